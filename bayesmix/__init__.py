@@ -1,0 +1,81 @@
+"""Hierarchical models from an lme4 formula: the posterior and the point estimate, side by side.
+
+>>> import bayesmix as bmx
+>>> model = bmx.Model("ncases ~ ncontrols + (ncontrols | agegp)", bmx.load_dataset("esoph"))
+>>> reml = model.estimate()
+>>> post = model.sample(seed=1)
+>>> print(bmx.compare(post, reml))
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# public name -> module that defines it; loaded on first use (PEP 562), so that `import bayesmix` stays light
+_PUBLIC = {
+    "Model": "bayesmix.model",
+    "load_model": "bayesmix.model",
+    "compare": "bayesmix.results.compare",
+    "Comparison": "bayesmix.results.compare",
+    "Estimate": "bayesmix.results.fit",
+    "Posterior": "bayesmix.results.fit",
+    "load_dataset": "bayesmix.data.datasets",
+    "dataset_names": "bayesmix.data.datasets",
+    "Reml": "bayesmix.inference.estimate",
+    "Ml": "bayesmix.inference.estimate",
+    "Laplace": "bayesmix.inference.estimate",
+    "Agq": "bayesmix.inference.estimate",
+    "Nuts": "bayesmix.inference.nuts",
+    "Prior": "bayesmix.language.prior",
+    "BayesmixError": "bayesmix.errors",
+    "FormulaError": "bayesmix.errors",
+    "SpecError": "bayesmix.errors",
+    "DataError": "bayesmix.errors",
+    "DesignError": "bayesmix.errors",
+    "FitError": "bayesmix.errors",
+    "BayesmixWarning": "bayesmix.errors",
+    "ConvergenceWarning": "bayesmix.errors",
+    "DroppedWarning": "bayesmix.errors",
+}
+
+__all__ = ["__version__", *_PUBLIC]
+
+if TYPE_CHECKING:
+    from bayesmix.data.datasets import dataset_names as dataset_names
+    from bayesmix.data.datasets import load_dataset as load_dataset
+    from bayesmix.errors import BayesmixError as BayesmixError
+    from bayesmix.errors import BayesmixWarning as BayesmixWarning
+    from bayesmix.errors import ConvergenceWarning as ConvergenceWarning
+    from bayesmix.errors import DataError as DataError
+    from bayesmix.errors import DesignError as DesignError
+    from bayesmix.errors import DroppedWarning as DroppedWarning
+    from bayesmix.errors import FitError as FitError
+    from bayesmix.errors import FormulaError as FormulaError
+    from bayesmix.errors import SpecError as SpecError
+    from bayesmix.inference.estimate import Agq as Agq
+    from bayesmix.inference.estimate import Laplace as Laplace
+    from bayesmix.inference.estimate import Ml as Ml
+    from bayesmix.inference.estimate import Reml as Reml
+    from bayesmix.inference.nuts import Nuts as Nuts
+    from bayesmix.language.prior import Prior as Prior
+    from bayesmix.model import Model as Model
+    from bayesmix.model import load_model as load_model
+    from bayesmix.results.compare import Comparison as Comparison
+    from bayesmix.results.compare import compare as compare
+    from bayesmix.results.fit import Estimate as Estimate
+    from bayesmix.results.fit import Posterior as Posterior
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        from bayesmix.errors import nearest
+
+        raise AttributeError(f"bayesmix has no attribute `{name}`.{nearest(name, _PUBLIC)}")
+    return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,297 @@
+"""Any dataframe in: the columns that a formula needs, as numbers or factors.
+
+pandas, Polars, PyArrow, DuckDB, Dask, Ibis and PySpark tables come in through narwhals; dictionaries of arrays and paths
+of CSV or Parquet files are read with pandas. What kind of column each becomes:
+
+=============================  =====================================================================================
+in the data                    here
+=============================  =====================================================================================
+integers, floats, decimals     `Numeric`, missing values are NaN
+booleans                       `Factor` of kind ``boolean`` with levels ``FALSE`` and ``TRUE``
+categorical, Enum, dictionary  `Factor` with the declared order of its levels; ``ordered`` if pandas or Arrow say so
+text                           `Factor` with levels in the order of their characters (R's C locale: capitals first)
+dates, times, other objects    refused
+=============================  =====================================================================================
+
+A Polars ``Enum`` is an unordered factor: in Polars it is the only way to declare the order of levels, so the order alone
+does not ask for polynomial contrasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from bayesmix.errors import DataError, nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = np.ndarray
+Kind = Literal["factor", "ordered", "boolean"]
+
+LARGEST_EXACT = 2**53  # larger integers are not all different as floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Numeric:
+    """A column of numbers."""
+
+    values: Array  # (n,) float64, NaN where missing
+
+    @property
+    def missing(self) -> Array:
+        """(n,) bool."""
+        return np.isnan(self.values)
+
+    def take(self, rows: Array) -> Numeric:
+        """Return the rows at the given positions."""
+        return Numeric(self.values[rows])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Factor:
+    """A column of categories."""
+
+    codes: Array  # (n,) intp, position among the levels; -1 where missing
+    levels: tuple[str, ...]
+    kind: Kind = "factor"
+
+    @property
+    def missing(self) -> Array:
+        """(n,) bool."""
+        return self.codes < 0
+
+    def take(self, rows: Array) -> Factor:
+        """Return the rows at the given positions; the levels stay."""
+        return Factor(self.codes[rows], self.levels, self.kind)
+
+
+type Column = Numeric | Factor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A dataframe whose columns have not been read yet."""
+
+    names: tuple[str, ...]
+    native: Any  # a narwhals frame, eager or lazy
+
+    def read(self, needed: Iterable[str]) -> dict[str, Column]:
+        """Return the columns named; all have the same number of rows.
+
+        Raises
+        ------
+        DataError
+            If a column is not there, or holds what a model cannot use.
+        """
+        wanted = list(dict.fromkeys(needed))
+        for name in wanted:
+            if name not in self.names:
+                raise missing_column(name, self.names)
+        frame = _collect(self.native.select(wanted or list(self.names[:1])))
+        return {name: _column(name, frame[name]) for name in wanted}
+
+    def count(self) -> int:
+        """Return the number of rows."""
+        return len(_collect(self.native.select(list(self.names[:1]))))
+
+
+def open_table(data: Any) -> Table:
+    """Take any dataframe, dictionary of columns, or path of a CSV or Parquet file.
+
+    Raises
+    ------
+    DataError
+        If ``data`` is none of these.
+    """
+    import narwhals as nw
+
+    if isinstance(data, Table):
+        return data
+    if isinstance(data, str | Path):
+        data = _read_file(Path(data))
+    elif isinstance(data, Mapping):
+        data = _from_mapping(data)
+    try:
+        native = nw.from_native(data)
+        names = tuple(native.collect_schema().names())
+    except TypeError:
+        what = f"Data are a dataframe, a dictionary of columns or a path, not {type(data).__name__}."
+        raise DataError(what) from None
+    except nw.exceptions.DuplicateError as error:
+        raise DataError(f"The data have two columns of the same name: {error}") from None
+    if not names:
+        raise DataError("The data have no columns.")
+    return Table(names, native)
+
+
+def missing_column(name: str, known: Sequence[str]) -> DataError:
+    """Return the error for a column that is not in the data."""
+    shown = ", ".join(sorted(known)[:20]) + (", ..." if len(known) > 20 else "")
+    return DataError(f"Column `{name}` of the formula is not in the data.{nearest(name, known)} Columns: {shown}.")
+
+
+def factor_of(column: Column) -> Factor:
+    """Return a column as a factor, as R's ``factor()`` does: numbers become levels in increasing order."""
+    if isinstance(column, Factor):
+        return column
+    present = ~column.missing
+    values, inverse = np.unique(column.values[present], return_inverse=True)
+    codes = np.full(len(column.values), -1, dtype=np.intp)
+    codes[present] = inverse
+    return Factor(codes, tuple(map(label, values.tolist())))
+
+
+def drop_unused(factor: Factor) -> Factor:
+    """Return a factor without the levels that no row has; a boolean keeps both."""
+    if factor.kind == "boolean":
+        return factor
+    used = np.bincount(factor.codes[factor.codes >= 0], minlength=len(factor.levels)) > 0
+    if used.all():
+        return factor
+    position = np.append(np.cumsum(used) - 1, -1)  # the last entry serves the code -1
+    levels = tuple(level for level, is_used in zip(factor.levels, used, strict=True) if is_used)
+    return Factor(position[factor.codes], levels, factor.kind)
+
+
+def boolean_factor(values: Array, missing: Array) -> Factor:
+    """Return truth values as a factor."""
+    return Factor(np.where(missing, -1, values.astype(np.intp)), ("FALSE", "TRUE"), "boolean")
+
+
+def label(value: object) -> str:
+    """Return the level that a value stands for: ``1.0`` is ``1``."""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _read_file(path: Path) -> Any:
+    import pandas as pd
+
+    if not path.exists():
+        raise DataError(f"There is no file `{path}`.")
+    match path.suffix.lower():
+        case ".csv" | ".gz" | ".zip":
+            return pd.read_csv(path, keep_default_na=False, na_values=["", "NA", "NaN", "nan"], low_memory=False)
+        case ".parquet" | ".pq":
+            return _read_parquet(path)
+    raise DataError(f"`{path.name}` is neither a CSV nor a Parquet file.")
+
+
+def _read_parquet(path: Path) -> Any:
+    import pandas as pd
+
+    try:
+        return pd.read_parquet(path)
+    except ImportError:
+        raise DataError(f"Reading `{path.name}` needs a Parquet reader: install pyarrow.") from None
+
+
+def _from_mapping(data: Mapping[str, Any]) -> Any:
+    import pandas as pd
+
+    try:
+        return pd.DataFrame(dict(data))
+    except (ValueError, TypeError) as error:
+        raise DataError(f"The columns do not make a table: {error}") from None
+
+
+def _collect(frame: Any) -> Any:
+    import narwhals as nw
+
+    return (
+        frame.collect("pandas" if frame.implementation.is_duckdb() else None)
+        if isinstance(frame, nw.LazyFrame)
+        else frame
+    )
+
+
+def _column(name: str, series: Any) -> Column:
+    """Convert a narwhals series."""
+    if series.implementation.is_polars():
+        return _from_polars(name, series)
+    return _from_pandas(name, series.to_pandas())
+
+
+def _from_polars(name: str, series: Any) -> Column:
+    import narwhals as nw
+
+    dtype = series.dtype
+    if dtype == nw.Boolean:
+        missing = series.is_null().to_numpy()
+        return boolean_factor(series.fill_null(False).to_numpy(), missing)
+    if dtype.is_numeric():
+        return _numeric(name, series.cast(nw.Float64).to_numpy(), dtype.is_integer())
+    if dtype in (nw.Categorical, nw.Enum):
+        levels = series.cat.get_categories().to_list()
+        return _text(series.cast(nw.String).to_numpy(), levels)
+    if dtype == nw.String:
+        return _text(series.to_numpy())
+    raise _unusable(name, str(dtype))
+
+
+def _from_pandas(name: str, series: pd.Series[Any]) -> Column:
+    import pandas as pd
+    from pandas.api import types
+
+    dtype = series.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        kind: Kind = "ordered" if dtype.ordered else "factor"
+        return Factor(series.cat.codes.to_numpy(dtype=np.intp), tuple(map(label, dtype.categories)), kind)
+    if types.is_bool_dtype(dtype):
+        missing = series.isna().to_numpy(dtype=bool)
+        return boolean_factor(series.fillna(False).to_numpy(dtype=bool), missing)
+    if types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype):
+        return _numeric(name, series.to_numpy(dtype=np.float64, na_value=np.nan), types.is_integer_dtype(dtype))
+    if types.is_object_dtype(dtype):
+        return _from_objects(name, series)
+    if types.is_string_dtype(dtype):
+        return _text(series.to_numpy(dtype=object, na_value=None))
+    raise _unusable(name, str(dtype))
+
+
+def _from_objects(name: str, series: pd.Series[Any]) -> Column:
+    import pandas as pd
+
+    kind = pd.api.types.infer_dtype(series, skipna=True)
+    if kind == "string":
+        return _text(series.to_numpy(dtype=object, na_value=None))
+    if kind == "boolean":
+        return _from_pandas(name, series.astype("boolean"))
+    if kind in ("integer", "floating", "mixed-integer-float", "decimal", "empty"):
+        return _from_pandas(
+            name, pd.to_numeric(series.astype("Float64") if kind != "decimal" else series.astype(float))
+        )
+    raise _unusable(name, kind)
+
+
+def _numeric(name: str, values: Array, is_integer: bool) -> Numeric:
+    if is_integer and values.size and np.nanmax(np.abs(values), initial=0.0) > LARGEST_EXACT:
+        advice = "Make them text or categories if they are identifiers."
+        raise DataError(f"Column `{name}` has integers too large to be told apart as numbers. {advice}")
+    return Numeric(values)
+
+
+def _text(values: Array, levels: Sequence[str] | None = None) -> Factor:
+    import pandas as pd
+
+    codes, found = pd.factorize(values, use_na_sentinel=True)
+    order = sorted(found) if levels is None else list(levels)
+    place = {level: i for i, level in enumerate(order)}
+    position = np.array([*(place[level] for level in found), -1], dtype=np.intp)
+    return Factor(position[codes], tuple(map(str, order)))
+
+
+def _unusable(name: str, kind: str) -> DataError:
+    advice = "Make it a number, a truth value, text or a category."
+    if any(word in kind.lower() for word in ("date", "time", "period", "duration", "interval")):
+        advice = (
+            f"Make it a number first, for instance the days since the first date: `(d - d.min()).dt.days` for `{name}`."
+        )
+    return DataError(f"Column `{name}` holds {kind}, which a model cannot use. {advice}")

@@ -1,0 +1,197 @@
+"""Model matrices: terms and variables to named columns, coded as R's ``model.matrix`` does.
+
+R decides for each factor of each term whether contrasts or one column a level are needed (Chambers and Hastie 1992,
+*Statistical Models in S*, p. 38): contrasts, if an earlier term contains all the other variables of the term. Without an
+intercept the first factor of the first term that has one gets a column a level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial, reduce
+from itertools import islice, product
+
+import numpy as np
+
+from bayesmix.data.basis import Columns
+from bayesmix.data.contrasts import Contrast, contrast, full_dummies
+from bayesmix.data.evaluate import CodedFactor, Variable
+from bayesmix.data.frame import Factor, Numeric, drop_unused
+from bayesmix.errors import DataError, DesignError
+from bayesmix.language.algebra import Terms
+
+Array = np.ndarray
+Named = tuple[str, Callable[[], Array]]  # a column's name and what makes it
+
+INTERCEPT = "Intercept"
+COLLINEAR = (
+    1e-7  # R's tolerance: a column whose part orthogonal to the columns before it is shorter than this is dropped
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelMatrix:
+    """How the columns are made from the variables; with a fit's variables and codings it works for new data."""
+
+    terms: Terms
+    codings: Mapping[str, Contrast]  # of each factor, where contrasts apply
+    full: frozenset[tuple[int, int]]  # (term, variable) pairs coded with one column a level
+    names: tuple[str, ...]  # of the columns kept
+    kept: tuple[int, ...]  # their positions among all columns
+
+
+def learn_matrix(terms: Terms, variables: Mapping[str, Variable], contrasts: Mapping[str, str]) -> ModelMatrix:
+    """Decide how the factors of the terms are coded.
+
+    Parameters
+    ----------
+    terms
+        From `bayesmix.language.algebra.expand`.
+    variables
+        Values by the text of each variable, without missing values.
+    contrasts
+        Names of contrasts by variable, where they are not the defaults: treatment, and poly for ordered factors.
+
+    Returns
+    -------
+    ModelMatrix
+        With all columns, also those that depend linearly on others; see `independent`.
+    """
+    codings = {name: _coding(name, variables[name], contrasts) for name in terms.used if _is_factor(variables[name])}
+    matrix = ModelMatrix(terms, codings, _full(terms, codings), (), ())
+    names = tuple(name for name, _ in _columns(matrix, variables, 0))
+    return replace(matrix, names=names, kept=tuple(range(len(names))))
+
+
+def assemble(matrix: ModelMatrix, variables: Mapping[str, Variable], n: int) -> Array:
+    """Return the (n, p) columns kept; nothing larger than the result is made.
+
+    Raises
+    ------
+    DataError
+        If a factor has a level that it did not have in the fit.
+    """
+    coded = {name: _recode(name, variables[name], coding) for name, coding in matrix.codings.items()}
+    X = np.empty((n, len(matrix.kept)))
+    place = {column: j for j, column in enumerate(matrix.kept)}
+    for position, (_, column) in enumerate(_columns(matrix, {**variables, **coded}, n)):
+        if position in place:
+            X[:, place[position]] = column()
+    return X
+
+
+def independent(X: Array) -> tuple[int, ...]:
+    """Return the columns that do not depend linearly on those kept before them, as the pivots of R's ``qr`` do.
+
+    Parameters
+    ----------
+    X
+        (n, p).
+
+    Notes
+    -----
+    The triangle of a QR decomposition has the same inner products as X, so that the choice is made on p x p numbers.
+    """
+    triangle = np.linalg.qr(X, mode="r") if X.size else np.zeros((0, X.shape[1]))
+    basis = np.zeros((len(triangle), 0))
+    kept = []
+    for j, column in enumerate(triangle.T):
+        rest = column - basis @ (basis.T @ column)
+        rest -= basis @ (basis.T @ rest)
+        if np.linalg.norm(rest) > COLLINEAR * np.linalg.norm(column):
+            basis = np.column_stack([basis, rest / np.linalg.norm(rest)])
+            kept.append(j)
+    return tuple(kept)
+
+
+def keep(matrix: ModelMatrix, columns: Sequence[int]) -> ModelMatrix:
+    """Return the recipe of some of the columns."""
+    return replace(
+        matrix,
+        names=tuple(matrix.names[j] for j in columns),
+        kept=tuple(matrix.kept[j] for j in columns),
+    )
+
+
+def _is_factor(value: Variable) -> bool:
+    return isinstance(value, Factor | CodedFactor)
+
+
+def _coding(name: str, value: Variable, contrasts: Mapping[str, str]) -> Contrast:
+    if isinstance(value, CodedFactor):
+        levels = drop_unused(value.factor).levels
+        return _contrast(name, value.contrast, levels, value.base)
+    assert isinstance(value, Factor)
+    default = "poly" if value.kind == "ordered" else "treatment"
+    return _contrast(name, contrasts.get(name, default), drop_unused(value).levels)
+
+
+def _contrast(name: str, kind: str, levels: Sequence[str], base: int = 1) -> Contrast:
+    if len(levels) < 2:
+        raise DesignError(
+            f"`{name}` has the single level `{''.join(levels)}` in the rows used. Remove it from the formula."
+        )
+    return contrast(kind, levels, base)
+
+
+def _full(terms: Terms, codings: Mapping[str, Contrast]) -> frozenset[tuple[int, int]]:
+    """Return the (term, variable) pairs that are coded with one column a level."""
+    found = set()
+    for t, term in enumerate(terms.terms):
+        earlier = [set(other) for other in terms.terms[:t]]
+        for v in term:
+            others = set(term) - {v}
+            if others and not any(others <= other for other in earlier):
+                found.add((t, v))
+    factors = ((t, v) for t, term in enumerate(terms.terms) for v in term if terms.variables[v] in codings)
+    if not terms.intercept:
+        found.update(islice(factors, 1))
+    return frozenset(found)
+
+
+def _columns(matrix: ModelMatrix, variables: Mapping[str, Variable], n: int) -> Iterator[Named]:
+    """Yield name and maker of every column; in an interaction the first variable varies fastest."""
+    if matrix.terms.intercept:
+        yield INTERCEPT, partial(np.ones, n)
+    for t, term in enumerate(matrix.terms.terms):
+        pieces = [_pieces(matrix, (t, v), variables) for v in term]
+        for combination in product(*reversed(pieces)):
+            names, makers = zip(*reversed(combination), strict=True)
+            yield ":".join(names), partial(_product, makers)
+
+
+def _product(makers: Sequence[Callable[[], Array]]) -> Array:
+    return reduce(np.multiply, (make() for make in makers))
+
+
+def _pieces(matrix: ModelMatrix, place: tuple[int, int], variables: Mapping[str, Variable]) -> list[Named]:
+    """Return the columns that one variable brings to one term."""
+    name = matrix.terms.variables[place[1]]
+    match variables[name]:
+        case Numeric(values=values):
+            return [(name, partial(np.asarray, values))]
+        case Columns(values=values, suffixes=suffixes):
+            endings = suffixes if len(suffixes) > 1 else ("",)
+            return [(name + ending, partial(np.take, values, j, 1)) for j, ending in enumerate(endings)]
+        case Factor(codes=codes) | CodedFactor(factor=Factor(codes=codes)):
+            coding = matrix.codings[name]
+            coding = full_dummies(coding.levels) if place in matrix.full else coding
+            columns = zip(coding.suffixes, coding.matrix.T, strict=True)
+            return [(name + ending, partial(np.take, column, codes)) for ending, column in columns]
+
+
+def _recode(name: str, value: Variable, coding: Contrast) -> Factor:
+    """Return a factor with the levels of the fit."""
+    factor = value.factor if isinstance(value, CodedFactor) else value
+    assert isinstance(factor, Factor)
+    if factor.levels == coding.levels:
+        return factor
+    position = {level: j for j, level in enumerate(coding.levels)}
+    unseen = [factor.levels[j] for j in np.unique(factor.codes) if factor.levels[j] not in position]
+    if unseen:
+        known = ", ".join(f"`{level}`" for level in coding.levels[:20])
+        found = ", ".join(f"`{level}`" for level in unseen[:20])
+        raise DataError(f"`{name}` has levels not seen in fitting: {found}. The fit knows {known}.")
+    moved = np.array([position.get(level, -1) for level in factor.levels])
+    return Factor(moved[factor.codes], coding.levels, factor.kind)

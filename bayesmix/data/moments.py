@@ -1,0 +1,166 @@
+"""Cross-products of a design: sums over rows, after which no cost depends on their number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Factor:
+    """One grouping factor with the columns of all its terms side by side."""
+
+    codes: Array  # (n,) level of each row
+    z: Array  # (n, k)
+    levels: int
+
+    @property
+    def k(self) -> int:
+        return int(self.z.shape[1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segments:
+    """Sums over groups of entries: ``order`` sorts the entries by group, ``starts`` begins each group."""
+
+    order: Array | None  # None when the entries are sorted already
+    starts: Array
+
+    @classmethod
+    def of(cls, groups: Array) -> Segments:
+        """Prepare sums over ``groups``, an array of group numbers of which each from 0 up occurs."""
+        groups = np.asarray(groups)
+        if not np.all(groups[1:] >= groups[:-1]):
+            order = counting_order(groups)
+            return cls(order, _starts(groups[order]))
+        return cls(None, _starts(groups))
+
+    def sum(self, values: Array) -> Array:
+        """Sum ``(..., entries)`` within groups: ``(..., groups)``."""
+        if not len(self.starts):
+            return np.zeros((*values.shape[:-1], 0))
+        return np.add.reduceat(values if self.order is None else values[..., self.order], self.starts, axis=-1)
+
+    def sum_rows(self, values: Array) -> Array:
+        """Sum ``(..., entries, c)`` within groups: ``(..., groups, c)``."""
+        if not len(self.starts):
+            return np.zeros((*values.shape[:-2], 0, values.shape[-1]))
+        return np.add.reduceat(values if self.order is None else values[..., self.order, :], self.starts, axis=-2)
+
+
+def _starts(sorted_groups: Array) -> Array:
+    if not len(sorted_groups):
+        return np.zeros(0, np.intp)
+    return np.flatnonzero(np.r_[True, sorted_groups[1:] != sorted_groups[:-1]])
+
+
+def counting_order(groups: Array) -> Array:
+    """Return the stable permutation that sorts small non-negative integers, in linear time."""
+    from scipy import sparse
+
+    n = len(groups)
+    size = int(groups.max()) + 1 if n else 0
+    return sparse.csr_array((np.ones(n, np.int8), (groups, np.arange(n))), shape=(size, n)).indices
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """The combinations of levels of two factors that occur together in some row."""
+
+    first: int  # position of the factor with the earlier place
+    second: int
+    i: Array  # (m,) level of the first, sorted
+    j: Array  # (m,) level of the second, sorted within i
+    member: Array  # (n,) combination of each row
+    rows: Segments
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Incidence:
+    """Which rows meet in which cross-product: the pattern, without numbers."""
+
+    shapes: tuple[tuple[int, int], ...]  # (J, k) of each factor
+    rows: tuple[Segments, ...]  # rows -> levels, per factor
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """Weighted cross-products of ``[Z_1 ... Z_F | X y]``."""
+
+    D: tuple[Array, ...]  # per factor (..., J, k, k): Z_f'WZ_f, block diagonal
+    C: tuple[Array, ...]  # per pair of factors (..., m, k_f, k_g): the blocks of Z_f'WZ_g that are not zero
+    B: tuple[Array, ...]  # per factor (..., J, k, c): Z_f'W[X y]
+    XX: Array  # (..., c, c): [X y]'W[X y]
+    n: int
+
+
+def incidence(factors: Sequence[Factor]) -> Incidence:
+    """Find the pattern of the cross-products of ``factors``."""
+    pairs = tuple(
+        _pair(f, g, factors[f], factors[g]) for f, g in combinations(range(len(factors)), 2)
+    )
+    return Incidence(
+        shapes=tuple((factor.levels, factor.k) for factor in factors),
+        rows=tuple(Segments.of(factor.codes) for factor in factors),
+        pairs=pairs,
+    )
+
+
+def _pair(f: int, g: int, first: Factor, second: Factor) -> Pair:
+    keys = first.codes.astype(np.int64) * second.levels + second.codes
+    unique, member = unique_keys(keys, first.levels * second.levels)
+    i, j = np.divmod(unique, second.levels)
+    return Pair(f, g, i, j, member, Segments.of(member))
+
+
+def unique_keys(keys: Array, size: int) -> tuple[Array, Array]:
+    """Return sorted unique keys and the position of each key among them; marks instead of sorting where it can."""
+    if size > 200_000_000:
+        unique, inverse = np.unique(keys, return_inverse=True)
+        return unique, inverse.reshape(-1)
+    mark = np.zeros(size, bool)
+    mark[keys] = True
+    unique = np.flatnonzero(mark)
+    position = np.zeros(size, np.int32)
+    position[unique] = np.arange(len(unique), dtype=np.int32)
+    return unique, position[keys]
+
+
+def moments(pattern: Incidence, factors: Sequence[Factor], columns: Array, weights: Array | None = None) -> Moments:
+    """Sum cross-products over rows.
+
+    Parameters
+    ----------
+    columns : (..., n, c) array, fixed-effect columns and response side by side.
+    weights : (..., n) array or None for ones.
+    """
+    weighted = [factor.z if weights is None else factor.z * weights[..., None] for factor in factors]
+    D = tuple(_block_sums(rows, wz, f.z) for rows, wz, f in zip(pattern.rows, weighted, factors, strict=True))
+    C = tuple(_block_sums(pair.rows, weighted[pair.first], factors[pair.second].z) for pair in pattern.pairs)
+    B = tuple(_block_sums(rows, wz, columns) for rows, wz in zip(pattern.rows, weighted, strict=True))
+    scaled = columns if weights is None else columns * weights[..., None]
+    return Moments(D, C, B, np.swapaxes(scaled, -1, -2) @ columns, columns.shape[-2])
+
+
+def _block_sums(rows: Segments, left: Array, right: Array) -> Array:
+    """Sum the outer products of rows of ``left (..., n, a)`` and ``right (..., n, b)`` within groups."""
+    a, b = left.shape[-1], right.shape[-1]
+    sums = [rows.sum(left[..., i] * right[..., j]) for i in range(a) for j in range(b)]
+    return np.stack(sums, axis=-1).reshape(*sums[0].shape, a, b)
+
+
+def leverages(pattern: Incidence, factors: Sequence[Factor], D: Sequence[Array], C: Sequence[Array]) -> Array:
+    """Return ``z_i' S z_i`` for each row, ``S`` given on the pattern of the cross-products: ``(n,)``."""
+    total: Array = np.zeros(len(factors[0].codes)) if factors else np.zeros(())
+    for factor, block in zip(factors, D, strict=True):
+        total = total + np.einsum("na,nab,nb->n", factor.z, block[factor.codes], factor.z, optimize=True)
+    for pair, block in zip(pattern.pairs, C, strict=True):
+        first, second = factors[pair.first].z, factors[pair.second].z
+        total = total + 2.0 * np.einsum("na,nab,nb->n", first, block[pair.member], second, optimize=True)
+    return total

@@ -1,0 +1,58 @@
+"""Errors and warnings: one class per stage, each message says what, where, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class BayesmixError(Exception):
+    """Base class of every error that bayesmix raises on purpose."""
+
+
+class FormulaError(BayesmixError):
+    """The formula does not parse, or asks for something that is not supported."""
+
+
+class SpecError(BayesmixError):
+    """Family, link, prior or option that does not exist or does not fit the model."""
+
+
+class DataError(BayesmixError):
+    """The data do not hold what the model needs."""
+
+
+class DesignError(BayesmixError):
+    """The data cannot identify the model that was asked for."""
+
+
+class FitError(BayesmixError):
+    """A numerical method could not finish."""
+
+
+class BayesmixWarning(UserWarning):
+    """Base class of every warning of bayesmix; filter it to silence them all."""
+
+
+class ConvergenceWarning(BayesmixWarning):
+    """An optimiser or a sampler did not reach what it should have reached."""
+
+
+class DroppedWarning(BayesmixWarning):
+    """Rows, levels or columns were left out of the fit."""
+
+
+def caret(text: str, position: int) -> str:
+    """Return ``text`` with a caret under ``position``, indented by two blanks."""
+    line = text.replace("\n", " ").replace("\t", " ")
+    return f"  {line}\n  {' ' * position}^"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean `x`?`` for the closest known name, or an empty string."""
+    candidates = list(known)
+    lowered = {candidate.lower(): candidate for candidate in reversed(candidates)}
+    match = get_close_matches(name, candidates, n=1, cutoff=0.5) or [
+        lowered[m] for m in get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.5)
+    ]
+    return f" Did you mean `{match[0]}`?" if match else ""

@@ -1,0 +1,346 @@
+"""Point estimates: REML and ML for linear, Laplace and adaptive quadrature for generalized linear mixed models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+import numpy as np
+
+from bayesmix.data.design import Design
+from bayesmix.errors import SpecError, nearest
+from bayesmix.inference.coordinates import Coordinates, coordinates
+from bayesmix.inference.covariance import from_factor, to_factor
+from bayesmix.inference.optimise import Optimum, Status, minimise
+from bayesmix.inference.pirls import (
+    GeneralizedProblem,
+    Mode,
+    find_mode,
+    generalized_problem,
+    laplace,
+    quadrature,
+)
+from bayesmix.inference.pls import Factorisation, modes, sensitivity
+from bayesmix.inference.reml import LinearProblem, criterion, linear_problem, solve_linear
+from bayesmix.language.family import Family, Link
+
+Array = np.ndarray
+
+SINGULAR = 1e-4  # a direction of the effects whose relative SD is below this counts as zero (lme4's isSingular)
+
+
+@dataclass(frozen=True, slots=True)
+class Reml:
+    """Restricted maximum likelihood, for linear mixed models."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ml:
+    """Maximum likelihood of a linear mixed model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Laplace:
+    """Maximum of the Laplace approximation to the likelihood of a generalized linear mixed model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agq:
+    """Maximum likelihood by adaptive Gauss-Hermite quadrature with ``points`` nodes an effect; one grouping factor."""
+
+    points: int = 9
+
+    def __post_init__(self) -> None:
+        if self.points < 1:
+            raise SpecError(f"Agq needs at least one point, not {self.points}. The usual choice is Agq(points=9).")
+
+
+Method = Reml | Ml | Laplace | Agq
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PointEstimate:
+    """A fitted model as numbers, in the user's units."""
+
+    method: Method
+    beta: Array  # (p,)
+    beta_cov: Array  # (p, p)
+    covariances: tuple[Array, ...]  # per term (k, k)
+    dispersion: float | None  # sigma, shape; None where the family has none
+    b: tuple[Array, ...]  # per term (J, k) conditional modes
+    b_cov: tuple[Array, ...]  # per term (J, k, k) conditional covariances, parameters held at their estimates
+    criterion: float  # REML criterion, or -2 log-likelihood
+    df: int  # parameters: fixed effects, covariances, dispersion
+    singular: tuple[int, ...]  # terms whose covariance matrix is not of full rank
+    theta: Array  # covariance parameters in computational coordinates
+    optimum: Optimum
+    coordinates: Coordinates
+
+
+def resolve_method(method: str | Method, family: Family, link: Link) -> Method:
+    """Turn text into a method record and check that it fits the family."""
+    linear = family.name == "gaussian" and link.name == "identity"
+    if isinstance(method, str):
+        names: dict[str, Method] = {"reml": Reml(), "ml": Ml(), "laplace": Laplace(), "agq": Agq()}
+        names["auto"] = names["reml"] if linear else names["laplace"]
+        if not linear:
+            names["ml"] = names["laplace"]
+        if method.lower() not in names:
+            raise SpecError(
+                f"Estimation method `{method}` does not exist.{nearest(method, names)} Methods: {', '.join(names)}."
+            )
+        method = names[method.lower()]
+    if linear != isinstance(method, Reml | Ml):
+        fitting = "Reml() or Ml()" if linear else "Laplace() or Agq(points=...)"
+        raise SpecError(
+            f"{method} does not fit a model with family `{family.name}` and link `{link.name}`: use {fitting}."
+        )
+    return method
+
+
+def estimate(design: Design, family: Family, link: Link, method: Method) -> PointEstimate:
+    """Fit the model by ``method``.
+
+    Raises
+    ------
+    SpecError
+        If quadrature is asked for a model with several grouping factors.
+    """
+    working = coordinates(design)
+    match method:
+        case Reml() | Ml():
+            return _linear(linear_problem(design, working), method)
+        case Laplace() | Agq():
+            if isinstance(method, Agq) and len(working.factors) != 1:
+                raise SpecError("Quadrature needs exactly one grouping factor; use the Laplace approximation instead.")
+            return _generalized(generalized_problem(design, working, family, link), method)
+        case _:
+            assert_never(method)
+
+
+def _start(working: Coordinates, size: float) -> Array:
+    """Relative factors ``size * I``: columns are of unit size."""
+    return from_factor(working.structures, [size * np.eye(s.k) for s in working.structures])
+
+
+# ---- linear -----------------------------------------------------------------------------------------------------
+
+
+def _linear(problem: LinearProblem, method: Reml | Ml) -> PointEstimate:
+    reml = isinstance(method, Reml)
+    working = problem.coordinates
+    optimum = minimise(lambda theta: criterion(problem, theta, reml=reml), _start(working, 1.0))
+    optimum, singular = _settle(working, optimum, lambda theta: criterion(problem, theta, reml=reml)[0])
+    solution = solve_linear(problem, optimum.x)
+    sigma2 = float(solution.rss) / (problem.n - problem.p if reml else problem.n)
+    b, b_cov = _effects(working, solution.factorisation, np.append(-solution.beta, 1.0), sigma2)
+    information = solution.factorisation.XX[: problem.p, : problem.p]
+    return PointEstimate(
+        method=method,
+        beta=working.T @ (problem.beta_ols + solution.beta),
+        beta_cov=sigma2 * working.T @ np.linalg.inv(information) @ working.T.T,
+        covariances=tuple(sigma2 * G for G in working.covariances(optimum.x)),
+        dispersion=float(np.sqrt(sigma2)),
+        b=b,
+        b_cov=b_cov,
+        criterion=optimum.value,
+        df=problem.p + working.size + 1,
+        singular=singular,
+        theta=optimum.x,
+        optimum=optimum,
+        coordinates=working,
+    )
+
+
+def _effects(
+    working: Coordinates, factorisation: Factorisation, combination: Array, scale: float
+) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """Conditional modes and covariances of the random effects, user's units."""
+    b, _ = modes(factorisation, combination)
+    return tuple(working.of_terms(b)), _conditional_covariances(working, factorisation, scale)
+
+
+def _conditional_covariances(working: Coordinates, factorisation: Factorisation, scale: float) -> tuple[Array, ...]:
+    columns = factorisation.XX.shape[-1]
+    inverse = sensitivity(factorisation, np.zeros((columns, columns)), working.pattern).D
+    return tuple(
+        scale * C @ inverse[place.factor][:, place.columns, place.columns] @ C.T
+        for place, C in zip(working.places, working.C, strict=True)
+    )
+
+
+def _settle(working: Coordinates, optimum: Optimum, value_at: object) -> tuple[Optimum, tuple[int, ...]]:
+    """Put variances that vanish at the optimum exactly at zero, and say which terms are singular."""
+    factors = to_factor(working.structures, optimum.x[: working.size])
+    settled, singular = [], []
+    for t, factor in enumerate(factors):
+        left, sizes, right = np.linalg.svd(factor)
+        small = sizes < SINGULAR * max(1.0, float(sizes.max(initial=0.0)))
+        if np.any(small):
+            singular.append(t)
+            factor = _lower((left * np.where(small, 0.0, sizes)) @ right)
+        settled.append(factor)
+    if not singular:
+        return optimum, ()
+    x = optimum.x.copy()
+    x[: working.size] = from_factor(working.structures, settled)
+    value = value_at(x)  # type: ignore[operator]
+    if value <= optimum.value + 1e-9 * max(abs(optimum.value), 1.0):
+        status = Status.CONVERGED if optimum.status is Status.FLAT else optimum.status
+        return replace(optimum, x=x, value=min(value, optimum.value), status=status), tuple(singular)
+    return optimum, tuple(singular)
+
+
+def _lower(factor: Array) -> Array:
+    """Lower-triangular factor of ``factor factor'``, exact where the rank is deficient."""
+    lower = np.linalg.qr(factor.T, mode="r").T
+    return np.asarray(lower * np.where(np.diagonal(lower) < 0.0, -1.0, 1.0))
+
+
+# ---- generalized ------------------------------------------------------------------------------------------------
+
+
+class MarginalLikelihood:
+    """Minus twice the approximate marginal log-likelihood of ``(theta, beta~, log dispersion)``, with its gradient.
+
+    Each evaluation starts the inner iterations at the mode found before: that changes their number, not their result.
+    """
+
+    def __init__(self, problem: GeneralizedProblem, method: Laplace | Agq) -> None:
+        self.problem = problem
+        self.method = method
+        self._last: list[Array] | None = None
+
+    @property
+    def has_dispersion(self) -> bool:
+        return self.problem.family.dispersion is not None
+
+    def split(self, x: Array) -> tuple[Array, Array, float]:
+        """Covariance parameters, fixed effects, dispersion (1 where the family has none)."""
+        m, p = self.problem.coordinates.size, self.problem.coordinates.X.shape[1]
+        return x[:m], x[m : m + p], float(np.exp(x[m + p])) if self.has_dispersion else 1.0
+
+    def mode(self, x: Array) -> Mode:
+        """Conditional mode of the random effects at ``x``."""
+        theta, beta, dispersion = self.split(x)
+        working = self.problem.coordinates
+        fixed = working.X @ beta + self.problem.offset
+        found = find_mode(self.problem, working.by_factor(theta), fixed, dispersion, self._last)
+        self._last = found.u
+        return found
+
+    def value(self, x: Array) -> float:
+        """Minus twice the log-likelihood."""
+        mode = self.mode(x)
+        theta, _, dispersion = self.split(x)
+        match self.method:
+            case Laplace():
+                return mode.objective + float(mode.factorisation.log_determinant)
+            case Agq(points):
+                return quadrature(self.problem, self.problem.coordinates.by_factor(theta), mode, dispersion, points)
+
+    def __call__(self, x: Array) -> tuple[float, Array]:
+        match self.method:
+            case Laplace():
+                return self._laplace(x)
+            case Agq():
+                return self.value(x), np.array([self._slope(x, i) for i in range(len(x))])
+
+    def _laplace(self, x: Array) -> tuple[float, Array]:
+        working = self.problem.coordinates
+        value, by_eta, by_factor = laplace(self.problem, working.by_factor(self.split(x)[0]), self.mode(x))
+        gradient = [working.gradient(by_factor), working.X.T @ by_eta]
+        if self.has_dispersion:
+            gradient.append(np.array([self._slope(x, len(x) - 1)]))
+        return value, np.concatenate(gradient)
+
+    def _slope(self, x: Array, i: int, step: float = 1e-4) -> float:
+        """Central difference, fourth order."""
+        shifts = [self.value(x + shift * step * np.eye(len(x))[i]) for shift in (-2.0, -1.0, 1.0, 2.0)]
+        return (shifts[0] - 8.0 * shifts[1] + 8.0 * shifts[2] - shifts[3]) / (12.0 * step)
+
+
+def _generalized(problem: GeneralizedProblem, method: Laplace | Agq) -> PointEstimate:
+    working = problem.coordinates
+    likelihood = MarginalLikelihood(problem, method)
+    optimum = minimise(likelihood, _start_generalized(problem))
+    optimum, singular = _settle(working, optimum, likelihood.value)
+    theta, beta, dispersion = likelihood.split(optimum.x)
+    mode = likelihood.mode(optimum.x)
+    m, p = working.size, len(beta)
+    return PointEstimate(
+        method=method,
+        beta=working.T @ beta,
+        beta_cov=working.T @ _inverse_information(optimum.hessian)[m : m + p, m : m + p] @ working.T.T,
+        covariances=tuple(working.covariances(theta)),
+        dispersion=dispersion if likelihood.has_dispersion else None,
+        b=tuple(working.of_terms(mode.b)),
+        b_cov=_conditional_covariances(working, mode.factorisation, 1.0),
+        criterion=optimum.value,
+        df=p + m + int(likelihood.has_dispersion),
+        singular=singular,
+        theta=theta,
+        optimum=optimum,
+        coordinates=working,
+    )
+
+
+def _inverse_information(hessian: Array) -> Array:
+    """Inverse of half the Hessian of minus twice the log-likelihood; directions without curvature get no share."""
+    values, vectors = np.linalg.eigh(0.5 * hessian)
+    usable = values > 1e-10 * max(float(values.max(initial=0.0)), 1e-300)
+    inverse = np.where(usable, 1.0 / np.where(usable, values, 1.0), 0.0)
+    return np.asarray((vectors * inverse) @ vectors.T)
+
+
+def _start_generalized(problem: GeneralizedProblem) -> Array:
+    """Fixed effects and dispersion of the model without random effects, relative factors of one half."""
+    beta, dispersion = _glm(problem)
+    log_dispersion = [np.log([dispersion])] if problem.family.dispersion is not None else []
+    return np.concatenate([_start(problem.coordinates, 0.5), beta, *log_dispersion])
+
+
+def _glm(problem: GeneralizedProblem, iterations: int = 25) -> tuple[Array, float]:
+    """Fisher scoring of the generalized linear model, started at the response as R's glm does."""
+    X, link, family = problem.coordinates.X, problem.link, problem.family
+    share = problem.y / problem.trials
+    mu = _starting_mean(family, share, problem.trials)
+    eta = link.of(mu)
+    beta = np.zeros(X.shape[1])
+    dispersion = 1.0
+    for _ in range(iterations):
+        mu, slope, _, _ = link.inverse(eta)
+        weights = problem.weights * slope**2 / family.variance(mu, np.asarray(dispersion), problem.trials)
+        working = eta - problem.offset + (share - mu) / slope
+        root = np.sqrt(np.clip(weights, 1e-12, 1e12))
+        new, *_ = np.linalg.lstsq(X * root[:, None], working * root, rcond=None)
+        done = np.max(np.abs(new - beta), initial=0.0) < 1e-6
+        beta = np.clip(new, -50.0, 50.0)
+        eta = X @ beta + problem.offset
+        dispersion = _moment_dispersion(family, problem.y, link.inverse(eta)[0])
+        if done:
+            break
+    return beta, dispersion
+
+
+def _starting_mean(family: Family, share: Array, trials: Array) -> Array:
+    match family.name:
+        case "binomial" | "bernoulli":
+            return (share * trials + 0.5) / (trials + 1.0)
+        case "poisson" | "negbinomial":
+            return share + 0.1
+        case _:
+            return share
+
+
+def _moment_dispersion(family: Family, y: Array, mu: Array) -> float:
+    match family.name:
+        case "gaussian":
+            return max(float(np.std(y - mu)), 1e-8)
+        case "gamma":
+            return float(np.clip(1.0 / np.mean((y / mu - 1.0) ** 2), 1e-2, 1e6))
+        case "negbinomial":
+            excess = float(np.mean((y - mu) ** 2 - mu)) / float(np.mean(mu**2))
+            return float(np.clip(1.0 / max(excess, 1e-3), 1e-2, 1e3))
+        case _:
+            return 1.0

@@ -1,0 +1,139 @@
+"""Minimisation of a smooth criterion: quasi-Newton steps, then Newton's method on differenced gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+Array = np.ndarray
+MAX_NEWTON = 20
+FAR = 1e-2  # relative distance after which the Hessian is taken anew
+CURVATURE_FIRST = 6  # up to so many variables the Hessian at the start is worth its evaluations
+
+Objective = Callable[[Array], tuple[float, Array]]  # value and gradient
+
+
+class Status(Enum):
+    """How an optimisation ended; the values are the sentences users read."""
+
+    CONVERGED = "converged: gradient and curvature at the optimum are those of a minimum"
+    FLAT = "converged to a ridge: the criterion does not depend on some direction of the parameters"
+    STALLED = "did not converge: no further progress although the gradient is not zero"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Optimum:
+    """A minimum with its derivatives."""
+
+    x: Array  # (m,)
+    value: float
+    gradient: Array  # (m,)
+    hessian: Array  # (m, m), central differences of the gradient
+    evaluations: int
+    status: Status
+
+
+class _Counted:
+    """An objective that counts its evaluations, keeps the best and calls infeasible points infinite."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.evaluations = 0
+
+    def __call__(self, x: Array) -> tuple[float, Array]:
+        self.evaluations += 1
+        try:
+            value, gradient = self.objective(x)
+        except np.linalg.LinAlgError:
+            return np.inf, np.zeros_like(x)
+        if not np.isfinite(value):
+            return np.inf, np.zeros_like(x)
+        return value, gradient
+
+
+def minimise(objective: Objective, start: Array, *, tolerance: float = 1e-8) -> Optimum:
+    """Minimise a smooth function of a few dozen variables of order one.
+
+    Parameters
+    ----------
+    objective : function of ``(m,)`` returning value and gradient; may raise `numpy.linalg.LinAlgError` where infeasible.
+    tolerance : Newton's decrement at which the search stops, in units of the criterion.
+    """
+    counted = _Counted(objective)
+    if not start.size:
+        value, gradient = counted(start)
+        return Optimum(start, value, gradient, np.zeros((0, 0)), 1, Status.CONVERGED)
+    x, value, gradient = _quasi_newton(counted, start)
+    hessian = difference(counted, x)
+    origin = x
+    for _ in range(MAX_NEWTON):
+        step, decrement = newton_step(hessian, gradient)
+        if decrement < tolerance**2:
+            break
+        moved = _line_search(counted, x, value, gradient, step)
+        if moved is None:
+            break
+        x, value, gradient = moved
+        if np.linalg.norm(x - origin) > FAR * max(float(np.linalg.norm(x)), 0.1):
+            hessian, origin = difference(counted, x), x
+    step, decrement = newton_step(hessian, gradient)
+    status = Status.CONVERGED if decrement < 1e-8 else Status.STALLED
+    eigenvalues = np.linalg.eigvalsh(hessian)
+    if status is Status.CONVERGED and eigenvalues[0] < 1e-9 * max(eigenvalues[-1], 1.0):
+        status = Status.FLAT
+    return Optimum(x, value, gradient, hessian, counted.evaluations, status)
+
+
+def _quasi_newton(counted: _Counted, start: Array) -> tuple[Array, float, Array]:
+    """BFGS; where it is cheap, starting from the curvature at the start instead of the identity."""
+    from scipy.optimize import minimize
+
+    options: dict[str, object] = {"gtol": 1e-4, "maxiter": 500}
+    if len(start) <= CURVATURE_FIRST:
+        _, gradient = counted(start)
+        values, vectors = np.linalg.eigh(difference(counted, start, at=gradient))
+        size = np.maximum(np.abs(values), 1e-3 * max(float(np.abs(values).max()), 1e-8))
+        inverse = (vectors / size) @ vectors.T
+        options["hess_inv0"] = 0.5 * (inverse + inverse.T)
+    result = minimize(counted, start, jac=True, method="BFGS", options=options)
+    value, gradient = counted(result.x)
+    return np.asarray(result.x), value, gradient
+
+
+def difference(objective: Objective, x: Array, *, at: Array | None = None, step: float = 1e-4) -> Array:
+    """Symmetrised Jacobian of the gradient ``(m, m)``: central differences, forward ones given the gradient ``at`` x."""
+    rows = []
+    for i, h in enumerate(step * np.maximum(np.abs(x), 0.1)):
+        up, down = x.copy(), x.copy()
+        up[i] += h
+        down[i] -= h
+        rows.append((objective(up)[1] - at) / h if at is not None else (objective(up)[1] - objective(down)[1]) / (2.0 * h))
+    hessian = np.array(rows)
+    return 0.5 * (hessian + hessian.T)
+
+
+def newton_step(hessian: Array, gradient: Array) -> tuple[Array, float]:
+    """Newton step with negative curvature reflected and flat directions left out; and half its predicted decrease."""
+    values, vectors = np.linalg.eigh(hessian)
+    slope = vectors.T @ gradient
+    floor = 1e-9 * max(float(np.abs(values).max()), 1e-300)
+    size = np.where(np.abs(values) > floor, np.abs(values), np.inf)
+    return -vectors @ (slope / size), 0.5 * float(np.sum(slope**2 / size))
+
+
+def _line_search(
+    counted: _Counted, x: Array, value: float, gradient: Array, step: Array
+) -> tuple[Array, float, Array] | None:
+    """Halve the step until the criterion does not rise (beyond rounding); None if it never does."""
+    slack = 1e-12 * max(abs(value), 1.0)
+    for halvings in range(12):
+        trial = x + step * 0.5**halvings
+        new_value, new_gradient = counted(trial)
+        if new_value < value - slack:
+            return trial, new_value, new_gradient
+        if new_value <= value + slack and np.linalg.norm(new_gradient) < 0.5 * np.linalg.norm(gradient):
+            return trial, new_value, new_gradient
+    return None

@@ -1,0 +1,354 @@
+"""Links and families as records of functions of arrays.
+
+A family's ``log_density`` returns the log density of each row and its first three derivatives with respect to the mean;
+a link's ``inverse`` returns the mean and its first three derivatives with respect to the linear predictor. Three are
+what an exact gradient of the Laplace approximation needs. SciPy is imported where it is used, to keep
+``import bayesmix`` light.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesmix.errors import DataError, SpecError, nearest
+
+Array = np.ndarray
+Jet = tuple[Array, Array, Array, Array]  # a function's values and its first three derivatives
+
+EPSILON = float(np.finfo(float).eps)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link ``eta = g(mu)``."""
+
+    name: str
+    of: Callable[[Array], Array]  # g
+    inverse: Callable[[Array], Jet]  # mu = g^-1(eta) and its derivatives by eta
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A response distribution with its links."""
+
+    name: str
+    title: str  # as R prints it: "Gamma", "Negative Binomial"
+    links: tuple[str, ...]  # the first is the default
+    response: str  # kind of response the data stage reads: "numeric" or "binomial"
+    dispersion: str | None  # name of the parameter beside the mean: "sigma", "shape"
+    log_density: Callable[[Array, Array, Array, Array], Jet]  # (y, mu, dispersion, trials)
+    variance: Callable[[Array, Array, Array], Array]  # variance of y / trials: (mu, dispersion, trials)
+    deviance: Callable[[Array, Array, Array, Array], Array]  # unit deviances: (y, mu, dispersion, trials)
+    sample: Callable[[np.random.Generator, Array, Array, Array], Array]  # draws of y: (rng, mu, dispersion, trials)
+    support: Callable[[Array, Array], str | None]  # what is wrong with (y, trials), None if nothing
+
+
+# ---- links ------------------------------------------------------------------------------------------------------
+
+
+def _identity(eta: Array) -> Jet:
+    one, zero = np.ones_like(eta), np.zeros_like(eta)
+    return eta, one, zero, zero
+
+
+def _exp(eta: Array) -> Jet:
+    mu = np.exp(np.minimum(eta, 700.0))
+    return mu, mu, mu, mu
+
+
+def _inverse(eta: Array) -> Jet:
+    return 1.0 / eta, -1.0 / eta**2, 2.0 / eta**3, -6.0 / eta**4
+
+
+def _square(eta: Array) -> Jet:
+    return eta**2, 2.0 * eta, np.full_like(eta, 2.0), np.zeros_like(eta)
+
+
+def _logistic(eta: Array) -> Jet:
+    from scipy.special import expit
+
+    mu = np.clip(expit(eta), EPSILON, 1.0 - EPSILON)
+    first = mu * expit(-eta)
+    return mu, first, first * (1.0 - 2.0 * mu), first * (1.0 - 6.0 * mu + 6.0 * mu**2)
+
+
+def _normal_cdf(eta: Array) -> Jet:
+    from scipy.special import ndtr
+
+    density = np.exp(-0.5 * eta**2) / math.sqrt(2.0 * math.pi)
+    return np.clip(ndtr(eta), EPSILON, 1.0 - EPSILON), density, -eta * density, (eta**2 - 1.0) * density
+
+
+def _complementary_log_log(eta: Array) -> Jet:
+    rate = np.exp(np.clip(eta, -700.0, 700.0))
+    first = rate * np.exp(-np.minimum(rate, 700.0))
+    mu = np.clip(-np.expm1(-rate), EPSILON, 1.0 - EPSILON)
+    return mu, first, first * (1.0 - rate), first * (1.0 - 3.0 * rate + rate**2)
+
+
+def _logit(mu: Array) -> Array:
+    return np.log(mu) - np.log1p(-mu)
+
+
+def _probit(mu: Array) -> Array:
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri(mu))
+
+
+def _cloglog(mu: Array) -> Array:
+    return np.log(-np.log1p(-mu))
+
+
+LINKS: dict[str, Link] = {
+    link.name: link
+    for link in (
+        Link("identity", lambda mu: mu, _identity),
+        Link("log", np.log, _exp),
+        Link("inverse", lambda mu: 1.0 / mu, _inverse),
+        Link("sqrt", np.sqrt, _square),
+        Link("logit", _logit, _logistic),
+        Link("probit", _probit, _normal_cdf),
+        Link("cloglog", _cloglog, _complementary_log_log),
+    )
+}
+
+
+# ---- families ---------------------------------------------------------------------------------------------------
+
+
+def _gaussian(y: Array, mu: Array, sigma: Array, _: Array) -> Jet:
+    precision = sigma**-2.0
+    residual = y - mu
+    value = -0.5 * precision * residual**2 + 0.5 * np.log(precision) - 0.5 * math.log(2.0 * math.pi)
+    return value, precision * residual, np.broadcast_to(-precision, value.shape), np.zeros_like(value)
+
+
+def _poisson(y: Array, mu: Array, _: Array, __: Array) -> Jet:
+    from scipy.special import gammaln, xlogy
+
+    value = xlogy(y, mu) - mu - gammaln(y + 1.0)
+    return value, y / mu - 1.0, -y / mu**2, 2.0 * y / mu**3
+
+
+def _binomial(y: Array, mu: Array, _: Array, trials: Array) -> Jet:
+    from scipy.special import gammaln, xlog1py, xlogy
+
+    failures = trials - y
+    constant = gammaln(trials + 1.0) - gammaln(y + 1.0) - gammaln(failures + 1.0)
+    value = constant + xlogy(y, mu) + xlog1py(failures, -mu)
+    nu = 1.0 - mu
+    return (
+        value,
+        y / mu - failures / nu,
+        -y / mu**2 - failures / nu**2,
+        2.0 * y / mu**3 - 2.0 * failures / nu**3,
+    )
+
+
+def _gamma(y: Array, mu: Array, shape: Array, _: Array) -> Jet:
+    from scipy.special import gammaln
+
+    value = shape * np.log(shape * y / mu) - shape * y / mu - np.log(y) - gammaln(shape)
+    return (
+        value,
+        shape * (y - mu) / mu**2,
+        shape * (mu - 2.0 * y) / mu**3,
+        shape * (6.0 * y - 2.0 * mu) / mu**4,
+    )
+
+
+def _negative_binomial(y: Array, mu: Array, shape: Array, _: Array) -> Jet:
+    from scipy.special import gammaln, xlogy
+
+    total = mu + shape
+    value = (
+        gammaln(y + shape) - gammaln(shape) - gammaln(y + 1.0) + shape * np.log(shape / total) + xlogy(y, mu / total)
+    )
+    return (
+        value,
+        y / mu - (y + shape) / total,
+        -y / mu**2 + (y + shape) / total**2,
+        2.0 * y / mu**3 - 2.0 * (y + shape) / total**3,
+    )
+
+
+def _deviance_poisson(y: Array, mu: Array, _: Array, __: Array) -> Array:
+    from scipy.special import xlogy
+
+    return np.asarray(2.0 * (xlogy(y, y / mu) - (y - mu)))
+
+
+def _deviance_binomial(y: Array, mu: Array, _: Array, trials: Array) -> Array:
+    from scipy.special import xlogy
+
+    failures = trials - y
+    return np.asarray(2.0 * (xlogy(y, y / (trials * mu)) + xlogy(failures, failures / (trials * (1.0 - mu)))))
+
+
+def _deviance_gamma(y: Array, mu: Array, _: Array, __: Array) -> Array:
+    return np.asarray(-2.0 * (np.log(y / mu) - (y - mu) / mu))
+
+
+def _deviance_negative_binomial(y: Array, mu: Array, shape: Array, _: Array) -> Array:
+    from scipy.special import xlogy
+
+    return np.asarray(2.0 * (xlogy(y, y / mu) - (y + shape) * np.log((y + shape) / (mu + shape))))
+
+
+def _counts(y: Array, _: Array) -> str | None:
+    bad = np.flatnonzero((y < 0) | (y != np.round(y)))
+    return f"counts 0, 1, 2, ...; row {bad[0]} has {y[bad[0]]:g}" if len(bad) else None
+
+
+def _shares(y: Array, trials: Array) -> str | None:
+    bad = np.flatnonzero((y < 0) | (y > trials) | (np.abs(y - np.round(y)) > 1e-8))
+    if not len(bad):
+        return None
+    return f"whole successes between 0 and the number of trials; row {bad[0]} has {y[bad[0]]:g} of {trials[bad[0]]:g}"
+
+
+def _zero_one(y: Array, trials: Array) -> str | None:
+    bad = np.flatnonzero(((y != 0) & (y != 1)) | (trials != 1))
+    return f"0 or 1 (or two categories); row {bad[0]} has {y[bad[0]]:g}" if len(bad) else None
+
+
+def _positive(y: Array, _: Array) -> str | None:
+    bad = np.flatnonzero(~(y > 0))
+    return f"positive numbers; row {bad[0]} has {y[bad[0]]:g}" if len(bad) else None
+
+
+_GAUSSIAN = Family(
+    "gaussian",
+    "gaussian",
+    ("identity", "log", "inverse"),
+    "numeric",
+    "sigma",
+    _gaussian,
+    lambda mu, sigma, trials: np.broadcast_to(sigma**2, mu.shape),
+    lambda y, mu, sigma, trials: (y - mu) ** 2,
+    lambda rng, mu, sigma, trials: rng.normal(mu, sigma),
+    lambda y, trials: None,
+)
+_POISSON = Family(
+    "poisson",
+    "poisson",
+    ("log", "identity", "sqrt"),
+    "numeric",
+    None,
+    _poisson,
+    lambda mu, dispersion, trials: mu,
+    _deviance_poisson,
+    lambda rng, mu, dispersion, trials: rng.poisson(mu).astype(float),
+    _counts,
+)
+_BINOMIAL = Family(
+    "binomial",
+    "binomial",
+    ("logit", "probit", "cloglog"),
+    "binomial",
+    None,
+    _binomial,
+    lambda mu, dispersion, trials: mu * (1.0 - mu) / trials,
+    _deviance_binomial,
+    lambda rng, mu, dispersion, trials: rng.binomial(trials.astype(np.int64), mu).astype(float),
+    _shares,
+)
+_BERNOULLI = Family(
+    "bernoulli",
+    "bernoulli",
+    _BINOMIAL.links,
+    "binomial",
+    None,
+    _binomial,
+    _BINOMIAL.variance,
+    _deviance_binomial,
+    _BINOMIAL.sample,
+    _zero_one,
+)
+_GAMMA = Family(
+    "gamma",
+    "Gamma",
+    ("log", "inverse", "identity"),
+    "numeric",
+    "shape",
+    _gamma,
+    lambda mu, shape, trials: mu**2 / shape,
+    _deviance_gamma,
+    lambda rng, mu, shape, trials: rng.gamma(shape, mu / shape),
+    _positive,
+)
+_NEGATIVE_BINOMIAL = Family(
+    "negbinomial",
+    "Negative Binomial",
+    ("log", "identity", "sqrt"),
+    "numeric",
+    "shape",
+    _negative_binomial,
+    lambda mu, shape, trials: mu + mu**2 / shape,
+    _deviance_negative_binomial,
+    lambda rng, mu, shape, trials: rng.negative_binomial(shape, shape / (shape + mu)).astype(float),
+    _counts,
+)
+
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (_GAUSSIAN, _POISSON, _BINOMIAL, _BERNOULLI, _GAMMA, _NEGATIVE_BINOMIAL)
+}
+_ALIASES = {
+    "normal": "gaussian",
+    "negativebinomial": "negbinomial",
+    "negative_binomial": "negbinomial",
+    "nbinom2": "negbinomial",
+}
+
+
+def find_family(name: str) -> Family:
+    """Return the family called ``name``, in any case; `SpecError` with the nearest name otherwise."""
+    key = _ALIASES.get(name.lower(), name.lower())
+    if key not in FAMILIES:
+        known = ", ".join(FAMILIES)
+        raise SpecError(f"Family `{name}` does not exist.{nearest(key, FAMILIES)} Families: {known}.")
+    return FAMILIES[key]
+
+
+def find_link(family: Family, name: str | None) -> Link:
+    """Return the family's link called ``name`` (its default for None); `SpecError` if it has none such."""
+    chosen = family.links[0] if name is None else name.lower()
+    if chosen not in family.links:
+        known = ", ".join(family.links)
+        raise SpecError(
+            f"Family `{family.name}` has no link `{name}`.{nearest(chosen, family.links)} Its links: {known}."
+        )
+    return LINKS[chosen]
+
+
+def check_response(family: Family, label: str, y: Array, trials: Array | None) -> None:
+    """Raise `DataError` where the response does not fit the family."""
+    problem = family.support(y, np.ones_like(y) if trials is None else trials)
+    if problem is not None:
+        hint = ' Counts are for family="poisson", other numbers for family="gaussian".' if family.name != "gamma" else ""
+        raise DataError(f"Response `{label}` does not fit family `{family.name}`, which needs {problem}.{hint}")
+
+
+def by_predictor(
+    family: Family, link: Link, y: Array, eta: Array, *, dispersion: Array, trials: Array, weights: Array
+) -> Jet:
+    """Log density of each row and its first three derivatives with respect to the linear predictor ``eta``.
+
+    Prior ``weights`` divide the variance of a gaussian response and multiply the log density of any other.
+    """
+    mu, h1, h2, h3 = link.inverse(eta)
+    if family.name == "gaussian":
+        dispersion = dispersion / np.sqrt(weights)
+    value, l1, l2, l3 = family.log_density(y, mu, dispersion, trials)
+    first = l1 * h1
+    second = l2 * h1**2 + l1 * h2
+    third = l3 * h1**3 + 3.0 * l2 * h1 * h2 + l1 * h3
+    if family.name == "gaussian":
+        return value, first, second, third
+    return weights * value, weights * first, weights * second, weights * third

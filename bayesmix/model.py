@@ -1,0 +1,165 @@
+"""The façade: a formula and data in, fits out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from bayesmix.data.design import Design, build
+from bayesmix.errors import SpecError
+from bayesmix.inference.priors import Priors, resolve
+from bayesmix.language.family import Family, check_response
+from bayesmix.language.spec import ModelSpec, make_spec
+
+if TYPE_CHECKING:
+    from bayesmix.inference.estimate import Method
+    from bayesmix.inference.sample import Sampler
+    from bayesmix.results.fit import Estimate, Fitted, Posterior
+
+
+class Model:
+    """A hierarchical model on data.
+
+    Parameters
+    ----------
+    formula : lme4's formula, ``"ncases ~ ncontrols + (ncontrols | agegp)"``.
+    data : pandas, polars or arrow table, DuckDB relation, dict of columns, or path to a CSV or Parquet file.
+    family : ``"gaussian"``, ``"poisson"``, ``"binomial"``, ``"bernoulli"``, ``"gamma"`` or ``"negbinomial"``.
+    link : name of the link; the family's canonical or usual one by default.
+    priors : a preset (``"default"``, ``"flat"``), or priors by name, ``{"sd(agegp)": "HalfNormal(2)"}``.
+    weights : column name, expression or array. Divides the residual variance of a gaussian response, is the number of
+        trials of a share, and multiplies the log-likelihood of any other response.
+    offset : column name, expression or array added to the linear predictor.
+    contrasts : contrasts of factors of the fixed part, ``{"recipe": "sum"}``.
+    data_name : how summaries call the data.
+    documented : figures a document prints, by parameter name; `compare` puts them beside the fits.
+
+    Raises
+    ------
+    FormulaError, SpecError, DataError, DesignError
+        Each says what is wrong, where, and what to do.
+    """
+
+    def __init__(
+        self,
+        formula: str,
+        data: Any,
+        family: str | Family = "gaussian",
+        link: str | None = None,
+        priors: str | Mapping[str, Any] | None = None,
+        weights: Any = None,
+        offset: Any = None,
+        *,
+        contrasts: Mapping[str, str] | None = None,
+        data_name: str | None = None,
+        documented: Mapping[str, float] | None = None,
+    ) -> None:
+        self.spec: ModelSpec = make_spec(formula, family, link, priors)
+        self.design: Design = build(
+            self.spec.formula, data, weights=weights, offset=offset, response=self.spec.family.response, contrasts=contrasts
+        )
+        check_response(self.spec.family, self.design.response, self.design.y, self.design.trials)
+        if not self.design.terms:
+            raise SpecError(
+                f"Formula `{self.spec.formula.text}` has no random effects. Add a term such as (1 | group);"
+                " for models without groups use statsmodels or bambi."
+            )
+        self.data_name = data_name or (str(data) if isinstance(data, str | PathLike) else "")
+        self.documented = dict(documented or {})
+
+    @cached_property
+    def priors(self) -> Priors:
+        """Every prior in force."""
+        return resolve(self.spec, self.design)
+
+    def estimate(self, method: str | Method = "auto") -> Estimate:
+        """Fit by REML, ML, Laplace or adaptive quadrature.
+
+        Parameters
+        ----------
+        method : ``"auto"`` (REML for gaussian responses with identity link, Laplace otherwise), ``"reml"``, ``"ml"``,
+            ``"laplace"``, ``"agq"``, or a record such as ``bmx.Agq(points=9)``.
+        """
+        from bayesmix.inference.estimate import estimate, resolve_method
+        from bayesmix.results.fit import Estimate
+
+        chosen = resolve_method(method, self.spec.family, self.spec.link)
+        return Estimate(self._fitted, estimate(self.design, self.spec.family, self.spec.link, chosen))
+
+    def sample(
+        self,
+        draws: int = 1000,
+        chains: int = 4,
+        seed: int | None = None,
+        method: str | Sampler = "auto",
+        *,
+        progress: bool = True,
+    ) -> Posterior:
+        """Draw from the posterior.
+
+        Parameters
+        ----------
+        draws : draws a chain, after warm-up.
+        chains : independent chains.
+        seed : the same seed gives the same draws; a fresh one is chosen, and kept in the result, by default.
+        method : ``"auto"``, ``"nuts"``, or a record such as ``bmx.Nuts(target_accept=0.99)``.
+        progress : show a progress bar.
+        """
+        import numpy as np
+
+        from bayesmix.inference.sample import resolve_sampler, sample
+        from bayesmix.results.fit import Posterior
+
+        if draws < 4 or chains < 1:
+            raise SpecError(f"draws={draws}, chains={chains}: at least 4 draws and 1 chain are needed.")
+        chosen = int(np.random.SeedSequence().generate_state(1)[0] >> 1) if seed is None else int(seed)
+        result = sample(
+            self.design,
+            self.spec,
+            resolve_sampler(method),
+            draws=draws,
+            chains=chains,
+            seed=chosen,
+            progress=progress,
+        )
+        return Posterior(self._fitted, result, self.priors)
+
+    def to_pymc(self) -> Any:
+        """The hierarchical ``pm.Model`` with LKJ-correlated random effects, named dims and coords."""
+        from bayesmix.inference.pymc_model import to_pymc
+
+        return to_pymc(self.design, self.spec, self.priors)
+
+    @property
+    def _fitted(self) -> Fitted:
+        from bayesmix.results.fit import Fitted
+
+        return Fitted(self.spec, self.design, self.data_name, self.documented)
+
+    def __str__(self) -> str:
+        from bayesmix.results.describe import describe_model
+
+        return describe_model(self.spec, self.design, self.priors)
+
+    def __repr__(self) -> str:
+        return f"Model({self.spec.formula.text!r}, family={self.spec.family.name!r}, link={self.spec.link.name!r})"
+
+
+def load_model(name: str) -> Model:
+    """Build the model of a model file, by its name in ``models/`` or by its path, with its documented figures."""
+    from bayesmix.data.model_file import load_model_file
+
+    file = load_model_file(name)
+    return Model(
+        file.formula,
+        file.load_data(),
+        family=file.family,
+        link=file.link,
+        priors=file.priors,
+        weights=file.weights,
+        offset=file.offset,
+        data_name=file.data_name,
+        documented=file.documented_parameters(),
+    )

@@ -1,0 +1,87 @@
+"""Draws as an xarray DataTree in ArviZ's conventions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmix.inference.parameters import Parameters
+from bayesmix.results.effects import GroupEffects, groups, of_group, pairs
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bayesmix.data.design import Design
+    from bayesmix.results.fit import Posterior
+
+Array = np.ndarray
+
+
+def to_datatree(posterior: Posterior) -> xr.DataTree:
+    """Groups ``posterior, sample_stats, log_likelihood, observed_data, constant_data``."""
+    import xarray as xr
+
+    from bayesmix import __version__
+
+    design, values = posterior.design, posterior.values
+    tree = {
+        "posterior": posterior_dataset(design, values, posterior.spec.family.dispersion),
+        "sample_stats": _draws_dataset({name: (("chain", "draw"), v) for name, v in posterior.draws.stats.items()}, values),
+        "log_likelihood": _draws_dataset({"y": (("chain", "draw", "obs"), posterior.log_likelihood())}, values),
+        "observed_data": xr.Dataset({"y": ("obs", design.y)}, coords={"obs": design.rows}),
+        "constant_data": _constants(design),
+    }
+    tree["log_likelihood"] = tree["log_likelihood"].assign_coords(obs=design.rows)
+    for dataset in tree.values():
+        dataset.attrs |= {"created_by": "bayesmix", "bayesmix_version": __version__}
+    tree["posterior"].attrs |= {"formula": posterior.spec.formula.text, "method": posterior.method}
+    return xr.DataTree.from_dict(tree)
+
+
+def posterior_dataset(design: Design, values: Parameters, dispersion: str | None) -> xr.Dataset:
+    """``fixef, sd_<group>, corr_<group>, ranef_<group>`` and the dispersion, ``(chain, draw)`` first."""
+    lead = ("chain", "draw")
+    variables: dict[str, Any] = {"fixef": ((*lead, "fixed"), values.beta)}
+    coords: dict[str, Any] = {"fixed": list(design.fixed)}
+    for group in groups(design):
+        name = group.group
+        coords[name], coords[f"{name}_effect"] = list(group.levels), list(group.effects)
+        variables[f"sd_{name}"] = ((*lead, f"{name}_effect"), of_group(values.sd, group.terms))
+        labels, correlations = _correlations(design, values, group)
+        if labels:
+            coords[f"{name}_pair"] = labels
+            variables[f"corr_{name}"] = ((*lead, f"{name}_pair"), np.stack(correlations, axis=-1))
+        variables[f"ranef_{name}"] = ((*lead, name, f"{name}_effect"), of_group(values.b, group.terms))
+    if values.dispersion is not None and dispersion is not None:
+        variables[dispersion] = (lead, values.dispersion)
+    return _draws_dataset(variables, values).assign_coords(coords)
+
+
+def _correlations(design: Design, values: Parameters, group: GroupEffects) -> tuple[list[str], list[Array]]:
+    labels, correlations = [], []
+    for t, i, j in pairs(design):
+        if t in group.terms:
+            effects = design.terms[t].effects
+            labels.append(f"{effects[j]}, {effects[i]}")
+            correlations.append(values.corr[t][..., i, j])
+    return labels, correlations
+
+
+def _draws_dataset(variables: dict[str, Any], values: Parameters) -> xr.Dataset:
+    import xarray as xr
+
+    chains, draws = values.lead
+    return xr.Dataset(variables, coords={"chain": np.arange(chains), "draw": np.arange(draws)})
+
+
+def _constants(design: Design) -> xr.Dataset:
+    import xarray as xr
+
+    variables: dict[str, Any] = {"X": (("obs", "fixed"), design.X), "weights": ("obs", design.weights)}
+    variables["offset"] = ("obs", design.offset)
+    if design.trials is not None:
+        variables["trials"] = ("obs", design.trials)
+    for group in groups(design):
+        variables[f"level_{group.group}"] = ("obs", design.terms[group.terms[0]].codes)
+    return xr.Dataset(variables, coords={"obs": design.rows, "fixed": list(design.fixed)})

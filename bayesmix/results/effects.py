@@ -1,0 +1,123 @@
+"""Quantities of a model from its parameters: array functions with free leading axes.
+
+``...`` is ``()`` for a point estimate and ``(chain, draw)`` for a posterior; each quantity is written once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesmix.data.design import Design, Term
+from bayesmix.inference.parameters import Parameters, covariance
+from bayesmix.language.family import Family, Link, by_predictor
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class GroupEffects:
+    """The effects of one grouping factor, its terms side by side."""
+
+    group: str
+    levels: tuple[str, ...]
+    effects: tuple[str, ...]
+    terms: tuple[int, ...]
+
+
+def groups(design: Design) -> list[GroupEffects]:
+    """Grouping factors in the order of their first term."""
+    found = []
+    for name in dict.fromkeys(term.group for term in design.terms):
+        members = tuple(t for t, term in enumerate(design.terms) if term.group == name)
+        effects = tuple(effect for t in members for effect in design.terms[t].effects)
+        found.append(GroupEffects(name, design.terms[members[0]].levels, effects, members))
+    return found
+
+
+def of_group(parts: Sequence[Array], members: Sequence[int]) -> Array:
+    """Arrays of several terms side by side along the last axis."""
+    return np.concatenate([parts[t] for t in members], axis=-1)
+
+
+def pairs(design: Design) -> Iterator[tuple[int, int, int]]:
+    """Term, row and column of every correlation that is a parameter."""
+    for t, term in enumerate(design.terms):
+        if term.structure != "diag":
+            for j in range(len(term.effects)):
+                for i in range(j + 1, len(term.effects)):
+                    yield t, i, j
+
+
+def parameter_names(design: Design, dispersion: str | None) -> list[str]:
+    """The one vocabulary: fixed effects, ``sd(group, effect)``, ``corr(group, effect, effect)``, dispersion."""
+    names = list(design.fixed)
+    names += [f"sd({term.group}, {effect})" for term in design.terms for effect in term.effects]
+    for t, i, j in pairs(design):
+        term = design.terms[t]
+        names.append(f"corr({term.group}, {term.effects[j]}, {term.effects[i]})")
+    return names + ([dispersion] if dispersion is not None else [])
+
+
+def flatten(design: Design, values: Parameters) -> Array:
+    """Parameters in the order of `parameter_names`: ``(..., m)``."""
+    parts = [values.beta, *values.sd]
+    parts += [values.corr[t][..., i, j][..., None] for t, i, j in pairs(design)]
+    if values.dispersion is not None:
+        parts.append(np.asarray(values.dispersion)[..., None])
+    return np.concatenate(parts, axis=-1)
+
+
+def linear_predictor(
+    X: Array, offset: Array, terms: Sequence[Term], values: Parameters, *, with_effects: bool = True
+) -> Array:
+    """``X beta + Z b + offset``: ``(..., n)``. Rows of level -1 get no random effect."""
+    eta = values.beta @ X.T + offset
+    if not with_effects:
+        return eta
+    for term, b in zip(terms, values.b, strict=True):
+        own = np.einsum("nk,...nk->...n", term.z, b[..., term.codes, :])
+        eta = eta + np.where(term.codes >= 0, own, 0.0)
+    return eta
+
+
+def coefficients(design: Design, values: Parameters, group: GroupEffects) -> tuple[list[str], Array]:
+    """Group coefficients, fixed plus random effects as lme4's ``coef``: names and ``(..., J, columns)``."""
+    random_only = [effect for effect in group.effects if effect not in design.fixed]
+    names = [*design.fixed, *random_only]
+    shape = (*values.lead, len(group.levels), len(names))
+    result = np.zeros(shape)
+    result[..., : len(design.fixed)] = values.beta[..., None, :]
+    b = of_group(values.b, group.terms)
+    for position, effect in enumerate(group.effects):
+        result[..., names.index(effect)] += b[..., position]
+    return names, result
+
+
+def population_variance(terms: Sequence[Term], values: Parameters) -> Array:
+    """Variance of the random part of the linear predictor in a new group: ``(..., n)``, ``z' Sigma z`` summed."""
+    total: Array = np.zeros(())
+    for term, sd, corr in zip(terms, values.sd, values.corr, strict=True):
+        total = total + np.einsum("nk,...kl,nl->...n", term.z, covariance(sd, corr), term.z)
+    return total
+
+
+def average_mean(link: Link, eta: Array, variance: Array, points: int = 31) -> Array:
+    """Mean response averaged over groups, ``E h(eta + N(0, variance))``, by Gauss-Hermite quadrature: ``(..., n)``."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(points)
+    spread = np.sqrt(variance)
+    total: Array = np.zeros(np.broadcast_shapes(eta.shape, spread.shape))
+    for node, weight in zip(nodes, weights / weights.sum(), strict=True):
+        total = total + weight * link.inverse(eta + node * spread)[0]
+    return total
+
+
+def log_likelihood(design: Design, family: Family, link: Link, values: Parameters, eta: Array) -> Array:
+    """Log density of each row given the random effects: ``(..., n)``."""
+    dispersion = np.ones(()) if values.dispersion is None else np.asarray(values.dispersion)[..., None]
+    trials = np.ones_like(design.y) if design.trials is None else design.trials
+    return by_predictor(
+        family, link, design.y, eta, dispersion=dispersion, trials=trials, weights=design.weights
+    )[0]

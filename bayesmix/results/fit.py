@@ -1,0 +1,424 @@
+"""Fits: what `estimate` and `sample` return, with the same accessors on both."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmix.data.design import Design
+from bayesmix.inference.covariance import sd_and_corr
+from bayesmix.inference.diagnostics import Convergence, convergence
+from bayesmix.inference.estimate import Agq, Laplace, Ml, PointEstimate, Reml
+from bayesmix.inference.nuts import Draws
+from bayesmix.inference.parameters import Parameters, covariance
+from bayesmix.inference.priors import Priors
+from bayesmix.language.spec import ModelSpec
+from bayesmix.results import effects
+from bayesmix.results.predict import Groups, Kind, Rows, check_options, predict, response_residuals
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from bayesmix.results.summary import Summary
+
+Array = np.ndarray
+
+CHUNK = 20_000_000  # numbers of one chunk of draws x rows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """What every fit knows beside its numbers."""
+
+    spec: ModelSpec
+    design: Design
+    data_name: str  # how the data were given, for the heading of summaries
+    documented: Mapping[str, float] = field(default_factory=dict)  # printed figures by parameter name
+
+
+class Fit(ABC):
+    """A fitted model. `Estimate` and `Posterior` differ in the leading axes of ``values`` only."""
+
+    fitted_model: Fitted
+    values: Parameters
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Formula, family, link and priors."""
+        return self.fitted_model.spec
+
+    @property
+    def design(self) -> Design:
+        """y, X and the random-effects terms."""
+        return self.fitted_model.design
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the parameters."""
+        return effects.parameter_names(self.design, self.spec.family.dispersion if self._has_dispersion else None)
+
+    @property
+    def _has_dispersion(self) -> bool:
+        return self.values.dispersion is not None
+
+    @abstractmethod
+    def _centre(self, values: Array) -> Array:
+        """Collapse the leading axes: the value itself, or the posterior mean."""
+
+    @abstractmethod
+    def summary(self) -> Summary:
+        """The fit as text in lme4's layout; ``print`` it."""
+
+    @abstractmethod
+    def parameters(self) -> pd.DataFrame:
+        """One flat table: fixed effects, ``sd(...)``, ``corr(...)`` and the dispersion."""
+
+    def fixef(self) -> pd.DataFrame:
+        """Fixed effects."""
+        return self.parameters().loc[list(self.design.fixed)]
+
+    def ranef(self) -> dict[str, pd.DataFrame]:
+        """Random effects, ``{group: level x effect}``: conditional modes, or posterior means."""
+        import pandas as pd
+
+        return {
+            group.group: pd.DataFrame(
+                self._centre(effects.of_group(self.values.b, group.terms)),
+                index=pd.Index(group.levels, name=group.group),
+                columns=list(group.effects),
+            )
+            for group in effects.groups(self.design)
+        }
+
+    def coef(self) -> dict[str, pd.DataFrame]:
+        """Coefficients of each level, fixed plus random effects: ``{group: level x effect}``."""
+        import pandas as pd
+
+        tables = {}
+        for group in effects.groups(self.design):
+            names, values = effects.coefficients(self.design, self.values, group)
+            index = pd.Index(group.levels, name=group.group)
+            tables[group.group] = pd.DataFrame(self._centre(values), index=index, columns=names)
+        return tables
+
+    def varcorr(self) -> pd.DataFrame:
+        """Variance components as lme4's ``as.data.frame(VarCorr(fit))``: one row a variance or covariance.
+
+        Columns ``group, effect1, effect2, covariance, sd_or_corr``; a posterior gives posterior means.
+        """
+        import pandas as pd
+
+        rows: list[tuple[str, str, str | None, float, float]] = []
+        for term, sd, corr in zip(self.design.terms, self.values.sd, self.values.corr, strict=True):
+            matrix = self._centre(covariance(sd, corr))
+            sizes, shape = self._centre(sd), self._centre(corr)
+            for j, effect in enumerate(term.effects):
+                rows.append((term.group, effect, None, matrix[j, j], sizes[j]))
+            if term.structure != "diag":
+                for j in range(len(term.effects)):
+                    for i in range(j + 1, len(term.effects)):
+                        rows.append((term.group, term.effects[j], term.effects[i], matrix[i, j], shape[i, j]))
+        if self.spec.family.dispersion == "sigma":
+            sigma = np.asarray(self.values.dispersion)
+            rows.append(("Residual", "sigma", None, float(self._centre(sigma**2)), float(self._centre(sigma))))
+        return pd.DataFrame(rows, columns=["group", "effect1", "effect2", "covariance", "sd_or_corr"])
+
+    def fitted(self) -> Array:
+        """Fitted means of the rows used, ``(n,)``: conditional modes or posterior means (shares for binomial data)."""
+        return self._over_rows(lambda eta, values: self.spec.link.inverse(eta)[0])
+
+    def linear_predictor(self) -> Array:
+        """Linear predictor of the rows used, ``(n,)``."""
+        return self._over_rows(lambda eta, values: eta)
+
+    def residuals(self, kind: str = "response") -> Array:
+        """Residuals of the rows used: ``"response"``, ``"pearson"`` or ``"deviance"``, ``(n,)``."""
+        dispersion = None if self.values.dispersion is None else self._centre(np.asarray(self.values.dispersion))
+        return response_residuals(self.design, self.spec.family, self.fitted(), dispersion, kind)
+
+    def predict(
+        self,
+        newdata: Any = None,
+        *,
+        kind: Kind = "mean",
+        groups: Groups = "fitted",
+        interval: float = 0.95,
+        offset: Any = None,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Predict rows of ``newdata`` (those of the fit by default).
+
+        Parameters
+        ----------
+        newdata : any dataframe with the predictors; the response is not needed.
+        kind : ``"mean"`` of the response, ``"linear"`` predictor, or ``"response"``: a new observation.
+        groups : ``"fitted"`` uses each row's own group (an unseen level is an error), ``"new"`` draws the effects of a
+            group not seen, the same for all rows of the level, ``"average"`` integrates the random effects out,
+            ``"zero"`` sets them to zero, the document's prediction for a new group.
+        interval : probability of the interval columns ``lower, upper`` of a posterior.
+        offset : one value a row of new data, where the model was given an array too.
+        seed : of the draws that ``"new"`` and ``"response"`` need.
+
+        Returns
+        -------
+        DataFrame
+            One row a row of data: ``estimate`` of a point estimate; ``mean, sd, lower, upper`` of a posterior.
+        """
+        check_options(kind, groups)
+        design = self.design
+        rows = Rows.of_fit(design) if newdata is None else Rows.of_new_data(design, newdata, groups, offset)
+        rng = np.random.default_rng(seed)
+        values = predict(self.spec, rows, self.values, kind=kind, groups=groups, rng=rng)
+        return self._predicted(values, rows.index, interval)
+
+    @abstractmethod
+    def _predicted(self, values: Array, index: Array, interval: float) -> pd.DataFrame:
+        """Describe predictions ``(..., n)``."""
+
+    @abstractmethod
+    def _over_rows(self, function: Any) -> Array:
+        """Centre of a function of the linear predictor, without holding all draws of all rows at once."""
+
+
+class Estimate(Fit):
+    """A point estimate: REML, ML, Laplace or adaptive quadrature."""
+
+    def __init__(self, fitted_model: Fitted, point: PointEstimate) -> None:
+        self.fitted_model = fitted_model
+        self.point = point
+        sd_corr = [sd_and_corr(matrix) for matrix in point.covariances]
+        self.values = Parameters(
+            beta=point.beta,
+            sd=tuple(sd for sd, _ in sd_corr),
+            corr=tuple(corr for _, corr in sd_corr),
+            b=point.b,
+            dispersion=None if point.dispersion is None else np.asarray(point.dispersion),
+        )
+
+    @property
+    def method(self) -> str:
+        """``"REML"``, ``"ML"``, ``"Laplace"`` or ``"AGQ"``."""
+        match self.point.method:
+            case Reml():
+                return "REML"
+            case Ml():
+                return "ML"
+            case Laplace():
+                return "Laplace"
+            case Agq():
+                return "AGQ"
+
+    @property
+    def criterion(self) -> float:
+        """REML criterion, or minus twice the log-likelihood."""
+        return self.point.criterion
+
+    @property
+    def loglik(self) -> float:
+        """Log-likelihood (of a REML fit: the restricted one, as lme4's ``logLik``)."""
+        return -0.5 * self.point.criterion
+
+    @property
+    def df(self) -> int:
+        """Number of estimated parameters."""
+        return self.point.df
+
+    @property
+    def df_resid(self) -> int:
+        """Rows minus parameters."""
+        return len(self.design.y) - self.point.df
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion."""
+        return self.point.criterion + 2.0 * self.point.df
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, with the number of rows."""
+        return self.point.criterion + float(np.log(len(self.design.y))) * self.point.df
+
+    @property
+    def singular(self) -> bool:
+        """Whether some variance is zero or some correlation is 1 or -1."""
+        return bool(self.point.singular)
+
+    @property
+    def converged(self) -> bool:
+        """Whether gradient and curvature are those of a minimum."""
+        return self.point.optimum.status.name == "CONVERGED"
+
+    @property
+    def vcov(self) -> pd.DataFrame:
+        """Covariance matrix of the fixed effects."""
+        import pandas as pd
+
+        return pd.DataFrame(self.point.beta_cov, index=list(self.design.fixed), columns=list(self.design.fixed))
+
+    def parameters(self) -> pd.DataFrame:
+        """``estimate`` and ``std_error``; standard errors of variance components are not Gaussian and not given."""
+        import pandas as pd
+
+        errors = np.full(len(self.names), np.nan)
+        errors[: len(self.design.fixed)] = np.sqrt(np.diagonal(self.point.beta_cov))
+        columns = {"estimate": effects.flatten(self.design, self.values), "std_error": errors}
+        return pd.DataFrame(columns, index=pd.Index(self.names, name="parameter"))
+
+    def ranef_sd(self) -> dict[str, pd.DataFrame]:
+        """Conditional standard deviations of the random effects, parameters held at their estimates."""
+        import pandas as pd
+
+        spread = [np.sqrt(np.diagonal(matrix, axis1=-2, axis2=-1)) for matrix in self.point.b_cov]
+        return {
+            group.group: pd.DataFrame(
+                effects.of_group(spread, group.terms),
+                index=pd.Index(group.levels, name=group.group),
+                columns=list(group.effects),
+            )
+            for group in effects.groups(self.design)
+        }
+
+    def summary(self) -> Summary:
+        from bayesmix.results.summary import summarise_estimate
+
+        return summarise_estimate(self)
+
+    def __repr__(self) -> str:
+        return str(self.summary())
+
+    def _centre(self, values: Array) -> Array:
+        return values
+
+    def _predicted(self, values: Array, index: Array, interval: float) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.DataFrame({"estimate": values}, index=index)
+
+    def _over_rows(self, function: Any) -> Array:
+        design = self.design
+        eta = effects.linear_predictor(design.X, design.offset, design.terms, self.values)
+        return np.asarray(function(eta, self.values))
+
+
+class Posterior(Fit):
+    """Draws from the posterior, ``(chain, draw)``."""
+
+    def __init__(self, fitted_model: Fitted, draws: Draws, priors: Priors) -> None:
+        self.fitted_model = fitted_model
+        self.draws = draws
+        self.priors = priors
+        self.values = draws.parameters
+
+    @property
+    def method(self) -> str:
+        """The engine that drew."""
+        return self.draws.method
+
+    @property
+    def divergences(self) -> int:
+        """Number of divergent transitions."""
+        return int(np.sum(self.draws.stats.get("diverging", np.zeros(1))))
+
+    @cached_property
+    def convergence(self) -> Convergence:
+        """R-hat and effective sample sizes of every parameter, then of every random effect."""
+        lead = self.values.lead
+        b = [part.reshape(*lead, -1) for part in self.values.b]
+        return convergence(np.concatenate([effects.flatten(self.design, self.values), *b], axis=-1))
+
+    @property
+    def converged(self) -> bool:
+        """R-hat at most 1.01, effective sample sizes of at least 400 for every parameter, and no divergences."""
+        return self.convergence.is_good and self.divergences == 0
+
+    def parameters(self, interval: float = 0.95) -> pd.DataFrame:
+        """``mean, sd, median, mode`` (for sd and corr), interval bounds ``lower, upper`` and diagnostics."""
+        from bayesmix.results.marginals import describe
+
+        table = describe(effects.flatten(self.design, self.values), self.names, interval)
+        m = len(self.names)
+        table["ess_bulk"] = self.convergence.ess_bulk[:m]
+        table["ess_tail"] = self.convergence.ess_tail[:m]
+        table["r_hat"] = self.convergence.r_hat[:m]
+        return table
+
+    @cached_property
+    def data(self) -> xr.DataTree:
+        """The draws as a DataTree in ArviZ's conventions, with ``log_likelihood`` for ``az.loo``."""
+        from bayesmix.results.datatree import to_datatree
+
+        return to_datatree(self)
+
+    def log_likelihood(self) -> Array:
+        """Log density of every row at every draw, given the random effects: ``(chain, draw, n)``."""
+        design, spec = self.design, self.spec
+        eta = effects.linear_predictor(design.X, design.offset, design.terms, self.values)
+        return effects.log_likelihood(design, spec.family, spec.link, self.values, eta)
+
+    def summary(self) -> Summary:
+        from bayesmix.results.summary import summarise_posterior
+
+        return summarise_posterior(self)
+
+    def __repr__(self) -> str:
+        return str(self.summary())
+
+    def _centre(self, values: Array) -> Array:
+        return np.asarray(values.mean(axis=(0, 1)))
+
+    def _predicted(self, values: Array, index: Array, interval: float) -> pd.DataFrame:
+        import pandas as pd
+
+        tail = 50.0 * (1.0 - interval)
+        lower, upper = np.percentile(values, [tail, 100.0 - tail], axis=(0, 1))
+        columns = {
+            "mean": values.mean(axis=(0, 1)),
+            "sd": values.std(axis=(0, 1), ddof=1),
+            "lower": lower,
+            "upper": upper,
+        }
+        return pd.DataFrame(columns, index=index)
+
+    def _over_rows(self, function: Any) -> Array:
+        design = self.design
+        total = np.zeros(len(design.y))
+        draws = self.values.lead[0] * self.values.lead[1]
+        size = max(1, CHUNK // max(len(design.y), 1))
+        flat = _flat_draws(self.values)
+        for begin in range(0, draws, size):
+            part = _take(flat, slice(begin, begin + size))
+            eta = effects.linear_predictor(design.X, design.offset, design.terms, part)
+            total += np.asarray(function(eta, part)).sum(axis=0)
+        return total / draws
+
+
+def _flat_draws(values: Parameters) -> Parameters:
+    """Chains end to end: leading axis ``(draws,)``."""
+
+    def flat(array: Array) -> Array:
+        return array.reshape(-1, *array.shape[2:])
+
+    return Parameters(
+        flat(values.beta),
+        tuple(map(flat, values.sd)),
+        tuple(map(flat, values.corr)),
+        tuple(map(flat, values.b)),
+        None if values.dispersion is None else flat(values.dispersion),
+    )
+
+
+def _take(values: Parameters, part: slice) -> Parameters:
+    return Parameters(
+        values.beta[part],
+        tuple(array[part] for array in values.sd),
+        tuple(array[part] for array in values.corr),
+        tuple(array[part] for array in values.b),
+        None if values.dispersion is None else values.dispersion[part],
+    )
+
