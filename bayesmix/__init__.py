@@ -41,7 +41,7 @@ _PUBLIC = {
     "DroppedWarning": "bayesmix.errors",
 }
 
-__all__ = ["__version__", *_PUBLIC]
+__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 (the keys are strings)
 
 if TYPE_CHECKING:
     from bayesmix.data.datasets import dataset_names as dataset_names

@@ -58,7 +58,12 @@ class Model:
     ) -> None:
         self.spec: ModelSpec = make_spec(formula, family, link, priors)
         self.design: Design = build(
-            self.spec.formula, data, weights=weights, offset=offset, response=self.spec.family.response, contrasts=contrasts
+            self.spec.formula,
+            data,
+            weights=weights,
+            offset=offset,
+            response=self.spec.family.response,
+            contrasts=contrasts,
         )
         check_response(self.spec.family, self.design.response, self.design.y, self.design.trials)
         if not self.design.terms:

@@ -42,7 +42,12 @@ class Scaling:
 
 @dataclass(frozen=True, slots=True)
 class Polynomial:
-    """Orthogonal polynomials on the data of the fit by their three-term recurrence (Kennedy and Gentle 1980, p. 343)."""
+    """Orthogonal polynomials on the data of the fit, by their three-term recurrence.
+
+    References
+    ----------
+    Kennedy and Gentle (1980), *Statistical Computing*, pp. 343-344.
+    """
 
     centres: tuple[float, ...]
     norms: tuple[float, ...]  # squared lengths of the polynomials of degree 0 .. d, the first preceded by 1
@@ -103,7 +108,12 @@ class NaturalSpline:
 
 @dataclass(frozen=True, slots=True)
 class CubicRegression:
-    """Cubic regression splines: column j is the natural spline that is 1 at knot j and 0 at the others (Wood 2006, 4.1.2)."""
+    """Cubic regression splines: column j is the natural spline that is 1 at knot j and 0 at the other knots.
+
+    References
+    ----------
+    Wood (2006), *Generalized Additive Models*, section 4.1.2.
+    """
 
     knots: tuple[float, ...]
 
@@ -120,7 +130,7 @@ type Basis = Scaling | Polynomial | Powers | BSpline | NaturalSpline | CubicRegr
 
 
 def learn_scaling(x: Array, center: bool | float = True, scale: bool | float = True) -> Scaling:
-    """R's ``scale()``: centre on the mean and divide by the standard deviation, or by the root mean square if not centred."""
+    """R's ``scale()``: centre on the mean, divide by the standard deviation, or the root mean square if not centred."""
     seen = _present(x)
     centre = float(seen.mean()) if center is True else float(center)
     if scale is not True:

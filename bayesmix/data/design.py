@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 from warnings import warn
 
@@ -11,7 +12,17 @@ import numpy as np
 
 from bayesmix.data.basis import Basis, Columns
 from bayesmix.data.evaluate import Variable, evaluate
-from bayesmix.data.frame import Column, Factor, Kind, Numeric, Table, boolean_factor, drop_unused, factor_of, open_table
+from bayesmix.data.frame import (
+    Column,
+    Factor,
+    Kind,
+    Numeric,
+    Table,
+    boolean_factor,
+    drop_unused,
+    factor_of,
+    open_table,
+)
 from bayesmix.data.matrix import ModelMatrix, assemble, independent, keep, learn_matrix
 from bayesmix.data.outcome import Outcome, ResponseKind, outcome, outcome_texts, rows_text
 from bayesmix.errors import DataError, DesignError, DroppedWarning, nearest
@@ -115,8 +126,8 @@ def build(
         Name of a column, an expression, or an array with one value per row of the data. The offset is added to those of
         the formula.
     response
-        ``"binomial"`` reads ``cbind(s, f)``, ``s/n``, proportions with the trials as weights, 0 and 1, truth values, and
-        factors, whose first level is failure.
+        ``"binomial"`` reads ``cbind(s, f)``, ``s/n``, proportions with the trials as weights, 0 and 1, truth values,
+        and factors, whose first level is failure.
     contrasts
         Names of contrasts by factor of the fixed part, such as ``{"f": "sum"}``. As in lme4, bars keep the defaults:
         treatment, and orthogonal polynomials for ordered factors.
@@ -151,18 +162,20 @@ def build(
     fixed_terms = expand(read(formula.fixed), _dot(formula, table.names))
     effects = [expand(read(bar.effects)) for bar in formula.bars]
     asides = [*parts, *formula.offsets, *given.texts, *(text for bar in formula.bars for text in bar.group)]
-    columns = _read(table, [*asides, *(name for terms in (fixed_terms, *effects) for name in terms.variables)], given)
-    rows = _complete_rows(columns)
+    every = (fixed_terms, *effects)
+    texts = [*asides, *(name for terms in every for name in terms.used)]
+    columns = _read(table, texts, given)
+    named = _column_names((name for terms in every for name in terms.variables), table)
+    rows = _complete_rows(columns, table.missing(name for name in named if name not in columns))
     memory: dict[str, Basis | tuple[str, ...]] = {}
-    used = [*asides, *(name for terms in (fixed_terms, *effects) for name in terms.used)]
-    variables = _variables(used, columns, memory, rows)
+    variables = _variables(texts, columns, memory, rows)
 
     n = len(rows)
     fixed, X, dropped = _fixed(fixed_terms, variables, contrasts or {}, n)
     bars = [_learn_bar(bar, terms, variables) for bar, terms in zip(formula.bars, effects, strict=True)]
     bars.sort(key=lambda bar: -len(bar.levels))
-    _check_effects(bars)
-    observed = outcome(formula.response, variables, response, _weights(given.weights, variables), n)
+    _check_names(fixed, bars)
+    observed = outcome(formula.response, variables, response, _weights(given.weights, variables, rows), rows)
     kinds = {name: _kind(column) for name, column in columns.items() if name not in (WEIGHTS, OFFSET)}
     encoder = Encoder(formula, kinds, memory, fixed, tuple(bars), response, given.weights, given.offset)
     design = Design(
@@ -228,11 +241,7 @@ def encode(
     _check_complete(columns)
     n = _count(columns) if columns else table.count()
     variables = _variables(texts, columns, dict(encoder.memory), np.arange(n))
-    observed = (
-        outcome(encoder.formula.response, variables, encoder.response, _weights(encoder.weights, variables), n)
-        if response
-        else None
-    )
+    observed = _observed(encoder, variables, n) if response else None
     return NewDesign(
         X=assemble(encoder.fixed, variables, n),
         terms=tuple(_term(bar, variables, n) for bar in bars),
@@ -241,13 +250,19 @@ def encode(
     )
 
 
+def _observed(encoder: Encoder, variables: Mapping[str, Variable], n: int) -> Outcome:
+    rows = np.arange(n)
+    weights = _weights(encoder.weights, variables, rows)
+    return outcome(encoder.formula.response, variables, encoder.response, weights, rows)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Given:
     """Weights and offset from outside the formula: the expressions they become, and the arrays among them."""
 
     weights: str | None
     offset: str | None
-    arrays: Mapping[str, Array]
+    arrays: Mapping[str, Column]
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -255,11 +270,10 @@ class _Given:
 
 
 def _given(*, weights: Any, offset: Any) -> _Given:
-    arrays = {
-        name: np.asarray(value, dtype=np.float64)
-        for name, value in ((WEIGHTS, weights), (OFFSET, offset))
-        if value is not None and not isinstance(value, str)
-    }
+    arrays: dict[str, Column] = {}
+    for name, value in ((WEIGHTS, weights), (OFFSET, offset)):
+        if value is not None and not isinstance(value, str):
+            arrays |= open_table({name: value}).read([name])
     return _Given(_argument(WEIGHTS, weights), _argument(OFFSET, offset), arrays)
 
 
@@ -277,31 +291,35 @@ def _dot(formula: Formula, names: Sequence[str]) -> tuple[str, ...]:
 
 def _read(table: Table, texts: Iterable[str], given: _Given) -> dict[str, Column]:
     """Read the columns that the expressions name, and add the arrays."""
-    named = dict.fromkeys(name for text in texts for name in column_names(read(text)))
-    needed = [name for name in named if name not in given.arrays and (name != "pi" or name in table.names)]
-    columns = table.read(needed)
-    for name, values in given.arrays.items():
-        n = _count(columns) if columns else table.count()
-        if values.shape != (n,):
-            raise DataError(f"The {name[1:-1]} have shape {values.shape}; the data have {n} rows.")
-        columns[name] = Numeric(values)
+    columns = table.read(name for name in _column_names(texts, table) if name not in given.arrays)
+    n = table.count()
+    for name, column in given.arrays.items():
+        if len(column.missing) != n:
+            raise DataError(f"The {name[1:-1]} have {len(column.missing)} values; the data have {n} rows.")
+        columns[name] = column
     return columns
+
+
+def _column_names(texts: Iterable[str], table: Table) -> list[str]:
+    """Return the columns that expressions need; ``pi`` is a number unless the data have such a column."""
+    names = dict.fromkeys(name for text in texts for name in column_names(read(text)))
+    return [name for name in names if name != "pi" or name in table.names]
 
 
 def _count(columns: Mapping[str, Column]) -> int:
     return len(next(iter(columns.values())).missing)
 
 
-def _complete_rows(columns: Mapping[str, Column]) -> Array:
-    """Return the rows without a missing value in any column."""
-    missing = np.zeros(_count(columns), dtype=bool)
-    for column in columns.values():
-        missing |= column.missing
+def _complete_rows(columns: Mapping[str, Column], elsewhere: Array) -> Array:
+    """Return the rows without a missing value in any column, or elsewhere."""
+    missing = reduce(np.logical_or, (column.missing for column in columns.values()), elsewhere)
+    if not len(missing):
+        raise DataError("The data have no rows.")
     rows = np.flatnonzero(~missing)
     if not len(rows):
         empty = [f"`{name}`" for name, column in columns.items() if column.missing.all()]
-        why = f"All values of {', '.join(empty)} are missing." if empty and len(missing) else ""
-        raise DataError(f"No rows are left to fit: {len(missing)} given, all with missing values. {why}".rstrip())
+        why = f" All values of {', '.join(empty)} are missing." if empty else ""
+        raise DataError(f"No rows are left to fit: each of the {len(missing)} given has a missing value.{why}")
     return rows
 
 
@@ -383,17 +401,24 @@ def _cross(factors: Sequence[Factor]) -> tuple[tuple[str, ...], Array]:
     return levels, codes
 
 
-def _check_effects(bars: Sequence[BarEncoder]) -> None:
-    seen = set()
-    for bar in bars:
-        for effect in bar.matrix.names:
-            if (bar.label, effect) in seen:
-                what = f"The effect `{effect}` occurs in two terms of the grouping factor `{bar.label}`."
-                raise DesignError(f"{what} Write one bar, or start one with `0 +`.")
-            seen.add((bar.label, effect))
+def _check_names(fixed: ModelMatrix, bars: Sequence[BarEncoder]) -> None:
+    """Refuse two parameters of the same name."""
+    twice = _twice(fixed.names)
+    if twice:
+        advice = "Rename the column or the level of the factor that make the same name."
+        raise DesignError(f"Two columns of the fixed part are named `{twice}`. {advice}")
+    for label in dict.fromkeys(bar.label for bar in bars):
+        twice = _twice([effect for bar in bars if bar.label == label for effect in bar.matrix.names])
+        if twice:
+            what = f"The effect `{twice}` occurs twice for the grouping factor `{label}`."
+            raise DesignError(f"{what} Write one bar, or start one with `0 +`.")
 
 
-def _weights(text: str | None, variables: Mapping[str, Variable]) -> Array | None:
+def _twice(names: Sequence[str]) -> str | None:
+    return next((name for j, name in enumerate(names) if name in names[:j]), None)
+
+
+def _weights(text: str | None, variables: Mapping[str, Variable], rows: Array) -> Array | None:
     if text is None:
         return None
     value = variables[text]
@@ -401,7 +426,7 @@ def _weights(text: str | None, variables: Mapping[str, Variable]) -> Array | Non
         raise DataError(f"The weights `{text}` are not numbers.")
     wrong = np.flatnonzero(value.values <= 0)
     if len(wrong):
-        what = f"The weights have {value.values[wrong[0]]:g} in {rows_text(wrong)} of those used."
+        what = f"The weights are {value.values[wrong[0]]:g} in {rows_text(rows[wrong])}."
         raise DataError(f"{what} Weights are positive; leave out the rows that do not count.")
     return value.values
 

@@ -184,7 +184,9 @@ def _dummies(call: Call, scope: _Scope) -> Columns:
     value, levels = _arguments(call, scope, _dummy)
     factor = factor_of(_column(value, call))
     wanted = (levels,) if isinstance(levels, str) else levels or factor.levels[1:]
-    kept = scope.memory.setdefault(spell(call), wanted)
+    if spell(call) not in scope.memory:
+        scope.memory[spell(call)] = tuple(_known_level(factor, level) for level in wanted)
+    kept = scope.memory[spell(call)]
     assert isinstance(kept, tuple)
     position = {level: j for j, level in enumerate(factor.levels)}
     columns = [np.where(factor.codes < 0, np.nan, factor.codes == position.get(level, -2)) for level in kept]
@@ -247,7 +249,7 @@ def _number(value: Variable | Constant, expression: Expr) -> float | Array:
         case bool() | int() | float():
             return float(value)
         case Factor():
-            raise DataError(f"`{spell(expression)}` asks for a number where there is a factor.")
+            raise DataError(f"`{spell(expression)}` is a factor where a number is needed.")
     raise PlaceError("A number is expected here.", expression.position)
 
 
@@ -303,10 +305,7 @@ def _level(factor: Factor, value: Any, text: Expr, function: Callable[[Any, Any]
         raise PlaceError("A factor is compared with one of its levels.", text.position)
     if function not in (operator.eq, operator.ne) and factor.kind != "ordered":
         raise PlaceError("The levels of this factor are not ordered.", text.position)
-    if label(value) not in factor.levels:
-        what = f"There is no level `{label(value)}`.{nearest(label(value), factor.levels)}"
-        raise PlaceError(what, text.position)
-    return float(factor.levels.index(label(value)))
+    return float(factor.levels.index(_known_level(factor, value)))
 
 
 def _both(left: Variable, right: Variable, left_text: Expr, right_text: Expr) -> Factor:
@@ -347,8 +346,14 @@ def _ordered(x: Variable, levels: tuple[str | float, ...] | None = None) -> Fact
 
 def _relevel(x: Variable, ref: str | float) -> Factor:
     factor = _factor(x)
-    first = label(ref)
+    first = _known_level(factor, ref)
     return _reorder(factor, (first, *(level for level in factor.levels if level != first)))
+
+
+def _known_level(factor: Factor, level: str | float) -> str:
+    if label(level) not in factor.levels:
+        raise DataError(f"There is no level `{label(level)}`.{nearest(label(level), factor.levels)}")
+    return label(level)
 
 
 def _reorder(factor: Factor, levels: Labels) -> Factor:

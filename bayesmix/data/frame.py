@@ -1,7 +1,7 @@
 """Any dataframe in: the columns that a formula needs, as numbers or factors.
 
-pandas, Polars, PyArrow, DuckDB, Dask, Ibis and PySpark tables come in through narwhals; dictionaries of arrays and paths
-of CSV or Parquet files are read with pandas. What kind of column each becomes:
+pandas, Polars, PyArrow, DuckDB, Dask, Ibis and PySpark tables come in through narwhals; dictionaries of arrays and
+paths of CSV or Parquet files are read with pandas. What kind of column each becomes:
 
 =============================  =====================================================================================
 in the data                    here
@@ -9,12 +9,12 @@ in the data                    here
 integers, floats, decimals     `Numeric`, missing values are NaN
 booleans                       `Factor` of kind ``boolean`` with levels ``FALSE`` and ``TRUE``
 categorical, Enum, dictionary  `Factor` with the declared order of its levels; ``ordered`` if pandas or Arrow say so
-text                           `Factor` with levels in the order of their characters (R's C locale: capitals first)
+text, Polars' Categorical      `Factor` with levels in the order of their characters (R's C locale: capitals first)
 dates, times, other objects    refused
 =============================  =====================================================================================
 
-A Polars ``Enum`` is an unordered factor: in Polars it is the only way to declare the order of levels, so the order alone
-does not ask for polynomial contrasts.
+A Polars ``Enum`` is an unordered factor: in Polars it is the only way to declare the order of levels, so the order
+alone does not ask for polynomial contrasts.
 """
 
 from __future__ import annotations
@@ -89,16 +89,27 @@ class Table:
         DataError
             If a column is not there, or holds what a model cannot use.
         """
+        frame = self._select(needed)
+        return {name: _column(name, frame[name]) for name in frame.columns}
+
+    def missing(self, needed: Iterable[str]) -> Array:
+        """Return in which rows any of the columns named has a missing value; they may be of any type."""
+        frame = self._select([*needed, self.names[0]])
+        missing = np.zeros(len(frame), dtype=bool)
+        for name in frame.columns[:-1]:
+            missing |= _missing(frame[name])
+        return missing
+
+    def count(self) -> int:
+        """Return the number of rows."""
+        return len(self._select(self.names[:1]))
+
+    def _select(self, needed: Iterable[str]) -> Any:
         wanted = list(dict.fromkeys(needed))
         for name in wanted:
             if name not in self.names:
                 raise missing_column(name, self.names)
-        frame = _collect(self.native.select(wanted or list(self.names[:1])))
-        return {name: _column(name, frame[name]) for name in wanted}
-
-    def count(self) -> int:
-        """Return the number of rows."""
-        return len(_collect(self.native.select(list(self.names[:1]))))
+        return _collect(self.native.select(wanted))
 
 
 def open_table(data: Any) -> Table:
@@ -118,13 +129,13 @@ def open_table(data: Any) -> Table:
     elif isinstance(data, Mapping):
         data = _from_mapping(data)
     try:
-        native = nw.from_native(data)
+        native = nw.from_native(_text_names(data))
         names = tuple(native.collect_schema().names())
     except TypeError:
         what = f"Data are a dataframe, a dictionary of columns or a path, not {type(data).__name__}."
         raise DataError(what) from None
     except nw.exceptions.DuplicateError as error:
-        raise DataError(f"The data have two columns of the same name: {error}") from None
+        raise DataError(f"Two columns of the data have the same name. {error}") from None
     if not names:
         raise DataError("The data have no columns.")
     return Table(names, native)
@@ -202,21 +213,38 @@ def _from_mapping(data: Mapping[str, Any]) -> Any:
         raise DataError(f"The columns do not make a table: {error}") from None
 
 
+def _text_names(data: Any) -> Any:
+    """Make the column names of a pandas frame text."""
+    import pandas as pd
+
+    if isinstance(data, pd.DataFrame) and not all(isinstance(name, str) for name in data.columns):
+        return data.set_axis([str(name) for name in data.columns], axis=1)
+    return data
+
+
 def _collect(frame: Any) -> Any:
     import narwhals as nw
 
-    return (
-        frame.collect("pandas" if frame.implementation.is_duckdb() else None)
-        if isinstance(frame, nw.LazyFrame)
-        else frame
-    )
+    if not isinstance(frame, nw.LazyFrame):
+        return frame
+    return frame.collect("polars" if frame.implementation.is_polars() else "pandas")
+
+
+def _missing(series: Any) -> Array:
+    missing = series.is_null() | series.is_nan() if series.dtype.is_float() else series.is_null()
+    return np.asarray(missing.fill_null(True).to_numpy(), dtype=bool)
 
 
 def _column(name: str, series: Any) -> Column:
     """Convert a narwhals series."""
     if series.implementation.is_polars():
         return _from_polars(name, series)
-    return _from_pandas(name, series.to_pandas())
+    native = series.to_native()
+    if series.implementation.is_pyarrow():
+        native = native.to_pandas()  # keeps the levels of a dictionary, which narwhals' own conversion loses
+    elif not series.implementation.is_pandas():
+        native = series.to_pandas()
+    return _from_pandas(name, native, is_integer=series.dtype.is_integer())
 
 
 def _from_polars(name: str, series: Any) -> Column:
@@ -227,71 +255,78 @@ def _from_polars(name: str, series: Any) -> Column:
         missing = series.is_null().to_numpy()
         return boolean_factor(series.fill_null(False).to_numpy(), missing)
     if dtype.is_numeric():
-        return _numeric(name, series.cast(nw.Float64).to_numpy(), dtype.is_integer())
-    if dtype in (nw.Categorical, nw.Enum):
-        levels = series.cat.get_categories().to_list()
+        return _numeric(name, series.cast(nw.Float64).to_numpy(), is_integer=dtype.is_integer())
+    if dtype in (nw.String, nw.Categorical, nw.Enum):
+        levels = dtype.categories if dtype == nw.Enum else None
         return _text(series.cast(nw.String).to_numpy(), levels)
-    if dtype == nw.String:
-        return _text(series.to_numpy())
     raise _unusable(name, str(dtype))
 
 
-def _from_pandas(name: str, series: pd.Series[Any]) -> Column:
+def _from_pandas(name: str, series: pd.Series[Any], *, is_integer: bool = False) -> Column:
     import pandas as pd
     from pandas.api import types
 
     dtype = series.dtype
+    if isinstance(dtype, pd.ArrowDtype):
+        return _from_pandas(name, series.array.__arrow_array__().to_pandas(), is_integer=is_integer)
     if isinstance(dtype, pd.CategoricalDtype):
-        kind: Kind = "ordered" if dtype.ordered else "factor"
-        return Factor(series.cat.codes.to_numpy(dtype=np.intp), tuple(map(label, dtype.categories)), kind)
+        return _categories(name, series)
     if types.is_bool_dtype(dtype):
         missing = series.isna().to_numpy(dtype=bool)
         return boolean_factor(series.fillna(False).to_numpy(dtype=bool), missing)
     if types.is_numeric_dtype(dtype) and not types.is_complex_dtype(dtype):
-        return _numeric(name, series.to_numpy(dtype=np.float64, na_value=np.nan), types.is_integer_dtype(dtype))
+        return _numeric(name, series.to_numpy(dtype=np.float64, na_value=np.nan), is_integer=is_integer)
     if types.is_object_dtype(dtype):
         return _from_objects(name, series)
     if types.is_string_dtype(dtype):
-        return _text(series.to_numpy(dtype=object, na_value=None))
+        return _text(series)
     raise _unusable(name, str(dtype))
 
 
 def _from_objects(name: str, series: pd.Series[Any]) -> Column:
+    """Convert a column of Python objects, if all are of one usable kind."""
     import pandas as pd
 
     kind = pd.api.types.infer_dtype(series, skipna=True)
     if kind == "string":
-        return _text(series.to_numpy(dtype=object, na_value=None))
+        return _text(series)
     if kind == "boolean":
         return _from_pandas(name, series.astype("boolean"))
-    if kind in ("integer", "floating", "mixed-integer-float", "decimal", "empty"):
-        return _from_pandas(
-            name, pd.to_numeric(series.astype("Float64") if kind != "decimal" else series.astype(float))
-        )
+    if kind in ("integer", "floating", "mixed-integer-float", "empty"):
+        return _from_pandas(name, series.astype("Float64"), is_integer=kind == "integer")
+    if kind == "decimal":
+        return _from_pandas(name, series.astype(np.float64))
     raise _unusable(name, kind)
 
 
-def _numeric(name: str, values: Array, is_integer: bool) -> Numeric:
+def _categories(name: str, series: pd.Series[Any]) -> Factor:
+    levels = tuple(map(label, series.cat.categories))
+    if len(set(levels)) < len(levels):
+        raise DataError(f"Two categories of column `{name}` have the same label.")
+    kind: Kind = "ordered" if series.cat.ordered else "factor"
+    return Factor(series.cat.codes.to_numpy(dtype=np.intp), levels, kind)
+
+
+def _numeric(name: str, values: Array, *, is_integer: bool) -> Numeric:
     if is_integer and values.size and np.nanmax(np.abs(values), initial=0.0) > LARGEST_EXACT:
         advice = "Make them text or categories if they are identifiers."
         raise DataError(f"Column `{name}` has integers too large to be told apart as numbers. {advice}")
     return Numeric(values)
 
 
-def _text(values: Array, levels: Sequence[str] | None = None) -> Factor:
+def _text(values: Any, levels: Sequence[str] | None = None) -> Factor:
+    """Return text as a factor with the levels in the order given, or of their characters."""
     import pandas as pd
 
     codes, found = pd.factorize(values, use_na_sentinel=True)
-    order = sorted(found) if levels is None else list(levels)
+    order = sorted(map(str, found)) if levels is None else list(levels)
     place = {level: i for i, level in enumerate(order)}
-    position = np.array([*(place[level] for level in found), -1], dtype=np.intp)
-    return Factor(position[codes], tuple(map(str, order)))
+    position = np.array([*(place[str(level)] for level in found), -1], dtype=np.intp)
+    return Factor(position[codes], tuple(order))
 
 
 def _unusable(name: str, kind: str) -> DataError:
     advice = "Make it a number, a truth value, text or a category."
-    if any(word in kind.lower() for word in ("date", "time", "period", "duration", "interval")):
-        advice = (
-            f"Make it a number first, for instance the days since the first date: `(d - d.min()).dt.days` for `{name}`."
-        )
+    if any(word in kind.lower() for word in ("date", "time", "period", "duration")):
+        advice = "Make it a number first, for instance the days since the first date."
     return DataError(f"Column `{name}` holds {kind}, which a model cannot use. {advice}")

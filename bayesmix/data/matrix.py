@@ -1,8 +1,8 @@
 """Model matrices: terms and variables to named columns, coded as R's ``model.matrix`` does.
 
 R decides for each factor of each term whether contrasts or one column a level are needed (Chambers and Hastie 1992,
-*Statistical Models in S*, p. 38): contrasts, if an earlier term contains all the other variables of the term. Without an
-intercept the first factor of the first term that has one gets a column a level.
+*Statistical Models in S*, p. 38): contrasts, if an earlier term contains all the other variables of the term. Without
+an intercept the first factor of the first term that has one gets a column a level.
 """
 
 from __future__ import annotations

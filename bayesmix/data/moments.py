@@ -21,6 +21,7 @@ class Factor:
 
     @property
     def k(self) -> int:
+        """Number of columns."""
         return int(self.z.shape[1])
 
 
@@ -102,9 +103,7 @@ class Moments:
 
 def incidence(factors: Sequence[Factor]) -> Incidence:
     """Find the pattern of the cross-products of ``factors``."""
-    pairs = tuple(
-        _pair(f, g, factors[f], factors[g]) for f, g in combinations(range(len(factors)), 2)
-    )
+    pairs = tuple(_pair(f, g, factors[f], factors[g]) for f, g in combinations(range(len(factors)), 2))
     return Incidence(
         shapes=tuple((factor.levels, factor.k) for factor in factors),
         rows=tuple(Segments.of(factor.codes) for factor in factors),

@@ -44,9 +44,22 @@ def outcome_texts(response: str, kind: ResponseKind, *, weighted: bool) -> tuple
 
 
 def outcome(
-    response: str, variables: Mapping[str, Variable], kind: ResponseKind, weights: Array | None, n: int
+    response: str, variables: Mapping[str, Variable], kind: ResponseKind, weights: Array | None, rows: Array
 ) -> Outcome:
     """Make the outcome from the evaluated expressions of `outcome_texts`.
+
+    Parameters
+    ----------
+    response
+        Of the formula.
+    variables
+        Values by the text of the expressions.
+    kind
+        How to read the response.
+    weights
+        (n,) positive; the trials, where the response is a proportion.
+    rows
+        (n,) positions in the data as given, for messages.
 
     Raises
     ------
@@ -55,16 +68,18 @@ def outcome(
     """
     texts = outcome_texts(response, kind, weighted=weights is not None)
     values = [variables[text] for text in texts]
-    ones = np.ones(n)
+    ones = np.ones(len(rows))
+    plain = ones if weights is None else weights
     if kind == "numeric":
-        return Outcome(_numbers(response, values[0]), None, ones if weights is None else weights)
+        return Outcome(_numbers(response, values[0]), None, plain)
     if len(values) == 2:
-        first, second = (_counts(text, _numbers(text, value)) for text, value in zip(texts, values, strict=True))
+        first, second = (_counts(text, _numbers(text, value), rows) for text, value in zip(texts, values, strict=True))
         trials = first + second if response.startswith("cbind(") else second
-        return Outcome(*_possible(response, first, trials), ones if weights is None else weights)
+        _check_possible(response, first, trials, rows)
+        return Outcome(first, trials, plain)
     if isinstance(values[0], Factor):
-        return Outcome((values[0].codes > 0).astype(np.float64), ones, ones if weights is None else weights)
-    return _proportions(response, _numbers(response, values[0]), weights, n)
+        return Outcome((values[0].codes > 0).astype(np.float64), ones, plain)
+    return _proportions(response, _numbers(response, values[0]), weights, rows)
 
 
 def rows_text(rows: Array) -> str:
@@ -85,31 +100,28 @@ def _numbers(text: str, value: Variable) -> Array:
     raise DataError(f"The response `{text}` is not a column of numbers.")
 
 
-def _counts(text: str, values: Array) -> Array:
+def _counts(text: str, values: Array, rows: Array) -> Array:
     whole = np.round(values)
     wrong = np.flatnonzero((np.abs(values - whole) > WHOLE) | (whole < 0))
     if len(wrong):
-        raise DataError(f"`{text}` counts something, but is {values[wrong[0]]:g} in {rows_text(wrong)} of those used.")
+        raise DataError(f"`{text}` counts something, but is {values[wrong[0]]:g} in {rows_text(rows[wrong])}.")
     return np.asarray(whole)
 
 
-def _possible(response: str, successes: Array, trials: Array) -> tuple[Array, Array]:
+def _check_possible(response: str, successes: Array, trials: Array, rows: Array) -> None:
     problems = {"more successes than trials": successes > trials, "no trials": trials < 1}
     for what, wrong in problems.items():
         if wrong.any():
-            raise DataError(
-                f"The response `{response}` has {what} in {rows_text(np.flatnonzero(wrong))} of those used."
-            )
-    return successes, trials
+            raise DataError(f"The response `{response}` has {what} in {rows_text(rows[wrong])}.")
 
 
-def _proportions(response: str, y: Array, weights: Array | None, n: int) -> Outcome:
+def _proportions(response: str, y: Array, weights: Array | None, rows: Array) -> Outcome:
     wrong = np.flatnonzero((y < 0) | (y > 1))
     if len(wrong):
-        what = f"The response `{response}` of a binomial model is {y[wrong[0]]:g} in {rows_text(wrong)} of those used."
+        what = f"The response `{response}` of a binomial model is {y[wrong[0]]:g} in {rows_text(rows[wrong])}."
         raise DataError(f"{what} It is 0, 1 or a proportion; counts are written `cbind(successes, failures)`.")
     if weights is None and np.any((y > 0) & (y < 1)):
         raise DataError(f"The response `{response}` has proportions: give the number of trials as `weights=`.")
-    trials = np.ones(n) if weights is None else _counts("weights", weights)
-    successes = _counts(f"{response} * weights", y * trials)
-    return Outcome(successes, trials, np.ones(n))
+    ones = np.ones(len(rows))
+    trials = ones if weights is None else _counts("weights", weights, rows)
+    return Outcome(_counts(f"{response} * weights", y * trials, rows), trials, ones)

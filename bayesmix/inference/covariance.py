@@ -1,4 +1,4 @@
-"""Covariance of the effects of one level: free numbers theta, relative factor Lambda, standard deviations, correlations."""
+"""Covariance of the effects of one level: free numbers theta, relative factor Lambda, SDs and correlations."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ class Structure:
 
     @property
     def size(self) -> int:
+        """Number of free numbers."""
         return len(self.row)
 
     @property
     def is_diagonal(self) -> bool:
+        """Whether the effects are independent."""
         return self.row == self.column
 
 

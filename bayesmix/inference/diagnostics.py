@@ -22,10 +22,12 @@ class Convergence:
 
     @property
     def worst_r_hat(self) -> float:
+        """Largest R-hat."""
         return float(np.nanmax(self.r_hat, initial=1.0))
 
     @property
     def smallest_ess(self) -> float:
+        """Smallest bulk or tail effective sample size."""
         return float(np.nanmin(np.minimum(self.ess_bulk, self.ess_tail), initial=np.inf))
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -27,6 +28,7 @@ from bayesmix.language.family import Family, Link
 Array = np.ndarray
 
 SINGULAR = 1e-4  # a direction of the effects whose relative SD is below this counts as zero (lme4's isSingular)
+START = (0.01, 100.0)  # bounds of the relative variances the search starts from
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +125,30 @@ def _start(working: Coordinates, size: float) -> Array:
     return from_factor(working.structures, [size * np.eye(s.k) for s in working.structures])
 
 
+def _start_linear(problem: LinearProblem) -> Array:
+    """Relative factors by the method of moments, each grouping factor as if it were alone.
+
+    With ``s_j = z_j'r`` of the least-squares residuals, ``E[s_j^2 / D_j] = sigma^2 (1 + D_j theta^2)``.
+    """
+    working, products = problem.coordinates, problem.moments
+    sigma2 = float(products.XX[-1, -1]) / problem.n
+    factors = []
+    for place in working.places:
+        scores = products.B[place.factor][:, place.columns, -1]
+        size = np.diagonal(products.D[place.factor], axis1=-2, axis2=-1)[:, place.columns]
+        excess = np.sum(scores**2, axis=0) / np.maximum(size.sum(axis=0), 1e-300) / max(sigma2, 1e-300) - 1.0
+        spread = np.clip(excess / np.maximum(np.mean(size, axis=0), 1e-300), START[0], START[1])
+        factors.append(np.diag(np.sqrt(spread)))
+    return from_factor(working.structures, factors)
+
+
 # ---- linear -----------------------------------------------------------------------------------------------------
 
 
 def _linear(problem: LinearProblem, method: Reml | Ml) -> PointEstimate:
     reml = isinstance(method, Reml)
     working = problem.coordinates
-    optimum = minimise(lambda theta: criterion(problem, theta, reml=reml), _start(working, 1.0))
+    optimum = minimise(lambda theta: criterion(problem, theta, reml=reml), _start_linear(problem), accurate=False)
     optimum, singular = _settle(working, optimum, lambda theta: criterion(problem, theta, reml=reml)[0])
     solution = solve_linear(problem, optimum.x)
     sigma2 = float(solution.rss) / (problem.n - problem.p if reml else problem.n)
@@ -169,7 +188,9 @@ def _conditional_covariances(working: Coordinates, factorisation: Factorisation,
     )
 
 
-def _settle(working: Coordinates, optimum: Optimum, value_at: object) -> tuple[Optimum, tuple[int, ...]]:
+def _settle(
+    working: Coordinates, optimum: Optimum, value_at: Callable[[Array], float]
+) -> tuple[Optimum, tuple[int, ...]]:
     """Put variances that vanish at the optimum exactly at zero, and say which terms are singular."""
     factors = to_factor(working.structures, optimum.x[: working.size])
     settled, singular = [], []
@@ -178,13 +199,14 @@ def _settle(working: Coordinates, optimum: Optimum, value_at: object) -> tuple[O
         small = sizes < SINGULAR * max(1.0, float(sizes.max(initial=0.0)))
         if np.any(small):
             singular.append(t)
-            factor = _lower((left * np.where(small, 0.0, sizes)) @ right)
-        settled.append(factor)
+            settled.append(_lower((left * np.where(small, 0.0, sizes)) @ right))
+        else:
+            settled.append(factor)
     if not singular:
         return optimum, ()
     x = optimum.x.copy()
     x[: working.size] = from_factor(working.structures, settled)
-    value = value_at(x)  # type: ignore[operator]
+    value = value_at(x)
     if value <= optimum.value + 1e-9 * max(abs(optimum.value), 1.0):
         status = Status.CONVERGED if optimum.status is Status.FLAT else optimum.status
         return replace(optimum, x=x, value=min(value, optimum.value), status=status), tuple(singular)
@@ -213,6 +235,7 @@ class MarginalLikelihood:
 
     @property
     def has_dispersion(self) -> bool:
+        """Whether the family has a parameter beside the mean."""
         return self.problem.family.dispersion is not None
 
     def split(self, x: Array) -> tuple[Array, Array, float]:
@@ -240,6 +263,7 @@ class MarginalLikelihood:
                 return quadrature(self.problem, self.problem.coordinates.by_factor(theta), mode, dispersion, points)
 
     def __call__(self, x: Array) -> tuple[float, Array]:
+        """Value and gradient."""
         match self.method:
             case Laplace():
                 return self._laplace(x)

@@ -11,8 +11,8 @@ import numpy as np
 
 from bayesmix.data.design import Design
 from bayesmix.errors import FitError
-from bayesmix.inference.estimate import PointEstimate
 from bayesmix.inference.covariance import sd_and_corr
+from bayesmix.inference.estimate import PointEstimate
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.priors import Priors
 from bayesmix.inference.pymc_model import term_label, to_pymc
@@ -103,7 +103,7 @@ def _run(compiled: Any, tune: int, target: float, draws: int, chains: int, seed:
 def _initial_point(design: Design, priors: Priors, start: PointEstimate) -> dict[str, Array]:
     """The point estimate as values of the free variables of `to_pymc`, moved off the boundary."""
     point = _by_kind("fixef_centred", priors.fixed, priors.contrast @ start.beta)
-    for t, term in enumerate(design.terms):
+    for t in range(len(design.terms)):
         label = term_label(design.terms, t)
         covariance = start.covariances[t]
         sd, corr = sd_and_corr(covariance)

@@ -31,35 +31,40 @@ class Optimum:
     x: Array  # (m,)
     value: float
     gradient: Array  # (m,)
-    hessian: Array  # (m, m), central differences of the gradient
+    hessian: Array  # (m, m), differences of the gradient
     evaluations: int
     status: Status
 
 
 class _Counted:
-    """An objective that counts its evaluations, keeps the best and calls infeasible points infinite."""
+    """An objective that counts its evaluations, remembers the last one, and calls infeasible points infinite."""
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
         self.evaluations = 0
+        self._last: tuple[Array, float, Array] | None = None
 
     def __call__(self, x: Array) -> tuple[float, Array]:
+        if self._last is not None and np.array_equal(self._last[0], x):
+            return self._last[1], self._last[2]
         self.evaluations += 1
         try:
             value, gradient = self.objective(x)
         except np.linalg.LinAlgError:
-            return np.inf, np.zeros_like(x)
+            value, gradient = np.inf, np.zeros_like(x)
         if not np.isfinite(value):
-            return np.inf, np.zeros_like(x)
+            value, gradient = np.inf, np.zeros_like(x)
+        self._last = x.copy(), value, gradient
         return value, gradient
 
 
-def minimise(objective: Objective, start: Array, *, tolerance: float = 1e-8) -> Optimum:
+def minimise(objective: Objective, start: Array, *, tolerance: float = 1e-8, accurate: bool = True) -> Optimum:
     """Minimise a smooth function of a few dozen variables of order one.
 
     Parameters
     ----------
-    objective : function of ``(m,)`` returning value and gradient; may raise `numpy.linalg.LinAlgError` where infeasible.
+    objective : function of ``(m,)`` returning value and gradient; may raise `numpy.linalg.LinAlgError`.
+    accurate : take the Hessian at the optimum by central differences, not by forward ones at half the price.
     tolerance : Newton's decrement at which the search stops, in units of the criterion.
     """
     counted = _Counted(objective)
@@ -67,7 +72,7 @@ def minimise(objective: Objective, start: Array, *, tolerance: float = 1e-8) -> 
         value, gradient = counted(start)
         return Optimum(start, value, gradient, np.zeros((0, 0)), 1, Status.CONVERGED)
     x, value, gradient = _quasi_newton(counted, start)
-    hessian = difference(counted, x)
+    hessian = difference(counted, x, at=None if accurate else gradient)
     origin = x
     for _ in range(MAX_NEWTON):
         step, decrement = newton_step(hessian, gradient)
@@ -78,7 +83,7 @@ def minimise(objective: Objective, start: Array, *, tolerance: float = 1e-8) -> 
             break
         x, value, gradient = moved
         if np.linalg.norm(x - origin) > FAR * max(float(np.linalg.norm(x)), 0.1):
-            hessian, origin = difference(counted, x), x
+            hessian, origin = difference(counted, x, at=None if accurate else gradient), x
     step, decrement = newton_step(hessian, gradient)
     status = Status.CONVERGED if decrement < 1e-8 else Status.STALLED
     eigenvalues = np.linalg.eigvalsh(hessian)
@@ -99,18 +104,20 @@ def _quasi_newton(counted: _Counted, start: Array) -> tuple[Array, float, Array]
         inverse = (vectors / size) @ vectors.T
         options["hess_inv0"] = 0.5 * (inverse + inverse.T)
     result = minimize(counted, start, jac=True, method="BFGS", options=options)
-    value, gradient = counted(result.x)
-    return np.asarray(result.x), value, gradient
+    return np.asarray(result.x), *counted(result.x)
 
 
 def difference(objective: Objective, x: Array, *, at: Array | None = None, step: float = 1e-4) -> Array:
-    """Symmetrised Jacobian of the gradient ``(m, m)``: central differences, forward ones given the gradient ``at`` x."""
+    """Symmetrised Jacobian of the gradient ``(m, m)``: central differences, or forward given the gradient ``at`` x."""
     rows = []
     for i, h in enumerate(step * np.maximum(np.abs(x), 0.1)):
         up, down = x.copy(), x.copy()
         up[i] += h
+        if at is not None:
+            rows.append((objective(up)[1] - at) / h)
+            continue
         down[i] -= h
-        rows.append((objective(up)[1] - at) / h if at is not None else (objective(up)[1] - objective(down)[1]) / (2.0 * h))
+        rows.append((objective(up)[1] - objective(down)[1]) / (2.0 * h))
     hessian = np.array(rows)
     return 0.5 * (hessian + hessian.T)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesmix.data.design import Design
-from bayesmix.data.moments import Moments, leverages, moments
+from bayesmix.data.moments import leverages, moments
 from bayesmix.inference.coordinates import Coordinates
 from bayesmix.inference.pls import Factorisation, factorise, sensitivity, solve
 from bayesmix.language.family import Family, Jet, Link, by_predictor
@@ -81,10 +81,8 @@ def add_effects(coordinates: Coordinates, b: Sequence[Array]) -> Array:
 
 def _project(coordinates: Coordinates, rows: Array) -> list[Array]:
     """``Z_f' rows`` for each factor: ``(J, k)``."""
-    sums = [pattern.sum_rows(factor.z * rows[:, None]) for pattern, factor in zip(
-        coordinates.pattern.rows, coordinates.factors, strict=True
-    )]  # fmt: skip
-    return sums
+    pairs = zip(coordinates.pattern.rows, coordinates.factors, strict=True)
+    return [pattern.sum_rows(factor.z * rows[:, None]) for pattern, factor in pairs]
 
 
 def _penalised(problem: GeneralizedProblem, eta: Array, u: Sequence[Array], dispersion: float) -> float:
@@ -190,7 +188,9 @@ def laplace(problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode) -
     return value, by_eta, by_factor
 
 
-def quadrature(problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode, dispersion: float, points: int) -> float:
+def quadrature(
+    problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode, dispersion: float, points: int
+) -> float:
     """Minus twice the log-likelihood by adaptive Gauss-Hermite quadrature; one grouping factor, any number of effects.
 
     Notes

@@ -79,10 +79,12 @@ class Plan:
 
     @property
     def dense(self) -> tuple[tuple[int, int], ...]:
+        """Shapes of the factors left for the dense end."""
         return self.shapes[len(self.stages) :]
 
     @property
     def q(self) -> int:
+        """Size of the dense end."""
         return sum(levels * k for levels, k in self.dense)
 
 
@@ -484,9 +486,7 @@ def sensitivity(factorisation: Factorisation, S_XX: Array, pattern: Incidence) -
     return Sensitivity(tuple(G), D, C, tuple(_split_rows(plan_.shapes, S_B)))
 
 
-def _dense_adjoint(
-    end: DenseEnd, S_XX: Array, shapes: Sequence[tuple[int, int]]
-) -> tuple[list[Array], Array, Array]:
+def _dense_adjoint(end: DenseEnd, S_XX: Array, shapes: Sequence[tuple[int, int]]) -> tuple[list[Array], Array, Array]:
     from scipy.linalg.lapack import dpotri
 
     lower, _ = dpotri(end.L, lower=1)
@@ -525,9 +525,7 @@ def _reduced_blocks(end: DenseEnd, P: Array, inverse: Array, shapes: Sequence[tu
     return blocks
 
 
-def _adjoint(
-    stage: Stage, step: Eliminated, S_left: Array, S_rest: Array, S_XX: Array
-) -> tuple[Array, Array, Array]:
+def _adjoint(stage: Stage, step: Eliminated, S_left: Array, S_rest: Array, S_XX: Array) -> tuple[Array, Array, Array]:
     """Undo one elimination: from derivatives of what is left to those of what was there before."""
     pairs = stage.couplings
     v_B = step.B @ S_XX

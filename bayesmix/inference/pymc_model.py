@@ -52,7 +52,7 @@ def _check_codes(design: Design) -> None:
 
 
 def _coords(design: Design, labels: Sequence[str]) -> dict[str, Sequence[Any]]:
-    coords: dict[str, Sequence[Any]] = {"fixed": list(design.fixed), "obs": np.arange(len(design.y))}
+    coords: dict[str, Sequence[Any]] = {"fixed": list(design.fixed), "obs": list(range(len(design.y)))}
     for label, term in zip(labels, design.terms, strict=True):
         coords[label] = list(term.levels)
         coords[f"{label}_effect"] = list(term.effects)
@@ -77,9 +77,7 @@ def _random_part(term: Term, label: str, sd_priors: Sequence[Prior], eta: float 
     import pytensor.tensor as pt
 
     k = len(term.effects)
-    sd = pm.Deterministic(
-        f"sd_{label}", pt.stack(_variable(f"sd_free_{label}", sd_priors)), dims=f"{label}_effect"
-    )
+    sd = pm.Deterministic(f"sd_{label}", pt.stack(_variable(f"sd_free_{label}", sd_priors)), dims=f"{label}_effect")
     spherical = pm.Normal(f"z_{label}", 0.0, 1.0, dims=(label, f"{label}_effect"))
     if eta is None:
         b = spherical * sd
@@ -116,40 +114,28 @@ def _variable(name: str, priors: Sequence[Prior], labels: Sequence[str] = ()) ->
     return scalars
 
 
+ARGUMENTS: dict[str, tuple[str, ...]] = {  # PyMC's names of the arguments of our priors
+    "Normal": ("mu", "sigma"),
+    "StudentT": ("nu", "mu", "sigma"),
+    "Cauchy": ("alpha", "beta"),
+    "Laplace": ("mu", "b"),
+    "HalfNormal": ("sigma",),
+    "HalfStudentT": ("nu", "sigma"),
+    "HalfCauchy": ("beta",),
+    "Exponential": ("lam",),
+    "Gamma": ("alpha", "beta"),
+    "InverseGamma": ("alpha", "beta"),
+    "LogNormal": ("mu", "sigma"),
+    "Uniform": ("lower", "upper"),
+    "Flat": (),
+    "HalfFlat": (),
+}
+
+
 def _distribution(name: str, kind: str, arguments: Sequence[Any], **options: Any) -> Any:
     import pymc as pm
 
-    match kind:
-        case "Normal":
-            return pm.Normal(name, *arguments, **options)
-        case "StudentT":
-            return pm.StudentT(name, nu=arguments[0], mu=arguments[1], sigma=arguments[2], **options)
-        case "Cauchy":
-            return pm.Cauchy(name, *arguments, **options)
-        case "Laplace":
-            return pm.Laplace(name, *arguments, **options)
-        case "HalfNormal":
-            return pm.HalfNormal(name, sigma=arguments[0], **options)
-        case "HalfStudentT":
-            return pm.HalfStudentT(name, nu=arguments[0], sigma=arguments[1], **options)
-        case "HalfCauchy":
-            return pm.HalfCauchy(name, beta=arguments[0], **options)
-        case "Exponential":
-            return pm.Exponential(name, lam=arguments[0], **options)
-        case "Gamma":
-            return pm.Gamma(name, alpha=arguments[0], beta=arguments[1], **options)
-        case "InverseGamma":
-            return pm.InverseGamma(name, alpha=arguments[0], beta=arguments[1], **options)
-        case "LogNormal":
-            return pm.LogNormal(name, *arguments, **options)
-        case "Uniform":
-            return pm.Uniform(name, *arguments, **options)
-        case "Flat":
-            return pm.Flat(name, **options)
-        case "HalfFlat":
-            return pm.HalfFlat(name, **options)
-        case _:
-            raise AssertionError(kind)
+    return getattr(pm, kind)(name, **dict(zip(ARGUMENTS[kind], arguments, strict=True)), **options)
 
 
 def _likelihood(design: Design, spec: ModelSpec, eta: Any, dispersion: Any) -> None:

@@ -27,10 +27,12 @@ class LinearProblem:
 
     @property
     def n(self) -> int:
+        """Number of rows."""
         return self.moments.n
 
     @property
     def p(self) -> int:
+        """Number of fixed effects."""
         return len(self.beta_ols)
 
 
@@ -86,7 +88,43 @@ def criterion(problem: LinearProblem, theta: Array, *, reml: bool) -> tuple[floa
     if reml:
         value += float(solution.log_det_X) - 2.0 * problem.log_T
         S[:p, :p] += np.linalg.inv(solution.factorisation.XX[:p, :p])
-    derivative = sensitivity(solution.factorisation, S, problem.coordinates.pattern)
+    return value, _by_theta(problem, solution.factorisation, theta, S)
+
+
+def deviance(problem: LinearProblem, theta: Array, beta: Array, sigma: float) -> tuple[float, Array, Array, float]:
+    """Minus twice the log-likelihood with nothing profiled out; its derivatives by theta, beta~ and log sigma.
+
+    Parameters
+    ----------
+    theta : (size,) relative covariance parameters.
+    beta : (p,) fixed effects in computational coordinates, as deviation from least squares.
+    """
+    factorisation = factorise(problem.coordinates.plan, problem.moments, problem.coordinates.by_factor(theta))
+    residual = np.append(-beta, 1.0)
+    scores = factorisation.XX @ residual
+    rss = float(residual @ scores)
+    value = problem.n * math.log(2.0 * math.pi * sigma**2) - problem.log_weights
+    value += float(factorisation.log_determinant) + rss / sigma**2
+    S = np.outer(residual, residual) / sigma**2
+    by_theta = _by_theta(problem, factorisation, theta, S)
+    return value, by_theta, -2.0 * scores[: problem.p] / sigma**2, 2.0 * problem.n - 2.0 * rss / sigma**2
+
+
+def restricted_deviance(problem: LinearProblem, theta: Array, sigma: float) -> tuple[float, Array, float]:
+    """REML criterion with sigma not profiled out; its derivatives by theta and log sigma."""
+    solution = solve_linear(problem, theta)
+    freedom, rss, p = problem.n - problem.p, float(solution.rss), problem.p
+    value = freedom * math.log(2.0 * math.pi * sigma**2) + rss / sigma**2 - problem.log_weights
+    value += float(solution.factorisation.log_determinant) + float(solution.log_det_X) - 2.0 * problem.log_T
+    residual = np.append(-solution.beta, 1.0)
+    S = np.outer(residual, residual) / sigma**2
+    S[:p, :p] += np.linalg.inv(solution.factorisation.XX[:p, :p])
+    by_theta = _by_theta(problem, solution.factorisation, theta, S)
+    return value, by_theta, 2.0 * freedom - 2.0 * rss / sigma**2
+
+
+def _by_theta(problem: LinearProblem, factorisation: Factorisation, theta: Array, S: Array) -> Array:
+    """Derivative by theta of ``log|Lambda'Z'WZ Lambda + I|`` plus a function of ``XX`` with derivative ``S``."""
+    derivative = sensitivity(factorisation, S, problem.coordinates.pattern)
     factors = problem.coordinates.by_factor(theta)
-    by_factor = [2.0 * G @ Lambda for G, Lambda in zip(derivative.G, factors, strict=True)]
-    return value, problem.coordinates.gradient(by_factor)
+    return problem.coordinates.gradient([2.0 * G @ L for G, L in zip(derivative.G, factors, strict=True)])

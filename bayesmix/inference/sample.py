@@ -20,7 +20,8 @@ def resolve_sampler(method: str | Sampler) -> Sampler:
         return method
     names: dict[str, Sampler] = {"auto": Nuts(), "nuts": Nuts()}
     if method.lower() not in names:
-        raise SpecError(f"Sampling method `{method}` does not exist.{nearest(method, names)} Methods: {', '.join(names)}.")
+        known = ", ".join(names)
+        raise SpecError(f"Sampling method `{method}` does not exist.{nearest(method, names)} Methods: {known}.")
     return names[method.lower()]
 
 

@@ -299,7 +299,9 @@ class _Reader:
         if level == _NEGATION and self.token.text == "!":
             return self.nested(lambda start: Sign("!", self.strength(level), start.position))
         first = self.strength(level + 1)
-        operands, operators, places = [first], [], []
+        operands: list[Expr] = [first]
+        operators: list[str] = []
+        places: list[int] = []
         while self.token.text in _STRENGTHS[level]:
             if level == _COMPARISON and operators:
                 self.fail_at_operand("Comparisons do not chain.", "Join two comparisons with `&`.")
@@ -330,21 +332,21 @@ class _Reader:
         return result
 
     def atom(self) -> Expr:
-        token = self.token
-        match token.kind:
-            case "number":
-                return self.number()
-            case "text":
-                self.take()
-                return Text(re.sub(r"\\(.)", r"\1", token.text[1:-1], flags=re.DOTALL), token.position)
-            case "quoted":
-                self.take()
-                return Name(token.text[1:-1], token.position)
-            case "name":
-                return self.name()
-        if token.text == "(":
+        readers: dict[str, Callable[[], Expr]]
+        readers = {"number": self.number, "text": self.string, "quoted": self.quoted, "name": self.name}
+        if self.token.text == "(":
             return self.nested(self.bracket)
-        self.fail_at_operand(_missing_operand(token))
+        if self.token.kind not in readers:
+            self.fail_at_operand(_missing_operand(self.token))
+        return readers[self.token.kind]()
+
+    def string(self) -> Text:
+        token = self.take()
+        return Text(re.sub(r"\\(.)", r"\1", token.text[1:-1], flags=re.DOTALL), token.position)
+
+    def quoted(self) -> Name:
+        token = self.take()
+        return Name(token.text[1:-1], token.position)
 
     def number(self) -> Number:
         token = self.take()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class Family:
     name: str
     title: str  # as R prints it: "Gamma", "Negative Binomial"
     links: tuple[str, ...]  # the first is the default
-    response: str  # kind of response the data stage reads: "numeric" or "binomial"
+    response: Literal["numeric", "binomial"]  # kind of response the data stage reads
     dispersion: str | None  # name of the parameter beside the mean: "sigma", "shape"
     log_density: Callable[[Array, Array, Array, Array], Jet]  # (y, mu, dispersion, trials)
     variance: Callable[[Array, Array, Array], Array]  # variance of y / trials: (mu, dispersion, trials)
@@ -296,8 +297,7 @@ _NEGATIVE_BINOMIAL = Family(
 )
 
 FAMILIES: dict[str, Family] = {
-    family.name: family
-    for family in (_GAUSSIAN, _POISSON, _BINOMIAL, _BERNOULLI, _GAMMA, _NEGATIVE_BINOMIAL)
+    family.name: family for family in (_GAUSSIAN, _POISSON, _BINOMIAL, _BERNOULLI, _GAMMA, _NEGATIVE_BINOMIAL)
 }
 _ALIASES = {
     "normal": "gaussian",
@@ -331,7 +331,9 @@ def check_response(family: Family, label: str, y: Array, trials: Array | None) -
     """Raise `DataError` where the response does not fit the family."""
     problem = family.support(y, np.ones_like(y) if trials is None else trials)
     if problem is not None:
-        hint = ' Counts are for family="poisson", other numbers for family="gaussian".' if family.name != "gamma" else ""
+        hint = (
+            ' Counts are for family="poisson", other numbers for family="gaussian".' if family.name != "gamma" else ""
+        )
         raise DataError(f"Response `{label}` does not fit family `{family.name}`, which needs {problem}.{hint}")
 
 

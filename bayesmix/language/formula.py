@@ -1,7 +1,7 @@
 """Formula text to a record: response, fixed part, random-effects bars, offsets.
 
-The language is lme4's. `parse` evaluates nothing and knows no data; what it does not support it refuses by name, so that
-no other model than the one written is ever fitted.
+The language is lme4's. `parse` evaluates nothing and knows no data; what it does not support it refuses by name, so
+that no other model than the one written is ever fitted.
 """
 
 from __future__ import annotations
@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
+from itertools import islice
 
 from bayesmix.errors import FormulaError
 from bayesmix.language.algebra import Terms, adds_intercept, expand, is_bar, is_intercept, summands
 from bayesmix.language.expression import (
+    MAX_LENGTH,
     Argument,
     Bracket,
     Call,
@@ -32,6 +34,8 @@ from bayesmix.language.expression import (
 )
 from bayesmix.language.vocabulary import STRUCTURES
 
+MAX_BARS = 100  # after expansion
+
 Part = tuple[str, Expr]  # a signed term of a sum
 
 
@@ -50,8 +54,7 @@ class Bar:
         group = ":".join(self.group)
         if self.structure == "us":
             return f"({self.effects} | {group})"
-        alone = self.effects.startswith("0 + ") and len(expand(read(self.effects)).terms) == 1
-        if self.structure == "diag" and alone:
+        if self.structure == "diag" and _is_double(self.effects):
             return f"({self.effects} || {group})"
         return f"{self.structure}({self.effects} | {group})"
 
@@ -99,14 +102,17 @@ def parse(text: str) -> Formula:
 
     Notes
     -----
-    A bar from ``||`` has structure ``"diag"``, so that the columns of a factor are independent too; lme4 would keep them
-    correlated.
+    A bar from ``||`` has structure ``"diag"``, so that the columns of a factor are independent too; lme4 would keep
+    them correlated. Nested factors are named without brackets, ``c:b:a``, where lme4 has ``c:(b:a)``.
     """
     if not isinstance(text, str):
         raise FormulaError(f"A formula is text such as `y ~ x + (x | g)`, not {type(text).__name__}.")
     left, right = read_sides(text)
     with pointing(text):
-        return _formula(left, right, text)
+        formula = _formula(left, right, text)
+    if len(str(formula)) > MAX_LENGTH:
+        raise FormulaError(f"The formula expands to more than {MAX_LENGTH} characters.")
+    return formula
 
 
 def _formula(left: Expr | None, right: Expr, text: str) -> Formula:
@@ -114,7 +120,9 @@ def _formula(left: Expr | None, right: Expr, text: str) -> Formula:
         raise PlaceError("The formula has no response.", 0, "Write it left of `~`: `y ~ ...`.")
     response = _response(left)
     parts = summands(right)
-    bars = tuple(bar for part in parts if _has_bar(part[1]) for bar in _bars(part))
+    bars = tuple(islice((bar for part in parts if _has_bar(part[1]) for bar in _bars(part)), MAX_BARS + 1))
+    if len(bars) > MAX_BARS:
+        raise PlaceError(f"The formula expands to more than {MAX_BARS} bars.", right.position)
     offsets = tuple(_offset(part) for part in parts if _is_call(part[1], "offset"))
     rest = [part for part in parts if not _has_bar(part[1]) and not _is_call(part[1], "offset")]
     return Formula(response, _fixed(rest, response, left.position), bars, offsets, text)
@@ -233,6 +241,11 @@ def _not_a_group(expression: Expr) -> PlaceError:
     if isinstance(expression, Chain) and expression.operators[0] == "*":
         advice = "Write `(1 | a) + (1 | b) + (1 | a:b)`."
     return PlaceError(f"`{spell(expression)}` is not a grouping factor.", expression.position, advice)
+
+
+def _is_double(effects: str) -> bool:
+    """Return whether ``(effects || g)`` stands for this one bar."""
+    return [effects] == [f"0 + {label}" for label in expand(read(effects)).labels]
 
 
 def _check_calls(expressions: Iterable[Expr]) -> None:

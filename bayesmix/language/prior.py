@@ -169,8 +169,8 @@ KINDS: dict[str, Kind] = {
             lambda factor, lower, upper: (factor * lower, factor * upper),
             {"min": "lower", "max": "upper"},
         ),
-        Kind("Flat", (), False, lambda x: np.zeros_like(x), lambda factor: (), {}),
-        Kind("HalfFlat", (), True, lambda x: np.zeros_like(x), lambda factor: (), {}),
+        Kind("Flat", (), False, np.zeros_like, lambda factor: (), {}),
+        Kind("HalfFlat", (), True, np.zeros_like, lambda factor: (), {}),
         Kind("LKJ", ("eta",), False, lambda x, eta: np.full_like(x, np.nan), lambda factor, eta: (eta,), {}),
     )
 }

@@ -25,10 +25,11 @@ def to_datatree(posterior: Posterior) -> xr.DataTree:
     from bayesmix import __version__
 
     design, values = posterior.design, posterior.values
+    lead = ("chain", "draw")
     tree = {
         "posterior": posterior_dataset(design, values, posterior.spec.family.dispersion),
-        "sample_stats": _draws_dataset({name: (("chain", "draw"), v) for name, v in posterior.draws.stats.items()}, values),
-        "log_likelihood": _draws_dataset({"y": (("chain", "draw", "obs"), posterior.log_likelihood())}, values),
+        "sample_stats": _draws_dataset({name: (lead, value) for name, value in posterior.draws.stats.items()}, values),
+        "log_likelihood": _draws_dataset({"y": ((*lead, "obs"), posterior.log_likelihood())}, values),
         "observed_data": xr.Dataset({"y": ("obs", design.y)}, coords={"obs": design.rows}),
         "constant_data": _constants(design),
     }

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
 from bayesmix.data.design import Design, Term
@@ -49,9 +53,7 @@ def _maths(spec: ModelSpec, design: Design) -> list[str]:
     if np.any(design.weights != 1.0):
         lines[0] += "  with weights"
     lines.append(f"  {eta} = {' + '.join([part for part in (fixed, *random, *offset) if part])}")
-    for term in design.terms:
-        lines.append(f"  {_distribution(term)}")
-    return lines
+    return lines + [f"  {_distribution(term)}" for term in design.terms]
 
 
 def _sum(term: Term) -> str:
@@ -94,44 +96,41 @@ def _says(prior: Prior) -> str:
 
 def quantiles(prior: Prior) -> tuple[float, float]:
     """Bounds that hold 95 %: from zero for a positive parameter, central otherwise."""
-    from scipy.stats import distributions as d
+    from scipy import stats
 
-    arguments = prior.arguments
-    match prior.kind:
-        case "Normal":
-            frozen = d.norm(*arguments)
-        case "StudentT":
-            frozen = d.t(*arguments)
-        case "Cauchy":
-            frozen = d.cauchy(*arguments)
-        case "Laplace":
-            frozen = d.laplace(*arguments)
-        case "HalfNormal":
-            frozen = d.halfnorm(0.0, *arguments)
-        case "HalfStudentT":
-            return 0.0, float(arguments[1] * d.t(arguments[0]).ppf(0.975))
-        case "HalfCauchy":
-            frozen = d.halfcauchy(0.0, *arguments)
-        case "Exponential":
-            frozen = d.expon(0.0, 1.0 / arguments[0])
-        case "Gamma":
-            frozen = d.gamma(arguments[0], scale=1.0 / arguments[1])
-        case "InverseGamma":
-            frozen = d.invgamma(arguments[0], scale=arguments[1])
-        case "LogNormal":
-            frozen = d.lognorm(arguments[1], scale=np.exp(arguments[0]))
-        case "Uniform":
-            frozen = d.uniform(arguments[0], arguments[1] - arguments[0])
-        case _:
-            raise AssertionError(prior.kind)
+    frozen: dict[str, Callable[..., Any]] = {
+        "Normal": stats.norm,
+        "StudentT": stats.t,
+        "Cauchy": stats.cauchy,
+        "Laplace": stats.laplace,
+        "HalfNormal": lambda sigma: stats.halfnorm(0.0, sigma),
+        "HalfStudentT": lambda nu, sigma: _HalfStudent(stats.t(nu, 0.0, sigma)),
+        "HalfCauchy": lambda sigma: stats.halfcauchy(0.0, sigma),
+        "Exponential": lambda rate: stats.expon(0.0, 1.0 / rate),
+        "Gamma": lambda alpha, beta: stats.gamma(alpha, scale=1.0 / beta),
+        "InverseGamma": lambda alpha, beta: stats.invgamma(alpha, scale=beta),
+        "LogNormal": lambda mu, sigma: stats.lognorm(sigma, scale=np.exp(mu)),
+        "Uniform": lambda lower, upper: stats.uniform(lower, upper - lower),
+    }
+    distribution = frozen[prior.kind](*prior.arguments)
     if prior.is_positive:
-        return 0.0, float(frozen.ppf(0.95))
-    return float(frozen.ppf(0.025)), float(frozen.ppf(0.975))
+        return 0.0, float(distribution.ppf(0.95))
+    return float(distribution.ppf(0.025)), float(distribution.ppf(0.975))
+
+
+@dataclass(frozen=True, slots=True)
+class _HalfStudent:
+    """The positive half of a Student t distribution."""
+
+    whole: Any
+
+    def ppf(self, q: float) -> float:
+        return float(self.whole.ppf(0.5 + 0.5 * q))
 
 
 def _says_lkj(eta: float, k: int) -> str:
     """Marginally ``(1 + r) / 2 ~ Beta(a, a)`` with ``a = eta - 1 + k / 2``."""
-    from scipy.stats import distributions as d
+    from scipy import stats
 
     a = eta - 1.0 + 0.5 * k
-    return f"95 % of each correlation within +-{2.0 * float(d.beta(a, a).ppf(0.975)) - 1.0:.2f}"
+    return f"95 % of each correlation within +-{2.0 * float(stats.beta(a, a).ppf(0.975)) - 1.0:.2f}"

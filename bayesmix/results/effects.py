@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,13 +42,15 @@ def of_group(parts: Sequence[Array], members: Sequence[int]) -> Array:
     return np.concatenate([parts[t] for t in members], axis=-1)
 
 
-def pairs(design: Design) -> Iterator[tuple[int, int, int]]:
+def correlated(term: Term) -> list[tuple[int, int]]:
+    """Row and column of every correlation of a term, below the diagonal, column by column."""
+    k = len(term.effects)
+    return [] if term.structure == "diag" else [(i, j) for j in range(k) for i in range(j + 1, k)]
+
+
+def pairs(design: Design) -> list[tuple[int, int, int]]:
     """Term, row and column of every correlation that is a parameter."""
-    for t, term in enumerate(design.terms):
-        if term.structure != "diag":
-            for j in range(len(term.effects)):
-                for i in range(j + 1, len(term.effects)):
-                    yield t, i, j
+    return [(t, i, j) for t, term in enumerate(design.terms) for i, j in correlated(term)]
 
 
 def parameter_names(design: Design, dispersion: str | None) -> list[str]:
@@ -118,6 +120,4 @@ def log_likelihood(design: Design, family: Family, link: Link, values: Parameter
     """Log density of each row given the random effects: ``(..., n)``."""
     dispersion = np.ones(()) if values.dispersion is None else np.asarray(values.dispersion)[..., None]
     trials = np.ones_like(design.y) if design.trials is None else design.trials
-    return by_predictor(
-        family, link, design.y, eta, dispersion=dispersion, trials=trials, weights=design.weights
-    )[0]
+    return by_predictor(family, link, design.y, eta, dispersion=dispersion, trials=trials, weights=design.weights)[0]

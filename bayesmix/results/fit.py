@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, override
 
 import numpy as np
 
@@ -120,10 +120,10 @@ class Fit(ABC):
             sizes, shape = self._centre(sd), self._centre(corr)
             for j, effect in enumerate(term.effects):
                 rows.append((term.group, effect, None, matrix[j, j], sizes[j]))
-            if term.structure != "diag":
-                for j in range(len(term.effects)):
-                    for i in range(j + 1, len(term.effects)):
-                        rows.append((term.group, term.effects[j], term.effects[i], matrix[i, j], shape[i, j]))
+            rows += [
+                (term.group, term.effects[j], term.effects[i], matrix[i, j], shape[i, j])
+                for i, j in effects.correlated(term)
+            ]
         if self.spec.family.dispersion == "sigma":
             sigma = np.asarray(self.values.dispersion)
             rows.append(("Residual", "sigma", None, float(self._centre(sigma**2)), float(self._centre(sigma))))
@@ -261,6 +261,7 @@ class Estimate(Fit):
 
         return pd.DataFrame(self.point.beta_cov, index=list(self.design.fixed), columns=list(self.design.fixed))
 
+    @override
     def parameters(self) -> pd.DataFrame:
         """``estimate`` and ``std_error``; standard errors of variance components are not Gaussian and not given."""
         import pandas as pd
@@ -284,6 +285,7 @@ class Estimate(Fit):
             for group in effects.groups(self.design)
         }
 
+    @override
     def summary(self) -> Summary:
         from bayesmix.results.summary import summarise_estimate
 
@@ -292,14 +294,17 @@ class Estimate(Fit):
     def __repr__(self) -> str:
         return str(self.summary())
 
+    @override
     def _centre(self, values: Array) -> Array:
         return values
 
+    @override
     def _predicted(self, values: Array, index: Array, interval: float) -> pd.DataFrame:
         import pandas as pd
 
         return pd.DataFrame({"estimate": values}, index=index)
 
+    @override
     def _over_rows(self, function: Any) -> Array:
         design = self.design
         eta = effects.linear_predictor(design.X, design.offset, design.terms, self.values)
@@ -337,6 +342,7 @@ class Posterior(Fit):
         """R-hat at most 1.01, effective sample sizes of at least 400 for every parameter, and no divergences."""
         return self.convergence.is_good and self.divergences == 0
 
+    @override
     def parameters(self, interval: float = 0.95) -> pd.DataFrame:
         """``mean, sd, median, mode`` (for sd and corr), interval bounds ``lower, upper`` and diagnostics."""
         from bayesmix.results.marginals import describe
@@ -361,6 +367,7 @@ class Posterior(Fit):
         eta = effects.linear_predictor(design.X, design.offset, design.terms, self.values)
         return effects.log_likelihood(design, spec.family, spec.link, self.values, eta)
 
+    @override
     def summary(self) -> Summary:
         from bayesmix.results.summary import summarise_posterior
 
@@ -369,9 +376,11 @@ class Posterior(Fit):
     def __repr__(self) -> str:
         return str(self.summary())
 
+    @override
     def _centre(self, values: Array) -> Array:
         return np.asarray(values.mean(axis=(0, 1)))
 
+    @override
     def _predicted(self, values: Array, index: Array, interval: float) -> pd.DataFrame:
         import pandas as pd
 
@@ -385,6 +394,7 @@ class Posterior(Fit):
         }
         return pd.DataFrame(columns, index=index)
 
+    @override
     def _over_rows(self, function: Any) -> Array:
         design = self.design
         total = np.zeros(len(design.y))
@@ -421,4 +431,3 @@ def _take(values: Parameters, part: slice) -> Parameters:
         tuple(array[part] for array in values.b),
         None if values.dispersion is None else values.dispersion[part],
     )
-

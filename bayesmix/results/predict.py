@@ -103,9 +103,7 @@ def _new_groups(terms: tuple[Term, ...], values: Parameters, rng: np.random.Gene
     return total
 
 
-def sample_response(
-    family: Family, rows: Rows, mean: Array, values: Parameters, rng: np.random.Generator
-) -> Array:
+def sample_response(family: Family, rows: Rows, mean: Array, values: Parameters, rng: np.random.Generator) -> Array:
     """Draw responses ``(..., n)``: counts of successes for binomial data."""
     dispersion = np.ones(()) if values.dispersion is None else np.asarray(values.dispersion)[..., None]
     if family.name == "gaussian":

@@ -1,0 +1,322 @@
+"""Model files: a formula, the data it is fitted to, and the figures a document prints, in TOML.
+
+::
+
+    description = "Reaction times under sleep deprivation"
+    formula = "Reaction ~ Days + (Days | Subject)"
+
+    [data]
+    dataset = "sleepstudy"  # one that comes with bayesmix; or file = "my.csv", relative to this file
+    sha256 = "..."
+
+    [document]
+    title = "..."
+    [document.figures]
+    criterion = 1743.6
+    [document.figures.parameters]
+    Intercept = 251.405
+    "sd(Subject, Days)" = 5.922
+
+Figures are written with the digits that the document prints: they are not known better than to half a unit of the last.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from hashlib import sha256
+from importlib.resources import files
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from bayesmix.data.datasets import dataset_names, load_dataset
+from bayesmix.errors import DataError, SpecError, nearest
+
+Toml = Mapping[str, Any]
+
+_MODEL = ("name", "description", "formula", "family", "link", "priors", "weights", "offset", "method")
+_DATA = ("dataset", "file", "sha256", "description", "source", "licence", "units")
+_DOCUMENT = ("title", "section", "call", "source", "licence", "accuracy", "tolerance", "figures", "known")
+_KNOWN = ("reason", "tolerance", "values")
+_SCALARS = ("n_obs", "criterion", "AIC", "BIC", "logLik", "deviance", "df_resid")
+_BY_NAME = ("parameters", "variances")  # keys are whole names: "sd(g, x)", "var(g, x)"
+_BY_KEY = ("std_error", "t_value", "z_value", "p_value", "corr_fixef", "scaled_residuals", "n_groups")  # kind(key)
+_FIGURES = (*_SCALARS, *_BY_NAME, *_BY_KEY, "coef")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Why a printed figure is not the value of what it names, and what that value is."""
+
+    value: float
+    tolerance: float  # relative
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number that a document prints."""
+
+    name: str  # "Intercept", "sd(agegp, ncontrols)", "std_error(Intercept)", "coef(agegp, 75+, Intercept)", "AIC"
+    value: float
+    rounding: float  # half a unit of the last digit printed
+    tolerance: float  # relative; zero where the figure has to agree to the last digit printed
+    known: Known | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DataSource:
+    """Where the data of a model file are, and what they are."""
+
+    dataset: str | None  # name of one that comes with bayesmix
+    file: Path | None
+    sha256: str
+    description: str = ""
+    source: str = ""
+    licence: str = ""
+    units: Mapping[str, str] = field(default_factory=dict)  # by column
+
+    @property
+    def name(self) -> str:
+        """What summaries call the data."""
+        return self.dataset or str(self.file and self.file.name)
+
+    def load(self) -> Any:
+        """Return the data (a frame, or the path of a file), after a look at the checksum.
+
+        Raises
+        ------
+        DataError
+            If there is no such file, or it is not the one that the model file was written for.
+        """
+        content = _read_bytes(self)
+        found = sha256(content).hexdigest()
+        if found != self.sha256.lower():
+            raise DataError(
+                f"The data `{self.name}` are not those of the model file: their SHA-256 checksum is {found},"
+                f" the file says {self.sha256}. Restore the data, or correct `sha256` if the change is meant."
+            )
+        return load_dataset(self.dataset) if self.dataset is not None else self.file
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Where the figures were printed, and how far they can be trusted."""
+
+    title: str = ""
+    section: str = ""
+    call: str = ""  # the code that printed them
+    source: str = ""
+    licence: str = ""
+    accuracy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model on its data, with the figures that a document prints for it."""
+
+    name: str
+    formula: str
+    data: DataSource
+    description: str = ""
+    family: str = "gaussian"
+    link: str | None = None
+    priors: str | Mapping[str, str] | None = None
+    weights: str | None = None
+    offset: str | None = None
+    method: str = "auto"
+    document: Document = Document()
+    figures: tuple[Figure, ...] = ()
+
+    @property
+    def data_name(self) -> str:
+        """What summaries call the data."""
+        return self.data.name
+
+    def load_data(self) -> Any:
+        """Return the data, after a look at their checksum."""
+        return self.data.load()
+
+    def documented_parameters(self) -> dict[str, float]:
+        """Return every printed figure by its name; those of parameters have the parameters' names."""
+        return {figure.name: figure.value for figure in self.figures}
+
+
+def model_names() -> tuple[str, ...]:
+    """Return the names of the model files that come with bayesmix."""
+    return tuple(sorted(path.stem for folder in _folders() for path in folder.glob("*.toml")))
+
+
+def load_model_file(name_or_path: str | PathLike[str]) -> ModelFile:
+    """Read a model file, by the name of one that comes with bayesmix or by its path.
+
+    Raises
+    ------
+    SpecError
+        If there is no such file, or something in it cannot be read.
+    """
+    path = _find(name_or_path)
+    try:
+        toml = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(f"{path.name} is not TOML: {error}.") from None
+    try:
+        return _model_file(toml, path)
+    except SpecError as error:
+        raise SpecError(f"{path.name}: {error}") from None
+
+
+def _folders() -> list[Path]:
+    """``models`` inside the installed package, or at the top of the source tree."""
+    package = Path(__file__).parents[1]
+    places = [package / "models"]
+    if (package.parent / "pyproject.toml").exists():
+        places.append(package.parent / "models")
+    return [place for place in places if place.is_dir()][:1]
+
+
+def _find(name_or_path: str | PathLike[str]) -> Path:
+    path = Path(name_or_path)
+    if path.suffix == ".toml" and path.is_file():
+        return path
+    shipped = [folder / f"{path.stem}.toml" for folder in _folders() if path.parent == Path() and path.stem]
+    for candidate in shipped:
+        if candidate.is_file():
+            return candidate
+    known = model_names()
+    raise SpecError(
+        f"There is no model file `{name_or_path}`.{nearest(path.stem, known)} Give the path of a TOML file,"
+        f" or the name of one that comes with bayesmix: {', '.join(known)}."
+    )
+
+
+def _read_bytes(data: DataSource) -> bytes:
+    if data.dataset is not None:
+        if data.dataset not in dataset_names():
+            load_dataset(data.dataset)  # raises, with the nearest name
+        return (files("bayesmix.data") / "datasets" / f"{data.dataset}.csv").read_bytes()
+    if data.file is None or not data.file.is_file():
+        raise DataError(f"There is no data file `{data.file}`; `file` is relative to the model file.")
+    return data.file.read_bytes()
+
+
+# ---- reading ----------------------------------------------------------------------------------------------------
+
+
+def _model_file(toml: Toml, path: Path) -> ModelFile:
+    _check_keys(toml, (*_MODEL, "data", "document"), "The file")
+    document = _table(toml, "document")
+    _check_keys(document, _DOCUMENT, "[document]")
+    words = _texts(_without(toml, ("priors", "data", "document")), "The file")
+    if "formula" not in words:
+        raise SpecError('The file needs a formula, as in formula = "y ~ x + (x | g)".')
+    priors = toml.get("priors")
+    return ModelFile(
+        data=_data(_table(toml, "data"), path),
+        priors=_texts(priors, "[priors]") if isinstance(priors, Mapping) else priors,
+        document=Document(**_texts(_without(document, ("tolerance", "figures", "known")), "[document]")),
+        figures=tuple(_figures(document)),
+        **{"name": path.stem, **words},
+    )
+
+
+def _data(table: Toml, path: Path) -> DataSource:
+    _check_keys(table, _DATA, "[data]")
+    words = _texts(_without(table, ("units",)), "[data]")
+    if ("dataset" in words) == ("file" in words):
+        raise SpecError('[data] needs either `dataset = "name"` or `file = "path.csv"`.')
+    if "sha256" not in words:
+        raise SpecError("[data] needs `sha256`, the SHA-256 checksum of the CSV or Parquet file.")
+    dataset, file = words.pop("dataset", None), words.pop("file", None)
+    units = _texts(_table(table, "units"), "[data.units]")
+    return DataSource(dataset, path.parent / file if file is not None else None, units=units, **words)
+
+
+def _figures(document: Toml) -> Iterator[Figure]:
+    tolerance = _number(document.get("tolerance", Decimal("1e-3")), "`tolerance` of [document]")
+    figures = _table(document, "figures")
+    _check_keys(figures, _FIGURES, "[document.figures]")
+    printed = dict(_flat(figures))
+    known = dict(_known(document, printed))
+    for name, value in printed.items():
+        number = _number(value, f"Figure `{name}`")
+        is_exact = name in _SCALARS or name.startswith("n_groups(")  # counts; and criteria, flat at the optimum
+        yield Figure(name, number, _half_unit(value), 0.0 if is_exact else tolerance, known.get(name))
+
+
+def _flat(figures: Toml) -> Iterator[tuple[str, Any]]:
+    """Names of the one vocabulary and the numbers as written."""
+    for kind, value in figures.items():
+        if kind in _SCALARS:
+            yield kind, value
+        elif kind in _BY_NAME:
+            yield from _table(figures, kind).items()
+        elif kind in _BY_KEY:
+            yield from ((f"{kind}({key})", number) for key, number in _table(figures, kind).items())
+        else:
+            yield from _flat_coefficients(_table(figures, kind))
+
+
+def _flat_coefficients(groups: Toml) -> Iterator[tuple[str, Any]]:
+    for group in groups:
+        for level, coefficients in _table(groups, group).items():
+            if not isinstance(coefficients, Mapping):
+                raise SpecError(f"[document.figures.coef.{group}]: write `{level} = {{ Intercept = 1.2 }}`.")
+            yield from ((f"coef({group}, {level}, {effect})", number) for effect, number in coefficients.items())
+
+
+def _known(document: Toml, printed: Toml) -> Iterator[tuple[str, Known]]:
+    groups = document.get("known", [])
+    if not isinstance(groups, list):
+        raise SpecError("Known differences are written as tables of a list, [[document.known]].")
+    for group in groups:
+        _check_keys(group, _KNOWN, "[[document.known]]")
+        if not group.get("reason"):
+            raise SpecError("[[document.known]] needs a `reason` that says why the figures differ.")
+        tolerance = _number(group.get("tolerance", Decimal("1e-4")), "`tolerance` of [[document.known]]")
+        values = _table(group, "values")
+        _check_keys(values, tuple(printed), "[document.known.values]")
+        for name, value in values.items():
+            yield name, Known(_number(value, f"Known value of `{name}`"), tolerance, " ".join(group["reason"].split()))
+
+
+def _half_unit(value: Any) -> float:
+    exponent = value.as_tuple().exponent if isinstance(value, Decimal) else 0
+    return 0.5 * 10.0**exponent if isinstance(exponent, int) else 0.0
+
+
+# ---- checks -----------------------------------------------------------------------------------------------------
+
+
+def _check_keys(table: Toml, known: Iterable[str], where: str) -> None:
+    keys = tuple(known)
+    for key in table:
+        if key not in keys:
+            raise SpecError(f"{where} has an unknown key `{key}`.{nearest(key, keys)} Known: {', '.join(keys)}.")
+
+
+def _table(toml: Toml, key: str) -> Toml:
+    value = toml.get(key, {})
+    if not isinstance(value, Mapping):
+        raise SpecError(f"`{key}` is a table of names and values, not {value!r}.")
+    return value
+
+
+def _without(table: Toml, keys: Iterable[str]) -> Toml:
+    return {key: value for key, value in table.items() if key not in tuple(keys)}
+
+
+def _texts(table: Toml, where: str) -> dict[str, str]:
+    for key, value in table.items():
+        if not isinstance(value, str):
+            raise SpecError(f'{where}: `{key}` is text, as in {key} = "...", not {value}.')
+    return dict(table)
+
+
+def _number(value: Any, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise SpecError(f"{what} is a number, not {value!r}.")
+    return float(value)

@@ -1,0 +1,158 @@
+"""The parts of a posterior's summary: moments, quantiles and diagnostics of each parameter, and what they mean."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.data.design import Design
+from bayesmix.inference.diagnostics import ESS_LIMIT, R_HAT_LIMIT
+from bayesmix.results import typography as r
+from bayesmix.results.effects import pairs
+from bayesmix.results.sections import Section, call_lines, family_line, in_r, size_lines
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.results.fit import Posterior
+
+Array = np.ndarray
+
+
+def heading_lines(fit: Posterior) -> Iterator[str]:
+    """The model, the draws and the priors."""
+    chains, draws = fit.values.lead
+    linear = fit.spec.family.name == "gaussian" and fit.spec.link.name == "identity"
+    engine = "NUTS" if fit.method == "nuts" else fit.method
+    yield f"{'Linear' if linear else 'Generalized linear'} mixed model, posterior by {engine}"
+    yield family_line(fit)
+    yield from call_lines(fit)
+    yield f"  Draws: {chains} chains of {draws} draws each"
+    yield f" Priors: {'; '.join(_priors(fit))}"
+
+
+def _priors(fit: Posterior) -> Iterator[str]:
+    preset = fit.spec.preset
+    yield "bayesmix defaults (print the model to see them)" if preset == "default" else preset
+    yield from (f"{name} ~ {prior}" for name, prior in fit.spec.priors.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Cells of a table of parameters: three significant digits of the posterior sd set the decimals of a row."""
+
+    interval: float
+
+    def columns(self, rows: pd.DataFrame, *, with_mode: bool) -> list[tuple[str, list[str]]]:
+        """Headings and cells."""
+        tail = 50.0 * (1.0 - self.interval)
+        headings = {"lower": f"{tail:.3g} %", "upper": f"{100.0 - tail:.4g} %"}
+        shown = ["mean", "sd", "median", *(["mode"] if with_mode else []), "lower", "upper"]
+        decimals = [_decimals(sd) for sd in rows["sd"]]
+        columns = [
+            (headings.get(name, name), [_fixed_point(v, d) for v, d in zip(rows[name], decimals, strict=True)])
+            for name in shown
+        ]
+        columns += [(f"ESS {kind}", [_fixed_point(v, 0) for v in rows[f"ess_{kind}"]]) for kind in ("bulk", "tail")]
+        return [*columns, ("R-hat", [_fixed_point(v, 3) for v in rows["r_hat"]])]
+
+
+def _decimals(sd: float) -> int:
+    return int(np.clip(2 - np.floor(np.log10(sd)), 0, 8)) if sd > 0.0 and np.isfinite(sd) else 3
+
+
+def _fixed_point(value: float, decimals: int) -> str:
+    return f"{value:.{decimals}f}" if np.isfinite(value) else ""
+
+
+def variances_section(fit: Posterior, table: pd.DataFrame, cells: Cells) -> Section:
+    """Standard deviations, correlations and dispersion."""
+    rows = table.iloc[len(fit.design.fixed) :]
+    groups, names = zip(*_variance_rows(fit), strict=True)
+    columns = [("Groups", r.justify(groups, left=True)), ("Parameter", r.justify(names, left=True))]
+    text = cells.columns(rows, with_mode=True)
+    left = r.table_lines([""] * len(rows), columns, left=True)
+    lines = _beside(left, r.table_lines([""] * len(rows), text, page=2 * r.PAGE))
+    return Section("random_effects", ("Random effects:", *lines, *size_lines(fit)), rows)
+
+
+def _variance_rows(fit: Posterior) -> Iterator[tuple[str, str]]:
+    """Group, once where rows of the same follow, and short name of each parameter but the fixed effects, in order."""
+    terms = fit.design.terms
+    rows = [(term.group, f"sd {in_r(effect)}") for term in terms for effect in term.effects]
+    for t, i, j in pairs(fit.design):
+        effects = terms[t].effects
+        rows.append((terms[t].group, f"corr {in_r(effects[j])}, {in_r(effects[i])}"))
+    if fit.values.dispersion is not None:
+        name = str(fit.spec.family.dispersion)
+        rows.append(("Residual" if name == "sigma" else "Response", name))
+    before = ""
+    for group, name in rows:
+        yield "" if group == before else group, name
+        before = group
+
+
+def fixed_section(fit: Posterior, table: pd.DataFrame, cells: Cells) -> Section:
+    """Fixed effects."""
+    rows = table.iloc[: len(fit.design.fixed)]
+    if rows.empty:
+        return Section("fixed_effects", (), rows)
+    names = [in_r(str(name)) for name in rows.index]
+    lines = r.table_lines(names, cells.columns(rows, with_mode=False), page=2 * r.PAGE)
+    return Section("fixed_effects", ("Fixed effects:", *lines), rows)
+
+
+def _beside(left: Sequence[str], right: Sequence[str]) -> list[str]:
+    return [first + second for first, second in zip(r.justify(left, left=True), right, strict=True)]
+
+
+def convergence_lines(fit: Posterior) -> list[str]:
+    """What the sampler achieved, in sentences; and what to do next where that is not enough."""
+    verdict = "The chains converged." if fit.converged else "The chains did not converge."
+    sentences = [verdict, _divergences(fit), _worst_r_hat(fit), _smallest_ess(fit), *fit.draws.notes]
+    lines = textwrap.wrap(" ".join(sentences), r.PAGE)
+    return lines if fit.converged else [*lines, *_advice(fit)]
+
+
+def _divergences(fit: Posterior) -> str:
+    return f"{fit.divergences or 'None'} of the {int(np.prod(fit.values.lead))} transitions diverged."
+
+
+def _worst_r_hat(fit: Posterior) -> str:
+    if np.all(np.isnan(fit.convergence.r_hat)):
+        return "R-hat is not defined for these chains."
+    where = _parameter_at(fit, int(np.nanargmax(fit.convergence.r_hat)))
+    return f"R-hat is at most {fit.convergence.worst_r_hat:.3f}{where} (limit {R_HAT_LIMIT:g})."
+
+
+def _smallest_ess(fit: Posterior) -> str:
+    smaller = np.minimum(fit.convergence.ess_bulk, fit.convergence.ess_tail)
+    if np.all(np.isnan(smaller)):
+        return "Effective sample sizes are not defined for these chains."
+    where = _parameter_at(fit, int(np.nanargmin(smaller)))
+    return f"The effective sample size is at least {fit.convergence.smallest_ess:.0f}{where} (limit {ESS_LIMIT:g})."
+
+
+def _parameter_at(fit: Posterior, position: int) -> str:
+    """Name of an element of `Posterior.convergence`: parameters, then random effects."""
+    return f" for {[*fit.names, *_effect_names(fit.design)][position]}"
+
+
+def _effect_names(design: Design) -> Iterator[str]:
+    for term in design.terms:
+        for level in term.levels:
+            yield from (f"the effect of {effect} at {term.group} {level}" for effect in term.effects)
+
+
+def _advice(fit: Posterior) -> list[str]:
+    if fit.divergences:
+        return [
+            "Next: take shorter steps, model.sample(method=bmx.Nuts(target_accept=0.999, tune=2000)),",
+            'or tighten the priors of the standard deviations, priors={"sd": "HalfNormal(...)"}.',
+        ]
+    more = 4 * fit.values.lead[1]
+    return [f"Next: draw more, model.sample(draws={more}), or tighten the priors of the parameters named."]

@@ -1,0 +1,99 @@
+"""Parts of a summary that an estimate and a posterior share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.results import typography as r
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.results.fit import Fit
+
+Array = np.ndarray
+
+DIGITS = 4  # significant digits, as lme4 prints by default
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Section:
+    """One part of a summary: what is printed, and its numbers."""
+
+    name: str
+    lines: tuple[str, ...]
+    table: pd.DataFrame | None = None
+
+
+def family_line(fit: Fit) -> str:
+    """Family and link."""
+    return f" Family: {fit.spec.family.title}  ( {fit.spec.link.name} )"
+
+
+def call_lines(fit: Fit) -> Iterator[str]:
+    """What was asked: formula, data, weights, offset."""
+    encoder = fit.design.encoder
+    yield f"Formula: {fit.spec.formula.text}"
+    if fit.fitted_model.data_name:
+        yield f"   Data: {fit.fitted_model.data_name}"
+    if encoder is not None and encoder.weights:
+        yield f"Weights: {encoder.weights}"
+    if encoder is not None and encoder.offset:
+        yield f" Offset: {encoder.offset}"
+
+
+def scaled_residuals(fit: Fit) -> Array:
+    """Pearson residuals over the residual standard deviation, where there is one: ``(n,)``."""
+    residuals = fit.residuals("pearson")
+    dispersion = dispersion_of(fit)
+    match fit.spec.family.name:
+        case "gaussian":
+            return residuals / dispersion
+        case "gamma":
+            return residuals * np.sqrt(dispersion)
+        case _:
+            return residuals
+
+
+def dispersion_of(fit: Fit) -> float:
+    """The dispersion parameter, or its posterior mean; 1 where there is none."""
+    return 1.0 if fit.values.dispersion is None else float(np.mean(fit.values.dispersion))
+
+
+def residual_quantiles(fit: Fit) -> dict[str, float]:
+    """Extremes and quartiles of the scaled residuals (R's quantiles of type 7)."""
+    values = np.quantile(scaled_residuals(fit), [0.0, 0.25, 0.5, 0.75, 1.0])
+    return dict(zip(("Min", "1Q", "Median", "3Q", "Max"), map(float, values), strict=True))
+
+
+def residuals_section(fit: Fit) -> Section:
+    """Quantiles of the scaled residuals."""
+    import pandas as pd
+
+    quantiles = residual_quantiles(fit)
+    texts = r.format_numbers(r.zap_small(np.array(list(quantiles.values())), DIGITS + 1), DIGITS)
+    lines = ("Scaled residuals:", *r.vector_lines(list(quantiles), texts))
+    return Section("scaled_residuals", lines, pd.DataFrame({"value": quantiles}))
+
+
+def size_lines(fit: Fit) -> Iterator[str]:
+    """Rows and levels, and what was left out."""
+    design = fit.design
+    levels = {term.group: len(term.levels) for term in design.terms}
+    counted = f"Number of obs: {len(design.y)}, groups: "
+    groups = "; ".join(f"{group}, {count}" for group, count in levels.items())
+    yield from [f"{counted} {groups}"] if len(counted) + len(groups) < r.PAGE else [counted.rstrip(), groups]
+    missing = design.n_given - len(design.y)
+    if missing:
+        yield f"({missing} of {design.n_given} rows left out for missing values)"
+    if fit.spec.family.dispersion == "shape":
+        yield f"Shape of the response distribution: {r.trim(dispersion_of(fit), DIGITS)}"
+
+
+def in_r(name: str) -> str:
+    """A column's name as R spells it."""
+    return "(Intercept)" if name == "Intercept" else name

@@ -1,0 +1,268 @@
+"""Fits as text in lme4's layout: the estimate to the column, the posterior in the same sections."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.data.design import Term
+from bayesmix.inference.estimate import Agq, Laplace, Ml, Reml
+from bayesmix.results import typography as r
+from bayesmix.results.posterior_sections import (
+    Cells,
+    convergence_lines,
+    fixed_section,
+    heading_lines,
+    variances_section,
+)
+from bayesmix.results.sections import (
+    DIGITS,
+    Section,
+    call_lines,
+    dispersion_of,
+    family_line,
+    in_r,
+    residuals_section,
+    size_lines,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.results.fit import Estimate, Posterior
+
+Array = np.ndarray
+
+LARGEST_CORRELATION = 20  # fixed effects; the correlations of more are not printed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Summary:
+    """A fit as text; ``print`` it, or take the numbers from ``tables``."""
+
+    sections: tuple[Section, ...]
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The numbers by section, at full precision."""
+        return {section.name: section.table for section in self.sections if section.table is not None}
+
+    def __str__(self) -> str:
+        return "\n\n".join("\n".join(section.lines) for section in self.sections if section.lines)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def summarise_estimate(fit: Estimate) -> Summary:
+    """Summarise a point estimate, line by line as lme4 prints it."""
+    parts = (_heading(fit), _criteria(fit), residuals_section(fit), _variances(fit), _fixed(fit), _correlation(fit))
+    return Summary((*parts, Section("messages", tuple(_messages(fit)))))
+
+
+def summarise_posterior(fit: Posterior, interval: float = 0.95) -> Summary:
+    """Summarise a posterior in the sections of an estimate: moments, quantiles and diagnostics of each parameter."""
+    table = fit.parameters(interval)
+    heading = Section("heading", tuple(heading_lines(fit)))
+    cells = Cells(interval)
+    parts = (residuals_section(fit), variances_section(fit, table, cells), fixed_section(fit, table, cells))
+    return Summary((heading, *parts, Section("convergence", tuple(convergence_lines(fit)))))
+
+
+# ---- heading ----------------------------------------------------------------------------------------------------
+
+
+def _heading(fit: Estimate) -> Section:
+    lines = textwrap.wrap(_title(fit), r.PAGE - 3, subsequent_indent="  ", break_on_hyphens=False)
+    if not isinstance(fit.point.method, Reml | Ml):
+        lines.append(family_line(fit))
+    return Section("heading", (*lines, *call_lines(fit)))
+
+
+def _title(fit: Estimate) -> str:
+    match fit.point.method:
+        case Reml():
+            return "Linear mixed model fit by REML"
+        case Ml():
+            return "Linear mixed model fit by maximum likelihood"
+        case Laplace():
+            detail = "Laplace Approximation"
+        case Agq(points):
+            detail = f"Adaptive Gauss-Hermite Quadrature, nAGQ = {points}"
+    return f"Generalized linear mixed model fit by maximum likelihood ({detail})"
+
+
+# ---- criteria and residuals -------------------------------------------------------------------------------------
+
+
+def _criteria(fit: Estimate) -> Section:
+    import pandas as pd
+
+    if isinstance(fit.point.method, Reml):
+        table = pd.DataFrame({"value": {"REML criterion": fit.criterion}})
+        return Section("criteria", (f"REML criterion at convergence: {r.trim(round(fit.criterion, 1))}",), table)
+    values = {"AIC": fit.aic, "BIC": fit.bic, "logLik": fit.loglik, "-2*log(L)": fit.criterion}
+    df_resid = float(fit.df_resid)
+    texts = r.format_numbers([*(round(value, 1) for value in values.values()), df_resid])[:-1]
+    values["df.resid"] = df_resid
+    lines = r.vector_lines(list(values), [*texts, r.trim(df_resid)])
+    return Section("criteria", tuple(lines), pd.DataFrame({"value": values}))
+
+
+# ---- random effects ---------------------------------------------------------------------------------------------
+
+
+def _variances(fit: Estimate) -> Section:
+    terms = fit.design.terms
+    sd = [size for own in fit.values.sd for size in own]
+    groups = [cell for label, term in zip(_labels(terms), terms, strict=True) for cell in _once(label, term)]
+    effects = [in_r(effect) for term in terms for effect in term.effects]
+    if fit.spec.family.dispersion == "sigma" and fit.values.dispersion is not None:
+        sd.append(dispersion_of(fit))
+        groups, effects = [*groups, "Residual"], [*effects, ""]
+    columns = [
+        ("Groups", groups),
+        ("Name", effects),
+        ("Variance", r.format_numbers([size**2 for size in sd], DIGITS)),
+        ("Std.Dev.", r.format_numbers(sd, DIGITS)),
+        *_correlation_columns(terms, fit.values.corr, len(sd)),
+    ]
+    lines = ("Random effects:", *r.table_lines([""] * len(sd), columns, left=True), *size_lines(fit))
+    return Section("random_effects", lines, fit.varcorr())
+
+
+def _labels(terms: Sequence[Term]) -> list[str]:
+    """Grouping factors; further terms of the same one are numbered, ``Subject.1``."""
+    groups = [term.group for term in terms]
+    seen = [groups[:t].count(group) for t, group in enumerate(groups)]
+    return [f"{group}.{before}" if before else group for group, before in zip(groups, seen, strict=True)]
+
+
+def _once(label: str, term: Term) -> list[str]:
+    return [label, *[""] * (len(term.effects) - 1)]
+
+
+def _correlation_columns(
+    terms: Sequence[Term], matrices: Sequence[Array], rows: int
+) -> list[tuple[str, list[str]]]:
+    """Lower triangles of the correlation matrices, one below the other."""
+    sizes = [len(term.effects) for term in terms]
+    if max(sizes) == 1:
+        return []
+    columns = [[""] * rows for _ in range(max(sizes) - 1)]
+    begin = 0
+    for term, size, matrix in zip(terms, sizes, matrices, strict=True):
+        texts = np.array(r.format_numbers(np.round(matrix, 2).ravel(), decimals=2)).reshape(size, size)
+        if term.structure != "diag":
+            for i in range(size):
+                for j in range(i):
+                    columns[j][begin + i] = str(texts[i, j])
+        begin += size
+    return [("" if j else "Corr", column) for j, column in enumerate(columns)]
+
+
+# ---- fixed effects ----------------------------------------------------------------------------------------------
+
+
+def fixed_table(fit: Estimate) -> pd.DataFrame:
+    """Fixed effects with their tests: ``estimate, std_error, statistic``, and ``p_value`` where it is known.
+
+    The statistic of a linear mixed model is a t value whose degrees of freedom have to be estimated: columns ``df`` and
+    ``p_value`` belong here once there is a method for it, and `_fixed` prints them where they are.
+    """
+    table = fit.fixef()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        table["statistic"] = table["estimate"] / table["std_error"]
+    if not isinstance(fit.point.method, Reml | Ml):
+        from scipy.special import ndtr
+
+        table["p_value"] = 2.0 * ndtr(-np.abs(table["statistic"].to_numpy()))
+    return table
+
+
+def _fixed(fit: Estimate) -> Section:
+    table = fixed_table(fit)
+    if table.empty:
+        return Section("fixed_effects", (), table)
+    letter = "t" if isinstance(fit.point.method, Reml | Ml) else "z"
+    lines = _fixed_lines(table, letter)
+    return Section("fixed_effects", ("Fixed effects:", *lines), table)
+
+
+def _fixed_lines(table: pd.DataFrame, letter: str) -> list[str]:
+    estimates, errors = r.format_coefficients(table[["estimate", "std_error"]].to_numpy(), DIGITS)
+    columns = [("Estimate", estimates), ("Std. Error", errors)]
+    if "df" in table:
+        columns.append(("df", r.format_numbers(table["df"], DIGITS)))
+    columns.append((f"{letter} value", r.format_statistics(table["statistic"].to_numpy(), DIGITS)))
+    legend: list[str] = []
+    if "p_value" in table:
+        p_values = table["p_value"].to_numpy()
+        columns.append((f"Pr(>|{letter}|)", r.format_p_values(p_values, r.statistic_digits(DIGITS))))
+        if np.any(p_values < r.CUTPOINTS[-1][0]):
+            columns.append(("", r.justify([r.stars(p) for p in p_values], left=True)))
+            legend = ["---", r.LEGEND]
+    return [*r.table_lines([in_r(str(name)) for name in table.index], columns), *legend]
+
+
+def fixed_correlation(fit: Estimate) -> pd.DataFrame:
+    """Correlation matrix of the estimates of the fixed effects."""
+    table = fit.vcov
+    errors = np.sqrt(np.diagonal(table))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return table.div(errors, axis=0).div(errors, axis=1)
+
+
+def _correlation(fit: Estimate) -> Section:
+    table = fixed_correlation(fit)
+    p = len(table)
+    if p < 2:
+        return Section("correlation", (), table)
+    if p > LARGEST_CORRELATION:
+        what = f"Correlation of fixed effects not shown, as p = {p} > {LARGEST_CORRELATION}; see fit.vcov"
+        return Section("correlation", (what,), table)
+    names = [in_r(str(name)) for name in table.index]
+    texts = np.array(r.format_numbers(np.round(table.to_numpy(), 3).ravel(), decimals=3)).reshape(p, p)
+    columns = [
+        (heading, ["" if i <= j else str(texts[i, j]) for i in range(1, p)])
+        for j, heading in enumerate(r.abbreviate(names, 6)[:-1])
+    ]
+    lines = r.table_lines(r.abbreviate(names, 11)[1:], columns, left=True)
+    return Section("correlation", ("Correlation of Fixed Effects:", *lines), table)
+
+
+# ---- messages ---------------------------------------------------------------------------------------------------
+
+
+def _messages(fit: Estimate) -> Iterator[str]:
+    dropped = fit.design.dropped
+    if dropped:
+        noun = "column / coefficient" if len(dropped) == 1 else "columns / coefficients"
+        what = f"fixed-effect model matrix is rank deficient so dropping {len(dropped)} {noun}: {', '.join(dropped)}"
+        yield from textwrap.wrap(what, r.PAGE)
+    if fit.singular:
+        where = "; ".join(_direction(fit, t) for t in fit.point.singular)
+        yield from textwrap.wrap(f"boundary (singular) fit: {where}", r.PAGE)
+    if not fit.converged:
+        yield from textwrap.wrap(f"The optimiser {fit.point.optimum.status.value}.", r.PAGE)
+
+
+def _direction(fit: Estimate, t: int) -> str:
+    """The direction of the effects of a term in which there is no variation, by the names of the parameters."""
+    term, sd, corr = fit.design.terms[t], fit.values.sd[t], fit.values.corr[t]
+    gone = [f"sd({term.group}, {effect}) = 0" for effect, size in zip(term.effects, sd, strict=True) if not size > 0.0]
+    if gone:
+        return ", ".join(gone)
+    if len(sd) == 2:
+        return f"corr({term.group}, {term.effects[0]}, {term.effects[1]}) = {np.sign(corr[1, 0]):.0f}"
+    weights = np.linalg.eigh(corr)[1][:, 0]
+    parts = [f"{weight:+.2f} {effect}" for effect, weight in zip(term.effects, weights, strict=True)]
+    return f"no variation between levels of {term.group} in {' '.join(parts)} (effects over their sd)"

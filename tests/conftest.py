@@ -1,0 +1,134 @@
+"""Fixtures of all tests: reference figures, models and fits made once a session, posteriors without sampling."""
+
+# ruff: noqa: E402
+from __future__ import annotations
+
+import os
+
+for library in ("OPENBLAS", "MKL", "OMP"):  # small matrices: threads only wait for each other, on a busy machine long
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+import bayesmix as bmx
+from bayesmix.inference.estimate import Method
+from bayesmix.inference.nuts import Draws
+from bayesmix.inference.parameters import Parameters
+from bayesmix.results.fit import Estimate, Posterior
+
+settings.register_profile("bayesmix", derandomize=True, deadline=None, max_examples=25, database=None)
+settings.load_profile("bayesmix")
+
+REFERENCE = Path(__file__).parent / "reference"
+
+# name -> formula, data set, further arguments of the model
+MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "sleepstudy": ("Reaction ~ Days + (Days | Subject)", "sleepstudy", {}),
+    "sleepstudy ||": ("Reaction ~ Days + (Days || Subject)", "sleepstudy", {}),
+    "sleepstudy weights": ("Reaction ~ Days + (Days | Subject)", "sleepstudy_ow", {"weights": "wt"}),
+    "sleepstudy offset": ("Reaction ~ Days + offset(off) + (Days | Subject)", "sleepstudy_ow", {}),
+    "esoph": ("ncases ~ ncontrols + (ncontrols | agegp)", "esoph", {}),
+    "esoph poisson": ("ncases ~ ncontrols + (1 + ncontrols | agegp)", "esoph", {"family": "poisson"}),
+    "cbpp": ("cbind(incidence, size - incidence) ~ period + (1 | herd)", "cbpp", {"family": "binomial"}),
+    "penicillin": ("diameter ~ 1 + (1 | plate) + (1 | sample)", "Penicillin", {}),
+    "pastes": ("strength ~ 1 + (1 | batch/cask)", "Pastes", {}),
+    "dyestuff": ("Yield ~ 1 + (1 | Batch)", "Dyestuff", {}),
+    "dyestuff2": ("Yield ~ 1 + (1 | Batch)", "Dyestuff2", {}),
+    "gammasim": ("y ~ x + (1 | g)", "gammasim", {"family": "gamma"}),
+    "nbsim": ("y ~ x + z + (x | g)", "nbsim", {"family": "negbinomial"}),
+}
+
+
+@cache
+def _reference(case: str) -> dict[str, Any]:
+    return json.loads((REFERENCE / "lme4" / f"{case}.json").read_text(encoding="utf-8"))
+
+
+@cache
+def _data(name: str) -> Any:
+    return bmx.load_dataset(name)
+
+
+@cache
+def _model(name: str) -> bmx.Model:
+    formula, data, options = MODELS[name]
+    return bmx.Model(formula, _data(data), **options)
+
+
+@cache
+def _fitted(name: str, method: str | Method) -> Estimate:
+    return _model(name).estimate(method)
+
+
+@pytest.fixture(scope="session")
+def reference() -> Callable[[str], dict[str, Any]]:
+    """Figures of lme4 and glmmTMB by case name."""
+    return _reference
+
+
+@pytest.fixture(scope="session")
+def model() -> Callable[[str], bmx.Model]:
+    """Models by name, built once; do not change them."""
+    return _model
+
+
+@pytest.fixture(scope="session")
+def fitted() -> Callable[..., Estimate]:
+    """Point estimates by name and method, fitted once."""
+    return lambda name, method="auto": _fitted(name, method)
+
+
+@pytest.fixture(scope="session")
+def posterior_of() -> Callable[..., Posterior]:
+    """A posterior of ``chains x draws`` around an estimate: the estimate itself, or jittered by ``spread``."""
+
+    @cache
+    def make(name: str, chains: int = 2, draws: int = 10, spread: float = 0.0) -> Posterior:
+        return around(_fitted(name, "auto"), _model(name), chains=chains, draws=draws, spread=spread)
+
+    return make
+
+
+def around(estimate: Estimate, model: bmx.Model, *, chains: int, draws: int, spread: float) -> Posterior:
+    """Repeat an estimate ``(chains, draws)`` times, each number multiplied by ``1 + spread * noise``."""
+    rng = np.random.default_rng(1)
+    lead = (chains, draws)
+
+    def repeat(array: Any) -> np.ndarray:
+        array = np.asarray(array, float)
+        return np.broadcast_to(array, (*lead, *array.shape)).copy()
+
+    def jitter(array: Any) -> np.ndarray:
+        repeated = repeat(array)
+        return repeated * (1.0 + spread * rng.standard_normal(repeated.shape))
+
+    values = estimate.values
+    corr = []
+    for matrix in values.corr:
+        moved = repeat(matrix)
+        row, column = np.tril_indices(matrix.shape[-1], -1)
+        shrink = 1.0 - spread * rng.uniform(size=(*lead, len(row)))
+        moved[..., row, column] = moved[..., column, row] = matrix[row, column] * shrink
+        corr.append(moved)
+    parameters = Parameters(
+        beta=jitter(values.beta),
+        sd=tuple(jitter(sd) for sd in values.sd),
+        corr=tuple(corr),
+        b=tuple(jitter(b) for b in values.b),
+        dispersion=None if values.dispersion is None else jitter(values.dispersion),
+    )
+    stats = {
+        "diverging": np.zeros(lead, bool),
+        "energy": rng.normal(size=lead),
+        "lp": rng.normal(size=lead),
+        "n_steps": np.full(lead, 7),
+    }
+    return Posterior(estimate.fitted_model, Draws(parameters, stats, "by hand", ()), model.priors)
