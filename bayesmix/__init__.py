@@ -19,6 +19,7 @@ _PUBLIC = {
     "Model": "bayesmix.model",
     "load_model": "bayesmix.model",
     "compare": "bayesmix.results.compare",
+    "anova": "bayesmix.results.anova",
     "Comparison": "bayesmix.results.compare",
     "Estimate": "bayesmix.results.fit",
     "Posterior": "bayesmix.results.fit",
@@ -29,6 +30,7 @@ _PUBLIC = {
     "Laplace": "bayesmix.inference.estimate",
     "Agq": "bayesmix.inference.estimate",
     "Nuts": "bayesmix.inference.nuts",
+    "Marginal": "bayesmix.inference.marginal",
     "Prior": "bayesmix.language.prior",
     "BayesmixError": "bayesmix.errors",
     "FormulaError": "bayesmix.errors",
@@ -59,10 +61,12 @@ if TYPE_CHECKING:
     from bayesmix.inference.estimate import Laplace as Laplace
     from bayesmix.inference.estimate import Ml as Ml
     from bayesmix.inference.estimate import Reml as Reml
+    from bayesmix.inference.marginal import Marginal as Marginal
     from bayesmix.inference.nuts import Nuts as Nuts
     from bayesmix.language.prior import Prior as Prior
     from bayesmix.model import Model as Model
     from bayesmix.model import load_model as load_model
+    from bayesmix.results.anova import anova as anova
     from bayesmix.results.compare import Comparison as Comparison
     from bayesmix.results.compare import compare as compare
     from bayesmix.results.fit import Estimate as Estimate

@@ -109,7 +109,9 @@ class Model:
         draws : draws a chain, after warm-up.
         chains : independent chains.
         seed : the same seed gives the same draws; a fresh one is chosen, and kept in the result, by default.
-        method : ``"auto"``, ``"nuts"``, or a record such as ``bmx.Nuts(target_accept=0.99)``.
+        method : ``"marginal"`` integrates the effects of gaussian models out, exact at the price of a point estimate;
+            ``"nuts"`` samples the PyMC model; ``"auto"`` takes the first where it applies; or a record such as
+            ``bmx.Nuts(target_accept=0.99)``.
         progress : show a progress bar.
         """
         import numpy as np
@@ -123,7 +125,7 @@ class Model:
         result = sample(
             self.design,
             self.spec,
-            resolve_sampler(method),
+            resolve_sampler(method, self.spec),
             draws=draws,
             chains=chains,
             seed=chosen,

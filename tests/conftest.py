@@ -20,7 +20,7 @@ from hypothesis import settings
 
 import bayesmix as bmx
 from bayesmix.inference.estimate import Method
-from bayesmix.inference.nuts import Draws
+from bayesmix.inference.draws import Draws
 from bayesmix.inference.parameters import Parameters
 from bayesmix.results.fit import Estimate, Posterior
 

@@ -1,4 +1,4 @@
-"""Columns made from one variable that must remember what they learnt: scaling, polynomials, splines.
+"""Matrix made from one variable that must remember what they learnt: scaling, polynomials, splines.
 
 Each record here is what R's ``makepredictcall`` keeps: learnt once from the data of the fit, then called on any values.
 Missing values do not take part in learning and stay missing.
@@ -11,21 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayesmix.data.columns import Matrix
 from bayesmix.errors import DataError, SpecError
 
 Array = np.ndarray
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Columns:
-    """Several columns with the endings of their names."""
-
-    values: Array  # (n, k)
-    suffixes: tuple[str, ...]  # k endings
-
-    def take(self, rows: Array) -> Columns:
-        """Return the rows at the given positions."""
-        return Columns(self.values[rows], self.suffixes)
+MOST_COLUMNS = 1_000  # that one expression may make
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +43,7 @@ class Polynomial:
     centres: tuple[float, ...]
     norms: tuple[float, ...]  # squared lengths of the polynomials of degree 0 .. d, the first preceded by 1
 
-    def __call__(self, x: Array) -> Columns:
+    def __call__(self, x: Array) -> Matrix:
         """Return the degrees 1 .. d at x."""
         degree = len(self.centres)
         z = np.ones((len(x), degree + 1))
@@ -69,7 +60,7 @@ class Powers:
 
     degree: int
 
-    def __call__(self, x: Array) -> Columns:
+    def __call__(self, x: Array) -> Matrix:
         """Return the powers 1 .. d at x."""
         return _numbered(x[:, None] ** np.arange(1, self.degree + 1))
 
@@ -82,7 +73,7 @@ class BSpline:
     degree: int
     intercept: bool
 
-    def __call__(self, x: Array) -> Columns:
+    def __call__(self, x: Array) -> Matrix:
         """Return the basis at x."""
         return _numbered(_bspline(self.knots, self.degree, x)[:, 0 if self.intercept else 1 :])
 
@@ -94,7 +85,7 @@ class NaturalSpline:
     knots: tuple[float, ...]  # with the boundary repeated four times
     intercept: bool
 
-    def __call__(self, x: Array) -> Columns:
+    def __call__(self, x: Array) -> Matrix:
         """Return the basis at x."""
         first = 0 if self.intercept else 1
         low, high = self.knots[0], self.knots[-1]
@@ -117,7 +108,7 @@ class CubicRegression:
 
     knots: tuple[float, ...]
 
-    def __call__(self, x: Array) -> Columns:
+    def __call__(self, x: Array) -> Matrix:
         """Return the basis at x; it is linear beyond the outer knots."""
         from scipy.interpolate import CubicSpline
 
@@ -149,7 +140,7 @@ def learn_center(x: Array) -> Scaling:
 def learn_polynomial(x: Array, degree: float = 1, raw: bool = False) -> Polynomial | Powers:
     """R's ``poly()``."""
     degree = _whole("degree", degree, 1)
-    if raw:
+    if _flag("raw", raw):
         return Powers(degree)
     seen = _present(x)
     if len(np.unique(seen)) <= degree:
@@ -167,8 +158,8 @@ def learn_bspline(
 ) -> BSpline:
     """R's ``bs()``; ``df`` places knots at quantiles."""
     degree = _whole("degree", degree, 1)
-    inner, boundary = _knots(x, df, degree + intercept, knots, Boundary_knots)
-    return BSpline(_repeat_boundary(inner, boundary, degree + 1), degree, bool(intercept))
+    inner, boundary = _knots(x, df, degree + _flag("intercept", intercept), knots, Boundary_knots)
+    return BSpline(_repeat_boundary(inner, boundary, degree + 1), degree, intercept)
 
 
 def learn_natural_spline(
@@ -179,8 +170,8 @@ def learn_natural_spline(
     Boundary_knots: Sequence[float] | None = None,
 ) -> NaturalSpline:
     """R's ``ns()``; ``df`` places knots at quantiles."""
-    inner, boundary = _knots(x, df, 1 + intercept, knots, Boundary_knots)
-    return NaturalSpline(_repeat_boundary(inner, boundary, 4), bool(intercept))
+    inner, boundary = _knots(x, df, 1 + _flag("intercept", intercept), knots, Boundary_knots)
+    return NaturalSpline(_repeat_boundary(inner, boundary, 4), intercept)
 
 
 def learn_cubic_regression(x: Array, df: float = 3) -> CubicRegression:
@@ -200,13 +191,21 @@ def _present(x: Array) -> Array:
 
 
 def _whole(name: str, value: float, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < least:
-        raise SpecError(f"`{name}` is a whole number from {least}, not {value}.")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value.is_integer():
+        raise SpecError(f"`{name}` is a whole number, not {value}.")
+    if not least <= value <= MOST_COLUMNS:
+        raise SpecError(f"`{name}` is between {least} and {MOST_COLUMNS}, not {value:g}.")
     return int(value)
 
 
-def _numbered(values: Array) -> Columns:
-    return Columns(values, tuple(str(j + 1) for j in range(values.shape[1])))
+def _flag(name: str, value: bool) -> bool:
+    if not isinstance(value, bool):
+        raise SpecError(f"`{name}` is TRUE or FALSE, not {value}.")
+    return value
+
+
+def _numbered(values: Array) -> Matrix:
+    return Matrix(values, tuple(str(j + 1) for j in range(values.shape[1])))
 
 
 def _recurrence(x: Array, degree: int) -> Polynomial:
@@ -231,10 +230,17 @@ def _knots(
     """Return inner knots (as given, or at the quantiles that leave ``df`` columns) and the boundary."""
     seen = _present(x)
     low, high = (float(seen.min()), float(seen.max())) if boundary is None else sorted(boundary)
+    if not low < high:
+        raise DataError("A spline needs at least two different values.")
     if knots is not None:
-        return sorted(np.atleast_1d(np.asarray(knots, dtype=np.float64)).tolist()), (low, high)
+        inner = sorted([knots] if isinstance(knots, int | float) else knots)
+        if not all(low < knot < high for knot in inner):
+            raise DataError(f"Inner knots lie between the boundary knots {low:g} and {high:g}.")
+        return inner, (low, high)
     count = _whole("df", df, taken) - taken if df is not None else 0
     inside = seen[(seen >= low) & (seen <= high)]
+    if not len(inside):
+        raise DataError("No values are within the boundary knots.")
     return np.quantile(inside, np.linspace(0, 1, count + 2)[1:-1]).tolist(), (low, high)
 
 

@@ -13,65 +13,29 @@ text, Polars' Categorical      `Factor` with levels in the order of their charac
 dates, times, other objects    refused
 =============================  =====================================================================================
 
-A Polars ``Enum`` is an unordered factor: in Polars it is the only way to declare the order of levels, so the order
-alone does not ask for polynomial contrasts.
+An ``Enum`` of Polars or DuckDB is an unordered factor: there it is the only way to declare the order of levels, so the
+order alone does not ask for polynomial contrasts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesmix.data.columns import Column, Factor, Kind, Numeric, boolean_factor, label
 from bayesmix.errors import DataError, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = np.ndarray
-Kind = Literal["factor", "ordered", "boolean"]
 
 LARGEST_EXACT = 2**53  # larger integers are not all different as floats
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Numeric:
-    """A column of numbers."""
-
-    values: Array  # (n,) float64, NaN where missing
-
-    @property
-    def missing(self) -> Array:
-        """(n,) bool."""
-        return np.isnan(self.values)
-
-    def take(self, rows: Array) -> Numeric:
-        """Return the rows at the given positions."""
-        return Numeric(self.values[rows])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Factor:
-    """A column of categories."""
-
-    codes: Array  # (n,) intp, position among the levels; -1 where missing
-    levels: tuple[str, ...]
-    kind: Kind = "factor"
-
-    @property
-    def missing(self) -> Array:
-        """(n,) bool."""
-        return self.codes < 0
-
-    def take(self, rows: Array) -> Factor:
-        """Return the rows at the given positions; the levels stay."""
-        return Factor(self.codes[rows], self.levels, self.kind)
-
-
-type Column = Numeric | Factor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,11 +58,9 @@ class Table:
 
     def missing(self, needed: Iterable[str]) -> Array:
         """Return in which rows any of the columns named has a missing value; they may be of any type."""
-        frame = self._select([*needed, self.names[0]])
-        missing = np.zeros(len(frame), dtype=bool)
-        for name in frame.columns[:-1]:
-            missing |= _missing(frame[name])
-        return missing
+        wanted = list(needed)
+        frame = self._select([*wanted, self.names[0]])
+        return reduce(np.logical_or, (_missing(frame[name]) for name in wanted), np.zeros(len(frame), dtype=bool))
 
     def count(self) -> int:
         """Return the number of rows."""
@@ -147,41 +109,6 @@ def missing_column(name: str, known: Sequence[str]) -> DataError:
     return DataError(f"Column `{name}` of the formula is not in the data.{nearest(name, known)} Columns: {shown}.")
 
 
-def factor_of(column: Column) -> Factor:
-    """Return a column as a factor, as R's ``factor()`` does: numbers become levels in increasing order."""
-    if isinstance(column, Factor):
-        return column
-    present = ~column.missing
-    values, inverse = np.unique(column.values[present], return_inverse=True)
-    codes = np.full(len(column.values), -1, dtype=np.intp)
-    codes[present] = inverse
-    return Factor(codes, tuple(map(label, values.tolist())))
-
-
-def drop_unused(factor: Factor) -> Factor:
-    """Return a factor without the levels that no row has; a boolean keeps both."""
-    if factor.kind == "boolean":
-        return factor
-    used = np.bincount(factor.codes[factor.codes >= 0], minlength=len(factor.levels)) > 0
-    if used.all():
-        return factor
-    position = np.append(np.cumsum(used) - 1, -1)  # the last entry serves the code -1
-    levels = tuple(level for level, is_used in zip(factor.levels, used, strict=True) if is_used)
-    return Factor(position[factor.codes], levels, factor.kind)
-
-
-def boolean_factor(values: Array, missing: Array) -> Factor:
-    """Return truth values as a factor."""
-    return Factor(np.where(missing, -1, values.astype(np.intp)), ("FALSE", "TRUE"), "boolean")
-
-
-def label(value: object) -> str:
-    """Return the level that a value stands for: ``1.0`` is ``1``."""
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return str(value)
-
-
 def _read_file(path: Path) -> Any:
     import pandas as pd
 
@@ -227,7 +154,15 @@ def _collect(frame: Any) -> Any:
 
     if not isinstance(frame, nw.LazyFrame):
         return frame
+    if frame.implementation.is_duckdb():
+        return nw.from_native(_unordered(frame.collect("pandas").to_native()))
     return frame.collect("polars" if frame.implementation.is_polars() else "pandas")
+
+
+def _unordered(frame: pd.DataFrame) -> pd.DataFrame:
+    """Undo that DuckDB calls every enumeration ordered."""
+    ordered = [name for name in frame if getattr(frame[name].dtype, "ordered", False)]
+    return frame.assign(**{str(name): frame[name].cat.as_unordered() for name in ordered})
 
 
 def _missing(series: Any) -> Array:

@@ -14,10 +14,8 @@ from itertools import islice, product
 
 import numpy as np
 
-from bayesmix.data.basis import Columns
+from bayesmix.data.columns import CodedFactor, Factor, Matrix, Numeric, Variable, drop_unused
 from bayesmix.data.contrasts import Contrast, contrast, full_dummies
-from bayesmix.data.evaluate import CodedFactor, Variable
-from bayesmix.data.frame import Factor, Numeric, drop_unused
 from bayesmix.errors import DataError, DesignError
 from bayesmix.language.algebra import Terms
 
@@ -171,7 +169,7 @@ def _pieces(matrix: ModelMatrix, place: tuple[int, int], variables: Mapping[str,
     match variables[name]:
         case Numeric(values=values):
             return [(name, partial(np.asarray, values))]
-        case Columns(values=values, suffixes=suffixes):
+        case Matrix(values=values, suffixes=suffixes):
             endings = suffixes if len(suffixes) > 1 else ("",)
             return [(name + ending, partial(np.take, values, j, 1)) for j, ending in enumerate(endings)]
         case Factor(codes=codes) | CodedFactor(factor=Factor(codes=codes)):

@@ -42,8 +42,8 @@ _DATA = ("dataset", "file", "sha256", "description", "source", "licence", "units
 _DOCUMENT = ("title", "section", "call", "source", "licence", "accuracy", "tolerance", "figures", "known")
 _KNOWN = ("reason", "tolerance", "values")
 _SCALARS = ("n_obs", "criterion", "AIC", "BIC", "logLik", "deviance", "df_resid")
-_BY_NAME = ("parameters", "variances")  # keys are whole names: "sd(g, x)", "var(g, x)"
-_BY_KEY = ("std_error", "t_value", "z_value", "p_value", "corr_fixef", "scaled_residuals", "n_groups")  # kind(key)
+_BY_NAME = ("parameters", "variances")  # whole names: "sd(g, x)", "var(g, x)"; those below are kind(key)
+_BY_KEY = ("std_error", "df", "t_value", "z_value", "p_value", "corr_fixef", "scaled_residuals", "n_groups")
 _FIGURES = (*_SCALARS, *_BY_NAME, *_BY_KEY, "coef")
 
 

@@ -8,10 +8,11 @@ from typing import Literal
 
 import numpy as np
 
-from bayesmix.data.evaluate import Variable
-from bayesmix.data.frame import Factor, Numeric
+from bayesmix.data.columns import Factor, Numeric, Variable
+from bayesmix.data.inputs import name_rows
 from bayesmix.errors import DataError
-from bayesmix.language.expression import Call, Chain, read, spell
+from bayesmix.language.expression import Call, Chain, spell
+from bayesmix.language.reader import read
 
 Array = np.ndarray
 ResponseKind = Literal["numeric", "binomial"]
@@ -82,16 +83,10 @@ def outcome(
     return _proportions(response, _numbers(response, values[0]), weights, rows)
 
 
-def rows_text(rows: Array) -> str:
-    """Name the first rows of a list, counted from 0."""
-    shown = ", ".join(map(str, rows[:10].tolist()))
-    return f"row{'s' * (len(rows) > 1)} {shown}{', ...' * (len(rows) > 10)} (counted from 0)"
-
-
 def _numbers(text: str, value: Variable) -> Array:
     match value:
         case Numeric(values=values):
-            return values
+            return values.copy()  # these may be the user's own memory
         case Factor(codes=codes, kind="boolean"):
             return codes.astype(np.float64)
         case Factor(levels=levels):
@@ -104,7 +99,7 @@ def _counts(text: str, values: Array, rows: Array) -> Array:
     whole = np.round(values)
     wrong = np.flatnonzero((np.abs(values - whole) > WHOLE) | (whole < 0))
     if len(wrong):
-        raise DataError(f"`{text}` counts something, but is {values[wrong[0]]:g} in {rows_text(rows[wrong])}.")
+        raise DataError(f"`{text}` counts something, but is {values[wrong[0]]:g} in {name_rows(rows[wrong])}.")
     return np.asarray(whole)
 
 
@@ -112,13 +107,13 @@ def _check_possible(response: str, successes: Array, trials: Array, rows: Array)
     problems = {"more successes than trials": successes > trials, "no trials": trials < 1}
     for what, wrong in problems.items():
         if wrong.any():
-            raise DataError(f"The response `{response}` has {what} in {rows_text(rows[wrong])}.")
+            raise DataError(f"The response `{response}` has {what} in {name_rows(rows[wrong])}.")
 
 
 def _proportions(response: str, y: Array, weights: Array | None, rows: Array) -> Outcome:
     wrong = np.flatnonzero((y < 0) | (y > 1))
     if len(wrong):
-        what = f"The response `{response}` of a binomial model is {y[wrong[0]]:g} in {rows_text(rows[wrong])}."
+        what = f"The response `{response}` of a binomial model is {y[wrong[0]]:g} in {name_rows(rows[wrong])}."
         raise DataError(f"{what} It is 0, 1 or a proportion; counts are written `cbind(successes, failures)`.")
     if weights is None and np.any((y > 0) & (y < 1)):
         raise DataError(f"The response `{response}` has proportions: give the number of trials as `weights=`.")

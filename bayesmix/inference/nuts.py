@@ -12,6 +12,7 @@ import numpy as np
 from bayesmix.data.design import Design
 from bayesmix.errors import FitError
 from bayesmix.inference.covariance import sd_and_corr
+from bayesmix.inference.draws import Draws
 from bayesmix.inference.estimate import PointEstimate
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.priors import Priors
@@ -31,16 +32,6 @@ class Nuts:
 
     tune: int = 1000
     target_accept: float = 0.95
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Draws:
-    """What a sampler returns: draws in the user's units, its statistics, and what to tell the user."""
-
-    parameters: Parameters
-    stats: Mapping[str, Array]  # (chain, draw) each, ArviZ's names
-    method: str
-    notes: tuple[str, ...]
 
 
 def sample_nuts(

@@ -107,6 +107,26 @@ def _quasi_newton(counted: _Counted, start: Array) -> tuple[Array, float, Array]
     return np.asarray(result.x), *counted(result.x)
 
 
+def descend(objective: Objective, start: Array, inverse: Array | None) -> tuple[Array, float, Array]:
+    """BFGS alone: a quick minimum for many similar searches; returns the point, its value and the inverse Hessian.
+
+    ``inverse`` is the inverse Hessian to start from, taken by differences where it is None.
+    """
+    from scipy.optimize import minimize
+
+    counted = _Counted(objective)
+    if not start.size:
+        return start, counted(start)[0], np.zeros((0, 0))
+    if inverse is None:
+        x, value, _ = _quasi_newton(counted, start)
+        values, vectors = np.linalg.eigh(difference(counted, x))
+        size = np.maximum(np.abs(values), 1e-8 * max(float(np.abs(values).max()), 1e-300))
+        return x, value, (vectors / size) @ vectors.T
+    options = {"gtol": 1e-6, "maxiter": 400, "hess_inv0": 0.5 * (inverse + inverse.T)}
+    result = minimize(counted, start, jac=True, method="BFGS", options=options)
+    return np.asarray(result.x), float(result.fun), np.asarray(result.hess_inv)
+
+
 def difference(objective: Objective, x: Array, *, at: Array | None = None, step: float = 1e-4) -> Array:
     """Symmetrised Jacobian of the gradient ``(m, m)``: central differences, or forward given the gradient ``at`` x."""
     rows = []

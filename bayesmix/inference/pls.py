@@ -370,6 +370,31 @@ def modes(factorisation: Factorisation, combination: Array) -> tuple[list[Array]
     return _substitute(factorisation, rhs, None if end is None else np.einsum("...qc,...c->...q", end.B, combination))
 
 
+def draw(factorisation: Factorisation, combination: Array, sigma: Array, rng: np.random.Generator) -> list[Array]:
+    """Draw random effects given the rest: per factor ``b (..., J, k)`` around the modes of ``combination``.
+
+    Back-substitution with noise, ``u = L^-T (L^-1 Lambda' (...) + sigma e)``: one pass gives mean and draw alike.
+    ``combination (..., c)`` and ``sigma (...,)`` have the batch axes of the factorisation.
+    """
+    rhs = [np.einsum("...jkc,...c->...jk", step.B, combination) for step in factorisation.eliminated]
+    end = factorisation.end
+    rhs_end = None if end is None else np.einsum("...qc,...c->...q", end.B, combination)
+    b, _ = _substitute(factorisation, rhs, rhs_end, _Noise(sigma, rng))
+    return b
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Noise:
+    """Gaussian noise for `draw`."""
+
+    sigma: Array
+    rng: np.random.Generator
+
+    def like(self, values: Array, trailing: int) -> Array:
+        """Noise of the shape of ``values``, scaled along its leading axes."""
+        return self.sigma.reshape(*self.sigma.shape, *[1] * trailing) * self.rng.standard_normal(values.shape)
+
+
 def solve(factorisation: Factorisation, rhs: Sequence[Array]) -> tuple[list[Array], list[Array]]:
     """Solve ``(Lambda' A Lambda + I) u = Lambda' rhs``, ``rhs`` per factor ``(..., J, k)``; return ``b``, ``u``."""
     stages = factorisation.plan.stages
@@ -390,7 +415,7 @@ def solve(factorisation: Factorisation, rhs: Sequence[Array]) -> tuple[list[Arra
 
 
 def _substitute(
-    factorisation: Factorisation, rhs: Sequence[Array], rhs_end: Array | None
+    factorisation: Factorisation, rhs: Sequence[Array], rhs_end: Array | None, noise: _Noise | None = None
 ) -> tuple[list[Array], list[Array]]:
     """Back-substitution, the dense end first."""
     plan_, end = factorisation.plan, factorisation.end
@@ -398,12 +423,15 @@ def _substitute(
     b_parts: list[Array] = []
     u_parts: list[Array] = []
     if end is not None and rhs_end is not None:
-        u = _cholesky_solve(end.L, _transposed_times(plan_.dense, end.Lambdas, rhs_end[..., None])[..., 0])
+        half = _solve_lower(end.L, _transposed_times(plan_.dense, end.Lambdas, rhs_end[..., None]))[..., 0]
+        u = _solve_upper(end.L, half if noise is None else half + noise.like(half, 1))
         b_later = _block_rows(plan_.dense, end.Lambdas, u[..., None])[..., 0]
         b_parts, u_parts = _split(plan_.dense, b_later), _split(plan_.dense, u)
     steps = zip(reversed(plan_.stages), reversed(factorisation.eliminated), reversed(rhs), strict=True)
     for stage, step, own in steps:
-        u = _cholesky_solve(step.L, np.einsum("...kl,...jk->...jl", step.Lambda, _without(stage, step, own, b_later)))
+        target = np.einsum("...kl,...jk->...jl", step.Lambda, _without(stage, step, own, b_later))
+        half = _solve_lower(step.L, target[..., None])[..., 0]
+        u = _solve_upper(step.L, half if noise is None else half + noise.like(half, 2))
         b = np.einsum("...kl,...jl->...jk", step.Lambda, u)
         b_parts.insert(0, b)
         u_parts.insert(0, u)
@@ -424,16 +452,15 @@ def _without(stage: Stage, step: Eliminated, rhs: Array, b_later: Array) -> Arra
     return rhs
 
 
-def _cholesky_solve(L: Array, rhs: Array) -> Array:
-    """Solve ``L L' x = rhs`` for ``(..., k)`` right-hand sides."""
-    half = _solve_lower(L, rhs[..., None])
+def _solve_upper(L: Array, rhs: Array) -> Array:
+    """Solve ``L' x = rhs`` for ``(..., k)`` right-hand sides."""
     if L.shape[-1] == 1:
-        return (half / L)[..., 0]
+        return rhs / L[..., 0]
     if L.ndim == 2:
         from scipy.linalg import solve_triangular
 
-        return np.asarray(solve_triangular(L, half, lower=True, trans=1, check_finite=False)[..., 0])
-    return np.asarray(np.linalg.solve(np.swapaxes(L, -1, -2), half)[..., 0])
+        return np.asarray(solve_triangular(L, rhs, lower=True, trans=1, check_finite=False))
+    return np.asarray(np.linalg.solve(np.swapaxes(L, -1, -2), rhs[..., None])[..., 0])
 
 
 def _solve_lower(L: Array, rhs: Array) -> Array:

@@ -2,39 +2,97 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
+
+import numpy as np
 
 from bayesmix.data.design import Design
 from bayesmix.errors import SpecError, nearest
+from bayesmix.inference.diagnostics import R_HAT_LIMIT, convergence
+from bayesmix.inference.draws import Draws
 from bayesmix.inference.estimate import estimate, resolve_method
-from bayesmix.inference.nuts import Draws, Nuts, sample_nuts
-from bayesmix.inference.priors import resolve
+from bayesmix.inference.marginal import MAX_DIMENSION, Marginal, applies, sample_marginal
+from bayesmix.inference.natural import term_coordinates
+from bayesmix.inference.nuts import Nuts, sample_nuts
+from bayesmix.inference.priors import Priors, resolve
 from bayesmix.language.spec import ModelSpec
 
-Sampler = Nuts
+Sampler = Nuts | Marginal
+
+K_LIMIT, ACCEPTANCE_LIMIT = 0.7, 0.2  # the marginal sampler's certificate
+LONG_ENOUGH = 400  # draws a chain from which on R-hat of nearly independent draws is below its limit by itself
 
 
-def resolve_sampler(method: str | Sampler) -> Sampler:
-    """Turn text into a sampler record."""
-    if not isinstance(method, str):
-        return method
-    names: dict[str, Sampler] = {"auto": Nuts(), "nuts": Nuts()}
-    if method.lower() not in names:
-        known = ", ".join(names)
-        raise SpecError(f"Sampling method `{method}` does not exist.{nearest(method, names)} Methods: {known}.")
-    return names[method.lower()]
+def resolve_sampler(method: str | Sampler, spec: ModelSpec) -> Sampler | None:
+    """Turn text into a sampler record; None for ``"auto"``.
+
+    Raises
+    ------
+    SpecError
+        If the method does not exist, or the marginal sampler is asked for a model that it cannot integrate.
+    """
+    if isinstance(method, str):
+        names: dict[str, Sampler | None] = {"auto": None, "nuts": Nuts(), "marginal": Marginal()}
+        if method.lower() not in names:
+            known = ", ".join(names)
+            raise SpecError(f"Sampling method `{method}` does not exist.{nearest(method, names)} Methods: {known}.")
+        chosen = names[method.lower()]
+    else:
+        chosen = method
+    if isinstance(chosen, Marginal) and not applies(spec):
+        raise SpecError(
+            f'method="marginal" integrates gaussian models with identity link, not family `{spec.family.name}` with'
+            f' link `{spec.link.name}`. Use method="nuts".'
+        )
+    return chosen
 
 
 def sample(
-    design: Design, spec: ModelSpec, method: Sampler, *, draws: int, chains: int, seed: int, progress: bool
+    design: Design, spec: ModelSpec, method: Sampler | None, *, draws: int, chains: int, seed: int, progress: bool
 ) -> Draws:
-    """Draw ``(chains, draws)`` values from the posterior."""
+    """Draw ``(chains, draws)`` values from the posterior; ``method=None`` chooses, and says so where it falls back."""
     priors = resolve(spec, design)
+    point = estimate(design, spec.family, spec.link, resolve_method("auto", spec.family, spec.link))
+
+    def nuts(options: Nuts) -> Draws:
+        return sample_nuts(
+            design, spec, priors, point, options, draws=draws, chains=chains, seed=seed, progress=progress
+        )
+
     match method:
         case Nuts():
-            start = estimate(design, spec.family, spec.link, resolve_method("auto", spec.family, spec.link))
-            return sample_nuts(
-                design, spec, priors, start, method, draws=draws, chains=chains, seed=seed, progress=progress
-            )
+            return nuts(method)
+        case Marginal():
+            return sample_marginal(design, priors, point, method, draws=draws, chains=chains, seed=seed)
+        case None:
+            if not applies(spec) or _dimension(design, priors) > MAX_DIMENSION:
+                return nuts(Nuts())
+            found = sample_marginal(design, priors, point, Marginal(), draws=draws, chains=chains, seed=seed)
+            reason = _failure(found)
+            if reason is None:
+                return found
+            fallback = nuts(Nuts())
+            note = f"The marginal sampler was left for NUTS: {reason}."
+            return replace(fallback, notes=(note, *fallback.notes))
         case _:
             assert_never(method)
+
+
+def _dimension(design: Design, priors: Priors) -> int:
+    explored = sum(prior.kind not in {"Normal", "Flat"} for prior in priors.fixed)
+    return sum(term.size for term in term_coordinates(design.terms)) + 1 + explored
+
+
+def _failure(draws: Draws) -> str | None:
+    """Why the certificate of the marginal sampler does not hold; None if it does."""
+    if not draws.certificate["pareto_k"] <= K_LIMIT:
+        return f"Pareto k of its proposal is {draws.certificate['pareto_k']:.2f}, above {K_LIMIT}"
+    if draws.certificate["acceptance"] < ACCEPTANCE_LIMIT:
+        return f"only {draws.certificate['acceptance']:.0%} of its proposals were accepted"
+    values = draws.parameters
+    if values.lead[1] < LONG_ENOUGH or values.lead[0] < 2:
+        return None
+    sizes = np.concatenate([values.beta, *values.sd, np.asarray(values.dispersion)[..., None]], axis=-1)
+    worst = convergence(sizes).worst_r_hat
+    return f"its R-hat is {worst:.3f}" if worst > R_HAT_LIMIT else None

@@ -18,12 +18,12 @@ from bayesmix.language.expression import (
     Expr,
     Name,
     Number,
-    PlaceError,
     Sign,
     children,
     spell,
     spell_name,
 )
+from bayesmix.language.place import PlaceError
 
 MAX_TERMS = 1_000  # after expansion
 MAX_PAIRS = 20_000  # combinations of terms that one operator may form

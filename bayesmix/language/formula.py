@@ -14,7 +14,6 @@ from itertools import islice
 from bayesmix.errors import FormulaError
 from bayesmix.language.algebra import Terms, adds_intercept, expand, is_bar, is_intercept, summands
 from bayesmix.language.expression import (
-    MAX_LENGTH,
     Argument,
     Bracket,
     Call,
@@ -22,16 +21,14 @@ from bayesmix.language.expression import (
     Expr,
     Name,
     Number,
-    PlaceError,
     children,
     column_names,
-    pointing,
-    read,
-    read_sides,
     spell,
     unbracket,
     walk,
 )
+from bayesmix.language.place import PlaceError, pointing
+from bayesmix.language.reader import MAX_LENGTH, read, read_sides
 from bayesmix.language.vocabulary import STRUCTURES
 
 MAX_BARS = 100  # after expansion

@@ -10,6 +10,10 @@ _FACTORS = {"C", "as.factor", "dummy", "factor", "ordered", "relevel"}
 _CONTRASTS = {"contr.helmert", "contr.poly", "contr.sum", "contr.treatment"}
 FUNCTIONS = frozenset(_ARITHMETIC | _BASES | _FACTORS | _CONTRASTS | {"c", "cbind", "offset"})
 
+FLAGS = {"TRUE": True, "True": True, "FALSE": False, "False": False}
+_KEYWORDS = {"if", "else", "for", "while", "repeat", "function", "next", "break", "in"}
+RESERVED = frozenset(_KEYWORDS | {"NULL", "NA", "NaN", "Inf"})
+
 _SMOOTH = "Use `bs()`, `ns()` or `poly()` with a fixed number of columns."
 _BRMS = "bayesmix takes one lme4 formula; the family and its parameters are arguments of the model."
 _STRUCTURE = f"Structures around a bar are {', '.join(f'`{name}()`' for name in STRUCTURES)}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, override
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, override
 import numpy as np
 
 from bayesmix.data.design import Design
+from bayesmix.errors import SpecError
 from bayesmix.inference.covariance import sd_and_corr
 from bayesmix.inference.diagnostics import Convergence, convergence
+from bayesmix.inference.draws import Draws
 from bayesmix.inference.estimate import Agq, Laplace, Ml, PointEstimate, Reml
-from bayesmix.inference.nuts import Draws
 from bayesmix.inference.parameters import Parameters, covariance
 from bayesmix.inference.priors import Priors
 from bayesmix.language.spec import ModelSpec
@@ -270,6 +271,42 @@ class Estimate(Fit):
         errors[: len(self.design.fixed)] = np.sqrt(np.diagonal(self.point.beta_cov))
         columns = {"estimate": effects.flatten(self.design, self.values), "std_error": errors}
         return pd.DataFrame(columns, index=pd.Index(self.names, name="parameter"))
+
+    def satterthwaite(self) -> pd.DataFrame:
+        """t tests of the fixed effects with Satterthwaite's degrees of freedom: ``estimate, std_error, df, t, p``.
+
+        Raises
+        ------
+        SpecError
+            For a generalized linear mixed model, whose tests are z tests.
+        """
+        from scipy.special import stdtr
+
+        from bayesmix.inference.satterthwaite import degrees_of_freedom
+
+        if not isinstance(self.point.method, Reml | Ml):
+            raise SpecError("Satterthwaite's degrees of freedom are for linear mixed models; here z tests hold.")
+        table = self.fixef()
+        table["df"] = degrees_of_freedom(self.design, self.point)
+        table["t"] = table["estimate"] / table["std_error"]
+        table["p"] = 2.0 * stdtr(table["df"], -table["t"].abs())
+        return table
+
+    def confint(
+        self, parameters: Sequence[str] | None = None, *, level: float = 0.95, method: str = "profile"
+    ) -> pd.DataFrame:
+        """Confidence intervals, columns ``lower, upper``.
+
+        Parameters
+        ----------
+        parameters : names as in `parameters`; all by default.
+        level : coverage.
+        method : ``"profile"`` likelihood (any parameter; REML fits are profiled by maximum likelihood), ``"wald"`` or
+            ``"satterthwaite"`` (fixed effects; t quantiles).
+        """
+        from bayesmix.results.intervals import confidence_intervals
+
+        return confidence_intervals(self, parameters, level, method)
 
     def ranef_sd(self) -> dict[str, pd.DataFrame]:
         """Conditional standard deviations of the random effects, parameters held at their estimates."""

@@ -113,7 +113,7 @@ def _beside(left: Sequence[str], right: Sequence[str]) -> list[str]:
 def convergence_lines(fit: Posterior) -> list[str]:
     """What the sampler achieved, in sentences; and what to do next where that is not enough."""
     verdict = "The chains converged." if fit.converged else "The chains did not converge."
-    sentences = [verdict, _divergences(fit), _worst_r_hat(fit), _smallest_ess(fit), *fit.draws.notes]
+    sentences = [verdict, *fit.draws.notes, _divergences(fit), _worst_r_hat(fit), _smallest_ess(fit)]
     lines = textwrap.wrap(" ".join(sentences), r.PAGE)
     return lines if fit.converged else [*lines, *_advice(fit)]
 

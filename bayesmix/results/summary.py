@@ -90,9 +90,9 @@ def _heading(fit: Estimate) -> Section:
 def _title(fit: Estimate) -> str:
     match fit.point.method:
         case Reml():
-            return "Linear mixed model fit by REML"
+            return "Linear mixed model fit by REML. t-tests use Satterthwaite's method"
         case Ml():
-            return "Linear mixed model fit by maximum likelihood"
+            return "Linear mixed model fit by maximum likelihood. t-tests use Satterthwaite's method"
         case Laplace():
             detail = "Laplace Approximation"
         case Agq(points):
@@ -150,9 +150,7 @@ def _once(label: str, term: Term) -> list[str]:
     return [label, *[""] * (len(term.effects) - 1)]
 
 
-def _correlation_columns(
-    terms: Sequence[Term], matrices: Sequence[Array], rows: int
-) -> list[tuple[str, list[str]]]:
+def _correlation_columns(terms: Sequence[Term], matrices: Sequence[Array], rows: int) -> list[tuple[str, list[str]]]:
     """Lower triangles of the correlation matrices, one below the other."""
     sizes = [len(term.effects) for term in terms]
     if max(sizes) == 1:
@@ -173,18 +171,16 @@ def _correlation_columns(
 
 
 def fixed_table(fit: Estimate) -> pd.DataFrame:
-    """Fixed effects with their tests: ``estimate, std_error, statistic``, and ``p_value`` where it is known.
-
-    The statistic of a linear mixed model is a t value whose degrees of freedom have to be estimated: columns ``df`` and
-    ``p_value`` belong here once there is a method for it, and `_fixed` prints them where they are.
-    """
+    """Fixed effects with their tests: ``estimate, std_error, statistic, p_value``, and ``df`` of t tests."""
     table = fit.fixef()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        table["statistic"] = table["estimate"] / table["std_error"]
-    if not isinstance(fit.point.method, Reml | Ml):
-        from scipy.special import ndtr
+    if table.empty:
+        return table
+    if isinstance(fit.point.method, Reml | Ml):
+        return fit.satterthwaite().rename(columns={"t": "statistic", "p": "p_value"})
+    from scipy.special import ndtr
 
-        table["p_value"] = 2.0 * ndtr(-np.abs(table["statistic"].to_numpy()))
+    table["statistic"] = table["estimate"] / table["std_error"]
+    table["p_value"] = 2.0 * ndtr(-np.abs(table["statistic"].to_numpy()))
     return table
 
 
@@ -199,18 +195,19 @@ def _fixed(fit: Estimate) -> Section:
 
 def _fixed_lines(table: pd.DataFrame, letter: str) -> list[str]:
     estimates, errors = r.format_coefficients(table[["estimate", "std_error"]].to_numpy(), DIGITS)
-    columns = [("Estimate", estimates), ("Std. Error", errors)]
-    if "df" in table:
-        columns.append(("df", r.format_numbers(table["df"], DIGITS)))
-    columns.append((f"{letter} value", r.format_statistics(table["statistic"].to_numpy(), DIGITS)))
-    legend: list[str] = []
-    if "p_value" in table:
-        p_values = table["p_value"].to_numpy()
-        columns.append((f"Pr(>|{letter}|)", r.format_p_values(p_values, r.statistic_digits(DIGITS))))
-        if np.any(p_values < r.CUTPOINTS[-1][0]):
-            columns.append(("", r.justify([r.stars(p) for p in p_values], left=True)))
-            legend = ["---", r.LEGEND]
-    return [*r.table_lines([in_r(str(name)) for name in table.index], columns), *legend]
+    p_values = table["p_value"].to_numpy()
+    columns = [
+        ("Estimate", estimates),
+        ("Std. Error", errors),
+        *([("df", r.format_numbers(table["df"], DIGITS))] if "df" in table else []),
+        (f"{letter} value", r.format_statistics(table["statistic"].to_numpy(), DIGITS)),
+        (f"Pr(>|{letter}|)", r.format_p_values(p_values, r.statistic_digits(DIGITS))),
+    ]
+    names = [in_r(str(name)) for name in table.index]
+    if not np.any(p_values < r.CUTPOINTS[-1][0]):
+        return r.table_lines(names, columns)
+    columns.append(("", r.justify([r.stars(p) for p in p_values], left=True)))
+    return [*r.table_lines(names, columns), "---", r.LEGEND]
 
 
 def fixed_correlation(fit: Estimate) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bayesmix.data.moments import Factor, incidence, leverages, moments
 from bayesmix.inference import pls
-from bayesmix.inference.pls import factorise, modes, plan, sensitivity, solve
+from bayesmix.inference.pls import draw, factorise, modes, plan, sensitivity, solve
 
 N = 100
 EXACT = {"rtol": 1e-9, "atol": 1e-9}  # two orders of elimination of about 100 well-conditioned unknowns
@@ -260,6 +260,39 @@ def test_batches_of_weights_equal_single_points(layout):
         rhs = problem.Lambda.T @ problem.Z.T @ problem.W @ problem.columns @ [0.5, -0.3, 1.0]
         dense_b = problem.Lambda @ np.linalg.solve(problem.M, rhs)
         np.testing.assert_allclose(stacked([part[index] for part in b]), dense_b, **EXACT)
+
+
+class GivenNoise:
+    """A generator that hands out the rows of a matrix as independent batches."""
+
+    def __init__(self, rows):
+        self.rows, self.used = rows, 0
+
+    def standard_normal(self, shape):
+        size = int(np.prod(shape[1:]))
+        part = self.rows[:, self.used : self.used + size]
+        self.used += size
+        return part.reshape(shape)
+
+
+@pytest.mark.parametrize(("layout", "lam"), CASES)
+def test_draws_have_the_conditional_mean_and_covariance(layout, lam):
+    """Exactly: a draw is linear in its noise, ``b = mode + sigma A e``, and ``A A' = Lambda M^-1 Lambda'``."""
+    problem = Problem(layout, lam)
+    q = problem.Z.shape[1]
+    rows = np.vstack([np.zeros((1, q)), np.eye(q)])  # no noise, then one unit of each
+    batch = len(rows)
+    found = factorise(problem.plan, problem.moments, [np.broadcast_to(L, (batch, *L.shape)) for L in problem.Lambdas])
+    combination = np.broadcast_to([0.4, -0.2, 1.0], (batch, 3))
+    noise = GivenNoise(rows)
+    parts = draw(found, combination, np.full(batch, 3.0), noise)
+    assert noise.used == q
+    b = np.concatenate([part.reshape(batch, -1) for part in parts], axis=1)
+    mode, _ = modes(problem.factorise(), combination[0])
+    np.testing.assert_allclose(b[0], stacked(mode), **EXACT)
+    A = (b[1:] - b[0]).T / 3.0
+    inverse = problem.Lambda @ np.linalg.inv(problem.M) @ problem.Lambda.T
+    np.testing.assert_allclose(A @ A.T, inverse, **EXACT)
 
 
 @pytest.mark.parametrize("layout", ["nested twice", "nested and crossed", "three crossed"])

@@ -1,0 +1,88 @@
+"""Grouping factors and the columns of their random effects, in compact form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bayesmix.data.columns import Factor, Numeric, Variable, drop_unused, factor_of
+from bayesmix.data.matrix import ModelMatrix, assemble, learn_matrix
+from bayesmix.errors import DataError, DesignError
+from bayesmix.language.algebra import Terms
+from bayesmix.language.formula import Bar
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Term:
+    """One random-effects term: ``(n, k)`` columns and ``(n,)`` level indices, never a dense Z."""
+
+    group: str  # "Subject", "cask:batch"
+    levels: tuple[str, ...]  # J labels, in order
+    codes: Array  # (n,) intp, level of each row; -1 in new data for a level not seen in fitting
+    effects: tuple[str, ...]  # k names: "Intercept", "Days", "recipeB"
+    z: Array  # (n, k) float64
+    structure: str = "us"  # of a single effect always "us"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TermEncoder:
+    """How one random-effects term is made from data."""
+
+    factors: tuple[str, ...]  # expressions of the crossed factors
+    levels: tuple[str, ...]
+    matrix: ModelMatrix
+    structure: str
+
+    @property
+    def group(self) -> str:
+        """Name of the grouping factor."""
+        return ":".join(text.strip("`") for text in self.factors)
+
+
+def learn_term(bar: Bar, effects: Terms, variables: Mapping[str, Variable]) -> TermEncoder:
+    """Find the levels of a bar's grouping factor and the coding of its effects.
+
+    Raises
+    ------
+    DesignError
+        If there is a single level.
+    """
+    levels, _ = _cross([_group(text, variables) for text in bar.group])
+    matrix = learn_matrix(effects, variables, {})
+    encoder = TermEncoder(bar.group, levels, matrix, bar.structure if len(matrix.names) > 1 else "us")
+    if len(levels) < 2:
+        raise DesignError(f"The grouping factor `{encoder.group}` has the single level `{''.join(levels)}`.")
+    if len(set(levels)) < len(levels):
+        raise DesignError(f"Two combinations of levels of `{encoder.group}` have the same label: avoid `:` in levels.")
+    return encoder
+
+
+def make_term(encoder: TermEncoder, variables: Mapping[str, Variable], n: int) -> Term:
+    """Code n rows of data; levels not seen in fitting get the code -1."""
+    found, codes = _cross([_group(text, variables) for text in encoder.factors])
+    if found != encoder.levels:
+        position = {level: j for j, level in enumerate(encoder.levels)}
+        codes = np.array([position.get(level, -1) for level in found], dtype=np.intp)[codes]
+    z = assemble(encoder.matrix, variables, n)
+    return Term(encoder.group, encoder.levels, codes, encoder.matrix.names, z, encoder.structure)
+
+
+def _group(text: str, variables: Mapping[str, Variable]) -> Factor:
+    value = variables[text]
+    if not isinstance(value, Numeric | Factor):
+        raise DataError(f"`{text}` cannot be a grouping factor.")
+    return drop_unused(replace(factor_of(value), kind="factor"))
+
+
+def _cross(factors: Sequence[Factor]) -> tuple[tuple[str, ...], Array]:
+    """Return the combinations of levels that occur, and each row's: the first factor varies slowest."""
+    levels, codes = factors[0].levels, factors[0].codes
+    for factor in factors[1:]:
+        width = len(factor.levels)
+        found, codes = np.unique(codes * width + factor.codes, return_inverse=True)
+        levels = tuple(f"{levels[key // width]}:{factor.levels[key % width]}" for key in found.tolist())
+    return levels, codes

@@ -1,0 +1,23 @@
+"""What a sampler returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bayesmix.inference.parameters import Parameters
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draws:
+    """Draws in the user's units, the sampler's statistics, and what to tell the user."""
+
+    parameters: Parameters
+    stats: Mapping[str, Array]  # (chain, draw) each, ArviZ's names
+    method: str
+    notes: tuple[str, ...] = ()
+    certificate: Mapping[str, float] = field(default_factory=dict)  # pareto_k, acceptance, ... of the whole run

@@ -1,0 +1,324 @@
+"""The exact posterior of a linear mixed model from a handful of numbers.
+
+Random effects and fixed effects with Gaussian or flat priors are integrated out; the rest, ``theta``, holds the log
+standard deviations relative to sigma, the partial correlations, log sigma, and fixed effects whose prior is neither.
+With ``A, c, r`` the blocks of ``[X y]' V^-1 [X y]`` that penalised least squares leaves (Bates et al. 2015, section 3),
+``V`` the covariance of y relative to ``sigma^2``, and the prior ``gamma ~ N(m, S)`` on ``gamma = K^-1 beta``,
+
+    log p(y, theta) = -1/2 [n log(2 pi sigma^2) + log|V| + r / sigma^2 + m'S^-1 m - h'H^-1 h + log|H| + log|S|]
+                      + log p(theta),          H = A / sigma^2 + S^-1,   h = c / sigma^2 + S^-1 m.
+
+A mixture of t distributions fitted to this density proposes independent draws, a Metropolis step makes them exact, and
+``(beta, b) | theta`` are then drawn exactly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bayesmix.data.design import Design
+from bayesmix.errors import SpecError
+from bayesmix.inference.covariance import side_by_side
+from bayesmix.inference.draws import Draws
+from bayesmix.inference.estimate import PointEstimate
+from bayesmix.inference.independence import explore
+from bayesmix.inference.natural import TermCoordinates, split, term_coordinates
+from bayesmix.inference.parameters import Parameters
+from bayesmix.inference.pls import Factorisation, draw, factorise
+from bayesmix.inference.priors import Priors
+from bayesmix.inference.reml import LinearProblem, linear_problem
+from bayesmix.inference.vine import beta_parameters
+from bayesmix.language.spec import ModelSpec
+
+Array = np.ndarray
+
+BATCH = 4_000_000  # numbers held at once by one batch of factorisations
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MarginalPosterior:
+    """The log marginal posterior of ``theta``, fed by cross-products alone."""
+
+    problem: LinearProblem
+    priors: Priors
+    terms: tuple[TermCoordinates, ...]
+    to_gamma: Array  # (p, p) K: beta~ = K gamma
+    gamma_ols: Array  # (p,) least-squares estimate of gamma
+    explored: Array  # (p,) bool: coordinates of gamma that are part of theta
+    mean: Array  # (p,) prior means of gamma, 0 where flat
+    precision: Array  # (p,) prior precisions of gamma, 0 where flat
+
+    @property
+    def size(self) -> int:
+        """Dimension of theta."""
+        return sum(term.size for term in self.terms) + 1 + int(self.explored.sum())
+
+    # theta = (covariance coordinates relative to sigma, log sigma, explored gamma)
+
+    def parts(self, theta: Array) -> tuple[list[Array], Array, Array]:
+        """Relative covariance coordinates per term, log sigma ``(...,)`` and explored gamma ``(..., e)``."""
+        q = sum(term.size for term in self.terms)
+        return split(self.terms, theta[..., :q]), theta[..., q], theta[..., q + 1 :]
+
+    def factorise(self, theta: Array) -> Factorisation:
+        """Eliminate the random effects at ``theta (..., m)``."""
+        working = self.problem.coordinates
+        roots = []
+        for coordinates, own, C in zip(self.terms, self.parts(theta)[0], working.C, strict=True):
+            sd, root = coordinates.unpack(own)
+            roots.append(np.linalg.inv(C) @ (sd[..., :, None] * root))
+        by_factor = []
+        for number in range(len(working.factors)):
+            members = [t for t, place in enumerate(working.places) if place.factor == number]
+            by_factor.append(_side_by_side([roots[t] for t in members]))
+        return factorise(working.plan, self.problem.moments, by_factor)
+
+    def __call__(self, theta: Array) -> Array:
+        """Log marginal posterior, up to a constant only where priors are improper: ``(B, m) -> (B,)``."""
+        values = [self._log_density(theta[rows]) for rows in self.batches(len(theta))]
+        return np.concatenate(values) if values else np.zeros(0)
+
+    @property
+    def numbers(self) -> int:
+        """Size of the arrays of one factorisation: a measure of its cost."""
+        working = self.problem.coordinates
+        total = sum(J * k * (3 * k + self.problem.p + 1) for J, k in working.pattern.shapes)
+        total += sum(len(stage.couplings.first) for stage in working.plan.stages)
+        return total + 3 * working.plan.q**2
+
+    def batches(self, n: int) -> Iterator[slice]:
+        """Slices of ``n`` points that fit into memory."""
+        size = max(1, min(512, BATCH // max(self.numbers, 1)))
+        return (slice(begin, min(begin + size, n)) for begin in range(0, n, size))
+
+    def _log_density(self, theta: Array) -> Array:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            try:
+                value = self.log_likelihood(theta, self.factorise(theta)) + self.log_prior(theta)
+            except np.linalg.LinAlgError:
+                return self._one_by_one(theta)
+        return np.where(np.isfinite(value), value, -np.inf)
+
+    def _one_by_one(self, theta: Array) -> Array:
+        """Values of a batch in which some point is out of floating-point range."""
+        if len(theta) == 1:
+            return np.array([-np.inf])
+        return np.concatenate([self._log_density(theta[i : i + 1]) for i in range(len(theta))])
+
+    def gaussian(self, theta: Array, factorisation: Factorisation) -> tuple[Array, Array, Array]:
+        """Precision ``H`` and right-hand side ``h`` of the integrated gamma, as deviation from least squares; ``r``."""
+        _, log_sigma, gamma = self.parts(theta)
+        p, inside = self.problem.p, ~self.explored
+        K = self.to_gamma
+        XX = factorisation.XX
+        A = np.swapaxes(K, -1, -2) @ XX[..., :p, :p] @ K
+        c = XX[..., :p, p] @ K
+        r = XX[..., p, p]
+        if self.explored.any():
+            deviation = gamma - self.gamma_ols[self.explored]
+            A_eg, A_ee = A[..., self.explored, :], A[..., self.explored, :][..., self.explored]
+            r = r - 2.0 * np.sum(c[..., self.explored] * deviation, axis=-1)
+            r = r + np.einsum("...e,...ef,...f->...", deviation, A_ee, deviation)
+            c = c - np.einsum("...e,...eg->...g", deviation, A_eg)
+        precision = np.exp(-2.0 * log_sigma)
+        centre = self.mean - self.gamma_ols
+        H = A[..., inside, :][..., inside] * precision[..., None, None] + np.diag(self.precision[inside])
+        h = c[..., inside] * precision[..., None] + (self.precision * centre)[inside]
+        return H, h, r
+
+    def log_likelihood(self, theta: Array, factorisation: Factorisation) -> Array:
+        """Log density of y with random effects and the integrated gamma integrated out."""
+        _, log_sigma, _ = self.parts(theta)
+        H, h, r = self.gaussian(theta, factorisation)
+        inside = ~self.explored
+        proper = inside & (self.precision > 0.0)
+        L = np.linalg.cholesky(H)
+        half = np.linalg.solve(L, h[..., None])[..., 0]
+        centre = (self.mean - self.gamma_ols)[proper]
+        value = self.problem.n * (math.log(2.0 * math.pi) + 2.0 * log_sigma) - self.problem.log_weights
+        value = value + factorisation.log_determinant + r * np.exp(-2.0 * log_sigma)
+        value = value + float(np.sum(self.precision[proper] * centre**2)) - np.sum(half**2, axis=-1)
+        value = value + 2.0 * np.log(np.diagonal(L, axis1=-2, axis2=-1)).sum(axis=-1)
+        value = value - float(np.log(self.precision[proper]).sum())
+        flat = int((inside & ~proper).sum())
+        return -0.5 * value + 0.5 * flat * math.log(2.0 * math.pi)
+
+    def log_prior(self, theta: Array) -> Array:
+        """Log prior density of theta, the change of coordinates included: ``(...,)``."""
+        own, log_sigma, gamma = self.parts(theta)
+        total = self.priors.dispersion.log_density(np.exp(log_sigma)) if self.priors.dispersion is not None else 0.0
+        total = total + log_sigma
+        for coordinates, x, sds, eta in zip(self.terms, own, self.priors.sd, self.priors.corr, strict=True):
+            sd = coordinates.unpack(x)[0] * np.exp(log_sigma)[..., None]
+            for e, prior in enumerate(sds):
+                total = total + prior.log_density(sd[..., e])
+            total = total + coordinates.log_jacobian(x) + coordinates.k * log_sigma
+            if eta is not None:
+                total = total + _log_partial(np.tanh(x[..., coordinates.k :]), coordinates.k, eta)
+        for j, prior in enumerate(np.array(self.priors.fixed, object)[self.explored]):
+            total = total + prior.log_density(gamma[..., j])
+        return np.asarray(total)
+
+    def start(self, point: PointEstimate, smallest: float = 0.05) -> Array:
+        """Theta at a point estimate, standard deviations at zero moved to ``smallest`` of sigma's share."""
+        sigma = float(point.dispersion or 1.0)
+        parts = []
+        for coordinates, covariance, C in zip(self.terms, point.covariances, self.problem.coordinates.C, strict=True):
+            unit = np.sqrt(np.sum(C**2, axis=1))  # size of an effect that moves the predictor by one
+            floor = np.diag((smallest * unit) ** 2)
+            parts.append(coordinates.pack(covariance / sigma**2 + floor))
+        gamma = np.linalg.solve(self.to_gamma, np.linalg.solve(self.problem.coordinates.T, point.beta))
+        return np.concatenate([*parts, [math.log(sigma)], gamma[self.explored]])
+
+
+def marginal_posterior(design: Design, priors: Priors, point: PointEstimate) -> MarginalPosterior:
+    """Set up the marginal posterior of a gaussian model with identity link.
+
+    Raises
+    ------
+    SpecError
+        If a flat prior leaves the posterior improper: fewer than three levels and a flat standard deviation.
+    """
+    _check_proper(design, priors)
+    working = point.coordinates
+    problem = linear_problem(design, working)
+    to_gamma = np.linalg.inv(priors.contrast @ working.T)
+    gaussian = np.array([prior.kind == "Normal" for prior in priors.fixed], bool)
+    flat = np.array([prior.is_flat for prior in priors.fixed], bool)
+    arguments = [
+        prior.arguments if normal else (0.0, np.inf) for prior, normal in zip(priors.fixed, gaussian, strict=True)
+    ]
+    mean, sd = np.array(arguments).reshape(-1, 2).T
+    return MarginalPosterior(
+        problem,
+        priors,
+        _bent(term_coordinates(design.terms), problem),
+        to_gamma,
+        np.linalg.solve(to_gamma, problem.beta_ols),
+        ~(gaussian | flat),
+        mean,
+        sd**-2.0,
+    )
+
+
+def _bent(terms: tuple[TermCoordinates, ...], problem: LinearProblem) -> tuple[TermCoordinates, ...]:
+    """Put the knees where the data stop telling a relative standard deviation from zero.
+
+    ``theta^2`` is estimated with a standard error of about ``sqrt(2 / J) / D`` near zero, ``D`` the mean information of
+    one level on an effect of unit size.
+    """
+    working = problem.coordinates
+    bent = []
+    for term, place, C in zip(terms, working.places, working.C, strict=True):
+        D = problem.moments.D[place.factor][:, place.columns, place.columns]
+        information = np.mean(np.diagonal(D, axis1=-2, axis2=-1), axis=0)
+        unit = (2.0 / len(D)) ** 0.25 / np.sqrt(np.maximum(information, 1e-300))
+        knees = np.sqrt(np.sum((C * unit) ** 2, axis=1))
+        bent.append(replace(term, knees=tuple(float(knee) for knee in knees)))
+    return tuple(bent)
+
+
+def draw_given(target: MarginalPosterior, theta: Array, rng: np.random.Generator) -> tuple[Array, list[Array]]:
+    """Draw fixed and random effects given ``theta (n, m)``, exactly: ``beta (n, p)`` and per term ``b (n, J, k)``."""
+    betas, effects = [], []
+    for rows in target.batches(len(theta)):
+        beta, b = _draw_batch(target, theta[rows], rng)
+        betas.append(beta)
+        effects.append(b)
+    return np.concatenate(betas), [np.concatenate(parts) for parts in zip(*effects, strict=True)]
+
+
+def _draw_batch(target: MarginalPosterior, theta: Array, rng: np.random.Generator) -> tuple[Array, list[Array]]:
+    problem = target.problem
+    factorisation = target.factorise(theta)
+    H, h, _ = target.gaussian(theta, factorisation)
+    _, log_sigma, explored = target.parts(theta)
+    L = np.linalg.cholesky(H)
+    half = np.linalg.solve(L, h[..., None]) + rng.standard_normal((*h.shape, 1))
+    deviation = np.empty((len(theta), problem.p))  # of gamma from least squares
+    deviation[:, ~target.explored] = np.linalg.solve(np.swapaxes(L, -1, -2), half)[..., 0]
+    deviation[:, target.explored] = explored - target.gamma_ols[target.explored]
+    shift = deviation @ target.to_gamma.T  # of beta~ from least squares
+    combination = np.concatenate([-shift, np.ones((len(theta), 1))], axis=1)
+    b = draw(factorisation, combination, np.exp(log_sigma), rng)
+    beta = (problem.beta_ols + shift) @ problem.coordinates.T.T
+    return beta, problem.coordinates.of_terms(b)
+
+
+def _check_proper(design: Design, priors: Priors) -> None:
+    for term, sds in zip(design.terms, priors.sd, strict=True):
+        if any(prior.is_flat for prior in sds) and len(term.levels) < len(term.effects) + 2:
+            raise SpecError(
+                f"A flat prior on sd({term.group}) with {len(term.levels)} levels leaves the posterior improper."
+                f' Give it a proper one: priors={{"sd({term.group})": "HalfStudentT(3, scale)"}}.'
+            )
+
+
+def _log_partial(partial: Array, k: int, eta: float) -> Array:
+    """Log density of the partial correlations under LKJ(eta), with respect to themselves."""
+    total: Array = np.zeros(partial.shape[:-1])
+    for m, alpha in enumerate(beta_parameters(k, eta)):
+        constant = math.lgamma(2.0 * alpha) - 2.0 * math.lgamma(alpha) - (2.0 * alpha - 1.0) * math.log(2.0)
+        total = total + constant + (alpha - 1.0) * np.log1p(-(partial[..., m] ** 2))
+    return total
+
+
+def _side_by_side(roots: list[Array]) -> Array:
+    return roots[0] if len(roots) == 1 else side_by_side(roots)
+
+
+# ---- sampling ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Marginal:
+    """Options of the marginal sampler."""
+
+    thin: int | None = None  # proposals for each draw kept; three where they are cheap, one elsewhere
+
+
+CHEAP = 20_000  # numbers of one evaluation up to which three proposals a draw are made
+MAX_DIMENSION = 15  # of theta, for a global proposal
+
+
+def applies(spec: ModelSpec) -> bool:
+    """Whether random and fixed effects can be integrated out in closed form."""
+    return spec.family.name == "gaussian" and spec.link.name == "identity"
+
+
+def sample_marginal(
+    design: Design, priors: Priors, point: PointEstimate, options: Marginal, *, draws: int, chains: int, seed: int
+) -> Draws:
+    """Draw from the posterior; the draws are exact, the certificate says how well the proposal fitted."""
+    target = marginal_posterior(design, priors, point)
+    rng = np.random.default_rng(seed)
+    thin = options.thin or (3 if target.numbers <= CHEAP else 1)
+    chain = explore(target, target.start(point), draws=draws, chains=chains, rng=rng, thin=thin)
+    theta = chain.theta.reshape(chains * draws, -1)
+    beta, b = draw_given(target, theta, rng)
+    lead = (chains, draws)
+    own, log_sigma, _ = target.parts(theta)
+    sigma = np.exp(log_sigma)
+    sds, corrs = [], []
+    for coordinates, x in zip(target.terms, own, strict=True):
+        sd, root = coordinates.unpack(x)
+        sds.append((sd * sigma[:, None]).reshape(*lead, -1))
+        corrs.append((root @ np.swapaxes(root, -1, -2)).reshape(*lead, coordinates.k, coordinates.k))
+    parameters = Parameters(
+        beta=beta.reshape(*lead, -1),
+        sd=tuple(sds),
+        corr=tuple(corrs),
+        b=tuple(part.reshape(*lead, *part.shape[1:]) for part in b),
+        dispersion=sigma.reshape(lead),
+    )
+    stats = {"lp": chain.log_density, "accepted": chain.accepted}
+    certificate = {
+        "pareto_k": chain.pareto_k,
+        "acceptance": float(chain.accepted.mean()),
+        "evaluations": float(chain.evaluations),
+    }
+    return Draws(parameters, stats, "marginal", (), certificate)

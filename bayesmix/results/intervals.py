@@ -1,0 +1,52 @@
+"""Confidence intervals of point estimates: profile likelihood, Wald, Satterthwaite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.errors import SpecError, nearest
+from bayesmix.inference.profile import profile_interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.results.fit import Estimate
+
+METHODS = ("profile", "wald", "satterthwaite")
+
+
+def confidence_intervals(fit: Estimate, parameters: Sequence[str] | None, level: float, method: str) -> pd.DataFrame:
+    """Return ``lower, upper`` by name; see `Estimate.confint`."""
+    import pandas as pd
+
+    if method not in METHODS:
+        raise SpecError(f"There are no `{method}` intervals.{nearest(method, METHODS)} Methods: {', '.join(METHODS)}.")
+    if not 0.0 < level < 1.0:
+        raise SpecError(f"level is a probability between 0 and 1, not {level}.")
+    possible = fit.names if method == "profile" else list(fit.design.fixed)
+    names = possible if parameters is None else list(parameters)
+    for name in names:
+        if name not in possible:
+            scope = "" if name not in fit.names else f' Only fixed effects have {method} intervals; use "profile".'
+            raise SpecError(f"There is no parameter `{name}` here.{nearest(name, possible)}{scope}")
+    limits = _profile(fit, names, level) if method == "profile" else _symmetric(fit, names, level, method)
+    return pd.DataFrame(limits, columns=["lower", "upper"], index=pd.Index(names, name="parameter"))
+
+
+def _profile(fit: Estimate, names: list[str], level: float) -> list[tuple[float, float]]:
+    spec = fit.spec
+    return [profile_interval(fit.design, spec.family, spec.link, fit.point, name, level) for name in names]
+
+
+def _symmetric(fit: Estimate, names: list[str], level: float, method: str) -> list[tuple[float, float]]:
+    from scipy.special import ndtri, stdtrit
+
+    table = fit.fixef().loc[names] if method == "wald" else fit.satterthwaite().loc[names]
+    tail = 0.5 + 0.5 * level
+    quantile = np.full(len(names), ndtri(tail)) if method == "wald" else stdtrit(table["df"].to_numpy(), tail)
+    half = quantile * table["std_error"].to_numpy()
+    centre = table["estimate"].to_numpy()
+    return list(zip(centre - half, centre + half, strict=True))

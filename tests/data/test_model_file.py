@@ -1,0 +1,218 @@
+"""Model files: every figure of the document, checksums, and an error that names the place for everything misspelt."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+import bayesmix as bmx
+from bayesmix.data.model_file import load_model_file, model_names
+
+ROOT = Path(__file__).parents[2]
+DOCUMENT = json.loads((ROOT / "tests" / "reference" / "document.json").read_text(encoding="utf-8"))
+CSV = "g,x,y\na,1,2.5\na,2,3.0\nb,1,1.5\nb,2,4.0\n"
+CHECKSUM = sha256(CSV.encode()).hexdigest()
+MINIMAL = f'formula = "y ~ x + (1 | g)"\n[data]\nfile = "d.csv"\nsha256 = "{CHECKSUM}"\n'
+
+
+def flat(model):
+    """Figures of the document by the names that model files use."""
+    found = {
+        name: model[name]
+        for name in ("criterion", "AIC", "BIC", "logLik", "deviance", "df_resid", "n_obs")
+        if name in model
+    }
+    found |= {f"n_groups({group})": count for group, count in model["n_groups"].items()}
+    names = {"Q1": "1Q", "Q3": "3Q"}
+    found |= {f"scaled_residuals({names.get(k, k)})": value for k, value in model["scaled_residuals"].items()}
+    found |= model["varcorr"]
+    for effect, figures in model["fixef"].items():
+        found[effect] = figures["estimate"]
+        found |= {f"{kind}({effect})": value for kind, value in figures.items() if kind != "estimate"}
+    found |= {f"corr_fixef({pair})": value for pair, value in model["corr_fixef"].items()}
+    for level, values in model["coef"]["agegp"].items():
+        columns = model["coef"]["columns"]
+        found |= {f"coef(agegp, {level}, {c})": value for c, value in zip(columns, values, strict=True)}
+    return found
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a model file beside its data."""
+    (tmp_path / "d.csv").write_text(CSV, encoding="utf-8", newline="\n")
+
+    def write(text, name="m.toml"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_shipped_model_files():
+    assert model_names() == ("esoph_lmm", "esoph_poisson")
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENT["models"]))
+def test_every_figure_of_the_document_is_there(name):
+    file = load_model_file(name)
+    assert {figure.name: figure.value for figure in file.figures} == flat(DOCUMENT["models"][name])
+    assert file.documented_parameters()["ncontrols"] == DOCUMENT["models"][name]["fixef"]["ncontrols"]["estimate"]
+    assert file.document.call == DOCUMENT["models"][name]["call"]
+    assert file.document.title == DOCUMENT["title"]
+
+
+@pytest.mark.parametrize("name", ["esoph_lmm", "models/esoph_lmm.toml", "esoph_lmm.toml"])
+def test_a_name_and_a_path_give_the_same_file(name, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert load_model_file(name) == load_model_file("esoph_lmm")
+
+
+def test_digits_as_printed_set_the_rounding():
+    figures = {figure.name: figure for figure in load_model_file("esoph_poisson").figures}
+    assert figures["z_value(Intercept)"].rounding == pytest.approx(0.0005)  # 0.280
+    assert figures["AIC"].rounding == pytest.approx(0.05)
+    assert figures["AIC"].tolerance == figures["n_groups(agegp)"].tolerance == 0.0
+    assert figures["Intercept"].tolerance == 1e-3
+
+
+def test_standard_errors_of_glmer_are_marked_as_its_own_error(reference):
+    known = {figure.name: figure.known for figure in load_model_file("esoph_poisson").figures if figure.known}
+    true = reference("esoph_poisson")["fixef"]["ncontrols"]["se"]
+    assert known["std_error(ncontrols)"].value == pytest.approx(true, rel=1e-6)
+    assert "glmer's numerical error" in known["std_error(ncontrols)"].reason
+    assert "\n" not in known["std_error(ncontrols)"].reason
+
+
+def test_shipped_data_are_loaded_with_their_types():
+    data = load_model_file("esoph_lmm").load_data()
+    assert data["agegp"].cat.ordered
+    assert len(data) == 88
+
+
+def test_a_file_beside_the_model_file(write):
+    file = load_model_file(write(MINIMAL))
+    assert (file.name, file.family, file.link, file.method, file.figures) == ("m", "gaussian", None, "auto", ())
+    assert file.data_name == "d.csv"
+    assert Path(file.load_data()).read_text(encoding="utf-8") == CSV
+
+
+def test_everything_that_can_be_said(write):
+    text = f"""
+        name = "other"
+        description = "a model"
+        formula = "y ~ x + (1 | g)"
+        family = "gamma"
+        link = "inverse"
+        method = "laplace"
+        weights = "w"
+        offset = "o"
+        [priors]
+        "sd(g)" = "HalfNormal(2)"
+        [data]
+        file = "d.csv"
+        sha256 = "{CHECKSUM.upper()}"
+        source = "somewhere"
+        licence = "CC0"
+        units = {{ x = "m" }}
+        [document]
+        title = "t"
+        source = "https://example.org"
+        tolerance = 0.01
+        figures.parameters = {{ x = 1.50, "sd(g, Intercept)" = 3 }}
+        figures.df.x = 4.8
+        [[document.known]]
+        reason = "because"
+        tolerance = 1e-2
+        values = {{ x = 1.6 }}
+    """
+    file = load_model_file(write(text))
+    assert (file.name, file.family, file.link, file.weights, file.offset) == ("other", "gamma", "inverse", "w", "o")
+    assert file.priors == {"sd(g)": "HalfNormal(2)"}
+    assert file.data.units == {"x": "m"}
+    assert file.document.source == "https://example.org"
+    x, sd, df = file.figures
+    assert (x.name, x.value, x.rounding, x.tolerance) == ("x", 1.5, pytest.approx(0.005), 0.01)
+    assert (x.known.value, x.known.tolerance, x.known.reason) == (1.6, 0.01, "because")
+    assert (sd.name, sd.value, sd.rounding, sd.known) == ("sd(g, Intercept)", 3.0, 0.5, None)
+    assert df.name == "df(x)"
+    assert file.load_data()
+
+
+def test_a_preset_of_priors_is_a_word(write):
+    assert load_model_file(write('priors = "flat"\n' + MINIMAL)).priors == "flat"
+
+
+FIGURES = MINIMAL + "[document.figures]\n"
+ERRORS = {  # what is wrong: text, message
+    "syntax": ('formula = "y\nfamily = 3', r"m\.toml is not TOML: .*line 1"),
+    "unknown key": (
+        'formla = "y ~ x"\n' + MINIMAL,
+        r"m\.toml: The file has an unknown key `formla`\. Did you mean `formula`\?",
+    ),
+    "unknown key of the data": (
+        MINIMAL + 'license = "CC0"\n',
+        r"\[data\] has an unknown key `license`\. Did you mean `licence`\?",
+    ),
+    "unknown key of the document": (
+        MINIMAL + "[document]\ntitel = 1\n",
+        r"\[document\] .*`titel`\. Did you mean `title`\?",
+    ),
+    "unknown figure": (FIGURES + "criterium = 3.0\n", r"\[document.figures\] .*`criterium`\. Did you mean `criterion`\?"),
+    "no formula": (MINIMAL.split("\n", 1)[1], r"needs a formula"),
+    "number for text": ("family = 3\n" + MINIMAL, r"`family` is text, as in family = \"\.\.\.\", not 3"),
+    "text for a number": (FIGURES + 'criterion = "3"\n', r"Figure `criterion` is a number, not '3'"),
+    "truth value for a number": (FIGURES + "parameters.x = true\n", r"Figure `x` is a number, not True"),
+    "number for a table": (FIGURES + "parameters = 3\n", r"`parameters` is a table"),
+    "coefficient without effect": (FIGURES + "coef.g.a = 3\n", r"coef\.g\]: write `a = \{ Intercept = 1\.2 \}`"),
+    "no data": ('formula = "y ~ x + (1 | g)"\n', r"\[data\] needs either `dataset"),
+    "two data": (MINIMAL + 'dataset = "esoph"\n', r"\[data\] needs either `dataset"),
+    "no checksum": (MINIMAL.replace("sha256", "#"), r"\[data\] needs `sha256`"),
+    "known without reason": (FIGURES + "AIC = 3\n[[document.known]]\nvalues.AIC = 2\n", r"needs a `reason`"),
+    "known of nothing": (
+        FIGURES + 'AIC = 3\n[[document.known]]\nreason = "r"\nvalues.BIC = 2\n',
+        r"\[document\.known\.values\] has an unknown key `BIC`",
+    ),
+    "known as a table": (MINIMAL + '[document.known]\nreason = "r"\n', r"\[\[document\.known\]\]"),
+}
+
+
+@pytest.mark.parametrize("wrong", ERRORS)
+def test_errors_name_the_place_and_the_nearest_key(wrong, write):
+    text, message = ERRORS[wrong]
+    with pytest.raises(bmx.SpecError, match=message):
+        load_model_file(write(text))
+
+
+@pytest.mark.parametrize("name", ["esoph_lm", "missing/esoph_lm.toml"])
+def test_a_model_file_that_is_not_there(name):
+    with pytest.raises(bmx.SpecError, match=r"Did you mean `esoph_lmm`\?.*: esoph_lmm, esoph_poisson\."):
+        load_model_file(name)
+
+
+def test_other_data_than_those_of_the_checksum(write):
+    path = write(MINIMAL)
+    (path.parent / "d.csv").write_text(CSV + "b,3,5.0\n", encoding="utf-8", newline="\n")
+    with pytest.raises(bmx.DataError, match=f"checksum is [0-9a-f]{{64}}, the file says {CHECKSUM}"):
+        load_model_file(path).load_data()
+
+
+def test_data_that_are_not_there(write):
+    path = write(MINIMAL)
+    (path.parent / "d.csv").unlink()
+    with pytest.raises(bmx.DataError, match="There is no data file"):
+        load_model_file(path).load_data()
+    shipped = write(f'formula = "y ~ x"\n[data]\ndataset = "esof"\nsha256 = "{CHECKSUM}"\n')
+    with pytest.raises(bmx.SpecError, match="Did you mean `esoph`"):
+        load_model_file(shipped).load_data()
+
+
+def test_the_model_of_a_model_file(write):
+    model = bmx.load_model("esoph_poisson")
+    assert model.spec.family.name == "poisson"
+    assert model.data_name == "esoph"
+    assert model.documented["sd(agegp, ncontrols)"] == 0.01797
+    assert bmx.load_model(str(write(MINIMAL))).design.response == "y"

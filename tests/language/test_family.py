@@ -1,0 +1,264 @@
+"""Families and links: densities, derivatives, deviances, draws, messages."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from densities import LINK, MEAN, log_density, response
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bayesmix.errors import DataError, SpecError
+from bayesmix.language.family import FAMILIES, LINKS, by_predictor, check_response, find_family, find_link
+
+PAIRS = [(family, link) for family in FAMILIES.values() for link in family.links]
+IDS = [f"{family.name}-{link}" for family, link in PAIRS]
+N = 12
+SHAPE = 1.3
+
+EXACT = {"rtol": 1e-11, "atol": 1e-11}  # SciPy sums the same log-gamma functions in another order
+DIFFERENCED = {"rtol": 1e-6, "atol": 1e-6}  # central differences, step 1e-4, of functions of size up to 100
+MOMENTS = 5.0  # standard errors that the mean of 100 000 draws with a fixed seed may be off
+
+
+def etas(family, link):
+    """Linear predictors with means inside their range."""
+    eta = np.linspace(0.3, 1.4, N)
+    return -eta if family.response == "binomial" and link == "log" else eta
+
+
+def observed(family, link, seed=1):
+    rng = np.random.default_rng(seed)
+    trials = np.full(N, 5.0) if family.name == "binomial" else np.ones(N)
+    y = family.sample(rng, MEAN[link](etas(family, link)), np.full(N, SHAPE), trials)
+    return y, trials
+
+
+def difference(values, eta, order):
+    h = 1e-4
+    f = [values(eta + shift * h)[order] for shift in (-2.0, -1.0, 1.0, 2.0)]
+    return (f[0] - 8.0 * f[1] + 8.0 * f[2] - f[3]) / (12.0 * h)
+
+
+# ---- links ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_link_and_inverse(name):
+    link = LINKS[name]
+    eta = np.linspace(0.3, 1.4, N) if name in {"inverse", "sqrt", "identity"} else np.linspace(-3.0, 1.4, N)
+    mu = link.inverse(eta)[0]
+    np.testing.assert_allclose(mu, MEAN[name](eta), **EXACT)
+    np.testing.assert_allclose(link.of(mu), eta, **EXACT)
+    np.testing.assert_allclose(link.of(mu), LINK[name](mu), **EXACT)
+
+
+@pytest.mark.parametrize("name", LINKS)
+def test_derivatives_of_the_inverse_link(name):
+    link = LINKS[name]
+    eta = np.linspace(0.3, 1.4, N) if name in {"inverse", "sqrt"} else np.linspace(-3.0, 1.4, N)
+    jet = link.inverse(eta)
+    for order in range(3):
+        np.testing.assert_allclose(jet[order + 1], difference(link.inverse, eta, order), **DIFFERENCED)
+
+
+@pytest.mark.parametrize(
+    ("name", "eta"),
+    [
+        pytest.param(
+            name,
+            eta,
+            marks=pytest.mark.xfail(strict=True, reason="the slope is 1 and its derivatives overflow")
+            if (name, eta) == ("cloglog", 800.0)
+            else (),
+        )
+        for name in ("logit", "probit", "cloglog")
+        for eta in (-800.0, -40.0, 40.0, 200.0, 800.0)
+    ],
+)
+def test_extreme_predictors_stay_finite(name, eta):
+    with np.errstate(under="ignore"):
+        mu, *derivatives = LINKS[name].inverse(np.array([eta]))
+    assert 0.0 < mu[0] < 1.0
+    np.testing.assert_allclose(derivatives, 0.0, atol=1e-15)  # means are clipped at one epsilon, slopes with them
+
+
+@given(st.floats(-30.0, 30.0))
+def test_the_logistic_curve_is_symmetric(eta):
+    up, down = LINKS["logit"].inverse(np.array([eta])), LINKS["logit"].inverse(np.array([-eta]))
+    np.testing.assert_allclose(up[0] + down[0], 1.0, rtol=1e-15)
+    np.testing.assert_allclose(up[1], down[1], rtol=1e-9)
+
+
+# ---- densities -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("family", "link"), PAIRS, ids=IDS)
+def test_log_density_is_scipys(family, link):
+    y, trials = observed(family, link)
+    mu = MEAN[link](etas(family, link))
+    found = family.log_density(y, mu, np.full(N, SHAPE), trials)[0]
+    np.testing.assert_allclose(found, log_density(family.name, y, mu, SHAPE, trials), **EXACT)
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES.keys())
+def test_derivatives_by_the_mean(family):
+    link = "log" if "log" in family.links else "logit"
+    y, trials = observed(family, link)
+    mu = MEAN[link](etas(family, link))
+
+    def density(at):
+        return family.log_density(y, at, np.full(N, SHAPE), trials)
+
+    for order in range(3):
+        np.testing.assert_allclose(density(mu)[order + 1], difference(density, mu, order), **DIFFERENCED)
+
+
+@pytest.mark.parametrize(("family", "link"), PAIRS, ids=IDS)
+def test_derivatives_by_the_predictor(family, link):
+    """The value is SciPy's weighted log density; each derivative is the difference of the one before."""
+    y, trials = observed(family, link)
+    eta, weights = etas(family, link), np.linspace(0.5, 2.0, N)
+
+    def rows(at):
+        return by_predictor(
+            family, LINKS[link], y, at, dispersion=np.array(SHAPE), trials=trials, weights=weights
+        )
+
+    jet = rows(eta)
+    if family.name == "gaussian":  # a weight divides the variance
+        expected = log_density("gaussian", y, MEAN[link](eta), SHAPE / np.sqrt(weights))
+    else:
+        expected = weights * log_density(family.name, y, MEAN[link](eta), SHAPE, trials)
+    np.testing.assert_allclose(jet[0], expected, **EXACT)
+    for order in range(3):
+        np.testing.assert_allclose(jet[order + 1], difference(rows, eta, order), **DIFFERENCED)
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES.keys())
+def test_leading_axes_are_free(family):
+    link = LINKS[family.links[0]]
+    y, trials = observed(family, link.name)
+    eta = etas(family, link.name) * np.linspace(0.5, 1.0, 6).reshape(2, 3, 1)
+    dispersion = np.linspace(0.5, 2.0, 6).reshape(2, 3, 1)
+    weights = np.linspace(0.5, 2.0, N)
+    together = by_predictor(family, link, y, eta, dispersion=dispersion, trials=trials, weights=weights)
+    for index in np.ndindex(2, 3):
+        alone = by_predictor(family, link, y, eta[index], dispersion=dispersion[index], trials=trials, weights=weights)
+        for many, one in zip(together, alone, strict=True):
+            np.testing.assert_allclose(np.broadcast_to(many, eta.shape)[index], one, rtol=1e-14)
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES.keys())
+def test_variance_and_draws(family):
+    link = family.links[0]
+    mu = MEAN[link](etas(family, link))
+    trials = np.full(N, 5.0) if family.name == "binomial" else np.ones(N)
+    distribution = response(family.name, mu, SHAPE, trials)
+    found = family.variance(mu, np.array(SHAPE), trials)
+    np.testing.assert_allclose(found, distribution.var() / trials**2, **EXACT)
+    size = 100_000
+    rng = np.random.default_rng(3)
+    draws = family.sample(rng, *(np.broadcast_to(a, (size, N)) for a in (mu, np.full(N, SHAPE), trials)))
+    assert draws.dtype == float
+    for moment in (1, 2):
+        powers = draws**moment
+        expected = distribution.mean() if moment == 1 else distribution.var() + distribution.mean() ** 2
+        assert np.all(np.abs(powers.mean(axis=0) - expected) < MOMENTS * powers.std(axis=0) / np.sqrt(size))
+
+
+@pytest.mark.parametrize(("family", "link"), PAIRS, ids=IDS)
+def test_deviance_is_twice_the_distance_from_the_saturated_model(family, link):
+    y, trials = observed(family, link)
+    mu = MEAN[link](etas(family, link))
+    saturated = y / trials if family.name == "gaussian" else np.maximum(y / trials, 1e-300)  # 0: the limit
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distance = log_density(family.name, y, saturated, SHAPE, trials) - log_density(
+            family.name, y, mu, SHAPE, trials
+        )
+    unit = {"gaussian": SHAPE**2, "gamma": 1.0 / SHAPE}.get(family.name, 1.0)  # R's are free of the dispersion
+    found = family.deviance(y, mu, np.array(SHAPE), trials)
+    np.testing.assert_allclose(found, 2.0 * unit * distance, rtol=1e-9, atol=1e-9)
+    assert np.all(found >= 0.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "y", "trials"), [("poisson", 0.0, 1.0), ("binomial", 0.0, 4.0), ("binomial", 4.0, 4.0), ("bernoulli", 1.0, 1.0)]
+)
+def test_responses_at_the_edge_have_finite_densities(name, y, trials):
+    family = FAMILIES[name]
+    arguments = (np.array([y]), np.array([0.3]), np.array(1.0), np.array([trials]))
+    assert all(np.isfinite(part).all() for part in family.log_density(*arguments))
+    assert np.isfinite(family.deviance(*arguments)).all()
+
+
+# ---- names and messages --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("gaussian", "gaussian"),
+        ("Gaussian", "gaussian"),
+        ("normal", "gaussian"),
+        ("POISSON", "poisson"),
+        ("Gamma", "gamma"),
+        ("nbinom2", "negbinomial"),
+        ("negative_binomial", "negbinomial"),
+        ("NegativeBinomial", "negbinomial"),
+    ],
+)
+def test_families_by_name(text, name):
+    assert find_family(text) is FAMILIES[name]
+
+
+def test_default_links_are_rs_or_the_usual_ones():
+    defaults = {name: find_link(family, None).name for name, family in FAMILIES.items()}
+    assert defaults == {
+        "gaussian": "identity",
+        "poisson": "log",
+        "binomial": "logit",
+        "bernoulli": "logit",
+        "gamma": "log",
+        "negbinomial": "log",
+    }
+
+
+def test_an_unknown_family_gets_the_nearest():
+    with pytest.raises(SpecError, match=r"Family `poison` does not exist\. Did you mean `poisson`\? Families: gaussian, "):
+        find_family("poison")
+
+
+def test_an_unknown_link_gets_the_nearest():
+    with pytest.raises(SpecError, match=r"has no link `probti`\. Did you mean `probit`\? Its links: logit, probit, cloglog"):
+        find_link(FAMILIES["binomial"], "probti")
+
+
+def test_a_link_of_another_family_is_refused():
+    with pytest.raises(SpecError, match="Family `poisson` has no link `logit`"):
+        find_link(FAMILIES["poisson"], "logit")
+
+
+@pytest.mark.parametrize(
+    ("name", "y", "trials", "message"),
+    [
+        ("poisson", [1.0, 2.5, 3.0], None, "counts 0, 1, 2, ...; row 1 has 2.5"),
+        ("poisson", [1.0, -2.0], None, "row 1 has -2"),
+        ("negbinomial", [0.5], None, "row 0 has 0.5"),
+        ("gamma", [1.0, 0.0], None, "positive numbers; row 1 has 0"),
+        ("binomial", [3.0, 5.0], [4.0, 4.0], "row 1 has 5 of 4"),
+        ("bernoulli", [0.0, 2.0], None, "0 or 1 (or two categories); row 1 has 2"),
+    ],
+)
+def test_responses_that_do_not_fit(name, y, trials, message):
+    with pytest.raises(DataError) as raised:
+        check_response(FAMILIES[name], "cases", np.array(y), None if trials is None else np.array(trials))
+    assert message in str(raised.value)
+    assert f"Response `cases` does not fit family `{name}`" in str(raised.value)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_responses_that_fit(name):
+    family = FAMILIES[name]
+    y, trials = observed(family, family.links[0])
+    check_response(family, "cases", y, trials)

@@ -1,0 +1,294 @@
+"""The command line: output, exit statuses, errors; sampling is replaced, except in the test marked slow."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import bayesmix as bmx
+from bayesmix.inference.nuts import Draws
+from bayesmix.present.cli import app
+from bayesmix.results.fit import Posterior
+
+ROOT = Path(__file__).parents[2]
+SLEEP = ("fit", "Reaction ~ Days + (Days | Subject)", "sleepstudy")
+PRIORS = ("--priors", "sd(Subject)=HalfNormal(2)")
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.fixture
+def sampled(monkeypatch, posterior_of):
+    """Let `Model.sample` return draws made by hand, and hold what it was asked for."""
+    asked = {}
+    good = posterior_of("esoph", chains=4, draws=250, spread=0.1)
+
+    def install(*, diverging=False):
+        stats = {"diverging": np.full((4, 250), diverging)}
+
+        def sample(self, **options):
+            asked.update(options, priors=dict(self.spec.priors), preset=self.spec.preset)
+            return Posterior(self._fitted, Draws(good.values, stats, "nuts", ()), self.priors)
+
+        monkeypatch.setattr(bmx.Model, "sample", sample)
+        return asked
+
+    return install
+
+
+# ---- fit --------------------------------------------------------------------------------------------------------
+
+
+def test_fit_prints_the_summary():
+    result = run(*SLEEP)
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Linear mixed model fit by REML")
+    assert "   Data: sleepstudy\n" in result.stdout
+    assert "REML criterion at convergence: 1743.6\n" in result.stdout
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (("--method", "ml"), "Linear mixed model fit by maximum likelihood"),
+        (("--method", "REML"), "Linear mixed model fit by REML"),
+        (("--family", "gamma", "--link", "log"), " Family: Gamma  ( log )"),
+        (("--offset", "Days"), " Offset: Days"),
+        (("--weights", "Days + 1"), "Weights: Days + 1"),
+    ],
+)
+def test_options_of_fit_reach_the_model(options, line):
+    result = run("fit", "Reaction ~ Days + (1 | Subject)", "sleepstudy", *options)
+    assert result.exit_code == 0, result.stderr
+    assert any(printed.startswith(line) for printed in result.stdout.splitlines())
+
+
+def test_quadrature_with_points():
+    formula = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
+    result = run("fit", formula, "cbpp", "--family", "binomial", "--method", "agq", "--points", "5")
+    assert "nAGQ = 5)" in result.stdout
+
+
+def test_fit_reads_a_file(tmp_path):
+    path = tmp_path / "mine.csv"
+    bmx.load_dataset("sleepstudy").to_csv(path, index=False)
+    result = run("fit", SLEEP[1], str(path))
+    assert "   Data: mine.csv\n" in result.stdout
+
+
+def test_fit_as_json():
+    content = json.loads(run(*SLEEP, "--json").stdout)
+    assert content["formula"] == SLEEP[1]
+    assert content["n_obs"] == 180
+    assert content["fit"]["method"] == "REML"
+    assert content["fit"]["converged"] is True
+    assert content["fit"]["criterion"] == pytest.approx(1743.628, rel=1e-6)
+    assert content["fit"]["parameters"]["Days"]["estimate"] == pytest.approx(10.467286)
+    assert content["fit"]["parameters"]["sigma"]["std_error"] is None
+    assert content["fit"]["coef"]["Subject"]["308"]["Days"] == pytest.approx(19.666, rel=1e-4)
+
+
+def test_fit_as_csv():
+    rows = list(csv.DictReader(io.StringIO(run(*SLEEP, "--csv").stdout)))
+    assert [row["parameter"] for row in rows][-2:] == ["corr(Subject, Intercept, Days)", "sigma"]
+    assert float(rows[1]["estimate"]) == pytest.approx(10.467286)
+
+
+def test_fit_by_nuts_with_priors(sampled):
+    asked = sampled()
+    formula = "ncases ~ ncontrols + (ncontrols | agegp)"
+    options = ("--priors", "sd(agegp)=HalfNormal(sigma=2)", "--priors", "sigma = Exponential(1)", "--draws", "50")
+    result = run("fit", formula, "esoph", "--method", "nuts", *options, "--chains", "3", "--seed", "7", "--no-progress")
+    assert result.exit_code == 0, result.stderr
+    assert {name: str(prior) for name, prior in asked["priors"].items()} == {
+        "sd(agegp)": "HalfNormal(2)",
+        "sigma": "Exponential(1)",
+    }
+    assert (asked["draws"], asked["chains"], asked["seed"], asked["progress"]) == (50, 3, 7, False)
+    assert result.stdout.startswith("Linear mixed model, posterior by NUTS\n")
+    assert result.stderr == ""
+
+
+def test_a_preset_of_priors(sampled):
+    asked = sampled()
+    result = run("fit", "ncases ~ ncontrols + (ncontrols | agegp)", "esoph", "--method", "nuts", "--priors", "flat")
+    assert asked["preset"] == "flat"
+    assert asked["progress"] is True
+    assert result.stderr == "Compiling the model and sampling ...\n"
+
+
+def test_posterior_as_json(sampled):
+    sampled()
+    formula = "ncases ~ ncontrols + (ncontrols | agegp)"
+    fit = json.loads(run("fit", formula, "esoph", "--method", "nuts", "--json").stdout)["fit"]
+    assert (fit["method"], fit["chains"], fit["draws"], fit["divergences"]) == ("nuts", 4, 250, 0)
+    assert fit["parameters"]["ncontrols"]["mode"] is None
+    assert fit["parameters"]["sigma"]["r_hat"] == pytest.approx(1.0, abs=0.02)
+
+
+def test_divergences_are_exit_status_1(sampled):
+    sampled(diverging=True)
+    result = run("fit", "ncases ~ ncontrols + (ncontrols | agegp)", "esoph", "--method", "nuts")
+    assert result.exit_code == 1
+    assert "The chains did not converge." in result.stdout
+
+
+# ---- errors -----------------------------------------------------------------------------------------------------
+
+ERRORS = {
+    "column": (("fit", "Reaction ~ Dayz + (1 | Subject)", "sleepstudy"), "DataError: Column `Dayz`"),
+    "formula": (("fit", "Reaction ~ Days + (1 | Subject", "sleepstudy"), "FormulaError: Unmatched opening bracket."),
+    "response": ((*SLEEP, "--family", "poisson"), "DataError: Response `Reaction` does not fit family `poisson`"),
+    "family": ((*SLEEP, "--family", "poison"), "SpecError: Family `poison` does not exist. Did you mean `poisson`?"),
+    "method": ((*SLEEP, "--method", "reml2"), "SpecError: Estimation method `reml2` does not exist."),
+    "data set": (("fit", SLEEP[1], "sleepstud"), "SpecError: There is no data set `sleepstud`. Did you mean"),
+    "file": (("fit", SLEEP[1], "sleep.csv"), "DataError: There is no file `sleep.csv`."),
+    "model file": (("compare", "esoph"), "SpecError: There is no model file `esoph`. Did you mean `esoph_lmm`?"),
+    "priors of an estimate": ((*SLEEP, *PRIORS), "SpecError: Priors belong to a posterior"),
+    "prior without name": (
+        (*SLEEP, "--method", "nuts", "--priors", "HalfNormal(2)", *PRIORS),
+        "SpecError: Prior `HalfNormal(2)` has no name",
+    ),
+    "prior of nothing": (
+        (*SLEEP, "--method", "nuts", "--priors", "sd(Subjekt)=HalfNormal(2)"),
+        "SpecError: No parameter is called `sd(Subjekt)`. Did you mean `sd(Subject)`?",
+    ),
+    "two formats": ((*SLEEP, "--json", "--csv"), "SpecError: Give either --json or --csv"),
+    "data to show": (("data", "esof"), "SpecError: There is no data set `esof`. Did you mean `esoph`?"),
+}
+
+
+@pytest.mark.parametrize("wrong", ERRORS)
+def test_bad_input_is_one_message_and_exit_status_2(wrong):
+    arguments, message = ERRORS[wrong]
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(message)
+    assert "Traceback" not in result.output
+    assert result.stdout == ""
+
+
+def test_usage_errors_are_exit_status_2():
+    assert run("fit", "y ~ x").exit_code == 2
+    assert run("compare", "esoph_lmm", "--draws", "two").exit_code == 2
+
+
+def test_warnings_are_one_line_on_standard_error(tmp_path):
+    data = bmx.load_dataset("sleepstudy").assign(Hours=lambda frame: 24 * frame["Days"])
+    data.to_csv(tmp_path / "d.csv", index=False)
+    result = run("fit", "Reaction ~ Days + Hours + (1 | Subject)", str(tmp_path / "d.csv"))
+    assert result.exit_code == 0
+    assert result.stderr.startswith("Warning: Columns that depend linearly on others are left out: Hours.")
+    assert result.stderr.count("\n") == 1
+
+
+def test_interruption_is_quiet(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bmx.Model, "estimate", interrupted)
+    result = run(*SLEEP)
+    assert result.exit_code == 130
+    assert result.output == ""
+
+
+# ---- compare ----------------------------------------------------------------------------------------------------
+
+
+def test_compare_prints_both_fits_the_table_and_the_verdict(sampled):
+    asked = sampled()
+    result = run("compare", str(ROOT / "models" / "esoph_lmm.toml"), "--seed", "3")
+    assert result.exit_code == 0, result.stderr
+    parts = ["Linear mixed model fit by REML", "Linear mixed model, posterior by NUTS", "Comparison of", "Verdict"]
+    places = [result.stdout.index(part) for part in parts]
+    assert places == sorted(places)
+    assert "documented" in result.stdout
+    assert "32 of 34 figures agree" in result.stdout
+    assert "The chains converged." in result.stdout
+    assert asked["seed"] == 3
+    assert asked["draws"] == 1000
+
+
+def test_compare_as_json(sampled):
+    sampled()
+    content = json.loads(run("compare", "esoph_lmm", "--json").stdout)
+    assert content["model"] == "esoph_lmm"
+    assert content["estimate"]["method"] == "REML"
+    assert content["posterior"]["chains"] == 4
+    assert content["verdict"]["reproduced"] is True
+    figure = content["verdict"]["figures"]["criterion"]
+    assert (figure["documented"], figure["outcome"]) == (388.6, "ok")
+
+
+def test_compare_as_csv(sampled):
+    sampled()
+    rows = list(csv.DictReader(io.StringIO(run("compare", "esoph_lmm", "--csv").stdout)))
+    assert rows[0]["parameter"] == "Intercept"
+    assert float(rows[0]["documented"]) == 1.63377
+
+
+def test_compare_that_did_not_converge_is_exit_status_1(sampled):
+    sampled(diverging=True)
+    result = run("compare", "esoph_lmm")
+    assert result.exit_code == 1
+    assert "Posterior: The chains did not converge." in result.stdout
+
+
+@pytest.mark.slow
+def test_the_main_job():
+    command = [sys.executable, "-m", "bayesmix.present.cli", "compare", "esoph_lmm", "--seed", "1", "--no-progress"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    assert "The estimate reproduces the document: 32 of 34 figures agree" in result.stdout
+    assert "The chains converged." in result.stdout
+
+
+# ---- lists and help ---------------------------------------------------------------------------------------------
+
+
+def test_models_are_listed():
+    lines = run("models").stdout.splitlines()
+    assert lines[0].split() == ["formula", "family", "data", "figures"]
+    assert [line.split()[0] for line in lines[1:]] == ["esoph_lmm", "esoph_poisson"]
+    assert lines[2].split()[-3:] == ["poisson", "esoph", "38"]
+
+
+def test_data_sets_are_listed():
+    lines = run("data").stdout.splitlines()
+    assert "esoph           88      agegp, alcgp, tobgp, ncases, ncontrols" in lines
+
+
+def test_a_data_set_is_shown():
+    text = run("data", "esoph").stdout
+    assert text.startswith("esoph: 88 rows\n")
+    assert "  agegp  ordered factor: 25-34, 35-44, 45-54, 55-64, 65-74, 75+\n" in text
+    assert "licence: " in text
+    assert "25-34 0-39g/day 0-9g/day       0         40" in text
+    assert "factor: 1, 2, 3, 4, 5, 6, 7, 8, ... (2972 levels)" in run("data", "InstEval").stdout
+
+
+@pytest.mark.parametrize("command", ["compare", "fit", "data"])
+def test_help_shows_examples(command):
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    assert "Examples:" in result.stdout
+    assert f" bayesmix {command} " in result.stdout.split("Examples:")[1]
+
+
+def test_help_is_light():
+    heavy = {"pandas", "scipy", "pymc", "arviz", "numpy"}
+    code = f"import sys, bayesmix.present.cli; print(sorted({heavy} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

@@ -1,0 +1,12 @@
+suppressPackageStartupMessages(library(lme4))
+options(lme4.summary.cor.max = 20)  # later versions of lme4 and bayesmix print the correlations of up to 20 coefficients
+write_summary <- function(name, fit) writeLines(sub(" +$", "", capture.output(print(summary(fit)))), paste0(name, ".txt"))
+write_summary("sleepstudy", lmer(Reaction ~ Days + (Days | Subject), sleepstudy))
+write_summary("sleepstudy_ml", lmer(Reaction ~ Days + (Days | Subject), sleepstudy, REML = FALSE))
+write_summary("sleepstudy_uncorrelated", lmer(Reaction ~ Days + (Days || Subject), sleepstudy))
+write_summary("penicillin", lmer(diameter ~ 1 + (1 | plate) + (1 | sample), Penicillin))
+write_summary("dyestuff2", lmer(Yield ~ 1 + (1 | Batch), Dyestuff2))
+write_summary("cake", lmer(angle ~ recipe * temperature + (1 | recipe:replicate), cake))
+write_summary("cake_slopes", lmer(angle ~ recipe + temp + (recipe | replicate), cake))
+write_summary("cbpp", glmer(cbind(incidence, size - incidence) ~ period + (1 | herd), cbpp, binomial))
+write_summary("cbpp_agq", glmer(cbind(incidence, size - incidence) ~ period + (1 | herd), cbpp, binomial, nAGQ = 9))
