@@ -145,23 +145,22 @@ def build(
     texts = [
         *outcome_texts(formula.response, response, weighted=weights is not None),
         *(name for terms in every for name in terms.used),
-        *(text for bar in formula.bars for text in bar.group),
         *formula.offsets,
         *arguments.texts,
     ]
-    columns = read_columns(table, texts, arguments)
+    groups = [text for bar in formula.bars for text in bar.group]
+    columns = read_columns(table, [*texts, *groups], arguments)
     mentioned = needed_names((name for terms in every for name in terms.variables), table)
-    rows = complete_rows(columns, table.missing(name for name in mentioned if name not in columns))
+    unread = [name for name in mentioned if name not in columns]  # those of removed terms, of any type
+    rows = complete_rows(columns, *([table.missing(unread)] if unread else []))
     memory: dict[str, Learnt] = {}
-    variables = evaluate_all(texts, columns, memory, rows)
+    variables = evaluate_all([*texts, *groups], columns, memory, rows)
 
     fixed, X, dropped = _fixed(fixed_terms, variables, contrasts or {}, len(rows))
     terms = [learn_term(bar, found, variables) for bar, found in zip(formula.bars, effects, strict=True)]
     terms.sort(key=lambda term: -len(term.levels))
     _check_names(fixed, terms)
-    kinds = {name: kind_of(column) for name, column in columns.items() if name not in arguments.arrays}
-    for name in _only_groups(formula, texts, columns):
-        del kinds[name]
+    kinds = _kinds(columns, needed_names(texts, table))
     encoder = Encoder(formula, kinds, memory, fixed, tuple(terms), response, arguments.weights, arguments.offset)
     observed = _outcome(encoder, variables, rows)
     design = Design(
@@ -241,16 +240,10 @@ def _dot(formula: Formula, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if name not in response)
 
 
-def _only_groups(formula: Formula, texts: Sequence[str], columns: Mapping[str, Column]) -> list[str]:
-    """Return the grouping columns that nothing else uses: new data may have their labels as text or as numbers."""
-    groups = {text for bar in formula.bars for text in bar.group}
-    elsewhere = {name for text in texts if text not in groups for name in column_names(read(text))}
-    names = dict.fromkeys(name for text in groups for name in column_names(read(text)))
-    return [name for name in names if name not in elsewhere and not _is_boolean(columns[name])]
-
-
-def _is_boolean(column: Column) -> bool:
-    return isinstance(column, Factor) and column.kind == "boolean"
+def _kinds(columns: Mapping[str, Column], names: Collection[str]) -> dict[str, FittedKind | None]:
+    """Return the types of columns to remember: not of those that only group, whose labels may be text or numbers."""
+    kinds = {name: kind_of(column) for name, column in columns.items()}
+    return {name: kind for name, kind in kinds.items() if name in names or (kind is not None and kind[0] == "boolean")}
 
 
 def _fixed(

@@ -57,10 +57,9 @@ class Table:
         return {name: _column(name, frame[name]) for name in frame.columns}
 
     def missing(self, needed: Iterable[str]) -> Array:
-        """Return in which rows any of the columns named has a missing value; they may be of any type."""
-        wanted = list(needed)
-        frame = self._select([*wanted, self.names[0]])
-        return reduce(np.logical_or, (_missing(frame[name]) for name in wanted), np.zeros(len(frame), dtype=bool))
+        """Return in which rows any of the columns named, at least one, has a missing value; they may be of any type."""
+        frame = self._select(needed)
+        return reduce(np.logical_or, (_missing(frame[name]) for name in frame.columns))
 
     def count(self) -> int:
         """Return the number of rows."""

@@ -73,15 +73,15 @@ def count_rows(columns: Mapping[str, Column]) -> int:
     return len(next(iter(columns.values())).missing)
 
 
-def complete_rows(columns: Mapping[str, Column], elsewhere: Array) -> Array:
-    """Return the positions of rows without a missing value in any column, or elsewhere.
+def complete_rows(columns: Mapping[str, Column], *elsewhere: Array) -> Array:
+    """Return the positions of rows without a missing value in any column, or elsewhere: (n,) arrays of truth values.
 
     Raises
     ------
     DataError
         If there are none.
     """
-    missing = reduce(np.logical_or, (column.missing for column in columns.values()), elsewhere)
+    missing = reduce(np.logical_or, [*(column.missing for column in columns.values()), *elsewhere])
     if not len(missing):
         raise DataError("The data have no rows.")
     rows = np.flatnonzero(~missing)

@@ -21,3 +21,9 @@ class Draws:
     method: str
     notes: tuple[str, ...] = ()
     certificate: Mapping[str, float] = field(default_factory=dict)  # pareto_k, acceptance, ... of the whole run
+    thinned: Parameters | None = None  # fewer draws, with random effects, where all of them would be too many
+
+    @property
+    def with_effects(self) -> Parameters:
+        """The draws that come with random effects: all, or the thinned ones of a big model."""
+        return self.parameters if self.thinned is None else self.thinned

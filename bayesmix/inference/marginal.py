@@ -24,8 +24,9 @@ from bayesmix.data.design import Design
 from bayesmix.errors import SpecError
 from bayesmix.inference.covariance import side_by_side
 from bayesmix.inference.draws import Draws
+from bayesmix.inference.emulator import DEGREES, TOLERANCE, Emulator, Reduced, fit_emulator
 from bayesmix.inference.estimate import PointEstimate
-from bayesmix.inference.independence import explore
+from bayesmix.inference.independence import explore, find_mode
 from bayesmix.inference.natural import TermCoordinates, split, term_coordinates
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.pls import Factorisation, draw, factorise
@@ -51,17 +52,18 @@ class MarginalPosterior:
     explored: Array  # (p,) bool: coordinates of gamma that are part of theta
     mean: Array  # (p,) prior means of gamma, 0 where flat
     precision: Array  # (p,) prior precisions of gamma, 0 where flat
+    emulator: Emulator | None = None  # stands in for factorisations that are dear
 
     @property
     def size(self) -> int:
         """Dimension of theta."""
-        return sum(term.size for term in self.terms) + 1 + int(self.explored.sum())
+        return self.covariances + 1 + int(self.explored.sum())
 
     # theta = (covariance coordinates relative to sigma, log sigma, explored gamma)
 
     def parts(self, theta: Array) -> tuple[list[Array], Array, Array]:
         """Relative covariance coordinates per term, log sigma ``(...,)`` and explored gamma ``(..., e)``."""
-        q = sum(term.size for term in self.terms)
+        q = self.covariances
         return split(self.terms, theta[..., :q]), theta[..., q], theta[..., q + 1 :]
 
     def factorise(self, theta: Array) -> Factorisation:
@@ -79,8 +81,32 @@ class MarginalPosterior:
 
     def __call__(self, theta: Array) -> Array:
         """Log marginal posterior, up to a constant only where priors are improper: ``(B, m) -> (B,)``."""
-        values = [self._log_density(theta[rows]) for rows in self.batches(len(theta))]
-        return np.concatenate(values) if values else np.zeros(0)
+        if self.emulator is None:
+            values = [self._log_density(theta[rows]) for rows in self.batches(len(theta))]
+            return np.concatenate(values) if values else np.zeros(0)
+        near = self.emulator.covers(theta[:, : self.covariances])
+        result = np.empty(len(theta))
+        result[near] = self.log_likelihood(theta[near], self.reduce(theta[near])) + self.log_prior(theta[near])
+        result[~near] = replace(self, emulator=None)(theta[~near])
+        return result
+
+    @property
+    def covariances(self) -> int:
+        """Number of covariance coordinates, the first of theta."""
+        return sum(term.size for term in self.terms)
+
+    def reduce(self, theta: Array) -> Reduced:
+        """Eliminate the random effects at ``theta (B, m)``, by factorisations or by the emulator."""
+        if self.emulator is not None:
+            return self.emulator(theta[:, : self.covariances])
+        return self.reduce_covariances(theta[:, : self.covariances])
+
+    def reduce_covariances(self, x: Array) -> Reduced:
+        """Eliminate the random effects at covariance coordinates ``(B, d)``, by factorisations."""
+        rest = np.zeros((len(x), self.size - x.shape[1]))
+        theta = np.concatenate([x, rest], axis=1)
+        found = [(part.log_determinant, part.XX) for part in (self.factorise(theta[r]) for r in self.batches(len(x)))]
+        return Reduced(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
     @property
     def numbers(self) -> int:
@@ -109,12 +135,12 @@ class MarginalPosterior:
             return np.array([-np.inf])
         return np.concatenate([self._log_density(theta[i : i + 1]) for i in range(len(theta))])
 
-    def gaussian(self, theta: Array, factorisation: Factorisation) -> tuple[Array, Array, Array]:
+    def gaussian(self, theta: Array, reduced: Factorisation | Reduced) -> tuple[Array, Array, Array]:
         """Precision ``H`` and right-hand side ``h`` of the integrated gamma, as deviation from least squares; ``r``."""
         _, log_sigma, gamma = self.parts(theta)
         p, inside = self.problem.p, ~self.explored
         K = self.to_gamma
-        XX = factorisation.XX
+        XX = reduced.XX
         A = np.swapaxes(K, -1, -2) @ XX[..., :p, :p] @ K
         c = XX[..., :p, p] @ K
         r = XX[..., p, p]
@@ -130,17 +156,17 @@ class MarginalPosterior:
         h = c[..., inside] * precision[..., None] + (self.precision * centre)[inside]
         return H, h, r
 
-    def log_likelihood(self, theta: Array, factorisation: Factorisation) -> Array:
+    def log_likelihood(self, theta: Array, reduced: Factorisation | Reduced) -> Array:
         """Log density of y with random effects and the integrated gamma integrated out."""
         _, log_sigma, _ = self.parts(theta)
-        H, h, r = self.gaussian(theta, factorisation)
+        H, h, r = self.gaussian(theta, reduced)
         inside = ~self.explored
         proper = inside & (self.precision > 0.0)
         L = np.linalg.cholesky(H)
         half = np.linalg.solve(L, h[..., None])[..., 0]
         centre = (self.mean - self.gamma_ols)[proper]
         value = self.problem.n * (math.log(2.0 * math.pi) + 2.0 * log_sigma) - self.problem.log_weights
-        value = value + factorisation.log_determinant + r * np.exp(-2.0 * log_sigma)
+        value = value + reduced.log_determinant + r * np.exp(-2.0 * log_sigma)
         value = value + float(np.sum(self.precision[proper] * centre**2)) - np.sum(half**2, axis=-1)
         value = value + 2.0 * np.log(np.diagonal(L, axis1=-2, axis2=-1)).sum(axis=-1)
         value = value - float(np.log(self.precision[proper]).sum())
@@ -222,31 +248,27 @@ def _bent(terms: tuple[TermCoordinates, ...], problem: LinearProblem) -> tuple[T
     return tuple(bent)
 
 
-def draw_given(target: MarginalPosterior, theta: Array, rng: np.random.Generator) -> tuple[Array, list[Array]]:
-    """Draw fixed and random effects given ``theta (n, m)``, exactly: ``beta (n, p)`` and per term ``b (n, J, k)``."""
-    betas, effects = [], []
-    for rows in target.batches(len(theta)):
-        beta, b = _draw_batch(target, theta[rows], rng)
-        betas.append(beta)
-        effects.append(b)
-    return np.concatenate(betas), [np.concatenate(parts) for parts in zip(*effects, strict=True)]
-
-
-def _draw_batch(target: MarginalPosterior, theta: Array, rng: np.random.Generator) -> tuple[Array, list[Array]]:
-    problem = target.problem
-    factorisation = target.factorise(theta)
-    H, h, _ = target.gaussian(theta, factorisation)
-    _, log_sigma, explored = target.parts(theta)
+def draw_fixed(
+    target: MarginalPosterior, theta: Array, reduced: Factorisation | Reduced, rng: np.random.Generator
+) -> Array:
+    """Draw fixed effects given ``theta (n, m)``, exactly, as deviation of beta~ from least squares: ``(n, p)``."""
+    H, h, _ = target.gaussian(theta, reduced)
     L = np.linalg.cholesky(H)
     half = np.linalg.solve(L, h[..., None]) + rng.standard_normal((*h.shape, 1))
-    deviation = np.empty((len(theta), problem.p))  # of gamma from least squares
+    deviation = np.empty((len(theta), target.problem.p))
     deviation[:, ~target.explored] = np.linalg.solve(np.swapaxes(L, -1, -2), half)[..., 0]
-    deviation[:, target.explored] = explored - target.gamma_ols[target.explored]
-    shift = deviation @ target.to_gamma.T  # of beta~ from least squares
-    combination = np.concatenate([-shift, np.ones((len(theta), 1))], axis=1)
-    b = draw(factorisation, combination, np.exp(log_sigma), rng)
-    beta = (problem.beta_ols + shift) @ problem.coordinates.T.T
-    return beta, problem.coordinates.of_terms(b)
+    deviation[:, target.explored] = target.parts(theta)[2] - target.gamma_ols[target.explored]
+    return deviation @ target.to_gamma.T
+
+
+def draw_effects(target: MarginalPosterior, theta: Array, shift: Array, rng: np.random.Generator) -> list[Array]:
+    """Draw random effects given ``theta (n, m)`` and the fixed effects of `draw_fixed`: per term ``(n, J, k)``."""
+    parts = []
+    for rows in target.batches(len(theta)):
+        combination = np.concatenate([-shift[rows], np.ones((len(shift[rows]), 1))], axis=1)
+        sigma = np.exp(target.parts(theta[rows])[1])
+        parts.append(target.problem.coordinates.of_terms(draw(target.factorise(theta[rows]), combination, sigma, rng)))
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
 def _check_proper(design: Design, priors: Priors) -> None:
@@ -282,7 +304,12 @@ class Marginal:
 
 
 CHEAP = 20_000  # numbers of one evaluation up to which three proposals a draw are made
+CHECKS = 24  # points at which the polynomials are held against factorisations
+DEAR = 300_000  # numbers from which on polynomials stand in for factorisations
 MAX_DIMENSION = 15  # of theta, for a global proposal
+EFFECT_NUMBERS = 60_000_000  # most numbers held as draws of random effects
+EFFECT_WORK = 2_000_000_000  # most numbers computed for them
+SMALL_EFFECTS = 5_000_000
 
 
 def applies(spec: ModelSpec) -> bool:
@@ -294,13 +321,61 @@ def sample_marginal(
     design: Design, priors: Priors, point: PointEstimate, options: Marginal, *, draws: int, chains: int, seed: int
 ) -> Draws:
     """Draw from the posterior; the draws are exact, the certificate says how well the proposal fitted."""
-    target = marginal_posterior(design, priors, point)
     rng = np.random.default_rng(seed)
-    thin = options.thin or (3 if target.numbers <= CHEAP else 1)
+    target, notes, certificate = _emulated(marginal_posterior(design, priors, point), point, rng)
+    cheap = target.emulator is not None or target.numbers <= CHEAP
+    thin = options.thin or (3 if cheap else 1)
     chain = explore(target, target.start(point), draws=draws, chains=chains, rng=rng, thin=thin)
     theta = chain.theta.reshape(chains * draws, -1)
-    beta, b = draw_given(target, theta, rng)
-    lead = (chains, draws)
+    shift = draw_fixed(target, theta, target.reduce(theta), rng)
+    certificate |= {
+        "pareto_k": chain.pareto_k,
+        "acceptance": float(chain.accepted.mean()),
+        "evaluations": float(chain.evaluations),
+    }
+    stats = {"lp": chain.log_density, "accepted": chain.accepted}
+    every = _effect_step(target, draws, chains)
+    kept = np.arange(chains * draws).reshape(chains, draws)[:, every - 1 :: every]
+    b = draw_effects(replace(target, emulator=None), theta[kept.ravel()], shift[kept.ravel()], rng)
+    with_effects = _parameters(target, theta[kept.ravel()], shift[kept.ravel()], b, kept.shape)
+    if every == 1:
+        return Draws(with_effects, stats, "marginal", notes, certificate)
+    notes += (f"Random effects were drawn at every {every}th draw only, {kept.shape[1]} a chain, to bound memory.",)
+    parameters = _parameters(target, theta, shift, None, (chains, draws))
+    return Draws(parameters, stats, "marginal", notes, certificate, with_effects)
+
+
+def _effect_step(target: MarginalPosterior, draws: int, chains: int) -> int:
+    """Every how many draws random effects are drawn."""
+    q = sum(J * k for J, k in target.problem.coordinates.pattern.shapes)
+    if q * draws * chains <= SMALL_EFFECTS and target.numbers <= DEAR:
+        return 1
+    affordable = min(EFFECT_NUMBERS // max(q, 1), EFFECT_WORK // max(target.numbers, 1))
+    return int(np.clip(int(np.ceil(draws * chains / max(affordable, 1))), 1, max(draws // 10, 1)))
+
+
+def _emulated(
+    target: MarginalPosterior, point: PointEstimate, rng: np.random.Generator
+) -> tuple[MarginalPosterior, tuple[str, ...], dict[str, float]]:
+    """Fit polynomials where factorisations are dear; keep the factorisations if those are not close enough."""
+    if target.numbers <= DEAR or target.covariances not in DEGREES:
+        return target, (), {}
+    mode, covariance, _ = find_mode(target, target.start(point))
+    d = target.covariances
+    emulator = fit_emulator(replace(target, emulator=None).reduce_covariances, mode[:d], covariance[:d, :d])
+    emulated = replace(target, emulator=emulator)
+    check = mode + rng.standard_normal((CHECKS, target.size)) @ np.linalg.cholesky(covariance).T * 1.5
+    difference = emulated(check) - target(check)
+    error = float(np.max(np.abs(difference - np.median(difference))))
+    if error > TOLERANCE:
+        return target, (f"Polynomials missed the log density by {error:.2g}; every draw was factorised.",), {}
+    return emulated, (), {"emulator_error": error}
+
+
+def _parameters(
+    target: MarginalPosterior, theta: Array, shift: Array, b: list[Array] | None, lead: tuple[int, ...]
+) -> Parameters:
+    """Draws in the user's units, ``(chain, draw)`` first."""
     own, log_sigma, _ = target.parts(theta)
     sigma = np.exp(log_sigma)
     sds, corrs = [], []
@@ -308,17 +383,11 @@ def sample_marginal(
         sd, root = coordinates.unpack(x)
         sds.append((sd * sigma[:, None]).reshape(*lead, -1))
         corrs.append((root @ np.swapaxes(root, -1, -2)).reshape(*lead, coordinates.k, coordinates.k))
-    parameters = Parameters(
-        beta=beta.reshape(*lead, -1),
+    problem = target.problem
+    return Parameters(
+        beta=((problem.beta_ols + shift) @ problem.coordinates.T.T).reshape(*lead, -1),
         sd=tuple(sds),
         corr=tuple(corrs),
-        b=tuple(part.reshape(*lead, *part.shape[1:]) for part in b),
+        b=() if b is None else tuple(part.reshape(*lead, *part.shape[1:]) for part in b),
         dispersion=sigma.reshape(lead),
     )
-    stats = {"lp": chain.log_density, "accepted": chain.accepted}
-    certificate = {
-        "pareto_k": chain.pareto_k,
-        "acceptance": float(chain.accepted.mean()),
-        "evaluations": float(chain.evaluations),
-    }
-    return Draws(parameters, stats, "marginal", (), certificate)

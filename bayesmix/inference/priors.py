@@ -9,7 +9,8 @@ import numpy as np
 
 from bayesmix.data.design import Design, Term
 from bayesmix.errors import DesignError, SpecError, nearest
-from bayesmix.language.prior import Prior
+from bayesmix.inference.parameters import Parameters
+from bayesmix.language.prior import Prior, log_lkj
 from bayesmix.language.spec import ModelSpec
 
 Array = np.ndarray
@@ -90,6 +91,33 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
     if spec.family.dispersion is not None:
         dispersion = book.find([spec.family.dispersion]) or _default_dispersion(spec, spread)
     return Priors(names, contrast, fixed, sd, corr, dispersion, spec.family.dispersion)
+
+
+def log_prior(priors: Priors, design: Design, values: Parameters) -> dict[str, Array]:
+    """Log prior density of draws, one ``(...,)`` array a kind of parameter: ``fixef, sd_<group>, corr_<group>``, ...
+
+    The densities are those of the parameters themselves, in the user's units.
+    """
+    gamma = values.beta @ priors.contrast.T
+    found: dict[str, Array] = {"fixef": _sum_log(priors.fixed, gamma)}
+    for term, sd_priors, eta, sd, corr in zip(
+        design.terms, priors.sd, priors.corr, values.sd, values.corr, strict=True
+    ):
+        name = f"sd_{term.group}"
+        found[name] = found.get(name, 0.0) + _sum_log(sd_priors, sd)
+        if eta is not None:
+            name = f"corr_{term.group}"
+            found[name] = found.get(name, 0.0) + log_lkj(corr, eta)
+    if priors.dispersion is not None and values.dispersion is not None:
+        found[str(priors.dispersion_name)] = priors.dispersion.log_density(values.dispersion)
+    return found
+
+
+def _sum_log(priors: Sequence[Prior], values: Array) -> Array:
+    total: Array = np.zeros(values.shape[:-1])
+    for j, prior in enumerate(priors):
+        total = total + prior.log_density(values[..., j])
+    return total
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Form = Literal["text", "json", "csv"]
 
 NOT_CONVERGED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+SAMPLERS = ("nuts", "marginal")
 
 
 class Commands(TyperGroup):
@@ -143,12 +144,14 @@ def fit(  # noqa: PLR0913, PLR0917 - one argument an option
     ] = "gaussian",
     link: Annotated[str | None, typer.Option(help="Link; the family's usual one by default.")] = None,
     method: Annotated[
-        str, typer.Option(help="reml, ml, laplace, agq or nuts; auto is reml for linear models, laplace otherwise.")
+        str, typer.Option(help="reml, ml, laplace, agq; nuts, marginal; auto is reml for linear models, else laplace.")
     ] = "auto",
     points: Annotated[int, typer.Option(min=1, help="Quadrature points an effect, for agq.")] = 9,
     priors: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=PRIOR", help="A prior by name, for nuts; as often as needed. `flat` for none."),
+        typer.Option(
+            metavar="NAME=PRIOR", help="A prior by name, for a posterior; as often as needed. `flat` for none."
+        ),
     ] = None,
     weights: Annotated[str | None, typer.Option(help="Column of prior weights, or of trials.")] = None,
     offset: Annotated[str | None, typer.Option(help="Column or expression added to the linear predictor.")] = None,
@@ -164,12 +167,12 @@ def fit(  # noqa: PLR0913, PLR0917 - one argument an option
 
     form = _form(as_json, as_csv)
     method = method.lower()
-    if priors and method != "nuts":
+    if priors and method not in SAMPLERS:
         raise SpecError(f"Priors belong to a posterior: use --method nuts with --priors, not --method {method}.")
     named = _read_priors(priors or [])
     model = Model(formula, _data(data), family, link, named, weights, offset, data_name=Path(data).name)
-    if method == "nuts":
-        posterior = _sample(model, draws, chains, seed, progress)
+    if method in SAMPLERS:
+        posterior = _sample(model, draws, chains, seed, progress, method=method)
         _report(model, posterior, _of_posterior(posterior) if form == "json" else {}, form)
         return
     with _working("Estimating", progress):
@@ -242,11 +245,13 @@ def _method(method: str, points: int) -> Any:
 # ---- work -------------------------------------------------------------------------------------------------------
 
 
-def _sample(model: Model, draws: int, chains: int, seed: int | None, progress: bool) -> Posterior:
+def _sample(
+    model: Model, draws: int, chains: int, seed: int | None, progress: bool, *, method: str = "auto"
+) -> Posterior:
     _ = model.priors  # what is wrong with them is an error before the long part
     if progress:
-        typer.echo("Compiling the model and sampling ...", err=True)
-    return model.sample(draws=draws, chains=chains, seed=seed, progress=progress)
+        typer.echo("Sampling ...", err=True)
+    return model.sample(draws=draws, chains=chains, seed=seed, method=method, progress=progress)
 
 
 @contextmanager
@@ -317,6 +322,7 @@ def _of_posterior(fitted: Posterior) -> dict[str, Any]:
         "chains": chains,
         "draws": draws,
         "divergences": fitted.divergences,
+        "certificate": dict(fitted.draws.certificate),
         "notes": list(fitted.draws.notes),
         **_tables(fitted),
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmix.inference.parameters import Parameters
+from bayesmix.inference.priors import log_prior
 from bayesmix.results.effects import GroupEffects, groups, of_group, pairs
 
 if TYPE_CHECKING:
@@ -17,26 +18,36 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
+LARGEST = 100_000_000  # numbers of a log likelihood that is stored with the draws
+
 
 def to_datatree(posterior: Posterior) -> xr.DataTree:
-    """Groups ``posterior, sample_stats, log_likelihood, observed_data, constant_data``."""
+    """Groups ``posterior, sample_stats, log_likelihood, log_prior, observed_data, constant_data``.
+
+    Of a big model, random effects and ``log_likelihood`` are left out: `Posterior.ranef` and
+    `Posterior.log_likelihood` have them for the draws that were kept.
+    """
     import xarray as xr
 
     from bayesmix import __version__
 
     design, values = posterior.design, posterior.values
     lead = ("chain", "draw")
+    priors = log_prior(posterior.priors, design, values)
     tree = {
         "posterior": posterior_dataset(design, values, posterior.spec.family.dispersion),
         "sample_stats": _draws_dataset({name: (lead, value) for name, value in posterior.draws.stats.items()}, values),
-        "log_likelihood": _draws_dataset({"y": ((*lead, "obs"), posterior.log_likelihood())}, values),
+        "log_prior": _draws_dataset({name: (lead, value) for name, value in priors.items()}, values),
         "observed_data": xr.Dataset({"y": ("obs", design.y)}, coords={"obs": design.rows}),
         "constant_data": _constants(design),
     }
-    tree["log_likelihood"] = tree["log_likelihood"].assign_coords(obs=design.rows)
+    if posterior.draws.thinned is None and len(design.y) * values.beta[..., 0].size <= LARGEST:
+        pointwise = _draws_dataset({"y": ((*lead, "obs"), posterior.log_likelihood())}, values)
+        tree["log_likelihood"] = pointwise.assign_coords(obs=design.rows)
     for dataset in tree.values():
         dataset.attrs |= {"created_by": "bayesmix", "bayesmix_version": __version__}
     tree["posterior"].attrs |= {"formula": posterior.spec.formula.text, "method": posterior.method}
+    tree["sample_stats"].attrs |= dict(posterior.draws.certificate)
     return xr.DataTree.from_dict(tree)
 
 
@@ -53,7 +64,8 @@ def posterior_dataset(design: Design, values: Parameters, dispersion: str | None
         if labels:
             coords[f"{name}_pair"] = labels
             variables[f"corr_{name}"] = ((*lead, f"{name}_pair"), np.stack(correlations, axis=-1))
-        variables[f"ranef_{name}"] = ((*lead, name, f"{name}_effect"), of_group(values.b, group.terms))
+        if values.b:
+            variables[f"ranef_{name}"] = ((*lead, name, f"{name}_effect"), of_group(values.b, group.terms))
     if values.dispersion is not None and dispersion is not None:
         variables[dispersion] = (lead, values.dispersion)
     return _draws_dataset(variables, values).assign_coords(coords)

@@ -48,6 +48,7 @@ class Fit(ABC):
 
     fitted_model: Fitted
     values: Parameters
+    with_effects: Parameters  # the same, or of a big model's posterior fewer draws, that come with random effects
 
     @property
     def spec(self) -> ModelSpec:
@@ -90,7 +91,7 @@ class Fit(ABC):
 
         return {
             group.group: pd.DataFrame(
-                self._centre(effects.of_group(self.values.b, group.terms)),
+                self._centre(effects.of_group(self.with_effects.b, group.terms)),
                 index=pd.Index(group.levels, name=group.group),
                 columns=list(group.effects),
             )
@@ -103,7 +104,7 @@ class Fit(ABC):
 
         tables = {}
         for group in effects.groups(self.design):
-            names, values = effects.coefficients(self.design, self.values, group)
+            names, values = effects.coefficients(self.design, self.with_effects, group)
             index = pd.Index(group.levels, name=group.group)
             tables[group.group] = pd.DataFrame(self._centre(values), index=index, columns=names)
         return tables
@@ -175,7 +176,7 @@ class Fit(ABC):
         design = self.design
         rows = Rows.of_fit(design) if newdata is None else Rows.of_new_data(design, newdata, groups, offset)
         rng = np.random.default_rng(seed)
-        values = predict(self.spec, rows, self.values, kind=kind, groups=groups, rng=rng)
+        values = predict(self.spec, rows, self.with_effects, kind=kind, groups=groups, rng=rng)
         return self._predicted(values, rows.index, interval)
 
     @abstractmethod
@@ -201,6 +202,7 @@ class Estimate(Fit):
             b=point.b,
             dispersion=None if point.dispersion is None else np.asarray(point.dispersion),
         )
+        self.with_effects = self.values
 
     @property
     def method(self) -> str:
@@ -356,6 +358,7 @@ class Posterior(Fit):
         self.draws = draws
         self.priors = priors
         self.values = draws.parameters
+        self.with_effects = draws.with_effects
 
     @property
     def method(self) -> str:
@@ -399,10 +402,10 @@ class Posterior(Fit):
         return to_datatree(self)
 
     def log_likelihood(self) -> Array:
-        """Log density of every row at every draw, given the random effects: ``(chain, draw, n)``."""
+        """Log density of every row at every draw that has random effects, given them: ``(chain, draw, n)``."""
         design, spec = self.design, self.spec
-        eta = effects.linear_predictor(design.X, design.offset, design.terms, self.values)
-        return effects.log_likelihood(design, spec.family, spec.link, self.values, eta)
+        eta = effects.linear_predictor(design.X, design.offset, design.terms, self.with_effects)
+        return effects.log_likelihood(design, spec.family, spec.link, self.with_effects, eta)
 
     @override
     def summary(self) -> Summary:
@@ -435,9 +438,9 @@ class Posterior(Fit):
     def _over_rows(self, function: Any) -> Array:
         design = self.design
         total = np.zeros(len(design.y))
-        draws = self.values.lead[0] * self.values.lead[1]
+        draws = self.with_effects.lead[0] * self.with_effects.lead[1]
         size = max(1, CHUNK // max(len(design.y), 1))
-        flat = _flat_draws(self.values)
+        flat = _flat_draws(self.with_effects)
         for begin in range(0, draws, size):
             part = _take(flat, slice(begin, begin + size))
             eta = effects.linear_predictor(design.X, design.offset, design.terms, part)

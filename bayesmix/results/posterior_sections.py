@@ -11,6 +11,7 @@ import numpy as np
 
 from bayesmix.data.design import Design
 from bayesmix.inference.diagnostics import ESS_LIMIT, R_HAT_LIMIT
+from bayesmix.inference.sample import K_LIMIT
 from bayesmix.results import typography as r
 from bayesmix.results.effects import pairs
 from bayesmix.results.sections import Section, call_lines, family_line, in_r, size_lines
@@ -22,13 +23,15 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
+ENGINES = {"nuts": "NUTS", "marginal": "exact marginal sampling"}  # by `Draws.method`
+
 
 def heading_lines(fit: Posterior) -> Iterator[str]:
     """The model, the draws and the priors."""
     chains, draws = fit.values.lead
     linear = fit.spec.family.name == "gaussian" and fit.spec.link.name == "identity"
-    engine = "NUTS" if fit.method == "nuts" else fit.method
-    yield f"{'Linear' if linear else 'Generalized linear'} mixed model, posterior by {engine}"
+    kind = "Linear" if linear else "Generalized linear"
+    yield f"{kind} mixed model, posterior by {ENGINES.get(fit.method, fit.method)}"
     yield family_line(fit)
     yield from call_lines(fit)
     yield f"  Draws: {chains} chains of {draws} draws each"
@@ -113,13 +116,20 @@ def _beside(left: Sequence[str], right: Sequence[str]) -> list[str]:
 def convergence_lines(fit: Posterior) -> list[str]:
     """What the sampler achieved, in sentences; and what to do next where that is not enough."""
     verdict = "The chains converged." if fit.converged else "The chains did not converge."
-    sentences = [verdict, *fit.draws.notes, _divergences(fit), _worst_r_hat(fit), _smallest_ess(fit)]
+    sentences = [verdict, *fit.draws.notes, *_engine(fit), _worst_r_hat(fit), _smallest_ess(fit)]
     lines = textwrap.wrap(" ".join(sentences), r.PAGE)
     return lines if fit.converged else [*lines, *_advice(fit)]
 
 
-def _divergences(fit: Posterior) -> str:
-    return f"{fit.divergences or 'None'} of the {int(np.prod(fit.values.lead))} transitions diverged."
+def _engine(fit: Posterior) -> Iterator[str]:
+    """What the engine says of its run."""
+    certificate = fit.draws.certificate
+    if "diverging" in fit.draws.stats:
+        yield f"{fit.divergences or 'None'} of the {int(np.prod(fit.values.lead))} transitions diverged."
+    if "acceptance" in certificate:
+        yield f"{certificate['acceptance']:.0%} of the proposals were accepted."
+    if "pareto_k" in certificate:
+        yield f"Pareto k of the proposal is {certificate['pareto_k']:.2f} (limit {K_LIMIT:g})."
 
 
 def _worst_r_hat(fit: Posterior) -> str:
@@ -154,5 +164,7 @@ def _advice(fit: Posterior) -> list[str]:
             "Next: take shorter steps, model.sample(method=bmx.Nuts(target_accept=0.999, tune=2000)),",
             'or tighten the priors of the standard deviations, priors={"sd": "HalfNormal(...)"}.',
         ]
+    if fit.method == "marginal":
+        return ['Next: sample with NUTS, model.sample(method="nuts").']
     more = 4 * fit.values.lead[1]
     return [f"Next: draw more, model.sample(draws={more}), or tighten the priors of the parameters named."]

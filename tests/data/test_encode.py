@@ -124,6 +124,10 @@ def test_numbers_as_levels_match_their_labels() -> None:
     np.testing.assert_array_equal(coded.terms[0].codes, [9, 6])
     mixed = encode(encoder, {"b": ["3", "1"], "gi": ["10", "nobody"]})
     np.testing.assert_array_equal(mixed.terms[0].codes, [9, -1])
+    encoder = fitted("y ~ gi + (1 | gi) + (1 | bool)")[1]
+    with pytest.raises(DataError, match="`gi` was a number in fitting"):
+        encode(encoder, {"gi": ["10", "nobody"], "bool": [True, False]})
+    np.testing.assert_array_equal(encode(encoder, {"gi": [10, 77], "bool": [1, 0]}).terms[1].codes, [1, 0])
 
 
 PROBLEMS = {

@@ -161,7 +161,10 @@ ERRORS = {  # what is wrong: text, message
         MINIMAL + "[document]\ntitel = 1\n",
         r"\[document\] .*`titel`\. Did you mean `title`\?",
     ),
-    "unknown figure": (FIGURES + "criterium = 3.0\n", r"\[document.figures\] .*`criterium`\. Did you mean `criterion`\?"),
+    "unknown figure": (
+        FIGURES + "criterium = 3.0\n",
+        r"\[document.figures\] .*`criterium`\. Did you mean `criterion`\?",
+    ),
     "no formula": (MINIMAL.split("\n", 1)[1], r"needs a formula"),
     "number for text": ("family = 3\n" + MINIMAL, r"`family` is text, as in family = \"\.\.\.\", not 3"),
     "text for a number": (FIGURES + 'criterion = "3"\n', r"Figure `criterion` is a number, not '3'"),

@@ -14,7 +14,7 @@ from scipy import stats
 import bayesmix as bmx
 from bayesmix.errors import SpecError
 from bayesmix.inference.independence import explore, find_mode, metropolis
-from bayesmix.inference.marginal import MarginalPosterior, draw_given, marginal_posterior
+from bayesmix.inference.marginal import MarginalPosterior, draw_effects, draw_fixed, marginal_posterior
 from bayesmix.inference.natural import TermCoordinates
 from bayesmix.inference.proposal import adapt, normalised, start
 
@@ -168,7 +168,10 @@ def test_effects_given_theta_have_the_dense_mean_and_covariance(name: str) -> No
     target = target_of(model)
     theta = points(target, model, 1)[0]
     n = 40_000
-    beta, b = draw_given(target, np.tile(theta, (n, 1)), np.random.default_rng(1))
+    repeated, rng = np.tile(theta, (n, 1)), np.random.default_rng(1)
+    shift = draw_fixed(target, repeated, target.reduce(repeated), rng)
+    b = draw_effects(target, repeated, shift, rng)
+    beta = (target.problem.beta_ols + shift) @ target.problem.coordinates.T.T
     own, log_sigma, explored = target.parts(theta)
     unpacked = [coordinates.unpack(x) for coordinates, x in zip(target.terms, own, strict=True)]
     sigma = float(np.exp(log_sigma))

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 import bayesmix as bmx
-from bayesmix.inference.nuts import Draws
+from bayesmix.inference.draws import Draws
 from bayesmix.present.cli import app
 from bayesmix.results.fit import Posterior
 
@@ -116,8 +116,16 @@ def test_fit_by_nuts_with_priors(sampled):
         "sigma": "Exponential(1)",
     }
     assert (asked["draws"], asked["chains"], asked["seed"], asked["progress"]) == (50, 3, 7, False)
+    assert asked["method"] == "nuts"
     assert result.stdout.startswith("Linear mixed model, posterior by NUTS\n")
     assert result.stderr == ""
+
+
+def test_marginal_sampling_is_a_method(sampled):
+    asked = sampled()
+    result = run("fit", "ncases ~ ncontrols + (ncontrols | agegp)", "esoph", "--method", "marginal")
+    assert result.exit_code == 0
+    assert asked["method"] == "marginal"
 
 
 def test_a_preset_of_priors(sampled):
@@ -125,7 +133,7 @@ def test_a_preset_of_priors(sampled):
     result = run("fit", "ncases ~ ncontrols + (ncontrols | agegp)", "esoph", "--method", "nuts", "--priors", "flat")
     assert asked["preset"] == "flat"
     assert asked["progress"] is True
-    assert result.stderr == "Compiling the model and sampling ...\n"
+    assert result.stderr == "Sampling ...\n"
 
 
 def test_posterior_as_json(sampled):
@@ -217,6 +225,7 @@ def test_compare_prints_both_fits_the_table_and_the_verdict(sampled):
     assert "32 of 34 figures agree" in result.stdout
     assert "The chains converged." in result.stdout
     assert asked["seed"] == 3
+    assert asked["method"] == "auto"
     assert asked["draws"] == 1000
 
 

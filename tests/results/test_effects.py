@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -281,3 +283,36 @@ def test_log_likelihood_of_the_rows(posterior_of, name):
         trials = 1.0 if design.trials is None else design.trials
         expected = log_density(family.name, design.y, MEAN[link](eta), dispersion, trials)
         np.testing.assert_allclose(found[index], expected, rtol=1e-9, atol=1e-9)
+
+
+STAN = Path(__file__).parents[1] / "reference" / "stan"
+GENERALIZED = {
+    "esoph_poisson": ("ncases ~ ncontrols + (ncontrols | agegp)", "poisson"),
+    "cbpp": ("cbind(incidence, size - incidence) ~ period + (1 | herd)", "binomial"),
+    "gammasim": ("y ~ x + (1 | g)", "gamma"),
+}
+
+
+@pytest.mark.parametrize("case", GENERALIZED)
+def test_log_likelihood_at_stans_points(case):
+    """All constants included, random effects given: an exact check of the likelihood, without sampling."""
+    formula, family = GENERALIZED[case]
+    given = json.loads((STAN / f"{case}.json").read_text(encoding="utf-8"))
+    model = bmx.Model(formula, bmx.load_dataset(given["data"]), family=family)
+    design = model.design
+    for entry in given["log_lik_points"]["points"]:
+        point = entry["parameters"]
+        values = Parameters(
+            beta=np.array([point[f"b_{name}"] for name in design.fixed]),
+            sd=tuple(np.ones(len(term.effects)) for term in design.terms),
+            corr=tuple(np.eye(len(term.effects)) for term in design.terms),
+            b=tuple(
+                np.array([[point[f"r_{t.group}[{level},{effect}]"] for effect in t.effects] for level in t.levels])
+                for t in design.terms
+            ),
+            dispersion=np.array(point["shape"]) if family == "gamma" else None,
+        )
+        eta = effects.linear_predictor(design.X, design.offset, design.terms, values)
+        rows = effects.log_likelihood(design, model.spec.family, model.spec.link, values, eta)
+        recorded = next(value for key, value in entry.items() if key.startswith("log_lik"))
+        assert rows.sum() == pytest.approx(recorded, rel=1e-7)  # Stan's points have nine digits

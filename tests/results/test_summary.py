@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import bayesmix as bmx
-from bayesmix.inference.nuts import Draws
+from bayesmix.inference.draws import Draws
 from bayesmix.inference.optimise import Status
 from bayesmix.inference.parameters import covariance
 from bayesmix.results.fit import Estimate, Posterior
@@ -345,6 +345,21 @@ def test_convergence_in_sentences(posterior_of):
         r" 1\.\d{3} for .* \(limit 1.01\). The effective sample size is at least \d+ for .* \(limit 400\).",
         last.replace("\n", " "),
     )
+
+
+def test_the_certificate_of_marginal_sampling(posterior_of):
+    good = posterior_of("esoph", chains=4, draws=250, spread=0.1)
+    certificate = {"acceptance": 0.934, "pareto_k": 0.123}
+    posterior = with_stats(good, stats={}, method="marginal", certificate=certificate)
+    text = str(posterior.summary())
+    assert text.startswith("Linear mixed model, posterior by exact marginal sampling\n")
+    last = text.rsplit("\n\n", maxsplit=1)[-1].replace("\n", " ")
+    assert "93% of the proposals were accepted. Pareto k of the proposal is 0.12 (limit 0.7)." in last
+    assert "diverged" not in last
+    beta = good.values.beta.copy()
+    beta[0] += 1.0
+    stuck = with_stats(good, parameters=replace(good.values, beta=beta), stats={}, method="marginal")
+    assert str(stuck.summary()).endswith('\nNext: sample with NUTS, model.sample(method="nuts").')
 
 
 def test_divergences_come_with_advice(posterior_of):

@@ -10,7 +10,7 @@ import pytest
 
 import bayesmix as bmx
 from bayesmix.data.model_file import Figure, Known, load_model_file
-from bayesmix.inference.nuts import Draws
+from bayesmix.inference.draws import Draws
 from bayesmix.inference.optimise import Status
 from bayesmix.results.fit import Estimate, Posterior
 from bayesmix.results.verdict import Outcome, Verdict, check_figure, check_figures, figures_of, judge
@@ -73,7 +73,10 @@ def test_another_fit_does_not_reproduce_it(fitted):
     assert outcomes["n_obs"] is Outcome.OK
     text = str(verdict)
     assert re.search(r"does not reproduce the document: \d+ of 34 figures agree, \d+ differ\nand should not", text)
-    assert re.search(r"Not explained:\n +documented +ours difference tolerance\n  criterion +388\.6 +384\.415 +1\.1 % +rounding\n", text)
+    assert re.search(
+        r"Not explained:\n +documented +ours difference tolerance\n  criterion +388\.6 +384\.415 +1\.1 % +rounding\n",
+        text,
+    )
 
 
 def test_every_kind_of_figure_has_a_name(fitted):
