@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from bayesmix.data.design import Design, build
-from bayesmix.errors import SpecError
+from bayesmix.errors import ConvergenceWarning, SpecError
+from bayesmix.inference.identifiability import check_identifiable
 from bayesmix.inference.priors import Priors, resolve
 from bayesmix.language.family import Family, check_response
 from bayesmix.language.spec import ModelSpec, make_spec
@@ -71,6 +73,7 @@ class Model:
                 f"Formula `{self.spec.formula.text}` has no random effects. Add a term such as (1 | group);"
                 " for models without groups use statsmodels or bambi."
             )
+        check_identifiable(self.design, self.spec.family, self.spec.link)
         self.data_name = data_name or (str(data) if isinstance(data, str | PathLike) else "")
         self.documented = dict(documented or {})
 
@@ -91,7 +94,10 @@ class Model:
         from bayesmix.results.fit import Estimate
 
         chosen = resolve_method(method, self.spec.family, self.spec.link)
-        return Estimate(self._fitted, estimate(self.design, self.spec.family, self.spec.link, chosen))
+        fit = Estimate(self._fitted, estimate(self.design, self.spec.family, self.spec.link, chosen))
+        for problem in fit.problems:
+            warnings.warn(problem, ConvergenceWarning, stacklevel=2)
+        return fit
 
     def sample(
         self,

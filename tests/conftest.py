@@ -19,8 +19,8 @@ import pytest
 from hypothesis import settings
 
 import bayesmix as bmx
-from bayesmix.inference.estimate import Method
 from bayesmix.inference.draws import Draws
+from bayesmix.inference.estimate import Method
 from bayesmix.inference.parameters import Parameters
 from bayesmix.results.fit import Estimate, Posterior
 

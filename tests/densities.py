@@ -55,13 +55,24 @@ def log_density(family: str, y: Array, mu: Array, dispersion: Array | float, tri
 
 # ---- priors --------------------------------------------------------------------------------------------------------
 
+
+class HalfStudentT:
+    """SciPy has none."""
+
+    def __init__(self, nu: float, sigma: float) -> None:
+        self.whole = stats.t(nu, 0.0, sigma)
+
+    def logpdf(self, x: Array) -> Array:
+        return np.where(np.asarray(x) < 0.0, -np.inf, np.log(2.0) + self.whole.logpdf(x))
+
+
 PRIOR: dict[str, Callable[..., object]] = {
-    "Normal": lambda mu, sigma: stats.norm(mu, sigma),
-    "StudentT": lambda nu, mu, sigma: stats.t(nu, mu, sigma),
-    "Cauchy": lambda mu, sigma: stats.cauchy(mu, sigma),
-    "Laplace": lambda mu, b: stats.laplace(mu, b),
+    "Normal": stats.norm,
+    "StudentT": stats.t,
+    "Cauchy": stats.cauchy,
+    "Laplace": stats.laplace,
     "HalfNormal": lambda sigma: stats.halfnorm(0.0, sigma),
-    "HalfStudentT": lambda nu, sigma: _HalfStudentT(nu, sigma),
+    "HalfStudentT": HalfStudentT,
     "HalfCauchy": lambda sigma: stats.halfcauchy(0.0, sigma),
     "Exponential": lambda rate: stats.expon(0.0, 1.0 / rate),
     "Gamma": lambda alpha, beta: stats.gamma(alpha, scale=1.0 / beta),
@@ -69,17 +80,6 @@ PRIOR: dict[str, Callable[..., object]] = {
     "LogNormal": lambda mu, sigma: stats.lognorm(sigma, scale=np.exp(mu)),
     "Uniform": lambda lower, upper: stats.uniform(lower, upper - lower),
 }
-
-
-class _HalfStudentT:
-    def __init__(self, nu: float, sigma: float) -> None:
-        self.whole = stats.t(nu, 0.0, sigma)
-
-    def logpdf(self, x: Array) -> Array:
-        return np.where(np.asarray(x) < 0.0, -np.inf, np.log(2.0) + self.whole.logpdf(x))
-
-    def cdf(self, x: Array) -> Array:
-        return 2.0 * self.whole.cdf(x) - 1.0
 
 
 def log_lkj(correlation: Array, eta: float) -> float:

@@ -68,6 +68,10 @@ def with_x(rng: np.random.Generator, n: int) -> Array:
     return np.column_stack([np.ones(n), rng.normal(size=n)])
 
 
+def _insert(nested: list[Factor], crossed: Factor) -> list[Factor]:
+    return [nested[0], crossed, *nested[1:]]
+
+
 # ---- layouts of grouping factors: what the block elimination has to tell apart -------------------------------------
 
 LAYOUTS: dict[str, Callable[[np.random.Generator, int], list[Factor]]] = {
@@ -79,7 +83,7 @@ LAYOUTS: dict[str, Callable[[np.random.Generator, int], list[Factor]]] = {
     "nested": lambda rng, n: nested_factors(rng, n, [(30, 2), (6, 2)]),
     "nested twice": lambda rng, n: nested_factors(rng, n, [(30, 1), (6, 2), (3, 1)]),
     "nested and crossed": lambda rng, n: [*nested_factors(rng, n, [(30, 1), (6, 2)]), random_factor(rng, n, 4, 2)],
-    "crossed between nested": lambda rng, n: (
-        lambda nested: [nested[0], random_factor(rng, n, 5, 1), nested[1]]
-    )(nested_factors(rng, n, [(30, 2), (6, 2)])),
+    "crossed between nested": lambda rng, n: _insert(
+        nested_factors(rng, n, [(30, 2), (6, 2)]), random_factor(rng, n, 5, 1)
+    ),
 }

@@ -162,7 +162,7 @@ def test_planned_names(path):
 
 
 def test_unknown_names_get_the_nearest():
-    with pytest.raises(AttributeError, match="has no attribute `Modl`. Did you mean `Model`"):
+    with pytest.raises(AttributeError, match=r"has no attribute `Modl`\. Did you mean `Model`"):
         _ = bmx.Modl
 
 

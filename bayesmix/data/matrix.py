@@ -23,9 +23,7 @@ Array = np.ndarray
 Named = tuple[str, Callable[[], Array]]  # a column's name and what makes it
 
 INTERCEPT = "Intercept"
-COLLINEAR = (
-    1e-7  # R's tolerance: a column whose part orthogonal to the columns before it is shorter than this is dropped
-)
+COLLINEAR = 1e-7  # R's tolerance: the share of a column's length that must be orthogonal to the columns before it
 
 
 @dataclass(frozen=True, slots=True, eq=False)

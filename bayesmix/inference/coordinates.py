@@ -106,24 +106,28 @@ def _grouping_factors(terms: Sequence[Term]) -> list[list[int]]:
 
 
 def _orthonormal(X: Array) -> tuple[Array, Array]:
+    """``X T`` with columns orthonormal up to ``sqrt(n)``, by QR: no squared condition number."""
     n, p = X.shape
     if not p:
         return X, np.zeros((0, 0))
-    scale = np.sqrt(np.mean(X**2, axis=0))
+    scale = _sizes(X)
     Q, R = np.linalg.qr(X / scale)
     T = np.linalg.solve(R, np.eye(p)) * np.sqrt(n)
     return Q * np.sqrt(n), T / scale[:, None]
 
 
+def _sizes(columns: Array) -> Array:
+    """Root mean squares of columns, 1 for columns of zeros."""
+    size = np.sqrt(np.mean(columns**2, axis=0))
+    return np.where(size > 0.0, size, 1.0)
+
+
 def _whitening(z: Array, structure: Structure) -> Array:
     """Change of columns ``C`` such that ``z C`` has orthonormal columns (unit size only, for independent effects)."""
-    scale = np.sqrt(np.mean(z**2, axis=0))
-    scale[scale == 0.0] = 1.0
+    scale = _sizes(z)
     if structure.is_diagonal:
         return np.diag(1.0 / scale)
-    unit = z / scale
-    second = unit.T @ unit / len(z)
-    if np.linalg.eigvalsh(second)[0] < 1e-10:  # collinear effects: leave them as they are
+    pivots = np.abs(np.diagonal(np.linalg.qr(z / scale, mode="r")))
+    if len(z) < len(scale) or pivots.min() < 1e-9 * pivots.max():  # collinear effects: leave them as they are
         return np.diag(1.0 / scale)
-    root = np.linalg.cholesky(second)
-    return np.asarray(np.linalg.solve(root, np.eye(len(scale))).T / scale[:, None])
+    return _orthonormal(z)[1]

@@ -22,6 +22,7 @@ from bayesmix.language.family import Family, Link
 Array = np.ndarray
 
 MAX_ROOT = 30
+FAR = 60.0  # logarithms beyond this are not searched
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +68,9 @@ class Likelihood:
         return value, np.array(slopes) @ gradient
 
     def inner(self, x: Array) -> Array:
-        """Computational coordinates of natural ones."""
+        """Computational coordinates of natural ones; `LinAlgError` far out, where a search has lost its way."""
+        if np.max(np.abs(x[self.natural.p :]), initial=0.0) > FAR:
+            raise np.linalg.LinAlgError("coordinates out of range")
         beta, covariances, dispersion = self.natural.unpack(x)
         working = self.point.coordinates
         scale = dispersion if self.linear else 1.0

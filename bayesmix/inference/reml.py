@@ -9,10 +9,13 @@ import numpy as np
 
 from bayesmix.data.design import Design
 from bayesmix.data.moments import Moments, moments
+from bayesmix.errors import DesignError
 from bayesmix.inference.coordinates import Coordinates
 from bayesmix.inference.pls import Factorisation, factorise, sensitivity
 
 Array = np.ndarray
+
+EXACT = 1e-24  # residual over total sum of squares below which the fit is exact to rounding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +54,13 @@ def linear_problem(design: Design, coordinates: Coordinates) -> LinearProblem:
     root = np.sqrt(design.weights)
     y = design.y - design.offset
     beta_ols = np.linalg.lstsq(coordinates.X * root[:, None], y * root, rcond=None)[0]
-    columns = np.column_stack([coordinates.X, y - coordinates.X @ beta_ols])
+    residual = y - coordinates.X @ beta_ols
+    if float(np.sum(residual**2)) <= EXACT * max(float(np.sum(y**2)), 1e-300):
+        raise DesignError(
+            f"`{design.response}` is an exact linear function of the predictors: no variation is left to explain."
+            " Check whether the response was computed from them, or is constant."
+        )
+    columns = np.column_stack([coordinates.X, residual])
     unit = bool(np.all(design.weights == 1.0))
     return LinearProblem(
         coordinates,

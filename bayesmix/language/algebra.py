@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
+from typing import TypeGuard
 
 from bayesmix.language.expression import (
     Bracket,
@@ -102,7 +103,7 @@ def adds_intercept(sign: str, mark: Expr) -> bool:
     return isinstance(mark, Number) and (sign == "+") == (mark.value == 1.0)
 
 
-def is_bar(expression: Expr) -> bool:
+def is_bar(expression: Expr) -> TypeGuard[Chain]:
     """Return whether an expression is ``effects | group`` or ``effects || group``."""
     return isinstance(expression, Chain) and expression.operators[0] in ("|", "||")
 

@@ -127,7 +127,7 @@ def _formula(left: Expr | None, right: Expr, text: str) -> Formula:
 
 def _response(left: Expr) -> str:
     for inside in walk(left):
-        if is_bar(inside) and isinstance(inside, Chain):
+        if is_bar(inside):
             raise PlaceError("The response takes no `|`.", inside.places[0], "Weights are an argument of the model.")
         if inside == Name("."):
             raise PlaceError("`.` stands for predictors and cannot be the response.", inside.position)
@@ -179,7 +179,7 @@ def _bar(expression: Expr) -> tuple[Chain, str | None]:
     structure = expression.function if isinstance(expression, Call) else None
     inside = children(expression)
     bar = unbracket(inside[0]) if len(inside) == 1 else expression
-    if not isinstance(bar, Chain) or not is_bar(bar):
+    if not is_bar(bar):
         raise PlaceError(f"`{structure}()` goes around a bar.", expression.position, f"Write `{structure}(1 + x | g)`.")
     if len(bar.operators) > 1:
         what = "A bar has two sides; correlations across bars, `(x | ID | g)`, are not supported."

@@ -16,6 +16,8 @@ from bayesmix.inference.covariance import sd_and_corr
 from bayesmix.inference.diagnostics import Convergence, convergence
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.estimate import Agq, Laplace, Ml, PointEstimate, Reml
+from bayesmix.inference.identifiability import separation
+from bayesmix.inference.optimise import Status
 from bayesmix.inference.parameters import Parameters, covariance
 from bayesmix.inference.priors import Priors
 from bayesmix.language.spec import ModelSpec
@@ -255,7 +257,16 @@ class Estimate(Fit):
     @property
     def converged(self) -> bool:
         """Whether gradient and curvature are those of a minimum."""
-        return self.point.optimum.status.name == "CONVERGED"
+        return not self.problems
+
+    @property
+    def problems(self) -> list[str]:
+        """What is wrong with the estimate, one sentence each; empty if nothing is. Singularity is no problem."""
+        status = self.point.optimum.status
+        found = [] if status is Status.CONVERGED else [f"The optimiser {status.value}."]
+        ridge = status is Status.FLAT
+        runaway = separation(self.design, self.spec.family, self.point.beta, self.point.beta_cov, ridge=ridge)
+        return found if runaway is None else [*found, runaway]
 
     @property
     def vcov(self) -> pd.DataFrame:

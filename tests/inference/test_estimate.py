@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 from dense import central, gls, indicator, ml_criterion, random_covariance, reml_criterion
 from handmade import level_codes, make_design, make_term, with_x

@@ -183,8 +183,7 @@ def test_nuts_and_the_marginal_sampler_agree(model):
 @pytest.mark.slow
 def test_a_seed_repeats_every_draw(model):
     first, second, other = (
-        model("cbpp").sample(draws=50, chains=2, seed=seed, method=Nuts(tune=100), progress=False)
-        for seed in (1, 1, 2)
+        model("cbpp").sample(draws=50, chains=2, seed=seed, method=Nuts(tune=100), progress=False) for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first.values.beta, second.values.beta)
     np.testing.assert_array_equal(first.values.b[0], second.values.b[0])

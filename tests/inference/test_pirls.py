@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from dense import central, gauss_weights, hessian, indicator, random_covariance
-from handmade import level_codes, make_design, make_term
 from densities import MEAN, log_density
+from handmade import level_codes, make_design, make_term
 from scipy.integrate import quad
 from scipy.linalg import block_diag
 from scipy.optimize import minimize

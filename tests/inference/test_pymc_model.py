@@ -212,7 +212,8 @@ def compare(model, *, size=0.5, centre=None, deterministics=()):
         assert float(compiled(point)) == pytest.approx(expected, rel=LOG_JOINT, abs=LOG_JOINT)
     if deterministics:
         outputs = graph.replace_rvs_by_values([graph[name] for name in deterministics])
-        values = graph.compile_fn(outputs, inputs=graph.value_vars, mode="FAST_COMPILE", on_unused_input="ignore")(point)
+        function = graph.compile_fn(outputs, inputs=graph.value_vars, mode="FAST_COMPILE", on_unused_input="ignore")
+        values = function(point)
         for name, value in zip(deterministics, values, strict=True):
             np.testing.assert_allclose(value, joint.found[name], rtol=1e-10, atol=1e-12)
 

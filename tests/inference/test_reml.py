@@ -83,7 +83,7 @@ def test_gradient(terms, reml):
     dense = reml_criterion if reml else ml_criterion
     for theta in (rng.normal(size=working.size), np.zeros(working.size)):
         _, gradient = criterion(problem, theta, reml=reml)
-        expected = central(lambda at: dense(design, dense_V(design, working, at)), theta)  # noqa: B023
+        expected = central(lambda x: dense(design, dense_V(design, working, x)), theta)
         np.testing.assert_allclose(gradient, expected, **DIFFERENCED)
 
 
@@ -162,9 +162,7 @@ def test_a_slash_is_nesting():
 def test_units_of_the_response(method, factor, shift):
     data = bmx.load_dataset("sleepstudy")
     plain = fit("Reaction ~ Days + (Days | Subject)", data, method)
-    moved = fit(
-        "Reaction ~ Days + (Days | Subject)", data.assign(Reaction=factor * data["Reaction"] + shift), method
-    )
+    moved = fit("Reaction ~ Days + (Days | Subject)", data.assign(Reaction=factor * data["Reaction"] + shift), method)
     a, b = plain.parameters()["estimate"], moved.parameters()["estimate"]
     expected = abs(factor) * a.to_numpy()
     expected[:2] = factor * a.iloc[:2] + [shift, 0.0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -64,7 +65,7 @@ def test_proper_densities_integrate_to_one(kind):
     pieces = [0.0, np.inf] if kind in POSITIVE else [-np.inf, -1.0, 0.5, 5.0, np.inf]
     mass = sum(
         quad(lambda x: np.exp(prior.log_density(np.asarray(x))), low, high, limit=200)[0]
-        for low, high in zip(pieces[:-1], pieces[1:], strict=True)
+        for low, high in pairwise(pieces)
     )
     assert mass == pytest.approx(1.0, abs=UNIT_MASS)
     assert not prior.is_flat

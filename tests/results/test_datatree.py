@@ -89,7 +89,8 @@ def test_numbers_are_the_draws(posterior_of, tree):
     posterior = tree("sleepstudy")["posterior"]
     np.testing.assert_array_equal(posterior["fixef"], values.beta)
     np.testing.assert_array_equal(posterior["sd_Subject"], values.sd[0])
-    np.testing.assert_array_equal(posterior["corr_Subject"].sel(Subject_pair="Intercept, Days"), values.corr[0][..., 1, 0])
+    corr = posterior["corr_Subject"].sel(Subject_pair="Intercept, Days")
+    np.testing.assert_array_equal(corr, values.corr[0][..., 1, 0])
     np.testing.assert_array_equal(posterior["ranef_Subject"], values.b[0])
     np.testing.assert_array_equal(posterior["sigma"], values.dispersion)
 
@@ -112,7 +113,8 @@ def test_three_effects_have_their_pairs_below_the_diagonal():
         "recipeB, recipeC",
     ]
     corr = posterior.values.corr[0]
-    np.testing.assert_array_equal(found["corr_replicate"], np.stack([corr[..., 1, 0], corr[..., 2, 0], corr[..., 2, 1]], -1))
+    expected = np.stack([corr[..., 1, 0], corr[..., 2, 0], corr[..., 2, 1]], axis=-1)
+    np.testing.assert_array_equal(found["corr_replicate"], expected)
 
 
 def test_other_groups(posterior_of, tree):

@@ -293,7 +293,7 @@ def test_options_that_do_not_exist(fitted, options, message):
 
 
 def test_residuals_that_do_not_exist(fitted):
-    with pytest.raises(SpecError, match="no residuals of kind `persons`. Did you mean `pearson`"):
+    with pytest.raises(SpecError, match=r"no residuals of kind `persons`\. Did you mean `pearson`"):
         fitted("sleepstudy").residuals("persons")
 
 
