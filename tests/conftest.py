@@ -10,6 +10,7 @@ for library in ("OPENBLAS", "MKL", "OMP"):  # small matrices: threads only wait 
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -132,3 +133,24 @@ def around(estimate: Estimate, model: bmx.Model, *, chains: int, draws: int, spr
         "n_steps": np.full(lead, 7),
     }
     return Posterior(estimate.fitted_model, Draws(parameters, stats, "by hand", ()), model.priors)
+
+
+def thinned(posterior: Posterior) -> Posterior:
+    """The same without random effects, but for every other draw: what a sampler returns of a big model."""
+
+    def some(array: np.ndarray) -> np.ndarray:
+        return array[:, ::2]
+
+    values = posterior.values
+    kept = Parameters(
+        some(values.beta),
+        tuple(map(some, values.sd)),
+        tuple(map(some, values.corr)),
+        tuple(map(some, values.b)),
+        None if values.dispersion is None else some(values.dispersion),
+    )
+    return Posterior(
+        posterior.fitted_model,
+        replace(posterior.draws, parameters=replace(values, b=()), thinned=kept),
+        posterior.priors,
+    )

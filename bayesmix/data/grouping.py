@@ -22,7 +22,7 @@ class Term:
 
     group: str  # "Subject", "cask:batch"
     levels: tuple[str, ...]  # J labels, in order
-    codes: Array  # (n,) intp, level of each row; -1 in new data for a level not seen in fitting
+    codes: Array  # (n,) intp, level of each row; -1, -2, ... in new data for levels not seen in fitting
     effects: tuple[str, ...]  # k names: "Intercept", "Days", "recipeB"
     z: Array  # (n, k) float64
     structure: str = "us"  # of a single effect always "us"
@@ -62,11 +62,13 @@ def learn_term(bar: Bar, effects: Terms, variables: Mapping[str, Variable]) -> T
 
 
 def make_term(encoder: TermEncoder, variables: Mapping[str, Variable], n: int) -> Term:
-    """Code n rows of data; levels not seen in fitting get the code -1."""
+    """Code n rows of data; levels not seen in fitting get the codes -1, -2, ... in their order."""
     found, codes = _cross([_group(text, variables) for text in encoder.factors])
     if found != encoder.levels:
         position = {level: j for j, level in enumerate(encoder.levels)}
-        codes = np.array([position.get(level, -1) for level in found], dtype=np.intp)[codes]
+        unseen = (level for level in found if level not in position)
+        position |= {level: -1 - j for j, level in enumerate(list(unseen))}
+        codes = np.array([position[level] for level in found], dtype=np.intp)[codes]
     z = assemble(encoder.matrix, variables, n)
     return Term(encoder.group, encoder.levels, codes, encoder.matrix.names, z, encoder.structure)
 

@@ -18,6 +18,7 @@ from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.priors import Priors
 from bayesmix.inference.pymc_model import term_label, to_pymc
 from bayesmix.inference.vine import to_partial
+from bayesmix.language.prior import Prior
 from bayesmix.language.spec import ModelSpec
 
 Array = np.ndarray
@@ -92,13 +93,12 @@ def _run(compiled: Any, tune: int, target: float, draws: int, chains: int, seed:
 
 
 def _initial_point(design: Design, priors: Priors, start: PointEstimate) -> dict[str, Array]:
-    """The point estimate as values of the free variables of `to_pymc`, moved off the boundary."""
-    point = _by_kind("fixef_centred", priors.fixed, priors.contrast @ start.beta)
+    """The point estimate as values of the free variables of `to_pymc`, moved off the boundary and into the priors."""
+    point = _by_kind("fixef_centred", priors.fixed, _inside(priors.fixed, priors.contrast @ start.beta))
     for t in range(len(design.terms)):
         label = term_label(design.terms, t)
-        covariance = start.covariances[t]
-        sd, corr = sd_and_corr(covariance)
-        sd = np.maximum(sd, SMALLEST * _typical(priors.sd[t]))
+        sd, corr = sd_and_corr(start.covariances[t])
+        sd = _inside(priors.sd[t], np.maximum(sd, SMALLEST * _typical(priors.sd[t])))
         k = len(sd)
         root = np.eye(k)
         if priors.corr[t] is not None:
@@ -108,11 +108,23 @@ def _initial_point(design: Design, priors: Priors, start: PointEstimate) -> dict
         point |= _by_kind(f"sd_free_{label}", priors.sd[t], sd, scalar=k == 1)
         point[f"z_{label}"] = np.linalg.solve(sd[:, None] * root, start.b[t].T).T
     if priors.dispersion is not None and start.dispersion is not None:
-        point[str(priors.dispersion_name)] = np.asarray(start.dispersion)
+        dispersion = _inside((priors.dispersion,), np.array([start.dispersion]))
+        point[str(priors.dispersion_name)] = dispersion[0]
     return point
 
 
-def _typical(sd_priors: tuple[Any, ...]) -> Array:
+def _inside(priors: tuple[Prior, ...], values: Array) -> Array:
+    """Values, those without prior density replaced by one well inside the prior's support."""
+    inside = np.array(values, float)
+    for j, prior in enumerate(priors):
+        if np.isfinite(prior.log_density(inside[j])):
+            continue
+        lower, upper = prior.arguments if prior.kind == "Uniform" else (0.0, 2.0 * float(_typical((prior,))[0]))
+        inside[j] = 0.5 * (lower + upper)
+    return inside
+
+
+def _typical(sd_priors: tuple[Prior, ...]) -> Array:
     """Median-like size under each prior, 1 for improper ones."""
     grid = np.logspace(-8, 8, 2001)
     sizes = []
@@ -122,7 +134,7 @@ def _typical(sd_priors: tuple[Any, ...]) -> Array:
     return np.array(sizes)
 
 
-def _by_kind(name: str, priors: tuple[Any, ...], values: Array, *, scalar: bool = False) -> dict[str, Array]:
+def _by_kind(name: str, priors: tuple[Prior, ...], values: Array, *, scalar: bool = False) -> dict[str, Array]:
     """Values of the vectors, one a kind of distribution, that stand for parameters in the PyMC model."""
     kinds = dict.fromkeys(prior.kind for prior in priors)
     if scalar:

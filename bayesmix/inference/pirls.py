@@ -25,7 +25,8 @@ from bayesmix.language.family import Family, Jet, Link, by_predictor
 
 Array = np.ndarray
 
-MAX_STEPS = 200
+MAX_STEPS = 500
+NEWTON_CLOSE, SCORING_CLOSE = 1e-6, 1e-11  # relative size of the step before the last
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,9 +96,10 @@ def _step_weights(problem: GeneralizedProblem, eta: Array, jet: Jet, dispersion:
     observed = -jet[2]
     if np.all(observed > 0.0):
         return observed
-    mu, slope, _, _ = problem.link.inverse(eta)
-    variance = problem.family.variance(mu, np.asarray(dispersion), problem.trials)
-    return np.where(observed > 0.0, observed, problem.weights * slope**2 / variance)
+    with np.errstate(all="ignore"):
+        mu, slope, _, _ = problem.link.inverse(eta)
+        variance = problem.family.variance(mu, np.asarray(dispersion), problem.trials)
+        return np.where(observed > 0.0, observed, problem.weights * slope**2 / variance)
 
 
 def _factorise(problem: GeneralizedProblem, Lambdas: Sequence[Array], weights: Array) -> Factorisation:
@@ -155,8 +157,9 @@ def find_mode(
         u, b, eta, objective = trial, trial_b, trial_eta, value
         if polished:
             break
-        # one more full step after this: Newton's method squares the error, so the mode is then exact to rounding
-        polished = size < 1e-5 * (1.0 + math.sqrt(sum(float(np.sum(part**2)) for part in u)))
+        # Newton's method squares the error, so one more step makes the mode exact to rounding; scoring steps do not
+        close = NEWTON_CLOSE if np.all(jet[2] < 0.0) else SCORING_CLOSE
+        polished = size < close * (1.0 + math.sqrt(sum(float(np.sum(part**2)) for part in u)))
     if not math.isfinite(objective):
         raise np.linalg.LinAlgError("no finite conditional mode")
     jet = problem.jet(eta, dispersion)

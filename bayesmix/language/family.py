@@ -85,8 +85,9 @@ def _normal_cdf(eta: Array) -> Jet:
 
 
 def _complementary_log_log(eta: Array) -> Jet:
-    rate = np.exp(np.clip(eta, -700.0, 700.0))
-    first = rate * np.exp(-np.minimum(rate, 700.0))
+    clipped = np.clip(eta, -340.0, 340.0)  # the square of the rate must not overflow
+    rate = np.exp(clipped)
+    first = np.exp(clipped - rate)
     mu = np.clip(-np.expm1(-rate), EPSILON, 1.0 - EPSILON)
     return mu, first, first * (1.0 - rate), first * (1.0 - 3.0 * rate + rate**2)
 
@@ -344,7 +345,13 @@ def by_predictor(
 
     Prior ``weights`` divide the variance of a gaussian response and multiply the log density of any other.
     """
-    mu, h1, h2, h3 = link.inverse(eta)
+    with np.errstate(all="ignore"):  # a search may step where a mean overflows: the value there is inf or NaN
+        return _compose(family, y, link.inverse(eta), dispersion, trials, weights)
+
+
+def _compose(family: Family, y: Array, mean: Jet, dispersion: Array, trials: Array, weights: Array) -> Jet:
+    """Chain rule up to the third derivative."""
+    mu, h1, h2, h3 = mean
     if family.name == "gaussian":
         dispersion = dispersion / np.sqrt(weights)
     value, l1, l2, l3 = family.log_density(y, mu, dispersion, trials)

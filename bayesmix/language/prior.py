@@ -236,11 +236,17 @@ def _make(name: str, positional: list[float], named: dict[str, Any], text: str) 
         raise SpecError(f"Prior `{text}`: {key} takes {', '.join(kind.arguments) or 'no numbers'}.")
     values: dict[str, Any] = dict(zip(kind.arguments, positional, strict=False))
     for argument, value in named.items():
-        values[kind.aliases.get(argument, argument) if argument not in kind.arguments else argument] = value
+        name_ = argument if argument in kind.arguments else kind.aliases.get(argument, argument)
+        if name_ in values:
+            raise SpecError(f"Prior `{text}`: `{name_}` is given twice.")
+        values[name_] = value
     if set(values) != set(kind.arguments):
         example = ", ".join(kind.arguments)
         raise SpecError(f"Prior `{text}`: {key} takes {example or 'no numbers'}; write {key}({example}).")
-    return Prior(key, tuple(_checked(argument, values[argument], text) for argument in kind.arguments))
+    arguments = tuple(_checked(argument, values[argument], text) for argument in kind.arguments)
+    if key == "Uniform" and not arguments[0] < arguments[1]:
+        raise SpecError(f"Prior `{text}`: the lower bound must be below the upper one.")
+    return Prior(key, arguments)
 
 
 def _checked(argument: str, value: Any, text: str) -> float:

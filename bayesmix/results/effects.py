@@ -75,12 +75,12 @@ def flatten(design: Design, values: Parameters) -> Array:
 def linear_predictor(
     X: Array, offset: Array, terms: Sequence[Term], values: Parameters, *, with_effects: bool = True
 ) -> Array:
-    """``X beta + Z b + offset``: ``(..., n)``. Rows of level -1 get no random effect."""
+    """``X beta + Z b + offset``: ``(..., n)``. Rows of unseen levels, codes below zero, get no random effect."""
     eta = values.beta @ X.T + offset
     if not with_effects:
         return eta
     for term, b in zip(terms, values.b, strict=True):
-        own = np.einsum("nk,...nk->...n", term.z, b[..., term.codes, :])
+        own = np.einsum("nk,...nk->...n", term.z, b[..., np.maximum(term.codes, 0), :])
         eta = eta + np.where(term.codes >= 0, own, 0.0)
     return eta
 

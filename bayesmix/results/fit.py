@@ -263,10 +263,11 @@ class Estimate(Fit):
     def problems(self) -> list[str]:
         """What is wrong with the estimate, one sentence each; empty if nothing is. Singularity is no problem."""
         status = self.point.optimum.status
-        found = [] if status is Status.CONVERGED else [f"The optimiser {status.value}."]
         ridge = status is Status.FLAT
         runaway = separation(self.design, self.spec.family, self.point.beta, self.point.beta_cov, ridge=ridge)
-        return found if runaway is None else [*found, runaway]
+        if runaway is not None:  # of which a ridge of the likelihood is only the symptom
+            return [runaway]
+        return [] if status is Status.CONVERGED else [f"The optimiser {status.value}."]
 
     @property
     def vcov(self) -> pd.DataFrame:

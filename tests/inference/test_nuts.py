@@ -97,7 +97,6 @@ def test_mixed_kinds_of_priors_start_at_the_estimate(fitted):
     np.testing.assert_allclose(found["sd_Subject"], fitted("sleepstudy").values.sd[0], **EXACT)
 
 
-@pytest.mark.xfail(strict=True, reason="the estimate is taken as it is, also where its prior density is zero")
 @pytest.mark.parametrize(
     "priors", [{"Days": "HalfNormal(10)"}, {"sigma": "Uniform(0, 20)"}, {"sd(Subject)": "Uniform(0, 4)"}]
 )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from densities import PRIOR, log_lkj
 from scipy.stats import norm
 
 import bayesmix as bmx
 from bayesmix.errors import DesignError, SpecError
+from bayesmix.inference.parameters import Parameters
+from bayesmix.inference.priors import log_prior
 from bayesmix.language.prior import Prior
 
 EXACT = 1e-12
@@ -86,13 +89,6 @@ def test_defaults_of_shares_use_the_pooled_share(link, of):
     found = priors("cbind(successes, failures) ~ x + (1 | g)", family="binomial", link=link)
     share = np.sum(DATA["successes"]) / (np.sum(DATA["successes"]) + np.sum(DATA["failures"]))
     assert_prior(found.fixed[0], "Normal", of(share), 2.5)
-
-
-def test_a_share_of_zero_has_a_finite_centre():
-    data = DATA | {"successes": np.zeros(N, int)}
-    found = bmx.Model("cbind(successes, failures) ~ x + (1 | g)", data, family="binomial").priors
-    assert np.isfinite(found.fixed[0].arguments[0])
-    assert found.fixed[0].arguments[0] < -4.0
 
 
 def test_an_offset_is_taken_off_the_centre():
@@ -242,3 +238,47 @@ def test_a_lone_effect_is_not_offered_a_correlation():
 
 def test_corr_is_harmless_where_nothing_is_correlated():
     assert priors("y ~ x + (1 | g)", priors={"corr": "LKJ(1)"}).corr == (None,)
+
+
+# ---- the density of draws ------------------------------------------------------------------------------------------
+
+
+def test_log_prior_is_the_sum_of_the_densities():
+    """By kind of parameter, of draws with leading axes, in the user's units."""
+    named = {"w": "Cauchy(0, 1)", "sd(h)": "InverseGamma(2, 3)", "sigma": "HalfStudentT(3, 20)", "corr(g)": "LKJ(3)"}
+    model = bmx.Model("y ~ x + w + (x | g) + (1 | h)", DATA, priors=named)
+    rng = np.random.default_rng(3)
+    lead = (2, 3)
+    corr = np.broadcast_to(np.eye(2), (*lead, 2, 2)).copy()
+    corr[..., 0, 1] = corr[..., 1, 0] = rng.uniform(-0.9, 0.9, lead)
+    values = Parameters(
+        beta=rng.normal(size=(*lead, 3)),
+        sd=(rng.uniform(1.0, 20.0, (*lead, 2)), rng.uniform(1.0, 20.0, (*lead, 1))),
+        corr=(corr, np.ones((*lead, 1, 1))),
+        b=(),
+        dispersion=rng.uniform(5.0, 30.0, lead),
+    )
+    found = log_prior(model.priors, model.design, values)
+    assert found.keys() == {"fixef", "sd_g", "corr_g", "sd_h", "sigma"}
+    s_y, s_x = Y.std(ddof=1), X.std(ddof=1)
+    for i in np.ndindex(lead):
+        intercept, slope, other = values.beta[i]
+        centred = intercept + slope * X.mean() + other * W.mean()
+        expected = norm(Y.mean(), 2.5 * s_y).logpdf(centred) + norm(0.0, 2.5 * s_y / s_x).logpdf(slope)
+        assert found["fixef"][i] == pytest.approx(expected + PRIOR["Cauchy"](0.0, 1.0).logpdf(other))
+        sd = values.sd[0][i]
+        expected = PRIOR["Exponential"](1.0 / s_y).logpdf(sd[0]) + PRIOR["Exponential"](s_x / s_y).logpdf(sd[1])
+        assert found["sd_g"][i] == pytest.approx(expected)
+        assert found["sd_h"][i] == pytest.approx(PRIOR["InverseGamma"](2.0, 3.0).logpdf(values.sd[1][i][0]))
+        assert found["corr_g"][i] == pytest.approx(log_lkj(corr[i], 3.0))
+        assert found["sigma"][i] == pytest.approx(PRIOR["HalfStudentT"](3.0, 20.0).logpdf(values.dispersion[i]))
+
+
+def test_log_prior_sums_terms_of_one_group():
+    model = bmx.Model("count ~ x + (x || g)", DATA, family="poisson")
+    values = Parameters(np.zeros(2), (np.array([0.5]), np.array([0.1])), (np.eye(1), np.eye(1)), (), None)
+    found = log_prior(model.priors, model.design, values)
+    s_x = X.std(ddof=1)
+    assert found.keys() == {"fixef", "sd_g"}
+    expected = PRIOR["Exponential"](1.0).logpdf(0.5) + PRIOR["Exponential"](s_x).logpdf(0.1)
+    assert float(found["sd_g"]) == pytest.approx(expected)

@@ -142,6 +142,17 @@ def test_two_bars_are_independent_terms(method):
     assert correlated.criterion < double.criterion - 1e-3  # and another model than with the correlation
 
 
+@pytest.mark.parametrize("method", ["reml", "ml"])
+def test_a_diagonal_term_is_two_bars(method):
+    data = bmx.load_dataset("sleepstudy")
+    diagonal = fit("Reaction ~ Days + diag(Days | Subject)", data, method)
+    double = fit("Reaction ~ Days + (Days || Subject)", data, method)
+    same_fit(diagonal, double)
+    (matrix,) = diagonal.point.covariances
+    assert matrix[0, 1] == 0.0
+    assert diagonal.df == double.df
+
+
 def test_a_slash_is_nesting():
     data = bmx.load_dataset("Pastes")
     slash = fit("strength ~ 1 + (1 | batch/cask)", data)

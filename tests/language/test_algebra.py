@@ -15,6 +15,7 @@ TERMS = {  # text: labels of R 4.2.2's `terms`, intercept
     "x*f - x": ("f x:f", True),
     "(a+b+c)^2": ("a b c a:b a:c b:c", True),
     "(a+b)^3": ("a b a:b", True),
+    "(a+b)^1": ("a b", True),
     "a/b/c": ("a a:b a:b:c", True),
     "a/(b + c)": ("a a:b a:c", True),
     "(a + b)/c": ("a b a:b:c", True),

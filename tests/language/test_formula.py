@@ -193,6 +193,7 @@ REFUSED = {  # text: what the message must say, where its caret stands, what to 
     "y ~ x:1": ("A number is not a term", 6, ""),
     "y ~ (1 + x):f": ("speak of the intercept", 5, ""),
     "y ~ x^2": ("As a term `x^2` is just `x`", 5, "`I(x^2)`"),
+    "y ~ (x + z)^0": ("whole number from 1", 11, "I("),
     "y ~ (x + z)^1.5": ("whole number from 1", 11, "I("),
     "y ~ z + x > 1": ("arithmetic, not a term", 4, "I(z + x > 1)"),
     "y ~ x + -z": ("arithmetic, not a term", 8, "I(-z)"),
@@ -282,6 +283,12 @@ def test_limits_are_named() -> None:
     }.items():
         with pytest.raises(FormulaError, match=what):
             parse(HARD[kind])
+
+
+def test_fifty_brackets_are_read_and_no_more() -> None:
+    assert parse("y ~ " + "(" * 50 + "x" + ")" * 50) == parse("y ~ x")
+    with pytest.raises(FormulaError, match="more than 50 deep"):
+        parse("y ~ " + "(" * 51 + "x" + ")" * 51)
 
 
 def parses_or_is_refused(text: str) -> Formula | None:

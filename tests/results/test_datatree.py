@@ -6,10 +6,13 @@ import arviz as az
 import matplotlib as mpl
 import numpy as np
 import pytest
-from conftest import around
+from conftest import around, thinned
 from matplotlib import pyplot as plt
 
 import bayesmix as bmx
+from bayesmix.inference.priors import log_prior
+from bayesmix.results import datatree
+from bayesmix.results.datatree import to_datatree
 
 CHAINS, DRAWS, SPREAD = 2, 200, 0.05
 
@@ -21,7 +24,8 @@ def tree(posterior_of):
 
 def test_groups_are_arvizs(tree):
     found = tree("sleepstudy")
-    assert set(found.children) == {"posterior", "sample_stats", "log_likelihood", "observed_data", "constant_data"}
+    groups = {"posterior", "sample_stats", "log_likelihood", "log_prior", "observed_data", "constant_data"}
+    assert set(found.children) == groups
     assert found["posterior"].attrs["formula"] == "Reaction ~ Days + (Days | Subject)"
     assert found["posterior"].attrs["method"] == "by hand"
     for child in found.children.values():
@@ -130,6 +134,10 @@ def test_other_groups(posterior_of, tree):
     assert {"weights", "offset"} <= set(found["constant_data"].data_vars)
     assert set(found["sample_stats"].data_vars) == {"diverging", "energy", "lp", "n_steps"}
     assert not found["sample_stats"]["diverging"].any()
+    assert set(found["log_prior"].data_vars) == {"fixef", "sd_herd"}
+    for name, values in log_prior(posterior.priors, design, posterior.values).items():
+        assert found["log_prior"][name].dims == ("chain", "draw")
+        np.testing.assert_array_equal(found["log_prior"][name], values)
 
 
 def test_rows_keep_their_positions_in_the_data():
@@ -139,6 +147,18 @@ def test_rows_keep_their_positions_in_the_data():
     found = around(model.estimate(), model, chains=2, draws=5, spread=0.01).data
     for group in ("log_likelihood", "observed_data", "constant_data"):
         assert list(found[group]["obs"].values[:5]) == [0, 1, 2, 4, 5]
+
+
+def test_big_models_keep_less(posterior_of, monkeypatch):
+    """Where they would be too many numbers, log likelihoods and the random effects of all draws are left out."""
+    posterior = posterior_of("sleepstudy", 2, 10, SPREAD)
+    monkeypatch.setattr(datatree, "LARGEST", 180 * 20 - 1)
+    assert "log_likelihood" not in to_datatree(posterior).children
+    monkeypatch.setattr(datatree, "LARGEST", 180 * 20)
+    assert "log_likelihood" in to_datatree(posterior).children
+    found = to_datatree(thinned(posterior))
+    assert "log_likelihood" not in found.children
+    assert set(found["posterior"].data_vars) == {"fixef", "sd_Subject", "corr_Subject", "sigma"}
 
 
 # ---- ArviZ ---------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import around
+from conftest import around, thinned
 from dense import indicator
 from densities import MEAN, log_density
 from handmade import level_codes, make_design, make_term, with_x
@@ -18,6 +18,7 @@ import bayesmix as bmx
 from bayesmix.inference.parameters import Parameters, covariance
 from bayesmix.language.family import LINKS
 from bayesmix.results import effects, fit
+from bayesmix.results.fit import Posterior
 
 EXACT = {"rtol": 1e-10, "atol": 1e-10}  # means of twenty equal numbers
 NAMES = [
@@ -109,6 +110,21 @@ def test_draws_are_taken_in_chunks(fitted, posterior_of, monkeypatch):
     np.testing.assert_allclose(posterior.fitted(), whole, rtol=1e-13)
     eta = effects.linear_predictor(posterior.design.X, 0.0, posterior.design.terms, posterior.values)
     np.testing.assert_allclose(whole, np.exp(eta).mean(axis=(0, 1)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["sleepstudy", "esoph poisson"])
+def test_big_models_use_the_draws_that_have_effects(posterior_of, name):
+    whole = posterior_of(name, 2, 10, 0.1)
+    fewer = thinned(whole)
+    kept = Posterior(whole.fitted_model, replace(whole.draws, parameters=fewer.with_effects), whole.priors)
+    assert kept.values.lead == (2, 5)
+    assert_tables(fewer.ranef(), kept.ranef())
+    assert_tables(fewer.coef(), kept.coef())
+    np.testing.assert_allclose(fewer.fitted(), kept.fitted(), **EXACT)
+    np.testing.assert_allclose(fewer.predict(), kept.predict(), **EXACT)
+    np.testing.assert_allclose(fewer.log_likelihood(), kept.log_likelihood(), **EXACT)
+    for column in ("mean", "sd"):  # parameters use all draws
+        np.testing.assert_allclose(fewer.parameters()[column], whole.parameters()[column], **EXACT)
 
 
 # ---- the functions against dense formulas, with leading axes -------------------------------------------------------

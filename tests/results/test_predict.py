@@ -175,7 +175,6 @@ def test_rows_of_one_new_level_share_their_effect(posterior_of):
     np.testing.assert_array_equal(draws[..., 0], draws[..., 1])
 
 
-@pytest.mark.xfail(strict=True, reason="unseen levels all have code -1 and share one draw")
 def test_new_levels_are_independent(posterior_of):
     posterior = posterior_of("sleepstudy", 2, 200)
     rows = pd.DataFrame({"Days": [0.0, 0.0, 0.0], "Subject": ["a", "a", "b"]})
