@@ -171,7 +171,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="leave out InstEval and the large simulations")
     quick = parser.parse_args().quick
     print(
-        f"{'case':<14} {'ours, s':>9} {'lme4, s':>9} {'ratio':>7} {'ours - lme4':>12} {'statsmodels, s':>15} {'ratio':>7}"
+    widths = (9, 9, 7, 12, 15, 7)
+    print(f"{'case':<14} " + " ".join(f"{text:>{width}}" for text, width in zip(heading, widths, strict=True)))
     )
     for name in CASES:
         if quick and name == "InstEval":

@@ -172,13 +172,11 @@ def _correlation_columns(terms: Sequence[Term], matrices: Sequence[Array], rows:
 
 def fixed_table(fit: Estimate) -> pd.DataFrame:
     """Fixed effects with their tests: ``estimate, std_error, statistic, p_value``, and ``df`` of t tests."""
-    table = fit.fixef()
-    if table.empty:
-        return table
     if isinstance(fit.point.method, Reml | Ml):
         return fit.satterthwaite().rename(columns={"t": "statistic", "p": "p_value"})
     from scipy.special import ndtr
 
+    table = fit.fixef()
     table["statistic"] = table["estimate"] / table["std_error"]
     table["p_value"] = 2.0 * ndtr(-np.abs(table["statistic"].to_numpy()))
     return table

@@ -77,9 +77,8 @@ def format_coefficients(values: Array, digits: int) -> list[list[str]]:
     rounded = np.round(values, max(1, digits - smallest))
     texts = format_numbers(rounded.T.ravel(), digits)
     vanished = np.ravel((values.T != 0.0) & (rounded.T == 0.0))
-    if vanished.any():
-        own = iter(format_numbers(values.T.ravel()[vanished], max(1, digits - 1)))
-        texts = [next(own) if gone else text for gone, text in zip(vanished, texts, strict=True)]
+    own = iter(format_numbers(values.T.ravel()[vanished], max(1, digits - 1)))
+    texts = [next(own) if gone else text for gone, text in zip(vanished, texts, strict=True)]
     rows = len(values)
     return [texts[begin : begin + rows] for begin in range(0, len(texts), rows)]
 

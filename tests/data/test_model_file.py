@@ -125,7 +125,8 @@ def test_everything_that_can_be_said(write):
         figures.parameters = {{ x = 1.50, "sd(g, Intercept)" = 3 }}
         figures.df.x = 4.8
         [[document.known]]
-        reason = "because"
+        reason = '''because
+            of this'''
         tolerance = 1e-2
         values = {{ x = 1.6 }}
     """
@@ -136,7 +137,7 @@ def test_everything_that_can_be_said(write):
     assert file.document.source == "https://example.org"
     x, sd, df = file.figures
     assert (x.name, x.value, x.rounding, x.tolerance) == ("x", 1.5, pytest.approx(0.005), 0.01)
-    assert (x.known.value, x.known.tolerance, x.known.reason) == (1.6, 0.01, "because")
+    assert (x.known.value, x.known.tolerance, x.known.reason) == (1.6, 0.01, "because of this")
     assert (sd.name, sd.value, sd.rounding, sd.known) == ("sd(g, Intercept)", 3.0, 0.5, None)
     assert df.name == "df(x)"
     assert file.load_data()
@@ -179,7 +180,10 @@ ERRORS = {  # what is wrong: text, message
         FIGURES + 'AIC = 3\n[[document.known]]\nreason = "r"\nvalues.BIC = 2\n',
         r"\[document\.known\.values\] has an unknown key `BIC`",
     ),
-    "known as a table": (MINIMAL + '[document.known]\nreason = "r"\n', r"\[\[document\.known\]\]"),
+    "known as a table": (
+        MINIMAL + '[document.known]\nreason = "r"\n',
+        r"written as tables of a list, \[\[document\.known\]\]",
+    ),
 }
 
 

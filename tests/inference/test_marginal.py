@@ -268,7 +268,7 @@ def test_posterior_is_stans(case: str) -> None:
     model = bmx.Model(LINEAR[case], bmx.load_dataset(given["data"]), priors=priors)
     post = model.sample(draws=8000, chains=4, seed=2, method="marginal")
     table = post.parameters()
-    flat = {name: values for name, values in zip(post.names, np.moveaxis(flat_draws(post), -1, 0), strict=True)}
+    flat = dict(zip(post.names, np.moveaxis(flat_draws(post), -1, 0), strict=True))
     for name in post.names:
         expected = given["parameters"][stan_name(name)]
         ess = table.loc[name, "ess_bulk"]

@@ -22,9 +22,8 @@ DRAWS = {"draws": 1000, "chains": 4, "seed": 11, "method": Nuts(tune=1000), "pro
 # ---- the start -----------------------------------------------------------------------------------------------------
 
 
-def at_start(model, variables):
-    """Values of variables of the PyMC model at the initial point, and its log density there."""
-    graph = model.to_pymc()
+def start_values(model, graph):
+    """The initial point, as values of the unconstrained variables."""
     start = _initial_point(model.design, model.priors, model.estimate().point)
     values = {}
     for variable in graph.free_RVs:
@@ -35,6 +34,13 @@ def at_start(model, variables):
             value = transform.forward(np.asarray(value, float), *variable.owner.inputs).eval(mode="FAST_COMPILE")
         values[graph.rvs_to_values[variable].name] = np.asarray(value, float)
     assert set(start) == {variable.name for variable in graph.free_RVs}
+    return values
+
+
+def at_start(model, variables):
+    """Values of variables of the PyMC model at the initial point, and its log density there."""
+    graph = model.to_pymc()
+    values = start_values(model, graph)
     outputs = graph.replace_rvs_by_values([graph[name] for name in variables])
     found = graph.compile_fn(outputs, inputs=graph.value_vars, mode="FAST_COMPILE", on_unused_input="ignore")(values)
     density = graph.compile_logp(mode="FAST_COMPILE")(values)
@@ -107,6 +113,29 @@ def test_chains_start_in_the_support_of_the_prior(priors):
     with np.errstate(invalid="ignore"):
         _, density = at_start(model, ["fixef"])
     assert np.isfinite(density)
+
+
+def an_effect_each_row(seed):
+    rng = np.random.default_rng(seed)
+    data = {"row": [f"r{j}" for j in range(40)], "x": rng.normal(size=40), "y": rng.negative_binomial(3, 0.5, 40)}
+    return bmx.Model("y ~ x + (1 | row)", data, family="poisson")
+
+
+@pytest.mark.xfail(strict=True, reason="effects start at their exact modes, where nutpie refuses gradients of zero")
+def test_no_gradient_is_exactly_zero_at_the_start():
+    """nutpie calls a starting point invalid if any component of its gradient is zero or not finite."""
+    model = an_effect_each_row(0)
+    graph = model.to_pymc()
+    gradient = graph.compile_dlogp(mode="FAST_COMPILE")(start_values(model, graph))
+    assert np.all(np.isfinite(gradient))
+    assert np.all(gradient != 0.0)
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(strict=True, reason="as above: FitError")
+def test_an_effect_of_each_row_is_sampled():
+    post = an_effect_each_row(0).sample(draws=50, chains=1, seed=1, method=Nuts(tune=100), progress=False)
+    assert post.values.b[0].shape == (1, 50, 40, 1)
 
 
 # ---- Stan ----------------------------------------------------------------------------------------------------------

@@ -64,11 +64,7 @@ def test_derivatives_of_the_inverse_link(name):
 
 @pytest.mark.parametrize(
     ("name", "eta"),
-    [
-        (name, eta)
-        for name in ("logit", "probit", "cloglog")
-        for eta in (-800.0, -40.0, 40.0, 200.0, 800.0)
-    ],
+    [(name, eta) for name in ("logit", "probit", "cloglog") for eta in (-800.0, -40.0, 40.0, 200.0, 800.0)],
 )
 def test_extreme_predictors_stay_finite(name, eta):
     with np.errstate(under="ignore"):

@@ -140,6 +140,14 @@ def test_other_groups(posterior_of, tree):
         np.testing.assert_array_equal(found["log_prior"][name], values)
 
 
+@pytest.mark.xfail(strict=True, reason="the dim of a grouping factor is its bare name")
+@pytest.mark.parametrize("name", ["fixed", "chain", "draw"])
+def test_any_name_of_a_grouping_factor_will_do(name):
+    rng = np.random.default_rng(0)
+    model = bmx.Model(f"y ~ 1 + (1 | {name})", {"y": rng.normal(size=20), name: [f"l{j % 4}" for j in range(20)]})
+    assert f"sd_{name}" in around(model.estimate(), model, chains=2, draws=5, spread=0.1).data["posterior"]
+
+
 def test_rows_keep_their_positions_in_the_data():
     data = bmx.load_dataset("sleepstudy")
     data.loc[3, "Reaction"] = np.nan
