@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import os
 
-for library in ("OPENBLAS", "MKL", "OMP"):  # small matrices: threads only wait for each other, on a busy machine long
+# Small matrices: threads only wait for each other, a hundred times as long on a busy machine. The variables are for
+# libraries loaded from here on; NumPy has been loaded by then, through zarr's plugin for pytest.
+for library in ("OPENBLAS", "MKL", "OMP"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 import json
@@ -18,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import settings
+from threadpoolctl import threadpool_limits
 
 import bayesmix as bmx
 from bayesmix.inference.draws import Draws
@@ -25,6 +28,7 @@ from bayesmix.inference.estimate import Method
 from bayesmix.inference.parameters import Parameters
 from bayesmix.results.fit import Estimate, Posterior
 
+threadpool_limits(1, user_api="blas")
 settings.register_profile("bayesmix", derandomize=True, deadline=None, max_examples=25, database=None)
 settings.load_profile("bayesmix")
 

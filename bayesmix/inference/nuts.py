@@ -24,6 +24,7 @@ from bayesmix.language.spec import ModelSpec
 Array = np.ndarray
 
 SECOND_TARGET = 0.995  # target acceptance of the repeated run, when the first one had divergences
+JITTER = 0.1  # noise of the starting point, in standard errors
 SMALLEST = 0.05  # a standard deviation estimated at zero starts at this share of its prior's scale
 
 
@@ -48,7 +49,9 @@ def sample_nuts(
     progress: bool,
 ) -> Draws:
     """Sample; once more with shorter steps if transitions diverge, which the notes then say."""
-    compiled = _compile(to_pymc(design, spec, priors), _initial_point(design, priors, start))
+    compiled = _compile(
+        to_pymc(design, spec, priors), _initial_point(design, priors, start, np.random.default_rng(seed))
+    )
     notes: tuple[str, ...] = ()
     tree = _run(compiled, options.tune, options.target_accept, draws, chains, seed, progress)
     diverged = int(tree["sample_stats"]["diverging"].sum())
@@ -92,9 +95,14 @@ def _run(compiled: Any, tune: int, target: float, draws: int, chains: int, seed:
         ) from error
 
 
-def _initial_point(design: Design, priors: Priors, start: PointEstimate) -> dict[str, Array]:
-    """The point estimate as values of the free variables of `to_pymc`, moved off the boundary and into the priors."""
-    point = _by_kind("fixef_centred", priors.fixed, _inside(priors.fixed, priors.contrast @ start.beta))
+def _initial_point(design: Design, priors: Priors, start: PointEstimate, rng: np.random.Generator) -> dict[str, Array]:
+    """The point estimate as values of the free variables of `to_pymc`, moved off the boundary and into the priors.
+
+    A little noise keeps gradients from being exactly zero, which nutpie takes for a failure.
+    """
+    spread = np.sqrt(np.maximum(np.diagonal(priors.contrast @ start.beta_cov @ priors.contrast.T), 0.0))
+    gamma = priors.contrast @ start.beta + JITTER * spread * rng.standard_normal(len(spread))
+    point = _by_kind("fixef_centred", priors.fixed, _inside(priors.fixed, gamma))
     for t in range(len(design.terms)):
         label = term_label(design.terms, t)
         sd, corr = sd_and_corr(start.covariances[t])
@@ -106,7 +114,8 @@ def _initial_point(design: Design, priors: Priors, start: PointEstimate) -> dict
             root = np.linalg.cholesky(corr)
             point[f"lkj_{label}"] = 0.5 * (1.0 + to_partial(root))
         point |= _by_kind(f"sd_free_{label}", priors.sd[t], sd, scalar=k == 1)
-        point[f"z_{label}"] = np.linalg.solve(sd[:, None] * root, start.b[t].T).T
+        spherical = np.linalg.solve(sd[:, None] * root, start.b[t].T).T
+        point[f"z_{label}"] = spherical + JITTER * rng.standard_normal(spherical.shape)
     if priors.dispersion is not None and start.dispersion is not None:
         dispersion = _inside((priors.dispersion,), np.array([start.dispersion]))
         point[str(priors.dispersion_name)] = dispersion[0]
