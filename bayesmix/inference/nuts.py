@@ -24,7 +24,7 @@ from bayesmix.language.spec import ModelSpec
 Array = np.ndarray
 
 SECOND_TARGET = 0.995  # target acceptance of the repeated run, when the first one had divergences
-JITTER = 0.1  # noise of the starting point, in standard errors
+NUDGE = 0.1  # noise of the spherical effects at the start
 SMALLEST = 0.05  # a standard deviation estimated at zero starts at this share of its prior's scale
 
 
@@ -49,9 +49,8 @@ def sample_nuts(
     progress: bool,
 ) -> Draws:
     """Sample; once more with shorter steps if transitions diverge, which the notes then say."""
-    compiled = _compile(
-        to_pymc(design, spec, priors), _initial_point(design, priors, start, np.random.default_rng(seed))
-    )
+    initial = _nudged(_initial_point(design, priors, start), np.random.default_rng(seed))
+    compiled = _compile(to_pymc(design, spec, priors), initial)
     notes: tuple[str, ...] = ()
     tree = _run(compiled, options.tune, options.target_accept, draws, chains, seed, progress)
     diverged = int(tree["sample_stats"]["diverging"].sum())
@@ -95,14 +94,17 @@ def _run(compiled: Any, tune: int, target: float, draws: int, chains: int, seed:
         ) from error
 
 
-def _initial_point(design: Design, priors: Priors, start: PointEstimate, rng: np.random.Generator) -> dict[str, Array]:
-    """The point estimate as values of the free variables of `to_pymc`, moved off the boundary and into the priors.
+def _nudged(point: dict[str, Array], rng: np.random.Generator) -> dict[str, Array]:
+    """Move the spherical effects a little off their modes: nutpie takes a gradient of exactly zero for a failure."""
+    return {
+        name: value + NUDGE * rng.standard_normal(value.shape) if name.startswith("z_") else value
+        for name, value in point.items()
+    }
 
-    A little noise keeps gradients from being exactly zero, which nutpie takes for a failure.
-    """
-    spread = np.sqrt(np.maximum(np.diagonal(priors.contrast @ start.beta_cov @ priors.contrast.T), 0.0))
-    gamma = priors.contrast @ start.beta + JITTER * spread * rng.standard_normal(len(spread))
-    point = _by_kind("fixef_centred", priors.fixed, _inside(priors.fixed, gamma))
+
+def _initial_point(design: Design, priors: Priors, start: PointEstimate) -> dict[str, Array]:
+    """The point estimate as values of the free variables of `to_pymc`, moved off the boundary and into the priors."""
+    point = _by_kind("fixef_centred", priors.fixed, _inside(priors.fixed, priors.contrast @ start.beta))
     for t in range(len(design.terms)):
         label = term_label(design.terms, t)
         sd, corr = sd_and_corr(start.covariances[t])
@@ -114,8 +116,7 @@ def _initial_point(design: Design, priors: Priors, start: PointEstimate, rng: np
             root = np.linalg.cholesky(corr)
             point[f"lkj_{label}"] = 0.5 * (1.0 + to_partial(root))
         point |= _by_kind(f"sd_free_{label}", priors.sd[t], sd, scalar=k == 1)
-        spherical = np.linalg.solve(sd[:, None] * root, start.b[t].T).T
-        point[f"z_{label}"] = spherical + JITTER * rng.standard_normal(spherical.shape)
+        point[f"z_{label}"] = np.linalg.solve(sd[:, None] * root, start.b[t].T).T
     if priors.dispersion is not None and start.dispersion is not None:
         dispersion = _inside((priors.dispersion,), np.array([start.dispersion]))
         point[str(priors.dispersion_name)] = dispersion[0]
