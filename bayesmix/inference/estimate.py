@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import assert_never
 
 import numpy as np
 
 from bayesmix.data.design import Design
-from bayesmix.errors import SpecError, nearest
+from bayesmix.errors import FitError, SpecError, nearest
 from bayesmix.inference.coordinates import Coordinates, coordinates
 from bayesmix.inference.covariance import from_factor, to_factor
 from bayesmix.inference.optimise import Optimum, Status, minimise
@@ -287,7 +288,7 @@ class MarginalLikelihood:
 def _generalized(problem: GeneralizedProblem, method: Laplace | Agq) -> PointEstimate:
     working = problem.coordinates
     likelihood = MarginalLikelihood(problem, method)
-    optimum = minimise(likelihood, _start_generalized(problem))
+    optimum = minimise(likelihood, _start_generalized(likelihood))
     optimum, singular = _settle(working, optimum, likelihood.value)
     theta, beta, dispersion = likelihood.split(optimum.x)
     mode = likelihood.mode(optimum.x)
@@ -317,18 +318,38 @@ def _inverse_information(hessian: Array) -> Array:
     return np.asarray((vectors * inverse) @ vectors.T)
 
 
-def _start_generalized(problem: GeneralizedProblem) -> Array:
-    """Fixed effects and dispersion of the model without random effects, relative factors of one half."""
+def _start_generalized(likelihood: MarginalLikelihood) -> Array:
+    """Fixed effects and dispersion of the model without random effects, relative factors of one half.
+
+    Where groups are so different that the likelihood is not finite there, larger and smaller factors are tried, with
+    and without the fixed effects.
+
+    Raises
+    ------
+    FitError
+        If none will do.
+    """
+    problem = likelihood.problem
     beta, dispersion = _glm(problem)
-    log_dispersion = [np.log([dispersion])] if problem.family.dispersion is not None else []
-    return np.concatenate([_start(problem.coordinates, 0.5), beta, *log_dispersion])
+    for scale, share in product((0.5, 2.0, 5.0, 0.1), (1.0, 0.0)):
+        log_dispersion = [np.log([dispersion])] if likelihood.has_dispersion else []
+        x = np.concatenate([_start(problem.coordinates, scale), share * beta, *log_dispersion])
+        try:
+            if np.isfinite(likelihood.value(x)):
+                return x
+        except np.linalg.LinAlgError:
+            continue
+    raise FitError(
+        "No finite likelihood was found to start from. Check the response for extreme values and the predictors for"
+        " extreme scales; sampling with proper priors (model.sample()) may still work."
+    )
 
 
 def _glm(problem: GeneralizedProblem, iterations: int = 25) -> tuple[Array, float]:
     """Fisher scoring of the generalized linear model, started at the response as R's glm does."""
     X, link, family = problem.coordinates.X, problem.link, problem.family
     share = problem.y / problem.trials
-    mu = _starting_mean(family, share, problem.trials)
+    mu = _starting_mean(family, link, share, problem.trials)
     eta = link.of(mu)
     beta = np.zeros(X.shape[1])
     dispersion = 1.0
@@ -347,14 +368,16 @@ def _glm(problem: GeneralizedProblem, iterations: int = 25) -> tuple[Array, floa
     return beta, dispersion
 
 
-def _starting_mean(family: Family, share: Array, trials: Array) -> Array:
+def _starting_mean(family: Family, link: Link, share: Array, trials: Array) -> Array:
     match family.name:
         case "binomial" | "bernoulli":
             return (share * trials + 0.5) / (trials + 1.0)
         case "poisson" | "negbinomial":
             return share + 0.1
-        case _:
+        case _ if link.name == "identity":
             return share
+        case _:  # links of positive means, whatever the sign of a gaussian response
+            return np.maximum(share, 0.1 * max(abs(float(share.mean())), 1e-8))
 
 
 def _moment_dispersion(family: Family, y: Array, mu: Array) -> float:

@@ -25,7 +25,7 @@ from bayesmix.language.family import Family, Jet, Link, by_predictor
 
 Array = np.ndarray
 
-MAX_STEPS = 500
+MAX_STEPS = 200
 NEWTON_CLOSE, SCORING_CLOSE = 1e-6, 1e-11  # relative size of the step before the last
 
 
@@ -108,6 +108,7 @@ def _factorise(problem: GeneralizedProblem, Lambdas: Sequence[Array], weights: A
     return factorise(coordinates.plan, products, Lambdas)
 
 
+@np.errstate(all="ignore")  # trial steps may overflow; what they give is then not finite, and refused
 def find_mode(
     problem: GeneralizedProblem,
     Lambdas: Sequence[Array],
@@ -152,13 +153,13 @@ def find_mode(
             if value <= objective + 1e-10 * (abs(objective) + 1.0) or fraction < 1e-8:
                 break
             fraction *= 0.5
-        if not math.isfinite(value):
+        if not math.isfinite(value) or fraction < 1e-8:  # no descent left: rounding, or a plateau of clipped means
             break
         u, b, eta, objective = trial, trial_b, trial_eta, value
         if polished:
             break
         # Newton's method squares the error, so one more step makes the mode exact to rounding; scoring steps do not
-        close = NEWTON_CLOSE if np.all(jet[2] < 0.0) else SCORING_CLOSE
+        close = NEWTON_CLOSE if np.all(jet[2] <= 0.0) else SCORING_CLOSE
         polished = size < close * (1.0 + math.sqrt(sum(float(np.sum(part**2)) for part in u)))
     if not math.isfinite(objective):
         raise np.linalg.LinAlgError("no finite conditional mode")

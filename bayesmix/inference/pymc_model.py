@@ -22,6 +22,14 @@ def term_label(terms: Sequence[Term], t: int) -> str:
     return terms[t].group + (f".{before}" if before else "")
 
 
+RESERVED = {"chain", "draw", "fixed", "obs", "X", "offset", "weights", "fixef", "fixef_centred", "sigma", "shape", "y"}
+
+
+def level_dim(label: str) -> str:
+    """Name of the dimension of a grouping factor's levels: its own, unless something else is called so."""
+    return f"{label}_level" if label in RESERVED else label
+
+
 def to_pymc(design: Design, spec: ModelSpec, priors: Priors) -> Any:
     """Build the ``pm.Model``.
 
@@ -54,7 +62,7 @@ def _check_codes(design: Design) -> None:
 def _coords(design: Design, labels: Sequence[str]) -> dict[str, Sequence[Any]]:
     coords: dict[str, Sequence[Any]] = {"fixed": list(design.fixed), "obs": list(range(len(design.y)))}
     for label, term in zip(labels, design.terms, strict=True):
-        coords[label] = list(term.levels)
+        coords[level_dim(label)] = list(term.levels)
         coords[f"{label}_effect"] = list(term.effects)
     return coords
 
@@ -78,7 +86,7 @@ def _random_part(term: Term, label: str, sd_priors: Sequence[Prior], eta: float 
 
     k = len(term.effects)
     sd = pm.Deterministic(f"sd_{label}", pt.stack(_variable(f"sd_free_{label}", sd_priors)), dims=f"{label}_effect")
-    spherical = pm.Normal(f"z_{label}", 0.0, 1.0, dims=(label, f"{label}_effect"))
+    spherical = pm.Normal(f"z_{label}", 0.0, 1.0, dims=(level_dim(label), f"{label}_effect"))
     if eta is None:
         b = spherical * sd
     else:
@@ -90,7 +98,7 @@ def _random_part(term: Term, label: str, sd_priors: Sequence[Prior], eta: float 
         corr = pt.dot(root, root.T)
         pm.Deterministic(f"corr_{label}", corr[np.tril_indices(k, -1)])
         b = pt.dot(spherical, (sd[:, None] * root).T)
-    b = pm.Deterministic(f"ranef_{label}", b, dims=(label, f"{label}_effect"))
+    b = pm.Deterministic(f"ranef_{label}", b, dims=(level_dim(label), f"{label}_effect"))
     codes = pm.Data(f"codes_{label}", term.codes.astype(np.int64), dims="obs")
     z = pm.Data(f"columns_{label}", term.z, dims=("obs", f"{label}_effect"))
     if k == 1:

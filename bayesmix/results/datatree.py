@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.priors import log_prior
+from bayesmix.inference.pymc_model import level_dim
 from bayesmix.results.effects import GroupEffects, groups, of_group, pairs
 
 if TYPE_CHECKING:
@@ -58,14 +59,14 @@ def posterior_dataset(design: Design, values: Parameters, dispersion: str | None
     coords: dict[str, Any] = {"fixed": list(design.fixed)}
     for group in groups(design):
         name = group.group
-        coords[name], coords[f"{name}_effect"] = list(group.levels), list(group.effects)
+        coords[level_dim(name)], coords[f"{name}_effect"] = list(group.levels), list(group.effects)
         variables[f"sd_{name}"] = ((*lead, f"{name}_effect"), of_group(values.sd, group.terms))
         labels, correlations = _correlations(design, values, group)
         if labels:
             coords[f"{name}_pair"] = labels
             variables[f"corr_{name}"] = ((*lead, f"{name}_pair"), np.stack(correlations, axis=-1))
         if values.b:
-            variables[f"ranef_{name}"] = ((*lead, name, f"{name}_effect"), of_group(values.b, group.terms))
+            variables[f"ranef_{name}"] = ((*lead, level_dim(name), f"{name}_effect"), of_group(values.b, group.terms))
     if values.dispersion is not None and dispersion is not None:
         variables[dispersion] = (lead, values.dispersion)
     return _draws_dataset(variables, values).assign_coords(coords)

@@ -285,14 +285,12 @@ def spread_counts(seed, draw):
     return {"y": draw(rng, mean), "x": x, "g": [f"g{j}" for j in groups]}
 
 
-@pytest.mark.xfail(strict=True, reason="a trial step of the inner iterations emits NumPy's RuntimeWarning")
 def test_trial_steps_emit_no_warnings():
     """The suite turns warnings into errors; users would see them."""
     data = spread_counts(2, lambda rng, mean: rng.gamma(2.0, mean / 2.0))
     assert bmx.Model("y ~ x + (1 | g)", data, family="gamma").estimate().converged
 
 
-@pytest.mark.xfail(strict=True, reason="numpy.linalg.LinAlgError reaches the user: the start has no finite mode")
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_very_different_groups_are_fitted():
     data = spread_counts(0, lambda rng, mean: rng.poisson(mean * rng.gamma(2.0, 0.5, 60)))
@@ -300,7 +298,6 @@ def test_very_different_groups_are_fitted():
     assert fit.values.sd[0][0] == pytest.approx(6.0, rel=0.5)
 
 
-@pytest.mark.xfail(strict=True, reason="the start is the link of the response, NaN for a negative one: LinAlgError")
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_gaussian_response_with_log_link_may_be_negative():
     """Only the mean is positive."""

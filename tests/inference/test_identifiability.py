@@ -64,19 +64,29 @@ def test_models_that_can_be_told_are_accepted(formula, options):
 
 def test_a_predictor_that_separates_is_named():
     """x above zero is success, always: the slope has no finite estimate."""
-    data = DATA | {"yes": (np.asarray(DATA["x"]) > 0.0).astype(float), "w": RNG.normal(size=N)}
+    data = DATA | {"yes": (np.asarray(DATA["x"]) > 0.0).astype(float)}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        fit = bmx.Model("yes ~ x + w + (1 | g)", data, family="bernoulli").estimate()
+        fit = bmx.Model("yes ~ x + (1 | g)", data, family="bernoulli").estimate()
     assert not fit.converged
     assert {warning.category for warning in caught} == {ConvergenceWarning}
     assert [str(warning.message) for warning in caught] == fit.problems
     assert any("`x`" in problem and "separates the outcomes" in problem for problem in fit.problems)
 
 
-def test_a_clear_but_finite_effect_is_no_problem():
-    eta = 2.0 * np.asarray(DATA["x"])
-    data = DATA | {"yes": RNG.binomial(1, 1.0 / (1.0 + np.exp(-eta))).astype(float)}
+def test_a_weak_effect_is_no_problem():
+    """Its standard error is larger than itself, but it stays small."""
+    data = DATA | {"yes": RNG.binomial(1, 0.5, N).astype(float)}
     fit = bmx.Model("yes ~ x + (1 | g)", data, family="bernoulli").estimate()
-    assert fit.converged
+    table = fit.fixef().loc["x"]
+    assert table["std_error"] > 0.5 * abs(table["estimate"])
+    assert fit.problems == []
+
+
+def test_a_large_effect_that_is_well_determined_is_no_problem():
+    """One row far away from the others, which determine the slope well: 12.9 on the log scale."""
+    x = np.append(-13.5, np.linspace(-3.0, 3.0, N - 1))
+    data = {"x": x, "y": np.round(np.exp(x + 7.0)), "g": DATA["g"]}
+    fit = bmx.Model("y ~ x + (1 | g)", data, family="poisson").estimate()
+    assert fit.values.beta[1] == pytest.approx(1.0, rel=0.01)
     assert fit.problems == []

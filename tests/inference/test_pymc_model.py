@@ -279,7 +279,6 @@ def test_the_dispersion_has_the_familys_name():
     assert "sigma" not in {variable.name for variable in make("crossed poisson").to_pymc().free_RVs}
 
 
-@pytest.mark.xfail(strict=True, reason="dims and variables share one space of names: ValueError from PyMC")
 @pytest.mark.parametrize("name", ["X", "offset", "fixef", "sigma", "chain", "draw"])
 def test_any_name_of_a_grouping_factor_will_do(name):
     data = {key: DATA[key] for key in ("x", "y")} | {name: DATA["g"]}

@@ -140,7 +140,6 @@ def test_other_groups(posterior_of, tree):
         np.testing.assert_array_equal(found["log_prior"][name], values)
 
 
-@pytest.mark.xfail(strict=True, reason="the dim of a grouping factor is its bare name")
 @pytest.mark.parametrize("name", ["fixed", "chain", "draw"])
 def test_any_name_of_a_grouping_factor_will_do(name):
     rng = np.random.default_rng(0)

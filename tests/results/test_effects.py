@@ -39,7 +39,7 @@ def assert_tables(found, expected):
     for name, table in expected.items():
         assert list(found[name].index) == list(table.index)
         assert list(found[name].columns) == list(table.columns)
-        assert found[name].index.name == table.index.name
+        assert found[name].index.name == table.index.name == name
         np.testing.assert_allclose(found[name], table, **EXACT)
 
 
@@ -255,16 +255,22 @@ def test_names_and_numbers_are_in_one_order():
     np.testing.assert_array_equal(np.moveaxis(flat, -1, 0), expected)
 
 
-def test_three_effects_list_correlations_column_by_column():
+def test_correlations_are_listed_column_by_column():
     rng = np.random.default_rng(0)
-    z = rng.normal(size=(20, 3))
-    design = make_design(np.zeros(20), with_x(rng, 20), [make_term("g", level_codes(rng, 20, 4), z)])
-    names = effects.parameter_names(design, None)[-3:]
-    assert names == ["corr(g, Intercept, x)", "corr(g, Intercept, w)", "corr(g, x, w)"]
-    assert effects.pairs(design) == [(0, 1, 0), (0, 2, 0), (0, 2, 1)]
-    independent = make_design(
-        np.zeros(20), with_x(rng, 20), [make_term("g", level_codes(rng, 20, 4), z, structure="diag")]
-    )
+    z = rng.normal(size=(20, 4))
+    codes, effect_names = level_codes(rng, 20, 4), ("Intercept", "x", "w", "v")
+    term = make_term("g", codes, z, effects=effect_names)
+    design = make_design(np.zeros(20), with_x(rng, 20), [term])
+    assert effects.parameter_names(design, None)[-6:] == [
+        "corr(g, Intercept, x)",
+        "corr(g, Intercept, w)",
+        "corr(g, Intercept, v)",
+        "corr(g, x, w)",
+        "corr(g, x, v)",
+        "corr(g, w, v)",
+    ]
+    assert effects.pairs(design) == [(0, 1, 0), (0, 2, 0), (0, 3, 0), (0, 2, 1), (0, 3, 1), (0, 3, 2)]
+    independent = replace(design, terms=(replace(term, structure="diag"),))
     assert list(effects.pairs(independent)) == []
 
 
