@@ -2,7 +2,8 @@
 
 What penalised least squares leaves, ``log|V|`` and ``[X y]' V^-1 [X y]``, is an analytic function of a few covariance
 parameters. Over the region where the posterior has its mass it is fitted by Chebyshev polynomials of total degree at
-most ``DEGREE``; points outside are computed as before, and the error is measured at points the fit has not seen.
+most ``DEGREES`` in a ball of `RADIUS` posterior standard deviations; what lies outside is left out (of a Gaussian, less
+than one part in a million), and the error is measured at points the fit has not seen.
 """
 
 from __future__ import annotations

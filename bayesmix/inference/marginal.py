@@ -85,9 +85,8 @@ class MarginalPosterior:
             values = [self._log_density(theta[rows]) for rows in self.batches(len(theta))]
             return np.concatenate(values) if values else np.zeros(0)
         near = self.emulator.covers(theta[:, : self.covariances])
-        result = np.empty(len(theta))
+        result = np.full(len(theta), -np.inf)  # so far out that the posterior has no mass worth a factorisation
         result[near] = self.log_likelihood(theta[near], self.reduce(theta[near])) + self.log_prior(theta[near])
-        result[~near] = replace(self, emulator=None)(theta[~near])
         return result
 
     @property

@@ -431,3 +431,33 @@ def test_marginal_is_for_gaussian_models_only() -> None:
     model = bmx.Model("ncases ~ ncontrols + (1 | agegp)", bmx.load_dataset("esoph"), family="poisson")
     with pytest.raises(SpecError, match='Use method="nuts"'):
         model.sample(method="marginal")
+
+
+def test_polynomials_stand_in_for_factorisations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forced on a design where factorisations are cheap, so that both can be sampled."""
+    rng = np.random.default_rng(6)
+    g, h, x = rng.integers(0, 200, 2000), rng.integers(0, 150, 2000), rng.normal(size=2000)
+    y = x + rng.normal(size=200)[g] + 0.5 * rng.normal(size=150)[h] + rng.normal(size=2000)
+    model = bmx.Model("y ~ x + (1 | g) + (1 | h)", {"y": y, "x": x, "g": g, "h": h})
+    direct = model.sample(seed=1, method="marginal")
+    monkeypatch.setattr("bayesmix.inference.marginal.DEAR", 0)
+    emulated = model.sample(seed=2, method="marginal")
+    assert "emulator_error" not in direct.draws.certificate
+    assert emulated.draws.certificate["emulator_error"] < 1e-3
+    ours, other = emulated.parameters(), direct.parameters()
+    error = np.hypot(ours["sd"] / np.sqrt(ours["ess_bulk"]), other["sd"] / np.sqrt(other["ess_bulk"]))
+    np.testing.assert_array_less(np.abs(ours["mean"] - other["mean"]) / error, MCSE)
+    np.testing.assert_allclose(ours["sd"] / other["sd"], 1.0, atol=0.1)
+
+
+def test_big_models_keep_random_effects_of_some_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bayesmix.inference.marginal.SMALL_EFFECTS", 100)
+    monkeypatch.setattr("bayesmix.inference.marginal.EFFECT_NUMBERS", 18 * 2 * 200)
+    model = bmx.Model("Reaction ~ Days + (Days | Subject)", bmx.load_dataset("sleepstudy"))
+    post = model.sample(seed=1, method="marginal")
+    assert post.values.beta.shape == (4, 1000, 2)
+    assert post.with_effects.b[0].shape == (4, 50, 18, 2)
+    assert any("every 20th draw" in note for note in post.draws.notes)
+    reml = model.estimate()
+    assert np.max(np.abs(post.ranef()["Subject"] - reml.ranef()["Subject"]).to_numpy()) < 15.0
+    assert "ranef_Subject" not in post.data["posterior"]
