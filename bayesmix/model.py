@@ -139,6 +139,23 @@ class Model:
         )
         return Posterior(self._fitted, result, self.priors)
 
+    def prior_predictive(self, draws: int = 500, seed: int | None = None) -> Any:
+        """Draw parameters from the priors and data from those: a DataTree with ``prior`` and ``prior_predictive``.
+
+        Raises
+        ------
+        SpecError
+            If a prior is flat: there is nothing to draw from.
+        """
+        import pymc as pm
+
+        if self.priors.has_flat:
+            raise SpecError(
+                'Flat priors cannot be drawn from. Use the default ones, or priors={"sd": "HalfNormal(1)"}.'
+            )
+        with self.to_pymc():
+            return pm.sample_prior_predictive(draws=draws, random_seed=seed)
+
     def to_pymc(self) -> Any:
         """The hierarchical ``pm.Model`` with LKJ-correlated random effects, named dims and coords."""
         from bayesmix.inference.pymc_model import to_pymc

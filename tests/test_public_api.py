@@ -72,6 +72,8 @@ SIGNATURES = {
     "Estimate.ranef_sd": "(self)",
     "Estimate.satterthwaite": "(self)",
     "Estimate.confint": "(self, parameters=None, *, level=0.95, method='profile')",
+    "Model.prior_predictive": "(self, draws=500, seed=None)",
+    "Posterior.diagnose": "(self)",
     "Posterior.fixef": "(self)",
     "Posterior.ranef": "(self)",
     "Posterior.coef": "(self)",
@@ -89,8 +91,6 @@ PROPERTIES = {
 }
 PLANNED = [  # of DESIGN section 4, not there yet
     "load",
-    "Model.prior_predictive",
-    "Posterior.diagnose",
     "Posterior.save",
     "Comparison.plot",
 ]

@@ -34,6 +34,12 @@ class Priors:
     dispersion: Prior | None
     dispersion_name: str | None
 
+    @property
+    def has_flat(self) -> bool:
+        """Whether some prior is improper."""
+        dispersion = () if self.dispersion is None else (self.dispersion,)
+        return any(prior.is_flat for prior in (*self.fixed, *(p for term in self.sd for p in term), *dispersion))
+
 
 def scales(design: Design, spec: ModelSpec) -> tuple[float, float]:
     """Centre ``g(mean y)`` and scale ``s_y`` of the linear predictor: ``sd(y)`` for identity links, 1 otherwise."""

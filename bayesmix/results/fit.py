@@ -413,6 +413,12 @@ class Posterior(Fit):
 
         return to_datatree(self)
 
+    def diagnose(self) -> str:
+        """What is wrong with the draws, where, and what to do next; that nothing is, if so."""
+        from bayesmix.results.posterior_sections import convergence_lines
+
+        return "\n".join(convergence_lines(self))
+
     def log_likelihood(self) -> Array:
         """Log density of every row at every draw that has random effects, given them: ``(chain, draw, n)``."""
         design, spec = self.design, self.spec

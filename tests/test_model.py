@@ -1,0 +1,41 @@
+"""The façade: what it adds to the stages."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import bayesmix as bmx
+
+FORMULA = "ncases ~ ncontrols + (ncontrols | agegp)"
+
+
+@pytest.mark.slow
+def test_prior_predictive_draws_from_the_priors_printed() -> None:
+    model = bmx.Model(FORMULA, bmx.load_dataset("esoph"), priors={"sigma": "HalfNormal(2)"})
+    tree = model.prior_predictive(draws=2000, seed=1)
+    assert tree["prior_predictive"]["y"].shape == (1, 2000, 88)
+    # the mean of a half-normal is sigma sqrt(2 / pi)
+    assert float(tree["prior"]["sigma"].mean()) == pytest.approx(2.0 * np.sqrt(2.0 / np.pi), rel=0.06)
+
+
+def test_flat_priors_cannot_be_drawn_from() -> None:
+    model = bmx.Model(FORMULA, bmx.load_dataset("esoph"), priors="flat")
+    with pytest.raises(bmx.SpecError, match="Flat priors cannot be drawn from"):
+        model.prior_predictive()
+
+
+def test_diagnose_says_what_to_do_about_too_few_draws() -> None:
+    model = bmx.Model(FORMULA, bmx.load_dataset("esoph"))
+    good, short = model.sample(seed=1), model.sample(draws=20, chains=2, seed=1, method="marginal")
+    assert good.diagnose().startswith("The chains converged")
+    assert not short.converged
+    assert "draws" in short.diagnose()
+    assert short.diagnose() != good.diagnose()
+
+
+def test_a_model_prints_its_priors_in_data_units() -> None:
+    text = str(bmx.Model(FORMULA, bmx.load_dataset("esoph"), priors={"sd(agegp)": "HalfNormal(2)"}))
+    assert "sd(agegp, Intercept) ~ HalfNormal(2)" in text
+    assert "95 % below 3.92" in text  # 2 * 1.96
+    assert "agegp with 6 levels" in text
