@@ -26,6 +26,9 @@ Array = np.ndarray
 ENGINES = {"nuts": "NUTS", "marginal": "exact marginal sampling"}  # by `Draws.method`
 
 
+PROPOSAL_FITS = 0.5  # Pareto k up to which the marginal sampler needs nothing but draws
+
+
 def heading_lines(fit: Posterior) -> Iterator[str]:
     """The model, the draws and the priors."""
     chains, draws = fit.values.lead
@@ -164,7 +167,11 @@ def _advice(fit: Posterior) -> list[str]:
             "Next: take shorter steps, model.sample(method=bmx.Nuts(target_accept=0.999, tune=2000)),",
             'or tighten the priors of the standard deviations, priors={"sd": "HalfNormal(...)"}.',
         ]
+    more = max(4 * fit.values.lead[1], 1000)
     if fit.method == "marginal":
+        if (
+            fit.draws.certificate.get("pareto_k", 1.0) <= PROPOSAL_FITS
+        ):  # nearly independent draws, only too few of them
+            return [f"Next: draw more, model.sample(draws={more})."]
         return ['Next: sample with NUTS, model.sample(method="nuts").']
-    more = 4 * fit.values.lead[1]
     return [f"Next: draw more, model.sample(draws={more}), or tighten the priors of the parameters named."]
