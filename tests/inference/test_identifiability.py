@@ -76,10 +76,10 @@ def test_a_predictor_that_separates_is_named():
 
 def test_a_weak_effect_is_no_problem():
     """Its standard error is larger than itself, but it stays small."""
-    data = DATA | {"yes": RNG.binomial(1, 0.5, N).astype(float)}
+    data = DATA | {"yes": np.random.default_rng(4).binomial(1, 0.5, N).astype(float)}
     fit = bmx.Model("yes ~ x + (1 | g)", data, family="bernoulli").estimate()
     table = fit.fixef().loc["x"]
-    assert table["std_error"] > 0.5 * abs(table["estimate"])
+    assert table["std_error"] > 0.5 * abs(table["estimate"]) > 0.4
     assert fit.problems == []
 
 

@@ -120,9 +120,11 @@ def test_gradient_of_laplace(family, link, crossed):
 
 
 def test_gradient_of_laplace_on_the_boundary():
+    """A covariance matrix of rank one: correlation 1."""
     _, working, problem = make("poisson", "log", k=2)
-    _, beta = start(working, "log", "poisson")
-    x = np.concatenate([np.zeros(working.size), beta])
+    theta, beta = start(working, "log", "poisson")
+    theta[-1] = 0.0
+    x = np.concatenate([theta, beta])
 
     def value(at_x):
         return laplace(problem, *at(problem, working, at_x, "poisson"))[0]
@@ -130,6 +132,7 @@ def test_gradient_of_laplace_on_the_boundary():
     _, by_eta, by_factor = laplace(problem, *at(problem, working, x, "poisson"))
     found = np.concatenate([working.gradient(by_factor), working.X.T @ by_eta])
     np.testing.assert_allclose(found, central(value, x, 1e-4), **DIFFERENCED)
+    assert np.all(np.abs(found[:2]) > 1e-3)
 
 
 @pytest.mark.parametrize("crossed", [False, True], ids=["one factor", "crossed"])

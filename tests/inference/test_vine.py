@@ -54,11 +54,14 @@ def test_a_singular_matrix_has_finite_partials():
     assert to_partial(np.ones((1, 1))).shape == (0,)
 
 
-def test_symbols_and_arrays_share_the_recursion():
-    """`build_cholesky` uses arithmetic only: here on plain floats."""
+def test_the_recursion_needs_arithmetic_only():
+    """Plain floats here, PyTensor's symbols in the PyMC model: rows of the factor, by hand."""
     rows = build_cholesky([0.5, -0.3, 0.1], 3, sqrt=np.sqrt, one=1.0)
-    factor = np.array([[*row, *[0.0] * (3 - len(row))] for row in rows])
-    np.testing.assert_array_equal(factor, to_cholesky(np.array([0.5, -0.3, 0.1]), 3))
+    left = 1.0 - 0.3**2
+    expected = [[1.0], [0.5, np.sqrt(0.75)], [-0.3, 0.1 * np.sqrt(left), np.sqrt(left * (1.0 - 0.1**2))]]
+    assert [len(row) for row in rows] == [1, 2, 3]
+    for row, numbers in zip(rows, expected, strict=True):
+        np.testing.assert_allclose(row, numbers, **EXACT)
 
 
 @pytest.mark.parametrize("eta", [1.0, 2.0, 0.6, 5.0])

@@ -109,7 +109,7 @@ def test_fit_by_nuts_with_priors(sampled):
     asked = sampled()
     formula = "ncases ~ ncontrols + (ncontrols | agegp)"
     options = ("--priors", "sd(agegp)=HalfNormal(sigma=2)", "--priors", "sigma = Exponential(1)", "--draws", "50")
-    result = run("fit", formula, "esoph", "--method", "nuts", *options, "--chains", "3", "--seed", "7", "--no-progress")
+    result = run("fit", formula, "esoph", "--method", "NUTS", *options, "--chains", "3", "--seed", "7", "--no-progress")
     assert result.exit_code == 0, result.stderr
     assert {name: str(prior) for name, prior in asked["priors"].items()} == {
         "sd(agegp)": "HalfNormal(2)",
