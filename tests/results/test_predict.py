@@ -297,5 +297,5 @@ def test_residuals_that_do_not_exist(fitted):
 
 
 def test_missing_predictors_are_named(fitted):
-    with pytest.raises(DataError, match="Days"):
+    with pytest.raises(DataError, match="Column `Days` of the formula is not in the data"):
         fitted("sleepstudy").predict(pd.DataFrame({"Subject": ["308"]}))

@@ -22,7 +22,6 @@ KNOWN = Known(1.5, 1e-3, "it was rounded")
 @pytest.mark.parametrize(
     ("figure", "ours", "outcome"),
     [
-        (Figure("x", 2.0, 0.0, 1e-3), 2.0, Outcome.OK),
         (Figure("x", 2.0, 0.0, 1e-3), 2.0019, Outcome.OK),
         (Figure("x", 2.0, 0.0, 1e-3), 2.0021, Outcome.DIFFERS),
         (Figure("x", -2.0, 0.0, 1e-3), -2.0019, Outcome.OK),
