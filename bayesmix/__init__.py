@@ -23,6 +23,7 @@ _PUBLIC = {
     "Comparison": "bayesmix.results.compare",
     "Estimate": "bayesmix.results.fit",
     "Posterior": "bayesmix.results.fit",
+    "load": "bayesmix.results.storage",
     "load_dataset": "bayesmix.data.datasets",
     "dataset_names": "bayesmix.data.datasets",
     "Reml": "bayesmix.inference.estimate",
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from bayesmix.results.compare import compare as compare
     from bayesmix.results.fit import Estimate as Estimate
     from bayesmix.results.fit import Posterior as Posterior
+    from bayesmix.results.storage import load as load
 
 
 def __getattr__(name: str) -> Any:

@@ -9,15 +9,16 @@ from warnings import warn
 
 import numpy as np
 
-from bayesmix.data.columns import Column, Factor, Variable
+from bayesmix.data.columns import Column, Factor, Numeric, Variable
 from bayesmix.data.evaluate import Learnt
-from bayesmix.data.frame import open_table
+from bayesmix.data.frame import Table, open_table
 from bayesmix.data.grouping import Term, TermEncoder, learn_term, make_term
 from bayesmix.data.inputs import (
     OFFSET,
     WEIGHTS,
     Arguments,
     FittedKind,
+    Source,
     as_fitted,
     check_complete,
     complete_rows,
@@ -73,6 +74,7 @@ class Design:
     n_given: int  # rows in the data as given; n_given - n were dropped for missing values
     dropped: tuple[str, ...]  # columns of X left out because they depend linearly on others
     encoder: Encoder | None = None  # codes new data; None in a design made by hand
+    source: Source | None = None  # builds the design again; None in a design made by hand
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,6 +178,7 @@ def build(
         n_given=count_rows(columns),
         dropped=dropped,
         encoder=encoder,
+        source=_source(table, columns, unread, arguments, contrasts or {}),
     )
     return _read_only(design)
 
@@ -232,6 +235,19 @@ def encode(
         offset=total_offset(_offsets(encoder), variables, len(rows)),
         outcome=_outcome(encoder, variables, rows) if response else None,
     )
+
+
+def _source(
+    table: Table,
+    columns: Mapping[str, Column],
+    unread: Collection[str],
+    arguments: Arguments,
+    contrasts: Mapping[str, str],
+) -> Source:
+    """Keep the columns in the order of the data; of those that were not read, only which values are missing."""
+    known = dict(columns)
+    known |= {name: Numeric(np.where(table.missing([name]), np.nan, 0.0)) for name in unread}
+    return Source({name: known[name] for name in table.names if name in known}, arguments, dict(contrasts))
 
 
 def _dot(formula: Formula, names: Sequence[str]) -> tuple[str, ...]:

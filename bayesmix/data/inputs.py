@@ -36,6 +36,15 @@ class Arguments:
         return tuple(text for text in (self.weights, self.offset) if text is not None)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """What a design was built from: enough to build it again, without the dataframe."""
+
+    columns: Mapping[str, Column]  # all rows of the columns that the model names, in the order of the data
+    arguments: Arguments
+    contrasts: Mapping[str, str]
+
+
 def read_arguments(*, weights: Any, offset: Any) -> Arguments:
     """Take column names, expressions or arrays."""
     arrays: dict[str, Column] = {}

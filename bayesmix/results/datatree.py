@@ -72,6 +72,30 @@ def posterior_dataset(design: Design, values: Parameters, dispersion: str | None
     return _draws_dataset(variables, values).assign_coords(coords)
 
 
+def parameters_of(posterior: xr.Dataset, design: Design, dispersion: str | None, corr: tuple[Array, ...]) -> Parameters:
+    """The parameters that `posterior_dataset` wrote, given the whole correlation matrices of the terms."""
+    sd = _by_term(posterior, design, "sd")
+    b = _by_term(posterior, design, "ranef")
+    return Parameters(
+        posterior["fixef"].values,
+        tuple(sd[t] for t in sorted(sd)),
+        corr,
+        tuple(b[t] for t in sorted(b)),
+        posterior[dispersion].values if dispersion is not None and dispersion in posterior else None,
+    )
+
+
+def _by_term(posterior: xr.Dataset, design: Design, prefix: str) -> dict[int, Array]:
+    """Columns of the groups' variables by term; nothing where a big model's random effects were left out."""
+    found: dict[int, Array] = {}
+    for group in groups(design):
+        name = f"{prefix}_{group.group}"
+        widths = np.cumsum([len(design.terms[t].effects) for t in group.terms])[:-1]
+        if name in posterior:
+            found |= zip(group.terms, np.split(posterior[name].values, widths, axis=-1), strict=True)
+    return found
+
+
 def _correlations(design: Design, values: Parameters, group: GroupEffects) -> tuple[list[str], list[Array]]:
     labels, correlations = [], []
     for t, i, j in pairs(design):

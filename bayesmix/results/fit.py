@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, override
 
 import numpy as np
@@ -82,6 +83,18 @@ class Fit(ABC):
     @abstractmethod
     def parameters(self) -> pd.DataFrame:
         """One flat table: fixed effects, ``sd(...)``, ``corr(...)`` and the dispersion."""
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the fit, model and data included, as a Zarr directory that `bayesmix.load` reads.
+
+        Parameters
+        ----------
+        path : of the directory, ``"fit.zarr"``; an existing one is left alone.
+        overwrite : replace a fit that was saved there; anything else is still left alone.
+        """
+        from bayesmix.results.storage import save
+
+        save(self, path, overwrite=overwrite)
 
     def fixef(self) -> pd.DataFrame:
         """Fixed effects."""

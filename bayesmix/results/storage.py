@@ -1,0 +1,213 @@
+"""Fits on disk: a Zarr directory of arrays and JSON, safe to load whoever wrote it.
+
+Nothing in the file is run: formulas and expressions go through the parser that reads the user's own, families, links
+and priors are names, and the design is built again from the stored columns. The groups of a posterior are those of
+`Posterior.data`, so that ``xarray.open_datatree(path)`` and ArviZ read the file without bayesmix.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import numpy as np
+
+from bayesmix.errors import BayesmixError, DataError
+from bayesmix.inference.coordinates import coordinates
+from bayesmix.inference.draws import Draws
+from bayesmix.inference.estimate import Agq, Laplace, Method, Ml, PointEstimate, Reml
+from bayesmix.inference.optimise import Optimum, Status
+from bayesmix.inference.parameters import Parameters
+from bayesmix.inference.priors import resolve
+from bayesmix.results.datatree import parameters_of, posterior_dataset
+from bayesmix.results.fit import Estimate, Fit, Fitted, Posterior
+from bayesmix.results.stored_model import from_dataset, to_dataset
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = np.ndarray
+
+VERSION = 1  # of the format; raised when older versions of bayesmix could not read it
+MARK = "bayesmix_format"
+OWN = ("bayesmix_model", "bayesmix_draws", "bayesmix_thinned")  # groups beside those of ArviZ
+
+
+def save(fit: Fit, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write a fit as a Zarr directory; it appears under its name only when it is whole.
+
+    Raises
+    ------
+    DataError
+        If the path exists, unless it is a saved fit and ``overwrite=True``; if its folder does not exist.
+    """
+    import xarray as xr
+
+    target = Path(path)
+    _check_target(target, overwrite)
+    groups: dict[str, Any] = {"/": xr.Dataset(attrs={MARK: VERSION}), "bayesmix_model": to_dataset(fit.fitted_model)}
+    groups |= _posterior_groups(fit) if isinstance(fit, Posterior) else _estimate_groups(fit)
+    unfinished = target.with_name(f".{target.name}.{uuid4().hex[:8]}")
+    try:
+        xr.DataTree.from_dict(groups).to_zarr(unfinished, mode="w-", consolidated=False, zarr_format=3)
+        if target.exists():
+            shutil.rmtree(target)
+        unfinished.rename(target)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def load(path: str | Path) -> Estimate | Posterior:
+    """Read a fit that ``save`` wrote; everything works on it as on the fit that was saved.
+
+    Files from strangers are safe to load: they hold arrays and text, and nothing in them is run.
+
+    Parameters
+    ----------
+    path : of the directory, ``"fit.zarr"``.
+
+    Raises
+    ------
+    DataError
+        If there is no such directory, if it is not a saved fit, is damaged, or was written by a newer bayesmix.
+    """
+    import xarray as xr
+
+    source = Path(path)
+    _check_version(source)
+    try:
+        tree = xr.open_datatree(source, engine="zarr", consolidated=False, zarr_format=3, decode_timedelta=False).load()
+        fitted = from_dataset(tree["bayesmix_model"].to_dataset())
+        return _posterior(tree, fitted) if "bayesmix_draws" in tree else _estimate(tree, fitted)
+    except BayesmixError:
+        raise
+    except Exception as error:  # whatever a damaged or hostile file leads to
+        raise DataError(f"`{source}` is damaged and cannot be loaded: {type(error).__name__}: {error}") from error
+
+
+def _marked(path: Path) -> Any:
+    """The format's version that a directory names, None if it is no saved fit."""
+    try:
+        return json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"][MARK]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _check_target(target: Path, overwrite: bool) -> None:
+    if not target.parent.is_dir():
+        raise DataError(f"There is no folder `{target.parent}` to save `{target.name}` in.")
+    if not target.exists():
+        return
+    if _marked(target) is None:
+        raise DataError(f"`{target}` exists and is not a saved fit: it is left as it is. Choose another name.")
+    if not overwrite:
+        raise DataError(f"`{target}` exists. Replace it with fit.save({str(target)!r}, overwrite=True).")
+
+
+def _check_version(source: Path) -> None:
+    if not source.exists():
+        raise DataError(f"There is no saved fit `{source}`.")
+    version = _marked(source)
+    if version is None:
+        raise DataError(f"`{source}` is not a saved fit of bayesmix: those are directories that fit.save() wrote.")
+    if not isinstance(version, int) or not 1 <= version <= VERSION:
+        raise DataError(
+            f"`{source}` has format {version}; this bayesmix reads formats up to {VERSION}. Update bayesmix to load it."
+        )
+
+
+# ---- posteriors -------------------------------------------------------------------------------------------------
+
+
+def _posterior_groups(fit: Posterior) -> dict[str, Any]:
+    groups: dict[str, Any] = {name: node.to_dataset() for name, node in fit.data.children.items()}
+    draws = fit.draws
+    words = {"method": draws.method, "notes": draws.notes, "certificate": dict(draws.certificate)}
+    groups["bayesmix_draws"] = _matrices(fit.values).assign_attrs(draws=json.dumps(words))
+    if draws.thinned is not None:
+        kept = posterior_dataset(fit.design, draws.thinned, fit.spec.family.dispersion)
+        groups["bayesmix_thinned"] = kept.merge(_matrices(draws.thinned))
+    return groups
+
+
+def _matrices(values: Parameters) -> xr.Dataset:
+    """Whole correlation matrices, of which the posterior group has the free numbers."""
+    import xarray as xr
+
+    return xr.Dataset({f"matrix_{t}": (("chain", "draw", f"i_{t}", f"j_{t}"), m) for t, m in enumerate(values.corr)})
+
+
+def _posterior(tree: xr.DataTree, fitted: Fitted) -> Posterior:
+    own = tree["bayesmix_draws"].to_dataset()
+    words = json.loads(own.attrs["draws"])
+    parameters = _parameters(tree["posterior"].to_dataset(), own, fitted)
+    thinned = None
+    if "bayesmix_thinned" in tree:
+        kept = tree["bayesmix_thinned"].to_dataset()
+        thinned = _parameters(kept, kept, fitted)
+    stats = {str(name): values.values for name, values in tree["sample_stats"].to_dataset().data_vars.items()}
+    draws = Draws(parameters, stats, words["method"], tuple(words["notes"]), words["certificate"], thinned)
+    posterior = Posterior(fitted, draws, resolve(fitted.spec, fitted.design))
+    posterior.data = tree.drop_nodes(OWN, errors="ignore")  # with what the user had added
+    posterior.data.attrs.clear()
+    return posterior
+
+
+def _parameters(posterior: xr.Dataset, matrices: xr.Dataset, fitted: Fitted) -> Parameters:
+    corr = tuple(matrices[f"matrix_{t}"].values for t in range(len(fitted.design.terms)))
+    return parameters_of(posterior, fitted.design, fitted.spec.family.dispersion, corr)
+
+
+# ---- estimates --------------------------------------------------------------------------------------------------
+
+_METHODS: dict[str, type[Method]] = {kind.__name__: kind for kind in (Reml, Ml, Laplace, Agq)}
+_SINGLE = ("beta", "beta_cov", "theta")
+_PER_TERM = ("covariances", "b", "b_cov")
+_OPTIMUM = ("x", "gradient", "hessian")
+
+
+def _estimate_groups(fit: Fit) -> dict[str, Any]:
+    import xarray as xr
+
+    assert isinstance(fit, Estimate)
+    point = fit.point
+    arrays: dict[str, Array] = {name: getattr(point, name) for name in _SINGLE}
+    arrays |= {f"{name}_{t}": array for name in _PER_TERM for t, array in enumerate(getattr(point, name))}
+    arrays |= {f"optimum_{name}": getattr(point.optimum, name) for name in _OPTIMUM}
+    words = {
+        "method": type(point.method).__name__,
+        "points": point.method.points if isinstance(point.method, Agq) else None,
+        "dispersion": point.dispersion,
+        "criterion": point.criterion,
+        "df": point.df,
+        "singular": point.singular,
+        "optimum": {"value": point.optimum.value, "evaluations": point.optimum.evaluations},
+        "status": point.optimum.status.name,
+    }
+    variables = {name: ([f"{name}_{axis}" for axis in range(a.ndim)], a) for name, a in arrays.items()}
+    return {"bayesmix_estimate": xr.Dataset(variables, attrs={"estimate": json.dumps(words)})}
+
+
+def _estimate(tree: xr.DataTree, fitted: Fitted) -> Estimate:
+    node = tree["bayesmix_estimate"].to_dataset()
+    words = json.loads(node.attrs["estimate"])
+    terms = range(len(fitted.design.terms))
+    single: dict[str, Any] = {name: node[name].values for name in _SINGLE}
+    per_term: dict[str, Any] = {name: tuple(node[f"{name}_{t}"].values for t in terms) for name in _PER_TERM}
+    derivatives: dict[str, Any] = {name: node[f"optimum_{name}"].values for name in _OPTIMUM}
+    method = _METHODS[words["method"]]
+    point = PointEstimate(
+        **single,
+        **per_term,
+        method=Agq(words["points"]) if method is Agq else method(),
+        dispersion=words["dispersion"],
+        criterion=words["criterion"],
+        df=words["df"],
+        singular=tuple(words["singular"]),
+        optimum=Optimum(**derivatives, **words["optimum"], status=Status[words["status"]]),
+        coordinates=coordinates(fitted.design),
+    )
+    return Estimate(fitted, point)
