@@ -62,6 +62,7 @@ SIGNATURES = {
     "Marginal": "(thin=None)",
     "Nuts": "(tune=1000, target_accept=0.95)",
     "Prior": "(kind, arguments=())",
+    "Estimate.tidy": "(self, effects=('fixed', 'ran_pars'), *, interval=0.95)",
     "Estimate.fixef": "(self)",
     "Estimate.save": "(self, path, *, overwrite=False)",
     "Estimate.ranef": "(self)",
@@ -78,6 +79,7 @@ SIGNATURES = {
     "Model.prior_predictive": "(self, draws=500, seed=None)",
     "Posterior.diagnose": "(self)",
     "Posterior.save": "(self, path, *, overwrite=False)",
+    "Posterior.tidy": "(self, effects=('fixed', 'ran_pars'), *, interval=0.95)",
     "Posterior.fixef": "(self)",
     "Posterior.ranef": "(self)",
     "Posterior.coef": "(self)",
@@ -150,7 +152,19 @@ def test_both_kinds_of_fit_have_the_same_accessors():
     def public(cls):
         return {name for name, value in inspect.getmembers(cls, callable) if not name.startswith("_")}
 
-    shared = {"fixef", "ranef", "coef", "varcorr", "summary", "fitted", "residuals", "predict", "parameters", "save"}
+    shared = {
+        "fixef",
+        "ranef",
+        "coef",
+        "varcorr",
+        "summary",
+        "fitted",
+        "residuals",
+        "predict",
+        "parameters",
+        "save",
+        "tidy",
+    }
     assert shared <= public(bmx.Estimate) & public(bmx.Posterior)
 
 

@@ -10,7 +10,8 @@ import pytest
 README = Path(__file__).parents[1] / "README.md"
 
 
-def test_python_example(capsys: pytest.CaptureFixture[str]) -> None:
+def test_python_example(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # it saves a fit
     blocks = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), flags=re.DOTALL)
     assert blocks
     for block in blocks:

@@ -106,13 +106,18 @@ def population_variance(terms: Sequence[Term], values: Parameters) -> Array:
     return total
 
 
-def average_mean(link: Link, eta: Array, variance: Array, points: int = 31) -> Array:
-    """Mean response averaged over groups, ``E h(eta + N(0, variance))``, by Gauss-Hermite quadrature: ``(..., n)``."""
+def average_mean(
+    link: Link, eta: Array, variance: Array, *, derivative: int = 0, power: int = 1, points: int = 31
+) -> Array:
+    """Mean response averaged over groups, ``E h(eta + N(0, variance))``, by Gauss-Hermite quadrature: ``(..., n)``.
+
+    ``derivative`` averages a derivative of the inverse link by the linear predictor instead, ``power`` a power.
+    """
     nodes, weights = np.polynomial.hermite_e.hermegauss(points)
     spread = np.sqrt(variance)
     total: Array = np.zeros(np.broadcast_shapes(eta.shape, spread.shape))
     for node, weight in zip(nodes, weights / weights.sum(), strict=True):
-        total = total + weight * link.inverse(eta + node * spread)[0]
+        total = total + weight * link.inverse(eta + node * spread)[derivative] ** power
     return total
 
 

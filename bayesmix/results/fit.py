@@ -23,7 +23,8 @@ from bayesmix.inference.parameters import Parameters, covariance
 from bayesmix.inference.priors import Priors
 from bayesmix.language.spec import ModelSpec
 from bayesmix.results import effects
-from bayesmix.results.predict import Groups, Kind, Rows, check_options, predict, response_residuals
+from bayesmix.results.predict import CHUNK, Groups, Kind, Rows, check_options, predict
+from bayesmix.results.residuals import response_residuals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from bayesmix.results.summary import Summary
 
 Array = np.ndarray
-
-CHUNK = 20_000_000  # numbers of one chunk of draws x rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +94,17 @@ class Fit(ABC):
         from bayesmix.results.storage import save
 
         save(self, path, overwrite=overwrite)
+
+    @abstractmethod
+    def tidy(self, effects: Sequence[str] = ("fixed", "ran_pars"), *, interval: float = 0.95) -> pd.DataFrame:
+        """The fit as a long table in the columns of R's broom.mixed.
+
+        Parameters
+        ----------
+        effects : of ``"fixed"``, ``"ran_pars"`` (standard deviations and correlations) and ``"ran_vals"`` (the random
+            effects of every level).
+        interval : probability of ``conf.low, conf.high``.
+        """
 
     def fixef(self) -> pd.DataFrame:
         """Fixed effects."""
@@ -178,25 +188,27 @@ class Fit(ABC):
         groups : ``"fitted"`` uses each row's own group (an unseen level is an error), ``"new"`` draws the effects of a
             group not seen, the same for all rows of the level, ``"average"`` integrates the random effects out,
             ``"zero"`` sets them to zero, the document's prediction for a new group.
-        interval : probability of the interval columns ``lower, upper`` of a posterior.
+        interval : probability of the interval columns ``lower, upper``.
         offset : one value a row of new data, where the model was given an array too.
         seed : of the draws that ``"new"`` and ``"response"`` need.
 
         Returns
         -------
         DataFrame
-            One row a row of data: ``estimate`` of a point estimate; ``mean, sd, lower, upper`` of a posterior.
+            One row a row of data: ``estimate, std_error, lower, upper`` of a point estimate, whose fixed and random
+            effects are uncertain together while the groups' variances are held at their estimates; ``mean, sd, lower,
+            upper`` of a posterior.
         """
+        import pandas as pd
+
         check_options(kind, groups)
         design = self.design
         rows = Rows.of_fit(design) if newdata is None else Rows.of_new_data(design, newdata, groups, offset)
-        rng = np.random.default_rng(seed)
-        values = predict(self.spec, rows, self.with_effects, kind=kind, groups=groups, rng=rng)
-        return self._predicted(values, rows.index, interval)
+        return pd.DataFrame(self._predicted(rows, kind, groups, interval, seed), index=rows.index)
 
     @abstractmethod
-    def _predicted(self, values: Array, index: Array, interval: float) -> pd.DataFrame:
-        """Describe predictions ``(..., n)``."""
+    def _predicted(self, rows: Rows, kind: Kind, groups: Groups, interval: float, seed: int) -> dict[str, Array]:
+        """Columns that describe the predictions of rows."""
 
     @abstractmethod
     def _over_rows(self, function: Any) -> Array:
@@ -355,18 +367,29 @@ class Estimate(Fit):
 
         return summarise_estimate(self)
 
+    @override
+    def tidy(self, effects: Sequence[str] = ("fixed", "ran_pars"), *, interval: float = 0.95) -> pd.DataFrame:
+        from bayesmix.results.tidy import tidy_estimate
+
+        return tidy_estimate(self, effects, interval)
+
     def __repr__(self) -> str:
-        return str(self.summary())
+        from bayesmix.results.brief import brief_estimate
+
+        return brief_estimate(self)
+
+    def _repr_html_(self) -> str:
+        return self.summary().to_html()
 
     @override
     def _centre(self, values: Array) -> Array:
         return values
 
     @override
-    def _predicted(self, values: Array, index: Array, interval: float) -> pd.DataFrame:
-        import pandas as pd
+    def _predicted(self, rows: Rows, kind: Kind, groups: Groups, interval: float, seed: int) -> dict[str, Array]:
+        from bayesmix.results.point_prediction import predict_estimate
 
-        return pd.DataFrame({"estimate": values}, index=index)
+        return predict_estimate(self, rows, kind=kind, groups=groups, interval=interval, seed=seed)
 
     @override
     def _over_rows(self, function: Any) -> Array:
@@ -444,26 +467,32 @@ class Posterior(Fit):
 
         return summarise_posterior(self)
 
+    @override
+    def tidy(self, effects: Sequence[str] = ("fixed", "ran_pars"), *, interval: float = 0.95) -> pd.DataFrame:
+        from bayesmix.results.tidy import tidy_posterior
+
+        return tidy_posterior(self, effects, interval)
+
     def __repr__(self) -> str:
-        return str(self.summary())
+        from bayesmix.results.brief import brief_posterior
+
+        return brief_posterior(self)
+
+    def _repr_html_(self) -> str:
+        return self.summary().to_html()
 
     @override
     def _centre(self, values: Array) -> Array:
         return np.asarray(values.mean(axis=(0, 1)))
 
     @override
-    def _predicted(self, values: Array, index: Array, interval: float) -> pd.DataFrame:
-        import pandas as pd
-
-        tail = 50.0 * (1.0 - interval)
-        lower, upper = np.percentile(values, [tail, 100.0 - tail], axis=(0, 1))
-        columns = {
-            "mean": values.mean(axis=(0, 1)),
-            "sd": values.std(axis=(0, 1), ddof=1),
-            "lower": lower,
-            "upper": upper,
-        }
-        return pd.DataFrame(columns, index=index)
+    def _predicted(self, rows: Rows, kind: Kind, groups: Groups, interval: float, seed: int) -> dict[str, Array]:
+        values = self.with_effects
+        parts = [
+            describe_draws(predict(self.spec, chunk, values, kind=kind, groups=groups, seed=seed), interval)
+            for chunk in rows.chunks(values.lead[0] * values.lead[1])
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     @override
     def _over_rows(self, function: Any) -> Array:
@@ -477,6 +506,13 @@ class Posterior(Fit):
             eta = effects.linear_predictor(design.X, design.offset, design.terms, part)
             total += np.asarray(function(eta, part)).sum(axis=0)
         return total / draws
+
+
+def describe_draws(values: Array, interval: float) -> dict[str, Array]:
+    """``mean, sd, lower, upper`` of draws ``(chain, draw, n)``, with equal tails."""
+    tail = 50.0 * (1.0 - interval)
+    lower, upper = np.percentile(values, [tail, 100.0 - tail], axis=(0, 1))
+    return {"mean": values.mean(axis=(0, 1)), "sd": values.std(axis=(0, 1), ddof=1), "lower": lower, "upper": upper}
 
 
 def _flat_draws(values: Parameters) -> Parameters:

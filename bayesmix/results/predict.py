@@ -1,8 +1,9 @@
-"""Predictions with an explicit scope for the groups; residuals."""
+"""Predictions with an explicit scope for the groups, draw by draw."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -18,6 +19,8 @@ from bayesmix.results.effects import average_mean, linear_predictor, population_
 Array = np.ndarray
 Kind = Literal["mean", "linear", "response"]
 Groups = Literal["fitted", "new", "average", "zero"]
+
+CHUNK = 20_000_000  # numbers of one chunk of draws x rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +49,17 @@ class Rows:
         n = len(coded.X)
         return cls(coded.X, coded.offset, coded.terms, np.ones(n), np.ones(n), np.arange(n))
 
+    def take(self, part: Any) -> Rows:
+        """Some of the rows."""
+        terms = tuple(replace(term, z=term.z[part], codes=term.codes[part]) for term in self.terms)
+        return Rows(self.X[part], self.offset[part], terms, self.trials[part], self.weights[part], self.index[part])
+
+    def chunks(self, draws: int) -> Iterator[Rows]:
+        """All rows in order, so many at a time that their draws fit into memory."""
+        size = max(1, CHUNK // max(draws, 1))
+        for begin in range(0, max(len(self.X), 1), size):
+            yield self.take(slice(begin, begin + size))
+
 
 def check_options(kind: str, groups: str) -> None:
     """Raise `SpecError` for options that do not exist."""
@@ -54,10 +68,10 @@ def check_options(kind: str, groups: str) -> None:
             raise SpecError(f"predict has no {name}=`{value}`.{nearest(value, known)} Choices: {', '.join(known)}.")
 
 
-def predict(
-    spec: ModelSpec, rows: Rows, values: Parameters, *, kind: Kind, groups: Groups, rng: np.random.Generator
-) -> Array:
+def predict(spec: ModelSpec, rows: Rows, values: Parameters, *, kind: Kind, groups: Groups, seed: int) -> Array:
     """Predict ``rows``: ``(..., n)``, with the leading axes of the parameters.
+
+    The effects of a new level depend on the seed and the level alone, whatever other rows are predicted with it.
 
     Raises
     ------
@@ -66,12 +80,13 @@ def predict(
     """
     terms = rows.terms
     if groups == "fitted":
-        _require_seen(terms)
+        require_seen(terms)
     eta = linear_predictor(rows.X, rows.offset, terms, values, with_effects=groups == "fitted")
     if groups == "new":
-        eta = eta + _new_groups(terms, values, rng)
+        eta = eta + _new_groups(terms, values, seed)
     if groups == "average" and kind == "mean":
         return average_mean(spec.link, eta, population_variance(terms, values))
+    rng = np.random.default_rng([seed, *rows.index[:1].tolist()])
     if groups == "average" and kind == "response":
         eta = eta + np.sqrt(population_variance(terms, values)) * rng.standard_normal(eta.shape)
     if kind == "linear":
@@ -80,7 +95,8 @@ def predict(
     return mean if kind == "mean" else sample_response(spec.family, rows, mean, values, rng)
 
 
-def _require_seen(terms: tuple[Term, ...]) -> None:
+def require_seen(terms: tuple[Term, ...]) -> None:
+    """Raise `DataError` for levels not seen in fitting."""
     for term in terms:
         if np.any(term.codes < 0):
             raise DataError(
@@ -89,15 +105,16 @@ def _require_seen(terms: tuple[Term, ...]) -> None:
             )
 
 
-def _new_groups(terms: tuple[Term, ...], values: Parameters, rng: np.random.Generator) -> Array:
+def _new_groups(terms: tuple[Term, ...], values: Parameters, seed: int) -> Array:
     """One draw of the effects for each level of the new data, seen or not, shared by its rows: ``(..., n)``."""
     total: Array = np.zeros(())
-    for term, sd, corr in zip(terms, values.sd, values.corr, strict=True):
-        _, level = np.unique(term.codes, return_inverse=True)
+    for t, (term, sd, corr) in enumerate(zip(terms, values.sd, values.corr, strict=True)):
+        levels, level = np.unique(term.codes, return_inverse=True)
         matrix = covariance(sd, corr)
         k = matrix.shape[-1]
         root = np.array([cholesky_psd(one) for one in matrix.reshape(-1, k, k)]).reshape(matrix.shape)
-        spherical = rng.standard_normal((*values.lead, int(level.max(initial=-1)) + 1, k))
+        streams = (np.random.default_rng([seed, t, int(code) + 2**31]) for code in levels)
+        spherical = np.stack([stream.standard_normal((*values.lead, k)) for stream in streams], axis=-2)
         b = np.einsum("...kl,...jl->...jk", root, spherical)
         total = total + np.einsum("nk,...nk->...n", term.z, b[..., level, :])
     return total
@@ -109,24 +126,3 @@ def sample_response(family: Family, rows: Rows, mean: Array, values: Parameters,
     if family.name == "gaussian":
         dispersion = dispersion / np.sqrt(rows.weights)
     return family.sample(rng, mean, np.broadcast_to(dispersion, mean.shape), np.broadcast_to(rows.trials, mean.shape))
-
-
-def response_residuals(design: Design, family: Family, mean: Array, dispersion: Any, kind: str) -> Array:
-    """Residuals ``(n,)`` at fitted means (shares for binomial data): response, pearson or deviance."""
-    known = ("response", "pearson", "deviance")
-    if kind not in known:
-        raise SpecError(f"There are no residuals of kind `{kind}`.{nearest(kind, known)} Kinds: {', '.join(known)}.")
-    trials = np.ones_like(design.y) if design.trials is None else design.trials
-    raw = design.y / trials - mean
-    scale = np.ones(()) if dispersion is None else np.asarray(dispersion)
-    match kind:
-        case "pearson":
-            # lme4's: by the variance function, without the residual variance of a gaussian or the shape of a gamma
-            unit = np.ones(()) if family.name in {"gaussian", "gamma"} else scale
-            return np.asarray(raw * np.sqrt(design.weights / family.variance(mean, unit, trials)))
-        case "deviance":
-            return np.asarray(
-                np.sign(raw) * np.sqrt(np.maximum(design.weights * family.deviance(design.y, mean, scale, trials), 0.0))
-            )
-        case _:
-            return np.asarray(raw)

@@ -58,8 +58,32 @@ class Summary:
     def __repr__(self) -> str:
         return str(self)
 
+    def to_html(self) -> str:
+        """The summary as HTML: text as it is, numbers as tables."""
+        return "\n".join(_html(section) for section in self.sections if section.lines)
+
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+        return self.to_html()
+
+
+TITLES = {
+    "criteria": "Criteria",
+    "scaled_residuals": "Scaled residuals",
+    "random_effects": "Random effects",
+    "fixed_effects": "Fixed effects",
+    "correlation": "Correlation of fixed effects",
+}
+
+
+def _html(section: Section) -> str:
+    if section.table is None:
+        return f"<p>{'<br>'.join(html.escape(line.strip()) for line in section.lines)}</p>"
+    wide = section.name in ("criteria", "scaled_residuals")
+    table = (section.table.T if wide else section.table).rename_axis(None).dropna(axis=1, how="all")
+    shown = table.to_html(
+        float_format=lambda value: f"{value:.4g}", na_rep="", border=0, index=not wide and "group" not in table
+    )
+    return f"<h4>{TITLES[section.name]}</h4>\n{shown}"
 
 
 def summarise_estimate(fit: Estimate) -> Summary:

@@ -198,7 +198,7 @@ def test_effects_of_a_new_level_are_correlated_as_estimated(posterior_of, fitted
 def _draws(posterior, rows, **options):
     """The draws behind the table."""
     coded = Rows.of_new_data(posterior.design, rows, options["groups"], None)
-    return predict(posterior.spec, coded, posterior.values, rng=np.random.default_rng(0), **options)
+    return predict(posterior.spec, coded, posterior.values, seed=0, **options)
 
 
 @pytest.mark.parametrize("name", ["sleepstudy", "sleepstudy weights", "esoph poisson", "cbpp", "gammasim"])
@@ -247,6 +247,59 @@ def test_intervals_are_equal_tailed(posterior_of):
         np.testing.assert_allclose(table["upper"], np.quantile(eta, 0.5 + interval / 2, axis=(0, 1)), rtol=1e-12)
         np.testing.assert_allclose(table["mean"], eta.mean(axis=(0, 1)), rtol=1e-12)
         np.testing.assert_allclose(table["sd"], eta.std(axis=(0, 1), ddof=1), rtol=1e-12)
+
+
+# ---- uncertainty of point estimates --------------------------------------------------------------------------------
+
+
+def test_uncertainty_of_estimates_on_the_log_scale(fitted):
+    """Normal linear predictors make log-normal means: every scope has a closed form."""
+    fit = fitted("esoph poisson")
+    design, q = fit.design, norm.ppf(0.95)
+    eta = design.X @ fit.values.beta
+    v, s = np.einsum("np,pq,nq->n", design.X, fit.point.beta_cov, design.X), group_variance(fit)
+    zero = fit.predict(groups="zero", interval=0.9)
+    np.testing.assert_allclose(zero["std_error"], np.exp(eta) * np.sqrt(v), rtol=1e-10)
+    np.testing.assert_allclose(zero["lower"], np.exp(eta - q * np.sqrt(v)), rtol=1e-10)
+    average = fit.predict(groups="average", interval=0.9)
+    np.testing.assert_allclose(average["std_error"], np.exp(eta + s / 2) * np.sqrt(v), rtol=1e-8)
+    np.testing.assert_allclose(average["upper"], np.exp(eta + s / 2 + q * np.sqrt(v)), rtol=1e-8)
+    new = fit.predict(groups="new", interval=0.9)
+    np.testing.assert_allclose(new["estimate"], np.exp(eta + s / 2), rtol=1e-8)
+    np.testing.assert_allclose(new["std_error"], np.sqrt(np.expm1(s + v)) * np.exp(eta + (s + v) / 2), rtol=1e-4)
+    np.testing.assert_allclose(new["upper"], np.exp(eta + q * np.sqrt(s + v)), rtol=1e-10)
+    linear = fit.predict(groups="new", kind="linear", interval=0.9)
+    np.testing.assert_allclose(linear["std_error"], np.sqrt(s + v), rtol=1e-10)
+
+
+def test_new_observations_of_estimates(fitted):
+    fit = fitted("sleepstudy")
+    sigma2, s = float(fit.values.dispersion) ** 2, group_variance(fit)
+    v = fit.predict(kind="linear", groups="zero")["std_error"] ** 2
+    found = fit.predict(kind="response", groups="new")
+    np.testing.assert_allclose(found["std_error"], np.sqrt(v + s + sigma2), rtol=1e-10)
+    np.testing.assert_allclose(found["upper"] - found["estimate"], norm.ppf(0.975) * found["std_error"], rtol=1e-10)
+    counts = fitted("cbpp").predict(kind="response", seed=4)
+    size = fitted("cbpp").design.trials
+    np.testing.assert_allclose(counts["estimate"], size * fitted("cbpp").fitted(), rtol=1e-10)
+    assert np.all((counts["lower"] >= 0) & (counts["upper"] <= size))
+    mean = fitted("cbpp").predict()
+    variance = size * mean["estimate"] * (1 - mean["estimate"]) + (size * mean["std_error"]) ** 2
+    np.testing.assert_allclose(counts["std_error"], np.sqrt(variance), rtol=0.15)  # 4000 draws, delta method
+
+
+def test_chunks_of_rows_change_nothing(posterior_of, fitted, monkeypatch):
+    """Levels share their draws across chunks; what is not random is the same to the bit."""
+    from bayesmix.results import predict as module
+
+    posterior = posterior_of("esoph poisson", 2, 50, 0.05)
+    whole = {g: posterior.predict(groups=g, seed=2) for g in ("fitted", "new", "average", "zero")}
+    monkeypatch.setattr(module, "CHUNK", 700)  # seven rows of a hundred draws
+    for groups, table in whole.items():
+        pd.testing.assert_frame_equal(posterior.predict(groups=groups, seed=2), table)
+    once = posterior.predict(kind="response", seed=2)
+    assert once.equals(posterior.predict(kind="response", seed=2))
+    assert not once.equals(posterior.predict(kind="response", seed=3))
 
 
 # ---- residuals -----------------------------------------------------------------------------------------------------

@@ -193,10 +193,10 @@ def test_tables_hold_the_numbers():
     assert list(fit("esoph").summary().tables["fixed_effects"].columns)[2:] == ["df", "statistic", "p_value"]
 
 
-def test_html_is_the_text():
+def test_html_has_the_tables():
     summary = fit("cbpp").summary()
-    assert summary._repr_html_().startswith("<pre>Generalized linear")
-    assert "Pr(&gt;|z|)" in summary._repr_html_()
+    assert summary._repr_html_().startswith("<p>Generalized linear")
+    assert "<th>p_value</th>" in summary._repr_html_()
     assert repr(summary) == str(summary)
 
 

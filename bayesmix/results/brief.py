@@ -1,0 +1,39 @@
+"""Fits in a few lines: what a prompt shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.results import typography as r
+from bayesmix.results.sections import size_lines
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.results.fit import Estimate, Posterior
+
+
+def brief_estimate(fit: Estimate) -> str:
+    """Method, formula, criterion and estimates."""
+    criterion = "REML criterion" if fit.method == "REML" else "-2 log-likelihood"
+    lines = [f"{fit.method} estimate of {fit.spec.formula.text}", *size_lines(fit), f"{criterion}: {fit.criterion:.6g}"]
+    if fit.singular:
+        lines.append("Boundary (singular) fit: see summary()")
+    return "\n".join([*lines, *fit.problems, "", *_rows(fit.parameters(), ("estimate", "std_error"))])
+
+
+def brief_posterior(fit: Posterior) -> str:
+    """Draws, formula, the verdict on the chains, means and intervals."""
+    chains, draws = fit.values.lead
+    verdict = "converged" if fit.converged else "did not converge: see diagnose()"
+    lines = [f"Posterior of {fit.spec.formula.text}", *size_lines(fit)]
+    lines.append(f"{chains} chains of {draws} draws by {fit.method}, which {verdict}")
+    return "\n".join([*lines, "", *_rows(fit.parameters(), ("mean", "sd", "lower", "upper"))])
+
+
+def _rows(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    cells = [(name, ["" if np.isnan(value) else f"{value:.4g}" for value in table[name]]) for name in columns]
+    return r.table_lines([str(name) for name in table.index], cells)
