@@ -53,7 +53,7 @@ SIGNATURES = {
     "load_model": "(name)",
     "load_dataset": "(name)",
     "dataset_names": "()",
-    "compare": "(*fits, documented=None)",
+    "compare": "(*fits, documented=None, causes=None, groups=False, centre='mean')",
     "Agq": "(points=9)",
     "Reml": "()",
     "Ml": "()",

@@ -21,7 +21,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesmix.data.design import Design
-from bayesmix.errors import SpecError
 from bayesmix.inference.covariance import side_by_side
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.emulator import DEGREES, TOLERANCE, Emulator, Reduced, fit_emulator
@@ -31,8 +30,10 @@ from bayesmix.inference.natural import TermCoordinates, split, term_coordinates
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.pls import Factorisation, draw, factorise
 from bayesmix.inference.priors import Priors
+from bayesmix.inference.propriety import check_proper
 from bayesmix.inference.reml import LinearProblem, linear_problem
 from bayesmix.inference.vine import beta_parameters
+from bayesmix.language.family import find_family
 from bayesmix.language.spec import ModelSpec
 
 Array = np.ndarray
@@ -206,9 +207,9 @@ def marginal_posterior(design: Design, priors: Priors, point: PointEstimate) -> 
     Raises
     ------
     SpecError
-        If a flat prior leaves the posterior improper: fewer than three levels and a flat standard deviation.
+        If a flat prior leaves the posterior improper: a flat standard deviation and too few levels.
     """
-    _check_proper(design, priors)
+    check_proper(design, find_family("gaussian"), priors)
     working = point.coordinates
     problem = linear_problem(design, working)
     to_gamma = np.linalg.inv(priors.contrast @ working.T)
@@ -268,15 +269,6 @@ def draw_effects(target: MarginalPosterior, theta: Array, shift: Array, rng: np.
         sigma = np.exp(target.parts(theta[rows])[1])
         parts.append(target.problem.coordinates.of_terms(draw(target.factorise(theta[rows]), combination, sigma, rng)))
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
-
-
-def _check_proper(design: Design, priors: Priors) -> None:
-    for term, sds in zip(design.terms, priors.sd, strict=True):
-        if any(prior.is_flat for prior in sds) and len(term.levels) < len(term.effects) + 2:
-            raise SpecError(
-                f"A flat prior on sd({term.group}) with {len(term.levels)} levels leaves the posterior improper."
-                f' Give it a proper one: priors={{"sd({term.group})": "HalfStudentT(3, scale)"}}.'
-            )
 
 
 def _log_partial(partial: Array, k: int, eta: float) -> Array:

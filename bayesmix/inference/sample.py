@@ -66,10 +66,10 @@ def sample(
         case Marginal():
             return sample_marginal(design, priors, point, method, draws=draws, chains=chains, seed=seed)
         case None:
-            if not applies(spec) or _dimension(design, priors) > MAX_DIMENSION:
+            if not applies(spec) or dimension(design, priors) > MAX_DIMENSION:
                 return nuts(Nuts())
             found = sample_marginal(design, priors, point, Marginal(), draws=draws, chains=chains, seed=seed)
-            reason = _failure(found)
+            reason = failure(found)
             if reason is None:
                 return found
             fallback = nuts(Nuts())
@@ -79,12 +79,13 @@ def sample(
             assert_never(method)
 
 
-def _dimension(design: Design, priors: Priors) -> int:
+def dimension(design: Design, priors: Priors) -> int:
+    """Number of parameters that the marginal sampler explores."""
     explored = sum(prior.kind not in {"Normal", "Flat"} for prior in priors.fixed)
     return sum(term.size for term in term_coordinates(design.terms)) + 1 + explored
 
 
-def _failure(draws: Draws) -> str | None:
+def failure(draws: Draws) -> str | None:
     """Why the certificate of the marginal sampler does not hold; None if it does."""
     if not draws.certificate["pareto_k"] <= K_LIMIT:
         return f"Pareto k of its proposal is {draws.certificate['pareto_k']:.2f}, above {K_LIMIT}"

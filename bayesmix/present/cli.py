@@ -97,6 +97,9 @@ def compare(
     draws: Draws = 1000,
     chains: Chains = 4,
     seed: Seed = None,
+    causes: Annotated[
+        bool, typer.Option("--causes/--no-causes", help="Say why the fits differ; refits generalized models.")
+    ] = True,
     progress: Progress = True,
     as_json: Json = False,
     as_csv: Csv = False,
@@ -115,12 +118,14 @@ def compare(
         typer.echo(f"{estimate.summary()}\n")
     posterior = _sample(built, draws, chains, seed, progress)
     verdict = judge(file.figures, estimate, posterior)
-    comparison = side_by_side(posterior, estimate)
+    with _working("Comparing", progress):
+        comparison = side_by_side(posterior, estimate, causes=causes)
     match form:
         case "json":
             fits = {"estimate": _of_estimate(estimate), "posterior": _of_posterior(posterior)}
             judged = {"reproduced": verdict.reproduced, "figures": verdict.table.to_dict("index")}
-            _print_json({"model": file.name, **_about(built), **fits, "verdict": judged})
+            compared = {"comparison": comparison.table.to_dict("index"), "verdict": judged}
+            _print_json({"model": file.name, **_about(built), **fits, **compared})
         case "csv":
             typer.echo(comparison.table.to_csv(), nl=False)
         case "text":

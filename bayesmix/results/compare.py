@@ -1,51 +1,97 @@
-"""Fits of one model side by side, beside the figures a document prints."""
+"""Fits of one model side by side, beside the figures a document prints, and why they differ."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmix.errors import SpecError
-from bayesmix.results.fit import Estimate, Fit, Posterior
+from bayesmix.errors import SpecError, nearest
+from bayesmix.inference.estimate import Ml, estimate
+from bayesmix.results.fit import Estimate, Posterior
+from bayesmix.results.layout import Block, to_html, to_markdown, to_text
+from bayesmix.results.reference import Reference, blocks_of, is_quick
+from bayesmix.results.sentences import explain, legend
+from bayesmix.results.singular import explain_singular
+from bayesmix.results.typography import decimals_for, fixed_point
+from bayesmix.results.walk import Centre, Walk, describe_all, scalars, walk
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Array = np.ndarray
 
+CENTRES = ("mean", "median")
+SUMMARY = ("mode", "median", "mean", "sd", "lower", "upper")  # columns of a posterior
+STD_ERROR = " std_error"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """One row a parameter, the fits in columns."""
+    """One row a parameter, the fits in columns; ``print`` it for the causes of their differences."""
 
     table: pd.DataFrame
     formula: str
     labels: tuple[str, ...]
+    fits: tuple[Estimate | Posterior, ...]  # in the order of ``labels``
+    walks: tuple[Walk, ...]  # from the first estimate, or posterior, to each other posterior
+    notes: tuple[str, ...]  # why there are no more of them
+    centre: Centre
+
+    @property
+    def steps(self) -> pd.DataFrame:
+        """What each cause adds to the difference of the first two fits, parameter x cause; rows add up to it."""
+        return self._walk.steps
+
+    @property
+    def sentences(self) -> dict[str, str]:
+        """Why the first two fits differ, a sentence a parameter."""
+        return explain(self._walk, self.fits[0].design)
+
+    @property
+    def _walk(self) -> Walk:
+        if not self.walks:
+            why = " ".join(self.notes) or "compare(posterior, estimate, causes=True) computes them."
+            raise SpecError(f"The causes of the differences are not known here. {why}")
+        return self.walks[0]
+
+    def to_markdown(self) -> str:
+        """The comparison as Markdown."""
+        return to_markdown(_blocks(self))
+
+    def to_html(self) -> str:
+        """The comparison as HTML: headings, tables and lists without a style of their own."""
+        return to_html(_blocks(self))
 
     def __str__(self) -> str:
-        lines = [f"Comparison of {' and '.join(self.labels)}", f"Formula: {self.formula}", ""]
-        lines.append(format_table(self.table))
-        if any(column.startswith("shift") for column in self.table.columns):
-            lines += ["", "shift: (posterior median - estimate) / posterior sd"]
-        return "\n".join(lines)
+        return to_text(_blocks(self))
 
     def __repr__(self) -> str:
         return str(self)
 
     def _repr_html_(self) -> str:
-        return self.table.to_html(float_format=lambda value: f"{value:.4g}")
+        return self.to_html()
 
 
-def compare(*fits: Fit, documented: Mapping[str, float] | None = None) -> Comparison:
-    """Put fits of the same model side by side.
+def compare(
+    *fits: Estimate | Posterior,
+    documented: Mapping[str, float] | None = None,
+    causes: bool | None = None,
+    groups: bool = False,
+    centre: Centre = "mean",
+) -> Comparison:
+    """Put fits of the same model side by side, and say why they differ.
 
     Parameters
     ----------
     *fits : estimates and posteriors, in any order and number.
     documented : printed figures by parameter name; by default those of the model file the fits come from.
+    causes : whether to walk from the first estimate to each posterior, cause by cause. By default where that takes no
+        more than a second or two; True refits generalized and big models as well (quadrature, flat priors).
+    groups : one row for each coefficient of each level, too.
+    centre : ``"mean"`` or ``"median"`` of the posterior: what the differences are taken to.
 
     Raises
     ------
@@ -54,31 +100,25 @@ def compare(*fits: Fit, documented: Mapping[str, float] | None = None) -> Compar
     """
     if not fits:
         raise SpecError("compare needs at least one fit: compare(model.sample(), model.estimate()).")
+    if centre not in CENTRES:
+        raise SpecError(f"There is no centre `{centre}`.{nearest(centre, CENTRES)} Centres: {', '.join(CENTRES)}.")
+    _check_same_parameters(fits)
+    figures = fits[0].fitted_model.documented if documented is None else documented
+    by_label = dict(sorted(zip(_labels(fits), fits, strict=True), key=lambda pair: isinstance(pair[1], Posterior)))
+    walks, notes = _walks(by_label, causes, groups, centre)
+    table = _table(by_label, figures, walks, groups, centre)
+    return Comparison(table, fits[0].spec.formula.text, tuple(by_label), tuple(by_label.values()), walks, notes, centre)
+
+
+def _check_same_parameters(fits: Sequence[Estimate | Posterior]) -> None:
     names = fits[0].names
     for fit in fits[1:]:
         if fit.names != names:
             odd = sorted(set(names) ^ set(fit.names))
             raise SpecError(f"These fits are of different models; parameters of only one of them: {', '.join(odd)}.")
-    import pandas as pd
-
-    figures = fits[0].fitted_model.documented if documented is None else documented
-    columns: dict[str, Array] = {}
-    if any(name in figures for name in names):
-        columns["documented"] = np.array([figures.get(name, np.nan) for name in names])
-    labels = _labels(fits)
-    ordered = sorted(zip(labels, fits, strict=True), key=lambda pair: isinstance(pair[1], Posterior))
-    for label, fit in ordered:
-        columns |= _columns(label, fit)
-    estimate = next((fit for fit in fits if isinstance(fit, Estimate)), None)
-    if estimate is not None:
-        for label, fit in ordered:
-            if isinstance(fit, Posterior):
-                columns[f"shift {label}" if len(fits) > 2 else "shift"] = _shift(fit, estimate)
-    table = pd.DataFrame(columns, index=pd.Index(names, name="parameter"))
-    return Comparison(table, fits[0].spec.formula.text, tuple(label for label, _ in ordered))
 
 
-def _labels(fits: Sequence[Fit]) -> list[str]:
+def _labels(fits: Sequence[Estimate | Posterior]) -> list[str]:
     """Method names, numbered where they repeat."""
     base = [fit.method if isinstance(fit, Estimate) else "posterior" for fit in fits]
     return [
@@ -87,27 +127,160 @@ def _labels(fits: Sequence[Fit]) -> list[str]:
     ]
 
 
-def _columns(label: str, fit: Fit) -> dict[str, Array]:
-    table = fit.parameters()
-    if isinstance(fit, Estimate):
-        return {label: table["estimate"].to_numpy(), f"{label} std_error": table["std_error"].to_numpy()}
-    wanted = ("mode", "median", "mean", "sd", "lower", "upper")
-    prefix = "" if label == "posterior" else f"{label} "
-    return {f"{prefix}{column}": table[column].to_numpy() for column in wanted}
+def _walks(
+    fits: Mapping[str, Estimate | Posterior], causes: bool | None, groups: bool, centre: Centre
+) -> tuple[tuple[Walk, ...], tuple[str, ...]]:
+    """Walk from the first fit to every other posterior, if that is wanted, or quick."""
+    (label, start), *others = fits.items()
+    ends = [(name, fit) for name, fit in others if isinstance(fit, Posterior)]
+    if not ends or causes is False:
+        return (), ()
+    if causes is None and not is_quick(start):
+        return (), ("Why they differ: compare(..., causes=True) takes the time to refit the model and to tell.",)
+    found = [walk(start, end, (label, name), centre=centre, groups=groups, costly=bool(causes)) for name, end in ends]
+    reasons = dict.fromkeys(way for way in found if isinstance(way, str))
+    notes = dict.fromkeys(note for way in found if isinstance(way, Walk) for note in way.notes)
+    return tuple(way for way in found if isinstance(way, Walk)), (*reasons, *notes)
 
 
-def _shift(posterior: Posterior, estimate: Estimate) -> Array:
-    table = posterior.parameters()
-    difference = table["median"].to_numpy() - estimate.parameters()["estimate"].to_numpy()
-    return np.asarray(difference / table["sd"].to_numpy())
+# ---- table ------------------------------------------------------------------------------------------------------
 
 
-def format_table(table: pd.DataFrame, digits: int = 4) -> str:
-    """A numeric table as text: ``digits`` significant digits, blanks for missing values."""
+def _table(
+    fits: Mapping[str, Estimate | Posterior],
+    figures: Mapping[str, float],
+    walks: Sequence[Walk],
+    groups: bool,
+    centre: Centre,
+) -> pd.DataFrame:
+    import pandas as pd
 
-    def show(value: float) -> str:
-        return "" if not np.isfinite(value) else f"{value:.{digits}g}"
+    columns: dict[str, pd.Series] = {}
+    described = {label: _describe(fit, groups) for label, fit in fits.items()}
+    index = next(iter(described.values())).index
+    if any(name in figures for name in index):
+        columns["documented"] = pd.Series([figures.get(name, np.nan) for name in index], index)
+    if walks and "REML" in fits and "ML" not in fits:
+        columns["ML"] = _by_maximum_likelihood(fits["REML"], groups)
+    start = next(iter(fits))
+    for label, table in described.items():
+        if isinstance(fits[label], Estimate):
+            columns |= {label: table["estimate"], label + STD_ERROR: table["std_error"]}
+    if walks and "flat mode" in walks[0].stations:
+        columns["flat mode"] = walks[0].stations["flat mode"]
+    for label, table in described.items():
+        if isinstance(fits[label], Posterior):
+            columns |= {_prefix(label) + name: table[name] for name in SUMMARY}
+    ends = [label for label in list(fits)[1:] if isinstance(fits[label], Posterior)]
+    for label in ends:
+        own = described[start]["estimate" if isinstance(fits[start], Estimate) else centre]
+        name = "shift" if len(fits) == 2 else f"shift {label}"
+        columns[name] = (described[label][centre] - own) / described[label]["sd"]
+    for way in walks:
+        prefix = "share" if len(walks) == 1 else f"share {way.end}"
+        columns |= {f"{prefix} {cause}": share for cause, share in way.shares.items()}
+    return pd.DataFrame(columns, index=index)
 
-    text = table.map(show)
-    text.index.name = None
-    return str(text.to_string())
+
+def _prefix(label: str) -> str:
+    return "" if label == "posterior" else f"{label} "
+
+
+def _describe(fit: Estimate | Posterior, groups: bool) -> pd.DataFrame:
+    """The columns of one fit."""
+    if isinstance(fit, Posterior):
+        table = describe_all(Reference(blocks_of(fit, groups=groups)))
+        table.index.name = "parameter"
+        return table
+    values = scalars(fit, groups=groups).rename("estimate").to_frame()
+    values["std_error"] = fit.parameters()["std_error"].reindex(values.index)
+    return values
+
+
+def _by_maximum_likelihood(fit: Estimate | Posterior, groups: bool) -> pd.Series:
+    point = estimate(fit.design, fit.spec.family, fit.spec.link, Ml())
+    return scalars(Estimate(fit.fitted_model, point), groups=groups)
+
+
+# ---- words ------------------------------------------------------------------------------------------------------
+
+
+def _blocks(comparison: Comparison) -> Iterator[Block]:
+    labels = comparison.labels
+    yield Block(f"Comparison of {' and '.join(labels)}", words=(f"Formula: {comparison.formula}",))
+    table = comparison.table
+    decimals = _decimals(comparison)
+    point = [name for name in table.columns if _is_point(name, labels)]
+    if point:
+        yield _numbers("Estimates", table[point], decimals)
+    for label, fit in zip(labels, comparison.fits, strict=True):
+        if isinstance(fit, Posterior):
+            names = [*(_prefix(label) + name for name in SUMMARY), "shift", f"shift {label}"]
+            own = table[[name for name in names if name in table]]
+            own.columns = [name.removeprefix(_prefix(label)) for name in own.columns]
+            yield _numbers(label.capitalize(), own, decimals, tuple(_on_shift(comparison, own)))
+    for way in comparison.walks:
+        yield from _on_walk(way, comparison, decimals)
+    singular = _on_singular(comparison)
+    if singular:
+        yield Block("Singular fit", words=singular)
+    if comparison.notes:
+        yield Block("Not computed", words=comparison.notes)
+
+
+def _is_point(name: str, labels: Sequence[str]) -> bool:
+    return name in {"documented", "ML", *labels} or name.endswith(STD_ERROR) or name == "flat mode"
+
+
+def _decimals(comparison: Comparison) -> list[int]:
+    """Decimals by row: three significant digits of a posterior sd or a standard error, else of the value itself."""
+    table = comparison.table
+    spread = [name for name in table.columns if name.endswith(("sd", STD_ERROR))]
+    found = []
+    for _, row in table.iterrows():
+        sizes = [row[name] for name in spread if row[name] > 0.0] or [abs(row.dropna().iloc[0])]
+        found.append(decimals_for(float(min(sizes))))
+    return found
+
+
+def _numbers(title: str, table: pd.DataFrame, decimals: Sequence[int], words: tuple[str, ...] = ()) -> Block:
+    """A block of numbers; shifts have decimals of their own, documented figures are as printed."""
+    columns = []
+    for name in table.columns:
+        if name == "documented":
+            cells = ["" if np.isnan(value) else f"{value:.7g}" for value in table[name]]
+        elif name.startswith("shift"):
+            cells = [fixed_point(value, 2) for value in table[name]]
+        else:
+            cells = [fixed_point(value, places) for value, places in zip(table[name], decimals, strict=True)]
+        columns.append((_heading(name), tuple(cells)))
+    return Block(title, tuple(map(str, table.index)), tuple(columns), words)
+
+
+def _heading(name: str) -> str:
+    return {"lower": "2.5 %", "upper": "97.5 %"}.get(name, name.replace("std_error", "std. error"))
+
+
+def _on_shift(comparison: Comparison, table: pd.DataFrame) -> Iterator[str]:
+    if any(name.startswith("shift") for name in table.columns):
+        yield f"shift: (posterior {comparison.centre} - {comparison.labels[0]}) / posterior sd"
+
+
+def _on_walk(way: Walk, comparison: Comparison, decimals: Sequence[int]) -> Iterator[Block]:
+    steps = way.steps
+    cells = [(way.start, way.stations.iloc[:, 0]), *((f"+ {cause}", steps[cause]) for cause in steps.columns)]
+    cells += [(f"= {way.centre}", way.stations.iloc[:, -1]), ("+- MCSE", way.mcse)]
+    columns = tuple(
+        (heading, tuple(fixed_point(value, places) for value, places in zip(values, decimals, strict=True)))
+        for heading, values in cells
+    )
+    sentences = explain(way, comparison.fits[0].design)
+    words = (legend(way), *(f"{name}: {text}" for name, text in sentences.items()))
+    names = tuple(map(str, steps.index))
+    yield Block(f"Why they differ: from {way.start} to the {way.centre} of the {way.end}", names, columns, words)
+
+
+def _on_singular(comparison: Comparison) -> tuple[str, ...]:
+    posterior = next((fit for fit in comparison.fits if isinstance(fit, Posterior)), None)
+    estimates = (fit for fit in comparison.fits if isinstance(fit, Estimate))
+    return next((words for fit in estimates if (words := explain_singular(fit, posterior))), ())

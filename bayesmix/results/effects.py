@@ -85,10 +85,14 @@ def linear_predictor(
     return eta
 
 
+def coefficient_columns(design: Design, group: GroupEffects) -> list[str]:
+    """Columns of `coefficients`: the fixed effects, then effects that vary between levels only."""
+    return [*design.fixed, *(effect for effect in group.effects if effect not in design.fixed)]
+
+
 def coefficients(design: Design, values: Parameters, group: GroupEffects) -> tuple[list[str], Array]:
     """Group coefficients, fixed plus random effects as lme4's ``coef``: names and ``(..., J, columns)``."""
-    random_only = [effect for effect in group.effects if effect not in design.fixed]
-    names = [*design.fixed, *random_only]
+    names = coefficient_columns(design, group)
     shape = (*values.lead, len(group.levels), len(names))
     result = np.zeros(shape)
     result[..., : len(design.fixed)] = values.beta[..., None, :]
@@ -96,6 +100,21 @@ def coefficients(design: Design, values: Parameters, group: GroupEffects) -> tup
     for position, effect in enumerate(group.effects):
         result[..., names.index(effect)] += b[..., position]
     return names, result
+
+
+def coefficient_names(design: Design) -> list[str]:
+    """``coef(group, level, effect)`` of every group coefficient."""
+    names = []
+    for group in groups(design):
+        columns = coefficient_columns(design, group)
+        names += [f"coef({group.group}, {level}, {column})" for level in group.levels for column in columns]
+    return names
+
+
+def flatten_coefficients(design: Design, values: Parameters) -> Array:
+    """Group coefficients in the order of `coefficient_names`: ``(..., m)``."""
+    parts = [coefficients(design, values, group)[1] for group in groups(design)]
+    return np.concatenate([part.reshape(*values.lead, -1) for part in parts], axis=-1)
 
 
 def population_variance(terms: Sequence[Term], values: Parameters) -> Array:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
+TOP = 0.3  # share of the maximum from which on the density counts as its top ...
+DEGREE = 4  # ... through the logarithm of which a polynomial is laid
+
 
 def describe(draws: Array, names: list[str], interval: float) -> pd.DataFrame:
     """One row a parameter: ``mean, sd, median, mode, lower, upper``; mode only of standard deviations and correlations.
@@ -36,6 +39,14 @@ def describe(draws: Array, names: list[str], interval: float) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.Index(names, name="parameter"))
 
 
+def mcse(draws: Array, centre: str) -> Array:
+    """Monte Carlo standard errors ``(m,)`` of ``"mean"`` or ``"median"`` of ``draws (chain, draw, m)``, by ArviZ."""
+    from arviz_stats.base import array_stats
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.atleast_1d(array_stats.mcse(draws, chain_axis=0, draw_axis=1, method=centre))
+
+
 def _mode_of(name: str, draws: Array) -> float:
     if name.startswith("corr("):
         return mode(draws, -1.0, 1.0)
@@ -45,14 +56,29 @@ def _mode_of(name: str, draws: Array) -> float:
 
 
 def mode(draws: Array, lower: float, upper: float, points: int = 512) -> float:
-    """Mode of a density on ``[lower, upper]``: kernel estimate, reflected at the bounds so that a mode there is found.
+    """Mode of a density on ``[lower, upper]``.
 
-    Bandwidth by Silverman's rule on the smaller of SD and scaled interquartile range.
+    A kernel estimate, reflected at the bounds so that a mode there is found, with the bandwidth of Silverman's rule on
+    the smaller of SD and scaled interquartile range, has the mode of its noise. A polynomial through its logarithm,
+    around the top, has that of the density: a standard error of 3 % of the SD with 4000 draws, not of 10 %.
     """
+    centres, density = _kernel_estimate(draws, lower, upper, points)
+    if len(centres) == 1:
+        return float(centres[0])
+    low = np.flatnonzero(density < TOP * density.max())
+    top = int(np.argmax(density))
+    begin, end = low[low < top].max(initial=-1) + 1, low[low > top].min(initial=len(density))
+    near = centres[begin:end]
+    smooth = np.polynomial.Polynomial.fit(near, np.log(density[begin:end]), DEGREE)
+    return float(near[int(np.argmax(smooth(near)))])
+
+
+def _kernel_estimate(draws: Array, lower: float, upper: float, points: int) -> tuple[Array, Array]:
+    """Grid, and density on it up to a factor; a single point where all draws are the same."""
     quartiles = np.percentile(draws, [25.0, 75.0])
     spread = min(float(draws.std()), float(quartiles[1] - quartiles[0]) / 1.349)
     if not spread > 0.0:
-        return float(np.median(draws))
+        return np.array([np.median(draws)]), np.ones(1)
     width = 0.9 * spread * len(draws) ** -0.2
     low, high = np.percentile(draws, [0.0, 99.0] if np.isinf(upper) else [0.0, 100.0])
     low, high = max(low - width, lower), min(high + width, upper)
@@ -66,4 +92,4 @@ def mode(draws: Array, lower: float, upper: float, points: int = 512) -> float:
     counts = sum(np.histogram(image, padded)[0] for image in images)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) * step / width) ** 2)
     density = np.convolve(counts, kernel, mode="same")[reach : reach + points]
-    return float(0.5 * (edges[:-1] + edges[1:])[int(np.argmax(density))])
+    return 0.5 * (edges[:-1] + edges[1:]), density

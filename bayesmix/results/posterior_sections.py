@@ -58,21 +58,13 @@ class Cells:
         tail = 50.0 * (1.0 - self.interval)
         headings = {"lower": f"{tail:.3g} %", "upper": f"{100.0 - tail:.4g} %"}
         shown = ["mean", "sd", "median", *(["mode"] if with_mode else []), "lower", "upper"]
-        decimals = [_decimals(sd) for sd in rows["sd"]]
+        decimals = [r.decimals_for(sd) for sd in rows["sd"]]
         columns = [
-            (headings.get(name, name), [_fixed_point(v, d) for v, d in zip(rows[name], decimals, strict=True)])
+            (headings.get(name, name), [r.fixed_point(v, d) for v, d in zip(rows[name], decimals, strict=True)])
             for name in shown
         ]
-        columns += [(f"ESS {kind}", [_fixed_point(v, 0) for v in rows[f"ess_{kind}"]]) for kind in ("bulk", "tail")]
-        return [*columns, ("R-hat", [_fixed_point(v, 3) for v in rows["r_hat"]])]
-
-
-def _decimals(sd: float) -> int:
-    return int(np.clip(2 - np.floor(np.log10(sd)), 0, 8)) if sd > 0.0 and np.isfinite(sd) else 3
-
-
-def _fixed_point(value: float, decimals: int) -> str:
-    return f"{value:.{decimals}f}" if np.isfinite(value) else ""
+        columns += [(f"ESS {kind}", [r.fixed_point(v, 0) for v in rows[f"ess_{kind}"]]) for kind in ("bulk", "tail")]
+        return [*columns, ("R-hat", [r.fixed_point(v, 3) for v in rows["r_hat"]])]
 
 
 def variances_section(fit: Posterior, table: pd.DataFrame, cells: Cells) -> Section:

@@ -30,6 +30,7 @@ from bayesmix.results.sections import (
     residuals_section,
     size_lines,
 )
+from bayesmix.results.singular import direction
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -268,20 +269,7 @@ def _messages(fit: Estimate) -> Iterator[str]:
         what = f"fixed-effect model matrix is rank deficient so dropping {len(dropped)} {noun}: {', '.join(dropped)}"
         yield from textwrap.wrap(what, r.PAGE)
     if fit.singular:
-        where = "; ".join(_direction(fit, t) for t in fit.point.singular)
+        where = "; ".join(direction(fit, t) for t in fit.point.singular)
         yield from textwrap.wrap(f"boundary (singular) fit: {where}", r.PAGE)
     if not fit.converged:
         yield from textwrap.wrap(f"The optimiser {fit.point.optimum.status.value}.", r.PAGE)
-
-
-def _direction(fit: Estimate, t: int) -> str:
-    """The direction of the effects of a term in which there is no variation, by the names of the parameters."""
-    term, sd, corr = fit.design.terms[t], fit.values.sd[t], fit.values.corr[t]
-    gone = [f"sd({term.group}, {effect}) = 0" for effect, size in zip(term.effects, sd, strict=True) if not size > 0.0]
-    if gone:
-        return ", ".join(gone)
-    if len(sd) == 2:
-        return f"corr({term.group}, {term.effects[0]}, {term.effects[1]}) = {np.sign(corr[1, 0]):.0f}"
-    weights = np.linalg.eigh(corr)[1][:, 0]
-    parts = [f"{weight:+.2f} {effect}" for effect, weight in zip(term.effects, weights, strict=True)]
-    return f"no variation between levels of {term.group} in {' '.join(parts)} (effects over their sd)"

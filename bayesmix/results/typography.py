@@ -59,6 +59,17 @@ def trim(value: float, digits: int = 7) -> str:
     return format_numbers([value], digits)[0]
 
 
+def decimals_for(sd: float) -> int:
+    """Decimals of a number that is known to ``sd``: three significant digits of the latter."""
+    return int(np.clip(2 - np.floor(np.log10(sd)), 0, 8)) if sd > 0.0 and np.isfinite(sd) else 3
+
+
+def fixed_point(value: float, decimals: int) -> str:
+    """A number with so many decimals, without a minus before zero; a blank for none."""
+    text = f"{value:.{decimals}f}" if np.isfinite(value) else ""
+    return text[1:] if text.startswith("-") and not text.strip("-0.") else text
+
+
 def zap_small(values: Array, digits: int) -> Array:
     """Round to what matters beside the largest, as R's ``zapsmall`` (before R 4.4, as in the outputs in print)."""
     largest = float(np.max(np.abs(values), initial=0.0))

@@ -224,6 +224,7 @@ def test_compare_prints_both_fits_the_table_and_the_verdict(sampled):
     assert "documented" in result.stdout
     assert "32 of 34 figures agree" in result.stdout
     assert "The chains converged." in result.stdout
+    assert "Why they differ: from REML to the mean of the posterior" in result.stdout
     assert asked["seed"] == 3
     assert asked["method"] == "auto"
     assert asked["draws"] == 1000
@@ -235,9 +236,16 @@ def test_compare_as_json(sampled):
     assert content["model"] == "esoph_lmm"
     assert content["estimate"]["method"] == "REML"
     assert content["posterior"]["chains"] == 4
+    shares = [v for k, v in content["comparison"]["sigma"].items() if k.startswith("share ")]
+    assert sum(shares) == pytest.approx(1.0, abs=1e-8)
     assert content["verdict"]["reproduced"] is True
     figure = content["verdict"]["figures"]["criterion"]
     assert (figure["documented"], figure["outcome"]) == (388.6, "ok")
+
+
+def test_compare_without_causes(sampled):
+    sampled()
+    assert "Why they differ" not in run("compare", "esoph_lmm", "--no-causes").stdout
 
 
 def test_compare_as_csv(sampled):

@@ -1,0 +1,70 @@
+"""Whether the posterior of a standard deviation under a flat prior is one, and which moments it has."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bayesmix.data.design import Design, Term
+from bayesmix.errors import SpecError
+from bayesmix.inference.priors import Priors
+from bayesmix.language.family import Family
+
+Array = np.ndarray
+
+PROPER, MEAN = 2, 3  # degrees of freedom from which on the posterior under a flat prior is one, and has a mean
+PLENTY = 10  # more are not counted exactly
+RANK = 1e-9
+
+
+def freedom(design: Design, family: Family) -> tuple[Array, ...]:
+    """Degrees of freedom that the levels leave to each standard deviation: per term ``(k,)``.
+
+    Where the standard deviation ``s`` of an effect is large, its levels are as good as free, and the likelihood with
+    fixed effects integrated out falls as ``s ** -freedom``: the flat-prior posterior is proper from 2 on, has a mean
+    from 3 on, and a standard deviation from 4 on. Each level counts one, less the fixed effects that differences
+    between levels mimic (the intercept, at least), less the levels whose outcome any large effect explains: counts
+    that are all zero, trials that all failed or all succeeded. From ``PLENTY`` on a lower bound is returned.
+    """
+    return tuple(_of_term(design, family, term) for term in design.terms)
+
+
+def check_proper(design: Design, family: Family, priors: Priors) -> None:
+    """Raise `SpecError` if a flat prior on a standard deviation leaves the posterior improper."""
+    flat = [[prior.is_flat for prior in own] for own in priors.sd]
+    if not any(map(any, flat)):
+        return
+    for term, own, counts in zip(design.terms, flat, freedom(design, family), strict=True):
+        for effect, is_flat, count in zip(term.effects, own, counts, strict=True):
+            if is_flat and count < PROPER:
+                name = f"sd({term.group}, {effect})"
+                raise SpecError(
+                    f"A flat prior on {name} with {len(term.levels)} levels, of which {max(count, 0)} tell of it beyond"
+                    f" the fixed effects, leaves the posterior improper. Give it a proper one:"
+                    f' priors={{"{name}": "HalfStudentT(3, scale)"}}.'
+                )
+
+
+def _of_term(design: Design, family: Family, term: Term) -> Array:
+    silent = _silent_levels(design, family, term)
+    J, k = len(term.levels), len(term.effects)
+    if J - design.X.shape[1] - silent >= PLENTY:
+        return np.full(k, J - design.X.shape[1] - silent)
+    Q = np.linalg.qr(design.X)[0]
+    counts = []
+    for e in range(k):
+        Z = np.zeros((len(design.y), J))
+        Z[np.arange(len(design.y)), term.codes] = term.z[:, e]
+        left = np.linalg.svd(Z - Q @ (Q.T @ Z), compute_uv=False)
+        counts.append(int(np.sum(left > RANK * np.linalg.norm(Z, 2))) - silent)
+    return np.array(counts)
+
+
+def _silent_levels(design: Design, family: Family, term: Term) -> int:
+    """Number of levels without any count or success, or without any failure."""
+    if family.name not in {"poisson", "negbinomial", "binomial", "bernoulli"}:
+        return 0
+    total = np.bincount(term.codes, design.y, len(term.levels))
+    if family.name in {"poisson", "negbinomial"}:
+        return int(np.sum(total == 0.0))
+    trials = np.ones_like(design.y) if design.trials is None else design.trials
+    return int(np.sum((total == 0.0) | (total == np.bincount(term.codes, trials, len(term.levels)))))

@@ -1,0 +1,144 @@
+"""The posteriors that a walk from an estimate passes: under flat priors, and under the same priors with many draws.
+
+*Flat* is flat on every fixed effect, on every standard deviation and on sigma, and uniform on correlation matrices,
+LKJ(1). On this scale the posterior of the variance parameters, random and fixed effects integrated out, is the
+restricted likelihood, so that its joint mode is the REML estimate; that under a prior flat on variances or logarithms
+is not. The shape of a negative binomial response keeps its prior: a Poisson response is its limit, so that the
+posterior under a flat one is never proper.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.inference.draws import Draws
+from bayesmix.inference.marginal import MAX_DIMENSION, Marginal, applies
+from bayesmix.inference.priors import log_prior, resolve
+from bayesmix.inference.propriety import MEAN, PROPER, freedom
+from bayesmix.inference.sample import K_LIMIT, dimension, failure, sample
+from bayesmix.language.spec import ModelSpec
+from bayesmix.results import effects
+
+if TYPE_CHECKING:
+    from bayesmix.results.fit import Fit, Posterior
+
+Array = np.ndarray
+Block = tuple[list[str], Array]  # names and draws (chain, draw, m) of scalars
+
+CHAINS, DRAWS = 4, 2500
+SEED = 24
+QUICK = 4_000  # numbers of one factorisation up to which a reference takes a fraction of a second
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """Draws of scalars, in blocks that may differ in their number of draws, and where they come from."""
+
+    blocks: tuple[Block, ...]
+    source: str = "the draws themselves"
+
+
+def blocks_of(fit: Posterior, *, groups: bool) -> tuple[Block, ...]:
+    """The scalars of a posterior: parameters, and group coefficients where wanted."""
+    return _blocks(fit, fit.draws, groups)
+
+
+def _blocks(fit: Fit, draws: Draws, groups: bool) -> tuple[Block, ...]:
+    design = fit.design
+    found: list[Block] = [(fit.names, effects.flatten(design, draws.parameters))]
+    if groups:
+        coefficients = effects.flatten_coefficients(design, draws.with_effects)
+        found.append((effects.coefficient_names(design), coefficients))
+    return tuple(found)
+
+
+def is_quick(fit: Fit) -> bool:
+    """Whether the references of a model cost no more than a fraction of a second."""
+    spec, design = fit.spec, fit.design
+    if not applies(spec) or dimension(design, resolve(spec, design)) > MAX_DIMENSION:
+        return False
+    p, first = design.X.shape[1], design.terms[0].group
+    sizes = [(len(term.levels), len(term.effects), term.group == first) for term in design.terms]
+    crossed = sum(J * k for J, k, is_first in sizes if not is_first)
+    return sum(J * k * (3 * k + p + 1) for J, k, _ in sizes) + 3 * crossed**2 <= QUICK
+
+
+def why_not_flat(fit: Fit, centre: str) -> str | None:
+    """Why the posterior under flat priors does not exist, or has no mean; None if it does and has."""
+    needed = MEAN if centre == "mean" else PROPER
+    for term, counts in zip(fit.design.terms, freedom(fit.design, fit.spec.family), strict=True):
+        for effect, count in zip(term.effects, counts, strict=True):
+            if count < needed:
+                what = "does not exist" if count < PROPER else "has no mean"
+                next_step = "" if count < PROPER else ' compare(..., centre="median") still works.'
+                return (
+                    f"Under flat priors the posterior {what}: the {len(term.levels)} levels of {term.group} leave"
+                    f" {max(count, 0)} degrees of freedom for sd({term.group}, {effect}), {needed} are needed."
+                    f" With so few levels the prior of this standard deviation decides; give one you can defend."
+                    f"{next_step}"
+                )
+    return None
+
+
+def with_flat_priors(posterior: Posterior, *, groups: bool, costly: bool) -> Reference | None:
+    """The posterior under flat priors: refitted or re-weighted, whichever is certified; None if neither is."""
+    spec = _flat(posterior)
+    if applies(posterior.spec):
+        return _refitted(posterior, spec, groups=groups, costly=costly)
+    return _reweighted(posterior, spec, groups) or _refitted(posterior, spec, groups=groups, costly=costly)
+
+
+def with_same_priors(posterior: Posterior, *, groups: bool) -> Reference | None:
+    """The posterior again, with other and more draws where they are cheap; None elsewhere."""
+    if not applies(posterior.spec):
+        return None
+    return _refitted(posterior, posterior.spec, groups=groups, costly=False)
+
+
+def _flat(posterior: Posterior) -> ModelSpec:
+    spec, shape = posterior.spec, posterior.priors.dispersion
+    kept = {"shape": shape} if spec.family.name == "negbinomial" and shape is not None else {}
+    return replace(spec, preset="flat", priors=kept)
+
+
+def _refitted(fit: Fit, spec: ModelSpec, *, groups: bool, costly: bool) -> Reference | None:
+    """Draws of the marginal sampler if its certificate holds, of any engine if they may be costly."""
+
+    def drawn(method: Marginal | None) -> Draws:
+        return sample(fit.design, spec, method, draws=DRAWS, chains=CHAINS, seed=SEED, progress=False)
+
+    draws = drawn(Marginal(thin=1)) if applies(spec) else None
+    if draws is None or failure(draws) is not None:
+        if not costly:
+            return None
+        draws = drawn(None)
+    return Reference(_blocks(fit, draws, groups), "refitted")
+
+
+def _reweighted(posterior: Posterior, spec: ModelSpec, groups: bool) -> Reference | None:
+    """Draws picked anew with the inverse prior density as Pareto-smoothed weights, if these are certified."""
+    from arviz_stats.base import array_stats
+
+    if groups and posterior.draws.thinned is not None:
+        return None
+    design, values = posterior.design, posterior.values
+    flat = sum(log_prior(resolve(spec, design), design, values).values())
+    own = sum(log_prior(posterior.priors, design, values).values())
+    ratio = np.ravel(own - flat)  # ArviZ takes minus the log weights
+    smoothed, k = array_stats.psislw(ratio - ratio.min())
+    if not float(k) <= K_LIMIT:
+        return None
+    picked = _systematic(np.exp(smoothed - smoothed.max()))
+    own_blocks = blocks_of(posterior, groups=groups)
+    anew = tuple((names, draws.reshape(1, -1, draws.shape[-1])[:, picked]) for names, draws in own_blocks)
+    return Reference(anew, f"re-weighted, Pareto k {float(k):.2f}")
+
+
+def _systematic(weights: Array) -> Array:
+    """Positions drawn in proportion to weights with the least noise: one uniform grid through their sums."""
+    edges = np.cumsum(weights) / np.sum(weights)
+    n = len(weights)
+    return np.minimum(np.searchsorted(edges, (np.arange(n) + 0.5) / n), n - 1)

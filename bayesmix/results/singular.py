@@ -1,0 +1,101 @@
+"""What a singular estimate means, and what the posterior makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.results.effects import correlated
+from bayesmix.results.marginals import describe
+from bayesmix.results.typography import decimals_for, fixed_point
+
+if TYPE_CHECKING:
+    from bayesmix.results.fit import Estimate, Posterior
+
+Array = np.ndarray
+
+SMALL = 0.1  # of sigma, or of the linear predictor's unit: a standard deviation below is next to nothing
+EXTREME = 0.95  # a correlation beyond is next to perfect
+
+
+def direction(fit: Estimate, t: int) -> str:
+    """The direction of the effects of a term in which there is no variation, by the names of the parameters."""
+    term, sd, corr = fit.design.terms[t], fit.values.sd[t], fit.values.corr[t]
+    gone = [f"sd({term.group}, {effect}) = 0" for effect, size in zip(term.effects, sd, strict=True) if not size > 0.0]
+    if gone:
+        return ", ".join(gone)
+    if len(sd) == 2:
+        return f"corr({term.group}, {term.effects[0]}, {term.effects[1]}) = {np.sign(corr[1, 0]):.0f}"
+    weights = np.linalg.eigh(corr)[1][:, 0]
+    parts = [f"{weight:+.2f} {effect}" for effect, weight in zip(term.effects, weights, strict=True)]
+    return f"no variation between levels of {term.group} in {' '.join(parts)} (effects over their sd)"
+
+
+def explain_singular(estimate: Estimate, posterior: Posterior | None) -> tuple[str, ...]:
+    """Paragraphs on a singular estimate: what it says, what the posterior says, what to do; none for others."""
+    if not estimate.singular:
+        return ()
+    where = "; ".join(direction(estimate, t) for t in estimate.point.singular)
+    words = [
+        f"{estimate.method} estimates {where}, on the boundary of what is possible (a singular fit). That value"
+        " explains the data best, but others explain them nearly as well: it is no evidence that there is no variation"
+        " there."
+    ]
+    if posterior is not None:
+        for t in estimate.point.singular:
+            words += _of_term(estimate, posterior, t)
+    return (*words, _advice(estimate, posterior))
+
+
+def _of_term(estimate: Estimate, posterior: Posterior, t: int) -> Iterator[str]:
+    """The posterior of every standard deviation at zero, or else of the correlations at one."""
+    term = estimate.design.terms[t]
+    gone = [e for e, size in enumerate(estimate.values.sd[t]) if not size > 0.0]
+    for e in gone:
+        yield _of_sd(posterior, f"sd({term.group}, {term.effects[e]})", posterior.values.sd[t][..., e])
+    for i, j in [] if gone else correlated(term):
+        name = f"corr({term.group}, {term.effects[j]}, {term.effects[i]})"
+        yield _of_correlation(posterior, name, posterior.values.corr[t][..., i, j])
+
+
+def _of_sd(posterior: Posterior, name: str, draws: Array) -> str:
+    has_sigma = posterior.spec.family.dispersion == "sigma" and posterior.values.dispersion is not None
+    unit = np.asarray(posterior.values.dispersion) if has_sigma else 1.0
+    share = float(np.mean(draws < SMALL * unit))
+    limit = f"{SMALL:g} sigma" if has_sigma else f"{SMALL:g}"
+    if share > 0.9:
+        reading = "next to nothing, by the data and the prior together"
+    elif share > 0.5:
+        reading = "more likely than not next to nothing"
+    else:
+        reading = "probably not zero, and how large it is the data hardly say"
+    return f"The posterior of {name}: {_summary(name, draws)}. P({name} < {limit}) = {share:.2f}: {reading}."
+
+
+def _of_correlation(posterior: Posterior, name: str, draws: Array) -> str:
+    share = float(np.mean(np.abs(draws) > EXTREME))
+    return (
+        f"The posterior of {name}: {_summary(name, draws)}. P(|{name}| > {EXTREME:g}) = {share:.2f}: that it is"
+        f" {'perfect is believable' if share > 0.5 else 'perfect is not what the data say'}."
+    )
+
+
+def _summary(name: str, draws: Array) -> str:
+    row = describe(draws[..., None], [name], 0.95).iloc[0]
+    wanted = row[["mode", "median", "mean", "lower", "upper"]]
+    mode, median, mean, lower, upper = (fixed_point(value, decimals_for(float(row["sd"]))) for value in wanted)
+    return f"mode {mode}, median {median}, mean {mean}, 95 % between {lower} and {upper}"
+
+
+def _advice(estimate: Estimate, posterior: Posterior | None) -> str:
+    names = [estimate.design.terms[t].group for t in estimate.point.singular]
+    if posterior is None:
+        return "What to do: look at the posterior, model.sample(), and compare it with this estimate."
+    return (
+        "What to do: report the posterior's median and interval, not the zero, and do not leave the term out because of"
+        " it: the intervals of the other parameters would become too short. If a value matters, put what is known of it"
+        f' into a prior, priors={{"sd({names[0]})": "HalfNormal(...)"}}, and see how far the posterior follows: with'
+        f" {len(estimate.design.terms[estimate.point.singular[0]].levels)} levels of {names[0]} it will."
+    )

@@ -1,0 +1,232 @@
+"""The walk from an estimate to a posterior: steps that add up, and causes that are known from how data were made."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+import bayesmix as bmx
+from bayesmix.inference.draws import Draws
+from bayesmix.inference.parameters import Parameters
+from bayesmix.results import reference
+from bayesmix.results.fit import Posterior
+from bayesmix.results.marginals import describe
+from bayesmix.results.sentences import explain
+from bayesmix.results.walk import FIXED, LAPLACE, MONTE_CARLO, OTHERS, PRIOR, SKEWNESS, walk
+
+EXACT = 1e-10  # sums of steps, floating point apart
+SD = "sd(g, Intercept)"
+
+
+def grouped(levels, each, sd, seed, sigma=1.0):
+    """Rows of a random-intercept model whose level means have exactly the standard deviation ``sd``."""
+    rng = np.random.default_rng(seed)
+    means = rng.normal(size=levels)
+    means = sd * (means - means.mean()) / means.std(ddof=1)
+    codes = np.repeat(np.arange(levels), each)
+    y = 3.0 + means[codes] + sigma * rng.normal(size=len(codes))
+    return {"g": [f"g{code:03d}" for code in codes], "y": y}
+
+
+@cache
+def model_of(name):
+    few, many = grouped(6, 12, 2.0, 1), grouped(60, 8, 2.0, 2)
+    return {
+        "few groups": lambda: bmx.Model("y ~ 1 + (1 | g)", few),
+        "strong prior": lambda: bmx.Model("y ~ 1 + (1 | g)", many, priors={"sd(g)": "HalfNormal(0.2)"}),
+        "few draws": lambda: bmx.Model("y ~ 1 + (1 | g)", many),
+    }[name]()
+
+
+@cache
+def walked(name, method="reml", **options):
+    draws = {"few draws": 6}.get(name, 1000)
+    model = model_of(name)
+    posterior = model.sample(draws=draws, chains=2 if draws < 10 else 4, seed=7, method="marginal")
+    ends = (method.upper(), "posterior")
+    return walk(
+        model.estimate(method), posterior, ends, **({"centre": "mean", "groups": False, "costly": False} | options)
+    )
+
+
+# ---- steps ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["ml", "reml"])
+@pytest.mark.parametrize("centre", ["mean", "median"])
+def test_steps_add_up(method, centre):
+    model = model_of("few groups")
+    estimate, posterior = model.estimate(method), model.sample(seed=3)
+    way = walk(estimate, posterior, ("start", "end"), centre=centre, groups=True, costly=False)
+    own = posterior.parameters()[centre] - estimate.parameters()["estimate"]
+    total = way.steps.sum(axis=1)
+    assert np.allclose(total[own.index], own, rtol=0.0, atol=EXACT)
+    assert np.allclose(total, way.difference, rtol=0.0, atol=EXACT)
+    assert np.allclose(way.shares.sum(axis=1), 1.0, rtol=0.0, atol=1e-8)
+    assert list(way.steps.columns) == [*([FIXED] if method == "ml" else []), OTHERS, SKEWNESS, PRIOR, MONTE_CARLO]
+    coefficients = estimate.coef()["g"]
+    assert way.stations.loc["coef(g, g002, Intercept)", "start"] == coefficients.loc["g002", "Intercept"]
+
+
+def test_the_joint_mode_under_flat_priors_is_reml():
+    """The identity that the choice of flat rests on."""
+    from bayesmix.inference.independence import find_mode
+    from bayesmix.inference.marginal import marginal_posterior
+
+    flat = bmx.Model("ncases ~ ncontrols + (ncontrols | agegp)", bmx.load_dataset("esoph"), priors="flat")
+    estimate = flat.estimate()
+    target = marginal_posterior(flat.design, flat.priors, estimate.point)
+
+    def by_parameters(theta):
+        own, log_sigma, _ = target.parts(theta)
+        jacobian = log_sigma + sum(
+            term.log_jacobian(x) + term.k * log_sigma for term, x in zip(target.terms, own, strict=True)
+        )
+        return target(theta) - jacobian  # density of sds, correlation and sigma, not of their coordinates
+
+    mode, _, _ = find_mode(by_parameters, target.start(estimate.point))
+    sd, root = target.terms[0].unpack(target.parts(mode)[0][0])
+    sigma = np.exp(target.parts(mode)[1])
+    found = [*(sd * sigma), (root @ root.T)[1, 0], sigma]
+    assert found == pytest.approx(estimate.parameters()["estimate"].iloc[2:], rel=1e-3)
+
+
+# ---- causes -----------------------------------------------------------------------------------------------------
+
+KNOWN = {"few groups": SKEWNESS, "strong prior": PRIOR, "few draws": MONTE_CARLO}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_the_dominant_cause_is_the_right_one(name):
+    way = walked(name)
+    steps = way.steps.loc[SD].abs()
+    assert steps.idxmax() == KNOWN[name]
+    sentence = explain(way, model_of(name).design)[SD]
+    expected = {
+        "few groups": "skewness (6 levels of g)",
+        "strong prior": "the priors",
+        "few draws": "Monte Carlo error",
+    }
+    share = sentence.index("%")
+    assert sentence[share:].split(",")[0].split(";")[0].endswith((f"is {expected[name]}", f"is {expected[name]}."))
+    assert ("draw more" in sentence) == (name == "few draws")
+
+
+def test_skewness_is_what_integration_says():
+    """The flat posterior of a balanced one-way layout, integrated on a grid of both standard deviations."""
+    model = model_of("few groups")
+    way = walked("few groups")
+    y = model.design.y.reshape(6, 12)
+    between, within = 12 * np.var(y.mean(axis=1)) * 6, np.sum((y - y.mean(axis=1, keepdims=True)) ** 2)
+    tau, sigma = np.meshgrid(np.linspace(0.0, 60.0, 12001)[1:], np.linspace(0.6, 1.6, 101), indexing="ij")
+    total = sigma**2 + 12.0 * tau**2
+    log = -66.0 * np.log(sigma) - within / (2 * sigma**2) - 2.5 * np.log(total) - between / (2 * total)
+    density = np.exp(log - log.max()).sum(axis=1)
+    grid = tau[:, 0]
+    mean = np.sum(grid * density) / density.sum()
+    median = grid[np.searchsorted(np.cumsum(density) / density.sum(), 0.5)]
+    found = way.stations.loc[SD]
+    assert found["flat mode"] == pytest.approx(grid[np.argmax(density)], rel=0.03)
+    assert found["flat median"] == pytest.approx(median, rel=0.03)
+    assert found["flat mean"] == pytest.approx(mean, rel=0.05)
+    assert found["flat mean"] > 1.3 * found["REML"]
+
+
+def binary(levels=100, each=3, sd=2.0):
+    rng = np.random.default_rng(7)
+    codes = np.repeat(np.arange(levels), each)
+    eta = sd * rng.normal(size=levels)[codes]
+    y = (rng.uniform(size=len(codes)) < 1.0 / (1.0 + np.exp(-eta))).astype(float)
+    return bmx.Model("y ~ 1 + (1 | g)", {"g": [f"g{code:03d}" for code in codes], "y": y}, family="bernoulli")
+
+
+def test_binary_data_in_small_clusters_are_a_matter_of_laplace():
+    """Draws around the quadrature estimate, as the posterior of many clusters is."""
+    model = binary()
+    exact = model.estimate(bmx.Agq(25))
+    rng = np.random.default_rng(1)
+    lead = (4, 500)
+    beta = exact.values.beta + 0.15 * rng.standard_normal((*lead, 1))
+    sd = exact.values.sd[0] * np.exp(0.1 * rng.standard_normal((*lead, 1)))
+    b = np.broadcast_to(exact.values.b[0], (*lead, *exact.values.b[0].shape))
+    parameters = Parameters(beta, (sd,), (np.ones((*lead, 1, 1)),), (b,), None)
+    posterior = Posterior(exact.fitted_model, Draws(parameters, {}, "by hand"), model.priors)
+    way = walk(model.estimate(), posterior, ("Laplace", "posterior"), centre="mean", groups=False, costly=True)
+    assert list(way.stations.columns)[:2] == ["Laplace", "AGQ"]
+    assert way.steps.loc[SD].abs().idxmax() == LAPLACE
+    assert "is the error of the Laplace approximation" in explain(way, model.design)[SD]
+    assert np.allclose(way.steps.sum(axis=1), way.difference, rtol=0.0, atol=EXACT)
+
+
+@pytest.mark.slow
+def test_binary_data_with_nuts():
+    model = binary()
+    comparison = bmx.compare(model.sample(seed=1, progress=False), model.estimate(), causes=True)
+    assert comparison.steps.loc[SD].abs().idxmax() == LAPLACE
+
+
+# ---- flat priors ------------------------------------------------------------------------------------------------
+
+
+def test_reweighting_is_refitting():
+    """Both ways to the flat posterior of a model with many groups."""
+    posterior = model_of("few draws").sample(draws=2500, seed=5)
+    spec = reference._flat(posterior)
+    refitted = reference._refitted(posterior, spec, groups=False, costly=False)
+    reweighted = reference._reweighted(posterior, spec, False)
+    assert refitted is not None
+    assert reweighted is not None
+    assert reweighted.source.startswith("re-weighted, Pareto k")
+    first, second = (describe(*found.blocks[0][::-1], 0.95) for found in (refitted, reweighted))
+    assert np.all(np.abs(first["mean"] - second["mean"]) < 0.05 * first["sd"])
+    assert np.all(np.abs(first["sd"] / second["sd"] - 1.0) < 0.05)
+
+
+def test_reweighting_that_fails_is_not_used():
+    posterior = model_of("strong prior").sample(seed=5)
+    assert reference._reweighted(posterior, reference._flat(posterior), False) is None
+
+
+@pytest.mark.parametrize(("levels", "centre", "what"), [(2, "mean", "does not exist"), (3, "mean", "has no mean")])
+def test_too_few_groups_are_said_and_not_computed(levels, centre, what):
+    model = bmx.Model("y ~ 1 + (1 | g)", grouped(levels, 10, 2.0, 1))
+    reason = walk(
+        model.estimate(), model.sample(seed=1), ("REML", "posterior"), centre=centre, groups=False, costly=False
+    )
+    assert isinstance(reason, str)
+    assert what in reason
+    assert f"the {levels} levels of g leave {levels - 1} degrees" in reason
+    assert ("median" in reason) == (levels == 3)
+
+
+def test_three_groups_have_a_median():
+    model = bmx.Model("y ~ 1 + (1 | g)", grouped(3, 10, 2.0, 1))
+    way = walk(
+        model.estimate(), model.sample(seed=1), ("REML", "posterior"), centre="median", groups=False, costly=False
+    )
+    assert "flat mean" not in way.stations
+    assert way.steps.loc[SD, PRIOR] < 0.0 < way.steps.loc[SD, SKEWNESS]
+
+
+# ---- two posteriors ---------------------------------------------------------------------------------------------
+
+
+def test_two_posteriors_differ_by_priors_and_monte_carlo_error():
+    free, held = model_of("few draws").sample(seed=1), model_of("strong prior").sample(seed=1)
+    way = walk(free, held, ("posterior 1", "posterior 2"), centre="mean", groups=False, costly=False)
+    assert way.steps.loc[SD].abs().idxmax() == PRIOR
+    assert set(way.steps.columns) == {PRIOR, MONTE_CARLO}
+    again = model_of("few draws").sample(seed=2)
+    same = walk(free, again, ("posterior 1", "posterior 2"), centre="mean", groups=False, costly=False)
+    assert list(same.steps.columns) == [MONTE_CARLO]
+    assert explain(same, again.design)[SD] == "the same, within 0.05 posterior sd."
+
+
+def test_shape_keeps_its_prior():
+    model = bmx.Model("y ~ x + z + (x | g)", bmx.load_dataset("nbsim"), family="negbinomial")
+    fit = model.estimate()
+    spec = reference._flat(Posterior(fit.fitted_model, Draws(fit.values, {}, "by hand"), model.priors))
+    assert spec.preset == "flat"
+    assert {name: str(prior) for name, prior in spec.priors.items()} == {"shape": str(model.priors.dispersion)}
