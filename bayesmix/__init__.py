@@ -24,6 +24,8 @@ _PUBLIC = {
     "Estimate": "bayesmix.results.fit",
     "Posterior": "bayesmix.results.fit",
     "load": "bayesmix.results.storage",
+    "plots": "bayesmix.present.plots",
+    "report": "bayesmix.present.report",
     "load_dataset": "bayesmix.data.datasets",
     "dataset_names": "bayesmix.data.datasets",
     "Reml": "bayesmix.inference.estimate",
@@ -67,6 +69,8 @@ if TYPE_CHECKING:
     from bayesmix.language.prior import Prior as Prior
     from bayesmix.model import Model as Model
     from bayesmix.model import load_model as load_model
+    from bayesmix.present import plots as plots
+    from bayesmix.present.report import report as report
     from bayesmix.results.anova import anova as anova
     from bayesmix.results.compare import Comparison as Comparison
     from bayesmix.results.compare import compare as compare
@@ -80,7 +84,8 @@ def __getattr__(name: str) -> Any:
         from bayesmix.errors import nearest
 
         raise AttributeError(f"bayesmix has no attribute `{name}`.{nearest(name, _PUBLIC)}")
-    return getattr(import_module(_PUBLIC[name]), name)
+    module = import_module(_PUBLIC[name])
+    return module if name == "plots" else getattr(module, name)
 
 
 def __dir__() -> list[str]:

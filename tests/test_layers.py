@@ -18,6 +18,7 @@ ROOT = {"errors": 0, "model": len(STAGES), "__init__": len(STAGES)}  # anyone's,
 # importing module -> root modules it may know although they come later
 ALLOWED = {
     "results.datatree": {"bayesmix"},  # the version, written into the tree
+    "results.compare": {"present.plots"},  # `Comparison.plot`, a façade that imports it when called
     "present": {"model", "bayesmix"},  # the command line starts where a user does
     "studies": {"model", "bayesmix"},  # models as black boxes
 }

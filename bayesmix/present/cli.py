@@ -21,8 +21,11 @@ from bayesmix.errors import BayesmixError, BayesmixWarning, SpecError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bayesmix.data.model_file import ModelFile
     from bayesmix.model import Model
+    from bayesmix.results.compare import Comparison
     from bayesmix.results.fit import Estimate, Posterior
+    from bayesmix.results.verdict import Verdict
 
 Form = Literal["text", "json", "csv"]
 
@@ -72,9 +75,15 @@ def _root() -> None:
 
 # ---- options ----------------------------------------------------------------------------------------------------
 
+ModelName = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Name of a model file (see `bayesmix models`), or a path.")
+]
 Draws = Annotated[int, typer.Option(min=4, help="Draws of a chain, after warm-up.")]
 Chains = Annotated[int, typer.Option(min=1, help="Independent chains.")]
 Seed = Annotated[int | None, typer.Option(help="The same seed gives the same draws.")]
+Causes = Annotated[
+    bool, typer.Option("--causes/--no-causes", help="Say why the fits differ; refits generalized models.")
+]
 Progress = Annotated[bool, typer.Option("--progress/--no-progress", help="Show progress on standard error.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print the table of parameters as CSV instead of text.")]
@@ -88,38 +97,33 @@ Csv = Annotated[bool, typer.Option("--csv", help="Print the table of parameters 
         "bayesmix compare esoph_lmm",
         "bayesmix compare models/esoph_poisson.toml --seed 1 --draws 2000",
         "bayesmix compare esoph_lmm --json > esoph.json",
+        "bayesmix compare esoph_lmm --report esoph.html",
     )
 )
 def compare(
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="Name of a model file (see `bayesmix models`), or a path.")
-    ],
+    model: ModelName,
     draws: Draws = 1000,
     chains: Chains = 4,
     seed: Seed = None,
-    causes: Annotated[
-        bool, typer.Option("--causes/--no-causes", help="Say why the fits differ; refits generalized models.")
-    ] = True,
+    causes: Causes = True,
     progress: Progress = True,
     as_json: Json = False,
     as_csv: Csv = False,
+    report_to: Annotated[Path | None, typer.Option("--report", help="Write a report too, one HTML file.")] = None,
 ) -> None:
     """Fit a model file both ways, and hold the estimate against the figures of its document."""
     from bayesmix.data.model_file import load_model_file
     from bayesmix.model import load_model
-    from bayesmix.results.compare import compare as side_by_side
-    from bayesmix.results.verdict import judge
 
     form = _form(as_json, as_csv)
     file, built = load_model_file(model), load_model(model)
+    _check_output(report_to)
     with _working(f"Estimating {file.name}", progress):
         estimate = built.estimate(file.method)
     if form == "text":
         typer.echo(f"{estimate.summary()}\n")
     posterior = _sample(built, draws, chains, seed, progress)
-    verdict = judge(file.figures, estimate, posterior)
-    with _working("Comparing", progress):
-        comparison = side_by_side(posterior, estimate, causes=causes)
+    comparison, verdict = _side_by_side(file, estimate, posterior, causes, progress)
     match form:
         case "json":
             fits = {"estimate": _of_estimate(estimate), "posterior": _of_posterior(posterior)}
@@ -130,6 +134,36 @@ def compare(
             typer.echo(comparison.table.to_csv(), nl=False)
         case "text":
             typer.echo(f"{posterior.summary()}\n\n{comparison}\n\n{verdict}")
+    if report_to is not None:
+        _write_report(file, comparison, verdict, report_to, progress)
+    _exit(verdict.converged)
+
+
+@app.command(epilog=_examples("bayesmix report esoph_lmm", "bayesmix report my_model.toml --output my.html --seed 1"))
+def report(
+    model: ModelName,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; by default the model's name with .html.")
+    ] = None,
+    draws: Draws = 1000,
+    chains: Chains = 4,
+    seed: Seed = None,
+    causes: Causes = True,
+    progress: Progress = True,
+) -> None:
+    """Fit a model file both ways, and write one HTML file with tables and figures that needs no network."""
+    from bayesmix.data.model_file import load_model_file
+    from bayesmix.model import load_model
+
+    file, built = load_model_file(model), load_model(model)
+    target = output or Path(f"{file.name}.html")
+    _check_output(target)
+    with _working(f"Estimating {file.name}", progress):
+        estimate = built.estimate(file.method)
+    posterior = _sample(built, draws, chains, seed, progress)
+    comparison, verdict = _side_by_side(file, estimate, posterior, causes, progress)
+    _write_report(file, comparison, verdict, target, progress)
+    typer.echo(str(target))
     _exit(verdict.converged)
 
 
@@ -241,6 +275,13 @@ def _read_priors(texts: list[str]) -> str | Mapping[str, str] | None:
     return named or None
 
 
+def _check_output(path: Path | None) -> None:
+    """Say that a file cannot be written before the long part."""
+    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+        what = "is a folder" if path.is_dir() else "is in a folder that does not exist"
+        raise SpecError(f"The report cannot be written: `{path}` {what}.")
+
+
 def _method(method: str, points: int) -> Any:
     from bayesmix.inference.estimate import Agq
 
@@ -257,6 +298,23 @@ def _sample(
     if progress:
         typer.echo("Sampling ...", err=True)
     return model.sample(draws=draws, chains=chains, seed=seed, method=method, progress=progress)
+
+
+def _side_by_side(
+    file: ModelFile, estimate: Estimate, posterior: Posterior, causes: bool | None, progress: bool
+) -> tuple[Comparison, Verdict]:
+    from bayesmix.results.compare import compare as side_by_side
+    from bayesmix.results.verdict import judge
+
+    with _working("Comparing", progress):
+        return side_by_side(posterior, estimate, causes=causes), judge(file.figures, estimate, posterior)
+
+
+def _write_report(file: ModelFile, comparison: Comparison, verdict: Verdict, path: Path, progress: bool) -> None:
+    from bayesmix.present.report import report as write
+
+    with _working(f"Writing {path}", progress):
+        write(comparison, path, title=file.description or file.name, verdict=verdict, units=file.data.units)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from bayesmix.results.walk import Centre, Walk, describe_all, scalars, walk
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 Array = np.ndarray
 
@@ -65,6 +66,12 @@ class Comparison:
         """The comparison as HTML: headings, tables and lists without a style of their own."""
         return to_html(_blocks(self))
 
+    def plot(self, kind: str = "forest", **options: Any) -> Figure:
+        """Draw the fits side by side: ``"forest"``, with the options of `bayesmix.plots.forest`."""
+        from bayesmix.present.plots import of_comparison
+
+        return of_comparison(self, kind, **options)
+
     def __str__(self) -> str:
         return to_text(_blocks(self))
 
@@ -104,7 +111,7 @@ def compare(
         raise SpecError(f"There is no centre `{centre}`.{nearest(centre, CENTRES)} Centres: {', '.join(CENTRES)}.")
     _check_same_parameters(fits)
     figures = fits[0].fitted_model.documented if documented is None else documented
-    by_label = dict(sorted(zip(_labels(fits), fits, strict=True), key=lambda pair: isinstance(pair[1], Posterior)))
+    by_label = dict(sorted(zip(labels_of(fits), fits, strict=True), key=lambda pair: isinstance(pair[1], Posterior)))
     walks, notes = _walks(by_label, causes, groups, centre)
     table = _table(by_label, figures, walks, groups, centre)
     return Comparison(table, fits[0].spec.formula.text, tuple(by_label), tuple(by_label.values()), walks, notes, centre)
@@ -118,7 +125,7 @@ def _check_same_parameters(fits: Sequence[Estimate | Posterior]) -> None:
             raise SpecError(f"These fits are of different models; parameters of only one of them: {', '.join(odd)}.")
 
 
-def _labels(fits: Sequence[Estimate | Posterior]) -> list[str]:
+def labels_of(fits: Sequence[Estimate | Posterior]) -> list[str]:
     """Method names, numbered where they repeat."""
     base = [fit.method if isinstance(fit, Estimate) else "posterior" for fit in fits]
     return [

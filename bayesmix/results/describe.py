@@ -29,7 +29,7 @@ def describe_model(spec: ModelSpec, design: Design, priors: Priors) -> str:
     """The expanded model as text."""
     lines = [f"Formula: {spec.formula.text}", f"Family: {spec.family.title} ( {spec.link.name} )"]
     lines.append(f"Data: {len(design.y)} rows{_dropped(design)}; {_groups(design)}")
-    lines += ["", "Model", *_maths(spec, design)]
+    lines += ["", "Model", *maths(spec, design)]
     lines += ["", "Priors", *_priors(spec, design, priors)]
     return "\n".join(lines)
 
@@ -44,7 +44,8 @@ def _groups(design: Design) -> str:
     return ", ".join(f"{group} with {levels} levels" for group, levels in sizes.items())
 
 
-def _maths(spec: ModelSpec, design: Design) -> list[str]:
+def maths(spec: ModelSpec, design: Design) -> list[str]:
+    """The model in symbols, one line a distribution."""
     eta = "mu[i]" if spec.link.name == "identity" else f"{spec.link.name}(mu[i])"
     fixed = " + ".join("beta[Intercept]" if name == "Intercept" else f"beta[{name}] {name}[i]" for name in design.fixed)
     random = [f"b[{term.group}: {_sum(term)}]" for term in design.terms]
@@ -69,7 +70,8 @@ def _distribution(term: Term) -> str:
     return f"{levels} ~ Normal(0, Sigma): {len(term.effects)} {shape} effects ({', '.join(term.effects)})"
 
 
-def _priors(spec: ModelSpec, design: Design, priors: Priors) -> list[str]:
+def prior_rows(spec: ModelSpec, design: Design, priors: Priors) -> list[tuple[str, str, str]]:
+    """Parameter, prior and what it says in data units, of every prior in force."""
     rows = [(name, prior, _says(prior)) for name, prior in zip(priors.names, priors.fixed, strict=True)]
     for term, sd, eta in zip(design.terms, priors.sd, priors.corr, strict=True):
         rows += [(name, prior, _says(prior)) for name, prior in zip(term_names(term), sd, strict=True)]
@@ -77,10 +79,13 @@ def _priors(spec: ModelSpec, design: Design, priors: Priors) -> list[str]:
             rows.append((f"corr({term.group})", Prior("LKJ", (eta,)), _says_lkj(eta, len(term.effects))))
     if priors.dispersion is not None:
         rows.append((str(priors.dispersion_name), priors.dispersion, _says(priors.dispersion)))
-    width = max(len(name) for name, _, _ in rows)
-    texts = [_short(prior) for _, prior, _ in rows]
-    middle = max(map(len, texts))
-    return [f"  {name:<{width}} ~ {text:<{middle}}  {says}" for (name, _, says), text in zip(rows, texts, strict=True)]
+    return [(name, _short(prior), says) for name, prior, says in rows]
+
+
+def _priors(spec: ModelSpec, design: Design, priors: Priors) -> list[str]:
+    rows = prior_rows(spec, design, priors)
+    width, middle = (max(len(row[column]) for row in rows) for column in (0, 1))
+    return [f"  {name:<{width}} ~ {prior:<{middle}}  {says}" for name, prior, says in rows]
 
 
 def _short(prior: Prior) -> str:

@@ -68,6 +68,11 @@ class Fit(ABC):
         return effects.parameter_names(self.design, self.spec.family.dispersion if self._has_dispersion else None)
 
     @property
+    @abstractmethod
+    def converged(self) -> bool:
+        """Whether the fit can be used."""
+
+    @property
     def _has_dispersion(self) -> bool:
         return self.values.dispersion is not None
 
@@ -280,6 +285,7 @@ class Estimate(Fit):
         return bool(self.point.singular)
 
     @property
+    @override
     def converged(self) -> bool:
         """Whether gradient and curvature are those of a minimum."""
         return not self.problems
@@ -426,6 +432,7 @@ class Posterior(Fit):
         return convergence(np.concatenate([effects.flatten(self.design, self.values), *b], axis=-1))
 
     @property
+    @override
     def converged(self) -> bool:
         """R-hat at most 1.01, effective sample sizes of at least 400 for every parameter, and no divergences."""
         return self.convergence.is_good and self.divergences == 0

@@ -262,6 +262,45 @@ def test_compare_that_did_not_converge_is_exit_status_1(sampled):
     assert "Posterior: The chains did not converge." in result.stdout
 
 
+def test_compare_writes_a_report_too(sampled, tmp_path):
+    sampled()
+    result = run("compare", "esoph_lmm", "--report", str(tmp_path / "out.html"))
+    assert result.exit_code == 0, result.stderr
+    assert "Verdict" in result.stdout
+    assert "32 of 34 printed figures agree" in (tmp_path / "out.html").read_text(encoding="utf-8")
+
+
+# ---- report -----------------------------------------------------------------------------------------------------
+
+
+def test_report_writes_a_file_of_the_models_name(sampled, tmp_path, monkeypatch):
+    asked = sampled()
+    monkeypatch.chdir(tmp_path)
+    result = run("report", "esoph_lmm", "--seed", "3", "--no-progress")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "esoph_lmm.html\n", "")
+    assert asked["seed"] == 3
+    text = (tmp_path / "esoph_lmm.html").read_text(encoding="utf-8")
+    assert "<h1>Cases of oesophageal cancer on controls" in text
+    assert "<td>controls</td>" in text  # units
+
+
+def test_report_that_did_not_converge_is_written_with_exit_status_1(sampled, tmp_path):
+    sampled(diverging=True)
+    result = run("report", "esoph_lmm", "-o", str(tmp_path / "out.html"))
+    assert result.exit_code == 1
+    assert '<li class="bad">posterior: did not converge.</li>' in (tmp_path / "out.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", [("compare", "--report"), ("report", "--output")])
+def test_a_report_that_cannot_be_written_is_said_before_the_long_part(command, tmp_path, sampled):
+    asked = sampled()
+    for path, why in ((tmp_path, "is a folder"), (tmp_path / "no" / "r.html", "is in a folder that does not exist")):
+        result = run(command[0], "esoph_lmm", command[1], str(path))
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == f"SpecError: The report cannot be written: `{path}` {why}.\n"
+    assert not asked
+
+
 @pytest.mark.slow
 def test_the_main_job():
     command = [sys.executable, "-m", "bayesmix.present.cli", "compare", "esoph_lmm", "--seed", "1", "--no-progress"]
@@ -296,7 +335,7 @@ def test_a_data_set_is_shown():
     assert "factor: 1, 2, 3, 4, 5, 6, 7, 8, ... (2972 levels)" in run("data", "InstEval").stdout
 
 
-@pytest.mark.parametrize("command", ["compare", "fit", "data"])
+@pytest.mark.parametrize("command", ["compare", "fit", "report", "data"])
 def test_help_shows_examples(command):
     result = run(command, "--help")
     assert result.exit_code == 0

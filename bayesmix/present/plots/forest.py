@@ -1,0 +1,143 @@
+"""Forest: every parameter of several fits, each parameter on a scale of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from matplotlib.lines import Line2D
+
+from bayesmix.errors import SpecError, nearest
+from bayesmix.present.plots.canvas import COLOURS, INK, MARKERS, PALE, panels, styled
+from bayesmix.results.compare import labels_of
+from bayesmix.results.fit import Estimate, Posterior
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_INTERVALS = {
+    "wald": "Wald interval of fixed effects",
+    "satterthwaite": "Satterthwaite interval of fixed effects",
+    "profile": "profile interval",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """What one fit says of each parameter: a point and intervals, NaN where it has none."""
+
+    label: str
+    point: pd.Series
+    outer: pd.DataFrame  # lower, upper
+    inner: pd.DataFrame | None  # the same at 50 %, of a posterior
+
+
+@styled
+def forest(
+    *fits: Estimate | Posterior,
+    documented: Mapping[str, float] | None = None,
+    parameters: Sequence[str] | None = None,
+    interval: float = 0.95,
+    method: str = "wald",
+) -> Figure:
+    """Draw every parameter of the fits, one panel a parameter: they have different units.
+
+    Parameters
+    ----------
+    *fits : estimates and posteriors of the same model, drawn from top to bottom.
+    documented : printed figures by parameter name, drawn as ticks; by default those of the fits' model file.
+    parameters : names of the parameters to draw; all by default.
+    interval : probability of the posterior's interval and confidence level of the estimate's. The thick part of a
+        posterior's bar holds 50 %.
+    method : intervals of estimates: ``"wald"`` or ``"satterthwaite"``, for fixed effects only, or ``"profile"``, for
+        all parameters; that may take seconds.
+
+    Raises
+    ------
+    SpecError
+        If nothing was given to draw.
+    """
+    names = _chosen(fits, parameters)
+    figures = fits[0].fitted_model.documented if documented is None else documented
+    rows = [_row(label, fit, interval, method) for label, fit in zip(labels_of(fits), fits, strict=True)]
+    height = 0.6 + 0.19 * len(rows)
+    figure, axes = panels(len(names), columns=1 if len(names) <= 3 else 2, height=height)
+    for name, axis in zip(names, axes, strict=True):
+        _panel(axis, name, rows, figures.get(name))
+    width, inches = figure.get_size_inches()
+    figure.set_size_inches(width, inches + 0.22 * (len(rows) + 1))
+    handles, texts = _legend(rows, interval, method, has_ticks=any(name in figures for name in names))
+    figure.legend(handles, texts, loc="outside lower left", fontsize="small")
+    return figure
+
+
+def _chosen(fits: Sequence[Estimate | Posterior], parameters: Sequence[str] | None) -> list[str]:
+    if not fits:
+        raise SpecError("forest needs at least one fit: bmx.plots.forest(post, reml).")
+    known = fits[0].names
+    for name in parameters or ():
+        if name not in known:
+            raise SpecError(f"There is no parameter `{name}` here.{nearest(name, known)}")
+    return list(known if parameters is None else parameters)
+
+
+def _row(label: str, fit: Estimate | Posterior, interval: float, method: str) -> Row:
+    bounds = ["lower", "upper"]
+    if isinstance(fit, Posterior):
+        table = fit.parameters(interval)
+        return Row(label, table["median"], table[bounds], fit.parameters(0.5)[bounds])
+    limits = fit.confint(level=interval, method=method)
+    return Row(label, fit.parameters()["estimate"], limits.reindex(fit.names), None)
+
+
+def _panel(axis: Axes, name: str, rows: Sequence[Row], tick: float | None) -> None:
+    """One parameter: fits from top to bottom, the documented figure as a tick through them."""
+    for place, row in enumerate(rows):
+        colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
+        axis.plot(row.outer.loc[name], [place, place], color=colour, linewidth=1.4)
+        if row.inner is not None:
+            axis.plot(row.inner.loc[name], [place, place], color=colour, linewidth=4.0)
+        face = "white" if row.inner is not None else colour
+        axis.plot(
+            row.point[name], place, marker, color=colour, markerfacecolor=face, markersize=5.5, clip_on=False, zorder=3
+        )
+    if tick is not None:
+        axis.axvline(tick, color=INK, linewidth=1.0, linestyle=(0, (2, 1.5)), zorder=1)
+    _scale(axis, name)
+    axis.locator_params(axis="x", nbins=5)
+    axis.set(title=name, yticks=[], ylim=(len(rows) - 0.4, -0.6))
+    axis.spines["left"].set_visible(False)
+
+
+def _scale(axis: Axes, name: str) -> None:
+    """Show the natural bounds; mark zero where it is in sight."""
+    if name.startswith("corr("):
+        axis.set_xlim(-1.02, 1.02)
+    low, high = axis.get_xlim()
+    if name.startswith("sd(") and low < 0.35 * high:
+        low = 0.0
+        axis.set_xlim(low, high)
+    if low <= 0.0 <= high:
+        axis.axvline(0.0, color=PALE, linewidth=1.0, zorder=0)
+
+
+def _legend(rows: Sequence[Row], interval: float, method: str, *, has_ticks: bool) -> tuple[list[Line2D], list[str]]:
+    handles = []
+    for place, row in enumerate(rows):
+        colour = COLOURS[place % len(COLOURS)]
+        face = "white" if row.inner is not None else colour
+        handles.append(Line2D([], [], color=colour, marker=MARKERS[place % len(MARKERS)], markerfacecolor=face))
+    percent = f"{100.0 * interval:g} %"
+    texts = [
+        f"{row.label}: estimate, {percent} {_INTERVALS[method]}"
+        if row.inner is None
+        else f"{row.label}: median, 50 % and {percent} interval"
+        for row in rows
+    ]
+    if has_ticks:
+        handles.append(Line2D([], [], color=INK, linewidth=1.0, linestyle=(0, (2, 1.5))))
+        texts.append("documented")
+    return handles, texts
