@@ -111,12 +111,24 @@ def profile_interval(
     """
     from scipy.special import chdtri
 
+    curve, target = _profile(design, family, link, point, name)
+    rise = float(chdtri(1, 1.0 - level))
+    return _limit(curve, target, rise, -1.0), _limit(curve, target, rise, 1.0)
+
+
+def profile_rise(design: Design, family: Family, link: Link, point: PointEstimate, name: str, at: float) -> float:
+    """Rise of the profile deviance where a parameter is held ``at`` a value: an interval holds it if this is small."""
+    curve, target = _profile(design, family, link, point, name)
+    with np.errstate(divide="ignore"):
+        coordinate = float(np.clip(target.forth(at), *target.ends))
+    return curve.deviance(coordinate, curve.best)[0]
+
+
+def _profile(design: Design, family: Family, link: Link, point: PointEstimate, name: str) -> tuple[_Curve, _Target]:
     if not isinstance(point.method, Ml | Laplace | Agq):
         point = estimate(design, family, link, Ml())
     target = _target(design, point, family, name)
-    curve = _Curve.around(likelihood(design, family, link, point, target.terms), point, target.index)
-    rise = float(chdtri(1, 1.0 - level))
-    return _limit(curve, target, rise, -1.0), _limit(curve, target, rise, 1.0)
+    return _Curve.around(likelihood(design, family, link, point, target.terms), point, target.index), target
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +138,7 @@ class _Target:
     terms: tuple[TermCoordinates, ...]
     index: int
     back: Callable[[float], float]  # coordinate -> parameter
+    forth: Callable[[float], float]  # parameter -> coordinate
     ends: tuple[float, float]  # coordinates at which the search gives up
     range: tuple[float, float]  # limits reported then
 
@@ -135,7 +148,7 @@ def _target(design: Design, point: PointEstimate, family: Family, name: str) -> 
     coordinates = term_coordinates(design.terms)
     p = len(design.fixed)
     if name in design.fixed:
-        return _Target(coordinates, design.fixed.index(name), float, (-np.inf, np.inf), (-np.inf, np.inf))
+        return _Target(coordinates, design.fixed.index(name), float, float, (-np.inf, np.inf), (-np.inf, np.inf))
     offset = p
     for t, term in enumerate(design.terms):
         k = len(term.effects)
@@ -143,15 +156,15 @@ def _target(design: Design, point: PointEstimate, family: Family, name: str) -> 
             if name == f"sd({term.group}, {effect})":
                 sd = math.sqrt(max(point.covariances[t][e, e], 0.0))
                 low = math.log(TINY * max(sd, 1e-8))
-                return _Target(coordinates, offset + e, math.exp, (low, np.inf), (0.0, np.inf))
+                return _Target(coordinates, offset + e, math.exp, np.log, (low, np.inf), (0.0, np.inf))
         for j, i in combinations(range(k), 2) if coordinates[t].correlated else ():
             if name == f"corr({term.group}, {term.effects[j]}, {term.effects[i]})":
                 order = (j, i, *(e for e in range(k) if e not in (j, i)))
                 turned = (*coordinates[:t], replace(coordinates[t], order=order), *coordinates[t + 1 :])
-                return _Target(turned, offset + k, math.tanh, (-8.0, 8.0), (-1.0, 1.0))
+                return _Target(turned, offset + k, math.tanh, np.arctanh, (-8.0, 8.0), (-1.0, 1.0))
         offset += coordinates[t].size
     if family.dispersion is not None and name == family.dispersion:
-        return _Target(coordinates, offset, math.exp, (-np.inf, np.inf), (0.0, np.inf))
+        return _Target(coordinates, offset, math.exp, np.log, (-np.inf, np.inf), (0.0, np.inf))
     raise SpecError(f"There is no parameter `{name}` to profile.")
 
 

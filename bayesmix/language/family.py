@@ -31,6 +31,10 @@ class Link:
     of: Callable[[Array], Array]  # g
     inverse: Callable[[Array], Jet]  # mu = g^-1(eta) and its derivatives by eta
 
+    def __reduce__(self) -> tuple[Callable[[str], Link], tuple[str]]:
+        """Pickle by name: the functions stay where they are."""
+        return _link, (self.name,)
+
 
 @dataclass(frozen=True, slots=True)
 class Family:
@@ -46,6 +50,10 @@ class Family:
     deviance: Callable[[Array, Array, Array, Array], Array]  # unit deviances: (y, mu, dispersion, trials)
     sample: Callable[[np.random.Generator, Array, Array, Array], Array]  # draws of y: (rng, mu, dispersion, trials)
     support: Callable[[Array, Array], str | None]  # what is wrong with (y, trials), None if nothing
+
+    def __reduce__(self) -> tuple[Callable[[str], Family], tuple[str]]:
+        """Pickle by name: the functions stay where they are."""
+        return find_family, (self.name,)
 
 
 # ---- links ------------------------------------------------------------------------------------------------------
@@ -326,6 +334,10 @@ def find_link(family: Family, name: str | None) -> Link:
             f"Family `{family.name}` has no link `{name}`.{nearest(chosen, family.links)} Its links: {known}."
         )
     return LINKS[chosen]
+
+
+def _link(name: str) -> Link:
+    return LINKS[name]
 
 
 def check_response(family: Family, label: str, y: Array, trials: Array | None) -> None:

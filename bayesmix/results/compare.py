@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,12 @@ import numpy as np
 
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.estimate import Ml, estimate
+from bayesmix.results.coverage import coverage
 from bayesmix.results.fit import Estimate, Posterior
+from bayesmix.results.intervals import applicable, side_by_side
 from bayesmix.results.layout import Block, to_html, to_markdown, to_text
 from bayesmix.results.reference import Reference, blocks_of, is_quick
-from bayesmix.results.sentences import explain, legend
+from bayesmix.results.sentences import SAME, explain, legend
 from bayesmix.results.singular import explain_singular
 from bayesmix.results.typography import decimals_for, fixed_point
 from bayesmix.results.walk import Centre, Walk, describe_all, scalars, walk
@@ -57,6 +60,53 @@ class Comparison:
             why = " ".join(self.notes) or "compare(posterior, estimate, causes=True) computes them."
             raise SpecError(f"The causes of the differences are not known here. {why}")
         return self.walks[0]
+
+    def intervals(self, level: float = 0.95) -> pd.DataFrame:
+        """Wald, Satterthwaite's, profile and credible intervals side by side; profiles take a moment.
+
+        Columns ``"wald lower"``, ``"wald upper"``, ..., of the first estimate and the first posterior.
+        """
+        fit = self._estimate("intervals")
+        methods = (*applicable(fit), "credible")
+        return side_by_side(fit, self._posterior, level, methods)
+
+    def coverage(
+        self,
+        n: int = 500,
+        *,
+        methods: Sequence[str] | None = None,
+        level: float = 0.95,
+        seed: int = 0,
+        executor: Executor | None = None,
+        progress: bool = True,
+    ) -> pd.DataFrame:
+        """How often intervals of ``level`` hold the truth, by fitting ``n`` data sets simulated from the estimate.
+
+        Parameters
+        ----------
+        methods : of ``"wald"``, ``"satterthwaite"``, ``"profile"``, ``"credible"``; all that are quick by default.
+        seed : of the data; the same seed gives the same table, whatever the executor.
+        executor : any ``concurrent.futures.Executor``, to fit on many processes or machines.
+        progress : show a progress bar.
+
+        Returns
+        -------
+        DataFrame
+            One row a parameter, one column a method; ``attrs["n"]`` data sets could be fitted.
+        """
+        fit = self._estimate("coverage")
+        spec = fit.spec if self._posterior is None else self._posterior.spec
+        return coverage(fit, spec, n, methods=methods, level=level, seed=seed, executor=executor, progress=progress)
+
+    def _estimate(self, what: str) -> Estimate:
+        found = next((fit for fit in self.fits if isinstance(fit, Estimate)), None)
+        if found is None:
+            raise SpecError(f"{what}() needs an estimate to start from: compare(posterior, model.estimate()).")
+        return found
+
+    @property
+    def _posterior(self) -> Posterior | None:
+        return next((fit for fit in self.fits if isinstance(fit, Posterior)), None)
 
     def to_markdown(self) -> str:
         """The comparison as Markdown."""
@@ -185,7 +235,8 @@ def _table(
         columns[name] = (described[label][centre] - own) / described[label]["sd"]
     for way in walks:
         prefix = "share" if len(walks) == 1 else f"share {way.end}"
-        columns |= {f"{prefix} {cause}": share for cause, share in way.shares.items()}
+        shares = way.shares.where(way.shift.abs() >= SAME)  # shares of nothing are noise
+        columns |= {f"{prefix} {cause}": share for cause, share in shares.items()}
     return pd.DataFrame(columns, index=index)
 
 
@@ -288,6 +339,6 @@ def _on_walk(way: Walk, comparison: Comparison, decimals: Sequence[int]) -> Iter
 
 
 def _on_singular(comparison: Comparison) -> tuple[str, ...]:
-    posterior = next((fit for fit in comparison.fits if isinstance(fit, Posterior)), None)
+    posterior = comparison._posterior
     estimates = (fit for fit in comparison.fits if isinstance(fit, Estimate))
     return next((words for fit in estimates if (words := explain_singular(fit, posterior))), ())

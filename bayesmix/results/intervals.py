@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.errors import SpecError, nearest
+from bayesmix.inference.estimate import Ml, Reml
 from bayesmix.inference.profile import profile_interval
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesmix.results.fit import Estimate
+    from bayesmix.results.fit import Estimate, Posterior
 
 METHODS = ("profile", "wald", "satterthwaite")
 
@@ -34,6 +35,26 @@ def confidence_intervals(fit: Estimate, parameters: Sequence[str] | None, level:
             raise SpecError(f"There is no parameter `{name}` here.{nearest(name, possible)}{scope}")
     limits = _profile(fit, names, level) if method == "profile" else _symmetric(fit, names, level, method)
     return pd.DataFrame(limits, columns=["lower", "upper"], index=pd.Index(names, name="parameter"))
+
+
+def side_by_side(estimate: Estimate, posterior: Posterior | None, level: float, methods: Sequence[str]) -> pd.DataFrame:
+    """Intervals of all parameters by each method: columns ``"wald lower"``, ``"wald upper"``, ...; blank where none."""
+    import pandas as pd
+
+    found = {}
+    for method in methods:
+        if method == "credible" and posterior is not None:
+            found[method] = posterior.parameters(level)[["lower", "upper"]]
+        elif method != "credible":
+            found[method] = estimate.confint(level=level, method=method).reindex(estimate.names)
+    tables = [table.add_prefix(f"{method} ") for method, table in found.items()]
+    return pd.concat(tables, axis=1).rename_axis(index="parameter")
+
+
+def applicable(estimate: Estimate) -> tuple[str, ...]:
+    """The methods that an estimate has intervals by."""
+    linear = isinstance(estimate.point.method, Reml | Ml)
+    return ("wald", "satterthwaite", "profile") if linear else ("wald", "profile")
 
 
 def _profile(fit: Estimate, names: list[str], level: float) -> list[tuple[float, float]]:

@@ -115,7 +115,7 @@ def _refitted(fit: Fit, spec: ModelSpec, *, groups: bool, costly: bool) -> Refer
         if not costly:
             return None
         draws = drawn(None)
-    return Reference(_blocks(fit, draws, groups), "refitted")
+    return Reference(_blocks(fit, draws, groups), "a fit of its own")
 
 
 def _reweighted(posterior: Posterior, spec: ModelSpec, groups: bool) -> Reference | None:
@@ -134,7 +134,7 @@ def _reweighted(posterior: Posterior, spec: ModelSpec, groups: bool) -> Referenc
     picked = _systematic(np.exp(smoothed - smoothed.max()))
     own_blocks = blocks_of(posterior, groups=groups)
     anew = tuple((names, draws.reshape(1, -1, draws.shape[-1])[:, picked]) for names, draws in own_blocks)
-    return Reference(anew, f"re-weighted, Pareto k {float(k):.2f}")
+    return Reference(anew, f"draws re-weighted, Pareto k {float(k):.2f} (limit {K_LIMIT:g})")
 
 
 def _systematic(weights: Array) -> Array:

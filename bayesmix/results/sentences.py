@@ -40,7 +40,8 @@ STEPS = {
 def legend(walk: Walk) -> str:
     """What the steps of a walk are."""
     steps = (f"{cause}, {STEPS[cause]}" for cause in dict.fromkeys(walk.causes))
-    return f"Steps: {'; '.join(steps)}.".format(centre=walk.centre)
+    flat = f" Flat priors: {walk.flat}." if walk.flat else ""
+    return f"Steps: {'; '.join(steps)}.{flat}".format(centre=walk.centre)
 
 
 def explain(walk: Walk, design: Design) -> dict[str, str]:

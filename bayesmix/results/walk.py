@@ -50,6 +50,7 @@ class Walk:
     causes: tuple[str, ...]  # of the step to each station but the first
     sd: pd.Series  # posterior standard deviations
     mcse: pd.Series  # Monte Carlo standard errors of the end
+    flat: str  # where the posterior under flat priors comes from
     notes: tuple[str, ...]  # what the walk could not separate
 
     @property
@@ -140,7 +141,7 @@ def _from_estimate(
     if centre == "mean":
         stations.append(("flat mean", SKEWNESS, table["mean"]))
     stations += _ends(end, centre, centre, groups)
-    return _walk(stations, end, labels, centre, groups, tuple(notes))
+    return _walk(stations, end, labels, centre, groups, flat.source, tuple(notes))
 
 
 def _from_posterior(start: Posterior, end: Posterior, labels: tuple[str, str], centre: Centre, groups: bool) -> Walk:
@@ -194,6 +195,7 @@ def _walk(
     labels: tuple[str, str],
     centre: Centre,
     groups: bool,
+    flat: str = "",
     notes: tuple[str, ...] = (),
 ) -> Walk:
     import pandas as pd
@@ -203,4 +205,5 @@ def _walk(
     errors = pd.Series(np.concatenate([mcse(draws, centre) for _, draws in blocks]), index=index)
     sd = describe_all(Reference(blocks))["sd"]
     table = pd.DataFrame({label: values for label, _, values in stations})
-    return Walk(labels[0], labels[1], centre, table, tuple(cause for _, cause, _ in stations[1:]), sd, errors, notes)
+    causes = tuple(cause for _, cause, _ in stations[1:])
+    return Walk(labels[0], labels[1], centre, table, causes, sd, errors, flat, notes)

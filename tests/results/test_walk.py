@@ -178,7 +178,7 @@ def test_reweighting_is_refitting():
     reweighted = reference._reweighted(posterior, spec, False)
     assert refitted is not None
     assert reweighted is not None
-    assert reweighted.source.startswith("re-weighted, Pareto k")
+    assert reweighted.source.startswith("draws re-weighted, Pareto k")
     first, second = (describe(*found.blocks[0][::-1], 0.95) for found in (refitted, reweighted))
     assert np.all(np.abs(first["mean"] - second["mean"]) < 0.05 * first["sd"])
     assert np.all(np.abs(first["sd"] / second["sd"] - 1.0) < 0.05)
