@@ -20,6 +20,8 @@ _PUBLIC = {
     "load_model": "bayesmix.model",
     "compare": "bayesmix.results.compare",
     "anova": "bayesmix.results.anova",
+    "loo_compare": "bayesmix.results.cross_validation",
+    "bayes_factor": "bayesmix.results.cross_validation",
     "Comparison": "bayesmix.results.compare",
     "Estimate": "bayesmix.results.fit",
     "Posterior": "bayesmix.results.fit",
@@ -74,6 +76,8 @@ if TYPE_CHECKING:
     from bayesmix.results.anova import anova as anova
     from bayesmix.results.compare import Comparison as Comparison
     from bayesmix.results.compare import compare as compare
+    from bayesmix.results.cross_validation import bayes_factor as bayes_factor
+    from bayesmix.results.cross_validation import loo_compare as loo_compare
     from bayesmix.results.fit import Estimate as Estimate
     from bayesmix.results.fit import Posterior as Posterior
     from bayesmix.results.storage import load as load

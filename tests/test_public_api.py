@@ -30,6 +30,8 @@ NAMES = {
     "Marginal",
     "Prior",
     "anova",
+    "loo_compare",
+    "bayes_factor",
     "BayesmixError",
     "FormulaError",
     "SpecError",
@@ -64,6 +66,15 @@ SIGNATURES = {
     "Ml": "()",
     "Laplace": "()",
     "anova": "(*fits)",
+    "loo_compare": "(fits, *, method='stacking')",
+    "bayes_factor": "(first, second)",
+    "Posterior.loo": "(self, *, refit=None, seed=0)",
+    "Posterior.logo": "(self, group=None, *, refit=None, seed=0)",
+    "Posterior.kfold": "(self, k=10, group=None, *, seed=0)",
+    "Posterior.r2": "(self, definition='nakagawa')",
+    "Posterior.icc": "(self)",
+    "Estimate.r2": "(self, definition='nakagawa')",
+    "Estimate.icc": "(self)",
     "Marginal": "(thin=None)",
     "Nuts": "(tune=1000, target_accept=0.95)",
     "Prior": "(kind, arguments=())",
@@ -98,7 +109,7 @@ SIGNATURES = {
 PROPERTIES = {
     "Model": {"priors"},
     "Estimate": {"criterion", "loglik", "aic", "bic", "df", "df_resid", "singular", "converged", "vcov", "method"},
-    "Posterior": {"data", "convergence", "converged", "divergences", "method"},
+    "Posterior": {"data", "convergence", "converged", "divergences", "method", "log_evidence"},
 }
 
 

@@ -30,6 +30,8 @@ class Chains:
     efficiency: float  # effective share of importance draws
     evaluations: int  # of the log density, all told
     mode: Array  # (m,)
+    log_evidence: float  # log of the integral of the density, by importance sampling
+    evidence_error: float  # its standard error
 
 
 def explore(
@@ -43,6 +45,7 @@ def explore(
     values = log_density(proposals)
     log_weights = values - fitted.mixture.log_density(proposals)
     m = len(at)
+    evidence, error = integral(log_weights)
     picked, accepted = metropolis(log_weights.reshape(chains, -1), thin, rng)
     rows = np.arange(chains)[:, None]
     return Chains(
@@ -53,7 +56,17 @@ def explore(
         fitted.efficiency,
         evaluations + fitted.evaluations + len(proposals),
         mode,
+        evidence,
+        error,
     )
+
+
+def integral(log_weights: Array) -> tuple[float, float]:
+    """Log of the mean of importance weights and its standard error (delta method)."""
+    top = float(log_weights.max())
+    weights = np.exp(log_weights - top)
+    mean = float(weights.mean())
+    return top + float(np.log(mean)), float(weights.std() / mean / np.sqrt(len(weights)))
 
 
 def metropolis(log_weights: Array, thin: int, rng: np.random.Generator) -> tuple[Array, Array]:

@@ -324,6 +324,8 @@ def sample_marginal(
         "acceptance": float(chain.accepted.mean()),
         "evaluations": float(chain.evaluations),
     }
+    if not priors.has_flat:
+        certificate |= {"log_evidence": chain.log_evidence, "log_evidence_error": chain.evidence_error}
     stats = {"lp": chain.log_density, "accepted": chain.accepted}
     every = _effect_step(target, draws, chains)
     kept = np.arange(chains * draws).reshape(chains, draws)[:, every - 1 :: every]

@@ -49,10 +49,22 @@ def resolve_sampler(method: str | Sampler, spec: ModelSpec) -> Sampler | None:
 
 
 def sample(
-    design: Design, spec: ModelSpec, method: Sampler | None, *, draws: int, chains: int, seed: int, progress: bool
+    design: Design,
+    spec: ModelSpec,
+    method: Sampler | None,
+    *,
+    draws: int,
+    chains: int,
+    seed: int,
+    progress: bool,
+    priors: Priors | None = None,
 ) -> Draws:
-    """Draw ``(chains, draws)`` values from the posterior; ``method=None`` chooses, and says so where it falls back."""
-    priors = resolve(spec, design)
+    """Draw ``(chains, draws)`` values from the posterior; ``method=None`` chooses, and says so where it falls back.
+
+    ``priors`` are those of the specification on the design unless given: a refit to some of the rows keeps the priors
+    of the whole.
+    """
+    priors = resolve(spec, design) if priors is None else priors
     point = estimate(design, spec.family, spec.link, resolve_method("auto", spec.family, spec.link))
 
     def nuts(options: Nuts) -> Draws:

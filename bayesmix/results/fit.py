@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, override
+from typing import TYPE_CHECKING, Any, Literal, override
 
 import numpy as np
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bayesmix.results.summary import Summary
+    from bayesmix.results.variance_explained import Definition
 
 Array = np.ndarray
 
@@ -210,6 +211,35 @@ class Fit(ABC):
         design = self.design
         rows = Rows.of_fit(design) if newdata is None else Rows.of_new_data(design, newdata, groups, offset)
         return pd.DataFrame(self._predicted(rows, kind, groups, interval, seed), index=rows.index)
+
+    def r2(self, definition: Definition = "nakagawa") -> pd.DataFrame:
+        """R2 of the fixed effects alone (``marginal``) and with the random effects (``conditional``).
+
+        Parameters
+        ----------
+        definition : ``"nakagawa"``, variances on the scale of the linear predictor (Nakagawa et al. 2017, random slopes
+            after Johnson 2014), or ``"bayesian"``, of means against responses (Gelman et al. 2019).
+        """
+        from bayesmix.results.variance_explained import r_squared
+
+        return self._table(r_squared(self.design, self.spec, self.with_effects, definition))
+
+    def icc(self) -> pd.DataFrame:
+        """Intraclass correlations: the share of each grouping factor in the variance the fixed effects leave."""
+        from bayesmix.results.variance_explained import intraclass
+
+        return self._table(intraclass(self.design, self.spec, self.values))
+
+    def _table(self, quantities: Mapping[str, Array]) -> pd.DataFrame:
+        """Scalars with free leading axes, one row each."""
+        import pandas as pd
+
+        columns = self._described(np.stack(list(quantities.values()), axis=-1))
+        return pd.DataFrame(columns, index=list(quantities))
+
+    @abstractmethod
+    def _described(self, values: Array) -> dict[str, Array]:
+        """Columns that describe ``(..., m)`` values."""
 
     @abstractmethod
     def _predicted(self, rows: Rows, kind: Kind, groups: Groups, interval: float, seed: int) -> dict[str, Array]:
@@ -392,6 +422,10 @@ class Estimate(Fit):
         return values
 
     @override
+    def _described(self, values: Array) -> dict[str, Array]:
+        return {"estimate": values}
+
+    @override
     def _predicted(self, rows: Rows, kind: Kind, groups: Groups, interval: float, seed: int) -> dict[str, Array]:
         from bayesmix.results.point_prediction import predict_estimate
 
@@ -462,6 +496,62 @@ class Posterior(Fit):
 
         return "\n".join(convergence_lines(self))
 
+    def loo(self, *, refit: bool | None = None, seed: int = 0) -> Any:
+        """Leave-one-out cross-validation by Pareto-smoothed importance sampling, as ArviZ's ``ELPDData``.
+
+        Parameters
+        ----------
+        refit : fit again without each row whose Pareto k is high; by default where that is cheap, with the marginal
+            sampler.
+        seed : of the refits.
+        """
+        from bayesmix.results.cross_validation import loo
+
+        return loo(self, refit=refit, seed=seed)
+
+    def logo(self, group: str | None = None, *, refit: bool | Literal["all"] | None = None, seed: int = 0) -> Any:
+        """Leave one group out: how well the rows of each level are predicted, together, by those of all others.
+
+        The effects of the level left out, and of levels nested in it, are integrated out: the accuracy for a new group.
+
+        Parameters
+        ----------
+        group : grouping factor; the first by default.
+        refit : as in `loo`; ``"all"`` fits again without each level in turn.
+        seed : of the refits.
+
+        Returns
+        -------
+        ELPDData
+            ArviZ's, one entry a level.
+        """
+        from bayesmix.results.cross_validation import logo
+
+        return logo(self, group, refit=refit, seed=seed)
+
+    def kfold(self, k: int = 10, group: str | None = None, *, seed: int = 0) -> Any:
+        """Cross-validation with ``k`` folds, each by a refit; the rows of a level of ``group`` stay together."""
+        from bayesmix.results.cross_validation import kfold
+
+        return kfold(self, k, group, seed=seed)
+
+    @property
+    def log_evidence(self) -> tuple[float, float]:
+        """Log marginal likelihood and its Monte Carlo error, from the marginal sampler's proposal.
+
+        Raises
+        ------
+        SpecError
+            If the fit has none: it was sampled by NUTS, or priors are flat.
+        """
+        found = self.draws.certificate
+        if "log_evidence" not in found:
+            raise SpecError(
+                "Only the marginal sampler with proper priors gives a marginal likelihood: gaussian models with"
+                ' identity link, model.sample(method="marginal").'
+            )
+        return found["log_evidence"], found["log_evidence_error"]
+
     def log_likelihood(self) -> Array:
         """Log density of every row at every draw that has random effects, given them: ``(chain, draw, n)``."""
         design, spec = self.design, self.spec
@@ -491,6 +581,10 @@ class Posterior(Fit):
     @override
     def _centre(self, values: Array) -> Array:
         return np.asarray(values.mean(axis=(0, 1)))
+
+    @override
+    def _described(self, values: Array) -> dict[str, Array]:
+        return describe_draws(values, 0.95)
 
     @override
     def _predicted(self, rows: Rows, kind: Kind, groups: Groups, interval: float, seed: int) -> dict[str, Array]:
