@@ -16,6 +16,8 @@ from bayesmix.language.family import Family, check_response
 from bayesmix.language.spec import ModelSpec, make_spec
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayesmix.inference.estimate import Method
     from bayesmix.inference.sample import Sampler
     from bayesmix.results.fit import Estimate, Fitted, Posterior
@@ -30,7 +32,8 @@ class Model:
     data : pandas, polars or arrow table, DuckDB relation, dict of columns, or path to a CSV or Parquet file.
     family : ``"gaussian"``, ``"poisson"``, ``"binomial"``, ``"bernoulli"``, ``"gamma"`` or ``"negbinomial"``.
     link : name of the link; the family's canonical or usual one by default.
-    priors : a preset (``"default"``, ``"flat"``), or priors by name, ``{"sd(agegp)": "HalfNormal(2)"}``.
+    priors : a preset (``"default"``, ``"flat"``, ``"brms"``, ``"bambi"``), or priors by name,
+        ``{"sd(agegp)": "HalfNormal(2)"}``, and ``"preset"`` among them for those not named.
     weights : column name, expression or array. Divides the residual variance of a gaussian response, is the number of
         trials of a share, and multiplies the log-likelihood of any other response.
     offset : column name, expression or array added to the linear predictor.
@@ -79,8 +82,20 @@ class Model:
 
     @cached_property
     def priors(self) -> Priors:
-        """Every prior in force."""
+        """Every prior in force; ``print(model.priors)`` says what each means in the data's units."""
         return resolve(self.spec, self.design)
+
+    def prior_table(self, estimate: Estimate | None = None) -> pd.DataFrame:
+        """Every prior beside the estimate: ``prior, says, lower, upper, estimate, ratio``.
+
+        Parameters
+        ----------
+        estimate : of this model; made if not given. ``ratio`` is the size of the prior (the upper 95 % bound of a
+            standard deviation, half the width of the 95 % interval otherwise) over it.
+        """
+        from bayesmix.results.prior_table import prior_table
+
+        return prior_table(self.priors, self.estimate() if estimate is None else estimate)
 
     def estimate(self, method: str | Method = "auto") -> Estimate:
         """Fit by REML, ML, Laplace or adaptive quadrature.

@@ -53,6 +53,7 @@ SIGNATURES = {
     "Model.estimate": "(self, method='auto')",
     "Model.sample": "(self, draws=1000, chains=4, seed=None, method='auto', *, progress=True)",
     "Model.to_pymc": "(self)",
+    "Model.prior_table": "(self, estimate=None)",
     "load": "(path)",
     "load_model": "(name)",
     "load_dataset": "(name)",

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesmix.data.design import Design, Term
-from bayesmix.errors import DesignError, SpecError, nearest
+from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters import Parameters
+from bayesmix.inference.presets import defaults, scales
+from bayesmix.inference.prior_text import in_units, says, says_lkj, short
 from bayesmix.language.prior import Prior, log_lkj
 from bayesmix.language.spec import ModelSpec
 
 Array = np.ndarray
 
 CENTRED = "Intercept(centred)"  # the intercept at the means of the other columns
+INTERCEPTS = ("Intercept", CENTRED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +36,11 @@ class Priors:
     corr: tuple[float | None, ...]  # per term: eta of LKJ, None where there is nothing to correlate
     dispersion: Prior | None
     dispersion_name: str | None
+    sd_names: tuple[tuple[str, ...], ...]  # per term, per effect
+    corr_names: tuple[str, ...]  # per term: "corr(agegp)"
+    effects: tuple[tuple[str, ...], ...]  # per term, names of the effects
+    response: str
+    link: str
 
     @property
     def has_flat(self) -> bool:
@@ -40,28 +48,33 @@ class Priors:
         dispersion = () if self.dispersion is None else (self.dispersion,)
         return any(prior.is_flat for prior in (*self.fixed, *(p for term in self.sd for p in term), *dispersion))
 
+    def rows(self) -> Iterator[tuple[str, Prior, str]]:
+        """Name, prior and what it says, of every parameter or matrix of correlations."""
+        for name, prior in zip(self.names, self.fixed, strict=True):
+            yield name, prior, in_units(prior, name, self.response, self.link)
+        for names, effects, priors, eta, corr_name in zip(
+            self.sd_names, self.effects, self.sd, self.corr, self.corr_names, strict=True
+        ):
+            for name, effect, prior in zip(names, effects, priors, strict=True):
+                yield name, prior, in_units(prior, effect, self.response, self.link)
+            if eta is not None:
+                yield corr_name, Prior("LKJ", (eta,)), says_lkj(eta, len(names))
+        if self.dispersion is not None:
+            unit = f" {self.response}" if self.dispersion_name == "sigma" and not self.dispersion.is_flat else ""
+            yield str(self.dispersion_name), self.dispersion, says(self.dispersion) + unit
 
-def scales(design: Design, spec: ModelSpec) -> tuple[float, float]:
-    """Centre ``g(mean y)`` and scale ``s_y`` of the linear predictor: ``sd(y)`` for identity links, 1 otherwise."""
-    share = design.y if design.trials is None else design.y / design.trials
-    mean = float(np.average(share, weights=design.weights if design.trials is None else design.trials))
-    if spec.link.name == "identity":
-        spread = float(np.std(design.y - design.offset, ddof=1))
-        if not spread > 0.0:
-            raise DesignError(f"Response `{design.response}` is constant: there is no variation to explain.")
-        return float(np.mean(design.y - design.offset)), spread
-    if design.trials is not None:
-        mean = float(np.clip(mean, 0.5 / design.trials.sum(), 1.0 - 0.5 / design.trials.sum()))
-    elif spec.link.name in {"log", "inverse", "sqrt"}:
-        mean = max(mean, 0.5 / len(design.y))
-    return float(spec.link.of(np.asarray(mean))) - float(np.mean(design.offset)), 1.0
+    def lines(self) -> list[str]:
+        """The priors as text, one a line."""
+        rows = list(self.rows())
+        texts = [short(prior) for _, prior, _ in rows]
+        width, middle = max(len(name) for name, _, _ in rows), max(map(len, texts))
+        return [
+            f"  {name:<{width}} ~ {text:<{middle}}  {meaning}"
+            for (name, _, meaning), text in zip(rows, texts, strict=True)
+        ]
 
-
-def column_scale(column: Array) -> float:
-    """Standard deviation of a column; the size of its value where it is constant."""
-    spread = float(np.std(column, ddof=1)) if len(column) > 1 else 0.0
-    level = float(np.max(np.abs(column), initial=0.0))
-    return spread if spread > 1e-12 * max(level, 1e-300) else (level or 1.0)
+    def __str__(self) -> str:
+        return "\n".join(["Priors", *self.lines()])
 
 
 def term_names(term: Term) -> Iterator[str]:
@@ -79,24 +92,36 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
     """
     book = _Book(dict(spec.priors), _known_names(spec, design))
     names, contrast, means = _fixed_contrast(design, spec, raw_intercept="Intercept" in spec.priors)
-    _, spread = scales(design, spec)
+    preset = defaults(spec, design, means)
     fixed = tuple(
-        book.find([name, *([] if name in {"Intercept", CENTRED} else ["fixed"])])
-        or _default_fixed(spec.preset, name, mean, spread, design.X[:, j])
-        for j, (name, mean) in enumerate(zip(names, means, strict=True))
+        (book.find([name]) or preset.intercept) if name in INTERCEPTS else (book.find([name, "fixed"]) or prior)
+        for name, prior in zip(names, preset.fixed, strict=True)
     )
     sd = tuple(
         tuple(
-            book.find([name, f"sd({term.group})", "sd"]) or _default_sd(spec.preset, spread, term.z[:, e])
+            book.find([name, f"sd({term.group})", "sd"]) or preset.sd(term, e)
             for e, name in enumerate(term_names(term))
         )
         for term in design.terms
     )
-    corr = tuple(_eta(book, spec.preset, term) for term in design.terms)
+    corr = tuple(_eta(book, preset.eta, term) for term in design.terms)
     dispersion = None
     if spec.family.dispersion is not None:
-        dispersion = book.find([spec.family.dispersion]) or _default_dispersion(spec, spread)
-    return Priors(names, contrast, fixed, sd, corr, dispersion, spec.family.dispersion)
+        dispersion = book.find([spec.family.dispersion]) or preset.dispersion
+    return Priors(
+        names,
+        contrast,
+        fixed,
+        sd,
+        corr,
+        dispersion,
+        spec.family.dispersion,
+        sd_names=tuple(tuple(term_names(term)) for term in design.terms),
+        corr_names=tuple(f"corr({term.group})" for term in design.terms),
+        effects=tuple(term.effects for term in design.terms),
+        response=design.response,
+        link=spec.link.name,
+    )
 
 
 def log_prior(priors: Priors, design: Design, values: Parameters) -> dict[str, Array]:
@@ -193,27 +218,8 @@ def _fixed_contrast(
     return tuple(design.fixed), contrast, list(centre * unit) if spans else [0.0] * p
 
 
-def _default_fixed(preset: str, name: str, mean: float, spread: float, column: Array) -> Prior:
-    if preset == "flat":
-        return Prior("Flat")
-    scale = 1.0 if name in {"Intercept", CENTRED} else column_scale(column)
-    return Prior("Normal", (mean, 2.5 * spread / scale))
-
-
-def _default_sd(preset: str, spread: float, column: Array) -> Prior:
-    return Prior("HalfFlat") if preset == "flat" else Prior("Exponential", (column_scale(column) / spread,))
-
-
-def _default_dispersion(spec: ModelSpec, spread: float) -> Prior:
-    if spec.preset == "flat":
-        return Prior("HalfFlat")
-    return Prior("Exponential", (1.0 / spread,)) if spec.family.dispersion == "sigma" else Prior("Gamma", (2.0, 0.1))
-
-
-def _eta(book: _Book, preset: str, term: Term) -> float | None:
+def _eta(book: _Book, default: float, term: Term) -> float | None:
     if len(term.effects) == 1 or term.structure == "diag":
         return None
     prior = book.find([f"corr({term.group})", "corr"])
-    if prior is not None:
-        return prior.arguments[0]
-    return 1.0 if preset == "flat" else 2.0
+    return default if prior is None else prior.arguments[0]

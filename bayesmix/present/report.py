@@ -10,11 +10,12 @@ import numpy as np
 
 from bayesmix.data.columns import Factor
 from bayesmix.errors import DataError
+from bayesmix.inference.prior_text import short
 from bayesmix.inference.priors import resolve
 from bayesmix.present import page
 from bayesmix.present.page import Part
 from bayesmix.results.compare import Comparison
-from bayesmix.results.describe import maths, prior_rows
+from bayesmix.results.describe import maths
 from bayesmix.results.fit import Estimate, Fit, Posterior
 from bayesmix.results.verdict import Outcome, Verdict
 
@@ -123,7 +124,7 @@ def _priors(comparison: Comparison) -> str:
     fit = comparison.fits[0]
     posterior = next((fit for fit in comparison.fits if isinstance(fit, Posterior)), None)
     priors = resolve(fit.spec, fit.design) if posterior is None else posterior.priors
-    rows = prior_rows(fit.spec, fit.design, priors)
+    rows = [(name, short(prior), says) for name, prior, says in priors.rows()]
     return page.words_table(("parameter", "prior", "in units of the data"), rows)
 
 

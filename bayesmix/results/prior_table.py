@@ -1,0 +1,41 @@
+"""Priors beside the estimate: what each says, and how wide it is for these data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmix.inference.prior_text import quantiles, short
+from bayesmix.inference.priors import Priors
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.results.fit import Estimate
+
+
+def prior_table(priors: Priors, estimate: Estimate) -> pd.DataFrame:
+    """Columns ``prior, says, lower, upper, estimate, ratio``, one row a parameter or matrix of correlations.
+
+    ``lower, upper`` hold 95 % of the prior; ``ratio`` is its upper bound (standard deviations), or half its width,
+    over the absolute estimate: 10 and more leave the data to speak, below 2 the prior has a say.
+    """
+    import pandas as pd
+
+    return pd.DataFrame(_rows(priors, estimate)).set_index("parameter")
+
+
+def _rows(priors: Priors, fit: Estimate) -> Iterator[dict[str, Any]]:
+    values = fit.parameters()["estimate"].to_dict()
+    values |= dict(zip(priors.names, (priors.contrast @ fit.values.beta).tolist(), strict=True))
+    for name, prior, meaning in priors.rows():
+        value = values.get(name, np.nan)
+        lower = upper = ratio = np.nan
+        if not prior.is_flat and prior.kind != "LKJ":
+            lower, upper = quantiles(prior)
+            size = upper if prior.is_positive else 0.5 * (upper - lower)
+            ratio = size / abs(value) if value else np.inf
+        bounds = {"lower": lower, "upper": upper, "estimate": value, "ratio": ratio}
+        yield {"parameter": name, "prior": short(prior), "says": meaning, **bounds}
