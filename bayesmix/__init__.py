@@ -22,6 +22,7 @@ _PUBLIC = {
     "anova": "bayesmix.results.anova",
     "loo_compare": "bayesmix.results.cross_validation",
     "bayes_factor": "bayesmix.results.cross_validation",
+    "pooling": "bayesmix.results.pooling",
     "Comparison": "bayesmix.results.compare",
     "Estimate": "bayesmix.results.fit",
     "Posterior": "bayesmix.results.fit",
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from bayesmix.results.cross_validation import loo_compare as loo_compare
     from bayesmix.results.fit import Estimate as Estimate
     from bayesmix.results.fit import Posterior as Posterior
+    from bayesmix.results.pooling import pooling as pooling
     from bayesmix.results.storage import load as load
 
 

@@ -13,6 +13,7 @@ from bayesmix.data.design import Design
 from bayesmix.errors import FitError, SpecError, nearest
 from bayesmix.inference.coordinates import Coordinates, coordinates
 from bayesmix.inference.covariance import from_factor, to_factor
+from bayesmix.inference.glm import LARGEST, fit_glm
 from bayesmix.inference.optimise import Optimum, Status, minimise
 from bayesmix.inference.pirls import (
     GeneralizedProblem,
@@ -330,9 +331,11 @@ def _start_generalized(likelihood: MarginalLikelihood) -> Array:
         If none will do.
     """
     problem = likelihood.problem
-    beta, dispersion = _glm(problem)
+    X, offset = problem.coordinates.X, problem.offset
+    pooled = fit_glm(X, problem.y, problem.trials, problem.weights, offset, problem.family, problem.link)
+    beta = np.clip(pooled.beta, -LARGEST, LARGEST)
     for scale, share in product((0.5, 2.0, 5.0, 0.1), (1.0, 0.0)):
-        log_dispersion = [np.log([dispersion])] if likelihood.has_dispersion else []
+        log_dispersion = [np.log([pooled.dispersion])] if likelihood.has_dispersion else []
         x = np.concatenate([_start(problem.coordinates, scale), share * beta, *log_dispersion])
         try:
             if np.isfinite(likelihood.value(x)):
@@ -343,51 +346,3 @@ def _start_generalized(likelihood: MarginalLikelihood) -> Array:
         "No finite likelihood was found to start from. Check the response for extreme values and the predictors for"
         " extreme scales; sampling with proper priors (model.sample()) may still work."
     )
-
-
-def _glm(problem: GeneralizedProblem, iterations: int = 25) -> tuple[Array, float]:
-    """Fisher scoring of the generalized linear model, started at the response as R's glm does."""
-    X, link, family = problem.coordinates.X, problem.link, problem.family
-    share = problem.y / problem.trials
-    mu = _starting_mean(family, link, share, problem.trials)
-    eta = link.of(mu)
-    beta = np.zeros(X.shape[1])
-    dispersion = 1.0
-    for _ in range(iterations):
-        mu, slope, _, _ = link.inverse(eta)
-        weights = problem.weights * slope**2 / family.variance(mu, np.asarray(dispersion), problem.trials)
-        working = eta - problem.offset + (share - mu) / slope
-        root = np.sqrt(np.clip(weights, 1e-12, 1e12))
-        new, *_ = np.linalg.lstsq(X * root[:, None], working * root, rcond=None)
-        done = np.max(np.abs(new - beta), initial=0.0) < 1e-6
-        beta = np.clip(new, -50.0, 50.0)
-        eta = X @ beta + problem.offset
-        dispersion = _moment_dispersion(family, problem.y, link.inverse(eta)[0])
-        if done:
-            break
-    return beta, dispersion
-
-
-def _starting_mean(family: Family, link: Link, share: Array, trials: Array) -> Array:
-    match family.name:
-        case "binomial" | "bernoulli":
-            return (share * trials + 0.5) / (trials + 1.0)
-        case "poisson" | "negbinomial":
-            return share + 0.1
-        case _ if link.name == "identity":
-            return share
-        case _:  # links of positive means, whatever the sign of a gaussian response
-            return np.maximum(share, 0.1 * max(abs(float(share.mean())), 1e-8))
-
-
-def _moment_dispersion(family: Family, y: Array, mu: Array) -> float:
-    match family.name:
-        case "gaussian":
-            return max(float(np.std(y - mu)), 1e-8)
-        case "gamma":
-            return float(np.clip(1.0 / np.mean((y / mu - 1.0) ** 2), 1e-2, 1e6))
-        case "negbinomial":
-            excess = float(np.mean((y - mu) ** 2 - mu)) / float(np.mean(mu**2))
-            return float(np.clip(1.0 / max(excess, 1e-3), 1e-2, 1e3))
-        case _:
-            return 1.0

@@ -15,6 +15,7 @@ from bayesmix.results.coverage import coverage
 from bayesmix.results.fit import Estimate, Posterior
 from bayesmix.results.intervals import applicable, side_by_side
 from bayesmix.results.layout import Block, to_html, to_markdown, to_text
+from bayesmix.results.pooling import pooling
 from bayesmix.results.reference import Reference, blocks_of, is_quick
 from bayesmix.results.sentences import SAME, explain, legend
 from bayesmix.results.singular import explain_singular
@@ -107,6 +108,10 @@ class Comparison:
     @property
     def _posterior(self) -> Posterior | None:
         return next((fit for fit in self.fits if isinstance(fit, Posterior)), None)
+
+    def pooling(self, group: str | None = None) -> pd.DataFrame:
+        """Coefficients of every group with complete, no and partial pooling, as `bayesmix.pooling` of these fits."""
+        return pooling(*self.fits, group=group)
 
     def to_markdown(self) -> str:
         """The comparison as Markdown."""

@@ -1,0 +1,103 @@
+"""Three ways of pooling: one regression for all groups, one for each group, and the mixed model between the two."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.data.design import Design
+from bayesmix.data.matrix import independent
+from bayesmix.errors import SpecError, nearest
+from bayesmix.inference.glm import Glm, fit_glm
+from bayesmix.language.spec import ModelSpec
+from bayesmix.results import effects
+from bayesmix.results.marginals import describe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.results.fit import Estimate, Posterior
+
+Array = np.ndarray
+
+
+def pooling(*fits: Estimate | Posterior, group: str | None = None) -> pd.DataFrame:
+    """Put the coefficients of every group side by side, by how much is borrowed from the other groups.
+
+    Parameters
+    ----------
+    *fits : an estimate, a posterior, or both, of one model.
+    group : the grouping factor; the first by default.
+
+    Returns
+    -------
+    DataFrame
+        One row a level and effect: ``rows`` of data in the level; ``complete`` pooling (one regression on all rows,
+        groups ignored) and ``none`` (a regression on the level's rows alone), each with ``std_error``; then partial
+        pooling: the coefficients of each estimate by its method, of a posterior ``mean, sd, lower, upper``. Blank where
+        a level alone does not tell: too few rows, counts that are all zero or separated.
+
+    Raises
+    ------
+    SpecError
+        If no fit was given, or the grouping factor does not exist.
+    """
+    import pandas as pd
+
+    if not fits:
+        raise SpecError("pooling needs a fit: pooling(model.estimate(), model.sample()).")
+    design, spec = fits[0].design, fits[0].spec
+    known = {found.group: found for found in effects.groups(design)}
+    chosen = next(iter(known)) if group is None else group
+    if chosen not in known:
+        raise SpecError(f"No grouping factor `{chosen}`.{nearest(chosen, known)} Grouping factors: {', '.join(known)}.")
+    levels, names = known[chosen].levels, effects.coefficient_columns(design, known[chosen])
+    index = pd.MultiIndex.from_product([levels, names], names=[chosen, "effect"])
+    codes = design.terms[known[chosen].terms[0]].codes
+    table = pd.DataFrame({"rows": np.repeat(np.bincount(codes, minlength=len(levels)), len(names))}, index=index)
+    whole = _regression(design, spec, np.ones(len(design.y), bool))
+    alone = [_regression(design, spec, codes == level) for level in range(len(levels))]
+    fixed = [(level, name) for level in levels for name in design.fixed]
+    for label, (beta, error) in {"complete": _tiled(whole, len(levels)), "none": _stacked(alone)}.items():
+        table.loc[fixed, label] = beta
+        table.loc[fixed, f"{label} std_error"] = error
+    for fit in fits:
+        for column, values in _partial(fit, known[chosen]).items():
+            table[column] = values
+    return table
+
+
+def _regression(design: Design, spec: ModelSpec, rows: Array) -> tuple[Array, Array]:
+    """Coefficients and standard errors ``(p,)`` of the fixed part on some rows; NaN for those they do not tell."""
+    p = design.X.shape[1]
+    beta, error = np.full((2, p), np.nan)
+    X = design.X[rows]
+    kept = list(independent(X))
+    trials = np.ones(len(X)) if design.trials is None else design.trials[rows]
+    fit: Glm = fit_glm(
+        X[:, kept], design.y[rows], trials, design.weights[rows], design.offset[rows], spec.family, spec.link
+    )
+    if fit.converged:
+        beta[kept], error[kept] = fit.beta, np.sqrt(np.diagonal(fit.beta_cov))
+    return beta, error
+
+
+def _tiled(found: tuple[Array, Array], levels: int) -> tuple[Array, Array]:
+    return np.tile(found[0], levels), np.tile(found[1], levels)
+
+
+def _stacked(found: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+    return np.concatenate([beta for beta, _ in found]), np.concatenate([error for _, error in found])
+
+
+def _partial(fit: Estimate | Posterior, group: effects.GroupEffects) -> dict[str, Array]:
+    """The columns of the mixed model."""
+    from bayesmix.results.fit import Estimate
+
+    names, values = effects.coefficients(fit.design, fit.with_effects, group)
+    flat = values.reshape(*values.shape[:-2], -1)
+    if isinstance(fit, Estimate):
+        return {fit.method: flat}
+    table = describe(flat, [f"{level} {name}" for level in group.levels for name in names], 0.95)
+    return {column: table[column].to_numpy() for column in ("mean", "sd", "lower", "upper")}
