@@ -75,6 +75,20 @@ SIGNATURES = {
     "Posterior.kfold": "(self, k=10, group=None, *, seed=0)",
     "Posterior.r2": "(self, definition='nakagawa')",
     "Posterior.icc": "(self)",
+    "Estimate.conditional_effects": (
+        "(self, variable, by=None, *, at=None, kind='mean', groups='average', points=50, interval=0.95)"
+    ),
+    "Estimate.marginal_means": "(self, *variables, at=None, kind='mean', groups='average', interval=0.95)",
+    "Estimate.contrasts": "(self, variable, by=None, *, at=None, kind='mean', groups='average', interval=0.95)",
+    "Estimate.slopes": "(self, variable, by=None, *, kind='mean', groups='average', interval=0.95)",
+    "Estimate.hypothesis": "(self, *texts, interval=0.95)",
+    "Posterior.conditional_effects": (
+        "(self, variable, by=None, *, at=None, kind='mean', groups='average', points=50, interval=0.95)"
+    ),
+    "Posterior.marginal_means": "(self, *variables, at=None, kind='mean', groups='average', interval=0.95)",
+    "Posterior.contrasts": "(self, variable, by=None, *, at=None, kind='mean', groups='average', interval=0.95)",
+    "Posterior.slopes": "(self, variable, by=None, *, kind='mean', groups='average', interval=0.95)",
+    "Posterior.hypothesis": "(self, *texts, interval=0.95)",
     "Estimate.r2": "(self, definition='nakagawa')",
     "Estimate.icc": "(self)",
     "pooling": "(*fits, group=None)",

@@ -24,6 +24,7 @@ from bayesmix.inference.priors import Priors
 from bayesmix.language.spec import ModelSpec
 from bayesmix.results import effects
 from bayesmix.results.predict import CHUNK, Groups, Kind, Rows, check_options, predict
+from bayesmix.results.questions import Questions
 from bayesmix.results.residuals import response_residuals
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Fitted:
     documented: Mapping[str, float] = field(default_factory=dict)  # printed figures by parameter name
 
 
-class Fit(ABC):
+class Fit(Questions, ABC):
     """A fitted model. `Estimate` and `Posterior` differ in the leading axes of ``values`` only."""
 
     fitted_model: Fitted

@@ -1,0 +1,113 @@
+"""Methods of every fit that ask for effects and hypotheses: thin, the work is done by functions of a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+from bayesmix.results.predict import Groups, Kind
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.results.fit import Fit
+
+
+class Questions:
+    """What both kinds of fit answer alike."""
+
+    def conditional_effects(
+        self,
+        variable: str,
+        by: str | None = None,
+        *,
+        at: Mapping[str, Any] | None = None,
+        kind: Kind = "mean",
+        groups: Groups = "average",
+        points: int = 50,
+        interval: float = 0.95,
+    ) -> pd.DataFrame:
+        """Predictions over the range of a predictor: the numbers of an effect plot.
+
+        Parameters
+        ----------
+        variable : column of the fixed part; all levels of a factor, ``points`` values of a number.
+        by : a second column: levels, or the mean of a number and one standard deviation to either side.
+        at : values of other columns; without them numbers are at their means and factors at their most frequent level.
+        kind, groups, interval : as in `predict`; ``"average"`` is the mean over groups, ``"zero"`` that of a typical
+            one.
+        """
+        from bayesmix.results.marginal_effects import conditional_effects
+
+        options: Any = {"at": at, "kind": kind, "groups": groups, "points": points, "interval": interval}
+        return conditional_effects(cast("Fit", self), variable, by, **options)
+
+    def marginal_means(
+        self,
+        *variables: str,
+        at: Mapping[str, Any] | None = None,
+        kind: Kind = "mean",
+        groups: Groups = "average",
+        interval: float = 0.95,
+    ) -> pd.DataFrame:
+        """Estimated marginal means: the other factors' levels weigh alike, numbers are at their means.
+
+        Parameters
+        ----------
+        *variables : columns of the fixed part, whose combinations are the rows.
+        at, kind, groups, interval : as in `conditional_effects`.
+        """
+        from bayesmix.results.marginal_effects import marginal_means
+
+        return marginal_means(cast("Fit", self), variables, at=at, kind=kind, groups=groups, interval=interval)
+
+    def contrasts(
+        self,
+        variable: str,
+        by: str | None = None,
+        *,
+        at: Mapping[str, Any] | None = None,
+        kind: Kind = "mean",
+        groups: Groups = "average",
+        interval: float = 0.95,
+    ) -> pd.DataFrame:
+        """Differences of marginal means between all pairs of levels, later minus earlier, within levels of ``by``.
+
+        An estimate adds ``z, p_value`` (not adjusted for several tests), a posterior ``p_direction``.
+        """
+        from bayesmix.results.marginal_effects import contrasts
+
+        options: Any = {"at": at, "kind": kind, "groups": groups, "interval": interval}
+        return contrasts(cast("Fit", self), variable, by, **options)
+
+    def slopes(
+        self,
+        variable: str,
+        by: str | None = None,
+        *,
+        kind: Kind = "mean",
+        groups: Groups = "average",
+        interval: float = 0.95,
+    ) -> pd.DataFrame:
+        """Average slope of the mean with respect to a number, over the rows of the fit, for each level of ``by``."""
+        from bayesmix.results.marginal_effects import slopes
+
+        return slopes(cast("Fit", self), variable, by, kind=kind, groups=groups, interval=interval)
+
+    def hypothesis(self, *texts: str, interval: float = 0.95) -> pd.DataFrame:
+        """Judge hypotheses such as ``"ncontrols > 0"`` or ``"sd(agegp, Intercept) > 2 * sigma"``.
+
+        Parameters
+        ----------
+        *texts : two sides of arithmetic on parameters' names, ``exp, log, sqrt, abs``, compared by ``>``, ``<``, ``=``.
+        interval : of left minus right, probability of ``lower, upper``.
+
+        Returns
+        -------
+        DataFrame
+            Of a posterior the ``probability`` and its ``odds`` (of an equality ``p_direction``); of an estimate ``z``
+            and ``p_value`` by Wald's test, one-sided for ``>`` and ``<``.
+        """
+        from bayesmix.results.hypothesis import hypotheses
+
+        return hypotheses(cast("Fit", self), texts, interval)
