@@ -70,7 +70,10 @@ def mode(draws: Array, lower: float, upper: float, points: int = 512) -> float:
     begin, end = low[low < top].max(initial=-1) + 1, low[low > top].min(initial=len(density))
     near = centres[begin:end]
     smooth = np.polynomial.Polynomial.fit(near, np.log(density[begin:end]), DEGREE)
-    return float(near[int(np.argmax(smooth(near)))])
+    at = begin + int(np.argmax(smooth(near)))
+    if at in {0, len(centres) - 1}:  # half a cell from a bound, which is meant
+        return float(np.clip(2.0 * centres[at] - centres[abs(at - 1)], lower, upper))
+    return float(centres[at])
 
 
 def _kernel_estimate(draws: Array, lower: float, upper: float, points: int) -> tuple[Array, Array]:

@@ -88,6 +88,8 @@ def with_flat_priors(posterior: Posterior, *, groups: bool, costly: bool) -> Ref
     spec = _flat(posterior)
     if applies(posterior.spec):
         return _refitted(posterior, spec, groups=groups, costly=costly)
+    if (spec.preset, spec.priors) == (posterior.spec.preset, posterior.spec.priors):
+        return Reference(blocks_of(posterior, groups=groups))
     return _reweighted(posterior, spec, groups) or _refitted(posterior, spec, groups=groups, costly=costly)
 
 
@@ -115,7 +117,7 @@ def _refitted(fit: Fit, spec: ModelSpec, *, groups: bool, costly: bool) -> Refer
         if not costly:
             return None
         draws = drawn(None)
-    return Reference(_blocks(fit, draws, groups), "a fit of its own")
+    return Reference(_blocks(fit, draws, groups), "refitted")
 
 
 def _reweighted(posterior: Posterior, spec: ModelSpec, groups: bool) -> Reference | None:

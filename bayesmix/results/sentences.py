@@ -28,7 +28,7 @@ WORDS = {
 }
 
 STEPS = {
-    FIXED: "from ML to REML",
+    FIXED: "to the maximum with these integrated out",
     LAPLACE: "to quadrature, without its error",
     OTHERS: "to the mode under flat priors, with all other parameters integrated out",
     SKEWNESS: "from that mode to the {centre}",
@@ -40,7 +40,7 @@ STEPS = {
 def legend(walk: Walk) -> str:
     """What the steps of a walk are."""
     steps = (f"{cause}, {STEPS[cause]}" for cause in dict.fromkeys(walk.causes))
-    flat = f" Flat priors: {walk.flat}." if walk.flat else ""
+    flat = f" The posterior under flat priors: {walk.flat}." if walk.flat else ""
     return f"Steps: {'; '.join(steps)}.{flat}".format(centre=walk.centre)
 
 

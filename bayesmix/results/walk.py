@@ -5,12 +5,13 @@ parameter add up to the difference of the ends. From an estimate the stations ar
 
     ML -> REML -> flat mode -> flat median -> flat mean -> mean, exact -> mean
 
-of which the first is left out where the walk starts at REML; generalized models start Laplace -> AGQ. *Flat* is the
-posterior under flat priors, see `reference`; mode, median and mean are those of the parameter by itself, all others
-integrated out. The exact mean under the priors in force is computed with many draws, so that what is left to that of
-the draws at hand is Monte Carlo error; where that would be dear, the step is left out, and the Monte Carlo standard
-error has to do. Fixed effects and group coefficients have no mode of their own: the median stands for it. Between two
-posteriors there are only priors and Monte Carlo error.
+of which the first is left out where the walk starts at REML; generalized models start Laplace -> AGQ -> restricted,
+the last with the fixed effects integrated out by Laplace's method. *Flat* is the posterior under flat priors, see
+`reference`; mode, median and mean are those of the parameter by itself, all others integrated out. The exact mean under
+the priors in force is computed with many draws, so that what is left to that of the draws at hand is Monte Carlo error;
+where that would be dear, the step is left out, and the Monte Carlo standard error has to do. Fixed effects and group
+coefficients have no mode of their own: the median stands for it. Between two posteriors there are only priors and Monte
+Carlo error.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from bayesmix.inference.estimate import Agq, Laplace, Ml, Reml, estimate
+from bayesmix.inference.restricted import restricted_estimate
 from bayesmix.results import effects, reference
 from bayesmix.results.marginals import describe, mcse
 from bayesmix.results.reference import Reference
@@ -134,6 +136,9 @@ def _from_estimate(
         stations.append((better.method, cause, scalars(better, groups=groups)))
     elif isinstance(start.point.method, Laplace):
         notes.append("Quadrature does not apply to this model: the Laplace error is part of `other parameters`.")
+    integrated = _integrated(better or start)
+    if integrated is not None:
+        stations.append(("restricted", FIXED, scalars(integrated, groups=groups)))
     table = describe_all(flat)
     median = table["median"]
     stations.append(("flat mode", OTHERS, table["mode"].fillna(median)))
@@ -187,6 +192,14 @@ def _without_approximation(start: Estimate) -> tuple[Estimate | None, str]:
             return refitted(Agq(points)), LAPLACE
         case _:
             return None, ""
+
+
+def _integrated(start: Estimate) -> Estimate | None:
+    """The generalized model's counterpart of REML; None for linear models, and where it would be dear."""
+    from bayesmix.results.fit import Estimate
+
+    point = restricted_estimate(start.design, start.spec.family, start.spec.link, start.point)
+    return None if point is None else Estimate(start.fitted_model, point)
 
 
 def _walk(

@@ -50,6 +50,12 @@ def test_modes_at_a_bound(name, seed):
     assert mode(draws, *bounds) == pytest.approx(expected, abs=EDGE * distribution.std())
 
 
+def test_a_mode_at_a_bound_is_the_bound():
+    draws = stats.expon().rvs(DRAWS, random_state=1)
+    assert mode(draws, 0.0, np.inf) == 0.0
+    assert mode(1.0 - 0.15 * draws, -1.0, 1.0) == 1.0
+
+
 def test_modes_follow_the_units():
     draws = stats.gamma(3.0).rvs(DRAWS, random_state=1)
     for factor in (1e-6, 1e6):

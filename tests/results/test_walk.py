@@ -134,7 +134,7 @@ def test_skewness_is_what_integration_says():
     assert found["flat mean"] > 1.3 * found["REML"]
 
 
-def binary(levels=100, each=3, sd=2.0):
+def binary(levels=70, each=3, sd=2.0):
     rng = np.random.default_rng(7)
     codes = np.repeat(np.arange(levels), each)
     eta = sd * rng.normal(size=levels)[codes]
@@ -154,7 +154,8 @@ def test_binary_data_in_small_clusters_are_a_matter_of_laplace():
     parameters = Parameters(beta, (sd,), (np.ones((*lead, 1, 1)),), (b,), None)
     posterior = Posterior(exact.fitted_model, Draws(parameters, {}, "by hand"), model.priors)
     way = walk(model.estimate(), posterior, ("Laplace", "posterior"), centre="mean", groups=False, costly=True)
-    assert list(way.stations.columns)[:2] == ["Laplace", "AGQ"]
+    assert list(way.stations.columns)[:3] == ["Laplace", "AGQ", "restricted"]
+    assert way.stations.loc[SD, "restricted"] > way.stations.loc[SD, "AGQ"]
     assert way.steps.loc[SD].abs().idxmax() == LAPLACE
     assert "is the error of the Laplace approximation" in explain(way, model.design)[SD]
     assert np.allclose(way.steps.sum(axis=1), way.difference, rtol=0.0, atol=EXACT)
