@@ -13,8 +13,7 @@ import numpy as np
 
 from bayesmix.data.design import Design, Term
 from bayesmix.data.moments import Factor, Incidence, incidence
-from bayesmix.errors import SpecError
-from bayesmix.inference.covariance import STRUCTURES, Structure, from_factor, side_by_side, to_factor
+from bayesmix.inference.covariance import Structure, side_by_side, split, structure_of, to_factor
 from bayesmix.inference.pls import Plan, plan
 
 Array = np.ndarray
@@ -54,10 +53,14 @@ class Coordinates:
             for f in range(len(self.factors))
         ]
 
-    def gradient(self, by_factor: Sequence[Array]) -> Array:
-        """Derivatives by ``theta`` from those by the factors' entries ``(k, k)``."""
-        blocks = [by_factor[place.factor][place.columns, place.columns] for place in self.places]
-        return from_factor(self.structures, blocks)
+    def gradient(self, theta: Array, by_factor: Sequence[Array]) -> Array:
+        """Derivatives by ``theta (size,)`` from those by the factors' entries ``(k, k)``."""
+        terms = zip(self.structures, split(self.structures, theta), self.places, strict=True)
+        parts = [
+            structure.gradient(own, by_factor[place.factor][place.columns, place.columns])
+            for structure, own, place in terms
+        ]
+        return np.concatenate(parts) if parts else np.zeros(0)
 
     def of_terms(self, per_factor: Sequence[Array]) -> list[Array]:
         """Slice ``(..., J, k_factor)`` arrays of the factors into one ``(..., J, k)`` array a term, in user's units."""
@@ -75,7 +78,7 @@ def coordinates(design: Design) -> Coordinates:
     """Change the design to computational coordinates."""
     X, T = _orthonormal(design.X)
     groups = _grouping_factors(design.terms)
-    structures = tuple(_structure(term) for term in design.terms)
+    structures = tuple(structure_of(term) for term in design.terms)
     changes = tuple(_whitening(term.z, s) for term, s in zip(design.terms, structures, strict=True))
     places, factors = [], []
     for number, members in enumerate(groups):
@@ -89,13 +92,6 @@ def coordinates(design: Design) -> Coordinates:
     pattern = incidence(factors)
     ordered = tuple(place for _, place in sorted(places, key=lambda pair: pair[0]))
     return Coordinates(X, T, tuple(factors), ordered, changes, structures, pattern, plan(pattern))
-
-
-def _structure(term: Term) -> Structure:
-    if term.structure not in STRUCTURES:
-        known = ", ".join(STRUCTURES)
-        raise SpecError(f"Covariance structure `{term.structure}()` is not supported yet. Available: {known}.")
-    return STRUCTURES[term.structure](len(term.effects))
 
 
 def _grouping_factors(terms: Sequence[Term]) -> list[list[int]]:
@@ -123,9 +119,11 @@ def _sizes(columns: Array) -> Array:
 
 
 def _whitening(z: Array, structure: Structure) -> Array:
-    """Change of columns ``C`` such that ``z C`` has orthonormal columns (unit size only, for independent effects)."""
+    """Change of columns ``C`` such that ``z C`` has orthonormal columns; as far as the structure stays what it is."""
     scale = _sizes(z)
-    if structure.is_diagonal:
+    if structure.is_homogeneous:
+        return np.eye(structure.k) / np.sqrt(np.mean(scale**2))
+    if not structure.is_invariant:
         return np.diag(1.0 / scale)
     pivots = np.abs(np.diagonal(np.linalg.qr(z / scale, mode="r")))
     if len(z) < len(scale) or pivots.min() < 1e-9 * pivots.max():  # collinear effects: leave them as they are

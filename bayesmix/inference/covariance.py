@@ -2,62 +2,188 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import override
 
 import numpy as np
+
+from bayesmix.data.grouping import Term
+from bayesmix.inference.correlation import Autoregressive, Correlation, Exchangeable, Free, Independent, OneNumber
 
 Array = np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
-class Structure:
-    """Where the free numbers of one term stand in its ``(k, k)`` lower-triangular factor."""
+class Structure(ABC):
+    """Which covariance matrices the effects of one level may have, and the free numbers an optimiser moves.
 
-    k: int
-    row: tuple[int, ...]
-    column: tuple[int, ...]
+    The numbers are unbounded, the factor is smooth in them, and singular matrices are among the points it reaches.
+    """
+
+    correlation: Correlation
+    is_homogeneous: bool = False  # one standard deviation for all effects
+
+    @property
+    def k(self) -> int:
+        """Number of effects."""
+        return self.correlation.k
+
+    @property
+    def n_sd(self) -> int:
+        """Number of standard deviations that are parameters."""
+        return 1 if self.is_homogeneous else self.k
 
     @property
     def size(self) -> int:
         """Number of free numbers."""
-        return len(self.row)
+        return self.n_sd + self.correlation.size
 
     @property
-    def is_diagonal(self) -> bool:
-        """Whether the effects are independent."""
-        return self.row == self.column
+    def is_invariant(self) -> bool:
+        """Whether the structure survives any change of the effects' columns, not only of their units."""
+        return isinstance(self.correlation, Free)
+
+    @abstractmethod
+    def factor(self, theta: Array) -> Array:
+        """Relative factors ``(..., k, k)`` at ``theta (..., size)``."""
+
+    @abstractmethod
+    def theta(self, factor: Array) -> Array:
+        """Free numbers ``(..., size)`` of a root of a matrix of the structure; of its nearest kin for others."""
+
+    @abstractmethod
+    def gradient(self, theta: Array, by_factor: Array) -> Array:
+        """Derivatives ``(size,)`` of a function by theta from those by the entries of the factor ``(k, k)``."""
+
+    @abstractmethod
+    def settled(self, theta: Array, tolerance: float) -> tuple[Array, bool]:
+        """Put what is within ``tolerance`` of the boundary exactly there; and whether anything was."""
 
 
-def unstructured(k: int) -> Structure:
-    """All of the lower triangle, column by column, as lme4 orders theta."""
-    positions = [(i, j) for j in range(k) for i in range(j, k)]
-    return Structure(k, tuple(i for i, _ in positions), tuple(j for _, j in positions))
+@dataclass(frozen=True, slots=True)
+class Unstructured(Structure):
+    """All of the lower triangle of the factor, column by column, as lme4 orders theta."""
+
+    @override
+    def factor(self, theta: Array) -> Array:
+        factor = np.zeros((*theta.shape[:-1], self.k, self.k))
+        column, row = np.triu_indices(self.k)
+        factor[..., row, column] = theta
+        return factor
+
+    @override
+    def theta(self, factor: Array) -> Array:
+        column, row = np.triu_indices(self.k)
+        return factor[..., row, column]
+
+    @override
+    def gradient(self, theta: Array, by_factor: Array) -> Array:
+        return self.theta(by_factor)
+
+    @override
+    def settled(self, theta: Array, tolerance: float) -> tuple[Array, bool]:
+        left, sizes, right = np.linalg.svd(self.factor(theta))
+        small = sizes < tolerance * max(1.0, float(sizes.max(initial=0.0)))
+        if not np.any(small):
+            return theta, False
+        return self.theta(_lower((left * np.where(small, 0.0, sizes)) @ right)), True
 
 
-def diagonal(k: int) -> Structure:
-    """Independent effects, each with a standard deviation of its own."""
-    return Structure(k, tuple(range(k)), tuple(range(k)))
+@dataclass(frozen=True, slots=True)
+class Scaled(Structure):
+    """Standard deviations times a root of the correlation matrix: ``theta = (sizes, angle)``.
+
+    Where only their squares matter, sizes are standard deviations of any sign; beside correlations, whose sign they
+    would turn, they are the roots of standard deviations.
+    """
+
+    def _sd(self, theta: Array) -> tuple[Array, Array]:
+        """Standard deviations ``(..., n_sd)`` and their derivatives by the sizes."""
+        sizes = theta[..., : self.n_sd]
+        signed = self.is_homogeneous or not self.correlation.size
+        return (sizes, np.ones_like(sizes)) if signed else (sizes**2, 2.0 * sizes)
+
+    def _root(self, theta: Array) -> tuple[Array, Array]:
+        """Root of the correlation matrix and its derivative by the angle: ``(..., k, k)``."""
+        if isinstance(self.correlation, OneNumber):
+            return self.correlation.turned(theta[..., -1])
+        return np.eye(self.k), np.zeros((self.k, self.k))
+
+    @override
+    def factor(self, theta: Array) -> Array:
+        return self._sd(theta)[0][..., None] * self._root(theta)[0]
+
+    @override
+    def theta(self, factor: Array) -> Array:
+        sd, corr = sd_and_corr(factor @ np.swapaxes(factor, -1, -2))
+        if self.is_homogeneous:
+            sd = np.sqrt(np.mean(sd**2, axis=-1, keepdims=True))
+        if not isinstance(self.correlation, OneNumber):
+            return sd
+        rho = np.nan_to_num(self.correlation.numbers(corr))
+        return np.concatenate([sd if self.is_homogeneous else np.sqrt(sd), self.correlation.angle(rho)], axis=-1)
+
+    @override
+    def gradient(self, theta: Array, by_factor: Array) -> Array:
+        (sd, by_size), (root, slope) = self._sd(theta), self._root(theta)
+        by_sd = np.sum(by_factor * root, axis=-1)
+        sizes = by_size * (by_sd.sum(keepdims=True) if self.is_homogeneous else by_sd)
+        angle = [np.sum(by_factor * sd[:, None] * slope)] if self.correlation.size else []
+        return np.concatenate([sizes, angle])
+
+    @override
+    def settled(self, theta: Array, tolerance: float) -> tuple[Array, bool]:
+        sd, _ = self._sd(theta)
+        vanishing = np.zeros(self.size, bool)
+        vanishing[: self.n_sd] = np.abs(sd) < tolerance * max(1.0, float(np.abs(sd).max()))
+        settled = np.where(vanishing, 0.0, theta)
+        if not isinstance(self.correlation, OneNumber) or not np.any(self.correlation.edges(theta[-1]) < tolerance):
+            return settled, bool(vanishing.any())
+        settled[-1] = 0.5 * np.pi * np.round(2.0 * theta[-1] / np.pi)
+        return settled, True
 
 
-STRUCTURES = {"us": unstructured, "diag": diagonal}
+def structure_of(term: Term) -> Structure:
+    """The covariance structure of a term."""
+    k = len(term.effects)
+    match term.structure:
+        case _ if k == 1:
+            return Scaled(Independent(1))
+        case "us":
+            return Unstructured(Free(k))
+        case "diag" | "homdiag":
+            return Scaled(Independent(k), term.structure == "homdiag")
+        case "cs" | "homcs":
+            return Scaled(Exchangeable(k), term.structure == "homcs")
+        case "ar1" | "hetar1":
+            return Scaled(Autoregressive(k), term.structure == "ar1")
+    raise ValueError(f"unknown covariance structure {term.structure!r}")
+
+
+def split(structures: Sequence[Structure], theta: Array) -> list[Array]:
+    """Slice ``theta (..., size)`` by term."""
+    bounds = np.cumsum([0, *(structure.size for structure in structures)])
+    return [theta[..., low:high] for low, high in pairwise(bounds)]
 
 
 def to_factor(structures: Sequence[Structure], theta: Array) -> list[Array]:
-    """Lower-triangular factors ``(..., k, k)`` of all terms from ``theta (..., size)``."""
-    factors, offset = [], 0
-    for structure in structures:
-        factor = np.zeros((*theta.shape[:-1], structure.k, structure.k))
-        factor[..., structure.row, structure.column] = theta[..., offset : offset + structure.size]
-        factors.append(factor)
-        offset += structure.size
-    return factors
+    """Relative factors ``(..., k, k)`` of all terms from ``theta (..., size)``."""
+    return [structure.factor(own) for structure, own in zip(structures, split(structures, theta), strict=True)]
 
 
 def from_factor(structures: Sequence[Structure], factors: Sequence[Array]) -> Array:
     """Free numbers ``(..., size)`` of factors, the inverse of `to_factor`."""
-    parts = [factor[..., s.row, s.column] for s, factor in zip(structures, factors, strict=True)]
+    parts = [structure.theta(factor) for structure, factor in zip(structures, factors, strict=True)]
     return np.concatenate(parts, axis=-1) if parts else np.zeros(0)
+
+
+def _lower(factor: Array) -> Array:
+    """Lower-triangular factor of ``factor factor'``, exact where the rank is deficient."""
+    lower = np.linalg.qr(factor.T, mode="r").T
+    return np.asarray(lower * np.where(np.diagonal(lower) < 0.0, -1.0, 1.0))
 
 
 def side_by_side(factors: Sequence[Array]) -> Array:

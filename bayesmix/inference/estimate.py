@@ -12,7 +12,7 @@ import numpy as np
 from bayesmix.data.design import Design
 from bayesmix.errors import FitError, SpecError, nearest
 from bayesmix.inference.coordinates import Coordinates, coordinates
-from bayesmix.inference.covariance import from_factor, to_factor
+from bayesmix.inference.covariance import from_factor, split
 from bayesmix.inference.glm import LARGEST, fit_glm
 from bayesmix.inference.optimise import Optimum, Status, minimise
 from bayesmix.inference.pirls import (
@@ -194,31 +194,18 @@ def _settle(
     working: Coordinates, optimum: Optimum, value_at: Callable[[Array], float]
 ) -> tuple[Optimum, tuple[int, ...]]:
     """Put variances that vanish at the optimum exactly at zero, and say which terms are singular."""
-    factors = to_factor(working.structures, optimum.x[: working.size])
-    settled, singular = [], []
-    for t, factor in enumerate(factors):
-        left, sizes, right = np.linalg.svd(factor)
-        small = sizes < SINGULAR * max(1.0, float(sizes.max(initial=0.0)))
-        if np.any(small):
-            singular.append(t)
-            settled.append(_lower((left * np.where(small, 0.0, sizes)) @ right))
-        else:
-            settled.append(factor)
+    parts = split(working.structures, optimum.x[: working.size])
+    found = [s.settled(own, SINGULAR) for s, own in zip(working.structures, parts, strict=True)]
+    singular = [t for t, (_, moved) in enumerate(found) if moved]
     if not singular:
         return optimum, ()
     x = optimum.x.copy()
-    x[: working.size] = from_factor(working.structures, settled)
+    x[: working.size] = np.concatenate([own for own, _ in found])
     value = value_at(x)
     if value <= optimum.value + 1e-9 * max(abs(optimum.value), 1.0):
         status = Status.CONVERGED if optimum.status is Status.FLAT else optimum.status
         return replace(optimum, x=x, value=min(value, optimum.value), status=status), tuple(singular)
     return optimum, tuple(singular)
-
-
-def _lower(factor: Array) -> Array:
-    """Lower-triangular factor of ``factor factor'``, exact where the rank is deficient."""
-    lower = np.linalg.qr(factor.T, mode="r").T
-    return np.asarray(lower * np.where(np.diagonal(lower) < 0.0, -1.0, 1.0))
 
 
 # ---- generalized ------------------------------------------------------------------------------------------------
@@ -274,8 +261,9 @@ class MarginalLikelihood:
 
     def _laplace(self, x: Array) -> tuple[float, Array]:
         working = self.problem.coordinates
-        value, by_eta, by_factor = laplace(self.problem, working.by_factor(self.split(x)[0]), self.mode(x))
-        gradient = [working.gradient(by_factor), working.X.T @ by_eta]
+        theta = self.split(x)[0]
+        value, by_eta, by_factor = laplace(self.problem, working.by_factor(theta), self.mode(x))
+        gradient = [working.gradient(theta, by_factor), working.X.T @ by_eta]
         if self.has_dispersion:
             gradient.append(np.array([self._slope(x, len(x) - 1)]))
         return value, np.concatenate(gradient)

@@ -6,6 +6,8 @@ import numpy as np
 
 from bayesmix.data.design import Design
 from bayesmix.errors import DesignError
+from bayesmix.inference.correlation import Autoregressive
+from bayesmix.inference.covariance import structure_of
 from bayesmix.language.family import Family, Link
 
 Array = np.ndarray
@@ -32,10 +34,11 @@ def check_identifiable(design: Design, family: Family, link: Link) -> None:
 
 
 def _check_residual(design: Design) -> None:
-    """A gaussian residual needs levels with more rows than effects."""
+    """A gaussian residual needs levels with more rows than effects, or correlations that tell effects from noise."""
     for term in design.terms:
         effects = len(term.levels) * len(term.effects)
-        if effects >= len(design.y):
+        decays = isinstance(structure_of(term).correlation, Autoregressive) and len(term.effects) > 2
+        if effects >= len(design.y) and not decays:
             what = f"{len(term.levels)} levels" + ("" if len(term.effects) == 1 else f" x {len(term.effects)} effects")
             raise DesignError(
                 f"`{term.group}` has {what} for {len(design.y)} rows: its variance cannot be told from the residual"

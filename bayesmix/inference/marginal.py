@@ -29,10 +29,9 @@ from bayesmix.inference.independence import explore, find_mode
 from bayesmix.inference.natural import TermCoordinates, split, term_coordinates
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.pls import Factorisation, draw, factorise
-from bayesmix.inference.priors import Priors
+from bayesmix.inference.priors import Priors, log_partial
 from bayesmix.inference.propriety import check_proper
 from bayesmix.inference.reml import LinearProblem, linear_problem
-from bayesmix.inference.vine import beta_parameters
 from bayesmix.language.family import find_family
 from bayesmix.language.spec import ModelSpec
 
@@ -182,9 +181,9 @@ class MarginalPosterior:
             sd = coordinates.unpack(x)[0] * np.exp(log_sigma)[..., None]
             for e, prior in enumerate(sds):
                 total = total + prior.log_density(sd[..., e])
-            total = total + coordinates.log_jacobian(x) + coordinates.k * log_sigma
+            total = total + coordinates.log_jacobian(x) + coordinates.n_sd * log_sigma
             if eta is not None:
-                total = total + _log_partial(np.tanh(x[..., coordinates.k :]), coordinates.k, eta)
+                total = total + log_partial(coordinates.structure.correlation, coordinates.partial(x), eta)
         for j, prior in enumerate(np.array(self.priors.fixed, object)[self.explored]):
             total = total + prior.log_density(gamma[..., j])
         return np.asarray(total)
@@ -244,7 +243,7 @@ def _bent(terms: tuple[TermCoordinates, ...], problem: LinearProblem) -> tuple[T
         information = np.mean(np.diagonal(D, axis1=-2, axis2=-1), axis=0)
         unit = (2.0 / len(D)) ** 0.25 / np.sqrt(np.maximum(information, 1e-300))
         knees = np.sqrt(np.sum((C * unit) ** 2, axis=1))
-        bent.append(replace(term, knees=tuple(float(knee) for knee in knees)))
+        bent.append(replace(term, knees=tuple(float(knee) for knee in term.common(knees))))
     return tuple(bent)
 
 
@@ -269,15 +268,6 @@ def draw_effects(target: MarginalPosterior, theta: Array, shift: Array, rng: np.
         sigma = np.exp(target.parts(theta[rows])[1])
         parts.append(target.problem.coordinates.of_terms(draw(target.factorise(theta[rows]), combination, sigma, rng)))
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
-
-
-def _log_partial(partial: Array, k: int, eta: float) -> Array:
-    """Log density of the partial correlations under LKJ(eta), with respect to themselves."""
-    total: Array = np.zeros(partial.shape[:-1])
-    for m, alpha in enumerate(beta_parameters(k, eta)):
-        constant = math.lgamma(2.0 * alpha) - 2.0 * math.lgamma(alpha) - (2.0 * alpha - 1.0) * math.log(2.0)
-        total = total + constant + (alpha - 1.0) * np.log1p(-(partial[..., m] ** 2))
-    return total
 
 
 def _side_by_side(roots: list[Array]) -> Array:

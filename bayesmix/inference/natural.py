@@ -9,8 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from bayesmix.data.design import Term
-from bayesmix.inference.covariance import sd_and_corr
-from bayesmix.inference.vine import positions, to_cholesky, to_partial
+from bayesmix.inference.covariance import Structure, sd_and_corr, structure_of
 
 Array = np.ndarray
 
@@ -19,31 +18,43 @@ TINY = 1e-6  # relative size of a standard deviation that stands for zero
 
 @dataclass(frozen=True, slots=True)
 class TermCoordinates:
-    """The coordinates of one term: ``k`` log standard deviations, then the partial correlations.
+    """The coordinates of one term: its log standard deviations, then the partial correlations.
 
     ``order`` says in which order the effects enter the vine: the partial correlation of the first two is their plain
-    correlation, so every correlation is a coordinate in some order.
+    correlation, so every correlation is a coordinate in some order. It is of use for unstructured terms only.
     """
 
-    k: int
-    correlated: bool
+    structure: Structure
     order: tuple[int, ...]
     knees: tuple[float, ...] | None = None  # in that order; None: plain logarithms
 
     @property
+    def k(self) -> int:
+        """Number of effects."""
+        return self.structure.k
+
+    @property
+    def n_sd(self) -> int:
+        """Number of standard deviations, the first coordinates."""
+        return self.structure.n_sd
+
+    @property
     def size(self) -> int:
         """Number of coordinates."""
-        return self.k + (len(positions(self.k)) if self.correlated else 0)
+        return self.structure.size
+
+    def common(self, sizes: Array) -> Array:
+        """Sizes of the effects ``(k,)`` as those of the standard deviations ``(n_sd,)``: root mean square if shared."""
+        return np.sqrt(np.mean(sizes**2, keepdims=True)) if self.structure.is_homogeneous else sizes
 
     def pack(self, covariance: Array) -> Array:
         """Coordinates ``(size,)`` of a covariance matrix; one on the boundary is moved off it."""
         index = np.array(self.order)
         sd, corr = sd_and_corr(covariance[np.ix_(index, index)])
+        sd = self.common(sd)
         logs = self._bend(np.log(np.maximum(sd, TINY * max(float(sd.max()), 1e-8))))
-        if not self.correlated:
-            return logs
         corr = 0.999 * np.where(np.isnan(corr), 0.0, corr) + 0.001 * np.eye(self.k)
-        return np.concatenate([logs, np.arctanh(to_partial(np.linalg.cholesky(corr)))])
+        return np.concatenate([logs, np.arctanh(self.structure.correlation.partial(corr))])
 
     def unpack(self, x: Array) -> tuple[Array, Array]:
         """Standard deviations ``(..., k)`` and Cholesky factor of the correlations ``(..., k, k)``, rows in order.
@@ -52,20 +63,21 @@ class TermCoordinates:
         root of the correlation matrix.
         """
         back = np.argsort(self.order)
-        sd = np.exp(self._unbend(x[..., : self.k]))[..., back]
-        if not self.correlated:
-            return sd, np.broadcast_to(np.eye(self.k), (*x.shape[:-1], self.k, self.k))
-        return sd, to_cholesky(np.tanh(x[..., self.k :]), self.k)[..., back, :]
+        sd = np.exp(self._unbend(x[..., : self.n_sd]))
+        sd = np.broadcast_to(sd, (*sd.shape[:-1], self.k))[..., back]
+        return sd, self.structure.correlation.root(self.partial(x))[..., back, :]
+
+    def partial(self, x: Array) -> Array:
+        """Partial correlations ``(..., size - n_sd)``."""
+        return np.tanh(x[..., self.n_sd :])
 
     def log_jacobian(self, x: Array) -> Array:
         """Log derivative of standard deviations and partial correlations by the coordinates: ``(...,)``."""
-        y = x[..., : self.k]
+        y = x[..., : self.n_sd]
         total: Array = self._unbend(y).sum(axis=-1)
         if self.knees is not None:
             total = total + np.log1p(np.logaddexp(0.0, -y) / (1.0 + np.exp(y))).sum(axis=-1)
-        if self.correlated:
-            total = total + np.log1p(-(np.tanh(x[..., self.k :]) ** 2)).sum(axis=-1)
-        return total
+        return total + np.log1p(-(self.partial(x) ** 2)).sum(axis=-1)
 
     def _unbend(self, y: Array) -> Array:
         """Logarithms of standard deviations from coordinates."""
@@ -87,11 +99,7 @@ class TermCoordinates:
 
 def term_coordinates(terms: Sequence[Term]) -> tuple[TermCoordinates, ...]:
     """Coordinates of each term, effects in the order of the design."""
-    return tuple(
-        TermCoordinates(k, k > 1 and term.structure != "diag", tuple(range(k)))
-        for term in terms
-        for k in (len(term.effects),)
-    )
+    return tuple(TermCoordinates(structure_of(term), tuple(range(len(term.effects)))) for term in terms)
 
 
 def split(coordinates: Sequence[TermCoordinates], x: Array) -> list[Array]:

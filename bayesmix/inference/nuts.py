@@ -11,13 +11,12 @@ import numpy as np
 
 from bayesmix.data.design import Design
 from bayesmix.errors import FitError
-from bayesmix.inference.covariance import sd_and_corr
+from bayesmix.inference.covariance import sd_and_corr, structure_of
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.estimate import PointEstimate
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.priors import Priors
 from bayesmix.inference.pymc_model import term_label, to_pymc
-from bayesmix.inference.vine import to_partial
 from bayesmix.language.prior import Prior
 from bayesmix.language.spec import ModelSpec
 
@@ -108,14 +107,17 @@ def _initial_point(design: Design, priors: Priors, start: PointEstimate) -> dict
     for t in range(len(design.terms)):
         label = term_label(design.terms, t)
         sd, corr = sd_and_corr(start.covariances[t])
-        sd = _inside(priors.sd[t], np.maximum(sd, SMALLEST * _typical(priors.sd[t])))
+        free = sd[: len(priors.sd[t])]
+        free = _inside(priors.sd[t], np.maximum(free, SMALLEST * _typical(priors.sd[t])))
+        sd = np.broadcast_to(free, sd.shape)
         k = len(sd)
         root = np.eye(k)
         if priors.corr[t] is not None:
-            corr = 0.95 * np.where(np.isnan(corr), 0.0, corr) + 0.05 * np.eye(k)
-            root = np.linalg.cholesky(corr)
-            point[f"lkj_{label}"] = 0.5 * (1.0 + to_partial(root))
-        point |= _by_kind(f"sd_free_{label}", priors.sd[t], sd, scalar=k == 1)
+            family = structure_of(design.terms[t]).correlation
+            partial = family.partial(0.95 * np.where(np.isnan(corr), 0.0, corr) + 0.05 * np.eye(k))
+            root = family.root(partial)
+            point[f"lkj_{label}"] = 0.5 * (1.0 + partial)
+        point |= _by_kind(f"sd_free_{label}", priors.sd[t], free, scalar=len(free) == 1)
         point[f"z_{label}"] = np.linalg.solve(sd[:, None] * root, start.b[t].T).T
     if priors.dispersion is not None and start.dispersion is not None:
         dispersion = _inside((priors.dispersion,), np.array([start.dispersion]))
@@ -160,13 +162,9 @@ def _parameters(design: Design, priors: Priors, posterior: Any) -> Parameters:
     labels = [term_label(design.terms, t) for t in range(len(design.terms))]
     corr = []
     for label, term, eta in zip(labels, design.terms, priors.corr, strict=True):
-        k = len(term.effects)
         lead = posterior[f"sd_{label}"].shape[:2]
-        matrix = np.broadcast_to(np.eye(k), (*lead, k, k)).copy()
-        if eta is not None:
-            row, column = np.tril_indices(k, -1)
-            matrix[..., row, column] = matrix[..., column, row] = posterior[f"corr_{label}"].to_numpy()
-        corr.append(matrix)
+        numbers = np.zeros((*lead, 0)) if eta is None else posterior[f"corr_{label}"].to_numpy()
+        corr.append(structure_of(term).correlation.matrix(numbers))
     return Parameters(
         beta=posterior["fixef"].to_numpy(),
         sd=tuple(posterior[f"sd_{label}"].to_numpy() for label in labels),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesmix.inference.correlation import Correlation, OneNumber
 from bayesmix.language.prior import Prior
 
 FACTORS = {"log": "a factor of", "logit": "odds times"}  # what exp of a coefficient does, by link
@@ -64,7 +65,7 @@ def in_units(prior: Prior, effect: str, response: str, link: str) -> str:
     """What the prior of a coefficient or of its standard deviation says, in units of the response where it has any."""
     if prior.is_flat:
         return says(prior)
-    slope = not effect.startswith("Intercept")
+    slope = bool(effect) and not effect.startswith("Intercept")
     if link == "identity":
         return f"{says(prior)} {response}{f' per {effect}' if slope else ''}"
     if link in FACTORS and (prior.is_positive or slope):
@@ -72,12 +73,16 @@ def in_units(prior: Prior, effect: str, response: str, link: str) -> str:
     return says(prior)
 
 
-def says_lkj(eta: float, k: int) -> str:
-    """What LKJ(eta) says of each correlation of ``k`` effects.
+def says_lkj(eta: float, family: Correlation) -> str:
+    """What LKJ(eta) says of each correlation.
 
-    Marginally ``(1 + r) / 2 ~ Beta(a, a)`` with ``a = eta - 1 + k / 2``.
+    Marginally ``(1 + r) / 2 ~ Beta(a, a)`` with ``a = eta - 1 + k / 2`` for each of a free matrix.
     """
     from scipy import stats
 
-    a = eta - 1.0 + 0.5 * k
+    if isinstance(family, OneNumber):
+        a, b = (float(value[0]) for value in family.beta(eta))
+        low, high = (family.rho(2.0 * float(stats.beta(a, b).ppf(p)) - 1.0) for p in (0.025, 0.975))
+        return f"95 % within {low:.2f} .. {high:.2f}"
+    a = eta - 1.0 + 0.5 * family.k
     return f"95 % of each correlation within +-{2.0 * float(stats.beta(a, a).ppf(0.975)) - 1.0:.2f}"

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bayesmix.data.design import Design, Term
 from bayesmix.errors import SpecError, nearest
-from bayesmix.inference.parameters import Parameters
+from bayesmix.inference.correlation import Correlation, Free, OneNumber
+from bayesmix.inference.covariance import Structure, structure_of
+from bayesmix.inference.parameters import Parameters, sd_effects, sd_names
 from bayesmix.inference.presets import defaults, scales
 from bayesmix.inference.prior_text import in_units, says, says_lkj, short
 from bayesmix.language.prior import Prior, log_lkj
 from bayesmix.language.spec import ModelSpec
+from bayesmix.language.vocabulary import STRUCTURES
 
 Array = np.ndarray
 
@@ -32,13 +36,14 @@ class Priors:
     names: tuple[str, ...]  # (p,) names of gamma
     contrast: Array  # (p, p), determinant 1
     fixed: tuple[Prior, ...]  # (p,)
-    sd: tuple[tuple[Prior, ...], ...]  # per term, per effect
+    sd: tuple[tuple[Prior, ...], ...]  # per term, per standard deviation
     corr: tuple[float | None, ...]  # per term: eta of LKJ, None where there is nothing to correlate
     dispersion: Prior | None
     dispersion_name: str | None
-    sd_names: tuple[tuple[str, ...], ...]  # per term, per effect
+    sd_names: tuple[tuple[str, ...], ...]  # per term, per standard deviation
     corr_names: tuple[str, ...]  # per term: "corr(agegp)"
-    effects: tuple[tuple[str, ...], ...]  # per term, names of the effects
+    effects: tuple[tuple[str, ...], ...]  # per term, the effect of each standard deviation; empty of a shared one
+    families: tuple[Correlation, ...]  # per term
     response: str
     link: str
 
@@ -52,13 +57,13 @@ class Priors:
         """Name, prior and what it says, of every parameter or matrix of correlations."""
         for name, prior in zip(self.names, self.fixed, strict=True):
             yield name, prior, in_units(prior, name, self.response, self.link)
-        for names, effects, priors, eta, corr_name in zip(
-            self.sd_names, self.effects, self.sd, self.corr, self.corr_names, strict=True
+        for names, effects, priors, eta, corr_name, family in zip(
+            self.sd_names, self.effects, self.sd, self.corr, self.corr_names, self.families, strict=True
         ):
             for name, effect, prior in zip(names, effects, priors, strict=True):
                 yield name, prior, in_units(prior, effect, self.response, self.link)
             if eta is not None:
-                yield corr_name, Prior("LKJ", (eta,)), says_lkj(eta, len(names))
+                yield corr_name, Prior("LKJ", (eta,)), says_lkj(eta, family)
         if self.dispersion is not None:
             unit = f" {self.response}" if self.dispersion_name == "sigma" and not self.dispersion.is_flat else ""
             yield str(self.dispersion_name), self.dispersion, says(self.dispersion) + unit
@@ -75,11 +80,6 @@ class Priors:
 
     def __str__(self) -> str:
         return "\n".join(["Priors", *self.lines()])
-
-
-def term_names(term: Term) -> Iterator[str]:
-    """Names of the standard deviations of a term."""
-    return (f"sd({term.group}, {effect})" for effect in term.effects)
 
 
 def resolve(spec: ModelSpec, design: Design) -> Priors:
@@ -99,10 +99,9 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
     )
     sd = tuple(
         tuple(
-            book.find([name, f"sd({term.group})", "sd"]) or preset.sd(term, e)
-            for e, name in enumerate(term_names(term))
+            book.find([name, f"sd({term.group})", "sd"]) or preset.sd(_columns(term), e) for e, name in enumerate(names)
         )
-        for term in design.terms
+        for term, names in zip(design.terms, sd_names(design.terms), strict=True)
     )
     corr = tuple(_eta(book, preset.eta, term) for term in design.terms)
     dispersion = None
@@ -116,9 +115,10 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
         corr,
         dispersion,
         spec.family.dispersion,
-        sd_names=tuple(tuple(term_names(term)) for term in design.terms),
+        sd_names=tuple(map(tuple, sd_names(design.terms))),
         corr_names=tuple(f"corr({term.group})" for term in design.terms),
-        effects=tuple(term.effects for term in design.terms),
+        effects=tuple(tuple("".join(label) for label in sd_effects(term)) for term in design.terms),
+        families=tuple(structure_of(term).correlation for term in design.terms),
         response=design.response,
         link=spec.link.name,
     )
@@ -138,10 +138,29 @@ def log_prior(priors: Priors, design: Design, values: Parameters) -> dict[str, A
         found[name] = found.get(name, 0.0) + _sum_log(sd_priors, sd)
         if eta is not None:
             name = f"corr_{term.group}"
-            found[name] = found.get(name, 0.0) + log_lkj(corr, eta)
+            found[name] = found.get(name, 0.0) + log_correlation(structure_of(term), corr, eta)
     if priors.dispersion is not None and values.dispersion is not None:
         found[str(priors.dispersion_name)] = priors.dispersion.log_density(values.dispersion)
     return found
+
+
+def log_correlation(structure: Structure, corr: Array, eta: float) -> Array:
+    """Log density of correlation matrices ``(..., k, k)`` under LKJ(eta), or of the one number that rules them."""
+    family = structure.correlation
+    if not isinstance(family, OneNumber):
+        return log_lkj(corr, eta)
+    return log_partial(family, family.partial(corr), eta) - math.log(0.5 * (1.0 - family.lowest))
+
+
+def log_partial(family: Correlation, partial: Array, eta: float) -> Array:
+    """Log density of partial correlations ``(..., size)`` under LKJ(eta): ``(...,)``."""
+    a, b = family.beta(eta)
+    constant = [
+        math.lgamma(x + y) - math.lgamma(x) - math.lgamma(y) - (x + y - 1.0) * math.log(2.0)
+        for x, y in zip(a, b, strict=True)
+    ]
+    terms = (a - 1.0) * np.log1p(partial) + (b - 1.0) * np.log1p(-partial) + np.array(constant)
+    return np.asarray(terms.sum(axis=-1))
 
 
 def _sum_log(priors: Sequence[Prior], values: Array) -> Array:
@@ -188,9 +207,9 @@ def _known_names(spec: ModelSpec, design: Design) -> list[str]:
     if "Intercept" in names:
         names.insert(1, CENTRED)
     names.append("fixed")
-    for term in design.terms:
-        names += [*term_names(term), f"sd({term.group})"]
-        if len(term.effects) > 1 and term.structure != "diag":
+    for term, sds in zip(design.terms, sd_names(design.terms), strict=True):
+        names += [*sds, f"sd({term.group})"]
+        if structure_of(term).correlation.size:
             names.append(f"corr({term.group})")
     names += ["sd", "corr"]
     if spec.family.dispersion is not None:
@@ -218,8 +237,24 @@ def _fixed_contrast(
     return tuple(design.fixed), contrast, list(centre * unit) if spans else [0.0] * p
 
 
+def _columns(term: Term) -> Term:
+    """The columns of each standard deviation of a term: pooled to one where the effects share it."""
+    if not structure_of(term).is_homogeneous:
+        return term
+    return replace(term, effects=("all",), z=term.z.reshape(-1, 1))
+
+
 def _eta(book: _Book, default: float, term: Term) -> float | None:
-    if len(term.effects) == 1 or term.structure == "diag":
+    family = structure_of(term).correlation
+    if not family.size:
         return None
     prior = book.find([f"corr({term.group})", "corr"])
-    return default if prior is None else prior.arguments[0]
+    if prior is None:
+        return default if isinstance(family, Free) else 1.0  # one number rho: uniform on its range
+    eta = prior.arguments[0]
+    if min(np.concatenate(family.beta(eta))) <= 0.0:
+        raise SpecError(
+            f"LKJ({eta:g}) has no density on the correlations of `{STRUCTURES[term.structure][0]}()` with"
+            f" {family.k} effects: take LKJ(1), which is uniform, or more."
+        )
+    return eta

@@ -5,16 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 
 import numpy as np
 
 from bayesmix.data.design import Design
 from bayesmix.errors import SpecError
+from bayesmix.inference.correlation import OneNumber
 from bayesmix.inference.covariance import cholesky_psd, from_factor
 from bayesmix.inference.estimate import Agq, Laplace, MarginalLikelihood, Ml, PointEstimate, estimate
 from bayesmix.inference.natural import TINY, TermCoordinates, split, term_coordinates
 from bayesmix.inference.optimise import descend
+from bayesmix.inference.parameters import corr_names, sd_names
 from bayesmix.inference.pirls import generalized_problem
 from bayesmix.inference.reml import deviance, linear_problem
 from bayesmix.language.family import Family, Link
@@ -149,23 +152,37 @@ def _target(design: Design, point: PointEstimate, family: Family, name: str) -> 
     p = len(design.fixed)
     if name in design.fixed:
         return _Target(coordinates, design.fixed.index(name), float, float, (-np.inf, np.inf), (-np.inf, np.inf))
-    offset = p
+    offset, sds, corrs = p, sd_names(design.terms), corr_names(design.terms)
     for t, term in enumerate(design.terms):
-        k = len(term.effects)
-        for e, effect in enumerate(term.effects):
-            if name == f"sd({term.group}, {effect})":
-                sd = math.sqrt(max(point.covariances[t][e, e], 0.0))
-                low = math.log(TINY * max(sd, 1e-8))
-                return _Target(coordinates, offset + e, math.exp, np.log, (low, np.inf), (0.0, np.inf))
-        for j, i in combinations(range(k), 2) if coordinates[t].correlated else ():
-            if name == f"corr({term.group}, {term.effects[j]}, {term.effects[i]})":
-                order = (j, i, *(e for e in range(k) if e not in (j, i)))
-                turned = (*coordinates[:t], replace(coordinates[t], order=order), *coordinates[t + 1 :])
-                return _Target(turned, offset + k, math.tanh, np.arctanh, (-8.0, 8.0), (-1.0, 1.0))
+        if name in sds[t]:
+            e = sds[t].index(name)
+            sd = math.sqrt(max(point.covariances[t][e, e], 0.0))
+            low = math.log(TINY * max(sd, 1e-8))
+            return _Target(coordinates, offset + e, math.exp, np.log, (low, np.inf), (0.0, np.inf))
+        if name in corrs[t]:
+            one, at = coordinates[t].structure.correlation, offset + coordinates[t].n_sd
+            if isinstance(one, OneNumber):
+                return _Target(
+                    coordinates, at, partial(_rho, one), partial(_coordinate, one), (-8.0, 8.0), (one.lowest, 1.0)
+                )
+            k = len(term.effects)
+            j, i = list(combinations(range(k), 2))[corrs[t].index(name)]
+            order = (j, i, *(e for e in range(k) if e not in (j, i)))
+            turned = (*coordinates[:t], replace(coordinates[t], order=order), *coordinates[t + 1 :])
+            return _Target(turned, at, math.tanh, np.arctanh, (-8.0, 8.0), (-1.0, 1.0))
         offset += coordinates[t].size
     if family.dispersion is not None and name == family.dispersion:
         return _Target(coordinates, offset, math.exp, np.log, (-np.inf, np.inf), (0.0, np.inf))
     raise SpecError(f"There is no parameter `{name}` to profile.")
+
+
+def _rho(family: OneNumber, x: float) -> float:
+    return float(family.rho(math.tanh(x)))
+
+
+def _coordinate(family: OneNumber, rho: float) -> float:
+    """The inverse of `_rho`."""
+    return float(np.arctanh(2.0 * (rho - family.lowest) / (1.0 - family.lowest) - 1.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

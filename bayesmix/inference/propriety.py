@@ -6,6 +6,8 @@ import numpy as np
 
 from bayesmix.data.design import Design, Term
 from bayesmix.errors import SpecError
+from bayesmix.inference.covariance import structure_of
+from bayesmix.inference.parameters import sd_names
 from bayesmix.inference.priors import Priors
 from bayesmix.language.family import Family
 
@@ -17,15 +19,18 @@ RANK = 1e-9
 
 
 def freedom(design: Design, family: Family) -> tuple[Array, ...]:
-    """Degrees of freedom that the levels leave to each standard deviation: per term ``(k,)``.
+    """Degrees of freedom that the levels leave to each standard deviation: per term ``(n_sd,)``.
 
     Where the standard deviation ``s`` of an effect is large, its levels are as good as free, and the likelihood with
     fixed effects integrated out falls as ``s ** -freedom``: the flat-prior posterior is proper from 2 on, has a mean
     from 3 on, and a standard deviation from 4 on. Each level counts one, less the fixed effects that differences
     between levels mimic (the intercept, at least), less the levels whose outcome any large effect explains: counts
-    that are all zero, trials that all failed or all succeeded. From ``PLENTY`` on a lower bound is returned.
+    that are all zero, trials that all failed or all succeeded. From ``PLENTY`` on a lower bound is returned, and of a
+    standard deviation that effects share.
     """
-    return tuple(_of_term(design, family, term) for term in design.terms)
+    counts = (_of_term(design, family, term) for term in design.terms)
+    shared = (structure_of(term).is_homogeneous for term in design.terms)
+    return tuple(own.sum(keepdims=True) if one else own for own, one in zip(counts, shared, strict=True))
 
 
 def check_proper(design: Design, family: Family, priors: Priors) -> None:
@@ -33,10 +38,10 @@ def check_proper(design: Design, family: Family, priors: Priors) -> None:
     flat = [[prior.is_flat for prior in own] for own in priors.sd]
     if not any(map(any, flat)):
         return
-    for term, own, counts in zip(design.terms, flat, freedom(design, family), strict=True):
-        for effect, is_flat, count in zip(term.effects, own, counts, strict=True):
+    names = sd_names(design.terms)
+    for term, own, counts, called in zip(design.terms, flat, freedom(design, family), names, strict=True):
+        for name, is_flat, count in zip(called, own, counts, strict=True):
             if is_flat and count < PROPER:
-                name = f"sd({term.group}, {effect})"
                 raise SpecError(
                     f"A flat prior on {name} with {len(term.levels)} levels, of which {max(count, 0)} tell of it beyond"
                     f" the fixed effects, leaves the posterior improper. Give it a proper one:"

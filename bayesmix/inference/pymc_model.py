@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from bayesmix.data.design import Design, Term
+from bayesmix.inference.correlation import Correlation, OneNumber
+from bayesmix.inference.covariance import structure_of
 from bayesmix.inference.priors import Priors
-from bayesmix.inference.vine import beta_parameters, build_cholesky
 from bayesmix.language.prior import Prior
 from bayesmix.language.spec import ModelSpec
 
@@ -85,18 +86,21 @@ def _random_part(term: Term, label: str, sd_priors: Sequence[Prior], eta: float 
     import pytensor.tensor as pt
 
     k = len(term.effects)
-    sd = pm.Deterministic(f"sd_{label}", pt.stack(_variable(f"sd_free_{label}", sd_priors)), dims=f"{label}_effect")
+    free = pt.stack(_variable(f"sd_free_{label}", sd_priors))
+    sd = pm.Deterministic(
+        f"sd_{label}", pt.broadcast_to(free, (k,)) if len(sd_priors) < k else free, dims=f"{label}_effect"
+    )
     spherical = pm.Normal(f"z_{label}", 0.0, 1.0, dims=(level_dim(label), f"{label}_effect"))
     if eta is None:
         b = spherical * sd
     else:
-        alpha = beta_parameters(k, eta)
-        half = pm.Beta(f"lkj_{label}", alpha, alpha, shape=len(alpha))
-        rows = build_cholesky(2.0 * half - 1.0, k, sqrt=pt.sqrt, one=pt.ones(()))
+        family = structure_of(term).correlation
+        half = pm.Beta(f"lkj_{label}", *family.beta(eta), shape=family.size)
+        partial = 2.0 * half - 1.0
+        rows = family.rows(partial, sqrt=pt.sqrt, one=pt.ones(()))
         zero = pt.zeros(())
         root = pt.stack([pt.stack([*row, *[zero] * (k - len(row))]) for row in rows])
-        corr = pt.dot(root, root.T)
-        pm.Deterministic(f"corr_{label}", corr[np.tril_indices(k, -1)])
+        pm.Deterministic(f"corr_{label}", _reported(family, partial, pt.dot(root, root.T)))
         b = pt.dot(spherical, (sd[:, None] * root).T)
     b = pm.Deterministic(f"ranef_{label}", b, dims=(level_dim(label), f"{label}_effect"))
     codes = pm.Data(f"codes_{label}", term.codes.astype(np.int64), dims="obs")
@@ -104,6 +108,14 @@ def _random_part(term: Term, label: str, sd_priors: Sequence[Prior], eta: float 
     if k == 1:
         return z[:, 0] * b[codes, 0]
     return (z * b[codes]).sum(axis=1)
+
+
+def _reported(family: Correlation, partial: Any, matrix: Any) -> Any:
+    """The correlations that are parameters: pairs below the diagonal, column by column, or the one number."""
+    if isinstance(family, OneNumber):
+        return family.rho(partial)
+    column, row = np.triu_indices(family.k, 1)
+    return matrix[row, column]
 
 
 def _variable(name: str, priors: Sequence[Prior], labels: Sequence[str] = ()) -> list[Any]:

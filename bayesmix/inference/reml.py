@@ -136,4 +136,4 @@ def _by_theta(problem: LinearProblem, factorisation: Factorisation, theta: Array
     """Derivative by theta of ``log|Lambda'Z'WZ Lambda + I|`` plus a function of ``XX`` with derivative ``S``."""
     derivative = sensitivity(factorisation, S, problem.coordinates.pattern)
     factors = problem.coordinates.by_factor(theta)
-    return problem.coordinates.gradient([2.0 * G @ L for G, L in zip(derivative.G, factors, strict=True)])
+    return problem.coordinates.gradient(theta, [2.0 * G @ L for G, L in zip(derivative.G, factors, strict=True)])

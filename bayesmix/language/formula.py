@@ -19,6 +19,7 @@ from bayesmix.language.expression import (
     Call,
     Chain,
     Expr,
+    Flag,
     Name,
     Number,
     children,
@@ -45,7 +46,7 @@ class Bar:
 
     effects: str  # left of the bar, in R's spelling: "1 + x", "0 + x"
     group: tuple[str, ...]  # crossed factors whose combinations are the levels: ("g",), ("b", "a")
-    structure: str = "us"  # covariance of the effects of one level: us | diag | cs | ar1
+    structure: str = "us"  # covariance of the effects of one level, a key of `STRUCTURES`
 
     def __str__(self) -> str:
         group = ":".join(self.group)
@@ -53,7 +54,9 @@ class Bar:
             return f"({self.effects} | {group})"
         if self.structure == "diag" and _is_double(self.effects):
             return f"({self.effects} || {group})"
-        return f"{self.structure}({self.effects} | {group})"
+        function, hom = STRUCTURES[self.structure]
+        option = "" if function == self.structure else f", hom = {str(hom).upper()}"
+        return f"{function}({self.effects} | {group}{option})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +179,8 @@ def _bar(expression: Expr) -> tuple[Chain, str | None]:
     if isinstance(expression, Chain):
         advice = "Write `... + (effects | group)`."
         raise PlaceError("A random-effects bar needs brackets of its own.", expression.places[0], advice)
-    structure = expression.function if isinstance(expression, Call) else None
-    inside = children(expression)
-    bar = unbracket(inside[0]) if len(inside) == 1 else expression
+    structure = _structure(expression) if isinstance(expression, Call) else None
+    bar = unbracket(children(expression)[0]) if children(expression) else expression
     if not is_bar(bar):
         raise PlaceError(f"`{structure}()` goes around a bar.", expression.position, f"Write `{structure}(1 + x | g)`.")
     if len(bar.operators) > 1:
@@ -188,6 +190,21 @@ def _bar(expression: Expr) -> tuple[Chain, str | None]:
         what = f"`||` and `{structure}()` both name a covariance structure."
         raise PlaceError(what, bar.places[0], f"Write `{structure}(... | g)` or `(... || g)`.")
     return bar, structure
+
+
+def _structure(call: Call) -> str:
+    """Return the covariance structure that ``cs(... | g, hom = TRUE)`` and its like name."""
+    match call.arguments:
+        case (Argument(name=""),) | ():
+            return call.function
+        case (Argument(name=""), Argument(value=Flag(value=hom), name="hom")):
+            found = [name for name, known in STRUCTURES.items() if known == (call.function, hom)]
+            if found:
+                return found[0]
+    advice = f"Write `{call.function}(1 + x | g)`."
+    if (call.function, True) in STRUCTURES.values():
+        advice += " With `hom = TRUE` all effects share one standard deviation, with `hom = FALSE` each has its own."
+    raise PlaceError(f"`{call.function}()` does not take these arguments.", call.position, advice)
 
 
 def _effects(bar: Chain, structure: str | None) -> list[tuple[str, str]]:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-STRUCTURES = ("us", "diag", "cs", "ar1")  # covariance structures that may stand around a bar
+# covariance structures that may stand around a bar, by glmmTMB's names: lme4's function and its argument `hom`
+STRUCTURES: dict[str, tuple[str, bool | None]] = {
+    "us": ("us", None),
+    "diag": ("diag", False),
+    "homdiag": ("diag", True),
+    "cs": ("cs", False),
+    "homcs": ("cs", True),
+    "ar1": ("ar1", True),
+    "hetar1": ("ar1", False),
+}
 
 _ARITHMETIC = {"I", "abs", "cos", "exp", "expm1", "log", "log10", "log1p", "log2", "sin", "sqrt", "tan"}
 _BASES = {"bs", "center", "cr", "ns", "poly", "scale"}  # these remember what they learnt from the data
@@ -48,9 +57,6 @@ REFUSED = {
     "mat": _STRUCTURE,
     "gau": _STRUCTURE,
     "rr": _STRUCTURE,
-    "homcs": _STRUCTURE,
-    "homdiag": _STRUCTURE,
-    "hetar1": _STRUCTURE,
     "propto": _STRUCTURE,
     "interaction": "Crossed factors are written with a colon: `a:b`.",
     "paste": "Crossed factors are written with a colon: `a:b`.",

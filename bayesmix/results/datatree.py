@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmix.inference.parameters import Parameters
+from bayesmix.inference.covariance import structure_of
+from bayesmix.inference.parameters import Parameters, corr_effects
 from bayesmix.inference.priors import log_prior
 from bayesmix.inference.pymc_model import level_dim
-from bayesmix.results.effects import GroupEffects, groups, of_group, pairs
+from bayesmix.language.vocabulary import STRUCTURES
+from bayesmix.results.effects import GroupEffects, groups, of_group
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -97,12 +99,12 @@ def _by_term(posterior: xr.Dataset, design: Design, prefix: str) -> dict[int, Ar
 
 
 def _correlations(design: Design, values: Parameters, group: GroupEffects) -> tuple[list[str], list[Array]]:
-    labels, correlations = [], []
-    for t, i, j in pairs(design):
-        if t in group.terms:
-            effects = design.terms[t].effects
-            labels.append(f"{effects[j]}, {effects[i]}")
-            correlations.append(values.corr[t][..., i, j])
+    """Labels and values of the correlations that are parameters: ``effect, effect``, or the structure's name."""
+    labels, correlations = list[str](), []
+    for t in group.terms:
+        term = design.terms[t]
+        labels += [", ".join(effects) or STRUCTURES[term.structure][0] for effects in corr_effects(term)]
+        correlations += list(np.moveaxis(structure_of(term).correlation.numbers(values.corr[t]), -1, 0))
     return labels, correlations
 
 

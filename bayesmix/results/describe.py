@@ -5,11 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from bayesmix.data.design import Design, Term
+from bayesmix.inference.correlation import Autoregressive, Exchangeable, Free, Independent
+from bayesmix.inference.covariance import structure_of
 from bayesmix.inference.priors import Priors
 from bayesmix.language.spec import ModelSpec
 
 Array = np.ndarray
 
+_SHAPES = {
+    Free: "correlated",
+    Independent: "independent",
+    Exchangeable: "equally correlated",
+    Autoregressive: "autoregressive",
+}
 _LIKELIHOOD = {
     "gaussian": "Normal(mu[i], sigma)",
     "poisson": "Poisson(mu[i])",
@@ -61,5 +69,6 @@ def _distribution(term: Term) -> str:
     levels = f"b[{term.group}], each of {len(term.levels)} levels"
     if len(term.effects) == 1:
         return f"{levels} ~ Normal(0, sd({term.group}, {term.effects[0]}))"
-    shape = "independent" if term.structure == "diag" else "correlated"
-    return f"{levels} ~ Normal(0, Sigma): {len(term.effects)} {shape} effects ({', '.join(term.effects)})"
+    shape = _SHAPES[type(structure_of(term).correlation)]
+    common = ", one sd for all" if structure_of(term).is_homogeneous else ""
+    return f"{levels} ~ Normal(0, Sigma): {len(term.effects)} {shape} effects ({', '.join(term.effects)}){common}"

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from bayesmix.data.design import Design, Term
-from bayesmix.inference.parameters import Parameters, covariance
+from bayesmix.inference.covariance import structure_of
+from bayesmix.inference.parameters import Parameters, corr_names, covariance, sd_names
 from bayesmix.language.family import Family, Link, by_predictor
 
 Array = np.ndarray
@@ -43,30 +45,26 @@ def of_group(parts: Sequence[Array], members: Sequence[int]) -> Array:
 
 
 def correlated(term: Term) -> list[tuple[int, int]]:
-    """Row and column of every correlation of a term, below the diagonal, column by column."""
+    """Row and column of every correlation of a term that can differ from zero, below the diagonal, by columns."""
     k = len(term.effects)
-    return [] if term.structure == "diag" else [(i, j) for j in range(k) for i in range(j + 1, k)]
-
-
-def pairs(design: Design) -> list[tuple[int, int, int]]:
-    """Term, row and column of every correlation that is a parameter."""
-    return [(t, i, j) for t, term in enumerate(design.terms) for i, j in correlated(term)]
+    return [(i, j) for j in range(k) for i in range(j + 1, k)] if structure_of(term).correlation.size else []
 
 
 def parameter_names(design: Design, dispersion: str | None) -> list[str]:
-    """The one vocabulary: fixed effects, ``sd(group, effect)``, ``corr(group, effect, effect)``, dispersion."""
-    names = list(design.fixed)
-    names += [f"sd({term.group}, {effect})" for term in design.terms for effect in term.effects]
-    for t, i, j in pairs(design):
-        term = design.terms[t]
-        names.append(f"corr({term.group}, {term.effects[j]}, {term.effects[i]})")
+    """The one vocabulary: fixed effects, ``sd(group, effect)``, ``corr(group, effect, effect)``, dispersion.
+
+    ``sd(group)`` and ``corr(group)`` where one number rules all effects of a term.
+    """
+    names = [*design.fixed, *chain(*sd_names(design.terms)), *chain(*corr_names(design.terms))]
     return names + ([dispersion] if dispersion is not None else [])
 
 
 def flatten(design: Design, values: Parameters) -> Array:
     """Parameters in the order of `parameter_names`: ``(..., m)``."""
-    parts = [values.beta, *values.sd]
-    parts += [values.corr[t][..., i, j][..., None] for t, i, j in pairs(design)]
+    structures = [structure_of(term) for term in design.terms]
+    parts = [values.beta]
+    parts += [sd[..., : structure.n_sd] for structure, sd in zip(structures, values.sd, strict=True)]
+    parts += [structure.correlation.numbers(corr) for structure, corr in zip(structures, values.corr, strict=True)]
     if values.dispersion is not None:
         parts.append(np.asarray(values.dispersion)[..., None])
     return np.concatenate(parts, axis=-1)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmix.data.design import Design
+from bayesmix.data.design import Design, Term
 from bayesmix.inference.diagnostics import ESS_LIMIT, R_HAT_LIMIT
+from bayesmix.inference.parameters import corr_effects, sd_effects
 from bayesmix.inference.sample import K_LIMIT
+from bayesmix.language.vocabulary import STRUCTURES
 from bayesmix.results import typography as r
-from bayesmix.results.effects import pairs
 from bayesmix.results.sections import Section, call_lines, family_line, in_r, size_lines
 
 if TYPE_CHECKING:
@@ -81,10 +82,10 @@ def variances_section(fit: Posterior, table: pd.DataFrame, cells: Cells) -> Sect
 def _variance_rows(fit: Posterior) -> Iterator[tuple[str, str]]:
     """Group, once where rows of the same follow, and short name of each parameter but the fixed effects, in order."""
     terms = fit.design.terms
-    rows = [(term.group, f"sd {in_r(effect)}") for term in terms for effect in term.effects]
-    for t, i, j in pairs(fit.design):
-        effects = terms[t].effects
-        rows.append((terms[t].group, f"corr {in_r(effects[j])}, {in_r(effects[i])}"))
+    rows = []
+    for kind, labels in (("sd", sd_effects), ("corr", corr_effects)):
+        for term in terms:
+            rows += [(term.group, f"{kind} {_label(term, effects)}") for effects in labels(term)]
     if fit.values.dispersion is not None:
         name = str(fit.spec.family.dispersion)
         rows.append(("Residual" if name == "sigma" else "Response", name))
@@ -92,6 +93,11 @@ def _variance_rows(fit: Posterior) -> Iterator[tuple[str, str]]:
     for group, name in rows:
         yield "" if group == before else group, name
         before = group
+
+
+def _label(term: Term, effects: tuple[str, ...]) -> str:
+    """What a parameter is of: its effects, or of all of the term."""
+    return ", ".join(map(in_r, effects)) or f"({STRUCTURES[term.structure][0]})"
 
 
 def fixed_section(fit: Posterior, table: pd.DataFrame, cells: Cells) -> Section:

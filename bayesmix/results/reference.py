@@ -16,6 +16,7 @@ import numpy as np
 
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.marginal import MAX_DIMENSION, Marginal, applies
+from bayesmix.inference.parameters import sd_names
 from bayesmix.inference.priors import log_prior, resolve
 from bayesmix.inference.propriety import MEAN, PROPER, freedom
 from bayesmix.inference.sample import K_LIMIT, dimension, failure, sample
@@ -69,14 +70,15 @@ def is_quick(fit: Fit) -> bool:
 def why_not_flat(fit: Fit, centre: str) -> str | None:
     """Why the posterior under flat priors does not exist, or has no mean; None if it does and has."""
     needed = MEAN if centre == "mean" else PROPER
-    for term, counts in zip(fit.design.terms, freedom(fit.design, fit.spec.family), strict=True):
-        for effect, count in zip(term.effects, counts, strict=True):
+    counted = freedom(fit.design, fit.spec.family)
+    for term, names, counts in zip(fit.design.terms, sd_names(fit.design.terms), counted, strict=True):
+        for name, count in zip(names, counts, strict=True):
             if count < needed:
                 what = "does not exist" if count < PROPER else "has no mean"
                 next_step = "" if count < PROPER else ' compare(..., centre="median") still works.'
                 return (
                     f"Under flat priors the posterior {what}: the {len(term.levels)} levels of {term.group} leave"
-                    f" {max(count, 0)} degrees of freedom for sd({term.group}, {effect}), {needed} are needed."
+                    f" {max(count, 0)} degrees of freedom for {name}, {needed} are needed."
                     f" With so few levels the prior of this standard deviation decides; give one you can defend."
                     f"{next_step}"
                 )

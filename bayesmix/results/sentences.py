@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesmix.inference.parameters import corr_names, sd_names
 from bayesmix.results.typography import decimals_for
 from bayesmix.results.walk import FIXED, LAPLACE, MONTE_CARLO, OTHERS, PRIOR, SKEWNESS, Walk
 
@@ -63,12 +65,9 @@ def explain(walk: Walk, design: Design) -> dict[str, str]:
 def _levels(design: Design) -> Mapping[str, str]:
     """Few levels as the reason of skewness, by parameter."""
     found: dict[str, str] = {}
-    for term in design.terms:
-        if len(term.levels) > FEW:
-            continue
-        reason = f" ({len(term.levels)} levels of {term.group})"
-        found |= {f"sd({term.group}, {effect})": reason for effect in term.effects}
-        found |= {f"corr({term.group}, {first}, {second})": reason for first in term.effects for second in term.effects}
+    for term, *names in zip(design.terms, sd_names(design.terms), corr_names(design.terms), strict=True):
+        if len(term.levels) <= FEW:
+            found |= dict.fromkeys(chain(*names), f" ({len(term.levels)} levels of {term.group})")
     return found
 
 

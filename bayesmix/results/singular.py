@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmix.results.effects import correlated
+from bayesmix.inference.covariance import structure_of
+from bayesmix.inference.parameters import corr_names, sd_names
 from bayesmix.results.marginals import describe
 from bayesmix.results.typography import decimals_for, fixed_point
 
@@ -23,11 +24,13 @@ EXTREME = 0.95  # a correlation beyond is next to perfect
 def direction(fit: Estimate, t: int) -> str:
     """The direction of the effects of a term in which there is no variation, by the names of the parameters."""
     term, sd, corr = fit.design.terms[t], fit.values.sd[t], fit.values.corr[t]
-    gone = [f"sd({term.group}, {effect}) = 0" for effect, size in zip(term.effects, sd, strict=True) if not size > 0.0]
+    sizes = zip(sd_names(fit.design.terms)[t], sd, strict=False)  # one that effects share stands first
+    gone = [f"{name} = 0" for name, size in sizes if not size > 0.0]
     if gone:
         return ", ".join(gone)
-    if len(sd) == 2:
-        return f"corr({term.group}, {term.effects[0]}, {term.effects[1]}) = {np.sign(corr[1, 0]):.0f}"
+    names = corr_names(fit.design.terms)[t]
+    if len(names) == 1:
+        return f"{names[0]} = {float(structure_of(term).correlation.numbers(corr)[0]):.3g}"
     weights = np.linalg.eigh(corr)[1][:, 0]
     parts = [f"{weight:+.2f} {effect}" for effect, weight in zip(term.effects, weights, strict=True)]
     return f"no variation between levels of {term.group} in {' '.join(parts)} (effects over their sd)"
@@ -51,13 +54,14 @@ def explain_singular(estimate: Estimate, posterior: Posterior | None) -> tuple[s
 
 def _of_term(estimate: Estimate, posterior: Posterior, t: int) -> Iterator[str]:
     """The posterior of every standard deviation at zero, or else of the correlations at one."""
-    term = estimate.design.terms[t]
-    gone = [e for e, size in enumerate(estimate.values.sd[t]) if not size > 0.0]
+    terms = estimate.design.terms
+    names = sd_names(terms)[t]
+    gone = [e for e, size in enumerate(estimate.values.sd[t][: len(names)]) if not size > 0.0]
     for e in gone:
-        yield _of_sd(posterior, f"sd({term.group}, {term.effects[e]})", posterior.values.sd[t][..., e])
-    for i, j in [] if gone else correlated(term):
-        name = f"corr({term.group}, {term.effects[j]}, {term.effects[i]})"
-        yield _of_correlation(posterior, name, posterior.values.corr[t][..., i, j])
+        yield _of_sd(posterior, names[e], posterior.values.sd[t][..., e])
+    draws = structure_of(terms[t]).correlation.numbers(posterior.values.corr[t])
+    for m, name in [] if gone else enumerate(corr_names(terms)[t]):
+        yield _of_correlation(posterior, name, draws[..., m])
 
 
 def _of_sd(posterior: Posterior, name: str, draws: Array) -> str:

@@ -6,12 +6,17 @@ import html
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesmix.data.design import Term
+from bayesmix.inference.correlation import OneNumber
+from bayesmix.inference.covariance import structure_of
 from bayesmix.inference.estimate import Agq, Laplace, Ml, Reml
+from bayesmix.inference.parameters import corr_effects, sd_effects
+from bayesmix.language.vocabulary import STRUCTURES
 from bayesmix.results import typography as r
 from bayesmix.results.posterior_sections import (
     Cells,
@@ -147,9 +152,10 @@ def _criteria(fit: Estimate) -> Section:
 
 def _variances(fit: Estimate) -> Section:
     terms = fit.design.terms
-    sd = [size for own in fit.values.sd for size in own]
-    groups = [cell for label, term in zip(_labels(terms), terms, strict=True) for cell in _once(label, term)]
-    effects = [in_r(effect) for term in terms for effect in term.effects]
+    sizes = [structure_of(term).n_sd for term in terms]
+    sd = [size for own, n in zip(fit.values.sd, sizes, strict=True) for size in own[:n]]
+    groups = [cell for label, n in zip(_labels(terms), sizes, strict=True) for cell in (label, *[""] * (n - 1))]
+    effects = [in_r(*label) if label else f"each of {len(t.effects)} effects" for t in terms for label in sd_effects(t)]
     if fit.spec.family.dispersion == "sigma" and fit.values.dispersion is not None:
         sd.append(dispersion_of(fit))
         groups, effects = [*groups, "Residual"], [*effects, ""]
@@ -171,24 +177,22 @@ def _labels(terms: Sequence[Term]) -> list[str]:
     return [f"{group}.{before}" if before else group for group, before in zip(groups, seen, strict=True)]
 
 
-def _once(label: str, term: Term) -> list[str]:
-    return [label, *[""] * (len(term.effects) - 1)]
-
-
 def _correlation_columns(terms: Sequence[Term], matrices: Sequence[Array], rows: int) -> list[tuple[str, list[str]]]:
-    """Lower triangles of the correlation matrices, one below the other."""
-    sizes = [len(term.effects) for term in terms]
-    if max(sizes) == 1:
+    """Lower triangles of the correlation matrices, one below the other; one number that rules them beside the group."""
+    shown = [min(len(corr_effects(term)), len(term.effects) - 1) for term in terms]
+    if not max(shown):
         return []
-    columns = [[""] * rows for _ in range(max(sizes) - 1)]
+    columns = [[""] * rows for _ in range(max(shown))]
     begin = 0
-    for term, size, matrix in zip(terms, sizes, matrices, strict=True):
-        texts = np.array(r.format_numbers(np.round(matrix, 2).ravel(), decimals=2)).reshape(size, size)
-        if term.structure != "diag":
-            for i in range(size):
-                for j in range(i):
-                    columns[j][begin + i] = str(texts[i, j])
-        begin += size
+    for term, matrix in zip(terms, matrices, strict=True):
+        structure = structure_of(term)
+        numbers = r.format_numbers(np.round(structure.correlation.numbers(matrix), 2), decimals=2)
+        if isinstance(structure.correlation, OneNumber):
+            columns[0][begin] = f"{numbers[0]} ({STRUCTURES[term.structure][0]})"
+        else:
+            for text, (j, i) in zip(numbers, combinations(range(structure.k), 2), strict=False):
+                columns[j][begin + i] = text
+        begin += structure.n_sd
     return [("" if j else "Corr", column) for j, column in enumerate(columns)]
 
 

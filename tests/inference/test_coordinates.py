@@ -1,4 +1,4 @@
-"""The change to computational coordinates and back; covariance structures."""
+"""The change to computational coordinates and back; matrices of covariances."""
 
 from __future__ import annotations
 
@@ -12,17 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayesmix.data.design import Design
-from bayesmix.errors import SpecError
 from bayesmix.inference.coordinates import coordinates
-from bayesmix.inference.covariance import (
-    cholesky_psd,
-    diagonal,
-    from_factor,
-    sd_and_corr,
-    side_by_side,
-    to_factor,
-    unstructured,
-)
+from bayesmix.inference.covariance import cholesky_psd, sd_and_corr, side_by_side
 
 N = 50
 # a predictor like 2e9 + 1e6 x loses three digits of its variation, once in the data and once in the QR
@@ -68,12 +59,20 @@ def test_correlated_effects_have_orthonormal_columns(units):
         np.testing.assert_allclose(columns.T @ columns / N, np.eye(columns.shape[1]), atol=tolerance)
 
 
-def test_independent_effects_are_scaled_one_by_one():
-    working = coordinates(make(3.0, 2.0, structure="diag"))
+@pytest.mark.parametrize("structure", ["diag", "cs", "hetar1"])
+def test_effects_with_a_structure_are_scaled_one_by_one(structure):
+    working = coordinates(make(3.0, 2.0, structure=structure))
     C = working.C[next(t for t, C in enumerate(working.C) if len(C) == 2)]
     np.testing.assert_array_equal(C, np.diag(np.diagonal(C)))
     for factor in working.factors:
         np.testing.assert_allclose(np.mean(factor.z**2, axis=0), 1.0, rtol=1e-12)
+
+
+@pytest.mark.parametrize("structure", ["homdiag", "homcs", "ar1"])
+def test_effects_that_share_a_standard_deviation_are_scaled_together(structure):
+    working = coordinates(make(3.0, 2.0, structure=structure))
+    C = working.C[next(t for t, C in enumerate(working.C) if len(C) == 2)]
+    np.testing.assert_allclose(C, C[0, 0] * np.eye(2))
 
 
 def test_collinear_effects_keep_their_columns():
@@ -117,35 +116,6 @@ def test_covariances_and_effects_come_back_in_the_users_units():
         for t, b in zip(design.terms, working.of_terms(effects), strict=True)
     )
     np.testing.assert_allclose(users, own, atol=1e-10)
-
-
-def test_structures_that_are_not_there_are_named():
-    design = make(0.0, 1.0)
-    term = next(term for term in design.terms if len(term.effects) == 2)
-    with pytest.raises(SpecError, match=r"Covariance structure `ar1\(\)` is not supported yet\. Available: us, diag"):
-        coordinates(replace(design, terms=(replace(term, structure="ar1"),)))
-
-
-# ---- theta ---------------------------------------------------------------------------------------------------------
-
-
-def test_theta_runs_down_the_columns():
-    """lme4's order."""
-    theta = np.arange(1.0, 7.0)
-    (factor,) = to_factor([unstructured(3)], theta)
-    np.testing.assert_array_equal(factor, [[1.0, 0.0, 0.0], [2.0, 4.0, 0.0], [3.0, 5.0, 6.0]])
-
-
-@given(st.lists(st.tuples(st.integers(1, 4), st.booleans()), min_size=1, max_size=4), st.integers(0, 1000))
-def test_theta_and_factors_are_inverse(shapes, seed):
-    structures = [unstructured(k) if full else diagonal(k) for k, full in shapes]
-    theta = np.random.default_rng(seed).normal(size=(2, sum(s.size for s in structures)))
-    factors = to_factor(structures, theta)
-    np.testing.assert_array_equal(from_factor(structures, factors), theta)
-    for structure, factor in zip(structures, factors, strict=True):
-        np.testing.assert_array_equal(factor, np.tril(factor))
-        if structure.is_diagonal:
-            np.testing.assert_array_equal(factor * (1.0 - np.eye(structure.k)), 0.0)
 
 
 def test_side_by_side_is_block_diagonal():

@@ -13,6 +13,8 @@ from scipy import stats
 
 import bayesmix as bmx
 from bayesmix.errors import SpecError
+from bayesmix.inference.correlation import Free
+from bayesmix.inference.covariance import Unstructured
 from bayesmix.inference.independence import explore, find_mode, metropolis
 from bayesmix.inference.marginal import MarginalPosterior, draw_effects, draw_fixed, marginal_posterior
 from bayesmix.inference.natural import TermCoordinates
@@ -33,6 +35,7 @@ def simulated(seed: int = 3, n: int = 40) -> dict[str, Any]:
     groups = {"g": [f"g{i % 5}" for i in range(n)], "h": [f"h{(i * 7) % 4}" for i in range(n)]}
     x, z = rng.normal(3.0, 2.0, n), rng.normal(size=n)
     y = 1.0 + 0.5 * x + rng.normal(size=n) + np.array([int(label[1]) for label in groups["g"]])
+    groups["f"] = [f"f{i % 3}" for i in range(n)]
     return {**groups, "x": x, "z": z, "y": y, "w": rng.uniform(0.5, 2.0, n), "off": rng.normal(size=n)}
 
 
@@ -43,6 +46,11 @@ DESIGNS: dict[str, dict[str, Any]] = {
     "independent": {"formula": "y ~ x + (x || g)"},
     "crossed": {"formula": "y ~ x + offset(off) + (x | g) + (1 | h)"},
     "nested": {"formula": "y ~ 1 + (1 | g/h)"},
+    "compound symmetry": {"formula": "y ~ x + cs(x + z | g)", "priors": {"corr(g)": "LKJ(1.5)"}},
+    "homogeneous compound symmetry": {"formula": "y ~ x + cs(0 + f | g, hom = TRUE)"},
+    "autoregression": {"formula": "y ~ x + ar1(0 + f | g) + (1 | h)", "priors": {"sd(g)": "HalfNormal(3)"}},
+    "heterogeneous autoregression": {"formula": "y ~ x + ar1(0 + f | g, hom = FALSE)", "priors": {"corr": "LKJ(2)"}},
+    "homogeneous diagonal": {"formula": "y ~ x + diag(x + z | g, hom = TRUE)"},
     "no intercept": {"formula": "y ~ 0 + x + (0 + x | g)"},
     "raw intercept prior": {"formula": "y ~ x + (1 | g)", "priors": {"Intercept": "Normal(1, 2)"}},
     "explored slope": {
@@ -112,7 +120,7 @@ def test_marginal_times_conditional_is_pymcs_joint_density(name: str) -> None:
         residual = (value - mean)[free] + shift
         log_conditional = 0.5 * np.linalg.slogdet(inner / (2.0 * np.pi))[1] - 0.5 * residual @ inner @ residual
         jacobian = sum(c.log_jacobian(x) for c, x in zip(target.terms, own, strict=True)) + log_sigma
-        jacobian += log_sigma * sum(c.k for c in target.terms)
+        jacobian += log_sigma * sum(c.n_sd for c in target.terms)
         ours = float(target(theta[None])[0]) - float(jacobian) + log_conditional
         point, change = pymc_point(model, target, value, sds, roots, own, sigma)
         assert float(density(point)) == pytest.approx(ours + change, rel=EXACT, abs=EXACT)
@@ -141,9 +149,9 @@ def pymc_point(
         offset += J * k
         point[f"z_{label}"] = np.linalg.solve(scaled, b.T).T
         change += J * np.linalg.slogdet(scaled)[1]
-        point[f"sd_free_{label}"] = sd if k > 1 else np.array(sd[0])
-        if coordinates.correlated:
-            partial = np.tanh(x[k:])
+        point[f"sd_free_{label}"] = sd if coordinates.n_sd > 1 else np.array(sd[0])
+        if coordinates.size > coordinates.n_sd:
+            partial = np.tanh(x[coordinates.n_sd :])
             point[f"lkj_{label}"] = 0.5 * (1.0 + partial)
             change += len(partial) * np.log(2.0)
     return transformed(point), change
@@ -343,7 +351,7 @@ def test_log_likelihood_at_stans_points(case: str) -> None:
 
 
 def test_bent_coordinates_go_back_and_forth() -> None:
-    coordinates = TermCoordinates(3, True, (2, 0, 1), knees=(0.3, 0.1, 2.0))
+    coordinates = TermCoordinates(Unstructured(Free(3)), (2, 0, 1), knees=(0.3, 0.1, 2.0))
     rng = np.random.default_rng(0)
     root = np.tril(rng.normal(size=(3, 3)))
     covariance = root @ root.T + 0.1 * np.eye(3)
@@ -353,7 +361,7 @@ def test_bent_coordinates_go_back_and_forth() -> None:
 
 
 def test_jacobian_of_bent_coordinates() -> None:
-    coordinates = TermCoordinates(2, True, (0, 1), knees=(0.5, 3.0))
+    coordinates = TermCoordinates(Unstructured(Free(2)), (0, 1), knees=(0.5, 3.0))
     x = np.array([-1.2, 0.7, 0.4])
 
     def natural(at: np.ndarray) -> np.ndarray:

@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from densities import MEAN, PRIOR, log_density, log_lkj
+from scipy.integrate import quad
+from scipy.linalg import sqrtm
 from scipy.special import expit
 from scipy.stats import multivariate_normal
 
@@ -67,6 +69,11 @@ CASES = {
     "no intercept": ("y ~ 0 + x + (1 | g)", {}),
     "no fixed effects": ("y ~ 0 + (1 | g)", {}),
     "two correlated terms": ("y ~ x + (x | g) + (x | h)", {}),
+    "compound symmetry": ("y ~ x + cs(x + w | g)", {"priors": {"corr(g)": "LKJ(1.5)"}}),
+    "homogeneous compound symmetry": ("count ~ x + cs(0 + h | g, hom = TRUE)", {"family": "poisson"}),
+    "autoregression": ("count ~ x + (1 | g) + ar1(0 + h | g)", {"family": "poisson"}),
+    "heterogeneous autoregression": ("y ~ x + ar1(x + w | g, hom = FALSE)", {"priors": {"corr": "LKJ(2)"}}),
+    "homogeneous diagonal": ("y ~ x + diag(x + w | g, hom = TRUE)", {}),
 }
 LINKS = {
     ("gaussian", "log"): "positive",
@@ -146,12 +153,35 @@ class LogJoint:
         self.total += log_lkj(R, eta)
         return R
 
+    def ruled(self, label, k, eta, structure):
+        """One number rho of density ``|R|^(eta - 1)`` over the integral of that, by quadrature."""
+        low = -1.0 / (k - 1) if structure.endswith("cs") else -1.0
+        half = expit(self.take(f"lkj_{label}_logodds__"))[0]
+        self.total += np.log(half * (1.0 - half)) + np.log(1.0 - low)
+
+        def matrix(rho):
+            lag = np.abs(np.subtract.outer(np.arange(k), np.arange(k)))
+            return rho ** (np.minimum(lag, 1) if structure.endswith("cs") else lag)
+
+        def density(rho):
+            return np.linalg.det(matrix(rho)) ** (eta - 1.0)
+
+        rho = low + (1.0 - low) * half
+        self.total += np.log(density(rho) / quad(density, low, 1.0, epsabs=1e-12, epsrel=1e-12)[0])
+        return matrix(rho)
+
     def effects(self, label, term, sd_priors, eta):
         k = len(term.effects)
-        sd = self.vector(f"sd_free_{label}", sd_priors)
-        R = np.eye(k) if eta is None else self.correlation(label, k, eta)
+        sd = np.broadcast_to(self.vector(f"sd_free_{label}", sd_priors), k)
+        R = np.eye(k)
+        if eta is not None and term.structure != "us":
+            R = self.ruled(label, k, eta, term.structure)
+        elif eta is not None:
+            R = self.correlation(label, k, eta)
         covariance = R * np.outer(sd, sd)
         root = np.linalg.cholesky(covariance)
+        if term.structure.endswith("cs"):  # any root will do; this one is symmetric but for the standard deviations
+            root = sd[:, None] * np.real(sqrtm(R))
         b = self.take(f"z_{label}") @ root.T
         self.total += multivariate_normal(np.zeros(k), covariance).logpdf(b).sum()
         self.total += len(term.levels) * np.linalg.slogdet(root)[1]  # b by z
@@ -176,7 +206,8 @@ class LogJoint:
             eta = eta + np.sum(term.z * b[term.codes], axis=1)
             self.found |= {f"sd_{label}": sd, f"ranef_{label}": b}
             if priors.corr[t] is not None:
-                self.found[f"corr_{label}"] = R[np.tril_indices(len(sd), -1)]
+                below = R[np.tril_indices(len(sd), -1)]
+                self.found[f"corr_{label}"] = below if term.structure == "us" else below[:1]
         dispersion = 1.0
         if family.dispersion is not None:
             dispersion = self.scalars(family.dispersion, [priors.dispersion])[0]

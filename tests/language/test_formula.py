@@ -61,6 +61,14 @@ BARS = {
     "diag(0 + f | g)": [bar("0 + f", "g", "diag")],
     "cs(0 + f | a/b)": [bar("0 + f", "b:a", "cs"), bar("0 + f", "a", "cs")],
     "ar1(0 + t | g)": [bar("0 + t", "g", "ar1")],
+    "ar1(0 + t | g, hom = TRUE)": [bar("0 + t", "g", "ar1")],
+    "ar1(0 + t | g, hom = FALSE)": [bar("0 + t", "g", "hetar1")],
+    "cs(f | g, hom=TRUE)": [bar("1 + f", "g", "homcs")],
+    "cs(f | g, hom=FALSE)": [bar("1 + f", "g", "cs")],
+    "diag(f | a/b, hom=TRUE)": [bar("1 + f", "b:a", "homdiag"), bar("1 + f", "a", "homdiag")],
+    "homcs(f | g)": [bar("1 + f", "g", "homcs")],
+    "homdiag(f | g)": [bar("1 + f", "g", "homdiag")],
+    "hetar1(0 + t | g)": [bar("0 + t", "g", "hetar1")],
     "(I(x^2) + log(z) | g)": [bar("1 + I(x^2) + log(z)", "g")],
 }
 
@@ -175,6 +183,12 @@ REFUSED = {  # text: what the message must say, where its caret stands, what to 
     "y ~ (x || g || h)": ("two sides", 12, ""),
     "y ~ diag(x || g)": ("both name a covariance structure", 11, "diag(... | g)"),
     "y ~ diag(x)": ("goes around a bar", 4, "diag(1 + x | g)"),
+    "y ~ us(x | g, hom = TRUE)": ("`us()` does not take these arguments", 4, "us(1 + x | g)"),
+    "y ~ cs(x | g, het = TRUE)": ("`cs()` does not take these arguments", 4, "`hom = TRUE`"),
+    "y ~ cs(x | g, TRUE)": ("`cs()` does not take these arguments", 4, "`hom = TRUE`"),
+    "y ~ ar1(x | g, hom = x)": ("`ar1()` does not take these arguments", 4, "`hom = FALSE`"),
+    "y ~ homcs(x | g, hom = TRUE)": ("`homcs()` does not take these arguments", 4, "homcs(1 + x | g)"),
+    "y ~ cs()": ("`cs()` goes around a bar", 4, "cs(1 + x | g)"),
     "y ~ toep(x | g)": ("`toep()` is not supported", 4, "`ar1()`"),
     "y ~ x:diag(1 | g)": ("does not belong here", 6, "around a bar"),
     "y ~ lgo(x)": ("no function `lgo` in formulas. Did you mean `log`?", 4, ""),
@@ -320,6 +334,8 @@ def _larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
             "({} | g)",
             "x + ({} || a/b:c)",
             "diag({} | a/b)",
+            "cs({} | a, hom = TRUE)",
+            "hetar1({} | a)",
             "offset({}) + x",
         ]
     )

@@ -269,9 +269,10 @@ def test_correlations_are_listed_column_by_column():
         "corr(g, x, v)",
         "corr(g, w, v)",
     ]
-    assert effects.pairs(design) == [(0, 1, 0), (0, 2, 0), (0, 3, 0), (0, 2, 1), (0, 3, 1), (0, 3, 2)]
+    assert effects.correlated(term) == [(1, 0), (2, 0), (3, 0), (2, 1), (3, 1), (3, 2)]
     independent = replace(design, terms=(replace(term, structure="diag"),))
-    assert list(effects.pairs(independent)) == []
+    assert effects.correlated(independent.terms[0]) == []
+    assert effects.parameter_names(independent, None)[-1] == "sd(g, v)"
 
 
 @pytest.mark.parametrize(("link", "tolerance"), [("identity", 1e-12), ("log", 1e-9), ("sqrt", 1e-12)])
