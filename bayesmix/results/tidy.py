@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmix.errors import SpecError, nearest
-from bayesmix.results.effects import groups, of_group, pairs
+from bayesmix.inference.parameters import corr_effects, corr_names, sd_effects, sd_names
+from bayesmix.language.vocabulary import STRUCTURES
+from bayesmix.results.effects import groups, of_group
 from bayesmix.results.sections import in_r
 
 if TYPE_CHECKING:
@@ -82,15 +84,12 @@ def _parameters(fit: Fit) -> Iterator[tuple[str, dict[str, Any]]]:
     design = fit.design
     for name in design.fixed:
         yield name, {"effect": "fixed", "group": None, "term": in_r(name)}
-    for term in design.terms:
-        for effect in term.effects:
-            what = {"effect": "ran_pars", "group": term.group, "term": f"sd__{in_r(effect)}"}
-            yield f"sd({term.group}, {effect})", what
-    for t, i, j in pairs(design):
-        term = design.terms[t]
-        first, second = term.effects[j], term.effects[i]
-        what = {"effect": "ran_pars", "group": term.group, "term": f"cor__{in_r(first)}.{in_r(second)}"}
-        yield f"corr({term.group}, {first}, {second})", what
+    kinds = (("sd", sd_names(design.terms), sd_effects), ("cor", corr_names(design.terms), corr_effects))
+    for kind, names, labels in kinds:
+        for term, own in zip(design.terms, names, strict=True):
+            for name, effects in zip(own, labels(term), strict=True):
+                label = ".".join(map(in_r, effects)) or STRUCTURES[term.structure][0]  # one number rules all effects
+                yield name, {"effect": "ran_pars", "group": term.group, "term": f"{kind}__{label}"}
     if fit.values.dispersion is not None:
         name = str(fit.spec.family.dispersion)
         group, label = ("Residual", "sd__Observation") if name == "sigma" else (None, name)

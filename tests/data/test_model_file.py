@@ -6,10 +6,13 @@ import json
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import bayesmix as bmx
 from bayesmix.data.model_file import load_model_file, model_names
+from bayesmix.language.formula import parse
+from bayesmix.results.verdict import Outcome, judge
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = json.loads((ROOT / "tests" / "reference" / "document.json").read_text(encoding="utf-8"))
@@ -53,7 +56,67 @@ def write(tmp_path):
 
 
 def test_shipped_model_files():
-    assert model_names() == ("esoph_lmm", "esoph_poisson")
+    assert model_names() == (
+        *("cake", "cbpp", "dyestuff", "dyestuff2", "esoph_lmm", "esoph_poisson", "grouseticks", "insteval", "pastes"),
+        *("penicillin", "sleepstudy", "sleepstudy_independent", "sleepstudy_intercept", "verbagg"),
+    )
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_a_shipped_file_says_where_its_data_and_figures_are_from(name):
+    file = load_model_file(name)
+    assert file.name == name
+    assert file.description
+    assert file.data.description
+    assert file.data.source
+    assert file.data.licence
+    assert file.document.title
+    assert file.document.call
+    assert file.document.accuracy
+    assert set(file.data.units) <= set(file.load_data().columns)
+    variables = set(parse(file.formula).columns)
+    assert variables <= set(file.data.units)
+    assert {"criterion", "AIC"} & {figure.name for figure in file.figures}
+
+
+# model file -> case of tests/reference/lme4
+CLASSICS = {
+    "cake": "cake_factor_reml",
+    "cbpp": "cbpp_laplace",
+    "dyestuff": "dyestuff_reml",
+    "dyestuff2": "dyestuff2_reml",
+    "grouseticks": "grouseticks_c",
+    "insteval": "insteval",
+    "pastes": "pastes_reml",
+    "penicillin": "penicillin_reml",
+    "sleepstudy": "sleepstudy_corr",
+    "sleepstudy_independent": "sleepstudy_uncorr",
+    "sleepstudy_intercept": "sleepstudy_intercept",
+    "verbagg": "verbagg",
+}
+
+
+@pytest.mark.parametrize("name", CLASSICS)
+def test_figures_of_the_classics_are_the_reference(name, reference):
+    given, file = reference(CLASSICS[name]), load_model_file(name)
+    figures = {figure.name: figure for figure in file.figures}
+    assert file.formula == given["formula"]
+    assert figures["criterion"].value == pytest.approx(given["criterion"]["value"], abs=5e-5)
+    for effect, row in given["fixef"].items():
+        ours = effect.replace("(Intercept)", "Intercept")
+        assert figures[ours].value == pytest.approx(row["estimate"], rel=1e-5)
+        assert figures[f"std_error({ours})"].value == pytest.approx(row["se"], rel=1e-5)
+    sizes = [size for term in given["varcorr"].values() for size in np.atleast_1d(term["sd"])]
+    assert [f.value for name, f in figures.items() if name.startswith("sd(")] == pytest.approx(sizes, rel=1e-5)
+    assert all(figure.tolerance in {0.0, 1e-4} for figure in file.figures)
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "insteval" else n for n in CLASSICS])
+def test_the_classics_are_reproduced(name):
+    file = load_model_file(name)
+    verdict = judge(file.figures, bmx.load_model(name).estimate(file.method))
+    assert verdict.converged
+    assert {check.name: check.ours for check in verdict.checks if check.outcome is not Outcome.OK} == {}
 
 
 @pytest.mark.parametrize("name", sorted(DOCUMENT["models"]))
@@ -196,7 +259,7 @@ def test_errors_name_the_place_and_the_nearest_key(wrong, write):
 
 @pytest.mark.parametrize("name", ["esoph_lm", "missing/esoph_lm.toml"])
 def test_a_model_file_that_is_not_there(name):
-    with pytest.raises(bmx.SpecError, match=r"Did you mean `esoph_lmm`\?.*: esoph_lmm, esoph_poisson\."):
+    with pytest.raises(bmx.SpecError, match=r"Did you mean `esoph_lmm`\?.*: cake, .*, esoph_lmm, .*, verbagg\."):
         load_model_file(name)
 
 

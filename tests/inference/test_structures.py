@@ -24,6 +24,7 @@ import bayesmix as bmx
 from bayesmix.errors import SpecError
 from bayesmix.inference.correlation import Autoregressive, Exchangeable, Free, Independent
 from bayesmix.inference.covariance import from_factor, structure_of, to_factor
+from bayesmix.results.predict import Rows, predict
 
 REFERENCE = json.loads(
     (Path(__file__).parents[1] / "reference" / "structures" / "estimates.json").read_text(encoding="utf-8")
@@ -154,6 +155,11 @@ def test_summaries_show_one_number_where_one_rules(posterior_of):
     assert " replicate recipeA 26.12    5.110    0.95 (cs)" in table
 
 
+def test_tidy_names_the_structure():
+    table = fitted("cake_homcs").tidy(effects=["ran_pars"])
+    assert list(table["term"]) == ["sd__cs", "cor__cs", "sd__Observation"]
+
+
 def test_names_stay_apart():
     data = bmx.load_dataset("sleepstudy").assign(half=lambda d: (d["Days"] > 4).map({True: "late", False: "early"}))
     model = bmx.Model(
@@ -186,8 +192,9 @@ def test_new_groups_are_predicted_with_the_structure():
     n = 4000
     cells = bmx.load_dataset("cake").drop_duplicates("recipe")
     new = pd.concat([cells] * n, ignore_index=True).assign(replicate=np.repeat([f"new{i}" for i in range(n)], 3))
-    known = fit.predict(new, groups="zero")["estimate"].to_numpy()
-    drawn = (fit.predict(new, groups="new", seed=1)["estimate"].to_numpy() - known).reshape(n, 3)
+    rows = Rows.of_new_data(fit.design, new, "new", None)
+    known = predict(fit.spec, rows, fit.values, kind="mean", groups="zero", seed=1)
+    drawn = (predict(fit.spec, rows, fit.values, kind="mean", groups="new", seed=1) - known).reshape(n, 3)
     sd, rho = fit.values.sd[0][0], fit.values.corr[0][0, 1]
     np.testing.assert_allclose(drawn.std(axis=0), sd, rtol=4.0 / np.sqrt(2 * n))
     off = np.corrcoef(drawn.T)[np.tril_indices(3, -1)]
