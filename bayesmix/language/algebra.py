@@ -23,6 +23,7 @@ from bayesmix.language.expression import (
     children,
     spell,
     spell_name,
+    unbracket,
 )
 from bayesmix.language.place import PlaceError
 
@@ -226,4 +227,6 @@ def _not_a_term(term: Expr) -> PlaceError:
         return PlaceError(what, term.position)
     if is_bar(term):
         return PlaceError("A bar stands on its own, joined to the rest by `+`.", term.position)
+    if isinstance(term, Sign) and is_bar(unbracket(term.operand)):
+        return PlaceError("A bar is added once, without a further sign.", term.position, "Write `... + (1 | g)`.")
     return PlaceError("This is arithmetic, not a term.", term.position, f"Protect it: `I({spell(term)})`.")

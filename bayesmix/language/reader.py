@@ -198,7 +198,11 @@ class _Reader:
         if token.text in REFUSED:
             fail(self.text, token.position, f"`{token.text}()` is not supported.", REFUSED[token.text])
         if token.text not in FUNCTIONS and token.text not in STRUCTURES:
-            what = f"There is no function `{token.text}` in formulas.{nearest(token.text, sorted(FUNCTIONS))}"
+            if self.token.position > token.position + len(token.text):  # a column, a space, and what is no call
+                advice = f"Write `{token.text} + (...)`."
+                fail(self.text, self.token.position, f"An operator is missing after `{token.text}`.", advice)
+            known = sorted((*FUNCTIONS, *STRUCTURES))
+            what = f"There is no function `{token.text}` in formulas.{nearest(token.text, known)}"
             fail(self.text, token.position, what, "Make the column in the data under a name of its own.")
 
     def bracket(self, opening: _Token) -> Bracket:

@@ -25,6 +25,7 @@ RESERVED = frozenset(_KEYWORDS | {"NULL", "NA", "NaN", "Inf"})
 
 _SMOOTH = "Use `bs()`, `ns()` or `poly()` with a fixed number of columns."
 _BRMS = "bayesmix takes one lme4 formula; the family and its parameters are arguments of the model."
+_FITTING = "Give the formula alone: `y ~ x + (x | g)`; data, family and weights are arguments of the model."
 _STRUCTURE = f"Structures around a bar are {', '.join(f'`{name}()`' for name in STRUCTURES)}."
 _AGGREGATE = "It would take another value in new data. Use `center()` or `scale()`, which remember theirs."
 
@@ -41,6 +42,7 @@ REFUSED = {
     "ti": _SMOOTH,
     "gp": "Gaussian processes are not supported. " + _SMOOTH,
     "mvbind": "A model has one response; fit one model per response.",
+    **dict.fromkeys(("lm", "glm", "lmer", "glmer", "brm"), _FITTING),
     "bf": _BRMS,
     "brmsformula": _BRMS,
     "mvbf": _BRMS,
