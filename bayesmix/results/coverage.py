@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from bayesmix.inference.sample import sample
 from bayesmix.language.spec import ModelSpec
 from bayesmix.results import effects
 from bayesmix.results.intervals import applicable
+from bayesmix.results.jobs import in_order
 from bayesmix.results.predict import Rows, predict
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ def coverage(
 
     study = Study(spec, fit, level, _check(fit, methods))
     seeds = [int(child.generate_state(1)[0] >> 1) for child in np.random.SeedSequence(seed).spawn(n)]
-    found = [held for held in _run(study, seeds, executor, progress) if held is not None]
+    jobs = [(study, one) for one in seeds]
+    replicates = in_order(replicate, jobs, executor, label="Simulating", progress=progress)
+    found = [held for held in replicates if held is not None]
     if not found:
         raise SpecError("None of the simulated data sets could be fitted; the estimate is too close to the boundary.")
     counted = np.sum(~np.isnan(found), axis=0)
@@ -90,24 +93,6 @@ def _check(fit: Estimate, methods: Sequence[str] | None) -> tuple[str, ...]:
         if method not in known:
             raise SpecError(f"There are no `{method}` intervals.{nearest(method, known)} Methods: {', '.join(known)}.")
     return tuple(methods)
-
-
-def _run(study: Study, seeds: Sequence[int], executor: Executor | None, progress: bool) -> Iterator[Array | None]:
-    """Replicates in the order of their seeds, with a progress bar where someone is looking."""
-    found: Iterable[Array | None]
-    if executor is None:
-        found = (replicate(study, seed) for seed in seeds)
-    else:
-        futures = [executor.submit(replicate, study, seed) for seed in seeds]
-        found = (future.result() for future in futures)
-    if not progress:
-        yield from found
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    yield from track(found, "Simulating", total=len(seeds), console=console, disable=not console.is_terminal)
 
 
 def replicate(study: Study, seed: int) -> Array | None:

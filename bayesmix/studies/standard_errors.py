@@ -137,7 +137,8 @@ def simulate(setting: Setting, rng: np.random.Generator) -> pd.DataFrame:
     slope = SLOPE + intercept + rng.standard_normal(setting.groups)
     code = np.repeat(np.arange(setting.groups), setting.rows)
     x, noise = rng.standard_normal((2, len(code)))
-    labels = pd.Categorical.from_codes(code, [f"group {j + 1}" for j in range(setting.groups)])
+    levels = [f"group {j + 1}" for j in range(setting.groups)]
+    labels = pd.Categorical([levels[j] for j in code], categories=levels)
     y = intercept[code] + slope[code] * x + noise
     return pd.DataFrame({"group": labels, "x": x, "y": y, "intercept": intercept[code], "slope": slope[code]})
 
@@ -192,20 +193,19 @@ def _reml(sample: pd.DataFrame, setting: Setting, seed: int) -> Slope:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BayesmixWarning)
         fit = Model(FORMULA, sample).estimate("reml")
-    row = fit.satterthwaite().loc["x"]
-    half = float(stdtrit(row["df"], 0.5 + 0.5 * setting.level)) * row["std_error"]
-    slope = float(row["estimate"])
-    by_group = fit.coef()["group"]["x"].to_numpy()
-    return Slope(slope, float(row["std_error"]), slope - half, slope + half, by_group)
+    numbers = dict(fit.satterthwaite().loc["x"])
+    slope, error, df = (float(numbers[name]) for name in ("estimate", "std_error", "df"))
+    half = float(stdtrit(df, 0.5 + 0.5 * setting.level)) * error
+    return Slope(slope, error, slope - half, slope + half, fit.coef()["group"]["x"].to_numpy())
 
 
 def _posterior(sample: pd.DataFrame, setting: Setting, seed: int) -> Slope:
     from bayesmix.model import Model
 
     fit = Model(FORMULA, sample).sample(draws=DRAWS, chains=2, seed=seed, progress=False)
-    row = fit.parameters(setting.level).loc["x"]
-    numbers = (float(row[name]) for name in ("mean", "sd", "lower", "upper"))
-    return Slope(*numbers, fit.coef()["group"]["x"].to_numpy())
+    numbers = dict(fit.parameters(setting.level).loc["x"])
+    mean, sd, lower, upper = (float(numbers[name]) for name in ("mean", "sd", "lower", "upper"))
+    return Slope(mean, sd, lower, upper, fit.coef()["group"]["x"].to_numpy())
 
 
 ESTIMATORS: dict[str, Callable[[pd.DataFrame, Setting, int], Slope]] = {
