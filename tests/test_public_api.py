@@ -59,7 +59,7 @@ SIGNATURES = {
     "load_model": "(name)",
     "load_dataset": "(name)",
     "dataset_names": "()",
-    "compare": "(*fits, documented=None, causes=None, groups=False, centre='mean')",
+    "compare": "(*fits, documented=None, causes=None, groups=False, intervals=False, centre='mean')",
     "Comparison.plot": "(self, kind='forest', **options)",
     "plots.forest": "(*fits, documented=None, parameters=None, interval=0.95, method='wald')",
     "report": "(comparison, path, *, title=None, verdict=None, units=None)",

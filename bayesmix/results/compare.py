@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.estimate import Ml, estimate
+from bayesmix.results.comparison_blocks import STD_ERROR, SUMMARY, blocks_of_comparison, prefix_of
 from bayesmix.results.coverage import coverage
 from bayesmix.results.fit import Estimate, Posterior
 from bayesmix.results.intervals import applicable, side_by_side
-from bayesmix.results.layout import Block, to_html, to_markdown, to_text
+from bayesmix.results.layout import to_html, to_markdown, to_text
 from bayesmix.results.pooling import pooling
 from bayesmix.results.reference import Reference, blocks_of, is_quick
-from bayesmix.results.sentences import SAME, explain, legend
-from bayesmix.results.singular import explain_singular
-from bayesmix.results.typography import decimals_for, fixed_point
+from bayesmix.results.sentences import SAME, explain
 from bayesmix.results.walk import Centre, Walk, describe_all, scalars, walk
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-Array = np.ndarray
-
 CENTRES = ("mean", "median")
-SUMMARY = ("mode", "median", "mean", "sd", "lower", "upper")  # columns of a posterior
-STD_ERROR = " std_error"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +64,7 @@ class Comparison:
         """
         fit = self._estimate("intervals")
         methods = (*applicable(fit), "credible")
-        return side_by_side(fit, self._posterior, level, methods)
+        return side_by_side(fit, self.posterior, level, methods)
 
     def coverage(
         self,
@@ -96,7 +91,7 @@ class Comparison:
             One row a parameter, one column a method; ``attrs["n"]`` data sets could be fitted.
         """
         fit = self._estimate("coverage")
-        spec = fit.spec if self._posterior is None else self._posterior.spec
+        spec = fit.spec if self.posterior is None else self.posterior.spec
         return coverage(fit, spec, n, methods=methods, level=level, seed=seed, executor=executor, progress=progress)
 
     def _estimate(self, what: str) -> Estimate:
@@ -106,7 +101,8 @@ class Comparison:
         return found
 
     @property
-    def _posterior(self) -> Posterior | None:
+    def posterior(self) -> Posterior | None:
+        """The first posterior, if there is one."""
         return next((fit for fit in self.fits if isinstance(fit, Posterior)), None)
 
     def pooling(self, group: str | None = None) -> pd.DataFrame:
@@ -115,11 +111,11 @@ class Comparison:
 
     def to_markdown(self) -> str:
         """The comparison as Markdown."""
-        return to_markdown(_blocks(self))
+        return to_markdown(blocks_of_comparison(self))
 
     def to_html(self) -> str:
         """The comparison as HTML: headings, tables and lists without a style of their own."""
-        return to_html(_blocks(self))
+        return to_html(blocks_of_comparison(self))
 
     def plot(self, kind: str = "forest", **options: Any) -> Figure:
         """Draw the fits side by side: ``"forest"``, with the options of `bayesmix.plots.forest`."""
@@ -128,7 +124,7 @@ class Comparison:
         return of_comparison(self, kind, **options)
 
     def __str__(self) -> str:
-        return to_text(_blocks(self))
+        return to_text(blocks_of_comparison(self))
 
     def __repr__(self) -> str:
         return str(self)
@@ -142,6 +138,7 @@ def compare(
     documented: Mapping[str, float] | None = None,
     causes: bool | None = None,
     groups: bool = False,
+    intervals: bool = False,
     centre: Centre = "mean",
 ) -> Comparison:
     """Put fits of the same model side by side, and say why they differ.
@@ -153,6 +150,7 @@ def compare(
     causes : whether to walk from the first estimate to each posterior, cause by cause. By default where that takes no
         more than a second or two; True refits generalized and big models as well (quadrature, flat priors).
     groups : one row for each coefficient of each level, too.
+    intervals : Wald, Satterthwaite's, profile and credible intervals in further columns; profiles take a moment.
     centre : ``"mean"`` or ``"median"`` of the posterior: what the differences are taken to.
 
     Raises
@@ -169,7 +167,10 @@ def compare(
     by_label = dict(sorted(zip(labels_of(fits), fits, strict=True), key=lambda pair: isinstance(pair[1], Posterior)))
     walks, notes = _walks(by_label, causes, groups, centre)
     table = _table(by_label, figures, walks, groups, centre)
-    return Comparison(table, fits[0].spec.formula.text, tuple(by_label), tuple(by_label.values()), walks, notes, centre)
+    found = Comparison(
+        table, fits[0].spec.formula.text, tuple(by_label), tuple(by_label.values()), walks, notes, centre
+    )
+    return replace(found, table=table.join(found.intervals())) if intervals else found
 
 
 def _check_same_parameters(fits: Sequence[Estimate | Posterior]) -> None:
@@ -232,7 +233,7 @@ def _table(
         columns["flat mode"] = walks[0].stations["flat mode"]
     for label, table in described.items():
         if isinstance(fits[label], Posterior):
-            columns |= {_prefix(label) + name: table[name] for name in SUMMARY}
+            columns |= {prefix_of(label) + name: table[name] for name in SUMMARY}
     ends = [label for label in list(fits)[1:] if isinstance(fits[label], Posterior)]
     for label in ends:
         own = described[start]["estimate" if isinstance(fits[start], Estimate) else centre]
@@ -243,10 +244,6 @@ def _table(
         shares = way.shares.where(way.shift.abs() >= SAME)  # shares of nothing are noise
         columns |= {f"{prefix} {cause}": share for cause, share in shares.items()}
     return pd.DataFrame(columns, index=index)
-
-
-def _prefix(label: str) -> str:
-    return "" if label == "posterior" else f"{label} "
 
 
 def _describe(fit: Estimate | Posterior, groups: bool) -> pd.DataFrame:
@@ -263,87 +260,3 @@ def _describe(fit: Estimate | Posterior, groups: bool) -> pd.DataFrame:
 def _by_maximum_likelihood(fit: Estimate | Posterior, groups: bool) -> pd.Series:
     point = estimate(fit.design, fit.spec.family, fit.spec.link, Ml())
     return scalars(Estimate(fit.fitted_model, point), groups=groups)
-
-
-# ---- words ------------------------------------------------------------------------------------------------------
-
-
-def _blocks(comparison: Comparison) -> Iterator[Block]:
-    labels = comparison.labels
-    yield Block(f"Comparison of {' and '.join(labels)}", words=(f"Formula: {comparison.formula}",))
-    table = comparison.table
-    decimals = _decimals(comparison)
-    point = [name for name in table.columns if _is_point(name, labels)]
-    if point:
-        yield _numbers("Estimates", table[point], decimals)
-    for label, fit in zip(labels, comparison.fits, strict=True):
-        if isinstance(fit, Posterior):
-            names = [*(_prefix(label) + name for name in SUMMARY), "shift", f"shift {label}"]
-            own = table[[name for name in names if name in table]]
-            own.columns = [name.removeprefix(_prefix(label)) for name in own.columns]
-            yield _numbers(label.capitalize(), own, decimals, tuple(_on_shift(comparison, own)))
-    for way in comparison.walks:
-        yield from _on_walk(way, comparison, decimals)
-    singular = _on_singular(comparison)
-    if singular:
-        yield Block("Singular fit", words=singular)
-    if comparison.notes:
-        yield Block("Not computed", words=comparison.notes)
-
-
-def _is_point(name: str, labels: Sequence[str]) -> bool:
-    return name in {"documented", "ML", *labels} or name.endswith(STD_ERROR) or name == "flat mode"
-
-
-def _decimals(comparison: Comparison) -> list[int]:
-    """Decimals by row: three significant digits of a posterior sd or a standard error, else of the value itself."""
-    table = comparison.table
-    spread = [name for name in table.columns if name.endswith(("sd", STD_ERROR))]
-    found = []
-    for _, row in table.iterrows():
-        sizes = [row[name] for name in spread if row[name] > 0.0] or [abs(row.dropna().iloc[0])]
-        found.append(decimals_for(float(min(sizes))))
-    return found
-
-
-def _numbers(title: str, table: pd.DataFrame, decimals: Sequence[int], words: tuple[str, ...] = ()) -> Block:
-    """A block of numbers; shifts have decimals of their own, documented figures are as printed."""
-    columns = []
-    for name in table.columns:
-        if name == "documented":
-            cells = ["" if np.isnan(value) else f"{value:.7g}" for value in table[name]]
-        elif name.startswith("shift"):
-            cells = [fixed_point(value, 2) for value in table[name]]
-        else:
-            cells = [fixed_point(value, places) for value, places in zip(table[name], decimals, strict=True)]
-        columns.append((_heading(name), tuple(cells)))
-    return Block(title, tuple(map(str, table.index)), tuple(columns), words)
-
-
-def _heading(name: str) -> str:
-    return {"lower": "2.5 %", "upper": "97.5 %"}.get(name, name.replace("std_error", "std. error"))
-
-
-def _on_shift(comparison: Comparison, table: pd.DataFrame) -> Iterator[str]:
-    if any(name.startswith("shift") for name in table.columns):
-        yield f"shift: (posterior {comparison.centre} - {comparison.labels[0]}) / posterior sd"
-
-
-def _on_walk(way: Walk, comparison: Comparison, decimals: Sequence[int]) -> Iterator[Block]:
-    steps = way.steps
-    cells = [(way.start, way.stations.iloc[:, 0]), *((f"+ {cause}", steps[cause]) for cause in steps.columns)]
-    cells += [(f"= {way.centre}", way.stations.iloc[:, -1]), ("+- MCSE", way.mcse)]
-    columns = tuple(
-        (heading, tuple(fixed_point(value, places) for value, places in zip(values, decimals, strict=True)))
-        for heading, values in cells
-    )
-    sentences = explain(way, comparison.fits[0].design)
-    words = (legend(way), *(f"{name}: {text}" for name, text in sentences.items()))
-    names = tuple(map(str, steps.index))
-    yield Block(f"Why they differ: from {way.start} to the {way.centre} of the {way.end}", names, columns, words)
-
-
-def _on_singular(comparison: Comparison) -> tuple[str, ...]:
-    posterior = comparison._posterior
-    estimates = (fit for fit in comparison.fits if isinstance(fit, Estimate))
-    return next((words for fit in estimates if (words := explain_singular(fit, posterior))), ())

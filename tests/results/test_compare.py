@@ -60,6 +60,16 @@ def test_groups_are_rows_on_request():
     assert np.isnan(row["mode"])
 
 
+def test_intervals_on_request():
+    comparison = bmx.compare(*fits("Dyestuff"), causes=False, intervals=True)
+    lower, upper = fits("Dyestuff")[1].confint(["sigma"]).loc["sigma"]
+    assert tuple(comparison.table.loc["sigma", ["profile lower", "profile upper"]]) == (lower, upper)
+    lines = str(comparison).splitlines()
+    head = next(i for i, line in enumerate(lines) if line == "Intervals, 95 %")
+    assert lines[head + 2].split() == ["wald", "satterthwaite", "profile", "credible"]
+    assert f" {lower:.2f}, {upper:.2f} " in next(line for line in lines[head:] if line.startswith("sigma"))
+
+
 def test_any_number_of_fits():
     posterior, reml = fits("Dyestuff")
     ml = bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff")).estimate("ml")
