@@ -12,9 +12,10 @@ import numpy as np
 from bayesmix.data.design import Design
 from bayesmix.errors import FitError, SpecError, nearest
 from bayesmix.inference.coordinates import Coordinates, coordinates
-from bayesmix.inference.covariance import from_factor, split
+from bayesmix.inference.covariance import from_factor, sd_and_corr, split
 from bayesmix.inference.glm import LARGEST, fit_glm
 from bayesmix.inference.optimise import Optimum, Status, minimise
+from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.pirls import (
     GeneralizedProblem,
     Mode,
@@ -79,6 +80,13 @@ class PointEstimate:
     theta: Array  # covariance parameters in computational coordinates
     optimum: Optimum
     coordinates: Coordinates
+
+    @property
+    def parameters(self) -> Parameters:
+        """The same as values of parameters, without leading axes."""
+        pairs = [sd_and_corr(matrix) for matrix in self.covariances]
+        dispersion = None if self.dispersion is None else np.asarray(self.dispersion)
+        return Parameters(self.beta, tuple(sd for sd, _ in pairs), tuple(corr for _, corr in pairs), self.b, dispersion)
 
 
 def resolve_method(method: str | Method, family: Family, link: Link) -> Method:

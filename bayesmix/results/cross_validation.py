@@ -10,14 +10,14 @@ import numpy as np
 
 from bayesmix.data.design import Design
 from bayesmix.data.subset import as_new, split, take
-from bayesmix.errors import SpecError, nearest
+from bayesmix.errors import SpecError
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.marginal import Marginal
 from bayesmix.inference.nuts import Nuts
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.sample import sample
 from bayesmix.results.datatree import posterior_dataset
-from bayesmix.results.effects import groups
+from bayesmix.results.effects import find_group
 from bayesmix.results.integrated import log_density
 
 if TYPE_CHECKING:
@@ -41,14 +41,9 @@ def loo(post: Posterior, *, refit: bool | None, seed: int) -> Any:
 
 def logo(post: Posterior, group: str | None, *, refit: bool | str | None, seed: int) -> Any:
     """Leave one group out: the group's rows together, its random effects integrated out."""
-    known = groups(post.design)
-    name = known[0].group if group is None else group
-    found = next((one for one in known if one.group == name), None)
-    if found is None:
-        names = [one.group for one in known]
-        raise SpecError(f"`{name}` is not a grouping factor.{nearest(name, names)} Factors: {', '.join(names)}.")
+    found = find_group(post.design, group)
     codes = post.design.terms[found.terms[0]].codes
-    parts = [as_new(post.design, np.flatnonzero(codes == level), name) for level in range(len(found.levels))]
+    parts = [as_new(post.design, np.flatnonzero(codes == level), found.group) for level in range(len(found.levels))]
     pointwise = np.stack([log_density(post.spec, part, post.with_effects) for part in parts], axis=-1)
 
     def exact(levels: Array) -> Iterable[float]:
@@ -64,9 +59,7 @@ def kfold(post: Posterior, k: int, group: str | None, *, seed: int) -> Any:
     rng = np.random.default_rng(seed)
     units = np.arange(n)
     if group is not None:
-        units = next((term.codes for term in design.terms if term.group == group), np.zeros(0, int))
-        if not len(units):
-            raise SpecError(f"`{group}` is not a grouping factor.{nearest(group, [t.group for t in design.terms])}")
+        units = design.terms[find_group(design, group).terms[0]].codes
     count = int(units.max()) + 1
     if not 2 <= k <= count:
         raise SpecError(f"k={k} folds cannot be made of {count} {'rows' if group is None else f'levels of {group}'}.")

@@ -12,6 +12,7 @@ from itertools import chain
 import numpy as np
 
 from bayesmix.data.design import Design, Term
+from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.covariance import structure_of
 from bayesmix.inference.parameters import Parameters, corr_names, covariance, sd_names
 from bayesmix.language.family import Family, Link, by_predictor
@@ -36,6 +37,16 @@ def groups(design: Design) -> list[GroupEffects]:
         members = tuple(t for t, term in enumerate(design.terms) if term.group == name)
         effects = tuple(effect for t in members for effect in design.terms[t].effects)
         found.append(GroupEffects(name, design.terms[members[0]].levels, effects, members))
+    return found
+
+
+def find_group(design: Design, name: str | None) -> GroupEffects:
+    """The grouping factor of a name, the first for None; `SpecError` if there is none."""
+    known = groups(design)
+    found = next((group for group in known if name is None or group.group == name), None)
+    if found is None:
+        names = [group.group for group in known]
+        raise SpecError(f"`{name}` is not a grouping factor.{nearest(str(name), names)} Factors: {', '.join(names)}.")
     return found
 
 

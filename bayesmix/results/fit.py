@@ -13,7 +13,6 @@ import numpy as np
 
 from bayesmix.data.design import Design
 from bayesmix.errors import SpecError
-from bayesmix.inference.covariance import sd_and_corr
 from bayesmix.inference.diagnostics import Convergence, convergence
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.estimate import Agq, Laplace, Ml, PointEstimate, Reml
@@ -25,12 +24,13 @@ from bayesmix.language.spec import ModelSpec
 from bayesmix.results import effects
 from bayesmix.results.predict import CHUNK, Groups, Kind, Rows, check_options, predict
 from bayesmix.results.questions import Questions
-from bayesmix.results.residuals import response_residuals
+from bayesmix.results.residuals import check_kind, cumulative, quantile_residuals, response_residuals
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from bayesmix.results.simulation import Statistic
     from bayesmix.results.summary import Summary
     from bayesmix.results.variance_explained import Definition
 
@@ -171,10 +171,26 @@ class Fit(Questions, ABC):
         """Linear predictor of the rows used, ``(n,)``."""
         return self._over_rows(lambda eta, values: eta)
 
-    def residuals(self, kind: str = "response") -> Array:
-        """Residuals of the rows used: ``"response"``, ``"pearson"`` or ``"deviance"``, ``(n,)``."""
+    def residuals(self, kind: str = "response", *, seed: int = 0) -> Array:
+        """Residuals of the rows used, ``(n,)``.
+
+        Parameters
+        ----------
+        kind : ``"response"``, ``"pearson"``, ``"deviance"``, or ``"quantile"``: standard normal if the model is right,
+            whatever the family (Dunn and Smyth 1996); a posterior's are of its predictive distribution.
+        seed : of the draws that quantile residuals of counts need.
+        """
+        check_kind(kind)
+        family = self.spec.family
+        if kind == "quantile":
+            link = self.spec.link
+
+            def bounds(eta: Array, values: Parameters) -> Array:
+                return np.moveaxis(cumulative(self.design, family, link.inverse(eta)[0], values.dispersion), 0, -1)
+
+            return quantile_residuals(self._over_rows(bounds).T, seed)
         dispersion = None if self.values.dispersion is None else self._centre(np.asarray(self.values.dispersion))
-        return response_residuals(self.design, self.spec.family, self.fitted(), dispersion, kind)
+        return response_residuals(self.design, family, self.fitted(), dispersion, kind)
 
     def predict(
         self,
@@ -238,6 +254,27 @@ class Fit(Questions, ABC):
         columns = self._described(np.stack(list(quantities.values()), axis=-1))
         return pd.DataFrame(columns, index=list(quantities))
 
+    def simulate(
+        self, n: int = 1, newdata: Any = None, *, groups: Groups = "new", offset: Any = None, seed: int = 0
+    ) -> pd.DataFrame:
+        """New sets of responses, one a column: an estimate's at its parameters, a posterior's each at another draw.
+
+        Parameters
+        ----------
+        n : number of sets.
+        newdata, offset : as in `predict`.
+        groups : ``"new"`` draws new effects for every level, as a repetition of the study would; ``"fitted"`` keeps
+            the levels' own.
+        seed : the same seed gives the same responses.
+        """
+        from bayesmix.results.simulation import simulate
+
+        return simulate(self, n, newdata=newdata, groups=groups, offset=offset, seed=seed)
+
+    @abstractmethod
+    def influence(self, group: str | None = None) -> pd.DataFrame:
+        """What each level of a grouping factor (the first by default) does to the parameters."""
+
     @abstractmethod
     def _described(self, values: Array) -> dict[str, Array]:
         """Columns that describe ``(..., m)`` values."""
@@ -257,14 +294,7 @@ class Estimate(Fit):
     def __init__(self, fitted_model: Fitted, point: PointEstimate) -> None:
         self.fitted_model = fitted_model
         self.point = point
-        sd_corr = [sd_and_corr(matrix) for matrix in point.covariances]
-        self.values = Parameters(
-            beta=point.beta,
-            sd=tuple(sd for sd, _ in sd_corr),
-            corr=tuple(corr for _, corr in sd_corr),
-            b=point.b,
-            dispersion=None if point.dispersion is None else np.asarray(point.dispersion),
-        )
+        self.values = point.parameters
         self.with_effects = self.values
 
     @property
@@ -421,6 +451,18 @@ class Estimate(Fit):
     @override
     def _centre(self, values: Array) -> Array:
         return values
+
+    @override
+    def influence(self, group: str | None = None) -> pd.DataFrame:
+        """Change of every parameter when a level is left out, by refits; and Cook's distance of the fixed effects.
+
+        Parameters
+        ----------
+        group : grouping factor; the first by default.
+        """
+        from bayesmix.results.influence import of_estimate
+
+        return of_estimate(self, group)
 
     @override
     def _described(self, values: Array) -> dict[str, Array]:
@@ -584,6 +626,62 @@ class Posterior(Fit):
         return np.asarray(values.mean(axis=(0, 1)))
 
     @override
+    def influence(self, group: str | None = None) -> pd.DataFrame:
+        """Change of posterior means, in posterior standard deviations, when a level is left out; by importance weights.
+
+        Parameters
+        ----------
+        group : grouping factor; the first by default.
+
+        Returns
+        -------
+        DataFrame
+            One row a level; ``pareto_k`` above 0.7 says that the weights are not to be trusted: the level matters much.
+        """
+        from bayesmix.results.influence import of_posterior
+
+        return of_posterior(self, group)
+
+    def posterior_predictive(self, *, groups: Groups = "fitted", seed: int = 0) -> xr.Dataset:
+        """Replicated responses, ``y (chain, draw, obs)``, also put into `data` for ArviZ's plots.
+
+        Parameters
+        ----------
+        groups : ``"fitted"`` for the levels of the data, ``"new"`` for others like them.
+        seed : the same seed gives the same responses.
+        """
+        from bayesmix.results.simulation import posterior_predictive
+
+        found = posterior_predictive(self, groups=groups, seed=seed)
+        self.data["posterior_predictive"] = found
+        return found
+
+    def ppc(
+        self,
+        statistics: Mapping[str, Statistic] | None = None,
+        *,
+        groups: Groups = "fitted",
+        interval: float = 0.95,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Posterior predictive check: summaries of the data beside those of replicated data.
+
+        Parameters
+        ----------
+        statistics : functions of ``(..., n)`` responses by name; by default mean, sd, extremes, and share of zeros.
+        groups, seed : as in `posterior_predictive`.
+        interval : probability of ``lower, upper``.
+
+        Returns
+        -------
+        DataFrame
+            ``observed``; ``mean, lower, upper`` of the replications; ``p``, the share of them above the data.
+        """
+        from bayesmix.results.simulation import check_statistics
+
+        return check_statistics(self, statistics, groups=groups, interval=interval, seed=seed)
+
+    @override
     def _described(self, values: Array) -> dict[str, Array]:
         return describe_draws(values, 0.95)
 
@@ -599,14 +697,14 @@ class Posterior(Fit):
     @override
     def _over_rows(self, function: Any) -> Array:
         design = self.design
-        total = np.zeros(len(design.y))
+        total: Array = np.zeros(())
         draws = self.with_effects.lead[0] * self.with_effects.lead[1]
         size = max(1, CHUNK // max(len(design.y), 1))
         flat = _flat_draws(self.with_effects)
         for begin in range(0, draws, size):
             part = _take(flat, slice(begin, begin + size))
             eta = effects.linear_predictor(design.X, design.offset, design.terms, part)
-            total += np.asarray(function(eta, part)).sum(axis=0)
+            total = total + np.asarray(function(eta, part)).sum(axis=0)
         return total / draws
 
 
