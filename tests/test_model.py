@@ -28,10 +28,9 @@ def test_flat_priors_cannot_be_drawn_from() -> None:
 def test_diagnose_says_what_to_do_about_too_few_draws() -> None:
     model = bmx.Model(FORMULA, bmx.load_dataset("esoph"))
     good, short = model.sample(seed=1), model.sample(draws=20, chains=2, seed=1, method="marginal")
-    assert good.diagnose().startswith("The chains converged")
+    assert "The chains converged" in str(good.diagnose())
     assert not short.converged
-    assert "draws" in short.diagnose()
-    assert short.diagnose() != good.diagnose()
+    assert "Next: draw more, model.sample(draws=" in str(short.diagnose())
 
 
 def test_a_model_prints_its_priors_in_data_units() -> None:

@@ -113,6 +113,8 @@ SIGNATURES = {
     "Estimate.confint": "(self, parameters=None, *, level=0.95, method='profile')",
     "Model.prior_predictive": "(self, draws=500, seed=None)",
     "Posterior.diagnose": "(self)",
+    "Posterior.prior_sensitivity": "(self)",
+    "Estimate.diagnose": "(self)",
     "Posterior.save": "(self, path, *, overwrite=False)",
     "Posterior.tidy": "(self, effects=('fixed', 'ran_pars'), *, interval=0.95)",
     "Posterior.fixef": "(self)",

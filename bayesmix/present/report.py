@@ -17,6 +17,7 @@ from bayesmix.present.page import Part
 from bayesmix.results.compare import Comparison
 from bayesmix.results.describe import maths
 from bayesmix.results.fit import Estimate, Fit, Posterior
+from bayesmix.results.posterior_sections import convergence_lines
 from bayesmix.results.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _percent(relative: float) -> str:
 def _diagnostics(comparison: Comparison) -> str:
     found = []
     for label, fit in zip(comparison.labels, comparison.fits, strict=True):
-        text = " ".join(fit.diagnose().splitlines()) if isinstance(fit, Posterior) else _of_estimate(fit)
+        text = " ".join(convergence_lines(fit)) if isinstance(fit, Posterior) else _of_estimate(fit)
         found.append(page.paragraph(f"{label}: {text}"))
     return "\n".join(found)
 

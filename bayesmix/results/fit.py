@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from bayesmix.results.diagnosis import Diagnosis
     from bayesmix.results.simulation import Statistic
     from bayesmix.results.summary import Summary
     from bayesmix.results.variance_explained import Definition
@@ -272,6 +273,14 @@ class Fit(Questions, ABC):
         return simulate(self, n, newdata=newdata, groups=groups, offset=offset, seed=seed)
 
     @abstractmethod
+    def diagnose(self) -> Diagnosis:
+        """What is wrong with the fit, where, and what to type next: ``print`` it.
+
+        Of a posterior: chains, divergences, group standard deviations near zero, influential rows, power-scaling of
+        priors, predictive checks, residuals. Of an estimate: optimiser, singularity, Laplace error, residuals.
+        """
+
+    @abstractmethod
     def influence(self, group: str | None = None) -> pd.DataFrame:
         """What each level of a grouping factor (the first by default) does to the parameters."""
 
@@ -453,6 +462,12 @@ class Estimate(Fit):
         return values
 
     @override
+    def diagnose(self) -> Diagnosis:
+        from bayesmix.results.diagnosis import of_estimate
+
+        return of_estimate(self)
+
+    @override
     def influence(self, group: str | None = None) -> pd.DataFrame:
         """Change of every parameter when a level is left out, by refits; and Cook's distance of the fixed effects.
 
@@ -533,11 +548,17 @@ class Posterior(Fit):
 
         return to_datatree(self)
 
-    def diagnose(self) -> str:
-        """What is wrong with the draws, where, and what to do next; that nothing is, if so."""
-        from bayesmix.results.posterior_sections import convergence_lines
+    @override
+    def diagnose(self) -> Diagnosis:
+        from bayesmix.results.diagnosis import of_posterior
 
-        return "\n".join(convergence_lines(self))
+        return of_posterior(self)
+
+    def prior_sensitivity(self) -> pd.DataFrame:
+        """Power-scaling sensitivity of every parameter to priors and likelihood, by ArviZ."""
+        from bayesmix.results.diagnosis import sensitivity
+
+        return sensitivity(self)
 
     def loo(self, *, refit: bool | None = None, seed: int = 0) -> Any:
         """Leave-one-out cross-validation by Pareto-smoothed importance sampling, as ArviZ's ``ELPDData``.

@@ -116,10 +116,14 @@ def _beside(left: Sequence[str], right: Sequence[str]) -> list[str]:
 
 def convergence_lines(fit: Posterior) -> list[str]:
     """What the sampler achieved, in sentences; and what to do next where that is not enough."""
+    lines = textwrap.wrap(convergence_sentences(fit), r.PAGE)
+    return lines if fit.converged else [*lines, f"Next: {convergence_advice(fit)}"]
+
+
+def convergence_sentences(fit: Posterior) -> str:
+    """What the sampler achieved."""
     verdict = "The chains converged." if fit.converged else "The chains did not converge."
-    sentences = [verdict, *fit.draws.notes, *_engine(fit), _worst_r_hat(fit), _smallest_ess(fit)]
-    lines = textwrap.wrap(" ".join(sentences), r.PAGE)
-    return lines if fit.converged else [*lines, *_advice(fit)]
+    return " ".join([verdict, *fit.draws.notes, *_engine(fit), _worst_r_hat(fit), _smallest_ess(fit)])
 
 
 def _engine(fit: Posterior) -> Iterator[str]:
@@ -159,17 +163,16 @@ def _effect_names(design: Design) -> Iterator[str]:
             yield from (f"the effect of {effect} at {term.group} {level}" for effect in term.effects)
 
 
-def _advice(fit: Posterior) -> list[str]:
+def convergence_advice(fit: Posterior) -> str:
+    """What to do about chains that did not converge."""
     if fit.divergences:
-        return [
-            "Next: take shorter steps, model.sample(method=bmx.Nuts(target_accept=0.999, tune=2000)),",
-            'or tighten the priors of the standard deviations, priors={"sd": "HalfNormal(...)"}.',
-        ]
+        return (
+            "take shorter steps, model.sample(method=bmx.Nuts(target_accept=0.999, tune=2000)),\n"
+            'or tighten the priors of the standard deviations, priors={"sd": "HalfNormal(...)"}.'
+        )
     more = max(4 * fit.values.lead[1], 1000)
     if fit.method == "marginal":
-        if (
-            fit.draws.certificate.get("pareto_k", 1.0) <= PROPOSAL_FITS
-        ):  # nearly independent draws, only too few of them
-            return [f"Next: draw more, model.sample(draws={more})."]
-        return ['Next: sample with NUTS, model.sample(method="nuts").']
-    return [f"Next: draw more, model.sample(draws={more}), or tighten the priors of the parameters named."]
+        if fit.draws.certificate.get("pareto_k", 1.0) <= PROPOSAL_FITS:  # nearly independent draws, only too few
+            return f"draw more, model.sample(draws={more})."
+        return 'sample with NUTS, model.sample(method="nuts").'
+    return f"draw more, model.sample(draws={more}), or tighten the priors of the parameters named."
