@@ -177,6 +177,37 @@ class Model:
 
         return to_pymc(self.design, self.spec, self.priors)
 
+    @classmethod
+    def from_bambi(cls, model: Any) -> Model:
+        """The same model from a ``bambi.Model``: formula, family, link, data and priors, with correlated effects.
+
+        Correlations, which bambi's models have not, get a uniform prior, LKJ(1).
+
+        Raises
+        ------
+        SpecError, FormulaError
+            If it has something that bayesmix has not.
+        """
+        from bayesmix.inference.bambi_model import read_model, read_priors
+
+        words = read_model(model)
+        ours = cls(words.formula, words.data, family=words.family, link=words.link, priors="bambi")
+        return cls(
+            words.formula, words.data, family=words.family, link=words.link, priors=read_priors(model, ours.design)
+        )
+
+    def to_bambi(self) -> Any:
+        """The same model as a ``bambi.Model`` with the same priors.
+
+        Raises
+        ------
+        SpecError
+            Naming what bambi has not, correlated effects first of all.
+        """
+        from bayesmix.inference.bambi_model import to_bambi
+
+        return to_bambi(self.design, self.spec, self.priors)
+
     @property
     def _fitted(self) -> Fitted:
         from bayesmix.results.fit import Fitted

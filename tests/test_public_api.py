@@ -54,6 +54,8 @@ SIGNATURES = {
     "Model.estimate": "(self, method='auto')",
     "Model.sample": "(self, draws=1000, chains=4, seed=None, method='auto', *, progress=True)",
     "Model.to_pymc": "(self)",
+    "Model.to_bambi": "(self)",
+    "Model.from_bambi": "(model)",
     "Model.prior_table": "(self, estimate=None)",
     "load": "(path)",
     "load_model": "(name)",
