@@ -16,7 +16,8 @@ import numpy as np
 from bayesmix.data.design import Design
 from bayesmix.data.source import to_frame
 from bayesmix.errors import SpecError
-from bayesmix.inference.priors import CENTRED, Priors, term_names
+from bayesmix.inference.parameters import sd_names
+from bayesmix.inference.priors import CENTRED, Priors
 from bayesmix.inference.pymc_model import ARGUMENTS
 from bayesmix.language.expression import Call, Chain, Name, spell, walk
 from bayesmix.language.formula import Formula
@@ -78,14 +79,14 @@ def read_priors(model: Any, design: Design) -> dict[str, Any]:
         if name != "Intercept":
             term, j = _match(name, ours, columns)
             found[name] = _element(term.prior, j)
-    for own in design.terms:
+    for own, names in zip(design.terms, sd_names(design.terms), strict=True):
         theirs = [
             (term, j, column)
             for name, term in component.group_specific_terms.items()
             if name.rpartition("|")[2] == own.group
             for j, column in _columns(_predictor(term, design))
         ]
-        for name, ours in zip(term_names(own), own.z.T, strict=True):
+        for name, ours in zip(names, own.z.T, strict=True):
             term, j = _match(name, ours, theirs)
             found[name] = _element(term.prior.args["sigma"], j)
     for theirs_name, ours_name in DISPERSIONS.items():

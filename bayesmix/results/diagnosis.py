@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.inference.estimate import Agq, Laplace, estimate
+from bayesmix.inference.parameters import corr_effects, corr_names, sd_effects, sd_names
+from bayesmix.language.vocabulary import STRUCTURES
 from bayesmix.results import typography as r
-from bayesmix.results.effects import flatten, pairs
+from bayesmix.results.effects import flatten
 from bayesmix.results.posterior_sections import convergence_advice, convergence_sentences
 
 if TYPE_CHECKING:
@@ -157,18 +159,19 @@ def sensitivity(fit: Posterior) -> pd.DataFrame:
         table = psense_summary(fit.data, var_names=variables)
     finally:
         log.disabled = before
-    return table.rename(index=names)
+    return table.loc[list(names)].rename(index=names)
 
 
 def _labels(fit: Posterior) -> Iterator[tuple[str, str]]:
     """ArviZ's label and ours of every parameter."""
     design = fit.design
     yield from ((f"fixef[{name}]", name) for name in design.fixed)
-    for term in design.terms:
-        yield from ((f"sd_{term.group}[{effect}]", f"sd({term.group}, {effect})") for effect in term.effects)
-    for t, i, j in pairs(design):
-        group, first, second = design.terms[t].group, design.terms[t].effects[j], design.terms[t].effects[i]
-        yield f"corr_{group}[{first}, {second}]", f"corr({group}, {first}, {second})"
+    sds, corrs = sd_names(design.terms), corr_names(design.terms)
+    for term, sd, corr in zip(design.terms, sds, corrs, strict=True):
+        for name, effects in zip(sd, sd_effects(term), strict=True):
+            yield f"sd_{term.group}[{(effects or term.effects)[0]}]", name
+        for name, effects in zip(corr, corr_effects(term), strict=True):
+            yield f"corr_{term.group}[{', '.join(effects) or STRUCTURES[term.structure][0]}]", name
     if fit.values.dispersion is not None:
         yield (str(fit.spec.family.dispersion),) * 2
 

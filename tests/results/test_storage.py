@@ -44,6 +44,7 @@ def models():
         "categories": bmx.Model(
             "y ~ f * x + flag + (x || g) + (1 | f:g)", ordered, priors="flat", contrasts={"f": "sum"}
         ),
+        "one correlation": bmx.Model("y ~ x + cs(x | g)", frame),
         "polars": bmx.Model("count ~ x + f + (1 | g)", pl.from_pandas(frame), family="poisson"),
         "gaps": bmx.Model(
             "y ~ . - left - count - flag - f - g + (1 | g)", gaps[["left", "x", "g", "y", "count", "flag", "f"]]
