@@ -53,18 +53,22 @@ class MarginalPosterior:
     mean: Array  # (p,) prior means of gamma, 0 where flat
     precision: Array  # (p,) prior precisions of gamma, 0 where flat
     emulator: Emulator | None = None  # stands in for factorisations that are dear
+    unit_sigma: bool = False  # sigma is one and no part of theta: a Gaussian stand-in of another likelihood
 
     @property
     def size(self) -> int:
         """Dimension of theta."""
-        return self.covariances + 1 + int(self.explored.sum())
+        return self.covariances + int(not self.unit_sigma) + int(self.explored.sum())
 
     # theta = (covariance coordinates relative to sigma, log sigma, explored gamma)
 
     def parts(self, theta: Array) -> tuple[list[Array], Array, Array]:
         """Relative covariance coordinates per term, log sigma ``(...,)`` and explored gamma ``(..., e)``."""
         q = self.covariances
-        return split(self.terms, theta[..., :q]), theta[..., q], theta[..., q + 1 :]
+        own = split(self.terms, theta[..., :q])
+        if self.unit_sigma:
+            return own, np.zeros(theta.shape[:-1]), theta[..., q:]
+        return own, theta[..., q], theta[..., q + 1 :]
 
     def factorise(self, theta: Array) -> Factorisation:
         """Eliminate the random effects at ``theta (..., m)``."""
@@ -175,8 +179,9 @@ class MarginalPosterior:
     def log_prior(self, theta: Array) -> Array:
         """Log prior density of theta, the change of coordinates included: ``(...,)``."""
         own, log_sigma, gamma = self.parts(theta)
-        total = self.priors.dispersion.log_density(np.exp(log_sigma)) if self.priors.dispersion is not None else 0.0
-        total = total + log_sigma
+        total: Array = np.zeros(log_sigma.shape)
+        if not self.unit_sigma and self.priors.dispersion is not None:
+            total = self.priors.dispersion.log_density(np.exp(log_sigma)) + log_sigma
         for coordinates, x, sds, eta in zip(self.terms, own, self.priors.sd, self.priors.corr, strict=True):
             sd = coordinates.unpack(x)[0] * np.exp(log_sigma)[..., None]
             for e, prior in enumerate(sds):
@@ -190,14 +195,15 @@ class MarginalPosterior:
 
     def start(self, point: PointEstimate, smallest: float = 0.05) -> Array:
         """Theta at a point estimate, standard deviations at zero moved to ``smallest`` of sigma's share."""
-        sigma = float(point.dispersion or 1.0)
+        sigma = 1.0 if self.unit_sigma else float(point.dispersion or 1.0)
         parts = []
         for coordinates, covariance, C in zip(self.terms, point.covariances, self.problem.coordinates.C, strict=True):
             unit = np.sqrt(np.sum(C**2, axis=1))  # size of an effect that moves the predictor by one
             floor = np.diag((smallest * unit) ** 2)
             parts.append(coordinates.pack(covariance / sigma**2 + floor))
         gamma = np.linalg.solve(self.to_gamma, np.linalg.solve(self.problem.coordinates.T, point.beta))
-        return np.concatenate([*parts, [math.log(sigma)], gamma[self.explored]])
+        log_sigma = [] if self.unit_sigma else [math.log(sigma)]
+        return np.concatenate([*parts, log_sigma, gamma[self.explored]])
 
 
 def marginal_posterior(design: Design, priors: Priors, point: PointEstimate) -> MarginalPosterior:
