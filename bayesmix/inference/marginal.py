@@ -227,7 +227,7 @@ def marginal_posterior(design: Design, priors: Priors, point: PointEstimate) -> 
     return MarginalPosterior(
         problem,
         priors,
-        _bent(term_coordinates(design.terms), problem),
+        bent(term_coordinates(design.terms), problem),
         to_gamma,
         np.linalg.solve(to_gamma, problem.beta_ols),
         ~(gaussian | flat),
@@ -236,7 +236,7 @@ def marginal_posterior(design: Design, priors: Priors, point: PointEstimate) -> 
     )
 
 
-def _bent(terms: tuple[TermCoordinates, ...], problem: LinearProblem) -> tuple[TermCoordinates, ...]:
+def bent(terms: tuple[TermCoordinates, ...], problem: LinearProblem) -> tuple[TermCoordinates, ...]:
     """Put the knees where the data stop telling a relative standard deviation from zero.
 
     ``theta^2`` is estimated with a standard error of about ``sqrt(2 / J) / D`` near zero, ``D`` the mean information of
@@ -309,7 +309,7 @@ def sample_marginal(
 ) -> Draws:
     """Draw from the posterior; the draws are exact, the certificate says how well the proposal fitted."""
     rng = np.random.default_rng(seed)
-    target, notes, certificate = _emulated(marginal_posterior(design, priors, point), point, rng)
+    target, notes, certificate = with_emulator(marginal_posterior(design, priors, point), point, rng)
     cheap = target.emulator is not None or target.numbers <= CHEAP
     thin = options.thin or (3 if cheap else 1)
     chain = explore(target, target.start(point), draws=draws, chains=chains, rng=rng, thin=thin)
@@ -343,11 +343,11 @@ def _effect_step(target: MarginalPosterior, draws: int, chains: int) -> int:
     return int(np.clip(int(np.ceil(draws * chains / max(affordable, 1))), 1, max(draws // 10, 1)))
 
 
-def _emulated(
-    target: MarginalPosterior, point: PointEstimate, rng: np.random.Generator
+def with_emulator(
+    target: MarginalPosterior, point: PointEstimate, rng: np.random.Generator, dear: int = DEAR
 ) -> tuple[MarginalPosterior, tuple[str, ...], dict[str, float]]:
     """Fit polynomials where factorisations are dear; keep the factorisations if those are not close enough."""
-    if target.numbers <= DEAR or target.covariances not in DEGREES:
+    if target.numbers <= dear or target.covariances not in DEGREES:
         return target, (), {}
     mode, covariance, _ = find_mode(target, target.start(point))
     d = target.covariances

@@ -21,7 +21,7 @@ from bayesmix.data.design import Design
 from bayesmix.data.moments import leverages, moments
 from bayesmix.inference.coordinates import Coordinates
 from bayesmix.inference.pls import Factorisation, factorise, sensitivity, solve
-from bayesmix.language.family import Family, Jet, Link, by_predictor
+from bayesmix.language.family import Family, Jet, Link, by_predictor, density_by_predictor
 
 Array = np.ndarray
 
@@ -51,6 +51,12 @@ class GeneralizedProblem:
             dispersion=np.asarray(dispersion),
             trials=self.trials,
             weights=self.weights,
+        )
+
+    def value(self, eta: Array, dispersion: Array) -> Array:
+        """Log density of each row at ``eta (..., n)``, for dispersions that may differ between the leading axes."""
+        return density_by_predictor(
+            self.family, self.link, self.y, eta, dispersion=dispersion, trials=self.trials, weights=self.weights
         )
 
 
@@ -87,7 +93,7 @@ def _project(coordinates: Coordinates, rows: Array) -> list[Array]:
 
 
 def _penalised(problem: GeneralizedProblem, eta: Array, u: Sequence[Array], dispersion: float) -> float:
-    value = -2.0 * float(problem.jet(eta, dispersion)[0].sum()) + sum(float(np.sum(part**2)) for part in u)
+    value = -2.0 * float(problem.value(eta, np.asarray(dispersion)).sum()) + sum(float(np.sum(part**2)) for part in u)
     return value if math.isfinite(value) else math.inf
 
 
@@ -211,7 +217,7 @@ def quadrature(
     for number, (node, log_weight) in enumerate(zip(nodes, log_weights, strict=True)):
         u = mode.u[0] + math.sqrt(2.0) * inverse_T @ node
         eta = fixed + np.einsum("nk,nk->n", factor.z, (u @ Lambda.T)[factor.codes])
-        joint = rows.sum(problem.jet(eta, dispersion)[0]) - 0.5 * np.sum(u**2, axis=1)
+        joint = rows.sum(problem.value(eta, np.asarray(dispersion))) - 0.5 * np.sum(u**2, axis=1)
         terms[number] = joint + float(node @ node) + log_weight
     top = terms.max(axis=0)
     log_integral = top + np.log(np.exp(terms - top).sum(axis=0))
