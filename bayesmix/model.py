@@ -33,7 +33,7 @@ class Model:
     data : pandas, polars or arrow table, DuckDB relation, dict of columns, or path to a CSV or Parquet file.
     family : ``"gaussian"``, ``"poisson"``, ``"binomial"``, ``"bernoulli"``, ``"gamma"`` or ``"negbinomial"``.
     link : name of the link; the family's canonical or usual one by default.
-    priors : a preset (``"default"``, ``"flat"``, ``"brms"``, ``"bambi"``), or priors by name,
+    priors : a preset (``"default"``, ``"flat"``, ``"brms"``, ``"rstanarm"``, ``"bambi"``), or priors by name,
         ``{"sd(agegp)": "HalfNormal(2)"}``, and ``"preset"`` among them for those not named.
     weights : column name, expression or array. Divides the residual variance of a gaussian response, is the number of
         trials of a share, and multiplies the log-likelihood of any other response.
