@@ -18,6 +18,7 @@ from bayesmix.language.spec import ModelSpec, make_spec
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bayesmix.data.model_file import ModelFile
     from bayesmix.inference.estimate import Method
     from bayesmix.inference.sample import Sampler
     from bayesmix.results.fit import Estimate, Fitted, Posterior
@@ -32,7 +33,7 @@ class Model:
     data : pandas, polars or arrow table, DuckDB relation, dict of columns, or path to a CSV or Parquet file.
     family : ``"gaussian"``, ``"poisson"``, ``"binomial"``, ``"bernoulli"``, ``"gamma"`` or ``"negbinomial"``.
     link : name of the link; the family's canonical or usual one by default.
-    priors : a preset (``"default"``, ``"flat"``, ``"brms"``, ``"bambi"``), or priors by name,
+    priors : a preset (``"default"``, ``"flat"``, ``"brms"``, ``"rstanarm"``, ``"bambi"``), or priors by name,
         ``{"sd(agegp)": "HalfNormal(2)"}``, and ``"preset"`` among them for those not named.
     weights : column name, expression or array. Divides the residual variance of a gaussian response, is the number of
         trials of a share, and multiplies the log-likelihood of any other response.
@@ -142,6 +143,8 @@ class Model:
 
         if draws < 4 or chains < 1:
             raise SpecError(f"draws={draws}, chains={chains}: at least 4 draws and 1 chain are needed.")
+        if seed is not None and seed < 0:
+            raise SpecError(f"seed={seed}: a seed is a whole number from 0 on.")
         chosen = int(np.random.SeedSequence().generate_state(1)[0] >> 1) if seed is None else int(seed)
         result = sample(
             self.design,
@@ -227,7 +230,11 @@ def load_model(name: str) -> Model:
     """Build the model of a model file, by its name in ``models/`` or by its path, with its documented figures."""
     from bayesmix.data.model_file import load_model_file
 
-    file = load_model_file(name)
+    return build_model(load_model_file(name))
+
+
+def build_model(file: ModelFile) -> Model:
+    """Build the model of a model file that has been read."""
     return Model(
         file.formula,
         file.load_data(),

@@ -52,6 +52,12 @@ MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Two files or fewer are done before a second process has started."""
+    files = [argument for argument in config.args if argument.split("::")[0].endswith(".py")]
+    return 0 if len(files) == len(config.args) <= 2 else None
+
+
 @cache
 def _reference(case: str) -> dict[str, Any]:
     return json.loads((REFERENCE / "lme4" / f"{case}.json").read_text(encoding="utf-8"))

@@ -19,11 +19,13 @@ order alone does not ask for polynomial contrasts.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -113,11 +115,20 @@ def _read_file(path: Path) -> Any:
 
     if not path.exists():
         raise DataError(f"There is no file `{path}`.")
-    match path.suffix.lower():
-        case ".csv" | ".gz" | ".zip":
-            return pd.read_csv(path, keep_default_na=False, na_values=["", "NA", "NaN", "nan"], low_memory=False)
-        case ".parquet" | ".pq":
-            return _read_parquet(path)
+    try:
+        match path.suffix.lower():
+            case ".csv" | ".gz" | ".zip":
+                return pd.read_csv(path, keep_default_na=False, na_values=["", "NA", "NaN", "nan"], low_memory=False)
+            case ".parquet" | ".pq":
+                return _read_parquet(path)
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        BadZipFile,
+        zlib.error,
+    ) as error:  # pandas' and pyarrow's own are among these
+        raise DataError(f"`{path}` cannot be read: {str(error).splitlines()[0]}.") from None
     raise DataError(f"`{path.name}` is neither a CSV nor a Parquet file.")
 
 

@@ -30,7 +30,9 @@ from hashlib import sha256
 from importlib.resources import files
 from os import PathLike
 from pathlib import Path
+from re import fullmatch
 from typing import Any
+from unicodedata import category
 
 from bayesmix.data.datasets import dataset_names, load_dataset
 from bayesmix.errors import DataError, SpecError, nearest
@@ -45,6 +47,8 @@ _SCALARS = ("n_obs", "criterion", "AIC", "BIC", "logLik", "deviance", "df_resid"
 _BY_NAME = ("parameters", "variances")  # whole names: "sd(g, x)", "var(g, x)"; those below are kind(key)
 _BY_KEY = ("std_error", "df", "t_value", "z_value", "p_value", "corr_fixef", "scaled_residuals", "n_groups")
 _FIGURES = (*_SCALARS, *_BY_NAME, *_BY_KEY, "coef")
+
+LARGEST = 1_000_000  # bytes of a model file
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +163,9 @@ def load_model_file(name_or_path: str | PathLike[str]) -> ModelFile:
         If there is no such file, or something in it cannot be read.
     """
     path = _find(name_or_path)
+    toml = _read(path)
     try:
-        toml = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError(f"{path.name} is not TOML: {error}.") from None
-    try:
+        _check_texts(toml)
         return _model_file(toml, path)
     except SpecError as error:
         raise SpecError(f"{path.name}: {error}") from None
@@ -193,14 +195,32 @@ def _find(name_or_path: str | PathLike[str]) -> Path:
     )
 
 
+def _read(path: Path) -> Toml:
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError as error:
+        raise SpecError(f"{path.name} cannot be read: {error.strerror}.") from None
+    if len(content) > LARGEST:
+        raise SpecError(f"{path.name} has more than {LARGEST} bytes: that is no model file.")
+    try:
+        return tomllib.loads(content.decode("utf-8"), parse_float=Decimal)
+    except (ValueError, RecursionError) as error:  # syntax, other encodings; numbers and nesting beyond all measure
+        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise SpecError(f"{path.name} is not TOML: {why}.") from None
+
+
 def _read_bytes(data: DataSource) -> bytes:
     if data.dataset is not None:
         if data.dataset not in dataset_names():
             load_dataset(data.dataset)  # raises, with the nearest name
         return (files("bayesmix.data") / "datasets" / f"{data.dataset}.csv").read_bytes()
-    if data.file is None or not data.file.is_file():
-        raise DataError(f"There is no data file `{data.file}`; `file` is relative to the model file.")
-    return data.file.read_bytes()
+    try:
+        if data.file is None or not data.file.is_file():
+            raise DataError(f"There is no data file `{data.file}`; `file` is relative to the model file.")
+        return data.file.read_bytes()
+    except OSError as error:
+        raise DataError(f"The data file `{data.file}` cannot be read: {error.strerror}.") from None
 
 
 # ---- reading ----------------------------------------------------------------------------------------------------
@@ -213,6 +233,8 @@ def _model_file(toml: Toml, path: Path) -> ModelFile:
     words = _texts(_without(toml, ("priors", "data", "document")), "The file")
     if "formula" not in words:
         raise SpecError('The file needs a formula, as in formula = "y ~ x + (x | g)".')
+    if "name" in words and not fullmatch(r"\w[\w.-]*", words["name"]):
+        raise SpecError(f"`name` is made of letters, digits and `_-.`, not {words['name']!r}: files are called by it.")
     priors = toml.get("priors")
     return ModelFile(
         data=_data(_table(toml, "data"), path),
@@ -230,13 +252,15 @@ def _data(table: Toml, path: Path) -> DataSource:
         raise SpecError('[data] needs either `dataset = "name"` or `file = "path.csv"`.')
     if "sha256" not in words:
         raise SpecError("[data] needs `sha256`, the SHA-256 checksum of the CSV or Parquet file.")
+    if not fullmatch("[0-9a-fA-F]{64}", words["sha256"]):
+        raise SpecError(f"[data]: `sha256` has 64 hexadecimal digits, as `sha256sum` prints them: {words['sha256']!r}.")
     dataset, file = words.pop("dataset", None), words.pop("file", None)
     units = _texts(_table(table, "units"), "[data.units]")
     return DataSource(dataset, path.parent / file if file is not None else None, units=units, **words)
 
 
 def _figures(document: Toml) -> Iterator[Figure]:
-    tolerance = _number(document.get("tolerance", Decimal("1e-3")), "`tolerance` of [document]")
+    tolerance = _tolerance(document, Decimal("1e-3"), "[document]")
     figures = _table(document, "figures")
     _check_keys(figures, _FIGURES, "[document.figures]")
     printed = dict(_flat(figures))
@@ -273,10 +297,12 @@ def _known(document: Toml, printed: Toml) -> Iterator[tuple[str, Known]]:
     if not isinstance(groups, list):
         raise SpecError("Known differences are written as tables of a list, [[document.known]].")
     for group in groups:
+        if not isinstance(group, Mapping):
+            raise SpecError(f"[[document.known]] is a table of reason and values, not {group!r}.")
         _check_keys(group, _KNOWN, "[[document.known]]")
-        if not group.get("reason"):
+        if not (isinstance(group.get("reason"), str) and group["reason"].strip()):
             raise SpecError("[[document.known]] needs a `reason` that says why the figures differ.")
-        tolerance = _number(group.get("tolerance", Decimal("1e-4")), "`tolerance` of [[document.known]]")
+        tolerance = _tolerance(group, Decimal("1e-4"), "[[document.known]]")
         values = _table(group, "values")
         _check_keys(values, tuple(printed), "[document.known.values]")
         for name, value in values.items():
@@ -319,4 +345,27 @@ def _texts(table: Toml, where: str) -> dict[str, str]:
 def _number(value: Any, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise SpecError(f"{what} is a number, not {value!r}.")
-    return float(value)
+    number = Decimal(value)
+    if not (number.is_finite() and (number.is_zero() or abs(number.adjusted()) < 300)):
+        raise SpecError(f"{what} is a finite number that fits into a float, not {number:.6g}.")
+    return float(number)
+
+
+def _tolerance(table: Toml, default: Decimal, where: str) -> float:
+    value = _number(table.get("tolerance", default), f"`tolerance` of {where}")
+    if not 0.0 <= value < 1.0:
+        raise SpecError(f"`tolerance` of {where} is relative, from 0 to below 1, not {value:g}.")
+    return value
+
+
+def _check_texts(toml: Toml) -> None:
+    """Refuse control characters: names and descriptions are printed on terminals, which would obey them."""
+    rest: list[Any] = [toml]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, Mapping):
+            rest += [*value, *value.values()]
+        elif isinstance(value, list):
+            rest += value
+        elif isinstance(value, str) and any(category(letter) == "Cc" and letter not in "\n\t" for letter in value):
+            raise SpecError(f"Text with control characters: {value[:60]!r}.")

@@ -236,6 +236,8 @@ def _as_bambi(priors: Sequence[Prior]) -> Any:
     kind = priors[0].kind
     if any(prior.kind != kind for prior in priors):
         raise SpecError(f"bambi needs one kind of prior for all columns of a term, not {', '.join(map(str, priors))}.")
+    if kind == "Decov":
+        raise SpecError("bambi has no prior that standard deviations have together, such as Decov.")
     values = zip(*(prior.arguments for prior in priors), strict=True)
     arguments = {
         name: value[0] if len(priors) == 1 else np.array(value)

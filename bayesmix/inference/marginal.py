@@ -29,7 +29,7 @@ from bayesmix.inference.independence import explore, find_mode
 from bayesmix.inference.natural import TermCoordinates, split, term_coordinates
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.pls import Factorisation, draw, factorise
-from bayesmix.inference.priors import Priors, log_partial
+from bayesmix.inference.priors import Priors, log_partial, log_sd
 from bayesmix.inference.propriety import check_proper
 from bayesmix.inference.reml import LinearProblem, linear_problem
 from bayesmix.language.family import find_family
@@ -184,9 +184,9 @@ class MarginalPosterior:
             total = self.priors.dispersion.log_density(np.exp(log_sigma)) + log_sigma
         for coordinates, x, sds, eta in zip(self.terms, own, self.priors.sd, self.priors.corr, strict=True):
             sd = coordinates.unpack(x)[0] * np.exp(log_sigma)[..., None]
-            for e, prior in enumerate(sds):
-                total = total + prior.log_density(sd[..., e])
-            total = total + coordinates.log_jacobian(x) + coordinates.n_sd * log_sigma
+            total = (
+                total + log_sd(sds, sd, np.exp(log_sigma)) + coordinates.log_jacobian(x) + coordinates.n_sd * log_sigma
+            )
             if eta is not None:
                 total = total + log_partial(coordinates.structure.correlation, coordinates.partial(x), eta)
         for j, prior in enumerate(np.array(self.priors.fixed, object)[self.explored]):

@@ -6,6 +6,7 @@ preset        priors
 ``default``   DESIGN section 6: weakly informative by the spread of response and column
 ``flat``      none (improper)
 ``brms``      brms 2.23: Student t by median and MAD, flat slopes, the same half-t for every standard deviation
+``rstanarm``  rstanarm 2.32: normal by mean and SD, standard deviations of groups relative to the residual one (decov)
 ``bambi``     bambi 0.21: normal by mean and SD, half-normal standard deviations
 ============  =======================================================================================================
 
@@ -53,6 +54,8 @@ def defaults(spec: ModelSpec, design: Design, cell_means: Sequence[float]) -> De
             return _flat(spec, design)
         case "brms":
             return _brms(spec, design)
+        case "rstanarm":
+            return _rstanarm(spec, design)
         case "bambi":
             return _bambi(spec, design)
         case _:
@@ -135,6 +138,30 @@ def _brms(spec: ModelSpec, design: Design) -> Defaults:
         sd=lambda term, e: half,
         eta=1.0,
         dispersion=_by_dispersion(spec, half, shape),
+    )
+
+
+# ---- rstanarm ---------------------------------------------------------------------------------------------------
+
+PROBIT = 4.0 / np.sqrt(2.0 * np.pi)  # dnorm(0) / dlogis(0)
+
+
+def _rstanarm(spec: ModelSpec, design: Design) -> Defaults:
+    """``default_prior_coef``, ``default_prior_intercept`` and ``decov()`` of rstanarm, after its autoscaling.
+
+    What it calls ``aux``, sigma or the shape, is the unit of the groups' standard deviations, whatever the family.
+    """
+    gaussian = spec.family.name == "gaussian"
+    spread = float(np.std(design.y, ddof=1)) if gaussian else 1.0
+    size = 2.5 * spread * (float(PROBIT) if spec.link.name == "probit" else 1.0)
+    centre = float(np.mean(design.y)) if gaussian and spec.link.name == "identity" else 0.0
+    decov = Prior("Decov", (1.0, 1.0, 1.0))
+    return Defaults(
+        intercept=Prior("Normal", (centre, size)),
+        fixed=tuple(Prior("Normal", (0.0, size / (float(np.std(column, ddof=1)) or 1.0))) for column in design.X.T),
+        sd=lambda term, e: decov,
+        eta=1.0,
+        dispersion=_by_dispersion(spec, Prior("Exponential", (1.0 / spread,)), Prior("Exponential", (1.0,))),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from bayesmix.inference.correlation import Correlation, OneNumber
 from bayesmix.language.prior import Prior
 
+NODES = 100  # of quadrature over each of the numbers that a Decov prior mixes
 FACTORS = {"log": "a factor of", "logit": "odds times"}  # what exp of a coefficient does, by link
 
 
@@ -29,6 +31,13 @@ def says(prior: Prior) -> str:
 
 def quantiles(prior: Prior) -> tuple[float, float]:
     """Bounds that hold 95 %: from zero for a positive parameter, central otherwise."""
+    distribution = _distribution(prior)
+    if prior.is_positive:
+        return 0.0, float(distribution.ppf(0.95))
+    return float(distribution.ppf(0.025)), float(distribution.ppf(0.975))
+
+
+def _distribution(prior: Prior) -> Any:
     from scipy import stats
 
     frozen: dict[str, Callable[..., Any]] = {
@@ -45,10 +54,32 @@ def quantiles(prior: Prior) -> tuple[float, float]:
         "LogNormal": lambda mu, sigma: stats.lognorm(sigma, scale=np.exp(mu)),
         "Uniform": lambda lower, upper: stats.uniform(lower, upper - lower),
     }
-    distribution = frozen[prior.kind](*prior.arguments)
-    if prior.is_positive:
-        return 0.0, float(distribution.ppf(0.95))
-    return float(distribution.ppf(0.025)), float(distribution.ppf(0.975))
+    return frozen[prior.kind](*prior.arguments)
+
+
+@cache
+def decov_upper(prior: Prior, together: int, unit: Prior | None) -> float:
+    """Bound below which one of ``together`` standard deviations under a Decov prior is with probability 95 %.
+
+    Parameters
+    ----------
+    unit : prior of the dispersion parameter that they are relative to; None for the bound relative to it.
+    """
+    from scipy import optimize, special
+
+    concentration, shape, scale = prior.arguments
+    middles = (np.arange(NODES) + 0.5) / NODES
+    share = special.betaincinv(concentration, (together - 1) * concentration, middles) if together > 1 else np.ones(1)
+    size = np.sqrt(together * share)
+    if unit is not None:
+        size = np.ravel(size[:, None] * np.asarray(_distribution(unit).ppf(middles)))
+    size = size[size > 0.0]
+
+    def beyond(log_x: float) -> float:
+        return float(np.mean(special.gammainc(shape, np.exp(log_x) / (scale * size)))) - 0.95
+
+    middle = float(np.log(scale * np.mean(size)))
+    return float(np.exp(optimize.brentq(beyond, middle - 20.0, middle + 20.0)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +102,22 @@ def in_units(prior: Prior, effect: str, response: str, link: str) -> str:
     if link in FACTORS and (prior.is_positive or slope):
         return f"{says(prior)} ({FACTORS[link]} {np.exp(min(quantiles(prior)[1], 700.0)):.3g})"
     return says(prior)
+
+
+def says_decov(
+    prior: Prior, together: int, unit: Prior | None, unit_name: str | None, *, effect: str, response: str, link: str
+) -> str:
+    """What a Decov prior says of one standard deviation: beside the dispersion parameter, and in the data's units."""
+    relative = decov_upper(prior, together, None)
+    if unit is None:
+        size = f"95 % below {relative:.3g}"
+        return f"{size} ({FACTORS[link]} {np.exp(min(relative, 700.0)):.3g})" if link in FACTORS else size
+    size = f"95 % below {relative:.3g} {unit_name}"
+    if unit.is_flat or link != "identity":
+        return size
+    slope = bool(effect) and not effect.startswith("Intercept")
+    upper = decov_upper(prior, together, unit)
+    return f"{size}, that is {upper:.3g} {response}{f' per {effect}' if slope else ''}"
 
 
 def says_lkj(eta: float, family: Correlation) -> str:

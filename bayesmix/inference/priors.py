@@ -14,8 +14,8 @@ from bayesmix.inference.correlation import Correlation, Free, OneNumber
 from bayesmix.inference.covariance import Structure, structure_of
 from bayesmix.inference.parameters import Parameters, sd_effects, sd_names
 from bayesmix.inference.presets import defaults, scales
-from bayesmix.inference.prior_text import in_units, says, says_lkj, short
-from bayesmix.language.prior import Prior, log_lkj
+from bayesmix.inference.prior_text import decov_upper, in_units, quantiles, says, says_decov, says_lkj, short
+from bayesmix.language.prior import JOINT, Prior, log_decov, log_lkj
 from bayesmix.language.spec import ModelSpec
 from bayesmix.language.vocabulary import STRUCTURES
 
@@ -61,12 +61,35 @@ class Priors:
             self.sd_names, self.effects, self.sd, self.corr, self.corr_names, self.families, strict=True
         ):
             for name, effect, prior in zip(names, effects, priors, strict=True):
-                yield name, prior, in_units(prior, effect, self.response, self.link)
+                yield name, prior, self._says_of_sd(prior, priors.count(prior), effect)
             if eta is not None:
                 yield corr_name, Prior("LKJ", (eta,)), says_lkj(eta, family)
         if self.dispersion is not None:
             unit = f" {self.response}" if self.dispersion_name == "sigma" and not self.dispersion.is_flat else ""
             yield str(self.dispersion_name), self.dispersion, says(self.dispersion) + unit
+
+    def _says_of_sd(self, prior: Prior, together: int, effect: str) -> str:
+        if prior.kind != "Decov":
+            return in_units(prior, effect, self.response, self.link)
+        names = {"effect": effect, "response": self.response, "link": self.link}
+        return says_decov(prior, together, self.dispersion, self.dispersion_name, **names)
+
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Bounds that hold 95 % of each proper prior of a single parameter, by name."""
+        found = dict(zip(self.names, self.fixed, strict=True))
+        if self.dispersion is not None:
+            found[str(self.dispersion_name)] = self.dispersion
+        bounds: dict[str, tuple[float, float]] = {}
+        for names, priors in zip(self.sd_names, self.sd, strict=True):
+            found |= dict(zip(names, priors, strict=True))
+            if self.dispersion is None or not self.dispersion.is_flat:
+                bounds |= {
+                    name: (0.0, decov_upper(prior, priors.count(prior), self.dispersion))
+                    for name, prior in zip(names, priors, strict=True)
+                    if prior.kind == "Decov"
+                }
+        plain = {name: prior for name, prior in found.items() if not prior.is_flat and prior.kind not in JOINT}
+        return bounds | {name: quantiles(prior) for name, prior in plain.items()}
 
     def lines(self) -> list[str]:
         """The priors as text, one a line."""
@@ -103,6 +126,8 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
         )
         for term, names in zip(design.terms, sd_names(design.terms), strict=True)
     )
+    for term, own in zip(design.terms, sd, strict=True):
+        _check_joint(term, own)
     corr = tuple(_eta(book, preset.eta, term) for term in design.terms)
     dispersion = None
     if spec.family.dispersion is not None:
@@ -130,18 +155,33 @@ def log_prior(priors: Priors, design: Design, values: Parameters) -> dict[str, A
     The densities are those of the parameters themselves, in the user's units.
     """
     gamma = values.beta @ priors.contrast.T
+    unit = np.ones(values.lead) if values.dispersion is None else np.asarray(values.dispersion)
     found: dict[str, Array] = {"fixef": _sum_log(priors.fixed, gamma)}
     for term, sd_priors, eta, sd, corr in zip(
         design.terms, priors.sd, priors.corr, values.sd, values.corr, strict=True
     ):
         name = f"sd_{term.group}"
-        found[name] = found.get(name, 0.0) + _sum_log(sd_priors, sd)
+        found[name] = found.get(name, 0.0) + log_sd(sd_priors, sd, unit)
         if eta is not None:
             name = f"corr_{term.group}"
             found[name] = found.get(name, 0.0) + log_correlation(structure_of(term), corr, eta)
     if priors.dispersion is not None and values.dispersion is not None:
         found[str(priors.dispersion_name)] = priors.dispersion.log_density(values.dispersion)
     return found
+
+
+def log_sd(priors: Sequence[Prior], sd: Array, unit: Array) -> Array:
+    """Log density of standard deviations ``(..., n)`` of a term; ``unit (...,)``: the dispersion parameter, or ones.
+
+    Those under a Decov prior have it together.
+    """
+    alone = [j for j, prior in enumerate(priors) if prior.kind != "Decov"]
+    joint = [j for j, prior in enumerate(priors) if prior.kind == "Decov"]
+    total = _sum_log([priors[j] for j in alone], sd[..., alone])
+    if not joint:
+        return total
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(total + log_decov(sd[..., joint], unit, *priors[joint[0]].arguments))
 
 
 def log_correlation(structure: Structure, corr: Array, eta: float) -> Array:
@@ -196,10 +236,18 @@ def _check_range(name: str, prior: Prior) -> None:
         return
     if prior.kind == "LKJ":
         raise SpecError(f"LKJ is a prior for correlations, not for `{name}`.")
+    if prior.kind == "Decov" and not name.startswith("sd"):
+        raise SpecError(f"Decov is a prior for standard deviations of groups, not for `{name}`.")
     needs_positive = name.startswith("sd") or name in {"sigma", "shape"}
     bounded = prior.is_positive or (prior.kind == "Uniform" and prior.arguments[0] >= 0.0)
     if needs_positive and not bounded:
         raise SpecError(f"`{name}` is positive, {prior} is not: use HalfNormal, HalfStudentT, Exponential or Gamma.")
+
+
+def _check_joint(term: Term, priors: Sequence[Prior]) -> None:
+    joint = dict.fromkeys(str(prior) for prior in priors if prior.kind == "Decov")
+    if len(joint) > 1:
+        raise SpecError(f"The standard deviations of `{term.group}` share one Decov prior, not {' and '.join(joint)}.")
 
 
 def _known_names(spec: ModelSpec, design: Design) -> list[str]:

@@ -172,8 +172,17 @@ KINDS: dict[str, Kind] = {
         Kind("Flat", (), False, np.zeros_like, lambda factor: (), {}),
         Kind("HalfFlat", (), True, np.zeros_like, lambda factor: (), {}),
         Kind("LKJ", ("eta",), False, lambda x, eta: np.full_like(x, np.nan), lambda factor, eta: (eta,), {}),
+        Kind(
+            "Decov",
+            ("concentration", "shape", "scale"),
+            True,
+            lambda x, *arguments: np.full_like(x, np.nan),
+            lambda factor, *arguments: arguments,
+            {},
+        ),
     )
 }
+JOINT = {"LKJ", "Decov"}  # of several parameters at a time: their densities are `log_lkj` and `log_decov`
 _NAMES = {
     **{name.lower(): name for name in KINDS},
     "normal": "Normal",
@@ -186,7 +195,7 @@ _NAMES = {
     "lkj_corr": "LKJ",
 }
 _TEXT = re.compile(r"^\s*([A-Za-z_][A-Za-z_0-9]*)\s*(?:\((.*)\))?\s*$", re.DOTALL)
-_POSITIVE_ARGUMENTS = {"sigma", "nu", "rate", "alpha", "beta", "b", "eta"}
+_POSITIVE_ARGUMENTS = {"sigma", "nu", "rate", "alpha", "beta", "b", "eta", "concentration", "shape", "scale"}
 
 
 def to_prior(value: Any) -> Prior:
@@ -274,3 +283,28 @@ def log_lkj_constant(k: int, eta: float) -> float:
         log_beta = 2.0 * math.lgamma(alpha) - math.lgamma(2.0 * alpha)
         total -= (k - i) * ((2.0 * alpha - 1.0) * math.log(2.0) + log_beta)
     return total
+
+
+def log_decov(sd: Any, unit: Any, concentration: float, shape: float, scale: float, *, xp: Any = np) -> Any:
+    """Log density of rstanarm's prior of the standard deviations of one term, at ``sd (..., k)``: ``(...,)``.
+
+    They are ``sd_j = unit tau sqrt(k pi_j)`` with ``tau ~ Gamma(shape, 1 / scale)``, shares of the total variance
+    ``pi ~ Dirichlet(concentration, ...)``, and the dispersion parameter as ``unit (...,)``, 1 where there is none.
+
+    Parameters
+    ----------
+    xp : NumPy, or PyTensor's ``tensor`` module for its symbols, of static shape.
+
+    Notes
+    -----
+    With ``r = tau sqrt(k)`` the length of ``v = sd / unit``, ``dv = r^(k-1) dr 2^(1-k) prod(pi_j^(-1/2)) dpi``.
+    """
+    k = int(sd.shape[-1] if xp is np else sd.type.shape[-1])
+    log_v = xp.log(sd) - xp.log(unit)[..., None]
+    top = log_v.max(axis=-1)
+    log_r = top + 0.5 * xp.log(xp.exp(2.0 * (log_v - top[..., None])).sum(axis=-1))
+    log_tau = log_r - 0.5 * math.log(k)
+    of_tau = (shape - 1.0) * log_tau - xp.exp(log_tau) / scale - shape * math.log(scale) - math.lgamma(shape)
+    of_pi = (2.0 * concentration - 1.0) * (log_v - log_r[..., None]).sum(axis=-1)
+    constant = math.lgamma(k * concentration) - k * math.lgamma(concentration) + (k - 1) * math.log(2.0)
+    return of_tau + of_pi + constant - 0.5 * math.log(k) - (k - 1) * log_r - k * xp.log(unit)

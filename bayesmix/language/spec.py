@@ -11,7 +11,7 @@ from bayesmix.language.family import Family, Link, find_family, find_link
 from bayesmix.language.formula import Formula, parse
 from bayesmix.language.prior import Prior, to_prior
 
-PRESETS = ("default", "flat", "brms", "bambi")
+PRESETS = ("default", "flat", "brms", "rstanarm", "bambi")
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,13 @@ class Comparison:
         return to_html(blocks_of_comparison(self))
 
     def plot(self, kind: str = "forest", **options: Any) -> Figure:
-        """Draw the fits side by side: ``"forest"``, with the options of `bayesmix.plots.forest`."""
+        """Draw the fits side by side.
+
+        Parameters
+        ----------
+        kind : ``"forest"``, ``"shrinkage"``, ``"sd"`` (densities of standard deviations), ``"pooling"``,
+            ``"caterpillar"`` or ``"curves"``, each with the options of its function in `bayesmix.plots`.
+        """
         from bayesmix.present.plots import of_comparison
 
         return of_comparison(self, kind, **options)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmix.inference.prior_text import quantiles, short
+from bayesmix.inference.prior_text import short
 from bayesmix.inference.priors import Priors
 
 if TYPE_CHECKING:
@@ -30,11 +30,12 @@ def prior_table(priors: Priors, estimate: Estimate) -> pd.DataFrame:
 def _rows(priors: Priors, fit: Estimate) -> Iterator[dict[str, Any]]:
     values = fit.parameters()["estimate"].to_dict()
     values |= dict(zip(priors.names, (priors.contrast @ fit.values.beta).tolist(), strict=True))
+    intervals = priors.intervals()
     for name, prior, meaning in priors.rows():
         value = values.get(name, np.nan)
         lower = upper = ratio = np.nan
-        if not prior.is_flat and prior.kind != "LKJ":
-            lower, upper = quantiles(prior)
+        if name in intervals:
+            lower, upper = intervals[name]
             size = upper if prior.is_positive else 0.5 * (upper - lower)
             ratio = size / abs(value) if value else np.inf
         bounds = {"lower": lower, "upper": upper, "estimate": value, "ratio": ratio}

@@ -47,7 +47,7 @@ def save(fit: Fit, path: str | Path, *, overwrite: bool = False) -> None:
     import xarray as xr
 
     target = Path(path)
-    _check_target(target, overwrite)
+    check_target(target, overwrite=overwrite)
     groups: dict[str, Any] = {"/": xr.Dataset(attrs={MARK: VERSION}), "bayesmix_model": to_dataset(fit.fitted_model)}
     groups |= _posterior_groups(fit) if isinstance(fit, Posterior) else _estimate_groups(fit)
     unfinished = target.with_name(f".{target.name}.{uuid4().hex[:8]}")
@@ -96,7 +96,8 @@ def _marked(path: Path) -> Any:
         return None
 
 
-def _check_target(target: Path, overwrite: bool) -> None:
+def check_target(target: Path, *, overwrite: bool = False) -> None:
+    """Raise `DataError` if a fit cannot be saved there."""
     if not target.parent.is_dir():
         raise DataError(f"There is no folder `{target.parent}` to save `{target.name}` in.")
     if not target.exists():
@@ -104,7 +105,7 @@ def _check_target(target: Path, overwrite: bool) -> None:
     if _marked(target) is None:
         raise DataError(f"`{target}` exists and is not a saved fit: it is left as it is. Choose another name.")
     if not overwrite:
-        raise DataError(f"`{target}` exists. Replace it with fit.save({str(target)!r}, overwrite=True).")
+        raise DataError(f"`{target}` exists. Replace it with fit.save({str(target)!r}, overwrite=True), or --overwrite.")
 
 
 def _check_version(source: Path) -> None:

@@ -250,6 +250,46 @@ ERRORS = {  # what is wrong: text, message
 }
 
 
+# files of strangers: each was tried on the command line, and ended in a traceback or in a file elsewhere
+HOSTILE = {
+    "another encoding": ((MINIMAL + 'description = "\xe9"').encode("latin1"), r"is not TOML: 'utf-8' codec"),
+    "nesting": (b"a = " + b"[" * 100_000, r"is not TOML: nested too deeply"),
+    "nested keys": (b".".join([b"a"] * 5000) + b" = 1", r"unknown key `a`"),
+    "long numbers": ((FIGURES + "n_obs = " + "9" * 5000).encode(), r"is not TOML: Exceeds the limit"),
+    "size": (b"#" * 1_000_001, r"has more than 1000000 bytes"),
+    "no file": (MINIMAL.replace("d.csv", "a" * 5000).encode(), r"cannot be read: File name too long"),
+    "device": (MINIMAL.replace("d.csv", "/dev/zero").encode(), r"There is no data file `/dev/zero`"),
+    "terminal codes": (('description = "\\u001b[2J"\n' + MINIMAL).encode(), r"control characters: '\\x1b\[2J'"),
+    "terminal codes in keys": (('"\\u001b[2J" = "x"\n' + MINIMAL).encode(), r"control characters: '\\x1b\[2J'"),
+    "path for a name": (('name = "../x"\n' + MINIMAL).encode(), r"`name` is made of letters, digits and `_-\.`"),
+    "no checksum": (MINIMAL.replace(CHECKSUM, "0").encode(), r"`sha256` has 64 hexadecimal digits"),
+    "known of a number": ((FIGURES + "AIC = 3\n[document]\nknown = [3]").encode(), r"is a table of reason and values"),
+    "reason of a number": (
+        (FIGURES + "AIC = 3\n[[document.known]]\nreason = 3").encode(),
+        r"needs a `reason` that says why",
+    ),
+    "infinite tolerance": ((MINIMAL + "[document]\ntolerance = inf\nfigures.AIC = 3").encode(), r"a finite number"),
+    "any tolerance": ((MINIMAL + "[document]\ntolerance = 1.0\nfigures.AIC = 3").encode(), r"from 0 to below 1, not 1"),
+    "any known tolerance": (
+        (FIGURES + 'AIC = 3\n[[document.known]]\nreason = "r"\ntolerance = 9.0\nvalues.AIC = 2').encode(),
+        r"`tolerance` of \[\[document\.known\]\] is relative, from 0 to below 1, not 9",
+    ),
+    **{
+        f"figure {value}": ((FIGURES + f"AIC = {value}").encode(), r"Figure `AIC` is a finite number")
+        for value in ("nan", "-inf", "1e400", "1e-999999999", "1e999999999999", "9" * 400)
+    },
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_file_can_only_fail(kind, write):
+    content, message = HOSTILE[kind]
+    path = write("")
+    path.write_bytes(content)
+    with pytest.raises((bmx.SpecError, bmx.DataError), match=message):
+        load_model_file(path).load_data()
+
+
 @pytest.mark.parametrize("wrong", ERRORS)
 def test_errors_name_the_place_and_the_nearest_key(wrong, write):
     text, message = ERRORS[wrong]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import bayesmix as bmx
-from bayesmix.language.prior import Prior
+from bayesmix.errors import SpecError
+from bayesmix.inference.parameters import Parameters
+from bayesmix.inference.priors import log_prior
+from bayesmix.language.prior import Prior, log_decov
 
 
 def bambi_priors(formula, data, family):
@@ -69,6 +74,88 @@ def test_brms_priors():
     scale = max(2.5, round(1.4826 * np.median(np.abs(linked - np.median(linked))), 1))
     assert counts.fixed == (Prior("StudentT", (3.0, round(np.median(linked) - 1.0, 1), scale)),)
     assert counts.dispersion == Prior("InverseGamma", (0.4, 0.3))
+
+
+REFERENCE = Path(__file__).parents[1] / "reference" / "rstanarm"
+RSTANARM = json.loads((REFERENCE / "priors.json").read_text(encoding="utf-8"))
+
+
+def rstanarm_data(case):
+    data = bmx.load_dataset(case.split(",")[0].replace("binary", "cbpp"))
+    if case == "binary":
+        return data.assign(y=(data["incidence"] > 0).astype(int))
+    return data.assign(late=(data["Days"] > 6).astype(int)) if "Days" in data else data
+
+
+@pytest.mark.parametrize("case", [name for name in RSTANARM if name != "versions"])
+def test_rstanarms_priors(case):
+    """As rstanarm reports them, after its scaling."""
+    theirs = RSTANARM[case]
+    family = {"neg_binomial_2": "negbinomial", "Gamma": "gamma"}.get(theirs["family"], theirs["family"])
+    family = "bernoulli" if case == "binary" else family
+    model = bmx.Model(theirs["formula"], rstanarm_data(case), family=family, link=theirs["link"], priors="rstanarm")
+    fixed = list(model.priors.fixed)
+    if theirs["intercept"] is not None:
+        expected = [theirs["intercept"]["location"][0], theirs["intercept"]["scale"]]
+        np.testing.assert_allclose(fixed.pop(0).arguments, expected, rtol=1e-12)
+    expected = np.transpose([theirs["slopes"]["location"], theirs["slopes"]["scale"]])
+    np.testing.assert_allclose([prior.arguments for prior in fixed], expected, rtol=1e-12)
+    assert {prior.kind for prior in model.priors.fixed} == {"Normal"}
+    if theirs["aux"] is not None:
+        assert model.priors.dispersion.kind == "Exponential"
+        np.testing.assert_allclose(model.priors.dispersion.arguments, [theirs["aux"]["rate"]], rtol=1e-12)
+    decov = theirs["covariance"]
+    assert decov["dist"] == "decov"
+    expected = Prior("Decov", (decov["concentration"], decov["shape"], decov["scale"]))
+    assert {prior for term in model.priors.sd for prior in term} == {expected}
+    assert set(model.priors.corr) <= {None, float(decov["regularization"])}
+
+
+def test_rstanarms_standard_deviations_are_had_together_and_in_units_of_sigma():
+    """Of the effects that no prior of their own takes out."""
+    data = bmx.load_dataset("sleepstudy")
+    model = bmx.Model("Reaction ~ Days + (Days | Subject)", data, priors="rstanarm")
+    sd, sigma = np.array([20.0, 5.0]), np.array(25.0)
+    values = Parameters(np.zeros(2), (sd,), (np.eye(2),), (np.zeros((18, 2)),), sigma)
+    expected = log_decov(sd, sigma, 1.0, 1.0, 1.0)
+    assert log_prior(model.priors, model.design, values)["sd_Subject"] == pytest.approx(expected, rel=1e-6)
+    single = {"preset": "rstanarm", "sd(Subject, Days)": "HalfNormal(5)"}
+    mixed = bmx.Model("Reaction ~ Days + (Days | Subject)", data, priors=single)
+    expected = -sd[0] / sigma - np.log(sigma) + Prior("HalfNormal", (5.0,)).log_density(sd[1])
+    assert log_prior(mixed.priors, mixed.design, values)["sd_Subject"] == pytest.approx(expected, rel=1e-10)
+
+
+def test_the_posterior_under_rstanarms_priors_is_rstanarms():
+    """Within the Monte Carlo errors of both."""
+    reference = json.loads((REFERENCE / "sleepstudy.json").read_text(encoding="utf-8"))
+    model = bmx.Model(reference["formula"], bmx.load_dataset("sleepstudy"), priors="rstanarm")
+    found = model.sample(draws=2000, seed=1, method="marginal").parameters()
+    for theirs in reference["parameters"]:
+        ours = found.loc[theirs["variable"]]
+        own = ours["sd"] / np.sqrt(ours["ess_bulk"])
+        assert abs(ours["mean"] - theirs["mean"]) < 4.0 * np.hypot(own, theirs["mcse_mean"])
+        assert abs(ours["median"] - theirs["median"]) < 4.0 * np.hypot(1.25 * own, theirs["mcse_median"])
+        assert abs(ours["sd"] - theirs["sd"]) < 4.0 * np.hypot(own, theirs["mcse_sd"])
+
+
+def test_decov_says_its_bound_in_the_datas_units():
+    model = bmx.Model("Reaction ~ Days + (Days | Subject)", bmx.load_dataset("sleepstudy"), priors="rstanarm")
+    rng, n = np.random.default_rng(1), 400_000
+    relative = rng.exponential(size=n) * np.sqrt(2.0 * rng.uniform(size=n))
+    sigma = rng.exponential(1.0 / model.priors.dispersion.arguments[0], n)
+    upper = model.priors.intervals()["sd(Subject, Days)"][1]
+    assert np.mean(relative * sigma < upper) == pytest.approx(0.95, abs=0.002)
+    text = str(model.priors).splitlines()[4]
+    bound = float(text.split("95 % below ")[1].split()[0])
+    assert text.endswith(f"95 % below {bound:.3g} sigma, that is {upper:.3g} Reaction per Days")
+    assert np.mean(relative < bound) == pytest.approx(0.95, abs=0.002)
+
+
+def test_decov_is_for_standard_deviations_of_groups():
+    with pytest.raises(SpecError, match="Decov is a prior for standard deviations of groups, not for `sigma`"):
+        _ = bmx.Model(
+            "y ~ 1 + (1 | g)", {"y": [1.0, 2.0, 3.0, 5.0], "g": list("aabb")}, priors={"sigma": "Decov(1, 1, 1)"}
+        ).priors
 
 
 def test_single_priors_stand_before_those_of_a_preset():

@@ -11,10 +11,11 @@ from densities import PRIOR
 from densities import log_lkj as log_lkj_term_by_term
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from scipy.integrate import quad
 
 from bayesmix.errors import SpecError
-from bayesmix.language.prior import KINDS, Prior, log_lkj, log_lkj_constant, parse_prior, to_prior
+from bayesmix.language.prior import KINDS, Prior, log_decov, log_lkj, log_lkj_constant, parse_prior, to_prior
 
 EXACT = {"rtol": 1e-12, "atol": 1e-12}
 UNIT_MASS = 1e-7  # adaptive quadrature over the real line, heavy tails included
@@ -39,8 +40,8 @@ POINTS = np.array([0.01, 0.3, 1.2, 4.0, 40.0])
 
 
 def test_every_kind_has_an_example():
-    assert KINDS.keys() == EXAMPLES.keys() | {"Flat", "HalfFlat", "LKJ"}
-    assert {name for name, kind in KINDS.items() if kind.positive} == POSITIVE
+    assert KINDS.keys() == EXAMPLES.keys() | {"Flat", "HalfFlat", "LKJ", "Decov"}
+    assert {name for name, kind in KINDS.items() if kind.positive} == POSITIVE | {"Decov"}
 
 
 @pytest.mark.parametrize("kind", EXAMPLES)
@@ -122,6 +123,8 @@ def test_rescaled_flat_and_lkj_stay():
         ("Uniform(min=-1, max=1e3)", Prior("Uniform", (-1.0, 1000.0))),
         ("LKJ(2)", Prior("LKJ", (2.0,))),
         ("lkj_corr(eta=2)", Prior("LKJ", (2.0,))),
+        ("decov(1, 1, 1)", Prior("Decov", (1.0, 1.0, 1.0))),
+        ("Decov(scale=2, shape=3, concentration=1)", Prior("Decov", (1.0, 3.0, 2.0))),
         ("Flat", Prior("Flat")),
         ("HalfFlat()", Prior("HalfFlat")),
     ],
@@ -159,6 +162,7 @@ def test_text_reads_back(kind, data):
         ("Normal(nan, 1)", "`mu` must be one finite number"),
         ("Normal(0, inf)", "`sigma` must be one finite number"),
         ("Flat(1)", "Flat takes no numbers"),
+        ("Decov(1, 0, 1)", "`shape` must be positive, not 0"),
         ("x y", "cannot be read"),
         ("", "cannot be read"),
         ("Normal(0, 1", "cannot be read"),
@@ -242,3 +246,48 @@ def test_lkj_is_the_papers_formula(k, eta):
     R = np.corrcoef(rng.normal(size=(k, 3 * k)))
     assert log_lkj(R, eta) == pytest.approx(log_lkj_term_by_term(R, eta), rel=1e-12)
     assert log_lkj_constant(1, eta) == 0.0
+
+
+# ---- Decov ---------------------------------------------------------------------------------------------------------
+
+DECOV = [(1.0, 1.0, 1.0), (2.0, 3.0, 0.5), (0.7, 1.3, 4.0)]
+
+
+def shares(sd, unit):
+    """What rstanarm draws: tau, and the shares of the variance but the last."""
+    variance = (sd / unit) ** 2
+    return np.concatenate([[np.sqrt(variance.mean())], variance[:-1] / variance.sum()])
+
+
+@pytest.mark.parametrize("arguments", DECOV)
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+def test_decov_is_the_transform_of_a_gamma_and_a_dirichlet_variable(k, arguments):
+    concentration, shape, scale = arguments
+    sd, unit, h = np.random.default_rng(k).uniform(0.5, 3.0, k), 1.7, 1e-6
+    jacobian = [(shares(sd + step, unit) - shares(sd - step, unit)) / (2.0 * h) for step in h * np.eye(k)]
+    tau, *pi = shares(sd, unit)
+    expected = stats.gamma(shape, scale=scale).logpdf(tau) + np.linalg.slogdet(jacobian)[1]
+    expected += stats.dirichlet([concentration] * k).logpdf([*pi, 1.0 - sum(pi)]) if k > 1 else 0.0
+    assert log_decov(sd, np.asarray(unit), *arguments) == pytest.approx(expected, rel=1e-7, abs=1e-7)
+
+
+@pytest.mark.parametrize("arguments", DECOV)
+def test_decov_is_the_density_of_what_rstanarm_draws(arguments):
+    """The mean of q / p over draws from p is one, whatever density q is."""
+    concentration, shape, scale = arguments
+    rng, n, unit = np.random.default_rng(3), 200_000, 2.0
+    tau, pi = rng.gamma(shape, scale, n), rng.dirichlet([concentration] * 3, n)
+    sd = unit * tau[:, None] * np.sqrt(3.0 * pi)
+    middle = np.median(np.log(sd), axis=0)
+    for shift in (-0.5, 0.0, 0.7):
+        q = stats.norm(middle + shift, 0.4).logpdf(np.log(sd)).sum(axis=1) - np.log(sd).sum(axis=1)
+        ratio = np.exp(q - log_decov(sd, np.asarray(unit), *arguments))
+        assert abs(ratio.mean() - 1.0) < 4.0 * ratio.std() / n**0.5 < 0.2
+
+
+def test_decov_of_draws():
+    sd = np.random.default_rng(5).uniform(0.1, 2.0, (4, 3, 2))
+    unit = np.random.default_rng(6).uniform(0.5, 2.0, (4, 3))
+    found = log_decov(sd, unit, 1.0, 1.0, 1.0)
+    assert found.shape == (4, 3)
+    assert found[2, 1] == pytest.approx(log_decov(sd[2, 1], unit[2, 1], 1.0, 1.0, 1.0), rel=1e-12)

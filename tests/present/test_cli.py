@@ -16,7 +16,9 @@ from typer.testing import CliRunner
 import bayesmix as bmx
 from bayesmix.data.model_file import model_names
 from bayesmix.inference.draws import Draws
-from bayesmix.present.cli import app
+from bayesmix.language.family import FAMILIES
+from bayesmix.language.spec import PRESETS
+from bayesmix.present.cli import app, main
 from bayesmix.results.fit import Posterior
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +66,8 @@ def test_fit_prints_the_summary():
     [
         (("--method", "ml"), "Linear mixed model fit by maximum likelihood"),
         (("--method", "REML"), "Linear mixed model fit by REML"),
+        (("--ml",), "Linear mixed model fit by maximum likelihood"),
+        (("--reml",), "Linear mixed model fit by REML"),
         (("--family", "gamma", "--link", "log"), " Family: Gamma  ( log )"),
         (("--offset", "Days"), " Offset: Days"),
         (("--weights", "Days + 1"), "Weights: Days + 1"),
@@ -77,7 +81,7 @@ def test_options_of_fit_reach_the_model(options, line):
 
 def test_quadrature_with_points():
     formula = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
-    result = run("fit", formula, "cbpp", "--family", "binomial", "--method", "agq", "--points", "5")
+    result = run("fit", formula, "cbpp", "--family", "binomial", "--agq", "5")
     assert "nAGQ = 5)" in result.stdout
 
 
@@ -137,6 +141,38 @@ def test_a_preset_of_priors(sampled):
     assert result.stderr == "Sampling ...\n"
 
 
+def test_a_preset_and_a_name(sampled):
+    asked = sampled()
+    options = ("--posterior", "--priors", "brms", "--priors", "sigma=Exponential(1)")
+    assert run("fit", "ncases ~ ncontrols + (ncontrols | agegp)", "esoph", *options).exit_code == 0
+    assert (asked["preset"], list(asked["priors"]), asked["method"]) == ("brms", ["sigma"], "auto")
+
+
+def test_fit_of_a_model_file():
+    result = run("fit", "dyestuff")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "REML criterion at convergence: 319.7\n" in result.stdout
+    assert "Linear mixed model fit by maximum likelihood" in run("fit", "dyestuff", "--ml").stdout
+
+
+def test_contrasts_reach_the_model():
+    formula = "angle ~ recipe + (1 | recipe:replicate)"
+    fit = json.loads(run("fit", formula, "cake", "--contrasts", "recipe=sum", "--json").stdout)["fit"]
+    model = bmx.Model(formula, bmx.load_dataset("cake"), contrasts={"recipe": "sum"})
+    assert list(fit["fixef"]) == list(model.design.fixed)
+
+
+def test_a_fit_is_saved(tmp_path):
+    path = str(tmp_path / "fit.zarr")
+    assert run(*SLEEP, "--save", path).exit_code == 0
+    assert bmx.load(path).criterion == pytest.approx(1743.628, rel=1e-6)
+    again = run(*SLEEP, "--ml", "--save", path)
+    assert (again.exit_code, again.stdout) == (2, "")
+    assert "--overwrite" in again.stderr
+    assert run(*SLEEP, "--ml", "--save", path, "--overwrite").exit_code == 0
+    assert bmx.load(path).method == "ML"
+
+
 def test_posterior_as_json(sampled):
     sampled()
     formula = "ncases ~ ncontrols + (ncontrols | agegp)"
@@ -160,11 +196,31 @@ ERRORS = {
     "formula": (("fit", "Reaction ~ Days + (1 | Subject", "sleepstudy"), "FormulaError: Unmatched opening bracket."),
     "response": ((*SLEEP, "--family", "poisson"), "DataError: Response `Reaction` does not fit family `poisson`"),
     "family": ((*SLEEP, "--family", "poison"), "SpecError: Family `poison` does not exist. Did you mean `poisson`?"),
-    "method": ((*SLEEP, "--method", "reml2"), "SpecError: Estimation method `reml2` does not exist."),
+    "method": ((*SLEEP, "--method", "reml2"), "SpecError: Method `reml2` does not exist. Did you mean `reml`?"),
     "data set": (("fit", SLEEP[1], "sleepstud"), "SpecError: There is no data set `sleepstud`. Did you mean"),
     "file": (("fit", SLEEP[1], "sleep.csv"), "DataError: There is no file `sleep.csv`."),
     "model file": (("compare", "esoph"), "SpecError: There is no model file `esoph`. Did you mean `esoph_lmm`?"),
-    "priors of an estimate": ((*SLEEP, *PRIORS), "SpecError: Priors belong to a posterior"),
+    "priors of an estimate": ((*SLEEP, *PRIORS), "SpecError: --priors belongs to a posterior: add --posterior"),
+    "draws of an estimate": ((*SLEEP, "--ml", "--seed", "0"), "SpecError: --seed belongs to a posterior"),
+    "two methods": ((*SLEEP, "--ml", "--posterior"), "SpecError: --ml and --posterior both name a method"),
+    "a sampler for an estimate": (
+        ("compare", "dyestuff", "--method", "nuts"),
+        "SpecError: --method is that of the estim",
+    ),
+    "contrasts without a value": ((*SLEEP, "--contrasts", "Subject"), "SpecError: `Subject` is not a name and a value"),
+    "no data": (SLEEP[:2], "SpecError: A formula needs data"),
+    "data of a model file": (("fit", "dyestuff", "Dyestuff"), "SpecError: `dyestuff` is not a formula"),
+    "family of a model file": (("fit", "dyestuff", "--family", "gamma"), "SpecError: A model file says its own family"),
+    "no model": (("compare",), "SpecError: Which model?"),
+    "all and one": (
+        ("compare", "dyestuff", "--all"),
+        "SpecError: --all compares every model file as it is: leave MODEL",
+    ),
+    "all with priors": (("compare", "--all", *PRIORS), "SpecError: --all compares every model file as it is"),
+    "a fit that cannot be saved": (
+        (*SLEEP, "--save", "nowhere/fit.zarr"),
+        "DataError: There is no folder `nowhere` to save `fit.zarr` in.",
+    ),
     "prior without name": (
         (*SLEEP, "--method", "nuts", "--priors", "HalfNormal(2)", *PRIORS),
         "SpecError: Prior `HalfNormal(2)` has no name",
@@ -189,7 +245,7 @@ def test_bad_input_is_one_message_and_exit_status_2(wrong):
 
 
 def test_usage_errors_are_exit_status_2():
-    assert run("fit", "y ~ x").exit_code == 2
+    assert run("fit").exit_code == 2
     assert run("compare", "esoph_lmm", "--draws", "two").exit_code == 2
 
 
@@ -243,6 +299,23 @@ def test_compare_as_json(sampled):
     assert (figure["documented"], figure["outcome"]) == (388.6, "ok")
 
 
+def test_compare_of_a_formula_on_data(sampled, tmp_path):
+    sampled()
+    bmx.load_dataset("esoph").to_csv(tmp_path / "mine.csv", index=False)
+    formula = "ncases ~ ncontrols + (ncontrols | agegp)"
+    result = run("compare", formula, str(tmp_path / "mine.csv"), "--ml")
+    assert result.exit_code == 0, result.stderr
+    assert "   Data: mine.csv\n" in result.stdout
+    assert "Comparison of ML and posterior" in result.stdout
+    assert "documented" not in result.stdout
+
+
+def test_compare_with_other_priors(sampled):
+    asked = sampled()
+    assert run("compare", "esoph_lmm", "--priors", "brms", "--no-causes", "--sampler", "nuts").exit_code == 0
+    assert (asked["preset"], asked["method"]) == ("brms", "nuts")
+
+
 def test_compare_without_causes(sampled):
     sampled()
     assert "Why they differ" not in run("compare", "esoph_lmm", "--no-causes").stdout
@@ -268,6 +341,48 @@ def test_compare_writes_a_report_too(sampled, tmp_path):
     assert result.exit_code == 0, result.stderr
     assert "Verdict" in result.stdout
     assert "32 of 34 printed figures agree" in (tmp_path / "out.html").read_text(encoding="utf-8")
+
+
+# ---- compare --all ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def everything(sampled, monkeypatch, tmp_path):
+    """Three model files: one good, one whose figures are wrong, one that is broken."""
+    folder = ROOT / "models"
+    good = (folder / "esoph_lmm.toml").read_text(encoding="utf-8")
+    texts = {
+        "a_good": good,
+        "b_wrong": good.replace("criterion = 388.6", "criterion = 387.1"),
+        "c_broken": good.replace("agegp)", "agegroup)"),
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.toml").write_text(text.replace('name = "esoph_lmm"', f'name = "{name}"'), encoding="utf-8")
+    monkeypatch.setattr("bayesmix.data.model_file._folders", lambda: [tmp_path])
+    return sampled
+
+
+def test_compare_all_prints_one_line_each(everything):
+    everything()
+    result = run("compare", "--all", "--no-progress")
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["reproduced", "estimate", "posterior", "seconds"]
+    assert " ".join(lines[1].split()[:-1]) == "a_good yes, 32 of 34 (2 known) REML converged nuts converged"
+    assert " ".join(lines[2].split()[:-1]) == "b_wrong NO, 31 of 34 (2 known) REML converged nuts converged"
+    assert lines[3].startswith("c_broken  DataError: Column `agegroup` of the formula is not in the data.")
+    assert lines[4:] == ["", "1 of 3 reproduced, 2 of 3 converged."]
+    assert (result.exit_code, result.stderr) == (1, "")
+
+
+def test_compare_all_as_json_and_csv(everything):
+    everything(diverging=True)
+    good, wrong, broken = json.loads(run("compare", "--all", "--json").stdout)
+    assert (good["model"], good["reproduced"], good["agree"], good["known"]) == ("a_good", True, 32, 2)
+    assert (good["estimate_converged"], good["posterior_converged"], good["converged"]) == (True, False, False)
+    assert (wrong["reproduced"], broken["reproduced"], broken["error"][:9]) == (False, None, "DataError")
+    rows = list(csv.DictReader(io.StringIO(run("compare", "--all", "--csv").stdout)))
+    assert [row["model"] for row in rows] == ["a_good", "b_wrong", "c_broken"]
+    assert rows[0]["divergences"] == "1000"
 
 
 # ---- report -----------------------------------------------------------------------------------------------------
@@ -336,12 +451,82 @@ def test_a_data_set_is_shown():
     assert "factor: 1, 2, 3, 4, 5, 6, 7, 8, ... (2972 levels)" in run("data", "InstEval").stdout
 
 
-@pytest.mark.parametrize("command", ["compare", "fit", "report", "data"])
+def test_lists_are_machine_readable():
+    files = json.loads(run("models", "--json").stdout)
+    assert [file["name"] for file in files] == list(model_names())
+    rows = list(csv.DictReader(io.StringIO(run("data", "--csv").stdout)))
+    assert {"name": "esoph", "rows": "88", "columns": "agegp, alcgp, tobgp, ncases, ncontrols"} in rows
+
+
+def test_a_model_file_is_shown():
+    text = run("models", "esoph_lmm").stdout
+    assert text.startswith("esoph_lmm: Cases of oesophageal cancer on controls")
+    for line in (
+        "  formula   ncases ~ ncontrols + (ncontrols | agegp)",
+        "  ncontrols controls",
+        "  licence   GPL-2 | GPL-3",
+    ):
+        assert line in text
+    file = json.loads(run("models", "esoph_lmm", "--json").stdout)
+    assert (file["data"]["units"]["ncases"], len(file["figures"])) == ("cases", 34)
+    figures = {
+        row["figure"]: row["value"] for row in csv.DictReader(io.StringIO(run("models", "esoph_lmm", "--csv").stdout))
+    }
+    assert float(figures["sd(agegp, ncontrols)"]) == 0.07569
+
+
+def test_rows_of_a_data_set_are_printed():
+    rows = list(csv.DictReader(io.StringIO(run("data", "esoph", "--csv").stdout)))
+    assert (len(rows), rows[0]["ncontrols"]) == (88, "40")
+    content = json.loads(run("data", "esoph", "--json").stdout)
+    assert content["rows"][0] == {
+        "agegp": "25-34",
+        "alcgp": "0-39g/day",
+        "tobgp": "0-9g/day",
+        "ncases": 0,
+        "ncontrols": 40,
+    }
+    assert content["licence"]
+
+
+def test_the_version_is_printed():
+    assert run("--version").stdout == f"bayesmix {bmx.__version__}\n"
+
+
+def test_a_bug_is_exit_status_3(monkeypatch, capsys):
+    def broken(*_):
+        raise ZeroDivisionError("never")
+
+    monkeypatch.setattr(bmx.Model, "estimate", broken)
+    monkeypatch.setattr(sys, "argv", ["bayesmix", *SLEEP])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 3
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "ZeroDivisionError: never\n\nThis is a bug in bayesmix." in printed.err
+
+
+def test_what_a_method_cannot_finish_is_exit_status_1(monkeypatch):
+    def failing(*_):
+        raise bmx.FitError("No way down.")
+
+    monkeypatch.setattr(bmx.Model, "estimate", failing)
+    result = run(*SLEEP)
+    assert (result.exit_code, result.stderr) == (1, "FitError: No way down.\n")
+
+
+@pytest.mark.parametrize("command", ["compare", "fit", "report", "data", "models"])
 def test_help_shows_examples(command):
     result = run(command, "--help")
     assert result.exit_code == 0
     assert "Examples:" in result.stdout
     assert f" bayesmix {command} " in result.stdout.split("Examples:")[1]
+
+
+def test_help_names_every_preset_and_family():
+    words = run("fit", "--help").stdout.replace(",", " ").replace(".", " ").split()
+    assert {*PRESETS, *FAMILIES} <= set(words)
 
 
 def test_help_is_light():

@@ -83,7 +83,7 @@ def test_forest_of_an_unknown_parameter(fits):
 
 
 def test_a_comparison_draws_its_fits_and_documented_figures(fits):
-    figure = bmx.compare(*fits, documented={"sigma": 1.9}).plot(parameters=["sigma"])
+    figure = bmx.compare(*fits, documented={"sigma": 1.9}, causes=False).plot(parameters=["sigma"])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "REML: estimate, 95 % Wald interval of fixed effects",
         "posterior: median, 50 % and 95 % interval",
@@ -93,7 +93,248 @@ def test_a_comparison_draws_its_fits_and_documented_figures(fits):
 
 def test_unknown_kinds_get_the_nearest(fits):
     with pytest.raises(bmx.SpecError, match=r"There is no figure `forrest`\. Did you mean `forest`"):
-        bmx.compare(*fits).plot("forrest")
+        bmx.compare(*fits, causes=False).plot("forrest")
+
+
+def test_every_kind_of_a_comparison_draws_all_its_fits(fits):
+    found = bmx.compare(*fits, causes=False)
+    for kind in ("forest", "shrinkage", "sd", "pooling", "caterpillar", "curves"):
+        figure = found.plot(kind)
+        texts = " ".join(text.get_text() for text in figure.legends[0].get_texts())
+        assert "REML" in texts, kind
+        assert "posterior" in texts, kind
+
+
+def test_documented_figures_are_marked_where_they_belong(fits):
+    found = bmx.compare(*fits, documented={"sigma": 1.9}, causes=False)
+    assert 1.9 in [line[0, 0] for line in lines(found.plot("sd", parameters=["sigma"]).axes[0])]
+
+
+# ---- data and lines -----------------------------------------------------------------------------------------------
+
+
+def collections(axis):
+    """The places of each set of points of a panel."""
+    return [np.asarray(found.get_offsets(), float) for found in axis.collections if len(found.get_offsets())]
+
+
+def test_counts_are_jittered_and_stay_with_their_group(model):
+    (axis,) = bmx.plots.scatter(model("esoph poisson")).axes
+    data = bmx.load_dataset("esoph")
+    for drawn, (_, rows) in zip(collections(axis), data.groupby("agegp", observed=True), strict=True):
+        np.testing.assert_array_equal(drawn[:, 0], rows["ncontrols"])
+        np.testing.assert_array_equal(np.round(drawn[:, 1]), rows["ncases"])
+        assert np.any(drawn[:, 1] != rows["ncases"])
+
+
+def test_measurements_are_not_jittered(fitted):
+    figure = bmx.plots.group_lines(fitted("sleepstudy"), levels=["308"])
+    (drawn,) = collections(figure.axes[0])
+    rows = bmx.load_dataset("sleepstudy").query("Subject == '308'")
+    np.testing.assert_array_equal(drawn, rows[["Days", "Reaction"]])
+
+
+def test_group_lines_are_those_of_coef(fitted):
+    fit = fitted("sleepstudy")
+    figure = bmx.plots.group_lines(fit, levels=["308", "335"])
+    for line, level in zip(lines(figure.axes[0]), ["308", "335"], strict=True):
+        intercept, slope = fit.coef()["Subject"].loc[level]
+        np.testing.assert_allclose(line[:, 1], intercept + slope * line[:, 0])
+        assert (line[0, 0], line[-1, 0]) == (0.0, 9.0)
+
+
+def test_lines_without_pooling_are_least_squares(fitted):
+    figure = bmx.plots.group_lines(fitted("sleepstudy"), lines=("none", "complete"), levels=["310"])
+    none, complete = lines(figure.axes[0])
+    data = bmx.load_dataset("sleepstudy")
+    for line, rows in ((none, data.query("Subject == '310'")), (complete, data)):
+        slope, intercept = np.polyfit(rows["Days"], rows["Reaction"], 1)
+        np.testing.assert_allclose(line[:, 1], intercept + slope * line[:, 0])
+
+
+def test_curves_are_on_the_scale_of_the_response(fitted):
+    fit = fitted("esoph poisson")
+    figure = bmx.plots.mean_curves(fit, levels=["65-74"])
+    (line,) = lines(figure.axes[0])
+    intercept, slope = fit.coef()["agegp"].loc["65-74"]
+    np.testing.assert_allclose(line[:, 1], np.exp(intercept + slope * line[:, 0]))
+
+
+def test_bands_are_those_of_predict(fits):
+    post, _ = fits
+    figure = bmx.plots.mean_curves(post, groups="zero")
+    band = figure.axes[0].collections[-1].get_paths()[0].vertices
+    newdata = {"ncontrols": [1.0, 60.0]}
+    table = post.predict(newdata, groups="zero")
+    at = [band[band[:, 0] == x][:, 1] for x in newdata["ncontrols"]]
+    np.testing.assert_allclose([[y.min(), y.max()] for y in at], table[["lower", "upper"]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["cbpp", "penicillin", "gammasim", "sleepstudy offset"])
+def test_every_model_has_its_figures(fitted, name):
+    fit = fitted(name)
+    found = [bmx.plots.caterpillar(fit), bmx.plots.shrinkage(fit), bmx.plots.pooling(fit), bmx.plots.residuals(fit)]
+    if len(fit.design.fixed) > 1:
+        some = list(next(iter(fit.coef().values())).index[:2])
+        found += [bmx.plots.group_lines(fit, levels=some), bmx.plots.mean_curves(fit, levels=some)]
+        found += [bmx.plots.mean_curves(fit, groups="new")]
+    assert all(axis.get_xlabel() or figure.get_supxlabel() for figure in found for axis in figure.axes)
+
+
+def test_crossed_and_nested_groups_have_lines_of_their_own(fitted):
+    model = bmx.Model("angle ~ temp + (temp | recipe:replicate) + (1 | replicate)", bmx.load_dataset("cake"))
+    fit = model.estimate()
+    figure = bmx.plots.group_lines(fit, levels=["A:3"])
+    (line,) = lines(figure.axes[0])
+    intercept, slope = fit.coef()["recipe:replicate"].loc["A:3", ["Intercept", "temp"]]
+    np.testing.assert_allclose(line[:, 1], intercept + slope * line[:, 0])
+
+
+def test_models_without_predictors_say_where_to_go(fitted):
+    with pytest.raises(bmx.SpecError, match=r"`Yield` has no predictor to draw it against\. bmx\.plots\.caterpillar"):
+        bmx.plots.group_lines(fitted("dyestuff"))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda fit: bmx.plots.group_lines(fit, lines="non"), "no lines of kind `non`. Did you mean `none`"),
+        (lambda fit: bmx.plots.group_lines(fit, x="ncontrol"), "`ncontrol` is not a predictor"),
+        (lambda fit: bmx.plots.mean_curves(fit, levels=["25-43"]), "has no level `25-43`. Did you mean `25-34`"),
+        (lambda fit: bmx.plots.mean_curves(), "mean_curves needs a fit"),
+        (lambda fit: bmx.plots.caterpillar(fit, effects=["ncontrol"]), "has no effect `ncontrol`. Did you mean"),
+        (lambda fit: bmx.plots.pooling(fit, group="age"), "`age` is not a grouping factor. Did you mean `agegp`"),
+        (lambda fit: bmx.plots.residuals(fit, kind="person"), "Did you mean `pearson`"),
+        (lambda fit: bmx.plots.residuals(fit, against="fited"), "no column `fited`. Did you mean `fitted`"),
+        (lambda fit: bmx.plots.sd_density(fit, parameters=[]), "sd_density needs a posterior"),
+    ],
+)
+def test_mistakes_are_named(fitted, call, message):
+    with pytest.raises(bmx.BayesmixError) as error:
+        call(fitted("esoph"))
+    assert message in str(error.value)
+
+
+# ---- groups -------------------------------------------------------------------------------------------------------
+
+
+def test_caterpillars_are_sorted_with_intervals_of_the_fits(fits):
+    post, reml = fits
+    axis = bmx.plots.caterpillar(post, reml, effects=["ncontrols"]).axes[0]
+    labels = [text.get_text() for text in axis.get_yticklabels()]
+    assert labels == list(post.ranef()["agegp"]["ncontrols"].sort_values().index)
+    _, mean, mode = lines(axis)
+    np.testing.assert_allclose(mean[:, 0], post.ranef()["agegp"].loc[labels, "ncontrols"])
+    np.testing.assert_allclose(mode[:, 0], reml.ranef()["agegp"].loc[labels, "ncontrols"])
+    half = 1.959963984540054 * reml.ranef_sd()["agegp"].loc[labels, "ncontrols"]
+    bars = np.array([segment[:, 0] for segment in axis.collections[1].get_segments()])
+    np.testing.assert_allclose(bars, np.column_stack([mode[:, 0] - half, mode[:, 0] + half]))
+
+
+def test_shrinkage_leads_from_least_squares_to_coef(fitted):
+    fit = fitted("sleepstudy")
+    axis = bmx.plots.shrinkage(fit).axes[0]
+    alone, partial, centre = lines(axis)
+    rows = bmx.load_dataset("sleepstudy").query("Subject == '308'")
+    np.testing.assert_allclose(alone[0], np.polyfit(rows["Days"], rows["Reaction"], 1)[::-1])
+    np.testing.assert_allclose(partial, fit.coef()["Subject"])
+    np.testing.assert_allclose(centre[0], fit.fixef()["estimate"])
+
+
+def test_the_outer_ellipse_holds_95_percent_of_levels(fitted):
+    fit = fitted("sleepstudy")
+    inner, outer = bmx.plots.shrinkage(fit).axes[0].patches
+    table = fit.varcorr().set_index(["effect1", "effect2"])["covariance"]
+    matrix = np.array([[table.iloc[0], table.iloc[2]], [table.iloc[2], table.iloc[1]]])
+    draws = np.random.default_rng(1).multivariate_normal(fit.fixef()["estimate"], matrix, 20_000)
+    for ellipse, share in ((inner, 0.5), (outer, 0.95)):
+        path = ellipse.get_path().transformed(ellipse.get_patch_transform())
+        inside = path.contains_points(draws)
+        assert np.mean(inside) == pytest.approx(share, abs=0.011)  # three standard errors
+
+
+def test_pooling_draws_the_table(fits):
+    post, reml = fits
+    axis = bmx.plots.pooling(reml, post, effects=["ncontrols"]).axes[0]
+    table = bmx.pooling(reml, post).xs("ncontrols", level="effect")
+    complete, none, partial, mean = lines(axis)
+    assert complete[0, 0] == pytest.approx(table["complete"].iloc[0])
+    for drawn, column in ((none, "none"), (partial, "REML"), (mean, "mean")):
+        np.testing.assert_allclose(drawn[:, 0], table[column])
+    bars = np.array([segment[:, 0] for segment in axis.collections[1].get_segments()])
+    np.testing.assert_allclose(bars, table[["lower", "upper"]])
+
+
+# ---- parameters, prediction, draws ----------------------------------------------------------------------------------
+
+
+def test_sd_densities_have_area_one_and_mark_the_table(fits):
+    post, reml = fits
+    name = "sd(agegp, Intercept)"
+    axis = bmx.plots.sd_density(post, reml, parameters=[name]).axes[0]
+    drawn = lines(axis)
+    assert np.trapezoid(drawn[0][:, 1], drawn[0][:, 0]) == pytest.approx(0.995, abs=0.004)
+    marks = [line[0, 0] for line in drawn if len(line) == 1]
+    np.testing.assert_allclose(marks, post.parameters().loc[name, ["mode", "median", "mean"]].astype(float))
+    assert drawn[-1][0, 0] == reml.parameters().loc[name, "estimate"]
+
+
+def test_priors_are_drawn_as_densities(fits):
+    from scipy import integrate
+
+    post, _ = fits
+    figure = bmx.plots.prior_posterior(post)
+    assert len(figure.axes) == len(post.names)
+    for axis in figure.axes:
+        prior = lines(axis)[1]
+        if axis.get_xlabel().startswith("corr("):
+            assert integrate.simpson(prior[:, 1], x=prior[:, 0]) == pytest.approx(1.0, abs=1e-3)
+        if axis.get_xlabel() == "sigma":
+            scale = bmx.load_dataset("esoph")["ncases"].std()
+            np.testing.assert_allclose(prior[:, 1], np.exp(-prior[:, 0] / scale) / scale)
+
+
+def test_predictive_figures(posterior_of):
+    continuous = bmx.plots.ppc(posterior_of("sleepstudy", chains=2, draws=50, spread=0.01))
+    assert continuous.axes[0].get_xlabel() == "Reaction"
+    counts = bmx.plots.ppc(posterior_of("cbpp", chains=2, draws=50, spread=0.01))
+    assert counts.axes[0].get_xlabel() == "incidence"
+
+
+def test_draws_have_the_names_of_the_tables(fits):
+    post, _ = fits
+    names = ["sigma", "sd(agegp, Intercept)"]
+    assert titles(bmx.plots.rank(post, parameters=names)) == names
+    assert [axis.get_xlabel() for axis in bmx.plots.trace(post, parameters=names).axes[::2]] == names
+    labels = {axis.get_xlabel().replace("\n", " ") for axis in bmx.plots.pairs(post, parameters=names).axes}
+    assert labels >= set(names)
+
+
+def test_divergences_are_marked(fits):
+    post, _ = fits
+    post.draws.stats["diverging"][0, :3] = True
+    try:
+        figure = bmx.plots.pairs(post, parameters=["sigma", "ncontrols"])
+        crosses = [drawn for axis in figure.axes for drawn in collections(axis) if len(drawn) == 3]
+        values = post.data["posterior"]
+        np.testing.assert_allclose(crosses[0][:, 0], values["sigma"].to_numpy()[0, :3])
+        assert figure.legends[0].get_texts()[0].get_text() == "3 divergent transitions"
+    finally:
+        post.draws.stats["diverging"][0, :3] = False
+
+
+def test_figures_of_studies():
+    from bayesmix.studies import standard_errors
+
+    study = standard_errors(4, 5, 3, estimators=["common", "separate", "reml"], progress=False)
+    reported = bmx.plots.standard_errors(study)
+    assert len(reported.axes) == 2  # `separate` reports none
+    assert lines(reported.axes[0])[1][0, 0] == study.table.loc["common", "actual_se"]
+    sample = bmx.plots.sample(study)
+    assert titles(sample) == ["group 1", "group 2", "group 3", "group 4"]
+    common = study.replicates.query("estimator == 'common'")["slope"].iloc[-1]
+    ends = lines(sample.axes[0])[1]
+    assert np.diff(ends[:, 1])[0] / np.diff(ends[:, 0])[0] == pytest.approx(common)
 
 
 # ---- state ------------------------------------------------------------------------------------------------------

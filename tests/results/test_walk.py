@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import pytest
+from scipy import stats
+from scipy.special import expit
 
 import bayesmix as bmx
 from bayesmix.inference.draws import Draws
@@ -134,29 +137,72 @@ def test_skewness_is_what_integration_says():
     assert found["flat mean"] > 1.3 * found["REML"]
 
 
-def binary(levels=70, each=3, sd=2.0):
+WEAK = {"sd(g)": "HalfStudentT(3, 10)"}
+
+
+@cache
+def binary(levels=200, each=2, sd=2.0):
+    """Many small clusters of binary rows: little skewness, no prior to speak of, a large Laplace error."""
     rng = np.random.default_rng(7)
     codes = np.repeat(np.arange(levels), each)
     eta = sd * rng.normal(size=levels)[codes]
-    y = (rng.uniform(size=len(codes)) < 1.0 / (1.0 + np.exp(-eta))).astype(float)
-    return bmx.Model("y ~ 1 + (1 | g)", {"g": [f"g{code:03d}" for code in codes], "y": y}, family="bernoulli")
+    y = (rng.uniform(size=len(codes)) < expit(eta)).astype(float)
+    data = {"g": [f"g{code:03d}" for code in codes], "y": y}
+    return bmx.Model("y ~ 1 + (1 | g)", data, family="bernoulli", priors=WEAK)
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Log-likelihood of a random-intercept model of 0/1 rows on a grid: levels differ by their successes alone."""
+
+    beta: np.ndarray
+    sd: np.ndarray
+    log: np.ndarray  # (beta, sd)
+
+    @classmethod
+    def of(cls, y, each):
+        beta, sd, z = np.linspace(-1.2, 1.2, 61), np.linspace(0.5, 5.5, 501), np.linspace(-8.0, 8.0, 101)
+        weight = np.exp(-0.5 * z**2) / np.exp(-0.5 * z**2).sum()
+        p = expit(beta[:, None, None] + sd[None, :, None] * z)
+        counts = np.bincount(y.reshape(-1, each).sum(axis=1).astype(int), minlength=each + 1)
+        log = sum(n * np.log((p**s * (1.0 - p) ** (each - s)) @ weight) for s, n in enumerate(counts.tolist()))
+        return cls(beta, sd, log - log.max())
+
+    def draws(self, log_prior, n, seed):
+        """Draws of ``(beta, sd)``, uniform within the grid's cells."""
+        rng = np.random.default_rng(seed)
+        density = np.exp(self.log + log_prior).ravel()
+        at = rng.choice(density.size, n, p=density / density.sum())
+        jitter = rng.uniform(-0.5, 0.5, (2, n))
+        row, column = np.unravel_index(at, self.log.shape)
+        return (
+            self.beta[row] + jitter[0] * np.diff(self.beta)[0],
+            self.sd[column] + jitter[1] * np.diff(self.sd)[0],
+        )
 
 
 def test_binary_data_in_small_clusters_are_a_matter_of_laplace():
-    """Draws around the quadrature estimate, as the posterior of many clusters is."""
+    """Every station of the standard deviation against integration over a plane of both parameters."""
     model = binary()
-    exact = model.estimate(bmx.Agq(25))
-    rng = np.random.default_rng(1)
-    lead = (4, 500)
-    beta = exact.values.beta + 0.15 * rng.standard_normal((*lead, 1))
-    sd = exact.values.sd[0] * np.exp(0.1 * rng.standard_normal((*lead, 1)))
-    b = np.broadcast_to(exact.values.b[0], (*lead, *exact.values.b[0].shape))
+    plane = Plane.of(model.design.y, 2)
+    log_prior = stats.t(3, 0.0, 10.0).logpdf(plane.sd) + stats.norm(0.0, 2.5).logpdf(plane.beta)[:, None]
+    lead = (4, 1000)
+    beta, sd = (draws.reshape(*lead, 1) for draws in plane.draws(log_prior, 4000, 1))
+    laplace = model.estimate()
+    b = np.broadcast_to(laplace.values.b[0], (*lead, *laplace.values.b[0].shape))
     parameters = Parameters(beta, (sd,), (np.ones((*lead, 1, 1)),), (b,), None)
-    posterior = Posterior(exact.fitted_model, Draws(parameters, {}, "by hand"), model.priors)
-    way = walk(model.estimate(), posterior, ("Laplace", "posterior"), centre="mean", groups=False, costly=True)
-    assert list(way.stations.columns)[:3] == ["Laplace", "AGQ", "restricted"]
-    assert way.stations.loc[SD, "restricted"] > way.stations.loc[SD, "AGQ"]
+    posterior = Posterior(laplace.fitted_model, Draws(parameters, {}, "by hand"), model.priors)
+    way = walk(laplace, posterior, ("Laplace", "posterior"), centre="mean", groups=False, costly=True)
+    flat = np.exp(plane.log).sum(axis=0) / np.exp(plane.log).sum()
+    found = way.stations.loc[SD]
+    assert list(found.index[:3]) == ["Laplace", "AGQ", "restricted"]
+    assert found["AGQ"] == pytest.approx(plane.sd[np.argmax(plane.log.max(axis=0))], abs=0.01)
+    assert found["restricted"] == pytest.approx(plane.sd[np.argmax(flat)], abs=0.02)
+    near = {"abs": 4.0 * way.sd[SD] / 4000**0.5}
+    assert found["flat mean"] == pytest.approx(flat @ plane.sd, **near)
+    assert found["flat median"] == pytest.approx(np.interp(0.5, flat.cumsum(), plane.sd), **near)
     assert way.steps.loc[SD].abs().idxmax() == LAPLACE
+    assert way.shares.loc[SD, LAPLACE] > 0.75
     assert "is the error of the Laplace approximation" in explain(way, model.design)[SD]
     assert np.allclose(way.steps.sum(axis=1), way.difference, rtol=0.0, atol=EXACT)
 
@@ -164,8 +210,13 @@ def test_binary_data_in_small_clusters_are_a_matter_of_laplace():
 @pytest.mark.slow
 def test_binary_data_with_nuts():
     model = binary()
-    comparison = bmx.compare(model.sample(seed=1, progress=False), model.estimate(), causes=True)
+    posterior = model.sample(draws=500, chains=2, seed=1, method=bmx.Nuts(tune=500), progress=False)
+    plane = Plane.of(model.design.y, 2)
+    comparison = bmx.compare(posterior, model.estimate(), causes=True)
     assert comparison.steps.loc[SD].abs().idxmax() == LAPLACE
+    flat = np.exp(plane.log).sum(axis=0) / np.exp(plane.log).sum()
+    way = comparison.walks[0]
+    assert abs(way.stations.loc[SD, "flat mean"] - flat @ plane.sd) < 5.0 * way.mcse[SD]
 
 
 # ---- flat priors ------------------------------------------------------------------------------------------------

@@ -1,29 +1,70 @@
 """Figures of fits, each a function that returns a matplotlib ``Figure``: ``bmx.plots.forest(post, reml).savefig(...)``.
 
+Data and lines: `scatter`, `group_lines`, `mean_curves`, `residuals`. Groups: `caterpillar`, `shrinkage`, `pooling`.
+Parameters: `forest`, `sd_density`, `prior_posterior`. Prediction: `ppc`, `prior_predictive`. Draws: `pairs`, `trace`,
+`rank`. Studies: `standard_errors`, `sample`, `coverage`.
+
 Nothing is shown and no global state is touched. Colours are those of Okabe and Ito, which people with any colour vision
 tell apart.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bayesmix.errors import SpecError, nearest
+from bayesmix.present.plots.densities import prior_posterior, sd_density
+from bayesmix.present.plots.draws import pairs, rank, trace
 from bayesmix.present.plots.forest import forest
+from bayesmix.present.plots.levels import caterpillar, pooling, shrinkage
+from bayesmix.present.plots.lines import group_lines, mean_curves, scatter
+from bayesmix.present.plots.predictive import ppc, prior_predictive
+from bayesmix.present.plots.residuals import residuals
+from bayesmix.present.plots.studies import coverage, sample, standard_errors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from bayesmix.results.compare import Comparison
 
-__all__ = ["forest"]
+__all__ = [
+    "caterpillar",
+    "coverage",
+    "forest",
+    "group_lines",
+    "mean_curves",
+    "pairs",
+    "pooling",
+    "ppc",
+    "prior_posterior",
+    "prior_predictive",
+    "rank",
+    "residuals",
+    "sample",
+    "scatter",
+    "sd_density",
+    "shrinkage",
+    "standard_errors",
+    "trace",
+]
 
-KINDS = {"forest": forest}
+# figures of several fits of one model, by the word for `Comparison.plot`
+KINDS: dict[str, Callable[..., Figure]] = {
+    "forest": forest,
+    "shrinkage": shrinkage,
+    "sd": sd_density,
+    "pooling": pooling,
+    "caterpillar": caterpillar,
+    "curves": mean_curves,
+}
+DOCUMENTED = ("forest", "sd")  # those that mark the figures of a document
 
 
 def of_comparison(comparison: Comparison, kind: str, **options: Any) -> Figure:
     """Draw the fits of a comparison: `Comparison.plot`."""
     if kind not in KINDS:
         raise SpecError(f"There is no figure `{kind}`.{nearest(kind, KINDS)} Kinds: {', '.join(KINDS)}.")
-    documented = dict(comparison.table["documented"].dropna()) if "documented" in comparison.table else {}
-    return KINDS[kind](*comparison.fits, documented=documented, **options)
+    if kind in DOCUMENTED and "documented" in comparison.table:
+        options = {"documented": dict(comparison.table["documented"].dropna())} | options
+    return KINDS[kind](*comparison.fits, **options)

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
+from cycler import cycler
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
 # Okabe and Ito (2008), Color universal design: told apart by people with any colour vision, and in print
@@ -37,6 +41,7 @@ STYLE: Any = {  # matplotlib types it by the literal names of all its settings
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
+    "axes.prop_cycle": cycler(color=COLOURS),
     "text.color": INK,
     "xtick.color": GREY,
     "ytick.color": GREY,
@@ -59,13 +64,47 @@ class Canvas(Figure):
         return buffer.getvalue()
 
 
-def panels(count: int, *, columns: int, height: float, width: float = WIDTH) -> tuple[Canvas, list[Axes]]:
-    """A figure with ``count`` panels in rows of ``columns``; ``height`` inches a row."""
+def panels(
+    count: int, *, columns: int, height: float, width: float = WIDTH, share: bool = False, share_x: bool = False
+) -> tuple[Canvas, list[Axes]]:
+    """A figure with ``count`` panels in rows of ``columns``; ``height`` inches a row.
+
+    ``share`` is of the vertical axes, ``share_x`` of the horizontal ones; the lowest of a column keeps its labels.
+    """
     columns = max(1, min(columns, count))
     rows = -(-count // columns)
     figure = Canvas(figsize=(width, height * rows))
-    grid = figure.subplots(rows, columns, squeeze=False)
+    grid: Any = figure.subplots(rows, columns, squeeze=False, sharex=share_x, sharey=share)
     axes = list(np.ravel(grid))
     for unused in axes[count:]:
         unused.remove()
+    if share_x:
+        for axis in axes[max(count - columns, 0) : count]:
+            axis.tick_params(labelbottom=True)
     return figure, axes[:count]
+
+
+def look(place: int) -> tuple[str, str]:
+    """Colour and marker of the level or fit in a place; 49 of them differ."""
+    return COLOURS[place % len(COLOURS)], MARKERS[(place + place // len(COLOURS)) % len(MARKERS)]
+
+
+def with_unit(name: str, units: Mapping[str, str] | None) -> str:
+    """The label of an axis: the name, and its unit up to the first comma where it is known."""
+    unit = (units or {}).get(name, "").partition(",")[0].strip()
+    return f"{name} ({unit})" if unit else name
+
+
+def legend_above(figure: Figure, handles: list[Artist], texts: list[str], *, title: str) -> None:
+    """A legend over the panels, or its title alone, for which the figure grows."""
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + 0.2 * (len(texts) + 1))
+    legend = figure.legend(handles, texts, loc="outside upper left", fontsize="small", title=title, alignment="left")
+    legend.get_title().set_fontsize("medium")
+
+
+def legend_below(figure: Figure, handles: list[Artist], texts: list[str], *, columns: int = 1) -> None:
+    """A legend under the panels, for which the figure grows."""
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + 0.2 * -(-len(texts) // columns) + 0.1)
+    figure.legend(handles, texts, loc="outside lower left", fontsize="small", ncols=columns)

@@ -1,0 +1,29 @@
+"""The command line: results on standard output; progress, warnings and errors on standard error.
+
+Exit status 0: fitted; 1: did not converge; 2: bad input; 3: a bug in bayesmix; 130: interrupted. What a command needs
+is imported when it runs, so that ``bayesmix --help`` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+import typer
+
+from bayesmix.present.cli import catalogue, compare, fit, report
+from bayesmix.present.cli.application import BUG, app
+
+__all__ = ["app", "main"]
+
+for commands in (fit, compare, report, catalogue):  # in the order of the help
+    commands.register(app)
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        app(prog_name="bayesmix")
+    except Exception:  # whatever is foreseen has been reported by now
+        typer.echo(f"{traceback.format_exc()}\nThis is a bug in bayesmix. Please report it with this text.", err=True)
+        sys.exit(BUG)

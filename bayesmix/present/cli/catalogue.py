@@ -1,0 +1,148 @@
+"""``bayesmix models`` and ``bayesmix data``: what comes with bayesmix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bayesmix.present.cli import options as o
+from bayesmix.present.cli.application import examples
+from bayesmix.present.cli.output import form_of, print_csv, print_json, print_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.data.model_file import ModelFile
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(epilog=examples("bayesmix models", "bayesmix models sleepstudy", "bayesmix models --json"))(models)
+    show = examples("bayesmix data", "bayesmix data esoph", "bayesmix data esoph --csv > esoph.csv")
+    app.command(name="data", epilog=show)(data)
+
+
+def models(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="One to show, by name or path; all are listed without.")
+    ] = None,
+    as_json: o.Json = False,
+    as_csv: o.Csv = False,
+) -> None:
+    """List the model files that come with bayesmix, or show one."""
+    from bayesmix.data.model_file import load_model_file, model_names
+
+    form = form_of(as_json=as_json, as_csv=as_csv)
+    if name is None:
+        files = [load_model_file(known) for known in model_names()]
+        rows = [(f.name, f.formula, f.family, f.data_name, str(len(f.figures))) for f in files]
+        print_table(("name", "formula", "family", "data", "figures"), rows, form)
+        return
+    file = load_model_file(name)
+    match form:
+        case "json":
+            print_json(_of_file(file))
+        case "csv":
+            columns = ("figure", "value", "tolerance")
+            print_table(columns, [(f.name, repr(f.value), repr(f.tolerance)) for f in file.figures], "csv")
+        case "text":
+            typer.echo("\n".join(_lines(file)))
+
+
+def data(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A data set to show; all are listed without a name.")
+    ] = None,
+    as_json: o.Json = False,
+    as_csv: o.Csv = False,
+) -> None:
+    """List the data sets that come with bayesmix, or show one; --csv and --json print all its rows."""
+    from bayesmix.data.datasets import dataset_names, load_dataset
+
+    form = form_of(as_json=as_json, as_csv=as_csv)
+    if name is None:
+        frames = {known: load_dataset(known) for known in dataset_names()}
+        rows = [(known, f"{len(frame)}", ", ".join(map(str, frame.columns))) for known, frame in frames.items()]
+        print_table(("name", "rows", "columns"), rows, form)
+        return
+    frame = load_dataset(name)
+    match form:
+        case "json":
+            print_json({"name": name, **frame.attrs, "rows": frame.to_dict("records")})
+        case "csv":
+            print_csv(frame)
+        case "text":
+            typer.echo("\n".join(_lines_of_data(frame, name)))
+
+
+# ---- a model file -----------------------------------------------------------------------------------------------
+
+
+def _of_file(file: ModelFile) -> dict[str, Any]:
+    known = asdict(file)
+    known["data"]["file"] = None if file.data.file is None else str(file.data.file)
+    return known
+
+
+def _lines(file: ModelFile) -> Iterator[str]:
+    about = {
+        "formula": file.formula,
+        "family": file.family,
+        "link": file.link or "",
+        "method": file.method,
+        "weights": file.weights or "",
+        "offset": file.offset or "",
+        "priors": _priors(file.priors or {}),
+    }
+    yield f"{file.name}: {file.description}"
+    yield ""
+    yield from (f"  {key:9} {value}" for key, value in about.items() if value)
+    yield f"\nData {file.data_name}: {file.data.description}\n"
+    yield from (f"  {column:9} {unit}" for column, unit in file.data.units.items())
+    words = (("source", file.data.source), ("licence", file.data.licence), ("sha256", file.data.sha256))
+    yield from ("", *(f"  {key:9} {value}" for key, value in words if value))
+    if file.figures:
+        yield f"\nDocument: {file.document.title} {file.document.section}".rstrip()
+        yield from (f"  {key:9} {value}" for key, value in _document(file) if value)
+        yield f"  {'figures':9} {len(file.figures)}; `bayesmix models {file.name} --csv` prints them"
+
+
+def _priors(priors: str | Mapping[str, str]) -> str:
+    return priors if isinstance(priors, str) else ", ".join(f"{name} = {prior}" for name, prior in priors.items())
+
+
+def _document(file: ModelFile) -> tuple[tuple[str, str], ...]:
+    document = file.document
+    return (
+        ("call", document.call),
+        ("source", document.source),
+        ("licence", document.licence),
+        ("accuracy", document.accuracy),
+    )
+
+
+# ---- a data set -------------------------------------------------------------------------------------------------
+
+
+def _lines_of_data(frame: pd.DataFrame, name: str) -> Iterator[str]:
+    yield f"{name}: {len(frame)} rows"
+    yield ""
+    yield from (f"  {column}  {_kind(dtype)}" for column, dtype in frame.dtypes.items())
+    yield from (f"\n{key}: {frame.attrs[key]}" for key in ("source", "licence", "attribution") if key in frame.attrs)
+    yield ""
+    yield frame.head().to_string(index=False)
+
+
+def _kind(dtype: Any) -> str:
+    categories = getattr(dtype, "categories", None)
+    if categories is None:
+        return str(dtype)
+    return f"{'ordered ' if dtype.ordered else ''}factor: {_levels(list(categories))}"
+
+
+def _levels(levels: list[str]) -> str:
+    shown = ", ".join(map(str, levels[:8]))
+    return f"{shown}, ... ({len(levels)} levels)" if len(levels) > 8 else shown

@@ -1,0 +1,98 @@
+"""``bayesmix fit``: one fit, an estimate or a posterior."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bayesmix.present.cli import options as o
+from bayesmix.present.cli.application import examples, leave
+from bayesmix.present.cli.asked import Options, check_method, is_sampler, method_of, read
+from bayesmix.present.cli.output import form_of, of_estimate, of_model, of_posterior, print_csv, print_json
+from bayesmix.present.cli.work import estimated, sampled, sampling
+
+if TYPE_CHECKING:
+    from bayesmix.model import Model
+    from bayesmix.present.cli.output import Form
+    from bayesmix.results.fit import Estimate, Posterior
+
+EPILOG = examples(
+    'bayesmix fit "Reaction ~ Days + (Days | Subject)" sleepstudy',
+    'bayesmix fit "y ~ x + (x | g)" my.csv --ml --csv > parameters.csv',
+    'bayesmix fit "ncases ~ ncontrols + (1 | agegp)" cases.csv --family poisson --agq 9',
+    'bayesmix fit "cbind(incidence, size - incidence) ~ period + (1 | herd)" cbpp --family binomial --json',
+    'bayesmix fit "y ~ x + (x | g)" my.csv --posterior --priors "sd(g)=HalfNormal(2)" --seed 1 --save fit.zarr',
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog=EPILOG)(fit)
+
+
+def fit(  # noqa: PLR0913, PLR0917 - one argument an option
+    model: o.ModelText,
+    data: o.DataText = None,
+    family: o.Family = None,
+    link: o.Link = None,
+    weights: o.Weights = None,
+    offset: o.Offset = None,
+    contrasts: o.Contrasts = None,
+    method: o.FitMethod = None,
+    reml: o.Reml = False,
+    ml: o.Ml = False,
+    agq: o.Agq = None,
+    posterior: o.Posterior = False,
+    priors: o.Priors = None,
+    draws: o.Draws = None,
+    chains: o.Chains = None,
+    seed: o.Seed = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help='Keep the fit: bmx.load("fit.zarr") reads it.', rich_help_panel="Output"),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a fit that was saved there.", rich_help_panel="Output")
+    ] = False,
+    as_json: o.Json = False,
+    as_csv: o.Csv = False,
+    progress: o.Progress = True,
+) -> None:
+    """Fit one model, by estimate or by posterior, and print the summary."""
+    form = form_of(as_json=as_json, as_csv=as_csv)
+    typed = method_of(method, reml=reml, ml=ml, agq=agq, posterior=posterior, default="")
+    check_method(typed or "auto", {"priors": priors, "draws": draws, "chains": chains, "seed": seed is not None})
+    asked = read(model, data, Options(family, link, weights, offset, contrasts, priors))
+    _check_target(save, overwrite)
+    if is_sampler(typed):
+        engine = "auto" if typed == "posterior" else typed
+        fitted: Estimate | Posterior = sampled(asked.model, sampling(draws, chains, seed, engine), progress=progress)
+    else:
+        fitted = estimated(asked, typed or asked.method, progress=progress)
+    if save is not None:
+        fitted.save(save, overwrite=overwrite)
+    _print(asked.model, fitted, form)
+    leave(converged=fitted.converged)
+
+
+def _check_target(path: Path | None, overwrite: bool) -> None:
+    """Say that a fit cannot be saved before the long part."""
+    if path is not None:
+        from bayesmix.results.storage import check_target
+
+        check_target(path, overwrite=overwrite)
+
+
+def _print(model: Model, fitted: Estimate | Posterior, form: Form) -> None:
+    from bayesmix.results.fit import Posterior
+
+    match form:
+        case "json":
+            described = of_posterior(fitted) if isinstance(fitted, Posterior) else of_estimate(fitted)
+            print_json({**of_model(model), "fit": described})
+        case "csv":
+            print_csv(fitted.parameters())
+        case "text":
+            typer.echo(str(fitted.summary()))

@@ -1,0 +1,115 @@
+"""Arguments and options that commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ESTIMATES = ("auto", "reml", "ml", "laplace", "agq")
+SAMPLERS = ("posterior", "marginal", "nuts")  # "posterior" chooses between the other two
+
+_MODEL, _ESTIMATE, _POSTERIOR, _OUTPUT = "Model", "Estimate", "Posterior", "Output"
+
+MODEL = "Name of a model file (see `bayesmix models`), its path, or lme4's formula in quotes."
+ModelText = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL)]
+DataText = Annotated[
+    str | None,
+    typer.Argument(metavar="DATA", help="Of a formula: CSV or Parquet file, or a data set of `bayesmix data`."),
+]
+
+Family = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="gaussian (default), poisson, binomial, bernoulli, gamma or negbinomial.",
+        rich_help_panel=_MODEL,
+    ),
+]
+Link = Annotated[
+    str | None, typer.Option(metavar="NAME", help="By default the family's usual one.", rich_help_panel=_MODEL)
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="Prior weights, or trials of a share of successes.", rich_help_panel=_MODEL),
+]
+Offset = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN", help='Added to the linear predictor; also an expression, "log(days)".', rich_help_panel=_MODEL
+    ),
+]
+Contrasts = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FACTOR=KIND", help="treatment, sum, helmert, ...; repeatable.", rich_help_panel=_MODEL),
+]
+Priors = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=PRIOR",
+        help='"sd(g)=HalfNormal(2)", repeatable; or a preset: default, flat, brms, rstanarm or bambi.',
+        rich_help_panel=_POSTERIOR,
+    ),
+]
+
+METHOD = (
+    "auto (default), reml, ml, laplace or agq; auto is REML for gaussian responses with identity link, else Laplace."
+)
+Method = Annotated[str | None, typer.Option(metavar="NAME", help=METHOD, rich_help_panel=_ESTIMATE)]
+FitMethod = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help=f"{METHOD} For a posterior: posterior (chooses its sampler), marginal or nuts.",
+        rich_help_panel=_ESTIMATE,
+    ),
+]
+Reml = Annotated[bool, typer.Option("--reml", help="As --method reml.", rich_help_panel=_ESTIMATE)]
+Ml = Annotated[bool, typer.Option("--ml", help="As --method ml.", rich_help_panel=_ESTIMATE)]
+Agq = Annotated[
+    int | None,
+    typer.Option(
+        "--agq",
+        min=1,
+        metavar="POINTS",
+        help="Adaptive Gauss-Hermite quadrature with so many points an effect.",
+        rich_help_panel=_ESTIMATE,
+    ),
+]
+
+Posterior = Annotated[
+    bool, typer.Option("--posterior", help="As --method posterior: sample.", rich_help_panel=_POSTERIOR)
+]
+Sampler = Annotated[
+    str, typer.Option(metavar="NAME", help="auto (default), marginal or nuts.", rich_help_panel=_POSTERIOR)
+]
+Draws = Annotated[
+    int | None,
+    typer.Option(
+        min=4, metavar="N", help="Draws of a chain, after warm-up; by default 1000.", rich_help_panel=_POSTERIOR
+    ),
+]
+Chains = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Chains; by default 4.", rich_help_panel=_POSTERIOR)
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(min=0, metavar="N", help="The same seed gives the same draws.", rich_help_panel=_POSTERIOR),
+]
+
+Causes = Annotated[
+    bool,
+    typer.Option(
+        "--causes/--no-causes", help="Say why the fits differ; refits generalized models.", rich_help_panel=_OUTPUT
+    ),
+]
+Progress = Annotated[
+    bool, typer.Option("--progress/--no-progress", help="Show progress on standard error.", rich_help_panel=_OUTPUT)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.", rich_help_panel=_OUTPUT)]
+Csv = Annotated[bool, typer.Option("--csv", help="Print the table as CSV instead of text.", rich_help_panel=_OUTPUT)]
+ReportTo = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="FILE", help="Write a report too, one HTML file.", rich_help_panel=_OUTPUT),
+]

@@ -1,0 +1,126 @@
+"""Results on standard output: text, JSON, CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from bayesmix.errors import SpecError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.model import Model
+    from bayesmix.results.fit import Estimate, Fit, Posterior
+
+Form = Literal["text", "json", "csv"]
+
+
+def form_of(*, as_json: bool, as_csv: bool) -> Form:
+    """The form of the output that was asked for."""
+    if as_json and as_csv:
+        raise SpecError("Give either --json or --csv, not both.")
+    return "json" if as_json else "csv" if as_csv else "text"
+
+
+def print_json(content: Any) -> None:
+    """Print one value as JSON; what JSON has no number for, NaN and infinities, is null."""
+    import json
+
+    typer.echo(json.dumps(_plain(content), indent=2, ensure_ascii=False))
+
+
+def print_csv(table: pd.DataFrame) -> None:
+    """Print a table as CSV, with its index if that has a name."""
+    typer.echo(table.to_csv(index=table.index.name is not None), nl=False)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], form: Form = "text") -> None:
+    """Print rows of text, the first cell of each its name."""
+    import pandas as pd
+
+    from bayesmix.results.typography import table_lines
+
+    match form:
+        case "json":
+            print_json([dict(zip(columns, row, strict=True)) for row in rows])
+        case "csv":
+            print_csv(pd.DataFrame(rows, columns=list(columns)))
+        case "text":
+            cells = [(f"  {heading}", [f"  {row[j]}" for row in rows]) for j, heading in enumerate(columns) if j]
+            typer.echo("\n".join(table_lines([str(row[0]) for row in rows], cells, left=True, page=1000)))
+
+
+# ---- fits as JSON -----------------------------------------------------------------------------------------------
+
+
+def of_model(model: Model) -> dict[str, Any]:
+    """What was fitted to what."""
+    spec, design = model.spec, model.design
+    return {
+        "formula": spec.formula.text,
+        "family": spec.family.name,
+        "link": spec.link.name,
+        "data": model.data_name,
+        "n_obs": len(design.y),
+        "n_groups": {term.group: len(term.levels) for term in design.terms},
+    }
+
+
+def of_estimate(fitted: Estimate) -> dict[str, Any]:
+    """A point estimate: how it went, its criteria, its tables."""
+    from bayesmix.results.summary import fixed_table
+
+    return {
+        "method": fitted.method,
+        "converged": fitted.converged,
+        "status": fitted.point.optimum.status.value,
+        "problems": list(fitted.problems),
+        "singular": fitted.singular,
+        "criterion": fitted.criterion,
+        "loglik": fitted.loglik,
+        "aic": fitted.aic,
+        "bic": fitted.bic,
+        "df": fitted.df,
+        "df_resid": fitted.df_resid,
+        "fixef": fixed_table(fitted).to_dict("index"),
+        **_tables(fitted),
+    }
+
+
+def of_posterior(fitted: Posterior) -> dict[str, Any]:
+    """A posterior: how it went, its tables."""
+    chains, draws = fitted.values.lead
+    return {
+        "method": fitted.method,
+        "converged": fitted.converged,
+        "chains": chains,
+        "draws": draws,
+        "divergences": fitted.divergences,
+        "max_r_hat": fitted.convergence.worst_r_hat,
+        "min_ess": fitted.convergence.smallest_ess,
+        "certificate": dict(fitted.draws.certificate),
+        "notes": list(fitted.draws.notes),
+        "priors": {name: str(prior) for name, prior, _ in fitted.priors.rows()},
+        **_tables(fitted),
+    }
+
+
+def _tables(fitted: Fit) -> dict[str, Any]:
+    ranef, coef = (
+        {group: table.to_dict("index") for group, table in tables.items()} for tables in (fitted.ranef(), fitted.coef())
+    )
+    return {"parameters": fitted.parameters().to_dict("index"), "ranef": ranef, "coef": coef}
+
+
+def _plain(value: Any) -> Any:
+    """Numbers that JSON has: no NaN, no NumPy types."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not abs(value) < float("inf") else value

@@ -1,0 +1,69 @@
+"""``bayesmix report``: both fits of a model as one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bayesmix.present.cli import options as o
+from bayesmix.present.cli.application import examples, leave
+from bayesmix.present.cli.asked import Options, check_estimate, method_of, read
+from bayesmix.present.cli.work import check_output, compared, estimated, sampled, sampling, write_report
+
+EPILOG = examples(
+    "bayesmix report esoph_lmm",
+    'bayesmix report "y ~ x + (x | g)" my.csv --output my.html --seed 1',
+    "bayesmix report my_model.toml --draws 4000",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog=EPILOG)(report)
+
+
+def report(  # noqa: PLR0913, PLR0917 - one argument an option
+    model: o.ModelText,
+    data: o.DataText = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File to write; by default the name of the model, or of the data, with .html.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
+    family: o.Family = None,
+    link: o.Link = None,
+    weights: o.Weights = None,
+    offset: o.Offset = None,
+    contrasts: o.Contrasts = None,
+    method: o.Method = None,
+    reml: o.Reml = False,
+    ml: o.Ml = False,
+    agq: o.Agq = None,
+    sampler: o.Sampler = "auto",
+    priors: o.Priors = None,
+    draws: o.Draws = None,
+    chains: o.Chains = None,
+    seed: o.Seed = None,
+    causes: o.Causes = True,
+    progress: o.Progress = True,
+) -> None:
+    """Fit a model both ways, and write one HTML file with tables and figures that needs no network."""
+    chosen = method_of(method, reml=reml, ml=ml, agq=agq, default="")
+    check_estimate(chosen)
+    check_output(output)
+    asked = read(model, data, Options(family, link, weights, offset, contrasts, priors))
+    target = output or Path(f"{asked.name}.html")
+    check_output(target)
+    estimate = estimated(asked, chosen or asked.method, progress=progress)
+    posterior = sampled(asked.model, sampling(draws, chains, seed, sampler), progress=progress)
+    comparison, verdict = compared(asked, estimate, posterior, causes=causes, progress=progress)
+    write_report(asked, comparison, verdict, target, progress=progress)
+    typer.echo(str(target))
+    leave(converged=verdict.converged)

@@ -1,0 +1,248 @@
+"""Densities of parameters: of standard deviations beside their estimates, of priors beside posteriors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from bayesmix.errors import SpecError, nearest
+from bayesmix.inference.correlation import Free
+from bayesmix.inference.parameters import corr_names
+from bayesmix.language.prior import Prior
+from bayesmix.present.plots.canvas import (
+    BLUE,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PINK,
+    RED,
+    legend_below,
+    panels,
+    styled,
+)
+from bayesmix.results.compare import labels_of
+from bayesmix.results.effects import flatten
+from bayesmix.results.fit import Estimate, Posterior
+from bayesmix.results.marginals import describe, kernel_estimate
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = np.ndarray
+
+DOTS: Any = (0, (2, 1.5))
+OUTLINES = (BLUE, ORANGE, GREY)  # of posteriors
+CENTRES = {"mode": ("^", GREEN), "median": ("D", BLUE), "mean": ("s", PINK)}
+BOUNDED = ("sd(", "sigma", "shape")
+POINTS = 400
+PRIOR_REACH = 1.5  # how far beyond the posterior, in widths of it, a prior is followed
+
+
+@styled
+def sd_density(
+    *fits: Estimate | Posterior,
+    parameters: Sequence[str] | None = None,
+    documented: Mapping[str, float] | None = None,
+) -> Figure:
+    """Draw the posterior densities of standard deviations with mode, median and mean, and the estimates beside them.
+
+    Parameters
+    ----------
+    *fits : posteriors and estimates of one model; centres are marked of the first posterior.
+    parameters : names of the parameters; by default all standard deviations, sigma included.
+    documented : printed figures by parameter name; by default those of the fits' model file.
+
+    Raises
+    ------
+    SpecError
+        If there is no posterior, or no such parameter.
+    """
+    labels = labels_of(fits)
+    posteriors = [(label, fit) for label, fit in zip(labels, fits, strict=True) if isinstance(fit, Posterior)]
+    estimates = [(label, fit) for label, fit in zip(labels, fits, strict=True) if isinstance(fit, Estimate)]
+    if not posteriors:
+        raise SpecError("sd_density needs a posterior: bmx.plots.sd_density(post, reml).")
+    names = _names(posteriors[0][1], parameters, BOUNDED)
+    figures = fits[0].fitted_model.documented if documented is None else documented
+    figure, axes = panels(len(names), columns=3, height=2.3)
+    for name, axis in zip(names, axes, strict=True):
+        heights = [
+            _density(axis, fit, name, OUTLINES[j % len(OUTLINES)], filled=j == 0)
+            for j, (_, fit) in enumerate(posteriors)
+        ]
+        _mark_centres(axis, posteriors[0][1], name)
+        for place, (_, fit) in enumerate(estimates):
+            value = float(fit.parameters()["estimate"][name])
+            axis.axvline(value, color=RED, linestyle=("-", (0, (4, 2)), DOTS)[place % 3], linewidth=1.4)
+        if name in figures:
+            axis.axvline(figures[name], color=INK, linewidth=1.0, linestyle=DOTS, zorder=1)
+        axis.locator_params(axis="x", nbins=4)
+        axis.set(xlabel=name, yticks=[], ylim=(0.0, 1.1 * max(heights)))
+        axis.spines["left"].set_visible(False)
+    axes[0].set_ylabel("posterior density")
+    handles: list[Artist] = [_patch(OUTLINES[j % len(OUTLINES)], filled=j == 0) for j in range(len(posteriors))]
+    texts = [f"{label} density" for label, _ in posteriors]
+    for centre, (marker, colour) in CENTRES.items():
+        handles.append(Line2D([], [], color=colour, marker=marker, linestyle=""))
+        texts.append(f"{posteriors[0][0]} {centre}")
+    for place, (label, _) in enumerate(estimates):
+        handles.append(Line2D([], [], color=RED, linestyle=("-", (0, (4, 2)), DOTS)[place % 3]))
+        texts.append(label)
+    if any(name in figures for name in names):
+        handles.append(Line2D([], [], color=INK, linewidth=1.0, linestyle=DOTS))
+        texts.append("documented")
+    legend_below(figure, handles, texts, columns=3)
+    return figure
+
+
+@styled
+def prior_posterior(post: Posterior, *, parameters: Sequence[str] | None = None) -> Figure:
+    """Draw the posterior of every parameter over its prior: where the two agree, the data said little.
+
+    The priors' densities are exact, not of draws; a flat prior has none. The intercept is that at the means of the
+    other columns where its prior is.
+
+    Parameters
+    ----------
+    post : a posterior.
+    parameters : names of the parameters, as in ``print(model.priors)`` and, for single correlations, in the tables; all
+        by default.
+
+    Raises
+    ------
+    SpecError
+        If there is no such parameter.
+    """
+    draws, priors = _with_priors(post)
+    known = list(draws)
+    for name in parameters or ():
+        if name not in known:
+            raise SpecError(
+                f"There is no parameter `{name}` here.{nearest(name, known)} Parameters: {', '.join(known)}."
+            )
+    names = list(known if parameters is None else parameters)
+    figure, axes = panels(len(names), columns=3, height=1.9)
+    for name, axis in zip(names, axes, strict=True):
+        lower, upper = _bounds(name)
+        centres, density = _smooth(draws[name], lower, upper)
+        axis.fill_between(centres, density, color=BLUE, alpha=0.25, linewidth=0.0)
+        axis.plot(centres, density, color=BLUE, linewidth=1.4)
+        grid = _prior_grid(priors[name], draws[name], lower, upper)
+        if (prior := priors[name]) is not None:
+            axis.plot(grid, np.exp(prior.log_density(grid)), color=ORANGE, linewidth=1.6)
+        axis.set(xlabel=name, yticks=[], xlim=(grid[0], grid[-1]))
+        axis.set_ylim(bottom=0.0)
+        axis.spines["left"].set_visible(False)
+    axes[0].set_ylabel("density")
+    legend_below(figure, [Line2D([], [], color=ORANGE), _patch(BLUE, filled=True)], ["prior", "posterior"], columns=2)
+    return figure
+
+
+# ---- parts ------------------------------------------------------------------------------------------------------
+
+
+def _names(post: Posterior, parameters: Sequence[str] | None, kinds: tuple[str, ...]) -> list[str]:
+    for name in parameters or ():
+        if name not in post.names:
+            raise SpecError(f"There is no parameter `{name}` here.{nearest(name, post.names)}")
+    return [name for name in post.names if name.startswith(kinds)] if parameters is None else list(parameters)
+
+
+def _draws(post: Posterior) -> dict[str, Array]:
+    flat = flatten(post.design, post.values)
+    return dict(zip(post.names, flat.reshape(-1, flat.shape[-1]).T, strict=True))
+
+
+def _bounds(name: str) -> tuple[float, float]:
+    if name.startswith("corr("):
+        return -1.0, 1.0
+    return (0.0 if name.startswith(BOUNDED) else -np.inf), np.inf
+
+
+def _smooth(draws: Array, lower: float, upper: float) -> tuple[Array, Array]:
+    """Grid and density, but for the last half per cent of a long tail."""
+    x, density = kernel_estimate(draws, lower, upper, most=99.5)
+    if len(x) == 1:
+        return x, density
+    inside = float(np.mean((draws >= x[0]) & (draws <= x[-1])))
+    return x, inside * density / np.trapezoid(density, x)
+
+
+def _density(axis: Axes, post: Posterior, name: str, colour: str, *, filled: bool) -> float:
+    """Draw the density of a parameter; its height."""
+    x, density = _smooth(_draws(post)[name], *_bounds(name))
+    if filled:
+        axis.fill_between(x, density, color=colour, alpha=0.2, linewidth=0.0)
+    axis.plot(x, density, color=colour, linewidth=1.4)
+    if name.startswith(BOUNDED) and x[0] < 0.35 * x[-1]:
+        axis.set_xlim(left=0.0)
+    return float(density.max())
+
+
+def _mark_centres(axis: Axes, post: Posterior, name: str) -> None:
+    """Mode, median and mean, each a stem up to the density."""
+    draws = _draws(post)[name]
+    x, density = _smooth(draws, *_bounds(name))
+    table = describe(draws[None, :, None], [name], 0.95).loc[name]
+    for centre, (marker, colour) in CENTRES.items():
+        if np.isfinite(table[centre]):
+            top = float(np.interp(table[centre], x, density))
+            axis.plot([table[centre]] * 2, [0.0, top], color=colour, linewidth=0.9)
+            axis.plot(table[centre], top, marker, color=colour, markersize=5.5, markeredgewidth=0.0, zorder=3)
+
+
+def _patch(colour: str, *, filled: bool) -> Any:
+    return Patch(facecolor=colour, alpha=0.25) if filled else Line2D([], [], color=colour, linewidth=1.4)
+
+
+# ---- priors -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Marginal:
+    """The prior of one correlation of a matrix under LKJ: ``(1 + r) / 2 ~ Beta(a, a)`` with ``a = eta - 1 + k / 2``."""
+
+    a: float
+
+    def log_density(self, r: Array) -> Array:
+        """Log density at ``r`` within (-1, 1)."""
+        constant = math.lgamma(2.0 * self.a) - 2.0 * math.lgamma(self.a) - (2.0 * self.a - 1.0) * math.log(2.0)
+        return constant + (self.a - 1.0) * np.log1p(-(r**2))
+
+
+def _with_priors(post: Posterior) -> tuple[dict[str, Array], dict[str, Prior | Marginal | None]]:
+    """Draws and prior of every parameter that has one."""
+    priors, values = post.priors, post.values
+    gamma = (values.beta @ priors.contrast.T).reshape(-1, len(priors.names))
+    draws = dict(zip(priors.names, gamma.T, strict=True))
+    found: dict[str, Prior | Marginal | None] = dict(zip(priors.names, priors.fixed, strict=True))
+    rest = {name: value for name, value in _draws(post).items() if name not in post.design.fixed}
+    named: dict[str, Prior | Marginal] = dict(
+        zip([n for names in priors.sd_names for n in names], [p for t in priors.sd for p in t], strict=True)
+    )
+    if priors.dispersion is not None:
+        named[str(priors.dispersion_name)] = priors.dispersion
+    for names, family, eta in zip(corr_names(post.design.terms), priors.families, priors.corr, strict=True):
+        if isinstance(family, Free) and eta is not None:
+            named |= dict.fromkeys(names, Marginal(eta - 1.0 + 0.5 * family.k))
+    found |= {name: named.get(name) for name in rest}
+    flat = {name for name, prior in found.items() if isinstance(prior, Prior) and prior.is_flat}
+    return draws | rest, {name: None if name in flat else prior for name, prior in found.items()}
+
+
+def _prior_grid(prior: Prior | Marginal | None, draws: Array, lower: float, upper: float) -> Array:
+    """Where to draw a prior: all of a correlation's, of others the posterior's surroundings."""
+    if np.isfinite(upper):
+        return np.linspace(lower, upper, POINTS)[1:-1]
+    low, high = np.percentile(draws, [0.5, 99.5]).tolist()
+    reach = PRIOR_REACH * (high - low) if prior is not None else 0.1 * (high - low)
+    return np.linspace(max(low - reach, lower), high + reach, POINTS)

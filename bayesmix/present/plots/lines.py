@@ -1,0 +1,389 @@
+"""Lines and curves of the groups on the data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from bayesmix.data.design import Design
+from bayesmix.errors import SpecError, nearest
+from bayesmix.language.expression import column_names
+from bayesmix.language.reader import read
+from bayesmix.present.plots.canvas import (
+    COLOURS,
+    GREY,
+    INK,
+    Canvas,
+    legend_above,
+    legend_below,
+    look,
+    panels,
+    styled,
+)
+from bayesmix.present.plots.observations import Points, choose_levels, places, points
+from bayesmix.results.compare import labels_of
+from bayesmix.results.effects import GroupEffects
+from bayesmix.results.fit import Estimate, Posterior, describe_draws
+from bayesmix.results.grid import grid, is_factor, levels_of, mean_offset, observed
+from bayesmix.results.point_prediction import predict_estimate
+from bayesmix.results.pooling import pooling
+from bayesmix.results.predict import Groups, Rows, check_options, predict
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from bayesmix.model import Model
+
+Array = np.ndarray
+
+KINDS = ("partial", "none", "complete", "typical")
+WORDS = {
+    "partial": "partial pooling",
+    "none": "no pooling: the level alone",
+    "complete": "complete pooling: groups ignored",
+    "typical": "typical level: fixed effects alone",
+}
+DASHES: dict[str, Any] = {"partial": "-", "none": (0, (4, 2)), "complete": (0, (1, 1.5)), "typical": "-"}
+TOGETHER = 7  # levels that share a panel: as many as there are colours
+MOST = 24  # panels of a figure
+STEPS = 60  # of a curve
+
+
+@styled
+def scatter(
+    model: Model | Estimate | Posterior,
+    *,
+    x: str | None = None,
+    group: str | None = None,
+    levels: Sequence[str] | None = None,
+    units: Mapping[str, str] | None = None,
+    seed: int = 0,
+) -> Figure:
+    """Draw the data of a model or fit, coloured by group.
+
+    Parameters
+    ----------
+    model : a model, or a fit of it.
+    x : column across; by default the first number of the fixed part that varies within groups.
+    group : grouping factor; the first by default.
+    levels : those to draw; by default all, of very many some. More than seven have a panel each.
+    units : of the columns, for the axes.
+    seed : of the jitter of counts, and of the rows drawn of very many.
+
+    Raises
+    ------
+    SpecError, DataError
+        If there is nothing to draw the response against, or no such column, group or level.
+    """
+    _, found, drawn = points(model, x, group, units, seed)
+    chosen = choose_levels(found, levels, MOST)
+    figure, axes, handles = _data(drawn, found, chosen, together=len(chosen) <= TOGETHER)
+    for handle, _ in handles:
+        handle.set_linestyle("")
+    _finish(figure, axes, drawn, found, chosen, handles)
+    return figure
+
+
+@styled
+def group_lines(
+    fit: Estimate | Posterior,
+    *,
+    lines: str | Sequence[str] = "partial",
+    x: str | None = None,
+    group: str | None = None,
+    levels: Sequence[str] | None = None,
+    whole: bool = False,
+    units: Mapping[str, str] | None = None,
+    seed: int = 0,
+) -> Figure:
+    """Draw the data with a line for each level, on the scale of the response.
+
+    Parameters
+    ----------
+    fit : an estimate or a posterior, whose mean is drawn.
+    lines : of ``"partial"`` (the fit), ``"none"`` (a regression for each level), ``"complete"`` (one for all) and
+        ``"typical"`` (the fixed effects). With more than one, every level has a panel.
+    whole : draw lines over the whole range of ``x``, not only where the level has data.
+    x, group, levels, units, seed : as in `scatter`. Other predictors are at the level's means, or most frequent levels.
+    """
+    kinds = _kinds([lines] if isinstance(lines, str) else lines)
+    name, found, drawn = points(fit, x, group, units, seed)
+    chosen = choose_levels(found, levels, MOST)
+    together = len(chosen) <= TOGETHER and len(kinds) <= 1
+    figure, axes, handles = _data(drawn, found, chosen, together=together)
+    curves = {kind: _line(fit, kind, found, chosen, name, whole) for kind in kinds}
+    for place, (level, axis) in enumerate(zip(chosen, axes if len(axes) > 1 else axes * len(chosen), strict=True)):
+        for number, (kind, by_level) in enumerate(curves.items()):
+            colour = look(place)[0] if together else COLOURS[number]
+            _draw(axis, by_level[level], colour, DASHES[kind])
+    words = [f"{_label(fit)}, {WORDS[kind]}" if kind == "partial" else WORDS[kind] for kind in kinds]
+    if together:
+        axes[0].set_title("".join(words))
+    else:
+        for number, (kind, text) in enumerate(zip(kinds, words, strict=True)):
+            handles.append((Line2D([], [], color=COLOURS[number], linestyle=DASHES[kind]), text))
+    _finish(figure, axes, drawn, found, chosen, handles)
+    return figure
+
+
+@styled
+def mean_curves(
+    *fits: Estimate | Posterior,
+    groups: Groups = "fitted",
+    x: str | None = None,
+    group: str | None = None,
+    levels: Sequence[str] | None = None,
+    interval: float = 0.95,
+    whole: bool = False,
+    units: Mapping[str, str] | None = None,
+    seed: int = 0,
+) -> Figure:
+    """Draw the conditional mean of the response with intervals, on the scale of the response.
+
+    Parameters
+    ----------
+    *fits : estimates and posteriors of one model.
+    groups : ``"fitted"`` has a panel for each level; ``"zero"`` (random effects zero, a typical level), ``"average"``
+        (averaged over levels) and ``"new"`` (a level not seen) have one curve.
+    interval : probability of the bands.
+    x, group, levels, whole, units, seed : as in `group_lines`.
+    """
+    if not fits:
+        raise SpecError("mean_curves needs a fit: bmx.plots.mean_curves(post, reml).")
+    check_options("mean", groups)
+    name, found, drawn = points(fits[0], x, group, units, seed)
+    chosen = choose_levels(found, levels, MOST) if groups == "fitted" else []
+    figure, axes, handles = _data(drawn, found, chosen, together=not chosen)
+    for number, (label, fit) in enumerate(zip(labels_of(fits), fits, strict=True)):
+        colour = COLOURS[number]
+        dashes: Any = "-" if number == 0 else (0, (4, 2))
+        curves = _curves(fit, groups, interval, found, chosen, name, whole)
+        for axis, curve in zip(axes, curves, strict=True):
+            _band(axis, curve, colour, filled=number == 0)
+            _draw(axis, curve, colour, dashes)
+        line = Line2D([], [], color=colour, linestyle=dashes)
+        handle = (Patch(color=colour, alpha=0.2, linewidth=0.0), line) if number == 0 else line
+        handles.append((handle, f"{label}: mean and {100.0 * interval:g} % interval{_SCOPES[groups]}"))
+    _limit(axes, drawn)
+    _finish(figure, axes, drawn, found, chosen, handles)
+    return figure
+
+
+_SCOPES: dict[Groups, str] = {
+    "fitted": "",
+    "zero": " of a typical level (random effects zero)",
+    "average": ", averaged over levels",
+    "new": " of a level not seen",
+}
+
+
+# ---- panels -----------------------------------------------------------------------------------------------------
+
+
+def _data(
+    drawn: Points, group: GroupEffects, chosen: Sequence[int], *, together: bool
+) -> tuple[Canvas, list[Axes], list[tuple[Any, str]]]:
+    """The points: of all levels in one panel, coloured if they are few; or of each in a panel of its own."""
+    if together:
+        figure, axes = panels(1, columns=1, height=3.6)
+        handles = []
+        for place, level in enumerate(chosen):
+            colour, marker = look(place)
+            x, y, size = drawn.of(level)
+            axes[0].scatter(x, y, size, color=colour, marker=marker, alpha=0.65, linewidths=0.0)
+            handle = Line2D([], [], color=colour, marker=marker, linewidth=1.4, markersize=5.0)
+            handles.append((handle, group.levels[level]))
+        if not chosen:
+            x, y, size = drawn.of(None)
+            axes[0].scatter(x, y, size, color=GREY, alpha=0.5, linewidths=0.0)
+        return figure, axes, handles
+    columns = 3 if len(chosen) <= 9 else 6
+    figure, axes = panels(len(chosen), columns=columns, height=4.6 / columns + 0.3, share=True, share_x=True)
+    for level, axis in zip(chosen, axes, strict=True):
+        x, y, size = drawn.of(level)
+        axis.scatter(x, y, size, color=INK, alpha=0.55, linewidths=0.0)
+        axis.set_title(group.levels[level], fontsize="small", pad=2.0)
+    return figure, axes, []
+
+
+def _finish(
+    figure: Canvas,
+    axes: Sequence[Axes],
+    drawn: Points,
+    group: GroupEffects,
+    chosen: Sequence[int],
+    handles: Sequence[tuple[Any, str]],
+) -> None:
+    for axis in axes:
+        drawn.label(axis)
+    artists: list[Artist] = [handle for handle, _ in handles]
+    texts = [text for _, text in handles]
+    if len(axes) == 1:
+        axes[0].set(xlabel=drawn.x_label, ylabel=drawn.y_label)
+        if chosen:
+            figure.legend(artists, texts, loc="outside right upper", title=group.group)
+        elif handles:
+            legend_below(figure, artists, texts)
+        return
+    figure.supxlabel(drawn.x_label, fontsize="medium")
+    figure.supylabel(drawn.y_label, fontsize="medium")
+    part = "" if len(chosen) == len(group.levels) else f", {len(chosen)} of {len(group.levels)} levels"
+    legend_above(figure, artists, texts, title=f"by {group.group}{part}")
+
+
+def _limit(axes: Sequence[Axes], drawn: Points) -> None:
+    """Keep the data readable where bands run away from them."""
+    low, high = float(drawn.y.min()), float(drawn.y.max())
+    room = 0.6 * (high - low)
+    bottom, top = axes[0].get_ylim()
+    axes[0].set_ylim(max(bottom, low - room), min(top, high + room))
+
+
+def _band(axis: Axes, curve: Curve, colour: str, *, filled: bool) -> None:
+    """An interval: an area of the first fit, edges of those that come over it."""
+    if filled:
+        axis.fill_between(curve.x, curve.lower, curve.upper, color=colour, alpha=0.2, linewidth=0.0)
+    else:
+        for bound in (curve.lower, curve.upper):
+            axis.plot(curve.x, bound, color=colour, linestyle=(0, (4, 2)), linewidth=0.8)
+
+
+def _draw(axis: Axes, curve: Curve, colour: str, dashes: Any) -> None:
+    if len(curve.x) == 1:
+        axis.plot(curve.x, curve.y, "_", color=colour, markersize=10.0)
+    else:
+        axis.plot(curve.x, curve.y, color=colour, linestyle=dashes, linewidth=1.5)
+
+
+# ---- curves -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """Means over the values of a predictor; bounds where there are any."""
+
+    x: Array
+    y: Array
+    lower: Array
+    upper: Array
+
+
+def _kinds(lines: Sequence[str]) -> list[str]:
+    for kind in lines:
+        if kind not in KINDS:
+            raise SpecError(f"There are no lines of kind `{kind}`.{nearest(kind, KINDS)} Kinds: {', '.join(KINDS)}.")
+    return list(lines)
+
+
+def _label(fit: Estimate | Posterior) -> str:
+    return fit.method if isinstance(fit, Estimate) else "posterior mean"
+
+
+def _line(
+    fit: Estimate | Posterior, kind: str, group: GroupEffects, chosen: Sequence[int], x: str, whole: bool
+) -> dict[int, Curve]:
+    """The lines of one kind, by level."""
+    if kind in {"partial", "typical"}:
+        scope: Groups = "fitted" if kind == "partial" else "zero"
+        curves = _curves(fit, scope, 0.95, group, chosen, x, whole, by_level=True)
+        return dict(zip(chosen, curves, strict=True))
+    design = fit.design
+    frames = [_level_frame(design, group, level, x, whole) for level in chosen]
+    table = pooling(fit, group=group.group)[kind].unstack("effect")
+    found = {}
+    for level, frame in zip(chosen, frames, strict=True):
+        beta = table.loc[group.levels[level], list(design.fixed)].to_numpy(float)
+        rows = _coded(design, frame, ())
+        y = fit.spec.link.inverse(rows.X @ beta + rows.offset)[0]
+        found[level] = Curve(places(design, x, frame[x]), y, y, y)
+    return found
+
+
+def _curves(
+    fit: Estimate | Posterior,
+    groups: Groups,
+    interval: float,
+    group: GroupEffects,
+    chosen: Sequence[int],
+    x: str,
+    whole: bool,
+    *,
+    by_level: bool = False,
+) -> list[Curve]:
+    """Means of the fit: of each level chosen, or one curve of a typical, average or new level."""
+    import pandas as pd
+
+    design = fit.design
+    if groups == "fitted" or by_level:
+        frames = [_level_frame(design, group, level, x, whole) for level in chosen]
+        rows = _coded(design, pd.concat(frames, ignore_index=True), group.terms)
+        rows = replace(rows, terms=_only(rows, group))
+    else:
+        frames = [grid(design, {x: _values(design, x, observed(design)[x])}, cross=False)]
+        rows = _coded(design, frames[0], range(len(design.terms)))
+    if isinstance(fit, Estimate):
+        table = predict_estimate(fit, rows, kind="mean", groups=groups, interval=interval, seed=0)
+        centre = table["estimate"]
+    else:
+        values = fit.with_effects
+        table = describe_draws(predict(fit.spec, rows, values, kind="mean", groups=groups, seed=0), interval)
+        centre = table["mean"]
+    edges = np.cumsum([0, *(len(frame) for frame in frames)]).tolist()
+    return [
+        Curve(places(design, x, frame[x]), centre[begin:end], table["lower"][begin:end], table["upper"][begin:end])
+        for frame, (begin, end) in zip(frames, pairwise(edges), strict=True)
+    ]
+
+
+def _only(rows: Rows, group: GroupEffects) -> tuple[Any, ...]:
+    """Terms with the effects of other grouping factors set to zero."""
+    return tuple(
+        term if position in group.terms else replace(term, z=np.zeros_like(term.z), codes=np.zeros_like(term.codes))
+        for position, term in enumerate(rows.terms)
+    )
+
+
+def _coded(design: Design, frame: pd.DataFrame, terms: Sequence[int] | range) -> Rows:
+    """Rows of the design for a frame, with or without its groups."""
+    groups: Groups = "fitted" if len(terms) else "zero"
+    return Rows.of_new_data(design, frame, groups, mean_offset(design, len(frame)))
+
+
+def _level_frame(design: Design, group: GroupEffects, level: int, x: str, whole: bool) -> pd.DataFrame:
+    """Rows along ``x`` for a level, everything else typical of the level."""
+    frame = observed(design)
+    own = frame[design.terms[group.terms[0]].codes == level]
+    values = _values(design, x, frame[x] if whole else own[x])
+    held = {name: [_typical(own[name])] for name in frame.columns if name not in {x, *_factors(design, group)}}
+    held |= {name: [own[name].iloc[0]] for name in _factors(design, group) if name != x}
+    return grid(design, {x: values, **held}, cross=False)
+
+
+def _factors(design: Design, group: GroupEffects) -> list[str]:
+    """Columns that make the grouping factor."""
+    if design.encoder is None:
+        raise SpecError("This fit has no encoder for new data: its design was made by hand.")
+    texts = design.encoder.terms[group.terms[0]].factors
+    return list(dict.fromkeys(name for text in texts for name in column_names(read(text))))
+
+
+def _values(design: Design, x: str, column: pd.Series[Any]) -> list[Any]:
+    """Values of a column to draw a curve through: levels that occur, or numbers over the range."""
+    if is_factor(design, x):
+        return [level for level in levels_of(design, x) if (column == level).any()]
+    low, high = float(column.min()), float(column.max())
+    return [low] if low == high else np.linspace(low, high, STEPS).tolist()
+
+
+def _typical(column: pd.Series[Any]) -> Any:
+    """The mean of numbers, the most frequent level of a factor."""
+    return float(column.mean()) if column.dtype.kind in "fi" else column.mode().iloc[0]

@@ -1,0 +1,153 @@
+"""The rows of a model as points: which column lies across, which way is up, and how counts are told apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmix.data.design import Design
+from bayesmix.errors import DataError, SpecError, nearest
+from bayesmix.language.expression import column_names
+from bayesmix.language.reader import read
+from bayesmix.language.spec import ModelSpec
+from bayesmix.present.plots.canvas import with_unit
+from bayesmix.results.effects import GroupEffects, find_group
+from bayesmix.results.grid import check_predictor, is_factor, levels_of, observed, predictors
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from bayesmix.model import Model
+    from bayesmix.results.fit import Fit
+
+Array = np.ndarray
+
+JITTER = 0.25  # of counts, up and down
+SPREAD = 0.18  # of factors, left and right
+LARGEST = 4000  # points of a figure; of more rows some are drawn at random
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """Rows of the fit as they are drawn."""
+
+    x: Array  # (n,) jittered places
+    y: Array  # (n,)
+    size: Array  # (n,) areas of the markers: by the number of trials
+    codes: Array  # (n,) level of the grouping factor
+    shown: Array  # (n,) which rows are drawn
+    x_label: str
+    y_label: str
+    ticks: Sequence[str] | None  # levels of a factor at 0, 1, ...; None of a number
+
+    def of(self, level: int | None) -> tuple[Array, Array, Array]:
+        """x, y and size of the rows drawn: of a level, or all."""
+        rows = self.shown if level is None else self.shown & (self.codes == level)
+        return self.x[rows], self.y[rows], self.size[rows]
+
+    def label(self, axis: Axes) -> None:
+        """Ticks of a factor."""
+        if self.ticks is not None:
+            axis.set_xticks(range(len(self.ticks)), self.ticks)
+            axis.set_xlim(-0.5, len(self.ticks) - 0.5)
+
+
+def points(
+    fit: Fit | Model, x: str | None, group: str | None, units: Mapping[str, str] | None, seed: int
+) -> tuple[str, GroupEffects, Points]:
+    """The column that lies across, the grouping factor, and the rows of a model or fit.
+
+    Raises
+    ------
+    SpecError, DataError
+        If the model has no predictor, or not this one, or not this grouping factor.
+    """
+    design, spec = fit.design, fit.spec
+    found = find_group(design, group)
+    codes = design.terms[found.terms[0]].codes
+    name = _across(design, codes) if x is None else x
+    check_predictor(design, name)
+    rng = np.random.default_rng(seed)
+    column = observed(design)[name]
+    ticks = [str(level) for level in levels_of(design, name)] if is_factor(design, name) else None
+    y, y_label = response(design, spec, units)
+    drawn = Points(
+        places(design, name, column) + (0.0 if ticks is None else SPREAD * rng.uniform(-1.0, 1.0, len(y))),
+        y + (JITTER * rng.uniform(-1.0, 1.0, len(y)) if _is_count(design, spec) else 0.0),
+        _sizes(design),
+        codes,
+        some(len(y), rng),
+        with_unit(name, units),
+        y_label,
+        ticks,
+    )
+    return name, found, drawn
+
+
+def response(design: Design, spec: ModelSpec, units: Mapping[str, str] | None) -> tuple[Array, str]:
+    """Responses (shares of the trials) and their label."""
+    if design.trials is None:
+        counted = ", jittered" if _is_count(design, spec) else ""
+        return design.y, with_unit(design.response, units) + counted
+    first = column_names(read(design.response))[0]
+    return design.y / design.trials, f"{first}, share of trials"
+
+
+def places(design: Design, name: str, values: Sequence[Any] | pd.Series[Any]) -> Array:
+    """Where values of a column lie: numbers at themselves, levels at 0, 1, ..."""
+    if not is_factor(design, name):
+        return np.asarray(values, float)
+    order = {str(level): float(place) for place, level in enumerate(levels_of(design, name))}
+    return np.array([order[str(value)] for value in values])
+
+
+def some(n: int, rng: np.random.Generator) -> Array:
+    """Which of ``n`` rows to draw: all, or as many as can be told apart."""
+    shown = np.ones(n, bool)
+    if n > LARGEST:
+        shown[rng.permutation(n)[LARGEST:]] = False
+    return shown
+
+
+def choose_levels(group: GroupEffects, levels: Sequence[str] | None, most: int) -> list[int]:
+    """Positions of the levels to draw: those named, or ``most`` of them, evenly over their order."""
+    if levels is None:
+        count = len(group.levels)
+        return sorted({round(place) for place in np.linspace(0, count - 1, min(count, most)).tolist()})
+    for level in levels:
+        if level not in group.levels:
+            raise DataError(f"`{group.group}` has no level `{level}`.{nearest(level, group.levels)}")
+    return [group.levels.index(level) for level in levels]
+
+
+def _across(design: Design, codes: Array) -> str:
+    """The first number that varies within levels, or else the first factor that does, or else the first predictor."""
+    known = predictors(design)
+    if not known:
+        raise SpecError(
+            f"`{design.response}` has no predictor to draw it against. bmx.plots.caterpillar(fit) draws the levels."
+        )
+    frame = observed(design)
+    varying = [name for name in known if frame[name].groupby(codes).nunique().max() > 1]
+    numbers = [name for name in varying if not is_factor(design, name)]
+    return (numbers or varying or known)[0]
+
+
+def _is_count(design: Design, spec: ModelSpec) -> bool:
+    """Whether responses lie on each other: counts, also those that a gaussian model was fitted to."""
+    if design.trials is not None:
+        return False
+    few = len(np.unique(design.y)) < 0.5 * len(design.y)
+    return spec.family.name in {"poisson", "negbinomial"} or (few and bool(np.all(design.y == np.round(design.y))))
+
+
+def _sizes(design: Design) -> Array:
+    """Areas: of the number of trials where there is one, smaller of many rows."""
+    size = 16.0 if len(design.y) < 500 else 7.0
+    if design.trials is None or design.trials.max() == 1:
+        return np.full(len(design.y), size)
+    return 4.0 + 40.0 * design.trials / design.trials.max()

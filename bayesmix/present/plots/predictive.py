@@ -1,0 +1,109 @@
+"""Data beside what a model predicts of them, before and after it has seen them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.lines import Line2D
+
+from bayesmix.data.design import Design
+from bayesmix.language.expression import column_names
+from bayesmix.language.reader import read
+from bayesmix.present.plots.canvas import BLUE, INK, ORANGE, Canvas, legend_below, panels, styled
+from bayesmix.present.plots.draws import figure_of
+from bayesmix.results.predict import Groups
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.artist import Artist
+    from matplotlib.figure import Figure
+
+    from bayesmix.model import Model
+    from bayesmix.results.fit import Posterior
+
+Array = np.ndarray
+
+SETS = 50  # of responses, drawn as lines
+FAR = 30.0  # how many times farther than the data the prior may reach on a linear axis
+
+
+@styled
+def ppc(post: Posterior, *, groups: Groups = "fitted", seed: int = 0) -> Figure:
+    """Draw the distribution of the responses beside those of replicated data.
+
+    Counts have a rootogram: how often each count occurs, with the interval of how often it is predicted to.
+
+    Parameters
+    ----------
+    post : a posterior.
+    groups : ``"fitted"`` for the levels of the data, ``"new"`` for others like them.
+    seed : of the replicated data.
+    """
+    import arviz as az
+
+    design = post.design
+    counts = post.spec.family.name not in {"gaussian", "gamma"}
+    tree = _tree(post.posterior_predictive(groups=groups, seed=seed)["y"], design.y, int if counts else float)
+    options: dict[str, Any] = {"backend": "matplotlib", "figure_kwargs": {"FigureClass": Canvas, "figsize": (6.6, 3.4)}}
+    if counts:
+        found = az.plot_ppc_rootogram(tree, **options, visuals={"title": False, "grid": False})
+    else:
+        visuals = {"predictive_dist": {"color": BLUE, "alpha": 0.25}, "observed_dist": {"color": INK}, "title": False}
+        found = az.plot_ppc_dist(tree, kind="kde", num_samples=SETS, **options, visuals=visuals)
+    figure = figure_of(found)
+    figure.axes[0].set(xlabel=_label(design), ylabel="frequency (square root scale)" if counts else "density")
+    if counts:
+        marks: list[Artist] = [Line2D([], [], color=INK, marker="o", linestyle="", markersize=4.0)]
+        marks.append(Line2D([], [], color=BLUE, marker="D", markersize=4.0, alpha=0.7))
+        legend_below(figure, marks, ["data", "predicted, with interval"], columns=2)
+    else:
+        _legend(figure, f"{SETS} replications by the posterior", BLUE)
+    return figure
+
+
+@styled
+def prior_predictive(model: Model, *, draws: int = SETS, seed: int = 0) -> Figure:
+    """Draw the responses that the priors alone predict, as cumulative distributions, beside the data.
+
+    Parameters
+    ----------
+    model : with proper priors.
+    draws : number of sets of responses.
+    seed : of the draws.
+
+    Raises
+    ------
+    SpecError
+        If a prior is flat: there is nothing to draw from.
+    """
+    y = model.design.y
+    replicated = model.prior_predictive(draws=draws, seed=seed)["prior_predictive"]["y"].to_numpy().reshape(-1, len(y))
+    figure, (axis,) = panels(1, columns=1, height=3.2)
+    for row in replicated:
+        axis.ecdf(row, color=ORANGE, alpha=0.3, linewidth=0.8)
+    axis.ecdf(y, color=INK, linewidth=1.8)
+    reach = float(np.abs(y - y.mean()).max())
+    if np.abs(replicated - y.mean()).max() > FAR * reach:
+        axis.set_xscale("symlog", linthresh=max(float(np.abs(y).max()), 1.0))
+    axis.set(xlabel=_label(model.design), ylabel="share of rows up to this value")
+    _legend(figure, f"{draws} sets of responses that the priors predict", ORANGE)
+    return figure
+
+
+def _tree(replicated: xr.DataArray, y: Array, dtype: type) -> xr.DataTree:
+    import xarray as xr
+
+    observed = xr.Dataset({"y": ("obs", y.astype(dtype))}, coords={"obs": replicated["obs"]})
+    predicted = xr.Dataset({"y": replicated.astype(dtype)})
+    return xr.DataTree.from_dict({"posterior_predictive": predicted, "observed_data": observed})
+
+
+def _label(design: Design) -> str:
+    """The response; of successes and failures the first."""
+    return design.response if design.trials is None else column_names(read(design.response))[0]
+
+
+def _legend(figure: Figure, predicted: str, colour: str) -> None:
+    handles = [Line2D([], [], color=INK, linewidth=1.6), Line2D([], [], color=colour, alpha=0.5)]
+    legend_below(figure, [*handles], ["data", predicted], columns=2)

@@ -1,0 +1,107 @@
+"""Residuals against fitted values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.lines import Line2D
+
+from bayesmix.errors import SpecError, nearest
+from bayesmix.present.plots.canvas import BLUE, GREY, PALE, RED, legend_below, panels, styled
+from bayesmix.present.plots.observations import SPREAD, places, response, some
+from bayesmix.results.fit import Estimate, Posterior
+from bayesmix.results.grid import is_factor, levels_of, observed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = np.ndarray
+
+BINS = 12  # at most; each has eight rows or more
+EACH = 8
+
+
+@styled
+def residuals(
+    fit: Estimate | Posterior,
+    *,
+    kind: str = "pearson",
+    against: str = "fitted",
+    units: Mapping[str, str] | None = None,
+    seed: int = 0,
+) -> Figure:
+    """Draw residuals against fitted means, with the mean residual in bins and two standard errors to either side.
+
+    Parameters
+    ----------
+    fit : an estimate or a posterior.
+    kind : ``"pearson"``, ``"response"``, ``"deviance"`` or ``"quantile"``: standard normal if the model is right, and
+        without the stripes of counts.
+    against : ``"fitted"`` means, the ``"linear"`` predictor, or a column of the data.
+    units : of the columns, for the axes.
+    seed : of quantile residuals of counts, and of the rows drawn of very many.
+
+    Raises
+    ------
+    SpecError
+        If there is no such kind or column.
+    """
+    design, rng = fit.design, np.random.default_rng(seed)
+    values = fit.residuals(kind, seed=seed)
+    x, label = _across(fit, against)
+    shown = some(len(values), rng)
+    figure, (axis,) = panels(1, columns=1, height=3.4)
+    axis.axhline(0.0, color=GREY, linewidth=1.0, zorder=0)
+    if kind == "quantile":
+        for bound in (-1.96, 1.96):
+            axis.axhline(bound, color=PALE, linewidth=1.0, linestyle=(0, (4, 2)), zorder=0)
+    size = 16.0 if shown.sum() < 500 else 6.0
+    by_level = against in observed(design) and is_factor(design, against)
+    aside = SPREAD * rng.uniform(-1.0, 1.0, len(x)) if by_level else np.zeros(len(x))
+    axis.scatter((x + aside)[shown], values[shown], size, color=BLUE, alpha=0.5, linewidths=0.0)
+    if by_level:
+        levels = [str(level) for level in levels_of(design, against)]
+        axis.set_xticks(range(len(levels)), levels)
+        _means(axis, x, values, [np.flatnonzero(x == place) for place in range(len(levels))])
+    else:
+        _means(axis, x, values, _bins(x))
+    _, y_label = response(design, fit.spec, units)
+    unit = f" of {y_label.removesuffix(', jittered')}" if kind == "response" else ""
+    axis.set(xlabel=label, ylabel=f"{kind} residual{unit}")
+    handles = [
+        Line2D([], [], color=BLUE, marker="o", markersize=4.0, linestyle="", alpha=0.6),
+        Line2D([], [], color=RED, marker="s", markersize=4.0),
+    ]
+    legend_below(figure, [*handles], ["a row", "mean of neighbouring rows, two standard errors"], columns=2)
+    return figure
+
+
+def _across(fit: Estimate | Posterior, against: str) -> tuple[Array, str]:
+    design = fit.design
+    if against == "fitted":
+        return fit.fitted(), f"fitted mean of {response(design, fit.spec, None)[1].removesuffix(', jittered')}"
+    if against == "linear":
+        return fit.linear_predictor(), f"linear predictor ({fit.spec.link.name})"
+    frame = observed(design)
+    if against not in frame:
+        known = ("fitted", "linear", *frame.columns)
+        raise SpecError(f"There is no column `{against}`.{nearest(against, known)} Choices: {', '.join(known)}.")
+    return places(design, against, frame[against]), against
+
+
+def _bins(x: Array) -> list[Array]:
+    """Neighbouring rows, about as many in each bin."""
+    count = min(BINS, len(x) // EACH)
+    return np.array_split(np.argsort(x, kind="stable"), count) if count > 1 else []
+
+
+def _means(axis: Axes, x: Array, values: Array, bins: list[Array]) -> None:
+    """Mean residuals with two standard errors: structure that single rows of counts hide."""
+    for rows in bins:
+        if len(rows) > 1:
+            mean, error = values[rows].mean(), values[rows].std(ddof=1) / np.sqrt(len(rows))
+            axis.vlines(x[rows].mean(), mean - 2.0 * error, mean + 2.0 * error, color=RED, linewidth=1.3)
+            axis.plot(x[rows].mean(), mean, "s", color=RED, markersize=4.5, markeredgewidth=0.0)

@@ -1,0 +1,133 @@
+"""Figures of studies: standard errors as reported and as they are, samples, coverage of intervals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from matplotlib.lines import Line2D
+
+from bayesmix.present.plots.canvas import BLUE, COLOURS, GREY, INK, MARKERS, PALE, RED, legend_above, panels, styled
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.artist import Artist
+    from matplotlib.figure import Figure
+
+WORDS = {
+    "common": "least squares, one slope for all groups",
+    "separate": "least squares in each group",
+    "reml": "mixed model, REML",
+    "posterior": "mixed model, posterior",
+}
+BINS = 40
+
+
+class Study(Protocol):
+    """What `bayesmix.studies.standard_errors` returns; studies come after figures, and are not known here."""
+
+    @property
+    def replicates(self) -> pd.DataFrame:
+        """Columns ``estimator, slope, std_error, ...``."""
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row an estimator: ``actual_se, reported_se, ...``."""
+
+    @property
+    def sample(self) -> pd.DataFrame:
+        """The last sample: ``group, x, y, ...``."""
+
+
+@styled
+def standard_errors(study: Study) -> Figure:
+    """Draw the standard errors that every estimator reports, replicate by replicate, beside the actual one.
+
+    Parameters
+    ----------
+    study : from `bayesmix.studies.standard_errors`. Estimators that report no standard error are left out.
+    """
+    table = study.table.dropna(subset=["reported_se"])
+    figure, axes = panels(len(table), columns=1, height=1.55, share_x=True)
+    reported = study.replicates.dropna(subset=["std_error"])
+    errors = reported["std_error"].to_numpy(float)
+    edges = np.linspace(errors.min(), np.quantile(errors, 0.995), BINS).tolist()
+    for axis, (name, row) in zip(axes, table.iterrows(), strict=True):
+        own = reported.loc[reported["estimator"] == name, "std_error"]
+        axis.hist(own, edges, color=BLUE, alpha=0.35)
+        axis.axvline(row["reported_se"], color=BLUE, linewidth=1.6, linestyle=(0, (4, 2)))
+        axis.axvline(row["actual_se"], color=RED, linewidth=1.8)
+        ratio = f"reported / actual = {row['reported_over_actual']:.2f}"
+        axis.set_title(f"{WORDS.get(str(name), str(name))}: {ratio}")
+        axis.set(yticks=[], ylabel="replicates")
+    axes[-1].set_xlabel("standard error of the average slope")
+    handles: list[Artist] = [
+        Line2D([], [], color=BLUE, linewidth=5.0, alpha=0.35),
+        Line2D([], [], color=BLUE, linestyle=(0, (4, 2))),
+        Line2D([], [], color=RED),
+    ]
+    texts = ["as reported, by replicate", "mean of those", "actual: spread of the estimates"]
+    legend_above(figure, handles, texts, title=f"{study.replicates['replicate'].nunique()} replicates")
+    return figure
+
+
+@styled
+def sample(study: Study) -> Figure:
+    """Draw the last sample of a study: every group with its own line over all other points, and the common slope.
+
+    Parameters
+    ----------
+    study : from `bayesmix.studies.standard_errors`.
+    """
+    data = study.sample
+    levels = list(dict.fromkeys(data["group"].astype(str)))
+    figure, axes = panels(len(levels), columns=5, height=1.45, share=True, share_x=True)
+    x, y = data["x"].to_numpy(), data["y"].to_numpy()
+    means = data.groupby("group", observed=True)[["x", "y"]].transform("mean").to_numpy()
+    within = np.column_stack([x, y]) - means
+    slope = float(np.sum(within[:, 0] * within[:, 1]) / np.sum(within[:, 0] ** 2))
+    for level, axis in zip(levels, axes, strict=True):
+        own = (data["group"].astype(str) == level).to_numpy()
+        axis.scatter(x[~own], y[~own], 4.0, color=PALE, linewidths=0.0)
+        axis.scatter(x[own], y[own], 12.0, color=INK, alpha=0.7, linewidths=0.0)
+        ends = np.array([x[own].min(), x[own].max()])
+        line = np.polynomial.Polynomial.fit(x[own], y[own], 1)
+        axis.plot(ends, line(ends), color=BLUE, linewidth=1.5)
+        axis.plot(ends, y[own].mean() + slope * (ends - x[own].mean()), color=RED, linestyle=(0, (4, 2)), linewidth=1.3)
+        axis.set_title(level, fontsize="small", pad=2.0)
+    figure.supxlabel("x", fontsize="medium")
+    figure.supylabel("y", fontsize="medium")
+    handles: list[Artist] = [Line2D([], [], color=BLUE), Line2D([], [], color=RED, linestyle=(0, (4, 2)))]
+    texts = ["least squares in the group", f"one slope for all groups, an intercept for each: {slope:.2f}"]
+    legend_above(figure, handles, texts, title="the last sample, by group")
+    return figure
+
+
+@styled
+def coverage(table: pd.DataFrame, *, level: float = 0.95) -> Figure:
+    """Draw how often intervals hold the truth, with two Monte Carlo errors to either side.
+
+    Parameters
+    ----------
+    table : from `Comparison.coverage`: one row a parameter, one column a method.
+    level : what the intervals claim.
+    """
+    n = int(table.attrs.get("n", 0))
+    table = table.dropna(how="all")
+    figure, (axis,) = panels(1, columns=1, height=0.6 + 0.16 * (len(table.columns) + 1) * len(table))
+    axis.axvline(level, color=GREY, linewidth=1.0, linestyle=(0, (4, 2)), zorder=0)
+    handles: list[Artist] = []
+    for place, method in enumerate(table.columns):
+        colour, marker = COLOURS[place], MARKERS[place]
+        share = table[method].to_numpy(float)
+        y = np.arange(len(table)) + (place - 0.5 * (len(table.columns) - 1)) * 0.7 / max(len(table.columns), 1)
+        error = np.sqrt(share * (1.0 - share) / n) if n else np.zeros(len(share))
+        axis.hlines(y, np.maximum(share - 2.0 * error, 0.0), np.minimum(share + 2.0 * error, 1.0), color=colour)
+        axis.plot(share, y, marker, color=colour, markersize=5.0, markeredgewidth=0.0)
+        handles.append(Line2D([], [], color=colour, marker=marker))
+    axis.set_yticks(range(len(table)), [str(name) for name in table.index])
+    axis.set_ylim(len(table) - 0.4, -0.6)
+    axis.set_xlabel(f"share of intervals that hold the truth (they claim {100.0 * level:g} %)")
+    title = f"{n} simulated data sets" if n else "coverage"
+    legend_above(figure, handles, [str(method) for method in table.columns], title=title)
+    return figure
