@@ -23,10 +23,10 @@ from bayesmix.data.design import Design
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.estimate import PointEstimate
 from bayesmix.inference.independence import find_mode, integral, metropolis, pareto_shape
-from bayesmix.inference.marginal import Marginal, with_emulator
+from bayesmix.inference.marginal import Marginal, MarginalPosterior, with_emulator
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.pls import first_given_rest
-from bayesmix.inference.priors import Priors
+from bayesmix.inference.priors import Priors, log_sd
 from bayesmix.inference.propriety import check_proper
 from bayesmix.inference.proposal import Mixture, adapt, normalised, start
 from bayesmix.inference.surrogate import Surrogate, draw_all, fit_surrogate, rows_of
@@ -77,7 +77,7 @@ def sample_generalized(
     rng = np.random.default_rng(seed)
     surrogate = fit_surrogate(design, spec, priors, point, rng)
     mixture, tries, efficiency = _fit_mixture(surrogate, point, rng)
-    thin = options.thin or int(np.clip(np.ceil(0.6 / max(efficiency, 1e-6)), 1, THIN))
+    thin = options.thin or _thin(design, efficiency, draws * chains)
     theta = mixture.draw(chains * (draws * thin + 1), rng)
     proposed = propose(surrogate, theta, tries, rng)
     log_weights = proposed.log_density - mixture.log_density(theta)
@@ -96,9 +96,22 @@ def sample_generalized(
     return Draws(_parameters(surrogate, theta[kept], proposed, kept), stats, "marginal", (), certificate)
 
 
-def _fit_mixture(
-    surrogate: Surrogate, point: PointEstimate, rng: np.random.Generator
-) -> tuple[Mixture, int, float]:
+def _thin(design: Design, efficiency: float, draws: int) -> int:
+    """Proposals for each draw kept: the more, the fewer of them are effective, as far as memory goes."""
+    effects = sum(len(term.levels) * len(term.effects) for term in design.terms)
+    wanted = int(np.ceil(GOOD / max(efficiency, 1e-6)))
+    return int(np.clip(wanted, 1, max(1, min(THIN, MOST // (effects * draws)))))
+
+
+def too_large(design: Design, draws: int) -> str | None:
+    """Why the sampler is not to be tried; None if it is."""
+    effects = sum(len(term.levels) * len(term.effects) for term in design.terms)
+    if effects * draws <= MOST:
+        return None
+    return f"{draws} draws of {effects} random effects would have to be held together"
+
+
+def _fit_mixture(surrogate: Surrogate, point: PointEstimate, rng: np.random.Generator) -> tuple[Mixture, int, float]:
     """Fit the proposal of theta, to the stand-in's posterior first, then to the model's own as it is estimated."""
     target = surrogate.target
     quick, _, _ = with_emulator(target, point, rng, DEAR)
@@ -156,7 +169,7 @@ def _propose(surrogate: Surrogate, theta: Array, tries: int, rng: np.random.Gene
     combination = np.concatenate([-shift, np.ones((len(shift), 1))], axis=1)
     mean, root = first_given_rest(factorisation, combination, b[1:])
     b[0], levels = _pick(surrogate, rest, mean, root, log_dispersion, tries, rng)
-    value = value + levels + correction + surrogate.prior_remainder(shift)
+    value = value + levels + correction + surrogate.prior_remainder(shift) + _by_sigma(target, theta, log_dispersion)
     return Proposed(shift, b, log_dispersion, np.where(np.isfinite(value), value, -np.inf))
 
 
@@ -216,6 +229,17 @@ def _draw_dispersion(surrogate: Surrogate, n: int, rng: np.random.Generator) -> 
     x = place.mean + place.sd * rng.standard_t(FREEDOM, n)
     proposal = t.logpdf(x, FREEDOM, place.mean, place.sd)
     return x, prior.log_density(np.exp(x)) + x - proposal
+
+
+def _by_sigma(target: MarginalPosterior, theta: Array, log_dispersion: Array) -> Array:
+    """Log prior density of standard deviations that is relative to sigma, over that with a sigma of one."""
+    total: Array = np.zeros(len(theta))
+    if target.priors.dispersion_name != "sigma":
+        return total
+    for coordinates, x, priors in zip(target.terms, target.parts(theta)[0], target.priors.sd, strict=True):
+        sd = coordinates.unpack(x)[0]
+        total = total + log_sd(priors, sd, np.exp(log_dispersion)) - log_sd(priors, sd, np.ones(len(theta)))
+    return total
 
 
 def _parameters(surrogate: Surrogate, theta: Array, proposed: Proposed, kept: Array) -> Parameters:

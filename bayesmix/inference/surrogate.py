@@ -133,7 +133,8 @@ def fit_surrogate(
         rows = _match_rows(problem, eta, np.array(log_dispersion))
         gamma_draws = coefficients(target, shift)
         fixed = [
-            _match_prior(prior, draws, float(draws.std())) for prior, draws in zip(priors.fixed, gamma_draws.T, strict=True)
+            _match_prior(prior, draws, float(draws.std()))
+            for prior, draws in zip(priors.fixed, gamma_draws.T, strict=True)
         ]
     assert best is not None
     return best
