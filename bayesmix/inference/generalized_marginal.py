@@ -7,9 +7,10 @@ the stand-in, a proposal has the weight
     p(y, x, theta) / q(x, theta)  =  [s(z | theta) p(theta) / q(theta)]  prod_i p(y_i | eta_i) / s(z_i | eta_i),
 
 by which Metropolis steps accept it. Effects of the factor with most levels are independent of each other given the
-rest, so each level draws several candidates ``m`` and its factor of the weight becomes the mean of theirs, of which one
-is then picked: a particle independence Metropolis-Hastings step (Andrieu, Doucet, Holenstein 2010, J. R. Stat. Soc. B
-72), exact for any number of candidates. Weights that are nearly equal are the certificate: Pareto k and acceptance.
+rest, so each level draws several candidates and its factor of the weight becomes the mean of theirs, of which one is
+then picked; so do levels of factors that it is nested in, each of their candidates with candidates below it. That is a
+particle independence Metropolis-Hastings step (Andrieu, Doucet, Holenstein 2010, J. R. Stat. Soc. B 72), exact for any
+number of candidates. Weights that are nearly equal are the certificate: Pareto k and acceptance.
 """
 
 from __future__ import annotations
@@ -20,26 +21,29 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesmix.data.design import Design
+from bayesmix.data.moments import Segments
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.estimate import PointEstimate
 from bayesmix.inference.independence import find_mode, integral, metropolis, pareto_shape
 from bayesmix.inference.marginal import Marginal, MarginalPosterior, with_emulator
 from bayesmix.inference.parameters import Parameters
-from bayesmix.inference.pls import first_given_rest
+from bayesmix.inference.pls import Factorisation, given_later
 from bayesmix.inference.priors import Priors, log_sd
-from bayesmix.inference.propriety import check_proper
 from bayesmix.inference.proposal import Mixture, adapt, normalised, start
+from bayesmix.inference.propriety import check_proper
 from bayesmix.inference.surrogate import Surrogate, draw_all, fit_surrogate, rows_of
 from bayesmix.language.spec import ModelSpec
 
 Array = np.ndarray
 
 FREEDOM = 5.0  # degrees of freedom of the proposal of the log dispersion
-GENERATORS = {4: 1, 8: 3, 16: 7}  # Korobov lattices by their number of points, candidates of a level
-CUBE = 0.03  # how heavy the tails of candidates are
+GENERATORS = {4: 1, 8: 3, 16: 7}  # Korobov lattices by their number of points
+LADDER = ((4,), (8,), (16,), (8, 4), (16, 4))  # candidates of a level, factor by factor, the fewest first
+CUBE = 0.15  # how heavy the tails of candidates are, over the root of the number of levels: each adds to the noise
 PILOT = 500  # proposals that measure the efficiency
 GOOD, GAIN = 0.45, 0.2  # efficiency that will do, and the rise that makes more candidates worth their while
 THIN = 3  # most proposals a draw
+CHEAP = 3_000  # densities of rows, and numbers of one factorisation, a proposal up to which that many are made
 DEAR = 20_000  # numbers of one factorisation from which on polynomials fit the mixture
 NUMBERS = 4_000_000  # held at once by one batch
 MOST = 300_000_000  # random effects of all proposals, held together
@@ -77,7 +81,7 @@ def sample_generalized(
     rng = np.random.default_rng(seed)
     surrogate = fit_surrogate(design, spec, priors, point, rng)
     mixture, tries, efficiency = _fit_mixture(surrogate, point, rng)
-    thin = options.thin or _thin(design, efficiency, draws * chains)
+    thin = options.thin or _thin(surrogate, tries, efficiency, draws * chains)
     theta = mixture.draw(chains * (draws * thin + 1), rng)
     proposed = propose(surrogate, theta, tries, rng)
     log_weights = proposed.log_density - mixture.log_density(theta)
@@ -87,7 +91,7 @@ def sample_generalized(
     certificate = {
         "pareto_k": pareto_shape(log_weights),
         "acceptance": float(accepted.mean()),
-        "candidates": float(tries),
+        "candidates": float(np.prod(tries)),
         "surrogate_spread": surrogate.spread,
     }
     if not priors.has_flat:
@@ -96,11 +100,12 @@ def sample_generalized(
     return Draws(_parameters(surrogate, theta[kept], proposed, kept), stats, "marginal", (), certificate)
 
 
-def _thin(design: Design, efficiency: float, draws: int) -> int:
-    """Proposals for each draw kept: the more, the fewer of them are effective, as far as memory goes."""
-    effects = sum(len(term.levels) * len(term.effects) for term in design.terms)
-    wanted = int(np.ceil(GOOD / max(efficiency, 1e-6)))
-    return int(np.clip(wanted, 1, max(1, min(THIN, MOST // (effects * draws)))))
+def _thin(surrogate: Surrogate, tries: tuple[int, ...], efficiency: float, draws: int) -> int:
+    """Proposals for each draw kept: the more, the fewer of them are effective; more still where they are cheap."""
+    work = len(surrogate.z) * int(np.prod(tries)) + surrogate.target.numbers
+    wanted = THIN if work <= CHEAP else int(np.ceil(GOOD / max(efficiency, 1e-6)))
+    effects = sum(levels * k for levels, k in surrogate.target.problem.coordinates.pattern.shapes)
+    return int(np.clip(min(wanted, MOST // (effects * draws)), 1, THIN))
 
 
 def too_large(design: Design, draws: int) -> str | None:
@@ -111,15 +116,18 @@ def too_large(design: Design, draws: int) -> str | None:
     return f"{draws} draws of {effects} random effects would have to be held together"
 
 
-def _fit_mixture(surrogate: Surrogate, point: PointEstimate, rng: np.random.Generator) -> tuple[Mixture, int, float]:
+def _fit_mixture(
+    surrogate: Surrogate, point: PointEstimate, rng: np.random.Generator
+) -> tuple[Mixture, tuple[int, ...], float]:
     """Fit the proposal of theta, to the stand-in's posterior first, then to the model's own as it is estimated."""
     target = surrogate.target
     quick, _, _ = with_emulator(target, point, rng, DEAR)
     mode, covariance, _ = find_mode(quick, target.start(point))
     size = int(np.clip(400 * len(mode), 1000, 4000))
     mixture = adapt(quick, start(mode, covariance), size, rng).mixture
-    efficiency, tries = 0.0, min(GENERATORS)
-    for more in GENERATORS:
+    ladder = LADDER[1:] if LADDER[1][0] * len(surrogate.z) <= CHEAP else LADDER
+    efficiency, tries = 0.0, ladder[0]
+    for more in ladder:
         theta = mixture.draw(PILOT, rng)
         found = _efficiency(propose(surrogate, theta, more, rng).log_density - mixture.log_density(theta))
         if found < (1.0 + GAIN) * efficiency:
@@ -138,9 +146,12 @@ def _efficiency(log_weights: Array) -> float:
     return 1.0 / float(np.sum(normalised(log_weights) ** 2)) / len(log_weights)
 
 
-def propose(surrogate: Surrogate, theta: Array, tries: int, rng: np.random.Generator) -> Proposed:
+def propose(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np.random.Generator) -> Proposed:
     """Propose effects and dispersion at each ``theta (N, m)``."""
-    parts = [_propose(surrogate, theta[rows], tries, rng) for rows in _batches(surrogate, len(theta))]
+    return _together([_propose(surrogate, theta[rows], tries, rng) for rows in _batches(surrogate, len(theta))])
+
+
+def _together(parts: list[Proposed]) -> Proposed:
     return Proposed(
         np.concatenate([part.shift for part in parts]),
         [np.concatenate(b) for b in zip(*(part.b for part in parts), strict=True)],
@@ -156,66 +167,124 @@ def _batches(surrogate: Surrogate, n: int) -> Iterator[slice]:
             yield slice(begin, min(begin + most, rows.stop))
 
 
-def _propose(surrogate: Surrogate, theta: Array, tries: int, rng: np.random.Generator) -> Proposed:
+def _propose(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np.random.Generator) -> Proposed:
+    """Proposals of one batch; those so far out that numbers fail get no weight."""
+    with np.errstate(all="ignore"):
+        prior = surrogate.target.log_prior(theta)
+        inside = np.isfinite(prior)
+        usable = np.where(inside[:, None], theta, surrogate.centre)
+        try:
+            found = _propose_inside(surrogate, usable, tries, rng)
+        except np.linalg.LinAlgError:
+            return _one_by_one(surrogate, theta, tries, rng)
+    return replace(found, log_density=np.where(inside, found.log_density, -np.inf))
+
+
+def _one_by_one(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np.random.Generator) -> Proposed:
+    """Proposals of a batch of which one cannot be factorised."""
+    if len(theta) == 1:
+        found = _propose_inside(surrogate, surrogate.centre[None], tries, rng)
+        return replace(found, log_density=np.array([-np.inf]))
+    return _together([_propose(surrogate, theta[i : i + 1], tries, rng) for i in range(len(theta))])
+
+
+def _propose_inside(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np.random.Generator) -> Proposed:
     target = surrogate.target
     factorisation = target.factorise(theta)
     value = target.log_likelihood(theta, factorisation) + target.log_prior(theta)
     shift, b = draw_all(target, theta, factorisation, rng)
     log_dispersion, correction = _draw_dispersion(surrogate, len(theta), rng)
     working = target.problem.coordinates
-    rest = (target.problem.beta_ols + shift) @ working.X.T
-    for factor, effects in zip(working.factors[1:], b[1:], strict=True):
-        rest = rest + rows_of(factor.z, factor.codes, effects)
     combination = np.concatenate([-shift, np.ones((len(shift), 1))], axis=1)
-    mean, root = first_given_rest(factorisation, combination, b[1:])
-    b[0], levels = _pick(surrogate, rest, mean, root, log_dispersion, tries, rng)
+    candidates = Candidates(surrogate, factorisation, combination, log_dispersion, tries, rng)
+    nested = len(factorisation.plan.stages)
+    rest = (target.problem.beta_ols + shift) @ working.X.T
+    for factor, effects in zip(working.factors[nested:], b[nested:], strict=True):
+        rest = rest + rows_of(factor.z, factor.codes, effects)
+    b[:nested], weights = candidates.pick(nested - 1, b[nested:], rest)
+    levels = weights.sum(axis=-1)
     value = value + levels + correction + surrogate.prior_remainder(shift) + _by_sigma(target, theta, log_dispersion)
     return Proposed(shift, b, log_dispersion, np.where(np.isfinite(value), value, -np.inf))
 
 
-def _pick(
-    surrogate: Surrogate,
-    rest: Array,
-    mean: Array,
-    root: Array,
-    log_dispersion: Array,
-    tries: int,
-    rng: np.random.Generator,
-) -> tuple[Array, Array]:
-    """Effects of the first factor ``(B, J, k)``, one of several candidates a level, and their factor of the weight."""
-    working = surrogate.target.problem.coordinates
-    factor, rows = working.factors[0], working.pattern.rows[0]
-    chosen = np.zeros_like(mean)
-    total = np.full(mean.shape[:2], -np.inf)
-    shift = rng.random(mean.shape)
-    for m in range(tries):
-        noise, excess = _candidate(m, tries, shift)
-        b = mean + np.einsum("...kl,...l->...k", root, noise)
-        eta = rest + rows_of(factor.z, factor.codes, b)
-        with np.errstate(all="ignore"):
-            ratio = rows.sum(surrogate.remainder(eta, log_dispersion)) + excess
-        ratio = np.where(np.isfinite(ratio), ratio, -np.inf)
-        # the reservoir: candidate m takes the place of those before with probability w_m / (w_1 + ... + w_m)
-        with np.errstate(invalid="ignore"):
-            total = np.logaddexp(total, ratio)
-            taken = np.log(rng.random(total.shape)) < ratio - total
-        chosen = np.where(taken[..., None], b, chosen)
-    return chosen, (total - np.log(tries)).sum(axis=-1)
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Several candidates for the effects of every level, factor within factor."""
+
+    surrogate: Surrogate
+    factorisation: Factorisation
+    combination: Array  # (B, c)
+    log_dispersion: Array  # (B,)
+    tries: tuple[int, ...]  # candidates a level, of the first factor, of the one it is nested in, ...; one elsewhere
+    rng: np.random.Generator
+
+    def pick(self, number: int, later: list[Array], rest: Array) -> tuple[list[Array], Array]:
+        """Pick effects of the factors up to ``number``.
+
+        Parameters
+        ----------
+        later : effects ``(B, J, k)`` of the factors after it.
+        rest : (B, n) what fixed effects and those factors contribute to the predictor.
+
+        Returns
+        -------
+        effects per factor ``(B, J, k)``, log weights of the factor's levels ``(B, J)``
+        """
+        if number < 0:
+            with np.errstate(all="ignore"):
+                return [], self.surrogate.remainder(rest, self.log_dispersion)
+        factor = self.surrogate.target.problem.coordinates.factors[number]
+        mean, root = given_later(self.factorisation, number, self.combination, later)
+        tries = self.tries[number] if number < len(self.tries) else 1
+        shift = self.rng.random(mean.shape)
+        total = np.full(mean.shape[:2], -np.inf)
+        chosen: list[Array] = []
+        for m in range(tries):
+            noise, excess = _candidate(m, tries, shift, CUBE / np.sqrt(factor.levels))
+            b = mean + np.einsum("...kl,...l->...k", root, noise)
+            inner, weights = self.pick(number - 1, [b, *later], rest + rows_of(factor.z, factor.codes, b))
+            ratio = self._within(number, weights) + excess
+            ratio = np.where(np.isfinite(ratio), ratio, -np.inf)
+            # the reservoir: candidate m takes the place of those before with probability w_m / (w_1 + ... + w_m)
+            with np.errstate(invalid="ignore"):
+                total = np.logaddexp(total, ratio)
+                taken = np.log(self.rng.random(total.shape)) < ratio - total
+            trial = [*inner, b]
+            if chosen:
+                pairs = zip(range(number + 1), trial, chosen, strict=True)
+                trial = [np.where(taken[:, self._above(f, number), None], new, old) for f, new, old in pairs]
+            chosen = trial
+        return chosen, total - np.log(tries)
+
+    def _within(self, number: int, weights: Array) -> Array:
+        """Sum log weights of rows, or of the levels of the factor before, within levels: ``(B, J)``."""
+        if number == 0:
+            return self.surrogate.target.problem.coordinates.pattern.rows[0].sum(weights)
+        return Segments.of(self._above(number - 1, number)).sum(weights)
+
+    def _above(self, lower: int, upper: int) -> Array:
+        """Level of the upper factor in which each level of the lower one is nested."""
+        factors = self.surrogate.target.problem.coordinates.factors
+        above = np.zeros(factors[lower].levels, np.intp)
+        above[factors[lower].codes] = factors[upper].codes
+        return above
 
 
-def _candidate(m: int, tries: int, shift: Array) -> tuple[Array, Array]:
+def _candidate(m: int, tries: int, shift: Array, cube: float) -> tuple[Array, Array]:
     """Whitened effects of one candidate ``(..., k)``, and log of standard normal over its density ``(...,)``.
 
     The candidates of a level are the points of one lattice, shifted at random: each by itself is a random draw, and
-    together they integrate a smooth function far better than independent draws do. ``z + CUBE z^3`` of a standard
+    together they integrate a smooth function far better than independent draws do. ``z + cube z^3`` of a standard
     normal z has tails heavier than those of the stand-in.
     """
     from scipy.special import ndtri
 
+    if tries == 1:
+        return ndtri(shift), np.zeros(shift.shape[:-1])
     generator = GENERATORS[tries] ** np.arange(shift.shape[-1])
     z = ndtri(np.clip((shift + m * generator / tries) % 1.0, 1e-12, 1.0 - 1e-12))
-    noise = z * (1.0 + CUBE * z**2)
-    excess = 0.5 * (z**2 - noise**2) + np.log1p(3.0 * CUBE * z**2)
+    noise = z * (1.0 + cube * z**2)
+    excess = 0.5 * (z**2 - noise**2) + np.log1p(3.0 * cube * z**2)
     return noise, excess.sum(axis=-1)
 
 

@@ -383,26 +383,29 @@ def draw(factorisation: Factorisation, combination: Array, sigma: Array, rng: np
     return b
 
 
-def first_given_rest(factorisation: Factorisation, combination: Array, later: Sequence[Array]) -> tuple[Array, Array]:
-    """Distribution of the effects of the first factor given those of the others, residual variance one.
+def given_later(
+    factorisation: Factorisation, number: int, combination: Array, later: Sequence[Array]
+) -> tuple[Array, Array]:
+    """Distribution of the effects of one factor that is eliminated level by level, given those eliminated after it.
+
+    Effects eliminated before it are integrated out; the residual variance is one.
 
     Parameters
     ----------
     combination : (..., c) as for `modes`.
-    later : effects of the other factors, ``b (..., J, k)`` each.
+    later : effects of the factors after it, ``b (..., J, k)`` each.
 
     Returns
     -------
     mean (..., J, k), root (..., J, k, k)
         ``b = mean + root e`` with ``e`` standard normal, independently for every level.
     """
-    stage, step = factorisation.plan.stages[0], factorisation.eliminated[0]
+    stage, step = factorisation.plan.stages[number], factorisation.eliminated[number]
     rhs = np.einsum("...jkc,...c->...jk", step.B, combination)
     flat = [part.reshape(*part.shape[:-2], -1) for part in later]
     rest = _without(stage, step, rhs, np.concatenate(flat, axis=-1) if flat else np.zeros(0))
-    per_level = step.Lambda[..., None, :, :]
     inverse = 1.0 / step.L if stage.k == 1 else np.linalg.inv(step.L)
-    root = per_level @ np.swapaxes(inverse, -1, -2)
+    root = step.Lambda[..., None, :, :] @ np.swapaxes(inverse, -1, -2)
     return np.einsum("...jkl,...jl->...jk", step.P, rest), root
 
 

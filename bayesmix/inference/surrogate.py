@@ -5,8 +5,8 @@ Row by row the log density ``l_i`` of the linear predictor gives way to the quad
     l_i(eta) ~ log N(z_i | eta, 1 / w_i),    w_i = E[-l_i''(eta_i)],    z_i = E[eta_i] + E[l_i'(eta_i)] / w_i,
 
 the projection on Hermite polynomials, and so the variational Gaussian approximation (Opper, Archambeau 2009, Neural
-Comput. 21). The expectations are means over draws of the stand-in itself, which start at the mode and are repeated until
-what is left unexplained no longer shrinks. Priors of fixed effects that are not Gaussian are treated as one more row
+Comput. 21). The expectations are means over draws of the stand-in itself; they start at the mode and are repeated until
+what is left unexplained no longer shrinks. Priors of fixed effects that are not Gaussian are treated as a row more
 each. Random and fixed effects of the stand-in integrate out exactly, see `marginal`.
 """
 
@@ -56,6 +56,7 @@ class Surrogate:
     target: MarginalPosterior  # of the pseudo-responses; its sigma is one
     z: Array  # (n,) pseudo-responses, the offset taken off
     weights: Array  # (n,)
+    centre: Array  # (m,) mode of theta under the stand-in
     dispersion: Dispersion | None
     spread: float  # standard deviation of the log-likelihood ratio of the two over draws of the stand-in
 
@@ -119,11 +120,12 @@ def fit_surrogate(
     best: Surrogate | None = None
     for _ in range(ROUNDS):
         target = _target(design, priors, point, rows, fixed)
-        theta = _around_mode(target, point, rng)
+        mode, covariance, _ = find_mode(target, target.start(point))
+        theta = mode + rng.standard_normal((DRAWS, len(mode))) @ np.linalg.cholesky(covariance).T
         shift, eta = _draw_predictors(target, theta, rng)
         dispersion = _dispersion(problem, priors, eta, log_dispersion)
         log_dispersion = dispersion.mean if dispersion is not None else 0.0
-        trial = Surrogate(problem, target, *rows, dispersion, np.inf)
+        trial = Surrogate(problem, target, *rows, mode, dispersion, np.inf)
         ratio = trial.remainder(eta, np.array(log_dispersion)).sum(axis=-1) + trial.prior_remainder(shift)
         trial = replace(trial, spread=_spread(ratio))
         falls = best is None or trial.spread < (1.0 - ENOUGH) * best.spread
@@ -206,12 +208,6 @@ def _target(
         moments[:, 1],
         unit_sigma=True,
     )
-
-
-def _around_mode(target: MarginalPosterior, point: PointEstimate, rng: np.random.Generator) -> Array:
-    """Draws of theta from the normal distribution at the mode: ``(DRAWS, m)``."""
-    mode, covariance, _ = find_mode(target, target.start(point))
-    return mode + rng.standard_normal((DRAWS, len(mode))) @ np.linalg.cholesky(covariance).T
 
 
 def _draw_predictors(target: MarginalPosterior, theta: Array, rng: np.random.Generator) -> tuple[Array, Array]:
