@@ -38,7 +38,13 @@ Array = np.ndarray
 
 FREEDOM = 5.0  # degrees of freedom of the proposal of the log dispersion
 GENERATORS = {4: 1, 8: 3, 16: 7}  # Korobov lattices by their number of points
-LADDER = ((4,), (8,), (16,), (8, 4), (16, 4))  # candidates of a level, factor by factor, the fewest first
+LADDER: tuple[tuple[int, ...], ...] = (
+    (4,),
+    (8,),
+    (16,),
+    (8, 4),
+    (16, 4),
+)  # candidates of a level, factor by factor, the fewest first
 CUBE = 0.15  # how heavy the tails of candidates are, over the root of the number of levels: each adds to the noise
 PILOT = 500  # proposals that measure the efficiency
 GOOD, GAIN = 0.45, 0.2  # efficiency that will do, and the rise that makes more candidates worth their while

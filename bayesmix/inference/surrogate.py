@@ -6,8 +6,8 @@ Row by row the log density ``l_i`` of the linear predictor gives way to the quad
 
 the projection on Hermite polynomials, and so the variational Gaussian approximation (Opper, Archambeau 2009, Neural
 Comput. 21). The expectations are means over draws of the stand-in itself; they start at the mode and are repeated until
-what is left unexplained no longer shrinks. Priors of fixed effects that are not Gaussian are treated as a row more
-each. Random and fixed effects of the stand-in integrate out exactly, see `marginal`.
+what is left unexplained no longer shrinks. Priors of fixed effects that are not Gaussian are treated as rows, too.
+Random and fixed effects of the stand-in integrate out exactly, see `marginal`.
 """
 
 from __future__ import annotations

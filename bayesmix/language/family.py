@@ -1,8 +1,8 @@
 """Links and families as records of functions of arrays.
 
 A family's ``slopes`` are the first three derivatives of the log density with respect to the mean; a link's are those of
-the mean with respect to the linear predictor. Three are what an exact gradient of the Laplace approximation needs. SciPy is imported where it is used, to keep
-``import bayesmix`` light.
+the mean with respect to the linear predictor. Three are what an exact gradient of the Laplace approximation needs.
+SciPy is imported where it is used, to keep ``import bayesmix`` light.
 """
 
 from __future__ import annotations
