@@ -44,6 +44,9 @@ def sampled(monkeypatch, posterior_of):
             return Posterior(self._fitted, Draws(good.values, stats, "nuts", ()), self.priors)
 
         monkeypatch.setattr(bmx.Model, "sample", sample)
+        # what takes seconds in a report, and is tested with it
+        monkeypatch.setattr("bayesmix.present.report.illustrations", lambda *_: ())
+        monkeypatch.setattr("bayesmix.present.report._findings", lambda _: ())
         return asked
 
     return install
