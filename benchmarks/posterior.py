@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -166,14 +167,19 @@ def measure(case: str, name: str, timeout: float) -> Measured | str:
         path = prepare(case, name, engine, folder)
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
         begin = time.time()
-        try:
-            done = subprocess.run(
-                [*program, str(path)], capture_output=True, text=True, check=False, timeout=timeout, env=environment
+        said = folder / "said.txt"
+        with said.open("w") as log:
+            child = subprocess.Popen(
+                [*program, str(path)], stdout=log, stderr=log, env=environment, start_new_session=True
             )
+        try:
+            failed = child.wait(timeout)
         except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)  # with its compilers
+            child.wait()
             return f"stopped after {timeout:.0f} s"
-        if done.returncode or not (folder / "result.json").exists():
-            return f"failed: {' '.join(done.stderr.strip().splitlines()[-1:])[:100]}"
+        if failed or not (folder / "result.json").exists():
+            return f"failed: {' '.join(said.read_text(errors='replace').strip().splitlines()[-1:])[:100]}"
         result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
         draws = np.fromfile(folder / "draws.bin").reshape(result["shape"])
     found = convergence(draws)
