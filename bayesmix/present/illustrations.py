@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bayesmix.errors import SpecError
@@ -49,17 +50,17 @@ def _of_data(comparison: Comparison, units: Mapping[str, str]) -> Iterator[Plan]
     response, label = first.design.response, comparison.labels[0]
     if first.spec.family.name == "gaussian":
         yield (
-            lambda: plots.group_lines(first, lines=("partial", "typical"), units=units),
+            partial(plots.group_lines, first, lines=("partial", "typical"), units=units),
             f"The data, and the fitted line of every group ({label}).",
             f"Scatter of {response} with the fitted line of every group, one panel a group.",
         )
     yield (
-        lambda: plots.mean_curves(*comparison.fits, units=units),
+        partial(plots.mean_curves, *comparison.fits, units=units),
         f"Mean of {response} in every group, with 95 % intervals.",
         f"Scatter of {response} with fitted mean curves and their intervals, one panel a group.",
     )
     yield (
-        lambda: plots.residuals(first, units=units),
+        partial(plots.residuals, first, units=units),
         f"Residuals against fitted means ({label}), with their mean in bins.",
         "Scatter of Pearson residuals against fitted means; binned means should lie around zero.",
     )
@@ -69,12 +70,12 @@ def _of_groups(comparison: Comparison) -> Iterator[Plan]:
     design = comparison.fits[0].design
     for group in list(dict.fromkeys(term.group for term in design.terms))[:MOST_GROUPS]:
         yield (
-            lambda group=group: plots.caterpillar(*comparison.fits, group=group),
+            partial(plots.caterpillar, *comparison.fits, group=group),
             f"Random effects of {group}, with 95 % intervals.",
             f"Caterpillar plot: the effects of every level of {group} with intervals, by {_labels(comparison)}.",
         )
         yield (
-            lambda group=group: plots.shrinkage(*comparison.fits, group=group),
+            partial(plots.shrinkage, *comparison.fits, group=group),
             f"How partial pooling moves the coefficients of {group} from those of each level alone.",
             f"Coefficients of every level of {group} alone, joined to those with partial pooling.",
         )
@@ -85,23 +86,23 @@ def _of_posterior(comparison: Comparison) -> Iterator[Plan]:
     if post is None:
         return
     yield (
-        lambda: comparison.plot("sd"),
+        partial(comparison.plot, "sd"),
         "Posterior densities of the standard deviations: mode, median and mean beside the estimate.",
         "Density curves of every standard deviation, skewed to the right where groups are few.",
     )
     yield (
-        lambda: plots.prior_posterior(post),
+        partial(plots.prior_posterior, post),
         "Posterior of every parameter over its prior: where the two agree, the data said little.",
         "Density curves of prior and posterior, one panel a parameter.",
     )
     yield (
-        lambda: plots.ppc(post),
+        partial(plots.ppc, post),
         f"Replicated data beside the data: {post.design.response} as the model would have it.",
         f"Distribution of {post.design.response} in the data and in data replicated from the posterior.",
     )
     if post.divergences:
         yield (
-            lambda: plots.pairs(post),
+            partial(plots.pairs, post),
             "Parameters against each other; divergent transitions are marked.",
             "Scatter of draws, a panel for each pair of parameters.",
         )
