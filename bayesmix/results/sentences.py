@@ -44,8 +44,8 @@ STEPS = {
 BETWEEN = {
     FIXED: "All of it comes from the fixed effects: REML integrates them out, ML takes them for known. The fewer levels"
     " there are beside the fixed effects, the more that matters",
-    LAPLACE: "All of it is the error of the Laplace approximation, which adaptive quadrature takes away. The less a level's"
-    " rows say, the larger it is",
+    LAPLACE: "All of it is the error of the Laplace approximation, which adaptive quadrature takes away. The less the"
+    " rows of a level say, the larger it is",
 }
 
 
