@@ -165,10 +165,13 @@ def _wolfe(
     return best
 
 
-def descend(objective: Objective, start: Array, inverse: Array | None) -> tuple[Array, float, Array]:
+def descend(
+    objective: Objective, start: Array, inverse: Array | None, *, tolerance: float = 1e-6
+) -> tuple[Array, float, Array]:
     """BFGS alone: a quick minimum for many similar searches; returns the point, its value and the inverse Hessian.
 
-    ``inverse`` is the inverse Hessian to start from, taken by differences where it is None.
+    ``inverse`` is the inverse Hessian to start from, taken by differences where it is None; ``tolerance`` the largest
+    slope that a minimum has.
     """
     counted = _Counted(objective)
     if not start.size:
@@ -178,7 +181,7 @@ def descend(objective: Objective, start: Array, inverse: Array | None) -> tuple[
         values, vectors = np.linalg.eigh(difference(counted, x))
         size = np.maximum(np.abs(values), 1e-8 * max(float(np.abs(values).max()), 1e-300))
         return x, value, (vectors / size) @ vectors.T
-    return _bfgs(counted, start, inverse, tolerance=1e-6, iterations=400)
+    return _bfgs(counted, start, inverse, tolerance=tolerance, iterations=400)
 
 
 def difference(objective: Objective, x: Array, *, at: Array | None = None, step: float = 1e-4) -> Array:
