@@ -33,6 +33,7 @@ from bayesmix.data.moments import Incidence, Moments, Segments, unique_keys
 Array = np.ndarray
 
 SMALL = 100  # triangular systems up to which NumPy's general solver does as well as loading SciPy's
+PAIR_COST, ENTRY_COST = 20.0, 20.0  # of a product of couplings, of an entry of the dense end, in its multiplications
 PAIR_LIMIT = 40_000_000  # more products than this in one elimination: dense matrices instead
 
 
@@ -101,12 +102,21 @@ def plan(pattern: Incidence) -> Plan:
         row, column = np.divmod(keys, max(total, 1))
         if not _is_block_diagonal(row, column, levels, k):
             break
-        stage, keys, total = _stage(levels, k, row, column, total)
+        stage, left_keys, left = _stage(levels, k, row, column, total)
+        if _is_cheaper_dense(stage, total, left):
+            break
+        keys, total = left_keys, left
         stages.append(stage)
         if stage.n_entries > PAIR_LIMIT:
             break
     row, column = np.divmod(keys, max(total, 1))
     return Plan(pattern.shapes, tuple(stages), source, n_source, row, column)
+
+
+def _is_cheaper_dense(stage: Stage, total: int, left: int) -> bool:
+    """Whether a factor is better left to the dense end: one that meets most levels of the others in a small design."""
+    one_by_one = PAIR_COST * len(stage.couplings.first) * stage.k
+    return one_by_one > (total**3 - left**3) / 3.0 + ENTRY_COST * (total**2 - left**2)
 
 
 def _sources(pattern: Incidence, offsets: Array) -> tuple[Array, Array]:
@@ -475,10 +485,8 @@ def _solve_upper(L: Array, rhs: Array) -> Array:
     """Solve ``L' x = rhs`` for ``(..., k)`` right-hand sides."""
     if L.shape[-1] == 1:
         return rhs / L[..., 0]
-    if L.ndim == 2 and len(L) > SMALL:
-        from scipy.linalg import solve_triangular
-
-        return np.asarray(solve_triangular(L, rhs, lower=True, trans=1, check_finite=False))
+    if L.shape[-1] > SMALL:
+        return _triangular(L, rhs[..., None], transposed=True)[..., 0]
     return np.asarray(np.linalg.solve(np.swapaxes(L, -1, -2), rhs[..., None])[..., 0])
 
 
@@ -486,11 +494,21 @@ def _solve_lower(L: Array, rhs: Array) -> Array:
     """Solve ``L x = rhs`` for ``(..., k, c)`` right-hand sides."""
     if L.shape[-1] == 1:
         return rhs / L
-    if L.ndim == 2 and len(L) > SMALL:
-        from scipy.linalg import solve_triangular
-
-        return np.asarray(solve_triangular(L, rhs, lower=True, check_finite=False))
+    if L.shape[-1] > SMALL:
+        return _triangular(L, rhs, transposed=False)
     return np.asarray(np.linalg.solve(L, rhs))
+
+
+def _triangular(L: Array, rhs: Array, *, transposed: bool) -> Array:
+    """Solve large triangular systems ``(..., q, q)`` one by one: half of what factorising them again would take."""
+    from scipy.linalg import solve_triangular
+
+    lead = np.broadcast_shapes(L.shape[:-2], rhs.shape[:-2])
+    L, rhs = np.broadcast_to(L, (*lead, *L.shape[-2:])), np.broadcast_to(rhs, (*lead, *rhs.shape[-2:]))
+    solution = np.empty(rhs.shape)
+    for at in np.ndindex(lead):
+        solution[at] = solve_triangular(L[at], rhs[at], lower=True, trans=int(transposed), check_finite=False)
+    return solution
 
 
 def _split(shapes: Sequence[tuple[int, int]], vector: Array) -> list[Array]:
