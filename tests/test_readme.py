@@ -97,11 +97,12 @@ def test_figures_are_there_and_small() -> None:
 
 def public() -> set[str]:
     classes = (bmx.Model, bmx.Estimate, bmx.Posterior, bmx.Comparison)
-    names = {name for name in dir(bmx) if name.islower() and not name.startswith("_")} | {"Agq", "Marginal", "Nuts"}
+    names = {name for name in bmx.__all__ if not name.endswith(("Error", "Warning"))} - RECORDS
     return names | {name for cls in classes for name in dir(cls) if not name.startswith("_")}
 
 
 # what fits carry with them, and what a comparison was made of
+RECORDS = {"Estimate", "Posterior", "Comparison", "Reml", "Ml", "Laplace", "Prior", "__version__"}
 DETAILS = {"spec", "design", "names", "method", "centre", "fits", "formula", "labels", "notes", "walks", "posterior"}
 
 
