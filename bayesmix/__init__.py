@@ -37,6 +37,8 @@ _PUBLIC = {
     "Agq": "bayesmix.inference.estimate",
     "Nuts": "bayesmix.inference.nuts",
     "Marginal": "bayesmix.inference.marginal",
+    "Advi": "bayesmix.inference.variational",
+    "Pathfinder": "bayesmix.inference.variational",
     "Prior": "bayesmix.language.prior",
     "BayesmixError": "bayesmix.errors",
     "FormulaError": "bayesmix.errors",
@@ -69,6 +71,8 @@ if TYPE_CHECKING:
     from bayesmix.inference.estimate import Reml as Reml
     from bayesmix.inference.marginal import Marginal as Marginal
     from bayesmix.inference.nuts import Nuts as Nuts
+    from bayesmix.inference.variational import Advi as Advi
+    from bayesmix.inference.variational import Pathfinder as Pathfinder
     from bayesmix.language.prior import Prior as Prior
     from bayesmix.model import Model as Model
     from bayesmix.model import load_model as load_model

@@ -133,7 +133,7 @@ class Model:
         seed : the same seed gives the same draws; a fresh one is chosen, and kept in the result, by default.
         method : ``"marginal"`` integrates the effects of gaussian models out, exact at the price of a point estimate;
             ``"nuts"`` samples the PyMC model; ``"auto"`` takes the first where it applies; or a record such as
-            ``bmx.Nuts(target_accept=0.99)``.
+            ``bmx.Nuts(target_accept=0.99)``. ``"advi"`` and ``"pathfinder"`` are approximations, and say so.
         progress : show a progress bar.
         """
         import numpy as np

@@ -97,21 +97,11 @@ def lme4(name: str, repeats: int) -> dict[str, float] | None:
     if shutil.which("Rscript") is None:
         return None
     formula, data_name, family, call = CASES[name]
-    data = bmx.load_dataset(data_name)
-    factors = {c: data[c].cat for c in data.columns if isinstance(data[c].dtype, pd.CategoricalDtype)}
     with tempfile.TemporaryDirectory() as folder:
-        csv, script = Path(folder, "data.csv"), Path(folder, "run.R")
-        data.to_csv(csv, index=False)
+        script = Path(folder, "run.R")
         script.write_text(R_SCRIPT, encoding="utf-8")
-        job = {
-            "csv": str(csv),
-            "formula": formula,
-            "family": family,
-            "call": call,
-            "repeats": repeats,
-            "levels": {column: list(cat.categories) for column, cat in factors.items()},
-            "ordered": {column: bool(cat.ordered) for column, cat in factors.items()},
-        }
+        job = {"formula": formula, "family": family, "call": call, "repeats": repeats}
+        job |= r_job(bmx.load_dataset(data_name), Path(folder))
         Path(folder, "job.json").write_text(json.dumps(job), encoding="utf-8")
         command = ["Rscript", str(script), str(Path(folder, "job.json"))]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -119,6 +109,17 @@ def lme4(name: str, repeats: int) -> dict[str, float] | None:
         print(f"lme4 failed on {name}: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
         return None
     return json.loads(done.stdout)
+
+
+def r_job(data: pd.DataFrame, folder: Path) -> dict[str, Any]:
+    """Write data for R; return the job's words on them."""
+    factors = {c: data[c].cat for c in data.columns if isinstance(data[c].dtype, pd.CategoricalDtype)}
+    data.to_csv(folder / "data.csv", index=False)
+    return {
+        "csv": str(folder / "data.csv"),
+        "levels": {column: list(cat.categories) for column, cat in factors.items()},
+        "ordered": {column: bool(cat.ordered) for column, cat in factors.items()},
+    }
 
 
 def statsmodels_time(name: str) -> float | None:

@@ -25,6 +25,13 @@ def test_flat_priors_cannot_be_drawn_from() -> None:
         model.prior_predictive()
 
 
+@pytest.mark.parametrize("options", [{"seed": -1}, {"draws": 3}, {"chains": 0}])
+def test_draws_that_cannot_be(options: dict[str, int]) -> None:
+    model = bmx.Model(FORMULA, bmx.load_dataset("esoph"))
+    with pytest.raises(bmx.SpecError, match=f"{next(iter(options))}={next(iter(options.values()))}"):
+        model.sample(**options)
+
+
 def test_diagnose_says_what_to_do_about_too_few_draws() -> None:
     model = bmx.Model(FORMULA, bmx.load_dataset("esoph"))
     good, short = model.sample(seed=1), model.sample(draws=20, chains=2, seed=1, method="marginal")

@@ -28,6 +28,8 @@ NAMES = {
     "Agq",
     "Nuts",
     "Marginal",
+    "Advi",
+    "Pathfinder",
     "Prior",
     "anova",
     "loo_compare",
@@ -62,6 +64,11 @@ SIGNATURES = {
     "load_dataset": "(name)",
     "dataset_names": "()",
     "compare": "(*fits, documented=None, causes=None, groups=False, intervals=False, centre='mean')",
+    "Comparison.intervals": "(self, level=0.95)",
+    "Comparison.coverage": "(self, n=500, *, methods=None, level=0.95, seed=0, executor=None, progress=True)",
+    "Comparison.pooling": "(self, group=None)",
+    "Comparison.to_markdown": "(self)",
+    "Comparison.to_html": "(self)",
     "Comparison.plot": "(self, kind='forest', **options)",
     "plots.forest": "(*fits, documented=None, parameters=None, interval=0.95, method='wald')",
     "report": "(comparison, path, *, title=None, verdict=None, units=None)",
@@ -95,7 +102,7 @@ SIGNATURES = {
     "Estimate.icc": "(self)",
     "pooling": "(*fits, group=None)",
     "Marginal": "(thin=None)",
-    "Nuts": "(tune=1000, target_accept=0.95)",
+    "Nuts": "(tune=500, target_accept=0.9, backend='nutpie')",
     "Prior": "(kind, arguments=())",
     "Estimate.tidy": "(self, effects=('fixed', 'ran_pars'), *, interval=0.95)",
     "Estimate.fixef": "(self)",
@@ -206,6 +213,33 @@ def test_both_kinds_of_fit_have_the_same_accessors():
         "tidy",
     }
     assert shared <= public(bmx.Estimate) & public(bmx.Posterior)
+
+
+def test_the_design_s_own_example(fitted, posterior_of, tmp_path):
+    """DESIGN section 4, name by name, on fits made before."""
+    reml, post = fitted("esoph"), posterior_of("esoph", chains=4, draws=250, spread=0.1)
+    assert (reml.criterion, reml.loglik, reml.aic, reml.bic, reml.singular) == (
+        pytest.approx(388.6, abs=0.05),
+        pytest.approx(-194.3, abs=0.03),
+        pytest.approx(388.6 + 2 * 6, abs=0.05),
+        pytest.approx(388.6 + 6 * 4.47734, abs=0.05),
+        False,
+    )
+    assert reml.parameters().columns.tolist() == ["estimate", "std_error"]
+    columns = ["mean", "sd", "median", "mode", "lower", "upper", "ess_bulk", "ess_tail", "r_hat"]
+    assert post.parameters().columns.tolist() == columns
+    names = ["Intercept", "ncontrols", "sd(agegp, Intercept)", "sd(agegp, ncontrols)"]
+    names += ["corr(agegp, Intercept, ncontrols)", "sigma"]
+    for fit in (reml, post):
+        assert fit.parameters().index.tolist() == names
+    assert {"fixef", "sd_agegp", "corr_agegp", "ranef_agegp", "sigma"} == set(post.data["posterior"].data_vars)
+    groups = {"posterior", "sample_stats", "log_likelihood", "log_prior", "observed_data", "constant_data"}
+    assert groups <= set(post.data.children)
+    cmp = bmx.compare(post, reml, causes=False)
+    assert cmp.table.index.tolist() == names
+    post.save(tmp_path / "fit.zarr")
+    assert bmx.load(tmp_path / "fit.zarr").parameters().equals(post.parameters())
+    assert bmx.load_model("esoph_lmm").documented["ncontrols"] == 0.04972
 
 
 def test_unknown_names_get_the_nearest():

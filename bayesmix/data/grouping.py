@@ -55,7 +55,10 @@ def learn_term(bar: Bar, effects: Terms, variables: Mapping[str, Variable]) -> T
     matrix = learn_matrix(effects, variables, {})
     encoder = TermEncoder(bar.group, levels, matrix, bar.structure if len(matrix.names) > 1 else "us")
     if len(levels) < 2:
-        raise DesignError(f"The grouping factor `{encoder.group}` has the single level `{''.join(levels)}`.")
+        raise DesignError(
+            f"The grouping factor `{encoder.group}` has the single level `{''.join(levels)}`:"
+            " a spread among levels needs several. Leave the term out, or check how the column was read."
+        )
     if len(set(levels)) < len(levels):
         raise DesignError(f"Two combinations of levels of `{encoder.group}` have the same label: avoid `:` in levels.")
     return encoder

@@ -211,17 +211,16 @@ def sd_and_corr(covariance: Array) -> tuple[Array, Array]:
 
 
 def cholesky_psd(covariance: Array) -> Array:
-    """Lower-triangular factor with non-negative diagonal of one positive semi-definite matrix ``(k, k)``.
+    """Lower-triangular factors with non-negative diagonal of positive semi-definite matrices ``(..., k, k)``.
 
     A zero pivot gives a zero column, so singular matrices keep their exact rank.
     """
-    k = covariance.shape[0]
-    factor = np.zeros((k, k))
-    scale = np.diagonal(covariance)
-    for j in range(k):
-        pivot = covariance[j, j] - factor[j, :j] @ factor[j, :j]
-        if pivot <= 1e-14 * max(scale[j], 0.0):
-            continue
-        factor[j, j] = np.sqrt(pivot)
-        factor[j + 1 :, j] = (covariance[j + 1 :, j] - factor[j + 1 :, :j] @ factor[j, :j]) / factor[j, j]
+    factor = np.zeros(covariance.shape)
+    for j in range(covariance.shape[-1]):
+        done = factor[..., :j]
+        rest = covariance[..., j] - np.einsum("...ij,...j->...i", done, done[..., j, :])
+        pivot = rest[..., j]
+        is_zero = pivot <= 1e-14 * np.maximum(covariance[..., j, j], 0.0)
+        column = np.where(is_zero[..., None], 0.0, rest / np.sqrt(np.where(is_zero, 1.0, pivot))[..., None])
+        factor[..., j:, j] = column[..., j:]
     return factor

@@ -13,8 +13,9 @@ from bayesmix.data.design import Design
 from bayesmix.errors import FitError, SpecError, nearest
 from bayesmix.inference.coordinates import Coordinates, coordinates
 from bayesmix.inference.covariance import from_factor, sd_and_corr, split
-from bayesmix.inference.glm import LARGEST, fit_glm
-from bayesmix.inference.optimise import Optimum, Status, minimise
+from bayesmix.inference.glm import LARGEST, Glm, fit_glm
+from bayesmix.inference.identifiability import separating_direction
+from bayesmix.inference.optimise import Objective, Optimum, Status, minimise
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.pirls import (
     GeneralizedProblem,
@@ -31,6 +32,8 @@ from bayesmix.language.family import Family, Link
 Array = np.ndarray
 
 SINGULAR = 1e-4  # a direction of the effects whose relative SD is below this counts as zero (lme4's isSingular)
+ANCHOR = 1e-3  # of the squared fixed effects of separated data, in units of the deviance
+SUSPECT = 15.0  # linear predictors of a regression beyond which separation is looked for
 START = (0.01, 100.0)  # bounds of the relative variances the search starts from
 
 
@@ -285,7 +288,10 @@ class MarginalLikelihood:
 def _generalized(problem: GeneralizedProblem, method: Laplace | Agq) -> PointEstimate:
     working = problem.coordinates
     likelihood = MarginalLikelihood(problem, method)
-    optimum = minimise(likelihood, _start_generalized(likelihood))
+    start, is_separated = _start_generalized(likelihood)
+    optimum = minimise(_anchored(likelihood) if is_separated else likelihood, start)
+    if is_separated:
+        optimum = replace(optimum, value=likelihood.value(optimum.x))
     optimum, singular = _settle(working, optimum, likelihood.value)
     theta, beta, dispersion = likelihood.split(optimum.x)
     mode = likelihood.mode(optimum.x)
@@ -307,6 +313,19 @@ def _generalized(problem: GeneralizedProblem, method: Laplace | Agq) -> PointEst
     )
 
 
+def _anchored(likelihood: MarginalLikelihood) -> Objective:
+    """The objective with a slight pull on the fixed effects, so that separated data have an end to their search."""
+    m, p = likelihood.problem.coordinates.size, likelihood.problem.coordinates.X.shape[1]
+
+    def objective(x: Array) -> tuple[float, Array]:
+        value, gradient = likelihood(x)
+        pull = np.zeros(len(x))
+        pull[m : m + p] = ANCHOR * x[m : m + p]
+        return value + float(pull @ x), gradient + 2.0 * pull
+
+    return objective
+
+
 def _inverse_information(hessian: Array) -> Array:
     """Inverse of half the Hessian of minus twice the log-likelihood; directions without curvature get no share."""
     values, vectors = np.linalg.eigh(0.5 * hessian)
@@ -315,8 +334,10 @@ def _inverse_information(hessian: Array) -> Array:
     return np.asarray((vectors * inverse) @ vectors.T)
 
 
-def _start_generalized(likelihood: MarginalLikelihood) -> Array:
+def _start_generalized(likelihood: MarginalLikelihood) -> tuple[Array, bool]:
     """Fixed effects and dispersion of the model without random effects, relative factors of one half.
+
+    And whether the fixed effects separate the outcomes, so that the search is for what has no end.
 
     Where groups are so different that the likelihood is not finite there, larger and smaller factors are tried, with
     and without the fixed effects.
@@ -329,16 +350,24 @@ def _start_generalized(likelihood: MarginalLikelihood) -> Array:
     problem = likelihood.problem
     X, offset = problem.coordinates.X, problem.offset
     pooled = fit_glm(X, problem.y, problem.trials, problem.weights, offset, problem.family, problem.link)
-    beta = np.clip(pooled.beta, -LARGEST, LARGEST)
+    is_separated = _is_separated(problem, pooled)
+    beta = np.zeros_like(pooled.beta) if is_separated else np.clip(pooled.beta, -LARGEST, LARGEST)
     for scale, share in product((0.5, 2.0, 5.0, 0.1), (1.0, 0.0)):
         log_dispersion = [np.log([pooled.dispersion])] if likelihood.has_dispersion else []
         x = np.concatenate([_start(problem.coordinates, scale), share * beta, *log_dispersion])
         try:
             if np.isfinite(likelihood.value(x)):
-                return x
+                return x, is_separated
         except np.linalg.LinAlgError:
             continue
     raise FitError(
         "No finite likelihood was found to start from. Check the response for extreme values and the predictors for"
         " extreme scales; sampling with proper priors (model.sample()) may still work."
     )
+
+
+def _is_separated(problem: GeneralizedProblem, pooled: Glm) -> bool:
+    X = problem.coordinates.X
+    if pooled.converged and float(np.max(np.abs(X @ pooled.beta), initial=0.0)) < SUSPECT:
+        return False
+    return separating_direction(X, problem.y, problem.trials, problem.family, problem.link) is not None

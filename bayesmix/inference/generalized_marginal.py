@@ -22,9 +22,11 @@ import numpy as np
 
 from bayesmix.data.design import Design
 from bayesmix.data.moments import Segments
+from bayesmix.inference.covariance import structure_of
+from bayesmix.inference.diagnostics import pareto_shape
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.estimate import PointEstimate
-from bayesmix.inference.independence import find_mode, integral, metropolis, pareto_shape
+from bayesmix.inference.independence import find_mode, integral, metropolis
 from bayesmix.inference.marginal import Marginal, MarginalPosterior, with_emulator
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.pls import Factorisation, given_later
@@ -52,6 +54,7 @@ THIN = 3  # most proposals a draw
 CHEAP = 3_000  # densities of rows, and numbers of one factorisation, a proposal up to which that many are made
 DEAR = 20_000  # numbers of one factorisation from which on polynomials fit the mixture
 NUMBERS = 4_000_000  # held at once by one batch
+MAX_DIMENSION = 15  # of covariance parameters, for a global proposal
 MOST = 300_000_000  # random effects of all proposals, held together
 
 
@@ -117,6 +120,9 @@ def _thin(surrogate: Surrogate, tries: tuple[int, ...], efficiency: float, draws
 def too_large(design: Design, draws: int) -> str | None:
     """Why the sampler is not to be tried; None if it is."""
     effects = sum(len(term.levels) * len(term.effects) for term in design.terms)
+    dimension = sum(structure_of(term).size for term in design.terms)
+    if dimension > MAX_DIMENSION:
+        return f"{dimension} standard deviations and correlations are more than one proposal can fit"
     if effects * draws <= MOST:
         return None
     return f"{draws} draws of {effects} random effects would have to be held together"

@@ -8,11 +8,14 @@ from bayesmix.data.design import Design
 from bayesmix.errors import DesignError
 from bayesmix.inference.correlation import Autoregressive
 from bayesmix.inference.covariance import structure_of
+from bayesmix.inference.parameters import Parameters
 from bayesmix.language.family import Family, Link
 
 Array = np.ndarray
 
-LARGE_EFFECT = 12.0  # on a logit or log scale: odds or rates of 160 000 to 1
+LARGE_EFFECT = 4.0  # on a logit or log scale, over the range of a predictor: where separation is looked for
+PURE_SD = 4.0  # standard deviation of logits beyond which pure levels are looked for
+EXACT = 1e-5  # residual over total standard deviation that is zero to rounding
 
 
 def check_identifiable(design: Design, family: Family, link: Link) -> None:
@@ -47,32 +50,127 @@ def _check_residual(design: Design) -> None:
 
 
 def _check_outcomes(design: Design) -> None:
-    trials = np.ones_like(design.y) if design.trials is None else design.trials
+    trials = _trials(design)
     for outcome, count in (("success", design.y.sum()), ("failure", (trials - design.y).sum())):
         if not count > 0:
             raise DesignError(
                 f"`{design.response}` holds no {outcome}: the logit of a probability of 0 or 1 is not finite."
                 " Check how the outcome is coded."
             )
+    single = bool(np.all(trials == 1.0))
+    for term in design.terms:
+        if single and len(term.levels) * len(term.effects) >= len(design.y):
+            raise DesignError(
+                f"`{term.group}` has {len(term.levels)} levels for {len(design.y)} single outcomes: of one 0 or 1 a"
+                " level, no spread among levels can be told from chance. Use a grouping factor with several rows a"
+                " level, or fewer effects."
+            )
 
 
-def separation(design: Design, family: Family, beta: Array, beta_cov: Array, *, ridge: bool) -> str | None:
-    """Describe fixed effects that run off to infinity, None if there are none.
+def runaways(design: Design, family: Family, link: Link, values: Parameters) -> list[str]:
+    """Say which estimates run off to the end of their range, and why: one sentence each."""
+    if family.name == "gaussian":
+        return _exact_fit(design, values)
+    found = []
+    if np.any(np.abs(values.beta) * _reach(design.X) > LARGE_EFFECT):
+        direction = separating_direction(_scaled(design.X), design.y, _trials(design), family, link)
+        found += [] if direction is None else [_separated(design, family, direction)]
+    return found + _pure_levels(design, family, values)
 
-    Complete separation shows as an effect over the range of its predictor that is huge, with a huge standard error or
-    on a ``ridge`` of the likelihood.
+
+def separating_direction(X: Array, y: Array, trials: Array, family: Family, link: Link) -> Array | None:
+    """Direction of the fixed effects along which the likelihood rises for ever: ``(p,)``, None if there is none.
+
+    Rows with successes only must not fall along it, rows with failures (or counts of zero) only must not rise, all
+    others must stay; a linear programme finds the direction that moves most (Konis 2007).
     """
-    if family.name not in {"binomial", "bernoulli", "poisson", "negbinomial"} or not len(beta):
+    if not X.shape[1] or not _is_unbounded(family, link):
         return None
-    reach = np.abs(design.X - design.X.mean(axis=0)).max(axis=0)
-    reach = np.where(reach > 0.0, reach, 1.0)
-    error = np.sqrt(np.maximum(np.diagonal(beta_cov), 0.0))
-    runaway = (np.abs(beta) * reach > LARGE_EFFECT) & ((error > 0.5 * np.abs(beta)) | ridge)
-    names = [name for name, bad in zip(design.fixed, runaway, strict=True) if bad]
-    if not names:
+    from scipy.optimize import linprog
+
+    low, high = y == 0, (y == trials) & (family.response == "binomial")
+    bound = ~(low | high)
+    free = _null_space(X[bound])
+    rows = np.unique(np.where(high, 1.0, -1.0)[~bound, None] * (X[~bound] @ free), axis=0)
+    if not rows.size:
         return None
-    listed = ", ".join(f"`{name}`" for name in names)
+    found = linprog(-rows.sum(axis=0), A_ub=-rows, b_ub=np.zeros(len(rows)), bounds=(-1.0, 1.0), method="highs")
+    if found.status != 0 or -found.fun < 1e-6 * np.abs(rows).max(initial=1e-300):
+        return None
+    return np.asarray(free @ found.x)
+
+
+def _is_unbounded(family: Family, link: Link) -> bool:
+    """Whether a possible mean stands at an infinite linear predictor."""
+    if family.response == "binomial":
+        return link.name in {"logit", "probit", "cloglog"}
+    return family.name in {"poisson", "negbinomial"} and link.name == "log"
+
+
+def _null_space(rows: Array) -> Array:
+    """Orthonormal basis of the directions that leave all ``rows (m, p)`` where they are."""
+    if not len(rows):
+        return np.eye(rows.shape[1])
+    _, sizes, right = np.linalg.svd(np.linalg.qr(rows, mode="r"))
+    rank = int(np.sum(sizes > 1e-9 * sizes.max(initial=1e-300)))
+    return right[rank:].T
+
+
+def _separated(design: Design, family: Family, direction: Array) -> str:
+    moving = np.abs(direction) > 1e-6 * np.abs(direction).max()
+    names = [name for name, moves in zip(design.fixed, moving, strict=True) if moves and name != "Intercept"]
+    listed = ", ".join(f"`{name}`" for name in names or ["Intercept"])
+    size = np.abs(_scaled(design.X) @ direction)
+    rows = int(np.sum(size > 1e-6 * size.max()))
+    outcome = "one outcome" if family.response == "binomial" else "a count of zero"
     return (
-        f"The estimate of {listed} runs off to infinity: the predictor separates the outcomes completely. Its size and"
-        " standard error mean nothing; sample with a proper prior instead (model.sample()), or drop the predictor."
+        f"The estimate of {listed} runs off to infinity: it separates the outcomes, at its ends (at least {rows} of"
+        f" {len(design.y)} rows) there is only {outcome}. The likelihood has no maximum; what is shown is where the"
+        " search stopped, and its size and standard error mean nothing. Sample with a proper prior instead"
+        " (model.sample()), drop the predictor, or merge levels of the factor."
     )
+
+
+def _pure_levels(design: Design, family: Family, values: Parameters) -> list[str]:
+    """Groups each with one outcome only tell a variance that is larger than any number."""
+    if family.response != "binomial":
+        return []
+    sentences = []
+    for term, sd in zip(design.terms, values.sd, strict=True):
+        levels = len(term.levels)
+        successes = np.bincount(term.codes, design.y, levels)
+        trials = np.bincount(term.codes, _trials(design), levels)
+        if sd.max() > PURE_SD and np.all((successes == 0) | (successes == trials)):
+            sentences.append(
+                f"The standard deviation of `{term.group}` runs off to infinity: each of its levels has only"
+                " successes or only failures, so that no spread is too large. Its size means nothing; sample with a"
+                " proper prior instead (model.sample())."
+            )
+    return sentences
+
+
+def _exact_fit(design: Design, values: Parameters) -> list[str]:
+    spread = float(np.std(design.y - design.offset))
+    if values.dispersion is None or float(values.dispersion) > EXACT * spread:
+        return []
+    groups = ", ".join(dict.fromkeys(f"`{term.group}`" for term in design.terms))
+    return [
+        f"The residual standard deviation is zero to rounding: predictors and the levels of {groups} explain"
+        f" `{design.response}` exactly. There is no noise to estimate, and standard errors mean nothing. Check whether"
+        " the response was computed from them."
+    ]
+
+
+def _reach(X: Array) -> Array:
+    reach = np.abs(X - X.mean(axis=0)).max(axis=0)
+    return np.where(reach > 0.0, reach, 1.0)
+
+
+def _scaled(X: Array) -> Array:
+    """Columns of unit size."""
+    size = np.sqrt(np.mean(X**2, axis=0))
+    return np.asarray(X / np.where(size > 0.0, size, 1.0))
+
+
+def _trials(design: Design) -> Array:
+    return np.ones_like(design.y) if design.trials is None else design.trials

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayesmix.inference.diagnostics import pareto_shape
 from bayesmix.inference.proposal import adapt, start
 
 Array = np.ndarray
@@ -96,17 +97,6 @@ def metropolis(log_weights: Array, thin: int, rng: np.random.Generator) -> tuple
             picked[:, step // thin - 1] = state
             accepted[:, step // thin - 1] = better
     return picked, accepted
-
-
-def pareto_shape(log_weights: Array) -> float:
-    """Shape k of the generalised Pareto tail of importance weights (Vehtari et al. 2024), by ArviZ."""
-    from arviz_stats.base import array_stats
-
-    finite = log_weights[np.isfinite(log_weights)]
-    if len(finite) < 100:
-        return float("inf")
-    _, k = array_stats.psislw(finite.max() - finite)  # ArviZ takes minus the log weights
-    return float(k)
 
 
 def find_mode(log_density: LogDensity, at: Array) -> tuple[Array, Array, int]:

@@ -25,13 +25,15 @@ from bayesmix.inference.covariance import side_by_side
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.emulator import DEGREES, TOLERANCE, Emulator, Reduced, fit_emulator
 from bayesmix.inference.estimate import PointEstimate
-from bayesmix.inference.independence import explore, find_mode
+from bayesmix.inference.hamiltonian import climb, whiten
+from bayesmix.inference.independence import explore
 from bayesmix.inference.natural import TermCoordinates, split, term_coordinates
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.pls import Factorisation, draw, factorise
 from bayesmix.inference.priors import Priors, log_partial, log_sd
 from bayesmix.inference.propriety import check_proper
 from bayesmix.inference.reml import LinearProblem, linear_problem
+from bayesmix.inference.slopes import value_and_gradient
 from bayesmix.language.family import find_family
 from bayesmix.language.spec import ModelSpec
 
@@ -293,7 +295,7 @@ class Marginal:
 CHEAP = 20_000  # numbers of one evaluation up to which three proposals a draw are made
 CHECKS = 24  # points at which the polynomials are held against factorisations
 DEAR = 300_000  # numbers from which on polynomials stand in for factorisations
-MAX_DIMENSION = 15  # of theta, for a global proposal
+MAX_DIMENSION = 20  # of theta, for a global proposal: with 16 it still accepts two draws in five
 EFFECT_NUMBERS = 60_000_000  # most numbers held as draws of random effects
 EFFECT_WORK = 2_000_000_000  # most numbers computed for them
 SMALL_EFFECTS = 5_000_000
@@ -307,22 +309,21 @@ def applies(spec: ModelSpec) -> bool:
 def sample_marginal(
     design: Design, priors: Priors, point: PointEstimate, options: Marginal, *, draws: int, chains: int, seed: int
 ) -> Draws:
-    """Draw from the posterior; the draws are exact, the certificate says how well the proposal fitted."""
+    """Draw from the posterior; the draws are exact, the certificate says how well the proposal fitted.
+
+    Where theta has too many dimensions for a global proposal, Hamiltonian chains explore it.
+    """
     rng = np.random.default_rng(seed)
     target, notes, certificate = with_emulator(marginal_posterior(design, priors, point), point, rng)
-    cheap = target.emulator is not None or target.numbers <= CHEAP
-    thin = options.thin or (3 if cheap else 1)
-    chain = explore(target, target.start(point), draws=draws, chains=chains, rng=rng, thin=thin)
-    theta = chain.theta.reshape(chains * draws, -1)
+    run = _Run(draws, chains, seed, rng)
+    at = target.start(point)
+    if target.size > MAX_DIMENSION:
+        found, stats, own = _climbed(target, at, run)
+    else:
+        found, stats, own = _proposed(target, at, run, options, has_evidence=not priors.has_flat)
+    certificate |= own
+    theta = found.reshape(chains * draws, -1)
     shift = draw_fixed(target, theta, target.reduce(theta), rng)
-    certificate |= {
-        "pareto_k": chain.pareto_k,
-        "acceptance": float(chain.accepted.mean()),
-        "evaluations": float(chain.evaluations),
-    }
-    if not priors.has_flat:
-        certificate |= {"log_evidence": chain.log_evidence, "log_evidence_error": chain.evidence_error}
-    stats = {"lp": chain.log_density, "accepted": chain.accepted}
     every = _effect_step(target, draws, chains)
     kept = np.arange(chains * draws).reshape(chains, draws)[:, every - 1 :: every]
     b = draw_effects(replace(target, emulator=None), theta[kept.ravel()], shift[kept.ravel()], rng)
@@ -332,6 +333,43 @@ def sample_marginal(
     notes += (f"Random effects were drawn at every {every}th draw only, {kept.shape[1]} a chain, to bound memory.",)
     parameters = _parameters(target, theta, shift, None, (chains, draws))
     return Draws(parameters, stats, "marginal", notes, certificate, with_effects)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    draws: int
+    chains: int
+    seed: int
+    rng: np.random.Generator
+
+
+Explored = tuple[Array, dict[str, Array], dict[str, float]]  # theta (chain, draw, m), statistics, certificate
+
+
+def _proposed(target: MarginalPosterior, at: Array, run: _Run, options: Marginal, *, has_evidence: bool) -> Explored:
+    """Independence chains of a global proposal."""
+    cheap = target.emulator is not None or target.numbers <= CHEAP
+    thin = options.thin or (3 if cheap else 1)
+    chain = explore(target, at, draws=run.draws, chains=run.chains, rng=run.rng, thin=thin)
+    certificate = {
+        "pareto_k": chain.pareto_k,
+        "acceptance": float(chain.accepted.mean()),
+        "evaluations": float(chain.evaluations),
+    }
+    if has_evidence:
+        certificate |= {"log_evidence": chain.log_evidence, "log_evidence_error": chain.evidence_error}
+    return chain.theta, {"lp": chain.log_density, "accepted": chain.accepted}, certificate
+
+
+def _climbed(target: MarginalPosterior, at: Array, run: _Run) -> Explored:
+    """Hamiltonian chains."""
+
+    def density(theta: Array) -> tuple[float, Array]:
+        return value_and_gradient(target, theta)
+
+    chain = climb(density, at, draws=run.draws, chains=run.chains, seed=run.seed)
+    stats = {"lp": chain.log_density, "diverging": chain.diverging, "n_steps": chain.steps}
+    return chain.theta, stats, {"divergences": float(chain.diverging.sum()), "evaluations": float(chain.steps.sum())}
 
 
 def _effect_step(target: MarginalPosterior, draws: int, chains: int) -> int:
@@ -349,11 +387,12 @@ def with_emulator(
     """Fit polynomials where factorisations are dear; keep the factorisations if those are not close enough."""
     if target.numbers <= dear or target.covariances not in DEGREES:
         return target, (), {}
-    mode, covariance, _ = find_mode(target, target.start(point))
+    mode, root = whiten(lambda theta: value_and_gradient(target, theta), target.start(point))
+    covariance = root @ root.T
     d = target.covariances
     emulator = fit_emulator(replace(target, emulator=None).reduce_covariances, mode[:d], covariance[:d, :d])
     emulated = replace(target, emulator=emulator)
-    check = mode + rng.standard_normal((CHECKS, target.size)) @ np.linalg.cholesky(covariance).T * 1.5
+    check = mode + rng.standard_normal((CHECKS, target.size)) @ root.T * 1.5
     difference = emulated(check) - target(check)
     error = float(np.max(np.abs(difference - np.median(difference))))
     if error > TOLERANCE:

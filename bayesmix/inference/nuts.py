@@ -1,38 +1,92 @@
-"""NUTS on the PyMC model, through nutpie."""
+"""NUTS on the PyMC model: through nutpie in coordinates of its own, or through any of PyMC's samplers."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from bayesmix.data.design import Design
-from bayesmix.errors import FitError
-from bayesmix.inference.covariance import sd_and_corr, structure_of
+from bayesmix.errors import FitError, SpecError, nearest
+from bayesmix.inference.compiled import VALUES, density_of
+from bayesmix.inference.diagnostics import ESS_LIMIT, R_HAT_LIMIT, convergence
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.estimate import PointEstimate
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.priors import Priors
-from bayesmix.inference.pymc_model import term_label, to_pymc
-from bayesmix.language.prior import Prior
+from bayesmix.inference.sampler_model import SamplerModel, free_shapes, parameters_at, sampler_model
+from bayesmix.inference.whitening import whiten
 from bayesmix.language.spec import ModelSpec
 
 Array = np.ndarray
 
-SECOND_TARGET = 0.995  # target acceptance of the repeated run, when the first one had divergences
-NUDGE = 0.1  # noise of the spherical effects at the start
-SMALLEST = 0.05  # a standard deviation estimated at zero starts at this share of its prior's scale
+SECOND_TARGET = 0.99  # target acceptance of the repeated run, when the first one had divergences
+LONGER = 3  # times as many draws, of which every third is kept, when a run is too short
+LONG_ENOUGH = 100  # draws a chain below which a run is too short to say anything of its convergence
+FEWEST = 10  # draws of a chain below which an interrupted run leaves nothing
+
+BACKENDS = ("nutpie", "pymc", "numpyro", "blackjax")
 
 
 @dataclass(frozen=True, slots=True)
 class Nuts:
-    """Options of the No-U-Turn sampler."""
+    """Options of the No-U-Turn sampler.
 
-    tune: int = 1000
-    target_accept: float = 0.95
+    Parameters
+    ----------
+    tune : steps of warm-up, which are few since chains start at the point estimate, in units of its curvature.
+    target_accept : a run with divergences is repeated once at a higher value.
+    backend : ``"nutpie"``, or what PyMC calls: ``"pymc"`` (its own sampler), ``"numpyro"``, ``"blackjax"``.
+    """
+
+    tune: int = 500
+    target_accept: float = 0.9
+    backend: str = "nutpie"
+
+    def __post_init__(self) -> None:
+        if self.backend not in BACKENDS:
+            raise SpecError(
+                f"Backend `{self.backend}` of NUTS does not exist.{nearest(self.backend, BACKENDS)}"
+                f" Backends: {', '.join(BACKENDS)}."
+            )
+        if find_spec(self.backend) is None:
+            raise SpecError(f"Backend `{self.backend}` of NUTS is not installed: pip install {self.backend}.")
+        if self.tune < 1 or not 0.0 < self.target_accept < 1.0:
+            raise SpecError(f"Nuts needs tune >= 1 and a target_accept between 0 and 1, not {self}.")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How long to sample, and how."""
+
+    draws: int
+    chains: int
+    tune: int
+    target_accept: float
+    seed: int
+    progress: bool
+    thin: int = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sampled:
+    """What a run has given."""
+
+    parameters: Parameters
+    stats: Mapping[str, Array]
+    interrupted: bool = False
+
+    @property
+    def divergences(self) -> int:
+        """Number of transitions that diverged."""
+        return int(self.stats["diverging"].sum())
+
+
+Sampler = Callable[[Run], Sampled]
 
 
 def sample_nuts(
@@ -47,141 +101,208 @@ def sample_nuts(
     seed: int,
     progress: bool,
 ) -> Draws:
-    """Sample; once more with shorter steps if transitions diverge, which the notes then say."""
-    initial = _nudged(_initial_point(design, priors, start), np.random.default_rng(seed))
-    compiled = _compile(to_pymc(design, spec, priors), initial)
-    notes: tuple[str, ...] = ()
-    tree = _run(compiled, options.tune, options.target_accept, draws, chains, seed, progress)
-    diverged = int(tree["sample_stats"]["diverging"].sum())
-    if diverged and options.target_accept < SECOND_TARGET:
-        notes = (
-            f"{diverged} of {draws * chains} transitions diverged at target_accept={options.target_accept:g};"
-            f" the run was repeated at {SECOND_TARGET:g}.",
+    """Sample; again with shorter steps if transitions diverged, or longer if chains disagree, as the notes then say."""
+    whitening = whiten(design, spec, priors, start)
+    model = sampler_model(design, spec, priors, whitening)
+
+    def sampler(run: Run) -> Sampled:
+        free, stats, interrupted = (
+            _by_nutpie(model, run) if options.backend == "nutpie" else _by_pymc(model, run, options)
         )
-        tree = _run(compiled, options.tune, SECOND_TARGET, draws, chains, seed, progress)
-    return Draws(_parameters(design, priors, tree["posterior"]), _stats(tree["sample_stats"]), "nuts", notes)
+        kept = {name: values[:, :: run.thin] for name, values in free.items()}
+        parameters = parameters_at(design, priors, whitening, kept)
+        return Sampled(parameters, {name: values[:, :: run.thin] for name, values in stats.items()}, interrupted)
+
+    run = Run(draws, chains, options.tune, options.target_accept, seed, progress)
+    found, notes = until_good(sampler, run)
+    return Draws(found.parameters, found.stats, "nuts", notes)
 
 
-def _compile(model: Any, initial: Mapping[str, Array]) -> Any:
+def until_good(sampler: Sampler, run: Run) -> tuple[Sampled, tuple[str, ...]]:
+    """Run; again at a higher target acceptance if transitions diverged; again and longer if chains were too short."""
+    notes: list[str] = []
+    found = sampler(run)
+    if not found.interrupted and found.divergences and run.target_accept < SECOND_TARGET:
+        notes.append(
+            f"{found.divergences} of {run.draws * run.chains} transitions diverged at"
+            f" target_accept={run.target_accept:g}; the run was repeated at {SECOND_TARGET:g}."
+        )
+        run = replace(run, target_accept=SECOND_TARGET, tune=2 * run.tune)
+        found = sampler(run)
+    reason = "" if found.interrupted else too_short(found.parameters)
+    if reason:
+        notes.append(
+            f"{reason} after {run.draws} draws a chain; the run was repeated with {LONGER} times as many, of which one"
+            f" in {LONGER} is kept."
+        )
+        found = sampler(replace(run, thin=LONGER, tune=2 * run.tune))
+    if found.interrupted:
+        chains, kept = found.parameters.lead
+        notes.append(f"Sampling was interrupted: {kept} of {run.draws} draws of each of {chains} chains are kept.")
+    return found, tuple(notes)
+
+
+def too_short(parameters: Parameters) -> str:
+    """Why chains long enough to tell are not enough; empty if they are."""
+    chains, draws = parameters.lead
+    if draws < LONG_ENOUGH or chains < 2:
+        return ""
+    found = convergence(_flat(parameters))
+    if found.worst_r_hat > R_HAT_LIMIT:
+        return f"R-hat was {found.worst_r_hat:.3f}"
+    wanted = min(ESS_LIMIT, 0.1 * chains * draws)  # what 4 chains of 1000 draws are asked for
+    return f"The smallest effective sample size was {found.smallest_ess:.0f}" if found.smallest_ess < wanted else ""
+
+
+def _flat(parameters: Parameters) -> Array:
+    """All scalar parameters side by side: ``(chain, draw, m)``."""
+    lead = parameters.lead
+    corr = [matrix[..., *np.tril_indices(matrix.shape[-1], -1)] for matrix in parameters.corr]
+    parts = [parameters.beta, *parameters.sd, *corr, *(b.reshape(*lead, -1) for b in parameters.b)]
+    if parameters.dispersion is not None:
+        parts.append(parameters.dispersion[..., None])
+    return np.concatenate(parts, axis=-1)
+
+
+# ---- nutpie ---------------------------------------------------------------------------------------------------------
+
+
+def _by_nutpie(model: SamplerModel, run: Run) -> tuple[dict[str, Array], dict[str, Array], bool]:
+    """Free values, statistics, and whether the user interrupted."""
     import nutpie
-    import pytensor
 
-    # fast-math makes draws depend on whether the code came from the compiler or from its cache
-    with pytensor.config.change_flags(numba__fastmath=False), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return nutpie.compile_pymc_model(model, initial_points=dict(initial), jitter_rvs=set())
+    density = density_of(model.model, free_shapes(model.model), model.key)
 
+    def start(seed: int | None) -> Array:
+        """Around the estimate: nutpie takes a gradient of exactly zero, which is there, for a failure."""
+        return np.random.default_rng(seed).uniform(-1.0, 1.0, density.size)
 
-def _run(compiled: Any, tune: int, target: float, draws: int, chains: int, seed: int, progress: bool) -> Any:
-    import nutpie
-
+    progress = _Progress(run)
     try:
-        return nutpie.sample(
-            compiled,
-            draws=draws,
-            tune=tune,
-            chains=chains,
-            seed=seed,
-            target_accept=target,
-            progress_bar=progress,
+        sampler = nutpie.sample(
+            density.bind(model.packed.arrays(), start),
+            draws=run.draws * run.thin,
+            tune=run.tune,
+            chains=run.chains,
+            seed=run.seed,
+            target_accept=run.target_accept,
+            progress_bar=False,
+            progress_callback=progress.update if run.progress else None,
             save_warmup=False,
+            blocking=False,
         )
+        tree, interrupted = _wait(sampler, progress)
     except RuntimeError as error:
         raise FitError(
             f"NUTS could not start: {error}. Check the scale of the priors with print(model),"
             " or give tighter ones, for example priors={'sd': 'HalfNormal(1)'}."
         ) from error
+    values = tree["posterior"][VALUES].to_numpy()
+    chains, draws = _complete(values) if interrupted else (np.arange(run.chains), values.shape[1])
+    stats = {name: array[chains, :draws] for name, array in _stats(tree["sample_stats"]).items()}
+    return density.split(values[chains, :draws]), stats, interrupted
 
 
-def _nudged(point: dict[str, Array], rng: np.random.Generator) -> dict[str, Array]:
-    """Move the spherical effects a little off their modes: nutpie takes a gradient of exactly zero for a failure."""
-    return {
-        name: value + NUDGE * rng.standard_normal(value.shape) if name.startswith("z_") else value
-        for name, value in point.items()
-    }
+def _wait(sampler: Any, progress: _Progress) -> tuple[Any, bool]:
+    """The draws once the sampler has finished, or what there is of them when the user presses Ctrl-C."""
+    try:
+        with progress:
+            return sampler.wait(), False
+    except KeyboardInterrupt:
+        tree = sampler.abort()
+        if "posterior" not in tree.children or not tree["posterior"].sizes.get("draw", 0):
+            raise  # still warming up: there is nothing to keep
+        return tree, True
 
 
-def _initial_point(design: Design, priors: Priors, start: PointEstimate) -> dict[str, Array]:
-    """The point estimate as values of the free variables of `to_pymc`, moved off the boundary and into the priors."""
-    point = _by_kind("fixef_centred", priors.fixed, _inside(priors.fixed, priors.contrast @ start.beta))
-    for t in range(len(design.terms)):
-        label = term_label(design.terms, t)
-        sd, corr = sd_and_corr(start.covariances[t])
-        free = sd[: len(priors.sd[t])]
-        free = _inside(priors.sd[t], np.maximum(free, SMALLEST * _typical(priors.sd[t])))
-        sd = np.broadcast_to(free, sd.shape)
-        k = len(sd)
-        root = np.eye(k)
-        if priors.corr[t] is not None:
-            family = structure_of(design.terms[t]).correlation
-            partial = family.partial(0.95 * np.where(np.isnan(corr), 0.0, corr) + 0.05 * np.eye(k))
-            root = family.root(partial)
-            point[f"lkj_{label}"] = 0.5 * (1.0 + partial)
-        point |= _by_kind(f"sd_free_{label}", priors.sd[t], free, scalar=len(free) == 1)
-        point[f"z_{label}"] = np.linalg.solve(sd[:, None] * root, start.b[t].T).T
-    if priors.dispersion is not None and start.dispersion is not None:
-        dispersion = _inside((priors.dispersion,), np.array([start.dispersion]))
-        point[str(priors.dispersion_name)] = dispersion[0]
-    return point
+def _complete(values: Array) -> tuple[Array, int]:
+    """Of interrupted chains ``(chain, draw, m)``, filled up with NaN, those at least half as long as the longest.
+
+    Returns
+    -------
+    chains, draws
+        Which they are, and how many draws all of them have.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If there are too few draws for a posterior.
+    """
+    lengths = np.isfinite(values[..., 0]).sum(axis=1)
+    chains = np.flatnonzero(lengths >= max(FEWEST, 0.5 * lengths.max(initial=0)))
+    if not len(chains):
+        raise KeyboardInterrupt
+    return chains, int(lengths[chains].min())
 
 
-def _inside(priors: tuple[Prior, ...], values: Array) -> Array:
-    """Values, those without prior density replaced by one well inside the prior's support."""
-    inside = np.array(values, float)
-    for j, prior in enumerate(priors):
-        if np.isfinite(prior.log_density(inside[j])):
-            continue
-        lower, upper = prior.arguments if prior.kind == "Uniform" else (0.0, 2.0 * float(_typical((prior,))[0]))
-        inside[j] = 0.5 * (lower + upper)
-    return inside
+class _Progress:
+    """A bar on standard error with the time left."""
+
+    def __init__(self, run: Run) -> None:
+        self.is_shown = run.progress
+        self.total = run.chains * (run.tune + run.draws * run.thin)
+        self.bar: Any = None
+
+    def update(self, chains: list[Any]) -> None:
+        """Called by nutpie from a thread of its own."""
+        if self.bar is not None:
+            diverged = sum(chain.divergences for chain in chains)
+            note = f"{diverged} divergences" if diverged else ""
+            self.bar.update(self.bar.task_ids[0], completed=sum(chain.finished_draws for chain in chains), note=note)
+
+    def __enter__(self) -> _Progress:
+        if self.is_shown:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            words = TextColumn("NUTS"), BarColumn(), TextColumn("{task.completed}/{task.total} draws")
+            note = TextColumn("{task.fields[note]}")
+            self.bar = Progress(*words, TimeRemainingColumn(), note, console=Console(stderr=True), transient=True)
+            self.bar.add_task("", total=self.total, note="")
+            self.bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()
 
 
-def _typical(sd_priors: tuple[Prior, ...]) -> Array:
-    """Median-like size under each prior, 1 for improper ones."""
-    grid = np.logspace(-8, 8, 2001)
-    sizes = []
-    for prior in sd_priors:
-        mass = np.exp(prior.log_density(grid)) * grid
-        sizes.append(1.0 if prior.is_flat else float(grid[np.searchsorted(np.cumsum(mass), 0.5 * mass.sum())]))
-    return np.array(sizes)
+# ---- PyMC's samplers ------------------------------------------------------------------------------------------------
 
 
-def _by_kind(name: str, priors: tuple[Prior, ...], values: Array, *, scalar: bool = False) -> dict[str, Array]:
-    """Values of the vectors, one a kind of distribution, that stand for parameters in the PyMC model."""
-    kinds = dict.fromkeys(prior.kind for prior in priors)
-    if scalar:
-        return {name: np.asarray(values[0])}
-    return {
-        name + ("" if len(kinds) == 1 else f"_{kind.lower()}"): values[[prior.kind == kind for prior in priors]]
-        for kind in kinds
-    }
+def _by_pymc(model: SamplerModel, run: Run, options: Nuts) -> tuple[dict[str, Array], dict[str, Array], bool]:
+    """The same by a sampler that PyMC calls."""
+    import pymc as pm
 
-
-def _parameters(design: Design, priors: Priors, posterior: Any) -> Parameters:
-    """Read the deterministics of `to_pymc` back into arrays ``(chain, draw, ...)``."""
-    labels = [term_label(design.terms, t) for t in range(len(design.terms))]
-    corr = []
-    for label, term, eta in zip(labels, design.terms, priors.corr, strict=True):
-        lead = posterior[f"sd_{label}"].shape[:2]
-        numbers = np.zeros((*lead, 0)) if eta is None else posterior[f"corr_{label}"].to_numpy()
-        corr.append(structure_of(term).correlation.matrix(numbers))
-    return Parameters(
-        beta=posterior["fixef"].to_numpy(),
-        sd=tuple(posterior[f"sd_{label}"].to_numpy() for label in labels),
-        corr=tuple(corr),
-        b=tuple(posterior[f"ranef_{label}"].to_numpy() for label in labels),
-        dispersion=None if priors.dispersion_name is None else posterior[priors.dispersion_name].to_numpy(),
-    )
+    with model.model, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree = pm.sample(
+            draws=run.draws * run.thin,
+            tune=run.tune,
+            chains=run.chains,
+            random_seed=run.seed,
+            target_accept=run.target_accept,
+            nuts_sampler=options.backend,
+            progressbar=run.progress,
+            compute_convergence_checks=False,
+        )
+    free = {variable.name: tree["posterior"][variable.name].to_numpy() for variable in model.model.free_RVs}
+    draws = next(iter(free.values())).shape[1]
+    return free, _stats(tree["sample_stats"]), draws < run.draws * run.thin
 
 
 def _stats(stats: Any) -> dict[str, Array]:
+    """Statistics of a run by ArviZ's names."""
     wanted = {
         "diverging": "diverging",
         "energy": "energy",
+        "lp": "lp",
         "logp": "lp",
         "n_steps": "n_steps",
         "depth": "tree_depth",
+        "tree_depth": "tree_depth",
         "step_size": "step_size",
         "mean_tree_accept": "acceptance_rate",
+        "acceptance_rate": "acceptance_rate",
     }
     return {ours: stats[theirs].to_numpy() for theirs, ours in wanted.items() if theirs in stats}

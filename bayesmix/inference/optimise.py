@@ -11,6 +11,7 @@ import numpy as np
 Array = np.ndarray
 MAX_NEWTON = 20
 FAR = 1e-2  # relative distance after which the Hessian is taken anew
+ARMIJO, STEEP = 1e-4, 0.9  # shares of the slope that a step must gain, and may leave
 CURVATURE_FIRST = 6  # up to so many variables the Hessian at the start is worth its evaluations
 
 Objective = Callable[[Array], tuple[float, Array]]  # value and gradient
@@ -94,26 +95,84 @@ def minimise(objective: Objective, start: Array, *, tolerance: float = 1e-8, acc
 
 def _quasi_newton(counted: _Counted, start: Array) -> tuple[Array, float, Array]:
     """BFGS; where it is cheap, starting from the curvature at the start instead of the identity."""
-    from scipy.optimize import minimize
-
-    options: dict[str, object] = {"gtol": 1e-4, "maxiter": 500}
+    inverse: Array | None = None
     if len(start) <= CURVATURE_FIRST:
         _, gradient = counted(start)
         values, vectors = np.linalg.eigh(difference(counted, start, at=gradient))
         size = np.maximum(np.abs(values), 1e-3 * max(float(np.abs(values).max()), 1e-8))
         inverse = (vectors / size) @ vectors.T
-        options["hess_inv0"] = 0.5 * (inverse + inverse.T)
-    result = minimize(counted, start, jac=True, method="BFGS", options=options)
-    return np.asarray(result.x), *counted(result.x)
+    x, value, _ = _bfgs(counted, start, inverse, tolerance=1e-4, iterations=500)
+    return x, value, counted(x)[1]
 
 
-def descend(objective: Objective, start: Array, inverse: Array | None) -> tuple[Array, float, Array]:
+def _bfgs(
+    counted: _Counted, x: Array, inverse: Array | None, *, tolerance: float, iterations: int
+) -> tuple[Array, float, Array]:
+    """Point, value and inverse Hessian (Nocedal and Wright 2006, section 6.1).
+
+    Written here since loading ``scipy.optimize`` takes longer than the fit of most models.
+    """
+    value, gradient = counted(x)
+    H = np.eye(len(x)) if inverse is None else 0.5 * (inverse + inverse.T)
+    scaled = inverse is not None
+    size = 1.0 if scaled else min(1.0, 1.0 / max(float(np.linalg.norm(gradient)), 1e-300))
+    for _ in range(iterations):
+        if np.abs(gradient).max() <= tolerance:
+            break
+        found = _wolfe(counted, x, (value, gradient), -H @ gradient, size)
+        if found is None:
+            break
+        size = 1.0
+        moved, value, after = found
+        s, y = moved - x, after - gradient
+        x, gradient = moved, after
+        curvature = float(s @ y)
+        if not curvature > 0.0:
+            continue
+        if not scaled:
+            H, scaled = curvature / float(y @ y) * np.eye(len(x)), True
+        Hy = H @ y
+        H = H + np.outer(s, s) * (curvature + float(y @ Hy)) / curvature**2
+        H -= (np.outer(Hy, s) + np.outer(s, Hy)) / curvature
+    return x, value, H
+
+
+def _wolfe(
+    counted: _Counted, x: Array, at: tuple[float, Array], direction: Array, size: float
+) -> tuple[Array, float, Array] | None:
+    """A step that lowers the objective enough and leaves its slope less steep; None where none is found."""
+    value, gradient = at
+    slope = float(gradient @ direction)
+    if not slope < 0.0:
+        return None
+    low, high = 0.0, np.inf
+    best: tuple[Array, float, Array] | None = None
+    for _ in range(30):
+        trial = x + size * direction
+        new, after = counted(trial)
+        rise = float(after @ direction)
+        if not new <= value + ARMIJO * size * slope:
+            high = size
+            dip = new - value - size * slope  # of the parabola through both values and the first slope
+            share = -0.5 * size * slope / dip if np.isfinite(dip) and dip > 0.0 else 0.1
+            size = low + float(np.clip(share, 0.1, 0.5)) * (high - low)
+            continue
+        best = trial, new, after
+        if rise >= STEEP * slope:
+            return best
+        low = size
+        size = 0.5 * (low + high) if np.isfinite(high) else 3.0 * size
+    return best
+
+
+def descend(
+    objective: Objective, start: Array, inverse: Array | None, *, tolerance: float = 1e-6
+) -> tuple[Array, float, Array]:
     """BFGS alone: a quick minimum for many similar searches; returns the point, its value and the inverse Hessian.
 
-    ``inverse`` is the inverse Hessian to start from, taken by differences where it is None.
+    ``inverse`` is the inverse Hessian to start from, taken by differences where it is None; ``tolerance`` the largest
+    slope that a minimum has.
     """
-    from scipy.optimize import minimize
-
     counted = _Counted(objective)
     if not start.size:
         return start, counted(start)[0], np.zeros((0, 0))
@@ -122,9 +181,7 @@ def descend(objective: Objective, start: Array, inverse: Array | None) -> tuple[
         values, vectors = np.linalg.eigh(difference(counted, x))
         size = np.maximum(np.abs(values), 1e-8 * max(float(np.abs(values).max()), 1e-300))
         return x, value, (vectors / size) @ vectors.T
-    options = {"gtol": 1e-6, "maxiter": 400, "hess_inv0": 0.5 * (inverse + inverse.T)}
-    result = minimize(counted, start, jac=True, method="BFGS", options=options)
-    return np.asarray(result.x), float(result.fun), np.asarray(result.hess_inv)
+    return _bfgs(counted, start, inverse, tolerance=tolerance, iterations=400)
 
 
 def difference(objective: Objective, x: Array, *, at: Array | None = None, step: float = 1e-4) -> Array:

@@ -32,6 +32,8 @@ from bayesmix.data.moments import Incidence, Moments, Segments, unique_keys
 
 Array = np.ndarray
 
+SMALL = 100  # triangular systems up to which NumPy's general solver does as well as loading SciPy's
+PAIR_COST, ENTRY_COST = 20.0, 20.0  # of a product of couplings, of an entry of the dense end, in its multiplications
 PAIR_LIMIT = 40_000_000  # more products than this in one elimination: dense matrices instead
 
 
@@ -100,12 +102,21 @@ def plan(pattern: Incidence) -> Plan:
         row, column = np.divmod(keys, max(total, 1))
         if not _is_block_diagonal(row, column, levels, k):
             break
-        stage, keys, total = _stage(levels, k, row, column, total)
+        stage, left_keys, left = _stage(levels, k, row, column, total)
+        if _is_cheaper_dense(stage, total, left):
+            break
+        keys, total = left_keys, left
         stages.append(stage)
         if stage.n_entries > PAIR_LIMIT:
             break
     row, column = np.divmod(keys, max(total, 1))
     return Plan(pattern.shapes, tuple(stages), source, n_source, row, column)
+
+
+def _is_cheaper_dense(stage: Stage, total: int, left: int) -> bool:
+    """Whether a factor is better left to the dense end: one that meets most levels of the others in a small design."""
+    one_by_one = PAIR_COST * len(stage.couplings.first) * stage.k
+    return one_by_one > (total**3 - left**3) / 3.0 + ENTRY_COST * (total**2 - left**2)
 
 
 def _sources(pattern: Incidence, offsets: Array) -> tuple[Array, Array]:
@@ -299,8 +310,26 @@ def cholesky_and_inverse(M: Array) -> tuple[Array, Array]:
             raise np.linalg.LinAlgError("a 1 x 1 block is not positive")
         L = np.sqrt(M)
         return L, 1.0 / L
+    if M.shape[-1] == 2:
+        return _two_by_two(M)
     L = np.linalg.cholesky(M)
     return L, np.linalg.inv(L)
+
+
+def _two_by_two(M: Array) -> tuple[Array, Array]:
+    """Written out: LAPACK spends most of its time on being called for each matrix."""
+    a, b, c = M[..., 0, 0], M[..., 1, 0], M[..., 1, 1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        first = np.sqrt(a)
+        low = b / first
+        last = np.sqrt(c - low**2)
+    if not (np.all(first > 0.0) and np.all(last > 0.0)):
+        raise np.linalg.LinAlgError("a 2 x 2 block is not positive definite")
+    L, inverse = np.zeros(M.shape), np.zeros(M.shape)
+    L[..., 0, 0], L[..., 1, 0], L[..., 1, 1] = first, low, last
+    inverse[..., 0, 0], inverse[..., 1, 1] = 1.0 / first, 1.0 / last
+    inverse[..., 1, 0] = -low / (first * last)
+    return L, inverse
 
 
 def _complement(stage: Stage, step: Eliminated, entries: Array, rest: Array, XX: Array) -> tuple[Array, Array, Array]:
@@ -482,10 +511,8 @@ def _solve_upper(L: Array, rhs: Array) -> Array:
     """Solve ``L' x = rhs`` for ``(..., k)`` right-hand sides."""
     if L.shape[-1] == 1:
         return rhs / L[..., 0]
-    if L.ndim == 2:
-        from scipy.linalg import solve_triangular
-
-        return np.asarray(solve_triangular(L, rhs, lower=True, trans=1, check_finite=False))
+    if L.shape[-1] > SMALL:
+        return _triangular(L, rhs[..., None], transposed=True)[..., 0]
     return np.asarray(np.linalg.solve(np.swapaxes(L, -1, -2), rhs[..., None])[..., 0])
 
 
@@ -493,11 +520,21 @@ def _solve_lower(L: Array, rhs: Array) -> Array:
     """Solve ``L x = rhs`` for ``(..., k, c)`` right-hand sides."""
     if L.shape[-1] == 1:
         return rhs / L
-    if L.ndim == 2:
-        from scipy.linalg import solve_triangular
-
-        return np.asarray(solve_triangular(L, rhs, lower=True, check_finite=False))
+    if L.shape[-1] > SMALL:
+        return _triangular(L, rhs, transposed=False)
     return np.asarray(np.linalg.solve(L, rhs))
+
+
+def _triangular(L: Array, rhs: Array, *, transposed: bool) -> Array:
+    """Solve large triangular systems ``(..., q, q)`` one by one: half of what factorising them again would take."""
+    from scipy.linalg import solve_triangular
+
+    lead = np.broadcast_shapes(L.shape[:-2], rhs.shape[:-2])
+    L, rhs = np.broadcast_to(L, (*lead, *L.shape[-2:])), np.broadcast_to(rhs, (*lead, *rhs.shape[-2:]))
+    solution = np.empty(rhs.shape)
+    for at in np.ndindex(lead):
+        solution[at] = solve_triangular(L[at], rhs[at], lower=True, trans=int(transposed), check_finite=False)
+    return solution
 
 
 def _split(shapes: Sequence[tuple[int, int]], vector: Array) -> list[Array]:
@@ -540,10 +577,7 @@ def sensitivity(factorisation: Factorisation, S_XX: Array, pattern: Incidence) -
 
 
 def _dense_adjoint(end: DenseEnd, S_XX: Array, shapes: Sequence[tuple[int, int]]) -> tuple[list[Array], Array, Array]:
-    from scipy.linalg.lapack import dpotri
-
-    lower, _ = dpotri(end.L, lower=1)
-    inverse = np.tril(lower) + np.tril(lower, -1).T  # M^-1
+    inverse = _inverse_of_square(end.L)
     P = _block_rows(shapes, end.Lambdas, np.ascontiguousarray(_block_rows(shapes, end.Lambdas, inverse).T))
     PB = P @ end.B
     U = end.B - end.H @ PB
@@ -553,6 +587,17 @@ def _dense_adjoint(end: DenseEnd, S_XX: Array, shapes: Sequence[tuple[int, int]]
     for own, (levels, k), rows in zip(spread, shapes, _split_rows(shapes, U), strict=True):
         sums.append(own - np.einsum("jac,cd,jbd->ab", rows.reshape(levels, k, -1), S_XX, rows, optimize=True))
     return sums, P + PB @ S_XX @ PB.T, -(PB @ S_XX)
+
+
+def _inverse_of_square(L: Array) -> Array:
+    """``(L L')^-1``."""
+    if len(L) <= SMALL:
+        root = np.linalg.inv(L)
+        return root.T @ root
+    from scipy.linalg.lapack import dpotri
+
+    lower, _ = dpotri(L, lower=1)
+    return np.tril(lower) + np.tril(lower, -1).T
 
 
 def _reduced_blocks(end: DenseEnd, P: Array, inverse: Array, shapes: Sequence[tuple[int, int]]) -> list[Array]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +12,8 @@ import numpy as np
 
 from bayesmix.inference.correlation import Correlation, OneNumber
 from bayesmix.language.prior import Prior
+
+Array = np.ndarray
 
 NODES = 100  # of quadrature over each of the numbers that a Decov prior mixes
 FACTORS = {"log": "a factor of", "logit": "odds times"}  # what exp of a coefficient does, by link
@@ -57,29 +60,61 @@ def _distribution(prior: Prior) -> Any:
     return frozen[prior.kind](*prior.arguments)
 
 
+@dataclass(frozen=True, slots=True)
+class OneOfDecov:
+    """The prior of one of ``together`` standard deviations that have a Decov prior.
+
+    ``unit`` is the prior of the dispersion parameter that they are relative to; None for them relative to it.
+    """
+
+    prior: Prior
+    together: int
+    unit: Prior | None
+
+    @property
+    def is_flat(self) -> bool:
+        """Never: the dispersion parameter has a proper prior, too."""
+        return False
+
+    def log_density(self, x: Array) -> Array:
+        """Log density at ``x (m,)`` above zero: gamma densities averaged over what they are multiplied by."""
+        shape, scale = self.prior.arguments[1:]
+        sizes = scale * self._sizes()
+        ratio = np.asarray(x)[:, None] / sizes
+        density = np.mean(ratio ** (shape - 1.0) * np.exp(-ratio) / sizes, axis=1) / math.gamma(shape)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(density))
+
+    def upper(self) -> float:
+        """Bound below which it is with probability 95 %."""
+        from scipy import optimize, special
+
+        shape, scale = self.prior.arguments[1:]
+        sizes = scale * self._sizes()
+
+        def beyond(log_x: float) -> float:
+            return float(np.mean(special.gammainc(shape, np.exp(log_x) / sizes))) - 0.95
+
+        middle = float(np.log(np.mean(sizes)))
+        return float(np.exp(optimize.brentq(beyond, middle - 20.0, middle + 20.0)))
+
+    def _sizes(self) -> Array:
+        """What the gamma variable is multiplied by, at equally likely nodes."""
+        from scipy import special
+
+        concentration, k = self.prior.arguments[0], self.together
+        middles = (np.arange(NODES) + 0.5) / NODES
+        share = special.betaincinv(concentration, (k - 1) * concentration, middles) if k > 1 else np.ones(1)
+        sizes = np.sqrt(k * share)
+        if self.unit is not None:
+            sizes = np.ravel(sizes[:, None] * np.asarray(_distribution(self.unit).ppf(middles)))
+        return np.asarray(sizes[sizes > 0.0])
+
+
 @cache
 def decov_upper(prior: Prior, together: int, unit: Prior | None) -> float:
-    """Bound below which one of ``together`` standard deviations under a Decov prior is with probability 95 %.
-
-    Parameters
-    ----------
-    unit : prior of the dispersion parameter that they are relative to; None for the bound relative to it.
-    """
-    from scipy import optimize, special
-
-    concentration, shape, scale = prior.arguments
-    middles = (np.arange(NODES) + 0.5) / NODES
-    share = special.betaincinv(concentration, (together - 1) * concentration, middles) if together > 1 else np.ones(1)
-    size = np.sqrt(together * share)
-    if unit is not None:
-        size = np.ravel(size[:, None] * np.asarray(_distribution(unit).ppf(middles)))
-    size = size[size > 0.0]
-
-    def beyond(log_x: float) -> float:
-        return float(np.mean(special.gammainc(shape, np.exp(log_x) / (scale * size)))) - 0.95
-
-    middle = float(np.log(scale * np.mean(size)))
-    return float(np.exp(optimize.brentq(beyond, middle - 20.0, middle + 20.0)))
+    """Bound of one of ``together`` standard deviations under a Decov prior, as `OneOfDecov.upper` has it."""
+    return OneOfDecov(prior, together, unit).upper()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,16 @@ from bayesmix.inference.correlation import Correlation, Free, OneNumber
 from bayesmix.inference.covariance import Structure, structure_of
 from bayesmix.inference.parameters import Parameters, sd_effects, sd_names
 from bayesmix.inference.presets import defaults, scales
-from bayesmix.inference.prior_text import decov_upper, in_units, quantiles, says, says_decov, says_lkj, short
+from bayesmix.inference.prior_text import (
+    OneOfDecov,
+    decov_upper,
+    in_units,
+    quantiles,
+    says,
+    says_decov,
+    says_lkj,
+    short,
+)
 from bayesmix.language.prior import JOINT, Prior, log_decov, log_lkj
 from bayesmix.language.spec import ModelSpec
 from bayesmix.language.vocabulary import STRUCTURES
@@ -73,6 +82,18 @@ class Priors:
             return in_units(prior, effect, self.response, self.link)
         names = {"effect": effect, "response": self.response, "link": self.link}
         return says_decov(prior, together, self.dispersion, self.dispersion_name, **names)
+
+    def of_each_sd(self) -> dict[str, Prior | OneOfDecov]:
+        """The prior of every standard deviation by itself, by name."""
+        found: dict[str, Prior | OneOfDecov] = {}
+        for names, priors in zip(self.sd_names, self.sd, strict=True):
+            for name, prior in zip(names, priors, strict=True):
+                found[name] = prior
+                if prior.kind == "Decov":
+                    improper = self.dispersion is not None and self.dispersion.is_flat
+                    one = OneOfDecov(prior, priors.count(prior), self.dispersion)
+                    found[name] = Prior("HalfFlat") if improper else one
+        return found
 
     def intervals(self) -> dict[str, tuple[float, float]]:
         """Bounds that hold 95 % of each proper prior of a single parameter, by name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
@@ -16,7 +16,7 @@ from bayesmix.inference.correlation import OneNumber
 from bayesmix.inference.covariance import cholesky_psd, from_factor
 from bayesmix.inference.estimate import Agq, Laplace, MarginalLikelihood, Ml, PointEstimate, estimate
 from bayesmix.inference.natural import TINY, TermCoordinates, split, term_coordinates
-from bayesmix.inference.optimise import descend
+from bayesmix.inference.optimise import descend, difference
 from bayesmix.inference.parameters import corr_names, sd_names
 from bayesmix.inference.pirls import generalized_problem
 from bayesmix.inference.reml import deviance, linear_problem
@@ -26,15 +26,24 @@ Array = np.ndarray
 
 MAX_ROOT = 30
 FAR = 60.0  # logarithms beyond this are not searched
+STEP = 1e-6  # of the differenced change of coordinates
+GRADIENT = 1e-4  # of the deviance, by standard errors: its minimum is then exact to 1e-8
+CLOSE = 1e-6  # relative error of the root of the deviance
+NEAR = 0.1  # standard errors within which the curvature is not taken anew
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Natural:
-    """Free coordinates: fixed effects, those of the covariances, log dispersion."""
+    """Free coordinates: fixed effects, those of the covariances, log dispersion. Leading axes are free."""
 
     terms: tuple[TermCoordinates, ...]
     p: int
     has_dispersion: bool
+
+    @property
+    def size(self) -> int:
+        """Number of coordinates."""
+        return self.p + sum(term.size for term in self.terms) + int(self.has_dispersion)
 
     def pack(self, beta: Array, covariances: tuple[Array, ...], dispersion: float | None) -> Array:
         """Coordinates of a parameter point."""
@@ -43,14 +52,14 @@ class Natural:
             parts.append(np.array([math.log(dispersion)]))
         return np.concatenate(parts)
 
-    def unpack(self, x: Array) -> tuple[Array, list[Array], float]:
-        """Fixed effects, covariance matrices, dispersion (1 where there is none)."""
+    def unpack(self, x: Array) -> tuple[Array, list[Array], Array]:
+        """Fixed effects, covariance matrices, log dispersion (0 where there is none)."""
         covariances = []
-        for term, own in zip(self.terms, split(self.terms, x[self.p :]), strict=True):
+        for term, own in zip(self.terms, split(self.terms, x[..., self.p :]), strict=True):
             sd, root = term.unpack(own)
-            scaled = sd[:, None] * root
-            covariances.append(scaled @ scaled.T)
-        return x[: self.p], covariances, math.exp(x[-1]) if self.has_dispersion else 1.0
+            scaled = sd[..., None] * root
+            covariances.append(scaled @ np.swapaxes(scaled, -1, -2))
+        return x[..., : self.p], covariances, x[..., -1] if self.has_dispersion else np.zeros(x.shape[:-1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,25 +73,29 @@ class Likelihood:
 
     def __call__(self, x: Array) -> tuple[float, Array]:
         """Value and gradient; the change of coordinates is differenced, the likelihood is not."""
-        value, gradient = self.objective(self.inner(x))
-        step = 1e-6
-        unit = np.eye(len(x)) * step
-        slopes = [(self.inner(x + shift) - self.inner(x - shift)) / (2.0 * step) for shift in unit]
-        return value, np.array(slopes) @ gradient
+        shift = STEP * np.eye(len(x))
+        inner = self.inner(np.vstack([x, x + shift, x - shift]))
+        value, gradient = self.objective(inner[0])
+        up, down = np.split(inner[1:], 2)
+        return value, (up - down) @ gradient / (2.0 * STEP)
+
+    def along(self, terms: tuple[TermCoordinates, ...]) -> Likelihood:
+        """The same likelihood in other coordinates of the covariances."""
+        return replace(self, natural=replace(self.natural, terms=terms))
 
     def inner(self, x: Array) -> Array:
         """Computational coordinates of natural ones; `LinAlgError` far out, where a search has lost its way."""
-        if np.max(np.abs(x[self.natural.p :]), initial=0.0) > FAR:
+        if np.max(np.abs(x[..., self.natural.p :]), initial=0.0) > FAR:
             raise np.linalg.LinAlgError("coordinates out of range")
-        beta, covariances, dispersion = self.natural.unpack(x)
+        beta, covariances, log_dispersion = self.natural.unpack(x)
         working = self.point.coordinates
-        scale = dispersion if self.linear else 1.0
+        scale = np.exp(2.0 * log_dispersion)[..., None, None] if self.linear else 1.0
         roots = [
-            cholesky_psd((inverse := np.linalg.inv(C) / scale) @ covariance @ inverse.T)
+            cholesky_psd((inverse := np.linalg.inv(C)) @ covariance @ inverse.T / scale)
             for C, covariance in zip(working.C, covariances, strict=True)
         ]
-        parts = [from_factor(working.structures, roots), np.linalg.solve(working.T, beta)]
-        return np.concatenate([*parts, [math.log(dispersion)]] if self.natural.has_dispersion else parts)
+        parts = [from_factor(working.structures, roots), beta @ np.linalg.inv(working.T).T]
+        return np.concatenate([*parts, log_dispersion[..., None]] if self.natural.has_dispersion else parts, axis=-1)
 
 
 def likelihood(
@@ -107,31 +120,43 @@ def likelihood(
 def profile_interval(
     design: Design, family: Family, link: Link, point: PointEstimate, name: str, level: float
 ) -> tuple[float, float]:
-    """Limits of a parameter where its profile deviance rises by the chi-squared quantile of ``level``.
+    """Limits of one parameter, see `profile_intervals`."""
+    return profile_intervals(design, family, link, point, [name], level)[0]
+
+
+def profile_intervals(
+    design: Design, family: Family, link: Link, point: PointEstimate, names: Sequence[str], level: float
+) -> list[tuple[float, float]]:
+    """Limits of parameters where their profile deviances rise by the chi-squared quantile of ``level``.
 
     REML fits are profiled by maximum likelihood, as lme4 does. A limit beyond the parameter's range is the end of the
     range: 0 for a standard deviation, -1 or 1 for a correlation.
     """
     from scipy.special import chdtri
 
-    curve, target = _profile(design, family, link, point, name)
     rise = float(chdtri(1, 1.0 - level))
-    return _limit(curve, target, rise, -1.0), _limit(curve, target, rise, 1.0)
+    curves = _curves(design, family, link, point, names)
+    return [(_limit(curve, target, rise, -1.0), _limit(curve, target, rise, 1.0)) for curve, target in curves]
 
 
 def profile_rise(design: Design, family: Family, link: Link, point: PointEstimate, name: str, at: float) -> float:
     """Rise of the profile deviance where a parameter is held ``at`` a value: an interval holds it if this is small."""
-    curve, target = _profile(design, family, link, point, name)
+    [(curve, target)] = _curves(design, family, link, point, [name])
     with np.errstate(divide="ignore"):
         coordinate = float(np.clip(target.forth(at), *target.ends))
-    return curve.deviance(coordinate, curve.best)[0]
+    return min(curve.lowest(start)[0] for start in curve.starts(coordinate))
 
 
-def _profile(design: Design, family: Family, link: Link, point: PointEstimate, name: str) -> tuple[_Curve, _Target]:
+def _curves(
+    design: Design, family: Family, link: Link, point: PointEstimate, names: Sequence[str]
+) -> list[tuple[_Curve, _Target]]:
+    """The profiles of parameters, around one maximum of the likelihood for each set of coordinates."""
     if not isinstance(point.method, Ml | Laplace | Agq):
         point = estimate(design, family, link, Ml())
-    target = _target(design, point, family, name)
-    return _Curve.around(likelihood(design, family, link, point, target.terms), point, target.index), target
+    targets = [_target(design, point, family, name) for name in names]
+    objective = likelihood(design, family, link, point, term_coordinates(design.terms))
+    summits = {terms: _Summit(objective.along(terms), point) for terms in {target.terms for target in targets}}
+    return [(_Curve(summits[target.terms], target.index), target) for target in targets]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,77 +210,127 @@ def _coordinate(family: OneNumber, rho: float) -> float:
     return float(np.arctanh(2.0 * (rho - family.lowest) / (1.0 - family.lowest) - 1.0))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Curve:
-    """Signed root of the profile deviance along one coordinate, nearly a straight line."""
+class _Summit:
+    """The maximum of the likelihood and its curvature, in units in which it is round for fixed effects."""
 
-    objective: Likelihood
-    index: int
-    best: Array  # the maximum of the likelihood
-    value: float
-    inverse: Array  # inverse Hessian there
-
-    @classmethod
-    def around(cls, objective: Likelihood, point: PointEstimate, index: int) -> _Curve:
+    def __init__(self, objective: Likelihood, point: PointEstimate) -> None:
+        self.objective = objective
+        self.scale = np.ones(objective.natural.size)
+        errors = np.sqrt(np.maximum(np.diagonal(point.beta_cov), 0.0))
+        self.scale[: len(errors)] = np.where(errors > 0.0, errors, 1.0)
         start = objective.natural.pack(point.beta, point.covariances, point.dispersion)
-        best, value, inverse = descend(objective, start, None)
-        return cls(objective, index, best, min(value, point.criterion), inverse)
+
+        def scaled(z: Array) -> tuple[float, Array]:
+            value, gradient = objective(start + self.scale * z)
+            return value, self.scale * gradient
+
+        origin = np.zeros(len(start))
+        inverse = _inverse(difference(scaled, origin, at=scaled(origin)[1]))
+        z, value, _ = descend(scaled, origin, inverse, tolerance=GRADIENT)
+        self.x = start + self.scale * z
+        self.value = min(value, point.criterion)
+        self.inverse = inverse if np.max(np.abs(z)) < NEAR else _inverse(difference(scaled, z))
+
+
+def _inverse(hessian: Array) -> Array:
+    """Inverse with negative curvature reflected, and nearly flat directions made less so."""
+    values, vectors = np.linalg.eigh(hessian)
+    size = np.maximum(np.abs(values), 1e-6 * max(float(np.abs(values).max()), 1e-300))
+    return np.asarray((vectors / size) @ vectors.T)
+
+
+class _Curve:
+    """The profile of the deviance along one coordinate, whose signed root is nearly a straight line."""
+
+    def __init__(self, summit: _Summit, index: int) -> None:
+        self.summit = summit
+        self.index = index
+        self.others = np.arange(len(summit.x)) != index
+        variance, scale = float(summit.inverse[index, index]), summit.scale
+        slopes = summit.inverse[self.others, index] / variance
+        rest = summit.inverse[np.ix_(self.others, self.others)] - np.outer(slopes, slopes) * variance
+        values, vectors = np.linalg.eigh(rest)
+        sizes = np.sqrt(np.maximum(values, 1e-12 * max(float(values.max(initial=0.0)), 1e-300)))
+        self.spread = math.sqrt(2.0 * variance) * float(scale[index])  # standard error by the curvature
+        self.slopes = slopes * scale[self.others] / scale[index]  # of the others' best by the coordinate
+        self.root = scale[self.others, None] * vectors * sizes
 
     @property
-    def spread(self) -> float:
-        """Standard error of the coordinate by the curvature at the maximum."""
-        return math.sqrt(max(2.0 * float(self.inverse[self.index, self.index]), 1e-12))
+    def centre(self) -> float:
+        """The coordinate at the maximum."""
+        return float(self.summit.x[self.index])
 
-    def deviance(self, at: float, start: Array) -> tuple[float, Array]:
-        """Rise of the deviance with the coordinate held ``at``, the others at their best."""
-        others = np.arange(len(start)) != self.index
+    def moved(self, x: Array, at: float) -> Array:
+        """Predict the best with the coordinate held ``at`` from that at another place, ``x``, along a line."""
+        start = np.full(len(x), at)
+        start[self.others] = x[self.others] + self.slopes * (at - x[self.index])
+        return start
 
-        def held(rest: Array) -> tuple[float, Array]:
-            x = np.full(len(start), at)
-            x[others] = rest
-            value, gradient = self.objective(x)
-            return value, gradient[others]
+    def starts(self, at: float) -> list[Array]:
+        """Two places to search from: profiles can have more than one valley."""
+        stay = self.summit.x.copy()
+        stay[self.index] = at
+        return [self.moved(self.summit.x, at), stay]
 
-        inverse = self.inverse[np.ix_(others, others)]
-        column = self.inverse[others, self.index] / self.inverse[self.index, self.index]
-        inverse = inverse - np.outer(column, column) * self.inverse[self.index, self.index]
-        # two starts, the last point and the line the curvature predicts: profiles can have more than one valley
-        predicted = self.best[others] + column * (at - self.best[self.index])
-        found = [descend(held, begin, inverse) for begin in (start[others], predicted)]
-        rest, value, _ = min(found, key=lambda result: result[1])
-        x = np.full(len(start), at)
-        x[others] = rest
-        return max(value - self.value, 0.0), x
+    def lowest(self, start: Array) -> tuple[float, float, Array]:
+        """Rise of the deviance with the coordinate held as in ``start``, the others at their best; slope; where.
+
+        The search runs in units of the others' standard errors.
+        """
+
+        def place(z: Array) -> Array:
+            x = start.copy()
+            x[self.others] += self.root @ z
+            return x
+
+        def held(z: Array) -> tuple[float, Array]:
+            value, gradient = self.summit.objective(place(z))
+            return value, self.root.T @ gradient[self.others]
+
+        free = len(start) - 1
+        z, value, _ = descend(held, np.zeros(free), np.eye(free), tolerance=GRADIENT)
+        x = place(z)
+        slope = float(self.summit.objective(x)[1][self.index]) if math.isfinite(value) else 0.0
+        return max(value - self.summit.value, 0.0), slope, x
 
 
 def _limit(curve: _Curve, target: _Target, rise: float, side: float) -> float:
-    """Find by safeguarded secant steps where the signed root of the deviance reaches ``sqrt(rise)``."""
-    centre, goal = float(curve.best[curve.index]), math.sqrt(rise)
+    """Find by safeguarded Newton steps where the root of the deviance reaches ``sqrt(rise)``.
+
+    Once found, other valleys are looked for; where one is deeper, the search goes on in it.
+    """
+    goal = math.sqrt(rise)
     end, bound = (target.ends[0], target.range[0]) if side < 0 else (target.ends[1], target.range[1])
-    inner, inner_root = centre, 0.0
-    outer, outer_root = math.nan, math.nan
-    x = curve.best
-    step = side * goal * curve.spread
-    at = centre + step
+    bracket, x, is_sure = (curve.centre, math.nan), curve.summit.x, False
+    at = curve.centre + side * goal * curve.spread
     for _ in range(MAX_ROOT):
         at = max(at, end) if side < 0 else min(at, end)
-        deviance, x = curve.deviance(at, x)
+        deviance, slope, x = curve.lowest(curve.moved(x, at))
+        if not is_sure and (abs(math.sqrt(deviance) - goal) < CLOSE * goal or (at == end and deviance < rise)):
+            other = min(map(curve.lowest, curve.starts(at)), key=lambda found: found[0])
+            is_sure = other[0] > deviance - CLOSE
+            if not is_sure:
+                deviance, slope, x = other
         root = math.sqrt(deviance)
-        if abs(root - goal) < 1e-6 * goal:
+        if abs(root - goal) < CLOSE * goal:
             return target.back(at)
-        if root > goal:
-            outer, outer_root = at, root
-        else:
-            if at == end:
-                return bound
-            inner, inner_root = at, root
-        at = _next(inner, inner_root, outer, outer_root, goal, step)
+        if root < goal and at == end:
+            return bound
+        step = side * goal * curve.spread
+        bracket = (bracket[0], at) if root > goal else (at, bracket[1])
+        if abs(bracket[1] - bracket[0]) < 1e-9 * abs(step):  # a valley that a search found once and missed once
+            bracket = (at, math.nan) if root < goal else (curve.centre, at)
+        newton = 2.0 * root * (goal - root) / slope if slope * side > 0.0 else math.nan
+        at = _next(at, newton, bracket, step, curve.centre)
     return target.back(at)
 
 
-def _next(inner: float, inner_root: float, outer: float, outer_root: float, goal: float, step: float) -> float:
-    """Secant step inside a bracket, a longer step outside where there is none yet."""
+def _next(at: float, newton: float, bracket: tuple[float, float], step: float, centre: float) -> float:
+    """Newton's step inside the bracket, or a longer one outwards where there is none yet."""
+    inner, outer = bracket
     if math.isnan(outer):
-        return inner + step * max(0.5, 1.2 * (goal - inner_root) / goal) * (2.0 if inner_root < 0.5 * goal else 1.0)
-    share = (goal - inner_root) / (outer_root - inner_root)
-    return inner + min(max(share, 0.02), 0.98) * (outer - inner)
+        longest = math.copysign(max(abs(step), abs(at - centre)), step)
+        share = newton / longest
+        return at + longest * (min(max(share, 0.05), 1.0) if math.isfinite(share) else 1.0)
+    share = (at + newton - inner) / (outer - inner)
+    return inner + (outer - inner) * (min(max(share, 0.02), 0.98) if math.isfinite(share) else 0.5)

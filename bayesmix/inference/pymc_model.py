@@ -11,6 +11,7 @@ from bayesmix.data.design import Design, Term
 from bayesmix.inference.correlation import Correlation, OneNumber
 from bayesmix.inference.covariance import structure_of
 from bayesmix.inference.priors import Priors
+from bayesmix.inference.pymc_likelihood import add_likelihood
 from bayesmix.language.prior import Prior
 from bayesmix.language.spec import ModelSpec
 
@@ -40,27 +41,28 @@ def to_pymc(design: Design, spec: ModelSpec, priors: Priors) -> Any:
     """
     import pymc as pm
 
-    _check_codes(design)
+    check_codes(design)
     labels = [term_label(design.terms, t) for t in range(len(design.terms))]
-    with pm.Model(coords=_coords(design, labels)) as model:
+    with pm.Model(coords=coordinates(design, labels)) as model:
         eta = _fixed_part(design, priors)
-        for t, term in enumerate(design.terms):
-            eta = eta + _random_part(term, labels[t], priors.sd[t], priors.corr[t])
         dispersion = None
         if priors.dispersion is not None and priors.dispersion_name is not None:
-            dispersion = _variable(priors.dispersion_name, [priors.dispersion])[0]
-        _likelihood(design, spec, eta, dispersion)
+            dispersion = _scalar(priors.dispersion_name, priors.dispersion)
+        for t, term in enumerate(design.terms):
+            eta = eta + _random_part(term, labels[t], priors.sd[t], priors.corr[t], dispersion)
+        add_likelihood(design, spec, eta, dispersion)
     return model
 
 
-def _check_codes(design: Design) -> None:
+def check_codes(design: Design) -> None:
     """Compiled code does not check indices: one out of range reads foreign memory."""
     for term in design.terms:
         if term.codes.min(initial=0) < 0 or term.codes.max(initial=0) >= len(term.levels):
             raise IndexError(f"level codes of `{term.group}` are outside 0..{len(term.levels) - 1}")
 
 
-def _coords(design: Design, labels: Sequence[str]) -> dict[str, Sequence[Any]]:
+def coordinates(design: Design, labels: Sequence[str]) -> dict[str, Sequence[Any]]:
+    """Names of the fixed effects, the rows, the levels and the effects, by dimension."""
     coords: dict[str, Sequence[Any]] = {"fixed": list(design.fixed), "obs": list(range(len(design.y)))}
     for label, term in zip(labels, design.terms, strict=True):
         coords[level_dim(label)] = list(term.levels)
@@ -76,17 +78,21 @@ def _fixed_part(design: Design, priors: Priors) -> Any:
     if not design.fixed:
         pm.Deterministic("fixef", pt.zeros(0), dims="fixed")
         return offset
-    gamma = pt.stack(_variable("fixef_centred", priors.fixed, priors.names))
+    gamma = _vector("fixef_centred", priors.fixed)
     beta = pm.Deterministic("fixef", pt.dot(np.linalg.inv(priors.contrast), gamma), dims="fixed")
     return offset + pt.dot(pm.Data("X", design.X, dims=("obs", "fixed")), beta)
 
 
-def _random_part(term: Term, label: str, sd_priors: Sequence[Prior], eta: float | None) -> Any:
+def _random_part(term: Term, label: str, sd_priors: Sequence[Prior], eta: float | None, dispersion: Any) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
 
     k = len(term.effects)
-    free = pt.stack(_variable(f"sd_free_{label}", sd_priors))
+    name = f"sd_free_{label}"
+    if len(sd_priors) > 1 or sd_priors[0].kind == "Decov":
+        free = _vector(name, sd_priors, dispersion)
+    else:
+        free = pt.atleast_1d(_scalar(name, sd_priors[0]))
     sd = pm.Deterministic(
         f"sd_{label}", pt.broadcast_to(free, (k,)) if len(sd_priors) < k else free, dims=f"{label}_effect"
     )
@@ -118,20 +124,56 @@ def _reported(family: Correlation, partial: Any, matrix: Any) -> Any:
     return matrix[row, column]
 
 
-def _variable(name: str, priors: Sequence[Prior], labels: Sequence[str] = ()) -> list[Any]:
-    """Independent scalar parameters: one vector a kind of distribution, handed back one by one in order."""
+def _scalar(name: str, prior: Prior) -> Any:
+    """One parameter on its own."""
+    return distribution(prior.kind, list(prior.arguments), name=name)
+
+
+def _vector(name: str, priors: Sequence[Prior], unit: Any = None) -> Any:
+    """Parameters ``(m,)``: one variable a kind of distribution, put together in order.
+
+    ``unit`` is the dispersion parameter, which joint priors of standard deviations are relative to.
+    """
+    import pytensor.tensor as pt
+
+    kinds = by_kind(name, priors)
+    parts = [
+        _together(own, priors[members[0]], len(members), unit)
+        if kind == "Decov"
+        else distribution(kind, list(arguments_of([priors[j] for j in members])), name=own, shape=len(members))
+        for own, kind, members in kinds
+    ]
+    return parts[0] if len(parts) == 1 else pt.concatenate(parts)[in_order(kinds)]
+
+
+def _together(name: str, prior: Prior, k: int, unit: Any) -> Any:
+    """Standard deviations ``(k,)`` as rstanarm draws them: their size, and shares of their total variance."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    concentration, shape, scale = prior.arguments
+    size = pm.Gamma(f"{name}_size", shape, 1.0 / scale) * (1.0 if unit is None else unit)
+    if k == 1:
+        return pt.atleast_1d(size)
+    return size * pt.sqrt(k * pm.Dirichlet(f"{name}_share", np.full(k, concentration)))
+
+
+def by_kind(name: str, priors: Sequence[Prior]) -> list[tuple[str, str, list[int]]]:
+    """The vectors that stand for parameters in the PyMC model: name, kind of distribution, members."""
     kinds = dict.fromkeys(prior.kind for prior in priors)
-    scalars: list[Any] = [None] * len(priors)
-    for kind in kinds:
-        members = [j for j, prior in enumerate(priors) if prior.kind == kind]
-        suffix = "" if len(kinds) == 1 else f"_{kind.lower()}"
-        arguments = np.array([priors[j].arguments for j in members]).T
-        if len(priors) == 1 and not labels:
-            return [_distribution(name, kind, [float(argument[0]) for argument in arguments])]
-        vector = _distribution(name + suffix, kind, list(arguments), shape=len(members))
-        for position, j in enumerate(members):
-            scalars[j] = vector[position]
-    return scalars
+    return [
+        (
+            name + ("" if len(kinds) == 1 else f"_{kind.lower()}"),
+            kind,
+            [j for j, prior in enumerate(priors) if prior.kind == kind],
+        )
+        for kind in kinds
+    ]
+
+
+def in_order(kinds: Sequence[tuple[str, str, list[int]]]) -> Array:
+    """Where each parameter is among the vectors of `by_kind`, one after the other."""
+    return np.argsort([member for _, _, members in kinds for member in members])
 
 
 ARGUMENTS: dict[str, tuple[str, ...]] = {  # PyMC's names of the arguments of our priors
@@ -147,73 +189,20 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {  # PyMC's names of the arguments of ou
     "InverseGamma": ("alpha", "beta"),
     "LogNormal": ("mu", "sigma"),
     "Uniform": ("lower", "upper"),
+    "Beta": ("alpha", "beta"),
     "Flat": (),
     "HalfFlat": (),
 }
 
 
-def _distribution(name: str, kind: str, arguments: Sequence[Any], **options: Any) -> Any:
+def arguments_of(priors: Sequence[Prior]) -> Array:
+    """Arguments of priors of one kind: ``(arguments, m)``."""
+    return np.array([prior.arguments for prior in priors]).T
+
+
+def distribution(kind: str, arguments: Sequence[Any], **options: Any) -> Any:
+    """PyMC's distribution of a kind of prior: a variable of the model with a name, else on its own."""
     import pymc as pm
 
-    return getattr(pm, kind)(name, **dict(zip(ARGUMENTS[kind], arguments, strict=True)), **options)
-
-
-def _likelihood(design: Design, spec: ModelSpec, eta: Any, dispersion: Any) -> None:
-    import pymc as pm
-
-    mu = _inverse_link(spec.link.name, eta)
-    y = design.y
-    name = "y"
-    unit = bool(np.all(design.weights == 1.0))
-    weights = None if unit else pm.Data("weights", design.weights, dims="obs")
-    sigma = dispersion
-    if spec.family.name == "gaussian" and weights is not None:  # a weight divides the variance
-        sigma, weights = dispersion / weights**0.5, None
-    distribution, arguments = _response(spec.family.name, design, mu, sigma)
-    observed = y if spec.family.name in {"gaussian", "gamma"} else y.astype(np.int64)
-    if weights is None:
-        distribution(name, **arguments, observed=observed, dims="obs")
-    else:  # a weighted log density is no distribution of its own
-        pm.Potential(name, weights * pm.logp(distribution.dist(**arguments), observed), dims="obs")
-
-
-def _response(family: str, design: Design, mu: Any, dispersion: Any) -> tuple[Any, dict[str, Any]]:
-    """PyMC's distribution of the response and its arguments."""
-    import pymc as pm
-
-    match family:
-        case "gaussian":
-            return pm.Normal, {"mu": mu, "sigma": dispersion}
-        case "poisson":
-            return pm.Poisson, {"mu": mu}
-        case "binomial" | "bernoulli":
-            trials = np.ones(len(design.y)) if design.trials is None else design.trials
-            return pm.Binomial, {"n": trials.astype(np.int64), "p": mu}
-        case "gamma":
-            return pm.Gamma, {"alpha": dispersion, "beta": dispersion / mu}
-        case "negbinomial":
-            return pm.NegativeBinomial, {"mu": mu, "alpha": dispersion}
-        case _:
-            raise AssertionError(family)
-
-
-def _inverse_link(link: str, eta: Any) -> Any:
-    import pytensor.tensor as pt
-
-    match link:
-        case "identity":
-            return eta
-        case "log":
-            return pt.exp(eta)
-        case "inverse":
-            return 1.0 / eta
-        case "sqrt":
-            return eta**2
-        case "logit":
-            return pt.sigmoid(eta)
-        case "probit":
-            return 0.5 * pt.erfc(-eta / np.sqrt(2.0))
-        case "cloglog":
-            return 1.0 - pt.exp(-pt.exp(eta))
-        case _:
-            raise AssertionError(link)
+    make = getattr(pm, kind) if "name" in options else getattr(pm, kind).dist
+    return make(**dict(zip(ARGUMENTS[kind], arguments, strict=True)), **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import assert_never
 
@@ -13,13 +14,14 @@ from bayesmix.inference.diagnostics import ESS_LIMIT, R_HAT_LIMIT, convergence
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.estimate import PointEstimate, estimate, resolve_method
 from bayesmix.inference.generalized_marginal import sample_generalized, too_large
-from bayesmix.inference.marginal import MAX_DIMENSION, Marginal, applies, sample_marginal
+from bayesmix.inference.marginal import Marginal, applies, sample_marginal
 from bayesmix.inference.natural import term_coordinates
 from bayesmix.inference.nuts import Nuts, sample_nuts
 from bayesmix.inference.priors import Priors, resolve
+from bayesmix.inference.variational import Advi, Pathfinder, sample_approximation
 from bayesmix.language.spec import ModelSpec
 
-Sampler = Nuts | Marginal
+Sampler = Nuts | Marginal | Advi | Pathfinder
 
 K_LIMIT, ACCEPTANCE_LIMIT = 0.7, 0.2  # the marginal sampler's certificate
 SHARE = 0.1  # of the draws that must be effective, where fewer are drawn than the limit supposes
@@ -36,11 +38,12 @@ def resolve_sampler(method: str | Sampler) -> Sampler | None:
     """
     if not isinstance(method, str):
         return method
-    names: dict[str, Sampler | None] = {"auto": None, "nuts": Nuts(), "marginal": Marginal()}
+    methods = {"nuts": Nuts, "marginal": Marginal, "advi": Advi, "pathfinder": Pathfinder}
+    names: dict[str, Callable[[], Sampler | None]] = {"auto": lambda: None, **methods}
     if method.lower() not in names:
         known = ", ".join(names)
         raise SpecError(f"Sampling method `{method}` does not exist.{nearest(method, names)} Methods: {known}.")
-    return names[method.lower()]
+    return names[method.lower()]()
 
 
 def sample(
@@ -75,9 +78,10 @@ def sample(
             return nuts(method)
         case Marginal():
             return marginal(method)
+        case Advi() | Pathfinder():
+            options = {"draws": draws, "chains": chains, "seed": seed}
+            return sample_approximation(design, spec, priors, point, method, **options, progress=progress)
         case None:
-            if dimension(design, priors) > MAX_DIMENSION:
-                return nuts(Nuts())
             reason = None if applies(spec) else too_large(design, draws * chains)
             if reason is None:
                 found = marginal(Marginal())
@@ -115,10 +119,13 @@ def dimension(design: Design, priors: Priors) -> int:
 
 def failure(draws: Draws) -> str | None:
     """Why the certificate of the marginal sampler does not hold; None if it does."""
-    if not draws.certificate["pareto_k"] <= K_LIMIT:
-        return f"Pareto k of its proposal is {draws.certificate['pareto_k']:.2f}, above {K_LIMIT}"
-    if draws.certificate["acceptance"] < ACCEPTANCE_LIMIT:
-        return f"only {draws.certificate['acceptance']:.0%} of its proposals were accepted"
+    certificate = draws.certificate
+    if not certificate.get("pareto_k", 0.0) <= K_LIMIT:
+        return f"Pareto k of its proposal is {certificate['pareto_k']:.2f}, above {K_LIMIT}"
+    if certificate.get("acceptance", 1.0) < ACCEPTANCE_LIMIT:
+        return f"only {certificate['acceptance']:.0%} of its proposals were accepted"
+    if certificate.get("divergences", 0.0) > 0.0:
+        return f"{certificate['divergences']:.0f} of its transitions diverged"
     values = draws.parameters
     if values.lead[1] < LONG_ENOUGH or values.lead[0] < 2:
         return None

@@ -20,13 +20,14 @@ CSS = """
 :root { --ink: #1f2328; --quiet: #59636e; --line: #d8dee4; --soft: #f6f8fa; --accent: #0072b2; }
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; }
-body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 60rem; color: var(--ink); background: #fff;
+body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 66rem; color: var(--ink); background: #fff;
   font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .25rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.15rem; margin: 2.5rem 0 .75rem; padding-top: .75rem; border-top: 1px solid var(--line); }
 h4 { font-size: .95rem; margin: 1.5rem 0 .25rem; }
 p, li { margin: .5rem 0; max-width: 44rem; }
 ul { padding-left: 1.25rem; }
+li:only-child { list-style: none; margin-left: -1.25rem; }
 .quiet { color: var(--quiet); }
 code, pre { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 pre { margin: 0; padding: .75rem; font-size: .8rem; line-height: 1.45; }
@@ -34,6 +35,7 @@ nav { margin: 1rem 0 0; font-size: .9rem; }
 nav a { color: var(--accent); margin-right: 1rem; white-space: nowrap; }
 ul.verdict { list-style: none; padding: 0; margin: 1rem 0; }
 ul.verdict li { padding: .4rem .75rem; margin: .4rem 0; background: var(--soft); border-left: 4px solid #009e73; }
+ul.verdict code { font-size: .85em; overflow-wrap: anywhere; }
 ul.verdict li.bad { border-left-color: #d55e00; }
 .scroll { margin: .75rem 0; overflow-x: auto;
   background: var(--soft); border: 1px solid var(--line); border-radius: 6px; }
@@ -41,6 +43,7 @@ table { border: 0; border-collapse: collapse; font-size: .85rem; font-variant-nu
 th, td { border: 0; padding: .3rem .6rem; text-align: right; white-space: nowrap; }
 th:first-child, td:first-child, table.words td, table.words th { text-align: left; }
 thead tr { border-bottom: 1px solid var(--line); }
+tbody tr { background: var(--soft); }
 tbody tr:nth-child(even) { background: #fff; }
 tbody th { font-weight: 600; }
 figure { margin: 1.25rem 0; }
@@ -51,12 +54,13 @@ figcaption { font-size: .9rem; color: var(--quiet); max-width: 44rem; }
   body { padding: 1rem .75rem 3rem; }
   pre { font-size: .68rem; }
   table { font-size: .78rem; }
+  tbody th { position: sticky; left: 0; min-width: 7rem; background: inherit; white-space: normal; }
 }
 @media print {
   @page { margin: 14mm; }
   body { max-width: none; padding: 0; font-size: 10pt; }
   nav { display: none; }
-  h2 { break-after: avoid; }
+  h2, h4 { break-after: avoid; }
   .scroll { overflow: visible; border: 0; background: none; }
   pre { font-size: 6.8pt; padding: 0; white-space: pre-wrap; }
   table { font-size: 7.2pt; }
@@ -143,15 +147,25 @@ def verdicts(sentences: Iterable[tuple[bool, str]]) -> str:
     return f'<ul class="verdict">\n{items}</ul>'
 
 
-def picture(figure: Figure, caption: str) -> str:
-    """A figure as part of the page: vector graphics, dense layers of points as pixels."""
+def findings(rows: Iterable[tuple[bool, str, str, str]]) -> str:
+    """What checks found: good or bad, topic, text, and the next command to type, if there is one."""
+    items = "".join(
+        f"<li{_class('' if good else 'bad')}><b>{escape(topic)}</b> {escape(text)}"
+        f"{f'<br>Next: <code>{escape(command)}</code>' if command else ''}</li>\n"
+        for good, topic, text, command in rows
+    )
+    return f'<ul class="verdict">\n{items}</ul>'
+
+
+def picture(figure: Figure, caption: str, words: str) -> str:
+    """A figure as part of the page, with ``words`` for those who cannot see it; dense layers of points are pixels."""
     import matplotlib as mpl
 
     buffer = BytesIO()
     with mpl.rc_context({"svg.hashsalt": "bayesmix"}):  # the same figure gives the same text
         figure.savefig(buffer, format="svg", dpi=160, metadata={"Date": None})
     source = f"data:image/svg+xml;base64,{b64encode(buffer.getvalue()).decode('ascii')}"
-    image = f'<img alt="{escape(caption)}" src="{source}">'
+    image = f'<img alt="{escape(words)}" src="{source}">'
     return f"<figure>{scrolled(image)}<figcaption>{escape(caption)}</figcaption></figure>"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,11 @@ from bayesmix.errors import DataError
 from bayesmix.inference.prior_text import short
 from bayesmix.inference.priors import resolve
 from bayesmix.present import page
+from bayesmix.present.illustrations import illustrations
 from bayesmix.present.page import Part
 from bayesmix.results.compare import Comparison
 from bayesmix.results.describe import maths
 from bayesmix.results.fit import Estimate, Fit, Posterior
-from bayesmix.results.posterior_sections import convergence_lines
 from bayesmix.results.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def render(
         Part("Data", _data(first.design, units or {})),
         Part("Priors", _priors(comparison)),
         Part("Comparison", _comparison(comparison)),
-        Part("Figures", "\n".join(_figures(comparison))),
+        Part("Figures", "\n".join(_figures(comparison, units or {}))),
         Part("Diagnostics", _diagnostics(comparison)),
         *(
             Part(f"Summary: {label}", page.verbatim(str(fit.summary())))
@@ -160,7 +161,8 @@ def _describe(column: Column) -> tuple[str, str]:
 
 
 def _comparison(comparison: Comparison) -> str:
-    return comparison.to_html().replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
+    text = comparison.to_html().replace(" %", "&nbsp;%")
+    return text.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
 
 
 def _document(verdict: Verdict) -> str:
@@ -175,19 +177,21 @@ def _percent(relative: float) -> str:
 
 
 def _diagnostics(comparison: Comparison) -> str:
-    found = []
-    for label, fit in zip(comparison.labels, comparison.fits, strict=True):
-        text = " ".join(convergence_lines(fit)) if isinstance(fit, Posterior) else _of_estimate(fit)
-        found.append(page.paragraph(f"{label}: {text}"))
+    found = (
+        f"<h4>{escape(label)}</h4>\n{page.findings(_findings(fit))}"
+        for label, fit in zip(comparison.labels, comparison.fits, strict=True)
+    )
     return "\n".join(found)
 
 
-def _of_estimate(fit: Estimate) -> str:
-    return " ".join(fit.problems) or f"The optimiser {fit.point.optimum.status.value}."
+def _findings(fit: Fit) -> Iterator[tuple[bool, str, str, str]]:
+    for finding in fit.diagnose().findings:
+        yield finding.good, finding.topic, finding.text, "" if finding.good else finding.next
 
 
 # ---- figures ----------------------------------------------------------------------------------------------------
 
 
-def _figures(comparison: Comparison) -> Iterator[str]:
-    yield page.picture(comparison.plot(), "Every parameter, each on its own scale.")
+def _figures(comparison: Comparison, units: Mapping[str, str]) -> Iterator[str]:
+    for drawn in illustrations(comparison, units):
+        yield page.picture(drawn.figure, drawn.caption, drawn.words)

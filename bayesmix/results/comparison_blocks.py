@@ -10,10 +10,10 @@ import numpy as np
 from bayesmix.results.fit import Estimate, Posterior
 from bayesmix.results.intervals import METHODS as ESTIMATED
 from bayesmix.results.layout import Block
-from bayesmix.results.sentences import explain, legend
+from bayesmix.results.sentences import explain, legend, say_between
 from bayesmix.results.singular import explain_singular
 from bayesmix.results.typography import decimals_for, fixed_point
-from bayesmix.results.walk import Walk
+from bayesmix.results.walk import Walk, cause_between
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,10 +41,15 @@ def blocks_of_comparison(comparison: Comparison) -> Iterator[Block]:
         yield _numbers("Estimates", table[point], decimals)
     for label, fit in zip(labels, comparison.fits, strict=True):
         if isinstance(fit, Posterior):
-            names = [*(prefix_of(label) + name for name in SUMMARY), "shift", f"shift {label}"]
+            names = [prefix_of(label) + name for name in SUMMARY]
+            names += (
+                ["shift", f"shift {label}"] if label != labels[0] else []
+            )  # the first is what others are shifted from
             own = table[[name for name in names if name in table]]
             own.columns = [name.removeprefix(prefix_of(label)) for name in own.columns]
             yield _numbers(label.capitalize(), own, decimals, tuple(_on_shift(comparison, own)))
+    if comparison.posterior is None:
+        yield from _between_estimates(comparison, decimals)
     for way in comparison.walks:
         yield from _on_walk(way, comparison, decimals)
     named = [name.removesuffix(" lower") for name in table.columns]
@@ -119,6 +124,22 @@ def _on_walk(way: Walk, comparison: Comparison, decimals: Sequence[int]) -> Iter
     words = (legend(way), *(f"{name}: {text}" for name, text in sentences.items()))
     names = tuple(map(str, steps.index))
     yield Block(f"Why they differ: from {way.start} to the {way.centre} of the {way.end}", names, columns, words)
+
+
+def _between_estimates(comparison: Comparison, decimals: Sequence[int]) -> Iterator[Block]:
+    """From the first of several estimates to each other: one step, where the methods differ by one thing."""
+    (start, first), *others = zip(comparison.labels, comparison.fits, strict=True)
+    for label, fit in others:
+        cause = cause_between(first, fit)
+        if cause is None:
+            continue
+        ends = [comparison.table[start], comparison.table[label]]
+        columns = tuple(
+            (heading, tuple(fixed_point(value, places) for value, places in zip(values, decimals, strict=True)))
+            for heading, values in ((start, ends[0]), (f"+ {cause}", ends[1] - ends[0]), (f"= {label}", ends[1]))
+        )
+        words = (say_between(start, label, cause, ends[0], ends[1]),)
+        yield Block(f"Why they differ: from {start} to {label}", tuple(map(str, ends[0].index)), columns, words)
 
 
 def _on_singular(comparison: Comparison) -> tuple[str, ...]:

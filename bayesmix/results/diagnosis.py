@@ -153,7 +153,7 @@ def sensitivity(fit: Posterior) -> pd.DataFrame:
 
     names = dict(_labels(fit))
     variables = list(dict.fromkeys(label.partition("[")[0] for label in names))
-    log = logging.getLogger("arviz_stats")
+    log = logging.getLogger("arviz_stats.psense")
     before, log.disabled = log.disabled, True  # it says that there are issues; so do we, and which
     try:
         table = psense_summary(fit.data, var_names=variables)

@@ -16,7 +16,7 @@ from bayesmix.errors import SpecError
 from bayesmix.inference.diagnostics import Convergence, convergence
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.estimate import Agq, Laplace, Ml, PointEstimate, Reml
-from bayesmix.inference.identifiability import separation
+from bayesmix.inference.identifiability import runaways
 from bayesmix.inference.optimise import Status
 from bayesmix.inference.parameters import Parameters, covariance
 from bayesmix.inference.priors import Priors
@@ -364,10 +364,9 @@ class Estimate(Fit):
     def problems(self) -> list[str]:
         """What is wrong with the estimate, one sentence each; empty if nothing is. Singularity is no problem."""
         status = self.point.optimum.status
-        ridge = status is Status.FLAT
-        runaway = separation(self.design, self.spec.family, self.point.beta, self.point.beta_cov, ridge=ridge)
-        if runaway is not None:  # of which a ridge of the likelihood is only the symptom
-            return [runaway]
+        found = runaways(self.design, self.spec.family, self.spec.link, self.values)
+        if found:  # of which a ridge of the likelihood is only the symptom
+            return found
         return [] if status is Status.CONVERGED else [f"The optimiser {status.value}."]
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.estimate import Ml, Reml
-from bayesmix.inference.profile import profile_interval
+from bayesmix.inference.profile import profile_intervals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,7 @@ def applicable(estimate: Estimate) -> tuple[str, ...]:
 
 def _profile(fit: Estimate, names: list[str], level: float) -> list[tuple[float, float]]:
     spec = fit.spec
-    return [profile_interval(fit.design, spec.family, spec.link, fit.point, name, level) for name in names]
+    return profile_intervals(fit.design, spec.family, spec.link, fit.point, names, level)
 
 
 def _symmetric(fit: Estimate, names: list[str], level: float, method: str) -> list[tuple[float, float]]:

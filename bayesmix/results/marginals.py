@@ -15,13 +15,15 @@ TOP = 0.3  # share of the maximum from which on the density counts as its top ..
 DEGREE = 4  # ... through the logarithm of which a polynomial is laid
 
 
-def describe(draws: Array, names: list[str], interval: float) -> pd.DataFrame:
+def describe(draws: Array, names: list[str], interval: float, *, is_even: bool = False) -> pd.DataFrame:
     """One row a parameter: ``mean, sd, median, mode, lower, upper``; mode only of standard deviations and correlations.
 
     Parameters
     ----------
     draws : (chain, draw, m)
     interval : probability of the equal-tailed interval ``lower, upper``.
+    is_even : whether densities of standard deviations are those of their squares' roots of either sign, as under flat
+        priors: they then are level at zero.
     """
     import pandas as pd
 
@@ -32,7 +34,7 @@ def describe(draws: Array, names: list[str], interval: float) -> pd.DataFrame:
         "mean": flat.mean(axis=0),
         "sd": flat.std(axis=0, ddof=1),
         "median": median,
-        "mode": np.array([_mode_of(name, flat[:, j]) for j, name in enumerate(names)]),
+        "mode": np.array([_mode_of(name, flat[:, j], is_even) for j, name in enumerate(names)]),
         "lower": lower,
         "upper": upper,
     }
@@ -47,20 +49,22 @@ def mcse(draws: Array, centre: str) -> Array:
         return np.atleast_1d(array_stats.mcse(draws, chain_axis=0, draw_axis=1, method=centre))
 
 
-def _mode_of(name: str, draws: Array) -> float:
+def _mode_of(name: str, draws: Array, is_even: bool) -> float:
     if name.startswith("corr("):
         return mode(draws, -1.0, 1.0)
     if name.startswith("sd(") or name in {"sigma", "shape"}:
-        return mode(draws, 0.0, np.inf)
+        return mode(draws, 0.0, np.inf, is_even=is_even)
     return float("nan")
 
 
-def mode(draws: Array, lower: float, upper: float, points: int = 512) -> float:
+def mode(draws: Array, lower: float, upper: float, points: int = 512, *, is_even: bool = False) -> float:
     """Mode of a density on ``[lower, upper]``.
 
     A kernel estimate, reflected at the bounds so that a mode there is found, with the bandwidth of Silverman's rule on
     the smaller of SD and scaled interquartile range, has the mode of its noise. A polynomial through its logarithm,
-    around the top, has that of the density: a standard error of 3 % of the SD with 4000 draws, not of 10 %.
+    around the top, has that of the density: a standard error of 3 % of the SD with 4000 draws, not of 10 %. If the
+    density is known to be even around the lower bound, so is the polynomial where the top reaches it: a mode there is
+    found exactly, not within a fifth of the SD.
     """
     centres, density = kernel_estimate(draws, lower, upper, points)
     if len(centres) == 1:
@@ -69,8 +73,9 @@ def mode(draws: Array, lower: float, upper: float, points: int = 512) -> float:
     top = int(np.argmax(density))
     begin, end = low[low < top].max(initial=-1) + 1, low[low > top].min(initial=len(density))
     near = centres[begin:end]
-    smooth = np.polynomial.Polynomial.fit(near, np.log(density[begin:end]), DEGREE)
-    at = begin + int(np.argmax(smooth(near)))
+    x = (near - lower) ** 2 if is_even and begin == 0 else near
+    smooth = np.polynomial.Polynomial.fit(x, np.log(density[begin:end]), DEGREE // 2 if x is not near else DEGREE)
+    at = begin + int(np.argmax(smooth(x)))
     if at in {0, len(centres) - 1}:  # half a cell from a bound, which is meant
         return float(np.clip(2.0 * centres[at] - centres[abs(at - 1)], lower, upper))
     return float(centres[at])

@@ -14,6 +14,7 @@ from bayesmix.inference.diagnostics import ESS_LIMIT, R_HAT_LIMIT
 from bayesmix.inference.parameters import corr_effects, sd_effects
 from bayesmix.inference.sample import K_LIMIT
 from bayesmix.language.vocabulary import STRUCTURES
+from bayesmix.results import effects
 from bayesmix.results import typography as r
 from bayesmix.results.sections import Section, call_lines, family_line, in_r, size_lines
 
@@ -64,8 +65,18 @@ class Cells:
             (headings.get(name, name), [r.fixed_point(v, d) for v, d in zip(rows[name], decimals, strict=True)])
             for name in shown
         ]
+        if not with_mode:
+            columns.append(("P(direction)", [r.fixed_point(v, 3) for v in rows["p_direction"]]))
         columns += [(f"ESS {kind}", [r.fixed_point(v, 0) for v in rows[f"ess_{kind}"]]) for kind in ("bulk", "tail")]
         return [*columns, ("R-hat", [r.fixed_point(v, 3) for v in rows["r_hat"]])]
+
+
+def p_direction(fit: Posterior) -> Array:
+    """Probability of the likelier sign of every parameter that has one: fixed effects and correlations."""
+    draws = effects.flatten(fit.design, fit.values).reshape(-1, len(fit.names))
+    share = np.maximum(np.mean(draws > 0.0, axis=0), np.mean(draws < 0.0, axis=0))
+    signed = [name in fit.design.fixed or name.startswith("corr(") for name in fit.names]
+    return np.where(signed, share, np.nan)
 
 
 def variances_section(fit: Posterior, table: pd.DataFrame, cells: Cells) -> Section:
@@ -85,7 +96,7 @@ def _variance_rows(fit: Posterior) -> Iterator[tuple[str, str]]:
     rows = []
     for kind, labels in (("sd", sd_effects), ("corr", corr_effects)):
         for term in terms:
-            rows += [(term.group, f"{kind} {_label(term, effects)}") for effects in labels(term)]
+            rows += [(term.group, f"{kind} {_label(term, own)}") for own in labels(term)]
     if fit.values.dispersion is not None:
         name = str(fit.spec.family.dispersion)
         rows.append(("Residual" if name == "sigma" else "Response", name))
@@ -95,9 +106,9 @@ def _variance_rows(fit: Posterior) -> Iterator[tuple[str, str]]:
         before = group
 
 
-def _label(term: Term, effects: tuple[str, ...]) -> str:
+def _label(term: Term, own: tuple[str, ...]) -> str:
     """What a parameter is of: its effects, or of all of the term."""
-    return ", ".join(map(in_r, effects)) or f"({STRUCTURES[term.structure][0]})"
+    return ", ".join(map(in_r, own)) or f"({STRUCTURES[term.structure][0]})"
 
 
 def fixed_section(fit: Posterior, table: pd.DataFrame, cells: Cells) -> Section:

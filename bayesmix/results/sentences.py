@@ -13,6 +13,8 @@ from bayesmix.results.typography import decimals_for
 from bayesmix.results.walk import FIXED, LAPLACE, MONTE_CARLO, OTHERS, PRIOR, SKEWNESS, Walk
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from bayesmix.data.design import Design
 
 SAME = 0.05  # posterior standard deviations: a smaller difference is none
@@ -39,11 +41,43 @@ STEPS = {
 }
 
 
+BETWEEN = {
+    FIXED: "All of it comes from the fixed effects: REML integrates them out, ML takes them for known. The fewer levels"
+    " there are beside the fixed effects, the more that matters",
+    LAPLACE: "All of it is the error of the Laplace approximation, which adaptive quadrature takes away. The less the"
+    " rows of a level say, the larger it is",
+}
+
+
+def say_between(start: str, end: str, cause: str, first: pd.Series, second: pd.Series) -> str:
+    """Why two estimates differ, with the parameter that differs most."""
+    sizes = [name for name in first.index if str(name).startswith("sd(") and first[name] > 0.0]
+    if not sizes:
+        return f"{BETWEEN[cause]}."
+    change = second[sizes] / first[sizes] - 1.0
+    most = str(change.abs().idxmax())
+    return f"{BETWEEN[cause]}: {most} of {end} is {abs(change[most]):.1%} {_more(change[most])} than that of {start}."
+
+
+def _more(change: float) -> str:
+    return "larger" if change > 0.0 else "smaller"
+
+
 def legend(walk: Walk) -> str:
     """What the steps of a walk are."""
+    if not walk.flat:
+        return _legend_of_posteriors(walk)
     steps = (f"{cause}, {STEPS[cause]}" for cause in dict.fromkeys(walk.causes))
-    flat = f" The posterior under flat priors: {walk.flat}." if walk.flat else ""
+    flat = f" The posterior under flat priors: {walk.flat}."
     return f"Steps: {'; '.join(steps)}.{flat}".format(centre=walk.centre)
+
+
+def _legend_of_posteriors(walk: Walk) -> str:
+    steps = {
+        PRIOR: f"prior, the priors of {walk.end} instead of those of {walk.start}",
+        MONTE_CARLO: "Monte Carlo, what differs between these draws and many",
+    }
+    return f"Steps: {'; '.join(steps[cause] for cause in dict.fromkeys(walk.causes))}."
 
 
 def explain(walk: Walk, design: Design) -> dict[str, str]:

@@ -23,6 +23,7 @@ from bayesmix.results.posterior_sections import (
     convergence_lines,
     fixed_section,
     heading_lines,
+    p_direction,
     variances_section,
 )
 from bayesmix.results.sections import (
@@ -101,6 +102,7 @@ def summarise_estimate(fit: Estimate) -> Summary:
 def summarise_posterior(fit: Posterior, interval: float = 0.95) -> Summary:
     """Summarise a posterior in the sections of an estimate: moments, quantiles and diagnostics of each parameter."""
     table = fit.parameters(interval)
+    table.insert(list(table.columns).index("upper") + 1, "p_direction", p_direction(fit))
     heading = Section("heading", tuple(heading_lines(fit)))
     cells = Cells(interval)
     parts = (residuals_section(fit), variances_section(fit, table, cells), fixed_section(fit, table, cells))

@@ -99,6 +99,21 @@ def walk(
     return _from_estimate(start, end, labels, centre, groups, costly)
 
 
+def cause_between(first: Estimate | Posterior, second: Estimate | Posterior) -> str | None:
+    """The one thing in which the methods of two estimates differ; None if there are more, or none."""
+    from bayesmix.results.fit import Estimate
+
+    if not isinstance(first, Estimate) or not isinstance(second, Estimate):
+        return None
+    match first.point.method, second.point.method:
+        case (Ml(), Reml()) | (Reml(), Ml()):
+            return FIXED
+        case (Laplace(), Agq()) | (Agq(), Laplace()):
+            return LAPLACE
+        case _:
+            return None
+
+
 def scalars(fit: Estimate, *, groups: bool) -> pd.Series:
     """Parameters of an estimate, and group coefficients where wanted."""
     import pandas as pd
@@ -110,11 +125,11 @@ def scalars(fit: Estimate, *, groups: bool) -> pd.Series:
     return pd.Series(values, index=pd.Index(names, name="parameter"))
 
 
-def describe_all(found: Reference, interval: float = 0.95) -> pd.DataFrame:
+def describe_all(found: Reference, interval: float = 0.95, *, is_flat: bool = False) -> pd.DataFrame:
     """Moments, quantiles and modes of every scalar of a reference."""
     import pandas as pd
 
-    return pd.concat([describe(draws, names, interval) for names, draws in found.blocks])
+    return pd.concat([describe(draws, names, interval, is_even=is_flat) for names, draws in found.blocks])
 
 
 def _from_estimate(
@@ -139,7 +154,7 @@ def _from_estimate(
     integrated = _integrated(better or start)
     if integrated is not None:
         stations.append(("restricted", FIXED, scalars(integrated, groups=groups)))
-    table = describe_all(flat)
+    table = describe_all(flat, is_flat=True)
     median = table["median"]
     stations.append(("flat mode", OTHERS, table["mode"].fillna(median)))
     stations.append(("flat median", SKEWNESS, median))

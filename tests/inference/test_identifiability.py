@@ -5,10 +5,13 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import bayesmix as bmx
 from bayesmix.errors import ConvergenceWarning, DesignError
+from bayesmix.inference.identifiability import separating_direction
+from bayesmix.language.family import FAMILIES, LINKS
 
 N = 24
 RNG = np.random.default_rng(5)
@@ -18,6 +21,7 @@ DATA = {
     "each": [f"r{j}" for j in range(N)],
     "pair": [f"p{j % 12}" for j in range(N)],
     "y": RNG.normal(size=N),
+    "half": np.arange(N) % 2,
     "zero": np.zeros(N),
     "one": np.ones(N),
     "count": RNG.poisson(3.0, N),
@@ -34,6 +38,7 @@ DATA = {
         ("zero ~ x + (1 | g)", {"family": "negbinomial"}, "All counts of `zero` are zero"),
         ("zero ~ x + (1 | g)", {"family": "bernoulli"}, "`zero` holds no success"),
         ("one ~ x + (1 | g)", {"family": "bernoulli"}, "`one` holds no failure"),
+        ("half ~ x + (1 | each)", {"family": "bernoulli"}, "`each` has 24 levels for 24 single outcomes"),
         ("cbind(zero, size) ~ x + (1 | g)", {"family": "binomial"}, "holds no success"),
         ("cbind(size, zero) ~ x + (1 | g)", {"family": "binomial"}, "holds no failure"),
     ],
@@ -90,3 +95,72 @@ def test_a_large_effect_that_is_well_determined_is_no_problem():
     fit = bmx.Model("y ~ x + (1 | g)", data, family="poisson").estimate()
     assert fit.values.beta[1] == pytest.approx(1.0, rel=0.01)
     assert fit.problems == []
+
+
+def problems_of(formula, data, family):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return bmx.Model(formula, data, family=family).estimate()
+
+
+def test_a_level_with_counts_of_zero_only_is_named_and_the_others_are_estimated():
+    """Its effect is minus infinity; the rest is the fit to the other rows."""
+    code = np.arange(N) % 3
+    counts = np.where(code == 1, 0, np.random.default_rng(2).poisson(3.0, N))
+    frame = pd.DataFrame({"y": counts, "f": pd.Categorical(np.array(list("abc"))[code]), "g": DATA["g"]})
+    fit = problems_of("y ~ f + (1 | g)", frame, "poisson")
+    assert len(fit.problems) == 1
+    assert "`fb` runs off" in fit.problems[0]
+    left = frame[frame["f"] != "b"].assign(f=lambda d: d["f"].cat.remove_unused_categories())
+    rest = problems_of("y ~ f + (1 | g)", left, "poisson")
+    assert rest.problems == []
+    for name in ("Intercept", "fc"):
+        assert fit.fixef().loc[name, "estimate"] == pytest.approx(rest.fixef().loc[name, "estimate"], abs=1e-3)
+
+
+def test_separation_is_found_with_few_evaluations():
+    """Data whose likelihood has no maximum must not send the search on for hundreds of steps."""
+    fit = problems_of("yes ~ x + (1 | g)", DATA | {"yes": (np.asarray(DATA["x"]) > 0.1).astype(float)}, "bernoulli")
+    assert "`x` runs off" in fit.problems[0]
+    assert fit.point.optimum.evaluations < 100
+
+
+def test_a_large_intercept_far_from_the_data_is_no_problem():
+    """Years: the intercept is an extrapolation over two thousand of them, not a separated outcome."""
+    year = 2000.0 + np.arange(N) % 7
+    data = {"y": np.random.default_rng(3).poisson(np.exp(0.1 * (year - 1990.0))), "year": year, "g": DATA["g"]}
+    fit = problems_of("y ~ year + (1 | g)", data, "poisson")
+    assert abs(fit.fixef().loc["Intercept", "estimate"]) > 12.0
+    assert fit.problems == []
+
+
+def test_levels_with_one_outcome_each_have_no_finite_spread():
+    fit = problems_of(
+        "y ~ 1 + (1 | g)", {"y": np.unique(DATA["g"], return_inverse=True)[1] % 2, "g": DATA["g"]}, "binomial"
+    )
+    assert len(fit.problems) == 1
+    assert "standard deviation of `g` runs off" in fit.problems[0]
+
+
+def test_a_residual_of_zero_is_named():
+    code = np.unique(DATA["g"], return_inverse=True)[1]
+    fit = problems_of(
+        "y ~ x + (1 | g)", {"y": np.asarray(DATA["x"]) + code, "x": DATA["x"], "g": DATA["g"]}, "gaussian"
+    )
+    assert len(fit.problems) == 1
+    assert "explain `y` exactly" in fit.problems[0]
+
+
+@pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
+def test_separating_directions_are_those_of_the_definition(link):
+    """Overlapping outcomes have none; along a direction that is found no row moves the wrong way."""
+    rng = np.random.default_rng(5)
+    X = np.column_stack([np.ones(40), rng.normal(size=(40, 2))])
+    family, trials = FAMILIES["binomial"], np.full(40, 2.0)
+    assert separating_direction(X, rng.integers(0, 3, 40).astype(float), trials, family, LINKS[link]) is None
+    y = np.where(X @ [0.2, 1.0, -1.0] > 0.0, 2.0, 0.0)
+    direction = separating_direction(X, y, trials, family, LINKS[link])
+    assert np.all(np.where(y > 0, 1.0, -1.0) * (X @ direction) >= -1e-9)
+    assert np.abs(X @ direction).max() > 0.1
+    y[:] = 1.0
+    assert separating_direction(X, y, trials, family, LINKS[link]) is None

@@ -15,10 +15,12 @@ import bayesmix as bmx
 from bayesmix.errors import SpecError
 from bayesmix.inference.correlation import Free
 from bayesmix.inference.covariance import Unstructured
+from bayesmix.inference.hamiltonian import climb
 from bayesmix.inference.independence import explore, find_mode, metropolis
 from bayesmix.inference.marginal import MarginalPosterior, draw_effects, draw_fixed, marginal_posterior
 from bayesmix.inference.natural import TermCoordinates
 from bayesmix.inference.proposal import adapt, normalised, start
+from bayesmix.inference.slopes import value_and_gradient
 
 STAN = Path(__file__).parents[1] / "reference" / "stan"
 
@@ -347,6 +349,85 @@ def test_log_likelihood_at_stans_points(case: str) -> None:
         assert total == pytest.approx(recorded, rel=1e-7)
 
 
+# ---- gradients and Hamiltonian chains ---------------------------------------------------------------------------
+
+BY_DIFFERENCES = 1e-7  # of central differences, relative to one or to the derivative
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_gradient_is_that_of_differences(name: str) -> None:
+    model = model_of(name)
+    target = target_of(model)
+    theta, step = points(target, model, 1)[0], 1e-5
+    value, gradient = value_and_gradient(target, theta)
+    m = len(theta)
+    differences = (target(theta + step * np.eye(m)) - target(theta - step * np.eye(m))) / (2.0 * step)
+    assert value == pytest.approx(float(target(theta[None])[0]), rel=1e-12)
+    np.testing.assert_allclose(
+        gradient / np.maximum(1.0, np.abs(differences)),
+        differences / np.maximum(1.0, np.abs(differences)),
+        atol=BY_DIFFERENCES,
+    )
+
+
+def test_points_without_density_have_no_gradient() -> None:
+    model = model_of("correlated")
+    target = target_of(model)
+    value, gradient = value_and_gradient(target, np.full(target.size, 1e4))
+    assert value == -np.inf
+    np.testing.assert_array_equal(gradient, np.zeros(target.size))
+
+
+@pytest.mark.slow
+def test_hamiltonian_chains_find_the_moments_of_a_normal_density() -> None:
+    root = np.array([[1.0, 0.0], [1.5, 0.5]])
+    precision = np.linalg.inv(root @ root.T)
+
+    def density(x: np.ndarray) -> tuple[float, np.ndarray]:
+        away = x - np.array([3.0, -1.0])
+        return float(-0.5 * away @ precision @ away), -precision @ away
+
+    found = climb(density, np.zeros(2), draws=1000, chains=2, seed=1)
+    assert not found.diverging.any()
+    draws = found.theta.reshape(-1, 2)
+    np.testing.assert_allclose(found.mode, [3.0, -1.0], atol=1e-6)
+    np.testing.assert_allclose(draws.mean(axis=0), [3.0, -1.0], atol=4.0 * np.sqrt(2.5 / 800))
+    np.testing.assert_allclose(np.cov(draws.T), root @ root.T, atol=0.4)
+
+
+def four_effects() -> bmx.Model:
+    rng = np.random.default_rng(0)
+    g, x = np.arange(400) % 20, rng.normal(size=(400, 3))
+    y = np.sum(rng.normal(size=(20, 4))[g] * np.column_stack([np.ones(400), x]), axis=1) + rng.normal(size=400)
+    data = {"y": y, "g": g, "a": x[:, 0], "b": x[:, 1], "c": x[:, 2]}
+    return bmx.Model("y ~ a + b + c + (a + b + c | g)", data)
+
+
+def five_terms() -> bmx.Model:
+    rng = np.random.default_rng(1)
+    factors = {name: rng.integers(0, 6 + j, 300) for j, name in enumerate("abcde")}
+    x = rng.normal(size=300)
+    y = x + rng.normal(size=300) + sum(rng.normal(size=12)[codes] for codes in factors.values())
+    return bmx.Model("y ~ x + (x | a) + (x | b) + (1 | c) + (1 | d) + (1 | e)", {"y": y, "x": x, **factors})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("build", [four_effects, five_terms])
+def test_hamiltonian_chains_agree_with_the_global_proposal(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = build()
+    proposed = model.sample(draws=1000, seed=1, method="marginal").parameters()
+    monkeypatch.setattr("bayesmix.inference.marginal.MAX_DIMENSION", 5)
+    post = model.sample(draws=500, chains=2, seed=2, progress=False)
+    assert post.method == "marginal"
+    assert "pareto_k" not in post.draws.certificate
+    assert post.divergences == 0
+    climbed = post.parameters()
+    assert climbed["r_hat"].max() < 1.02
+    error = np.hypot(proposed["sd"] / np.sqrt(proposed["ess_bulk"]), climbed["sd"] / np.sqrt(climbed["ess_bulk"]))
+    np.testing.assert_array_less(np.abs(proposed["mean"] - climbed["mean"]) / error, MCSE)
+    np.testing.assert_allclose(climbed["sd"] / proposed["sd"], 1.0, atol=0.25)
+
+
 # ---- the pieces -------------------------------------------------------------------------------------------------
 
 
@@ -432,12 +513,6 @@ def test_flat_priors_with_too_few_levels_are_refused() -> None:
     data["two"] = ["a" if label in {"g0", "g1"} else "b" for label in data["g"]]
     model = bmx.Model("y ~ x + (1 | two)", data, priors="flat")
     with pytest.raises(SpecError, match=r"improper.*HalfStudentT"):
-        model.sample(method="marginal")
-
-
-def test_marginal_is_for_gaussian_models_only() -> None:
-    model = bmx.Model("ncases ~ ncontrols + (1 | agegp)", bmx.load_dataset("esoph"), family="poisson")
-    with pytest.raises(SpecError, match='Use method="nuts"'):
         model.sample(method="marginal")
 
 

@@ -1,135 +1,169 @@
-"""NUTS: where it starts (fast), and its posteriors against Stan's (slow)."""
+"""NUTS: when it runs again and what an interruption leaves (fast), its posteriors against Stan's and bambi's (slow)."""
 
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
+import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import bayesmix as bmx
-from bayesmix.inference.nuts import Nuts, _initial_point, _nudged
-from bayesmix.inference.parameters import covariance
+from bayesmix.errors import SpecError
+from bayesmix.inference import nuts
+from bayesmix.inference.nuts import Nuts, Run, Sampled, until_good
+from bayesmix.inference.parameters import Parameters, covariance
 
 STAN = Path(__file__).parents[1] / "reference" / "stan"
 
-EXACT = {"rtol": 1e-9, "atol": 1e-9}
 MCSE = 4.5  # combined Monte Carlo standard errors that any of about a hundred means may be off
-DRAWS = {"draws": 1000, "chains": 4, "seed": 11, "method": Nuts(tune=1000), "progress": False}
+DRAWS = {"draws": 1000, "chains": 4, "seed": 11, "method": Nuts(), "progress": False}
 
 
-# ---- the start -----------------------------------------------------------------------------------------------------
+# ---- once more, or longer -------------------------------------------------------------------------------------------
+
+RUN = Run(draws=400, chains=4, tune=100, target_accept=0.9, seed=1, progress=False)
 
 
-def start_values(model, graph, change=dict):
-    """The initial point, as values of the unconstrained variables."""
-    start = change(_initial_point(model.design, model.priors, model.estimate().point))
-    values = {}
-    for variable in graph.free_RVs:
-        assert np.shape(start[variable.name]) == tuple(graph.initial_point()[graph.rvs_to_values[variable].name].shape)
-        transform = graph.rvs_to_transforms[variable]
-        value = start[variable.name]
-        if transform is not None:
-            value = transform.forward(np.asarray(value, float), *variable.owner.inputs).eval(mode="FAST_COMPILE")
-        values[graph.rvs_to_values[variable].name] = np.asarray(value, float)
-    assert set(start) == {variable.name for variable in graph.free_RVs}
-    return values
+class Toy:
+    """A sampler that gives what it is told, run by run."""
+
+    def __init__(self, *found):
+        self.left, self.runs = list(found), []
+
+    def __call__(self, run):
+        self.runs.append(run)
+        return self.left.pop(0)
 
 
-def at_start(model, variables):
-    """Values of variables of the PyMC model at the initial point, and its log density there."""
-    graph = model.to_pymc()
-    values = start_values(model, graph)
-    outputs = graph.replace_rvs_by_values([graph[name] for name in variables])
-    found = graph.compile_fn(outputs, inputs=graph.value_vars, mode="FAST_COMPILE", on_unused_input="ignore")(values)
-    density = graph.compile_logp(mode="FAST_COMPILE")(values)
-    return dict(zip(variables, found, strict=True)), float(density)
+def sampled(*, diverged=0, apart=0.0, slow=False, draws=400, interrupted=False):
+    """Draws of one number: chains ``apart`` from each other, or all of them going slowly up and down."""
+    values = np.random.default_rng(2).standard_normal((4, draws))
+    if slow:
+        values = np.sin(2.0 * np.pi * np.arange(draws) / 50.0) + 0.01 * values
+    values += apart * np.arange(4)[:, None]
+    diverging = np.zeros((4, draws), bool)
+    diverging.flat[:diverged] = True
+    return Sampled(Parameters(values[..., None], (), (), (), None), {"diverging": diverging}, interrupted)
+
+
+def test_a_good_run_is_not_repeated():
+    toy = Toy(sampled())
+    assert until_good(toy, RUN)[1] == ()
+    assert toy.runs == [RUN]
+
+
+def test_divergences_are_met_by_a_higher_target_once():
+    toy = Toy(sampled(diverged=3), sampled(diverged=1))
+    found, notes = until_good(toy, RUN)
+    assert found.divergences == 1
+    assert [run.target_accept for run in toy.runs] == [0.9, nuts.SECOND_TARGET]
+    assert notes == ("3 of 1600 transitions diverged at target_accept=0.9; the run was repeated at 0.99.",)
 
 
 @pytest.mark.parametrize(
-    ("name", "labels"),
+    ("short", "note"),
+    [({"apart": 0.5}, "R-hat was 1."), ({"slow": True}, "The smallest effective sample size was")],
+)
+def test_chains_that_disagree_or_hardly_move_are_made_longer(short, note):
+    toy = Toy(sampled(**short), sampled())
+    _, notes = until_good(toy, RUN)
+    assert [run.thin for run in toy.runs] == [1, nuts.LONGER]
+    assert len(notes) == 1
+    assert notes[0].startswith(note)
+    assert "repeated with 3 times as many, of which one in 3 is kept" in notes[0]
+
+
+def test_an_interrupted_run_is_not_repeated():
+    toy = Toy(sampled(diverged=5, apart=1.0, draws=150, interrupted=True))
+    found, notes = until_good(toy, RUN)
+    assert len(toy.runs) == 1
+    assert found.parameters.lead == (4, 150)
+    assert notes == ("Sampling was interrupted: 150 of 400 draws of each of 4 chains are kept.",)
+
+
+class Pressed:
+    """nutpie's sampler while somebody presses Ctrl-C."""
+
+    def __init__(self, tree):
+        self.tree = tree
+
+    def wait(self):
+        raise KeyboardInterrupt
+
+    def abort(self):
+        return self.tree
+
+
+def test_ctrl_c_keeps_the_draws_so_far():
+    import xarray as xr
+
+    tree = xr.DataTree.from_dict({"posterior": xr.Dataset({"values": (("chain", "draw", "m"), np.ones((2, 30, 3)))})})
+    assert nuts._wait(Pressed(tree), nuts._Progress(RUN)) == (tree, True)
+
+
+def test_ctrl_c_during_warm_up_leaves_nothing():
+    import xarray as xr
+
+    with pytest.raises(KeyboardInterrupt):
+        nuts._wait(Pressed(xr.DataTree.from_dict({"sample_stats": xr.Dataset()})), nuts._Progress(RUN))
+
+
+def test_chains_cut_short_are_brought_to_one_length():
+    values = np.full((4, 100, 2), np.nan)
+    for chain, length in enumerate((100, 60, 0, 20)):
+        values[chain, :length] = 1.0
+    chains, draws = nuts._complete(values)
+    np.testing.assert_array_equal(chains, [0, 1])
+    assert draws == 60
+    with pytest.raises(KeyboardInterrupt):
+        nuts._complete(values[2:3])
+
+
+def test_the_bar_says_what_is_left(capsys):
+    progress = nuts._Progress(Run(draws=400, chains=4, tune=100, target_accept=0.9, seed=1, progress=True))
+
+    class Chain:
+        finished_draws, divergences = 250, 1
+
+    with progress:
+        progress.update([Chain()] * 4)
+        task = progress.bar.tasks[0]
+        assert (task.completed, task.total, task.fields["note"]) == (1000, 2000, "4 divergences")
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
     [
-        ("sleepstudy", ["Subject"]),
-        ("sleepstudy ||", ["Subject", "Subject.1"]),
-        ("penicillin", ["plate", "sample"]),
-        ("cbpp", ["herd"]),
-        ("gammasim", ["g"]),
+        ({"backend": "numpiro"}, "Backend `numpiro` of NUTS does not exist. Did you mean `numpyro`?"),
+        ({"tune": 0}, "Nuts needs tune >= 1"),
+        ({"target_accept": 1.0}, "target_accept between 0 and 1"),
     ],
 )
-def test_chains_start_at_the_point_estimate(model, fitted, name, labels):
-    fit = fitted(name)
-    names = ["fixef", *(f"{what}_{label}" for label in labels for what in ("sd", "ranef"))]
-    found, density = at_start(model(name), names)
-    assert np.isfinite(density)
-    np.testing.assert_allclose(found["fixef"], fit.values.beta, **EXACT)
-    for label, sd, b in zip(labels, fit.values.sd, fit.values.b, strict=True):
-        np.testing.assert_allclose(found[f"sd_{label}"], sd, **EXACT)
-        np.testing.assert_allclose(found[f"ranef_{label}"], b, **EXACT)
+def test_options_are_checked(options, message):
+    with pytest.raises(SpecError, match=re.escape(message)):
+        Nuts(**options)
 
 
-def test_correlations_start_off_their_bounds(model, fitted):
-    found, _ = at_start(model("sleepstudy"), ["corr_Subject"])
-    assert found["corr_Subject"][0] == pytest.approx(0.95 * fitted("sleepstudy").values.corr[0][1, 0])
+def test_a_backend_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setattr(nuts, "find_spec", lambda name: None)
+    with pytest.raises(SpecError, match="Backend `blackjax` of NUTS is not installed: pip install blackjax"):
+        Nuts(backend="blackjax")
 
 
-def test_singular_estimates_start_inside():
-    data = bmx.load_dataset("Dyestuff2")
-    data = data.assign(x=np.tile([0.0, 1.0, 2.0, 3.0, 4.0], 6))
-    model = bmx.Model("Yield ~ x + (x | Batch)", data)
-    fit = model.estimate()
-    assert fit.singular
-    found, density = at_start(model, ["sd_Batch", "corr_Batch", "ranef_Batch"])
-    assert np.isfinite(density)
-    assert np.all(found["sd_Batch"] > 0.0)
-    assert np.all(np.abs(found["corr_Batch"]) < 1.0)
-    np.testing.assert_allclose(found["ranef_Batch"], fit.values.b[0], atol=1e-9)
-
-
-MIXED = {
-    "Intercept": "StudentT(3, 250, 50)",
-    "Days": "Cauchy(0, 10)",
-    "sd(Subject, Intercept)": "HalfStudentT(3, 20)",
-    "sd(Subject, Days)": "Gamma(2, 0.3)",
-    "sigma": "Uniform(0, 100)",
-}
-
-
-def test_mixed_kinds_of_priors_start_at_the_estimate(fitted):
-    model = bmx.Model("Reaction ~ Days + (Days | Subject)", bmx.load_dataset("sleepstudy"), priors=MIXED)
-    found, density = at_start(model, ["fixef", "sd_Subject"])
-    assert np.isfinite(density)
-    np.testing.assert_allclose(found["fixef"], fitted("sleepstudy").values.beta, **EXACT)
-    np.testing.assert_allclose(found["sd_Subject"], fitted("sleepstudy").values.sd[0], **EXACT)
-
-
-@pytest.mark.parametrize(
-    "priors", [{"Days": "HalfNormal(10)"}, {"sigma": "Uniform(0, 20)"}, {"sd(Subject)": "Uniform(0, 4)"}]
-)
-def test_chains_start_in_the_support_of_the_prior(priors):
-    data = bmx.load_dataset("sleepstudy")
-    data = data.assign(Reaction=-data["Reaction"])  # so that the slope is estimated negative
-    model = bmx.Model("Reaction ~ Days + (Days | Subject)", data, priors=priors)
-    with np.errstate(invalid="ignore"):
-        _, density = at_start(model, ["fixef"])
-    assert np.isfinite(density)
+# ---- sampling -------------------------------------------------------------------------------------------------------
 
 
 def an_effect_each_row(seed):
     rng = np.random.default_rng(seed)
     data = {"row": [f"r{j}" for j in range(40)], "x": rng.normal(size=40), "y": rng.negative_binomial(3, 0.5, 40)}
     return bmx.Model("y ~ x + (1 | row)", data, family="poisson")
-
-
-def test_no_gradient_is_exactly_zero_at_the_start():
-    """nutpie calls a starting point invalid if any component of its gradient is zero or not finite."""
-    model = an_effect_each_row(0)
-    graph = model.to_pymc()
-    gradient = graph.compile_dlogp(mode="FAST_COMPILE")(
-        start_values(model, graph, lambda point: _nudged(point, np.random.default_rng(0)))
-    )
-    assert np.all(np.isfinite(gradient))
-    assert np.all(gradient != 0.0)
 
 
 @pytest.mark.slow
@@ -230,3 +264,66 @@ def test_draws_obey_the_models_own_identities(model):
     assert np.all(np.linalg.eigvalsh(covariance(sd, corr)) > 0.0)
     assert b.shape == (2, 200, 18, 2)
     assert {"diverging", "energy", "lp", "n_steps", "step_size", "acceptance_rate"} <= set(post.draws.stats)
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_sampling(model):
+    """A real one: the signal reaches the thread that waits."""
+    timer = threading.Timer(2.0, lambda: os.kill(os.getpid(), signal.SIGINT))
+    run = model("cbpp").sample(draws=20, chains=1, seed=1, method=Nuts(tune=20), progress=False)  # compiled by now
+    assert run.draws.notes == ()
+    timer.start()
+    post = model("cbpp").sample(draws=2_000_000, chains=2, seed=1, method=Nuts(tune=100), progress=False)
+    timer.join()
+    chains, draws = post.values.lead
+    assert 10 <= draws < 2_000_000
+    (note,) = post.draws.notes
+    assert note == f"Sampling was interrupted: {draws} of 2000000 draws of each of {chains} chains are kept."
+    assert np.all(np.isfinite(post.values.beta))
+
+
+@pytest.mark.slow
+def test_pymcs_own_sampler_finds_the_same(model):
+    ours = model("cbpp").sample(**DRAWS).parameters()
+    options = {"draws": 500, "chains": 2, "seed": 3, "progress": False}
+    theirs = model("cbpp").sample(**options, method=Nuts(backend="pymc")).parameters()
+    error = np.hypot(ours["sd"] / np.sqrt(ours["ess_bulk"]), theirs["sd"] / np.sqrt(theirs["ess_bulk"]))
+    assert np.all(np.abs(ours["mean"] - theirs["mean"]) < MCSE * error)
+
+
+# ---- bambi ----------------------------------------------------------------------------------------------------------
+
+BAMBI = {
+    "independent slopes": ("Reaction ~ Days + (Days || Subject)", "sleepstudy", "gaussian"),
+    "counts": ("ncases ~ ncontrols + (1 | agegp)", "esoph", "poisson"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", BAMBI)
+def test_posteriors_are_bambis(case):
+    """The same model written and built by bambi, under the same priors, by PyMC's sampler."""
+    import arviz as az
+
+    formula, data, family = BAMBI[case]
+    model = bmx.Model(formula, bmx.load_dataset(data), family=family)
+    ours = model.sample(**DRAWS).parameters()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = model.to_bambi().fit(
+            draws=1000, tune=1000, chains=4, random_seed=5, target_accept=0.95, progressbar=False, nuts_sampler="nutpie"
+        )
+    summary = az.summary(theirs, round_to="none")
+    named = {"Intercept": "Intercept", "sigma": "sigma"}
+    for name in ours.index:
+        if name.startswith("sd("):
+            group, effect = name[3:-1].split(", ")
+            named[name] = f"{'1' if effect == 'Intercept' else effect}|{group}_sigma"
+        else:
+            named.setdefault(name, name)
+    for name, row in ours.iterrows():
+        other = summary.loc[named[name]]
+        error = np.hypot(row["sd"] / np.sqrt(row["ess_bulk"]), other["sd"] / np.sqrt(other["ess_bulk"]))
+        assert abs(row["mean"] - other["mean"]) < MCSE * error, name
+        spread = 2.0 * np.hypot(row["sd"] / np.sqrt(row["ess_tail"]), other["sd"] / np.sqrt(other["ess_tail"]))
+        assert abs(row["sd"] - other["sd"]) < MCSE * spread, name

@@ -145,6 +145,10 @@ def test_decov_says_its_bound_in_the_datas_units():
     sigma = rng.exponential(1.0 / model.priors.dispersion.arguments[0], n)
     upper = model.priors.intervals()["sd(Subject, Days)"][1]
     assert np.mean(relative * sigma < upper) == pytest.approx(0.95, abs=0.002)
+    density = model.priors.of_each_sd()["sd(Subject, Days)"]
+    for x in (5.0, 50.0, 150.0):
+        share = np.mean(np.abs(relative * sigma - x) < 0.1 * x) / (0.2 * x)
+        assert np.exp(density.log_density(np.array([x]))) == pytest.approx(share, rel=0.04)
     text = str(model.priors).splitlines()[4]
     bound = float(text.split("95 % below ")[1].split()[0])
     assert text.endswith(f"95 % below {bound:.3g} sigma, that is {upper:.3g} Reaction per Days")

@@ -9,8 +9,8 @@ import pytest
 from densities import MEAN, PRIOR, log_density, log_lkj
 from scipy.integrate import quad
 from scipy.linalg import sqrtm
-from scipy.special import expit
-from scipy.stats import multivariate_normal
+from scipy.special import expit, softmax
+from scipy.stats import dirichlet, gamma, multivariate_normal
 
 import bayesmix as bmx
 from bayesmix.inference.pymc_model import to_pymc
@@ -73,6 +73,15 @@ CASES = {
     "homogeneous compound symmetry": ("count ~ x + cs(0 + h | g, hom = TRUE)", {"family": "poisson"}),
     "autoregression": ("count ~ x + (1 | g) + ar1(0 + h | g)", {"family": "poisson"}),
     "heterogeneous autoregression": ("y ~ x + ar1(x + w | g, hom = FALSE)", {"priors": {"corr": "LKJ(2)"}}),
+    "decov": ("y ~ x + (x + w | g) + (1 | h)", {"priors": "rstanarm"}),
+    "decov of some": (
+        "y ~ x + (x + w || g)",
+        {"priors": {"sd(g)": "Decov(2, 3, 0.5)", "sd(g, x)": "HalfNormal(2)", "sigma": "HalfNormal(3)"}},
+    ),
+    "decov of a diagonal term": (
+        "count ~ x + diag(x + w | g)",
+        {"family": "poisson", "priors": {"preset": "rstanarm", "sd(g, x)": "HalfNormal(2)"}},
+    ),
     "homogeneous diagonal": ("y ~ x + diag(x + w | g, hom = TRUE)", {}),
 }
 LINKS = {
@@ -108,14 +117,30 @@ class LogJoint:
         self.used.add(name)
         return np.asarray(self.point[name], float)
 
-    def vector(self, name, priors):
+    def decov(self, name, prior, k, unit):
+        """Standard deviations as rstanarm draws them."""
+        concentration, shape, scale = prior.arguments
+        log_size = self.take(f"{name}_size_log__")
+        self.total += log_size + gamma(shape, scale=scale).logpdf(np.exp(log_size))
+        share = np.ones(1)
+        if k > 1:
+            free = self.take(f"{name}_share_simplex__")
+            share = softmax(np.append(free, -free.sum()))
+            slope = (np.diag(share) - np.outer(share, share))[:-1] @ np.vstack([np.eye(k - 1), -np.ones(k - 1)])
+            self.total += dirichlet([concentration] * k).logpdf(share) + np.linalg.slogdet(slope)[1]
+        return unit * np.exp(log_size) * np.sqrt(k * share)
+
+    def vector(self, name, priors, unit=1.0):
         """Values of ``priors``, one free vector a kind of distribution; adds prior and Jacobian."""
         kinds = list(dict.fromkeys(prior.kind for prior in priors))
         values = np.zeros(len(priors))
         for kind in kinds:
             at = [j for j, prior in enumerate(priors) if prior.kind == kind]
             suffix = "" if len(kinds) == 1 else f"_{kind.lower()}"
-            values[at] = self.scalars(name + suffix, [priors[j] for j in at])
+            if kind == "Decov":
+                values[at] = self.decov(name + suffix, priors[at[0]], len(at), unit)
+            else:
+                values[at] = self.scalars(name + suffix, [priors[j] for j in at])
         return values
 
     def scalars(self, name, priors):
@@ -170,9 +195,9 @@ class LogJoint:
         self.total += np.log(density(rho) / quad(density, low, 1.0, epsabs=1e-12, epsrel=1e-12)[0])
         return matrix(rho)
 
-    def effects(self, label, term, sd_priors, eta):
+    def effects(self, label, term, sd_priors, eta, unit):
         k = len(term.effects)
-        sd = np.broadcast_to(self.vector(f"sd_free_{label}", sd_priors), k)
+        sd = np.broadcast_to(self.vector(f"sd_free_{label}", sd_priors, unit), k)
         R = np.eye(k)
         if eta is not None and term.structure != "us":
             R = self.ruled(label, k, eta, term.structure)
@@ -197,20 +222,20 @@ class LogJoint:
                 beta[0] -= design.X[:, 1:].mean(axis=0) @ beta[1:]
         eta = design.X @ beta + design.offset
         self.found = {"fixef": beta}
+        dispersion = 1.0
+        if family.dispersion is not None:
+            dispersion = self.scalars(family.dispersion, [priors.dispersion])[0]
         counted = {}
         for t, term in enumerate(design.terms):
             number = counted.get(term.group, 0)
             counted[term.group] = number + 1
             label = term.group + (f".{number}" if number else "")
-            sd, R, b = self.effects(label, term, priors.sd[t], priors.corr[t])
+            sd, R, b = self.effects(label, term, priors.sd[t], priors.corr[t], dispersion)
             eta = eta + np.sum(term.z * b[term.codes], axis=1)
             self.found |= {f"sd_{label}": sd, f"ranef_{label}": b}
             if priors.corr[t] is not None:
                 below = R[np.tril_indices(len(sd), -1)]
                 self.found[f"corr_{label}"] = below if term.structure == "us" else below[:1]
-        dispersion = 1.0
-        if family.dispersion is not None:
-            dispersion = self.scalars(family.dispersion, [priors.dispersion])[0]
         mu = MEAN[model.spec.link.name](eta)
         if family.name == "gaussian":
             rows = log_density("gaussian", design.y, mu, dispersion / np.sqrt(design.weights))

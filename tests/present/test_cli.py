@@ -44,6 +44,9 @@ def sampled(monkeypatch, posterior_of):
             return Posterior(self._fitted, Draws(good.values, stats, "nuts", ()), self.priors)
 
         monkeypatch.setattr(bmx.Model, "sample", sample)
+        # what takes seconds in a report, and is tested with it
+        monkeypatch.setattr("bayesmix.present.report.illustrations", lambda *_: ())
+        monkeypatch.setattr("bayesmix.present.report._findings", lambda _: ())
         return asked
 
     return install
@@ -242,6 +245,30 @@ def test_bad_input_is_one_message_and_exit_status_2(wrong):
     assert result.stderr.startswith(message)
     assert "Traceback" not in result.output
     assert result.stdout == ""
+
+
+DAMAGED = {
+    "empty": ("d.csv", b""),
+    "binary": ("d.csv", bytes(range(128, 256))),
+    "open quote": ("d.csv", b'a,b\n1,2,3\n"x\n'),
+    "no zip": ("d.zip", b"PK"),
+    "no gzip": ("d.csv.gz", b"\x1f\x8b\x08\x00"),
+    "no Parquet": ("d.parquet", b"PAR1"),
+    "folder": ("d.csv", None),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_data_that_cannot_be_read_are_exit_status_2(kind, tmp_path):
+    name, content = DAMAGED[kind]
+    if content is None:
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).write_bytes(content)
+    result = run("fit", "y ~ x + (1 | g)", str(tmp_path / name))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"DataError: `{tmp_path / name}` cannot be read: ")
+    assert result.stderr.count("\n") == 1
 
 
 def test_usage_errors_are_exit_status_2():

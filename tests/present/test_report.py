@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from html import escape
 from html.parser import HTMLParser
 
 import pytest
@@ -34,12 +35,13 @@ class Reader(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.open, self.text, self.addresses, self.anchors = [], [], [], []
+        self.open, self.text, self.addresses, self.anchors, self.words = [], [], [], [], []
 
     def handle_starttag(self, tag, attrs):
         named = dict(attrs)
         self.addresses += [named[key] for key in ("src", "href", "srcset", "action", "data") if key in named]
         self.anchors += [named["id"]] if "id" in named else []
+        self.words += [named["alt"]] if tag == "img" else []
         if tag not in VOID:
             self.open.append(tag)
 
@@ -73,13 +75,27 @@ PARTS = {
     "comparison": "1.301",
     "document": "Known difference: the document's optimiser stopped early",
     "diagnostics": "R-hat is at most",
-    "figure": "Every parameter, each on its own scale.",
+    "next": "Next: post.influence()",
+    "forest": "Every parameter, each on its own scale.",
+    "lines": "The data, and the fitted line of every group (REML).",
+    "curves": "Mean of ncases in every group, with 95 % intervals.",
+    "residuals": "Residuals against fitted means (REML)",
+    "caterpillar": "Random effects of agegp, with 95 % intervals.",
+    "shrinkage": "How partial pooling moves the coefficients of agegp",
+    "densities": "Posterior densities of the standard deviations",
+    "priors": "Posterior of every parameter over its prior",
+    "replications": "Replicated data beside the data: ncases",
 }
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_every_part_is_there(read, part):
     assert PARTS[part] in "".join(read.text)
+
+
+def test_every_figure_has_words_of_its_own(read):
+    assert len(read.words) == len(set(read.words)) == 9
+    assert "Forest plot of REML estimate and posterior; the numbers are those of the comparison above." in read.words
 
 
 def test_nothing_comes_from_elsewhere(read, written):
@@ -111,25 +127,53 @@ def test_a_report_that_cannot_be_written(fitted, tmp_path):
         report(bmx.compare(fitted("dyestuff")), tmp_path / "nowhere" / "out.html")
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+# ---- in a browser -----------------------------------------------------------------------------------------------
+
+in_chromium = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+
+
+def chromium(folder, page, *options):
+    """Open a page headless; what the browser wrote, with the console of the page."""
+    always = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking")
+    own = ("--disable-component-update", "--enable-logging=stderr", f"--user-data-dir={folder / 'profile'}")
+    command = [CHROMIUM, *always, *own, *options, page.as_uri()]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+
+
+@in_chromium
 def test_chromium_shows_it_and_asks_nobody(written, tmp_path):
-    """On a phone's width; the network log names who asked: a page from a file is `null`."""
+    """The network log names who asked: a page from a file is `null`."""
     picture, log = tmp_path / "page.png", tmp_path / "net.json"
-    options = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--disable-component-update",
-        f"--user-data-dir={tmp_path / 'profile'}",
-        f"--log-net-log={log}",
-        f"--screenshot={picture}",
-        "--window-size=500,1000",
-        "--enable-logging=stderr",
-    ]
-    run = subprocess.run([CHROMIUM, *options, written.as_uri()], capture_output=True, text=True, check=True, timeout=60)
-    assert "Content Security Policy" not in run.stderr  # what the page's own policy refuses is written to the console
+    run = chromium(tmp_path, written, f"--log-net-log={log}", f"--screenshot={picture}", "--window-size=1200,2000")
+    assert "CONSOLE" not in run.stderr  # errors, and what the page's own policy refuses
     events = json.loads(log.read_text(encoding="utf-8"))["events"]
     asked = [event["params"] for event in events if event.get("params", {}).get("initiator") == "null"]
     assert asked == []
     assert picture.stat().st_size > 10_000
+
+
+@in_chromium
+@pytest.mark.parametrize("width", [320, 390, 1200])
+def test_only_wide_elements_scroll_sideways(written, tmp_path, width):
+    """In a frame of a phone's width: the window of a headless browser is never so narrow."""
+    text = escape(written.read_text(encoding="utf-8"), quote=True)
+    frame = tmp_path / "frame.html"
+    frame.write_text(
+        f"""<meta charset="utf-8"><iframe style="width: {width}px; height: 800px; border: 0" srcdoc="{text}"
+        onload="const page = this.contentDocument.documentElement;
+        document.title = page.scrollWidth + ' of ' + page.clientWidth + ', '
+          + [...page.querySelectorAll('.scroll')].filter(part => part.scrollWidth > part.clientWidth).length
+        "></iframe>""",
+        encoding="utf-8",
+    )
+    shown = chromium(tmp_path, frame, "--dump-dom", "--hide-scrollbars", "--virtual-time-budget=5000").stdout
+    inside, wide = shown.split("<title>")[1].split("</title>")[0].split(", ")
+    assert inside == f"{width} of {width}"
+    assert (int(wide) > 5) == (width < 1000)
+
+
+@in_chromium
+def test_it_can_be_printed(written, tmp_path):
+    chromium(tmp_path, written, f"--print-to-pdf={tmp_path / 'page.pdf'}")
+    pages = (tmp_path / "page.pdf").read_bytes().count(b"/Type /Page\n")
+    assert 5 <= pages <= 14

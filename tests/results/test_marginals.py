@@ -56,6 +56,18 @@ def test_a_mode_at_a_bound_is_the_bound():
     assert mode(1.0 - 0.15 * draws, -1.0, 1.0) == 1.0
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_modes_of_even_densities(seed):
+    """One with its mode at the bound and hardly falling there, and one with modes of either sign."""
+    rng = np.random.default_rng(seed)
+    folded = np.abs(rng.standard_t(3.0, 10_000))
+    assert mode(folded, 0.0, np.inf, is_even=True) == 0.0
+    two = np.abs(rng.normal(1.3, 1.0, 10_000))
+    grid = np.linspace(0.0, 3.0, 3001)
+    expected = grid[np.argmax(stats.norm(1.3).pdf(grid) + stats.norm(-1.3).pdf(grid))]
+    assert mode(two, 0.0, np.inf, is_even=True) == pytest.approx(expected, abs=0.1)
+
+
 def test_modes_follow_the_units():
     draws = stats.gamma(3.0).rvs(DRAWS, random_state=1)
     for factor in (1e-6, 1e6):

@@ -317,7 +317,8 @@ def test_posterior_has_the_sections_of_an_estimate(posterior_of):
         "Residual sigma",
     ]
     begin = lines.index("Fixed effects:") + 1
-    assert lines[begin].split() == [word for word in heading if word != "mode"]
+    words = [word for word in heading if word != "mode"]
+    assert lines[begin].split() == [*words[: words.index("ESS")], "P(direction)", *words[words.index("ESS") :]]
     assert [line.split()[0] for line in lines[begin + 1 : begin + 3]] == ["(Intercept)", "ncontrols"]
 
 
@@ -329,6 +330,21 @@ def test_posterior_tables_are_the_parameters(posterior_of):
     row = str(posterior.summary()).splitlines()[-5]  # three digits of the sd set the decimals
     mean, sd = parameters.loc["ncontrols", ["mean", "sd"]]
     assert row.split()[:3] == ["ncontrols", f"{mean:.5f}", f"{sd:.5f}"]
+
+
+def test_the_probability_of_a_direction(posterior_of):
+    """Of what has a sign: not of standard deviations."""
+    posterior = posterior_of("esoph", chains=4, draws=250, spread=0.1)
+    beta = posterior.values.beta.copy()
+    beta[..., 1] -= np.quantile(beta[..., 1], 0.9)
+    moved = with_stats(posterior, parameters=replace(posterior.values, beta=beta))
+    tables = moved.summary().tables
+    assert tables["fixed_effects"].loc["ncontrols", "p_direction"] == np.mean(beta[..., 1] < 0.0) == 0.9
+    assert str(moved.summary()).splitlines()[-5].split()[6] == "0.900"
+    spread = tables["random_effects"]["p_direction"]
+    corr = posterior.values.corr[0][..., 1, 0]
+    assert spread.loc["corr(agegp, Intercept, ncontrols)"] == max(np.mean(corr > 0.0), np.mean(corr < 0.0))
+    assert spread.drop("corr(agegp, Intercept, ncontrols)").isna().all()
 
 
 def test_interval_is_in_the_headings(posterior_of):

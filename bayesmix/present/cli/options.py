@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 ESTIMATES = ("auto", "reml", "ml", "laplace", "agq")
-SAMPLERS = ("posterior", "marginal", "nuts")  # "posterior" chooses between the other two
+SAMPLERS = ("posterior", "marginal", "nuts", "advi", "pathfinder")  # "posterior" chooses marginal or nuts
 
 _MODEL, _ESTIMATE, _POSTERIOR, _OUTPUT = "Model", "Estimate", "Posterior", "Output"
 
@@ -61,7 +61,7 @@ FitMethod = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help=f"{METHOD} For a posterior: posterior (chooses its sampler), marginal or nuts.",
+        help=f"{METHOD} Or a posterior: posterior (which chooses), marginal, nuts; advi, pathfinder approximate.",
         rich_help_panel=_ESTIMATE,
     ),
 ]
@@ -82,7 +82,12 @@ Posterior = Annotated[
     bool, typer.Option("--posterior", help="As --method posterior: sample.", rich_help_panel=_POSTERIOR)
 ]
 Sampler = Annotated[
-    str, typer.Option(metavar="NAME", help="auto (default), marginal or nuts.", rich_help_panel=_POSTERIOR)
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="auto (default), marginal, nuts; advi and pathfinder approximate.",
+        rich_help_panel=_POSTERIOR,
+    ),
 ]
 Draws = Annotated[
     int | None,

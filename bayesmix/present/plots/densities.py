@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.correlation import Free
 from bayesmix.inference.parameters import corr_names
+from bayesmix.inference.prior_text import OneOfDecov
 from bayesmix.language.prior import Prior
 from bayesmix.present.plots.canvas import (
     BLUE,
@@ -219,16 +220,14 @@ class Marginal:
         return constant + (self.a - 1.0) * np.log1p(-(r**2))
 
 
-def _with_priors(post: Posterior) -> tuple[dict[str, Array], dict[str, Prior | Marginal | None]]:
+def _with_priors(post: Posterior) -> tuple[dict[str, Array], dict[str, Prior | Marginal | OneOfDecov | None]]:
     """Draws and prior of every parameter that has one."""
     priors, values = post.priors, post.values
     gamma = (values.beta @ priors.contrast.T).reshape(-1, len(priors.names))
     draws = dict(zip(priors.names, gamma.T, strict=True))
-    found: dict[str, Prior | Marginal | None] = dict(zip(priors.names, priors.fixed, strict=True))
+    found: dict[str, Prior | Marginal | OneOfDecov | None] = dict(zip(priors.names, priors.fixed, strict=True))
     rest = {name: value for name, value in _draws(post).items() if name not in post.design.fixed}
-    named: dict[str, Prior | Marginal] = dict(
-        zip([n for names in priors.sd_names for n in names], [p for t in priors.sd for p in t], strict=True)
-    )
+    named: dict[str, Prior | Marginal | OneOfDecov] = dict(priors.of_each_sd())
     if priors.dispersion is not None:
         named[str(priors.dispersion_name)] = priors.dispersion
     for names, family, eta in zip(corr_names(post.design.terms), priors.families, priors.corr, strict=True):
@@ -239,7 +238,7 @@ def _with_priors(post: Posterior) -> tuple[dict[str, Array], dict[str, Prior | M
     return draws | rest, {name: None if name in flat else prior for name, prior in found.items()}
 
 
-def _prior_grid(prior: Prior | Marginal | None, draws: Array, lower: float, upper: float) -> Array:
+def _prior_grid(prior: Prior | Marginal | OneOfDecov | None, draws: Array, lower: float, upper: float) -> Array:
     """Where to draw a prior: all of a correlation's, of others the posterior's surroundings."""
     if np.isfinite(upper):
         return np.linspace(lower, upper, POINTS)[1:-1]

@@ -147,7 +147,7 @@ def _is_count(design: Design, spec: ModelSpec) -> bool:
 
 def _sizes(design: Design) -> Array:
     """Areas: of the number of trials where there is one, smaller of many rows."""
-    size = 16.0 if len(design.y) < 500 else 7.0
+    size = 22.0 if len(design.y) < 500 else 7.0
     if design.trials is None or design.trials.max() == 1:
         return np.full(len(design.y), size)
     return 4.0 + 40.0 * design.trials / design.trials.max()

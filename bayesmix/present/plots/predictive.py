@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,7 +79,7 @@ def prior_predictive(model: Model, *, draws: int = SETS, seed: int = 0) -> Figur
         If a prior is flat: there is nothing to draw from.
     """
     y = model.design.y
-    replicated = model.prior_predictive(draws=draws, seed=seed)["prior_predictive"]["y"].to_numpy().reshape(-1, len(y))
+    replicated = _by_priors(model, draws, seed).reshape(-1, len(y))
     figure, (axis,) = panels(1, columns=1, height=3.2)
     for row in replicated:
         axis.ecdf(row, color=ORANGE, alpha=0.3, linewidth=0.8)
@@ -89,6 +90,15 @@ def prior_predictive(model: Model, *, draws: int = SETS, seed: int = 0) -> Figur
     axis.set(xlabel=_label(model.design), ylabel="share of rows up to this value")
     _legend(figure, f"{draws} sets of responses that the priors predict", ORANGE)
     return figure
+
+
+def _by_priors(model: Model, draws: int, seed: int) -> Array:
+    log = logging.getLogger("pymc.sampling.forward")
+    before, log.disabled = log.disabled, True  # it names the variables that it draws
+    try:
+        return np.asarray(model.prior_predictive(draws=draws, seed=seed)["prior_predictive"]["y"])
+    finally:
+        log.disabled = before
 
 
 def _tree(replicated: xr.DataArray, y: Array, dtype: type) -> xr.DataTree:

@@ -1,0 +1,294 @@
+"""Coordinates for NUTS in which the posterior is close to independent standard normals, from the point estimate.
+
+Given the covariance of the effects and everything else, the effects of a level would be normal if the response were,
+with precision ``I_j + Sigma^-1``: ``I_j`` is what the level's rows say, by the curvature of the log likelihood at the
+estimate. The sampler moves ``u_j``, the effects less their conditional mean, in units of that conditional covariance:
+
+    b_j = L z_j,   z_j = C_j^-T (u_j + C_j^-1 L' c_j),   C_j C_j' = L' I_j L + 1,   L L' = Sigma,
+
+where ``c_j`` is the level's score moved to ``b = 0``, less what a change of the fixed effects takes from it. A level
+whose rows say nothing has ``I_j = 0, c_j = 0`` and so ``b_j = L u_j``, the non-centred form; one whose rows say much
+more than the prior is centred, ``u_j`` being its effects in units of their standard error, whatever their standard
+deviation. The density stays exactly that of the model: the estimate gives the coordinates, whose Jacobian is added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayesmix.data.design import Design, Term
+from bayesmix.data.moments import moments
+from bayesmix.inference.covariance import sd_and_corr, structure_of
+from bayesmix.inference.estimate import Ml, PointEstimate, Reml
+from bayesmix.inference.pirls import generalized_problem
+from bayesmix.inference.pls import factorise, sensitivity
+from bayesmix.inference.priors import Priors
+from bayesmix.language.prior import Prior
+from bayesmix.language.spec import ModelSpec
+
+Array = np.ndarray
+
+SMALLEST = 0.05  # a standard deviation estimated at zero starts at this share of its prior's scale
+REAL = {"Normal", "StudentT", "Cauchy", "Laplace", "Flat"}  # priors on all of the real line
+MOST_EFFECTS = 3  # terms with more effects are non-centred: the blocks are written out effect by effect
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """Location and scale ``(m,)`` of numbers on the real line: logarithms, logits."""
+
+    location: Array
+    scale: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Affine:
+    """Numbers on the real line: ``location + root @ free``."""
+
+    location: Array  # (m,)
+    scale: Array  # (m, m) lower triangular
+
+    def forward(self, free: Any, location: Any, scale: Any, bounds: Sequence[Any], *, xp: Any) -> tuple[Any, Any]:
+        """Values, and the log derivative by the free numbers, of NumPy's arrays or PyTensor's symbols."""
+        return location + free @ scale.T, xp.log(xp.diagonal(scale)).sum()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Log:
+    """Positive numbers: logarithms are ``location + scale * free``."""
+
+    location: Array  # (m,) or ()
+    scale: Array
+
+    def forward(self, free: Any, location: Any, scale: Any, bounds: Sequence[Any], *, xp: Any) -> tuple[Any, Any]:
+        """Values, and the log derivative by the free numbers."""
+        line = location + scale * free
+        return xp.exp(line), (line + xp.log(scale)).sum()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Logit:
+    """Numbers between two bounds: logits are ``location + scale * free``."""
+
+    location: Array  # (m,) or ()
+    scale: Array
+
+    def forward(self, free: Any, location: Any, scale: Any, bounds: Sequence[Any], *, xp: Any) -> tuple[Any, Any]:
+        """Values, and the log derivative by the free numbers."""
+        line = location + scale * free
+        lower, upper = bounds
+        log_slope = -xp.log1p(xp.exp(line)) - xp.log1p(xp.exp(-line))
+        values = lower + (upper - lower) / (1.0 + xp.exp(-line))
+        return values, (log_slope + xp.log(scale) + xp.log(upper - lower)).sum()
+
+
+Move = Affine | Log | Logit
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TermWhitening:
+    """Coordinates of one term."""
+
+    sd: tuple[Move, ...]  # one a kind of prior
+    partial: Move  # (1 + partial correlation) / 2
+    information: Array  # (J, k, k) I_j
+    score: Array  # (J, k) c_j at the estimated fixed effects
+    slope: Array  # (J, k, p) what a change of the fixed effects takes from c_j
+
+    @property
+    def is_adapted(self) -> bool:
+        """Whether levels have coordinates of their own; otherwise the term is non-centred."""
+        return self.score.shape[-1] <= MOST_EFFECTS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Whitening:
+    """Coordinates of a model."""
+
+    fixed: tuple[Move, ...]  # of the fixed effects that have priors, one a kind of prior
+    beta: Array  # (p,) fixed effects at the estimate
+    terms: tuple[TermWhitening, ...]
+    dispersion: Move | None
+
+
+def whiten(design: Design, spec: ModelSpec, priors: Priors, point: PointEstimate) -> Whitening:
+    """Take the coordinates from the point estimate, moved off the boundary and into the priors' support."""
+    score, weights = _curvature(design, spec, point)
+    conditional = _conditional_slopes(point, weights)
+    left = design.X - sum(
+        (np.einsum("nk,nkp->np", term.z, A[term.codes]) for term, A in zip(design.terms, conditional, strict=True)),
+        start=np.zeros_like(design.X),
+    )
+    terms = []
+    for t, term in enumerate(design.terms):
+        information = _by_level(term, np.einsum("nk,n,nl->nkl", term.z, weights, term.z))
+        own = np.einsum("jkl,jl->jk", information, point.b[t]) + _by_level(term, term.z * score[:, None])
+        slope = np.einsum("jkl,jlp->jkp", information, conditional[t])
+        slope += _by_level(term, np.einsum("nk,n,np->nkp", term.z, weights, left))
+        terms.append(_term(term, priors, t, point, (information, own, slope)))
+    gamma = inside(priors.fixed, priors.contrast @ point.beta)
+    beta = np.linalg.solve(priors.contrast, gamma) if len(gamma) else gamma
+    dispersion = None
+    if priors.dispersion is not None and point.dispersion is not None:
+        (start,) = inside((priors.dispersion,), np.array([point.dispersion]))
+        dispersion = _move([priors.dispersion], start, np.asarray(1.0 / np.sqrt(2.0 * len(design.y))))
+    covariance = priors.contrast @ point.beta_cov @ priors.contrast.T
+    return Whitening(_moves(priors.fixed, gamma, np.ones(len(gamma)), covariance), beta, tuple(terms), dispersion)
+
+
+def spherical(
+    u: Sequence[Any], L: Sequence[Sequence[Any]], information: Any, c: Sequence[Any], *, sqrt: Any, log: Any
+) -> tuple[list[Any], Any]:
+    """Spherical effects ``z`` of all levels and ``log |dz / du|``, for NumPy's arrays and PyTensor's symbols alike.
+
+    Parameters
+    ----------
+    u, c : one ``(..., J)`` an effect.
+    L : rows of a root of the covariance, each entry ``(..., 1)``; trailing zeros left out.
+    information : ``information[i][j]`` is ``(J,)``.
+    """
+    k = len(u)
+    A = [[_quadratic(L, information, i, j) + (1.0 if i == j else 0.0) for j in range(i + 1)] for i in range(k)]
+    C: list[list[Any]] = []
+    for i in range(k):  # Cholesky, row by row
+        row: list[Any] = []
+        for j in range(i):
+            row.append((A[i][j] - sum(row[m] * C[j][m] for m in range(j))) / C[j][j])
+        row.append(sqrt(A[i][i] - sum(value**2 for value in row)))
+        C.append(row)
+    mean: list[Any] = []
+    for i in range(k):
+        h = sum(L[a][i] * c[a] for a in range(k) if i < len(L[a]))
+        mean.append((h - sum(C[i][m] * mean[m] for m in range(i))) / C[i][i])
+    z: list[Any] = [None] * k
+    for i in reversed(range(k)):
+        z[i] = (u[i] + mean[i] - sum(C[m][i] * z[m] for m in range(i + 1, k))) / C[i][i]
+    return z, -sum(log(C[i][i]) for i in range(k))
+
+
+def inside(priors: Sequence[Prior], values: Array) -> Array:
+    """Values, those without prior density replaced by one well inside the prior's support."""
+    moved = np.array(values, float)
+    for j, prior in enumerate(priors):
+        if prior.kind == "Decov" or np.isfinite(prior.log_density(moved[j])):
+            continue
+        lower, upper = prior.arguments if prior.kind == "Uniform" else (0.0, 2.0 * float(typical((prior,))[0]))
+        moved[j] = 0.5 * (lower + upper)
+    return moved
+
+
+def typical(sd_priors: Sequence[Prior], unit: float = 1.0) -> Array:
+    """Median-like size under each prior, 1 for improper ones; ``unit`` of those that are relative to the dispersion."""
+    grid = np.logspace(-8, 8, 2001)
+    sizes = []
+    for prior in sd_priors:
+        if prior.kind == "Decov":
+            sizes.append(unit * prior.arguments[2])
+            continue
+        mass = np.exp(prior.log_density(grid)) * grid
+        sizes.append(1.0 if prior.is_flat else float(grid[np.searchsorted(np.cumsum(mass), 0.5 * mass.sum())]))
+    return np.array(sizes)
+
+
+def _quadratic(L: Sequence[Sequence[Any]], information: Any, i: int, j: int) -> Any:
+    """Entry of ``L' I L``; entries of ``L`` that are the number zero are left out."""
+    total: Any = 0.0
+    for a, left in enumerate(L):
+        for b, right in enumerate(L):
+            if i < len(left) and j < len(right) and not (_is_zero(left[i]) or _is_zero(right[j])):
+                total = total + left[i] * information[a][b] * right[j]
+    return total
+
+
+def _is_zero(value: Any) -> bool:
+    return isinstance(value, float) and value == 0.0
+
+
+def _curvature(design: Design, spec: ModelSpec, point: PointEstimate) -> tuple[Array, Array]:
+    """First derivative of each row's log likelihood by its predictor, and minus the second: ``(n,)``."""
+    eta = design.X @ point.beta + design.offset
+    for term, b in zip(design.terms, point.b, strict=True):
+        eta = eta + np.sum(term.z * b[term.codes], axis=1)
+    problem = generalized_problem(design, point.coordinates, spec.family, spec.link)
+    _, slope, curvature, _ = problem.jet(eta, float(point.dispersion or 1.0))
+    return np.nan_to_num(slope), np.maximum(np.nan_to_num(-curvature), 0.0)
+
+
+def _conditional_slopes(point: PointEstimate, weights: Array) -> list[Array]:
+    """``A`` of ``E[b | beta] = b_hat - A (beta - beta_hat)`` of each term at the estimate: ``(J, k, p)``."""
+    working = point.coordinates
+    scale = float(point.dispersion or 1.0) ** 2 if isinstance(point.method, Reml | Ml) else 1.0
+    products = moments(working.pattern, working.factors, working.X, scale * weights)
+    factorisation = factorise(working.plan, products, working.by_factor(point.theta))
+    across = sensitivity(factorisation, np.eye(working.X.shape[1]), working.pattern).B
+    back = np.linalg.inv(working.T) if working.T.size else working.T
+    return [
+        -np.einsum("kl,jlp,pq->jkq", C, across[place.factor][:, place.columns], back, optimize=True)
+        for place, C in zip(working.places, working.C, strict=True)
+    ]
+
+
+def _by_level(term: Term, rows: Array) -> Array:
+    """Sum ``(n, ...)`` over the rows of each level: ``(J, ...)``."""
+    flat = rows.reshape(len(rows), -1)
+    sums = [np.bincount(term.codes, column, len(term.levels)) for column in flat.T]
+    return (
+        np.stack(sums, axis=-1).reshape(-1, *rows.shape[1:]) if sums else np.zeros((len(term.levels), *rows.shape[1:]))
+    )
+
+
+def _moves(priors: Sequence[Prior], values: Array, scale: Array, covariance: Array | None = None) -> tuple[Move, ...]:
+    """Coordinates of independent parameters ``(m,)``, one a kind of prior: those on the real line move together."""
+    moves: list[Move] = []
+    kinds = np.array([prior.kind for prior in priors])
+    for kind in dict.fromkeys(kinds):
+        own = kinds == kind
+        if kind in REAL and covariance is not None:
+            moves.append(Affine(values[own], _cholesky(covariance[np.ix_(own, own)])))
+        else:
+            moves.append(_move([prior for prior in priors if prior.kind == kind], values[own], scale[own]))
+    return tuple(moves)
+
+
+def _move(priors: Sequence[Prior], values: Array, scale: Array) -> Move:
+    """Coordinates of positive parameters, or of bounded ones, of one kind of prior."""
+    if priors[0].kind == "Uniform":
+        lower, upper = np.array([prior.arguments for prior in priors]).T.reshape(2, *values.shape)
+        return Logit(np.log(values - lower) - np.log(upper - values), scale)
+    return Log(np.log(values), scale)
+
+
+def _cholesky(covariance: Array) -> Array:
+    """Cholesky factor; of a matrix without information in some direction, that of its diagonal."""
+    sizes = np.diagonal(covariance).copy()
+    sizes[~(np.isfinite(sizes) & (sizes > 0.0))] = 1.0
+    try:
+        found = np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        return np.diag(np.sqrt(sizes))
+    diagonal = np.diagonal(found)
+    usable = np.all(np.isfinite(found)) and np.all(diagonal**2 > 1e-10 * sizes)
+    return found if usable else np.diag(np.sqrt(sizes))
+
+
+def _term(
+    term: Term, priors: Priors, t: int, point: PointEstimate, levels: tuple[Array, Array, Array]
+) -> TermWhitening:
+    information, score, slope = levels
+    sd, corr = sd_and_corr(point.covariances[t])
+    own = priors.sd[t]
+    free = inside(own, np.maximum(sd[: len(own)], SMALLEST * typical(own, float(point.dispersion or 1.0))))
+    share = np.einsum("jkk->jk", information) * free**2  # broadcasts where the effects share a standard deviation
+    share = share / (1.0 + share)
+    known = 2.0 * np.sum(share**2, axis=0)  # Fisher's information on the logarithm
+    known = known if len(own) == len(sd) else known.sum(keepdims=True)
+    family = structure_of(term).correlation
+    k = len(sd)
+    partial = family.partial(0.95 * np.where(np.isnan(corr), 0.0, corr) + 0.05 * np.eye(k))
+    pairs = Logit(np.log1p(partial) - np.log1p(-partial), np.ones(len(partial)))
+    scale = 1.0 / np.sqrt(1.0 + known)
+    return TermWhitening(_moves(own, free, scale), pairs, information, score, slope)

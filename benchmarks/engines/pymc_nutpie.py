@@ -1,0 +1,53 @@
+"""PyMC, written by hand, through nutpie."""
+
+from __future__ import annotations
+
+import time
+
+import arviz as az
+import numpy as np
+import nutpie
+import pymc as pm
+from protocol import arrays, finished, job, terms, write
+
+settings, folder = job()
+data = arrays(folder)
+wanted = ["beta"]
+with pm.Model() as model:
+    beta = pm.Normal("beta", data["beta_mean"], data["beta_sd"], shape=data["X"].shape[1])
+    mu = data["X"] @ beta
+    for t in range(terms(data)):
+        z, codes = data[f"z{t}"], data[f"g{t}"]
+        k, levels = z.shape[1], int(codes.max()) + 1
+        tau = pm.Exponential(f"tau{t}", 1.0 / data["scale"], shape=k)
+        free = pm.Normal(f"free{t}", shape=(levels, k))
+        wanted += [f"tau{t}", f"b{t}"]
+        if k == 1:
+            b = pm.Deterministic(f"b{t}", free * tau)
+        else:
+            L, corr, _ = pm.LKJCholeskyCov(
+                f"L{t}", eta=2.0, n=k, sd_dist=pm.Exponential.dist(1.0, shape=k), store_in_trace=False
+            )
+            root = L / pm.math.sqrt((L**2).sum(axis=1, keepdims=True))
+            row, column = np.tril_indices(k, -1)
+            pm.Deterministic(f"corr{t}", corr[row, column])
+            wanted.append(f"corr{t}")
+            b = pm.Deterministic(f"b{t}", (free @ root.T) * tau)
+        mu = mu + (b[codes] * z).sum(axis=1)
+    if settings["family"] == "gaussian":
+        sigma = pm.Exponential("sigma", 1.0 / data["scale"])
+        wanted.append("sigma")
+        pm.Normal("y", mu, sigma, observed=data["y"])
+    elif settings["family"] == "poisson":
+        pm.Poisson("y", pm.math.exp(mu), observed=data["y"])
+    else:
+        pm.Binomial("y", n=data["trials"].astype(int), logit_p=mu, observed=data["y"])
+compiled = nutpie.compile_pymc_model(model)
+begin = time.perf_counter()
+run = {"draws": settings["draws"], "tune": settings["draws"], "chains": settings["chains"]}
+trace = nutpie.sample(compiled, cores=2, seed=1, progress_bar=False, **run)
+sampling = time.perf_counter() - begin
+print(az.summary(trace, var_names=wanted))
+end = finished()
+posterior = trace["posterior"]
+write(folder, [posterior[name].to_numpy() for name in wanted], finished=end, sampling=sampling)

@@ -1,0 +1,193 @@
+"""Simulation-based calibration: it passes what is right, and finds what is not."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import bayesmix as bmx
+from bayesmix.errors import SpecError
+from bayesmix.language.prior import JOINT, KINDS, parse_prior
+from bayesmix.studies.calibrate import LIKELIHOOD, Calibration, calibrate
+from bayesmix.studies.generate import DRAW, draw_parameters, draw_prior
+
+UNLIKELY = 1e-4  # p-value below which draws are not of a distribution
+LEVEL = 0.05  # of false alarms
+
+
+def data(levels: int = 8, rows: int = 5) -> dict[str, object]:
+    rng = np.random.default_rng(1)
+    n = levels * rows
+    g = np.arange(n) % levels
+    return {
+        "g": [f"g{i}" for i in g],
+        "h": [f"h{i}" for i in (np.arange(n) // levels) % 4],
+        "x": rng.normal(size=n),
+        "y": rng.normal(size=n),
+    }
+
+
+FORMULAS = {
+    "random intercept": "y ~ x + (1 | g)",
+    "correlated slopes": "y ~ x + (x | g)",
+    "crossed": "y ~ x + (1 | g) + (1 | h)",
+}
+
+
+def model(name: str = "random intercept", **options: object) -> bmx.Model:
+    return bmx.Model(FORMULAS[name], data(), **options)
+
+
+DISTRIBUTIONS = {
+    "Normal(1, 2)": stats.norm(1, 2),
+    "StudentT(4, 1, 2)": stats.t(4, 1, 2),
+    "Cauchy(1, 2)": stats.cauchy(1, 2),
+    "Laplace(1, 2)": stats.laplace(1, 2),
+    "HalfNormal(2)": stats.halfnorm(0, 2),
+    "HalfStudentT(3, 2)": stats.t(3, 0, 2),  # of draws of both signs
+    "HalfCauchy(2)": stats.halfcauchy(0, 2),
+    "Exponential(2)": stats.expon(0, 0.5),
+    "Gamma(2, 3)": stats.gamma(2, scale=1 / 3),
+    "InverseGamma(2, 3)": stats.invgamma(2, scale=3),
+    "LogNormal(1, 0.5)": stats.lognorm(0.5, scale=np.e),
+    "Uniform(1, 3)": stats.uniform(1, 2),
+}
+
+
+@pytest.mark.parametrize("text", DISTRIBUTIONS)
+def test_draws_are_of_the_prior(text: str) -> None:
+    prior, rng = parse_prior(text), np.random.default_rng(3)
+    draws = np.array([draw_prior(prior, rng) for _ in range(4000)])
+    if text.startswith("HalfStudentT"):
+        draws, cdf = np.append(draws, -draws), stats.t(3, 0, 2).cdf
+    else:
+        cdf = DISTRIBUTIONS[text].cdf
+    assert stats.kstest(draws, cdf).pvalue > UNLIKELY
+
+
+def test_every_proper_prior_can_be_drawn_from() -> None:
+    assert set(DRAW) == set(KINDS) - {"Flat", "HalfFlat"} - JOINT
+
+
+def test_standard_deviations_drawn_together_follow_rstanarm_s_prior() -> None:
+    hierarchical = bmx.Model("y ~ x + (x | g)", data(), priors={"sd": "Decov(1, 2, 0.5)", "sigma": "Exponential(1)"})
+    rng = np.random.default_rng(2)
+    draws = [draw_parameters(hierarchical.priors, hierarchical.design, rng) for _ in range(2000)]
+    relative = np.array([values.sd[0] / values.dispersion for values in draws])
+    total = np.sum(relative**2, axis=1)
+    assert stats.kstest(np.sqrt(total / 2.0), stats.gamma(2, scale=0.5).cdf).pvalue > UNLIKELY
+    assert stats.kstest(relative[:, 0] ** 2 / total, stats.uniform.cdf).pvalue > UNLIKELY
+
+
+def test_parameters_follow_the_priors_of_the_model() -> None:
+    """Correlations of LKJ(eta) have marginal Beta(eta - 1 + k / 2) distributions; effects the covariance drawn."""
+    hierarchical = bmx.Model("y ~ x + (x | g)", data(levels=20), priors={"corr": "LKJ(2)", "x": "Normal(3, 1)"})
+    rng = np.random.default_rng(2)
+    draws = [draw_parameters(hierarchical.priors, hierarchical.design, rng) for _ in range(1500)]
+    rho = np.array([values.corr[0][1, 0] for values in draws])
+    assert stats.kstest(0.5 * (1.0 + rho), stats.beta(2, 2).cdf).pvalue > UNLIKELY
+    slope = np.array([values.beta[1] for values in draws])
+    assert stats.kstest(slope, stats.norm(3, 1).cdf).pvalue > UNLIKELY
+    z = []
+    for values in draws:
+        covariance = values.corr[0] * np.outer(values.sd[0], values.sd[0])
+        z.append(np.linalg.solve(np.linalg.cholesky(covariance), values.b[0][0]))
+    np.testing.assert_allclose(np.cov(np.array(z).T), np.eye(2), atol=0.15)
+
+
+def ranks_of(u: np.ndarray, draws: int = 99) -> Calibration:
+    frame = pd.DataFrame(np.minimum((u * (draws + 1)).astype(int), draws))
+    frame.columns = pd.Index([f"p{j}" for j in frame], name="parameter")
+    return Calibration(frame, draws, LEVEL, 0, 0)
+
+
+def test_false_alarms_are_as_rare_as_stated() -> None:
+    rng = np.random.default_rng(5)
+    alarms = [not ranks_of(rng.random((500, 5))).is_uniform for _ in range(400)]
+    assert 0.2 * LEVEL < np.mean(alarms) < 1.8 * LEVEL
+
+
+def test_each_kind_of_error_is_found_and_named() -> None:
+    u = np.random.default_rng(5).random((500, 1))
+    normal = stats.norm.ppf(u)
+    assert ranks_of(u).is_uniform
+    assert "nothing speaks against" in str(ranks_of(u))
+    assert "lie too low" in str(ranks_of(stats.norm.cdf(normal + 0.3)))
+    assert "lie too high" in str(ranks_of(stats.norm.cdf(normal - 0.3)))
+    assert "are too narrow" in str(ranks_of(stats.norm.cdf(1.3 * normal)))
+    assert "are too wide" in str(ranks_of(stats.norm.cdf(0.75 * normal)))
+    curves = ranks_of(stats.norm.cdf(normal + 0.3)).curves()
+    assert (curves["difference"] < curves["lower"]).any()
+
+
+def test_any_executor_gives_the_same_ranks() -> None:
+    here = calibrate(model(), 6, progress=False)
+    with ThreadPoolExecutor(2) as threads:
+        there = calibrate(model(), 6, executor=threads, progress=False)
+    pd.testing.assert_frame_equal(here.ranks, there.ranks)
+    assert list(here.ranks) == ["Intercept", "x", "sd(g, Intercept)", "sigma", "Intercept[g g0]", LIKELIHOOD]
+    assert here.ranks.to_numpy().min() >= 0
+    assert here.ranks.to_numpy().max() <= here.draws
+    assert not here.ranks.equals(calibrate(model(), 6, seed=2, progress=False).ranks)
+
+
+def test_what_cannot_be_calibrated_is_named() -> None:
+    with pytest.raises(SpecError, match="Flat priors cannot be drawn from"):
+        calibrate(model(priors="flat"), 2)
+    with pytest.raises(SpecError, match="must have the parameters and rows"):
+        calibrate(model(), 2, fitted=model("crossed"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FORMULAS)
+def test_the_marginal_sampler_is_calibrated(name: str) -> None:
+    found = calibrate(model(name), 500, progress=False)
+    assert found.failed == 0
+    assert found.is_uniform, str(found)
+
+
+@pytest.mark.slow
+def test_a_wrong_prior_is_found() -> None:
+    found = calibrate(model(), 200, fitted=model(priors={"sd": "Exponential(4)"}), progress=False)
+    assert not found.table.loc["sd(g, Intercept)", "uniform"], str(found)
+
+
+@pytest.mark.slow
+def test_a_wrong_likelihood_is_found() -> None:
+    """Half of the rows are taken for twice as precise as they are."""
+    weights = np.where(np.arange(40) % 2, 4.0, 1.0)
+    found = calibrate(model(), 200, fitted=model(weights=weights), progress=False)
+    assert not found.table.loc["sigma", "uniform"], str(found)
+    assert not found.is_uniform
+
+
+@pytest.mark.slow
+def test_draws_of_the_prior_are_found_by_the_likelihood(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sampler that ignores the data has uniform ranks of every parameter."""
+    from bayesmix.inference.draws import Draws
+    from bayesmix.inference.parameters import Parameters
+
+    def ignorant(design, spec, method, *, draws, chains, seed, progress, priors):
+        rng = np.random.default_rng(seed)
+        drawn = [draw_parameters(priors, design, rng) for _ in range(draws * chains)]
+
+        def stacked(parts):
+            return np.array(parts).reshape(chains, draws, *np.shape(parts[0]))
+
+        values = Parameters(
+            stacked([v.beta for v in drawn]),
+            (stacked([v.sd[0] for v in drawn]),),
+            (stacked([v.corr[0] for v in drawn]),),
+            (stacked([v.b[0] for v in drawn]),),
+            stacked([v.dispersion for v in drawn]),
+        )
+        return Draws(values, {}, "prior")
+
+    monkeypatch.setattr("bayesmix.studies.calibrate.sample", ignorant)
+    table = calibrate(model(), 200, progress=False).table
+    assert not table.loc[LIKELIHOOD, "uniform"]
+    assert table.drop(index=LIKELIHOOD)["uniform"].all()

@@ -1,0 +1,86 @@
+"""The notebooks: stripped, of public names only, and run from start to end."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bayesmix as bmx
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+MODULES = {"bayesmix", "bayesmix.studies", "arviz", "pandas"}
+SECONDS = 600  # of a cell, on a busy machine
+
+
+def read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def code(path: Path) -> ast.Module:
+    cells = [cell for cell in read(path)["cells"] if cell["cell_type"] == "code"]
+    return ast.parse("\n".join("".join(cell["source"]) for cell in cells))
+
+
+def test_there_are_seven_chapters():
+    assert [path.stem for path in NOTEBOOKS] == [
+        "1_why_groups_matter",
+        "2_linear_mixed_model",
+        "3_poisson_model",
+        "4_prediction_and_pooling",
+        "5_posterior_against_reml",
+        "6_priors",
+        "7_diagnostics_with_arviz",
+    ]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_outputs_are_stripped(path):
+    for cell in read(path)["cells"]:
+        if cell["cell_type"] == "code":
+            assert not cell["outputs"]
+            assert cell["execution_count"] is None
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_only_public_names_are_used(path):
+    for node in ast.walk(code(path)):
+        if isinstance(node, ast.Import):
+            assert {alias.name for alias in node.names} <= MODULES
+        if isinstance(node, ast.ImportFrom):
+            assert node.module in MODULES
+        if isinstance(node, ast.Attribute):
+            assert not node.attr.startswith("_")
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "bmx":
+            assert node.attr in bmx.__all__
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "bmx.plots":
+            assert node.attr in bmx.plots.__all__
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_chapters_are_to_be_read(path):
+    cells = read(path)["cells"]
+    assert "".join(cells[0]["source"]).startswith(f"# {path.stem[0]}. ")
+    words = sum(len("".join(cell["source"]).split()) for cell in cells if cell["cell_type"] == "markdown")
+    assert words > 150
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+# the kernel's connection warns of encryption, and IPython of its own loops
+@pytest.mark.filterwarnings("default")
+def test_notebooks_run(path, tmp_path, monkeypatch):
+    import nbformat
+    from nbclient import NotebookClient
+
+    monkeypatch.setitem(os.environ, "PYTHONWARNINGS", "default")
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=SECONDS, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    assert not any(output.get("name") == "stderr" for output in outputs), "a warning shows in the notebook"
