@@ -105,7 +105,9 @@ def check_target(target: Path, *, overwrite: bool = False) -> None:
     if _marked(target) is None:
         raise DataError(f"`{target}` exists and is not a saved fit: it is left as it is. Choose another name.")
     if not overwrite:
-        raise DataError(f"`{target}` exists. Replace it with fit.save({str(target)!r}, overwrite=True), or --overwrite.")
+        raise DataError(
+            f"`{target}` exists. Replace it with fit.save({str(target)!r}, overwrite=True), or --overwrite."
+        )
 
 
 def _check_version(source: Path) -> None:
