@@ -24,6 +24,7 @@ from bayesmix.inference.pirls import (
     generalized_problem,
     laplace,
     quadrature,
+    quadrature_gradient,
 )
 from bayesmix.inference.pls import Factorisation, modes, sensitivity
 from bayesmix.inference.reml import LinearProblem, criterion, linear_problem, solve_linear
@@ -264,16 +265,14 @@ class MarginalLikelihood:
 
     def __call__(self, x: Array) -> tuple[float, Array]:
         """Value and gradient."""
+        working = self.problem.coordinates
+        theta, _, dispersion = self.split(x)
+        factors, mode = working.by_factor(theta), self.mode(x)
         match self.method:
             case Laplace():
-                return self._laplace(x)
-            case Agq():
-                return self.value(x), np.array([self._slope(x, i) for i in range(len(x))])
-
-    def _laplace(self, x: Array) -> tuple[float, Array]:
-        working = self.problem.coordinates
-        theta = self.split(x)[0]
-        value, by_eta, by_factor = laplace(self.problem, working.by_factor(theta), self.mode(x))
+                value, by_eta, by_factor = laplace(self.problem, factors, mode)
+            case Agq(points):
+                value, by_eta, by_factor = quadrature_gradient(self.problem, factors, mode, dispersion, points)
         gradient = [working.gradient(theta, by_factor), working.X.T @ by_eta]
         if self.has_dispersion:
             gradient.append(np.array([self._slope(x, len(x) - 1)]))

@@ -11,6 +11,8 @@ import numpy as np
 Array = np.ndarray
 MAX_NEWTON = 20
 FAR = 1e-2  # relative distance after which the Hessian is taken anew
+ROUNDING = 1e-12  # of the value
+MAX_TRIALS = 20  # of a line search
 ARMIJO, STEEP = 1e-4, 0.9  # shares of the slope that a step must gain, and may leave
 CURVATURE_FIRST = 6  # up to so many variables the Hessian at the start is worth its evaluations
 
@@ -143,11 +145,11 @@ def _wolfe(
     """A step that lowers the objective enough and leaves its slope less steep; None where none is found."""
     value, gradient = at
     slope = float(gradient @ direction)
-    if not slope < 0.0:
+    if not -slope > ROUNDING * max(abs(value), 1.0):  # no step can be seen in the value
         return None
     low, high = 0.0, np.inf
     best: tuple[Array, float, Array] | None = None
-    for _ in range(30):
+    for _ in range(MAX_TRIALS):
         trial = x + size * direction
         new, after = counted(trial)
         rise = float(after @ direction)

@@ -12,8 +12,9 @@ textbook Laplace approximation (lme4 uses expected information for links that ar
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from bayesmix.language.family import Family, Jet, Link, by_predictor, density_by
 Array = np.ndarray
 
 MAX_STEPS = 200
+CELLS = 200_000  # numbers of a quadrature that are computed together
 NEWTON_CLOSE, SCORING_CLOSE = 1e-6, 1e-11  # relative size of the step before the last
 
 
@@ -207,23 +209,94 @@ def quadrature(
     -----
     Costs ``points ** k`` evaluations of all rows. ``points=1`` is the Laplace approximation.
     """
+    at_mode = _joint(problem, mode.jet[0], mode.u[0])
+    sums: Array = np.zeros(len(mode.u[0]))
+    for node in _nodes(problem, Lambdas, mode, points):
+        joint = _joint(problem, problem.value(node.eta, np.asarray(dispersion)), node.u)
+        sums = sums + np.exp(joint - at_mode + node.log_weight).sum(axis=0)
+    return -2.0 * float(np.sum(at_mode + np.log(sums))) + float(mode.factorisation.log_determinant)
+
+
+def quadrature_gradient(
+    problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode, dispersion: float, points: int
+) -> tuple[float, Array, list[Array]]:
+    """`quadrature` and its derivatives by ``eta`` for ``beta``, and by each ``Lambda (k, k)``.
+
+    With ``T`` the logarithms of the nodes' terms and ``pi`` their shares, the value is a sum over levels of
+
+        -2 log sum_q exp T_q + log|H|,   H = Lambda' G Lambda + I,   u_q = u + sqrt(2) L^-T x_q,   L L' = H,
+
+    where ``u`` is the mode and ``G`` the cross-products with the observed weights there. Derivatives run backwards:
+    through the terms, the factor ``M = L^-T``, ``H``, the weights, and last the mode, ``H du = d(Lambda' score)``.
+    """
+    coordinates, Lambda = problem.coordinates, Lambdas[0]
+    (factor,), (rows,) = coordinates.factors, coordinates.pattern.rows
+    z, codes, (u,) = factor.z, factor.codes, mode.u
+    at_mode = _joint(problem, mode.jet[0], u)
+    sums: Array = np.zeros(len(u))
+    by_eta, by_factor = np.zeros(len(z)), np.zeros((len(u), factor.k, factor.k))
+    by_u, by_M = np.zeros_like(u), np.zeros_like(by_factor)
+    for node in _nodes(problem, Lambdas, mode, points):
+        jet = problem.jet(node.eta, dispersion)
+        share = np.exp(_joint(problem, jet[0], node.u) - at_mode + node.log_weight)  # (nodes, J)
+        score = rows.sum_rows(jet[1][..., None] * z)
+        slope = share[..., None] * (score @ Lambda - node.u)
+        sums = sums + share.sum(axis=0)
+        by_eta = by_eta + np.sum(share[:, codes] * jet[1], axis=0)
+        by_factor = by_factor + np.einsum("qj,qja,qjb->jab", share, score, node.u)
+        by_u = by_u + slope.sum(axis=0)
+        by_M = by_M + np.einsum("qja,qb->jab", slope, node.x)
+    value = -2.0 * float(np.sum(at_mode + np.log(sums))) + float(mode.factorisation.log_determinant)
+    (step,) = mode.factorisation.eliminated
+    M = np.swapaxes(np.linalg.inv(step.L), -1, -2)
+    K = math.sqrt(2.0) * np.swapaxes(M, -1, -2) @ (-2.0 * by_M / sums[:, None, None])
+    upper = np.triu(K, 1)
+    Q = -0.5 * (upper + np.swapaxes(upper, -1, -2) + K * np.eye(factor.k))
+    by_H = M @ (Q + np.eye(factor.k)) @ np.swapaxes(M, -1, -2)
+    Z_row = z @ Lambda
+    by_weight = np.einsum("na,nab,nb->n", Z_row, by_H[codes], Z_row)
+    through_mode = -mode.jet[3] * by_weight
+    (moved,) = _project(coordinates, through_mode)
+    v = np.einsum("jab,jb->ja", M @ np.swapaxes(M, -1, -2), -2.0 * by_u / sums[:, None] + moved @ Lambda)
+    (score,) = _project(coordinates, mode.jet[1])
+    direct = -2.0 * np.sum(by_factor / sums[:, None, None], axis=0)
+    lean = moved - np.einsum("jab,bc,jc->ja", step.D, Lambda, v)
+    gradient = direct + 2.0 * np.einsum("jab,bc,jcd->ad", step.D, Lambda, by_H) + lean.T @ u + score.T @ v
+    leaning = mode.jet[2] * np.einsum("na,na->n", Z_row, v[codes])
+    return value, -2.0 * by_eta / sums[codes] + through_mode + leaning, [gradient]
+
+
+def _joint(problem: GeneralizedProblem, log_density: Array, u: Array) -> Array:
+    """Joint log density of each level ``(..., J)`` from that of the rows, up to a constant."""
+    return problem.coordinates.pattern.rows[0].sum(log_density) - 0.5 * np.sum(u**2, axis=-1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Nodes:
+    """Some nodes of a quadrature, adapted to every level."""
+
+    x: Array  # (nodes, k) of the standard rule
+    log_weight: Array  # (nodes, 1)
+    u: Array  # (nodes, J, k)
+    eta: Array  # (nodes, n)
+
+
+def _nodes(problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode, points: int) -> Iterator[_Nodes]:
+    """All nodes, as many at a time as fit into little memory."""
     factor, Lambda = problem.coordinates.factors[0], Lambdas[0]
-    rows = problem.coordinates.pattern.rows[0]
-    nodes, log_weights = _grid(points, factor.k)
-    L = mode.factorisation.eliminated[0].L
+    x, log_weights = _grid(points, factor.k)
     fixed = mode.eta - add_effects(problem.coordinates, mode.b)
-    inverse_T = np.swapaxes(np.linalg.inv(L), -1, -2)
-    terms = np.empty((len(nodes), factor.levels))
-    for number, (node, log_weight) in enumerate(zip(nodes, log_weights, strict=True)):
-        u = mode.u[0] + math.sqrt(2.0) * inverse_T @ node
-        eta = fixed + np.einsum("nk,nk->n", factor.z, (u @ Lambda.T)[factor.codes])
-        joint = rows.sum(problem.value(eta, np.asarray(dispersion))) - 0.5 * np.sum(u**2, axis=1)
-        terms[number] = joint + float(node @ node) + log_weight
-    top = terms.max(axis=0)
-    log_integral = top + np.log(np.exp(terms - top).sum(axis=0))
-    return -2.0 * float(log_integral.sum()) + float(mode.factorisation.log_determinant)
+    M = math.sqrt(2.0) * np.swapaxes(np.linalg.inv(mode.factorisation.eliminated[0].L), -1, -2)
+    together = max(1, CELLS // max(len(fixed), 1))
+    for begin in range(0, len(x), together):
+        some = x[begin : begin + together]
+        u = mode.u[0] + np.einsum("jab,qb->qja", M, some)
+        eta = fixed + np.einsum("nk,qnk->qn", factor.z, (u @ Lambda.T)[:, factor.codes])
+        weight = log_weights[begin : begin + together] + np.sum(some**2, axis=1)
+        yield _Nodes(some, weight[:, None], u, eta)
 
 
+@cache
 def _grid(points: int, k: int) -> tuple[Array, Array]:
     """Product grid of Gauss-Hermite nodes ``(points**k, k)``, log weights normalised to one Gaussian."""
     x, w = np.polynomial.hermite.hermgauss(points)

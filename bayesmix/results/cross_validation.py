@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,12 +23,13 @@ from bayesmix.results.integrated import log_density
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bayesmix.results.elpd import Elpd
     from bayesmix.results.fit import Posterior
 
 Array = np.ndarray
 
 
-def loo(post: Posterior, *, refit: bool | None, seed: int) -> Any:
+def loo(post: Posterior, *, refit: bool | None, seed: int) -> Elpd:
     """PSIS-LOO over rows; rows whose Pareto k is high are left out by a refit."""
     design = post.design
 
@@ -36,10 +37,11 @@ def loo(post: Posterior, *, refit: bool | None, seed: int) -> Any:
         for row in rows:
             yield left_out(post, np.arange(len(design.y)) != row, seed)
 
-    return _elpd(post, post.log_likelihood(), _is_cheap(post) if refit is None else refit, exact)
+    names = ("loo", "rows")
+    return _elpd(post, post.log_likelihood(), _is_cheap(post) if refit is None else refit, exact, names)
 
 
-def logo(post: Posterior, group: str | None, *, refit: bool | str | None, seed: int) -> Any:
+def logo(post: Posterior, group: str | None, *, refit: bool | str | None, seed: int) -> Elpd:
     """Leave one group out: the group's rows together, its random effects integrated out."""
     found = find_group(post.design, group)
     codes = post.design.terms[found.terms[0]].codes
@@ -50,10 +52,11 @@ def logo(post: Posterior, group: str | None, *, refit: bool | str | None, seed: 
         for level in levels:
             yield left_out(post, codes != level, seed)
 
-    return _elpd(post, pointwise, _is_cheap(post) if refit is None else refit, exact)
+    names = ("logo", f"levels of {found.group}")
+    return _elpd(post, pointwise, _is_cheap(post) if refit is None else refit, exact, names)
 
 
-def kfold(post: Posterior, k: int, group: str | None, *, seed: int) -> Any:
+def kfold(post: Posterior, k: int, group: str | None, *, seed: int) -> Elpd:
     """Leave a fold of rows out at a time; with ``group`` the rows of a level stay together."""
     design, n = post.design, len(post.design.y)
     rng = np.random.default_rng(seed)
@@ -72,7 +75,7 @@ def kfold(post: Posterior, k: int, group: str | None, *, seed: int) -> Any:
             result[fold == number] = _pointwise(post, others, draws.with_effects)
         return result
 
-    return _elpd(post, post.log_likelihood(), "all", exact)
+    return _elpd(post, post.log_likelihood(), "all", exact, ("kfold", "rows"))
 
 
 def loo_compare(fits: Mapping[str, Posterior], *, method: str = "stacking") -> pd.DataFrame:
@@ -165,10 +168,18 @@ def _log_mean(values: Array) -> float:
     return float(np.logaddexp.reduce(values, axis=None) - np.log(values.size))
 
 
-def _elpd(post: Posterior, pointwise: Array, refit: bool | str, exact: Callable[[Array], Iterable[float]]) -> Any:
+def _elpd(
+    post: Posterior,
+    pointwise: Array,
+    refit: bool | str,
+    exact: Callable[[Array], Iterable[float]],
+    names: tuple[str, str],
+) -> Elpd:
     """ArviZ's record from ``(chain, draw, units)``, units with a high Pareto k (or all) replaced by exact values."""
     import xarray as xr
     from arviz_stats import loo as psis
+
+    from bayesmix.results.elpd import record
 
     parameters = posterior_dataset(post.design, post.with_effects, post.spec.family.dispersion)
     densities = xr.Dataset({"y": (("chain", "draw", "unit"), pointwise)})
@@ -179,7 +190,7 @@ def _elpd(post: Posterior, pointwise: Array, refit: bool | str, exact: Callable[
     k = found.pareto_k.to_numpy()
     units = np.arange(len(k)) if refit == "all" else np.flatnonzero(~(k <= found.good_k))
     if not refit or not len(units):
-        return found
+        return record(found, *names, units[:0])
     values = found.elpd_i.to_numpy().copy()
     values[units] = list(exact(units))
     k = k.copy()
@@ -188,4 +199,4 @@ def _elpd(post: Posterior, pointwise: Array, refit: bool | str, exact: Callable[
     found.elpd_i, found.pareto_k = found.elpd_i.copy(data=values), found.pareto_k.copy(data=k)
     found.elpd, found.se = float(values.sum()), float(np.sqrt(len(values) * values.var()))
     found.p, found.warning = float(lppd.sum() - values.sum()), False
-    return found
+    return record(found, *names, units)

@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
 
 from bayesmix.inference.coordinates import coordinates
-from bayesmix.inference.pirls import find_mode, generalized_problem, laplace, quadrature
+from bayesmix.inference.pirls import find_mode, generalized_problem, laplace, quadrature, quadrature_gradient
 from bayesmix.language.family import FAMILIES, find_link
 
 LINKS = [(family.name, link) for family in FAMILIES.values() for link in family.links]
@@ -24,6 +24,7 @@ DISPERSION = 1.7
 VALUE = 1e-6  # the dense Laplace value: second derivatives by differences of step 2e-3
 DIFFERENCED = {"rtol": 1e-6, "atol": 1e-6}  # fourth-order differences of values good to 1e-11
 EXACT = 1e-9
+THREE = 1e-5  # nine nodes, three effects
 INTEGRAL = 1e-8  # adaptive brute force against 25 nodes on integrands close to Gaussian
 
 
@@ -35,7 +36,7 @@ def middle(family, link):
 def make(family, link, *, k=1, levels=4, n=24, seed=0, weighted=True, crossed=False):
     rng = np.random.default_rng(seed)
     x = rng.uniform(-1.0, 1.0, n)
-    z = np.column_stack([np.ones(n), x])[:, :k]
+    z = np.column_stack([np.ones(n), x, x**2 - 0.3])[:, :k]
     terms = [make_term("g", level_codes(rng, n, levels), z)]
     if crossed:
         terms.append(make_term("h", level_codes(rng, n, 3), np.ones((n, 1))))
@@ -211,6 +212,45 @@ def test_quadrature_of_a_vector_effect(family, link):
         terms = log_joint_rows(part, family, link, eta).sum(axis=1) + log_weights
         total += terms.max() + np.log(np.exp(terms - terms.max()).sum())
     assert quadrature(problem, Lambdas, mode, DISPERSION, 25) == pytest.approx(-2.0 * total, abs=INTEGRAL)
+
+
+@pytest.mark.parametrize(("family", "link"), COUNTS)
+def test_quadrature_of_three_effects(family, link):
+    """The same grid over three effects of a level."""
+    design, working, problem = make(family, link, k=3, levels=2, n=10)
+    theta, beta = start(working, link, family, size=0.3)
+    Lambdas, mode = at(problem, working, np.concatenate([theta, beta]), family)
+    root = np.linalg.cholesky(working.covariances(theta)[0])
+    fixed = design.X @ (working.T @ beta) + design.offset
+    term = design.terms[0]
+    nodes, log_weights = gauss_weights(45, 3, 7.0)
+    total = 0.0
+    for level in range(2):
+        rows = term.codes == level
+        eta = fixed[rows] + nodes @ root.T @ term.z[rows].T
+        part = make_design(design.y[rows], design.X[rows], [], trials=None if design.trials is None else
+                           design.trials[rows], weights=design.weights[rows])  # fmt: skip
+        terms = log_joint_rows(part, family, link, eta).sum(axis=1) + log_weights
+        total += terms.max() + np.log(np.exp(terms - terms.max()).sum())
+    assert quadrature(problem, Lambdas, mode, DISPERSION, 9) == pytest.approx(-2.0 * total, abs=THREE)
+
+
+@pytest.mark.parametrize("k", [1, 2, 3])
+@pytest.mark.parametrize(("family", "link"), COUNTS)
+def test_gradient_of_quadrature(family, link, k):
+    _, working, problem = make(family, link, k=k)
+    x = np.concatenate(start(working, link, family, size=0.6))
+    m = working.size
+
+    def value(x):
+        Lambdas, mode = at(problem, working, x, family)
+        return quadrature(problem, Lambdas, mode, DISPERSION, 4)
+
+    Lambdas, mode = at(problem, working, x, family)
+    found, by_eta, by_factor = quadrature_gradient(problem, Lambdas, mode, DISPERSION, 4)
+    assert found == pytest.approx(value(x), rel=1e-12)
+    gradient = np.concatenate([working.gradient(x[:m], by_factor), working.X.T @ by_eta])
+    np.testing.assert_allclose(gradient, central(value, x, 1e-3), **DIFFERENCED)
 
 
 @pytest.mark.parametrize(

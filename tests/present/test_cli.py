@@ -247,6 +247,18 @@ def test_bad_input_is_one_message_and_exit_status_2(wrong):
     assert result.stdout == ""
 
 
+def test_terminals_are_not_spoken_to_by_data(tmp_path):
+    frame = bmx.load_dataset("sleepstudy").rename(columns={"Subject": "Sub\x1b[2Jject"})
+    frame.to_csv(tmp_path / "d.csv", index=False)
+    formula = "Reaction ~ Days + (1 | `Sub\x1b[2Jject`)"
+    for result in (
+        run("fit", formula, str(tmp_path / "d.csv")),
+        run("fit", "y ~ x + (1 | g)", str(tmp_path / "d.csv")),
+    ):
+        assert "Sub\\x1b[2Jject" in result.output
+        assert "\x1b" not in result.output
+
+
 DAMAGED = {
     "empty": ("d.csv", b""),
     "binary": ("d.csv", bytes(range(128, 256))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 
 import numpy as np
@@ -177,6 +178,8 @@ def test_refits_and_evidence_agree(dyestuff):
     exact = dyestuff.logo(refit="all")
     assert list(exact.elpd_i.shape) == [6]
     quick = dyestuff.logo("Batch", refit=False)
+    assert str(quick).startswith("Expected log predictive density of 6 levels of Batch, by ")
+    assert "elpd_logo" in str(quick)
     np.testing.assert_allclose(quick.elpd_i, exact.elpd_i, atol=0.25)
     np.testing.assert_allclose(exact.elpd, exact.elpd_i.sum(), rtol=1e-12)
     np.testing.assert_allclose(exact.se, np.sqrt(6 * exact.elpd_i.values.var()), rtol=1e-12)
@@ -189,6 +192,9 @@ def test_leaving_rows_out(dyestuff):
         np.testing.assert_allclose(quick.elpd, loo(dyestuff.data).elpd, rtol=1e-10)
     folds = dyestuff.kfold(30)
     np.testing.assert_allclose(folds.elpd_i, quick.elpd_i, atol=0.1)
+    assert "elpd_kfold" in str(folds)
+    assert "loo" not in str(folds)
+    assert str(folds).endswith("All rows were left out by refits.")
     grouped = dyestuff.kfold(3, "Batch", seed=2)
     assert grouped.elpd < folds.elpd  # new batches are harder to predict than new rows of known ones
 
@@ -205,6 +211,14 @@ def test_high_k_is_refitted(dyestuff):
     np.testing.assert_allclose(exact.elpd_i.values[bad], expected, rtol=1e-12)
     assert not exact.warning
     assert exact.elpd < quick.elpd
+    assert exact.refitted.tolist() == bad.tolist()
+    assert f"{len(bad)} of 30 rows had a high Pareto k and were left out by refits." in str(exact)
+    highest = np.delete(quick.pareto_k.values, bad).max()
+    assert f"Pareto k of the others is at most {highest:.2f} (limit {quick.good_k:.2f})." in str(exact)
+    assert str(quick).endswith(
+        f"{len(bad)} of 30 rows are above it: their densities are not to be trusted. Next: refit=True"
+    )
+    assert pickle.loads(pickle.dumps(exact)).elpd == exact.elpd
 
 
 def test_models_are_ranked(dyestuff, posterior_of):

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from bayesmix.errors import BayesmixError, BayesmixWarning, FitError
+from bayesmix.present.cli.output import say
 
 NOT_CONVERGED, BAD_INPUT, BUG, INTERRUPTED = 1, 2, 3, 130
 
@@ -24,7 +25,7 @@ class Commands(TyperGroup):
             with _short_warnings():
                 return super().invoke(ctx)
         except BayesmixError as error:
-            typer.echo(described(error), err=True)
+            say(described(error), err=True)
             raise typer.Exit(status_of(error)) from None
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
@@ -90,5 +91,5 @@ def _short_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", BayesmixWarning)
-        warnings.showwarning = lambda message, *_, **__: typer.echo(f"Warning: {message}", err=True)
+        warnings.showwarning = lambda message, *_, **__: say(f"Warning: {message}", err=True)
         yield

@@ -10,7 +10,7 @@ import typer
 
 from bayesmix.present.cli import options as o
 from bayesmix.present.cli.application import examples
-from bayesmix.present.cli.output import form_of, print_csv, print_json, print_table
+from bayesmix.present.cli.output import form_of, print_csv, print_json, print_table, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,7 @@ def models(
             columns = ("figure", "value", "tolerance")
             print_table(columns, [(f.name, repr(f.value), repr(f.tolerance)) for f in file.figures], "csv")
         case "text":
-            typer.echo("\n".join(_lines(file)))
+            say("\n".join(_lines(file)))
 
 
 def data(
@@ -75,7 +75,7 @@ def data(
         case "csv":
             print_csv(frame)
         case "text":
-            typer.echo("\n".join(_lines_of_data(frame, name)))
+            say("\n".join(_lines_of_data(frame, name)))
 
 
 # ---- a model file -----------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from bayesmix.present.cli import options as o
 from bayesmix.present.cli.application import examples, leave
 from bayesmix.present.cli.asked import Options, check_estimate, method_of, read
 from bayesmix.present.cli.every import compare_every
-from bayesmix.present.cli.output import form_of, of_estimate, of_model, of_posterior, print_csv, print_json
+from bayesmix.present.cli.output import form_of, of_estimate, of_model, of_posterior, print_csv, print_json, say
 from bayesmix.present.cli.work import check_output, compared, estimated, sampled, sampling, write_report
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument an option
     check_output(report_to)
     estimate = estimated(asked, chosen or asked.method, progress=progress)
     if form == "text":
-        typer.echo(f"{estimate.summary()}\n")  # something to read meanwhile
+        say(f"{estimate.summary()}\n")  # something to read meanwhile
     posterior = sampled(asked.model, how, progress=progress)
     comparison, verdict = compared(asked, estimate, posterior, causes=causes, progress=progress)
     match form:
@@ -86,7 +86,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument an option
         case "csv":
             print_csv(comparison.table)
         case "text":
-            typer.echo(f"{posterior.summary()}\n\n{comparison}\n\n{verdict}")
+            say(f"{posterior.summary()}\n\n{comparison}\n\n{verdict}")
     if report_to is not None:
         write_report(asked, comparison, verdict, report_to, progress=progress)
     leave(converged=verdict.converged)

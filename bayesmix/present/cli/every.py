@@ -7,12 +7,10 @@ from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-import typer
-
 from bayesmix.errors import BayesmixError
 from bayesmix.present.cli.application import described
 from bayesmix.present.cli.asked import of_file
-from bayesmix.present.cli.output import print_csv, print_json
+from bayesmix.present.cli.output import print_csv, print_json, say
 from bayesmix.present.cli.work import Sampling, estimated, sampled, working
 
 if TYPE_CHECKING:
@@ -53,12 +51,12 @@ def compare_every(how: Sampling, form: Form, *, progress: bool) -> bool:
     names = model_names()
     width = max(map(len, names))
     if form == "text":
-        typer.echo(_columns(width, *HEADING))
+        say(_columns(width, *HEADING))
     lines = []
     for line in _lines(names, how, progress):
         lines.append(line)
         if form == "text":
-            typer.echo(_text(line, width))
+            say(_text(line, width))
     _print(lines, form)
     return all(line.converged for line in lines)
 
@@ -110,7 +108,7 @@ def _print(lines: list[Line], form: Form) -> None:
         case "text":
             good = sum(bool(line.reproduced) for line in lines)
             fitted = sum(line.converged for line in lines)
-            typer.echo(f"\n{good} of {len(lines)} reproduced, {fitted} of {len(lines)} converged.")
+            say(f"\n{good} of {len(lines)} reproduced, {fitted} of {len(lines)} converged.")
 
 
 def _text(line: Line, width: int) -> str:

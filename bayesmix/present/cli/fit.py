@@ -10,7 +10,7 @@ import typer
 from bayesmix.present.cli import options as o
 from bayesmix.present.cli.application import examples, leave
 from bayesmix.present.cli.asked import Options, check_method, is_sampler, method_of, read
-from bayesmix.present.cli.output import form_of, of_estimate, of_model, of_posterior, print_csv, print_json
+from bayesmix.present.cli.output import form_of, of_estimate, of_model, of_posterior, print_csv, print_json, say
 from bayesmix.present.cli.work import estimated, sampled, sampling
 
 if TYPE_CHECKING:
@@ -95,4 +95,4 @@ def _print(model: Model, fitted: Estimate | Posterior, form: Form) -> None:
         case "csv":
             print_csv(fitted.parameters())
         case "text":
-            typer.echo(str(fitted.summary()))
+            say(fitted.summary())

@@ -17,12 +17,20 @@ if TYPE_CHECKING:
 
 Form = Literal["text", "json", "csv"]
 
+# names of levels and columns come from files, perhaps of strangers, and terminals obey these
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+
 
 def form_of(*, as_json: bool, as_csv: bool) -> Form:
     """The form of the output that was asked for."""
     if as_json and as_csv:
         raise SpecError("Give either --json or --csv, not both.")
     return "json" if as_json else "csv" if as_csv else "text"
+
+
+def say(text: object, *, err: bool = False) -> None:
+    """Print text for people; control characters are spelled out."""
+    typer.echo(str(text).translate(_CONTROL), err=err)
 
 
 def print_json(content: Any) -> None:
@@ -50,7 +58,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], form: For
             print_csv(pd.DataFrame(rows, columns=list(columns)))
         case "text":
             cells = [(f"  {heading}", [f"  {row[j]}" for row in rows]) for j, heading in enumerate(columns) if j]
-            typer.echo("\n".join(table_lines([str(row[0]) for row in rows], cells, left=True, page=1000)))
+            say("\n".join(table_lines([str(row[0]) for row in rows], cells, left=True, page=1000)))
 
 
 # ---- fits as JSON -----------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import typer
 from bayesmix.present.cli import options as o
 from bayesmix.present.cli.application import examples, leave
 from bayesmix.present.cli.asked import Options, check_estimate, method_of, read
+from bayesmix.present.cli.output import say
 from bayesmix.present.cli.work import check_output, compared, estimated, sampled, sampling, write_report
 
 EPILOG = examples(
@@ -65,5 +66,5 @@ def report(  # noqa: PLR0913, PLR0917 - one argument an option
     posterior = sampled(asked.model, sampling(draws, chains, seed, sampler), progress=progress)
     comparison, verdict = compared(asked, estimate, posterior, causes=causes, progress=progress)
     write_report(asked, comparison, verdict, target, progress=progress)
-    typer.echo(str(target))
+    say(target)
     leave(converged=verdict.converged)
