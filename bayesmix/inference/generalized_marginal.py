@@ -49,7 +49,8 @@ LADDER: tuple[tuple[int, ...], ...] = (
 )  # candidates of a level, factor by factor, the fewest first
 CUBE = 0.15  # how heavy the tails of candidates are, over the root of the number of levels: each adds to the noise
 PILOT = 500  # proposals that measure the efficiency
-GOOD, GAIN = 0.45, 0.2  # efficiency that will do, and the rise that makes more candidates worth their while
+GOOD, ENOUGH = 0.45, 0.9  # efficiency that will do, and effective proposals wanted for each draw
+DENSITIES = 200_000  # most densities of rows a proposal that are tried for the sake of efficiency
 THIN = 3  # most proposals a draw
 CHEAP = 3_000  # densities of rows, and numbers of one factorisation, a proposal up to which that many are made
 DEAR = 20_000  # numbers of one factorisation from which on polynomials fit the mixture
@@ -112,7 +113,7 @@ def sample_generalized(
 def _thin(surrogate: Surrogate, tries: tuple[int, ...], efficiency: float, draws: int) -> int:
     """Proposals for each draw kept: the more, the fewer of them are effective; more still where they are cheap."""
     work = len(surrogate.z) * int(np.prod(tries)) + surrogate.target.numbers
-    wanted = THIN if work <= CHEAP else int(np.ceil(GOOD / max(efficiency, 1e-6)))
+    wanted = THIN if work <= CHEAP else int(np.ceil(ENOUGH / max(efficiency, 1e-6)))
     effects = sum(levels * k for levels, k in surrogate.target.problem.coordinates.pattern.shapes)
     return int(np.clip(min(wanted, MOST // (effects * draws)), 1, THIN))
 
@@ -137,20 +138,24 @@ def _fit_mixture(
     mode, covariance, _ = find_mode(quick, target.start(point))
     size = int(np.clip(400 * len(mode), 1000, 4000))
     mixture = adapt(quick, start(mode, covariance), size, rng).mixture
-    ladder = LADDER[1:] if LADDER[1][0] * len(surrogate.z) <= CHEAP else LADDER
-    efficiency, tries = 0.0, ladder[0]
-    for more in ladder:
+    best, tries = 0.0, LADDER[0]
+    for more in _ladder(surrogate):
         theta = mixture.draw(PILOT, rng)
         found = _efficiency(propose(surrogate, theta, more, rng).log_density - mixture.log_density(theta))
-        if found < (1.0 + GAIN) * efficiency:
-            break
-        efficiency, tries = found, more
-        if efficiency > GOOD:
-            return mixture, tries, efficiency
+        if found > best:
+            best, tries = found, more
+        if best > GOOD:
+            return mixture, tries, best
     adapted = adapt(lambda at: propose(surrogate, at, tries, rng).log_density, mixture, size, rng)
-    if adapted.efficiency > efficiency:
-        return adapted.mixture, tries, adapted.efficiency
-    return mixture, tries, efficiency
+    return (mixture, tries, best) if best > adapted.efficiency else (adapted.mixture, tries, adapted.efficiency)
+
+
+def _ladder(surrogate: Surrogate) -> list[tuple[int, ...]]:
+    """Numbers of candidates to try in turn: more from the start where they cost nothing, no more than is affordable."""
+    nested = len(surrogate.target.problem.coordinates.plan.stages)
+    n = len(surrogate.z)
+    fitting = [tries for tries in LADDER if len(tries) <= nested and n * np.prod(tries) <= DENSITIES]
+    return fitting[1:] if len(fitting) > 1 and n * fitting[1][0] <= CHEAP else fitting or [LADDER[0]]
 
 
 def _efficiency(log_weights: Array) -> float:

@@ -118,7 +118,7 @@ class MarginalPosterior:
         """Size of the arrays of one factorisation: a measure of its cost."""
         working = self.problem.coordinates
         total = sum(J * k * (3 * k + self.problem.p + 1) for J, k in working.pattern.shapes)
-        total += sum(len(stage.couplings.first) for stage in working.plan.stages)
+        total += sum(stage.numbers for stage in working.plan.stages)
         return total + 3 * working.plan.q**2
 
     def batches(self, n: int) -> Iterator[slice]:

@@ -34,6 +34,7 @@ Array = np.ndarray
 
 SMALL = 100  # triangular systems up to which NumPy's general solver does as well as loading SciPy's
 PAIR_COST, ENTRY_COST = 20.0, 20.0  # of a product of couplings, of an entry of the dense end, in its multiplications
+SPARSE = 20  # how many times dearer a product of the list is than one of a dense matrix product
 PAIR_LIMIT = 40_000_000  # more products than this in one elimination: dense matrices instead
 
 
@@ -66,6 +67,19 @@ class Stage:
     n_entries: int  # entries left by this stage
     diagonal: Array  # (J, k, k) positions of D in the previous entries
     coupling: Array  # (E, k) positions of a in the previous entries
+    row: Array  # (n_entries,) pattern left by this stage (row <= column)
+    column: Array
+    left: int  # columns left by this stage
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether dense matrix products cost less than the list of pairs: most levels meet most columns."""
+        return self.levels * self.k * self.left**2 <= SPARSE * len(self.couplings.first)
+
+    @property
+    def numbers(self) -> int:
+        """Size of the arrays of one elimination."""
+        return self.levels * self.k * self.left if self.is_dense else len(self.couplings.first)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,7 +171,8 @@ def _stage(levels: int, k: int, row: Array, column: Array, total: int) -> tuple[
     keys, position = unique_keys(np.concatenate([old_keys, fill]), left * left)
     kept, entry = position[: len(keep)], position[len(keep) :]
     couplings = _couplings(edge_level, edge_column, first, second, entry)
-    return Stage(levels, k, couplings, keep, kept, len(keys), diagonal, coupling), keys, left
+    after = np.divmod(keys, max(left, 1))
+    return Stage(levels, k, couplings, keep, kept, len(keys), diagonal, coupling, *after, left), keys, left
 
 
 def _diagonal_positions(row: Array, column: Array, position: Array, levels: int, k: int) -> Array:
@@ -340,6 +355,11 @@ def _complement(stage: Stage, step: Eliminated, entries: Array, rest: Array, XX:
     if not len(pairs.edge_level):
         lead = np.broadcast_shapes(entries.shape[:-1], step.P.shape[:-3])
         return np.broadcast_to(entries[..., stage.keep], (*lead, len(stage.keep))), rest, XX
+    if stage.is_dense:
+        products, across = _dense_products(stage, step, PB)
+        left = np.zeros((*products.shape[:-2], stage.n_entries))
+        left[..., stage.kept] = entries[..., stage.keep]
+        return left - products[..., stage.row, stage.column], rest - across, XX
     Pa = np.einsum("...ekl,...el->...ek", step.P[..., pairs.edge_level, :, :], step.a)
     products = np.einsum("...pk,...pk->...p", step.a[..., pairs.first, :], Pa[..., pairs.second, :])
     sums = pairs.by_entry.sum(products)
@@ -350,6 +370,17 @@ def _complement(stage: Stage, step: Eliminated, entries: Array, rest: Array, XX:
     rest = np.broadcast_to(rest, (*across.shape[:-2], *rest.shape[-2:])).copy()
     rest[..., pairs.columns, :] -= across
     return left, rest, XX
+
+
+def _dense_products(stage: Stage, step: Eliminated, PB: Array) -> tuple[Array, Array]:
+    """``a' P a (..., left, left)`` and ``a' P B (..., left, c)`` by dense matrices."""
+    pairs = stage.couplings
+    a = np.zeros((*step.a.shape[:-2], stage.levels, stage.left, stage.k))
+    a[..., pairs.edge_level, pairs.edge_column, :] = step.a
+    a = np.swapaxes(a, -1, -2)
+    Pa = (step.P * a if stage.k == 1 else step.P @ a).reshape(*step.P.shape[:-3], -1, stage.left)
+    transposed = np.swapaxes(a.reshape(*a.shape[:-3], -1, stage.left), -1, -2)
+    return transposed @ Pa, transposed @ PB.reshape(*PB.shape[:-3], -1, PB.shape[-1])
 
 
 def _dense_end(plan: Plan, entries: Array, B: Array, Lambdas: Sequence[Array]) -> DenseEnd:
