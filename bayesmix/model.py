@@ -149,7 +149,7 @@ class Model:
         result = sample(
             self.design,
             self.spec,
-            resolve_sampler(method, self.spec),
+            resolve_sampler(method),
             draws=draws,
             chains=chains,
             seed=chosen,

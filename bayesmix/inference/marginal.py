@@ -229,7 +229,7 @@ def marginal_posterior(design: Design, priors: Priors, point: PointEstimate) -> 
     return MarginalPosterior(
         problem,
         priors,
-        _bent(term_coordinates(design.terms), problem),
+        bent(term_coordinates(design.terms), problem),
         to_gamma,
         np.linalg.solve(to_gamma, problem.beta_ols),
         ~(gaussian | flat),
@@ -238,7 +238,7 @@ def marginal_posterior(design: Design, priors: Priors, point: PointEstimate) -> 
     )
 
 
-def _bent(terms: tuple[TermCoordinates, ...], problem: LinearProblem) -> tuple[TermCoordinates, ...]:
+def bent(terms: tuple[TermCoordinates, ...], problem: LinearProblem) -> tuple[TermCoordinates, ...]:
     """Put the knees where the data stop telling a relative standard deviation from zero.
 
     ``theta^2`` is estimated with a standard error of about ``sqrt(2 / J) / D`` near zero, ``D`` the mean information of
@@ -314,7 +314,7 @@ def sample_marginal(
     Where theta has too many dimensions for a global proposal, Hamiltonian chains explore it.
     """
     rng = np.random.default_rng(seed)
-    target, notes, certificate = _emulated(marginal_posterior(design, priors, point), point, rng)
+    target, notes, certificate = with_emulator(marginal_posterior(design, priors, point), point, rng)
     run = _Run(draws, chains, seed, rng)
     at = target.start(point)
     if target.size > MAX_DIMENSION:
@@ -381,11 +381,11 @@ def _effect_step(target: MarginalPosterior, draws: int, chains: int) -> int:
     return int(np.clip(int(np.ceil(draws * chains / max(affordable, 1))), 1, max(draws // 10, 1)))
 
 
-def _emulated(
-    target: MarginalPosterior, point: PointEstimate, rng: np.random.Generator
+def with_emulator(
+    target: MarginalPosterior, point: PointEstimate, rng: np.random.Generator, dear: int = DEAR
 ) -> tuple[MarginalPosterior, tuple[str, ...], dict[str, float]]:
     """Fit polynomials where factorisations are dear; keep the factorisations if those are not close enough."""
-    if target.numbers <= DEAR or target.covariances not in DEGREES:
+    if target.numbers <= dear or target.covariances not in DEGREES:
         return target, (), {}
     mode, root = whiten(lambda theta: value_and_gradient(target, theta), target.start(point))
     covariance = root @ root.T

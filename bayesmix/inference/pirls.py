@@ -22,7 +22,7 @@ from bayesmix.data.design import Design
 from bayesmix.data.moments import leverages, moments
 from bayesmix.inference.coordinates import Coordinates
 from bayesmix.inference.pls import Factorisation, factorise, sensitivity, solve
-from bayesmix.language.family import Family, Jet, Link, by_predictor
+from bayesmix.language.family import Family, Jet, Link, by_predictor, density_by_predictor
 
 Array = np.ndarray
 
@@ -53,6 +53,12 @@ class GeneralizedProblem:
             dispersion=np.asarray(dispersion),
             trials=self.trials,
             weights=self.weights,
+        )
+
+    def value(self, eta: Array, dispersion: Array) -> Array:
+        """Log density of each row at ``eta (..., n)``, for dispersions that may differ between the leading axes."""
+        return density_by_predictor(
+            self.family, self.link, self.y, eta, dispersion=dispersion, trials=self.trials, weights=self.weights
         )
 
 
@@ -89,7 +95,7 @@ def _project(coordinates: Coordinates, rows: Array) -> list[Array]:
 
 
 def _penalised(problem: GeneralizedProblem, eta: Array, u: Sequence[Array], dispersion: float) -> float:
-    value = -2.0 * float(problem.jet(eta, dispersion)[0].sum()) + sum(float(np.sum(part**2)) for part in u)
+    value = -2.0 * float(problem.value(eta, np.asarray(dispersion)).sum()) + sum(float(np.sum(part**2)) for part in u)
     return value if math.isfinite(value) else math.inf
 
 
@@ -206,7 +212,7 @@ def quadrature(
     at_mode = _joint(problem, mode.jet[0], mode.u[0])
     sums: Array = np.zeros(len(mode.u[0]))
     for node in _nodes(problem, Lambdas, mode, points):
-        joint = _joint(problem, problem.jet(node.eta, dispersion)[0], node.u)
+        joint = _joint(problem, problem.value(node.eta, np.asarray(dispersion)), node.u)
         sums = sums + np.exp(joint - at_mode + node.log_weight).sum(axis=0)
     return -2.0 * float(np.sum(at_mode + np.log(sums))) + float(mode.factorisation.log_determinant)
 

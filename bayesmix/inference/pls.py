@@ -412,6 +412,32 @@ def draw(factorisation: Factorisation, combination: Array, sigma: Array, rng: np
     return b
 
 
+def given_later(
+    factorisation: Factorisation, number: int, combination: Array, later: Sequence[Array]
+) -> tuple[Array, Array]:
+    """Distribution of the effects of one factor that is eliminated level by level, given those eliminated after it.
+
+    Effects eliminated before it are integrated out; the residual variance is one.
+
+    Parameters
+    ----------
+    combination : (..., c) as for `modes`.
+    later : effects of the factors after it, ``b (..., J, k)`` each.
+
+    Returns
+    -------
+    mean (..., J, k), root (..., J, k, k)
+        ``b = mean + root e`` with ``e`` standard normal, independently for every level.
+    """
+    stage, step = factorisation.plan.stages[number], factorisation.eliminated[number]
+    rhs = np.einsum("...jkc,...c->...jk", step.B, combination)
+    flat = [part.reshape(*part.shape[:-2], -1) for part in later]
+    rest = _without(stage, step, rhs, np.concatenate(flat, axis=-1) if flat else np.zeros(0))
+    inverse = 1.0 / step.L if stage.k == 1 else np.linalg.inv(step.L)
+    root = step.Lambda[..., None, :, :] @ np.swapaxes(inverse, -1, -2)
+    return np.einsum("...jkl,...jl->...jk", step.P, rest), root
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class _Noise:
     """Gaussian noise for `draw`."""

@@ -10,9 +10,10 @@ import numpy as np
 
 from bayesmix.data.design import Design
 from bayesmix.errors import SpecError, nearest
-from bayesmix.inference.diagnostics import R_HAT_LIMIT, convergence
+from bayesmix.inference.diagnostics import ESS_LIMIT, R_HAT_LIMIT, convergence
 from bayesmix.inference.draws import Draws
-from bayesmix.inference.estimate import estimate, resolve_method
+from bayesmix.inference.estimate import PointEstimate, estimate, resolve_method
+from bayesmix.inference.generalized_marginal import sample_generalized, too_large
 from bayesmix.inference.marginal import Marginal, applies, sample_marginal
 from bayesmix.inference.natural import term_coordinates
 from bayesmix.inference.nuts import Nuts, sample_nuts
@@ -23,32 +24,26 @@ from bayesmix.language.spec import ModelSpec
 Sampler = Nuts | Marginal | Advi | Pathfinder
 
 K_LIMIT, ACCEPTANCE_LIMIT = 0.7, 0.2  # the marginal sampler's certificate
+SHARE = 0.1  # of the draws that must be effective, where fewer are drawn than the limit supposes
 LONG_ENOUGH = 400  # draws a chain from which on R-hat of nearly independent draws is below its limit by itself
 
 
-def resolve_sampler(method: str | Sampler, spec: ModelSpec) -> Sampler | None:
+def resolve_sampler(method: str | Sampler) -> Sampler | None:
     """Turn text into a sampler record; None for ``"auto"``.
 
     Raises
     ------
     SpecError
-        If the method does not exist, or the marginal sampler is asked for a model that it cannot integrate.
+        If the method does not exist.
     """
-    if isinstance(method, str):
-        methods = {"nuts": Nuts, "marginal": Marginal, "advi": Advi, "pathfinder": Pathfinder}
-        names: dict[str, Callable[[], Sampler | None]] = {"auto": lambda: None, **methods}
-        if method.lower() not in names:
-            known = ", ".join(names)
-            raise SpecError(f"Sampling method `{method}` does not exist.{nearest(method, names)} Methods: {known}.")
-        chosen = names[method.lower()]()
-    else:
-        chosen = method
-    if isinstance(chosen, Marginal) and not applies(spec):
-        raise SpecError(
-            f'method="marginal" integrates gaussian models with identity link, not family `{spec.family.name}` with'
-            f' link `{spec.link.name}`. Use method="nuts".'
-        )
-    return chosen
+    if not isinstance(method, str):
+        return method
+    methods = {"nuts": Nuts, "marginal": Marginal, "advi": Advi, "pathfinder": Pathfinder}
+    names: dict[str, Callable[[], Sampler | None]] = {"auto": lambda: None, **methods}
+    if method.lower() not in names:
+        known = ", ".join(names)
+        raise SpecError(f"Sampling method `{method}` does not exist.{nearest(method, names)} Methods: {known}.")
+    return names[method.lower()]()
 
 
 def sample(
@@ -75,26 +70,45 @@ def sample(
             design, spec, priors, point, options, draws=draws, chains=chains, seed=seed, progress=progress
         )
 
+    def marginal(options: Marginal) -> Draws:
+        return _marginal(design, spec, priors, point, options, draws=draws, chains=chains, seed=seed)
+
     match method:
         case Nuts():
             return nuts(method)
         case Marginal():
-            return sample_marginal(design, priors, point, method, draws=draws, chains=chains, seed=seed)
+            return marginal(method)
         case Advi() | Pathfinder():
             options = {"draws": draws, "chains": chains, "seed": seed}
             return sample_approximation(design, spec, priors, point, method, **options, progress=progress)
         case None:
-            if not applies(spec):
-                return nuts(Nuts())
-            found = sample_marginal(design, priors, point, Marginal(), draws=draws, chains=chains, seed=seed)
-            reason = failure(found)
+            reason = None if applies(spec) else too_large(design, draws * chains)
             if reason is None:
-                return found
+                found = marginal(Marginal())
+                reason = failure(found)
+                if reason is None:
+                    return found
             fallback = nuts(Nuts())
             note = f"The marginal sampler was left for NUTS: {reason}."
             return replace(fallback, notes=(note, *fallback.notes))
         case _:
             assert_never(method)
+
+
+def _marginal(
+    design: Design,
+    spec: ModelSpec,
+    priors: Priors,
+    point: PointEstimate,
+    options: Marginal,
+    *,
+    draws: int,
+    chains: int,
+    seed: int,
+) -> Draws:
+    if applies(spec):
+        return sample_marginal(design, priors, point, options, draws=draws, chains=chains, seed=seed)
+    return sample_generalized(design, spec, priors, point, options, draws=draws, chains=chains, seed=seed)
 
 
 def dimension(design: Design, priors: Priors) -> int:
@@ -115,6 +129,9 @@ def failure(draws: Draws) -> str | None:
     values = draws.parameters
     if values.lead[1] < LONG_ENOUGH or values.lead[0] < 2:
         return None
-    sizes = np.concatenate([values.beta, *values.sd, np.asarray(values.dispersion)[..., None]], axis=-1)
-    worst = convergence(sizes).worst_r_hat
-    return f"its R-hat is {worst:.3f}" if worst > R_HAT_LIMIT else None
+    dispersion = [] if values.dispersion is None else [values.dispersion[..., None]]
+    found = convergence(np.concatenate([values.beta, *values.sd, *dispersion], axis=-1))
+    if found.worst_r_hat > R_HAT_LIMIT:
+        return f"its R-hat is {found.worst_r_hat:.3f}"
+    enough = min(ESS_LIMIT, SHARE * values.lead[0] * values.lead[1])
+    return f"its smallest effective sample size is {found.smallest_ess:.0f}" if found.smallest_ess < enough else None

@@ -1,9 +1,8 @@
 """Links and families as records of functions of arrays.
 
-A family's ``log_density`` returns the log density of each row and its first three derivatives with respect to the mean;
-a link's ``inverse`` returns the mean and its first three derivatives with respect to the linear predictor. Three are
-what an exact gradient of the Laplace approximation needs. SciPy is imported where it is used, to keep
-``import bayesmix`` light.
+A family's ``slopes`` are the first three derivatives of the log density with respect to the mean; a link's are those of
+the mean with respect to the linear predictor. Three are what an exact gradient of the Laplace approximation needs.
+SciPy is imported where it is used, to keep ``import bayesmix`` light.
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ import numpy as np
 from bayesmix.errors import DataError, SpecError, nearest
 
 Array = np.ndarray
-Jet = tuple[Array, Array, Array, Array]  # a function's values and its first three derivatives
+Slopes = tuple[Array, Array, Array]  # a function's first three derivatives
+Jet = tuple[Array, Array, Array, Array]  # its values before them
 
 EPSILON = float(np.finfo(float).eps)
 
@@ -29,7 +29,13 @@ class Link:
 
     name: str
     of: Callable[[Array], Array]  # g
-    inverse: Callable[[Array], Jet]  # mu = g^-1(eta) and its derivatives by eta
+    mean: Callable[[Array], Array]  # mu = g^-1(eta)
+    slopes: Callable[[Array, Array], Slopes]  # (eta, mu): derivatives of the mean by eta
+
+    def inverse(self, eta: Array) -> Jet:
+        """The mean and its first three derivatives by the linear predictor."""
+        mu = self.mean(eta)
+        return (mu, *self.slopes(eta, mu))
 
     def __reduce__(self) -> tuple[Callable[[str], Link], tuple[str]]:
         """Pickle by name: the functions stay where they are."""
@@ -45,7 +51,8 @@ class Family:
     links: tuple[str, ...]  # the first is the default
     response: Literal["numeric", "binomial"]  # kind of response the data stage reads
     dispersion: str | None  # name of the parameter beside the mean: "sigma", "shape"
-    log_density: Callable[[Array, Array, Array, Array], Jet]  # (y, mu, dispersion, trials)
+    log_density: Callable[[Array, Array, Array, Array], Array]  # (y, mu, dispersion, trials)
+    slopes: Callable[[Array, Array, Array, Array], Slopes]  # its derivatives by mu
     variance: Callable[[Array, Array, Array], Array]  # variance of y / trials: (mu, dispersion, trials)
     deviance: Callable[[Array, Array, Array, Array], Array]  # unit deviances: (y, mu, dispersion, trials)
     sample: Callable[[np.random.Generator, Array, Array, Array], Array]  # draws of y: (rng, mu, dispersion, trials)
@@ -59,45 +66,59 @@ class Family:
 # ---- links ------------------------------------------------------------------------------------------------------
 
 
-def _identity(eta: Array) -> Jet:
+def _identity_slopes(eta: Array, _: Array) -> Slopes:
     one, zero = np.ones_like(eta), np.zeros_like(eta)
-    return eta, one, zero, zero
+    return one, zero, zero
 
 
-def _exp(eta: Array) -> Jet:
-    mu = np.exp(np.minimum(eta, 700.0))
-    return mu, mu, mu, mu
+def _exp(eta: Array) -> Array:
+    return np.asarray(np.exp(np.minimum(eta, 700.0)))
 
 
-def _inverse(eta: Array) -> Jet:
-    return 1.0 / eta, -1.0 / eta**2, 2.0 / eta**3, -6.0 / eta**4
+def _inverse_slopes(eta: Array, _: Array) -> Slopes:
+    return -1.0 / eta**2, 2.0 / eta**3, -6.0 / eta**4
 
 
-def _square(eta: Array) -> Jet:
-    return eta**2, 2.0 * eta, np.full_like(eta, 2.0), np.zeros_like(eta)
+def _square_slopes(eta: Array, _: Array) -> Slopes:
+    return 2.0 * eta, np.full_like(eta, 2.0), np.zeros_like(eta)
 
 
-def _logistic(eta: Array) -> Jet:
+def _logistic(eta: Array) -> Array:
     from scipy.special import expit
 
-    mu = np.clip(expit(eta), EPSILON, 1.0 - EPSILON)
+    return np.asarray(np.clip(expit(eta), EPSILON, 1.0 - EPSILON))
+
+
+def _logistic_slopes(eta: Array, mu: Array) -> Slopes:
+    from scipy.special import expit
+
     first = mu * expit(-eta)
-    return mu, first, first * (1.0 - 2.0 * mu), first * (1.0 - 6.0 * mu + 6.0 * mu**2)
+    return first, first * (1.0 - 2.0 * mu), first * (1.0 - 6.0 * mu + 6.0 * mu**2)
 
 
-def _normal_cdf(eta: Array) -> Jet:
+def _normal_cdf(eta: Array) -> Array:
     from scipy.special import ndtr
 
+    return np.asarray(np.clip(ndtr(eta), EPSILON, 1.0 - EPSILON))
+
+
+def _normal_cdf_slopes(eta: Array, _: Array) -> Slopes:
     density = np.exp(-0.5 * eta**2) / math.sqrt(2.0 * math.pi)
-    return np.clip(ndtr(eta), EPSILON, 1.0 - EPSILON), density, -eta * density, (eta**2 - 1.0) * density
+    return density, -eta * density, (eta**2 - 1.0) * density
 
 
-def _complementary_log_log(eta: Array) -> Jet:
-    clipped = np.clip(eta, -340.0, 340.0)  # the square of the rate must not overflow
-    rate = np.exp(clipped)
-    first = np.exp(clipped - rate)
-    mu = np.clip(-np.expm1(-rate), EPSILON, 1.0 - EPSILON)
-    return mu, first, first * (1.0 - rate), first * (1.0 - 3.0 * rate + rate**2)
+def _rate(eta: Array) -> Array:
+    return np.asarray(np.exp(np.clip(eta, -340.0, 340.0)))  # the square of the rate must not overflow
+
+
+def _complementary_log_log(eta: Array) -> Array:
+    return np.asarray(np.clip(-np.expm1(-_rate(eta)), EPSILON, 1.0 - EPSILON))
+
+
+def _complementary_log_log_slopes(eta: Array, _: Array) -> Slopes:
+    rate = _rate(eta)
+    first = np.exp(np.clip(eta, -340.0, 340.0) - rate)
+    return first, first * (1.0 - rate), first * (1.0 - 3.0 * rate + rate**2)
 
 
 def _logit(mu: Array) -> Array:
@@ -117,13 +138,13 @@ def _cloglog(mu: Array) -> Array:
 LINKS: dict[str, Link] = {
     link.name: link
     for link in (
-        Link("identity", lambda mu: mu, _identity),
-        Link("log", np.log, _exp),
-        Link("inverse", lambda mu: 1.0 / mu, _inverse),
-        Link("sqrt", np.sqrt, _square),
-        Link("logit", _logit, _logistic),
-        Link("probit", _probit, _normal_cdf),
-        Link("cloglog", _cloglog, _complementary_log_log),
+        Link("identity", lambda mu: mu, lambda eta: eta, _identity_slopes),
+        Link("log", np.log, _exp, lambda eta, mu: (mu, mu, mu)),
+        Link("inverse", lambda mu: 1.0 / mu, lambda eta: 1.0 / eta, _inverse_slopes),
+        Link("sqrt", np.sqrt, lambda eta: eta**2, _square_slopes),
+        Link("logit", _logit, _logistic, _logistic_slopes),
+        Link("probit", _probit, _normal_cdf, _normal_cdf_slopes),
+        Link("cloglog", _cloglog, _complementary_log_log, _complementary_log_log_slopes),
     )
 }
 
@@ -131,56 +152,69 @@ LINKS: dict[str, Link] = {
 # ---- families ---------------------------------------------------------------------------------------------------
 
 
-def _gaussian(y: Array, mu: Array, sigma: Array, _: Array) -> Jet:
+def _gaussian(y: Array, mu: Array, sigma: Array, _: Array) -> Array:
     precision = sigma**-2.0
-    residual = y - mu
-    value = -0.5 * precision * residual**2 + 0.5 * np.log(precision) - 0.5 * math.log(2.0 * math.pi)
-    return value, precision * residual, np.broadcast_to(-precision, value.shape), np.zeros_like(value)
+    return np.asarray(-0.5 * precision * (y - mu) ** 2 + 0.5 * np.log(precision) - 0.5 * math.log(2.0 * math.pi))
 
 
-def _poisson(y: Array, mu: Array, _: Array, __: Array) -> Jet:
+def _gaussian_slopes(y: Array, mu: Array, sigma: Array, _: Array) -> Slopes:
+    precision = sigma**-2.0
+    first = precision * (y - mu)
+    return first, np.broadcast_to(-precision, first.shape), np.zeros_like(first)
+
+
+def _poisson(y: Array, mu: Array, _: Array, __: Array) -> Array:
     from scipy.special import gammaln, xlogy
 
-    value = xlogy(y, mu) - mu - gammaln(y + 1.0)
-    return value, y / mu - 1.0, -y / mu**2, 2.0 * y / mu**3
+    return np.asarray(xlogy(y, mu) - mu - gammaln(y + 1.0))
 
 
-def _binomial(y: Array, mu: Array, _: Array, trials: Array) -> Jet:
+def _poisson_slopes(y: Array, mu: Array, _: Array, __: Array) -> Slopes:
+    return y / mu - 1.0, -y / mu**2, 2.0 * y / mu**3
+
+
+def _binomial(y: Array, mu: Array, _: Array, trials: Array) -> Array:
     from scipy.special import gammaln, xlog1py, xlogy
 
     failures = trials - y
     constant = gammaln(trials + 1.0) - gammaln(y + 1.0) - gammaln(failures + 1.0)
-    value = constant + xlogy(y, mu) + xlog1py(failures, -mu)
-    nu = 1.0 - mu
+    return np.asarray(constant + xlogy(y, mu) + xlog1py(failures, -mu))
+
+
+def _binomial_slopes(y: Array, mu: Array, _: Array, trials: Array) -> Slopes:
+    failures, nu = trials - y, 1.0 - mu
     return (
-        value,
         y / mu - failures / nu,
         -y / mu**2 - failures / nu**2,
         2.0 * y / mu**3 - 2.0 * failures / nu**3,
     )
 
 
-def _gamma(y: Array, mu: Array, shape: Array, _: Array) -> Jet:
+def _gamma(y: Array, mu: Array, shape: Array, _: Array) -> Array:
     from scipy.special import gammaln
 
-    value = shape * np.log(shape * y / mu) - shape * y / mu - np.log(y) - gammaln(shape)
+    return np.asarray(shape * np.log(shape * y / mu) - shape * y / mu - np.log(y) - gammaln(shape))
+
+
+def _gamma_slopes(y: Array, mu: Array, shape: Array, _: Array) -> Slopes:
     return (
-        value,
         shape * (y - mu) / mu**2,
         shape * (mu - 2.0 * y) / mu**3,
         shape * (6.0 * y - 2.0 * mu) / mu**4,
     )
 
 
-def _negative_binomial(y: Array, mu: Array, shape: Array, _: Array) -> Jet:
+def _negative_binomial(y: Array, mu: Array, shape: Array, _: Array) -> Array:
     from scipy.special import gammaln, xlogy
 
     total = mu + shape
-    value = (
-        gammaln(y + shape) - gammaln(shape) - gammaln(y + 1.0) + shape * np.log(shape / total) + xlogy(y, mu / total)
-    )
+    constant = gammaln(y + shape) - gammaln(shape) - gammaln(y + 1.0)
+    return np.asarray(constant + shape * np.log(shape / total) + xlogy(y, mu / total))
+
+
+def _negative_binomial_slopes(y: Array, mu: Array, shape: Array, _: Array) -> Slopes:
+    total = mu + shape
     return (
-        value,
         y / mu - (y + shape) / total,
         -y / mu**2 + (y + shape) / total**2,
         2.0 * y / mu**3 - 2.0 * (y + shape) / total**3,
@@ -239,6 +273,7 @@ _GAUSSIAN = Family(
     "numeric",
     "sigma",
     _gaussian,
+    _gaussian_slopes,
     lambda mu, sigma, trials: np.broadcast_to(sigma**2, mu.shape),
     lambda y, mu, sigma, trials: (y - mu) ** 2,
     lambda rng, mu, sigma, trials: rng.normal(mu, sigma),
@@ -251,6 +286,7 @@ _POISSON = Family(
     "numeric",
     None,
     _poisson,
+    _poisson_slopes,
     lambda mu, dispersion, trials: mu,
     _deviance_poisson,
     lambda rng, mu, dispersion, trials: rng.poisson(mu).astype(float),
@@ -263,6 +299,7 @@ _BINOMIAL = Family(
     "binomial",
     None,
     _binomial,
+    _binomial_slopes,
     lambda mu, dispersion, trials: mu * (1.0 - mu) / trials,
     _deviance_binomial,
     lambda rng, mu, dispersion, trials: rng.binomial(trials.astype(np.int64), mu).astype(float),
@@ -275,6 +312,7 @@ _BERNOULLI = Family(
     "binomial",
     None,
     _binomial,
+    _binomial_slopes,
     _BINOMIAL.variance,
     _deviance_binomial,
     _BINOMIAL.sample,
@@ -287,6 +325,7 @@ _GAMMA = Family(
     "numeric",
     "shape",
     _gamma,
+    _gamma_slopes,
     lambda mu, shape, trials: mu**2 / shape,
     _deviance_gamma,
     lambda rng, mu, shape, trials: rng.gamma(shape, mu / shape),
@@ -299,6 +338,7 @@ _NEGATIVE_BINOMIAL = Family(
     "numeric",
     "shape",
     _negative_binomial,
+    _negative_binomial_slopes,
     lambda mu, shape, trials: mu + mu**2 / shape,
     _deviance_negative_binomial,
     lambda rng, mu, shape, trials: rng.negative_binomial(shape, shape / (shape + mu)).astype(float),
@@ -358,18 +398,27 @@ def by_predictor(
     Prior ``weights`` divide the variance of a gaussian response and multiply the log density of any other.
     """
     with np.errstate(all="ignore"):  # a search may step where a mean overflows: the value there is inf or NaN
-        return _compose(family, y, link.inverse(eta), dispersion, trials, weights)
+        mu, h1, h2, h3 = link.inverse(eta)
+        dispersion, weights = _weighted(family, dispersion, weights)
+        value = family.log_density(y, mu, dispersion, trials)
+        l1, l2, l3 = family.slopes(y, mu, dispersion, trials)
+        first = l1 * h1
+        second = l2 * h1**2 + l1 * h2
+        third = l3 * h1**3 + 3.0 * l2 * h1 * h2 + l1 * h3
+        return weights * value, weights * first, weights * second, weights * third
 
 
-def _compose(family: Family, y: Array, mean: Jet, dispersion: Array, trials: Array, weights: Array) -> Jet:
-    """Chain rule up to the third derivative."""
-    mu, h1, h2, h3 = mean
+def density_by_predictor(
+    family: Family, link: Link, y: Array, eta: Array, *, dispersion: Array, trials: Array, weights: Array
+) -> Array:
+    """The first of what `by_predictor` returns, by itself."""
+    with np.errstate(all="ignore"):
+        dispersion, weights = _weighted(family, dispersion, weights)
+        return weights * family.log_density(y, link.mean(eta), dispersion, trials)
+
+
+def _weighted(family: Family, dispersion: Array, weights: Array) -> tuple[Array, Array]:
+    """Dispersion of each row, and by what its log density is multiplied."""
     if family.name == "gaussian":
-        dispersion = dispersion / np.sqrt(weights)
-    value, l1, l2, l3 = family.log_density(y, mu, dispersion, trials)
-    first = l1 * h1
-    second = l2 * h1**2 + l1 * h2
-    third = l3 * h1**3 + 3.0 * l2 * h1 * h2 + l1 * h3
-    if family.name == "gaussian":
-        return value, first, second, third
-    return weights * value, weights * first, weights * second, weights * third
+        return dispersion / np.sqrt(weights), np.ones(())
+    return dispersion, weights

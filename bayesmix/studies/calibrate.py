@@ -195,7 +195,7 @@ def calibrate(
         other.priors,
         model.design,
         other.design,
-        resolve_sampler(method, other.spec),
+        resolve_sampler(method),
         ranks,
         thin,
     )

@@ -516,12 +516,6 @@ def test_flat_priors_with_too_few_levels_are_refused() -> None:
         model.sample(method="marginal")
 
 
-def test_marginal_is_for_gaussian_models_only() -> None:
-    model = bmx.Model("ncases ~ ncontrols + (1 | agegp)", bmx.load_dataset("esoph"), family="poisson")
-    with pytest.raises(SpecError, match='Use method="nuts"'):
-        model.sample(method="marginal")
-
-
 def test_polynomials_stand_in_for_factorisations(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forced on a design where factorisations are cheap, so that both can be sampled."""
     rng = np.random.default_rng(6)

@@ -1,0 +1,338 @@
+"""The exact posterior of a generalized linear mixed model from independent proposals.
+
+The linear mixed model nearest to it, `surrogate`, proposes: covariance parameters ``theta`` from a mixture fitted to
+their posterior, then fixed and random effects from their exact distribution under the stand-in. With ``s`` densities of
+the stand-in, a proposal has the weight
+
+    p(y, x, theta) / q(x, theta)  =  [s(z | theta) p(theta) / q(theta)]  prod_i p(y_i | eta_i) / s(z_i | eta_i),
+
+by which Metropolis steps accept it. Effects of the factor with most levels are independent of each other given the
+rest, so each level draws several candidates and its factor of the weight becomes the mean of theirs, of which one is
+then picked; so do levels of factors that it is nested in, each of their candidates with candidates below it. That is a
+particle independence Metropolis-Hastings step (Andrieu, Doucet, Holenstein 2010, J. R. Stat. Soc. B 72), exact for any
+number of candidates. Weights that are nearly equal are the certificate: Pareto k and acceptance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bayesmix.data.design import Design
+from bayesmix.data.moments import Segments
+from bayesmix.inference.covariance import structure_of
+from bayesmix.inference.diagnostics import pareto_shape
+from bayesmix.inference.draws import Draws
+from bayesmix.inference.estimate import PointEstimate
+from bayesmix.inference.independence import find_mode, integral, metropolis
+from bayesmix.inference.marginal import Marginal, MarginalPosterior, with_emulator
+from bayesmix.inference.parameters import Parameters
+from bayesmix.inference.pls import Factorisation, given_later
+from bayesmix.inference.priors import Priors, log_sd
+from bayesmix.inference.proposal import Mixture, adapt, normalised, start
+from bayesmix.inference.propriety import check_proper
+from bayesmix.inference.surrogate import Surrogate, draw_all, fit_surrogate, rows_of
+from bayesmix.language.spec import ModelSpec
+
+Array = np.ndarray
+
+FREEDOM = 5.0  # degrees of freedom of the proposal of the log dispersion
+GENERATORS = {4: 1, 8: 3, 16: 7}  # Korobov lattices by their number of points
+LADDER: tuple[tuple[int, ...], ...] = (
+    (4,),
+    (8,),
+    (16,),
+    (8, 4),
+    (16, 4),
+)  # candidates of a level, factor by factor, the fewest first
+CUBE = 0.15  # how heavy the tails of candidates are, over the root of the number of levels: each adds to the noise
+PILOT = 500  # proposals that measure the efficiency
+GOOD, GAIN = 0.45, 0.2  # efficiency that will do, and the rise that makes more candidates worth their while
+THIN = 3  # most proposals a draw
+CHEAP = 3_000  # densities of rows, and numbers of one factorisation, a proposal up to which that many are made
+DEAR = 20_000  # numbers of one factorisation from which on polynomials fit the mixture
+NUMBERS = 4_000_000  # held at once by one batch
+MAX_DIMENSION = 15  # of covariance parameters, for a global proposal
+MOST = 300_000_000  # random effects of all proposals, held together
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposed:
+    """Proposals and their log weights against the mixture's density of theta."""
+
+    shift: Array  # (N, p) fixed effects as deviations of computational coordinates
+    b: list[Array]  # per factor (N, J, k), computational coordinates
+    log_dispersion: Array  # (N,)
+    log_density: Array  # (N,) unbiased estimates of p(y, theta), logarithms
+
+
+def sample_generalized(
+    design: Design,
+    spec: ModelSpec,
+    priors: Priors,
+    point: PointEstimate,
+    options: Marginal,
+    *,
+    draws: int,
+    chains: int,
+    seed: int,
+) -> Draws:
+    """Draw from the posterior; the draws are exact, the certificate says how well the proposals fitted.
+
+    Raises
+    ------
+    SpecError
+        If a flat prior leaves the posterior improper.
+    """
+    check_proper(design, spec.family, priors)
+    rng = np.random.default_rng(seed)
+    surrogate = fit_surrogate(design, spec, priors, point, rng)
+    mixture, tries, efficiency = _fit_mixture(surrogate, point, rng)
+    thin = options.thin or _thin(surrogate, tries, efficiency, draws * chains)
+    theta = mixture.draw(chains * (draws * thin + 1), rng)
+    proposed = propose(surrogate, theta, tries, rng)
+    log_weights = proposed.log_density - mixture.log_density(theta)
+    picked, accepted = metropolis(log_weights.reshape(chains, -1), thin, rng)
+    kept = picked + np.arange(chains)[:, None] * (draws * thin + 1)
+    evidence, error = integral(log_weights)
+    certificate = {
+        "pareto_k": pareto_shape(log_weights),
+        "acceptance": float(accepted.mean()),
+        "candidates": float(np.prod(tries)),
+        "surrogate_spread": surrogate.spread,
+    }
+    if not priors.has_flat:
+        certificate |= {"log_evidence": evidence, "log_evidence_error": error}
+    stats = {"lp": proposed.log_density[kept], "accepted": accepted}
+    return Draws(_parameters(surrogate, theta[kept], proposed, kept), stats, "marginal", (), certificate)
+
+
+def _thin(surrogate: Surrogate, tries: tuple[int, ...], efficiency: float, draws: int) -> int:
+    """Proposals for each draw kept: the more, the fewer of them are effective; more still where they are cheap."""
+    work = len(surrogate.z) * int(np.prod(tries)) + surrogate.target.numbers
+    wanted = THIN if work <= CHEAP else int(np.ceil(GOOD / max(efficiency, 1e-6)))
+    effects = sum(levels * k for levels, k in surrogate.target.problem.coordinates.pattern.shapes)
+    return int(np.clip(min(wanted, MOST // (effects * draws)), 1, THIN))
+
+
+def too_large(design: Design, draws: int) -> str | None:
+    """Why the sampler is not to be tried; None if it is."""
+    effects = sum(len(term.levels) * len(term.effects) for term in design.terms)
+    dimension = sum(structure_of(term).size for term in design.terms)
+    if dimension > MAX_DIMENSION:
+        return f"{dimension} standard deviations and correlations are more than one proposal can fit"
+    if effects * draws <= MOST:
+        return None
+    return f"{draws} draws of {effects} random effects would have to be held together"
+
+
+def _fit_mixture(
+    surrogate: Surrogate, point: PointEstimate, rng: np.random.Generator
+) -> tuple[Mixture, tuple[int, ...], float]:
+    """Fit the proposal of theta, to the stand-in's posterior first, then to the model's own as it is estimated."""
+    target = surrogate.target
+    quick, _, _ = with_emulator(target, point, rng, DEAR)
+    mode, covariance, _ = find_mode(quick, target.start(point))
+    size = int(np.clip(400 * len(mode), 1000, 4000))
+    mixture = adapt(quick, start(mode, covariance), size, rng).mixture
+    ladder = LADDER[1:] if LADDER[1][0] * len(surrogate.z) <= CHEAP else LADDER
+    efficiency, tries = 0.0, ladder[0]
+    for more in ladder:
+        theta = mixture.draw(PILOT, rng)
+        found = _efficiency(propose(surrogate, theta, more, rng).log_density - mixture.log_density(theta))
+        if found < (1.0 + GAIN) * efficiency:
+            break
+        efficiency, tries = found, more
+        if efficiency > GOOD:
+            return mixture, tries, efficiency
+    adapted = adapt(lambda at: propose(surrogate, at, tries, rng).log_density, mixture, size, rng)
+    if adapted.efficiency > efficiency:
+        return adapted.mixture, tries, adapted.efficiency
+    return mixture, tries, efficiency
+
+
+def _efficiency(log_weights: Array) -> float:
+    """Effective share of importance draws."""
+    return 1.0 / float(np.sum(normalised(log_weights) ** 2)) / len(log_weights)
+
+
+def propose(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np.random.Generator) -> Proposed:
+    """Propose effects and dispersion at each ``theta (N, m)``."""
+    return _together([_propose(surrogate, theta[rows], tries, rng) for rows in _batches(surrogate, len(theta))])
+
+
+def _together(parts: list[Proposed]) -> Proposed:
+    return Proposed(
+        np.concatenate([part.shift for part in parts]),
+        [np.concatenate(b) for b in zip(*(part.b for part in parts), strict=True)],
+        np.concatenate([part.log_dispersion for part in parts]),
+        np.concatenate([part.log_density for part in parts]),
+    )
+
+
+def _batches(surrogate: Surrogate, n: int) -> Iterator[slice]:
+    most = max(1, NUMBERS // (3 * len(surrogate.z)))
+    for rows in surrogate.target.batches(n):
+        for begin in range(rows.start, rows.stop, most):
+            yield slice(begin, min(begin + most, rows.stop))
+
+
+def _propose(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np.random.Generator) -> Proposed:
+    """Proposals of one batch; those so far out that numbers fail get no weight."""
+    with np.errstate(all="ignore"):
+        prior = surrogate.target.log_prior(theta)
+        inside = np.isfinite(prior)
+        usable = np.where(inside[:, None], theta, surrogate.centre)
+        try:
+            found = _propose_inside(surrogate, usable, tries, rng)
+        except np.linalg.LinAlgError:
+            return _one_by_one(surrogate, theta, tries, rng)
+    return replace(found, log_density=np.where(inside, found.log_density, -np.inf))
+
+
+def _one_by_one(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np.random.Generator) -> Proposed:
+    """Proposals of a batch of which one cannot be factorised."""
+    if len(theta) == 1:
+        found = _propose_inside(surrogate, surrogate.centre[None], tries, rng)
+        return replace(found, log_density=np.array([-np.inf]))
+    return _together([_propose(surrogate, theta[i : i + 1], tries, rng) for i in range(len(theta))])
+
+
+def _propose_inside(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np.random.Generator) -> Proposed:
+    target = surrogate.target
+    factorisation = target.factorise(theta)
+    value = target.log_likelihood(theta, factorisation) + target.log_prior(theta)
+    shift, b = draw_all(target, theta, factorisation, rng)
+    log_dispersion, correction = _draw_dispersion(surrogate, len(theta), rng)
+    working = target.problem.coordinates
+    combination = np.concatenate([-shift, np.ones((len(shift), 1))], axis=1)
+    candidates = Candidates(surrogate, factorisation, combination, log_dispersion, tries, rng)
+    nested = len(factorisation.plan.stages)
+    rest = (target.problem.beta_ols + shift) @ working.X.T
+    for factor, effects in zip(working.factors[nested:], b[nested:], strict=True):
+        rest = rest + rows_of(factor.z, factor.codes, effects)
+    b[:nested], weights = candidates.pick(nested - 1, b[nested:], rest)
+    levels = weights.sum(axis=-1)
+    value = value + levels + correction + surrogate.prior_remainder(shift) + _by_sigma(target, theta, log_dispersion)
+    return Proposed(shift, b, log_dispersion, np.where(np.isfinite(value), value, -np.inf))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Several candidates for the effects of every level, factor within factor."""
+
+    surrogate: Surrogate
+    factorisation: Factorisation
+    combination: Array  # (B, c)
+    log_dispersion: Array  # (B,)
+    tries: tuple[int, ...]  # candidates a level, of the first factor, of the one it is nested in, ...; one elsewhere
+    rng: np.random.Generator
+
+    def pick(self, number: int, later: list[Array], rest: Array) -> tuple[list[Array], Array]:
+        """Pick effects of the factors up to ``number``.
+
+        Parameters
+        ----------
+        later : effects ``(B, J, k)`` of the factors after it.
+        rest : (B, n) what fixed effects and those factors contribute to the predictor.
+
+        Returns
+        -------
+        effects per factor ``(B, J, k)``, log weights of the factor's levels ``(B, J)``
+        """
+        if number < 0:
+            with np.errstate(all="ignore"):
+                return [], self.surrogate.remainder(rest, self.log_dispersion)
+        factor = self.surrogate.target.problem.coordinates.factors[number]
+        mean, root = given_later(self.factorisation, number, self.combination, later)
+        tries = self.tries[number] if number < len(self.tries) else 1
+        shift = self.rng.random(mean.shape)
+        total = np.full(mean.shape[:2], -np.inf)
+        chosen: list[Array] = []
+        for m in range(tries):
+            noise, excess = _candidate(m, tries, shift, CUBE / np.sqrt(factor.levels))
+            b = mean + np.einsum("...kl,...l->...k", root, noise)
+            inner, weights = self.pick(number - 1, [b, *later], rest + rows_of(factor.z, factor.codes, b))
+            ratio = self._within(number, weights) + excess
+            ratio = np.where(np.isfinite(ratio), ratio, -np.inf)
+            # the reservoir: candidate m takes the place of those before with probability w_m / (w_1 + ... + w_m)
+            with np.errstate(invalid="ignore"):
+                total = np.logaddexp(total, ratio)
+                taken = np.log(self.rng.random(total.shape)) < ratio - total
+            trial = [*inner, b]
+            if chosen:
+                pairs = zip(range(number + 1), trial, chosen, strict=True)
+                trial = [np.where(taken[:, self._above(f, number), None], new, old) for f, new, old in pairs]
+            chosen = trial
+        return chosen, total - np.log(tries)
+
+    def _within(self, number: int, weights: Array) -> Array:
+        """Sum log weights of rows, or of the levels of the factor before, within levels: ``(B, J)``."""
+        if number == 0:
+            return self.surrogate.target.problem.coordinates.pattern.rows[0].sum(weights)
+        return Segments.of(self._above(number - 1, number)).sum(weights)
+
+    def _above(self, lower: int, upper: int) -> Array:
+        """Level of the upper factor in which each level of the lower one is nested."""
+        factors = self.surrogate.target.problem.coordinates.factors
+        above = np.zeros(factors[lower].levels, np.intp)
+        above[factors[lower].codes] = factors[upper].codes
+        return above
+
+
+def _candidate(m: int, tries: int, shift: Array, cube: float) -> tuple[Array, Array]:
+    """Whitened effects of one candidate ``(..., k)``, and log of standard normal over its density ``(...,)``.
+
+    The candidates of a level are the points of one lattice, shifted at random: each by itself is a random draw, and
+    together they integrate a smooth function far better than independent draws do. ``z + cube z^3`` of a standard
+    normal z has tails heavier than those of the stand-in.
+    """
+    from scipy.special import ndtri
+
+    if tries == 1:
+        return ndtri(shift), np.zeros(shift.shape[:-1])
+    generator = GENERATORS[tries] ** np.arange(shift.shape[-1])
+    z = ndtri(np.clip((shift + m * generator / tries) % 1.0, 1e-12, 1.0 - 1e-12))
+    noise = z * (1.0 + cube * z**2)
+    excess = 0.5 * (z**2 - noise**2) + np.log1p(3.0 * cube * z**2)
+    return noise, excess.sum(axis=-1)
+
+
+def _draw_dispersion(surrogate: Surrogate, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Log dispersions, and log of prior over proposal density."""
+    prior, place = surrogate.target.priors.dispersion, surrogate.dispersion
+    if prior is None or place is None:
+        return np.zeros(n), np.zeros(n)
+    from scipy.stats import t
+
+    x = place.mean + place.sd * rng.standard_t(FREEDOM, n)
+    proposal = t.logpdf(x, FREEDOM, place.mean, place.sd)
+    return x, prior.log_density(np.exp(x)) + x - proposal
+
+
+def _by_sigma(target: MarginalPosterior, theta: Array, log_dispersion: Array) -> Array:
+    """Log prior density of standard deviations that is relative to sigma, over that with a sigma of one."""
+    total: Array = np.zeros(len(theta))
+    if target.priors.dispersion_name != "sigma":
+        return total
+    for coordinates, x, priors in zip(target.terms, target.parts(theta)[0], target.priors.sd, strict=True):
+        sd = coordinates.unpack(x)[0]
+        total = total + log_sd(priors, sd, np.exp(log_dispersion)) - log_sd(priors, sd, np.ones(len(theta)))
+    return total
+
+
+def _parameters(surrogate: Surrogate, theta: Array, proposed: Proposed, kept: Array) -> Parameters:
+    """Draws in the user's units, ``(chain, draw)`` first."""
+    target = surrogate.target
+    own, _, _ = target.parts(theta)
+    pairs = [coordinates.unpack(x) for coordinates, x in zip(target.terms, own, strict=True)]
+    problem = target.problem
+    return Parameters(
+        beta=(problem.beta_ols + proposed.shift[kept]) @ problem.coordinates.T.T,
+        sd=tuple(sd for sd, _ in pairs),
+        corr=tuple(root @ np.swapaxes(root, -1, -2) for _, root in pairs),
+        b=tuple(problem.coordinates.of_terms([part[kept] for part in proposed.b])),
+        dispersion=None if surrogate.dispersion is None else np.exp(proposed.log_dispersion[kept]),
+    )
