@@ -17,7 +17,7 @@ Array = np.ndarray
 Density = Callable[[Array], tuple[float, Array]]  # (m,) -> value and gradient; minus infinity off its range
 
 TUNE = 300  # of whitened coordinates only the step size is far from its value
-TARGET_ACCEPT = 0.9
+TARGET_ACCEPT = 0.8
 FLAT = 0.05  # curvature along a direction below which it is taken for that of a wide prior
 
 

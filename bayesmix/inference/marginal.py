@@ -314,7 +314,7 @@ def sample_marginal(
     Where theta has too many dimensions for a global proposal, Hamiltonian chains explore it.
     """
     rng = np.random.default_rng(seed)
-    target, notes, certificate = with_emulator(marginal_posterior(design, priors, point), point, rng)
+    target, notes, certificate = with_emulator(marginal_posterior(design, priors, point), point, rng, DEAR)
     run = _Run(draws, chains, seed, rng)
     at = target.start(point)
     if target.size > MAX_DIMENSION:
@@ -382,7 +382,7 @@ def _effect_step(target: MarginalPosterior, draws: int, chains: int) -> int:
 
 
 def with_emulator(
-    target: MarginalPosterior, point: PointEstimate, rng: np.random.Generator, dear: int = DEAR
+    target: MarginalPosterior, point: PointEstimate, rng: np.random.Generator, dear: int
 ) -> tuple[MarginalPosterior, tuple[str, ...], dict[str, float]]:
     """Fit polynomials where factorisations are dear; keep the factorisations if those are not close enough."""
     if target.numbers <= dear or target.covariances not in DEGREES:

@@ -1,4 +1,4 @@
-"""Numbers of a graph packed into three arrays: what compiled code takes costs compile time by the piece."""
+"""Numbers of a graph packed into four arrays: what compiled code takes costs compile time by the piece."""
 
 from __future__ import annotations
 
@@ -9,26 +9,29 @@ import numpy as np
 
 Array = np.ndarray
 
-NAMES = ("constants", "rows", "codes")
+NAMES = ("constants", "rows", "codes", "indices")
 
 
 @dataclass(slots=True, eq=False)
 class Packed:
     """Symbols of numbers as they are asked for, and the arrays that the symbols are parts of.
 
-    ``constants (m,)`` holds priors and coordinates, ``rows (c, n)`` columns of the data, ``codes (terms, n)`` levels.
+    ``constants (m,)`` holds priors and coordinates, ``rows (c, n)`` columns of the data, ``codes (terms, n)`` levels,
+    ``indices (m,)`` the levels that others are nested in.
     """
 
     symbols: dict[str, Any] = field(default_factory=dict)
     _constants: list[Array] = field(default_factory=list)
     _rows: list[Array] = field(default_factory=list)
     _codes: list[Array] = field(default_factory=list)
+    _indices: list[Array] = field(default_factory=list)
     _size: int = 0
+    _index_size: int = 0
 
     def __post_init__(self) -> None:
         import pytensor
 
-        empty = (np.zeros(0), np.zeros((0, 0)), np.zeros((0, 0), np.int64))
+        empty = (np.zeros(0), np.zeros((0, 0)), np.zeros((0, 0), np.int64), np.zeros(0, np.int64))
         self.symbols = {name: pytensor.shared(value, name) for name, value in zip(NAMES, empty, strict=True)}
 
     def constant(self, name: str, value: Array) -> Any:
@@ -56,12 +59,20 @@ class Packed:
         self._codes.append(codes.astype(np.int64))
         return self.symbols["codes"][len(self._codes) - 1]
 
+    def index(self, values: Array) -> Any:
+        """Whole numbers that are not one a row of the data."""
+        start = self._index_size
+        self._indices.append(values.astype(np.int64))
+        self._index_size += len(values)
+        return self.symbols["indices"][start : self._index_size]
+
     def arrays(self) -> dict[str, Array]:
-        """The three arrays."""
+        """The arrays."""
         constants = np.concatenate([np.zeros(0), *self._constants])
         n = len(self._rows[0])
         codes = np.array(self._codes) if self._codes else np.zeros((0, n), np.int64)
-        return {"constants": constants, "rows": np.array(self._rows), "codes": codes}
+        indices = np.concatenate([np.zeros(0, np.int64), *self._indices])
+        return {"constants": constants, "rows": np.array(self._rows), "codes": codes, "indices": indices}
 
     def fill(self) -> None:
         """Give the symbols their arrays, so that PyMC can evaluate the graph."""

@@ -32,6 +32,7 @@ from bayesmix.data.moments import Incidence, Moments, Segments, unique_keys
 
 Array = np.ndarray
 
+FEW = 4  # rows up to which many triangular systems are solved row by row, all at once
 SMALL = 100  # triangular systems up to which NumPy's general solver does as well as loading SciPy's
 PAIR_COST, ENTRY_COST = 20.0, 20.0  # of a product of couplings, of an entry of the dense end, in its multiplications
 SPARSE = 20  # how many times dearer a product of the list is than one of a dense matrix product
@@ -311,11 +312,30 @@ def _log_det(L: Array) -> Array:
 def _eliminate(stage: Stage, entries: Array, B: Array, Lambda: Array) -> Eliminated:
     D = entries[..., stage.diagonal]
     a = np.where(stage.coupling >= 0, entries[..., stage.coupling], 0.0)
-    per_level = Lambda[..., None, :, :]
-    transposed = np.swapaxes(per_level, -1, -2)
-    L, inverse = cholesky_and_inverse(transposed @ D @ per_level + np.eye(stage.k))
-    root = per_level @ np.swapaxes(inverse, -1, -2)
-    return Eliminated(Lambda, D, a, B, L, root @ np.swapaxes(root, -1, -2))
+    M = _congruent(D, Lambda) + np.eye(stage.k)
+    L, inverse = cholesky_and_inverse(M)
+    return Eliminated(Lambda, D, a, B, L, _congruent(_gram(inverse), np.swapaxes(Lambda, -1, -2)))
+
+
+def _congruent(blocks: Array, Lambda: Array) -> Array:
+    """``Lambda' block Lambda`` of blocks ``(..., J, k, k)``: one product of matrices, the entries of a block a row."""
+    k = Lambda.shape[-1]
+    both = Lambda[..., :, None, :, None] * Lambda[..., None, :, None, :]
+    entries = blocks.reshape(*blocks.shape[:-2], k * k) @ both.reshape(*Lambda.shape[:-2], k * k, k * k)
+    return np.asarray(entries.reshape(*entries.shape[:-1], k, k))
+
+
+def _gram(A: Array) -> Array:
+    """``A' A`` of many small lower triangular matrices."""
+    if A.shape[-1] > 2:
+        return np.swapaxes(A, -1, -2) @ A
+    if A.shape[-1] == 1:
+        return A**2
+    gram = np.empty(A.shape)
+    gram[..., 0, 0] = A[..., 0, 0] ** 2 + A[..., 1, 0] ** 2
+    gram[..., 1, 0] = gram[..., 0, 1] = A[..., 1, 0] * A[..., 1, 1]
+    gram[..., 1, 1] = A[..., 1, 1] ** 2
+    return gram
 
 
 def cholesky_and_inverse(M: Array) -> tuple[Array, Array]:
@@ -544,6 +564,8 @@ def _solve_upper(L: Array, rhs: Array) -> Array:
         return rhs / L[..., 0]
     if L.shape[-1] > SMALL:
         return _triangular(L, rhs[..., None], transposed=True)[..., 0]
+    if L.shape[-1] <= FEW:
+        return _row_by_row(np.swapaxes(L, -1, -2)[..., ::-1, ::-1], rhs[..., ::-1, None])[..., ::-1, 0]
     return np.asarray(np.linalg.solve(np.swapaxes(L, -1, -2), rhs[..., None])[..., 0])
 
 
@@ -553,7 +575,20 @@ def _solve_lower(L: Array, rhs: Array) -> Array:
         return rhs / L
     if L.shape[-1] > SMALL:
         return _triangular(L, rhs, transposed=False)
+    if L.shape[-1] <= FEW:
+        return _row_by_row(L, rhs)
     return np.asarray(np.linalg.solve(L, rhs))
+
+
+def _row_by_row(L: Array, rhs: Array) -> Array:
+    """Forward substitution in many systems of few rows at once."""
+    rows: list[Array] = []
+    for i in range(L.shape[-1]):
+        left = rhs[..., i, :]
+        for j, row in enumerate(rows):
+            left = left - L[..., i, j, None] * row
+        rows.append(left / L[..., i, i, None])
+    return np.stack(rows, axis=-2)
 
 
 def _triangular(L: Array, rhs: Array, *, transposed: bool) -> Array:

@@ -68,12 +68,16 @@ def sampler_model(design: Design, spec: ModelSpec, priors: Priors, whitening: Wh
             prior = priors.dispersion
             arguments = [packed.constant(name, np.asarray(value)) for value in prior.arguments]
             dispersion = _moved(name, prior.kind, arguments, whitening.dispersion, packed)
-        for t, term in enumerate(design.terms):
-            L = _root(term, labels[t], priors.sd[t], priors.corr[t], whitening.terms[t], packed, dispersion)
-            eta = eta + _effects(term, labels[t], L, change, whitening.terms[t], packed)
+        effects: dict[int, list[Any]] = {}
+        for t in _outer_first(whitening):
+            term, own = design.terms[t], whitening.terms[t]
+            L = _root(term, labels[t], priors.sd[t], priors.corr[t], own, packed, dispersion)
+            effects[t] = _effects(labels[t], L, change, own, effects, packed)
+            codes = packed.levels(term.codes)
+            eta = eta + sum(packed.column(z) * b[codes] for z, b in zip(term.z.T, effects[t], strict=True))
         add_kernel(design, spec, eta, dispersion, packed)
     packed.fill()
-    return SamplerModel(model, packed, _key(design, spec, priors))
+    return SamplerModel(model, packed, _key(design, spec, priors, whitening))
 
 
 def free_shapes(model: Any) -> dict[str, tuple[int, ...]]:
@@ -88,22 +92,33 @@ def parameters_at(design: Design, priors: Priors, whitening: Whitening, free: Ma
     if design.fixed:
         gamma = _values("fixef_centred", priors.fixed, whitening.fixed, free)
         beta = gamma @ np.linalg.inv(priors.contrast).T
-    sds, corrs, effects = [], [], []
-    for t, term in enumerate(design.terms):
-        label, own, k = term_label(design.terms, t), whitening.terms[t], len(term.effects)
+    sds: dict[int, Array] = {}
+    corrs: dict[int, Array] = {}
+    effects: dict[int, Array] = {}
+    for t in _outer_first(whitening):
+        term, own = design.terms[t], whitening.terms[t]
+        label, k = term_label(design.terms, t), len(term.effects)
         sd = np.broadcast_to(_values(f"sd_free_{label}", priors.sd[t], own.sd, free), (*lead, k))
         root: Array = np.broadcast_to(np.eye(k), (*lead, k, k))
         if priors.corr[t] is not None:
             half = _value([BETA], own.partial, free[f"lkj_{label}_free"])
             root = structure_of(term).correlation.root(2.0 * half - 1.0)
-        sds.append(sd)
-        corrs.append(root @ np.swapaxes(root, -1, -2))
-        effects.append(_effects_at(own, sd[..., :, None] * root, free[f"u_{label}"], beta - whitening.beta))
+        sds[t], corrs[t] = sd, root @ np.swapaxes(root, -1, -2)
+        effects[t] = _effects_at(own, sd[..., :, None] * root, free[f"u_{label}"], beta - whitening.beta, effects)
     dispersion = None
     if priors.dispersion is not None and whitening.dispersion is not None:
         free_dispersion = free[f"{priors.dispersion_name}_free"]
         dispersion = _value([priors.dispersion], whitening.dispersion, free_dispersion)
-    return Parameters(beta, tuple(sds), tuple(corrs), tuple(effects), dispersion)
+    return Parameters(beta, _in_turn(sds), _in_turn(corrs), _in_turn(effects), dispersion)
+
+
+def _in_turn(found: Mapping[int, Array]) -> tuple[Array, ...]:
+    return tuple(found[t] for t in sorted(found))
+
+
+def _outer_first(whitening: Whitening) -> list[int]:
+    """Terms in an order in which those that others are nested in come first."""
+    return sorted(range(len(whitening.terms)), key=lambda t: len(whitening.terms[t].score))
 
 
 BETA = Prior("Beta", (1.0, 1.0))  # stands for the prior of (1 + partial correlation) / 2, whose arguments are computed
@@ -160,31 +175,51 @@ def _root(
     return [[sd[i] * value for value in row] for i, row in enumerate(rows)]
 
 
-def _effects(term: Term, label: str, L: list[list[Any]], change: Any, own: TermWhitening, packed: Packed) -> Any:
-    """A term's part of the linear predictor ``(n,)``."""
+def _effects(
+    label: str,
+    L: list[list[Any]],
+    change: Any,
+    own: TermWhitening,
+    outer: Mapping[int, list[Any]],
+    packed: Packed,
+) -> list[Any]:
+    """Effects of a term, one ``(J,)`` an effect; ``outer`` has those of terms before."""
     import pymc as pm
     import pytensor.tensor as pt
 
     J, k = own.score.shape
     dims = (level_dim(label), f"{label}_effect")
     free = pm.Flat(f"u_{label}", shape=(J, k), dims=dims)
-    u = [free[:, i] for i in range(k)]
+    z = [free[:, i] for i in range(k)]
     log_scale = pt.zeros(())
-    z = u
     if own.is_adapted:
-        score = packed.constant(label, own.score.T)
-        if own.slope.shape[-1]:
-            slope = packed.constant(label, own.slope.transpose(1, 0, 2).reshape(k * J, -1))
-            score = score - pt.dot(slope, change).reshape((k, J))
         information = packed.constant(label, own.information.transpose(1, 2, 0))
         blocks = [[information[i, j] for j in range(k)] for i in range(k)]
-        z, log_scale = spherical(u, L, blocks, [score[i] for i in range(k)], sqrt=pt.sqrt, log=pt.log)
+        score = _score(label, change, own, outer, packed)
+        z, log_scale = spherical(z, L, blocks, score, sqrt=pt.sqrt, log=pt.log)
     density = sum(-0.5 * one**2 for one in z) + log_scale
     pm.Potential(f"z_{label}", density.sum() - 0.5 * np.log(2.0 * np.pi) * J * k)
     b = [sum(value * z[j] for j, value in enumerate(row) if not isinstance(value, float)) for row in L]
     pm.Deterministic(f"ranef_{label}", pt.stack(b, axis=1), dims=dims)
-    codes = packed.levels(term.codes)
-    return sum(packed.column(term.z[:, i]) * b[i][codes] for i in range(k))
+    return b
+
+
+def _score(label: str, change: Any, own: TermWhitening, outer: Mapping[int, list[Any]], packed: Packed) -> list[Any]:
+    """``c_j`` of the levels, one ``(J,)`` an effect, less what fixed effects and outer terms take from it."""
+    import pytensor.tensor as pt
+
+    J, k = own.score.shape
+    score = packed.constant(label, own.score.T)
+    if own.slope.shape[-1]:
+        slope = packed.constant(label, own.slope.transpose(1, 0, 2).reshape(k * J, -1))
+        score = score - pt.dot(slope, change).reshape((k, J))
+    rows = [score[i] for i in range(k)]
+    for parent in own.parents:
+        index = packed.index(parent.index)
+        slopes = packed.constant(label, parent.slope.transpose(1, 2, 0))
+        around = [b[index] for b in outer[parent.term]]
+        rows = [row - sum(slopes[i, j] * b for j, b in enumerate(around)) for i, row in enumerate(rows)]
+    return rows
 
 
 def _values(name: str, priors: Sequence[Prior], moves: Sequence[Move], free: Mapping[str, Array]) -> Array:
@@ -203,12 +238,14 @@ def _value(priors: Sequence[Prior], move: Move, free: Array) -> Array:
         return move.forward(free, move.location, move.scale, bounds, xp=np)[0]
 
 
-def _effects_at(own: TermWhitening, L: Array, u: Array, change: Array) -> Array:
+def _effects_at(own: TermWhitening, L: Array, u: Array, change: Array, outer: Mapping[int, Array]) -> Array:
     """Random effects ``(..., J, k)`` from the free numbers, at roots of their covariance ``(..., k, k)``."""
     k = u.shape[-1]
     if not own.is_adapted:
         return u @ np.swapaxes(L, -1, -2)
     score = own.score - np.einsum("jkp,...p->...jk", own.slope, change, optimize=True)
+    for parent in own.parents:
+        score = score - np.einsum("jkl,...jl->...jk", parent.slope, outer[parent.term][..., parent.index, :])
     entries = [[L[..., i, j, None] for j in range(k)] for i in range(k)]
     blocks = [[own.information[:, i, j] for j in range(k)] for i in range(k)]
     columns = [u[..., i] for i in range(k)]
@@ -216,7 +253,7 @@ def _effects_at(own: TermWhitening, L: Array, u: Array, change: Array) -> Array:
     return np.stack(z, axis=-1) @ np.swapaxes(L, -1, -2)
 
 
-def _key(design: Design, spec: ModelSpec, priors: Priors) -> tuple[Any, ...]:
+def _key(design: Design, spec: ModelSpec, priors: Priors, whitening: Whitening) -> tuple[Any, ...]:
     """What the graph depends on, besides the numbers in it."""
     terms = tuple(
         (structure_of(term), len(term.levels), tuple(map(_kind, sd)), eta is None)
@@ -224,7 +261,8 @@ def _key(design: Design, spec: ModelSpec, priors: Priors) -> tuple[Any, ...]:
     )
     fixed = tuple(prior.kind for prior in priors.fixed)
     dispersion = None if priors.dispersion is None else priors.dispersion.kind
-    return spec.family.name, spec.link.name, is_unweighted(design), fixed, terms, dispersion
+    nested = tuple(tuple(parent.term for parent in term.parents) for term in whitening.terms)
+    return spec.family.name, spec.link.name, is_unweighted(design), fixed, terms, nested, dispersion
 
 
 def _kind(prior: Prior) -> str:

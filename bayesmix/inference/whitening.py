@@ -1,12 +1,14 @@
 """Coordinates for NUTS in which the posterior is close to independent standard normals, from the point estimate.
 
 Given the covariance of the effects and everything else, the effects of a level would be normal if the response were,
-with precision ``I_j + Sigma^-1``: ``I_j`` is what the level's rows say, by the curvature of the log likelihood at the
-estimate. The sampler moves ``u_j``, the effects less their conditional mean, in units of that conditional covariance:
+with precision ``I_j + Sigma^-1``: ``I_j`` is what the data say of the level, whatever the other levels and terms are,
+by the curvature of the log likelihood at the estimate. The sampler moves ``u_j``, the effects less their conditional
+mean, in units of that conditional covariance:
 
     b_j = L z_j,   z_j = C_j^-T (u_j + C_j^-1 L' c_j),   C_j C_j' = L' I_j L + 1,   L L' = Sigma,
 
-where ``c_j`` is the level's score moved to ``b = 0``, less what a change of the fixed effects takes from it. A level
+where ``c_j`` is the level's score moved to ``b = 0``, less what a change of the fixed effects takes from it; and of the
+effects of the level that it is nested in, given which the nested term is looked at (casks within batches). A level
 whose rows say nothing has ``I_j = 0, c_j = 0`` and so ``b_j = L u_j``, the non-centred form; one whose rows say much
 more than the prior is centred, ``u_j`` being its effects in units of their standard error, whatever their standard
 deviation. The density stays exactly that of the model: the estimate gives the coordinates, whose Jacobian is added.
@@ -21,11 +23,11 @@ from typing import Any
 import numpy as np
 
 from bayesmix.data.design import Design, Term
-from bayesmix.data.moments import moments
-from bayesmix.inference.covariance import sd_and_corr, structure_of
-from bayesmix.inference.estimate import Ml, PointEstimate, Reml
+from bayesmix.data.moments import incidence, moments
+from bayesmix.inference.covariance import from_factor, sd_and_corr, structure_of
+from bayesmix.inference.estimate import PointEstimate
 from bayesmix.inference.pirls import generalized_problem
-from bayesmix.inference.pls import factorise, sensitivity
+from bayesmix.inference.pls import factorise, plan, sensitivity
 from bayesmix.inference.priors import Priors
 from bayesmix.language.prior import Prior
 from bayesmix.language.spec import ModelSpec
@@ -90,6 +92,15 @@ Move = Affine | Log | Logit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Parent:
+    """A term whose levels hold those of another."""
+
+    term: int
+    index: Array  # (J,) the level of the parent that each level is in
+    slope: Array  # (J, k, k of the parent) what the parent's effects take from c_j
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TermWhitening:
     """Coordinates of one term."""
 
@@ -98,6 +109,7 @@ class TermWhitening:
     information: Array  # (J, k, k) I_j
     score: Array  # (J, k) c_j at the estimated fixed effects
     slope: Array  # (J, k, p) what a change of the fixed effects takes from c_j
+    parents: tuple[Parent, ...] = ()
 
     @property
     def is_adapted(self) -> bool:
@@ -117,27 +129,17 @@ class Whitening:
 
 def whiten(design: Design, spec: ModelSpec, priors: Priors, point: PointEstimate) -> Whitening:
     """Take the coordinates from the point estimate, moved off the boundary and into the priors' support."""
-    score, weights = _curvature(design, spec, point)
-    conditional = _conditional_slopes(point, weights)
-    left = design.X - sum(
-        (np.einsum("nk,nkp->np", term.z, A[term.codes]) for term, A in zip(design.terms, conditional, strict=True)),
-        start=np.zeros_like(design.X),
-    )
-    terms = []
-    for t, term in enumerate(design.terms):
-        information = _by_level(term, np.einsum("nk,n,nl->nkl", term.z, weights, term.z))
-        own = np.einsum("jkl,jl->jk", information, point.b[t]) + _by_level(term, term.z * score[:, None])
-        slope = np.einsum("jkl,jlp->jkp", information, conditional[t])
-        slope += _by_level(term, np.einsum("nk,n,np->nkp", term.z, weights, left))
-        terms.append(_term(term, priors, t, point, (information, own, slope)))
+    starts = [_start(term, priors.sd[t], point, t) for t, term in enumerate(design.terms)]
+    information = _information(design, spec, point)
+    terms = tuple(_term(design.terms, t, priors, point, information, starts) for t, term in enumerate(design.terms))
     gamma = inside(priors.fixed, priors.contrast @ point.beta)
     beta = np.linalg.solve(priors.contrast, gamma) if len(gamma) else gamma
     dispersion = None
     if priors.dispersion is not None and point.dispersion is not None:
-        (start,) = inside((priors.dispersion,), np.array([point.dispersion]))
-        dispersion = _move([priors.dispersion], start, np.asarray(1.0 / np.sqrt(2.0 * len(design.y))))
+        (size,) = inside((priors.dispersion,), np.array([point.dispersion]))
+        dispersion = _move([priors.dispersion], size, np.asarray(1.0 / np.sqrt(2.0 * len(design.y))))
     covariance = priors.contrast @ point.beta_cov @ priors.contrast.T
-    return Whitening(_moves(priors.fixed, gamma, np.ones(len(gamma)), covariance), beta, tuple(terms), dispersion)
+    return Whitening(_moves(priors.fixed, gamma, np.ones(len(gamma)), covariance), beta, terms, dispersion)
 
 
 def spherical(
@@ -208,37 +210,121 @@ def _is_zero(value: Any) -> bool:
     return isinstance(value, float) and value == 0.0
 
 
-def _curvature(design: Design, spec: ModelSpec, point: PointEstimate) -> tuple[Array, Array]:
-    """First derivative of each row's log likelihood by its predictor, and minus the second: ``(n,)``."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Start:
+    """Where the parameters of one term start."""
+
+    sd: Array  # (n_sd,)
+    partial: Move
+    covariance: Array  # (k, k), positive definite
+
+
+def _start(term: Term, sd_priors: Sequence[Prior], point: PointEstimate, t: int) -> _Start:
+    """The estimate, off the boundary and in the support of the priors."""
+    sd, corr = sd_and_corr(point.covariances[t])
+    floor = SMALLEST * typical(sd_priors, float(point.dispersion or 1.0))
+    free = inside(sd_priors, np.maximum(sd[: len(sd_priors)], floor))
+    family = structure_of(term).correlation
+    partial = family.partial(0.95 * np.where(np.isnan(corr), 0.0, corr) + 0.05 * np.eye(len(sd)))
+    root = free[:, None] * family.root(partial)
+    move = Logit(np.log1p(partial) - np.log1p(-partial), np.ones(len(partial)))
+    return _Start(free, move, root @ root.T)
+
+
+def _information(design: Design, spec: ModelSpec, point: PointEstimate) -> Array:
+    """Minus the second derivative of each row's log likelihood by its predictor, at the estimate: ``(n,)``."""
     eta = design.X @ point.beta + design.offset
     for term, b in zip(design.terms, point.b, strict=True):
         eta = eta + np.sum(term.z * b[term.codes], axis=1)
     problem = generalized_problem(design, point.coordinates, spec.family, spec.link)
-    _, slope, curvature, _ = problem.jet(eta, float(point.dispersion or 1.0))
-    return np.nan_to_num(slope), np.maximum(np.nan_to_num(-curvature), 0.0)
+    return np.maximum(np.nan_to_num(-problem.jet(eta, float(point.dispersion or 1.0))[2]), 0.0)
 
 
-def _conditional_slopes(point: PointEstimate, weights: Array) -> list[Array]:
-    """``A`` of ``E[b | beta] = b_hat - A (beta - beta_hat)`` of each term at the estimate: ``(J, k, p)``."""
+def _term(
+    terms: Sequence[Term],
+    t: int,
+    priors: Priors,
+    point: PointEstimate,
+    information: Array,
+    starts: Sequence[_Start],
+) -> TermWhitening:
+    start = starts[t]
+    holders = [(s, index) for s in range(len(terms)) if (index := _holds(terms[s], terms[t])) is not None]
+    V, A = _conditional(terms, t, point, information, [one.covariance for one in starts], holders)
+    precision = np.linalg.inv(V)
+    score, slope = np.einsum("jkl,jl->jk", precision, point.b[t]), precision @ A
+    p = len(point.beta)
+    parents, at = [], p
+    for s, index in holders:
+        own = slope[..., at : at + terms[s].z.shape[1]]
+        at += terms[s].z.shape[1]
+        score = score + np.einsum("jkl,jl->jk", own, point.b[s][index])
+        parents.append(Parent(s, index, own))
+    known = precision - np.linalg.inv(start.covariance)
+    moves = _moves(priors.sd[t], start.sd, _log_scale(start, known))
+    return TermWhitening(moves, start.partial, known, score, slope[..., :p], tuple(parents))
+
+
+def _holds(outer: Term, inner: Term) -> Array | None:
+    """The level of ``outer`` that each level of ``inner`` is in, if it is in one, and there are fewer of them."""
+    if len(outer.levels) >= len(inner.levels):
+        return None
+    index = np.zeros(len(inner.levels), np.int64)
+    index[inner.codes] = outer.codes
+    return index if np.array_equal(index[inner.codes], outer.codes) else None
+
+
+def _conditional(
+    terms: Sequence[Term],
+    t: int,
+    point: PointEstimate,
+    information: Array,
+    covariances: Sequence[Array],
+    holders: Sequence[tuple[int, Array]],
+) -> tuple[Array, Array]:
+    """How the effects of a level are distributed given the fixed effects and those of the levels that it is in.
+
+    Other terms are integrated out; where the level is within others, only those within it.
+
+    Returns
+    -------
+    V, A
+        Covariance of the effects of each level ``(J, k, k)``, and ``A`` of their mean ``b_hat - A change``, where the
+        change is that of the fixed effects and of the holders' effects: ``(J, k, p + their number)``.
+    """
     working = point.coordinates
-    scale = float(point.dispersion or 1.0) ** 2 if isinstance(point.method, Reml | Ml) else 1.0
-    products = moments(working.pattern, working.factors, working.X, scale * weights)
-    factorisation = factorise(working.plan, products, working.by_factor(point.theta))
-    across = sensitivity(factorisation, np.eye(working.X.shape[1]), working.pattern).B
-    back = np.linalg.inv(working.T) if working.T.size else working.T
-    return [
-        -np.einsum("kl,jlp,pq->jkq", C, across[place.factor][:, place.columns], back, optimize=True)
-        for place, C in zip(working.places, working.C, strict=True)
+    roots = [
+        _cholesky(np.linalg.solve(C, np.linalg.solve(C, G).T)) for C, G in zip(working.C, covariances, strict=True)
     ]
+    Lambdas = working.by_factor(from_factor(working.structures, roots))
+    own = working.places[t].factor
+    kept = list(range(len(working.factors)))
+    if holders:
+        inner = [s for s in range(len(terms)) if s == t or _holds(terms[t], terms[s]) is not None]
+        kept = sorted({working.places[s].factor for s in inner} | {own})
+    factors = [working.factors[f] for f in kept]
+    pattern = incidence(factors)
+    columns = np.hstack([working.X, *(terms[s].z for s, _ in holders)])
+    products = moments(pattern, factors, columns, information)
+    factorisation = factorise(plan(pattern), products, [Lambdas[f] for f in kept])
+    c, p = columns.shape[1], len(point.beta)
+    place = working.places[t].columns
+    V = sensitivity(factorisation, np.zeros((c, c)), pattern).D[kept.index(own)][:, place, place]
+    A = -sensitivity(factorisation, np.eye(c), pattern).B[kept.index(own)][:, place]
+    C = working.C[t]
+    A = np.einsum("kl,jlc->jkc", C, A)
+    if p:
+        A = np.concatenate([A[..., :p] @ np.linalg.inv(working.T), A[..., p:]], axis=-1)
+    return C @ V @ C.T, A
 
 
-def _by_level(term: Term, rows: Array) -> Array:
-    """Sum ``(n, ...)`` over the rows of each level: ``(J, ...)``."""
-    flat = rows.reshape(len(rows), -1)
-    sums = [np.bincount(term.codes, column, len(term.levels)) for column in flat.T]
-    return (
-        np.stack(sums, axis=-1).reshape(-1, *rows.shape[1:]) if sums else np.zeros((len(term.levels), *rows.shape[1:]))
-    )
+def _log_scale(start: _Start, information: Array) -> Array:
+    """Standard errors of the logarithms of standard deviations ``(n_sd,)``, by Fisher's information."""
+    share = np.einsum("jkk->jk", information) * start.sd**2  # broadcasts where the effects share one
+    share = share / (1.0 + share)
+    known = 2.0 * np.sum(share**2, axis=0)
+    known = known if len(start.sd) == len(known) else known.sum(keepdims=True)
+    return np.asarray(1.0 / np.sqrt(1.0 + known))
 
 
 def _moves(priors: Sequence[Prior], values: Array, scale: Array, covariance: Array | None = None) -> tuple[Move, ...]:
@@ -273,22 +359,3 @@ def _cholesky(covariance: Array) -> Array:
     diagonal = np.diagonal(found)
     usable = np.all(np.isfinite(found)) and np.all(diagonal**2 > 1e-10 * sizes)
     return found if usable else np.diag(np.sqrt(sizes))
-
-
-def _term(
-    term: Term, priors: Priors, t: int, point: PointEstimate, levels: tuple[Array, Array, Array]
-) -> TermWhitening:
-    information, score, slope = levels
-    sd, corr = sd_and_corr(point.covariances[t])
-    own = priors.sd[t]
-    free = inside(own, np.maximum(sd[: len(own)], SMALLEST * typical(own, float(point.dispersion or 1.0))))
-    share = np.einsum("jkk->jk", information) * free**2  # broadcasts where the effects share a standard deviation
-    share = share / (1.0 + share)
-    known = 2.0 * np.sum(share**2, axis=0)  # Fisher's information on the logarithm
-    known = known if len(own) == len(sd) else known.sum(keepdims=True)
-    family = structure_of(term).correlation
-    k = len(sd)
-    partial = family.partial(0.95 * np.where(np.isnan(corr), 0.0, corr) + 0.05 * np.eye(k))
-    pairs = Logit(np.log1p(partial) - np.log1p(-partial), np.ones(len(partial)))
-    scale = 1.0 / np.sqrt(1.0 + known)
-    return TermWhitening(_moves(own, free, scale), pairs, information, score, slope)

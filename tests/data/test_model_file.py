@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from hashlib import sha256
 from pathlib import Path
 
@@ -53,6 +54,22 @@ def write(tmp_path):
         return path
 
     return write
+
+
+def test_the_wheel_holds_the_model_files():
+    """Where `model_names` looks first: what an installed bayesmix has no other way to find."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    inside = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert inside == {"models": "bayesmix/models"}
+
+
+def test_installed_model_files_are_found(tmp_path, monkeypatch):
+    (tmp_path / "bayesmix" / "models").mkdir(parents=True)
+    (tmp_path / "bayesmix" / "data").mkdir()
+    (tmp_path / "bayesmix" / "models" / "mine.toml").write_text(MINIMAL, encoding="utf-8")
+    monkeypatch.setattr("bayesmix.data.model_file.__file__", str(tmp_path / "bayesmix" / "data" / "model_file.py"))
+    assert model_names() == ("mine",)
+    assert load_model_file("mine").formula == "y ~ x + (1 | g)"
 
 
 def test_shipped_model_files():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -187,7 +188,7 @@ def test_draws_of_the_prior_are_found_by_the_likelihood(monkeypatch: pytest.Monk
         )
         return Draws(values, {}, "prior")
 
-    monkeypatch.setattr("bayesmix.studies.calibrate.sample", ignorant)
+    monkeypatch.setattr(import_module("bayesmix.studies.calibrate"), "sample", ignorant)
     table = calibrate(model(), 200, progress=False).table
     assert not table.loc[LIKELIHOOD, "uniform"]
     assert table.drop(index=LIKELIHOOD)["uniform"].all()
