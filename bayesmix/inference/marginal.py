@@ -171,8 +171,11 @@ class MarginalPosterior:
         half = np.linalg.solve(L, h[..., None])[..., 0]
         centre = (self.mean - self.gamma_ols)[proper]
         value = self.problem.n * (math.log(2.0 * math.pi) + 2.0 * log_sigma) - self.problem.log_weights
-        value = value + reduced.log_determinant + r * np.exp(-2.0 * log_sigma)
-        value = value + float(np.sum(self.precision[proper] * centre**2)) - np.sum(half**2, axis=-1)
+        distance = r * np.exp(-2.0 * log_sigma) - np.sum(half**2, axis=-1)
+        distance = distance + float(np.sum(self.precision[proper] * centre**2))
+        # a sum of squares; where sigma is so small that nothing but rounding is left of it, it may come out negative
+        distance = np.where(distance < 0.0, np.inf, distance)
+        value = value + reduced.log_determinant + distance
         value = value + 2.0 * np.log(np.diagonal(L, axis1=-2, axis2=-1)).sum(axis=-1)
         value = value - float(np.log(self.precision[proper]).sum())
         flat = int((inside & ~proper).sum())

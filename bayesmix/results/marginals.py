@@ -73,8 +73,10 @@ def mode(draws: Array, lower: float, upper: float, points: int = 512, *, is_even
     top = int(np.argmax(density))
     begin, end = low[low < top].max(initial=-1) + 1, low[low > top].min(initial=len(density))
     near = centres[begin:end]
-    x = (near - lower) ** 2 if is_even and begin == 0 else near
-    smooth = np.polynomial.Polynomial.fit(x, np.log(density[begin:end]), DEGREE // 2 if x is not near else DEGREE)
+    even = is_even and begin == 0
+    x = (near - lower) ** 2 if even else near
+    degree = min(DEGREE // 2 if even else DEGREE, len(near) - 1)  # a sharp top takes few cells of a long grid
+    smooth = np.polynomial.Polynomial.fit(x, np.log(density[begin:end]), degree)
     at = begin + int(np.argmax(smooth(x)))
     if at in {0, len(centres) - 1}:  # half a cell from a bound, which is meant
         return float(np.clip(2.0 * centres[at] - centres[abs(at - 1)], lower, upper))

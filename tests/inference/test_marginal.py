@@ -428,6 +428,14 @@ def test_hamiltonian_chains_agree_with_the_global_proposal(build: Any, monkeypat
     np.testing.assert_allclose(climbed["sd"] / proposed["sd"], 1.0, atol=0.25)
 
 
+def test_where_rounding_is_all_that_is_left_there_is_no_density() -> None:
+    """Intercept of nested effects as good as free, sigma next to nothing: squares of 1e33 that cancel."""
+    model = bmx.Model(LINEAR["pastes"], bmx.load_dataset("Pastes"))
+    target = marginal_posterior(model.design, model.priors, model.estimate().point)
+    far = np.array([[52.73453229, -32.14557886, -36.79269953], [50.0, 3.0, -35.0], [40.0, -10.0, -36.0]])
+    assert np.all(target(far) < target(target.start(model.estimate().point)[None]) - 1000.0)
+
+
 # ---- the pieces -------------------------------------------------------------------------------------------------
 
 
