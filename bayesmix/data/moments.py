@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -11,6 +12,12 @@ import numpy as np
 Array = np.ndarray
 
 FEW = 100_000  # rows that NumPy sorts as fast; SciPy takes a fifth of a second to load
+
+
+@cache
+def upper_triangle(k: int) -> tuple[Array, Array]:
+    """Rows and columns of the upper triangle of a ``(k, k)`` matrix, row by row."""
+    return np.triu_indices(k)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,7 +131,7 @@ def _pair(f: int, g: int, first: Factor, second: Factor) -> Pair:
 
 def unique_keys(keys: Array, size: int) -> tuple[Array, Array]:
     """Return sorted unique keys and the position of each key among them; marks instead of sorting where it can."""
-    if size > 200_000_000:
+    if size > max(16 * len(keys), 1_000_000):  # marks would take more memory than the keys, and no less time
         unique, inverse = np.unique(keys, return_inverse=True)
         return unique, inverse.reshape(-1)
     mark = np.zeros(size, bool)

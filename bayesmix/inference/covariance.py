@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import override
 
 import numpy as np
 
 from bayesmix.data.grouping import Term
+from bayesmix.data.moments import upper_triangle
 from bayesmix.inference.correlation import Autoregressive, Correlation, Exchangeable, Free, Independent, OneNumber
 
 Array = np.ndarray
@@ -70,13 +71,13 @@ class Unstructured(Structure):
     @override
     def factor(self, theta: Array) -> Array:
         factor = np.zeros((*theta.shape[:-1], self.k, self.k))
-        column, row = np.triu_indices(self.k)
+        column, row = upper_triangle(self.k)
         factor[..., row, column] = theta
         return factor
 
     @override
     def theta(self, factor: Array) -> Array:
-        column, row = np.triu_indices(self.k)
+        column, row = upper_triangle(self.k)
         return factor[..., row, column]
 
     @override
@@ -165,7 +166,7 @@ def structure_of(term: Term) -> Structure:
 
 def split(structures: Sequence[Structure], theta: Array) -> list[Array]:
     """Slice ``theta (..., size)`` by term."""
-    bounds = np.cumsum([0, *(structure.size for structure in structures)])
+    bounds = accumulate((structure.size for structure in structures), initial=0)
     return [theta[..., low:high] for low, high in pairwise(bounds)]
 
 

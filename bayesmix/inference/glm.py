@@ -50,6 +50,7 @@ def fit_glm(
         converged = bool(np.max(np.abs(eta - before), initial=0.0) < 1e-7 * (1.0 + np.max(np.abs(eta), initial=0.0)))
         if converged:
             break
+    converged = converged and bool(np.max(np.abs(X @ beta + offset), initial=0.0) <= limit)  # not held back at it
     return Glm(beta, _covariance(X, share, trials, weights, eta, dispersion, family, link), dispersion, converged)
 
 

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesmix.data.moments import Incidence, Moments, Segments, unique_keys
+from bayesmix.data.moments import Incidence, Moments, Segments, unique_keys, upper_triangle
 
 Array = np.ndarray
 
@@ -138,7 +138,7 @@ def _sources(pattern: Incidence, offsets: Array) -> tuple[Array, Array]:
     """Row and column, upper triangle, of every number in ``D`` (row <= column only) and ``C``, in that order."""
     rows, columns = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for (levels, k), offset in zip(pattern.shapes, offsets, strict=False):
-        alpha, beta = np.triu_indices(k)
+        alpha, beta = upper_triangle(k)
         base = offset + np.arange(levels, dtype=np.int64)[:, None] * k
         rows.append((base + alpha).ravel())
         columns.append((base + beta).ravel())
@@ -184,14 +184,15 @@ def _diagonal_positions(row: Array, column: Array, position: Array, levels: int,
 
 
 def _edge_pairs(edge_level: Array) -> tuple[Array, Array]:
-    """All pairs ``e <= e'`` of edges of the same level, edges sorted by level."""
+    """All pairs ``e <= e'`` of edges of the same level, edges sorted by level: millions, hence in four bytes each."""
     starts = np.flatnonzero(np.r_[True, edge_level[1:] != edge_level[:-1]]) if len(edge_level) else np.zeros(0, np.intp)
     degrees = np.diff(np.r_[starts, len(edge_level)])
     ends = np.repeat(starts + degrees, degrees)
     counts = ends - np.arange(len(edge_level))
-    first = np.repeat(np.arange(len(edge_level)), counts)
-    begin = np.repeat(np.cumsum(counts) - counts, counts)
-    return first, first + np.arange(len(first)) - begin
+    edges = np.arange(len(edge_level), dtype=np.int32)
+    first = np.repeat(edges, counts)
+    shift = np.repeat(edges - (np.cumsum(counts) - counts), counts)
+    return first, (shift + np.arange(len(first))).astype(np.int32)
 
 
 def _couplings(level: Array, column: Array, first: Array, second: Array, entry: Array) -> Couplings:
@@ -208,7 +209,7 @@ def _couplings(level: Array, column: Array, first: Array, second: Array, entry: 
         columns=column[by_column.starts] if by_column.order is None else column[by_column.order][by_column.starts],
         first=first,
         second=second,
-        entry=entry,
+        entry=entry.astype(np.int32),
         by_entry=Segments(None, by_entry.starts),
         entries=entry[by_entry.starts],
     )
@@ -296,7 +297,7 @@ def _entries(plan: Plan, moments: Moments) -> Array:
 
 
 def _upper(D: Array) -> Array:
-    alpha, beta = np.triu_indices(D.shape[-1])
+    alpha, beta = upper_triangle(D.shape[-1])
     return D[..., alpha, beta].reshape(*D.shape[:-3], -1)
 
 
@@ -742,7 +743,7 @@ def _unpack(plan_: Plan, S_entries: Array, pattern: Incidence) -> tuple[tuple[Ar
     values = S_entries[plan_.source] if plan_.n_source else np.zeros(0)
     D, C, offset = [], [], 0
     for levels, k in plan_.shapes:
-        alpha, beta = np.triu_indices(k)
+        alpha, beta = upper_triangle(k)
         upper = values[offset : offset + levels * len(alpha)].reshape(levels, -1)
         block = np.zeros((levels, k, k))
         block[:, alpha, beta] = upper

@@ -305,12 +305,15 @@ def _conditional(
     factors = [working.factors[f] for f in kept]
     pattern = incidence(factors)
     columns = np.hstack([working.X, *(terms[s].z for s, _ in holders)])
+    wanted = columns.shape[1]
+    if not wanted:
+        columns = np.zeros((len(information), 1))
     products = moments(pattern, factors, columns, information)
     factorisation = factorise(plan(pattern), products, [Lambdas[f] for f in kept])
     c, p = columns.shape[1], len(point.beta)
     place = working.places[t].columns
     V = sensitivity(factorisation, np.zeros((c, c)), pattern).D[kept.index(own)][:, place, place]
-    A = -sensitivity(factorisation, np.eye(c), pattern).B[kept.index(own)][:, place]
+    A = -sensitivity(factorisation, np.eye(c), pattern).B[kept.index(own)][:, place, :wanted]
     C = working.C[t]
     A = np.einsum("kl,jlc->jkc", C, A)
     if p:

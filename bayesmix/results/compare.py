@@ -88,7 +88,8 @@ class Comparison:
         Returns
         -------
         DataFrame
-            One row a parameter, one column a method; ``attrs["n"]`` data sets could be fitted.
+            One row a parameter, one column a method; ``attrs["n"]`` data sets could be fitted. The credible intervals
+            leave equal tails: they never hold a standard deviation that the estimate has at zero.
         """
         fit = self._estimate("coverage")
         spec = fit.spec if self.posterior is None else self.posterior.spec

@@ -527,8 +527,8 @@ def test_flat_priors_with_too_few_levels_are_refused() -> None:
 def test_polynomials_stand_in_for_factorisations(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forced on a design where factorisations are cheap, so that both can be sampled."""
     rng = np.random.default_rng(6)
-    g, h, x = rng.integers(0, 200, 2000), rng.integers(0, 150, 2000), rng.normal(size=2000)
-    y = x + rng.normal(size=200)[g] + 0.5 * rng.normal(size=150)[h] + rng.normal(size=2000)
+    g, h, x = rng.integers(0, 150, 1500), rng.integers(0, 80, 1500), rng.normal(size=1500)
+    y = x + rng.normal(size=150)[g] + 0.5 * rng.normal(size=80)[h] + rng.normal(size=1500)
     model = bmx.Model("y ~ x + (1 | g) + (1 | h)", {"y": y, "x": x, "g": g, "h": h})
     direct = model.sample(seed=1, method="marginal")
     monkeypatch.setattr("bayesmix.inference.marginal.DEAR", 0)

@@ -11,6 +11,7 @@ from test_pymc_model import CASES, DATA, LINKS, N, make
 import bayesmix as bmx
 from bayesmix.inference.compiled import density_of
 from bayesmix.inference.covariance import structure_of
+from bayesmix.inference.estimate import estimate, resolve_method
 from bayesmix.inference.pymc_model import by_kind, term_label, to_pymc
 from bayesmix.inference.sampler_model import free_shapes, parameters_at, sampler_model
 from bayesmix.inference.whitening import spherical, whiten
@@ -27,7 +28,8 @@ class Both:
 
     def __init__(self, model):
         self.model, self.design, self.priors = model, model.design, model.priors
-        self.point = model.estimate().point
+        method = resolve_method("auto", model.spec.family, model.spec.link)
+        self.point = estimate(self.design, model.spec.family, model.spec.link, method)  # converged or not
         self.whitening = whiten(self.design, model.spec, self.priors, self.point)
         self.ours = sampler_model(self.design, model.spec, self.priors, self.whitening)
         self.shapes = free_shapes(self.ours.model)

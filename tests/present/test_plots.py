@@ -127,6 +127,15 @@ def test_counts_are_jittered_and_stay_with_their_group(model):
         assert np.any(drawn[:, 1] != rows["ncases"])
 
 
+def test_zeros_and_ones_are_jittered_and_keep_apart():
+    model = bmx.Model("r2 ~ Anger + (1 | id)", bmx.load_dataset("VerbAgg"), family="bernoulli")
+    axis = bmx.plots.scatter(model, levels=["1", "2"]).axes[0]
+    assert axis.get_ylabel() == "r2, jittered"
+    for drawn in collections(axis):
+        assert set(np.round(drawn[:, 1])) <= {0.0, 1.0}
+        assert 0.0 < np.abs(drawn[:, 1] - np.round(drawn[:, 1])).max() < 0.1
+
+
 def test_measurements_are_not_jittered(fitted):
     figure = bmx.plots.group_lines(fitted("sleepstudy"), levels=["308"])
     (drawn,) = collections(figure.axes[0])
@@ -289,6 +298,7 @@ def test_priors_are_drawn_as_densities(fits):
         prior = lines(axis)[1]
         if axis.get_xlabel().startswith("corr("):
             assert integrate.simpson(prior[:, 1], x=prior[:, 0]) == pytest.approx(1.0, abs=1e-3)
+            np.testing.assert_allclose(prior[:, 1], 0.75 * (1.0 - prior[:, 0] ** 2))  # LKJ(2) of two effects
         if axis.get_xlabel() == "sigma":
             scale = bmx.load_dataset("esoph")["ncases"].std()
             np.testing.assert_allclose(prior[:, 1], np.exp(-prior[:, 0] / scale) / scale)

@@ -29,6 +29,7 @@ Array = np.ndarray
 
 NAMED = 60  # levels up to which every one has its label
 MOST = 400  # levels drawn, of more some
+POOLED = 24  # levels of a figure of pooling, which has several rows for each
 ARROWS = 40  # levels of a figure of shrinkage that have labels
 
 
@@ -336,7 +337,7 @@ def pooling(
     found = find_group(fits[0].design, group)
     names = _chosen(found.effects, effects, found)
     table = pooling_table(fits[0], group=found.group)
-    rows = choose_levels(found, levels, NAMED)
+    rows = choose_levels(found, levels, POOLED)
     labels = [found.levels[row] for row in rows]
     q = float(ndtri(0.5 + 0.5 * interval))
     figure, axes = panels(len(names), columns=2, height=0.9 + (0.12 + 0.09 * (len(fits) + 1)) * len(rows), share=True)

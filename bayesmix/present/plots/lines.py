@@ -55,6 +55,7 @@ WORDS = {
 DASHES: dict[str, Any] = {"partial": "-", "none": (0, (4, 2)), "complete": (0, (1, 1.5)), "typical": "-"}
 TOGETHER = 7  # levels that share a panel: as many as there are colours
 MOST = 24  # panels of a figure
+COLUMNS = (3, 6)  # of a few panels, of many
 STEPS = 60  # of a curve
 
 
@@ -206,7 +207,7 @@ def _data(
             x, y, size = drawn.of(None)
             axes[0].scatter(x, y, size, color=GREY, alpha=0.5, linewidths=0.0)
         return figure, axes, handles
-    columns = 3 if len(chosen) <= 9 else 6
+    columns = COLUMNS[len(chosen) > COLUMNS[0] ** 2]
     figure, axes = panels(len(chosen), columns=columns, height=4.6 / columns + 0.3, share=True, share_x=True)
     for level, axis in zip(chosen, axes, strict=True):
         x, y, size = drawn.of(level)
@@ -224,7 +225,7 @@ def _finish(
     handles: Sequence[tuple[Any, str]],
 ) -> None:
     for axis in axes:
-        drawn.label(axis)
+        drawn.label(axis, 80 if len(axes) == 1 else 80 // COLUMNS[len(axes) > COLUMNS[0] ** 2] - 4)
     artists: list[Artist] = [handle for handle, _ in handles]
     texts = [text for _, text in handles]
     if len(axes) == 1:

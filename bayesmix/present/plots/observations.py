@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 JITTER = 0.25  # of counts, up and down
+BINARY = 0.06  # of zeros and ones
 SPREAD = 0.18  # of factors, left and right
 LARGEST = 4000  # points of a figure; of more rows some are drawn at random
 
@@ -49,10 +50,11 @@ class Points:
         rows = self.shown if level is None else self.shown & (self.codes == level)
         return self.x[rows], self.y[rows], self.size[rows]
 
-    def label(self, axis: Axes) -> None:
-        """Ticks of a factor."""
+    def label(self, axis: Axes, room: int) -> None:
+        """Ticks of a factor, upright where there is no room for their characters."""
         if self.ticks is not None:
-            axis.set_xticks(range(len(self.ticks)), self.ticks)
+            upright = sum(len(tick) + 2 for tick in self.ticks) > room
+            axis.set_xticks(range(len(self.ticks)), self.ticks, rotation=90 if upright else 0)
             axis.set_xlim(-0.5, len(self.ticks) - 0.5)
 
 
@@ -77,7 +79,7 @@ def points(
     y, y_label = response(design, spec, units)
     drawn = Points(
         places(design, name, column) + (0.0 if ticks is None else SPREAD * rng.uniform(-1.0, 1.0, len(y))),
-        y + (JITTER * rng.uniform(-1.0, 1.0, len(y)) if _is_count(design, spec) else 0.0),
+        y + _jitter(design, spec) * rng.uniform(-1.0, 1.0, len(y)),
         _sizes(design),
         codes,
         some(len(y), rng),
@@ -90,11 +92,11 @@ def points(
 
 def response(design: Design, spec: ModelSpec, units: Mapping[str, str] | None) -> tuple[Array, str]:
     """Responses (shares of the trials) and their label."""
+    jittered = ", jittered" if _jitter(design, spec) else ""
     if design.trials is None:
-        counted = ", jittered" if _is_count(design, spec) else ""
-        return design.y, with_unit(design.response, units) + counted
+        return design.y, with_unit(design.response, units) + jittered
     first = column_names(read(design.response))[0]
-    return design.y / design.trials, f"{first}, share of trials"
+    return design.y / design.trials, first + (jittered or ", share of trials")
 
 
 def places(design: Design, name: str, values: Sequence[Any] | pd.Series[Any]) -> Array:
@@ -137,12 +139,13 @@ def _across(design: Design, codes: Array) -> str:
     return (numbers or varying or known)[0]
 
 
-def _is_count(design: Design, spec: ModelSpec) -> bool:
-    """Whether responses lie on each other: counts, also those that a gaussian model was fitted to."""
+def _jitter(design: Design, spec: ModelSpec) -> float:
+    """How far to move responses that lie on each other: zeros and ones, counts, also those of a gaussian model."""
     if design.trials is not None:
-        return False
+        return BINARY if design.trials.max() == 1 else 0.0
     few = len(np.unique(design.y)) < 0.5 * len(design.y)
-    return spec.family.name in {"poisson", "negbinomial"} or (few and bool(np.all(design.y == np.round(design.y))))
+    whole = few and bool(np.all(design.y == np.round(design.y)))
+    return JITTER if whole or spec.family.name in {"poisson", "negbinomial"} else 0.0
 
 
 def _sizes(design: Design) -> Array:
