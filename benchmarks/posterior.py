@@ -224,11 +224,11 @@ import bayesmix as bmx
 from estimate import simulated
 data = {data}
 formula = {formula!r}
-begin = time.perf_counter(); reml = bmx.Model(formula, data).estimate(); first = time.perf_counter() - begin
-begin = time.perf_counter()
+begin = time.process_time(); reml = bmx.Model(formula, data).estimate(); first = time.process_time() - begin
+begin = time.process_time()
 post = bmx.Model(formula, data).sample(seed=1, progress=False)
 table = post.parameters()
-second = time.perf_counter() - begin
+second = time.process_time() - begin
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 print(post.draws.notes, post.draws.certificate)
 print(first, second, peak, table["ess_bulk"].min())
@@ -242,7 +242,7 @@ def large(label: str, formula: str, data: str) -> tuple[float, float]:
     *said, numbers = done.stdout.strip().splitlines()
     reml, sampling, peak, ess = map(float, numbers.split())
     print(f"\n{label}: {formula}")
-    print(f"  our REML {reml:.1f} s; posterior, 4 x 1 000 draws, {sampling:.1f} s: {sampling / reml:.1f} x;")
+    print(f"  our REML {reml:.1f} processor s; posterior, 4 x 1 000 draws, {sampling:.1f} s: {sampling / reml:.1f} x;")
     print(
         f"  smallest ESS of fixed effects and variances {ess:.0f}; peak memory {peak:.0f} MB. {' '.join(said)}",
         flush=True,
@@ -256,7 +256,7 @@ def inst_eval() -> None:
     _, sampling = large("InstEval", formula, f"bmx.load_dataset({dataset!r})")
     peer = lme4("InstEval", 1)
     if peer is not None:
-        print(f"  lme4's REML fit {peer['seconds']:.1f} s: posterior / lme4 {sampling / peer['seconds']:.1f}")
+        print(f"  lme4's REML fit {peer['seconds']:.1f} processor s: posterior / lme4 {sampling / peer['seconds']:.1f}")
 
 
 # ---- start-up ---------------------------------------------------------------------------------------------------
