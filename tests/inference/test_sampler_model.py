@@ -170,7 +170,7 @@ def test_the_origin_is_in_the_support_of_the_prior(priors):
 
 def test_posteriors_of_normal_responses_are_round_at_the_origin(model):
     """Given the covariance, free values of the effects are independent standard normals and the density says so."""
-    both = Both(model("sleepstudy ||"))
+    both = Both(model("sleepstudy"))
     logp = both.ours.model.compile_logp(mode="FAST_COMPILE")
     at = [
         i
