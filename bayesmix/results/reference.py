@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.inference.draws import Draws
+from bayesmix.inference.generalized_marginal import too_large
 from bayesmix.inference.marginal import MAX_DIMENSION, Marginal, applies
+from bayesmix.inference.nuts import Nuts
 from bayesmix.inference.parameters import sd_names
 from bayesmix.inference.priors import log_prior, resolve
 from bayesmix.inference.propriety import MEAN, PROPER, freedom
@@ -31,6 +33,7 @@ Block = tuple[list[str], Array]  # names and draws (chain, draw, m) of scalars
 
 CHAINS, DRAWS = 4, 2500
 SEED = 24
+FEW_ROWS = 1_000  # of a generalized model
 QUICK = 4_000  # numbers of one factorisation up to which a reference takes a fraction of a second
 
 
@@ -92,14 +95,21 @@ def with_flat_priors(posterior: Posterior, *, groups: bool, costly: bool) -> Ref
         return _refitted(posterior, spec, groups=groups, costly=costly)
     if (spec.preset, spec.priors) == (posterior.spec.preset, posterior.spec.priors):
         return Reference(blocks_of(posterior, groups=groups))
-    return _reweighted(posterior, spec, groups) or _refitted(posterior, spec, groups=groups, costly=costly)
+    found = _refitted(posterior, spec, groups=groups, costly=False) if _has_few_rows(posterior) else None
+    found = found or _reweighted(posterior, spec, groups)
+    return found or (_refitted(posterior, spec, groups=groups, costly=True) if costly else None)
 
 
 def with_same_priors(posterior: Posterior, *, groups: bool) -> Reference | None:
     """The posterior again, with other and more draws where they are cheap; None elsewhere."""
-    if not applies(posterior.spec):
+    if not (applies(posterior.spec) or _has_few_rows(posterior)):
         return None
     return _refitted(posterior, posterior.spec, groups=groups, costly=False)
+
+
+def _has_few_rows(fit: Fit) -> bool:
+    """Whether the marginal sampler draws from a generalized model within seconds."""
+    return len(fit.design.y) <= FEW_ROWS and too_large(fit.design, CHAINS * DRAWS) is None
 
 
 def _flat(posterior: Posterior) -> ModelSpec:
@@ -111,14 +121,15 @@ def _flat(posterior: Posterior) -> ModelSpec:
 def _refitted(fit: Fit, spec: ModelSpec, *, groups: bool, costly: bool) -> Reference | None:
     """Draws of the marginal sampler if its certificate holds, of any engine if they may be costly."""
 
-    def drawn(method: Marginal | None) -> Draws:
+    def drawn(method: Marginal | Nuts) -> Draws:
         return sample(fit.design, spec, method, draws=DRAWS, chains=CHAINS, seed=SEED, progress=False)
 
-    draws = drawn(Marginal(thin=1)) if applies(spec) else None
+    feasible = applies(spec) or too_large(fit.design, CHAINS * DRAWS) is None
+    draws = drawn(Marginal(thin=1)) if feasible else None
     if draws is None or failure(draws) is not None:
         if not costly:
             return None
-        draws = drawn(None)
+        draws = drawn(Nuts())
     return Reference(_blocks(fit, draws, groups), "refitted")
 
 
