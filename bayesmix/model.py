@@ -131,9 +131,10 @@ class Model:
         draws : draws a chain, after warm-up.
         chains : independent chains.
         seed : the same seed gives the same draws; a fresh one is chosen, and kept in the result, by default.
-        method : ``"marginal"`` integrates the effects of gaussian models out, exact at the price of a point estimate;
-            ``"nuts"`` samples the PyMC model; ``"auto"`` takes the first where it applies; or a record such as
-            ``bmx.Nuts(target_accept=0.99)``. ``"advi"`` and ``"pathfinder"`` are approximations, and say so.
+        method : ``"marginal"`` integrates the effects of gaussian models out, exact at the price of a point estimate,
+            and draws those of other models from proposals that it corrects exactly; ``"nuts"`` samples the PyMC model;
+            ``"auto"`` takes the first where its certificate holds, and says why where it does not; ``"advi"`` and
+            ``"pathfinder"`` are approximations; or a record such as ``bmx.Nuts(target_accept=0.99)``.
         progress : show a progress bar.
         """
         import numpy as np

@@ -6,7 +6,7 @@ With ``d(theta, beta)`` minus twice the log-likelihood and flat fixed effects, L
 
 ``H`` the second derivative of ``d`` by beta there. For gaussian responses this is REML exactly; from a Laplace estimate
 it is what glmmTMB maximises with ``REML = TRUE``. From a quadrature estimate the Laplace approximation is tilted, by a
-linear function, so that its maximum is that estimate: quadrature has no gradient that is quick.
+linear function, so that its maximum is that estimate: one evaluation of quadrature costs that of many of Laplace's.
 """
 
 from __future__ import annotations
