@@ -22,6 +22,7 @@ import numpy as np
 
 from bayesmix.data.design import Design
 from bayesmix.data.moments import Segments
+from bayesmix.inference.batches import in_threads
 from bayesmix.inference.covariance import structure_of
 from bayesmix.inference.diagnostics import pareto_shape
 from bayesmix.inference.draws import Draws
@@ -54,7 +55,7 @@ DENSITIES = 200_000  # most densities of rows a proposal that are tried for the 
 THIN = 3  # most proposals a draw
 CHEAP = 3_000  # densities of rows, and numbers of one factorisation, a proposal up to which that many are made
 DEAR = 20_000  # numbers of one factorisation from which on polynomials fit the mixture
-NUMBERS = 4_000_000  # held at once by one batch
+NUMBERS = 1_000_000  # held at once by one batch
 MAX_DIMENSION = 15  # of covariance parameters, for a global proposal
 MOST = 300_000_000  # random effects of all proposals, held together
 
@@ -79,6 +80,7 @@ def sample_generalized(
     draws: int,
     chains: int,
     seed: int,
+    progress: bool = False,
 ) -> Draws:
     """Draw from the posterior; the draws are exact, the certificate says how well the proposals fitted.
 
@@ -93,7 +95,7 @@ def sample_generalized(
     mixture, tries, efficiency = _fit_mixture(surrogate, point, rng)
     thin = options.thin or _thin(surrogate, tries, efficiency, draws * chains)
     theta = mixture.draw(chains * (draws * thin + 1), rng)
-    proposed = propose(surrogate, theta, tries, rng)
+    proposed = propose(surrogate, theta, tries, rng, progress=progress)
     log_weights = proposed.log_density - mixture.log_density(theta)
     picked, accepted = metropolis(log_weights.reshape(chains, -1), thin, rng)
     kept = picked + np.arange(chains)[:, None] * (draws * thin + 1)
@@ -163,9 +165,16 @@ def _efficiency(log_weights: Array) -> float:
     return 1.0 / float(np.sum(normalised(log_weights) ** 2)) / len(log_weights)
 
 
-def propose(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np.random.Generator) -> Proposed:
+def propose(
+    surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np.random.Generator, *, progress: bool = False
+) -> Proposed:
     """Propose effects and dispersion at each ``theta (N, m)``."""
-    return _together([_propose(surrogate, theta[rows], tries, rng) for rows in _batches(surrogate, len(theta))])
+
+    def batch(rows: slice, own: np.random.Generator) -> Proposed:
+        return _propose(surrogate, theta[rows], tries, own)
+
+    batches = list(_batches(surrogate, len(theta)))
+    return _together(in_threads(batch, batches, rng, label="Drawing", progress=progress))
 
 
 def _together(parts: list[Proposed]) -> Proposed:
@@ -178,7 +187,7 @@ def _together(parts: list[Proposed]) -> Proposed:
 
 
 def _batches(surrogate: Surrogate, n: int) -> Iterator[slice]:
-    most = max(1, NUMBERS // (3 * len(surrogate.z)))
+    most = max(1, NUMBERS // (4 * len(surrogate.z)))
     for rows in surrogate.target.batches(n):
         for begin in range(rows.start, rows.stop, most):
             yield slice(begin, min(begin + most, rows.stop))

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesmix.data.design import Design
+from bayesmix.inference.batches import in_threads
 from bayesmix.inference.covariance import side_by_side
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.emulator import DEGREES, TOLERANCE, Emulator, Reduced, fit_emulator
@@ -271,13 +272,17 @@ def draw_fixed(
     return deviation @ target.to_gamma.T
 
 
-def draw_effects(target: MarginalPosterior, theta: Array, shift: Array, rng: np.random.Generator) -> list[Array]:
+def draw_effects(
+    target: MarginalPosterior, theta: Array, shift: Array, rng: np.random.Generator, *, progress: bool = False
+) -> list[Array]:
     """Draw random effects given ``theta (n, m)`` and the fixed effects of `draw_fixed`: per term ``(n, J, k)``."""
-    parts = []
-    for rows in target.batches(len(theta)):
+
+    def batch(rows: slice, own: np.random.Generator) -> list[Array]:
         combination = np.concatenate([-shift[rows], np.ones((len(shift[rows]), 1))], axis=1)
         sigma = np.exp(target.parts(theta[rows])[1])
-        parts.append(target.problem.coordinates.of_terms(draw(target.factorise(theta[rows]), combination, sigma, rng)))
+        return target.problem.coordinates.of_terms(draw(target.factorise(theta[rows]), combination, sigma, own))
+
+    parts = in_threads(batch, list(target.batches(len(theta))), rng, label="Random effects", progress=progress)
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
@@ -310,7 +315,15 @@ def applies(spec: ModelSpec) -> bool:
 
 
 def sample_marginal(
-    design: Design, priors: Priors, point: PointEstimate, options: Marginal, *, draws: int, chains: int, seed: int
+    design: Design,
+    priors: Priors,
+    point: PointEstimate,
+    options: Marginal,
+    *,
+    draws: int,
+    chains: int,
+    seed: int,
+    progress: bool = False,
 ) -> Draws:
     """Draw from the posterior; the draws are exact, the certificate says how well the proposal fitted.
 
@@ -329,7 +342,8 @@ def sample_marginal(
     shift = draw_fixed(target, theta, target.reduce(theta), rng)
     every = _effect_step(target, draws, chains)
     kept = np.arange(chains * draws).reshape(chains, draws)[:, every - 1 :: every]
-    b = draw_effects(replace(target, emulator=None), theta[kept.ravel()], shift[kept.ravel()], rng)
+    exact = replace(target, emulator=None)
+    b = draw_effects(exact, theta[kept.ravel()], shift[kept.ravel()], rng, progress=progress)
     with_effects = _parameters(target, theta[kept.ravel()], shift[kept.ravel()], b, kept.shape)
     if every == 1:
         return Draws(with_effects, stats, "marginal", notes, certificate)

@@ -12,7 +12,7 @@ from bayesmix.data.design import Design
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.diagnostics import ESS_LIMIT, R_HAT_LIMIT, convergence
 from bayesmix.inference.draws import Draws
-from bayesmix.inference.estimate import PointEstimate, estimate, resolve_method
+from bayesmix.inference.estimate import estimate, resolve_method
 from bayesmix.inference.generalized_marginal import sample_generalized, too_large
 from bayesmix.inference.marginal import Marginal, applies, sample_marginal
 from bayesmix.inference.natural import term_coordinates
@@ -71,7 +71,10 @@ def sample(
         )
 
     def marginal(options: Marginal) -> Draws:
-        return _marginal(design, spec, priors, point, options, draws=draws, chains=chains, seed=seed)
+        run = {"draws": draws, "chains": chains, "seed": seed}
+        if applies(spec):
+            return sample_marginal(design, priors, point, options, **run, progress=progress)
+        return sample_generalized(design, spec, priors, point, options, **run, progress=progress)
 
     match method:
         case Nuts():
@@ -93,22 +96,6 @@ def sample(
             return replace(fallback, notes=(note, *fallback.notes))
         case _:
             assert_never(method)
-
-
-def _marginal(
-    design: Design,
-    spec: ModelSpec,
-    priors: Priors,
-    point: PointEstimate,
-    options: Marginal,
-    *,
-    draws: int,
-    chains: int,
-    seed: int,
-) -> Draws:
-    if applies(spec):
-        return sample_marginal(design, priors, point, options, draws=draws, chains=chains, seed=seed)
-    return sample_generalized(design, spec, priors, point, options, draws=draws, chains=chains, seed=seed)
 
 
 def dimension(design: Design, priors: Priors) -> int:

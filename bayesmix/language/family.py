@@ -174,11 +174,11 @@ def _poisson_slopes(y: Array, mu: Array, _: Array, __: Array) -> Slopes:
 
 
 def _binomial(y: Array, mu: Array, _: Array, trials: Array) -> Array:
-    from scipy.special import gammaln, xlog1py, xlogy
+    from scipy.special import gammaln
 
     failures = trials - y
     constant = gammaln(trials + 1.0) - gammaln(y + 1.0) - gammaln(failures + 1.0)
-    return np.asarray(constant + xlogy(y, mu) + xlog1py(failures, -mu))
+    return np.asarray(constant + y * np.log(mu) + failures * np.log1p(-mu))  # links keep means inside (0, 1)
 
 
 def _binomial_slopes(y: Array, mu: Array, _: Array, trials: Array) -> Slopes:
