@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,9 @@ from densities import MEAN, PRIOR, log_density
 from scipy import stats
 from scipy.linalg import block_diag
 from scipy.special import logsumexp
+from stan import GENERALIZED as CASES
+from stan import POSTERIORS as STAN
+from stan import name_of as stan_name
 
 import bayesmix as bmx
 from bayesmix.inference import generalized_marginal
@@ -22,7 +24,6 @@ from bayesmix.inference.parameters import covariance
 from bayesmix.inference.pls import given_later
 from bayesmix.inference.surrogate import Surrogate, coefficients, fit_surrogate
 
-STAN = Path(__file__).parents[1] / "reference" / "stan"
 EXACT = {"rtol": 1e-8, "atol": 1e-8}  # two ways to the same density, floating point apart
 MCSE = 4.0  # combined Monte Carlo standard errors
 
@@ -220,38 +221,6 @@ def test_candidates_within_candidates_leave_the_evidence_what_it_is() -> None:
 
 
 # ---- Stan ----------------------------------------------------------------------------------------------------------
-
-CASES: dict[str, tuple[str, str, dict[str, str]]] = {
-    "esoph_poisson": (
-        "ncases ~ ncontrols + (ncontrols | agegp)",
-        "poisson",
-        {
-            "Intercept": "Normal(0, 2.5)",
-            "ncontrols": "Normal(0, 0.5)",
-            "sd(agegp, Intercept)": "Exponential(1)",
-            "sd(agegp, ncontrols)": "HalfNormal(0.1)",
-            "corr(agegp)": "LKJ(2)",
-        },
-    ),
-    "cbpp": (
-        "cbind(incidence, size - incidence) ~ period + (1 | herd)",
-        "binomial",
-        {"Intercept": "Normal(0, 2.5)", "fixed": "Normal(0, 2.5)", "sd": "HalfNormal(1)"},
-    ),
-    "gammasim": (
-        "y ~ x + (1 | g)",
-        "gamma",
-        {"Intercept": "Normal(0, 2)", "fixed": "Normal(0, 2)", "sd": "Exponential(1)", "shape": "Gamma(2, 0.5)"},
-    ),
-}
-
-
-def stan_name(name: str) -> str:
-    inside = name[name.find("(") + 1 : -1].replace(", ", "__")
-    for ours, theirs in (("sd(", "sd_"), ("corr(", "cor_")):
-        if name.startswith(ours):
-            return theirs + inside
-    return name if name == "shape" else f"b_{name}"
 
 
 @pytest.mark.parametrize("case", CASES)

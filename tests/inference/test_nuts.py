@@ -8,18 +8,18 @@ import re
 import signal
 import threading
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
+from stan import GENERALIZED as CASES
+from stan import POSTERIORS as STAN
+from stan import name_of as stan_name
 
 import bayesmix as bmx
 from bayesmix.errors import SpecError
 from bayesmix.inference import nuts
 from bayesmix.inference.nuts import Nuts, Run, Sampled, until_good
 from bayesmix.inference.parameters import Parameters, covariance
-
-STAN = Path(__file__).parents[1] / "reference" / "stan"
 
 MCSE = 4.5  # combined Monte Carlo standard errors that any of about a hundred means may be off
 DRAWS = {"draws": 1000, "chains": 4, "seed": 11, "method": Nuts(), "progress": False}
@@ -173,38 +173,6 @@ def test_an_effect_of_each_row_is_sampled():
 
 
 # ---- Stan ----------------------------------------------------------------------------------------------------------
-
-CASES = {
-    "esoph_poisson": (
-        "ncases ~ ncontrols + (ncontrols | agegp)",
-        "poisson",
-        {
-            "Intercept": "Normal(0, 2.5)",
-            "ncontrols": "Normal(0, 0.5)",
-            "sd(agegp, Intercept)": "Exponential(1)",
-            "sd(agegp, ncontrols)": "HalfNormal(0.1)",
-            "corr(agegp)": "LKJ(2)",
-        },
-    ),
-    "cbpp": (
-        "cbind(incidence, size - incidence) ~ period + (1 | herd)",
-        "binomial",
-        {"Intercept": "Normal(0, 2.5)", "fixed": "Normal(0, 2.5)", "sd": "HalfNormal(1)"},
-    ),
-    "gammasim": (
-        "y ~ x + (1 | g)",
-        "gamma",
-        {"Intercept": "Normal(0, 2)", "fixed": "Normal(0, 2)", "sd": "Exponential(1)", "shape": "Gamma(2, 0.5)"},
-    ),
-}
-
-
-def stan_name(name):
-    inside = name[name.find("(") + 1 : -1].replace(", ", "__")
-    for ours, theirs in (("sd(", "sd_"), ("corr(", "cor_")):
-        if name.startswith(ours):
-            return theirs + inside
-    return name if name == "shape" else f"b_{name}"
 
 
 @pytest.mark.slow
