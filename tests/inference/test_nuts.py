@@ -279,7 +279,13 @@ def test_posteriors_are_bambis(case):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs = model.to_bambi().fit(
-            draws=1000, tune=1000, chains=4, random_seed=5, target_accept=0.95, progressbar=False, nuts_sampler="nutpie"
+            draws=1000,
+            tune=1000,
+            chains=4,
+            random_seed=5,
+            target_accept=0.95,
+            progressbar=False,
+            inference_method="nutpie",
         )
     summary = az.summary(theirs, round_to="none")
     named = {"Intercept": "Intercept", "sigma": "sigma"}

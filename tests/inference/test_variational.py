@@ -1,4 +1,4 @@
-"""Approximations under their own names: called so, with Pareto k, and near the posterior where that is normal."""
+"""Approximations under their own names: called so, with Pareto k."""
 
 from __future__ import annotations
 
@@ -21,18 +21,8 @@ def test_pathfinder_names_the_package_it_needs(monkeypatch):
 
 @pytest.mark.slow
 def test_an_approximation_says_so(model):
-    post = model("cbpp").sample(**OPTIONS, method="advi")
+    post = model("cbpp").sample(**OPTIONS, method=Advi(steps=2000))
     assert post.method == "advi"
-    assert "approximation of the posterior by Advi(steps=20000), not from the posterior" in post.draws.notes[0]
+    assert "approximation of the posterior by Advi(steps=2000), not from the posterior" in post.draws.notes[0]
     assert np.isfinite(post.draws.certificate["pareto_k"])
     assert "approximation" in str(post.summary())
-
-
-@pytest.mark.slow
-def test_variational_inference_is_near_where_the_posterior_is_normal(model):
-    """Many rows of crossed effects: little skewness, and independence in the sampler's coordinates."""
-    found = model("penicillin").sample(**OPTIONS, method=Advi()).parameters()
-    exact = model("penicillin").sample(**OPTIONS, method="marginal").parameters()
-    near = np.abs(found["mean"] - exact["mean"]) / exact["sd"]
-    assert near["sigma"] < 0.3
-    assert near["sd(plate, Intercept)"] < 0.5
