@@ -144,10 +144,10 @@ def arrays_of(case: str) -> dict[str, np.ndarray]:
     X[:, slopes] = (X[:, slopes] - X[:, slopes].mean(axis=0)) / X[:, slopes].std(axis=0, ddof=1)
     scale = float(design.y.std(ddof=1)) if family == "gaussian" else 1.0
     trials = np.ones_like(design.y) if design.trials is None else design.trials
-    centre = float(np.average(design.y, weights=trials))
+    centre = float(design.y.sum() / trials.sum())  # of successes per trial, or of a row
     centre = centre if family == "gaussian" else np.log(centre / (1.0 - centre) if family == "binomial" else centre)
     data = {"X": X, "scale": np.array(scale), "trials": trials}
-    data["y"] = np.round(design.y * trials) if family == "binomial" else design.y
+    data["y"] = design.y
     data["beta_mean"], data["beta_sd"] = np.where(slopes, 0.0, centre), np.full(X.shape[1], 2.5 * scale)
     for t, term in enumerate(design.terms):
         spread = np.ptp(term.z, axis=0)
