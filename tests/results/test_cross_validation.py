@@ -190,8 +190,10 @@ def test_leaving_rows_out(dyestuff):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         np.testing.assert_allclose(quick.elpd, loo(dyestuff.data).elpd, rtol=1e-10)
-    folds = dyestuff.kfold(30)
-    np.testing.assert_allclose(folds.elpd_i, quick.elpd_i, atol=0.1)
+    longer = bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff"))
+    longer = longer.sample(draws=2000, chains=2, seed=1, progress=False)  # smoothed weights are noisy in the tail
+    folds = longer.kfold(30)
+    np.testing.assert_allclose(folds.elpd_i, longer.loo(refit=False).elpd_i, atol=0.1)
     assert "elpd_kfold" in str(folds)
     assert "loo" not in str(folds)
     assert str(folds).endswith("All rows were left out by refits.")

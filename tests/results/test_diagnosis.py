@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -41,7 +42,9 @@ def test_the_document_s_model_has_several_problems():
     assert not fit.diagnose().good
     assert "min 0, replicated -" in finding(fit, "Predictions").text
     assert "spread grows with the mean" in finding(fit, "Residuals").text
-    assert "rows 66, 62" in finding(fit, "Rows").text
+    first = re.search(r"rows (\d+), (\d+)", finding(fit, "Rows").text)
+    assert first is not None
+    assert set(first.groups()) == {"62", "66"}
     assert "! Rows" in str(fit.diagnose())
     assert "Next: post.influence()" in str(fit.diagnose())
 
