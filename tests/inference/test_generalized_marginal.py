@@ -176,6 +176,7 @@ def few_counts() -> bmx.Model:
     )
 
 
+@pytest.mark.slow
 def test_evidence_and_moments_are_those_of_brute_force() -> None:
     """Group effects by a fine grid, the intercept and the log standard deviation by another."""
     model = few_counts()

@@ -524,6 +524,7 @@ def test_flat_priors_with_too_few_levels_are_refused() -> None:
         model.sample(method="marginal")
 
 
+@pytest.mark.slow
 def test_polynomials_stand_in_for_factorisations(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forced on a design where factorisations are cheap, so that both can be sampled."""
     rng = np.random.default_rng(6)

@@ -185,6 +185,7 @@ def test_refits_and_evidence_agree(dyestuff):
     np.testing.assert_allclose(exact.se, np.sqrt(6 * exact.elpd_i.values.var()), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_leaving_rows_out(dyestuff):
     quick = dyestuff.loo(refit=False)
     with warnings.catch_warnings():

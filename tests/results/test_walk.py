@@ -181,6 +181,7 @@ class Plane:
         )
 
 
+@pytest.mark.slow
 def test_binary_data_in_small_clusters_are_a_matter_of_laplace():
     """Every station of the standard deviation against integration over a plane of both parameters."""
     model = binary()

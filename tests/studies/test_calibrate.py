@@ -125,6 +125,7 @@ def test_each_kind_of_error_is_found_and_named() -> None:
     assert (curves["difference"] < curves["lower"]).any()
 
 
+@pytest.mark.slow
 def test_any_executor_gives_the_same_ranks() -> None:
     here = calibrate(model(), 6, progress=False)
     with ThreadPoolExecutor(2) as threads:

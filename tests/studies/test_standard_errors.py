@@ -53,6 +53,7 @@ def test_separate_slopes_are_those_of_each_group(sample):
     np.testing.assert_allclose(ESTIMATORS["separate"](sample, SETTING, 0).by_group, slopes, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_what_is_reported_is_far_too_small_without_groups_and_right_with_them():
     """Given the x, one slope has the variance ``sum of S_j^2 / S^2 * 2 + 1 / S``, ``S_j`` the squares of group j."""
     study = standard_errors(10, 10, 100, estimators=["common", "separate", "reml"], seed=4, progress=False)
