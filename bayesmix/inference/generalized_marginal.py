@@ -52,7 +52,7 @@ CUBE = 0.15  # how heavy the tails of candidates are, over the root of the numbe
 PILOT = 500  # proposals that measure the efficiency
 GOOD, ENOUGH = 0.45, 0.9  # efficiency that will do, and effective proposals wanted for each draw
 DENSITIES = 200_000  # most densities of rows a proposal that are tried for the sake of efficiency
-THIN = 3  # most proposals a draw
+THIN, CHEAP_THIN = 3, 6  # most proposals a draw, and how many where they are cheap
 CHEAP = 3_000  # densities of rows, and numbers of one factorisation, a proposal up to which that many are made
 DEAR = 20_000  # numbers of one factorisation from which on polynomials fit the mixture
 NUMBERS = 1_000_000  # held at once by one batch
@@ -115,9 +115,10 @@ def sample_generalized(
 def _thin(surrogate: Surrogate, tries: tuple[int, ...], efficiency: float, draws: int) -> int:
     """Proposals for each draw kept: the more, the fewer of them are effective; more still where they are cheap."""
     work = len(surrogate.z) * int(np.prod(tries)) + surrogate.target.numbers
-    wanted = THIN if work <= CHEAP else int(np.ceil(ENOUGH / max(efficiency, 1e-6)))
+    wanted = CHEAP_THIN if work <= CHEAP else int(np.ceil(ENOUGH / max(efficiency, 1e-6)))
     effects = sum(levels * k for levels, k in surrogate.target.problem.coordinates.pattern.shapes)
-    return int(np.clip(min(wanted, MOST // (effects * draws)), 1, THIN))
+    most = CHEAP_THIN if work <= CHEAP else THIN
+    return int(np.clip(min(wanted, MOST // (effects * draws)), 1, most))
 
 
 def too_large(design: Design, draws: int) -> str | None:
@@ -202,16 +203,17 @@ def _propose(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np
         try:
             found = _propose_inside(surrogate, usable, tries, rng)
         except np.linalg.LinAlgError:
-            return _one_by_one(surrogate, theta, tries, rng)
+            return _halved(surrogate, theta, tries, rng)
     return replace(found, log_density=np.where(inside, found.log_density, -np.inf))
 
 
-def _one_by_one(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np.random.Generator) -> Proposed:
+def _halved(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np.random.Generator) -> Proposed:
     """Proposals of a batch of which one cannot be factorised."""
     if len(theta) == 1:
         found = _propose_inside(surrogate, surrogate.centre[None], tries, rng)
         return replace(found, log_density=np.array([-np.inf]))
-    return _together([_propose(surrogate, theta[i : i + 1], tries, rng) for i in range(len(theta))])
+    half = len(theta) // 2
+    return _together([_propose(surrogate, part, tries, rng) for part in (theta[:half], theta[half:])])
 
 
 def _propose_inside(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np.random.Generator) -> Proposed:
