@@ -231,7 +231,9 @@ def _propose_inside(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], 
         rest = rest + rows_of(factor.z, factor.codes, effects)
     b[:nested], weights = candidates.pick(nested - 1, b[nested:], rest)
     levels = weights.sum(axis=-1)
-    value = value + levels + correction + surrogate.prior_remainder(shift) + _by_sigma(target, theta, log_dispersion)
+    value = (
+        value + levels + correction + surrogate.prior_remainder(shift) + _by_dispersion(target, theta, log_dispersion)
+    )
     return Proposed(shift, b, log_dispersion, np.where(np.isfinite(value), value, -np.inf))
 
 
@@ -328,10 +330,10 @@ def _draw_dispersion(surrogate: Surrogate, n: int, rng: np.random.Generator) -> 
     return x, prior.log_density(np.exp(x)) + x - proposal
 
 
-def _by_sigma(target: MarginalPosterior, theta: Array, log_dispersion: Array) -> Array:
-    """Log prior density of standard deviations that is relative to sigma, over that with a sigma of one."""
+def _by_dispersion(target: MarginalPosterior, theta: Array, log_dispersion: Array) -> Array:
+    """Log prior density of standard deviations that is relative to the dispersion, over that with one of one."""
     total: Array = np.zeros(len(theta))
-    if target.priors.dispersion_name != "sigma":
+    if target.priors.dispersion is None:
         return total
     for coordinates, x, priors in zip(target.terms, target.parts(theta)[0], target.priors.sd, strict=True):
         sd = coordinates.unpack(x)[0]

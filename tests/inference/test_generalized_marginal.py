@@ -61,6 +61,7 @@ MODELS: dict[str, dict[str, Any]] = {
         "family": "gamma",
         "priors": {"x": "StudentT(3, 0, 1)", "Intercept": "Cauchy(0, 2)", "shape": "Gamma(2, 0.5)"},
     },
+    "gamma, priors in units of the shape": {"formula": "size ~ x + (1 | g)", "family": "gamma", "priors": "rstanarm"},
     "negative binomial": {"formula": "over ~ x + cs(x | g)", "family": "negbinomial", "weights": "w"},
     "gaussian, log link": {"formula": "level ~ x + (1 | g)", "link": "log", "weights": "w", "priors": "rstanarm"},
 }
@@ -127,7 +128,7 @@ def test_weights_are_joint_density_over_that_of_the_proposal(name: str) -> None:
             at, place = np.log(dispersion), surrogate.dispersion
             joint += float(PRIOR[priors.dispersion.kind](*priors.dispersion.arguments).logpdf(dispersion)) + at
             joint -= float(stats.t(generalized_marginal.FREEDOM, place.mean, place.sd).logpdf(at))
-        if model.spec.preset == "rstanarm":  # standard deviations in units of sigma: Exponential(1 / sigma)
+        if model.spec.preset == "rstanarm":  # standard deviations in units of the dispersion: Exponential(1 / it)
             sd = float(values.sd[0][i, 0])
             joint += float(stats.expon(0.0, dispersion).logpdf(sd) - stats.expon(0.0, 1.0).logpdf(sd))
         centre, spread = dense_conditional(model, surrogate, matrices)
