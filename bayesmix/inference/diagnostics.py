@@ -16,6 +16,8 @@ Array = np.ndarray
 
 R_HAT_LIMIT = 1.01  # Vehtari, Gelman, Simpson, Carpenter, Buerkner 2021
 ESS_LIMIT = 400.0
+ESS_SHARE = 0.1  # of the draws that must be effective, where fewer are drawn than the limit supposes
+K_LIMIT = 0.7  # Pareto k above which importance weights correct nothing
 TAIL = (0.05, 0.95)  # quantiles whose indicators give the tail effective sample size
 BLOCK = 2_000_000  # numbers worked on at once
 FEWEST = 100  # importance weights below which their tail is not fitted
@@ -43,6 +45,11 @@ class Convergence:
     def is_good(self) -> bool:
         """R-hat at most 1.01 and bulk and tail effective sample sizes of at least 400, for every parameter."""
         return self.worst_r_hat <= R_HAT_LIMIT and self.smallest_ess >= ESS_LIMIT
+
+
+def enough(draws: int) -> float:
+    """Effective sample size asked of so many draws: what 4 chains of 1000 are asked for, or its share."""
+    return min(ESS_LIMIT, ESS_SHARE * draws)
 
 
 def convergence(draws: Array) -> Convergence:

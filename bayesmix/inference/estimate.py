@@ -92,6 +92,13 @@ class PointEstimate:
         dispersion = None if self.dispersion is None else np.asarray(self.dispersion)
         return Parameters(self.beta, tuple(sd for sd, _ in pairs), tuple(corr for _, corr in pairs), self.b, dispersion)
 
+    def predictor(self, design: Design) -> Array:
+        """Linear predictor of each row of the design that was fitted, offset included: ``(n,)``."""
+        eta = design.X @ self.beta + design.offset
+        for term, b in zip(design.terms, self.b, strict=True):
+            eta = eta + np.sum(term.z * b[term.codes], axis=1)
+        return np.asarray(eta)
+
 
 def resolve_method(method: str | Method, family: Family, link: Link) -> Method:
     """Turn text into a method record and check that it fits the family."""

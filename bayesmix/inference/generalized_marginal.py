@@ -16,7 +16,7 @@ number of candidates. Weights that are nearly equal are the certificate: Pareto 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,8 +27,8 @@ from bayesmix.inference.covariance import structure_of
 from bayesmix.inference.diagnostics import pareto_shape
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.estimate import PointEstimate
-from bayesmix.inference.independence import find_mode, integral, metropolis
-from bayesmix.inference.marginal import Marginal, MarginalPosterior, with_emulator
+from bayesmix.inference.independence import find_mode, integral, metropolis, pilot_size
+from bayesmix.inference.marginal import Marginal, MarginalPosterior, in_units, with_emulator
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.pls import Factorisation, given_later
 from bayesmix.inference.priors import Priors, log_sd
@@ -109,16 +109,22 @@ def sample_generalized(
     if not priors.has_flat:
         certificate |= {"log_evidence": evidence, "log_evidence_error": error}
     stats = {"lp": proposed.log_density[kept], "accepted": accepted}
-    return Draws(_parameters(surrogate, theta[kept], proposed, kept), stats, "marginal", (), certificate)
+    return Draws(in_user_units(surrogate, theta, proposed, kept), stats, "marginal", (), certificate)
+
+
+def in_user_units(surrogate: Surrogate, theta: Array, proposed: Proposed, kept: Array) -> Parameters:
+    """The proposals at ``kept (...,)``."""
+    dispersion = None if surrogate.dispersion is None else np.exp(proposed.log_dispersion[kept])
+    effects = surrogate.target.problem.coordinates.of_terms([part[kept] for part in proposed.b])
+    return in_units(surrogate.target, theta[kept], proposed.shift[kept], effects, dispersion)
 
 
 def _thin(surrogate: Surrogate, tries: tuple[int, ...], efficiency: float, draws: int) -> int:
     """Proposals for each draw kept: the more, the fewer of them are effective; more still where they are cheap."""
     work = len(surrogate.z) * int(np.prod(tries)) + surrogate.target.numbers
-    wanted = CHEAP_THIN if work <= CHEAP else int(np.ceil(ENOUGH / max(efficiency, 1e-6)))
+    wanted = CHEAP_THIN if work <= CHEAP else min(THIN, int(np.ceil(ENOUGH / max(efficiency, 1e-6))))
     effects = sum(levels * k for levels, k in surrogate.target.problem.coordinates.pattern.shapes)
-    most = CHEAP_THIN if work <= CHEAP else THIN
-    return int(np.clip(min(wanted, MOST // (effects * draws)), 1, most))
+    return max(1, min(wanted, MOST // (effects * draws)))
 
 
 def too_large(design: Design, draws: int) -> str | None:
@@ -139,7 +145,7 @@ def _fit_mixture(
     target = surrogate.target
     quick, _, _ = with_emulator(target, point, rng, DEAR)
     mode, covariance, _ = find_mode(quick, target.start(point))
-    size = int(np.clip(400 * len(mode), 1000, 4000))
+    size = pilot_size(len(mode))
     mixture = adapt(quick, start(mode, covariance), size, rng).mixture
     best, tries = 0.0, LADDER[0]
     for more in _ladder(surrogate):
@@ -198,28 +204,28 @@ def _propose(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np
     """Proposals of one batch; those so far out that numbers fail get no weight."""
     with np.errstate(all="ignore"):
         prior = surrogate.target.log_prior(theta)
-        inside = np.isfinite(prior)
-        usable = np.where(inside[:, None], theta, surrogate.centre)
+        usable = np.where(np.isfinite(prior)[:, None], theta, surrogate.centre)
         try:
-            found = _propose_inside(surrogate, usable, tries, rng)
+            return _propose_inside(surrogate, usable, prior, tries, rng)
         except np.linalg.LinAlgError:
             return _halved(surrogate, theta, tries, rng)
-    return replace(found, log_density=np.where(inside, found.log_density, -np.inf))
 
 
 def _halved(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np.random.Generator) -> Proposed:
     """Proposals of a batch of which one cannot be factorised."""
     if len(theta) == 1:
-        found = _propose_inside(surrogate, surrogate.centre[None], tries, rng)
-        return replace(found, log_density=np.array([-np.inf]))
+        return _propose_inside(surrogate, surrogate.centre[None], np.array([-np.inf]), tries, rng)
     half = len(theta) // 2
     return _together([_propose(surrogate, part, tries, rng) for part in (theta[:half], theta[half:])])
 
 
-def _propose_inside(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np.random.Generator) -> Proposed:
+def _propose_inside(
+    surrogate: Surrogate, theta: Array, prior: Array, tries: tuple[int, ...], rng: np.random.Generator
+) -> Proposed:
+    """Proposals at ``theta (B, m)``, where numbers do not fail; ``prior (B,)`` is the log prior density they get."""
     target = surrogate.target
     factorisation = target.factorise(theta)
-    value = target.log_likelihood(theta, factorisation) + target.log_prior(theta)
+    value = target.log_likelihood(theta, factorisation) + prior
     shift, b = draw_all(target, theta, factorisation, rng)
     log_dispersion, correction = _draw_dispersion(surrogate, len(theta), rng)
     working = target.problem.coordinates
@@ -339,18 +345,3 @@ def _by_dispersion(target: MarginalPosterior, theta: Array, log_dispersion: Arra
         sd = coordinates.unpack(x)[0]
         total = total + log_sd(priors, sd, np.exp(log_dispersion)) - log_sd(priors, sd, np.ones(len(theta)))
     return total
-
-
-def _parameters(surrogate: Surrogate, theta: Array, proposed: Proposed, kept: Array) -> Parameters:
-    """Draws in the user's units, ``(chain, draw)`` first."""
-    target = surrogate.target
-    own, _, _ = target.parts(theta)
-    pairs = [coordinates.unpack(x) for coordinates, x in zip(target.terms, own, strict=True)]
-    problem = target.problem
-    return Parameters(
-        beta=(problem.beta_ols + proposed.shift[kept]) @ problem.coordinates.T.T,
-        sd=tuple(sd for sd, _ in pairs),
-        corr=tuple(root @ np.swapaxes(root, -1, -2) for _, root in pairs),
-        b=tuple(problem.coordinates.of_terms([part[kept] for part in proposed.b])),
-        dispersion=None if surrogate.dispersion is None else np.exp(proposed.log_dispersion[kept]),
-    )

@@ -40,8 +40,7 @@ def explore(
 ) -> Chains:
     """Find the mode from ``at``, fit a proposal, run the chains; ``thin`` proposals are made for each draw kept."""
     mode, covariance, evaluations = find_mode(log_density, at)
-    pilot = int(np.clip(PILOT * len(at), *PILOT_LIMITS))
-    fitted = adapt(log_density, start(mode, covariance), pilot, rng)
+    fitted = adapt(log_density, start(mode, covariance), pilot_size(len(at)), rng)
     proposals = fitted.mixture.draw(chains * (draws * thin + 1), rng)
     values = log_density(proposals)
     log_weights = values - fitted.mixture.log_density(proposals)
@@ -60,6 +59,11 @@ def explore(
         evidence,
         error,
     )
+
+
+def pilot_size(dimension: int) -> int:
+    """Number of draws in each round of adaptation."""
+    return int(np.clip(PILOT * dimension, *PILOT_LIMITS))
 
 
 def integral(log_weights: Array) -> tuple[float, float]:

@@ -97,11 +97,8 @@ def _weights(design: Design, spec: ModelSpec, point: PointEstimate) -> Array:
     """Prior weights of a linear model, observed information of each row of a generalized one."""
     if isinstance(point.method, Reml | Ml):
         return design.weights
-    eta = design.X @ point.beta + design.offset
-    for term, b in zip(design.terms, point.b, strict=True):
-        eta = eta + np.sum(term.z * b[term.codes], axis=1)
     problem = generalized_problem(design, point.coordinates, spec.family, spec.link)
-    return np.asarray(-problem.jet(eta, float(point.dispersion or 1.0))[2])
+    return np.asarray(-problem.jet(point.predictor(design), float(point.dispersion or 1.0))[2])
 
 
 def _factors(point: PointEstimate, rows: NewRows) -> list[Factor]:

@@ -15,7 +15,7 @@ A mixture of t distributions fitted to this density proposes independent draws, 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -344,11 +344,13 @@ def sample_marginal(
     kept = np.arange(chains * draws).reshape(chains, draws)[:, every - 1 :: every]
     exact = replace(target, emulator=None)
     b = draw_effects(exact, theta[kept.ravel()], shift[kept.ravel()], rng, progress=progress)
-    with_effects = _parameters(target, theta[kept.ravel()], shift[kept.ravel()], b, kept.shape)
+    effects = [part.reshape(*kept.shape, *part.shape[1:]) for part in b]
+    sigma = np.exp(target.parts(theta)[1])
+    with_effects = in_units(target, theta[kept], shift[kept], effects, sigma[kept])
     if every == 1:
         return Draws(with_effects, stats, "marginal", notes, certificate)
     notes += (f"Random effects were drawn at every {every}th draw only, {kept.shape[1]} a chain, to bound memory.",)
-    parameters = _parameters(target, theta, shift, None, (chains, draws))
+    parameters = in_units(target, found, shift.reshape(chains, draws, -1), (), sigma.reshape(chains, draws))
     return Draws(parameters, stats, "marginal", notes, certificate, with_effects)
 
 
@@ -417,22 +419,17 @@ def with_emulator(
     return emulated, (), {"emulator_error": error}
 
 
-def _parameters(
-    target: MarginalPosterior, theta: Array, shift: Array, b: list[Array] | None, lead: tuple[int, ...]
+def in_units(
+    target: MarginalPosterior, theta: Array, shift: Array, b: Sequence[Array], dispersion: Array | None
 ) -> Parameters:
-    """Draws in the user's units, ``(chain, draw)`` first."""
+    """Draws in the user's units: ``theta (..., m)``, fixed effects as deviations ``(..., p)``, ``b`` a term."""
     own, log_sigma, _ = target.parts(theta)
-    sigma = np.exp(log_sigma)
-    sds, corrs = [], []
-    for coordinates, x in zip(target.terms, own, strict=True):
-        sd, root = coordinates.unpack(x)
-        sds.append((sd * sigma[:, None]).reshape(*lead, -1))
-        corrs.append((root @ np.swapaxes(root, -1, -2)).reshape(*lead, coordinates.k, coordinates.k))
+    pairs = [coordinates.unpack(x) for coordinates, x in zip(target.terms, own, strict=True)]
     problem = target.problem
     return Parameters(
-        beta=((problem.beta_ols + shift) @ problem.coordinates.T.T).reshape(*lead, -1),
-        sd=tuple(sds),
-        corr=tuple(corrs),
-        b=() if b is None else tuple(part.reshape(*lead, *part.shape[1:]) for part in b),
-        dispersion=sigma.reshape(lead),
+        beta=(problem.beta_ols + shift) @ problem.coordinates.T.T,
+        sd=tuple(sd * np.exp(log_sigma)[..., None] for sd, _ in pairs),
+        corr=tuple(root @ np.swapaxes(root, -1, -2) for _, root in pairs),
+        b=tuple(b),
+        dispersion=dispersion,
     )

@@ -13,7 +13,7 @@ import numpy as np
 from bayesmix.data.design import Design
 from bayesmix.errors import FitError, SpecError, nearest
 from bayesmix.inference.compiled import VALUES, density_of
-from bayesmix.inference.diagnostics import ESS_LIMIT, R_HAT_LIMIT, convergence
+from bayesmix.inference.diagnostics import R_HAT_LIMIT, convergence, enough
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.estimate import PointEstimate
 from bayesmix.inference.parameters import Parameters
@@ -150,8 +150,9 @@ def too_short(parameters: Parameters) -> str:
     found = convergence(_flat(parameters))
     if found.worst_r_hat > R_HAT_LIMIT:
         return f"R-hat was {found.worst_r_hat:.3f}"
-    wanted = min(ESS_LIMIT, 0.1 * chains * draws)  # what 4 chains of 1000 draws are asked for
-    return f"The smallest effective sample size was {found.smallest_ess:.0f}" if found.smallest_ess < wanted else ""
+    if found.smallest_ess < enough(chains * draws):
+        return f"The smallest effective sample size was {found.smallest_ess:.0f}"
+    return ""
 
 
 def _flat(parameters: Parameters) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesmix.data.design import Design
 from bayesmix.errors import SpecError, nearest
-from bayesmix.inference.diagnostics import ESS_LIMIT, R_HAT_LIMIT, convergence
+from bayesmix.inference.diagnostics import K_LIMIT, R_HAT_LIMIT, convergence, enough
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.estimate import estimate, resolve_method
 from bayesmix.inference.generalized_marginal import sample_generalized, too_large
@@ -23,8 +23,7 @@ from bayesmix.language.spec import ModelSpec
 
 Sampler = Nuts | Marginal | Advi | Pathfinder
 
-K_LIMIT, ACCEPTANCE_LIMIT = 0.7, 0.2  # the marginal sampler's certificate
-SHARE = 0.1  # of the draws that must be effective, where fewer are drawn than the limit supposes
+ACCEPTANCE_LIMIT = 0.2  # of the marginal sampler's certificate
 LONG_ENOUGH = 400  # draws a chain from which on R-hat of nearly independent draws is below its limit by itself
 
 
@@ -120,5 +119,6 @@ def failure(draws: Draws) -> str | None:
     found = convergence(np.concatenate([values.beta, *values.sd, *dispersion], axis=-1))
     if found.worst_r_hat > R_HAT_LIMIT:
         return f"its R-hat is {found.worst_r_hat:.3f}"
-    enough = min(ESS_LIMIT, SHARE * values.lead[0] * values.lead[1])
-    return f"its smallest effective sample size is {found.smallest_ess:.0f}" if found.smallest_ess < enough else None
+    if found.smallest_ess < enough(values.lead[0] * values.lead[1]):
+        return f"its smallest effective sample size is {found.smallest_ess:.0f}"
+    return None

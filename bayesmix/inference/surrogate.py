@@ -111,7 +111,7 @@ def fit_surrogate(
 ) -> Surrogate:
     """Find the stand-in, from the conditional mode at a point estimate on."""
     problem = generalized_problem(design, point.coordinates, spec.family, spec.link)
-    eta = _predictor_at(design, point)
+    eta = point.predictor(design) - design.offset
     log_dispersion = np.log(float(point.dispersion or 1.0))
     gamma = priors.contrast @ point.beta
     width = np.sqrt(np.maximum(np.diagonal(priors.contrast @ point.beta_cov @ priors.contrast.T), 1e-12))
@@ -146,13 +146,6 @@ def _spread(values: Array) -> float:
     """Standard deviation from the quartiles: a few wild draws of an early round must not decide."""
     low, high = np.quantile(values[np.isfinite(values)], [0.25, 0.75]) if np.isfinite(values).any() else (0.0, np.inf)
     return float(high - low) / 1.349
-
-
-def _predictor_at(design: Design, point: PointEstimate) -> Array:
-    eta = design.X @ point.beta
-    for term, b in zip(design.terms, point.b, strict=True):
-        eta = eta + np.sum(term.z * b[term.codes], axis=1)
-    return eta
 
 
 def _match_rows(problem: GeneralizedProblem, eta: Array, log_dispersion: Array) -> tuple[Array, Array]:

@@ -16,7 +16,7 @@ import numpy as np
 from bayesmix.data.design import Design
 from bayesmix.errors import SpecError
 from bayesmix.inference.compiled import density_of
-from bayesmix.inference.diagnostics import pareto_shape
+from bayesmix.inference.diagnostics import K_LIMIT, pareto_shape
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.estimate import PointEstimate
 from bayesmix.inference.priors import Priors
@@ -25,8 +25,6 @@ from bayesmix.inference.whitening import whiten
 from bayesmix.language.spec import ModelSpec
 
 Array = np.ndarray
-
-K_LIMIT = 0.7  # Pareto k above which an approximation cannot be corrected by its importance weights
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,11 +233,8 @@ def _start(term: Term, sd_priors: Sequence[Prior], point: PointEstimate, t: int)
 
 def _information(design: Design, spec: ModelSpec, point: PointEstimate) -> Array:
     """Minus the second derivative of each row's log likelihood by its predictor, at the estimate: ``(n,)``."""
-    eta = design.X @ point.beta + design.offset
-    for term, b in zip(design.terms, point.b, strict=True):
-        eta = eta + np.sum(term.z * b[term.codes], axis=1)
     problem = generalized_problem(design, point.coordinates, spec.family, spec.link)
-    return np.maximum(np.nan_to_num(-problem.jet(eta, float(point.dispersion or 1.0))[2]), 0.0)
+    return np.maximum(np.nan_to_num(-problem.jet(point.predictor(design), float(point.dispersion or 1.0))[2]), 0.0)
 
 
 def _term(

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.data.design import Design, Term
-from bayesmix.inference.diagnostics import ESS_LIMIT, R_HAT_LIMIT
+from bayesmix.inference.diagnostics import ESS_LIMIT, K_LIMIT, R_HAT_LIMIT
 from bayesmix.inference.parameters import corr_effects, sd_effects
-from bayesmix.inference.sample import K_LIMIT
 from bayesmix.language.vocabulary import STRUCTURES
 from bayesmix.results import effects
 from bayesmix.results import typography as r

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesmix.inference.diagnostics import K_LIMIT
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.generalized_marginal import too_large
 from bayesmix.inference.marginal import MAX_DIMENSION, Marginal, applies
@@ -21,7 +22,7 @@ from bayesmix.inference.nuts import Nuts
 from bayesmix.inference.parameters import sd_names
 from bayesmix.inference.priors import log_prior, resolve
 from bayesmix.inference.propriety import MEAN, PROPER, freedom
-from bayesmix.inference.sample import K_LIMIT, dimension, failure, sample
+from bayesmix.inference.sample import dimension, failure, sample
 from bayesmix.language.spec import ModelSpec
 from bayesmix.results import effects
 

@@ -19,7 +19,7 @@ from stan import name_of as stan_name
 
 import bayesmix as bmx
 from bayesmix.inference import generalized_marginal
-from bayesmix.inference.generalized_marginal import _candidate, _parameters, propose
+from bayesmix.inference.generalized_marginal import _candidate, in_user_units, propose
 from bayesmix.inference.parameters import covariance
 from bayesmix.inference.pls import given_later
 from bayesmix.inference.surrogate import Surrogate, coefficients, fit_surrogate
@@ -105,7 +105,7 @@ def test_weights_are_joint_density_over_that_of_the_proposal(name: str) -> None:
     theta = some_theta(surrogate, model.estimate().point, 4)
     proposed = propose(surrogate, theta, (1,), np.random.default_rng(3))
     kept = np.arange(4)
-    values = _parameters(surrogate, theta, proposed, kept)
+    values = in_user_units(surrogate, theta, proposed, kept)
     trials = np.ones(len(design.y)) if design.trials is None else design.trials
     gammas = coefficients(surrogate.target, proposed.shift)
     for i in kept:
