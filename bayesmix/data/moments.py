@@ -54,6 +54,8 @@ class Segments:
         """Sum ``(..., entries)`` within groups: ``(..., groups)``."""
         if not len(self.starts):
             return np.zeros((*values.shape[:-1], 0))
+        if len(self.starts) == values.shape[-1]:  # one entry each
+            return values if self.order is None else values[..., self.order]
         return np.add.reduceat(values if self.order is None else values[..., self.order], self.starts, axis=-1)
 
     def sum_rows(self, values: Array) -> Array:

@@ -15,7 +15,7 @@ number of candidates. Weights that are nearly equal are the certificate: Pareto 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,16 +41,12 @@ Array = np.ndarray
 
 FREEDOM = 5.0  # degrees of freedom of the proposal of the log dispersion
 GENERATORS = {4: 1, 8: 3, 16: 7}  # Korobov lattices by their number of points
-LADDER: tuple[tuple[int, ...], ...] = (
-    (4,),
-    (8,),
-    (16,),
-    (8, 4),
-    (16, 4),
-)  # candidates of a level, factor by factor, the fewest first
+# candidates of a level, the fewest first; where levels are nested in others, of the inner and of the outer ones
+LADDER: tuple[tuple[int, ...], ...] = ((4,), (8,), (16,))
+NESTED_LADDER: tuple[tuple[int, ...], ...] = ((4,), (4, 4), (4, 8), (8, 8))
 CUBE = 0.15  # how heavy the tails of candidates are, over the root of the number of levels: each adds to the noise
 PILOT = 500  # proposals that measure the efficiency
-GOOD, ENOUGH = 0.45, 0.9  # efficiency that will do, and effective proposals wanted for each draw
+GOOD, ENOUGH = 0.45, 1.2  # efficiency that will do, and effective proposals wanted for each draw
 DENSITIES = 200_000  # most densities of rows a proposal that are tried for the sake of efficiency
 THIN, CHEAP_THIN = 3, 6  # most proposals a draw, and how many where they are cheap
 CHEAP = 3_000  # densities of rows, and numbers of one factorisation, a proposal up to which that many are made
@@ -159,12 +155,12 @@ def _fit_mixture(
     return (mixture, tries, best) if best > adapted.efficiency else (adapted.mixture, tries, adapted.efficiency)
 
 
-def _ladder(surrogate: Surrogate) -> list[tuple[int, ...]]:
+def _ladder(surrogate: Surrogate) -> Sequence[tuple[int, ...]]:
     """Numbers of candidates to try in turn: more from the start where they cost nothing, no more than is affordable."""
-    nested = len(surrogate.target.problem.coordinates.plan.stages)
     n = len(surrogate.z)
-    fitting = [tries for tries in LADDER if len(tries) <= nested and n * np.prod(tries) <= DENSITIES]
-    return fitting[1:] if len(fitting) > 1 and n * fitting[1][0] <= CHEAP else fitting or [LADDER[0]]
+    ladder = NESTED_LADDER if len(surrogate.target.problem.coordinates.plan.stages) > 1 else LADDER
+    fitting = [tries for tries in ladder if n * np.prod(tries) <= DENSITIES]
+    return fitting[1:] if len(fitting) > 1 and n * np.prod(fitting[1]) <= CHEAP else fitting or ladder[:1]
 
 
 def _efficiency(log_weights: Array) -> float:
@@ -272,25 +268,33 @@ class Candidates:
         factor = self.surrogate.target.problem.coordinates.factors[number]
         mean, root = given_later(self.factorisation, number, self.combination, later)
         tries = self.tries[number] if number < len(self.tries) else 1
-        shift = self.rng.random(mean.shape)
-        total = np.full(mean.shape[:2], -np.inf)
-        chosen: list[Array] = []
-        for m in range(tries):
-            noise, excess = _candidate(m, tries, shift, CUBE / np.sqrt(factor.levels))
-            b = mean + np.einsum("...kl,...l->...k", root, noise)
+        trials, ratios = [], []
+        for noise, excess in _candidates(tries, self.rng.random(mean.shape), CUBE / np.sqrt(factor.levels)):
+            b = np.einsum("...kl,...l->...k", root, noise)
+            b += mean
             inner, weights = self.pick(number - 1, [b, *later], rest + rows_of(factor.z, factor.codes, b))
-            ratio = self._within(number, weights) + excess
-            ratio = np.where(np.isfinite(ratio), ratio, -np.inf)
-            # the reservoir: candidate m takes the place of those before with probability w_m / (w_1 + ... + w_m)
-            with np.errstate(invalid="ignore"):
-                total = np.logaddexp(total, ratio)
-                taken = np.log(self.rng.random(total.shape)) < ratio - total
-            trial = [*inner, b]
-            if chosen:
-                pairs = zip(range(number + 1), trial, chosen, strict=True)
-                trial = [np.where(taken[:, self._above(f, number), None], new, old) for f, new, old in pairs]
-            chosen = trial
-        return chosen, total - np.log(tries)
+            trials.append([*inner, b])
+            ratios.append(self._within(number, weights) + excess)
+        taken, total = self._take(ratios)
+        return [self._of(lower, number, taken, parts) for lower, parts in enumerate(zip(*trials, strict=True))], total
+
+    def _take(self, ratios: list[Array]) -> tuple[Array, Array]:
+        """Which candidate each level takes, with probability in proportion to its weight, and the log mean weight."""
+        if len(ratios) == 1:
+            return np.zeros(ratios[0].shape, np.intp), ratios[0]
+        with np.errstate(all="ignore"):
+            top = np.maximum.reduce(ratios)
+            weights = np.stack([np.exp(ratio - top) for ratio in ratios])
+            sums = np.cumsum(np.where(np.isnan(weights), 0.0, weights), axis=0)
+            threshold = self.rng.random(top.shape) * sums[-1]
+            return np.sum(sums[:-1] <= threshold, axis=0), np.log(sums[-1] / len(ratios)) + top
+
+    def _of(self, lower: int, upper: int, taken: Array, parts: Sequence[Array]) -> Array:
+        """Effects ``(B, J, k)`` of a lower factor that belong to the candidates taken by the levels of an upper one."""
+        if len(parts) == 1:
+            return parts[0]
+        own = taken if lower == upper else taken[:, self._above(lower, upper)]
+        return np.take_along_axis(np.stack(parts), own[None, :, :, None], axis=0)[0]
 
     def _within(self, number: int, weights: Array) -> Array:
         """Sum log weights of rows, or of the levels of the factor before, within levels: ``(B, J)``."""
@@ -306,8 +310,8 @@ class Candidates:
         return above
 
 
-def _candidate(m: int, tries: int, shift: Array, cube: float) -> tuple[Array, Array]:
-    """Whitened effects of one candidate ``(..., k)``, and log of standard normal over its density ``(...,)``.
+def _candidates(tries: int, shift: Array, cube: float) -> Iterator[tuple[Array, Array]]:
+    """Whitened effects of each candidate ``(B, J, k)``, and log of standard normal over its density ``(B, J)``.
 
     The candidates of a level are the points of one lattice, shifted at random: each by itself is a random draw, and
     together they integrate a smooth function far better than independent draws do. ``z + cube z^3`` of a standard
@@ -316,12 +320,18 @@ def _candidate(m: int, tries: int, shift: Array, cube: float) -> tuple[Array, Ar
     from scipy.special import ndtri
 
     if tries == 1:
-        return ndtri(shift), np.zeros(shift.shape[:-1])
+        yield ndtri(shift), np.zeros(shift.shape[:-1])
+        return
     generator = GENERATORS[tries] ** np.arange(shift.shape[-1])
-    z = ndtri(np.clip((shift + m * generator / tries) % 1.0, 1e-12, 1.0 - 1e-12))
-    noise = z * (1.0 + cube * z**2)
-    excess = 0.5 * (z**2 - noise**2) + np.log1p(3.0 * cube * z**2)
-    return noise, excess.sum(axis=-1)
+    for m in range(tries):
+        u = shift + m * generator / tries % 1.0
+        u -= u >= 1.0
+        z = ndtri(np.clip(u, 1e-12, 1.0 - 1e-12, out=u), out=u)
+        square = z * z
+        bend = cube * square
+        excess = np.log(1.0 + 3.0 * bend) - 0.5 * square * bend * (2.0 + bend)
+        z *= 1.0 + bend
+        yield z, excess.sum(axis=-1)
 
 
 def _draw_dispersion(surrogate: Surrogate, n: int, rng: np.random.Generator) -> tuple[Array, Array]:

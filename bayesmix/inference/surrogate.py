@@ -6,8 +6,8 @@ Row by row the log density ``l_i`` of the linear predictor gives way to the quad
 
 the projection on Hermite polynomials, and so the variational Gaussian approximation (Opper, Archambeau 2009, Neural
 Comput. 21). The expectations are means over draws of the stand-in itself; they start at the mode and are repeated until
-what is left unexplained no longer shrinks. Priors of fixed effects that are not Gaussian are treated as rows, too.
-Random and fixed effects of the stand-in integrate out exactly, see `marginal`.
+what is left unexplained is small and no longer shrinks. Priors of fixed effects that are not Gaussian are treated as
+rows, too. Random and fixed effects of the stand-in integrate out exactly, see `marginal`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ Array = np.ndarray
 
 ROUNDS = 6
 DRAWS = 300  # of the stand-in's posterior in each round
-ENOUGH = 0.05  # relative fall of the spread of the remainder below which rounds stop
+ENOUGH = 0.05  # relative fall of the spread of the remainder below which rounds stop ...
+SMALL = 1.0  # ... if it is this small; where it is not, it hides behind its noise that later rounds fit better
+LAX = 1.25  # how much larger the spread of a later round may be, noise again
 SMALLEST = 1e-9  # weight of a row that tells nothing
 STEP = 1e-3  # of the differences of prior densities, in posterior standard deviations
 GRID, REACH = 81, 8.0  # points of the grid of log dispersions, and how many units it spans to either side
@@ -129,8 +131,8 @@ def fit_surrogate(
         ratio = trial.remainder(eta, np.array(log_dispersion)).sum(axis=-1) + trial.prior_remainder(shift)
         trial = replace(trial, spread=_spread(ratio))
         falls = best is None or trial.spread < (1.0 - ENOUGH) * best.spread
-        best = trial if best is None or trial.spread < best.spread else best
-        if not falls:
+        best = trial if best is None or trial.spread < LAX * best.spread else best
+        if not falls and best.spread < SMALL:
             break
         rows = _match_rows(problem, eta, np.array(log_dispersion))
         gamma_draws = coefficients(target, shift)
