@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import os
 import resource
 import shutil
 import subprocess
@@ -186,10 +185,22 @@ fit <- lmer({formula}, InstEval)
 """
 
 
+LAUNCHER = """
+import os, subprocess, sys
+child = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+_, status, used = os.wait4(child.pid, 0)
+print(used.ru_maxrss / 1024)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
 def peak_memory(command: list[str]) -> float:
-    """Largest resident size, in MB, of a process that loads, reads data and fits."""
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return os.wait4(child.pid, 0)[2].ru_maxrss / 1024.0
+    """Largest resident size, in MB, of a process that loads, reads data and fits.
+
+    A small process starts it: Linux counts the size of whoever starts a program to its peak.
+    """
+    launch = [sys.executable, "-S", "-c", LAUNCHER, *command]
+    return float(subprocess.run(launch, capture_output=True, text=True, check=True).stdout)
 
 
 def compare_memory() -> None:

@@ -171,8 +171,13 @@ def leverages(pattern: Incidence, factors: Sequence[Factor], D: Sequence[Array],
     """Return ``z_i' S z_i`` for each row, ``S`` given on the pattern of the cross-products: ``(n,)``."""
     total: Array = np.zeros(len(factors[0].codes)) if factors else np.zeros(())
     for factor, block in zip(factors, D, strict=True):
-        total = total + np.einsum("na,nab,nb->n", factor.z, block[factor.codes], factor.z, optimize=True)
+        total = total + _forms(factor.z, block[factor.codes], factor.z)
     for pair, block in zip(pattern.pairs, C, strict=True):
         first, second = factors[pair.first].z, factors[pair.second].z
-        total = total + 2.0 * np.einsum("na,nab,nb->n", first, block[pair.member], second, optimize=True)
+        total = total + 2.0 * _forms(first, block[pair.member], second)
     return total
+
+
+def _forms(left: Array, blocks: Array, right: Array) -> Array:
+    """Bilinear forms ``left_i' block_i right_i``: ``(n,)``."""
+    return np.einsum("na,na->n", left, np.einsum("nab,nb->na", blocks, right))

@@ -7,25 +7,23 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 LONG = 24  # batches from which on progress is shown
 
 
-def in_threads[Result](
-    task: Callable[[slice, np.random.Generator], Result],
-    batches: Sequence[slice],
-    rng: np.random.Generator,
-    *,
-    label: str,
-    progress: bool,
+def in_threads[Batch, Result](
+    task: Callable[[Batch], Result], batches: Sequence[Batch], *, label: str = "", progress: bool = False
 ) -> list[Result]:
-    """Results of ``task(batch, generator)`` in order; each batch has a generator of its own, so threads change nothing.
+    """Results of ``task(batch)`` in order.
 
-    NumPy releases the interpreter while it computes.
+    NumPy releases the interpreter while it computes; BLAS has one thread meanwhile, else its threads would wait for
+    those of other batches.
     """
-    generators = rng.spawn(len(batches))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = pool.map(task, batches, generators)
+    if len(batches) == 1:
+        return [task(batches[0])]
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(task, batches)
         if not progress or len(batches) < LONG:
             return list(found)
         from rich.console import Console
@@ -36,3 +34,16 @@ def in_threads[Result](
             found, label, total=len(batches), console=console, disable=not console.is_terminal, transient=True
         )
         return list(shown)
+
+
+def draw_in_threads[Result](
+    task: Callable[[slice, np.random.Generator], Result],
+    batches: Sequence[slice],
+    rng: np.random.Generator,
+    *,
+    label: str,
+    progress: bool,
+) -> list[Result]:
+    """Results of ``task(batch, generator)`` in order; a generator for each batch, so that threads change nothing."""
+    pairs = list(zip(batches, rng.spawn(len(batches)), strict=True))
+    return in_threads(lambda pair: task(*pair), pairs, label=label, progress=progress)

@@ -22,7 +22,7 @@ import numpy as np
 
 from bayesmix.data.design import Design
 from bayesmix.data.moments import Segments
-from bayesmix.inference.batches import in_threads
+from bayesmix.inference.batches import draw_in_threads
 from bayesmix.inference.covariance import structure_of
 from bayesmix.inference.diagnostics import pareto_shape
 from bayesmix.inference.draws import Draws
@@ -40,13 +40,13 @@ from bayesmix.language.spec import ModelSpec
 Array = np.ndarray
 
 FREEDOM = 5.0  # degrees of freedom of the proposal of the log dispersion
-GENERATORS = {4: 1, 8: 3, 16: 7}  # Korobov lattices by their number of points
+GENERATORS = {3: 1, 4: 1, 8: 3, 16: 7}  # Korobov lattices by their number of points
 # candidates of a level, the fewest first; where levels are nested in others, of the inner and of the outer ones
-LADDER: tuple[tuple[int, ...], ...] = ((4,), (8,), (16,))
-NESTED_LADDER: tuple[tuple[int, ...], ...] = ((4,), (4, 4), (4, 8), (8, 8))
+LADDER: tuple[tuple[int, ...], ...] = ((3,), (8,), (16,))
+NESTED_LADDER: tuple[tuple[int, ...], ...] = ((3,), (3, 4), (4, 8), (8, 8))
 CUBE = 0.15  # how heavy the tails of candidates are, over the root of the number of levels: each adds to the noise
 PILOT = 500  # proposals that measure the efficiency
-GOOD, ENOUGH = 0.45, 1.2  # efficiency that will do, and effective proposals wanted for each draw
+GOOD, ENOUGH = 0.45, 1.5  # efficiency that will do, and effective proposals wanted for each draw
 DENSITIES = 200_000  # most densities of rows a proposal that are tried for the sake of efficiency
 THIN, CHEAP_THIN = 3, 6  # most proposals a draw, and how many where they are cheap
 CHEAP = 3_000  # densities of rows, and numbers of one factorisation, a proposal up to which that many are made
@@ -177,7 +177,7 @@ def propose(
         return _propose(surrogate, theta[rows], tries, own)
 
     batches = list(_batches(surrogate, len(theta)))
-    return _together(in_threads(batch, batches, rng, label="Drawing", progress=progress))
+    return _together(draw_in_threads(batch, batches, rng, label="Drawing", progress=progress))
 
 
 def _together(parts: list[Proposed]) -> Proposed:

@@ -14,6 +14,7 @@ from bayesmix.language.family import Family, Link
 Array = np.ndarray
 
 LARGE_EFFECT = 4.0  # on a logit or log scale, over the range of a predictor: where separation is looked for
+NO_OVERDISPERSION = 1e6  # shape from which on no count can tell a negative binomial from a Poisson distribution
 PURE_SD = 4.0  # standard deviation of logits beyond which pure levels are looked for
 EXACT = 1e-5  # residual over total standard deviation that is zero to rounding
 
@@ -75,7 +76,7 @@ def runaways(design: Design, family: Family, link: Link, values: Parameters) -> 
     if np.any(np.abs(values.beta) * _reach(design.X) > LARGE_EFFECT):
         direction = separating_direction(_scaled(design.X), design.y, _trials(design), family, link)
         found += [] if direction is None else [_separated(design, family, direction)]
-    return found + _pure_levels(design, family, values)
+    return found + _pure_levels(design, family, values) + _poisson_in_disguise(family, values)
 
 
 def separating_direction(X: Array, y: Array, trials: Array, family: Family, link: Link) -> Array | None:
@@ -147,6 +148,17 @@ def _pure_levels(design: Design, family: Family, values: Parameters) -> list[str
                 " proper prior instead (model.sample())."
             )
     return sentences
+
+
+def _poisson_in_disguise(family: Family, values: Parameters) -> list[str]:
+    """Counts that vary no more than Poisson counts tell a shape that is larger than any number."""
+    if family.name != "negbinomial" or values.dispersion is None or float(values.dispersion) < NO_OVERDISPERSION:
+        return []
+    return [
+        "The shape of the negative binomial runs off to infinity: given the predictors and random effects, the counts"
+        " vary no more than Poisson counts do. Its size means nothing; all else is the Poisson model's. Fit that one"
+        ' (family="poisson").'
+    ]
 
 
 def _exact_fit(design: Design, values: Parameters) -> list[str]:

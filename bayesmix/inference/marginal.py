@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesmix.data.design import Design
-from bayesmix.inference.batches import in_threads
+from bayesmix.inference.batches import draw_in_threads
 from bayesmix.inference.covariance import side_by_side
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.emulator import DEGREES, TOLERANCE, Emulator, Reduced, fit_emulator
@@ -282,7 +282,7 @@ def draw_effects(
         sigma = np.exp(target.parts(theta[rows])[1])
         return target.problem.coordinates.of_terms(draw(target.factorise(theta[rows]), combination, sigma, own))
 
-    parts = in_threads(batch, list(target.batches(len(theta))), rng, label="Random effects", progress=progress)
+    parts = draw_in_threads(batch, list(target.batches(len(theta))), rng, label="Random effects", progress=progress)
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 

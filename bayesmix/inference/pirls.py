@@ -28,7 +28,7 @@ Array = np.ndarray
 
 MAX_STEPS = 200
 CELLS = 200_000  # numbers of a quadrature that are computed together
-NEWTON_CLOSE, SCORING_CLOSE = 1e-6, 1e-11  # relative size of the step before the last
+NEWTON_CLOSE, SCORING_CLOSE = 1e-4, 1e-11  # relative size of the step before the last
 
 
 @dataclass(frozen=True, slots=True, eq=False)

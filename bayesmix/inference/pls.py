@@ -372,7 +372,7 @@ def _complement(stage: Stage, step: Eliminated, entries: Array, rest: Array, XX:
     """Schur complements of the entries, the rows of ``[X y]`` and their own cross-products."""
     pairs = stage.couplings
     PB = step.P @ step.B
-    XX = XX - np.einsum("...jkc,...jkd->...cd", step.B, PB, optimize=True)
+    XX = XX - np.swapaxes(_rows(step.B), -1, -2) @ _rows(PB)
     if not len(pairs.edge_level):
         lead = np.broadcast_shapes(entries.shape[:-1], step.P.shape[:-3])
         return np.broadcast_to(entries[..., stage.keep], (*lead, len(stage.keep))), rest, XX
@@ -393,6 +393,11 @@ def _complement(stage: Stage, step: Eliminated, entries: Array, rest: Array, XX:
     return left, rest, XX
 
 
+def _rows(blocks: Array) -> Array:
+    """Blocks ``(..., J, k, c)`` one below the other: ``(..., J k, c)``."""
+    return blocks.reshape(*blocks.shape[:-3], -1, blocks.shape[-1])
+
+
 def _dense_products(stage: Stage, step: Eliminated, PB: Array) -> tuple[Array, Array]:
     """``a' P a (..., left, left)`` and ``a' P B (..., left, c)`` by dense matrices."""
     pairs = stage.couplings
@@ -401,7 +406,7 @@ def _dense_products(stage: Stage, step: Eliminated, PB: Array) -> tuple[Array, A
     a = np.swapaxes(a, -1, -2)
     Pa = (step.P * a if stage.k == 1 else step.P @ a).reshape(*step.P.shape[:-3], -1, stage.left)
     transposed = np.swapaxes(a.reshape(*a.shape[:-3], -1, stage.left), -1, -2)
-    return transposed @ Pa, transposed @ PB.reshape(*PB.shape[:-3], -1, PB.shape[-1])
+    return transposed @ Pa, transposed @ _rows(PB)
 
 
 def _dense_end(plan: Plan, entries: Array, B: Array, Lambdas: Sequence[Array]) -> DenseEnd:
@@ -652,7 +657,7 @@ def _dense_adjoint(end: DenseEnd, S_XX: Array, shapes: Sequence[tuple[int, int]]
     spread = _reduced_blocks(end, P, inverse, shapes)
     sums = []
     for own, (levels, k), rows in zip(spread, shapes, _split_rows(shapes, U), strict=True):
-        sums.append(own - np.einsum("jac,cd,jbd->ab", rows.reshape(levels, k, -1), S_XX, rows, optimize=True))
+        sums.append(own - np.einsum("jac,jbc->ab", rows.reshape(levels, k, -1) @ S_XX, rows))
     return sums, P + PB @ S_XX @ PB.T, -(PB @ S_XX)
 
 

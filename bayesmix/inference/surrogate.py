@@ -65,8 +65,12 @@ class Surrogate:
     def remainder(self, eta: Array, log_dispersion: Array) -> Array:
         """Log density of each row minus that of its stand-in at ``eta (..., n)``, the offset not included."""
         value = log_density(self.problem, eta, log_dispersion)
-        residual = self.z - eta
-        return value + 0.5 * (self.weights * residual**2 - np.log(self.weights / (2.0 * np.pi)))
+        square = self.z - eta
+        square *= square
+        square *= 0.5 * self.weights
+        value += square
+        value -= 0.5 * np.log(self.weights / (2.0 * np.pi))
+        return value
 
     def prior_remainder(self, shift: Array) -> Array:
         """Log prior density of fixed effects ``(B, p)``, as deviations of `draw_fixed`, minus that of its stand-in."""

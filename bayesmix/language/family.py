@@ -21,6 +21,7 @@ Slopes = tuple[Array, Array, Array]  # a function's first three derivatives
 Jet = tuple[Array, Array, Array, Array]  # its values before them
 
 EPSILON = float(np.finfo(float).eps)
+STIRLING = 100.0  # from which on the series is exact to rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Family:
     deviance: Callable[[Array, Array, Array, Array], Array]  # unit deviances: (y, mu, dispersion, trials)
     sample: Callable[[np.random.Generator, Array, Array, Array], Array]  # draws of y: (rng, mu, dispersion, trials)
     support: Callable[[Array, Array], str | None]  # what is wrong with (y, trials), None if nothing
+    canonical: Callable[[Array, Array, Array], Array] | None = None  # (y, eta, trials): log density under links[0]
 
     def __reduce__(self) -> tuple[Callable[[str], Family], tuple[str]]:
         """Pickle by name: the functions stay where they are."""
@@ -169,16 +171,40 @@ def _poisson(y: Array, mu: Array, _: Array, __: Array) -> Array:
     return np.asarray(xlogy(y, mu) - mu - gammaln(y + 1.0))
 
 
+def _poisson_log(y: Array, eta: Array, _: Array) -> Array:
+    from scipy.special import gammaln
+
+    value = y * eta
+    value -= np.exp(eta)
+    value -= gammaln(y + 1.0)
+    return np.asarray(value)
+
+
 def _poisson_slopes(y: Array, mu: Array, _: Array, __: Array) -> Slopes:
     return y / mu - 1.0, -y / mu**2, 2.0 * y / mu**3
 
 
 def _binomial(y: Array, mu: Array, _: Array, trials: Array) -> Array:
+    failures = trials - y  # links keep means inside (0, 1)
+    return np.asarray(_log_choose(trials, y) + y * np.log(mu) + failures * np.log1p(-mu))
+
+
+def _binomial_logit(y: Array, eta: Array, trials: Array) -> Array:
+    value = np.abs(eta)
+    np.log1p(np.exp(np.negative(value, out=value), out=value), out=value)
+    value += np.maximum(eta, 0.0)  # log(1 + exp(eta))
+    value *= -trials
+    value += y * eta
+    value += _log_choose(trials, y)
+    return np.asarray(value)
+
+
+def _log_choose(trials: Array, y: Array) -> Array:
     from scipy.special import gammaln
 
-    failures = trials - y
-    constant = gammaln(trials + 1.0) - gammaln(y + 1.0) - gammaln(failures + 1.0)
-    return np.asarray(constant + y * np.log(mu) + failures * np.log1p(-mu))  # links keep means inside (0, 1)
+    if np.all(trials == 1.0):
+        return np.zeros(())
+    return np.asarray(gammaln(trials + 1.0) - gammaln(y + 1.0) - gammaln(trials - y + 1.0))
 
 
 def _binomial_slopes(y: Array, mu: Array, _: Array, trials: Array) -> Slopes:
@@ -207,9 +233,29 @@ def _gamma_slopes(y: Array, mu: Array, shape: Array, _: Array) -> Slopes:
 def _negative_binomial(y: Array, mu: Array, shape: Array, _: Array) -> Array:
     from scipy.special import gammaln, xlogy
 
-    total = mu + shape
-    constant = gammaln(y + shape) - gammaln(shape) - gammaln(y + 1.0)
-    return np.asarray(constant + shape * np.log(shape / total) + xlogy(y, mu / total))
+    ratio = mu / shape
+    constant = _log_rising(shape, y) - gammaln(y + 1.0)
+    return np.asarray(constant - shape * np.log1p(ratio) + xlogy(y, mu / (1.0 + ratio)))
+
+
+def _log_rising(shape: Array, y: Array) -> Array:
+    """``log Gamma(shape + y) - log Gamma(shape) - y log shape``, which goes to zero for large shapes.
+
+    Those differences of large numbers would be noise in which no optimum is found: there, Stirling's series.
+    """
+    from scipy.special import gammaln
+
+    small, large = np.minimum(shape, STIRLING), np.maximum(shape, STIRLING)
+    total = large + y
+    series = (total - 0.5) * np.log1p(y / large) - y + _stirling(total) - _stirling(large)
+    if np.all(shape >= STIRLING):
+        return np.asarray(series)
+    return np.where(shape < STIRLING, gammaln(small + y) - gammaln(small) - y * np.log(small), series)
+
+
+def _stirling(x: Array) -> Array:
+    """What ``log Gamma(x)`` is more than ``(x - 1/2) log x - x + log(2 pi) / 2``."""
+    return 1.0 / (12.0 * x) - 1.0 / (360.0 * x**3) + 1.0 / (1260.0 * x**5)
 
 
 def _negative_binomial_slopes(y: Array, mu: Array, shape: Array, _: Array) -> Slopes:
@@ -291,6 +337,7 @@ _POISSON = Family(
     _deviance_poisson,
     lambda rng, mu, dispersion, trials: rng.poisson(mu).astype(float),
     _counts,
+    _poisson_log,
 )
 _BINOMIAL = Family(
     "binomial",
@@ -304,6 +351,7 @@ _BINOMIAL = Family(
     _deviance_binomial,
     lambda rng, mu, dispersion, trials: rng.binomial(trials.astype(np.int64), mu).astype(float),
     _shares,
+    _binomial_logit,
 )
 _BERNOULLI = Family(
     "bernoulli",
@@ -317,6 +365,7 @@ _BERNOULLI = Family(
     _deviance_binomial,
     _BINOMIAL.sample,
     _zero_one,
+    _binomial_logit,
 )
 _GAMMA = Family(
     "gamma",
@@ -400,7 +449,7 @@ def by_predictor(
     with np.errstate(all="ignore"):  # a search may step where a mean overflows: the value there is inf or NaN
         mu, h1, h2, h3 = link.inverse(eta)
         dispersion, weights = _weighted(family, dispersion, weights)
-        value = family.log_density(y, mu, dispersion, trials)
+        value = _log_density(family, link, y, eta, dispersion, trials)
         l1, l2, l3 = family.slopes(y, mu, dispersion, trials)
         first = l1 * h1
         second = l2 * h1**2 + l1 * h2
@@ -414,7 +463,14 @@ def density_by_predictor(
     """The first of what `by_predictor` returns, by itself."""
     with np.errstate(all="ignore"):
         dispersion, weights = _weighted(family, dispersion, weights)
-        return weights * family.log_density(y, link.mean(eta), dispersion, trials)
+        return weights * _log_density(family, link, y, eta, dispersion, trials)
+
+
+def _log_density(family: Family, link: Link, y: Array, eta: Array, dispersion: Array, trials: Array) -> Array:
+    """By the shorter formula of the canonical link where there is one: exact, too, where means round to 0 or 1."""
+    if family.canonical is not None and link.name == family.links[0]:
+        return family.canonical(y, eta, trials)
+    return family.log_density(y, link.mean(eta), dispersion, trials)
 
 
 def _weighted(family: Family, dispersion: Array, weights: Array) -> tuple[Array, Array]:

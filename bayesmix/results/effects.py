@@ -89,8 +89,10 @@ def linear_predictor(
     if not with_effects:
         return eta
     for term, b in zip(terms, values.b, strict=True):
-        own = np.einsum("nk,...nk->...n", term.z, b[..., np.maximum(term.codes, 0), :])
-        eta = eta + np.where(term.codes >= 0, own, 0.0)
+        known = np.maximum(term.codes, 0)
+        z = np.where(term.codes >= 0, term.z.T, 0.0)
+        for e, column in enumerate(z):
+            eta += column * np.take(b[..., e], known, axis=-1)
     return eta
 
 

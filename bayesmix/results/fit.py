@@ -13,6 +13,7 @@ import numpy as np
 
 from bayesmix.data.design import Design
 from bayesmix.errors import SpecError
+from bayesmix.inference.batches import in_threads
 from bayesmix.inference.diagnostics import Convergence, convergence
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.estimate import Agq, Laplace, Ml, PointEstimate, Reml
@@ -22,7 +23,7 @@ from bayesmix.inference.parameters import Parameters, covariance
 from bayesmix.inference.priors import Priors
 from bayesmix.language.spec import ModelSpec
 from bayesmix.results import effects
-from bayesmix.results.predict import CHUNK, Groups, Kind, Rows, check_options, predict
+from bayesmix.results.predict import Groups, Kind, Rows, check_options, predict
 from bayesmix.results.questions import Questions
 from bayesmix.results.residuals import check_kind, cumulative, quantile_residuals, response_residuals
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from bayesmix.results.variance_explained import Definition
 
 Array = np.ndarray
+
+TOGETHER = 1_000_000  # numbers of draws x rows computed together: more of them do not stay near the processor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,7 +169,7 @@ class Fit(Questions, ABC):
 
     def fitted(self) -> Array:
         """Fitted means of the rows used, ``(n,)``: conditional modes or posterior means (shares for binomial data)."""
-        return self._over_rows(lambda eta, values: self.spec.link.inverse(eta)[0])
+        return self._over_rows(lambda eta, values: self.spec.link.mean(eta))
 
     def linear_predictor(self) -> Array:
         """Linear predictor of the rows used, ``(n,)``."""
@@ -187,7 +190,7 @@ class Fit(Questions, ABC):
             link = self.spec.link
 
             def bounds(eta: Array, values: Parameters) -> Array:
-                return np.moveaxis(cumulative(self.design, family, link.inverse(eta)[0], values.dispersion), 0, -1)
+                return np.moveaxis(cumulative(self.design, family, link.mean(eta), values.dispersion), 0, -1)
 
             return quantile_residuals(self._over_rows(bounds).T, seed)
         dispersion = None if self.values.dispersion is None else self._centre(np.asarray(self.values.dispersion))
@@ -716,15 +719,16 @@ class Posterior(Fit):
 
     @override
     def _over_rows(self, function: Any) -> Array:
-        design = self.design
-        total: Array = np.zeros(())
+        design, flat = self.design, _flat_draws(self.with_effects)
         draws = self.with_effects.lead[0] * self.with_effects.lead[1]
-        size = max(1, CHUNK // max(len(design.y), 1))
-        flat = _flat_draws(self.with_effects)
-        for begin in range(0, draws, size):
+        size = max(1, TOGETHER // max(len(design.y), 1))
+
+        def sum_of(begin: int) -> Array:
             part = _take(flat, slice(begin, begin + size))
             eta = effects.linear_predictor(design.X, design.offset, design.terms, part)
-            total = total + np.asarray(function(eta, part)).sum(axis=0)
+            return np.asarray(np.asarray(function(eta, part)).sum(axis=0))
+
+        total: Array = sum(in_threads(sum_of, range(0, draws, size)), np.zeros(()))
         return total / draws
 
 

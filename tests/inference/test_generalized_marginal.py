@@ -227,7 +227,9 @@ def test_candidates_within_candidates_leave_the_evidence_what_it_is() -> None:
 # ---- Stan ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow if case == "gammasim" else ()) for case in CASES]
+)
 def test_posteriors_are_stans(case: str) -> None:
     """Means and standard deviations of every parameter and effect, and quantiles of the parameters."""
     from bayesmix.results.effects import flatten

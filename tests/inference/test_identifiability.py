@@ -142,6 +142,16 @@ def test_levels_with_one_outcome_each_have_no_finite_spread():
     assert "standard deviation of `g` runs off" in fit.problems[0]
 
 
+def test_counts_without_overdispersion_are_named():
+    """Evenly spread counts: the shape's likelihood rises for ever."""
+    counts = [2, 3, 4, 3] * (N // 4)
+    fit = problems_of("y ~ x + (1 | g)", {"y": counts, "x": DATA["x"], "g": DATA["g"]}, "negbinomial")
+    assert len(fit.problems) == 1
+    assert "vary no more than Poisson counts" in fit.problems[0]
+    poisson = bmx.Model("y ~ x + (1 | g)", {"y": counts, "x": DATA["x"], "g": DATA["g"]}, family="poisson").estimate()
+    np.testing.assert_allclose(fit.values.beta, poisson.values.beta, rtol=1e-5)
+
+
 def test_a_residual_of_zero_is_named():
     code = np.unique(DATA["g"], return_inverse=True)[1]
     fit = problems_of(

@@ -6,7 +6,10 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
+import time
 import warnings
 
 import numpy as np
@@ -218,6 +221,32 @@ def test_a_seed_repeats_every_draw(model):
     np.testing.assert_array_equal(first.values.beta, second.values.beta)
     np.testing.assert_array_equal(first.values.b[0], second.values.b[0])
     assert not np.array_equal(first.values.beta, other.values.beta)
+
+
+PROCESS = """
+import hashlib
+import bayesmix as bmx
+formula = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
+model = bmx.Model(formula, bmx.load_dataset("cbpp"), family="binomial")
+post = model.sample(draws=50, chains=2, seed=1, method=bmx.Nuts(tune=100), progress=False)
+print(hashlib.sha256(post.values.beta.tobytes() + post.values.b[0].tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_a_seed_repeats_every_draw_in_another_process_on_a_warm_cache(tmp_path):
+    environment = os.environ | {"PYTENSOR_FLAGS": f"base_compiledir={tmp_path}"}
+    said, seconds = [], []
+    for _ in range(2):
+        begin = time.perf_counter()
+        command = [sys.executable, "-c", PROCESS]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        seconds.append(time.perf_counter() - begin)
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout)
+    assert said[0] == said[1]
+    assert len(said[0].strip()) == 64
+    assert seconds[1] < seconds[0], "the second process did not find the compiled code"
 
 
 @pytest.mark.slow

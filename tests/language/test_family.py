@@ -138,6 +138,32 @@ def test_leading_axes_are_free(family):
             np.testing.assert_allclose(np.broadcast_to(many, eta.shape)[index], one, rtol=1e-14)
 
 
+@pytest.mark.parametrize("shape", [30.0, 99.0, 101.0, 1e4])
+def test_negative_binomial_density_on_both_sides_of_its_series(shape):
+    y, mu = np.array([0.0, 1.0, 7.0, 60.0, 900.0]), np.array([0.3, 2.0, 5.0, 80.0, 800.0])
+    found = FAMILIES["negbinomial"].log_density(y, mu, np.array(shape), np.ones(5))
+    np.testing.assert_allclose(found, log_density("negbinomial", y, mu, shape), rtol=1e-10)
+
+
+@pytest.mark.parametrize("shape", [1e6, 3e7, 1e9, 1e14])
+def test_negative_binomial_density_goes_to_the_poissons_without_noise(shape):
+    """To first order in one over the shape: ``((y - mu)^2 - y) / (2 shape)``."""
+    y, mu = np.array([0.0, 1.0, 7.0, 60.0]), np.array([0.3, 2.0, 5.0, 70.0])
+    found = FAMILIES["negbinomial"].log_density(y, mu, np.array(shape), np.ones(4))
+    expected = log_density("poisson", y, mu, 1.0) + ((y - mu) ** 2 - y) / (2.0 * shape)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=20.0 * 70.0**3 / shape**2)
+
+
+@pytest.mark.parametrize("name", ["binomial", "bernoulli", "poisson"])
+def test_density_under_the_canonical_link_is_exact_far_out(name):
+    """Where the mean rounds to 0 or 1 (or overflows), the density still falls with the predictor."""
+    family = FAMILIES[name]
+    y, far = np.array([1.0, 1.0, 0.0]), np.array([-60.0, -400.0, 60.0 if family.response == "binomial" else 1.0])
+    link = LINKS[family.links[0]]
+    jet = by_predictor(family, link, y, far, dispersion=np.ones(()), trials=np.ones(3), weights=np.ones(3))
+    np.testing.assert_allclose(jet[0], [-60.0, -400.0, -far[2] if family.response == "binomial" else -np.e], rtol=1e-15)
+
+
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES.keys())
 def test_variance_and_draws(family):
     link = family.links[0]

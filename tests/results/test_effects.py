@@ -106,7 +106,7 @@ def test_singular_fits_have_undefined_correlations_on_both_sides():
 def test_draws_are_taken_in_chunks(fitted, posterior_of, monkeypatch):
     posterior = posterior_of("esoph poisson", 2, 10, 0.1)
     whole = posterior.fitted()
-    monkeypatch.setattr(fit, "CHUNK", 3 * len(whole))
+    monkeypatch.setattr(fit, "TOGETHER", 3 * len(whole))
     np.testing.assert_allclose(posterior.fitted(), whole, rtol=1e-13)
     eta = effects.linear_predictor(posterior.design.X, 0.0, posterior.design.terms, posterior.values)
     np.testing.assert_allclose(whole, np.exp(eta).mean(axis=(0, 1)), rtol=1e-12)
