@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -36,6 +37,7 @@ FEW = 4  # rows up to which many triangular systems are solved row by row, all a
 SMALL = 100  # triangular systems up to which NumPy's general solver does as well as loading SciPy's
 PAIR_COST, ENTRY_COST = 20.0, 20.0  # of a product of couplings, of an entry of the dense end, in its multiplications
 SPARSE = 20  # how many times dearer a product of the list is than one of a dense matrix product
+PIECE = 100_000  # products of couplings computed at once: more of them would take more memory than all else
 PAIR_LIMIT = 40_000_000  # more products than this in one elimination: dense matrices instead
 
 
@@ -168,8 +170,11 @@ def _stage(levels: int, k: int, row: Array, column: Array, total: int) -> tuple[
     keep = np.flatnonzero(row >= width)
     old_keys = (row[keep] - width) * left + column[keep] - width
     first, second = _edge_pairs(edge_level)
-    fill = edge_column[first] * left + edge_column[second]
+    fill = edge_column[first]
+    fill *= left
+    fill += edge_column[second]
     keys, position = unique_keys(np.concatenate([old_keys, fill]), left * left)
+    del fill
     kept, entry = position[: len(keep)], position[len(keep) :]
     couplings = _couplings(edge_level, edge_column, first, second, entry)
     after = np.divmod(keys, max(left, 1))
@@ -191,8 +196,9 @@ def _edge_pairs(edge_level: Array) -> tuple[Array, Array]:
     counts = ends - np.arange(len(edge_level))
     edges = np.arange(len(edge_level), dtype=np.int32)
     first = np.repeat(edges, counts)
-    shift = np.repeat(edges - (np.cumsum(counts) - counts), counts)
-    return first, (shift + np.arange(len(first))).astype(np.int32)
+    second = np.repeat((edges - (np.cumsum(counts) - counts)).astype(np.int32), counts)
+    second += np.arange(len(first), dtype=np.int32)
+    return first, second
 
 
 def _couplings(level: Array, column: Array, first: Array, second: Array, entry: Array) -> Couplings:
@@ -382,8 +388,7 @@ def _complement(stage: Stage, step: Eliminated, entries: Array, rest: Array, XX:
         left[..., stage.kept] = entries[..., stage.keep]
         return left - products[..., stage.row, stage.column], rest - across, XX
     Pa = np.einsum("...ekl,...el->...ek", step.P[..., pairs.edge_level, :, :], step.a)
-    products = np.einsum("...pk,...pk->...p", step.a[..., pairs.first, :], Pa[..., pairs.second, :])
-    sums = pairs.by_entry.sum(products)
+    sums = _sums_of_products(pairs, step.a, Pa)
     left = np.zeros((*sums.shape[:-1], stage.n_entries))
     left[..., stage.kept] = entries[..., stage.keep]
     left[..., pairs.entries] -= sums
@@ -391,6 +396,19 @@ def _complement(stage: Stage, step: Eliminated, entries: Array, rest: Array, XX:
     rest = np.broadcast_to(rest, (*across.shape[:-2], *rest.shape[-2:])).copy()
     rest[..., pairs.columns, :] -= across
     return left, rest, XX
+
+
+def _sums_of_products(pairs: Couplings, a: Array, Pa: Array) -> Array:
+    """Products ``a[first]' Pa[second]`` summed by entry, ``(..., entries)``, a piece of the list at a time."""
+    starts, size = pairs.by_entry.starts, len(pairs.first)
+    bounds = np.append(starts, size)
+    cuts = [*np.unique(np.searchsorted(starts, np.arange(0, size, PIECE))), len(starts)]
+    parts = []
+    for low, high in pairwise(cuts):
+        some = slice(bounds[low], bounds[high])
+        products = np.einsum("...pk,...pk->...p", a[..., pairs.first[some], :], Pa[..., pairs.second[some], :])
+        parts.append(np.add.reduceat(products, starts[low:high] - bounds[low], axis=-1))
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
 
 
 def _rows(blocks: Array) -> Array:
@@ -414,8 +432,9 @@ def _dense_end(plan: Plan, entries: Array, B: Array, Lambdas: Sequence[Array]) -
     H = np.zeros((*entries.shape[:-1], q, q))
     H[..., plan.row, plan.column] = entries
     H[..., plan.column, plan.row] = entries
-    left = _transposed_times(plan.dense, Lambdas, H)
-    M = _transposed_times(plan.dense, Lambdas, np.swapaxes(left, -1, -2))
+    half = _transposed_times(plan.dense, Lambdas, H)
+    M = _transposed_times(plan.dense, Lambdas, np.swapaxes(half, -1, -2))
+    del half
     index = np.arange(q)
     M[..., index, index] += 1.0
     return DenseEnd(tuple(Lambdas), H, B, np.linalg.cholesky(M))
@@ -427,17 +446,18 @@ def _transposed_times(shapes: Sequence[tuple[int, int]], Lambdas: Sequence[Array
 
 
 def _block_rows(shapes: Sequence[tuple[int, int]], blocks: Sequence[Array], rows: Array) -> Array:
-    parts, offset = [], 0
+    lead = np.broadcast_shapes(rows.shape[:-2], *(block.shape[:-2] for block in blocks))
+    products, offset = np.empty((*lead, *rows.shape[-2:])), 0
     for (levels, k), block in zip(shapes, blocks, strict=True):
-        own = rows[..., offset : offset + levels * k, :]
+        place = slice(offset, offset + levels * k)
+        own, product = rows[..., place, :], products[..., place, :]
         if k == 1:
-            parts.append(block * own)
+            np.multiply(block, own, out=product)
         else:
             split = own.reshape(*own.shape[:-2], levels, k, own.shape[-1])
-            product = block[..., None, :, :] @ split
-            parts.append(product.reshape(*product.shape[:-3], levels * k, own.shape[-1]))
+            product[...] = (block[..., None, :, :] @ split).reshape(product.shape)
         offset += levels * k
-    return np.concatenate(parts, axis=-2)
+    return products
 
 
 def modes(factorisation: Factorisation, combination: Array) -> tuple[list[Array], list[Array]]:
@@ -650,15 +670,32 @@ def sensitivity(factorisation: Factorisation, S_XX: Array, pattern: Incidence) -
 
 def _dense_adjoint(end: DenseEnd, S_XX: Array, shapes: Sequence[tuple[int, int]]) -> tuple[list[Array], Array, Array]:
     inverse = _inverse_of_square(end.L)
-    P = _block_rows(shapes, end.Lambdas, np.ascontiguousarray(_block_rows(shapes, end.Lambdas, inverse).T))
+    traces = _block_traces(shapes, inverse)
+    half = _block_rows(shapes, end.Lambdas, inverse)
+    del inverse  # the largest arrays there are: as few of them at once as will do
+    P = _block_rows(shapes, end.Lambdas, half.T)
+    del half
     PB = P @ end.B
     U = end.B - end.H @ PB
     # df/dG = D - DPD + (I - DP) a S a' (I - PD), diagonal blocks only
-    spread = _reduced_blocks(end, P, inverse, shapes)
+    spread = _reduced_blocks(end, P, traces, shapes)
     sums = []
     for own, (levels, k), rows in zip(spread, shapes, _split_rows(shapes, U), strict=True):
         sums.append(own - np.einsum("jac,jbc->ab", rows.reshape(levels, k, -1) @ S_XX, rows))
-    return sums, P + PB @ S_XX @ PB.T, -(PB @ S_XX)
+    S_B = -(PB @ S_XX)
+    S = -S_B @ PB.T
+    S += P
+    return sums, S, S_B
+
+
+def _block_traces(shapes: Sequence[tuple[int, int]], matrix: Array) -> list[Array]:
+    """Sum of the diagonal blocks of each factor ``(k, k)``."""
+    traces, offset = [], 0
+    for levels, k in shapes:
+        place = slice(offset, offset + levels * k)
+        traces.append(np.einsum("jajb->ab", matrix[place, place].reshape(levels, k, levels, k)))
+        offset += levels * k
+    return traces
 
 
 def _inverse_of_square(L: Array) -> Array:
@@ -668,11 +705,12 @@ def _inverse_of_square(L: Array) -> Array:
         return root.T @ root
     from scipy.linalg.lapack import dpotri
 
-    lower, _ = dpotri(L, lower=1)
-    return np.tril(lower) + np.tril(lower, -1).T
+    inverse, _ = dpotri(L, lower=1)  # its upper triangle is still that of L: zeros
+    inverse += np.tril(inverse, -1).T
+    return np.asarray(inverse)
 
 
-def _reduced_blocks(end: DenseEnd, P: Array, inverse: Array, shapes: Sequence[tuple[int, int]]) -> list[Array]:
+def _reduced_blocks(end: DenseEnd, P: Array, traces: Sequence[Array], shapes: Sequence[tuple[int, int]]) -> list[Array]:
     """Diagonal blocks of ``D - D P D``, summed over the levels of each factor.
 
     Away from the boundary ``D - DPD = Lambda^-T (I - M^-1) Lambda^-1`` needs no matrix product. Close to it, where that
@@ -680,9 +718,9 @@ def _reduced_blocks(end: DenseEnd, P: Array, inverse: Array, shapes: Sequence[tu
     """
     blocks, offset = [], 0
     product: Array | None = None
-    for (levels, k), Lambda in zip(shapes, end.Lambdas, strict=True):
+    for (levels, k), Lambda, trace in zip(shapes, end.Lambdas, traces, strict=True):
         place = slice(offset, offset + levels * k)
-        remainder = levels * np.eye(k) - np.einsum("jajb->ab", inverse[place, place].reshape(levels, k, levels, k))
+        remainder = levels * np.eye(k) - trace
         if np.linalg.eigvalsh(remainder)[0] > 1e-4 * levels and np.linalg.cond(Lambda) < 1e4:
             root = np.linalg.inv(Lambda)
             blocks.append(root.T @ remainder @ root)
@@ -727,14 +765,16 @@ def _entries_before(stage: Stage) -> int:
 
 def _times_couplings(pairs: Couplings, S: Array, a: Array) -> Array:
     """``S a`` edge by edge: ``v[e] = sum over e' of the same level of S[column e, column e'] a[e']``."""
-    weight = S[pairs.entry]
-    off = np.where(pairs.first == pairs.second, 0.0, weight)
-    columns = [
-        np.bincount(pairs.first, weight * a[pairs.second, j], minlength=len(a))
-        + np.bincount(pairs.second, off * a[pairs.first, j], minlength=len(a))
-        for j in range(a.shape[1])
-    ]
-    return np.stack(columns, axis=1)
+    v = np.zeros(a.shape)
+    for begin in range(0, len(pairs.first), PIECE):
+        some = slice(begin, begin + PIECE)
+        first, second = pairs.first[some].astype(np.intp), pairs.second[some].astype(np.intp)
+        weight = S[pairs.entry[some]]
+        off = np.where(first == second, 0.0, weight)
+        for j, own in enumerate(a.T):
+            v[:, j] += np.bincount(first, weight * own[second], minlength=len(a))
+            v[:, j] += np.bincount(second, off * own[first], minlength=len(a))
+    return v
 
 
 def _outer_sums(by_level: Segments, left: Array, right: Array) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -11,7 +12,15 @@ import bayesmix as bmx
 from bayesmix.errors import FormulaError, SpecError
 from bayesmix.language.prior import Prior
 
-bambi = pytest.importorskip("bambi")
+
+class Bambi:
+    """bambi, loaded by the first test that uses it, for that takes two seconds."""
+
+    def __getattr__(self, name):
+        return getattr(import_module("bambi"), name)
+
+
+bambi = Bambi()
 
 
 @pytest.fixture(autouse=True)

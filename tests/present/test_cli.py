@@ -374,6 +374,7 @@ def test_compare_that_did_not_converge_is_exit_status_1(sampled):
     assert "Posterior: The chains did not converge." in result.stdout
 
 
+@pytest.mark.slow
 def test_compare_writes_a_report_too(sampled, tmp_path):
     sampled()
     result = run("compare", "esoph_lmm", "--report", str(tmp_path / "out.html"))
@@ -438,6 +439,7 @@ def test_report_writes_a_file_of_the_models_name(sampled, tmp_path, monkeypatch)
     assert "<td>controls</td>" in text  # units
 
 
+@pytest.mark.slow
 def test_report_that_did_not_converge_is_written_with_exit_status_1(sampled, tmp_path):
     sampled(diverging=True)
     result = run("report", "esoph_lmm", "-o", str(tmp_path / "out.html"))
