@@ -11,6 +11,13 @@ from bayesmix.inference.parameters import Parameters
 
 Array = np.ndarray
 
+FEWEST = 10  # draws of a chain below which an interrupted run leaves nothing
+
+
+def interruption(kept: int, draws: int, chains: int) -> str:
+    """What to say of an interrupted run."""
+    return f"Sampling was interrupted: {kept} of {draws} draws of each of {chains} chains are kept."
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draws:

@@ -25,7 +25,7 @@ from bayesmix.data.moments import Segments
 from bayesmix.inference.batches import draw_in_threads
 from bayesmix.inference.covariance import structure_of
 from bayesmix.inference.diagnostics import pareto_shape
-from bayesmix.inference.draws import Draws
+from bayesmix.inference.draws import FEWEST, Draws, interruption
 from bayesmix.inference.estimate import PointEstimate
 from bayesmix.inference.independence import find_mode, integral, metropolis, pilot_size
 from bayesmix.inference.marginal import Marginal, MarginalPosterior, in_units, with_emulator
@@ -34,7 +34,7 @@ from bayesmix.inference.pls import Factorisation, given_later
 from bayesmix.inference.priors import Priors, log_sd
 from bayesmix.inference.proposal import Mixture, adapt, normalised, start
 from bayesmix.inference.propriety import check_proper
-from bayesmix.inference.surrogate import Surrogate, draw_all, fit_surrogate, rows_of
+from bayesmix.inference.surrogate import Surrogate, draw_effects, fit_surrogate, rows_of
 from bayesmix.language.spec import ModelSpec
 
 Array = np.ndarray
@@ -91,10 +91,17 @@ def sample_generalized(
     mixture, tries, efficiency = _fit_mixture(surrogate, point, rng)
     thin = options.thin or _thin(surrogate, tries, efficiency, draws * chains)
     theta = mixture.draw(chains * (draws * thin + 1), rng)
-    proposed = propose(surrogate, theta, tries, rng, progress=progress)
+    proposed = propose(surrogate, theta, tries, rng, progress=progress, interruptible=True)
+    theta = theta[: len(proposed.shift)]  # all, unless interrupted
     log_weights = proposed.log_density - mixture.log_density(theta)
-    picked, accepted = metropolis(log_weights.reshape(chains, -1), thin, rng)
-    kept = picked + np.arange(chains)[:, None] * (draws * thin + 1)
+    length = len(theta) // chains
+    complete = (length - 1) // thin
+    if complete < min(FEWEST, draws):
+        raise KeyboardInterrupt
+    notes = () if complete == draws else (interruption(complete, draws, chains),)
+    log_weights = log_weights[: chains * length]
+    picked, accepted = metropolis(log_weights.reshape(chains, length), thin, rng)
+    kept = picked + np.arange(chains)[:, None] * length
     evidence, error = integral(log_weights)
     certificate = {
         "pareto_k": pareto_shape(log_weights),
@@ -105,7 +112,7 @@ def sample_generalized(
     if not priors.has_flat:
         certificate |= {"log_evidence": evidence, "log_evidence_error": error}
     stats = {"lp": proposed.log_density[kept], "accepted": accepted}
-    return Draws(in_user_units(surrogate, theta, proposed, kept), stats, "marginal", (), certificate)
+    return Draws(in_user_units(surrogate, theta, proposed, kept), stats, "marginal", notes, certificate)
 
 
 def in_user_units(surrogate: Surrogate, theta: Array, proposed: Proposed, kept: Array) -> Parameters:
@@ -169,15 +176,23 @@ def _efficiency(log_weights: Array) -> float:
 
 
 def propose(
-    surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np.random.Generator, *, progress: bool = False
+    surrogate: Surrogate,
+    theta: Array,
+    tries: tuple[int, ...],
+    rng: np.random.Generator,
+    *,
+    progress: bool = False,
+    interruptible: bool = False,
 ) -> Proposed:
-    """Propose effects and dispersion at each ``theta (N, m)``."""
+    """Propose effects and dispersion at each ``theta (N, m)``; where ``interruptible``, at the first until Ctrl-C."""
 
     def batch(rows: slice, own: np.random.Generator) -> Proposed:
         return _propose(surrogate, theta[rows], tries, own)
 
     batches = list(_batches(surrogate, len(theta)))
-    return _together(draw_in_threads(batch, batches, rng, label="Drawing", progress=progress))
+    return _together(
+        draw_in_threads(batch, batches, rng, label="Drawing", progress=progress, interruptible=interruptible)
+    )
 
 
 def _together(parts: list[Proposed]) -> Proposed:
@@ -222,21 +237,20 @@ def _propose_inside(
     target = surrogate.target
     factorisation = target.factorise(theta)
     value = target.log_likelihood(theta, factorisation) + prior
-    shift, b = draw_all(target, theta, factorisation, rng)
+    shift, combination, later = draw_effects(target, theta, factorisation, rng, end_only=True)
     log_dispersion, correction = _draw_dispersion(surrogate, len(theta), rng)
     working = target.problem.coordinates
-    combination = np.concatenate([-shift, np.ones((len(shift), 1))], axis=1)
     candidates = Candidates(surrogate, factorisation, combination, log_dispersion, tries, rng)
     nested = len(factorisation.plan.stages)
     rest = (target.problem.beta_ols + shift) @ working.X.T
-    for factor, effects in zip(working.factors[nested:], b[nested:], strict=True):
-        rest = rest + rows_of(factor.z, factor.codes, effects)
-    b[:nested], weights = candidates.pick(nested - 1, b[nested:], rest)
+    for factor, effects in zip(working.factors[nested:], later, strict=True):
+        rest += rows_of(factor.z, factor.codes, effects)
+    chosen, weights = candidates.pick(nested - 1, later, rest)
     levels = weights.sum(axis=-1)
     value = (
         value + levels + correction + surrogate.prior_remainder(shift) + _by_dispersion(target, theta, log_dispersion)
     )
-    return Proposed(shift, b, log_dispersion, np.where(np.isfinite(value), value, -np.inf))
+    return Proposed(shift, [*chosen, *later], log_dispersion, np.where(np.isfinite(value), value, -np.inf))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

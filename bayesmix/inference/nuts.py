@@ -14,7 +14,7 @@ from bayesmix.data.design import Design
 from bayesmix.errors import FitError, SpecError, nearest
 from bayesmix.inference.compiled import VALUES, density_of
 from bayesmix.inference.diagnostics import R_HAT_LIMIT, convergence, enough
-from bayesmix.inference.draws import Draws
+from bayesmix.inference.draws import FEWEST, Draws, interruption
 from bayesmix.inference.estimate import PointEstimate
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.priors import Priors
@@ -27,7 +27,6 @@ Array = np.ndarray
 SECOND_TARGET = 0.99  # target acceptance of the repeated run, when the first one had divergences
 LONGER = 3  # times as many draws, of which every third is kept, when a run is too short
 LONG_ENOUGH = 100  # draws a chain below which a run is too short to say anything of its convergence
-FEWEST = 10  # draws of a chain below which an interrupted run leaves nothing
 
 BACKENDS = ("nutpie", "pymc", "numpyro", "blackjax")
 
@@ -138,7 +137,7 @@ def until_good(sampler: Sampler, run: Run) -> tuple[Sampled, tuple[str, ...]]:
         found = sampler(replace(run, thin=LONGER, tune=2 * run.tune))
     if found.interrupted:
         chains, kept = found.parameters.lead
-        notes.append(f"Sampling was interrupted: {kept} of {run.draws} draws of each of {chains} chains are kept.")
+        notes.append(interruption(kept, run.draws, chains))
     return found, tuple(notes)
 
 

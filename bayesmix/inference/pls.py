@@ -476,13 +476,17 @@ def modes(factorisation: Factorisation, combination: Array) -> tuple[list[Array]
     return _substitute(factorisation, rhs, None if end is None else np.einsum("...qc,...c->...q", end.B, combination))
 
 
-def draw(factorisation: Factorisation, combination: Array, sigma: Array, rng: np.random.Generator) -> list[Array]:
+def draw(
+    factorisation: Factorisation, combination: Array, sigma: Array, rng: np.random.Generator, *, end_only: bool = False
+) -> list[Array]:
     """Draw random effects given the rest: per factor ``b (..., J, k)`` around the modes of ``combination``.
 
     Back-substitution with noise, ``u = L^-T (L^-1 Lambda' (...) + sigma e)``: one pass gives mean and draw alike.
-    ``combination (..., c)`` and ``sigma (...,)`` have the batch axes of the factorisation.
+    ``combination (..., c)`` and ``sigma (...,)`` have the batch axes of the factorisation. With ``end_only``, factors
+    eliminated level by level are left out: `given_later` has their distribution.
     """
-    rhs = [np.einsum("...jkc,...c->...jk", step.B, combination) for step in factorisation.eliminated]
+    steps = () if end_only else factorisation.eliminated
+    rhs = [np.einsum("...jkc,...c->...jk", step.B, combination) for step in steps]
     end = factorisation.end
     rhs_end = None if end is None else np.einsum("...qc,...c->...q", end.B, combination)
     b, _ = _substitute(factorisation, rhs, rhs_end, _Noise(sigma, rng))
@@ -549,7 +553,7 @@ def solve(factorisation: Factorisation, rhs: Sequence[Array]) -> tuple[list[Arra
 def _substitute(
     factorisation: Factorisation, rhs: Sequence[Array], rhs_end: Array | None, noise: _Noise | None = None
 ) -> tuple[list[Array], list[Array]]:
-    """Back-substitution, the dense end first."""
+    """Back-substitution, the dense end first, then the eliminated factors; of these only where they are in ``rhs``."""
     plan_, end = factorisation.plan, factorisation.end
     b_later: Array = np.zeros(0)
     b_parts: list[Array] = []
@@ -559,8 +563,8 @@ def _substitute(
         u = _solve_upper(end.L, half if noise is None else half + noise.like(half, 1))
         b_later = _block_rows(plan_.dense, end.Lambdas, u[..., None])[..., 0]
         b_parts, u_parts = _split(plan_.dense, b_later), _split(plan_.dense, u)
-    steps = zip(reversed(plan_.stages), reversed(factorisation.eliminated), reversed(rhs), strict=True)
-    for stage, step, own in steps:
+    steps = zip(plan_.stages, factorisation.eliminated, rhs, strict=True) if rhs else ()
+    for stage, step, own in reversed(list(steps)):
         target = np.einsum("...kl,...jk->...jl", step.Lambda, _without(stage, step, own, b_later))
         half = _solve_lower(step.L, target[..., None])[..., 0]
         u = _solve_upper(step.L, half if noise is None else half + noise.like(half, 2))

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesmix.data.design import Design
+from bayesmix.inference.batches import in_threads
 from bayesmix.inference.estimate import PointEstimate
 from bayesmix.inference.independence import find_mode
 from bayesmix.inference.marginal import MarginalPosterior, bent, draw_fixed
@@ -39,7 +40,7 @@ LAX = 1.25  # how much larger the spread of a later round may be, noise again
 SMALLEST = 1e-9  # weight of a row that tells nothing
 STEP = 1e-3  # of the differences of prior densities, in posterior standard deviations
 GRID, REACH = 81, 8.0  # points of the grid of log dispersions, and how many units it spans to either side
-NUMBERS = 4_000_000  # held at once
+NUMBERS = 500_000  # held at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,13 +157,13 @@ def _spread(values: Array) -> float:
 
 def _match_rows(problem: GeneralizedProblem, eta: Array, log_dispersion: Array) -> tuple[Array, Array]:
     """Pseudo-responses and weights ``(n,)`` from draws of the linear predictor ``(B, n)``."""
-    curvature, slope = np.zeros(eta.shape[1]), np.zeros(eta.shape[1])
-    step = max(1, NUMBERS // eta.shape[1])
-    for begin in range(0, len(eta), step):
-        _, first, second, _ = problem.jet(eta[begin : begin + step] + problem.offset, float(np.exp(log_dispersion)))
-        curvature -= np.nansum(second, axis=0)
-        slope += np.nansum(first, axis=0)
-    curvature, slope = curvature / len(eta), slope / len(eta)
+    size = max(1, NUMBERS // eta.shape[1])
+
+    def sums(begin: int) -> Array:
+        _, first, second, _ = problem.jet(eta[begin : begin + size] + problem.offset, float(np.exp(log_dispersion)))
+        return np.stack([np.nansum(first, axis=0), -np.nansum(second, axis=0)])
+
+    slope, curvature = np.sum(in_threads(sums, range(0, len(eta), size)), axis=0) / len(eta)
     floor = SMALLEST + 1e-3 * np.abs(slope)  # a row may not be moved by more than that
     weights = np.maximum(curvature, floor)
     return eta.mean(axis=0) + slope / weights, weights
@@ -214,19 +215,30 @@ def _draw_predictors(target: MarginalPosterior, theta: Array, rng: np.random.Gen
     shifts, etas = [], []
     for rows in target.batches(len(theta)):
         factorisation = target.factorise(theta[rows])
-        shift, b = draw_all(target, theta[rows], factorisation, rng)
+        shift, _, b = draw_effects(target, theta[rows], factorisation, rng)
         shifts.append(shift)
         etas.append(predictor(target, shift, b))
     return np.concatenate(shifts), np.concatenate(etas)
 
 
-def draw_all(
-    target: MarginalPosterior, theta: Array, factorisation: Factorisation, rng: np.random.Generator
-) -> tuple[Array, list[Array]]:
-    """Fixed effects, as deviations, and random effects of each factor, drawn given ``theta (B, m)``."""
+def draw_effects(
+    target: MarginalPosterior,
+    theta: Array,
+    factorisation: Factorisation,
+    rng: np.random.Generator,
+    *,
+    end_only: bool = False,
+) -> tuple[Array, Array, list[Array]]:
+    """Fixed effects, as deviations, and random effects of each factor, drawn given ``theta (B, m)``.
+
+    Returns
+    -------
+    shift (B, p), combination (B, c), b per factor (B, J, k)
+        ``combination`` is that of `pls.modes`; ``end_only`` as in `pls.draw`.
+    """
     shift = draw_fixed(target, theta, factorisation, rng)
     combination = np.concatenate([-shift, np.ones((len(shift), 1))], axis=1)
-    return shift, draw(factorisation, combination, np.ones(len(shift)), rng)
+    return shift, combination, draw(factorisation, combination, np.ones(len(shift)), rng, end_only=end_only)
 
 
 def _dispersion(problem: GeneralizedProblem, priors: Priors, eta: Array, at: float) -> Dispersion | None:

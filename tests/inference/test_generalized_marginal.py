@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from functools import cache
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -222,6 +226,44 @@ def test_candidates_within_candidates_leave_the_evidence_what_it_is() -> None:
     reference, error = values[(8, 8)]
     for tries, (value, own) in values.items():
         assert abs(value - reference) < MCSE * np.hypot(own, error), tries
+
+
+# ---- interruption -----------------------------------------------------------------------------------------------
+
+
+def pressed_after(batches: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Press Ctrl-C, a real signal, when the last phase has drawn some batches."""
+    whole, one, drawn = generalized_marginal.propose, generalized_marginal._propose, count()
+
+    def last_phase(*given: Any, **options: Any) -> Any:
+        if options.get("interruptible"):
+            monkeypatch.setattr(generalized_marginal, "_propose", pressing)
+        return whole(*given, **options)
+
+    def pressing(*given: Any) -> Any:
+        if next(drawn) == batches:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)
+        return one(*given)
+
+    monkeypatch.setattr(generalized_marginal, "NUMBERS", 4 * 60 * 50)  # 50 proposals a batch
+    monkeypatch.setattr(generalized_marginal, "propose", last_phase)
+
+
+def test_ctrl_c_keeps_the_draws_so_far_and_does_not_start_nuts(monkeypatch: pytest.MonkeyPatch) -> None:
+    pressed_after(20, monkeypatch)
+    post = model_of("poisson, correlated").sample(draws=200, chains=2, seed=1, progress=False)
+    chains, draws = post.values.lead
+    assert (post.method, chains) == ("marginal", 2)
+    assert 10 <= draws < 200
+    assert post.draws.notes == (f"Sampling was interrupted: {draws} of 200 draws of each of 2 chains are kept.",)
+    assert np.all(np.isfinite(post.values.beta))
+
+
+def test_ctrl_c_at_once_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    pressed_after(0, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        model_of("poisson, correlated").sample(draws=200, chains=2, seed=1, progress=False)
 
 
 # ---- Stan ----------------------------------------------------------------------------------------------------------
