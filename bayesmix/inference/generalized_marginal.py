@@ -286,7 +286,9 @@ class Candidates:
         for noise, excess in _candidates(tries, self.rng.random(mean.shape), CUBE / np.sqrt(factor.levels)):
             b = np.einsum("...kl,...l->...k", root, noise)
             b += mean
-            inner, weights = self.pick(number - 1, [b, *later], rest + rows_of(factor.z, factor.codes, b))
+            eta = rows_of(factor.z, factor.codes, b)
+            eta += rest
+            inner, weights = self.pick(number - 1, [b, *later], eta)
             trials.append([*inner, b])
             ratios.append(self._within(number, weights) + excess)
         taken, total = self._take(ratios)

@@ -107,9 +107,11 @@ def predictor(target: MarginalPosterior, shift: Array, b: Sequence[Array]) -> Ar
 
 def rows_of(z: Array, codes: Array, effects: Array) -> Array:
     """``z_i' b_level(i)`` of each row: ``(B, n)`` from ``(B, J, k)``."""
-    total: Array = z[:, 0] * effects[:, codes, 0]
+    total: Array = np.take(effects[..., 0], codes, axis=-1)
+    if not np.all(z[:, 0] == 1.0):
+        total *= z[:, 0]
     for e in range(1, z.shape[1]):
-        total = total + z[:, e] * effects[:, codes, e]
+        total += z[:, e] * np.take(effects[..., e], codes, axis=-1)
     return total
 
 

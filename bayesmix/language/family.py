@@ -190,11 +190,16 @@ def _binomial(y: Array, mu: Array, _: Array, trials: Array) -> Array:
 
 
 def _binomial_logit(y: Array, eta: Array, trials: Array) -> Array:
-    value = np.abs(eta)
-    np.log1p(np.exp(np.negative(value, out=value), out=value), out=value)
-    value += np.maximum(eta, 0.0)  # log(1 + exp(eta))
-    value *= -trials
-    value += y * eta
+    losses = np.exp(eta)
+    np.log1p(losses, out=losses)
+    if np.isinf(losses.max(initial=0.0)):
+        np.copyto(losses, eta, where=np.isinf(losses))
+    value = y * eta
+    if np.all(trials == 1.0):
+        value -= losses
+        return np.asarray(value)
+    losses *= trials
+    value -= losses
     value += _log_choose(trials, y)
     return np.asarray(value)
 
@@ -202,8 +207,6 @@ def _binomial_logit(y: Array, eta: Array, trials: Array) -> Array:
 def _log_choose(trials: Array, y: Array) -> Array:
     from scipy.special import gammaln
 
-    if np.all(trials == 1.0):
-        return np.zeros(())
     return np.asarray(gammaln(trials + 1.0) - gammaln(y + 1.0) - gammaln(trials - y + 1.0))
 
 
@@ -463,7 +466,8 @@ def density_by_predictor(
     """The first of what `by_predictor` returns, by itself."""
     with np.errstate(all="ignore"):
         dispersion, weights = _weighted(family, dispersion, weights)
-        return weights * _log_density(family, link, y, eta, dispersion, trials)
+        value = _log_density(family, link, y, eta, dispersion, trials)
+        return value if np.all(weights == 1.0) else weights * value
 
 
 def _log_density(family: Family, link: Link, y: Array, eta: Array, dispersion: Array, trials: Array) -> Array:
