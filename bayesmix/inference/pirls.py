@@ -22,7 +22,7 @@ from bayesmix.data.design import Design
 from bayesmix.data.moments import leverages, moments
 from bayesmix.inference.coordinates import Coordinates
 from bayesmix.inference.pls import Factorisation, factorise, sensitivity, solve
-from bayesmix.language.family import Family, Jet, Link, by_predictor, density_by_predictor
+from bayesmix.language.family import Family, Jet, Link, by_predictor, density_by_predictor, slopes_by_predictor
 
 Array = np.ndarray
 
@@ -46,6 +46,18 @@ class GeneralizedProblem:
     def jet(self, eta: Array, dispersion: float) -> Jet:
         """Log density of each row and its derivatives by the linear predictor."""
         return by_predictor(
+            self.family,
+            self.link,
+            self.y,
+            eta,
+            dispersion=np.asarray(dispersion),
+            trials=self.trials,
+            weights=self.weights,
+        )
+
+    def slopes(self, eta: Array, dispersion: float) -> tuple[Array, Array]:
+        """First two derivatives of the log density of each row by the linear predictor."""
+        return slopes_by_predictor(
             self.family,
             self.link,
             self.y,

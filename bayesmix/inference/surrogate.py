@@ -162,7 +162,7 @@ def _match_rows(problem: GeneralizedProblem, eta: Array, log_dispersion: Array) 
     size = max(1, NUMBERS // eta.shape[1])
 
     def sums(begin: int) -> Array:
-        _, first, second, _ = problem.jet(eta[begin : begin + size] + problem.offset, float(np.exp(log_dispersion)))
+        first, second = problem.slopes(eta[begin : begin + size] + problem.offset, float(np.exp(log_dispersion)))
         return np.stack([np.nansum(first, axis=0), -np.nansum(second, axis=0)])
 
     slope, curvature = np.sum(in_threads(sums, range(0, len(eta), size)), axis=0) / len(eta)

@@ -460,6 +460,19 @@ def by_predictor(
         return weights * value, weights * first, weights * second, weights * third
 
 
+def slopes_by_predictor(
+    family: Family, link: Link, y: Array, eta: Array, *, dispersion: Array, trials: Array, weights: Array
+) -> tuple[Array, Array]:
+    """The first two derivatives of what `by_predictor` returns, by themselves.
+
+    Under canonical links: residual, and minus the variance of the response.
+    """
+    if family.canonical is None or link.name != family.links[0]:
+        return by_predictor(family, link, y, eta, dispersion=dispersion, trials=trials, weights=weights)[1:3]
+    mu = link.mean(eta)
+    return weights * (y - trials * mu), -weights * trials**2 * family.variance(mu, dispersion, trials)
+
+
 def density_by_predictor(
     family: Family, link: Link, y: Array, eta: Array, *, dispersion: Array, trials: Array, weights: Array
 ) -> Array:

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayesmix.errors import DataError, SpecError
-from bayesmix.language.family import FAMILIES, LINKS, by_predictor, check_response, find_family, find_link
+from bayesmix.language.family import (
+    FAMILIES,
+    LINKS,
+    by_predictor,
+    check_response,
+    find_family,
+    find_link,
+    slopes_by_predictor,
+)
 
 PAIRS = [(family, link) for family in FAMILIES.values() for link in family.links]
 IDS = [f"{family.name}-{link}" for family, link in PAIRS]
@@ -136,6 +144,16 @@ def test_leading_axes_are_free(family):
         alone = by_predictor(family, link, y, eta[index], dispersion=dispersion[index], trials=trials, weights=weights)
         for many, one in zip(together, alone, strict=True):
             np.testing.assert_allclose(np.broadcast_to(many, eta.shape)[index], one, rtol=1e-14)
+
+
+@pytest.mark.parametrize(("family", "link"), PAIRS, ids=IDS)
+def test_slopes_by_themselves(family, link):
+    y, trials = observed(family, link)
+    eta = etas(family, link) * np.linspace(0.5, 1.0, 3)[:, None]
+    given_ = {"dispersion": np.array(SHAPE), "trials": trials, "weights": np.linspace(0.5, 2.0, N)}
+    jet = by_predictor(family, LINKS[link], y, eta, **given_)
+    for alone, together in zip(slopes_by_predictor(family, LINKS[link], y, eta, **given_), jet[1:3], strict=True):
+        np.testing.assert_allclose(alone, together, **EXACT)
 
 
 @pytest.mark.parametrize("shape", [30.0, 99.0, 101.0, 1e4])
