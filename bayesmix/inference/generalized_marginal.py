@@ -40,10 +40,10 @@ from bayesmix.language.spec import ModelSpec
 Array = np.ndarray
 
 FREEDOM = 5.0  # degrees of freedom of the proposal of the log dispersion
-GENERATORS = {3: 1, 4: 1, 8: 3, 16: 7}  # Korobov lattices by their number of points
+GENERATORS = {2: 1, 4: 1, 8: 3}  # Korobov lattices by their number of points
 # candidates of a level, the fewest first; where levels are nested in others, of the inner and of the outer ones
-LADDER: tuple[tuple[int, ...], ...] = ((3,), (8,), (16,))
-NESTED_LADDER: tuple[tuple[int, ...], ...] = ((3,), (3, 4), (4, 8), (8, 8))
+LADDER: tuple[tuple[int, ...], ...] = ((4,), (8,), (16,))
+NESTED_LADDER: tuple[tuple[int, ...], ...] = ((4,), (4, 4), (4, 8), (8, 8))
 CUBE = 0.15  # how heavy the tails of candidates are, over the root of the number of levels: each adds to the noise
 PILOT = 500  # proposals that measure the efficiency
 GOOD, ENOUGH = 0.45, 1.5  # efficiency that will do, and effective proposals wanted for each draw
@@ -329,25 +329,27 @@ class Candidates:
 def _candidates(tries: int, shift: Array, cube: float) -> Iterator[tuple[Array, Array]]:
     """Whitened effects of each candidate ``(B, J, k)``, and log of standard normal over its density ``(B, J)``.
 
-    The candidates of a level are the points of one lattice, shifted at random: each by itself is a random draw, and
-    together they integrate a smooth function far better than independent draws do. ``z + cube z^3`` of a standard
-    normal z has tails heavier than those of the stand-in.
+    The candidates of a level are the points of one lattice, shifted at random, and their mirror images: each by itself
+    is a random draw, and together they integrate a smooth function far better than independent draws do.
+    ``z + cube z^3`` of a standard normal z has tails heavier than those of the stand-in.
     """
     from scipy.special import ndtri
 
     if tries == 1:
         yield ndtri(shift), np.zeros(shift.shape[:-1])
         return
-    generator = GENERATORS[tries] ** np.arange(shift.shape[-1])
-    for m in range(tries):
-        u = shift + m * generator / tries % 1.0
+    points = tries // 2
+    generator = GENERATORS[points] ** np.arange(shift.shape[-1])
+    for m in range(points):
+        u = shift + m * generator / points % 1.0
         u -= u >= 1.0
         z = ndtri(np.clip(u, 1e-12, 1.0 - 1e-12, out=u), out=u)
         square = z * z
         bend = cube * square
-        excess = np.log(1.0 + 3.0 * bend) - 0.5 * square * bend * (2.0 + bend)
+        excess = (np.log(1.0 + 3.0 * bend) - 0.5 * square * bend * (2.0 + bend)).sum(axis=-1)
         z *= 1.0 + bend
-        yield z, excess.sum(axis=-1)
+        yield z, excess
+        yield -z, excess
 
 
 def _draw_dispersion(surrogate: Surrogate, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
