@@ -270,7 +270,7 @@ def test_ctrl_c_at_once_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(case, marks=pytest.mark.slow if case == "gammasim" else ()) for case in CASES]
+    "case", [pytest.param(case, marks=() if case == "cbpp" else pytest.mark.slow) for case in CASES]
 )
 def test_posteriors_are_stans(case: str) -> None:
     """Means and standard deviations of every parameter and effect, and quantiles of the parameters."""

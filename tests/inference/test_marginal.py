@@ -271,7 +271,9 @@ def stan_name(name: str) -> str:
     return name if name == "sigma" else f"b_{name}"
 
 
-@pytest.mark.parametrize("case", LINEAR)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=() if case == "sleepstudy_corr" else pytest.mark.slow) for case in LINEAR]
+)
 def test_posterior_is_stans(case: str) -> None:
     given = json.loads((STAN / f"{case}.json").read_text(encoding="utf-8"))
     priors = dict(prior_of(entry) for entry in given["priors"])

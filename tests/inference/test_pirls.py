@@ -104,7 +104,11 @@ def test_laplace_is_the_textbook_approximation(family, link):
 
 @pytest.mark.parametrize(
     ("family", "link", "crossed"),
-    [(*pair, crossed) for pair in LINKS for crossed in (False, True)],
+    [
+        pytest.param(*pair, crossed, marks=pytest.mark.slow if crossed else ())
+        for pair in LINKS
+        for crossed in (False, True)
+    ],
 )
 def test_gradient_of_laplace(family, link, crossed):
     _, working, problem = make(family, link, k=2, crossed=crossed)

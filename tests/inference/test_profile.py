@@ -35,7 +35,9 @@ def lme4_name(name: str) -> str:
     return name.replace("Intercept", "(Intercept)")
 
 
-@pytest.mark.parametrize("case", MODELS)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow if case.startswith("p") else ()) for case in MODELS]
+)
 def test_limits_are_lme4s(case: str) -> None:
     formula, data, family = MODELS[case]
     table = bmx.Model(formula, bmx.load_dataset(data), family=family).estimate().confint()

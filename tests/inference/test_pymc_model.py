@@ -279,6 +279,7 @@ def test_log_joint(name):
     compare(make(name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "link"), LINKS)
 def test_log_joint_of_other_links(family, link):
     model = bmx.Model(f"{LINKS[family, link]} ~ x + (1 | g)", DATA, family=family, link=link)

@@ -84,7 +84,7 @@ def test_independent_betas_are_lkj(k, eta):
 
 
 @pytest.mark.parametrize("eta", [1.0, 2.0])
-@pytest.mark.parametrize("k", [2, 3, 4, 5])
+@pytest.mark.parametrize("k", [2, 3, 4, pytest.param(5, marks=pytest.mark.slow)])
 def test_every_correlation_has_the_same_beta_marginal(k, eta):
     """``(1 + r) / 2 ~ Beta(a, a)``, ``a = eta - 1 + k / 2``: second and fourth moments of 200 000 draws."""
     rng = np.random.default_rng(100 + k)

@@ -428,6 +428,7 @@ def test_compare_all_as_json_and_csv(everything):
 # ---- report -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_report_writes_a_file_of_the_models_name(sampled, tmp_path, monkeypatch):
     asked = sampled()
     monkeypatch.chdir(tmp_path)
