@@ -34,7 +34,7 @@ from bayesmix.inference.pls import Factorisation, given_later
 from bayesmix.inference.priors import Priors, log_sd
 from bayesmix.inference.proposal import Mixture, adapt, normalised, start
 from bayesmix.inference.propriety import check_proper
-from bayesmix.inference.surrogate import Surrogate, draw_effects, fit_surrogate, rows_of
+from bayesmix.inference.surrogate import Surrogate, draw_all, fit_surrogate, rows_of
 from bayesmix.language.spec import ModelSpec
 
 Array = np.ndarray
@@ -164,8 +164,10 @@ def _fit_mixture(
 
 def _ladder(surrogate: Surrogate) -> Sequence[tuple[int, ...]]:
     """Numbers of candidates to try in turn: more from the start where they cost nothing, no more than is affordable."""
-    n = len(surrogate.z)
-    ladder = NESTED_LADDER if len(surrogate.target.problem.coordinates.plan.stages) > 1 else LADDER
+    n, stages = len(surrogate.z), len(surrogate.target.problem.coordinates.plan.stages)
+    if not stages:  # no level has candidates
+        return LADDER[:1]
+    ladder = NESTED_LADDER if stages > 1 else LADDER
     fitting = [tries for tries in ladder if n * np.prod(tries) <= DENSITIES]
     return fitting[1:] if len(fitting) > 1 and n * np.prod(fitting[1]) <= CHEAP else fitting or ladder[:1]
 
@@ -237,7 +239,7 @@ def _propose_inside(
     target = surrogate.target
     factorisation = target.factorise(theta)
     value = target.log_likelihood(theta, factorisation) + prior
-    shift, combination, later = draw_effects(target, theta, factorisation, rng, end_only=True)
+    shift, combination, later = draw_all(target, theta, factorisation, rng, end_only=True)
     log_dispersion, correction = _draw_dispersion(surrogate, len(theta), rng)
     working = target.problem.coordinates
     candidates = Candidates(surrogate, factorisation, combination, log_dispersion, tries, rng)
@@ -299,7 +301,7 @@ class Candidates:
         if len(ratios) == 1:
             return np.zeros(ratios[0].shape, np.intp), ratios[0]
         with np.errstate(all="ignore"):
-            top = np.maximum.reduce(ratios)
+            top = np.fmax.reduce(ratios)  # a candidate outside the link's range has no density, the others have theirs
             weights = np.stack([np.exp(ratio - top) for ratio in ratios])
             sums = np.cumsum(np.where(np.isnan(weights), 0.0, weights), axis=0)
             threshold = self.rng.random(top.shape) * sums[-1]

@@ -402,7 +402,7 @@ def _sums_of_products(pairs: Couplings, a: Array, Pa: Array) -> Array:
     """Products ``a[first]' Pa[second]`` summed by entry, ``(..., entries)``, a piece of the list at a time."""
     starts, size = pairs.by_entry.starts, len(pairs.first)
     bounds = np.append(starts, size)
-    cuts = [*np.unique(np.searchsorted(starts, np.arange(0, size, PIECE))), len(starts)]
+    cuts = np.unique(np.append(np.searchsorted(starts, np.arange(0, size, PIECE)), len(starts)))
     parts = []
     for low, high in pairwise(cuts):
         some = slice(bounds[low], bounds[high])

@@ -217,13 +217,13 @@ def _draw_predictors(target: MarginalPosterior, theta: Array, rng: np.random.Gen
     shifts, etas = [], []
     for rows in target.batches(len(theta)):
         factorisation = target.factorise(theta[rows])
-        shift, _, b = draw_effects(target, theta[rows], factorisation, rng)
+        shift, _, b = draw_all(target, theta[rows], factorisation, rng)
         shifts.append(shift)
         etas.append(predictor(target, shift, b))
     return np.concatenate(shifts), np.concatenate(etas)
 
 
-def draw_effects(
+def draw_all(
     target: MarginalPosterior,
     theta: Array,
     factorisation: Factorisation,

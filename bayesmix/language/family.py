@@ -467,10 +467,11 @@ def slopes_by_predictor(
 
     Under canonical links: residual, and minus the variance of the response.
     """
-    if family.canonical is None or link.name != family.links[0]:
+    if _canonical(family, link) is None:
         return by_predictor(family, link, y, eta, dispersion=dispersion, trials=trials, weights=weights)[1:3]
-    mu = link.mean(eta)
-    return weights * (y - trials * mu), -weights * trials**2 * family.variance(mu, dispersion, trials)
+    with np.errstate(all="ignore"):
+        mu = link.mean(eta)
+        return weights * (y - trials * mu), -weights * trials**2 * family.variance(mu, dispersion, trials)
 
 
 def density_by_predictor(
@@ -485,9 +486,12 @@ def density_by_predictor(
 
 def _log_density(family: Family, link: Link, y: Array, eta: Array, dispersion: Array, trials: Array) -> Array:
     """By the shorter formula of the canonical link where there is one: exact, too, where means round to 0 or 1."""
-    if family.canonical is not None and link.name == family.links[0]:
-        return family.canonical(y, eta, trials)
-    return family.log_density(y, link.mean(eta), dispersion, trials)
+    canonical = _canonical(family, link)
+    return family.log_density(y, link.mean(eta), dispersion, trials) if canonical is None else canonical(y, eta, trials)
+
+
+def _canonical(family: Family, link: Link) -> Callable[[Array, Array, Array], Array] | None:
+    return family.canonical if link.name == family.links[0] else None
 
 
 def _weighted(family: Family, dispersion: Array, weights: Array) -> tuple[Array, Array]:

@@ -23,7 +23,7 @@ from stan import name_of as stan_name
 
 import bayesmix as bmx
 from bayesmix.inference import generalized_marginal
-from bayesmix.inference.generalized_marginal import _candidates, in_user_units, propose
+from bayesmix.inference.generalized_marginal import Candidates, _candidates, in_user_units, propose
 from bayesmix.inference.parameters import covariance
 from bayesmix.inference.pls import given_later
 from bayesmix.inference.surrogate import Surrogate, coefficients, fit_surrogate
@@ -171,6 +171,15 @@ def test_each_candidate_is_a_draw_of_the_standard_normal_once_weighted(tries: in
         for power, expected in ((0, 1.0), (1, 0.0), (2, 1.0)):
             moment = np.mean(weight[:, None] * noise**power, axis=0)
             np.testing.assert_allclose(moment, expected, atol=0.002)
+
+
+def test_a_candidate_without_density_leaves_the_others_theirs() -> None:
+    """Of a link whose mean may leave its range: that candidate has weight zero, the level the mean of all."""
+    nothing: Any = None
+    candidates = Candidates(nothing, nothing, nothing, nothing, (2,), np.random.default_rng(1))
+    taken, total = candidates._take([np.array([[np.nan, 0.0]]), np.array([[1.0, np.nan]])])
+    np.testing.assert_array_equal(taken, [[1, 0]])
+    np.testing.assert_allclose(total, [[1.0 - np.log(2.0), -np.log(2.0)]])
 
 
 # ---- against integration by brute force --------------------------------------------------------------------------
