@@ -45,33 +45,18 @@ class GeneralizedProblem:
 
     def jet(self, eta: Array, dispersion: float) -> Jet:
         """Log density of each row and its derivatives by the linear predictor."""
-        return by_predictor(
-            self.family,
-            self.link,
-            self.y,
-            eta,
-            dispersion=np.asarray(dispersion),
-            trials=self.trials,
-            weights=self.weights,
-        )
+        return by_predictor(self.family, self.link, self.y, eta, **self._rest(dispersion))
 
     def slopes(self, eta: Array, dispersion: float) -> tuple[Array, Array]:
         """First two derivatives of the log density of each row by the linear predictor."""
-        return slopes_by_predictor(
-            self.family,
-            self.link,
-            self.y,
-            eta,
-            dispersion=np.asarray(dispersion),
-            trials=self.trials,
-            weights=self.weights,
-        )
+        return slopes_by_predictor(self.family, self.link, self.y, eta, **self._rest(dispersion))
 
     def value(self, eta: Array, dispersion: Array) -> Array:
         """Log density of each row at ``eta (..., n)``, for dispersions that may differ between the leading axes."""
-        return density_by_predictor(
-            self.family, self.link, self.y, eta, dispersion=dispersion, trials=self.trials, weights=self.weights
-        )
+        return density_by_predictor(self.family, self.link, self.y, eta, **self._rest(dispersion))
+
+    def _rest(self, dispersion: Array | float) -> dict[str, Array]:
+        return {"dispersion": np.asarray(dispersion), "trials": self.trials, "weights": self.weights}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
