@@ -20,6 +20,7 @@ from bayesmix.language.spec import ModelSpec
 from bayesmix.results import effects
 from bayesmix.results.intervals import applicable
 from bayesmix.results.jobs import in_order
+from bayesmix.results.level import check_level
 from bayesmix.results.predict import Rows, predict
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def coverage(
     """
     import pandas as pd
 
+    check_level(level, "level")
     study = Study(spec, fit, level, _check(fit, methods))
     seeds = [int(child.generate_state(1)[0] >> 1) for child in np.random.SeedSequence(seed).spawn(n)]
     jobs = [(study, one) for one in seeds]

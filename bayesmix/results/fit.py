@@ -23,6 +23,7 @@ from bayesmix.inference.parameters import Parameters, covariance
 from bayesmix.inference.priors import Priors
 from bayesmix.language.spec import ModelSpec
 from bayesmix.results import effects
+from bayesmix.results.level import check_level
 from bayesmix.results.predict import Groups, Kind, Rows, check_options, predict
 from bayesmix.results.questions import Questions
 from bayesmix.results.residuals import check_kind, cumulative, quantile_residuals, response_residuals
@@ -229,6 +230,7 @@ class Fit(Questions, ABC):
         import pandas as pd
 
         check_options(kind, groups)
+        check_level(interval)
         design = self.design
         rows = Rows.of_fit(design) if newdata is None else Rows.of_new_data(design, newdata, groups, offset)
         return pd.DataFrame(self._predicted(rows, kind, groups, interval, seed), index=rows.index)
@@ -449,6 +451,7 @@ class Estimate(Fit):
     def tidy(self, effects: Sequence[str] = ("fixed", "ran_pars"), *, interval: float = 0.95) -> pd.DataFrame:
         from bayesmix.results.tidy import tidy_estimate
 
+        check_level(interval)
         return tidy_estimate(self, effects, interval)
 
     def __repr__(self) -> str:
@@ -536,6 +539,7 @@ class Posterior(Fit):
         """``mean, sd, median, mode`` (for sd and corr), interval bounds ``lower, upper`` and diagnostics."""
         from bayesmix.results.marginals import describe
 
+        check_level(interval)
         table = describe(effects.flatten(self.design, self.values), self.names, interval)
         m = len(self.names)
         table["ess_bulk"] = self.convergence.ess_bulk[:m]
@@ -634,6 +638,7 @@ class Posterior(Fit):
     def tidy(self, effects: Sequence[str] = ("fixed", "ran_pars"), *, interval: float = 0.95) -> pd.DataFrame:
         from bayesmix.results.tidy import tidy_posterior
 
+        check_level(interval)
         return tidy_posterior(self, effects, interval)
 
     def __repr__(self) -> str:
@@ -702,6 +707,7 @@ class Posterior(Fit):
         """
         from bayesmix.results.simulation import check_statistics
 
+        check_level(interval)
         return check_statistics(self, statistics, groups=groups, interval=interval, seed=seed)
 
     @override

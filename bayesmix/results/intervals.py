@@ -10,6 +10,7 @@ import numpy as np
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.estimate import Ml, Reml
 from bayesmix.inference.profile import profile_intervals
+from bayesmix.results.level import check_level
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,8 +26,7 @@ def confidence_intervals(fit: Estimate, parameters: Sequence[str] | None, level:
 
     if method not in METHODS:
         raise SpecError(f"There are no `{method}` intervals.{nearest(method, METHODS)} Methods: {', '.join(METHODS)}.")
-    if not 0.0 < level < 1.0:
-        raise SpecError(f"level is a probability between 0 and 1, not {level}.")
+    check_level(level, "level")
     possible = fit.names if method == "profile" else list(fit.design.fixed)
     names = possible if parameters is None else list(parameters)
     for name in names:
@@ -41,6 +41,7 @@ def side_by_side(estimate: Estimate, posterior: Posterior | None, level: float, 
     """Intervals of all parameters by each method: columns ``"wald lower"``, ``"wald upper"``, ...; blank where none."""
     import pandas as pd
 
+    check_level(level, "level")
     found = {}
     for method in methods:
         if method == "credible" and posterior is not None:

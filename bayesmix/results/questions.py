@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from bayesmix.results.level import check_level
 from bayesmix.results.predict import Groups, Kind
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Questions:
         """
         from bayesmix.results.marginal_effects import conditional_effects
 
+        check_level(interval)
         options: Any = {"at": at, "kind": kind, "groups": groups, "points": points, "interval": interval}
         return conditional_effects(cast("Fit", self), variable, by, **options)
 
@@ -59,6 +61,7 @@ class Questions:
         """
         from bayesmix.results.marginal_effects import marginal_means
 
+        check_level(interval)
         return marginal_means(cast("Fit", self), variables, at=at, kind=kind, groups=groups, interval=interval)
 
     def contrasts(
@@ -77,6 +80,7 @@ class Questions:
         """
         from bayesmix.results.marginal_effects import contrasts
 
+        check_level(interval)
         options: Any = {"at": at, "kind": kind, "groups": groups, "interval": interval}
         return contrasts(cast("Fit", self), variable, by, **options)
 
@@ -92,6 +96,7 @@ class Questions:
         """Average slope of the mean with respect to a number, over the rows of the fit, for each level of ``by``."""
         from bayesmix.results.marginal_effects import slopes
 
+        check_level(interval)
         return slopes(cast("Fit", self), variable, by, kind=kind, groups=groups, interval=interval)
 
     def hypothesis(self, *texts: str, interval: float = 0.95) -> pd.DataFrame:
@@ -110,4 +115,5 @@ class Questions:
         """
         from bayesmix.results.hypothesis import hypotheses
 
+        check_level(interval)
         return hypotheses(cast("Fit", self), texts, interval)

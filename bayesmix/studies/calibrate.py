@@ -25,6 +25,7 @@ from bayesmix.inference.sample import Sampler, failure, resolve_sampler, sample
 from bayesmix.language.spec import ModelSpec
 from bayesmix.results import effects
 from bayesmix.results.jobs import in_order
+from bayesmix.results.level import check_level
 from bayesmix.studies.generate import draw_parameters, simulate_response
 
 if TYPE_CHECKING:
@@ -182,6 +183,7 @@ def calibrate(
     """
     import pandas as pd
 
+    check_level(level, "level")
     other = model if fitted is None else fitted
     names = _names(model.design, model.spec)
     if _names(other.design, other.spec) != names or len(other.design.y) != len(model.design.y):

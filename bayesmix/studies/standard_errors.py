@@ -17,6 +17,7 @@ import numpy as np
 
 from bayesmix.errors import BayesmixWarning, SpecError, nearest
 from bayesmix.results.jobs import in_order
+from bayesmix.results.level import check_level
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,6 +109,7 @@ def standard_errors(
     """
     import pandas as pd
 
+    check_level(level, "level")
     setting = Setting(groups, rows, _check(groups, rows, replicates, estimators), level)
     seeds = np.random.SeedSequence(seed).spawn(replicates)
     jobs = [(setting, one) for one in seeds]

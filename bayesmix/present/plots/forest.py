@@ -12,6 +12,7 @@ from bayesmix.errors import SpecError, nearest
 from bayesmix.present.plots.canvas import COLOURS, INK, MARKERS, PALE, panels, styled
 from bayesmix.results.compare import labels_of
 from bayesmix.results.fit import Estimate, Posterior
+from bayesmix.results.level import check_level
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,6 +62,7 @@ def forest(
         If nothing was given to draw.
     """
     names = _chosen(fits, parameters)
+    check_level(interval)
     figures = fits[0].fitted_model.documented if documented is None else documented
     rows = [_row(label, fit, interval, method) for label, fit in zip(labels_of(fits), fits, strict=True)]
     height = 0.6 + 0.19 * len(rows)

@@ -17,6 +17,7 @@ from bayesmix.present.plots.observations import choose_levels
 from bayesmix.results.compare import labels_of
 from bayesmix.results.effects import GroupEffects, find_group, of_group
 from bayesmix.results.fit import Estimate, Posterior
+from bayesmix.results.level import check_level
 from bayesmix.results.pooling import pooling as pooling_table
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def caterpillar(
     """
     if not fits:
         raise SpecError("caterpillar needs a fit: bmx.plots.caterpillar(post, reml).")
+    check_level(interval)
     found = find_group(fits[0].design, group)
     names = _chosen(found.effects, effects, found)
     places = [found.effects.index(name) for name in names]
@@ -334,6 +336,7 @@ def pooling(
 
     if not fits:
         raise SpecError("pooling needs a fit: bmx.plots.pooling(post, reml).")
+    check_level(interval)
     found = find_group(fits[0].design, group)
     names = _chosen(found.effects, effects, found)
     table = pooling_table(fits[0], group=found.group)

@@ -31,6 +31,7 @@ from bayesmix.results.compare import labels_of
 from bayesmix.results.effects import GroupEffects
 from bayesmix.results.fit import Estimate, Posterior, describe_draws
 from bayesmix.results.grid import grid, is_factor, levels_of, mean_offset, observed
+from bayesmix.results.level import check_level
 from bayesmix.results.point_prediction import predict_estimate
 from bayesmix.results.pooling import pooling
 from bayesmix.results.predict import Groups, Rows, check_options, predict
@@ -160,6 +161,7 @@ def mean_curves(
     """
     if not fits:
         raise SpecError("mean_curves needs a fit: bmx.plots.mean_curves(post, reml).")
+    check_level(interval)
     check_options("mean", groups)
     name, found, drawn = points(fits[0], x, group, units, seed)
     chosen = choose_levels(found, levels, MOST) if groups == "fitted" else []

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from bayesmix.present.plots.canvas import BLUE, COLOURS, GREY, INK, MARKERS, PALE, RED, legend_above, panels, styled
+from bayesmix.results.level import check_level
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,6 +113,7 @@ def coverage(table: pd.DataFrame, *, level: float = 0.95) -> Figure:
     table : from `Comparison.coverage`: one row a parameter, one column a method.
     level : what the intervals claim.
     """
+    check_level(level, "level")
     n = int(table.attrs.get("n", 0))
     table = table.dropna(how="all")
     figure, (axis,) = panels(1, columns=1, height=0.6 + 0.16 * (len(table.columns) + 1) * len(table))
