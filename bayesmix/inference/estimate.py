@@ -11,6 +11,7 @@ import numpy as np
 
 from bayesmix.data.design import Design
 from bayesmix.errors import FitError, SpecError, nearest
+from bayesmix.inference.batches import one_blas_thread
 from bayesmix.inference.coordinates import Coordinates, coordinates
 from bayesmix.inference.covariance import from_factor, sd_and_corr, split
 from bayesmix.inference.glm import LARGEST, Glm, fit_glm
@@ -121,6 +122,7 @@ def resolve_method(method: str | Method, family: Family, link: Link) -> Method:
     return method
 
 
+@one_blas_thread()
 def estimate(design: Design, family: Family, link: Link, method: Method) -> PointEstimate:
     """Fit the model by ``method``.
 

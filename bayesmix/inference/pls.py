@@ -30,6 +30,7 @@ from itertools import pairwise
 import numpy as np
 
 from bayesmix.data.moments import Incidence, Moments, Segments, unique_keys, upper_triangle
+from bayesmix.inference.batches import one_blas_thread
 
 Array = np.ndarray
 
@@ -628,8 +629,9 @@ def _triangular(L: Array, rhs: Array, *, transposed: bool) -> Array:
     lead = np.broadcast_shapes(L.shape[:-2], rhs.shape[:-2])
     L, rhs = np.broadcast_to(L, (*lead, *L.shape[-2:])), np.broadcast_to(rhs, (*lead, *rhs.shape[-2:]))
     solution = np.empty(rhs.shape)
-    for at in np.ndindex(lead):
-        solution[at] = solve_triangular(L[at], rhs[at], lower=True, trans=int(transposed), check_finite=False)
+    with one_blas_thread():  # again: SciPy's BLAS is another library, loaded by the line above
+        for at in np.ndindex(lead):
+            solution[at] = solve_triangular(L[at], rhs[at], lower=True, trans=int(transposed), check_finite=False)
     return solution
 
 
@@ -709,7 +711,8 @@ def _inverse_of_square(L: Array) -> Array:
         return root.T @ root
     from scipy.linalg.lapack import dpotri
 
-    inverse, _ = dpotri(L, lower=1)  # its upper triangle is still that of L: zeros
+    with one_blas_thread():
+        inverse, _ = dpotri(L, lower=1)  # its upper triangle is still that of L: zeros
     inverse += np.tril(inverse, -1).T
     return np.asarray(inverse)
 

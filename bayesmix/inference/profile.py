@@ -12,6 +12,7 @@ import numpy as np
 
 from bayesmix.data.design import Design
 from bayesmix.errors import SpecError
+from bayesmix.inference.batches import one_blas_thread
 from bayesmix.inference.correlation import OneNumber
 from bayesmix.inference.covariance import cholesky_psd, from_factor
 from bayesmix.inference.estimate import Agq, Laplace, MarginalLikelihood, Ml, PointEstimate, estimate
@@ -124,6 +125,7 @@ def profile_interval(
     return profile_intervals(design, family, link, point, [name], level)[0]
 
 
+@one_blas_thread()
 def profile_intervals(
     design: Design, family: Family, link: Link, point: PointEstimate, names: Sequence[str], level: float
 ) -> list[tuple[float, float]]:

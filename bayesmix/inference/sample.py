@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesmix.data.design import Design
 from bayesmix.errors import SpecError, nearest
+from bayesmix.inference.batches import one_blas_thread
 from bayesmix.inference.diagnostics import K_LIMIT, R_HAT_LIMIT, convergence, enough
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.estimate import estimate, resolve_method
@@ -45,6 +46,7 @@ def resolve_sampler(method: str | Sampler) -> Sampler | None:
     return names[method.lower()]()
 
 
+@one_blas_thread()
 def sample(
     design: Design,
     spec: ModelSpec,
