@@ -47,19 +47,23 @@ class Coordinates:
 
     def by_factor(self, theta: Array) -> list[Array]:
         """Relative factors ``(..., k, k)`` of the grouping factors at ``theta (..., size)``."""
-        terms = to_factor(self.structures, theta)
+        return self.joined(to_factor(self.structures, theta))
+
+    def joined(self, terms: Sequence[Array]) -> list[Array]:
+        """Relative factors of the grouping factors from those of the terms, all ``(..., k, k)``."""
         return [
             side_by_side([terms[t] for t, place in enumerate(self.places) if place.factor == f])
             for f in range(len(self.factors))
         ]
 
+    def blocks(self, by_factor: Sequence[Array]) -> list[Array]:
+        """Diagonal blocks ``(k, k)`` of the terms in matrices of the grouping factors, the inverse of `joined`."""
+        return [by_factor[place.factor][place.columns, place.columns] for place in self.places]
+
     def gradient(self, theta: Array, by_factor: Sequence[Array]) -> Array:
         """Derivatives by ``theta (size,)`` from those by the factors' entries ``(k, k)``."""
-        terms = zip(self.structures, split(self.structures, theta), self.places, strict=True)
-        parts = [
-            structure.gradient(own, by_factor[place.factor][place.columns, place.columns])
-            for structure, own, place in terms
-        ]
+        terms = zip(self.structures, split(self.structures, theta), self.blocks(by_factor), strict=True)
+        parts = [structure.gradient(own, block) for structure, own, block in terms]
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def of_terms(self, per_factor: Sequence[Array]) -> list[Array]:

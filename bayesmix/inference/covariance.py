@@ -90,7 +90,7 @@ class Unstructured(Structure):
         small = sizes < tolerance * max(1.0, float(sizes.max(initial=0.0)))
         if not np.any(small):
             return theta, False
-        return self.theta(_lower((left * np.where(small, 0.0, sizes)) @ right)), True
+        return self.theta(lower((left * np.where(small, 0.0, sizes)) @ right)), True
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,10 @@ class Scaled(Structure):
         sizes = theta[..., : self.n_sd]
         signed = self.is_homogeneous or not self.correlation.size
         return (sizes, np.ones_like(sizes)) if signed else (sizes**2, 2.0 * sizes)
+
+    def sizes(self, sd: Array) -> Array:
+        """Sizes ``(..., n_sd)`` of standard deviations, none of them negative."""
+        return sd if self.is_homogeneous or not self.correlation.size else np.sqrt(sd)
 
     def _root(self, theta: Array) -> tuple[Array, Array]:
         """Root of the correlation matrix and its derivative by the angle: ``(..., k, k)``."""
@@ -125,7 +129,7 @@ class Scaled(Structure):
         if not isinstance(self.correlation, OneNumber):
             return sd
         rho = np.nan_to_num(self.correlation.numbers(corr))
-        return np.concatenate([sd if self.is_homogeneous else np.sqrt(sd), self.correlation.angle(rho)], axis=-1)
+        return np.concatenate([self.sizes(sd), self.correlation.angle(rho)], axis=-1)
 
     @override
     def gradient(self, theta: Array, by_factor: Array) -> Array:
@@ -181,7 +185,7 @@ def from_factor(structures: Sequence[Structure], factors: Sequence[Array]) -> Ar
     return np.concatenate(parts, axis=-1) if parts else np.zeros(0)
 
 
-def _lower(factor: Array) -> Array:
+def lower(factor: Array) -> Array:
     """Lower-triangular factor of ``factor factor'``, exact where the rank is deficient."""
     lower = np.linalg.qr(factor.T, mode="r").T
     return np.asarray(lower * np.where(np.diagonal(lower) < 0.0, -1.0, 1.0))

@@ -256,41 +256,55 @@ class MarginalLikelihood:
     def mode(self, x: Array) -> Mode:
         """Conditional mode of the random effects at ``x``."""
         theta, beta, dispersion = self.split(x)
-        working = self.problem.coordinates
-        fixed = working.X @ beta + self.problem.offset
-        found = find_mode(self.problem, working.by_factor(theta), fixed, dispersion, self._last)
-        self._last = found.u
-        return found
+        return self._mode(self.problem.coordinates.by_factor(theta), beta, dispersion)
 
     def value(self, x: Array) -> float:
         """Minus twice the log-likelihood."""
-        mode = self.mode(x)
-        theta, _, dispersion = self.split(x)
-        match self.method:
-            case Laplace():
-                return mode.objective + float(mode.factorisation.log_determinant)
-            case Agq(points):
-                return quadrature(self.problem, self.problem.coordinates.by_factor(theta), mode, dispersion, points)
+        theta, beta, dispersion = self.split(x)
+        return self.value_at(self.problem.coordinates.by_factor(theta), beta, dispersion)
 
     def __call__(self, x: Array) -> tuple[float, Array]:
         """Value and gradient."""
         working = self.problem.coordinates
-        theta, _, dispersion = self.split(x)
-        factors, mode = working.by_factor(theta), self.mode(x)
+        theta, beta, dispersion = self.split(x)
+        factors = working.by_factor(theta)
+        value, by_beta, by_factor = self.at(factors, beta, dispersion)
+        gradient = [working.gradient(theta, by_factor), by_beta]
+        if self.has_dispersion:
+            gradient.append(np.array([self.by_log_dispersion(factors, beta, dispersion)]))
+        return value, np.concatenate(gradient)
+
+    def value_at(self, factors: list[Array], beta: Array, dispersion: float) -> float:
+        """`value` at relative factors of the grouping factors, any roots of their covariance matrices."""
+        mode = self._mode(factors, beta, dispersion)
+        match self.method:
+            case Laplace():
+                return mode.objective + float(mode.factorisation.log_determinant)
+            case Agq(points):
+                return quadrature(self.problem, factors, mode, dispersion, points)
+
+    def at(self, factors: list[Array], beta: Array, dispersion: float) -> tuple[float, Array, list[Array]]:
+        """`value_at` and its derivatives by beta~ and the factors."""
+        mode = self._mode(factors, beta, dispersion)
         match self.method:
             case Laplace():
                 value, by_eta, by_factor = laplace(self.problem, factors, mode)
             case Agq(points):
                 value, by_eta, by_factor = quadrature_gradient(self.problem, factors, mode, dispersion, points)
-        gradient = [working.gradient(theta, by_factor), working.X.T @ by_eta]
-        if self.has_dispersion:
-            gradient.append(np.array([self._slope(x, len(x) - 1)]))
-        return value, np.concatenate(gradient)
+        return value, self.problem.coordinates.X.T @ by_eta, by_factor
 
-    def _slope(self, x: Array, i: int, step: float = 1e-4) -> float:
-        """Central difference, fourth order."""
-        shifts = [self.value(x + shift * step * np.eye(len(x))[i]) for shift in (-2.0, -1.0, 1.0, 2.0)]
+    def by_log_dispersion(self, factors: list[Array], beta: Array, dispersion: float, step: float = 1e-4) -> float:
+        """Derivative of `value_at` by the log dispersion: central difference, fourth order."""
+        shifts = [
+            self.value_at(factors, beta, dispersion * float(np.exp(shift * step))) for shift in (-2.0, -1.0, 1.0, 2.0)
+        ]
         return (shifts[0] - 8.0 * shifts[1] + 8.0 * shifts[2] - shifts[3]) / (12.0 * step)
+
+    def _mode(self, factors: list[Array], beta: Array, dispersion: float) -> Mode:
+        fixed = self.problem.coordinates.X @ beta + self.problem.offset
+        found = find_mode(self.problem, factors, fixed, dispersion, self._last)
+        self._last = found.u
+        return found
 
 
 def _generalized(problem: GeneralizedProblem, method: Laplace | Agq) -> PointEstimate:

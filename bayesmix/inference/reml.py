@@ -119,6 +119,46 @@ def deviance(problem: LinearProblem, theta: Array, beta: Array, sigma: float) ->
     return value, by_theta, -2.0 * scores[: problem.p] / sigma**2, 2.0 * problem.n - 2.0 * rss / sigma**2
 
 
+def profiled_deviance(
+    problem: LinearProblem,
+    factors: list[Array],
+    *,
+    sigma: float | None = None,
+    held: tuple[Array, float] | None = None,
+) -> tuple[float, list[Array], float, float]:
+    """Minus twice the log-likelihood with fixed effects at their best; its derivatives.
+
+    Parameters
+    ----------
+    factors : relative factors ``(k, k)`` of the grouping factors, any roots of their covariance matrices.
+    sigma : at its best, too, if None.
+    held : ``(a, r)`` holds ``a' beta~`` of the deviation from least squares at ``r``.
+
+    Returns
+    -------
+    value, by_factor [(k, k)], by_log_sigma, by_held
+        The derivative by ``r`` is 0 where nothing is held.
+    """
+    solution = factorise(problem.coordinates.plan, problem.moments, factors)
+    p, n = problem.p, problem.n
+    A, c = solution.XX[:p, :p], solution.XX[:p, p]
+    beta = np.linalg.solve(A, c)
+    rss, pull = float(solution.XX[p, p] - c @ beta), 0.0
+    if held is not None:
+        a, r = held
+        direction = np.linalg.solve(A, a)
+        gap = r - float(a @ beta)
+        pull = gap / float(a @ direction)
+        beta, rss = beta + pull * direction, rss + gap * pull
+    sigma2 = rss / n if sigma is None else sigma**2
+    value = n * math.log(2.0 * math.pi * sigma2) + rss / sigma2 - problem.log_weights
+    value += float(solution.log_determinant)
+    residual = np.append(-beta, 1.0)
+    derivative = sensitivity(solution, np.outer(residual, residual) / sigma2, problem.coordinates.pattern)
+    by_factor = [2.0 * G @ L for G, L in zip(derivative.G, factors, strict=True)]
+    return value, by_factor, 2.0 * n - 2.0 * rss / sigma2, 2.0 * pull / sigma2
+
+
 def restricted_deviance(problem: LinearProblem, theta: Array, sigma: float) -> tuple[float, Array, float]:
     """REML criterion with sigma not profiled out; its derivatives by theta and log sigma."""
     solution = solve_linear(problem, theta)
