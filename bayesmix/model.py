@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from bayesmix.data.design import Design, build
-from bayesmix.errors import ConvergenceWarning, SpecError
+from bayesmix.errors import ConvergenceWarning, SpecError, warn_user
 from bayesmix.inference.identifiability import check_identifiable
 from bayesmix.inference.priors import Priors, resolve
 from bayesmix.language.family import Family, check_response
@@ -112,7 +111,7 @@ class Model:
         chosen = resolve_method(method, self.spec.family, self.spec.link)
         fit = Estimate(self._fitted, estimate(self.design, self.spec.family, self.spec.link, chosen))
         for problem in fit.problems:
-            warnings.warn(problem, ConvergenceWarning, stacklevel=2)
+            warn_user(problem, ConvergenceWarning)
         return fit
 
     def sample(

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from warnings import warn
 
 import numpy as np
 
 from bayesmix.data.columns import Column, Factor, Numeric, Variable
 from bayesmix.data.evaluate import Learnt
-from bayesmix.data.frame import Table, open_table
+from bayesmix.data.frame import open_table
 from bayesmix.data.grouping import Term, TermEncoder, learn_term, make_term
 from bayesmix.data.inputs import (
     OFFSET,
@@ -21,6 +20,7 @@ from bayesmix.data.inputs import (
     Source,
     as_fitted,
     check_complete,
+    check_text,
     complete_rows,
     count_rows,
     evaluate_all,
@@ -32,8 +32,8 @@ from bayesmix.data.inputs import (
     total_offset,
 )
 from bayesmix.data.matrix import ModelMatrix, assemble, independent, keep, learn_matrix
-from bayesmix.data.outcome import Outcome, ResponseKind, outcome, outcome_texts
-from bayesmix.errors import DataError, DesignError, DroppedWarning, nearest
+from bayesmix.data.outcome import Categories, Outcome, ResponseKind, outcome, outcome_texts
+from bayesmix.errors import DataError, DesignError, DroppedWarning, nearest, warn_user
 from bayesmix.language.algebra import Terms, expand
 from bayesmix.language.expression import column_names, spell_name
 from bayesmix.language.formula import Formula
@@ -56,6 +56,7 @@ class Encoder:
     response: ResponseKind
     weights: str | None  # expressions; `(weights)` and `(offset)` stand for arrays
     offset: str | None
+    categories: Categories | None = None  # failure and success of a response of two categories
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +76,11 @@ class Design:
     dropped: tuple[str, ...]  # columns of X left out because they depend linearly on others
     encoder: Encoder | None = None  # codes new data; None in a design made by hand
     source: Source | None = None  # builds the design again; None in a design made by hand
+
+    @property
+    def categories(self) -> Categories | None:
+        """Failure and success of a response of two categories; None for numbers."""
+        return None if self.encoder is None else self.encoder.categories
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +115,7 @@ def build(
         of the formula.
     response
         ``"binomial"`` reads ``cbind(s, f)``, ``s/n``, proportions with the trials as weights, 0 and 1, truth values,
-        and factors, whose first level is failure.
+        and factors of two levels, the first of which is failure.
     contrasts
         Names of contrasts by factor of the fixed part, such as ``{"f": "sum"}``. As in lme4, bars keep the defaults:
         treatment, and orthogonal polynomials for ordered factors.
@@ -130,7 +136,7 @@ def build(
     Warns
     -----
     DroppedWarning
-        If columns of X depend linearly on others and are left out.
+        If rows have missing values, or columns of X depend linearly on others, and are left out.
 
     Notes
     -----
@@ -154,7 +160,9 @@ def build(
     columns = read_columns(table, [*texts, *groups], arguments)
     mentioned = needed_names((name for terms in every for name in terms.variables), table)
     unread = [name for name in mentioned if name not in columns]  # those of removed terms, of any type
-    rows = complete_rows(columns, *([table.missing(unread)] if unread else []))
+    gone = {name: table.missing([name]) for name in unread}
+    rows = complete_rows({name: column.missing for name, column in columns.items()} | gone)
+    check_text(texts, columns)
     memory: dict[str, Learnt] = {}
     variables = evaluate_all([*texts, *groups], columns, memory, rows)
 
@@ -165,6 +173,7 @@ def build(
     kinds = _kinds(columns, needed_names(texts, table))
     encoder = Encoder(formula, kinds, memory, fixed, tuple(terms), response, arguments.weights, arguments.offset)
     observed = _outcome(encoder, variables, rows)
+    encoder = replace(encoder, categories=observed.categories)
     design = Design(
         response=formula.response,
         y=observed.y,
@@ -178,7 +187,7 @@ def build(
         n_given=count_rows(columns),
         dropped=dropped,
         encoder=encoder,
-        source=_source(table, columns, unread, arguments, contrasts or {}),
+        source=_source(table.names, columns, gone, arguments, contrasts or {}),
     )
     return _read_only(design)
 
@@ -238,16 +247,15 @@ def encode(
 
 
 def _source(
-    table: Table,
+    names: Sequence[str],
     columns: Mapping[str, Column],
-    unread: Collection[str],
+    gone: Mapping[str, Array],
     arguments: Arguments,
     contrasts: Mapping[str, str],
 ) -> Source:
     """Keep the columns in the order of the data; of those that were not read, only which values are missing."""
-    known = dict(columns)
-    known |= {name: Numeric(np.where(table.missing([name]), np.nan, 0.0)) for name in unread}
-    return Source({name: known[name] for name in table.names if name in known}, arguments, dict(contrasts))
+    known = {**columns, **{name: Numeric(np.where(missing, np.nan, 0.0)) for name, missing in gone.items()}}
+    return Source({name: known[name] for name in names if name in known}, arguments, dict(contrasts))
 
 
 def _dot(formula: Formula, names: Sequence[str]) -> tuple[str, ...]:
@@ -277,7 +285,7 @@ def _fixed(
         return matrix, X, ()
     dropped = tuple(name for j, name in enumerate(matrix.names) if j not in kept)
     message = f"Columns that depend linearly on others are left out: {', '.join(dropped)}."
-    warn(message, DroppedWarning, stacklevel=3)
+    warn_user(message, DroppedWarning)
     return keep(matrix, kept), X[:, kept], dropped
 
 
@@ -309,7 +317,14 @@ def _outcome_texts(encoder: Encoder) -> tuple[str, ...]:
 
 def _outcome(encoder: Encoder, variables: Mapping[str, Variable], rows: Array) -> Outcome:
     weights = prior_weights(encoder.weights, variables, rows)
-    return outcome(encoder.formula.response, variables, encoder.response, weights, rows)
+    return outcome(
+        encoder.formula.response,
+        variables,
+        encoder.response,
+        weights,
+        rows=rows,
+        categories=encoder.categories,
+    )
 
 
 def _wanted(encoder: Encoder, groups: bool | Collection[str]) -> set[str]:

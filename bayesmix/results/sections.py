@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesmix.data.outcome import in_words
 from bayesmix.results import typography as r
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ def size_lines(fit: Fit) -> Iterator[str]:
     missing = design.n_given - len(design.y)
     if missing:
         yield f"({missing} of {design.n_given} rows left out for missing values)"
+    if design.categories is not None:
+        yield in_words(design.response, design.categories)
     if fit.spec.family.dispersion == "shape":
         yield f"Shape of the response distribution: {r.trim(dispersion_of(fit), DIGITS)}"
 
