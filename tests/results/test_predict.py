@@ -135,7 +135,8 @@ def test_rows_of_the_fit_are_new_data_too(fitted):
 def test_predictions_are_named_by_row():
     data = bmx.load_dataset("sleepstudy")
     data.loc[3, "Reaction"] = np.nan
-    fit = bmx.Model("Reaction ~ Days + (1 | Subject)", data).estimate()
+    with pytest.warns(bmx.DroppedWarning):
+        fit = bmx.Model("Reaction ~ Days + (1 | Subject)", data).estimate()
     assert list(fit.predict().index[:5]) == [0, 1, 2, 4, 5]
     assert list(fit.predict(data.head(3)).index) == [0, 1, 2]
 
