@@ -57,7 +57,8 @@ def predictor_variance(design: Design, spec: ModelSpec, point: PointEstimate, ro
     S = _fixed_covariance(point) / scale
     inverse = sensitivity(factorise(plan(pattern), products, working.by_factor(point.theta)), S, pattern)
     own = slice(len(working.X), None)
-    total = leverages(pattern, both, inverse.D, inverse.C)[own] + np.einsum("mp,pq,mq->m", X, S, X)
+    total = np.broadcast_to(leverages(pattern, both, inverse.D, inverse.C), len(weights))[own]
+    total = total + np.einsum("mp,pq,mq->m", X, S, X)
     for factor, across in zip(new, inverse.B, strict=True):
         total += 2.0 * np.einsum("mk,mkp,mp->m", factor.z, across[factor.codes], X)
     return scale * np.maximum(total, 0.0)

@@ -32,7 +32,7 @@ _LIKELIHOOD = {
 def describe_model(spec: ModelSpec, design: Design, priors: Priors) -> str:
     """The expanded model as text."""
     lines = [f"Formula: {spec.formula.text}", f"Family: {spec.family.title} ( {spec.link.name} )"]
-    lines.append(f"Data: {len(design.y)} rows{_dropped(design)}; {_groups(design)}")
+    lines.append("; ".join(part for part in (f"Data: {len(design.y)} rows{_dropped(design)}", _groups(design)) if part))
     if design.categories is not None:
         lines.append(in_words(design.response, design.categories))
     lines += ["", "Model", *maths(spec, design)]

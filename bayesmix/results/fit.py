@@ -320,7 +320,7 @@ class Estimate(Fit):
             case Ml():
                 return "ML"
             case Laplace():
-                return "Laplace"
+                return "Laplace" if self.design.terms else "ML"  # nothing is integrated without random effects
             case Agq():
                 return "AGQ"
 
