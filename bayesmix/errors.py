@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
+from os.path import dirname
+
+PACKAGE = dirname(__file__)
 
 
 class BayesmixError(Exception):
@@ -42,8 +46,9 @@ class DroppedWarning(BayesmixWarning):
     """Rows, levels or columns were left out of the fit."""
 
 
-class PredictionWarning(BayesmixWarning):
-    """Rows or combinations have no value: the data of the fit do not determine them, or theirs are missing."""
+def warn_user(message: str, category: type[BayesmixWarning]) -> None:
+    """Warn with the line of the user's own code, however deep inside the package the reason was found."""
+    warnings.warn(message, category, skip_file_prefixes=(PACKAGE,))
 
 
 def caret(text: str, position: int) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from bayesmix.data.design import Design, build
-from bayesmix.errors import ConvergenceWarning, SpecError
+from bayesmix.errors import ConvergenceWarning, SpecError, warn_user
 from bayesmix.inference.identifiability import check_identifiable
 from bayesmix.inference.priors import Priors, resolve
 from bayesmix.language.family import Family, check_response
@@ -29,7 +28,7 @@ class Model:
 
     Parameters
     ----------
-    formula : lme4's formula, ``"ncases ~ ncontrols + (ncontrols | agegp)"``.
+    formula : lme4's formula, ``"ncases ~ ncontrols + (ncontrols | agegp)"``; without a bar it is that of a regression.
     data : pandas, polars or arrow table, DuckDB relation, dict of columns, or path to a CSV or Parquet file.
     family : ``"gaussian"``, ``"poisson"``, ``"binomial"``, ``"bernoulli"``, ``"gamma"`` or ``"negbinomial"``.
     link : name of the link; the family's canonical or usual one by default.
@@ -72,10 +71,10 @@ class Model:
             contrasts=contrasts,
         )
         check_response(self.spec.family, self.design.response, self.design.y, self.design.trials)
-        if not self.design.terms:
+        if not (self.design.fixed or self.design.terms):
             raise SpecError(
-                f"Formula `{self.spec.formula.text}` has no random effects. Add a term such as (1 | group);"
-                " for models without groups use statsmodels or bambi."
+                f"Formula `{self.spec.formula.text}` has neither fixed nor random effects."
+                f" Intercept and noise alone are `{self.design.response} ~ 1`."
             )
         check_identifiable(self.design, self.spec.family, self.spec.link)
         self.data_name = data_name or (str(data) if isinstance(data, str | PathLike) else "")
@@ -112,7 +111,7 @@ class Model:
         chosen = resolve_method(method, self.spec.family, self.spec.link)
         fit = Estimate(self._fitted, estimate(self.design, self.spec.family, self.spec.link, chosen))
         for problem in fit.problems:
-            warnings.warn(problem, ConvergenceWarning, stacklevel=2)
+            warn_user(problem, ConvergenceWarning)
         return fit
 
     def sample(

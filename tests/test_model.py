@@ -45,3 +45,15 @@ def test_a_model_prints_its_priors_in_data_units() -> None:
     assert "sd(agegp, Intercept) ~ HalfNormal(2)" in text
     assert "95 % below 3.92" in text  # 2 * 1.96
     assert "agegp with 6 levels" in text
+
+
+def test_model_and_summary_say_which_category_is_success_and_how_many_rows_are_left_out() -> None:
+    rng = np.random.default_rng(1)
+    data = {"y": np.where(rng.random(60) < 0.5, "dead", "alive").tolist(), "g": list("abcdef") * 10}
+    data["x"] = [np.nan, *rng.normal(size=59)]
+    with pytest.warns(bmx.DroppedWarning, match=r"1 of 60 rows was left out: missing values in `x` \(1\)"):
+        model = bmx.Model("y ~ x + (1 | g)", data, family="bernoulli")
+    for text in (str(model), str(model.estimate().summary())):
+        assert "Response y: `dead` is success, `alive` is failure." in text
+    assert "59 rows (1 dropped for missing values)" in str(model)
+    assert "(1 of 60 rows left out for missing values)" in str(model.estimate().summary())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -36,6 +37,7 @@ class Factor:
     codes: Array  # (n,) intp, position among the levels; -1 where missing
     levels: tuple[str, ...]
     kind: Kind = "factor"
+    is_text: bool = False  # nobody declared the categories: `bayesmix.data.text_columns` asks whether they are any
 
     @property
     def missing(self) -> Array:
@@ -102,6 +104,17 @@ def drop_unused(factor: Factor) -> Factor:
 def boolean_factor(values: Array, missing: Array) -> Factor:
     """Return truth values as a factor."""
     return Factor(np.where(missing, -1, values.astype(np.intp)), ("FALSE", "TRUE"), "boolean")
+
+
+def name_rows(rows: Array) -> str:
+    """Name the first rows of a list, counted from 0."""
+    shown = ", ".join(map(str, rows[:10].tolist()))
+    return f"row{'s' * (len(rows) > 1)} {shown}{', ...' * (len(rows) > 10)} (counted from 0)"
+
+
+def name_all(names: Sequence[str], most: int = 10) -> str:
+    """Name the first of several things, each in backticks."""
+    return ", ".join(f"`{name}`" for name in names[:most]) + ", ..." * (len(names) > most)
 
 
 def label(value: object) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from warnings import warn
 
 import numpy as np
 
 from bayesmix.data.columns import Column, Factor, Numeric, Variable
 from bayesmix.data.evaluate import Learnt
-from bayesmix.data.frame import Table, open_table
+from bayesmix.data.frame import open_table
 from bayesmix.data.grouping import Term, TermEncoder, learn_term, make_term
 from bayesmix.data.inputs import (
     OFFSET,
@@ -20,20 +19,21 @@ from bayesmix.data.inputs import (
     FittedKind,
     Source,
     as_fitted,
+    check_complete,
+    check_text,
     complete_rows,
     count_rows,
     evaluate_all,
     kind_of,
-    missing_rows,
     needed_names,
     prior_weights,
     read_arguments,
     read_columns,
     total_offset,
 )
-from bayesmix.data.matrix import ModelMatrix, assemble, independent, keep, learn_matrix, outside
-from bayesmix.data.outcome import Outcome, ResponseKind, outcome, outcome_texts
-from bayesmix.errors import DataError, DesignError, DroppedWarning, nearest
+from bayesmix.data.matrix import ModelMatrix, assemble, independent, keep, learn_matrix
+from bayesmix.data.outcome import Categories, Outcome, ResponseKind, outcome, outcome_texts
+from bayesmix.errors import DataError, DesignError, DroppedWarning, nearest, warn_user
 from bayesmix.language.algebra import Terms, expand
 from bayesmix.language.expression import column_names, spell_name
 from bayesmix.language.formula import Formula
@@ -56,6 +56,7 @@ class Encoder:
     response: ResponseKind
     weights: str | None  # expressions; `(weights)` and `(offset)` stand for arrays
     offset: str | None
+    categories: Categories | None = None  # failure and success of a response of two categories
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +77,11 @@ class Design:
     encoder: Encoder | None = None  # codes new data; None in a design made by hand
     source: Source | None = None  # builds the design again; None in a design made by hand
 
+    @property
+    def categories(self) -> Categories | None:
+        """Failure and success of a response of two categories; None for numbers."""
+        return None if self.encoder is None else self.encoder.categories
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NewDesign:
@@ -84,11 +90,7 @@ class NewDesign:
     X: Array  # (n, p)
     terms: tuple[Term, ...]  # those asked for, in the design's order; codes are -1 for levels not seen in fitting
     offset: Array  # (n,)
-    outcome: Outcome | None  # y, trials and weights, where asked for
-    rows: Array  # (n,) positions of the rows in the new data: those without a missing value
-    n_given: int  # rows of the new data
-    missing: tuple[str, ...]  # columns of the new data with missing values
-    outside: Array  # (n, d) what the data of the fit do not tell of each row, zero where they tell all
+    outcome: Outcome | None = None  # y, trials and weights, where asked for
 
 
 def build(
@@ -113,7 +115,7 @@ def build(
         of the formula.
     response
         ``"binomial"`` reads ``cbind(s, f)``, ``s/n``, proportions with the trials as weights, 0 and 1, truth values,
-        and factors, whose first level is failure.
+        and factors of two levels, the first of which is failure.
     contrasts
         Names of contrasts by factor of the fixed part, such as ``{"f": "sum"}``. As in lme4, bars keep the defaults:
         treatment, and orthogonal polynomials for ordered factors.
@@ -134,7 +136,7 @@ def build(
     Warns
     -----
     DroppedWarning
-        If columns of X depend linearly on others and are left out.
+        If rows have missing values, or columns of X depend linearly on others, and are left out.
 
     Notes
     -----
@@ -158,7 +160,9 @@ def build(
     columns = read_columns(table, [*texts, *groups], arguments)
     mentioned = needed_names((name for terms in every for name in terms.variables), table)
     unread = [name for name in mentioned if name not in columns]  # those of removed terms, of any type
-    rows = complete_rows(columns, *([table.missing(unread)] if unread else []))
+    gone = {name: table.missing([name]) for name in unread}
+    rows = complete_rows({name: column.missing for name, column in columns.items()} | gone)
+    check_text(texts, columns)
     memory: dict[str, Learnt] = {}
     variables = evaluate_all([*texts, *groups], columns, memory, rows)
 
@@ -169,6 +173,7 @@ def build(
     kinds = _kinds(columns, needed_names(texts, table))
     encoder = Encoder(formula, kinds, memory, fixed, tuple(terms), response, arguments.weights, arguments.offset)
     observed = _outcome(encoder, variables, rows)
+    encoder = replace(encoder, categories=observed.categories)
     design = Design(
         response=formula.response,
         y=observed.y,
@@ -182,7 +187,7 @@ def build(
         n_given=count_rows(columns),
         dropped=dropped,
         encoder=encoder,
-        source=_source(table, columns, unread, arguments, contrasts or {}),
+        source=_source(table.names, columns, gone, arguments, contrasts or {}),
     )
     return _read_only(design)
 
@@ -192,7 +197,6 @@ def encode(
     data: Any,
     *,
     groups: bool | Collection[str] = True,
-    levels: bool | Collection[str] = True,
     offset: Any = None,
     weights: Any = None,
     response: bool = False,
@@ -207,9 +211,6 @@ def encode(
         As for `build`; the response is needed only if asked for.
     groups
         Whether terms are wanted, or the names of their grouping factors; other grouping columns may be missing.
-    levels
-        Whether the levels of the rows are wanted, or of which grouping factors; of the others, whose columns may be
-        missing, all rows have the code -1.
     offset, weights
         In place of those given to the fit; needed where the fit was given an array.
     response
@@ -220,51 +221,41 @@ def encode(
     DataError
         If columns or values are missing, or a factor has a level that it did not have in the fit; an unseen level of a
         grouping factor is no error but has code -1.
-
-    Notes
-    -----
-    Rows with a missing value are left out: ``rows`` has the positions of the others.
     """
     table = open_table(data)
-    wanted, told = _wanted(encoder, groups), _wanted(encoder, levels)
+    wanted = _wanted(encoder, groups)
     terms = [term for term in encoder.terms if term.group in wanted]
     arguments = read_arguments(weights=weights, offset=offset)
     encoder = _with_arguments(encoder, arguments, response=response)
     texts = [
         *(name for matrix in (encoder.fixed, *(term.matrix for term in terms)) for name in matrix.terms.used),
-        *(text for term in terms if term.group in told for text in term.factors),
+        *(text for term in terms for text in term.factors),
         *_offsets(encoder),
         *(_outcome_texts(encoder) if response else ()),
     ]
     columns = read_columns(table, texts, arguments)
     columns = {name: as_fitted(name, column, encoder.kinds) for name, column in columns.items()}
-    missing = missing_rows(columns) if columns else np.zeros(table.count(), dtype=bool)
-    rows = np.flatnonzero(~missing)
+    check_complete(columns)
+    rows = np.arange(count_rows(columns) if columns else table.count())
     variables = evaluate_all(texts, columns, dict(encoder.memory), rows)
-    n, X = len(rows), assemble(encoder.fixed, variables, len(rows))
     return NewDesign(
-        X=X,
-        terms=tuple(make_term(term, variables, n, has_levels=term.group in told) for term in terms),
-        offset=total_offset(_offsets(encoder), variables, n),
+        X=assemble(encoder.fixed, variables, len(rows)),
+        terms=tuple(make_term(term, variables, len(rows)) for term in terms),
+        offset=total_offset(_offsets(encoder), variables, len(rows)),
         outcome=_outcome(encoder, variables, rows) if response else None,
-        rows=rows,
-        n_given=len(missing),
-        missing=tuple(name for name, column in columns.items() if column.missing.any()),
-        outside=outside(encoder.fixed, variables, X),
     )
 
 
 def _source(
-    table: Table,
+    names: Sequence[str],
     columns: Mapping[str, Column],
-    unread: Collection[str],
+    gone: Mapping[str, Array],
     arguments: Arguments,
     contrasts: Mapping[str, str],
 ) -> Source:
     """Keep the columns in the order of the data; of those that were not read, only which values are missing."""
-    known = dict(columns)
-    known |= {name: Numeric(np.where(table.missing([name]), np.nan, 0.0)) for name in unread}
-    return Source({name: known[name] for name in table.names if name in known}, arguments, dict(contrasts))
+    known = {**columns, **{name: Numeric(np.where(missing, np.nan, 0.0)) for name, missing in gone.items()}}
+    return Source({name: known[name] for name in names if name in known}, arguments, dict(contrasts))
 
 
 def _dot(formula: Formula, names: Sequence[str]) -> tuple[str, ...]:
@@ -294,8 +285,8 @@ def _fixed(
         return matrix, X, ()
     dropped = tuple(name for j, name in enumerate(matrix.names) if j not in kept)
     message = f"Columns that depend linearly on others are left out: {', '.join(dropped)}."
-    warn(message, DroppedWarning, stacklevel=3)
-    return keep(matrix, kept, X), X[:, kept], dropped
+    warn_user(message, DroppedWarning)
+    return keep(matrix, kept), X[:, kept], dropped
 
 
 def _check_names(fixed: ModelMatrix, terms: Sequence[TermEncoder]) -> None:
@@ -326,7 +317,14 @@ def _outcome_texts(encoder: Encoder) -> tuple[str, ...]:
 
 def _outcome(encoder: Encoder, variables: Mapping[str, Variable], rows: Array) -> Outcome:
     weights = prior_weights(encoder.weights, variables, rows)
-    return outcome(encoder.formula.response, variables, encoder.response, weights, rows)
+    return outcome(
+        encoder.formula.response,
+        variables,
+        encoder.response,
+        weights,
+        rows=rows,
+        categories=encoder.categories,
+    )
 
 
 def _wanted(encoder: Encoder, groups: bool | Collection[str]) -> set[str]:

@@ -267,7 +267,7 @@ def _text(values: Any, levels: Sequence[str] | None = None) -> Factor:
     order = sorted(map(str, found)) if levels is None else list(levels)
     place = {level: i for i, level in enumerate(order)}
     position = np.array([*(place[str(level)] for level in found), -1], dtype=np.intp)
-    return Factor(position[codes], tuple(order))
+    return Factor(position[codes], tuple(order), is_text=levels is None)
 
 
 def _unusable(name: str, kind: str) -> DataError:

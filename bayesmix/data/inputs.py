@@ -9,11 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from bayesmix.data.columns import Column, Factor, Kind, Matrix, Numeric, Variable, boolean_factor, factor_of
+from bayesmix.data.columns import (
+    Column,
+    Factor,
+    Kind,
+    Matrix,
+    Numeric,
+    Variable,
+    boolean_factor,
+    factor_of,
+    name_all,
+    name_rows,
+)
 from bayesmix.data.evaluate import Memory, evaluate
 from bayesmix.data.frame import Table, open_table
-from bayesmix.errors import DataError
-from bayesmix.language.expression import column_names, spell, spell_name
+from bayesmix.data.text_columns import mistaken
+from bayesmix.errors import DataError, DroppedWarning, warn_user
+from bayesmix.language.expression import Name, column_names, spell, spell_name
 from bayesmix.language.reader import read
 
 Array = np.ndarray
@@ -82,28 +94,58 @@ def count_rows(columns: Mapping[str, Column]) -> int:
     return len(next(iter(columns.values())).missing)
 
 
-def complete_rows(columns: Mapping[str, Column], *elsewhere: Array) -> Array:
-    """Return the positions of rows without a missing value in any column, or elsewhere: (n,) arrays of truth values.
+def complete_rows(missing: Mapping[str, Array]) -> Array:
+    """Return the positions of rows without a missing value: ``missing`` has an (n,) array of truth values a column.
 
     Raises
     ------
     DataError
         If there are none.
+
+    Warns
+    -----
+    DroppedWarning
+        If rows are left out, with their number and the columns that are the reason.
     """
-    missing = missing_rows(columns, *elsewhere)
-    if not len(missing):
+    anywhere = reduce(np.logical_or, missing.values())
+    if not len(anywhere):
         raise DataError("The data have no rows.")
-    rows = np.flatnonzero(~missing)
+    rows = np.flatnonzero(~anywhere)
     if not len(rows):
-        empty = [f"`{name}`" for name, column in columns.items() if column.missing.all()]
-        why = f" All values of {', '.join(empty)} are missing." if empty else ""
-        raise DataError(f"No rows are left to fit: each of the {len(missing)} given has a missing value.{why}")
+        empty = [name for name, gone in missing.items() if gone.all()]
+        why = f" All values of {name_all(empty)} are missing." if empty else ""
+        raise DataError(f"No rows are left to fit: each of the {len(anywhere)} given has a missing value.{why}")
+    if len(rows) < len(anywhere):
+        warn_user(_left_out(len(anywhere) - len(rows), len(anywhere), missing), DroppedWarning)
     return rows
 
 
-def missing_rows(columns: Mapping[str, Column], *elsewhere: Array) -> Array:
-    """Return which rows have a missing value in any column, or elsewhere: (n,) bool."""
-    return np.asarray(reduce(np.logical_or, [*(column.missing for column in columns.values()), *elsewhere]))
+def _left_out(count: int, n: int, missing: Mapping[str, Array]) -> str:
+    numbers = {name: int(gone.sum()) for name, gone in missing.items() if gone.any()}
+    shown = [f"{_called(name)} ({number})" for name, number in numbers.items()]
+    columns = ", ".join(shown[:10]) + ", ..." * (len(shown) > 10)
+    return f"{count} of {n} rows {'was' if count == 1 else 'were'} left out: missing values in {columns}."
+
+
+def _called(name: str) -> str:
+    return name[1:-1] if name in (WEIGHTS, OFFSET) else f"`{name}`"
+
+
+def check_text(texts: Iterable[str], columns: Mapping[str, Column]) -> None:
+    """Raise a DataError where a model uses a column as it is, as a factor, that holds numbers or dates as text."""
+    for text in dict.fromkeys(texts):
+        match read(text):
+            case Name(name=name) if (column := columns.get(name)) is not None:
+                problem = mistaken(name, column)
+                if problem is not None:
+                    raise DataError(problem)
+
+
+def check_complete(columns: Mapping[str, Column]) -> None:
+    """Raise a DataError if new data have missing values."""
+    for name, column in columns.items():
+        if column.missing.any():
+            raise DataError(f"`{name}` is missing in {name_rows(np.flatnonzero(column.missing))} of the new data.")
 
 
 def evaluate_all(
@@ -161,13 +203,8 @@ def as_fitted(name: str, column: Column, kinds: Mapping[str, FittedKind | None])
         return column
     if column.kind == "boolean" or column.missing.all():
         return Numeric(np.where(column.missing, np.nan, column.codes.astype(np.float64)))
-    raise DataError(f"Column `{name}` was a number in fitting and is a factor in the new data.")
-
-
-def name_rows(rows: Array) -> str:
-    """Name the first rows of a list, counted from 0."""
-    shown = ", ".join(map(str, rows[:10].tolist()))
-    return f"row{'s' * (len(rows) > 1)} {shown}{', ...' * (len(rows) > 10)} (counted from 0)"
+    why = mistaken(name, column)
+    raise DataError(f"Column `{name}` was a number in fitting and is a factor in the new data. {why or ''}".rstrip())
 
 
 def _text(name: str, value: Any) -> str | None:

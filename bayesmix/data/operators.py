@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bayesmix.data.columns import Factor, Numeric, Variable, boolean_factor, known_level, label
+from bayesmix.data.text_columns import mistaken
 from bayesmix.errors import DataError
 from bayesmix.language.expression import Expr, spell
 from bayesmix.language.place import PlaceError
@@ -36,8 +37,9 @@ def number(value: Value, place: Expr) -> float | Array:
             return np.where(codes < 0, np.nan, codes.astype(np.float64))
         case bool() | int() | float():
             return float(value)
-        case Factor():
-            raise DataError(f"`{spell(place)}` is a factor where a number is needed.")
+        case Factor() as value:
+            why = mistaken(spell(place), value) or ""
+            raise DataError(f"`{spell(place)}` is a factor where a number is needed. {why}".rstrip())
     raise PlaceError("A number is expected here.", place.position)
 
 

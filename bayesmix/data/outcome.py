@@ -8,14 +8,14 @@ from typing import Literal
 
 import numpy as np
 
-from bayesmix.data.columns import Factor, Numeric, Variable
-from bayesmix.data.inputs import name_rows
+from bayesmix.data.columns import Factor, Numeric, Variable, drop_unused, name_all, name_rows
 from bayesmix.errors import DataError
 from bayesmix.language.expression import Call, Chain, spell
 from bayesmix.language.reader import read
 
 Array = np.ndarray
 ResponseKind = Literal["numeric", "binomial"]
+Categories = tuple[str, str]  # failure and success
 
 WHOLE = 1e-3  # R's tolerance for successes that come from a rounded proportion times its trials
 
@@ -27,6 +27,7 @@ class Outcome:
     y: Array  # (n,) values, or numbers of successes
     trials: Array | None  # (n,) binomial denominators, None for other families
     weights: Array  # (n,) prior weights; ones where they were the trials of a proportion
+    categories: Categories | None = None  # of a response of two categories: which is failure, which success
 
 
 def outcome_texts(response: str, kind: ResponseKind, *, weighted: bool) -> tuple[str, ...]:
@@ -45,7 +46,13 @@ def outcome_texts(response: str, kind: ResponseKind, *, weighted: bool) -> tuple
 
 
 def outcome(
-    response: str, variables: Mapping[str, Variable], kind: ResponseKind, weights: Array | None, rows: Array
+    response: str,
+    variables: Mapping[str, Variable],
+    kind: ResponseKind,
+    weights: Array | None,
+    *,
+    rows: Array,
+    categories: Categories | None = None,
 ) -> Outcome:
     """Make the outcome from the evaluated expressions of `outcome_texts`.
 
@@ -61,6 +68,8 @@ def outcome(
         (n,) positive; the trials, where the response is a proportion.
     rows
         (n,) positions in the data as given, for messages.
+    categories
+        Failure and success of the fit, for new data; else the first of two levels is failure, as in R.
 
     Raises
     ------
@@ -79,8 +88,39 @@ def outcome(
         _check_possible(response, first, trials, rows)
         return Outcome(first, trials, plain)
     if isinstance(values[0], Factor):
-        return Outcome((values[0].codes > 0).astype(np.float64), ones, plain)
+        pair = _categories(response, values[0]) if categories is None else categories
+        return Outcome(_successes(response, values[0], pair), ones, plain, pair)
     return _proportions(response, _numbers(response, values[0]), weights, rows)
+
+
+def _categories(response: str, factor: Factor) -> Categories:
+    """Return failure and success: the two levels that there are, or, where more are declared, the two that occur.
+
+    R counts every level but the first as success; where there are three that is another model than was meant.
+    """
+    used = drop_unused(factor).levels
+    levels = factor.levels if len(factor.levels) == 2 else used
+    if len(levels) == 2:
+        return levels[0], levels[1]
+    if len(levels) == 1:
+        what = f"The response `{response}` has the single level `{levels[0]}`, which may be success or failure."
+        raise DataError(f"{what} Give it as TRUE and FALSE, as 0 and 1, or as a category of two levels, failure first.")
+    what = f"The response `{response}` has {len(levels)} levels, {name_all(levels)}; this family needs two."
+    raise DataError(f'{what} To model one against all others, write `I({response} == "{levels[-1]}")`.')
+
+
+def in_words(response: str, categories: Categories) -> str:
+    """Say which of two categories is modelled."""
+    return f"Response {response}: `{categories[1]}` is success, `{categories[0]}` is failure."
+
+
+def _successes(response: str, factor: Factor, categories: Categories) -> Array:
+    unknown = [level for level in drop_unused(factor).levels if level not in categories]
+    if unknown:
+        what = f"The response `{response}` has levels not seen in fitting: {name_all(unknown)}."
+        raise DataError(f"{what} The fit knows `{categories[0]}` (failure) and `{categories[1]}` (success).")
+    success = factor.levels.index(categories[1]) if categories[1] in factor.levels else -2
+    return np.asarray(factor.codes == success, dtype=np.float64)
 
 
 def _numbers(text: str, value: Variable) -> Array:
@@ -110,11 +150,20 @@ def _check_possible(response: str, successes: Array, trials: Array, rows: Array)
             raise DataError(f"The response `{response}` has {what} in {name_rows(rows[wrong])}.")
 
 
+def _advice(response: str, y: Array) -> str:
+    """What to write where numbers are no proportions: often two categories are coded as 1 and 2."""
+    values = np.unique(y)
+    if len(values) == 2 and np.all(values == np.round(values)):
+        low, high = (f"{value:g}" for value in values)
+        return f"It has the two values {low} and {high}: write `I({response} == {high})` if {high} is the success."
+    return "It is 0, 1 or a proportion; counts are written `cbind(successes, failures)`."
+
+
 def _proportions(response: str, y: Array, weights: Array | None, rows: Array) -> Outcome:
     wrong = np.flatnonzero((y < 0) | (y > 1))
     if len(wrong):
         what = f"The response `{response}` of a binomial model is {y[wrong[0]]:g} in {name_rows(rows[wrong])}."
-        raise DataError(f"{what} It is 0, 1 or a proportion; counts are written `cbind(successes, failures)`.")
+        raise DataError(f"{what} {_advice(response, y)}")
     if weights is None and np.any((y > 0) & (y < 1)):
         raise DataError(f"The response `{response}` has proportions: give the number of trials as `weights=`.")
     ones = np.ones(len(rows))

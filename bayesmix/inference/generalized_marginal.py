@@ -127,7 +127,7 @@ def _thin(surrogate: Surrogate, tries: tuple[int, ...], efficiency: float, draws
     work = len(surrogate.z) * int(np.prod(tries)) + surrogate.target.numbers
     wanted = CHEAP_THIN if work <= CHEAP else min(THIN, int(np.ceil(ENOUGH / max(efficiency, 1e-6))))
     effects = sum(levels * k for levels, k in surrogate.target.problem.coordinates.pattern.shapes)
-    return max(1, min(wanted, MOST // (effects * draws)))
+    return max(1, min(wanted, MOST // max(effects * draws, 1)))
 
 
 def too_large(design: Design, draws: int) -> str | None:

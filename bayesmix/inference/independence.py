@@ -158,5 +158,5 @@ def _newton(gradient: Array, hessian: Array) -> tuple[Array, Array]:
     values, vectors = np.linalg.eigh(-hessian)
     curvature = np.where(values > 0.05, values, np.maximum(np.abs(values), 0.25))
     step = vectors @ ((vectors.T @ gradient) / curvature)
-    size = float(np.abs(step).max())
+    size = float(np.abs(step).max(initial=0.0))
     return step * min(1.0, 3.0 / size) if size > 0 else step, (vectors / curvature) @ vectors.T

@@ -84,7 +84,7 @@ class MarginalPosterior:
         for number in range(len(working.factors)):
             members = [t for t, place in enumerate(working.places) if place.factor == number]
             by_factor.append(_side_by_side([roots[t] for t in members]))
-        return factorise(working.plan, self.problem.moments, by_factor)
+        return factorise(working.plan, self.problem.moments, by_factor, theta.shape[:-1])
 
     def __call__(self, theta: Array) -> Array:
         """Log marginal posterior, up to a constant only where priors are improper: ``(B, m) -> (B,)``."""

@@ -259,8 +259,11 @@ class Factorisation:
     XX: Array  # (..., c, c) cross-products of [X y] with the random effects eliminated: [X y]' V^-1 [X y]
 
 
-def factorise(plan: Plan, moments: Moments, Lambdas: Sequence[Array]) -> Factorisation:
+def factorise(plan: Plan, moments: Moments, Lambdas: Sequence[Array], lead: tuple[int, ...] = ()) -> Factorisation:
     """Eliminate the random effects at relative factors ``Lambdas``, one ``(..., k, k)`` per grouping factor.
+
+    ``lead`` are the leading axes of the parameter points, which a model without random effects cannot tell from its
+    (no) factors.
 
     Raises
     ------
@@ -268,8 +271,9 @@ def factorise(plan: Plan, moments: Moments, Lambdas: Sequence[Array]) -> Factori
         If a block is not positive definite, which only observed weights of a GLMM can cause.
     """
     entries = _entries(plan, moments)
-    B, XX = [np.asarray(b) for b in moments.B], moments.XX
-    log_determinant: Array = np.zeros(())
+    B = [np.asarray(b) for b in moments.B]
+    XX = np.broadcast_to(moments.XX, np.broadcast_shapes(moments.XX.shape, (*lead, 1, 1)))
+    log_determinant: Array = np.zeros(lead)
     done: list[Eliminated] = []
     rest = _stack_rows(B[1:], XX.shape[-1])
     current = B[0] if B else rest

@@ -95,7 +95,8 @@ class Likelihood:
             cholesky_psd((inverse := np.linalg.inv(C)) @ covariance @ inverse.T / scale)
             for C, covariance in zip(working.C, covariances, strict=True)
         ]
-        parts = [from_factor(working.structures, roots), beta @ np.linalg.inv(working.T).T]
+        theta = np.broadcast_to(from_factor(working.structures, roots), (*x.shape[:-1], working.size))
+        parts = [theta, beta @ np.linalg.inv(working.T).T]
         return np.concatenate([*parts, log_dispersion[..., None]] if self.natural.has_dispersion else parts, axis=-1)
 
 

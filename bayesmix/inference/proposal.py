@@ -148,4 +148,4 @@ def _refit(mixture: Mixture, x: Array, weights: Array, passes: int = 3) -> Mixtu
 
 
 def _regular(covariance: Array) -> Array:
-    return covariance + 1e-8 * np.trace(covariance) / len(covariance) * np.eye(len(covariance))
+    return covariance + 1e-8 * np.trace(covariance) / max(len(covariance), 1) * np.eye(len(covariance))

@@ -74,7 +74,8 @@ class _Restricted:
 def restricted_estimate(design: Design, family: Family, link: Link, point: PointEstimate) -> PointEstimate | None:
     """Maximise the restricted likelihood from a Laplace or quadrature estimate; None where that would be dear or fails.
 
-    The fixed effects are those at which the likelihood is largest, given the other parameters.
+    The fixed effects are those at which the likelihood is largest, given the other parameters; without any of these
+    the restricted estimate is the estimate itself, and None is returned too.
     """
     from scipy.optimize import minimize
 
@@ -83,7 +84,7 @@ def restricted_estimate(design: Design, family: Family, link: Link, point: Point
     likelihood = MarginalLikelihood(generalized_problem(design, point.coordinates, family, link), Laplace())
     best, m, p = point.optimum.x, point.coordinates.size, len(point.beta)
     rest = np.r_[0:m, m + p : len(best)]
-    if max(p, len(rest)) > MOST:
+    if not len(rest) or max(p, len(rest)) > MOST:
         return None
     try:
         covariance = np.linalg.inv(0.5 * point.optimum.hessian)

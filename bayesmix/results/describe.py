@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bayesmix.data.design import Design, Term
+from bayesmix.data.outcome import in_words
 from bayesmix.inference.correlation import Autoregressive, Exchangeable, Free, Independent
 from bayesmix.inference.covariance import structure_of
 from bayesmix.inference.priors import Priors
@@ -31,7 +32,9 @@ _LIKELIHOOD = {
 def describe_model(spec: ModelSpec, design: Design, priors: Priors) -> str:
     """The expanded model as text."""
     lines = [f"Formula: {spec.formula.text}", f"Family: {spec.family.title} ( {spec.link.name} )"]
-    lines.append(f"Data: {len(design.y)} rows{_dropped(design)}; {_groups(design)}")
+    lines.append("; ".join(part for part in (f"Data: {len(design.y)} rows{_dropped(design)}", _groups(design)) if part))
+    if design.categories is not None:
+        lines.append(in_words(design.response, design.categories))
     lines += ["", "Model", *maths(spec, design)]
     lines += ["", "Priors", *priors.lines()]
     return "\n".join(lines)

@@ -72,7 +72,7 @@ class Diagnosis:
 def of_posterior(fit: Posterior) -> Diagnosis:
     """Chains, divergences, influential rows, SDs near zero, prior against data, predictions, residuals."""
     chains = Finding("Chains", fit.converged, convergence_sentences(fit), convergence_advice(fit))
-    findings = [chains, *_divergences(fit), _near_zero(fit)]
+    findings = [chains, *_divergences(fit), *_near_zero(fit)]
     draws = int(np.prod(fit.values.lead))
     if fit.draws.thinned is None and ENOUGH <= draws <= LARGEST / len(fit.design.y):
         findings += [_rows(fit), *_priors(fit), _predictions(fit)]
@@ -83,7 +83,7 @@ def of_estimate(fit: Estimate) -> Diagnosis:
     """Optimiser, singularity, Laplace error, residuals."""
     advice = "bmx.Model(...) with rescaled predictors, or model.sample()"
     text = " ".join(fit.problems) or f"The optimiser {fit.point.optimum.status.value}."
-    findings = [Finding("Optimiser", fit.converged, text, advice), _singular(fit), *_laplace(fit)]
+    findings = [Finding("Optimiser", fit.converged, text, advice), *_singular(fit), *_laplace(fit)]
     return Diagnosis((*findings, _residuals(fit)))
 
 
@@ -104,8 +104,10 @@ def _divergences(fit: Posterior) -> Iterator[Finding]:
     yield Finding("Divergences", False, text, f"bmx.Model(..., {prior})")
 
 
-def _near_zero(fit: Posterior) -> Finding:
+def _near_zero(fit: Posterior) -> Iterator[Finding]:
     """Standard deviations that move the predictor by less than a tenth of the noise."""
+    if not fit.design.terms:
+        return
     noise = np.asarray(fit.values.dispersion) if fit.spec.family.dispersion == "sigma" else np.ones(fit.values.lead)
     found = []
     for term, sd in zip(fit.design.terms, fit.values.sd, strict=True):
@@ -115,10 +117,11 @@ def _near_zero(fit: Posterior) -> Finding:
             if share > OFTEN:
                 found.append(f"sd({term.group}, {effect}) in {share:.0%}")
     if not found:
-        return Finding("Group SDs", True, "All standard deviations of groups are clear of zero.")
+        yield Finding("Group SDs", True, "All standard deviations of groups are clear of zero.")
+        return
     what = "a tenth of sigma" if fit.spec.family.dispersion == "sigma" else "0.1"
     text = f"Some may be zero: they move the predictor by less than {what}: {', '.join(found)} of the draws."
-    return Finding("Group SDs", False, text, 'bmx.loo_compare({"full": post, "without": simpler})')
+    yield Finding("Group SDs", False, text, 'bmx.loo_compare({"full": post, "without": simpler})')
 
 
 def _rows(fit: Posterior) -> Finding:
@@ -192,13 +195,16 @@ def _predictions(fit: Posterior) -> Finding:
 # ---- of an estimate ---------------------------------------------------------------------------------------------
 
 
-def _singular(fit: Estimate) -> Finding:
+def _singular(fit: Estimate) -> Iterator[Finding]:
+    if not fit.design.terms:
+        return
     if not fit.singular:
-        return Finding("Group SDs", True, "The covariance matrices of the random effects have full rank.")
+        yield Finding("Group SDs", True, "The covariance matrices of the random effects have full rank.")
+        return
     terms = [fit.design.terms[t] for t in fit.point.singular]
     where = "; ".join(f"({' + '.join(term.effects)} | {term.group})" for term in terms)
     text = f"The fit is singular: no variation in some direction of the effects of {where}."
-    return Finding("Group SDs", False, text, "bmx.compare(model.sample(), fit), which says what the data know of it")
+    yield Finding("Group SDs", False, text, "bmx.compare(model.sample(), fit), which says what the data know of it")
 
 
 def _laplace(fit: Estimate) -> Iterator[Finding]:

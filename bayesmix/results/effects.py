@@ -45,6 +45,11 @@ def find_group(design: Design, name: str | None) -> GroupEffects:
     known = groups(design)
     found = next((group for group in known if name is None or group.group == name), None)
     if found is None:
+        if not known:
+            raise SpecError(
+                f"The model of `{design.response}` has no random effects, and so no levels to tell apart."
+                " Add a term such as (1 | group)."
+            )
         names = [group.group for group in known]
         raise SpecError(f"`{name}` is not a grouping factor.{nearest(str(name), names)} Factors: {', '.join(names)}.")
     return found

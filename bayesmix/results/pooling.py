@@ -8,7 +8,7 @@ import numpy as np
 
 from bayesmix.data.design import Design
 from bayesmix.data.matrix import independent
-from bayesmix.errors import SpecError, nearest
+from bayesmix.errors import SpecError
 from bayesmix.inference.glm import Glm, fit_glm
 from bayesmix.language.spec import ModelSpec
 from bayesmix.results import effects
@@ -48,13 +48,10 @@ def pooling(*fits: Estimate | Posterior, group: str | None = None) -> pd.DataFra
     if not fits:
         raise SpecError("pooling needs a fit: pooling(model.estimate(), model.sample()).")
     design, spec = fits[0].design, fits[0].spec
-    known = {found.group: found for found in effects.groups(design)}
-    chosen = next(iter(known)) if group is None else group
-    if chosen not in known:
-        raise SpecError(f"No grouping factor `{chosen}`.{nearest(chosen, known)} Grouping factors: {', '.join(known)}.")
-    levels, names = known[chosen].levels, effects.coefficient_columns(design, known[chosen])
-    index = pd.MultiIndex.from_product([levels, names], names=[chosen, "effect"])
-    codes = design.terms[known[chosen].terms[0]].codes
+    chosen = effects.find_group(design, group)
+    levels, names = chosen.levels, effects.coefficient_columns(design, chosen)
+    index = pd.MultiIndex.from_product([levels, names], names=[chosen.group, "effect"])
+    codes = design.terms[chosen.terms[0]].codes
     table = pd.DataFrame({"rows": np.repeat(np.bincount(codes, minlength=len(levels)), len(names))}, index=index)
     whole = _regression(design, spec, np.ones(len(design.y), bool))
     alone = [_regression(design, spec, codes == level) for level in range(len(levels))]
@@ -63,7 +60,7 @@ def pooling(*fits: Estimate | Posterior, group: str | None = None) -> pd.DataFra
         table.loc[fixed, label] = beta
         table.loc[fixed, f"{label} std_error"] = error
     for fit in fits:
-        for column, values in _partial(fit, known[chosen]).items():
+        for column, values in _partial(fit, chosen).items():
             table[column] = values
     return table
 

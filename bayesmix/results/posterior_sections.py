@@ -15,7 +15,7 @@ from bayesmix.inference.parameters import corr_effects, sd_effects
 from bayesmix.language.vocabulary import STRUCTURES
 from bayesmix.results import effects
 from bayesmix.results import typography as r
-from bayesmix.results.sections import Section, call_lines, family_line, in_r, size_lines
+from bayesmix.results.sections import Section, call_lines, family_line, in_r, kind_of_model, size_lines, variances_title
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,9 +33,7 @@ PROPOSAL_FITS = 0.5  # Pareto k up to which the marginal sampler needs nothing b
 def heading_lines(fit: Posterior) -> Iterator[str]:
     """The model, the draws and the priors."""
     chains, draws = fit.values.lead
-    linear = fit.spec.family.name == "gaussian" and fit.spec.link.name == "identity"
-    kind = "Linear" if linear else "Generalized linear"
-    yield f"{kind} mixed model, posterior by {ENGINES.get(fit.method, fit.method)}"
+    yield f"{kind_of_model(fit)}, posterior by {ENGINES.get(fit.method, fit.method)}"
     yield family_line(fit)
     yield from call_lines(fit)
     yield f"  Draws: {chains} chains of {draws} draws each"
@@ -81,12 +79,14 @@ def p_direction(fit: Posterior) -> Array:
 def variances_section(fit: Posterior, table: pd.DataFrame, cells: Cells) -> Section:
     """Standard deviations, correlations and dispersion."""
     rows = table.iloc[len(fit.design.fixed) :]
+    if rows.empty:
+        return Section("random_effects", tuple(size_lines(fit)), rows)
     groups, names = zip(*_variance_rows(fit), strict=True)
     columns = [("Groups", r.justify(groups, left=True)), ("Parameter", r.justify(names, left=True))]
     text = cells.columns(rows, with_mode=True)
     left = r.table_lines([""] * len(rows), columns, left=True)
     lines = _beside(left, r.table_lines([""] * len(rows), text, page=2 * r.PAGE))
-    return Section("random_effects", ("Random effects:", *lines, *size_lines(fit)), rows)
+    return Section("random_effects", (variances_title(fit), *lines, *size_lines(fit)), rows)
 
 
 def _variance_rows(fit: Posterior) -> Iterator[tuple[str, str]]:

@@ -65,8 +65,8 @@ def is_quick(fit: Fit) -> bool:
     spec, design = fit.spec, fit.design
     if not applies(spec) or dimension(design, resolve(spec, design)) > MAX_DIMENSION:
         return False
-    p, first = design.X.shape[1], design.terms[0].group
-    sizes = [(len(term.levels), len(term.effects), term.group == first) for term in design.terms]
+    p, groups = design.X.shape[1], [term.group for term in design.terms]
+    sizes = [(len(term.levels), len(term.effects), term.group == groups[0]) for term in design.terms]
     crossed = sum(J * k for J, k, is_first in sizes if not is_first)
     return sum(J * k * (3 * k + p + 1) for J, k, _ in sizes) + 3 * crossed**2 <= QUICK
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesmix.data.outcome import in_words
 from bayesmix.results import typography as r
 
 if TYPE_CHECKING:
@@ -84,14 +85,27 @@ def size_lines(fit: Fit) -> Iterator[str]:
     """Rows and levels, and what was left out."""
     design = fit.design
     levels = {term.group: len(term.levels) for term in design.terms}
-    counted = f"Number of obs: {len(design.y)}, groups: "
+    counted = f"Number of obs: {len(design.y)}" + (", groups: " if levels else "")
     groups = "; ".join(f"{group}, {count}" for group, count in levels.items())
-    yield from [f"{counted} {groups}"] if len(counted) + len(groups) < r.PAGE else [counted.rstrip(), groups]
+    yield from [f"{counted} {groups}".rstrip()] if len(counted) + len(groups) < r.PAGE else [counted.rstrip(), groups]
     missing = design.n_given - len(design.y)
     if missing:
         yield f"({missing} of {design.n_given} rows left out for missing values)"
+    if design.categories is not None:
+        yield in_words(design.response, design.categories)
     if fit.spec.family.dispersion == "shape":
         yield f"Shape of the response distribution: {r.trim(dispersion_of(fit), DIGITS)}"
+
+
+def kind_of_model(fit: Fit) -> str:
+    """Linear or generalized, with random effects (mixed) or without."""
+    linear = fit.spec.family.name == "gaussian" and fit.spec.link.name == "identity"
+    return f"{'Linear' if linear else 'Generalized linear'} {'mixed model' if fit.design.terms else 'model'}"
+
+
+def variances_title(fit: Fit) -> str:
+    """Heading of standard deviations and dispersion."""
+    return "Random effects:" if fit.design.terms else "Dispersion:"
 
 
 def in_r(name: str) -> str:

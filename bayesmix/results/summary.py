@@ -33,8 +33,10 @@ from bayesmix.results.sections import (
     dispersion_of,
     family_line,
     in_r,
+    kind_of_model,
     residuals_section,
     size_lines,
+    variances_title,
 )
 from bayesmix.results.singular import direction
 
@@ -120,16 +122,17 @@ def _heading(fit: Estimate) -> Section:
 
 
 def _title(fit: Estimate) -> str:
+    kind = kind_of_model(fit)
     match fit.point.method:
         case Reml():
-            return "Linear mixed model fit by REML. t-tests use Satterthwaite's method"
+            return f"{kind} fit by REML. t-tests use Satterthwaite's method"
         case Ml():
-            return "Linear mixed model fit by maximum likelihood. t-tests use Satterthwaite's method"
+            return f"{kind} fit by maximum likelihood. t-tests use Satterthwaite's method"
         case Laplace():
-            detail = "Laplace Approximation"
+            detail = " (Laplace Approximation)" if fit.design.terms else ""
         case Agq(points):
-            detail = f"Adaptive Gauss-Hermite Quadrature, nAGQ = {points}"
-    return f"Generalized linear mixed model fit by maximum likelihood ({detail})"
+            detail = f" (Adaptive Gauss-Hermite Quadrature, nAGQ = {points})"
+    return f"{kind} fit by maximum likelihood{detail}"
 
 
 # ---- criteria and residuals -------------------------------------------------------------------------------------
@@ -161,6 +164,8 @@ def _variances(fit: Estimate) -> Section:
     if fit.spec.family.dispersion == "sigma" and fit.values.dispersion is not None:
         sd.append(dispersion_of(fit))
         groups, effects = [*groups, "Residual"], [*effects, ""]
+    if not sd:
+        return Section("random_effects", tuple(size_lines(fit)))
     columns = [
         ("Groups", groups),
         ("Name", effects),
@@ -168,7 +173,7 @@ def _variances(fit: Estimate) -> Section:
         ("Std.Dev.", r.format_numbers(sd, DIGITS)),
         *_correlation_columns(terms, fit.values.corr, len(sd)),
     ]
-    lines = ("Random effects:", *r.table_lines([""] * len(sd), columns, left=True), *size_lines(fit))
+    lines = (variances_title(fit), *r.table_lines([""] * len(sd), columns, left=True), *size_lines(fit))
     return Section("random_effects", lines, fit.varcorr())
 
 
@@ -182,7 +187,7 @@ def _labels(terms: Sequence[Term]) -> list[str]:
 def _correlation_columns(terms: Sequence[Term], matrices: Sequence[Array], rows: int) -> list[tuple[str, list[str]]]:
     """Lower triangles of the correlation matrices, one below the other; one number that rules them beside the group."""
     shown = [min(len(corr_effects(term)), len(term.effects) - 1) for term in terms]
-    if not max(shown):
+    if not max(shown, default=0):
         return []
     columns = [[""] * rows for _ in range(max(shown))]
     begin = 0

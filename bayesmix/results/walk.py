@@ -149,7 +149,7 @@ def _from_estimate(
     better, cause = _without_approximation(start)
     if better is not None:
         stations.append((better.method, cause, scalars(better, groups=groups)))
-    elif isinstance(start.point.method, Laplace):
+    elif isinstance(start.point.method, Laplace) and start.design.terms:
         notes.append("Quadrature does not apply to this model: the Laplace error is part of `other parameters`.")
     integrated = _integrated(better or start)
     if integrated is not None:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesmix.data.design import build
-from bayesmix.errors import DataError
+from bayesmix.data.design import build, encode
+from bayesmix.errors import DataError, DroppedWarning
 from bayesmix.language.formula import parse
 
 ROWS = pd.DataFrame(
@@ -22,6 +22,10 @@ ROWS = pd.DataFrame(
         "yes": [True, False, True, True],
         "f": pd.Categorical(["no", "yes", "maybe", "yes"], ["no", "maybe", "yes"]),
         "t": ["b", "a", "b", "a"],
+        "two": pd.Categorical(["maybe", "yes", "maybe", "yes"], ["no", "maybe", "yes"]),  # "no" never occurs
+        "all": pd.Categorical(["yes"] * 4, ["no", "yes"]),
+        "same": ["yes"] * 4,
+        "coded": [1, 2, 2, 1],
         "half": [0.5, 1.0, 2.0, 3.0],
         "g": ["a", "a", "b", "b"],
     }
@@ -38,7 +42,11 @@ BINOMIAL: dict[str, tuple[Any, list[float], list[float], list[float]]] = {  # we
     "zero ": ("n", [0, 5, 5, 0], [4, 5, 5, 3], [1, 1, 1, 1]),
     "yes": (None, [1, 0, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1]),
     "yes ": ("half", [1, 0, 1, 1], [1, 1, 1, 1], [0.5, 1, 2, 3]),
-    "f": (None, [0, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1]),
+    "two": (None, [0, 1, 0, 1], [1, 1, 1, 1], [1, 1, 1, 1]),
+    "all": (None, [1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1]),
+    'I(f == "yes")': (None, [0, 1, 0, 1], [1, 1, 1, 1], [1, 1, 1, 1]),
+    'I(f != "no")': (None, [0, 1, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1]),
+    "I(coded == 2)": (None, [0, 1, 1, 0], [1, 1, 1, 1], [1, 1, 1, 1]),
     "t": (None, [1, 0, 1, 0], [1, 1, 1, 1], [1, 1, 1, 1]),
     "I(s > 2)": (None, [0, 0, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1]),
 }
@@ -81,7 +89,10 @@ REFUSED: dict[str, tuple[str, Any, str]] = {
     "cbind(s, s - n)": ("binomial", None, "`s - n` counts something, but is -2 in rows 0, 1"),
     "cbind(zero, zero)": ("binomial", None, "has no trials in rows 0, 3"),
     "n/s": ("binomial", None, "more successes than trials in rows 0, 1"),
-    "f": ("numeric", None, "`f` is a factor, not a number."),
+    "f": ("binomial", None, "`f` has 3 levels, `no`, `maybe`, `yes`; this family needs two. To model one against all"),
+    "f ": ("numeric", None, "`f` is a factor, not a number."),
+    "same": ("binomial", None, "`same` has the single level `yes`, which may be success or failure"),
+    "coded": ("binomial", None, "has the two values 1 and 2: write `I(coded == 2)` if 2 is the success"),
     "t": ("numeric", None, "A response of two categories needs family binomial."),
     "poly(n, 2)": ("numeric", None, "is not a column of numbers"),
 }
@@ -97,5 +108,36 @@ def test_responses_that_are_refused(response: str) -> None:
 
 def test_rows_in_messages_are_those_of_the_data_given() -> None:
     rows = pd.concat([ROWS.assign(s=np.nan), ROWS], ignore_index=True)
-    with pytest.raises(DataError, match=r"more successes than trials in row 4 \(counted"):
+    with (
+        pytest.warns(DroppedWarning),
+        pytest.raises(DataError, match=r"more successes than trials in row 4 \(counted"),
+    ):
         build(parse("n/s ~ 1 + (1 | g)"), rows.drop(index=4), response="binomial")
+
+
+CATEGORIES = {
+    "t": ("a", "b"),
+    "two": ("maybe", "yes"),
+    "all": ("no", "yes"),
+    "yes": ("FALSE", "TRUE"),
+    "I(s > 2)": ("FALSE", "TRUE"),
+    "zero": None,
+    "s/n": None,
+}
+
+
+@pytest.mark.parametrize("response", CATEGORIES)
+def test_the_category_that_is_success_is_known(response: str) -> None:
+    design = build(parse(f"{response} ~ 1 + (1 | g)"), ROWS, response="binomial")
+    assert design.categories == CATEGORIES[response]
+
+
+def test_categories_of_new_data_are_those_of_the_fit() -> None:
+    encoder = build(parse("two ~ 1 + (1 | g)"), ROWS, response="binomial").encoder
+    assert encoder is not None
+    new = encode(encoder, {"two": ["yes", "maybe"], "g": ["a", "a"]}, response=True)
+    assert new.outcome is not None
+    np.testing.assert_array_equal(new.outcome.y, [1.0, 0.0])
+    for unknown in ("no", "never"):
+        with pytest.raises(DataError, match=f"levels not seen in fitting: `{unknown}`. The fit knows `maybe` .failure"):
+            encode(encoder, {"two": ["yes", unknown], "g": ["a", "a"]}, response=True)

@@ -150,7 +150,8 @@ def test_any_name_of_a_grouping_factor_will_do(name):
 def test_rows_keep_their_positions_in_the_data():
     data = bmx.load_dataset("sleepstudy")
     data.loc[3, "Reaction"] = np.nan
-    model = bmx.Model("Reaction ~ Days + (1 | Subject)", data)
+    with pytest.warns(bmx.DroppedWarning):
+        model = bmx.Model("Reaction ~ Days + (1 | Subject)", data)
     found = around(model.estimate(), model, chains=2, draws=5, spread=0.01).data
     for group in ("log_likelihood", "observed_data", "constant_data"):
         assert list(found[group]["obs"].values[:5]) == [0, 1, 2, 4, 5]

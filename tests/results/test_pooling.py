@@ -91,7 +91,7 @@ def test_effects_that_vary_between_levels_only_are_not_pooled_completely():
 def test_errors():
     with pytest.raises(SpecError, match="needs a fit"):
         bmx.pooling()
-    with pytest.raises(SpecError, match=r"No grouping factor `Subjekt`\. Did you mean `Subject`"):
+    with pytest.raises(SpecError, match=r"`Subjekt` is not a grouping factor\. Did you mean `Subject`"):
         bmx.pooling(sleepstudy()[0], group="Subjekt")
 
 
