@@ -46,6 +46,10 @@ class DroppedWarning(BayesmixWarning):
     """Rows, levels or columns were left out of the fit."""
 
 
+class PredictionWarning(BayesmixWarning):
+    """Rows or combinations have no value: the data of the fit do not determine them, or theirs are missing."""
+
+
 def warn_user(message: str, category: type[BayesmixWarning]) -> None:
     """Warn with the line of the user's own code, however deep inside the package the reason was found."""
     warnings.warn(message, category, skip_file_prefixes=(PACKAGE,))

@@ -44,10 +44,11 @@ NAMES = {
     "BayesmixWarning",
     "ConvergenceWarning",
     "DroppedWarning",
+    "PredictionWarning",
     "__version__",
 }
 
-PREDICT = "(self, newdata=None, *, kind='mean', groups='fitted', interval=0.95, offset=None, seed=0)"
+PREDICT = "(self, newdata=None, *, kind='mean', groups='fitted', interval=0.95, offset=None, df=None, seed=0)"
 SIGNATURES = {
     "Model": (
         "(formula, data, family='gaussian', link=None, priors=None, weights=None, offset=None, *, contrasts=None, "
@@ -70,7 +71,7 @@ SIGNATURES = {
     "Comparison.to_markdown": "(self)",
     "Comparison.to_html": "(self)",
     "Comparison.plot": "(self, kind='forest', **options)",
-    "plots.forest": "(*fits, documented=None, parameters=None, interval=0.95, method='wald')",
+    "plots.forest": "(*fits, documented=None, parameters=None, interval=0.95, method=None)",
     "report": "(comparison, path, *, title=None, verdict=None, units=None)",
     "Agq": "(points=9)",
     "Reml": "()",
@@ -85,19 +86,23 @@ SIGNATURES = {
     "Posterior.r2": "(self, definition='nakagawa')",
     "Posterior.icc": "(self)",
     "Estimate.conditional_effects": (
-        "(self, variable, by=None, *, at=None, kind='mean', groups='average', points=50, interval=0.95)"
+        "(self, variable, by=None, *, at=None, kind='mean', groups='average', points=50, interval=0.95, df=None)"
     ),
-    "Estimate.marginal_means": "(self, *variables, at=None, kind='mean', groups='average', interval=0.95)",
-    "Estimate.contrasts": "(self, variable, by=None, *, at=None, kind='mean', groups='average', interval=0.95)",
-    "Estimate.slopes": "(self, variable, by=None, *, kind='mean', groups='average', interval=0.95)",
-    "Estimate.hypothesis": "(self, *texts, interval=0.95)",
+    "Estimate.marginal_means": "(self, *variables, at=None, kind='mean', groups='average', interval=0.95, df=None)",
+    "Estimate.contrasts": (
+        "(self, variable, by=None, *, at=None, kind='mean', groups='average', interval=0.95, df=None)"
+    ),
+    "Estimate.slopes": "(self, variable, by=None, *, kind='mean', groups='average', interval=0.95, df=None)",
+    "Estimate.hypothesis": "(self, *texts, interval=0.95, df=None)",
     "Posterior.conditional_effects": (
-        "(self, variable, by=None, *, at=None, kind='mean', groups='average', points=50, interval=0.95)"
+        "(self, variable, by=None, *, at=None, kind='mean', groups='average', points=50, interval=0.95, df=None)"
     ),
-    "Posterior.marginal_means": "(self, *variables, at=None, kind='mean', groups='average', interval=0.95)",
-    "Posterior.contrasts": "(self, variable, by=None, *, at=None, kind='mean', groups='average', interval=0.95)",
-    "Posterior.slopes": "(self, variable, by=None, *, kind='mean', groups='average', interval=0.95)",
-    "Posterior.hypothesis": "(self, *texts, interval=0.95)",
+    "Posterior.marginal_means": "(self, *variables, at=None, kind='mean', groups='average', interval=0.95, df=None)",
+    "Posterior.contrasts": (
+        "(self, variable, by=None, *, at=None, kind='mean', groups='average', interval=0.95, df=None)"
+    ),
+    "Posterior.slopes": "(self, variable, by=None, *, kind='mean', groups='average', interval=0.95, df=None)",
+    "Posterior.hypothesis": "(self, *texts, interval=0.95, df=None)",
     "Estimate.r2": "(self, definition='nakagawa')",
     "Estimate.icc": "(self)",
     "pooling": "(*fits, group=None)",

@@ -19,7 +19,6 @@ from bayesmix.data.inputs import (
     FittedKind,
     Source,
     as_fitted,
-    check_complete,
     check_text,
     complete_rows,
     count_rows,
@@ -31,7 +30,7 @@ from bayesmix.data.inputs import (
     read_columns,
     total_offset,
 )
-from bayesmix.data.matrix import ModelMatrix, assemble, independent, keep, learn_matrix
+from bayesmix.data.matrix import ModelMatrix, assemble, independent, keep, learn_matrix, outside
 from bayesmix.data.outcome import Categories, Outcome, ResponseKind, outcome, outcome_texts
 from bayesmix.errors import DataError, DesignError, DroppedWarning, nearest, warn_user
 from bayesmix.language.algebra import Terms, expand
@@ -90,7 +89,11 @@ class NewDesign:
     X: Array  # (n, p)
     terms: tuple[Term, ...]  # those asked for, in the design's order; codes are -1 for levels not seen in fitting
     offset: Array  # (n,)
-    outcome: Outcome | None = None  # y, trials and weights, where asked for
+    outcome: Outcome | None  # y, trials and weights, where asked for
+    rows: Array  # (n,) positions of the rows in the new data: those without a missing value
+    n_given: int  # rows of the new data
+    missing: tuple[str, ...]  # columns of the new data with missing values
+    outside: Array  # (n, d) what the data of the fit do not tell of each row, zero where they tell all
 
 
 def build(
@@ -197,6 +200,7 @@ def encode(
     data: Any,
     *,
     groups: bool | Collection[str] = True,
+    levels: bool | Collection[str] = True,
     offset: Any = None,
     weights: Any = None,
     response: bool = False,
@@ -211,6 +215,9 @@ def encode(
         As for `build`; the response is needed only if asked for.
     groups
         Whether terms are wanted, or the names of their grouping factors; other grouping columns may be missing.
+    levels
+        Whether the levels of the rows are wanted, or of which grouping factors; of the others, whose columns may be
+        missing, all rows have the code -1.
     offset, weights
         In place of those given to the fit; needed where the fit was given an array.
     response
@@ -221,28 +228,38 @@ def encode(
     DataError
         If columns or values are missing, or a factor has a level that it did not have in the fit; an unseen level of a
         grouping factor is no error but has code -1.
+
+    Notes
+    -----
+    Rows with a missing value are left out: ``rows`` has the positions of the others.
     """
     table = open_table(data)
-    wanted = _wanted(encoder, groups)
+    wanted, told = _wanted(encoder, groups), _wanted(encoder, levels)
     terms = [term for term in encoder.terms if term.group in wanted]
     arguments = read_arguments(weights=weights, offset=offset)
     encoder = _with_arguments(encoder, arguments, response=response)
     texts = [
         *(name for matrix in (encoder.fixed, *(term.matrix for term in terms)) for name in matrix.terms.used),
-        *(text for term in terms for text in term.factors),
+        *(text for term in terms if term.group in told for text in term.factors),
         *_offsets(encoder),
         *(_outcome_texts(encoder) if response else ()),
     ]
     columns = read_columns(table, texts, arguments)
     columns = {name: as_fitted(name, column, encoder.kinds) for name, column in columns.items()}
-    check_complete(columns)
-    rows = np.arange(count_rows(columns) if columns else table.count())
+    gone = [column.missing for column in columns.values()] or [np.zeros(table.count(), dtype=bool)]
+    missing = np.any(gone, axis=0)
+    rows = np.flatnonzero(~missing)
     variables = evaluate_all(texts, columns, dict(encoder.memory), rows)
+    n, X = len(rows), assemble(encoder.fixed, variables, len(rows))
     return NewDesign(
-        X=assemble(encoder.fixed, variables, len(rows)),
-        terms=tuple(make_term(term, variables, len(rows)) for term in terms),
-        offset=total_offset(_offsets(encoder), variables, len(rows)),
+        X=X,
+        terms=tuple(make_term(term, variables, n, has_levels=term.group in told) for term in terms),
+        offset=total_offset(_offsets(encoder), variables, n),
         outcome=_outcome(encoder, variables, rows) if response else None,
+        rows=rows,
+        n_given=len(missing),
+        missing=tuple(name for name, column in columns.items() if column.missing.any()),
+        outside=outside(encoder.fixed, variables, X),
     )
 
 
@@ -286,7 +303,7 @@ def _fixed(
     dropped = tuple(name for j, name in enumerate(matrix.names) if j not in kept)
     message = f"Columns that depend linearly on others are left out: {', '.join(dropped)}."
     warn_user(message, DroppedWarning)
-    return keep(matrix, kept), X[:, kept], dropped
+    return keep(matrix, kept, X), X[:, kept], dropped
 
 
 def _check_names(fixed: ModelMatrix, terms: Sequence[TermEncoder]) -> None:

@@ -26,6 +26,7 @@ class Term:
     effects: tuple[str, ...]  # k names: "Intercept", "Days", "recipeB"
     z: Array  # (n, k) float64
     structure: str = "us"  # of a single effect always "us"
+    unseen: tuple[str, ...] = ()  # labels of the codes -1, -2, ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,16 +65,25 @@ def learn_term(bar: Bar, effects: Terms, variables: Mapping[str, Variable]) -> T
     return encoder
 
 
-def make_term(encoder: TermEncoder, variables: Mapping[str, Variable], n: int) -> Term:
-    """Code n rows of data; levels not seen in fitting get the codes -1, -2, ... in their order."""
-    found, codes = _cross([_group(text, variables) for text in encoder.factors])
-    if found != encoder.levels:
-        position = {level: j for j, level in enumerate(encoder.levels)}
-        unseen = (level for level in found if level not in position)
-        position |= {level: -1 - j for j, level in enumerate(list(unseen))}
-        codes = np.array([position[level] for level in found], dtype=np.intp)[codes]
+def make_term(encoder: TermEncoder, variables: Mapping[str, Variable], n: int, *, has_levels: bool = True) -> Term:
+    """Code n rows of data; levels not seen in fitting get the codes -1, -2, ... in their order.
+
+    Without levels all rows are of one that was not seen, and the columns of the grouping factor are not needed.
+    """
+    codes, unseen = _codes(encoder, variables) if has_levels else (np.full(n, -1, dtype=np.intp), ())
     z = assemble(encoder.matrix, variables, n)
-    return Term(encoder.group, encoder.levels, codes, encoder.matrix.names, z, encoder.structure)
+    return Term(encoder.group, encoder.levels, codes, encoder.matrix.names, z, encoder.structure, unseen)
+
+
+def _codes(encoder: TermEncoder, variables: Mapping[str, Variable]) -> tuple[Array, tuple[str, ...]]:
+    """The code of each row, and the labels of levels that were not seen."""
+    found, codes = _cross([_group(text, variables) for text in encoder.factors])
+    if found == encoder.levels:
+        return codes, ()
+    position = {level: j for j, level in enumerate(encoder.levels)}
+    unseen = tuple(level for level in found if level not in position)
+    position |= {level: -1 - j for j, level in enumerate(unseen)}
+    return np.array([position[level] for level in found], dtype=np.intp)[codes], unseen
 
 
 def _group(text: str, variables: Mapping[str, Variable]) -> Factor:

@@ -141,13 +141,6 @@ def check_text(texts: Iterable[str], columns: Mapping[str, Column]) -> None:
                     raise DataError(problem)
 
 
-def check_complete(columns: Mapping[str, Column]) -> None:
-    """Raise a DataError if new data have missing values."""
-    for name, column in columns.items():
-        if column.missing.any():
-            raise DataError(f"`{name}` is missing in {name_rows(np.flatnonzero(column.missing))} of the new data.")
-
-
 def evaluate_all(
     texts: Iterable[str], columns: Mapping[str, Column], memory: Memory, rows: Array
 ) -> dict[str, Variable]:

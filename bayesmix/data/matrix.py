@@ -23,6 +23,7 @@ Array = np.ndarray
 Named = tuple[str, Callable[[], Array]]  # a column's name and what makes it
 
 INTERCEPT = "Intercept"
+EXACT = 1e-9  # of numbers: what is smaller is rounding, also where columns depend exactly on others
 COLLINEAR = 1e-7  # R's tolerance: the share of a column's length that must be orthogonal to the columns before it
 
 
@@ -35,6 +36,9 @@ class ModelMatrix:
     full: frozenset[tuple[int, int]]  # (term, variable) pairs coded with one column a level
     names: tuple[str, ...]  # of the columns kept
     kept: tuple[int, ...]  # their positions among all columns
+    dropped: tuple[int, ...] = ()  # positions of the d columns that depend linearly on those kept
+    alias: Array | None = None  # (p, d) how: dropped columns are the kept ones times this
+    tolerance: float = 0.0  # part of a row's own numbers that may be rounding
 
 
 def learn_matrix(terms: Terms, variables: Mapping[str, Variable], contrasts: Mapping[str, str]) -> ModelMatrix:
@@ -68,9 +72,30 @@ def assemble(matrix: ModelMatrix, variables: Mapping[str, Variable], n: int) -> 
     DataError
         If a factor has a level that it did not have in the fit.
     """
+    return _chosen(matrix, variables, n, matrix.kept)
+
+
+def outside(matrix: ModelMatrix, variables: Mapping[str, Variable], X: Array) -> Array:
+    """Return what the fit's data do not tell of rows: (n, d) parts outside the row space of the fit's full matrix.
+
+    A column that depended linearly on others in the fit need not do so in other rows. Where it does, a row is a
+    combination of rows of the fit and its value is known, whichever columns were left out (R's estimability).
+    """
+    if matrix.alias is None:
+        return np.zeros((len(X), 0))
+    rest, size = _rest(_chosen(matrix, variables, len(X), matrix.dropped), X, matrix.alias)
+    return np.where(np.abs(rest) > matrix.tolerance * size, rest, 0.0)
+
+
+def _rest(dropped: Array, kept: Array, alias: Array) -> tuple[Array, Array]:
+    """Return what of dropped columns the kept ones do not make, and the size of the numbers that it is left of."""
+    return dropped - kept @ alias, np.abs(dropped) + np.abs(kept) @ np.abs(alias)
+
+
+def _chosen(matrix: ModelMatrix, variables: Mapping[str, Variable], n: int, chosen: Sequence[int]) -> Array:
     coded = {name: _recode(name, variables[name], coding) for name, coding in matrix.codings.items()}
-    X = np.empty((n, len(matrix.kept)))
-    place = {column: j for j, column in enumerate(matrix.kept)}
+    X = np.empty((n, len(chosen)))
+    place = {column: j for j, column in enumerate(chosen)}
     for position, (_, column) in enumerate(_columns(matrix, {**variables, **coded}, n)):
         if position in place:
             X[:, place[position]] = column()
@@ -101,12 +126,24 @@ def independent(X: Array) -> tuple[int, ...]:
     return tuple(kept)
 
 
-def keep(matrix: ModelMatrix, columns: Sequence[int]) -> ModelMatrix:
-    """Return the recipe of some of the columns."""
+def keep(matrix: ModelMatrix, columns: Sequence[int], X: Array) -> ModelMatrix:
+    """Return the recipe of the columns that are independent, which remembers how all columns X depend on them."""
+    others = [j for j in range(X.shape[1]) if j not in columns]
+    size = np.sqrt(np.sum(X**2, axis=0))
+    size = np.where(size > 0.0, size, 1.0)
+    triangle = np.linalg.qr(X / size, mode="r")
+    alias = np.linalg.lstsq(triangle[:, list(columns)], triangle[:, others], rcond=None)[0]
+    alias[np.abs(alias) < EXACT] = 0.0
+    alias = alias * size[others] / size[list(columns)][:, None]
+    rest, of = _rest(X[:, others], X[:, list(columns)], alias)
+    rounding = float(np.max(np.abs(rest) / np.where(of > 0.0, of, 1.0), initial=0.0))
     return replace(
         matrix,
         names=tuple(matrix.names[j] for j in columns),
         kept=tuple(matrix.kept[j] for j in columns),
+        dropped=tuple(matrix.kept[j] for j in others),
+        alias=alias,
+        tolerance=max(EXACT, 10.0 * rounding),
     )
 
 

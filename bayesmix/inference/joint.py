@@ -11,7 +11,7 @@ correlations of the random effects are held at their estimates.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ from bayesmix.inference.pls import factorise, plan, sensitivity, solve
 from bayesmix.language.spec import ModelSpec
 
 Array = np.ndarray
+VarianceFunction = Callable[[PointEstimate], Array]  # of covariance parameters, weights as they were
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,9 +41,15 @@ def fixed_variance(point: PointEstimate, X: Array) -> Array:
 
 
 def predictor_variance(design: Design, spec: ModelSpec, point: PointEstimate, rows: NewRows) -> Array:
-    """Variance of ``x'beta + z'b`` for each row: ``(m,)``, by one pass backwards through the elimination.
+    """Variance of ``x'beta + z'b`` for each row: ``(m,)``."""
+    return variance_function(design, spec, point, rows)(point)
 
-    The rows join those of the fit with weight zero, so that the blocks of the inverse that they need are computed.
+
+def variance_function(design: Design, spec: ModelSpec, point: PointEstimate, rows: NewRows) -> VarianceFunction:
+    """Variances of ``x'beta + z'b`` of the rows ``(m,)``, as a function of the covariance parameters of an estimate.
+
+    One pass backwards through the elimination: the rows join those of the fit with weight zero, so that the blocks of
+    the inverse that they need are computed.
     """
     working, scale = point.coordinates, _scale(point)
     new = _factors(point, rows)
@@ -51,36 +58,50 @@ def predictor_variance(design: Design, spec: ModelSpec, point: PointEstimate, ro
         for old, own in zip(working.factors, new, strict=True)
     ]
     pattern = incidence(both)
+    symbolic = plan(pattern)
     weights = np.concatenate([_weights(design, spec, point), np.zeros(len(rows.X))])
     X = rows.X @ working.T
     products = moments(pattern, both, np.concatenate([working.X, X]), weights)
-    S = _fixed_covariance(point) / scale
-    inverse = sensitivity(factorise(plan(pattern), products, working.by_factor(point.theta)), S, pattern)
     own = slice(len(working.X), None)
-    total = np.broadcast_to(leverages(pattern, both, inverse.D, inverse.C), len(weights))[own]
-    total = total + np.einsum("mp,pq,mq->m", X, S, X)
-    for factor, across in zip(new, inverse.B, strict=True):
-        total += 2.0 * np.einsum("mk,mkp,mp->m", factor.z, across[factor.codes], X)
-    return scale * np.maximum(total, 0.0)
+
+    def variance(at: PointEstimate) -> Array:
+        S = _fixed_covariance(at) / scale
+        inverse = sensitivity(factorise(symbolic, products, working.by_factor(at.theta)), S, pattern)
+        total = np.broadcast_to(leverages(pattern, both, inverse.D, inverse.C), len(weights))[own]
+        total = total + np.einsum("mp,pq,mq->m", X, S, X)
+        for factor, across in zip(new, inverse.B, strict=True):
+            total += 2.0 * np.einsum("mk,mkp,mp->m", factor.z, across[factor.codes], X)
+        return scale * np.maximum(total, 0.0)
+
+    return variance
 
 
-def predictor_covariance(design: Design, spec: ModelSpec, point: PointEstimate, rows: NewRows) -> Array:
-    """Covariance of ``x'beta + z'b`` between rows: ``(m, m)``, one solution of the system a row."""
+def combination_variance(
+    design: Design, spec: ModelSpec, point: PointEstimate, rows: NewRows, L: Array
+) -> VarianceFunction:
+    """Variances of ``L (x'beta + z'b)`` over the rows, ``(r,)`` for ``L (r, m)``: one solution a combination."""
     working, scale = point.coordinates, _scale(point)
     products = moments(working.pattern, working.factors, working.X, _weights(design, spec, point))
-    factorisation = factorise(working.plan, products, working.by_factor(point.theta))
-    new, m = _factors(point, rows), len(rows.X)
-    slope = rows.X @ working.T
-    conditional = np.zeros((m, m))
-    for i in range(m):
-        rhs = [np.zeros((factor.levels, factor.k)) for factor in new]
-        for part, factor in zip(rhs, new, strict=True):
-            part[factor.codes[i]] = factor.z[i]
-        b, _ = solve(factorisation, rhs)
-        for part, factor, B in zip(b, new, products.B, strict=True):
-            slope[i] -= np.einsum("jk,jkp->p", part, B)
-            conditional[i] += np.sum(part[factor.codes] * factor.z, axis=1)
-    return np.asarray(scale * conditional + slope @ _fixed_covariance(point) @ slope.T)
+    factors, X = _factors(point, rows), L @ rows.X @ working.T
+
+    def variance(at: PointEstimate) -> Array:
+        factorisation = factorise(working.plan, products, working.by_factor(at.theta))
+        S, total = _fixed_covariance(at), np.zeros(len(L))
+        for i in range(len(L)):
+            rhs = [_combined(factor, L[i]) for factor in factors]
+            b, _ = solve(factorisation, rhs)
+            slope = X[i] - sum(np.einsum("jk,jkp->p", part, B) for part, B in zip(b, products.B, strict=True))
+            total[i] = scale * sum(float(np.sum(part * own)) for part, own in zip(b, rhs, strict=True))
+            total[i] += slope @ S @ slope
+        return total
+
+    return variance
+
+
+def _combined(factor: Factor, weights: Array) -> Array:
+    """Coefficients of the effects of each level in one combination of the rows: ``(J, k)``."""
+    columns = (weights[:, None] * factor.z).T
+    return np.column_stack([np.bincount(factor.codes, column, factor.levels) for column in columns])
 
 
 def _scale(point: PointEstimate) -> float:

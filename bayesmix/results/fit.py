@@ -23,8 +23,9 @@ from bayesmix.inference.parameters import Parameters, covariance
 from bayesmix.inference.priors import Priors
 from bayesmix.language.spec import ModelSpec
 from bayesmix.results import effects
+from bayesmix.results.freedom import resolve_df
 from bayesmix.results.level import check_level
-from bayesmix.results.predict import Groups, Kind, Rows, check_options, predict
+from bayesmix.results.predict import Groups, Kind, Rows, check_options, predict, prediction_table
 from bayesmix.results.questions import Questions
 from bayesmix.results.residuals import check_kind, cumulative, quantile_residuals, response_residuals
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from bayesmix.inference.satterthwaite import Satterthwaite
     from bayesmix.results.diagnosis import Diagnosis
     from bayesmix.results.simulation import Statistic
     from bayesmix.results.summary import Summary
@@ -205,6 +207,7 @@ class Fit(Questions, ABC):
         groups: Groups = "fitted",
         interval: float = 0.95,
         offset: Any = None,
+        df: str | None = None,
         seed: int = 0,
     ) -> pd.DataFrame:
         """Predict rows of ``newdata`` (those of the fit by default).
@@ -213,27 +216,32 @@ class Fit(Questions, ABC):
         ----------
         newdata : any dataframe with the predictors; the response is not needed.
         kind : ``"mean"`` of the response, ``"linear"`` predictor, or ``"response"``: a new observation.
-        groups : ``"fitted"`` uses each row's own group (an unseen level is an error), ``"new"`` draws the effects of a
-            group not seen, the same for all rows of the level, ``"average"`` integrates the random effects out,
-            ``"zero"`` sets them to zero, the document's prediction for a new group.
+        groups : ``"fitted"`` uses each row's own group (an unseen level is an error), ``"known"`` too, but draws the
+            effects of levels not seen, ``"new"`` draws those of every level, the same for all rows of the level,
+            ``"average"`` integrates the random effects out, ``"zero"`` sets them to zero, the document's prediction
+            for a new group. Or a scope for each grouping factor, ``{"batch": "fitted", "cask:batch": "new"}``; those
+            not named are ``"fitted"``. Only ``"fitted"`` and ``"known"`` need the column of the grouping factor;
+            without it ``"new"`` takes all rows to be of one new level.
         interval : probability of the interval columns ``lower, upper``.
         offset : one value a row of new data, where the model was given an array too.
+        df : degrees of freedom of an estimate's intervals: ``"satterthwaite"`` (the default of linear models: t, of
+            fixed effects as emmeans has them, with random effects as SAS has them) or ``"asymptotic"`` (normal; the
+            only ones of generalized models).
         seed : of the draws that ``"new"`` and ``"response"`` need.
 
         Returns
         -------
         DataFrame
-            One row a row of data: ``estimate, std_error, lower, upper`` of a point estimate, whose fixed and random
-            effects are uncertain together while the groups' variances are held at their estimates; ``mean, sd, lower,
-            upper`` of a posterior.
+            One row a row of data: ``estimate, std_error, df, lower, upper`` of a point estimate, whose fixed and random
+            effects are uncertain together; how uncertain the groups' variances are is in ``df`` alone, infinite where
+            intervals are normal. ``mean, sd, lower, upper`` of a posterior. A row is NaN, with a `PredictionWarning`,
+            where a value is missing, or where the data of the fit do not determine it: it needs a column left out.
         """
-        import pandas as pd
-
-        check_options(kind, groups)
+        design, freedom = self.design, resolve_df(self, df)
+        check_options(kind, groups, design.terms)
         check_level(interval)
-        design = self.design
         rows = Rows.of_fit(design) if newdata is None else Rows.of_new_data(design, newdata, groups, offset)
-        return pd.DataFrame(self._predicted(rows, kind, groups, interval, seed), index=rows.index)
+        return prediction_table(self, rows, kind=kind, groups=groups, interval=interval, df=freedom, seed=seed)
 
     def r2(self, definition: Definition = "nakagawa") -> pd.DataFrame:
         """R2 of the fixed effects alone (``marginal``) and with the random effects (``conditional``).
@@ -294,7 +302,9 @@ class Fit(Questions, ABC):
         """Columns that describe ``(..., m)`` values."""
 
     @abstractmethod
-    def _predicted(self, rows: Rows, kind: Kind, groups: Groups, interval: float, seed: int) -> dict[str, Array]:
+    def _predicted(
+        self, rows: Rows, kind: Kind, groups: Groups, interval: float, df: str, seed: int
+    ) -> dict[str, Array]:
         """Columns that describe the predictions of rows."""
 
     @abstractmethod
@@ -401,15 +411,20 @@ class Estimate(Fit):
         """
         from scipy.special import stdtr
 
-        from bayesmix.inference.satterthwaite import degrees_of_freedom
+        from bayesmix.results.freedom import of_fixed, resolve_df
 
-        if not isinstance(self.point.method, Reml | Ml):
-            raise SpecError("Satterthwaite's degrees of freedom are for linear mixed models; here z tests hold.")
         table = self.fixef()
-        table["df"] = degrees_of_freedom(self.design, self.point)
+        table["df"] = of_fixed(self, np.eye(len(table)), resolve_df(self, "satterthwaite"))
         table["t"] = table["estimate"] / table["std_error"]
         table["p"] = 2.0 * stdtr(table["df"], -table["t"].abs())
         return table
+
+    @cached_property
+    def _satterthwaite(self) -> Satterthwaite:
+        """What degrees of freedom of linear models are computed from; tables ask again and again."""
+        from bayesmix.inference.satterthwaite import satterthwaite
+
+        return satterthwaite(self.design, self.point)
 
     def confint(
         self, parameters: Sequence[str] | None = None, *, level: float = 0.95, method: str = "profile"
@@ -489,10 +504,12 @@ class Estimate(Fit):
         return {"estimate": values}
 
     @override
-    def _predicted(self, rows: Rows, kind: Kind, groups: Groups, interval: float, seed: int) -> dict[str, Array]:
+    def _predicted(
+        self, rows: Rows, kind: Kind, groups: Groups, interval: float, df: str, seed: int
+    ) -> dict[str, Array]:
         from bayesmix.results.point_prediction import predict_estimate
 
-        return predict_estimate(self, rows, kind=kind, groups=groups, interval=interval, seed=seed)
+        return predict_estimate(self, rows, kind=kind, groups=groups, interval=interval, df=df, seed=seed)
 
     @override
     def _over_rows(self, function: Any) -> Array:
@@ -715,7 +732,9 @@ class Posterior(Fit):
         return describe_draws(values, 0.95)
 
     @override
-    def _predicted(self, rows: Rows, kind: Kind, groups: Groups, interval: float, seed: int) -> dict[str, Array]:
+    def _predicted(
+        self, rows: Rows, kind: Kind, groups: Groups, interval: float, df: str, seed: int
+    ) -> dict[str, Array]:
         values = self.with_effects
         parts = [
             describe_draws(predict(self.spec, chunk, values, kind=kind, groups=groups, seed=seed), interval)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmix.errors import SpecError, caret, nearest
+from bayesmix.errors import PredictionWarning, SpecError, caret, nearest, warn_user
 from bayesmix.results.effects import flatten
+from bayesmix.results.freedom import interval_columns, letter_of, noted, of_fixed, resolve_df, statistic_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +23,7 @@ Array = np.ndarray
 COMPARISON = re.compile(r"(>=|<=|==|>|<|=)")
 FUNCTIONS = {"exp": np.exp, "log": np.log, "sqrt": np.sqrt, "abs": np.abs}
 STEP = 1e-6  # of the differences that linearise an expression
+ROUNDING = 1e-6  # of such a derivative that may be nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +40,53 @@ class Hypothesis:
         return _evaluate(self.left, values, self.text) - _evaluate(self.right, values, self.text)
 
 
-def hypotheses(fit: Fit, texts: tuple[str, ...], interval: float) -> pd.DataFrame:
-    """One row a hypothesis: of draws the share that fulfils it, of an estimate a Wald test."""
+def hypotheses(fit: Fit, texts: tuple[str, ...], interval: float, df: str | None) -> pd.DataFrame:
+    """One row a hypothesis: of draws the share that fulfils it, of an estimate a test by t or z."""
     import pandas as pd
 
     from bayesmix.results.fit import Estimate, Posterior
 
+    freedom = resolve_df(fit, df)
+    for text in texts:
+        if not isinstance(text, str):
+            raise SpecError(f'A hypothesis is a text, not {text!r}: fit.hypothesis("x > 0", "a = b").')
     read = [_read(text) for text in texts]
     rows = []
     for one in read:
         if isinstance(fit, Estimate):
-            rows.append(_tested(fit, one, interval))
+            rows.append(_tested(fit, one, interval, freedom))
         elif isinstance(fit, Posterior):
             rows.append(_counted(fit, one, interval))
-    return pd.DataFrame(rows, index=pd.Index([one.text for one in read], name="hypothesis"))
+    table = pd.DataFrame(rows, index=pd.Index([one.text for one in read], name="hypothesis"))
+    table[[_is_undetermined(fit, one) for one in read]] = np.nan
+    return noted(table, freedom)
+
+
+def _is_undetermined(fit: Fit, one: Hypothesis) -> bool:
+    """Whether a hypothesis is about coefficients that take in those of columns left out; warns if it is."""
+    encoder = fit.design.encoder
+    alias = None if encoder is None else encoder.fixed.alias
+    if alias is None:
+        return False
+    gradient = _gradient(fit, one, fit._centre(flatten(fit.design, fit.values)))[: len(alias)]
+    lost = bool(np.any(np.abs(gradient @ alias) > ROUNDING * (np.abs(gradient) @ np.abs(alias))))
+    if lost:
+        warn_user(
+            f"The data of the fit do not determine `{one.text}`: NaN. The coefficients stand for those of columns left"
+            f" out, too: {', '.join(fit.design.dropped)}.",
+            PredictionWarning,
+        )
+    return lost
+
+
+def _gradient(fit: Fit, one: Hypothesis, values: Array) -> Array:
+    """Derivatives of left minus right by all parameters ``(m,)``, by central differences."""
+    gradient = np.zeros(len(values))
+    for j, own in enumerate(np.eye(len(values))):
+        step = STEP * max(abs(values[j]), 1.0)
+        up, down = (one.difference(_by_name(fit, values + side * step * own)) for side in (1.0, -1.0))
+        gradient[j] = (up - down) / (2.0 * step)
+    return gradient
 
 
 def _read(text: str) -> Hypothesis:
@@ -75,29 +110,21 @@ def _counted(fit: Posterior, one: Hypothesis, interval: float) -> dict[str, Any]
     return {**found, name: share, **({} if one.sign == "=" else {"odds": odds})}
 
 
-def _tested(fit: Estimate, one: Hypothesis, interval: float) -> dict[str, Any]:
-    from scipy.special import ndtr, ndtri
-
+def _tested(fit: Estimate, one: Hypothesis, interval: float, freedom: str) -> dict[str, Any]:
     values = flatten(fit.design, fit.values)
     p = len(fit.design.fixed)
-    value = float(one.difference(_by_name(fit, values)))
-    gradient = np.zeros(len(values))
-    for j in range(len(values)):
-        step = STEP * max(abs(values[j]), 1.0)
-        shifted = [
-            one.difference(_by_name(fit, values + side * step * (np.arange(len(values)) == j))) for side in (1, -1)
-        ]
-        gradient[j] = (shifted[0] - shifted[1]) / (2.0 * step)
+    value = np.asarray(one.difference(_by_name(fit, values)))
+    gradient = _gradient(fit, one, values)
     if np.any(gradient[p:] != 0.0):
         raise SpecError(
             f"Hypothesis `{one.text}` is about a standard deviation or correlation, whose estimates are not Gaussian."
             " Use fit.confint(), or the posterior: model.sample().hypothesis(...)."
         )
-    error = float(np.sqrt(gradient[:p] @ fit.point.beta_cov @ gradient[:p]))
-    z, q = value / error, float(ndtri(0.5 + 0.5 * interval))
-    tail = {">": ndtr(-z), "<": ndtr(z), "=": 2.0 * ndtr(-abs(z))}[one.sign]
-    found = {"estimate": value, "std_error": error, "lower": value - q * error, "upper": value + q * error}
-    return {**found, "z": z, "p_value": float(tail)}
+    error = np.sqrt(gradient[:p] @ fit.point.beta_cov @ gradient[:p])
+    df = of_fixed(fit, gradient[None, :p], freedom)[0]
+    tests = statistic_columns(value, error, df, letter=letter_of(freedom), sign=one.sign)
+    columns = interval_columns(value, error, df, interval) | tests
+    return {name: float(number) for name, number in columns.items()}
 
 
 def _by_name(fit: Fit, values: Array) -> dict[str, Array]:

@@ -10,6 +10,7 @@ import numpy as np
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.estimate import Ml, Reml
 from bayesmix.inference.profile import profile_intervals
+from bayesmix.results.freedom import quantile
 from bayesmix.results.level import check_level
 
 if TYPE_CHECKING:
@@ -64,11 +65,8 @@ def _profile(fit: Estimate, names: list[str], level: float) -> list[tuple[float,
 
 
 def _symmetric(fit: Estimate, names: list[str], level: float, method: str) -> list[tuple[float, float]]:
-    from scipy.special import ndtri, stdtrit
-
     table = fit.fixef().loc[names] if method == "wald" else fit.satterthwaite().loc[names]
-    tail = 0.5 + 0.5 * level
-    quantile = np.full(len(names), ndtri(tail)) if method == "wald" else stdtrit(table["df"].to_numpy(), tail)
-    half = quantile * table["std_error"].to_numpy()
+    df = np.full(len(names), np.inf) if method == "wald" else table["df"].to_numpy()
+    half = quantile(df, level) * table["std_error"].to_numpy()
     centre = table["estimate"].to_numpy()
     return list(zip(centre - half, centre + half, strict=True))

@@ -8,16 +8,21 @@ linear predictors and ``D`` the derivatives of the means by them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmix.errors import DataError, SpecError, nearest
-from bayesmix.inference.joint import NewRows, predictor_covariance
+from bayesmix.data.design import Term
+from bayesmix.errors import DataError, PredictionWarning, SpecError, nearest, warn_user
+from bayesmix.inference.joint import NewRows, VarianceFunction, combination_variance, fixed_variance
 from bayesmix.results.effects import average_mean, linear_predictor, population_variance
+from bayesmix.results.freedom import interval_columns, letter_of, noted, resolve_df, statistic_columns
 from bayesmix.results.grid import check_predictor, code, grid, is_factor, levels_of, mean_offset, observed, spread_out
-from bayesmix.results.predict import Groups, Kind, Rows, check_options, predict, require_seen
+from bayesmix.results.level import check_level
+from bayesmix.results.predict import Kind, Rows, check_options, predict
+from bayesmix.results.scopes import Groups, averaged_terms, drawn_rows, resolve_scopes, with_own, without_z
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,68 +32,63 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 STEP = 1e-4  # of a slope's difference quotient, in standard deviations of the predictor
-LARGEST = 2000  # rows of fitted groups whose covariance is formed
+ROUNDING = 1e-8  # of a combination of parts outside the row space that may be nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of every row: which prediction, for which groups, and the intervals."""
+
+    kind: Kind
+    groups: Groups
+    interval: float
+    df: str | None  # None for the fit's own; see `resolve_df`
+
+    def __post_init__(self) -> None:
+        check_level(self.interval)
 
 
 def conditional_effects(
-    fit: Fit,
-    variable: str,
-    by: str | None,
-    *,
-    at: Mapping[str, Any] | None,
-    kind: Kind,
-    groups: Groups,
-    points: int,
-    interval: float,
+    fit: Fit, variable: str, by: str | None, asked: Asked, *, at: Mapping[str, Any] | None, points: int
 ) -> pd.DataFrame:
     """Predictions over the range of a predictor, for each level of another."""
-    check_options(kind, groups)
     design = fit.design
+    check_options(asked.kind, asked.groups, design.terms)
     varying: dict[str, Sequence[Any]] = {}
     for name in (variable, *(() if by is None else (by,))):
         check_predictor(design, name)
         varying[name] = _by_values(design, name) if name == by else spread_out(design, name, points)
     frame = grid(design, varying | _fixed_at(fit, at), cross=False)
-    table = fit.predict(frame, kind=kind, groups=groups, interval=interval, offset=mean_offset(design, len(frame)))
-    return frame[list(varying)].join(table)
+    options: Any = {"kind": asked.kind, "groups": asked.groups, "interval": asked.interval, "df": asked.df}
+    table = fit.predict(frame, offset=mean_offset(design, len(frame)), **options)
+    return noted(_beside(frame[list(varying)], table), resolve_df(fit, asked.df))
 
 
-def marginal_means(
-    fit: Fit, variables: Sequence[str], *, at: Mapping[str, Any] | None, kind: Kind, groups: Groups, interval: float
-) -> pd.DataFrame:
+def marginal_means(fit: Fit, variables: Sequence[str], asked: Asked, *, at: Mapping[str, Any] | None) -> pd.DataFrame:
     """Means of the combinations of variables, averaged over the levels of all other factors with equal weights."""
     import pandas as pd
 
     frame, cells, L = _cells(fit, variables, at)
-    table = combine(fit, code(fit.design, frame, groups), L, kind=kind, groups=groups, interval=interval)
-    return pd.DataFrame(cells, columns=list(variables)).join(table)
+    labels = pd.DataFrame(cells, columns=list(variables))
+    return combine(fit, code(fit.design, frame, asked.groups), L, labels, asked)
 
 
-def contrasts(
-    fit: Fit,
-    variable: str,
-    by: str | None,
-    *,
-    at: Mapping[str, Any] | None,
-    kind: Kind,
-    groups: Groups,
-    interval: float,
-) -> pd.DataFrame:
+def contrasts(fit: Fit, variable: str, by: str | None, asked: Asked, *, at: Mapping[str, Any] | None) -> pd.DataFrame:
     """Differences of marginal means between all pairs of values of a variable, within each value of another."""
     import pandas as pd
 
     variables = [variable, *(() if by is None else (by,))]
     frame, cells, L = _cells(fit, variables, at)
-    rows, labels = [], []
+    rows, found = [], []
     for i, j in combinations(range(len(cells)), 2):
         if cells[i][1:] == cells[j][1:]:
             rows.append(L[j] - L[i])
-            labels.append((f"{cells[j][0]} - {cells[i][0]}", *cells[i][1:]))
-    table = combine(fit, code(fit.design, frame, groups), np.array(rows), kind=kind, groups=groups, interval=interval)
-    return pd.DataFrame(labels, columns=["contrast", *variables[1:]]).join(table)
+            found.append((f"{cells[j][0]} - {cells[i][0]}", *cells[i][1:]))
+    labels = pd.DataFrame(found, columns=["contrast", *variables[1:]])
+    return combine(fit, code(fit.design, frame, asked.groups), np.array(rows), labels, asked)
 
 
-def slopes(fit: Fit, variable: str, by: str | None, *, kind: Kind, groups: Groups, interval: float) -> pd.DataFrame:
+def slopes(fit: Fit, variable: str, by: str | None, asked: Asked) -> pd.DataFrame:
     """Average slope of the mean over the rows of the fit, for each level of a factor."""
     import pandas as pd
 
@@ -105,14 +105,15 @@ def slopes(fit: Fit, variable: str, by: str | None, *, kind: Kind, groups: Group
         own = np.ones(len(frame)) if level is None else (frame[by] == level).to_numpy(float)
         weight = own / own.sum() / (2.0 * step)
         rows.append(np.concatenate([-weight, weight]))
-    coded = code(design, both.reset_index(drop=True), groups)
-    table = combine(fit, coded, np.array(rows), kind=kind, groups=groups, interval=interval)
+    coded = code(design, both.reset_index(drop=True), asked.groups)
     labels = pd.DataFrame({"slope": [variable] * len(levels)} | ({} if by is None else {by: levels}))
-    return labels.join(table)
+    return combine(fit, coded, np.array(rows), labels, asked)
 
 
-def combine(fit: Fit, rows: Rows, L: Array, *, kind: Kind, groups: Groups, interval: float) -> pd.DataFrame:
+def combine(fit: Fit, rows: Rows, L: Array, labels: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     """Linear combinations ``L (r, m)`` of the predictions of ``rows``: the fit's columns, with tests against zero.
+
+    NaN, with one warning that names them by their labels, where the data of the fit do not determine them.
 
     Raises
     ------
@@ -121,44 +122,80 @@ def combine(fit: Fit, rows: Rows, L: Array, *, kind: Kind, groups: Groups, inter
     """
     import pandas as pd
 
-    check_options(kind, groups)
-    if kind == "response" or groups == "new":
-        raise SpecError('Effects are of means: kind="mean" or "linear", groups="average", "zero" or "fitted".')
-    from bayesmix.results.fit import Estimate, describe_draws
+    from bayesmix.results.fit import Estimate
 
-    if isinstance(fit, Estimate):
-        return pd.DataFrame(_by_delta(fit, rows, L, kind, groups, interval))
+    df = resolve_df(fit, asked.df)
+    scopes = check_options(asked.kind, asked.groups, rows.terms)
+    if asked.kind == "response" or any(drawn.any() for drawn in drawn_rows(rows.terms, scopes)):
+        raise SpecError('Effects are of means: kind="mean" or "linear", groups="average", "zero" or "fitted".')
+    if len(rows.X) < L.shape[1]:
+        raise DataError(f"Values of {', '.join(f'`{name}`' for name in rows.missing)} to hold columns at are missing.")
+    columns = _by_delta(fit, rows, L, asked, df) if isinstance(fit, Estimate) else _by_draws(fit, rows, L, asked)
+    table = pd.DataFrame(columns)
+    table[_undetermined(fit, rows, L, labels, asked.kind)] = np.nan
+    return noted(_beside(labels, table), df)
+
+
+def _beside(labels: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Labels, then numbers; beside a predictor named ``t`` the statistic is the ``t value``."""
+    return labels.join(table.rename(columns={name: f"{name} value" for name in table if name in labels}))
+
+
+def _undetermined(fit: Fit, rows: Rows, L: Array, labels: pd.DataFrame, kind: Kind) -> Array:
+    """Which combinations the data of the fit do not determine: ``(r,)``; warns of them.
+
+    Parts outside the row space may cancel, but only where means are linear in the parameters.
+    """
+    size = np.abs(L) @ np.abs(rows.outside)
+    if kind == "linear" or fit.spec.link.name == "identity":
+        lost = np.any(np.abs(L @ rows.outside) > ROUNDING * size, axis=1)
+    else:
+        lost = np.any(size > 0.0, axis=1)
+    if lost.any():
+        named = [", ".join(f"{name} {value}" for name, value in row.items()) for row in labels[lost].to_dict("records")]
+        warn_user(
+            f"The data of the fit do not determine {'; '.join(named[:10])}{'; ...' * (len(named) > 10)}: NaN. What was"
+            f" left out for depending linearly on other columns: {', '.join(fit.design.dropped)}.",
+            PredictionWarning,
+        )
+    return np.asarray(lost)
+
+
+def _by_draws(fit: Fit, rows: Rows, L: Array, asked: Asked) -> dict[str, Array]:
+    from bayesmix.results.fit import describe_draws
+
     draws, begin = np.zeros((*fit.with_effects.lead, len(L))), 0
     for chunk in rows.chunks(draws[..., 0].size):
         own = slice(begin, begin := begin + len(chunk.X))
-        draws += predict(fit.spec, chunk, fit.with_effects, kind=kind, groups=groups, seed=0) @ L[:, own].T
+        mean = predict(fit.spec, chunk, fit.with_effects, kind=asked.kind, groups=asked.groups, seed=0)
+        draws += mean @ L[:, own].T
     positive = np.mean(draws > 0.0, axis=(0, 1))
-    return pd.DataFrame({**describe_draws(draws, interval), "p_direction": np.maximum(positive, 1.0 - positive)})
+    return {**describe_draws(draws, asked.interval), "p_direction": np.maximum(positive, 1.0 - positive)}
 
 
-def _by_delta(fit: Estimate, rows: Rows, L: Array, kind: Kind, groups: Groups, interval: float) -> dict[str, Array]:
-    from scipy.special import ndtr, ndtri
-
-    link = fit.spec.link
-    if groups == "fitted":
-        require_seen(rows.terms)
-    eta = linear_predictor(rows.X, rows.offset, rows.terms, fit.values, with_effects=groups == "fitted")
-    spread = population_variance(rows.terms, fit.values) if groups == "average" else np.zeros(len(eta))
-    linear = kind == "linear"
+def _by_delta(fit: Estimate, rows: Rows, L: Array, asked: Asked, df: str) -> dict[str, Array]:
+    scopes, link = resolve_scopes(rows.terms, asked.groups), fit.spec.link
+    has_own = any(scope in ("fitted", "known") for scope in scopes)
+    own = with_own(rows.terms, scopes)
+    eta = linear_predictor(rows.X, rows.offset, own, fit.values, with_effects=has_own)
+    spread = population_variance(averaged_terms(rows.terms, scopes), fit.values) + np.zeros(len(eta))
+    linear = asked.kind == "linear"
     value = L @ (eta if linear else average_mean(link, eta, spread))
     J = L if linear else L * average_mean(link, eta, spread, derivative=1)
-    if groups == "fitted":
-        if len(eta) > LARGEST:
-            raise SpecError(f'{len(eta)} rows of fitted groups are too many: use groups="average" or fewer rows.')
-        covariance = J @ predictor_covariance(fit.design, fit.spec, fit.point, NewRows(rows.X, rows.terms)) @ J.T
-    else:
-        covariance = J @ rows.X @ fit.point.beta_cov @ (J @ rows.X).T
-    error = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
-    q = float(ndtri(0.5 + 0.5 * interval))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        z = value / error
-    columns = {"estimate": value, "std_error": error, "lower": value - q * error, "upper": value + q * error}
-    return {**columns, "z": z, "p_value": 2.0 * ndtr(-np.abs(z))}
+    variance = _variance_of(fit, rows, J, without_z(own, [term.codes >= 0 for term in own]) if has_own else ())
+    here = variance(fit.point)
+    freedom = fit._satterthwaite.of_variance(variance, here) if df == "satterthwaite" else np.full(len(L), np.inf)
+    error = np.sqrt(np.maximum(here, 0.0))
+    tests = statistic_columns(value, error, freedom, letter=letter_of(df))
+    return interval_columns(value, error, freedom, asked.interval) | tests
+
+
+def _variance_of(fit: Estimate, rows: Rows, J: Array, own: tuple[Term, ...]) -> VarianceFunction:
+    """Variances of ``J (x'beta + z'b)``, ``(r,)``, without random effects where there are no terms."""
+    if own:
+        return combination_variance(fit.design, fit.spec, fit.point, NewRows(rows.X, own), J)
+    combined = J @ rows.X
+    return lambda at: fixed_variance(at, combined)
 
 
 def _cells(

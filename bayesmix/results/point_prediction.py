@@ -1,18 +1,24 @@
-"""Predictions of a point estimate with their uncertainty: normal on the scale of the linear predictor.
+"""Predictions of a point estimate with their uncertainty: t or normal on the scale of the linear predictor.
 
-Fixed and random effects are uncertain together; the variances and correlations of the groups are held at their
-estimates.
+Fixed and random effects are uncertain together, at the estimated variances and correlations of the groups. How
+uncertain these are is, in linear models, in Satterthwaite's degrees of freedom of the whole variance of the error:
+of ``x'beta``, of ``x'beta + z'b``, and of both with the variance of a new level or a new observation.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmix.inference.joint import NewRows, fixed_variance, predictor_variance
+from bayesmix.data.design import Term
+from bayesmix.inference.estimate import PointEstimate
+from bayesmix.inference.joint import NewRows, VarianceFunction, fixed_variance, variance_function
 from bayesmix.results.effects import average_mean, linear_predictor, population_variance
-from bayesmix.results.predict import Groups, Kind, Rows, require_seen, sample_response
+from bayesmix.results.freedom import interval_columns, is_linear, quantile
+from bayesmix.results.predict import Kind, Rows, sample_response
+from bayesmix.results.scopes import Groups, Scope, averaged_terms, drawn_rows, resolve_scopes, with_own, without_z
 
 if TYPE_CHECKING:
     from bayesmix.results.fit import Estimate
@@ -20,71 +26,106 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 DRAWS = 4000  # of new observations that are not Gaussian
+FEWEST = 1.0  # degrees of freedom: below, quantiles of t grow without bound where a variance is hardly known
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictor:
+    """The linear predictor of rows and the variances around it, ``(m,)`` each."""
+
+    eta: Array
+    variance: Array  # of the estimated part, new levels included
+    drawn: Array  # the part of it that new levels have
+    averaged: Array  # variance of the effects that are integrated out
+    df: Array
 
 
 def predict_estimate(
-    fit: Estimate, rows: Rows, *, kind: Kind, groups: Groups, interval: float, seed: int
+    fit: Estimate, rows: Rows, *, kind: Kind, groups: Groups, interval: float, df: str, seed: int
 ) -> dict[str, Array]:
-    """Columns ``estimate, std_error, lower, upper``, one row a row of data.
+    """Columns ``estimate, std_error, df, lower, upper``, one row a row of data.
 
     Raises
     ------
     DataError
         If ``groups="fitted"`` and a level was not seen in fitting.
     """
-    from scipy.special import ndtri
-
-    if groups == "fitted":
-        require_seen(rows.terms)
-        variance = predictor_variance(fit.design, fit.spec, fit.point, NewRows(rows.X, rows.terms))
-    else:
-        variance = fixed_variance(fit.point, rows.X)
-    eta = linear_predictor(rows.X, rows.offset, rows.terms, fit.values, with_effects=groups == "fitted")
-    spread = population_variance(rows.terms, fit.values) if groups in ("new", "average") else np.zeros(len(eta))
-    q = float(ndtri(0.5 + 0.5 * interval))
-    if kind == "linear":
-        return _normal(eta, np.sqrt(variance + (spread if groups == "new" else 0.0)), q)
+    found = _predictor(fit, rows, kind, resolve_scopes(rows.terms, groups), df)
+    if kind == "linear" or (kind == "response" and is_linear(fit)):
+        return interval_columns(found.eta, np.sqrt(found.variance), found.df, interval)
     if kind == "mean":
-        return _means(fit, groups, eta, variance, spread, q)
-    return _responses(fit, rows, eta, variance, spread, interval, seed)
+        return _means(fit, found, interval)
+    return _responses(fit, rows, found, interval, seed)
 
 
-def _normal(centre: Array, sd: Array, q: float) -> dict[str, Array]:
-    return {"estimate": centre, "std_error": sd, "lower": centre - q * sd, "upper": centre + q * sd}
+def _predictor(fit: Estimate, rows: Rows, kind: Kind, scopes: tuple[Scope, ...], df: str) -> Predictor:
+    own = with_own(rows.terms, scopes)
+    has_own = any(scope in ("fitted", "known") for scope in scopes)
+    new, averaged = without_z(rows.terms, drawn_rows(rows.terms, scopes)), averaged_terms(rows.terms, scopes)
+    estimated = _estimated(fit, rows, without_z(own, [term.codes >= 0 for term in own]) if has_own else ())
+    adds_noise = kind == "response" and is_linear(fit)
+
+    def total(at: PointEstimate) -> Array:
+        values = at.parameters
+        result = estimated(at) + population_variance(new, values)
+        if adds_noise:
+            result = result + population_variance(averaged, values) + float(at.dispersion or 0.0) ** 2 / rows.weights
+        return np.asarray(result)
+
+    variance = total(fit.point)
+    freedom = np.full(len(variance), np.inf)
+    if df == "satterthwaite":
+        freedom = np.maximum(fit._satterthwaite.of_variance(total, variance), FEWEST)
+    return Predictor(
+        linear_predictor(rows.X, rows.offset, own, fit.values, with_effects=has_own),
+        variance,
+        population_variance(new, fit.values) + np.zeros(len(variance)),
+        population_variance(averaged, fit.values) + np.zeros(len(variance)),
+        freedom,
+    )
 
 
-def _means(fit: Estimate, groups: Groups, eta: Array, variance: Array, spread: Array, q: float) -> dict[str, Array]:
-    """Bounds carried through the link; standard errors by the delta method, of a new group by integration."""
-    link = fit.spec.link
-    centre = average_mean(link, eta, spread)
-    total = variance + spread if groups == "new" else variance
-    if groups == "new":
-        error = np.sqrt(average_mean(link, eta, total, power=2) - average_mean(link, eta, total) ** 2)
-        bounds = [link.inverse(eta + side * q * np.sqrt(total))[0] for side in (-1.0, 1.0)]
-    else:
-        error = np.abs(average_mean(link, eta, spread, derivative=1)) * np.sqrt(total)
-        bounds = [average_mean(link, eta + side * q * np.sqrt(total), spread) for side in (-1.0, 1.0)]
-    return {"estimate": centre, "std_error": error, "lower": np.minimum(*bounds), "upper": np.maximum(*bounds)}
+def _estimated(fit: Estimate, rows: Rows, own: tuple[Term, ...]) -> VarianceFunction:
+    """Variance of ``x'beta``, with the effects of the levels of the fit that rows have."""
+    if own:
+        return variance_function(fit.design, fit.spec, fit.point, NewRows(rows.X, own))
+    return lambda at: fixed_variance(at, rows.X)
 
 
-def _responses(
-    fit: Estimate, rows: Rows, eta: Array, variance: Array, spread: Array, interval: float, seed: int
-) -> dict[str, Array]:
-    """New observations: in closed form for gaussian models, by draws otherwise."""
-    from scipy.special import ndtri
+def _means(fit: Estimate, found: Predictor, interval: float) -> dict[str, Array]:
+    """Bounds carried through the link; standard errors by the delta method, with new levels by integration."""
+    link, spread, total = fit.spec.link, found.averaged, found.variance
+    error = np.abs(average_mean(link, found.eta, spread, derivative=1)) * np.sqrt(total)
+    centre = average_mean(link, found.eta, spread + found.drawn)
+    is_new = found.drawn > 0.0
+    if np.any(is_new):
+        error = np.where(is_new, _spread_of_mean(fit, found), error)
+    reach = quantile(found.df, interval) * np.sqrt(total)
+    bounds = [average_mean(link, found.eta + side * reach, spread) for side in (-1.0, 1.0)]
+    limits = {"lower": np.minimum(*bounds), "upper": np.maximum(*bounds)}
+    return {"estimate": centre, "std_error": error, "df": found.df, **limits}
 
-    spec, total = fit.spec, variance + spread
-    if spec.family.name == "gaussian" and spec.link.name == "identity":
-        sigma = float(np.asarray(fit.values.dispersion))
-        return _normal(eta, np.sqrt(total + sigma**2 / rows.weights), float(ndtri(0.5 + 0.5 * interval)))
-    estimate = rows.trials * average_mean(spec.link, eta, spread)
+
+def _spread_of_mean(fit: Estimate, found: Predictor) -> Array:
+    """Standard deviation of the mean, averaged over some groups, while the effects of others are drawn."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(31)
+    root = np.sqrt(found.variance)
+    means = np.array([average_mean(fit.spec.link, found.eta + node * root, found.averaged) for node in nodes])
+    weights = weights[:, None] / weights.sum()
+    return np.sqrt(np.maximum(np.sum(weights * means**2, axis=0) - np.sum(weights * means, axis=0) ** 2, 0.0))
+
+
+def _responses(fit: Estimate, rows: Rows, found: Predictor, interval: float, seed: int) -> dict[str, Array]:
+    """New observations that are not Gaussian, by draws."""
+    spec, root = fit.spec, np.sqrt(found.variance + found.averaged)
+    estimate = rows.trials * average_mean(spec.link, found.eta, found.averaged + found.drawn)
     parts, begin = [], 0
     for chunk in rows.chunks(DRAWS):
         own = slice(begin, begin := begin + len(chunk.X))
         rng = np.random.default_rng([seed, own.start])
-        drawn = eta[own] + np.sqrt(total[own]) * rng.standard_normal((DRAWS, len(chunk.X)))
+        drawn = found.eta[own] + root[own] * rng.standard_normal((DRAWS, len(chunk.X)))
         y = sample_response(spec.family, chunk, spec.link.inverse(drawn)[0], fit.values, rng)
         bounds = np.percentile(y, [50.0 - 50.0 * interval, 50.0 + 50.0 * interval], axis=0)
         parts.append(np.vstack([y.std(axis=0), bounds]))
     error, lower, upper = np.concatenate(parts, axis=1)
-    return {"estimate": estimate, "std_error": error, "lower": lower, "upper": upper}
+    return {"estimate": estimate, "std_error": error, "df": found.df, "lower": lower, "upper": upper}

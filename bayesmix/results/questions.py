@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from bayesmix.results.level import check_level
-from bayesmix.results.predict import Groups, Kind
+from bayesmix.results.predict import Kind
+from bayesmix.results.scopes import Groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +28,7 @@ class Questions:
         groups: Groups = "average",
         points: int = 50,
         interval: float = 0.95,
+        df: str | None = None,
     ) -> pd.DataFrame:
         """Predictions over the range of a predictor: the numbers of an effect plot.
 
@@ -35,14 +37,13 @@ class Questions:
         variable : column of the fixed part; all levels of a factor, ``points`` values of a number.
         by : a second column: levels, or the mean of a number and one standard deviation to either side.
         at : values of other columns; without them numbers are at their means and factors at their most frequent level.
-        kind, groups, interval : as in `predict`; ``"average"`` is the mean over groups, ``"zero"`` that of a typical
-            one.
+        kind, groups, interval, df : as in `predict`; ``"average"`` is the mean over groups, ``"zero"`` that of a
+            typical one.
         """
-        from bayesmix.results.marginal_effects import conditional_effects
+        from bayesmix.results.marginal_effects import Asked, conditional_effects
 
-        check_level(interval)
-        options: Any = {"at": at, "kind": kind, "groups": groups, "points": points, "interval": interval}
-        return conditional_effects(cast("Fit", self), variable, by, **options)
+        asked = Asked(kind, groups, interval, df)
+        return conditional_effects(cast("Fit", self), variable, by, asked, at=at, points=points)
 
     def marginal_means(
         self,
@@ -51,18 +52,25 @@ class Questions:
         kind: Kind = "mean",
         groups: Groups = "average",
         interval: float = 0.95,
+        df: str | None = None,
     ) -> pd.DataFrame:
         """Estimated marginal means: the other factors' levels weigh alike, numbers are at their means.
 
         Parameters
         ----------
         *variables : columns of the fixed part, whose combinations are the rows.
-        at, kind, groups, interval : as in `conditional_effects`.
-        """
-        from bayesmix.results.marginal_effects import marginal_means
+        at, kind, groups, interval, df : as in `conditional_effects`.
 
-        check_level(interval)
-        return marginal_means(cast("Fit", self), variables, at=at, kind=kind, groups=groups, interval=interval)
+        Returns
+        -------
+        DataFrame
+            NaN, with a `PredictionWarning`, where the data do not determine a mean: one of its cells has no rows. Of an
+            estimate ``estimate, std_error, df, lower, upper`` with ``t`` (linear models, Satterthwaite's degrees of
+            freedom) or ``z`` (``df`` is infinite) and ``p_value``; of a posterior ``p_direction``.
+        """
+        from bayesmix.results.marginal_effects import Asked, marginal_means
+
+        return marginal_means(cast("Fit", self), variables, Asked(kind, groups, interval, df), at=at)
 
     def contrasts(
         self,
@@ -73,16 +81,15 @@ class Questions:
         kind: Kind = "mean",
         groups: Groups = "average",
         interval: float = 0.95,
+        df: str | None = None,
     ) -> pd.DataFrame:
         """Differences of marginal means between all pairs of levels, later minus earlier, within levels of ``by``.
 
-        An estimate adds ``z, p_value`` (not adjusted for several tests), a posterior ``p_direction``.
+        The columns are those of `marginal_means`; p-values are not adjusted for several tests.
         """
-        from bayesmix.results.marginal_effects import contrasts
+        from bayesmix.results.marginal_effects import Asked, contrasts
 
-        check_level(interval)
-        options: Any = {"at": at, "kind": kind, "groups": groups, "interval": interval}
-        return contrasts(cast("Fit", self), variable, by, **options)
+        return contrasts(cast("Fit", self), variable, by, Asked(kind, groups, interval, df), at=at)
 
     def slopes(
         self,
@@ -92,28 +99,33 @@ class Questions:
         kind: Kind = "mean",
         groups: Groups = "average",
         interval: float = 0.95,
+        df: str | None = None,
     ) -> pd.DataFrame:
-        """Average slope of the mean with respect to a number, over the rows of the fit, for each level of ``by``."""
-        from bayesmix.results.marginal_effects import slopes
+        """Average slope of the mean with respect to a number, over the rows of the fit, for each level of ``by``.
 
-        check_level(interval)
-        return slopes(cast("Fit", self), variable, by, kind=kind, groups=groups, interval=interval)
+        The columns are those of `marginal_means`.
+        """
+        from bayesmix.results.marginal_effects import Asked, slopes
 
-    def hypothesis(self, *texts: str, interval: float = 0.95) -> pd.DataFrame:
+        return slopes(cast("Fit", self), variable, by, Asked(kind, groups, interval, df))
+
+    def hypothesis(self, *texts: str, interval: float = 0.95, df: str | None = None) -> pd.DataFrame:
         """Judge hypotheses such as ``"ncontrols > 0"`` or ``"sd(agegp, Intercept) > 2 * sigma"``.
 
         Parameters
         ----------
         *texts : two sides of arithmetic on parameters' names, ``exp, log, sqrt, abs``, compared by ``>``, ``<``, ``=``.
         interval : of left minus right, probability of ``lower, upper``.
+        df : of an estimate's tests, as in `predict`.
 
         Returns
         -------
         DataFrame
-            Of a posterior the ``probability`` and its ``odds`` (of an equality ``p_direction``); of an estimate ``z``
-            and ``p_value`` by Wald's test, one-sided for ``>`` and ``<``.
+            Of a posterior the ``probability`` and its ``odds`` (of an equality ``p_direction``); of an estimate ``t``
+            (linear models, with ``df`` by Satterthwaite's method) or ``z``, and ``p_value``, one-sided for ``>`` and
+            ``<``.
         """
         from bayesmix.results.hypothesis import hypotheses
 
         check_level(interval)
-        return hypotheses(cast("Fit", self), texts, interval)
+        return hypotheses(cast("Fit", self), texts, interval, df)

@@ -33,7 +33,7 @@ def simulate(fit: Fit, n: int, *, newdata: Any, groups: Groups, offset: Any, see
     """``n`` sets of responses, a column each: at the estimates, or each at a draw of its own."""
     import pandas as pd
 
-    check_options("response", groups)
+    check_options("response", groups, fit.design.terms)
     if n < 1:
         raise SpecError(f"n={n}: simulate at least one set of responses.")
     rows = Rows.of_fit(fit.design) if newdata is None else Rows.of_new_data(fit.design, newdata, groups, offset)
@@ -42,14 +42,16 @@ def simulate(fit: Fit, n: int, *, newdata: Any, groups: Groups, offset: Any, see
     pick = np.random.default_rng([seed, flat]).choice(flat, n, replace=flat < n)
     chosen = _at(values, pick)
     parts = [predict(fit.spec, chunk, chosen, kind="response", groups=groups, seed=seed).T for chunk in rows.chunks(n)]
-    return pd.DataFrame(np.concatenate(parts), index=rows.index, columns=[f"sim_{j + 1}" for j in range(n)])
+    table = pd.DataFrame(np.concatenate(parts), index=rows.index, columns=[f"sim_{j + 1}" for j in range(n)])
+    rows.warn_of_undetermined(fit.design.dropped)
+    return rows.whole(table)
 
 
 def posterior_predictive(post: Posterior, *, groups: Groups, seed: int) -> xr.Dataset:
     """Replicated responses of the rows of the fit, ``y (chain, draw, obs)``, under ArviZ's name of the group."""
     import xarray as xr
 
-    check_options("response", groups)
+    check_options("response", groups, post.design.terms)
     values = post.with_effects
     rows = Rows.of_fit(post.design)
     parts = [

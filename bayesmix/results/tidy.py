@@ -11,6 +11,7 @@ from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters import corr_effects, corr_names, sd_effects, sd_names
 from bayesmix.language.vocabulary import STRUCTURES
 from bayesmix.results.effects import groups, of_group
+from bayesmix.results.freedom import quantile
 from bayesmix.results.sections import in_r
 
 if TYPE_CHECKING:
@@ -24,15 +25,12 @@ FIRST = ("effect", "group", "level", "term", "estimate", "std.error", "statistic
 
 def tidy_estimate(fit: Estimate, effects: Sequence[str], interval: float) -> pd.DataFrame:
     """One row a parameter; intervals of fixed effects by t (linear models) or normal quantiles."""
-    from scipy.special import ndtri, stdtrit
-
     from bayesmix.results.summary import fixed_table
 
     numbers: dict[str, Any] = {}
     tests = fixed_table(fit)
     for name, row in tests.iterrows():
-        upper = 0.5 + 0.5 * interval
-        q = float(stdtrit(row["df"], upper) if "df" in tests else ndtri(upper))
+        q = float(quantile(row.get("df", np.inf), interval))
         numbers[str(name)] = {
             "estimate": row["estimate"],
             "std.error": row["std_error"],

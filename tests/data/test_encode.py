@@ -132,9 +132,6 @@ def test_numbers_as_levels_match_their_labels() -> None:
 
 PROBLEMS = {
     "unseen": ({"f": ["a", "q", "b"]}, "`f` has levels not seen in fitting: `q`. The fit knows `b`, `a`, `c`"),
-    "missing factor": ({"f": ["a", None, "b"]}, "`f` is missing in row 1 (counted from 0) of the new data"),
-    "missing number": ({"x": [1.0, np.nan, np.nan]}, "`x` is missing in rows 1, 2 (counted from 0)"),
-    "missing group": ({"g": ["g1", None, "g2"]}, "`g` is missing in row 1"),
     "text for a number": ({"x": ["a", "b", "c"]}, "`x` was a number in fitting and is a factor"),
     "number for a truth": ({"bool": [0, 1, 2]}, "`bool` was TRUE or FALSE in fitting"),
     "text for a truth": ({"bool": ["a", "b", "b"]}, "`bool` was TRUE or FALSE in fitting"),
@@ -148,6 +145,25 @@ def test_what_cannot_be_coded_is_named(problem: str, encoder: Encoder, new: pd.D
     with pytest.raises(DataError) as caught:
         encode(encoder, new.assign(**columns))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "rows"),
+    [("f", ["a", None, "b"], [0, 2]), ("x", [1.0, np.nan, np.nan], [0]), ("g", ["g1", None, "g2"], [0, 2])],
+)
+def test_rows_with_missing_values_are_left_out(
+    column: str, values: list[object], rows: list[int], encoder: Encoder, new: pd.DataFrame
+) -> None:
+    """The others are coded as they are without them."""
+    coded, alone = (
+        encode(encoder, new.assign(**{column: values})),
+        encode(encoder, new.assign(**{column: values}).iloc[rows]),
+    )
+    assert (coded.rows.tolist(), coded.n_given, coded.missing) == (rows, 3, (column,))
+    np.testing.assert_array_equal(coded.X, alone.X)
+    for one, other in zip(coded.terms, alone.terms, strict=True):
+        np.testing.assert_array_equal(one.z, other.z)
+        np.testing.assert_array_equal(one.codes, other.codes)
 
 
 def test_a_missing_column_is_named(encoder: Encoder, new: pd.DataFrame) -> None:

@@ -12,7 +12,7 @@ from lme4_designs import formula_reference, lme4_rows
 
 from bayesmix.data.frame import open_table
 from bayesmix.data.inputs import evaluate_all
-from bayesmix.data.matrix import INTERCEPT, assemble, independent, keep, learn_matrix
+from bayesmix.data.matrix import INTERCEPT, assemble, independent, keep, learn_matrix, outside
 from bayesmix.errors import DataError, DesignError
 from bayesmix.language.algebra import expand
 from bayesmix.language.reader import read
@@ -70,11 +70,43 @@ def test_independent_columns_span_everything(seed: int, p: int, rank: int) -> No
 
 def test_columns_can_be_left_out() -> None:
     matrix, X = matrix_of("x + f")
-    some = keep(keep(matrix, [1, 2, 3]), [0, 2])
+    some = keep(matrix, [1, 3], X)
     assert some.names == ("x", "fc")
     table = open_table(lme4_rows())
     variables = evaluate_all(["x", "f"], table.read(["x", "f"]), {}, np.arange(120))
     np.testing.assert_array_equal(assemble(some, variables, 120), X[:, [1, 3]])
+
+
+def test_rows_outside_the_row_space_are_told_from_those_inside() -> None:
+    """A row is inside if it is a combination of the rows of the fit, by a dense projection (emmeans' estimability)."""
+    rng = np.random.default_rng(4)
+    base = rng.normal(2000.0, 1.0, size=(40, 2)) * [1.0, 1e-6]
+    f = rng.choice(list("ab"), 40)
+    rows = {
+        "x": base[:, 0],
+        "w": 2.0 * base[:, 0] - 3e6 * base[:, 1],
+        "z": base[:, 1],
+        "f": f,
+        "h": np.where(f == "a", "p", "q"),
+    }
+    terms = expand(read("x + z + w + f + h"))
+    variables = evaluate_all(terms.used, open_table(rows).read(list(rows)), {}, np.arange(40))
+    matrix = learn_matrix(terms, variables, {})
+    X = assemble(matrix, variables, 40)
+    kept = keep(matrix, independent(X), X)
+    assert kept.dropped == (3, 5)
+    new = {name: np.array(values[:6]) for name, values in rows.items()}
+    new["x"] = new["x"] + [0.0, 1.0, 0.0, 1e-3, 5.0, 0.0]
+    new["w"] = new["w"] + [0.0, 2.0, 2e-3, 0.0, 10.0, 0.0]
+    new["h"][5] = {"p": "q", "q": "p"}[new["h"][5]]
+    variables = evaluate_all(terms.used, open_table(new | {"f": list(new["f"])}).read(list(new)), {}, np.arange(6))
+    everything, part = assemble(matrix, variables, 6), assemble(kept, variables, 6)
+    size = np.abs(X).max(axis=0)
+    _, s, V = np.linalg.svd(X / size)
+    null = V[int(np.sum(s > 1e-9 * s[0])) :].T
+    expected = np.any(np.abs(everything / size @ null) > 1e-8, axis=1)
+    assert expected.tolist() == [False, False, True, True, False, True]
+    np.testing.assert_array_equal(np.any(outside(kept, variables, part) != 0.0, axis=1), expected)
 
 
 def test_contrasts_of_the_formula_win_over_those_of_the_argument() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 import bayesmix as bmx
 from bayesmix.data.design import encode
-from bayesmix.inference.joint import NewRows, fixed_variance, predictor_covariance, predictor_variance
+from bayesmix.inference.joint import NewRows, combination_variance, fixed_variance, predictor_variance
 
 
 def dense_z(terms, sizes):
@@ -65,7 +65,9 @@ def test_linear_models_have_hendersons_covariance(fitted, name):
         at = end
     new = np.hstack([rows.X, dense_z(rows.terms, sizes)])
     expected = sigma2 * new @ np.linalg.solve(system, new.T)
-    np.testing.assert_allclose(predictor_covariance(design, fit.spec, point, rows), expected, rtol=1e-7, atol=1e-10)
+    L = np.random.default_rng(1).normal(size=(4, len(rows.X)))
+    found = combination_variance(design, fit.spec, point, rows, L)(point)
+    np.testing.assert_allclose(found, np.diag(L @ expected @ L.T), rtol=1e-7)
     np.testing.assert_allclose(predictor_variance(design, fit.spec, point, rows), np.diag(expected), rtol=1e-7)
 
 
@@ -77,7 +79,9 @@ def test_generalized_models_add_the_movement_of_the_modes(fitted, name):
     mu = fit.fitted()
     W = design.trials * mu * (1.0 - mu) if name == "cbpp" else mu
     expected = dense_covariance(design, point, rows, W, 1.0)
-    np.testing.assert_allclose(predictor_covariance(design, fit.spec, point, rows), expected, rtol=1e-6, atol=1e-10)
+    L = np.random.default_rng(1).normal(size=(4, len(rows.X)))
+    found = combination_variance(design, fit.spec, point, rows, L)(point)
+    np.testing.assert_allclose(found, np.diag(L @ expected @ L.T), rtol=1e-6)
     np.testing.assert_allclose(predictor_variance(design, fit.spec, point, rows), np.diag(expected), rtol=1e-6)
 
 

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 import bayesmix as bmx
 from bayesmix.present.plots import forest
@@ -37,13 +38,14 @@ def test_forest_has_a_panel_for_every_parameter(fits):
 def test_forest_draws_the_figures_of_the_tables(fits):
     post, reml = fits
     axis = forest(post, reml, documented={"ncontrols": 0.0497}, parameters=["ncontrols"]).axes[0]
-    outer, inner, median, wald, estimate, tick, zero = lines(axis)
+    outer, inner, median, satterthwaite, estimate, tick, zero = lines(axis)
     table, middle = post.parameters().loc["ncontrols"], post.parameters(0.5).loc["ncontrols"]
     np.testing.assert_allclose(outer[:, 0], table[["lower", "upper"]])
     np.testing.assert_allclose(inner[:, 0], middle[["lower", "upper"]])
     np.testing.assert_allclose(median, [[table["median"], 0]])
-    row = reml.parameters().loc["ncontrols"]
-    np.testing.assert_allclose(wald[:, 0], row["estimate"] + np.array([-1.959964, 1.959964]) * row["std_error"])
+    row = reml.satterthwaite().loc["ncontrols"]
+    half = t(row["df"]).ppf(0.975) * row["std_error"]
+    np.testing.assert_allclose(satterthwaite[:, 0], row["estimate"] + np.array([-half, half]))
     np.testing.assert_allclose(estimate, [[row["estimate"], 1]])
     assert (tick[0, 0], zero[0, 0]) == (0.0497, 0.0)
 
@@ -85,7 +87,7 @@ def test_forest_of_an_unknown_parameter(fits):
 def test_a_comparison_draws_its_fits_and_documented_figures(fits):
     figure = bmx.compare(*fits, documented={"sigma": 1.9}, causes=False).plot(parameters=["sigma"])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "REML: estimate, 95 % Wald interval of fixed effects",
+        "REML: estimate, 95 % Satterthwaite interval of fixed effects",
         "posterior: median, 50 % and 95 % interval",
         "documented",
     ]

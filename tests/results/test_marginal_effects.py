@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 import bayesmix as bmx
 from bayesmix.errors import DataError, SpecError
@@ -42,7 +42,7 @@ def post():
 
 def test_conditional_effects_are_predictions_on_a_grid():
     table = LINEAR.conditional_effects("x", "f", points=5)
-    assert list(table.columns) == ["x", "f", "estimate", "std_error", "lower", "upper"]
+    assert list(table.columns) == ["x", "f", "estimate", "std_error", "df", "lower", "upper"]
     assert len(table) == 15
     np.testing.assert_allclose(table["x"].unique(), np.linspace(FRAME["x"].min(), FRAME["x"].max(), 5))
     beta, V = LINEAR.values.beta, LINEAR.point.beta_cov  # Intercept, fmid, fhigh, x, fmid:x, fhigh:x
@@ -82,7 +82,7 @@ def test_marginal_means_and_contrasts():
     assert list(found["contrast"]) == ["mid - low", "high - low", "high - mid"]
     np.testing.assert_allclose(found["estimate"], D @ beta, rtol=1e-10)
     np.testing.assert_allclose(found["std_error"], np.sqrt(np.diag(D @ V @ D.T)), rtol=1e-10)
-    np.testing.assert_allclose(found["p_value"], 2 * norm.sf(np.abs(found["z"])), rtol=1e-12)
+    np.testing.assert_allclose(found["p_value"], 2 * t.sf(np.abs(found["t"]), found["df"]), rtol=1e-12)
     flat = LINEAR.marginal_means("x")  # averaged over f with equal weights, not those of the data
     middle = np.array([1, 1 / 3, 1 / 3, x, x / 3, x / 3])
     np.testing.assert_allclose(flat["estimate"].iloc[1], middle @ beta, rtol=1e-10)
@@ -170,15 +170,18 @@ def test_hypotheses_count_draws(post):
     np.testing.assert_allclose(table["p_direction"].iloc[3], max(above, 1 - above))
 
 
-def test_hypotheses_are_wald_tests_of_estimates():
+def test_hypotheses_are_t_tests_of_estimates():
     beta, V = LINEAR.values.beta, LINEAR.point.beta_cov
     table = LINEAR.hypothesis("x > 0.1", "fmid = fhigh", "exp(x) = 1", "-(fmid + x) / 2 < 0")
     np.testing.assert_allclose(table["estimate"].iloc[:2], [beta[3] - 0.1, beta[1] - beta[2]], rtol=1e-12)
     np.testing.assert_allclose(table["std_error"].iloc[1], np.sqrt(V[1, 1] + V[2, 2] - 2 * V[1, 2]), rtol=1e-7)
     np.testing.assert_allclose(table["std_error"].iloc[2], np.exp(beta[3]) * np.sqrt(V[3, 3]), rtol=1e-7)
-    np.testing.assert_allclose(table["p_value"].iloc[0], norm.sf((beta[3] - 0.1) / np.sqrt(V[3, 3])), rtol=1e-6)
-    z = table["z"].iloc[3]
-    np.testing.assert_allclose(table["p_value"].iloc[3], norm.cdf(z), rtol=1e-10)
+    df = LINEAR.satterthwaite()["df"].iloc[3]
+    np.testing.assert_allclose(table["p_value"].iloc[0], t.sf((beta[3] - 0.1) / np.sqrt(V[3, 3]), df), rtol=1e-6)
+    np.testing.assert_allclose(table["p_value"].iloc[2], 2 * t.sf(abs(table["t"].iloc[2]), df), rtol=1e-6)
+    np.testing.assert_allclose(table["p_value"].iloc[3], t.cdf(table["t"].iloc[3], table["df"].iloc[3]), rtol=1e-10)
+    normal = LINEAR.hypothesis("x > 0.1", df="asymptotic")["p_value"].iloc[0]
+    np.testing.assert_allclose(normal, norm.sf((beta[3] - 0.1) / np.sqrt(V[3, 3])), rtol=1e-6)
     with pytest.raises(SpecError, match="whose estimates are not Gaussian"):
         LINEAR.hypothesis("sd(g, x) > 0")
 
@@ -211,7 +214,10 @@ def test_hypotheses_that_cannot_be_read(text, message):
         (lambda fit: fit.conditional_effects("g"), DataError, "It has f, x"),
         (lambda fit: fit.slopes("f"), DataError, "Use contrasts"),
         (lambda fit: fit.contrasts("f", groups="new"), SpecError, "Effects are of means"),
+        (lambda fit: fit.contrasts("f", groups={"g": "new"}), SpecError, "Effects are of means"),
         (lambda fit: fit.contrasts("f", kind="response"), SpecError, "Effects are of means"),
+        (lambda fit: fit.hypothesis(["x > 0"]), SpecError, r"A hypothesis is a text, not \['x > 0'\]"),
+        (lambda fit: fit.contrasts("f", at={"x": np.nan}), DataError, "Values of `x` to hold columns at are missing"),
         (lambda fit: fit.marginal_means("f", at={"xx": 1.0}), DataError, r"`xx` of at= is not a column"),
     ],
 )

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from densities import MEAN
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 import bayesmix as bmx
 from bayesmix.data.design import encode
@@ -143,7 +143,9 @@ def test_predictions_are_named_by_row():
 
 def test_unseen_levels_are_counted(fitted):
     rows = pd.DataFrame({"Days": [1.0, 2.0, 3.0], "Subject": ["308", "nobody", "no one"]})
-    with pytest.raises(DataError, match=r'2 rows whose level of `Subject` was not seen .* Use groups="new"'):
+    with pytest.raises(DataError, match=r'2 rows whose level of `Subject` was not seen .* Use groups="known"'):
+        fitted("sleepstudy").predict(rows)
+    with pytest.raises(DataError, match=r"\(no one, nobody\)"):
         fitted("sleepstudy").predict(rows)
     for groups in ("new", "average", "zero"):
         assert np.all(np.isfinite(fitted("sleepstudy").predict(rows, groups=groups)["estimate"]))
@@ -279,7 +281,10 @@ def test_new_observations_of_estimates(fitted):
     v = fit.predict(kind="linear", groups="zero")["std_error"] ** 2
     found = fit.predict(kind="response", groups="new")
     np.testing.assert_allclose(found["std_error"], np.sqrt(v + s + sigma2), rtol=1e-10)
-    np.testing.assert_allclose(found["upper"] - found["estimate"], norm.ppf(0.975) * found["std_error"], rtol=1e-10)
+    np.testing.assert_allclose(
+        found["upper"] - found["estimate"], t.ppf(0.975, found["df"]) * found["std_error"], rtol=1e-10
+    )
+    assert np.all((found["df"] > 17.0) & (found["df"] < 180.0))
     counts = fitted("cbpp").predict(kind="response", seed=4)
     size = fitted("cbpp").design.trials
     np.testing.assert_allclose(counts["estimate"], size * fitted("cbpp").fitted(), rtol=1e-10)
@@ -335,8 +340,13 @@ def test_residuals_follow_their_definitions(fitted, name):
     ("options", "message"),
     [
         ({"kind": "means"}, "predict has no kind=`means`. Did you mean `mean`? Choices: mean, linear, response"),
-        ({"groups": "averag"}, "Did you mean `average`? Choices: fitted, new, average, zero"),
+        ({"groups": "averag"}, "Did you mean `average`? Choices: fitted, new, average, zero, known"),
         ({"groups": "population"}, "predict has no groups=`population`"),
+        ({"groups": ["Subject"]}, 'a scope for each grouping factor, groups={"Subject": "new"}'),
+        ({"groups": {"Subjekt": "new"}}, "`Subjekt` is not a grouping factor. Did you mean `Subject`"),
+        ({"groups": {"Subject": "news"}}, "Did you mean `new`?"),
+        ({"groups": 3}, "a scope, not 3"),
+        ({"kind": 3}, "no kind=`3`"),
     ],
 )
 def test_options_that_do_not_exist(fitted, options, message):

@@ -12,6 +12,7 @@ from bayesmix.errors import SpecError, nearest
 from bayesmix.present.plots.canvas import COLOURS, INK, MARKERS, PALE, panels, styled
 from bayesmix.results.compare import labels_of
 from bayesmix.results.fit import Estimate, Posterior
+from bayesmix.results.freedom import is_linear
 from bayesmix.results.level import check_level
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def forest(
     documented: Mapping[str, float] | None = None,
     parameters: Sequence[str] | None = None,
     interval: float = 0.95,
-    method: str = "wald",
+    method: str | None = None,
 ) -> Figure:
     """Draw every parameter of the fits, one panel a parameter: they have different units.
 
@@ -53,8 +54,8 @@ def forest(
     parameters : names of the parameters to draw; all by default.
     interval : probability of the posterior's interval and confidence level of the estimate's. The thick part of a
         posterior's bar holds 50 %.
-    method : intervals of estimates: ``"wald"`` or ``"satterthwaite"``, for fixed effects only, or ``"profile"``, for
-        all parameters; that may take seconds.
+    method : intervals of estimates: ``"satterthwaite"`` (the default of linear models) or ``"wald"`` (of all others),
+        for fixed effects only, or ``"profile"``, for all parameters; that may take seconds.
 
     Raises
     ------
@@ -64,14 +65,16 @@ def forest(
     names = _chosen(fits, parameters)
     check_level(interval)
     figures = fits[0].fitted_model.documented if documented is None else documented
-    rows = [_row(label, fit, interval, method) for label, fit in zip(labels_of(fits), fits, strict=True)]
+    methods = [_method(fit, method) for fit in fits]
+    labelled = zip(labels_of(fits), fits, methods, strict=True)
+    rows = [_row(label, fit, interval, own) for label, fit, own in labelled]
     height = 0.6 + 0.19 * len(rows)
     figure, axes = panels(len(names), columns=1 if len(names) <= 3 else 2, height=height)
     for name, axis in zip(names, axes, strict=True):
         _panel(axis, name, rows, figures.get(name))
     width, inches = figure.get_size_inches()
     figure.set_size_inches(width, inches + 0.22 * (len(rows) + 1))
-    handles, texts = _legend(rows, interval, method, has_ticks=any(name in figures for name in names))
+    handles, texts = _legend(rows, interval, methods, has_ticks=any(name in figures for name in names))
     figure.legend(handles, texts, loc="outside lower left", fontsize="small")
     return figure
 
@@ -84,6 +87,12 @@ def _chosen(fits: Sequence[Estimate | Posterior], parameters: Sequence[str] | No
         if name not in known:
             raise SpecError(f"There is no parameter `{name}` here.{nearest(name, known)}")
     return list(known if parameters is None else parameters)
+
+
+def _method(fit: Estimate | Posterior, method: str | None) -> str:
+    """The intervals asked for, or those of the fit's summary."""
+    default = "satterthwaite" if isinstance(fit, Estimate) and is_linear(fit) else "wald"
+    return default if method is None else method
 
 
 def _row(label: str, fit: Estimate | Posterior, interval: float, method: str) -> Row:
@@ -126,7 +135,9 @@ def _scale(axis: Axes, name: str) -> None:
         axis.axvline(0.0, color=PALE, linewidth=1.0, zorder=0)
 
 
-def _legend(rows: Sequence[Row], interval: float, method: str, *, has_ticks: bool) -> tuple[list[Line2D], list[str]]:
+def _legend(
+    rows: Sequence[Row], interval: float, methods: Sequence[str], *, has_ticks: bool
+) -> tuple[list[Line2D], list[str]]:
     handles = []
     for place, row in enumerate(rows):
         colour = COLOURS[place % len(COLOURS)]
@@ -134,10 +145,10 @@ def _legend(rows: Sequence[Row], interval: float, method: str, *, has_ticks: boo
         handles.append(Line2D([], [], color=colour, marker=MARKERS[place % len(MARKERS)], markerfacecolor=face))
     percent = f"{100.0 * interval:g} %"
     texts = [
-        f"{row.label}: estimate, {percent} {_INTERVALS[method]}"
+        f"{row.label}: estimate, {percent} {_INTERVALS[own]}"
         if row.inner is None
         else f"{row.label}: median, 50 % and {percent} interval"
-        for row in rows
+        for row, own in zip(rows, methods, strict=True)
     ]
     if has_ticks:
         handles.append(Line2D([], [], color=INK, linewidth=1.0, linestyle=(0, (2, 1.5))))

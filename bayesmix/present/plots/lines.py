@@ -29,12 +29,12 @@ from bayesmix.present.plots.canvas import (
 from bayesmix.present.plots.observations import Points, choose_levels, places, points
 from bayesmix.results.compare import labels_of
 from bayesmix.results.effects import GroupEffects
-from bayesmix.results.fit import Estimate, Posterior, describe_draws
+from bayesmix.results.fit import Estimate, Posterior
+from bayesmix.results.freedom import resolve_df
 from bayesmix.results.grid import grid, is_factor, levels_of, mean_offset, observed
 from bayesmix.results.level import check_level
-from bayesmix.results.point_prediction import predict_estimate
 from bayesmix.results.pooling import pooling
-from bayesmix.results.predict import Groups, Rows, check_options, predict
+from bayesmix.results.predict import Groups, Rows, check_options, prediction_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -162,7 +162,7 @@ def mean_curves(
     if not fits:
         raise SpecError("mean_curves needs a fit: bmx.plots.mean_curves(post, reml).")
     check_level(interval)
-    check_options("mean", groups)
+    check_options("mean", groups, fits[0].design.terms)
     name, found, drawn = points(fits[0], x, group, units, seed)
     chosen = choose_levels(found, levels, MOST) if groups == "fitted" else []
     figure, axes, handles = _data(drawn, found, chosen, together=not chosen)
@@ -333,16 +333,11 @@ def _curves(
     else:
         frames = [grid(design, {x: _values(design, x, observed(design)[x])}, cross=False)]
         rows = _coded(design, frames[0], range(len(design.terms)))
-    if isinstance(fit, Estimate):
-        table = predict_estimate(fit, rows, kind="mean", groups=groups, interval=interval, seed=0)
-        centre = table["estimate"]
-    else:
-        values = fit.with_effects
-        table = describe_draws(predict(fit.spec, rows, values, kind="mean", groups=groups, seed=0), interval)
-        centre = table["mean"]
+    table = prediction_table(fit, rows, kind="mean", groups=groups, interval=interval, df=resolve_df(fit, None))
+    centre, lower, upper = (table[name].to_numpy() for name in (table.columns[0], "lower", "upper"))
     edges = np.cumsum([0, *(len(frame) for frame in frames)]).tolist()
     return [
-        Curve(places(design, x, frame[x]), centre[begin:end], table["lower"][begin:end], table["upper"][begin:end])
+        Curve(places(design, x, frame[x]), centre[begin:end], lower[begin:end], upper[begin:end])
         for frame, (begin, end) in zip(frames, pairwise(edges), strict=True)
     ]
 

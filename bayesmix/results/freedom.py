@@ -1,0 +1,94 @@
+"""Degrees of freedom of an estimate's intervals and tests: Satterthwaite's t for linear models, z for all others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+
+from bayesmix.errors import SpecError, nearest
+from bayesmix.inference.estimate import Ml, Reml
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.results.fit import Estimate, Fit
+
+Array = np.ndarray
+Df = Literal["satterthwaite", "asymptotic"]
+
+WORDS = {
+    "satterthwaite": "t distribution with Satterthwaite's degrees of freedom",
+    "asymptotic": "normal distribution (z)",
+    "posterior": "quantiles of the posterior's draws",
+}
+
+
+def resolve_df(fit: Fit, df: str | None) -> str:
+    """``"satterthwaite"``, ``"asymptotic"`` or ``"posterior"``: what was asked for, or what the fit has by default.
+
+    Raises
+    ------
+    SpecError
+        If there are no such degrees of freedom, or the fit has none.
+    """
+    from bayesmix.results.fit import Estimate
+
+    if df is not None and df not in get_args(Df):
+        known = get_args(Df)
+        hint = nearest(df, known) if isinstance(df, str) else ""
+        raise SpecError(f"There are no degrees of freedom df=`{df}`.{hint} Choices: {', '.join(known)}.")
+    if not isinstance(fit, Estimate):
+        if df is not None:
+            raise SpecError(
+                f"df={df!r} is for estimates; a posterior's intervals are quantiles of its draws. Leave it."
+            )
+        return "posterior"
+    if df == "satterthwaite" and not is_linear(fit):
+        raise SpecError("Satterthwaite's degrees of freedom are for linear mixed models; here z tests hold.")
+    return df or ("satterthwaite" if is_linear(fit) else "asymptotic")
+
+
+def is_linear(fit: Estimate) -> bool:
+    """Whether an estimate is of a linear mixed model: gaussian responses, identity link."""
+    return isinstance(fit.point.method, Reml | Ml)
+
+
+def of_fixed(fit: Estimate, L: Array, df: str) -> Array:
+    """Degrees of freedom of ``L beta``, ``(r,)``; infinite of z tests."""
+    return fit._satterthwaite.of_fixed(L) if df == "satterthwaite" else np.full(len(L), np.inf)
+
+
+def interval_columns(value: Array, error: Array, df: Array, interval: float) -> dict[str, Array]:
+    """Columns ``estimate, std_error, df, lower, upper``."""
+    q = quantile(df, interval)
+    bounds = {"lower": value - q * error, "upper": value + q * error}
+    return {"estimate": value, "std_error": error, "df": df, **bounds}
+
+
+def quantile(df: Array, interval: float) -> Array:
+    """Half the width of central intervals, in standard errors."""
+    from scipy.special import stdtrit
+
+    return np.asarray(stdtrit(df, 0.5 + 0.5 * interval))
+
+
+def statistic_columns(value: Array, error: Array, df: Array, *, letter: str, sign: str = "=") -> dict[str, Array]:
+    """Columns ``t`` or ``z``, and ``p_value``: two-sided, or of the alternatives ``>`` and ``<``."""
+    from scipy.special import stdtr
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = value / error
+    p = {">": stdtr(df, -statistic), "<": stdtr(df, statistic), "=": 2.0 * stdtr(df, -np.abs(statistic))}[sign]
+    return {letter: statistic, "p_value": np.asarray(p)}
+
+
+def letter_of(df: str) -> str:
+    """The name of the statistic."""
+    return "t" if df == "satterthwaite" else "z"
+
+
+def noted(table: pd.DataFrame, df: str) -> pd.DataFrame:
+    """The table, which says in ``attrs["intervals"]`` what its intervals and tests rest on."""
+    table.attrs["intervals"] = WORDS[df]
+    return table
