@@ -8,9 +8,11 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from bayesmix.data.design import Design, build
+from bayesmix.data.memory import too_much
 from bayesmix.errors import ConvergenceWarning, SpecError, warn_user
 from bayesmix.inference.identifiability import check_identifiable
 from bayesmix.inference.priors import Priors, resolve
+from bayesmix.language.arguments import explained
 from bayesmix.language.family import Family, check_response
 from bayesmix.language.spec import ModelSpec, make_spec
 
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from bayesmix.results.fit import Estimate, Fitted, Posterior
 
 
+_TABLES = {"contrasts": '{"recipe": "sum"}', "documented": '{"Intercept": 251.4}'}
+
+
+@explained
 class Model:
     """A hierarchical model on data.
 
@@ -61,6 +67,9 @@ class Model:
         data_name: str | None = None,
         documented: Mapping[str, float] | None = None,
     ) -> None:
+        for name, table in (("contrasts", contrasts), ("documented", documented)):
+            if not isinstance(table, Mapping | None):
+                raise SpecError(f"{name} are a dictionary such as {_TABLES[name]}, not {table!r}.")
         self.spec: ModelSpec = make_spec(formula, family, link, priors)
         self.design: Design = build(
             self.spec.formula,
@@ -143,8 +152,7 @@ class Model:
 
         if draws < 4 or chains < 1:
             raise SpecError(f"draws={draws}, chains={chains}: at least 4 draws and 1 chain are needed.")
-        if seed is not None and seed < 0:
-            raise SpecError(f"seed={seed}: a seed is a whole number from 0 on.")
+        self._check_memory(draws, chains)
         chosen = int(np.random.SeedSequence().generate_state(1)[0] >> 1) if seed is None else int(seed)
         result = sample(
             self.design,
@@ -167,6 +175,7 @@ class Model:
         """
         import pymc as pm
 
+        self._check_memory(draws, 1)
         if self.priors.has_flat:
             raise SpecError(
                 'Flat priors cannot be drawn from. Use the default ones, or priors={"sd": "HalfNormal(1)"}.'
@@ -211,6 +220,14 @@ class Model:
 
         return to_bambi(self.design, self.spec, self.priors)
 
+    def _check_memory(self, draws: int, chains: int) -> None:
+        """Refuse draws of parameters that do not fit into memory; those of many effects are thinned by the sampler."""
+        values = self.design.X.shape[1] + 1 + sum(len(term.effects) for term in self.design.terms)
+        size = too_much(float(draws) * chains * values)
+        if size is not None:
+            what = f"draws={draws}, chains={chains}: the draws of {values} parameters would take {size}."
+            raise SpecError(f"{what} A few thousand draws are enough for every summary.")
+
     @property
     def _fitted(self) -> Fitted:
         from bayesmix.results.fit import Fitted
@@ -226,6 +243,7 @@ class Model:
         return f"Model({self.spec.formula.text!r}, family={self.spec.family.name!r}, link={self.spec.link.name!r})"
 
 
+@explained
 def load_model(name: str) -> Model:
     """Build the model of a model file, by its name in ``models/`` or by its path, with its documented figures."""
     from bayesmix.data.model_file import load_model_file

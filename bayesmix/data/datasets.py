@@ -8,6 +8,7 @@ from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, Any
 
 from bayesmix.errors import SpecError, nearest
+from bayesmix.language.arguments import explained
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,6 +19,7 @@ def dataset_names() -> tuple[str, ...]:
     return tuple(sorted(file.name.removesuffix(".csv") for file in _folder().iterdir() if file.name.endswith(".csv")))
 
 
+@explained
 def load_dataset(name: str) -> pd.DataFrame:
     """Read a data set.
 

@@ -223,6 +223,14 @@ def _check_finite(text: str, value: Variable, rows: Array) -> None:
             return
     if wrong.any():
         raise DataError(f"`{text}` is not finite in {name_rows(rows[wrong])}.")
+    with np.errstate(over="ignore"):
+        large = ~np.isfinite(values * values * len(rows))
+    large = large if large.ndim == 1 else large.any(axis=1)
+    if large.any():
+        size = np.abs(values[large]).max()
+        raise DataError(
+            f"`{text}` is of size {size:.3g} in {name_rows(rows[large])}: its square is not finite. Rescale it."
+        )
 
 
 def _as_boolean(name: str, column: Column) -> Factor:

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, reduce
 from itertools import islice, product
+from math import prod
 
 import numpy as np
 
 from bayesmix.data.columns import CodedFactor, Factor, Matrix, Numeric, Variable, drop_unused
 from bayesmix.data.contrasts import Contrast, contrast, full_dummies
+from bayesmix.data.memory import too_much
 from bayesmix.errors import DataError, DesignError
 from bayesmix.language.algebra import Terms
 
@@ -58,6 +60,7 @@ def learn_matrix(terms: Terms, variables: Mapping[str, Variable], contrasts: Map
     ModelMatrix
         With all columns, also those that depend linearly on others; see `independent`.
     """
+    _check_size(terms, variables)
     codings = {name: _coding(name, variables[name], contrasts) for name in terms.used if _is_factor(variables[name])}
     matrix = ModelMatrix(terms, codings, _full(terms, codings), (), ())
     names = tuple(name for name, _ in _columns(matrix, variables, 0))
@@ -149,6 +152,35 @@ def keep(matrix: ModelMatrix, columns: Sequence[int], X: Array) -> ModelMatrix:
 
 def _is_factor(value: Variable) -> bool:
     return isinstance(value, Factor | CodedFactor)
+
+
+def _check_size(terms: Terms, variables: Mapping[str, Variable]) -> None:
+    """Refuse factors of so many levels that neither their contrasts nor the columns fit into memory."""
+    widths = {name: _width(variables[name]) for name in terms.used}
+    n = max((_length(variables[name]) for name in terms.used), default=0)
+    columns = sum(prod(widths[terms.variables[v]] for v in term) for term in terms.terms)
+    size = too_much(max([columns * n, *(width**2 for name, width in widths.items() if _is_factor(variables[name]))]))
+    if size is not None:
+        widest = max(widths, key=lambda name: widths[name])
+        what = f"`{widest}` has {widths[widest]} levels: its columns for {n} rows would take {size}."
+        raise DesignError(f"{what} Levels that are a sample of many belong in a random effect: `(1 | {widest})`.")
+
+
+def _width(value: Variable) -> int:
+    match value:
+        case Matrix(values=values):
+            return int(values.shape[1])
+        case CodedFactor(factor=factor) | (Factor() as factor):
+            return int(np.count_nonzero(np.bincount(factor.codes[factor.codes >= 0])))
+    return 1
+
+
+def _length(value: Variable) -> int:
+    match value:
+        case Numeric(values=values) | Matrix(values=values):
+            return len(values)
+        case CodedFactor(factor=factor) | (Factor() as factor):
+            return len(factor.codes)
 
 
 def _coding(name: str, value: Variable, contrasts: Mapping[str, str]) -> Contrast:

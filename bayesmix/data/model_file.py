@@ -205,7 +205,9 @@ def _read(path: Path) -> Toml:
         raise SpecError(f"{path.name} has more than {LARGEST} bytes: that is no model file.")
     try:
         return tomllib.loads(content.decode("utf-8"), parse_float=Decimal)
-    except (ValueError, RecursionError) as error:  # syntax, other encodings; numbers and nesting beyond all measure
+    except ArithmeticError:
+        raise SpecError(f"{path.name} has a number that is too large for a float.") from None
+    except (ValueError, RecursionError) as error:  # syntax, other encodings; integers and nesting beyond all measure
         why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise SpecError(f"{path.name} is not TOML: {why}.") from None
 

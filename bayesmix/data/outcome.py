@@ -11,6 +11,7 @@ import numpy as np
 from bayesmix.data.columns import Factor, Numeric, Variable, drop_unused, name_all, name_rows
 from bayesmix.errors import DataError
 from bayesmix.language.expression import Call, Chain, spell
+from bayesmix.language.family import COUNTABLE
 from bayesmix.language.reader import read
 
 Array = np.ndarray
@@ -140,6 +141,9 @@ def _counts(text: str, values: Array, rows: Array) -> Array:
     wrong = np.flatnonzero((np.abs(values - whole) > WHOLE) | (whole < 0))
     if len(wrong):
         raise DataError(f"`{text}` counts something, but is {values[wrong[0]]:g} in {name_rows(rows[wrong])}.")
+    large = np.flatnonzero(whole > COUNTABLE)
+    if len(large):
+        raise DataError(f"`{text}` counts something, but is {values[large[0]]:g} in {name_rows(rows[large])}.")
     return np.asarray(whole)
 
 

@@ -29,6 +29,7 @@ from bayesmix.inference.pirls import (
 )
 from bayesmix.inference.pls import Factorisation, modes, sensitivity
 from bayesmix.inference.reml import LinearProblem, criterion, linear_problem, solve_linear
+from bayesmix.language.arguments import explained
 from bayesmix.language.family import Family, Link
 
 Array = np.ndarray
@@ -36,24 +37,29 @@ Array = np.ndarray
 SINGULAR = 1e-4  # a direction of the effects whose relative SD is below this counts as zero (lme4's isSingular)
 ANCHOR = 1e-3  # of the squared fixed effects of separated data, in units of the deviance
 SUSPECT = 15.0  # linear predictors of a regression beyond which separation is looked for
+MAX_POINTS = 100  # of adaptive quadrature, as in lme4: integrals do not change from a few dozen on
 START = (0.01, 100.0)  # bounds of the relative variances the search starts from
 
 
+@explained
 @dataclass(frozen=True, slots=True)
 class Reml:
     """Restricted maximum likelihood, for linear mixed models."""
 
 
+@explained
 @dataclass(frozen=True, slots=True)
 class Ml:
     """Maximum likelihood of a linear mixed model."""
 
 
+@explained
 @dataclass(frozen=True, slots=True)
 class Laplace:
     """Maximum of the Laplace approximation to the likelihood of a generalized linear mixed model."""
 
 
+@explained
 @dataclass(frozen=True, slots=True)
 class Agq:
     """Maximum likelihood by adaptive Gauss-Hermite quadrature with ``points`` nodes an effect; one grouping factor."""
@@ -63,6 +69,10 @@ class Agq:
     def __post_init__(self) -> None:
         if self.points < 1:
             raise SpecError(f"Agq needs at least one point, not {self.points}. The usual choice is Agq(points=9).")
+        if self.points > MAX_POINTS:
+            raise SpecError(
+                f"Agq takes up to {MAX_POINTS} points, not {self.points}. The usual choice is Agq(points=9)."
+            )
 
 
 Method = Reml | Ml | Laplace | Agq

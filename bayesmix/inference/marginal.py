@@ -35,6 +35,7 @@ from bayesmix.inference.priors import Priors, log_partial, log_sd
 from bayesmix.inference.propriety import check_proper
 from bayesmix.inference.reml import LinearProblem, linear_problem
 from bayesmix.inference.slopes import value_and_gradient
+from bayesmix.language.arguments import explained
 from bayesmix.language.family import find_family
 from bayesmix.language.spec import ModelSpec
 
@@ -293,6 +294,7 @@ def _side_by_side(roots: list[Array]) -> Array:
 # ---- sampling ---------------------------------------------------------------------------------------------------
 
 
+@explained
 @dataclass(frozen=True, slots=True)
 class Marginal:
     """Options of the marginal sampler."""

@@ -20,6 +20,7 @@ from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.priors import Priors
 from bayesmix.inference.sampler_model import SamplerModel, free_shapes, parameters_at, sampler_model
 from bayesmix.inference.whitening import whiten
+from bayesmix.language.arguments import explained
 from bayesmix.language.spec import ModelSpec
 
 Array = np.ndarray
@@ -31,6 +32,7 @@ LONG_ENOUGH = 100  # draws a chain below which a run is too short to say anythin
 BACKENDS = ("nutpie", "pymc", "numpyro", "blackjax")
 
 
+@explained
 @dataclass(frozen=True, slots=True)
 class Nuts:
     """Options of the No-U-Turn sampler.

@@ -22,11 +22,13 @@ from bayesmix.inference.estimate import PointEstimate
 from bayesmix.inference.priors import Priors
 from bayesmix.inference.sampler_model import SamplerModel, free_shapes, parameters_at, sampler_model
 from bayesmix.inference.whitening import whiten
+from bayesmix.language.arguments import explained
 from bayesmix.language.spec import ModelSpec
 
 Array = np.ndarray
 
 
+@explained
 @dataclass(frozen=True, slots=True)
 class Advi:
     """Mean-field variational inference (PyMC's ADVI): independent normals closest to the posterior."""
@@ -34,6 +36,7 @@ class Advi:
     steps: int = 20_000
 
 
+@explained
 @dataclass(frozen=True, slots=True)
 class Pathfinder:
     """Normals along the path of an optimiser to the mode (pymc-extras' multi-path Pathfinder)."""

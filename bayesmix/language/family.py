@@ -15,12 +15,14 @@ from typing import Literal
 import numpy as np
 
 from bayesmix.errors import DataError, SpecError, nearest
+from bayesmix.language.spellings import FAMILIES as OTHERS
 
 Array = np.ndarray
 Slopes = tuple[Array, Array, Array]  # a function's first three derivatives
 Jet = tuple[Array, Array, Array, Array]  # its values before them
 
 EPSILON = float(np.finfo(float).eps)
+COUNTABLE = 2.0**53  # larger whole numbers are not all different as floats
 STIRLING = 100.0  # from which on the series is exact to rounding
 
 
@@ -295,7 +297,10 @@ def _deviance_negative_binomial(y: Array, mu: Array, shape: Array, _: Array) -> 
 
 def _counts(y: Array, _: Array) -> str | None:
     bad = np.flatnonzero((y < 0) | (y != np.round(y)))
-    return f"counts 0, 1, 2, ...; row {bad[0]} has {y[bad[0]]:g}" if len(bad) else None
+    if len(bad):
+        return f"counts 0, 1, 2, ...; row {bad[0]} has {y[bad[0]]:g}"
+    bad = np.flatnonzero(y > COUNTABLE)
+    return f"counts that can be told apart, up to 2^53; row {bad[0]} has {y[bad[0]]:g}" if len(bad) else None
 
 
 def _shares(y: Array, trials: Array) -> str | None:
@@ -404,21 +409,27 @@ _ALIASES = {
     "normal": "gaussian",
     "negativebinomial": "negbinomial",
     "negative_binomial": "negbinomial",
+    "negative binomial": "negbinomial",
     "nbinom2": "negbinomial",
 }
 
 
 def find_family(name: str) -> Family:
-    """Return the family called ``name``, in any case; `SpecError` with the nearest name otherwise."""
+    """Return the family called ``name``, in any case; `SpecError` with what to write instead otherwise."""
+    known = ", ".join(FAMILIES)
+    if not isinstance(name, str):
+        raise SpecError(f"A family is one of the names {known}, not {type(name).__name__} {name!r}.")
     key = _ALIASES.get(name.lower(), name.lower())
     if key not in FAMILIES:
-        known = ", ".join(FAMILIES)
-        raise SpecError(f"Family `{name}` does not exist.{nearest(key, FAMILIES)} Families: {known}.")
+        advice = f" {OTHERS[key]}" if key in OTHERS else nearest(key, FAMILIES)
+        raise SpecError(f"Family `{name}` does not exist.{advice} Families: {known}.")
     return FAMILIES[key]
 
 
 def find_link(family: Family, name: str | None) -> Link:
     """Return the family's link called ``name`` (its default for None); `SpecError` if it has none such."""
+    if not isinstance(name, str | None):
+        raise SpecError(f"A link is one of the names {', '.join(family.links)}, not {type(name).__name__} {name!r}.")
     chosen = family.links[0] if name is None else name.lower()
     if chosen not in family.links:
         known = ", ".join(family.links)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bayesmix.errors import SpecError, nearest
-from bayesmix.language.family import Family, Link, find_family, find_link
+from bayesmix.language.family import FAMILIES, Family, Link, find_family, find_link
 from bayesmix.language.formula import Formula, parse
 from bayesmix.language.prior import Prior, to_prior
 
@@ -27,10 +27,19 @@ class ModelSpec:
 
 def make_spec(formula: str | Formula, family: str | Family, link: str | None, priors: Any) -> ModelSpec:
     """Read the user's words; `FormulaError` or `SpecError` where they make no sense."""
-    chosen = find_family(family) if isinstance(family, str) else family
+    chosen = _family(family)
     preset, named = _read_priors(priors)
-    parsed = parse(formula) if isinstance(formula, str) else formula
+    parsed = formula if isinstance(formula, Formula) else parse(formula)
     return ModelSpec(parsed, chosen, find_link(chosen, link), preset, named)
+
+
+def _family(family: str | Family) -> Family:
+    """A record is taken where it is one of bayesmix: others have no likelihood, priors and words by their name."""
+    if not isinstance(family, Family):
+        return find_family(family)
+    if FAMILIES.get(family.name) is not family:
+        raise SpecError(f"A family of your own, `{family.name}`, is not supported. Families: {', '.join(FAMILIES)}.")
+    return family
 
 
 def _read_priors(priors: Any) -> tuple[str, dict[str, Prior]]:

@@ -13,6 +13,7 @@ from bayesmix.data.columns import Factor
 from bayesmix.errors import DataError
 from bayesmix.inference.prior_text import short
 from bayesmix.inference.priors import resolve
+from bayesmix.language.arguments import explained
 from bayesmix.present import page
 from bayesmix.present.illustrations import illustrations
 from bayesmix.present.page import Part
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from bayesmix.data.design import Design
 
 
+@explained
 def report(
     comparison: Comparison,
     path: str | Path,

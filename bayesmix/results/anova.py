@@ -8,12 +8,14 @@ import numpy as np
 
 from bayesmix.errors import SpecError
 from bayesmix.inference.estimate import Ml, Reml, estimate
+from bayesmix.language.arguments import explained
 from bayesmix.results.fit import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
+@explained
 def anova(*fits: Estimate) -> pd.DataFrame:
     """Compare nested estimates of the same data by likelihood-ratio tests, smallest model first.
 

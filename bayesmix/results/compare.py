@@ -11,6 +11,7 @@ import numpy as np
 
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.estimate import Ml, estimate
+from bayesmix.language.arguments import explained
 from bayesmix.results.comparison_blocks import STD_ERROR, SUMMARY, blocks_of_comparison, prefix_of
 from bayesmix.results.coverage import coverage
 from bayesmix.results.fit import Estimate, Posterior
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 CENTRES = ("mean", "median")
 
 
+@explained
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
     """One row a parameter, the fits in columns; ``print`` it for the causes of their differences."""
@@ -140,6 +142,7 @@ class Comparison:
         return self.to_html()
 
 
+@explained
 def compare(
     *fits: Estimate | Posterior,
     documented: Mapping[str, float] | None = None,

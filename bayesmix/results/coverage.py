@@ -16,6 +16,7 @@ from bayesmix.inference.estimate import Ml, Reml, estimate
 from bayesmix.inference.priors import resolve
 from bayesmix.inference.profile import profile_rise
 from bayesmix.inference.sample import sample
+from bayesmix.language.arguments import explained
 from bayesmix.language.spec import ModelSpec
 from bayesmix.results import effects
 from bayesmix.results.intervals import applicable
@@ -43,6 +44,7 @@ class Study:
     methods: tuple[str, ...]
 
 
+@explained
 def coverage(
     fit: Estimate,
     spec: ModelSpec,

@@ -16,6 +16,7 @@ from bayesmix.inference.marginal import Marginal
 from bayesmix.inference.nuts import Nuts
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.sample import sample
+from bayesmix.language.arguments import explained
 from bayesmix.results.datatree import posterior_dataset
 from bayesmix.results.effects import find_group
 from bayesmix.results.integrated import log_density
@@ -78,6 +79,7 @@ def kfold(post: Posterior, k: int, group: str | None, *, seed: int) -> Elpd:
     return _elpd(post, post.log_likelihood(), "all", exact, ("kfold", "rows"))
 
 
+@explained
 def loo_compare(fits: Mapping[str, Posterior], *, method: str = "stacking") -> pd.DataFrame:
     """Compare models of the same data by their expected log predictive density, with stacking weights.
 
@@ -106,6 +108,7 @@ def loo_compare(fits: Mapping[str, Posterior], *, method: str = "stacking") -> p
     return compare({name: loo(fit, refit=None, seed=0) for name, fit in fits.items()}, method=method, round_to="none")
 
 
+@explained
 def bayes_factor(first: Posterior, second: Posterior) -> dict[str, float]:
     """Bayes factor of the first model over the second, from their marginal likelihoods.
 

@@ -21,6 +21,7 @@ from bayesmix.inference.identifiability import runaways
 from bayesmix.inference.optimise import Status
 from bayesmix.inference.parameters import Parameters, covariance
 from bayesmix.inference.priors import Priors
+from bayesmix.language.arguments import explained
 from bayesmix.language.spec import ModelSpec
 from bayesmix.results import effects
 from bayesmix.results.freedom import resolve_df
@@ -54,6 +55,7 @@ class Fitted:
     documented: Mapping[str, float] = field(default_factory=dict)  # printed figures by parameter name
 
 
+@explained
 class Fit(Questions, ABC):
     """A fitted model. `Estimate` and `Posterior` differ in the leading axes of ``values`` only."""
 
@@ -312,6 +314,7 @@ class Fit(Questions, ABC):
         """Centre of a function of the linear predictor, without holding all draws of all rows at once."""
 
 
+@explained
 class Estimate(Fit):
     """A point estimate: REML, ML, Laplace or adaptive quadrature."""
 
@@ -518,6 +521,7 @@ class Estimate(Fit):
         return np.asarray(function(eta, self.values))
 
 
+@explained
 class Posterior(Fit):
     """Draws from the posterior, ``(chain, draw)``."""
 

@@ -10,6 +10,7 @@ from bayesmix.data.design import Design
 from bayesmix.data.matrix import independent
 from bayesmix.errors import SpecError
 from bayesmix.inference.glm import Glm, fit_glm
+from bayesmix.language.arguments import explained
 from bayesmix.language.spec import ModelSpec
 from bayesmix.results import effects
 from bayesmix.results.marginals import describe
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 
+@explained
 def pooling(*fits: Estimate | Posterior, group: str | None = None) -> pd.DataFrame:
     """Put the coefficients of every group side by side, by how much is borrowed from the other groups.
 

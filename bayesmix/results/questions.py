@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from bayesmix.language.arguments import explained
 from bayesmix.results.level import check_level
 from bayesmix.results.predict import Kind
 from bayesmix.results.scopes import Groups
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from bayesmix.results.fit import Fit
 
 
+@explained
 class Questions:
     """What both kinds of fit answer alike."""
 

@@ -22,6 +22,7 @@ from bayesmix.inference.estimate import Agq, Laplace, Method, Ml, PointEstimate,
 from bayesmix.inference.optimise import Optimum, Status
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.priors import resolve
+from bayesmix.language.arguments import explained
 from bayesmix.results.datatree import parameters_of, posterior_dataset
 from bayesmix.results.fit import Estimate, Fit, Fitted, Posterior
 from bayesmix.results.stored_model import from_dataset, to_dataset
@@ -60,6 +61,7 @@ def save(fit: Fit, path: str | Path, *, overwrite: bool = False) -> None:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
+@explained
 def load(path: str | Path) -> Estimate | Posterior:
     """Read a fit that ``save`` wrote; everything works on it as on the fit that was saved.
 

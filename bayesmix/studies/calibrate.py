@@ -22,6 +22,7 @@ from bayesmix.errors import BayesmixError, BayesmixWarning, SpecError
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.priors import Priors
 from bayesmix.inference.sample import Sampler, failure, resolve_sampler, sample
+from bayesmix.language.arguments import explained
 from bayesmix.language.spec import ModelSpec
 from bayesmix.results import effects
 from bayesmix.results.jobs import in_order
@@ -151,6 +152,7 @@ class Calibration:
             yield f"The posteriors of {name} {' and '.join(said) or 'have another shape than they should'}."
 
 
+@explained
 def calibrate(
     model: Model,
     replicates: int = 500,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.errors import BayesmixWarning, SpecError, nearest
+from bayesmix.language.arguments import explained
 from bayesmix.results.jobs import in_order
 from bayesmix.results.level import check_level
 
@@ -83,6 +84,7 @@ class StandardErrors:
         return pd.DataFrame(columns).loc[list(actual.index)]
 
 
+@explained
 def standard_errors(
     groups: int = 10,
     rows: int = 10,

@@ -1,0 +1,78 @@
+"""Arguments of the public functions: those of other packages answered by name, whole numbers checked."""
+
+from __future__ import annotations
+
+import inspect
+import operator
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+from bayesmix.errors import SpecError, nearest
+from bayesmix.language.spellings import ARGUMENTS
+
+_POSITIONAL, _KEYWORD = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+
+
+def explained[T: Callable[..., Any]](thing: T) -> T:
+    """Let a public function, or every public method of a class, explain arguments that it does not take.
+
+    Python's own message would name the argument and nothing else; here the user reads what to write instead. Arguments
+    annotated as ``int`` are checked to be whole numbers.
+    """
+    if not inspect.isclass(thing):
+        return _explained(thing, thing.__name__)  # type: ignore[return-value]
+    for name, value in list(vars(thing).items()):
+        if inspect.isfunction(value) and (name == "__init__" or not name.startswith("_")):
+            setattr(thing, name, _explained(value, thing.__name__ if name == "__init__" else name))
+    return thing
+
+
+def _explained(function: Callable[..., Any], shown: str) -> Callable[..., Any]:
+    parameters = inspect.signature(function).parameters
+    is_open = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
+    whole = {name for name, parameter in parameters.items() if _is_whole(parameter)}
+    places = {i: name for i, (name, p) in enumerate(parameters.items()) if name in whole and p.kind is _POSITIONAL}
+
+    @wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        unknown = next((name for name in options if name not in parameters), None)
+        if unknown is not None and not is_open:
+            raise SpecError(_answer(shown, unknown, [name for name in parameters if name != "self"]))
+        given = (whole_number(a, places[i]) if i in places else a for i, a in enumerate(arguments))
+        return function(*given, **{name: whole_number(a, name) if name in whole else a for name, a in options.items()})
+
+    return call
+
+
+def _is_whole(parameter: inspect.Parameter) -> bool:
+    return "int" in str(parameter.annotation).split(" | ") and parameter.kind in (_POSITIONAL, _KEYWORD)
+
+
+def _answer(function: str, name: str, known: Sequence[str]) -> str:
+    advice = ARGUMENTS.get(name) or ARGUMENTS.get(name.lower().replace(".", "_"))
+    what = f"`{function}` has no argument `{name}`."
+    if advice:
+        return f"{what} {advice}"
+    return f"{what}{nearest(name, known)}" + (f" Its arguments: {', '.join(known)}." if known else " It takes none.")
+
+
+def whole_number(value: Any, name: str) -> int | None:
+    """Return a whole number as ``int``; None stays.
+
+    Raises
+    ------
+    SpecError
+        If it is none, or a seed below zero.
+    """
+    if value is None:
+        return None
+    try:
+        number = int(value) if isinstance(value, float) and value.is_integer() else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
+        raise SpecError(f"{name}={value!r}: a whole number is needed.")
+    if name == "seed" and number < 0:
+        raise SpecError(f"seed={number}: a seed is a whole number from 0 on.")
+    return number

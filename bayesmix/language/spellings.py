@@ -1,0 +1,186 @@
+"""Spellings of other packages: what to write here instead, or that it is not supported.
+
+Functions that stand in formulas are in `bayesmix.language.vocabulary`.
+"""
+
+from __future__ import annotations
+
+# ---- families ---------------------------------------------------------------------------------------------------
+
+_COUNTS = (
+    'For counts that vary more than a Poisson distribution there is family="negbinomial", variance mu + mu^2/shape.'
+)
+_POSITIVE = 'For positive numbers there is family="gamma"; or model their logarithm, `log(y) ~ ...`.'
+_TIMES = f"Times to an event are not supported. {_POSITIVE}"
+_SHARES = 'For successes out of trials there is family="binomial"; continuous shares are not supported.'
+_ORDER = (
+    'Ordered or several categories are not supported; for one against all others, `I(y == "a")`, family="bernoulli".'
+)
+_ZEROS = f"Extra zeros are not supported. {_COUNTS}"
+_TAILS = "Heavy tails are not supported."
+
+FAMILIES: dict[str, str] = {
+    "nbinom1": f"Its variance, phi mu, is not supported. {_COUNTS}",
+    "negbinomial1": f"Its variance, phi mu, is not supported. {_COUNTS}",
+    "negbinomial2": 'Write family="negbinomial".',
+    "negative.binomial": 'Write family="negbinomial"; the shape is estimated.',
+    "nb": 'Write family="negbinomial".',
+    "nb2": 'Write family="negbinomial".',
+    "nbinom": 'Write family="negbinomial" if the variance is mu + mu^2/shape (nbinom2).',
+    "quasipoisson": f"It has no likelihood. {_COUNTS}",
+    "quasibinomial": "It has no likelihood. A random effect a row takes up what varies more: `(1 | row)`.",
+    "quasi": "It has no likelihood.",
+    "geometric": f"It is not supported. {_COUNTS}",
+    "genpois": f"It is not supported. {_COUNTS}",
+    "generalized_poisson": f"It is not supported. {_COUNTS}",
+    "compois": f"It is not supported. {_COUNTS}",
+    "com_poisson": f"It is not supported. {_COUNTS}",
+    "discrete_weibull": f"It is not supported. {_COUNTS}",
+    "weibull": _TIMES,
+    "exponential": f"It is a gamma distribution of shape 1. {_POSITIVE}",
+    "frechet": _TIMES,
+    "gen_extreme_value": "It is not supported.",
+    "cox": _TIMES,
+    "wald": f"It is not supported. {_POSITIVE}",
+    "lognormal": 'Model the logarithm: `log(y) ~ ...` with family="gaussian".',
+    "log_normal": 'Model the logarithm: `log(y) ~ ...` with family="gaussian".',
+    "shifted_lognormal": 'It is not supported. Model the logarithm: `log(y) ~ ...` with family="gaussian".',
+    "inverse.gaussian": f"It is not supported. {_POSITIVE}",
+    "inverse_gaussian": f"It is not supported. {_POSITIVE}",
+    "inversegaussian": f"It is not supported. {_POSITIVE}",
+    "exgaussian": f"It is not supported. {_POSITIVE}",
+    "wiener": "It is not supported.",
+    "tweedie": f"It is not supported. {_POSITIVE}",
+    "zigamma": f"Zeros beside positive numbers are not supported. {_POSITIVE}",
+    "hurdle_gamma": f"Zeros beside positive numbers are not supported. {_POSITIVE}",
+    "hurdle_lognormal": f"Zeros beside positive numbers are not supported. {_POSITIVE}",
+    "beta": _SHARES,
+    "beta_family": _SHARES,
+    "ordbeta": _SHARES,
+    "zero_inflated_beta": _SHARES,
+    "zero_one_inflated_beta": _SHARES,
+    "dirichlet": _SHARES,
+    "betabinomial": "It is not supported. A random effect a row takes up what varies more: `(1 | row)`.",
+    "beta_binomial": "It is not supported. A random effect a row takes up what varies more: `(1 | row)`.",
+    "zero_inflated_poisson": _ZEROS,
+    "zero_inflated_negbinomial": _ZEROS,
+    "zero_inflated_negativebinomial": _ZEROS,
+    "zero_inflated_binomial": "Extra zeros are not supported.",
+    "hurdle_poisson": _ZEROS,
+    "hurdle_negbinomial": _ZEROS,
+    "hurdle_negativebinomial": _ZEROS,
+    "truncated_poisson": f"Truncated counts are not supported. {_COUNTS}",
+    "truncated_nbinom1": f"Truncated counts are not supported. {_COUNTS}",
+    "truncated_nbinom2": f"Truncated counts are not supported. {_COUNTS}",
+    "zip": _ZEROS,
+    "zinb": _ZEROS,
+    "cumulative": _ORDER,
+    "ordinal": _ORDER,
+    "sratio": _ORDER,
+    "cratio": _ORDER,
+    "acat": _ORDER,
+    "categorical": _ORDER,
+    "multinomial": _ORDER,
+    "student": _TAILS,
+    "t": _TAILS,
+    "t_family": _TAILS,
+    "studentt": _TAILS,
+    "asym_laplace": _TAILS,
+    "asymmetriclaplace": _TAILS,
+    "laplace": f'{_TAILS} The Laplace approximation is a method: `model.estimate("laplace")`.',
+    "skew_normal": "Skewed residuals are not supported; a transformed response, `log(y)`, may have none.",
+    "skewnormal": "Skewed residuals are not supported; a transformed response, `log(y)`, may have none.",
+    "vonmises": "Angles are not supported.",
+    "von_mises": "Angles are not supported.",
+    "logit": 'It is a link: write family="bernoulli", link="logit".',
+    "probit": 'It is a link: write family="bernoulli", link="probit".',
+    "cloglog": 'It is a link: write family="bernoulli", link="cloglog".',
+    "logistic": 'Write family="bernoulli", or "binomial" with successes and failures.',
+    "log": 'It is a link: write family="poisson", link="log".',
+    "identity": 'It is a link: write family="gaussian", link="identity".',
+    "inverse": 'It is a link: write family="gamma", link="inverse".',
+}
+
+# ---- arguments --------------------------------------------------------------------------------------------------
+
+_SEED = "Write `seed=`."
+_DRAWS = "Write `draws=`: draws a chain, after warm-up."
+_CHAINS = "Write `chains=`."
+_CORES = "Chains share the cores there are; there is nothing to set."
+_WARMUP = "Warm-up belongs to NUTS: `model.sample(method=bmx.Nuts(tune=1000))`."
+_ACCEPT = "It belongs to NUTS: `model.sample(method=bmx.Nuts(target_accept=0.95))`."
+_ESTIMATE = 'Give the method to the fit: `model.estimate("ml")`, `model.sample(method="nuts")`.'
+_REML = '`model.estimate()` of a linear model is REML; `model.estimate("ml")` is REML = FALSE.'
+_AGQ = "Adaptive quadrature: `model.estimate(bmx.Agq(points=9))`; Laplace, nAGQ = 1, is the default."
+_OPTIMISER = "The optimiser finds its own start and has no options."
+_MODEL = "It belongs to the model: `bmx.Model(formula, data, ...)`."
+_DATA = "Data belong to the model: `bmx.Model(formula, data)`. New rows are `newdata=` of `predict`."
+_LEVEL = "Write `interval=0.95`; of `confint`, `level=0.95`."
+_GROUPS = '`predict(groups=)` says what becomes of the random effects: "fitted", "new", "average" or "zero".'
+_DISPERSION = "A formula for the dispersion is not supported: one `sigma` or `shape` holds for all rows."
+_ADJUST = "Tests are not adjusted for their number; multiply the p-values of m tests by m (Bonferroni)."
+_PROGRESS = "Write `progress=False` to keep `sample` silent."
+_REPLICATES = "Write `simulate(n=...)`."
+_STRUCTURE = "Structures go around a bar: `ar1(0 + t | g)`, `cs(0 + f | g)`, `diag(x | g)`."
+_BARS = "Random effects are part of the formula: `y ~ x + (x | g)`."
+
+ARGUMENTS: dict[str, str] = {
+    **dict.fromkeys(("reml", "is_reml"), _REML),
+    **dict.fromkeys(("nagq", "n_agq", "quad_points"), _AGQ),
+    "subset": 'Take the rows first: `data[data["x"] > 0]`.',
+    "na_action": "Rows with missing values are left out, with a warning.",
+    "dropna": "Rows with missing values are left out, with a warning.",
+    "missing": "Rows with missing values are left out, with a warning.",
+    **dict.fromkeys(("control", "optimizer", "optimiser", "start", "init", "inits", "initvals", "maxiter"), _OPTIMISER),
+    **dict.fromkeys(("start_params", "initial", "tol"), _OPTIMISER),
+    **dict.fromkeys(("dispformula", "sigma_formula", "dispersion", "nlme_weights"), _DISPERSION),
+    **dict.fromkeys(("ziformula", "zi", "zero_inflation"), "Extra zeros are not supported."),
+    "adjust": _ADJUST,
+    "correction": _ADJUST,
+    "by": 'Name every variable: `marginal_means("a", "b")`, `contrasts("a", by="b")`, `slopes("x", by="a")`.',
+    "specs": 'Name the variables: `marginal_means("a", "b")`.',
+    "var": 'Name the variable: `slopes("x")`.',
+    "pairwise": 'Differences of levels: `contrasts("a")`.',
+    **dict.fromkeys(("ddf", "lmer_df"), "Estimates of linear models use Satterthwaite's degrees of freedom."),
+    **dict.fromkeys(("tune", "warmup", "n_warmup", "num_warmup", "iter_warmup", "burnin", "burn_in"), _WARMUP),
+    **dict.fromkeys(("random_seed", "random_state", "rng", "seeds"), _SEED),
+    **dict.fromkeys(("iter", "n_iter", "niter"), f"{_DRAWS} R's `iter` counts warm-up as well."),
+    **dict.fromkeys(("n_samples", "num_samples", "samples", "n_draws", "ndraws", "iter_sampling", "nitt"), _DRAWS),
+    **dict.fromkeys(("n_chains", "num_chains", "nchains", "chain"), _CHAINS),
+    **dict.fromkeys(("cores", "n_cores", "ncores", "n_jobs", "threads", "mc_cores", "parallel"), _CORES),
+    **dict.fromkeys(("target_accept", "adapt_delta", "max_treedepth", "max_tree_depth"), _ACCEPT),
+    **dict.fromkeys(("backend", "nuts_sampler"), 'Write `method=bmx.Nuts(backend="numpyro")`.'),
+    "algorithm": 'Write `method="nuts"`, `"marginal"`, `"advi"` or `"pathfinder"`.',
+    "inference_method": 'Write `method="nuts"`, `"marginal"`, `"advi"` or `"pathfinder"`.',
+    "thin": "Write `method=bmx.Marginal(thin=5)`; draws of NUTS are not thinned.",
+    "method": _ESTIMATE,
+    "prior": 'Priors belong to the model: `bmx.Model(..., priors={"sd(g)": "HalfNormal(2)"})`.',
+    "priors": 'Priors belong to the model: `bmx.Model(..., priors={"sd(g)": "HalfNormal(2)"})`.',
+    "auto_scale": "Default priors are in units of the data; `print(model.priors)` shows them.",
+    "sample_prior": "Draws from the priors: `model.prior_predictive()`.",
+    **dict.fromkeys(("data", "dataframe", "df"), _DATA),
+    **dict.fromkeys(("formula", "family", "link", "weights", "contrasts"), _MODEL),
+    **dict.fromkeys(("new_data", "newx", "x_new"), "Write `newdata=`."),
+    **dict.fromkeys(
+        ("re_form", "re_formula", "allow_new_levels", "sample_new_levels", "include_group_specific"), _GROUPS
+    ),
+    **dict.fromkeys(("re", "random", "groups", "vc_formula", "re_spec"), f"{_BARS} {_GROUPS}"),
+    "type": 'Write `kind="mean"`, `"linear"` or `"response"`; of residuals, `kind="pearson"`.',
+    **dict.fromkeys(("se_fit", "se", "conf_int"), "Standard errors and intervals come with every table."),
+    **dict.fromkeys(("level", "conf_level", "prob", "probs", "ci", "hdi_prob", "alpha", "ci_prob", "interval"), _LEVEL),
+    **dict.fromkeys(("verbose", "refresh", "silent", "progressbar", "progress_bar", "quiet", "trace"), _PROGRESS),
+    **dict.fromkeys(("nsim", "num_sims", "b", "replicates"), _REPLICATES),
+    **dict.fromkeys(("correlation", "autocor", "cov", "cov_struct"), _STRUCTURE),
+    **dict.fromkeys(("trials", "size"), "Write `cbind(successes, failures) ~ ...` or `successes/trials ~ ...`."),
+    "exposure": 'Write `offset="log(exposure)"`, or `offset(log(exposure))` in the formula.',
+    "noncentered": "NUTS moves in coordinates made from the point estimate; there is nothing to set.",
+    **dict.fromkeys(
+        ("file", "save_pars", "save_model"), "Keep a fit with `fit.save(path)`; `bmx.load(path)` reads it."
+    ),
+    **dict.fromkeys(
+        ("sep", "delimiter", "decimal", "dec", "encoding", "na", "na_values", "na_strings", "header"),
+        'Read the file first: `bmx.read_data(path, sep=";", decimal=",", encoding="latin-1", na=".")`.',
+    ),
+    "nodes": "Write `bmx.Agq(points=9)`.",
+    "n_points": "Write `bmx.Agq(points=9)`.",
+}

@@ -1,0 +1,201 @@
+"""Arguments of other packages are answered by name; whole numbers are whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import bayesmix as bmx
+from bayesmix.language.arguments import explained, whole_number
+from bayesmix.language.family import FAMILIES, find_family
+from bayesmix.language.spellings import ARGUMENTS
+from bayesmix.language.spellings import FAMILIES as OTHERS
+
+FORMULA = "y ~ x + (1 | g)"
+
+
+@pytest.fixture(scope="module")
+def data() -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    return {"y": rng.normal(size=40), "x": rng.normal(size=40), "g": list("abcd") * 10}
+
+
+@pytest.fixture(scope="module")
+def model(data: dict[str, Any]) -> bmx.Model:
+    return bmx.Model(FORMULA, data)
+
+
+MODEL = {
+    "REML": 'model.estimate("ml")',
+    "nAGQ": "bmx.Agq(points=9)",
+    "subset": 'data[data["x"] > 0]',
+    "control": "The optimiser finds its own start",
+    "dispformula": "A formula for the dispersion is not supported",
+    "ziformula": "Extra zeros are not supported",
+    "prior": "priors={",
+    "seed": "`Model` has no argument `seed`.",
+    "na_action": "left out, with a warning",
+    "sep": "bmx.read_data(path, sep=",
+    "famly": "Did you mean `family`? Its arguments: formula, data, family, link",
+}
+SAMPLE = {
+    "tune": "bmx.Nuts(tune=1000)",
+    "warmup": "bmx.Nuts(tune=1000)",
+    "random_seed": "Write `seed=`",
+    "iter": "Write `draws=`",
+    "n_samples": "Write `draws=`",
+    "num_chains": "Write `chains=`",
+    "cores": "there is nothing to set",
+    "target_accept": "bmx.Nuts(target_accept=0.95)",
+    "data": "`bmx.Model(formula, data)`",
+    "prior": "Priors belong to the model",
+    "drows": "Did you mean `draws`? Its arguments: draws, chains, seed, method, progress.",
+}
+ESTIMATE = {
+    "REML": "is REML = FALSE",
+    "data": "Data belong to the model",
+    "maxiter": "has no options",
+    "nAGQ": "bmx.Agq(",
+}
+FIT = {
+    "marginal_means": {"adjust": "Tests are not adjusted"},
+    "predict": {"re_form": "`predict(groups=)`", "type": 'Write `kind="mean"`', "level": "Write `interval=0.95`"},
+    "simulate": {"nsim": "Write `simulate(n=...)`"},
+    "summary": {
+        "ddf": "Satterthwaite's degrees of freedom",
+        "digits": "`summary` has no argument `digits`. It takes none.",
+    },
+}
+
+
+@pytest.mark.parametrize("name", MODEL)
+def test_arguments_of_a_model(data: dict[str, Any], name: str) -> None:
+    with pytest.raises(bmx.SpecError, match=f"`Model` has no argument `{name}`") as caught:
+        bmx.Model(FORMULA, data, **{name: 1})
+    assert MODEL[name] in str(caught.value)
+
+
+@pytest.mark.parametrize(("verb", "name"), [*(("sample", n) for n in SAMPLE), *(("estimate", n) for n in ESTIMATE)])
+def test_arguments_of_verbs(model: bmx.Model, verb: str, name: str) -> None:
+    with pytest.raises(bmx.SpecError, match=f"`{verb}` has no argument `{name}`") as caught:
+        getattr(model, verb)(**{name: 1})
+    assert (SAMPLE if verb == "sample" else ESTIMATE)[name] in str(caught.value)
+
+
+def test_arguments_of_fits_functions_and_records(model: bmx.Model) -> None:
+    fit = model.estimate()
+    for verb, names in FIT.items():
+        for name, message in names.items():
+            with pytest.raises(bmx.SpecError) as caught:
+                getattr(fit, verb)(**{name: 1})
+            assert message in str(caught.value)
+    calls: list[Any] = [
+        lambda: bmx.Agq(nodes=9),  # type: ignore[call-arg]
+        lambda: bmx.Nuts(warmup=9),  # type: ignore[call-arg]
+        lambda: bmx.compare(fit, level=0.9),  # type: ignore[call-arg]
+        lambda: bmx.anova(fit, refit=False),  # type: ignore[call-arg]
+        lambda: bmx.load("nowhere", name=1),  # type: ignore[call-arg]
+        lambda: bmx.report(fit, format="pdf"),  # type: ignore[call-arg]
+    ]
+    for call in calls:
+        with pytest.raises(bmx.SpecError, match="has no argument"):
+            call()
+
+
+def test_the_tables_are_written_in_one_way() -> None:
+    assert all(name == name.lower() and " " not in name for name in ARGUMENTS)  # looked up in lower case
+    assert all(text.endswith((".", ")")) and "  " not in text for text in (*ARGUMENTS.values(), *OTHERS.values()))
+
+
+WHOLE: dict[str, list[Any]] = {
+    "seed": ["abc", 1.5, -1, True, [1]],
+    "draws": ["x", 10.5],
+    "chains": [2.5, "2"],
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WHOLE.items() for value in values])
+def test_numbers_that_are_not_whole(model: bmx.Model, name: str, value: Any) -> None:
+    with pytest.raises(bmx.SpecError, match=f"{name}="):
+        model.sample(**{name: value})
+    if name == "seed":
+        with pytest.raises(bmx.SpecError, match="seed="):
+            model.estimate().simulate(seed=value)
+        with pytest.raises(bmx.SpecError, match="seed="):
+            model.prior_predictive(10, value)
+
+
+def test_whole_numbers_of_any_type() -> None:
+    for value in (3, 3.0, np.int64(3), np.float64(3.0), np.uint8(3)):
+        assert whole_number(value, "draws") == 3
+        assert type(whole_number(value, "draws")) is int
+    assert bmx.Agq(points=np.int64(5)) == bmx.Agq(5)  # type: ignore[arg-type]
+    with pytest.raises(bmx.SpecError, match=r"points=2\.5: a whole number is needed"):
+        bmx.Agq(points=2.5)  # type: ignore[arg-type]
+
+
+def test_a_function_with_arguments_that_are_not_named_is_left_alone() -> None:
+    @explained
+    def plot(*fits: int, n: int = 1, **options: int) -> tuple[Any, ...]:
+        """Draw."""
+        return fits, n, options
+
+    assert plot(1, 2, n=3.0, size=4) == ((1, 2), 3, {"size": 4})  # type: ignore[arg-type]
+    assert plot.__doc__ == "Draw."
+
+
+NOT_FAMILIES = {
+    "nbinom1": 'phi mu, is not supported. For counts that vary more than a Poisson distribution there is family="neg',
+    "weibull": "Times to an event are not supported",
+    "lognormal": "Model the logarithm: `log(y) ~ ...`",
+    "beta": "continuous shares are not supported",
+    "student": "Heavy tails are not supported",
+    "Cumulative": "Several categories" if "Several" in OTHERS["cumulative"] else "several categories are not supported",
+    "quasipoisson": "It has no likelihood",
+    "poison": "Did you mean `poisson`?",
+}
+
+
+@pytest.mark.parametrize("name", NOT_FAMILIES)
+def test_families_of_other_packages(name: str) -> None:
+    with pytest.raises(bmx.SpecError, match=f"Family `{name}` does not exist") as caught:
+        find_family(name)
+    assert NOT_FAMILIES[name] in str(caught.value)
+    assert ("Did you mean" in str(caught.value)) == (name == "poison")
+
+
+def test_no_family_is_refused_by_its_own_name() -> None:
+    assert not FAMILIES.keys() & OTHERS.keys()
+
+
+SPECIFICATIONS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
+    "formula None": ({"formula": None}, bmx.FormulaError, "not NoneType"),
+    "formula 42": ({"formula": 42}, bmx.FormulaError, "not int"),
+    "formula list": ({"formula": ["y ~ x"]}, bmx.FormulaError, "not list"),
+    "formula tuple": ({"formula": ("y", "x")}, bmx.FormulaError, "not tuple"),
+    "family None": ({"family": None}, bmx.SpecError, "A family is one of the names gaussian"),
+    "family number": ({"family": 3}, bmx.SpecError, "not int 3"),
+    "link number": ({"link": 3}, bmx.SpecError, "A link is one of the names identity"),
+    "priors number": ({"priors": 3}, bmx.SpecError, "priors is a preset"),
+    "contrasts text": ({"contrasts": "sum"}, bmx.SpecError, "contrasts are"),
+    "documented": ({"documented": 3}, bmx.SpecError, "documented"),
+    "data None": ({"data": None}, bmx.DataError, "not NoneType"),
+}
+
+
+@pytest.mark.parametrize("case", SPECIFICATIONS)
+def test_what_is_no_specification(data: dict[str, Any], case: str) -> None:
+    given, error, message = SPECIFICATIONS[case]
+    with pytest.raises(error) as caught:
+        bmx.Model(**{"formula": FORMULA, "data": data, **given})
+    assert message in str(caught.value)
+
+
+def test_a_family_of_the_users_own_is_refused_until_it_works_everywhere(data: dict[str, Any]) -> None:
+    from dataclasses import replace
+
+    with pytest.raises(bmx.SpecError, match="A family of your own, `beta`, is not supported"):
+        bmx.Model(FORMULA, data, family=replace(FAMILIES["gamma"], name="beta"))
+    assert bmx.Model(FORMULA, data, family=FAMILIES["gaussian"]).spec.family is FAMILIES["gaussian"]
