@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.data.columns import Factor
-from bayesmix.errors import DataError
 from bayesmix.inference.prior_text import short
 from bayesmix.inference.priors import resolve
 from bayesmix.language.arguments import explained
 from bayesmix.present import page
 from bayesmix.present.illustrations import illustrations
 from bayesmix.present.page import Part
+from bayesmix.results.atomic_replacement import write_whole
 from bayesmix.results.compare import Comparison
 from bayesmix.results.describe import maths
 from bayesmix.results.fit import Estimate, Fit, Posterior
@@ -41,7 +41,7 @@ def report(
     Parameters
     ----------
     comparison : of the fits to report, from `compare`.
-    path : of the file; an existing one is replaced.
+    path : of the file; an existing one is replaced when the new one is whole.
     title : heading of the page; the formula by default.
     verdict : on the figures of a document, from `bayesmix.results.verdict.judge`.
     units : of the columns, by name.
@@ -58,10 +58,7 @@ def report(
     """
     target = Path(path)
     text = render(comparison, title=title, verdict=verdict, units=units)
-    try:
-        target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise DataError(f"The report `{target}` cannot be written: {error.strerror}.") from None
+    write_whole(target, text.encode(), kind="The report")
     return target
 
 

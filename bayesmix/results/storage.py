@@ -8,10 +8,11 @@ and priors are names, and the design is built again from the stored columns. The
 from __future__ import annotations
 
 import json
-import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import numpy as np
 
@@ -23,8 +24,10 @@ from bayesmix.inference.optimise import Optimum, Status
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.priors import resolve
 from bayesmix.language.arguments import explained
+from bayesmix.results.atomic_replacement import new_folder, put_back
 from bayesmix.results.datatree import parameters_of, posterior_dataset
 from bayesmix.results.fit import Estimate, Fit, Fitted, Posterior
+from bayesmix.results.store_files import METADATA, Damage, check_files, checksums, read_metadata, verify
 from bayesmix.results.stored_model import from_dataset, to_dataset
 
 if TYPE_CHECKING:
@@ -34,7 +37,11 @@ Array = np.ndarray
 
 VERSION = 1  # of the format; raised when older versions of bayesmix could not read it
 MARK = "bayesmix_format"
+CHECKSUMS = "bayesmix_checksums"  # beside it: of every file but the one that they are in
+ESTIMATE = "bayesmix_estimate"
 OWN = ("bayesmix_model", "bayesmix_draws", "bayesmix_thinned")  # groups beside those of ArviZ
+NUMBERS = (*OWN, ESTIMATE, "posterior", "log_likelihood", "observed_data", "constant_data")  # groups without NaN ...
+MAY_BE_NAN = ("column_", "beta_cov", "b_cov", "optimum_")  # ... but for arrays with these names
 
 
 def save(fit: Fit, path: str | Path, *, overwrite: bool = False) -> None:
@@ -43,22 +50,19 @@ def save(fit: Fit, path: str | Path, *, overwrite: bool = False) -> None:
     Raises
     ------
     DataError
-        If the path exists, unless it is a saved fit and ``overwrite=True``; if its folder does not exist.
+        If the path exists, unless it is a saved fit and ``overwrite=True``; if its folder does not exist, or the disk
+        is full. A fit that was saved there before is there still.
     """
     import xarray as xr
 
     target = Path(path)
+    put_back(target)
     check_target(target, overwrite=overwrite)
     groups: dict[str, Any] = {"/": xr.Dataset(attrs={MARK: VERSION}), "bayesmix_model": to_dataset(fit.fitted_model)}
     groups |= _posterior_groups(fit) if isinstance(fit, Posterior) else _estimate_groups(fit)
-    unfinished = target.with_name(f".{target.name}.{uuid4().hex[:8]}")
-    try:
+    with new_folder(target) as unfinished:
         xr.DataTree.from_dict(groups).to_zarr(unfinished, mode="w-", consolidated=False, zarr_format=3)
-        if target.exists():
-            shutil.rmtree(target)
-        unfinished.rename(target)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        _seal(unfinished)
 
 
 @explained
@@ -76,25 +80,63 @@ def load(path: str | Path) -> Estimate | Posterior:
     DataError
         If there is no such directory, if it is not a saved fit, is damaged, or was written by a newer bayesmix.
     """
-    import xarray as xr
-
     source = Path(path)
+    put_back(source)
     _check_version(source)
+    with _damage(source):
+        _check_files(source)
+        return _read(source)
+
+
+@contextmanager
+def _damage(source: Path) -> Iterator[None]:
+    """Whatever a damaged or hostile store leads to, in one message."""
     try:
-        tree = xr.open_datatree(source, engine="zarr", consolidated=False, zarr_format=3, decode_timedelta=False).load()
-        fitted = from_dataset(tree["bayesmix_model"].to_dataset())
-        return _posterior(tree, fitted) if "bayesmix_draws" in tree else _estimate(tree, fitted)
+        yield
     except BayesmixError:
         raise
-    except Exception as error:  # whatever a damaged or hostile file leads to
-        raise DataError(f"`{source}` is damaged and cannot be loaded: {type(error).__name__}: {error}") from error
+    except Exception as error:
+        what = error if isinstance(error, Damage) else f"{type(error).__name__}: {error}"
+        raise DataError(
+            f"`{source}` is damaged and cannot be loaded: {what}. Copy it again, or fit and save again."
+        ) from error
+
+
+def _read(source: Path) -> Estimate | Posterior:
+    import xarray as xr
+
+    with warnings.catch_warnings():  # of files that file managers put there
+        warnings.filterwarnings("ignore", message="Object at .* is not recognized")
+        tree = xr.open_datatree(source, engine="zarr", consolidated=False, zarr_format=3, decode_timedelta=False).load()
+    fitted = from_dataset(tree["bayesmix_model"].to_dataset())
+    return _posterior(tree, fitted) if "bayesmix_draws" in tree else _estimate(tree, fitted)
+
+
+def _seal(store: Path) -> None:
+    """Write the checksums of a store's files into the metadata of its root."""
+    root = read_metadata(store / METADATA)
+    root["attributes"][CHECKSUMS] = checksums(store)
+    (store / METADATA).write_text(json.dumps(root), encoding="utf-8")
+
+
+def _check_files(store: Path) -> None:
+    """Raise `Damage` if files of a store are missing, have changed, or are what saved fits do not have."""
+    files = check_files(store)
+    expected = read_metadata(store / METADATA)["attributes"].get(CHECKSUMS)
+    if expected is not None:
+        verify(store, files, expected)
+        return
+    for array in sorted(files.unfilled):  # stores from before there were checksums
+        group, _, name = array.partition("/")
+        if group in NUMBERS and not name.startswith(MAY_BE_NAN):
+            raise Damage(f"files of `{array}` are missing")
 
 
 def _marked(path: Path) -> Any:
     """The format's version that a directory names, None if it is no saved fit."""
     try:
-        return json.loads((path / "zarr.json").read_text(encoding="utf-8"))["attributes"][MARK]
-    except (OSError, ValueError, KeyError, TypeError):
+        return read_metadata(path / METADATA)["attributes"][MARK]
+    except (Damage, KeyError, TypeError):
         return None
 
 
@@ -193,11 +235,11 @@ def _estimate_groups(fit: Fit) -> dict[str, Any]:
         "status": point.optimum.status.name,
     }
     variables = {name: ([f"{name}_{axis}" for axis in range(a.ndim)], a) for name, a in arrays.items()}
-    return {"bayesmix_estimate": xr.Dataset(variables, attrs={"estimate": json.dumps(words)})}
+    return {ESTIMATE: xr.Dataset(variables, attrs={"estimate": json.dumps(words)})}
 
 
 def _estimate(tree: xr.DataTree, fitted: Fitted) -> Estimate:
-    node = tree["bayesmix_estimate"].to_dataset()
+    node = tree[ESTIMATE].to_dataset()
     words = json.loads(node.attrs["estimate"])
     terms = range(len(fitted.design.terms))
     single: dict[str, Any] = {name: node[name].values for name in _SINGLE}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ from scipy.stats import t
 
 import bayesmix as bmx
 from bayesmix.present.plots import forest
+from bayesmix.present.plots.canvas import Canvas
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +27,27 @@ def lines(axis):
 
 def titles(figure):
     return [axis.get_title(loc="left") for axis in figure.axes]
+
+
+# ---- files ------------------------------------------------------------------------------------------------------
+
+
+def test_a_figure_is_whole_or_as_it_was(tmp_path, monkeypatch):
+    figure = Canvas(figsize=(1, 1))
+    figure.savefig(tmp_path / "a.png")
+    figure.savefig(str(tmp_path / "b"), format="svg")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.svg"]
+    before = (tmp_path / "a.png").read_bytes()
+    assert before.startswith(b"\x89PNG")
+
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(bmx.DataError, match=r"a\.png` cannot be written: No space left on device"):
+        figure.savefig(tmp_path / "a.png", dpi=200)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.svg"]
+    assert (tmp_path / "a.png").read_bytes() == before
 
 
 # ---- forest -----------------------------------------------------------------------------------------------------

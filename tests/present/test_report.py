@@ -125,6 +125,8 @@ def test_an_estimate_alone_and_singular(fitted):
 def test_a_report_that_cannot_be_written(fitted, tmp_path):
     with pytest.raises(bmx.BayesmixError, match=r"The report `.*nowhere.*` cannot be written: No such file"):
         report(bmx.compare(fitted("dyestuff")), tmp_path / "nowhere" / "out.html")
+    with pytest.raises(bmx.DataError, match=r"^The report `/dev/full` cannot be written: No space left on device\.$"):
+        report(bmx.compare(fitted("dyestuff")), "/dev/full")
 
 
 # ---- in a browser -----------------------------------------------------------------------------------------------

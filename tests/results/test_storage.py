@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from bayesmix.errors import DataError, SpecError
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.parameters import Parameters
 from bayesmix.results.fit import Fitted, Posterior
-from bayesmix.results.storage import MARK
+from bayesmix.results.storage import CHECKSUMS, MARK, _seal
 from tests.conftest import thinned
 
 
@@ -195,7 +197,7 @@ def test_a_save_that_fails_leaves_nothing(fitted, tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(xr.DataTree, "to_zarr", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(DataError, match=r"fit.zarr` cannot be written: disk full\.$"):
         fitted("sleepstudy", "ml").save(tmp_path / "fit.zarr", overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == ["fit.zarr"]
     assert bmx.load(tmp_path / "fit.zarr").method == "REML"
@@ -234,14 +236,176 @@ def test_newer_formats_are_refused(saved):
 def test_changed_data_are_found_out(saved):
     column = zarr.open_array(saved / "bayesmix_model" / "column_1", mode="r+")
     column[3] = column[3] + 1e-3
+    with pytest.raises(DataError, match="`bayesmix_model/column_1/c/0` is not as it was saved"):
+        bmx.load(saved)
+    _seal(saved)  # as somebody would who knows how
     with pytest.raises(DataError, match="is not the one that was fitted: X differ"):
         bmx.load(saved)
 
 
-def test_damage_is_one_clear_error(saved):
-    shutil.rmtree(saved / "bayesmix_estimate")
-    with pytest.raises(DataError, match="is damaged and cannot be loaded"):
-        bmx.load(saved)
+# ---- damage -----------------------------------------------------------------------------------------------------
+
+CHUNK = {"estimate": "bayesmix_estimate/beta/c/0", "posterior": "posterior/fixef/c/0/0/0"}
+
+
+@pytest.fixture(scope="module")
+def stores(fitted, posterior_of, tmp_path_factory):
+    """A saved estimate and a saved posterior, to be copied."""
+    folder = tmp_path_factory.mktemp("stores")
+    fitted("sleepstudy").save(folder / "estimate")
+    posterior_of("sleepstudy", spread=0.1).save(folder / "posterior")
+    return folder
+
+
+def array_of(name):
+    return name.partition("/c/")[0]
+
+
+def text(size):
+    return {"name": "fixed_length_utf32", "configuration": {"length_bytes": size}}
+
+
+def unseal(store):
+    """What versions without checksums wrote."""
+    edit(store, lambda attributes: attributes.pop(CHECKSUMS))
+
+
+def remove(store, name):
+    path = store / name
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def truncate(store, name):
+    path = store / name
+    path.write_bytes(path.read_bytes()[:-4])
+
+
+def flip(store, name):
+    content = bytearray((store / name).read_bytes())
+    content[-3] ^= 1
+    (store / name).write_bytes(content)
+
+
+def pipe(store, name):
+    remove(store, name)
+    os.mkfifo(store / name)
+
+
+def link(target):
+    def make(store, name):
+        remove(store, name)
+        (store / name).symlink_to(target)
+
+    return make
+
+
+def sparse(size):
+    def make(store, name):
+        with (store / name).open("wb") as file:
+            file.truncate(size)
+
+    return make
+
+
+def declare(**changes):
+    def make(store, name):
+        path = store / array_of(name) / "zarr.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+    return make
+
+
+def grid(*shape):
+    return {"shape": shape, "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": shape}}}
+
+
+def many_groups(store, name):
+    for j in range(1100):
+        (store / f"g{j}").mkdir()
+        (store / f"g{j}" / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group"}')
+
+
+def add_chunk(store, name):
+    shutil.copy(store / name, store / f"{name}9")
+
+
+# kind -> how the store is damaged at its fixed effects, and what the message says: of stores with checksums where
+# these tell, and of stores whose checksums are right or that have none
+DAMAGE = {
+    "lost chunk": (remove, "is missing", r"files of `.*(beta|fixef)` are missing"),
+    "lost array": (lambda store, name: remove(store, array_of(name)), "is missing", "cannot be loaded"),
+    "truncated chunk": (truncate, "is not as it was saved", "cannot be loaded"),
+    "empty chunk": (sparse(0), "is not as it was saved", "cannot be loaded"),
+    "changed chunk": (flip, "is not as it was saved", None),
+    "added chunk": (add_chunk, "was added after", None),
+    "pipe": (pipe, "is neither a file nor a folder"),
+    "device": (link("/dev/zero"), "is a link"),
+    "link out": (link("/etc/hostname"), "is a link"),
+    "link within": (link("../../zarr.json"), "is a link"),
+    "link to itself": (link("."), "is a link"),
+    "huge chunk": (sparse(1 << 40), r"declares .* bytes and has"),
+    "huge shape": (declare(**grid(10**12)), r"declares 8e\+12 bytes"),
+    "huger shape": (declare(**grid(*[10**18] * 60)), r"declares 9.22e\+18 bytes"),
+    "huge text": (declare(data_type=text(10**13)), r"declares 2e\+13 bytes"),
+    "no shape": (declare(shape="all"), "has no shape: 'all'"),
+    "negative shape": (declare(shape=[-2]), "has no shape"),
+    "foreign type": (declare(data_type="r8000000"), "holds r8000000"),
+    "foreign codec": (declare(codecs=[{"name": "pickle"}]), "is coded by pickle"),
+    "no JSON": (lambda store, name: truncate(store, f"{array_of(name)}/zarr.json"), "is not metadata of Zarr"),
+    "deep JSON": (lambda store, _: (store / "zarr.json").write_text("[" * 10**6), "is not a saved fit"),
+    "root a pipe": (lambda store, _: pipe(store, "zarr.json"), "is not a saved fit"),
+    "root a device": (lambda store, _: link("/dev/zero")(store, "zarr.json"), "is not a saved fit"),
+    "root huge": (lambda store, _: sparse(1 << 40)(store, "zarr.json"), "is not a saved fit"),
+    "many groups": (many_groups, "groups"),
+}
+
+
+CASES = [
+    (kind, fit, sealed, match)
+    for kind, (_, *matches) in DAMAGE.items()
+    for fit in CHUNK
+    for sealed, match in zip((True, False), (*matches, None)[:2], strict=True)
+    if match is not None and (len(matches) > 1 or fit == "estimate")
+]
+
+
+@pytest.mark.parametrize(("kind", "fit", "sealed", "match"), CASES)
+def test_damage_is_one_clear_error_at_once(kind, fit, sealed, match, stores, tmp_path):
+    store = shutil.copytree(stores / fit, tmp_path / "fit.zarr")
+    if not sealed:
+        unseal(store)
+    damage = DAMAGE[kind][0]
+    damage(store, CHUNK[fit])
+    start = time.process_time()
+    with pytest.raises(DataError, match=match) as error:
+        bmx.load(store)
+    assert time.process_time() - start < 1.0
+    assert str(store) in str(error.value)
+
+
+@pytest.mark.parametrize("fit", CHUNK)
+def test_stores_without_checksums_still_load(fit, stores, tmp_path):
+    store = shutil.copytree(stores / fit, tmp_path / "fit.zarr")
+    unseal(store)
+    assert str(bmx.load(store).summary()) == str(bmx.load(stores / fit).summary())
+
+
+def test_every_file_has_a_checksum(stores, tmp_path):
+    for fit in CHUNK:
+        expected = json.loads((stores / fit / "zarr.json").read_text())["attributes"][CHECKSUMS]
+        files = {path.relative_to(stores / fit).as_posix() for path in (stores / fit).rglob("*") if path.is_file()}
+        assert files == {*expected, "zarr.json"}
+
+
+def test_what_others_put_beside_a_fit_does_no_harm(stores, tmp_path):
+    import xarray as xr
+
+    store = shutil.copytree(stores / "posterior", tmp_path / "fit.zarr")
+    (store / ".DS_Store").write_bytes(b"\0")
+    (store / "posterior" / "fixef" / "._c").write_bytes(b"\0")
+    notes = xr.Dataset({"mine": ("i", [1.0, np.nan])})
+    notes.to_zarr(store / "notes", zarr_format=3, consolidated=False)
+    assert bmx.load(store).data["notes"]["mine"].values[0] == 1.0
 
 
 @pytest.mark.parametrize(
@@ -260,6 +424,7 @@ def test_formulas_of_strangers_run_nothing(saved, formula, tmp_path):
         attributes["model"] = json.dumps(words | {"formula": formula.format(mark=mark)})
 
     edit(saved / "bayesmix_model", plant)
+    _seal(saved)
     with pytest.raises(bmx.BayesmixError):
         bmx.load(saved)
     assert not mark.exists()
@@ -287,6 +452,7 @@ def test_pickles_of_strangers_are_not_read(saved, tmp_path):
         described |= {"fill_value": None, "order": "C", "filters": [{"id": "pickle", "protocol": 5}]}
         (target / ".zarray").write_text(json.dumps(described))
         (target / ".zattrs").write_text("{}")
+    _seal(saved)
     with pytest.raises(DataError, match="damaged"):
         bmx.load(saved)
     assert not mark.exists()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from io import BytesIO
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 import numpy as np
 from cycler import cycler
 from matplotlib.figure import Figure
+
+from bayesmix.results.atomic_replacement import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +60,18 @@ WIDTH = 6.6  # inches
 
 
 class Canvas(Figure):
-    """A figure that notebooks show without pyplot."""
+    """A figure that notebooks show without pyplot, and whose files are replaced when the new one is whole."""
+
+    def savefig(self, fname: Any, **options: Any) -> None:
+        """Matplotlib's ``savefig``."""
+        if not isinstance(fname, str | PathLike):
+            super().savefig(fname, **options)
+            return
+        path = Path(fname)
+        form = options.pop("format", None) or path.suffix[1:] or mpl.rcParams["savefig.format"]
+        buffer = BytesIO()
+        super().savefig(buffer, format=form, **options)
+        write_whole(path if path.suffix else path.with_name(f"{path.name}.{form}"), buffer.getvalue())
 
     def _repr_png_(self) -> bytes:
         buffer = BytesIO()
