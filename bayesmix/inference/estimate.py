@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import assert_never
@@ -15,7 +14,6 @@ from bayesmix.inference.batches import one_blas_thread
 from bayesmix.inference.coordinates import Coordinates, coordinates
 from bayesmix.inference.covariance import from_factor, sd_and_corr, split
 from bayesmix.inference.glm import LARGEST, Glm, fit_glm
-from bayesmix.inference.identifiability import separating_direction
 from bayesmix.inference.optimise import Objective, Optimum, Status, minimise
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.pirls import (
@@ -29,6 +27,8 @@ from bayesmix.inference.pirls import (
 )
 from bayesmix.inference.pls import Factorisation, modes, sensitivity
 from bayesmix.inference.reml import LinearProblem, criterion, linear_problem, solve_linear
+from bayesmix.inference.restart import lowest, starts_inside
+from bayesmix.inference.separation import separating_direction
 from bayesmix.language.arguments import explained
 from bayesmix.language.family import Family, Link
 
@@ -181,8 +181,8 @@ def _start_linear(problem: LinearProblem) -> Array:
 def _linear(problem: LinearProblem, method: Reml | Ml) -> PointEstimate:
     reml = isinstance(method, Reml)
     working = problem.coordinates
-    optimum = minimise(lambda theta: criterion(problem, theta, reml=reml), _start_linear(problem), accurate=False)
-    optimum, singular = _settle(working, optimum, lambda theta: criterion(problem, theta, reml=reml)[0])
+    start = _start_linear(problem)
+    optimum, singular = _search(working, lambda theta: criterion(problem, theta, reml=reml), start, accurate=False)
     solution = solve_linear(problem, optimum.x)
     sigma2 = float(solution.rss) / (problem.n - problem.p if reml else problem.n)
     b, b_cov = _effects(working, solution.factorisation, np.append(-solution.beta, 1.0), sigma2)
@@ -221,9 +221,19 @@ def _conditional_covariances(working: Coordinates, factorisation: Factorisation,
     )
 
 
-def _settle(
-    working: Coordinates, optimum: Optimum, value_at: Callable[[Array], float]
+def _search(
+    working: Coordinates, objective: Objective, start: Array, *, accurate: bool
 ) -> tuple[Optimum, tuple[int, ...]]:
+    """The lowest minimum and its singular terms: from the start, and from inside where that ends on the boundary."""
+    optimum, singular = _settle(working, minimise(objective, start, accurate=accurate), objective)
+    if not singular and optimum.status is Status.CONVERGED:
+        return optimum, singular
+    starts = starts_inside(working.structures, optimum.x, start, singular)
+    better = lowest(objective, optimum, starts, accurate=accurate)
+    return (optimum, singular) if better is optimum else _settle(working, better, objective)
+
+
+def _settle(working: Coordinates, optimum: Optimum, objective: Objective) -> tuple[Optimum, tuple[int, ...]]:
     """Put variances that vanish at the optimum exactly at zero, and say which terms are singular."""
     parts = split(working.structures, optimum.x[: working.size])
     found = [s.settled(own, SINGULAR) for s, own in zip(working.structures, parts, strict=True)]
@@ -232,7 +242,7 @@ def _settle(
         return optimum, ()
     x = optimum.x.copy()
     x[: working.size] = np.concatenate([own for own, _ in found])
-    value = value_at(x)
+    value = objective(x)[0]
     if value <= optimum.value + 1e-9 * max(abs(optimum.value), 1.0):
         status = Status.CONVERGED if optimum.status is Status.FLAT else optimum.status
         return replace(optimum, x=x, value=min(value, optimum.value), status=status), tuple(singular)
@@ -321,10 +331,9 @@ def _generalized(problem: GeneralizedProblem, method: Laplace | Agq) -> PointEst
     working = problem.coordinates
     likelihood = MarginalLikelihood(problem, method)
     start, is_separated = _start_generalized(likelihood)
-    optimum = minimise(_anchored(likelihood) if is_separated else likelihood, start)
+    optimum, singular = _search(working, _anchored(likelihood) if is_separated else likelihood, start, accurate=True)
     if is_separated:
         optimum = replace(optimum, value=likelihood.value(optimum.x))
-    optimum, singular = _settle(working, optimum, likelihood.value)
     theta, beta, dispersion = likelihood.split(optimum.x)
     mode = likelihood.mode(optimum.x)
     m, p = working.size, len(beta)

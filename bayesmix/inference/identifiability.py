@@ -8,14 +8,20 @@ from bayesmix.data.design import Design
 from bayesmix.errors import DesignError
 from bayesmix.inference.correlation import Autoregressive
 from bayesmix.inference.covariance import structure_of
-from bayesmix.inference.parameters import Parameters
+from bayesmix.inference.estimate import Laplace, PointEstimate
+from bayesmix.inference.parameters import Parameters, sd_names
+from bayesmix.inference.ridge import ridges
+from bayesmix.inference.separation import is_unbounded, separating_direction
 from bayesmix.language.family import Family, Link
 
 Array = np.ndarray
 
-LARGE_EFFECT = 4.0  # on a logit or log scale, over the range of a predictor: where separation is looked for
+LARGE_EFFECT = 4.0  # range of the fixed part of a logit or log, from which on separation is looked for
 NO_OVERDISPERSION = 1e6  # shape from which on no count can tell a negative binomial from a Poisson distribution
 PURE_SD = 4.0  # standard deviation of logits beyond which pure levels are looked for
+ENDLESS_SD = 10.0  # of effects on a logit scale: two of them take odds of one to 5e8
+MANY_ROWS = 100.0  # outcomes a level that can tell even that
+CURVED = 1e-3  # smallest over largest curvature of the criterion from which on there is no ridge
 EXACT = 1e-5  # residual over total standard deviation that is zero to rounding
 
 
@@ -68,53 +74,22 @@ def _check_outcomes(design: Design) -> None:
             )
 
 
-def runaways(design: Design, family: Family, link: Link, values: Parameters) -> list[str]:
+def untold(design: Design, family: Family, link: Link, point: PointEstimate) -> list[str]:
+    """Say what the data cannot tell of an estimate, and why: one sentence each."""
+    return [*runaways(design, family, link, point), *_ridges(design, family, point)]
+
+
+def runaways(design: Design, family: Family, link: Link, point: PointEstimate) -> list[str]:
     """Say which estimates run off to the end of their range, and why: one sentence each."""
+    values = point.parameters
     if family.name == "gaussian":
         return _exact_fit(design, values)
     found = []
-    if np.any(np.abs(values.beta) * _reach(design.X) > LARGE_EFFECT):
+    if np.ptp(design.X @ values.beta) > LARGE_EFFECT:
         direction = separating_direction(_scaled(design.X), design.y, _trials(design), family, link)
         found += [] if direction is None else [_separated(design, family, direction)]
-    return found + _pure_levels(design, family, values) + _poisson_in_disguise(family, values)
-
-
-def separating_direction(X: Array, y: Array, trials: Array, family: Family, link: Link) -> Array | None:
-    """Direction of the fixed effects along which the likelihood rises for ever: ``(p,)``, None if there is none.
-
-    Rows with successes only must not fall along it, rows with failures (or counts of zero) only must not rise, all
-    others must stay; a linear programme finds the direction that moves most (Konis 2007).
-    """
-    if not X.shape[1] or not _is_unbounded(family, link):
-        return None
-    from scipy.optimize import linprog
-
-    low, high = y == 0, (y == trials) & (family.response == "binomial")
-    bound = ~(low | high)
-    free = _null_space(X[bound])
-    rows = np.unique(np.where(high, 1.0, -1.0)[~bound, None] * (X[~bound] @ free), axis=0)
-    if not rows.size:
-        return None
-    found = linprog(-rows.sum(axis=0), A_ub=-rows, b_ub=np.zeros(len(rows)), bounds=(-1.0, 1.0), method="highs")
-    if found.status != 0 or -found.fun < 1e-6 * np.abs(rows).max(initial=1e-300):
-        return None
-    return np.asarray(free @ found.x)
-
-
-def _is_unbounded(family: Family, link: Link) -> bool:
-    """Whether a possible mean stands at an infinite linear predictor."""
-    if family.response == "binomial":
-        return link.name in {"logit", "probit", "cloglog"}
-    return family.name in {"poisson", "negbinomial"} and link.name == "log"
-
-
-def _null_space(rows: Array) -> Array:
-    """Orthonormal basis of the directions that leave all ``rows (m, p)`` where they are."""
-    if not len(rows):
-        return np.eye(rows.shape[1])
-    _, sizes, right = np.linalg.svd(np.linalg.qr(rows, mode="r"))
-    rank = int(np.sum(sizes > 1e-9 * sizes.max(initial=1e-300)))
-    return right[rank:].T
+    spreads = _pure_levels(design, family, values) or _endless_spread(design, family, link, point)
+    return found + spreads + _poisson_in_disguise(family, values)
 
 
 def _separated(design: Design, family: Family, direction: Array) -> str:
@@ -150,6 +125,51 @@ def _pure_levels(design: Design, family: Family, values: Parameters) -> list[str
     return sentences
 
 
+def _endless_spread(design: Design, family: Family, link: Link, point: PointEstimate) -> list[str]:
+    """Levels of few rows with standard deviations that no probability can tell from larger ones."""
+    if family.response != "binomial" or not is_unbounded(family, link):
+        return []
+    sentences = []
+    for term, sd, names in zip(design.terms, point.parameters.sd, sd_names(design.terms), strict=True):
+        rows = float(np.median(np.bincount(term.codes, _trials(design), len(term.levels))))
+        spread = np.broadcast_to(sd, len(term.effects)) * np.sqrt(np.mean(term.z**2, axis=0))
+        if spread.max() > ENDLESS_SD and rows < MANY_ROWS:
+            e = min(int(np.argmax(spread)), len(names) - 1)
+            sentences.append(_endless(point, names[e], float(sd[e]), term.group, link))
+    return sentences
+
+
+def _endless(point: PointEstimate, name: str, sd: float, group: str, link: Link) -> str:
+    what = f"{name} = {sd:.3g} on the {link.name} scale, from few outcomes a level of `{group}`"
+    if isinstance(point.method, Laplace):
+        return (
+            f"The Laplace approximation fails: {what}. With sets of outcomes that are nearly all alike it has its"
+            " optimum where it is far from the likelihood, and neither this number nor the fixed effects beside it mean"
+            " anything. Use quadrature, model.estimate(bmx.Agq(points=15)), which needs one grouping factor, or sample"
+            " (model.sample())."
+        )
+    return (
+        f"The standard deviation runs off: {what}. The likelihood hardly tells such numbers from larger ones, and those"
+        " of the fixed effects grow with it. Sample with a proper prior instead (model.sample())."
+    )
+
+
+def _ridges(design: Design, family: Family, point: PointEstimate) -> list[str]:
+    """Covariance parameters that only together mean something."""
+    m = point.coordinates.size
+    values = np.linalg.eigvalsh(point.optimum.hessian[:m, :m]) if m else np.ones(1)
+    if values[0] > CURVED * values[-1]:
+        return []
+    has_residual = family.name == "gaussian" and point.dispersion is not None
+    return [
+        f"The data do not determine {', '.join(f'`{name}`' for name in names)}: other values"
+        f"{', changed together,' if len(names) > 1 else ''} have the same likelihood, whatever the responses. What is"
+        " shown is one of many equally good solutions. A column of the random effects is constant within the levels of"
+        " its group, or follows from other columns: leave an effect out."
+        for names in ridges(design, point.coordinates, has_residual=has_residual)
+    ]
+
+
 def _poisson_in_disguise(family: Family, values: Parameters) -> list[str]:
     """Counts that vary no more than Poisson counts tell a shape that is larger than any number."""
     if family.name != "negbinomial" or values.dispersion is None or float(values.dispersion) < NO_OVERDISPERSION:
@@ -171,11 +191,6 @@ def _exact_fit(design: Design, values: Parameters) -> list[str]:
         f" `{design.response}` exactly. There is no noise to estimate, and standard errors mean nothing. Check whether"
         " the response was computed from them."
     ]
-
-
-def _reach(X: Array) -> Array:
-    reach = np.abs(X - X.mean(axis=0)).max(axis=0)
-    return np.where(reach > 0.0, reach, 1.0)
 
 
 def _scaled(X: Array) -> Array:

@@ -186,6 +186,12 @@ def descend(
     return _bfgs(counted, start, inverse, tolerance=tolerance, iterations=400)
 
 
+def scout(objective: Objective, start: Array, *, tolerance: float, iterations: int = 100) -> tuple[Array, float]:
+    """BFGS without any Hessian: where another search would about end, and the value there."""
+    x, value, _ = _bfgs(_Counted(objective), start, None, tolerance=tolerance, iterations=iterations)
+    return x, value
+
+
 def difference(objective: Objective, x: Array, *, at: Array | None = None, step: float = 1e-4) -> Array:
     """Symmetrised Jacobian of the gradient ``(m, m)``: central differences, or forward given the gradient ``at`` x."""
     rows = []

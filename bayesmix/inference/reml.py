@@ -89,6 +89,8 @@ def criterion(problem: LinearProblem, theta: Array, *, reml: bool) -> tuple[floa
     solution = solve_linear(problem, theta)
     freedom = problem.n - problem.p if reml else problem.n
     rss = float(solution.rss)
+    if not rss > 0.0:  # an exact fit, to rounding
+        raise np.linalg.LinAlgError("no residual variance is left")
     value = float(solution.factorisation.log_determinant) - problem.log_weights
     value += freedom * (1.0 + math.log(2.0 * math.pi * rss / freedom))
     p = problem.p

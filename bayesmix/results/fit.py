@@ -17,7 +17,7 @@ from bayesmix.inference.batches import in_threads
 from bayesmix.inference.diagnostics import Convergence, convergence
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.estimate import Agq, Laplace, Ml, PointEstimate, Reml
-from bayesmix.inference.identifiability import runaways
+from bayesmix.inference.identifiability import untold
 from bayesmix.inference.optimise import Status
 from bayesmix.inference.parameters import Parameters, covariance
 from bayesmix.inference.priors import Priors
@@ -375,14 +375,14 @@ class Estimate(Fit):
     @property
     @override
     def converged(self) -> bool:
-        """Whether gradient and curvature are those of a minimum."""
+        """Whether the search ended at a minimum and the data tell every estimate: whether there are no `problems`."""
         return not self.problems
 
-    @property
+    @cached_property
     def problems(self) -> list[str]:
         """What is wrong with the estimate, one sentence each; empty if nothing is. Singularity is no problem."""
         status = self.point.optimum.status
-        found = runaways(self.design, self.spec.family, self.spec.link, self.values)
+        found = untold(self.design, self.spec.family, self.spec.link, self.point)
         if found:  # of which a ridge of the likelihood is only the symptom
             return found
         return [] if status is Status.CONVERGED else [f"The optimiser {status.value}."]

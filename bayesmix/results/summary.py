@@ -282,5 +282,5 @@ def _messages(fit: Estimate) -> Iterator[str]:
     if fit.singular:
         where = "; ".join(direction(fit, t) for t in fit.point.singular)
         yield from textwrap.wrap(f"boundary (singular) fit: {where}", r.PAGE)
-    if not fit.converged:
-        yield from textwrap.wrap(f"The optimiser {fit.point.optimum.status.value}.", r.PAGE)
+    for problem in fit.problems:
+        yield from textwrap.wrap(problem, r.PAGE)

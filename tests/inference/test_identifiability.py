@@ -10,7 +10,7 @@ import pytest
 
 import bayesmix as bmx
 from bayesmix.errors import ConvergenceWarning, DesignError
-from bayesmix.inference.identifiability import separating_direction
+from bayesmix.inference.separation import separating_direction
 from bayesmix.language.family import FAMILIES, LINKS
 
 N = 24
@@ -118,6 +118,22 @@ def test_a_level_with_counts_of_zero_only_is_named_and_the_others_are_estimated(
         assert fit.fixef().loc[name, "estimate"] == pytest.approx(rest.fixef().loc[name, "estimate"], abs=1e-3)
 
 
+@pytest.mark.parametrize("ordered", [False, True])
+def test_a_level_without_events_is_named_in_any_coding(ordered):
+    """Polynomial contrasts spread what is infinite over several columns, each of moderate size."""
+    code = np.repeat(np.arange(7), 20)
+    rng = np.random.default_rng(1)
+    counts = np.where(code == 3, 0, rng.poisson(np.exp(code / 6.0 + 0.4 * rng.normal(size=10)[np.arange(140) % 10])))
+    data = {
+        "y": counts,
+        "f": pd.Categorical(np.array(list("abcdefg"))[code], ordered=ordered),
+        "g": [f"g{j % 10}" for j in range(140)],
+    }
+    fit = problems_of("y ~ f + (1 | g)", data, "poisson")
+    assert len(fit.problems) == 1
+    assert ("`f.Q`, `f^4`, `f^6` runs off" if ordered else "`fd` runs off") in fit.problems[0]
+
+
 def test_separation_is_found_with_few_evaluations():
     """Data whose likelihood has no maximum must not send the search on for hundreds of steps."""
     fit = problems_of("yes ~ x + (1 | g)", DATA | {"yes": (np.asarray(DATA["x"]) > 0.1).astype(float)}, "bernoulli")
@@ -174,3 +190,23 @@ def test_separating_directions_are_those_of_the_definition(link):
     assert np.abs(X @ direction).max() > 0.1
     y[:] = 1.0
     assert separating_direction(X, y, trials, family, LINKS[link]) is None
+
+
+@pytest.mark.parametrize(
+    ("method", "words"), [("laplace", "Laplace approximation fails"), ("agq", "standard deviation runs off")]
+)
+def test_spreads_beyond_what_outcomes_tell_are_named(method, words):
+    """Eighty levels of two outcomes each, nearly all alike: quadrature runs off, Laplace farther than it should."""
+    rng = np.random.default_rng(4)
+    y = np.repeat(rng.integers(0, 2, 80), 2).astype(float)
+    y[0] = 1.0 - y[1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fit = bmx.Model(
+            "y ~ 1 + (1 | g)", {"y": y, "g": np.repeat([f"g{j}" for j in range(80)], 2)}, family="bernoulli"
+        ).estimate(method)
+    assert [words in problem for problem in fit.problems] == [True]
+    assert "Agq" in fit.problems[0] or method == "agq"
+    text = " ".join(str(fit.summary()).split())
+    assert " ".join(fit.problems[0].split()) in text
+    assert "The optimiser converged" not in text

@@ -1,0 +1,49 @@
+"""Restarts of a search for a minimum: a criterion may have several valleys, one of them where a variance is zero.
+
+A standard deviation of zero is a stationary point whatever the data, for the criterion is even in it, and often a
+minimum beside a deeper one inside. So wherever a search ends on the boundary, or not at a minimum, others start from
+inside; the lowest criterion counts. A regular end costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from bayesmix.inference.covariance import Structure, split
+from bayesmix.inference.optimise import Objective, Optimum, minimise, scout
+
+Array = np.ndarray
+
+LOWER = 1e-8  # of the criterion: what counts as another valley
+ROUGH = 1e-3  # slope at which a search that is not the lowest ends
+INSIDE = (1.0, 8.0, 0.3)  # relative factors to start from; columns are of unit size
+
+
+def starts_inside(structures: Sequence[Structure], x: Array, start: Array, singular: Sequence[int]) -> Iterator[Array]:
+    """Points inside the boundary that ``x``, found from ``start``, is on.
+
+    All terms at once with the rest as at the start; then the singular ones alone, with the rest as it was found.
+    """
+    m = sum(structure.size for structure in structures)
+    sizes = [structure.theta(np.eye(structure.k)) for structure in structures]
+    for scale in INSIDE:
+        factors = [structure.theta(scale * np.eye(structure.k)) for structure in structures]
+        yield np.concatenate([*factors, start[m:]])
+    if 0 < len(singular) < len(sizes):
+        own = split(structures, x[:m])
+        for t in singular:
+            own[t] = structures[t].theta(INSIDE[1] * np.eye(structures[t].k))
+        yield np.concatenate([*own, x[m:]])
+
+
+def lowest(objective: Objective, found: Optimum, starts: Iterator[Array], *, accurate: bool) -> Optimum:
+    """The lowest of minima: the one found, and those to which searches from ``starts`` lead."""
+    best = found
+    for start in starts:
+        x, value = scout(objective, start, tolerance=ROUGH)
+        if value < best.value - LOWER * max(abs(best.value), 1.0):
+            better = minimise(objective, x, accurate=accurate)
+            best = better if better.value < best.value else best
+    return best
