@@ -12,6 +12,7 @@ from bayesmix.inference.priors import log_prior
 from bayesmix.inference.pymc_model import level_dim
 from bayesmix.language.vocabulary import STRUCTURES
 from bayesmix.results.effects import GroupEffects, groups, of_group
+from bayesmix.results.simulation import posterior_predictive
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 LARGEST = 100_000_000  # numbers of a log likelihood that is stored with the draws
+LARGEST_PREDICTIVE = 20_000_000  # numbers of replicated responses that are stored with the draws
 
 
 def to_datatree(posterior: Posterior) -> xr.DataTree:
-    """Groups ``posterior, sample_stats, log_likelihood, log_prior, observed_data, constant_data``.
+    """ArviZ's groups, from ``posterior`` and ``sample_stats`` to ``posterior_predictive`` and ``observed_data``.
 
-    Of a big model, random effects and ``log_likelihood`` are left out: `Posterior.ranef` and
-    `Posterior.log_likelihood` have them for the draws that were kept.
+    Of a big model, random effects, ``log_likelihood`` and ``posterior_predictive`` are left out: `Posterior.ranef`,
+    `Posterior.log_likelihood` and `Posterior.posterior_predictive` have them for the draws that were kept.
     """
     import xarray as xr
 
@@ -44,7 +46,10 @@ def to_datatree(posterior: Posterior) -> xr.DataTree:
         "observed_data": xr.Dataset({"y": ("obs", design.y)}, coords={"obs": design.rows}),
         "constant_data": _constants(design),
     }
-    if posterior.draws.thinned is None and len(design.y) * values.beta[..., 0].size <= LARGEST:
+    replications = len(design.y) * int(np.prod(values.lead))
+    if posterior.draws.thinned is None and replications <= LARGEST_PREDICTIVE:
+        tree["posterior_predictive"] = posterior_predictive(posterior, groups="fitted", seed=0)
+    if posterior.draws.thinned is None and replications <= LARGEST:
         pointwise = _draws_dataset({"y": ((*lead, "obs"), posterior.log_likelihood())}, values)
         tree["log_likelihood"] = pointwise.assign_coords(obs=design.rows)
     for dataset in tree.values():

@@ -189,7 +189,7 @@ def _predictions(fit: Posterior) -> Finding:
         for name, row in odd.iterrows()
     ]
     text = f"Replicated data differ from the data: {'; '.join(parts)}."
-    return Finding("Predictions", False, text, "post.posterior_predictive(); az.plot_ppc_dist(post.data)")
+    return Finding("Predictions", False, text, "az.plot_ppc_dist(post.data)")
 
 
 # ---- of an estimate ---------------------------------------------------------------------------------------------

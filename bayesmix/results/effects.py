@@ -148,6 +148,8 @@ def average_mean(
 
     ``derivative`` averages a derivative of the inverse link by the linear predictor instead, ``power`` a power.
     """
+    if link.name == "identity" and power == 1:
+        return np.broadcast_to(eta if derivative == 0 else np.ones(()), np.broadcast_shapes(eta.shape, variance.shape))
     nodes, weights = np.polynomial.hermite_e.hermegauss(points)
     spread = np.sqrt(variance)
     total: Array = np.zeros(np.broadcast_shapes(eta.shape, spread.shape))

@@ -570,7 +570,9 @@ class Posterior(Fit):
 
     @cached_property
     def data(self) -> xr.DataTree:
-        """The draws as a DataTree in ArviZ's conventions, with ``log_likelihood`` for ``az.loo``."""
+        """The draws as a DataTree in ArviZ's conventions, with ``log_likelihood`` for ``az.loo``, ``log_prior`` for
+        ``az.psense`` and ``posterior_predictive`` for ``az.plot_ppc_dist``.
+        """
         from bayesmix.results.datatree import to_datatree
 
         return to_datatree(self)
@@ -692,7 +694,7 @@ class Posterior(Fit):
         return of_posterior(self, group)
 
     def posterior_predictive(self, *, groups: Groups = "fitted", seed: int = 0) -> xr.Dataset:
-        """Replicated responses, ``y (chain, draw, obs)``, also put into `data` for ArviZ's plots.
+        """Replicated responses, ``y (chain, draw, obs)``; `data` has those of the defaults, for ArviZ's plots.
 
         Parameters
         ----------
@@ -701,9 +703,7 @@ class Posterior(Fit):
         """
         from bayesmix.results.simulation import posterior_predictive
 
-        found = posterior_predictive(self, groups=groups, seed=seed)
-        self.data["posterior_predictive"] = found
-        return found
+        return posterior_predictive(self, groups=groups, seed=seed)
 
     def ppc(
         self,

@@ -14,10 +14,7 @@ LABELS = ["fixef[Days]", "sd_Subject[Intercept]", "corr_Subject[Intercept, Days]
 
 @pytest.fixture
 def post(posterior_of):
-    found = posterior_of("sleepstudy", 2, 60, 0.1)
-    if "posterior_predictive" not in found.data.children:
-        found.posterior_predictive()
-    return found
+    return posterior_of("sleepstudy", 2, 60, 0.1)
 
 
 @pytest.fixture

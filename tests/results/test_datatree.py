@@ -25,7 +25,7 @@ def tree(posterior_of):
 def test_groups_are_arvizs(tree):
     found = tree("sleepstudy")
     groups = {"posterior", "sample_stats", "log_likelihood", "log_prior", "observed_data", "constant_data"}
-    assert set(found.children) == groups
+    assert set(found.children) == groups | {"posterior_predictive"}
     assert found["posterior"].attrs["formula"] == "Reaction ~ Days + (Days | Subject)"
     assert found["posterior"].attrs["method"] == "by hand"
     for child in found.children.values():
@@ -162,6 +162,8 @@ def test_big_models_keep_less(posterior_of, monkeypatch):
     posterior = posterior_of("sleepstudy", 2, 10, SPREAD)
     monkeypatch.setattr(datatree, "LARGEST", 180 * 20 - 1)
     assert "log_likelihood" not in to_datatree(posterior).children
+    monkeypatch.setattr(datatree, "LARGEST_PREDICTIVE", 180 * 20 - 1)
+    assert "posterior_predictive" not in to_datatree(posterior).children
     monkeypatch.setattr(datatree, "LARGEST", 180 * 20)
     assert "log_likelihood" in to_datatree(posterior).children
     found = to_datatree(thinned(posterior))

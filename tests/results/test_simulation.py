@@ -122,11 +122,16 @@ def test_checks_of_a_model_that_fits_and_one_that_does_not(sleepstudy):
     assert shifted["p"]["above 10000"] == 0.5  # ties count half
 
 
-def test_replications_go_into_the_tree(posterior_of):
+def test_replications_leave_the_tree_as_it_is(posterior_of):
+    """The tree has those of the defaults from the start: it is cached, and nobody's question may change it."""
     posterior = posterior_of("cbpp", 2, 30, 0.1)
+    before, tree = posterior.data.copy(deep=True), posterior.data
     found = posterior.posterior_predictive(groups="new", seed=4)
     assert found["y"].shape == (2, 30, 56)
-    assert posterior.data["posterior_predictive"].to_dataset().equals(found)
+    assert posterior.data is tree
+    assert tree.identical(before)
+    assert tree["posterior_predictive"].to_dataset().equals(posterior.posterior_predictive())
+    assert not tree["posterior_predictive"].to_dataset().equals(found)
     assert list(posterior.ppc().index)[-1] == "share of zeros"
 
 
