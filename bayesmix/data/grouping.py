@@ -27,6 +27,7 @@ class Term:
     z: Array  # (n, k) float64
     structure: str = "us"  # of a single effect always "us"
     unseen: tuple[str, ...] = ()  # labels of the codes -1, -2, ...
+    numeric: tuple[bool, ...] = ()  # whether a column is made of numbers alone; empty if none is known to be
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,8 +72,8 @@ def make_term(encoder: TermEncoder, variables: Mapping[str, Variable], n: int, *
     Without levels all rows are of one that was not seen, and the columns of the grouping factor are not needed.
     """
     codes, unseen = _codes(encoder, variables) if has_levels else (np.full(n, -1, dtype=np.intp), ())
-    z = assemble(encoder.matrix, variables, n)
-    return Term(encoder.group, encoder.levels, codes, encoder.matrix.names, z, encoder.structure, unseen)
+    matrix, z = encoder.matrix, assemble(encoder.matrix, variables, n)
+    return Term(encoder.group, encoder.levels, codes, matrix.names, z, encoder.structure, unseen, matrix.numeric)
 
 
 def _codes(encoder: TermEncoder, variables: Mapping[str, Variable]) -> tuple[Array, tuple[str, ...]]:

@@ -41,6 +41,7 @@ class ModelMatrix:
     dropped: tuple[int, ...] = ()  # positions of the d columns that depend linearly on those kept
     alias: Array | None = None  # (p, d) how: dropped columns are the kept ones times this
     tolerance: float = 0.0  # part of a row's own numbers that may be rounding
+    numeric: tuple[bool, ...] = ()  # whether a kept column is made of numbers alone; of the intercept False
 
 
 def learn_matrix(terms: Terms, variables: Mapping[str, Variable], contrasts: Mapping[str, str]) -> ModelMatrix:
@@ -64,7 +65,8 @@ def learn_matrix(terms: Terms, variables: Mapping[str, Variable], contrasts: Map
     codings = {name: _coding(name, variables[name], contrasts) for name in terms.used if _is_factor(variables[name])}
     matrix = ModelMatrix(terms, codings, _full(terms, codings), (), ())
     names = tuple(name for name, _ in _columns(matrix, variables, 0))
-    return replace(matrix, names=names, kept=tuple(range(len(names))))
+    numeric = tuple(_numeric(matrix, variables))
+    return replace(matrix, names=names, kept=tuple(range(len(names))), numeric=numeric)
 
 
 def assemble(matrix: ModelMatrix, variables: Mapping[str, Variable], n: int) -> Array:
@@ -147,6 +149,7 @@ def keep(matrix: ModelMatrix, columns: Sequence[int], X: Array) -> ModelMatrix:
         dropped=tuple(matrix.kept[j] for j in others),
         alias=alias,
         tolerance=max(EXACT, 10.0 * rounding),
+        numeric=tuple(matrix.numeric[j] for j in columns),
     )
 
 
@@ -224,6 +227,15 @@ def _columns(matrix: ModelMatrix, variables: Mapping[str, Variable], n: int) -> 
         for combination in product(*reversed(pieces)):
             names, makers = zip(*reversed(combination), strict=True)
             yield ":".join(names), partial(_product, makers)
+
+
+def _numeric(matrix: ModelMatrix, variables: Mapping[str, Variable]) -> Iterator[bool]:
+    """Whether each column is a product of numbers, no factor among them, in the order of `_columns`."""
+    if matrix.terms.intercept:
+        yield False
+    for t, term in enumerate(matrix.terms.terms):
+        number = prod(len(_pieces(matrix, (t, v), variables)) for v in term)
+        yield from [all(matrix.terms.variables[v] not in matrix.codings for v in term)] * number
 
 
 def _product(makers: Sequence[Callable[[], Array]]) -> Array:

@@ -16,8 +16,9 @@ import numpy as np
 from bayesmix.data.design import Design
 from bayesmix.data.source import to_frame
 from bayesmix.errors import SpecError
+from bayesmix.inference.centring import CENTRED
 from bayesmix.inference.parameters import sd_names
-from bayesmix.inference.priors import CENTRED, Priors
+from bayesmix.inference.priors import Priors
 from bayesmix.inference.pymc_model import ARGUMENTS
 from bayesmix.language.expression import Call, Chain, Name, spell, walk
 from bayesmix.language.formula import Formula

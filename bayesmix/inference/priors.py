@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesmix.data.design import Design, Term
 from bayesmix.errors import SpecError, nearest
+from bayesmix.inference.centring import CENTRED, INTERCEPT, at_means, centring, is_centred, to_means, where
 from bayesmix.inference.correlation import Correlation, Free, OneNumber
 from bayesmix.inference.covariance import Structure, structure_of
 from bayesmix.inference.parameters import Parameters, sd_effects, sd_names
@@ -30,8 +31,8 @@ from bayesmix.language.vocabulary import STRUCTURES
 
 Array = np.ndarray
 
-CENTRED = "Intercept(centred)"  # the intercept at the means of the other columns
-INTERCEPTS = ("Intercept", CENTRED)
+INTERCEPTS = (INTERCEPT, CENTRED)
+AT_ZERO = ("brms", "rstanarm", "bambi")  # presets that state the priors of groups where predictors are zero
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +41,8 @@ class Priors:
 
     The fixed effects have independent priors on ``gamma = contrast @ beta``: the coefficients themselves, except that
     the intercept is taken where all other columns are at their means, unless a prior for ``Intercept`` was given.
+    Standard deviations and correlations of a term have theirs on ``change Sigma change'``: with the term's intercept
+    where its numeric columns are at their means, unless a prior at zero was given (see `centring`).
     """
 
     names: tuple[str, ...]  # (p,) names of gamma
@@ -53,8 +56,15 @@ class Priors:
     corr_names: tuple[str, ...]  # per term: "corr(agegp)"
     effects: tuple[tuple[str, ...], ...]  # per term, the effect of each standard deviation; empty of a shared one
     families: tuple[Correlation, ...]  # per term
+    changes: tuple[Array, ...]  # per term (k, k), determinant 1
+    places: tuple[str, ...]  # per term, where its intercept is taken: "Days = 4.5"; empty at zero
     response: str
     link: str
+
+    @property
+    def is_centred(self) -> bool:
+        """Whether some term has its priors where its numeric columns are at their means."""
+        return any(map(is_centred, self.changes))
 
     @property
     def has_flat(self) -> bool:
@@ -66,13 +76,15 @@ class Priors:
         """Name, prior and what it says, of every parameter or matrix of correlations."""
         for name, prior in zip(self.names, self.fixed, strict=True):
             yield name, prior, in_units(prior, name, self.response, self.link)
-        for names, effects, priors, eta, corr_name, family in zip(
-            self.sd_names, self.effects, self.sd, self.corr, self.corr_names, self.families, strict=True
+        for names, effects, priors, eta, corr_name, family, place in zip(
+            self.sd_names, self.effects, self.sd, self.corr, self.corr_names, self.families, self.places, strict=True
         ):
+            at = f" at {place}" if place else ""
             for name, effect, prior in zip(names, effects, priors, strict=True):
-                yield name, prior, self._says_of_sd(prior, priors.count(prior), effect)
+                meaning = self._says_of_sd(prior, priors.count(prior), effect)
+                yield name, prior, meaning + (at if effect == CENTRED else "")
             if eta is not None:
-                yield corr_name, Prior("LKJ", (eta,)), says_lkj(eta, family)
+                yield corr_name, Prior("LKJ", (eta,)), says_lkj(eta, family) + at
         if self.dispersion is not None:
             unit = f" {self.response}" if self.dispersion_name == "sigma" and not self.dispersion.is_flat else ""
             yield str(self.dispersion_name), self.dispersion, says(self.dispersion) + unit
@@ -135,6 +147,8 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
         If a named prior matches no parameter, or does not fit the parameter's range.
     """
     book = _Book(dict(spec.priors), _known_names(spec, design))
+    changes = tuple(_change(book, spec.preset, term) for term in design.terms)
+    terms = at_means(design, changes).terms  # an intercept is called centred where its prior is
     names, contrast, means = _fixed_contrast(design, spec, raw_intercept="Intercept" in spec.priors)
     preset = defaults(spec, design, means)
     fixed = tuple(
@@ -142,10 +156,8 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
         for name, prior in zip(names, preset.fixed, strict=True)
     )
     sd = tuple(
-        tuple(
-            book.find([name, f"sd({term.group})", "sd"]) or preset.sd(_columns(term), e) for e, name in enumerate(names)
-        )
-        for term, names in zip(design.terms, sd_names(design.terms), strict=True)
+        tuple(book.find(_sd_aliases(term, name)) or preset.sd(_columns(term), e) for e, name in enumerate(names))
+        for term, names in zip(design.terms, sd_names(terms), strict=True)
     )
     for term, own in zip(design.terms, sd, strict=True):
         _check_joint(term, own)
@@ -161,10 +173,12 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
         corr,
         dispersion,
         spec.family.dispersion,
-        sd_names=tuple(map(tuple, sd_names(design.terms))),
-        corr_names=tuple(f"corr({term.group})" for term in design.terms),
-        effects=tuple(tuple("".join(label) for label in sd_effects(term)) for term in design.terms),
-        families=tuple(structure_of(term).correlation for term in design.terms),
+        sd_names=tuple(map(tuple, sd_names(terms))),
+        corr_names=tuple(f"corr({term.group})" for term in terms),
+        effects=tuple(tuple("".join(label) for label in sd_effects(term)) for term in terms),
+        families=tuple(structure_of(term).correlation for term in terms),
+        changes=changes,
+        places=tuple(where(term, change) for term, change in zip(design.terms, changes, strict=True)),
         response=design.response,
         link=spec.link.name,
     )
@@ -173,8 +187,10 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
 def log_prior(priors: Priors, design: Design, values: Parameters) -> dict[str, Array]:
     """Log prior density of draws, one ``(...,)`` array a kind of parameter: ``fixef, sd_<group>, corr_<group>``, ...
 
-    The densities are those of the parameters themselves, in the user's units.
+    The densities are those of the parameters that the priors are stated on, in the user's units. `log_jacobian` of
+    `centring` added, they are those of the parameters as reported, at zero.
     """
+    values = to_means(values, priors.changes)
     gamma = values.beta @ priors.contrast.T
     unit = np.ones(values.lead) if values.dispersion is None else np.asarray(values.dispersion)
     found: dict[str, Array] = {"fixef": _sum_log(priors.fixed, gamma)}
@@ -271,12 +287,32 @@ def _check_joint(term: Term, priors: Sequence[Prior]) -> None:
         raise SpecError(f"The standard deviations of `{term.group}` share one Decov prior, not {' and '.join(joint)}.")
 
 
+def _change(book: _Book, preset: str, term: Term) -> Array:
+    """Coordinates in which a term has its priors: centred, unless one that touches the intercept is meant at zero."""
+    change, group, own = centring(term), term.group, f"sd({term.group}, {INTERCEPT})"
+    centred = f"sd({group}, {CENTRED})"
+    if centred in book.named and own in book.named:
+        raise SpecError(f"`{own}` and `{centred}` are two priors for one standard deviation: give one of them.")
+    at_zero = {own, f"sd({group})", "sd", f"corr({group})", "corr"} & book.named.keys()
+    if centred not in book.named and (preset in AT_ZERO or at_zero):
+        return np.eye(len(change))
+    return change
+
+
+def _sd_aliases(term: Term, name: str) -> list[str]:
+    """Names by which a prior of a standard deviation may have been given, the most special first."""
+    own = [name, f"sd({term.group}, {CENTRED})"] if name == f"sd({term.group}, {INTERCEPT})" else [name]
+    return [*own, f"sd({term.group})", "sd"]
+
+
 def _known_names(spec: ModelSpec, design: Design) -> list[str]:
     names = list(design.fixed)
     if "Intercept" in names:
         names.insert(1, CENTRED)
     names.append("fixed")
     for term, sds in zip(design.terms, sd_names(design.terms), strict=True):
+        if len(term.effects) > 1 and term.structure == "us" and INTERCEPT in term.effects:
+            sds.insert(term.effects.index(INTERCEPT) + 1, f"sd({term.group}, {CENTRED})")
         names += [*sds, f"sd({term.group})"]
         if structure_of(term).correlation.size:
             names.append(f"corr({term.group})")
@@ -293,7 +329,7 @@ def _fixed_contrast(
     p = len(design.fixed)
     centre, _ = scales(design, spec)
     contrast = np.eye(p)
-    if "Intercept" in design.fixed:
+    if INTERCEPT in design.fixed:
         at = design.fixed.index("Intercept")
         names = list(design.fixed)
         if not raw_intercept:

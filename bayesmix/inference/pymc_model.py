@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayesmix.data.design import Design, Term
+from bayesmix.inference.centring import inverse, is_centred
 from bayesmix.inference.correlation import Correlation, OneNumber
 from bayesmix.inference.covariance import structure_of
 from bayesmix.inference.priors import Priors
@@ -49,7 +50,7 @@ def to_pymc(design: Design, spec: ModelSpec, priors: Priors) -> Any:
         if priors.dispersion is not None and priors.dispersion_name is not None:
             dispersion = _scalar(priors.dispersion_name, priors.dispersion)
         for t, term in enumerate(design.terms):
-            eta = eta + _random_part(term, labels[t], priors.sd[t], priors.corr[t], dispersion)
+            eta = eta + _random_part(term, labels[t], priors, t, dispersion)
         add_likelihood(design, spec, eta, dispersion)
     return model
 
@@ -83,21 +84,20 @@ def _fixed_part(design: Design, priors: Priors) -> Any:
     return offset + pt.dot(pm.Data("X", design.X, dims=("obs", "fixed")), beta)
 
 
-def _random_part(term: Term, label: str, sd_priors: Sequence[Prior], eta: float | None, dispersion: Any) -> Any:
+def _random_part(term: Term, label: str, priors: Priors, t: int, dispersion: Any) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
 
-    k = len(term.effects)
+    k, sd_priors, eta = len(term.effects), priors.sd[t], priors.corr[t]
     name = f"sd_free_{label}"
     if len(sd_priors) > 1 or sd_priors[0].kind == "Decov":
         free = _vector(name, sd_priors, dispersion)
     else:
         free = pt.atleast_1d(_scalar(name, sd_priors[0]))
-    sd = pm.Deterministic(
-        f"sd_{label}", pt.broadcast_to(free, (k,)) if len(sd_priors) < k else free, dims=f"{label}_effect"
-    )
+    sd = pt.broadcast_to(free, (k,)) if len(sd_priors) < k else free
     spherical = pm.Normal(f"z_{label}", 0.0, 1.0, dims=(level_dim(label), f"{label}_effect"))
     if eta is None:
+        pm.Deterministic(f"sd_{label}", sd, dims=f"{label}_effect")
         b = spherical * sd
     else:
         family = structure_of(term).correlation
@@ -106,6 +106,11 @@ def _random_part(term: Term, label: str, sd_priors: Sequence[Prior], eta: float 
         rows = family.rows(partial, sqrt=pt.sqrt, one=pt.ones(()))
         zero = pt.zeros(())
         root = pt.stack([pt.stack([*row, *[zero] * (k - len(row))]) for row in rows])
+        if is_centred(priors.changes[t]):
+            root = pt.dot(inverse(priors.changes[t]), sd[:, None] * root)
+            sd = pt.sqrt((root**2).sum(axis=1))
+            root = root / sd[:, None]
+        pm.Deterministic(f"sd_{label}", sd, dims=f"{label}_effect")
         pm.Deterministic(f"corr_{label}", _reported(family, partial, pt.dot(root, root.T)))
         b = pt.dot(spherical, (sd[:, None] * root).T)
     b = pm.Deterministic(f"ranef_{label}", b, dims=(level_dim(label), f"{label}_effect"))

@@ -11,6 +11,7 @@ import numpy as np
 from bayesmix.data.design import Design
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.batches import one_blas_thread
+from bayesmix.inference.centring import at_means, to_zero
 from bayesmix.inference.diagnostics import K_LIMIT, R_HAT_LIMIT, convergence, enough
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.estimate import estimate, resolve_method
@@ -64,6 +65,24 @@ def sample(
     of the whole.
     """
     priors = resolve(spec, design) if priors is None else priors
+    options = {"draws": draws, "chains": chains, "seed": seed}
+    found = _sample(at_means(design, priors.changes), spec, priors, method, **options, progress=progress)
+    thinned = None if found.thinned is None else to_zero(found.thinned, priors.changes)
+    return replace(found, parameters=to_zero(found.parameters, priors.changes), thinned=thinned)
+
+
+def _sample(
+    design: Design,
+    spec: ModelSpec,
+    priors: Priors,
+    method: Sampler | None,
+    *,
+    draws: int,
+    chains: int,
+    seed: int,
+    progress: bool,
+) -> Draws:
+    """Draws on the design in the coordinates of the priors."""
     point = estimate(design, spec.family, spec.link, resolve_method("auto", spec.family, spec.link))
 
     def nuts(options: Nuts) -> Draws:

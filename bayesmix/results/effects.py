@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
 
 from bayesmix.data.design import Design, Term
 from bayesmix.errors import SpecError, nearest
+from bayesmix.inference.centring import at_means, to_means
 from bayesmix.inference.covariance import structure_of
 from bayesmix.inference.parameters import Parameters, corr_names, covariance, sd_names
+from bayesmix.inference.priors import Priors
 from bayesmix.language.family import Family, Link, by_predictor
 
 Array = np.ndarray
@@ -84,6 +86,14 @@ def flatten(design: Design, values: Parameters) -> Array:
     if values.dispersion is not None:
         parts.append(np.asarray(values.dispersion)[..., None])
     return np.concatenate(parts, axis=-1)
+
+
+def of_priors(priors: Priors, design: Design, values: Parameters) -> tuple[list[str], Array]:
+    """Names and values ``(..., m)`` of the parameters that priors are stated on: intercepts centred if theirs are."""
+    stated = replace(at_means(design, priors.changes), fixed=priors.names)
+    gamma = values.beta @ priors.contrast.T
+    names = parameter_names(stated, priors.dispersion_name)
+    return names, flatten(stated, replace(to_means(values, priors.changes), beta=gamma))
 
 
 def linear_predictor(

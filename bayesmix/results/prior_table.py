@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesmix.inference.prior_text import short
 from bayesmix.inference.priors import Priors
+from bayesmix.results.effects import of_priors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +29,8 @@ def prior_table(priors: Priors, estimate: Estimate) -> pd.DataFrame:
 
 
 def _rows(priors: Priors, fit: Estimate) -> Iterator[dict[str, Any]]:
-    values = fit.parameters()["estimate"].to_dict()
-    values |= dict(zip(priors.names, (priors.contrast @ fit.values.beta).tolist(), strict=True))
+    names, numbers = of_priors(priors, fit.design, fit.values)
+    values = dict(zip(names, numbers.tolist(), strict=True))
     intervals = priors.intervals()
     for name, prior, meaning in priors.rows():
         value = values.get(name, np.nan)

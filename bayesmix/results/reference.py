@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesmix.data.design import Design
+from bayesmix.inference.centring import log_jacobian
 from bayesmix.inference.diagnostics import K_LIMIT
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.generalized_marginal import too_large
 from bayesmix.inference.marginal import MAX_DIMENSION, Marginal, applies
 from bayesmix.inference.nuts import Nuts
-from bayesmix.inference.parameters import sd_names
-from bayesmix.inference.priors import log_prior, resolve
+from bayesmix.inference.parameters import Parameters, sd_names
+from bayesmix.inference.priors import Priors, log_prior, resolve
 from bayesmix.inference.propriety import MEAN, PROPER, freedom
 from bayesmix.inference.sample import dimension, failure, sample
 from bayesmix.language.spec import ModelSpec
@@ -141,8 +143,7 @@ def _reweighted(posterior: Posterior, spec: ModelSpec, groups: bool) -> Referenc
     if groups and posterior.draws.thinned is not None:
         return None
     design, values = posterior.design, posterior.values
-    flat = sum(log_prior(resolve(spec, design), design, values).values())
-    own = sum(log_prior(posterior.priors, design, values).values())
+    own, flat = (_log_density(priors, design, values) for priors in (posterior.priors, resolve(spec, design)))
     ratio = np.ravel(own - flat)  # ArviZ takes minus the log weights
     smoothed, k = array_stats.psislw(ratio - ratio.min())
     if not float(k) <= K_LIMIT:
@@ -151,6 +152,11 @@ def _reweighted(posterior: Posterior, spec: ModelSpec, groups: bool) -> Referenc
     own_blocks = blocks_of(posterior, groups=groups)
     anew = tuple((names, draws.reshape(1, -1, draws.shape[-1])[:, picked]) for names, draws in own_blocks)
     return Reference(anew, f"draws re-weighted, Pareto k {float(k):.2f} (limit {K_LIMIT:g})")
+
+
+def _log_density(priors: Priors, design: Design, values: Parameters) -> Array:
+    """Log prior density of the parameters as they are reported, wherever the priors are stated: ``(chain, draw)``."""
+    return sum(log_prior(priors, design, values).values(), log_jacobian(values, priors.changes))
 
 
 def _systematic(weights: Array) -> Array:

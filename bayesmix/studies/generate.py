@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesmix.data.design import Design
 from bayesmix.errors import SpecError
+from bayesmix.inference.centring import to_zero
 from bayesmix.inference.covariance import structure_of
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.priors import Priors
@@ -63,7 +64,7 @@ def draw_parameters(priors: Priors, design: Design, rng: Generator) -> Parameter
         corrs.append(root @ root.T)
         effects.append(rng.standard_normal((len(term.levels), family.k)) @ (sd[:, None] * root).T)
     beta = np.linalg.solve(priors.contrast, gamma)
-    return Parameters(beta, tuple(sds), tuple(corrs), tuple(effects), dispersion)
+    return to_zero(Parameters(beta, tuple(sds), tuple(corrs), tuple(effects), dispersion), priors.changes)
 
 
 def _draw_sd(priors: Sequence[Prior], unit: float, rng: Generator) -> Array:

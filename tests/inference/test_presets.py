@@ -171,11 +171,12 @@ def test_single_priors_stand_before_those_of_a_preset():
 
 
 def test_posteriors_under_the_presets_differ_as_their_priors():
-    """esoph: bambi's half-normal of 2.5 SDs lets the group SDs go further up than the default."""
+    """esoph: bambi's half-normal of 2.5 SDs lets the group SDs go further up than the default, both stated at zero."""
     data = bmx.load_dataset("esoph")
+    default = bmx.Model("ncases ~ ncontrols + (ncontrols | agegp)", data).priors.sd[0]
     means = {}
-    for preset in ("default", "brms", "bambi"):
-        fit = bmx.Model("ncases ~ ncontrols + (ncontrols | agegp)", data, priors=preset)
+    for preset, own in (("default", {"sd(agegp, Intercept)": str(default[0])}), ("brms", {}), ("bambi", {})):
+        fit = bmx.Model("ncases ~ ncontrols + (ncontrols | agegp)", data, priors={"preset": preset, **own})
         means[preset] = fit.sample(draws=500, chains=2, seed=1, progress=False).parameters()["mean"]
     assert means["bambi"]["sd(agegp, Intercept)"] > means["default"]["sd(agegp, Intercept)"]
     assert means["brms"]["sigma"] == pytest.approx(means["default"]["sigma"], rel=0.03)
@@ -185,8 +186,10 @@ def test_priors_print_in_data_units(model):
     text = str(model("sleepstudy").priors).splitlines()
     assert text[0] == "Priors"
     assert text[2].endswith("95 % within -95.8 .. 95.8 Reaction per Days")
-    assert text[3].endswith("95 % below 169 Reaction")
-    assert text[5].endswith("95 % of each correlation within +-0.81")
+    assert text[3].startswith("  sd(Subject, Intercept(centred)) ~ ")
+    assert text[3].endswith("95 % below 169 Reaction at Days = 4.5")
+    assert text[4].endswith("Reaction per Days")
+    assert text[5].endswith("95 % of each correlation within +-0.81 at Days = 4.5")
     assert "a factor of" in str(model("esoph poisson").priors)
     assert "odds times" in str(model("cbpp").priors)
     assert "per" not in str(model("cbpp").priors).replace("period", "")
@@ -204,3 +207,7 @@ def test_the_table_sets_them_beside_the_estimate(model, fitted):
     centred = estimate["Intercept"] + days * estimate["Days"]
     np.testing.assert_allclose(table.loc["Intercept(centred)", "estimate"], centred, rtol=1e-10)
     assert np.isnan(table.loc["corr(Subject)", "ratio"])
+    # the spread of the subjects' lines at 4.5 days, by lme4's estimates at zero
+    s, r = estimate[["sd(Subject, Intercept)", "sd(Subject, Days)"]], estimate["corr(Subject, Intercept, Days)"]
+    there = np.sqrt(s.iloc[0] ** 2 + 2.0 * days * r * s.iloc[0] * s.iloc[1] + (days * s.iloc[1]) ** 2)
+    np.testing.assert_allclose(table.loc["sd(Subject, Intercept(centred))", "estimate"], there, rtol=1e-10)

@@ -61,6 +61,8 @@ CASES = {
     "binomial": ("cbind(successes, failures) ~ x + (1 | g)", {"family": "binomial"}),
     "bernoulli": ("yes ~ x + (1 | g)", {"family": "bernoulli"}),
     "three correlated": ("y ~ x + (x + w | g)", {}),
+    "correlated, at zero": ("y ~ x + (x + w | g)", {"priors": {"corr": "LKJ(2)"}}),
+    "one centred, one at zero": ("y ~ x + (w | g) + (w | h)", {"priors": {"sd(h)": "HalfNormal(2)"}}),
     "kinds of priors": ("y ~ x + w + (x | g)", {"priors": MIXED}),
     "more kinds of priors": ("y ~ x + (1 | g) + (1 | h)", {"priors": MORE}),
     "flat": ("y ~ x + (x | g)", {"priors": "flat"}),
@@ -195,8 +197,9 @@ class LogJoint:
         self.total += np.log(density(rho) / quad(density, low, 1.0, epsabs=1e-12, epsrel=1e-12)[0])
         return matrix(rho)
 
-    def effects(self, label, term, sd_priors, eta, unit):
-        k = len(term.effects)
+    def effects(self, label, term, t, unit):
+        k, priors = len(term.effects), self.model.priors
+        sd_priors, eta = priors.sd[t], priors.corr[t]
         sd = np.broadcast_to(self.vector(f"sd_free_{label}", sd_priors, unit), k)
         R = np.eye(k)
         if eta is not None and term.structure != "us":
@@ -210,6 +213,12 @@ class LogJoint:
         b = self.take(f"z_{label}") @ root.T
         self.total += multivariate_normal(np.zeros(k), covariance).logpdf(b).sum()
         self.total += len(term.levels) * np.linalg.slogdet(root)[1]  # b by z
+        if any("(centred)" in name for name in priors.sd_names[t]):
+            slope = np.eye(k)
+            slope[0, 1:] = -term.z[:, 1:].mean(axis=0)  # the intercept at zero by effects at the means of x and w
+            b, covariance = b @ slope.T, slope @ covariance @ slope.T
+            sd = np.sqrt(np.diag(covariance))
+            R = covariance / np.outer(sd, sd)
         return sd, R, b
 
     def value(self):
@@ -230,7 +239,7 @@ class LogJoint:
             number = counted.get(term.group, 0)
             counted[term.group] = number + 1
             label = term.group + (f".{number}" if number else "")
-            sd, R, b = self.effects(label, term, priors.sd[t], priors.corr[t], dispersion)
+            sd, R, b = self.effects(label, term, t, dispersion)
             eta = eta + np.sum(term.z * b[term.codes], axis=1)
             self.found |= {f"sd_{label}": sd, f"ranef_{label}": b}
             if priors.corr[t] is not None:

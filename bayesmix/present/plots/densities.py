@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from bayesmix.errors import SpecError, nearest
+from bayesmix.inference.centring import at_means
 from bayesmix.inference.correlation import Free
 from bayesmix.inference.parameters import corr_names
 from bayesmix.inference.prior_text import OneOfDecov
@@ -29,7 +30,7 @@ from bayesmix.present.plots.canvas import (
     styled,
 )
 from bayesmix.results.compare import labels_of
-from bayesmix.results.effects import flatten
+from bayesmix.results.effects import flatten, of_priors
 from bayesmix.results.fit import Estimate, Posterior
 from bayesmix.results.marginals import describe, kernel_estimate
 
@@ -109,8 +110,8 @@ def sd_density(
 def prior_posterior(post: Posterior, *, parameters: Sequence[str] | None = None) -> Figure:
     """Draw the posterior of every parameter over its prior: where the two agree, the data said little.
 
-    The priors' densities are exact, not of draws; a flat prior has none. The intercept is that at the means of the
-    other columns where its prior is.
+    The priors' densities are exact, not of draws; a flat prior has none. Intercepts, of groups too, are those at the
+    means of the other columns where their priors are.
 
     Parameters
     ----------
@@ -222,20 +223,19 @@ class Marginal:
 
 def _with_priors(post: Posterior) -> tuple[dict[str, Array], dict[str, Prior | Marginal | OneOfDecov | None]]:
     """Draws and prior of every parameter that has one."""
-    priors, values = post.priors, post.values
-    gamma = (values.beta @ priors.contrast.T).reshape(-1, len(priors.names))
-    draws = dict(zip(priors.names, gamma.T, strict=True))
-    found: dict[str, Prior | Marginal | OneOfDecov | None] = dict(zip(priors.names, priors.fixed, strict=True))
-    rest = {name: value for name, value in _draws(post).items() if name not in post.design.fixed}
-    named: dict[str, Prior | Marginal | OneOfDecov] = dict(priors.of_each_sd())
+    priors = post.priors
+    names, values = of_priors(priors, post.design, post.values)
+    draws = dict(zip(names, values.reshape(-1, len(names)).T, strict=True))
+    named: dict[str, Prior | Marginal | OneOfDecov] = dict(zip(priors.names, priors.fixed, strict=True))
+    named |= priors.of_each_sd()
     if priors.dispersion is not None:
         named[str(priors.dispersion_name)] = priors.dispersion
-    for names, family, eta in zip(corr_names(post.design.terms), priors.families, priors.corr, strict=True):
+    terms = at_means(post.design, priors.changes).terms
+    for own, family, eta in zip(corr_names(terms), priors.families, priors.corr, strict=True):
         if isinstance(family, Free) and eta is not None:
-            named |= dict.fromkeys(names, Marginal(eta - 1.0 + 0.5 * family.k))
-    found |= {name: named.get(name) for name in rest}
-    flat = {name for name, prior in found.items() if isinstance(prior, Prior) and prior.is_flat}
-    return draws | rest, {name: None if name in flat else prior for name, prior in found.items()}
+            named |= dict.fromkeys(own, Marginal(eta - 1.0 + 0.5 * family.k))
+    flat = {name for name, prior in named.items() if isinstance(prior, Prior) and prior.is_flat}
+    return draws, {name: None if name in flat else named.get(name) for name in draws}
 
 
 def _prior_grid(prior: Prior | Marginal | OneOfDecov | None, draws: Array, lower: float, upper: float) -> Array:
