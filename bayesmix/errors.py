@@ -43,7 +43,7 @@ class ConvergenceWarning(BayesmixWarning):
 
 
 class DroppedWarning(BayesmixWarning):
-    """Rows, levels or columns were left out of the fit."""
+    """Rows, levels or columns were left out of the fit, or replications out of a study."""
 
 
 class PredictionWarning(BayesmixWarning):

@@ -2,36 +2,144 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import suppress
 from typing import Any
+
+from bayesmix.errors import DroppedWarning, FitError, warn_user
+
+Job = tuple[Any, ...]
+ADVICE = "most often by the system for want of memory. Use fewer processes."
+FRUITLESS = 10  # pools one after the other that break before they have finished anything
 
 
 def in_order[Result](
-    task: Callable[..., Result],
-    jobs: Sequence[tuple[Any, ...]],
-    executor: Executor | None,
-    *,
-    label: str,
-    progress: bool,
-) -> Iterator[Result]:
+    task: Callable[..., Result], jobs: Sequence[Job], executor: Executor | None, *, label: str, progress: bool
+) -> list[Result]:
     """Results of ``task(*job)`` in the order of the jobs; the bar is drawn where someone is looking.
+
+    Jobs that were lost because a process of the pool was killed are run once more in a new one. A job whose process is
+    killed again has no result, and a warning says how many have none.
 
     Parameters
     ----------
     executor : where the tasks run; here, one after the other, if None.
+
+    Raises
+    ------
+    FitError
+        If no job was finished.
     """
-    found: Iterable[Result]
-    if executor is None:
-        found = (task(*job) for job in jobs)
-    else:
-        futures = [executor.submit(task, *job) for job in jobs]
-        found = (future.result() for future in futures)
+    found = dict(_shown(_finished(task, jobs, executor), len(jobs), label, progress=progress))
+    lost = len(jobs) - len(found)
+    if jobs and not found:
+        raise FitError(f"The processes of all {len(jobs)} replications were killed, {ADVICE}")
+    if lost:
+        warn_user(
+            f"{lost} of {len(jobs)} replications were lost: their processes were killed, {ADVICE}", DroppedWarning
+        )
+    return [found[place] for place in sorted(found)]
+
+
+def _shown[Item](items: Iterator[Item], total: int, label: str, *, progress: bool) -> Iterator[Item]:
     if not progress:
-        yield from found
+        yield from items
         return
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
-    yield from track(found, label, total=len(jobs), console=console, disable=not console.is_terminal)
+    yield from track(items, label, total=total, console=console, disable=not console.is_terminal)
+
+
+def _finished[Result](
+    task: Callable[..., Result], jobs: Sequence[Job], executor: Executor | None
+) -> Iterator[tuple[int, Result]]:
+    """Places and results of the jobs that are finished."""
+    if executor is None:
+        yield from ((place, task(*job)) for place, job in enumerate(jobs))
+        return
+    lost = yield from _all_at_once(task, jobs, executor)
+    if lost and isinstance(executor, ProcessPoolExecutor):
+        yield from _again(task, jobs, lost, executor)
+
+
+def _all_at_once[Result](
+    task: Callable[..., Result], jobs: Sequence[Job], executor: Executor
+) -> Generator[tuple[int, Result], None, list[int]]:
+    """Submit all jobs; yield what is finished, return the places of those that broke down with the executor."""
+    futures: dict[int, Future[Result]] = {}
+    try:
+        with suppress(BrokenExecutor):
+            for place, job in enumerate(jobs):
+                futures[place] = executor.submit(task, *job)
+        lost = list(range(len(futures), len(jobs)))
+        for place, future in futures.items():
+            try:
+                yield place, future.result()
+            except BrokenExecutor:
+                lost.append(place)
+        return sorted(lost)
+    finally:
+        for future in futures.values():
+            future.cancel()
+
+
+def _again[Result](
+    task: Callable[..., Result], jobs: Sequence[Job], lost: Sequence[int], executor: ProcessPoolExecutor
+) -> Iterator[tuple[int, Result]]:
+    """Run lost jobs in new pools, as many at a time as there are processes.
+
+    All that run when a pool breaks are under suspicion, for it does not say which process was killed: they run one at a
+    time, at the end, and the one that breaks its pool then is given up.
+    """
+    waiting, suspected, fruitless = deque(lost), deque[int](), 0
+    while (waiting or suspected) and fruitless < FRUITLESS:
+        queue, workers = (waiting, _workers(executor)) if waiting else (suspected, 1)
+        before = len(queue)
+        with _like(executor, workers) as pool:
+            running = yield from _few_at_a_time(task, jobs, queue, pool, workers)
+        fruitless = fruitless + 1 if len(queue) + len(running) == before else 0
+        if queue is waiting:
+            suspected.extend(running)
+
+
+def _few_at_a_time[Result](
+    task: Callable[..., Result], jobs: Sequence[Job], queue: deque[int], pool: ProcessPoolExecutor, workers: int
+) -> Generator[tuple[int, Result], None, list[int]]:
+    """Yield what is finished until the queue is empty or the pool breaks; return what ran when it did."""
+    running: dict[Future[Result], int] = {}
+    broken = list[int]()
+    try:
+        while (queue or running) and not broken:
+            while queue and len(running) < workers:
+                running[pool.submit(task, *jobs[queue[0]])] = queue[0]
+                queue.popleft()
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                place = running.pop(future)
+                try:
+                    yield place, future.result()
+                except BrokenExecutor:
+                    broken.append(place)
+    except BrokenExecutor:  # in submitting
+        pass
+    finally:
+        for future in running:
+            future.cancel()
+    return sorted([*broken, *running.values()])
+
+
+def _workers(executor: ProcessPoolExecutor) -> int:
+    return int(getattr(executor, "_max_workers", 1))
+
+
+def _like(executor: ProcessPoolExecutor, workers: int) -> ProcessPoolExecutor:
+    """A new pool in place of a broken one."""
+    return ProcessPoolExecutor(
+        workers,
+        mp_context=getattr(executor, "_mp_context", None),
+        initializer=getattr(executor, "_initializer", None),
+        initargs=getattr(executor, "_initargs", ()),
+    )

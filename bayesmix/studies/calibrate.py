@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -58,13 +58,18 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Calibration:
-    """Ranks of true parameters among posterior draws, and whether they are uniform."""
+    """Ranks of true parameters among posterior draws, and whether they are uniform.
+
+    Replications whose certificate did not hold are apart: a sampler is wrong only where it says that it is right. Ranks
+    are uniform given any data, and so given data whose posterior is certified.
+    """
 
     ranks: pd.DataFrame  # (replicates, parameters), 0 ... draws
     draws: int  # posterior draws that a rank is among
     level: float  # of all tests together
-    failed: int  # replicates that could not be fitted
-    uncertified: int  # replicates in which the marginal sampler's certificate did not hold
+    failed: int = 0  # replicates that could not be fitted
+    lost: int = 0  # replicates whose processes were killed
+    uncertified: Calibration | None = None  # replicates in which the marginal sampler's certificate did not hold
 
     @property
     def table(self) -> pd.DataFrame:
@@ -91,8 +96,8 @@ class Calibration:
 
     @property
     def is_uniform(self) -> bool:
-        """Whether every parameter's ranks are within the limit."""
-        return bool(self.table["uniform"].all())
+        """Whether every parameter's ranks are within the limit; false without any certified replication."""
+        return len(self.ranks) > 0 and bool(self.table["uniform"].all())
 
     def curves(self) -> pd.DataFrame:
         """For figures: ``parameter, rank, difference, lower, upper``, one row a parameter and rank.
@@ -124,23 +129,34 @@ class Calibration:
         return self.level / max(self.ranks.shape[1], 1)
 
     def __str__(self) -> str:
-        n = len(self.ranks)
+        n, others = len(self.ranks), 0 if self.uncertified is None else len(self.uncertified.ranks)
+        certified = " with a certificate that holds" if others else ""
+        lines = [
+            f"Simulation-based calibration: {n} replications{certified}, ranks among {self.draws} draws",
+            *(self._tests() if n else []),
+        ]
+        if self.uncertified is not None:
+            lines += ["", f"The marginal sampler's certificate did not hold in {others} of {n + others} replications."]
+            lines += ["Their ranks, apart:", *self.uncertified._tests()]
+        total = n + others + self.failed + self.lost
+        if self.failed:
+            lines.append(f"{self.failed} of {total} simulated data sets could not be fitted.")
+        if self.lost:
+            lines.append(f"{self.lost} of {total} replications were lost: their processes were killed.")
+        return "\n".join(lines)
+
+    def _tests(self) -> Iterator[str]:
+        """The table, and what it says."""
         table = self.table
         shown = table[["shift", "spread", "deviation", "p"]].map(lambda value: f"{value:.2f}")
         shown["p"] = [f"{p:.4f}" for p in table["p"]]
         shown["uniform"] = np.where(table["uniform"], "yes", "NO")
-        lines = [
-            f"Simulation-based calibration: {n} replications, ranks among {self.draws} draws",
-            *shown.to_string().splitlines(),
+        yield from shown.to_string().splitlines()
+        yield (
             f"Deviations of uniform ranks stay below {float(table['limit'].iloc[0]):.2f} with probability"
-            f" {1.0 - self.level:.0%}, all parameters together.",
-            *self._verdict(table),
-        ]
-        if self.failed:
-            lines.append(f"{self.failed} of {n + self.failed} simulated data sets could not be fitted.")
-        if self.uncertified:
-            lines.append(f"The marginal sampler's certificate did not hold in {self.uncertified} replications.")
-        return "\n".join(lines)
+            f" {1.0 - self.level:.0%}, all parameters together."
+        )
+        yield from self._verdict(table)
 
     def _verdict(self, table: pd.DataFrame) -> Iterable[str]:
         wrong = table[~table["uniform"]]
@@ -176,7 +192,8 @@ def calibrate(
     ranks : posterior draws that a rank is among.
     thin : posterior draws for each of these; two suffice for the nearly independent ones of the marginal sampler.
     level : probability of a false alarm, all parameters together.
-    executor : any ``concurrent.futures.Executor``; here, one after the other, if None.
+    executor : any ``concurrent.futures.Executor``; here, one after the other, if None. Replications whose process is
+        killed are run once more; what is finished is kept.
 
     Raises
     ------
@@ -204,12 +221,15 @@ def calibrate(
         thin,
     )
     jobs = [(setting, child) for child in np.random.SeedSequence(seed).spawn(replicates)]
-    results = list(in_order(replicate, jobs, executor, label="Calibrating", progress=progress))
+    results = in_order(replicate, jobs, executor, label="Calibrating", progress=progress)
     found = [result for result in results if result is not None]
     if not found:
         raise SpecError("None of the simulated data sets could be fitted.")
     frame = pd.DataFrame([own for own, _ in found], columns=pd.Index(names, name="parameter"))
-    return Calibration(frame, ranks, level, replicates - len(found), sum(not held for _, held in found))
+    held = np.array([certified for _, certified in found])
+    apart = None if held.all() else Calibration(frame[~held].reset_index(drop=True), ranks, level)
+    failed, lost = len(results) - len(found), replicates - len(results)
+    return Calibration(frame[held].reset_index(drop=True), ranks, level, failed, lost, apart)
 
 
 def replicate(setting: Setting, seed: np.random.SeedSequence) -> tuple[Array, bool] | None:

@@ -115,7 +115,7 @@ def standard_errors(
     setting = Setting(groups, rows, _check(groups, rows, replicates, estimators), level)
     seeds = np.random.SeedSequence(seed).spawn(replicates)
     jobs = [(setting, one) for one in seeds]
-    found = list(in_order(replicate, jobs, executor, label="Simulating", progress=progress))
+    found = in_order(replicate, jobs, executor, label="Simulating", progress=progress)
     table = pd.DataFrame([{"replicate": i, **row} for i, parts in enumerate(found) for row in parts])
     return StandardErrors(table, simulate(setting, np.random.default_rng(seeds[-1])))
 

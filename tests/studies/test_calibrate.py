@@ -103,7 +103,7 @@ def test_parameters_follow_the_priors_of_the_model() -> None:
 def ranks_of(u: np.ndarray, draws: int = 99) -> Calibration:
     frame = pd.DataFrame(np.minimum((u * (draws + 1)).astype(int), draws))
     frame.columns = pd.Index([f"p{j}" for j in frame], name="parameter")
-    return Calibration(frame, draws, LEVEL, 0, 0)
+    return Calibration(frame, draws, LEVEL)
 
 
 def test_false_alarms_are_as_rare_as_stated() -> None:
@@ -123,6 +123,41 @@ def test_each_kind_of_error_is_found_and_named() -> None:
     assert "are too wide" in str(ranks_of(stats.norm.cdf(0.75 * normal)))
     curves = ranks_of(stats.norm.cdf(normal + 0.3)).curves()
     assert (curves["difference"] < curves["lower"]).any()
+
+
+def test_certified_and_uncertified_replications_are_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Good ranks where the certificate holds, too narrow posteriors where it does not."""
+    rng = np.random.default_rng(5)
+
+    def replicate(setting, seed):
+        held = rng.random() < 0.7
+        z = rng.normal(size=6) * (1.0 if held else 1.6)
+        return np.floor(stats.norm.cdf(z) * 100).astype(int), held
+
+    monkeypatch.setattr(import_module("bayesmix.studies.calibrate"), "replicate", replicate)
+    found = calibrate(model(), 600, progress=False)
+    assert found.is_uniform, str(found)
+    assert found.uncertified is not None
+    assert not found.uncertified.is_uniform
+    assert len(found.ranks) + len(found.uncertified.ranks) == 600
+    certified, _, others = str(found).partition("\n\n")
+    assert certified.startswith(
+        f"Simulation-based calibration: {len(found.ranks)} replications with a certificate that"
+    )
+    assert "nothing speaks against the sampler" in certified
+    assert "too narrow" not in certified
+    assert others.startswith(f"The marginal sampler's certificate did not hold in {600 - len(found.ranks)} of 600")
+    assert "The posteriors of x are too narrow." in others
+
+
+def test_nothing_certified_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    ranks = np.random.default_rng(5).integers(0, 100, (40, 6))
+    rows = iter(ranks)
+    monkeypatch.setattr(import_module("bayesmix.studies.calibrate"), "replicate", lambda *_: (next(rows), False))
+    found = calibrate(model(), 40, progress=False)
+    assert not found.is_uniform
+    assert "0 replications with a certificate that holds" in str(found)
+    assert "did not hold in 40 of 40 replications" in str(found)
 
 
 @pytest.mark.slow
