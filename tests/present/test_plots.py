@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import subprocess
 import sys
 
@@ -388,3 +389,43 @@ def test_figures_leave_no_trace():
         'assert "matplotlib.pyplot" not in sys.modules and matplotlib.rcParams.copy() == before'
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# ---- what is not drawn ----------------------------------------------------------------------------------------------
+
+
+def test_every_figure_says_what_it_draws(model, fitted, posterior_of):
+    """Given a model, an estimate, a list, a text in place of what they take: a message with what to give them."""
+    given = {"Model": model("esoph"), "Estimate": fitted("esoph"), "list": [fitted("esoph")], "str": "esoph.zarr"}
+    names = [name for name in bmx.plots.__all__ if name not in {"standard_errors", "sample", "coverage"}]
+    assert len(names) == 15
+    for name in names:
+        takes = str(next(iter(inspect.signature(getattr(bmx.plots, name)).parameters.values())).annotation)
+        for kind, value in given.items():
+            if kind not in takes:
+                with pytest.raises(bmx.SpecError, match=rf"plots\.{name} draws an? \w+"):
+                    getattr(bmx.plots, name)(value)
+    with pytest.raises(bmx.SpecError, match=r"not a model\. Try bmx\.plots\.group_lines\(model\.estimate\(\)\) or"):
+        bmx.plots.group_lines(model("esoph"))
+    with pytest.raises(bmx.SpecError, match=r"draws a posterior, not an estimate\. Try .*pairs\(model\.sample\(\)\)"):
+        bmx.plots.pairs(fitted("esoph"))
+    with pytest.raises(bmx.SpecError, match=r"coverage draws a table, not an estimate"):
+        bmx.plots.coverage(fitted("esoph"))
+    with pytest.raises(bmx.SpecError, match="draws an estimate or a posterior, not a model"):
+        bmx.plots.forest(fitted("esoph"), model("esoph"))
+
+
+def test_cells_without_rows_are_gaps_of_the_curves():
+    """What the fit's data do not determine is not drawn, and said once."""
+    rng = np.random.default_rng(3)
+    f, x = np.tile(["p", "q"], 30), rng.uniform(0.0, 1.0, 60)
+    h = np.where((f == "q") & (x > 0.5), "u", "v")
+    f[(h == "v") & (f == "q")] = "p"
+    frame = {"y": rng.normal(size=60) + x, "f": f, "h": h, "x": x, "g": np.repeat(list("abcdef"), 10)}
+    with pytest.warns(bmx.DroppedWarning):
+        fit = bmx.Model("y ~ h * f + x + (1 | g)", frame).estimate()
+    with pytest.warns(bmx.PredictionWarning, match="do not determine") as caught:
+        figure = bmx.plots.mean_curves(fit, x="f", groups="zero")
+    assert len(caught) == 1
+    drawn = [line.get_ydata() for line in figure.axes[0].get_lines() if len(line.get_ydata()) == 2]
+    assert any(np.isnan(np.asarray(y, float)).sum() == 1 for y in drawn)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import wraps
+from inspect import signature
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
@@ -12,10 +14,11 @@ import numpy as np
 from cycler import cycler
 from matplotlib.figure import Figure
 
+from bayesmix.errors import SpecError
 from bayesmix.results.atomic_replacement import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
@@ -54,9 +57,45 @@ STYLE: Any = {  # matplotlib types it by the literal names of all its settings
     "legend.frameon": False,
     "lines.solid_capstyle": "butt",
 }
-styled = mpl.rc_context(STYLE)  # decorator of every function that makes a figure
 
 WIDTH = 6.6  # inches
+
+
+def styled[**P, R](function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function that makes a figure: with the style, and a check that it is given what it draws.
+
+    What it draws is the annotation of its first parameter, of which it may take several.
+    """
+    first = next(iter(signature(function).parameters.values()))
+    drawable = [name.strip().rpartition(".")[2] for name in str(first.annotation).split("|")]
+
+    @wraps(function)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> R:
+        for value in args:
+            _check_drawable(function.__name__, value, drawable)
+        with mpl.rc_context(STYLE):
+            return function(*args, **kwargs)
+
+    return drawn
+
+
+ARTICLES = {
+    "Estimate": "an estimate",
+    "Posterior": "a posterior",
+    "Model": "a model",
+    "DataFrame": "a table",
+}
+
+
+def _check_drawable(figure: str, value: object, drawable: Sequence[str]) -> None:
+    """Raise `SpecError` for what a figure does not draw, with what to give it."""
+    if not ARTICLES.keys() >= set(drawable) or any(kind.__name__ in drawable for kind in type(value).__mro__):
+        return  # a protocol, such as that of studies, is known by what it has
+    given = ARTICLES.get(type(value).__name__, f"`{type(value).__name__}`")
+    what = f"plots.{figure} draws {' or '.join(ARTICLES[name] for name in drawable)}, not {given}."
+    fits = {"Estimate": "model.estimate()", "Posterior": "model.sample()"}
+    advice = " or ".join(f"bmx.plots.{figure}({fits[name]})" for name in drawable if name in fits)
+    raise SpecError(f"{what} Try {advice}." if advice else what)
 
 
 class Canvas(Figure):
