@@ -14,9 +14,10 @@ from bayesmix.inference.estimate import Ml, estimate
 from bayesmix.language.arguments import explained
 from bayesmix.results.comparison_blocks import STD_ERROR, SUMMARY, blocks_of_comparison, prefix_of
 from bayesmix.results.coverage import coverage
-from bayesmix.results.fit import Estimate, Posterior
+from bayesmix.results.fit import Estimate, Fit, Posterior
 from bayesmix.results.intervals import applicable, side_by_side
 from bayesmix.results.layout import to_html, to_markdown, to_text
+from bayesmix.results.named_fits import by_method, named_fits
 from bayesmix.results.pooling import pooling
 from bayesmix.results.reference import Reference, blocks_of, is_quick
 from bayesmix.results.sentences import SAME, explain
@@ -144,7 +145,8 @@ class Comparison:
 
 @explained
 def compare(
-    *fits: Estimate | Posterior,
+    *fits: Estimate | Posterior | Mapping[str, Estimate | Posterior],
+    labels: Sequence[str] | None = None,
     documented: Mapping[str, float] | None = None,
     causes: bool | None = None,
     groups: bool = False,
@@ -155,7 +157,8 @@ def compare(
 
     Parameters
     ----------
-    *fits : estimates and posteriors, in any order and number.
+    *fits : estimates and posteriors, in any order and number, or a dict of them by label.
+    labels : names of the fits in tables and text; their methods by default.
     documented : printed figures by parameter name; by default those of the model file the fits come from.
     causes : whether to walk from the first estimate to each posterior, cause by cause. By default where that takes no
         more than a second or two; True refits generalized and big models as well (quadrature, flat priors).
@@ -168,19 +171,27 @@ def compare(
     SpecError
         If nothing was given, or the fits have different parameters.
     """
-    if not fits:
-        raise SpecError("compare needs at least one fit: compare(model.sample(), model.estimate()).")
     if centre not in CENTRES:
         raise SpecError(f"There is no centre `{centre}`.{nearest(centre, CENTRES)} Centres: {', '.join(CENTRES)}.")
-    _check_same_parameters(fits)
-    figures = fits[0].fitted_model.documented if documented is None else documented
-    by_label = dict(sorted(zip(labels_of(fits), fits, strict=True), key=lambda pair: isinstance(pair[1], Posterior)))
+    named = named_fits(fits, labels, "compare", wanted=(Estimate, Posterior), default=by_method)
+    if not named:
+        raise SpecError("compare needs at least one fit: compare(model.sample(), model.estimate()).")
+    _check_labels(named)
+    _check_same_parameters(list(named.values()))
+    by_label = dict(sorted(named.items(), key=lambda pair: isinstance(pair[1], Posterior)))
+    first = next(iter(named.values()))
+    figures = first.fitted_model.documented if documented is None else documented
     walks, notes = _walks(by_label, causes, groups, centre)
     table = _table(by_label, figures, walks, groups, centre)
-    found = Comparison(
-        table, fits[0].spec.formula.text, tuple(by_label), tuple(by_label.values()), walks, notes, centre
-    )
+    found = Comparison(table, first.spec.formula.text, tuple(by_label), tuple(by_label.values()), walks, notes, centre)
     return replace(found, table=table.join(found.intervals())) if intervals else found
+
+
+def _check_labels(named: Mapping[str, Fit]) -> None:
+    taken = {"documented", "flat mode", *SUMMARY}
+    for label in named:
+        if label in taken:
+            raise SpecError(f"`{label}` is a column of the comparison and cannot be the label of a fit.")
 
 
 def _check_same_parameters(fits: Sequence[Estimate | Posterior]) -> None:
@@ -189,15 +200,6 @@ def _check_same_parameters(fits: Sequence[Estimate | Posterior]) -> None:
         if fit.names != names:
             odd = sorted(set(names) ^ set(fit.names))
             raise SpecError(f"These fits are of different models; parameters of only one of them: {', '.join(odd)}.")
-
-
-def labels_of(fits: Sequence[Estimate | Posterior]) -> list[str]:
-    """Method names, numbered where they repeat."""
-    base = [fit.method if isinstance(fit, Estimate) else "posterior" for fit in fits]
-    return [
-        name if base.count(name) == 1 else f"{name} {base[: position + 1].count(name)}"
-        for position, name in enumerate(base)
-    ]
 
 
 def _walks(
@@ -233,8 +235,9 @@ def _table(
     index = next(iter(described.values())).index
     if any(name in figures for name in index):
         columns["documented"] = pd.Series([figures.get(name, np.nan) for name in index], index)
-    if walks and "REML" in fits and "ML" not in fits:
-        columns["ML"] = _by_maximum_likelihood(fits["REML"], groups)
+    by_reml = next((fit for fit in fits.values() if isinstance(fit, Estimate) and fit.method == "REML"), None)
+    if walks and by_reml is not None and not any(_is_ml(fit) for fit in fits.values()) and "ML" not in fits:
+        columns["ML"] = _by_maximum_likelihood(by_reml, groups)
     start = next(iter(fits))
     for label, table in described.items():
         if isinstance(fits[label], Estimate):
@@ -267,6 +270,10 @@ def _describe(fit: Estimate | Posterior, groups: bool) -> pd.DataFrame:
     return values
 
 
-def _by_maximum_likelihood(fit: Estimate | Posterior, groups: bool) -> pd.Series:
+def _is_ml(fit: Fit) -> bool:
+    return isinstance(fit, Estimate) and fit.method == "ML"
+
+
+def _by_maximum_likelihood(fit: Estimate, groups: bool) -> pd.Series:
     point = estimate(fit.design, fit.spec.family, fit.spec.link, Ml())
     return scalars(Estimate(fit.fitted_model, point), groups=groups)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,12 +80,15 @@ def kfold(post: Posterior, k: int, group: str | None, *, seed: int) -> Elpd:
 
 
 @explained
-def loo_compare(fits: Mapping[str, Posterior], *, method: str = "stacking") -> pd.DataFrame:
+def loo_compare(
+    *fits: Posterior | Mapping[str, Posterior], labels: Sequence[str] | None = None, method: str = "stacking"
+) -> pd.DataFrame:
     """Compare models of the same data by their expected log predictive density, with stacking weights.
 
     Parameters
     ----------
-    fits : posteriors by name.
+    *fits : posteriors, or a dict of them by label.
+    labels : names of the models; their formulas by default.
     method : ``"stacking"``, ``"BB-pseudo-BMA"`` or ``"pseudo-BMA"``, as in ``arviz.compare``.
 
     Returns
@@ -100,12 +103,13 @@ def loo_compare(fits: Mapping[str, Posterior], *, method: str = "stacking") -> p
     """
     from arviz_stats import compare
 
-    responses = [fit.design.y for fit in fits.values()]
+    named = _posteriors(fits, labels, "loo_compare")
+    responses = [fit.design.y for fit in named.values()]
     if len(responses) < 2:
-        raise SpecError('loo_compare takes two or more posteriors by name: loo_compare({"first": a, "second": b}).')
+        raise SpecError('loo_compare takes two or more posteriors: loo_compare(a, b), or {"first": a, "second": b}.')
     if any(not np.array_equal(y, responses[0]) for y in responses[1:]):
         raise SpecError("These posteriors are of different responses or rows: their densities cannot be compared.")
-    return compare({name: loo(fit, refit=None, seed=0) for name, fit in fits.items()}, method=method, round_to="none")
+    return compare({name: loo(fit, refit=None, seed=0) for name, fit in named.items()}, method=method, round_to="none")
 
 
 @explained
@@ -124,6 +128,7 @@ def bayes_factor(first: Posterior, second: Posterior) -> dict[str, float]:
     SpecError
         If a fit has no marginal likelihood, or the responses differ.
     """
+    _posteriors((first, second), None, "bayes_factor")
     if not np.array_equal(first.design.y, second.design.y):
         raise SpecError("These posteriors are of different responses or rows: their evidence cannot be compared.")
     (one, error_one), (two, error_two) = first.log_evidence, second.log_evidence
@@ -134,6 +139,15 @@ def bayes_factor(first: Posterior, second: Posterior) -> dict[str, float]:
         "bayes_factor": float(np.exp(min(difference, 700.0))),
         "probability": float(1.0 / (1.0 + np.exp(-np.clip(difference, -700.0, 700.0)))),
     }
+
+
+def _posteriors(
+    fits: Sequence[Posterior | Mapping[str, Posterior]], labels: Sequence[str] | None, verb: str
+) -> dict[str, Posterior]:
+    from bayesmix.results.fit import Posterior
+    from bayesmix.results.named_fits import by_formula, named_fits
+
+    return named_fits(fits, labels, verb, wanted=(Posterior,), default=by_formula)
 
 
 def left_out(post: Posterior, keep: Array, seed: int, *, by_evidence: bool = True) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,23 +14,29 @@ from bayesmix.inference.glm import Glm, fit_glm
 from bayesmix.language.arguments import explained
 from bayesmix.language.spec import ModelSpec
 from bayesmix.results import effects
+from bayesmix.results.fit import Estimate, Fit, Posterior
 from bayesmix.results.marginals import describe
+from bayesmix.results.named_fits import by_method, named_fits
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from bayesmix.results.fit import Estimate, Posterior
 
 Array = np.ndarray
 
 
 @explained
-def pooling(*fits: Estimate | Posterior, group: str | None = None) -> pd.DataFrame:
+def pooling(
+    *fits: Estimate | Posterior | Mapping[str, Estimate | Posterior],
+    labels: Sequence[str] | None = None,
+    group: str | None = None,
+) -> pd.DataFrame:
     """Put the coefficients of every group side by side, by how much is borrowed from the other groups.
 
     Parameters
     ----------
-    *fits : an estimate, a posterior, or both, of one model.
+    *fits : an estimate, a posterior, or both, of one model, or a dict of them by label.
+    labels : names of the fits' columns: of an estimate by itself, before those of a posterior. By default an estimate's
+        is its method, and a posterior has none.
     group : the grouping factor; the first by default.
 
     Returns
@@ -47,9 +54,11 @@ def pooling(*fits: Estimate | Posterior, group: str | None = None) -> pd.DataFra
     """
     import pandas as pd
 
-    if not fits:
+    named = named_fits(fits, labels, "pooling", wanted=(Estimate, Posterior), default=by_method)
+    if not named:
         raise SpecError("pooling needs a fit: pooling(model.estimate(), model.sample()).")
-    design, spec = fits[0].design, fits[0].spec
+    first = next(iter(named.values()))
+    design, spec = first.design, first.spec
     chosen = effects.find_group(design, group)
     levels, names = chosen.levels, effects.coefficient_columns(design, chosen)
     index = pd.MultiIndex.from_product([levels, names], names=[chosen.group, "effect"])
@@ -61,8 +70,8 @@ def pooling(*fits: Estimate | Posterior, group: str | None = None) -> pd.DataFra
     for label, (beta, error) in {"complete": _tiled(whole, len(levels)), "none": _stacked(alone)}.items():
         table.loc[fixed, label] = beta
         table.loc[fixed, f"{label} std_error"] = error
-    for fit in fits:
-        for column, values in _partial(fit, chosen).items():
+    for label, fit in named.items():
+        for column, values in _partial(fit, label, chosen).items():
             table[column] = values
     return table
 
@@ -90,13 +99,12 @@ def _stacked(found: list[tuple[Array, Array]]) -> tuple[Array, Array]:
     return np.concatenate([beta for beta, _ in found]), np.concatenate([error for _, error in found])
 
 
-def _partial(fit: Estimate | Posterior, group: effects.GroupEffects) -> dict[str, Array]:
+def _partial(fit: Fit, label: str, group: effects.GroupEffects) -> dict[str, Array]:
     """The columns of the mixed model."""
-    from bayesmix.results.fit import Estimate
-
     names, values = effects.coefficients(fit.design, fit.with_effects, group)
     flat = values.reshape(*values.shape[:-2], -1)
     if isinstance(fit, Estimate):
-        return {fit.method: flat}
+        return {label: flat}
+    prefix = "" if label == "posterior" else f"{label} "
     table = describe(flat, [f"{level} {name}" for level in group.levels for name in names], 0.95)
-    return {column: table[column].to_numpy() for column in ("mean", "sd", "lower", "upper")}
+    return {f"{prefix}{column}": table[column].to_numpy() for column in ("mean", "sd", "lower", "upper")}

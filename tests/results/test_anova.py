@@ -20,10 +20,12 @@ LME4 = {
 }
 
 
+RIGHT = ("1 + (1 | Subject)", "Days + (1 | Subject)", "Days + (Days | Subject)")
+
+
 def fits() -> list[bmx.Estimate]:
     data = bmx.load_dataset("sleepstudy")
-    right = ("1 + (1 | Subject)", "Days + (1 | Subject)", "Days + (Days | Subject)")
-    return [bmx.Model(f"Reaction ~ {text}", data).estimate() for text in right]
+    return [bmx.Model(f"Reaction ~ {text}", data).estimate() for text in RIGHT]
 
 
 def test_anova_is_lme4s() -> None:
@@ -33,11 +35,70 @@ def test_anova_is_lme4s() -> None:
         np.testing.assert_allclose(table[column], values, rtol=1e-6, err_msg=column)
 
 
+# glmmTMB 1.1.5: anova(poisson, nbinom2) of y ~ x + z + (1 | g) on nbsim; lme4's glmer.nb is not the textbook optimum
+GLMMTMB = {
+    "npar": [5, 6],
+    "aic": [2247.40187924, 1768.61136019],
+    "bic": [2267.35920198, 1792.56014747],
+    "loglik": [-1118.700939620, -878.305680093],
+    "deviance": [2237.40187924, 1756.61136019],
+    "chisq": [np.nan, 480.790519054],
+    "df": [np.nan, 1.0],
+    "p_value": [np.nan, 1.43790032738e-106],
+}
+
+
+def of_counts(family: str, formula: str = "y ~ x + z + (1 | g)", **options: str) -> bmx.Estimate:
+    return bmx.Model(formula, bmx.load_dataset("nbsim"), family, **options).estimate()
+
+
+def test_a_poisson_model_is_nested_in_the_negative_binomial_one() -> None:
+    table = bmx.anova(of_counts("negbinomial"), of_counts("poisson"))
+    for column, values in GLMMTMB.items():
+        rtol = 1e-4 if column == "p_value" else 1e-7
+        np.testing.assert_allclose(table[column], values, rtol=rtol, err_msg=column)
+    assert list(table["boundary"]) == [False, True]
+    assert list(table.index) == ["y ~ x + z + (1 | g), poisson", "y ~ x + z + (1 | g), negbinomial"]
+
+
+def test_the_boundary_is_where_variances_are_tested() -> None:
+    fixed, slopes = (
+        bmx.Model(f"Reaction ~ {right}", bmx.load_dataset("sleepstudy")).estimate() for right in RIGHT[::2]
+    )
+    assert list(bmx.anova(fixed, slopes)["boundary"]) == [False, True]
+    less = bmx.Model("Reaction ~ 1 + (Days | Subject)", bmx.load_dataset("sleepstudy")).estimate()
+    assert list(bmx.anova(less, slopes)["boundary"]) == [False, False]
+
+
+def test_models_that_are_not_nested_are_compared_by_their_criteria_only() -> None:
+    """Other columns, another link, a negative binomial with fewer columns: densities of the same counts, no test."""
+    for one, other in [
+        (of_counts("poisson", "y ~ x + (1 | g)"), of_counts("poisson", "y ~ z + (1 | g)")),
+        (of_counts("poisson", "y ~ x + z + (1 | g)"), of_counts("negbinomial", "y ~ x + (1 | g)")),
+        (of_counts("poisson", "y ~ x + (1 | g)"), of_counts("poisson", "y ~ x + z + (1 | g)", link="sqrt")),
+    ]:
+        table = bmx.anova(one, other)
+        assert table["aic"].notna().all()
+        assert table[["chisq", "p_value"]].isna().all(axis=None)
+
+
+def test_probabilities_and_densities_are_not_compared() -> None:
+    with pytest.raises(bmx.SpecError, match="`poisson` and `gaussian` give probabilities and densities"):
+        bmx.anova(of_counts("poisson"), of_counts("gaussian"))
+
+
+def test_another_response_is_refused() -> None:
+    data = bmx.load_dataset("sleepstudy")
+    fits_ = [bmx.Model(f"{y} ~ Days + (1 | Subject)", data).estimate() for y in ("Reaction", "log(Reaction)")]
+    with pytest.raises(bmx.SpecError, match=r"`Reaction`, 180 and `log\(Reaction\)`, 180 rows"):
+        bmx.anova(*fits_)
+
+
 def test_anova_of_different_rows_is_refused() -> None:
     small, *_ = fits()
     data = bmx.load_dataset("sleepstudy").head(100)
     other = bmx.Model("Reaction ~ Days + (1 | Subject)", data).estimate()
-    with pytest.raises(bmx.SpecError, match="180 and 100 rows"):
+    with pytest.raises(bmx.SpecError, match="180 and `Reaction`, 100 rows"):
         bmx.anova(small, other)
 
 

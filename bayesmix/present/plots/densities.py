@@ -29,10 +29,10 @@ from bayesmix.present.plots.canvas import (
     panels,
     styled,
 )
-from bayesmix.results.compare import labels_of
 from bayesmix.results.effects import flatten, of_priors
 from bayesmix.results.fit import Estimate, Posterior
 from bayesmix.results.marginals import describe, kernel_estimate
+from bayesmix.results.named_fits import by_method
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -68,7 +68,7 @@ def sd_density(
     SpecError
         If there is no posterior, or no such parameter.
     """
-    labels = labels_of(fits)
+    labels = by_method(fits)
     posteriors = [(label, fit) for label, fit in zip(labels, fits, strict=True) if isinstance(fit, Posterior)]
     estimates = [(label, fit) for label, fit in zip(labels, fits, strict=True) if isinstance(fit, Estimate)]
     if not posteriors:

@@ -10,10 +10,10 @@ from matplotlib.lines import Line2D
 
 from bayesmix.errors import SpecError, nearest
 from bayesmix.present.plots.canvas import COLOURS, INK, MARKERS, PALE, panels, styled
-from bayesmix.results.compare import labels_of
 from bayesmix.results.fit import Estimate, Posterior
 from bayesmix.results.freedom import is_linear
 from bayesmix.results.level import check_level
+from bayesmix.results.named_fits import by_method
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +66,7 @@ def forest(
     check_level(interval)
     figures = fits[0].fitted_model.documented if documented is None else documented
     methods = [_method(fit, method) for fit in fits]
-    labelled = zip(labels_of(fits), fits, methods, strict=True)
+    labelled = zip(by_method(fits), fits, methods, strict=True)
     rows = [_row(label, fit, interval, own) for label, fit, own in labelled]
     height = 0.6 + 0.19 * len(rows)
     figure, axes = panels(len(names), columns=1 if len(names) <= 3 else 2, height=height)

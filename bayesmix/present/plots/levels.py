@@ -14,10 +14,10 @@ from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters import covariance
 from bayesmix.present.plots.canvas import COLOURS, GREY, INK, MARKERS, PALE, SKY, legend_below, panels, styled
 from bayesmix.present.plots.observations import choose_levels
-from bayesmix.results.compare import labels_of
 from bayesmix.results.effects import GroupEffects, find_group, of_group
 from bayesmix.results.fit import Estimate, Posterior
 from bayesmix.results.level import check_level
+from bayesmix.results.named_fits import by_method
 from bayesmix.results.pooling import pooling as pooling_table
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def caterpillar(
     found = find_group(fits[0].design, group)
     names = _chosen(found.effects, effects, found)
     places = [found.effects.index(name) for name in names]
-    drawn = [_effects(label, fit, found, interval) for label, fit in zip(labels_of(fits), fits, strict=True)]
+    drawn = [_effects(label, fit, found, interval) for label, fit in zip(by_method(fits), fits, strict=True)]
     leading = places[0] if order is None else found.effects.index(_chosen(found.effects, [order], found)[0])
     rows = np.array(choose_levels(found, levels, MOST))
     rows = rows[np.argsort(drawn[0].centre[rows, leading], kind="stable")]
@@ -211,7 +211,7 @@ def _plane(
     _frame(axis, [alone, *partial], centre, _population(fits[0], group, [x, y]))
     handles, texts = _shrinkage_legend(fits, group, alone)
     handles.append(Patch(facecolor=SKY, alpha=0.25))
-    texts.append(f"50 % and 95 % of levels of {group.group}, by {labels_of(fits)[0]}")
+    texts.append(f"50 % and 95 % of levels of {group.group}, by {by_method(fits)[0]}")
     legend_below(figure, handles, texts)
     if len(alone) <= ARROWS:
         figure.draw_without_rendering()  # lays the panel out, so that places on paper are known
@@ -249,13 +249,13 @@ def _shrinkage_legend(
     lost = f" (not told by {untold} alone)" if untold else ""
     handles: list[Artist] = [Line2D([], [], color=INK, marker="o", markerfacecolor="white", linestyle="")]
     texts = [f"no pooling: each level of {group.group} alone{lost}"]
-    for place, label in enumerate(labels_of(fits)):
+    for place, label in enumerate(by_method(fits)):
         handles.append(Line2D([], [], color=COLOURS[place], marker=MARKERS[place], linestyle="", markeredgewidth=0.0))
         texts.append(f"partial pooling: {label}{' mean' if isinstance(fits[place], Posterior) else ''}")
     plane = alone.shape[1] == 2
     mark = {"marker": "+", "markersize": 9.0, "linestyle": ""} if plane else {"linestyle": (0, (2, 1.5))}
     handles.append(Line2D([], [], color=INK, **mark))
-    texts.append(f"fixed effects of {labels_of(fits)[0]}")
+    texts.append(f"fixed effects of {by_method(fits)[0]}")
     return handles, texts
 
 
@@ -407,7 +407,7 @@ def _pooling_legend(figure: Figure, fits: Sequence[Estimate | Posterior], interv
         f"complete pooling: one regression, {percent} interval",
         f"no pooling: the level alone, {percent} interval",
     ]
-    for place, (label, fit) in enumerate(zip(labels_of(fits), fits, strict=True)):
+    for place, (label, fit) in enumerate(zip(by_method(fits), fits, strict=True)):
         bar: Any = "" if isinstance(fit, Estimate) else "-"
         handles.append(Line2D([], [], color=COLOURS[place], marker=MARKERS[place], linestyle=bar))
         texts.append(f"partial pooling: {label}{'' if isinstance(fit, Estimate) else f' mean, {percent} interval'}")

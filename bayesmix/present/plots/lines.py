@@ -27,12 +27,12 @@ from bayesmix.present.plots.canvas import (
     styled,
 )
 from bayesmix.present.plots.observations import Points, choose_levels, places, points
-from bayesmix.results.compare import labels_of
 from bayesmix.results.effects import GroupEffects
 from bayesmix.results.fit import Estimate, Posterior
 from bayesmix.results.freedom import resolve_df
 from bayesmix.results.grid import grid, is_factor, levels_of, mean_offset, observed
 from bayesmix.results.level import check_level
+from bayesmix.results.named_fits import by_method
 from bayesmix.results.pooling import pooling
 from bayesmix.results.predict import Groups, Rows, check_options, prediction_table
 
@@ -166,7 +166,7 @@ def mean_curves(
     name, found, drawn = points(fits[0], x, group, units, seed)
     chosen = choose_levels(found, levels, MOST) if groups == "fitted" else []
     figure, axes, handles = _data(drawn, found, chosen, together=not chosen)
-    for number, (label, fit) in enumerate(zip(labels_of(fits), fits, strict=True)):
+    for number, (label, fit) in enumerate(zip(by_method(fits), fits, strict=True)):
         colour = COLOURS[number]
         dashes: Any = "-" if number == 0 else (0, (4, 2))
         curves = _curves(fit, groups, interval, found, chosen, name, whole)
