@@ -30,6 +30,7 @@ _PUBLIC = {
     "plots": "bayesmix.present.plots",
     "report": "bayesmix.present.report",
     "load_dataset": "bayesmix.data.datasets",
+    "read_data": "bayesmix.data.files",
     "dataset_names": "bayesmix.data.datasets",
     "Reml": "bayesmix.inference.estimate",
     "Ml": "bayesmix.inference.estimate",
@@ -57,6 +58,7 @@ __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 (the keys are strings)
 if TYPE_CHECKING:
     from bayesmix.data.datasets import dataset_names as dataset_names
     from bayesmix.data.datasets import load_dataset as load_dataset
+    from bayesmix.data.files import read_data as read_data
     from bayesmix.errors import BayesmixError as BayesmixError
     from bayesmix.errors import BayesmixWarning as BayesmixWarning
     from bayesmix.errors import ConvergenceWarning as ConvergenceWarning

@@ -35,7 +35,8 @@ class Model:
     Parameters
     ----------
     formula : lme4's formula, ``"ncases ~ ncontrols + (ncontrols | agegp)"``; without a bar it is that of a regression.
-    data : pandas, polars or arrow table, DuckDB relation, dict of columns, or path to a CSV or Parquet file.
+    data : pandas, polars or arrow table, DuckDB relation, dict of columns, or path of a file that
+        `read_data` takes.
     family : ``"gaussian"``, ``"poisson"``, ``"binomial"``, ``"bernoulli"``, ``"gamma"`` or ``"negbinomial"``.
     link : name of the link; the family's canonical or usual one by default.
     priors : a preset (``"default"``, ``"flat"``, ``"brms"``, ``"rstanarm"``, ``"bambi"``), or priors by name,

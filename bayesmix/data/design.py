@@ -112,7 +112,7 @@ def build(
     formula
         From `bayesmix.language.formula.parse`.
     data
-        Any dataframe, dictionary of columns, or path of a CSV or Parquet file.
+        Any dataframe, dictionary of columns, or path of a file that `bayesmix.data.files` reads.
     weights, offset
         Name of a column, an expression, or an array with one value per row of the data. The offset is added to those
         of the formula.

@@ -1,7 +1,7 @@
 """Any dataframe in: the columns that a formula needs, as numbers or factors.
 
 pandas, Polars, PyArrow, DuckDB, Dask, Ibis and PySpark tables come in through narwhals; dictionaries of arrays and
-paths of CSV or Parquet files are read with pandas. What kind of column each becomes:
+files are read by `bayesmix.data.files`. What kind of column each becomes:
 
 =============================  =====================================================================================
 in the data                    here
@@ -19,17 +19,18 @@ order alone does not ask for polynomial contrasts.
 
 from __future__ import annotations
 
-import zlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zipfile import BadZipFile
 
 import numpy as np
 
 from bayesmix.data.columns import Column, Factor, Kind, Numeric, boolean_factor, label
+from bayesmix.data.files import DataFile, OpenFile, open_file
 from bayesmix.errors import DataError, nearest
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class Table:
     """A dataframe whose columns have not been read yet."""
 
     names: tuple[str, ...]
-    native: Any  # a narwhals frame, eager or lazy
+    native: Any  # a narwhals frame, eager or lazy, or a file
+    twice: frozenset[str] = frozenset()  # names that several columns have: they are in the way only where they are used
 
     def read(self, needed: Iterable[str]) -> dict[str, Column]:
         """Return the columns named; all have the same number of rows.
@@ -65,18 +67,23 @@ class Table:
 
     def count(self) -> int:
         """Return the number of rows."""
-        return len(self._select(self.names[:1]))
+        return len(self._select([name for name in self.names if name not in self.twice][:1] or self.names[:1]))
 
     def _select(self, needed: Iterable[str]) -> Any:
+        import narwhals as nw
+
         wanted = list(dict.fromkeys(needed))
         for name in wanted:
             if name not in self.names:
                 raise missing_column(name, self.names)
-        return _collect(self.native.select(wanted))
+            if name in self.twice:
+                raise DataError(f"Two columns of the data are named `{name}`: rename one of them.")
+        found = self.native.select(wanted)
+        return nw.from_native(found) if isinstance(self.native, OpenFile) else _collect(found)
 
 
 def open_table(data: Any) -> Table:
-    """Take any dataframe, dictionary of columns, or path of a CSV or Parquet file.
+    """Take any dataframe, dictionary of columns, or path of a file.
 
     Raises
     ------
@@ -87,58 +94,27 @@ def open_table(data: Any) -> Table:
 
     if isinstance(data, Table):
         return data
-    if isinstance(data, str | Path):
-        data = _read_file(Path(data))
-    elif isinstance(data, Mapping):
+    if isinstance(data, str | PathLike | DataFile):
+        file = open_file(data if isinstance(data, DataFile) else DataFile(Path(data)))
+        return Table(file.names, file, _twice(file.names))
+    if isinstance(data, Mapping):
         data = _from_mapping(data)
+    data, twice = _without_twins(_text_names(data))
     try:
-        native = nw.from_native(_text_names(data))
+        native = nw.from_native(data)
         names = tuple(native.collect_schema().names())
     except TypeError:
         what = f"Data are a dataframe, a dictionary of columns or a path, not {type(data).__name__}."
         raise DataError(what) from None
-    except nw.exceptions.DuplicateError as error:
-        raise DataError(f"Two columns of the data have the same name. {error}") from None
-    if not names:
+    if not names and not twice:
         raise DataError("The data have no columns.")
-    return Table(names, native)
+    return Table((*names, *sorted(twice)), native, twice)
 
 
 def missing_column(name: str, known: Sequence[str]) -> DataError:
     """Return the error for a column that is not in the data."""
     shown = ", ".join(sorted(known)[:20]) + (", ..." if len(known) > 20 else "")
     return DataError(f"Column `{name}` of the formula is not in the data.{nearest(name, known)} Columns: {shown}.")
-
-
-def _read_file(path: Path) -> Any:
-    import pandas as pd
-
-    if not path.exists():
-        raise DataError(f"There is no file `{path}`.")
-    try:
-        match path.suffix.lower():
-            case ".csv" | ".gz" | ".zip":
-                return pd.read_csv(path, keep_default_na=False, na_values=["", "NA", "NaN", "nan"], low_memory=False)
-            case ".parquet" | ".pq":
-                return _read_parquet(path)
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        BadZipFile,
-        zlib.error,
-    ) as error:  # pandas' and pyarrow's own are among these
-        raise DataError(f"`{path}` cannot be read: {str(error).splitlines()[0]}.") from None
-    raise DataError(f"`{path.name}` is neither a CSV nor a Parquet file.")
-
-
-def _read_parquet(path: Path) -> Any:
-    import pandas as pd
-
-    try:
-        return pd.read_parquet(path)
-    except ImportError:
-        raise DataError(f"Reading `{path.name}` needs a Parquet reader: install pyarrow.") from None
 
 
 def _from_mapping(data: Mapping[str, Any]) -> Any:
@@ -157,6 +133,23 @@ def _text_names(data: Any) -> Any:
     if isinstance(data, pd.DataFrame) and not all(isinstance(name, str) for name in data.columns):
         return data.set_axis([str(name) for name in data.columns], axis=1)
     return data
+
+
+def _without_twins(data: Any) -> tuple[Any, frozenset[str]]:
+    """Leave out columns that share their name, which no one can ask for, and return their names."""
+    import pandas as pd
+
+    if isinstance(data, pd.DataFrame):
+        twice = _twice(list(map(str, data.columns)))
+        return (data.loc[:, [name not in twice for name in data.columns]], twice) if twice else (data, twice)
+    if type(data).__module__.startswith("pyarrow"):
+        twice = _twice(data.column_names)
+        return (data.select([i for i, name in enumerate(data.column_names) if name not in twice]), twice)
+    return data, frozenset()
+
+
+def _twice(names: Sequence[str]) -> frozenset[str]:
+    return frozenset(name for name, count in Counter(names).items() if count > 1)
 
 
 def _collect(frame: Any) -> Any:

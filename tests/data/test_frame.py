@@ -183,7 +183,8 @@ PROBLEMS: dict[str, tuple[Any, str]] = {
     "an array": (np.zeros((2, 2)), "not ndarray"),
     "lengths": ({"x": [1, 2], "y": [1]}, "do not make a table"),
     "no columns": ({}, "no columns"),
-    "twice": (pd.DataFrame([[1, 2]], columns=["x", "x"]), "same name"),
+    "twice": (pd.DataFrame([[1, 2]], columns=["y", "y"]), "Two columns of the data are named `y`: rename one of them"),
+    "twice in arrow": (pa.Table.from_arrays([pa.array([1])] * 2, ["y", "y"]), "are named `y`"),
     "no file": ("nowhere.csv", "There is no file `nowhere.csv`"),
     "labels": ({"y": pd.Categorical([1, "1"])}, "same label"),
 }
@@ -193,14 +194,23 @@ PROBLEMS: dict[str, tuple[Any, str]] = {
 def test_problems_with_the_data_are_named(problem: str) -> None:
     data, message = PROBLEMS[problem]
     with pytest.raises(DataError, match=message):
-        open_table(data).read(["y"] if problem == "labels" else [])
+        open_table(data).read(["y"])
 
 
-def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "data.xlsx"
-    path.touch()
-    with pytest.raises(DataError, match="neither a CSV nor a Parquet file"):
-        open_table(path)
+TWINS = {
+    "pandas": pd.DataFrame([[1.0, 2.0, 3.0]], columns=["x", "a", "a"]),
+    "arrow": pa.Table.from_arrays([pa.array([1.0]), pa.array([2.0]), pa.array([3.0])], ["x", "a", "a"]),
+}
+
+
+@pytest.mark.parametrize("backend", TWINS)
+def test_columns_of_one_name_are_refused_only_where_they_are_used(backend: str) -> None:
+    table = open_table(TWINS[backend])
+    assert set(table.names) == {"x", "a"}
+    assert table.read(["x"])["x"].values[0] == 1.0
+    assert table.count() == 1
+    with pytest.raises(DataError, match="Two columns of the data are named `a`"):
+        table.read(["x", "a"])
 
 
 def test_a_missing_column_is_named_with_the_nearest() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -262,7 +263,7 @@ def test_terminals_are_not_spoken_to_by_data(tmp_path):
 DAMAGED = {
     "empty": ("d.csv", b""),
     "binary": ("d.csv", bytes(range(128, 256))),
-    "open quote": ("d.csv", b'a,b\n1,2,3\n"x\n'),
+    "open quote": ("d.csv", b'y,x,g\n1,2,3,4\n"x\n'),
     "no zip": ("d.zip", b"PK"),
     "no gzip": ("d.csv.gz", b"\x1f\x8b\x08\x00"),
     "no Parquet": ("d.parquet", b"PAR1"),
@@ -576,3 +577,60 @@ def test_help_is_light():
     code = f"import sys, bayesmix.present.cli; print(sorted({heavy} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+# ---- files of data ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def german(tmp_path_factory):
+    """sleepstudy as a German Excel writes it, with a dot for a missing value and an umlaut."""
+    frame = bmx.load_dataset("sleepstudy").rename(columns={"Days": "Tage", "Reaction": "Länge"})
+    text = frame.assign(Tage=frame["Tage"] / 2).to_csv(index=False, sep=";", decimal=",").splitlines()
+    fields = text[5].split(";")
+    fields[list(frame.columns).index("Tage")] = "."
+    path = tmp_path_factory.mktemp("data") / "größe.csv"
+    path.write_text("\n".join([*text[:5], ";".join(fields), *text[6:]]), encoding="latin-1")
+    return path
+
+
+def test_files_are_sniffed_and_options_say_what_cannot_be_known(german):
+    formula = "Länge ~ Tage + (1 | Subject)"
+    refused = run("fit", formula, str(german))
+    assert refused.exit_code == 2
+    assert "`Tage` is text because of `.` in row 4" in refused.stderr.replace("\n", " ")
+    result = run("fit", formula, str(german), "--na", ".")
+    assert result.exit_code == 0
+    assert "1 of 180 rows was left out: missing values in `Tage` (1)" in result.stderr.replace("\n", " ")
+    given = ("--sep", ";", "--decimal", ",", "--encoding", "latin-1", "--na", ".")
+    assert run("fit", formula, str(german), *given).stdout == result.stdout
+    assert run("fit", formula, str(german), "--sep", ",").exit_code == 2
+    assert "says its own sep" in run("fit", "esoph_lmm", "--sep", ",").stderr.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("y = x + (1|g)", "my.csv"), '`~` where `y = x + (1|g)` has `=`: write "y ~ x + (1|g)".'),
+        (("y == x + (1|g)",), 'write "y ~ x + (1|g)".'),
+        (("y ~ x + (1|g)", "https://example.org/my.csv"), "`https://example.org/my.csv` is an address, and nothing is"),
+    ],
+)
+def test_what_people_type(arguments, message):
+    result = run("fit", *arguments)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())
+
+
+def test_other_letters_than_ascii_where_the_locale_knows_none(german):
+    command = [sys.executable, "-m", "bayesmix.present.cli", "fit", "Länge ~ Tage + (1 | Subject)", str(german)]
+    command += ["--na", ".", "--weights", "I(Länge / Länge)"]
+    found = subprocess.run(
+        [part.encode() for part in command],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": ""},
+    )
+    assert found.returncode == 0, found.stderr.decode()
+    assert "Länge ~ Tage + (1 | Subject)" in found.stdout.decode()
+    assert "größe.csv" in found.stdout.decode()

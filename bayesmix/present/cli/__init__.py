@@ -6,6 +6,7 @@ is imported when it runs, so that ``bayesmix --help`` is quick.
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 
@@ -20,8 +21,16 @@ for commands in (fit, compare, report, catalogue):  # in the order of the help
     commands.register(app)
 
 
+def _speak_utf8() -> None:
+    """Print other letters than ASCII, and the bytes of file names, where the locale (`LC_ALL=C`) knows ASCII only."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() in {"ascii", "ansi_x3.4-1968", "us-ascii"}:
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape")
+
+
 def main() -> None:
     """Run the command line."""
+    _speak_utf8()
     try:
         app(prog_name="bayesmix")
     except Exception:  # whatever is foreseen has been reported by now

@@ -25,6 +25,10 @@ class Options:
     offset: str | None = None
     contrasts: Sequence[str] | None = None
     priors: Sequence[str] | None = None
+    sep: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    na: Sequence[str] | None = None
 
     @property
     def given(self) -> list[str]:
@@ -32,7 +36,7 @@ class Options:
         return [name for name in _OPTIONS if getattr(self, name)]
 
 
-_OPTIONS = ("family", "link", "weights", "offset", "contrasts", "priors")
+_OPTIONS = ("family", "link", "weights", "offset", "contrasts", "priors", "sep", "decimal", "encoding", "na")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,14 +59,35 @@ def read(text: str, data: str | None, options: Options) -> Asked:
     BayesmixError
         If there is no such file or data set, something in them is wrong, or an option does not go with them.
     """
+    text = decoded(text)
     if is_formula(text):
-        return _of_formula(text, data, options)
+        return _of_formula(text, data, _decoded(options))
+    _check_tilde(text, data)
     given = [name for name in options.given if name != "priors"]
     if data is not None:
         raise SpecError(f"`{text}` is not a formula, and a model file brings its own data: leave `{data}` out.")
     if given:
         raise SpecError(f"A model file says its own {given[0]}: leave --{given[0]} out, or give a formula and data.")
     return _of_file(text, options)
+
+
+def decoded(text: str) -> str:
+    """What was typed, where the locale knows ASCII only and terminals send UTF-8."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _decoded(options: Options) -> Options:
+    values: dict[str, Any] = {name: getattr(options, name) for name in _OPTIONS}
+    for name, value in values.items():
+        values[name] = decoded(value) if isinstance(value, str) else value and list(map(decoded, value))
+    return Options(**values)
+
+
+def _check_tilde(text: str, data: str | None) -> None:
+    """Say of a formula that has `=` for its `~` what to write."""
+    left, sign, right = text.partition("=")
+    if sign and (data is not None or "|" in right):
+        raise SpecError(f'A formula has `~` where `{text}` has `=`: write "{left.strip()} ~ {right.strip(" =")}".')
 
 
 def is_formula(text: str) -> bool:
@@ -75,12 +100,12 @@ def _of_formula(text: str, data: str | None, options: Options) -> Asked:
 
     if data is None:
         raise SpecError(
-            "A formula needs data: give a CSV or Parquet file after it, or a name that `bayesmix data` lists."
+            "A formula needs data: give a CSV or other file after it, or a name that `bayesmix data` lists."
         )
-    name = Path(data).name
+    name = decoded(Path(data).name)
     model = Model(
         text,
-        _frame(data),
+        _frame(data, options),
         options.family or "gaussian",
         options.link,
         read_priors(options.priors or ()),
@@ -89,7 +114,7 @@ def _of_formula(text: str, data: str | None, options: Options) -> Asked:
         contrasts=_pairs(options.contrasts or (), '--contrasts "recipe=sum"'),
         data_name=name,
     )
-    return Asked(Path(data).stem, text, model)
+    return Asked(Path(name).stem, text, model)
 
 
 def _of_file(text: str, options: Options) -> Asked:
@@ -109,12 +134,15 @@ def of_file(file: ModelFile, *, priors: Any = None) -> Asked:
     return Asked(file.name, file.description or file.name, model, file.method, file.figures, file.data.units)
 
 
-def _frame(text: str) -> Any:
-    """A path if there is such a file or the name has an ending, a data set otherwise."""
+def _frame(text: str, options: Options) -> Any:
+    """A file if there is one or the name has an ending, a data set otherwise."""
     from bayesmix.data.datasets import load_dataset
+    from bayesmix.data.files import DataFile, is_address
 
     path = Path(text)
-    return text if path.suffix or path.exists() or len(path.parts) > 1 else load_dataset(text)
+    if is_address(text) or path.suffix or path.exists() or len(path.parts) > 1:
+        return DataFile(path, options.sep, options.decimal, options.encoding, tuple(options.na or ()))
+    return load_dataset(text)
 
 
 def read_priors(texts: Sequence[str]) -> str | Mapping[str, str] | None:

@@ -40,6 +40,10 @@ def fit(  # noqa: PLR0913, PLR0917 - one argument an option
     weights: o.Weights = None,
     offset: o.Offset = None,
     contrasts: o.Contrasts = None,
+    sep: o.Sep = None,
+    decimal: o.Decimal = None,
+    encoding: o.Encoding = None,
+    na: o.Na = None,
     method: o.FitMethod = None,
     reml: o.Reml = False,
     ml: o.Ml = False,
@@ -64,7 +68,7 @@ def fit(  # noqa: PLR0913, PLR0917 - one argument an option
     form = form_of(as_json=as_json, as_csv=as_csv)
     typed = method_of(method, reml=reml, ml=ml, agq=agq, posterior=posterior, default="")
     check_method(typed or "auto", {"priors": priors, "draws": draws, "chains": chains, "seed": seed is not None})
-    asked = read(model, data, Options(family, link, weights, offset, contrasts, priors))
+    asked = read(model, data, Options(family, link, weights, offset, contrasts, priors, sep, decimal, encoding, na))
     _check_target(save, overwrite)
     if is_sampler(typed):
         engine = "auto" if typed == "posterior" else typed

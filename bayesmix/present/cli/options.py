@@ -10,13 +10,13 @@ import typer
 ESTIMATES = ("auto", "reml", "ml", "laplace", "agq")
 SAMPLERS = ("posterior", "marginal", "nuts", "advi", "pathfinder")  # "posterior" chooses marginal or nuts
 
-_MODEL, _ESTIMATE, _POSTERIOR, _OUTPUT = "Model", "Estimate", "Posterior", "Output"
+_MODEL, _DATA, _ESTIMATE, _POSTERIOR, _OUTPUT = "Model", "Data", "Estimate", "Posterior", "Output"
 
 MODEL = "Name of a model file (see `bayesmix models`), its path, or lme4's formula in quotes."
 ModelText = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL)]
 DataText = Annotated[
     str | None,
-    typer.Argument(metavar="DATA", help="Of a formula: CSV or Parquet file, or a data set of `bayesmix data`."),
+    typer.Argument(metavar="DATA", help="Of a formula: a file (CSV, Parquet, ...), or a data set of `bayesmix data`."),
 ]
 
 Family = Annotated[
@@ -43,6 +43,30 @@ Offset = Annotated[
 Contrasts = Annotated[
     list[str] | None,
     typer.Option(metavar="FACTOR=KIND", help="treatment, sum, helmert, ...; repeatable.", rich_help_panel=_MODEL),
+]
+Sep = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CHARACTER",
+        help="What separates the fields of text; found by default.",
+        rich_help_panel=_DATA,
+    ),
+]
+Decimal = Annotated[
+    str | None,
+    typer.Option(metavar="CHARACTER", help="Decimal mark of text, . or ,; found by default.", rich_help_panel=_DATA),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Of a text file: utf-8, latin-1, ...; found by default.", rich_help_panel=_DATA),
+]
+Na = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TEXT",
+        help="A missing value, beside nothing, NA and NaN; repeatable.",
+        rich_help_panel=_DATA,
+    ),
 ]
 Priors = Annotated[
     list[str] | None,

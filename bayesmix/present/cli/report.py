@@ -43,6 +43,10 @@ def report(  # noqa: PLR0913, PLR0917 - one argument an option
     weights: o.Weights = None,
     offset: o.Offset = None,
     contrasts: o.Contrasts = None,
+    sep: o.Sep = None,
+    decimal: o.Decimal = None,
+    encoding: o.Encoding = None,
+    na: o.Na = None,
     method: o.Method = None,
     reml: o.Reml = False,
     ml: o.Ml = False,
@@ -59,7 +63,7 @@ def report(  # noqa: PLR0913, PLR0917 - one argument an option
     chosen = method_of(method, reml=reml, ml=ml, agq=agq, default="")
     check_estimate(chosen)
     check_output(output)
-    asked = read(model, data, Options(family, link, weights, offset, contrasts, priors))
+    asked = read(model, data, Options(family, link, weights, offset, contrasts, priors, sep, decimal, encoding, na))
     target = output or Path(f"{asked.name}.html")
     check_output(target)
     estimate = estimated(asked, chosen or asked.method, progress=progress)
