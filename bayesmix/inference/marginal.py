@@ -34,6 +34,7 @@ from bayesmix.inference.pls import Factorisation, draw, factorise
 from bayesmix.inference.priors import Priors, log_partial, log_sd
 from bayesmix.inference.propriety import check_proper
 from bayesmix.inference.reml import LinearProblem, linear_problem
+from bayesmix.inference.scatter import scattered
 from bayesmix.inference.slopes import value_and_gradient
 from bayesmix.language.arguments import explained
 from bayesmix.language.family import find_family
@@ -371,7 +372,9 @@ def _proposed(target: MarginalPosterior, at: Array, run: _Run, options: Marginal
     """Independence chains of a global proposal."""
     cheap = target.emulator is not None or target.numbers <= CHEAP
     thin = options.thin or (3 if cheap else 1)
-    chain = explore(target, at, draws=run.draws, chains=run.chains, rng=run.rng, thin=thin)
+    # polynomials hold around the estimate only
+    far = None if target.emulator is not None else scatter(target, at, run.rng)
+    chain = explore(target, at, draws=run.draws, chains=run.chains, rng=run.rng, thin=thin, scattered=far)
     certificate = {
         "pareto_k": chain.pareto_k,
         "acceptance": float(chain.accepted.mean()),
@@ -380,6 +383,12 @@ def _proposed(target: MarginalPosterior, at: Array, run: _Run, options: Marginal
     if has_evidence:
         certificate |= {"log_evidence": chain.log_evidence, "log_evidence_error": chain.evidence_error}
     return chain.theta, {"lp": chain.log_density, "accepted": chain.accepted}, certificate
+
+
+def scatter(target: MarginalPosterior, at: Array, rng: np.random.Generator) -> Array:
+    """Overdispersed points ``(n, m)`` of theta, from which modes are searched."""
+    explored = tuple(prior for prior, own in zip(target.priors.fixed, target.explored, strict=True) if own)
+    return scattered(target.terms, target.priors, at, rng, has_sigma=not target.unit_sigma, explored=explored)
 
 
 def _climbed(target: MarginalPosterior, at: Array, run: _Run) -> Explored:
