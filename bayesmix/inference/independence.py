@@ -18,7 +18,10 @@ MAX_NEWTON = 50
 CLOSE = 1e-9  # rise that the next Newton step promises at which the search stops
 PILOT = 400  # draws a dimension in each round of adaptation ...
 PILOT_LIMITS = (1000, 4000)  # ... within these limits
-REFITS, LARGER = 2, 3  # further fits of a proposal whose tails are too light, and how many times as many draws they take
+REFITS, LARGER = (
+    2,
+    3,
+)  # further fits of a proposal whose tails are too light, and how many times as many draws they take
 STARTS = 6  # most further starts of the search of modes
 FAR = 5.0  # posterior standard deviations from the first mode at which they begin, at least ...
 APART = 1.0  # ... and how far they are from each other along some coordinate, of order one

@@ -265,9 +265,14 @@ def draw_fixed(
     target: MarginalPosterior, theta: Array, reduced: Factorisation | Reduced, rng: np.random.Generator
 ) -> Array:
     """Draw fixed effects given ``theta (n, m)``, exactly, as deviation of beta~ from least squares: ``(n, p)``."""
+    return fixed_at(target, theta, reduced, rng.standard_normal((len(theta), int((~target.explored).sum()))))
+
+
+def fixed_at(target: MarginalPosterior, theta: Array, reduced: Factorisation | Reduced, noise: Array) -> Array:
+    """Fixed effects given ``theta (n, m)`` at spherical ``noise (n, integrated)``, as deviations: ``(n, p)``."""
     H, h, _ = target.gaussian(theta, reduced)
     L = np.linalg.cholesky(H)
-    half = np.linalg.solve(L, h[..., None]) + rng.standard_normal((*h.shape, 1))
+    half = np.linalg.solve(L, h[..., None]) + noise[..., None]
     deviation = np.empty((len(theta), target.problem.p))
     deviation[:, ~target.explored] = np.linalg.solve(np.swapaxes(L, -1, -2), half)[..., 0]
     deviation[:, target.explored] = target.parts(theta)[2] - target.gamma_ols[target.explored]

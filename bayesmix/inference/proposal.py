@@ -21,6 +21,8 @@ DEFENCE, WIDE_FREEDOM = 0.1, 3.0  # weight and degrees of freedom of the wide co
 WIDER = 1.3  # scale of components whose tails were too light
 KEPT_MODES = 0.05  # weight of the first proposal where it has several modes: none of them is lost
 FEWEST = 8.0  # effective draws, over the dimension, that the components of a mode are fitted to
+MAX_TEMPERING = 20
+ENOUGH = 30.0  # effective draws, over the dimension, that a mixture is fitted to
 GOOD = 0.85  # share of effective draws at which adaptation stops
 
 
@@ -135,9 +137,7 @@ def _defended(mixture: Mixture, first: Mixture | None, x: Array, weights: Array)
     """
     mean = weights @ x
     covariance = _regular((weights[:, None] * (x - mean)).T @ (x - mean))
-    wide = Mixture(
-        np.ones(1), mean[None], 2.0 * np.linalg.cholesky(covariance)[None], np.full(1, WIDE_FREEDOM)
-    )
+    wide = Mixture(np.ones(1), mean[None], 2.0 * np.linalg.cholesky(covariance)[None], np.full(1, WIDE_FREEDOM))
     if first is None:
         return joined([mixture, wide], np.array([1.0 - DEFENCE, DEFENCE]))
     return joined([mixture, wide, first], np.array([1.0 - DEFENCE - KEPT_MODES, DEFENCE, KEPT_MODES]))
@@ -148,6 +148,22 @@ def normalised(log_weights: Array) -> Array:
     finite = np.where(np.isfinite(log_weights), log_weights, -np.inf)
     weights = np.exp(finite - finite.max())
     return np.asarray(weights / weights.sum())
+
+
+def tempered(log_weights: Array, dimension: int) -> Array:
+    """Weights that sum to one, raised to a power below one if a few of them are all there is."""
+    power, finite = 1.0, np.where(np.isfinite(log_weights), log_weights, -np.inf)
+    for _ in range(MAX_TEMPERING):  # at power 2^-20 all weights are alike, enough or not
+        weights = normalised(power * finite)
+        if 1.0 / float(np.sum(weights**2)) > ENOUGH * dimension:
+            break
+        power *= 0.5
+    return weights
+
+
+def fitted(x: Array, weights: Array, rng: np.random.Generator) -> Mixture:
+    """A mixture fitted to weighted draws ``(n, m)``."""
+    return _defended(_refit(_around(x, weights, COMPONENTS, rng), x, weights), None, x, weights)
 
 
 def _spread(first: Mixture, x: Array, weights: Array, rng: np.random.Generator) -> Mixture:

@@ -309,7 +309,9 @@ def _gaussian() -> list[tuple[str, Case]]:
         round(2.0 + b[i // 4, 0] + (1.0 + b[i // 4, 1]) * x + e, 2)
         for i, (x, e) in enumerate(zip(x4, np.random.default_rng(6).normal(0.0, 0.7, 16), strict=True))
     ]
-    crossed = np.random.default_rng(8).normal(0.0, 1.0, 9) + np.repeat([0.0, 3.0, 1.0], 3) + np.tile([0.0, 0.5, -0.5], 3)
+    crossed = (
+        np.random.default_rng(8).normal(0.0, 1.0, 9) + np.repeat([0.0, 3.0, 1.0], 3) + np.tile([0.0, 0.5, -0.5], 3)
+    )
     return [
         one_way("two_modes", y8, eight, {"Intercept": "Normal(0, 1.1)", **two}, *axes),
         one_way("two_modes_unequal", y8, eight, {"Intercept": "Normal(0, 1.25)", **two}, *axes),
@@ -526,7 +528,10 @@ def _shapes() -> list[tuple[str, Case]]:
         Axis("shape", -5.0, 5.0, 70),
     )
     return [
-        ("gamma_of_unknown_shape", Case("y ~ 1 + (1 | g)", "gamma", {"y": list(gamma), "g": g}, priors, axes, nodes=81)),
+        (
+            "gamma_of_unknown_shape",
+            Case("y ~ 1 + (1 | g)", "gamma", {"y": list(gamma), "g": g}, priors, axes, nodes=81),
+        ),
         (
             "negbinomial_of_unknown_shape",
             Case("y ~ 1 + (1 | g)", "negbinomial", {"y": counts.tolist(), "g": g}, priors, axes, nodes=81),
