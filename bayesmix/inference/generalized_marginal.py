@@ -48,8 +48,8 @@ NESTED_LADDER: tuple[tuple[int, ...], ...] = ((4,), (4, 4), (4, 8), (8, 8))
 JOINT_LADDER, NESTED_JOINT_LADDER = ((8,), (16,), (32,)), ((4, 4), (8, 8))  # where all parameters are explored jointly
 FEW_LEVELS = 50  # of a factor, up to which a quarter of the candidates comes from the prior from the start
 JOINT_GOOD = 0.6  # efficiency at which no more candidates are tried
-JOINT_DENSITIES = 40_000  # most densities of rows a proposal for that, half of them
-REFITS = 2
+JOINT_DENSITIES = 10_000  # most densities of rows a proposal for that, half of them
+REFITS, POOR = 2, 0.4  # further fits of proposals of lower efficiency than this, or of heavy tails
 CUBE = 0.25  # how heavy the tails of candidates are, over the root of the number of levels: each adds to the noise
 PILOT = 500  # proposals that measure the efficiency
 GOOD, ENOUGH = 0.45, 1.5  # efficiency that will do, and effective proposals wanted for each draw
@@ -96,7 +96,7 @@ def sample_generalized(
     run = _Run(draws, chains, options.thin, rng, progress)
     found = _weighted(_fit_first(fit_surrogate(design, spec, priors, point, rng), point, rng), run)
     for _ in range(REFITS):
-        if found.pareto_k <= PROPOSAL_K_LIMIT or found.is_interrupted or not _affords_joint(found.proposal):
+        if found.is_good or found.is_interrupted or not _affords_joint(found.proposal):
             break  # the certificate says so where no fit will do
         found = _weighted(_fit_jointly(found, rng), run)
     complete = (found.length - 1) // found.thin
@@ -151,6 +151,11 @@ class _Weighted:
     thin: int
     length: int  # of a chain of proposals
     is_interrupted: bool
+
+    @property
+    def is_good(self) -> bool:
+        """Whether neither the tail of the weights nor their spread asks for better proposals."""
+        return self.pareto_k <= PROPOSAL_K_LIMIT and _efficiency(self.log_weights) >= POOR
 
 
 def _weighted(proposal: _Proposal, run: _Run) -> _Weighted:

@@ -256,7 +256,9 @@ def _climb(
         rising = np.sum(gradient * step, axis=1) >= CLOSE
         active, step = active[rising], step[rising]
         trials = x[active, None] + 0.5 ** np.arange(8)[:, None] * step[:, None]
-        found = log_density(trials.reshape(-1, m)).reshape(trials.shape[:2]) if trials.size else np.zeros(trials.shape[:2])
+        found = (
+            log_density(trials.reshape(-1, m)).reshape(trials.shape[:2]) if trials.size else np.zeros(trials.shape[:2])
+        )
         evaluations += points.shape[0] * points.shape[1] + found.size
         best = np.argmax(np.where(np.isfinite(found), found, -np.inf), axis=1)
         better = np.take_along_axis(found, best[:, None], axis=1)[:, 0] > values[active]

@@ -1,4 +1,4 @@
-"""Quantiles of posteriors that are hard to sample, on dense grids: `uv run python tests/reference/nasty/grids.py [case]`.
+"""Quantiles of posteriors that are hard to sample, on dense grids: `uv run python tests/reference/nasty/grids.py`.
 
 Nothing of bayesmix is used: densities are SciPy's or written out, the covariance of y is dense, random effects of
 generalized models are integrated level by level by the trapezoidal rule in t, ``b = mode + scale sinh(t)``. Writes
@@ -213,46 +213,47 @@ def level_integral(case: Case, fixed: Array, rows: Array, sd: Array, dispersion:
 
 
 def quantiles(case: Case, finer: float = 1.0) -> dict[str, list[float]]:
+    """The quantiles of every parameter on a grid with ``finer`` times as many points a dimension."""
     grids = [axis.grid(finer) for axis in case.axes]
     shape = tuple(map(len, grids))
-    size, logs, means, sds = int(np.prod(shape)), [], [], []
-    step = max(1, 60_000_000 // (len(next(iter(case.data.values()))) ** 2 * 8)) if case.family == "gaussian" else 40_000
-    for begin in range(0, size, step):
-        places = np.unravel_index(np.arange(begin, min(begin + step, size)), shape)
-        u = [grid[place] for grid, place in zip(grids, places, strict=True)]
-        at = {axis.name: axis.value(one) for axis, one in zip(case.axes, u, strict=True)}
-        value = sum(axis.log_jacobian(one) for axis, one in zip(case.axes, u, strict=True))
-        for name, x in at.items():
-            if name == SPREAD:  # one over the size of a standard normal
-                value = value + stats.norm.logpdf(1.0 / x) + np.log(2.0) - 2.0 * np.log(x)
-            elif not name.startswith("corr"):
-                value = value + prior(prior_of(case, name))(x)
-        if case.family == "gaussian":
-            likelihood, mean, sd = gaussian(case, at)
-            means.append(mean)
-            sds.append(sd)
-        else:
-            likelihood = generalized(case, at)
-        logs.append(value + likelihood)
-    log = np.concatenate(logs).reshape(shape)
+    rows = len(next(iter(case.data.values())))
+    step = max(1, 7_500_000 // rows**2) if case.family == "gaussian" else 40_000
+    parts = []
+    for begin in range(0, int(np.prod(shape)), step):
+        places = np.unravel_index(np.arange(begin, min(begin + step, int(np.prod(shape)))), shape)
+        parts.append(log_posterior(case, [grid[place] for grid, place in zip(grids, places, strict=True)]))
+    log, mean, sd = (np.concatenate(part) for part in zip(*parts, strict=True))
     weight = np.exp(log - log.max())
     weight /= weight.sum()
     found = {}
     for d, (axis, grid) in enumerate(zip(case.axes, grids, strict=True)):
-        density = weight.sum(axis=tuple(e for e in range(len(shape)) if e != d))
+        density = weight.reshape(shape).sum(axis=tuple(e for e in range(len(shape)) if e != d))
         edge = max(density[0], density[-1]) / density.max()
         if edge > 1e-4:
             print(f"  {axis.name}: the grid is cut off at {edge:.1e} of the highest density ({density[[0, -1]]})")
-        if axis.name == SPREAD:
-            continue
-        found[axis.name] = [float(axis.value(np.array(q))) for q in on_axis(grid, density)]
-    if case.family == "gaussian":
-        mean, sd, flat = np.concatenate(means), np.concatenate(sds), weight.ravel()
-        heavy = flat > 1e-12
-        inside = [name for name in case.fixed if name not in found]
-        for j, name in enumerate(inside):
-            found[name] = of_mixture(flat[heavy], mean[heavy, j], sd[heavy, j])
+        if axis.name != SPREAD:
+            found[axis.name] = [float(axis.value(np.array(q))) for q in on_axis(grid, density)]
+    heavy = weight > 1e-12
+    inside = [name for name in case.fixed if name not in found]
+    for j, name in enumerate(inside):
+        found[name] = of_mixture(weight[heavy], mean[heavy, j], sd[heavy, j])
     return found
+
+
+def log_posterior(case: Case, u: list[Array]) -> tuple[Array, Array, Array]:
+    """Log density of the axes' points, and mean and sd of the fixed effects that are integrated in closed form."""
+    at = {axis.name: axis.value(one) for axis, one in zip(case.axes, u, strict=True)}
+    value = sum(axis.log_jacobian(one) for axis, one in zip(case.axes, u, strict=True))
+    for name, x in at.items():
+        if name == SPREAD:  # one over the size of a standard normal
+            value = value + stats.norm.logpdf(1.0 / x) + np.log(2.0) - 2.0 * np.log(x)
+        elif not name.startswith("corr"):
+            value = value + prior(prior_of(case, name))(x)
+    if case.family != "gaussian":
+        nothing = np.zeros((len(u[0]), 0))
+        return value + generalized(case, at), nothing, nothing
+    likelihood, mean, sd = gaussian(case, at)
+    return value + likelihood, mean, sd
 
 
 def prior_of(case: Case, name: str) -> str:
@@ -507,9 +508,9 @@ def _counts() -> list[tuple[str, Case]]:
             Case(
                 "y ~ 1 + (1 | g)",
                 "poisson",
-                {"y": [395, 410, 402, 388, 421, 399, 405, 391, 412, 400, 380, 409], "g": list("aabbccddeeff")},
+                {"y": [58, 66, 61, 55, 70, 59], "g": list("aabbcc")},
                 {"Intercept": "Normal(0, 1)", "sd(g)": "HalfNormal(3)"},
-                (Axis("Intercept", -6.0, 7.2, 2400, "plain"), _sd(-9.0, 3.2, 400)),
+                (Axis("Intercept", -5.5, 6.0, 800, "plain"), _sd(-13.0, 3.0, 320)),
             ),
         ),
     ]
