@@ -133,11 +133,15 @@ class Scaled(Structure):
 
     @override
     def gradient(self, theta: Array, by_factor: Array) -> Array:
-        (sd, by_size), (root, slope) = self._sd(theta), self._root(theta)
-        by_sd = np.sum(by_factor * root, axis=-1)
-        sizes = by_size * (by_sd.sum(keepdims=True) if self.is_homogeneous else by_sd)
+        (sd, by_size), (_, slope) = self._sd(theta), self._root(theta)
+        sizes = by_size * self.by_sd(theta, by_factor)
         angle = [np.sum(by_factor * sd[:, None] * slope)] if self.correlation.size else []
         return np.concatenate([sizes, angle])
+
+    def by_sd(self, theta: Array, by_factor: Array) -> Array:
+        """Derivatives ``(n_sd,)`` by the standard deviations, which sizes may be roots of."""
+        by_sd = np.sum(by_factor * self._root(theta)[0], axis=-1)
+        return by_sd.sum(keepdims=True) if self.is_homogeneous else by_sd
 
     @override
     def settled(self, theta: Array, tolerance: float) -> tuple[Array, bool]:

@@ -1,339 +1,310 @@
-"""Profile likelihoods: confidence limits that follow the likelihood's own shape."""
+"""Profile likelihoods: confidence limits that follow the likelihood's own shape.
+
+A limit is where the profile deviance has risen from its minimum to the chi-squared quantile. It is searched outwards
+from the estimate, along the valley in which the others' best moves, and verified there: searches from other places, the
+boundary among them, must not find a deeper one. What is not verified is not returned.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from itertools import combinations
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
 from bayesmix.data.design import Design
-from bayesmix.errors import SpecError
-from bayesmix.inference.batches import one_blas_thread
-from bayesmix.inference.correlation import OneNumber
-from bayesmix.inference.covariance import cholesky_psd, from_factor
-from bayesmix.inference.estimate import Agq, Laplace, MarginalLikelihood, Ml, PointEstimate, estimate
-from bayesmix.inference.natural import TINY, TermCoordinates, split, term_coordinates
+from bayesmix.inference.estimate import Agq, Laplace, Ml, PointEstimate, estimate
+from bayesmix.inference.held_deviance import HeldDeviance, HeldDeviances
 from bayesmix.inference.optimise import descend, difference
-from bayesmix.inference.parameters import corr_names, sd_names
-from bayesmix.inference.pirls import generalized_problem
-from bayesmix.inference.reml import deviance, linear_problem
 from bayesmix.language.family import Family, Link
 
 Array = np.ndarray
 
-MAX_ROOT = 30
-FAR = 60.0  # logarithms beyond this are not searched
-STEP = 1e-6  # of the differenced change of coordinates
-GRADIENT = 1e-4  # of the deviance, by standard errors: its minimum is then exact to 1e-8
+MAX_POINTS = 100  # of a search for one limit
+MAX_SUMMITS = 5  # maxima that are left for a higher one
+GRADIENT = 1e-5  # of the deviance, by standard errors, at a minimum
+ROUGH = 0.1  # the same of a first look at another valley
+STALLED = 1e-2  # slope that a minimum must not have
 CLOSE = 1e-6  # relative error of the root of the deviance
-NEAR = 0.1  # standard errors within which the curvature is not taken anew
+FLAT = 1e-8  # curvature that says nothing of how far a limit is
+NEAR = 0.3  # standard errors between rough searches that lead to one minimum
+SHALLOW = 1.0  # rise of the deviance above the deepest minimum at which a rough search is given up
+CLOSED = 1e-9  # relative width of a bracket
+EQUAL = 1e-5  # of deviances: two searches have found the same minimum, or one a lower
+VERIFIED = 1e-4  # of the deviance at a limit
+SIZES = (0.1, 1.0, 4.0)  # relative standard deviations that other searches start from
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Natural:
-    """Free coordinates: fixed effects, those of the covariances, log dispersion. Leading axes are free."""
+class Outcome(Enum):
+    """How the search for a limit ended; the values complete the sentences that users read."""
 
-    terms: tuple[TermCoordinates, ...]
-    p: int
-    has_dispersion: bool
-
-    @property
-    def size(self) -> int:
-        """Number of coordinates."""
-        return self.p + sum(term.size for term in self.terms) + int(self.has_dispersion)
-
-    def pack(self, beta: Array, covariances: tuple[Array, ...], dispersion: float | None) -> Array:
-        """Coordinates of a parameter point."""
-        parts = [beta, *(term.pack(matrix) for term, matrix in zip(self.terms, covariances, strict=True))]
-        if self.has_dispersion and dispersion is not None:
-            parts.append(np.array([math.log(dispersion)]))
-        return np.concatenate(parts)
-
-    def unpack(self, x: Array) -> tuple[Array, list[Array], Array]:
-        """Fixed effects, covariance matrices, log dispersion (0 where there is none)."""
-        covariances = []
-        for term, own in zip(self.terms, split(self.terms, x[..., self.p :]), strict=True):
-            sd, root = term.unpack(own)
-            scaled = sd[..., None] * root
-            covariances.append(scaled @ np.swapaxes(scaled, -1, -2))
-        return x[..., : self.p], covariances, x[..., -1] if self.has_dispersion else np.zeros(x.shape[:-1])
+    FOUND = "the profile deviance has the critical value"
+    END = "the profile deviance stays below the critical value up to the end of the parameter's range"
+    INFINITE = "the profile deviance stays below the critical value however far out"
+    NOT_FOUND = "the search did not end where the profile deviance has the critical value"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Likelihood:
-    """Minus twice the log-likelihood of a design in natural coordinates, with its gradient."""
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One limit of a profile interval."""
 
-    natural: Natural
-    point: PointEstimate
-    objective: Callable[[Array], tuple[float, Array]]  # of (theta, beta~, log dispersion)
-    linear: bool
-
-    def __call__(self, x: Array) -> tuple[float, Array]:
-        """Value and gradient; the change of coordinates is differenced, the likelihood is not."""
-        shift = STEP * np.eye(len(x))
-        inner = self.inner(np.vstack([x, x + shift, x - shift]))
-        value, gradient = self.objective(inner[0])
-        up, down = np.split(inner[1:], 2)
-        return value, (up - down) @ gradient / (2.0 * STEP)
-
-    def along(self, terms: tuple[TermCoordinates, ...]) -> Likelihood:
-        """The same likelihood in other coordinates of the covariances."""
-        return replace(self, natural=replace(self.natural, terms=terms))
-
-    def inner(self, x: Array) -> Array:
-        """Computational coordinates of natural ones; `LinAlgError` far out, where a search has lost its way."""
-        if np.max(np.abs(x[..., self.natural.p :]), initial=0.0) > FAR:
-            raise np.linalg.LinAlgError("coordinates out of range")
-        beta, covariances, log_dispersion = self.natural.unpack(x)
-        working = self.point.coordinates
-        scale = np.exp(2.0 * log_dispersion)[..., None, None] if self.linear else 1.0
-        roots = [
-            cholesky_psd((inverse := np.linalg.inv(C)) @ covariance @ inverse.T / scale)
-            for C, covariance in zip(working.C, covariances, strict=True)
-        ]
-        theta = np.broadcast_to(from_factor(working.structures, roots), (*x.shape[:-1], working.size))
-        parts = [theta, beta @ np.linalg.inv(working.T).T]
-        return np.concatenate([*parts, log_dispersion[..., None]] if self.natural.has_dispersion else parts, axis=-1)
+    value: float  # NaN if none was found
+    outcome: Outcome
 
 
-def likelihood(
-    design: Design, family: Family, link: Link, point: PointEstimate, terms: tuple[TermCoordinates, ...]
-) -> Likelihood:
-    """The likelihood that ``point``, an ML, Laplace or quadrature estimate, maximises."""
-    natural = Natural(terms, len(point.beta), point.dispersion is not None)
-    if isinstance(point.method, Laplace | Agq):
-        problem = generalized_problem(design, point.coordinates, family, link)
-        return Likelihood(natural, point, MarginalLikelihood(problem, point.method), False)
-    linear = linear_problem(design, point.coordinates)
-    m = point.coordinates.size
+NOT_FOUND = Limit(math.nan, Outcome.NOT_FOUND)
 
-    def objective(inner: Array) -> tuple[float, Array]:
-        beta = inner[m:-1] - linear.beta_ols
-        value, by_theta, by_beta, by_sigma = deviance(linear, inner[:m], beta, math.exp(inner[-1]))
-        return value, np.concatenate([by_theta, by_beta, [by_sigma]])
 
-    return Likelihood(natural, point, objective, True)
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Both limits of a parameter."""
+
+    name: str
+    lower: Limit
+    upper: Limit
+
+
+class _HigherError(Exception):
+    """A search has found a higher likelihood than the estimate's."""
+
+    def __init__(self, curve: _Curve, point: _Point) -> None:
+        super().__init__()
+        self.curve, self.point = curve, point
 
 
 def profile_interval(
     design: Design, family: Family, link: Link, point: PointEstimate, name: str, level: float
-) -> tuple[float, float]:
+) -> Interval:
     """Limits of one parameter, see `profile_intervals`."""
     return profile_intervals(design, family, link, point, [name], level)[0]
 
 
-@one_blas_thread()
 def profile_intervals(
     design: Design, family: Family, link: Link, point: PointEstimate, names: Sequence[str], level: float
-) -> list[tuple[float, float]]:
-    """Limits of parameters where their profile deviances rise by the chi-squared quantile of ``level``.
+) -> list[Interval]:
+    """Limits of parameters where their profile deviances rise to the chi-squared quantile of ``level``.
 
     REML fits are profiled by maximum likelihood, as lme4 does. A limit beyond the parameter's range is the end of the
-    range: 0 for a standard deviation, -1 or 1 for a correlation.
+    range: 0 for a standard deviation, -1 or 1 for a correlation, and infinity where nothing ends it. Where no place is
+    found at which the deviance has the quantile to 1e-4, the limit is NaN.
     """
-    from scipy.special import chdtri
+    rise = critical_rise(level)
 
-    rise = float(chdtri(1, 1.0 - level))
-    curves = _curves(design, family, link, point, names)
-    return [(_limit(curve, target, rise, -1.0), _limit(curve, target, rise, 1.0)) for curve, target in curves]
+    def limits(deviances: HeldDeviances) -> list[Interval]:
+        curves = {name: _Curve(deviances.of(name), deviances.point.criterion) for name in names}
+        return [Interval(name, *(_limit(curve, rise, side) for side in (-1, 1))) for name, curve in curves.items()]
+
+    found = _around_the_maximum(design, family, link, point, limits)
+    return [Interval(name, NOT_FOUND, NOT_FOUND) for name in names] if found is None else found
 
 
 def profile_rise(design: Design, family: Family, link: Link, point: PointEstimate, name: str, at: float) -> float:
-    """Rise of the profile deviance where a parameter is held ``at`` a value: an interval holds it if this is small."""
-    [(curve, target)] = _curves(design, family, link, point, [name])
-    with np.errstate(divide="ignore"):
-        coordinate = float(np.clip(target.forth(at), *target.ends))
-    return min(curve.lowest(start)[0] for start in curve.starts(coordinate))
+    """Rise of the profile deviance where a parameter is held ``at`` a value: an interval holds it if this is small.
+
+    NaN where the maximum of the likelihood was not found.
+    """
+
+    def rise(deviances: HeldDeviances) -> float:
+        curve = _Curve(deviances.of(name), deviances.point.criterion)
+        c = float(np.clip(curve.held.coordinate(at), *curve.held.ends))
+        return curve.deepest(curve.lowest(c, curve.moved(curve.summit, c))).rise
+
+    found = _around_the_maximum(design, family, link, point, rise)
+    return math.nan if found is None else max(found, 0.0)
 
 
-def _curves(
-    design: Design, family: Family, link: Link, point: PointEstimate, names: Sequence[str]
-) -> list[tuple[_Curve, _Target]]:
-    """The profiles of parameters, around one maximum of the likelihood for each set of coordinates."""
+def critical_rise(level: float) -> float:
+    """The chi-squared quantile that bounds the rise of the deviance within an interval."""
+    from scipy.special import chdtri
+
+    return float(chdtri(1, 1.0 - level))
+
+
+def _around_the_maximum[T](
+    design: Design, family: Family, link: Link, point: PointEstimate, work: Callable[[HeldDeviances], T]
+) -> T | None:
+    """Work with the deviances around the estimate, or around a higher maximum where the work comes across one."""
     if not isinstance(point.method, Ml | Laplace | Agq):
         point = estimate(design, family, link, Ml())
-    targets = [_target(design, point, family, name) for name in names]
-    objective = likelihood(design, family, link, point, term_coordinates(design.terms))
-    summits = {terms: _Summit(objective.along(terms), point) for terms in {target.terms for target in targets}}
-    return [(_Curve(summits[target.terms], target.index), target) for target in targets]
+    deviances = HeldDeviances(design, family, link, point)
+    for _ in range(MAX_SUMMITS):
+        try:
+            return work(deviances)
+        except _HigherError as higher:
+            deviances = deviances.moved(higher.curve.deviance, *higher.curve.summit_near(higher.point))
+    return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """A parameter as a natural coordinate."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Point:
+    """The minimum of the deviance with the coordinate held, as far as a search from one place has found it."""
 
-    terms: tuple[TermCoordinates, ...]
-    index: int
-    back: Callable[[float], float]  # coordinate -> parameter
-    forth: Callable[[float], float]  # parameter -> coordinate
-    ends: tuple[float, float]  # coordinates at which the search gives up
-    range: tuple[float, float]  # limits reported then
+    c: float
+    z: Array  # the others' best
+    rise: float  # of the deviance above the estimate's; infinite where the search had no place to start from
+    slope: float  # by the coordinate
+    is_minimum: bool  # whether the gradient by the others vanishes
 
-
-def _target(design: Design, point: PointEstimate, family: Family, name: str) -> _Target:
-    """Find the coordinate of a parameter by its name."""
-    coordinates = term_coordinates(design.terms)
-    p = len(design.fixed)
-    if name in design.fixed:
-        return _Target(coordinates, design.fixed.index(name), float, float, (-np.inf, np.inf), (-np.inf, np.inf))
-    offset, sds, corrs = p, sd_names(design.terms), corr_names(design.terms)
-    for t, term in enumerate(design.terms):
-        if name in sds[t]:
-            e = sds[t].index(name)
-            sd = math.sqrt(max(point.covariances[t][e, e], 0.0))
-            low = math.log(TINY * max(sd, 1e-8))
-            return _Target(coordinates, offset + e, math.exp, np.log, (low, np.inf), (0.0, np.inf))
-        if name in corrs[t]:
-            one, at = coordinates[t].structure.correlation, offset + coordinates[t].n_sd
-            if isinstance(one, OneNumber):
-                return _Target(
-                    coordinates, at, partial(_rho, one), partial(_coordinate, one), (-8.0, 8.0), (one.lowest, 1.0)
-                )
-            k = len(term.effects)
-            j, i = list(combinations(range(k), 2))[corrs[t].index(name)]
-            order = (j, i, *(e for e in range(k) if e not in (j, i)))
-            turned = (*coordinates[:t], replace(coordinates[t], order=order), *coordinates[t + 1 :])
-            return _Target(turned, at, math.tanh, np.arctanh, (-8.0, 8.0), (-1.0, 1.0))
-        offset += coordinates[t].size
-    if family.dispersion is not None and name == family.dispersion:
-        return _Target(coordinates, offset, math.exp, np.log, (-np.inf, np.inf), (0.0, np.inf))
-    raise SpecError(f"There is no parameter `{name}` to profile.")
-
-
-def _rho(family: OneNumber, x: float) -> float:
-    return float(family.rho(math.tanh(x)))
-
-
-def _coordinate(family: OneNumber, rho: float) -> float:
-    """The inverse of `_rho`."""
-    return float(np.arctanh(2.0 * (rho - family.lowest) / (1.0 - family.lowest) - 1.0))
-
-
-class _Summit:
-    """The maximum of the likelihood and its curvature, in units in which it is round for fixed effects."""
-
-    def __init__(self, objective: Likelihood, point: PointEstimate) -> None:
-        self.objective = objective
-        self.scale = np.ones(objective.natural.size)
-        errors = np.sqrt(np.maximum(np.diagonal(point.beta_cov), 0.0))
-        self.scale[: len(errors)] = np.where(errors > 0.0, errors, 1.0)
-        start = objective.natural.pack(point.beta, point.covariances, point.dispersion)
-
-        def scaled(z: Array) -> tuple[float, Array]:
-            value, gradient = objective(start + self.scale * z)
-            return value, self.scale * gradient
-
-        origin = np.zeros(len(start))
-        inverse = _inverse(difference(scaled, origin, at=scaled(origin)[1]))
-        z, value, _ = descend(scaled, origin, inverse, tolerance=GRADIENT)
-        self.x = start + self.scale * z
-        self.value = min(value, point.criterion)
-        self.inverse = inverse if np.max(np.abs(z)) < NEAR else _inverse(difference(scaled, z))
-
-
-def _inverse(hessian: Array) -> Array:
-    """Inverse with negative curvature reflected, and nearly flat directions made less so."""
-    values, vectors = np.linalg.eigh(hessian)
-    size = np.maximum(np.abs(values), 1e-6 * max(float(np.abs(values).max()), 1e-300))
-    return np.asarray((vectors / size) @ vectors.T)
+    @property
+    def root(self) -> float:
+        """Root of the rise: nearly a straight line over the coordinate."""
+        return math.sqrt(max(self.rise, 0.0))
 
 
 class _Curve:
-    """The profile of the deviance along one coordinate, whose signed root is nearly a straight line."""
+    """The profile of the deviance along the coordinate of one parameter."""
 
-    def __init__(self, summit: _Summit, index: int) -> None:
-        self.summit = summit
-        self.index = index
-        self.others = np.arange(len(summit.x)) != index
-        variance, scale = float(summit.inverse[index, index]), summit.scale
-        slopes = summit.inverse[self.others, index] / variance
-        rest = summit.inverse[np.ix_(self.others, self.others)] - np.outer(slopes, slopes) * variance
-        values, vectors = np.linalg.eigh(rest)
-        sizes = np.sqrt(np.maximum(values, 1e-12 * max(float(values.max(initial=0.0)), 1e-300)))
-        self.spread = math.sqrt(2.0 * variance) * float(scale[index])  # standard error by the curvature
-        self.slopes = slopes * scale[self.others] / scale[index]  # of the others' best by the coordinate
-        self.root = scale[self.others, None] * vectors * sizes
+    def __init__(self, deviance: HeldDeviance, criterion: float) -> None:
+        self.deviance, self.held, self.criterion = deviance, deviance.held, criterion
+        x = np.array([self.held.centre, *deviance.start])
+        gradient = self._joint(x)[1]
+        hessian = difference(self._joint, x, at=gradient)
+        values, vectors = np.linalg.eigh(hessian[1:, 1:])
+        sizes = np.maximum(np.abs(values), 1e-6 * max(float(np.abs(values).max(initial=0.0)), 1e-300))
+        self.units = vectors / np.sqrt(sizes)  # of the searches: standard errors of the others
+        self.tangent = -self.units @ (self.units.T @ hessian[1:, 0])  # of the others' best over the coordinate
+        curvature = float(hessian[0, 0] + hessian[0, 1:] @ self.tangent)
+        self.spread = math.sqrt(2.0 / curvature) if curvature > FLAT else 1.0  # rises the deviance by one
+        self.summit = _Point(self.held.centre, deviance.start, 0.0, 0.0, is_minimum=True)
 
-    @property
-    def centre(self) -> float:
-        """The coordinate at the maximum."""
-        return float(self.summit.x[self.index])
+    def _joint(self, x: Array) -> tuple[float, Array]:
+        value, by_c, by_z = self.deviance(float(x[0]), x[1:])
+        return value, np.array([by_c, *by_z])
 
-    def moved(self, x: Array, at: float) -> Array:
-        """Predict the best with the coordinate held ``at`` from that at another place, ``x``, along a line."""
-        start = np.full(len(x), at)
-        start[self.others] = x[self.others] + self.slopes * (at - x[self.index])
-        return start
+    def summit_near(self, point: _Point) -> tuple[float, Array, float]:
+        """The maximum of the likelihood near a point: coordinate, the others, deviance."""
+        x, value, _ = descend(self._joint, np.array([point.c, *point.z]), None, tolerance=GRADIENT)
+        return float(x[0]), x[1:], value
 
-    def starts(self, at: float) -> list[Array]:
-        """Two places to search from: profiles can have more than one valley."""
-        stay = self.summit.x.copy()
-        stay[self.index] = at
-        return [self.moved(self.summit.x, at), stay]
+    def moved(self, point: _Point, c: float, tangent: Array | None = None) -> Array:
+        """The others' best at another coordinate, along a line."""
+        return np.asarray(point.z + (c - point.c) * (self.tangent if tangent is None else tangent))
 
-    def lowest(self, start: Array) -> tuple[float, float, Array]:
-        """Rise of the deviance with the coordinate held as in ``start``, the others at their best; slope; where.
+    def lowest(self, c: float, start: Array, tolerance: float = GRADIENT) -> _Point:
+        """The minimum with the coordinate held, by a search from one place.
 
-        The search runs in units of the others' standard errors.
+        Raises
+        ------
+        _HigherError
+            If it is lower than the estimate's.
         """
 
-        def place(z: Array) -> Array:
-            x = start.copy()
-            x[self.others] += self.root @ z
-            return x
+        def held(y: Array) -> tuple[float, Array]:
+            value, _, by_z = self.deviance(c, start + self.units @ y)
+            return value, self.units.T @ by_z
 
-        def held(z: Array) -> tuple[float, Array]:
-            value, gradient = self.summit.objective(place(z))
-            return value, self.root.T @ gradient[self.others]
+        y, value, _ = descend(held, np.zeros(len(start)), np.eye(len(start)), tolerance=tolerance)
+        z = start + self.units @ y
+        if not math.isfinite(value):
+            return _Point(c, z, math.inf, 0.0, is_minimum=False)
+        _, slope, by_z = self.deviance(c, z)
+        is_minimum = float(np.max(np.abs(self.units.T @ by_z), initial=0.0)) < STALLED
+        point = _Point(c, z, value - self.criterion, slope, is_minimum)
+        if point.rise < -EQUAL:
+            raise _HigherError(self, point)
+        return point
 
-        free = len(start) - 1
-        z, value, _ = descend(held, np.zeros(free), np.eye(free), tolerance=GRADIENT)
-        x = place(z)
-        slope = float(self.summit.objective(x)[1][self.index]) if math.isfinite(value) else 0.0
-        return max(value - self.summit.value, 0.0), slope, x
+    def deepest(self, point: _Point) -> _Point:
+        """The lowest of the minima at the coordinate of ``point``, by searches from other places, too."""
+        for start in self._starts(point.c):
+            rough = self.lowest(point.c, start, ROUGH)
+            if rough.rise > point.rise + SHALLOW or self._is_same(rough, point):
+                continue
+            other = self.lowest(point.c, rough.z)
+            if other.rise < point.rise - EQUAL or (not point.is_minimum and other.rise < point.rise):
+                point = other
+        return point
 
+    def _starts(self, c: float) -> Iterator[Array]:
+        """Along the line from the estimate, the others as they are there, and covariances from small to large."""
+        yield self.moved(self.summit, c)
+        yield self.summit.z
+        shapes = [root.structure.k for root in self.deviance.roots]
+        for size in SIZES:
+            yield self.deviance.spread([np.full(k, size) for k in shapes])
+        if sum(shapes) > 1:
+            for one in np.eye(sum(shapes)):
+                sizes = np.where(one > 0.0, SIZES[-1], SIZES[0])
+                yield self.deviance.spread(np.split(sizes, np.cumsum(shapes)[:-1]))
 
-def _limit(curve: _Curve, target: _Target, rise: float, side: float) -> float:
-    """Find by safeguarded Newton steps where the root of the deviance reaches ``sqrt(rise)``.
-
-    Once found, other valleys are looked for; where one is deeper, the search goes on in it.
-    """
-    goal = math.sqrt(rise)
-    end, bound = (target.ends[0], target.range[0]) if side < 0 else (target.ends[1], target.range[1])
-    bracket, x, is_sure = (curve.centre, math.nan), curve.summit.x, False
-    at = curve.centre + side * goal * curve.spread
-    for _ in range(MAX_ROOT):
-        at = max(at, end) if side < 0 else min(at, end)
-        deviance, slope, x = curve.lowest(curve.moved(x, at))
-        if not is_sure and (abs(math.sqrt(deviance) - goal) < CLOSE * goal or (at == end and deviance < rise)):
-            other = min(map(curve.lowest, curve.starts(at)), key=lambda found: found[0])
-            is_sure = other[0] > deviance - CLOSE
-            if not is_sure:
-                deviance, slope, x = other
-        root = math.sqrt(deviance)
-        if abs(root - goal) < CLOSE * goal:
-            return target.back(at)
-        if root < goal and at == end:
-            return bound
-        step = side * goal * curve.spread
-        bracket = (bracket[0], at) if root > goal else (at, bracket[1])
-        if abs(bracket[1] - bracket[0]) < 1e-9 * abs(step):  # a valley that a search found once and missed once
-            bracket = (at, math.nan) if root < goal else (curve.centre, at)
-        newton = 2.0 * root * (goal - root) / slope if slope * side > 0.0 else math.nan
-        at = _next(at, newton, bracket, step, curve.centre)
-    return target.back(at)
+    def _is_same(self, one: _Point, other: _Point) -> bool:
+        """Whether a rough search is on its way to a minimum that is known."""
+        apart = np.linalg.solve(self.units, one.z - other.z) if len(one.z) else np.zeros(0)
+        return bool(np.max(np.abs(apart), initial=0.0) < NEAR and one.rise > other.rise - EQUAL)
 
 
-def _next(at: float, newton: float, bracket: tuple[float, float], step: float, centre: float) -> float:
-    """Newton's step inside the bracket, or a longer one outwards where there is none yet."""
-    inner, outer = bracket
-    if math.isnan(outer):
-        longest = math.copysign(max(abs(step), abs(at - centre)), step)
-        share = newton / longest
-        return at + longest * (min(max(share, 0.05), 1.0) if math.isfinite(share) else 1.0)
-    share = (at + newton - inner) / (outer - inner)
-    return inner + (outer - inner) * (min(max(share, 0.02), 0.98) if math.isfinite(share) else 0.5)
+def _limit(curve: _Curve, rise: float, side: int) -> Limit:
+    """Search outwards for where the profile deviance reaches ``rise``; verify it there."""
+    goal, held = math.sqrt(rise), curve.held
+    end, bound = held.ends[max(side, 0)], held.range[max(side, 0)]
+    at_end = Limit(bound, Outcome.INFINITE if math.isinf(bound) else Outcome.END)
+    if abs(end - held.centre) < CLOSED:
+        return at_end
+    search = _Search(curve.summit, side, goal, min(goal * curve.spread, held.longest))
+    for _ in range(MAX_POINTS):
+        c = float(np.clip(search.next(), *held.ends))
+        point = curve.lowest(c, curve.moved(search.last, c, search.tangent()))
+        if abs(point.root - goal) < CLOSE * goal or search.is_closed or (c == end and point.root < goal):
+            best = curve.deepest(point)
+            if c == end and best.root < goal:
+                return at_end
+            if abs(best.rise - rise) < VERIFIED:
+                return Limit(held.value(c), Outcome.FOUND) if best.is_minimum else NOT_FOUND
+            if search.is_closed and best.root > goal:
+                break
+            search.outer, point = None, best
+        search.add(point)
+    return NOT_FOUND
+
+
+class _Search:
+    """Safeguarded Newton steps towards the coordinate at which the root of the deviance is ``goal``."""
+
+    def __init__(self, summit: _Point, side: int, goal: float, step: float) -> None:
+        self.summit, self.side, self.goal, self.step = summit, side, goal, step
+        self.inner, self.last = summit, summit
+        self.outer: _Point | None = None
+        self.before: _Point | None = None  # the last but one
+        self.widths: list[float] = []
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the bracket is too narrow to search on."""
+        return self.outer is not None and self._width < CLOSED * max(abs(self.outer.c), 1.0)
+
+    @property
+    def _width(self) -> float:
+        return math.inf if self.outer is None else abs(self.outer.c - self.inner.c)
+
+    def add(self, point: _Point) -> None:
+        """Narrow the bracket, or move it outwards."""
+        if point.root < self.goal:
+            self.inner = point
+        else:
+            self.outer = point
+        self.last, self.before = point, self.last
+        self.widths.append(self._width)
+
+    def tangent(self) -> Array | None:
+        """Change of the others' best over the coordinate, by the last two points; None where there are not two."""
+        if self.before is None or self.before.c == self.last.c or not math.isfinite(self.last.rise):
+            return None
+        return np.asarray((self.last.z - self.before.z) / (self.last.c - self.before.c))
+
+    def next(self) -> float:
+        """Where to look next: Newton's step inside the bracket, or a longer one outwards where there is none yet."""
+        point, root = self.last, self.last.root
+        if point is self.summit:
+            return point.c + self.side * self.step
+        slope = self.side * point.slope
+        newton = self.side * 2.0 * root * (self.goal - root) / slope if slope > 0.0 else math.nan
+        if self.outer is None:
+            longest = max(self.step, abs(point.c - self.summit.c))
+            share = self.side * newton / longest
+            return point.c + self.side * longest * (min(max(share, 0.05), 1.0) if math.isfinite(share) else 1.0)
+        low, high = self.inner.c, self.outer.c
+        share = (point.c + newton - low) / (high - low)
+        is_slow = len(self.widths) > 3 and self.widths[-1] > 0.5 * self.widths[-4]
+        return low + (high - low) * (0.5 if is_slow or not math.isfinite(share) else min(max(share, 0.02), 0.98))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmix.errors import SpecError, nearest
+from bayesmix.errors import ConvergenceWarning, SpecError, nearest
 from bayesmix.inference.estimate import Ml, Reml
-from bayesmix.inference.profile import profile_intervals
+from bayesmix.inference.profile import Interval, Outcome, profile_intervals
 from bayesmix.results.freedom import quantile
 from bayesmix.results.level import check_level
 
@@ -34,8 +35,15 @@ def confidence_intervals(fit: Estimate, parameters: Sequence[str] | None, level:
         if name not in possible:
             scope = "" if name not in fit.names else f' Only fixed effects have {method} intervals; use "profile".'
             raise SpecError(f"There is no parameter `{name}` here.{nearest(name, possible)}{scope}")
-    limits = _profile(fit, names, level) if method == "profile" else _symmetric(fit, names, level, method)
-    return pd.DataFrame(limits, columns=["lower", "upper"], index=pd.Index(names, name="parameter"))
+    if method == "profile":
+        limits, notes = _profile(fit, names, level)
+    else:
+        limits, notes = _symmetric(fit, names, level, method), []
+    table = pd.DataFrame(limits, columns=["lower", "upper"], index=pd.Index(names, name="parameter"))
+    if notes:
+        table.attrs["notes"] = tuple(notes)
+        warnings.warn(" ".join(notes), ConvergenceWarning, stacklevel=3)
+    return table
 
 
 def side_by_side(estimate: Estimate, posterior: Posterior | None, level: float, methods: Sequence[str]) -> pd.DataFrame:
@@ -59,9 +67,17 @@ def applicable(estimate: Estimate) -> tuple[str, ...]:
     return ("wald", "satterthwaite", "profile") if linear else ("wald", "profile")
 
 
-def _profile(fit: Estimate, names: list[str], level: float) -> list[tuple[float, float]]:
+def _profile(fit: Estimate, names: list[str], level: float) -> tuple[list[tuple[float, float]], list[str]]:
+    """Limits, and sentences about those that are not finite numbers."""
     spec = fit.spec
-    return profile_intervals(fit.design, spec.family, spec.link, fit.point, names, level)
+    found = profile_intervals(fit.design, spec.family, spec.link, fit.point, names, level)
+    return [(one.lower.value, one.upper.value) for one in found], [note for one in found for note in _notes(one)]
+
+
+def _notes(interval: Interval) -> Iterator[str]:
+    for side, limit in (("lower", interval.lower), ("upper", interval.upper)):
+        if limit.outcome in (Outcome.INFINITE, Outcome.NOT_FOUND):
+            yield f"`{interval.name}` has no {side} profile limit: {limit.outcome.value}."
 
 
 def _symmetric(fit: Estimate, names: list[str], level: float, method: str) -> list[tuple[float, float]]:
