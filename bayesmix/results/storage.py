@@ -60,7 +60,7 @@ def save(fit: Fit, path: str | Path, *, overwrite: bool = False) -> None:
     check_target(target, overwrite=overwrite)
     groups: dict[str, Any] = {"/": xr.Dataset(attrs={MARK: VERSION}), "bayesmix_model": to_dataset(fit.fitted_model)}
     groups |= _posterior_groups(fit) if isinstance(fit, Posterior) else _estimate_groups(fit)
-    with new_folder(target) as unfinished:
+    with new_folder(target) as unfinished, _quiet():
         xr.DataTree.from_dict(groups).to_zarr(unfinished, mode="w-", consolidated=False, zarr_format=3)
         _seal(unfinished)
 
@@ -83,30 +83,48 @@ def load(path: str | Path) -> Estimate | Posterior:
     source = Path(path)
     put_back(source)
     _check_version(source)
-    with _damage(source):
-        _check_files(source)
+    with _one_message(f"`{source}` is damaged and cannot be loaded", "Copy it again, or fit and save again"):
+        sealed = _check_files(source)
+    what = (
+        f"`{source}` cannot be loaded, though its files are as they were saved"
+        if sealed
+        else (f"`{source}` cannot be loaded, it may be damaged")
+    )
+    with _one_message(what, f"This is {_readers()}: update what is old, or load it with the versions that saved it"):
         return _read(source)
 
 
 @contextmanager
-def _damage(source: Path) -> Iterator[None]:
+def _one_message(what: str, advice: str) -> Iterator[None]:
     """Whatever a damaged or hostile store leads to, in one message."""
     try:
         yield
     except BayesmixError:
         raise
     except Exception as error:
-        what = error if isinstance(error, Damage) else f"{type(error).__name__}: {error}"
-        raise DataError(
-            f"`{source}` is damaged and cannot be loaded: {what}. Copy it again, or fit and save again."
-        ) from error
+        reason = error if isinstance(error, Damage) else f"{type(error).__name__}: {error}"
+        raise DataError(f"{what}: {reason}. {advice}.") from error
+
+
+def _readers() -> str:
+    from importlib.metadata import version
+
+    return " and ".join(f"{package} {version(package)}" for package in ("xarray", "zarr"))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Zarr's warnings of text, which the versions allowed read all the same, and of files it does not know."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The data type .* does not have a Zarr V3 specification")
+        warnings.filterwarnings("ignore", message="Object at .* is not recognized")  # of file managers
+        yield
 
 
 def _read(source: Path) -> Estimate | Posterior:
     import xarray as xr
 
-    with warnings.catch_warnings():  # of files that file managers put there
-        warnings.filterwarnings("ignore", message="Object at .* is not recognized")
+    with _quiet():
         tree = xr.open_datatree(source, engine="zarr", consolidated=False, zarr_format=3, decode_timedelta=False).load()
     fitted = from_dataset(tree["bayesmix_model"].to_dataset())
     return _posterior(tree, fitted) if "bayesmix_draws" in tree else _estimate(tree, fitted)
@@ -119,17 +137,21 @@ def _seal(store: Path) -> None:
     (store / METADATA).write_text(json.dumps(root), encoding="utf-8")
 
 
-def _check_files(store: Path) -> None:
-    """Raise `Damage` if files of a store are missing, have changed, or are what saved fits do not have."""
+def _check_files(store: Path) -> bool:
+    """Raise `Damage` if files of a store are missing, have changed, or are what saved fits do not have.
+
+    True where checksums say so, false for stores from before there were any.
+    """
     files = check_files(store)
     expected = read_metadata(store / METADATA)["attributes"].get(CHECKSUMS)
     if expected is not None:
         verify(store, files, expected)
-        return
-    for array in sorted(files.unfilled):  # stores from before there were checksums
+        return True
+    for array in sorted(files.unfilled):
         group, _, name = array.partition("/")
         if group in NUMBERS and not name.startswith(MAY_BE_NAN):
             raise Damage(f"files of `{array}` are missing")
+    return False
 
 
 def _marked(path: Path) -> Any:

@@ -109,7 +109,7 @@ def test_types_are_made_those_of_the_fit(encoder: Encoder, new: pd.DataFrame) ->
         "pos": new.pos.tolist(),
         "f": new.f.astype(str).tolist(),
         "g": new.g.astype(object).tolist(),
-        "bool": new.bool.astype(int).tolist(),
+        "bool": new["bool"].astype(int).tolist(),
     }
     for data in (dressed, pd.DataFrame(dressed).convert_dtypes()):
         again = encode(encoder, data)

@@ -120,7 +120,7 @@ def test_contrasts_of_the_formula_win_over_those_of_the_argument() -> None:
 def test_a_factor_needs_two_levels() -> None:
     with pytest.raises(DesignError, match="`f` has the single level `b`"):
         matrix_of("x + f", lme4_rows()[lme4_rows().f == "b"])
-    matrix, X = matrix_of("bool", lme4_rows()[lme4_rows().bool])
+    matrix, X = matrix_of("bool", lme4_rows()[lme4_rows()["bool"]])
     assert matrix.names == (INTERCEPT, "boolTRUE")
     assert X.all()
 

@@ -308,6 +308,68 @@ def test_interruption_is_quiet(monkeypatch):
     assert result.output == ""
 
 
+# ---- output that nobody reads, or that there is no room for -----------------------------------------------------
+
+OUTPUTS = {
+    "summary": SLEEP,
+    "JSON": (*SLEEP, "--json"),
+    "CSV": ("data", "sleepstudy", "--csv"),
+    "help": ("--help",),
+    "help of a command": ("fit", "--help"),
+    "version": ("--version",),
+}
+
+
+def leaves_with(arguments, descriptor, monkeypatch):
+    """Exit status of the command line where standard output is a file descriptor."""
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream, monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", stream)
+        patched.setattr(sys, "argv", ["bayesmix", *arguments])
+        with pytest.raises(SystemExit) as left:
+            main()
+    return left.value.code
+
+
+@pytest.mark.parametrize("kind", OUTPUTS)
+def test_a_closed_pipe_is_left_quietly(kind, monkeypatch, capfd):
+    read, write = os.pipe()
+    os.close(read)
+    assert leaves_with(OUTPUTS[kind], write, monkeypatch) == 141
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="of Linux")
+@pytest.mark.parametrize("kind", [kind for kind in OUTPUTS if "help" not in kind])  # Rich swallows the error of these
+def test_a_full_disk_is_one_message(kind, monkeypatch, capfd):
+    assert leaves_with(OUTPUTS[kind], os.open("/dev/full", os.O_WRONLY), monkeypatch) == 2
+    assert capfd.readouterr().err == "The output cannot be written: No space left on device.\n"
+
+
+LIMITED = """
+import resource, sys
+from bayesmix.present.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [(*SLEEP, "--save", "fit.zarr"), ("report", "dyestuff", "-o", "out.html")])
+def test_no_room_for_files_is_one_message_and_nothing_is_left(command, tmp_path):
+    arguments = [sys.executable, "-c", LIMITED, *command, *(["--draws", "100"] if command[0] == "report" else [])]
+    environment = {**os.environ, "PYTENSOR_FLAGS": f"base_compiledir={tmp_path / 'compiled'}"}
+    (tmp_path / "here").mkdir()
+    result = subprocess.run(
+        arguments, capture_output=True, text=True, check=False, cwd=tmp_path / "here", env=environment
+    )
+    assert result.returncode == 2, result.stderr
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("DataError: ")
+    assert last.endswith("cannot be written: File too large.")
+    assert "Traceback" not in result.stderr
+    assert not list((tmp_path / "here").iterdir())
+
+
 # ---- compare ----------------------------------------------------------------------------------------------------
 
 

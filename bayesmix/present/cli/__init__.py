@@ -1,7 +1,7 @@
 """The command line: results on standard output; progress, warnings and errors on standard error.
 
-Exit status 0: fitted; 1: did not converge; 2: bad input; 3: a bug in bayesmix; 130: interrupted. What a command needs
-is imported when it runs, so that ``bayesmix --help`` is quick.
+Exit status 0: fitted; 1: did not converge; 2: bad input, or no room for the output; 3: a bug in bayesmix; 130:
+interrupted; 141: nobody read on. What a command needs is imported when it runs, so that ``bayesmix --help`` is quick.
 """
 
 from __future__ import annotations

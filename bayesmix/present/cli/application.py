@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated, Any
 
 import typer
@@ -13,16 +16,22 @@ from typer.core import TyperGroup
 from bayesmix.errors import BayesmixError, BayesmixWarning, FitError
 from bayesmix.present.cli.output import say
 
-NOT_CONVERGED, BAD_INPUT, BUG, INTERRUPTED = 1, 2, 3, 130
+NOT_CONVERGED, BAD_INPUT, BUG, INTERRUPTED, CLOSED = 1, 2, 3, 130, 141
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}  # of disks: nothing that a program does wrong
 
 
 class Commands(TyperGroup):
     """Commands that report the errors of bayesmix as one message."""
 
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Read the arguments; the help is printed here."""
+        with _output():
+            return super().make_context(*arguments, **options)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command."""
         try:
-            with _short_warnings():
+            with _output(), _short_warnings():
                 return super().invoke(ctx)
         except BayesmixError as error:
             say(described(error), err=True)
@@ -74,7 +83,7 @@ def _print_version(wanted: bool) -> None:
         'bayesmix fit "Reaction ~ Days + (Days | Subject)" sleepstudy',
         'bayesmix compare "y ~ x + (x | g)" my.csv --report my.html',
         "bayesmix compare esoph_lmm",
-        "Exit status: 0 fitted, 1 did not converge, 2 bad input.",
+        "Exit status: 0 fitted, 1 did not converge, 2 bad input or no room for the output.",
     )
 )
 def _root(
@@ -83,6 +92,33 @@ def _root(
     ] = False,
 ) -> None:
     """Hierarchical models from an lme4 formula: the posterior and the point estimate, side by side."""
+
+
+@contextmanager
+def _output() -> Iterator[None]:
+    """Leave without a word where nobody reads on, as in ``| head -1``; with one message where the disk is full."""
+    try:
+        yield
+    except (BrokenPipeError, SystemExit) as error:
+        if isinstance(error, SystemExit) and not isinstance(error.__context__, BrokenPipeError):  # that is Rich's
+            raise
+        _discard(sys.stdout, sys.stderr)
+        raise typer.Exit(CLOSED) from None
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        _discard(sys.stdout)
+        name = "output" if error.filename is None else f"file `{error.filename}`"
+        say(f"The {name} cannot be written: {error.strerror}.", err=True)
+        raise typer.Exit(BAD_INPUT) from None
+
+
+def _discard(*streams: Any) -> None:
+    """Let what streams still hold go nowhere: Python writes it when it ends, and would complain."""
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
+        for stream in streams:
+            with suppress(OSError, ValueError):  # those of tests are no files
+                os.dup2(nowhere.fileno(), stream.fileno())
 
 
 @contextmanager
