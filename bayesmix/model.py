@@ -13,7 +13,8 @@ from bayesmix.errors import ConvergenceWarning, SpecError, warn_user
 from bayesmix.inference.identifiability import check_identifiable
 from bayesmix.inference.priors import Priors, resolve
 from bayesmix.language.arguments import explained
-from bayesmix.language.family import Family, check_response
+from bayesmix.language.families.family import Family
+from bayesmix.language.families.registry import check_response
 from bayesmix.language.spec import ModelSpec, make_spec
 
 if TYPE_CHECKING:

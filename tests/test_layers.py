@@ -104,7 +104,7 @@ def test_the_rule_sees_what_it_should():
     assert module_of("bayesmix.__version__") == "bayesmix"
     assert module_of("bayesmix.model.Model") == "model"
     assert not is_allowed("data.design", "inference.pls")
-    assert not is_allowed("language.family", "model")
+    assert not is_allowed("language.families.family", "model")
     assert is_allowed("inference.pls", "data.moments")
     assert is_allowed("language.prior", "errors")
     assert is_allowed("model", "results.fit")

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import bayesmix as bmx
 from bayesmix.data.model_file import model_names
 from bayesmix.inference.draws import Draws
-from bayesmix.language.family import FAMILIES
+from bayesmix.language.families.registry import FAMILIES
 from bayesmix.language.spec import PRESETS
 from bayesmix.present.cli import app
 from bayesmix.results.fit import Posterior

@@ -11,7 +11,7 @@ import numpy as np
 from bayesmix.data.columns import Factor, Numeric, Variable, drop_unused, name_all, name_rows
 from bayesmix.errors import DataError
 from bayesmix.language.expression import Call, Chain, spell
-from bayesmix.language.family import COUNTABLE
+from bayesmix.language.families.support import COUNTABLE
 from bayesmix.language.reader import read
 
 Array = np.ndarray

@@ -141,7 +141,7 @@ def to_bambi(design: Design, spec: ModelSpec, priors: Priors) -> Any:
 
     response, frame = _response(design, spec)
     text = f"{response} ~ {_right(design, spec.formula)}"
-    family = "bernoulli" if spec.family.name == "binomial" and not response.startswith("p(") else spec.family.name
+    family = "bernoulli" if spec.family.values.has_trials and not response.startswith("p(") else spec.family.name
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = bambi.Model(

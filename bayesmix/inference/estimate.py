@@ -30,7 +30,8 @@ from bayesmix.inference.reml import LinearProblem, criterion, linear_problem, so
 from bayesmix.inference.restart import lowest, starts_inside
 from bayesmix.inference.separation import separating_direction
 from bayesmix.language.arguments import explained
-from bayesmix.language.family import Family, Link
+from bayesmix.language.families.family import Family, is_linear
+from bayesmix.language.families.link import Link
 
 Array = np.ndarray
 
@@ -113,7 +114,7 @@ class PointEstimate:
 
 def resolve_method(method: str | Method, family: Family, link: Link) -> Method:
     """Turn text into a method record and check that it fits the family."""
-    linear = family.name == "gaussian" and link.name == "identity"
+    linear = is_linear(family, link)
     if isinstance(method, str):
         names: dict[str, Method] = {"reml": Reml(), "ml": Ml(), "laplace": Laplace(), "agq": Agq()}
         names["auto"] = names["reml"] if linear else names["laplace"]

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayesmix.language.family import Family, Link
+from bayesmix.language.families.family import Family
+from bayesmix.language.families.link import Link
 
 Array = np.ndarray
 
 LARGEST = 50.0  # linear predictors beyond are those of separated data, on their way to infinity
-UNBOUNDED = {"log", "logit", "probit", "cloglog"}  # links that take a possible mean to infinity
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,18 +35,18 @@ def fit_glm(
     y, trials, weights, offset : (n,) successes or responses, binomial denominators or ones, prior weights, offset.
     """
     share = y / trials
-    mu = _starting_mean(family, link, share, trials)
+    mu = family.starting_mean(link, share, trials)
     eta = link.of(mu)
     beta, dispersion, converged = np.zeros(X.shape[1]), 1.0, False
     for _ in range(rounds):
         mu, slope, _, _ = link.inverse(eta)
-        information = weights * slope**2 / family.variance(mu, np.asarray(dispersion), trials)
+        information = weights * slope**2 / family.variance(trials, mu, *family.others(np.asarray(dispersion)))
         working = eta - offset + (share - mu) / slope
         root = np.sqrt(np.clip(information, 1e-12, 1e12))
         beta, *_ = np.linalg.lstsq(X * root[:, None], working * root, rcond=None)
-        limit = LARGEST if link.name in UNBOUNDED else np.inf
+        limit = LARGEST if link.is_open else np.inf
         before, eta = eta, np.clip(X @ beta + offset, -limit, limit)
-        dispersion = _moment_dispersion(family, y, link.inverse(eta)[0])
+        (dispersion,) = family.start(y, link.inverse(eta)[0]) or (1.0,)
         converged = bool(np.max(np.abs(eta - before), initial=0.0) < 1e-7 * (1.0 + np.max(np.abs(eta), initial=0.0)))
         if converged:
             break
@@ -59,8 +59,8 @@ def _covariance(
 ) -> Array:
     """Inverse information; a free dispersion by Pearson's statistic over its degrees of freedom, as R's summaries."""
     mu, slope, _, _ = link.inverse(eta)
-    free = family.name in {"gaussian", "gamma"}
-    variance = family.variance(mu, np.asarray(1.0 if free else dispersion), trials)
+    free = family.has_scale
+    variance = family.variance(trials, mu, *family.others(np.asarray(1.0 if free else dispersion)))
     triangle = np.linalg.qr(X * np.sqrt(weights / variance)[:, None] * slope[:, None], mode="r")
     if triangle.shape[0] < X.shape[1] or not np.all(np.abs(np.diagonal(triangle)) > 0.0):
         return np.full((X.shape[1], X.shape[1]), np.nan)
@@ -69,28 +69,3 @@ def _covariance(
     with np.errstate(invalid="ignore", divide="ignore"):
         scale = np.divide(np.sum(weights * (share - mu) ** 2 / variance), left) if free and left else np.nan
     return (scale if free else 1.0) * inverse @ inverse.T
-
-
-def _starting_mean(family: Family, link: Link, share: Array, trials: Array) -> Array:
-    match family.name:
-        case "binomial" | "bernoulli":
-            return (share * trials + 0.5) / (trials + 1.0)
-        case "poisson" | "negbinomial":
-            return share + 0.1
-        case _ if link.name == "identity":
-            return share
-        case _:  # links of positive means, whatever the sign of a gaussian response
-            return np.maximum(share, 0.1 * max(abs(float(share.mean())), 1e-8))
-
-
-def _moment_dispersion(family: Family, y: Array, mu: Array) -> float:
-    match family.name:
-        case "gaussian":
-            return max(float(np.std(y - mu)), 1e-8)
-        case "gamma":
-            return float(np.clip(1.0 / np.mean((y / mu - 1.0) ** 2), 1e-2, 1e6))
-        case "negbinomial":
-            excess = float(np.mean((y - mu) ** 2 - mu)) / float(np.mean(mu**2))
-            return float(np.clip(1.0 / max(excess, 1e-3), 1e-2, 1e3))
-        case _:
-            return 1.0

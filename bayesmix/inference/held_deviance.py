@@ -24,7 +24,8 @@ from bayesmix.inference.held import Root, Unheld, angle_of, held_angle, held_sd,
 from bayesmix.inference.parameters import corr_names, sd_names
 from bayesmix.inference.pirls import generalized_problem
 from bayesmix.inference.reml import LinearProblem, linear_problem, profiled_deviance, solve_linear
-from bayesmix.language.family import Family, Link
+from bayesmix.language.families.family import Family
+from bayesmix.language.families.link import Link
 
 Array = np.ndarray
 

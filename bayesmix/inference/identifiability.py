@@ -12,7 +12,8 @@ from bayesmix.inference.estimate import Laplace, PointEstimate
 from bayesmix.inference.parameters import Parameters, sd_names
 from bayesmix.inference.ridge import ridges
 from bayesmix.inference.separation import is_unbounded, separating_direction
-from bayesmix.language.family import Family, Link
+from bayesmix.language.families.family import Family, is_linear
+from bayesmix.language.families.link import Link
 
 Array = np.ndarray
 
@@ -32,9 +33,9 @@ def check_identifiable(design: Design, family: Family, link: Link) -> None:
         raise DesignError(
             f"{n} rows cannot identify {design.X.shape[1]} fixed effects: leave out predictors or add data."
         )
-    if family.name == "gaussian" and link.name == "identity":
+    if is_linear(family, link):
         _check_residual(design)
-    if family.name in {"poisson", "negbinomial"} and not np.any(design.y > 0):
+    if (family.values.zero_is_edge and not family.values.one_is_edge) and not np.any(design.y > 0):
         raise DesignError(
             f"All counts of `{design.response}` are zero: the logarithm of their rate has no finite estimate."
             " There is nothing to model until some event was counted."
@@ -82,7 +83,7 @@ def untold(design: Design, family: Family, link: Link, point: PointEstimate) -> 
 def runaways(design: Design, family: Family, link: Link, point: PointEstimate) -> list[str]:
     """Say which estimates run off to the end of their range, and why: one sentence each."""
     values = point.parameters
-    if family.name == "gaussian":
+    if family.is_normal:
         return _exact_fit(design, values)
     found = []
     if np.ptp(design.X @ values.beta) > LARGE_EFFECT:
@@ -160,7 +161,7 @@ def _ridges(design: Design, family: Family, point: PointEstimate) -> list[str]:
     values = np.linalg.eigvalsh(point.optimum.hessian[:m, :m]) if m else np.ones(1)
     if values[0] > CURVED * values[-1]:
         return []
-    has_residual = family.name == "gaussian" and point.dispersion is not None
+    has_residual = family.is_normal and point.dispersion is not None
     return [
         f"The data do not determine {', '.join(f'`{name}`' for name in names)}: other values"
         f"{', changed together,' if len(names) > 1 else ''} have the same likelihood, whatever the responses. What is"
@@ -172,7 +173,7 @@ def _ridges(design: Design, family: Family, point: PointEstimate) -> list[str]:
 
 def _poisson_in_disguise(family: Family, values: Parameters) -> list[str]:
     """Counts that vary no more than Poisson counts tell a shape that is larger than any number."""
-    if family.name != "negbinomial" or values.dispersion is None or float(values.dispersion) < NO_OVERDISPERSION:
+    if family.limit is None or values.dispersion is None or float(values.dispersion) < NO_OVERDISPERSION:
         return []
     return [
         "The shape of the negative binomial runs off to infinity: given the predictors and random effects, the counts"

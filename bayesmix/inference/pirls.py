@@ -22,7 +22,9 @@ from bayesmix.data.design import Design
 from bayesmix.data.moments import leverages, moments
 from bayesmix.inference.coordinates import Coordinates
 from bayesmix.inference.pls import Factorisation, factorise, sensitivity, solve
-from bayesmix.language.family import Family, Jet, Link, by_predictor, density_by_predictor, slopes_by_predictor
+from bayesmix.language.families.derivatives import by_predictor, density_by_predictor, slopes_by_predictor
+from bayesmix.language.families.family import Family
+from bayesmix.language.families.link import Jet, Link
 
 Array = np.ndarray
 
@@ -103,7 +105,7 @@ def _step_weights(problem: GeneralizedProblem, eta: Array, jet: Jet, dispersion:
         return observed
     with np.errstate(all="ignore"):
         mu, slope, _, _ = problem.link.inverse(eta)
-        variance = problem.family.variance(mu, np.asarray(dispersion), problem.trials)
+        variance = problem.family.variance(problem.trials, mu, *problem.family.others(np.asarray(dispersion)))
         return np.where(observed > 0.0, observed, problem.weights * slope**2 / variance)
 
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from bayesmix.data.design import Design, Term
 from bayesmix.errors import DesignError
-from bayesmix.language.prior import Prior
+from bayesmix.language.prior import Prior, to_prior
 from bayesmix.language.spec import ModelSpec
 
 Array = np.ndarray
@@ -69,14 +69,14 @@ def scales(design: Design, spec: ModelSpec) -> tuple[float, float]:
     """Centre ``g(mean y)`` and scale ``s_y`` of the linear predictor: ``sd(y)`` for identity links, 1 otherwise."""
     share = design.y if design.trials is None else design.y / design.trials
     mean = float(np.average(share, weights=design.weights if design.trials is None else design.trials))
-    if spec.link.name == "identity":
+    if spec.link.is_identity:
         spread = float(np.std(design.y - design.offset, ddof=1))
         if not spread > 0.0:
             raise DesignError(f"Response `{design.response}` is constant: there is no variation to explain.")
         return float(np.mean(design.y - design.offset)), spread
     if design.trials is not None:
         mean = float(np.clip(mean, 0.5 / design.trials.sum(), 1.0 - 0.5 / design.trials.sum()))
-    elif spec.link.name in {"log", "inverse", "sqrt"}:
+    elif spec.link.range == "positive":
         mean = max(mean, 0.5 / len(design.y))
     return float(spec.link.of(np.asarray(mean))) - float(np.mean(design.offset)), 1.0
 
@@ -111,8 +111,14 @@ def _flat(spec: ModelSpec, design: Design) -> Defaults:
     return Defaults(Prior("Flat"), flat, lambda term, e: half, 1.0, _by_dispersion(spec, half, half))
 
 
-def _by_dispersion(spec: ModelSpec, sigma: Prior, shape: Prior) -> Prior | None:
-    return {"sigma": sigma, "shape": shape, None: None}[spec.family.dispersion]
+def _by_dispersion(spec: ModelSpec, scale: Prior, shape: Prior) -> Prior | None:
+    """The prior of the parameter beside the mean: in units of the response, or without any."""
+    if spec.family.dispersion is None:
+        return None
+    parameter = spec.family.parameters[1]
+    if spec.preset in parameter.priors:
+        return to_prior(parameter.priors[spec.preset])
+    return scale if parameter.unit == "response" else shape
 
 
 # ---- brms -------------------------------------------------------------------------------------------------------
@@ -121,23 +127,22 @@ def _by_dispersion(spec: ModelSpec, sigma: Prior, shape: Prior) -> Prior | None:
 def _brms(spec: ModelSpec, design: Design) -> Defaults:
     """``def_scale_prior`` and ``def_dpar_prior`` of brms: rounded as there."""
     location, scale = 0.0, 2.5
-    if spec.link.name in {"identity", "log", "inverse", "sqrt"}:
-        y = design.y + np.where((design.y == 0.0) & (spec.link.name in {"log", "inverse"}), 0.1, 0.0)
+    if spec.link.range != "unit":
         with np.errstate(invalid="ignore", divide="ignore"):
-            linked = spec.link.of(y)
+            infinite = np.isinf(spec.link.of(np.zeros(())))
+            linked = spec.link.of(design.y + np.where((design.y == 0.0) & infinite, 0.1, 0.0))
         middle = float(np.median(linked))
         spread = round(MAD * float(np.median(np.abs(linked - middle))), 1)
         scale = max(scale, spread) if np.isfinite(spread) else scale
         centre = round(middle - float(np.mean(design.offset)), 1)
         location = centre if np.isfinite(centre) else location
     half = Prior("HalfStudentT", (3.0, scale))
-    shape = Prior("InverseGamma", (0.4, 0.3)) if spec.family.name == "negbinomial" else Prior("Gamma", (0.01, 0.01))
     return Defaults(
         intercept=Prior("StudentT", (3.0, location, scale)),
         fixed=(Prior("Flat"),) * design.X.shape[1],
         sd=lambda term, e: half,
         eta=1.0,
-        dispersion=_by_dispersion(spec, half, shape),
+        dispersion=_by_dispersion(spec, half, Prior("Gamma", (0.01, 0.01))),
     )
 
 
@@ -151,10 +156,10 @@ def _rstanarm(spec: ModelSpec, design: Design) -> Defaults:
 
     What it calls ``aux``, sigma or the shape, is the unit of the groups' standard deviations, whatever the family.
     """
-    gaussian = spec.family.name == "gaussian"
+    gaussian = spec.family.is_normal
     spread = float(np.std(design.y, ddof=1)) if gaussian else 1.0
-    size = 2.5 * spread * (float(PROBIT) if spec.link.name == "probit" else 1.0)
-    centre = float(np.mean(design.y)) if gaussian and spec.link.name == "identity" else 0.0
+    size = 2.5 * spread * (float(PROBIT) if spec.link.latent_variance == 1.0 else 1.0)
+    centre = float(np.mean(design.y)) if spec.is_linear else 0.0
     decov = Prior("Decov", (1.0, 1.0, 1.0))
     return Defaults(
         intercept=Prior("Normal", (centre, size)),
@@ -170,7 +175,7 @@ def _rstanarm(spec: ModelSpec, design: Design) -> Defaults:
 
 def _bambi(spec: ModelSpec, design: Design) -> Defaults:
     """``PriorScaler`` of bambi: normal priors by standard deviations with n in the denominator."""
-    gaussian, shares = spec.family.name == "gaussian", spec.link.name in {"logit", "probit"}
+    gaussian, shares = spec.family.is_normal, spec.link.is_symmetric
     mean, spread = (float(np.mean(design.y)), float(np.std(design.y))) if gaussian else (0.0, 1.0)
     slopes = [j for j, name in enumerate(design.fixed) if name != "Intercept"]
     sigma = np.ones(design.X.shape[1])

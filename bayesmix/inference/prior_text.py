@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from bayesmix.inference.correlation import Correlation, OneNumber
+from bayesmix.language.families.link import Link
 from bayesmix.language.prior import Prior
 
 Array = np.ndarray
 
 NODES = 100  # of quadrature over each of the numbers that a Decov prior mixes
-FACTORS = {"log": "a factor of", "logit": "odds times"}  # what exp of a coefficient does, by link
 
 
 def short(prior: Prior) -> str:
@@ -127,28 +127,28 @@ class _HalfStudent:
         return float(self.whole.ppf(0.5 + 0.5 * q))
 
 
-def in_units(prior: Prior, effect: str, response: str, link: str) -> str:
+def in_units(prior: Prior, effect: str, response: str, link: Link) -> str:
     """What the prior of a coefficient or of its standard deviation says, in units of the response where it has any."""
     if prior.is_flat:
         return says(prior)
     slope = bool(effect) and not effect.startswith("Intercept")
-    if link == "identity":
+    if link.is_identity:
         return f"{says(prior)} {response}{f' per {effect}' if slope else ''}"
-    if link in FACTORS and (prior.is_positive or slope):
-        return f"{says(prior)} ({FACTORS[link]} {np.exp(min(quantiles(prior)[1], 700.0)):.3g})"
+    if link.multiplies and (prior.is_positive or slope):
+        return f"{says(prior)} ({link.multiplies} {np.exp(min(quantiles(prior)[1], 700.0)):.3g})"
     return says(prior)
 
 
 def says_decov(
-    prior: Prior, together: int, unit: Prior | None, unit_name: str | None, *, effect: str, response: str, link: str
+    prior: Prior, together: int, unit: Prior | None, unit_name: str | None, *, effect: str, response: str, link: Link
 ) -> str:
     """What a Decov prior says of one standard deviation: beside the dispersion parameter, and in the data's units."""
     relative = decov_upper(prior, together, None)
     if unit is None:
         size = f"95 % below {relative:.3g}"
-        return f"{size} ({FACTORS[link]} {np.exp(min(relative, 700.0)):.3g})" if link in FACTORS else size
+        return f"{size} ({link.multiplies} {np.exp(min(relative, 700.0)):.3g})" if link.multiplies else size
     size = f"95 % below {relative:.3g} {unit_name}"
-    if unit.is_flat or link != "identity":
+    if unit.is_flat or not link.is_identity:
         return size
     slope = bool(effect) and not effect.startswith("Intercept")
     upper = decov_upper(prior, together, unit)

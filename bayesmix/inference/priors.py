@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,7 @@ from bayesmix.inference.prior_text import (
     says_lkj,
     short,
 )
+from bayesmix.language.families.link import Link
 from bayesmix.language.prior import JOINT, Prior, log_decov, log_lkj
 from bayesmix.language.spec import ModelSpec
 from bayesmix.language.vocabulary import STRUCTURES
@@ -59,7 +61,7 @@ class Priors:
     changes: tuple[Array, ...]  # per term (k, k), determinant 1
     places: tuple[str, ...]  # per term, where its intercept is taken: "Days = 4.5"; empty at zero
     response: str
-    link: str
+    link: Link
 
     @property
     def is_centred(self) -> bool:
@@ -92,7 +94,7 @@ class Priors:
     def _says_of_sd(self, prior: Prior, together: int, effect: str) -> str:
         if prior.kind != "Decov":
             return in_units(prior, effect, self.response, self.link)
-        names = {"effect": effect, "response": self.response, "link": self.link}
+        names: Any = {"effect": effect, "response": self.response, "link": self.link}
         return says_decov(prior, together, self.dispersion, self.dispersion_name, **names)
 
     def of_each_sd(self) -> dict[str, Prior | OneOfDecov]:
@@ -180,7 +182,7 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
         changes=changes,
         places=tuple(where(term, change) for term, change in zip(design.terms, changes, strict=True)),
         response=design.response,
-        link=spec.link.name,
+        link=spec.link,
     )
 
 

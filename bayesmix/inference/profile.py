@@ -15,10 +15,12 @@ from enum import Enum
 import numpy as np
 
 from bayesmix.data.design import Design
+from bayesmix.inference.batches import one_blas_thread
 from bayesmix.inference.estimate import Agq, Laplace, Ml, PointEstimate, estimate
 from bayesmix.inference.held_deviance import HeldDeviance, HeldDeviances
 from bayesmix.inference.optimise import descend, difference
-from bayesmix.language.family import Family, Link
+from bayesmix.language.families.family import Family
+from bayesmix.language.families.link import Link
 
 Array = np.ndarray
 
@@ -81,6 +83,7 @@ def profile_interval(
     return profile_intervals(design, family, link, point, [name], level)[0]
 
 
+@one_blas_thread()
 def profile_intervals(
     design: Design, family: Family, link: Link, point: PointEstimate, names: Sequence[str], level: float
 ) -> list[Interval]:

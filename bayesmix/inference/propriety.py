@@ -9,7 +9,7 @@ from bayesmix.errors import SpecError
 from bayesmix.inference.covariance import structure_of
 from bayesmix.inference.parameters import sd_names
 from bayesmix.inference.priors import Priors
-from bayesmix.language.family import Family
+from bayesmix.language.families.family import Family
 
 Array = np.ndarray
 
@@ -66,10 +66,10 @@ def _of_term(design: Design, family: Family, term: Term) -> Array:
 
 def _silent_levels(design: Design, family: Family, term: Term) -> int:
     """Number of levels without any count or success, or without any failure."""
-    if family.name not in {"poisson", "negbinomial", "binomial", "bernoulli"}:
+    if not family.values.zero_is_edge:
         return 0
     total = np.bincount(term.codes, design.y, len(term.levels))
-    if family.name in {"poisson", "negbinomial"}:
+    if not family.values.one_is_edge:
         return int(np.sum(total == 0.0))
     trials = np.ones_like(design.y) if design.trials is None else design.trials
     return int(np.sum((total == 0.0) | (total == np.bincount(term.codes, trials, len(term.levels)))))

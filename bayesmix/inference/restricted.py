@@ -18,7 +18,8 @@ import numpy as np
 from bayesmix.data.design import Design
 from bayesmix.inference.estimate import Agq, Laplace, MarginalLikelihood, PointEstimate
 from bayesmix.inference.pirls import generalized_problem
-from bayesmix.language.family import Family, Link
+from bayesmix.language.families.family import Family
+from bayesmix.language.families.link import Link
 
 Array = np.ndarray
 

@@ -262,7 +262,7 @@ def _key(design: Design, spec: ModelSpec, priors: Priors, whitening: Whitening) 
     fixed = tuple(prior.kind for prior in priors.fixed)
     dispersion = None if priors.dispersion is None else priors.dispersion.kind
     nested = tuple(tuple(parent.term for parent in term.parents) for term in whitening.terms)
-    return spec.family.name, spec.link.name, is_unweighted(design), fixed, terms, nested, dispersion
+    return spec.family, spec.link.name, is_unweighted(design), fixed, terms, nested, dispersion
 
 
 def _kind(prior: Prior) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayesmix.language.family import Family, Link
+from bayesmix.language.families.family import Family
+from bayesmix.language.families.link import Link
 
 Array = np.ndarray
 
@@ -21,7 +22,7 @@ def separating_direction(X: Array, y: Array, trials: Array, family: Family, link
         return None
     from scipy.optimize import linprog
 
-    low, high = y == 0, (y == trials) & (family.response == "binomial")
+    low, high = y == 0, (y == trials) & family.values.one_is_edge
     bound = ~(low | high)
     free = _null_space(X[bound])
     rows = np.unique(np.where(high, 1.0, -1.0)[~bound, None] * (X[~bound] @ free), axis=0)
@@ -38,9 +39,7 @@ def separating_direction(X: Array, y: Array, trials: Array, family: Family, link
 
 def is_unbounded(family: Family, link: Link) -> bool:
     """Whether a possible mean stands at an infinite linear predictor."""
-    if family.response == "binomial":
-        return link.name in {"logit", "probit", "cloglog"}
-    return family.name in {"poisson", "negbinomial"} and link.name == "log"
+    return link.is_open and family.values.zero_is_edge
 
 
 def _null_space(rows: Array) -> Array:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bayesmix.errors import SpecError, nearest
-from bayesmix.language.family import FAMILIES, Family, Link, find_family, find_link
+from bayesmix.language.families.family import Family, is_linear
+from bayesmix.language.families.link import Link
+from bayesmix.language.families.registry import find_family, find_link
 from bayesmix.language.formula import Formula, parse
 from bayesmix.language.prior import Prior, to_prior
 
@@ -24,22 +26,18 @@ class ModelSpec:
     preset: str = "default"  # the priors that hold where none is named
     priors: Mapping[str, Prior] = field(default_factory=dict)  # by parameter name, or by group: "sd(agegp)"
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether it is a linear mixed model: normal responses around the linear predictor itself."""
+        return is_linear(self.family, self.link)
+
 
 def make_spec(formula: str | Formula, family: str | Family, link: str | None, priors: Any) -> ModelSpec:
     """Read the user's words; `FormulaError` or `SpecError` where they make no sense."""
-    chosen = _family(family)
+    chosen = family if isinstance(family, Family) else find_family(family)
     preset, named = _read_priors(priors)
     parsed = formula if isinstance(formula, Formula) else parse(formula)
     return ModelSpec(parsed, chosen, find_link(chosen, link), preset, named)
-
-
-def _family(family: str | Family) -> Family:
-    """A record is taken where it is one of bayesmix: others have no likelihood, priors and words by their name."""
-    if not isinstance(family, Family):
-        return find_family(family)
-    if FAMILIES.get(family.name) is not family:
-        raise SpecError(f"A family of your own, `{family.name}`, is not supported. Families: {', '.join(FAMILIES)}.")
-    return family
 
 
 def _read_priors(priors: Any) -> tuple[str, dict[str, Prior]]:

@@ -48,7 +48,7 @@ Plan = tuple[Callable[[], "Figure"], str, str]  # how to draw, caption, words
 def _of_data(comparison: Comparison, units: Mapping[str, str]) -> Iterator[Plan]:
     first = comparison.fits[0]
     response, label = first.design.response, comparison.labels[0]
-    if first.spec.family.name == "gaussian":
+    if first.spec.family.is_normal:
         yield (
             partial(plots.group_lines, first, lines=("partial", "typical"), units=units),
             f"The data, and the fitted line of every group ({label}).",

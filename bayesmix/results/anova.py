@@ -17,8 +17,6 @@ from bayesmix.results.named_fits import by_formula, named_fits
 if TYPE_CHECKING:
     import pandas as pd
 
-DISCRETE = {"poisson", "negbinomial", "binomial", "bernoulli"}  # probabilities, not densities
-LIMITS = {("poisson", "negbinomial")}  # families that are another one at the end of its range (shape at infinity)
 SPAN = 1e-8  # relative distance of a column from the space of others within which it lies in it
 
 
@@ -71,14 +69,14 @@ def _tested(smaller: Estimate | None, larger: Estimate) -> tuple[float, float, f
     chisq, df = smaller.criterion - larger.criterion, float(larger.df - smaller.df)
     p = float(chdtrc(df, max(chisq, 0.0))) if df > 0 else np.nan
     has_more_variances = larger.point.coordinates.size > smaller.point.coordinates.size
-    return chisq, df, p, has_more_variances or smaller.spec.family.name != larger.spec.family.name
+    return chisq, df, p, has_more_variances or smaller.spec.family is not larger.spec.family
 
 
 def _is_nested(smaller: Estimate, larger: Estimate) -> bool:
     """Whether the larger model has the smaller one's family, as itself or as its limit, link, offset and columns."""
-    families = (smaller.spec.family.name, larger.spec.family.name)
+    few, many = smaller.spec.family, larger.spec.family
     one, other = smaller.design, larger.design
-    if (families[0] != families[1] and families not in LIMITS) or smaller.spec.link.name != larger.spec.link.name:
+    if not (few is many or many.limit == few.name) or smaller.spec.link is not larger.spec.link:
         return False
     if not (np.array_equal(one.offset, other.offset) and np.array_equal(one.weights, other.weights)):
         return False
@@ -90,11 +88,11 @@ def _is_nested(smaller: Estimate, larger: Estimate) -> bool:
 def _check_same_data(fits: Sequence[Estimate]) -> None:
     first = fits[0]
     for fit in fits[1:]:
-        one, other = first.spec.family.name, fit.spec.family.name
-        if (one in DISCRETE) != (other in DISCRETE):
+        one, other = first.spec.family, fit.spec.family
+        if one.values.is_discrete != other.values.is_discrete:
             raise SpecError(
-                f"anova compares likelihoods of one kind: `{one}` and `{other}` give probabilities and densities, whose"
-                " ratio depends on the unit of the response."
+                f"anova compares likelihoods of one kind: `{one.name}` and `{other.name}` give probabilities and"
+                " densities, whose ratio depends on the unit of the response."
             )
         if not _is_same_response(first.design, fit.design):
             raise SpecError(

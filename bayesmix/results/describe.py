@@ -19,14 +19,6 @@ _SHAPES = {
     Exchangeable: "equally correlated",
     Autoregressive: "autoregressive",
 }
-_LIKELIHOOD = {
-    "gaussian": "Normal(mu[i], sigma)",
-    "poisson": "Poisson(mu[i])",
-    "binomial": "Binomial(trials[i], mu[i])",
-    "bernoulli": "Bernoulli(mu[i])",
-    "gamma": "Gamma(mean mu[i], shape)",
-    "negbinomial": "NegativeBinomial(mean mu[i], shape)",
-}
 
 
 def describe_model(spec: ModelSpec, design: Design, priors: Priors) -> str:
@@ -52,11 +44,11 @@ def _groups(design: Design) -> str:
 
 def maths(spec: ModelSpec, design: Design) -> list[str]:
     """The model in symbols, one line a distribution."""
-    eta = "mu[i]" if spec.link.name == "identity" else f"{spec.link.name}(mu[i])"
+    eta = "mu[i]" if spec.link.is_identity else f"{spec.link.name}(mu[i])"
     fixed = " + ".join("beta[Intercept]" if name == "Intercept" else f"beta[{name}] {name}[i]" for name in design.fixed)
     random = [f"b[{term.group}: {_sum(term)}]" for term in design.terms]
     offset = ["offset[i]"] if np.any(design.offset != 0.0) else []
-    lines = [f"  {design.response}[i] ~ {_LIKELIHOOD[spec.family.name]}"]
+    lines = [f"  {design.response}[i] ~ {spec.family.words or spec.family.name}"]
     if np.any(design.weights != 1.0):
         lines[0] += "  with weights"
     lines.append(f"  {eta} = {' + '.join([part for part in (fixed, *random, *offset) if part])}")

@@ -229,7 +229,7 @@ def _residuals(fit: Fit) -> Finding:
     residuals = fit.residuals("quantile")
     means = fit.fitted()
     found = []
-    if fit.spec.family.name != "gaussian" and kstest(residuals, "norm").pvalue < UNUSUAL:
+    if not fit.spec.family.is_normal and kstest(residuals, "norm").pvalue < UNUSUAL:
         found.append("they are not standard normal")
     trend = spearmanr(np.abs(residuals), means) if np.ptp(means) > 0.0 else None
     if trend is not None and trend.pvalue < UNUSUAL:

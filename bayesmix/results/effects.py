@@ -17,7 +17,9 @@ from bayesmix.inference.centring import at_means, to_means
 from bayesmix.inference.covariance import structure_of
 from bayesmix.inference.parameters import Parameters, corr_names, covariance, sd_names
 from bayesmix.inference.priors import Priors
-from bayesmix.language.family import Family, Link, by_predictor
+from bayesmix.language.families.derivatives import by_predictor
+from bayesmix.language.families.family import Family
+from bayesmix.language.families.link import Link
 
 Array = np.ndarray
 
@@ -158,7 +160,7 @@ def average_mean(
 
     ``derivative`` averages a derivative of the inverse link by the linear predictor instead, ``power`` a power.
     """
-    if link.name == "identity" and power == 1:
+    if link.is_identity and power == 1:
         return np.broadcast_to(eta if derivative == 0 else np.ones(()), np.broadcast_shapes(eta.shape, variance.shape))
     nodes, weights = np.polynomial.hermite_e.hermegauss(points)
     spread = np.sqrt(variance)

@@ -10,7 +10,7 @@ from bayesmix.data.design import Design, Term
 from bayesmix.errors import SpecError
 from bayesmix.inference.covariance import side_by_side
 from bayesmix.inference.parameters import Parameters, covariance
-from bayesmix.language.family import by_predictor
+from bayesmix.language.families.derivatives import by_predictor
 from bayesmix.language.spec import ModelSpec
 from bayesmix.results.effects import linear_predictor, log_likelihood
 
@@ -37,7 +37,7 @@ def log_density(spec: ModelSpec, part: Design, values: Parameters) -> Array:
         return log_likelihood(part, spec.family, spec.link, values, eta).sum(axis=-1)
     matrices = [covariance(values.sd[t], values.corr[t]) for t in new]
     terms = [part.terms[t] for t in new]
-    if spec.family.name == "gaussian" and spec.link.name == "identity":
+    if spec.is_linear:
         return _gaussian(part, terms, matrices, eta, np.asarray(values.dispersion))
     return _quadrature(spec, part, terms, matrices, eta, values)
 

@@ -147,7 +147,7 @@ def _undetermined(fit: Fit, rows: Rows, L: Array, labels: pd.DataFrame, kind: Ki
     Parts outside the row space may cancel, but only where means are linear in the parameters.
     """
     size = np.abs(L) @ np.abs(rows.outside)
-    if kind == "linear" or fit.spec.link.name == "identity":
+    if kind == "linear" or fit.spec.link.is_identity:
         lost = np.any(np.abs(L @ rows.outside) > ROUNDING * size, axis=1)
     else:
         lost = np.any(size > 0.0, axis=1)

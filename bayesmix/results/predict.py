@@ -15,7 +15,8 @@ from bayesmix.errors import PredictionWarning, SpecError, nearest, warn_user
 from bayesmix.inference.covariance import cholesky_psd
 from bayesmix.inference.parameters import Parameters, covariance
 from bayesmix.language.expression import column_names
-from bayesmix.language.family import Family
+from bayesmix.language.families.derivatives import weighted
+from bayesmix.language.families.family import Family
 from bayesmix.language.reader import read
 from bayesmix.language.spec import ModelSpec
 from bayesmix.results.effects import average_mean, linear_predictor, population_variance
@@ -202,6 +203,6 @@ def _new_groups(terms: Sequence[Term], drawn: Sequence[Array], values: Parameter
 def sample_response(family: Family, rows: Rows, mean: Array, values: Parameters, rng: np.random.Generator) -> Array:
     """Draw responses ``(..., n)``: counts of successes for binomial data."""
     dispersion = np.ones(()) if values.dispersion is None else np.asarray(values.dispersion)[..., None]
-    if family.name == "gaussian":
-        dispersion = dispersion / np.sqrt(rows.weights)
-    return family.sample(rng, mean, np.broadcast_to(dispersion, mean.shape), np.broadcast_to(rows.trials, mean.shape))
+    dispersion, _ = weighted(family, dispersion, rows.weights)
+    others = (np.broadcast_to(one, mean.shape) for one in family.others(dispersion))
+    return family.sample(rng, np.broadcast_to(rows.trials, mean.shape), mean, *others)

@@ -117,7 +117,7 @@ def _has_few_rows(fit: Fit) -> bool:
 
 def _flat(posterior: Posterior) -> ModelSpec:
     spec, shape = posterior.spec, posterior.priors.dispersion
-    kept = {"shape": shape} if spec.family.name == "negbinomial" and shape is not None else {}
+    kept = {"shape": shape} if spec.family.limit is not None and shape is not None else {}
     return replace(spec, preset="flat", priors=kept)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from bayesmix.data.design import Design
 from bayesmix.errors import SpecError, nearest
-from bayesmix.language.family import Family
+from bayesmix.language.families.derivatives import weighted
+from bayesmix.language.families.family import Family
 
 Array = np.ndarray
 
@@ -31,26 +32,13 @@ def cumulative(design: Design, family: Family, mean: Array, dispersion: Any) -> 
     mean : (..., n) shares for binomial data.
     dispersion : (...,) or None.
     """
-    from scipy import special
-
     y = design.y
     scale = np.ones(()) if dispersion is None else np.asarray(dispersion)[..., None]
-    match family.name:
-        case "gaussian":
-            both = [special.ndtr((y - mean) / scale * np.sqrt(design.weights))] * 2
-        case "gamma":
-            both = [special.gammainc(scale, scale * y / mean)] * 2
-        case "poisson":
-            both = [np.where(k >= 0.0, special.pdtr(np.maximum(k, 0.0), mean), 0.0) for k in (y - 1.0, y)]
-        case "negbinomial":
-            both = [special.betainc(scale, k + 1.0, scale / (scale + mean)) for k in (np.maximum(y - 1.0, 0.0), y)]
-            both[0] = np.where(y > 0.0, both[0], 0.0)
-        case _:
-            trials = np.ones_like(y) if design.trials is None else design.trials
-            below = special.betainc(np.maximum(trials - y + 1.0, 1.0), np.maximum(y, 1.0), 1.0 - mean)
-            upto = special.betainc(np.maximum(trials - y, 1.0), y + 1.0, 1.0 - mean)
-            both = [np.where(y > 0.0, below, 0.0), np.where(y < trials, upto, 1.0)]
-    return np.stack(np.broadcast_arrays(*both))
+    scale, _ = weighted(family, scale, design.weights)
+    trials = np.ones_like(y) if design.trials is None else design.trials
+    upto = family.cdf(y, trials, mean, *family.others(scale))
+    below = family.cdf(y - 1.0, trials, mean, *family.others(scale)) if family.values.is_discrete else upto
+    return np.stack(np.broadcast_arrays(below, upto))
 
 
 def quantile_residuals(bounds: Array, seed: int) -> Array:
@@ -69,11 +57,11 @@ def response_residuals(design: Design, family: Family, mean: Array, dispersion: 
     match kind:
         case "pearson":
             # lme4's: by the variance function, without the residual variance of a gaussian or the shape of a gamma
-            unit = np.ones(()) if family.name in {"gaussian", "gamma"} else scale
-            return np.asarray(raw * np.sqrt(design.weights / family.variance(mean, unit, trials)))
+            unit = np.ones(()) if family.has_scale else scale
+            variance = family.variance(trials, mean, *family.others(unit))
+            return np.asarray(raw * np.sqrt(design.weights / variance))
         case "deviance":
-            return np.asarray(
-                np.sign(raw) * np.sqrt(np.maximum(design.weights * family.deviance(design.y, mean, scale, trials), 0.0))
-            )
+            deviance = family.unit_deviance(design.y, trials, mean, *family.others(scale))
+            return np.asarray(np.sign(raw) * np.sqrt(np.maximum(design.weights * deviance, 0.0)))
         case _:
             return np.asarray(raw)

@@ -51,13 +51,11 @@ def scaled_residuals(fit: Fit) -> Array:
     """Pearson residuals over the residual standard deviation, where there is one: ``(n,)``."""
     residuals = fit.residuals("pearson")
     dispersion = dispersion_of(fit)
-    match fit.spec.family.name:
-        case "gaussian":
-            return residuals / dispersion
-        case "gamma":
-            return residuals * np.sqrt(dispersion)
-        case _:
-            return residuals
+    family = fit.spec.family
+    if not family.has_scale:
+        return residuals
+    one = np.ones(())
+    return residuals / np.sqrt(family.variance(one, one, dispersion * one) / family.variance(one, one, one))
 
 
 def dispersion_of(fit: Fit) -> float:
@@ -93,13 +91,14 @@ def size_lines(fit: Fit) -> Iterator[str]:
         yield f"({missing} of {design.n_given} rows left out for missing values)"
     if design.categories is not None:
         yield in_words(design.response, design.categories)
-    if fit.spec.family.dispersion == "shape":
-        yield f"Shape of the response distribution: {r.trim(dispersion_of(fit), DIGITS)}"
+    family = fit.spec.family
+    if family.dispersion is not None and not family.is_normal:
+        yield f"{family.dispersion.capitalize()} of the response distribution: {r.trim(dispersion_of(fit), DIGITS)}"
 
 
 def kind_of_model(fit: Fit) -> str:
     """Linear or generalized, with random effects (mixed) or without."""
-    linear = fit.spec.family.name == "gaussian" and fit.spec.link.name == "identity"
+    linear = fit.spec.is_linear
     return f"{'Linear' if linear else 'Generalized linear'} {'mixed model' if fit.design.terms else 'model'}"
 
 

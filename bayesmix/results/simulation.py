@@ -71,7 +71,7 @@ def check_statistics(
     import pandas as pd
 
     replicated = posterior_predictive(post, groups=groups, seed=seed)["y"].to_numpy()
-    counts = post.spec.family.name not in {"gaussian", "gamma"}
+    counts = post.spec.family.values.is_discrete
     known = {name: f for name, f in STATISTICS.items() if counts or name != "share of zeros"}
     tail = 50.0 * (1.0 - interval)
     rows = {}

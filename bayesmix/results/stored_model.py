@@ -13,7 +13,7 @@ from bayesmix.data.design import Design
 from bayesmix.data.inputs import Arguments, Source
 from bayesmix.data.source import rebuild
 from bayesmix.errors import DataError, SpecError
-from bayesmix.language.family import FAMILIES
+from bayesmix.language.families.registry import FAMILIES
 from bayesmix.language.prior import Prior
 from bayesmix.language.spec import ModelSpec, make_spec
 from bayesmix.results.fit import Fitted

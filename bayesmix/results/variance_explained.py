@@ -17,13 +17,12 @@ import numpy as np
 from bayesmix.data.design import Design
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters import Parameters
+from bayesmix.language.families.derivatives import weighted
 from bayesmix.language.spec import ModelSpec
 from bayesmix.results.effects import average_mean, linear_predictor, population_variance
 
 Array = np.ndarray
 Definition = Literal["nakagawa", "bayesian"]
-
-LATENT = {"logit": np.pi**2 / 3.0, "probit": 1.0, "cloglog": np.pi**2 / 6.0}  # variances of latent responses
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,15 +58,12 @@ def partition(design: Design, spec: ModelSpec, values: Parameters) -> Partition:
 def _distribution(design: Design, spec: ModelSpec, values: Parameters, eta: Array, spread: Array) -> Array:
     link, family = spec.link, spec.family
     dispersion = np.ones(values.lead) if values.dispersion is None else np.asarray(values.dispersion)
-    if family.name == "gaussian" and link.name == "identity":
+    if spec.is_linear:
         return np.asarray(dispersion**2 * np.mean(1.0 / design.weights))
-    if link.name in LATENT:
-        return np.full(values.lead, LATENT[link.name])
+    if link.latent_variance is not None:
+        return np.full(values.lead, link.latent_variance)
     mu = average_mean(link, eta + design.offset, spread).mean(axis=-1)
-    variance = family.variance(mu, dispersion, np.ones(()))
-    if link.name == "log":
-        return np.asarray(np.log1p(variance / mu**2))
-    return np.asarray(variance / link.inverse(link.of(mu))[1] ** 2)
+    return link.variance(mu, family.variance(np.ones(()), mu, *family.others(dispersion)))
 
 
 def r_squared(design: Design, spec: ModelSpec, values: Parameters, definition: Definition) -> dict[str, Array]:
@@ -98,7 +94,8 @@ def _bayesian(design: Design, spec: ModelSpec, values: Parameters, *, with_effec
     mean = spec.link.inverse(eta)[0]
     dispersion = np.ones(()) if values.dispersion is None else np.asarray(values.dispersion)[..., None]
     trials = np.ones(()) if design.trials is None else design.trials
-    noise = spec.family.variance(mean, dispersion, trials) / (design.weights if spec.family.name == "gaussian" else 1.0)
+    dispersion, _ = weighted(spec.family, dispersion, design.weights)
+    noise = spec.family.variance(trials, mean, *spec.family.others(dispersion))
     explained = mean.var(axis=-1, ddof=1)
     return np.asarray(explained / (explained + np.broadcast_to(noise, mean.shape).mean(axis=-1)))
 

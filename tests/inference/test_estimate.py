@@ -21,7 +21,7 @@ from bayesmix.inference.estimate import (
     resolve_method,
 )
 from bayesmix.inference.pirls import generalized_problem
-from bayesmix.language.family import FAMILIES, find_family, find_link
+from bayesmix.language.families.registry import FAMILIES, find_family, find_link
 
 REFERENCE = 1e-6  # absolute on criteria, as tests/reference: lme4's own polish leaves less
 DENSE = 1e-8  # dense matrices of 180 rows
@@ -230,7 +230,7 @@ def test_gradient_of_the_marginal_likelihood(family, method):
     chosen = FAMILIES[family]
     trials = np.full(n, 6.0)
     link = find_link(chosen, None)
-    y = chosen.sample(rng, link.inverse(0.4 * X[:, 1])[0], np.full(n, 2.0), trials)
+    y = chosen.sample(rng, trials, link.inverse(0.4 * X[:, 1])[0], *chosen.others(np.full(n, 2.0)))
     design = make_design(
         y, X, [make_term("g", level_codes(rng, n, 6), X)], trials=trials if family == "binomial" else None
     )

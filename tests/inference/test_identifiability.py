@@ -11,7 +11,8 @@ import pytest
 import bayesmix as bmx
 from bayesmix.errors import ConvergenceWarning, DesignError
 from bayesmix.inference.separation import separating_direction
-from bayesmix.language.family import FAMILIES, LINKS
+from bayesmix.language.families.link import LINKS
+from bayesmix.language.families.registry import FAMILIES
 
 N = 24
 RNG = np.random.default_rng(5)

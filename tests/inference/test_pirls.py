@@ -14,7 +14,7 @@ from scipy.stats import multivariate_normal
 
 from bayesmix.inference.coordinates import coordinates
 from bayesmix.inference.pirls import find_mode, generalized_problem, laplace, quadrature, quadrature_gradient
-from bayesmix.language.family import FAMILIES, find_link
+from bayesmix.language.families.registry import FAMILIES, find_link
 
 LINKS = [(family.name, link) for family in FAMILIES.values() for link in family.links]
 DISPERSION = 1.7
@@ -43,7 +43,7 @@ def make(family, link, *, k=1, levels=4, n=24, seed=0, weighted=True, crossed=Fa
     X = np.column_stack([np.ones(n), x])
     eta = middle(family, link) + 0.1 * x
     trials = rng.integers(2, 9, n).astype(float) if family == "binomial" else np.ones(n)
-    y = FAMILIES[family].sample(rng, MEAN[link](eta), np.full(n, DISPERSION), trials)
+    y = FAMILIES[family].sample(rng, trials, MEAN[link](eta), *FAMILIES[family].others(np.full(n, DISPERSION)))
     options = {"weights": rng.uniform(0.5, 2.0, n), "offset": rng.uniform(-0.02, 0.02, n)} if weighted else {}
     design = make_design(y, X, terms, trials=trials if family == "binomial" else None, **options)
     working = coordinates(design)

@@ -9,7 +9,7 @@ import bayesmix as bmx
 from bayesmix.errors import SpecError
 from bayesmix.inference.marginal import marginal_posterior
 from bayesmix.inference.propriety import freedom
-from bayesmix.language.family import find_family
+from bayesmix.language.families.registry import find_family
 
 GAUSSIAN = find_family("gaussian")
 

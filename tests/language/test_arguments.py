@@ -9,7 +9,7 @@ import pytest
 
 import bayesmix as bmx
 from bayesmix.language.arguments import explained, whole_number
-from bayesmix.language.family import FAMILIES, find_family
+from bayesmix.language.families.registry import FAMILIES, find_family
 from bayesmix.language.spellings import ARGUMENTS
 from bayesmix.language.spellings import FAMILIES as OTHERS
 
@@ -191,11 +191,3 @@ def test_what_is_no_specification(data: dict[str, Any], case: str) -> None:
     with pytest.raises(error) as caught:
         bmx.Model(**{"formula": FORMULA, "data": data, **given})
     assert message in str(caught.value)
-
-
-def test_a_family_of_the_users_own_is_refused_until_it_works_everywhere(data: dict[str, Any]) -> None:
-    from dataclasses import replace
-
-    with pytest.raises(bmx.SpecError, match="A family of your own, `beta`, is not supported"):
-        bmx.Model(FORMULA, data, family=replace(FAMILIES["gamma"], name="beta"))
-    assert bmx.Model(FORMULA, data, family=FAMILIES["gaussian"]).spec.family is FAMILIES["gaussian"]

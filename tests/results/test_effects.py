@@ -16,7 +16,7 @@ from scipy.stats import norm
 
 import bayesmix as bmx
 from bayesmix.inference.parameters import Parameters, covariance
-from bayesmix.language.family import LINKS
+from bayesmix.language.families.link import LINKS
 from bayesmix.results import effects, fit
 from bayesmix.results.fit import Posterior
 

@@ -12,7 +12,7 @@ from scipy import optimize, stats
 import bayesmix as bmx
 from bayesmix.errors import SpecError
 from bayesmix.inference.glm import fit_glm
-from bayesmix.language.family import find_family, find_link
+from bayesmix.language.families.registry import find_family, find_link
 
 BERNOULLI = find_family("bernoulli")
 LOGIT = find_link(BERNOULLI, None)

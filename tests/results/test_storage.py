@@ -461,7 +461,7 @@ def test_pickles_of_strangers_are_not_read(saved, tmp_path):
 def test_what_has_code_is_not_saved(model, tmp_path):
     from dataclasses import replace
 
-    from bayesmix.language.family import find_family
+    from bayesmix.language.families.registry import find_family
 
     own = bmx.Model("Reaction ~ Days + (Days | Subject)", bmx.load_dataset("sleepstudy"))
     own.spec = replace(own.spec, family=replace(find_family("gaussian"), title="Mine"))

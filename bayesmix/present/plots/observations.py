@@ -145,7 +145,7 @@ def _jitter(design: Design, spec: ModelSpec) -> float:
         return BINARY if design.trials.max() == 1 else 0.0
     few = len(np.unique(design.y)) < 0.5 * len(design.y)
     whole = few and bool(np.all(design.y == np.round(design.y)))
-    return JITTER if whole or spec.family.name in {"poisson", "negbinomial"} else 0.0
+    return JITTER if whole or spec.family.values.is_discrete else 0.0
 
 
 def _sizes(design: Design) -> Array:

@@ -44,7 +44,7 @@ def ppc(post: Posterior, *, groups: Groups = "fitted", seed: int = 0) -> Figure:
     import arviz as az
 
     design = post.design
-    counts = post.spec.family.name not in {"gaussian", "gamma"}
+    counts = post.spec.family.values.is_discrete
     tree = _tree(post.posterior_predictive(groups=groups, seed=seed)["y"], design.y, int if counts else float)
     options: dict[str, Any] = {"backend": "matplotlib", "figure_kwargs": {"FigureClass": Canvas, "figsize": (6.6, 3.4)}}
     if counts:

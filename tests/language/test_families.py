@@ -9,15 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayesmix.errors import DataError, SpecError
-from bayesmix.language.family import (
-    FAMILIES,
-    LINKS,
-    by_predictor,
-    check_response,
-    find_family,
-    find_link,
-    slopes_by_predictor,
-)
+from bayesmix.language.families.derivatives import by_predictor, slopes_by_predictor
+from bayesmix.language.families.link import LINKS
+from bayesmix.language.families.registry import FAMILIES, check_response, find_family, find_link
 
 PAIRS = [(family, link) for family in FAMILIES.values() for link in family.links]
 IDS = [f"{family.name}-{link}" for family, link in PAIRS]
@@ -38,7 +32,7 @@ def etas(family, link):
 def observed(family, link, seed=1):
     rng = np.random.default_rng(seed)
     trials = np.full(N, 5.0) if family.name == "binomial" else np.ones(N)
-    y = family.sample(rng, MEAN[link](etas(family, link)), np.full(N, SHAPE), trials)
+    y = family.sample(rng, trials, MEAN[link](etas(family, link)), *family.others(np.full(N, SHAPE)))
     return y, trials
 
 
@@ -95,7 +89,7 @@ def test_the_logistic_curve_is_symmetric(eta):
 def test_log_density_is_scipys(family, link):
     y, trials = observed(family, link)
     mu = MEAN[link](etas(family, link))
-    found = family.log_density(y, mu, np.full(N, SHAPE), trials)
+    found = family.log_density(y, trials, mu, *family.others(np.full(N, SHAPE)))
     np.testing.assert_allclose(found, log_density(family.name, y, mu, SHAPE, trials), **EXACT)
 
 
@@ -106,8 +100,8 @@ def test_derivatives_by_the_mean(family):
     mu = MEAN[link](etas(family, link))
 
     def density(at):
-        arguments = (y, at, np.full(N, SHAPE), trials)
-        return family.log_density(*arguments), *family.slopes(*arguments)
+        arguments = (y, trials, at, *family.others(np.full(N, SHAPE)))
+        return family.log_density(*arguments), *family.closed_form.slopes(*arguments)
 
     for order in range(3):
         np.testing.assert_allclose(density(mu)[order + 1], difference(density, mu, order), **DIFFERENCED)
@@ -159,7 +153,7 @@ def test_slopes_by_themselves(family, link):
 @pytest.mark.parametrize("shape", [30.0, 99.0, 101.0, 1e4])
 def test_negative_binomial_density_on_both_sides_of_its_series(shape):
     y, mu = np.array([0.0, 1.0, 7.0, 60.0, 900.0]), np.array([0.3, 2.0, 5.0, 80.0, 800.0])
-    found = FAMILIES["negbinomial"].log_density(y, mu, np.array(shape), np.ones(5))
+    found = FAMILIES["negbinomial"].log_density(y, np.ones(5), mu, np.array(shape))
     np.testing.assert_allclose(found, log_density("negbinomial", y, mu, shape), rtol=1e-10)
 
 
@@ -167,7 +161,7 @@ def test_negative_binomial_density_on_both_sides_of_its_series(shape):
 def test_negative_binomial_density_goes_to_the_poissons_without_noise(shape):
     """To first order in one over the shape: ``((y - mu)^2 - y) / (2 shape)``."""
     y, mu = np.array([0.0, 1.0, 7.0, 60.0]), np.array([0.3, 2.0, 5.0, 70.0])
-    found = FAMILIES["negbinomial"].log_density(y, mu, np.array(shape), np.ones(4))
+    found = FAMILIES["negbinomial"].log_density(y, np.ones(4), mu, np.array(shape))
     expected = log_density("poisson", y, mu, 1.0) + ((y - mu) ** 2 - y) / (2.0 * shape)
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=20.0 * 70.0**3 / shape**2)
 
@@ -188,11 +182,12 @@ def test_variance_and_draws(family):
     mu = MEAN[link](etas(family, link))
     trials = np.full(N, 5.0) if family.name == "binomial" else np.ones(N)
     distribution = response(family.name, mu, SHAPE, trials)
-    found = family.variance(mu, np.array(SHAPE), trials)
+    found = family.variance(trials, mu, *family.others(np.array(SHAPE)))
     np.testing.assert_allclose(found, distribution.var() / trials**2, **EXACT)
     size = 100_000
     rng = np.random.default_rng(3)
-    draws = family.sample(rng, *(np.broadcast_to(a, (size, N)) for a in (mu, np.full(N, SHAPE), trials)))
+    arguments = (trials, mu, *family.others(np.full(N, SHAPE)))
+    draws = family.sample(rng, *(np.broadcast_to(a, (size, N)) for a in arguments))
     assert draws.dtype == float
     for moment in (1, 2):
         powers = draws**moment
@@ -210,7 +205,7 @@ def test_deviance_is_twice_the_distance_from_the_saturated_model(family, link):
             family.name, y, mu, SHAPE, trials
         )
     unit = {"gaussian": SHAPE**2, "gamma": 1.0 / SHAPE}.get(family.name, 1.0)  # R's are free of the dispersion
-    found = family.deviance(y, mu, np.array(SHAPE), trials)
+    found = family.unit_deviance(y, trials, mu, *family.others(np.array(SHAPE)))
     np.testing.assert_allclose(found, 2.0 * unit * distance, rtol=1e-9, atol=1e-9)
     assert np.all(found >= 0.0)
 
@@ -221,10 +216,10 @@ def test_deviance_is_twice_the_distance_from_the_saturated_model(family, link):
 )
 def test_responses_at_the_edge_have_finite_densities(name, y, trials):
     family = FAMILIES[name]
-    arguments = (np.array([y]), np.array([0.3]), np.array(1.0), np.array([trials]))
+    arguments = (np.array([y]), np.array([trials]), np.array([0.3]), *family.others(np.array(1.0)))
     assert np.isfinite(family.log_density(*arguments)).all()
-    assert all(np.isfinite(part).all() for part in family.slopes(*arguments))
-    assert np.isfinite(family.deviance(*arguments)).all()
+    assert all(np.isfinite(part).all() for part in family.closed_form.slopes(*arguments))
+    assert np.isfinite(family.unit_deviance(*arguments)).all()
 
 
 # ---- names and messages --------------------------------------------------------------------------------------------

@@ -1,0 +1,89 @@
+"""Log densities of rows and their derivatives by the linear predictor.
+
+Closed forms where the family has them, Taylor arithmetic on its one density elsewhere. Prior weights divide the
+variance of a normal response and multiply the log density of any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bayesmix.language.families.family import Family
+from bayesmix.language.families.link import Jet, Link
+from bayesmix.language.families.namespaces import NUMERIC
+from bayesmix.language.families.taylor import variables
+
+Array = np.ndarray
+
+
+def by_predictor(
+    family: Family, link: Link, y: Array, eta: Array, *, dispersion: Array, trials: Array, weights: Array
+) -> Jet:
+    """Log density of each row and its first three derivatives with respect to the linear predictor ``eta``."""
+    with np.errstate(all="ignore"):  # a search may step where a mean overflows: the value there is inf or NaN
+        dispersion, weights = weighted(family, dispersion, weights)
+        others = family.others(dispersion)
+        if family.closed_form is None:
+            value, first, second, third = _taylor(family, link, y, eta, trials, others)
+        else:
+            mu, h1, h2, h3 = link.inverse(eta)
+            value = _log_density(family, link, y, eta, trials, others)
+            l1, l2, l3 = family.closed_form.slopes(y, trials, mu, *others)
+            first = l1 * h1
+            second = l2 * h1**2 + l1 * h2
+            third = l3 * h1**3 + 3.0 * l2 * h1 * h2 + l1 * h3
+        return weights * value, weights * first, weights * second, weights * third
+
+
+def slopes_by_predictor(
+    family: Family, link: Link, y: Array, eta: Array, *, dispersion: Array, trials: Array, weights: Array
+) -> tuple[Array, Array]:
+    """The first two derivatives of what `by_predictor` returns, by themselves.
+
+    Under canonical links: residual, and minus the variance of the response.
+    """
+    if _canonical(family, link) is None:
+        return by_predictor(family, link, y, eta, dispersion=dispersion, trials=trials, weights=weights)[1:3]
+    with np.errstate(all="ignore"):
+        mu = link.mean(eta)
+        variance = family.variance(trials, mu, *family.others(dispersion))
+        return weights * (y - trials * mu), -weights * trials**2 * variance
+
+
+def density_by_predictor(
+    family: Family, link: Link, y: Array, eta: Array, *, dispersion: Array, trials: Array, weights: Array
+) -> Array:
+    """The first of what `by_predictor` returns, by itself."""
+    with np.errstate(all="ignore"):
+        dispersion, weights = weighted(family, dispersion, weights)
+        value = _log_density(family, link, y, eta, trials, family.others(dispersion))
+        return value if np.all(weights == 1.0) else weights * value
+
+
+def weighted(family: Family, dispersion: Any, weights: Any) -> tuple[Any, Any]:
+    """Dispersion of each row, and by what its log density is multiplied."""
+    if family.weights == "precision":
+        return dispersion / weights**0.5, np.ones(())
+    return dispersion, weights
+
+
+def _taylor(family: Family, link: Link, y: Array, eta: Array, trials: Array, others: tuple[Array, ...]) -> Jet:
+    (variable,) = variables([eta])
+    found = family.kernel(NUMERIC, y, trials, link.formula(NUMERIC, variable), *others)
+    shape = np.broadcast_shapes(eta.shape, *(np.shape(other) for other in others))
+    first, second, third = (np.broadcast_to(found.derivative((k,)), shape) for k in (1, 2, 3))
+    return np.broadcast_to(found.value, shape) + family.base(y, trials), first, second, third
+
+
+def _log_density(family: Family, link: Link, y: Array, eta: Array, trials: Array, others: tuple[Array, ...]) -> Array:
+    """By the shorter formula of the canonical link where there is one: exact, too, where means round to 0 or 1."""
+    canonical = _canonical(family, link)
+    return family.log_density(y, trials, link.mean(eta), *others) if canonical is None else canonical(y, eta, trials)
+
+
+def _canonical(family: Family, link: Link) -> Callable[[Array, Array, Array], Array] | None:
+    closed = family.closed_form
+    return closed.canonical if closed is not None and family.is_canonical(link) else None

@@ -1,0 +1,125 @@
+"""Families: the distribution of a response given its parameters, as a record.
+
+Everything that other stages ask of a family is a field of the record or a method here; no name of a family is compared
+elsewhere. Parameters come in the order of `Family.parameters`, the mean first; a density is written once, on an array
+namespace (see `namespaces`), and derivatives, the sampler's and the reader's PyMC likelihood follow from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from bayesmix.language.families.link import Link
+from bayesmix.language.families.namespaces import NUMERIC
+from bayesmix.language.families.support import SUPPORTS, Support
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a family."""
+
+    name: str  # "mu", "sigma", "shape"
+    links: tuple[str, ...] = ("log",)  # the first is the default
+    unit: Literal["response", "none"] = "none"  # whether it scales with the response: what default priors go by
+    priors: dict[str, str] = field(default_factory=dict)  # by preset, where they are not those of all such parameters
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedForm:
+    """Formulas that are quicker than Taylor arithmetic and say the same."""
+
+    slopes: Callable[..., tuple[Array, Array, Array]]  # (y, trials, mu, *others): derivatives of the density by mu
+    canonical: Callable[[Array, Array, Array], Array] | None = None  # (y, eta, trials): density under the first link
+    predictor: Callable[..., Any] | None = None  # (xp, y, trials, eta): the kernel under that link
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Family:
+    """A response distribution.
+
+    ``*others`` are the parameters beside the mean: arrays that broadcast with it, in the order of `parameters`.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]  # the mean first
+    support: Literal["real", "positive", "proportion", "counts", "trials", "binary"]
+    kernel: Callable[..., Any]  # (xp, y, trials, mu, *others): log density up to `base`
+    cdf: Callable[..., Array]  # (y, trials, mu, *others): P(response <= y)
+    sample: Callable[..., Array]  # (rng, trials, mu, *others): draws of y
+    variance: Callable[..., Array]  # (trials, mu, *others): of y / trials
+    base: Callable[[Array, Array], Array] = lambda y, trials: np.zeros(())  # (y, trials): what no parameter changes
+    printed: str = ""  # as R prints it where that is not `name`: "Gamma", "Negative Binomial"
+    words: str = ""  # as the model's text has it: "Normal(mu[i], sigma)"
+    deviance: Callable[..., Array] | None = None  # (y, trials, mu, *others): R's unit deviances
+    moments: Callable[[Array, Array], tuple[float, ...]] | None = None  # (y, mu): starting values of the others
+    pymc: Callable[..., tuple[str, dict[str, Any]]] | None = None  # (trials, mu, *others): PyMC's name and arguments
+    closed_form: ClosedForm | None = None
+    weights: Literal["precision", "likelihood"] = "likelihood"  # what prior weights multiply
+    has_scale: bool = False  # the other parameter is R's scale: Pearson's statistic estimates it, variances are by it
+    limit: str | None = None  # the family that it becomes where its other parameter runs off to infinity
+    is_normal: bool = False  # mean and standard deviation of a normal distribution: linear under the identity link
+
+    @property
+    def title(self) -> str:
+        """Its name in print."""
+        return self.printed or self.name
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """Links of the mean, the default first."""
+        return self.parameters[0].links
+
+    @property
+    def dispersion(self) -> str | None:
+        """Name of the parameter beside the mean, None where there is none."""
+        return self.parameters[1].name if len(self.parameters) > 1 else None
+
+    @property
+    def values(self) -> Support:
+        """Facts on the support."""
+        return SUPPORTS[self.support]
+
+    @property
+    def response(self) -> Literal["numeric", "binomial"]:
+        """Kind of response that the data stage reads."""
+        return "binomial" if self.values.has_trials else "numeric"
+
+    def is_canonical(self, link: Link) -> bool:
+        """Whether a link is the first of the mean's: that of the closed forms on the predictor."""
+        return link.name == self.links[0]
+
+    def others(self, dispersion: Any) -> tuple[Any, ...]:
+        """The parameters beside the mean, from the dispersion or from anything where there is none."""
+        return (dispersion,) if len(self.parameters) > 1 else ()
+
+    def log_density(self, y: Array, trials: Array, mu: Array, *others: Array) -> Array:
+        """Log density of responses."""
+        return np.asarray(self.kernel(NUMERIC, y, trials, mu, *others) + self.base(y, trials))
+
+    def unit_deviance(self, y: Array, trials: Array, mu: Array, *others: Array) -> Array:
+        """Twice the distance of the log density from its value at the response itself."""
+        if self.deviance is not None:
+            return self.deviance(y, trials, mu, *others)
+        at_response, at_mean = (self.kernel(NUMERIC, y, trials, at, *others) for at in (y / trials, mu))
+        return np.maximum(2.0 * (at_response - at_mean), 0.0)
+
+    def starting_mean(self, link: Link, share: Array, trials: Array) -> Array:
+        """Means near the response at which a fit starts, inside the range of the link."""
+        if link.is_identity and not self.values.is_discrete:
+            return share
+        return self.values.start(share, trials)
+
+    def start(self, y: Array, mu: Array) -> tuple[float, ...]:
+        """Starting values of the parameters beside the mean, by the method of moments where the family has one."""
+        return self.moments(y, mu) if self.moments is not None else (1.0,) * (len(self.parameters) - 1)
+
+
+def is_linear(family: Family, link: Link) -> bool:
+    """Whether the response is normal around the linear predictor itself: a linear mixed model."""
+    return family.is_normal and link.is_identity

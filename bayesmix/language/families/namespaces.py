@@ -1,0 +1,182 @@
+"""Array namespaces: the functions in which a density is written once and read as NumPy, Taylor or PyTensor.
+
+A density is a function of a namespace ``xp`` and of numbers that it takes as they come: arrays, `Taylor` polynomials
+(both by `NUMERIC`), or PyTensor's symbols (`symbolic()`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from bayesmix.language.families.taylor import Taylor, elementary, select, value_of
+
+Array = np.ndarray
+
+EPSILON = float(np.finfo(float).eps)
+OVERFLOW = 700.0  # exponents beyond which exp overflows
+RATE = 340.0  # whose square must not overflow either
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """What densities and links are written in."""
+
+    exp: Callable[[Any], Any]
+    log: Callable[[Any], Any]
+    log1p: Callable[[Any], Any]
+    sqrt: Callable[[Any], Any]
+    gammaln: Callable[[Any], Any]
+    expit: Callable[[Any], Any]  # the logistic curve
+    softplus: Callable[[Any], Any]  # log(1 + exp(x))
+    ndtr: Callable[[Any], Any]  # the normal distribution function
+    cloglog: Callable[[Any], Any]  # 1 - exp(-exp(x))
+    xlogy: Callable[[Any, Any], Any]  # y log x, zero where y is
+    xlog1py: Callable[[Any, Any], Any]  # y log(1 + x)
+    where: Callable[[Any, Any, Any], Any]
+    minimum: Callable[[Any, float], Any]
+    maximum: Callable[[Any, float], Any]
+
+
+def _exp(x: Array, order: int) -> list[Array]:
+    value = np.exp(np.minimum(x, OVERFLOW))
+    return [value] * (order + 1)
+
+
+def _log(x: Array, order: int) -> list[Array]:
+    return [np.log(x), *_powers(x, order)]
+
+
+def _log1p(x: Array, order: int) -> list[Array]:
+    return [np.log1p(x), *_powers(1.0 + x, order)]
+
+
+def _powers(x: Array, order: int) -> list[Array]:
+    """Derivatives of a logarithm."""
+    return [1.0 / x, -1.0 / x**2, 2.0 / x**3][:order]
+
+
+def _gammaln(x: Array, order: int) -> list[Array]:
+    from scipy.special import gammaln, polygamma
+
+    return [gammaln(x), *(polygamma(k, x) for k in range(order))]
+
+
+def _bounded(p: Array) -> Array:
+    """Keep probabilities off 0 and 1, so that their logarithms are finite."""
+    return np.clip(p, EPSILON, 1.0 - EPSILON)
+
+
+def logistic_slopes(x: Array, p: Array) -> Sequence[Array]:
+    """Derivatives of the logistic curve, ``p`` its value."""
+    from scipy.special import expit
+
+    first = p * expit(-x)
+    return first, first * (1.0 - 2.0 * p), first * (1.0 - 6.0 * p + 6.0 * p**2)
+
+
+def normal_slopes(x: Array) -> Sequence[Array]:
+    """Derivatives of the normal distribution function."""
+    density = np.exp(-0.5 * x**2) / np.sqrt(2.0 * np.pi)
+    return density, -x * density, (x**2 - 1.0) * density
+
+
+def cloglog_slopes(x: Array) -> Sequence[Array]:
+    """Derivatives of ``1 - exp(-exp(x))``."""
+    x = np.clip(x, -RATE, RATE)
+    rate = np.exp(x)
+    first = np.exp(x - rate)
+    return first, first * (1.0 - rate), first * (1.0 - 3.0 * rate + rate**2)
+
+
+def _expit(x: Array, order: int) -> list[Array]:
+    from scipy.special import expit
+
+    p = _bounded(expit(x))
+    return [p, *(logistic_slopes(x, p) if order else ())][: order + 1]
+
+
+def _softplus(x: Array, order: int) -> list[Array]:
+    return [np.logaddexp(0.0, x), *(_expit(x, order - 1) if order else ())]
+
+
+def _ndtr(x: Array, order: int) -> list[Array]:
+    from scipy.special import ndtr
+
+    return [_bounded(ndtr(x)), *(normal_slopes(x) if order else ())][: order + 1]
+
+
+def _cloglog(x: Array, order: int) -> list[Array]:
+    p = _bounded(-np.expm1(-np.exp(np.clip(x, -RATE, RATE))))
+    return [p, *(cloglog_slopes(x) if order else ())][: order + 1]
+
+
+def _sqrt(x: Any) -> Any:
+    return x**0.5 if isinstance(x, Taylor) else np.sqrt(x)
+
+
+def _xlogy(y: Any, x: Any) -> Any:
+    from scipy.special import xlogy
+
+    if not isinstance(x, Taylor):
+        return xlogy(y, x)
+    return elementary(_log)(select(np.asarray(y) == 0.0, np.ones(()), x)) * y
+
+
+def _xlog1py(y: Any, x: Any) -> Any:
+    return elementary(_log1p)(x) * y
+
+
+def _minimum(x: Any, bound: float) -> Any:
+    return select(value_of(x) < bound, x, np.asarray(bound))
+
+
+def _maximum(x: Any, bound: float) -> Any:
+    return select(value_of(x) > bound, x, np.asarray(bound))
+
+
+# arrays and `Taylor` polynomials
+NUMERIC = Namespace(
+    exp=elementary(_exp),
+    log=elementary(_log),
+    log1p=elementary(_log1p),
+    sqrt=_sqrt,
+    gammaln=elementary(_gammaln),
+    expit=elementary(_expit),
+    softplus=elementary(_softplus),
+    ndtr=elementary(_ndtr),
+    cloglog=elementary(_cloglog),
+    xlogy=_xlogy,
+    xlog1py=_xlog1py,
+    where=select,
+    minimum=_minimum,
+    maximum=_maximum,
+)
+
+
+@cache
+def symbolic() -> Namespace:
+    """The namespace of PyTensor."""
+    import pytensor.tensor as pt
+    from pymc.distributions.dist_math import logpow
+
+    return Namespace(
+        exp=pt.exp,
+        log=pt.log,
+        log1p=pt.log1p,
+        sqrt=pt.sqrt,
+        gammaln=pt.gammaln,
+        expit=pt.sigmoid,
+        softplus=pt.softplus,
+        ndtr=lambda x: 0.5 * pt.erfc(-x / np.sqrt(2.0)),
+        cloglog=lambda x: 1.0 - pt.exp(-pt.exp(x)),
+        xlogy=lambda y, x: logpow(x, y),
+        xlog1py=lambda y, x: logpow(1.0 + x, y),
+        where=pt.switch,
+        minimum=pt.minimum,
+        maximum=pt.maximum,
+    )

@@ -1,0 +1,82 @@
+"""The families and links by name."""
+
+from __future__ import annotations
+
+import copyreg
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from bayesmix.errors import DataError, SpecError, nearest
+from bayesmix.language.families.counts import NEGBINOMIAL, POISSON
+from bayesmix.language.families.family import Family
+from bayesmix.language.families.gaussian import GAUSSIAN
+from bayesmix.language.families.link import LINKS, Link
+from bayesmix.language.families.positive import GAMMA
+from bayesmix.language.families.shares import BERNOULLI, BINOMIAL
+from bayesmix.language.spellings import FAMILIES as OTHERS
+
+Array = np.ndarray
+
+FAMILIES: dict[str, Family] = {
+    family.name: family for family in (GAUSSIAN, POISSON, BINOMIAL, BERNOULLI, GAMMA, NEGBINOMIAL)
+}
+_ALIASES = {
+    "normal": "gaussian",
+    "negativebinomial": "negbinomial",
+    "negative_binomial": "negbinomial",
+    "negative binomial": "negbinomial",
+    "nbinom2": "negbinomial",
+}
+
+
+def find_family(name: str) -> Family:
+    """Return the family called ``name``, in any case; `SpecError` with what to write instead otherwise."""
+    known = ", ".join(FAMILIES)
+    if not isinstance(name, str):
+        raise SpecError(f"A family is one of the names {known}, not {type(name).__name__} {name!r}.")
+    key = _ALIASES.get(name.lower(), name.lower())
+    if key not in FAMILIES:
+        advice = f" {OTHERS[key]}" if key in OTHERS else nearest(key, FAMILIES)
+        raise SpecError(f"Family `{name}` does not exist.{advice} Families: {known}.")
+    return FAMILIES[key]
+
+
+def find_link(family: Family, name: str | None) -> Link:
+    """Return the family's link called ``name`` (its default for None); `SpecError` if it has none such."""
+    if not isinstance(name, str | None):
+        raise SpecError(f"A link is one of the names {', '.join(family.links)}, not {type(name).__name__} {name!r}.")
+    chosen = family.links[0] if name is None else name.lower()
+    if chosen not in family.links:
+        known = ", ".join(family.links)
+        raise SpecError(
+            f"Family `{family.name}` has no link `{name}`.{nearest(chosen, family.links)} Its links: {known}."
+        )
+    return LINKS[chosen]
+
+
+def check_response(family: Family, label: str, y: Array, trials: Array | None) -> None:
+    """Raise `DataError` where the response does not fit the family."""
+    problem = family.values.problem(y, np.ones_like(y) if trials is None else trials)
+    if problem is not None:
+        hint = family.values.hint
+        raise DataError(f"Response `{label}` does not fit family `{family.name}`, which needs {problem}.{hint}")
+
+
+# Records of ours pickle by name: their functions stay where they are. A user's own pickles as its functions do.
+
+
+def _reduce_family(family: Family) -> tuple[Callable[..., Family], tuple[Any, ...]]:
+    if FAMILIES.get(family.name) is family:
+        return find_family, (family.name,)
+    return Family, tuple(getattr(family, field.name) for field in fields(family))
+
+
+def _link(name: str) -> Link:
+    return LINKS[name]
+
+
+copyreg.pickle(Family, _reduce_family)
+copyreg.pickle(Link, lambda link: (_link, (link.name,)))

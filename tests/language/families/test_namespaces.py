@@ -1,0 +1,50 @@
+"""Array namespaces: one text, the same numbers in NumPy and in PyTensor."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import special
+
+from bayesmix.language.families.namespaces import NUMERIC, symbolic
+
+X = np.linspace(-3.0, 3.0, 13)
+P = np.linspace(0.1, 4.0, 13)
+Y = np.arange(13.0)
+CASES = {
+    "exp": (lambda xp: xp.exp(X), np.exp(X)),
+    "log": (lambda xp: xp.log(P), np.log(P)),
+    "log1p": (lambda xp: xp.log1p(P), np.log1p(P)),
+    "sqrt": (lambda xp: xp.sqrt(P), np.sqrt(P)),
+    "gammaln": (lambda xp: xp.gammaln(P), special.gammaln(P)),
+    "expit": (lambda xp: xp.expit(X), special.expit(X)),
+    "softplus": (lambda xp: xp.softplus(X), np.log1p(np.exp(X))),
+    "ndtr": (lambda xp: xp.ndtr(X), special.ndtr(X)),
+    "cloglog": (lambda xp: xp.cloglog(X), -np.expm1(-np.exp(X))),
+    "xlogy": (lambda xp: xp.xlogy(Y, P), special.xlogy(Y, P)),
+    "xlog1py": (lambda xp: xp.xlog1py(Y, P), special.xlog1py(Y, P)),
+    "where": (lambda xp: xp.where(X > 0.0, X, P), np.where(X > 0.0, X, P)),
+    "minimum": (lambda xp: xp.minimum(X, 0.5), np.minimum(X, 0.5)),
+    "maximum": (lambda xp: xp.maximum(X, 0.5), np.maximum(X, 0.5)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_functions_of_arrays(name):
+    function, expected = CASES[name]
+    np.testing.assert_allclose(function(NUMERIC), expected, rtol=1e-14, atol=1e-15)
+
+
+def test_functions_of_symbols():
+    """Compiled in one graph: PyTensor's start is dear."""
+    import pytensor
+    import pytensor.tensor as pt
+
+    graph = [pt.as_tensor_variable(function(symbolic())) for function, _ in CASES.values()]
+    found = pytensor.function([], graph, mode="FAST_COMPILE")()
+    for value, (_, expected) in zip(found, CASES.values(), strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-12, atol=1e-14)
+
+
+def test_every_function_is_checked():
+    assert set(CASES) == set(NUMERIC.__slots__)
