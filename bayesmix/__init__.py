@@ -51,6 +51,7 @@ _PUBLIC = {
     "ConvergenceWarning": "bayesmix.errors",
     "DroppedWarning": "bayesmix.errors",
     "PredictionWarning": "bayesmix.errors",
+    "PriorWarning": "bayesmix.errors",
 }
 
 __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 (the keys are strings)
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from bayesmix.errors import FitError as FitError
     from bayesmix.errors import FormulaError as FormulaError
     from bayesmix.errors import PredictionWarning as PredictionWarning
+    from bayesmix.errors import PriorWarning as PriorWarning
     from bayesmix.errors import SpecError as SpecError
     from bayesmix.inference.estimate import Agq as Agq
     from bayesmix.inference.estimate import Laplace as Laplace

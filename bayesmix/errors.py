@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
 from os.path import dirname
 
 PACKAGE = dirname(__file__)
+OWN = (PACKAGE, contextlib.__file__)  # frames of ours and of the decorators around them
 
 
 class BayesmixError(Exception):
@@ -50,9 +52,13 @@ class PredictionWarning(BayesmixWarning):
     """Rows or combinations have no value: the data of the fit do not determine them, or theirs are missing."""
 
 
+class PriorWarning(BayesmixWarning):
+    """A prior rules out what the data say."""
+
+
 def warn_user(message: str, category: type[BayesmixWarning]) -> None:
     """Warn with the line of the user's own code, however deep inside the package the reason was found."""
-    warnings.warn(message, category, skip_file_prefixes=(PACKAGE,))
+    warnings.warn(message, category, skip_file_prefixes=OWN)
 
 
 def caret(text: str, position: int) -> str:

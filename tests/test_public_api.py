@@ -46,6 +46,7 @@ NAMES = {
     "ConvergenceWarning",
     "DroppedWarning",
     "PredictionWarning",
+    "PriorWarning",
     "__version__",
 }
 

@@ -9,16 +9,17 @@ from typing import assert_never
 import numpy as np
 
 from bayesmix.data.design import Design
-from bayesmix.errors import SpecError, nearest
+from bayesmix.errors import PriorWarning, SpecError, nearest, warn_user
 from bayesmix.inference.batches import one_blas_thread
 from bayesmix.inference.centring import at_means, to_zero
 from bayesmix.inference.diagnostics import K_LIMIT, R_HAT_LIMIT, convergence, enough
 from bayesmix.inference.draws import Draws
-from bayesmix.inference.estimate import estimate, resolve_method
+from bayesmix.inference.estimate import PointEstimate, estimate, resolve_method
 from bayesmix.inference.generalized_marginal import sample_generalized, too_large
 from bayesmix.inference.marginal import Marginal, applies, sample_marginal
 from bayesmix.inference.natural import term_coordinates
 from bayesmix.inference.nuts import Nuts, sample_nuts
+from bayesmix.inference.prior_conflict import conflicts, inside
 from bayesmix.inference.priors import Priors, resolve
 from bayesmix.inference.variational import Advi, Pathfinder, sample_approximation
 from bayesmix.language.spec import ModelSpec
@@ -65,16 +66,26 @@ def sample(
     of the whole.
     """
     priors = resolve(spec, design) if priors is None else priors
+    inner = at_means(design, priors.changes)
+    point = estimate(inner, spec.family, spec.link, resolve_method("auto", spec.family, spec.link))
+    at_zero = conflicts(priors, inner, point.covariances)
+    for conflict in at_zero:
+        warn_user(str(conflict), PriorWarning)
     options = {"draws": draws, "chains": chains, "seed": seed}
-    found = _sample(at_means(design, priors.changes), spec, priors, method, **options, progress=progress)
-    thinned = None if found.thinned is None else to_zero(found.thinned, priors.changes)
-    return replace(found, parameters=to_zero(found.parameters, priors.changes), thinned=thinned)
+    found = _sample(inner, spec, priors, inside(point, at_zero), method, **options, progress=progress)
+    return replace(
+        found,
+        parameters=to_zero(found.parameters, priors.changes),
+        thinned=None if found.thinned is None else to_zero(found.thinned, priors.changes),
+        notes=(*map(str, at_zero), *found.notes),
+    )
 
 
 def _sample(
     design: Design,
     spec: ModelSpec,
     priors: Priors,
+    point: PointEstimate,
     method: Sampler | None,
     *,
     draws: int,
@@ -83,7 +94,6 @@ def _sample(
     progress: bool,
 ) -> Draws:
     """Draws on the design in the coordinates of the priors."""
-    point = estimate(design, spec.family, spec.link, resolve_method("auto", spec.family, spec.link))
 
     def nuts(options: Nuts) -> Draws:
         return sample_nuts(

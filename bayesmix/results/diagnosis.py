@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmix.inference.estimate import Agq, Laplace, estimate
+from bayesmix.inference.estimate import Agq, Laplace, estimate, resolve_method
 from bayesmix.inference.parameters import corr_effects, corr_names, sd_effects, sd_names
+from bayesmix.inference.prior_conflict import conflicts, is_at_zero
 from bayesmix.language.vocabulary import STRUCTURES
 from bayesmix.results import typography as r
 from bayesmix.results.effects import flatten
@@ -133,6 +134,16 @@ def _rows(fit: Posterior) -> Finding:
     shown = ", ".join(str(fit.design.rows[row]) for row in worst)
     text = f"{len(bad)} of {len(k)} rows are influential, Pareto k above {K_GOOD}: rows {shown} first (counted from 0)."
     return Finding("Rows", False, text, 'post.influence(), post.residuals("quantile"), post.loo(refit=True)')
+
+
+def _far_priors(fit: Posterior) -> Iterator[Finding]:
+    """Priors stated where predictors are zero, far from the data, that rule out the estimate."""
+    design, spec = fit.design, fit.spec
+    if not any(map(is_at_zero, design.terms, fit.priors.changes)):
+        return
+    point = estimate(design, spec.family, spec.link, resolve_method("auto", spec.family, spec.link))
+    for one in conflicts(fit.priors, design, point.covariances):
+        yield Finding("Priors", False, one.reason, one.advice)
 
 
 def _priors(fit: Posterior) -> Iterator[Finding]:

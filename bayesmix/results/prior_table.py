@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesmix.inference.prior_conflict import conflicts
 from bayesmix.inference.prior_text import short
 from bayesmix.inference.priors import Priors
 from bayesmix.results.effects import of_priors
@@ -32,6 +33,7 @@ def _rows(priors: Priors, fit: Estimate) -> Iterator[dict[str, Any]]:
     names, numbers = of_priors(priors, fit.design, fit.values)
     values = dict(zip(names, numbers.tolist(), strict=True))
     intervals = priors.intervals()
+    far = {one.name: one for one in conflicts(priors, fit.design, fit.point.covariances)}
     for name, prior, meaning in priors.rows():
         value = values.get(name, np.nan)
         lower = upper = ratio = np.nan
@@ -39,5 +41,6 @@ def _rows(priors: Priors, fit: Estimate) -> Iterator[dict[str, Any]]:
             lower, upper = intervals[name]
             size = upper if prior.is_positive else 0.5 * (upper - lower)
             ratio = size / abs(value) if value else np.inf
+        mark = f"; zero is far: the estimate is {far[name].centred:.3g} at {far[name].place}" if name in far else ""
         bounds = {"lower": lower, "upper": upper, "estimate": value, "ratio": ratio}
-        yield {"parameter": name, "prior": short(prior), "says": meaning, **bounds}
+        yield {"parameter": name, "prior": short(prior), "says": meaning + mark, **bounds}

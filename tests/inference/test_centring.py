@@ -12,6 +12,7 @@ import bayesmix as bmx
 from bayesmix.errors import SpecError
 from bayesmix.inference.centring import at_means, centring, log_jacobian, to_means, to_zero
 from bayesmix.inference.parameters import Parameters
+from bayesmix.inference.prior_conflict import conflicts
 from bayesmix.inference.priors import log_prior
 from bayesmix.studies.generate import draw_parameters
 
@@ -269,3 +270,59 @@ def test_shifted_counts_have_the_same_posterior(shift):
 @pytest.mark.parametrize("of", [sleep, counts])
 def test_shifted_predictors_are_nothing_to_nuts(of):
     within_error(of(0.0), of(1000.0, method="nuts"))
+
+
+# ---- priors at zero far from the data --------------------------------------------------------------------------------
+
+YEARS = SLEEP.assign(yr=2000.0 + DAYS / 365.25)
+
+
+def far_off(given):
+    model = bmx.Model("Reaction ~ yr + (yr | Subject)", YEARS, priors=given)
+    with pytest.warns(bmx.PriorWarning, match="is stated where predictors are zero, far from the data") as told:
+        post = model.sample(draws=400, chains=2, seed=1, method="marginal", progress=False)
+    assert 'priors={..., "sd(Subject, Intercept(centred))": ' in str(told[0].message)
+    assert str(told[0].message) in post.draws.notes
+    assert told[0].filename == __file__
+    assert post.draws.certificate["pareto_k"] < 0.7
+    # slopes have no room: sigma is that of the model without them
+    expected = bmx.Model("Reaction ~ Days + (1 | Subject)", SLEEP).estimate().values.dispersion
+    assert post.parameters().loc["sigma", "mean"] == pytest.approx(float(expected), rel=0.03)
+    return model, post
+
+
+def test_a_prior_at_zero_far_from_the_data_is_named_and_sampled():
+    model, _ = far_off({"sd(Subject, Intercept)": "HalfNormal(50)"})
+    table = model.prior_table()
+    assert "zero is far: the estimate is 37.5 at yr = 2000.01" in table.loc["sd(Subject, Intercept)", "says"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("given", ["brms", {"corr": "LKJ(1)"}], ids=str)
+def test_presets_at_zero_far_from_the_data_are_diagnosed(given):
+    _, post = far_off(given)
+    assert any("far from the data" in finding.text for finding in post.diagnose().findings)
+
+
+@pytest.mark.parametrize(
+    "given", [None, "flat", {"sd(Subject, Intercept)": "HalfFlat"}, {"sd(Subject)": "HalfNormal(1e7)"}]
+)
+def test_nothing_is_said_of_priors_that_leave_room(given):
+    model = bmx.Model("Reaction ~ yr + (yr | Subject)", YEARS, priors=given)
+    assert not conflicts(model.priors, model.design, model.estimate().point.covariances)
+
+
+def test_nothing_is_said_near_zero():
+    for preset in ("brms", "rstanarm", "bambi"):
+        model = bmx.Model("Reaction ~ Days + (Days | Subject)", SLEEP, priors=preset)
+        assert not conflicts(model.priors, model.design, model.estimate().point.covariances)
+
+
+@pytest.mark.slow
+def test_years_are_compared_with_their_estimate():
+    model = bmx.Model("Reaction ~ yr + (yr | Subject)", YEARS)
+    found = bmx.compare(model.sample(draws=400, chains=2, seed=1, progress=False), model.estimate())
+    plain = bmx.Model("Reaction ~ x + (x | Subject)", SLEEP.assign(x=DAYS / 365.25))
+    expected = bmx.compare(plain.sample(draws=400, chains=2, seed=1, progress=False), plain.estimate())
+    for ours, theirs in (("sigma", "sigma"), ("sd(Subject, yr)", "sd(Subject, x)"), ("yr", "x")):
+        np.testing.assert_allclose(found.steps.loc[ours], expected.steps.loc[theirs], rtol=1e-3, atol=1e-3)
