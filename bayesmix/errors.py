@@ -9,7 +9,8 @@ from difflib import get_close_matches
 from os.path import dirname
 
 PACKAGE = dirname(__file__)
-OWN = (PACKAGE, contextlib.__file__)  # frames of ours and of the decorators around them
+# Frames of ours and of the decorators around them; Python 3.13 takes no whole file name for a prefix.
+OWN = (PACKAGE, contextlib.__file__.removesuffix(".py"))
 
 
 class BayesmixError(Exception):
