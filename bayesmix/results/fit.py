@@ -226,9 +226,9 @@ class Fit(Questions, ABC):
             without it ``"new"`` takes all rows to be of one new level.
         interval : probability of the interval columns ``lower, upper``.
         offset : one value a row of new data, where the model was given an array too.
-        df : degrees of freedom of an estimate's intervals: ``"satterthwaite"`` (the default of linear models: t, of
-            fixed effects as emmeans has them, with random effects as SAS has them) or ``"asymptotic"`` (normal; the
-            only ones of generalized models).
+        df : degrees of freedom of an estimate's intervals: ``"satterthwaite"``, the default of linear models (of fixed
+            effects as emmeans has them; with random effects as SAS has them, and at least the number of levels less
+            one), or ``"asymptotic"``: normal intervals, the only ones of generalized models.
         seed : of the draws that ``"new"`` and ``"response"`` need.
 
         Returns

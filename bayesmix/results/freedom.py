@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -12,6 +13,7 @@ from bayesmix.inference.estimate import Ml, Reml
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bayesmix.data.design import Term
     from bayesmix.results.fit import Estimate, Fit
 
 Array = np.ndarray
@@ -57,6 +59,22 @@ def is_linear(fit: Estimate) -> bool:
 def of_fixed(fit: Estimate, L: Array, df: str) -> Array:
     """Degrees of freedom of ``L beta``, ``(r,)``; infinite of z tests."""
     return fit._satterthwaite.of_fixed(L) if df == "satterthwaite" else np.full(len(L), np.inf)
+
+
+def containment(terms: Sequence[Term], used: Sequence[Array], n: int) -> Array:
+    """Degrees of freedom between the levels of the factor with the fewest that a row depends on, 0 without: ``(n,)``.
+
+    Satterthwaite's fall below 1 where a variance between levels is small beside its own error, and quantiles of t grow
+    without bound. A variance between J levels rests on J - 1 degrees of freedom all the same (SAS's containment).
+
+    Parameters
+    ----------
+    used : ``(n,)`` of bool a term, which rows depend on the effects of its levels.
+    """
+    fewest = np.full(n, np.inf)
+    for term, own in zip(terms, used, strict=True):
+        fewest = np.where(own, np.minimum(fewest, len(term.levels) - 1.0), fewest)
+    return np.where(np.isfinite(fewest), fewest, 0.0)
 
 
 def interval_columns(value: Array, error: Array, df: Array, interval: float) -> dict[str, Array]:

@@ -18,7 +18,7 @@ from bayesmix.data.design import Term
 from bayesmix.errors import DataError, PredictionWarning, SpecError, nearest, warn_user
 from bayesmix.inference.joint import NewRows, VarianceFunction, combination_variance, fixed_variance
 from bayesmix.results.effects import average_mean, linear_predictor, population_variance
-from bayesmix.results.freedom import interval_columns, letter_of, noted, resolve_df, statistic_columns
+from bayesmix.results.freedom import containment, interval_columns, letter_of, noted, resolve_df, statistic_columns
 from bayesmix.results.grid import check_predictor, code, grid, is_factor, levels_of, mean_offset, observed, spread_out
 from bayesmix.results.level import check_level
 from bayesmix.results.predict import Kind, Rows, check_options, predict
@@ -182,9 +182,12 @@ def _by_delta(fit: Estimate, rows: Rows, L: Array, asked: Asked, df: str) -> dic
     linear = asked.kind == "linear"
     value = L @ (eta if linear else average_mean(link, eta, spread))
     J = L if linear else L * average_mean(link, eta, spread, derivative=1)
-    variance = _variance_of(fit, rows, J, without_z(own, [term.codes >= 0 for term in own]) if has_own else ())
-    here = variance(fit.point)
-    freedom = fit._satterthwaite.of_variance(variance, here) if df == "satterthwaite" else np.full(len(L), np.inf)
+    known = [term.codes >= 0 for term in own]
+    variance = _variance_of(fit, rows, J, without_z(own, known) if has_own else ())
+    here, freedom = variance(fit.point), np.full(len(L), np.inf)
+    if df == "satterthwaite":
+        used = [np.any((L != 0.0) & rows_of_term, axis=1) for rows_of_term in known]
+        freedom = np.maximum(fit._satterthwaite.of_variance(variance, here), containment(rows.terms, used, len(L)))
     error = np.sqrt(np.maximum(here, 0.0))
     tests = statistic_columns(value, error, freedom, letter=letter_of(df))
     return interval_columns(value, error, freedom, asked.interval) | tests

@@ -16,7 +16,7 @@ from bayesmix.data.design import Term
 from bayesmix.inference.estimate import PointEstimate
 from bayesmix.inference.joint import NewRows, VarianceFunction, fixed_variance, variance_function
 from bayesmix.results.effects import average_mean, linear_predictor, population_variance
-from bayesmix.results.freedom import interval_columns, is_linear, quantile
+from bayesmix.results.freedom import containment, interval_columns, is_linear, quantile
 from bayesmix.results.predict import Kind, Rows, sample_response
 from bayesmix.results.scopes import Groups, Scope, averaged_terms, drawn_rows, resolve_scopes, with_own, without_z
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 DRAWS = 4000  # of new observations that are not Gaussian
-FEWEST = 1.0  # degrees of freedom: below, quantiles of t grow without bound where a variance is hardly known
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,8 +60,9 @@ def predict_estimate(
 def _predictor(fit: Estimate, rows: Rows, kind: Kind, scopes: tuple[Scope, ...], df: str) -> Predictor:
     own = with_own(rows.terms, scopes)
     has_own = any(scope in ("fitted", "known") for scope in scopes)
-    new, averaged = without_z(rows.terms, drawn_rows(rows.terms, scopes)), averaged_terms(rows.terms, scopes)
-    estimated = _estimated(fit, rows, without_z(own, [term.codes >= 0 for term in own]) if has_own else ())
+    drawn, known = drawn_rows(rows.terms, scopes), [term.codes >= 0 for term in own]
+    new, averaged = without_z(rows.terms, drawn), averaged_terms(rows.terms, scopes)
+    estimated = _estimated(fit, rows, without_z(own, known) if has_own else ())
     adds_noise = kind == "response" and is_linear(fit)
 
     def total(at: PointEstimate) -> Array:
@@ -75,7 +75,8 @@ def _predictor(fit: Estimate, rows: Rows, kind: Kind, scopes: tuple[Scope, ...],
     variance = total(fit.point)
     freedom = np.full(len(variance), np.inf)
     if df == "satterthwaite":
-        freedom = np.maximum(fit._satterthwaite.of_variance(total, variance), FEWEST)
+        fewest = containment(rows.terms, [one | other for one, other in zip(drawn, known, strict=True)], len(rows.X))
+        freedom = np.maximum(fit._satterthwaite.of_variance(total, variance), fewest)
     return Predictor(
         linear_predictor(rows.X, rows.offset, own, fit.values, with_effects=has_own),
         variance,

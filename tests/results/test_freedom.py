@@ -161,3 +161,20 @@ def test_the_forest_draws_the_intervals_of_the_summary(fitted):
     line = next(line for line in figure.axes[0].lines if len(line.get_xdata()) == 2 and line.get_linewidth() == 1.4)
     np.testing.assert_allclose(line.get_xdata(), fitted("dyestuff").confint(method="satterthwaite").iloc[0], rtol=1e-10)
     assert "Satterthwaite interval" in figure.legends[0].get_texts()[0].get_text()
+
+
+def test_variances_that_are_hardly_known_do_not_blow_intervals_up():
+    """A group variance small beside its error has Satterthwaite's df of 1e-2, t quantiles of 1e11: at least J - 1."""
+    rng = np.random.default_rng(2)
+    worst, raw = 0.0, []
+    for _ in range(12):
+        frame = {"g": np.repeat(list("abcdef"), 5), "x": rng.normal(size=30)}
+        frame["y"] = rng.normal(size=30) + np.repeat(0.3 * rng.normal(size=6), 5)
+        fit = bmx.Model("y ~ x + (1 | g)", frame).estimate()
+        for groups in ("new", "fitted", "known"):
+            table = fit.predict(groups=groups)
+            assert (table["df"] >= 5.0 - 1e-9).all()
+            worst = max(worst, float(((table["upper"] - table["estimate"]) / table["std_error"]).max()))
+        raw.append(fit._satterthwaite.of_variance(lambda at: at.covariances[0][0], fit.point.covariances[0][0])[0])
+    assert worst == pytest.approx(stats.t.ppf(0.975, 5), rel=1e-3)
+    assert min(raw) < 1.0
