@@ -1,4 +1,4 @@
-"""The layer rule of DESIGN section 3, and what may not be imported when."""
+"""The layer rule of CONTRIBUTING, and what may not be imported when."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_a_point_estimate_never_pays_for_pytensor():
 
 
 def test_importing_is_fast():
-    """DESIGN: under 0.4 s. Interpreter and NumPy included, on a busy machine: best of three."""
+    """Under 0.4 s. Interpreter and NumPy included, on a busy machine: best of three."""
     from time import perf_counter
 
     times = []

@@ -9,7 +9,7 @@ import pytest
 import bayesmix as bmx
 from bayesmix.errors import BayesmixError, BayesmixWarning
 
-# DESIGN section 4
+# names and signatures of the first release
 NAMES = {
     "Model",
     "load_model",
@@ -223,8 +223,8 @@ def test_both_kinds_of_fit_have_the_same_accessors():
     assert shared <= public(bmx.Estimate) & public(bmx.Posterior)
 
 
-def test_the_design_s_own_example(fitted, posterior_of, tmp_path):
-    """DESIGN section 4, name by name, on fits made before."""
+def test_the_documented_example(fitted, posterior_of, tmp_path):
+    """The example of the documentation, name by name, on fits made before."""
     reml, post = fitted("esoph"), posterior_of("esoph", chains=4, draws=250, spread=0.1)
     assert (reml.criterion, reml.loglik, reml.aic, reml.bic, reml.singular) == (
         pytest.approx(388.6, abs=0.05),

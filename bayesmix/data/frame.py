@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
+INTERCEPTS = ("Intercept", "intercept", "const", "_cons")  # as brms, statsmodels and Stata call it
 LARGEST_EXACT = 2**53  # larger integers are not all different as floats
 
 
@@ -114,7 +115,8 @@ def open_table(data: Any) -> Table:
 def missing_column(name: str, known: Sequence[str]) -> DataError:
     """Return the error for a column that is not in the data."""
     shown = ", ".join(sorted(known)[:20]) + (", ..." if len(known) > 20 else "")
-    return DataError(f"Column `{name}` of the formula is not in the data.{nearest(name, known)} Columns: {shown}.")
+    hint = " The intercept is written `1`, and is there by default." if name in INTERCEPTS else nearest(name, known)
+    return DataError(f"Column `{name}` of the formula is not in the data.{hint} Columns: {shown}.")
 
 
 def _from_mapping(data: Mapping[str, Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,9 @@ from bayesmix.language.algebra import Terms
 from bayesmix.language.formula import Bar
 
 Array = np.ndarray
+Key = tuple[str, ...]
+
+SERIAL = frozenset({"ar1", "hetar1"})  # structures of effects that follow each other in time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +39,8 @@ class TermEncoder:
     """How one random-effects term is made from data."""
 
     factors: tuple[str, ...]  # expressions of the crossed factors
-    levels: tuple[str, ...]
+    keys: tuple[Key, ...]  # the level of each factor, for every combination that occurs
+    levels: tuple[str, ...]  # their labels, in the same order
     matrix: ModelMatrix
     structure: str
 
@@ -53,16 +58,17 @@ def learn_term(bar: Bar, effects: Terms, variables: Mapping[str, Variable]) -> T
     DesignError
         If there is a single level.
     """
-    levels, _ = _cross([_group(text, variables) for text in bar.group])
+    keys, _ = _cross([_group(text, variables) for text in bar.group])
+    levels = _labels(keys)
+    if bar.structure in SERIAL:
+        _check_serial(bar, effects, variables)
     matrix = learn_matrix(effects, variables, {})
-    encoder = TermEncoder(bar.group, levels, matrix, bar.structure if len(matrix.names) > 1 else "us")
+    encoder = TermEncoder(bar.group, keys, levels, matrix, bar.structure if len(matrix.names) > 1 else "us")
     if len(levels) < 2:
         raise DesignError(
             f"The grouping factor `{encoder.group}` has the single level `{''.join(levels)}`:"
             " a spread among levels needs several. Leave the term out, or check how the column was read."
         )
-    if len(set(levels)) < len(levels):
-        raise DesignError(f"Two combinations of levels of `{encoder.group}` have the same label: avoid `:` in levels.")
     return encoder
 
 
@@ -79,12 +85,13 @@ def make_term(encoder: TermEncoder, variables: Mapping[str, Variable], n: int, *
 def _codes(encoder: TermEncoder, variables: Mapping[str, Variable]) -> tuple[Array, tuple[str, ...]]:
     """The code of each row, and the labels of levels that were not seen."""
     found, codes = _cross([_group(text, variables) for text in encoder.factors])
-    if found == encoder.levels:
+    if found == encoder.keys:
         return codes, ()
-    position = {level: j for j, level in enumerate(encoder.levels)}
-    unseen = tuple(level for level in found if level not in position)
-    position |= {level: -1 - j for j, level in enumerate(unseen)}
-    return np.array([position[level] for level in found], dtype=np.intp)[codes], unseen
+    position = {key: j for j, key in enumerate(encoder.keys)}
+    unseen = [key for key in found if key not in position]
+    position |= {key: -1 - j for j, key in enumerate(unseen)}
+    labels = _labels((*encoder.keys, *unseen))[len(encoder.keys) :]
+    return np.array([position[key] for key in found], dtype=np.intp)[codes], labels
 
 
 def _group(text: str, variables: Mapping[str, Variable]) -> Factor:
@@ -94,11 +101,41 @@ def _group(text: str, variables: Mapping[str, Variable]) -> Factor:
     return drop_unused(replace(factor_of(value), kind="factor"))
 
 
-def _cross(factors: Sequence[Factor]) -> tuple[tuple[str, ...], Array]:
+def _cross(factors: Sequence[Factor]) -> tuple[tuple[Key, ...], Array]:
     """Return the combinations of levels that occur, and each row's: the first factor varies slowest."""
-    levels, codes = factors[0].levels, factors[0].codes
+    keys: tuple[Key, ...] = tuple((level,) for level in factors[0].levels)
+    codes = factors[0].codes
     for factor in factors[1:]:
         width = len(factor.levels)
         found, codes = np.unique(codes * width + factor.codes, return_inverse=True)
-        levels = tuple(f"{levels[key // width]}:{factor.levels[key % width]}" for key in found.tolist())
-    return levels, codes
+        keys = tuple((*keys[code // width], factor.levels[code % width]) for code in found.tolist())
+    return keys, codes
+
+
+def _labels(keys: Sequence[Key]) -> tuple[str, ...]:
+    """Join levels as lme4 does, `a:b`; quote those with a colon of their own where two labels would be the same."""
+    plain = tuple(map(":".join, keys))
+    if len(set(plain)) == len(plain):
+        return plain
+    count = Counter(plain)
+    quoted = [
+        ":".join(map(_quoted, key)) if count[label] > 1 else label for key, label in zip(keys, plain, strict=True)
+    ]
+    seen: Counter[str] = Counter()
+    for j, label in enumerate(quoted):
+        seen[label] += 1
+        quoted[j] = label if seen[label] == 1 else f"{label}#{seen[label]}"
+    return tuple(quoted)
+
+
+def _quoted(level: str) -> str:
+    return f'"{level}"' if ":" in level else level
+
+
+def _check_serial(bar: Bar, effects: Terms, variables: Mapping[str, Variable]) -> None:
+    """Refuse numbers in ``ar1()``: a slope is one effect, not one a time, and has no neighbours in time."""
+    names = [name for name in effects.used if isinstance(variables[name], Numeric)]
+    if names:
+        group = ":".join(bar.group)
+        what = f"`{bar}`: `ar1()` takes the levels of a factor, one effect a time; `{names[0]}` is a number, a slope."
+        raise DesignError(f"{what} Write `ar1(0 + factor({names[0]}) | {group})`.")

@@ -28,11 +28,9 @@ EXACT = 1e-5  # residual over total standard deviation that is zero to rounding
 
 def check_identifiable(design: Design, family: Family, link: Link) -> None:
     """Raise `DesignError` where no finite estimate exists, whatever the method."""
-    n = len(design.y)
+    n, columns = len(design.y), design.X.shape[1] + len(design.dropped)
     if n <= design.X.shape[1]:
-        raise DesignError(
-            f"{n} rows cannot identify {design.X.shape[1]} fixed effects: leave out predictors or add data."
-        )
+        raise DesignError(f"{n} rows cannot identify {columns} fixed effects: leave out predictors or add data.")
     if is_linear(family, link):
         _check_residual(design)
     if (family.values.zero_is_edge and not family.values.one_is_edge) and not np.any(design.y > 0):

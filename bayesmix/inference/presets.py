@@ -3,7 +3,7 @@
 ============  =======================================================================================================
 preset        priors
 ============  =======================================================================================================
-``default``   DESIGN section 6: weakly informative by the spread of response and column
+``default``   weakly informative by the spread of response and column
 ``flat``      none (improper)
 ``brms``      brms 2.23: Student t by median and MAD, flat slopes, the same half-t for every standard deviation
 ``rstanarm``  rstanarm 2.32: normal by mean and SD, standard deviations of groups relative to the residual one (decov)

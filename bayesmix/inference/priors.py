@@ -1,4 +1,4 @@
-"""Priors in force: the defaults of DESIGN section 6 on the scale of the data, presets, and the user's own by name."""
+"""Priors in force: the defaults on the scale of the data (`presets`), presets, and the user's own by name."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The model of `to_pymc` in the sampler's coordinates: the same posterior, as a function of free numbers.
 
 All variables are flat on the real line and of unit size (`whitening`); the densities of what they stand for, with the
-Jacobians, are potentials. Every number that comes from data or priors is part of three arrays, so that the compiled
+Jacobians, are potentials. Every number that comes from data or priors is part of four arrays, so that the compiled
 model serves all data of its kind.
 """
 

@@ -23,7 +23,11 @@ FLAGS = {"TRUE": True, "True": True, "FALSE": False, "False": False}
 _KEYWORDS = {"if", "else", "for", "while", "repeat", "function", "next", "break", "in"}
 RESERVED = frozenset(_KEYWORDS | {"NULL", "NA", "NaN", "Inf"})
 
-_SMOOTH = "Use `bs()`, `ns()` or `poly()` with a fixed number of columns."
+_SMOOTH = (
+    "Penalised smooths are not supported. `bs(x, df = 5)`, `ns()`, `cr()` and `poly()` have a fixed number of columns"
+    " and no penalty: their number is yours to choose."
+)
+_AUTOREGRESSION = "Autoregression runs over the levels of a factor of times: `ar1(0 + factor(t) | g)`."
 _BRMS = "bayesmix takes one lme4 formula; the family and its parameters are arguments of the model."
 _FITTING = "Give the formula alone: `y ~ x + (x | g)`; data, family and weights are arguments of the model."
 _STRUCTURE = f"Structures around a bar are {', '.join(f'`{name}()`' for name in STRUCTURES)}."
@@ -53,13 +57,49 @@ REFUSED = {
     "weights": "Give the weights to the model: `weights=`.",
     "cens": "Censored responses are not supported.",
     "trunc": "Truncated responses are not supported.",
-    "se": "Give the weights to the model: `weights=`.",
-    "toep": _STRUCTURE,
-    "ou": _STRUCTURE,
-    "mat": _STRUCTURE,
-    "gau": _STRUCTURE,
-    "rr": _STRUCTURE,
-    "propto": _STRUCTURE,
+    "se": "Known standard errors are not supported: `weights=` would scale the residual variance, not fix it.",
+    **dict.fromkeys(("toep", "homtoep", "ou", "mat", "gau", "rr", "propto", "equalto", "un", "csh"), _STRUCTURE),
+    **dict.fromkeys(("corSymm", "corExp", "corGaus", "corLin", "corSpher", "corRatio", "corARMA"), _STRUCTURE),
+    **dict.fromkeys(("pdSymm", "pdDiag", "pdIdent", "pdBlocked", "pdCompSymm"), _STRUCTURE),
+    "corAR1": _AUTOREGRESSION,
+    "corCAR1": _AUTOREGRESSION + " Unequal steps are not supported.",
+    "ar": _AUTOREGRESSION,
+    "arma": _AUTOREGRESSION + " Moving averages are not supported.",
+    "ma": "Moving averages are not supported.",
+    "cosy": "Compound symmetry: `cs(0 + f | g)`.",
+    "corCompSymm": "Compound symmetry: `cs(0 + f | g)`.",
+    "unstr": "Correlated effects of every level: `(0 + f | g)`.",
+    "varIdent": "One residual variance holds for all rows; `weights=` scales it by known numbers.",
+    "varPower": "One residual variance holds for all rows; `weights=` scales it by known numbers.",
+    "sar": "Spatial models are not supported.",
+    "car": "Spatial models are not supported.",
+    "rate": "Write the exposure as an offset: `+ offset(log(exposure))`.",
+    "subset": "Take the rows first, in the data.",
+    "dec": "Decision times are not supported.",
+    "vreal": _BRMS,
+    "vint": _BRMS,
+    "Surv": "Times to an event are not supported.",
+    "lag": "Make the column in the data, group by group.",
+    "diff": "Make the column in the data, group by group.",
+    "cumsum": "Make the column in the data, group by group.",
+    "rcs": _SMOOTH,
+    "pspline": _SMOOTH,
+    "lo": _SMOOTH,
+    "np.log": "Write `log(x)`; functions are written as in R.",
+    "np.exp": "Write `exp(x)`; functions are written as in R.",
+    "np.sqrt": "Write `sqrt(x)`; functions are written as in R.",
+    "standardize": "Write `scale(x)`.",
+    "stdize": "Write `scale(x)`.",
+    "zscore": "Write `scale(x)`.",
+    "ln": "Write `log(x)`.",
+    "as.integer": "Make the column in the data.",
+    "as.character": "Write `factor(x)`.",
+    "as.ordered": "Write `ordered(x)`.",
+    "Treatment": 'Write `C(f, contr.treatment(base = 2))`, or `relevel(f, ref = "b")`.',
+    "Sum": "Write `C(f, contr.sum)`.",
+    "Poly": "Write `C(f, contr.poly)`.",
+    "Helmert": "Write `C(f, contr.helmert)`.",
+    "Q": "Write the name in backticks: `` `my column` ``.",
     "interaction": "Crossed factors are written with a colon: `a:b`.",
     "paste": "Crossed factors are written with a colon: `a:b`.",
     "cut": "Make the factor in the data, for instance with `pandas.cut`.",

@@ -640,8 +640,8 @@ class Posterior(Fit):
         found = self.draws.certificate
         if "log_evidence" not in found:
             raise SpecError(
-                "Only the marginal sampler with proper priors gives a marginal likelihood: gaussian models with"
-                ' identity link, model.sample(method="marginal").'
+                "Only the marginal sampler with proper priors gives a marginal likelihood:"
+                ' model.sample(method="marginal").'
             )
         return found["log_evidence"], found["log_evidence_error"]
 

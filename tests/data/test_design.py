@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lme4_designs import FORMULAS, formula_reference, lme4_rows
 
 from bayesmix.data.datasets import load_dataset
-from bayesmix.data.design import Design, Term, build
+from bayesmix.data.design import Design, Term, build, encode
 from bayesmix.errors import BayesmixError, DataError, DesignError, DroppedWarning, FormulaError
 from bayesmix.language.formula import parse
 
@@ -370,10 +370,30 @@ def test_no_rows_left(rows: pd.DataFrame) -> None:
         design_of("y ~ x + (1 | g)", rows[:0])
 
 
-def test_labels_that_collide_are_refused() -> None:
-    data = {"y": [1.0, 2.0, 3.0], "a": ["p:q", "p", "p"], "b": ["r", "q:r", "s"]}
-    with pytest.raises(DesignError, match="same label"):
-        design_of("y ~ (1 | a:b)", data)
+def test_combinations_of_levels_whose_labels_collide_are_told_apart() -> None:
+    data = {"y": [1.0, 2.0, 3.0, 4.0, 5.0], "a": ["x:y", "x", "x", "w:v", "x:y"], "b": ["z", "y:z", "s", "u", "z"]}
+    term = design_of("y ~ (1 | a:b)", data).terms[0]
+    assert term.levels == ("w:v:u", "x:s", 'x:"y:z"', '"x:y":z')
+    np.testing.assert_array_equal(term.codes, [3, 2, 1, 0, 3])
+    single = design_of("y ~ (1 | a)", data).terms[0]
+    assert single.levels == ("w:v", "x", "x:y")
+
+
+def test_labels_of_new_data_do_not_collide_with_those_of_the_fit() -> None:
+    encoder = design_of("y ~ (1 | a:b)", {"y": [1.0, 2.0, 3.0], "a": ["x:y", "x", "x"], "b": ["z", "s", "t"]}).encoder
+    assert encoder is not None
+    new = encode(encoder, {"a": ["x", "x:y", "x"], "b": ["y:z", "z", "t"]}).terms[0]
+    assert new.levels == ("x:s", "x:t", "x:y:z")
+    np.testing.assert_array_equal(new.codes, [-1, 2, 1])
+
+
+@pytest.mark.parametrize("bar", ["ar1(n | g)", "ar1(n - 1 | g)", "hetar1(n | g)", "ar1(f + n | g)", "ar1(n | g:f)"])
+def test_numbers_have_no_autoregression(rows: pd.DataFrame, bar: str) -> None:
+    rows["n"] = np.arange(24) % 6
+    group = bar.split("| ")[1].rstrip(")")
+    with pytest.raises(DesignError, match=re.escape(f"Write `ar1(0 + factor(n) | {group})`")):
+        design_of(f"y ~ x + {bar}", rows)
+    assert design_of("y ~ x + ar1(0 + factor(n) | g)", rows).terms[0].structure == "ar1"
 
 
 def test_many_rows_and_levels_make_no_dense_Z() -> None:

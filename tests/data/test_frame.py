@@ -220,6 +220,11 @@ def test_a_missing_column_is_named_with_the_nearest() -> None:
     assert str(caught.value) == expected
 
 
+def test_the_intercept_of_other_packages_is_no_column() -> None:
+    with pytest.raises(DataError, match=r"is not in the data\. The intercept is written `1`"):
+        open_table({"Interest": [1]}).read(["Intercept"])
+
+
 def test_factors_from_numbers_and_without_unused_levels() -> None:
     check_factor(factor_of(Numeric(np.array([3.0, np.nan, 1.0, 2.5]))), [2, -1, 0, 1], ("1", "2.5", "3"))
     factor = Factor(np.array([2, -1, 0]), ("a", "b", "c"), "ordered")

@@ -211,3 +211,12 @@ def test_spreads_beyond_what_outcomes_tell_are_named(method, words):
     text = " ".join(str(fit.summary()).split())
     assert " ".join(fit.problems[0].split()) in text
     assert "The optimiser converged" not in text
+
+
+@pytest.mark.filterwarnings("ignore::bayesmix.errors.DroppedWarning")
+def test_all_columns_are_counted_where_rows_are_too_few():
+    rng = np.random.default_rng(0)
+    data = {f"x{j}": rng.normal(size=10) for j in range(40)} | {"y": rng.normal(size=10), "g": list("ab") * 5}
+    formula = f"y ~ {' + '.join(f'x{j}' for j in range(40))} + (1 | g)"
+    with pytest.raises(DesignError, match="10 rows cannot identify 41 fixed effects"):
+        bmx.Model(formula, data)

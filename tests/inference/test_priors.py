@@ -1,4 +1,4 @@
-"""Priors in force: the defaults of DESIGN section 6 on the data's scale, presets, the user's by name."""
+"""Priors in force: the defaults on the data's scale, presets, the user's by name."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ CASES = {
     "compound symmetry": ("y ~ x + cs(x + w | g)", {"priors": {"corr(g)": "LKJ(1.5)"}}),
     "homogeneous compound symmetry": ("count ~ x + cs(0 + h | g, hom = TRUE)", {"family": "poisson"}),
     "autoregression": ("count ~ x + (1 | g) + ar1(0 + h | g)", {"family": "poisson"}),
-    "heterogeneous autoregression": ("y ~ x + ar1(x + w | g, hom = FALSE)", {"priors": {"corr": "LKJ(2)"}}),
+    "heterogeneous autoregression": ("y ~ x + ar1(0 + h | g, hom = FALSE)", {"priors": {"corr": "LKJ(2)"}}),
     "decov": ("y ~ x + (x + w | g) + (1 | h)", {"priors": "rstanarm"}),
     "decov of some": (
         "y ~ x + (x + w || g)",
