@@ -17,8 +17,10 @@ Array = np.ndarray
 R_HAT_LIMIT = 1.01  # Vehtari, Gelman, Simpson, Carpenter, Buerkner 2021
 ESS_LIMIT = 400.0
 ESS_SHARE = 0.1  # of the draws that must be effective, where fewer are drawn than the limit supposes
-K_LIMIT = 0.7  # Pareto k above which importance weights correct nothing
+K_LIMIT = 0.7  # Pareto k above which means of importance weights correct nothing
+PROPOSAL_K_LIMIT = 0.5  # of the proposals of a chain: weights of finite variance, or its tail quantiles are not right
 TAIL = (0.05, 0.95)  # quantiles whose indicators give the tail effective sample size
+LIMITS = (0.025, 0.975)  # of the intervals that tables print
 BLOCK = 2_000_000  # numbers worked on at once
 FEWEST = 100  # importance weights below which their tail is not fitted
 
@@ -59,6 +61,21 @@ def convergence(draws: Array) -> Convergence:
     blocks = [_diagnose(np.moveaxis(draws[..., begin : begin + size], 2, 0)) for begin in range(0, m, size)]
     found = np.concatenate(blocks, axis=1) if blocks else np.zeros((3, 0))
     return Convergence(*found)
+
+
+def limits_ess(draws: Array) -> Array:
+    """Effective sample size of the less certain limit of each 95 % interval ``(m,)``, of ``draws (chain, draw, m)``.
+
+    That of the indicator of the quantile, from which its Monte Carlo error follows.
+    """
+    by_parameter = np.moveaxis(draws, 2, 0)
+    if draws.shape[1] < 4:
+        return np.full(draws.shape[2], np.nan)
+    low, high = np.quantile(by_parameter, LIMITS, axis=(1, 2))[..., None, None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = np.minimum(_effective(_split(by_parameter <= low)), _effective(_split(by_parameter <= high)))
+    found[np.isnan(draws).any(axis=(0, 1)) | (np.ptp(draws, axis=(0, 1)) == 0.0)] = np.nan
+    return np.asarray(found)
 
 
 def _diagnose(draws: Array) -> Array:

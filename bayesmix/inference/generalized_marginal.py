@@ -16,7 +16,7 @@ number of candidates. Weights that are nearly equal are the certificate: Pareto 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,15 +24,16 @@ from bayesmix.data.design import Design
 from bayesmix.data.moments import Segments
 from bayesmix.inference.batches import draw_in_threads
 from bayesmix.inference.covariance import structure_of
-from bayesmix.inference.diagnostics import pareto_shape
+from bayesmix.inference.defence import defended_noise, log_bent, log_share
+from bayesmix.inference.diagnostics import PROPOSAL_K_LIMIT, pareto_shape
 from bayesmix.inference.draws import FEWEST, Draws, interruption
 from bayesmix.inference.estimate import PointEstimate
-from bayesmix.inference.independence import find_mode, integral, metropolis, pilot_size
-from bayesmix.inference.marginal import Marginal, MarginalPosterior, in_units, with_emulator
+from bayesmix.inference.independence import find_modes, integral, metropolis, pilot_size
+from bayesmix.inference.marginal import Marginal, MarginalPosterior, in_units, scatter, with_emulator
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.pls import Factorisation, given_later
 from bayesmix.inference.priors import Priors, log_sd
-from bayesmix.inference.proposal import Mixture, adapt, normalised, start
+from bayesmix.inference.proposal import Mixture, adapt, fitted, normalised, tempered
 from bayesmix.inference.propriety import check_proper
 from bayesmix.inference.surrogate import Surrogate, draw_all, fit_surrogate, rows_of
 from bayesmix.language.spec import ModelSpec
@@ -40,15 +41,20 @@ from bayesmix.language.spec import ModelSpec
 Array = np.ndarray
 
 FREEDOM = 5.0  # degrees of freedom of the proposal of the log dispersion
-GENERATORS = {2: 1, 4: 1, 8: 3}  # Korobov lattices by their number of points
+GENERATORS = {1: 0, 2: 1, 3: 1, 4: 1, 6: 1, 8: 3, 16: 7}  # Korobov lattices by their number of points
 # candidates of a level, the fewest first; where levels are nested in others, of the inner and of the outer ones
 LADDER: tuple[tuple[int, ...], ...] = ((4,), (8,), (16,))
 NESTED_LADDER: tuple[tuple[int, ...], ...] = ((4,), (4, 4), (4, 8), (8, 8))
-CUBE = 0.15  # how heavy the tails of candidates are, over the root of the number of levels: each adds to the noise
+JOINT_LADDER, NESTED_JOINT_LADDER = ((8,), (16,), (32,)), ((4, 4), (8, 8))  # where all parameters are explored jointly
+FEW_LEVELS = 50  # of a factor, up to which a quarter of the candidates comes from the prior from the start
+JOINT_GOOD = 0.6  # efficiency at which no more candidates are tried
+JOINT_DENSITIES = 10_000  # most densities of rows a proposal for that, half of them
+REFITS, POOR = 2, 0.4  # further fits of proposals of lower efficiency than this, or of heavy tails
+CUBE = 0.25  # how heavy the tails of candidates are, over the root of the number of levels: each adds to the noise
 PILOT = 500  # proposals that measure the efficiency
 GOOD, ENOUGH = 0.45, 1.5  # efficiency that will do, and effective proposals wanted for each draw
 DENSITIES = 200_000  # most densities of rows a proposal that are tried for the sake of efficiency
-THIN, CHEAP_THIN = 3, 6  # most proposals a draw, and how many where they are cheap
+THIN, CHEAP_THIN = 3, 5  # most proposals a draw, and how many where they are cheap
 CHEAP = 3_000  # densities of rows, and numbers of one factorisation, a proposal up to which that many are made
 DEAR = 20_000  # numbers of one factorisation from which on polynomials fit the mixture
 NUMBERS = 1_000_000  # held at once by one batch
@@ -87,39 +93,90 @@ def sample_generalized(
     """
     check_proper(design, spec.family, priors)
     rng = np.random.default_rng(seed)
-    surrogate = fit_surrogate(design, spec, priors, point, rng)
-    mixture, tries, efficiency = _fit_mixture(surrogate, point, rng)
-    thin = options.thin or _thin(surrogate, tries, efficiency, draws * chains)
-    theta = mixture.draw(chains * (draws * thin + 1), rng)
-    proposed = propose(surrogate, theta, tries, rng, progress=progress, interruptible=True)
-    theta = theta[: len(proposed.shift)]  # all, unless interrupted
-    log_weights = proposed.log_density - mixture.log_density(theta)
-    length = len(theta) // chains
-    complete = (length - 1) // thin
+    run = _Run(draws, chains, options.thin, rng, progress)
+    found = _weighted(_fit_first(fit_surrogate(design, spec, priors, point, rng), point, rng), run)
+    for _ in range(REFITS):
+        if found.is_good or found.is_interrupted or not _affords_joint(found.proposal):
+            break  # the certificate says so where no fit will do
+        found = _weighted(_fit_jointly(found, rng), run)
+    complete = (found.length - 1) // found.thin
     if complete < min(FEWEST, draws):
         raise KeyboardInterrupt
     notes = () if complete == draws else (interruption(complete, draws, chains),)
-    log_weights = log_weights[: chains * length]
-    picked, accepted = metropolis(log_weights.reshape(chains, length), thin, rng)
-    kept = picked + np.arange(chains)[:, None] * length
+    log_weights = found.log_weights[: chains * found.length]
+    picked, accepted = metropolis(log_weights.reshape(chains, found.length), found.thin, rng)
+    kept = picked + np.arange(chains)[:, None] * found.length
     evidence, error = integral(log_weights)
+    surrogate = found.proposal.surrogate
     certificate = {
-        "pareto_k": pareto_shape(log_weights),
+        "pareto_k": found.pareto_k,
         "acceptance": float(accepted.mean()),
-        "candidates": float(np.prod(tries)),
+        "candidates": float(np.prod(found.proposal.tries)),
         "surrogate_spread": surrogate.spread,
     }
     if not priors.has_flat:
         certificate |= {"log_evidence": evidence, "log_evidence_error": error}
-    stats = {"lp": proposed.log_density[kept], "accepted": accepted}
-    return Draws(in_user_units(surrogate, theta, proposed, kept), stats, "marginal", notes, certificate)
+    stats = {"lp": found.proposed.log_density[kept], "accepted": accepted}
+    return Draws(in_user_units(surrogate, found.theta, found.proposed, kept), stats, "marginal", notes, certificate)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    draws: int
+    chains: int
+    thin: int | None
+    rng: np.random.Generator
+    progress: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Proposal:
+    """How proposals are made, and how good they were when they were fitted."""
+
+    surrogate: Surrogate
+    mixture: Mixture
+    tries: tuple[int, ...]
+    efficiency: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Weighted:
+    """Proposals of a whole run and their weights."""
+
+    proposal: _Proposal
+    theta: Array  # (N, m)
+    proposed: Proposed
+    log_weights: Array  # (N,)
+    pareto_k: float
+    thin: int
+    length: int  # of a chain of proposals
+    is_interrupted: bool
+
+    @property
+    def is_good(self) -> bool:
+        """Whether neither the tail of the weights nor their spread asks for better proposals."""
+        return self.pareto_k <= PROPOSAL_K_LIMIT and _efficiency(self.log_weights) >= POOR
+
+
+def _weighted(proposal: _Proposal, run: _Run) -> _Weighted:
+    thin = run.thin or _thin(proposal.surrogate, proposal.tries, proposal.efficiency, run.draws * run.chains)
+    wanted = run.chains * (run.draws * thin + 1)
+    theta = proposal.mixture.draw(wanted, run.rng)
+    proposed = propose(proposal.surrogate, theta, proposal.tries, run.rng, progress=run.progress, interruptible=True)
+    theta = theta[: len(proposed.shift)]  # all, unless interrupted
+    log_weights = proposed.log_density - proposal.mixture.log_density(theta)
+    k = pareto_shape(log_weights)
+    length = len(theta) // run.chains
+    return _Weighted(proposal, theta, proposed, log_weights, k, thin, length, len(theta) < wanted)
 
 
 def in_user_units(surrogate: Surrogate, theta: Array, proposed: Proposed, kept: Array) -> Parameters:
     """The proposals at ``kept (...,)``."""
     dispersion = None if surrogate.dispersion is None else np.exp(proposed.log_dispersion[kept])
     effects = surrogate.target.problem.coordinates.of_terms([part[kept] for part in proposed.b])
-    return in_units(surrogate.target, theta[kept], proposed.shift[kept], effects, dispersion)
+    return in_units(
+        surrogate.target, theta[kept][..., : surrogate.target.size], proposed.shift[kept], effects, dispersion
+    )
 
 
 def _thin(surrogate: Surrogate, tries: tuple[int, ...], efficiency: float, draws: int) -> int:
@@ -141,15 +198,15 @@ def too_large(design: Design, draws: int) -> str | None:
     return f"{draws} draws of {effects} random effects would have to be held together"
 
 
-def _fit_mixture(
-    surrogate: Surrogate, point: PointEstimate, rng: np.random.Generator
-) -> tuple[Mixture, tuple[int, ...], float]:
+def _fit_first(surrogate: Surrogate, point: PointEstimate, rng: np.random.Generator) -> _Proposal:
     """Fit the proposal of theta, to the stand-in's posterior first, then to the model's own as it is estimated."""
     target = surrogate.target
     quick, _, _ = with_emulator(target, point, rng, DEAR)
-    mode, covariance, _ = find_mode(quick, target.start(point))
-    size = pilot_size(len(mode))
-    mixture = adapt(quick, start(mode, covariance), size, rng).mixture
+    at = target.start(point)
+    # polynomials hold around the estimate only
+    modes = find_modes(quick, at, None if quick.emulator is not None else scatter(target, at, rng))
+    size = pilot_size(len(at))
+    mixture = adapt(quick, modes.mixture(), size, rng).mixture
     best, tries = 0.0, LADDER[0]
     for more in _ladder(surrogate):
         theta = mixture.draw(PILOT, rng)
@@ -157,9 +214,52 @@ def _fit_mixture(
         if found > best:
             best, tries = found, more
         if best > GOOD:
-            return mixture, tries, best
+            return _Proposal(surrogate, mixture, tries, best)
     adapted = adapt(lambda at: propose(surrogate, at, tries, rng).log_density, mixture, size, rng)
-    return (mixture, tries, best) if best > adapted.efficiency else (adapted.mixture, tries, adapted.efficiency)
+    if best > adapted.efficiency:
+        return _Proposal(surrogate, mixture, tries, best)
+    return _Proposal(surrogate, adapted.mixture, tries, adapted.efficiency)
+
+
+def _affords_joint(proposal: _Proposal) -> bool:
+    """Whether all but the random effects can be explored together, with many candidates a level."""
+    surrogate = proposal.surrogate
+    dimension = surrogate.target.covariances + surrogate.target.problem.p + int(surrogate.dispersion is not None)
+    return (
+        dimension <= MAX_DIMENSION and len(surrogate.z) * int(np.prod(_joint_ladder(surrogate)[-1])) <= JOINT_DENSITIES
+    )
+
+
+def _joint_ladder(surrogate: Surrogate) -> Sequence[tuple[int, ...]]:
+    stages = len(surrogate.target.problem.coordinates.plan.stages)
+    return JOINT_LADDER if stages < 2 else NESTED_JOINT_LADDER
+
+
+def _fit_jointly(found: _Weighted, rng: np.random.Generator) -> _Proposal:
+    """Fit a mixture to all parameters together, from weighted proposals of which some weigh too much.
+
+    A normal approximation of the fixed effects given theta has tails that are too light where data are few; and where
+    an outcome is all but certain, effects are as large as their standard deviation lets them be.
+    """
+    old = found.proposal.surrogate
+    x = found.theta
+    if not old.is_joint:
+        x = old.coordinates(found.theta, found.proposed.shift, found.proposed.log_dispersion)
+    surrogate = old if old.is_joint else old.jointly()
+    weights = tempered(found.log_weights, x.shape[1])
+    surrogate = replace(surrogate, centre=x[int(np.argmax(weights))])
+    mixture = found.proposal.mixture.widened() if old.is_joint else fitted(x, weights, rng)
+    ladder = _joint_ladder(surrogate)
+    for tries in ladder[-1:] if old.is_joint else ladder:
+
+        def density(at: Array, tries: tuple[int, ...] = tries) -> Array:
+            return propose(surrogate, at, tries, rng).log_density
+
+        adapted = adapt(density, mixture, pilot_size(x.shape[1]), rng, is_fitted=True)
+        mixture = adapted.mixture
+        if adapted.efficiency > JOINT_GOOD:
+            break
+    return _Proposal(surrogate, mixture, tries, adapted.efficiency)
 
 
 def _ladder(surrogate: Surrogate) -> Sequence[tuple[int, ...]]:
@@ -216,7 +316,7 @@ def _batches(surrogate: Surrogate, n: int) -> Iterator[slice]:
 def _propose(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np.random.Generator) -> Proposed:
     """Proposals of one batch; those so far out that numbers fail get no weight."""
     with np.errstate(all="ignore"):
-        prior = surrogate.target.log_prior(theta)
+        prior = surrogate.target.log_prior(theta[:, : surrogate.target.size])
         usable = np.where(np.isfinite(prior)[:, None], theta, surrogate.centre)
         try:
             return _propose_inside(surrogate, usable, prior, tries, rng)
@@ -233,14 +333,16 @@ def _halved(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np.
 
 
 def _propose_inside(
-    surrogate: Surrogate, theta: Array, prior: Array, tries: tuple[int, ...], rng: np.random.Generator
+    surrogate: Surrogate, x: Array, prior: Array, tries: tuple[int, ...], rng: np.random.Generator
 ) -> Proposed:
-    """Proposals at ``theta (B, m)``, where numbers do not fail; ``prior (B,)`` is the log prior density they get."""
+    """Proposals at ``x (B, m)``, where numbers do not fail; ``prior (B,)`` is the log prior density of theta there."""
     target = surrogate.target
+    theta = x[:, : target.size]
     factorisation = target.factorise(theta)
-    value = target.log_likelihood(theta, factorisation) + prior
-    shift, combination, later = draw_all(target, theta, factorisation, rng, end_only=True)
-    log_dispersion, correction = _draw_dispersion(surrogate, len(theta), rng)
+    noise, excess = defended_noise(len(x), int((~target.explored).sum()), rng)
+    value = target.log_likelihood(theta, factorisation) + prior + excess
+    shift, combination, later = draw_all(target, theta, factorisation, rng, noise=noise, end_only=True)
+    log_dispersion, correction = _dispersion_at(surrogate, x, rng)
     working = target.problem.coordinates
     candidates = Candidates(surrogate, factorisation, combination, log_dispersion, tries, rng)
     nested = len(factorisation.plan.stages)
@@ -285,8 +387,8 @@ class Candidates:
         mean, root = given_later(self.factorisation, number, self.combination, later)
         tries = self.tries[number] if number < len(self.tries) else 1
         trials, ratios = [], []
-        for noise, excess in _candidates(tries, self.rng.random(mean.shape), CUBE / np.sqrt(factor.levels)):
-            b = np.einsum("...kl,...l->...k", root, noise)
+        for noise, excess in self._noise(number, mean, tries, CUBE / np.sqrt(factor.levels)):
+            b = _times(root, noise)
             b += mean
             eta = rows_of(factor.z, factor.codes, b)
             eta += rest
@@ -295,6 +397,37 @@ class Candidates:
             ratios.append(self._within(number, weights) + excess)
         taken, total = self._take(ratios)
         return [self._of(lower, number, taken, parts) for lower, parts in enumerate(zip(*trials, strict=True))], total
+
+    def _noise(self, number: int, mean: Array, tries: int, cube: float) -> Iterator[tuple[Array, Array]]:
+        """Whitened effects of each candidate, and log of standard normal over their density.
+
+        Where levels are few, or all parameters are explored jointly, some of the candidates are drawn from the prior
+        of the effects given their covariance, and the density of all of them is that of the mixture: what a level says
+        may be so little that its effects are as large as their standard deviation lets them be.
+        """
+        of_prior = self._of_prior(mean.shape[1], tries)
+        own = _candidates(tries - of_prior, self.rng.random(mean.shape), cube)
+        if not of_prior:
+            yield from own
+            return
+        step = self.factorisation.eliminated[number]
+        L, share = np.swapaxes(step.L, -1, -2), of_prior / tries
+        inverse = np.linalg.inv(L) if L.shape[-1] > 1 else 1.0 / L  # spherical effects are L^-T noise, moved
+        moved = _times(np.linalg.inv(step.Lambda)[..., None, :, :], mean)
+        log_det = np.log(np.diagonal(step.L, axis1=-2, axis2=-1)).sum(axis=-1)
+        for noise, excess in own:
+            square = _squares(noise)
+            prior = -0.5 * _squares(_times(inverse, noise) + moved) - log_det
+            yield noise, log_share(square, -0.5 * square - excess, prior, share)
+        for u, _ in _candidates(of_prior, self.rng.random(mean.shape), 0.0):
+            noise = _times(L, u - moved)
+            yield noise, log_share(_squares(noise), log_bent(noise, cube), -0.5 * _squares(u) - log_det, share)
+
+    def _of_prior(self, levels: int, tries: int) -> int:
+        """How many of the candidates are drawn from the prior of the effects."""
+        if self.surrogate.is_joint:
+            return tries // 2
+        return tries // 4 if levels <= FEW_LEVELS and tries >= 8 else 0
 
     def _take(self, ratios: list[Array]) -> tuple[Array, Array]:
         """Which candidate each level takes, with probability in proportion to its weight, and the log mean weight."""
@@ -328,6 +461,17 @@ class Candidates:
         return above
 
 
+def _times(matrix: Array, vector: Array) -> Array:
+    """Products ``(..., k)`` of ``(..., k, k)`` with ``(..., k)``."""
+    if vector.shape[-1] == 1:
+        return matrix[..., 0] * vector
+    return np.asarray(np.einsum("...kl,...l->...k", matrix, vector))
+
+
+def _squares(vector: Array) -> Array:
+    return np.asarray(np.sum(vector * vector, axis=-1))
+
+
 def _candidates(tries: int, shift: Array, cube: float) -> Iterator[tuple[Array, Array]]:
     """Whitened effects of each candidate ``(B, J, k)``, and log of standard normal over its density ``(B, J)``.
 
@@ -354,16 +498,18 @@ def _candidates(tries: int, shift: Array, cube: float) -> Iterator[tuple[Array, 
         yield -z, excess
 
 
-def _draw_dispersion(surrogate: Surrogate, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Log dispersions, and log of prior over proposal density."""
+def _dispersion_at(surrogate: Surrogate, x: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Log dispersions, and log of prior over proposal density; of joint coordinates the last one, not drawn here."""
     prior, place = surrogate.target.priors.dispersion, surrogate.dispersion
     if prior is None or place is None:
-        return np.zeros(n), np.zeros(n)
+        return np.zeros(len(x)), np.zeros(len(x))
+    if surrogate.is_joint:
+        return x[:, -1], prior.log_density(np.exp(x[:, -1])) + x[:, -1]
     from scipy.stats import t
 
-    x = place.mean + place.sd * rng.standard_t(FREEDOM, n)
-    proposal = t.logpdf(x, FREEDOM, place.mean, place.sd)
-    return x, prior.log_density(np.exp(x)) + x - proposal
+    drawn = place.mean + place.sd * rng.standard_t(FREEDOM, len(x))
+    proposal = t.logpdf(drawn, FREEDOM, place.mean, place.sd)
+    return drawn, prior.log_density(np.exp(drawn)) + drawn - proposal
 
 
 def _by_dispersion(target: MarginalPosterior, theta: Array, log_dispersion: Array) -> Array:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bayesmix.inference.diagnostics import pareto_shape
-from bayesmix.inference.proposal import adapt, start
+from bayesmix.inference.diagnostics import PROPOSAL_K_LIMIT, pareto_shape
+from bayesmix.inference.proposal import Adapted, Mixture, adapt, joined, start
 
 Array = np.ndarray
 LogDensity = Callable[[Array], Array]  # (n, m) points -> (n,) values
@@ -18,6 +18,16 @@ MAX_NEWTON = 50
 CLOSE = 1e-9  # rise that the next Newton step promises at which the search stops
 PILOT = 400  # draws a dimension in each round of adaptation ...
 PILOT_LIMITS = (1000, 4000)  # ... within these limits
+REFITS, LARGER = (
+    2,
+    3,
+)  # further fits of a proposal whose tails are too light, and how many times as many draws they take
+STARTS = 6  # most further starts of the search of modes
+FAR = 5.0  # posterior standard deviations from the first mode at which they begin, at least ...
+APART = 1.0  # ... and how far they are from each other along some coordinate, of order one
+CLEAR = 3.0  # posterior standard deviations between two modes that are not one
+NEGLIGIBLE = 14.0  # log mass below that of the largest mode at which another one is left out
+LEAST_MASS = 0.1  # of a mode in the first proposal
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,32 +43,73 @@ class Chains:
     mode: Array  # (m,)
     log_evidence: float  # log of the integral of the density, by importance sampling
     evidence_error: float  # its standard error
+    proposals: Array  # (n, m) all of them
+    log_weights: Array  # (n,) and their importance weights
 
 
 def explore(
-    log_density: LogDensity, at: Array, *, draws: int, chains: int, rng: np.random.Generator, thin: int = 1
+    log_density: LogDensity,
+    at: Array,
+    *,
+    draws: int,
+    chains: int,
+    rng: np.random.Generator,
+    thin: int = 1,
+    scattered: Array | None = None,
 ) -> Chains:
-    """Find the mode from ``at``, fit a proposal, run the chains; ``thin`` proposals are made for each draw kept."""
-    mode, covariance, evaluations = find_mode(log_density, at)
-    fitted = adapt(log_density, start(mode, covariance), pilot_size(len(at)), rng)
-    proposals = fitted.mixture.draw(chains * (draws * thin + 1), rng)
-    values = log_density(proposals)
-    log_weights = values - fitted.mixture.log_density(proposals)
-    m = len(at)
-    evidence, error = integral(log_weights)
-    picked, accepted = metropolis(log_weights.reshape(chains, -1), thin, rng)
+    """Find the modes, fit a proposal, run the chains; ``thin`` proposals are made for each draw kept.
+
+    Parameters
+    ----------
+    at : (m,) where the search of the first mode starts.
+    scattered : (n, m) points all over the prior and far around ``at``, from which further modes are searched.
+    """
+    modes = find_modes(log_density, at, scattered)
+    fitted = adapt(log_density, modes.mixture(), pilot_size(len(at)), rng)
+    best = _weigh(log_density, fitted, chains * (draws * thin + 1), rng)
+    evaluations = modes.evaluations + fitted.evaluations + len(best.x)
+    for _ in range(REFITS):
+        if best.pareto_k <= PROPOSAL_K_LIMIT:
+            break  # where no fit will do, the certificate says so
+        size = LARGER * pilot_size(len(at))
+        fitted = adapt(log_density, fitted.mixture.widened(), size, rng, is_fitted=True)
+        best, first = _weigh(log_density, fitted, len(best.x), rng), _weigh(log_density, fitted, len(best.x), rng)
+        best = replace(best, pareto_k=max(best.pareto_k, first.pareto_k))  # or the luckiest fit would be taken
+        evaluations += fitted.evaluations + 2 * len(best.x)
+    evidence, error = integral(best.log_weights)
+    picked, accepted = metropolis(best.log_weights.reshape(chains, -1), thin, rng)
     rows = np.arange(chains)[:, None]
     return Chains(
-        proposals.reshape(chains, -1, m)[rows, picked],
-        values.reshape(chains, -1)[rows, picked],
+        best.x.reshape(chains, -1, len(at))[rows, picked],
+        best.log_density.reshape(chains, -1)[rows, picked],
         accepted,
-        pareto_shape(log_weights),
-        fitted.efficiency,
-        evaluations + fitted.evaluations + len(proposals),
-        mode,
+        best.pareto_k,
+        best.efficiency,
+        evaluations,
+        modes.points[0],
         evidence,
         error,
+        best.x,
+        best.log_weights,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Weighted:
+    """Draws of a proposal and their importance weights."""
+
+    x: Array  # (n, m)
+    log_density: Array  # (n,)
+    log_weights: Array  # (n,)
+    pareto_k: float
+    efficiency: float
+
+
+def _weigh(log_density: LogDensity, fitted: Adapted, n: int, rng: np.random.Generator) -> _Weighted:
+    x = fitted.mixture.draw(n, rng)
+    values = log_density(x)
+    log_weights = values - fitted.mixture.log_density(x)
+    return _Weighted(x, values, log_weights, pareto_shape(log_weights), fitted.efficiency)
 
 
 def pilot_size(dimension: int) -> int:
@@ -103,6 +154,26 @@ def metropolis(log_weights: Array, thin: int, rng: np.random.Generator) -> tuple
     return picked, accepted
 
 
+# ---- modes ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Modes:
+    """Modes of a density, the one found from the first start first."""
+
+    points: Array  # (M, m)
+    covariances: Array  # (M, m, m) inverse curvatures
+    log_mass: Array  # (M,) log integral of the Gaussian approximation of each
+    evaluations: int
+
+    def mixture(self) -> Mixture:
+        """A proposal: every mode by its mass, none with next to nothing, since that is an approximation."""
+        mass = np.exp(self.log_mass - self.log_mass.max())
+        mass = np.maximum(mass / mass.sum(), LEAST_MASS if len(mass) > 1 else 0.0)
+        parts = [start(point, covariance) for point, covariance in zip(self.points, self.covariances, strict=True)]
+        return joined(parts, mass / mass.sum())
+
+
 def find_mode(log_density: LogDensity, at: Array) -> tuple[Array, Array, int]:
     """Mode and inverse curvature by damped Newton steps on differenced values, each step one batch of points.
 
@@ -110,53 +181,121 @@ def find_mode(log_density: LogDensity, at: Array) -> tuple[Array, Array, int]:
     -------
     mode (m,), covariance (m, m), number of evaluations
     """
-    x, evaluations = at, 0
-    value = -np.inf
+    found, _, covariances, evaluations = _climb(log_density, at[None])
+    return found[0], covariances[0], evaluations
+
+
+def find_modes(log_density: LogDensity, at: Array, scattered: Array | None = None) -> Modes:
+    """The mode found from ``at (m,)``, and those found from the highest of ``scattered (n, m)`` points outside it."""
+    points, values, covariances, evaluations = _climb(log_density, at[None])
+    if scattered is not None and len(scattered):
+        heights = log_density(scattered)
+        starts = _highest(scattered, heights, points[0], covariances[0])
+        others = _climb(log_density, starts, (points[0], covariances[0]))
+        points = np.concatenate([points, others[0]])
+        values = np.concatenate([values, others[1]])
+        covariances = np.concatenate([covariances, others[2]])
+        evaluations += len(scattered) + others[3]
+    log_mass = values + 0.5 * np.linalg.slogdet(2.0 * np.pi * covariances)[1]
+    kept = _distinct(points, covariances, log_mass)
+    return Modes(points[kept], covariances[kept], log_mass[kept], evaluations)
+
+
+def _highest(scattered: Array, heights: Array, mode: Array, covariance: Array) -> Array:
+    """Up to `STARTS` points of high density, apart from each other and from the mode: ``(S, m)``."""
+    chosen: list[Array] = []
+    outside = np.isfinite(heights) & (_distance(scattered, mode, covariance) > FAR**2)
+    for i in np.argsort(-np.where(outside, heights, -np.inf))[: int(outside.sum())]:
+        if len(chosen) == STARTS:
+            break
+        if all(np.abs(scattered[i] - other).max() > APART for other in chosen):
+            chosen.append(scattered[i])
+    return np.array(chosen).reshape(-1, len(mode))
+
+
+def _distance(x: Array, mode: Array, covariance: Array) -> Array:
+    """Squared distance of points ``(n, m)`` in units of the covariance."""
+    half = np.linalg.solve(np.linalg.cholesky(covariance), (x - mode).T)
+    return np.asarray(np.sum(half**2, axis=0))
+
+
+def _distinct(points: Array, covariances: Array, log_mass: Array) -> list[int]:
+    """The first mode, and all others that are not the same as one before and have mass worth a component."""
+    kept = [0]
+    for i in 1 + np.argsort(-log_mass[1:]):
+        near = [float(_distance(points[i : i + 1], points[j], covariances[j])[0]) for j in kept]
+        if np.isfinite(log_mass[i]) and log_mass[i] > log_mass.max() - NEGLIGIBLE and min(near) > CLEAR**2:
+            kept.append(int(i))
+    return kept
+
+
+def _climb(
+    log_density: LogDensity, at: Array, known: tuple[Array, Array] | None = None
+) -> tuple[Array, Array, Array, int]:
+    """Climb from several starts ``(S, m)`` at once; one that comes into the reach of a known mode is left there.
+
+    Returns
+    -------
+    points (S, m), values (S,), covariances (S, m, m), number of evaluations
+        A climb that ends at the limit of steps serves as well as another: what it gives is where proposals start.
+    """
+    S, m = at.shape
+    x, values, covariances = at.copy(), np.full(S, -np.inf), np.tile(np.eye(m), (S, 1, 1))
+    active, evaluations = np.arange(S), 0
     for _ in range(MAX_NEWTON):
-        points = _stencil(x)
-        values = log_density(points)
-        evaluations += len(points)
-        value, gradient, hessian = _derivatives(values, len(x))
-        step, covariance = _newton(gradient, hessian)
-        if float(gradient @ step) < CLOSE:
+        if known is not None and len(active):
+            active = active[_distance(x[active], *known) > CLEAR**2]
+        if not len(active):
             break
-        lengths = 0.5 ** np.arange(8)
-        trials = x + lengths[:, None] * step
-        found = log_density(trials)
-        evaluations += len(trials)
-        best = int(np.argmax(np.where(np.isfinite(found), found, -np.inf)))
-        if not found[best] > value:
-            break
-        x = trials[best]
-    return x, covariance, evaluations
+        points = _stencil(x[active])
+        heights = log_density(points.reshape(-1, m) if m else points[:, 0]).reshape(points.shape[:2])
+        whole = np.isfinite(heights).all(axis=1)
+        active, heights = active[whole], heights[whole]
+        values[active], gradient, hessian = _derivatives(heights, m)
+        step, covariances[active] = _newton(gradient, hessian)
+        rising = np.sum(gradient * step, axis=1) >= CLOSE
+        active, step = active[rising], step[rising]
+        trials = x[active, None] + 0.5 ** np.arange(8)[:, None] * step[:, None]
+        found = (
+            log_density(trials.reshape(-1, m)).reshape(trials.shape[:2]) if trials.size else np.zeros(trials.shape[:2])
+        )
+        evaluations += points.shape[0] * points.shape[1] + found.size
+        best = np.argmax(np.where(np.isfinite(found), found, -np.inf), axis=1)
+        better = np.take_along_axis(found, best[:, None], axis=1)[:, 0] > values[active]
+        x[active[better]] = trials[better, best[better]]
+        active = active[better]
+    return x, values, covariances, evaluations
 
 
 def _stencil(x: Array) -> Array:
-    """The point, its neighbours along each axis, and those along each pair of axes."""
-    m = len(x)
+    """The points ``(S, m)``, their neighbours along each axis, and those along each pair of axes: ``(S, P, m)``."""
+    m = x.shape[1]
     unit = STEP * np.eye(m)
     pairs = [unit[i] + unit[j] for i in range(m) for j in range(i)]
-    return x + np.vstack([np.zeros((1, m)), unit, -unit, *([pairs] if pairs else [])])
+    return x[:, None] + np.vstack([np.zeros((1, m)), unit, -unit, *([pairs] if pairs else [])])
 
 
-def _derivatives(values: Array, m: int) -> tuple[float, Array, Array]:
-    centre, up, down = values[0], values[1 : m + 1], values[m + 1 : 2 * m + 1]
+def _derivatives(values: Array, m: int) -> tuple[Array, Array, Array]:
+    """Values ``(S,)``, gradients ``(S, m)`` and Hessians ``(S, m, m)`` from those ``(S, P)`` at the stencil."""
+    centre, up, down = values[:, 0], values[:, 1 : m + 1], values[:, m + 1 : 2 * m + 1]
     gradient = (up - down) / (2.0 * STEP)
-    hessian = np.diag((up - 2.0 * centre + down) / STEP**2)
+    hessian = np.zeros((len(values), m, m))
+    hessian[:, np.arange(m), np.arange(m)] = (up - 2.0 * centre[:, None] + down) / STEP**2
     position = 2 * m + 1
     for i in range(m):
         for j in range(i):
             # f(+i +j) - f(+i) - f(+j) + f, corrected to second order by the diagonal terms being symmetric
-            cross = (values[position] - up[i] - up[j] + centre) / STEP**2
-            hessian[i, j] = hessian[j, i] = cross
+            cross = (values[:, position] - up[:, i] - up[:, j] + centre) / STEP**2
+            hessian[:, i, j] = hessian[:, j, i] = cross
             position += 1
-    return float(centre), gradient, hessian
+    return centre, gradient, hessian
 
 
 def _newton(gradient: Array, hessian: Array) -> tuple[Array, Array]:
-    """Ascent step and covariance; directions of wrong or hardly any curvature are given that of a unit normal."""
+    """Ascent steps and covariances; directions of wrong or hardly any curvature are given that of a unit normal."""
     values, vectors = np.linalg.eigh(-hessian)
     curvature = np.where(values > 0.05, values, np.maximum(np.abs(values), 0.25))
-    step = vectors @ ((vectors.T @ gradient) / curvature)
-    size = float(np.abs(step).max(initial=0.0))
-    return step * min(1.0, 3.0 / size) if size > 0 else step, (vectors / curvature) @ vectors.T
+    across = np.swapaxes(vectors, 1, 2)
+    step = (vectors @ ((across @ gradient[..., None]) / curvature[..., None]))[..., 0]
+    size = np.abs(step).max(axis=1, keepdims=True, initial=0.0)
+    return step * np.minimum(1.0, 3.0 / np.maximum(size, 1e-300)), (vectors / curvature[:, None]) @ across

@@ -34,6 +34,7 @@ from bayesmix.inference.pls import Factorisation, draw, factorise
 from bayesmix.inference.priors import Priors, log_partial, log_sd
 from bayesmix.inference.propriety import check_proper
 from bayesmix.inference.reml import LinearProblem, linear_problem
+from bayesmix.inference.scatter import scattered
 from bayesmix.inference.slopes import value_and_gradient
 from bayesmix.language.arguments import explained
 from bayesmix.language.families.gaussian import GAUSSIAN
@@ -264,9 +265,14 @@ def draw_fixed(
     target: MarginalPosterior, theta: Array, reduced: Factorisation | Reduced, rng: np.random.Generator
 ) -> Array:
     """Draw fixed effects given ``theta (n, m)``, exactly, as deviation of beta~ from least squares: ``(n, p)``."""
+    return fixed_at(target, theta, reduced, rng.standard_normal((len(theta), int((~target.explored).sum()))))
+
+
+def fixed_at(target: MarginalPosterior, theta: Array, reduced: Factorisation | Reduced, noise: Array) -> Array:
+    """Fixed effects given ``theta (n, m)`` at spherical ``noise (n, integrated)``, as deviations: ``(n, p)``."""
     H, h, _ = target.gaussian(theta, reduced)
     L = np.linalg.cholesky(H)
-    half = np.linalg.solve(L, h[..., None]) + rng.standard_normal((*h.shape, 1))
+    half = np.linalg.solve(L, h[..., None]) + noise[..., None]
     deviation = np.empty((len(theta), target.problem.p))
     deviation[:, ~target.explored] = np.linalg.solve(np.swapaxes(L, -1, -2), half)[..., 0]
     deviation[:, target.explored] = target.parts(theta)[2] - target.gamma_ols[target.explored]
@@ -371,7 +377,9 @@ def _proposed(target: MarginalPosterior, at: Array, run: _Run, options: Marginal
     """Independence chains of a global proposal."""
     cheap = target.emulator is not None or target.numbers <= CHEAP
     thin = options.thin or (3 if cheap else 1)
-    chain = explore(target, at, draws=run.draws, chains=run.chains, rng=run.rng, thin=thin)
+    # polynomials hold around the estimate only
+    far = None if target.emulator is not None else scatter(target, at, run.rng)
+    chain = explore(target, at, draws=run.draws, chains=run.chains, rng=run.rng, thin=thin, scattered=far)
     certificate = {
         "pareto_k": chain.pareto_k,
         "acceptance": float(chain.accepted.mean()),
@@ -380,6 +388,12 @@ def _proposed(target: MarginalPosterior, at: Array, run: _Run, options: Marginal
     if has_evidence:
         certificate |= {"log_evidence": chain.log_evidence, "log_evidence_error": chain.evidence_error}
     return chain.theta, {"lp": chain.log_density, "accepted": chain.accepted}, certificate
+
+
+def scatter(target: MarginalPosterior, at: Array, rng: np.random.Generator) -> Array:
+    """Overdispersed points ``(n, m)`` of theta, from which modes are searched."""
+    explored = tuple(prior for prior, own in zip(target.priors.fixed, target.explored, strict=True) if own)
+    return scattered(target.terms, target.priors, at, rng, has_sigma=not target.unit_sigma, explored=explored)
 
 
 def _climbed(target: MarginalPosterior, at: Array, run: _Run) -> Explored:

@@ -52,7 +52,7 @@ class TermCoordinates:
         index = np.array(self.order)
         sd, corr = sd_and_corr(covariance[np.ix_(index, index)])
         sd = self.common(sd)
-        logs = self._bend(np.log(np.maximum(sd, TINY * max(float(sd.max()), 1e-8))))
+        logs = self.bend(np.log(np.maximum(sd, TINY * max(float(sd.max()), 1e-8))))
         corr = 0.999 * np.where(np.isnan(corr), 0.0, corr) + 0.001 * np.eye(self.k)
         return np.concatenate([logs, np.arctanh(self.structure.correlation.partial(corr))])
 
@@ -85,8 +85,8 @@ class TermCoordinates:
             return y
         return np.log(self.knees) + y - 0.5 * np.logaddexp(0.0, -y) ** 2
 
-    def _bend(self, logs: Array) -> Array:
-        """Coordinates from logarithms of standard deviations, by Newton's method on a monotone function."""
+    def bend(self, logs: Array) -> Array:
+        """Coordinates from logarithms of standard deviations, by Newton's method on a convex monotone function."""
         if self.knees is None:
             return logs
         target = logs - np.log(self.knees)

@@ -7,7 +7,7 @@ the target, refit by one pass of expectation-maximisation a round.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,11 @@ FREEDOM = 5.0  # degrees of freedom: tails that dominate the exponential tails o
 COMPONENTS = 6
 ROUNDS = 6
 DEFENCE, WIDE_FREEDOM = 0.1, 3.0  # weight and degrees of freedom of the wide component
+WIDER = 1.3  # scale of components whose tails were too light
+KEPT_MODES = 0.05  # weight of the first proposal where it has several modes: none of them is lost
+FEWEST = 8.0  # effective draws, over the dimension, that the components of a mode are fitted to
+MAX_TEMPERING = 20
+ENOUGH = 30.0  # effective draws, over the dimension, that a mixture is fitted to
 GOOD = 0.85  # share of effective draws at which adaptation stops
 
 
@@ -57,6 +62,10 @@ class Mixture:
         """Log density at ``x (n, m)``: ``(n,)``."""
         return _log_sum(self.log_components(x))
 
+    def widened(self) -> Mixture:
+        """The same with wider components of heavier tails."""
+        return Mixture(self.weights, self.means, WIDER * self.roots, np.minimum(self.freedom, WIDE_FREEDOM))
+
 
 def _log_sum(logs: Array) -> Array:
     top = logs.max(axis=1, keepdims=True)
@@ -80,11 +89,32 @@ def start(mode: Array, covariance: Array) -> Mixture:
     )
 
 
-def adapt(log_target: Callable[[Array], Array], mixture: Mixture, draws: int, rng: np.random.Generator) -> Adapted:
-    """Fit the mixture to ``log_target``, a function of ``(n, m)`` points, by weighted draws."""
-    best = Adapted(mixture, 0.0, 0)
+def joined(parts: Sequence[Mixture], shares: Array) -> Mixture:
+    """A mixture of mixtures."""
+    return Mixture(
+        np.concatenate([share * part.weights for part, share in zip(parts, shares, strict=True)]),
+        np.concatenate([part.means for part in parts]),
+        np.concatenate([part.roots for part in parts]),
+        np.concatenate([part.freedom for part in parts]),
+    )
+
+
+def adapt(
+    log_target: Callable[[Array], Array],
+    mixture: Mixture,
+    draws: int,
+    rng: np.random.Generator,
+    *,
+    is_fitted: bool = False,
+) -> Adapted:
+    """Fit the mixture to ``log_target``, a function of ``(n, m)`` points, by weighted draws.
+
+    One that has been fitted before keeps its components; otherwise those of the first round are scattered anew.
+    """
+    first, best = mixture, Adapted(mixture, 0.0, 0)
+    has_one_mode = len(np.unique(first.means, axis=0)) == 1
     evaluations = 0
-    for round_ in range(ROUNDS):
+    for round_ in range(ROUNDS):  # where none of the rounds gives a good fit, efficiency and Pareto k say so
         x = mixture.draw(draws, rng)
         weights = normalised(log_target(x) - mixture.log_density(x))
         evaluations += draws
@@ -93,21 +123,24 @@ def adapt(log_target: Callable[[Array], Array], mixture: Mixture, draws: int, rn
             best = Adapted(mixture, efficiency, evaluations)
         if efficiency > GOOD and round_ > 0:
             break
-        fitted = _refit(_spread(x, weights, rng) if round_ == 0 else mixture, x, weights)
-        mixture = _defended(fitted, x, weights)
+        is_new = round_ == 0 and not is_fitted
+        fitted = _refit(_spread(first, x, weights, rng) if is_new else mixture, x, weights)
+        mixture = _defended(fitted, None if is_fitted or has_one_mode else first, x, weights)
     return Adapted(best.mixture, best.efficiency, evaluations)
 
 
-def _defended(mixture: Mixture, x: Array, weights: Array) -> Mixture:
-    """Add a wide component with heavy tails: posteriors of log standard deviations fall off slowly towards zero."""
+def _defended(mixture: Mixture, first: Mixture | None, x: Array, weights: Array) -> Mixture:
+    """Add a wide component with heavy tails, and the first proposal if it has several modes.
+
+    Posteriors of log standard deviations fall off slowly towards zero; and a mode of which few draws were made must
+    not be lost.
+    """
     mean = weights @ x
     covariance = _regular((weights[:, None] * (x - mean)).T @ (x - mean))
-    return Mixture(
-        np.append((1.0 - DEFENCE) * mixture.weights, DEFENCE),
-        np.vstack([mixture.means, mean]),
-        np.concatenate([mixture.roots, 2.0 * np.linalg.cholesky(covariance)[None]]),
-        np.append(mixture.freedom, WIDE_FREEDOM),
-    )
+    wide = Mixture(np.ones(1), mean[None], 2.0 * np.linalg.cholesky(covariance)[None], np.full(1, WIDE_FREEDOM))
+    if first is None:
+        return joined([mixture, wide], np.array([1.0 - DEFENCE, DEFENCE]))
+    return joined([mixture, wide, first], np.array([1.0 - DEFENCE - KEPT_MODES, DEFENCE, KEPT_MODES]))
 
 
 def normalised(log_weights: Array) -> Array:
@@ -117,13 +150,49 @@ def normalised(log_weights: Array) -> Array:
     return np.asarray(weights / weights.sum())
 
 
-def _spread(x: Array, weights: Array, rng: np.random.Generator) -> Mixture:
-    """Components at weighted draws, each with the overall covariance, shrunk."""
+def tempered(log_weights: Array, dimension: int) -> Array:
+    """Weights that sum to one, raised to a power below one if a few of them are all there is."""
+    power, finite = 1.0, np.where(np.isfinite(log_weights), log_weights, -np.inf)
+    for _ in range(MAX_TEMPERING):  # at power 2^-20 all weights are alike, enough or not
+        weights = normalised(power * finite)
+        if 1.0 / float(np.sum(weights**2)) > ENOUGH * dimension:
+            break
+        power *= 0.5
+    return weights
+
+
+def fitted(x: Array, weights: Array, rng: np.random.Generator) -> Mixture:
+    """A mixture fitted to weighted draws ``(n, m)``."""
+    return _defended(_refit(_around(x, weights, COMPONENTS, rng), x, weights), None, x, weights)
+
+
+def _spread(first: Mixture, x: Array, weights: Array, rng: np.random.Generator) -> Mixture:
+    """Components at weighted draws, each with the covariance of the draws around its mode, shrunk."""
+    centres, of = np.unique(first.means, axis=0, return_inverse=True)
+    logs = first.log_components(x)
+    near = np.argmax(np.stack([_log_sum(logs[:, of == mode]) for mode in range(len(centres))], axis=1), axis=1)
+    parts, masses = [], []
+    for mode in range(len(centres)):
+        own = near == mode
+        mass = float(weights[own].sum())
+        count = COMPONENTS if len(centres) == 1 else max(2, round(COMPONENTS * mass))
+        enough = mass > 0.0 and mass**2 / float(np.sum(weights[own] ** 2)) > FEWEST * x.shape[1]
+        if len(centres) == 1 or enough:
+            parts.append(_around(x[own], weights[own] / mass, count, rng))
+        else:
+            part = of == mode
+            share = first.weights[part] / first.weights[part].sum()
+            parts.append(Mixture(share, first.means[part], first.roots[part], first.freedom[part]))
+        masses.append(max(mass, 1e-3))
+    return joined(parts, np.array(masses) / sum(masses))
+
+
+def _around(x: Array, weights: Array, count: int, rng: np.random.Generator) -> Mixture:
     mean = weights @ x
     covariance = _regular((weights[:, None] * (x - mean)).T @ (x - mean))
-    centres = x[rng.choice(len(x), COMPONENTS, p=weights)]
-    roots = np.repeat(np.linalg.cholesky(0.6 * covariance)[None], COMPONENTS, axis=0)
-    return Mixture(np.full(COMPONENTS, 1.0 / COMPONENTS), centres, roots, np.full(COMPONENTS, FREEDOM))
+    centres = x[rng.choice(len(x), count, p=weights)]
+    roots = np.repeat(np.linalg.cholesky(0.6 * covariance)[None], count, axis=0)
+    return Mixture(np.full(count, 1.0 / count), centres, roots, np.full(count, FREEDOM))
 
 
 def _refit(mixture: Mixture, x: Array, weights: Array, passes: int = 3) -> Mixture:
@@ -133,7 +202,7 @@ def _refit(mixture: Mixture, x: Array, weights: Array, passes: int = 3) -> Mixtu
         logs = mixture.log_components(x)
         share = np.exp(logs - _log_sum(logs)[:, None]) * weights[:, None]  # (n, K)
         mass = share.sum(axis=0)
-        keep = mass > 0.01
+        keep = mass > 0.003
         means, roots = [], []
         for k in np.flatnonzero(keep):
             scaled = np.linalg.solve(mixture.roots[k], (x - mixture.means[k]).T)

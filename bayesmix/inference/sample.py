@@ -12,7 +12,7 @@ from bayesmix.data.design import Design
 from bayesmix.errors import PriorWarning, SpecError, nearest, warn_user
 from bayesmix.inference.batches import one_blas_thread
 from bayesmix.inference.centring import at_means, to_zero
-from bayesmix.inference.diagnostics import K_LIMIT, R_HAT_LIMIT, convergence, enough
+from bayesmix.inference.diagnostics import PROPOSAL_K_LIMIT, R_HAT_LIMIT, convergence, enough, limits_ess
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.estimate import PointEstimate, estimate, resolve_method
 from bayesmix.inference.generalized_marginal import sample_generalized, too_large
@@ -138,8 +138,8 @@ def dimension(design: Design, priors: Priors) -> int:
 def failure(draws: Draws) -> str | None:
     """Why the certificate of the marginal sampler does not hold; None if it does."""
     certificate = draws.certificate
-    if not certificate.get("pareto_k", 0.0) <= K_LIMIT:
-        return f"Pareto k of its proposal is {certificate['pareto_k']:.2f}, above {K_LIMIT}"
+    if not certificate.get("pareto_k", 0.0) <= PROPOSAL_K_LIMIT:
+        return f"Pareto k of its proposal is {certificate['pareto_k']:.2f}, above {PROPOSAL_K_LIMIT}"
     if certificate.get("acceptance", 1.0) < ACCEPTANCE_LIMIT:
         return f"only {certificate['acceptance']:.0%} of its proposals were accepted"
     if certificate.get("divergences", 0.0) > 0.0:
@@ -148,9 +148,11 @@ def failure(draws: Draws) -> str | None:
     if values.lead[1] < LONG_ENOUGH or values.lead[0] < 2:
         return None
     dispersion = [] if values.dispersion is None else [values.dispersion[..., None]]
-    found = convergence(np.concatenate([values.beta, *values.sd, *dispersion], axis=-1))
+    scalars = np.concatenate([values.beta, *values.sd, *dispersion], axis=-1)
+    found = convergence(scalars)
     if found.worst_r_hat > R_HAT_LIMIT:
         return f"its R-hat is {found.worst_r_hat:.3f}"
-    if found.smallest_ess < enough(values.lead[0] * values.lead[1]):
-        return f"its smallest effective sample size is {found.smallest_ess:.0f}"
+    smallest = min(found.smallest_ess, float(np.nanmin(limits_ess(scalars), initial=np.inf)))
+    if smallest < enough(values.lead[0] * values.lead[1]):
+        return f"its smallest effective sample size is {smallest:.0f}"
     return None

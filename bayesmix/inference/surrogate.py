@@ -21,7 +21,7 @@ from bayesmix.data.design import Design
 from bayesmix.inference.batches import in_threads
 from bayesmix.inference.estimate import PointEstimate
 from bayesmix.inference.independence import find_mode
-from bayesmix.inference.marginal import MarginalPosterior, bent, draw_fixed
+from bayesmix.inference.marginal import MarginalPosterior, bent, draw_fixed, fixed_at
 from bayesmix.inference.natural import term_coordinates
 from bayesmix.inference.pirls import GeneralizedProblem, generalized_problem
 from bayesmix.inference.pls import Factorisation, draw
@@ -62,6 +62,17 @@ class Surrogate:
     centre: Array  # (m,) mode of theta under the stand-in
     dispersion: Dispersion | None
     spread: float  # standard deviation of the log-likelihood ratio of the two over draws of the stand-in
+    is_joint: bool = False  # fixed effects and log dispersion are coordinates beside theta, not drawn given it
+
+    def jointly(self) -> Surrogate:
+        """The same with coordinates ``(theta, gamma, log dispersion)`` for all but the random effects."""
+        explored = np.ones(len(self.target.explored), bool)
+        return replace(self, target=replace(self.target, explored=explored), is_joint=True)
+
+    def coordinates(self, theta: Array, shift: Array, log_dispersion: Array) -> Array:
+        """Coordinates of `jointly` ``(B, m)`` from those of draws given theta."""
+        parts = [theta, coefficients(self.target, shift)]
+        return np.concatenate(parts if self.dispersion is None else [*parts, log_dispersion[:, None]], axis=1)
 
     def remainder(self, eta: Array, log_dispersion: Array) -> Array:
         """Log density of each row minus that of its stand-in at ``eta (..., n)``, the offset not included."""
@@ -78,7 +89,7 @@ class Surrogate:
         gamma = coefficients(self.target, shift)
         total = np.zeros(len(shift))
         for j, prior in enumerate(self.target.priors.fixed):
-            if prior.kind != "Normal" and not prior.is_flat:
+            if prior.kind != "Normal" and not prior.is_flat and not self.target.explored[j]:
                 mean, precision = self.target.mean[j], self.target.precision[j]
                 total = total + prior.log_density(gamma[:, j])
                 total = total + 0.5 * precision * (gamma[:, j] - mean) ** 2
@@ -229,16 +240,24 @@ def draw_all(
     factorisation: Factorisation,
     rng: np.random.Generator,
     *,
+    noise: Array | None = None,
     end_only: bool = False,
 ) -> tuple[Array, Array, list[Array]]:
     """Fixed effects, as deviations, and random effects of each factor, drawn given ``theta (B, m)``.
+
+    Parameters
+    ----------
+    noise : ``(B, integrated)`` spherical noise of the fixed effects, if it is not to be drawn here.
 
     Returns
     -------
     shift (B, p), combination (B, c), b per factor (B, J, k)
         ``combination`` is that of `pls.modes`; ``end_only`` as in `pls.draw`.
     """
-    shift = draw_fixed(target, theta, factorisation, rng)
+    if noise is None:
+        shift = draw_fixed(target, theta, factorisation, rng)
+    else:
+        shift = fixed_at(target, theta, factorisation, noise)
     combination = np.concatenate([-shift, np.ones((len(shift), 1))], axis=1)
     return shift, combination, draw(factorisation, combination, np.ones(len(shift)), rng, end_only=end_only)
 

@@ -7,7 +7,7 @@ import pytest
 from arviz_stats.base import array_stats
 
 from bayesmix.inference import diagnostics
-from bayesmix.inference.diagnostics import convergence, pareto_shape
+from bayesmix.inference.diagnostics import convergence, limits_ess, pareto_shape
 
 SAME = 1e-9  # two ways to the same figure, Fourier transforms of other lengths apart
 
@@ -37,6 +37,15 @@ def test_figures_are_arviz_s(n: int, count: int) -> None:
         }
     for name, values in expected.items():
         np.testing.assert_allclose(getattr(found, name), values, rtol=SAME, err_msg=name)
+
+
+@pytest.mark.parametrize(("n", "count"), [(1000, 4), (50, 2), (5, 1)])
+def test_effective_size_of_interval_limits_is_arviz_s(n: int, count: int) -> None:
+    draws = chains(n, count)
+    found = limits_ess(draws)
+    each = [array_stats.ess(draws, chain_axis=0, draw_axis=1, method="quantile", prob=p) for p in (0.025, 0.975)]
+    np.testing.assert_allclose(found[:5], np.min(each, axis=0)[:5], rtol=SAME)
+    assert np.isnan(found[5])  # constant by construction
 
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
