@@ -20,6 +20,7 @@ from bayesmix.results.atomic_replacement import write_whole
 from bayesmix.results.compare import Comparison
 from bayesmix.results.describe import maths
 from bayesmix.results.fit import Estimate, Fit, Posterior
+from bayesmix.results.posterior_sections import has_few_draws
 from bayesmix.results.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ def _verdicts(comparison: Comparison, verdict: Verdict | None) -> Iterator[tuple
     if verdict is not None and verdict.checks:
         yield verdict.reproduced, _reproduction(verdict)
     for label, fit in zip(comparison.labels, comparison.fits, strict=True):
-        does = "converged" if fit.converged else "did not converge"
+        failed = "too few draws" if isinstance(fit, Posterior) and has_few_draws(fit) else "did not converge"
+        does = "converged" if fit.converged else failed
         yield fit.converged, f"{label}: {does}."
         if isinstance(fit, Estimate) and fit.singular:
             yield False, f"{label}: the fit is singular, some variance is zero or some correlation 1 or -1."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.results import typography as r
+from bayesmix.results.posterior_sections import has_few_draws
 from bayesmix.results.sections import size_lines
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def brief_estimate(fit: Estimate) -> str:
 def brief_posterior(fit: Posterior) -> str:
     """Draws, formula, the verdict on the chains, means and intervals."""
     chains, draws = fit.values.lead
-    verdict = "converged" if fit.converged else "did not converge: see diagnose()"
+    failed = "are too few" if has_few_draws(fit) else "did not converge"
+    verdict = "converged" if fit.converged else f"{failed}: see diagnose()"
     lines = [f"Posterior of {fit.spec.formula.text}", *size_lines(fit)]
     lines.append(f"{chains} chains of {draws} draws by {fit.method}, which {verdict}")
     return "\n".join([*lines, "", *_rows(fit.parameters(), ("mean", "sd", "lower", "upper"))])

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.data.design import Design, Term
-from bayesmix.inference.diagnostics import ESS_LIMIT, K_LIMIT, R_HAT_LIMIT
+from bayesmix.inference.diagnostics import ESS_LIMIT, ESS_SHARE, K_LIMIT, R_HAT_LIMIT, enough
 from bayesmix.inference.parameters import corr_effects, sd_effects
+from bayesmix.inference.sample import failure
 from bayesmix.language.vocabulary import STRUCTURES
 from bayesmix.results import effects
 from bayesmix.results import typography as r
@@ -132,8 +133,28 @@ def convergence_lines(fit: Posterior) -> list[str]:
 
 def convergence_sentences(fit: Posterior) -> str:
     """What the sampler achieved."""
-    verdict = "The chains converged." if fit.converged else "The chains did not converge."
-    return " ".join([verdict, *fit.draws.notes, *_engine(fit), _worst_r_hat(fit), _smallest_ess(fit)])
+    return " ".join([_verdict(fit), *fit.draws.notes, *_engine(fit), _worst_r_hat(fit), _smallest_ess(fit)])
+
+
+def _verdict(fit: Posterior) -> str:
+    if fit.converged:
+        return "The chains converged."
+    if has_few_draws(fit):
+        return f"{int(np.prod(fit.values.lead))} draws are too few to say whether the chains converged."
+    return "The chains did not converge."
+
+
+def has_few_draws(fit: Posterior) -> bool:
+    """Whether only the number of draws is missing: they are as good as so few can be, but below the limits.
+
+    Of chains that have converged, R-hat is about ``1 + chains / ess``, and for one of many parameters up to three times
+    as far from 1.
+    """
+    chains, draws = fit.values.lead
+    found, total = fit.convergence, chains * draws
+    if fit.converged or fit.divergences or total >= ESS_LIMIT / ESS_SHARE or not found.smallest_ess >= enough(total):
+        return False
+    return found.worst_r_hat <= max(R_HAT_LIMIT, 1.0 + 3.0 * chains / found.smallest_ess) and failure(fit.draws) is None
 
 
 def _engine(fit: Posterior) -> Iterator[str]:
@@ -181,6 +202,8 @@ def convergence_advice(fit: Posterior) -> str:
             'or tighten the priors of the standard deviations, priors={"sd": "HalfNormal(...)"}.'
         )
     more = max(4 * fit.values.lead[1], 1000)
+    if has_few_draws(fit):
+        return f"draw more, model.sample(draws={more}); on the command line, --draws {more}."
     if fit.method == "marginal":
         if fit.draws.certificate.get("pareto_k", 1.0) <= PROPOSAL_FITS:  # nearly independent draws, only too few
             return f"draw more, model.sample(draws={more})."

@@ -387,6 +387,22 @@ def test_divergences_come_with_advice(posterior_of):
     assert "\nNext: take shorter steps, model.sample(method=bmx.Nuts(target_accept=0.999, tune=2000)),\n" in last
 
 
+def test_few_good_draws_are_called_few(posterior_of):
+    few = posterior_of("esoph", chains=4, draws=50, spread=0.1)
+    assert not few.converged
+    last = str(few.summary()).split("\n\n")[-1]
+    assert last.startswith("200 draws are too few to say whether the chains converged. ")
+    assert last.endswith("\nNext: draw more, model.sample(draws=1000); on the command line, --draws 1000.")
+    assert "4 chains of 50 draws by by hand, which are too few: see diagnose()\n" in repr(few)
+    beta = few.values.beta.copy()
+    beta[0, :, 1] += 1.0
+    apart = with_stats(few, parameters=replace(few.values, beta=beta))
+    assert "The chains did not converge." in str(apart.summary())
+    assert "which did not converge" in repr(apart)
+    slow = replace(few.values, beta=np.cumsum(few.values.beta - few.values.beta.mean(axis=(0, 1)), axis=1))
+    assert "The chains did not converge." in str(with_stats(few, parameters=slow).summary())
+
+
 def test_chains_that_disagree_are_named(posterior_of):
     good = posterior_of("esoph", chains=4, draws=250, spread=0.1)
     beta = good.values.beta.copy()

@@ -32,6 +32,7 @@ class Line:
     estimate_converged: bool | None = None
     posterior: str = ""
     posterior_converged: bool | None = None
+    few_draws: bool = False  # all that the posterior lacks
     max_r_hat: float | None = None
     min_ess: float | None = None
     divergences: int | None = None
@@ -72,6 +73,7 @@ def _lines(names: tuple[str, ...], how: Sampling, progress: bool) -> Iterator[Li
 
 def _fit(name: str, how: Sampling, progress: bool, start: float) -> Line:
     from bayesmix.data.model_file import load_model_file
+    from bayesmix.results.posterior_sections import has_few_draws
     from bayesmix.results.verdict import Outcome, judge
 
     asked = of_file(load_model_file(name))
@@ -90,6 +92,7 @@ def _fit(name: str, how: Sampling, progress: bool, start: float) -> Line:
         estimate_converged=estimate.converged,
         posterior=posterior.method,
         posterior_converged=posterior.converged,
+        few_draws=has_few_draws(posterior),
         max_r_hat=posterior.convergence.worst_r_hat,
         min_ess=posterior.convergence.smallest_ess,
         divergences=posterior.divergences,
@@ -121,7 +124,7 @@ def _text(line: Line, width: int) -> str:
         line.model,
         reproduced,
         f"{line.estimate} {_converged(line.estimate_converged)}",
-        f"{line.posterior} {_converged(line.posterior_converged)}",
+        f"{line.posterior} {'TOO FEW DRAWS' if line.few_draws else _converged(line.posterior_converged)}",
         f"{line.seconds:.1f}",
     )
 
