@@ -27,11 +27,11 @@ Array = np.ndarray
 MAX_POINTS = 100  # of a search for one limit
 MAX_SUMMITS = 5  # maxima that are left for a higher one
 GRADIENT = 1e-5  # of the deviance, by standard errors, at a minimum
-ROUGH = 0.1  # the same of a first look at another valley
+ROUGH = 0.5  # the same of a first look at another valley
 STALLED = 1e-2  # slope that a minimum must not have
 CLOSE = 1e-6  # relative error of the root of the deviance
 FLAT = 1e-8  # curvature that says nothing of how far a limit is
-NEAR = 0.3  # standard errors between rough searches that lead to one minimum
+NEAR = 0.5  # standard errors within which a rough search has come to a minimum that is known
 SHALLOW = 1.0  # rise of the deviance above the deepest minimum at which a rough search is given up
 CLOSED = 1e-9  # relative width of a bracket
 EQUAL = 1e-5  # of deviances: two searches have found the same minimum, or one a lower
@@ -74,6 +74,10 @@ class _HigherError(Exception):
     def __init__(self, curve: _Curve, point: _Point) -> None:
         super().__init__()
         self.curve, self.point = curve, point
+
+
+class _KnownError(Exception):
+    """A search has come to a minimum that is known."""
 
 
 def profile_interval(
@@ -185,7 +189,7 @@ class _Curve:
         """The others' best at another coordinate, along a line."""
         return np.asarray(point.z + (c - point.c) * (self.tangent if tangent is None else tangent))
 
-    def lowest(self, c: float, start: Array, tolerance: float = GRADIENT) -> _Point:
+    def lowest(self, c: float, start: Array) -> _Point:
         """The minimum with the coordinate held, by a search from one place.
 
         Raises
@@ -193,12 +197,7 @@ class _Curve:
         _HigherError
             If it is lower than the estimate's.
         """
-
-        def held(y: Array) -> tuple[float, Array]:
-            value, _, by_z = self.deviance(c, start + self.units @ y)
-            return value, self.units.T @ by_z
-
-        y, value, _ = descend(held, np.zeros(len(start)), np.eye(len(start)), tolerance=tolerance)
+        y, value, _ = descend(self._held(c, start), np.zeros(len(start)), np.eye(len(start)), tolerance=GRADIENT)
         z = start + self.units @ y
         if not math.isfinite(value):
             return _Point(c, z, math.inf, 0.0, is_minimum=False)
@@ -209,16 +208,43 @@ class _Curve:
             raise _HigherError(self, point)
         return point
 
+    def _held(self, c: float, start: Array) -> Callable[[Array], tuple[float, Array]]:
+        """The deviance in units of the others' standard errors from a place."""
+
+        def held(y: Array) -> tuple[float, Array]:
+            value, _, by_z = self.deviance(c, start + self.units @ y)
+            return value, self.units.T @ by_z
+
+        return held
+
     def deepest(self, point: _Point) -> _Point:
         """The lowest of the minima at the coordinate of ``point``, by searches from other places, too."""
         for start in self._starts(point.c):
-            rough = self.lowest(point.c, start, ROUGH)
-            if rough.rise > point.rise + SHALLOW or self._is_same(rough, point):
+            place = self._elsewhere(point, start)
+            if place is None:
                 continue
-            other = self.lowest(point.c, rough.z)
+            other = self.lowest(point.c, place)
             if other.rise < point.rise - EQUAL or (not point.is_minimum and other.rise < point.rise):
                 point = other
         return point
+
+    def _elsewhere(self, point: _Point, start: Array) -> Array | None:
+        """Where a rough search leads to, None if that is no deeper than the minimum ``point`` or comes across it."""
+        if not len(start):
+            return None
+        held, known = self._held(point.c, start), np.linalg.solve(self.units, point.z - start)
+
+        def searched(y: Array) -> tuple[float, Array]:
+            value, gradient = held(y)
+            if np.max(np.abs(y - known)) < NEAR and value - self.criterion > point.rise - EQUAL:
+                raise _KnownError
+            return value, gradient
+
+        try:
+            y, value, _ = descend(searched, np.zeros(len(start)), np.eye(len(start)), tolerance=ROUGH)
+        except _KnownError:
+            return None
+        return start + self.units @ y if value - self.criterion < point.rise + SHALLOW else None
 
     def _starts(self, c: float) -> Iterator[Array]:
         """Along the line from the estimate, the others as they are there, and covariances from small to large."""
@@ -231,11 +257,6 @@ class _Curve:
             for one in np.eye(sum(shapes)):
                 sizes = np.where(one > 0.0, SIZES[-1], SIZES[0])
                 yield self.deviance.spread(np.split(sizes, np.cumsum(shapes)[:-1]))
-
-    def _is_same(self, one: _Point, other: _Point) -> bool:
-        """Whether a rough search is on its way to a minimum that is known."""
-        apart = np.linalg.solve(self.units, one.z - other.z) if len(one.z) else np.zeros(0)
-        return bool(np.max(np.abs(apart), initial=0.0) < NEAR and one.rise > other.rise - EQUAL)
 
 
 def _limit(curve: _Curve, rise: float, side: int) -> Limit:

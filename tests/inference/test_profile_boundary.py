@@ -1,0 +1,205 @@
+"""Profile limits of fits on the boundary: a standard deviation at 0, a correlation at 1, a shape that runs off.
+
+Right values are minima of the dense normal log density with the parameter held, or lme4's Laplace deviance profiled;
+lme4 prints the same where its splines hold. The gopher tortoises are lme4's test data ``gopherdat2``.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from dense import ml_criterion, random_covariance
+from scipy.optimize import minimize
+
+import bayesmix as bmx
+from bayesmix.inference.profile import profile_rise
+
+REFERENCE = Path(__file__).parents[1] / "reference" / "profile_boundary"
+RISE = 3.841458820694124
+TEN = (
+    *(6.38, 10.83, 13.25, 2.96, 11.29, 11.52, 8.28, 8.36, 8.31, 7.33, 8.57, 7.00, 7.67, 10.19, 12.88, 9.67, 8.47, 7.27),
+    *(7.49, 17.25, 10.40, 8.53, 8.68, 11.38, 7.92, 5.66, 11.72, 6.93, 9.95, 7.19, 13.31, 8.57, 7.87, 8.50, 5.11, 6.50),
+    *(3.46, 5.98, 9.12, 8.60, 14.35, 6.79, 7.43, 9.16, 7.02, 7.09, 6.68, 6.24, 8.43, 8.51),
+)
+
+
+def labels(codes: np.ndarray) -> np.ndarray:
+    return np.array([f"g{code:02d}" for code in codes])
+
+
+def five_groups() -> bmx.Model:
+    """Five groups of ten (question 509892 of stats.stackexchange)."""
+    return bmx.Model("y ~ 1 + (1 | g)", pd.DataFrame({"y": TEN, "g": np.repeat(list("abcde"), 10)}))
+
+
+def shrunk(J: int, n: int, s: int) -> bmx.Model:
+    """Noise whose group means are nearly equal."""
+    rng = np.random.default_rng(100 * J + s)
+    y, g = rng.normal(size=J * n), np.repeat(np.arange(J), n)
+    y = (y - 0.9 * (np.bincount(g, y) / n)[g]) * 10.0 ** (3 * s - 3)
+    return bmx.Model("y ~ 1 + (1 | g)", pd.DataFrame({"y": y, "g": labels(g)}))
+
+
+def noise() -> bmx.Model:
+    rng = np.random.default_rng(0)
+    g, x, _ = rng.integers(0, 6, 57), rng.normal(size=57), rng.integers(0, 5, 57)
+    y = np.round(rng.normal(size=57), 2)
+    return bmx.Model("y ~ x + (1 | g)", pd.DataFrame({"y": y, "x": np.round(x, 2), "g": labels(g)}))
+
+
+def perfect_correlation() -> bmx.Model:
+    """Slopes that are the same line of the intercepts."""
+    rng = np.random.default_rng(1)
+    x, b = rng.normal(3, 1, 32), np.repeat(rng.normal(0, 1, 4), 8)
+    y = 5 + b * (1 - 0.4 * x) * 2 - x + rng.normal(0, 1, 32)
+    return bmx.Model("y ~ x + (x | g)", pd.DataFrame({"y": y, "x": x, "g": np.repeat(list("abcd"), 8)}))
+
+
+def unequal_groups() -> bmx.Model:
+    """Groups of one to five rows, one of them far out: the standard deviation has a second, nearly flat valley."""
+    rng = np.random.default_rng(50_051)
+    sizes = rng.integers(1, 6, 10)
+    g = np.repeat(np.arange(10), sizes)
+    y = rng.normal(size=len(g))
+    y[g == int(np.argmin(sizes))] += 2.0
+    return bmx.Model("y ~ 1 + (1 | g)", pd.DataFrame({"y": y, "g": labels(g)}))
+
+
+def gophers() -> bmx.Model:
+    data = pd.read_csv(REFERENCE / "gopher.csv", dtype={"Site": str})
+    return bmx.Model("shells ~ prev + offset(log(Area)) + (1 | Site)", data, family="poisson")
+
+
+UPPER = {  # of the standard deviation of the intercepts
+    "five groups": (five_groups, 1.28099),
+    "shrunk, (4, 5, 1)": (lambda: shrunk(4, 5, 1), 0.50486),
+    "shrunk, (8, 4, 2)": (lambda: shrunk(8, 4, 2), 301.197),
+    "shrunk, (30, 3, 1)": (lambda: shrunk(30, 3, 1), 0.21334),
+    "noise": (noise, 0.361),
+    "gophers": (gophers, 0.5118),
+}
+
+
+@pytest.mark.parametrize("case", UPPER)
+def test_upper_limits_of_a_standard_deviation_at_zero(case: str) -> None:
+    make, right = UPPER[case]
+    fit = make().estimate("auto" if case == "gophers" else "ml")
+    name = next(name for name in fit.names if name.startswith("sd("))
+    lower, upper = fit.confint([name]).loc[name]
+    assert fit.parameters().loc[name, "estimate"] == 0.0
+    assert lower == 0.0
+    digits = len(str(right).replace(".", "").lstrip("0"))
+    assert float(f"{upper:.{digits}g}") == pytest.approx(right, rel=2 * 10.0 ** (1 - digits))
+
+
+def dense_minimum(fit: bmx.Estimate, name: str | None, value: float) -> float:
+    """The lowest dense deviance with a parameter held, over searches from many starts; one term, one or two effects."""
+    design, (term,) = fit.design, fit.design.terms
+    k, rng = len(term.effects), np.random.default_rng(1)
+
+    def deviance(free: np.ndarray) -> float:
+        sd, rho, sigma = free[:k] ** 2, np.sin(free[k]), math.exp(free[k + 1])
+        X, shift = design.X, np.zeros(len(design.y))
+        if name in design.fixed:
+            j = design.fixed.index(name)
+            X, shift = np.delete(X, j, axis=1), value * X[:, j]
+        elif name is not None and name.startswith("sd("):
+            sd[term.effects.index(name[3:-1].split(", ")[1])] = value
+        elif name is not None and name.startswith("corr("):
+            rho = value
+        elif name == "sigma":
+            sigma = value
+        R = np.eye(k) + rho * (1.0 - np.eye(k)) if term.structure == "us" else np.eye(k)
+        V = sigma**2 * np.eye(len(design.y)) + random_covariance(design, [np.outer(sd, sd) * R])
+        held = held_design(design, X, shift)
+        try:
+            return ml_criterion(held, V, 1.0)
+        except (np.linalg.LinAlgError, ValueError):
+            return 1e10
+
+    lowest = []
+    log_sigma = math.log(fit.parameters().loc["sigma", "estimate"])
+    scale = math.exp(0.5 * log_sigma)
+    for size in (0.1, 0.5, 1.0, 1.5, *np.exp(rng.normal(size=2))):
+        start = np.array([*np.full(k, size * scale), rng.uniform(-1.5, 1.5), log_sigma])
+        lowest.append(minimize(deviance, start, method="BFGS", options={"gtol": 1e-4}))
+    best = min(lowest, key=lambda one: one.fun)
+    options = {"maxfev": 1500, "xatol": 1e-7, "fatol": 1e-9}
+    return min(best.fun, minimize(deviance, best.x, method="Nelder-Mead", options=options).fun)
+
+
+def held_design(design: Any, X: np.ndarray, shift: np.ndarray) -> Any:
+    from dataclasses import replace
+
+    return replace(design, X=X, offset=design.offset + shift)
+
+
+CASES = {"correlation": perfect_correlation, "unequal": unequal_groups, "noise": noise, "five": five_groups}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_limits_are_where_the_lowest_dense_deviance_has_the_critical_value(case: str) -> None:
+    fit = CASES[case]().estimate("ml")
+    base = dense_minimum(fit, None, math.nan)
+    assert fit.criterion == pytest.approx(base, abs=1e-5)
+    for name, limits in fit.confint().iterrows():
+        ends = (0.0,) if str(name).startswith("sd(") else (-1.0, 1.0) if str(name).startswith("corr(") else ()
+        for limit in limits:
+            rise = dense_minimum(fit, str(name), float(limit)) - base
+            assert rise <= RISE + 1e-3, (name, limit)
+            assert limit in ends or rise == pytest.approx(RISE, abs=1e-3), (name, limit)
+
+
+def test_a_perfect_correlation_has_limits() -> None:
+    """The search divided by zero here."""
+    fit = perfect_correlation().estimate("ml")
+    name = "corr(g, Intercept, x)"
+    lower, upper = fit.confint([name]).loc[name]
+    assert lower == -1.0
+    spec = fit.spec
+    assert profile_rise(fit.design, spec.family, spec.link, fit.point, name, upper) == pytest.approx(RISE, abs=1e-4)
+
+
+@pytest.mark.slow
+def test_a_shape_that_runs_off_has_no_upper_limit() -> None:
+    rng = np.random.default_rng(3)
+    data = pd.DataFrame({"y": rng.poisson(3, 48), "g": labels(np.repeat(np.arange(8), 6))})
+    with pytest.warns(bmx.ConvergenceWarning, match="shape"):
+        fit = bmx.Model("y ~ 1 + (1 | g)", data, family="negbinomial").estimate()
+    with pytest.warns(bmx.ConvergenceWarning, match="`shape` has no upper profile limit: .* however far out"):
+        table = fit.confint(["shape"])
+    assert table.loc["shape", "upper"] == math.inf
+    assert 0.0 < table.loc["shape", "lower"] < 100.0
+    assert table.attrs["notes"] == (
+        "`shape` has no upper profile limit: the profile deviance stays below the critical value however far out.",
+    )
+
+
+def test_the_maximum_is_looked_for_again_where_the_estimate_is_not_it() -> None:
+    """Of a point that is only a local optimum, at a standard deviation of 0, limits are those of the maximum."""
+    from dataclasses import replace
+
+    model = bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff"))
+    fit = model.estimate("ml")
+    zero = model.estimate("ml").point
+    local = replace(
+        zero, theta=np.zeros(1), covariances=(np.zeros((1, 1)),), dispersion=61.0, criterion=fit.criterion + 1.0
+    )
+    wrong = bmx.Estimate(fit.fitted_model, local)
+    pd.testing.assert_frame_equal(wrong.confint(), fit.confint(), rtol=1e-5)
+
+
+def test_a_search_that_does_not_end_gives_nan(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bayesmix.inference import profile
+
+    monkeypatch.setattr(profile, "MAX_POINTS", 1)
+    fit = bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff")).estimate("ml")
+    with pytest.warns(bmx.ConvergenceWarning, match="`sigma` has no lower profile limit: the search did not end"):
+        table = fit.confint(["sigma"])
+    assert table.loc["sigma"].isna().all()
