@@ -80,7 +80,13 @@ def grid(design: Design, varying: Mapping[str, Sequence[Any]], *, cross: bool) -
     ----------
     varying : values by column.
     cross : combine with all levels of the other factors of the fixed part, for marginal means; otherwise those are at
-        their most frequent level. Numbers are at their means, grouping factors at their first level.
+        their most frequent level. Numbers are at their means, columns that only group at their most frequent level,
+        numbers among them too.
+
+    Raises
+    ------
+    DataError
+        If a value of a factor is none of its levels.
     """
     import pandas as pd
 
@@ -90,14 +96,33 @@ def grid(design: Design, varying: Mapping[str, Sequence[Any]], *, cross: bool) -
     if cross:
         axes |= {name: levels_of(design, name) for name in known if name not in axes and is_factor(design, name)}
     rows = pd.DataFrame(list(product(*axes.values())), columns=list(axes))
-    typical = {name: _typical(frame[name]) for name in frame.columns if name not in axes}
+    held = [name for name in frame.columns if name not in axes]
+    only_group = {name for name in held if name not in known} & _grouping_columns(design)
+    typical = {name: frame[name].mode().iloc[0] if name in only_group else _typical(frame[name]) for name in held}
     result = rows.assign(**typical)
     for name in result.columns:
-        if isinstance(frame[name].dtype, pd.CategoricalDtype):
-            result[name] = result[name].astype(str).astype(frame[name].dtype)
-        elif frame[name].dtype == "boolean":
+        dtype = frame[name].dtype
+        if isinstance(dtype, pd.CategoricalDtype):
+            result[name] = _with_levels(name, result[name].astype(str), dtype)
+        elif dtype == "boolean":
             result[name] = result[name].astype("boolean")
     return result
+
+
+def _grouping_columns(design: Design) -> set[str]:
+    """Columns that make the grouping factors."""
+    terms = () if design.encoder is None else design.encoder.terms
+    return {name for term in terms for text in term.factors for name in column_names(read(text))}
+
+
+def _with_levels(name: str, values: pd.Series[Any], dtype: pd.CategoricalDtype) -> pd.Series[Any]:
+    """Text as a factor of the data; `DataError` for what is no level of it."""
+    levels = [str(level) for level in dtype.categories]
+    unseen = next((value for value in values if value not in levels), None)
+    if unseen is not None:
+        shown = ", ".join(levels[:20]) + ", ..." * (len(levels) > 20)
+        raise DataError(f"`{name}` has no level `{unseen}`.{nearest(unseen, levels)} Levels: {shown}.")
+    return values.astype(dtype)
 
 
 def _typical(column: pd.Series[Any]) -> Any:

@@ -52,7 +52,8 @@ def _group(terms: Sequence[Term], name: Any) -> str:
     inner = [group for group in known if group.split(":")[0] == name]
     if len(inner) == 1:
         return inner[0]
-    raise SpecError(f"`{name}` is not a grouping factor.{nearest(str(name), known)} Factors: {', '.join(known)}.")
+    factors = f"Factors: {', '.join(known)}." if known else "The model has none."
+    raise SpecError(f"`{name}` is not a grouping factor.{nearest(str(name), known)} {factors}")
 
 
 def _example(terms: Sequence[Term]) -> str:

@@ -415,6 +415,14 @@ def test_every_figure_says_what_it_draws(model, fitted, posterior_of):
         bmx.plots.forest(fitted("esoph"), model("esoph"))
 
 
+def test_scopes_of_curves_and_fits_of_different_models(model, fitted):
+    for groups in ("known", {"agegp": "new"}, ["new"]):
+        with pytest.raises(bmx.SpecError, match="Choices: fitted, zero, average, new"):
+            bmx.plots.mean_curves(fitted("esoph"), groups=groups)
+    with pytest.raises(bmx.SpecError, match=r"Not all of these fits .* share: Intercept, ncontrols,"):
+        forest(fitted("esoph"), fitted("esoph poisson"))
+
+
 def test_cells_without_rows_are_gaps_of_the_curves():
     """What the fit's data do not determine is not drawn, and said once."""
     rng = np.random.default_rng(3)

@@ -218,6 +218,12 @@ def test_hypotheses_that_cannot_be_read(text, message):
         (lambda fit: fit.contrasts("f", groups="new"), SpecError, "Effects are of means"),
         (lambda fit: fit.contrasts("f", groups={"g": "new"}), SpecError, "Effects are of means"),
         (lambda fit: fit.contrasts("f", kind="response"), SpecError, "Effects are of means"),
+        (
+            lambda fit: fit.marginal_means("x", at={"f": "mit"}),
+            DataError,
+            r"`f` has no level `mit`\. Did you mean `mid`",
+        ),
+        (lambda fit: fit.conditional_effects("x", at={"g": "12"}), DataError, "`g` has no level `12`"),
         (lambda fit: fit.hypothesis(["x > 0"]), SpecError, r"A hypothesis is a text, not \['x > 0'\]"),
         (lambda fit: fit.contrasts("f", at={"x": np.nan}), DataError, "Values of `x` to hold columns at are missing"),
         (lambda fit: fit.marginal_means("f", at={"xx": 1.0}), DataError, r"`xx` of at= is not a column"),
@@ -226,6 +232,15 @@ def test_hypotheses_that_cannot_be_read(text, message):
 def test_wrong_questions(call, error, message):
     with pytest.raises(error, match=message):
         call(LINEAR)
+
+
+def test_grouping_factors_of_numbers_are_held_at_a_level():
+    """Not at the mean of their labels, which is no level."""
+    fit = bmx.Model("y ~ x + f + (1 | g)", FRAME.assign(g=FRAME["g"].astype(float))).estimate()
+    held = FRAME["g"].mode().iloc[0]
+    found, expected = (fit.contrasts("f", groups="fitted", **at) for at in ({}, {"at": {"g": float(held)}}))
+    pd.testing.assert_frame_equal(found, expected)
+    assert fit.conditional_effects("x", groups="fitted", points=2).notna().all(axis=None)
 
 
 def test_offsets_given_as_arrays_are_at_their_mean():

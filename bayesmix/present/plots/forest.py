@@ -83,10 +83,17 @@ def _chosen(fits: Sequence[Estimate | Posterior], parameters: Sequence[str] | No
     if not fits:
         raise SpecError("forest needs at least one fit: bmx.plots.forest(post, reml).")
     known = fits[0].names
-    for name in parameters or ():
+    chosen = list(known if parameters is None else parameters)
+    for name in chosen:
         if name not in known:
             raise SpecError(f"There is no parameter `{name}` here.{nearest(name, known)}")
-    return list(known if parameters is None else parameters)
+        if any(name not in fit.names for fit in fits):
+            common = [own for own in known if all(own in fit.names for fit in fits)]
+            raise SpecError(
+                f"Not all of these fits have a parameter `{name}`. What they share: {', '.join(common) or 'nothing'}."
+                f" Draw it with parameters={common}."
+            )
+    return chosen
 
 
 def _method(fit: Estimate | Posterior, method: str | None) -> str:

@@ -34,7 +34,8 @@ from bayesmix.results.grid import grid, is_factor, levels_of, mean_offset, obser
 from bayesmix.results.level import check_level
 from bayesmix.results.named_fits import by_method
 from bayesmix.results.pooling import pooling
-from bayesmix.results.predict import Groups, Rows, check_options, prediction_table
+from bayesmix.results.predict import Rows, prediction_table
+from bayesmix.results.scopes import Scope
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,7 +141,7 @@ def group_lines(
 @styled
 def mean_curves(
     *fits: Estimate | Posterior,
-    groups: Groups = "fitted",
+    groups: Scope = "fitted",
     x: str | None = None,
     group: str | None = None,
     levels: Sequence[str] | None = None,
@@ -162,7 +163,9 @@ def mean_curves(
     if not fits:
         raise SpecError("mean_curves needs a fit: bmx.plots.mean_curves(post, reml).")
     check_level(interval)
-    check_options("mean", groups, fits[0].design.terms)
+    if not isinstance(groups, str) or groups not in _SCOPES:
+        hint = nearest(groups, _SCOPES) if isinstance(groups, str) else ""
+        raise SpecError(f"mean_curves has no groups=`{groups}`.{hint} Choices: {', '.join(_SCOPES)}.")
     name, found, drawn = points(fits[0], x, group, units, seed)
     chosen = choose_levels(found, levels, MOST) if groups == "fitted" else []
     figure, axes, handles = _data(drawn, found, chosen, together=not chosen)
@@ -181,7 +184,7 @@ def mean_curves(
     return figure
 
 
-_SCOPES: dict[Groups, str] = {
+_SCOPES: dict[Scope, str] = {
     "fitted": "",
     "zero": " of a typical level (random effects zero)",
     "average": ", averaged over levels",
@@ -296,7 +299,7 @@ def _line(
 ) -> dict[int, Curve]:
     """The lines of one kind, by level."""
     if kind in {"partial", "typical"}:
-        scope: Groups = "fitted" if kind == "partial" else "zero"
+        scope: Scope = "fitted" if kind == "partial" else "zero"
         curves = _curves(fit, scope, 0.95, group, chosen, x, whole, by_level=True)
         return dict(zip(chosen, curves, strict=True))
     design = fit.design
@@ -313,7 +316,7 @@ def _line(
 
 def _curves(
     fit: Estimate | Posterior,
-    groups: Groups,
+    groups: Scope,
     interval: float,
     group: GroupEffects,
     chosen: Sequence[int],
@@ -352,7 +355,7 @@ def _only(rows: Rows, group: GroupEffects) -> tuple[Any, ...]:
 
 def _coded(design: Design, frame: pd.DataFrame, terms: Sequence[int] | range) -> Rows:
     """Rows of the design for a frame, with or without its groups."""
-    groups: Groups = "fitted" if len(terms) else "zero"
+    groups: Scope = "fitted" if len(terms) else "zero"
     return Rows.of_new_data(design, frame, groups, mean_offset(design, len(frame)))
 
 
