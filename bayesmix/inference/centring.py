@@ -106,5 +106,5 @@ def _changed(values: Parameters, changes: Sequence[Array]) -> Parameters:
     for t, change in enumerate(changes):
         if is_centred(change):
             sds[t], corrs[t] = sd_and_corr(change @ covariance(sds[t], corrs[t]) @ change.T)
-            effects = [b @ change.T if s == t else b for s, b in enumerate(effects)]
+            effects = [b @ change.T if s == t else b for s, b in enumerate(effects)]  # none of a big model
     return replace(values, sd=tuple(sds), corr=tuple(corrs), b=tuple(effects))

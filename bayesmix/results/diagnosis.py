@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesmix.inference.centring import at_means, centring, to_means
 from bayesmix.inference.estimate import Agq, Laplace, estimate, resolve_method
 from bayesmix.inference.parameters import corr_effects, corr_names, sd_effects, sd_names
 from bayesmix.inference.prior_conflict import conflicts, is_at_zero
@@ -106,12 +107,17 @@ def _divergences(fit: Posterior) -> Iterator[Finding]:
 
 
 def _near_zero(fit: Posterior) -> Iterator[Finding]:
-    """Standard deviations that move the predictor by less than a tenth of the noise."""
+    """Standard deviations that move the predictor by less than a tenth of the noise, where the data are.
+
+    Numeric columns are taken from their means: far from zero any slope moves the predictor far.
+    """
     if not fit.design.terms:
         return
     noise = np.asarray(fit.values.dispersion) if fit.spec.family.dispersion == "sigma" else np.ones(fit.values.lead)
     found = []
-    for term, sd in zip(fit.design.terms, fit.values.sd, strict=True):
+    changes = [centring(term) for term in fit.design.terms]
+    terms, sds = at_means(fit.design, changes).terms, to_means(replace(fit.values, b=()), changes).sd
+    for term, sd in zip(terms, sds, strict=True):
         size = np.sqrt(np.mean(term.z**2, axis=0))
         for e, effect in enumerate(term.effects):
             share = float(np.mean(sd[..., e] * size[e] < SMALL * noise))
