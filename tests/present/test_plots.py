@@ -9,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from scipy.stats import t
+from scipy.stats import linregress, t
 
 import bayesmix as bmx
 from bayesmix.present.plots import forest
@@ -298,6 +298,16 @@ def test_pooling_draws_the_table(fits):
         np.testing.assert_allclose(drawn[:, 0], table[column])
     bars = np.array([segment[:, 0] for segment in axis.collections[1].get_segments()])
     np.testing.assert_allclose(bars, table[["lower", "upper"]])
+
+
+def test_regressions_without_pooling_have_t_intervals(fitted):
+    """Of a subject's ten rows and two coefficients: eight degrees of freedom (SciPy's linregress)."""
+    axis = bmx.plots.pooling(fitted("sleepstudy"), effects=["Days"], levels=["308", "372"]).axes[0]
+    own = bmx.load_dataset("sleepstudy").query("Subject == '308'")
+    slope = linregress(own["Days"], own["Reaction"])
+    half = t(8).ppf(0.975) * slope.stderr
+    segments = [segment[:, 0] for found in axis.collections for segment in getattr(found, "get_segments", list)()]
+    np.testing.assert_allclose(segments[0], [slope.slope - half, slope.slope + half])
 
 
 # ---- parameters, prediction, draws ----------------------------------------------------------------------------------

@@ -11,11 +11,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse, Patch
 
 from bayesmix.errors import SpecError, nearest
+from bayesmix.inference.estimate import Reml, resolve_method
 from bayesmix.inference.parameters import covariance
 from bayesmix.present.plots.canvas import COLOURS, GREY, INK, MARKERS, PALE, SKY, legend_below, panels, styled
 from bayesmix.present.plots.observations import choose_levels
 from bayesmix.results.effects import GroupEffects, find_group, of_group
 from bayesmix.results.fit import Estimate, Posterior
+from bayesmix.results.freedom import quantile
 from bayesmix.results.level import check_level
 from bayesmix.results.named_fits import by_method
 from bayesmix.results.pooling import pooling as pooling_table
@@ -325,15 +327,13 @@ def pooling(
     group : grouping factor; the first by default.
     effects : coefficients to draw, one panel each; by default those that vary between levels.
     levels : those to draw; by default all, of very many some.
-    interval : probability of intervals; without pooling by standard errors.
+    interval : probability of intervals; without pooling by t (linear models) or normal quantiles.
 
     Raises
     ------
     SpecError, DataError
         If there is no fit, or no such group, effect or level.
     """
-    from scipy.special import ndtri
-
     if not fits:
         raise SpecError("pooling needs a fit: bmx.plots.pooling(post, reml).")
     check_level(interval)
@@ -342,15 +342,15 @@ def pooling(
     table = pooling_table(fits[0], group=found.group)
     rows = choose_levels(found, levels, POOLED)
     labels = [found.levels[row] for row in rows]
-    q = float(ndtri(0.5 + 0.5 * interval))
+    reach = _reach(table, fits[0], interval)
     figure, axes = panels(len(names), columns=2, height=0.9 + (0.12 + 0.09 * (len(fits) + 1)) * len(rows), share=True)
     for axis, name in zip(axes, names, strict=True):
         own = table.xs(name, level="effect").loc[labels]
         if "complete" in own and np.isfinite(own["complete"].iloc[0]):
-            centre, half = own["complete"].iloc[0], q * own["complete std_error"].iloc[0]
+            centre, half = own["complete"].iloc[0], reach["complete"].iloc[0] * own["complete std_error"].iloc[0]
             axis.axvspan(centre - half, centre + half, color=PALE, alpha=0.6, linewidth=0.0, zorder=0)
             axis.axvline(centre, color=GREY, linewidth=1.0, zorder=0)
-        _dodged(axis, own["none"], q * own["none std_error"], -1, len(fits), None)
+        _dodged(axis, own["none"], reach["none"].loc[labels] * own["none std_error"], -1, len(fits), None)
         for place, fit in enumerate(fits):
             centre, lower, upper = _partial(fit, found, name, interval)
             bars = None if lower is None or upper is None else (lower[rows], upper[rows])
@@ -361,6 +361,20 @@ def pooling(
     axes[0].set_ylabel(found.group)
     _pooling_legend(figure, fits, interval)
     return figure
+
+
+def _reach(table: pd.DataFrame, fit: Estimate | Posterior, interval: float) -> pd.DataFrame:
+    """Half the width of the regressions' intervals in standard errors, by level: t of linear models."""
+    import pandas as pd
+
+    rows = table["rows"].groupby(level=0, sort=False).first().astype(float)
+    linear = isinstance(resolve_method("auto", fit.spec.family, fit.spec.link), Reml)
+    columns = {}
+    for way, n in (("none", rows), ("complete", rows * 0.0 + rows.sum())):
+        coefficients = table[way].notna().groupby(level=0, sort=False).sum() if way in table else 0.0
+        df = np.maximum(n - coefficients, 1.0) if linear else np.full(len(n), np.inf)
+        columns[way] = quantile(np.asarray(df), interval)
+    return pd.DataFrame(columns, index=rows.index)
 
 
 def _partial(
