@@ -33,6 +33,8 @@ def load_dataset(name: str) -> pd.DataFrame:
     """
     import pandas as pd
 
+    if not isinstance(name, str):
+        raise SpecError(f"A data set is called by its name, not {name!r}. There are {', '.join(dataset_names())}.")
     if name not in dataset_names():
         known = dataset_names()
         raise SpecError(f"There is no data set `{name}`.{nearest(name, known)} There are {', '.join(known)}.")

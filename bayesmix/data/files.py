@@ -80,6 +80,8 @@ def read_data(
     DataError
         If there is no such file, or it cannot be read.
     """
+    if not isinstance(path, str | PathLike):
+        raise DataError(f"A file is called by its path, not {path!r}.")
     marks = (na,) if isinstance(na, str) else tuple(na)
     file = open_file(DataFile(Path(path), sep, decimal, encoding, marks))
     frame = file.select(file.names)

@@ -23,13 +23,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from numbers import Real
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmix.data.columns import Column, Factor, Kind, Numeric, boolean_factor, label
+from bayesmix.data.columns import Column, Factor, Kind, Numeric, boolean_factor, label, name_all, name_rows
 from bayesmix.data.files import DataFile, OpenFile, open_file
 from bayesmix.errors import DataError, nearest
 
@@ -236,7 +237,20 @@ def _from_objects(name: str, series: pd.Series[Any]) -> Column:
         return _from_pandas(name, series.astype("Float64"), is_integer=kind == "integer")
     if kind == "decimal":
         return _from_pandas(name, series.astype(np.float64))
+    if kind in ("mixed", "mixed-integer"):
+        raise _mixed(name, series)
     raise _unusable(name, kind)
+
+
+def _mixed(name: str, series: pd.Series[Any]) -> DataError:
+    """The error for numbers and text in one column, as spreadsheets hold them."""
+    is_text = np.array([isinstance(value, str) for value in series], dtype=bool)
+    is_number = np.array([isinstance(value, Real) for value in series], dtype=bool)
+    if not (is_text.any() and np.all(is_text | is_number | series.isna().to_numpy(dtype=bool))):
+        return _unusable(name, "mixed")
+    words = list(dict.fromkeys(series[is_text]))
+    what = f"Column `{name}` holds numbers, and text in {name_rows(np.flatnonzero(is_text))}: {name_all(words, 3)}."
+    return DataError(f'{what} Make it one or the other, as with `pandas.to_numeric(data["{name}"], errors="coerce")`.')
 
 
 def _categories(name: str, series: pd.Series[Any]) -> Factor:
@@ -268,5 +282,8 @@ def _text(values: Any, levels: Sequence[str] | None = None) -> Factor:
 def _unusable(name: str, kind: str) -> DataError:
     advice = "Make it a number, a truth value, text or a category."
     if any(word in kind.lower() for word in ("date", "time", "period", "duration")):
-        advice = "Make it a number first, for instance the days since the first date."
+        days = f'data["{name}"] - data["{name}"].min()'
+        advice = (
+            f"Make it a number, such as the days since the first date: `({days}).dt.days`; or text, to group by it."
+        )
     return DataError(f"Column `{name}` holds {kind}, which a model cannot use. {advice}")

@@ -62,6 +62,9 @@ def read_arguments(*, weights: Any, offset: Any) -> Arguments:
     arrays: dict[str, Column] = {}
     for name, value in ((WEIGHTS, weights), (OFFSET, offset)):
         if value is not None and not isinstance(value, str):
+            if np.ndim(value) != 1:
+                what = f"`{name[1:-1]}=` is the name of a column, an expression, or one value a row"
+                raise DataError(f"{what}, not {'an array of several columns' if np.ndim(value) else repr(value)}.")
             arrays |= open_table({name: value}).read([name])
     return Arguments(_text(WEIGHTS, weights), _text(OFFSET, offset), arrays)
 
@@ -78,7 +81,8 @@ def read_columns(table: Table, texts: Iterable[str], arguments: Arguments) -> di
     n = count_rows(columns) if columns else table.count()
     for name, column in arguments.arrays.items():
         if len(column.missing) != n:
-            raise DataError(f"The {name[1:-1]} have {len(column.missing)} values; the data have {n} rows.")
+            has = "The weights have" if name == WEIGHTS else "The offset has"
+            raise DataError(f"{has} {len(column.missing)} values; the data have {n} rows.")
         columns[name] = column
     return columns
 
@@ -209,7 +213,8 @@ def _text(name: str, value: Any) -> str | None:
 def _numbers(what: str, text: str, variables: Mapping[str, Variable]) -> Array:
     value = variables[text]
     if not isinstance(value, Numeric):
-        raise DataError(f"The {what} `{text}` is not a column of numbers.")
+        called = "" if text in map(spell_name, (WEIGHTS, OFFSET)) else f" `{text}`"
+        raise DataError(f"The {what}{called} is not a column of numbers.")
     return value.values
 
 

@@ -181,6 +181,8 @@ def _folders() -> list[Path]:
 
 
 def _find(name_or_path: str | PathLike[str]) -> Path:
+    if not isinstance(name_or_path, str | PathLike):
+        raise SpecError(f"A model file is called by its name or path, not {name_or_path!r}.")
     path = Path(name_or_path)
     if path.suffix == ".toml" and path.is_file():
         return path

@@ -17,6 +17,8 @@ MANY = 10  # levels: text of more different values, all of them numbers, is no f
 _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
 _COMMA = re.compile(r"\s*[-+]?(\d+,\d+([eE][-+]?\d+)?|\d{1,3}([,. ]\d{3})+([.,]\d+)?)\s*")
 _DATE = re.compile(r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2}))([T ]\d{1,2}:\d{2}.*)?\s*")
+_NAMED_DATE = re.compile(r"\s*(\d{1,2}[-. ]+[A-Za-z]{3,9}[-., ]+\d{2,4}|[A-Za-z]{3,9}\.? \d{1,2},? \d{4})\s*")
+_SIGNED = re.compile(r"\s*[-+]?([$€£]\s*[\d.,]+|[\d.,]+\s*[%€$£])\s*")
 _MARKERS = frozenset({"", ".", "..", "-", "--", "?", "*", "na", "n/a", "#n/a", "nan", "null", "none", "<na>", "nd"})
 _MARKERS |= frozenset({"missing", "unknown", "inf", "#value!", "#div/0!", "#null!"})
 
@@ -34,15 +36,15 @@ def mistaken(name: str, column: Column) -> str | None:
     if not isinstance(column, Factor) or not column.is_text or not column.levels:
         return None
     rows = np.bincount(column.codes[column.codes >= 0], minlength=len(column.levels))
-    if _share(_DATE, column.levels, rows) >= NEARLY_ALL:
+    if max(_share(date, column.levels, rows) for date in (_DATE, _NAMED_DATE)) >= NEARLY_ALL:
         return _dates(name, column)
     if (number := _matches(_NUMBER, column.levels)).all():
         return _all_numbers(name, column) if len(column.levels) > MANY else None
-    number |= (comma := _matches(_COMMA, column.levels))
+    number |= (written := _matches(_COMMA, column.levels) | _matches(_SIGNED, column.levels))
     others = [level for level, is_number in zip(column.levels, number, strict=True) if not is_number]
     if not number.any() or not (_only_markers(others) or rows[number].sum() >= NEARLY_ALL * rows.sum()):
         return None
-    return _because_of(name, column, others) if others else _decimal_comma(name, column, comma)
+    return _because_of(name, column, others) if others else _otherwise_written(name, column, written)
 
 
 def _share(pattern: re.Pattern[str], levels: Sequence[str], rows: Array) -> float:
@@ -76,8 +78,11 @@ def _all_numbers(name: str, column: Factor) -> str:
     return f'{what} Make it a number: `pandas.to_numeric(data["{name}"])`. {_if_meant(name)}'
 
 
-def _decimal_comma(name: str, column: Factor, comma: Array) -> str:
-    example = column.levels[int(np.flatnonzero(comma)[0])]
+def _otherwise_written(name: str, column: Factor, written: Array) -> str:
+    example = column.levels[int(np.flatnonzero(written)[0])]
+    if _SIGNED.fullmatch(example):
+        what = f"`{name}` is text: its numbers are written with signs, as in `{example}`."
+        return f'{what} Remove them: `pandas.to_numeric(data["{name}"].str.strip("%$€£ "))`. {_if_meant(name)}'
     what = f"`{name}` is text: its numbers are written with commas, as in `{example}`."
     return f'{what} Give the decimal mark: `bmx.read_data(path, decimal=",")`. {_if_meant(name)}'
 

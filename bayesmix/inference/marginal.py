@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesmix.data.design import Design
+from bayesmix.errors import SpecError
 from bayesmix.inference.batches import draw_in_threads
 from bayesmix.inference.covariance import side_by_side
 from bayesmix.inference.draws import Draws
@@ -306,6 +307,10 @@ class Marginal:
     """Options of the marginal sampler."""
 
     thin: int | None = None  # proposals for each draw kept; three where they are cheap, one elsewhere
+
+    def __post_init__(self) -> None:
+        if self.thin is not None and self.thin < 1:
+            raise SpecError(f"Marginal needs thin >= 1, not {self.thin}.")
 
 
 CHEAP = 20_000  # numbers of one evaluation up to which three proposals a draw are made

@@ -38,8 +38,10 @@ def resolve_sampler(method: str | Sampler) -> Sampler | None:
     SpecError
         If the method does not exist.
     """
-    if not isinstance(method, str):
+    if isinstance(method, Nuts | Marginal | Advi | Pathfinder):
         return method
+    if not isinstance(method, str):
+        raise SpecError(f'A sampling method is text such as "nuts", or a record such as bmx.Nuts(), not {method!r}.')
     methods = {"nuts": Nuts, "marginal": Marginal, "advi": Advi, "pathfinder": Pathfinder}
     names: dict[str, Callable[[], Sampler | None]] = {"auto": lambda: None, **methods}
     if method.lower() not in names:

@@ -6,6 +6,7 @@ import inspect
 import operator
 from collections.abc import Callable, Sequence
 from functools import wraps
+from numbers import Real
 from typing import Any
 
 from bayesmix.errors import SpecError, nearest
@@ -18,7 +19,7 @@ def explained[T: Callable[..., Any]](thing: T) -> T:
     """Let a public function, or every public method of a class, explain arguments that it does not take.
 
     Python's own message would name the argument and nothing else; here the user reads what to write instead. Arguments
-    annotated as ``int`` are checked to be whole numbers.
+    annotated as ``int`` are checked to be whole numbers, those annotated as ``float`` to be numbers.
     """
     if not inspect.isclass(thing):
         return _explained(thing, thing.__name__)  # type: ignore[return-value]
@@ -31,22 +32,39 @@ def explained[T: Callable[..., Any]](thing: T) -> T:
 def _explained(function: Callable[..., Any], shown: str) -> Callable[..., Any]:
     parameters = inspect.signature(function).parameters
     is_open = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters.values())
-    whole = {name for name, parameter in parameters.items() if _is_whole(parameter)}
-    places = {i: name for i, (name, p) in enumerate(parameters.items()) if name in whole and p.kind is _POSITIONAL}
+    checks = {name: check for name, parameter in parameters.items() if (check := _check(parameter)) is not None}
+    places = {i: name for i, (name, p) in enumerate(parameters.items()) if name in checks and p.kind is _POSITIONAL}
 
     @wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
         unknown = next((name for name in options if name not in parameters), None)
         if unknown is not None and not is_open:
             raise SpecError(_answer(shown, unknown, [name for name in parameters if name != "self"]))
-        given = (whole_number(a, places[i]) if i in places else a for i, a in enumerate(arguments))
-        return function(*given, **{name: whole_number(a, name) if name in whole else a for name, a in options.items()})
+        given = (checks[places[i]](a, places[i]) if i in places else a for i, a in enumerate(arguments))
+        return function(*given, **{name: checks[name](a, name) if name in checks else a for name, a in options.items()})
 
     return call
 
 
-def _is_whole(parameter: inspect.Parameter) -> bool:
-    return "int" in str(parameter.annotation).split(" | ") and parameter.kind in (_POSITIONAL, _KEYWORD)
+def _check(parameter: inspect.Parameter) -> Callable[[Any, str], Any] | None:
+    """What a value has to pass, by the annotation; None where anything does."""
+    if parameter.kind not in (_POSITIONAL, _KEYWORD):
+        return None
+    kinds = set(str(parameter.annotation).split(" | "))
+    return whole_number if "int" in kinds else number if kinds <= {"float", "None"} else None
+
+
+def number(value: Any, name: str) -> Any:
+    """Return a number as it is; None stays.
+
+    Raises
+    ------
+    SpecError
+        If it is none.
+    """
+    if value is None or (isinstance(value, Real) and not isinstance(value, bool)):
+        return value
+    raise SpecError(f"{name}={value!r}: a number is needed.")
 
 
 def _answer(function: str, name: str, known: Sequence[str]) -> str:

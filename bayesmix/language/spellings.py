@@ -137,6 +137,7 @@ ARGUMENTS: dict[str, str] = {
     **dict.fromkeys(("ziformula", "zi", "zero_inflation"), "Extra zeros are not supported."),
     "adjust": _ADJUST,
     "correction": _ADJUST,
+    "test": "Fits are compared by likelihood ratios, with p-values of chi-squared distributions.",
     "by": 'Name every variable: `marginal_means("a", "b")`, `contrasts("a", by="b")`, `slopes("x", by="a")`.',
     "specs": 'Name the variables: `marginal_means("a", "b")`.',
     "var": 'Name the variable: `slopes("x")`.',

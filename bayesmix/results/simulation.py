@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesmix.data.memory import too_much
 from bayesmix.errors import SpecError
 from bayesmix.inference.parameters import Parameters
 from bayesmix.results.predict import Groups, Rows, check_options, predict
@@ -37,6 +38,9 @@ def simulate(fit: Fit, n: int, *, newdata: Any, groups: Groups, offset: Any, see
     if n < 1:
         raise SpecError(f"n={n}: simulate at least one set of responses.")
     rows = Rows.of_fit(fit.design) if newdata is None else Rows.of_new_data(fit.design, newdata, groups, offset)
+    size = too_much(float(n) * len(rows.index))
+    if size is not None:
+        raise SpecError(f"n={n}: so many responses of {len(rows.index)} rows would take {size}.")
     values = fit.with_effects
     flat = int(np.prod(values.lead))
     pick = np.random.default_rng([seed, flat]).choice(flat, n, replace=flat < n)

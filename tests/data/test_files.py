@@ -9,7 +9,7 @@ import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -152,10 +152,10 @@ def test_of_wide_files_only_the_columns_needed_are_read(tmp_path: Path) -> None:
     path = tmp_path / "wide.csv"
     lines = [",".join(["y", *(f"c{j}" for j in range(wide))])] + [f"{i}," + ",".join(["1"] * wide) for i in range(n)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    start = perf_counter()
+    start = process_time()
     found = open_table(path).read(["y", "c199999"])
     assert (found["y"].values.tolist(), found["c199999"].values.tolist()) == ([0, 1, 2, 3, 4], [1.0] * 5)
-    assert perf_counter() - start < 2.0
+    assert process_time() - start < 2.0
 
 
 def test_a_bomb_of_parquet_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

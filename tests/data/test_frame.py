@@ -220,6 +220,12 @@ def test_a_missing_column_is_named_with_the_nearest() -> None:
     assert str(caught.value) == expected
 
 
+def test_numbers_and_text_in_one_column_of_a_spreadsheet_are_named() -> None:
+    mixed = pd.Series([1.5, ".", None, 3, "n.d.", "."], dtype=object)
+    with pytest.raises(DataError, match=r"holds numbers, and text in rows 1, 4, 5 \(counted from 0\): `\.`, `n\.d\.`"):
+        open_table(pd.DataFrame({"x": mixed})).read(["x"])
+
+
 def test_the_intercept_of_other_packages_is_no_column() -> None:
     with pytest.raises(DataError, match=r"is not in the data\. The intercept is written `1`"):
         open_table({"Interest": [1]}).read(["Intercept"])

@@ -28,6 +28,11 @@ MISTAKEN = {
     "many numbers": (list(map(str, range(N))), "is text, although its 40 values are numbers"),
     "dates": (DAYS, "holds dates as text, as in `2020-02-27`: each of the 40 would be a level"),
     "german dates": ([f"{1 + i % 28}.2.2020" for i in range(N)], "holds dates as text"),
+    "american dates": ([f"2/{1 + i % 28}/2020" for i in range(N)], "holds dates as text"),
+    "names of months": ([f"{1 + i % 28} Feb 2020" for i in range(N)], "holds dates as text"),
+    "shares": ([f"{i % 5}.5%" for i in range(N)], "written with signs, as in `0.5%`"),
+    "money": ([f"$1{i % 5}" for i in range(N)], "written with signs, as in `$10`"),
+    "limits": (with_holes("<0.1"), "because of `<0.1` in rows 0, 20"),
     "times": ([f"{day} 12:30:00" for day in DAYS], "holds dates as text"),
 }
 FACTORS = {

@@ -127,6 +127,28 @@ def test_numbers_that_are_not_whole(model: bmx.Model, name: str, value: Any) -> 
             model.prior_predictive(10, value)
 
 
+NOT_TAKEN: dict[str, tuple[Any, str]] = {
+    "a share": (lambda model: bmx.Nuts(target_accept="x"), "target_accept='x': a number is needed"),
+    "a truth value": (lambda model: bmx.Nuts(target_accept=True), "a number is needed"),
+    "thinning": (lambda model: bmx.Marginal(thin=-3), "thin >= 1, not -3"),
+    "a method": (lambda model: model.sample(method=3), "A sampling method is text"),
+    "simulations": (lambda model: model.estimate().simulate(10**10), "so many responses of 40 rows would take 3.2 TB"),
+    "a data set": (lambda model: bmx.load_dataset(3), "called by its name, not 3"),
+    "a model file": (lambda model: bmx.load_model(None), "called by its name or path, not None"),
+    "a file": (lambda model: bmx.read_data(3), "called by its path, not 3"),
+    "one weight": (lambda model: bmx.Model(FORMULA, {"y": [1.0]}, weights=3), "one value a row, not 3"),
+    "weights in columns": (lambda model: bmx.Model(FORMULA, {"y": [1]}, weights=np.ones((2, 2))), "several columns"),
+}
+
+
+@pytest.mark.parametrize("case", NOT_TAKEN)
+def test_values_that_no_argument_takes(model: bmx.Model, case: str) -> None:
+    call, message = NOT_TAKEN[case]
+    with pytest.raises(bmx.BayesmixError) as caught:
+        call(model)
+    assert message in str(caught.value)
+
+
 def test_whole_numbers_of_any_type() -> None:
     for value in (3, 3.0, np.int64(3), np.float64(3.0), np.uint8(3)):
         assert whole_number(value, "draws") == 3
