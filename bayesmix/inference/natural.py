@@ -9,10 +9,13 @@ from itertools import pairwise
 import numpy as np
 
 from bayesmix.data.design import Term
+from bayesmix.errors import FitError
 from bayesmix.inference.covariance import Structure, sd_and_corr, structure_of
 
 Array = np.ndarray
 
+MAX_NEWTON = 100
+ROUNDING = 1e-12
 TINY = 1e-6  # relative size of a standard deviation that stands for zero
 
 
@@ -91,10 +94,16 @@ class TermCoordinates:
             return logs
         target = logs - np.log(self.knees)
         y = np.where(target > 0.0, target, -np.sqrt(np.maximum(-2.0 * target, 0.0)))
-        for _ in range(50):
+        for _ in range(MAX_NEWTON):
             soft = np.logaddexp(0.0, -y)
-            y = y - (y - 0.5 * soft**2 - target) / (1.0 + soft / (1.0 + np.exp(y)))
-        return y
+            step = (y - 0.5 * soft**2 - target) / (1.0 + soft / (1.0 + np.exp(y)))
+            y = y - step
+            if np.all(np.abs(step) <= ROUNDING * (1.0 + np.abs(y))):
+                return y
+        raise FitError(
+            f"Coordinates of the standard deviations {np.exp(logs)} were not found in {MAX_NEWTON} Newton steps. Check"
+            " the scales of the predictors and of the response."
+        )
 
 
 def term_coordinates(terms: Sequence[Term]) -> tuple[TermCoordinates, ...]:

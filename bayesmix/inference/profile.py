@@ -110,13 +110,14 @@ def profile_intervals(
 def profile_rise(design: Design, family: Family, link: Link, point: PointEstimate, name: str, at: float) -> float:
     """Rise of the profile deviance where a parameter is held ``at`` a value: an interval holds it if this is small.
 
-    NaN where the maximum of the likelihood was not found.
+    NaN where a minimum or the maximum of the likelihood was not found.
     """
 
     def rise(deviances: HeldDeviances) -> float:
         curve = _Curve(deviances.of(name), deviances.point.criterion)
         c = float(np.clip(curve.held.coordinate(at), *curve.held.ends))
-        return curve.deepest(curve.lowest(c, curve.moved(curve.summit, c))).rise
+        point = curve.deepest(curve.lowest(c, curve.moved(curve.summit, c)))
+        return point.rise if point.is_minimum else math.nan
 
     found = _around_the_maximum(design, family, link, point, rise)
     return math.nan if found is None else max(found, 0.0)

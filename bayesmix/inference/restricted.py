@@ -26,6 +26,9 @@ Array = np.ndarray
 STEP = 0.05  # of the differences by beta, in standard errors
 SLOPE = 1e-3  # of those by the other parameters, which are of order one
 CLOSE = 1e-3  # standard errors that the last Newton step may have left
+MAX_NEWTON = 20  # steps by the fixed effects
+MAX_STEPS = 50  # of the search by the other parameters
+AT_LIMIT = 1  # how SciPy's search says that it came to its limit of steps
 MOST = 12  # fixed effects, and other parameters, up to which differences are affordable
 
 
@@ -45,8 +48,14 @@ class _Restricted:
         return np.concatenate([z[:m], self.best[m : m + p] + self.root @ t, z[m:]])
 
     def value(self, z: Array) -> float:
-        """Minus twice the restricted log-likelihood, up to a constant."""
-        for _ in range(20):
+        """Minus twice the restricted log-likelihood, up to a constant.
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            If the minimum by beta is not found.
+        """
+        for _ in range(MAX_NEWTON):
             centre, gradient = self._by_beta(z, self.at)
             shifts = STEP * np.eye(len(self.at))
             slopes = [self._by_beta(z, self.at + s)[1] - self._by_beta(z, self.at - s)[1] for s in shifts]
@@ -55,8 +64,8 @@ class _Restricted:
             step = -np.linalg.solve(hessian, gradient)
             self.at = self.at + step
             if np.max(np.abs(step), initial=0.0) < CLOSE:
-                break
-        return centre + 0.5 * float(gradient @ step) + float(np.linalg.slogdet(0.5 * hessian)[1])
+                return centre + 0.5 * float(gradient @ step) + float(np.linalg.slogdet(0.5 * hessian)[1])
+        raise np.linalg.LinAlgError("no minimum by the fixed effects")
 
     def _by_beta(self, z: Array, t: Array) -> tuple[float, Array]:
         """Tilted criterion and its gradient by beta, in standard errors."""
@@ -94,10 +103,12 @@ def restricted_estimate(design: Design, family: Family, link: Link, point: Point
         inverse = 0.5 * covariance[np.ix_(rest, rest)]
         np.linalg.cholesky(inverse)
         objective = _Restricted(likelihood, best, likelihood(best)[1], root, np.zeros(p))
-        options = {"gtol": 1e-3, "maxiter": 50, "hess_inv0": inverse}
+        options = {"gtol": 1e-3, "maxiter": MAX_STEPS, "hess_inv0": inverse}
         found = minimize(objective, best[rest], jac=True, method="BFGS", options=options)
         objective.value(found.x)
     except np.linalg.LinAlgError:
+        return None
+    if found.status == AT_LIMIT:
         return None
     return _with(point, likelihood, objective.point(found.x, objective.at))
 

@@ -160,5 +160,6 @@ def _profile_holds(study: Study, design: Design, truth: Array) -> Array:
     held = np.full(len(truth), np.nan)
     for j, name in enumerate(study.estimate.names):
         if not np.isnan(truth[j]):
-            held[j] = profile_rise(design, spec.family, spec.link, point, name, float(truth[j])) <= limit
+            rise = profile_rise(design, spec.family, spec.link, point, name, float(truth[j]))
+            held[j] = np.nan if np.isnan(rise) else rise <= limit
     return held

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bayesmix.data.design import Design, Term
-from bayesmix.errors import SpecError
+from bayesmix.errors import FitError, SpecError
 from bayesmix.inference.covariance import side_by_side
 from bayesmix.inference.parameters import Parameters, covariance
 from bayesmix.language.families.derivatives import by_predictor
@@ -114,5 +114,8 @@ def _mode(spec: ModelSpec, part: Design, z: Array, eta: Array, Sigma: Array, val
         b, rise = b + fraction * step, trial[0] - value
         value, slope, information = trial
         if not rise > 1e-9:
-            break
-    return b, np.linalg.cholesky(information)
+            return b, np.linalg.cholesky(information)
+    raise FitError(
+        f"The mode of the random effects of a new level was not found in {NEWTON} steps: its rows are too far from what"
+        " the fit expects. Leave out rows by another grouping factor, or use loo()."
+    )

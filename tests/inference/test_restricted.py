@@ -48,6 +48,14 @@ def test_it_is_the_integral_over_the_fixed_effect():
     assert found.theta[0] > 1.02 * abs(point.theta[0])
 
 
+@pytest.mark.parametrize("cap", ["MAX_NEWTON", "MAX_STEPS"])
+def test_a_search_that_comes_to_its_cap_has_no_result(monkeypatch, cap):
+    monkeypatch.setattr(f"bayesmix.inference.restricted.{cap}", 1)
+    model = bmx.Model("ncases ~ ncontrols + (1 | agegp)", bmx.load_dataset("esoph"), family="poisson")
+    point = model.estimate().point
+    assert restricted_estimate(model.design, model.spec.family, model.spec.link, point) is None
+
+
 def test_many_fixed_effects_are_not_tried(monkeypatch):
     monkeypatch.setattr("bayesmix.inference.restricted.MOST", 0)
     model = bmx.Model("ncases ~ ncontrols + (1 | agegp)", bmx.load_dataset("esoph"), family="poisson")

@@ -93,6 +93,14 @@ def test_binomial_groups_are_integrated(fitted, posterior_of):
         np.testing.assert_allclose(found[c, d], np.log(exact), rtol=1e-7)
 
 
+def test_a_mode_that_is_not_found_is_an_error(fitted, monkeypatch):
+    monkeypatch.setattr("bayesmix.results.integrated.NEWTON", 1)
+    fit = fitted("cbpp")
+    part = as_new(fit.design, np.flatnonzero(fit.design.terms[0].codes == 4), "herd")
+    with pytest.raises(bmx.FitError, match="was not found in 1 steps"):
+        log_density(fit.spec, part, fit.values)
+
+
 def test_poisson_groups_of_two_effects_are_integrated(fitted):
     fit = fitted("esoph poisson")
     part = take(as_new(fit.design, np.flatnonzero(fit.design.terms[0].codes == 3), "agegp"), np.arange(4))
