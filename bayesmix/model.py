@@ -87,7 +87,6 @@ class Model:
                 f"Formula `{self.spec.formula.text}` has neither fixed nor random effects."
                 f" Intercept and noise alone are `{self.design.response} ~ 1`."
             )
-        check_identifiable(self.design, self.spec.family, self.spec.link)
         self.data_name = data_name or (str(data) if isinstance(data, str | PathLike) else "")
         self.documented = dict(documented or {})
 
@@ -119,6 +118,7 @@ class Model:
         from bayesmix.inference.estimate import estimate, resolve_method
         from bayesmix.results.fit import Estimate
 
+        check_identifiable(self.design, self.spec.family, self.spec.link)
         chosen = resolve_method(method, self.spec.family, self.spec.link)
         fit = Estimate(self._fitted, estimate(self.design, self.spec.family, self.spec.link, chosen))
         for problem in fit.problems:

@@ -26,7 +26,7 @@ from bayesmix.inference.pirls import (
     quadrature_gradient,
 )
 from bayesmix.inference.pls import Factorisation, modes, sensitivity
-from bayesmix.inference.reml import LinearProblem, criterion, linear_problem, solve_linear
+from bayesmix.inference.reml import LinearProblem, check_variation, criterion, linear_problem, solve_linear
 from bayesmix.inference.restart import lowest, starts_inside
 from bayesmix.inference.separation import separating_direction
 from bayesmix.language.arguments import explained
@@ -145,7 +145,9 @@ def estimate(design: Design, family: Family, link: Link, method: Method) -> Poin
     working = coordinates(design)
     match method:
         case Reml() | Ml():
-            return _linear(linear_problem(design, working), method)
+            problem = linear_problem(design, working)
+            check_variation(design, problem)
+            return _linear(problem, method)
         case Laplace() | Agq():
             if isinstance(method, Agq) and len(working.factors) != 1:
                 raise SpecError("Quadrature needs exactly one grouping factor; use the Laplace approximation instead.")

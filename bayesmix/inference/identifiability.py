@@ -23,6 +23,7 @@ PURE_SD = 4.0  # standard deviation of logits beyond which pure levels are looke
 ENDLESS_SD = 10.0  # of effects on a logit scale: two of them take odds of one to 5e8
 MANY_ROWS = 100.0  # outcomes a level that can tell even that
 CURVED = 1e-3  # smallest over largest curvature of the criterion from which on there is no ridge
+SAMPLE = "Or sample: under proper priors there is a posterior, model.sample()."
 EXACT = 1e-5  # residual over total standard deviation that is zero to rounding
 
 
@@ -35,8 +36,7 @@ def check_identifiable(design: Design, family: Family, link: Link) -> None:
         _check_residual(design)
     if (family.values.zero_is_edge and not family.values.one_is_edge) and not np.any(design.y > 0):
         raise DesignError(
-            f"All counts of `{design.response}` are zero: the logarithm of their rate has no finite estimate."
-            " There is nothing to model until some event was counted."
+            f"All counts of `{design.response}` are zero: the logarithm of their rate has no finite estimate. {SAMPLE}"
         )
     if family.response == "binomial":
         _check_outcomes(design)
@@ -51,7 +51,7 @@ def _check_residual(design: Design) -> None:
             what = f"{len(term.levels)} levels" + ("" if len(term.effects) == 1 else f" x {len(term.effects)} effects")
             raise DesignError(
                 f"`{term.group}` has {what} for {len(design.y)} rows: its variance cannot be told from the residual"
-                " variance. Use a grouping factor with several rows a level, or fewer effects."
+                f" variance. Use a grouping factor with several rows a level, or fewer effects. {SAMPLE}"
             )
 
 
@@ -61,7 +61,7 @@ def _check_outcomes(design: Design) -> None:
         if not count > 0:
             raise DesignError(
                 f"`{design.response}` holds no {outcome}: the logit of a probability of 0 or 1 is not finite."
-                " Check how the outcome is coded."
+                f" Check how the outcome is coded. {SAMPLE}"
             )
     single = bool(np.all(trials == 1.0))
     for term in design.terms:
@@ -69,7 +69,7 @@ def _check_outcomes(design: Design) -> None:
             raise DesignError(
                 f"`{term.group}` has {len(term.levels)} levels for {len(design.y)} single outcomes: of one 0 or 1 a"
                 " level, no spread among levels can be told from chance. Use a grouping factor with several rows a"
-                " level, or fewer effects."
+                f" level, or fewer effects. {SAMPLE}"
             )
 
 

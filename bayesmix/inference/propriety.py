@@ -9,7 +9,9 @@ from bayesmix.errors import SpecError
 from bayesmix.inference.covariance import structure_of
 from bayesmix.inference.parameters import sd_names
 from bayesmix.inference.priors import Priors
+from bayesmix.inference.separation import separating_direction
 from bayesmix.language.families.family import Family
+from bayesmix.language.spec import ModelSpec
 
 Array = np.ndarray
 
@@ -47,6 +49,29 @@ def check_proper(design: Design, family: Family, priors: Priors) -> None:
                     f" the fixed effects, leaves the posterior improper. Give it a proper one:"
                     f' priors={{"{name}": "HalfStudentT(3, scale)"}}.'
                 )
+
+
+def check_bounded(design: Design, spec: ModelSpec, priors: Priors) -> None:
+    """Raise `SpecError` if fixed effects with flat priors separate the outcomes: the likelihood has no end there."""
+    flat = np.array([prior.is_flat for prior in priors.fixed], bool)
+    if not flat.any():
+        return
+    X = np.linalg.solve(priors.contrast.T, design.X.T).T[:, flat]  # of the coefficients that carry the priors
+    if not is_separated(design, spec, X):
+        return
+    names = ", ".join(name for name, is_flat in zip(design.fixed, flat, strict=True) if is_flat)
+    raise SpecError(
+        f"Flat priors on {names} leave the posterior improper: these separate the outcomes of `{design.response}`, and"
+        ' the likelihood does not fall at infinity. Give proper ones, such as priors="default".'
+    )
+
+
+def is_separated(design: Design, spec: ModelSpec, X: Array) -> bool:
+    """Whether the likelihood rises for ever along some combination of the columns ``X (n, p)``."""
+    size = np.sqrt(np.mean(X**2, axis=0))
+    trials = np.ones_like(design.y) if design.trials is None else design.trials
+    scaled = X / np.where(size > 0.0, size, 1.0)
+    return separating_direction(scaled, design.y, trials, spec.family, spec.link) is not None
 
 
 def _of_term(design: Design, family: Family, term: Term) -> Array:

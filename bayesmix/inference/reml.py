@@ -55,11 +55,6 @@ def linear_problem(design: Design, coordinates: Coordinates) -> LinearProblem:
     y = design.y - design.offset
     beta_ols = np.linalg.lstsq(coordinates.X * root[:, None], y * root, rcond=None)[0]
     residual = y - coordinates.X @ beta_ols
-    if float(np.sum(residual**2)) <= EXACT * max(float(np.sum(y**2)), 1e-300):
-        raise DesignError(
-            f"`{design.response}` is an exact linear function of the predictors: no variation is left to explain."
-            " Check whether the response was computed from them, or is constant."
-        )
     columns = np.column_stack([coordinates.X, residual])
     unit = bool(np.all(design.weights == 1.0))
     return LinearProblem(
@@ -69,6 +64,16 @@ def linear_problem(design: Design, coordinates: Coordinates) -> LinearProblem:
         float(np.log(design.weights).sum()),
         float(np.log(np.abs(np.diagonal(coordinates.T))).sum()),
     )
+
+
+def check_variation(design: Design, problem: LinearProblem) -> None:
+    """Raise `DesignError` where least squares leaves no residual: there is no noise to estimate, nor a posterior."""
+    y = design.y - design.offset
+    if float(problem.moments.XX[-1, -1]) <= EXACT * max(float(np.sum(design.weights * y**2)), 1e-300):
+        raise DesignError(
+            f"`{design.response}` is an exact linear function of the predictors: no variation is left to explain."
+            " Check whether the response was computed from them, or is constant."
+        )
 
 
 def solve_linear(problem: LinearProblem, theta: Array) -> LinearSolution:

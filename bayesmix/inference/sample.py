@@ -21,6 +21,7 @@ from bayesmix.inference.natural import term_coordinates
 from bayesmix.inference.nuts import Nuts, sample_nuts
 from bayesmix.inference.prior_conflict import conflicts, inside
 from bayesmix.inference.priors import Priors, resolve
+from bayesmix.inference.propriety import check_bounded
 from bayesmix.inference.variational import Advi, Pathfinder, sample_approximation
 from bayesmix.language.spec import ModelSpec
 
@@ -69,6 +70,7 @@ def sample(
     """
     priors = resolve(spec, design) if priors is None else priors
     inner = at_means(design, priors.changes)
+    check_bounded(inner, spec, priors)
     point = estimate(inner, spec.family, spec.link, resolve_method("auto", spec.family, spec.link))
     at_zero = conflicts(priors, inner, point.covariances)
     for conflict in at_zero:

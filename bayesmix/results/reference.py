@@ -23,7 +23,7 @@ from bayesmix.inference.marginal import MAX_DIMENSION, Marginal, applies
 from bayesmix.inference.nuts import Nuts
 from bayesmix.inference.parameters import Parameters, sd_names
 from bayesmix.inference.priors import Priors, log_prior, resolve
-from bayesmix.inference.propriety import MEAN, PROPER, freedom
+from bayesmix.inference.propriety import MEAN, PROPER, freedom, is_separated
 from bayesmix.inference.sample import dimension, failure, sample
 from bayesmix.language.spec import ModelSpec
 from bayesmix.results import effects
@@ -88,6 +88,11 @@ def why_not_flat(fit: Fit, centre: str) -> str | None:
                     f" With so few levels the prior of this standard deviation decides; give one you can defend."
                     f"{next_step}"
                 )
+    if is_separated(fit.design, fit.spec, fit.design.X):
+        return (
+            f"Under flat priors the posterior does not exist: the fixed effects separate the outcomes of"
+            f" `{fit.design.response}`, and the likelihood does not fall at infinity. The priors decide."
+        )
     return None
 
 
