@@ -210,7 +210,7 @@ def _highest(scattered: Array, heights: Array, mode: Array, covariance: Array) -
             break
         if all(np.abs(scattered[i] - other).max() > APART for other in chosen):
             chosen.append(scattered[i])
-    return np.array(chosen).reshape(-1, len(mode))
+    return np.array(chosen).reshape(len(chosen), len(mode))
 
 
 def _distance(x: Array, mode: Array, covariance: Array) -> Array:

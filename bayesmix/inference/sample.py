@@ -14,7 +14,7 @@ from bayesmix.inference.batches import one_blas_thread
 from bayesmix.inference.centring import at_means, to_zero
 from bayesmix.inference.diagnostics import PROPOSAL_K_LIMIT, R_HAT_LIMIT, convergence, enough, limits_ess
 from bayesmix.inference.draws import Draws
-from bayesmix.inference.estimate import PointEstimate, estimate, resolve_method
+from bayesmix.inference.estimate import Ml, PointEstimate, Reml, estimate, resolve_method
 from bayesmix.inference.generalized_marginal import sample_generalized, too_large
 from bayesmix.inference.marginal import Marginal, applies, sample_marginal
 from bayesmix.inference.natural import term_coordinates
@@ -28,6 +28,7 @@ from bayesmix.language.spec import ModelSpec
 Sampler = Nuts | Marginal | Advi | Pathfinder
 
 ACCEPTANCE_LIMIT = 0.2  # of the marginal sampler's certificate
+SMALLEST = 1e-3  # of the spread around the fixed part: residual standard deviation of a start
 LONG_ENOUGH = 400  # draws a chain from which on R-hat of nearly independent draws is below its limit by itself
 
 
@@ -71,7 +72,8 @@ def sample(
     priors = resolve(spec, design) if priors is None else priors
     inner = at_means(design, priors.changes)
     check_bounded(inner, spec, priors)
-    point = estimate(inner, spec.family, spec.link, resolve_method("auto", spec.family, spec.link))
+    auto = resolve_method("auto", spec.family, spec.link)
+    point = _off_zero(inner, estimate(inner, spec.family, spec.link, auto))
     at_zero = conflicts(priors, inner, point.covariances)
     for conflict in at_zero:
         warn_user(str(conflict), PriorWarning)
@@ -131,6 +133,14 @@ def _sample(
             return replace(fallback, notes=(note, *fallback.notes))
         case _:
             assert_never(method)
+
+
+def _off_zero(design: Design, point: PointEstimate) -> PointEstimate:
+    """The estimate as a start: a residual standard deviation of zero, of as many effects as rows, is moved off it."""
+    if not isinstance(point.method, Reml | Ml) or point.dispersion is None:
+        return point
+    spread = float(np.std(design.y - design.offset - design.X @ point.beta))
+    return replace(point, dispersion=max(point.dispersion, SMALLEST * spread))
 
 
 def dimension(design: Design, priors: Priors) -> int:

@@ -50,8 +50,16 @@ def test_one_row_a_level_of_a_gaussian_response() -> None:
     logs += stats.norm.logpdf(sd)[:, None] + stats.norm.logpdf(sigma, 0.0, 0.5)
     mass = np.exp(logs - logs.max())
     for draws, grid, axis in ((fit.values.sd[0][..., 0], sd, 1), (fit.values.dispersion, sigma, 0)):
-        reached = shares(draws, grid, np.log(mass.sum(axis=axis)))
+        reached = shares(draws, grid, np.log(np.maximum(mass.sum(axis=axis), 1e-300)))
         assert np.all(np.abs(reached - PROBABILITIES) < 4.0 * error(fit))
+
+
+def test_more_effects_than_rows() -> None:
+    """REML puts sigma at zero; the posterior does not, nor does the search for it start there."""
+    data = {"y": [1.0, 2.0, 4.0, 3.5], "x": [0.0, 1.0, 0.0, 1.0], "g": list("aabb")}
+    fit = bmx.Model("y ~ x + (x | g)", data).sample(draws=400, chains=2, seed=1, method="marginal", progress=False)
+    assert fit.draws.certificate["pareto_k"] < 0.7
+    assert float(np.median(fit.values.dispersion)) > 0.3
 
 
 def binary(y: np.ndarray, levels: int, fit: bmx.Posterior) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
