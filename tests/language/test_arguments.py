@@ -98,6 +98,7 @@ def test_arguments_of_fits_functions_and_records(model: bmx.Model) -> None:
         lambda: bmx.anova(fit, refit=False),  # type: ignore[call-arg]
         lambda: bmx.load("nowhere", name=1),  # type: ignore[call-arg]
         lambda: bmx.report(fit, format="pdf"),  # type: ignore[call-arg]
+        lambda: bmx.plots.forest(fit, level=0.9),  # type: ignore[call-arg]
     ]
     for call in calls:
         with pytest.raises(bmx.SpecError, match="has no argument"):

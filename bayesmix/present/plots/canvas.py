@@ -15,6 +15,7 @@ from cycler import cycler
 from matplotlib.figure import Figure
 
 from bayesmix.errors import SpecError
+from bayesmix.language.arguments import explained
 from bayesmix.results.atomic_replacement import write_whole
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def styled[**P, R](function: Callable[P, R]) -> Callable[P, R]:
 
     What it draws is the annotation of its first parameter, of which it may take several.
     """
+    checked = explained(function)
     first = next(iter(signature(function).parameters.values()))
     drawable = [name.strip().rpartition(".")[2] for name in str(first.annotation).split("|")]
 
@@ -74,7 +76,7 @@ def styled[**P, R](function: Callable[P, R]) -> Callable[P, R]:
         for value in args:
             _check_drawable(function.__name__, value, drawable)
         with mpl.rc_context(STYLE):
-            return function(*args, **kwargs)
+            return checked(*args, **kwargs)
 
     return drawn
 
