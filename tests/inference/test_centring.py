@@ -68,7 +68,7 @@ CENTRED = {
     "(x || g)": {},
     "diag(x + w | g)": {},
     "cs(x | g)": {},
-    "ar1(x + w | g)": {},
+    "ar1(0 + f | g)": {},
     "(1 | g)": {},
 }
 
@@ -241,6 +241,13 @@ def test_a_shifted_predictor_has_the_same_posterior(shift):
     assert sleep(shift).method == "marginal"
     np.testing.assert_allclose(shifted.mean(axis=(0, 1)), plain.mean(axis=(0, 1)), rtol=SHIFTED, atol=SHIFTED)
     np.testing.assert_allclose(shifted.std(axis=(0, 1)), plain.std(axis=(0, 1)), rtol=SHIFTED, atol=SHIFTED)
+
+
+def test_a_shifted_predictor_has_the_same_evidence_and_prior_density():
+    assert sleep(1000.0).log_evidence[0] == pytest.approx(sleep(0.0).log_evidence[0], abs=1e-6)
+    found, plain = (log_prior(post.priors, post.design, post.values) for post in (sleep(1000.0), sleep(0.0)))
+    for name, values in plain.items():
+        np.testing.assert_allclose(found[name].mean(), values.mean(), rtol=SHIFTED)
 
 
 def test_years_have_the_posterior_of_years_since_2000():

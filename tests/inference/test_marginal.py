@@ -12,9 +12,12 @@ import pytest
 from scipy import stats
 
 import bayesmix as bmx
+from bayesmix.data.design import Design
 from bayesmix.errors import SpecError
+from bayesmix.inference.centring import at_means
 from bayesmix.inference.correlation import Free
 from bayesmix.inference.covariance import Unstructured
+from bayesmix.inference.estimate import PointEstimate, Reml, estimate
 from bayesmix.inference.hamiltonian import climb
 from bayesmix.inference.independence import explore, find_mode, metropolis
 from bayesmix.inference.marginal import MarginalPosterior, draw_effects, draw_fixed, marginal_posterior
@@ -28,8 +31,17 @@ EXACT = 1e-8  # two ways to the same density, floating point apart
 MCSE = 4.0  # combined Monte Carlo standard errors that two samplers may differ by, any parameter
 
 
+def stated(model: bmx.Model) -> Design:
+    """The design where the priors are stated: what the sampler works on."""
+    return at_means(model.design, model.priors.changes)
+
+
+def point_of(model: bmx.Model) -> PointEstimate:
+    return estimate(stated(model), model.spec.family, model.spec.link, Reml())
+
+
 def target_of(model: bmx.Model) -> MarginalPosterior:
-    return marginal_posterior(model.design, model.priors, model.estimate().point)
+    return marginal_posterior(stated(model), model.priors, point_of(model))
 
 
 def simulated(seed: int = 3, n: int = 40) -> dict[str, Any]:
@@ -70,12 +82,12 @@ def model_of(name: str) -> bmx.Model:
 
 def points(target: MarginalPosterior, model: bmx.Model, n: int) -> np.ndarray:
     rng = np.random.default_rng(5)
-    return target.start(model.estimate().point) + 0.3 * rng.standard_normal((n, target.size))
+    return target.start(point_of(model)) + 0.3 * rng.standard_normal((n, target.size))
 
 
 def conditional(model: bmx.Model, sds: list[Any], roots: list[Any], sigma: float) -> tuple[np.ndarray, np.ndarray]:
     """Dense mean and precision of (gamma, b) given the rest: independent of the elimination."""
-    design, priors = model.design, model.priors
+    design, priors = stated(model), model.priors
     Z = []
     for term in design.terms:
         dense = np.zeros((len(design.y), len(term.levels), len(term.effects)))
