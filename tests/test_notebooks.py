@@ -75,12 +75,11 @@ def test_chapters_are_to_be_read(path):
 # the kernel's connection warns of encryption, and IPython of its own loops
 @pytest.mark.filterwarnings("default")
 def test_notebooks_run(path, tmp_path, monkeypatch):
-    import nbformat
-    from nbclient import NotebookClient
+    nbformat, client = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
 
     monkeypatch.setitem(os.environ, "PYTHONWARNINGS", "default")
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=SECONDS, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    client.NotebookClient(notebook, timeout=SECONDS, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     assert any("image/png" in output.get("data", {}) for output in outputs)
     assert not any(output.get("name") == "stderr" for output in outputs), "a warning shows in the notebook"

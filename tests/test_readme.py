@@ -122,5 +122,5 @@ def test_model_files_of_the_readme_exist() -> None:
 
 def test_commands_are_those_of_ci() -> None:
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert "pip install uv && uv run pytest" in README
-    assert "\nuv run pytest\n" in ci
+    assert "pip install uv && uv run --group dev pytest" in README
+    assert "\nuv run --group dev pytest\n" in ci

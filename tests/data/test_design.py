@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +17,8 @@ from bayesmix.data.datasets import load_dataset
 from bayesmix.data.design import Design, Term, build, encode
 from bayesmix.errors import BayesmixError, DataError, DesignError, DroppedWarning, FormulaError
 from bayesmix.language.formula import parse
+
+pl = pytest.importorskip("polars")
 
 EXACT = {"rtol": 0, "atol": 2e-8}  # the reference is rounded to 8 decimals
 SUMS = {"rtol": 1e-9, "atol": 1e-9}

@@ -8,16 +8,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
-import polars as pl
 import pyarrow as pa
 import pytest
 
 from bayesmix.data.columns import Factor, Numeric, drop_unused, factor_of, label
 from bayesmix.data.frame import open_table
 from bayesmix.errors import DataError
+
+duckdb, pl = pytest.importorskip("duckdb"), pytest.importorskip("polars")
 
 PLAIN = {
     "n": [1.5, None, -2.0, 4.0],

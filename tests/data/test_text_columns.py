@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
 
 from bayesmix.data.design import build, encode
 from bayesmix.errors import DataError
 from bayesmix.language.formula import parse
+
+pl = pytest.importorskip("polars")
 
 N = 40
 DAYS = [str(day.date()) for day in pd.date_range("2020-02-27", periods=N)]
