@@ -220,4 +220,4 @@ def test_all_columns_are_counted_where_rows_are_too_few():
     data = {f"x{j}": rng.normal(size=10) for j in range(40)} | {"y": rng.normal(size=10), "g": list("ab") * 5}
     formula = f"y ~ {' + '.join(f'x{j}' for j in range(40))} + (1 | g)"
     with pytest.raises(DesignError, match="10 rows cannot identify 41 fixed effects"):
-        bmx.Model(formula, data)
+        bmx.Model(formula, data).estimate()
