@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -30,6 +32,20 @@ def test_draws_that_cannot_be(options: dict[str, int]) -> None:
     model = bmx.Model(FORMULA, bmx.load_dataset("esoph"))
     with pytest.raises(bmx.SpecError, match=f"{next(iter(options))}={next(iter(options.values()))}"):
         model.sample(**options)
+
+
+@pytest.mark.parametrize("method", [3, None, ["reml"], bmx.Agq, bmx.Nuts(), "nuts"])
+def test_methods_of_estimates_that_are_none(method: Any) -> None:
+    model = bmx.Model(FORMULA, bmx.load_dataset("esoph"))
+    with pytest.raises(bmx.SpecError, match=r"An estimation method is text|Estimation method `nuts` does not exist"):
+        model.estimate(method)
+
+
+@pytest.mark.parametrize("method", [None, ["nuts"], bmx.Nuts, bmx.Reml(), "reml"])
+def test_methods_of_samplers_that_are_none(method: Any) -> None:
+    model = bmx.Model(FORMULA, bmx.load_dataset("esoph"))
+    with pytest.raises(bmx.SpecError, match=r"A sampling method is text|Sampling method `reml` does not exist"):
+        model.sample(method=method)
 
 
 def test_diagnose_says_what_to_do_about_too_few_draws() -> None:

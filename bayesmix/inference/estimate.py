@@ -125,6 +125,8 @@ def resolve_method(method: str | Method, family: Family, link: Link) -> Method:
                 f"Estimation method `{method}` does not exist.{nearest(method, names)} Methods: {', '.join(names)}."
             )
         method = names[method.lower()]
+    if not isinstance(method, Reml | Ml | Laplace | Agq):
+        raise SpecError(f'An estimation method is text such as "reml", or a record such as bmx.Agq(9), not {method!r}.')
     if linear != isinstance(method, Reml | Ml):
         fitting = "Reml() or Ml()" if linear else "Laplace() or Agq(points=...)"
         raise SpecError(
