@@ -19,6 +19,7 @@ from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.pirls import (
     GeneralizedProblem,
     Mode,
+    Slopes,
     find_mode,
     generalized_problem,
     laplace,
@@ -293,11 +294,11 @@ class MarginalLikelihood:
         working = self.problem.coordinates
         theta, beta, dispersion = self.split(x)
         factors = working.by_factor(theta)
-        value, by_beta, by_factor = self.at(factors, beta, dispersion)
-        gradient = [working.gradient(theta, by_factor), by_beta]
+        slopes = self.slopes(factors, beta, dispersion)
+        gradient = [working.gradient(theta, slopes.by_factor), working.X.T @ slopes.by_eta]
         if self.has_dispersion:
-            gradient.append(np.array([self.by_log_dispersion(factors, beta, dispersion)]))
-        return value, np.concatenate(gradient)
+            gradient.append(np.array([slopes.by_dispersion]))
+        return slopes.value, np.concatenate(gradient)
 
     def value_at(self, factors: list[Array], beta: Array, dispersion: float) -> float:
         """`value` at relative factors of the grouping factors, any roots of their covariance matrices."""
@@ -308,22 +309,23 @@ class MarginalLikelihood:
             case Agq(points):
                 return quadrature(self.problem, factors, mode, dispersion, points)
 
-    def at(self, factors: list[Array], beta: Array, dispersion: float) -> tuple[float, Array, list[Array]]:
-        """`value_at` and its derivatives by beta~ and the factors."""
+    def slopes(self, factors: list[Array], beta: Array, dispersion: float) -> Slopes:
+        """`value_at` and its derivatives."""
         mode = self._mode(factors, beta, dispersion)
         match self.method:
             case Laplace():
-                value, by_eta, by_factor = laplace(self.problem, factors, mode)
+                return laplace(self.problem, factors, mode, dispersion)
             case Agq(points):
-                value, by_eta, by_factor = quadrature_gradient(self.problem, factors, mode, dispersion, points)
-        return value, self.problem.coordinates.X.T @ by_eta, by_factor
+                return quadrature_gradient(self.problem, factors, mode, dispersion, points)
 
-    def by_log_dispersion(self, factors: list[Array], beta: Array, dispersion: float, step: float = 1e-4) -> float:
-        """Derivative of `value_at` by the log dispersion: central difference, fourth order."""
-        shifts = [
-            self.value_at(factors, beta, dispersion * float(np.exp(shift * step))) for shift in (-2.0, -1.0, 1.0, 2.0)
-        ]
-        return (shifts[0] - 8.0 * shifts[1] + 8.0 * shifts[2] - shifts[3]) / (12.0 * step)
+    def at(self, factors: list[Array], beta: Array, dispersion: float) -> tuple[float, Array, list[Array]]:
+        """`value_at` and its derivatives by beta~ and the factors."""
+        slopes = self.slopes(factors, beta, dispersion)
+        return slopes.value, self.problem.coordinates.X.T @ slopes.by_eta, slopes.by_factor
+
+    def by_log_dispersion(self, factors: list[Array], beta: Array, dispersion: float) -> float:
+        """Derivative of `value_at` by the log dispersion."""
+        return self.slopes(factors, beta, dispersion).by_dispersion
 
     def _mode(self, factors: list[Array], beta: Array, dispersion: float) -> Mode:
         fixed = self.problem.coordinates.X @ beta + self.problem.offset

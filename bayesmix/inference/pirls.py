@@ -12,7 +12,7 @@ textbook Laplace approximation (lme4 uses expected information for links that ar
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -30,6 +30,7 @@ Array = np.ndarray
 
 MAX_STEPS = 200
 CELLS = 200_000  # numbers of a quadrature that are computed together
+SHIFT = 2e-3  # of log dispersion, in differences of the fourth order
 NEWTON_CLOSE, SCORING_CLOSE = 1e-4, 1e-11  # relative size of the step before the last
 
 
@@ -52,6 +53,11 @@ class GeneralizedProblem:
     def slopes(self, eta: Array, dispersion: float) -> tuple[Array, Array]:
         """First two derivatives of the log density of each row by the linear predictor."""
         return slopes_by_predictor(self.family, self.link, self.y, eta, **self._rest(dispersion))
+
+    def by_dispersion(self, function: Callable[[float], tuple[Array, ...]], dispersion: float) -> tuple[Array, ...]:
+        """Derivatives by log dispersion of smooth functions of the rows: differences that are exact to rounding."""
+        at = [function(dispersion * math.exp(shift * SHIFT)) for shift in (-2.0, -1.0, 1.0, 2.0)]
+        return tuple((a - 8.0 * b + 8.0 * c - d) / (12.0 * SHIFT) for a, b, c, d in zip(*at, strict=True))
 
     def value(self, eta: Array, dispersion: Array) -> Array:
         """Log density of each row at ``eta (..., n)``, for dispersions that may differ between the leading axes."""
@@ -174,13 +180,22 @@ def find_mode(
     return Mode(u, b, eta, jet, _factorise(problem, Lambdas, -jet[2]), objective)
 
 
-def laplace(problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode) -> tuple[float, Array, list[Array]]:
-    """Minus twice the Laplace log-likelihood; its derivatives by ``eta`` for ``beta``, and by each ``Lambda (k, k)``.
+@dataclass(frozen=True, slots=True, eq=False)
+class Slopes:
+    """An approximation of minus twice the log-likelihood and its derivatives."""
 
-    Returns
-    -------
-    value, by_eta (n,), by_factor [(k, k)]
-        ``X' by_eta`` is the derivative with respect to fixed effects.
+    value: float
+    by_eta: Array  # (n,): X' by_eta is the derivative by the fixed effects
+    by_factor: list[Array]  # per factor (k, k), by the entries of Lambda
+    by_dispersion: float  # by log dispersion; 0 where the family has none
+
+
+def laplace(problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode, dispersion: float) -> Slopes:
+    """Minus twice the Laplace log-likelihood, with its derivatives.
+
+    By the dispersion, with dots for derivatives by its logarithm and ``s`` the leverages,
+
+        sum over rows of  -2 dot l  -  s dot l''  +  (Z Lambda H^-1 Lambda'Z' by_mode) dot l'.
     """
     coordinates = problem.coordinates
     value = mode.objective + float(mode.factorisation.log_determinant)
@@ -188,15 +203,19 @@ def laplace(problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode) -
     spread = leverages(coordinates.pattern, coordinates.factors, derivative.D, derivative.C)
     by_mode = -spread * mode.jet[3]
     moved_b, moved_u = solve(mode.factorisation, _project(coordinates, by_mode))
-    by_eta = -2.0 * mode.jet[1] + by_mode + mode.jet[2] * add_effects(coordinates, moved_b)
+    moved = add_effects(coordinates, moved_b)
+    by_eta = -2.0 * mode.jet[1] + by_mode + mode.jet[2] * moved
     through_eta, score = _project(coordinates, by_eta), _project(coordinates, mode.jet[1])
     by_factor = [
-        Z_eta.T @ u + Z_score.T @ moved + 2.0 * G @ Lambda
-        for Z_eta, u, Z_score, moved, G, Lambda in zip(
+        Z_eta.T @ u + Z_score.T @ shift + 2.0 * G @ Lambda
+        for Z_eta, u, Z_score, shift, G, Lambda in zip(
             through_eta, mode.u, score, moved_u, derivative.G, Lambdas, strict=True
         )
     ]
-    return value, by_eta, by_factor
+    by_dispersion = _by_dispersion(problem, mode, dispersion, moved, spread)
+    if problem.family.dispersion is not None:
+        by_dispersion -= 2.0 * float(np.sum(_density_slope(problem, mode.eta, dispersion)))
+    return Slopes(value, by_eta, by_factor, by_dispersion)
 
 
 def quadrature(
@@ -218,8 +237,8 @@ def quadrature(
 
 def quadrature_gradient(
     problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode, dispersion: float, points: int
-) -> tuple[float, Array, list[Array]]:
-    """`quadrature` and its derivatives by ``eta`` for ``beta``, and by each ``Lambda (k, k)``.
+) -> Slopes:
+    """`quadrature` with its derivatives.
 
     With ``T`` the logarithms of the nodes' terms and ``pi`` their shares, the value is a sum over levels of
 
@@ -234,7 +253,8 @@ def quadrature_gradient(
     at_mode = _joint(problem, mode.jet[0], u)
     sums: Array = np.zeros(len(u))
     by_eta, by_factor = np.zeros(len(z)), np.zeros((len(u), factor.k, factor.k))
-    by_u, by_M = np.zeros_like(u), np.zeros_like(by_factor)
+    by_u, by_M, by_level = np.zeros_like(u), np.zeros_like(by_factor), np.zeros(len(u))
+    has_dispersion = problem.family.dispersion is not None
     for node in _nodes(problem, Lambdas, mode, points):
         jet = problem.jet(node.eta, dispersion)
         share = np.exp(_joint(problem, jet[0], node.u) - at_mode + node.log_weight)  # (nodes, J)
@@ -245,6 +265,8 @@ def quadrature_gradient(
         by_factor = by_factor + np.einsum("qj,qja,qjb->jab", share, score, node.u)
         by_u = by_u + slope.sum(axis=0)
         by_M = by_M + np.einsum("qja,qb->jab", slope, node.x)
+        if has_dispersion:
+            by_level = by_level + np.sum(share * rows.sum(_density_slope(problem, node.eta, dispersion)), axis=0)
     value = -2.0 * float(np.sum(at_mode + np.log(sums))) + float(mode.factorisation.log_determinant)
     (step,) = mode.factorisation.eliminated
     M = np.swapaxes(np.linalg.inv(step.L), -1, -2)
@@ -261,8 +283,28 @@ def quadrature_gradient(
     direct = -2.0 * np.sum(by_factor / sums[:, None, None], axis=0)
     lean = moved - np.einsum("jab,bc,jc->ja", step.D, Lambda, v)
     gradient = direct + 2.0 * np.einsum("jab,bc,jcd->ad", step.D, Lambda, by_H) + lean.T @ u + score.T @ v
-    leaning = mode.jet[2] * np.einsum("na,na->n", Z_row, v[codes])
-    return value, -2.0 * by_eta / sums[codes] + through_mode + leaning, [gradient]
+    leaning = np.einsum("na,na->n", Z_row, v[codes])
+    by_dispersion = -2.0 * float(np.sum(by_level / sums)) + _by_dispersion(
+        problem, mode, dispersion, leaning, by_weight
+    )
+    by_eta = -2.0 * by_eta / sums[codes] + through_mode + mode.jet[2] * leaning
+    return Slopes(value, by_eta, [gradient], by_dispersion)
+
+
+def _by_dispersion(
+    problem: GeneralizedProblem, mode: Mode, dispersion: float, by_score: Array, by_weight: Array
+) -> float:
+    """Derivative by log dispersion through the scores of the rows ``(n,)`` and through their weights ``-l''``."""
+    if problem.family.dispersion is None:
+        return 0.0
+    _, slope, curvature, _ = problem.by_dispersion(lambda d: problem.jet(mode.eta, d), dispersion)
+    return float(np.sum(by_score * slope - by_weight * curvature))
+
+
+def _density_slope(problem: GeneralizedProblem, eta: Array, dispersion: float) -> Array:
+    """Derivative of the log density of each row by log dispersion, at ``eta (..., n)``."""
+    (slope,) = problem.by_dispersion(lambda d: (problem.value(eta, np.asarray(d)),), dispersion)
+    return slope
 
 
 def _joint(problem: GeneralizedProblem, log_density: Array, u: Array) -> Array:

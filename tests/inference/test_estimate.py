@@ -223,7 +223,7 @@ def test_a_balanced_one_way_layout_has_a_closed_form(fitted, method):
 @pytest.mark.parametrize("method", [Laplace(), Agq(points=5)])
 @pytest.mark.parametrize("family", ["poisson", "binomial", "gamma", "negbinomial"])
 def test_gradient_of_the_marginal_likelihood(family, method):
-    """With the dispersion, which the Laplace gradient does by differences."""
+    """With the dispersion."""
     rng = np.random.default_rng(2)
     n = 40
     X = with_x(rng, n)
