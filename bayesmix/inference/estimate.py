@@ -14,7 +14,7 @@ from bayesmix.inference.batches import one_blas_thread
 from bayesmix.inference.coordinates import Coordinates, coordinates
 from bayesmix.inference.covariance import from_factor, sd_and_corr, split
 from bayesmix.inference.glm import LARGEST, Glm, fit_glm
-from bayesmix.inference.optimise import Objective, Optimum, Status, minimise
+from bayesmix.inference.optimise import Objective, Optimum, Status, is_flat, minimise
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.pirls import (
     GeneralizedProblem,
@@ -144,19 +144,28 @@ def estimate(design: Design, family: Family, link: Link, method: Method) -> Poin
     ------
     SpecError
         If quadrature is asked for a model with several grouping factors.
+    FitError
+        If the numbers of the data are beyond what can be computed with.
     """
     working = coordinates(design)
-    match method:
-        case Reml() | Ml():
-            problem = linear_problem(design, working)
-            check_variation(design, problem)
-            return _linear(problem, method)
-        case Laplace() | Agq():
-            if isinstance(method, Agq) and len(working.factors) != 1:
-                raise SpecError("Quadrature needs exactly one grouping factor; use the Laplace approximation instead.")
-            return _generalized(generalized_problem(design, working, family, link), method)
-        case _:
-            assert_never(method)
+    if isinstance(method, Agq) and len(working.factors) != 1:
+        raise SpecError("Quadrature needs exactly one grouping factor; use the Laplace approximation instead.")
+    try:
+        match method:
+            case Reml() | Ml():
+                problem = linear_problem(design, working)
+                check_variation(design, problem)
+                return _linear(problem, method)
+            case Laplace() | Agq():
+                return _generalized(generalized_problem(design, working, family, link), method)
+            case _:
+                assert_never(method)
+    except np.linalg.LinAlgError as error:
+        largest = float(np.max(np.abs(design.y), initial=0.0))
+        raise FitError(
+            f"The criterion cannot be computed where the search led ({error}). `{design.response}` reaches"
+            f" {largest:.3g}: check it for extreme values, and the predictors for extreme scales."
+        ) from error
 
 
 def _start(working: Coordinates, size: float) -> Array:
@@ -250,9 +259,17 @@ def _settle(working: Coordinates, optimum: Optimum, objective: Objective) -> tup
     x[: working.size] = np.concatenate([own for own, _ in found])
     value = objective(x)[0]
     if value <= optimum.value + 1e-9 * max(abs(optimum.value), 1.0):
-        status = Status.CONVERGED if optimum.status is Status.FLAT else optimum.status
+        status = Status.CONVERGED if _is_flat_there_only(working, optimum, singular) else optimum.status
         return replace(optimum, x=x, value=min(value, optimum.value), status=status), tuple(singular)
     return optimum, tuple(singular)
+
+
+def _is_flat_there_only(working: Coordinates, optimum: Optimum, singular: list[int]) -> bool:
+    """Whether a ridge is what singular terms have: where a root of their covariance is zero, its direction is free."""
+    sizes = [structure.size for structure in working.structures]
+    there = np.repeat(np.isin(np.arange(len(sizes)), singular), sizes)
+    rest = np.append(~there, np.ones(len(optimum.x) - working.size, bool))
+    return optimum.status is Status.FLAT and not is_flat(optimum.hessian[np.ix_(rest, rest)])
 
 
 # ---- generalized ------------------------------------------------------------------------------------------------

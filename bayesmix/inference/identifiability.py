@@ -162,9 +162,10 @@ def _ridges(design: Design, family: Family, point: PointEstimate) -> list[str]:
     has_residual = family.is_normal and point.dispersion is not None
     return [
         f"The data do not determine {', '.join(f'`{name}`' for name in names)}: other values"
-        f"{', changed together,' if len(names) > 1 else ''} have the same likelihood, whatever the responses. What is"
-        " shown is one of many equally good solutions. A column of the random effects is constant within the levels of"
-        " its group, or follows from other columns: leave an effect out."
+        f"{', changed together,' if len(names) > 1 else ''} have the same likelihood, or nearly, whatever the response."
+        " What is shown is one of many equally good solutions. A column of the random effects is constant within the"
+        " levels of its group, or follows from other columns, as a predictor far from zero nearly does from the"
+        " intercept: leave an effect out, or centre the predictor."
         for names in ridges(design, point.coordinates, has_residual=has_residual)
     ]
 

@@ -89,10 +89,15 @@ def minimise(objective: Objective, start: Array, *, tolerance: float = 1e-8, acc
             hessian, origin = difference(counted, x, at=None if accurate else gradient), x
     step, decrement = newton_step(hessian, gradient)
     status = Status.CONVERGED if decrement < 1e-8 else Status.STALLED
-    eigenvalues = np.linalg.eigvalsh(hessian)
-    if status is Status.CONVERGED and eigenvalues[0] < 1e-9 * max(eigenvalues[-1], 1.0):
+    if status is Status.CONVERGED and is_flat(hessian):
         status = Status.FLAT
     return Optimum(x, value, gradient, hessian, counted.evaluations, status)
+
+
+def is_flat(hessian: Array) -> bool:
+    """Whether some direction has no curvature, or that of a maximum."""
+    values = np.linalg.eigvalsh(hessian) if len(hessian) else np.ones(1)
+    return bool(values[0] < 1e-9 * max(float(values[-1]), 1.0))
 
 
 def _quasi_newton(counted: _Counted, start: Array) -> tuple[Array, float, Array]:

@@ -31,6 +31,7 @@ Array = np.ndarray
 MAX_STEPS = 200
 CELLS = 200_000  # numbers of a quadrature that are computed together
 SHIFT = 2e-3  # of log dispersion, in differences of the fourth order
+UNDONE = 1e-4  # relative size of a step from which on what a search ends with is no mode
 NEWTON_CLOSE, SCORING_CLOSE = 1e-4, 1e-11  # relative size of the step before the last
 
 
@@ -140,7 +141,7 @@ def find_mode(
     Raises
     ------
     numpy.linalg.LinAlgError
-        If no finite mode is found.
+        If no finite mode is found, or none within a number of steps.
     """
     coordinates = problem.coordinates
     u = [np.zeros((f.levels, f.k)) for f in coordinates.factors] if start is None else list(start)
@@ -149,7 +150,7 @@ def find_mode(
     objective = _penalised(problem, eta, u, dispersion)
     if not math.isfinite(objective) and start is not None:
         return find_mode(problem, Lambdas, fixed, dispersion)
-    polished = False
+    polished, size = False, math.inf
     for _ in range(MAX_STEPS):
         jet = problem.jet(eta, dispersion)
         weights = _step_weights(problem, eta, jet, dispersion)
@@ -174,8 +175,11 @@ def find_mode(
         # Newton's method squares the error, so one more step makes the mode exact to rounding; scoring steps do not
         close = NEWTON_CLOSE if np.all(jet[2] <= 0.0) else SCORING_CLOSE
         polished = size < close * (1.0 + math.sqrt(sum(float(np.sum(part**2)) for part in u)))
-    if not math.isfinite(objective):
-        raise np.linalg.LinAlgError("no finite conditional mode")
+    length = math.sqrt(sum(float(np.sum(part**2)) for part in u))
+    if not math.isfinite(objective) or not (polished or size < UNDONE * (1.0 + length)):
+        if start is not None:
+            return find_mode(problem, Lambdas, fixed, dispersion)
+        raise np.linalg.LinAlgError("no conditional mode was found")
     jet = problem.jet(eta, dispersion)
     return Mode(u, b, eta, jet, _factorise(problem, Lambdas, -jet[2]), objective)
 

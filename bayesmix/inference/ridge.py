@@ -22,7 +22,7 @@ from bayesmix.inference.parameters import corr_names, sd_names
 
 Array = np.ndarray
 
-NULL = 1e-12  # squared sine of the angle between directions that are one to rounding
+NULL = 1e-7  # squared sine of the angle between directions that no data will tell apart
 MOVES = 1e-6  # change of a parameter along a direction of unit length
 
 

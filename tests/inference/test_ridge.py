@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import bayesmix as bmx
+from bayesmix.inference.optimise import Status
 
 RNG = np.random.default_rng(3)
 ID = np.arange(120) // 6
@@ -49,6 +50,16 @@ def test_parameters_on_a_ridge_are_named(formula, family, names):
         assert f"`{name}`" in fit.problems[0]
     assert "`sd(id, Intercept)`" not in fit.problems[0] or "sd(id, Intercept)" in names
     assert "The data do not determine" in str(fit.summary())
+
+
+def test_a_predictor_far_from_zero_is_told_to_be_centred():
+    """A column of 13407 +- 1, its effect independent of the intercept: one standard deviation stands for both."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = bmx.Model("n ~ x + (x || id)", DATA | {"x": 13407.0 + RNG.normal(size=120)}, family="poisson").estimate()
+    assert ["centre the predictor" in problem for problem in fit.problems] == [True]
+    assert "`sd(id, Intercept)`, `sd(id, x)`" in fit.problems[0]
+    assert fit.point.optimum.status is Status.CONVERGED
 
 
 @pytest.mark.parametrize(
