@@ -48,6 +48,16 @@ class Density:
             start = stop
         return found
 
+    def join(self, free: Mapping[str, Array], rest: Array) -> Array:
+        """Free values ``(size,)`` from those of some variables, all others from ``rest (size,)``."""
+        values, start = rest.copy(), 0
+        for name, shape in zip(self.names, self.shapes, strict=True):
+            stop = start + prod(shape)
+            if name in free:
+                values[start:stop] = np.ravel(free[name])
+            start = stop
+        return values
+
     def evaluate(self, values: Array, data: Mapping[str, Array]) -> tuple[float, Array]:
         """Log density and gradient ``(size,)`` at free values ``(size,)``."""
         logp, gradient = self.function.vm.jit_fn(values, *self._arrays(data))

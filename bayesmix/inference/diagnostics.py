@@ -64,18 +64,23 @@ def convergence(draws: Array) -> Convergence:
 
 
 def limits_ess(draws: Array) -> Array:
-    """Effective sample size of the less certain limit of each 95 % interval ``(m,)``, of ``draws (chain, draw, m)``.
+    """Effective sample size of the less certain limit of each 95 % interval ``(m,)``, of ``draws (chain, draw, m)``."""
+    return np.minimum(*(quantile_ess(draws, level) for level in LIMITS))
 
-    That of the indicator of the quantile, from which its Monte Carlo error follows.
+
+def quantile_ess(draws: Array, level: float) -> Array:
+    """Effective sample size of a quantile ``(m,)`` of ``draws (chain, draw, m)``, which gives its Monte Carlo error.
+
+    That of the indicator of lying below it; NaN for parameters that are constant by construction.
     """
-    by_parameter = np.moveaxis(draws, 2, 0)
     if draws.shape[1] < 4:
         return np.full(draws.shape[2], np.nan)
-    low, high = np.quantile(by_parameter, LIMITS, axis=(1, 2))[..., None, None]
+    by_parameter = np.moveaxis(draws, 2, 0)
+    quantile = np.quantile(by_parameter, level, axis=(1, 2))[:, None, None]
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = np.minimum(_effective(_split(by_parameter <= low)), _effective(_split(by_parameter <= high)))
+        found = _effective(_split(by_parameter <= quantile))
     found[np.isnan(draws).any(axis=(0, 1)) | (np.ptp(draws, axis=(0, 1)) == 0.0)] = np.nan
-    return np.asarray(found)
+    return found
 
 
 def _diagnose(draws: Array) -> Array:

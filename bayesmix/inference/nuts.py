@@ -19,6 +19,7 @@ from bayesmix.inference.estimate import PointEstimate
 from bayesmix.inference.parameters import Parameters
 from bayesmix.inference.priors import Priors
 from bayesmix.inference.sampler_model import SamplerModel, free_shapes, parameters_at, sampler_model
+from bayesmix.inference.starts import Starts
 from bayesmix.inference.whitening import whiten
 from bayesmix.language.arguments import explained
 from bayesmix.language.spec import ModelSpec
@@ -39,7 +40,7 @@ class Nuts:
 
     Parameters
     ----------
-    tune : steps of warm-up, which are few since chains start at the point estimate, in units of its curvature.
+    tune : steps of warm-up, which are few since chains move in units of the curvature at the point estimate.
     target_accept : a run with divergences is repeated once at a higher value.
     backend : ``"nutpie"``, or what PyMC calls: ``"pymc"`` (its own sampler), ``"numpyro"``, ``"blackjax"``.
     """
@@ -101,14 +102,19 @@ def sample_nuts(
     chains: int,
     seed: int,
     progress: bool,
+    known: Draws | None = None,
 ) -> Draws:
-    """Sample; again with shorter steps if transitions diverged, or longer if chains disagree, as the notes then say."""
+    """Sample; again with shorter steps if transitions diverged, or longer if chains disagree, as the notes then say.
+
+    ``known``: draws of the marginal sampler, at some of which chains start.
+    """
     whitening = whiten(design, spec, priors, start)
     model = sampler_model(design, spec, priors, whitening)
+    starts = Starts(design, priors, whitening, start, None if known is None else known.parameters)
 
     def sampler(run: Run) -> Sampled:
         free, stats, interrupted = (
-            _by_nutpie(model, run) if options.backend == "nutpie" else _by_pymc(model, run, options)
+            _by_nutpie(model, starts, run) if options.backend == "nutpie" else _by_pymc(model, run, options)
         )
         kept = {name: values[:, :: run.thin] for name, values in free.items()}
         parameters = parameters_at(design, priors, whitening, kept)
@@ -169,20 +175,21 @@ def _flat(parameters: Parameters) -> Array:
 # ---- nutpie ---------------------------------------------------------------------------------------------------------
 
 
-def _by_nutpie(model: SamplerModel, run: Run) -> tuple[dict[str, Array], dict[str, Array], bool]:
+def _by_nutpie(model: SamplerModel, starts: Starts, run: Run) -> tuple[dict[str, Array], dict[str, Array], bool]:
     """Free values, statistics, and whether the user interrupted."""
     import nutpie
 
     density = density_of(model.model, free_shapes(model.model), model.key)
 
+    arrays = model.packed.arrays()
+
     def start(seed: int | None) -> Array:
-        """Around the estimate: nutpie takes a gradient of exactly zero, which is there, for a failure."""
-        return np.random.default_rng(seed).uniform(-1.0, 1.0, density.size)
+        return starts.of_chain(seed, density.size, density.join, lambda values: density.evaluate(values, arrays)[0])
 
     progress = _Progress(run)
     try:
         sampler = nutpie.sample(
-            density.bind(model.packed.arrays(), start),
+            density.bind(arrays, start),
             draws=run.draws * run.thin,
             tune=run.tune,
             chains=run.chains,

@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesmix.data.design import Design
 from bayesmix.errors import PriorWarning, SpecError, nearest, warn_user
+from bayesmix.inference.agreement import LIMIT, distance, scalars
 from bayesmix.inference.batches import one_blas_thread
 from bayesmix.inference.centring import at_means, to_zero
 from bayesmix.inference.diagnostics import PROPOSAL_K_LIMIT, R_HAT_LIMIT, convergence, enough, limits_ess
@@ -29,6 +30,7 @@ Sampler = Nuts | Marginal | Advi | Pathfinder
 
 ACCEPTANCE_LIMIT = 0.2  # of the marginal sampler's certificate
 SMALLEST = 1e-3  # of the spread around the fixed part: residual standard deviation of a start
+QUICK_ROWS, QUICK_DIMENSION = 2_000, 8  # of gaussian models whose NUTS draws are held against exact ones
 LONG_ENOUGH = 400  # draws a chain from which on R-hat of nearly independent draws is below its limit by itself
 
 
@@ -101,10 +103,10 @@ def _sample(
 ) -> Draws:
     """Draws on the design in the coordinates of the priors."""
 
-    def nuts(options: Nuts) -> Draws:
-        return sample_nuts(
-            design, spec, priors, point, options, draws=draws, chains=chains, seed=seed, progress=progress
-        )
+    def nuts(options: Nuts, known: Draws | None = None) -> Draws:
+        run = {"draws": draws, "chains": chains, "seed": seed}
+        drawn = sample_nuts(design, spec, priors, point, options, **run, progress=progress, known=known)
+        return drawn if known is None else held_against(drawn, known, design, spec, priors)
 
     def marginal(options: Marginal) -> Draws:
         run = {"draws": draws, "chains": chains, "seed": seed}
@@ -114,21 +116,21 @@ def _sample(
 
     match method:
         case Nuts():
-            return nuts(method)
+            return nuts(method, certified(marginal) if _is_quick(design, spec, priors, draws) else None)
         case Marginal():
             return marginal(method)
         case Advi() | Pathfinder():
             options = {"draws": draws, "chains": chains, "seed": seed}
             return sample_approximation(design, spec, priors, point, method, **options, progress=progress)
         case None:
-            reason = None if applies(spec) else too_large(design, draws * chains)
+            reason, found = None if applies(spec) else too_large(design, draws * chains), None
             if reason is None:
                 found = marginal(Marginal())
                 is_whole = found.parameters.lead[1] == draws  # else the user has had enough
                 reason = failure(found) if is_whole else None
                 if reason is None:
                     return found
-            fallback = nuts(Nuts())
+            fallback = nuts(Nuts(), found)
             note = f"The marginal sampler was left for NUTS: {reason}."
             return replace(fallback, notes=(note, *fallback.notes))
         case _:
@@ -141,6 +143,30 @@ def _off_zero(design: Design, point: PointEstimate) -> PointEstimate:
         return point
     spread = float(np.std(design.y - design.offset - design.X @ point.beta))
     return replace(point, dispersion=max(point.dispersion, SMALLEST * spread))
+
+
+def certified(marginal: Callable[[Marginal], Draws]) -> Draws | None:
+    """Draws of the marginal sampler; None where its certificate does not hold."""
+    found = marginal(Marginal())
+    return found if failure(found) is None else None
+
+
+def _is_quick(design: Design, spec: ModelSpec, priors: Priors, draws: int) -> bool:
+    """Whether the marginal sampler draws at next to no cost, so that NUTS can be held against it."""
+    is_small = len(design.y) <= QUICK_ROWS and dimension(design, priors) <= QUICK_DIMENSION
+    return applies(spec) and is_small and not priors.has_flat and draws >= LONG_ENOUGH
+
+
+def held_against(fallback: Draws, found: Draws, design: Design, spec: ModelSpec, priors: Priors) -> Draws:
+    """The draws of NUTS with what those of the marginal sampler say against them."""
+    both = (to_zero(draws.parameters, priors.changes) for draws in (fallback, found))
+    (names, first), (_, second) = (scalars(design, values, spec.family.dispersion) for values in both)
+    apart = distance(names, first, second)
+    certificate = {**fallback.certificate, "disagreement": apart.errors}
+    notes = fallback.notes
+    if apart.errors > LIMIT:
+        notes += (apart.says("NUTS", "the marginal sampler"),)
+    return replace(fallback, certificate=certificate, notes=notes)
 
 
 def dimension(design: Design, priors: Priors) -> int:

@@ -112,6 +112,32 @@ def parameters_at(design: Design, priors: Priors, whitening: Whitening, free: Ma
     return Parameters(beta, _in_turn(sds), _in_turn(corrs), _in_turn(effects), dispersion)
 
 
+def free_at(
+    design: Design, priors: Priors, whitening: Whitening, beta: Array, sds: Sequence[Array], dispersion: Array | None
+) -> dict[str, Array]:
+    """Free values of fixed effects, standard deviations ``(n_sd,)`` a term and the dispersion, by variable.
+
+    Those of correlations and random effects are left out: at zero these are what the estimate's curvature says, given
+    the others.
+    """
+    free: dict[str, Array] = {}
+    if design.fixed:
+        free |= _free("fixef_centred", priors.fixed, whitening.fixed, priors.contrast @ beta)
+    for t, (own, sd) in enumerate(zip(whitening.terms, sds, strict=True)):
+        free |= _free(f"sd_free_{term_label(design.terms, t)}", priors.sd[t], own.sd, sd)
+    if priors.dispersion is not None and whitening.dispersion is not None and dispersion is not None:
+        bounds = _bounds([priors.dispersion])
+        free[f"{priors.dispersion_name}_free"] = whitening.dispersion.backward(np.asarray(dispersion), bounds)
+    return free
+
+
+def _free(name: str, priors: Sequence[Prior], moves: Sequence[Move], values: Array) -> dict[str, Array]:
+    return {
+        f"{own}_free": move.backward(values[members], _bounds([priors[j] for j in members]))
+        for (own, _, members), move in zip(by_kind(name, priors), moves, strict=True)
+    }
+
+
 def _in_turn(found: Mapping[int, Array]) -> tuple[Array, ...]:
     return tuple(found[t] for t in sorted(found))
 
@@ -233,9 +259,12 @@ def _values(name: str, priors: Sequence[Prior], moves: Sequence[Move], free: Map
 
 
 def _value(priors: Sequence[Prior], move: Move, free: Array) -> Array:
-    bounds = tuple(arguments_of(priors)) if priors[0].kind == "Uniform" else (0.0, 1.0)
     with np.errstate(over="ignore"):
-        return move.forward(free, move.location, move.scale, bounds, xp=np)[0]
+        return move.forward(free, move.location, move.scale, _bounds(priors), xp=np)[0]
+
+
+def _bounds(priors: Sequence[Prior]) -> tuple[Any, ...]:
+    return tuple(arguments_of(priors)) if priors[0].kind == "Uniform" else (0.0, 1.0)
 
 
 def _effects_at(own: TermWhitening, L: Array, u: Array, change: Array, outer: Mapping[int, Array]) -> Array:

@@ -58,6 +58,10 @@ class Affine:
         """Values, and the log derivative by the free numbers, of NumPy's arrays or PyTensor's symbols."""
         return location + free @ scale.T, xp.log(xp.diagonal(scale)).sum()
 
+    def backward(self, values: Array, bounds: Sequence[Array]) -> Array:
+        """Free numbers ``(m,)`` of values."""
+        return np.linalg.solve(self.scale, values - self.location)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Log:
@@ -70,6 +74,10 @@ class Log:
         """Values, and the log derivative by the free numbers."""
         line = location + scale * free
         return xp.exp(line), (line + xp.log(scale)).sum()
+
+    def backward(self, values: Array, bounds: Sequence[Array]) -> Array:
+        """Free numbers of values."""
+        return np.asarray((np.log(values) - self.location) / self.scale)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +94,11 @@ class Logit:
         log_slope = -xp.log1p(xp.exp(line)) - xp.log1p(xp.exp(-line))
         values = lower + (upper - lower) / (1.0 + xp.exp(-line))
         return values, (log_slope + xp.log(scale) + xp.log(upper - lower)).sum()
+
+    def backward(self, values: Array, bounds: Sequence[Array]) -> Array:
+        """Free numbers of values."""
+        lower, upper = bounds
+        return np.asarray((np.log(values - lower) - np.log(upper - values) - self.location) / self.scale)
 
 
 Move = Affine | Log | Logit

@@ -552,8 +552,15 @@ class Posterior(Fit):
     @property
     @override
     def converged(self) -> bool:
-        """R-hat at most 1.01, effective sample sizes of at least 400 for every parameter, and no divergences."""
-        return self.convergence.is_good and self.divergences == 0
+        """R-hat at most 1.01, effective sample sizes of at least 400, no divergences, and a good certificate."""
+        return not self.problems
+
+    @cached_property
+    def problems(self) -> list[str]:
+        """What is wrong with the draws, one sentence each; empty if nothing is."""
+        from bayesmix.results.sampling_problems import problems
+
+        return list(problems(self))
 
     @override
     def parameters(self, interval: float = 0.95) -> pd.DataFrame:

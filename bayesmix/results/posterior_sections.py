@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.data.design import Design, Term
-from bayesmix.inference.diagnostics import ESS_LIMIT, ESS_SHARE, K_LIMIT, R_HAT_LIMIT, enough
+from bayesmix.inference.agreement import LIMIT
+from bayesmix.inference.diagnostics import ESS_LIMIT, ESS_SHARE, R_HAT_LIMIT, enough
 from bayesmix.inference.parameters import corr_effects, sd_effects
 from bayesmix.inference.sample import failure
 from bayesmix.language.vocabulary import STRUCTURES
 from bayesmix.results import effects
 from bayesmix.results import typography as r
+from bayesmix.results.sampling_problems import k_limit, uncertain_limits
 from bayesmix.results.sections import Section, call_lines, family_line, in_r, kind_of_model, size_lines, variances_title
 
 if TYPE_CHECKING:
@@ -133,7 +135,8 @@ def convergence_lines(fit: Posterior) -> list[str]:
 
 def convergence_sentences(fit: Posterior) -> str:
     """What the sampler achieved."""
-    return " ".join([_verdict(fit), *fit.draws.notes, *_engine(fit), _worst_r_hat(fit), _smallest_ess(fit)])
+    engine = [*fit.draws.notes, *_engine(fit)]
+    return " ".join([_verdict(fit), *engine, _worst_r_hat(fit), _smallest_ess(fit), *uncertain_limits(fit)])
 
 
 def _verdict(fit: Posterior) -> str:
@@ -152,7 +155,10 @@ def has_few_draws(fit: Posterior) -> bool:
     """
     chains, draws = fit.values.lead
     found, total = fit.convergence, chains * draws
-    if fit.converged or fit.divergences or total >= ESS_LIMIT / ESS_SHARE or not found.smallest_ess >= enough(total):
+    disagree = fit.draws.certificate.get("disagreement", 0.0) > LIMIT
+    if fit.converged or fit.divergences or disagree:
+        return False
+    if total >= ESS_LIMIT / ESS_SHARE or not found.smallest_ess >= enough(total):
         return False
     return found.worst_r_hat <= max(R_HAT_LIMIT, 1.0 + 3.0 * chains / found.smallest_ess) and failure(fit.draws) is None
 
@@ -165,7 +171,7 @@ def _engine(fit: Posterior) -> Iterator[str]:
     if "acceptance" in certificate:
         yield f"{certificate['acceptance']:.0%} of the proposals were accepted."
     if "pareto_k" in certificate:
-        yield f"Pareto k of the proposal is {certificate['pareto_k']:.2f} (limit {K_LIMIT:g})."
+        yield f"Pareto k of the proposal is {certificate['pareto_k']:.2f} (limit {k_limit(fit):g})."
 
 
 def _worst_r_hat(fit: Posterior) -> str:
@@ -200,6 +206,11 @@ def convergence_advice(fit: Posterior) -> str:
         return (
             "take shorter steps, model.sample(method=bmx.Nuts(target_accept=0.999, tune=2000)),\n"
             'or tighten the priors of the standard deviations, priors={"sd": "HalfNormal(...)"}.'
+        )
+    if fit.draws.certificate.get("disagreement", 0.0) > LIMIT:
+        return (
+            'look at both, model.sample(method="marginal") and model.sample(method="nuts"): the posterior has several\n'
+            "modes, or a tail that one of them misses; tighter priors of the standard deviations leave one."
         )
     more = max(4 * fit.values.lead[1], 1000)
     if has_few_draws(fit):

@@ -7,6 +7,7 @@ effective sample size of each quantile's own indicator.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -92,3 +93,35 @@ def test_grids_are_finer_than_monte_carlo_errors() -> None:
     """Change of a quantile over the width of its interval when the grid has 1.4 times as many points a dimension."""
     assert len(grids()) >= 15
     assert max(case["change"] for case in grids().values()) < 1e-3
+
+
+@pytest.mark.slow
+def test_nuts_does_not_settle_in_one_of_two_modes() -> None:
+    case = grids()["two_modes"]
+    model = bmx.Model(case["formula"], case["data"], priors=case["priors"])
+    for seed in range(4):
+        post = model.sample(seed=seed, method="nuts", progress=False)
+        far = {what for what, z in distances(post, "two_modes").items() if z > MCSE}
+        assert not (post.converged and far), (seed, far)
+        assert post.converged is (not post.problems)
+
+
+def test_a_certificate_that_does_not_hold_is_a_problem(posterior_of: Any) -> None:
+    good = posterior_of("esoph", chains=4, draws=250, spread=0.1)
+    assert good.problems == []
+
+    def certified(method: str, **certificate: float) -> Posterior:
+        draws = replace(good.draws, method=method, certificate=certificate)
+        return Posterior(good.fitted_model, draws, good.priors)
+
+    for post, word in (
+        (certified("marginal", pareto_k=0.55), "Pareto k of the proposal is 0.55, above 0.5"),
+        (certified("nuts", disagreement=7.0), "NUTS and the marginal sampler disagree"),
+    ):
+        assert not post.converged
+        assert len(post.problems) == 1
+        assert word in post.problems[0]
+        assert "The chains did not converge." in str(post.summary())
+        assert not post.diagnose().findings[0].good
+    assert certified("marginal", pareto_k=0.45).converged
+    assert certified("nuts", disagreement=5.0).converged

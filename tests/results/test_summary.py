@@ -370,7 +370,7 @@ def test_the_certificate_of_marginal_sampling(posterior_of):
     text = str(posterior.summary())
     assert text.startswith("Linear mixed model, posterior by exact marginal sampling\n")
     last = text.rsplit("\n\n", maxsplit=1)[-1].replace("\n", " ")
-    assert "93% of the proposals were accepted. Pareto k of the proposal is 0.12 (limit 0.7)." in last
+    assert "93% of the proposals were accepted. Pareto k of the proposal is 0.12 (limit 0.5)." in last
     assert "diverged" not in last
     beta = good.values.beta.copy()
     beta[0] += 1.0

@@ -104,6 +104,7 @@ def of_posterior(fitted: Posterior) -> dict[str, Any]:
     return {
         "method": fitted.method,
         "converged": fitted.converged,
+        "problems": list(fitted.problems),
         "chains": chains,
         "draws": draws,
         "divergences": fitted.divergences,

@@ -425,9 +425,9 @@ def _gaussian() -> list[tuple[str, Case]]:
                     "sigma": "HalfNormal(2)",
                 },
                 (
-                    _sd(-10.0, 10.0, 150),
-                    Axis("sd(h, Intercept)", -10.0, 10.0, 150),
-                    Axis("sigma", -4.0, 2.6, 90),
+                    _sd(-10.0, 9.0, 100),
+                    Axis("sd(h, Intercept)", -10.0, 9.0, 100),
+                    Axis("sigma", -3.5, 2.4, 50),
                 ),
                 sds=((), ()),
                 groups=("g", "h"),
@@ -524,9 +524,9 @@ def _shapes() -> list[tuple[str, Case]]:
     counts = rng.poisson(rng.gamma(0.8, mean / 0.8))
     priors = {"Intercept": "Normal(0, 3)", "sd(g)": "HalfCauchy(1)", "shape": "Gamma(1, 0.2)"}
     axes = (
-        Axis("Intercept", -14.0, 14.0, 110, "plain"),
-        _sd(-9.0, 6.5, 90),
-        Axis("shape", -5.0, 5.0, 70),
+        Axis("Intercept", -9.0, 10.0, 76, "plain"),
+        _sd(-8.5, 5.5, 58),
+        Axis("shape", -4.0, 4.5, 40),
     )
     return [
         (
