@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import bayesmix as bmx
 from bayesmix.errors import SpecError
 
 
@@ -36,6 +37,17 @@ def test_counts_use_the_lognormal_variance(fitted):
     noise = np.log(1.0 + 1.0 / mu)
     np.testing.assert_allclose(fit.r2()["estimate"]["marginal"], fixed / (fixed + random + noise), rtol=1e-8)
     np.testing.assert_allclose(fit.icc()["estimate"]["agegp"], random / (random + noise), rtol=1e-8)
+
+
+@pytest.mark.parametrize(("link", "noise"), [("probit", stats.norm.var()), ("cloglog", stats.gumbel_l.var())])
+def test_links_of_shares_have_the_variance_of_their_distribution(link, noise):
+    """A share is a threshold on a latent variable: logistic, normal, or Gumbel's with pi^2 / 6."""
+    model = bmx.Model(
+        "cbind(incidence, size - incidence) ~ period + (1 | herd)", bmx.load_dataset("cbpp"), "binomial", link
+    )
+    fit = model.estimate()
+    _, (random,) = variances(fit)
+    np.testing.assert_allclose(fit.icc()["estimate"]["herd"], random / (random + noise), rtol=1e-8)
 
 
 def test_shares_and_several_factors(fitted):
