@@ -178,8 +178,15 @@ class _Curve:
         self.summit = _Point(self.held.centre, deviance.start, 0.0, 0.0, is_minimum=True)
 
     def _joint(self, x: Array) -> tuple[float, Array]:
-        value, by_c, by_z = self.deviance(float(x[0]), x[1:])
+        value, by_c, by_z = self._at(float(x[0]), x[1:])
         return value, np.array([by_c, *by_z])
+
+    def _at(self, c: float, z: Array) -> tuple[float, float, Array]:
+        """The deviance and its gradient; infinite where it cannot be computed."""
+        try:
+            return self.deviance(c, z)
+        except np.linalg.LinAlgError:
+            return math.inf, 0.0, np.zeros_like(z)
 
     def summit_near(self, point: _Point) -> tuple[float, Array, float]:
         """The maximum of the likelihood near a point: coordinate, the others, deviance."""
@@ -200,9 +207,9 @@ class _Curve:
         """
         y, value, _ = descend(self._held(c, start), np.zeros(len(start)), np.eye(len(start)), tolerance=GRADIENT)
         z = start + self.units @ y
-        if not math.isfinite(value):
+        again, slope, by_z = self._at(c, z)
+        if not math.isfinite(value) or not math.isfinite(again):
             return _Point(c, z, math.inf, 0.0, is_minimum=False)
-        _, slope, by_z = self.deviance(c, z)
         is_minimum = float(np.max(np.abs(self.units.T @ by_z), initial=0.0)) < STALLED
         point = _Point(c, z, value - self.criterion, slope, is_minimum)
         if point.rise < -EQUAL:
@@ -213,7 +220,7 @@ class _Curve:
         """The deviance in units of the others' standard errors from a place."""
 
         def held(y: Array) -> tuple[float, Array]:
-            value, _, by_z = self.deviance(c, start + self.units @ y)
+            value, _, by_z = self._at(c, start + self.units @ y)
             return value, self.units.T @ by_z
 
         return held

@@ -440,6 +440,13 @@ class Estimate(Fit):
         level : coverage.
         method : ``"profile"`` likelihood (any parameter; REML fits are profiled by maximum likelihood), ``"wald"`` or
             ``"satterthwaite"`` (fixed effects; t quantiles).
+
+        Returns
+        -------
+        DataFrame
+            One row a parameter. A profile limit is where the profile deviance has the critical value to 1e-4; the end
+            of the parameter's range (0, -1, 1) or infinite where it stays below; NaN where no limit was found. Limits
+            that are no numbers are warned about, and ``attrs["notes"]`` says why.
         """
         from bayesmix.results.intervals import confidence_intervals
 
