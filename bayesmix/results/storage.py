@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmix.errors import BayesmixError, DataError
+from bayesmix.errors import BayesmixError, BayesmixWarning, DataError, warn_user
 from bayesmix.inference.coordinates import coordinates
 from bayesmix.inference.draws import Draws
 from bayesmix.inference.estimate import Agq, Laplace, Method, Ml, PointEstimate, Reml
 from bayesmix.inference.optimise import Optimum, Status
 from bayesmix.inference.parameters import Parameters
-from bayesmix.inference.priors import resolve
+from bayesmix.inference.priors import Priors, resolve
 from bayesmix.language.arguments import explained
 from bayesmix.results.atomic_replacement import new_folder, put_back
 from bayesmix.results.datatree import parameters_of, posterior_dataset
@@ -195,6 +195,7 @@ def _posterior_groups(fit: Posterior) -> dict[str, Any]:
     groups: dict[str, Any] = {name: node.to_dataset() for name, node in fit.data.children.items()}
     draws = fit.draws
     words = {"method": draws.method, "notes": draws.notes, "certificate": dict(draws.certificate)}
+    words["priors"] = _stated(fit.priors)
     groups["bayesmix_draws"] = _matrices(fit.values).assign_attrs(draws=json.dumps(words))
     if draws.thinned is not None:
         kept = posterior_dataset(fit.design, draws.thinned, fit.spec.family.dispersion)
@@ -220,9 +221,26 @@ def _posterior(tree: xr.DataTree, fitted: Fitted) -> Posterior:
     stats = {str(name): values.values for name, values in tree["sample_stats"].to_dataset().data_vars.items()}
     draws = Draws(parameters, stats, words["method"], tuple(words["notes"]), words["certificate"], thinned)
     posterior = Posterior(fitted, draws, resolve(fitted.spec, fitted.design))
+    _check_priors(words.get("priors"), _stated(posterior.priors))
     posterior.data = tree.drop_nodes(OWN, errors="ignore")  # with what the user had added
     posterior.data.attrs.clear()
     return posterior
+
+
+def _stated(priors: Priors) -> dict[str, str]:
+    return {name: str(prior) for name, prior, _ in priors.rows()}
+
+
+def _check_priors(then: dict[str, str] | None, now: dict[str, str]) -> None:
+    """Warn where defaults have changed since a fit was saved; stores from before they were written say nothing."""
+    if then is None or then == now:
+        return
+    name = next(name for name in (*then, *now) if then.get(name) != now.get(name))
+    warn_user(
+        f"The default priors are not those that the loaded fit was sampled with: `{name}` was"
+        f" {then.get(name, 'not there')} and is {now.get(name, 'not there')}. What is said of priors is of the new.",
+        BayesmixWarning,
+    )
 
 
 def _parameters(posterior: xr.Dataset, matrices: xr.Dataset, fitted: Fitted) -> Parameters:

@@ -172,6 +172,20 @@ def test_big_models_keep_their_thinned_effects(posterior_of, tmp_path):
     np.testing.assert_array_equal(back.with_effects.corr[0], fit.with_effects.corr[0])
 
 
+def test_default_priors_that_have_changed_since_are_named(posterior_of, tmp_path):
+    posterior_of("sleepstudy", spread=0.1).save(tmp_path / "fit.zarr")
+
+    def plant(attributes):
+        words = json.loads(attributes["draws"])
+        words["priors"]["sigma"] = "Exponential(9)"
+        attributes["draws"] = json.dumps(words)
+
+    edit(tmp_path / "fit.zarr" / "bayesmix_draws", plant)
+    _seal(tmp_path / "fit.zarr")
+    with pytest.warns(bmx.BayesmixWarning, match=r"`sigma` was Exponential\(9\) and is Exponential\(0\.0"):
+        bmx.load(tmp_path / "fit.zarr")
+
+
 def test_documented_figures_come_back(tmp_path):
     fit = bmx.load_model("esoph_lmm").estimate()
     fit.save(tmp_path / "fit.zarr")
