@@ -181,20 +181,6 @@ def test_a_shape_that_runs_off_has_no_upper_limit() -> None:
     )
 
 
-@pytest.mark.slow
-def test_separated_outcomes_have_infinite_limits_or_none() -> None:
-    """Likelihoods that cannot be computed far out are no error; what is not found is said."""
-    rng = np.random.default_rng(5)
-    x, g = rng.normal(size=24), labels(np.repeat(np.arange(6), 4))
-    data = pd.DataFrame({"y": (x > 0.0).astype(int), "x": x, "g": g})
-    with pytest.warns(bmx.ConvergenceWarning, match="runs off to infinity"):
-        fit = bmx.Model("y ~ x + (1 | g)", data, family="bernoulli").estimate()
-    with pytest.warns(bmx.ConvergenceWarning, match="`x` has no upper profile limit"):
-        lower, upper = fit.confint(["x"]).loc["x"]
-    assert lower > 0.0
-    assert upper == math.inf or math.isnan(upper)
-
-
 def test_the_maximum_is_looked_for_again_where_the_estimate_is_not_it() -> None:
     """Of a point that is only a local optimum, at a standard deviation of 0, limits are those of the maximum."""
     from dataclasses import replace
