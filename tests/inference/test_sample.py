@@ -31,8 +31,7 @@ QUICK = {
     "nearly_all_successes": 1,
     "one_count_with_offset": 1,
 }
-SEEDS = 8
-SLOW_SEEDS = 3  # of the 8 of the full matrix, which `python -m tests.inference.test_sample` prints
+SLOW_SEEDS = 3
 
 
 @cache
