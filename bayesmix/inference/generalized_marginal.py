@@ -50,7 +50,8 @@ FEW_LEVELS = 50  # of a factor, up to which a quarter of the candidates comes fr
 JOINT_GOOD = 0.6  # efficiency at which no more candidates are tried
 JOINT_DENSITIES = 10_000  # most densities of rows a proposal for that, half of them
 REFITS, POOR = 2, 0.4  # further fits of proposals of lower efficiency than this, or of heavy tails
-CUBE = 0.25  # how heavy the tails of candidates are, over the root of the number of levels: each adds to the noise
+# how heavy the tails of candidates are, over the root of the number of levels: each adds to the noise
+CUBE, FEW_CUBE = 0.15, 0.25  # the second where levels are few
 PILOT = 500  # proposals that measure the efficiency
 GOOD, ENOUGH = 0.45, 1.5  # efficiency that will do, and effective proposals wanted for each draw
 DENSITIES = 200_000  # most densities of rows a proposal that are tried for the sake of efficiency
@@ -387,7 +388,7 @@ class Candidates:
         mean, root = given_later(self.factorisation, number, self.combination, later)
         tries = self.tries[number] if number < len(self.tries) else 1
         trials, ratios = [], []
-        for noise, excess in self._noise(number, mean, tries, CUBE / np.sqrt(factor.levels)):
+        for noise, excess in self._noise(number, mean, tries, _cube(factor.levels)):
             b = _times(root, noise)
             b += mean
             eta = rows_of(factor.z, factor.codes, b)
@@ -459,6 +460,11 @@ class Candidates:
         above = np.zeros(factors[lower].levels, np.intp)
         above[factors[lower].codes] = factors[upper].codes
         return above
+
+
+def _cube(levels: int) -> float:
+    """How heavy the tails of the candidates of a factor with so many levels are."""
+    return float((FEW_CUBE if levels <= FEW_LEVELS else CUBE) / np.sqrt(levels))
 
 
 def _times(matrix: Array, vector: Array) -> Array:
