@@ -18,29 +18,29 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "Model": "bayesmix.model",
     "load_model": "bayesmix.model",
-    "compare": "bayesmix.results.compare",
-    "anova": "bayesmix.results.anova",
-    "loo_compare": "bayesmix.results.cross_validation",
-    "bayes_factor": "bayesmix.results.cross_validation",
-    "pooling": "bayesmix.results.pooling",
-    "Comparison": "bayesmix.results.compare",
-    "Estimate": "bayesmix.results.fit",
-    "Posterior": "bayesmix.results.fit",
-    "load": "bayesmix.results.storage",
+    "compare": "bayesmix.comparison",
+    "anova": "bayesmix.results.criticism.anova",
+    "loo_compare": "bayesmix.results.criticism.cross_validation",
+    "bayes_factor": "bayesmix.results.criticism.cross_validation",
+    "pooling": "bayesmix.results.comparison.pooling",
+    "Comparison": "bayesmix.comparison",
+    "Estimate": "bayesmix.fit",
+    "Posterior": "bayesmix.fit",
+    "load": "bayesmix.fit",
     "plots": "bayesmix.present.plots",
-    "report": "bayesmix.present.report",
+    "report": "bayesmix.present.report.report",
     "load_dataset": "bayesmix.data.datasets",
     "read_data": "bayesmix.data.files",
     "dataset_names": "bayesmix.data.datasets",
-    "Reml": "bayesmix.inference.estimate",
-    "Ml": "bayesmix.inference.estimate",
-    "Laplace": "bayesmix.inference.estimate",
-    "Agq": "bayesmix.inference.estimate",
-    "Nuts": "bayesmix.inference.nuts",
-    "Marginal": "bayesmix.inference.marginal",
-    "Advi": "bayesmix.inference.variational",
-    "Pathfinder": "bayesmix.inference.variational",
-    "Prior": "bayesmix.language.prior",
+    "Reml": "bayesmix.inference.estimation.methods",
+    "Ml": "bayesmix.inference.estimation.methods",
+    "Laplace": "bayesmix.inference.estimation.methods",
+    "Agq": "bayesmix.inference.estimation.methods",
+    "Nuts": "bayesmix.inference.sampling.nuts.nuts",
+    "Marginal": "bayesmix.inference.sampling.marginal.sampler",
+    "Advi": "bayesmix.inference.sampling.variational",
+    "Pathfinder": "bayesmix.inference.sampling.variational",
+    "Prior": "bayesmix.language.priors.prior",
     "BayesmixError": "bayesmix.errors",
     "FormulaError": "bayesmix.errors",
     "SpecError": "bayesmix.errors",
@@ -57,6 +57,8 @@ _PUBLIC = {
 __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 (the keys are strings)
 
 if TYPE_CHECKING:
+    from bayesmix.comparison import Comparison as Comparison
+    from bayesmix.comparison import compare as compare
     from bayesmix.data.datasets import dataset_names as dataset_names
     from bayesmix.data.datasets import load_dataset as load_dataset
     from bayesmix.data.files import read_data as read_data
@@ -71,28 +73,26 @@ if TYPE_CHECKING:
     from bayesmix.errors import PredictionWarning as PredictionWarning
     from bayesmix.errors import PriorWarning as PriorWarning
     from bayesmix.errors import SpecError as SpecError
-    from bayesmix.inference.estimate import Agq as Agq
-    from bayesmix.inference.estimate import Laplace as Laplace
-    from bayesmix.inference.estimate import Ml as Ml
-    from bayesmix.inference.estimate import Reml as Reml
-    from bayesmix.inference.marginal import Marginal as Marginal
-    from bayesmix.inference.nuts import Nuts as Nuts
-    from bayesmix.inference.variational import Advi as Advi
-    from bayesmix.inference.variational import Pathfinder as Pathfinder
-    from bayesmix.language.prior import Prior as Prior
+    from bayesmix.fit import Estimate as Estimate
+    from bayesmix.fit import Posterior as Posterior
+    from bayesmix.fit import load as load
+    from bayesmix.inference.estimation.methods import Agq as Agq
+    from bayesmix.inference.estimation.methods import Laplace as Laplace
+    from bayesmix.inference.estimation.methods import Ml as Ml
+    from bayesmix.inference.estimation.methods import Reml as Reml
+    from bayesmix.inference.sampling.marginal.sampler import Marginal as Marginal
+    from bayesmix.inference.sampling.nuts.nuts import Nuts as Nuts
+    from bayesmix.inference.sampling.variational import Advi as Advi
+    from bayesmix.inference.sampling.variational import Pathfinder as Pathfinder
+    from bayesmix.language.priors.prior import Prior as Prior
     from bayesmix.model import Model as Model
     from bayesmix.model import load_model as load_model
     from bayesmix.present import plots as plots
-    from bayesmix.present.report import report as report
-    from bayesmix.results.anova import anova as anova
-    from bayesmix.results.compare import Comparison as Comparison
-    from bayesmix.results.compare import compare as compare
-    from bayesmix.results.cross_validation import bayes_factor as bayes_factor
-    from bayesmix.results.cross_validation import loo_compare as loo_compare
-    from bayesmix.results.fit import Estimate as Estimate
-    from bayesmix.results.fit import Posterior as Posterior
-    from bayesmix.results.pooling import pooling as pooling
-    from bayesmix.results.storage import load as load
+    from bayesmix.present.report.report import report as report
+    from bayesmix.results.comparison.pooling import pooling as pooling
+    from bayesmix.results.criticism.anova import anova as anova
+    from bayesmix.results.criticism.cross_validation import bayes_factor as bayes_factor
+    from bayesmix.results.criticism.cross_validation import loo_compare as loo_compare
 
 
 def __getattr__(name: str) -> Any:

@@ -7,23 +7,24 @@ from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from bayesmix.data.design import Design, build
+from bayesmix.data.design.design import Design, build
 from bayesmix.data.memory import too_much
 from bayesmix.errors import ConvergenceWarning, SpecError, warn_user
-from bayesmix.inference.identifiability import check_identifiable
-from bayesmix.inference.priors import Priors, resolve
+from bayesmix.inference.estimation.identifiability import check_identifiable
+from bayesmix.inference.parameters.priors_in_force import Priors, resolve
 from bayesmix.language.arguments import explained
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.registry import check_response
-from bayesmix.language.spec import ModelSpec, make_spec
+from bayesmix.language.formula.model_spec import ModelSpec, make_spec
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bayesmix.data.model_file import ModelFile
-    from bayesmix.inference.estimate import Method
-    from bayesmix.inference.sample import Sampler
-    from bayesmix.results.fit import Estimate, Fitted, Posterior
+    from bayesmix.fit import Estimate, Posterior
+    from bayesmix.inference.estimation.methods import Method
+    from bayesmix.inference.sampling.sample import Sampler
+    from bayesmix.results.fits.records import Fitted
 
 
 _TABLES = {"contrasts": '{"recipe": "sum"}', "documented": '{"Intercept": 251.4}'}
@@ -103,7 +104,7 @@ class Model:
         estimate : of this model; made if not given. ``ratio`` is the size of the prior (the upper 95 % bound of a
             standard deviation, half the width of the 95 % interval otherwise) over it.
         """
-        from bayesmix.results.prior_table import prior_table
+        from bayesmix.results.tables.prior_table import prior_table
 
         return prior_table(self.priors, self.estimate() if estimate is None else estimate)
 
@@ -115,8 +116,9 @@ class Model:
         method : ``"auto"`` (REML for gaussian responses with identity link, Laplace otherwise), ``"reml"``, ``"ml"``,
             ``"laplace"``, ``"agq"``, or a record such as ``bmx.Agq(points=9)``.
         """
-        from bayesmix.inference.estimate import estimate, resolve_method
-        from bayesmix.results.fit import Estimate
+        from bayesmix.fit import Estimate
+        from bayesmix.inference.estimation.estimate import estimate
+        from bayesmix.inference.estimation.methods import resolve_method
 
         check_identifiable(self.design, self.spec.family, self.spec.link)
         chosen = resolve_method(method, self.spec.family, self.spec.link)
@@ -149,8 +151,8 @@ class Model:
         """
         import numpy as np
 
-        from bayesmix.inference.sample import resolve_sampler, sample
-        from bayesmix.results.fit import Posterior
+        from bayesmix.fit import Posterior
+        from bayesmix.inference.sampling.sample import resolve_sampler, sample
 
         if draws < 4 or chains < 1:
             raise SpecError(f"draws={draws}, chains={chains}: at least 4 draws and 1 chain are needed.")
@@ -187,7 +189,7 @@ class Model:
 
     def to_pymc(self) -> Any:
         """The hierarchical ``pm.Model`` with LKJ-correlated random effects, named dims and coords."""
-        from bayesmix.inference.pymc_model import to_pymc
+        from bayesmix.inference.sampling.nuts.pymc_model import to_pymc
 
         return to_pymc(self.design, self.spec, self.priors)
 
@@ -202,7 +204,7 @@ class Model:
         SpecError, FormulaError
             If it has something that bayesmix has not.
         """
-        from bayesmix.inference.bambi_model import read_model, read_priors
+        from bayesmix.results.interoperability.bambi import read_model, read_priors
 
         words = read_model(model)
         ours = cls(words.formula, words.data, family=words.family, link=words.link, priors="bambi")
@@ -218,7 +220,7 @@ class Model:
         SpecError
             Naming what bambi has not, correlated effects first of all.
         """
-        from bayesmix.inference.bambi_model import to_bambi
+        from bayesmix.results.interoperability.bambi import to_bambi
 
         return to_bambi(self.design, self.spec, self.priors)
 
@@ -232,12 +234,12 @@ class Model:
 
     @property
     def _fitted(self) -> Fitted:
-        from bayesmix.results.fit import Fitted
+        from bayesmix.results.fits.records import Fitted
 
         return Fitted(self.spec, self.design, self.data_name, self.documented)
 
     def __str__(self) -> str:
-        from bayesmix.results.describe import describe_model
+        from bayesmix.results.tables.model_text import describe_model
 
         return describe_model(self.spec, self.design, self.priors)
 

@@ -75,8 +75,8 @@ def in_a_process(source: str, file: Path) -> dict[str, float]:
 
 def measure(source: str, file: Path, repeats: int) -> dict[str, float]:
     """Build the design of data that are already there."""
-    from bayesmix.data.design import build
-    from bayesmix.language.formula import parse
+    from bayesmix.data.design.design import build
+    from bayesmix.language.formula.parse import parse
 
     formula = parse(FORMULA)
     build(formula, pd.DataFrame({"y": [1.0, 2.0, 3.0], "x": [1.0, 3.0, 2.0], "z": [0.0, 1.0, 5.0], "g": list("aab")}))

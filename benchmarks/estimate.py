@@ -225,8 +225,8 @@ def simulated(n: int, levels: int, seed: int = 1) -> pd.DataFrame:
 
 
 def cost_after_cross_products(sizes: list[int]) -> None:
-    from bayesmix.inference.coordinates import coordinates
-    from bayesmix.inference.reml import criterion, linear_problem
+    from bayesmix.inference.estimation.reml import criterion, linear_problem
+    from bayesmix.inference.least_squares.scaling import coordinates
 
     print("\nCost after the cross-products: y ~ x + (x | g), 1 000 levels")
     print(f"{'rows':>10} {'design + sums, s':>18} {'one criterion and gradient, ms':>32}")

@@ -4,7 +4,7 @@
 
 Each fit runs in a process of its own, from ``benchmarks/engines/``: four chains of 1 000 draws after as many of
 warm-up. Two rates are taken, both of the smallest bulk or tail effective sample size over *all* parameters, random
-effects included (by the estimators of ``bayesmix.inference.diagnostics``, which are ArviZ's): a second of sampling,
+effects included (by the estimators of ``inference.sampling.diagnostics``, which are ArviZ's): a second of sampling,
 with warm-up, without compiling; and a second from the start of the process to the finished summary. The hand-written
 models have bayesmix's default priors on centred and scaled predictors, non-centred effects; brms and rstanarm their
 own defaults. What is not installed is named and left out: ``uv`` brings numpyro and, on Python 3.12, pystan;
@@ -32,7 +32,7 @@ from estimate import CASES as FORMULAS
 from estimate import lme4, r_job
 
 import bayesmix as bmx
-from bayesmix.inference.diagnostics import convergence
+from bayesmix.inference.sampling.diagnostics import convergence
 
 HERE = Path(__file__).parent
 SMALL = ("esoph LMM", "sleepstudy", "Penicillin", "Pastes")

@@ -23,10 +23,10 @@ from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
 import bayesmix as bmx
-from bayesmix.inference.draws import Draws
-from bayesmix.inference.estimate import Method
-from bayesmix.inference.parameters import Parameters
-from bayesmix.results.fit import Estimate, Posterior
+from bayesmix.fit import Estimate, Posterior
+from bayesmix.inference.estimation.methods import Method
+from bayesmix.inference.parameters.names import Parameters
+from bayesmix.inference.sampling.draws import Draws
 
 threadpool_limits(1, user_api="blas")
 settings.register_profile("bayesmix", derandomize=True, deadline=None, max_examples=25, database=None)

@@ -8,8 +8,8 @@ import numpy as np
 from scipy.linalg import block_diag, null_space
 from scipy.stats import multivariate_normal
 
-from bayesmix.data.design import Design
-from bayesmix.data.moments import Factor
+from bayesmix.data.design.design import Design
+from bayesmix.inference.least_squares.incidence import Factor
 
 Array = np.ndarray
 

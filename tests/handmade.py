@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bayesmix.data.design import Design, Term
-from bayesmix.data.moments import Factor
+from bayesmix.data.design.design import Design, Term
+from bayesmix.inference.least_squares.incidence import Factor
 
 Array = np.ndarray
 

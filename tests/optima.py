@@ -12,11 +12,12 @@ from scipy.optimize import minimize
 
 import bayesmix as bmx
 from bayesmix.errors import BayesmixError
-from bayesmix.inference.coordinates import coordinates
-from bayesmix.inference.covariance import from_factor
-from bayesmix.inference.estimate import Agq, Laplace, MarginalLikelihood, Reml
-from bayesmix.inference.pirls import generalized_problem
-from bayesmix.inference.reml import criterion, linear_problem
+from bayesmix.inference.estimation.conditional_mode import generalized_problem
+from bayesmix.inference.estimation.generalized import MarginalLikelihood
+from bayesmix.inference.estimation.methods import Agq, Laplace, Reml
+from bayesmix.inference.estimation.reml import criterion, linear_problem
+from bayesmix.inference.least_squares.scaling import coordinates
+from bayesmix.inference.parameters.covariance import from_factor
 
 LINEAR = ["gaussian reml", "gaussian ml"]
 GENERALIZED = ["poisson", "binomial", "bernoulli"]

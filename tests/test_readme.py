@@ -13,11 +13,11 @@ from typer.testing import CliRunner
 
 import bayesmix as bmx
 from bayesmix.data.model_file import model_names
-from bayesmix.inference.draws import Draws
+from bayesmix.fit import Posterior
+from bayesmix.inference.sampling.draws import Draws
 from bayesmix.language.families.registry import FAMILIES
-from bayesmix.language.spec import PRESETS
+from bayesmix.language.formula.model_spec import PRESETS
 from bayesmix.present.cli import app
-from bayesmix.results.fit import Posterior
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -65,9 +65,9 @@ def test_commands_run(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """With draws made by hand, and what takes seconds left out."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(bmx.Model, "sample", few_draws)
-    monkeypatch.setattr("bayesmix.results.compare._walks", lambda *_: ((), ()))
-    monkeypatch.setattr("bayesmix.present.report.illustrations", lambda *_: ())
-    monkeypatch.setattr("bayesmix.present.report._findings", lambda _: ())
+    monkeypatch.setattr("bayesmix.comparison.decompositions", lambda *_: ((), ()))
+    monkeypatch.setattr("bayesmix.present.report.report.illustrations", lambda *_: ())
+    monkeypatch.setattr("bayesmix.present.report.report._findings", lambda _: ())
     monkeypatch.setattr("bayesmix.data.model_file.model_names", lambda: ("dyestuff", "sleepstudy"))
     rng = np.random.default_rng(1)
     g = np.repeat(list("abcdefgh"), 10)

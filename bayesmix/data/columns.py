@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
+from bayesmix.arrays import Array
 from bayesmix.errors import DataError, nearest
 
-Array = np.ndarray
 Kind = Literal["factor", "ordered", "boolean"]
 
 

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesmix.arrays import Array
 from bayesmix.data.columns import Column, Factor, Kind, Numeric, boolean_factor, label, name_all, name_rows
 from bayesmix.data.files import DataFile, OpenFile, open_file
 from bayesmix.errors import DataError, nearest
@@ -37,7 +38,6 @@ from bayesmix.errors import DataError, nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = np.ndarray
 
 INTERCEPTS = ("Intercept", "intercept", "const", "_cons")  # as brms, statsmodels and Stata call it
 LARGEST_EXACT = 2**53  # larger integers are not all different as floats

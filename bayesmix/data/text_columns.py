@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from bayesmix.arrays import Array
 from bayesmix.data.columns import Column, Factor, name_all, name_rows
-
-Array = np.ndarray
 
 NEARLY_ALL = 0.9  # of the rows: text that so often is a number is meant to be one
 MANY = 10  # levels: text of more different values, all of them numbers, is no factor by intention

@@ -12,6 +12,7 @@ from typing import Any
 from bayesmix.errors import SpecError, nearest
 from bayesmix.language.spellings import ARGUMENTS
 
+PROBABILITIES = ("level", "interval")
 _POSITIONAL, _KEYWORD = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
 
 
@@ -49,6 +50,8 @@ def _explained(function: Callable[..., Any], shown: str) -> Callable[..., Any]:
 def _check(parameter: inspect.Parameter) -> Callable[[Any, str], Any] | None:
     """What a value has to pass, by the annotation; None where anything does."""
     if parameter.kind not in (_POSITIONAL, _KEYWORD):
+        return None
+    if parameter.name in PROBABILITIES:  # checked where they are used, in better words
         return None
     kinds = set(str(parameter.annotation).split(" | "))
     return whole_number if "int" in kinds else number if kinds <= {"float", "None"} else None

@@ -1,6 +1,6 @@
 """Spellings of other packages: what to write here instead, or that it is not supported.
 
-Functions that stand in formulas are in `bayesmix.language.vocabulary`.
+Functions that stand in formulas are in `bayesmix.language.formula.vocabulary`.
 """
 
 from __future__ import annotations

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from bayesmix.language.arguments import explained
-from bayesmix.results.level import check_level
-from bayesmix.results.predict import Kind
-from bayesmix.results.scopes import Groups
+from bayesmix.results.fits.level import check_level
+from bayesmix.results.fits.records import FitRecord
+from bayesmix.results.prediction.predict import Kind
+from bayesmix.results.prediction.prediction_table import Asked
+from bayesmix.results.prediction.scopes import Groups
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesmix.results.fit import Fit
-
 
 @explained
-class Questions:
+class Questions(FitRecord):
     """What both kinds of fit answer alike."""
 
     def conditional_effects(
@@ -42,10 +42,10 @@ class Questions:
         kind, groups, interval, df : as in `predict`; ``"average"`` is the mean over groups, ``"zero"`` that of a
             typical one.
         """
-        from bayesmix.results.marginal_effects import Asked, conditional_effects
+        from bayesmix.results.prediction.marginal_effects import conditional_effects
 
         asked = Asked(kind, groups, interval, df)
-        return conditional_effects(cast("Fit", self), variable, by, asked, at=at, points=points)
+        return conditional_effects(self, variable, by, asked, at=at, points=points)
 
     def marginal_means(
         self,
@@ -70,9 +70,9 @@ class Questions:
             estimate ``estimate, std_error, df, lower, upper`` with ``t`` (linear models, Satterthwaite's degrees of
             freedom) or ``z`` (``df`` is infinite) and ``p_value``; of a posterior ``p_direction``.
         """
-        from bayesmix.results.marginal_effects import Asked, marginal_means
+        from bayesmix.results.prediction.marginal_effects import marginal_means
 
-        return marginal_means(cast("Fit", self), variables, Asked(kind, groups, interval, df), at=at)
+        return marginal_means(self, variables, Asked(kind, groups, interval, df), at=at)
 
     def contrasts(
         self,
@@ -89,9 +89,9 @@ class Questions:
 
         The columns are those of `marginal_means`; p-values are not adjusted for several tests.
         """
-        from bayesmix.results.marginal_effects import Asked, contrasts
+        from bayesmix.results.prediction.marginal_effects import contrasts
 
-        return contrasts(cast("Fit", self), variable, by, Asked(kind, groups, interval, df), at=at)
+        return contrasts(self, variable, by, Asked(kind, groups, interval, df), at=at)
 
     def slopes(
         self,
@@ -107,9 +107,9 @@ class Questions:
 
         The columns are those of `marginal_means`.
         """
-        from bayesmix.results.marginal_effects import Asked, slopes
+        from bayesmix.results.prediction.marginal_effects import slopes
 
-        return slopes(cast("Fit", self), variable, by, Asked(kind, groups, interval, df))
+        return slopes(self, variable, by, Asked(kind, groups, interval, df))
 
     def hypothesis(self, *texts: str, interval: float = 0.95, df: str | None = None) -> pd.DataFrame:
         """Judge hypotheses such as ``"ncontrols > 0"`` or ``"sd(agegp, Intercept) > 2 * sigma"``.
@@ -127,7 +127,7 @@ class Questions:
             (linear models, with ``df`` by Satterthwaite's method) or ``z``, and ``p_value``, one-sided for ``>`` and
             ``<``.
         """
-        from bayesmix.results.hypothesis import hypotheses
+        from bayesmix.results.prediction.hypothesis import hypotheses
 
         check_level(interval)
-        return hypotheses(cast("Fit", self), texts, interval, df)
+        return hypotheses(self, texts, interval, df)

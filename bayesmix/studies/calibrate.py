@@ -17,24 +17,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmix.data.design import Design
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
 from bayesmix.errors import BayesmixError, BayesmixWarning, SpecError
-from bayesmix.inference.parameters import Parameters
-from bayesmix.inference.priors import Priors
-from bayesmix.inference.sample import Sampler, failure, resolve_sampler, sample
+from bayesmix.inference.parameters.names import Parameters
+from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.inference.sampling.sample import Sampler, failure, resolve_sampler, sample
 from bayesmix.language.arguments import explained
-from bayesmix.language.spec import ModelSpec
-from bayesmix.results import effects
-from bayesmix.results.jobs import in_order
-from bayesmix.results.level import check_level
-from bayesmix.studies.generate import draw_parameters, simulate_response
+from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.parallel.executors import in_order
+from bayesmix.results.fits import linear_predictor as effects
+from bayesmix.results.fits.level import check_level
+from bayesmix.studies.prior_simulation import draw_parameters, simulate_response
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bayesmix.model import Model
 
-Array = np.ndarray
 
 LIKELIHOOD = "log-likelihood"
 CHAINS = 2

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesmix.arrays import Array
 from bayesmix.errors import BayesmixWarning, SpecError, nearest
 from bayesmix.language.arguments import explained
-from bayesmix.results.jobs import in_order
-from bayesmix.results.level import check_level
+from bayesmix.parallel.executors import in_order
+from bayesmix.results.fits.level import check_level
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Array = np.ndarray
 
 SLOPE = 1.0  # the average of the groups'
 FORMULA = "y ~ x + (x | group)"

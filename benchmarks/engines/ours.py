@@ -32,7 +32,7 @@ note = {"method": post.method, "fewer": 0.0}
 if effects and not same:  # random effects of some draws only: their effective sizes are judged apart
     import numpy as np
 
-    from bayesmix.inference.diagnostics import convergence
+    from bayesmix.inference.sampling.diagnostics import convergence
 
     apart = np.concatenate([part.reshape(*part.shape[:2], -1) for part in effects], axis=2)
     note["fewer"] = convergence(apart).smallest_ess

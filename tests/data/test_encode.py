@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from lme4_designs import formula_reference, lme4_rows
 
-from bayesmix.data.design import Design, Encoder, NewDesign, build, encode
+from bayesmix.data.design.design import Design, Encoder, NewDesign, build, encode
 from bayesmix.errors import DataError
-from bayesmix.language.formula import parse
+from bayesmix.language.formula.parse import parse
 
 LME4 = formula_reference("lme4.json")
 ROWS = lme4_rows()

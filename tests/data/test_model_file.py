@@ -12,8 +12,8 @@ import pytest
 
 import bayesmix as bmx
 from bayesmix.data.model_file import load_model_file, model_names
-from bayesmix.language.formula import parse
-from bayesmix.results.verdict import Outcome, judge
+from bayesmix.language.formula.parse import parse
+from bayesmix.results.comparison.document_check import Outcome, judge
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = json.loads((ROOT / "tests" / "reference" / "document.json").read_text(encoding="utf-8"))

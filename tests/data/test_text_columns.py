@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesmix.data.design import build, encode
+from bayesmix.data.design.design import build, encode
 from bayesmix.errors import DataError
-from bayesmix.language.formula import parse
+from bayesmix.language.formula.parse import parse
 
 pl = pytest.importorskip("polars")
 

@@ -17,7 +17,7 @@ from dense import ml_criterion, random_covariance
 from scipy.optimize import minimize
 
 import bayesmix as bmx
-from bayesmix.inference.profile import profile_rise
+from bayesmix.inference.estimation.profile import profile_rise
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "profile_boundary"
 RISE = 3.841458820694124
@@ -196,7 +196,7 @@ def test_the_maximum_is_looked_for_again_where_the_estimate_is_not_it() -> None:
 
 
 def test_a_search_that_does_not_end_gives_nan(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bayesmix.inference import profile
+    from bayesmix.inference.estimation import profile
 
     monkeypatch.setattr(profile, "MAX_POINTS", 1)
     fit = bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff")).estimate("ml")

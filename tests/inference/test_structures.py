@@ -22,9 +22,10 @@ from scipy.stats import beta
 
 import bayesmix as bmx
 from bayesmix.errors import SpecError
-from bayesmix.inference.correlation import Autoregressive, Exchangeable, Free, Independent
-from bayesmix.inference.covariance import from_factor, structure_of, to_factor
-from bayesmix.results.predict import Rows, predict
+from bayesmix.inference.parameters.correlation import Autoregressive, Exchangeable, Free, Independent
+from bayesmix.inference.parameters.covariance import from_factor, structure_of, to_factor
+from bayesmix.results.prediction.predict import predict
+from bayesmix.results.prediction.rows import Rows
 
 REFERENCE = json.loads(
     (Path(__file__).parents[1] / "reference" / "structures" / "estimates.json").read_text(encoding="utf-8")

@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 
 import bayesmix as bmx
 from bayesmix.data.model_file import model_names
-from bayesmix.inference.draws import Draws
+from bayesmix.fit import Posterior
+from bayesmix.inference.sampling.draws import Draws
 from bayesmix.language.families.registry import FAMILIES
-from bayesmix.language.spec import PRESETS
+from bayesmix.language.formula.model_spec import PRESETS
 from bayesmix.present.cli import app, main
-from bayesmix.results.fit import Posterior
 
 ROOT = Path(__file__).parents[2]
 SLEEP = ("fit", "Reaction ~ Days + (Days | Subject)", "sleepstudy")
@@ -46,8 +46,8 @@ def sampled(monkeypatch, posterior_of):
 
         monkeypatch.setattr(bmx.Model, "sample", sample)
         # what takes seconds in a report, and is tested with it
-        monkeypatch.setattr("bayesmix.present.report.illustrations", lambda *_: ())
-        monkeypatch.setattr("bayesmix.present.report._findings", lambda _: ())
+        monkeypatch.setattr("bayesmix.present.report.report.illustrations", lambda *_: ())
+        monkeypatch.setattr("bayesmix.present.report.report._findings", lambda _: ())
         return asked
 
     return install

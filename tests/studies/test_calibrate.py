@@ -12,9 +12,11 @@ from scipy import stats
 
 import bayesmix as bmx
 from bayesmix.errors import SpecError
-from bayesmix.language.prior import JOINT, KINDS, parse_prior
+from bayesmix.language.priors.distributions import JOINT, KINDS
+from bayesmix.language.priors.prior import parse_prior
+from bayesmix.language.priors.random import DRAW, draw_prior
 from bayesmix.studies.calibrate import LIKELIHOOD, Calibration, calibrate
-from bayesmix.studies.generate import DRAW, draw_parameters, draw_prior
+from bayesmix.studies.prior_simulation import draw_parameters
 
 UNLIKELY = 1e-4  # p-value below which draws are not of a distribution
 LEVEL = 0.05  # of false alarms
@@ -205,8 +207,8 @@ def test_a_wrong_likelihood_is_found() -> None:
 @pytest.mark.slow
 def test_draws_of_the_prior_are_found_by_the_likelihood(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sampler that ignores the data has uniform ranks of every parameter."""
-    from bayesmix.inference.draws import Draws
-    from bayesmix.inference.parameters import Parameters
+    from bayesmix.inference.parameters.names import Parameters
+    from bayesmix.inference.sampling.draws import Draws
 
     def ignorant(design, spec, method, *, draws, chains, seed, progress, priors):
         rng = np.random.default_rng(seed)

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from bayesmix.arrays import Array
 from bayesmix.language.families.family import ClosedForm, Family, Parameter
 from bayesmix.language.families.namespaces import Namespace
-
-Array = np.ndarray
 
 STIRLING = 100.0  # from which on the series is exact to rounding
 LINKS = ("log", "identity", "sqrt")

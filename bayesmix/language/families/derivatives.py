@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from bayesmix.arrays import Array
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import Jet, Link
 from bayesmix.language.families.namespaces import NUMERIC
 from bayesmix.language.families.taylor import variables
-
-Array = np.ndarray
 
 
 def by_predictor(

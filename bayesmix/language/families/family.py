@@ -13,11 +13,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from bayesmix.arrays import Array
 from bayesmix.language.families.link import Link
 from bayesmix.language.families.namespaces import NUMERIC
 from bayesmix.language.families.support import SUPPORTS, Support
-
-Array = np.ndarray
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from bayesmix.arrays import Array
 from bayesmix.language.families.family import ClosedForm, Family, Parameter
 from bayesmix.language.families.namespaces import Namespace
-
-Array = np.ndarray
 
 
 def _kernel(xp: Namespace, y: Any, _: Any, mu: Any, sigma: Any) -> Any:

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+from bayesmix.arrays import Array
 from bayesmix.language.families.namespaces import NUMERIC, Namespace, cloglog_slopes, logistic_slopes, normal_slopes
 
-Array = np.ndarray
 Slopes = tuple[Array, Array, Array]  # a function's first three derivatives
 Jet = tuple[Array, Array, Array, Array]  # its values before them
 

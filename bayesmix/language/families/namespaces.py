@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from bayesmix.arrays import Array
 from bayesmix.language.families.taylor import Taylor, elementary, select, value_of
-
-Array = np.ndarray
 
 EPSILON = float(np.finfo(float).eps)
 OVERFLOW = 700.0  # exponents beyond which exp overflows

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesmix.arrays import Array
 from bayesmix.errors import DataError, SpecError, nearest
 from bayesmix.language.families.counts import NEGBINOMIAL, POISSON
 from bayesmix.language.families.family import Family
@@ -17,8 +18,6 @@ from bayesmix.language.families.link import LINKS, Link
 from bayesmix.language.families.positive import GAMMA
 from bayesmix.language.families.shares import BERNOULLI, BINOMIAL
 from bayesmix.language.spellings import FAMILIES as OTHERS
-
-Array = np.ndarray
 
 FAMILIES: dict[str, Family] = {
     family.name: family for family in (GAUSSIAN, POISSON, BINOMIAL, BERNOULLI, GAMMA, NEGBINOMIAL)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Array = np.ndarray
+from bayesmix.arrays import Array
 
 COUNTABLE = 2.0**53  # larger whole numbers are not all different as floats
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray
+from bayesmix.arrays import Array
+
 Exponents = tuple[int, ...]
 
 ORDER = 3

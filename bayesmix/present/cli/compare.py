@@ -9,14 +9,14 @@ import typer
 from bayesmix.errors import SpecError
 from bayesmix.present.cli import options as o
 from bayesmix.present.cli.application import examples, leave
-from bayesmix.present.cli.asked import Options, check_estimate, method_of, read
-from bayesmix.present.cli.every import compare_every
+from bayesmix.present.cli.compare_all import compare_every
 from bayesmix.present.cli.output import form_of, of_estimate, of_model, of_posterior, print_csv, print_json, say
-from bayesmix.present.cli.work import check_output, compared, estimated, sampled, sampling, write_report
+from bayesmix.present.cli.request import Options, check_estimate, method_of, read
+from bayesmix.present.cli.steps import check_output, compared, estimated, sampled, sampling, write_report
 
 if TYPE_CHECKING:
-    from bayesmix.results.compare import Comparison
-    from bayesmix.results.verdict import Verdict
+    from bayesmix.comparison import Comparison
+    from bayesmix.results.comparison.document_check import Verdict
 
 EPILOG = examples(
     "bayesmix compare esoph_lmm",

@@ -9,14 +9,14 @@ import typer
 
 from bayesmix.present.cli import options as o
 from bayesmix.present.cli.application import examples, leave
-from bayesmix.present.cli.asked import Options, check_method, is_sampler, method_of, read
 from bayesmix.present.cli.output import form_of, of_estimate, of_model, of_posterior, print_csv, print_json, say
-from bayesmix.present.cli.work import estimated, sampled, sampling
+from bayesmix.present.cli.request import Options, check_method, is_sampler, method_of, read
+from bayesmix.present.cli.steps import estimated, sampled, sampling
 
 if TYPE_CHECKING:
+    from bayesmix.fit import Estimate, Posterior
     from bayesmix.model import Model
     from bayesmix.present.cli.output import Form
-    from bayesmix.results.fit import Estimate, Posterior
 
 EPILOG = examples(
     'bayesmix fit "Reaction ~ Days + (Days | Subject)" sleepstudy',
@@ -84,13 +84,13 @@ def fit(  # noqa: PLR0913, PLR0917 - one argument an option
 def _check_target(path: Path | None, overwrite: bool) -> None:
     """Say that a fit cannot be saved before the long part."""
     if path is not None:
-        from bayesmix.results.storage import check_target
+        from bayesmix.results.storage.fit_storage import check_target
 
         check_target(path, overwrite=overwrite)
 
 
 def _print(model: Model, fitted: Estimate | Posterior, form: Form) -> None:
-    from bayesmix.results.fit import Posterior
+    from bayesmix.fit import Posterior
 
     match form:
         case "json":

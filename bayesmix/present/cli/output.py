@@ -12,8 +12,8 @@ from bayesmix.errors import SpecError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bayesmix.fit import Estimate, Fit, Posterior
     from bayesmix.model import Model
-    from bayesmix.results.fit import Estimate, Fit, Posterior
 
 Form = Literal["text", "json", "csv"]
 
@@ -49,7 +49,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], form: For
     """Print rows of text, the first cell of each its name."""
     import pandas as pd
 
-    from bayesmix.results.typography import table_lines
+    from bayesmix.results.tables.r_printing import table_lines
 
     match form:
         case "json":
@@ -79,7 +79,7 @@ def of_model(model: Model) -> dict[str, Any]:
 
 def of_estimate(fitted: Estimate) -> dict[str, Any]:
     """A point estimate: how it went, its criteria, its tables."""
-    from bayesmix.results.summary import fixed_table
+    from bayesmix.results.tables.summary import fixed_table
 
     return {
         "method": fitted.method,

@@ -9,9 +9,9 @@ import typer
 
 from bayesmix.present.cli import options as o
 from bayesmix.present.cli.application import examples, leave
-from bayesmix.present.cli.asked import Options, check_estimate, method_of, read
 from bayesmix.present.cli.output import say
-from bayesmix.present.cli.work import check_output, compared, estimated, sampled, sampling, write_report
+from bayesmix.present.cli.request import Options, check_estimate, method_of, read
+from bayesmix.present.cli.steps import check_output, compared, estimated, sampled, sampling, write_report
 
 EPILOG = examples(
     "bayesmix report esoph_lmm",

@@ -26,7 +26,7 @@ from bayesmix.present.plots.studies import coverage, sample, standard_errors
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from bayesmix.results.compare import Comparison
+    from bayesmix.results.comparison.record import ComparisonRecord
 
 __all__ = [
     "caterpillar",
@@ -61,7 +61,7 @@ KINDS: dict[str, Callable[..., Figure]] = {
 DOCUMENTED = ("forest", "sd")  # those that mark the figures of a document
 
 
-def of_comparison(comparison: Comparison, kind: str, **options: Any) -> Figure:
+def of_comparison(comparison: ComparisonRecord, kind: str, **options: Any) -> Figure:
     """Draw the fits of a comparison: `Comparison.plot`."""
     if kind not in KINDS:
         raise SpecError(f"There is no figure `{kind}`.{nearest(kind, KINDS)} Kinds: {', '.join(KINDS)}.")

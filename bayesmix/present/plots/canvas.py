@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from bayesmix.errors import SpecError
 from bayesmix.language.arguments import explained
-from bayesmix.results.atomic_replacement import write_whole
+from bayesmix.results.storage.atomic_replacement import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -11,12 +11,14 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from bayesmix.arrays import Array
 from bayesmix.errors import SpecError, nearest
-from bayesmix.inference.centring import at_means
-from bayesmix.inference.correlation import Free
-from bayesmix.inference.parameters import corr_names
-from bayesmix.inference.prior_text import OneOfDecov
-from bayesmix.language.prior import Prior
+from bayesmix.fit import Estimate, Posterior
+from bayesmix.inference.parameters.centring import at_means
+from bayesmix.inference.parameters.correlation import Free
+from bayesmix.inference.parameters.names import corr_names
+from bayesmix.inference.parameters.prior_wording import OneOfDecov
+from bayesmix.language.priors.prior import Prior
 from bayesmix.present.plots.canvas import (
     BLUE,
     GREEN,
@@ -29,17 +31,15 @@ from bayesmix.present.plots.canvas import (
     panels,
     styled,
 )
-from bayesmix.results.effects import flatten, of_priors
-from bayesmix.results.fit import Estimate, Posterior
-from bayesmix.results.marginals import describe, kernel_estimate
-from bayesmix.results.named_fits import by_method
+from bayesmix.results.fits.linear_predictor import flatten, of_priors
+from bayesmix.results.fits.marginal_summary import describe, kernel_estimate
+from bayesmix.results.fits.named_fits import by_method
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Array = np.ndarray
 
 DOTS: Any = (0, (2, 1.5))
 OUTLINES = (BLUE, ORANGE, GREY)  # of posteriors

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmix.errors import SpecError, nearest
+from bayesmix.fit import Posterior
 from bayesmix.present.plots.canvas import BLUE, RED, Canvas, legend_below, styled
-from bayesmix.results.effects import flatten
-from bayesmix.results.fit import Posterior
+from bayesmix.results.fits.linear_predictor import flatten
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from matplotlib.lines import Line2D
 
 from bayesmix.errors import SpecError, nearest
+from bayesmix.fit import Estimate, Posterior
 from bayesmix.present.plots.canvas import COLOURS, INK, MARKERS, PALE, panels, styled
-from bayesmix.results.fit import Estimate, Posterior
-from bayesmix.results.freedom import is_linear
-from bayesmix.results.level import check_level
-from bayesmix.results.named_fits import by_method
+from bayesmix.results.criticism.confidence_intervals import confidence_intervals
+from bayesmix.results.fits.degrees_of_freedom import is_linear
+from bayesmix.results.fits.level import check_level
+from bayesmix.results.fits.named_fits import by_method
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,7 +108,7 @@ def _row(label: str, fit: Estimate | Posterior, interval: float, method: str) ->
     if isinstance(fit, Posterior):
         table = fit.parameters(interval)
         return Row(label, table["median"], table[bounds], fit.parameters(0.5)[bounds])
-    limits = fit.confint(level=interval, method=method)
+    limits = confidence_intervals(fit, None, interval, method)
     return Row(label, fit.parameters()["estimate"], limits.reindex(fit.names), None)
 
 

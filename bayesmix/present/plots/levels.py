@@ -10,17 +10,18 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse, Patch
 
+from bayesmix.arrays import Array
 from bayesmix.errors import SpecError, nearest
-from bayesmix.inference.estimate import Reml, resolve_method
-from bayesmix.inference.parameters import covariance
+from bayesmix.fit import Estimate, Posterior
+from bayesmix.inference.estimation.methods import Reml, resolve_method
+from bayesmix.inference.parameters.names import covariance
 from bayesmix.present.plots.canvas import COLOURS, GREY, INK, MARKERS, PALE, SKY, legend_below, panels, styled
 from bayesmix.present.plots.observations import choose_levels
-from bayesmix.results.effects import GroupEffects, find_group, of_group
-from bayesmix.results.fit import Estimate, Posterior
-from bayesmix.results.freedom import quantile
-from bayesmix.results.level import check_level
-from bayesmix.results.named_fits import by_method
-from bayesmix.results.pooling import pooling as pooling_table
+from bayesmix.results.comparison.pooling import pooling as pooling_table
+from bayesmix.results.fits.degrees_of_freedom import quantile
+from bayesmix.results.fits.level import check_level
+from bayesmix.results.fits.linear_predictor import GroupEffects, find_group, of_group
+from bayesmix.results.fits.named_fits import by_method
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Array = np.ndarray
 
 NAMED = 60  # levels up to which every one has its label
 MOST = 400  # levels drawn, of more some
@@ -190,7 +190,10 @@ def shrinkage(
 
 
 def _plane(
-    fits: Sequence[Estimate | Posterior], group: GroupEffects, alone: pd.DataFrame, partial: Sequence[pd.DataFrame]
+    fits: Sequence[Estimate | Posterior],
+    group: GroupEffects,
+    alone: pd.DataFrame,
+    partial: Sequence[pd.DataFrame],
 ) -> Figure:
     figure, (axis,) = panels(1, columns=1, height=4.4)
     x, y = alone.columns
@@ -222,7 +225,10 @@ def _plane(
 
 
 def _column(
-    fits: Sequence[Estimate | Posterior], group: GroupEffects, alone: pd.DataFrame, partial: Sequence[pd.DataFrame]
+    fits: Sequence[Estimate | Posterior],
+    group: GroupEffects,
+    alone: pd.DataFrame,
+    partial: Sequence[pd.DataFrame],
 ) -> Figure:
     name = alone.columns[0]
     order = partial[0][name].argsort().to_numpy()
@@ -381,7 +387,7 @@ def _partial(
     fit: Estimate | Posterior, group: GroupEffects, name: str, interval: float
 ) -> tuple[Array, Array | None, Array | None]:
     """Coefficients of one effect, by level; with bounds of a posterior."""
-    from bayesmix.results.effects import coefficients
+    from bayesmix.results.fits.linear_predictor import coefficients
 
     names, values = coefficients(fit.design, fit.with_effects, group)
     own = values[..., names.index(name)]

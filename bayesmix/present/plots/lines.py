@@ -11,10 +11,12 @@ import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from bayesmix.data.design import Design
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
 from bayesmix.errors import SpecError, nearest
-from bayesmix.language.expression import column_names
-from bayesmix.language.reader import read
+from bayesmix.fit import Estimate, Posterior
+from bayesmix.language.formula.expression import column_names
+from bayesmix.language.formula.reader import read
 from bayesmix.present.plots.canvas import (
     COLOURS,
     GREY,
@@ -27,15 +29,14 @@ from bayesmix.present.plots.canvas import (
     styled,
 )
 from bayesmix.present.plots.observations import Points, choose_levels, places, points
-from bayesmix.results.effects import GroupEffects
-from bayesmix.results.fit import Estimate, Posterior
-from bayesmix.results.freedom import resolve_df
-from bayesmix.results.grid import grid, is_factor, levels_of, mean_offset, observed
-from bayesmix.results.level import check_level
-from bayesmix.results.named_fits import by_method
-from bayesmix.results.pooling import pooling
-from bayesmix.results.predict import Rows, prediction_table
-from bayesmix.results.scopes import Scope
+from bayesmix.results.comparison.pooling import pooling
+from bayesmix.results.fits.level import check_level
+from bayesmix.results.fits.linear_predictor import GroupEffects
+from bayesmix.results.fits.named_fits import by_method
+from bayesmix.results.prediction.prediction_table import Asked, prediction_table
+from bayesmix.results.prediction.reference_grid import grid, is_factor, levels_of, mean_offset, observed
+from bayesmix.results.prediction.rows import Rows
+from bayesmix.results.prediction.scopes import Scope
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,6 @@ if TYPE_CHECKING:
 
     from bayesmix.model import Model
 
-Array = np.ndarray
 
 KINDS = ("partial", "none", "complete", "typical")
 WORDS = {
@@ -336,7 +336,7 @@ def _curves(
     else:
         frames = [grid(design, {x: _values(design, x, observed(design)[x])}, cross=False)]
         rows = _coded(design, frames[0], range(len(design.terms)))
-    table = prediction_table(fit, rows, kind="mean", groups=groups, interval=interval, df=resolve_df(fit, None))
+    table = prediction_table(fit, rows, Asked("mean", groups, interval))
     centre, lower, upper = (table[name].to_numpy() for name in (table.columns[0], "lower", "upper"))
     edges = np.cumsum([0, *(len(frame) for frame in frames)]).tolist()
     return [

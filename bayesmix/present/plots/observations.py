@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmix.data.design import Design
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
 from bayesmix.errors import DataError, SpecError, nearest
-from bayesmix.language.expression import column_names
-from bayesmix.language.reader import read
-from bayesmix.language.spec import ModelSpec
+from bayesmix.language.formula.expression import column_names
+from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.formula.reader import read
 from bayesmix.present.plots.canvas import with_unit
-from bayesmix.results.effects import GroupEffects, find_group
-from bayesmix.results.grid import check_predictor, is_factor, levels_of, observed, predictors
+from bayesmix.results.fits.linear_predictor import GroupEffects, find_group
+from bayesmix.results.prediction.reference_grid import check_predictor, is_factor, levels_of, observed, predictors
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+    from bayesmix.fit import Fit
     from bayesmix.model import Model
-    from bayesmix.results.fit import Fit
 
-Array = np.ndarray
 
 JITTER = 0.25  # of counts, up and down
 BINARY = 0.06  # of zeros and ones

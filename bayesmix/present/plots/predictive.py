@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.lines import Line2D
 
-from bayesmix.data.design import Design
-from bayesmix.language.expression import column_names
-from bayesmix.language.reader import read
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.language.formula.expression import column_names
+from bayesmix.language.formula.reader import read
 from bayesmix.present.plots.canvas import BLUE, INK, ORANGE, Canvas, legend_below, panels, styled
 from bayesmix.present.plots.draws import figure_of
-from bayesmix.results.predict import Groups
+from bayesmix.results.prediction.predict import Groups
+from bayesmix.results.prediction.simulation import posterior_predictive
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
+    from bayesmix.fit import Posterior
     from bayesmix.model import Model
-    from bayesmix.results.fit import Posterior
 
-Array = np.ndarray
 
 SETS = 50  # of responses, drawn as lines
 FAR = 30.0  # how many times farther than the data the prior may reach on a linear axis
@@ -45,7 +46,7 @@ def ppc(post: Posterior, *, groups: Groups = "fitted", seed: int = 0) -> Figure:
 
     design = post.design
     counts = post.spec.family.values.is_discrete
-    tree = _tree(post.posterior_predictive(groups=groups, seed=seed)["y"], design.y, int if counts else float)
+    tree = _tree(posterior_predictive(post, groups=groups, seed=seed)["y"], design.y, int if counts else float)
     options: dict[str, Any] = {"backend": "matplotlib", "figure_kwargs": {"FigureClass": Canvas, "figsize": (6.6, 3.4)}}
     if counts:
         found = az.plot_ppc_rootogram(tree, **options, visuals={"title": False, "grid": False})

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.lines import Line2D
 
+from bayesmix.arrays import Array
 from bayesmix.errors import SpecError, nearest
+from bayesmix.fit import Estimate, Posterior
 from bayesmix.present.plots.canvas import BLUE, GREY, PALE, RED, legend_below, panels, styled
 from bayesmix.present.plots.observations import SPREAD, places, response, some
-from bayesmix.results.fit import Estimate, Posterior
-from bayesmix.results.grid import is_factor, levels_of, observed
+from bayesmix.results.fits.residuals import residuals as residuals_of
+from bayesmix.results.prediction.reference_grid import is_factor, levels_of, observed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Array = np.ndarray
 
 BINS = 12  # at most; each has eight rows or more
 EACH = 8
@@ -50,7 +51,7 @@ def residuals(
         If there is no such kind or column.
     """
     design, rng = fit.design, np.random.default_rng(seed)
-    values = fit.residuals(kind, seed=seed)
+    values = residuals_of(fit, kind, seed=seed)
     x, label = _across(fit, against)
     shown = some(len(values), rng)
     figure, (axis,) = panels(1, columns=1, height=3.4)

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from bayesmix.present.plots.canvas import BLUE, COLOURS, GREY, INK, MARKERS, PALE, RED, legend_above, panels, styled
-from bayesmix.results.level import check_level
+from bayesmix.results.fits.level import check_level
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,0 +1,197 @@
+"""Fits of one model side by side, beside the figures a document prints, and why they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from bayesmix.errors import SpecError, nearest
+from bayesmix.fit import Estimate, Fit, Posterior
+from bayesmix.language.arguments import explained
+from bayesmix.results.comparison.comparison_tables import SUMMARY, blocks_of_comparison
+from bayesmix.results.comparison.decomposition import Centre, Walk
+from bayesmix.results.comparison.explanation import explain
+from bayesmix.results.comparison.pooling import pooling
+from bayesmix.results.comparison.record import ComparisonRecord
+from bayesmix.results.comparison.table import comparison_table, decompositions
+from bayesmix.results.criticism.confidence_intervals import applicable, side_by_side
+from bayesmix.results.criticism.coverage import coverage
+from bayesmix.results.fits.named_fits import by_method, named_fits
+from bayesmix.results.tables.blocks import to_html, to_markdown, to_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+CENTRES = ("mean", "median")
+
+
+@explained
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison(ComparisonRecord):
+    """One row a parameter, the fits in columns; ``print`` it for the causes of their differences."""
+
+    fits: tuple[Estimate | Posterior, ...]
+
+    @property
+    def steps(self) -> pd.DataFrame:
+        """What each cause adds to the difference of the first two fits, parameter x cause; rows add up to it."""
+        return self._walk.steps
+
+    @property
+    def sentences(self) -> dict[str, str]:
+        """Why the first two fits differ, a sentence a parameter."""
+        return explain(self._walk, self.fits[0].design)
+
+    @property
+    def _walk(self) -> Walk:
+        if not self.walks:
+            why = " ".join(self.notes) or "compare(posterior, estimate, causes=True) computes them."
+            raise SpecError(f"The causes of the differences are not known here. {why}")
+        return self.walks[0]
+
+    def intervals(self, level: float = 0.95) -> pd.DataFrame:
+        """Wald, Satterthwaite's, profile and credible intervals side by side; profiles take a moment.
+
+        Columns ``"wald lower"``, ``"wald upper"``, ..., of the first estimate and the first posterior.
+        """
+        fit = self._estimate("intervals")
+        methods = (*applicable(fit), "credible")
+        return side_by_side(fit, self.posterior, level, methods)
+
+    def coverage(
+        self,
+        n: int = 500,
+        *,
+        methods: Sequence[str] | None = None,
+        level: float = 0.95,
+        seed: int = 0,
+        executor: Executor | None = None,
+        progress: bool = True,
+    ) -> pd.DataFrame:
+        """How often intervals of ``level`` hold the truth, by fitting ``n`` data sets simulated from the estimate.
+
+        Parameters
+        ----------
+        methods : of ``"wald"``, ``"satterthwaite"``, ``"profile"``, ``"credible"``; all that are quick by default.
+        seed : of the data; the same seed gives the same table, whatever the executor.
+        executor : any ``concurrent.futures.Executor``, to fit on many processes or machines.
+        progress : show a progress bar.
+
+        Returns
+        -------
+        DataFrame
+            One row a parameter, one column a method; ``attrs["n"]`` data sets could be fitted. The credible intervals
+            leave equal tails: they never hold a standard deviation that the estimate has at zero.
+        """
+        fit = self._estimate("coverage")
+        spec = fit.spec if self.posterior is None else self.posterior.spec
+        return coverage(fit, spec, n, methods=methods, level=level, seed=seed, executor=executor, progress=progress)
+
+    def _estimate(self, what: str) -> Estimate:
+        found = next((fit for fit in self.fits if isinstance(fit, Estimate)), None)
+        if found is None:
+            raise SpecError(f"{what}() needs an estimate to start from: compare(posterior, model.estimate()).")
+        return found
+
+    @property
+    def posterior(self) -> Posterior | None:
+        """The first posterior, if there is one."""
+        return next((fit for fit in self.fits if isinstance(fit, Posterior)), None)
+
+    def pooling(self, group: str | None = None) -> pd.DataFrame:
+        """Coefficients of every group with complete, no and partial pooling, as `bayesmix.pooling` of these fits."""
+        return pooling(*self.fits, group=group)
+
+    def to_markdown(self) -> str:
+        """The comparison as Markdown."""
+        return to_markdown(blocks_of_comparison(self))
+
+    def to_html(self) -> str:
+        """The comparison as HTML: headings, tables and lists without a style of their own."""
+        return to_html(blocks_of_comparison(self))
+
+    def plot(self, kind: str = "forest", **options: Any) -> Figure:
+        """Draw the fits side by side.
+
+        Parameters
+        ----------
+        kind : ``"forest"``, ``"shrinkage"``, ``"sd"`` (densities of standard deviations), ``"pooling"``,
+            ``"caterpillar"`` or ``"curves"``, each with the options of its function in `bayesmix.plots`.
+        """
+        from bayesmix.present.plots import of_comparison
+
+        return of_comparison(self, kind, **options)
+
+    def __str__(self) -> str:
+        return to_text(blocks_of_comparison(self))
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+@explained
+def compare(
+    *fits: Estimate | Posterior | Mapping[str, Estimate | Posterior],
+    labels: Sequence[str] | None = None,
+    documented: Mapping[str, float] | None = None,
+    causes: bool | None = None,
+    groups: bool = False,
+    intervals: bool = False,
+    centre: Centre = "mean",
+) -> Comparison:
+    """Put fits of the same model side by side, and say why they differ.
+
+    Parameters
+    ----------
+    *fits : estimates and posteriors, in any order and number, or a dict of them by label.
+    labels : names of the fits in tables and text; their methods by default.
+    documented : printed figures by parameter name; by default those of the model file the fits come from.
+    causes : whether to walk from the first estimate to each posterior, cause by cause. By default where that takes no
+        more than a second or two; True refits generalized and big models as well (quadrature, flat priors).
+    groups : one row for each coefficient of each level, too.
+    intervals : Wald, Satterthwaite's, profile and credible intervals in further columns; profiles take a moment.
+    centre : ``"mean"`` or ``"median"`` of the posterior: what the differences are taken to.
+
+    Raises
+    ------
+    SpecError
+        If nothing was given, or the fits have different parameters.
+    """
+    if centre not in CENTRES:
+        raise SpecError(f"There is no centre `{centre}`.{nearest(centre, CENTRES)} Centres: {', '.join(CENTRES)}.")
+    named = named_fits(fits, labels, "compare", wanted=(Estimate, Posterior), default=by_method)
+    if not named:
+        raise SpecError("compare needs at least one fit: compare(model.sample(), model.estimate()).")
+    _check_labels(named)
+    _check_same_parameters(list(named.values()))
+    by_label = dict(sorted(named.items(), key=lambda pair: isinstance(pair[1], Posterior)))
+    first = next(iter(named.values()))
+    figures = first.fitted_model.documented if documented is None else documented
+    walks, notes = decompositions(by_label, causes, groups, centre)
+    table = comparison_table(by_label, figures, walks, groups, centre)
+    found = Comparison(table, first.spec.formula.text, tuple(by_label), tuple(by_label.values()), walks, notes, centre)
+    return replace(found, table=table.join(found.intervals())) if intervals else found
+
+
+def _check_labels(named: Mapping[str, Fit]) -> None:
+    taken = {"documented", "flat mode", *SUMMARY}
+    for label in named:
+        if label in taken:
+            raise SpecError(f"`{label}` is a column of the comparison and cannot be the label of a fit.")
+
+
+def _check_same_parameters(fits: Sequence[Estimate | Posterior]) -> None:
+    names = fits[0].names
+    for fit in fits[1:]:
+        if fit.names != names:
+            odd = sorted(set(names) ^ set(fit.names))
+            raise SpecError(f"These fits are of different models; parameters of only one of them: {', '.join(odd)}.")
+
+
+# ---- table ------------------------------------------------------------------------------------------------------

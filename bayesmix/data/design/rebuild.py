@@ -1,0 +1,50 @@
+"""A design built again from the columns it was built from: after loading, or from some of its rows."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from bayesmix.data.columns import Column, Factor
+from bayesmix.data.design.design import Design, build
+from bayesmix.data.design.inputs import OFFSET, WEIGHTS, Source
+from bayesmix.data.design.response import ResponseKind
+from bayesmix.errors import DroppedWarning
+from bayesmix.language.formula.parse import Formula
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def rebuild(formula: Formula, source: Source, response: ResponseKind) -> Design:
+    """Build a design again; what was left out the first time is left out without a warning."""
+    arguments = source.arguments
+    arrays = {name: column.values for name, column in arguments.arrays.items() if not isinstance(column, Factor)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DroppedWarning)
+        return build(
+            formula,
+            to_frame(source),
+            weights=arrays.get(WEIGHTS, arguments.weights),
+            offset=arrays.get(OFFSET, arguments.offset),
+            response=response,
+            contrasts=source.contrasts,
+        )
+
+
+def to_frame(source: Source) -> pd.DataFrame:
+    """The columns as a data frame; factors are categories, with their levels in order."""
+    import pandas as pd
+
+    return pd.DataFrame({name: _series(column) for name, column in source.columns.items()})
+
+
+def _series(column: Column) -> pd.Series[Any]:
+    import pandas as pd
+
+    if not isinstance(column, Factor):
+        return pd.Series(column.values)
+    if column.kind == "boolean":
+        return pd.Series(column.codes > 0, dtype="boolean").mask(column.missing)
+    dtype = pd.CategoricalDtype(list(column.levels), ordered=column.kind == "ordered")
+    return pd.Series(pd.Categorical.from_codes(column.codes, dtype=dtype))

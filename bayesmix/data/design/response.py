@@ -1,0 +1,175 @@
+"""The response: numbers, or successes and trials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.columns import Factor, Numeric, Variable, drop_unused, name_all, name_rows
+from bayesmix.errors import DataError
+from bayesmix.language.families.support import COUNTABLE
+from bayesmix.language.formula.expression import Call, Chain, spell
+from bayesmix.language.formula.reader import read
+
+ResponseKind = Literal["numeric", "binomial"]
+Categories = tuple[str, str]  # failure and success
+
+WHOLE = 1e-3  # R's tolerance for successes that come from a rounded proportion times its trials
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What was observed."""
+
+    y: Array  # (n,) values, or numbers of successes
+    trials: Array | None  # (n,) binomial denominators, None for other families
+    weights: Array  # (n,) prior weights; ones where they were the trials of a proportion
+    categories: Categories | None = None  # of a response of two categories: which is failure, which success
+
+
+def outcome_texts(response: str, kind: ResponseKind, *, weighted: bool) -> tuple[str, ...]:
+    """Return the expressions that a response is made of: two for successes and failures or trials, else one."""
+    expression = read(response)
+    match expression:
+        case Call(function="cbind", arguments=(successes, failures)):
+            if kind != "binomial":
+                raise DataError(f"The response `{response}` counts successes and failures: it needs family binomial.")
+            return spell(successes.value), spell(failures.value)
+        case Call(function="cbind"):
+            raise DataError(f"The response `{response}` needs two columns: `cbind(successes, failures)`.")
+        case Chain(operators=("/",), operands=(successes, trials)) if kind == "binomial" and not weighted:
+            return spell(successes), spell(trials)
+    return (response,)
+
+
+def outcome(
+    response: str,
+    variables: Mapping[str, Variable],
+    kind: ResponseKind,
+    weights: Array | None,
+    *,
+    rows: Array,
+    categories: Categories | None = None,
+) -> Outcome:
+    """Make the outcome from the evaluated expressions of `outcome_texts`.
+
+    Parameters
+    ----------
+    response
+        Of the formula.
+    variables
+        Values by the text of the expressions.
+    kind
+        How to read the response.
+    weights
+        (n,) positive; the trials, where the response is a proportion.
+    rows
+        (n,) positions in the data as given, for messages.
+    categories
+        Failure and success of the fit, for new data; else the first of two levels is failure, as in R.
+
+    Raises
+    ------
+    DataError
+        If the values are not those of the kind of response.
+    """
+    texts = outcome_texts(response, kind, weighted=weights is not None)
+    values = [variables[text] for text in texts]
+    ones = np.ones(len(rows))
+    plain = ones if weights is None else weights
+    if kind == "numeric":
+        return Outcome(_numbers(response, values[0]), None, plain)
+    if len(values) == 2:
+        first, second = (_counts(text, _numbers(text, value), rows) for text, value in zip(texts, values, strict=True))
+        trials = first + second if response.startswith("cbind(") else second
+        _check_possible(response, first, trials, rows)
+        return Outcome(first, trials, plain)
+    if isinstance(values[0], Factor):
+        pair = _categories(response, values[0]) if categories is None else categories
+        return Outcome(_successes(response, values[0], pair), ones, plain, pair)
+    return _proportions(response, _numbers(response, values[0]), weights, rows)
+
+
+def _categories(response: str, factor: Factor) -> Categories:
+    """Return failure and success: the two levels that there are, or, where more are declared, the two that occur.
+
+    R counts every level but the first as success; where there are three that is another model than was meant.
+    """
+    used = drop_unused(factor).levels
+    levels = factor.levels if len(factor.levels) == 2 else used
+    if len(levels) == 2:
+        return levels[0], levels[1]
+    if len(levels) == 1:
+        what = f"The response `{response}` has the single level `{levels[0]}`, which may be success or failure."
+        raise DataError(f"{what} Give it as TRUE and FALSE, as 0 and 1, or as a category of two levels, failure first.")
+    what = f"The response `{response}` has {len(levels)} levels, {name_all(levels)}; this family needs two."
+    raise DataError(f'{what} To model one against all others, write `I({response} == "{levels[-1]}")`.')
+
+
+def in_words(response: str, categories: Categories) -> str:
+    """Say which of two categories is modelled."""
+    return f"Response {response}: `{categories[1]}` is success, `{categories[0]}` is failure."
+
+
+def _successes(response: str, factor: Factor, categories: Categories) -> Array:
+    unknown = [level for level in drop_unused(factor).levels if level not in categories]
+    if unknown:
+        what = f"The response `{response}` has levels not seen in fitting: {name_all(unknown)}."
+        raise DataError(f"{what} The fit knows `{categories[0]}` (failure) and `{categories[1]}` (success).")
+    success = factor.levels.index(categories[1]) if categories[1] in factor.levels else -2
+    return np.asarray(factor.codes == success, dtype=np.float64)
+
+
+def _numbers(text: str, value: Variable) -> Array:
+    match value:
+        case Numeric(values=values):
+            return values.copy()  # these may be the user's own memory
+        case Factor(codes=codes, kind="boolean"):
+            return codes.astype(np.float64)
+        case Factor(levels=levels):
+            hint = " A response of two categories needs family binomial." if len(levels) == 2 else ""
+            raise DataError(f"The response `{text}` is a factor, not a number.{hint}")
+    raise DataError(f"The response `{text}` is not a column of numbers.")
+
+
+def _counts(text: str, values: Array, rows: Array) -> Array:
+    whole = np.round(values)
+    wrong = np.flatnonzero((np.abs(values - whole) > WHOLE) | (whole < 0))
+    if len(wrong):
+        raise DataError(f"`{text}` counts something, but is {values[wrong[0]]:g} in {name_rows(rows[wrong])}.")
+    large = np.flatnonzero(whole > COUNTABLE)
+    if len(large):
+        raise DataError(f"`{text}` counts something, but is {values[large[0]]:g} in {name_rows(rows[large])}.")
+    return np.asarray(whole)
+
+
+def _check_possible(response: str, successes: Array, trials: Array, rows: Array) -> None:
+    problems = {"more successes than trials": successes > trials, "no trials": trials < 1}
+    for what, wrong in problems.items():
+        if wrong.any():
+            raise DataError(f"The response `{response}` has {what} in {name_rows(rows[wrong])}.")
+
+
+def _advice(response: str, y: Array) -> str:
+    """What to write where numbers are no proportions: often two categories are coded as 1 and 2."""
+    values = np.unique(y)
+    if len(values) == 2 and np.all(values == np.round(values)):
+        low, high = (f"{value:g}" for value in values)
+        return f"It has the two values {low} and {high}: write `I({response} == {high})` if {high} is the success."
+    return "It is 0, 1 or a proportion; counts are written `cbind(successes, failures)`."
+
+
+def _proportions(response: str, y: Array, weights: Array | None, rows: Array) -> Outcome:
+    wrong = np.flatnonzero((y < 0) | (y > 1))
+    if len(wrong):
+        what = f"The response `{response}` of a binomial model is {y[wrong[0]]:g} in {name_rows(rows[wrong])}."
+        raise DataError(f"{what} {_advice(response, y)}")
+    if weights is None and np.any((y > 0) & (y < 1)):
+        raise DataError(f"The response `{response}` has proportions: give the number of trials as `weights=`.")
+    ones = np.ones(len(rows))
+    trials = ones if weights is None else _counts("weights", weights, rows)
+    return Outcome(_counts(f"{response} * weights", y * trials, rows), trials, ones)

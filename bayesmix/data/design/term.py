@@ -1,0 +1,141 @@
+"""Grouping factors and the columns of their random effects, in compact form."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.columns import Factor, Numeric, Variable, drop_unused, factor_of
+from bayesmix.data.design.matrix import ModelMatrix, assemble, learn_matrix
+from bayesmix.errors import DataError, DesignError
+from bayesmix.language.formula.parse import Bar
+from bayesmix.language.formula.terms import Terms
+
+Key = tuple[str, ...]
+
+SERIAL = frozenset({"ar1", "hetar1"})  # structures of effects that follow each other in time
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Term:
+    """One random-effects term: ``(n, k)`` columns and ``(n,)`` level indices, never a dense Z."""
+
+    group: str  # "Subject", "cask:batch"
+    levels: tuple[str, ...]  # J labels, in order
+    codes: Array  # (n,) intp, level of each row; -1, -2, ... in new data for levels not seen in fitting
+    effects: tuple[str, ...]  # k names: "Intercept", "Days", "recipeB"
+    z: Array  # (n, k) float64
+    structure: str = "us"  # of a single effect always "us"
+    unseen: tuple[str, ...] = ()  # labels of the codes -1, -2, ...
+    numeric: tuple[bool, ...] = ()  # whether a column is made of numbers alone; empty if none is known to be
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TermEncoder:
+    """How one random-effects term is made from data."""
+
+    factors: tuple[str, ...]  # expressions of the crossed factors
+    keys: tuple[Key, ...]  # the level of each factor, for every combination that occurs
+    levels: tuple[str, ...]  # their labels, in the same order
+    matrix: ModelMatrix
+    structure: str
+
+    @property
+    def group(self) -> str:
+        """Name of the grouping factor."""
+        return ":".join(text.strip("`") for text in self.factors)
+
+
+def learn_term(bar: Bar, effects: Terms, variables: Mapping[str, Variable]) -> TermEncoder:
+    """Find the levels of a bar's grouping factor and the coding of its effects.
+
+    Raises
+    ------
+    DesignError
+        If there is a single level.
+    """
+    keys, _ = _cross([_group(text, variables) for text in bar.group])
+    levels = _labels(keys)
+    if bar.structure in SERIAL:
+        _check_serial(bar, effects, variables)
+    matrix = learn_matrix(effects, variables, {})
+    encoder = TermEncoder(bar.group, keys, levels, matrix, bar.structure if len(matrix.names) > 1 else "us")
+    if len(levels) < 2:
+        raise DesignError(
+            f"The grouping factor `{encoder.group}` has the single level `{''.join(levels)}`:"
+            " a spread among levels needs several. Leave the term out, or check how the column was read."
+        )
+    return encoder
+
+
+def make_term(encoder: TermEncoder, variables: Mapping[str, Variable], n: int, *, has_levels: bool = True) -> Term:
+    """Code n rows of data; levels not seen in fitting get the codes -1, -2, ... in their order.
+
+    Without levels all rows are of one that was not seen, and the columns of the grouping factor are not needed.
+    """
+    codes, unseen = _codes(encoder, variables) if has_levels else (np.full(n, -1, dtype=np.intp), ())
+    matrix, z = encoder.matrix, assemble(encoder.matrix, variables, n)
+    return Term(encoder.group, encoder.levels, codes, matrix.names, z, encoder.structure, unseen, matrix.numeric)
+
+
+def _codes(encoder: TermEncoder, variables: Mapping[str, Variable]) -> tuple[Array, tuple[str, ...]]:
+    """The code of each row, and the labels of levels that were not seen."""
+    found, codes = _cross([_group(text, variables) for text in encoder.factors])
+    if found == encoder.keys:
+        return codes, ()
+    position = {key: j for j, key in enumerate(encoder.keys)}
+    unseen = [key for key in found if key not in position]
+    position |= {key: -1 - j for j, key in enumerate(unseen)}
+    labels = _labels((*encoder.keys, *unseen))[len(encoder.keys) :]
+    return np.array([position[key] for key in found], dtype=np.intp)[codes], labels
+
+
+def _group(text: str, variables: Mapping[str, Variable]) -> Factor:
+    value = variables[text]
+    if not isinstance(value, Numeric | Factor):
+        raise DataError(f"`{text}` cannot be a grouping factor.")
+    return drop_unused(replace(factor_of(value), kind="factor"))
+
+
+def _cross(factors: Sequence[Factor]) -> tuple[tuple[Key, ...], Array]:
+    """Return the combinations of levels that occur, and each row's: the first factor varies slowest."""
+    keys: tuple[Key, ...] = tuple((level,) for level in factors[0].levels)
+    codes = factors[0].codes
+    for factor in factors[1:]:
+        width = len(factor.levels)
+        found, codes = np.unique(codes * width + factor.codes, return_inverse=True)
+        keys = tuple((*keys[code // width], factor.levels[code % width]) for code in found.tolist())
+    return keys, codes
+
+
+def _labels(keys: Sequence[Key]) -> tuple[str, ...]:
+    """Join levels as lme4 does, `a:b`; quote those with a colon of their own where two labels would be the same."""
+    plain = tuple(map(":".join, keys))
+    if len(set(plain)) == len(plain):
+        return plain
+    count = Counter(plain)
+    quoted = [
+        ":".join(map(_quoted, key)) if count[label] > 1 else label for key, label in zip(keys, plain, strict=True)
+    ]
+    seen: Counter[str] = Counter()
+    for j, label in enumerate(quoted):
+        seen[label] += 1
+        quoted[j] = label if seen[label] == 1 else f"{label}#{seen[label]}"
+    return tuple(quoted)
+
+
+def _quoted(level: str) -> str:
+    return f'"{level}"' if ":" in level else level
+
+
+def _check_serial(bar: Bar, effects: Terms, variables: Mapping[str, Variable]) -> None:
+    """Refuse numbers in ``ar1()``: a slope is one effect, not one a time, and has no neighbours in time."""
+    names = [name for name in effects.used if isinstance(variables[name], Numeric)]
+    if names:
+        group = ":".join(bar.group)
+        what = f"`{bar}`: `ar1()` takes the levels of a factor, one effect a time; `{names[0]}` is a number, a slope."
+        raise DesignError(f"{what} Write `ar1(0 + factor({names[0]}) | {group})`.")

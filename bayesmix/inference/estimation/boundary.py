@@ -1,0 +1,68 @@
+"""Estimates on the boundary: where a search starts, restarts, and which terms are singular there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.inference.estimation.optimise import Objective, Optimum, Status, is_flat, minimise
+from bayesmix.inference.estimation.restart import lowest, starts_inside
+from bayesmix.inference.least_squares.cholesky import Factorisation
+from bayesmix.inference.least_squares.derivatives import sensitivity
+from bayesmix.inference.least_squares.scaling import Coordinates
+from bayesmix.inference.parameters.covariance import from_factor, split
+
+SINGULAR = 1e-4  # a direction of the effects whose relative SD is below this counts as zero (lme4's isSingular)
+
+
+def initial_factors(working: Coordinates, size: float) -> Array:
+    """Relative factors ``size * I``: columns are of unit size."""
+    return from_factor(working.structures, [size * np.eye(s.k) for s in working.structures])
+
+
+def conditional_covariances(working: Coordinates, factorisation: Factorisation, scale: float) -> tuple[Array, ...]:
+    """Conditional covariances of the random effects, parameters held, user's units: per term ``(J, k, k)``."""
+    columns = factorisation.XX.shape[-1]
+    inverse = sensitivity(factorisation, np.zeros((columns, columns)), working.pattern).D
+    return tuple(
+        scale * C @ inverse[place.factor][:, place.columns, place.columns] @ C.T
+        for place, C in zip(working.places, working.C, strict=True)
+    )
+
+
+def search(
+    working: Coordinates, objective: Objective, start: Array, *, accurate: bool
+) -> tuple[Optimum, tuple[int, ...]]:
+    """The lowest minimum and its singular terms: from the start, and from inside where that ends on the boundary."""
+    optimum, singular = settle(working, minimise(objective, start, accurate=accurate), objective)
+    if not singular and optimum.status is Status.CONVERGED:
+        return optimum, singular
+    starts = starts_inside(working.structures, optimum.x, start, singular)
+    better = lowest(objective, optimum, starts, accurate=accurate)
+    return (optimum, singular) if better is optimum else settle(working, better, objective)
+
+
+def settle(working: Coordinates, optimum: Optimum, objective: Objective) -> tuple[Optimum, tuple[int, ...]]:
+    """Put variances that vanish at the optimum exactly at zero, and say which terms are singular."""
+    parts = split(working.structures, optimum.x[: working.size])
+    found = [s.settled(own, SINGULAR) for s, own in zip(working.structures, parts, strict=True)]
+    singular = [t for t, (_, moved) in enumerate(found) if moved]
+    if not singular:
+        return optimum, ()
+    x = optimum.x.copy()
+    x[: working.size] = np.concatenate([own for own, _ in found])
+    value = objective(x)[0]
+    if value <= optimum.value + 1e-9 * max(abs(optimum.value), 1.0):
+        status = Status.CONVERGED if _is_flat_there_only(working, optimum, singular) else optimum.status
+        return replace(optimum, x=x, value=min(value, optimum.value), status=status), tuple(singular)
+    return optimum, tuple(singular)
+
+
+def _is_flat_there_only(working: Coordinates, optimum: Optimum, singular: list[int]) -> bool:
+    """Whether a ridge is what singular terms have: where a root of their covariance is zero, its direction is free."""
+    sizes = [structure.size for structure in working.structures]
+    there = np.repeat(np.isin(np.arange(len(sizes)), singular), sizes)
+    rest = np.append(~there, np.ones(len(optimum.x) - working.size, bool))
+    return optimum.status is Status.FLAT and not is_flat(optimum.hessian[np.ix_(rest, rest)])

@@ -1,0 +1,208 @@
+"""Laplace and adaptive Gauss-Hermite approximations of generalized linear mixed models.
+
+Inside, penalised iteratively reweighted least squares finds the conditional mode of the spherical effects ``u`` given
+``(theta, beta)``; outside, minus twice the marginal log-likelihood
+
+    f = -2 log p(y | u_hat) + u_hat'u_hat + log|Lambda'Z'WZ Lambda + I|
+
+is differentiated exactly, with the movement of the mode: W holds the observed information at the converged mode, the
+textbook Laplace approximation (lme4 uses expected information for links that are not canonical).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.inference.least_squares.cholesky import Factorisation, factorise
+from bayesmix.inference.least_squares.cross_products import moments
+from bayesmix.inference.least_squares.scaling import Coordinates
+from bayesmix.inference.least_squares.solve import solve
+from bayesmix.language.families.derivatives import by_predictor, density_by_predictor, slopes_by_predictor
+from bayesmix.language.families.family import Family
+from bayesmix.language.families.link import Jet, Link
+
+MAX_STEPS = 200
+SHIFT = 2e-3  # of log dispersion, in differences of the fourth order
+UNDONE = 1e-4  # relative size of a step from which on what a search ends with is no mode
+NEWTON_CLOSE, SCORING_CLOSE = 1e-4, 1e-11  # relative size of the step before the last
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GeneralizedProblem:
+    """A generalized linear mixed model in computational coordinates."""
+
+    coordinates: Coordinates
+    family: Family
+    link: Link
+    y: Array  # (n,)
+    trials: Array  # (n,)
+    weights: Array  # (n,)
+    offset: Array  # (n,)
+
+    def jet(self, eta: Array, dispersion: float) -> Jet:
+        """Log density of each row and its derivatives by the linear predictor."""
+        return by_predictor(self.family, self.link, self.y, eta, **self._rest(dispersion))
+
+    def slopes(self, eta: Array, dispersion: float) -> tuple[Array, Array]:
+        """First two derivatives of the log density of each row by the linear predictor."""
+        return slopes_by_predictor(self.family, self.link, self.y, eta, **self._rest(dispersion))
+
+    def by_dispersion(self, function: Callable[[float], tuple[Array, ...]], dispersion: float) -> tuple[Array, ...]:
+        """Derivatives by log dispersion of smooth functions of the rows: differences that are exact to rounding."""
+        at = [function(dispersion * math.exp(shift * SHIFT)) for shift in (-2.0, -1.0, 1.0, 2.0)]
+        return tuple((a - 8.0 * b + 8.0 * c - d) / (12.0 * SHIFT) for a, b, c, d in zip(*at, strict=True))
+
+    def value(self, eta: Array, dispersion: Array) -> Array:
+        """Log density of each row at ``eta (..., n)``, for dispersions that may differ between the leading axes."""
+        return density_by_predictor(self.family, self.link, self.y, eta, **self._rest(dispersion))
+
+    def _rest(self, dispersion: Array | float) -> dict[str, Array]:
+        return {"dispersion": np.asarray(dispersion), "trials": self.trials, "weights": self.weights}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mode:
+    """The conditional mode of the random effects at one parameter point."""
+
+    u: list[Array]  # per factor (J, k), spherical
+    b: list[Array]  # per factor (J, k), b = Lambda u
+    eta: Array  # (n,)
+    jet: Jet
+    factorisation: Factorisation
+    objective: float  # -2 log p(y | u) + u'u
+
+
+def generalized_problem(design: Design, coordinates: Coordinates, family: Family, link: Link) -> GeneralizedProblem:
+    """Collect what the iterations need."""
+    trials = np.ones(len(design.y)) if design.trials is None else design.trials
+    return GeneralizedProblem(coordinates, family, link, design.y, trials, design.weights, design.offset)
+
+
+def add_effects(coordinates: Coordinates, b: Sequence[Array]) -> Array:
+    """Contribution of random effects ``(J, k)`` per factor to the linear predictor: ``(n,)``."""
+    total: Array = np.zeros(len(coordinates.X))
+    for factor, effects in zip(coordinates.factors, b, strict=True):
+        total = total + np.einsum("nk,nk->n", factor.z, effects[factor.codes])
+    return total
+
+
+def project(coordinates: Coordinates, rows: Array) -> list[Array]:
+    """``Z_f' rows`` for each factor: ``(J, k)``."""
+    pairs = zip(coordinates.pattern.rows, coordinates.factors, strict=True)
+    return [pattern.sum_rows(factor.z * rows[:, None]) for pattern, factor in pairs]
+
+
+def _penalised(problem: GeneralizedProblem, eta: Array, u: Sequence[Array], dispersion: float) -> float:
+    value = -2.0 * float(problem.value(eta, np.asarray(dispersion)).sum()) + sum(float(np.sum(part**2)) for part in u)
+    return value if math.isfinite(value) else math.inf
+
+
+def _step_weights(problem: GeneralizedProblem, eta: Array, jet: Jet, dispersion: float) -> Array:
+    """Observed information where positive, expected information elsewhere: a descent direction in any case."""
+    observed = -jet[2]
+    if np.all(observed > 0.0):
+        return observed
+    with np.errstate(all="ignore"):
+        mu, slope, _, _ = problem.link.inverse(eta)
+        variance = problem.family.variance(problem.trials, mu, *problem.family.others(np.asarray(dispersion)))
+        return np.where(observed > 0.0, observed, problem.weights * slope**2 / variance)
+
+
+def _factorise(problem: GeneralizedProblem, Lambdas: Sequence[Array], weights: Array) -> Factorisation:
+    coordinates = problem.coordinates
+    products = moments(coordinates.pattern, coordinates.factors, np.zeros((len(weights), 1)), weights)
+    return factorise(coordinates.plan, products, Lambdas)
+
+
+@np.errstate(all="ignore")  # trial steps may overflow; what they give is then not finite, and refused
+def find_mode(
+    problem: GeneralizedProblem,
+    Lambdas: Sequence[Array],
+    fixed: Array,
+    dispersion: float,
+    start: Sequence[Array] | None = None,
+) -> Mode:
+    """Maximise the joint density over the random effects by damped Newton steps.
+
+    Parameters
+    ----------
+    Lambdas : per factor ``(k, k)``.
+    fixed : (n,) the part of the linear predictor without random effects.
+    start : per factor ``(J, k)`` spherical effects to start from; zeros by default.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If no finite mode is found, or none within a number of steps.
+    """
+    coordinates = problem.coordinates
+    u = [np.zeros((f.levels, f.k)) for f in coordinates.factors] if start is None else list(start)
+    b = [part @ Lambda.T for part, Lambda in zip(u, Lambdas, strict=True)]
+    eta = fixed + add_effects(coordinates, b)
+    objective = _penalised(problem, eta, u, dispersion)
+    if not math.isfinite(objective) and start is not None:
+        return find_mode(problem, Lambdas, fixed, dispersion)
+    polished, size = False, math.inf
+    for _ in range(MAX_STEPS):
+        jet = problem.jet(eta, dispersion)
+        weights = _step_weights(problem, eta, jet, dispersion)
+        factorisation = _factorise(problem, Lambdas, weights)
+        _, target = solve(factorisation, project(coordinates, weights * (eta - fixed) + jet[1]))
+        step = [new - old for new, old in zip(target, u, strict=True)]
+        size = math.sqrt(sum(float(np.sum(part**2)) for part in step))
+        fraction = 1.0
+        while True:
+            trial = [old + fraction * part for old, part in zip(u, step, strict=True)]
+            trial_b = [part @ Lambda.T for part, Lambda in zip(trial, Lambdas, strict=True)]
+            trial_eta = fixed + add_effects(coordinates, trial_b)
+            value = _penalised(problem, trial_eta, trial, dispersion)
+            if value <= objective + 1e-10 * (abs(objective) + 1.0) or fraction < 1e-8:
+                break
+            fraction *= 0.5
+        if not math.isfinite(value) or fraction < 1e-8:  # no descent left: rounding, or a plateau of clipped means
+            break
+        u, b, eta, objective = trial, trial_b, trial_eta, value
+        if polished:
+            break
+        # Newton's method squares the error, so one more step makes the mode exact to rounding; scoring steps do not
+        close = NEWTON_CLOSE if np.all(jet[2] <= 0.0) else SCORING_CLOSE
+        polished = size < close * (1.0 + math.sqrt(sum(float(np.sum(part**2)) for part in u)))
+    length = math.sqrt(sum(float(np.sum(part**2)) for part in u))
+    if not math.isfinite(objective) or not (polished or size < UNDONE * (1.0 + length)):
+        if start is not None:
+            return find_mode(problem, Lambdas, fixed, dispersion)
+        raise np.linalg.LinAlgError("no conditional mode was found")
+    jet = problem.jet(eta, dispersion)
+    return Mode(u, b, eta, jet, _factorise(problem, Lambdas, -jet[2]), objective)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slopes:
+    """An approximation of minus twice the log-likelihood and its derivatives."""
+
+    value: float
+    by_eta: Array  # (n,): X' by_eta is the derivative by the fixed effects
+    by_factor: list[Array]  # per factor (k, k), by the entries of Lambda
+    by_dispersion: float  # by log dispersion; 0 where the family has none
+
+
+def _by_dispersion(
+    problem: GeneralizedProblem, mode: Mode, dispersion: float, by_score: Array, by_weight: Array
+) -> float:
+    """Derivative by log dispersion through the scores of the rows ``(n,)`` and through their weights ``-l''``."""
+    if problem.family.dispersion is None:
+        return 0.0
+    _, slope, curvature, _ = problem.by_dispersion(lambda d: problem.jet(mode.eta, d), dispersion)
+    return float(np.sum(by_score * slope - by_weight * curvature))
+
+
+def _density_slope(problem: GeneralizedProblem, eta: Array, dispersion: float) -> Array:
+    """Derivative of the log density of each row by log dispersion, at ``eta (..., n)``."""
+    (slope,) = problem.by_dispersion(lambda d: (problem.value(eta, np.asarray(d)),), dispersion)
+    return slope

@@ -1,0 +1,60 @@
+"""Point estimates: REML and ML for linear, Laplace and adaptive quadrature for generalized linear mixed models."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+import numpy as np
+
+from bayesmix.data.design.design import Design
+from bayesmix.errors import FitError, SpecError
+from bayesmix.inference.estimation.conditional_mode import (
+    generalized_problem,
+)
+from bayesmix.inference.estimation.generalized import fit_generalized
+from bayesmix.inference.estimation.linear import fit_linear
+from bayesmix.inference.estimation.methods import Agq, Laplace, Method, Ml, Reml
+from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.estimation.reml import check_variation, linear_problem
+from bayesmix.inference.least_squares.scaling import coordinates
+from bayesmix.language.families.family import Family
+from bayesmix.language.families.link import Link
+from bayesmix.parallel.threads import one_blas_thread
+
+
+@one_blas_thread()
+def estimate(design: Design, family: Family, link: Link, method: Method) -> PointEstimate:
+    """Fit the model by ``method``.
+
+    Raises
+    ------
+    SpecError
+        If quadrature is asked for a model with several grouping factors.
+    FitError
+        If the numbers of the data are beyond what can be computed with.
+    """
+    working = coordinates(design)
+    if isinstance(method, Agq) and len(working.factors) != 1:
+        raise SpecError("Quadrature needs exactly one grouping factor; use the Laplace approximation instead.")
+    try:
+        match method:
+            case Reml() | Ml():
+                problem = linear_problem(design, working)
+                check_variation(design, problem)
+                return fit_linear(problem, method)
+            case Laplace() | Agq():
+                return fit_generalized(generalized_problem(design, working, family, link), method)
+            case _:
+                assert_never(method)
+    except np.linalg.LinAlgError as error:
+        largest = float(np.max(np.abs(design.y), initial=0.0))
+        raise FitError(
+            f"The criterion cannot be computed where the search led ({error}). `{design.response}` reaches"
+            f" {largest:.3g}: check it for extreme values, and the predictors for extreme scales."
+        ) from error
+
+
+# ---- linear -----------------------------------------------------------------------------------------------------
+
+
+# ---- generalized ------------------------------------------------------------------------------------------------

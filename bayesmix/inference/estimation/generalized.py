@@ -1,0 +1,194 @@
+"""Estimates of all other models: the Laplace or quadrature likelihood and its optimum."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.errors import FitError
+from bayesmix.inference.estimation.boundary import conditional_covariances, initial_factors, search
+from bayesmix.inference.estimation.conditional_mode import (
+    GeneralizedProblem,
+    Mode,
+    Slopes,
+    find_mode,
+)
+from bayesmix.inference.estimation.glm import LARGEST, Glm, fit_glm
+from bayesmix.inference.estimation.laplace import laplace
+from bayesmix.inference.estimation.methods import Agq, Laplace
+from bayesmix.inference.estimation.optimise import Objective
+from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.estimation.quadrature import quadrature, quadrature_gradient
+from bayesmix.inference.estimation.separation import separating_direction
+
+ANCHOR = 1e-3  # of the squared fixed effects of separated data, in units of the deviance
+
+
+SUSPECT = 15.0  # linear predictors of a regression beyond which separation is looked for
+
+
+class MarginalLikelihood:
+    """Minus twice the approximate marginal log-likelihood of ``(theta, beta~, log dispersion)``, with its gradient.
+
+    Each evaluation starts the inner iterations at the mode found before: that changes their number, not their result.
+    """
+
+    def __init__(self, problem: GeneralizedProblem, method: Laplace | Agq) -> None:
+        self.problem = problem
+        self.method = method
+        self._last: list[Array] | None = None
+
+    @property
+    def has_dispersion(self) -> bool:
+        """Whether the family has a parameter beside the mean."""
+        return self.problem.family.dispersion is not None
+
+    def split(self, x: Array) -> tuple[Array, Array, float]:
+        """Covariance parameters, fixed effects, dispersion (1 where the family has none)."""
+        m, p = self.problem.coordinates.size, self.problem.coordinates.X.shape[1]
+        return x[:m], x[m : m + p], float(np.exp(x[m + p])) if self.has_dispersion else 1.0
+
+    def mode(self, x: Array) -> Mode:
+        """Conditional mode of the random effects at ``x``."""
+        theta, beta, dispersion = self.split(x)
+        return self._mode(self.problem.coordinates.by_factor(theta), beta, dispersion)
+
+    def value(self, x: Array) -> float:
+        """Minus twice the log-likelihood."""
+        theta, beta, dispersion = self.split(x)
+        return self.value_at(self.problem.coordinates.by_factor(theta), beta, dispersion)
+
+    def __call__(self, x: Array) -> tuple[float, Array]:
+        """Value and gradient."""
+        working = self.problem.coordinates
+        theta, beta, dispersion = self.split(x)
+        factors = working.by_factor(theta)
+        slopes = self.slopes(factors, beta, dispersion)
+        gradient = [working.gradient(theta, slopes.by_factor), working.X.T @ slopes.by_eta]
+        if self.has_dispersion:
+            gradient.append(np.array([slopes.by_dispersion]))
+        return slopes.value, np.concatenate(gradient)
+
+    def value_at(self, factors: list[Array], beta: Array, dispersion: float) -> float:
+        """`value` at relative factors of the grouping factors, any roots of their covariance matrices."""
+        mode = self._mode(factors, beta, dispersion)
+        match self.method:
+            case Laplace():
+                return mode.objective + float(mode.factorisation.log_determinant)
+            case Agq(points):
+                return quadrature(self.problem, factors, mode, dispersion, points)
+
+    def slopes(self, factors: list[Array], beta: Array, dispersion: float) -> Slopes:
+        """`value_at` and its derivatives."""
+        mode = self._mode(factors, beta, dispersion)
+        match self.method:
+            case Laplace():
+                return laplace(self.problem, factors, mode, dispersion)
+            case Agq(points):
+                return quadrature_gradient(self.problem, factors, mode, dispersion, points)
+
+    def at(self, factors: list[Array], beta: Array, dispersion: float) -> tuple[float, Array, list[Array]]:
+        """`value_at` and its derivatives by beta~ and the factors."""
+        slopes = self.slopes(factors, beta, dispersion)
+        return slopes.value, self.problem.coordinates.X.T @ slopes.by_eta, slopes.by_factor
+
+    def by_log_dispersion(self, factors: list[Array], beta: Array, dispersion: float) -> float:
+        """Derivative of `value_at` by the log dispersion."""
+        return self.slopes(factors, beta, dispersion).by_dispersion
+
+    def _mode(self, factors: list[Array], beta: Array, dispersion: float) -> Mode:
+        fixed = self.problem.coordinates.X @ beta + self.problem.offset
+        found = find_mode(self.problem, factors, fixed, dispersion, self._last)
+        self._last = found.u
+        return found
+
+
+def fit_generalized(problem: GeneralizedProblem, method: Laplace | Agq) -> PointEstimate:
+    """Maximise the Laplace or quadrature likelihood."""
+    working = problem.coordinates
+    likelihood = MarginalLikelihood(problem, method)
+    start, is_separated = _start_generalized(likelihood)
+    optimum, singular = search(working, _anchored(likelihood) if is_separated else likelihood, start, accurate=True)
+    if is_separated:
+        optimum = replace(optimum, value=likelihood.value(optimum.x))
+    theta, beta, dispersion = likelihood.split(optimum.x)
+    mode = likelihood.mode(optimum.x)
+    m, p = working.size, len(beta)
+    return PointEstimate(
+        method=method,
+        beta=working.T @ beta,
+        beta_cov=working.T @ _inverse_information(optimum.hessian)[m : m + p, m : m + p] @ working.T.T,
+        covariances=tuple(working.covariances(theta)),
+        dispersion=dispersion if likelihood.has_dispersion else None,
+        b=tuple(working.of_terms(mode.b)),
+        b_cov=conditional_covariances(working, mode.factorisation, 1.0),
+        criterion=optimum.value,
+        df=p + m + int(likelihood.has_dispersion),
+        singular=singular,
+        theta=theta,
+        optimum=optimum,
+        coordinates=working,
+    )
+
+
+def _anchored(likelihood: MarginalLikelihood) -> Objective:
+    """The objective with a slight pull on the fixed effects, so that separated data have an end to their search."""
+    m, p = likelihood.problem.coordinates.size, likelihood.problem.coordinates.X.shape[1]
+
+    def objective(x: Array) -> tuple[float, Array]:
+        value, gradient = likelihood(x)
+        pull = np.zeros(len(x))
+        pull[m : m + p] = ANCHOR * x[m : m + p]
+        return value + float(pull @ x), gradient + 2.0 * pull
+
+    return objective
+
+
+def _inverse_information(hessian: Array) -> Array:
+    """Inverse of half the Hessian of minus twice the log-likelihood; directions without curvature get no share."""
+    values, vectors = np.linalg.eigh(0.5 * hessian)
+    usable = values > 1e-10 * max(float(values.max(initial=0.0)), 1e-300)
+    inverse = np.where(usable, 1.0 / np.where(usable, values, 1.0), 0.0)
+    return np.asarray((vectors * inverse) @ vectors.T)
+
+
+def _start_generalized(likelihood: MarginalLikelihood) -> tuple[Array, bool]:
+    """Fixed effects and dispersion of the model without random effects, relative factors of one half.
+
+    And whether the fixed effects separate the outcomes, so that the search is for what has no end.
+
+    Where groups are so different that the likelihood is not finite there, larger and smaller factors are tried, with
+    and without the fixed effects.
+
+    Raises
+    ------
+    FitError
+        If none will do.
+    """
+    problem = likelihood.problem
+    X, offset = problem.coordinates.X, problem.offset
+    pooled = fit_glm(X, problem.y, problem.trials, problem.weights, offset, problem.family, problem.link)
+    is_separated = _is_separated(problem, pooled)
+    beta = np.zeros_like(pooled.beta) if is_separated else np.clip(pooled.beta, -LARGEST, LARGEST)
+    for scale, share in product((0.5, 2.0, 5.0, 0.1), (1.0, 0.0)):
+        log_dispersion = [np.log([pooled.dispersion])] if likelihood.has_dispersion else []
+        x = np.concatenate([initial_factors(problem.coordinates, scale), share * beta, *log_dispersion])
+        try:
+            if np.isfinite(likelihood.value(x)):
+                return x, is_separated
+        except np.linalg.LinAlgError:
+            continue
+    raise FitError(
+        "No finite likelihood was found to start from. Check the response for extreme values and the predictors for"
+        " extreme scales; sampling with proper priors (model.sample()) may still work."
+    )
+
+
+def _is_separated(problem: GeneralizedProblem, pooled: Glm) -> bool:
+    X = problem.coordinates.X
+    if pooled.converged and float(np.max(np.abs(X @ pooled.beta), initial=0.0)) < SUSPECT:
+        return False
+    return separating_direction(X, problem.y, problem.trials, problem.family, problem.link) is not None

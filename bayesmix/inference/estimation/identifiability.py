@@ -1,0 +1,203 @@
+"""What the data cannot tell: found before a fit where possible, after it otherwise, and said in words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.errors import DesignError
+from bayesmix.inference.estimation.methods import Laplace
+from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.estimation.ridge import ridges
+from bayesmix.inference.estimation.separation import is_unbounded, separating_direction
+from bayesmix.inference.parameters.correlation import Autoregressive
+from bayesmix.inference.parameters.covariance import structure_of
+from bayesmix.inference.parameters.names import Parameters, sd_names
+from bayesmix.language.families.family import Family, is_linear
+from bayesmix.language.families.link import Link
+
+LARGE_EFFECT = 4.0  # range of the fixed part of a logit or log, from which on separation is looked for
+NO_OVERDISPERSION = 1e6  # shape from which on no count can tell a negative binomial from a Poisson distribution
+PURE_SD = 4.0  # standard deviation of logits beyond which pure levels are looked for
+ENDLESS_SD = 10.0  # of effects on a logit scale: two of them take odds of one to 5e8
+MANY_ROWS = 100.0  # outcomes a level that can tell even that
+CURVED = 1e-3  # smallest over largest curvature of the criterion from which on there is no ridge
+SAMPLE = "Or sample: under proper priors there is a posterior, model.sample()."
+EXACT = 1e-5  # residual over total standard deviation that is zero to rounding
+
+
+def check_identifiable(design: Design, family: Family, link: Link) -> None:
+    """Raise `DesignError` where no finite estimate exists, whatever the method."""
+    n, columns = len(design.y), design.X.shape[1] + len(design.dropped)
+    if n <= design.X.shape[1]:
+        raise DesignError(f"{n} rows cannot identify {columns} fixed effects: leave out predictors or add data.")
+    if is_linear(family, link):
+        _check_residual(design)
+    if (family.values.zero_is_edge and not family.values.one_is_edge) and not np.any(design.y > 0):
+        raise DesignError(
+            f"All counts of `{design.response}` are zero: the logarithm of their rate has no finite estimate. {SAMPLE}"
+        )
+    if family.response == "binomial":
+        _check_outcomes(design)
+
+
+def _check_residual(design: Design) -> None:
+    """A gaussian residual needs levels with more rows than effects, or correlations that tell effects from noise."""
+    for term in design.terms:
+        effects = len(term.levels) * len(term.effects)
+        decays = isinstance(structure_of(term).correlation, Autoregressive) and len(term.effects) > 2
+        if effects >= len(design.y) and not decays:
+            what = f"{len(term.levels)} levels" + ("" if len(term.effects) == 1 else f" x {len(term.effects)} effects")
+            raise DesignError(
+                f"`{term.group}` has {what} for {len(design.y)} rows: its variance cannot be told from the residual"
+                f" variance. Use a grouping factor with several rows a level, or fewer effects. {SAMPLE}"
+            )
+
+
+def _check_outcomes(design: Design) -> None:
+    trials = _trials(design)
+    for outcome, count in (("success", design.y.sum()), ("failure", (trials - design.y).sum())):
+        if not count > 0:
+            raise DesignError(
+                f"`{design.response}` holds no {outcome}: the logit of a probability of 0 or 1 is not finite."
+                f" Check how the outcome is coded. {SAMPLE}"
+            )
+    single = bool(np.all(trials == 1.0))
+    for term in design.terms:
+        if single and len(term.levels) * len(term.effects) >= len(design.y):
+            raise DesignError(
+                f"`{term.group}` has {len(term.levels)} levels for {len(design.y)} single outcomes: of one 0 or 1 a"
+                " level, no spread among levels can be told from chance. Use a grouping factor with several rows a"
+                f" level, or fewer effects. {SAMPLE}"
+            )
+
+
+def untold(design: Design, family: Family, link: Link, point: PointEstimate) -> list[str]:
+    """Say what the data cannot tell of an estimate, and why: one sentence each."""
+    return [*runaways(design, family, link, point), *_ridges(design, family, point)]
+
+
+def runaways(design: Design, family: Family, link: Link, point: PointEstimate) -> list[str]:
+    """Say which estimates run off to the end of their range, and why: one sentence each."""
+    values = point.parameters
+    if family.is_normal:
+        return _exact_fit(design, values)
+    found = []
+    if np.ptp(design.X @ values.beta) > LARGE_EFFECT:
+        direction = separating_direction(_scaled(design.X), design.y, _trials(design), family, link)
+        found += [] if direction is None else [_separated(design, family, direction)]
+    spreads = _pure_levels(design, family, values) or _endless_spread(design, family, link, point)
+    return found + spreads + _poisson_in_disguise(family, values)
+
+
+def _separated(design: Design, family: Family, direction: Array) -> str:
+    moving = np.abs(direction) > 1e-6 * np.abs(direction).max()
+    names = [name for name, moves in zip(design.fixed, moving, strict=True) if moves and name != "Intercept"]
+    listed = ", ".join(f"`{name}`" for name in names or ["Intercept"])
+    size = np.abs(_scaled(design.X) @ direction)
+    rows = int(np.sum(size > 1e-6 * size.max()))
+    outcome = "one outcome" if family.response == "binomial" else "a count of zero"
+    return (
+        f"The estimate of {listed} runs off to infinity: it separates the outcomes, at its ends (at least {rows} of"
+        f" {len(design.y)} rows) there is only {outcome}. The likelihood has no maximum; what is shown is where the"
+        " search stopped, and its size and standard error mean nothing. Sample with a proper prior instead"
+        " (model.sample()), drop the predictor, or merge levels of the factor."
+    )
+
+
+def _pure_levels(design: Design, family: Family, values: Parameters) -> list[str]:
+    """Groups each with one outcome only tell a variance that is larger than any number."""
+    if family.response != "binomial":
+        return []
+    sentences = []
+    for term, sd in zip(design.terms, values.sd, strict=True):
+        levels = len(term.levels)
+        successes = np.bincount(term.codes, design.y, levels)
+        trials = np.bincount(term.codes, _trials(design), levels)
+        if sd.max() > PURE_SD and np.all((successes == 0) | (successes == trials)):
+            sentences.append(
+                f"The standard deviation of `{term.group}` runs off to infinity: each of its levels has only"
+                " successes or only failures, so that no spread is too large. Its size means nothing; sample with a"
+                " proper prior instead (model.sample())."
+            )
+    return sentences
+
+
+def _endless_spread(design: Design, family: Family, link: Link, point: PointEstimate) -> list[str]:
+    """Levels of few rows with standard deviations that no probability can tell from larger ones."""
+    if family.response != "binomial" or not is_unbounded(family, link):
+        return []
+    sentences = []
+    for term, sd, names in zip(design.terms, point.parameters.sd, sd_names(design.terms), strict=True):
+        rows = float(np.median(np.bincount(term.codes, _trials(design), len(term.levels))))
+        spread = np.broadcast_to(sd, len(term.effects)) * np.sqrt(np.mean(term.z**2, axis=0))
+        if spread.max() > ENDLESS_SD and rows < MANY_ROWS:
+            e = min(int(np.argmax(spread)), len(names) - 1)
+            sentences.append(_endless(point, names[e], float(sd[e]), term.group, link))
+    return sentences
+
+
+def _endless(point: PointEstimate, name: str, sd: float, group: str, link: Link) -> str:
+    what = f"{name} = {sd:.3g} on the {link.name} scale, from few outcomes a level of `{group}`"
+    if isinstance(point.method, Laplace):
+        return (
+            f"The Laplace approximation fails: {what}. With sets of outcomes that are nearly all alike it has its"
+            " optimum where it is far from the likelihood, and neither this number nor the fixed effects beside it mean"
+            " anything. Use quadrature, model.estimate(bmx.Agq(points=15)), which needs one grouping factor, or sample"
+            " (model.sample())."
+        )
+    return (
+        f"The standard deviation runs off: {what}. The likelihood hardly tells such numbers from larger ones, and those"
+        " of the fixed effects grow with it. Sample with a proper prior instead (model.sample())."
+    )
+
+
+def _ridges(design: Design, family: Family, point: PointEstimate) -> list[str]:
+    """Covariance parameters that only together mean something."""
+    m = point.coordinates.size
+    values = np.linalg.eigvalsh(point.optimum.hessian[:m, :m]) if m else np.ones(1)
+    if values[0] > CURVED * values[-1]:
+        return []
+    has_residual = family.is_normal and point.dispersion is not None
+    return [
+        f"The data do not determine {', '.join(f'`{name}`' for name in names)}: other values"
+        f"{', changed together,' if len(names) > 1 else ''} have the same likelihood, or nearly, whatever the response."
+        " What is shown is one of many equally good solutions. A column of the random effects is constant within the"
+        " levels of its group, or follows from other columns, as a predictor far from zero nearly does from the"
+        " intercept: leave an effect out, or centre the predictor."
+        for names in ridges(design, point.coordinates, has_residual=has_residual)
+    ]
+
+
+def _poisson_in_disguise(family: Family, values: Parameters) -> list[str]:
+    """Counts that vary no more than Poisson counts tell a shape that is larger than any number."""
+    if family.limit is None or values.dispersion is None or float(values.dispersion) < NO_OVERDISPERSION:
+        return []
+    return [
+        "The shape of the negative binomial runs off to infinity: given the predictors and random effects, the counts"
+        " vary no more than Poisson counts do. Its size means nothing; all else is the Poisson model's. Fit that one"
+        ' (family="poisson").'
+    ]
+
+
+def _exact_fit(design: Design, values: Parameters) -> list[str]:
+    spread = float(np.std(design.y - design.offset))
+    if values.dispersion is None or float(values.dispersion) > EXACT * spread:
+        return []
+    groups = ", ".join(dict.fromkeys(f"`{term.group}`" for term in design.terms))
+    return [
+        f"The residual standard deviation is zero to rounding: predictors and the levels of {groups} explain"
+        f" `{design.response}` exactly. There is no noise to estimate, and standard errors mean nothing. Check whether"
+        " the response was computed from them."
+    ]
+
+
+def _scaled(X: Array) -> Array:
+    """Columns of unit size."""
+    size = np.sqrt(np.mean(X**2, axis=0))
+    return np.asarray(X / np.where(size > 0.0, size, 1.0))
+
+
+def _trials(design: Design) -> Array:
+    return np.ones_like(design.y) if design.trials is None else design.trials

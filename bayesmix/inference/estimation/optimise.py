@@ -1,0 +1,237 @@
+"""Minimisation of a smooth criterion: quasi-Newton steps, then Newton's method on differenced gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from bayesmix.arrays import Array
+
+MAX_NEWTON = 20
+FAR = 1e-2  # relative distance after which the Hessian is taken anew
+ROUNDING = 1e-12  # of the value
+MAX_TRIALS = 20  # of a line search
+ARMIJO, STEEP = 1e-4, 0.9  # shares of the slope that a step must gain, and may leave
+CURVATURE_FIRST = 6  # up to so many variables the Hessian at the start is worth its evaluations
+
+Objective = Callable[[Array], tuple[float, Array]]  # value and gradient
+
+
+class Status(Enum):
+    """How an optimisation ended; the values are the sentences users read."""
+
+    CONVERGED = "converged: gradient and curvature at the optimum are those of a minimum"
+    FLAT = "converged to a ridge: the criterion does not depend on some direction of the parameters"
+    STALLED = "did not converge: no further progress although the gradient is not zero"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Optimum:
+    """A minimum with its derivatives."""
+
+    x: Array  # (m,)
+    value: float
+    gradient: Array  # (m,)
+    hessian: Array  # (m, m), differences of the gradient
+    evaluations: int
+    status: Status
+
+
+class _Counted:
+    """An objective that counts its evaluations, remembers the last one, and calls infeasible points infinite."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.evaluations = 0
+        self._last: tuple[Array, float, Array] | None = None
+
+    def __call__(self, x: Array) -> tuple[float, Array]:
+        if self._last is not None and np.array_equal(self._last[0], x):
+            return self._last[1], self._last[2]
+        self.evaluations += 1
+        try:
+            value, gradient = self.objective(x)
+        except np.linalg.LinAlgError:
+            value, gradient = np.inf, np.zeros_like(x)
+        if not np.isfinite(value):
+            value, gradient = np.inf, np.zeros_like(x)
+        self._last = x.copy(), value, gradient
+        return value, gradient
+
+
+def minimise(objective: Objective, start: Array, *, tolerance: float = 1e-8, accurate: bool = True) -> Optimum:
+    """Minimise a smooth function of a few dozen variables of order one.
+
+    Parameters
+    ----------
+    objective : function of ``(m,)`` returning value and gradient; may raise `numpy.linalg.LinAlgError`.
+    accurate : take the Hessian at the optimum by central differences, not by forward ones at half the price.
+    tolerance : Newton's decrement at which the search stops, in units of the criterion.
+    """
+    counted = _Counted(objective)
+    if not start.size:
+        value, gradient = counted(start)
+        return Optimum(start, value, gradient, np.zeros((0, 0)), 1, Status.CONVERGED)
+    x, value, gradient = _quasi_newton(counted, start)
+    hessian = difference(counted, x, at=None if accurate else gradient)
+    origin = x
+    for _ in range(MAX_NEWTON):
+        step, decrement = newton_step(hessian, gradient)
+        if decrement < tolerance**2:
+            break
+        moved = _line_search(counted, x, value, gradient, step)
+        if moved is None:
+            break
+        x, value, gradient = moved
+        if np.linalg.norm(x - origin) > FAR * max(float(np.linalg.norm(x)), 0.1):
+            hessian, origin = difference(counted, x, at=None if accurate else gradient), x
+    step, decrement = newton_step(hessian, gradient)
+    status = Status.CONVERGED if decrement < 1e-8 else Status.STALLED
+    if status is Status.CONVERGED and is_flat(hessian):
+        status = Status.FLAT
+    return Optimum(x, value, gradient, hessian, counted.evaluations, status)
+
+
+def is_flat(hessian: Array) -> bool:
+    """Whether some direction has no curvature, or that of a maximum."""
+    values = np.linalg.eigvalsh(hessian) if len(hessian) else np.ones(1)
+    return bool(values[0] < 1e-9 * max(float(values[-1]), 1.0))
+
+
+def _quasi_newton(counted: _Counted, start: Array) -> tuple[Array, float, Array]:
+    """BFGS; where it is cheap, starting from the curvature at the start instead of the identity."""
+    inverse: Array | None = None
+    if len(start) <= CURVATURE_FIRST:
+        _, gradient = counted(start)
+        values, vectors = np.linalg.eigh(difference(counted, start, at=gradient))
+        size = np.maximum(np.abs(values), 1e-3 * max(float(np.abs(values).max()), 1e-8))
+        inverse = (vectors / size) @ vectors.T
+    x, value, _ = _bfgs(counted, start, inverse, tolerance=1e-4, iterations=500)
+    return x, value, counted(x)[1]
+
+
+def _bfgs(
+    counted: _Counted, x: Array, inverse: Array | None, *, tolerance: float, iterations: int
+) -> tuple[Array, float, Array]:
+    """Point, value and inverse Hessian (Nocedal and Wright 2006, section 6.1).
+
+    Written here since loading ``scipy.optimize`` takes longer than the fit of most models.
+    """
+    value, gradient = counted(x)
+    H = np.eye(len(x)) if inverse is None else 0.5 * (inverse + inverse.T)
+    scaled = inverse is not None
+    size = 1.0 if scaled else min(1.0, 1.0 / max(float(np.linalg.norm(gradient)), 1e-300))
+    for _ in range(iterations):
+        if np.abs(gradient).max() <= tolerance:
+            break
+        found = _wolfe(counted, x, (value, gradient), -H @ gradient, size)
+        if found is None:
+            break
+        size = 1.0
+        moved, value, after = found
+        s, y = moved - x, after - gradient
+        x, gradient = moved, after
+        curvature = float(s @ y)
+        if not curvature > 0.0:
+            continue
+        if not scaled:
+            H, scaled = curvature / float(y @ y) * np.eye(len(x)), True
+        Hy = H @ y
+        H = H + np.outer(s, s) * (curvature + float(y @ Hy)) / curvature**2
+        H -= (np.outer(Hy, s) + np.outer(s, Hy)) / curvature
+    return x, value, H
+
+
+def _wolfe(
+    counted: _Counted, x: Array, at: tuple[float, Array], direction: Array, size: float
+) -> tuple[Array, float, Array] | None:
+    """A step that lowers the objective enough and leaves its slope less steep; None where none is found."""
+    value, gradient = at
+    slope = float(gradient @ direction)
+    if not -slope > ROUNDING * max(abs(value), 1.0):  # no step can be seen in the value
+        return None
+    low, high = 0.0, np.inf
+    best: tuple[Array, float, Array] | None = None
+    for _ in range(MAX_TRIALS):
+        trial = x + size * direction
+        new, after = counted(trial)
+        rise = float(after @ direction)
+        if not new <= value + ARMIJO * size * slope:
+            high = size
+            dip = new - value - size * slope  # of the parabola through both values and the first slope
+            share = -0.5 * size * slope / dip if np.isfinite(dip) and dip > 0.0 else 0.1
+            size = low + float(np.clip(share, 0.1, 0.5)) * (high - low)
+            continue
+        best = trial, new, after
+        if rise >= STEEP * slope:
+            return best
+        low = size
+        size = 0.5 * (low + high) if np.isfinite(high) else 3.0 * size
+    return best
+
+
+def descend(
+    objective: Objective, start: Array, inverse: Array | None, *, tolerance: float = 1e-6
+) -> tuple[Array, float, Array]:
+    """BFGS alone: a quick minimum for many similar searches; returns the point, its value and the inverse Hessian.
+
+    ``inverse`` is the inverse Hessian to start from, taken by differences where it is None; ``tolerance`` the largest
+    slope that a minimum has.
+    """
+    counted = _Counted(objective)
+    if not start.size:
+        return start, counted(start)[0], np.zeros((0, 0))
+    if inverse is None:
+        x, value, _ = _quasi_newton(counted, start)
+        values, vectors = np.linalg.eigh(difference(counted, x))
+        size = np.maximum(np.abs(values), 1e-8 * max(float(np.abs(values).max()), 1e-300))
+        return x, value, (vectors / size) @ vectors.T
+    return _bfgs(counted, start, inverse, tolerance=tolerance, iterations=400)
+
+
+def scout(objective: Objective, start: Array, *, tolerance: float, iterations: int = 100) -> tuple[Array, float]:
+    """BFGS without any Hessian: where another search would about end, and the value there."""
+    x, value, _ = _bfgs(_Counted(objective), start, None, tolerance=tolerance, iterations=iterations)
+    return x, value
+
+
+def difference(objective: Objective, x: Array, *, at: Array | None = None, step: float = 1e-4) -> Array:
+    """Symmetrised Jacobian of the gradient ``(m, m)``: central differences, or forward given the gradient ``at`` x."""
+    rows = []
+    for i, h in enumerate(step * np.maximum(np.abs(x), 0.1)):
+        up, down = x.copy(), x.copy()
+        up[i] += h
+        if at is not None:
+            rows.append((objective(up)[1] - at) / h)
+            continue
+        down[i] -= h
+        rows.append((objective(up)[1] - objective(down)[1]) / (2.0 * h))
+    hessian = np.array(rows)
+    return 0.5 * (hessian + hessian.T)
+
+
+def newton_step(hessian: Array, gradient: Array) -> tuple[Array, float]:
+    """Newton step with negative curvature reflected and flat directions left out; and half its predicted decrease."""
+    values, vectors = np.linalg.eigh(hessian)
+    slope = vectors.T @ gradient
+    floor = 1e-9 * max(float(np.abs(values).max()), 1e-300)
+    size = np.where(np.abs(values) > floor, np.abs(values), np.inf)
+    return -vectors @ (slope / size), 0.5 * float(np.sum(slope**2 / size))
+
+
+def _line_search(
+    counted: _Counted, x: Array, value: float, gradient: Array, step: Array
+) -> tuple[Array, float, Array] | None:
+    """Halve the step until the criterion does not rise (beyond rounding); None if it never does."""
+    slack = 1e-12 * max(abs(value), 1.0)
+    for halvings in range(12):
+        trial = x + step * 0.5**halvings
+        new_value, new_gradient = counted(trial)
+        if new_value < value - slack:
+            return trial, new_value, new_gradient
+        if new_value <= value + slack and np.linalg.norm(new_gradient) < 0.5 * np.linalg.norm(gradient):
+            return trial, new_value, new_gradient
+    return None

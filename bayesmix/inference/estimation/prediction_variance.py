@@ -1,0 +1,141 @@
+"""The joint covariance of fixed and random effects around a point estimate, for the predictors of any rows.
+
+With ``M = Z'WZ + G^-1`` at the estimate, ``b_hat(beta) = M^-1 Z'W (y - X beta)`` moves with the fixed effects, so that
+
+    Cov(b - b_hat) = s M^-1 + K V K',    Cov(b - b_hat, beta) = -K V,    K = M^-1 Z'WX,    V = Cov(beta),
+
+with ``s`` the residual variance. For linear mixed models this is Henderson's inverse (SAS's prediction errors, what
+lme4's issue 147 asks for); for generalized ones the delta method with the observed information as ``W``. Variances and
+correlations of the random effects are held at their estimates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design, Term
+from bayesmix.inference.estimation.conditional_mode import generalized_problem
+from bayesmix.inference.estimation.methods import Ml, Reml
+from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.least_squares.cholesky import factorise
+from bayesmix.inference.least_squares.cross_products import leverages, moments
+from bayesmix.inference.least_squares.derivatives import sensitivity
+from bayesmix.inference.least_squares.incidence import Factor, incidence
+from bayesmix.inference.least_squares.solve import solve
+from bayesmix.inference.least_squares.symbolic import plan
+from bayesmix.language.formula.model_spec import ModelSpec
+
+VarianceFunction = Callable[[PointEstimate], Array]  # of covariance parameters, weights as they were
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NewRows:
+    """Rows of a design, all of levels seen in the fit."""
+
+    X: Array  # (m, p)
+    terms: Sequence[Term]
+
+
+def fixed_variance(point: PointEstimate, X: Array) -> Array:
+    """Variance of ``X beta``: ``(m,)``."""
+    return np.asarray(np.einsum("mp,pq,mq->m", X, point.beta_cov, X))
+
+
+def predictor_variance(design: Design, spec: ModelSpec, point: PointEstimate, rows: NewRows) -> Array:
+    """Variance of ``x'beta + z'b`` for each row: ``(m,)``."""
+    return variance_function(design, spec, point, rows)(point)
+
+
+def variance_function(design: Design, spec: ModelSpec, point: PointEstimate, rows: NewRows) -> VarianceFunction:
+    """Variances of ``x'beta + z'b`` of the rows ``(m,)``, as a function of the covariance parameters of an estimate.
+
+    One pass backwards through the elimination: the rows join those of the fit with weight zero, so that the blocks of
+    the inverse that they need are computed.
+    """
+    working, scale = point.coordinates, _scale(point)
+    new = _factors(point, rows)
+    both = [
+        Factor(np.concatenate([old.codes, own.codes]), np.concatenate([old.z, own.z]), old.levels)
+        for old, own in zip(working.factors, new, strict=True)
+    ]
+    pattern = incidence(both)
+    symbolic = plan(pattern)
+    weights = np.concatenate([_weights(design, spec, point), np.zeros(len(rows.X))])
+    X = rows.X @ working.T
+    products = moments(pattern, both, np.concatenate([working.X, X]), weights)
+    own = slice(len(working.X), None)
+
+    def variance(at: PointEstimate) -> Array:
+        S = _fixed_covariance(at) / scale
+        inverse = sensitivity(factorise(symbolic, products, working.by_factor(at.theta)), S, pattern)
+        total = np.broadcast_to(leverages(pattern, both, inverse.D, inverse.C), len(weights))[own]
+        total = total + np.einsum("mp,pq,mq->m", X, S, X)
+        for factor, across in zip(new, inverse.B, strict=True):
+            total += 2.0 * np.einsum("mk,mkp,mp->m", factor.z, across[factor.codes], X)
+        return scale * np.maximum(total, 0.0)
+
+    return variance
+
+
+def combination_variance(
+    design: Design, spec: ModelSpec, point: PointEstimate, rows: NewRows, L: Array
+) -> VarianceFunction:
+    """Variances of ``L (x'beta + z'b)`` over the rows, ``(r,)`` for ``L (r, m)``: one solution a combination."""
+    working, scale = point.coordinates, _scale(point)
+    products = moments(working.pattern, working.factors, working.X, _weights(design, spec, point))
+    factors, X = _factors(point, rows), L @ rows.X @ working.T
+
+    def variance(at: PointEstimate) -> Array:
+        factorisation = factorise(working.plan, products, working.by_factor(at.theta))
+        S, total = _fixed_covariance(at), np.zeros(len(L))
+        for i in range(len(L)):
+            rhs = [_combined(factor, L[i]) for factor in factors]
+            b, _ = solve(factorisation, rhs)
+            slope = X[i] - sum(np.einsum("jk,jkp->p", part, B) for part, B in zip(b, products.B, strict=True))
+            total[i] = scale * sum(float(np.sum(part * own)) for part, own in zip(b, rhs, strict=True))
+            total[i] += slope @ S @ slope
+        return total
+
+    return variance
+
+
+def _combined(factor: Factor, weights: Array) -> Array:
+    """Coefficients of the effects of each level in one combination of the rows: ``(J, k)``."""
+    columns = (weights[:, None] * factor.z).T
+    return np.column_stack([np.bincount(factor.codes, column, factor.levels) for column in columns])
+
+
+def _scale(point: PointEstimate) -> float:
+    """Residual variance of a linear mixed model, to which its covariances are relative."""
+    return float(point.dispersion or 1.0) ** 2 if isinstance(point.method, Reml | Ml) else 1.0
+
+
+def _fixed_covariance(point: PointEstimate) -> Array:
+    """Covariance of the fixed effects in computational coordinates."""
+    half = np.linalg.solve(point.coordinates.T, point.beta_cov)
+    return np.linalg.solve(point.coordinates.T, half.T)
+
+
+def _weights(design: Design, spec: ModelSpec, point: PointEstimate) -> Array:
+    """Prior weights of a linear model, observed information of each row of a generalized one."""
+    if isinstance(point.method, Reml | Ml):
+        return design.weights
+    problem = generalized_problem(design, point.coordinates, spec.family, spec.link)
+    return np.asarray(-problem.jet(point.predictor(design), float(point.dispersion or 1.0))[2])
+
+
+def _factors(point: PointEstimate, rows: NewRows) -> list[Factor]:
+    """The rows' grouping factors, in computational coordinates."""
+    working = point.coordinates
+    factors = []
+    for number, old in enumerate(working.factors):
+        members = [t for t, place in enumerate(working.places) if place.factor == number]
+        z = np.zeros((len(rows.X), old.k))
+        for t in members:
+            z[:, working.places[t].columns] = rows.terms[t].z @ working.C[t]
+        factors.append(Factor(rows.terms[members[0]].codes, z, old.levels))
+    return factors

@@ -1,0 +1,186 @@
+"""Profiled REML and ML criteria of linear mixed models, with exact gradients (Bates et al. 2015, eqs. 30-42)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.errors import DesignError
+from bayesmix.inference.least_squares.cholesky import Factorisation, factorise
+from bayesmix.inference.least_squares.cross_products import Moments, moments
+from bayesmix.inference.least_squares.derivatives import sensitivity
+from bayesmix.inference.least_squares.scaling import Coordinates
+
+EXACT = 1e-24  # residual over total sum of squares below which the fit is exact to rounding
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearProblem:
+    """All that the criteria of a linear mixed model need: cross-products, no data."""
+
+    coordinates: Coordinates
+    moments: Moments  # of [X~ y~], y~ the least-squares residuals of y - offset
+    beta_ols: Array  # (p,) least-squares coefficients of X~
+    log_weights: float  # sum of the log prior weights
+    log_T: float  # log|det T|
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return self.moments.n
+
+    @property
+    def p(self) -> int:
+        """Number of fixed effects."""
+        return len(self.beta_ols)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearSolution:
+    """Profiled estimates at one theta."""
+
+    factorisation: Factorisation
+    beta: Array  # (..., p) deviation from least squares, computational coordinates
+    rss: Array  # (...,) penalised residual sum of squares
+    log_det_X: Array  # (...,) log|X~' V^-1 X~|
+
+
+def linear_problem(design: Design, coordinates: Coordinates) -> LinearProblem:
+    """Sum the cross-products once. Least-squares residuals take the place of y, so that large means do no harm."""
+    root = np.sqrt(design.weights)
+    y = design.y - design.offset
+    beta_ols = np.linalg.lstsq(coordinates.X * root[:, None], y * root, rcond=None)[0]
+    residual = y - coordinates.X @ beta_ols
+    columns = np.column_stack([coordinates.X, residual])
+    unit = bool(np.all(design.weights == 1.0))
+    return LinearProblem(
+        coordinates,
+        moments(coordinates.pattern, coordinates.factors, columns, None if unit else design.weights),
+        beta_ols,
+        float(np.log(design.weights).sum()),
+        float(np.log(np.abs(np.diagonal(coordinates.T))).sum()),
+    )
+
+
+def check_variation(design: Design, problem: LinearProblem) -> None:
+    """Raise `DesignError` where least squares leaves no residual: there is no noise to estimate, nor a posterior."""
+    y = design.y - design.offset
+    if float(problem.moments.XX[-1, -1]) <= EXACT * max(float(np.sum(design.weights * y**2)), 1e-300):
+        raise DesignError(
+            f"`{design.response}` is an exact linear function of the predictors: no variation is left to explain."
+            " Check whether the response was computed from them, or is constant."
+        )
+
+
+def solve_linear(problem: LinearProblem, theta: Array) -> LinearSolution:
+    """Profile out the fixed effects at ``theta (..., size)``."""
+    factorisation = factorise(problem.coordinates.plan, problem.moments, problem.coordinates.by_factor(theta))
+    p = problem.p
+    A, c = factorisation.XX[..., :p, :p], factorisation.XX[..., :p, p]
+    L = np.linalg.cholesky(A)
+    half = np.linalg.solve(L, c[..., None])
+    beta = np.linalg.solve(np.swapaxes(L, -1, -2), half)[..., 0]
+    rss = factorisation.XX[..., p, p] - np.sum(half[..., 0] ** 2, axis=-1)
+    log_det = 2.0 * np.log(np.diagonal(L, axis1=-2, axis2=-1)).sum(axis=-1)
+    return LinearSolution(factorisation, beta, rss, log_det)
+
+
+def criterion(problem: LinearProblem, theta: Array, *, reml: bool) -> tuple[float, Array]:
+    """REML criterion or minus twice the log-likelihood at one ``theta (size,)``, sigma profiled; and its gradient."""
+    solution = solve_linear(problem, theta)
+    freedom = problem.n - problem.p if reml else problem.n
+    rss = float(solution.rss)
+    if not rss > 0.0:  # an exact fit, to rounding
+        raise np.linalg.LinAlgError("no residual variance is left")
+    value = float(solution.factorisation.log_determinant) - problem.log_weights
+    value += freedom * (1.0 + math.log(2.0 * math.pi * rss / freedom))
+    p = problem.p
+    residual = np.append(-solution.beta, 1.0)
+    S = freedom / rss * np.outer(residual, residual)
+    if reml:
+        value += float(solution.log_det_X) - 2.0 * problem.log_T
+        S[:p, :p] += np.linalg.inv(solution.factorisation.XX[:p, :p])
+    return value, _by_theta(problem, solution.factorisation, theta, S)
+
+
+def deviance(problem: LinearProblem, theta: Array, beta: Array, sigma: float) -> tuple[float, Array, Array, float]:
+    """Minus twice the log-likelihood with nothing profiled out; its derivatives by theta, beta~ and log sigma.
+
+    Parameters
+    ----------
+    theta : (size,) relative covariance parameters.
+    beta : (p,) fixed effects in computational coordinates, as deviation from least squares.
+    """
+    factorisation = factorise(problem.coordinates.plan, problem.moments, problem.coordinates.by_factor(theta))
+    residual = np.append(-beta, 1.0)
+    scores = factorisation.XX @ residual
+    rss = float(residual @ scores)
+    value = problem.n * math.log(2.0 * math.pi * sigma**2) - problem.log_weights
+    value += float(factorisation.log_determinant) + rss / sigma**2
+    S = np.outer(residual, residual) / sigma**2
+    by_theta = _by_theta(problem, factorisation, theta, S)
+    return value, by_theta, -2.0 * scores[: problem.p] / sigma**2, 2.0 * problem.n - 2.0 * rss / sigma**2
+
+
+def profiled_deviance(
+    problem: LinearProblem,
+    factors: list[Array],
+    *,
+    sigma: float | None = None,
+    held: tuple[Array, float] | None = None,
+) -> tuple[float, list[Array], float, float]:
+    """Minus twice the log-likelihood with fixed effects at their best; its derivatives.
+
+    Parameters
+    ----------
+    factors : relative factors ``(k, k)`` of the grouping factors, any roots of their covariance matrices.
+    sigma : at its best, too, if None.
+    held : ``(a, r)`` holds ``a' beta~`` of the deviation from least squares at ``r``.
+
+    Returns
+    -------
+    value, by_factor [(k, k)], by_log_sigma, by_held
+        The derivative by ``r`` is 0 where nothing is held.
+    """
+    solution = factorise(problem.coordinates.plan, problem.moments, factors)
+    p, n = problem.p, problem.n
+    A, c = solution.XX[:p, :p], solution.XX[:p, p]
+    beta = np.linalg.solve(A, c)
+    rss, pull = float(solution.XX[p, p] - c @ beta), 0.0
+    if held is not None:
+        a, r = held
+        direction = np.linalg.solve(A, a)
+        gap = r - float(a @ beta)
+        pull = gap / float(a @ direction)
+        beta, rss = beta + pull * direction, rss + gap * pull
+    sigma2 = rss / n if sigma is None else sigma**2
+    value = n * math.log(2.0 * math.pi * sigma2) + rss / sigma2 - problem.log_weights
+    value += float(solution.log_determinant)
+    residual = np.append(-beta, 1.0)
+    derivative = sensitivity(solution, np.outer(residual, residual) / sigma2, problem.coordinates.pattern)
+    by_factor = [2.0 * G @ L for G, L in zip(derivative.G, factors, strict=True)]
+    return value, by_factor, 2.0 * n - 2.0 * rss / sigma2, 2.0 * pull / sigma2
+
+
+def restricted_deviance(problem: LinearProblem, theta: Array, sigma: float) -> tuple[float, Array, float]:
+    """REML criterion with sigma not profiled out; its derivatives by theta and log sigma."""
+    solution = solve_linear(problem, theta)
+    freedom, rss, p = problem.n - problem.p, float(solution.rss), problem.p
+    value = freedom * math.log(2.0 * math.pi * sigma**2) + rss / sigma**2 - problem.log_weights
+    value += float(solution.factorisation.log_determinant) + float(solution.log_det_X) - 2.0 * problem.log_T
+    residual = np.append(-solution.beta, 1.0)
+    S = np.outer(residual, residual) / sigma**2
+    S[:p, :p] += np.linalg.inv(solution.factorisation.XX[:p, :p])
+    by_theta = _by_theta(problem, solution.factorisation, theta, S)
+    return value, by_theta, 2.0 * freedom - 2.0 * rss / sigma**2
+
+
+def _by_theta(problem: LinearProblem, factorisation: Factorisation, theta: Array, S: Array) -> Array:
+    """Derivative by theta of ``log|Lambda'Z'WZ Lambda + I|`` plus a function of ``XX`` with derivative ``S``."""
+    derivative = sensitivity(factorisation, S, problem.coordinates.pattern)
+    factors = problem.coordinates.by_factor(theta)
+    return problem.coordinates.gradient(theta, [2.0 * G @ L for G, L in zip(derivative.G, factors, strict=True)])

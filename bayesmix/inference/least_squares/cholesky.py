@@ -1,0 +1,206 @@
+"""Penalised least squares by block elimination: one Cholesky, its solutions and its derivatives.
+
+The random-effects part of every mixed model is the symmetric matrix ``A`` of cross-products of ``[Z_1 ... Z_F | X y]``,
+one block column a grouping factor. With ``G = Lambda Lambda'`` the relative covariance of the effects of one level
+(Bates, Maechler, Bolker, Walker 2015, J. Stat. Softw. 67(1), eqs. 2-4), eliminating a factor with diagonal blocks ``D``
+and couplings ``a`` to what is left replaces the latter by its Schur complement
+
+    H <- H - a' P a,     P = Lambda (Lambda' D Lambda + I)^-1 Lambda' = (G^-1 + D)^-1.
+
+The factor with most levels goes first; factors whose blocks stay diagonal after that (nesting) are eliminated the same
+way; what is truly crossed ends in one dense block. ``P`` is well defined for singular ``G``, so fits on the boundary
+need no special case.
+
+Derivatives come from running the elimination backwards. With ``S = df/dH`` known for what is left,
+
+    df/dP = -a S a',    df/dD = P - P (df/dP) P,    df/dG = D - D P D + (I - D P) (df/dP) (I - P D),
+
+where the terms without ``df/dP`` belong to ``log|I + G D|``. The same pass yields the blocks of the inverse on the
+pattern of ``A``: the conditional variances of the random effects.
+
+Numerical arrays may carry leading batch axes ``...``, one entry a parameter point; derivatives are for one point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from bayesmix.arrays import Array, upper_triangle
+from bayesmix.inference.least_squares.cross_products import Moments
+from bayesmix.inference.least_squares.small_blocks import (
+    cholesky_and_inverse,
+    congruent,
+    gram,
+    log_det,
+    rows_of,
+    solve_lower,
+    transposed_times,
+)
+from bayesmix.inference.least_squares.symbolic import Couplings, Plan, Stage
+
+PIECE = 100_000  # products of couplings computed at once: more of them would take more memory than all else
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Eliminated:
+    """One eliminated factor at a parameter point: what solving and differentiating need again."""
+
+    Lambda: Array  # (..., k, k)
+    D: Array  # (..., J, k, k) after the eliminations before
+    a: Array  # (..., E, k)
+    B: Array  # (..., J, k, c)
+    L: Array  # (..., J, k, k) Cholesky factor of Lambda' D Lambda + I
+    P: Array  # (..., J, k, k)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DenseEnd:
+    """The crossed rest at a parameter point."""
+
+    Lambdas: tuple[Array, ...]  # per factor (..., k, k)
+    H: Array  # (..., q, q)
+    B: Array  # (..., q, c)
+    L: Array  # (..., q, q)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Factorisation:
+    """The factorised system at a parameter point."""
+
+    plan: Plan
+    eliminated: tuple[Eliminated, ...]
+    end: DenseEnd | None
+    log_determinant: Array  # (...,) log|Lambda' Z'WZ Lambda + I|
+    XX: Array  # (..., c, c) cross-products of [X y] with the random effects eliminated: [X y]' V^-1 [X y]
+
+
+def factorise(plan: Plan, moments: Moments, Lambdas: Sequence[Array], lead: tuple[int, ...] = ()) -> Factorisation:
+    """Eliminate the random effects at relative factors ``Lambdas``, one ``(..., k, k)`` per grouping factor.
+
+    ``lead`` are the leading axes of the parameter points, which a model without random effects cannot tell from its
+    (no) factors.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If a block is not positive definite, which only observed weights of a GLMM can cause.
+    """
+    entries = _entries(plan, moments)
+    B = [np.asarray(b) for b in moments.B]
+    XX = np.broadcast_to(moments.XX, np.broadcast_shapes(moments.XX.shape, (*lead, 1, 1)))
+    log_determinant: Array = np.zeros(lead)
+    done: list[Eliminated] = []
+    rest = stack_rows(B[1:], XX.shape[-1])
+    current = B[0] if B else rest
+    for stage, Lambda in zip(plan.stages, Lambdas, strict=False):
+        step = _eliminate(stage, entries, current, Lambda)
+        log_determinant = log_determinant + log_det(step.L).sum(axis=-1)
+        entries, rest, XX = _complement(stage, step, entries, rest, XX)
+        done.append(step)
+        if len(done) < len(plan.shapes):
+            levels, k = plan.shapes[len(done)]
+            current = rest[..., : levels * k, :].reshape(*rest.shape[:-2], levels, k, rest.shape[-1])
+            if len(done) < len(plan.stages):
+                rest = rest[..., levels * k :, :]
+    if len(done) == len(plan.shapes):
+        return Factorisation(plan, tuple(done), None, log_determinant, XX)
+    if not done:
+        rest = stack_rows(B, XX.shape[-1])
+    end = _dense_end(plan, entries, rest, Lambdas[len(done) :])
+    W = solve_lower(end.L, transposed_times(plan.dense, end.Lambdas, end.B))
+    XX = XX - np.swapaxes(W, -1, -2) @ W
+    return Factorisation(plan, tuple(done), end, log_determinant + log_det(end.L), XX)
+
+
+def _entries(plan: Plan, moments: Moments) -> Array:
+    """Numbers of ``D`` and ``C`` on the pattern of the upper triangle."""
+    parts = [_upper(D) for D in moments.D] + [C.reshape(*C.shape[:-3], -1) for C in moments.C]
+    lead = np.broadcast_shapes(*(part.shape[:-1] for part in parts)) if parts else ()
+    entries = np.zeros((*lead, plan.n_source))
+    if parts:
+        entries[..., plan.source] = np.concatenate([np.broadcast_to(p, (*lead, p.shape[-1])) for p in parts], axis=-1)
+    return entries
+
+
+def _upper(D: Array) -> Array:
+    alpha, beta = upper_triangle(D.shape[-1])
+    return D[..., alpha, beta].reshape(*D.shape[:-3], -1)
+
+
+def stack_rows(B: Sequence[Array], c: int) -> Array:
+    """Rows ``(..., sum J k, c)`` of blocks ``(..., J, k, c)``, one factor after the other."""
+    parts = [b.reshape(*b.shape[:-3], -1, c) for b in B]
+    return np.concatenate(parts, axis=-2) if parts else np.zeros((0, c))
+
+
+def _eliminate(stage: Stage, entries: Array, B: Array, Lambda: Array) -> Eliminated:
+    D = entries[..., stage.diagonal]
+    a = np.where(stage.coupling >= 0, entries[..., stage.coupling], 0.0)
+    M = congruent(D, Lambda) + np.eye(stage.k)
+    L, inverse = cholesky_and_inverse(M)
+    return Eliminated(Lambda, D, a, B, L, congruent(gram(inverse), np.swapaxes(Lambda, -1, -2)))
+
+
+def _complement(stage: Stage, step: Eliminated, entries: Array, rest: Array, XX: Array) -> tuple[Array, Array, Array]:
+    """Schur complements of the entries, the rows of ``[X y]`` and their own cross-products."""
+    pairs = stage.couplings
+    PB = step.P @ step.B
+    XX = XX - np.swapaxes(rows_of(step.B), -1, -2) @ rows_of(PB)
+    if not len(pairs.edge_level):
+        lead = np.broadcast_shapes(entries.shape[:-1], step.P.shape[:-3])
+        return np.broadcast_to(entries[..., stage.keep], (*lead, len(stage.keep))), rest, XX
+    if stage.is_dense:
+        products, across = _dense_products(stage, step, PB)
+        left = np.zeros((*products.shape[:-2], stage.n_entries))
+        left[..., stage.kept] = entries[..., stage.keep]
+        return left - products[..., stage.row, stage.column], rest - across, XX
+    Pa = np.einsum("...ekl,...el->...ek", step.P[..., pairs.edge_level, :, :], step.a)
+    sums = _sums_of_products(pairs, step.a, Pa)
+    left = np.zeros((*sums.shape[:-1], stage.n_entries))
+    left[..., stage.kept] = entries[..., stage.keep]
+    left[..., pairs.entries] -= sums
+    across = pairs.by_column.sum_rows(np.einsum("...ek,...ekc->...ec", step.a, PB[..., pairs.edge_level, :, :]))
+    rest = np.broadcast_to(rest, (*across.shape[:-2], *rest.shape[-2:])).copy()
+    rest[..., pairs.columns, :] -= across
+    return left, rest, XX
+
+
+def _sums_of_products(pairs: Couplings, a: Array, Pa: Array) -> Array:
+    """Products ``a[first]' Pa[second]`` summed by entry, ``(..., entries)``, a piece of the list at a time."""
+    starts, size = pairs.by_entry.starts, len(pairs.first)
+    bounds = np.append(starts, size)
+    cuts = np.unique(np.append(np.searchsorted(starts, np.arange(0, size, PIECE)), len(starts)))
+    parts = []
+    for low, high in pairwise(cuts):
+        some = slice(bounds[low], bounds[high])
+        products = np.einsum("...pk,...pk->...p", a[..., pairs.first[some], :], Pa[..., pairs.second[some], :])
+        parts.append(np.add.reduceat(products, starts[low:high] - bounds[low], axis=-1))
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+
+
+def _dense_products(stage: Stage, step: Eliminated, PB: Array) -> tuple[Array, Array]:
+    """``a' P a (..., left, left)`` and ``a' P B (..., left, c)`` by dense matrices."""
+    pairs = stage.couplings
+    a = np.zeros((*step.a.shape[:-2], stage.levels, stage.left, stage.k))
+    a[..., pairs.edge_level, pairs.edge_column, :] = step.a
+    a = np.swapaxes(a, -1, -2)
+    Pa = (step.P * a if stage.k == 1 else step.P @ a).reshape(*step.P.shape[:-3], -1, stage.left)
+    transposed = np.swapaxes(a.reshape(*a.shape[:-3], -1, stage.left), -1, -2)
+    return transposed @ Pa, transposed @ rows_of(PB)
+
+
+def _dense_end(plan: Plan, entries: Array, B: Array, Lambdas: Sequence[Array]) -> DenseEnd:
+    q = plan.q
+    H = np.zeros((*entries.shape[:-1], q, q))
+    H[..., plan.row, plan.column] = entries
+    H[..., plan.column, plan.row] = entries
+    half = transposed_times(plan.dense, Lambdas, H)
+    M = transposed_times(plan.dense, Lambdas, np.swapaxes(half, -1, -2))
+    del half
+    index = np.arange(q)
+    M[..., index, index] += 1.0
+    return DenseEnd(tuple(Lambdas), H, B, np.linalg.cholesky(M))

@@ -1,0 +1,61 @@
+"""Cross-products of a design: sums over rows, after which no cost depends on their number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.inference.least_squares.incidence import Factor, Incidence, Segments
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """Weighted cross-products of ``[Z_1 ... Z_F | X y]``."""
+
+    D: tuple[Array, ...]  # per factor (..., J, k, k): Z_f'WZ_f, block diagonal
+    C: tuple[Array, ...]  # per pair of factors (..., m, k_f, k_g): the blocks of Z_f'WZ_g that are not zero
+    B: tuple[Array, ...]  # per factor (..., J, k, c): Z_f'W[X y]
+    XX: Array  # (..., c, c): [X y]'W[X y]
+    n: int
+
+
+def moments(pattern: Incidence, factors: Sequence[Factor], columns: Array, weights: Array | None = None) -> Moments:
+    """Sum cross-products over rows.
+
+    Parameters
+    ----------
+    columns : (..., n, c) array, fixed-effect columns and response side by side.
+    weights : (..., n) array or None for ones.
+    """
+    weighted = [factor.z if weights is None else factor.z * weights[..., None] for factor in factors]
+    D = tuple(_block_sums(rows, wz, f.z) for rows, wz, f in zip(pattern.rows, weighted, factors, strict=True))
+    C = tuple(_block_sums(pair.rows, weighted[pair.first], factors[pair.second].z) for pair in pattern.pairs)
+    B = tuple(_block_sums(rows, wz, columns) for rows, wz in zip(pattern.rows, weighted, strict=True))
+    scaled = columns if weights is None else columns * weights[..., None]
+    return Moments(D, C, B, np.swapaxes(scaled, -1, -2) @ columns, columns.shape[-2])
+
+
+def _block_sums(rows: Segments, left: Array, right: Array) -> Array:
+    """Sum the outer products of rows of ``left (..., n, a)`` and ``right (..., n, b)`` within groups."""
+    a, b = left.shape[-1], right.shape[-1]
+    sums = [rows.sum(left[..., i] * right[..., j]) for i in range(a) for j in range(b)]
+    return np.stack(sums, axis=-1).reshape(*sums[0].shape, a, b)
+
+
+def leverages(pattern: Incidence, factors: Sequence[Factor], D: Sequence[Array], C: Sequence[Array]) -> Array:
+    """Return ``z_i' S z_i`` for each row, ``S`` given on the pattern of the cross-products: ``(n,)``."""
+    total: Array = np.zeros(len(factors[0].codes)) if factors else np.zeros(())
+    for factor, block in zip(factors, D, strict=True):
+        total = total + _forms(factor.z, block[factor.codes], factor.z)
+    for pair, block in zip(pattern.pairs, C, strict=True):
+        first, second = factors[pair.first].z, factors[pair.second].z
+        total = total + 2.0 * _forms(first, block[pair.member], second)
+    return total
+
+
+def _forms(left: Array, blocks: Array, right: Array) -> Array:
+    """Bilinear forms ``left_i' block_i right_i``: ``(n,)``."""
+    return np.einsum("na,na->n", left, np.einsum("nab,nb->na", blocks, right))

@@ -1,0 +1,126 @@
+"""Incidence of grouping factors: rows by level, and which levels occur together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from bayesmix.arrays import Array
+
+FEW = 100_000  # rows that NumPy sorts as fast; SciPy takes a fifth of a second to load
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Factor:
+    """One grouping factor with the columns of all its terms side by side."""
+
+    codes: Array  # (n,) level of each row
+    z: Array  # (n, k)
+    levels: int
+
+    @property
+    def k(self) -> int:
+        """Number of columns."""
+        return int(self.z.shape[1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segments:
+    """Sums over groups of entries: ``order`` sorts the entries by group, ``starts`` begins each group."""
+
+    order: Array | None  # None when the entries are sorted already
+    starts: Array
+
+    @classmethod
+    def of(cls, groups: Array) -> Segments:
+        """Prepare sums over ``groups``, an array of group numbers of which each from 0 up occurs."""
+        groups = np.asarray(groups)
+        if not np.all(groups[1:] >= groups[:-1]):
+            order = counting_order(groups)
+            return cls(order, _starts(groups[order]))
+        return cls(None, _starts(groups))
+
+    def sum(self, values: Array) -> Array:
+        """Sum ``(..., entries)`` within groups: ``(..., groups)``."""
+        if not len(self.starts):
+            return np.zeros((*values.shape[:-1], 0))
+        if len(self.starts) == values.shape[-1]:  # one entry each
+            return values if self.order is None else values[..., self.order]
+        return np.add.reduceat(values if self.order is None else values[..., self.order], self.starts, axis=-1)
+
+    def sum_rows(self, values: Array) -> Array:
+        """Sum ``(..., entries, c)`` within groups: ``(..., groups, c)``."""
+        if not len(self.starts):
+            return np.zeros((*values.shape[:-2], 0, values.shape[-1]))
+        return np.add.reduceat(values if self.order is None else values[..., self.order, :], self.starts, axis=-2)
+
+
+def _starts(sorted_groups: Array) -> Array:
+    if not len(sorted_groups):
+        return np.zeros(0, np.intp)
+    return np.flatnonzero(np.r_[True, sorted_groups[1:] != sorted_groups[:-1]])
+
+
+def counting_order(groups: Array) -> Array:
+    """Return the stable permutation that sorts small non-negative integers, in linear time where there are many."""
+    n = len(groups)
+    if n < FEW:
+        return np.argsort(groups, kind="stable")
+    from scipy import sparse
+
+    size = int(groups.max()) + 1 if n else 0
+    return sparse.csr_array((np.ones(n, np.int8), (groups, np.arange(n))), shape=(size, n)).indices
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pair:
+    """The combinations of levels of two factors that occur together in some row."""
+
+    first: int  # position of the factor with the earlier place
+    second: int
+    i: Array  # (m,) level of the first, sorted
+    j: Array  # (m,) level of the second, sorted within i
+    member: Array  # (n,) combination of each row
+    rows: Segments
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Incidence:
+    """Which rows meet in which cross-product: the pattern, without numbers."""
+
+    shapes: tuple[tuple[int, int], ...]  # (J, k) of each factor
+    rows: tuple[Segments, ...]  # rows -> levels, per factor
+    pairs: tuple[Pair, ...]
+
+
+def incidence(factors: Sequence[Factor]) -> Incidence:
+    """Find the pattern of the cross-products of ``factors``."""
+    pairs = tuple(_pair(f, g, factors[f], factors[g]) for f, g in combinations(range(len(factors)), 2))
+    return Incidence(
+        shapes=tuple((factor.levels, factor.k) for factor in factors),
+        rows=tuple(Segments.of(factor.codes) for factor in factors),
+        pairs=pairs,
+    )
+
+
+def _pair(f: int, g: int, first: Factor, second: Factor) -> Pair:
+    keys = first.codes.astype(np.int64) * second.levels + second.codes
+    unique, member = unique_keys(keys, first.levels * second.levels)
+    i, j = np.divmod(unique, second.levels)
+    return Pair(f, g, i, j, member, Segments.of(member))
+
+
+def unique_keys(keys: Array, size: int) -> tuple[Array, Array]:
+    """Return sorted unique keys and the position of each key among them; marks instead of sorting where it can."""
+    if size > max(16 * len(keys), 1_000_000):  # marks would take more memory than the keys, and no less time
+        unique, inverse = np.unique(keys, return_inverse=True)
+        return unique, inverse.reshape(-1)
+    mark = np.zeros(size, bool)
+    mark[keys] = True
+    unique = np.flatnonzero(mark)
+    position = np.zeros(size, np.int32)
+    position[unique] = np.arange(len(unique), dtype=np.int32)
+    return unique, position[keys]

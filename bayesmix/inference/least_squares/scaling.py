@@ -1,0 +1,134 @@
+"""The coordinates in which numbers are computed: orthonormal fixed columns, whitened random-effects columns.
+
+Users' predictors may be years or micrograms; the optimisers and samplers see columns of unit size instead, and results
+are carried back: ``beta = T beta~``, ``b = C b~`` and so ``Cov(b) = C Cov(b~) C'``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design, Term
+from bayesmix.inference.least_squares.incidence import Factor, Incidence, incidence
+from bayesmix.inference.least_squares.symbolic import Plan, plan
+from bayesmix.inference.parameters.covariance import Structure, side_by_side, split, structure_of, to_factor
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a term stands: which grouping factor, which of its columns."""
+
+    factor: int
+    columns: slice
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coordinates:
+    """A design in computational coordinates, with its symbolic factorisation."""
+
+    X: Array  # (n, p), X'X = n I
+    T: Array  # (p, p) upper triangular, beta = T beta~
+    factors: tuple[Factor, ...]  # grouping factors, most levels first
+    places: tuple[Place, ...]  # per term
+    C: tuple[Array, ...]  # per term (k, k), b = C b~
+    structures: tuple[Structure, ...]  # per term
+    pattern: Incidence
+    plan: Plan
+
+    @property
+    def size(self) -> int:
+        """Number of covariance parameters."""
+        return sum(structure.size for structure in self.structures)
+
+    def by_factor(self, theta: Array) -> list[Array]:
+        """Relative factors ``(..., k, k)`` of the grouping factors at ``theta (..., size)``."""
+        return self.joined(to_factor(self.structures, theta))
+
+    def joined(self, terms: Sequence[Array]) -> list[Array]:
+        """Relative factors of the grouping factors from those of the terms, all ``(..., k, k)``."""
+        return [
+            side_by_side([terms[t] for t, place in enumerate(self.places) if place.factor == f])
+            for f in range(len(self.factors))
+        ]
+
+    def blocks(self, by_factor: Sequence[Array]) -> list[Array]:
+        """Diagonal blocks ``(k, k)`` of the terms in matrices of the grouping factors, the inverse of `joined`."""
+        return [by_factor[place.factor][place.columns, place.columns] for place in self.places]
+
+    def gradient(self, theta: Array, by_factor: Sequence[Array]) -> Array:
+        """Derivatives by ``theta (size,)`` from those by the factors' entries ``(k, k)``."""
+        terms = zip(self.structures, split(self.structures, theta), self.blocks(by_factor), strict=True)
+        parts = [structure.gradient(own, block) for structure, own, block in terms]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def of_terms(self, per_factor: Sequence[Array]) -> list[Array]:
+        """Slice ``(..., J, k_factor)`` arrays of the factors into one ``(..., J, k)`` array a term, in user's units."""
+        return [
+            per_factor[place.factor][..., place.columns] @ C.T for place, C in zip(self.places, self.C, strict=True)
+        ]
+
+    def covariances(self, theta: Array) -> list[Array]:
+        """Relative covariances ``C Lambda Lambda' C'`` of the terms, user's units: ``(..., k, k)``."""
+        roots = [C @ factor for C, factor in zip(self.C, to_factor(self.structures, theta), strict=True)]
+        return [root @ np.swapaxes(root, -1, -2) for root in roots]
+
+
+def coordinates(design: Design) -> Coordinates:
+    """Change the design to computational coordinates."""
+    X, T = _orthonormal(design.X)
+    groups = _grouping_factors(design.terms)
+    structures = tuple(structure_of(term) for term in design.terms)
+    changes = tuple(_whitening(term.z, s) for term, s in zip(design.terms, structures, strict=True))
+    places, factors = [], []
+    for number, members in enumerate(groups):
+        offset = 0
+        for t in members:
+            k = len(design.terms[t].effects)
+            places.append((t, Place(number, slice(offset, offset + k))))
+            offset += k
+        z = np.hstack([design.terms[t].z @ changes[t] for t in members])
+        factors.append(Factor(design.terms[members[0]].codes, z, len(design.terms[members[0]].levels)))
+    pattern = incidence(factors)
+    ordered = tuple(place for _, place in sorted(places, key=lambda pair: pair[0]))
+    return Coordinates(X, T, tuple(factors), ordered, changes, structures, pattern, plan(pattern))
+
+
+def _grouping_factors(terms: Sequence[Term]) -> list[list[int]]:
+    """Terms of the same grouping factor together; factors by decreasing number of levels."""
+    names = dict.fromkeys(term.group for term in terms)
+    groups = [[t for t, term in enumerate(terms) if term.group == name] for name in names]
+    return sorted(groups, key=lambda members: -len(terms[members[0]].levels))
+
+
+def _orthonormal(X: Array) -> tuple[Array, Array]:
+    """``X T`` with columns orthonormal up to ``sqrt(n)``, by QR: no squared condition number."""
+    n, p = X.shape
+    if not p:
+        return X, np.zeros((0, 0))
+    scale = _sizes(X)
+    Q, R = np.linalg.qr(X / scale)
+    T = np.linalg.solve(R, np.eye(p)) * np.sqrt(n)
+    return Q * np.sqrt(n), T / scale[:, None]
+
+
+def _sizes(columns: Array) -> Array:
+    """Root mean squares of columns, 1 for columns of zeros."""
+    size = np.sqrt(np.mean(columns**2, axis=0))
+    return np.where(size > 0.0, size, 1.0)
+
+
+def _whitening(z: Array, structure: Structure) -> Array:
+    """Change of columns ``C`` such that ``z C`` has orthonormal columns; as far as the structure stays what it is."""
+    scale = _sizes(z)
+    if structure.is_homogeneous:
+        return np.eye(structure.k) / np.sqrt(np.mean(scale**2))
+    if not structure.is_invariant:
+        return np.diag(1.0 / scale)
+    pivots = np.abs(np.diagonal(np.linalg.qr(z / scale, mode="r")))
+    if len(z) < len(scale) or pivots.min() < 1e-9 * pivots.max():  # collinear effects: leave them as they are
+        return np.diag(1.0 / scale)
+    return _orthonormal(z)[1]

@@ -1,0 +1,155 @@
+"""Linear algebra of many small matrices at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.parallel.threads import one_blas_thread
+
+FEW = 4  # rows up to which many triangular systems are solved row by row, all at once
+
+
+SMALL = 100  # triangular systems up to which NumPy's general solver does as well as loading SciPy's
+
+
+def log_det(L: Array) -> Array:
+    """Log determinants of ``L L'``."""
+    return 2.0 * np.log(np.diagonal(L, axis1=-2, axis2=-1)).sum(axis=-1)
+
+
+def congruent(blocks: Array, Lambda: Array) -> Array:
+    """``Lambda' block Lambda`` of blocks ``(..., J, k, k)``: one product of matrices, the entries of a block a row."""
+    k = Lambda.shape[-1]
+    both = Lambda[..., :, None, :, None] * Lambda[..., None, :, None, :]
+    entries = blocks.reshape(*blocks.shape[:-2], k * k) @ both.reshape(*Lambda.shape[:-2], k * k, k * k)
+    return np.asarray(entries.reshape(*entries.shape[:-1], k, k))
+
+
+def gram(A: Array) -> Array:
+    """``A' A`` of many small lower triangular matrices."""
+    if A.shape[-1] > 2:
+        return np.swapaxes(A, -1, -2) @ A
+    if A.shape[-1] == 1:
+        return A**2
+    gram = np.empty(A.shape)
+    gram[..., 0, 0] = A[..., 0, 0] ** 2 + A[..., 1, 0] ** 2
+    gram[..., 1, 0] = gram[..., 0, 1] = A[..., 1, 0] * A[..., 1, 1]
+    gram[..., 1, 1] = A[..., 1, 1] ** 2
+    return gram
+
+
+def cholesky_and_inverse(M: Array) -> tuple[Array, Array]:
+    """Cholesky factors of many small matrices ``(..., k, k)`` and the inverses of the factors."""
+    if M.shape[-1] == 1:
+        if not np.all(M > 0.0):
+            raise np.linalg.LinAlgError("a 1 x 1 block is not positive")
+        L = np.sqrt(M)
+        return L, 1.0 / L
+    if M.shape[-1] == 2:
+        return _two_by_two(M)
+    L = np.linalg.cholesky(M)
+    return L, np.linalg.inv(L)
+
+
+def _two_by_two(M: Array) -> tuple[Array, Array]:
+    """Written out: LAPACK spends most of its time on being called for each matrix."""
+    a, b, c = M[..., 0, 0], M[..., 1, 0], M[..., 1, 1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        first = np.sqrt(a)
+        low = b / first
+        last = np.sqrt(c - low**2)
+    if not (np.all(first > 0.0) and np.all(last > 0.0)):
+        raise np.linalg.LinAlgError("a 2 x 2 block is not positive definite")
+    L, inverse = np.zeros(M.shape), np.zeros(M.shape)
+    L[..., 0, 0], L[..., 1, 0], L[..., 1, 1] = first, low, last
+    inverse[..., 0, 0], inverse[..., 1, 1] = 1.0 / first, 1.0 / last
+    inverse[..., 1, 0] = -low / (first * last)
+    return L, inverse
+
+
+def rows_of(blocks: Array) -> Array:
+    """Blocks ``(..., J, k, c)`` one below the other: ``(..., J k, c)``."""
+    return blocks.reshape(*blocks.shape[:-3], -1, blocks.shape[-1])
+
+
+def transposed_times(shapes: Sequence[tuple[int, int]], Lambdas: Sequence[Array], rows: Array) -> Array:
+    """``Lambda' rows`` for block-diagonal ``Lambda``, one ``(..., k, k)`` block a factor; ``rows (..., q, c)``."""
+    return block_rows(shapes, [np.swapaxes(Lambda, -1, -2) for Lambda in Lambdas], rows)
+
+
+def block_rows(shapes: Sequence[tuple[int, int]], blocks: Sequence[Array], rows: Array) -> Array:
+    """Products of block diagonal matrices, factor by factor, with rows ``(..., sum J k, c)``."""
+    lead = np.broadcast_shapes(rows.shape[:-2], *(block.shape[:-2] for block in blocks))
+    products, offset = np.empty((*lead, *rows.shape[-2:])), 0
+    for (levels, k), block in zip(shapes, blocks, strict=True):
+        place = slice(offset, offset + levels * k)
+        own, product = rows[..., place, :], products[..., place, :]
+        if k == 1:
+            np.multiply(block, own, out=product)
+        else:
+            split = own.reshape(*own.shape[:-2], levels, k, own.shape[-1])
+            product[...] = (block[..., None, :, :] @ split).reshape(product.shape)
+        offset += levels * k
+    return products
+
+
+def solve_upper(L: Array, rhs: Array) -> Array:
+    """Solve ``L' x = rhs`` for ``(..., k)`` right-hand sides."""
+    if L.shape[-1] == 1:
+        return rhs / L[..., 0]
+    if L.shape[-1] > SMALL:
+        return _triangular(L, rhs[..., None], transposed=True)[..., 0]
+    if L.shape[-1] <= FEW:
+        return _row_by_row(np.swapaxes(L, -1, -2)[..., ::-1, ::-1], rhs[..., ::-1, None])[..., ::-1, 0]
+    return np.asarray(np.linalg.solve(np.swapaxes(L, -1, -2), rhs[..., None])[..., 0])
+
+
+def solve_lower(L: Array, rhs: Array) -> Array:
+    """Solve ``L x = rhs`` for ``(..., k, c)`` right-hand sides."""
+    if L.shape[-1] == 1:
+        return rhs / L
+    if L.shape[-1] > SMALL:
+        return _triangular(L, rhs, transposed=False)
+    if L.shape[-1] <= FEW:
+        return _row_by_row(L, rhs)
+    return np.asarray(np.linalg.solve(L, rhs))
+
+
+def _row_by_row(L: Array, rhs: Array) -> Array:
+    """Forward substitution in many systems of few rows at once."""
+    rows: list[Array] = []
+    for i in range(L.shape[-1]):
+        left = rhs[..., i, :]
+        for j, row in enumerate(rows):
+            left = left - L[..., i, j, None] * row
+        rows.append(left / L[..., i, i, None])
+    return np.stack(rows, axis=-2)
+
+
+def _triangular(L: Array, rhs: Array, *, transposed: bool) -> Array:
+    """Solve large triangular systems ``(..., q, q)`` one by one: half of what factorising them again would take."""
+    from scipy.linalg import solve_triangular
+
+    lead = np.broadcast_shapes(L.shape[:-2], rhs.shape[:-2])
+    L, rhs = np.broadcast_to(L, (*lead, *L.shape[-2:])), np.broadcast_to(rhs, (*lead, *rhs.shape[-2:]))
+    solution = np.empty(rhs.shape)
+    with one_blas_thread():  # again: SciPy's BLAS is another library, loaded by the line above
+        for at in np.ndindex(lead):
+            solution[at] = solve_triangular(L[at], rhs[at], lower=True, trans=int(transposed), check_finite=False)
+    return solution
+
+
+def inverse_of_square(L: Array) -> Array:
+    """``(L L')^-1``."""
+    if len(L) <= SMALL:
+        root = np.linalg.inv(L)
+        return root.T @ root
+    from scipy.linalg.lapack import dpotri
+
+    with one_blas_thread():
+        inverse, _ = dpotri(L, lower=1)  # its upper triangle is still that of L: zeros
+    inverse += np.tril(inverse, -1).T
+    return np.asarray(inverse)

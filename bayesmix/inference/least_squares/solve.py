@@ -1,0 +1,149 @@
+"""Solving with a factorisation: conditional modes, draws, right-hand sides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.inference.least_squares.cholesky import Eliminated, Factorisation, stack_rows
+from bayesmix.inference.least_squares.small_blocks import block_rows, solve_lower, solve_upper, transposed_times
+from bayesmix.inference.least_squares.symbolic import Stage
+
+
+def modes(factorisation: Factorisation, combination: Array) -> tuple[list[Array], list[Array]]:
+    """Solve for the random effects given a combination of the columns of ``[X y]``.
+
+    Parameters
+    ----------
+    combination : (..., c) weights; ``[-beta, 1]`` gives the conditional modes of Bates et al. eq. 11.
+
+    Returns
+    -------
+    b, u : per factor ``(..., J, k)``, on the response scale (``b = Lambda u``) and spherical.
+    """
+    rhs = [np.einsum("...jkc,...c->...jk", step.B, combination) for step in factorisation.eliminated]
+    end = factorisation.end
+    return _substitute(factorisation, rhs, None if end is None else np.einsum("...qc,...c->...q", end.B, combination))
+
+
+def draw(
+    factorisation: Factorisation, combination: Array, sigma: Array, rng: np.random.Generator, *, end_only: bool = False
+) -> list[Array]:
+    """Draw random effects given the rest: per factor ``b (..., J, k)`` around the modes of ``combination``.
+
+    Back-substitution with noise, ``u = L^-T (L^-1 Lambda' (...) + sigma e)``: one pass gives mean and draw alike.
+    ``combination (..., c)`` and ``sigma (...,)`` have the batch axes of the factorisation. With ``end_only``, factors
+    eliminated level by level are left out: `given_later` has their distribution.
+    """
+    steps = () if end_only else factorisation.eliminated
+    rhs = [np.einsum("...jkc,...c->...jk", step.B, combination) for step in steps]
+    end = factorisation.end
+    rhs_end = None if end is None else np.einsum("...qc,...c->...q", end.B, combination)
+    b, _ = _substitute(factorisation, rhs, rhs_end, _Noise(sigma, rng))
+    return b
+
+
+def given_later(
+    factorisation: Factorisation, number: int, combination: Array, later: Sequence[Array]
+) -> tuple[Array, Array]:
+    """Distribution of the effects of one factor that is eliminated level by level, given those eliminated after it.
+
+    Effects eliminated before it are integrated out; the residual variance is one.
+
+    Parameters
+    ----------
+    combination : (..., c) as for `modes`.
+    later : effects of the factors after it, ``b (..., J, k)`` each.
+
+    Returns
+    -------
+    mean (..., J, k), root (..., J, k, k)
+        ``b = mean + root e`` with ``e`` standard normal, independently for every level.
+    """
+    stage, step = factorisation.plan.stages[number], factorisation.eliminated[number]
+    rhs = np.einsum("...jkc,...c->...jk", step.B, combination)
+    flat = [part.reshape(*part.shape[:-2], -1) for part in later]
+    rest = _without(stage, step, rhs, np.concatenate(flat, axis=-1) if flat else np.zeros(0))
+    inverse = 1.0 / step.L if stage.k == 1 else np.linalg.inv(step.L)
+    root = step.Lambda[..., None, :, :] @ np.swapaxes(inverse, -1, -2)
+    return np.einsum("...jkl,...jl->...jk", step.P, rest), root
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Noise:
+    """Gaussian noise for `draw`."""
+
+    sigma: Array
+    rng: np.random.Generator
+
+    def like(self, values: Array, trailing: int) -> Array:
+        """Noise of the shape of ``values``, scaled along its leading axes."""
+        return self.sigma.reshape(*self.sigma.shape, *[1] * trailing) * self.rng.standard_normal(values.shape)
+
+
+def solve(factorisation: Factorisation, rhs: Sequence[Array]) -> tuple[list[Array], list[Array]]:
+    """Solve ``(Lambda' A Lambda + I) u = Lambda' rhs``, ``rhs`` per factor ``(..., J, k)``; return ``b``, ``u``."""
+    stages = factorisation.plan.stages
+    forward: list[Array] = []
+    rest = stack_rows([part[..., None] for part in rhs], 1)[..., 0]
+    for stage, step in zip(stages, factorisation.eliminated, strict=True):
+        width = stage.levels * stage.k
+        own = rest[..., :width].reshape(*rest.shape[:-1], stage.levels, stage.k)
+        forward.append(own)
+        rest = rest[..., width:]
+        pairs = stage.couplings
+        if len(pairs.edge_level):
+            Pr = np.einsum("...jkl,...jl->...jk", step.P, own)
+            across = pairs.by_column.sum(np.einsum("...ek,...ek->...e", step.a, Pr[..., pairs.edge_level, :]))
+            rest = np.broadcast_to(rest, (*across.shape[:-1], rest.shape[-1])).copy()
+            rest[..., pairs.columns] -= across
+    return _substitute(factorisation, forward, rest)
+
+
+def _substitute(
+    factorisation: Factorisation, rhs: Sequence[Array], rhs_end: Array | None, noise: _Noise | None = None
+) -> tuple[list[Array], list[Array]]:
+    """Back-substitution, the dense end first, then the eliminated factors; of these only where they are in ``rhs``."""
+    plan_, end = factorisation.plan, factorisation.end
+    b_later: Array = np.zeros(0)
+    b_parts: list[Array] = []
+    u_parts: list[Array] = []
+    if end is not None and rhs_end is not None:
+        half = solve_lower(end.L, transposed_times(plan_.dense, end.Lambdas, rhs_end[..., None]))[..., 0]
+        u = solve_upper(end.L, half if noise is None else half + noise.like(half, 1))
+        b_later = block_rows(plan_.dense, end.Lambdas, u[..., None])[..., 0]
+        b_parts, u_parts = _split(plan_.dense, b_later), _split(plan_.dense, u)
+    steps = zip(plan_.stages, factorisation.eliminated, rhs, strict=True) if rhs else ()
+    for stage, step, own in reversed(list(steps)):
+        target = np.einsum("...kl,...jk->...jl", step.Lambda, _without(stage, step, own, b_later))
+        half = solve_lower(step.L, target[..., None])[..., 0]
+        u = solve_upper(step.L, half if noise is None else half + noise.like(half, 2))
+        b = np.einsum("...kl,...jl->...jk", step.Lambda, u)
+        b_parts.insert(0, b)
+        u_parts.insert(0, u)
+        flat = b.reshape(*b.shape[:-2], -1)
+        b_later = np.concatenate([flat, b_later], axis=-1) if b_later.size else flat
+    return b_parts, u_parts
+
+
+def _without(stage: Stage, step: Eliminated, rhs: Array, b_later: Array) -> Array:
+    """Subtract from ``rhs (..., J, k)`` what the effects solved for already explain."""
+    pairs = stage.couplings
+    if not len(pairs.edge_level):
+        return rhs
+    across = pairs.by_level.sum_rows(step.a * b_later[..., pairs.edge_column, None])
+    lead = np.broadcast_shapes(rhs.shape[:-2], across.shape[:-2])
+    rhs = np.broadcast_to(rhs, (*lead, *rhs.shape[-2:])).copy()
+    rhs[..., pairs.levels, :] -= across
+    return rhs
+
+
+def _split(shapes: Sequence[tuple[int, int]], vector: Array) -> list[Array]:
+    bounds = np.cumsum([0, *(levels * k for levels, k in shapes)])
+    return [
+        vector[..., lo:hi].reshape(*vector.shape[:-1], levels, k)
+        for (levels, k), lo, hi in zip(shapes, bounds[:-1], bounds[1:], strict=True)
+    ]

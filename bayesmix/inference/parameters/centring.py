@@ -1,0 +1,109 @@
+"""Centring of random-effects terms: the coordinates in which their default priors are stated.
+
+The effects of a level of ``(1 + x | g)`` are a line, whose height at ``x = 0`` is far from the data if ``x`` is a year.
+Priors of the intercept's standard deviation and correlations are therefore stated where the numeric columns of the term
+are at their means ``m``,
+
+    b_c = M b,   Sigma_c = M Sigma M',   z_c = z M^-1,      M = 1 + e_0 m',
+
+with ``e_0`` the intercept's place and ``m`` zero elsewhere than in numeric columns. ``M`` has determinant one. Adding a
+number to ``x`` changes neither ``b_c`` nor ``Sigma_c``. Only unstructured covariances survive ``M``: effects that are
+independent, equally correlated or autoregressive at zero are so nowhere else, and nothing is centred there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design, Term
+from bayesmix.inference.parameters.covariance import sd_and_corr, structure_of
+from bayesmix.inference.parameters.names import Parameters, covariance
+
+INTERCEPT = "Intercept"
+CENTRED = "Intercept(centred)"  # the intercept at the means of the other columns
+CONSTANT = 1e-12  # spread of a column, over its size, that rounding may explain
+AT_ZERO = 1e-9  # mean of a column, over its spread, that counts as zero
+
+
+def centring(term: Term) -> Array:
+    """The change of coordinates ``M (k, k)`` of a term; the identity where there is nothing to centre."""
+    k = len(term.effects)
+    change = np.eye(k)
+    if k > 1 and structure_of(term).is_invariant and INTERCEPT in term.effects:
+        is_numeric = np.array(term.numeric or (False,) * k)
+        change[term.effects.index(INTERCEPT)] += np.where(is_numeric, _means(term.z), 0.0)
+    return change
+
+
+def is_centred(change: Array) -> bool:
+    """Whether a change of coordinates is more than the identity."""
+    return not np.array_equal(change, np.eye(len(change)))
+
+
+def at_means(design: Design, changes: Sequence[Array]) -> Design:
+    """The design in the coordinates of the priors: same model, columns of random effects centred."""
+    if not any(map(is_centred, changes)):
+        return design
+    terms = tuple(_centred(term, change) for term, change in zip(design.terms, changes, strict=True))
+    return replace(design, terms=terms, encoder=None, source=None)
+
+
+def to_means(values: Parameters, changes: Sequence[Array]) -> Parameters:
+    """Parameters in the coordinates of the priors, from those at zero."""
+    return _changed(values, changes)
+
+
+def to_zero(values: Parameters, changes: Sequence[Array]) -> Parameters:
+    """Parameters as they are reported, from those in the coordinates of the priors."""
+    return _changed(values, [inverse(change) for change in changes])
+
+
+def log_jacobian(values: Parameters, changes: Sequence[Array]) -> Array:
+    """Log derivative of the priors' standard deviations and correlations by those at zero: ``(...,)``.
+
+    Sigma has the Jacobian ``prod 2 sd^k`` by its standard deviations and correlations, Sigma_c that of one by Sigma.
+    """
+    total: Array = np.zeros(values.lead)
+    for sd, centred, change in zip(values.sd, to_means(values, changes).sd, changes, strict=True):
+        if is_centred(change):
+            total = total + len(change) * (np.log(sd) - np.log(centred)).sum(axis=-1)
+    return total
+
+
+def inverse(change: Array) -> Array:
+    """``M^-1``, exactly."""
+    return 2.0 * np.eye(len(change)) - change
+
+
+def where(term: Term, change: Array) -> str:
+    """Where the intercept of a term is taken: ``Days = 4.5``; empty at zero."""
+    means = change[term.effects.index(INTERCEPT)] if is_centred(change) else np.zeros(len(change))
+    named = [f"{effect} = {m:.6g}" for effect, m in zip(term.effects, means, strict=True) if m and effect != INTERCEPT]
+    return ", ".join(named)
+
+
+def _means(z: Array) -> Array:
+    """Means of columns ``(k,)``, zero for those that are constant or centred already."""
+    means, spread = z.mean(axis=0), z.std(axis=0)
+    is_constant = spread <= CONSTANT * np.abs(z).max(axis=0, initial=0.0)
+    return np.where(is_constant | (np.abs(means) <= AT_ZERO * spread), 0.0, means)
+
+
+def _centred(term: Term, change: Array) -> Term:
+    if not is_centred(change):
+        return term
+    effects = tuple(CENTRED if effect == INTERCEPT else effect for effect in term.effects)
+    return replace(term, effects=effects, z=term.z @ inverse(change))
+
+
+def _changed(values: Parameters, changes: Sequence[Array]) -> Parameters:
+    sds, corrs, effects = list(values.sd), list(values.corr), list(values.b)
+    for t, change in enumerate(changes):
+        if is_centred(change):
+            sds[t], corrs[t] = sd_and_corr(change @ covariance(sds[t], corrs[t]) @ change.T)
+            effects = [b @ change.T if s == t else b for s, b in enumerate(effects)]  # none of a big model
+    return replace(values, sd=tuple(sds), corr=tuple(corrs), b=tuple(effects))

@@ -1,0 +1,240 @@
+"""Covariance of the effects of one level: free numbers theta, relative factor Lambda, SDs and correlations."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import override
+
+import numpy as np
+
+from bayesmix.arrays import Array, upper_triangle
+from bayesmix.data.design.term import Term
+from bayesmix.inference.parameters.correlation import (
+    Autoregressive,
+    Correlation,
+    Exchangeable,
+    Free,
+    Independent,
+    OneNumber,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Structure(ABC):
+    """Which covariance matrices the effects of one level may have, and the free numbers an optimiser moves.
+
+    The numbers are unbounded, the factor is smooth in them, and singular matrices are among the points it reaches.
+    """
+
+    correlation: Correlation
+    is_homogeneous: bool = False  # one standard deviation for all effects
+
+    @property
+    def k(self) -> int:
+        """Number of effects."""
+        return self.correlation.k
+
+    @property
+    def n_sd(self) -> int:
+        """Number of standard deviations that are parameters."""
+        return 1 if self.is_homogeneous else self.k
+
+    @property
+    def size(self) -> int:
+        """Number of free numbers."""
+        return self.n_sd + self.correlation.size
+
+    @property
+    def is_invariant(self) -> bool:
+        """Whether the structure survives any change of the effects' columns, not only of their units."""
+        return isinstance(self.correlation, Free)
+
+    @abstractmethod
+    def factor(self, theta: Array) -> Array:
+        """Relative factors ``(..., k, k)`` at ``theta (..., size)``."""
+
+    @abstractmethod
+    def theta(self, factor: Array) -> Array:
+        """Free numbers ``(..., size)`` of a root of a matrix of the structure; of its nearest kin for others."""
+
+    @abstractmethod
+    def gradient(self, theta: Array, by_factor: Array) -> Array:
+        """Derivatives ``(size,)`` of a function by theta from those by the entries of the factor ``(k, k)``."""
+
+    @abstractmethod
+    def settled(self, theta: Array, tolerance: float) -> tuple[Array, bool]:
+        """Put what is within ``tolerance`` of the boundary exactly there; and whether anything was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unstructured(Structure):
+    """All of the lower triangle of the factor, column by column, as lme4 orders theta."""
+
+    @override
+    def factor(self, theta: Array) -> Array:
+        factor = np.zeros((*theta.shape[:-1], self.k, self.k))
+        column, row = upper_triangle(self.k)
+        factor[..., row, column] = theta
+        return factor
+
+    @override
+    def theta(self, factor: Array) -> Array:
+        column, row = upper_triangle(self.k)
+        return factor[..., row, column]
+
+    @override
+    def gradient(self, theta: Array, by_factor: Array) -> Array:
+        return self.theta(by_factor)
+
+    @override
+    def settled(self, theta: Array, tolerance: float) -> tuple[Array, bool]:
+        left, sizes, right = np.linalg.svd(self.factor(theta))
+        small = sizes < tolerance * max(1.0, float(sizes.max(initial=0.0)))
+        if not np.any(small):
+            return theta, False
+        return self.theta(lower((left * np.where(small, 0.0, sizes)) @ right)), True
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled(Structure):
+    """Standard deviations times a root of the correlation matrix: ``theta = (sizes, angle)``.
+
+    Where only their squares matter, sizes are standard deviations of any sign; beside correlations, whose sign they
+    would turn, they are the roots of standard deviations.
+    """
+
+    def _sd(self, theta: Array) -> tuple[Array, Array]:
+        """Standard deviations ``(..., n_sd)`` and their derivatives by the sizes."""
+        sizes = theta[..., : self.n_sd]
+        signed = self.is_homogeneous or not self.correlation.size
+        return (sizes, np.ones_like(sizes)) if signed else (sizes**2, 2.0 * sizes)
+
+    def sizes(self, sd: Array) -> Array:
+        """Sizes ``(..., n_sd)`` of standard deviations, none of them negative."""
+        return sd if self.is_homogeneous or not self.correlation.size else np.sqrt(sd)
+
+    def _root(self, theta: Array) -> tuple[Array, Array]:
+        """Root of the correlation matrix and its derivative by the angle: ``(..., k, k)``."""
+        if isinstance(self.correlation, OneNumber):
+            return self.correlation.turned(theta[..., -1])
+        return np.eye(self.k), np.zeros((self.k, self.k))
+
+    @override
+    def factor(self, theta: Array) -> Array:
+        return self._sd(theta)[0][..., None] * self._root(theta)[0]
+
+    @override
+    def theta(self, factor: Array) -> Array:
+        sd, corr = sd_and_corr(factor @ np.swapaxes(factor, -1, -2))
+        if self.is_homogeneous:
+            sd = np.sqrt(np.mean(sd**2, axis=-1, keepdims=True))
+        if not isinstance(self.correlation, OneNumber):
+            return sd
+        rho = np.nan_to_num(self.correlation.numbers(corr))
+        return np.concatenate([self.sizes(sd), self.correlation.angle(rho)], axis=-1)
+
+    @override
+    def gradient(self, theta: Array, by_factor: Array) -> Array:
+        (sd, by_size), (_, slope) = self._sd(theta), self._root(theta)
+        sizes = by_size * self.by_sd(theta, by_factor)
+        angle = [np.sum(by_factor * sd[:, None] * slope)] if self.correlation.size else []
+        return np.concatenate([sizes, angle])
+
+    def by_sd(self, theta: Array, by_factor: Array) -> Array:
+        """Derivatives ``(n_sd,)`` by the standard deviations, which sizes may be roots of."""
+        by_sd = np.sum(by_factor * self._root(theta)[0], axis=-1)
+        return by_sd.sum(keepdims=True) if self.is_homogeneous else by_sd
+
+    @override
+    def settled(self, theta: Array, tolerance: float) -> tuple[Array, bool]:
+        sd, _ = self._sd(theta)
+        vanishing = np.zeros(self.size, bool)
+        vanishing[: self.n_sd] = np.abs(sd) < tolerance * max(1.0, float(np.abs(sd).max()))
+        settled = np.where(vanishing, 0.0, theta)
+        if not isinstance(self.correlation, OneNumber) or not np.any(self.correlation.edges(theta[-1]) < tolerance):
+            return settled, bool(vanishing.any())
+        settled[-1] = 0.5 * np.pi * np.round(2.0 * theta[-1] / np.pi)
+        return settled, True
+
+
+def structure_of(term: Term) -> Structure:
+    """The covariance structure of a term."""
+    k = len(term.effects)
+    match term.structure:
+        case _ if k == 1:
+            return Scaled(Independent(1))
+        case "us":
+            return Unstructured(Free(k))
+        case "diag" | "homdiag":
+            return Scaled(Independent(k), term.structure == "homdiag")
+        case "cs" | "homcs":
+            return Scaled(Exchangeable(k), term.structure == "homcs")
+        case "ar1" | "hetar1":
+            return Scaled(Autoregressive(k), term.structure == "ar1")
+    raise ValueError(f"unknown covariance structure {term.structure!r}")
+
+
+def split(structures: Sequence[Structure], theta: Array) -> list[Array]:
+    """Slice ``theta (..., size)`` by term."""
+    bounds = accumulate((structure.size for structure in structures), initial=0)
+    return [theta[..., low:high] for low, high in pairwise(bounds)]
+
+
+def to_factor(structures: Sequence[Structure], theta: Array) -> list[Array]:
+    """Relative factors ``(..., k, k)`` of all terms from ``theta (..., size)``."""
+    return [structure.factor(own) for structure, own in zip(structures, split(structures, theta), strict=True)]
+
+
+def from_factor(structures: Sequence[Structure], factors: Sequence[Array]) -> Array:
+    """Free numbers ``(..., size)`` of factors, the inverse of `to_factor`."""
+    parts = [structure.theta(factor) for structure, factor in zip(structures, factors, strict=True)]
+    return np.concatenate(parts, axis=-1) if parts else np.zeros(0)
+
+
+def lower(factor: Array) -> Array:
+    """Lower-triangular factor of ``factor factor'``, exact where the rank is deficient."""
+    lower = np.linalg.qr(factor.T, mode="r").T
+    return np.asarray(lower * np.where(np.diagonal(lower) < 0.0, -1.0, 1.0))
+
+
+def side_by_side(factors: Sequence[Array]) -> Array:
+    """Block-diagonal factor of several independent terms of one grouping factor."""
+    k = sum(factor.shape[-1] for factor in factors)
+    lead = np.broadcast_shapes(*(factor.shape[:-2] for factor in factors))
+    whole = np.zeros((*lead, k, k))
+    offset = 0
+    for factor in factors:
+        end = offset + factor.shape[-1]
+        whole[..., offset:end, offset:end] = factor
+        offset = end
+    return whole
+
+
+def sd_and_corr(covariance: Array) -> tuple[Array, Array]:
+    """Standard deviations ``(..., k)`` and correlations ``(..., k, k)``; NaN correlations where an SD is zero."""
+    sd = np.sqrt(np.maximum(np.diagonal(covariance, axis1=-2, axis2=-1), 0.0))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        corr = covariance / (sd[..., :, None] * sd[..., None, :])
+    corr = np.clip(corr, -1.0, 1.0)
+    index = np.arange(sd.shape[-1])
+    corr[..., index, index] = 1.0
+    return sd, corr
+
+
+def cholesky_psd(covariance: Array) -> Array:
+    """Lower-triangular factors with non-negative diagonal of positive semi-definite matrices ``(..., k, k)``.
+
+    A zero pivot gives a zero column, so singular matrices keep their exact rank.
+    """
+    factor = np.zeros(covariance.shape)
+    for j in range(covariance.shape[-1]):
+        done = factor[..., :j]
+        rest = covariance[..., j] - np.einsum("...ij,...j->...i", done, done[..., j, :])
+        pivot = rest[..., j]
+        is_zero = pivot <= 1e-14 * np.maximum(covariance[..., j, j], 0.0)
+        column = np.where(is_zero[..., None], 0.0, rest / np.sqrt(np.where(is_zero, 1.0, pivot))[..., None])
+        factor[..., j:, j] = column[..., j:]
+    return factor

@@ -1,0 +1,205 @@
+"""Default priors, ours and those of other packages, on the scale of the data.
+
+============  =======================================================================================================
+preset        priors
+============  =======================================================================================================
+``default``   weakly informative by the spread of response and column
+``flat``      none (improper)
+``brms``      brms 2.23: Student t by median and MAD, flat slopes, the same half-t for every standard deviation
+``rstanarm``  rstanarm 2.32: normal by mean and SD, standard deviations of groups relative to the residual one (decov)
+``bambi``     bambi 0.21: normal by mean and SD, half-normal standard deviations
+============  =======================================================================================================
+
+The intercept's prior holds where all other columns are at their means, as in those packages. bambi has no correlations:
+here they are uniform, LKJ(1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design, Term
+from bayesmix.errors import DesignError
+from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.priors.prior import Prior, to_prior
+
+MAD = 1.4826  # R's mad() estimates the standard deviation of normal data
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Defaults:
+    """The priors of a preset on a design."""
+
+    intercept: Prior  # at centred predictors
+    fixed: tuple[Prior, ...]  # (p,) of all other columns
+    sd: Callable[[Term, int], Prior]  # of an effect of a term
+    eta: float  # of LKJ
+    dispersion: Prior | None
+
+
+def defaults(spec: ModelSpec, design: Design, cell_means: Sequence[float]) -> Defaults:
+    """The priors of the specification's preset.
+
+    Parameters
+    ----------
+    cell_means : (p,) where the columns' coefficients are centred if there is no intercept, zero for slopes.
+    """
+    match spec.preset:
+        case "flat":
+            return _flat(spec, design)
+        case "brms":
+            return _brms(spec, design)
+        case "rstanarm":
+            return _rstanarm(spec, design)
+        case "bambi":
+            return _bambi(spec, design)
+        case _:
+            return _own(spec, design, cell_means)
+
+
+# ---- ours -------------------------------------------------------------------------------------------------------
+
+
+def scales(design: Design, spec: ModelSpec) -> tuple[float, float]:
+    """Centre ``g(mean y)`` and scale ``s_y`` of the linear predictor: ``sd(y)`` for identity links, 1 otherwise."""
+    share = design.y if design.trials is None else design.y / design.trials
+    mean = float(np.average(share, weights=design.weights if design.trials is None else design.trials))
+    if spec.link.is_identity:
+        spread = float(np.std(design.y - design.offset, ddof=1))
+        if not spread > 0.0:
+            raise DesignError(f"Response `{design.response}` is constant: there is no variation to explain.")
+        return float(np.mean(design.y - design.offset)), spread
+    if design.trials is not None:
+        mean = float(np.clip(mean, 0.5 / design.trials.sum(), 1.0 - 0.5 / design.trials.sum()))
+    elif spec.link.range == "positive":
+        mean = max(mean, 0.5 / len(design.y))
+    return float(spec.link.of(np.asarray(mean))) - float(np.mean(design.offset)), 1.0
+
+
+def column_scale(column: Array) -> float:
+    """Standard deviation of a column; the size of its value where it is constant."""
+    spread = float(np.std(column, ddof=1)) if len(column) > 1 else 0.0
+    level = float(np.max(np.abs(column), initial=0.0))
+    return spread if spread > 1e-12 * max(level, 1e-300) else (level or 1.0)
+
+
+def _own(spec: ModelSpec, design: Design, cell_means: Sequence[float]) -> Defaults:
+    centre, spread = scales(design, spec)
+    columns = zip(cell_means, design.X.T, strict=True)
+
+    def sd(term: Term, e: int) -> Prior:
+        return Prior("Exponential", (column_scale(term.z[:, e]) / spread,))
+
+    sigma, shape = Prior("Exponential", (1.0 / spread,)), Prior("Gamma", (2.0, 0.1))
+    return Defaults(
+        intercept=Prior("Normal", (centre, 2.5 * spread)),
+        fixed=tuple(Prior("Normal", (mean, 2.5 * spread / column_scale(column))) for mean, column in columns),
+        sd=sd,
+        eta=2.0,
+        dispersion=_by_dispersion(spec, sigma, shape),
+    )
+
+
+def _flat(spec: ModelSpec, design: Design) -> Defaults:
+    half = Prior("HalfFlat")
+    flat = (Prior("Flat"),) * design.X.shape[1]
+    return Defaults(Prior("Flat"), flat, lambda term, e: half, 1.0, _by_dispersion(spec, half, half))
+
+
+def _by_dispersion(spec: ModelSpec, scale: Prior, shape: Prior) -> Prior | None:
+    """The prior of the parameter beside the mean: in units of the response, or without any."""
+    if spec.family.dispersion is None:
+        return None
+    parameter = spec.family.parameters[1]
+    if spec.preset in parameter.priors:
+        return to_prior(parameter.priors[spec.preset])
+    return scale if parameter.unit == "response" else shape
+
+
+# ---- brms -------------------------------------------------------------------------------------------------------
+
+
+def _brms(spec: ModelSpec, design: Design) -> Defaults:
+    """``def_scale_prior`` and ``def_dpar_prior`` of brms: rounded as there."""
+    location, scale = 0.0, 2.5
+    if spec.link.range != "unit":
+        with np.errstate(invalid="ignore", divide="ignore"):
+            infinite = np.isinf(spec.link.of(np.zeros(())))
+            linked = spec.link.of(design.y + np.where((design.y == 0.0) & infinite, 0.1, 0.0))
+        middle = float(np.median(linked))
+        spread = round(MAD * float(np.median(np.abs(linked - middle))), 1)
+        scale = max(scale, spread) if np.isfinite(spread) else scale
+        centre = round(middle - float(np.mean(design.offset)), 1)
+        location = centre if np.isfinite(centre) else location
+    half = Prior("HalfStudentT", (3.0, scale))
+    return Defaults(
+        intercept=Prior("StudentT", (3.0, location, scale)),
+        fixed=(Prior("Flat"),) * design.X.shape[1],
+        sd=lambda term, e: half,
+        eta=1.0,
+        dispersion=_by_dispersion(spec, half, Prior("Gamma", (0.01, 0.01))),
+    )
+
+
+# ---- rstanarm ---------------------------------------------------------------------------------------------------
+
+PROBIT = 4.0 / np.sqrt(2.0 * np.pi)  # dnorm(0) / dlogis(0)
+
+
+def _rstanarm(spec: ModelSpec, design: Design) -> Defaults:
+    """``default_prior_coef``, ``default_prior_intercept`` and ``decov()`` of rstanarm, after its autoscaling.
+
+    What it calls ``aux``, sigma or the shape, is the unit of the groups' standard deviations, whatever the family.
+    """
+    gaussian = spec.family.is_normal
+    spread = float(np.std(design.y, ddof=1)) if gaussian else 1.0
+    size = 2.5 * spread * (float(PROBIT) if spec.link.latent_variance == 1.0 else 1.0)
+    centre = float(np.mean(design.y)) if spec.is_linear else 0.0
+    decov = Prior("Decov", (1.0, 1.0, 1.0))
+    return Defaults(
+        intercept=Prior("Normal", (centre, size)),
+        fixed=tuple(Prior("Normal", (0.0, size / (float(np.std(column, ddof=1)) or 1.0))) for column in design.X.T),
+        sd=lambda term, e: decov,
+        eta=1.0,
+        dispersion=_by_dispersion(spec, Prior("Exponential", (1.0 / spread,)), Prior("Exponential", (1.0,))),
+    )
+
+
+# ---- bambi ------------------------------------------------------------------------------------------------------
+
+
+def _bambi(spec: ModelSpec, design: Design) -> Defaults:
+    """``PriorScaler`` of bambi: normal priors by standard deviations with n in the denominator."""
+    gaussian, shares = spec.family.is_normal, spec.link.is_symmetric
+    mean, spread = (float(np.mean(design.y)), float(np.std(design.y))) if gaussian else (0.0, 1.0)
+    slopes = [j for j, name in enumerate(design.fixed) if name != "Intercept"]
+    sigma = np.ones(design.X.shape[1])
+    for j in slopes:
+        column = design.X[:, j]
+        sigma[j] = _bambi_share(column) if shares else 2.5 * spread / _spread(column)
+    inflated = float(np.sqrt((2.5 * spread) ** 2 + np.sum(sigma[slopes] ** 2 * design.X[:, slopes].mean(axis=0) ** 2)))
+
+    def sd(term: Term, e: int) -> Prior:
+        intercept = term.effects[e] == "Intercept"
+        return Prior("HalfNormal", (inflated if intercept else 2.5 * spread / _spread(term.z[:, e]),))
+
+    return Defaults(
+        intercept=Prior("Normal", (0.0, 1.5) if shares else (mean, inflated)),
+        fixed=tuple(Prior("Normal", (0.0, float(size))) for size in sigma),
+        sd=sd,
+        eta=1.0,
+        dispersion=_by_dispersion(spec, Prior("HalfStudentT", (4.0, spread)), Prior("HalfCauchy", (1.0,))),
+    )
+
+
+def _bambi_share(column: Array) -> float:
+    """Slopes on a logit or probit scale: 1 for categories, 1 / SD for numbers."""
+    return 1.0 if set(np.unique(column)) <= {0.0, 1.0} else 1.0 / _spread(column)
+
+
+def _spread(column: Array) -> float:
+    return float(np.std(column)) or column_scale(column)

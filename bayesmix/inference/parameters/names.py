@@ -1,0 +1,65 @@
+"""Values and names of all parameters of a model; leading axes ``()`` for an estimate, ``(chain, draw)`` for draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.term import Term
+from bayesmix.inference.parameters.correlation import Free
+from bayesmix.inference.parameters.covariance import structure_of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parameters:
+    """Parameters in the user's units, terms in the order of ``Design.terms``."""
+
+    beta: Array  # (..., p)
+    sd: tuple[Array, ...]  # per term (..., k)
+    corr: tuple[Array, ...]  # per term (..., k, k)
+    b: tuple[Array, ...]  # per term (..., J, k)
+    dispersion: Array | None  # (...,) sigma or shape
+
+    @property
+    def lead(self) -> tuple[int, ...]:
+        """The leading axes."""
+        return self.beta.shape[:-1]
+
+
+def covariance(sd: Array, corr: Array) -> Array:
+    """Covariance matrices ``(..., k, k)``; a correlation that is not defined (zero SD) counts as zero."""
+    return np.where(np.isnan(corr), 0.0, corr) * sd[..., :, None] * sd[..., None, :]
+
+
+def sd_effects(term: Term) -> list[tuple[str, ...]]:
+    """The effect of each standard deviation of a term; one without where all effects share it."""
+    return [()] if structure_of(term).is_homogeneous else [(effect,) for effect in term.effects]
+
+
+def corr_effects(term: Term) -> list[tuple[str, ...]]:
+    """The effects of each correlation, below the diagonal, column by column; one without where one number rules all."""
+    family = structure_of(term).correlation
+    return list(combinations(term.effects, 2)) if isinstance(family, Free) else [()] * family.size
+
+
+def sd_names(terms: Sequence[Term]) -> list[list[str]]:
+    """Names of the standard deviations of each term: ``sd(group, effect)``, ``sd(group)`` of a shared one."""
+    return _names("sd", terms, [sd_effects(term) for term in terms])
+
+
+def corr_names(terms: Sequence[Term]) -> list[list[str]]:
+    """Names of the correlations of each term: ``corr(group, effect, effect)``, ``corr(group)`` of a single one."""
+    return _names("corr", terms, [corr_effects(term) for term in terms])
+
+
+def _names(kind: str, terms: Sequence[Term], effects: Sequence[list[tuple[str, ...]]]) -> list[list[str]]:
+    names: list[list[str]] = []
+    for t, (term, own) in enumerate(zip(terms, effects, strict=True)):
+        before = sum(terms[s].group == term.group and () in effects[s] for s in range(t))
+        group = f"{term.group}.{before}" if before and () in own else term.group  # the plain name is taken
+        names.append([f"{kind}({', '.join((group, *labels))})" for labels in own])
+    return names

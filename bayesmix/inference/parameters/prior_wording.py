@@ -1,0 +1,169 @@
+"""What priors say, in words and numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.inference.parameters.correlation import Correlation, OneNumber
+from bayesmix.language.families.link import Link
+from bayesmix.language.priors.prior import Prior
+
+NODES = 100  # of quadrature over each of the numbers that a Decov prior mixes
+
+
+def short(prior: Prior) -> str:
+    """Name and numbers, four digits."""
+    return f"{prior.kind}({', '.join(f'{argument:.4g}' for argument in prior.arguments)})"
+
+
+def says(prior: Prior) -> str:
+    """What a prior says, in the units of its parameter."""
+    if prior.is_flat:
+        return "flat: every value alike (improper)"
+    low, high = quantiles(prior)
+    return f"95 % below {high:.3g}" if prior.is_positive else f"95 % within {low:.3g} .. {high:.3g}"
+
+
+def quantiles(prior: Prior) -> tuple[float, float]:
+    """Bounds that hold 95 %: from zero for a positive parameter, central otherwise."""
+    distribution = _distribution(prior)
+    if prior.is_positive:
+        return 0.0, float(distribution.ppf(0.95))
+    return float(distribution.ppf(0.025)), float(distribution.ppf(0.975))
+
+
+def _distribution(prior: Prior) -> Any:
+    from scipy import stats
+
+    frozen: dict[str, Callable[..., Any]] = {
+        "Normal": stats.norm,
+        "StudentT": stats.t,
+        "Cauchy": stats.cauchy,
+        "Laplace": stats.laplace,
+        "HalfNormal": lambda sigma: stats.halfnorm(0.0, sigma),
+        "HalfStudentT": lambda nu, sigma: _HalfStudent(stats.t(nu, 0.0, sigma)),
+        "HalfCauchy": lambda sigma: stats.halfcauchy(0.0, sigma),
+        "Exponential": lambda rate: stats.expon(0.0, 1.0 / rate),
+        "Gamma": lambda alpha, beta: stats.gamma(alpha, scale=1.0 / beta),
+        "InverseGamma": lambda alpha, beta: stats.invgamma(alpha, scale=beta),
+        "LogNormal": lambda mu, sigma: stats.lognorm(sigma, scale=np.exp(mu)),
+        "Uniform": lambda lower, upper: stats.uniform(lower, upper - lower),
+    }
+    return frozen[prior.kind](*prior.arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class OneOfDecov:
+    """The prior of one of ``together`` standard deviations that have a Decov prior.
+
+    ``unit`` is the prior of the dispersion parameter that they are relative to; None for them relative to it.
+    """
+
+    prior: Prior
+    together: int
+    unit: Prior | None
+
+    @property
+    def is_flat(self) -> bool:
+        """Never: the dispersion parameter has a proper prior, too."""
+        return False
+
+    def log_density(self, x: Array) -> Array:
+        """Log density at ``x (m,)`` above zero: gamma densities averaged over what they are multiplied by."""
+        shape, scale = self.prior.arguments[1:]
+        sizes = scale * self._sizes()
+        ratio = np.asarray(x)[:, None] / sizes
+        density = np.mean(ratio ** (shape - 1.0) * np.exp(-ratio) / sizes, axis=1) / math.gamma(shape)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(density))
+
+    def upper(self) -> float:
+        """Bound below which it is with probability 95 %."""
+        from scipy import optimize, special
+
+        shape, scale = self.prior.arguments[1:]
+        sizes = scale * self._sizes()
+
+        def beyond(log_x: float) -> float:
+            return float(np.mean(special.gammainc(shape, np.exp(log_x) / sizes))) - 0.95
+
+        middle = float(np.log(np.mean(sizes)))
+        return float(np.exp(optimize.brentq(beyond, middle - 20.0, middle + 20.0)))
+
+    def _sizes(self) -> Array:
+        """What the gamma variable is multiplied by, at equally likely nodes."""
+        from scipy import special
+
+        concentration, k = self.prior.arguments[0], self.together
+        middles = (np.arange(NODES) + 0.5) / NODES
+        share = special.betaincinv(concentration, (k - 1) * concentration, middles) if k > 1 else np.ones(1)
+        sizes = np.sqrt(k * share)
+        if self.unit is not None:
+            sizes = np.ravel(sizes[:, None] * np.asarray(_distribution(self.unit).ppf(middles)))
+        return np.asarray(sizes[sizes > 0.0])
+
+
+@cache
+def decov_upper(prior: Prior, together: int, unit: Prior | None) -> float:
+    """Bound of one of ``together`` standard deviations under a Decov prior, as `OneOfDecov.upper` has it."""
+    return OneOfDecov(prior, together, unit).upper()
+
+
+@dataclass(frozen=True, slots=True)
+class _HalfStudent:
+    """The positive half of a Student t distribution."""
+
+    whole: Any
+
+    def ppf(self, q: float) -> float:
+        return float(self.whole.ppf(0.5 + 0.5 * q))
+
+
+def in_units(prior: Prior, effect: str, response: str, link: Link) -> str:
+    """What the prior of a coefficient or of its standard deviation says, in units of the response where it has any."""
+    if prior.is_flat:
+        return says(prior)
+    slope = bool(effect) and not effect.startswith("Intercept")
+    if link.is_identity:
+        return f"{says(prior)} {response}{f' per {effect}' if slope else ''}"
+    if link.multiplies and (prior.is_positive or slope):
+        return f"{says(prior)} ({link.multiplies} {np.exp(min(quantiles(prior)[1], 700.0)):.3g})"
+    return says(prior)
+
+
+def says_decov(
+    prior: Prior, together: int, unit: Prior | None, unit_name: str | None, *, effect: str, response: str, link: Link
+) -> str:
+    """What a Decov prior says of one standard deviation: beside the dispersion parameter, and in the data's units."""
+    relative = decov_upper(prior, together, None)
+    if unit is None:
+        size = f"95 % below {relative:.3g}"
+        return f"{size} ({link.multiplies} {np.exp(min(relative, 700.0)):.3g})" if link.multiplies else size
+    size = f"95 % below {relative:.3g} {unit_name}"
+    if unit.is_flat or not link.is_identity:
+        return size
+    slope = bool(effect) and not effect.startswith("Intercept")
+    upper = decov_upper(prior, together, unit)
+    return f"{size}, that is {upper:.3g} {response}{f' per {effect}' if slope else ''}"
+
+
+def says_lkj(eta: float, family: Correlation) -> str:
+    """What LKJ(eta) says of each correlation.
+
+    Marginally ``(1 + r) / 2 ~ Beta(a, a)`` with ``a = eta - 1 + k / 2`` for each of a free matrix.
+    """
+    from scipy import stats
+
+    if isinstance(family, OneNumber):
+        a, b = (float(value[0]) for value in family.beta(eta))
+        low, high = (family.rho(2.0 * float(stats.beta(a, b).ppf(p)) - 1.0) for p in (0.025, 0.975))
+        return f"95 % within {low:.2f} .. {high:.2f}"
+    a = eta - 1.0 + 0.5 * family.k
+    return f"95 % of each correlation within +-{2.0 * float(stats.beta(a, a).ppf(0.975)) - 1.0:.2f}"

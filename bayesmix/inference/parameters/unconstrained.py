@@ -1,0 +1,116 @@
+"""Unconstrained coordinates of the covariances: log standard deviations and Fisher-transformed partial correlations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Term
+from bayesmix.errors import FitError
+from bayesmix.inference.parameters.covariance import Structure, sd_and_corr, structure_of
+
+MAX_NEWTON = 100
+ROUNDING = 1e-12
+TINY = 1e-6  # relative size of a standard deviation that stands for zero
+
+
+@dataclass(frozen=True, slots=True)
+class TermCoordinates:
+    """The coordinates of one term: its log standard deviations, then the partial correlations.
+
+    ``order`` says in which order the effects enter the vine: the partial correlation of the first two is their plain
+    correlation, so every correlation is a coordinate in some order. It is of use for unstructured terms only.
+    """
+
+    structure: Structure
+    order: tuple[int, ...]
+    knees: tuple[float, ...] | None = None  # in that order; None: plain logarithms
+
+    @property
+    def k(self) -> int:
+        """Number of effects."""
+        return self.structure.k
+
+    @property
+    def n_sd(self) -> int:
+        """Number of standard deviations, the first coordinates."""
+        return self.structure.n_sd
+
+    @property
+    def size(self) -> int:
+        """Number of coordinates."""
+        return self.structure.size
+
+    def common(self, sizes: Array) -> Array:
+        """Sizes of the effects ``(k,)`` as those of the standard deviations ``(n_sd,)``: root mean square if shared."""
+        return np.sqrt(np.mean(sizes**2, keepdims=True)) if self.structure.is_homogeneous else sizes
+
+    def pack(self, covariance: Array) -> Array:
+        """Coordinates ``(size,)`` of a covariance matrix; one on the boundary is moved off it."""
+        index = np.array(self.order)
+        sd, corr = sd_and_corr(covariance[np.ix_(index, index)])
+        sd = self.common(sd)
+        logs = self.bend(np.log(np.maximum(sd, TINY * max(float(sd.max()), 1e-8))))
+        corr = 0.999 * np.where(np.isnan(corr), 0.0, corr) + 0.001 * np.eye(self.k)
+        return np.concatenate([logs, np.arctanh(self.structure.correlation.partial(corr))])
+
+    def unpack(self, x: Array) -> tuple[Array, Array]:
+        """Standard deviations ``(..., k)`` and Cholesky factor of the correlations ``(..., k, k)``, rows in order.
+
+        The rows of the factor are put back to the order of the effects; it then is triangular no more, but still a
+        root of the correlation matrix.
+        """
+        back = np.argsort(self.order)
+        sd = np.exp(self._unbend(x[..., : self.n_sd]))
+        sd = np.broadcast_to(sd, (*sd.shape[:-1], self.k))[..., back]
+        return sd, self.structure.correlation.root(self.partial(x))[..., back, :]
+
+    def partial(self, x: Array) -> Array:
+        """Partial correlations ``(..., size - n_sd)``."""
+        return np.tanh(x[..., self.n_sd :])
+
+    def log_jacobian(self, x: Array) -> Array:
+        """Log derivative of standard deviations and partial correlations by the coordinates: ``(...,)``."""
+        y = x[..., : self.n_sd]
+        total: Array = self._unbend(y).sum(axis=-1)
+        if self.knees is not None:
+            total = total + np.log1p(np.logaddexp(0.0, -y) / (1.0 + np.exp(y))).sum(axis=-1)
+        return total + np.log1p(-(self.partial(x) ** 2)).sum(axis=-1)
+
+    def _unbend(self, y: Array) -> Array:
+        """Logarithms of standard deviations from coordinates."""
+        if self.knees is None:
+            return y
+        return np.log(self.knees) + y - 0.5 * np.logaddexp(0.0, -y) ** 2
+
+    def bend(self, logs: Array) -> Array:
+        """Coordinates from logarithms of standard deviations, by Newton's method on a convex monotone function."""
+        if self.knees is None:
+            return logs
+        target = logs - np.log(self.knees)
+        y = np.where(target > 0.0, target, -np.sqrt(np.maximum(-2.0 * target, 0.0)))
+        for _ in range(MAX_NEWTON):
+            soft = np.logaddexp(0.0, -y)
+            step = (y - 0.5 * soft**2 - target) / (1.0 + soft / (1.0 + np.exp(y)))
+            y = y - step
+            if np.all(np.abs(step) <= ROUNDING * (1.0 + np.abs(y))):
+                return y
+        raise FitError(
+            f"Coordinates of the standard deviations {np.exp(logs)} were not found in {MAX_NEWTON} Newton steps. Check"
+            " the scales of the predictors and of the response."
+        )
+
+
+def term_coordinates(terms: Sequence[Term]) -> tuple[TermCoordinates, ...]:
+    """Coordinates of each term, effects in the order of the design."""
+    return tuple(TermCoordinates(structure_of(term), tuple(range(len(term.effects)))) for term in terms)
+
+
+def split(coordinates: Sequence[TermCoordinates], x: Array) -> list[Array]:
+    """Slice ``(..., m)`` coordinates by term."""
+    bounds = np.cumsum([0, *(one.size for one in coordinates)])
+    return [x[..., lo:hi] for lo, hi in pairwise(bounds)]

@@ -1,0 +1,40 @@
+"""What a sampler returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.inference.parameters.names import Parameters
+
+FEWEST = 10  # draws of a chain below which an interrupted run leaves nothing
+
+
+def interruption(kept: int, draws: int, chains: int) -> str:
+    """What to say of an interrupted run."""
+    return f"Sampling was interrupted: {kept} of {draws} draws of each of {chains} chains are kept."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draws:
+    """Draws in the user's units, the sampler's statistics, and what to tell the user."""
+
+    parameters: Parameters
+    stats: Mapping[str, Array]  # (chain, draw) each, ArviZ's names
+    method: str
+    notes: tuple[str, ...] = ()
+    certificate: Mapping[str, float] = field(default_factory=dict)  # pareto_k, acceptance, ... of the whole run
+    thinned: Parameters | None = None  # fewer draws, with random effects, where all of them would be too many
+
+    @property
+    def divergences(self) -> int:
+        """Number of divergent transitions."""
+        return int(np.sum(self.stats.get("diverging", np.zeros(1))))
+
+    @property
+    def with_effects(self) -> Parameters:
+        """The draws that come with random effects: all, or the thinned ones of a big model."""
+        return self.parameters if self.thinned is None else self.thinned

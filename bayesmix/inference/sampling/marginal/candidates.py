@@ -1,0 +1,174 @@
+"""Importance proposals of the random effects, several a level."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.inference.least_squares.cholesky import Factorisation
+from bayesmix.inference.least_squares.incidence import Segments
+from bayesmix.inference.least_squares.solve import given_later
+from bayesmix.inference.sampling.marginal.defence import log_bent, log_share
+from bayesmix.inference.sampling.marginal.gaussian_approximation import Surrogate, rows_of
+
+GENERATORS = {1: 0, 2: 1, 3: 1, 4: 1, 6: 1, 8: 3, 16: 7}  # Korobov lattices by their number of points
+
+
+FEW_LEVELS = 50  # of a factor, up to which a quarter of the candidates comes from the prior from the start
+
+
+# how heavy the tails of candidates are, over the root of the number of levels: each adds to the noise
+CUBE, FEW_CUBE = 0.15, 0.25  # the second where levels are few
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """Several candidates for the effects of every level, factor within factor."""
+
+    surrogate: Surrogate
+    factorisation: Factorisation
+    combination: Array  # (B, c)
+    log_dispersion: Array  # (B,)
+    tries: tuple[int, ...]  # candidates a level, of the first factor, of the one it is nested in, ...; one elsewhere
+    rng: np.random.Generator
+
+    def pick(self, number: int, later: list[Array], rest: Array) -> tuple[list[Array], Array]:
+        """Pick effects of the factors up to ``number``.
+
+        Parameters
+        ----------
+        later : effects ``(B, J, k)`` of the factors after it.
+        rest : (B, n) what fixed effects and those factors contribute to the predictor.
+
+        Returns
+        -------
+        effects per factor ``(B, J, k)``, log weights of the factor's levels ``(B, J)``
+        """
+        if number < 0:
+            with np.errstate(all="ignore"):
+                return [], self.surrogate.remainder(rest, self.log_dispersion)
+        factor = self.surrogate.target.problem.coordinates.factors[number]
+        mean, root = given_later(self.factorisation, number, self.combination, later)
+        tries = self.tries[number] if number < len(self.tries) else 1
+        trials, ratios = [], []
+        for noise, excess in self._noise(number, mean, tries, tail_weight(factor.levels)):
+            b = matrix_times(root, noise)
+            b += mean
+            eta = rows_of(factor.z, factor.codes, b)
+            eta += rest
+            inner, weights = self.pick(number - 1, [b, *later], eta)
+            trials.append([*inner, b])
+            ratios.append(self._within(number, weights) + excess)
+        taken, total = self._take(ratios)
+        return [self._of(lower, number, taken, parts) for lower, parts in enumerate(zip(*trials, strict=True))], total
+
+    def _noise(self, number: int, mean: Array, tries: int, cube: float) -> Iterator[tuple[Array, Array]]:
+        """Whitened effects of each candidate, and log of standard normal over their density.
+
+        Where levels are few, or all parameters are explored jointly, some of the candidates are drawn from the prior
+        of the effects given their covariance, and the density of all of them is that of the mixture: what a level says
+        may be so little that its effects are as large as their standard deviation lets them be.
+        """
+        of_prior = self._of_prior(mean.shape[1], tries)
+        own = _candidates(tries - of_prior, self.rng.random(mean.shape), cube)
+        if not of_prior:
+            yield from own
+            return
+        step = self.factorisation.eliminated[number]
+        L, share = np.swapaxes(step.L, -1, -2), of_prior / tries
+        inverse = np.linalg.inv(L) if L.shape[-1] > 1 else 1.0 / L  # spherical effects are L^-T noise, moved
+        moved = matrix_times(np.linalg.inv(step.Lambda)[..., None, :, :], mean)
+        log_det = np.log(np.diagonal(step.L, axis1=-2, axis2=-1)).sum(axis=-1)
+        for noise, excess in own:
+            square = sum_of_squares(noise)
+            prior = -0.5 * sum_of_squares(matrix_times(inverse, noise) + moved) - log_det
+            yield noise, log_share(square, -0.5 * square - excess, prior, share)
+        for u, _ in _candidates(of_prior, self.rng.random(mean.shape), 0.0):
+            noise = matrix_times(L, u - moved)
+            yield (
+                noise,
+                log_share(sum_of_squares(noise), log_bent(noise, cube), -0.5 * sum_of_squares(u) - log_det, share),
+            )
+
+    def _of_prior(self, levels: int, tries: int) -> int:
+        """How many of the candidates are drawn from the prior of the effects."""
+        if self.surrogate.is_joint:
+            return tries // 2
+        return tries // 4 if levels <= FEW_LEVELS and tries >= 8 else 0
+
+    def _take(self, ratios: list[Array]) -> tuple[Array, Array]:
+        """Which candidate each level takes, with probability in proportion to its weight, and the log mean weight."""
+        if len(ratios) == 1:
+            return np.zeros(ratios[0].shape, np.intp), ratios[0]
+        with np.errstate(all="ignore"):
+            top = np.fmax.reduce(ratios)  # a candidate outside the link's range has no density, the others have theirs
+            weights = np.stack([np.exp(ratio - top) for ratio in ratios])
+            sums = np.cumsum(np.where(np.isnan(weights), 0.0, weights), axis=0)
+            threshold = self.rng.random(top.shape) * sums[-1]
+            return np.sum(sums[:-1] <= threshold, axis=0), np.log(sums[-1] / len(ratios)) + top
+
+    def _of(self, lower: int, upper: int, taken: Array, parts: Sequence[Array]) -> Array:
+        """Effects ``(B, J, k)`` of a lower factor that belong to the candidates taken by the levels of an upper one."""
+        if len(parts) == 1:
+            return parts[0]
+        own = taken if lower == upper else taken[:, self._above(lower, upper)]
+        return np.take_along_axis(np.stack(parts), own[None, :, :, None], axis=0)[0]
+
+    def _within(self, number: int, weights: Array) -> Array:
+        """Sum log weights of rows, or of the levels of the factor before, within levels: ``(B, J)``."""
+        if number == 0:
+            return self.surrogate.target.problem.coordinates.pattern.rows[0].sum(weights)
+        return Segments.of(self._above(number - 1, number)).sum(weights)
+
+    def _above(self, lower: int, upper: int) -> Array:
+        """Level of the upper factor in which each level of the lower one is nested."""
+        factors = self.surrogate.target.problem.coordinates.factors
+        above = np.zeros(factors[lower].levels, np.intp)
+        above[factors[lower].codes] = factors[upper].codes
+        return above
+
+
+def tail_weight(levels: int) -> float:
+    """How heavy the tails of the candidates of a factor with so many levels are."""
+    return float((FEW_CUBE if levels <= FEW_LEVELS else CUBE) / np.sqrt(levels))
+
+
+def matrix_times(matrix: Array, vector: Array) -> Array:
+    """Products ``(..., k)`` of ``(..., k, k)`` with ``(..., k)``."""
+    if vector.shape[-1] == 1:
+        return matrix[..., 0] * vector
+    return np.asarray(np.einsum("...kl,...l->...k", matrix, vector))
+
+
+def sum_of_squares(vector: Array) -> Array:
+    """Sums of squares over the last axis."""
+    return np.asarray(np.sum(vector * vector, axis=-1))
+
+
+def _candidates(tries: int, shift: Array, cube: float) -> Iterator[tuple[Array, Array]]:
+    """Whitened effects of each candidate ``(B, J, k)``, and log of standard normal over its density ``(B, J)``.
+
+    The candidates of a level are the points of one lattice, shifted at random, and their mirror images: each by itself
+    is a random draw, and together they integrate a smooth function far better than independent draws do.
+    ``z + cube z^3`` of a standard normal z has tails heavier than those of the stand-in.
+    """
+    from scipy.special import ndtri
+
+    if tries == 1:
+        yield ndtri(shift), np.zeros(shift.shape[:-1])
+        return
+    points = tries // 2
+    generator = GENERATORS[points] ** np.arange(shift.shape[-1])
+    for m in range(points):
+        u = shift + m * generator / points % 1.0
+        u -= u >= 1.0
+        z = ndtri(np.clip(u, 1e-12, 1.0 - 1e-12, out=u), out=u)
+        square = z * z
+        bend = cube * square
+        excess = (np.log(1.0 + 3.0 * bend) - 0.5 * square * bend * (2.0 + bend)).sum(axis=-1)
+        z *= 1.0 + bend
+        yield z, excess
+        yield -z, excess

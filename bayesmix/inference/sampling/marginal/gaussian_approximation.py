@@ -1,0 +1,284 @@
+"""The linear mixed model nearest to a generalized one: a Gaussian likelihood that stands in for another.
+
+Row by row the log density ``l_i`` of the linear predictor gives way to the quadratic nearest to it over the posterior,
+
+    l_i(eta) ~ log N(z_i | eta, 1 / w_i),    w_i = E[-l_i''(eta_i)],    z_i = E[eta_i] + E[l_i'(eta_i)] / w_i,
+
+the projection on Hermite polynomials, and so the variational Gaussian approximation (Opper, Archambeau 2009, Neural
+Comput. 21). The expectations are means over draws of the stand-in itself; they start at the mode and are repeated until
+what is left unexplained is small and no longer shrinks. Priors of fixed effects that are not Gaussian are treated as
+rows, too. Random and fixed effects of the stand-in integrate out exactly, see `marginal`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem, generalized_problem
+from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.estimation.reml import linear_problem
+from bayesmix.inference.least_squares.cholesky import Factorisation
+from bayesmix.inference.least_squares.solve import draw
+from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.inference.parameters.unconstrained import term_coordinates
+from bayesmix.inference.sampling.marginal.independence_metropolis import find_mode
+from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, bent, fixed_at
+from bayesmix.inference.sampling.marginal.sampler import draw_fixed
+from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.priors.prior import Prior
+from bayesmix.parallel.threads import in_threads
+
+ROUNDS = 6
+DRAWS = 300  # of the stand-in's posterior in each round
+ENOUGH = 0.05  # relative fall of the spread of the remainder below which rounds stop ...
+SMALL = 1.0  # ... if it is this small; where it is not, it hides behind its noise that later rounds fit better
+LAX = 1.25  # how much larger the spread of a later round may be, noise again
+SMALLEST = 1e-9  # weight of a row that tells nothing
+STEP = 1e-3  # of the differences of prior densities, in posterior standard deviations
+GRID, REACH = 81, 8.0  # points of the grid of log dispersions, and how many units it spans to either side
+NUMBERS = 500_000  # held at once
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dispersion:
+    """Where the posterior of the log dispersion lies, given the linear predictors of the stand-in."""
+
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surrogate:
+    """A generalized linear mixed model and the linear one that stands in for it."""
+
+    problem: GeneralizedProblem
+    target: MarginalPosterior  # of the pseudo-responses; its sigma is one
+    z: Array  # (n,) pseudo-responses, the offset taken off
+    weights: Array  # (n,)
+    centre: Array  # (m,) mode of theta under the stand-in
+    dispersion: Dispersion | None
+    spread: float  # standard deviation of the log-likelihood ratio of the two over draws of the stand-in
+    is_joint: bool = False  # fixed effects and log dispersion are coordinates beside theta, not drawn given it
+
+    def jointly(self) -> Surrogate:
+        """The same with coordinates ``(theta, gamma, log dispersion)`` for all but the random effects."""
+        explored = np.ones(len(self.target.explored), bool)
+        return replace(self, target=replace(self.target, explored=explored), is_joint=True)
+
+    def coordinates(self, theta: Array, shift: Array, log_dispersion: Array) -> Array:
+        """Coordinates of `jointly` ``(B, m)`` from those of draws given theta."""
+        parts = [theta, coefficients(self.target, shift)]
+        return np.concatenate(parts if self.dispersion is None else [*parts, log_dispersion[:, None]], axis=1)
+
+    def remainder(self, eta: Array, log_dispersion: Array) -> Array:
+        """Log density of each row minus that of its stand-in at ``eta (..., n)``, the offset not included."""
+        value = log_density(self.problem, eta, log_dispersion)
+        square = self.z - eta
+        square *= square
+        square *= 0.5 * self.weights
+        value += square
+        value -= 0.5 * np.log(self.weights / (2.0 * np.pi))
+        return value
+
+    def prior_remainder(self, shift: Array) -> Array:
+        """Log prior density of fixed effects ``(B, p)``, as deviations of `draw_fixed`, minus that of its stand-in."""
+        gamma = coefficients(self.target, shift)
+        total = np.zeros(len(shift))
+        for j, prior in enumerate(self.target.priors.fixed):
+            if prior.kind != "Normal" and not prior.is_flat and not self.target.explored[j]:
+                mean, precision = self.target.mean[j], self.target.precision[j]
+                total = total + prior.log_density(gamma[:, j])
+                total = total + 0.5 * precision * (gamma[:, j] - mean) ** 2
+                total = total - 0.5 * np.log(precision / (2.0 * np.pi))
+        return total
+
+
+def log_density(problem: GeneralizedProblem, eta: Array, log_dispersion: Array) -> Array:
+    """Log density of each row at ``eta (..., n)``, the offset not included; ``log_dispersion (...,)``."""
+    return problem.value(eta + problem.offset, np.exp(log_dispersion)[..., None])
+
+
+def coefficients(target: MarginalPosterior, shift: Array) -> Array:
+    """The coefficients ``gamma (..., p)`` that carry the priors, from deviations of `draw_fixed`."""
+    return np.linalg.solve(target.to_gamma, (target.problem.beta_ols + shift)[..., None])[..., 0]
+
+
+def predictor(target: MarginalPosterior, shift: Array, b: Sequence[Array]) -> Array:
+    """Linear predictors ``(B, n)`` without offset, of fixed effects ``(B, p)`` and effects ``(B, J, k)`` a factor."""
+    working = target.problem.coordinates
+    total = (target.problem.beta_ols + shift) @ working.X.T
+    for factor, effects in zip(working.factors, b, strict=True):
+        total = total + rows_of(factor.z, factor.codes, effects)
+    return total
+
+
+def rows_of(z: Array, codes: Array, effects: Array) -> Array:
+    """``z_i' b_level(i)`` of each row: ``(B, n)`` from ``(B, J, k)``."""
+    total: Array = np.take(effects[..., 0], codes, axis=-1)
+    if not np.all(z[:, 0] == 1.0):
+        total *= z[:, 0]
+    for e in range(1, z.shape[1]):
+        total += z[:, e] * np.take(effects[..., e], codes, axis=-1)
+    return total
+
+
+def fit_surrogate(
+    design: Design, spec: ModelSpec, priors: Priors, point: PointEstimate, rng: np.random.Generator
+) -> Surrogate:
+    """Find the stand-in, from the conditional mode at a point estimate on."""
+    problem = generalized_problem(design, point.coordinates, spec.family, spec.link)
+    eta = point.predictor(design) - design.offset
+    log_dispersion = np.log(float(point.dispersion or 1.0))
+    gamma = priors.contrast @ point.beta
+    width = np.sqrt(np.maximum(np.diagonal(priors.contrast @ point.beta_cov @ priors.contrast.T), 1e-12))
+    rows = _match_rows(problem, eta[None], np.array(log_dispersion))
+    fixed = [_match_prior(prior, at[None], sd) for prior, at, sd in zip(priors.fixed, gamma, width, strict=True)]
+    best: Surrogate | None = None
+    for _ in range(ROUNDS):
+        target = _target(design, priors, point, rows, fixed)
+        mode, covariance, _ = find_mode(target, target.start(point))
+        theta = mode + rng.standard_normal((DRAWS, len(mode))) @ np.linalg.cholesky(covariance).T
+        shift, eta = _draw_predictors(target, theta, rng)
+        dispersion = _dispersion(problem, priors, eta, log_dispersion)
+        log_dispersion = dispersion.mean if dispersion is not None else 0.0
+        trial = Surrogate(problem, target, *rows, mode, dispersion, np.inf)
+        ratio = trial.remainder(eta, np.array(log_dispersion)).sum(axis=-1) + trial.prior_remainder(shift)
+        trial = replace(trial, spread=_spread(ratio))
+        falls = best is None or trial.spread < (1.0 - ENOUGH) * best.spread
+        best = trial if best is None or trial.spread < LAX * best.spread else best
+        if not falls and best.spread < SMALL:
+            break
+        rows = _match_rows(problem, eta, np.array(log_dispersion))
+        gamma_draws = coefficients(target, shift)
+        fixed = [
+            _match_prior(prior, draws, float(draws.std()))
+            for prior, draws in zip(priors.fixed, gamma_draws.T, strict=True)
+        ]
+    assert best is not None
+    return best
+
+
+def _spread(values: Array) -> float:
+    """Standard deviation from the quartiles: a few wild draws of an early round must not decide."""
+    low, high = np.quantile(values[np.isfinite(values)], [0.25, 0.75]) if np.isfinite(values).any() else (0.0, np.inf)
+    return float(high - low) / 1.349
+
+
+def _match_rows(problem: GeneralizedProblem, eta: Array, log_dispersion: Array) -> tuple[Array, Array]:
+    """Pseudo-responses and weights ``(n,)`` from draws of the linear predictor ``(B, n)``."""
+    size = max(1, NUMBERS // eta.shape[1])
+
+    def sums(begin: int) -> Array:
+        first, second = problem.slopes(eta[begin : begin + size] + problem.offset, float(np.exp(log_dispersion)))
+        return np.stack([np.nansum(first, axis=0), -np.nansum(second, axis=0)])
+
+    slope, curvature = np.sum(in_threads(sums, range(0, len(eta), size)), axis=0) / len(eta)
+    floor = SMALLEST + 1e-3 * np.abs(slope)  # a row may not be moved by more than that
+    weights = np.maximum(curvature, floor)
+    return eta.mean(axis=0) + slope / weights, weights
+
+
+def _match_prior(prior: Prior, gamma: Array, sd: float) -> tuple[float, float]:
+    """Mean and precision of the Gaussian stand-in of a prior, from draws of its coefficient."""
+    if prior.kind == "Normal":
+        mu, sigma = prior.arguments
+        return mu, sigma**-2.0
+    if prior.is_flat:
+        return 0.0, 0.0
+    h = STEP * max(sd, 1e-8)
+    centre, up, down = (prior.log_density(gamma + shift) for shift in (0.0, h, -h))
+    slope = float(np.mean((up - down) / (2.0 * h)))
+    curvature = float(-np.mean((up - 2.0 * centre + down) / h**2))
+    precision = max(curvature, 1e-4 / sd**2)
+    return float(gamma.mean()) + slope / precision, precision
+
+
+def _target(
+    design: Design,
+    priors: Priors,
+    point: PointEstimate,
+    rows: tuple[Array, Array],
+    fixed: Sequence[tuple[float, float]],
+) -> MarginalPosterior:
+    """The marginal posterior of the pseudo-responses."""
+    z, weights = rows
+    pseudo = replace(design, y=z, weights=weights, offset=np.zeros_like(z))
+    problem = linear_problem(pseudo, point.coordinates)
+    to_gamma = np.linalg.inv(priors.contrast @ point.coordinates.T)
+    moments = np.array(fixed).reshape(-1, 2)
+    return MarginalPosterior(
+        problem,
+        priors,
+        bent(term_coordinates(design.terms), problem),
+        to_gamma,
+        np.linalg.solve(to_gamma, problem.beta_ols),
+        np.zeros(len(moments), bool),
+        moments[:, 0],
+        moments[:, 1],
+        unit_sigma=True,
+    )
+
+
+def _draw_predictors(target: MarginalPosterior, theta: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Fixed effects ``(B, p)`` and linear predictors ``(B, n)`` drawn given theta."""
+    shifts, etas = [], []
+    for rows in target.batches(len(theta)):
+        factorisation = target.factorise(theta[rows])
+        shift, _, b = draw_all(target, theta[rows], factorisation, rng)
+        shifts.append(shift)
+        etas.append(predictor(target, shift, b))
+    return np.concatenate(shifts), np.concatenate(etas)
+
+
+def draw_all(
+    target: MarginalPosterior,
+    theta: Array,
+    factorisation: Factorisation,
+    rng: np.random.Generator,
+    *,
+    noise: Array | None = None,
+    end_only: bool = False,
+) -> tuple[Array, Array, list[Array]]:
+    """Fixed effects, as deviations, and random effects of each factor, drawn given ``theta (B, m)``.
+
+    Parameters
+    ----------
+    noise : ``(B, integrated)`` spherical noise of the fixed effects, if it is not to be drawn here.
+
+    Returns
+    -------
+    shift (B, p), combination (B, c), b per factor (B, J, k)
+        ``combination`` is that of `pls.modes`; ``end_only`` as in `pls.draw`.
+    """
+    if noise is None:
+        shift = draw_fixed(target, theta, factorisation, rng)
+    else:
+        shift = fixed_at(target, theta, factorisation, noise)
+    combination = np.concatenate([-shift, np.ones((len(shift), 1))], axis=1)
+    return shift, combination, draw(factorisation, combination, np.ones(len(shift)), rng, end_only=end_only)
+
+
+def _dispersion(problem: GeneralizedProblem, priors: Priors, eta: Array, at: float) -> Dispersion | None:
+    """Mean and standard deviation of the log dispersion over draws of the linear predictor."""
+    prior = priors.dispersion
+    if prior is None:
+        return None
+    few = eta[:: max(1, len(eta) * eta.shape[1] // 50_000)][:50]
+    centre, width = at, REACH
+    for _ in range(3):  # zoom in
+        grid = centre + width * np.linspace(-1.0, 1.0, GRID)
+        totals = np.stack([log_density(problem, few, np.full(len(few), x)).sum(axis=-1) for x in grid])
+        logs = totals + (prior.log_density(np.exp(grid)) + grid)[:, None]
+        logs = np.where(np.isfinite(logs), logs, -np.inf)
+        density = np.exp(logs - logs.max(axis=0))
+        density = (density / density.sum(axis=0)).mean(axis=1)
+        mean = float(density @ grid)
+        sd = float(np.sqrt(density @ (grid - mean) ** 2))
+        narrower = max(6.0 * sd, 2.0 * width / (GRID - 1))
+        centre, width = mean, min(width, narrower)
+    return Dispersion(mean, sd)

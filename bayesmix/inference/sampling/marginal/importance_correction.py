@@ -1,0 +1,378 @@
+"""The exact posterior of a generalized linear mixed model from independent proposals.
+
+The linear mixed model nearest to it, `surrogate`, proposes: covariance parameters ``theta`` from a mixture fitted to
+their posterior, then fixed and random effects from their exact distribution under the stand-in. With ``s`` densities of
+the stand-in, a proposal has the weight
+
+    p(y, x, theta) / q(x, theta)  =  [s(z | theta) p(theta) / q(theta)]  prod_i p(y_i | eta_i) / s(z_i | eta_i),
+
+by which Metropolis steps accept it. Effects of the factor with most levels are independent of each other given the
+rest, so each level draws several candidates and its factor of the weight becomes the mean of theirs, of which one is
+then picked; so do levels of factors that it is nested in, each of their candidates with candidates below it. That is a
+particle independence Metropolis-Hastings step (Andrieu, Doucet, Holenstein 2010, J. R. Stat. Soc. B 72), exact for any
+number of candidates. Weights that are nearly equal are the certificate: Pareto k and acceptance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.parameters.covariance import structure_of
+from bayesmix.inference.parameters.names import Parameters
+from bayesmix.inference.parameters.priors_in_force import Priors, log_sd
+from bayesmix.inference.sampling.diagnostics import PROPOSAL_K_LIMIT, pareto_shape
+from bayesmix.inference.sampling.draws import FEWEST, Draws, interruption
+from bayesmix.inference.sampling.marginal.candidates import Candidates
+from bayesmix.inference.sampling.marginal.defence import defended_noise
+from bayesmix.inference.sampling.marginal.gaussian_approximation import Surrogate, draw_all, fit_surrogate, rows_of
+from bayesmix.inference.sampling.marginal.independence_metropolis import find_modes, integral, metropolis, pilot_size
+from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, scatter
+from bayesmix.inference.sampling.marginal.sampler import Marginal, in_units, with_emulator
+from bayesmix.inference.sampling.marginal.t_mixture import Mixture, adapt, fitted, normalised, tempered
+from bayesmix.inference.sampling.propriety import check_proper
+from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.parallel.threads import draw_in_threads
+
+FREEDOM = 5.0  # degrees of freedom of the proposal of the log dispersion
+# candidates of a level, the fewest first; where levels are nested in others, of the inner and of the outer ones
+LADDER: tuple[tuple[int, ...], ...] = ((4,), (8,), (16,))
+NESTED_LADDER: tuple[tuple[int, ...], ...] = ((4,), (4, 4), (4, 8), (8, 8))
+JOINT_LADDER, NESTED_JOINT_LADDER = ((8,), (16,), (32,)), ((4, 4), (8, 8))  # where all parameters are explored jointly
+JOINT_GOOD = 0.6  # efficiency at which no more candidates are tried
+JOINT_DENSITIES = 10_000  # most densities of rows a proposal for that, half of them
+REFITS, POOR = 2, 0.4  # further fits of proposals of lower efficiency than this, or of heavy tails
+PILOT = 500  # proposals that measure the efficiency
+GOOD, ENOUGH = 0.45, 1.5  # efficiency that will do, and effective proposals wanted for each draw
+DENSITIES = 200_000  # most densities of rows a proposal that are tried for the sake of efficiency
+THIN, CHEAP_THIN = 3, 5  # most proposals a draw, and how many where they are cheap
+CHEAP = 3_000  # densities of rows, and numbers of one factorisation, a proposal up to which that many are made
+DEAR = 20_000  # numbers of one factorisation from which on polynomials fit the mixture
+NUMBERS = 1_000_000  # held at once by one batch
+MAX_DIMENSION = 15  # of covariance parameters, for a global proposal
+MOST = 300_000_000  # random effects of all proposals, held together
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposed:
+    """Proposals and their log weights against the mixture's density of theta."""
+
+    shift: Array  # (N, p) fixed effects as deviations of computational coordinates
+    b: list[Array]  # per factor (N, J, k), computational coordinates
+    log_dispersion: Array  # (N,)
+    log_density: Array  # (N,) unbiased estimates of p(y, theta), logarithms
+
+
+def sample_generalized(
+    design: Design,
+    spec: ModelSpec,
+    priors: Priors,
+    point: PointEstimate,
+    options: Marginal,
+    *,
+    draws: int,
+    chains: int,
+    seed: int,
+    progress: bool = False,
+) -> Draws:
+    """Draw from the posterior; the draws are exact, the certificate says how well the proposals fitted.
+
+    Raises
+    ------
+    SpecError
+        If a flat prior leaves the posterior improper.
+    """
+    check_proper(design, spec.family, priors)
+    rng = np.random.default_rng(seed)
+    run = _Run(draws, chains, options.thin, rng, progress)
+    found = _weighted(_fit_first(fit_surrogate(design, spec, priors, point, rng), point, rng), run)
+    for _ in range(REFITS):
+        if found.is_good or found.is_interrupted or not _affords_joint(found.proposal):
+            break  # the certificate says so where no fit will do
+        found = _weighted(_fit_jointly(found, rng), run)
+    complete = (found.length - 1) // found.thin
+    if complete < min(FEWEST, draws):
+        raise KeyboardInterrupt
+    notes = () if complete == draws else (interruption(complete, draws, chains),)
+    log_weights = found.log_weights[: chains * found.length]
+    picked, accepted = metropolis(log_weights.reshape(chains, found.length), found.thin, rng)
+    kept = picked + np.arange(chains)[:, None] * found.length
+    evidence, error = integral(log_weights)
+    surrogate = found.proposal.surrogate
+    certificate = {
+        "pareto_k": found.pareto_k,
+        "acceptance": float(accepted.mean()),
+        "candidates": float(np.prod(found.proposal.tries)),
+        "surrogate_spread": surrogate.spread,
+    }
+    if not priors.has_flat:
+        certificate |= {"log_evidence": evidence, "log_evidence_error": error}
+    stats = {"lp": found.proposed.log_density[kept], "accepted": accepted}
+    return Draws(in_user_units(surrogate, found.theta, found.proposed, kept), stats, "marginal", notes, certificate)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    draws: int
+    chains: int
+    thin: int | None
+    rng: np.random.Generator
+    progress: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Proposal:
+    """How proposals are made, and how good they were when they were fitted."""
+
+    surrogate: Surrogate
+    mixture: Mixture
+    tries: tuple[int, ...]
+    efficiency: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Weighted:
+    """Proposals of a whole run and their weights."""
+
+    proposal: _Proposal
+    theta: Array  # (N, m)
+    proposed: Proposed
+    log_weights: Array  # (N,)
+    pareto_k: float
+    thin: int
+    length: int  # of a chain of proposals
+    is_interrupted: bool
+
+    @property
+    def is_good(self) -> bool:
+        """Whether neither the tail of the weights nor their spread asks for better proposals."""
+        return self.pareto_k <= PROPOSAL_K_LIMIT and _efficiency(self.log_weights) >= POOR
+
+
+def _weighted(proposal: _Proposal, run: _Run) -> _Weighted:
+    thin = run.thin or _thin(proposal.surrogate, proposal.tries, proposal.efficiency, run.draws * run.chains)
+    wanted = run.chains * (run.draws * thin + 1)
+    theta = proposal.mixture.draw(wanted, run.rng)
+    proposed = propose(proposal.surrogate, theta, proposal.tries, run.rng, progress=run.progress, interruptible=True)
+    theta = theta[: len(proposed.shift)]  # all, unless interrupted
+    log_weights = proposed.log_density - proposal.mixture.log_density(theta)
+    k = pareto_shape(log_weights)
+    length = len(theta) // run.chains
+    return _Weighted(proposal, theta, proposed, log_weights, k, thin, length, len(theta) < wanted)
+
+
+def in_user_units(surrogate: Surrogate, theta: Array, proposed: Proposed, kept: Array) -> Parameters:
+    """The proposals at ``kept (...,)``."""
+    dispersion = None if surrogate.dispersion is None else np.exp(proposed.log_dispersion[kept])
+    effects = surrogate.target.problem.coordinates.of_terms([part[kept] for part in proposed.b])
+    return in_units(
+        surrogate.target, theta[kept][..., : surrogate.target.size], proposed.shift[kept], effects, dispersion
+    )
+
+
+def _thin(surrogate: Surrogate, tries: tuple[int, ...], efficiency: float, draws: int) -> int:
+    """Proposals for each draw kept: the more, the fewer of them are effective; more still where they are cheap."""
+    work = len(surrogate.z) * int(np.prod(tries)) + surrogate.target.numbers
+    wanted = CHEAP_THIN if work <= CHEAP else min(THIN, int(np.ceil(ENOUGH / max(efficiency, 1e-6))))
+    effects = sum(levels * k for levels, k in surrogate.target.problem.coordinates.pattern.shapes)
+    return max(1, min(wanted, MOST // max(effects * draws, 1)))
+
+
+def too_large(design: Design, draws: int) -> str | None:
+    """Why the sampler is not to be tried; None if it is."""
+    effects = sum(len(term.levels) * len(term.effects) for term in design.terms)
+    dimension = sum(structure_of(term).size for term in design.terms)
+    if dimension > MAX_DIMENSION:
+        return f"{dimension} standard deviations and correlations are more than one proposal can fit"
+    if effects * draws <= MOST:
+        return None
+    return f"{draws} draws of {effects} random effects would have to be held together"
+
+
+def _fit_first(surrogate: Surrogate, point: PointEstimate, rng: np.random.Generator) -> _Proposal:
+    """Fit the proposal of theta, to the stand-in's posterior first, then to the model's own as it is estimated."""
+    target = surrogate.target
+    quick, _, _ = with_emulator(target, point, rng, DEAR)
+    at = target.start(point)
+    # polynomials hold around the estimate only
+    modes = find_modes(quick, at, None if quick.emulator is not None else scatter(target, at, rng))
+    size = pilot_size(len(at))
+    mixture = adapt(quick, modes.mixture(), size, rng).mixture
+    best, tries = 0.0, LADDER[0]
+    for more in _ladder(surrogate):
+        theta = mixture.draw(PILOT, rng)
+        found = _efficiency(propose(surrogate, theta, more, rng).log_density - mixture.log_density(theta))
+        if found > best:
+            best, tries = found, more
+        if best > GOOD:
+            return _Proposal(surrogate, mixture, tries, best)
+    adapted = adapt(lambda at: propose(surrogate, at, tries, rng).log_density, mixture, size, rng)
+    if best > adapted.efficiency:
+        return _Proposal(surrogate, mixture, tries, best)
+    return _Proposal(surrogate, adapted.mixture, tries, adapted.efficiency)
+
+
+def _affords_joint(proposal: _Proposal) -> bool:
+    """Whether all but the random effects can be explored together, with many candidates a level."""
+    surrogate = proposal.surrogate
+    dimension = surrogate.target.covariances + surrogate.target.problem.p + int(surrogate.dispersion is not None)
+    return (
+        dimension <= MAX_DIMENSION and len(surrogate.z) * int(np.prod(_joint_ladder(surrogate)[-1])) <= JOINT_DENSITIES
+    )
+
+
+def _joint_ladder(surrogate: Surrogate) -> Sequence[tuple[int, ...]]:
+    stages = len(surrogate.target.problem.coordinates.plan.stages)
+    return JOINT_LADDER if stages < 2 else NESTED_JOINT_LADDER
+
+
+def _fit_jointly(found: _Weighted, rng: np.random.Generator) -> _Proposal:
+    """Fit a mixture to all parameters together, from weighted proposals of which some weigh too much.
+
+    A normal approximation of the fixed effects given theta has tails that are too light where data are few; and where
+    an outcome is all but certain, effects are as large as their standard deviation lets them be.
+    """
+    old = found.proposal.surrogate
+    x = found.theta
+    if not old.is_joint:
+        x = old.coordinates(found.theta, found.proposed.shift, found.proposed.log_dispersion)
+    surrogate = old if old.is_joint else old.jointly()
+    weights = tempered(found.log_weights, x.shape[1])
+    surrogate = replace(surrogate, centre=x[int(np.argmax(weights))])
+    mixture = found.proposal.mixture.widened() if old.is_joint else fitted(x, weights, rng)
+    ladder = _joint_ladder(surrogate)
+    for tries in ladder[-1:] if old.is_joint else ladder:
+
+        def density(at: Array, tries: tuple[int, ...] = tries) -> Array:
+            return propose(surrogate, at, tries, rng).log_density
+
+        adapted = adapt(density, mixture, pilot_size(x.shape[1]), rng, is_fitted=True)
+        mixture = adapted.mixture
+        if adapted.efficiency > JOINT_GOOD:
+            break
+    return _Proposal(surrogate, mixture, tries, adapted.efficiency)
+
+
+def _ladder(surrogate: Surrogate) -> Sequence[tuple[int, ...]]:
+    """Numbers of candidates to try in turn: more from the start where they cost nothing, no more than is affordable."""
+    n, stages = len(surrogate.z), len(surrogate.target.problem.coordinates.plan.stages)
+    if not stages:  # no level has candidates
+        return LADDER[:1]
+    ladder = NESTED_LADDER if stages > 1 else LADDER
+    fitting = [tries for tries in ladder if n * np.prod(tries) <= DENSITIES]
+    return fitting[1:] if len(fitting) > 1 and n * np.prod(fitting[1]) <= CHEAP else fitting or ladder[:1]
+
+
+def _efficiency(log_weights: Array) -> float:
+    """Effective share of importance draws."""
+    return 1.0 / float(np.sum(normalised(log_weights) ** 2)) / len(log_weights)
+
+
+def propose(
+    surrogate: Surrogate,
+    theta: Array,
+    tries: tuple[int, ...],
+    rng: np.random.Generator,
+    *,
+    progress: bool = False,
+    interruptible: bool = False,
+) -> Proposed:
+    """Propose effects and dispersion at each ``theta (N, m)``; where ``interruptible``, at the first until Ctrl-C."""
+
+    def batch(rows: slice, own: np.random.Generator) -> Proposed:
+        return _propose(surrogate, theta[rows], tries, own)
+
+    batches = list(_batches(surrogate, len(theta)))
+    return _together(
+        draw_in_threads(batch, batches, rng, label="Drawing", progress=progress, interruptible=interruptible)
+    )
+
+
+def _together(parts: list[Proposed]) -> Proposed:
+    return Proposed(
+        np.concatenate([part.shift for part in parts]),
+        [np.concatenate(b) for b in zip(*(part.b for part in parts), strict=True)],
+        np.concatenate([part.log_dispersion for part in parts]),
+        np.concatenate([part.log_density for part in parts]),
+    )
+
+
+def _batches(surrogate: Surrogate, n: int) -> Iterator[slice]:
+    most = max(1, NUMBERS // (4 * len(surrogate.z)))
+    for rows in surrogate.target.batches(n):
+        for begin in range(rows.start, rows.stop, most):
+            yield slice(begin, min(begin + most, rows.stop))
+
+
+def _propose(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np.random.Generator) -> Proposed:
+    """Proposals of one batch; those so far out that numbers fail get no weight."""
+    with np.errstate(all="ignore"):
+        prior = surrogate.target.log_prior(theta[:, : surrogate.target.size])
+        usable = np.where(np.isfinite(prior)[:, None], theta, surrogate.centre)
+        try:
+            return _propose_inside(surrogate, usable, prior, tries, rng)
+        except np.linalg.LinAlgError:
+            return _halved(surrogate, theta, tries, rng)
+
+
+def _halved(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np.random.Generator) -> Proposed:
+    """Proposals of a batch of which one cannot be factorised."""
+    if len(theta) == 1:
+        return _propose_inside(surrogate, surrogate.centre[None], np.array([-np.inf]), tries, rng)
+    half = len(theta) // 2
+    return _together([_propose(surrogate, part, tries, rng) for part in (theta[:half], theta[half:])])
+
+
+def _propose_inside(
+    surrogate: Surrogate, x: Array, prior: Array, tries: tuple[int, ...], rng: np.random.Generator
+) -> Proposed:
+    """Proposals at ``x (B, m)``, where numbers do not fail; ``prior (B,)`` is the log prior density of theta there."""
+    target = surrogate.target
+    theta = x[:, : target.size]
+    factorisation = target.factorise(theta)
+    noise, excess = defended_noise(len(x), int((~target.explored).sum()), rng)
+    value = target.log_likelihood(theta, factorisation) + prior + excess
+    shift, combination, later = draw_all(target, theta, factorisation, rng, noise=noise, end_only=True)
+    log_dispersion, correction = _dispersion_at(surrogate, x, rng)
+    working = target.problem.coordinates
+    candidates = Candidates(surrogate, factorisation, combination, log_dispersion, tries, rng)
+    nested = len(factorisation.plan.stages)
+    rest = (target.problem.beta_ols + shift) @ working.X.T
+    for factor, effects in zip(working.factors[nested:], later, strict=True):
+        rest += rows_of(factor.z, factor.codes, effects)
+    chosen, weights = candidates.pick(nested - 1, later, rest)
+    levels = weights.sum(axis=-1)
+    value = (
+        value + levels + correction + surrogate.prior_remainder(shift) + _by_dispersion(target, theta, log_dispersion)
+    )
+    return Proposed(shift, [*chosen, *later], log_dispersion, np.where(np.isfinite(value), value, -np.inf))
+
+
+def _dispersion_at(surrogate: Surrogate, x: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Log dispersions, and log of prior over proposal density; of joint coordinates the last one, not drawn here."""
+    prior, place = surrogate.target.priors.dispersion, surrogate.dispersion
+    if prior is None or place is None:
+        return np.zeros(len(x)), np.zeros(len(x))
+    if surrogate.is_joint:
+        return x[:, -1], prior.log_density(np.exp(x[:, -1])) + x[:, -1]
+    from scipy.stats import t
+
+    drawn = place.mean + place.sd * rng.standard_t(FREEDOM, len(x))
+    proposal = t.logpdf(drawn, FREEDOM, place.mean, place.sd)
+    return drawn, prior.log_density(np.exp(drawn)) + drawn - proposal
+
+
+def _by_dispersion(target: MarginalPosterior, theta: Array, log_dispersion: Array) -> Array:
+    """Log prior density of standard deviations that is relative to the dispersion, over that with one of one."""
+    total: Array = np.zeros(len(theta))
+    if target.priors.dispersion is None:
+        return total
+    for coordinates, x, priors in zip(target.terms, target.parts(theta)[0], target.priors.sd, strict=True):
+        sd = coordinates.unpack(x)[0]
+        total = total + log_sd(priors, sd, np.exp(log_dispersion)) - log_sd(priors, sd, np.ones(len(theta)))
+    return total

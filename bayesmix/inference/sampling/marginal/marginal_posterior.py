@@ -1,0 +1,282 @@
+"""The exact posterior of a linear mixed model from a handful of numbers.
+
+Random effects and fixed effects with Gaussian or flat priors are integrated out; the rest, ``theta``, holds the log
+standard deviations relative to sigma, the partial correlations, log sigma, and fixed effects whose prior is neither.
+With ``A, c, r`` the blocks of ``[X y]' V^-1 [X y]`` that penalised least squares leaves (Bates et al. 2015, section 3),
+``V`` the covariance of y relative to ``sigma^2``, and the prior ``gamma ~ N(m, S)`` on ``gamma = K^-1 beta``,
+
+    log p(y, theta) = -1/2 [n log(2 pi sigma^2) + log|V| + r / sigma^2 + m'S^-1 m - h'H^-1 h + log|H| + log|S|]
+                      + log p(theta),          H = A / sigma^2 + S^-1,   h = c / sigma^2 + S^-1 m.
+
+A mixture of t distributions fitted to this density proposes independent draws, a Metropolis step makes them exact, and
+``(beta, b) | theta`` are then drawn exactly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.estimation.reml import LinearProblem, linear_problem
+from bayesmix.inference.least_squares.cholesky import Factorisation, factorise
+from bayesmix.inference.parameters.covariance import side_by_side
+from bayesmix.inference.parameters.priors_in_force import Priors, log_partial, log_sd
+from bayesmix.inference.parameters.unconstrained import TermCoordinates, split, term_coordinates
+from bayesmix.inference.sampling.marginal.chebyshev import Emulator, Reduced
+from bayesmix.inference.sampling.marginal.scatter import scattered
+from bayesmix.inference.sampling.propriety import check_proper
+from bayesmix.language.families.gaussian import GAUSSIAN
+from bayesmix.language.formula.model_spec import ModelSpec
+
+BATCH = 4_000_000  # numbers held at once by one batch of factorisations
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MarginalPosterior:
+    """The log marginal posterior of ``theta``, fed by cross-products alone."""
+
+    problem: LinearProblem
+    priors: Priors
+    terms: tuple[TermCoordinates, ...]
+    to_gamma: Array  # (p, p) K: beta~ = K gamma
+    gamma_ols: Array  # (p,) least-squares estimate of gamma
+    explored: Array  # (p,) bool: coordinates of gamma that are part of theta
+    mean: Array  # (p,) prior means of gamma, 0 where flat
+    precision: Array  # (p,) prior precisions of gamma, 0 where flat
+    emulator: Emulator | None = None  # stands in for factorisations that are dear
+    unit_sigma: bool = False  # sigma is one and no part of theta: a Gaussian stand-in of another likelihood
+
+    @property
+    def size(self) -> int:
+        """Dimension of theta."""
+        return self.covariances + int(not self.unit_sigma) + int(self.explored.sum())
+
+    # theta = (covariance coordinates relative to sigma, log sigma, explored gamma)
+
+    def parts(self, theta: Array) -> tuple[list[Array], Array, Array]:
+        """Relative covariance coordinates per term, log sigma ``(...,)`` and explored gamma ``(..., e)``."""
+        q = self.covariances
+        own = split(self.terms, theta[..., :q])
+        if self.unit_sigma:
+            return own, np.zeros(theta.shape[:-1]), theta[..., q:]
+        return own, theta[..., q], theta[..., q + 1 :]
+
+    def factorise(self, theta: Array) -> Factorisation:
+        """Eliminate the random effects at ``theta (..., m)``."""
+        working = self.problem.coordinates
+        roots = []
+        for coordinates, own, C in zip(self.terms, self.parts(theta)[0], working.C, strict=True):
+            sd, root = coordinates.unpack(own)
+            roots.append(np.linalg.inv(C) @ (sd[..., :, None] * root))
+        by_factor = []
+        for number in range(len(working.factors)):
+            members = [t for t, place in enumerate(working.places) if place.factor == number]
+            by_factor.append(_side_by_side([roots[t] for t in members]))
+        return factorise(working.plan, self.problem.moments, by_factor, theta.shape[:-1])
+
+    def __call__(self, theta: Array) -> Array:
+        """Log marginal posterior, up to a constant only where priors are improper: ``(B, m) -> (B,)``."""
+        if self.emulator is None:
+            values = [self._log_density(theta[rows]) for rows in self.batches(len(theta))]
+            return np.concatenate(values) if values else np.zeros(0)
+        near = self.emulator.covers(theta[:, : self.covariances])
+        result = np.full(len(theta), -np.inf)  # so far out that the posterior has no mass worth a factorisation
+        result[near] = self.log_likelihood(theta[near], self.reduce(theta[near])) + self.log_prior(theta[near])
+        return result
+
+    @property
+    def covariances(self) -> int:
+        """Number of covariance coordinates, the first of theta."""
+        return sum(term.size for term in self.terms)
+
+    def reduce(self, theta: Array) -> Reduced:
+        """Eliminate the random effects at ``theta (B, m)``, by factorisations or by the emulator."""
+        if self.emulator is not None:
+            return self.emulator(theta[:, : self.covariances])
+        return self.reduce_covariances(theta[:, : self.covariances])
+
+    def reduce_covariances(self, x: Array) -> Reduced:
+        """Eliminate the random effects at covariance coordinates ``(B, d)``, by factorisations."""
+        rest = np.zeros((len(x), self.size - x.shape[1]))
+        theta = np.concatenate([x, rest], axis=1)
+        found = [(part.log_determinant, part.XX) for part in (self.factorise(theta[r]) for r in self.batches(len(x)))]
+        return Reduced(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+
+    @property
+    def numbers(self) -> int:
+        """Size of the arrays of one factorisation: a measure of its cost."""
+        working = self.problem.coordinates
+        total = sum(J * k * (3 * k + self.problem.p + 1) for J, k in working.pattern.shapes)
+        total += sum(stage.numbers for stage in working.plan.stages)
+        return total + 3 * working.plan.q**2
+
+    def batches(self, n: int) -> Iterator[slice]:
+        """Slices of ``n`` points that fit into memory."""
+        size = max(1, min(512, BATCH // max(self.numbers, 1)))
+        return (slice(begin, min(begin + size, n)) for begin in range(0, n, size))
+
+    def _log_density(self, theta: Array) -> Array:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            try:
+                value = self.log_likelihood(theta, self.factorise(theta)) + self.log_prior(theta)
+            except np.linalg.LinAlgError:
+                return self._one_by_one(theta)
+        return np.where(np.isfinite(value), value, -np.inf)
+
+    def _one_by_one(self, theta: Array) -> Array:
+        """Values of a batch in which some point is out of floating-point range."""
+        if len(theta) == 1:
+            return np.array([-np.inf])
+        return np.concatenate([self._log_density(theta[i : i + 1]) for i in range(len(theta))])
+
+    def gaussian(self, theta: Array, reduced: Factorisation | Reduced) -> tuple[Array, Array, Array]:
+        """Precision ``H`` and right-hand side ``h`` of the integrated gamma, as deviation from least squares; ``r``."""
+        _, log_sigma, gamma = self.parts(theta)
+        p, inside = self.problem.p, ~self.explored
+        K = self.to_gamma
+        XX = reduced.XX
+        A = np.swapaxes(K, -1, -2) @ XX[..., :p, :p] @ K
+        c = XX[..., :p, p] @ K
+        r = XX[..., p, p]
+        if self.explored.any():
+            deviation = gamma - self.gamma_ols[self.explored]
+            A_eg, A_ee = A[..., self.explored, :], A[..., self.explored, :][..., self.explored]
+            r = r - 2.0 * np.sum(c[..., self.explored] * deviation, axis=-1)
+            r = r + np.einsum("...e,...ef,...f->...", deviation, A_ee, deviation)
+            c = c - np.einsum("...e,...eg->...g", deviation, A_eg)
+        precision = np.exp(-2.0 * log_sigma)
+        centre = self.mean - self.gamma_ols
+        H = A[..., inside, :][..., inside] * precision[..., None, None] + np.diag(self.precision[inside])
+        h = c[..., inside] * precision[..., None] + (self.precision * centre)[inside]
+        return H, h, r
+
+    def log_likelihood(self, theta: Array, reduced: Factorisation | Reduced) -> Array:
+        """Log density of y with random effects and the integrated gamma integrated out."""
+        _, log_sigma, _ = self.parts(theta)
+        H, h, r = self.gaussian(theta, reduced)
+        inside = ~self.explored
+        proper = inside & (self.precision > 0.0)
+        L = np.linalg.cholesky(H)
+        half = np.linalg.solve(L, h[..., None])[..., 0]
+        centre = (self.mean - self.gamma_ols)[proper]
+        value = self.problem.n * (math.log(2.0 * math.pi) + 2.0 * log_sigma) - self.problem.log_weights
+        distance = r * np.exp(-2.0 * log_sigma) - np.sum(half**2, axis=-1)
+        distance = distance + float(np.sum(self.precision[proper] * centre**2))
+        # a sum of squares; where sigma is so small that nothing but rounding is left of it, it may come out negative
+        distance = np.where(distance < 0.0, np.inf, distance)
+        value = value + reduced.log_determinant + distance
+        value = value + 2.0 * np.log(np.diagonal(L, axis1=-2, axis2=-1)).sum(axis=-1)
+        value = value - float(np.log(self.precision[proper]).sum())
+        flat = int((inside & ~proper).sum())
+        return -0.5 * value + 0.5 * flat * math.log(2.0 * math.pi)
+
+    def log_prior(self, theta: Array) -> Array:
+        """Log prior density of theta, the change of coordinates included: ``(...,)``."""
+        own, log_sigma, gamma = self.parts(theta)
+        total: Array = np.zeros(log_sigma.shape)
+        if not self.unit_sigma and self.priors.dispersion is not None:
+            total = self.priors.dispersion.log_density(np.exp(log_sigma)) + log_sigma
+        for coordinates, x, sds, eta in zip(self.terms, own, self.priors.sd, self.priors.corr, strict=True):
+            sd = coordinates.unpack(x)[0] * np.exp(log_sigma)[..., None]
+            total = (
+                total + log_sd(sds, sd, np.exp(log_sigma)) + coordinates.log_jacobian(x) + coordinates.n_sd * log_sigma
+            )
+            if eta is not None:
+                total = total + log_partial(coordinates.structure.correlation, coordinates.partial(x), eta)
+        for j, prior in enumerate(np.array(self.priors.fixed, object)[self.explored]):
+            total = total + prior.log_density(gamma[..., j])
+        return np.asarray(total)
+
+    def start(self, point: PointEstimate, smallest: float = 0.05) -> Array:
+        """Theta at a point estimate, standard deviations at zero moved to ``smallest`` of sigma's share."""
+        sigma = 1.0 if self.unit_sigma else float(point.dispersion or 1.0)
+        parts = []
+        for coordinates, covariance, C in zip(self.terms, point.covariances, self.problem.coordinates.C, strict=True):
+            unit = np.sqrt(np.sum(C**2, axis=1))  # size of an effect that moves the predictor by one
+            floor = np.diag((smallest * unit) ** 2)
+            parts.append(coordinates.pack(covariance / sigma**2 + floor))
+        gamma = np.linalg.solve(self.to_gamma, np.linalg.solve(self.problem.coordinates.T, point.beta))
+        log_sigma = [] if self.unit_sigma else [math.log(sigma)]
+        return np.concatenate([*parts, log_sigma, gamma[self.explored]])
+
+
+def marginal_posterior(design: Design, priors: Priors, point: PointEstimate) -> MarginalPosterior:
+    """Set up the marginal posterior of a gaussian model with identity link.
+
+    Raises
+    ------
+    SpecError
+        If a flat prior leaves the posterior improper: a flat standard deviation and too few levels.
+    """
+    check_proper(design, GAUSSIAN, priors)
+    working = point.coordinates
+    problem = linear_problem(design, working)
+    to_gamma = np.linalg.inv(priors.contrast @ working.T)
+    gaussian = np.array([prior.kind == "Normal" for prior in priors.fixed], bool)
+    flat = np.array([prior.is_flat for prior in priors.fixed], bool)
+    arguments = [
+        prior.arguments if normal else (0.0, np.inf) for prior, normal in zip(priors.fixed, gaussian, strict=True)
+    ]
+    mean, sd = np.array(arguments).reshape(-1, 2).T
+    return MarginalPosterior(
+        problem,
+        priors,
+        bent(term_coordinates(design.terms), problem),
+        to_gamma,
+        np.linalg.solve(to_gamma, problem.beta_ols),
+        ~(gaussian | flat),
+        mean,
+        sd**-2.0,
+    )
+
+
+def bent(terms: tuple[TermCoordinates, ...], problem: LinearProblem) -> tuple[TermCoordinates, ...]:
+    """Put the knees where the data stop telling a relative standard deviation from zero.
+
+    ``theta^2`` is estimated with a standard error of about ``sqrt(2 / J) / D`` near zero, ``D`` the mean information of
+    one level on an effect of unit size.
+    """
+    working = problem.coordinates
+    bent = []
+    for term, place, C in zip(terms, working.places, working.C, strict=True):
+        D = problem.moments.D[place.factor][:, place.columns, place.columns]
+        information = np.mean(np.diagonal(D, axis1=-2, axis2=-1), axis=0)
+        unit = (2.0 / len(D)) ** 0.25 / np.sqrt(np.maximum(information, 1e-300))
+        knees = np.sqrt(np.sum((C * unit) ** 2, axis=1))
+        bent.append(replace(term, knees=tuple(float(knee) for knee in term.common(knees))))
+    return tuple(bent)
+
+
+def fixed_at(target: MarginalPosterior, theta: Array, reduced: Factorisation | Reduced, noise: Array) -> Array:
+    """Fixed effects given ``theta (n, m)`` at spherical ``noise (n, integrated)``, as deviations: ``(n, p)``."""
+    H, h, _ = target.gaussian(theta, reduced)
+    L = np.linalg.cholesky(H)
+    half = np.linalg.solve(L, h[..., None]) + noise[..., None]
+    deviation = np.empty((len(theta), target.problem.p))
+    deviation[:, ~target.explored] = np.linalg.solve(np.swapaxes(L, -1, -2), half)[..., 0]
+    deviation[:, target.explored] = target.parts(theta)[2] - target.gamma_ols[target.explored]
+    return deviation @ target.to_gamma.T
+
+
+def _side_by_side(roots: list[Array]) -> Array:
+    return roots[0] if len(roots) == 1 else side_by_side(roots)
+
+
+# ---- sampling ---------------------------------------------------------------------------------------------------
+
+
+def applies(spec: ModelSpec) -> bool:
+    """Whether random and fixed effects can be integrated out in closed form."""
+    return spec.is_linear
+
+
+def scatter(target: MarginalPosterior, at: Array, rng: np.random.Generator) -> Array:
+    """Overdispersed points ``(n, m)`` of theta, from which modes are searched."""
+    explored = tuple(prior for prior, own in zip(target.priors.fixed, target.explored, strict=True) if own)
+    return scattered(target.terms, target.priors, at, rng, has_sigma=not target.unit_sigma, explored=explored)

@@ -1,0 +1,207 @@
+"""The marginal sampler of linear models: proposals, Metropolis step, exact draws of effects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.errors import SpecError
+from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.least_squares.cholesky import Factorisation
+from bayesmix.inference.least_squares.solve import draw
+from bayesmix.inference.parameters.names import Parameters
+from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.inference.sampling.draws import Draws
+from bayesmix.inference.sampling.marginal.chebyshev import DEGREES, TOLERANCE, Reduced, fit_emulator
+from bayesmix.inference.sampling.marginal.gradient import value_and_gradient
+from bayesmix.inference.sampling.marginal.hamiltonian import climb, whiten
+from bayesmix.inference.sampling.marginal.independence_metropolis import explore
+from bayesmix.inference.sampling.marginal.marginal_posterior import (
+    MarginalPosterior,
+    fixed_at,
+    marginal_posterior,
+    scatter,
+)
+from bayesmix.language.arguments import explained
+from bayesmix.parallel.threads import draw_in_threads
+
+
+def draw_fixed(
+    target: MarginalPosterior, theta: Array, reduced: Factorisation | Reduced, rng: np.random.Generator
+) -> Array:
+    """Draw fixed effects given ``theta (n, m)``, exactly, as deviation of beta~ from least squares: ``(n, p)``."""
+    return fixed_at(target, theta, reduced, rng.standard_normal((len(theta), int((~target.explored).sum()))))
+
+
+def draw_effects(
+    target: MarginalPosterior, theta: Array, shift: Array, rng: np.random.Generator, *, progress: bool = False
+) -> list[Array]:
+    """Draw random effects given ``theta (n, m)`` and the fixed effects of `draw_fixed`: per term ``(n, J, k)``."""
+
+    def batch(rows: slice, own: np.random.Generator) -> list[Array]:
+        combination = np.concatenate([-shift[rows], np.ones((len(shift[rows]), 1))], axis=1)
+        sigma = np.exp(target.parts(theta[rows])[1])
+        return target.problem.coordinates.of_terms(draw(target.factorise(theta[rows]), combination, sigma, own))
+
+    parts = draw_in_threads(batch, list(target.batches(len(theta))), rng, label="Random effects", progress=progress)
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+@explained
+@dataclass(frozen=True, slots=True)
+class Marginal:
+    """Options of the marginal sampler."""
+
+    thin: int | None = None  # proposals for each draw kept; three where they are cheap, one elsewhere
+
+    def __post_init__(self) -> None:
+        if self.thin is not None and self.thin < 1:
+            raise SpecError(f"Marginal needs thin >= 1, not {self.thin}.")
+
+
+CHEAP = 20_000  # numbers of one evaluation up to which three proposals a draw are made
+
+
+CHECKS = 24  # points at which the polynomials are held against factorisations
+
+
+DEAR = 300_000  # numbers from which on polynomials stand in for factorisations
+
+
+MAX_DIMENSION = 20  # of theta, for a global proposal: with 16 it still accepts two draws in five
+
+
+EFFECT_NUMBERS = 60_000_000  # most numbers held as draws of random effects
+
+
+EFFECT_WORK = 2_000_000_000  # most numbers computed for them
+
+
+SMALL_EFFECTS = 5_000_000
+
+
+def sample_marginal(
+    design: Design,
+    priors: Priors,
+    point: PointEstimate,
+    options: Marginal,
+    *,
+    draws: int,
+    chains: int,
+    seed: int,
+    progress: bool = False,
+) -> Draws:
+    """Draw from the posterior; the draws are exact, the certificate says how well the proposal fitted.
+
+    Where theta has too many dimensions for a global proposal, Hamiltonian chains explore it.
+    """
+    rng = np.random.default_rng(seed)
+    target, notes, certificate = with_emulator(marginal_posterior(design, priors, point), point, rng, DEAR)
+    run = _Run(draws, chains, seed, rng)
+    at = target.start(point)
+    if target.size > MAX_DIMENSION:
+        found, stats, own = _climbed(target, at, run)
+    else:
+        found, stats, own = _proposed(target, at, run, options, has_evidence=not priors.has_flat)
+    certificate |= own
+    theta = found.reshape(chains * draws, -1)
+    shift = draw_fixed(target, theta, target.reduce(theta), rng)
+    every = _effect_step(target, draws, chains)
+    kept = np.arange(chains * draws).reshape(chains, draws)[:, every - 1 :: every]
+    exact = replace(target, emulator=None)
+    b = draw_effects(exact, theta[kept.ravel()], shift[kept.ravel()], rng, progress=progress)
+    effects = [part.reshape(*kept.shape, *part.shape[1:]) for part in b]
+    sigma = np.exp(target.parts(theta)[1])
+    with_effects = in_units(target, theta[kept], shift[kept], effects, sigma[kept])
+    if every == 1:
+        return Draws(with_effects, stats, "marginal", notes, certificate)
+    notes += (f"Random effects were drawn at every {every}th draw only, {kept.shape[1]} a chain, to bound memory.",)
+    parameters = in_units(target, found, shift.reshape(chains, draws, -1), (), sigma.reshape(chains, draws))
+    return Draws(parameters, stats, "marginal", notes, certificate, with_effects)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    draws: int
+    chains: int
+    seed: int
+    rng: np.random.Generator
+
+
+Explored = tuple[Array, dict[str, Array], dict[str, float]]  # theta (chain, draw, m), statistics, certificate
+
+
+def _proposed(target: MarginalPosterior, at: Array, run: _Run, options: Marginal, *, has_evidence: bool) -> Explored:
+    """Independence chains of a global proposal."""
+    cheap = target.emulator is not None or target.numbers <= CHEAP
+    thin = options.thin or (3 if cheap else 1)
+    # polynomials hold around the estimate only
+    far = None if target.emulator is not None else scatter(target, at, run.rng)
+    chain = explore(target, at, draws=run.draws, chains=run.chains, rng=run.rng, thin=thin, scattered=far)
+    certificate = {
+        "pareto_k": chain.pareto_k,
+        "acceptance": float(chain.accepted.mean()),
+        "evaluations": float(chain.evaluations),
+    }
+    if has_evidence:
+        certificate |= {"log_evidence": chain.log_evidence, "log_evidence_error": chain.evidence_error}
+    return chain.theta, {"lp": chain.log_density, "accepted": chain.accepted}, certificate
+
+
+def _climbed(target: MarginalPosterior, at: Array, run: _Run) -> Explored:
+    """Hamiltonian chains."""
+
+    def density(theta: Array) -> tuple[float, Array]:
+        return value_and_gradient(target, theta)
+
+    chain = climb(density, at, draws=run.draws, chains=run.chains, seed=run.seed)
+    stats = {"lp": chain.log_density, "diverging": chain.diverging, "n_steps": chain.steps}
+    return chain.theta, stats, {"divergences": float(chain.diverging.sum()), "evaluations": float(chain.steps.sum())}
+
+
+def _effect_step(target: MarginalPosterior, draws: int, chains: int) -> int:
+    """Every how many draws random effects are drawn."""
+    q = sum(J * k for J, k in target.problem.coordinates.pattern.shapes)
+    if q * draws * chains <= SMALL_EFFECTS and target.numbers <= DEAR:
+        return 1
+    affordable = min(EFFECT_NUMBERS // max(q, 1), EFFECT_WORK // max(target.numbers, 1))
+    return int(np.clip(int(np.ceil(draws * chains / max(affordable, 1))), 1, max(draws // 10, 1)))
+
+
+def with_emulator(
+    target: MarginalPosterior, point: PointEstimate, rng: np.random.Generator, dear: int
+) -> tuple[MarginalPosterior, tuple[str, ...], dict[str, float]]:
+    """Fit polynomials where factorisations are dear; keep the factorisations if those are not close enough."""
+    if target.numbers <= dear or target.covariances not in DEGREES:
+        return target, (), {}
+    mode, root = whiten(lambda theta: value_and_gradient(target, theta), target.start(point))
+    covariance = root @ root.T
+    d = target.covariances
+    emulator = fit_emulator(replace(target, emulator=None).reduce_covariances, mode[:d], covariance[:d, :d])
+    emulated = replace(target, emulator=emulator)
+    check = mode + rng.standard_normal((CHECKS, target.size)) @ root.T * 1.5
+    difference = emulated(check) - target(check)
+    error = float(np.max(np.abs(difference - np.median(difference))))
+    if error > TOLERANCE:
+        return target, (f"Polynomials missed the log density by {error:.2g}; every draw was factorised.",), {}
+    return emulated, (), {"emulator_error": error}
+
+
+def in_units(
+    target: MarginalPosterior, theta: Array, shift: Array, b: Sequence[Array], dispersion: Array | None
+) -> Parameters:
+    """Draws in the user's units: ``theta (..., m)``, fixed effects as deviations ``(..., p)``, ``b`` a term."""
+    own, log_sigma, _ = target.parts(theta)
+    pairs = [coordinates.unpack(x) for coordinates, x in zip(target.terms, own, strict=True)]
+    problem = target.problem
+    return Parameters(
+        beta=(problem.beta_ols + shift) @ problem.coordinates.T.T,
+        sd=tuple(sd * np.exp(log_sigma)[..., None] for sd, _ in pairs),
+        corr=tuple(root @ np.swapaxes(root, -1, -2) for _, root in pairs),
+        b=tuple(b),
+        dispersion=dispersion,
+    )

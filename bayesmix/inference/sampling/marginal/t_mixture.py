@@ -1,0 +1,220 @@
+"""Global proposals: mixtures of multivariate t distributions fitted to weighted draws.
+
+Population Monte Carlo (Cappe, Douc, Guillin, Marin, Robert 2008, Stat. Comput. 18): draw from the mixture, weight by
+the target, refit by one pass of expectation-maximisation a round.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesmix.arrays import Array
+
+FREEDOM = 5.0  # degrees of freedom: tails that dominate the exponential tails of log standard deviations
+COMPONENTS = 6
+ROUNDS = 6
+DEFENCE, WIDE_FREEDOM = 0.1, 3.0  # weight and degrees of freedom of the wide component
+WIDER = 1.3  # scale of components whose tails were too light
+KEPT_MODES = 0.05  # weight of the first proposal where it has several modes: none of them is lost
+FEWEST = 8.0  # effective draws, over the dimension, that the components of a mode are fitted to
+MAX_TEMPERING = 20
+ENOUGH = 30.0  # effective draws, over the dimension, that a mixture is fitted to
+GOOD = 0.85  # share of effective draws at which adaptation stops
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mixture:
+    """A mixture of ``K`` multivariate t distributions in ``m`` dimensions."""
+
+    weights: Array  # (K,)
+    means: Array  # (K, m)
+    roots: Array  # (K, m, m) lower Cholesky factors of the scale matrices
+    freedom: Array  # (K,) degrees of freedom
+
+    def draw(self, n: int, rng: np.random.Generator) -> Array:
+        """``(n, m)`` draws, as many of each component as its weight says (stratified)."""
+        m = self.means.shape[1]
+        edges = np.cumsum(self.weights)
+        component = np.minimum(np.searchsorted(edges, (np.arange(n) + rng.random()) / n), len(edges) - 1)
+        normal = rng.standard_normal((n, m))
+        freedom = self.freedom[component]
+        tail = np.sqrt(freedom / rng.chisquare(freedom))
+        x = self.means[component] + tail[:, None] * np.einsum("nij,nj->ni", self.roots[component], normal)
+        return x[rng.permutation(n)]
+
+    def log_components(self, x: Array) -> Array:
+        """Log of weight times density of each component at ``x (n, m)``: ``(n, K)``."""
+        m = x.shape[1]
+        columns = []
+        for weight, mean, root, nu in zip(self.weights, self.means, self.roots, self.freedom, strict=True):
+            constant = math.lgamma(0.5 * (nu + m)) - math.lgamma(0.5 * nu) - 0.5 * m * math.log(nu * math.pi)
+            scaled = np.linalg.solve(root, (x - mean).T)
+            log_det = np.log(np.diagonal(root)).sum()
+            density = constant - log_det - 0.5 * (nu + m) * np.log1p(np.sum(scaled**2, axis=0) / nu)
+            columns.append(math.log(max(weight, 1e-300)) + density)
+        return np.stack(columns, axis=1)
+
+    def log_density(self, x: Array) -> Array:
+        """Log density at ``x (n, m)``: ``(n,)``."""
+        return _log_sum(self.log_components(x))
+
+    def widened(self) -> Mixture:
+        """The same with wider components of heavier tails."""
+        return Mixture(self.weights, self.means, WIDER * self.roots, np.minimum(self.freedom, WIDE_FREEDOM))
+
+
+def _log_sum(logs: Array) -> Array:
+    top = logs.max(axis=1, keepdims=True)
+    return (top + np.log(np.exp(logs - top).sum(axis=1, keepdims=True)))[:, 0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Adapted:
+    """A fitted proposal and how well it fits."""
+
+    mixture: Mixture
+    efficiency: float  # effective share of importance draws in the last round
+    evaluations: int
+
+
+def start(mode: Array, covariance: Array) -> Mixture:
+    """Two components at the mode: one of the curvature's size, a wide one for what the curvature does not see."""
+    root = np.linalg.cholesky(covariance)
+    return Mixture(
+        np.array([0.7, 0.3]), np.stack([mode, mode]), np.stack([1.1 * root, 2.2 * root]), np.full(2, FREEDOM)
+    )
+
+
+def joined(parts: Sequence[Mixture], shares: Array) -> Mixture:
+    """A mixture of mixtures."""
+    return Mixture(
+        np.concatenate([share * part.weights for part, share in zip(parts, shares, strict=True)]),
+        np.concatenate([part.means for part in parts]),
+        np.concatenate([part.roots for part in parts]),
+        np.concatenate([part.freedom for part in parts]),
+    )
+
+
+def adapt(
+    log_target: Callable[[Array], Array],
+    mixture: Mixture,
+    draws: int,
+    rng: np.random.Generator,
+    *,
+    is_fitted: bool = False,
+) -> Adapted:
+    """Fit the mixture to ``log_target``, a function of ``(n, m)`` points, by weighted draws.
+
+    One that has been fitted before keeps its components; otherwise those of the first round are scattered anew.
+    """
+    first, best = mixture, Adapted(mixture, 0.0, 0)
+    has_one_mode = len(np.unique(first.means, axis=0)) == 1
+    evaluations = 0
+    for round_ in range(ROUNDS):  # where none of the rounds gives a good fit, efficiency and Pareto k say so
+        x = mixture.draw(draws, rng)
+        weights = normalised(log_target(x) - mixture.log_density(x))
+        evaluations += draws
+        efficiency = 1.0 / float(np.sum(weights**2)) / draws
+        if efficiency > best.efficiency:
+            best = Adapted(mixture, efficiency, evaluations)
+        if efficiency > GOOD and round_ > 0:
+            break
+        is_new = round_ == 0 and not is_fitted
+        fitted = _refit(_spread(first, x, weights, rng) if is_new else mixture, x, weights)
+        mixture = _defended(fitted, None if is_fitted or has_one_mode else first, x, weights)
+    return Adapted(best.mixture, best.efficiency, evaluations)
+
+
+def _defended(mixture: Mixture, first: Mixture | None, x: Array, weights: Array) -> Mixture:
+    """Add a wide component with heavy tails, and the first proposal if it has several modes.
+
+    Posteriors of log standard deviations fall off slowly towards zero; and a mode of which few draws were made must
+    not be lost.
+    """
+    mean = weights @ x
+    covariance = _regular((weights[:, None] * (x - mean)).T @ (x - mean))
+    wide = Mixture(np.ones(1), mean[None], 2.0 * np.linalg.cholesky(covariance)[None], np.full(1, WIDE_FREEDOM))
+    if first is None:
+        return joined([mixture, wide], np.array([1.0 - DEFENCE, DEFENCE]))
+    return joined([mixture, wide, first], np.array([1.0 - DEFENCE - KEPT_MODES, DEFENCE, KEPT_MODES]))
+
+
+def normalised(log_weights: Array) -> Array:
+    """Weights that sum to one; points without density get none."""
+    finite = np.where(np.isfinite(log_weights), log_weights, -np.inf)
+    weights = np.exp(finite - finite.max())
+    return np.asarray(weights / weights.sum())
+
+
+def tempered(log_weights: Array, dimension: int) -> Array:
+    """Weights that sum to one, raised to a power below one if a few of them are all there is."""
+    power, finite = 1.0, np.where(np.isfinite(log_weights), log_weights, -np.inf)
+    for _ in range(MAX_TEMPERING):  # at power 2^-20 all weights are alike, enough or not
+        weights = normalised(power * finite)
+        if 1.0 / float(np.sum(weights**2)) > ENOUGH * dimension:
+            break
+        power *= 0.5
+    return weights
+
+
+def fitted(x: Array, weights: Array, rng: np.random.Generator) -> Mixture:
+    """A mixture fitted to weighted draws ``(n, m)``."""
+    return _defended(_refit(_around(x, weights, COMPONENTS, rng), x, weights), None, x, weights)
+
+
+def _spread(first: Mixture, x: Array, weights: Array, rng: np.random.Generator) -> Mixture:
+    """Components at weighted draws, each with the covariance of the draws around its mode, shrunk."""
+    centres, of = np.unique(first.means, axis=0, return_inverse=True)
+    logs = first.log_components(x)
+    near = np.argmax(np.stack([_log_sum(logs[:, of == mode]) for mode in range(len(centres))], axis=1), axis=1)
+    parts, masses = [], []
+    for mode in range(len(centres)):
+        own = near == mode
+        mass = float(weights[own].sum())
+        count = COMPONENTS if len(centres) == 1 else max(2, round(COMPONENTS * mass))
+        enough = mass > 0.0 and mass**2 / float(np.sum(weights[own] ** 2)) > FEWEST * x.shape[1]
+        if len(centres) == 1 or enough:
+            parts.append(_around(x[own], weights[own] / mass, count, rng))
+        else:
+            part = of == mode
+            share = first.weights[part] / first.weights[part].sum()
+            parts.append(Mixture(share, first.means[part], first.roots[part], first.freedom[part]))
+        masses.append(max(mass, 1e-3))
+    return joined(parts, np.array(masses) / sum(masses))
+
+
+def _around(x: Array, weights: Array, count: int, rng: np.random.Generator) -> Mixture:
+    mean = weights @ x
+    covariance = _regular((weights[:, None] * (x - mean)).T @ (x - mean))
+    centres = x[rng.choice(len(x), count, p=weights)]
+    roots = np.repeat(np.linalg.cholesky(0.6 * covariance)[None], count, axis=0)
+    return Mixture(np.full(count, 1.0 / count), centres, roots, np.full(count, FREEDOM))
+
+
+def _refit(mixture: Mixture, x: Array, weights: Array, passes: int = 3) -> Mixture:
+    """Expectation-maximisation for t mixtures on weighted draws; components that die are dropped."""
+    m = x.shape[1]
+    for _ in range(passes):
+        logs = mixture.log_components(x)
+        share = np.exp(logs - _log_sum(logs)[:, None]) * weights[:, None]  # (n, K)
+        mass = share.sum(axis=0)
+        keep = mass > 0.003
+        means, roots = [], []
+        for k in np.flatnonzero(keep):
+            scaled = np.linalg.solve(mixture.roots[k], (x - mixture.means[k]).T)
+            heavy = (mixture.freedom[k] + m) / (mixture.freedom[k] + np.sum(scaled**2, axis=0))
+            pull = share[:, k] * heavy
+            mean = pull @ x / pull.sum()
+            centred = x - mean
+            means.append(mean)
+            roots.append(np.linalg.cholesky(_regular((pull[:, None] * centred).T @ centred / mass[k])))
+        mixture = Mixture(mass[keep] / mass[keep].sum(), np.stack(means), np.stack(roots), mixture.freedom[keep])
+    return mixture
+
+
+def _regular(covariance: Array) -> Array:
+    return covariance + 1e-8 * np.trace(covariance) / max(len(covariance), 1) * np.eye(len(covariance))

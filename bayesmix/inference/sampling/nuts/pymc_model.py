@@ -1,0 +1,212 @@
+"""Design to PyMC: the hierarchical model with LKJ-correlated random effects, named dims and coords."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design, Term
+from bayesmix.inference.parameters.centring import inverse, is_centred
+from bayesmix.inference.parameters.correlation import Correlation, OneNumber
+from bayesmix.inference.parameters.covariance import structure_of
+from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.inference.sampling.nuts.pymc_likelihood import add_likelihood
+from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.priors.prior import Prior
+
+
+def term_label(terms: Sequence[Term], t: int) -> str:
+    """Name of a term: its group, with a number from the second term of a group on (lme4's ``Subject.1``)."""
+    before = sum(term.group == terms[t].group for term in terms[:t])
+    return terms[t].group + (f".{before}" if before else "")
+
+
+RESERVED = {"chain", "draw", "fixed", "obs", "X", "offset", "weights", "fixef", "fixef_centred", "sigma", "shape", "y"}
+
+
+def level_dim(label: str) -> str:
+    """Name of the dimension of a grouping factor's levels: its own, unless something else is called so."""
+    return f"{label}_level" if label in RESERVED else label
+
+
+def to_pymc(design: Design, spec: ModelSpec, priors: Priors) -> Any:
+    """Build the ``pm.Model``.
+
+    Free variables: the fixed effects at centred predictors, standard deviations, partial correlations whose Beta
+    distributions make the correlation matrix LKJ, standard normal ``z_*`` from which the random effects follow, and the
+    dispersion. Deterministics carry the names of `Posterior.data`: ``fixef, sd_<group>, corr_<group>, ranef_<group>``.
+    """
+    import pymc as pm
+
+    check_codes(design)
+    labels = [term_label(design.terms, t) for t in range(len(design.terms))]
+    with pm.Model(coords=coordinates(design, labels)) as model:
+        eta = _fixed_part(design, priors)
+        dispersion = None
+        if priors.dispersion is not None and priors.dispersion_name is not None:
+            dispersion = _scalar(priors.dispersion_name, priors.dispersion)
+        for t, term in enumerate(design.terms):
+            eta = eta + _random_part(term, labels[t], priors, t, dispersion)
+        add_likelihood(design, spec, eta, dispersion)
+    return model
+
+
+def check_codes(design: Design) -> None:
+    """Compiled code does not check indices: one out of range reads foreign memory."""
+    for term in design.terms:
+        if term.codes.min(initial=0) < 0 or term.codes.max(initial=0) >= len(term.levels):
+            raise IndexError(f"level codes of `{term.group}` are outside 0..{len(term.levels) - 1}")
+
+
+def coordinates(design: Design, labels: Sequence[str]) -> dict[str, Sequence[Any]]:
+    """Names of the fixed effects, the rows, the levels and the effects, by dimension."""
+    coords: dict[str, Sequence[Any]] = {"fixed": list(design.fixed), "obs": list(range(len(design.y)))}
+    for label, term in zip(labels, design.terms, strict=True):
+        coords[level_dim(label)] = list(term.levels)
+        coords[f"{label}_effect"] = list(term.effects)
+    return coords
+
+
+def _fixed_part(design: Design, priors: Priors) -> Any:
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    offset = pm.Data("offset", design.offset, dims="obs")
+    if not design.fixed:
+        pm.Deterministic("fixef", pt.zeros(0), dims="fixed")
+        return offset
+    gamma = _vector("fixef_centred", priors.fixed)
+    beta = pm.Deterministic("fixef", pt.dot(np.linalg.inv(priors.contrast), gamma), dims="fixed")
+    return offset + pt.dot(pm.Data("X", design.X, dims=("obs", "fixed")), beta)
+
+
+def _random_part(term: Term, label: str, priors: Priors, t: int, dispersion: Any) -> Any:
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    k, sd_priors, eta = len(term.effects), priors.sd[t], priors.corr[t]
+    name = f"sd_free_{label}"
+    if len(sd_priors) > 1 or sd_priors[0].kind == "Decov":
+        free = _vector(name, sd_priors, dispersion)
+    else:
+        free = pt.atleast_1d(_scalar(name, sd_priors[0]))
+    sd = pt.broadcast_to(free, (k,)) if len(sd_priors) < k else free
+    spherical = pm.Normal(f"z_{label}", 0.0, 1.0, dims=(level_dim(label), f"{label}_effect"))
+    if eta is None:
+        pm.Deterministic(f"sd_{label}", sd, dims=f"{label}_effect")
+        b = spherical * sd
+    else:
+        family = structure_of(term).correlation
+        half = pm.Beta(f"lkj_{label}", *family.beta(eta), shape=family.size)
+        partial = 2.0 * half - 1.0
+        rows = family.rows(partial, sqrt=pt.sqrt, one=pt.ones(()))
+        zero = pt.zeros(())
+        root = pt.stack([pt.stack([*row, *[zero] * (k - len(row))]) for row in rows])
+        if is_centred(priors.changes[t]):
+            root = pt.dot(inverse(priors.changes[t]), sd[:, None] * root)
+            sd = pt.sqrt((root**2).sum(axis=1))
+            root = root / sd[:, None]
+        pm.Deterministic(f"sd_{label}", sd, dims=f"{label}_effect")
+        pm.Deterministic(f"corr_{label}", _reported(family, partial, pt.dot(root, root.T)))
+        b = pt.dot(spherical, (sd[:, None] * root).T)
+    b = pm.Deterministic(f"ranef_{label}", b, dims=(level_dim(label), f"{label}_effect"))
+    codes = pm.Data(f"codes_{label}", term.codes.astype(np.int64), dims="obs")
+    z = pm.Data(f"columns_{label}", term.z, dims=("obs", f"{label}_effect"))
+    if k == 1:
+        return z[:, 0] * b[codes, 0]
+    return (z * b[codes]).sum(axis=1)
+
+
+def _reported(family: Correlation, partial: Any, matrix: Any) -> Any:
+    """The correlations that are parameters: pairs below the diagonal, column by column, or the one number."""
+    if isinstance(family, OneNumber):
+        return family.rho(partial)
+    column, row = np.triu_indices(family.k, 1)
+    return matrix[row, column]
+
+
+def _scalar(name: str, prior: Prior) -> Any:
+    """One parameter on its own."""
+    return distribution(prior.kind, list(prior.arguments), name=name)
+
+
+def _vector(name: str, priors: Sequence[Prior], unit: Any = None) -> Any:
+    """Parameters ``(m,)``: one variable a kind of distribution, put together in order.
+
+    ``unit`` is the dispersion parameter, which joint priors of standard deviations are relative to.
+    """
+    import pytensor.tensor as pt
+
+    kinds = by_kind(name, priors)
+    parts = [
+        _together(own, priors[members[0]], len(members), unit)
+        if kind == "Decov"
+        else distribution(kind, list(arguments_of([priors[j] for j in members])), name=own, shape=len(members))
+        for own, kind, members in kinds
+    ]
+    return parts[0] if len(parts) == 1 else pt.concatenate(parts)[in_order(kinds)]
+
+
+def _together(name: str, prior: Prior, k: int, unit: Any) -> Any:
+    """Standard deviations ``(k,)`` as rstanarm draws them: their size, and shares of their total variance."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    concentration, shape, scale = prior.arguments
+    size = pm.Gamma(f"{name}_size", shape, 1.0 / scale) * (1.0 if unit is None else unit)
+    if k == 1:
+        return pt.atleast_1d(size)
+    return size * pt.sqrt(k * pm.Dirichlet(f"{name}_share", np.full(k, concentration)))
+
+
+def by_kind(name: str, priors: Sequence[Prior]) -> list[tuple[str, str, list[int]]]:
+    """The vectors that stand for parameters in the PyMC model: name, kind of distribution, members."""
+    kinds = dict.fromkeys(prior.kind for prior in priors)
+    return [
+        (
+            name + ("" if len(kinds) == 1 else f"_{kind.lower()}"),
+            kind,
+            [j for j, prior in enumerate(priors) if prior.kind == kind],
+        )
+        for kind in kinds
+    ]
+
+
+def in_order(kinds: Sequence[tuple[str, str, list[int]]]) -> Array:
+    """Where each parameter is among the vectors of `by_kind`, one after the other."""
+    return np.argsort([member for _, _, members in kinds for member in members])
+
+
+ARGUMENTS: dict[str, tuple[str, ...]] = {  # PyMC's names of the arguments of our priors
+    "Normal": ("mu", "sigma"),
+    "StudentT": ("nu", "mu", "sigma"),
+    "Cauchy": ("alpha", "beta"),
+    "Laplace": ("mu", "b"),
+    "HalfNormal": ("sigma",),
+    "HalfStudentT": ("nu", "sigma"),
+    "HalfCauchy": ("beta",),
+    "Exponential": ("lam",),
+    "Gamma": ("alpha", "beta"),
+    "InverseGamma": ("alpha", "beta"),
+    "LogNormal": ("mu", "sigma"),
+    "Uniform": ("lower", "upper"),
+    "Beta": ("alpha", "beta"),
+    "Flat": (),
+    "HalfFlat": (),
+}
+
+
+def arguments_of(priors: Sequence[Prior]) -> Array:
+    """Arguments of priors of one kind: ``(arguments, m)``."""
+    return np.array([prior.arguments for prior in priors]).T
+
+
+def distribution(kind: str, arguments: Sequence[Any], **options: Any) -> Any:
+    """PyMC's distribution of a kind of prior: a variable of the model with a name, else on its own."""
+    import pymc as pm
+
+    make = getattr(pm, kind) if "name" in options else getattr(pm, kind).dist
+    return make(**dict(zip(ARGUMENTS[kind], arguments, strict=True)), **options)

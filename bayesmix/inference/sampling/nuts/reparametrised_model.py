@@ -1,0 +1,299 @@
+"""The model of `to_pymc` in the sampler's coordinates: the same posterior, as a function of free numbers.
+
+All variables are flat on the real line and of unit size (`whitening`); the densities of what they stand for, with the
+Jacobians, are potentials. Every number that comes from data or priors is part of four arrays, so that the compiled
+model serves all data of its kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design, Term
+from bayesmix.inference.parameters.covariance import structure_of
+from bayesmix.inference.parameters.names import Parameters
+from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.inference.sampling.nuts.pymc_likelihood import add_kernel, is_unweighted
+from bayesmix.inference.sampling.nuts.pymc_model import (
+    arguments_of,
+    by_kind,
+    check_codes,
+    coordinates,
+    distribution,
+    in_order,
+    level_dim,
+    term_label,
+)
+from bayesmix.inference.sampling.nuts.reparametrisation import Move, TermWhitening, Whitening, spherical
+from bayesmix.inference.sampling.nuts.shared_data import Packed
+from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.priors.joint import log_decov
+from bayesmix.language.priors.prior import Prior
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SamplerModel:
+    """The graph, the numbers in it, and what it depends on besides these."""
+
+    model: Any  # pm.Model
+    packed: Packed
+    key: tuple[Any, ...]
+
+
+def sampler_model(design: Design, spec: ModelSpec, priors: Priors, whitening: Whitening) -> SamplerModel:
+    """Build the sampler's form of the model."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    check_codes(design)
+    labels = [term_label(design.terms, t) for t in range(len(design.terms))]
+    packed = Packed()
+    with pm.Model(coords=coordinates(design, labels), check_bounds=False) as model:
+        eta = packed.column(design.offset)
+        change = pt.zeros(0)
+        if design.fixed:
+            gamma = _vector("fixef_centred", priors.fixed, whitening.fixed, packed)
+            beta = pt.dot(packed.constant("contrast", np.linalg.inv(priors.contrast)), gamma)
+            pm.Deterministic("fixef", beta, dims="fixed")
+            eta = eta + pt.dot(packed.columns(design.X), beta)
+            change = beta - packed.constant("fixef", whitening.beta)
+        dispersion = None
+        if priors.dispersion is not None and whitening.dispersion is not None:
+            name = str(priors.dispersion_name)
+            prior = priors.dispersion
+            arguments = [packed.constant(name, np.asarray(value)) for value in prior.arguments]
+            dispersion = _moved(name, prior.kind, arguments, whitening.dispersion, packed)
+        effects: dict[int, list[Any]] = {}
+        for t in _outer_first(whitening):
+            term, own = design.terms[t], whitening.terms[t]
+            L = _root(term, labels[t], priors.sd[t], priors.corr[t], own, packed, dispersion)
+            effects[t] = _effects(labels[t], L, change, own, effects, packed)
+            codes = packed.levels(term.codes)
+            eta = eta + sum(packed.column(z) * b[codes] for z, b in zip(term.z.T, effects[t], strict=True))
+        add_kernel(design, spec, eta, dispersion, packed)
+    packed.fill()
+    return SamplerModel(model, packed, _key(design, spec, priors, whitening))
+
+
+def free_shapes(model: Any) -> dict[str, tuple[int, ...]]:
+    """Shapes of the free variables."""
+    return {variable.name: tuple(variable.type.shape) for variable in model.free_RVs}
+
+
+def parameters_at(design: Design, priors: Priors, whitening: Whitening, free: Mapping[str, Array]) -> Parameters:
+    """Parameters in the user's units, from values of the free variables with leading axes ``(chain, draw)``."""
+    lead = next(iter(free.values())).shape[:2]
+    beta = np.zeros((*lead, 0))
+    if design.fixed:
+        gamma = _values("fixef_centred", priors.fixed, whitening.fixed, free)
+        beta = gamma @ np.linalg.inv(priors.contrast).T
+    sds: dict[int, Array] = {}
+    corrs: dict[int, Array] = {}
+    effects: dict[int, Array] = {}
+    for t in _outer_first(whitening):
+        term, own = design.terms[t], whitening.terms[t]
+        label, k = term_label(design.terms, t), len(term.effects)
+        sd = np.broadcast_to(_values(f"sd_free_{label}", priors.sd[t], own.sd, free), (*lead, k))
+        root: Array = np.broadcast_to(np.eye(k), (*lead, k, k))
+        if priors.corr[t] is not None:
+            half = _value([BETA], own.partial, free[f"lkj_{label}_free"])
+            root = structure_of(term).correlation.root(2.0 * half - 1.0)
+        sds[t], corrs[t] = sd, root @ np.swapaxes(root, -1, -2)
+        effects[t] = _effects_at(own, sd[..., :, None] * root, free[f"u_{label}"], beta - whitening.beta, effects)
+    dispersion = None
+    if priors.dispersion is not None and whitening.dispersion is not None:
+        free_dispersion = free[f"{priors.dispersion_name}_free"]
+        dispersion = _value([priors.dispersion], whitening.dispersion, free_dispersion)
+    return Parameters(beta, _in_turn(sds), _in_turn(corrs), _in_turn(effects), dispersion)
+
+
+def free_at(
+    design: Design, priors: Priors, whitening: Whitening, beta: Array, sds: Sequence[Array], dispersion: Array | None
+) -> dict[str, Array]:
+    """Free values of fixed effects, standard deviations ``(n_sd,)`` a term and the dispersion, by variable.
+
+    Those of correlations and random effects are left out: at zero these are what the estimate's curvature says, given
+    the others.
+    """
+    free: dict[str, Array] = {}
+    if design.fixed:
+        free |= _free("fixef_centred", priors.fixed, whitening.fixed, priors.contrast @ beta)
+    for t, (own, sd) in enumerate(zip(whitening.terms, sds, strict=True)):
+        free |= _free(f"sd_free_{term_label(design.terms, t)}", priors.sd[t], own.sd, sd)
+    if priors.dispersion is not None and whitening.dispersion is not None and dispersion is not None:
+        bounds = _bounds([priors.dispersion])
+        free[f"{priors.dispersion_name}_free"] = whitening.dispersion.backward(np.asarray(dispersion), bounds)
+    return free
+
+
+def _free(name: str, priors: Sequence[Prior], moves: Sequence[Move], values: Array) -> dict[str, Array]:
+    return {
+        f"{own}_free": move.backward(values[members], _bounds([priors[j] for j in members]))
+        for (own, _, members), move in zip(by_kind(name, priors), moves, strict=True)
+    }
+
+
+def _in_turn(found: Mapping[int, Array]) -> tuple[Array, ...]:
+    return tuple(found[t] for t in sorted(found))
+
+
+def _outer_first(whitening: Whitening) -> list[int]:
+    """Terms in an order in which those that others are nested in come first."""
+    return sorted(range(len(whitening.terms)), key=lambda t: len(whitening.terms[t].score))
+
+
+BETA = Prior("Beta", (1.0, 1.0))  # stands for the prior of (1 + partial correlation) / 2, whose arguments are computed
+
+
+def _vector(name: str, priors: Sequence[Prior], moves: Sequence[Move], packed: Packed, unit: Any = None) -> Any:
+    """Parameters ``(m,)``, in order; ``unit``: the dispersion parameter, which joint priors are relative to."""
+    import pytensor.tensor as pt
+
+    kinds = by_kind(name, priors)
+    parts = []
+    for (own, kind, members), move in zip(kinds, moves, strict=True):
+        arguments: list[Any] = list(priors[members[0]].arguments)
+        if kind != "Decov":
+            arguments = [packed.constant(own, values) for values in arguments_of([priors[j] for j in members])]
+        parts.append(_moved(own, kind, arguments, move, packed, unit))
+    return parts[0] if len(parts) == 1 else pt.concatenate(parts)[in_order(kinds)]
+
+
+def _moved(name: str, kind: str, arguments: list[Any], move: Move, packed: Packed, unit: Any = None) -> Any:
+    """Parameters of one kind of prior as functions of free numbers; their density is a potential."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    free = pm.Flat(f"{name}_free", shape=move.location.shape)
+    location, scale = packed.constant(name, move.location), packed.constant(name, move.scale)
+    bounds = arguments if kind == "Uniform" else (0.0, 1.0)
+    values, log_jacobian = move.forward(free, location, scale, bounds, xp=pt)
+    if kind == "Decov":
+        density = log_decov(values, pt.ones(()) if unit is None else unit, *arguments, xp=pt)
+    else:
+        density = pm.logp(distribution(kind, arguments), values).sum()
+    pm.Potential(name, density + log_jacobian)
+    return values
+
+
+def _root(
+    term: Term, label: str, sd_priors: Sequence[Prior], eta: float | None, own: TermWhitening, packed: Packed, unit: Any
+) -> list[list[Any]]:
+    """Rows of a root of the covariance of a term's effects, trailing zeros left out."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    k = len(term.effects)
+    free = _vector(f"sd_free_{label}", sd_priors, own.sd, packed, unit)
+    sd = [free[i if len(sd_priors) == k else 0] for i in range(k)]
+    pm.Deterministic(f"sd_{label}", pt.stack(sd), dims=f"{label}_effect")
+    if eta is None:
+        return [[*[0.0] * i, sd[i]] for i in range(k)]
+    family = structure_of(term).correlation
+    arguments = [packed.constant(label, values) for values in family.beta(eta)]
+    partial = 2.0 * _moved(f"lkj_{label}", "Beta", arguments, own.partial, packed) - 1.0
+    rows = family.rows(partial, sqrt=pt.sqrt, one=pt.ones(()))
+    return [[sd[i] * value for value in row] for i, row in enumerate(rows)]
+
+
+def _effects(
+    label: str,
+    L: list[list[Any]],
+    change: Any,
+    own: TermWhitening,
+    outer: Mapping[int, list[Any]],
+    packed: Packed,
+) -> list[Any]:
+    """Effects of a term, one ``(J,)`` an effect; ``outer`` has those of terms before."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    J, k = own.score.shape
+    dims = (level_dim(label), f"{label}_effect")
+    free = pm.Flat(f"u_{label}", shape=(J, k), dims=dims)
+    z = [free[:, i] for i in range(k)]
+    log_scale = pt.zeros(())
+    if own.is_adapted:
+        information = packed.constant(label, own.information.transpose(1, 2, 0))
+        blocks = [[information[i, j] for j in range(k)] for i in range(k)]
+        score = _score(label, change, own, outer, packed)
+        z, log_scale = spherical(z, L, blocks, score, sqrt=pt.sqrt, log=pt.log)
+    density = sum(-0.5 * one**2 for one in z) + log_scale
+    pm.Potential(f"z_{label}", density.sum() - 0.5 * np.log(2.0 * np.pi) * J * k)
+    b = [sum(value * z[j] for j, value in enumerate(row) if not isinstance(value, float)) for row in L]
+    pm.Deterministic(f"ranef_{label}", pt.stack(b, axis=1), dims=dims)
+    return b
+
+
+def _score(label: str, change: Any, own: TermWhitening, outer: Mapping[int, list[Any]], packed: Packed) -> list[Any]:
+    """``c_j`` of the levels, one ``(J,)`` an effect, less what fixed effects and outer terms take from it."""
+    import pytensor.tensor as pt
+
+    J, k = own.score.shape
+    score = packed.constant(label, own.score.T)
+    if own.slope.shape[-1]:
+        slope = packed.constant(label, own.slope.transpose(1, 0, 2).reshape(k * J, -1))
+        score = score - pt.dot(slope, change).reshape((k, J))
+    rows = [score[i] for i in range(k)]
+    for parent in own.parents:
+        index = packed.index(parent.index)
+        slopes = packed.constant(label, parent.slope.transpose(1, 2, 0))
+        around = [b[index] for b in outer[parent.term]]
+        rows = [row - sum(slopes[i, j] * b for j, b in enumerate(around)) for i, row in enumerate(rows)]
+    return rows
+
+
+def _values(name: str, priors: Sequence[Prior], moves: Sequence[Move], free: Mapping[str, Array]) -> Array:
+    """Parameters ``(..., m)``, in order."""
+    kinds = by_kind(name, priors)
+    parts = [
+        np.atleast_1d(_value([priors[j] for j in members], move, free[f"{own}_free"]))
+        for (own, _, members), move in zip(kinds, moves, strict=True)
+    ]
+    return np.concatenate(parts, axis=-1)[..., in_order(kinds)]
+
+
+def _value(priors: Sequence[Prior], move: Move, free: Array) -> Array:
+    with np.errstate(over="ignore"):
+        return move.forward(free, move.location, move.scale, _bounds(priors), xp=np)[0]
+
+
+def _bounds(priors: Sequence[Prior]) -> tuple[Any, ...]:
+    return tuple(arguments_of(priors)) if priors[0].kind == "Uniform" else (0.0, 1.0)
+
+
+def _effects_at(own: TermWhitening, L: Array, u: Array, change: Array, outer: Mapping[int, Array]) -> Array:
+    """Random effects ``(..., J, k)`` from the free numbers, at roots of their covariance ``(..., k, k)``."""
+    k = u.shape[-1]
+    if not own.is_adapted:
+        return u @ np.swapaxes(L, -1, -2)
+    score = own.score - np.einsum("jkp,...p->...jk", own.slope, change, optimize=True)
+    for parent in own.parents:
+        score = score - np.einsum("jkl,...jl->...jk", parent.slope, outer[parent.term][..., parent.index, :])
+    entries = [[L[..., i, j, None] for j in range(k)] for i in range(k)]
+    blocks = [[own.information[:, i, j] for j in range(k)] for i in range(k)]
+    columns = [u[..., i] for i in range(k)]
+    z, _ = spherical(columns, entries, blocks, [score[..., i] for i in range(k)], sqrt=np.sqrt, log=np.log)
+    return np.stack(z, axis=-1) @ np.swapaxes(L, -1, -2)
+
+
+def _key(design: Design, spec: ModelSpec, priors: Priors, whitening: Whitening) -> tuple[Any, ...]:
+    """What the graph depends on, besides the numbers in it."""
+    terms = tuple(
+        (structure_of(term), len(term.levels), tuple(map(_kind, sd)), eta is None)
+        for term, sd, eta in zip(design.terms, priors.sd, priors.corr, strict=True)
+    )
+    fixed = tuple(prior.kind for prior in priors.fixed)
+    dispersion = None if priors.dispersion is None else priors.dispersion.kind
+    nested = tuple(tuple(parent.term for parent in term.parents) for term in whitening.terms)
+    return spec.family, spec.link.name, is_unweighted(design), fixed, terms, nested, dispersion
+
+
+def _kind(prior: Prior) -> str:
+    """What of a prior is part of the graph: its kind, of a joint one its numbers too."""
+    return str(prior) if prior.kind == "Decov" else prior.kind

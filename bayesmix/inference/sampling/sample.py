@@ -1,0 +1,201 @@
+"""Which engine draws the posterior of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import assert_never
+
+import numpy as np
+
+from bayesmix.data.design.design import Design
+from bayesmix.errors import PriorWarning, SpecError, nearest, warn_user
+from bayesmix.inference.estimation.estimate import estimate
+from bayesmix.inference.estimation.methods import Ml, Reml, resolve_method
+from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.parameters.centring import at_means, to_zero
+from bayesmix.inference.parameters.priors_in_force import Priors, resolve
+from bayesmix.inference.parameters.unconstrained import term_coordinates
+from bayesmix.inference.sampling.agreement import LIMIT, distance, scalars
+from bayesmix.inference.sampling.diagnostics import PROPOSAL_K_LIMIT, R_HAT_LIMIT, convergence, enough, limits_ess
+from bayesmix.inference.sampling.draws import Draws
+from bayesmix.inference.sampling.marginal.importance_correction import sample_generalized, too_large
+from bayesmix.inference.sampling.marginal.marginal_posterior import applies
+from bayesmix.inference.sampling.marginal.sampler import Marginal, sample_marginal
+from bayesmix.inference.sampling.nuts.nuts import Nuts, sample_nuts
+from bayesmix.inference.sampling.prior_conflict import conflicts, inside
+from bayesmix.inference.sampling.propriety import check_bounded
+from bayesmix.inference.sampling.variational import Advi, Pathfinder, sample_approximation
+from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.parallel.threads import one_blas_thread
+
+Sampler = Nuts | Marginal | Advi | Pathfinder
+
+ACCEPTANCE_LIMIT = 0.2  # of the marginal sampler's certificate
+SMALLEST = 1e-3  # of the spread around the fixed part: residual standard deviation of a start
+QUICK_ROWS, QUICK_DIMENSION = 2_000, 8  # of gaussian models whose NUTS draws are held against exact ones
+LONG_ENOUGH = 400  # draws a chain from which on R-hat of nearly independent draws is below its limit by itself
+
+
+def resolve_sampler(method: str | Sampler) -> Sampler | None:
+    """Turn text into a sampler record; None for ``"auto"``.
+
+    Raises
+    ------
+    SpecError
+        If the method does not exist.
+    """
+    if isinstance(method, Nuts | Marginal | Advi | Pathfinder):
+        return method
+    if not isinstance(method, str):
+        raise SpecError(f'A sampling method is text such as "nuts", or a record such as bmx.Nuts(), not {method!r}.')
+    methods = {"nuts": Nuts, "marginal": Marginal, "advi": Advi, "pathfinder": Pathfinder}
+    names: dict[str, Callable[[], Sampler | None]] = {"auto": lambda: None, **methods}
+    if method.lower() not in names:
+        known = ", ".join(names)
+        raise SpecError(f"Sampling method `{method}` does not exist.{nearest(method, names)} Methods: {known}.")
+    return names[method.lower()]()
+
+
+@one_blas_thread()
+def sample(
+    design: Design,
+    spec: ModelSpec,
+    method: Sampler | None,
+    *,
+    draws: int,
+    chains: int,
+    seed: int,
+    progress: bool,
+    priors: Priors | None = None,
+) -> Draws:
+    """Draw ``(chains, draws)`` values from the posterior; ``method=None`` chooses, and says so where it falls back.
+
+    ``priors`` are those of the specification on the design unless given: a refit to some of the rows keeps the priors
+    of the whole.
+    """
+    priors = resolve(spec, design) if priors is None else priors
+    inner = at_means(design, priors.changes)
+    check_bounded(inner, spec, priors)
+    auto = resolve_method("auto", spec.family, spec.link)
+    point = _off_zero(inner, estimate(inner, spec.family, spec.link, auto))
+    at_zero = conflicts(priors, inner, point.covariances)
+    for conflict in at_zero:
+        warn_user(str(conflict), PriorWarning)
+    options = {"draws": draws, "chains": chains, "seed": seed}
+    found = _sample(inner, spec, priors, inside(point, at_zero), method, **options, progress=progress)
+    return replace(
+        found,
+        parameters=to_zero(found.parameters, priors.changes),
+        thinned=None if found.thinned is None else to_zero(found.thinned, priors.changes),
+        notes=(*map(str, at_zero), *found.notes),
+    )
+
+
+def _sample(
+    design: Design,
+    spec: ModelSpec,
+    priors: Priors,
+    point: PointEstimate,
+    method: Sampler | None,
+    *,
+    draws: int,
+    chains: int,
+    seed: int,
+    progress: bool,
+) -> Draws:
+    """Draws on the design in the coordinates of the priors."""
+
+    def nuts(options: Nuts, known: Draws | None = None) -> Draws:
+        run = {"draws": draws, "chains": chains, "seed": seed}
+        drawn = sample_nuts(design, spec, priors, point, options, **run, progress=progress, known=known)
+        return drawn if known is None else held_against(drawn, known, design, spec, priors)
+
+    def marginal(options: Marginal) -> Draws:
+        run = {"draws": draws, "chains": chains, "seed": seed}
+        if applies(spec):
+            return sample_marginal(design, priors, point, options, **run, progress=progress)
+        return sample_generalized(design, spec, priors, point, options, **run, progress=progress)
+
+    match method:
+        case Nuts():
+            return nuts(method, certified(marginal) if _is_quick(design, spec, priors, draws) else None)
+        case Marginal():
+            return marginal(method)
+        case Advi() | Pathfinder():
+            options = {"draws": draws, "chains": chains, "seed": seed}
+            return sample_approximation(design, spec, priors, point, method, **options, progress=progress)
+        case None:
+            reason, found = None if applies(spec) else too_large(design, draws * chains), None
+            if reason is None:
+                found = marginal(Marginal())
+                is_whole = found.parameters.lead[1] == draws  # else the user has had enough
+                reason = failure(found) if is_whole else None
+                if reason is None:
+                    return found
+            fallback = nuts(Nuts(), found)
+            note = f"The marginal sampler was left for NUTS: {reason}."
+            return replace(fallback, notes=(note, *fallback.notes))
+        case _:
+            assert_never(method)
+
+
+def _off_zero(design: Design, point: PointEstimate) -> PointEstimate:
+    """The estimate as a start: a residual standard deviation of zero, of as many effects as rows, is moved off it."""
+    if not isinstance(point.method, Reml | Ml) or point.dispersion is None:
+        return point
+    spread = float(np.std(design.y - design.offset - design.X @ point.beta))
+    return replace(point, dispersion=max(point.dispersion, SMALLEST * spread))
+
+
+def certified(marginal: Callable[[Marginal], Draws]) -> Draws | None:
+    """Draws of the marginal sampler; None where its certificate does not hold."""
+    found = marginal(Marginal())
+    return found if failure(found) is None else None
+
+
+def _is_quick(design: Design, spec: ModelSpec, priors: Priors, draws: int) -> bool:
+    """Whether the marginal sampler draws at next to no cost, so that NUTS can be held against it."""
+    is_small = len(design.y) <= QUICK_ROWS and dimension(design, priors) <= QUICK_DIMENSION
+    return applies(spec) and is_small and not priors.has_flat and draws >= LONG_ENOUGH
+
+
+def held_against(fallback: Draws, found: Draws, design: Design, spec: ModelSpec, priors: Priors) -> Draws:
+    """The draws of NUTS with what those of the marginal sampler say against them."""
+    both = (to_zero(draws.parameters, priors.changes) for draws in (fallback, found))
+    (names, first), (_, second) = (scalars(design, values, spec.family.dispersion) for values in both)
+    apart = distance(names, first, second)
+    certificate = {**fallback.certificate, "disagreement": apart.errors}
+    notes = fallback.notes
+    if apart.errors > LIMIT:
+        notes += (apart.says("NUTS", "the marginal sampler"),)
+    return replace(fallback, certificate=certificate, notes=notes)
+
+
+def dimension(design: Design, priors: Priors) -> int:
+    """Number of parameters that the marginal sampler explores."""
+    explored = sum(prior.kind not in {"Normal", "Flat"} for prior in priors.fixed)
+    return sum(term.size for term in term_coordinates(design.terms)) + 1 + explored
+
+
+def failure(draws: Draws) -> str | None:
+    """Why the certificate of the marginal sampler does not hold; None if it does."""
+    certificate = draws.certificate
+    if not certificate.get("pareto_k", 0.0) <= PROPOSAL_K_LIMIT:
+        return f"Pareto k of its proposal is {certificate['pareto_k']:.2f}, above {PROPOSAL_K_LIMIT}"
+    if certificate.get("acceptance", 1.0) < ACCEPTANCE_LIMIT:
+        return f"only {certificate['acceptance']:.0%} of its proposals were accepted"
+    if certificate.get("divergences", 0.0) > 0.0:
+        return f"{certificate['divergences']:.0f} of its transitions diverged"
+    values = draws.parameters
+    if values.lead[1] < LONG_ENOUGH or values.lead[0] < 2:
+        return None
+    dispersion = [] if values.dispersion is None else [values.dispersion[..., None]]
+    scalars = np.concatenate([values.beta, *values.sd, *dispersion], axis=-1)
+    found = convergence(scalars)
+    if found.worst_r_hat > R_HAT_LIMIT:
+        return f"its R-hat is {found.worst_r_hat:.3f}"
+    smallest = min(found.smallest_ess, float(np.nanmin(limits_ess(scalars), initial=np.inf)))
+    if smallest < enough(values.lead[0] * values.lead[1]):
+        return f"its smallest effective sample size is {smallest:.0f}"
+    return None

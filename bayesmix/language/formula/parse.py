@@ -1,0 +1,307 @@
+"""Formula text to a record: response, fixed part, random-effects bars, offsets.
+
+The language is lme4's. `parse` evaluates nothing and knows no data; what it does not support it refuses by name, so
+that no other model than the one written is ever fitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from itertools import islice
+
+from bayesmix.errors import FormulaError
+from bayesmix.language.formula.expression import (
+    Argument,
+    Bracket,
+    Call,
+    Chain,
+    Expr,
+    Flag,
+    Name,
+    Number,
+    children,
+    column_names,
+    spell,
+    unbracket,
+    walk,
+)
+from bayesmix.language.formula.location import PlaceError, pointing
+from bayesmix.language.formula.reader import MAX_LENGTH, read, read_sides
+from bayesmix.language.formula.terms import Terms, adds_intercept, expand, is_bar, is_intercept, summands
+from bayesmix.language.formula.vocabulary import STRUCTURES
+
+MAX_BARS = 100  # after expansion
+
+Part = tuple[str, Expr]  # a signed term of a sum
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One random-effects term ``(effects | group)`` after expansion.
+
+    ``(x | a/b)`` has become ``(x | b:a)`` and ``(x | a)``; ``(x || g)`` has become ``(1 | g)`` and ``(0 + x | g)``.
+    """
+
+    effects: str  # left of the bar, in R's spelling: "1 + x", "0 + x"
+    group: tuple[str, ...]  # crossed factors whose combinations are the levels: ("g",), ("b", "a")
+    structure: str = "us"  # covariance of the effects of one level, a key of `STRUCTURES`
+
+    def __str__(self) -> str:
+        group = ":".join(self.group)
+        if self.structure == "us":
+            return f"({self.effects} | {group})"
+        if self.structure == "diag" and _is_double(self.effects):
+            return f"({self.effects} || {group})"
+        function, hom = STRUCTURES[self.structure]
+        option = "" if function == self.structure else f", hom = {str(hom).upper()}"
+        return f"{function}({self.effects} | {group}{option})"
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """A parsed formula; ``str(formula)`` gives text that parses to the same record."""
+
+    response: str  # "y", "log(y)", "cbind(s, f)", "s/n"
+    fixed: str  # right-hand side without bars and offsets, in R's spelling; "1" where nothing else is there
+    bars: tuple[Bar, ...]
+    offsets: tuple[str, ...] = ()  # expressions inside offset(...)
+    text: str = field(default="", compare=False)  # what the user typed
+
+    def __str__(self) -> str:
+        offsets = (f"offset({offset})" for offset in self.offsets)
+        return f"{self.response} ~ {' + '.join([self.fixed, *offsets, *map(str, self.bars)])}"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the data that the formula names, each once; ``.`` among them stands for all others."""
+        bars = (text for bar in self.bars for text in (bar.effects, *bar.group))
+        texts = (self.response, self.fixed, *bars, *self.offsets)
+        return tuple(dict.fromkeys(name for text in texts for name in column_names(read(text))))
+
+
+def parse(text: str) -> Formula:
+    """Parse an lme4 formula.
+
+    Parameters
+    ----------
+    text
+        Such as ``"y ~ x + (x | g)"``, in R's spelling, with ``||``, nesting ``a/b``, ``offset()``, ``cbind(s, f)``,
+        ``s/n`` and backticks.
+
+    Returns
+    -------
+    Formula
+        With nested and double bars expanded as lme4 does: the innermost grouping factor of ``a/b`` comes first.
+
+    Raises
+    ------
+    FormulaError
+        If the text is no formula, or asks for what is not supported; the message points at the place.
+
+    Notes
+    -----
+    A bar from ``||`` has structure ``"diag"``, so that the columns of a factor are independent too; lme4 would keep
+    them correlated. Nested factors are named without brackets, ``c:b:a``, where lme4 has ``c:(b:a)``.
+    """
+    if not isinstance(text, str):
+        raise FormulaError(f"A formula is text such as `y ~ x + (x | g)`, not {type(text).__name__}.")
+    left, right = read_sides(text)
+    with pointing(text):
+        formula = _formula(left, right, text)
+    if len(str(formula)) > MAX_LENGTH:
+        raise FormulaError(f"The formula expands to more than {MAX_LENGTH} characters.")
+    return formula
+
+
+def _formula(left: Expr | None, right: Expr, text: str) -> Formula:
+    if left is None:
+        raise PlaceError("The formula has no response.", 0, "Write it left of `~`: `y ~ ...`.")
+    response = _response(left)
+    parts = summands(right)
+    bars = tuple(islice((bar for part in parts if _has_bar(part[1]) for bar in _bars(part)), MAX_BARS + 1))
+    if len(bars) > MAX_BARS:
+        raise PlaceError(f"The formula expands to more than {MAX_BARS} bars.", right.position)
+    offsets = tuple(_offset(part) for part in parts if _is_call(part[1], "offset"))
+    rest = [part for part in parts if not _has_bar(part[1]) and not _is_call(part[1], "offset")]
+    return Formula(response, _fixed(rest, response, left.position), bars, offsets, text)
+
+
+def _response(left: Expr) -> str:
+    for inside in walk(left):
+        if is_bar(inside):
+            raise PlaceError("The response takes no `|`.", inside.places[0], "Weights are an argument of the model.")
+        if inside == Name("."):
+            raise PlaceError("`.` stands for predictors and cannot be the response.", inside.position)
+    _check_calls(children(left) if _is_call(left, "cbind") else (left,))
+    return spell(unbracket(left))
+
+
+def _fixed(parts: Sequence[Part], response: str, place: int) -> str:
+    _check_calls(part for _, part in parts)
+    _check_dots(part for _, part in parts)
+    if response in _expand(parts).variables:
+        raise PlaceError("The response is also a predictor.", place, "Remove it on the right-hand side.")
+    return _spell_sum(parts, bare=True)
+
+
+def _offset(part: Part) -> str:
+    sign, call = part
+    if sign == "-":
+        raise PlaceError("An offset is added, not subtracted.", call.position, "Write `offset(-x)`.")
+    match call:
+        case Call(arguments=(Argument(value=value, name=""),)):
+            _check_calls((value,))
+            _check_dots((call,))
+            return spell(value)
+    raise PlaceError("`offset()` takes one expression.", call.position)
+
+
+def _has_bar(part: Expr) -> bool:
+    return is_bar(unbracket(part)) or (isinstance(part, Call) and part.function in STRUCTURES)
+
+
+def _bars(part: Part) -> Iterator[Bar]:
+    """Expand one bar as lme4's ``expandDoubleVerts`` and ``findbars`` do."""
+    sign, expression = part
+    if sign == "-":
+        raise PlaceError("A random-effects term cannot be subtracted.", expression.position)
+    bar, structure = _bar(expression)
+    groups = _groups(bar.operands[1])
+    for effects, kind in _effects(bar, structure):
+        for group in groups:
+            yield Bar(effects, group, kind)
+
+
+def _bar(expression: Expr) -> tuple[Chain, str | None]:
+    """Return the bar inside brackets or a covariance structure, and the structure's name."""
+    if isinstance(expression, Chain):
+        advice = "Write `... + (effects | group)`."
+        raise PlaceError("A random-effects bar needs brackets of its own.", expression.places[0], advice)
+    structure = _structure(expression) if isinstance(expression, Call) else None
+    bar = unbracket(children(expression)[0]) if children(expression) else expression
+    if not is_bar(bar):
+        raise PlaceError(f"`{structure}()` goes around a bar.", expression.position, f"Write `{structure}(1 + x | g)`.")
+    if len(bar.operators) > 1:
+        what = "A bar has two sides; correlations across bars, `(x | ID | g)`, are not supported."
+        raise PlaceError(what, bar.places[1], "Write one bar with all effects: `(x + z | g)`.")
+    if structure and bar.operators == ("||",):
+        what = f"`||` and `{structure}()` both name a covariance structure."
+        raise PlaceError(what, bar.places[0], f"Write `{structure}(... | g)` or `(... || g)`.")
+    return bar, structure
+
+
+def _structure(call: Call) -> str:
+    """Return the covariance structure that ``cs(... | g, hom = TRUE)`` and its like name."""
+    match call.arguments:
+        case (Argument(name=""),) | ():
+            return call.function
+        case (Argument(name=""), Argument(value=Flag(value=hom), name="hom")):
+            found = [name for name, known in STRUCTURES.items() if known == (call.function, hom)]
+            if found:
+                return found[0]
+    advice = f"Write `{call.function}(1 + x | g)`."
+    if (call.function, True) in STRUCTURES.values():
+        advice += " With `hom = TRUE` all effects share one standard deviation, with `hom = FALSE` each has its own."
+    raise PlaceError(f"`{call.function}()` does not take these arguments.", call.position, advice)
+
+
+def _effects(bar: Chain, structure: str | None) -> list[tuple[str, str]]:
+    """Return the effects of each bar that one bar stands for, with their covariance structure."""
+    parts = summands(bar.operands[0])
+    _check_calls(part for _, part in parts)
+    terms = _expand(parts)
+    if "." in terms.variables:
+        raise PlaceError("`.` is not supported in a bar.", bar.operands[0].position, "Name the effects.")
+    if not terms.terms and not terms.intercept:
+        raise PlaceError("This bar has no effects.", bar.places[0], "A random intercept is `(1 | g)`.")
+    if bar.operators == ("|",):
+        return [(_spell_sum(parts), structure or "us")]
+    return [("1", "us")] * terms.intercept + [(f"0 + {label}", "diag") for label in terms.labels]
+
+
+def _groups(expression: Expr) -> list[tuple[str, ...]]:
+    """Return the grouping factors right of a bar, the innermost first: ``a/b`` to ``b:a`` and ``a``."""
+    match expression:
+        case Name(name=name) if name != ".":
+            return [(spell(expression),)]
+        case Call(function="factor" | "as.factor" | "ordered"):
+            return [(spell(expression),)]
+        case Bracket(inner=inner):
+            return _groups(inner)
+        case Chain(operands=operands, operators=operators) if set(operators) == {":"}:
+            return [tuple(name for operand in operands for name in _crossed(operand))]
+        case Chain(operands=(outermost, *inner), operators=operators) if set(operators) == {"/"}:
+            return reduce(_nest, map(_groups, inner), _groups(outermost))
+    raise _not_a_group(expression)
+
+
+def _nest(outer: list[tuple[str, ...]], inner: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    return [group + outer[0] for group in inner] + outer
+
+
+def _crossed(operand: Expr) -> tuple[str, ...]:
+    groups = _groups(operand)
+    if len(groups) > 1:
+        raise PlaceError("`a:(b/c)` is not a grouping factor.", operand.position, "Write out the bars one by one.")
+    return groups[0]
+
+
+def _not_a_group(expression: Expr) -> PlaceError:
+    advice = "Write `(1 | g)`, `(1 | a:b)` for combinations of levels, or `(1 | a/b)` for b within a."
+    if isinstance(expression, Chain) and expression.operators[0] == "+":
+        advice = "Write one bar per factor: `(1 | a) + (1 | b)`."
+    if isinstance(expression, Chain) and expression.operators[0] == "*":
+        advice = "Write `(1 | a) + (1 | b) + (1 | a:b)`."
+    return PlaceError(f"`{spell(expression)}` is not a grouping factor.", expression.position, advice)
+
+
+def _is_double(effects: str) -> bool:
+    """Return whether ``(effects || g)`` stands for this one bar."""
+    return [effects] == [f"0 + {label}" for label in expand(read(effects)).labels]
+
+
+def _check_calls(expressions: Iterable[Expr]) -> None:
+    for inside in (e for expression in expressions for e in walk(expression)):
+        if isinstance(inside, Call) and inside.function in _ONLY:
+            what = f"`{inside.function}()` does not belong here."
+            raise PlaceError(what, inside.position, _ONLY[inside.function])
+
+
+def _check_dots(expressions: Iterable[Expr]) -> None:
+    for call in (e for expression in expressions for e in walk(expression) if isinstance(e, Call)):
+        for inside in walk(call):
+            if inside == Name("."):
+                raise PlaceError("`.` stands for terms, not inside a function.", inside.position)
+
+
+def _is_call(expression: Expr, function: str) -> bool:
+    return isinstance(expression, Call) and expression.function == function
+
+
+def _expand(parts: Sequence[Part]) -> Terms:
+    return expand(_sum([("+", Number(1.0)), *parts]))
+
+
+def _sum(parts: Sequence[Part]) -> Expr:
+    """Join signed parts, the first of which is positive."""
+    operands = tuple(part for _, part in parts)
+    return Chain(operands, tuple(sign for sign, _ in parts[1:])) if len(parts) > 1 else operands[0]
+
+
+def _spell_sum(parts: Sequence[Part], *, bare: bool = False) -> str:
+    """Write a sum with its intercept as a leading 1 or 0; ``bare`` leaves out a 1 that goes without saying."""
+    marks = [adds_intercept(*part) for part in parts if is_intercept(part[1])]
+    rest = [part for part in parts if not is_intercept(part[1])]
+    intercept = marks[-1] if marks else True
+    if bare and intercept and rest and rest[0][0] == "+":
+        return spell(_sum(rest))
+    return spell(_sum([("+", Number(float(intercept))), *rest]))
+
+
+_ONLY = {
+    "cbind": "`cbind(successes, failures)` is a response.",
+    "offset": "`offset(...)` is added to the other terms.",
+    **{name: f"`{name}(1 + x | g)` goes around a bar." for name in STRUCTURES},
+}

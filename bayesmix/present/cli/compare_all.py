@@ -1,0 +1,137 @@
+"""``bayesmix compare --all``: every model file, a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from bayesmix.errors import BayesmixError
+from bayesmix.present.cli.application import described
+from bayesmix.present.cli.output import print_csv, print_json, say
+from bayesmix.present.cli.request import of_file
+from bayesmix.present.cli.steps import Sampling, estimated, sampled, working
+
+if TYPE_CHECKING:
+    from bayesmix.present.cli.output import Form
+
+HEADING = ("", "reproduced", "estimate", "posterior", "seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What became of a model file; None where it did not come so far."""
+
+    model: str
+    figures: int = 0  # printed in the document
+    agree: int = 0
+    known: int = 0  # differ for a known reason
+    reproduced: bool | None = None
+    estimate: str = ""
+    estimate_converged: bool | None = None
+    posterior: str = ""
+    posterior_converged: bool | None = None
+    few_draws: bool = False  # all that the posterior lacks
+    max_r_hat: float | None = None
+    min_ess: float | None = None
+    divergences: int | None = None
+    seconds: float = 0.0
+    error: str = ""
+
+    @property
+    def converged(self) -> bool:
+        """Whether both fits can be used."""
+        return bool(self.estimate_converged and self.posterior_converged)
+
+
+def compare_every(how: Sampling, form: Form, *, progress: bool) -> bool:
+    """Print a line for every model file; whether all converged."""
+    from bayesmix.data.model_file import model_names
+
+    names = model_names()
+    width = max(map(len, names))
+    if form == "text":
+        say(_columns(width, *HEADING))
+    lines = []
+    for line in _lines(names, how, progress):
+        lines.append(line)
+        if form == "text":
+            say(_text(line, width))
+    _print(lines, form)
+    return all(line.converged for line in lines)
+
+
+def _lines(names: tuple[str, ...], how: Sampling, progress: bool) -> Iterator[Line]:
+    for name in names:
+        start = perf_counter()
+        try:
+            yield _fit(name, how, progress, start)
+        except BayesmixError as error:
+            yield Line(name, error=described(error), seconds=perf_counter() - start)
+
+
+def _fit(name: str, how: Sampling, progress: bool, start: float) -> Line:
+    from bayesmix.data.model_file import load_model_file
+    from bayesmix.results.comparison.document_check import Outcome, judge
+    from bayesmix.results.tables.posterior_summary import has_few_draws
+
+    asked = of_file(load_model_file(name))
+    estimate = estimated(asked, asked.method, progress=progress)
+    posterior = sampled(asked.model, how, progress=progress)
+    with working(f"Judging {name}", progress):
+        verdict = judge(asked.figures, estimate, posterior)
+    outcomes = [check.outcome for check in verdict.checks]
+    return Line(
+        name,
+        figures=len(outcomes),
+        agree=outcomes.count(Outcome.OK),
+        known=outcomes.count(Outcome.KNOWN),
+        reproduced=verdict.reproduced,
+        estimate=estimate.method,
+        estimate_converged=estimate.converged,
+        posterior=posterior.method,
+        posterior_converged=posterior.converged,
+        few_draws=has_few_draws(posterior),
+        max_r_hat=posterior.convergence.worst_r_hat,
+        min_ess=posterior.convergence.smallest_ess,
+        divergences=posterior.divergences,
+        seconds=perf_counter() - start,
+    )
+
+
+def _print(lines: list[Line], form: Form) -> None:
+    match form:
+        case "json":
+            print_json([{**asdict(line), "converged": line.converged} for line in lines])
+        case "csv":
+            import pandas as pd
+
+            print_csv(pd.DataFrame([asdict(line) for line in lines]).convert_dtypes())  # counts stay whole
+        case "text":
+            good = sum(bool(line.reproduced) for line in lines)
+            fitted = sum(line.converged for line in lines)
+            say(f"\n{good} of {len(lines)} reproduced, {fitted} of {len(lines)} converged.")
+
+
+def _text(line: Line, width: int) -> str:
+    if line.error:
+        return f"{line.model:{width}}  {line.error}"
+    known = f" ({line.known} known)" if line.known else ""
+    reproduced = f"{'yes' if line.reproduced else 'NO'}, {line.agree} of {line.figures}{known}"
+    return _columns(
+        width,
+        line.model,
+        reproduced,
+        f"{line.estimate} {_converged(line.estimate_converged)}",
+        f"{line.posterior} {'TOO FEW DRAWS' if line.few_draws else _converged(line.posterior_converged)}",
+        f"{line.seconds:.1f}",
+    )
+
+
+def _converged(value: bool | None) -> str:
+    return "converged" if value else "NOT CONVERGED"
+
+
+def _columns(width: int, name: str, reproduced: str, estimate: str, posterior: str, seconds: str) -> str:
+    return f"{name:{width}}  {reproduced:25}  {estimate:17}  {posterior:22}  {seconds:>7}"

@@ -1,0 +1,222 @@
+"""What a command was asked to fit: a model file, or a formula and data, with the options that go with each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bayesmix.errors import SpecError, nearest
+from bayesmix.present.cli.options import ESTIMATES, SAMPLERS
+
+if TYPE_CHECKING:
+    from bayesmix.data.model_file import Figure, ModelFile
+    from bayesmix.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Options of a model, as they were typed; None where they were not."""
+
+    family: str | None = None
+    link: str | None = None
+    weights: str | None = None
+    offset: str | None = None
+    contrasts: Sequence[str] | None = None
+    priors: Sequence[str] | None = None
+    sep: str | None = None
+    decimal: str | None = None
+    encoding: str | None = None
+    na: Sequence[str] | None = None
+
+    @property
+    def given(self) -> list[str]:
+        """Names of those that were typed."""
+        return [name for name in _OPTIONS if getattr(self, name)]
+
+
+_OPTIONS = ("family", "link", "weights", "offset", "contrasts", "priors", "sep", "decimal", "encoding", "na")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A model to be fitted, and what is known of it."""
+
+    name: str
+    title: str
+    model: Model
+    method: str = "auto"  # of the estimate
+    figures: tuple[Figure, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+
+
+def read(text: str, data: str | None, options: Options) -> Asked:
+    """Build the model of a model file, or of a formula on data.
+
+    Raises
+    ------
+    BayesmixError
+        If there is no such file or data set, something in them is wrong, or an option does not go with them.
+    """
+    text = decoded(text)
+    if is_formula(text):
+        return _of_formula(text, data, _decoded(options))
+    _check_tilde(text, data)
+    given = [name for name in options.given if name != "priors"]
+    if data is not None:
+        raise SpecError(f"`{text}` is not a formula, and a model file brings its own data: leave `{data}` out.")
+    if given:
+        raise SpecError(f"A model file says its own {given[0]}: leave --{given[0]} out, or give a formula and data.")
+    return _of_file(text, options)
+
+
+def decoded(text: str) -> str:
+    """What was typed, where the locale knows ASCII only and terminals send UTF-8."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _decoded(options: Options) -> Options:
+    values: dict[str, Any] = {name: getattr(options, name) for name in _OPTIONS}
+    for name, value in values.items():
+        values[name] = decoded(value) if isinstance(value, str) else value and list(map(decoded, value))
+    return Options(**values)
+
+
+def _check_tilde(text: str, data: str | None) -> None:
+    """Say of a formula that has `=` for its `~` what to write."""
+    left, sign, right = text.partition("=")
+    if sign and (data is not None or "|" in right):
+        raise SpecError(f'A formula has `~` where `{text}` has `=`: write "{left.strip()} ~ {right.strip(" =")}".')
+
+
+def is_formula(text: str) -> bool:
+    """Whether it is no name and no path of a model file."""
+    return "~" in text and not text.endswith(".toml")
+
+
+def _of_formula(text: str, data: str | None, options: Options) -> Asked:
+    from bayesmix.model import Model
+
+    if data is None:
+        raise SpecError(
+            "A formula needs data: give a CSV or other file after it, or a name that `bayesmix data` lists."
+        )
+    name = decoded(Path(data).name)
+    model = Model(
+        text,
+        _frame(data, options),
+        options.family or "gaussian",
+        options.link,
+        read_priors(options.priors or ()),
+        options.weights,
+        options.offset,
+        contrasts=_pairs(options.contrasts or (), '--contrasts "recipe=sum"'),
+        data_name=name,
+    )
+    return Asked(Path(name).stem, text, model)
+
+
+def _of_file(text: str, options: Options) -> Asked:
+    from bayesmix.data.model_file import load_model_file
+
+    file = load_model_file(text)
+    return of_file(file, priors=read_priors(options.priors or ()))
+
+
+def of_file(file: ModelFile, *, priors: Any = None) -> Asked:
+    """The model of a model file, with other priors if any are given."""
+    from dataclasses import replace
+
+    from bayesmix.model import build_model
+
+    model = build_model(file if priors is None else replace(file, priors=priors))
+    return Asked(file.name, file.description or file.name, model, file.method, file.figures, file.data.units)
+
+
+def _frame(text: str, options: Options) -> Any:
+    """A file if there is one or the name has an ending, a data set otherwise."""
+    from bayesmix.data.datasets import load_dataset
+    from bayesmix.data.files import DataFile, is_address
+
+    path = Path(text)
+    if is_address(text) or path.suffix or path.exists() or len(path.parts) > 1:
+        return DataFile(path, options.sep, options.decimal, options.encoding, tuple(options.na or ()))
+    return load_dataset(text)
+
+
+def read_priors(texts: Sequence[str]) -> str | Mapping[str, str] | None:
+    """``["sd(g)=HalfNormal(2)"]`` as a dictionary; a word without a name is a preset."""
+    words = [text for text in texts if "=" not in text]
+    if len(words) > 1 or any("(" in word for word in words):
+        raise SpecError(f'Prior `{words[-1]}` has no name: write --priors "sd(g)=HalfNormal(2)".')
+    named = _pairs([text for text in texts if "=" in text], "")
+    if named is None:
+        return words[0] if words else None
+    return {**({"preset": words[0]} if words else {}), **named}
+
+
+def _pairs(texts: Sequence[str], example: str) -> dict[str, str] | None:
+    found = {}
+    for text in texts:
+        name, sign, value = (part.strip() for part in text.partition("="))
+        if not (name and sign and value):
+            raise SpecError(f"`{text}` is not a name and a value: write {example}.")
+        found[name] = value
+    return found or None
+
+
+# ---- methods ----------------------------------------------------------------------------------------------------
+
+
+def method_of(
+    method: str | None, *, reml: bool, ml: bool, agq: int | None, posterior: bool = False, default: str = "auto"
+) -> Any:
+    """The method that was asked for in one of several ways: a word, or a record.
+
+    Raises
+    ------
+    SpecError
+        If it was asked for in two ways.
+    """
+    given = {
+        "--method": method is not None,
+        "--reml": reml,
+        "--ml": ml,
+        "--agq": agq is not None,
+        "--posterior": posterior,
+    }
+    chosen = [name for name, is_given in given.items() if is_given]
+    if len(chosen) > 1:
+        raise SpecError(f"{chosen[0]} and {chosen[1]} both name a method: give one of them.")
+    if agq is not None:
+        from bayesmix.inference.estimation.methods import Agq
+
+        return Agq(agq)
+    return method.lower() if method is not None else chosen[0].removeprefix("--") if chosen else default
+
+
+def is_sampler(method: Any) -> bool:
+    """Whether a method draws from the posterior."""
+    return isinstance(method, str) and method in SAMPLERS
+
+
+def check_method(method: Any, options: Mapping[str, Any]) -> None:
+    """Refuse methods that do not exist, and options of a posterior where none is sampled."""
+    _check_name(method, (*ESTIMATES, *SAMPLERS))
+    given = next((name for name, value in options.items() if value), None)
+    if given is not None and not is_sampler(method):
+        known = ", ".join(SAMPLERS)
+        raise SpecError(f"--{given} belongs to a posterior: add --posterior, or --method with one of {known}.")
+
+
+def check_estimate(method: Any) -> None:
+    """Refuse methods that do not estimate."""
+    if is_sampler(method):
+        raise SpecError(f"--method is that of the estimate here: give --sampler {method} instead.")
+    _check_name(method, ESTIMATES)
+
+
+def _check_name(method: Any, known: Sequence[str]) -> None:
+    if isinstance(method, str) and method and method not in known:
+        raise SpecError(f"Method `{method}` does not exist.{nearest(method, known)} Methods: {', '.join(known)}.")

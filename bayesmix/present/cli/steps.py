@@ -1,0 +1,91 @@
+"""The long parts of commands, with a sign of life on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from bayesmix.errors import SpecError
+
+if TYPE_CHECKING:
+    from bayesmix.comparison import Comparison
+    from bayesmix.fit import Estimate, Posterior
+    from bayesmix.model import Model
+    from bayesmix.present.cli.request import Asked
+    from bayesmix.results.comparison.document_check import Verdict
+
+
+DRAWS, CHAINS = 1000, 4  # by default
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to draw."""
+
+    draws: int
+    chains: int
+    seed: int | None
+    method: str
+
+
+def sampling(draws: int | None, chains: int | None, seed: int | None, method: str = "auto") -> Sampling:
+    """How to draw, by default where nothing was typed."""
+    return Sampling(draws or DRAWS, chains or CHAINS, seed, method)
+
+
+def estimated(asked: Asked, method: Any, *, progress: bool) -> Estimate:
+    """The point estimate."""
+    with working(f"Estimating {asked.name}", progress):
+        return asked.model.estimate(method)
+
+
+def sampled(model: Model, how: Sampling, *, progress: bool) -> Posterior:
+    """The posterior."""
+    _ = model.priors  # what is wrong with them is an error before the long part
+    if progress:
+        typer.echo("Sampling ...", err=True)
+    return model.sample(draws=how.draws, chains=how.chains, seed=how.seed, method=how.method, progress=progress)
+
+
+def compared(
+    asked: Asked, estimate: Estimate, posterior: Posterior, *, causes: bool, progress: bool
+) -> tuple[Comparison, Verdict]:
+    """Both fits side by side, and what they amount to."""
+    from bayesmix.comparison import compare
+    from bayesmix.results.comparison.document_check import judge
+
+    with working("Comparing", progress):
+        return compare(posterior, estimate, causes=causes), judge(asked.figures, estimate, posterior)
+
+
+def check_output(path: Path | None) -> None:
+    """Say that a report cannot be written before the long part."""
+    if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+        what = "is a folder" if path.is_dir() else "is in a folder that does not exist"
+        raise SpecError(f"The report cannot be written: `{path}` {what}.")
+
+
+def write_report(asked: Asked, comparison: Comparison, verdict: Verdict, path: Path, *, progress: bool) -> None:
+    """Write the report."""
+    from bayesmix.present.report.report import report
+
+    with working(f"Writing {path}", progress):
+        report(comparison, path, title=asked.title, verdict=verdict, units=asked.units)
+
+
+@contextmanager
+def working(what: str, progress: bool) -> Iterator[None]:
+    """Show on standard error that something is going on, where someone is looking."""
+    if not (progress and sys.stderr.isatty()):
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(f"{what} ..."):
+        yield

@@ -1,0 +1,116 @@
+"""The figures of a report: which of them a comparison has, with captions and words for those who cannot see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bayesmix.errors import SpecError
+from bayesmix.fit import Estimate
+from bayesmix.present import plots
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from bayesmix.comparison import Comparison
+
+MOST_GROUPS = 3  # grouping factors whose levels are drawn
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Illustration:
+    """A figure, what stands below it, and what it shows in words."""
+
+    figure: Figure
+    caption: str
+    words: str
+
+
+def illustrations(comparison: Comparison, units: Mapping[str, str]) -> Iterator[Illustration]:
+    """Draw the figures of a comparison one after the other; those that its model does not have are left out."""
+    yield Illustration(
+        comparison.plot(),
+        "Every parameter, each on its own scale.",
+        f"Forest plot of {_labels(comparison)}; the numbers are those of the comparison above.",
+    )
+    for draw, caption, words in (*_of_data(comparison, units), *_of_groups(comparison), *_of_posterior(comparison)):
+        try:
+            yield Illustration(draw(), caption, words)
+        except SpecError:  # no predictor to draw against, no standard deviation, ...
+            continue
+
+
+Plan = tuple[Callable[[], "Figure"], str, str]  # how to draw, caption, words
+
+
+def _of_data(comparison: Comparison, units: Mapping[str, str]) -> Iterator[Plan]:
+    first = comparison.fits[0]
+    response, label = first.design.response, comparison.labels[0]
+    if first.spec.family.is_normal:
+        yield (
+            partial(plots.group_lines, first, lines=("partial", "typical"), units=units),
+            f"The data, and the fitted line of every group ({label}).",
+            f"Scatter of {response} with the fitted line of every group, one panel a group.",
+        )
+    yield (
+        partial(plots.mean_curves, *comparison.fits, units=units),
+        f"Mean of {response} in every group, with 95 % intervals.",
+        f"Scatter of {response} with fitted mean curves and their intervals, one panel a group.",
+    )
+    yield (
+        partial(plots.residuals, first, units=units),
+        f"Residuals against fitted means ({label}), with their mean in bins.",
+        "Scatter of Pearson residuals against fitted means; binned means should lie around zero.",
+    )
+
+
+def _of_groups(comparison: Comparison) -> Iterator[Plan]:
+    design = comparison.fits[0].design
+    for group in list(dict.fromkeys(term.group for term in design.terms))[:MOST_GROUPS]:
+        yield (
+            partial(plots.caterpillar, *comparison.fits, group=group),
+            f"Random effects of {group}, with 95 % intervals.",
+            f"Caterpillar plot: the effects of every level of {group} with intervals, by {_labels(comparison)}.",
+        )
+        yield (
+            partial(plots.shrinkage, *comparison.fits, group=group),
+            f"How partial pooling moves the coefficients of {group} from those of each level alone.",
+            f"Coefficients of every level of {group} alone, joined to those with partial pooling.",
+        )
+
+
+def _of_posterior(comparison: Comparison) -> Iterator[Plan]:
+    post = comparison.posterior
+    if post is None:
+        return
+    yield (
+        partial(comparison.plot, "sd"),
+        "Posterior densities of the standard deviations: mode, median and mean beside the estimate.",
+        "Density curves of every standard deviation, skewed to the right where groups are few.",
+    )
+    yield (
+        partial(plots.prior_posterior, post),
+        "Posterior of every parameter over its prior: where the two agree, the data said little.",
+        "Density curves of prior and posterior, one panel a parameter.",
+    )
+    yield (
+        partial(plots.ppc, post),
+        f"Replicated data beside the data: {post.design.response} as the model would have it.",
+        f"Distribution of {post.design.response} in the data and in data replicated from the posterior.",
+    )
+    if post.divergences:
+        yield (
+            partial(plots.pairs, post),
+            "Parameters against each other; divergent transitions are marked.",
+            "Scatter of draws, a panel for each pair of parameters.",
+        )
+
+
+def _labels(comparison: Comparison) -> str:
+    names = [
+        f"{label} estimate" if isinstance(fit, Estimate) else label
+        for label, fit in zip(comparison.labels, comparison.fits, strict=True)
+    ]
+    return " and ".join(names)

@@ -1,0 +1,198 @@
+"""A comparison as one self-contained HTML file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.comparison import Comparison
+from bayesmix.data.columns import Factor
+from bayesmix.fit import Estimate, Fit, Posterior
+from bayesmix.inference.parameters.prior_wording import short
+from bayesmix.inference.parameters.priors_in_force import resolve
+from bayesmix.language.arguments import explained
+from bayesmix.present.report import page
+from bayesmix.present.report.figures import illustrations
+from bayesmix.present.report.page import Part
+from bayesmix.results.comparison.document_check import Outcome, Verdict
+from bayesmix.results.storage.atomic_replacement import write_whole
+from bayesmix.results.tables.model_text import maths
+from bayesmix.results.tables.posterior_summary import has_few_draws
+
+if TYPE_CHECKING:
+    from bayesmix.data.columns import Column
+    from bayesmix.data.design.design import Design
+
+
+@explained
+def report(
+    comparison: Comparison,
+    path: str | Path,
+    *,
+    title: str | None = None,
+    verdict: Verdict | None = None,
+    units: Mapping[str, str] | None = None,
+) -> Path:
+    """Write model, data, priors, summaries, comparison, diagnostics and figures as one HTML file.
+
+    Parameters
+    ----------
+    comparison : of the fits to report, from `compare`.
+    path : of the file; an existing one is replaced when the new one is whole.
+    title : heading of the page; the formula by default.
+    verdict : on the figures of a document, from `bayesmix.results.comparison.document_check.judge`.
+    units : of the columns, by name.
+
+    Returns
+    -------
+    Path
+        The file. It needs nothing else, no network either.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written.
+    """
+    target = Path(path)
+    text = render(comparison, title=title, verdict=verdict, units=units)
+    write_whole(target, text.encode(), kind="The report")
+    return target
+
+
+def render(
+    comparison: Comparison,
+    *,
+    title: str | None = None,
+    verdict: Verdict | None = None,
+    units: Mapping[str, str] | None = None,
+) -> str:
+    """The page as text; see `report`."""
+    first = comparison.fits[0]
+    parts = [
+        Part("Model", _model(first)),
+        Part("Data", _data(first.design, units or {})),
+        Part("Priors", _priors(comparison)),
+        Part("Comparison", _comparison(comparison)),
+        Part("Figures", "\n".join(_figures(comparison, units or {}))),
+        Part("Diagnostics", _diagnostics(comparison)),
+        *(
+            Part(f"Summary: {label}", page.verbatim(str(fit.summary())))
+            for label, fit in zip(comparison.labels, comparison.fits, strict=True)
+        ),
+        *([Part("Document", _document(verdict))] if verdict is not None and verdict.checks else []),
+    ]
+    return page.page(title or first.spec.formula.text, _lead(comparison, verdict), parts)
+
+
+def _lead(comparison: Comparison, verdict: Verdict | None) -> str:
+    from bayesmix import __version__
+
+    spec, data = comparison.fits[0].spec, comparison.fits[0].fitted_model.data_name
+    about = f"{spec.formula.text}; {spec.family.name} family, {spec.link.name} link"
+    source = f"; data {data}" if data else ""
+    return page.paragraph(f"{about}{source}. bayesmix {__version__}.", quiet=True) + page.verdicts(
+        _verdicts(comparison, verdict)
+    )
+
+
+def _verdicts(comparison: Comparison, verdict: Verdict | None) -> Iterator[tuple[bool, str]]:
+    if verdict is not None and verdict.checks:
+        yield verdict.reproduced, _reproduction(verdict)
+    for label, fit in zip(comparison.labels, comparison.fits, strict=True):
+        failed = "too few draws" if isinstance(fit, Posterior) and has_few_draws(fit) else "did not converge"
+        does = "converged" if fit.converged else failed
+        yield fit.converged, f"{label}: {does}."
+        if isinstance(fit, Estimate) and fit.singular:
+            yield False, f"{label}: the fit is singular, some variance is zero or some correlation 1 or -1."
+
+
+def _reproduction(verdict: Verdict) -> str:
+    counts = {outcome: sum(check.outcome is outcome for check in verdict.checks) for outcome in Outcome}
+    does = "reproduces" if verdict.reproduced else "does not reproduce"
+    known = f", {counts[Outcome.KNOWN]} differ for a known reason" if counts[Outcome.KNOWN] else ""
+    return (
+        f"The estimate {does} the document: {counts[Outcome.OK]} of {len(verdict.checks)} printed figures agree{known}."
+    )
+
+
+def _model(fit: Fit) -> str:
+    return page.verbatim("\n".join(line.removeprefix("  ") for line in maths(fit.spec, fit.design)))
+
+
+def _priors(comparison: Comparison) -> str:
+    fit = comparison.fits[0]
+    posterior = next((fit for fit in comparison.fits if isinstance(fit, Posterior)), None)
+    priors = resolve(fit.spec, fit.design) if posterior is None else posterior.priors
+    rows = [(name, short(prior), says) for name, prior, says in priors.rows()]
+    return page.words_table(("parameter", "prior", "in units of the data"), rows)
+
+
+# ---- data -------------------------------------------------------------------------------------------------------
+
+
+def _data(design: Design, units: Mapping[str, str]) -> str:
+    missing = design.n_given - len(design.y)
+    dropped = f" ({missing} dropped for missing values)" if missing else ""
+    text = page.paragraph(f"{len(design.y)} rows{dropped}.")
+    if design.source is None:
+        return text
+    columns = {name: column.take(design.rows) for name, column in design.source.columns.items()}
+    rows = [(name, *_describe(column), units.get(name, "")) for name, column in columns.items()]
+    return text + page.words_table(("column", "kind", "values", "unit"), rows)
+
+
+def _describe(column: Column) -> tuple[str, str]:
+    """Kind and values of a column."""
+    if not isinstance(column, Factor):
+        low, middle, high = np.percentile(np.asarray(column.values, float), [0.0, 50.0, 100.0])
+        return "number", f"{low:.4g} to {high:.4g}, median {middle:.4g}"
+    sizes = np.bincount(column.codes, minlength=len(column.levels))
+    used = [level for level, size in zip(column.levels, sizes, strict=True) if size]
+    names = ", ".join(used) if len(used) <= 8 else f"{', '.join(used[:3])}, ..., {used[-1]}"
+    sizes = sizes[sizes > 0]
+    rows = f"{sizes.min()}" if sizes.min() == sizes.max() else f"{sizes.min()} to {sizes.max()}"
+    return "factor", f"{len(used)} levels of {rows} rows: {names}"
+
+
+# ---- comparison, document, diagnostics --------------------------------------------------------------------------
+
+
+def _comparison(comparison: Comparison) -> str:
+    text = comparison.to_html().replace(" %", "&nbsp;%")
+    return text.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
+
+
+def _document(verdict: Verdict) -> str:
+    table = verdict.table.drop(columns=["tolerance", "reason"])
+    reasons = dict.fromkeys(check.reason for check in verdict.checks if check.reason)
+    text = "".join(page.paragraph(f"Known difference: {reason}.") for reason in reasons)
+    return text + page.numbers_table(table.assign(difference=table["difference"].map(_percent)))
+
+
+def _percent(relative: float) -> str:
+    return f"{100.0 * relative:.2g} %" if np.isfinite(relative) else ""
+
+
+def _diagnostics(comparison: Comparison) -> str:
+    found = (
+        f"<h4>{escape(label)}</h4>\n{page.findings(_findings(fit))}"
+        for label, fit in zip(comparison.labels, comparison.fits, strict=True)
+    )
+    return "\n".join(found)
+
+
+def _findings(fit: Fit) -> Iterator[tuple[bool, str, str, str]]:
+    for finding in fit.diagnose().findings:
+        yield finding.good, finding.topic, finding.text, "" if finding.good else finding.next
+
+
+# ---- figures ----------------------------------------------------------------------------------------------------
+
+
+def _figures(comparison: Comparison, units: Mapping[str, str]) -> Iterator[str]:
+    for drawn in illustrations(comparison, units):
+        yield page.picture(drawn.figure, drawn.caption, drawn.words)

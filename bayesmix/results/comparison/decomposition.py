@@ -1,0 +1,246 @@
+"""The way from an estimate to the summary of a posterior, one cause of their difference at a time.
+
+Every station is a number for each parameter, every step between two stations has one cause, and the steps of a
+parameter add up to the difference of the ends. From an estimate the stations are
+
+    ML -> REML -> flat mode -> flat median -> flat mean -> mean, exact -> mean
+
+of which the first is left out where the walk starts at REML; generalized models start Laplace -> AGQ -> restricted,
+the last with the fixed effects integrated out by Laplace's method. *Flat* is the posterior under flat priors, see
+`reference`; mode, median and mean are those of the parameter by itself, all others integrated out. The exact mean under
+the priors in force is computed with many draws, so that what is left to that of the draws at hand is Monte Carlo error;
+where that would be dear, the step is left out, and the Monte Carlo standard error has to do. Fixed effects and group
+coefficients have no mode of their own: the median stands for it. Between two posteriors there are only priors and Monte
+Carlo error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from bayesmix.inference.estimation.estimate import estimate
+from bayesmix.inference.estimation.laplace_reml import restricted_estimate
+from bayesmix.inference.estimation.methods import Agq, Laplace, Ml, Reml
+from bayesmix.results.comparison import flat_prior_posterior as reference
+from bayesmix.results.comparison.flat_prior_posterior import Reference
+from bayesmix.results.fits import linear_predictor as effects
+from bayesmix.results.fits.marginal_summary import describe, mcse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
+
+Centre = Literal["mean", "median"]
+Station = tuple[str, str, "pd.Series"]  # its label, the cause of the step to it, a number for each parameter
+
+FIXED, LAPLACE, OTHERS = "fixed effects", "Laplace", "other parameters"
+SKEWNESS, PRIOR, MONTE_CARLO = "skewness", "prior", "Monte Carlo"
+POINTS = {1: 25, 2: 11, 3: 7}  # of quadrature, by the number of effects of a level
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Walk:
+    """The way from one fit to a posterior."""
+
+    start: str  # label of the fit it starts from
+    end: str  # label of the posterior
+    centre: Centre  # what of the posterior it leads to
+    stations: pd.DataFrame  # parameter x station, from the start to the end
+    causes: tuple[str, ...]  # of the step to each station but the first
+    sd: pd.Series  # posterior standard deviations
+    mcse: pd.Series  # Monte Carlo standard errors of the end
+    flat: str  # where the posterior under flat priors comes from
+    notes: tuple[str, ...]  # what the walk could not separate
+
+    @property
+    def steps(self) -> pd.DataFrame:
+        """What each cause adds, parameter x cause; rows add up to `difference`."""
+        moves = self.stations.diff(axis=1).iloc[:, 1:]
+        return moves.T.groupby(list(self.causes), sort=False).sum(min_count=1).T
+
+    @property
+    def difference(self) -> pd.Series:
+        """The posterior's mean or median minus the start."""
+        return self.stations.iloc[:, -1] - self.stations.iloc[:, 0]
+
+    @property
+    def shift(self) -> pd.Series:
+        """The difference in posterior standard deviations."""
+        return self.difference / self.sd
+
+    @property
+    def shares(self) -> pd.DataFrame:
+        """The part of each cause in the difference; causes against its direction are negative, rows add up to one."""
+        return self.steps.div(self.difference, axis=0)
+
+
+def walk(
+    start: EstimateRecord | PosteriorRecord,
+    end: PosteriorRecord,
+    labels: tuple[str, str],
+    *,
+    centre: Centre,
+    groups: bool,
+    costly: bool,
+) -> Walk | str:
+    """Walk from a fit to a posterior of the same model.
+
+    Parameters
+    ----------
+    centre : what of the posterior to explain.
+    groups : group coefficients too.
+    costly : whether engines may be run that take longer than a fraction of a second.
+
+    Returns
+    -------
+    Walk, or the reason why there is none.
+    """
+    from bayesmix.results.fits.records import PosteriorRecord
+
+    if isinstance(start, PosteriorRecord):
+        return _from_posterior(start, end, labels, centre, groups)
+    return _from_estimate(start, end, labels, centre, groups, costly)
+
+
+def cause_between(first: EstimateRecord | PosteriorRecord, second: EstimateRecord | PosteriorRecord) -> str | None:
+    """The one thing in which the methods of two estimates differ; None if there are more, or none."""
+    from bayesmix.results.fits.records import EstimateRecord
+
+    if not isinstance(first, EstimateRecord) or not isinstance(second, EstimateRecord):
+        return None
+    match first.point.method, second.point.method:
+        case (Ml(), Reml()) | (Reml(), Ml()):
+            return FIXED
+        case (Laplace(), Agq()) | (Agq(), Laplace()):
+            return LAPLACE
+        case _:
+            return None
+
+
+def scalars(fit: EstimateRecord, *, groups: bool) -> pd.Series:
+    """Parameters of an estimate, and group coefficients where wanted."""
+    import pandas as pd
+
+    values, names = effects.flatten(fit.design, fit.values), fit.names
+    if groups:
+        values = np.concatenate([values, effects.flatten_coefficients(fit.design, fit.values)])
+        names = [*names, *effects.coefficient_names(fit.design)]
+    return pd.Series(values, index=pd.Index(names, name="parameter"))
+
+
+def describe_all(found: Reference, interval: float = 0.95, *, is_flat: bool = False) -> pd.DataFrame:
+    """Moments, quantiles and modes of every scalar of a reference."""
+    import pandas as pd
+
+    return pd.concat([describe(draws, names, interval, is_even=is_flat) for names, draws in found.blocks])
+
+
+def _from_estimate(
+    start: EstimateRecord, end: PosteriorRecord, labels: tuple[str, str], centre: Centre, groups: bool, costly: bool
+) -> Walk | str:
+    reason = reference.why_not_flat(end, centre)
+    if reason is not None:
+        return reason
+    flat = reference.with_flat_priors(end, groups=groups, costly=costly)
+    if flat is None:
+        return (
+            "The posterior under flat priors could not be explored by the quick engine."
+            " compare(..., causes=True) takes the time for NUTS."
+        )
+    stations: list[Station] = [(labels[0], "", scalars(start, groups=groups))]
+    notes: list[str] = []
+    better, cause = _without_approximation(start)
+    if better is not None:
+        stations.append((better.method, cause, scalars(better, groups=groups)))
+    elif isinstance(start.point.method, Laplace) and start.design.terms:
+        notes.append("Quadrature does not apply to this model: the Laplace error is part of `other parameters`.")
+    integrated = _integrated(better or start)
+    if integrated is not None:
+        stations.append(("restricted", FIXED, scalars(integrated, groups=groups)))
+    table = describe_all(flat, is_flat=True)
+    median = table["median"]
+    stations.append(("flat mode", OTHERS, table["mode"].fillna(median)))
+    stations.append(("flat median", SKEWNESS, median))
+    if centre == "mean":
+        stations.append(("flat mean", SKEWNESS, table["mean"]))
+    stations += _ends(end, centre, centre, groups)
+    return _walk(stations, end, labels, centre, groups, flat.source, tuple(notes))
+
+
+def _from_posterior(
+    start: PosteriorRecord, end: PosteriorRecord, labels: tuple[str, str], centre: Centre, groups: bool
+) -> Walk:
+    """From one posterior to another: their priors and their Monte Carlo errors."""
+    stations: list[Station] = [(labels[0], "", _own(start, centre, groups))]
+    if (start.spec.preset, start.spec.priors) == (end.spec.preset, end.spec.priors):
+        stations.append((labels[1], MONTE_CARLO, _own(end, centre, groups)))
+        return _walk(stations, end, labels, centre, groups)
+    exact = reference.with_same_priors(start, groups=groups)
+    if exact is not None:
+        stations.append((f"{labels[0]}, exact", MONTE_CARLO, describe_all(exact)[centre]))
+    return _walk([*stations, *_ends(end, labels[1], centre, groups)], end, labels, centre, groups)
+
+
+def _ends(end: PosteriorRecord, label: str, centre: Centre, groups: bool) -> list[Station]:
+    """The summary under the priors in force: with many draws where they are cheap, then the posterior's own."""
+    own = _own(end, centre, groups)
+    exact = reference.with_same_priors(end, groups=groups)
+    if exact is None:
+        return [(label, PRIOR, own)]
+    return [(f"{label}, exact", PRIOR, describe_all(exact)[centre]), (label, MONTE_CARLO, own)]
+
+
+def _own(fit: PosteriorRecord, centre: Centre, groups: bool) -> pd.Series:
+    return describe_all(Reference(reference.blocks_of(fit, groups=groups)))[centre]
+
+
+def _without_approximation(start: EstimateRecord) -> tuple[EstimateRecord | None, str]:
+    """The next station of an estimate: REML after ML, quadrature after Laplace; None where it has none."""
+    from bayesmix.results.fits.records import EstimateRecord
+
+    def refitted(method: Reml | Agq) -> EstimateRecord:
+        point = estimate(start.design, start.spec.family, start.spec.link, method)
+        return EstimateRecord(start.fitted_model, point)
+
+    match start.point.method:
+        case Ml():
+            return refitted(Reml()), FIXED
+        case Laplace():
+            points = POINTS.get(sum(len(term.effects) for term in start.design.terms))
+            if points is None or len(effects.groups(start.design)) != 1:
+                return None, ""
+            return refitted(Agq(points)), LAPLACE
+        case _:
+            return None, ""
+
+
+def _integrated(start: EstimateRecord) -> EstimateRecord | None:
+    """The generalized model's counterpart of REML; None for linear models, and where it would be dear."""
+    from bayesmix.results.fits.records import EstimateRecord
+
+    point = restricted_estimate(start.design, start.spec.family, start.spec.link, start.point)
+    return None if point is None else EstimateRecord(start.fitted_model, point)
+
+
+def _walk(
+    stations: list[Station],
+    end: PosteriorRecord,
+    labels: tuple[str, str],
+    centre: Centre,
+    groups: bool,
+    flat: str = "",
+    notes: tuple[str, ...] = (),
+) -> Walk:
+    import pandas as pd
+
+    blocks = reference.blocks_of(end, groups=groups)
+    index = stations[0][2].index
+    errors = pd.Series(np.concatenate([mcse(draws, centre) for _, draws in blocks]), index=index)
+    sd = describe_all(Reference(blocks))["sd"]
+    table = pd.DataFrame({label: values for label, _, values in stations})
+    causes = tuple(cause for _, cause, _ in stations[1:])
+    return Walk(labels[0], labels[1], centre, table, causes, sd, errors, flat, notes)

@@ -1,0 +1,172 @@
+"""The posteriors that a walk from an estimate passes: under flat priors, and under the same priors with many draws.
+
+*Flat* is flat on every fixed effect, on every standard deviation and on sigma, and uniform on correlation matrices,
+LKJ(1). On this scale the posterior of the variance parameters, random and fixed effects integrated out, is the
+restricted likelihood, so that its joint mode is the REML estimate; that under a prior flat on variances or logarithms
+is not. The shape of a negative binomial response keeps its prior: a Poisson response is its limit, so that the
+posterior under a flat one is never proper.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.inference.parameters.centring import log_jacobian
+from bayesmix.inference.parameters.names import Parameters, sd_names
+from bayesmix.inference.parameters.priors_in_force import Priors, log_prior, resolve
+from bayesmix.inference.sampling.diagnostics import K_LIMIT
+from bayesmix.inference.sampling.draws import Draws
+from bayesmix.inference.sampling.marginal.importance_correction import too_large
+from bayesmix.inference.sampling.marginal.marginal_posterior import applies
+from bayesmix.inference.sampling.marginal.sampler import MAX_DIMENSION, Marginal
+from bayesmix.inference.sampling.nuts.nuts import Nuts
+from bayesmix.inference.sampling.propriety import MEAN, PROPER, freedom, is_separated
+from bayesmix.inference.sampling.sample import dimension, failure, sample
+from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.results.fits import linear_predictor as effects
+
+if TYPE_CHECKING:
+    from bayesmix.results.fits.records import FitRecord, PosteriorRecord
+
+Block = tuple[list[str], Array]  # names and draws (chain, draw, m) of scalars
+
+CHAINS, DRAWS = 4, 2500
+SEED = 24
+FEW_ROWS = 1_000  # of a generalized model
+QUICK = 4_000  # numbers of one factorisation up to which a reference takes a fraction of a second
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """Draws of scalars, in blocks that may differ in their number of draws, and where they come from."""
+
+    blocks: tuple[Block, ...]
+    source: str = "the draws themselves"
+
+
+def blocks_of(fit: PosteriorRecord, *, groups: bool) -> tuple[Block, ...]:
+    """The scalars of a posterior: parameters, and group coefficients where wanted."""
+    return _blocks(fit, fit.draws, groups)
+
+
+def _blocks(fit: FitRecord, draws: Draws, groups: bool) -> tuple[Block, ...]:
+    design = fit.design
+    found: list[Block] = [(fit.names, effects.flatten(design, draws.parameters))]
+    if groups:
+        coefficients = effects.flatten_coefficients(design, draws.with_effects)
+        found.append((effects.coefficient_names(design), coefficients))
+    return tuple(found)
+
+
+def is_quick(fit: FitRecord) -> bool:
+    """Whether the references of a model cost no more than a fraction of a second."""
+    spec, design = fit.spec, fit.design
+    if not applies(spec) or dimension(design, resolve(spec, design)) > MAX_DIMENSION:
+        return False
+    p, groups = design.X.shape[1], [term.group for term in design.terms]
+    sizes = [(len(term.levels), len(term.effects), term.group == groups[0]) for term in design.terms]
+    crossed = sum(J * k for J, k, is_first in sizes if not is_first)
+    return sum(J * k * (3 * k + p + 1) for J, k, _ in sizes) + 3 * crossed**2 <= QUICK
+
+
+def why_not_flat(fit: FitRecord, centre: str) -> str | None:
+    """Why the posterior under flat priors does not exist, or has no mean; None if it does and has."""
+    needed = MEAN if centre == "mean" else PROPER
+    counted = freedom(fit.design, fit.spec.family)
+    for term, names, counts in zip(fit.design.terms, sd_names(fit.design.terms), counted, strict=True):
+        for name, count in zip(names, counts, strict=True):
+            if count < needed:
+                what = "does not exist" if count < PROPER else "has no mean"
+                next_step = "" if count < PROPER else ' compare(..., centre="median") still works.'
+                return (
+                    f"Under flat priors the posterior {what}: the {len(term.levels)} levels of {term.group} leave"
+                    f" {max(count, 0)} degrees of freedom for {name}, {needed} are needed."
+                    f" With so few levels the prior of this standard deviation decides; give one you can defend."
+                    f"{next_step}"
+                )
+    if is_separated(fit.design, fit.spec, fit.design.X):
+        return (
+            f"Under flat priors the posterior does not exist: the fixed effects separate the outcomes of"
+            f" `{fit.design.response}`, and the likelihood does not fall at infinity. The priors decide."
+        )
+    return None
+
+
+def with_flat_priors(posterior: PosteriorRecord, *, groups: bool, costly: bool) -> Reference | None:
+    """The posterior under flat priors: refitted or re-weighted, whichever is certified; None if neither is."""
+    spec = _flat(posterior)
+    if applies(posterior.spec):
+        return _refitted(posterior, spec, groups=groups, costly=costly)
+    if (spec.preset, spec.priors) == (posterior.spec.preset, posterior.spec.priors):
+        return Reference(blocks_of(posterior, groups=groups))
+    found = _refitted(posterior, spec, groups=groups, costly=False) if _has_few_rows(posterior) else None
+    found = found or _reweighted(posterior, spec, groups)
+    return found or (_refitted(posterior, spec, groups=groups, costly=True) if costly else None)
+
+
+def with_same_priors(posterior: PosteriorRecord, *, groups: bool) -> Reference | None:
+    """The posterior again, with other and more draws where they are cheap; None elsewhere."""
+    if not (applies(posterior.spec) or _has_few_rows(posterior)):
+        return None
+    return _refitted(posterior, posterior.spec, groups=groups, costly=False)
+
+
+def _has_few_rows(fit: FitRecord) -> bool:
+    """Whether the marginal sampler draws from a generalized model within seconds."""
+    return len(fit.design.y) <= FEW_ROWS and too_large(fit.design, CHAINS * DRAWS) is None
+
+
+def _flat(posterior: PosteriorRecord) -> ModelSpec:
+    spec, shape = posterior.spec, posterior.priors.dispersion
+    kept = {"shape": shape} if spec.family.limit is not None and shape is not None else {}
+    return replace(spec, preset="flat", priors=kept)
+
+
+def _refitted(fit: FitRecord, spec: ModelSpec, *, groups: bool, costly: bool) -> Reference | None:
+    """Draws of the marginal sampler if its certificate holds, of any engine if they may be costly."""
+
+    def drawn(method: Marginal | Nuts) -> Draws:
+        return sample(fit.design, spec, method, draws=DRAWS, chains=CHAINS, seed=SEED, progress=False)
+
+    feasible = applies(spec) or too_large(fit.design, CHAINS * DRAWS) is None
+    draws = drawn(Marginal(thin=1)) if feasible else None
+    if draws is None or failure(draws) is not None:
+        if not costly:
+            return None
+        draws = drawn(Nuts())
+    return Reference(_blocks(fit, draws, groups), "refitted")
+
+
+def _reweighted(posterior: PosteriorRecord, spec: ModelSpec, groups: bool) -> Reference | None:
+    """Draws picked anew with the inverse prior density as Pareto-smoothed weights, if these are certified."""
+    from arviz_stats.base import array_stats
+
+    if groups and posterior.draws.thinned is not None:
+        return None
+    design, values = posterior.design, posterior.values
+    own, flat = (_log_density(priors, design, values) for priors in (posterior.priors, resolve(spec, design)))
+    ratio = np.ravel(own - flat)  # ArviZ takes minus the log weights
+    smoothed, k = array_stats.psislw(ratio - ratio.min())
+    if not float(k) <= K_LIMIT:
+        return None
+    picked = _systematic(np.exp(smoothed - smoothed.max()))
+    own_blocks = blocks_of(posterior, groups=groups)
+    anew = tuple((names, draws.reshape(1, -1, draws.shape[-1])[:, picked]) for names, draws in own_blocks)
+    return Reference(anew, f"draws re-weighted, Pareto k {float(k):.2f} (limit {K_LIMIT:g})")
+
+
+def _log_density(priors: Priors, design: Design, values: Parameters) -> Array:
+    """Log prior density of the parameters as they are reported, wherever the priors are stated: ``(chain, draw)``."""
+    return sum(log_prior(priors, design, values).values(), log_jacobian(values, priors.changes))
+
+
+def _systematic(weights: Array) -> Array:
+    """Positions drawn in proportion to weights with the least noise: one uniform grid through their sums."""
+    edges = np.cumsum(weights) / np.sum(weights)
+    n = len(weights)
+    return np.minimum(np.searchsorted(edges, (np.arange(n) + 0.5) / n), n - 1)

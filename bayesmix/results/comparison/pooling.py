@@ -1,0 +1,109 @@
+"""Three ways of pooling: one regression for all groups, one for each group, and the mixed model between the two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.data.design.matrix import independent
+from bayesmix.errors import SpecError
+from bayesmix.inference.estimation.glm import Glm, fit_glm
+from bayesmix.language.arguments import explained
+from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.results.fits import linear_predictor as effects
+from bayesmix.results.fits.marginal_summary import describe
+from bayesmix.results.fits.named_fits import by_method, named_fits
+from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@explained
+def pooling(
+    *fits: EstimateRecord | PosteriorRecord | Mapping[str, EstimateRecord | PosteriorRecord],
+    labels: Sequence[str] | None = None,
+    group: str | None = None,
+) -> pd.DataFrame:
+    """Put the coefficients of every group side by side, by how much is borrowed from the other groups.
+
+    Parameters
+    ----------
+    *fits : an estimate, a posterior, or both, of one model, or a dict of them by label.
+    labels : names of the fits' columns: of an estimate by itself, before those of a posterior. By default an estimate's
+        is its method, and a posterior has none.
+    group : the grouping factor; the first by default.
+
+    Returns
+    -------
+    DataFrame
+        One row a level and effect: ``rows`` of data in the level; ``complete`` pooling (one regression on all rows,
+        groups ignored) and ``none`` (a regression on the level's rows alone), each with ``std_error``; then partial
+        pooling: the coefficients of each estimate by its method, of a posterior ``mean, sd, lower, upper``. Blank where
+        a level alone does not tell: too few rows, counts that are all zero or separated.
+
+    Raises
+    ------
+    SpecError
+        If no fit was given, or the grouping factor does not exist.
+    """
+    import pandas as pd
+
+    named = named_fits(fits, labels, "pooling", wanted=(EstimateRecord, PosteriorRecord), default=by_method)
+    if not named:
+        raise SpecError("pooling needs a fit: pooling(model.estimate(), model.sample()).")
+    first = next(iter(named.values()))
+    design, spec = first.design, first.spec
+    chosen = effects.find_group(design, group)
+    levels, names = chosen.levels, effects.coefficient_columns(design, chosen)
+    index = pd.MultiIndex.from_product([levels, names], names=[chosen.group, "effect"])
+    codes = design.terms[chosen.terms[0]].codes
+    table = pd.DataFrame({"rows": np.repeat(np.bincount(codes, minlength=len(levels)), len(names))}, index=index)
+    whole = _regression(design, spec, np.ones(len(design.y), bool))
+    alone = [_regression(design, spec, codes == level) for level in range(len(levels))]
+    fixed = [(level, name) for level in levels for name in design.fixed]
+    for label, (beta, error) in {"complete": _tiled(whole, len(levels)), "none": _stacked(alone)}.items():
+        table.loc[fixed, label] = beta
+        table.loc[fixed, f"{label} std_error"] = error
+    for label, fit in named.items():
+        for column, values in _partial(fit, label, chosen).items():
+            table[column] = values
+    return table
+
+
+def _regression(design: Design, spec: ModelSpec, rows: Array) -> tuple[Array, Array]:
+    """Coefficients and standard errors ``(p,)`` of the fixed part on some rows; NaN for those they do not tell."""
+    p = design.X.shape[1]
+    beta, error = np.full((2, p), np.nan)
+    X = design.X[rows]
+    kept = list(independent(X))
+    trials = np.ones(len(X)) if design.trials is None else design.trials[rows]
+    fit: Glm = fit_glm(
+        X[:, kept], design.y[rows], trials, design.weights[rows], design.offset[rows], spec.family, spec.link
+    )
+    if fit.converged:
+        beta[kept], error[kept] = fit.beta, np.sqrt(np.diagonal(fit.beta_cov))
+    return beta, error
+
+
+def _tiled(found: tuple[Array, Array], levels: int) -> tuple[Array, Array]:
+    return np.tile(found[0], levels), np.tile(found[1], levels)
+
+
+def _stacked(found: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+    return np.concatenate([beta for beta, _ in found]), np.concatenate([error for _, error in found])
+
+
+def _partial(fit: FitRecord, label: str, group: effects.GroupEffects) -> dict[str, Array]:
+    """The columns of the mixed model."""
+    names, values = effects.coefficients(fit.design, fit.with_effects, group)
+    flat = values.reshape(*values.shape[:-2], -1)
+    if isinstance(fit, EstimateRecord):
+        return {label: flat}
+    prefix = "" if label == "posterior" else f"{label} "
+    table = describe(flat, [f"{level} {name}" for level in group.levels for name in names], 0.95)
+    return {f"{prefix}{column}": table[column].to_numpy() for column in ("mean", "sd", "lower", "upper")}

@@ -1,0 +1,100 @@
+"""The table of a comparison: every parameter of every fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.inference.estimation.estimate import estimate
+from bayesmix.inference.estimation.methods import Ml
+from bayesmix.results.comparison.comparison_tables import STD_ERROR, SUMMARY, prefix_of
+from bayesmix.results.comparison.decomposition import Centre, Walk, describe_all, scalars, walk
+from bayesmix.results.comparison.explanation import SAME
+from bayesmix.results.comparison.flat_prior_posterior import Reference, blocks_of, is_quick
+from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def decompositions(
+    fits: Mapping[str, EstimateRecord | PosteriorRecord], causes: bool | None, groups: bool, centre: Centre
+) -> tuple[tuple[Walk, ...], tuple[str, ...]]:
+    """Walk from the first fit to every other posterior, if that is wanted, or quick."""
+    (label, start), *others = fits.items()
+    ends = [(name, fit) for name, fit in others if isinstance(fit, PosteriorRecord)]
+    if not ends or causes is False:
+        return (), ()
+    if causes is None and not is_quick(start):
+        return (), ("Why they differ: compare(..., causes=True) takes the time to refit the model and to tell.",)
+    found = [walk(start, end, (label, name), centre=centre, groups=groups, costly=bool(causes)) for name, end in ends]
+    reasons = dict.fromkeys(way for way in found if isinstance(way, str))
+    notes = dict.fromkeys(note for way in found if isinstance(way, Walk) for note in way.notes)
+    return tuple(way for way in found if isinstance(way, Walk)), (*reasons, *notes)
+
+
+def comparison_table(
+    fits: Mapping[str, EstimateRecord | PosteriorRecord],
+    figures: Mapping[str, float],
+    walks: Sequence[Walk],
+    groups: bool,
+    centre: Centre,
+) -> pd.DataFrame:
+    """One row a parameter, the fits in columns, the documented figures before them."""
+    import pandas as pd
+
+    columns: dict[str, pd.Series] = {}
+    described = {label: _describe(fit, groups) for label, fit in fits.items()}
+    index = next(iter(described.values())).index
+    if any(name in figures for name in index):
+        columns["documented"] = pd.Series([figures.get(name, np.nan) for name in index], index)
+    by_reml = next((fit for fit in fits.values() if isinstance(fit, EstimateRecord) and fit.method == "REML"), None)
+    if (
+        walks
+        and by_reml is not None
+        and not any(is_maximum_likelihood(fit) for fit in fits.values())
+        and "ML" not in fits
+    ):
+        columns["ML"] = _by_maximum_likelihood(by_reml, groups)
+    start = next(iter(fits))
+    for label, table in described.items():
+        if isinstance(fits[label], EstimateRecord):
+            columns |= {label: table["estimate"], label + STD_ERROR: table["std_error"]}
+    if walks and "flat mode" in walks[0].stations:
+        columns["flat mode"] = walks[0].stations["flat mode"]
+    for label, table in described.items():
+        if isinstance(fits[label], PosteriorRecord):
+            columns |= {prefix_of(label) + name: table[name] for name in SUMMARY}
+    ends = [label for label in list(fits)[1:] if isinstance(fits[label], PosteriorRecord)]
+    for label in ends:
+        own = described[start]["estimate" if isinstance(fits[start], EstimateRecord) else centre]
+        name = "shift" if len(fits) == 2 else f"shift {label}"
+        columns[name] = (described[label][centre] - own) / described[label]["sd"]
+    for way in walks:
+        prefix = "share" if len(walks) == 1 else f"share {way.end}"
+        shares = way.shares.where(way.shift.abs() >= SAME)  # shares of nothing are noise
+        columns |= {f"{prefix} {cause}": share for cause, share in shares.items()}
+    return pd.DataFrame(columns, index=index)
+
+
+def _describe(fit: EstimateRecord | PosteriorRecord, groups: bool) -> pd.DataFrame:
+    """The columns of one fit."""
+    if isinstance(fit, PosteriorRecord):
+        table = describe_all(Reference(blocks_of(fit, groups=groups)))
+        table.index.name = "parameter"
+        return table
+    values = scalars(fit, groups=groups).rename("estimate").to_frame()
+    values["std_error"] = fit.parameters()["std_error"].reindex(values.index)
+    return values
+
+
+def is_maximum_likelihood(fit: FitRecord) -> bool:
+    """Whether a fit is an estimate by maximum likelihood."""
+    return isinstance(fit, EstimateRecord) and fit.method == "ML"
+
+
+def _by_maximum_likelihood(fit: EstimateRecord, groups: bool) -> pd.Series:
+    point = estimate(fit.design, fit.spec.family, fit.spec.link, Ml())
+    return scalars(EstimateRecord(fit.fitted_model, point), groups=groups)

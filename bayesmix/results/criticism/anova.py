@@ -1,0 +1,115 @@
+"""Likelihood-ratio tests of nested fits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.data.design.design import Design
+from bayesmix.errors import SpecError
+from bayesmix.inference.estimation.estimate import estimate
+from bayesmix.inference.estimation.methods import Ml, Reml
+from bayesmix.language.arguments import explained
+from bayesmix.results.fits.named_fits import by_formula, named_fits
+from bayesmix.results.fits.records import EstimateRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPAN = 1e-8  # relative distance of a column from the space of others within which it lies in it
+
+
+@explained
+def anova(*fits: EstimateRecord | Mapping[str, EstimateRecord], labels: Sequence[str] | None = None) -> pd.DataFrame:
+    """Compare estimates of the same data by their likelihoods, smallest model first; by tests where they are nested.
+
+    REML fits are refitted by maximum likelihood, as in lme4: restricted likelihoods of models with different fixed
+    effects are not comparable.
+
+    Parameters
+    ----------
+    *fits : estimates, or a dict of them by label.
+    labels : names of the models; their formulas by default, with the family where these are the same.
+
+    Returns
+    -------
+    DataFrame
+        One row a model: ``npar, aic, bic, loglik, deviance, chisq, df, p_value, boundary``, the test being against the
+        model before. Blank where that is not nested in it, in its fixed effects, link and family: AIC and BIC compare
+        them still. A Poisson model is nested in the negative binomial one, whose shape is infinite there. Where
+        ``boundary``, the smaller model is on the edge of the larger one (a variance of zero, an infinite shape), and
+        the chi-squared test is conservative: with one such parameter and no other, half its p-value is right.
+
+    Raises
+    ------
+    SpecError
+        If fewer than two estimates are given, or their likelihoods are not densities of the same data.
+    """
+    import pandas as pd
+
+    named = named_fits(fits, labels, "anova", wanted=(EstimateRecord,), default=by_formula)
+    if len(named) < 2:
+        raise SpecError("anova compares at least two fits: anova(smaller, larger).")
+    _check_same_data(list(named.values()))
+    ordered = sorted(((label, _by_likelihood(fit)) for label, fit in named.items()), key=lambda pair: pair[1].df)
+    rows = []
+    for (_, fit), smaller in zip(ordered, [None, *(fit for _, fit in ordered[:-1])], strict=True):
+        rows.append((fit.df, fit.aic, fit.bic, fit.loglik, fit.criterion, *_tested(smaller, fit)))
+    columns = ["npar", "aic", "bic", "loglik", "deviance", "chisq", "df", "p_value", "boundary"]
+    return pd.DataFrame(rows, index=pd.Index([label for label, _ in ordered], name="model"), columns=columns)
+
+
+def _tested(smaller: EstimateRecord | None, larger: EstimateRecord) -> tuple[float, float, float, bool]:
+    """Chi-squared statistic, degrees of freedom, p-value, and whether the smaller model is on the larger one's edge."""
+    from scipy.special import chdtrc
+
+    if smaller is None or not _is_nested(smaller, larger):
+        return np.nan, np.nan, np.nan, False
+    chisq, df = smaller.criterion - larger.criterion, float(larger.df - smaller.df)
+    p = float(chdtrc(df, max(chisq, 0.0))) if df > 0 else np.nan
+    has_more_variances = larger.point.coordinates.size > smaller.point.coordinates.size
+    return chisq, df, p, has_more_variances or smaller.spec.family is not larger.spec.family
+
+
+def _is_nested(smaller: EstimateRecord, larger: EstimateRecord) -> bool:
+    """Whether the larger model has the smaller one's family, as itself or as its limit, link, offset and columns."""
+    few, many = smaller.spec.family, larger.spec.family
+    one, other = smaller.design, larger.design
+    if not (few is many or many.limit == few.name) or smaller.spec.link is not larger.spec.link:
+        return False
+    if not (np.array_equal(one.offset, other.offset) and np.array_equal(one.weights, other.weights)):
+        return False
+    Q = np.linalg.qr(other.X)[0]
+    outside = one.X - Q @ (Q.T @ one.X)
+    return bool(np.all(np.linalg.norm(outside, axis=0) <= SPAN * np.linalg.norm(one.X, axis=0)))
+
+
+def _check_same_data(fits: Sequence[EstimateRecord]) -> None:
+    first = fits[0]
+    for fit in fits[1:]:
+        one, other = first.spec.family, fit.spec.family
+        if one.values.is_discrete != other.values.is_discrete:
+            raise SpecError(
+                f"anova compares likelihoods of one kind: `{one.name}` and `{other.name}` give probabilities and"
+                " densities, whose ratio depends on the unit of the response."
+            )
+        if not _is_same_response(first.design, fit.design):
+            raise SpecError(
+                f"anova compares fits of the same rows of the same response; these differ (`{first.design.response}`,"
+                f" {len(first.design.y)} and `{fit.design.response}`, {len(fit.design.y)} rows). Drop rows with missing"
+                " values beforehand."
+            )
+
+
+def _is_same_response(first: Design, second: Design) -> bool:
+    one, other = (np.ones_like(d.y) if d.trials is None else d.trials for d in (first, second))
+    return np.array_equal(first.y, second.y) and np.array_equal(one, other)
+
+
+def _by_likelihood(fit: EstimateRecord) -> EstimateRecord:
+    if not isinstance(fit.point.method, Reml):
+        return fit
+    refitted = estimate(fit.design, fit.spec.family, fit.spec.link, Ml())
+    return EstimateRecord(fit.fitted_model, refitted)

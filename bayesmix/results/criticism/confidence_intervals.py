@@ -1,0 +1,92 @@
+"""Confidence intervals of point estimates: profile likelihood, Wald, Satterthwaite."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.errors import ConvergenceWarning, SpecError, nearest
+from bayesmix.inference.estimation.methods import Ml, Reml
+from bayesmix.inference.estimation.profile import Interval, Outcome, profile_intervals
+from bayesmix.results.fits.degrees_of_freedom import quantile, t_tests
+from bayesmix.results.fits.level import check_level
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
+
+METHODS = ("profile", "wald", "satterthwaite")
+
+
+def confidence_intervals(
+    fit: EstimateRecord, parameters: Sequence[str] | None, level: float, method: str
+) -> pd.DataFrame:
+    """Return ``lower, upper`` by name; see `Estimate.confint`."""
+    import pandas as pd
+
+    if method not in METHODS:
+        raise SpecError(f"There are no `{method}` intervals.{nearest(method, METHODS)} Methods: {', '.join(METHODS)}.")
+    check_level(level, "level")
+    possible = fit.names if method == "profile" else list(fit.design.fixed)
+    names = possible if parameters is None else list(parameters)
+    for name in names:
+        if name not in possible:
+            scope = "" if name not in fit.names else f' Only fixed effects have {method} intervals; use "profile".'
+            raise SpecError(f"There is no parameter `{name}` here.{nearest(name, possible)}{scope}")
+    if method == "profile":
+        limits, notes = _profile(fit, names, level)
+    else:
+        limits, notes = _symmetric(fit, names, level, method), []
+    table = pd.DataFrame(limits, columns=["lower", "upper"], index=pd.Index(names, name="parameter"))
+    if notes:
+        table.attrs["notes"] = tuple(notes)
+        warnings.warn(" ".join(notes), ConvergenceWarning, stacklevel=3)
+    return table
+
+
+def side_by_side(
+    estimate: EstimateRecord, posterior: PosteriorRecord | None, level: float, methods: Sequence[str]
+) -> pd.DataFrame:
+    """Intervals of all parameters by each method: columns ``"wald lower"``, ``"wald upper"``, ...; blank where none."""
+    import pandas as pd
+
+    check_level(level, "level")
+    found = {}
+    for method in methods:
+        if method == "credible" and posterior is not None:
+            found[method] = posterior.parameters(level)[["lower", "upper"]]
+        elif method != "credible":
+            found[method] = confidence_intervals(estimate, None, level, method).reindex(estimate.names)
+    tables = [table.add_prefix(f"{method} ") for method, table in found.items()]
+    return pd.concat(tables, axis=1).rename_axis(index="parameter")
+
+
+def applicable(estimate: EstimateRecord) -> tuple[str, ...]:
+    """The methods that an estimate has intervals by."""
+    linear = isinstance(estimate.point.method, Reml | Ml)
+    return ("wald", "satterthwaite", "profile") if linear else ("wald", "profile")
+
+
+def _profile(fit: EstimateRecord, names: list[str], level: float) -> tuple[list[tuple[float, float]], list[str]]:
+    """Limits, and sentences about those that are not finite numbers."""
+    spec = fit.spec
+    found = profile_intervals(fit.design, spec.family, spec.link, fit.point, names, level)
+    return [(one.lower.value, one.upper.value) for one in found], [note for one in found for note in _notes(one)]
+
+
+def _notes(interval: Interval) -> Iterator[str]:
+    for side, limit in (("lower", interval.lower), ("upper", interval.upper)):
+        if limit.outcome in (Outcome.INFINITE, Outcome.NOT_FOUND):
+            yield f"`{interval.name}` has no {side} profile limit: {limit.outcome.value}."
+
+
+def _symmetric(fit: EstimateRecord, names: list[str], level: float, method: str) -> list[tuple[float, float]]:
+    table = fit.fixef().loc[names] if method == "wald" else t_tests(fit).loc[names]
+    df = np.full(len(names), np.inf) if method == "wald" else table["df"].to_numpy()
+    half = quantile(df, level) * table["std_error"].to_numpy()
+    centre = table["estimate"].to_numpy()
+    return list(zip(centre - half, centre + half, strict=True))

@@ -1,0 +1,167 @@
+"""How often intervals hold the truth, by simulation: data from the estimate, fitted again as the model was."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.errors import BayesmixError, BayesmixWarning, SpecError, nearest
+from bayesmix.inference.estimation.estimate import estimate
+from bayesmix.inference.estimation.methods import Ml, Reml
+from bayesmix.inference.estimation.profile import profile_rise
+from bayesmix.inference.parameters.priors_in_force import resolve
+from bayesmix.inference.sampling.sample import sample
+from bayesmix.language.arguments import explained
+from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.parallel.executors import in_order
+from bayesmix.results.criticism.confidence_intervals import applicable, confidence_intervals
+from bayesmix.results.fits import linear_predictor as effects
+from bayesmix.results.fits.level import check_level
+from bayesmix.results.prediction.predict import predict
+from bayesmix.results.prediction.rows import Rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
+
+
+DRAWS = 500  # of each of four chains: limits with a Monte Carlo error of 5 % of the posterior sd
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Study:
+    """What a worker needs to simulate data and to fit them; it pickles."""
+
+    spec: ModelSpec
+    estimate: EstimateRecord
+    level: float
+    methods: tuple[str, ...]
+
+
+@explained
+def coverage(
+    fit: EstimateRecord,
+    spec: ModelSpec,
+    n: int,
+    *,
+    methods: Sequence[str] | None,
+    level: float,
+    seed: int,
+    executor: Executor | None,
+    progress: bool,
+) -> pd.DataFrame:
+    """Simulate ``n`` data sets from an estimate, with new random effects, and count the intervals that hold the truth.
+
+    Parameters
+    ----------
+    spec : of the posterior, whose priors hold for credible intervals.
+    methods : of `applicable`, and ``"credible"``.
+    executor : where the data sets are fitted; here, one after the other, if None.
+
+    Returns
+    -------
+    DataFrame
+        One row a parameter, a column a method: the share of intervals that hold the estimate the data came from.
+        ``attrs["n"]`` data sets could be fitted; a share of 0.95 has a Monte Carlo error of ``sqrt(0.05 / n)``.
+    """
+    import pandas as pd
+
+    check_level(level, "level")
+    study = Study(spec, fit, level, _check(fit, methods))
+    seeds = [int(child.generate_state(1)[0] >> 1) for child in np.random.SeedSequence(seed).spawn(n)]
+    jobs = [(study, one) for one in seeds]
+    replicates = in_order(replicate, jobs, executor, label="Simulating", progress=progress)
+    found = [held for held in replicates if held is not None]
+    if not found:
+        raise SpecError("None of the simulated data sets could be fitted; the estimate is too close to the boundary.")
+    counted = np.sum(~np.isnan(found), axis=0)
+    with np.errstate(invalid="ignore"):
+        shares = np.nansum(found, axis=0) / counted
+    table = pd.DataFrame(shares, index=pd.Index(fit.names, name="parameter"), columns=study.methods)
+    table.attrs = {"n": len(found), "level": level}
+    return table
+
+
+def _check(fit: EstimateRecord, methods: Sequence[str] | None) -> tuple[str, ...]:
+    linear = isinstance(fit.point.method, Reml | Ml)
+    known = (*applicable(fit), "credible")
+    if methods is None:
+        return known if linear else known[:-1]  # credible ones of generalized models take NUTS for each data set
+    for method in methods:
+        if method not in known:
+            raise SpecError(f"There are no `{method}` intervals.{nearest(method, known)} Methods: {', '.join(known)}.")
+    return tuple(methods)
+
+
+def replicate(study: Study, seed: int) -> Array | None:
+    """Which intervals of one simulated data set hold the truth: ``(parameters, methods)``, NaN where there is none.
+
+    None where the data cannot be fitted.
+    """
+    design = simulated(study.estimate, seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BayesmixWarning)
+        try:
+            columns = [_holds(study, design, method, seed) for method in study.methods]
+        except (BayesmixError, np.linalg.LinAlgError):
+            return None
+    return np.column_stack(columns)
+
+
+def simulated(fit: EstimateRecord, seed: int) -> Design:
+    """The design with a response drawn from the estimate, random effects included."""
+    design = fit.design
+    y = predict(fit.spec, Rows.of_fit(design), fit.values, kind="response", groups="new", seed=seed)
+    return replace(design, y=np.asarray(y, float))
+
+
+def _holds(study: Study, design: Design, method: str, seed: int) -> Array:
+    truth = effects.flatten(study.estimate.design, study.estimate.values)
+    if method == "profile":
+        return _profile_holds(study, design, truth)
+    if method == "credible":
+        posterior = _posterior(study, design, seed)
+        limits = posterior.parameters(study.level)[["lower", "upper"]].to_numpy()
+    else:
+        again = _again(study, design)
+        limits = confidence_intervals(again, None, study.level, method).reindex(again.names).to_numpy()
+    inside = (limits[:, 0] <= truth) & (truth <= limits[:, 1])
+    return np.where(np.isnan(limits[:, 0]) | np.isnan(truth), np.nan, inside)
+
+
+def _again(study: Study, design: Design) -> EstimateRecord:
+    from bayesmix.results.fits.records import EstimateRecord
+
+    fit, spec = study.estimate, study.estimate.spec
+    point = estimate(design, spec.family, spec.link, fit.point.method)
+    return EstimateRecord(replace(fit.fitted_model, design=design), point)
+
+
+def _posterior(study: Study, design: Design, seed: int) -> PosteriorRecord:
+    from bayesmix.results.fits.records import PosteriorRecord
+
+    draws = sample(design, study.spec, None, draws=DRAWS, chains=4, seed=seed, progress=False)
+    return PosteriorRecord(replace(study.estimate.fitted_model, design=design), draws, resolve(study.spec, design))
+
+
+def _profile_holds(study: Study, design: Design, truth: Array) -> Array:
+    """Profile intervals hold what raises the deviance by less than their quantile: no limit has to be searched."""
+    from scipy.special import chdtri
+
+    spec, method = study.estimate.spec, study.estimate.point.method
+    point = estimate(design, spec.family, spec.link, Ml() if isinstance(method, Reml) else method)
+    limit = float(chdtri(1, 1.0 - study.level))
+    held = np.full(len(truth), np.nan)
+    for j, name in enumerate(study.estimate.names):
+        if not np.isnan(truth[j]):
+            rise = profile_rise(design, spec.family, spec.link, point, name, float(truth[j]))
+            held[j] = np.nan if np.isnan(rise) else rise <= limit
+    return held

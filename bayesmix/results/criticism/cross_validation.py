@@ -1,0 +1,220 @@
+"""Expected log predictive densities: PSIS-LOO, leave one group out, k-fold, with exact refits."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.data.design.subset import as_new, split, take
+from bayesmix.errors import SpecError
+from bayesmix.inference.parameters.names import Parameters
+from bayesmix.inference.sampling.draws import Draws
+from bayesmix.inference.sampling.marginal.sampler import Marginal
+from bayesmix.inference.sampling.nuts.nuts import Nuts
+from bayesmix.inference.sampling.sample import sample
+from bayesmix.language.arguments import explained
+from bayesmix.results.criticism.new_level_density import log_density
+from bayesmix.results.fits.linear_predictor import find_group
+from bayesmix.results.storage.datatree import posterior_dataset
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.results.criticism.elpd import Elpd
+    from bayesmix.results.fits.records import PosteriorRecord
+
+
+def loo(post: PosteriorRecord, *, refit: bool | None, seed: int) -> Elpd:
+    """PSIS-LOO over rows; rows whose Pareto k is high are left out by a refit."""
+    design = post.design
+
+    def exact(rows: Array) -> Iterable[float]:
+        for row in rows:
+            yield left_out(post, np.arange(len(design.y)) != row, seed)
+
+    names = ("loo", "rows")
+    return _elpd(post, post.log_likelihood(), _is_cheap(post) if refit is None else refit, exact, names)
+
+
+def logo(post: PosteriorRecord, group: str | None, *, refit: bool | str | None, seed: int) -> Elpd:
+    """Leave one group out: the group's rows together, its random effects integrated out."""
+    found = find_group(post.design, group)
+    codes = post.design.terms[found.terms[0]].codes
+    parts = [as_new(post.design, np.flatnonzero(codes == level), found.group) for level in range(len(found.levels))]
+    pointwise = np.stack([log_density(post.spec, part, post.with_effects) for part in parts], axis=-1)
+
+    def exact(levels: Array) -> Iterable[float]:
+        for level in levels:
+            yield left_out(post, codes != level, seed)
+
+    names = ("logo", f"levels of {found.group}")
+    return _elpd(post, pointwise, _is_cheap(post) if refit is None else refit, exact, names)
+
+
+def kfold(post: PosteriorRecord, k: int, group: str | None, *, seed: int) -> Elpd:
+    """Leave a fold of rows out at a time; with ``group`` the rows of a level stay together."""
+    design, n = post.design, len(post.design.y)
+    rng = np.random.default_rng(seed)
+    units = np.arange(n)
+    if group is not None:
+        units = design.terms[find_group(design, group).terms[0]].codes
+    count = int(units.max()) + 1
+    if not 2 <= k <= count:
+        raise SpecError(f"k={k} folds cannot be made of {count} {'rows' if group is None else f'levels of {group}'}.")
+    fold = rng.permutation(np.arange(count) % k)[units]
+
+    def exact(_: Array) -> Iterable[float]:
+        result = np.empty(n)
+        for number in range(k):
+            draws, others = _refit(post, fold != number, seed)
+            result[fold == number] = _pointwise(post, others, draws.with_effects)
+        return result
+
+    return _elpd(post, post.log_likelihood(), "all", exact, ("kfold", "rows"))
+
+
+@explained
+def loo_compare(
+    *fits: PosteriorRecord | Mapping[str, PosteriorRecord],
+    labels: Sequence[str] | None = None,
+    method: str = "stacking",
+) -> pd.DataFrame:
+    """Compare models of the same data by their expected log predictive density, with stacking weights.
+
+    Parameters
+    ----------
+    *fits : posteriors, or a dict of them by label.
+    labels : names of the models; their formulas by default.
+    method : ``"stacking"``, ``"BB-pseudo-BMA"`` or ``"pseudo-BMA"``, as in ``arviz.compare``.
+
+    Returns
+    -------
+    DataFrame
+        ArviZ's table, best model first. Rows with a high Pareto k are refitted where that is cheap.
+
+    Raises
+    ------
+    SpecError
+        If there are not two models, or they were not fitted to the same responses.
+    """
+    from arviz_stats import compare
+
+    named = _posteriors(fits, labels, "loo_compare")
+    responses = [fit.design.y for fit in named.values()]
+    if len(responses) < 2:
+        raise SpecError('loo_compare takes two or more posteriors: loo_compare(a, b), or {"first": a, "second": b}.')
+    if any(not np.array_equal(y, responses[0]) for y in responses[1:]):
+        raise SpecError("These posteriors are of different responses or rows: their densities cannot be compared.")
+    return compare({name: loo(fit, refit=None, seed=0) for name, fit in named.items()}, method=method, round_to="none")
+
+
+@explained
+def bayes_factor(first: PosteriorRecord, second: PosteriorRecord) -> dict[str, float]:
+    """Bayes factor of the first model over the second, from their marginal likelihoods.
+
+    Returns
+    -------
+    dict
+        ``log_bayes_factor``, its Monte Carlo ``error``, ``bayes_factor``, and the ``probability`` of the first model
+        where both were equally probable before. It depends on the priors of the parameters that differ, however many
+        data there are.
+
+    Raises
+    ------
+    SpecError
+        If a fit has no marginal likelihood, or the responses differ.
+    """
+    _posteriors((first, second), None, "bayes_factor")
+    if not np.array_equal(first.design.y, second.design.y):
+        raise SpecError("These posteriors are of different responses or rows: their evidence cannot be compared.")
+    (one, error_one), (two, error_two) = first.log_evidence, second.log_evidence
+    difference = one - two
+    return {
+        "log_bayes_factor": difference,
+        "error": float(np.hypot(error_one, error_two)),
+        "bayes_factor": float(np.exp(min(difference, 700.0))),
+        "probability": float(1.0 / (1.0 + np.exp(-np.clip(difference, -700.0, 700.0)))),
+    }
+
+
+def _posteriors(
+    fits: Sequence[PosteriorRecord | Mapping[str, PosteriorRecord]], labels: Sequence[str] | None, verb: str
+) -> dict[str, PosteriorRecord]:
+    from bayesmix.results.fits.named_fits import by_formula, named_fits
+    from bayesmix.results.fits.records import PosteriorRecord
+
+    return named_fits(fits, labels, verb, wanted=(PosteriorRecord,), default=by_formula)
+
+
+def left_out(post: PosteriorRecord, keep: Array, seed: int, *, by_evidence: bool = True) -> float:
+    """Log density of the rows not kept given the others, exactly: by a refit to the others.
+
+    Where both fits have their marginal likelihood it is the difference of those, ``p(y) / p(y kept)``: next to no Monte
+    Carlo error. The mean of the density over the refit's draws, taken otherwise, is noisy for rows far out.
+    """
+    draws, others = _refit(post, keep, seed)
+    whole, part = (found.certificate.get("log_evidence") for found in (post.draws, draws))
+    if by_evidence and whole is not None and part is not None:
+        return whole - part
+    return _log_mean(log_density(post.spec, others, draws.with_effects))
+
+
+def _pointwise(post: PosteriorRecord, others: Design, values: Parameters) -> list[float]:
+    rows = np.arange(len(others.y))[:, None]
+    return [_log_mean(log_density(post.spec, take(others, row), values)) for row in rows]
+
+
+def _is_cheap(post: PosteriorRecord) -> bool:
+    return post.method == "marginal"
+
+
+def _refit(post: PosteriorRecord, keep: Array, seed: int) -> tuple[Draws, Design]:
+    """Sample again without some rows, with the priors of the whole; and those rows."""
+    kept, others = split(post.design, keep)
+    chains, draws = post.values.lead
+    method = Marginal() if post.method == "marginal" else Nuts()
+    options = {"draws": draws, "chains": chains, "seed": seed}
+    return sample(kept, post.spec, method, **options, progress=False, priors=post.priors), others
+
+
+def _log_mean(values: Array) -> float:
+    return float(np.logaddexp.reduce(values, axis=None) - np.log(values.size))
+
+
+def _elpd(
+    post: PosteriorRecord,
+    pointwise: Array,
+    refit: bool | str,
+    exact: Callable[[Array], Iterable[float]],
+    names: tuple[str, str],
+) -> Elpd:
+    """ArviZ's record from ``(chain, draw, units)``, units with a high Pareto k (or all) replaced by exact values."""
+    import xarray as xr
+    from arviz_stats import loo as psis
+
+    from bayesmix.results.criticism.elpd import record
+
+    parameters = posterior_dataset(post.design, post.with_effects, post.spec.family.dispersion)
+    densities = xr.Dataset({"y": (("chain", "draw", "unit"), pointwise)})
+    tree = xr.DataTree.from_dict({"posterior": parameters, "log_likelihood": densities})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on high k, which are dealt with or in the record
+        found = psis(tree, pointwise=True)
+    k = found.pareto_k.to_numpy()
+    units = np.arange(len(k)) if refit == "all" else np.flatnonzero(~(k <= found.good_k))
+    if not refit or not len(units):
+        return record(found, *names, units[:0])
+    values = found.elpd_i.to_numpy().copy()
+    values[units] = list(exact(units))
+    k = k.copy()
+    k[units] = 0.0
+    lppd = np.logaddexp.reduce(pointwise, axis=(0, 1)) - np.log(pointwise[..., 0].size)
+    found.elpd_i, found.pareto_k = found.elpd_i.copy(data=values), found.pareto_k.copy(data=k)
+    found.elpd, found.se = float(values.sum()), float(np.sqrt(len(values) * values.var()))
+    found.p, found.warning = float(lppd.sum() - values.sum()), False
+    return record(found, *names, units)

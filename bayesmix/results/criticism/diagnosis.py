@@ -1,0 +1,269 @@
+"""One page on what is wrong with a fit: each finding with the next command to type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+import logging
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.inference.estimation.estimate import estimate
+from bayesmix.inference.estimation.methods import Agq, Laplace, resolve_method
+from bayesmix.inference.parameters.centring import at_means, centring, to_means
+from bayesmix.inference.parameters.names import corr_effects, corr_names, sd_effects, sd_names
+from bayesmix.inference.sampling.prior_conflict import conflicts, is_at_zero
+from bayesmix.language.formula.vocabulary import STRUCTURES
+from bayesmix.results.criticism.cross_validation import loo
+from bayesmix.results.fits.linear_predictor import flatten
+from bayesmix.results.fits.residuals import residuals
+from bayesmix.results.prediction.simulation import check_statistics
+from bayesmix.results.tables import r_printing as r
+from bayesmix.results.tables.posterior_summary import convergence_advice, convergence_sentences
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
+
+
+K_GOOD = 0.7  # Pareto k up to which importance sampling works
+SMALL, OFTEN = 0.1, 0.25  # a group SD below this part of the residual SD, in this share of the draws, may be zero
+TAIL = 0.025  # of a predictive check, to either side
+UNUSUAL = 0.005  # p value of a residual pattern
+CURVED = 0.1  # a Laplace error above this part of a standard error is worth mending
+POINTS = {1: 9, 2: 5}  # of the quadrature that finds it, by number of effects
+ENOUGH = 100  # draws that importance weights can be smoothed with
+LARGEST = 20_000_000  # draws x rows up to which pointwise checks are made
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found."""
+
+    topic: str
+    good: bool
+    text: str
+    next: str = ""  # a command to type
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """All findings; ``print`` it."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def good(self) -> bool:
+        """Whether no check found anything."""
+        return all(finding.good for finding in self.findings)
+
+    def __str__(self) -> str:
+        width = max(len(finding.topic) for finding in self.findings) + 2
+        lines = []
+        for finding in self.findings:
+            mark = " " if finding.good else "!"
+            head, blank = f"{mark} {finding.topic:<{width}}", " " * (width + 2)
+            lines += textwrap.wrap(finding.text, r.PAGE + 10, initial_indent=head, subsequent_indent=blank)
+            lines += [f"{blank}Next: {finding.next}"] if finding.next and not finding.good else []
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def of_posterior(fit: PosteriorRecord, data: xr.DataTree) -> Diagnosis:
+    """Chains, divergences, influential rows, SDs near zero, prior against data, predictions, residuals."""
+    chains = Finding("Chains", fit.converged, convergence_sentences(fit), convergence_advice(fit))
+    findings = [chains, *_divergences(fit), *_near_zero(fit)]
+    draws = int(np.prod(fit.values.lead))
+    if fit.draws.thinned is None and ENOUGH <= draws <= LARGEST / len(fit.design.y):
+        findings += [_rows(fit), *_priors(fit, data), _predictions(fit)]
+    return Diagnosis((*findings, _residuals(fit)))
+
+
+def of_estimate(fit: EstimateRecord) -> Diagnosis:
+    """Optimiser, singularity, Laplace error, residuals."""
+    advice = "bmx.Model(...) with rescaled predictors, or model.sample()"
+    text = " ".join(fit.problems) or f"The optimiser {fit.point.optimum.status.value}."
+    findings = [Finding("Optimiser", fit.converged, text, advice), *_singular(fit), *_laplace(fit)]
+    return Diagnosis((*findings, _residuals(fit)))
+
+
+# ---- of a posterior ---------------------------------------------------------------------------------------------
+
+
+def _divergences(fit: PosteriorRecord) -> Iterator[Finding]:
+    """Which parameter is farthest from its usual values where transitions diverge."""
+    if not fit.divergences:
+        return
+    values, diverged = flatten(fit.design, fit.values), fit.draws.stats["diverging"].astype(bool)
+    shift = (values[diverged].mean(axis=0) - values.mean(axis=(0, 1))) / values.std(axis=(0, 1))
+    at = int(np.nanargmax(np.abs(shift)))
+    where = f"{fit.names[at]} is {'small' if shift[at] < 0 else 'large'} ({shift[at]:+.1f} sd)"
+    text = f"The {fit.divergences} divergent transitions lie where {where}."
+    group = fit.names[at].partition("(")[2].partition(",")[0]
+    prior = f'priors={{"sd({group})": "HalfNormal(...)"}}' if group else 'priors={"sd": "HalfNormal(...)"}'
+    yield Finding("Divergences", False, text, f"bmx.Model(..., {prior})")
+
+
+def _near_zero(fit: PosteriorRecord) -> Iterator[Finding]:
+    """Standard deviations that move the predictor by less than a tenth of the noise, where the data are.
+
+    Numeric columns are taken from their means: far from zero any slope moves the predictor far.
+    """
+    if not fit.design.terms:
+        return
+    noise = np.asarray(fit.values.dispersion) if fit.spec.family.dispersion == "sigma" else np.ones(fit.values.lead)
+    found = []
+    changes = [centring(term) for term in fit.design.terms]
+    terms, sds = at_means(fit.design, changes).terms, to_means(replace(fit.values, b=()), changes).sd
+    for term, sd in zip(terms, sds, strict=True):
+        size = np.sqrt(np.mean(term.z**2, axis=0))
+        for e, effect in enumerate(term.effects):
+            share = float(np.mean(sd[..., e] * size[e] < SMALL * noise))
+            if share > OFTEN:
+                found.append(f"sd({term.group}, {effect}) in {share:.0%}")
+    if not found:
+        yield Finding("Group SDs", True, "All standard deviations of groups are clear of zero.")
+        return
+    what = "a tenth of sigma" if fit.spec.family.dispersion == "sigma" else "0.1"
+    text = f"Some may be zero: they move the predictor by less than {what}: {', '.join(found)} of the draws."
+    yield Finding("Group SDs", False, text, 'bmx.loo_compare({"full": post, "without": simpler})')
+
+
+def _rows(fit: PosteriorRecord) -> Finding:
+    k = loo(fit, refit=False, seed=0).pareto_k.to_numpy()
+    bad = np.flatnonzero(k > K_GOOD)
+    if not len(bad):
+        return Finding("Rows", True, f"No row dominates the fit: Pareto k is at most {k.max():.2f} (limit {K_GOOD}).")
+    worst = bad[np.argsort(-k[bad])][:5]
+    shown = ", ".join(str(fit.design.rows[row]) for row in worst)
+    text = f"{len(bad)} of {len(k)} rows are influential, Pareto k above {K_GOOD}: rows {shown} first (counted from 0)."
+    return Finding("Rows", False, text, 'post.influence(), post.residuals("quantile"), post.loo(refit=True)')
+
+
+def _far_priors(fit: PosteriorRecord) -> Iterator[Finding]:
+    """Priors stated where predictors are zero, far from the data, that rule out the estimate."""
+    design, spec = fit.design, fit.spec
+    if not any(map(is_at_zero, design.terms, fit.priors.changes)):
+        return
+    point = estimate(design, spec.family, spec.link, resolve_method("auto", spec.family, spec.link))
+    for one in conflicts(fit.priors, design, point.covariances):
+        yield Finding("Priors", False, one.reason, one.advice)
+
+
+def _priors(fit: PosteriorRecord, data: xr.DataTree) -> Iterator[Finding]:
+    """Power-scaling sensitivity (Kallioinen, Paananen, Buerkner, Vehtari 2024)."""
+    if fit.priors.has_flat:
+        yield Finding("Priors", True, "Some priors are flat: nothing to be in conflict with the data.")
+        return
+    table = sensitivity(fit, data)
+    told = table[table["diagnosis"] != "✓"]
+    if told.empty:
+        yield Finding("Priors", True, "Power-scaling finds no parameter that is sensitive to the priors.")
+        return
+    parts = [f"{name} ({row['diagnosis'].removeprefix('potential ')})" for name, row in told.iterrows()]
+    text = f"Power-scaling finds parameters that the priors move: {', '.join(parts)}."
+    yield Finding("Priors", False, text, 'model.prior_table(), then bmx.Model(..., priors="brms") to compare')
+
+
+def sensitivity(fit: PosteriorRecord, data: xr.DataTree) -> pd.DataFrame:
+    """ArviZ's power-scaling sensitivity of every parameter, by our names: ``prior, likelihood, diagnosis``."""
+    from arviz_stats import psense_summary
+
+    names = dict(_labels(fit))
+    variables = list(dict.fromkeys(label.partition("[")[0] for label in names))
+    log = logging.getLogger("arviz_stats.psense")
+    before, log.disabled = log.disabled, True  # it says that there are issues; so do we, and which
+    try:
+        table = psense_summary(data, var_names=variables)
+    finally:
+        log.disabled = before
+    return table.loc[list(names)].rename(index=names)
+
+
+def _labels(fit: PosteriorRecord) -> Iterator[tuple[str, str]]:
+    """ArviZ's label and ours of every parameter."""
+    design = fit.design
+    yield from ((f"fixef[{name}]", name) for name in design.fixed)
+    sds, corrs = sd_names(design.terms), corr_names(design.terms)
+    for term, sd, corr in zip(design.terms, sds, corrs, strict=True):
+        for name, effects in zip(sd, sd_effects(term), strict=True):
+            yield f"sd_{term.group}[{(effects or term.effects)[0]}]", name
+        for name, effects in zip(corr, corr_effects(term), strict=True):
+            yield f"corr_{term.group}[{', '.join(effects) or STRUCTURES[term.structure][0]}]", name
+    if fit.values.dispersion is not None:
+        yield (str(fit.spec.family.dispersion),) * 2
+
+
+def _predictions(fit: PosteriorRecord) -> Finding:
+    table = check_statistics(fit, None, groups="fitted", interval=0.95, seed=0)
+    odd = table[(table["p"] < TAIL) | (table["p"] > 1.0 - TAIL)]
+    if odd.empty:
+        return Finding("Predictions", True, f"Replicated data have the {', '.join(table.index)} of the data.")
+    parts = [
+        f"{name} {row['observed']:.4g}, replicated {row['lower']:.4g} .. {row['upper']:.4g}"
+        for name, row in odd.iterrows()
+    ]
+    text = f"Replicated data differ from the data: {'; '.join(parts)}."
+    return Finding("Predictions", False, text, "az.plot_ppc_dist(post.data)")
+
+
+# ---- of an estimate ---------------------------------------------------------------------------------------------
+
+
+def _singular(fit: EstimateRecord) -> Iterator[Finding]:
+    if not fit.design.terms:
+        return
+    if not fit.singular:
+        yield Finding("Group SDs", True, "The covariance matrices of the random effects have full rank.")
+        return
+    terms = [fit.design.terms[t] for t in fit.point.singular]
+    where = "; ".join(f"({' + '.join(term.effects)} | {term.group})" for term in terms)
+    text = f"The fit is singular: no variation in some direction of the effects of {where}."
+    yield Finding("Group SDs", False, text, "bmx.compare(model.sample(), fit), which says what the data know of it")
+
+
+def _laplace(fit: EstimateRecord) -> Iterator[Finding]:
+    """Quadrature beside the Laplace approximation, where it is cheap."""
+    design, effects = fit.design, sum(len(term.effects) for term in fit.design.terms)
+    if not isinstance(fit.point.method, Laplace) or len({t.group for t in design.terms}) > 1 or effects not in POINTS:
+        return
+    better = estimate(design, fit.spec.family, fit.spec.link, Agq(POINTS[effects]))
+    shift = np.abs(better.beta - fit.point.beta) / np.sqrt(np.diagonal(better.beta_cov))
+    at, points = int(np.argmax(shift)), POINTS[effects]
+    text = f"Quadrature with {points} points moves {design.fixed[at]} most, by {shift[at]:.2g} standard errors."
+    yield Finding("Laplace", bool(shift[at] < CURVED), text, f"model.estimate(bmx.Agq(points={points}))")
+
+
+# ---- of both ----------------------------------------------------------------------------------------------------
+
+
+def _residuals(fit: FitRecord) -> Finding:
+    """Quantile quantiles: standard normal, their spread the same at all means."""
+    from scipy.stats import kstest, spearmanr
+
+    quantiles = residuals(fit, "quantile")
+    means = fit.fitted()
+    found = []
+    if not fit.spec.family.is_normal and kstest(quantiles, "norm").pvalue < UNUSUAL:
+        found.append("they are not standard normal")
+    trend = spearmanr(np.abs(quantiles), means) if np.ptp(means) > 0.0 else None
+    if trend is not None and trend.pvalue < UNUSUAL:
+        found.append(f"their spread {'grows' if trend.statistic > 0 else 'falls'} with the mean")
+    largest = float(np.abs(quantiles).max())
+    if largest > 4.5:
+        found.append(f"the largest is {largest:.1f} standard deviations out")
+    if not found:
+        return Finding("Residuals", True, "Quantile quantiles show no pattern.")
+    advice = 'another family or a transformed response; look at fit.residuals("quantile") against fit.fitted()'
+    return Finding("Residuals", False, f"Quantile quantiles: {', '.join(found)}.", advice)

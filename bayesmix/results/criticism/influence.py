@@ -1,0 +1,67 @@
+"""What each group does to the parameters: estimates without it, posteriors reweighted as if without it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.data.design.subset import as_new, split
+from bayesmix.errors import DesignError
+from bayesmix.inference.estimation.estimate import estimate
+from bayesmix.results.criticism.new_level_density import log_density
+from bayesmix.results.fits.linear_predictor import find_group, flatten
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
+
+
+def of_estimate(fit: EstimateRecord, group: str | None) -> pd.DataFrame:
+    """Refit without each level: changes of the parameters, and Cook's distance of the fixed effects.
+
+    A level without which the model cannot be fitted has missing values.
+    """
+    import pandas as pd
+
+    found = find_group(fit.design, group)
+    codes = fit.design.terms[found.terms[0]].codes
+    before = flatten(fit.design, fit.values)
+    p = len(fit.design.fixed)
+    changes = np.full((len(found.levels), len(before)), np.nan)
+    for level in range(len(found.levels)):
+        try:
+            kept, _ = split(fit.design, codes != level)
+        except DesignError:
+            continue
+        point = estimate(kept, fit.spec.family, fit.spec.link, fit.point.method)
+        changes[level] = flatten(kept, point.parameters) - before
+    table = pd.DataFrame(changes, index=pd.Index(found.levels, name=found.group), columns=fit.names)
+    moved = changes[:, :p]
+    table["cooks_distance"] = np.einsum("lp,pq,lq->l", moved, np.linalg.inv(fit.point.beta_cov), moved) / max(p, 1)
+    return table
+
+
+def of_posterior(fit: PosteriorRecord, group: str | None) -> pd.DataFrame:
+    """Change of posterior means without each level, in posterior standard deviations, by importance weights.
+
+    Draws are weighted by one over the density of the level's rows, its effects integrated out, smoothed by PSIS;
+    ``pareto_k`` above 0.7 says that the weights cannot tell: the level is too influential, see ``logo(refit="all")``.
+    """
+    import pandas as pd
+    from arviz_stats.base import array_stats
+
+    found = find_group(fit.design, group)
+    codes = fit.design.terms[found.terms[0]].codes
+    draws = flatten(fit.design, fit.with_effects)
+    draws = draws.reshape(-1, draws.shape[-1])
+    rows = []
+    for level in range(len(found.levels)):
+        part = as_new(fit.design, np.flatnonzero(codes == level), found.group)
+        log_weights, k = array_stats.psislw(log_density(fit.spec, part, fit.with_effects).ravel())
+        weights = np.exp(log_weights - log_weights.max())
+        shift = weights @ draws / weights.sum() - draws.mean(axis=0)
+        rows.append(np.append(shift / draws.std(axis=0, ddof=1), k))
+    index = pd.Index(found.levels, name=found.group)
+    return pd.DataFrame(np.array(rows), index=index, columns=[*fit.names, "pareto_k"])

@@ -1,0 +1,33 @@
+"""Accessors of fits that are the same question of both kinds and no business of users."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from bayesmix.arrays import Array
+from bayesmix.results.fits.records import EstimateRecord, FitRecord
+
+if TYPE_CHECKING:
+    from bayesmix.inference.estimation.satterthwaite import Satterthwaite
+    from bayesmix.inference.parameters.names import Parameters
+
+
+def centre(fit: FitRecord, values: Array) -> Array:
+    """Collapse the leading axes: the value itself, or the posterior mean."""
+    return fit._centre(values)
+
+
+def described(fit: FitRecord, values: Array) -> dict[str, Array]:
+    """Columns that describe ``(..., m)`` values: the estimate, or mean, sd and limits."""
+    return fit._described(values)
+
+
+def over_rows(fit: FitRecord, function: Callable[[Array, Parameters], Array]) -> Array:
+    """Centre of a function of the linear predictor ``(..., n)``, without holding all draws of all rows at once."""
+    return fit._over_rows(function)
+
+
+def satterthwaite_of(fit: EstimateRecord) -> Satterthwaite:
+    """What degrees of freedom of a linear model are computed from, once a fit."""
+    return fit._satterthwaite

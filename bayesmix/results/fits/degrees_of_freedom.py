@@ -1,0 +1,130 @@
+"""Degrees of freedom of an estimate's intervals and tests: Satterthwaite's t for linear models, z for all others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.errors import SpecError, nearest
+from bayesmix.inference.estimation.methods import Ml, Reml
+from bayesmix.results.fits.accessors import satterthwaite_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.data.design.design import Term
+    from bayesmix.results.fits.records import EstimateRecord, FitRecord
+
+Df = Literal["satterthwaite", "asymptotic"]
+
+WORDS = {
+    "satterthwaite": "t distribution with Satterthwaite's degrees of freedom",
+    "asymptotic": "normal distribution (z)",
+    "posterior": "quantiles of the posterior's draws",
+}
+
+
+def resolve_df(fit: FitRecord, df: str | None) -> str:
+    """``"satterthwaite"``, ``"asymptotic"`` or ``"posterior"``: what was asked for, or what the fit has by default.
+
+    Raises
+    ------
+    SpecError
+        If there are no such degrees of freedom, or the fit has none.
+    """
+    from bayesmix.results.fits.records import EstimateRecord
+
+    if df is not None and df not in get_args(Df):
+        known = get_args(Df)
+        hint = nearest(df, known) if isinstance(df, str) else ""
+        raise SpecError(f"There are no degrees of freedom df=`{df}`.{hint} Choices: {', '.join(known)}.")
+    if not isinstance(fit, EstimateRecord):
+        if df is not None:
+            raise SpecError(
+                f"df={df!r} is for estimates; a posterior's intervals are quantiles of its draws. Leave it."
+            )
+        return "posterior"
+    if df == "satterthwaite" and not is_linear(fit):
+        raise SpecError("Satterthwaite's degrees of freedom are for linear mixed models; here z tests hold.")
+    return df or ("satterthwaite" if is_linear(fit) else "asymptotic")
+
+
+def is_linear(fit: EstimateRecord) -> bool:
+    """Whether an estimate is of a linear mixed model: gaussian responses, identity link."""
+    return isinstance(fit.point.method, Reml | Ml)
+
+
+def of_fixed(fit: EstimateRecord, L: Array, df: str) -> Array:
+    """Degrees of freedom of ``L beta``, ``(r,)``; infinite of z tests."""
+    return satterthwaite_of(fit).of_fixed(L) if df == "satterthwaite" else np.full(len(L), np.inf)
+
+
+def containment(terms: Sequence[Term], used: Sequence[Array], n: int) -> Array:
+    """Degrees of freedom between the levels of the factor with the fewest that a row depends on, 0 without: ``(n,)``.
+
+    Satterthwaite's fall below 1 where a variance between levels is small beside its own error, and quantiles of t grow
+    without bound. A variance between J levels rests on J - 1 degrees of freedom all the same (SAS's containment).
+
+    Parameters
+    ----------
+    used : ``(n,)`` of bool a term, which rows depend on the effects of its levels.
+    """
+    fewest = np.full(n, np.inf)
+    for term, own in zip(terms, used, strict=True):
+        fewest = np.where(own, np.minimum(fewest, len(term.levels) - 1.0), fewest)
+    return np.where(np.isfinite(fewest), fewest, 0.0)
+
+
+def interval_columns(value: Array, error: Array, df: Array, interval: float) -> dict[str, Array]:
+    """Columns ``estimate, std_error, df, lower, upper``."""
+    q = quantile(df, interval)
+    bounds = {"lower": value - q * error, "upper": value + q * error}
+    return {"estimate": value, "std_error": error, "df": df, **bounds}
+
+
+def quantile(df: Array, interval: float) -> Array:
+    """Half the width of central intervals, in standard errors."""
+    from scipy.special import stdtrit
+
+    return np.asarray(stdtrit(df, 0.5 + 0.5 * interval))
+
+
+def statistic_columns(value: Array, error: Array, df: Array, *, letter: str, sign: str = "=") -> dict[str, Array]:
+    """Columns ``t`` or ``z``, and ``p_value``: two-sided, or of the alternatives ``>`` and ``<``."""
+    from scipy.special import stdtr
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = value / error
+    p = {">": stdtr(df, -statistic), "<": stdtr(df, statistic), "=": 2.0 * stdtr(df, -np.abs(statistic))}[sign]
+    return {letter: statistic, "p_value": np.asarray(p)}
+
+
+def letter_of(df: str) -> str:
+    """The name of the statistic."""
+    return "t" if df == "satterthwaite" else "z"
+
+
+def noted(table: pd.DataFrame, df: str) -> pd.DataFrame:
+    """The table, which says in ``attrs["intervals"]`` what its intervals and tests rest on."""
+    table.attrs["intervals"] = WORDS[df]
+    return table
+
+
+def t_tests(fit: EstimateRecord) -> pd.DataFrame:
+    """t tests of the fixed effects with Satterthwaite's degrees of freedom: ``estimate, std_error, df, t, p``.
+
+    Raises
+    ------
+    SpecError
+        For a generalized linear mixed model, whose tests are z tests.
+    """
+    from scipy.special import stdtr
+
+    table = fit.fixef()
+    table["df"] = of_fixed(fit, np.eye(len(table)), resolve_df(fit, "satterthwaite"))
+    table["t"] = table["estimate"] / table["std_error"]
+    table["p"] = 2.0 * stdtr(table["df"], -table["t"].abs())
+    return table

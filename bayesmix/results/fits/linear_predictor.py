@@ -1,0 +1,176 @@
+"""Quantities of a model from its parameters: array functions with free leading axes.
+
+``...`` is ``()`` for a point estimate and ``(chain, draw)`` for a posterior; each quantity is written once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design, Term
+from bayesmix.errors import SpecError, nearest
+from bayesmix.inference.parameters.centring import at_means, to_means
+from bayesmix.inference.parameters.covariance import structure_of
+from bayesmix.inference.parameters.names import Parameters, corr_names, covariance, sd_names
+from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.language.families.derivatives import by_predictor
+from bayesmix.language.families.family import Family
+from bayesmix.language.families.link import Link
+
+
+@dataclass(frozen=True, slots=True)
+class GroupEffects:
+    """The effects of one grouping factor, its terms side by side."""
+
+    group: str
+    levels: tuple[str, ...]
+    effects: tuple[str, ...]
+    terms: tuple[int, ...]
+
+
+def groups(design: Design) -> list[GroupEffects]:
+    """Grouping factors in the order of their first term."""
+    found = []
+    for name in dict.fromkeys(term.group for term in design.terms):
+        members = tuple(t for t, term in enumerate(design.terms) if term.group == name)
+        effects = tuple(effect for t in members for effect in design.terms[t].effects)
+        found.append(GroupEffects(name, design.terms[members[0]].levels, effects, members))
+    return found
+
+
+def find_group(design: Design, name: str | None) -> GroupEffects:
+    """The grouping factor of a name, the first for None; `SpecError` if there is none."""
+    known = groups(design)
+    found = next((group for group in known if name is None or group.group == name), None)
+    if found is None:
+        if not known:
+            raise SpecError(
+                f"The model of `{design.response}` has no random effects, and so no levels to tell apart."
+                " Add a term such as (1 | group)."
+            )
+        names = [group.group for group in known]
+        raise SpecError(f"`{name}` is not a grouping factor.{nearest(str(name), names)} Factors: {', '.join(names)}.")
+    return found
+
+
+def of_group(parts: Sequence[Array], members: Sequence[int]) -> Array:
+    """Arrays of several terms side by side along the last axis."""
+    return np.concatenate([parts[t] for t in members], axis=-1)
+
+
+def correlated(term: Term) -> list[tuple[int, int]]:
+    """Row and column of every correlation of a term that can differ from zero, below the diagonal, by columns."""
+    k = len(term.effects)
+    return [(i, j) for j in range(k) for i in range(j + 1, k)] if structure_of(term).correlation.size else []
+
+
+def parameter_names(design: Design, dispersion: str | None) -> list[str]:
+    """The one vocabulary: fixed effects, ``sd(group, effect)``, ``corr(group, effect, effect)``, dispersion.
+
+    ``sd(group)`` and ``corr(group)`` where one number rules all effects of a term.
+    """
+    names = [*design.fixed, *chain(*sd_names(design.terms)), *chain(*corr_names(design.terms))]
+    return names + ([dispersion] if dispersion is not None else [])
+
+
+def flatten(design: Design, values: Parameters) -> Array:
+    """Parameters in the order of `parameter_names`: ``(..., m)``."""
+    structures = [structure_of(term) for term in design.terms]
+    parts = [values.beta]
+    parts += [sd[..., : structure.n_sd] for structure, sd in zip(structures, values.sd, strict=True)]
+    parts += [structure.correlation.numbers(corr) for structure, corr in zip(structures, values.corr, strict=True)]
+    if values.dispersion is not None:
+        parts.append(np.asarray(values.dispersion)[..., None])
+    return np.concatenate(parts, axis=-1)
+
+
+def of_priors(priors: Priors, design: Design, values: Parameters) -> tuple[list[str], Array]:
+    """Names and values ``(..., m)`` of the parameters that priors are stated on: intercepts centred if theirs are."""
+    stated = replace(at_means(design, priors.changes), fixed=priors.names)
+    gamma = values.beta @ priors.contrast.T
+    names = parameter_names(stated, priors.dispersion_name)
+    return names, flatten(stated, replace(to_means(values, priors.changes), beta=gamma))
+
+
+def linear_predictor(
+    X: Array, offset: Array, terms: Sequence[Term], values: Parameters, *, with_effects: bool = True
+) -> Array:
+    """``X beta + Z b + offset``: ``(..., n)``. Rows of unseen levels, codes below zero, get no random effect."""
+    eta = values.beta @ X.T + offset
+    if not with_effects:
+        return eta
+    for term, b in zip(terms, values.b, strict=True):
+        known = np.maximum(term.codes, 0)
+        z = np.where(term.codes >= 0, term.z.T, 0.0)
+        for e, column in enumerate(z):
+            eta += column * np.take(b[..., e], known, axis=-1)
+    return eta
+
+
+def coefficient_columns(design: Design, group: GroupEffects) -> list[str]:
+    """Columns of `coefficients`: the fixed effects, then effects that vary between levels only."""
+    return [*design.fixed, *(effect for effect in group.effects if effect not in design.fixed)]
+
+
+def coefficients(design: Design, values: Parameters, group: GroupEffects) -> tuple[list[str], Array]:
+    """Group coefficients, fixed plus random effects as lme4's ``coef``: names and ``(..., J, columns)``."""
+    names = coefficient_columns(design, group)
+    shape = (*values.lead, len(group.levels), len(names))
+    result = np.zeros(shape)
+    result[..., : len(design.fixed)] = values.beta[..., None, :]
+    b = of_group(values.b, group.terms)
+    for position, effect in enumerate(group.effects):
+        result[..., names.index(effect)] += b[..., position]
+    return names, result
+
+
+def coefficient_names(design: Design) -> list[str]:
+    """``coef(group, level, effect)`` of every group coefficient."""
+    names = []
+    for group in groups(design):
+        columns = coefficient_columns(design, group)
+        names += [f"coef({group.group}, {level}, {column})" for level in group.levels for column in columns]
+    return names
+
+
+def flatten_coefficients(design: Design, values: Parameters) -> Array:
+    """Group coefficients in the order of `coefficient_names`: ``(..., m)``."""
+    parts = [coefficients(design, values, group)[1] for group in groups(design)]
+    return np.concatenate([part.reshape(*values.lead, -1) for part in parts], axis=-1)
+
+
+def population_variance(terms: Sequence[Term], values: Parameters) -> Array:
+    """Variance of the random part of the linear predictor in a new group: ``(..., n)``, ``z' Sigma z`` summed."""
+    total: Array = np.zeros(())
+    for term, sd, corr in zip(terms, values.sd, values.corr, strict=True):
+        total = total + np.einsum("nk,...kl,nl->...n", term.z, covariance(sd, corr), term.z)
+    return total
+
+
+def average_mean(
+    link: Link, eta: Array, variance: Array, *, derivative: int = 0, power: int = 1, points: int = 31
+) -> Array:
+    """Mean response averaged over groups, ``E h(eta + N(0, variance))``, by Gauss-Hermite quadrature: ``(..., n)``.
+
+    ``derivative`` averages a derivative of the inverse link by the linear predictor instead, ``power`` a power.
+    """
+    if link.is_identity and power == 1:
+        return np.broadcast_to(eta if derivative == 0 else np.ones(()), np.broadcast_shapes(eta.shape, variance.shape))
+    nodes, weights = np.polynomial.hermite_e.hermegauss(points)
+    spread = np.sqrt(variance)
+    total: Array = np.zeros(np.broadcast_shapes(eta.shape, spread.shape))
+    for node, weight in zip(nodes, weights / weights.sum(), strict=True):
+        total = total + weight * link.inverse(eta + node * spread)[derivative] ** power
+    return total
+
+
+def log_likelihood(design: Design, family: Family, link: Link, values: Parameters, eta: Array) -> Array:
+    """Log density of each row given the random effects: ``(..., n)``."""
+    dispersion = np.ones(()) if values.dispersion is None else np.asarray(values.dispersion)[..., None]
+    trials = np.ones_like(design.y) if design.trials is None else design.trials
+    return by_predictor(family, link, design.y, eta, dispersion=dispersion, trials=trials, weights=design.weights)[0]

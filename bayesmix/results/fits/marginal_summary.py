@@ -1,0 +1,124 @@
+"""Marginal posteriors of scalar parameters: moments, quantiles, modes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.arrays import Array
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+TOP = 0.3  # share of the maximum from which on the density counts as its top ...
+DEGREE = 4  # ... through the logarithm of which a polynomial is laid
+
+
+def describe(draws: Array, names: list[str], interval: float, *, is_even: bool = False) -> pd.DataFrame:
+    """One row a parameter: ``mean, sd, median, mode, lower, upper``; mode only of standard deviations and correlations.
+
+    Parameters
+    ----------
+    draws : (chain, draw, m)
+    interval : probability of the equal-tailed interval ``lower, upper``.
+    is_even : whether densities of standard deviations are those of their squares' roots of either sign, as under flat
+        priors: they then are level at zero.
+    """
+    import pandas as pd
+
+    flat = draws.reshape(-1, draws.shape[-1])
+    tail = 50.0 * (1.0 - interval)
+    lower, median, upper = np.percentile(flat, [tail, 50.0, 100.0 - tail], axis=0)
+    columns = {
+        "mean": flat.mean(axis=0),
+        "sd": flat.std(axis=0, ddof=1),
+        "median": median,
+        "mode": np.array([_mode_of(name, flat[:, j], is_even) for j, name in enumerate(names)]),
+        "lower": lower,
+        "upper": upper,
+    }
+    return pd.DataFrame(columns, index=pd.Index(names, name="parameter"))
+
+
+def mcse(draws: Array, centre: str) -> Array:
+    """Monte Carlo standard errors ``(m,)`` of ``"mean"`` or ``"median"`` of ``draws (chain, draw, m)``, by ArviZ."""
+    from arviz_stats.base import array_stats
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.atleast_1d(array_stats.mcse(draws, chain_axis=0, draw_axis=1, method=centre))
+
+
+def _mode_of(name: str, draws: Array, is_even: bool) -> float:
+    if name.startswith("corr("):
+        return mode(draws, -1.0, 1.0)
+    if name.startswith("sd(") or name in {"sigma", "shape"}:
+        return mode(draws, 0.0, np.inf, is_even=is_even)
+    return float("nan")
+
+
+def mode(draws: Array, lower: float, upper: float, points: int = 512, *, is_even: bool = False) -> float:
+    """Mode of a density on ``[lower, upper]``.
+
+    A kernel estimate, reflected at the bounds so that a mode there is found, with the bandwidth of Silverman's rule on
+    the smaller of SD and scaled interquartile range, has the mode of its noise. A polynomial through its logarithm,
+    around the top, has that of the density: a standard error of 3 % of the SD with 4000 draws, not of 10 %. If the
+    density is known to be even around the lower bound, so is the polynomial where the top reaches it: a mode there is
+    found exactly, not within a fifth of the SD.
+    """
+    centres, density = kernel_estimate(draws, lower, upper, points)
+    if len(centres) == 1:
+        return float(centres[0])
+    low = np.flatnonzero(density < TOP * density.max())
+    top = int(np.argmax(density))
+    begin, end = low[low < top].max(initial=-1) + 1, low[low > top].min(initial=len(density))
+    near = centres[begin:end]
+    even = is_even and begin == 0
+    x = (near - lower) ** 2 if even else near
+    degree = min(DEGREE // 2 if even else DEGREE, len(near) - 1)  # a sharp top takes few cells of a long grid
+    smooth = np.polynomial.Polynomial.fit(x, np.log(density[begin:end]), degree)
+    at = begin + int(np.argmax(smooth(x)))
+    if at in {0, len(centres) - 1}:  # half a cell from a bound, which is meant
+        return float(np.clip(2.0 * centres[at] - centres[abs(at - 1)], lower, upper))
+    return float(centres[at])
+
+
+def kernel_estimate(
+    draws: Array, lower: float, upper: float, points: int = 512, *, most: float = 99.0
+) -> tuple[Array, Array]:
+    """Grid ``(points,)`` and density on it up to a factor, reflected at bounds; one point if all draws are the same.
+
+    The grid ends at the ``most``-th percentile where there is no upper bound.
+    """
+    quartiles = np.percentile(draws, [25.0, 75.0])
+    spread = min(float(draws.std()), float(quartiles[1] - quartiles[0]) / 1.349)
+    if not spread > 0.0:
+        return np.array([np.median(draws)]), np.ones(1)
+    width = 0.9 * spread * len(draws) ** -0.2
+    low, high = np.percentile(draws, [0.0, most] if np.isinf(upper) else [0.0, 100.0])
+    low, high = max(low - width, lower), min(high + width, upper)
+    edges = np.linspace(low, high, points + 1)
+    images = [draws]
+    images += [2.0 * lower - draws] if np.isfinite(lower) else []
+    images += [2.0 * upper - draws] if np.isfinite(upper) else []
+    step = edges[1] - edges[0]
+    reach = int(np.ceil(4.0 * width / step))
+    padded = np.linspace(low - reach * step, high + reach * step, points + 2 * reach + 1)
+    counts = sum(np.histogram(image, padded)[0] for image in images)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) * step / width) ** 2)
+    density = np.convolve(counts, kernel, mode="same")[reach : reach + points]
+    return 0.5 * (edges[:-1] + edges[1:]), density
+
+
+def describe_draws(values: Array, interval: float) -> dict[str, Array]:
+    """``mean, sd, lower, upper`` of draws ``(chain, draw, n)``, with equal tails."""
+    tail = 50.0 * (1.0 - interval)
+    lower, upper = np.percentile(values, [tail, 100.0 - tail], axis=(0, 1))
+    return {"mean": values.mean(axis=(0, 1)), "sd": values.std(axis=(0, 1), ddof=1), "lower": lower, "upper": upper}

@@ -1,0 +1,405 @@
+"""Fits as records: model, design and numbers, and the accessors that read them. Verbs are functions of these.
+
+The front doors that users hold, `bayesmix.fit.Estimate` and `Posterior`, are these records with a method for each verb.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, override
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.errors import SpecError
+from bayesmix.inference.estimation.identifiability import untold
+from bayesmix.inference.estimation.methods import Agq, Laplace, Ml, Reml
+from bayesmix.inference.estimation.optimise import Status
+from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.parameters.names import Parameters, covariance
+from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.inference.sampling.diagnostics import Convergence, convergence
+from bayesmix.inference.sampling.draws import Draws
+from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.parallel.threads import in_threads
+from bayesmix.results.fits import linear_predictor as effects
+from bayesmix.results.fits.level import check_level
+from bayesmix.results.fits.marginal_summary import describe_draws
+from bayesmix.results.fits.sampling_problems import problems
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.inference.estimation.satterthwaite import Satterthwaite
+
+
+TOGETHER = 1_000_000  # numbers of draws x rows computed together: more of them do not stay near the processor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """What every fit knows beside its numbers."""
+
+    spec: ModelSpec
+    design: Design
+    data_name: str  # how the data were given, for the heading of summaries
+    documented: Mapping[str, float] = field(default_factory=dict)  # printed figures by parameter name
+
+
+class FitRecord(ABC):
+    """What functions of a fit need: model, design, numbers. Estimates and posteriors differ in the leading axes."""
+
+    fitted_model: Fitted
+    values: Parameters
+    with_effects: Parameters  # the same, or of a big model's posterior fewer draws, that come with random effects
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Formula, family, link and priors."""
+        return self.fitted_model.spec
+
+    @property
+    def design(self) -> Design:
+        """y, X and the random-effects terms."""
+        return self.fitted_model.design
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the parameters."""
+        return effects.parameter_names(self.design, self.spec.family.dispersion if self._has_dispersion else None)
+
+    @property
+    @abstractmethod
+    def converged(self) -> bool:
+        """Whether the fit can be used."""
+
+    @property
+    def _has_dispersion(self) -> bool:
+        """Whether there is a parameter beside the mean."""
+        return self.values.dispersion is not None
+
+    @abstractmethod
+    def _centre(self, values: Array) -> Array:
+        """Collapse the leading axes: the value itself, or the posterior mean."""
+
+    @abstractmethod
+    def parameters(self) -> pd.DataFrame:
+        """One flat table: fixed effects, ``sd(...)``, ``corr(...)`` and the dispersion."""
+
+    def fixef(self) -> pd.DataFrame:
+        """Fixed effects."""
+        return self.parameters().loc[list(self.design.fixed)]
+
+    def ranef(self) -> dict[str, pd.DataFrame]:
+        """Random effects, ``{group: level x effect}``: conditional modes, or posterior means."""
+        import pandas as pd
+
+        return {
+            group.group: pd.DataFrame(
+                self._centre(effects.of_group(self.with_effects.b, group.terms)),
+                index=pd.Index(group.levels, name=group.group),
+                columns=list(group.effects),
+            )
+            for group in effects.groups(self.design)
+        }
+
+    def coef(self) -> dict[str, pd.DataFrame]:
+        """Coefficients of each level, fixed plus random effects: ``{group: level x effect}``."""
+        import pandas as pd
+
+        tables = {}
+        for group in effects.groups(self.design):
+            names, values = effects.coefficients(self.design, self.with_effects, group)
+            index = pd.Index(group.levels, name=group.group)
+            tables[group.group] = pd.DataFrame(self._centre(values), index=index, columns=names)
+        return tables
+
+    def varcorr(self) -> pd.DataFrame:
+        """Variance components as lme4's ``as.data.frame(VarCorr(fit))``: one row a variance or covariance.
+
+        Columns ``group, effect1, effect2, covariance, sd_or_corr``; a posterior gives posterior means.
+        """
+        import pandas as pd
+
+        rows: list[tuple[str, str, str | None, float, float]] = []
+        for term, sd, corr in zip(self.design.terms, self.values.sd, self.values.corr, strict=True):
+            matrix = self._centre(covariance(sd, corr))
+            sizes, shape = self._centre(sd), self._centre(corr)
+            for j, effect in enumerate(term.effects):
+                rows.append((term.group, effect, None, matrix[j, j], sizes[j]))
+            rows += [
+                (term.group, term.effects[j], term.effects[i], matrix[i, j], shape[i, j])
+                for i, j in effects.correlated(term)
+            ]
+        if self.spec.family.dispersion == "sigma":
+            sigma = np.asarray(self.values.dispersion)
+            rows.append(("Residual", "sigma", None, float(self._centre(sigma**2)), float(self._centre(sigma))))
+        return pd.DataFrame(rows, columns=["group", "effect1", "effect2", "covariance", "sd_or_corr"])
+
+    def fitted(self) -> Array:
+        """Fitted means of the rows used, ``(n,)``: conditional modes or posterior means (shares for binomial data)."""
+        return self._over_rows(lambda eta, values: self.spec.link.mean(eta))
+
+    def linear_predictor(self) -> Array:
+        """Linear predictor of the rows used, ``(n,)``."""
+        return self._over_rows(lambda eta, values: eta)
+
+    @abstractmethod
+    def _described(self, values: Array) -> dict[str, Array]:
+        """Columns that describe ``(..., m)`` values."""
+
+    @abstractmethod
+    def _over_rows(self, function: Any) -> Array:
+        """Centre of a function of the linear predictor, without holding all draws of all rows at once."""
+
+
+class EstimateRecord(FitRecord):
+    """What functions of a point estimate need: REML, ML, Laplace or adaptive quadrature."""
+
+    def __init__(self, fitted_model: Fitted, point: PointEstimate) -> None:
+        self.fitted_model = fitted_model
+        self.point = point
+        self.values = point.parameters
+        self.with_effects = self.values
+
+    @property
+    def method(self) -> str:
+        """``"REML"``, ``"ML"``, ``"Laplace"`` or ``"AGQ"``."""
+        match self.point.method:
+            case Reml():
+                return "REML"
+            case Ml():
+                return "ML"
+            case Laplace():
+                return "Laplace" if self.design.terms else "ML"  # nothing is integrated without random effects
+            case Agq():
+                return "AGQ"
+
+    @property
+    def criterion(self) -> float:
+        """REML criterion, or minus twice the log-likelihood."""
+        return self.point.criterion
+
+    @property
+    def loglik(self) -> float:
+        """Log-likelihood (of a REML fit: the restricted one, as lme4's ``logLik``)."""
+        return -0.5 * self.point.criterion
+
+    @property
+    def df(self) -> int:
+        """Number of estimated parameters."""
+        return self.point.df
+
+    @property
+    def df_resid(self) -> int:
+        """Rows minus parameters."""
+        return len(self.design.y) - self.point.df
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion."""
+        return self.point.criterion + 2.0 * self.point.df
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion, with the number of rows."""
+        return self.point.criterion + float(np.log(len(self.design.y))) * self.point.df
+
+    @property
+    def singular(self) -> bool:
+        """Whether some variance is zero or some correlation is 1 or -1."""
+        return bool(self.point.singular)
+
+    @property
+    @override
+    def converged(self) -> bool:
+        """Whether the search ended at a minimum and the data tell every estimate: whether there are no `problems`."""
+        return not self.problems
+
+    @cached_property
+    def problems(self) -> list[str]:
+        """What is wrong with the estimate, one sentence each; empty if nothing is. Singularity is no problem."""
+        status = self.point.optimum.status
+        found = untold(self.design, self.spec.family, self.spec.link, self.point)
+        if found:  # of which a ridge of the likelihood is only the symptom
+            return found
+        return [] if status is Status.CONVERGED else [f"The optimiser {status.value}."]
+
+    @property
+    def vcov(self) -> pd.DataFrame:
+        """Covariance matrix of the fixed effects."""
+        import pandas as pd
+
+        return pd.DataFrame(self.point.beta_cov, index=list(self.design.fixed), columns=list(self.design.fixed))
+
+    @override
+    def parameters(self) -> pd.DataFrame:
+        """``estimate`` and ``std_error``; standard errors of variance components are not Gaussian and not given."""
+        import pandas as pd
+
+        errors = np.full(len(self.names), np.nan)
+        errors[: len(self.design.fixed)] = np.sqrt(np.diagonal(self.point.beta_cov))
+        columns = {"estimate": effects.flatten(self.design, self.values), "std_error": errors}
+        return pd.DataFrame(columns, index=pd.Index(self.names, name="parameter"))
+
+    @cached_property
+    def _satterthwaite(self) -> Satterthwaite:
+        """What degrees of freedom of linear models are computed from; tables ask again and again."""
+        from bayesmix.inference.estimation.satterthwaite import satterthwaite
+
+        return satterthwaite(self.design, self.point)
+
+    def ranef_sd(self) -> dict[str, pd.DataFrame]:
+        """Conditional standard deviations of the random effects, parameters held at their estimates."""
+        import pandas as pd
+
+        spread = [np.sqrt(np.diagonal(matrix, axis1=-2, axis2=-1)) for matrix in self.point.b_cov]
+        return {
+            group.group: pd.DataFrame(
+                effects.of_group(spread, group.terms),
+                index=pd.Index(group.levels, name=group.group),
+                columns=list(group.effects),
+            )
+            for group in effects.groups(self.design)
+        }
+
+    @override
+    def _centre(self, values: Array) -> Array:
+        return values
+
+    @override
+    def _described(self, values: Array) -> dict[str, Array]:
+        return {"estimate": values}
+
+    @override
+    def _over_rows(self, function: Any) -> Array:
+        design = self.design
+        eta = effects.linear_predictor(design.X, design.offset, design.terms, self.values)
+        return np.asarray(function(eta, self.values))
+
+
+class PosteriorRecord(FitRecord):
+    """What functions of a posterior need: draws ``(chain, draw)`` and the priors they are of."""
+
+    def __init__(self, fitted_model: Fitted, draws: Draws, priors: Priors) -> None:
+        self.fitted_model = fitted_model
+        self.draws = draws
+        self.priors = priors
+        self.values = draws.parameters
+        self.with_effects = draws.with_effects
+
+    @property
+    def method(self) -> str:
+        """The engine that drew."""
+        return self.draws.method
+
+    @property
+    def divergences(self) -> int:
+        """Number of divergent transitions."""
+        return self.draws.divergences
+
+    @cached_property
+    def convergence(self) -> Convergence:
+        """R-hat and effective sample sizes of every parameter, then of every random effect."""
+        lead = self.values.lead
+        b = [part.reshape(*lead, -1) for part in self.values.b]
+        return convergence(np.concatenate([effects.flatten(self.design, self.values), *b], axis=-1))
+
+    @property
+    @override
+    def converged(self) -> bool:
+        """R-hat at most 1.01, effective sample sizes of at least 400, no divergences, and a good certificate."""
+        return not self.problems
+
+    @cached_property
+    def problems(self) -> list[str]:
+        """What is wrong with the draws, one sentence each; empty if nothing is."""
+        values = effects.flatten(self.design, self.values)
+        return list(problems(self.draws, self.convergence, self.names, values))
+
+    @override
+    def parameters(self, interval: float = 0.95) -> pd.DataFrame:
+        """``mean, sd, median, mode`` (for sd and corr), interval bounds ``lower, upper`` and diagnostics."""
+        from bayesmix.results.fits.marginal_summary import describe
+
+        check_level(interval)
+        table = describe(effects.flatten(self.design, self.values), self.names, interval)
+        m = len(self.names)
+        table["ess_bulk"] = self.convergence.ess_bulk[:m]
+        table["ess_tail"] = self.convergence.ess_tail[:m]
+        table["r_hat"] = self.convergence.r_hat[:m]
+        return table
+
+    @property
+    def log_evidence(self) -> tuple[float, float]:
+        """Log marginal likelihood and its Monte Carlo error, from the marginal sampler's proposal.
+
+        Raises
+        ------
+        SpecError
+            If the fit has none: it was sampled by NUTS, or priors are flat.
+        """
+        found = self.draws.certificate
+        if "log_evidence" not in found:
+            raise SpecError(
+                "Only the marginal sampler with proper priors gives a marginal likelihood:"
+                ' model.sample(method="marginal").'
+            )
+        return found["log_evidence"], found["log_evidence_error"]
+
+    def log_likelihood(self) -> Array:
+        """Log density of every row at every draw that has random effects, given them: ``(chain, draw, n)``."""
+        design, spec = self.design, self.spec
+        eta = effects.linear_predictor(design.X, design.offset, design.terms, self.with_effects)
+        return effects.log_likelihood(design, spec.family, spec.link, self.with_effects, eta)
+
+    @override
+    def _centre(self, values: Array) -> Array:
+        return np.asarray(values.mean(axis=(0, 1)))
+
+    @override
+    def _described(self, values: Array) -> dict[str, Array]:
+        return describe_draws(values, 0.95)
+
+    @override
+    def _over_rows(self, function: Any) -> Array:
+        design, flat = self.design, _flat_draws(self.with_effects)
+        draws = self.with_effects.lead[0] * self.with_effects.lead[1]
+        size = max(1, TOGETHER // max(len(design.y), 1))
+
+        def sum_of(begin: int) -> Array:
+            part = _take(flat, slice(begin, begin + size))
+            eta = effects.linear_predictor(design.X, design.offset, design.terms, part)
+            return np.asarray(np.asarray(function(eta, part)).sum(axis=0))
+
+        total: Array = sum(in_threads(sum_of, range(0, draws, size)), np.zeros(()))
+        return total / draws
+
+
+def _flat_draws(values: Parameters) -> Parameters:
+    """Chains end to end: leading axis ``(draws,)``."""
+
+    def flat(array: Array) -> Array:
+        return array.reshape(-1, *array.shape[2:])
+
+    return Parameters(
+        flat(values.beta),
+        tuple(map(flat, values.sd)),
+        tuple(map(flat, values.corr)),
+        tuple(map(flat, values.b)),
+        None if values.dispersion is None else flat(values.dispersion),
+    )
+
+
+def _take(values: Parameters, part: slice) -> Parameters:
+    return Parameters(
+        values.beta[part],
+        tuple(array[part] for array in values.sd),
+        tuple(array[part] for array in values.corr),
+        tuple(array[part] for array in values.b),
+        None if values.dispersion is None else values.dispersion[part],
+    )

@@ -1,0 +1,246 @@
+"""bambi's models as ours, and ours as bambi's where bambi has them.
+
+Columns are matched by their numbers, so that it does not matter what either package calls them.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.data.design.rebuild import to_frame
+from bayesmix.errors import SpecError
+from bayesmix.inference.parameters.centring import CENTRED
+from bayesmix.inference.parameters.names import sd_names
+from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.inference.sampling.nuts.pymc_model import ARGUMENTS
+from bayesmix.language.formula.expression import Call, Chain, Name, spell, walk
+from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.formula.parse import Formula
+from bayesmix.language.formula.reader import read
+from bayesmix.language.priors.prior import Prior, to_prior
+
+SHARE = re.compile(r"^\s*(?:p|prop|proportion)\(\s*([^(),]+?)\s*,\s*([^(),]+?)\s*\)\s*~")
+DISPERSIONS = {"sigma": "sigma", "alpha": "shape"}  # bambi's names and ours
+FAMILIES = {"negbinomial": "negativebinomial"}  # ours and bambi's, where they differ
+TRIALS = "trials_of_response"  # a column made for bambi, which wants successes and trials
+
+
+# ---- bambi's as ours --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A bambi model in our words."""
+
+    formula: str
+    data: Any
+    family: str
+    link: str
+
+
+def read_model(model: Any) -> Words:
+    """The words of a bambi model.
+
+    Raises
+    ------
+    SpecError
+        If it has formulas for more than the mean.
+    """
+    if model.formula.additionals:
+        raise SpecError(f"bambi's formulas for other parameters are not supported: {model.formula.additionals[0]}.")
+    formula = SHARE.sub(r"\1/\2 ~", model.formula.main)
+    parent = model.family.likelihood.parent
+    return Words(formula, model.data, str(model.family.name), str(model.family.link[parent].name))
+
+
+def read_priors(model: Any, design: Design) -> dict[str, Any]:
+    """Priors of a bambi model under our names of the parameters of the same columns.
+
+    Raises
+    ------
+    SpecError
+        If a column of the design is not among bambi's, or a prior is of a kind that we have not.
+    """
+    _built(model)
+    component = model.parameters[model.family.likelihood.parent]
+    found: dict[str, Any] = {"preset": "bambi"}
+    if component.intercept_term is not None:
+        found[CENTRED if model.center_predictors else "Intercept"] = to_prior(component.intercept_term.prior)
+    columns = [(term, j, column) for term in component.common_terms.values() for j, column in _columns(term.data)]
+    for name, ours in zip(design.fixed, design.X.T, strict=True):
+        if name != "Intercept":
+            term, j = _match(name, ours, columns)
+            found[name] = _element(term.prior, j)
+    for own, names in zip(design.terms, sd_names(design.terms), strict=True):
+        theirs = [
+            (term, j, column)
+            for name, term in component.group_specific_terms.items()
+            if name.rpartition("|")[2] == own.group
+            for j, column in _columns(_predictor(term, design))
+        ]
+        for name, ours in zip(names, own.z.T, strict=True):
+            term, j = _match(name, ours, theirs)
+            found[name] = _element(term.prior.args["sigma"], j)
+    for theirs_name, ours_name in DISPERSIONS.items():
+        if theirs_name in model.parameters and theirs_name != model.family.likelihood.parent:
+            found[ours_name] = to_prior(model.parameters[theirs_name].prior)
+    return found
+
+
+def _built(model: Any) -> None:
+    if not model.built:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.build()
+
+
+def _columns(data: Any) -> Iterator[tuple[int, Array]]:
+    array = np.asarray(data, float)
+    yield from enumerate(array.reshape(len(array), -1).T)
+
+
+def _match(name: str, ours: Array, theirs: Sequence[tuple[Any, int, Array]]) -> tuple[Any, int]:
+    for term, j, column in theirs:
+        if len(column) == len(ours) and np.allclose(column, ours, rtol=1e-8, atol=1e-12):
+            return term, j
+    raise SpecError(f"`{name}` has no column of the same numbers in bambi's model: factors are coded otherwise there.")
+
+
+def _element(prior: Any, j: int) -> Prior:
+    """Our prior of one column of a term."""
+    import bambi
+
+    def of(value: Any) -> Any:
+        array = np.atleast_1d(np.asarray(value, float))
+        return float(array[j if len(array) > 1 else 0])
+
+    return to_prior(bambi.Prior(prior.name, **{name: of(value) for name, value in prior.args.items()}))
+
+
+# ---- ours as bambi's --------------------------------------------------------------------------------------------
+
+
+def to_bambi(design: Design, spec: ModelSpec, priors: Priors) -> Any:
+    """The ``bambi.Model``, built, with the same priors.
+
+    Raises
+    ------
+    SpecError
+        Naming what bambi cannot express: correlated effects, weights, contrasts, functions, a family's own link.
+    """
+    import bambi
+
+    response, frame = _response(design, spec)
+    text = f"{response} ~ {_right(design, spec.formula)}"
+    family = "bernoulli" if spec.family.values.has_trials and not response.startswith("p(") else spec.family.name
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = bambi.Model(
+            text,
+            frame,
+            family=FAMILIES.get(family, family),
+            link=spec.link.name,
+            center_predictors=CENTRED in priors.names,
+        )
+        model.build()
+        model.set_priors(_bambi_priors(model, design, priors))
+        model.build()
+    return model
+
+
+def _response(design: Design, spec: ModelSpec) -> tuple[str, Any]:
+    """The response in bambi's words, and the data."""
+    source = design.source
+    if source is None:
+        raise SpecError("This model's design was made by hand: there are no data for bambi.")
+    for what, given in (("weights", source.arguments.weights), ("contrasts", source.contrasts)):
+        if given:
+            raise SpecError(f"bambi's models have no {what} as ours do: {given}.")
+    if source.arguments.offset is not None:
+        raise SpecError("Write the offset into the formula, offset(...), for bambi.")
+    frame = to_frame(source).iloc[design.rows].reset_index(drop=True)
+    match read(design.response):
+        case Name(name=name):
+            return name, frame
+        case Call(function="cbind", arguments=(successes, _)) if isinstance(successes.value, Name):
+            made = {TRIALS: np.asarray(design.trials).astype(int), successes.value.name: design.y.astype(int)}
+            return f"p({successes.value.name}, {TRIALS})", frame.assign(**made)
+        case Chain(operators=("/",), operands=(Name(name=successes), Name(name=trials))):
+            return f"p({successes}, {trials})", frame.astype({successes: int, trials: int})
+    raise SpecError(f"bambi cannot have the response `{design.response}`: make it a column.")
+
+
+def _right(design: Design, formula: Formula) -> str:
+    """Fixed part, offsets and bars; bambi's effects are independent, so each bar of several must be, too."""
+    texts = [formula.fixed, *formula.offsets, *(bar.effects for bar in formula.bars)]
+    for text in texts:
+        for part in walk(read(text)):
+            if isinstance(part, Call):
+                raise SpecError(f"bambi would evaluate `{spell(part)}` in its own way: make it a column.")
+    for term in design.terms:
+        if len(term.effects) > 1 and term.structure != "diag":
+            effects = " + ".join(term.effects)
+            raise SpecError(
+                f"bambi has no correlated effects, ({effects} | {term.group}). Write ({effects} || {term.group}) for"
+                " independent ones."
+            )
+    offsets = [f"offset({offset})" for offset in formula.offsets]
+    bars = [f"({bar.effects}|{':'.join(bar.group)})" for bar in formula.bars]
+    return " + ".join([formula.fixed, *offsets, *bars])
+
+
+def _bambi_priors(model: Any, design: Design, priors: Priors) -> dict[str, Any]:
+    import bambi
+
+    component = model.parameters[model.family.likelihood.parent]
+    found: dict[str, Any] = {}
+    fixed = dict(zip(priors.names, priors.fixed, strict=True))
+    if component.intercept_term is not None:
+        found["Intercept"] = _as_bambi([fixed[CENTRED if CENTRED in fixed else "Intercept"]])
+    ours = [(name, 0, column) for name, column in zip(design.fixed, design.X.T, strict=True)]
+    for name, term in component.common_terms.items():
+        found[name] = _as_bambi([fixed[_match(name, column, ours)[0]] for _, column in _columns(term.data)])
+    for name, term in component.group_specific_terms.items():
+        effects = [
+            (prior, 0, column)
+            for own, sds in zip(design.terms, priors.sd, strict=True)
+            if own.group == name.rpartition("|")[2]
+            for prior, column in zip(sds, own.z.T, strict=True)
+        ]
+        matched = [_match(name, column, effects)[0] for _, column in _columns(_predictor(term, design))]
+        found[name] = bambi.Prior("Normal", mu=0, sigma=_as_bambi(matched))
+    for theirs, name in DISPERSIONS.items():
+        if priors.dispersion is not None and priors.dispersion_name == name and theirs in model.parameters:
+            found[theirs] = _as_bambi([priors.dispersion])
+    return found
+
+
+def _predictor(term: Any, design: Design) -> Array:
+    """Columns of a group-specific term; of an intercept a one."""
+    predictor = np.asarray(term.predictor, float)
+    return predictor if predictor.size > 1 else np.ones(len(design.y))
+
+
+def _as_bambi(priors: Sequence[Prior]) -> Any:
+    """One bambi prior for the columns of a term."""
+    import bambi
+
+    kind = priors[0].kind
+    if any(prior.kind != kind for prior in priors):
+        raise SpecError(f"bambi needs one kind of prior for all columns of a term, not {', '.join(map(str, priors))}.")
+    if kind == "Decov":
+        raise SpecError("bambi has no prior that standard deviations have together, such as Decov.")
+    values = zip(*(prior.arguments for prior in priors), strict=True)
+    arguments = {
+        name: value[0] if len(priors) == 1 else np.array(value)
+        for name, value in zip(ARGUMENTS[kind], values, strict=True)
+    }
+    return bambi.Prior(kind, **arguments)

@@ -1,0 +1,147 @@
+"""Predictions of a point estimate with their uncertainty: t or normal on the scale of the linear predictor.
+
+Fixed and random effects are uncertain together, at the estimated variances and correlations of the groups. How
+uncertain these are is, in linear models, in Satterthwaite's degrees of freedom of the whole variance of the error:
+of ``x'beta``, of ``x'beta + z'b``, and of both with the variance of a new level or a new observation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Term
+from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.estimation.prediction_variance import (
+    NewRows,
+    VarianceFunction,
+    fixed_variance,
+    variance_function,
+)
+from bayesmix.results.fits.accessors import satterthwaite_of
+from bayesmix.results.fits.degrees_of_freedom import containment, interval_columns, is_linear, quantile
+from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
+from bayesmix.results.prediction.predict import Kind, sample_response
+from bayesmix.results.prediction.rows import Rows
+from bayesmix.results.prediction.scopes import (
+    Groups,
+    Scope,
+    averaged_terms,
+    drawn_rows,
+    resolve_scopes,
+    with_own,
+    without_z,
+)
+
+if TYPE_CHECKING:
+    from bayesmix.results.fits.records import EstimateRecord
+
+
+DRAWS = 4000  # of new observations that are not Gaussian
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictor:
+    """The linear predictor of rows and the variances around it, ``(m,)`` each."""
+
+    eta: Array
+    variance: Array  # of the estimated part, new levels included
+    drawn: Array  # the part of it that new levels have
+    averaged: Array  # variance of the effects that are integrated out
+    df: Array
+
+
+def predict_estimate(
+    fit: EstimateRecord, rows: Rows, *, kind: Kind, groups: Groups, interval: float, df: str, seed: int
+) -> dict[str, Array]:
+    """Columns ``estimate, std_error, df, lower, upper``, one row a row of data.
+
+    Raises
+    ------
+    DataError
+        If ``groups="fitted"`` and a level was not seen in fitting.
+    """
+    found = _predictor(fit, rows, kind, resolve_scopes(rows.terms, groups), df)
+    if kind == "linear" or (kind == "response" and is_linear(fit)):
+        return interval_columns(found.eta, np.sqrt(found.variance), found.df, interval)
+    if kind == "mean":
+        return _means(fit, found, interval)
+    return _responses(fit, rows, found, interval, seed)
+
+
+def _predictor(fit: EstimateRecord, rows: Rows, kind: Kind, scopes: tuple[Scope, ...], df: str) -> Predictor:
+    own = with_own(rows.terms, scopes)
+    has_own = any(scope in ("fitted", "known") for scope in scopes)
+    drawn, known = drawn_rows(rows.terms, scopes), [term.codes >= 0 for term in own]
+    new, averaged = without_z(rows.terms, drawn), averaged_terms(rows.terms, scopes)
+    estimated = _estimated(fit, rows, without_z(own, known) if has_own else ())
+    adds_noise = kind == "response" and is_linear(fit)
+
+    def total(at: PointEstimate) -> Array:
+        values = at.parameters
+        result = estimated(at) + population_variance(new, values)
+        if adds_noise:
+            result = result + population_variance(averaged, values) + float(at.dispersion or 0.0) ** 2 / rows.weights
+        return np.asarray(result)
+
+    variance = total(fit.point)
+    freedom = np.full(len(variance), np.inf)
+    if df == "satterthwaite":
+        fewest = containment(rows.terms, [one | other for one, other in zip(drawn, known, strict=True)], len(rows.X))
+        freedom = np.maximum(satterthwaite_of(fit).of_variance(total, variance), fewest)
+    return Predictor(
+        linear_predictor(rows.X, rows.offset, own, fit.values, with_effects=has_own),
+        variance,
+        population_variance(new, fit.values) + np.zeros(len(variance)),
+        population_variance(averaged, fit.values) + np.zeros(len(variance)),
+        freedom,
+    )
+
+
+def _estimated(fit: EstimateRecord, rows: Rows, own: tuple[Term, ...]) -> VarianceFunction:
+    """Variance of ``x'beta``, with the effects of the levels of the fit that rows have."""
+    if own:
+        return variance_function(fit.design, fit.spec, fit.point, NewRows(rows.X, own))
+    return lambda at: fixed_variance(at, rows.X)
+
+
+def _means(fit: EstimateRecord, found: Predictor, interval: float) -> dict[str, Array]:
+    """Bounds carried through the link; standard errors by the delta method, with new levels by integration."""
+    link, spread, total = fit.spec.link, found.averaged, found.variance
+    error = np.abs(average_mean(link, found.eta, spread, derivative=1)) * np.sqrt(total)
+    centre = average_mean(link, found.eta, spread + found.drawn)
+    is_new = found.drawn > 0.0
+    if np.any(is_new):
+        error = np.where(is_new, _spread_of_mean(fit, found), error)
+    reach = quantile(found.df, interval) * np.sqrt(total)
+    bounds = [average_mean(link, found.eta + side * reach, spread) for side in (-1.0, 1.0)]
+    limits = {"lower": np.minimum(*bounds), "upper": np.maximum(*bounds)}
+    return {"estimate": centre, "std_error": error, "df": found.df, **limits}
+
+
+def _spread_of_mean(fit: EstimateRecord, found: Predictor) -> Array:
+    """Standard deviation of the mean, averaged over some groups, while the effects of others are drawn."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(31)
+    root = np.sqrt(found.variance)
+    means = np.array([average_mean(fit.spec.link, found.eta + node * root, found.averaged) for node in nodes])
+    weights = weights[:, None] / weights.sum()
+    return np.sqrt(np.maximum(np.sum(weights * means**2, axis=0) - np.sum(weights * means, axis=0) ** 2, 0.0))
+
+
+def _responses(fit: EstimateRecord, rows: Rows, found: Predictor, interval: float, seed: int) -> dict[str, Array]:
+    """New observations that are not Gaussian, by draws."""
+    spec, root = fit.spec, np.sqrt(found.variance + found.averaged)
+    estimate = rows.trials * average_mean(spec.link, found.eta, found.averaged + found.drawn)
+    parts, begin = [], 0
+    for chunk in rows.chunks(DRAWS):
+        own = slice(begin, begin := begin + len(chunk.X))
+        rng = np.random.default_rng([seed, own.start])
+        drawn = found.eta[own] + root[own] * rng.standard_normal((DRAWS, len(chunk.X)))
+        y = sample_response(spec.family, chunk, spec.link.inverse(drawn)[0], fit.values, rng)
+        bounds = np.percentile(y, [50.0 - 50.0 * interval, 50.0 + 50.0 * interval], axis=0)
+        parts.append(np.vstack([y.std(axis=0), bounds]))
+    error, lower, upper = np.concatenate(parts, axis=1)
+    return {"estimate": estimate, "std_error": error, "df": found.df, "lower": lower, "upper": upper}

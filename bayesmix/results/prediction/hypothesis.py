@@ -1,0 +1,222 @@
+"""Hypotheses about parameters, written by their names: ``"ncontrols > 0"``, ``"2 * Days = Intercept / 10"``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.errors import PredictionWarning, SpecError, caret, nearest, warn_user
+from bayesmix.results.fits.accessors import centre
+from bayesmix.results.fits.degrees_of_freedom import (
+    interval_columns,
+    letter_of,
+    noted,
+    of_fixed,
+    resolve_df,
+    statistic_columns,
+)
+from bayesmix.results.fits.linear_predictor import flatten
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
+
+
+COMPARISON = re.compile(r"(>=|<=|==|>|<|=)")
+FUNCTIONS = {"exp": np.exp, "log": np.log, "sqrt": np.sqrt, "abs": np.abs}
+STEP = 1e-6  # of the differences that linearise an expression
+ROUNDING = 1e-6  # of such a derivative that may be nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """Left side minus right side, compared with zero."""
+
+    text: str
+    left: str
+    sign: str  # ">", "<" or "="
+    right: str
+
+    def difference(self, values: Mapping[str, Array]) -> Array:
+        """Left minus right at values of the parameters."""
+        return _evaluate(self.left, values, self.text) - _evaluate(self.right, values, self.text)
+
+
+def hypotheses(fit: FitRecord, texts: tuple[str, ...], interval: float, df: str | None) -> pd.DataFrame:
+    """One row a hypothesis: of draws the share that fulfils it, of an estimate a test by t or z."""
+    import pandas as pd
+
+    from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
+
+    freedom = resolve_df(fit, df)
+    for text in texts:
+        if not isinstance(text, str):
+            raise SpecError(f'A hypothesis is a text, not {text!r}: fit.hypothesis("x > 0", "a = b").')
+    read = [_read(text) for text in texts]
+    rows = []
+    for one in read:
+        if isinstance(fit, EstimateRecord):
+            rows.append(_tested(fit, one, interval, freedom))
+        elif isinstance(fit, PosteriorRecord):
+            rows.append(_counted(fit, one, interval))
+    table = pd.DataFrame(rows, index=pd.Index([one.text for one in read], name="hypothesis"))
+    table[[_is_undetermined(fit, one) for one in read]] = np.nan
+    return noted(table, freedom)
+
+
+def _is_undetermined(fit: FitRecord, one: Hypothesis) -> bool:
+    """Whether a hypothesis is about coefficients that take in those of columns left out; warns if it is."""
+    encoder = fit.design.encoder
+    alias = None if encoder is None else encoder.fixed.alias
+    if alias is None:
+        return False
+    gradient = _gradient(fit, one, centre(fit, flatten(fit.design, fit.values)))[: len(alias)]
+    lost = bool(np.any(np.abs(gradient @ alias) > ROUNDING * (np.abs(gradient) @ np.abs(alias))))
+    if lost:
+        warn_user(
+            f"The data of the fit do not determine `{one.text}`: NaN. The coefficients stand for those of columns left"
+            f" out, too: {', '.join(fit.design.dropped)}.",
+            PredictionWarning,
+        )
+    return lost
+
+
+def _gradient(fit: FitRecord, one: Hypothesis, values: Array) -> Array:
+    """Derivatives of left minus right by all parameters ``(m,)``, by central differences."""
+    gradient = np.zeros(len(values))
+    for j, own in enumerate(np.eye(len(values))):
+        step = STEP * max(abs(values[j]), 1.0)
+        up, down = (one.difference(_by_name(fit, values + side * step * own)) for side in (1.0, -1.0))
+        gradient[j] = (up - down) / (2.0 * step)
+    return gradient
+
+
+def _read(text: str) -> Hypothesis:
+    parts = COMPARISON.split(text)
+    if len(parts) != 3:
+        raise SpecError(f'Hypothesis `{text}` needs one comparison, for example "ncontrols > 0" or "x1 = x2".')
+    left, sign, right = parts
+    return Hypothesis(text, left, sign.rstrip("=") or "=", right)
+
+
+def _counted(fit: PosteriorRecord, one: Hypothesis, interval: float) -> dict[str, Any]:
+    """Probability of the hypothesis; of an equality the probability of the side that is more probable."""
+    draws = one.difference(_by_name(fit, flatten(fit.design, fit.values)))
+    tail = 50.0 * (1.0 - interval)
+    lower, upper = np.percentile(draws, [tail, 100.0 - tail])
+    above = float(np.mean(draws > 0.0))
+    share = {">": above, "<": 1.0 - above, "=": max(above, 1.0 - above)}[one.sign]
+    odds = share / (1.0 - share) if share < 1.0 else np.inf
+    name = "p_direction" if one.sign == "=" else "probability"
+    found = {"mean": float(draws.mean()), "sd": float(draws.std(ddof=1)), "lower": lower, "upper": upper}
+    return {**found, name: share, **({} if one.sign == "=" else {"odds": odds})}
+
+
+def _tested(fit: EstimateRecord, one: Hypothesis, interval: float, freedom: str) -> dict[str, Any]:
+    values = flatten(fit.design, fit.values)
+    p = len(fit.design.fixed)
+    value = np.asarray(one.difference(_by_name(fit, values)))
+    gradient = _gradient(fit, one, values)
+    if np.any(gradient[p:] != 0.0):
+        raise SpecError(
+            f"Hypothesis `{one.text}` is about a standard deviation or correlation, whose estimates are not Gaussian."
+            " Use fit.confint(), or the posterior: model.sample().hypothesis(...)."
+        )
+    error = np.sqrt(gradient[:p] @ fit.point.beta_cov @ gradient[:p])
+    df = of_fixed(fit, gradient[None, :p], freedom)[0]
+    tests = statistic_columns(value, error, df, letter=letter_of(freedom), sign=one.sign)
+    columns = interval_columns(value, error, df, interval) | tests
+    return {name: float(number) for name, number in columns.items()}
+
+
+def _by_name(fit: FitRecord, values: Array) -> dict[str, Array]:
+    return {name: values[..., j] for j, name in enumerate(fit.names)}
+
+
+# ---- arithmetic -------------------------------------------------------------------------------------------------
+
+
+def _evaluate(text: str, values: Mapping[str, Array], whole: str) -> Array:
+    tokens = list(_tokens(text, values, whole))
+    value, rest = _sum(tokens, 0, values, whole)
+    if rest < len(tokens):
+        raise _wrong(tokens[rest], whole)
+    return np.asarray(value)
+
+
+def _tokens(text: str, values: Mapping[str, Array], whole: str) -> Iterator[str]:
+    """Names of parameters, longest first, whatever characters they have; numbers; operators; functions."""
+    names = sorted(values, key=len, reverse=True)
+    number = re.compile(r"\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+")
+    position = 0
+    while position < len(text):
+        if text[position].isspace():
+            position += 1
+            continue
+        name = next((name for name in names if _is_at(text, position, name)), None)
+        match = number.match(text, position)
+        function = next((f for f in FUNCTIONS if text.startswith(f"{f}(", position)), None)
+        token = name or (match.group() if match else None) or function
+        if token is None and text[position] in "+-*/()":
+            token = text[position]
+        if token is None:
+            word = re.split(r"[\s+*/<>=-]", text[position:], maxsplit=1)[0]
+            place = caret(whole, whole.index(word))
+            raise SpecError(
+                f"`{word}` is not a parameter.{nearest(word, names)} Parameters: {', '.join(values)}.\n{place}"
+            )
+        yield token
+        position += len(token)
+
+
+def _is_at(text: str, position: int, name: str) -> bool:
+    """Whether a name stands at a position, and does not go on as another word."""
+    end = position + len(name)
+    return text.startswith(name, position) and not (end < len(text) and (text[end].isalnum() or text[end] in "_.("))
+
+
+def _sum(tokens: list[str], at: int, values: Mapping[str, Array], whole: str) -> tuple[Any, int]:
+    value, at = _product(tokens, at, values, whole)
+    while at < len(tokens) and tokens[at] in "+-":
+        other, after = _product(tokens, at + 1, values, whole)
+        value, at = (value + other if tokens[at] == "+" else value - other), after
+    return value, at
+
+
+def _product(tokens: list[str], at: int, values: Mapping[str, Array], whole: str) -> tuple[Any, int]:
+    value, at = _atom(tokens, at, values, whole)
+    while at < len(tokens) and tokens[at] in "*/":
+        other, after = _atom(tokens, at + 1, values, whole)
+        value, at = (value * other if tokens[at] == "*" else value / other), after
+    return value, at
+
+
+def _atom(tokens: list[str], at: int, values: Mapping[str, Array], whole: str) -> tuple[Any, int]:
+    if at >= len(tokens):
+        raise SpecError(f"Hypothesis `{whole}` ends too early.")
+    token = tokens[at]
+    if token in values:
+        return values[token], at + 1
+    if token in "+-":
+        value, after = _atom(tokens, at + 1, values, whole)
+        return (value if token == "+" else -value), after
+    if token == "(" or token in FUNCTIONS:
+        value, after = _sum(tokens, at + 1 + (token in FUNCTIONS), values, whole)
+        if after >= len(tokens) or tokens[after] != ")":
+            raise SpecError(f"Hypothesis `{whole}` has a bracket that is not closed.")
+        return (FUNCTIONS[token](value) if token in FUNCTIONS else value), after + 1
+    if token in "*/)":
+        raise _wrong(token, whole)
+    return float(token), at + 1
+
+
+def _wrong(token: str, whole: str) -> SpecError:
+    return SpecError(
+        f"Hypothesis `{whole}` has a `{token}` that does not belong there.\n{caret(whole, whole.index(token))}"
+    )

@@ -1,0 +1,249 @@
+"""Linear combinations of predictions: conditional effects, marginal means, contrasts and slopes.
+
+All are ``L m`` of predicted means ``m`` of the rows of a grid: averages, differences, difference quotients. For draws
+that is a matrix product; for a point estimate the delta method with ``Cov(m) = D C D``, ``C`` the covariance of the
+linear predictors and ``D`` the derivatives of the means by them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Term
+from bayesmix.errors import DataError, PredictionWarning, SpecError, nearest, warn_user
+from bayesmix.inference.estimation.prediction_variance import (
+    NewRows,
+    VarianceFunction,
+    combination_variance,
+    fixed_variance,
+)
+from bayesmix.results.fits.accessors import satterthwaite_of
+from bayesmix.results.fits.degrees_of_freedom import (
+    containment,
+    interval_columns,
+    letter_of,
+    noted,
+    resolve_df,
+    statistic_columns,
+)
+from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
+from bayesmix.results.prediction.predict import Kind, check_options, predict
+from bayesmix.results.prediction.prediction_table import Asked, predictions
+from bayesmix.results.prediction.reference_grid import (
+    check_predictor,
+    code,
+    grid,
+    is_factor,
+    levels_of,
+    mean_offset,
+    observed,
+    spread_out,
+)
+from bayesmix.results.prediction.rows import Rows
+from bayesmix.results.prediction.scopes import averaged_terms, drawn_rows, resolve_scopes, with_own, without_z
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.results.fits.records import EstimateRecord, FitRecord
+
+
+STEP = 1e-4  # of a slope's difference quotient, in standard deviations of the predictor
+ROUNDING = 1e-8  # of a combination of parts outside the row space that may be nothing
+
+
+def conditional_effects(
+    fit: FitRecord, variable: str, by: str | None, asked: Asked, *, at: Mapping[str, Any] | None, points: int
+) -> pd.DataFrame:
+    """Predictions over the range of a predictor, for each level of another."""
+    design = fit.design
+    check_options(asked.kind, asked.groups, design.terms)
+    varying: dict[str, Sequence[Any]] = {}
+    for name in (variable, *(() if by is None else (by,))):
+        check_predictor(design, name)
+        varying[name] = _by_values(design, name) if name == by else spread_out(design, name, points)
+    frame = grid(design, varying | _fixed_at(fit, at), cross=False)
+    table = predictions(fit, asked, frame, offset=mean_offset(design, len(frame)))
+    return noted(_beside(frame[list(varying)], table), resolve_df(fit, asked.df))
+
+
+def marginal_means(
+    fit: FitRecord, variables: Sequence[str], asked: Asked, *, at: Mapping[str, Any] | None
+) -> pd.DataFrame:
+    """Means of the combinations of variables, averaged over the levels of all other factors with equal weights."""
+    import pandas as pd
+
+    frame, cells, L = _cells(fit, variables, at)
+    labels = pd.DataFrame(cells, columns=list(variables))
+    return combine(fit, code(fit.design, frame, asked.groups), L, labels, asked)
+
+
+def contrasts(
+    fit: FitRecord, variable: str, by: str | None, asked: Asked, *, at: Mapping[str, Any] | None
+) -> pd.DataFrame:
+    """Differences of marginal means between all pairs of values of a variable, within each value of another."""
+    import pandas as pd
+
+    variables = [variable, *(() if by is None else (by,))]
+    frame, cells, L = _cells(fit, variables, at)
+    rows, found = [], []
+    for i, j in combinations(range(len(cells)), 2):
+        if cells[i][1:] == cells[j][1:]:
+            rows.append(L[j] - L[i])
+            found.append((f"{cells[j][0]} - {cells[i][0]}", *cells[i][1:]))
+    labels = pd.DataFrame(found, columns=["contrast", *variables[1:]])
+    return combine(fit, code(fit.design, frame, asked.groups), np.array(rows), labels, asked)
+
+
+def slopes(fit: FitRecord, variable: str, by: str | None, asked: Asked) -> pd.DataFrame:
+    """Average slope of the mean over the rows of the fit, for each level of a factor."""
+    import pandas as pd
+
+    design = fit.design
+    check_predictor(design, variable)
+    if is_factor(design, variable):
+        raise DataError(f"`{variable}` has no slope: it is a factor. Use contrasts({variable!r}).")
+    frame = observed(design)
+    step = STEP * float(frame[variable].std())
+    both = pd.concat([frame.assign(**{variable: frame[variable] + side * step}) for side in (-1.0, 1.0)])
+    levels = [None] if by is None else levels_of(design, by)
+    rows = []
+    for level in levels:
+        own = np.ones(len(frame)) if level is None else (frame[by] == level).to_numpy(float)
+        weight = own / own.sum() / (2.0 * step)
+        rows.append(np.concatenate([-weight, weight]))
+    coded = code(design, both.reset_index(drop=True), asked.groups)
+    labels = pd.DataFrame({"slope": [variable] * len(levels)} | ({} if by is None else {by: levels}))
+    return combine(fit, coded, np.array(rows), labels, asked)
+
+
+def combine(fit: FitRecord, rows: Rows, L: Array, labels: pd.DataFrame, asked: Asked) -> pd.DataFrame:
+    """Linear combinations ``L (r, m)`` of the predictions of ``rows``: the fit's columns, with tests against zero.
+
+    NaN, with one warning that names them by their labels, where the data of the fit do not determine them.
+
+    Raises
+    ------
+    SpecError
+        For ``kind="response"`` and ``groups="new"``: combinations are of means, not of noise.
+    """
+    import pandas as pd
+
+    from bayesmix.results.fits.records import EstimateRecord
+
+    df = resolve_df(fit, asked.df)
+    scopes = check_options(asked.kind, asked.groups, rows.terms)
+    if asked.kind == "response" or any(drawn.any() for drawn in drawn_rows(rows.terms, scopes)):
+        raise SpecError('Effects are of means: kind="mean" or "linear", groups="average", "zero" or "fitted".')
+    if len(rows.X) < L.shape[1]:
+        raise DataError(f"Values of {', '.join(f'`{name}`' for name in rows.missing)} to hold columns at are missing.")
+    columns = _by_delta(fit, rows, L, asked, df) if isinstance(fit, EstimateRecord) else _by_draws(fit, rows, L, asked)
+    table = pd.DataFrame(columns)
+    table[_undetermined(fit, rows, L, labels, asked.kind)] = np.nan
+    return noted(_beside(labels, table), df)
+
+
+def _beside(labels: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
+    """Labels, then numbers; beside a predictor named ``t`` the statistic is the ``t value``."""
+    return labels.join(table.rename(columns={name: f"{name} value" for name in table if name in labels}))
+
+
+def _undetermined(fit: FitRecord, rows: Rows, L: Array, labels: pd.DataFrame, kind: Kind) -> Array:
+    """Which combinations the data of the fit do not determine: ``(r,)``; warns of them.
+
+    Parts outside the row space may cancel, but only where means are linear in the parameters.
+    """
+    size = np.abs(L) @ np.abs(rows.outside)
+    if kind == "linear" or fit.spec.link.is_identity:
+        lost = np.any(np.abs(L @ rows.outside) > ROUNDING * size, axis=1)
+    else:
+        lost = np.any(size > 0.0, axis=1)
+    if lost.any():
+        named = [", ".join(f"{name} {value}" for name, value in row.items()) for row in labels[lost].to_dict("records")]
+        warn_user(
+            f"The data of the fit do not determine {'; '.join(named[:10])}{'; ...' * (len(named) > 10)}: NaN. What was"
+            f" left out for depending linearly on other columns: {', '.join(fit.design.dropped)}.",
+            PredictionWarning,
+        )
+    return np.asarray(lost)
+
+
+def _by_draws(fit: FitRecord, rows: Rows, L: Array, asked: Asked) -> dict[str, Array]:
+    from bayesmix.results.fits.marginal_summary import describe_draws
+
+    draws, begin = np.zeros((*fit.with_effects.lead, len(L))), 0
+    for chunk in rows.chunks(draws[..., 0].size):
+        own = slice(begin, begin := begin + len(chunk.X))
+        mean = predict(fit.spec, chunk, fit.with_effects, kind=asked.kind, groups=asked.groups, seed=0)
+        draws += mean @ L[:, own].T
+    positive = np.mean(draws > 0.0, axis=(0, 1))
+    return {**describe_draws(draws, asked.interval), "p_direction": np.maximum(positive, 1.0 - positive)}
+
+
+def _by_delta(fit: EstimateRecord, rows: Rows, L: Array, asked: Asked, df: str) -> dict[str, Array]:
+    scopes, link = resolve_scopes(rows.terms, asked.groups), fit.spec.link
+    has_own = any(scope in ("fitted", "known") for scope in scopes)
+    own = with_own(rows.terms, scopes)
+    eta = linear_predictor(rows.X, rows.offset, own, fit.values, with_effects=has_own)
+    spread = population_variance(averaged_terms(rows.terms, scopes), fit.values) + np.zeros(len(eta))
+    linear = asked.kind == "linear"
+    value = L @ (eta if linear else average_mean(link, eta, spread))
+    J = L if linear else L * average_mean(link, eta, spread, derivative=1)
+    known = [term.codes >= 0 for term in own]
+    variance = _variance_of(fit, rows, J, without_z(own, known) if has_own else ())
+    here, freedom = variance(fit.point), np.full(len(L), np.inf)
+    if df == "satterthwaite":
+        used = [np.any((L != 0.0) & rows_of_term, axis=1) for rows_of_term in known]
+        freedom = np.maximum(satterthwaite_of(fit).of_variance(variance, here), containment(rows.terms, used, len(L)))
+    error = np.sqrt(np.maximum(here, 0.0))
+    tests = statistic_columns(value, error, freedom, letter=letter_of(df))
+    return interval_columns(value, error, freedom, asked.interval) | tests
+
+
+def _variance_of(fit: EstimateRecord, rows: Rows, J: Array, own: tuple[Term, ...]) -> VarianceFunction:
+    """Variances of ``J (x'beta + z'b)``, ``(r,)``, without random effects where there are no terms."""
+    if own:
+        return combination_variance(fit.design, fit.spec, fit.point, NewRows(rows.X, own), J)
+    combined = J @ rows.X
+    return lambda at: fixed_variance(at, combined)
+
+
+def _cells(
+    fit: FitRecord, variables: Sequence[str], at: Mapping[str, Any] | None
+) -> tuple[pd.DataFrame, list[tuple[Any, ...]], Array]:
+    """Grid, combinations of the variables in its order, and the averages over its rows within each."""
+    design = fit.design
+    varying: dict[str, Sequence[Any]] = {}
+    for name in variables:
+        check_predictor(design, name)
+        varying[name] = _by_values(design, name)
+    frame = grid(design, varying | _fixed_at(fit, at), cross=True)
+    keys = list(frame[list(variables)].itertuples(index=False, name=None))
+    cells = list(dict.fromkeys(keys))
+    member = np.array([cells.index(key) for key in keys])
+    L = (member == np.arange(len(cells))[:, None]).astype(float)
+    return frame, cells, L / L.sum(axis=1, keepdims=True)
+
+
+def _by_values(design: Any, name: str) -> list[Any]:
+    """Levels of a factor; of a number its mean and one standard deviation to either side."""
+    if is_factor(design, name):
+        return levels_of(design, name)
+    column = observed(design)[name]
+    return [float(column.mean() + side * column.std()) for side in (-1.0, 0.0, 1.0)]
+
+
+def _fixed_at(fit: FitRecord, at: Mapping[str, Any] | None) -> dict[str, Sequence[Any]]:
+    """Values that the user sets: one or several a column."""
+    known = [] if fit.design.source is None else list(fit.design.source.columns)
+    found: dict[str, Sequence[Any]] = {}
+    for name, value in (at or {}).items():
+        if name not in known:
+            raise DataError(f"`{name}` of at= is not a column of the model.{nearest(name, known)}")
+        found[name] = [value] if isinstance(value, str) or np.ndim(value) == 0 else list(value)
+    return found

@@ -1,0 +1,97 @@
+"""Predictions with an explicit scope for the groups, draw by draw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Term
+from bayesmix.errors import SpecError, nearest
+from bayesmix.inference.parameters.covariance import cholesky_psd
+from bayesmix.inference.parameters.names import Parameters, covariance
+from bayesmix.language.families.derivatives import weighted
+from bayesmix.language.families.family import Family
+from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
+from bayesmix.results.prediction.rows import Rows
+from bayesmix.results.prediction.scopes import (
+    Groups,
+    Scope,
+    averaged_terms,
+    drawn_rows,
+    require_seen,
+    resolve_scopes,
+    with_own,
+)
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["Groups", "Kind", "Rows", "check_options", "predict", "require_seen", "sample_response"]
+
+Kind = Literal["mean", "linear", "response"]
+
+
+def check_options(kind: str, groups: Any, terms: Sequence[Term]) -> tuple[Scope, ...]:
+    """The scopes of the terms; `SpecError` for options that do not exist."""
+    if kind not in get_args(Kind):
+        known = get_args(Kind)
+        hint = nearest(kind, known) if isinstance(kind, str) else ""
+        raise SpecError(f"predict has no kind=`{kind}`.{hint} Choices: {', '.join(known)}.")
+    return resolve_scopes(terms, groups)
+
+
+def predict(spec: ModelSpec, rows: Rows, values: Parameters, *, kind: Kind, groups: Groups, seed: int) -> Array:
+    """Predict ``rows``: ``(..., n)``, with the leading axes of the parameters.
+
+    The effects of a new level depend on the seed and the level alone, whatever other rows are predicted with it.
+
+    Raises
+    ------
+    DataError
+        If ``groups="fitted"`` and a level was not seen in fitting.
+    """
+    scopes = resolve_scopes(rows.terms, groups)
+    own = with_own(rows.terms, scopes)
+    has_own = any(scope in ("fitted", "known") for scope in scopes)
+    eta = linear_predictor(rows.X, rows.offset, own, values, with_effects=has_own)
+    eta = eta + _new_groups(rows.terms, drawn_rows(rows.terms, scopes), values, seed)
+    spread = population_variance(averaged_terms(rows.terms, scopes), values) if "average" in scopes else None
+    if spread is not None and kind == "mean":
+        return average_mean(spec.link, eta, spread)
+    rng = np.random.default_rng([seed, *rows.index[:1].tolist()])
+    if spread is not None and kind == "response":
+        eta = eta + np.sqrt(spread) * rng.standard_normal(eta.shape)
+    if kind == "linear":
+        return eta
+    mean = spec.link.inverse(eta)[0]
+    return mean if kind == "mean" else sample_response(spec.family, rows, mean, values, rng)
+
+
+def _new_groups(terms: Sequence[Term], drawn: Sequence[Array], values: Parameters, seed: int) -> Array:
+    """One draw of the effects for each level that has rows to draw, shared by these rows: ``(..., n)``."""
+    if not any(rows.any() for rows in drawn):
+        return np.zeros(())
+    total = np.zeros((*values.lead, len(drawn[0])))
+    for t, (term, rows, sd, corr) in enumerate(zip(terms, drawn, values.sd, values.corr, strict=True)):
+        levels, level = np.unique(term.codes[rows], return_inverse=True)
+        if not len(levels):
+            continue
+        root = cholesky_psd(covariance(sd, corr))
+        streams = (np.random.default_rng([seed, t, int(code) + 2**31]) for code in levels)
+        spherical = np.stack([stream.standard_normal((*values.lead, sd.shape[-1])) for stream in streams], axis=-2)
+        b = spherical @ np.swapaxes(root, -1, -2)
+        for e, column in enumerate(term.z[rows].T):
+            total[..., rows] += column * np.take(b[..., e], level, axis=-1)
+    return total
+
+
+def sample_response(family: Family, rows: Rows, mean: Array, values: Parameters, rng: np.random.Generator) -> Array:
+    """Draw responses ``(..., n)``: counts of successes for binomial data."""
+    dispersion = np.ones(()) if values.dispersion is None else np.asarray(values.dispersion)[..., None]
+    dispersion, _ = weighted(family, dispersion, rows.weights)
+    others = (np.broadcast_to(one, mean.shape) for one in family.others(dispersion))
+    return family.sample(rng, np.broadcast_to(rows.trials, mean.shape), mean, *others)

@@ -1,0 +1,68 @@
+"""Tables of predictions, of estimates and posteriors alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.results.fits.degrees_of_freedom import noted, resolve_df
+from bayesmix.results.fits.level import check_level
+from bayesmix.results.fits.marginal_summary import describe_draws
+from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
+from bayesmix.results.prediction.estimate_prediction import predict_estimate
+from bayesmix.results.prediction.predict import Kind, check_options, predict
+from bayesmix.results.prediction.rows import Rows
+from bayesmix.results.prediction.scopes import Groups
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of every row: which prediction, for which groups, and the intervals."""
+
+    kind: Kind
+    groups: Groups
+    interval: float
+    df: str | None = None  # None for the fit's own; see `resolve_df`
+
+    def __post_init__(self) -> None:
+        check_level(self.interval)
+
+
+def predictions(
+    fit: FitRecord, asked: Asked, newdata: Any = None, *, offset: Any = None, seed: int = 0
+) -> pd.DataFrame:
+    """Predictions of new data, or of the rows of the fit."""
+    check_options(asked.kind, asked.groups, fit.design.terms)
+    of_fit = newdata is None
+    rows = Rows.of_fit(fit.design) if of_fit else Rows.of_new_data(fit.design, newdata, asked.groups, offset)
+    return prediction_table(fit, rows, asked, seed=seed)
+
+
+def prediction_table(fit: FitRecord, rows: Rows, asked: Asked, *, seed: int = 0) -> pd.DataFrame:
+    """Columns that describe the predictions of rows, NaN with a warning where they are not determined."""
+    import pandas as pd
+
+    df = resolve_df(fit, asked.df)
+    table = pd.DataFrame(_columns(fit, rows, asked, df, seed), index=rows.index)
+    rows.warn_of_undetermined(fit.design.dropped)
+    return noted(rows.whole(table), df)
+
+
+def _columns(fit: FitRecord, rows: Rows, asked: Asked, df: str, seed: int) -> dict[str, Array]:
+    options: Any = {"kind": asked.kind, "groups": asked.groups, "seed": seed}
+    match fit:
+        case EstimateRecord():
+            return predict_estimate(fit, rows, **options, interval=asked.interval, df=df)
+        case PosteriorRecord():
+            values = fit.with_effects
+            chunks = rows.chunks(values.lead[0] * values.lead[1])
+            parts = [describe_draws(predict(fit.spec, chunk, values, **options), asked.interval) for chunk in chunks]
+            return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        case _:
+            raise TypeError(type(fit))  # records of fits are of these two kinds

@@ -1,0 +1,142 @@
+"""Reference grids: some predictors vary, the others are held at typical values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.columns import Factor
+from bayesmix.data.design.design import Design
+from bayesmix.data.design.inputs import OFFSET
+from bayesmix.data.design.rebuild import to_frame
+from bayesmix.errors import DataError, SpecError, nearest
+from bayesmix.language.formula.expression import column_names, spell_name
+from bayesmix.language.formula.reader import read
+from bayesmix.results.prediction.predict import Groups
+from bayesmix.results.prediction.rows import Rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def observed(design: Design) -> pd.DataFrame:
+    """The columns that the model names, rows of the fit only.
+
+    Raises
+    ------
+    SpecError
+        If the design was made by hand.
+    """
+    if design.source is None:
+        raise SpecError("This fit does not know its data: its design was made by hand.")
+    return to_frame(design.source).iloc[design.rows].reset_index(drop=True)
+
+
+def predictors(design: Design) -> list[str]:
+    """Columns of the fixed part."""
+    encoder = design.encoder
+    texts = () if encoder is None else encoder.fixed.terms.used
+    return list(dict.fromkeys(name for text in texts for name in column_names(read(text)) if name != "pi"))
+
+
+def check_predictor(design: Design, name: str) -> None:
+    """Raise `DataError` unless a column is in the fixed part of the model."""
+    known = predictors(design)
+    if name not in known:
+        raise DataError(
+            f"`{name}` is not a predictor of the fixed part.{nearest(name, known)} It has {', '.join(known)}."
+        )
+
+
+def is_factor(design: Design, name: str) -> bool:
+    """Whether a column holds categories."""
+    return design.source is not None and isinstance(design.source.columns[name], Factor)
+
+
+def spread_out(design: Design, name: str, points: int) -> list[Any]:
+    """Values of a predictor over its range: all levels of a factor, evenly spaced numbers."""
+    column = observed(design)[name]
+    if is_factor(design, name):
+        return levels_of(design, name)
+    return list(np.linspace(float(column.min()), float(column.max()), points))
+
+
+def levels_of(design: Design, name: str) -> list[Any]:
+    """Levels of a factor that occur, in its order."""
+    column = observed(design)[name]
+    if column.dtype == "boolean":
+        return sorted(column.unique())
+    return [level for level in column.cat.categories if (column == level).any()]
+
+
+def grid(design: Design, varying: Mapping[str, Sequence[Any]], *, cross: bool) -> pd.DataFrame:
+    """All combinations of the varying predictors, the others at typical values.
+
+    Parameters
+    ----------
+    varying : values by column.
+    cross : combine with all levels of the other factors of the fixed part, for marginal means; otherwise those are at
+        their most frequent level. Numbers are at their means, columns that only group at their most frequent level,
+        numbers among them too.
+
+    Raises
+    ------
+    DataError
+        If a value of a factor is none of its levels.
+    """
+    import pandas as pd
+
+    frame = observed(design)
+    known = predictors(design)
+    axes = dict(varying)
+    if cross:
+        axes |= {name: levels_of(design, name) for name in known if name not in axes and is_factor(design, name)}
+    rows = pd.DataFrame(list(product(*axes.values())), columns=list(axes))
+    held = [name for name in frame.columns if name not in axes]
+    only_group = {name for name in held if name not in known} & _grouping_columns(design)
+    typical = {name: frame[name].mode().iloc[0] if name in only_group else _typical(frame[name]) for name in held}
+    result = rows.assign(**typical)
+    for name in result.columns:
+        dtype = frame[name].dtype
+        if isinstance(dtype, pd.CategoricalDtype):
+            result[name] = _with_levels(name, result[name].astype(str), dtype)
+        elif dtype == "boolean":
+            result[name] = result[name].astype("boolean")
+    return result
+
+
+def _grouping_columns(design: Design) -> set[str]:
+    """Columns that make the grouping factors."""
+    terms = () if design.encoder is None else design.encoder.terms
+    return {name for term in terms for text in term.factors for name in column_names(read(text))}
+
+
+def _with_levels(name: str, values: pd.Series[Any], dtype: pd.CategoricalDtype) -> pd.Series[Any]:
+    """Text as a factor of the data; `DataError` for what is no level of it."""
+    levels = [str(level) for level in dtype.categories]
+    unseen = next((value for value in values if value not in levels), None)
+    if unseen is not None:
+        shown = ", ".join(levels[:20]) + ", ..." * (len(levels) > 20)
+        raise DataError(f"`{name}` has no level `{unseen}`.{nearest(unseen, levels)} Levels: {shown}.")
+    return values.astype(dtype)
+
+
+def _typical(column: pd.Series[Any]) -> Any:
+    """The mean of numbers, the most frequent level of a factor."""
+    return float(column.mean()) if column.dtype.kind == "f" else column.mode().iloc[0]
+
+
+def code(design: Design, frame: pd.DataFrame, groups: Groups) -> Rows:
+    """Rows of the design for a grid."""
+    return Rows.of_new_data(design, frame, groups, mean_offset(design, len(frame)))
+
+
+def mean_offset(design: Design, n: int) -> Array | None:
+    """The mean of an offset that was given as an array, for ``n`` new rows; None where there is none."""
+    encoder = design.encoder
+    by_array = encoder is not None and encoder.offset == spell_name(OFFSET)
+    return np.full(n, float(design.offset.mean())) if by_array else None

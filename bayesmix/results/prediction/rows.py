@@ -1,0 +1,119 @@
+"""Rows to predict: those of the fit or of new data, in chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.columns import name_rows
+from bayesmix.data.design.design import Design, Encoder, NewDesign, Term, encode
+from bayesmix.data.frame import Table, open_table
+from bayesmix.errors import PredictionWarning, SpecError, warn_user
+from bayesmix.language.formula.expression import column_names
+from bayesmix.language.formula.reader import read
+from bayesmix.results.prediction.scopes import (
+    Groups,
+    Scope,
+    resolve_scopes,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+CHUNK = 20_000_000  # numbers of one chunk of draws x rows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Rows to predict: those of the fit or coded new data."""
+
+    X: Array  # (n, p)
+    offset: Array  # (n,)
+    terms: tuple[Term, ...]  # all of the design's; without levels or columns where the scope needs none
+    trials: Array  # (n,) binomial denominators of new observations
+    weights: Array  # (n,) prior weights of new observations
+    index: Array  # (n,) positions in the data as given
+    outside: Array  # (n, d) what the fit's data do not tell of each row, zero where they tell all
+    given: int | None = None  # rows of new data, those with missing values included
+    missing: tuple[str, ...] = ()  # columns of new data with missing values
+
+    @classmethod
+    def of_fit(cls, design: Design) -> Rows:
+        """The rows of the fit."""
+        n = len(design.X)
+        trials = np.ones(n) if design.trials is None else design.trials
+        return cls(design.X, design.offset, design.terms, trials, design.weights, design.rows, np.zeros((n, 0)))
+
+    @classmethod
+    def of_new_data(cls, design: Design, data: Any, groups: Groups, offset: Any) -> Rows:
+        """New data, coded as the data of the fit were; new observations are single trials of weight one."""
+        if design.encoder is None:
+            raise SpecError("This fit has no encoder for new data: its design was made by hand.")
+        table, scopes = open_table(data), resolve_scopes(design.terms, groups)
+        by_group = {term.group: scope for term, scope in zip(design.terms, scopes, strict=True)}
+        wanted = [group for group, scope in by_group.items() if scope != "zero"]
+        levels = with_levels(design.encoder, table, by_group)
+        coded = encode(design.encoder, table, groups=wanted, levels=levels, offset=offset)
+        terms, ones = all_terms(design, coded), np.ones(len(coded.X))
+        found = (coded.rows, coded.outside, coded.n_given, coded.missing)
+        return cls(coded.X, coded.offset, terms, ones, ones, *found)
+
+    def take(self, part: Any) -> Rows:
+        """Some of the rows."""
+        terms = tuple(replace(term, z=term.z[part], codes=term.codes[part]) for term in self.terms)
+        names = ("X", "offset", "trials", "weights", "index", "outside")
+        return replace(self, terms=terms, **{name: getattr(self, name)[part] for name in names})
+
+    def chunks(self, draws: int) -> Iterator[Rows]:
+        """All rows in order, so many at a time that their draws fit into memory."""
+        size = max(1, CHUNK // max(draws, 1))
+        for begin in range(0, max(len(self.X), 1), size):
+            yield self.take(slice(begin, begin + size))
+
+    def whole(self, table: pd.DataFrame) -> pd.DataFrame:
+        """A table of these rows with NaN where the fit or the new data do not determine a row."""
+        table[np.any(self.outside != 0.0, axis=1)] = np.nan
+        return table if self.given is None else table.reindex(np.arange(self.given))
+
+    def warn_of_undetermined(self, dropped: Sequence[str]) -> None:
+        """Warn once of rows that `whole` leaves NaN; ``dropped`` are the columns that the fit could not tell apart."""
+        unknown = self.index[np.any(self.outside != 0.0, axis=1)]
+        if len(unknown):
+            warn_user(
+                f"The data of the fit do not determine {name_rows(unknown)}: NaN. They need what was left out for"
+                f" depending linearly on other columns: {', '.join(dropped)}.",
+                PredictionWarning,
+            )
+        missing = np.setdiff1d(np.arange(self.given or 0), self.index)
+        if len(missing):
+            names = ", ".join(f"`{name}`" for name in self.missing)
+            what = f"Values of {names} are missing in {name_rows(missing)} of the new data: NaN."
+            warn_user(what, PredictionWarning)
+
+
+def with_levels(encoder: Encoder, table: Table, scopes: dict[str, Scope]) -> list[str]:
+    """Grouping factors whose levels are read: for ``"new"`` only where the data have the columns."""
+    found = []
+    for term in encoder.terms:
+        names = {name for text in term.factors for name in column_names(read(text))}
+        scope = scopes[term.group]
+        if scope in ("fitted", "known") or (scope == "new" and names <= set(table.names)):
+            found.append(term.group)
+    return found
+
+
+def all_terms(design: Design, coded: NewDesign) -> tuple[Term, ...]:
+    """The terms that were coded, in the place of those that were not empty ones."""
+    n, rest = len(coded.X), list(coded.terms)
+    terms = []
+    for term in design.terms:
+        if rest and rest[0].group == term.group:
+            terms.append(rest.pop(0))
+        else:
+            terms.append(replace(term, z=np.zeros((n, len(term.effects))), codes=np.full(n, -1)))
+    return tuple(terms)

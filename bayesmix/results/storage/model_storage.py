@@ -1,0 +1,132 @@
+"""A model as plain data: its words as JSON, its columns as arrays, and what its design must come out as."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.columns import Column, Factor, Kind, Numeric
+from bayesmix.data.design.design import Design
+from bayesmix.data.design.inputs import Arguments, Source
+from bayesmix.data.design.rebuild import rebuild
+from bayesmix.errors import DataError, SpecError
+from bayesmix.language.families.registry import FAMILIES
+from bayesmix.language.formula.model_spec import ModelSpec, make_spec
+from bayesmix.language.priors.prior import Prior
+from bayesmix.results.fits.records import Fitted
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+KINDS: tuple[Kind, ...] = ("factor", "ordered", "boolean")
+TOLERANCE = 1e-9  # relative difference of two sums that rounding may explain
+
+
+def to_dataset(fitted: Fitted) -> xr.Dataset:
+    """Write a model on its data.
+
+    Raises
+    ------
+    SpecError
+        If the family is one of the user's own, or the design was made by hand: there is no text for them.
+    """
+    import xarray as xr
+
+    spec, design = fitted.spec, fitted.design
+    if design.source is None:
+        raise SpecError("This fit cannot be saved: its design was made by hand.")
+    if FAMILIES.get(spec.family.name) is not spec.family:
+        raise SpecError(
+            f"A model with a family of its own, `{spec.family.name}`, cannot be saved: it has code, not data."
+        )
+    columns, arrays = design.source.columns, design.source.arguments.arrays
+    words = {
+        "formula": spec.formula.text,
+        "family": spec.family.name,
+        "link": spec.link.name,
+        "priors": {"preset": spec.preset} | {name: _prior_text(prior) for name, prior in spec.priors.items()},
+        "weights": design.source.arguments.weights,
+        "offset": design.source.arguments.offset,
+        "contrasts": dict(design.source.contrasts),
+        "data_name": fitted.data_name,
+        "documented": dict(fitted.documented),
+        "columns": [_describe(name, column) for name, column in columns.items()],
+        "arrays": [_describe(name, column) for name, column in arrays.items()],
+        "fingerprint": dict(fingerprint(design)),
+    }
+    stored = enumerate([*columns.values(), *arrays.values()])
+    variables = {f"column_{j}": ("row", c.codes if isinstance(c, Factor) else c.values) for j, c in stored}
+    return xr.Dataset(variables, attrs={"model": json.dumps(words)})
+
+
+def from_dataset(stored: xr.Dataset) -> Fitted:
+    """Read a model and build its design again.
+
+    Raises
+    ------
+    DataError
+        If the design does not come out as it was.
+    """
+    words = json.loads(stored.attrs["model"])
+    described = [*words["columns"], *words["arrays"]]
+    read = [(str(d["name"]), _column(d, stored[f"column_{j}"].values)) for j, d in enumerate(described)]
+    split = len(words["columns"])
+    arguments = Arguments(words["weights"], words["offset"], dict(read[split:]))
+    spec: ModelSpec = make_spec(words["formula"], words["family"], words["link"], words["priors"])
+    design = rebuild(spec.formula, Source(dict(read[:split]), arguments, words["contrasts"]), spec.family.response)
+    _check_same(words["fingerprint"], dict(fingerprint(design)))
+    return Fitted(spec, design, words["data_name"], words["documented"])
+
+
+def fingerprint(design: Design) -> Iterator[tuple[str, list[float]]]:
+    """Sums of every column of the design, plain and weighted by position: equal up to rounding if the columns are."""
+    arrays = {"y": design.y, "X": design.X, "weights": design.weights, "offset": design.offset, "rows": design.rows}
+    if design.trials is not None:
+        arrays["trials"] = design.trials
+    for term in design.terms:
+        label = f"({' + '.join(term.effects)} | {term.group})"
+        arrays |= {f"effects of {label}": term.z, f"levels of {label}": term.codes}
+    for name, array in arrays.items():
+        columns = array.reshape(len(design.y), -1).astype(float)
+        position = 1.0 + np.arange(len(columns)) / len(columns)
+        yield (
+            name,
+            [*columns.sum(axis=0).tolist(), *(position @ columns).tolist(), *np.abs(columns).sum(axis=0).tolist()],
+        )
+
+
+def _check_same(then: dict[str, list[float]], now: dict[str, list[float]]) -> None:
+    for name in sorted(then.keys() | now.keys()):
+        first, second = np.array(then.get(name, [])), np.array(now.get(name, []))
+        if first.shape != second.shape or not np.all(
+            np.abs(first - second) <= TOLERANCE * (1.0 + np.abs(first).max(initial=0.0))
+        ):
+            raise DataError(
+                f"The design built from the stored data is not the one that was fitted: {name} differ(s). The file was"
+                " changed, or written by a version of bayesmix that coded them otherwise; load it with that version."
+            )
+
+
+def _prior_text(prior: Prior) -> str:
+    """Text that reads back to the same numbers, to the last bit."""
+    return f"{prior.kind}({', '.join(map(repr, map(float, prior.arguments)))})"
+
+
+def _describe(name: str, column: Column) -> dict[str, Any]:
+    if isinstance(column, Factor):
+        return {"name": name, "kind": column.kind, "levels": list(column.levels)}
+    return {"name": name, "kind": "numeric"}
+
+
+def _column(described: dict[str, Any], values: Array) -> Column:
+    if described["kind"] == "numeric":
+        return Numeric(np.asarray(values, np.float64))
+    levels, codes = tuple(map(str, described["levels"])), np.asarray(values, np.intp)
+    if described["kind"] not in KINDS or np.any((codes < -1) | (codes >= len(levels))):
+        raise DataError(f"Column `{described['name']}` of the stored data is damaged.")
+    return Factor(codes, levels, described["kind"])

@@ -1,0 +1,85 @@
+"""Tables with words below them, as text, Markdown and HTML."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from bayesmix.results.tables.r_printing import table_lines
+
+WIDTH = 120  # columns of a page of text
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A heading, a table (names of rows; heading and cells of each column), and paragraphs."""
+
+    title: str
+    rows: tuple[str, ...] = ()
+    columns: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    words: tuple[str, ...] = ()
+
+
+def to_text(blocks: Iterable[Block]) -> str:
+    """Blocks one below the other, wide tables in parts, none wider than a page."""
+    return "\n\n".join("\n".join(_text_lines(block)) for block in blocks)
+
+
+def _text_lines(block: Block) -> Iterator[str]:
+    yield block.title
+    if block.columns:
+        yield ""
+        yield from table_lines(block.rows, [(f" {heading}", cells) for heading, cells in block.columns], page=WIDTH)
+    if block.words:
+        yield ""
+    for paragraph in block.words:
+        tied = paragraph.replace(" %", "\N{NO-BREAK SPACE}%")  # a number and its sign stay together
+        lines = textwrap.wrap(tied, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+        yield from (line.replace("\N{NO-BREAK SPACE}", " ") for line in lines)
+
+
+def to_markdown(blocks: Iterable[Block]) -> str:
+    """Blocks as headings, pipe tables and lists."""
+    return "\n\n".join("\n".join(_markdown_lines(block)) for block in blocks)
+
+
+def _markdown_lines(block: Block) -> Iterator[str]:
+    yield f"### {block.title}"
+    if block.columns:
+        yield ""
+        yield _piped(["", *(heading for heading, _ in block.columns)])
+        yield _piped(["---", *("---:" for _ in block.columns)])
+        for i, name in enumerate(block.rows):
+            yield _piped([name, *(cells[i] for _, cells in block.columns)])
+    if block.words:
+        yield ""
+        yield from (f"- {paragraph}" for paragraph in block.words)
+
+
+def _piped(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.strip().replace("|", "\\|") for cell in cells) + " |"
+
+
+def to_html(blocks: Iterable[Block]) -> str:
+    """Blocks as headings, tables and lists, without any style of their own."""
+    return "\n".join(line for block in blocks for line in _html_lines(block))
+
+
+def _html_lines(block: Block) -> Iterator[str]:
+    yield f"<h4>{html.escape(block.title)}</h4>"
+    if block.columns:
+        yield "<table>"
+        yield "<thead><tr><th></th>" + "".join(_cell("th", heading) for heading, _ in block.columns) + "</tr></thead>"
+        yield "<tbody>"
+        for i, name in enumerate(block.rows):
+            cells = "".join(_cell("td", cells[i]) for _, cells in block.columns)
+            yield f'<tr><th style="text-align: left">{html.escape(name)}</th>{cells}</tr>'
+        yield "</tbody></table>"
+    if block.words:
+        yield "<ul>" + "".join(f"<li>{html.escape(paragraph)}</li>" for paragraph in block.words) + "</ul>"
+
+
+def _cell(tag: str, text: str) -> str:
+    return f'<{tag} style="text-align: right">{html.escape(text.strip())}</{tag}>'

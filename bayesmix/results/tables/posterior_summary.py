@@ -1,0 +1,239 @@
+"""The parts of a posterior's summary: moments, quantiles and diagnostics of each parameter, and what they mean."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design, Term
+from bayesmix.inference.parameters.names import corr_effects, sd_effects
+from bayesmix.inference.sampling.agreement import LIMIT
+from bayesmix.inference.sampling.diagnostics import ESS_LIMIT, ESS_SHARE, R_HAT_LIMIT, enough
+from bayesmix.inference.sampling.sample import failure
+from bayesmix.language.formula.vocabulary import STRUCTURES
+from bayesmix.results.fits import linear_predictor as effects
+from bayesmix.results.fits.linear_predictor import flatten
+from bayesmix.results.fits.sampling_problems import k_limit, uncertain_limits
+from bayesmix.results.tables import r_printing as r
+from bayesmix.results.tables.summary_sections import (
+    Section,
+    call_lines,
+    family_line,
+    in_r,
+    kind_of_model,
+    size_lines,
+    variances_title,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.results.fits.records import PosteriorRecord
+
+
+ENGINES = {"nuts": "NUTS", "marginal": "exact marginal sampling"}  # by `Draws.method`
+
+
+PROPOSAL_FITS = 0.5  # Pareto k up to which the marginal sampler needs nothing but draws
+
+
+def heading_lines(fit: PosteriorRecord) -> Iterator[str]:
+    """The model, the draws and the priors."""
+    chains, draws = fit.values.lead
+    yield f"{kind_of_model(fit)}, posterior by {ENGINES.get(fit.method, fit.method)}"
+    yield family_line(fit)
+    yield from call_lines(fit)
+    yield f"  Draws: {chains} chains of {draws} draws each"
+    yield f" Priors: {'; '.join(_priors(fit))}"
+
+
+def _priors(fit: PosteriorRecord) -> Iterator[str]:
+    preset = fit.spec.preset
+    yield "bayesmix defaults (print the model to see them)" if preset == "default" else preset
+    yield from (f"{name} ~ {prior}" for name, prior in fit.spec.priors.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Cells of a table of parameters: three significant digits of the posterior sd set the decimals of a row."""
+
+    interval: float
+
+    def columns(self, rows: pd.DataFrame, *, with_mode: bool) -> list[tuple[str, list[str]]]:
+        """Headings and cells."""
+        tail = 50.0 * (1.0 - self.interval)
+        headings = {"lower": f"{tail:.3g} %", "upper": f"{100.0 - tail:.4g} %"}
+        shown = ["mean", "sd", "median", *(["mode"] if with_mode else []), "lower", "upper"]
+        decimals = [r.decimals_for(sd) for sd in rows["sd"]]
+        columns = [
+            (headings.get(name, name), [r.fixed_point(v, d) for v, d in zip(rows[name], decimals, strict=True)])
+            for name in shown
+        ]
+        if not with_mode:
+            columns.append(("P(direction)", [r.fixed_point(v, 3) for v in rows["p_direction"]]))
+        columns += [(f"ESS {kind}", [r.fixed_point(v, 0) for v in rows[f"ess_{kind}"]]) for kind in ("bulk", "tail")]
+        return [*columns, ("R-hat", [r.fixed_point(v, 3) for v in rows["r_hat"]])]
+
+
+def p_direction(fit: PosteriorRecord) -> Array:
+    """Probability of the likelier sign of every parameter that has one: fixed effects and correlations."""
+    draws = effects.flatten(fit.design, fit.values).reshape(-1, len(fit.names))
+    share = np.maximum(np.mean(draws > 0.0, axis=0), np.mean(draws < 0.0, axis=0))
+    signed = [name in fit.design.fixed or name.startswith("corr(") for name in fit.names]
+    return np.where(signed, share, np.nan)
+
+
+def variances_section(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Section:
+    """Standard deviations, correlations and dispersion."""
+    rows = table.iloc[len(fit.design.fixed) :]
+    if rows.empty:
+        return Section("random_effects", tuple(size_lines(fit)), rows)
+    groups, names = zip(*_variance_rows(fit), strict=True)
+    columns = [("Groups", r.justify(groups, left=True)), ("Parameter", r.justify(names, left=True))]
+    text = cells.columns(rows, with_mode=True)
+    left = r.table_lines([""] * len(rows), columns, left=True)
+    lines = _beside(left, r.table_lines([""] * len(rows), text, page=2 * r.PAGE))
+    return Section("random_effects", (variances_title(fit), *lines, *size_lines(fit)), rows)
+
+
+def _variance_rows(fit: PosteriorRecord) -> Iterator[tuple[str, str]]:
+    """Group, once where rows of the same follow, and short name of each parameter but the fixed effects, in order."""
+    terms = fit.design.terms
+    rows = []
+    for kind, labels in (("sd", sd_effects), ("corr", corr_effects)):
+        for term in terms:
+            rows += [(term.group, f"{kind} {_label(term, own)}") for own in labels(term)]
+    if fit.values.dispersion is not None:
+        name = str(fit.spec.family.dispersion)
+        rows.append(("Residual" if name == "sigma" else "Response", name))
+    before = ""
+    for group, name in rows:
+        yield "" if group == before else group, name
+        before = group
+
+
+def _label(term: Term, own: tuple[str, ...]) -> str:
+    """What a parameter is of: its effects, or of all of the term."""
+    return ", ".join(map(in_r, own)) or f"({STRUCTURES[term.structure][0]})"
+
+
+def fixed_section(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Section:
+    """Fixed effects."""
+    rows = table.iloc[: len(fit.design.fixed)]
+    if rows.empty:
+        return Section("fixed_effects", (), rows)
+    names = [in_r(str(name)) for name in rows.index]
+    lines = r.table_lines(names, cells.columns(rows, with_mode=False), page=2 * r.PAGE)
+    return Section("fixed_effects", ("Fixed effects:", *lines), rows)
+
+
+def _beside(left: Sequence[str], right: Sequence[str]) -> list[str]:
+    return [first + second for first, second in zip(r.justify(left, left=True), right, strict=True)]
+
+
+def convergence_lines(fit: PosteriorRecord) -> list[str]:
+    """What the sampler achieved, in sentences; and what to do next where that is not enough."""
+    lines = textwrap.wrap(convergence_sentences(fit), r.PAGE)
+    return lines if fit.converged else [*lines, f"Next: {convergence_advice(fit)}"]
+
+
+def convergence_sentences(fit: PosteriorRecord) -> str:
+    """What the sampler achieved."""
+    engine = [*fit.draws.notes, *_engine(fit)]
+    return " ".join(
+        [
+            _verdict(fit),
+            *engine,
+            _worst_r_hat(fit),
+            _smallest_ess(fit),
+            *uncertain_limits(fit.convergence, fit.names, flatten(fit.design, fit.values)),
+        ]
+    )
+
+
+def _verdict(fit: PosteriorRecord) -> str:
+    if fit.converged:
+        return "The chains converged."
+    if has_few_draws(fit):
+        return f"{int(np.prod(fit.values.lead))} draws are too few to say whether the chains converged."
+    return "The chains did not converge."
+
+
+def has_few_draws(fit: PosteriorRecord) -> bool:
+    """Whether only the number of draws is missing: they are as good as so few can be, but below the limits.
+
+    Of chains that have converged, R-hat is about ``1 + chains / ess``, and for one of many parameters up to three times
+    as far from 1.
+    """
+    chains, draws = fit.values.lead
+    found, total = fit.convergence, chains * draws
+    disagree = fit.draws.certificate.get("disagreement", 0.0) > LIMIT
+    if fit.converged or fit.divergences or disagree:
+        return False
+    if total >= ESS_LIMIT / ESS_SHARE or not found.smallest_ess >= enough(total):
+        return False
+    return found.worst_r_hat <= max(R_HAT_LIMIT, 1.0 + 3.0 * chains / found.smallest_ess) and failure(fit.draws) is None
+
+
+def _engine(fit: PosteriorRecord) -> Iterator[str]:
+    """What the engine says of its run."""
+    certificate = fit.draws.certificate
+    if "diverging" in fit.draws.stats:
+        yield f"{fit.divergences or 'None'} of the {int(np.prod(fit.values.lead))} transitions diverged."
+    if "acceptance" in certificate:
+        yield f"{certificate['acceptance']:.0%} of the proposals were accepted."
+    if "pareto_k" in certificate:
+        yield f"Pareto k of the proposal is {certificate['pareto_k']:.2f} (limit {k_limit(fit.method):g})."
+
+
+def _worst_r_hat(fit: PosteriorRecord) -> str:
+    if np.all(np.isnan(fit.convergence.r_hat)):
+        return "R-hat is not defined for these chains."
+    where = _parameter_at(fit, int(np.nanargmax(fit.convergence.r_hat)))
+    return f"R-hat is at most {fit.convergence.worst_r_hat:.3f}{where} (limit {R_HAT_LIMIT:g})."
+
+
+def _smallest_ess(fit: PosteriorRecord) -> str:
+    smaller = np.minimum(fit.convergence.ess_bulk, fit.convergence.ess_tail)
+    if np.all(np.isnan(smaller)):
+        return "Effective sample sizes are not defined for these chains."
+    where = _parameter_at(fit, int(np.nanargmin(smaller)))
+    return f"The effective sample size is at least {fit.convergence.smallest_ess:.0f}{where} (limit {ESS_LIMIT:g})."
+
+
+def _parameter_at(fit: PosteriorRecord, position: int) -> str:
+    """Name of an element of `Posterior.convergence`: parameters, then random effects."""
+    return f" for {[*fit.names, *_effect_names(fit.design)][position]}"
+
+
+def _effect_names(design: Design) -> Iterator[str]:
+    for term in design.terms:
+        for level in term.levels:
+            yield from (f"the effect of {effect} at {term.group} {level}" for effect in term.effects)
+
+
+def convergence_advice(fit: PosteriorRecord) -> str:
+    """What to do about chains that did not converge."""
+    if fit.divergences:
+        return (
+            "take shorter steps, model.sample(method=bmx.Nuts(target_accept=0.999, tune=2000)),\n"
+            'or tighten the priors of the standard deviations, priors={"sd": "HalfNormal(...)"}.'
+        )
+    if fit.draws.certificate.get("disagreement", 0.0) > LIMIT:
+        return (
+            'look at both, model.sample(method="marginal") and model.sample(method="nuts"): the posterior has several\n'
+            "modes, or a tail that one of them misses; tighter priors of the standard deviations leave one."
+        )
+    more = max(4 * fit.values.lead[1], 1000)
+    if has_few_draws(fit):
+        return f"draw more, model.sample(draws={more}); on the command line, --draws {more}."
+    if fit.method == "marginal":
+        if fit.draws.certificate.get("pareto_k", 1.0) <= PROPOSAL_FITS:  # nearly independent draws, only too few
+            return f"draw more, model.sample(draws={more})."
+        return 'sample with NUTS, model.sample(method="nuts").'
+    return f"draw more, model.sample(draws={more}), or tighten the priors of the parameters named."

@@ -1,0 +1,287 @@
+"""Fits as text in lme4's layout: the estimate to the column, the posterior in the same sections."""
+
+from __future__ import annotations
+
+import html
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Term
+from bayesmix.inference.estimation.methods import Agq, Laplace, Ml, Reml
+from bayesmix.inference.parameters.correlation import OneNumber
+from bayesmix.inference.parameters.covariance import structure_of
+from bayesmix.inference.parameters.names import corr_effects, sd_effects
+from bayesmix.language.formula.vocabulary import STRUCTURES
+from bayesmix.results.fits.degrees_of_freedom import t_tests
+from bayesmix.results.tables import r_printing as r
+from bayesmix.results.tables.posterior_summary import (
+    Cells,
+    convergence_lines,
+    fixed_section,
+    heading_lines,
+    p_direction,
+    variances_section,
+)
+from bayesmix.results.tables.summary_sections import (
+    DIGITS,
+    Section,
+    call_lines,
+    direction,
+    dispersion_of,
+    family_line,
+    in_r,
+    kind_of_model,
+    residuals_section,
+    size_lines,
+    variances_title,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
+
+
+LARGEST_CORRELATION = 20  # fixed effects; the correlations of more are not printed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Summary:
+    """A fit as text; ``print`` it, or take the numbers from ``tables``."""
+
+    sections: tuple[Section, ...]
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The numbers by section, at full precision."""
+        return {section.name: section.table for section in self.sections if section.table is not None}
+
+    def __str__(self) -> str:
+        return "\n\n".join("\n".join(section.lines) for section in self.sections if section.lines)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def to_html(self) -> str:
+        """The summary as HTML: text as it is, numbers as tables."""
+        return "\n".join(_html(section) for section in self.sections if section.lines)
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+TITLES = {
+    "criteria": "Criteria",
+    "scaled_residuals": "Scaled residuals",
+    "random_effects": "Random effects",
+    "fixed_effects": "Fixed effects",
+    "correlation": "Correlation of fixed effects",
+}
+
+
+def _html(section: Section) -> str:
+    if section.table is None:
+        return f"<p>{'<br>'.join(html.escape(line.strip()) for line in section.lines)}</p>"
+    wide = section.name in ("criteria", "scaled_residuals")
+    table = (section.table.T if wide else section.table).rename_axis(None).dropna(axis=1, how="all")
+    shown = table.to_html(
+        float_format=lambda value: f"{value:.4g}", na_rep="", border=0, index=not wide and "group" not in table
+    )
+    return f"<h4>{TITLES[section.name]}</h4>\n{shown}"
+
+
+def summarise_estimate(fit: EstimateRecord) -> Summary:
+    """Summarise a point estimate, line by line as lme4 prints it."""
+    parts = (_heading(fit), _criteria(fit), residuals_section(fit), _variances(fit), _fixed(fit), _correlation(fit))
+    return Summary((*parts, Section("messages", tuple(_messages(fit)))))
+
+
+def summarise_posterior(fit: PosteriorRecord, interval: float = 0.95) -> Summary:
+    """Summarise a posterior in the sections of an estimate: moments, quantiles and diagnostics of each parameter."""
+    table = fit.parameters(interval)
+    table.insert(list(table.columns).index("upper") + 1, "p_direction", p_direction(fit))
+    heading = Section("heading", tuple(heading_lines(fit)))
+    cells = Cells(interval)
+    parts = (residuals_section(fit), variances_section(fit, table, cells), fixed_section(fit, table, cells))
+    return Summary((heading, *parts, Section("convergence", tuple(convergence_lines(fit)))))
+
+
+# ---- heading ----------------------------------------------------------------------------------------------------
+
+
+def _heading(fit: EstimateRecord) -> Section:
+    lines = textwrap.wrap(_title(fit), r.PAGE - 3, subsequent_indent="  ", break_on_hyphens=False)
+    if not isinstance(fit.point.method, Reml | Ml):
+        lines.append(family_line(fit))
+    return Section("heading", (*lines, *call_lines(fit)))
+
+
+def _title(fit: EstimateRecord) -> str:
+    kind = kind_of_model(fit)
+    match fit.point.method:
+        case Reml():
+            return f"{kind} fit by REML. t-tests use Satterthwaite's method"
+        case Ml():
+            return f"{kind} fit by maximum likelihood. t-tests use Satterthwaite's method"
+        case Laplace():
+            detail = " (Laplace Approximation)" if fit.design.terms else ""
+        case Agq(points):
+            detail = f" (Adaptive Gauss-Hermite Quadrature, nAGQ = {points})"
+    return f"{kind} fit by maximum likelihood{detail}"
+
+
+# ---- criteria and residuals -------------------------------------------------------------------------------------
+
+
+def _criteria(fit: EstimateRecord) -> Section:
+    import pandas as pd
+
+    if isinstance(fit.point.method, Reml):
+        table = pd.DataFrame({"value": {"REML criterion": fit.criterion}})
+        return Section("criteria", (f"REML criterion at convergence: {r.trim(round(fit.criterion, 1))}",), table)
+    values = {"AIC": fit.aic, "BIC": fit.bic, "logLik": fit.loglik, "-2*log(L)": fit.criterion}
+    df_resid = float(fit.df_resid)
+    texts = r.format_numbers([*(round(value, 1) for value in values.values()), df_resid])[:-1]
+    values["df.resid"] = df_resid
+    lines = r.vector_lines(list(values), [*texts, r.trim(df_resid)])
+    return Section("criteria", tuple(lines), pd.DataFrame({"value": values}))
+
+
+# ---- random effects ---------------------------------------------------------------------------------------------
+
+
+def _variances(fit: EstimateRecord) -> Section:
+    terms = fit.design.terms
+    sizes = [structure_of(term).n_sd for term in terms]
+    sd = [size for own, n in zip(fit.values.sd, sizes, strict=True) for size in own[:n]]
+    groups = [cell for label, n in zip(_labels(terms), sizes, strict=True) for cell in (label, *[""] * (n - 1))]
+    effects = [in_r(*label) if label else f"each of {len(t.effects)} effects" for t in terms for label in sd_effects(t)]
+    if fit.spec.family.dispersion == "sigma" and fit.values.dispersion is not None:
+        sd.append(dispersion_of(fit))
+        groups, effects = [*groups, "Residual"], [*effects, ""]
+    if not sd:
+        return Section("random_effects", tuple(size_lines(fit)))
+    columns = [
+        ("Groups", groups),
+        ("Name", effects),
+        ("Variance", r.format_numbers([size**2 for size in sd], DIGITS)),
+        ("Std.Dev.", r.format_numbers(sd, DIGITS)),
+        *_correlation_columns(terms, fit.values.corr, len(sd)),
+    ]
+    lines = (variances_title(fit), *r.table_lines([""] * len(sd), columns, left=True), *size_lines(fit))
+    return Section("random_effects", lines, fit.varcorr())
+
+
+def _labels(terms: Sequence[Term]) -> list[str]:
+    """Grouping factors; further terms of the same one are numbered, ``Subject.1``."""
+    groups = [term.group for term in terms]
+    seen = [groups[:t].count(group) for t, group in enumerate(groups)]
+    return [f"{group}.{before}" if before else group for group, before in zip(groups, seen, strict=True)]
+
+
+def _correlation_columns(terms: Sequence[Term], matrices: Sequence[Array], rows: int) -> list[tuple[str, list[str]]]:
+    """Lower triangles of the correlation matrices, one below the other; one number that rules them beside the group."""
+    shown = [min(len(corr_effects(term)), len(term.effects) - 1) for term in terms]
+    if not max(shown, default=0):
+        return []
+    columns = [[""] * rows for _ in range(max(shown))]
+    begin = 0
+    for term, matrix in zip(terms, matrices, strict=True):
+        structure = structure_of(term)
+        numbers = r.format_numbers(np.round(structure.correlation.numbers(matrix), 2), decimals=2)
+        if isinstance(structure.correlation, OneNumber):
+            columns[0][begin] = f"{numbers[0]} ({STRUCTURES[term.structure][0]})"
+        else:
+            for text, (j, i) in zip(numbers, combinations(range(structure.k), 2), strict=False):
+                columns[j][begin + i] = text
+        begin += structure.n_sd
+    return [("" if j else "Corr", column) for j, column in enumerate(columns)]
+
+
+# ---- fixed effects ----------------------------------------------------------------------------------------------
+
+
+def fixed_table(fit: EstimateRecord) -> pd.DataFrame:
+    """Fixed effects with their tests: ``estimate, std_error, statistic, p_value``, and ``df`` of t tests."""
+    if isinstance(fit.point.method, Reml | Ml):
+        return t_tests(fit).rename(columns={"t": "statistic", "p": "p_value"})
+    from scipy.special import ndtr
+
+    table = fit.fixef()
+    table["statistic"] = table["estimate"] / table["std_error"]
+    table["p_value"] = 2.0 * ndtr(-np.abs(table["statistic"].to_numpy()))
+    return table
+
+
+def _fixed(fit: EstimateRecord) -> Section:
+    table = fixed_table(fit)
+    if table.empty:
+        return Section("fixed_effects", (), table)
+    letter = "t" if isinstance(fit.point.method, Reml | Ml) else "z"
+    lines = _fixed_lines(table, letter)
+    return Section("fixed_effects", ("Fixed effects:", *lines), table)
+
+
+def _fixed_lines(table: pd.DataFrame, letter: str) -> list[str]:
+    estimates, errors = r.format_coefficients(table[["estimate", "std_error"]].to_numpy(), DIGITS)
+    p_values = table["p_value"].to_numpy()
+    columns = [
+        ("Estimate", estimates),
+        ("Std. Error", errors),
+        *([("df", r.format_numbers(table["df"], DIGITS))] if "df" in table else []),
+        (f"{letter} value", r.format_statistics(table["statistic"].to_numpy(), DIGITS)),
+        (f"Pr(>|{letter}|)", r.format_p_values(p_values, r.statistic_digits(DIGITS))),
+    ]
+    names = [in_r(str(name)) for name in table.index]
+    if not np.any(p_values < r.CUTPOINTS[-1][0]):
+        return r.table_lines(names, columns)
+    columns.append(("", r.justify([r.stars(p) for p in p_values], left=True)))
+    return [*r.table_lines(names, columns), "---", r.LEGEND]
+
+
+def fixed_correlation(fit: EstimateRecord) -> pd.DataFrame:
+    """Correlation matrix of the estimates of the fixed effects."""
+    table = fit.vcov
+    errors = np.sqrt(np.diagonal(table))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return table.div(errors, axis=0).div(errors, axis=1)
+
+
+def _correlation(fit: EstimateRecord) -> Section:
+    table = fixed_correlation(fit)
+    p = len(table)
+    if p < 2:
+        return Section("correlation", (), table)
+    if p > LARGEST_CORRELATION:
+        what = f"Correlation of fixed effects not shown, as p = {p} > {LARGEST_CORRELATION}; see fit.vcov"
+        return Section("correlation", (what,), table)
+    names = [in_r(str(name)) for name in table.index]
+    texts = np.array(r.format_numbers(np.round(table.to_numpy(), 3).ravel(), decimals=3)).reshape(p, p)
+    columns = [
+        (heading, ["" if i <= j else str(texts[i, j]) for i in range(1, p)])
+        for j, heading in enumerate(r.abbreviate(names, 6)[:-1])
+    ]
+    lines = r.table_lines(r.abbreviate(names, 11)[1:], columns, left=True)
+    return Section("correlation", ("Correlation of Fixed Effects:", *lines), table)
+
+
+# ---- messages ---------------------------------------------------------------------------------------------------
+
+
+def _messages(fit: EstimateRecord) -> Iterator[str]:
+    dropped = fit.design.dropped
+    if dropped:
+        noun = "column / coefficient" if len(dropped) == 1 else "columns / coefficients"
+        what = f"fixed-effect model matrix is rank deficient so dropping {len(dropped)} {noun}: {', '.join(dropped)}"
+        yield from textwrap.wrap(what, r.PAGE)
+    if fit.singular:
+        where = "; ".join(direction(fit, t) for t in fit.point.singular)
+        yield from textwrap.wrap(f"boundary (singular) fit: {where}", r.PAGE)
+    for problem in fit.problems:
+        yield from textwrap.wrap(problem, r.PAGE)

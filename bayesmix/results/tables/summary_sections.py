@@ -1,0 +1,136 @@
+"""Parts of a summary that an estimate and a posterior share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.inference.parameters.covariance import structure_of
+from bayesmix.inference.parameters.names import corr_names, sd_names
+from bayesmix.results.fits.residuals import residuals
+
+if TYPE_CHECKING:
+    from bayesmix.results.fits.records import EstimateRecord
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bayesmix.data.design.response import in_words
+from bayesmix.results.tables import r_printing as r
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.results.fits.records import FitRecord
+
+
+DIGITS = 4  # significant digits, as lme4 prints by default
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Section:
+    """One part of a summary: what is printed, and its numbers."""
+
+    name: str
+    lines: tuple[str, ...]
+    table: pd.DataFrame | None = None
+
+
+def family_line(fit: FitRecord) -> str:
+    """Family and link."""
+    return f" Family: {fit.spec.family.title}  ( {fit.spec.link.name} )"
+
+
+def call_lines(fit: FitRecord) -> Iterator[str]:
+    """What was asked: formula, data, weights, offset."""
+    encoder = fit.design.encoder
+    yield f"Formula: {fit.spec.formula.text}"
+    if fit.fitted_model.data_name:
+        yield f"   Data: {fit.fitted_model.data_name}"
+    if encoder is not None and encoder.weights:
+        yield f"Weights: {encoder.weights}"
+    if encoder is not None and encoder.offset:
+        yield f" Offset: {encoder.offset}"
+
+
+def scaled_residuals(fit: FitRecord) -> Array:
+    """Pearson residuals over the residual standard deviation, where there is one: ``(n,)``."""
+    pearson = residuals(fit, "pearson")
+    dispersion = dispersion_of(fit)
+    family = fit.spec.family
+    if not family.has_scale:
+        return pearson
+    one = np.ones(())
+    return pearson / np.sqrt(family.variance(one, one, dispersion * one) / family.variance(one, one, one))
+
+
+def dispersion_of(fit: FitRecord) -> float:
+    """The dispersion parameter, or its posterior mean; 1 where there is none."""
+    return 1.0 if fit.values.dispersion is None else float(np.mean(fit.values.dispersion))
+
+
+def residual_quantiles(fit: FitRecord) -> dict[str, float]:
+    """Extremes and quartiles of the scaled residuals (R's quantiles of type 7)."""
+    values = np.quantile(scaled_residuals(fit), [0.0, 0.25, 0.5, 0.75, 1.0])
+    return dict(zip(("Min", "1Q", "Median", "3Q", "Max"), map(float, values), strict=True))
+
+
+def residuals_section(fit: FitRecord) -> Section:
+    """Quantiles of the scaled residuals."""
+    import pandas as pd
+
+    quantiles = residual_quantiles(fit)
+    texts = r.format_numbers(r.zap_small(np.array(list(quantiles.values())), DIGITS + 1), DIGITS)
+    lines = ("Scaled residuals:", *r.vector_lines(list(quantiles), texts))
+    return Section("scaled_residuals", lines, pd.DataFrame({"value": quantiles}))
+
+
+def size_lines(fit: FitRecord) -> Iterator[str]:
+    """Rows and levels, and what was left out."""
+    design = fit.design
+    levels = {term.group: len(term.levels) for term in design.terms}
+    counted = f"Number of obs: {len(design.y)}" + (", groups: " if levels else "")
+    groups = "; ".join(f"{group}, {count}" for group, count in levels.items())
+    yield from [f"{counted} {groups}".rstrip()] if len(counted) + len(groups) < r.PAGE else [counted.rstrip(), groups]
+    missing = design.n_given - len(design.y)
+    if missing:
+        yield f"({missing} of {design.n_given} rows left out for missing values)"
+    if design.categories is not None:
+        yield in_words(design.response, design.categories)
+    family = fit.spec.family
+    if family.dispersion is not None and not family.is_normal:
+        yield f"{family.dispersion.capitalize()} of the response distribution: {r.trim(dispersion_of(fit), DIGITS)}"
+
+
+def kind_of_model(fit: FitRecord) -> str:
+    """Linear or generalized, with random effects (mixed) or without."""
+    linear = fit.spec.is_linear
+    return f"{'Linear' if linear else 'Generalized linear'} {'mixed model' if fit.design.terms else 'model'}"
+
+
+def variances_title(fit: FitRecord) -> str:
+    """Heading of standard deviations and dispersion."""
+    return "Random effects:" if fit.design.terms else "Dispersion:"
+
+
+def in_r(name: str) -> str:
+    """A column's name as R spells it."""
+    return "(Intercept)" if name == "Intercept" else name
+
+
+def direction(fit: EstimateRecord, t: int) -> str:
+    """The direction of the effects of a term in which there is no variation, by the names of the parameters."""
+    term, sd, corr = fit.design.terms[t], fit.values.sd[t], fit.values.corr[t]
+    sizes = zip(sd_names(fit.design.terms)[t], sd, strict=False)  # one that effects share stands first
+    gone = [f"{name} = 0" for name, size in sizes if not size > 0.0]
+    if gone:
+        return ", ".join(gone)
+    names = corr_names(fit.design.terms)[t]
+    if len(names) == 1:
+        return f"{names[0]} = {float(structure_of(term).correlation.numbers(corr)[0]):.3g}"
+    weights = np.linalg.eigh(corr)[1][:, 0]
+    parts = [f"{weight:+.2f} {effect}" for effect, weight in zip(term.effects, weights, strict=True)]
+    return f"no variation between levels of {term.group} in {' '.join(parts)} (effects over their sd)"

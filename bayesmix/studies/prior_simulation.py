@@ -1,0 +1,55 @@
+"""Parameters from the priors, data from the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.inference.parameters.centring import to_zero
+from bayesmix.inference.parameters.covariance import structure_of
+from bayesmix.inference.parameters.names import Parameters
+from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.priors.prior import Prior
+from bayesmix.language.priors.random import Generator, draw_prior
+from bayesmix.results.prediction.predict import predict
+from bayesmix.results.prediction.rows import Rows
+
+
+def draw_parameters(priors: Priors, design: Design, rng: Generator) -> Parameters:
+    """Parameters of a design, random effects included, drawn from the priors."""
+    gamma = np.array([draw_prior(prior, rng) for prior in priors.fixed])
+    dispersion = None if priors.dispersion is None else np.array(draw_prior(priors.dispersion, rng))
+    unit = 1.0 if dispersion is None else float(dispersion)
+    sds, corrs, effects = [], [], []
+    for term, own, eta in zip(design.terms, priors.sd, priors.corr, strict=True):
+        family = structure_of(term).correlation
+        sd = np.broadcast_to(_draw_sd(own, unit, rng), family.k)
+        partial = np.zeros(0) if eta is None else 2.0 * rng.beta(*family.beta(eta)) - 1.0
+        root = family.root(partial)
+        sds.append(sd)
+        corrs.append(root @ root.T)
+        effects.append(rng.standard_normal((len(term.levels), family.k)) @ (sd[:, None] * root).T)
+    beta = np.linalg.solve(priors.contrast, gamma)
+    return to_zero(Parameters(beta, tuple(sds), tuple(corrs), tuple(effects), dispersion), priors.changes)
+
+
+def _draw_sd(priors: Sequence[Prior], unit: float, rng: Generator) -> Array:
+    """Standard deviations of a term; those under a Decov prior have it together."""
+    joint = [j for j, prior in enumerate(priors) if prior.kind == "Decov"]
+    sd = np.array([1.0 if prior.kind == "Decov" else draw_prior(prior, rng) for prior in priors])
+    if joint:
+        concentration, shape, scale = priors[joint[0]].arguments
+        shares = rng.dirichlet(np.full(len(joint), concentration))
+        sd[joint] = unit * rng.gamma(shape, scale) * np.sqrt(len(joint) * shares)
+    return sd
+
+
+def simulate_response(spec: ModelSpec, design: Design, values: Parameters, seed: int) -> Design:
+    """The design with a response drawn given the parameters."""
+    y = predict(spec, Rows.of_fit(design), values, kind="response", groups="fitted", seed=seed)
+    return replace(design, y=np.asarray(y, float))

@@ -1,0 +1,120 @@
+"""Profile-likelihood limits against lme4's, and against their definition where lme4's are not good enough."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from dense import ml_criterion, random_covariance
+from scipy.optimize import minimize
+
+import bayesmix as bmx
+
+REFERENCE = json.loads((Path(__file__).parents[2] / "reference" / "profile.json").read_text(encoding="utf-8"))["limits"]
+SPLINE = 2e-4  # of the interval's width: lme4 interpolates its profiles by splines
+
+MODELS = {
+    "sleepstudy_corr": ("Reaction ~ Days + (Days | Subject)", "sleepstudy", "gaussian"),
+    "sleepstudy_uncorr": ("Reaction ~ Days + (Days || Subject)", "sleepstudy", "gaussian"),
+    "pastes_reml": ("strength ~ 1 + (1 | batch/cask)", "Pastes", "gaussian"),
+    "penicillin_reml": ("diameter ~ 1 + (1 | plate) + (1 | sample)", "Penicillin", "gaussian"),
+    "cbpp_laplace": ("cbind(incidence, size - incidence) ~ period + (1 | herd)", "cbpp", "binomial"),
+}
+
+
+def lme4_name(name: str) -> str:
+    inside = name[name.find("(") + 1 : -1].split(", ")
+    if name.startswith("sd("):
+        return f"sd_{inside[1]}|{inside[0]}".replace("Intercept", "(Intercept)")
+    if name.startswith("corr("):
+        return f"cor_{inside[2]}.{inside[1]}|{inside[0]}".replace("Intercept", "(Intercept)")
+    return name.replace("Intercept", "(Intercept)")
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow if case.startswith("p") else ()) for case in MODELS]
+)
+def test_limits_are_lme4s(case: str) -> None:
+    formula, data, family = MODELS[case]
+    table = bmx.Model(formula, bmx.load_dataset(data), family=family).estimate().confint()
+    for name, row in table.iterrows():
+        lower, upper = REFERENCE[case][lme4_name(str(name))]
+        assert row["lower"] == pytest.approx(lower, abs=SPLINE * (upper - lower)), name
+        assert row["upper"] == pytest.approx(upper, abs=SPLINE * (upper - lower)), name
+
+
+def esoph() -> bmx.Estimate:
+    return bmx.Model("ncases ~ ncontrols + (ncontrols | agegp)", bmx.load_dataset("esoph")).estimate("ml")
+
+
+def dense_minimum(fit: bmx.Estimate, name: str, value: float) -> float:
+    """The lowest deviance with a parameter held, by dense matrices and simplex searches from many starts."""
+
+    design = fit.design
+
+    def deviance(free: np.ndarray) -> float:
+        sd, rho, sigma = free[:2] ** 2, np.sin(free[2]), np.exp(free[3])
+        sd[0] = value if name.startswith("sd(") else sd[0]
+        rho = value if name.startswith("corr(") else rho
+        covariance = np.outer(sd, sd) * np.array([[1.0, rho], [rho, 1.0]])
+        V = np.eye(len(design.y)) * sigma**2 + random_covariance(design, [covariance])
+        return ml_criterion(design, V, 1.0)
+
+    estimate = fit.parameters()["estimate"].to_numpy()[-4:]
+    start = np.array([*np.sqrt(estimate[:2]), np.arcsin(0.99 * estimate[2]), np.log(estimate[3])])
+    lowest = []
+    for seed in range(4):
+        noise = np.random.default_rng(seed).normal(size=4) * (0.3 if seed else 0.0)
+        options = {"maxfev": 2000, "xatol": 1e-7, "fatol": 1e-9}
+        lowest.append(minimize(deviance, start + noise, method="Nelder-Mead", options=options).fun)
+    return min(lowest)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["sd(agegp, Intercept)", "corr(agegp, Intercept, ncontrols)"])
+def test_lower_limits_of_a_profile_with_two_valleys(name: str) -> None:
+    """lme4 prints 0.41743 and -0.6468 here; simplex searches from many starts show what the limits should be."""
+    fit = esoph()
+    lower = float(fit.confint([name])["lower"].iloc[0])
+    assert dense_minimum(fit, name, lower) - fit.criterion == pytest.approx(3.841459, abs=2e-4)
+
+
+def test_upper_limit_of_a_correlation_is_one_where_the_likelihood_allows_it() -> None:
+    table = esoph().confint(["corr(agegp, Intercept, ncontrols)"])
+    assert table["upper"].iloc[0] == 1.0
+
+
+def test_singular_standard_deviation_has_lower_limit_zero() -> None:
+    table = bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff2")).estimate().confint()
+    assert table.loc["sd(Batch, Intercept)", "lower"] == 0.0
+    assert 0.5 < table.loc["sd(Batch, Intercept)", "upper"] < 5.0
+
+
+def test_correlation_of_a_later_pair_of_effects() -> None:
+    """With three effects every correlation can be profiled: the interval of the last pair holds its estimate."""
+    model = bmx.Model("angle ~ recipe + temp + (0 + recipe | replicate)", bmx.load_dataset("cake"))
+    fit = model.estimate("ml")
+    name = fit.names[-2]
+    assert name.startswith("corr(")
+    table = fit.confint([name])
+    assert table.loc[name, "lower"] < fit.parameters().loc[name, "estimate"] <= table.loc[name, "upper"]
+
+
+def test_wald_and_satterthwaite_limits() -> None:
+    fit = bmx.Model("Reaction ~ Days + (Days | Subject)", bmx.load_dataset("sleepstudy")).estimate()
+    wald, t = fit.confint(["Days"], method="wald"), fit.confint(["Days"], method="satterthwaite")
+    se = 1.545789  # lme4's, Bates et al. 2015, section 5
+    assert wald["upper"].iloc[0] - 10.467286 == pytest.approx(1.959964 * se, rel=1e-5)
+    assert t["upper"].iloc[0] - 10.467286 == pytest.approx(2.109816 * se, rel=1e-5)  # t quantile at 17 df
+
+
+def test_unknown_names_and_methods() -> None:
+    fit = esoph()
+    with pytest.raises(bmx.SpecError, match="Did you mean `ncontrols`"):
+        fit.confint(["ncontrol"])
+    with pytest.raises(bmx.SpecError, match="Did you mean `profile`"):
+        fit.confint(method="profil")
+    with pytest.raises(bmx.SpecError, match="Only fixed effects have wald intervals"):
+        fit.confint(["sigma"], method="wald")

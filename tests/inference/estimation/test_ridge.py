@@ -1,0 +1,85 @@
+"""Covariance parameters that the design does not determine are named; determined ones are not."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+import bayesmix as bmx
+from bayesmix.inference.estimation.optimise import Status
+
+RNG = np.random.default_rng(3)
+ID = np.arange(120) // 6
+SEX = np.array(["f", "m"])[ID % 2]
+T = np.tile(np.arange(6.0), 20)
+DATA = {
+    "y": 1.0 + 0.3 * T + RNG.normal(size=20)[ID] * (1.0 + (SEX == "m")) + RNG.normal(size=120),
+    "n": RNG.poisson(np.exp(1.0 + 0.5 * RNG.normal(size=20)[ID])),
+    "t": T,
+    "u": 32.0 + 1.8 * T,
+    "sex": SEX,
+    "id": [f"i{i}" for i in ID],
+    "twin": [f"t{i}" for i in ID],
+    "week": [f"w{t:.0f}" for t in T],
+}
+
+
+def fit_of(formula: str, family: str = "gaussian") -> bmx.Estimate:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return bmx.Model(formula, DATA, family=family).estimate()
+
+
+@pytest.mark.parametrize(
+    ("formula", "family", "names"),
+    [
+        ("y ~ t + sex + (sex | id)", "gaussian", ["sd(id, sexm)", "corr(id, Intercept, sexm)"]),
+        ("n ~ sex + (sex | id)", "poisson", ["sd(id, sexm)", "corr(id, Intercept, sexm)"]),
+        ("y ~ t + sex + (0 + sex | id)", "gaussian", ["corr(id, sexf, sexm)"]),
+        ("y ~ t + (1 | id) + (1 | twin)", "gaussian", ["sd(id, Intercept)", "sd(twin, Intercept)"]),
+        ("y ~ t + (0 + t | id) + (0 + I(2 * t) | id)", "gaussian", ["sd(id, t)", "sd(id, I(2 * t))"]),
+    ],
+)
+def test_parameters_on_a_ridge_are_named(formula, family, names):
+    fit = fit_of(formula, family)
+    assert not fit.converged
+    assert len(fit.problems) == 1
+    for name in names:
+        assert f"`{name}`" in fit.problems[0]
+    assert "`sd(id, Intercept)`" not in fit.problems[0] or "sd(id, Intercept)" in names
+    assert "The data do not determine" in str(fit.summary())
+
+
+def test_a_predictor_far_from_zero_is_told_to_be_centred():
+    """A column of 13407 +- 1, its effect independent of the intercept: one standard deviation stands for both."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = bmx.Model("n ~ x + (x || id)", DATA | {"x": 13407.0 + RNG.normal(size=120)}, family="poisson").estimate()
+    assert ["centre the predictor" in problem for problem in fit.problems] == [True]
+    assert "`sd(id, Intercept)`, `sd(id, x)`" in fit.problems[0]
+    assert fit.point.optimum.status is Status.CONVERGED
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "y ~ t + sex + (t | id)",  # singular: flat, but not for lack of information in the design
+        "y ~ t + (t || id) + (1 | week)",
+        "y ~ t + (t + u:t | id)",
+        "y ~ t + (1 | sex/id)",
+    ],
+)
+def test_what_the_design_determines_is_not_named(formula):
+    assert fit_of(formula).problems == []
+
+
+def test_a_level_of_the_group_may_tell_what_the_others_do_not():
+    """With one person of both sexes the correlation is determined, however badly."""
+    sex = SEX.copy()
+    sex[:3] = "m"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = bmx.Model("y ~ t + (0 + sex | id)", DATA | {"sex": sex}).estimate()
+    assert fit.problems == []

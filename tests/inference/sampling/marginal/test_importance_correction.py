@@ -1,0 +1,360 @@
+"""The marginal sampler of generalized models: its weights, its candidates, and its posteriors."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from functools import cache
+from itertools import count
+from typing import Any
+
+import numpy as np
+import pytest
+from dense import gauss_weights, indicator
+from densities import MEAN, PRIOR, log_density
+from scipy import stats
+from scipy.linalg import block_diag
+from scipy.special import logsumexp
+from stan import GENERALIZED as CASES
+from stan import POSTERIORS as STAN
+from stan import name_of as stan_name
+
+import bayesmix as bmx
+from bayesmix.inference.least_squares.solve import given_later
+from bayesmix.inference.parameters.names import covariance
+from bayesmix.inference.sampling.marginal import importance_correction as generalized_marginal
+from bayesmix.inference.sampling.marginal.candidates import Candidates, _candidates
+from bayesmix.inference.sampling.marginal.gaussian_approximation import Surrogate, coefficients, fit_surrogate
+from bayesmix.inference.sampling.marginal.importance_correction import in_user_units, propose
+
+EXACT = {"rtol": 1e-8, "atol": 1e-8}  # two ways to the same density, floating point apart
+MCSE = 4.0  # combined Monte Carlo standard errors
+
+
+def simulated() -> dict[str, Any]:
+    rng = np.random.default_rng(7)
+    n = 60
+    g = np.arange(n) % 6
+    x = rng.normal(1.0, 1.0, n)
+    eta = 0.3 + 0.4 * x + 0.5 * rng.normal(size=6)[g]
+    trials = rng.integers(1, 6, n)
+    return {
+        "g": [f"g{i}" for i in g],
+        "h": [f"h{i}" for i in (np.arange(n) * 7) % 5],
+        "in_g": [f"s{i}" for i in (np.arange(n) // 6) % 4],
+        "x": x,
+        "w": rng.uniform(0.5, 2.0, n),
+        "off": 0.3 * rng.normal(size=n),
+        "count": rng.poisson(np.exp(eta)),
+        "won": rng.binomial(trials, 1.0 / (1.0 + np.exp(-eta))),
+        "trials": trials,
+        "over": rng.poisson(np.exp(eta) * rng.gamma(1.5, 1.0 / 1.5, n)),
+        "yes": rng.binomial(1, stats.norm.cdf(eta)),
+        "size": rng.gamma(3.0, np.exp(eta) / 3.0),
+        "level": np.exp(eta) + 0.3 * rng.normal(size=n),
+    }
+
+
+MODELS: dict[str, dict[str, Any]] = {
+    "poisson, correlated": {"formula": "count ~ x + offset(off) + (x | g)", "family": "poisson"},
+    "binomial, nested": {"formula": "cbind(won, trials - won) ~ x + (1 | g/in_g)", "family": "binomial"},
+    "bernoulli, crossed": {"formula": "yes ~ x + (x || g) + (1 | h)", "family": "bernoulli", "link": "probit"},
+    "gamma, heavy priors": {
+        "formula": "size ~ x + (1 | g)",
+        "family": "gamma",
+        "priors": {"x": "StudentT(3, 0, 1)", "Intercept": "Cauchy(0, 2)", "shape": "Gamma(2, 0.5)"},
+    },
+    "gamma, priors in units of the shape": {"formula": "size ~ x + (1 | g)", "family": "gamma", "priors": "rstanarm"},
+    "negative binomial": {"formula": "over ~ x + cs(x | g)", "family": "negbinomial", "weights": "w"},
+    "gaussian, log link": {"formula": "level ~ x + (1 | g)", "link": "log", "weights": "w", "priors": "rstanarm"},
+}
+
+
+@cache
+def model_of(name: str) -> bmx.Model:
+    given = dict(MODELS[name])
+    return bmx.Model(given.pop("formula"), simulated(), **given)
+
+
+@cache
+def surrogate_of(name: str) -> Surrogate:
+    model = model_of(name)
+    return fit_surrogate(model.design, model.spec, model.priors, model.estimate().point, np.random.default_rng(1))
+
+
+def some_theta(surrogate: Surrogate, point: Any, n: int) -> np.ndarray:
+    start = surrogate.target.start(point)
+    return start + 0.3 * np.random.default_rng(2).standard_normal((n, len(start)))
+
+
+def dense_conditional(model: bmx.Model, surrogate: Surrogate, matrices: list[np.ndarray]) -> Any:
+    """Distribution of (gamma, b) under the stand-in given covariances, by dense matrices."""
+    design, priors, target = model.design, model.priors, surrogate.target
+    Z = [indicator(term.codes, term.z, len(term.levels)) for term in design.terms]
+    XZ = np.hstack([design.X @ np.linalg.inv(priors.contrast), *Z])
+    blocks = [np.linalg.inv(m) for m, term in zip(matrices, design.terms, strict=True) for _ in term.levels]
+    prior = block_diag(np.diag(target.precision), *blocks)
+    precision = (XZ.T * surrogate.weights) @ XZ + prior
+    h = XZ.T @ (surrogate.weights * surrogate.z)
+    h[: len(target.mean)] += target.precision * target.mean
+    return np.linalg.solve(precision, h), np.linalg.inv(precision)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_weights_are_joint_density_over_that_of_the_proposal(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One candidate a level: SciPy's joint density over the dense Gaussian the effects were drawn from."""
+    monkeypatch.setattr(
+        "bayesmix.inference.sampling.marginal.defence.SHARE", 1e-300
+    )  # heavy-tailed noise has a test of its own
+    model, surrogate = model_of(name), surrogate_of(name)
+    design, priors, family = model.design, model.priors, model.spec.family
+    theta = some_theta(surrogate, model.estimate().point, 4)
+    proposed = propose(surrogate, theta, (1,), np.random.default_rng(3))
+    kept = np.arange(4)
+    values = in_user_units(surrogate, theta, proposed, kept)
+    trials = np.ones(len(design.y)) if design.trials is None else design.trials
+    gammas = coefficients(surrogate.target, proposed.shift)
+    for i in kept:
+        eta = design.X @ values.beta[i] + design.offset
+        matrices, joint = [], 0.0
+        for term, sd, corr, b in zip(design.terms, values.sd, values.corr, values.b, strict=True):
+            matrices.append(covariance(sd[i], corr[i]))
+            joint += float(stats.multivariate_normal(np.zeros(len(sd[i])), matrices[-1]).logpdf(b[i]).sum())
+            eta = eta + np.sum(term.z * b[i][term.codes], axis=1)
+        dispersion = 1.0 if values.dispersion is None else float(values.dispersion[i])
+        mean = MEAN[model.spec.link.name](eta)
+        if family.name == "gaussian":
+            joint += float(log_density("gaussian", design.y, mean, dispersion / np.sqrt(design.weights)).sum())
+        else:
+            joint += float(np.sum(design.weights * log_density(family.name, design.y, mean, dispersion, trials)))
+        for prior, gamma in zip(priors.fixed, gammas[i], strict=True):
+            joint += float(PRIOR[prior.kind](*prior.arguments).logpdf(gamma))
+        joint += float(surrogate.target.log_prior(theta[i : i + 1])[0])
+        if priors.dispersion is not None and surrogate.dispersion is not None:
+            at, place = np.log(dispersion), surrogate.dispersion
+            joint += float(PRIOR[priors.dispersion.kind](*priors.dispersion.arguments).logpdf(dispersion)) + at
+            joint -= float(stats.t(generalized_marginal.FREEDOM, place.mean, place.sd).logpdf(at))
+        if model.spec.preset == "rstanarm":  # standard deviations in units of the dispersion: Exponential(1 / it)
+            sd = float(values.sd[0][i, 0])
+            joint += float(stats.expon(0.0, dispersion).logpdf(sd) - stats.expon(0.0, 1.0).logpdf(sd))
+        centre, spread = dense_conditional(model, surrogate, matrices)
+        at = np.concatenate([gammas[i], *(b[i].ravel() for b in values.b)])
+        drawn = float(stats.multivariate_normal(centre, spread, allow_singular=False).logpdf(at))
+        np.testing.assert_allclose(proposed.log_density[i], joint - drawn, **EXACT)
+
+
+def test_effects_given_those_eliminated_later_are_the_dense_conditional() -> None:
+    model, surrogate = model_of("binomial, nested"), surrogate_of("binomial, nested")
+    target = surrogate.target
+    theta = some_theta(surrogate, model.estimate().point, 1)
+    factorisation = target.factorise(theta)
+    shift = np.full((1, 2), 0.1)
+    combination = np.concatenate([-shift, np.ones((1, 1))], axis=1)
+    inner, outer = target.problem.coordinates.factors
+    above = np.linspace(-1.0, 1.0, outer.levels)
+    mean, root = given_later(factorisation, 0, combination, [above[None, :, None]])
+    residual = surrogate.z - target.problem.coordinates.X @ (target.problem.beta_ols + shift[0])
+    residual = residual - outer.z[:, 0] * above[outer.codes]
+    Z = indicator(inner.codes, inner.z, inner.levels)
+    scale = factorisation.eliminated[0].Lambda[0, 0, 0]
+    covariance_ = np.linalg.inv((Z.T * surrogate.weights) @ Z + np.eye(inner.levels) / scale**2)
+    np.testing.assert_allclose(mean[0, :, 0], covariance_ @ (Z.T @ (surrogate.weights * residual)), **EXACT)
+    np.testing.assert_allclose(root[0, :, 0, 0] ** 2, np.diag(covariance_), **EXACT)
+
+
+@pytest.mark.parametrize("tries", [1, 4, 8, 16])
+@pytest.mark.parametrize("k", [1, 2])
+def test_each_candidate_is_a_draw_of_the_standard_normal_once_weighted(tries: int, k: int) -> None:
+    shift = (np.indices((1000,) * k).reshape(k, -1).T + 0.5) / 1000  # a fine grid in place of random shifts
+    found = list(_candidates(tries, shift, 0.05))
+    assert len(found) == tries
+    for noise, excess in found:
+        weight = np.exp(excess)
+        for power, expected in ((0, 1.0), (1, 0.0), (2, 1.0)):
+            moment = np.mean(weight[:, None] * noise**power, axis=0)
+            np.testing.assert_allclose(moment, expected, atol=0.002)
+
+
+def test_a_candidate_without_density_leaves_the_others_theirs() -> None:
+    """Of a link whose mean may leave its range: that candidate has weight zero, the level the mean of all."""
+    nothing: Any = None
+    candidates = Candidates(nothing, nothing, nothing, nothing, (2,), np.random.default_rng(1))
+    taken, total = candidates._take([np.array([[np.nan, 0.0]]), np.array([[1.0, np.nan]])])
+    np.testing.assert_array_equal(taken, [[1, 0]])
+    np.testing.assert_allclose(total, [[1.0 - np.log(2.0), -np.log(2.0)]])
+
+
+# ---- against integration by brute force --------------------------------------------------------------------------
+
+
+def few_counts() -> bmx.Model:
+    data = {"y": [0, 1, 4, 2, 3, 0, 9, 7], "g": list("aabbccdd")}
+    return bmx.Model(
+        "y ~ 1 + (1 | g)", data, family="poisson", priors={"sd": "HalfNormal(1)", "Intercept": "Normal(0, 2)"}
+    )
+
+
+@pytest.mark.slow
+def test_evidence_and_moments_are_those_of_brute_force() -> None:
+    """Group effects by a fine grid, the intercept and the log standard deviation by another."""
+    model = few_counts()
+    y = model.design.y.reshape(4, 2)
+    beta, log_sd = np.linspace(-5.0, 6.0, 111), np.linspace(-9.0, 2.5, 116)
+    nodes, log_weights = gauss_weights(101, 1)
+    logs = np.empty((len(beta), len(log_sd)))
+    for j, sd in enumerate(np.exp(log_sd)):
+        rate = np.exp(beta[:, None] + sd * nodes[:, 0])
+        groups = sum(
+            logsumexp(stats.poisson(rate).logpmf(pair[0]) + stats.poisson(rate).logpmf(pair[1]) + log_weights, axis=1)
+            for pair in y
+        )
+        prior = stats.norm(0.0, 2.0).logpdf(beta) + stats.halfnorm(0.0, 1.0).logpdf(sd) + log_sd[j]
+        logs[:, j] = groups + prior
+    cell = (beta[1] - beta[0]) * (log_sd[1] - log_sd[0])
+    evidence = float(logsumexp(logs) + np.log(cell))
+    weight = np.exp(logs - logsumexp(logs))
+    post = model.sample(draws=4000, seed=5, method="marginal", progress=False)
+    certificate = post.draws.certificate
+    assert abs(certificate["log_evidence"] - evidence) < MCSE * certificate["log_evidence_error"]
+    table = post.parameters()
+    for name, expected in (
+        ("Intercept", (weight.sum(1) * beta).sum()),
+        ("sd(g, Intercept)", (weight.sum(0) * np.exp(log_sd)).sum()),
+    ):
+        row = table.loc[name]
+        assert abs(row["mean"] - expected) < MCSE * row["sd"] / np.sqrt(row["ess_bulk"]), name
+
+
+def test_candidates_within_candidates_leave_the_evidence_what_it_is() -> None:
+    model = model_of("binomial, nested")
+    theta = some_theta(surrogate_of("binomial, nested"), model.estimate().point, 1)
+    values = {}
+    for tries in ((1,), (4,), (4, 4), (4, 8), (8, 8)):
+        rng = np.random.default_rng(11)
+        found = propose(surrogate_of("binomial, nested"), np.repeat(theta, 3000, axis=0), tries, rng).log_density
+        weights = np.exp(found - found.mean())
+        values[tries] = (found.mean() + np.log(weights.mean()), weights.std() / weights.mean() / np.sqrt(3000))
+    reference, error = values[(8, 8)]
+    for tries, (value, own) in values.items():
+        assert abs(value - reference) < MCSE * np.hypot(own, error), tries
+
+
+# ---- interruption -----------------------------------------------------------------------------------------------
+
+
+def pressed_after(batches: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Press Ctrl-C, a real signal, when the last phase has drawn some batches."""
+    whole, one, drawn = generalized_marginal.propose, generalized_marginal._propose, count()
+
+    def last_phase(*given: Any, **options: Any) -> Any:
+        if options.get("interruptible"):
+            monkeypatch.setattr(generalized_marginal, "_propose", pressing)
+        return whole(*given, **options)
+
+    def pressing(*given: Any) -> Any:
+        if next(drawn) == batches:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.2)
+        return one(*given)
+
+    monkeypatch.setattr(generalized_marginal, "NUMBERS", 4 * 60 * 50)  # 50 proposals a batch
+    monkeypatch.setattr(generalized_marginal, "propose", last_phase)
+
+
+def test_ctrl_c_keeps_the_draws_so_far_and_does_not_start_nuts(monkeypatch: pytest.MonkeyPatch) -> None:
+    pressed_after(20, monkeypatch)
+    post = model_of("poisson, correlated").sample(draws=200, chains=2, seed=1, progress=False)
+    chains, draws = post.values.lead
+    assert (post.method, chains) == ("marginal", 2)
+    assert 10 <= draws < 200
+    assert post.draws.notes == (f"Sampling was interrupted: {draws} of 200 draws of each of 2 chains are kept.",)
+    assert np.all(np.isfinite(post.values.beta))
+
+
+def test_ctrl_c_at_once_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    pressed_after(0, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        model_of("poisson, correlated").sample(draws=200, chains=2, seed=1, progress=False)
+
+
+# ---- Stan ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=() if case == "cbpp" else pytest.mark.slow) for case in CASES]
+)
+def test_posteriors_are_stans(case: str) -> None:
+    """Means and standard deviations of every parameter and effect, and quantiles of the parameters."""
+    from bayesmix.results.fits.linear_predictor import flatten
+
+    formula, family, priors = CASES[case]
+    given = json.loads((STAN / f"{case}.json").read_text(encoding="utf-8"))
+    assert len(given["priors"]) <= len(priors)
+    model = bmx.Model(formula, bmx.load_dataset(given["data"]), family=family, priors=priors)
+    post = model.sample(draws=2500, chains=4, seed=3, method="marginal")
+    assert post.converged
+    table = post.parameters()
+    flat = dict(zip(post.names, np.moveaxis(flatten(post.design, post.values), -1, 0), strict=True))
+    for name, row in table.iterrows():
+        expected = given["parameters"][stan_name(str(name))]
+        error = np.hypot(row["sd"] / np.sqrt(row["ess_bulk"]), expected["mcse_mean"])
+        assert abs(row["mean"] - expected["mean"]) < MCSE * error, name
+        kurtosis = float(stats.kurtosis(flat[str(name)].ravel(), fisher=False))
+        spread = np.hypot(row["sd"] * np.sqrt((kurtosis - 1.0) / 4.0 / row["ess_tail"]), expected["mcse_sd"])
+        assert abs(row["sd"] - expected["sd"]) < MCSE * spread, name
+        for probability, quantile in expected["quantiles"].items():
+            p = float(probability) / 100.0
+            low, own, high = np.quantile(flat[str(name)], [max(p - 0.01, 0.002), p, min(p + 0.01, 0.998)])
+            slope = (high - low) / (min(p + 0.01, 0.998) - max(p - 0.01, 0.002))
+            mine = slope * np.sqrt(p * (1.0 - p) / row["ess_tail"])
+            error = np.hypot(mine, expected["mcse_quantiles"][probability])
+            assert abs(own - quantile) < MCSE * error, (name, probability)
+    for group, levels in post.ranef().items():
+        for level, effects in levels.iterrows():
+            for effect, value in effects.items():
+                expected = given["parameters"][f"r_{group}[{str(level).replace(' ', '.')},{effect}]"]
+                error = np.hypot(expected["sd"] / np.sqrt(4000.0), expected["mcse_mean"])
+                assert abs(value - expected["mean"]) < MCSE * error, (group, level, effect)
+
+
+# ---- the sampler ---------------------------------------------------------------------------------------------------
+
+
+def test_auto_takes_it_and_certifies_it() -> None:
+    post = model_of("poisson, correlated").sample(seed=1, progress=False)
+    assert post.method == "marginal"
+    assert post.draws.certificate["pareto_k"] < 0.7
+    assert post.converged
+
+
+def test_the_same_seed_gives_the_same_draws() -> None:
+    model = few_counts()
+    first, second, other = (model.sample(draws=50, seed=seed, progress=False) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.values.b[0], second.values.b[0])
+    assert not np.array_equal(first.values.b[0], other.values.b[0])
+
+
+def test_flat_priors_with_too_few_levels_are_refused() -> None:
+    data = {"y": [0, 1, 4, 2], "g": list("aabb")}
+    model = bmx.Model("y ~ 1 + (1 | g)", data, family="poisson", priors="flat")
+    with pytest.raises(bmx.SpecError, match="improper"):
+        model.sample(seed=1, method="marginal", progress=False)
+
+
+def test_too_many_effects_to_hold_are_left_to_nuts(monkeypatch: pytest.MonkeyPatch) -> None:
+    design = few_counts().design
+    assert generalized_marginal.too_large(design, 4000) is None
+    monkeypatch.setattr(generalized_marginal, "MOST", 1000)
+    assert "4000 draws of 4 random effects" in str(generalized_marginal.too_large(design, 4000))
+
+
+def test_effects_that_vanish_are_no_obstacle() -> None:
+    """A singular estimate: no difference between groups, so that the effects' curvature is the prior's."""
+    data = {"y": [2, 3, 2, 3, 2, 3, 2, 3], "g": list("aabbccdd")}
+    model = bmx.Model("y ~ 1 + (1 | g)", data, family="poisson")
+    assert model.estimate().singular
+    post = model.sample(seed=1, progress=False)
+    assert post.method == "marginal"
+    assert post.converged

@@ -1,0 +1,126 @@
+"""A posterior that is called converged is right: posteriors that are hard to sample, against dense grids.
+
+`tests/reference/nasty/grids.py` computes them without anything of the package. Monte Carlo errors are ArviZ's, from the
+effective sample size of each quantile's own indicator.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from arviz_stats.base import array_stats
+from scipy import stats
+
+import bayesmix as bmx
+from bayesmix.fit import Posterior
+from bayesmix.results.fits import linear_predictor as effects
+
+GRIDS = Path(__file__).parents[2] / "reference" / "nasty" / "grids.json"
+LEVELS = (0.025, 0.5, 0.975)
+MCSE = 6.0
+QUICK = {
+    "two_modes": 2,
+    "two_modes_unequal": 1,
+    "outlier_of_1000_sd": 0,
+    "nearly_all_successes": 1,
+    "one_count_with_offset": 1,
+}
+SLOW_SEEDS = 3
+
+
+@cache
+def grids() -> dict[str, Any]:
+    return dict(json.loads(GRIDS.read_text()))
+
+
+def sampled(name: str, seed: int) -> Posterior:
+    case = grids()[name]
+    model = bmx.Model(case["formula"], case["data"], family=case["family"], priors=case["priors"])
+    return model.sample(seed=seed, progress=False)
+
+
+def error(draws: np.ndarray, level: float) -> float:
+    """Monte Carlo error of a quantile of draws ``(chain, draw)``, as ArviZ has it."""
+    ess = array_stats.ess(draws, method="quantile", prob=level)
+    low, high = stats.beta(ess * level + 1.0, ess * (1.0 - level) + 1.0).ppf([0.1586553, 0.8413447])
+    ordered, n = np.sort(draws.ravel()), draws.size
+    return float(ordered[min(int(np.ceil(high * n)), n - 1)] - ordered[max(int(np.floor(low * n)), 0)]) / 2.0
+
+
+def distances(post: Posterior, name: str) -> dict[str, float]:
+    """How many Monte Carlo errors the quantiles are from those of the grid."""
+    values = effects.flatten(post.design, post.values)
+    found = {}
+    for parameter, expected in grids()[name]["quantiles"].items():
+        draws = values[..., post.names.index(parameter)]
+        for level, value in zip(LEVELS, expected, strict=True):
+            found[f"{level:g} of {parameter}"] = abs(float(np.quantile(draws, level)) - value) / error(draws, level)
+    return found
+
+
+def wrong(name: str, seed: int) -> tuple[Posterior, dict[str, float]]:
+    """The posterior, and what of it is wrong although it is said to have converged."""
+    post = sampled(name, seed)
+    far = {what: z for what, z in distances(post, name).items() if z > MCSE}
+    return post, far if post.converged else {}
+
+
+@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.filterwarnings("ignore")
+def test_what_is_called_converged_is_right(name: str) -> None:
+    post, far = wrong(name, QUICK[name])
+    assert post.method == "marginal"
+    assert post.converged
+    assert not far
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_of_all_cases_none_is_wrong_and_nine_in_ten_converge() -> None:
+    runs = [(name, seed, *wrong(name, seed)) for name in grids() for seed in range(SLOW_SEEDS)]
+    assert not {f"{name}, seed {seed}": far for name, seed, _, far in runs if far}
+    assert np.mean([post.converged for _, _, post, _ in runs]) >= 0.9
+
+
+def test_grids_are_finer_than_monte_carlo_errors() -> None:
+    """Change of a quantile over the width of its interval when the grid has 1.4 times as many points a dimension."""
+    assert len(grids()) >= 15
+    assert max(case["change"] for case in grids().values()) < 1e-3
+
+
+@pytest.mark.slow
+def test_nuts_does_not_settle_in_one_of_two_modes() -> None:
+    case = grids()["two_modes"]
+    model = bmx.Model(case["formula"], case["data"], priors=case["priors"])
+    for seed in range(4):
+        post = model.sample(seed=seed, method="nuts", progress=False)
+        far = {what for what, z in distances(post, "two_modes").items() if z > MCSE}
+        assert not (post.converged and far), (seed, far)
+        assert post.converged is (not post.problems)
+
+
+def test_a_certificate_that_does_not_hold_is_a_problem(posterior_of: Any) -> None:
+    good = posterior_of("esoph", chains=4, draws=250, spread=0.1)
+    assert good.problems == []
+
+    def certified(method: str, **certificate: float) -> Posterior:
+        draws = replace(good.draws, method=method, certificate=certificate)
+        return Posterior(good.fitted_model, draws, good.priors)
+
+    for post, word in (
+        (certified("marginal", pareto_k=0.55), "Pareto k of the proposal is 0.55, above 0.5"),
+        (certified("nuts", disagreement=7.0), "NUTS and the marginal sampler disagree"),
+    ):
+        assert not post.converged
+        assert len(post.problems) == 1
+        assert word in post.problems[0]
+        assert "The chains did not converge." in str(post.summary())
+        assert not post.diagnose().findings[0].good
+    assert certified("marginal", pareto_k=0.45).converged
+    assert certified("nuts", disagreement=5.0).converged

@@ -1,0 +1,114 @@
+"""Jobs on executors, and processes that are killed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import bayesmix as bmx
+from bayesmix.parallel.executors import in_order
+
+JOBS = 12
+
+
+def square(number: int, folder: Path, killers: dict[int, int]) -> int:
+    """The square; some numbers kill their process, the first times that they are tried."""
+    tries = folder / str(number)
+    with tries.open("a") as file:
+        file.write("x")
+    if tries.stat().st_size <= killers.get(number, 0):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number**2
+
+
+@pytest.fixture(scope="module")
+def context():
+    """Processes that start at once: forked from a server that has imported this module."""
+    found = multiprocessing.get_context("forkserver")
+    found.set_forkserver_preload([__name__])
+    return found
+
+
+def run(executor: Executor | None, folder: Path, killers: dict[int, int] | None = None) -> list[int]:
+    jobs = [(number, folder, killers or {}) for number in range(JOBS)]
+    return in_order(square, jobs, executor, label="", progress=False)
+
+
+# number -> how often it kills its process; and how many results are lost
+KILLERS = {
+    "one process is killed once": ({3: 1}, 0),
+    "the first and the last": ({0: 1, 11: 1}, 0),
+    "the second try too": ({3: 2}, 0),  # alone, at last
+    "one job kills whatever process it runs in": ({3: 99}, 1),
+    "two do": ({3: 99, 7: 99}, 2),
+}
+
+
+@pytest.mark.parametrize(
+    "kind", [next(iter(KILLERS)), *(pytest.param(k, marks=pytest.mark.slow) for k in [*KILLERS][1:])]
+)
+def test_what_is_finished_is_kept(kind, context, tmp_path):
+    killers, lost = KILLERS[kind]
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        if lost:
+            with pytest.warns(
+                bmx.DroppedWarning, match=f"{lost} of 12 replications were lost: their processes were ki"
+            ):
+                found = run(pool, tmp_path, killers)
+        else:
+            found = run(pool, tmp_path, killers)
+    kept = [number for number in range(JOBS) if killers.get(number, 0) < 99]
+    assert found == [number**2 for number in kept]
+
+
+@pytest.mark.slow
+def test_when_all_are_killed_there_is_an_end(context, tmp_path):
+    with (
+        ProcessPoolExecutor(2, mp_context=context) as pool,
+        pytest.raises(bmx.FitError, match="of all 12 replications"),
+    ):
+        run(pool, tmp_path, dict.fromkeys(range(JOBS), 99))
+
+
+class Breaks(Executor):
+    """An executor of another package that breaks after five jobs."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def submit(self, task, /, *arguments):
+        self.count += 1
+        future: Future = Future()
+        if self.count > 8:
+            raise BrokenExecutor
+        if self.count > 5:
+            future.set_exception(BrokenExecutor())
+        else:
+            future.set_result(task(*arguments))
+        return future
+
+
+def test_executors_of_others_lose_only_what_they_lose(tmp_path):
+    with pytest.warns(bmx.DroppedWarning, match="7 of 12 replications were lost"):
+        assert run(Breaks(), tmp_path) == [number**2 for number in range(5)]
+
+
+def test_results_are_in_order_everywhere(tmp_path):
+    with ThreadPoolExecutor(3) as threads:
+        assert run(None, tmp_path) == run(threads, tmp_path) == [number**2 for number in range(JOBS)]
+    assert in_order(square, [], None, label="", progress=True) == []
+
+
+def fail(number: int) -> Iterator[int]:
+    raise ZeroDivisionError(number)
+
+
+def test_errors_of_the_task_are_errors(context):
+    with ProcessPoolExecutor(2, mp_context=context) as pool, pytest.raises(ZeroDivisionError):
+        in_order(fail, [(1,), (2,)], pool, label="", progress=False)

@@ -1,0 +1,81 @@
+"""Threads: BLAS has one while models are fitted, and afterwards what it had before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+import bayesmix as bmx
+from bayesmix.parallel import threads as batches
+from bayesmix.parallel.threads import in_threads, one_blas_thread
+
+
+def blas_threads() -> set[int]:
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+@pytest.fixture(autouse=True)
+def _two_threads():
+    with threadpool_limits(2, user_api="blas"):
+        yield
+
+
+def test_one_thread_within_and_the_users_own_afterwards():
+    with one_blas_thread():
+        assert blas_threads() == {1}
+        with one_blas_thread():
+            assert blas_threads() == {1}
+        assert blas_threads() == {1}
+    assert blas_threads() == {2}
+
+
+def test_the_last_of_several_users_resets_it(monkeypatch):
+    """The first to come may be the first to go: a limit that each reset for itself would end in the wrong order.
+
+    OpenBLAS's own number cannot be asked here: set by another thread than the main one it is told too late.
+    """
+    log: list[str] = []
+
+    class Controller:
+        @contextmanager
+        def limit(self, *, limits: int, user_api: str) -> Iterator[None]:
+            log.append(f"{limits} {user_api}")
+            yield
+            log.append("reset")
+
+    monkeypatch.setattr(batches, "ThreadpoolController", Controller)
+    limit = batches._BlasLimit()
+    limit.enter()
+    limit.enter()
+    limit.leave()
+    assert log == ["1 blas"]
+    limit.leave()
+    assert log == ["1 blas", "reset"]
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_batches_have_one_thread(n):
+    assert in_threads(lambda _: blas_threads(), range(n)) == [{1}] * n
+
+
+@pytest.mark.parametrize("verb", ["estimate", "sample"])
+def test_fits_have_one_thread(verb, monkeypatch):
+    seen: list[set[int]] = []
+    enter = batches._LIMIT.enter
+
+    def watched() -> None:
+        enter()
+        seen.append(blas_threads())
+
+    monkeypatch.setattr(batches._LIMIT, "enter", watched)
+    rng = np.random.default_rng(1)
+    model = bmx.Model("y ~ 1 + (1 | g)", {"y": rng.normal(size=40), "g": np.repeat(list("abcdefgh"), 5)})
+    options = {"draws": 20, "chains": 2, "seed": 1, "progress": False} if verb == "sample" else {}
+    getattr(model, verb)(**options)
+    assert seen
+    assert set.union(*seen) == {1}
+    assert blas_threads() == {2}

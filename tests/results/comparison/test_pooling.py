@@ -1,0 +1,104 @@
+"""Complete, no and partial pooling: against regressions by other programs' formulas, and the order they must have."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import optimize, stats
+
+import bayesmix as bmx
+from bayesmix.errors import SpecError
+from bayesmix.inference.estimation.glm import fit_glm
+from bayesmix.language.families.registry import find_family, find_link
+
+BERNOULLI = find_family("bernoulli")
+LOGIT = find_link(BERNOULLI, None)
+
+
+@cache
+def sleepstudy():
+    model = bmx.Model("Reaction ~ Days + (Days | Subject)", bmx.load_dataset("sleepstudy"))
+    return model.estimate(), model.sample(seed=1)
+
+
+def test_regressions_are_scipys():
+    data = bmx.load_dataset("sleepstudy")
+    table = bmx.pooling(sleepstudy()[0])
+    whole = stats.linregress(data["Days"], data["Reaction"])
+    row = table.loc[("308", "Days")]
+    assert row["complete"] == pytest.approx(whole.slope, rel=1e-10)
+    assert row["complete std_error"] == pytest.approx(whole.stderr, rel=1e-10)
+    for subject, own in data.groupby("Subject", observed=True):
+        alone = stats.linregress(own["Days"], own["Reaction"])
+        found = table.loc[str(subject)]
+        assert found["none"].to_numpy() == pytest.approx([alone.intercept, alone.slope], rel=1e-9)
+        expected = [alone.intercept_stderr, alone.stderr]
+        assert found["none std_error"].to_numpy() == pytest.approx(expected, rel=1e-9)
+        assert set(found["rows"]) == {len(own)}
+
+
+def test_partial_pooling_is_the_fits_coefficients():
+    reml, posterior = sleepstudy()
+    table = bmx.pooling(reml, posterior)
+    assert list(table.columns[-5:]) == ["REML", "mean", "sd", "lower", "upper"]
+    for column, fit in (("REML", reml), ("mean", posterior)):
+        expected = fit.coef()["Subject"]
+        np.testing.assert_allclose(table[column].unstack()[expected.columns], expected, rtol=1e-12)
+    slopes = table.xs("Days", level="effect")
+    assert slopes["none std_error"].median() > slopes["complete std_error"].iloc[0]  # the document, 24.3
+    spread = slopes[["complete", "REML", "none"]].std()
+    assert spread["complete"] < spread["REML"] < spread["none"]
+
+
+def test_counts_by_maximum_likelihood():
+    """Against SciPy's minimiser of the Poisson likelihood, an offset included."""
+    rng = np.random.default_rng(3)
+    data = pd.DataFrame({"g": np.repeat(["a", "b", "c", "d"], 12), "x": rng.normal(size=48), "o": rng.uniform(size=48)})
+    data["n"] = rng.poisson(np.exp(0.5 + 0.4 * data["x"] + data["o"]))
+    data.loc[data["g"] == "d", "n"] = 0
+    table = bmx.pooling(bmx.Model("n ~ x + offset(o) + (1 | g)", data, family="poisson").estimate())
+
+    def loss(beta, rows):
+        eta = beta[0] + beta[1] * rows["x"] + rows["o"]
+        return np.sum(np.exp(eta) - rows["n"] * eta)
+
+    for level, rows in {"a": data[data["g"] == "a"], "b": data[data["g"] == "b"]}.items():
+        found = optimize.minimize(loss, np.zeros(2), rows, tol=1e-10).x
+        assert table.loc[level, "none"].to_numpy() == pytest.approx(found, abs=1e-5)
+    assert table.loc["a", "complete"].to_numpy() == pytest.approx(
+        optimize.minimize(loss, np.zeros(2), data).x, abs=1e-4
+    )
+    assert table.loc["d", "none"].isna().all()
+
+
+def test_what_a_level_alone_does_not_tell_is_blank():
+    data = {"g": list("aabbccdd"), "treated": [0, 0, 1, 1, 0, 0, 1, 1], "y": [1.0, 2.0, 4.0, 5.0, 1.5, 2.5, 4.5, 5.0]}
+    table = bmx.pooling(bmx.Model("y ~ treated + (1 | g)", data).estimate())
+    assert np.isnan(table.loc[("a", "treated"), "none"])
+    assert table.loc[("a", "Intercept"), "none"] == pytest.approx(1.5)
+    assert np.all(np.isfinite(table["REML"]))
+
+
+def test_effects_that_vary_between_levels_only_are_not_pooled_completely():
+    table = bmx.pooling(bmx.Model("Reaction ~ 1 + (Days | Subject)", bmx.load_dataset("sleepstudy")).estimate())
+    assert table.xs("Days", level="effect")["complete"].isna().all()
+    assert table.xs("Days", level="effect")["REML"].notna().all()
+
+
+def test_errors():
+    with pytest.raises(SpecError, match="needs a fit"):
+        bmx.pooling()
+    with pytest.raises(SpecError, match=r"`Subjekt` is not a grouping factor\. Did you mean `Subject`"):
+        bmx.pooling(sleepstudy()[0], group="Subjekt")
+
+
+def test_a_level_that_is_always_one_does_not_converge():
+    """Its linear predictor runs to infinity, and stands still where it is held back."""
+    X = np.column_stack([np.ones(8), np.repeat([0.0, 1.0], 4)])
+    fit = fit_glm(
+        X, np.array([0, 1, 0, 1, 1, 1, 1, 1.0]), np.ones(8), np.ones(8), np.zeros(8), BERNOULLI, LOGIT, rounds=200
+    )
+    assert not fit.converged

@@ -1,0 +1,257 @@
+"""Leave-one-out, leave-one-group-out, k-fold and evidence against direct integration and each other."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from arviz_stats import loo
+from scipy import stats
+from scipy.integrate import quad
+from scipy.special import expit
+
+import bayesmix as bmx
+from bayesmix.data.design.subset import as_new, split, take
+from bayesmix.errors import DesignError, SpecError
+from bayesmix.results.criticism.cross_validation import left_out
+from bayesmix.results.criticism.new_level_density import log_density
+
+
+@pytest.fixture(scope="module")
+def dyestuff():
+    model = bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff"))
+    return model.sample(draws=500, chains=2, seed=1, progress=False)
+
+
+# ---- splitting -----------------------------------------------------------------------------------------------------
+
+
+def test_splitting_renumbers_the_levels(model):
+    design = model("pastes").design  # casks within batches
+    batch = next(term for term in design.terms if term.group == "batch")
+    kept, others = split(design, batch.codes != 2)
+    assert len(kept.y) + len(others.y) == len(design.y)
+    cask, kept_batch = kept.terms
+    assert len(cask.levels) == 27
+    assert kept_batch.levels == tuple(np.delete(batch.levels, 2))
+    np.testing.assert_array_equal(np.unique(kept_batch.codes), np.arange(9))
+    assert all(np.all(term.codes < 0) for term in others.terms)
+    assert len(np.unique(others.terms[0].codes)) == 3
+    again = as_new(design, np.flatnonzero(batch.codes == 2), "batch")
+    np.testing.assert_array_equal(again.terms[0].codes, others.terms[0].codes)  # nested levels are new too
+    rows, _ = split(design, np.arange(len(design.y)) != 7)
+    labels = [term.levels[code] for term in rows.terms for code in term.codes]
+    expected = [term.levels[code] for term in design.terms for code in np.delete(term.codes, 7)]
+    assert labels == expected
+
+
+def test_splits_that_cannot_be_fitted():
+    frame = {"y": [1.0, 2.0, 3.0, 5.0, 4.0, 6.0], "x": [1.0, 0.0, 0.0, 0.0, 0.0, 0.0], "g": list("aabbcc")}
+    design = bmx.Model("y ~ x + (1 | g)", frame).design
+    with pytest.raises(DesignError, match="not identified"):
+        split(design, np.arange(6) > 0)
+    with pytest.raises(DesignError, match="`g` has 1 level"):
+        split(design, np.arange(6) < 2)
+
+
+# ---- integrated densities ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["sleepstudy weights", "pastes", "penicillin"])
+def test_gaussian_groups_are_multivariate_normal(fitted, posterior_of, name):
+    fit, posterior = fitted(name), posterior_of(name, 2, 3)
+    design = fit.design
+    term = design.terms[-1]
+    part = as_new(design, np.flatnonzero(term.codes == 1), term.group)
+    mean, V = part.X @ fit.values.beta + part.offset, np.diag(fit.point.dispersion**2 / part.weights)
+    for own, b, covariance in zip(part.terms, fit.values.b, fit.point.covariances, strict=True):
+        for i, code in enumerate(own.codes):
+            if code >= 0:
+                mean[i] += own.z[i] @ b[code]
+            V[i] += [own.z[i] @ covariance @ own.z[j] * (code < 0 and code == own.codes[j]) for j in range(len(V))]
+    expected = stats.multivariate_normal(mean, V).logpdf(part.y)
+    found = log_density(fit.spec, part, posterior.values)
+    assert found.shape == (2, 3)
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+    np.testing.assert_allclose(log_density(fit.spec, part, fit.values), expected, rtol=1e-10)
+
+
+def test_binomial_groups_are_integrated(fitted, posterior_of):
+    fit, posterior = fitted("cbpp"), posterior_of("cbpp", 2, 3, 0.1)
+    values, rows = posterior.values, np.flatnonzero(fit.design.terms[0].codes == 4)
+    part = as_new(fit.design, rows, "herd")
+    found = log_density(fit.spec, part, values)
+    for c, d in ((0, 0), (1, 2)):
+        eta, sd = part.X @ values.beta[c, d], values.sd[0][c, d, 0]
+
+        def density(b, eta=eta, sd=sd):
+            return np.prod(stats.binom(part.trials, expit(eta + b)).pmf(part.y)) * stats.norm(0, sd).pdf(b)
+
+        exact = quad(density, -8, 8, epsabs=0, epsrel=1e-9, limit=200)[0]
+        np.testing.assert_allclose(found[c, d], np.log(exact), rtol=1e-7)
+
+
+def test_a_mode_that_is_not_found_is_an_error(fitted, monkeypatch):
+    monkeypatch.setattr("bayesmix.results.criticism.new_level_density.NEWTON", 1)
+    fit = fitted("cbpp")
+    part = as_new(fit.design, np.flatnonzero(fit.design.terms[0].codes == 4), "herd")
+    with pytest.raises(bmx.FitError, match="was not found in 1 steps"):
+        log_density(fit.spec, part, fit.values)
+
+
+def test_poisson_groups_of_two_effects_are_integrated(fitted):
+    fit = fitted("esoph poisson")
+    part = take(as_new(fit.design, np.flatnonzero(fit.design.terms[0].codes == 3), "agegp"), np.arange(4))
+    normal = stats.multivariate_normal([0.0, 0.0], fit.point.covariances[0])
+    eta, z = part.X @ fit.values.beta, part.terms[0].z
+    grid = [np.linspace(-9.0 * sd, 9.0 * sd, 801) for sd in fit.values.sd[0]]  # the trapezoid rule, nearly exact here
+    b = np.stack(np.meshgrid(*grid, indexing="ij"), axis=-1)
+    density = stats.poisson(np.exp(eta + b @ z.T)).logpmf(part.y).sum(axis=-1) + normal.logpdf(b)
+    cell = np.prod([axis[1] - axis[0] for axis in grid])
+    exact = np.logaddexp.reduce(density, axis=None) + np.log(cell)
+    np.testing.assert_allclose(log_density(fit.spec, part, fit.values), exact, rtol=1e-6)
+
+
+def test_rows_of_known_levels_are_conditional(fitted):
+    fit = fitted("cbpp")
+    part = take(fit.design, np.array([3, 20]))
+    expected = stats.binom(part.trials, fit.fitted()[[3, 20]]).logpmf(part.y).sum()
+    np.testing.assert_allclose(log_density(fit.spec, part, fit.values), expected, rtol=1e-10)
+
+
+def test_what_quadrature_cannot_integrate(fitted):
+    fit = fitted("cbpp")
+    part = as_new(fit.design, np.arange(10), "herd")  # three herds
+    with pytest.raises(SpecError, match="Only one new level"):
+        log_density(fit.spec, part, fit.values)
+
+
+# ---- evidence ------------------------------------------------------------------------------------------------------
+
+
+def test_evidence_is_the_integral_of_likelihood_and_prior(dyestuff):
+    """One grouping factor, two parameters left after the mean is integrated out: a grid does it."""
+    post = dyestuff
+    design, priors = post.design, post.priors
+    mu, scale = priors.fixed[0].arguments
+    rate_tau, rate_sigma = priors.sd[0][0].arguments[0], priors.dispersion.arguments[0]
+    Z = np.eye(6)[design.terms[0].codes]
+
+    def joint(log_tau, log_sigma):
+        tau, sigma = np.exp(log_tau), np.exp(log_sigma)
+        V = sigma**2 * np.eye(30) + tau**2 * Z @ Z.T + scale**2
+        prior = rate_tau * tau * np.exp(-rate_tau * tau) * rate_sigma * sigma * np.exp(-rate_sigma * sigma)
+        return stats.multivariate_normal(np.full(30, mu), V).logpdf(design.y) + np.log(prior)
+
+    log_tau, log_sigma = np.linspace(-4.0, 7.0, 90), np.linspace(3.0, 5.2, 45)
+    values = np.array([[joint(t, s) for s in log_sigma] for t in log_tau])
+    cell = (log_tau[1] - log_tau[0]) * (log_sigma[1] - log_sigma[0])
+    exact = np.logaddexp.reduce(values, axis=None) + np.log(cell)
+    found, error = post.log_evidence
+    assert 0.0 < error < 0.05
+    assert abs(found - exact) < 4.0 * error + 1e-3
+
+
+def test_bayes_factors(dyestuff):
+    narrow = bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff"), priors={"sd": "HalfNormal(0.1)"})
+    other = narrow.sample(draws=500, chains=2, seed=1, progress=False)
+    found, turned = bmx.bayes_factor(dyestuff, other), bmx.bayes_factor(other, dyestuff)
+    assert found["log_bayes_factor"] == -turned["log_bayes_factor"] > 0.0
+    np.testing.assert_allclose(found["probability"] + turned["probability"], 1.0)
+    np.testing.assert_allclose(found["bayes_factor"] * turned["bayes_factor"], 1.0)
+
+
+def test_fits_without_evidence_say_so(posterior_of, dyestuff):
+    with pytest.raises(SpecError, match="Only the marginal sampler with proper priors"):
+        _ = posterior_of("cbpp").log_evidence
+    flat = bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff"), priors="flat")
+    with pytest.raises(SpecError, match="proper priors"):
+        _ = flat.sample(draws=20, chains=2, seed=1, progress=False).log_evidence
+    with pytest.raises(SpecError, match="different responses"):
+        bmx.bayes_factor(dyestuff, posterior_of("cbpp"))
+
+
+# ---- cross-validation ----------------------------------------------------------------------------------------------
+
+
+def test_refits_and_evidence_agree(dyestuff):
+    """p(y) / p(y without a group) is what the density of the group averages to over the refit's draws."""
+    codes = dyestuff.design.terms[0].codes
+    for level in (1, 4):
+        by_evidence = left_out(dyestuff, codes != level, 3)
+        by_draws = left_out(dyestuff, codes != level, 3, by_evidence=False)
+        assert abs(by_evidence - by_draws) < 0.05
+    exact = dyestuff.logo(refit="all")
+    assert list(exact.elpd_i.shape) == [6]
+    quick = dyestuff.logo("Batch", refit=False)
+    assert str(quick).startswith("Expected log predictive density of 6 levels of Batch, by ")
+    assert "elpd_logo" in str(quick)
+    np.testing.assert_allclose(quick.elpd_i, exact.elpd_i, atol=0.25)
+    np.testing.assert_allclose(exact.elpd, exact.elpd_i.sum(), rtol=1e-12)
+    np.testing.assert_allclose(exact.se, np.sqrt(6 * exact.elpd_i.values.var()), rtol=1e-12)
+
+
+@pytest.mark.slow
+def test_leaving_rows_out(dyestuff):
+    quick = dyestuff.loo(refit=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        np.testing.assert_allclose(quick.elpd, loo(dyestuff.data).elpd, rtol=1e-10)
+    longer = bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff"))
+    longer = longer.sample(draws=2000, chains=2, seed=1, progress=False)  # smoothed weights are noisy in the tail
+    folds = longer.kfold(30)
+    np.testing.assert_allclose(folds.elpd_i, longer.loo(refit=False).elpd_i, atol=0.1)
+    assert "elpd_kfold" in str(folds)
+    assert "loo" not in str(folds)
+    assert str(folds).endswith("All rows were left out by refits.")
+    grouped = dyestuff.kfold(3, "Batch", seed=2)
+    assert grouped.elpd < folds.elpd  # new batches are harder to predict than new rows of known ones
+
+
+def test_high_k_is_refitted(dyestuff):
+    """An outlier alone in its batch's tail: PSIS fails, the refit does not."""
+    data = bmx.load_dataset("Dyestuff")
+    data.loc[2, "Yield"] += 700.0
+    post = bmx.Model("Yield ~ 1 + (1 | Batch)", data).sample(draws=500, chains=2, seed=1, progress=False)
+    quick, exact = post.loo(refit=False), post.loo()
+    bad = np.flatnonzero(quick.pareto_k.values > quick.good_k)
+    assert len(bad)
+    expected = [left_out(post, np.arange(30) != row, 0) for row in bad]
+    np.testing.assert_allclose(exact.elpd_i.values[bad], expected, rtol=1e-12)
+    assert not exact.warning
+    assert exact.elpd < quick.elpd
+    assert exact.refitted.tolist() == bad.tolist()
+    assert f"{len(bad)} of 30 rows had a high Pareto k and were left out by refits." in str(exact)
+    highest = np.delete(quick.pareto_k.values, bad).max()
+    assert f"Pareto k of the others is at most {highest:.2f} (limit {quick.good_k:.2f})." in str(exact)
+    assert str(quick).endswith(
+        f"{len(bad)} of 30 rows are above it: their densities are not to be trusted. Next: refit=True"
+    )
+    assert pickle.loads(pickle.dumps(exact)).elpd == exact.elpd
+
+
+def test_models_are_ranked(dyestuff, posterior_of):
+    other = bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff"), priors={"sd": "HalfNormal(0.1)"})
+    table = bmx.loo_compare({"wide": dyestuff, "narrow": other.sample(draws=500, chains=2, seed=1, progress=False)})
+    assert list(table.index) == ["wide", "narrow"]
+    np.testing.assert_allclose(table["weight"].sum(), 1.0)
+    with pytest.raises(SpecError, match="two or more posteriors"):
+        bmx.loo_compare({"one": dyestuff})
+    with pytest.raises(SpecError, match="different responses or rows"):
+        bmx.loo_compare({"one": dyestuff, "two": posterior_of("cbpp")})
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda post: post.logo("batch"), r"`batch` is not a grouping factor\. Did you mean `Batch`"),
+        (lambda post: post.kfold(2, "bach"), r"`bach` is not a grouping factor\. Did you mean `Batch`"),
+        (lambda post: post.kfold(1), "k=1 folds cannot be made of 30 rows"),
+        (lambda post: post.kfold(7, "Batch"), "k=7 folds cannot be made of 6 levels of Batch"),
+    ],
+)
+def test_wrong_options(dyestuff, call, message):
+    with pytest.raises(SpecError, match=message):
+        call(dyestuff)
