@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from bayesmix.errors import DroppedWarning, FitError, warn_user
+from bayesmix.parallel.progress import shown
 
 Job = tuple[Any, ...]
 ADVICE = "most often by the system for want of memory. Use fewer processes."
@@ -32,7 +33,8 @@ def in_order[Result](
     FitError
         If no job was finished.
     """
-    found = dict(_shown(_finished(task, jobs, executor), len(jobs), label, progress=progress))
+    finished = _finished(task, jobs, executor)
+    found = dict(shown(finished, len(jobs), label) if progress else finished)
     lost = len(jobs) - len(found)
     if jobs and not found:
         raise FitError(f"The processes of all {len(jobs)} replications were killed, {ADVICE}")
@@ -41,17 +43,6 @@ def in_order[Result](
             f"{lost} of {len(jobs)} replications were lost: their processes were killed, {ADVICE}", DroppedWarning
         )
     return [found[place] for place in sorted(found)]
-
-
-def _shown[Item](items: Iterator[Item], total: int, label: str, *, progress: bool) -> Iterator[Item]:
-    if not progress:
-        yield from items
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    yield from track(items, label, total=total, console=console, disable=not console.is_terminal)
 
 
 def _finished[Result](

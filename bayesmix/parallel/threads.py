@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from threading import Lock
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
+
+from bayesmix.parallel.progress import shown
 
 LONG = 24  # batches from which on progress is shown
 
@@ -83,21 +85,14 @@ def in_threads[Batch, Result](
     with one_blas_thread(), ThreadPoolExecutor(os.cpu_count()) as pool:
         found = pool.map(task, batches)
         try:
-            for result in _shown(found, len(batches), label) if progress and len(batches) >= LONG else found:
+            is_long = progress and len(batches) >= LONG
+            for result in shown(found, len(batches), label, transient=True) if is_long else found:
                 results.append(result)  # noqa: PERF402 (an interruption keeps them)
         except KeyboardInterrupt:
             pool.shutdown(cancel_futures=True)
             if not interruptible or not results:
                 raise
     return results
-
-
-def _shown[Result](results: Iterable[Result], total: int, label: str) -> Iterable[Result]:
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    return track(results, label, total=total, console=console, disable=not console.is_terminal, transient=True)
 
 
 def draw_in_threads[Result](

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.errors import PredictionWarning, SpecError, caret, nearest, warn_user
+from bayesmix.errors import FormulaError, PredictionWarning, SpecError, caret, nearest, warn_user
+from bayesmix.language.formula.expression import Argument, Bracket, Call, Chain, Expr, Name, Number, Sign, spell
+from bayesmix.language.formula.reader import read
 from bayesmix.results.fits.accessors import centre
 from bayesmix.results.fits.degrees_of_freedom import (
     interval_columns,
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
 
 
 COMPARISON = re.compile(r"(>=|<=|==|>|<|=)")
+WORD = re.compile(r"[A-Za-z.][\w.]*")
 FUNCTIONS = {"exp": np.exp, "log": np.log, "sqrt": np.sqrt, "abs": np.abs}
+OPERATORS = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "^": np.power}
 STEP = 1e-6  # of the differences that linearise an expression
 ROUNDING = 1e-6  # of such a derivative that may be nothing
 
@@ -139,84 +143,52 @@ def _by_name(fit: FitRecord, values: Array) -> dict[str, Array]:
     return {name: values[..., j] for j, name in enumerate(fit.names)}
 
 
-# ---- arithmetic -------------------------------------------------------------------------------------------------
+# ---- arithmetic: R's grammar, as in formulas ----------------------------------------------------------------------
 
 
 def _evaluate(text: str, values: Mapping[str, Array], whole: str) -> Array:
-    tokens = list(_tokens(text, values, whole))
-    value, rest = _sum(tokens, 0, values, whole)
-    if rest < len(tokens):
-        raise _wrong(tokens[rest], whole)
-    return np.asarray(value)
+    try:
+        expression = read(_quoted(text, values))
+    except FormulaError as error:
+        raise SpecError(f"Hypothesis `{whole}` cannot be read. {error}") from None
+    return np.asarray(_value(expression, values, whole))
 
 
-def _tokens(text: str, values: Mapping[str, Array], whole: str) -> Iterator[str]:
-    """Names of parameters, longest first, whatever characters they have; numbers; operators; functions."""
-    names = sorted(values, key=len, reverse=True)
-    number = re.compile(r"\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+")
-    position = 0
-    while position < len(text):
-        if text[position].isspace():
-            position += 1
-            continue
-        name = next((name for name in names if _is_at(text, position, name)), None)
-        match = number.match(text, position)
-        function = next((f for f in FUNCTIONS if text.startswith(f"{f}(", position)), None)
-        token = name or (match.group() if match else None) or function
-        if token is None and text[position] in "+-*/()":
-            token = text[position]
-        if token is None:
-            word = re.split(r"[\s+*/<>=-]", text[position:], maxsplit=1)[0]
-            place = caret(whole, whole.index(word))
+def _quoted(text: str, names: Iterable[str]) -> str:
+    """Names of parameters that are no words, such as ``sd(g, x)``, between backticks; the longest first."""
+    known = sorted(names, key=len, reverse=True)
+    words = [rf"(?<![\w.]){re.escape(name)}(?![\w.(])" for name in known]
+    pattern = re.compile("|".join([*words, r"\b(?:sd|corr)\([^()]*\)"]))  # the last: one that does not exist
+    return pattern.sub(lambda found: found[0] if WORD.fullmatch(found[0]) else f"`{found[0].strip('`')}`", text)
+
+
+def _value(expression: Expr, values: Mapping[str, Array], whole: str) -> Any:
+    match expression:
+        case Number(value=number):
+            return number
+        case Name(name=name):
+            return _parameter(name, values, whole)
+        case Bracket(inner=inner):
+            return _value(inner, values, whole)
+        case Sign(operator="+" | "-" as sign, operand=operand):
+            return _value(operand, values, whole) * (-1.0 if sign == "-" else 1.0)
+        case Chain(operands=operands, operators=operators) if set(operators) <= OPERATORS.keys():
+            first, *rest = (_value(operand, values, whole) for operand in operands)
+            for operator, other in zip(operators, rest, strict=True):
+                first = OPERATORS[operator](first, other)
+            return first
+        case Call(function=function, arguments=(Argument(value=inner),)) if function in FUNCTIONS:
+            return FUNCTIONS[function](_value(inner, values, whole))
+        case _:
             raise SpecError(
-                f"`{word}` is not a parameter.{nearest(word, names)} Parameters: {', '.join(values)}.\n{place}"
+                f"Hypothesis `{whole}` has `{spell(expression)}`: write it with names of parameters, numbers,"
+                f" {' '.join(OPERATORS)} and {', '.join(FUNCTIONS)}."
             )
-        yield token
-        position += len(token)
 
 
-def _is_at(text: str, position: int, name: str) -> bool:
-    """Whether a name stands at a position, and does not go on as another word."""
-    end = position + len(name)
-    return text.startswith(name, position) and not (end < len(text) and (text[end].isalnum() or text[end] in "_.("))
-
-
-def _sum(tokens: list[str], at: int, values: Mapping[str, Array], whole: str) -> tuple[Any, int]:
-    value, at = _product(tokens, at, values, whole)
-    while at < len(tokens) and tokens[at] in "+-":
-        other, after = _product(tokens, at + 1, values, whole)
-        value, at = (value + other if tokens[at] == "+" else value - other), after
-    return value, at
-
-
-def _product(tokens: list[str], at: int, values: Mapping[str, Array], whole: str) -> tuple[Any, int]:
-    value, at = _atom(tokens, at, values, whole)
-    while at < len(tokens) and tokens[at] in "*/":
-        other, after = _atom(tokens, at + 1, values, whole)
-        value, at = (value * other if tokens[at] == "*" else value / other), after
-    return value, at
-
-
-def _atom(tokens: list[str], at: int, values: Mapping[str, Array], whole: str) -> tuple[Any, int]:
-    if at >= len(tokens):
-        raise SpecError(f"Hypothesis `{whole}` ends too early.")
-    token = tokens[at]
-    if token in values:
-        return values[token], at + 1
-    if token in "+-":
-        value, after = _atom(tokens, at + 1, values, whole)
-        return (value if token == "+" else -value), after
-    if token == "(" or token in FUNCTIONS:
-        value, after = _sum(tokens, at + 1 + (token in FUNCTIONS), values, whole)
-        if after >= len(tokens) or tokens[after] != ")":
-            raise SpecError(f"Hypothesis `{whole}` has a bracket that is not closed.")
-        return (FUNCTIONS[token](value) if token in FUNCTIONS else value), after + 1
-    if token in "*/)":
-        raise _wrong(token, whole)
-    return float(token), at + 1
-
-
-def _wrong(token: str, whole: str) -> SpecError:
-    return SpecError(
-        f"Hypothesis `{whole}` has a `{token}` that does not belong there.\n{caret(whole, whole.index(token))}"
-    )
+def _parameter(name: str, values: Mapping[str, Array], whole: str) -> Array:
+    found = next((own for own in (name, f"`{name}`") if own in values), None)
+    if found is not None:
+        return values[found]
+    place = caret(whole, max(whole.find(name), 0))
+    raise SpecError(f"`{name}` is not a parameter.{nearest(name, values)} Parameters: {', '.join(values)}.\n{place}")
