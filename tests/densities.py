@@ -48,9 +48,8 @@ def response(family: str, mu: Array, dispersion: Array | float, trials: Array | 
 
 def log_density(family: str, y: Array, mu: Array, dispersion: Array | float, trials: Array | float = 1.0) -> Array:
     distribution = response(family, mu, dispersion, trials)
-    if family in {"gaussian", "gamma"}:
-        return distribution.logpdf(y)
-    return distribution.logpmf(y)
+    is_continuous = isinstance(distribution.dist, stats.rv_continuous)
+    return distribution.logpdf(y) if is_continuous else distribution.logpmf(y)
 
 
 # ---- priors --------------------------------------------------------------------------------------------------------
