@@ -20,6 +20,8 @@ def blas_threads() -> set[int]:
 
 @pytest.fixture(autouse=True)
 def _two_threads():
+    import scipy.linalg  # noqa: F401 (its BLAS is a library of its own: loaded later it would have what the suite has, one)
+
     with threadpool_limits(2, user_api="blas"):
         yield
 
