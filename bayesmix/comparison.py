@@ -192,6 +192,3 @@ def _check_same_parameters(fits: Sequence[Estimate | Posterior]) -> None:
         if fit.names != names:
             odd = sorted(set(names) ^ set(fit.names))
             raise SpecError(f"These fits are of different models; parameters of only one of them: {', '.join(odd)}.")
-
-
-# ---- table ------------------------------------------------------------------------------------------------------

@@ -8,18 +8,24 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, override
 
-from bayesmix.arrays import Array
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.draws import Draws
 from bayesmix.language.arguments import explained
-from bayesmix.results.criticism.variance_explained import scalar_table
+from bayesmix.results.criticism import diagnosis, influence
+from bayesmix.results.criticism.confidence_intervals import confidence_intervals
+from bayesmix.results.criticism.cross_validation import kfold, logo, loo
+from bayesmix.results.criticism.variance_explained import intraclass, r_squared, scalar_table
 from bayesmix.results.fits.degrees_of_freedom import t_tests
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.records import EstimateRecord, Fitted, PosteriorRecord
-from bayesmix.results.fits.residuals import residuals
-from bayesmix.results.prediction.predict import Groups, Kind
-from bayesmix.results.prediction.prediction_table import Asked, predictions
+from bayesmix.results.prediction.predict import Groups
+from bayesmix.results.prediction.simulation import check_statistics, posterior_predictive
 from bayesmix.results.questions import Questions
+from bayesmix.results.storage.datatree import to_datatree
+from bayesmix.results.storage.fit_storage import read_fit, save
+from bayesmix.results.tables.short_form import brief_estimate, brief_posterior
+from bayesmix.results.tables.summary import summarise_estimate, summarise_posterior
+from bayesmix.results.tables.tidy import tidy_estimate, tidy_posterior
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,8 +53,6 @@ class Fit(Questions):
         path : of the directory, ``"fit.zarr"``; an existing one is left alone.
         overwrite : replace a fit that was saved there; anything else is still left alone.
         """
-        from bayesmix.results.storage.fit_storage import save
-
         save(self, path, data=self._tree(), overwrite=overwrite)
 
     def _tree(self) -> xr.DataTree | None:
@@ -66,58 +70,6 @@ class Fit(Questions):
         interval : probability of ``conf.low, conf.high``.
         """
 
-    def residuals(self, kind: str = "response", *, seed: int = 0) -> Array:
-        """Residuals of the rows used, ``(n,)``.
-
-        Parameters
-        ----------
-        kind : ``"response"``, ``"pearson"``, ``"deviance"``, or ``"quantile"``: standard normal if the model is right,
-            whatever the family (Dunn and Smyth 1996); a posterior's are of its predictive distribution.
-        seed : of the draws that quantile residuals of counts need.
-        """
-        return residuals(self, kind, seed=seed)
-
-    def predict(
-        self,
-        newdata: Any = None,
-        *,
-        kind: Kind = "mean",
-        groups: Groups = "fitted",
-        interval: float = 0.95,
-        offset: Any = None,
-        df: str | None = None,
-        seed: int = 0,
-    ) -> pd.DataFrame:
-        """Predict rows of ``newdata`` (those of the fit by default).
-
-        Parameters
-        ----------
-        newdata : any dataframe with the predictors; the response is not needed.
-        kind : ``"mean"`` of the response, ``"linear"`` predictor, or ``"response"``: a new observation.
-        groups : ``"fitted"`` uses each row's own group (an unseen level is an error), ``"known"`` too, but draws the
-            effects of levels not seen, ``"new"`` draws those of every level, the same for all rows of the level,
-            ``"average"`` integrates the random effects out, ``"zero"`` sets them to zero, the document's prediction
-            for a new group. Or a scope for each grouping factor, ``{"batch": "fitted", "cask:batch": "new"}``; those
-            not named are ``"fitted"``. Only ``"fitted"`` and ``"known"`` need the column of the grouping factor;
-            without it ``"new"`` takes all rows to be of one new level.
-        interval : probability of the interval columns ``lower, upper``.
-        offset : one value a row of new data, where the model was given an array too.
-        df : degrees of freedom of an estimate's intervals: ``"satterthwaite"``, the default of linear models (of fixed
-            effects as emmeans has them; with random effects as SAS has them, and at least the number of levels less
-            one), or ``"asymptotic"``: normal intervals, the only ones of generalized models.
-        seed : of the draws that ``"new"`` and ``"response"`` need.
-
-        Returns
-        -------
-        DataFrame
-            One row a row of data: ``estimate, std_error, df, lower, upper`` of a point estimate, whose fixed and random
-            effects are uncertain together; how uncertain the groups' variances are is in ``df`` alone, infinite where
-            intervals are normal. ``mean, sd, lower, upper`` of a posterior. A row is NaN, with a `PredictionWarning`,
-            where a value is missing, or where the data of the fit do not determine it: it needs a column left out.
-        """
-        asked = Asked(kind, groups, interval, df)
-        return predictions(self, asked, newdata, offset=offset, seed=seed)
-
     def r2(self, definition: Definition = "nakagawa") -> pd.DataFrame:
         """R2 of the fixed effects alone (``marginal``) and with the random effects (``conditional``).
 
@@ -126,32 +78,11 @@ class Fit(Questions):
         definition : ``"nakagawa"``, variances on the scale of the linear predictor (Nakagawa et al. 2017, random slopes
             after Johnson 2014), or ``"bayesian"``, of means against responses (Gelman et al. 2019).
         """
-        from bayesmix.results.criticism.variance_explained import r_squared
-
         return scalar_table(self, r_squared(self.design, self.spec, self.with_effects, definition))
 
     def icc(self) -> pd.DataFrame:
         """Intraclass correlations: the share of each grouping factor in the variance the fixed effects leave."""
-        from bayesmix.results.criticism.variance_explained import intraclass
-
         return scalar_table(self, intraclass(self.design, self.spec, self.values))
-
-    def simulate(
-        self, n: int = 1, newdata: Any = None, *, groups: Groups = "new", offset: Any = None, seed: int = 0
-    ) -> pd.DataFrame:
-        """New sets of responses, one a column: an estimate's at its parameters, a posterior's each at another draw.
-
-        Parameters
-        ----------
-        n : number of sets.
-        newdata, offset : as in `predict`.
-        groups : ``"new"`` draws new effects for every level, as a repetition of the study would; ``"fitted"`` keeps
-            the levels' own.
-        seed : the same seed gives the same responses.
-        """
-        from bayesmix.results.prediction.simulation import simulate
-
-        return simulate(self, n, newdata=newdata, groups=groups, offset=offset, seed=seed)
 
     @abstractmethod
     def diagnose(self) -> Diagnosis:
@@ -199,26 +130,18 @@ class Estimate(Fit, EstimateRecord):
             of the parameter's range (0, -1, 1) or infinite where it stays below; NaN where no limit was found. Limits
             that are no numbers are warned about, and ``attrs["notes"]`` says why.
         """
-        from bayesmix.results.criticism.confidence_intervals import confidence_intervals
-
         return confidence_intervals(self, parameters, level, method)
 
     @override
     def summary(self) -> Summary:
-        from bayesmix.results.tables.summary import summarise_estimate
-
         return summarise_estimate(self)
 
     @override
     def tidy(self, effects: Sequence[str] = ("fixed", "ran_pars"), *, interval: float = 0.95) -> pd.DataFrame:
-        from bayesmix.results.tables.tidy import tidy_estimate
-
         check_level(interval)
         return tidy_estimate(self, effects, interval)
 
     def __repr__(self) -> str:
-        from bayesmix.results.tables.short_form import brief_estimate
-
         return brief_estimate(self)
 
     def _repr_html_(self) -> str:
@@ -226,9 +149,7 @@ class Estimate(Fit, EstimateRecord):
 
     @override
     def diagnose(self) -> Diagnosis:
-        from bayesmix.results.criticism.diagnosis import of_estimate
-
-        return of_estimate(self)
+        return diagnosis.of_estimate(self)
 
     @override
     def influence(self, group: str | None = None) -> pd.DataFrame:
@@ -238,9 +159,7 @@ class Estimate(Fit, EstimateRecord):
         ----------
         group : grouping factor; the first by default.
         """
-        from bayesmix.results.criticism.influence import of_estimate
-
-        return of_estimate(self, group)
+        return influence.of_estimate(self, group)
 
 
 @explained
@@ -260,21 +179,15 @@ class Posterior(Fit, PosteriorRecord):
         """The draws as a DataTree in ArviZ's conventions, with ``log_likelihood`` for ``az.loo``, ``log_prior`` for
         ``az.psense`` and ``posterior_predictive`` for ``az.plot_ppc_dist``.
         """
-        from bayesmix.results.storage.datatree import to_datatree
-
         return to_datatree(self) if self._data is None else self._data
 
     @override
     def diagnose(self) -> Diagnosis:
-        from bayesmix.results.criticism.diagnosis import of_posterior
-
-        return of_posterior(self, self.data)
+        return diagnosis.of_posterior(self, self.data)
 
     def prior_sensitivity(self) -> pd.DataFrame:
         """Power-scaling sensitivity of every parameter to priors and likelihood, by ArviZ."""
-        from bayesmix.results.criticism.diagnosis import sensitivity
-
-        return sensitivity(self, self.data)
+        return diagnosis.sensitivity(self, self.data)
 
     def loo(self, *, refit: bool | None = None, seed: int = 0) -> Any:
         """Leave-one-out cross-validation by Pareto-smoothed importance sampling, as ArviZ's ``ELPDData``.
@@ -285,8 +198,6 @@ class Posterior(Fit, PosteriorRecord):
             sampler.
         seed : of the refits.
         """
-        from bayesmix.results.criticism.cross_validation import loo
-
         return loo(self, refit=refit, seed=seed)
 
     def logo(self, group: str | None = None, *, refit: bool | Literal["all"] | None = None, seed: int = 0) -> Any:
@@ -305,32 +216,22 @@ class Posterior(Fit, PosteriorRecord):
         ELPDData
             ArviZ's, one entry a level.
         """
-        from bayesmix.results.criticism.cross_validation import logo
-
         return logo(self, group, refit=refit, seed=seed)
 
     def kfold(self, k: int = 10, group: str | None = None, *, seed: int = 0) -> Any:
         """Cross-validation with ``k`` folds, each by a refit; the rows of a level of ``group`` stay together."""
-        from bayesmix.results.criticism.cross_validation import kfold
-
         return kfold(self, k, group, seed=seed)
 
     @override
     def summary(self) -> Summary:
-        from bayesmix.results.tables.summary import summarise_posterior
-
         return summarise_posterior(self)
 
     @override
     def tidy(self, effects: Sequence[str] = ("fixed", "ran_pars"), *, interval: float = 0.95) -> pd.DataFrame:
-        from bayesmix.results.tables.tidy import tidy_posterior
-
         check_level(interval)
         return tidy_posterior(self, effects, interval)
 
     def __repr__(self) -> str:
-        from bayesmix.results.tables.short_form import brief_posterior
-
         return brief_posterior(self)
 
     def _repr_html_(self) -> str:
@@ -349,9 +250,7 @@ class Posterior(Fit, PosteriorRecord):
         DataFrame
             One row a level; ``pareto_k`` above 0.7 says that the weights are not to be trusted: the level matters much.
         """
-        from bayesmix.results.criticism.influence import of_posterior
-
-        return of_posterior(self, group)
+        return influence.of_posterior(self, group)
 
     def posterior_predictive(self, *, groups: Groups = "fitted", seed: int = 0) -> xr.Dataset:
         """Replicated responses, ``y (chain, draw, obs)``; `data` has those of the defaults, for ArviZ's plots.
@@ -361,8 +260,6 @@ class Posterior(Fit, PosteriorRecord):
         groups : ``"fitted"`` for the levels of the data, ``"new"`` for others like them.
         seed : the same seed gives the same responses.
         """
-        from bayesmix.results.prediction.simulation import posterior_predictive
-
         return posterior_predictive(self, groups=groups, seed=seed)
 
     def ppc(
@@ -386,8 +283,6 @@ class Posterior(Fit, PosteriorRecord):
         DataFrame
             ``observed``; ``mean, lower, upper`` of the replications; ``p``, the share of them above the data.
         """
-        from bayesmix.results.prediction.simulation import check_statistics
-
         check_level(interval)
         return check_statistics(self, statistics, groups=groups, interval=interval, seed=seed)
 
@@ -407,8 +302,6 @@ def load(path: str | Path) -> Estimate | Posterior:
     DataError
         If there is no such directory, if it is not a saved fit, is damaged, or was written by a newer bayesmix.
     """
-    from bayesmix.results.storage.fit_storage import read_fit
-
     record, data = read_fit(path)
     if isinstance(record, EstimateRecord):
         return Estimate(record.fitted_model, record.point)

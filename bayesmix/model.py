@@ -9,22 +9,30 @@ from typing import TYPE_CHECKING, Any
 
 from bayesmix.data.design.design import Design, build
 from bayesmix.data.memory import too_much
+from bayesmix.data.model_file import load_model_file
 from bayesmix.errors import ConvergenceWarning, SpecError, warn_user
+from bayesmix.fit import Estimate, Posterior
+from bayesmix.inference.estimation.estimate import estimate
 from bayesmix.inference.estimation.identifiability import check_identifiable
+from bayesmix.inference.estimation.methods import resolve_method
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
+from bayesmix.inference.sampling.nuts.pymc_model import to_pymc
+from bayesmix.inference.sampling.sample import resolve_sampler, sample
 from bayesmix.language.arguments import explained
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.registry import check_response
 from bayesmix.language.formula.model_spec import ModelSpec, make_spec
+from bayesmix.results.fits.records import Fitted
+from bayesmix.results.interoperability.bambi import read_model, read_priors, to_bambi
+from bayesmix.results.tables.model_text import describe_model
+from bayesmix.results.tables.prior_table import prior_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bayesmix.data.model_file import ModelFile
-    from bayesmix.fit import Estimate, Posterior
     from bayesmix.inference.estimation.methods import Method
     from bayesmix.inference.sampling.sample import Sampler
-    from bayesmix.results.fits.records import Fitted
 
 
 _TABLES = {"contrasts": '{"recipe": "sum"}', "documented": '{"Intercept": 251.4}'}
@@ -104,8 +112,6 @@ class Model:
         estimate : of this model; made if not given. ``ratio`` is the size of the prior (the upper 95 % bound of a
             standard deviation, half the width of the 95 % interval otherwise) over it.
         """
-        from bayesmix.results.tables.prior_table import prior_table
-
         return prior_table(self.priors, self.estimate() if estimate is None else estimate)
 
     def estimate(self, method: str | Method = "auto") -> Estimate:
@@ -116,10 +122,6 @@ class Model:
         method : ``"auto"`` (REML for gaussian responses with identity link, Laplace otherwise), ``"reml"``, ``"ml"``,
             ``"laplace"``, ``"agq"``, or a record such as ``bmx.Agq(points=9)``.
         """
-        from bayesmix.fit import Estimate
-        from bayesmix.inference.estimation.estimate import estimate
-        from bayesmix.inference.estimation.methods import resolve_method
-
         check_identifiable(self.design, self.spec.family, self.spec.link)
         chosen = resolve_method(method, self.spec.family, self.spec.link)
         fit = Estimate(self._fitted, estimate(self.design, self.spec.family, self.spec.link, chosen))
@@ -150,9 +152,6 @@ class Model:
         progress : show a progress bar.
         """
         import numpy as np
-
-        from bayesmix.fit import Posterior
-        from bayesmix.inference.sampling.sample import resolve_sampler, sample
 
         if draws < 4 or chains < 1:
             raise SpecError(f"draws={draws}, chains={chains}: at least 4 draws and 1 chain are needed.")
@@ -189,8 +188,6 @@ class Model:
 
     def to_pymc(self) -> Any:
         """The hierarchical ``pm.Model`` with LKJ-correlated random effects, named dims and coords."""
-        from bayesmix.inference.sampling.nuts.pymc_model import to_pymc
-
         return to_pymc(self.design, self.spec, self.priors)
 
     @classmethod
@@ -204,8 +201,6 @@ class Model:
         SpecError, FormulaError
             If it has something that bayesmix has not.
         """
-        from bayesmix.results.interoperability.bambi import read_model, read_priors
-
         words = read_model(model)
         ours = cls(words.formula, words.data, family=words.family, link=words.link, priors="bambi")
         return cls(
@@ -220,8 +215,6 @@ class Model:
         SpecError
             Naming what bambi has not, correlated effects first of all.
         """
-        from bayesmix.results.interoperability.bambi import to_bambi
-
         return to_bambi(self.design, self.spec, self.priors)
 
     def _check_memory(self, draws: int, chains: int) -> None:
@@ -234,13 +227,9 @@ class Model:
 
     @property
     def _fitted(self) -> Fitted:
-        from bayesmix.results.fits.records import Fitted
-
         return Fitted(self.spec, self.design, self.data_name, self.documented)
 
     def __str__(self) -> str:
-        from bayesmix.results.tables.model_text import describe_model
-
         return describe_model(self.spec, self.design, self.priors)
 
     def __repr__(self) -> str:
@@ -250,8 +239,6 @@ class Model:
 @explained
 def load_model(name: str) -> Model:
     """Build the model of a model file, by its name in ``models/`` or by its path, with its documented figures."""
-    from bayesmix.data.model_file import load_model_file
-
     return build_model(load_model_file(name))
 
 

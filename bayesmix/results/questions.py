@@ -1,16 +1,21 @@
-"""Methods of every fit that ask for effects and hypotheses: thin, the work is done by functions of a fit."""
+"""Methods of every fit that ask for predictions, effects and hypotheses: functions of a fit do the work."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from bayesmix.arrays import Array
 from bayesmix.language.arguments import explained
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.records import FitRecord
+from bayesmix.results.fits.residuals import residuals
+from bayesmix.results.prediction.hypothesis import hypotheses
+from bayesmix.results.prediction.marginal_effects import conditional_effects, contrasts, marginal_means, slopes
 from bayesmix.results.prediction.predict import Kind
-from bayesmix.results.prediction.prediction_table import Asked
+from bayesmix.results.prediction.prediction_table import Asked, predictions
 from bayesmix.results.prediction.scopes import Groups
+from bayesmix.results.prediction.simulation import simulate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +24,73 @@ if TYPE_CHECKING:
 @explained
 class Questions(FitRecord):
     """What both kinds of fit answer alike."""
+
+    def predict(
+        self,
+        newdata: Any = None,
+        *,
+        kind: Kind = "mean",
+        groups: Groups = "fitted",
+        interval: float = 0.95,
+        offset: Any = None,
+        df: str | None = None,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Predict rows of ``newdata`` (those of the fit by default).
+
+        Parameters
+        ----------
+        newdata : any dataframe with the predictors; the response is not needed.
+        kind : ``"mean"`` of the response, ``"linear"`` predictor, or ``"response"``: a new observation.
+        groups : ``"fitted"`` uses each row's own group (an unseen level is an error), ``"known"`` too, but draws the
+            effects of levels not seen, ``"new"`` draws those of every level, the same for all rows of the level,
+            ``"average"`` integrates the random effects out, ``"zero"`` sets them to zero, the document's prediction
+            for a new group. Or a scope for each grouping factor, ``{"batch": "fitted", "cask:batch": "new"}``; those
+            not named are ``"fitted"``. Only ``"fitted"`` and ``"known"`` need the column of the grouping factor;
+            without it ``"new"`` takes all rows to be of one new level.
+        interval : probability of the interval columns ``lower, upper``.
+        offset : one value a row of new data, where the model was given an array too.
+        df : degrees of freedom of an estimate's intervals: ``"satterthwaite"``, the default of linear models (of fixed
+            effects as emmeans has them; with random effects as SAS has them, and at least the number of levels less
+            one), or ``"asymptotic"``: normal intervals, the only ones of generalized models.
+        seed : of the draws that ``"new"`` and ``"response"`` need.
+
+        Returns
+        -------
+        DataFrame
+            One row a row of data: ``estimate, std_error, df, lower, upper`` of a point estimate, whose fixed and random
+            effects are uncertain together; how uncertain the groups' variances are is in ``df`` alone, infinite where
+            intervals are normal. ``mean, sd, lower, upper`` of a posterior. A row is NaN, with a `PredictionWarning`,
+            where a value is missing, or where the data of the fit do not determine it: it needs a column left out.
+        """
+        asked = Asked(kind, groups, interval, df)
+        return predictions(self, asked, newdata, offset=offset, seed=seed)
+
+    def simulate(
+        self, n: int = 1, newdata: Any = None, *, groups: Groups = "new", offset: Any = None, seed: int = 0
+    ) -> pd.DataFrame:
+        """New sets of responses, one a column: an estimate's at its parameters, a posterior's each at another draw.
+
+        Parameters
+        ----------
+        n : number of sets.
+        newdata, offset : as in `predict`.
+        groups : ``"new"`` draws new effects for every level, as a repetition of the study would; ``"fitted"`` keeps
+            the levels' own.
+        seed : the same seed gives the same responses.
+        """
+        return simulate(self, n, newdata=newdata, groups=groups, offset=offset, seed=seed)
+
+    def residuals(self, kind: str = "response", *, seed: int = 0) -> Array:
+        """Residuals of the rows used, ``(n,)``.
+
+        Parameters
+        ----------
+        kind : ``"response"``, ``"pearson"``, ``"deviance"``, or ``"quantile"``: standard normal if the model is right,
+            whatever the family (Dunn and Smyth 1996); a posterior's are of its predictive distribution.
+        seed : of the draws that quantile residuals of counts need.
+        """
+        return residuals(self, kind, seed=seed)
 
     def conditional_effects(
         self,
@@ -42,8 +114,6 @@ class Questions(FitRecord):
         kind, groups, interval, df : as in `predict`; ``"average"`` is the mean over groups, ``"zero"`` that of a
             typical one.
         """
-        from bayesmix.results.prediction.marginal_effects import conditional_effects
-
         asked = Asked(kind, groups, interval, df)
         return conditional_effects(self, variable, by, asked, at=at, points=points)
 
@@ -70,8 +140,6 @@ class Questions(FitRecord):
             estimate ``estimate, std_error, df, lower, upper`` with ``t`` (linear models, Satterthwaite's degrees of
             freedom) or ``z`` (``df`` is infinite) and ``p_value``; of a posterior ``p_direction``.
         """
-        from bayesmix.results.prediction.marginal_effects import marginal_means
-
         return marginal_means(self, variables, Asked(kind, groups, interval, df), at=at)
 
     def contrasts(
@@ -89,8 +157,6 @@ class Questions(FitRecord):
 
         The columns are those of `marginal_means`; p-values are not adjusted for several tests.
         """
-        from bayesmix.results.prediction.marginal_effects import contrasts
-
         return contrasts(self, variable, by, Asked(kind, groups, interval, df), at=at)
 
     def slopes(
@@ -107,8 +173,6 @@ class Questions(FitRecord):
 
         The columns are those of `marginal_means`.
         """
-        from bayesmix.results.prediction.marginal_effects import slopes
-
         return slopes(self, variable, by, Asked(kind, groups, interval, df))
 
     def hypothesis(self, *texts: str, interval: float = 0.95, df: str | None = None) -> pd.DataFrame:
@@ -127,7 +191,5 @@ class Questions(FitRecord):
             (linear models, with ``df`` by Satterthwaite's method) or ``z``, and ``p_value``, one-sided for ``>`` and
             ``<``.
         """
-        from bayesmix.results.prediction.hypothesis import hypotheses
-
         check_level(interval)
         return hypotheses(self, texts, interval, df)

@@ -26,8 +26,8 @@ from bayesmix.inference.sampling.sample import Sampler, failure, resolve_sampler
 from bayesmix.language.arguments import explained
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.executors import in_order
-from bayesmix.results.fits import linear_predictor as effects
 from bayesmix.results.fits.level import check_level
+from bayesmix.results.fits.linear_predictor import flatten, linear_predictor, log_likelihood, parameter_names
 from bayesmix.studies.prior_simulation import draw_parameters, simulate_response
 
 if TYPE_CHECKING:
@@ -268,14 +268,14 @@ def replicate(setting: Setting, seed: np.random.SeedSequence) -> tuple[Array, bo
 def _scalars(design: Design, spec: ModelSpec, values: Parameters) -> Array:
     """Parameters, the effects of each term's first level, and the log-likelihood: ``(..., m)``."""
     first = [b[..., 0, :] for b in values.b]
-    eta = effects.linear_predictor(design.X, design.offset, design.terms, values)
-    total = effects.log_likelihood(design, spec.family, spec.link, values, eta).sum(axis=-1)
-    return np.concatenate([effects.flatten(design, values), *first, total[..., None]], axis=-1)
+    eta = linear_predictor(design.X, design.offset, design.terms, values)
+    total = log_likelihood(design, spec.family, spec.link, values, eta).sum(axis=-1)
+    return np.concatenate([flatten(design, values), *first, total[..., None]], axis=-1)
 
 
 def _names(design: Design, spec: ModelSpec) -> list[str]:
     of_levels = [f"{effect}[{term.group} {term.levels[0]}]" for term in design.terms for effect in term.effects]
-    return [*effects.parameter_names(design, spec.family.dispersion), *of_levels, LIKELIHOOD]
+    return [*parameter_names(design, spec.family.dispersion), *of_levels, LIKELIHOOD]
 
 
 # ---- uniformity -------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.errors import BayesmixWarning, SpecError, nearest
 from bayesmix.language.arguments import explained
+from bayesmix.model import Model
 from bayesmix.parallel.executors import in_order
 from bayesmix.results.fits.level import check_level
 
@@ -192,8 +193,6 @@ def _within(sample: pd.DataFrame, setting: Setting) -> Array:
 def _reml(sample: pd.DataFrame, setting: Setting, seed: int) -> Slope:
     from scipy.special import stdtrit
 
-    from bayesmix.model import Model
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BayesmixWarning)
         fit = Model(FORMULA, sample).estimate("reml")
@@ -204,8 +203,6 @@ def _reml(sample: pd.DataFrame, setting: Setting, seed: int) -> Slope:
 
 
 def _posterior(sample: pd.DataFrame, setting: Setting, seed: int) -> Slope:
-    from bayesmix.model import Model
-
     fit = Model(FORMULA, sample).sample(draws=DRAWS, chains=2, seed=seed, progress=False)
     numbers = dict(fit.parameters(setting.level).loc["x"])
     mean, sd, lower, upper = (float(numbers[name]) for name in ("mean", "sd", "lower", "upper"))

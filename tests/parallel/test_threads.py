@@ -10,7 +10,7 @@ import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
 import bayesmix as bmx
-from bayesmix.parallel import threads as batches
+from bayesmix.parallel import threads
 from bayesmix.parallel.threads import in_threads, one_blas_thread
 
 
@@ -49,8 +49,8 @@ def test_the_last_of_several_users_resets_it(monkeypatch):
             yield
             log.append("reset")
 
-    monkeypatch.setattr(batches, "ThreadpoolController", Controller)
-    limit = batches._BlasLimit()
+    monkeypatch.setattr(threads, "ThreadpoolController", Controller)
+    limit = threads._BlasLimit()
     limit.enter()
     limit.enter()
     limit.leave()
@@ -67,13 +67,13 @@ def test_batches_have_one_thread(n):
 @pytest.mark.parametrize("verb", ["estimate", "sample"])
 def test_fits_have_one_thread(verb, monkeypatch):
     seen: list[set[int]] = []
-    enter = batches._LIMIT.enter
+    enter = threads._LIMIT.enter
 
     def watched() -> None:
         enter()
         seen.append(blas_threads())
 
-    monkeypatch.setattr(batches._LIMIT, "enter", watched)
+    monkeypatch.setattr(threads._LIMIT, "enter", watched)
     rng = np.random.default_rng(1)
     model = bmx.Model("y ~ 1 + (1 | g)", {"y": rng.normal(size=40), "g": np.repeat(list("abcdefgh"), 5)})
     options = {"draws": 20, "chains": 2, "seed": 1, "progress": False} if verb == "sample" else {}

@@ -52,9 +52,3 @@ def estimate(design: Design, family: Family, link: Link, method: Method) -> Poin
             f"The criterion cannot be computed where the search led ({error}). `{design.response}` reaches"
             f" {largest:.3g}: check it for extreme values, and the predictors for extreme scales."
         ) from error
-
-
-# ---- linear -----------------------------------------------------------------------------------------------------
-
-
-# ---- generalized ------------------------------------------------------------------------------------------------

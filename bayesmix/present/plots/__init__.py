@@ -14,13 +14,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bayesmix.errors import SpecError, nearest
+from bayesmix.present.plots.caterpillar import caterpillar
 from bayesmix.present.plots.densities import prior_posterior, sd_density
 from bayesmix.present.plots.draws import pairs, rank, trace
 from bayesmix.present.plots.forest import forest
-from bayesmix.present.plots.levels import caterpillar, pooling, shrinkage
 from bayesmix.present.plots.lines import group_lines, mean_curves, scatter
+from bayesmix.present.plots.pooling import pooling
 from bayesmix.present.plots.predictive import ppc, prior_predictive
 from bayesmix.present.plots.residuals import residuals
+from bayesmix.present.plots.shrinkage import shrinkage
 from bayesmix.present.plots.studies import coverage, sample, standard_errors
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesmix import __version__
 from bayesmix.comparison import Comparison
 from bayesmix.data.columns import Factor
 from bayesmix.fit import Estimate, Fit, Posterior
@@ -89,8 +90,6 @@ def render(
 
 
 def _lead(comparison: Comparison, verdict: Verdict | None) -> str:
-    from bayesmix import __version__
-
     spec, data = comparison.fits[0].spec, comparison.fits[0].fitted_model.data_name
     about = f"{spec.formula.text}; {spec.family.name} family, {spec.link.name} link"
     source = f"; data {data}" if data else ""

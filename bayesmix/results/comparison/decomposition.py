@@ -24,15 +24,16 @@ import numpy as np
 from bayesmix.inference.estimation.estimate import estimate
 from bayesmix.inference.estimation.laplace_reml import restricted_estimate
 from bayesmix.inference.estimation.methods import Agq, Laplace, Ml, Reml
-from bayesmix.results.comparison import flat_prior_posterior as reference
+from bayesmix.results.comparison import flat_prior_posterior
 from bayesmix.results.comparison.flat_prior_posterior import Reference
-from bayesmix.results.fits import linear_predictor as effects
+from bayesmix.results.fits import linear_predictor
+from bayesmix.results.fits.linear_predictor import coefficient_names, flatten, flatten_coefficients
 from bayesmix.results.fits.marginal_summary import describe, mcse
+from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
 
 Centre = Literal["mean", "median"]
 Station = tuple[str, str, "pd.Series"]  # its label, the cause of the step to it, a number for each parameter
@@ -99,8 +100,6 @@ def walk(
     -------
     Walk, or the reason why there is none.
     """
-    from bayesmix.results.fits.records import PosteriorRecord
-
     if isinstance(start, PosteriorRecord):
         return _from_posterior(start, end, labels, centre, groups)
     return _from_estimate(start, end, labels, centre, groups, costly)
@@ -108,8 +107,6 @@ def walk(
 
 def cause_between(first: EstimateRecord | PosteriorRecord, second: EstimateRecord | PosteriorRecord) -> str | None:
     """The one thing in which the methods of two estimates differ; None if there are more, or none."""
-    from bayesmix.results.fits.records import EstimateRecord
-
     if not isinstance(first, EstimateRecord) or not isinstance(second, EstimateRecord):
         return None
     match first.point.method, second.point.method:
@@ -125,10 +122,10 @@ def scalars(fit: EstimateRecord, *, groups: bool) -> pd.Series:
     """Parameters of an estimate, and group coefficients where wanted."""
     import pandas as pd
 
-    values, names = effects.flatten(fit.design, fit.values), fit.names
+    values, names = flatten(fit.design, fit.values), fit.names
     if groups:
-        values = np.concatenate([values, effects.flatten_coefficients(fit.design, fit.values)])
-        names = [*names, *effects.coefficient_names(fit.design)]
+        values = np.concatenate([values, flatten_coefficients(fit.design, fit.values)])
+        names = [*names, *coefficient_names(fit.design)]
     return pd.Series(values, index=pd.Index(names, name="parameter"))
 
 
@@ -142,10 +139,10 @@ def describe_all(found: Reference, interval: float = 0.95, *, is_flat: bool = Fa
 def _from_estimate(
     start: EstimateRecord, end: PosteriorRecord, labels: tuple[str, str], centre: Centre, groups: bool, costly: bool
 ) -> Walk | str:
-    reason = reference.why_not_flat(end, centre)
+    reason = flat_prior_posterior.why_not_flat(end, centre)
     if reason is not None:
         return reason
-    flat = reference.with_flat_priors(end, groups=groups, costly=costly)
+    flat = flat_prior_posterior.with_flat_priors(end, groups=groups, costly=costly)
     if flat is None:
         return (
             "The posterior under flat priors could not be explored by the quick engine."
@@ -179,7 +176,7 @@ def _from_posterior(
     if (start.spec.preset, start.spec.priors) == (end.spec.preset, end.spec.priors):
         stations.append((labels[1], MONTE_CARLO, _own(end, centre, groups)))
         return _walk(stations, end, labels, centre, groups)
-    exact = reference.with_same_priors(start, groups=groups)
+    exact = flat_prior_posterior.with_same_priors(start, groups=groups)
     if exact is not None:
         stations.append((f"{labels[0]}, exact", MONTE_CARLO, describe_all(exact)[centre]))
     return _walk([*stations, *_ends(end, labels[1], centre, groups)], end, labels, centre, groups)
@@ -188,19 +185,18 @@ def _from_posterior(
 def _ends(end: PosteriorRecord, label: str, centre: Centre, groups: bool) -> list[Station]:
     """The summary under the priors in force: with many draws where they are cheap, then the posterior's own."""
     own = _own(end, centre, groups)
-    exact = reference.with_same_priors(end, groups=groups)
+    exact = flat_prior_posterior.with_same_priors(end, groups=groups)
     if exact is None:
         return [(label, PRIOR, own)]
     return [(f"{label}, exact", PRIOR, describe_all(exact)[centre]), (label, MONTE_CARLO, own)]
 
 
 def _own(fit: PosteriorRecord, centre: Centre, groups: bool) -> pd.Series:
-    return describe_all(Reference(reference.blocks_of(fit, groups=groups)))[centre]
+    return describe_all(Reference(flat_prior_posterior.blocks_of(fit, groups=groups)))[centre]
 
 
 def _without_approximation(start: EstimateRecord) -> tuple[EstimateRecord | None, str]:
     """The next station of an estimate: REML after ML, quadrature after Laplace; None where it has none."""
-    from bayesmix.results.fits.records import EstimateRecord
 
     def refitted(method: Reml | Agq) -> EstimateRecord:
         point = estimate(start.design, start.spec.family, start.spec.link, method)
@@ -211,7 +207,7 @@ def _without_approximation(start: EstimateRecord) -> tuple[EstimateRecord | None
             return refitted(Reml()), FIXED
         case Laplace():
             points = POINTS.get(sum(len(term.effects) for term in start.design.terms))
-            if points is None or len(effects.groups(start.design)) != 1:
+            if points is None or len(linear_predictor.groups(start.design)) != 1:
                 return None, ""
             return refitted(Agq(points)), LAPLACE
         case _:
@@ -220,8 +216,6 @@ def _without_approximation(start: EstimateRecord) -> tuple[EstimateRecord | None
 
 def _integrated(start: EstimateRecord) -> EstimateRecord | None:
     """The generalized model's counterpart of REML; None for linear models, and where it would be dear."""
-    from bayesmix.results.fits.records import EstimateRecord
-
     point = restricted_estimate(start.design, start.spec.family, start.spec.link, start.point)
     return None if point is None else EstimateRecord(start.fitted_model, point)
 
@@ -237,7 +231,7 @@ def _walk(
 ) -> Walk:
     import pandas as pd
 
-    blocks = reference.blocks_of(end, groups=groups)
+    blocks = flat_prior_posterior.blocks_of(end, groups=groups)
     index = stations[0][2].index
     errors = pd.Series(np.concatenate([mcse(draws, centre) for _, draws in blocks]), index=index)
     sd = describe_all(Reference(blocks))["sd"]

@@ -28,7 +28,7 @@ from bayesmix.inference.sampling.nuts.nuts import Nuts
 from bayesmix.inference.sampling.propriety import MEAN, PROPER, freedom, is_separated
 from bayesmix.inference.sampling.sample import dimension, failure, sample
 from bayesmix.language.formula.model_spec import ModelSpec
-from bayesmix.results.fits import linear_predictor as effects
+from bayesmix.results.fits.linear_predictor import coefficient_names, flatten, flatten_coefficients
 
 if TYPE_CHECKING:
     from bayesmix.results.fits.records import FitRecord, PosteriorRecord
@@ -56,10 +56,10 @@ def blocks_of(fit: PosteriorRecord, *, groups: bool) -> tuple[Block, ...]:
 
 def _blocks(fit: FitRecord, draws: Draws, groups: bool) -> tuple[Block, ...]:
     design = fit.design
-    found: list[Block] = [(fit.names, effects.flatten(design, draws.parameters))]
+    found: list[Block] = [(fit.names, flatten(design, draws.parameters))]
     if groups:
-        coefficients = effects.flatten_coefficients(design, draws.with_effects)
-        found.append((effects.coefficient_names(design), coefficients))
+        coefficients = flatten_coefficients(design, draws.with_effects)
+        found.append((coefficient_names(design), coefficients))
     return tuple(found)
 
 

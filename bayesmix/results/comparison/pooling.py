@@ -14,7 +14,7 @@ from bayesmix.errors import SpecError
 from bayesmix.inference.estimation.glm import Glm, fit_glm
 from bayesmix.language.arguments import explained
 from bayesmix.language.formula.model_spec import ModelSpec
-from bayesmix.results.fits import linear_predictor as effects
+from bayesmix.results.fits.linear_predictor import GroupEffects, coefficient_columns, coefficients, find_group
 from bayesmix.results.fits.marginal_summary import describe
 from bayesmix.results.fits.named_fits import by_method, named_fits
 from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
@@ -58,8 +58,8 @@ def pooling(
         raise SpecError("pooling needs a fit: pooling(model.estimate(), model.sample()).")
     first = next(iter(named.values()))
     design, spec = first.design, first.spec
-    chosen = effects.find_group(design, group)
-    levels, names = chosen.levels, effects.coefficient_columns(design, chosen)
+    chosen = find_group(design, group)
+    levels, names = chosen.levels, coefficient_columns(design, chosen)
     index = pd.MultiIndex.from_product([levels, names], names=[chosen.group, "effect"])
     codes = design.terms[chosen.terms[0]].codes
     table = pd.DataFrame({"rows": np.repeat(np.bincount(codes, minlength=len(levels)), len(names))}, index=index)
@@ -98,9 +98,9 @@ def _stacked(found: list[tuple[Array, Array]]) -> tuple[Array, Array]:
     return np.concatenate([beta for beta, _ in found]), np.concatenate([error for _, error in found])
 
 
-def _partial(fit: FitRecord, label: str, group: effects.GroupEffects) -> dict[str, Array]:
+def _partial(fit: FitRecord, label: str, group: GroupEffects) -> dict[str, Array]:
     """The columns of the mixed model."""
-    names, values = effects.coefficients(fit.design, fit.with_effects, group)
+    names, values = coefficients(fit.design, fit.with_effects, group)
     flat = values.reshape(*values.shape[:-2], -1)
     if isinstance(fit, EstimateRecord):
         return {label: flat}

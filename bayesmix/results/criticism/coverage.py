@@ -22,15 +22,14 @@ from bayesmix.language.arguments import explained
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.executors import in_order
 from bayesmix.results.criticism.confidence_intervals import applicable, confidence_intervals
-from bayesmix.results.fits import linear_predictor as effects
 from bayesmix.results.fits.level import check_level
+from bayesmix.results.fits.linear_predictor import flatten
+from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
 from bayesmix.results.prediction.predict import predict
 from bayesmix.results.prediction.rows import Rows
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
 
 
 DRAWS = 500  # of each of four chains: limits with a Monte Carlo error of 5 % of the posterior sd
@@ -124,7 +123,7 @@ def simulated(fit: EstimateRecord, seed: int) -> Design:
 
 
 def _holds(study: Study, design: Design, method: str, seed: int) -> Array:
-    truth = effects.flatten(study.estimate.design, study.estimate.values)
+    truth = flatten(study.estimate.design, study.estimate.values)
     if method == "profile":
         return _profile_holds(study, design, truth)
     if method == "credible":
@@ -138,16 +137,12 @@ def _holds(study: Study, design: Design, method: str, seed: int) -> Array:
 
 
 def _again(study: Study, design: Design) -> EstimateRecord:
-    from bayesmix.results.fits.records import EstimateRecord
-
     fit, spec = study.estimate, study.estimate.spec
     point = estimate(design, spec.family, spec.link, fit.point.method)
     return EstimateRecord(replace(fit.fitted_model, design=design), point)
 
 
 def _posterior(study: Study, design: Design, seed: int) -> PosteriorRecord:
-    from bayesmix.results.fits.records import PosteriorRecord
-
     draws = sample(design, study.spec, None, draws=DRAWS, chains=4, seed=seed, progress=False)
     return PosteriorRecord(replace(study.estimate.fitted_model, design=design), draws, resolve(study.spec, design))
 

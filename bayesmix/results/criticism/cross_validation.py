@@ -20,13 +20,14 @@ from bayesmix.inference.sampling.sample import sample
 from bayesmix.language.arguments import explained
 from bayesmix.results.criticism.new_level_density import log_density
 from bayesmix.results.fits.linear_predictor import find_group
+from bayesmix.results.fits.named_fits import by_formula, named_fits
+from bayesmix.results.fits.records import PosteriorRecord
 from bayesmix.results.storage.datatree import posterior_dataset
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bayesmix.results.criticism.elpd import Elpd
-    from bayesmix.results.fits.records import PosteriorRecord
 
 
 def loo(post: PosteriorRecord, *, refit: bool | None, seed: int) -> Elpd:
@@ -145,9 +146,6 @@ def bayes_factor(first: PosteriorRecord, second: PosteriorRecord) -> dict[str, f
 def _posteriors(
     fits: Sequence[PosteriorRecord | Mapping[str, PosteriorRecord]], labels: Sequence[str] | None, verb: str
 ) -> dict[str, PosteriorRecord]:
-    from bayesmix.results.fits.named_fits import by_formula, named_fits
-    from bayesmix.results.fits.records import PosteriorRecord
-
     return named_fits(fits, labels, verb, wanted=(PosteriorRecord,), default=by_formula)
 
 

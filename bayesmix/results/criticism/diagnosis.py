@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-
 import logging
 import textwrap
 from collections.abc import Iterator
@@ -26,11 +20,12 @@ from bayesmix.results.criticism.cross_validation import loo
 from bayesmix.results.fits.linear_predictor import flatten
 from bayesmix.results.fits.residuals import residuals
 from bayesmix.results.prediction.simulation import check_statistics
-from bayesmix.results.tables import r_printing as r
+from bayesmix.results.tables import r_printing
 from bayesmix.results.tables.posterior_summary import convergence_advice, convergence_sentences
 
 if TYPE_CHECKING:
     import pandas as pd
+    import xarray as xr
 
     from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
 
@@ -72,7 +67,7 @@ class Diagnosis:
         for finding in self.findings:
             mark = " " if finding.good else "!"
             head, blank = f"{mark} {finding.topic:<{width}}", " " * (width + 2)
-            lines += textwrap.wrap(finding.text, r.PAGE + 10, initial_indent=head, subsequent_indent=blank)
+            lines += textwrap.wrap(finding.text, r_printing.PAGE + 10, initial_indent=head, subsequent_indent=blank)
             lines += [f"{blank}Next: {finding.next}"] if finding.next and not finding.good else []
         return "\n".join(lines)
 

@@ -11,12 +11,13 @@ from bayesmix.arrays import Array
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.estimation.methods import Ml, Reml
 from bayesmix.results.fits.accessors import satterthwaite_of
+from bayesmix.results.fits.records import EstimateRecord
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bayesmix.data.design.design import Term
-    from bayesmix.results.fits.records import EstimateRecord, FitRecord
+    from bayesmix.results.fits.records import FitRecord
 
 Df = Literal["satterthwaite", "asymptotic"]
 
@@ -35,8 +36,6 @@ def resolve_df(fit: FitRecord, df: str | None) -> str:
     SpecError
         If there are no such degrees of freedom, or the fit has none.
     """
-    from bayesmix.results.fits.records import EstimateRecord
-
     if df is not None and df not in get_args(Df):
         known = get_args(Df)
         hint = nearest(df, known) if isinstance(df, str) else ""

@@ -11,13 +11,6 @@ from bayesmix.arrays import Array
 if TYPE_CHECKING:
     import pandas as pd
 
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
 TOP = 0.3  # share of the maximum from which on the density counts as its top ...
 DEGREE = 4  # ... through the logarithm of which a polynomial is laid
 

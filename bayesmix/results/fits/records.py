@@ -20,24 +20,31 @@ from bayesmix.inference.estimation.identifiability import untold
 from bayesmix.inference.estimation.methods import Agq, Laplace, Ml, Reml
 from bayesmix.inference.estimation.optimise import Status
 from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.estimation.satterthwaite import satterthwaite
 from bayesmix.inference.parameters.names import Parameters, covariance
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.diagnostics import Convergence, convergence
 from bayesmix.inference.sampling.draws import Draws
 from bayesmix.language.formula.model_spec import ModelSpec
-from bayesmix.parallel.threads import in_threads
-from bayesmix.results.fits import linear_predictor as effects
 from bayesmix.results.fits.level import check_level
-from bayesmix.results.fits.marginal_summary import describe_draws
+from bayesmix.results.fits.linear_predictor import (
+    coefficients,
+    correlated,
+    flatten,
+    groups,
+    linear_predictor,
+    log_likelihood,
+    of_group,
+    parameter_names,
+)
+from bayesmix.results.fits.marginal_summary import describe, describe_draws
+from bayesmix.results.fits.mean_over_draws import mean_over_draws
 from bayesmix.results.fits.sampling_problems import problems
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bayesmix.inference.estimation.satterthwaite import Satterthwaite
-
-
-TOGETHER = 1_000_000  # numbers of draws x rows computed together: more of them do not stay near the processor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +77,7 @@ class FitRecord(ABC):
     @property
     def names(self) -> list[str]:
         """Names of the parameters."""
-        return effects.parameter_names(self.design, self.spec.family.dispersion if self._has_dispersion else None)
+        return parameter_names(self.design, self.spec.family.dispersion if self._has_dispersion else None)
 
     @property
     @abstractmethod
@@ -100,11 +107,11 @@ class FitRecord(ABC):
 
         return {
             group.group: pd.DataFrame(
-                self._centre(effects.of_group(self.with_effects.b, group.terms)),
+                self._centre(of_group(self.with_effects.b, group.terms)),
                 index=pd.Index(group.levels, name=group.group),
                 columns=list(group.effects),
             )
-            for group in effects.groups(self.design)
+            for group in groups(self.design)
         }
 
     def coef(self) -> dict[str, pd.DataFrame]:
@@ -112,8 +119,8 @@ class FitRecord(ABC):
         import pandas as pd
 
         tables = {}
-        for group in effects.groups(self.design):
-            names, values = effects.coefficients(self.design, self.with_effects, group)
+        for group in groups(self.design):
+            names, values = coefficients(self.design, self.with_effects, group)
             index = pd.Index(group.levels, name=group.group)
             tables[group.group] = pd.DataFrame(self._centre(values), index=index, columns=names)
         return tables
@@ -132,8 +139,7 @@ class FitRecord(ABC):
             for j, effect in enumerate(term.effects):
                 rows.append((term.group, effect, None, matrix[j, j], sizes[j]))
             rows += [
-                (term.group, term.effects[j], term.effects[i], matrix[i, j], shape[i, j])
-                for i, j in effects.correlated(term)
+                (term.group, term.effects[j], term.effects[i], matrix[i, j], shape[i, j]) for i, j in correlated(term)
             ]
         if self.spec.family.dispersion == "sigma":
             sigma = np.asarray(self.values.dispersion)
@@ -243,14 +249,12 @@ class EstimateRecord(FitRecord):
 
         errors = np.full(len(self.names), np.nan)
         errors[: len(self.design.fixed)] = np.sqrt(np.diagonal(self.point.beta_cov))
-        columns = {"estimate": effects.flatten(self.design, self.values), "std_error": errors}
+        columns = {"estimate": flatten(self.design, self.values), "std_error": errors}
         return pd.DataFrame(columns, index=pd.Index(self.names, name="parameter"))
 
     @cached_property
     def _satterthwaite(self) -> Satterthwaite:
         """What degrees of freedom of linear models are computed from; tables ask again and again."""
-        from bayesmix.inference.estimation.satterthwaite import satterthwaite
-
         return satterthwaite(self.design, self.point)
 
     def ranef_sd(self) -> dict[str, pd.DataFrame]:
@@ -260,11 +264,11 @@ class EstimateRecord(FitRecord):
         spread = [np.sqrt(np.diagonal(matrix, axis1=-2, axis2=-1)) for matrix in self.point.b_cov]
         return {
             group.group: pd.DataFrame(
-                effects.of_group(spread, group.terms),
+                of_group(spread, group.terms),
                 index=pd.Index(group.levels, name=group.group),
                 columns=list(group.effects),
             )
-            for group in effects.groups(self.design)
+            for group in groups(self.design)
         }
 
     @override
@@ -278,7 +282,7 @@ class EstimateRecord(FitRecord):
     @override
     def _over_rows(self, function: Any) -> Array:
         design = self.design
-        eta = effects.linear_predictor(design.X, design.offset, design.terms, self.values)
+        eta = linear_predictor(design.X, design.offset, design.terms, self.values)
         return np.asarray(function(eta, self.values))
 
 
@@ -307,7 +311,7 @@ class PosteriorRecord(FitRecord):
         """R-hat and effective sample sizes of every parameter, then of every random effect."""
         lead = self.values.lead
         b = [part.reshape(*lead, -1) for part in self.values.b]
-        return convergence(np.concatenate([effects.flatten(self.design, self.values), *b], axis=-1))
+        return convergence(np.concatenate([flatten(self.design, self.values), *b], axis=-1))
 
     @property
     @override
@@ -318,16 +322,14 @@ class PosteriorRecord(FitRecord):
     @cached_property
     def problems(self) -> list[str]:
         """What is wrong with the draws, one sentence each; empty if nothing is."""
-        values = effects.flatten(self.design, self.values)
+        values = flatten(self.design, self.values)
         return list(problems(self.draws, self.convergence, self.names, values))
 
     @override
     def parameters(self, interval: float = 0.95) -> pd.DataFrame:
         """``mean, sd, median, mode`` (for sd and corr), interval bounds ``lower, upper`` and diagnostics."""
-        from bayesmix.results.fits.marginal_summary import describe
-
         check_level(interval)
-        table = describe(effects.flatten(self.design, self.values), self.names, interval)
+        table = describe(flatten(self.design, self.values), self.names, interval)
         m = len(self.names)
         table["ess_bulk"] = self.convergence.ess_bulk[:m]
         table["ess_tail"] = self.convergence.ess_tail[:m]
@@ -354,8 +356,8 @@ class PosteriorRecord(FitRecord):
     def log_likelihood(self) -> Array:
         """Log density of every row at every draw that has random effects, given them: ``(chain, draw, n)``."""
         design, spec = self.design, self.spec
-        eta = effects.linear_predictor(design.X, design.offset, design.terms, self.with_effects)
-        return effects.log_likelihood(design, spec.family, spec.link, self.with_effects, eta)
+        eta = linear_predictor(design.X, design.offset, design.terms, self.with_effects)
+        return log_likelihood(design, spec.family, spec.link, self.with_effects, eta)
 
     @override
     def _centre(self, values: Array) -> Array:
@@ -367,39 +369,4 @@ class PosteriorRecord(FitRecord):
 
     @override
     def _over_rows(self, function: Any) -> Array:
-        design, flat = self.design, _flat_draws(self.with_effects)
-        draws = self.with_effects.lead[0] * self.with_effects.lead[1]
-        size = max(1, TOGETHER // max(len(design.y), 1))
-
-        def sum_of(begin: int) -> Array:
-            part = _take(flat, slice(begin, begin + size))
-            eta = effects.linear_predictor(design.X, design.offset, design.terms, part)
-            return np.asarray(np.asarray(function(eta, part)).sum(axis=0))
-
-        total: Array = sum(in_threads(sum_of, range(0, draws, size)), np.zeros(()))
-        return total / draws
-
-
-def _flat_draws(values: Parameters) -> Parameters:
-    """Chains end to end: leading axis ``(draws,)``."""
-
-    def flat(array: Array) -> Array:
-        return array.reshape(-1, *array.shape[2:])
-
-    return Parameters(
-        flat(values.beta),
-        tuple(map(flat, values.sd)),
-        tuple(map(flat, values.corr)),
-        tuple(map(flat, values.b)),
-        None if values.dispersion is None else flat(values.dispersion),
-    )
-
-
-def _take(values: Parameters, part: slice) -> Parameters:
-    return Parameters(
-        values.beta[part],
-        tuple(array[part] for array in values.sd),
-        tuple(array[part] for array in values.corr),
-        tuple(array[part] for array in values.b),
-        None if values.dispersion is None else values.dispersion[part],
-    )
+        return mean_over_draws(self.design, self.with_effects, function)

@@ -23,11 +23,12 @@ from bayesmix.results.fits.degrees_of_freedom import (
     statistic_columns,
 )
 from bayesmix.results.fits.linear_predictor import flatten
+from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
+    from bayesmix.results.fits.records import FitRecord
 
 
 COMPARISON = re.compile(r"(>=|<=|==|>|<|=)")
@@ -55,8 +56,6 @@ class Hypothesis:
 def hypotheses(fit: FitRecord, texts: tuple[str, ...], interval: float, df: str | None) -> pd.DataFrame:
     """One row a hypothesis: of draws the share that fulfils it, of an estimate a test by t or z."""
     import pandas as pd
-
-    from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
 
     freedom = resolve_df(fit, df)
     for text in texts:

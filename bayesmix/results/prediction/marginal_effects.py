@@ -32,6 +32,8 @@ from bayesmix.results.fits.degrees_of_freedom import (
     statistic_columns,
 )
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
+from bayesmix.results.fits.marginal_summary import describe_draws
+from bayesmix.results.fits.records import EstimateRecord
 from bayesmix.results.prediction.predict import Kind, check_options, predict
 from bayesmix.results.prediction.prediction_table import Asked, predictions
 from bayesmix.results.prediction.reference_grid import (
@@ -50,7 +52,7 @@ from bayesmix.results.prediction.scopes import averaged_terms, drawn_rows, resol
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesmix.results.fits.records import EstimateRecord, FitRecord
+    from bayesmix.results.fits.records import FitRecord
 
 
 STEP = 1e-4  # of a slope's difference quotient, in standard deviations of the predictor
@@ -134,8 +136,6 @@ def combine(fit: FitRecord, rows: Rows, L: Array, labels: pd.DataFrame, asked: A
     """
     import pandas as pd
 
-    from bayesmix.results.fits.records import EstimateRecord
-
     df = resolve_df(fit, asked.df)
     scopes = check_options(asked.kind, asked.groups, rows.terms)
     if asked.kind == "response" or any(drawn.any() for drawn in drawn_rows(rows.terms, scopes)):
@@ -174,8 +174,6 @@ def _undetermined(fit: FitRecord, rows: Rows, L: Array, labels: pd.DataFrame, ki
 
 
 def _by_draws(fit: FitRecord, rows: Rows, L: Array, asked: Asked) -> dict[str, Array]:
-    from bayesmix.results.fits.marginal_summary import describe_draws
-
     draws, begin = np.zeros((*fit.with_effects.lead, len(L))), 0
     for chunk in rows.chunks(draws[..., 0].size):
         own = slice(begin, begin := begin + len(chunk.X))

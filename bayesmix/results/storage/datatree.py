@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesmix import __version__
 from bayesmix.arrays import Array
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import Parameters, corr_effects
@@ -33,8 +34,6 @@ def to_datatree(posterior: PosteriorRecord) -> xr.DataTree:
     `Posterior.log_likelihood` and `Posterior.posterior_predictive` have them for the draws that were kept.
     """
     import xarray as xr
-
-    from bayesmix import __version__
 
     design, values = posterior.design, posterior.values
     lead = ("chain", "draw")

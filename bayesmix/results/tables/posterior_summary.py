@@ -16,10 +16,10 @@ from bayesmix.inference.sampling.agreement import LIMIT
 from bayesmix.inference.sampling.diagnostics import ESS_LIMIT, ESS_SHARE, R_HAT_LIMIT, enough
 from bayesmix.inference.sampling.sample import failure
 from bayesmix.language.formula.vocabulary import STRUCTURES
-from bayesmix.results.fits import linear_predictor as effects
+from bayesmix.results.fits import linear_predictor
 from bayesmix.results.fits.linear_predictor import flatten
 from bayesmix.results.fits.sampling_problems import k_limit, uncertain_limits
-from bayesmix.results.tables import r_printing as r
+from bayesmix.results.tables import r_printing
 from bayesmix.results.tables.summary_sections import (
     Section,
     call_lines,
@@ -69,20 +69,25 @@ class Cells:
         tail = 50.0 * (1.0 - self.interval)
         headings = {"lower": f"{tail:.3g} %", "upper": f"{100.0 - tail:.4g} %"}
         shown = ["mean", "sd", "median", *(["mode"] if with_mode else []), "lower", "upper"]
-        decimals = [r.decimals_for(sd) for sd in rows["sd"]]
+        decimals = [r_printing.decimals_for(sd) for sd in rows["sd"]]
         columns = [
-            (headings.get(name, name), [r.fixed_point(v, d) for v, d in zip(rows[name], decimals, strict=True)])
+            (
+                headings.get(name, name),
+                [r_printing.fixed_point(v, d) for v, d in zip(rows[name], decimals, strict=True)],
+            )
             for name in shown
         ]
         if not with_mode:
-            columns.append(("P(direction)", [r.fixed_point(v, 3) for v in rows["p_direction"]]))
-        columns += [(f"ESS {kind}", [r.fixed_point(v, 0) for v in rows[f"ess_{kind}"]]) for kind in ("bulk", "tail")]
-        return [*columns, ("R-hat", [r.fixed_point(v, 3) for v in rows["r_hat"]])]
+            columns.append(("P(direction)", [r_printing.fixed_point(v, 3) for v in rows["p_direction"]]))
+        columns += [
+            (f"ESS {kind}", [r_printing.fixed_point(v, 0) for v in rows[f"ess_{kind}"]]) for kind in ("bulk", "tail")
+        ]
+        return [*columns, ("R-hat", [r_printing.fixed_point(v, 3) for v in rows["r_hat"]])]
 
 
 def p_direction(fit: PosteriorRecord) -> Array:
     """Probability of the likelier sign of every parameter that has one: fixed effects and correlations."""
-    draws = effects.flatten(fit.design, fit.values).reshape(-1, len(fit.names))
+    draws = linear_predictor.flatten(fit.design, fit.values).reshape(-1, len(fit.names))
     share = np.maximum(np.mean(draws > 0.0, axis=0), np.mean(draws < 0.0, axis=0))
     signed = [name in fit.design.fixed or name.startswith("corr(") for name in fit.names]
     return np.where(signed, share, np.nan)
@@ -94,10 +99,10 @@ def variances_section(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -
     if rows.empty:
         return Section("random_effects", tuple(size_lines(fit)), rows)
     groups, names = zip(*_variance_rows(fit), strict=True)
-    columns = [("Groups", r.justify(groups, left=True)), ("Parameter", r.justify(names, left=True))]
+    columns = [("Groups", r_printing.justify(groups, left=True)), ("Parameter", r_printing.justify(names, left=True))]
     text = cells.columns(rows, with_mode=True)
-    left = r.table_lines([""] * len(rows), columns, left=True)
-    lines = _beside(left, r.table_lines([""] * len(rows), text, page=2 * r.PAGE))
+    left = r_printing.table_lines([""] * len(rows), columns, left=True)
+    lines = _beside(left, r_printing.table_lines([""] * len(rows), text, page=2 * r_printing.PAGE))
     return Section("random_effects", (variances_title(fit), *lines, *size_lines(fit)), rows)
 
 
@@ -128,17 +133,17 @@ def fixed_section(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Se
     if rows.empty:
         return Section("fixed_effects", (), rows)
     names = [in_r(str(name)) for name in rows.index]
-    lines = r.table_lines(names, cells.columns(rows, with_mode=False), page=2 * r.PAGE)
+    lines = r_printing.table_lines(names, cells.columns(rows, with_mode=False), page=2 * r_printing.PAGE)
     return Section("fixed_effects", ("Fixed effects:", *lines), rows)
 
 
 def _beside(left: Sequence[str], right: Sequence[str]) -> list[str]:
-    return [first + second for first, second in zip(r.justify(left, left=True), right, strict=True)]
+    return [first + second for first, second in zip(r_printing.justify(left, left=True), right, strict=True)]
 
 
 def convergence_lines(fit: PosteriorRecord) -> list[str]:
     """What the sampler achieved, in sentences; and what to do next where that is not enough."""
-    lines = textwrap.wrap(convergence_sentences(fit), r.PAGE)
+    lines = textwrap.wrap(convergence_sentences(fit), r_printing.PAGE)
     return lines if fit.converged else [*lines, f"Next: {convergence_advice(fit)}"]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmix.results.tables import r_printing as r
+from bayesmix.results.tables import r_printing
 from bayesmix.results.tables.posterior_summary import has_few_draws
 from bayesmix.results.tables.summary_sections import size_lines
 
@@ -38,4 +38,4 @@ def brief_posterior(fit: PosteriorRecord) -> str:
 
 def _rows(table: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     cells = [(name, ["" if np.isnan(value) else f"{value:.4g}" for value in table[name]]) for name in columns]
-    return r.table_lines([str(name) for name in table.index], cells)
+    return r_printing.table_lines([str(name) for name in table.index], cells)

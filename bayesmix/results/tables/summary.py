@@ -19,7 +19,7 @@ from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import corr_effects, sd_effects
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits.degrees_of_freedom import t_tests
-from bayesmix.results.tables import r_printing as r
+from bayesmix.results.tables import r_printing
 from bayesmix.results.tables.posterior_summary import (
     Cells,
     convergence_lines,
@@ -116,7 +116,7 @@ def summarise_posterior(fit: PosteriorRecord, interval: float = 0.95) -> Summary
 
 
 def _heading(fit: EstimateRecord) -> Section:
-    lines = textwrap.wrap(_title(fit), r.PAGE - 3, subsequent_indent="  ", break_on_hyphens=False)
+    lines = textwrap.wrap(_title(fit), r_printing.PAGE - 3, subsequent_indent="  ", break_on_hyphens=False)
     if not isinstance(fit.point.method, Reml | Ml):
         lines.append(family_line(fit))
     return Section("heading", (*lines, *call_lines(fit)))
@@ -144,12 +144,14 @@ def _criteria(fit: EstimateRecord) -> Section:
 
     if isinstance(fit.point.method, Reml):
         table = pd.DataFrame({"value": {"REML criterion": fit.criterion}})
-        return Section("criteria", (f"REML criterion at convergence: {r.trim(round(fit.criterion, 1))}",), table)
+        return Section(
+            "criteria", (f"REML criterion at convergence: {r_printing.trim(round(fit.criterion, 1))}",), table
+        )
     values = {"AIC": fit.aic, "BIC": fit.bic, "logLik": fit.loglik, "-2*log(L)": fit.criterion}
     df_resid = float(fit.df_resid)
-    texts = r.format_numbers([*(round(value, 1) for value in values.values()), df_resid])[:-1]
+    texts = r_printing.format_numbers([*(round(value, 1) for value in values.values()), df_resid])[:-1]
     values["df.resid"] = df_resid
-    lines = r.vector_lines(list(values), [*texts, r.trim(df_resid)])
+    lines = r_printing.vector_lines(list(values), [*texts, r_printing.trim(df_resid)])
     return Section("criteria", tuple(lines), pd.DataFrame({"value": values}))
 
 
@@ -170,11 +172,11 @@ def _variances(fit: EstimateRecord) -> Section:
     columns = [
         ("Groups", groups),
         ("Name", effects),
-        ("Variance", r.format_numbers([size**2 for size in sd], DIGITS)),
-        ("Std.Dev.", r.format_numbers(sd, DIGITS)),
+        ("Variance", r_printing.format_numbers([size**2 for size in sd], DIGITS)),
+        ("Std.Dev.", r_printing.format_numbers(sd, DIGITS)),
         *_correlation_columns(terms, fit.values.corr, len(sd)),
     ]
-    lines = (variances_title(fit), *r.table_lines([""] * len(sd), columns, left=True), *size_lines(fit))
+    lines = (variances_title(fit), *r_printing.table_lines([""] * len(sd), columns, left=True), *size_lines(fit))
     return Section("random_effects", lines, fit.varcorr())
 
 
@@ -194,7 +196,7 @@ def _correlation_columns(terms: Sequence[Term], matrices: Sequence[Array], rows:
     begin = 0
     for term, matrix in zip(terms, matrices, strict=True):
         structure = structure_of(term)
-        numbers = r.format_numbers(np.round(structure.correlation.numbers(matrix), 2), decimals=2)
+        numbers = r_printing.format_numbers(np.round(structure.correlation.numbers(matrix), 2), decimals=2)
         if isinstance(structure.correlation, OneNumber):
             columns[0][begin] = f"{numbers[0]} ({STRUCTURES[term.structure][0]})"
         else:
@@ -229,20 +231,20 @@ def _fixed(fit: EstimateRecord) -> Section:
 
 
 def _fixed_lines(table: pd.DataFrame, letter: str) -> list[str]:
-    estimates, errors = r.format_coefficients(table[["estimate", "std_error"]].to_numpy(), DIGITS)
+    estimates, errors = r_printing.format_coefficients(table[["estimate", "std_error"]].to_numpy(), DIGITS)
     p_values = table["p_value"].to_numpy()
     columns = [
         ("Estimate", estimates),
         ("Std. Error", errors),
-        *([("df", r.format_numbers(table["df"], DIGITS))] if "df" in table else []),
-        (f"{letter} value", r.format_statistics(table["statistic"].to_numpy(), DIGITS)),
-        (f"Pr(>|{letter}|)", r.format_p_values(p_values, r.statistic_digits(DIGITS))),
+        *([("df", r_printing.format_numbers(table["df"], DIGITS))] if "df" in table else []),
+        (f"{letter} value", r_printing.format_statistics(table["statistic"].to_numpy(), DIGITS)),
+        (f"Pr(>|{letter}|)", r_printing.format_p_values(p_values, r_printing.statistic_digits(DIGITS))),
     ]
     names = [in_r(str(name)) for name in table.index]
-    if not np.any(p_values < r.CUTPOINTS[-1][0]):
-        return r.table_lines(names, columns)
-    columns.append(("", r.justify([r.stars(p) for p in p_values], left=True)))
-    return [*r.table_lines(names, columns), "---", r.LEGEND]
+    if not np.any(p_values < r_printing.CUTPOINTS[-1][0]):
+        return r_printing.table_lines(names, columns)
+    columns.append(("", r_printing.justify([r_printing.stars(p) for p in p_values], left=True)))
+    return [*r_printing.table_lines(names, columns), "---", r_printing.LEGEND]
 
 
 def fixed_correlation(fit: EstimateRecord) -> pd.DataFrame:
@@ -262,12 +264,12 @@ def _correlation(fit: EstimateRecord) -> Section:
         what = f"Correlation of fixed effects not shown, as p = {p} > {LARGEST_CORRELATION}; see fit.vcov"
         return Section("correlation", (what,), table)
     names = [in_r(str(name)) for name in table.index]
-    texts = np.array(r.format_numbers(np.round(table.to_numpy(), 3).ravel(), decimals=3)).reshape(p, p)
+    texts = np.array(r_printing.format_numbers(np.round(table.to_numpy(), 3).ravel(), decimals=3)).reshape(p, p)
     columns = [
         (heading, ["" if i <= j else str(texts[i, j]) for i in range(1, p)])
-        for j, heading in enumerate(r.abbreviate(names, 6)[:-1])
+        for j, heading in enumerate(r_printing.abbreviate(names, 6)[:-1])
     ]
-    lines = r.table_lines(r.abbreviate(names, 11)[1:], columns, left=True)
+    lines = r_printing.table_lines(r_printing.abbreviate(names, 11)[1:], columns, left=True)
     return Section("correlation", ("Correlation of Fixed Effects:", *lines), table)
 
 
@@ -279,9 +281,9 @@ def _messages(fit: EstimateRecord) -> Iterator[str]:
     if dropped:
         noun = "column / coefficient" if len(dropped) == 1 else "columns / coefficients"
         what = f"fixed-effect model matrix is rank deficient so dropping {len(dropped)} {noun}: {', '.join(dropped)}"
-        yield from textwrap.wrap(what, r.PAGE)
+        yield from textwrap.wrap(what, r_printing.PAGE)
     if fit.singular:
         where = "; ".join(direction(fit, t) for t in fit.point.singular)
-        yield from textwrap.wrap(f"boundary (singular) fit: {where}", r.PAGE)
+        yield from textwrap.wrap(f"boundary (singular) fit: {where}", r_printing.PAGE)
     for problem in fit.problems:
-        yield from textwrap.wrap(problem, r.PAGE)
+        yield from textwrap.wrap(problem, r_printing.PAGE)

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.data.design.response import in_words
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import corr_names, sd_names
 from bayesmix.results.fits.residuals import residuals
-
-if TYPE_CHECKING:
-    from bayesmix.results.fits.records import EstimateRecord
-
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from bayesmix.data.design.response import in_words
-from bayesmix.results.tables import r_printing as r
+from bayesmix.results.tables import r_printing
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesmix.results.fits.records import FitRecord
+    from bayesmix.results.fits.records import EstimateRecord, FitRecord
 
 
 DIGITS = 4  # significant digits, as lme4 prints by default
@@ -83,8 +77,8 @@ def residuals_section(fit: FitRecord) -> Section:
     import pandas as pd
 
     quantiles = residual_quantiles(fit)
-    texts = r.format_numbers(r.zap_small(np.array(list(quantiles.values())), DIGITS + 1), DIGITS)
-    lines = ("Scaled residuals:", *r.vector_lines(list(quantiles), texts))
+    texts = r_printing.format_numbers(r_printing.zap_small(np.array(list(quantiles.values())), DIGITS + 1), DIGITS)
+    lines = ("Scaled residuals:", *r_printing.vector_lines(list(quantiles), texts))
     return Section("scaled_residuals", lines, pd.DataFrame({"value": quantiles}))
 
 
@@ -94,7 +88,9 @@ def size_lines(fit: FitRecord) -> Iterator[str]:
     levels = {term.group: len(term.levels) for term in design.terms}
     counted = f"Number of obs: {len(design.y)}" + (", groups: " if levels else "")
     groups = "; ".join(f"{group}, {count}" for group, count in levels.items())
-    yield from [f"{counted} {groups}".rstrip()] if len(counted) + len(groups) < r.PAGE else [counted.rstrip(), groups]
+    yield from (
+        [f"{counted} {groups}".rstrip()] if len(counted) + len(groups) < r_printing.PAGE else [counted.rstrip(), groups]
+    )
     missing = design.n_given - len(design.y)
     if missing:
         yield f"({missing} of {design.n_given} rows left out for missing values)"
@@ -102,7 +98,8 @@ def size_lines(fit: FitRecord) -> Iterator[str]:
         yield in_words(design.response, design.categories)
     family = fit.spec.family
     if family.dispersion is not None and not family.is_normal:
-        yield f"{family.dispersion.capitalize()} of the response distribution: {r.trim(dispersion_of(fit), DIGITS)}"
+        value = r_printing.trim(dispersion_of(fit), DIGITS)
+        yield f"{family.dispersion.capitalize()} of the response distribution: {value}"
 
 
 def kind_of_model(fit: FitRecord) -> str:

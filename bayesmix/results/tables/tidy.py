@@ -12,6 +12,7 @@ from bayesmix.inference.parameters.names import corr_effects, corr_names, sd_eff
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits.degrees_of_freedom import quantile
 from bayesmix.results.fits.linear_predictor import groups, of_group
+from bayesmix.results.tables.summary import fixed_table
 from bayesmix.results.tables.summary_sections import in_r
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ FIRST = ("effect", "group", "level", "term", "estimate", "std.error", "statistic
 
 def tidy_estimate(fit: EstimateRecord, effects: Sequence[str], interval: float) -> pd.DataFrame:
     """One row a parameter; intervals of fixed effects by t (linear models) or normal quantiles."""
-    from bayesmix.results.tables.summary import fixed_table
-
     numbers: dict[str, Any] = {}
     tests = fixed_table(fit)
     for name, row in tests.iterrows():

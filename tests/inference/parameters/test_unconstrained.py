@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import bayesmix as bmx
-from bayesmix.inference.parameters import unconstrained as natural
+from bayesmix.inference.parameters import unconstrained
 from bayesmix.inference.parameters.correlation import Independent
 from bayesmix.inference.parameters.covariance import Scaled
 from bayesmix.inference.parameters.unconstrained import TermCoordinates
@@ -24,6 +24,6 @@ def test_coordinates_and_standard_deviations_are_inverses(logs: float) -> None:
 
 
 def test_coordinates_that_are_not_found_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(natural, "MAX_NEWTON", 1)
+    monkeypatch.setattr(unconstrained, "MAX_NEWTON", 1)
     with pytest.raises(bmx.FitError, match="were not found in 1 Newton steps"):
         bent().pack(np.diag([1.0, 2.0]))

@@ -19,7 +19,7 @@ from scipy import stats
 
 import bayesmix as bmx
 from bayesmix.fit import Posterior
-from bayesmix.results.fits import linear_predictor as effects
+from bayesmix.results.fits.linear_predictor import flatten
 
 GRIDS = Path(__file__).parents[2] / "reference" / "nasty" / "grids.json"
 LEVELS = (0.025, 0.5, 0.975)
@@ -55,7 +55,7 @@ def error(draws: np.ndarray, level: float) -> float:
 
 def distances(post: Posterior, name: str) -> dict[str, float]:
     """How many Monte Carlo errors the quantiles are from those of the grid."""
-    values = effects.flatten(post.design, post.values)
+    values = flatten(post.design, post.values)
     found = {}
     for parameter, expected in grids()[name]["quantiles"].items():
         draws = values[..., post.names.index(parameter)]

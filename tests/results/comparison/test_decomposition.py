@@ -14,7 +14,7 @@ import bayesmix as bmx
 from bayesmix.fit import Posterior
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.sampling.draws import Draws
-from bayesmix.results.comparison import flat_prior_posterior as reference
+from bayesmix.results.comparison import flat_prior_posterior
 from bayesmix.results.comparison.decomposition import FIXED, LAPLACE, MONTE_CARLO, OTHERS, PRIOR, SKEWNESS, walk
 from bayesmix.results.comparison.explanation import explain
 from bayesmix.results.fits.marginal_summary import describe
@@ -226,9 +226,9 @@ def test_binary_data_with_nuts():
 def test_reweighting_is_refitting():
     """Both ways to the flat posterior of a model with many groups."""
     posterior = model_of("few draws").sample(draws=2500, seed=5)
-    spec = reference._flat(posterior)
-    refitted = reference._refitted(posterior, spec, groups=False, costly=False)
-    reweighted = reference._reweighted(posterior, spec, False)
+    spec = flat_prior_posterior._flat(posterior)
+    refitted = flat_prior_posterior._refitted(posterior, spec, groups=False, costly=False)
+    reweighted = flat_prior_posterior._reweighted(posterior, spec, False)
     assert refitted is not None
     assert reweighted is not None
     assert reweighted.source.startswith("draws re-weighted, Pareto k")
@@ -239,7 +239,7 @@ def test_reweighting_is_refitting():
 
 def test_reweighting_that_fails_is_not_used():
     posterior = model_of("strong prior").sample(seed=5)
-    assert reference._reweighted(posterior, reference._flat(posterior), False) is None
+    assert flat_prior_posterior._reweighted(posterior, flat_prior_posterior._flat(posterior), False) is None
 
 
 @pytest.mark.parametrize(("levels", "centre", "what"), [(2, "mean", "does not exist"), (3, "mean", "has no mean")])
@@ -280,6 +280,6 @@ def test_two_posteriors_differ_by_priors_and_monte_carlo_error():
 def test_shape_keeps_its_prior():
     model = bmx.Model("y ~ x + z + (x | g)", bmx.load_dataset("nbsim"), family="negbinomial")
     fit = model.estimate()
-    spec = reference._flat(Posterior(fit.fitted_model, Draws(fit.values, {}, "by hand"), model.priors))
+    spec = flat_prior_posterior._flat(Posterior(fit.fitted_model, Draws(fit.values, {}, "by hand"), model.priors))
     assert spec.preset == "flat"
     assert {name: str(prior) for name, prior in spec.priors.items()} == {"shape": str(model.priors.dispersion)}

@@ -18,7 +18,7 @@ import bayesmix as bmx
 from bayesmix.fit import Posterior
 from bayesmix.inference.parameters.names import Parameters, covariance
 from bayesmix.language.families.link import LINKS
-from bayesmix.results.fits import linear_predictor as effects
+from bayesmix.results.fits import linear_predictor
 
 EXACT = {"rtol": 1e-10, "atol": 1e-10}  # means of twenty equal numbers
 NAMES = [
@@ -103,15 +103,6 @@ def test_singular_fits_have_undefined_correlations_on_both_sides():
     assert np.all(np.isfinite(prediction))
 
 
-def test_draws_are_taken_in_chunks(fitted, posterior_of, monkeypatch):
-    posterior = posterior_of("esoph poisson", 2, 10, 0.1)
-    whole = posterior.fitted()
-    monkeypatch.setattr("bayesmix.results.fits.records.TOGETHER", 3 * len(whole))
-    np.testing.assert_allclose(posterior.fitted(), whole, rtol=1e-13)
-    eta = effects.linear_predictor(posterior.design.X, 0.0, posterior.design.terms, posterior.values)
-    np.testing.assert_allclose(whole, np.exp(eta).mean(axis=(0, 1)), rtol=1e-12)
-
-
 @pytest.mark.parametrize("name", ["sleepstudy", "esoph poisson"])
 def test_big_models_use_the_draws_that_have_effects(posterior_of, name):
     whole = posterior_of(name, 2, 10, 0.1)
@@ -172,15 +163,15 @@ def at(values, index):
 
 def test_linear_predictor_is_the_dense_product():
     design, values = make()
-    together = effects.linear_predictor(design.X, design.offset, design.terms, values)
+    together = linear_predictor.linear_predictor(design.X, design.offset, design.terms, values)
     for index in np.ndindex(LEAD):
         eta = design.X @ values.beta[index] + design.offset
-        fixed = effects.linear_predictor(design.X, design.offset, design.terms, values, with_effects=False)
+        fixed = linear_predictor.linear_predictor(design.X, design.offset, design.terms, values, with_effects=False)
         np.testing.assert_allclose(fixed[index], eta, **EXACT)
         for term, b in zip(design.terms, values.b, strict=True):
             eta = eta + indicator(term.codes, term.z, len(term.levels)) @ b[index].ravel()
         np.testing.assert_allclose(together[index], eta, **EXACT)
-        alone = effects.linear_predictor(design.X, design.offset, design.terms, at(values, index))
+        alone = linear_predictor.linear_predictor(design.X, design.offset, design.terms, at(values, index))
         np.testing.assert_allclose(alone, eta, **EXACT)
 
 
@@ -190,8 +181,8 @@ def test_unseen_levels_have_no_effect():
     codes = first.codes.copy()
     codes[:5] = -1
     terms = (replace(first, codes=codes), *design.terms[1:])
-    seen = effects.linear_predictor(design.X, design.offset, design.terms, values)
-    found = effects.linear_predictor(design.X, design.offset, terms, values)
+    seen = linear_predictor.linear_predictor(design.X, design.offset, design.terms, values)
+    found = linear_predictor.linear_predictor(design.X, design.offset, terms, values)
     own = np.einsum("nk,...nk->...n", first.z, values.b[0][..., first.codes, :])
     np.testing.assert_allclose(found[..., :5], (seen - own)[..., :5], **EXACT)
     np.testing.assert_array_equal(found[..., 5:], seen[..., 5:])
@@ -199,7 +190,7 @@ def test_unseen_levels_have_no_effect():
 
 def test_population_variance_is_that_of_a_new_level():
     design, values = make()
-    found = effects.population_variance(design.terms, values)
+    found = linear_predictor.population_variance(design.terms, values)
     for index in np.ndindex(LEAD):
         for i in range(5):
             total = 0.0
@@ -216,11 +207,11 @@ def test_undefined_correlations_count_as_zero():
 
 def test_groups_put_terms_side_by_side():
     design, values = make()
-    g, h = effects.groups(design)
+    g, h = linear_predictor.groups(design)
     assert (g.group, g.effects, g.terms) == ("g", ("Intercept", "x"), (0,))
     assert (h.group, h.effects, h.terms) == ("h", ("Intercept", "w"), (1, 2))
-    assert effects.of_group(values.b, h.terms).shape == (*LEAD, 4, 2)
-    names, coefficients = effects.coefficients(design, values, h)
+    assert linear_predictor.of_group(values.b, h.terms).shape == (*LEAD, 4, 2)
+    names, coefficients = linear_predictor.coefficients(design, values, h)
     assert names == ["Intercept", "x", "w"]
     np.testing.assert_allclose(coefficients[..., 0], values.beta[..., None, 0] + values.b[1][..., 0], **EXACT)
     np.testing.assert_allclose(coefficients[..., 1], np.broadcast_to(values.beta[..., None, 1], (*LEAD, 4)), **EXACT)
@@ -229,7 +220,7 @@ def test_groups_put_terms_side_by_side():
 
 def test_names_and_numbers_are_in_one_order():
     design, values = make()
-    names = effects.parameter_names(design, "sigma")
+    names = linear_predictor.parameter_names(design, "sigma")
     assert names == [
         "Intercept",
         "x",
@@ -240,7 +231,7 @@ def test_names_and_numbers_are_in_one_order():
         "corr(g, Intercept, x)",
         "sigma",
     ]
-    flat = effects.flatten(design, values)
+    flat = linear_predictor.flatten(design, values)
     assert flat.shape == (*LEAD, len(names))
     expected = [
         values.beta[..., 0],
@@ -261,7 +252,7 @@ def test_correlations_are_listed_column_by_column():
     codes, effect_names = level_codes(rng, 20, 4), ("Intercept", "x", "w", "v")
     term = make_term("g", codes, z, effects=effect_names)
     design = make_design(np.zeros(20), with_x(rng, 20), [term])
-    assert effects.parameter_names(design, None)[-6:] == [
+    assert linear_predictor.parameter_names(design, None)[-6:] == [
         "corr(g, Intercept, x)",
         "corr(g, Intercept, w)",
         "corr(g, Intercept, v)",
@@ -269,10 +260,10 @@ def test_correlations_are_listed_column_by_column():
         "corr(g, x, v)",
         "corr(g, w, v)",
     ]
-    assert effects.correlated(term) == [(1, 0), (2, 0), (3, 0), (2, 1), (3, 1), (3, 2)]
+    assert linear_predictor.correlated(term) == [(1, 0), (2, 0), (3, 0), (2, 1), (3, 1), (3, 2)]
     independent = replace(design, terms=(replace(term, structure="diag"),))
-    assert effects.correlated(independent.terms[0]) == []
-    assert effects.parameter_names(independent, None)[-1] == "sd(g, v)"
+    assert linear_predictor.correlated(independent.terms[0]) == []
+    assert linear_predictor.parameter_names(independent, None)[-1] == "sd(g, v)"
 
 
 @pytest.mark.parametrize(("link", "tolerance"), [("identity", 1e-12), ("log", 1e-9), ("sqrt", 1e-12)])
@@ -280,13 +271,13 @@ def test_average_over_groups_has_closed_forms(link, tolerance):
     """``E h(eta + N(0, v))``: eta, exp(eta + v / 2), eta^2 + v."""
     eta, variance = np.linspace(-1.0, 2.0, 7), np.linspace(0.0, 3.0, 7)
     closed = {"identity": eta, "log": np.exp(eta + 0.5 * variance), "sqrt": eta**2 + variance}[link]
-    found = effects.average_mean(LINKS[link], eta, variance)
+    found = linear_predictor.average_mean(LINKS[link], eta, variance)
     np.testing.assert_allclose(found, closed, rtol=tolerance, atol=tolerance)
 
 
 def test_average_over_groups_of_a_probit():
     eta, variance = np.linspace(-2.0, 2.0, 7), np.linspace(0.0, 4.0, 7)
-    found = effects.average_mean(LINKS["probit"], eta, variance)
+    found = linear_predictor.average_mean(LINKS["probit"], eta, variance)
     np.testing.assert_allclose(found, norm.cdf(eta / np.sqrt(1.0 + variance)), atol=1e-6)
 
 
@@ -335,7 +326,7 @@ def test_log_likelihood_at_stans_points(case):
             ),
             dispersion=np.array(point["shape"]) if family == "gamma" else None,
         )
-        eta = effects.linear_predictor(design.X, design.offset, design.terms, values)
-        rows = effects.log_likelihood(design, model.spec.family, model.spec.link, values, eta)
+        eta = linear_predictor.linear_predictor(design.X, design.offset, design.terms, values)
+        rows = linear_predictor.log_likelihood(design, model.spec.family, model.spec.link, values, eta)
         recorded = next(value for key, value in entry.items() if key.startswith("log_lik"))
         assert rows.sum() == pytest.approx(recorded, rel=1e-7)  # Stan's points have nine digits

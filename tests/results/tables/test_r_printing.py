@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bayesmix.results.tables import r_printing as r
+from bayesmix.results.tables import r_printing
 
 NAN = float("nan")
 
@@ -36,7 +36,7 @@ NAN = float("nan")
     ],
 )
 def test_numbers_are_formatted_together(values, digits, printed):
-    assert r.format_numbers(values, digits) == printed
+    assert r_printing.format_numbers(values, digits) == printed
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_numbers_are_formatted_together(values, digits, printed):
     ],
 )
 def test_at_least_so_many_decimals(values, decimals, printed):
-    assert r.format_numbers(values, decimals=decimals) == printed
+    assert r_printing.format_numbers(values, decimals=decimals) == printed
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_at_least_so_many_decimals(values, decimals, printed):
     ],
 )
 def test_p_values(values, printed):
-    assert r.format_p_values(np.array(values), 3) == printed
+    assert r_printing.format_p_values(np.array(values), 3) == printed
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_p_values(values, printed):
     [(0.0, "***"), (0.001, "***"), (0.0011, "**"), (0.01, "**"), (0.05, "*"), (0.1, "."), (0.11, "")],
 )
 def test_stars(p_value, code):
-    assert r.stars(p_value) == code
+    assert r_printing.stars(p_value) == code
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_stars(p_value, code):
     ],
 )
 def test_estimates_and_standard_errors_are_formatted_together(rows, printed):
-    assert r.format_coefficients(np.array(rows, float), 4) == printed
+    assert r_printing.format_coefficients(np.array(rows, float), 4) == printed
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_estimates_and_standard_errors_are_formatted_together(rows, printed):
     ],
 )
 def test_small_numbers_are_zapped(values, zapped):
-    np.testing.assert_allclose(r.zap_small(np.array(values), 5), zapped, atol=1e-12)
+    np.testing.assert_allclose(r_printing.zap_small(np.array(values), 5), zapped, atol=1e-12)
 
 
 ABBREVIATED = {  # name: abbreviate(names, 6), abbreviate(names, 11)
@@ -127,17 +127,17 @@ ABBREVIATED = {  # name: abbreviate(names, 6), abbreviate(names, 11)
 
 @pytest.mark.parametrize(("place", "length"), [(0, 6), (1, 11)])
 def test_names_are_abbreviated(place, length):
-    assert r.abbreviate(list(ABBREVIATED), length) == [short[place] for short in ABBREVIATED.values()]
+    assert r_printing.abbreviate(list(ABBREVIATED), length) == [short[place] for short in ABBREVIATED.values()]
 
 
 def test_abbreviated_names_stay_different():
-    assert r.abbreviate(["aaab", "aaac", "aaad"], 2) == ["ab", "ac", "ad"]
-    assert r.abbreviate(["same", "same"], 2) == ["sm", "sm"]
+    assert r_printing.abbreviate(["aaab", "aaac", "aaad"], 2) == ["ab", "ac", "ad"]
+    assert r_printing.abbreviate(["same", "same"], 2) == ["sm", "sm"]
 
 
 def test_tables_break_into_blocks_that_fit_the_page():
     columns = [("first", ["1", "2"]), ("b", ["3", "4"]), ("third", ["5", "66"])]
-    assert r.table_lines(["x", "long"], columns, page=14) == [
+    assert r_printing.table_lines(["x", "long"], columns, page=14) == [
         "     first b",
         "x        1 3",
         "long     2 4",
@@ -145,8 +145,11 @@ def test_tables_break_into_blocks_that_fit_the_page():
         "x        5",
         "long    66",
     ]
-    assert r.table_lines(["x", "long"], columns, left=True)[1] == "x    1     3 5"
+    assert r_printing.table_lines(["x", "long"], columns, left=True)[1] == "x    1     3 5"
 
 
 def test_named_vectors_have_one_width():
-    assert r.vector_lines(["AIC", "-2*log(L)"], ["1.5", "12.5"]) == ["      AIC -2*log(L)", "      1.5      12.5"]
+    assert r_printing.vector_lines(["AIC", "-2*log(L)"], ["1.5", "12.5"]) == [
+        "      AIC -2*log(L)",
+        "      1.5      12.5",
+    ]

@@ -24,7 +24,7 @@ from stan import name_of as stan_name
 import bayesmix as bmx
 from bayesmix.inference.least_squares.solve import given_later
 from bayesmix.inference.parameters.names import covariance
-from bayesmix.inference.sampling.marginal import importance_correction as generalized_marginal
+from bayesmix.inference.sampling.marginal import importance_correction
 from bayesmix.inference.sampling.marginal.candidates import Candidates, _candidates
 from bayesmix.inference.sampling.marginal.gaussian_approximation import Surrogate, coefficients, fit_surrogate
 from bayesmix.inference.sampling.marginal.importance_correction import in_user_units, propose
@@ -135,7 +135,7 @@ def test_weights_are_joint_density_over_that_of_the_proposal(name: str, monkeypa
         if priors.dispersion is not None and surrogate.dispersion is not None:
             at, place = np.log(dispersion), surrogate.dispersion
             joint += float(PRIOR[priors.dispersion.kind](*priors.dispersion.arguments).logpdf(dispersion)) + at
-            joint -= float(stats.t(generalized_marginal.FREEDOM, place.mean, place.sd).logpdf(at))
+            joint -= float(stats.t(importance_correction.FREEDOM, place.mean, place.sd).logpdf(at))
         if model.spec.preset == "rstanarm":  # standard deviations in units of the dispersion: Exponential(1 / it)
             sd = float(values.sd[0][i, 0])
             joint += float(stats.expon(0.0, dispersion).logpdf(sd) - stats.expon(0.0, 1.0).logpdf(sd))
@@ -246,11 +246,11 @@ def test_candidates_within_candidates_leave_the_evidence_what_it_is() -> None:
 
 def pressed_after(batches: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Press Ctrl-C, a real signal, when the last phase has drawn some batches."""
-    whole, one, drawn = generalized_marginal.propose, generalized_marginal._propose, count()
+    whole, one, drawn = importance_correction.propose, importance_correction._propose, count()
 
     def last_phase(*given: Any, **options: Any) -> Any:
         if options.get("interruptible"):
-            monkeypatch.setattr(generalized_marginal, "_propose", pressing)
+            monkeypatch.setattr(importance_correction, "_propose", pressing)
         return whole(*given, **options)
 
     def pressing(*given: Any) -> Any:
@@ -259,8 +259,8 @@ def pressed_after(batches: int, monkeypatch: pytest.MonkeyPatch) -> None:
             time.sleep(0.2)
         return one(*given)
 
-    monkeypatch.setattr(generalized_marginal, "NUMBERS", 4 * 60 * 50)  # 50 proposals a batch
-    monkeypatch.setattr(generalized_marginal, "propose", last_phase)
+    monkeypatch.setattr(importance_correction, "NUMBERS", 4 * 60 * 50)  # 50 proposals a batch
+    monkeypatch.setattr(importance_correction, "propose", last_phase)
 
 
 def test_ctrl_c_keeps_the_draws_so_far_and_does_not_start_nuts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -345,9 +345,9 @@ def test_flat_priors_with_too_few_levels_are_refused() -> None:
 
 def test_too_many_effects_to_hold_are_left_to_nuts(monkeypatch: pytest.MonkeyPatch) -> None:
     design = few_counts().design
-    assert generalized_marginal.too_large(design, 4000) is None
-    monkeypatch.setattr(generalized_marginal, "MOST", 1000)
-    assert "4000 draws of 4 random effects" in str(generalized_marginal.too_large(design, 4000))
+    assert importance_correction.too_large(design, 4000) is None
+    monkeypatch.setattr(importance_correction, "MOST", 1000)
+    assert "4000 draws of 4 random effects" in str(importance_correction.too_large(design, 4000))
 
 
 def test_effects_that_vanish_are_no_obstacle() -> None:

@@ -1,0 +1,114 @@
+"""The random effects of every level, sorted, with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.lines import Line2D
+
+from bayesmix.arrays import Array
+from bayesmix.errors import SpecError
+from bayesmix.fit import Estimate, Posterior
+from bayesmix.present.plots.canvas import COLOURS, MARKERS, PALE, legend_below, panels, styled
+from bayesmix.present.plots.levels import MOST, NAMED, choose_effects, levels_axis
+from bayesmix.present.plots.observations import choose_levels
+from bayesmix.results.fits.level import check_level
+from bayesmix.results.fits.linear_predictor import GroupEffects, find_group, of_group
+from bayesmix.results.fits.named_fits import by_method
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Effects:
+    """Random effects of a fit, ``(J, k)`` each: centre, and bounds of the interval."""
+
+    label: str
+    centre: Array
+    lower: Array
+    upper: Array
+
+
+@styled
+def caterpillar(
+    *fits: Estimate | Posterior,
+    group: str | None = None,
+    effects: Sequence[str] | None = None,
+    levels: Sequence[str] | None = None,
+    interval: float = 0.95,
+    order: str | None = None,
+) -> Figure:
+    """Draw the random effects of every level with intervals, sorted.
+
+    Parameters
+    ----------
+    *fits : estimates (conditional modes; intervals given the parameters) and posteriors (means) of one model.
+    group : grouping factor; the first by default.
+    effects : those to draw, one panel each; all by default.
+    levels : those to draw; by default all, of very many some.
+    interval : probability of the bars.
+    order : effect to sort the levels by, in the first fit; the first drawn by default.
+
+    Raises
+    ------
+    SpecError, DataError
+        If there is no fit, or no such group, effect or level.
+    """
+    if not fits:
+        raise SpecError("caterpillar needs a fit: bmx.plots.caterpillar(post, reml).")
+    check_level(interval)
+    found = find_group(fits[0].design, group)
+    names = choose_effects(found.effects, effects, found)
+    places = [found.effects.index(name) for name in names]
+    drawn = [_effects(label, fit, found, interval) for label, fit in zip(by_method(fits), fits, strict=True)]
+    leading = places[0] if order is None else found.effects.index(choose_effects(found.effects, [order], found)[0])
+    rows = np.array(choose_levels(found, levels, MOST))
+    rows = rows[np.argsort(drawn[0].centre[rows, leading], kind="stable")]
+    shown = len(rows) <= NAMED
+    height = 0.9 + len(rows) * (0.11 + 0.1 * len(fits) if shown else 0.03)
+    figure, axes = panels(len(names), columns=3, height=min(height, 9.0), share=True)
+    for axis, name, place in zip(axes, names, places, strict=True):
+        axis.axvline(0.0, color=PALE, linewidth=1.0, zorder=0)
+        for number, fit in enumerate(drawn):
+            _bars(axis, fit, rows, place, number, len(drawn), shown=shown)
+        axis.set_xlabel(f"random effect on {name}")
+        axis.set_ylim(-1.0, len(rows))
+    levels_axis(axes[0], found, rows, shown=shown)
+    means = {True: "conditional mode, {} interval given the parameters", False: "mean, {} interval"}
+    percent = f"{100.0 * interval:g} %"
+    texts = [
+        f"{one.label}: {means[isinstance(fit, Estimate)].format(percent)}" for one, fit in zip(drawn, fits, strict=True)
+    ]
+    handles: list[Artist] = [
+        Line2D([], [], color=COLOURS[j], marker=MARKERS[j], markersize=4.0) for j in range(len(fits))
+    ]
+    legend_below(figure, handles, texts)
+    return figure
+
+
+def _effects(label: str, fit: Estimate | Posterior, group: GroupEffects, interval: float) -> Effects:
+    from scipy.special import ndtri
+
+    b = of_group(fit.with_effects.b, group.terms)
+    if isinstance(fit, Estimate):
+        half = float(ndtri(0.5 + 0.5 * interval)) * fit.ranef_sd()[group.group].to_numpy()
+        return Effects(label, b, b - half, b + half)
+    tail = 50.0 * (1.0 - interval)
+    lower, upper = np.percentile(b, [tail, 100.0 - tail], axis=(0, 1))
+    return Effects(label, b.mean(axis=(0, 1)), lower, upper)
+
+
+def _bars(axis: Axes, fit: Effects, rows: Array, place: int, number: int, count: int, *, shown: bool) -> None:
+    """One fit in one panel; several fits lie side by side."""
+    y = np.arange(len(rows)) + (0.0 if count == 1 else 0.5 * (0.5 - number / (count - 1)))
+    lower, upper = fit.lower[rows, place], fit.upper[rows, place]
+    colour = COLOURS[number]
+    axis.hlines(y, lower, upper, color=colour, linewidth=1.2 if shown else 0.5, alpha=1.0 if shown else 0.5)
+    size = 3.5 if shown else 1.2
+    axis.plot(fit.centre[rows, place], y, MARKERS[number], color=colour, markersize=size, markeredgewidth=0.0)

@@ -1,0 +1,147 @@
+"""The coefficients of every level with complete, no and partial pooling, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from bayesmix.arrays import Array
+from bayesmix.errors import SpecError
+from bayesmix.fit import Estimate, Posterior
+from bayesmix.inference.estimation.methods import Reml, resolve_method
+from bayesmix.present.plots.canvas import COLOURS, GREY, INK, MARKERS, PALE, legend_below, panels, styled
+from bayesmix.present.plots.levels import choose_effects
+from bayesmix.present.plots.observations import choose_levels
+from bayesmix.results.comparison.pooling import pooling as pooling_table
+from bayesmix.results.fits.degrees_of_freedom import quantile
+from bayesmix.results.fits.level import check_level
+from bayesmix.results.fits.linear_predictor import GroupEffects, coefficients, find_group
+from bayesmix.results.fits.named_fits import by_method
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+POOLED = 24  # levels drawn, each with several rows, of more some
+
+
+@styled
+def pooling(
+    *fits: Estimate | Posterior,
+    group: str | None = None,
+    effects: Sequence[str] | None = None,
+    levels: Sequence[str] | None = None,
+    interval: float = 0.95,
+) -> Figure:
+    """Draw the coefficients of every level with complete, no and partial pooling, as `bayesmix.pooling` has them.
+
+    Parameters
+    ----------
+    *fits : estimates (points) and posteriors (means and intervals) of one model.
+    group : grouping factor; the first by default.
+    effects : coefficients to draw, one panel each; by default those that vary between levels.
+    levels : those to draw; by default all, of very many some.
+    interval : probability of intervals; without pooling by t (linear models) or normal quantiles.
+
+    Raises
+    ------
+    SpecError, DataError
+        If there is no fit, or no such group, effect or level.
+    """
+    if not fits:
+        raise SpecError("pooling needs a fit: bmx.plots.pooling(post, reml).")
+    check_level(interval)
+    found = find_group(fits[0].design, group)
+    names = choose_effects(found.effects, effects, found)
+    table = pooling_table(fits[0], group=found.group)
+    rows = choose_levels(found, levels, POOLED)
+    labels = [found.levels[row] for row in rows]
+    reach = _reach(table, fits[0], interval)
+    figure, axes = panels(len(names), columns=2, height=0.9 + (0.12 + 0.09 * (len(fits) + 1)) * len(rows), share=True)
+    for axis, name in zip(axes, names, strict=True):
+        own = table.xs(name, level="effect").loc[labels]
+        if "complete" in own and np.isfinite(own["complete"].iloc[0]):
+            centre, half = own["complete"].iloc[0], reach["complete"].iloc[0] * own["complete std_error"].iloc[0]
+            axis.axvspan(centre - half, centre + half, color=PALE, alpha=0.6, linewidth=0.0, zorder=0)
+            axis.axvline(centre, color=GREY, linewidth=1.0, zorder=0)
+        _dodged(axis, own["none"], reach["none"].loc[labels] * own["none std_error"], -1, len(fits), None)
+        for place, fit in enumerate(fits):
+            centre, lower, upper = _partial(fit, found, name, interval)
+            bars = None if lower is None or upper is None else (lower[rows], upper[rows])
+            _dodged(axis, centre[rows], bars, place, len(fits), place)
+        axis.set_xlabel(f"coefficient of {name}")
+        axis.set_ylim(len(rows) - 0.4, -0.6)
+    axes[0].set_yticks(range(len(rows)), labels)
+    axes[0].set_ylabel(found.group)
+    _pooling_legend(figure, fits, interval)
+    return figure
+
+
+def _reach(table: pd.DataFrame, fit: Estimate | Posterior, interval: float) -> pd.DataFrame:
+    """Half the width of the regressions' intervals in standard errors, by level: t of linear models."""
+    import pandas as pd
+
+    rows = table["rows"].groupby(level=0, sort=False).first().astype(float)
+    linear = isinstance(resolve_method("auto", fit.spec.family, fit.spec.link), Reml)
+    columns = {}
+    for way, n in (("none", rows), ("complete", rows * 0.0 + rows.sum())):
+        coefficients = table[way].notna().groupby(level=0, sort=False).sum() if way in table else 0.0
+        df = np.maximum(n - coefficients, 1.0) if linear else np.full(len(n), np.inf)
+        columns[way] = quantile(np.asarray(df), interval)
+    return pd.DataFrame(columns, index=rows.index)
+
+
+def _partial(
+    fit: Estimate | Posterior, group: GroupEffects, name: str, interval: float
+) -> tuple[Array, Array | None, Array | None]:
+    """Coefficients of one effect, by level; with bounds of a posterior."""
+    names, values = coefficients(fit.design, fit.with_effects, group)
+    own = values[..., names.index(name)]
+    if isinstance(fit, Estimate):
+        return own, None, None
+    tail = 50.0 * (1.0 - interval)
+    lower, upper = np.percentile(own, [tail, 100.0 - tail], axis=(0, 1))
+    return own.mean(axis=(0, 1)), lower, upper
+
+
+def _dodged(
+    axis: Axes,
+    centre: Array | pd.Series,
+    spread: pd.Series | tuple[Array, Array] | None,
+    place: int,
+    count: int,
+    look: int | None,
+) -> None:
+    """Points and bars of one way of pooling, beside those of the others."""
+    y = np.arange(len(centre)) + (place + 1 - 0.5 * count) * min(0.26, 0.7 / count)
+    colour, marker = (INK, "o") if look is None else (COLOURS[look], MARKERS[look])
+    middle = np.asarray(centre, float)
+    if spread is not None:
+        lower, upper = spread if isinstance(spread, tuple) else (middle - spread, middle + spread)
+        axis.hlines(y, lower, upper, color=colour, linewidth=1.2)
+    face = "white" if look is None else colour
+    axis.plot(middle, y, marker, color=colour, markerfacecolor=face, markersize=4.5)
+
+
+def _pooling_legend(figure: Figure, fits: Sequence[Estimate | Posterior], interval: float) -> None:
+    percent = f"{100.0 * interval:g} %"
+    handles: list[Artist] = [
+        Patch(facecolor=PALE, edgecolor=GREY),
+        Line2D([], [], color=INK, marker="o", markerfacecolor="white"),
+    ]
+    texts = [
+        f"complete pooling: one regression, {percent} interval",
+        f"no pooling: the level alone, {percent} interval",
+    ]
+    for place, (label, fit) in enumerate(zip(by_method(fits), fits, strict=True)):
+        bar: Any = "" if isinstance(fit, Estimate) else "-"
+        handles.append(Line2D([], [], color=COLOURS[place], marker=MARKERS[place], linestyle=bar))
+        texts.append(f"partial pooling: {label}{'' if isinstance(fit, Estimate) else f' mean, {percent} interval'}")
+    legend_below(figure, handles, texts)
