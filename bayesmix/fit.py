@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, override
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.draws import Draws
 from bayesmix.language.arguments import explained
-from bayesmix.results.criticism import diagnosis, influence
 from bayesmix.results.criticism.confidence_intervals import confidence_intervals
-from bayesmix.results.criticism.cross_validation import kfold, logo, loo
 from bayesmix.results.criticism.variance_explained import intraclass, r_squared, scalar_table
 from bayesmix.results.fits.degrees_of_freedom import t_tests
 from bayesmix.results.fits.level import check_level
@@ -22,7 +20,6 @@ from bayesmix.results.prediction.predict import Groups
 from bayesmix.results.prediction.simulation import check_statistics, posterior_predictive
 from bayesmix.results.questions import Questions
 from bayesmix.results.storage.datatree import to_datatree
-from bayesmix.results.storage.fit_storage import read_fit, save
 from bayesmix.results.tables.short_form import brief_estimate, brief_posterior
 from bayesmix.results.tables.summary import summarise_estimate, summarise_posterior
 from bayesmix.results.tables.tidy import tidy_estimate, tidy_posterior
@@ -53,6 +50,8 @@ class Fit(Questions):
         path : of the directory, ``"fit.zarr"``; an existing one is left alone.
         overwrite : replace a fit that was saved there; anything else is still left alone.
         """
+        from bayesmix.results.storage.fit_storage import save
+
         save(self, path, data=self._tree(), overwrite=overwrite)
 
     def _tree(self) -> xr.DataTree | None:
@@ -149,7 +148,9 @@ class Estimate(Fit, EstimateRecord):
 
     @override
     def diagnose(self) -> Diagnosis:
-        return diagnosis.of_estimate(self)
+        from bayesmix.results.criticism.diagnosis import of_estimate
+
+        return of_estimate(self)
 
     @override
     def influence(self, group: str | None = None) -> pd.DataFrame:
@@ -159,7 +160,9 @@ class Estimate(Fit, EstimateRecord):
         ----------
         group : grouping factor; the first by default.
         """
-        return influence.of_estimate(self, group)
+        from bayesmix.results.criticism.influence import of_estimate
+
+        return of_estimate(self, group)
 
 
 @explained
@@ -183,11 +186,15 @@ class Posterior(Fit, PosteriorRecord):
 
     @override
     def diagnose(self) -> Diagnosis:
-        return diagnosis.of_posterior(self, self.data)
+        from bayesmix.results.criticism.diagnosis import of_posterior
+
+        return of_posterior(self, self.data)
 
     def prior_sensitivity(self) -> pd.DataFrame:
         """Power-scaling sensitivity of every parameter to priors and likelihood, by ArviZ."""
-        return diagnosis.sensitivity(self, self.data)
+        from bayesmix.results.criticism.diagnosis import sensitivity
+
+        return sensitivity(self, self.data)
 
     def loo(self, *, refit: bool | None = None, seed: int = 0) -> Any:
         """Leave-one-out cross-validation by Pareto-smoothed importance sampling, as ArviZ's ``ELPDData``.
@@ -198,6 +205,8 @@ class Posterior(Fit, PosteriorRecord):
             sampler.
         seed : of the refits.
         """
+        from bayesmix.results.criticism.cross_validation import loo
+
         return loo(self, refit=refit, seed=seed)
 
     def logo(self, group: str | None = None, *, refit: bool | Literal["all"] | None = None, seed: int = 0) -> Any:
@@ -216,10 +225,14 @@ class Posterior(Fit, PosteriorRecord):
         ELPDData
             ArviZ's, one entry a level.
         """
+        from bayesmix.results.criticism.cross_validation import logo
+
         return logo(self, group, refit=refit, seed=seed)
 
     def kfold(self, k: int = 10, group: str | None = None, *, seed: int = 0) -> Any:
         """Cross-validation with ``k`` folds, each by a refit; the rows of a level of ``group`` stay together."""
+        from bayesmix.results.criticism.cross_validation import kfold
+
         return kfold(self, k, group, seed=seed)
 
     @override
@@ -250,7 +263,9 @@ class Posterior(Fit, PosteriorRecord):
         DataFrame
             One row a level; ``pareto_k`` above 0.7 says that the weights are not to be trusted: the level matters much.
         """
-        return influence.of_posterior(self, group)
+        from bayesmix.results.criticism.influence import of_posterior
+
+        return of_posterior(self, group)
 
     def posterior_predictive(self, *, groups: Groups = "fitted", seed: int = 0) -> xr.Dataset:
         """Replicated responses, ``y (chain, draw, obs)``; `data` has those of the defaults, for ArviZ's plots.
@@ -302,6 +317,8 @@ def load(path: str | Path) -> Estimate | Posterior:
     DataError
         If there is no such directory, if it is not a saved fit, is damaged, or was written by a newer bayesmix.
     """
+    from bayesmix.results.storage.fit_storage import read_fit
+
     record, data = read_fit(path)
     if isinstance(record, EstimateRecord):
         return Estimate(record.fitted_model, record.point)

@@ -23,7 +23,6 @@ from bayesmix.language.families.family import Family
 from bayesmix.language.families.registry import check_response
 from bayesmix.language.formula.model_spec import ModelSpec, make_spec
 from bayesmix.results.fits.records import Fitted
-from bayesmix.results.interoperability.bambi import read_model, read_priors, to_bambi
 from bayesmix.results.tables.model_text import describe_model
 from bayesmix.results.tables.prior_table import prior_table
 
@@ -201,6 +200,8 @@ class Model:
         SpecError, FormulaError
             If it has something that bayesmix has not.
         """
+        from bayesmix.results.interoperability.bambi import read_model, read_priors
+
         words = read_model(model)
         ours = cls(words.formula, words.data, family=words.family, link=words.link, priors="bambi")
         return cls(
@@ -215,6 +216,8 @@ class Model:
         SpecError
             Naming what bambi has not, correlated effects first of all.
         """
+        from bayesmix.results.interoperability.bambi import to_bambi
+
         return to_bambi(self.design, self.spec, self.priors)
 
     def _check_memory(self, draws: int, chains: int) -> None:

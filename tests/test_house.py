@@ -13,6 +13,14 @@ LONG = {"inference.estimation.held_deviance"}  # about to be split
 # module, or folder -> modules of our own that its functions may import, and why
 LATE = {
     "bayesmix": {"errors"},  # what `import bayesmix` loads is nothing
+    # verbs that few processes use: at the top they would cost every fit tens of milliseconds
+    "fit": {
+        "results.criticism.cross_validation",
+        "results.criticism.diagnosis",
+        "results.criticism.influence",
+        "results.storage.fit_storage",
+    },
+    "model": {"results.interoperability.bambi"},
     "comparison": {"present.plots"},  # loads matplotlib
     "results.criticism.cross_validation": {"results.criticism.elpd"},  # loads ArviZ, whose record it extends
     "present.cli": set(MODULES),  # `bayesmix --help` is quick: a command imports what it needs when it runs
