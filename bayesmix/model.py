@@ -46,10 +46,12 @@ class Model:
     formula : lme4's formula, ``"ncases ~ ncontrols + (ncontrols | agegp)"``; without a bar it is that of a regression.
     data : pandas, polars or arrow table, DuckDB relation, dict of columns, or path of a file that
         `read_data` takes.
-    family : ``"gaussian"``, ``"poisson"``, ``"binomial"``, ``"bernoulli"``, ``"gamma"`` or ``"negbinomial"``.
+    family : ``"gaussian"``, ``"poisson"``, ``"binomial"``, ``"bernoulli"``, ``"gamma"``, ``"negbinomial"``, or a
+        `Family` record of your own.
     link : name of the link; the family's canonical or usual one by default.
     priors : a preset (``"default"``, ``"flat"``, ``"brms"``, ``"rstanarm"``, ``"bambi"``), or priors by name,
-        ``{"sd(agegp)": "HalfNormal(2)"}``, and ``"preset"`` among them for those not named.
+        ``{"sd(agegp)": "HalfNormal(2)"}``, and ``"preset"`` among them for those not named. Those of ``"default"`` and
+        ``"flat"`` for random effects hold where numeric predictors have their means, those by name where they are zero.
     weights : column name, expression or array. Divides the residual variance of a gaussian response, is the number of
         trials of a share, and multiplies the log-likelihood of any other response.
     offset : column name, expression or array added to the linear predictor.

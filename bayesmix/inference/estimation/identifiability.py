@@ -11,7 +11,6 @@ from bayesmix.inference.estimation.methods import Laplace
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.ridge import ridges
 from bayesmix.inference.estimation.separation import is_unbounded, separating_direction
-from bayesmix.inference.parameters.correlation import Autoregressive
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import Parameters, sd_names
 from bayesmix.language.families.family import Family, is_linear
@@ -46,8 +45,8 @@ def _check_residual(design: Design) -> None:
     """A gaussian residual needs levels with more rows than effects, or correlations that tell effects from noise."""
     for term in design.terms:
         effects = len(term.levels) * len(term.effects)
-        decays = isinstance(structure_of(term).correlation, Autoregressive) and len(term.effects) > 2
-        if effects >= len(design.y) and not decays:
+        fades = structure_of(term).correlation.fades and len(term.effects) > 2
+        if effects >= len(design.y) and not fades:
             what = f"{len(term.levels)} levels" + ("" if len(term.effects) == 1 else f" x {len(term.effects)} effects")
             raise DesignError(
                 f"`{term.group}` has {what} for {len(design.y)} rows: its variance cannot be told from the residual"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, override
+from typing import Any, ClassVar, override
 
 import numpy as np
 
@@ -25,6 +25,8 @@ class Correlation(ABC):
     """A family of ``(k, k)`` correlation matrices."""
 
     k: int
+    words: ClassVar[str]  # of the effects, in the model's text
+    fades: ClassVar[bool] = False  # with distance: what tells three effects or more of single rows from noise
 
     @property
     @abstractmethod
@@ -65,6 +67,8 @@ class Correlation(ABC):
 class Free(Correlation):
     """Every correlation matrix; partial correlations of the C-vine."""
 
+    words: ClassVar[str] = "correlated"
+
     @property
     @override
     def size(self) -> int:
@@ -99,6 +103,8 @@ class Free(Correlation):
 @dataclass(frozen=True, slots=True)
 class Independent(Correlation):
     """The identity."""
+
+    words: ClassVar[str] = "independent"
 
     @property
     @override
@@ -182,6 +188,8 @@ class Exchangeable(OneNumber):
     roots ``b`` and ``a`` of these lie on the ellipse ``(k - 1) a^2 + b^2 = k``.
     """
 
+    words: ClassVar[str] = "equally correlated"
+
     @property
     @override
     def lowest(self) -> float:
@@ -222,6 +230,9 @@ class Exchangeable(OneNumber):
 @dataclass(frozen=True, slots=True)
 class Autoregressive(OneNumber):
     """First-order autoregression: the correlation of effects i and j is ``rho^|i - j|``, rho in ``(-1, 1)``."""
+
+    words: ClassVar[str] = "autoregressive"
+    fades: ClassVar[bool] = True
 
     @property
     @override

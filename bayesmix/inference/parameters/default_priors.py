@@ -4,14 +4,15 @@
 preset        priors
 ============  =======================================================================================================
 ``default``   weakly informative by the spread of response and column
-``flat``      none (improper)
+``flat``      none (improper); of terms with numeric columns it is flat where these are at their means, as ``default``
 ``brms``      brms 2.23: Student t by median and MAD, flat slopes, the same half-t for every standard deviation
 ``rstanarm``  rstanarm 2.32: normal by mean and SD, standard deviations of groups relative to the residual one (decov)
 ``bambi``     bambi 0.21: normal by mean and SD, half-normal standard deviations
 ============  =======================================================================================================
 
-The intercept's prior holds where all other columns are at their means, as in those packages. bambi has no correlations:
-here they are uniform, LKJ(1).
+The intercept's prior holds where all other columns are at their means, as in those packages. Under ``default`` and
+``flat`` so do those of a random-effects term (`centring`): flat in the standard deviations at the means is another
+density than flat in those at zero. bambi has no correlations: here they are uniform, LKJ(1).
 """
 
 from __future__ import annotations

@@ -6,17 +6,9 @@ import numpy as np
 
 from bayesmix.data.design.design import Design, Term
 from bayesmix.data.design.response import in_words
-from bayesmix.inference.parameters.correlation import Autoregressive, Exchangeable, Free, Independent
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.language.formula.model_spec import ModelSpec
-
-_SHAPES = {
-    Free: "correlated",
-    Independent: "independent",
-    Exchangeable: "equally correlated",
-    Autoregressive: "autoregressive",
-}
 
 
 def describe_model(spec: ModelSpec, design: Design, priors: Priors) -> str:
@@ -62,6 +54,6 @@ def _distribution(term: Term) -> str:
     levels = f"b[{term.group}], each of {len(term.levels)} levels"
     if len(term.effects) == 1:
         return f"{levels} ~ Normal(0, sd({term.group}, {term.effects[0]}))"
-    shape = _SHAPES[type(structure_of(term).correlation)]
+    shape = structure_of(term).correlation.words
     common = ", one sd for all" if structure_of(term).is_homogeneous else ""
     return f"{levels} ~ Normal(0, Sigma): {len(term.effects)} {shape} effects ({', '.join(term.effects)}){common}"
