@@ -3,8 +3,9 @@
 *Flat* is flat on every fixed effect, on every standard deviation and on sigma, and uniform on correlation matrices,
 LKJ(1), where the numeric columns of a term are at their means (`centring`). On this scale the posterior of the variance
 parameters, random and fixed effects integrated out, is the restricted likelihood, so that its joint mode is the REML
-estimate; that under a prior flat on variances or logarithms, or on the standard deviations at zero, is not. The shape of a negative binomial response keeps its prior: a Poisson response is its limit, so that the
-posterior under a flat one is never proper.
+estimate; that under a prior flat on variances or logarithms, or on the standard deviations at zero, is not. The shape
+of a negative binomial response keeps its prior: a Poisson response is its limit, so that the posterior under a flat one
+is never proper.
 """
 
 from __future__ import annotations
