@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.estimation.optimise import Objective, Optimum, Status, is_flat, minimise
-from bayesmix.inference.estimation.restart import lowest, starts_inside
+from bayesmix.inference.estimation.restart import lowest, lowest_without_noise, starts_apart, starts_inside
 from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.derivatives import sensitivity
 from bayesmix.inference.least_squares.scaling import Coordinates
@@ -37,11 +38,21 @@ def search(
 ) -> tuple[Optimum, tuple[int, ...]]:
     """The lowest minimum and its singular terms: from the start, and from inside where that ends on the boundary."""
     optimum, singular = settle(working, minimise(objective, start, accurate=accurate), objective)
-    if not singular and optimum.status is Status.CONVERGED:
+    is_open = len(start) == working.size and can_follow(working)
+    if not singular and optimum.status is Status.CONVERGED and not is_open:
         return optimum, singular
     starts = starts_inside(working.structures, optimum.x, start, singular)
-    better = lowest(objective, optimum, starts, accurate=accurate)
+    apart = starts_apart(working.structures) if is_open else iter(())
+    better = lowest(objective, optimum, chain(starts, apart), accurate=accurate)
+    if is_open:
+        better = lowest_without_noise(objective, working.structures, better)
     return (optimum, singular) if better is optimum else settle(working, better, objective)
+
+
+def can_follow(working: Coordinates) -> bool:
+    """Whether fixed and random effects are so many that they may follow every row, noise and all."""
+    n, p = working.X.shape
+    return n <= p + sum(factor.levels * factor.k for factor in working.factors)
 
 
 def settle(working: Coordinates, optimum: Optimum, objective: Objective) -> tuple[Optimum, tuple[int, ...]]:

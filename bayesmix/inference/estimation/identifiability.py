@@ -7,8 +7,10 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.errors import DesignError
+from bayesmix.inference.estimation.boundary import can_follow
 from bayesmix.inference.estimation.methods import Laplace
 from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.estimation.restart import NO_NOISE
 from bayesmix.inference.estimation.ridge import ridges
 from bayesmix.inference.estimation.separation import is_unbounded, separating_direction
 from bayesmix.inference.parameters.covariance import structure_of
@@ -81,7 +83,7 @@ def runaways(design: Design, family: Family, link: Link, point: PointEstimate) -
     """Say which estimates run off to the end of their range, and why: one sentence each."""
     values = point.parameters
     if family.is_normal:
-        return _exact_fit(design, values)
+        return _exact_fit(design, values) or _without_noise(design, point)
     found = []
     if np.ptp(design.X @ values.beta) > LARGE_EFFECT:
         direction = separating_direction(_scaled(design.X), design.y, _trials(design), family, link)
@@ -189,6 +191,21 @@ def _exact_fit(design: Design, values: Parameters) -> list[str]:
         f"The residual standard deviation is zero to rounding: predictors and the levels of {groups} explain"
         f" `{design.response}` exactly. There is no noise to estimate, and standard errors mean nothing. Check whether"
         " the response was computed from them."
+    ]
+
+
+def _without_noise(design: Design, point: PointEstimate) -> list[str]:
+    """Effects that follow every row leave nothing to the residual where the likelihood is highest."""
+    x, working = point.optimum.x, point.coordinates
+    if len(x) != working.size or not can_follow(working) or np.linalg.norm(x) < 0.5 * NO_NOISE:
+        return []
+    if x @ point.optimum.hessian @ x > CURVED:
+        return []
+    effects = sum(len(term.levels) * len(term.effects) for term in design.terms)
+    return [
+        f"The residual standard deviation runs off to zero: {design.X.shape[1]} fixed and {effects} random effects can"
+        f" follow each of the {len(design.y)} rows, and the likelihood is highest where they leave nothing to noise."
+        f" Standard errors and predictions mean nothing. Leave out effects, or add rows. {SAMPLE}"
     ]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 
-MAX_NEWTON = 20
+MAX_NEWTON = 100  # narrow bent valleys took 30; a regular optimum takes two or three
 FAR = 1e-2  # relative distance after which the Hessian is taken anew
 ROUNDING = 1e-12  # of the value
 MAX_TRIALS = 20  # of a line search
@@ -131,9 +131,11 @@ def _bfgs(
         if found is None:
             break
         size = 1.0
-        moved, value, after = found
+        moved, lower, after = found
         s, y = moved - x, after - gradient
-        x, gradient = moved, after
+        gain, x, value, gradient = value - lower, moved, lower, after
+        if not gain > 0.0:  # rounding: the same step would be tried for ever
+            break
         curvature = float(s @ y)
         if not curvature > 0.0:
             continue

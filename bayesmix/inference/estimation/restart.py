@@ -3,6 +3,8 @@
 A standard deviation of zero is a stationary point whatever the data, for the criterion is even in it, and often a
 minimum beside a deeper one inside. So wherever a search ends on the boundary, or not at a minimum, others start from
 inside; the lowest criterion counts. A regular end costs nothing.
+
+The residual variance has such a boundary, too, where the effects can follow every row: relative factors without bounds.
 """
 
 from __future__ import annotations
@@ -12,12 +14,17 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.inference.estimation.optimise import Objective, Optimum, minimise, scout
+from bayesmix.inference.estimation.optimise import Objective, Optimum, Status, difference, minimise, scout
 from bayesmix.inference.parameters.covariance import Structure, split
 
 LOWER = 1e-8  # of the criterion: what counts as another valley
 ROUGH = 1e-3  # slope at which a search that is not the lowest ends
 NEAR, FAR = 1.0, 8.0  # relative factors to start from; columns are of unit size
+SMALL_NOISE, NO_NOISE = 3e2, 1e4  # size of relative factors that is a residual variance of zero: searched, returned
+EXACT_FIT = 1e6  # size where an exact fit is recognised by its residual variance
+ENDLESS = -0.5  # slope by the log size of a criterion without a minimum: that of an exact fit is -2 or less
+ROUNDED = 1e-6  # what rounding does to the criterion there
+SMOOTH = 1e-4  # slope at which a search without noise ends
 
 
 def starts_inside(structures: Sequence[Structure], x: Array, start: Array, singular: Sequence[int]) -> Iterator[Array]:
@@ -37,6 +44,12 @@ def starts_inside(structures: Sequence[Structure], x: Array, start: Array, singu
     yield np.concatenate([*own, start[m:]])
 
 
+def starts_apart(structures: Sequence[Structure]) -> Iterator[Array]:
+    """Points where each of several terms in turn is far larger than the others."""
+    for large in structures if len(structures) > 1 else ():
+        yield np.concatenate([_round(own, FAR if own is large else 1.0 / FAR) for own in structures])
+
+
 def _round(structure: Structure, scale: float) -> Array:
     """Free numbers of independent effects of equal size."""
     return structure.theta(scale * np.eye(structure.k))
@@ -51,3 +64,41 @@ def lowest(objective: Objective, found: Optimum, starts: Iterator[Array], *, acc
             better = minimise(objective, x, accurate=accurate)
             best = better if better.value < best.value else best
     return best
+
+
+def lowest_without_noise(objective: Objective, structures: Sequence[Structure], found: Optimum) -> Optimum:
+    """The lowest of the minimum found and those without residual variance, to which it may have been on its way."""
+    if not all(structure.is_proportional for structure in structures):
+        return found
+    starts = [np.concatenate([_round(structure, NEAR) for structure in structures]), *starts_apart(structures)]
+    ends = [_without_noise(objective, start) for start in starts]
+    endless = [end for end in ends if end.status is Status.STALLED]
+    end = min(endless or ends, key=lambda one: one.value)
+    slack = ROUNDED if endless or is_noiseless(found.x) else -LOWER
+    return end if end.value < found.value + slack * max(abs(found.value), 1.0) else found
+
+
+def is_noiseless(x: Array) -> bool:
+    """Whether relative factors are so large that a search may have been on its way to no noise."""
+    return bool(np.linalg.norm(x) > 0.3 * SMALL_NOISE)
+
+
+def _without_noise(objective: Objective, start: Array) -> Optimum:
+    """The minimum where the residual variance is zero: relative factors beyond all bounds, whose ratios alone count.
+
+    The criterion has a limit there if the effects can follow every row, as near as ``1 / size^2``; rounding grows with
+    ``size^2``. So the ratios are searched where it is still small, and the minimum is taken farther out.
+    """
+
+    def at_size(x: Array) -> tuple[float, Array]:
+        unit = x / np.linalg.norm(x)
+        value, gradient = objective(SMALL_NOISE * unit)
+        return value, SMALL_NOISE * (gradient - unit * (unit @ gradient)) / np.linalg.norm(x)
+
+    x, _ = scout(at_size, start, tolerance=SMOOTH)
+    unit = x / np.linalg.norm(x)
+    is_endless = SMALL_NOISE * (unit @ objective(SMALL_NOISE * unit)[1]) < ENDLESS
+    x = (EXACT_FIT if is_endless else NO_NOISE) * unit
+    value, gradient = objective(x)
+    hessian = difference(at_size, x)
+    return Optimum(x, value, gradient, hessian, 0, Status.STALLED if is_endless else Status.CONVERGED)

@@ -52,6 +52,11 @@ class Structure(ABC):
         """Whether the structure survives any change of the effects' columns, not only of their units."""
         return isinstance(self.correlation, Free)
 
+    @property
+    def is_proportional(self) -> bool:
+        """Whether the factor grows in proportion with the free numbers."""
+        return not isinstance(self.correlation, OneNumber)
+
     @abstractmethod
     def factor(self, theta: Array) -> Array:
         """Relative factors ``(..., k, k)`` at ``theta (..., size)``."""
