@@ -166,6 +166,7 @@ class Model:
             chains=chains,
             seed=chosen,
             progress=progress,
+            priors=self.priors,
         )
         return Posterior(self._fitted, result, self.priors)
 

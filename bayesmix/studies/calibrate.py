@@ -22,12 +22,14 @@ from bayesmix.data.design.design import Design
 from bayesmix.errors import BayesmixError, BayesmixWarning, SpecError
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors
-from bayesmix.inference.sampling.sample import Sampler, failure, resolve_sampler, sample
+from bayesmix.inference.sampling.sample import Sampler, failure, resolve_sampler
 from bayesmix.language.arguments import explained
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.executors import in_order
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import flatten, linear_predictor, log_likelihood, parameter_names
+from bayesmix.results.fits.records import Fitted
+from bayesmix.results.fits.refit import Run, sample_model
 from bayesmix.studies.prior_simulation import draw_parameters, simulate_response
 
 if TYPE_CHECKING:
@@ -47,10 +49,9 @@ class Setting:
 
     spec: ModelSpec  # data come from it ...
     priors: Priors
-    fitted_spec: ModelSpec  # ... and are fitted by it
-    fitted_priors: Priors
     design: Design
-    fitted_design: Design
+    fitted: Fitted  # ... and are fitted by it
+    fitted_priors: Priors
     sampler: Sampler | None
     ranks: int  # posterior draws that a rank is among
     thin: int
@@ -212,10 +213,9 @@ def calibrate(
     setting = Setting(
         model.spec,
         model.priors,
-        other.spec,
-        other.priors,
         model.design,
-        other.design,
+        Fitted(other.spec, other.design, ""),
+        other.priors,
         resolve_sampler(method),
         ranks,
         thin,
@@ -238,35 +238,27 @@ def replicate(setting: Setting, seed: np.random.SeedSequence) -> tuple[Array, bo
     truth = draw_parameters(setting.priors, setting.design, rng)
     numbers = [int(number >> 1) for number in seed.generate_state(2)]
     simulated = simulate_response(setting.spec, setting.design, truth, numbers[0])
-    fitted = replace(setting.fitted_design, y=simulated.y)
+    fitted = replace(setting.fitted, design=replace(setting.fitted.design, y=simulated.y))
     draws = max(math.ceil(setting.ranks * setting.thin / CHAINS), 4)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BayesmixWarning)
         try:
-            found = sample(
-                fitted,
-                setting.fitted_spec,
-                setting.sampler,
-                draws=draws,
-                chains=CHAINS,
-                seed=numbers[1],
-                progress=False,
-                priors=setting.fitted_priors,
-            )
+            found = sample_model(fitted, setting.fitted_priors, setting.sampler, Run(draws, CHAINS, numbers[1]))
         except (BayesmixError, np.linalg.LinAlgError):
             return None
-    values = _scalars(fitted, setting.fitted_spec, found.with_effects)
+    values = _scalars(fitted, found.with_effects)
     flat = values.reshape(-1, values.shape[-1])
     kept = flat[np.linspace(0, len(flat) - 1, setting.ranks).round().astype(int)]
-    true = _scalars(fitted, setting.fitted_spec, truth)
+    true = _scalars(fitted, truth)
     below = np.sum(kept < true, axis=0)
     ties = np.sum(kept == true, axis=0)
-    held = "pareto_k" not in found.certificate or failure(found) is None
+    held = "pareto_k" not in found.draws.certificate or failure(found.draws) is None
     return below + rng.integers(0, ties + 1), held
 
 
-def _scalars(design: Design, spec: ModelSpec, values: Parameters) -> Array:
+def _scalars(model: Fitted, values: Parameters) -> Array:
     """Parameters, the effects of each term's first level, and the log-likelihood: ``(..., m)``."""
+    design, spec = model.design, model.spec
     first = [b[..., 0, :] for b in values.b]
     eta = linear_predictor(design.X, design.offset, design.terms, values)
     total = log_likelihood(design, spec.family, spec.link, values, eta).sum(axis=-1)

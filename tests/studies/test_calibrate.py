@@ -226,7 +226,7 @@ def test_draws_of_the_prior_are_found_by_the_likelihood(monkeypatch: pytest.Monk
         )
         return Draws(values, {}, "prior")
 
-    monkeypatch.setattr(import_module("bayesmix.studies.calibrate"), "sample", ignorant)
+    monkeypatch.setattr(import_module("bayesmix.results.fits.refit"), "sample", ignorant)
     table = calibrate(model(), 200, progress=False).table
     assert not table.loc[LIKELIHOOD, "uniform"]
     assert table.drop(index=LIKELIHOOD)["uniform"].all()

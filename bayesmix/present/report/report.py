@@ -14,12 +14,12 @@ from bayesmix.comparison import Comparison
 from bayesmix.data.columns import Factor
 from bayesmix.fit import Estimate, Fit, Posterior
 from bayesmix.inference.parameters.prior_wording import short
-from bayesmix.inference.parameters.priors_in_force import resolve
 from bayesmix.language.arguments import explained
 from bayesmix.present.report import page
 from bayesmix.present.report.figures import illustrations
 from bayesmix.present.report.page import Part
 from bayesmix.results.comparison.document_check import Outcome, Verdict
+from bayesmix.results.fits.accessors import priors_of
 from bayesmix.results.storage.atomic_replacement import write_whole
 from bayesmix.results.tables.model_text import maths
 from bayesmix.results.tables.posterior_summary import has_few_draws
@@ -123,9 +123,7 @@ def _model(fit: Fit) -> str:
 
 
 def _priors(comparison: Comparison) -> str:
-    fit = comparison.fits[0]
-    posterior = next((fit for fit in comparison.fits if isinstance(fit, Posterior)), None)
-    priors = resolve(fit.spec, fit.design) if posterior is None else posterior.priors
+    priors = priors_of(comparison.fits[0] if comparison.posterior is None else comparison.posterior)
     rows = [(name, short(prior), says) for name, prior, says in priors.rows()]
     return page.words_table(("parameter", "prior", "in units of the data"), rows)
 

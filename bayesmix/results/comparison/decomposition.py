@@ -21,8 +21,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from bayesmix.inference.estimation.estimate import estimate
-from bayesmix.inference.estimation.laplace_reml import restricted_estimate
 from bayesmix.inference.estimation.methods import Agq, Laplace, Ml, Reml
 from bayesmix.results.comparison import flat_prior_posterior
 from bayesmix.results.comparison.flat_prior_posterior import Reference
@@ -30,6 +28,7 @@ from bayesmix.results.fits import linear_predictor
 from bayesmix.results.fits.linear_predictor import coefficient_names, flatten, flatten_coefficients
 from bayesmix.results.fits.marginal_summary import describe, mcse
 from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
+from bayesmix.results.fits.refit import estimate_again, restricted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,7 +154,7 @@ def _from_estimate(
         stations.append((better.method, cause, scalars(better, groups=groups)))
     elif isinstance(start.point.method, Laplace) and start.design.terms:
         notes.append("Quadrature does not apply to this model: the Laplace error is part of `other parameters`.")
-    integrated = _integrated(better or start)
+    integrated = restricted(better or start)
     if integrated is not None:
         stations.append(("restricted", FIXED, scalars(integrated, groups=groups)))
     table = describe_all(flat, is_flat=True)
@@ -197,27 +196,16 @@ def _own(fit: PosteriorRecord, centre: Centre, groups: bool) -> pd.Series:
 
 def _without_approximation(start: EstimateRecord) -> tuple[EstimateRecord | None, str]:
     """The next station of an estimate: REML after ML, quadrature after Laplace; None where it has none."""
-
-    def refitted(method: Reml | Agq) -> EstimateRecord:
-        point = estimate(start.design, start.spec.family, start.spec.link, method)
-        return EstimateRecord(start.fitted_model, point)
-
     match start.point.method:
         case Ml():
-            return refitted(Reml()), FIXED
+            return estimate_again(start, Reml()), FIXED
         case Laplace():
             points = POINTS.get(sum(len(term.effects) for term in start.design.terms))
             if points is None or len(linear_predictor.groups(start.design)) != 1:
                 return None, ""
-            return refitted(Agq(points)), LAPLACE
+            return estimate_again(start, Agq(points)), LAPLACE
         case _:
             return None, ""
-
-
-def _integrated(start: EstimateRecord) -> EstimateRecord | None:
-    """The generalized model's counterpart of REML; None for linear models, and where it would be dear."""
-    point = restricted_estimate(start.design, start.spec.family, start.spec.link, start.point)
-    return None if point is None else EstimateRecord(start.fitted_model, point)
 
 
 def _walk(

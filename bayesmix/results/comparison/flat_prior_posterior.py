@@ -21,15 +21,16 @@ from bayesmix.inference.parameters.centring import log_jacobian
 from bayesmix.inference.parameters.names import Parameters, sd_names
 from bayesmix.inference.parameters.priors_in_force import Priors, log_prior, resolve
 from bayesmix.inference.sampling.diagnostics import K_LIMIT
-from bayesmix.inference.sampling.draws import Draws
 from bayesmix.inference.sampling.marginal.importance_correction import too_large
 from bayesmix.inference.sampling.marginal.marginal_posterior import applies
 from bayesmix.inference.sampling.marginal.sampler import MAX_DIMENSION, Marginal
 from bayesmix.inference.sampling.nuts.nuts import Nuts
 from bayesmix.inference.sampling.propriety import MEAN, PROPER, freedom, is_separated
-from bayesmix.inference.sampling.sample import dimension, failure, sample
+from bayesmix.inference.sampling.sample import dimension, failure
 from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.results.fits.accessors import priors_of
 from bayesmix.results.fits.linear_predictor import coefficient_names, flatten, flatten_coefficients
+from bayesmix.results.fits.refit import Run, sample_again
 
 if TYPE_CHECKING:
     from bayesmix.results.fits.records import FitRecord, PosteriorRecord
@@ -52,14 +53,10 @@ class Reference:
 
 def blocks_of(fit: PosteriorRecord, *, groups: bool) -> tuple[Block, ...]:
     """The scalars of a posterior: parameters, and group coefficients where wanted."""
-    return _blocks(fit, fit.draws, groups)
-
-
-def _blocks(fit: FitRecord, draws: Draws, groups: bool) -> tuple[Block, ...]:
     design = fit.design
-    found: list[Block] = [(fit.names, flatten(design, draws.parameters))]
+    found: list[Block] = [(fit.names, flatten(design, fit.values))]
     if groups:
-        coefficients = flatten_coefficients(design, draws.with_effects)
+        coefficients = flatten_coefficients(design, fit.with_effects)
         found.append((coefficient_names(design), coefficients))
     return tuple(found)
 
@@ -67,7 +64,7 @@ def _blocks(fit: FitRecord, draws: Draws, groups: bool) -> tuple[Block, ...]:
 def is_quick(fit: FitRecord) -> bool:
     """Whether the references of a model cost no more than a fraction of a second."""
     spec, design = fit.spec, fit.design
-    if not applies(spec) or dimension(design, resolve(spec, design)) > MAX_DIMENSION:
+    if not applies(spec) or dimension(design, priors_of(fit)) > MAX_DIMENSION:
         return False
     p, groups = design.X.shape[1], [term.group for term in design.terms]
     sizes = [(len(term.levels), len(term.effects), term.group == groups[0]) for term in design.terms]
@@ -101,20 +98,21 @@ def why_not_flat(fit: FitRecord, centre: str) -> str | None:
 def with_flat_priors(posterior: PosteriorRecord, *, groups: bool, costly: bool) -> Reference | None:
     """The posterior under flat priors: refitted or re-weighted, whichever is certified; None if neither is."""
     spec = _flat(posterior)
+    priors = resolve(spec, posterior.design)
     if applies(posterior.spec):
-        return _refitted(posterior, spec, groups=groups, costly=costly)
+        return _refitted(posterior, spec, priors, groups=groups, costly=costly)
     if (spec.preset, spec.priors) == (posterior.spec.preset, posterior.spec.priors):
         return Reference(blocks_of(posterior, groups=groups))
-    found = _refitted(posterior, spec, groups=groups, costly=False) if _has_few_rows(posterior) else None
-    found = found or _reweighted(posterior, spec, groups)
-    return found or (_refitted(posterior, spec, groups=groups, costly=True) if costly else None)
+    found = _refitted(posterior, spec, priors, groups=groups, costly=False) if _has_few_rows(posterior) else None
+    found = found or _reweighted(posterior, priors, groups)
+    return found or (_refitted(posterior, spec, priors, groups=groups, costly=True) if costly else None)
 
 
 def with_same_priors(posterior: PosteriorRecord, *, groups: bool) -> Reference | None:
     """The posterior again, with other and more draws where they are cheap; None elsewhere."""
     if not (applies(posterior.spec) or _has_few_rows(posterior)):
         return None
-    return _refitted(posterior, posterior.spec, groups=groups, costly=False)
+    return _refitted(posterior, posterior.spec, posterior.priors, groups=groups, costly=False)
 
 
 def _has_few_rows(fit: FitRecord) -> bool:
@@ -128,30 +126,30 @@ def _flat(posterior: PosteriorRecord) -> ModelSpec:
     return replace(spec, preset="flat", priors=kept)
 
 
-def _refitted(fit: FitRecord, spec: ModelSpec, *, groups: bool, costly: bool) -> Reference | None:
+def _refitted(fit: FitRecord, spec: ModelSpec, priors: Priors, *, groups: bool, costly: bool) -> Reference | None:
     """Draws of the marginal sampler if its certificate holds, of any engine if they may be costly."""
 
-    def drawn(method: Marginal | Nuts) -> Draws:
-        return sample(fit.design, spec, method, draws=DRAWS, chains=CHAINS, seed=SEED, progress=False)
+    def drawn(method: Marginal | Nuts) -> PosteriorRecord:
+        return sample_again(fit, method, Run(DRAWS, CHAINS, SEED), spec=spec, priors=priors)
 
     feasible = applies(spec) or too_large(fit.design, CHAINS * DRAWS) is None
-    draws = drawn(Marginal(thin=1)) if feasible else None
-    if draws is None or failure(draws) is not None:
+    found = drawn(Marginal(thin=1)) if feasible else None
+    if found is None or failure(found.draws) is not None:
         if not costly:
             return None
-        draws = drawn(Nuts())
-    return Reference(_blocks(fit, draws, groups), "refitted")
+        found = drawn(Nuts())
+    return Reference(blocks_of(found, groups=groups), "refitted")
 
 
-def _reweighted(posterior: PosteriorRecord, spec: ModelSpec, groups: bool) -> Reference | None:
+def _reweighted(posterior: PosteriorRecord, flat: Priors, groups: bool) -> Reference | None:
     """Draws picked anew with the inverse prior density as Pareto-smoothed weights, if these are certified."""
     from arviz_stats.base import array_stats
 
     if groups and posterior.draws.thinned is not None:
         return None
     design, values = posterior.design, posterior.values
-    own, flat = (_log_density(priors, design, values) for priors in (posterior.priors, resolve(spec, design)))
-    ratio = np.ravel(own - flat)  # ArviZ takes minus the log weights
+    own, other = (_log_density(priors, design, values) for priors in (posterior.priors, flat))
+    ratio = np.ravel(own - other)  # ArviZ takes minus the log weights
     smoothed, k = array_stats.psislw(ratio - ratio.min())
     if not float(k) <= K_LIMIT:
         return None

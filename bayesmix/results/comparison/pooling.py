@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.data.design.design import Design
-from bayesmix.data.design.matrix import independent
 from bayesmix.errors import SpecError
-from bayesmix.inference.estimation.glm import Glm, fit_glm
 from bayesmix.language.arguments import explained
-from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.linear_predictor import GroupEffects, coefficient_columns, coefficients, find_group
 from bayesmix.results.fits.marginal_summary import describe
 from bayesmix.results.fits.named_fits import by_method, named_fits
 from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
+from bayesmix.results.fits.refit import regression
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,14 +54,14 @@ def pooling(
     if not named:
         raise SpecError("pooling needs a fit: pooling(model.estimate(), model.sample()).")
     first = next(iter(named.values()))
-    design, spec = first.design, first.spec
+    design = first.design
     chosen = find_group(design, group)
     levels, names = chosen.levels, coefficient_columns(design, chosen)
     index = pd.MultiIndex.from_product([levels, names], names=[chosen.group, "effect"])
     codes = design.terms[chosen.terms[0]].codes
     table = pd.DataFrame({"rows": np.repeat(np.bincount(codes, minlength=len(levels)), len(names))}, index=index)
-    whole = _regression(design, spec, np.ones(len(design.y), bool))
-    alone = [_regression(design, spec, codes == level) for level in range(len(levels))]
+    whole = regression(first, np.ones(len(design.y), bool))
+    alone = [regression(first, codes == level) for level in range(len(levels))]
     fixed = [(level, name) for level in levels for name in design.fixed]
     for label, (beta, error) in {"complete": _tiled(whole, len(levels)), "none": _stacked(alone)}.items():
         table.loc[fixed, label] = beta
@@ -73,21 +70,6 @@ def pooling(
         for column, values in _partial(fit, label, chosen).items():
             table[column] = values
     return table
-
-
-def _regression(design: Design, spec: ModelSpec, rows: Array) -> tuple[Array, Array]:
-    """Coefficients and standard errors ``(p,)`` of the fixed part on some rows; NaN for those they do not tell."""
-    p = design.X.shape[1]
-    beta, error = np.full((2, p), np.nan)
-    X = design.X[rows]
-    kept = list(independent(X))
-    trials = np.ones(len(X)) if design.trials is None else design.trials[rows]
-    fit: Glm = fit_glm(
-        X[:, kept], design.y[rows], trials, design.weights[rows], design.offset[rows], spec.family, spec.link
-    )
-    if fit.converged:
-        beta[kept], error[kept] = fit.beta, np.sqrt(np.diagonal(fit.beta_cov))
-    return beta, error
 
 
 def _tiled(found: tuple[Array, Array], levels: int) -> tuple[Array, Array]:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmix.inference.estimation.estimate import estimate
-from bayesmix.inference.estimation.methods import Ml
 from bayesmix.results.comparison.comparison_tables import STD_ERROR, SUMMARY, prefix_of
 from bayesmix.results.comparison.decomposition import Centre, Walk, describe_all, scalars, walk
 from bayesmix.results.comparison.explanation import SAME
 from bayesmix.results.comparison.flat_prior_posterior import Reference, blocks_of, is_quick
 from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
+from bayesmix.results.fits.refit import by_maximum_likelihood
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +56,7 @@ def comparison_table(
         and not any(is_maximum_likelihood(fit) for fit in fits.values())
         and "ML" not in fits
     ):
-        columns["ML"] = _by_maximum_likelihood(by_reml, groups)
+        columns["ML"] = scalars(by_maximum_likelihood(by_reml), groups=groups)
     start = next(iter(fits))
     for label, table in described.items():
         if isinstance(fits[label], EstimateRecord):
@@ -93,8 +92,3 @@ def _describe(fit: EstimateRecord | PosteriorRecord, groups: bool) -> pd.DataFra
 def is_maximum_likelihood(fit: FitRecord) -> bool:
     """Whether a fit is an estimate by maximum likelihood."""
     return isinstance(fit, EstimateRecord) and fit.method == "ML"
-
-
-def _by_maximum_likelihood(fit: EstimateRecord, groups: bool) -> pd.Series:
-    point = estimate(fit.design, fit.spec.family, fit.spec.link, Ml())
-    return scalars(EstimateRecord(fit.fitted_model, point), groups=groups)

@@ -9,11 +9,10 @@ import numpy as np
 
 from bayesmix.data.design.design import Design
 from bayesmix.errors import SpecError
-from bayesmix.inference.estimation.estimate import estimate
-from bayesmix.inference.estimation.methods import Ml, Reml
 from bayesmix.language.arguments import explained
 from bayesmix.results.fits.named_fits import by_formula, named_fits
 from bayesmix.results.fits.records import EstimateRecord
+from bayesmix.results.fits.refit import by_maximum_likelihood
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +52,7 @@ def anova(*fits: EstimateRecord | Mapping[str, EstimateRecord], labels: Sequence
     if len(named) < 2:
         raise SpecError("anova compares at least two fits: anova(smaller, larger).")
     _check_same_data(list(named.values()))
-    ordered = sorted(((label, _by_likelihood(fit)) for label, fit in named.items()), key=lambda pair: pair[1].df)
+    ordered = sorted(((label, by_maximum_likelihood(fit)) for label, fit in named.items()), key=lambda pair: pair[1].df)
     rows = []
     for (_, fit), smaller in zip(ordered, [None, *(fit for _, fit in ordered[:-1])], strict=True):
         rows.append((fit.df, fit.aic, fit.bic, fit.loglik, fit.criterion, *_tested(smaller, fit)))
@@ -106,10 +105,3 @@ def _check_same_data(fits: Sequence[EstimateRecord]) -> None:
 def _is_same_response(first: Design, second: Design) -> bool:
     one, other = (np.ones_like(d.y) if d.trials is None else d.trials for d in (first, second))
     return np.array_equal(first.y, second.y) and np.array_equal(one, other)
-
-
-def _by_likelihood(fit: EstimateRecord) -> EstimateRecord:
-    if not isinstance(fit.point.method, Reml):
-        return fit
-    refitted = estimate(fit.design, fit.spec.family, fit.spec.link, Ml())
-    return EstimateRecord(fit.fitted_model, refitted)

@@ -13,6 +13,7 @@ from bayesmix.inference.estimation.methods import Ml, Reml
 from bayesmix.inference.estimation.profile import Interval, Outcome, profile_intervals
 from bayesmix.results.fits.degrees_of_freedom import quantile, t_tests
 from bayesmix.results.fits.level import check_level
+from bayesmix.results.fits.refit import by_maximum_likelihood
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,8 +74,8 @@ def applicable(estimate: EstimateRecord) -> tuple[str, ...]:
 
 def _profile(fit: EstimateRecord, names: list[str], level: float) -> tuple[list[tuple[float, float]], list[str]]:
     """Limits, and sentences about those that are not finite numbers."""
-    spec = fit.spec
-    found = profile_intervals(fit.design, spec.family, spec.link, fit.point, names, level)
+    spec, point = fit.spec, by_maximum_likelihood(fit).point
+    found = profile_intervals(fit.design, spec.family, spec.link, point, names, level)
     return [(one.lower.value, one.upper.value) for one in found], [note for one in found for note in _notes(one)]
 
 

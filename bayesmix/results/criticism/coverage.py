@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,18 +14,16 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.errors import BayesmixError, BayesmixWarning, SpecError, nearest
-from bayesmix.inference.estimation.estimate import estimate
-from bayesmix.inference.estimation.methods import Ml, Reml
-from bayesmix.inference.estimation.profile import profile_rise
-from bayesmix.inference.parameters.priors_in_force import resolve
-from bayesmix.inference.sampling.sample import sample
+from bayesmix.inference.estimation.methods import Method, Ml, Reml
+from bayesmix.inference.estimation.profile import critical_rise, profile_rise
 from bayesmix.language.arguments import explained
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.executors import in_order
 from bayesmix.results.criticism.confidence_intervals import applicable, confidence_intervals
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import flatten
-from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
+from bayesmix.results.fits.records import EstimateRecord
+from bayesmix.results.fits.refit import Run, estimate_again, likelihood_method, sample_again
 from bayesmix.results.prediction.predict import predict
 from bayesmix.results.prediction.rows import Rows
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-DRAWS = 500  # of each of four chains: limits with a Monte Carlo error of 5 % of the posterior sd
+DRAWS, CHAINS = 500, 4  # limits with a Monte Carlo error of 5 % of the posterior sd
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,10 +105,15 @@ def replicate(study: Study, seed: int) -> Array | None:
     None where the data cannot be fitted.
     """
     design = simulated(study.estimate, seed)
+
+    @cache
+    def fitted(method: Method) -> EstimateRecord:  # one fit for all intervals that rest on it
+        return estimate_again(study.estimate, method, design=design)
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BayesmixWarning)
         try:
-            columns = [_holds(study, design, method, seed) for method in study.methods]
+            columns = [_holds(study, design, fitted, method, seed) for method in study.methods]
         except (BayesmixError, np.linalg.LinAlgError):
             return None
     return np.column_stack(columns)
@@ -122,41 +126,26 @@ def simulated(fit: EstimateRecord, seed: int) -> Design:
     return replace(design, y=np.asarray(y, float))
 
 
-def _holds(study: Study, design: Design, method: str, seed: int) -> Array:
+def _holds(study: Study, design: Design, fitted: Callable[[Method], EstimateRecord], method: str, seed: int) -> Array:
+    own = study.estimate.point.method
     truth = flatten(study.estimate.design, study.estimate.values)
     if method == "profile":
-        return _profile_holds(study, design, truth)
+        return _profile_holds(fitted(likelihood_method(own)), truth, study.level)
     if method == "credible":
-        posterior = _posterior(study, design, seed)
+        posterior = sample_again(study.estimate, None, Run(DRAWS, CHAINS, seed), design=design, spec=study.spec)
         limits = posterior.parameters(study.level)[["lower", "upper"]].to_numpy()
     else:
-        again = _again(study, design)
-        limits = confidence_intervals(again, None, study.level, method).reindex(again.names).to_numpy()
+        limits = confidence_intervals(fitted(own), None, study.level, method).reindex(study.estimate.names).to_numpy()
     inside = (limits[:, 0] <= truth) & (truth <= limits[:, 1])
     return np.where(np.isnan(limits[:, 0]) | np.isnan(truth), np.nan, inside)
 
 
-def _again(study: Study, design: Design) -> EstimateRecord:
-    fit, spec = study.estimate, study.estimate.spec
-    point = estimate(design, spec.family, spec.link, fit.point.method)
-    return EstimateRecord(replace(fit.fitted_model, design=design), point)
-
-
-def _posterior(study: Study, design: Design, seed: int) -> PosteriorRecord:
-    draws = sample(design, study.spec, None, draws=DRAWS, chains=4, seed=seed, progress=False)
-    return PosteriorRecord(replace(study.estimate.fitted_model, design=design), draws, resolve(study.spec, design))
-
-
-def _profile_holds(study: Study, design: Design, truth: Array) -> Array:
+def _profile_holds(fit: EstimateRecord, truth: Array, level: float) -> Array:
     """Profile intervals hold what raises the deviance by less than their quantile: no limit has to be searched."""
-    from scipy.special import chdtri
-
-    spec, method = study.estimate.spec, study.estimate.point.method
-    point = estimate(design, spec.family, spec.link, Ml() if isinstance(method, Reml) else method)
-    limit = float(chdtri(1, 1.0 - study.level))
+    spec, limit = fit.spec, critical_rise(level)
     held = np.full(len(truth), np.nan)
-    for j, name in enumerate(study.estimate.names):
+    for j, name in enumerate(fit.names):
         if not np.isnan(truth[j]):
-            rise = profile_rise(design, spec.family, spec.link, point, name, float(truth[j]))
+            rise = profile_rise(fit.design, spec.family, spec.link, fit.point, name, float(truth[j]))
             held[j] = np.nan if np.isnan(rise) else rise <= limit
     return held

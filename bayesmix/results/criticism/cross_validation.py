@@ -13,15 +13,14 @@ from bayesmix.data.design.design import Design
 from bayesmix.data.design.subset import as_new, split, take
 from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.names import Parameters
-from bayesmix.inference.sampling.draws import Draws
 from bayesmix.inference.sampling.marginal.sampler import Marginal
 from bayesmix.inference.sampling.nuts.nuts import Nuts
-from bayesmix.inference.sampling.sample import sample
 from bayesmix.language.arguments import explained
 from bayesmix.results.criticism.new_level_density import log_density
 from bayesmix.results.fits.linear_predictor import find_group
 from bayesmix.results.fits.named_fits import by_formula, named_fits
 from bayesmix.results.fits.records import PosteriorRecord
+from bayesmix.results.fits.refit import Run, sample_again
 from bayesmix.results.storage.datatree import posterior_dataset
 
 if TYPE_CHECKING:
@@ -72,8 +71,8 @@ def kfold(post: PosteriorRecord, k: int, group: str | None, *, seed: int) -> Elp
     def exact(_: Array) -> Iterable[float]:
         result = np.empty(n)
         for number in range(k):
-            draws, others = _refit(post, fold != number, seed)
-            result[fold == number] = _pointwise(post, others, draws.with_effects)
+            again, others = _refit(post, fold != number, seed)
+            result[fold == number] = _pointwise(post, others, again.with_effects)
         return result
 
     return _elpd(post, post.log_likelihood(), "all", exact, ("kfold", "rows"))
@@ -155,11 +154,11 @@ def left_out(post: PosteriorRecord, keep: Array, seed: int, *, by_evidence: bool
     Where both fits have their marginal likelihood it is the difference of those, ``p(y) / p(y kept)``: next to no Monte
     Carlo error. The mean of the density over the refit's draws, taken otherwise, is noisy for rows far out.
     """
-    draws, others = _refit(post, keep, seed)
-    whole, part = (found.certificate.get("log_evidence") for found in (post.draws, draws))
+    again, others = _refit(post, keep, seed)
+    whole, part = (found.draws.certificate.get("log_evidence") for found in (post, again))
     if by_evidence and whole is not None and part is not None:
         return whole - part
-    return _log_mean(log_density(post.spec, others, draws.with_effects))
+    return _log_mean(log_density(post.spec, others, again.with_effects))
 
 
 def _pointwise(post: PosteriorRecord, others: Design, values: Parameters) -> list[float]:
@@ -171,13 +170,12 @@ def _is_cheap(post: PosteriorRecord) -> bool:
     return post.method == "marginal"
 
 
-def _refit(post: PosteriorRecord, keep: Array, seed: int) -> tuple[Draws, Design]:
+def _refit(post: PosteriorRecord, keep: Array, seed: int) -> tuple[PosteriorRecord, Design]:
     """Sample again without some rows, with the priors of the whole; and those rows."""
     kept, others = split(post.design, keep)
     chains, draws = post.values.lead
     method = Marginal() if post.method == "marginal" else Nuts()
-    options = {"draws": draws, "chains": chains, "seed": seed}
-    return sample(kept, post.spec, method, **options, progress=False, priors=post.priors), others
+    return sample_again(post, method, Run(draws, chains, seed), design=kept, priors=post.priors), others
 
 
 def _log_mean(values: Array) -> float:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmix.inference.estimation.estimate import estimate
-from bayesmix.inference.estimation.methods import Agq, Laplace, resolve_method
+from bayesmix.inference.estimation.methods import Agq, Laplace
 from bayesmix.inference.parameters.centring import at_means, centring, to_means
 from bayesmix.inference.parameters.names import corr_effects, corr_names, sd_effects, sd_names
 from bayesmix.inference.sampling.prior_conflict import conflicts, is_at_zero
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.criticism.cross_validation import loo
 from bayesmix.results.fits.linear_predictor import flatten
+from bayesmix.results.fits.refit import estimate_again
 from bayesmix.results.fits.residuals import residuals
 from bayesmix.results.prediction.simulation import check_statistics
 from bayesmix.results.tables import r_printing
@@ -148,11 +148,10 @@ def _rows(fit: PosteriorRecord) -> Finding:
 
 def _far_priors(fit: PosteriorRecord) -> Iterator[Finding]:
     """Priors stated where predictors are zero, far from the data, that rule out the estimate."""
-    design, spec = fit.design, fit.spec
+    design = fit.design
     if not any(map(is_at_zero, design.terms, fit.priors.changes)):
         return
-    point = estimate(design, spec.family, spec.link, resolve_method("auto", spec.family, spec.link))
-    for one in conflicts(fit.priors, design, point.covariances):
+    for one in conflicts(fit.priors, design, estimate_again(fit).point.covariances):
         yield Finding("Priors", False, one.reason, one.advice)
 
 
@@ -233,7 +232,7 @@ def _laplace(fit: EstimateRecord) -> Iterator[Finding]:
     design, effects = fit.design, sum(len(term.effects) for term in fit.design.terms)
     if not isinstance(fit.point.method, Laplace) or len({t.group for t in design.terms}) > 1 or effects not in POINTS:
         return
-    better = estimate(design, fit.spec.family, fit.spec.link, Agq(POINTS[effects]))
+    better = estimate_again(fit, Agq(POINTS[effects])).point
     shift = np.abs(better.beta - fit.point.beta) / np.sqrt(np.diagonal(better.beta_cov))
     at, points = int(np.argmax(shift)), POINTS[effects]
     text = f"Quadrature with {points} points moves {design.fixed[at]} most, by {shift[at]:.2g} standard errors."

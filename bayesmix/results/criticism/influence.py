@@ -8,9 +8,9 @@ import numpy as np
 
 from bayesmix.data.design.subset import as_new, split
 from bayesmix.errors import DesignError
-from bayesmix.inference.estimation.estimate import estimate
 from bayesmix.results.criticism.new_level_density import log_density
 from bayesmix.results.fits.linear_predictor import find_group, flatten
+from bayesmix.results.fits.refit import estimate_again
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,8 +35,7 @@ def of_estimate(fit: EstimateRecord, group: str | None) -> pd.DataFrame:
             kept, _ = split(fit.design, codes != level)
         except DesignError:
             continue
-        point = estimate(kept, fit.spec.family, fit.spec.link, fit.point.method)
-        changes[level] = flatten(kept, point.parameters) - before
+        changes[level] = flatten(kept, estimate_again(fit, design=kept).values) - before
     table = pd.DataFrame(changes, index=pd.Index(found.levels, name=found.group), columns=fit.names)
     moved = changes[:, :p]
     table["cooks_distance"] = np.einsum("lp,pq,lq->l", moved, np.linalg.inv(fit.point.beta_cov), moved) / max(p, 1)

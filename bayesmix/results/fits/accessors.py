@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from bayesmix.arrays import Array
-from bayesmix.results.fits.records import EstimateRecord, FitRecord
+from bayesmix.inference.parameters.priors_in_force import Priors, resolve
+from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
 
 if TYPE_CHECKING:
     from bayesmix.inference.estimation.satterthwaite import Satterthwaite
@@ -26,6 +27,11 @@ def described(fit: FitRecord, values: Array) -> dict[str, Array]:
 def over_rows(fit: FitRecord, function: Callable[[Array, Parameters], Array]) -> Array:
     """Centre of a function of the linear predictor ``(..., n)``, without holding all draws of all rows at once."""
     return fit._over_rows(function)
+
+
+def priors_of(fit: FitRecord) -> Priors:
+    """The priors in force: those a posterior was drawn with, or those of an estimate's model."""
+    return fit.priors if isinstance(fit, PosteriorRecord) else resolve(fit.spec, fit.design)
 
 
 def satterthwaite_of(fit: EstimateRecord) -> Satterthwaite:

@@ -13,6 +13,7 @@ from scipy.special import expit
 import bayesmix as bmx
 from bayesmix.fit import Posterior
 from bayesmix.inference.parameters.names import Parameters
+from bayesmix.inference.parameters.priors_in_force import resolve
 from bayesmix.inference.sampling.draws import Draws
 from bayesmix.results.comparison import flat_prior_posterior
 from bayesmix.results.comparison.decomposition import FIXED, LAPLACE, MONTE_CARLO, OTHERS, PRIOR, SKEWNESS, walk
@@ -227,8 +228,9 @@ def test_reweighting_is_refitting():
     """Both ways to the flat posterior of a model with many groups."""
     posterior = model_of("few draws").sample(draws=2500, seed=5)
     spec = flat_prior_posterior._flat(posterior)
-    refitted = flat_prior_posterior._refitted(posterior, spec, groups=False, costly=False)
-    reweighted = flat_prior_posterior._reweighted(posterior, spec, False)
+    flat = resolve(spec, posterior.design)
+    refitted = flat_prior_posterior._refitted(posterior, spec, flat, groups=False, costly=False)
+    reweighted = flat_prior_posterior._reweighted(posterior, flat, False)
     assert refitted is not None
     assert reweighted is not None
     assert reweighted.source.startswith("draws re-weighted, Pareto k")
@@ -239,7 +241,8 @@ def test_reweighting_is_refitting():
 
 def test_reweighting_that_fails_is_not_used():
     posterior = model_of("strong prior").sample(seed=5)
-    assert flat_prior_posterior._reweighted(posterior, flat_prior_posterior._flat(posterior), False) is None
+    flat = resolve(flat_prior_posterior._flat(posterior), posterior.design)
+    assert flat_prior_posterior._reweighted(posterior, flat, False) is None
 
 
 @pytest.mark.parametrize(("levels", "centre", "what"), [(2, "mean", "does not exist"), (3, "mean", "has no mean")])

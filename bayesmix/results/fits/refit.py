@@ -1,0 +1,157 @@
+"""Refits: a model fitted again by another method, with other priors, to some of its rows or to other responses.
+
+The only place of the results that runs an engine. What is learnt of a fit by a refit to its own data is kept with it:
+the maximum likelihood fit that a comparison, a test and a profile need is one fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.data.design.matrix import independent
+from bayesmix.inference.estimation.estimate import estimate
+from bayesmix.inference.estimation.glm import Glm, fit_glm
+from bayesmix.inference.estimation.laplace_reml import restricted_estimate
+from bayesmix.inference.estimation.methods import Method, Ml, Reml, resolve_method
+from bayesmix.inference.parameters.priors_in_force import Priors, resolve
+from bayesmix.inference.sampling.sample import Sampler, sample
+from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.results.fits.accessors import priors_of
+from bayesmix.results.fits.records import EstimateRecord, FitRecord, Fitted, PosteriorRecord
+
+_MADE: WeakKeyDictionary[FitRecord, dict[Hashable, Any]] = WeakKeyDictionary()  # of a fit as long as it lives
+_LOCK = Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How many draws of how many chains, and from which seed."""
+
+    draws: int
+    chains: int
+    seed: int
+
+
+# ---- point estimates --------------------------------------------------------------------------------------------
+
+
+def estimate_again(fit: FitRecord, method: Method | None = None, *, design: Design | None = None) -> EstimateRecord:
+    """The point estimate of a fit's model by another method, or on another design; on its own design once a fit.
+
+    Parameters
+    ----------
+    method : that of the fit by default; of a posterior the method of ``model.estimate()``.
+    design : rows or responses instead of the fit's own.
+    """
+    chosen = _method_of(fit) if method is None else method
+    if design is not None:
+        return _estimated(replace(fit.fitted_model, design=design), chosen)
+    if isinstance(fit, EstimateRecord) and fit.point.method == chosen:
+        return fit
+    return _once(fit, chosen, lambda: _estimated(fit.fitted_model, chosen))
+
+
+def by_maximum_likelihood(fit: EstimateRecord) -> EstimateRecord:
+    """The estimate whose criterion is a likelihood of all data: of a REML fit that by ML, any other itself."""
+    return estimate_again(fit, likelihood_method(fit.point.method))
+
+
+def likelihood_method(method: Method) -> Method:
+    """The method whose criterion is minus twice a log-likelihood: ML for REML, any other itself."""
+    return Ml() if isinstance(method, Reml) else method
+
+
+def restricted(fit: EstimateRecord) -> EstimateRecord | None:
+    """A generalized model's counterpart of REML, once a fit; None for linear models, and where it would be dear."""
+
+    def found() -> EstimateRecord | None:
+        point = restricted_estimate(fit.design, fit.spec.family, fit.spec.link, fit.point)
+        return None if point is None else EstimateRecord(fit.fitted_model, point)
+
+    return _once(fit, "restricted", found)
+
+
+def regression(fit: FitRecord, rows: Array) -> tuple[Array, Array]:
+    """Coefficients and standard errors ``(p,)`` of the fixed part alone on some rows; NaN where those do not tell.
+
+    Parameters
+    ----------
+    rows : (n,) bool.
+    """
+    design, spec = fit.design, fit.spec
+    p = design.X.shape[1]
+    beta, error = np.full((2, p), np.nan)
+    X = design.X[rows]
+    kept = list(independent(X))
+    trials = np.ones(len(X)) if design.trials is None else design.trials[rows]
+    found: Glm = fit_glm(
+        X[:, kept], design.y[rows], trials, design.weights[rows], design.offset[rows], spec.family, spec.link
+    )
+    if found.converged:
+        beta[kept], error[kept] = found.beta, np.sqrt(np.diagonal(found.beta_cov))
+    return beta, error
+
+
+def _method_of(fit: FitRecord) -> Method:
+    if isinstance(fit, EstimateRecord):
+        return fit.point.method
+    return resolve_method("auto", fit.spec.family, fit.spec.link)
+
+
+def _estimated(model: Fitted, method: Method) -> EstimateRecord:
+    return EstimateRecord(model, estimate(model.design, model.spec.family, model.spec.link, method))
+
+
+def _once[T](fit: FitRecord, what: Hashable, make: Callable[[], T]) -> T:
+    """What was made of a fit before, or is made now; two threads may make it twice, the same."""
+    with _LOCK:
+        made = _MADE.setdefault(fit, {})
+    if what not in made:
+        made[what] = make()
+    found: T = made[what]
+    return found
+
+
+# ---- posteriors -------------------------------------------------------------------------------------------------
+
+
+def sample_again(
+    fit: FitRecord,
+    method: Sampler | None,
+    run: Run,
+    *,
+    design: Design | None = None,
+    spec: ModelSpec | None = None,
+    priors: Priors | None = None,
+) -> PosteriorRecord:
+    """The posterior of a fit's model, drawn again: other draws, other priors, or another design.
+
+    Parameters
+    ----------
+    method : None chooses, as ``"auto"`` does.
+    design : rows or responses instead of the fit's own.
+    spec : with other priors than the fit's.
+    priors : those of ``spec`` on ``design`` by default; refits to some of the rows keep the priors of the whole.
+    """
+    model = fit.fitted_model
+    model = replace(model, design=model.design if design is None else design, spec=model.spec if spec is None else spec)
+    if priors is None:
+        is_own = design is None and spec is None
+        priors = priors_of(fit) if is_own else resolve(model.spec, model.design)
+    return sample_model(model, priors, method, run)
+
+
+def sample_model(model: Fitted, priors: Priors, method: Sampler | None, run: Run) -> PosteriorRecord:
+    """The posterior of a model with its priors, drawn without a word of progress."""
+    how = {"draws": run.draws, "chains": run.chains, "seed": run.seed}
+    return PosteriorRecord(
+        model, sample(model.design, model.spec, method, **how, progress=False, priors=priors), priors
+    )
