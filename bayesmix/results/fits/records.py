@@ -6,10 +6,10 @@ The front doors that users hold, `bayesmix.fit.Estimate` and `Posterior`, are th
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, override
+from typing import TYPE_CHECKING, override
 
 import numpy as np
 
@@ -159,7 +159,7 @@ class FitRecord(ABC):
         """Columns that describe ``(..., m)`` values."""
 
     @abstractmethod
-    def _over_rows(self, function: Any) -> Array:
+    def _over_rows(self, function: Callable[[Array, Parameters], Array]) -> Array:
         """Centre of a function of the linear predictor, without holding all draws of all rows at once."""
 
 
@@ -280,7 +280,7 @@ class EstimateRecord(FitRecord):
         return {"estimate": values}
 
     @override
-    def _over_rows(self, function: Any) -> Array:
+    def _over_rows(self, function: Callable[[Array, Parameters], Array]) -> Array:
         design = self.design
         eta = linear_predictor(design.X, design.offset, design.terms, self.values)
         return np.asarray(function(eta, self.values))
@@ -368,5 +368,5 @@ class PosteriorRecord(FitRecord):
         return describe_draws(values, 0.95)
 
     @override
-    def _over_rows(self, function: Any) -> Array:
+    def _over_rows(self, function: Callable[[Array, Parameters], Array]) -> Array:
         return mean_over_draws(self.design, self.with_effects, function)

@@ -62,12 +62,13 @@ def hypotheses(fit: FitRecord, texts: tuple[str, ...], interval: float, df: str 
         if not isinstance(text, str):
             raise SpecError(f'A hypothesis is a text, not {text!r}: fit.hypothesis("x > 0", "a = b").')
     read = [_read(text) for text in texts]
-    rows = []
-    for one in read:
-        if isinstance(fit, EstimateRecord):
-            rows.append(_tested(fit, one, interval, freedom))
-        elif isinstance(fit, PosteriorRecord):
-            rows.append(_counted(fit, one, interval))
+    match fit:
+        case EstimateRecord():
+            rows = [_tested(fit, one, interval, freedom) for one in read]
+        case PosteriorRecord():
+            rows = [_counted(fit, one, interval) for one in read]
+        case _:
+            raise TypeError(type(fit))  # records of fits are of these two kinds
     table = pd.DataFrame(rows, index=pd.Index([one.text for one in read], name="hypothesis"))
     table[[_is_undetermined(fit, one) for one in read]] = np.nan
     return noted(table, freedom)

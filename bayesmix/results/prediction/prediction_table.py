@@ -55,14 +55,15 @@ def prediction_table(fit: FitRecord, rows: Rows, asked: Asked, *, seed: int = 0)
 
 
 def _columns(fit: FitRecord, rows: Rows, asked: Asked, df: str, seed: int) -> dict[str, Array]:
-    options: Any = {"kind": asked.kind, "groups": asked.groups, "seed": seed}
+    kind, groups = asked.kind, asked.groups
     match fit:
         case EstimateRecord():
-            return predict_estimate(fit, rows, **options, interval=asked.interval, df=df)
+            return predict_estimate(fit, rows, kind=kind, groups=groups, seed=seed, interval=asked.interval, df=df)
         case PosteriorRecord():
             values = fit.with_effects
             chunks = rows.chunks(values.lead[0] * values.lead[1])
-            parts = [describe_draws(predict(fit.spec, chunk, values, **options), asked.interval) for chunk in chunks]
+            drawn = (predict(fit.spec, chunk, values, kind=kind, groups=groups, seed=seed) for chunk in chunks)
+            parts = [describe_draws(draws, asked.interval) for draws in drawn]
             return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         case _:
             raise TypeError(type(fit))  # records of fits are of these two kinds
