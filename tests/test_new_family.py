@@ -97,7 +97,15 @@ def test_residuals_are_scipys(data, estimate):
         scipys(data, estimate.linear_predictor(), phi).std(),
     )
     np.testing.assert_allclose(estimate.residuals("pearson"), (y - mean) / sd, rtol=1e-8)
-    assert np.isfinite(estimate.residuals("deviance")).all()
+
+
+def test_deviance_residuals_are_distances_from_the_best_mean(data, estimate):
+    """Which is not the response: a beta density is higher at other means."""
+    y, phi, eta = np.array(data["y"]), float(estimate.values.dispersion), estimate.linear_predictor()
+    grid = np.linspace(-6.0, 8.0, 14_001)[:, None]
+    top = scipys(data, grid, phi).logpdf(y).max(axis=0)
+    expected = np.sign(y - scipys(data, eta, phi).mean()) * np.sqrt(2.0 * (top - scipys(data, eta, phi).logpdf(y)))
+    np.testing.assert_allclose(estimate.residuals("deviance"), expected, atol=2e-3)
 
 
 def test_the_marginal_sampler_takes_it(posterior, estimate):

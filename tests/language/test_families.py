@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from densities import LINK, MEAN, log_density, response
@@ -211,6 +213,17 @@ def test_deviance_is_twice_the_distance_from_the_saturated_model(family, link):
     found = family.unit_deviance(y, trials, mu, *family.others(np.array(SHAPE)))
     np.testing.assert_allclose(found, 2.0 * unit * distance, rtol=1e-9, atol=1e-9)
     assert np.all(found >= 0.0)
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES.keys())
+def test_deviance_of_a_family_without_a_formula_for_it(family):
+    """By search: that of the formula, but for the dispersion, of which R's are free."""
+    y, trials = observed(family, family.links[0])
+    others = family.others(np.array(SHAPE))
+    mu = MEAN[family.links[0]](etas(family, family.links[0]))
+    unit = {"gaussian": SHAPE**2, "gamma": 1.0 / SHAPE}.get(family.name, 1.0)
+    found = replace(family, deviance=None).unit_deviance(y, trials, mu, *others)
+    np.testing.assert_allclose(unit * found, family.unit_deviance(y, trials, mu, *others), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,13 @@ from typing import Any, Literal
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.language.families.link import Link
+from bayesmix.language.families.link import LINKS, Link
 from bayesmix.language.families.namespaces import NUMERIC
 from bayesmix.language.families.support import SUPPORTS, Support
+
+GOLDEN = 0.5 * (5.0**0.5 - 1.0)
+SECTIONS = 45  # of an interval by that ratio: 4e-10 of it is left
+REACH = 20.0  # standard deviations of a response, on the scale of the link, within which its best mean is
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +106,23 @@ class Family:
         return np.asarray(self.kernel(NUMERIC, y, trials, mu, *others) + self.base(y, trials))
 
     def unit_deviance(self, y: Array, trials: Array, mu: Array, *others: Array) -> Array:
-        """Twice the distance of the log density from its value at the response itself."""
+        """Twice the distance of the log density from its largest value over the mean, response by response."""
         if self.deviance is not None:
             return self.deviance(y, trials, mu, *others)
-        at_response, at_mean = (self.kernel(NUMERIC, y, trials, at, *others) for at in (y / trials, mu))
-        return np.maximum(2.0 * (at_response - at_mean), 0.0)
+        distance = self._saturated(y, trials, *others) - self.kernel(NUMERIC, y, trials, mu, *others)
+        return np.asarray(np.maximum(2.0 * distance, 0.0))
+
+    def _saturated(self, y: Array, trials: Array, *others: Array) -> Array:
+        """The kernel at the best mean of each response, which is the response itself in exponential families only."""
+        link = LINKS[self.links[0]]
+        start = self.starting_mean(link, y / trials, trials)
+        reach = REACH * np.sqrt(link.variance(start, self.variance(trials, start, *others)))
+        with np.errstate(all="ignore"):
+            return peak(
+                lambda eta: np.asarray(self.kernel(NUMERIC, y, trials, link.mean(eta), *others)),
+                link.of(start) - reach,
+                link.of(start) + reach,
+            )
 
     def starting_mean(self, link: Link, share: Array, trials: Array) -> Array:
         """Means near the response at which a fit starts, inside the range of the link."""
@@ -122,3 +138,12 @@ class Family:
 def is_linear(family: Family, link: Link) -> bool:
     """Whether the response is normal around the linear predictor itself: a linear mixed model."""
     return family.is_normal and link.is_identity
+
+
+def peak(function: Callable[[Array], Array], low: Array, high: Array) -> Array:
+    """Largest values of functions of one peak each between bounds, all at once, by golden section."""
+    for _ in range(SECTIONS):
+        left, right = high - GOLDEN * (high - low), low + GOLDEN * (high - low)
+        is_left = function(left) >= function(right)
+        low, high = np.where(is_left, low, left), np.where(is_left, right, high)
+    return function(0.5 * (low + high))
