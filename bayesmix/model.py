@@ -16,6 +16,7 @@ from bayesmix.inference.estimation.estimate import estimate
 from bayesmix.inference.estimation.identifiability import check_identifiable
 from bayesmix.inference.estimation.methods import resolve_method
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
+from bayesmix.inference.sampling.draws import Schedule
 from bayesmix.inference.sampling.nuts.pymc_model import to_pymc
 from bayesmix.inference.sampling.sample import resolve_sampler, sample
 from bayesmix.language.arguments import explained
@@ -162,10 +163,7 @@ class Model:
             self.design,
             self.spec,
             resolve_sampler(method),
-            draws=draws,
-            chains=chains,
-            seed=chosen,
-            progress=progress,
+            Schedule(draws, chains, chosen, progress),
             priors=self.priors,
         )
         return Posterior(self._fitted, result, self.priors)

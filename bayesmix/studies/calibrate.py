@@ -22,6 +22,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.errors import BayesmixError, BayesmixWarning, SpecError
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.inference.sampling.draws import Schedule
 from bayesmix.inference.sampling.sample import Sampler, failure, resolve_sampler
 from bayesmix.language.arguments import explained
 from bayesmix.language.formula.model_spec import ModelSpec
@@ -29,7 +30,7 @@ from bayesmix.parallel.executors import in_order
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import flatten, linear_predictor, log_likelihood, parameter_names
 from bayesmix.results.fits.records import Fitted
-from bayesmix.results.fits.refit import Run, sample_model
+from bayesmix.results.fits.refit import sample_model
 from bayesmix.studies.prior_simulation import draw_parameters, simulate_response
 
 if TYPE_CHECKING:
@@ -243,7 +244,7 @@ def replicate(setting: Setting, seed: np.random.SeedSequence) -> tuple[Array, bo
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BayesmixWarning)
         try:
-            found = sample_model(fitted, setting.fitted_priors, setting.sampler, Run(draws, CHAINS, numbers[1]))
+            found = sample_model(fitted, setting.fitted_priors, setting.sampler, Schedule(draws, CHAINS, numbers[1]))
         except (BayesmixError, np.linalg.LinAlgError):
             return None
     values = _scalars(fitted, found.with_effects)

@@ -30,6 +30,7 @@ from bayesmix.language.families.link import Jet, Link
 MAX_STEPS = 200
 SHIFT = 2e-3  # of log dispersion, in differences of the fourth order
 UNDONE = 1e-4  # relative size of a step from which on what a search ends with is no mode
+SHORTEST = 1e-8  # share of a step below which nothing is left to descend
 NEWTON_CLOSE, SCORING_CLOSE = 1e-4, 1e-11  # relative size of the step before the last
 
 
@@ -142,44 +143,62 @@ def find_mode(
         If no finite mode is found, or none within a number of steps.
     """
     coordinates = problem.coordinates
-    u = [np.zeros((f.levels, f.k)) for f in coordinates.factors] if start is None else list(start)
-    b = [part @ Lambda.T for part, Lambda in zip(u, Lambdas, strict=True)]
-    eta = fixed + add_effects(coordinates, b)
-    objective = _penalised(problem, eta, u, dispersion)
-    if not math.isfinite(objective) and start is not None:
+
+    def at(u: list[Array]) -> _Point:
+        b = [part @ Lambda.T for part, Lambda in zip(u, Lambdas, strict=True)]
+        eta = fixed + add_effects(coordinates, b)
+        return _Point(u, b, eta, _penalised(problem, eta, u, dispersion))
+
+    point = at([np.zeros((f.levels, f.k)) for f in coordinates.factors] if start is None else list(start))
+    if not math.isfinite(point.objective) and start is not None:
         return find_mode(problem, Lambdas, fixed, dispersion)
     polished, size = False, math.inf
     for _ in range(MAX_STEPS):
-        jet = problem.jet(eta, dispersion)
-        weights = _step_weights(problem, eta, jet, dispersion)
+        jet = problem.jet(point.eta, dispersion)
+        weights = _step_weights(problem, point.eta, jet, dispersion)
         factorisation = _factorise(problem, Lambdas, weights)
-        _, target = solve(factorisation, project(coordinates, weights * (eta - fixed) + jet[1]))
-        step = [new - old for new, old in zip(target, u, strict=True)]
-        size = math.sqrt(sum(float(np.sum(part**2)) for part in step))
-        fraction = 1.0
-        while True:
-            trial = [old + fraction * part for old, part in zip(u, step, strict=True)]
-            trial_b = [part @ Lambda.T for part, Lambda in zip(trial, Lambdas, strict=True)]
-            trial_eta = fixed + add_effects(coordinates, trial_b)
-            value = _penalised(problem, trial_eta, trial, dispersion)
-            if value <= objective + 1e-10 * (abs(objective) + 1.0) or fraction < 1e-8:
-                break
-            fraction *= 0.5
-        if not math.isfinite(value) or fraction < 1e-8:  # no descent left: rounding, or a plateau of clipped means
+        _, target = solve(factorisation, project(coordinates, weights * (point.eta - fixed) + jet[1]))
+        step = [new - old for new, old in zip(target, point.u, strict=True)]
+        size = _length(step)
+        lower = _line_search(at, point, step)
+        if lower is None:  # no descent left: rounding, or a plateau of clipped means
             break
-        u, b, eta, objective = trial, trial_b, trial_eta, value
+        point = lower
         if polished:
             break
         # Newton's method squares the error, so one more step makes the mode exact to rounding; scoring steps do not
         close = NEWTON_CLOSE if np.all(jet[2] <= 0.0) else SCORING_CLOSE
-        polished = size < close * (1.0 + math.sqrt(sum(float(np.sum(part**2)) for part in u)))
-    length = math.sqrt(sum(float(np.sum(part**2)) for part in u))
-    if not math.isfinite(objective) or not (polished or size < UNDONE * (1.0 + length)):
+        polished = size < close * (1.0 + _length(point.u))
+    if not math.isfinite(point.objective) or not (polished or size < UNDONE * (1.0 + _length(point.u))):
         if start is not None:
             return find_mode(problem, Lambdas, fixed, dispersion)
         raise np.linalg.LinAlgError("no conditional mode was found")
-    jet = problem.jet(eta, dispersion)
-    return Mode(u, b, eta, jet, _factorise(problem, Lambdas, -jet[2]), objective)
+    jet = problem.jet(point.eta, dispersion)
+    return Mode(point.u, point.b, point.eta, jet, _factorise(problem, Lambdas, -jet[2]), point.objective)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Point:
+    """Random effects on the way to the mode, and what is made least."""
+
+    u: list[Array]
+    b: list[Array]
+    eta: Array
+    objective: float
+
+
+def _length(parts: Sequence[Array]) -> float:
+    return math.sqrt(sum(float(np.sum(part**2)) for part in parts))
+
+
+def _line_search(at: Callable[[list[Array]], _Point], point: _Point, step: Sequence[Array]) -> _Point | None:
+    """The point after the longest of the step, half of it, ... that does not ascend; None where there is none."""
+    fraction = 1.0
+    while True:
+        trial = at([old + fraction * part for old, part in zip(point.u, step, strict=True)])
+        if trial.objective <= point.objective + 1e-10 * (abs(point.objective) + 1.0) or fraction < SHORTEST:
+            return trial if math.isfinite(trial.objective) and fraction >= SHORTEST else None
+        fraction *= 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)

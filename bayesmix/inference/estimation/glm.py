@@ -50,21 +50,25 @@ def fit_glm(
         if converged:
             break
     converged = converged and bool(np.max(np.abs(X @ beta + offset), initial=0.0) <= limit)  # not held back at it
-    return Glm(beta, _covariance(X, share, trials, weights, eta, dispersion, family, link), dispersion, converged)
-
-
-def _covariance(
-    X: Array, share: Array, trials: Array, weights: Array, eta: Array, dispersion: float, family: Family, link: Link
-) -> Array:
-    """Inverse information; a free dispersion by Pearson's statistic over its degrees of freedom, as R's summaries."""
     mu, slope, _, _ = link.inverse(eta)
-    free = family.has_scale
-    variance = family.variance(trials, mu, *family.others(np.asarray(1.0 if free else dispersion)))
-    triangle = np.linalg.qr(X * np.sqrt(weights / variance)[:, None] * slope[:, None], mode="r")
+    free = np.asarray(1.0 if family.has_scale else dispersion)
+    variance = family.variance(trials, mu, *family.others(free))
+    covariance = _inverse_information(X, slope, weights / variance)
+    if family.has_scale:
+        covariance = covariance * _pearson(weights * (share - mu) ** 2 / variance, len(y) - X.shape[1])
+    return Glm(beta, covariance, dispersion, converged)
+
+
+def _inverse_information(X: Array, slope: Array, precision: Array) -> Array:
+    """Covariance ``(p, p)`` of the coefficients at a dispersion of 1; NaN where the data do not tell them."""
+    triangle = np.linalg.qr(X * np.sqrt(precision)[:, None] * slope[:, None], mode="r")
     if triangle.shape[0] < X.shape[1] or not np.all(np.abs(np.diagonal(triangle)) > 0.0):
         return np.full((X.shape[1], X.shape[1]), np.nan)
     inverse = np.linalg.inv(triangle)
-    left = len(share) - X.shape[1]
+    return inverse @ inverse.T
+
+
+def _pearson(squares: Array, left: int) -> float:
+    """Free dispersion by Pearson's statistic over its degrees of freedom, as R's summaries; NaN if none are left."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        scale = np.divide(np.sum(weights * (share - mu) ** 2 / variance), left) if free and left else np.nan
-    return (scale if free else 1.0) * inverse @ inverse.T
+        return float(np.divide(np.sum(squares), left)) if left else float("nan")

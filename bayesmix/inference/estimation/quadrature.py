@@ -53,29 +53,14 @@ def quadrature_gradient(
     through the terms, the factor ``M = L^-T``, ``H``, the weights, and last the mode, ``H du = d(Lambda' score)``.
     """
     coordinates, Lambda = problem.coordinates, Lambdas[0]
-    (factor,), (rows,) = coordinates.factors, coordinates.pattern.rows
-    z, codes, (u,) = factor.z, factor.codes, mode.u
+    (factor,), (u,) = coordinates.factors, mode.u
+    z, codes = factor.z, factor.codes
     at_mode = _joint(problem, mode.jet[0], u)
-    sums: Array = np.zeros(len(u))
-    by_eta, by_factor = np.zeros(len(z)), np.zeros((len(u), factor.k, factor.k))
-    by_u, by_M, by_level = np.zeros_like(u), np.zeros_like(by_factor), np.zeros(len(u))
-    has_dispersion = problem.family.dispersion is not None
-    for node in _nodes(problem, Lambdas, mode, points):
-        jet = problem.jet(node.eta, dispersion)
-        share = np.exp(_joint(problem, jet[0], node.u) - at_mode + node.log_weight)  # (nodes, J)
-        score = rows.sum_rows(jet[1][..., None] * z)
-        slope = share[..., None] * (score @ Lambda - node.u)
-        sums = sums + share.sum(axis=0)
-        by_eta = by_eta + np.sum(share[:, codes] * jet[1], axis=0)
-        by_factor = by_factor + np.einsum("qj,qja,qjb->jab", share, score, node.u)
-        by_u = by_u + slope.sum(axis=0)
-        by_M = by_M + np.einsum("qja,qb->jab", slope, node.x)
-        if has_dispersion:
-            by_level = by_level + np.sum(share * rows.sum(_density_slope(problem, node.eta, dispersion)), axis=0)
-    value = -2.0 * float(np.sum(at_mode + np.log(sums))) + float(mode.factorisation.log_determinant)
+    sums = _summed(problem, Lambdas, mode, dispersion, points)
+    value = -2.0 * float(np.sum(at_mode + np.log(sums.terms))) + float(mode.factorisation.log_determinant)
     (step,) = mode.factorisation.eliminated
     M = np.swapaxes(np.linalg.inv(step.L), -1, -2)
-    K = math.sqrt(2.0) * np.swapaxes(M, -1, -2) @ (-2.0 * by_M / sums[:, None, None])
+    K = math.sqrt(2.0) * np.swapaxes(M, -1, -2) @ (-2.0 * sums.by_M / sums.terms[:, None, None])
     upper = np.triu(K, 1)
     Q = -0.5 * (upper + np.swapaxes(upper, -1, -2) + K * np.eye(factor.k))
     by_H = M @ (Q + np.eye(factor.k)) @ np.swapaxes(M, -1, -2)
@@ -83,17 +68,55 @@ def quadrature_gradient(
     by_weight = np.einsum("na,nab,nb->n", Z_row, by_H[codes], Z_row)
     through_mode = -mode.jet[3] * by_weight
     (moved,) = project(coordinates, through_mode)
-    v = np.einsum("jab,jb->ja", M @ np.swapaxes(M, -1, -2), -2.0 * by_u / sums[:, None] + moved @ Lambda)
+    v = np.einsum("jab,jb->ja", M @ np.swapaxes(M, -1, -2), -2.0 * sums.by_u / sums.terms[:, None] + moved @ Lambda)
     (score,) = project(coordinates, mode.jet[1])
-    direct = -2.0 * np.sum(by_factor / sums[:, None, None], axis=0)
+    direct = -2.0 * np.sum(sums.by_factor / sums.terms[:, None, None], axis=0)
     lean = moved - np.einsum("jab,bc,jc->ja", step.D, Lambda, v)
     gradient = direct + 2.0 * np.einsum("jab,bc,jcd->ad", step.D, Lambda, by_H) + lean.T @ u + score.T @ v
     leaning = np.einsum("na,na->n", Z_row, v[codes])
-    by_dispersion = -2.0 * float(np.sum(by_level / sums)) + _by_dispersion(
+    by_dispersion = -2.0 * float(np.sum(sums.by_level / sums.terms)) + _by_dispersion(
         problem, mode, dispersion, leaning, by_weight
     )
-    by_eta = -2.0 * by_eta / sums[codes] + through_mode + mode.jet[2] * leaning
+    by_eta = -2.0 * sums.by_eta / sums.terms[codes] + through_mode + mode.jet[2] * leaning
     return Slopes(value, by_eta, [gradient], by_dispersion)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sums:
+    """Sums over the nodes of a quadrature: of their terms, and of the derivatives of these times the terms."""
+
+    terms: Array  # (J,)
+    by_eta: Array  # (n,)
+    by_factor: Array  # (J, k, k), by the entries of Lambda
+    by_u: Array  # (J, k)
+    by_M: Array  # (J, k, k)
+    by_level: Array  # (J,), by log dispersion
+
+
+def _summed(problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode, dispersion: float, points: int) -> _Sums:
+    """Forward part of `quadrature_gradient`."""
+    (factor,), (rows,), (u,) = problem.coordinates.factors, problem.coordinates.pattern.rows, mode.u
+    at_mode = _joint(problem, mode.jet[0], u)
+    square = np.zeros((len(u), factor.k, factor.k))
+    sums = _Sums(np.zeros(len(u)), np.zeros(len(factor.z)), square, np.zeros_like(u), square, np.zeros(len(u)))
+    has_dispersion = problem.family.dispersion is not None
+    for node in _nodes(problem, Lambdas, mode, points):
+        jet = problem.jet(node.eta, dispersion)
+        share = np.exp(_joint(problem, jet[0], node.u) - at_mode + node.log_weight)  # (nodes, J)
+        score = rows.sum_rows(jet[1][..., None] * factor.z)
+        slope = share[..., None] * (score @ Lambdas[0] - node.u)
+        by_level = np.zeros(())
+        if has_dispersion:
+            by_level = np.sum(share * rows.sum(_density_slope(problem, node.eta, dispersion)), axis=0)
+        sums = _Sums(
+            terms=sums.terms + share.sum(axis=0),
+            by_eta=sums.by_eta + np.sum(share[:, factor.codes] * jet[1], axis=0),
+            by_factor=sums.by_factor + np.einsum("qj,qja,qjb->jab", share, score, node.u),
+            by_u=sums.by_u + slope.sum(axis=0),
+            by_M=sums.by_M + np.einsum("qja,qb->jab", slope, node.x),
+            by_level=sums.by_level + by_level,
+        )
+    return sums
 
 
 def _joint(problem: GeneralizedProblem, log_density: Array, u: Array) -> Array:

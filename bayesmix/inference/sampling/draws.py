@@ -18,6 +18,16 @@ def interruption(kept: int, draws: int, chains: int) -> str:
     return f"Sampling was interrupted: {kept} of {draws} draws of each of {chains} chains are kept."
 
 
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How many draws are made, and from which seed."""
+
+    draws: int  # a chain, after warm-up
+    chains: int
+    seed: int
+    progress: bool = False
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Draws:
     """Draws in the user's units, the sampler's statistics, and what to tell the user."""

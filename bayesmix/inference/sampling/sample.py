@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 import numpy as np
@@ -18,7 +18,7 @@ from bayesmix.inference.parameters.priors_in_force import Priors, resolve
 from bayesmix.inference.parameters.unconstrained import term_coordinates
 from bayesmix.inference.sampling.agreement import LIMIT, distance, scalars
 from bayesmix.inference.sampling.diagnostics import PROPOSAL_K_LIMIT, R_HAT_LIMIT, convergence, enough, limits_ess
-from bayesmix.inference.sampling.draws import Draws
+from bayesmix.inference.sampling.draws import Draws, Schedule
 from bayesmix.inference.sampling.marginal.importance_correction import sample_generalized, too_large
 from bayesmix.inference.sampling.marginal.marginal_posterior import applies
 from bayesmix.inference.sampling.marginal.sampler import Marginal, sample_marginal
@@ -62,11 +62,8 @@ def sample(
     design: Design,
     spec: ModelSpec,
     method: Sampler | None,
+    schedule: Schedule,
     *,
-    draws: int,
-    chains: int,
-    seed: int,
-    progress: bool,
     priors: Priors | None = None,
 ) -> Draws:
     """Draw ``(chains, draws)`` values from the posterior; ``method=None`` chooses, and says so where it falls back.
@@ -82,8 +79,7 @@ def sample(
     at_zero = conflicts(priors, inner, point.covariances)
     for conflict in at_zero:
         warn_user(str(conflict), PriorWarning)
-    options = {"draws": draws, "chains": chains, "seed": seed}
-    found = _sample(inner, spec, priors, inside(point, at_zero), method, **options, progress=progress)
+    found = _Engines(inner, spec, priors, inside(point, at_zero), schedule).run(method)
     return replace(
         found,
         parameters=to_zero(found.parameters, priors.changes),
@@ -92,52 +88,54 @@ def sample(
     )
 
 
-def _sample(
-    design: Design,
-    spec: ModelSpec,
-    priors: Priors,
-    point: PointEstimate,
-    method: Sampler | None,
-    *,
-    draws: int,
-    chains: int,
-    seed: int,
-    progress: bool,
-) -> Draws:
-    """Draws on the design in the coordinates of the priors."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Engines:
+    """The engines on one posterior, with the design in the coordinates of the priors."""
 
-    def nuts(options: Nuts, known: Draws | None = None) -> Draws:
-        run = {"draws": draws, "chains": chains, "seed": seed}
-        drawn = sample_nuts(design, spec, priors, point, options, **run, progress=progress, known=known)
-        return drawn if known is None else held_against(drawn, known, design, spec, priors)
+    design: Design
+    spec: ModelSpec
+    priors: Priors
+    point: PointEstimate
+    schedule: Schedule
 
-    def marginal(options: Marginal) -> Draws:
-        run = {"draws": draws, "chains": chains, "seed": seed}
-        if applies(spec):
-            return sample_marginal(design, priors, point, options, **run, progress=progress)
-        return sample_generalized(design, spec, priors, point, options, **run, progress=progress)
+    def run(self, method: Sampler | None) -> Draws:
+        """Draws of the engine that was chosen, or of the one that is right."""
+        match method:
+            case Nuts():
+                quick = _is_quick(self.design, self.spec, self.priors, self.schedule.draws)
+                return self.nuts(method, certified(self.marginal) if quick else None)
+            case Marginal():
+                return self.marginal(method)
+            case Advi() | Pathfinder():
+                return sample_approximation(self.design, self.spec, self.priors, self.point, method, self.schedule)
+            case None:
+                return self.marginal_or_nuts()
+            case _:
+                assert_never(method)
 
-    match method:
-        case Nuts():
-            return nuts(method, certified(marginal) if _is_quick(design, spec, priors, draws) else None)
-        case Marginal():
-            return marginal(method)
-        case Advi() | Pathfinder():
-            options = {"draws": draws, "chains": chains, "seed": seed}
-            return sample_approximation(design, spec, priors, point, method, **options, progress=progress)
-        case None:
-            reason, found = None if applies(spec) else too_large(design, draws * chains), None
+    def nuts(self, options: Nuts, known: Draws | None = None) -> Draws:
+        """NUTS, held against draws of the marginal sampler where there are some."""
+        drawn = sample_nuts(self.design, self.spec, self.priors, self.point, options, self.schedule, known=known)
+        return drawn if known is None else held_against(drawn, known, self.design, self.spec, self.priors)
+
+    def marginal(self, options: Marginal) -> Draws:
+        """The marginal sampler of the model's kind."""
+        if applies(self.spec):
+            return sample_marginal(self.design, self.priors, self.point, options, self.schedule)
+        return sample_generalized(self.design, self.spec, self.priors, self.point, options, self.schedule)
+
+    def marginal_or_nuts(self) -> Draws:
+        """The marginal sampler; NUTS, which says why, where that is too large or its certificate does not hold."""
+        schedule, found = self.schedule, None
+        reason = None if applies(self.spec) else too_large(self.design, schedule.draws * schedule.chains)
+        if reason is None:
+            found = self.marginal(Marginal())
+            is_whole = found.parameters.lead[1] == schedule.draws  # else the user has had enough
+            reason = failure(found) if is_whole else None
             if reason is None:
-                found = marginal(Marginal())
-                is_whole = found.parameters.lead[1] == draws  # else the user has had enough
-                reason = failure(found) if is_whole else None
-                if reason is None:
-                    return found
-            fallback = nuts(Nuts(), found)
-            note = f"The marginal sampler was left for NUTS: {reason}."
-            return replace(fallback, notes=(note, *fallback.notes))
-        case _:
-            assert_never(method)
+                return found
+        fallback = self.nuts(Nuts(), found)
+        return replace(fallback, notes=(f"The marginal sampler was left for NUTS: {reason}.", *fallback.notes))
 
 
 def _off_zero(design: Design, point: PointEstimate) -> PointEstimate:

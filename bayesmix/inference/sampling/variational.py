@@ -19,7 +19,7 @@ from bayesmix.errors import SpecError
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.diagnostics import K_LIMIT, pareto_shape
-from bayesmix.inference.sampling.draws import Draws
+from bayesmix.inference.sampling.draws import Draws, Schedule
 from bayesmix.inference.sampling.nuts.compiled_density import density_of
 from bayesmix.inference.sampling.nuts.reparametrisation import whiten
 from bayesmix.inference.sampling.nuts.reparametrised_model import (
@@ -62,18 +62,15 @@ def sample_approximation(
     priors: Priors,
     start: PointEstimate,
     options: Approximation,
-    *,
-    draws: int,
-    chains: int,
-    seed: int,
-    progress: bool,
+    schedule: Schedule,
 ) -> Draws:
     """Draw independently from an approximation of the posterior, which the notes call so."""
     whitening = whiten(design, spec, priors, start)
     model = sampler_model(design, spec, priors, whitening)
+    chains, draws, seed = schedule.chains, schedule.draws, schedule.seed
     match options:
         case Advi():
-            free, k = _advi(model, options, draws * chains, seed, progress)
+            free, k = _advi(model, options, draws * chains, seed, schedule.progress)
             name = "advi"
         case Pathfinder():
             free, k = _pathfinder(model, draws * chains, seed), float("nan")

@@ -39,15 +39,8 @@ def blocks_of_comparison(comparison: ComparisonRecord) -> Iterator[Block]:
     point = [name for name in table.columns if _is_point(name, labels)]
     if point:
         yield _numbers("Estimates", table[point], decimals)
-    for label, fit in zip(labels, comparison.fits, strict=True):
-        if isinstance(fit, PosteriorRecord):
-            names = [prefix_of(label) + name for name in SUMMARY]
-            names += (
-                ["shift", f"shift {label}"] if label != labels[0] else []
-            )  # the first is what others are shifted from
-            own = table[[name for name in names if name in table]]
-            own.columns = [name.removeprefix(prefix_of(label)) for name in own.columns]
-            yield _numbers(label.capitalize(), own, decimals, tuple(_on_shift(comparison, own)))
+    posteriors = [label for label, fit in zip(labels, comparison.fits, strict=True) if isinstance(fit, PosteriorRecord)]
+    yield from (_of_posterior(comparison, label, decimals) for label in posteriors)
     if first_posterior(comparison) is None:
         yield from _between_estimates(comparison, decimals)
     for way in comparison.walks:
@@ -61,6 +54,16 @@ def blocks_of_comparison(comparison: ComparisonRecord) -> Iterator[Block]:
         yield Block("Singular fit", words=singular)
     if comparison.notes:
         yield Block("Not computed", words=comparison.notes)
+
+
+def _of_posterior(comparison: ComparisonRecord, label: str, decimals: Sequence[int]) -> Block:
+    """Summary of a posterior, and its shift from the first fit."""
+    table = comparison.table
+    names = [prefix_of(label) + name for name in SUMMARY]
+    names += ["shift", f"shift {label}"] if label != comparison.labels[0] else []
+    own = table[[name for name in names if name in table]]
+    own.columns = [name.removeprefix(prefix_of(label)) for name in own.columns]
+    return _numbers(label.capitalize(), own, decimals, tuple(_on_shift(comparison, own)))
 
 
 def _is_point(name: str, labels: Sequence[str]) -> bool:

@@ -21,6 +21,7 @@ from bayesmix.inference.parameters.centring import log_jacobian
 from bayesmix.inference.parameters.names import Parameters, sd_names
 from bayesmix.inference.parameters.priors_in_force import Priors, log_prior, resolve
 from bayesmix.inference.sampling.diagnostics import K_LIMIT
+from bayesmix.inference.sampling.draws import Schedule
 from bayesmix.inference.sampling.marginal.importance_correction import too_large
 from bayesmix.inference.sampling.marginal.marginal_posterior import applies
 from bayesmix.inference.sampling.marginal.sampler import MAX_DIMENSION, Marginal
@@ -30,7 +31,7 @@ from bayesmix.inference.sampling.sample import dimension, failure
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.accessors import priors_of
 from bayesmix.results.fits.linear_predictor import coefficient_names, flatten, flatten_coefficients
-from bayesmix.results.fits.refit import Run, sample_again
+from bayesmix.results.fits.refit import sample_again
 
 if TYPE_CHECKING:
     from bayesmix.results.fits.records import FitRecord, PosteriorRecord
@@ -130,7 +131,7 @@ def _refitted(fit: FitRecord, spec: ModelSpec, priors: Priors, *, groups: bool, 
     """Draws of the marginal sampler if its certificate holds, of any engine if they may be costly."""
 
     def drawn(method: Marginal | Nuts) -> PosteriorRecord:
-        return sample_again(fit, method, Run(DRAWS, CHAINS, SEED), spec=spec, priors=priors)
+        return sample_again(fit, method, Schedule(DRAWS, CHAINS, SEED), spec=spec, priors=priors)
 
     feasible = applies(spec) or too_large(fit.design, CHAINS * DRAWS) is None
     found = drawn(Marginal(thin=1)) if feasible else None

@@ -44,38 +44,46 @@ def comparison_table(
     """One row a parameter, the fits in columns, the documented figures before them."""
     import pandas as pd
 
-    columns: dict[str, pd.Series] = {}
     described = {label: _describe(fit, groups) for label, fit in fits.items()}
     index = next(iter(described.values())).index
+    columns: dict[str, pd.Series] = {}
     if any(name in figures for name in index):
         columns["documented"] = pd.Series([figures.get(name, np.nan) for name in index], index)
     by_reml = next((fit for fit in fits.values() if isinstance(fit, EstimateRecord) and fit.method == "REML"), None)
-    if (
-        walks
-        and by_reml is not None
-        and not any(is_maximum_likelihood(fit) for fit in fits.values())
-        and "ML" not in fits
-    ):
+    if walks and by_reml is not None and not _has_maximum_likelihood(fits):
         columns["ML"] = scalars(by_maximum_likelihood(by_reml), groups=groups)
-    start = next(iter(fits))
-    for label, table in described.items():
-        if isinstance(fits[label], EstimateRecord):
-            columns |= {label: table["estimate"], label + STD_ERROR: table["std_error"]}
+    for label in _of_kind(fits, EstimateRecord):
+        columns |= {label: described[label]["estimate"], label + STD_ERROR: described[label]["std_error"]}
     if walks and "flat mode" in walks[0].stations:
         columns["flat mode"] = walks[0].stations["flat mode"]
-    for label, table in described.items():
-        if isinstance(fits[label], PosteriorRecord):
-            columns |= {prefix_of(label) + name: table[name] for name in SUMMARY}
-    ends = [label for label in list(fits)[1:] if isinstance(fits[label], PosteriorRecord)]
-    for label in ends:
-        own = described[start]["estimate" if isinstance(fits[start], EstimateRecord) else centre]
-        name = "shift" if len(fits) == 2 else f"shift {label}"
-        columns[name] = (described[label][centre] - own) / described[label]["sd"]
+    posteriors = _of_kind(fits, PosteriorRecord)
+    for label in posteriors:
+        columns |= {prefix_of(label) + name: described[label][name] for name in SUMMARY}
+    start = next(iter(fits))
+    begin = described[start]["estimate" if isinstance(fits[start], EstimateRecord) else centre]
+    for label in posteriors:
+        if label != start:
+            name = "shift" if len(fits) == 2 else f"shift {label}"
+            columns[name] = (described[label][centre] - begin) / described[label]["sd"]
+    return pd.DataFrame(columns | _shares(walks), index=index)
+
+
+def _of_kind(fits: Mapping[str, FitRecord], kind: type[FitRecord]) -> list[str]:
+    return [label for label, fit in fits.items() if isinstance(fit, kind)]
+
+
+def _has_maximum_likelihood(fits: Mapping[str, FitRecord]) -> bool:
+    return "ML" in fits or any(is_maximum_likelihood(fit) for fit in fits.values())
+
+
+def _shares(walks: Sequence[Walk]) -> dict[str, pd.Series]:
+    """What each cause has of a difference; shares of nothing are noise, and left out."""
+    found: dict[str, pd.Series] = {}
     for way in walks:
         prefix = "share" if len(walks) == 1 else f"share {way.end}"
-        shares = way.shares.where(way.shift.abs() >= SAME)  # shares of nothing are noise
-        columns |= {f"{prefix} {cause}": share for cause, share in shares.items()}
-    return pd.DataFrame(columns, index=index)
+        shares = way.shares.where(way.shift.abs() >= SAME)
+        found |= {f"{prefix} {cause}": share for cause, share in shares.items()}
+    return found
 
 
 def _describe(fit: EstimateRecord | PosteriorRecord, groups: bool) -> pd.DataFrame:

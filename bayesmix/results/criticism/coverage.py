@@ -16,6 +16,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.errors import BayesmixError, BayesmixWarning, SpecError, nearest
 from bayesmix.inference.estimation.methods import Method, Ml, Reml
 from bayesmix.inference.estimation.profile import critical_rise, profile_rise
+from bayesmix.inference.sampling.draws import Schedule
 from bayesmix.language.arguments import explained
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.executors import in_order
@@ -23,7 +24,7 @@ from bayesmix.results.criticism.confidence_intervals import applicable, confiden
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import flatten
 from bayesmix.results.fits.records import EstimateRecord
-from bayesmix.results.fits.refit import Run, estimate_again, likelihood_method, sample_again
+from bayesmix.results.fits.refit import estimate_again, likelihood_method, sample_again
 from bayesmix.results.prediction.predict import predict
 from bayesmix.results.prediction.rows import Rows
 
@@ -132,7 +133,7 @@ def _holds(study: Study, design: Design, fitted: Callable[[Method], EstimateReco
     if method == "profile":
         return _profile_holds(fitted(likelihood_method(own)), truth, study.level)
     if method == "credible":
-        posterior = sample_again(study.estimate, None, Run(DRAWS, CHAINS, seed), design=design, spec=study.spec)
+        posterior = sample_again(study.estimate, None, Schedule(DRAWS, CHAINS, seed), design=design, spec=study.spec)
         limits = posterior.parameters(study.level)[["lower", "upper"]].to_numpy()
     else:
         limits = confidence_intervals(fitted(own), None, study.level, method).reindex(study.estimate.names).to_numpy()

@@ -13,6 +13,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.data.design.subset import as_new, split, take
 from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.names import Parameters
+from bayesmix.inference.sampling.draws import Schedule
 from bayesmix.inference.sampling.marginal.sampler import Marginal
 from bayesmix.inference.sampling.nuts.nuts import Nuts
 from bayesmix.language.arguments import explained
@@ -20,7 +21,7 @@ from bayesmix.results.criticism.new_level_density import log_density
 from bayesmix.results.fits.linear_predictor import find_group
 from bayesmix.results.fits.named_fits import by_formula, named_fits
 from bayesmix.results.fits.records import PosteriorRecord
-from bayesmix.results.fits.refit import Run, sample_again
+from bayesmix.results.fits.refit import sample_again
 from bayesmix.results.storage.datatree import posterior_dataset
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def _refit(post: PosteriorRecord, keep: Array, seed: int) -> tuple[PosteriorReco
     kept, others = split(post.design, keep)
     chains, draws = post.values.lead
     method = Marginal() if post.method == "marginal" else Nuts()
-    return sample_again(post, method, Run(draws, chains, seed), design=kept, priors=post.priors), others
+    return sample_again(post, method, Schedule(draws, chains, seed), design=kept, priors=post.priors), others
 
 
 def _log_mean(values: Array) -> float:

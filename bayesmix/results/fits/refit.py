@@ -7,7 +7,7 @@ the maximum likelihood fit that a comparison, a test and a profile need is one f
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -22,6 +22,7 @@ from bayesmix.inference.estimation.glm import Glm, fit_glm
 from bayesmix.inference.estimation.laplace_reml import restricted_estimate
 from bayesmix.inference.estimation.methods import Method, Ml, Reml, resolve_method
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
+from bayesmix.inference.sampling.draws import Schedule
 from bayesmix.inference.sampling.sample import Sampler, sample
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.accessors import priors_of
@@ -29,15 +30,6 @@ from bayesmix.results.fits.records import EstimateRecord, FitRecord, Fitted, Pos
 
 _MADE: WeakKeyDictionary[FitRecord, dict[Hashable, Any]] = WeakKeyDictionary()  # of a fit as long as it lives
 _LOCK = Lock()
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """How many draws of how many chains, and from which seed."""
-
-    draws: int
-    chains: int
-    seed: int
 
 
 # ---- point estimates --------------------------------------------------------------------------------------------
@@ -126,7 +118,7 @@ def _once[T](fit: FitRecord, what: Hashable, make: Callable[[], T]) -> T:
 def sample_again(
     fit: FitRecord,
     method: Sampler | None,
-    run: Run,
+    schedule: Schedule,
     *,
     design: Design | None = None,
     spec: ModelSpec | None = None,
@@ -146,12 +138,9 @@ def sample_again(
     if priors is None:
         is_own = design is None and spec is None
         priors = priors_of(fit) if is_own else resolve(model.spec, model.design)
-    return sample_model(model, priors, method, run)
+    return sample_model(model, priors, method, schedule)
 
 
-def sample_model(model: Fitted, priors: Priors, method: Sampler | None, run: Run) -> PosteriorRecord:
+def sample_model(model: Fitted, priors: Priors, method: Sampler | None, schedule: Schedule) -> PosteriorRecord:
     """The posterior of a model with its priors, drawn without a word of progress."""
-    how = {"draws": run.draws, "chains": run.chains, "seed": run.seed}
-    return PosteriorRecord(
-        model, sample(model.design, model.spec, method, **how, progress=False, priors=priors), priors
-    )
+    return PosteriorRecord(model, sample(model.design, model.spec, method, schedule, priors=priors), priors)

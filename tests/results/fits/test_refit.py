@@ -13,9 +13,10 @@ import pytest
 
 import bayesmix as bmx
 from bayesmix.data.design.subset import split
+from bayesmix.inference.sampling.draws import Schedule
 from bayesmix.inference.sampling.marginal.sampler import Marginal
 from bayesmix.results.fits import refit
-from bayesmix.results.fits.refit import Run, by_maximum_likelihood, estimate_again, restricted, sample_again
+from bayesmix.results.fits.refit import by_maximum_likelihood, estimate_again, restricted, sample_again
 
 FORMULA = "Reaction ~ Days + (Days | Subject)"
 PACKAGE = Path(bmx.__file__).parent
@@ -189,7 +190,7 @@ def test_an_estimate_of_some_rows_is_that_of_the_model_on_them(fitted, rows) -> 
 
 def test_a_posterior_of_some_rows_is_that_of_the_model_on_them(posterior, rows) -> None:
     kept, _ = split(posterior.design, rows[2])
-    again = sample_again(posterior, Marginal(), Run(20, 2, 5), design=kept)
+    again = sample_again(posterior, Marginal(), Schedule(20, 2, 5), design=kept)
     model = bmx.Model(FORMULA, rows[1])
     expected = model.sample(draws=20, chains=2, seed=5, method="marginal", progress=False)
     np.testing.assert_array_equal(again.values.beta, expected.values.beta)
@@ -200,13 +201,13 @@ def test_a_posterior_of_some_rows_is_that_of_the_model_on_them(posterior, rows) 
 def test_the_priors_of_the_whole_are_kept_where_asked(posterior, rows) -> None:
     """The mean of Days, where the intercept's prior is, is the same without a subject: the rest are scales."""
     kept, _ = split(posterior.design, rows[2])
-    again = sample_again(posterior, Marginal(), Run(20, 2, 5), design=kept, priors=posterior.priors)
+    again = sample_again(posterior, Marginal(), Schedule(20, 2, 5), design=kept, priors=posterior.priors)
     assert again.priors is posterior.priors
     given = {name: prior for name, prior, _ in posterior.priors.rows()}
     model = bmx.Model(FORMULA, rows[1], priors=given)
     expected = model.sample(draws=20, chains=2, seed=5, method="marginal", progress=False)
     np.testing.assert_allclose(again.values.beta, expected.values.beta, rtol=1e-8)
-    other = sample_again(posterior, Marginal(), Run(20, 2, 5), design=kept)
+    other = sample_again(posterior, Marginal(), Schedule(20, 2, 5), design=kept)
     assert not np.allclose(again.values.beta, other.values.beta, rtol=1e-8)
 
 
@@ -215,7 +216,7 @@ def test_the_priors_of_the_whole_are_kept_where_asked(posterior, rows) -> None:
 
 def test_the_same_seed_draws_the_same_and_resolves_no_prior(posterior, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = counted(monkeypatch, "resolve")
-    again = sample_again(posterior, Marginal(), Run(20, 2, 1))
+    again = sample_again(posterior, Marginal(), Schedule(20, 2, 1))
     np.testing.assert_array_equal(again.values.beta, posterior.values.beta)
     assert again.priors is posterior.priors
     assert not calls
@@ -224,7 +225,7 @@ def test_the_same_seed_draws_the_same_and_resolves_no_prior(posterior, monkeypat
 def test_other_priors_are_resolved_once(posterior, rows, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = counted(monkeypatch, "resolve")
     model = bmx.Model(FORMULA, rows[0], priors="flat")
-    again = sample_again(posterior, Marginal(), Run(20, 2, 7), spec=model.spec)
+    again = sample_again(posterior, Marginal(), Schedule(20, 2, 7), spec=model.spec)
     expected = model.sample(draws=20, chains=2, seed=7, method="marginal", progress=False)
     np.testing.assert_array_equal(again.values.beta, expected.values.beta)
     assert again.priors.has_flat

@@ -27,7 +27,7 @@ from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors, log_sd
 from bayesmix.inference.sampling.diagnostics import PROPOSAL_K_LIMIT, pareto_shape
-from bayesmix.inference.sampling.draws import FEWEST, Draws, interruption
+from bayesmix.inference.sampling.draws import FEWEST, Draws, Schedule, interruption
 from bayesmix.inference.sampling.marginal.candidates import Candidates
 from bayesmix.inference.sampling.marginal.defence import defended_noise
 from bayesmix.inference.sampling.marginal.gaussian_approximation import Surrogate, draw_all, fit_surrogate, rows_of
@@ -74,11 +74,7 @@ def sample_generalized(
     priors: Priors,
     point: PointEstimate,
     options: Marginal,
-    *,
-    draws: int,
-    chains: int,
-    seed: int,
-    progress: bool = False,
+    schedule: Schedule,
 ) -> Draws:
     """Draw from the posterior; the draws are exact, the certificate says how well the proposals fitted.
 
@@ -88,8 +84,9 @@ def sample_generalized(
         If a flat prior leaves the posterior improper.
     """
     check_proper(design, spec.family, priors)
-    rng = np.random.default_rng(seed)
-    run = _Run(draws, chains, options.thin, rng, progress)
+    draws, chains = schedule.draws, schedule.chains
+    rng = np.random.default_rng(schedule.seed)
+    run = _Run(draws, chains, options.thin, rng, schedule.progress)
     found = _weighted(_fit_first(fit_surrogate(design, spec, priors, point, rng), point, rng), run)
     for _ in range(REFITS):
         if found.is_good or found.is_interrupted or not _affords_joint(found.proposal):

@@ -15,7 +15,7 @@ from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.solve import draw
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors
-from bayesmix.inference.sampling.draws import Draws
+from bayesmix.inference.sampling.draws import Draws, Schedule
 from bayesmix.inference.sampling.marginal.chebyshev import DEGREES, TOLERANCE, Reduced, fit_emulator
 from bayesmix.inference.sampling.marginal.gradient import value_and_gradient
 from bayesmix.inference.sampling.marginal.hamiltonian import climb, whiten
@@ -89,19 +89,16 @@ def sample_marginal(
     priors: Priors,
     point: PointEstimate,
     options: Marginal,
-    *,
-    draws: int,
-    chains: int,
-    seed: int,
-    progress: bool = False,
+    schedule: Schedule,
 ) -> Draws:
     """Draw from the posterior; the draws are exact, the certificate says how well the proposal fitted.
 
     Where theta has too many dimensions for a global proposal, Hamiltonian chains explore it.
     """
-    rng = np.random.default_rng(seed)
+    draws, chains = schedule.draws, schedule.chains
+    rng = np.random.default_rng(schedule.seed)
     target, notes, certificate = with_emulator(marginal_posterior(design, priors, point), point, rng, DEAR)
-    run = _Run(draws, chains, seed, rng)
+    run = _Run(draws, chains, schedule.seed, rng)
     at = target.start(point)
     if target.size > MAX_DIMENSION:
         found, stats, own = _climbed(target, at, run)
@@ -113,7 +110,7 @@ def sample_marginal(
     every = _effect_step(target, draws, chains)
     kept = np.arange(chains * draws).reshape(chains, draws)[:, every - 1 :: every]
     exact = replace(target, emulator=None)
-    b = draw_effects(exact, theta[kept.ravel()], shift[kept.ravel()], rng, progress=progress)
+    b = draw_effects(exact, theta[kept.ravel()], shift[kept.ravel()], rng, progress=schedule.progress)
     effects = [part.reshape(*kept.shape, *part.shape[1:]) for part in b]
     sigma = np.exp(target.parts(theta)[1])
     with_effects = in_units(target, theta[kept], shift[kept], effects, sigma[kept])

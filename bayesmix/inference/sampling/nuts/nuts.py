@@ -17,7 +17,7 @@ from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.diagnostics import R_HAT_LIMIT, convergence, enough
-from bayesmix.inference.sampling.draws import FEWEST, Draws, interruption
+from bayesmix.inference.sampling.draws import FEWEST, Draws, Schedule, interruption
 from bayesmix.inference.sampling.nuts.compiled_density import VALUES, density_of
 from bayesmix.inference.sampling.nuts.reparametrisation import whiten
 from bayesmix.inference.sampling.nuts.reparametrised_model import (
@@ -101,11 +101,8 @@ def sample_nuts(
     priors: Priors,
     start: PointEstimate,
     options: Nuts,
+    schedule: Schedule,
     *,
-    draws: int,
-    chains: int,
-    seed: int,
-    progress: bool,
     known: Draws | None = None,
 ) -> Draws:
     """Sample; again with shorter steps if transitions diverged, or longer if chains disagree, as the notes then say.
@@ -124,7 +121,8 @@ def sample_nuts(
         parameters = parameters_at(design, priors, whitening, kept)
         return Sampled(parameters, {name: values[:, :: run.thin] for name, values in stats.items()}, interrupted)
 
-    run = Run(draws, chains, options.tune, options.target_accept, seed, progress)
+    length = (schedule.draws, schedule.chains, options.tune, options.target_accept)
+    run = Run(*length, schedule.seed, schedule.progress)
     found, notes = until_good(sampler, run)
     return Draws(found.parameters, found.stats, "nuts", notes)
 

@@ -100,11 +100,8 @@ def _random_part(term: Term, label: str, priors: Priors, t: int, dispersion: Any
         b = spherical * sd
     else:
         family = structure_of(term).correlation
-        half = pm.Beta(f"lkj_{label}", *family.beta(eta), shape=family.size)
-        partial = 2.0 * half - 1.0
-        rows = family.rows(partial, sqrt=pt.sqrt, one=pt.ones(()))
-        zero = pt.zeros(())
-        root = pt.stack([pt.stack([*row, *[zero] * (k - len(row))]) for row in rows])
+        partial = 2.0 * pm.Beta(f"lkj_{label}", *family.beta(eta), shape=family.size) - 1.0
+        root = _root(family.rows(partial, sqrt=pt.sqrt, one=pt.ones(())))
         if is_centred(priors.changes[t]):
             root = pt.dot(inverse(priors.changes[t]), sd[:, None] * root)
             sd = pt.sqrt((root**2).sum(axis=1))
@@ -118,6 +115,14 @@ def _random_part(term: Term, label: str, priors: Priors, t: int, dispersion: Any
     if k == 1:
         return z[:, 0] * b[codes, 0]
     return (z * b[codes]).sum(axis=1)
+
+
+def _root(rows: Sequence[Sequence[Any]]) -> Any:
+    """Lower triangular matrix from its rows without their zeros."""
+    import pytensor.tensor as pt
+
+    zero = pt.zeros(())
+    return pt.stack([pt.stack([*row, *[zero] * (len(rows) - len(row))]) for row in rows])
 
 
 def _reported(family: Correlation, partial: Any, matrix: Any) -> Any:
