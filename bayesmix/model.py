@@ -66,7 +66,7 @@ class Model:
         Each says what is wrong, where, and what to do.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what a model is made of
         self,
         formula: str,
         data: Any,

@@ -64,3 +64,42 @@ def test_late_imports_are_found():
 @pytest.mark.parametrize("name", [name for name in LATE if name != "present.cli"])
 def test_allowances_are_used(name):
     assert late_imports(tree(name)) == LATE[name]
+
+
+ARGUMENTS = 8  # of a public function
+# function -> why it has more
+MANY = {
+    "model.Model.__init__": "what a model is made of, most of it named",
+    "studies.calibrate.calibrate": "options of a study, named",
+}
+
+
+def public_functions(module: ast.Module) -> dict[str, int]:
+    """Public functions and methods of public classes, and the constructor: number of arguments but `self`."""
+    found = {}
+    for scope, owner in [("", module), *((f"{c.name}.", c) for c in module.body if isinstance(c, ast.ClassDef))]:
+        for node in owner.body:
+            if isinstance(node, ast.FunctionDef) and (not node.name.startswith("_") or node.name == "__init__"):
+                names = [own.arg for own in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+                found[scope + node.name] = len([name for name in names if name not in {"self", "cls"}])
+    return {name: count for name, count in found.items() if not name.startswith("_")}
+
+
+def many_arguments() -> set[str]:
+    """Public functions with more than `ARGUMENTS`, but for commands, where each is an option."""
+    return {
+        f"{name}.{function}"
+        for name in MODULES
+        if not name.startswith("present.cli")
+        for function, count in public_functions(tree(name)).items()
+        if count > ARGUMENTS
+    }
+
+
+def test_public_functions_have_few_arguments():
+    assert many_arguments() == set(MANY)
+
+
+def test_arguments_are_counted():
+    code = "class A:\n    def __init__(self, a, *, b): ...\n    def _c(self): ...\ndef f(a, /, b, *, c): ...\n"
+    assert public_functions(ast.parse(code)) == {"A.__init__": 2, "f": 3}

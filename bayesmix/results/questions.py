@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Questions(FitRecord):
     """What both kinds of fit answer alike."""
 
-    def predict(
+    def predict(  # noqa: PLR0913 - options of a prediction, named
         self,
         newdata: Any = None,
         *,
@@ -92,7 +92,7 @@ class Questions(FitRecord):
         """
         return residuals(self, kind, seed=seed)
 
-    def conditional_effects(
+    def conditional_effects(  # noqa: PLR0913 - options of a prediction, named
         self,
         variable: str,
         by: str | None = None,
@@ -142,7 +142,7 @@ class Questions(FitRecord):
         """
         return marginal_means(self, variables, Asked(kind, groups, interval, df), at=at)
 
-    def contrasts(
+    def contrasts(  # noqa: PLR0913 - options of a prediction, named
         self,
         variable: str,
         by: str | None = None,

@@ -171,7 +171,7 @@ class Calibration:
 
 
 @explained
-def calibrate(
+def calibrate(  # noqa: PLR0913 - options of a study, named
     model: Model,
     replicates: int = 500,
     *,

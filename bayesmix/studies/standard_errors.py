@@ -86,7 +86,7 @@ class StandardErrors:
 
 
 @explained
-def standard_errors(
+def standard_errors(  # noqa: PLR0913 - options of a study, named
     groups: int = 10,
     rows: int = 10,
     replicates: int = 1000,

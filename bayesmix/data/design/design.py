@@ -194,7 +194,7 @@ def build(
     return _read_only(design)
 
 
-def encode(
+def encode(  # noqa: PLR0913 - options of the rows, named
     encoder: Encoder,
     data: Any,
     *,

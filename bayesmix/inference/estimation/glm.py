@@ -23,7 +23,7 @@ class Glm:
     converged: bool
 
 
-def fit_glm(
+def fit_glm(  # noqa: PLR0913, PLR0917 - a family and what a row has
     X: Array, y: Array, trials: Array, weights: Array, offset: Array, family: Family, link: Link, *, rounds: int = 25
 ) -> Glm:
     """Fit by Fisher scoring, started at the response as R's glm does.

@@ -138,7 +138,7 @@ def in_units(prior: Prior, effect: str, response: str, link: Link) -> str:
     return says(prior)
 
 
-def says_decov(
+def says_decov(  # noqa: PLR0913 - parts of one sentence
     prior: Prior, together: int, unit: Prior | None, unit_name: str | None, *, effect: str, response: str, link: Link
 ) -> str:
     """What a Decov prior says of one standard deviation: beside the dispersion parameter, and in the data's units."""

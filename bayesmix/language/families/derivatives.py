@@ -18,7 +18,7 @@ from bayesmix.language.families.namespaces import NUMERIC
 from bayesmix.language.families.taylor import variables
 
 
-def by_predictor(
+def by_predictor(  # noqa: PLR0913 - a family and what a row has
     family: Family, link: Link, y: Array, eta: Array, *, dispersion: Array, trials: Array, weights: Array
 ) -> Jet:
     """Log density of each row and its first three derivatives with respect to the linear predictor ``eta``."""
@@ -37,7 +37,7 @@ def by_predictor(
         return weights * value, weights * first, weights * second, weights * third
 
 
-def slopes_by_predictor(
+def slopes_by_predictor(  # noqa: PLR0913 - a family and what a row has
     family: Family, link: Link, y: Array, eta: Array, *, dispersion: Array, trials: Array, weights: Array
 ) -> tuple[Array, Array]:
     """The first two derivatives of what `by_predictor` returns, by themselves.
@@ -52,7 +52,7 @@ def slopes_by_predictor(
         return weights * (y - trials * mu), -weights * trials**2 * variance
 
 
-def density_by_predictor(
+def density_by_predictor(  # noqa: PLR0913 - a family and what a row has
     family: Family, link: Link, y: Array, eta: Array, *, dispersion: Array, trials: Array, weights: Array
 ) -> Array:
     """The first of what `by_predictor` returns, by itself."""

@@ -126,7 +126,7 @@ def unbracket(expression: Expr) -> Expr:
     return expression
 
 
-def spell(expression: Expr) -> str:
+def spell(expression: Expr) -> str:  # noqa: C901 - one case a kind of expression
     """Write an expression as R's deparse does; `reader.read` gives the same expression back."""
     match expression:
         case Number(value=value, integer=integer):

@@ -104,7 +104,7 @@ def _effects(label: str, fit: Estimate | Posterior, group: GroupEffects, interva
     return Effects(label, b.mean(axis=(0, 1)), lower, upper)
 
 
-def _bars(axis: Axes, fit: Effects, rows: Array, place: int, number: int, count: int, *, shown: bool) -> None:
+def _bars(axis: Axes, fit: Effects, rows: Array, place: int, number: int, count: int, *, shown: bool) -> None:  # noqa: PLR0913 - one mark in one panel
     """One fit in one panel; several fits lie side by side."""
     y = np.arange(len(rows)) + (0.0 if count == 1 else 0.5 * (0.5 - number / (count - 1)))
     lower, upper = fit.lower[rows, place], fit.upper[rows, place]

@@ -97,7 +97,7 @@ def scatter(
 
 
 @styled
-def group_lines(
+def group_lines(  # noqa: PLR0913 - options of a figure, named
     fit: Estimate | Posterior,
     *,
     lines: str | Sequence[str] = "partial",
@@ -139,7 +139,7 @@ def group_lines(
 
 
 @styled
-def mean_curves(
+def mean_curves(  # noqa: PLR0913 - options of a figure, named
     *fits: Estimate | Posterior,
     groups: Scope = "fitted",
     x: str | None = None,
@@ -314,7 +314,7 @@ def _line(
     return found
 
 
-def _curves(
+def _curves(  # noqa: PLR0913, PLR0917 - one curve a level or one of all
     fit: Estimate | Posterior,
     groups: Scope,
     interval: float,

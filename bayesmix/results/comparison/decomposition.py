@@ -208,7 +208,7 @@ def _without_approximation(start: EstimateRecord) -> tuple[EstimateRecord | None
             return None, ""
 
 
-def _walk(
+def _walk(  # noqa: PLR0913, PLR0917 - ends of a walk and its options
     stations: list[Station],
     end: PosteriorRecord,
     labels: tuple[str, str],

@@ -46,7 +46,7 @@ class Study:
 
 
 @explained
-def coverage(
+def coverage(  # noqa: PLR0913 - options of a study, named
     fit: EstimateRecord,
     spec: ModelSpec,
     n: int,

@@ -54,7 +54,7 @@ class Predictor:
     df: Array
 
 
-def predict_estimate(
+def predict_estimate(  # noqa: PLR0913 - options of a prediction, named
     fit: EstimateRecord, rows: Rows, *, kind: Kind, groups: Groups, interval: float, df: str, seed: int
 ) -> dict[str, Array]:
     """Columns ``estimate, std_error, df, lower, upper``, one row a row of data.

@@ -47,7 +47,7 @@ class Chains:
     log_weights: Array  # (n,) and their importance weights
 
 
-def explore(
+def explore(  # noqa: PLR0913 - lengths of chains, named
     log_density: LogDensity,
     at: Array,
     *,

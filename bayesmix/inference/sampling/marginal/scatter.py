@@ -22,7 +22,7 @@ ATANH = 1.5  # partial correlations, Fisher-transformed, lie within
 WIDTH, FREEDOM = 2.0, 3.0  # of the steps around the estimate, in coordinates of order one
 
 
-def scattered(
+def scattered(  # noqa: PLR0913 - options, named
     terms: Sequence[TermCoordinates],
     priors: Priors,
     at: Array,

@@ -95,7 +95,7 @@ class Sampled:
 Sampler = Callable[[Run], Sampled]
 
 
-def sample_nuts(
+def sample_nuts(  # noqa: PLR0913 - a posterior, its start and its length
     design: Design,
     spec: ModelSpec,
     priors: Priors,

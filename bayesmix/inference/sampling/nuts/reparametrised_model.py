@@ -181,7 +181,7 @@ def _moved(name: str, kind: str, arguments: list[Any], move: Move, packed: Packe
     return values
 
 
-def _root(
+def _root(  # noqa: PLR0913, PLR0917 - what a prior of a covariance is made of
     term: Term, label: str, sd_priors: Sequence[Prior], eta: float | None, own: TermWhitening, packed: Packed, unit: Any
 ) -> list[list[Any]]:
     """Rows of a root of the covariance of a term's effects, trailing zeros left out."""

@@ -50,7 +50,7 @@ class Both:
         """Parameters at free values ``(points, size)``."""
         return parameters_at(self.design, self.priors, self.whitening, self.split(x[None]))
 
-    def theirs(self, x):
+    def theirs(self, x):  # noqa: C901 - one case a kind of prior
         """Values of the unconstrained variables of `to_pymc`, by name, each ``(points, ...)``."""
         values = self.parameters(x)
         found = {}
