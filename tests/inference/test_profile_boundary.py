@@ -1,7 +1,8 @@
 """Profile limits of fits on the boundary: a standard deviation at 0, a correlation at 1, a shape that runs off.
 
 Right values are minima of the dense normal log density with the parameter held, or lme4's Laplace deviance profiled;
-lme4 prints the same where its splines hold. The gopher tortoises are lme4's test data ``gopherdat2``.
+lme4 prints the same where its splines hold. The gopher tortoises are lme4's test data ``gopherdat2``, the cars R's
+``mtcars``.
 """
 
 from __future__ import annotations
@@ -60,6 +61,23 @@ def perfect_correlation() -> bmx.Model:
     return bmx.Model("y ~ x + (x | g)", pd.DataFrame({"y": y, "x": x, "g": np.repeat(list("abcd"), 8)}))
 
 
+def cars() -> bmx.Model:
+    """Three groups, a correlation of -1."""
+    data = pd.read_csv(REFERENCE / "mtcars.csv", dtype={"cyl": str})
+    return bmx.Model("mpg ~ wt + (1 + wt | cyl)", data)
+
+
+def counts_of_noise() -> bmx.Model:
+    """Binomial noise: the estimate is 0, but with the intercept held there is a deeper valley at 0.2 and more."""
+    rng = np.random.default_rng(50_206)
+    J = int(rng.integers(4, 9))
+    n = int(rng.integers(25, 60))
+    g, x = rng.integers(0, J, n), rng.normal(size=n)
+    s = rng.binomial(5, 1.0 / (1.0 + np.exp(-0.3 * x)), n)
+    data = pd.DataFrame({"s": s, "f": 5 - s, "x": x, "g": labels(g)})
+    return bmx.Model("cbind(s, f) ~ x + (1 | g)", data, family="binomial")
+
+
 def unequal_groups() -> bmx.Model:
     """Groups of one to five rows, one of them far out: the standard deviation has a second, nearly flat valley."""
     rng = np.random.default_rng(50_051)
@@ -77,6 +95,9 @@ def gophers() -> bmx.Model:
 
 UPPER = {  # of the standard deviation of the intercepts
     "five groups": (five_groups, 1.28099),
+    "shrunk, (4, 5, 0)": (lambda: shrunk(4, 5, 0), 0.00057959),  # roots of SciPy's multivariate normal log density
+    "shrunk, (8, 4, 0)": (lambda: shrunk(8, 4, 0), 0.00037426),
+    "shrunk, (30, 3, 0)": (lambda: shrunk(30, 3, 0), 0.00016296),
     "shrunk, (4, 5, 1)": (lambda: shrunk(4, 5, 1), 0.50486),
     "shrunk, (8, 4, 2)": (lambda: shrunk(8, 4, 2), 301.197),
     "shrunk, (30, 3, 1)": (lambda: shrunk(30, 3, 1), 0.21334),
@@ -139,7 +160,7 @@ def held_design(design: Any, X: np.ndarray, shift: np.ndarray) -> Any:
     return replace(design, X=X, offset=design.offset + shift)
 
 
-CASES = {"correlation": perfect_correlation, "unequal": unequal_groups, "noise": noise, "five": five_groups}
+CASES = {"correlation": perfect_correlation, "cars": cars, "unequal": unequal_groups, "noise": noise, "five": five_groups}
 
 
 @pytest.mark.slow
@@ -164,6 +185,31 @@ def test_a_perfect_correlation_has_limits() -> None:
     assert lower == -1.0
     spec = fit.spec
     assert profile_rise(fit.design, spec.family, spec.link, fit.point, name, upper) == pytest.approx(RISE, abs=1e-4)
+
+
+def test_a_deeper_valley_is_followed() -> None:
+    """The slope of the valley left behind led the search to infinity, and its limit was NaN after 18 seconds.
+
+    The right value is that of a Laplace deviance of NumPy's own, minimised with the intercept held.
+    """
+    limits = counts_of_noise().estimate("laplace").confint(["Intercept"]).loc["Intercept"]
+    assert limits.tolist() == pytest.approx([-0.42021, 0.15422], abs=1e-5)
+
+
+@pytest.mark.slow
+def test_separated_outcomes_have_infinite_limits() -> None:
+    """Slopes beyond some number; the search gave up where the deviance does not change."""
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=48)
+    data = pd.DataFrame({"y": (x > 0).astype(int), "x": x, "g": labels(np.repeat(np.arange(8), 6))})
+    with pytest.warns(bmx.ConvergenceWarning):
+        fit = bmx.Model("y ~ x + (1 | g)", data, family="bernoulli").estimate()
+    with pytest.warns(bmx.ConvergenceWarning, match="`Intercept` has no lower profile limit: .* however far out"):
+        table = fit.confint()
+    assert table.loc["Intercept"].tolist() == [-math.inf, math.inf]
+    assert table.loc["x", "upper"] == table.loc["sd(g, Intercept)", "upper"] == math.inf
+    assert 0.0 < table.loc["x", "lower"] < 100.0
+    assert table.loc["sd(g, Intercept)", "lower"] == 0.0
 
 
 @pytest.mark.slow

@@ -90,15 +90,6 @@ class MarginalLikelihood:
             case Agq(points):
                 return quadrature_gradient(self.problem, factors, mode, dispersion, points)
 
-    def at(self, factors: list[Array], beta: Array, dispersion: float) -> tuple[float, Array, list[Array]]:
-        """`value_at` and its derivatives by beta~ and the factors."""
-        slopes = self.slopes(factors, beta, dispersion)
-        return slopes.value, self.problem.coordinates.X.T @ slopes.by_eta, slopes.by_factor
-
-    def by_log_dispersion(self, factors: list[Array], beta: Array, dispersion: float) -> float:
-        """Derivative of `value_at` by the log dispersion."""
-        return self.slopes(factors, beta, dispersion).by_dispersion
-
     def _mode(self, factors: list[Array], beta: Array, dispersion: float) -> Mode:
         fixed = self.problem.coordinates.X @ beta + self.problem.offset
         found = find_mode(self.problem, factors, fixed, dispersion, self._last)

@@ -21,162 +21,15 @@ from bayesmix.data.design.design import Design
 from bayesmix.errors import SpecError
 from bayesmix.inference.estimation.conditional_mode import generalized_problem
 from bayesmix.inference.estimation.generalized import MarginalLikelihood
-from bayesmix.inference.estimation.held import Root, Unheld, angle_of, held_angle, held_sd, rho_of, triangular
+from bayesmix.inference.estimation.held import Root, Unheld, angle_of, held_angle, held_sd, triangular
+from bayesmix.inference.estimation.held_coordinate import Held, HeldAngle, HeldDispersion, HeldEffect, HeldSd
 from bayesmix.inference.estimation.methods import Agq, Laplace
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import LinearProblem, linear_problem, profiled_deviance, solve_linear
-from bayesmix.inference.parameters.covariance import Structure, from_factor, split
+from bayesmix.inference.parameters.covariance import from_factor, split
 from bayesmix.inference.parameters.names import corr_names, sd_names
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import Link
-
-FAR_LOG = 30.0  # logarithmic coordinates farther than this from the estimate count as infinite
-FAR_SD = 20.0  # the same of standard deviations: five hundred million times as large
-FAR = 1e5  # standard errors of a fixed effect that count as infinite
-
-
-# ---- the held parameter -----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Held(ABC):
-    """A parameter and the coordinate in which its profile is searched."""
-
-    centre: float  # coordinate of the estimate
-
-    @property
-    @abstractmethod
-    def ends(self) -> tuple[float, float]:
-        """Coordinates beyond which nothing is searched."""
-
-    @property
-    @abstractmethod
-    def range(self) -> tuple[float, float]:
-        """Values of the parameter that the ends stand for."""
-
-    @property
-    def longest(self) -> float:
-        """Longest first step."""
-        return 1.0
-
-    @abstractmethod
-    def value(self, c: float) -> float:
-        """The parameter at a coordinate."""
-
-    @abstractmethod
-    def coordinate(self, value: float) -> float:
-        """The coordinate of a parameter, the inverse of `value`."""
-
-
-@dataclass(frozen=True, slots=True)
-class HeldEffect(Held):
-    """A fixed effect, in standard errors from its estimate."""
-
-    index: int
-    estimate: float
-    unit: float
-
-    @property
-    @override
-    def ends(self) -> tuple[float, float]:
-        return -FAR, FAR
-
-    @property
-    @override
-    def range(self) -> tuple[float, float]:
-        return -math.inf, math.inf
-
-    @property
-    @override
-    def longest(self) -> float:
-        return 10.0
-
-    @override
-    def value(self, c: float) -> float:
-        return self.estimate + self.unit * c
-
-    @override
-    def coordinate(self, value: float) -> float:
-        return (value - self.estimate) / self.unit
-
-
-@dataclass(frozen=True, slots=True)
-class HeldSd(Held):
-    """A standard deviation ``unit * sinh(c)``: linear at zero, logarithmic far out."""
-
-    term: int
-    unit: float
-
-    @property
-    @override
-    def ends(self) -> tuple[float, float]:
-        return 0.0, self.centre + FAR_SD
-
-    @property
-    @override
-    def range(self) -> tuple[float, float]:
-        return 0.0, math.inf
-
-    @override
-    def value(self, c: float) -> float:
-        return self.unit * math.sinh(c)
-
-    @override
-    def coordinate(self, value: float) -> float:
-        return math.asinh(value / self.unit)
-
-
-@dataclass(frozen=True, slots=True)
-class HeldAngle(Held):
-    """A correlation, by an angle: linear in the small standard deviation that is left at the ends of its range."""
-
-    term: int
-    structure: Structure
-    lowest: float
-
-    @property
-    @override
-    def ends(self) -> tuple[float, float]:
-        return angle_of(self.structure, self.lowest), angle_of(self.structure, 1.0)
-
-    @property
-    @override
-    def range(self) -> tuple[float, float]:
-        return self.lowest, 1.0
-
-    @override
-    def value(self, c: float) -> float:
-        return rho_of(self.structure, c)
-
-    @override
-    def coordinate(self, value: float) -> float:
-        return angle_of(self.structure, value)
-
-
-@dataclass(frozen=True, slots=True)
-class HeldDispersion(Held):
-    """The dispersion, by its logarithm."""
-
-    @property
-    @override
-    def ends(self) -> tuple[float, float]:
-        return self.centre - FAR_LOG, self.centre + FAR_LOG
-
-    @property
-    @override
-    def range(self) -> tuple[float, float]:
-        return 0.0, math.inf
-
-    @override
-    def value(self, c: float) -> float:
-        return math.exp(c)
-
-    @override
-    def coordinate(self, value: float) -> float:
-        return math.log(value) if value > 0.0 else -math.inf
-
-
-# ---- the deviance -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -290,9 +143,9 @@ class GeneralizedDeviance(HeldDeviance):
         at = self.at(c, z)
         factors = working.joined(self.factors(z, at))
         beta, dispersion = self._beta(c, z[m:]), self._dispersion(c, z)
-        value, by_beta, by_factor = self.marginal.at(factors, beta, dispersion)
-        slope = self.marginal.by_log_dispersion(factors, beta, dispersion) if self.marginal.has_dispersion else 0.0
-        free, by_at = self._pull(z, at, working.blocks(by_factor))
+        slopes = self.marginal.slopes(factors, beta, dispersion)
+        by_beta, slope = working.X.T @ slopes.by_eta, slopes.by_dispersion
+        free, by_at = self._pull(z, at, working.blocks(slopes.by_factor))
         match held:
             case HeldEffect(index=j, unit=unit):
                 row = working.T[j]
@@ -307,7 +160,7 @@ class GeneralizedDeviance(HeldDeviance):
                 by_c = slope if isinstance(held, HeldDispersion) else by_at
         if self.marginal.has_dispersion and not isinstance(held, HeldDispersion):
             free.append(np.array([slope]))
-        return value, float(by_c), np.concatenate(free)
+        return slopes.value, float(by_c), np.concatenate(free)
 
     @override
     def at(self, c: float, z: Array) -> float:

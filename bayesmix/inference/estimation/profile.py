@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from statistics import NormalDist
 
 import numpy as np
 
@@ -126,9 +127,7 @@ def profile_rise(design: Design, family: Family, link: Link, point: PointEstimat
 
 def critical_rise(level: float) -> float:
     """The chi-squared quantile that bounds the rise of the deviance within an interval."""
-    from scipy.special import chdtri
-
-    return float(chdtri(1, 1.0 - level))
+    return NormalDist().inv_cdf(0.5 + 0.5 * level) ** 2
 
 
 def _around_the_maximum[T](
@@ -287,7 +286,9 @@ def _limit(curve: _Curve, rise: float, side: int) -> Limit:
                 return Limit(held.value(c), Outcome.FOUND) if best.is_minimum else NOT_FOUND
             if search.is_closed and best.root > goal:
                 break
-            search.outer, point = None, best
+            if best is not point:
+                search.leave_for(best)
+                continue
         search.add(point)
     return NOT_FOUND
 
@@ -320,9 +321,17 @@ class _Search:
         self.last, self.before = point, self.last
         self.widths.append(self._width)
 
+    def leave_for(self, point: _Point) -> None:
+        """Search on along a deeper valley, which says nothing of the one that the search came by."""
+        self.outer = None
+        self.add(point)
+        self.before = None
+
     def tangent(self) -> Array | None:
         """Change of the others' best over the coordinate, by the last two points; None where there are not two."""
-        if self.before is None or self.before.c == self.last.c or not math.isfinite(self.last.rise):
+        if self.before is None or self.before.c == self.last.c:
+            return None
+        if not (self.before.is_minimum and self.last.is_minimum):
             return None
         return np.asarray((self.last.z - self.before.z) / (self.last.c - self.before.c))
 
@@ -332,12 +341,12 @@ class _Search:
         if point is self.summit:
             return point.c + self.side * self.step
         slope = self.side * point.slope
-        newton = self.side * 2.0 * root * (self.goal - root) / slope if slope > 0.0 else math.nan
+        newton = self.side * 2.0 * root * (self.goal - root) / slope if slope > 0.0 < root else math.nan
         if self.outer is None:
             longest = max(self.step, abs(point.c - self.summit.c))
             share = self.side * newton / longest
             return point.c + self.side * longest * (min(max(share, 0.05), 1.0) if math.isfinite(share) else 1.0)
         low, high = self.inner.c, self.outer.c
         share = (point.c + newton - low) / (high - low)
-        is_slow = len(self.widths) > 3 and self.widths[-1] > 0.5 * self.widths[-4]
+        is_slow = math.isinf(self.outer.rise) or (len(self.widths) > 3 and self.widths[-1] > 0.5 * self.widths[-4])
         return low + (high - low) * (0.5 if is_slow or not math.isfinite(share) else min(max(share, 0.02), 0.98))

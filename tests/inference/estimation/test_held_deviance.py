@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import bayesmix as bmx
-from bayesmix.inference.estimation.held_deviance import HeldDeviances, HeldDispersion, HeldSd
+from bayesmix.inference.estimation.held_coordinate import HeldDispersion, HeldSd
+from bayesmix.inference.estimation.held_deviance import HeldDeviances
 
 MODELS = {
     "unstructured": ("Reaction ~ Days + (Days | Subject)", "sleepstudy", {}),

@@ -1,0 +1,156 @@
+"""The parameter that a profile holds, and the coordinate in which its limits are searched.
+
+Coordinates are smooth where the parameter's range ends, and nearly proportional to the root of the profile's rise.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import override
+
+from bayesmix.inference.estimation.held import angle_of, rho_of
+from bayesmix.inference.parameters.covariance import Structure
+
+FAR_LOG = 30.0  # logarithmic coordinates farther than this from the estimate count as infinite
+FAR_SD = 12.0  # the same of standard deviations: a hundred thousand times as large
+FAR = 1e5  # standard errors of a fixed effect that count as infinite
+
+
+@dataclass(frozen=True, slots=True)
+class Held(ABC):
+    """A parameter and the coordinate in which its profile is searched."""
+
+    centre: float  # coordinate of the estimate
+
+    @property
+    @abstractmethod
+    def ends(self) -> tuple[float, float]:
+        """Coordinates beyond which nothing is searched."""
+
+    @property
+    @abstractmethod
+    def range(self) -> tuple[float, float]:
+        """Values of the parameter that the ends stand for."""
+
+    @property
+    def longest(self) -> float:
+        """Longest first step."""
+        return 1.0
+
+    @abstractmethod
+    def value(self, c: float) -> float:
+        """The parameter at a coordinate."""
+
+    @abstractmethod
+    def coordinate(self, value: float) -> float:
+        """The coordinate of a parameter, the inverse of `value`."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldEffect(Held):
+    """A fixed effect, in standard errors from its estimate."""
+
+    index: int
+    estimate: float
+    unit: float
+
+    @property
+    @override
+    def ends(self) -> tuple[float, float]:
+        return -FAR, FAR
+
+    @property
+    @override
+    def range(self) -> tuple[float, float]:
+        return -math.inf, math.inf
+
+    @property
+    @override
+    def longest(self) -> float:
+        return 10.0
+
+    @override
+    def value(self, c: float) -> float:
+        return self.estimate + self.unit * c
+
+    @override
+    def coordinate(self, value: float) -> float:
+        return (value - self.estimate) / self.unit
+
+
+@dataclass(frozen=True, slots=True)
+class HeldSd(Held):
+    """A standard deviation ``unit * sinh(c)``: linear at zero, logarithmic far out."""
+
+    term: int
+    unit: float
+
+    @property
+    @override
+    def ends(self) -> tuple[float, float]:
+        return 0.0, self.centre + FAR_SD
+
+    @property
+    @override
+    def range(self) -> tuple[float, float]:
+        return 0.0, math.inf
+
+    @override
+    def value(self, c: float) -> float:
+        return self.unit * math.sinh(c)
+
+    @override
+    def coordinate(self, value: float) -> float:
+        return math.asinh(value / self.unit)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldAngle(Held):
+    """A correlation, by an angle: linear in the small standard deviation that is left at the ends of its range."""
+
+    term: int
+    structure: Structure
+    lowest: float
+
+    @property
+    @override
+    def ends(self) -> tuple[float, float]:
+        return angle_of(self.structure, self.lowest), angle_of(self.structure, 1.0)
+
+    @property
+    @override
+    def range(self) -> tuple[float, float]:
+        return self.lowest, 1.0
+
+    @override
+    def value(self, c: float) -> float:
+        return rho_of(self.structure, c)
+
+    @override
+    def coordinate(self, value: float) -> float:
+        return angle_of(self.structure, value)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldDispersion(Held):
+    """The dispersion, by its logarithm."""
+
+    @property
+    @override
+    def ends(self) -> tuple[float, float]:
+        return self.centre - FAR_LOG, self.centre + FAR_LOG
+
+    @property
+    @override
+    def range(self) -> tuple[float, float]:
+        return 0.0, math.inf
+
+    @override
+    def value(self, c: float) -> float:
+        return math.exp(c)
+
+    @override
+    def coordinate(self, value: float) -> float:
+        return math.log(value) if value > 0.0 else -math.inf
