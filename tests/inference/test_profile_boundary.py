@@ -67,9 +67,9 @@ def cars() -> bmx.Model:
     return bmx.Model("mpg ~ wt + (1 + wt | cyl)", data)
 
 
-def counts_of_noise() -> bmx.Model:
+def counts_of_noise(seed: int) -> bmx.Model:
     """Binomial noise: the estimate is 0, but with the intercept held there is a deeper valley at 0.2 and more."""
-    rng = np.random.default_rng(50_206)
+    rng = np.random.default_rng(50_000 + seed)
     J = int(rng.integers(4, 9))
     n = int(rng.integers(25, 60))
     g, x = rng.integers(0, J, n), rng.normal(size=n)
@@ -187,13 +187,14 @@ def test_a_perfect_correlation_has_limits() -> None:
     assert profile_rise(fit.design, spec.family, spec.link, fit.point, name, upper) == pytest.approx(RISE, abs=1e-4)
 
 
-def test_a_deeper_valley_is_followed() -> None:
+@pytest.mark.parametrize(("seed", "right"), [(206, (-0.42021, 0.15422)), (1061, (-0.50196, 0.13133))])
+def test_a_deeper_valley_is_followed(seed: int, right: tuple[float, float]) -> None:
     """The slope of the valley left behind led the search to infinity, and its limit was NaN after 18 seconds.
 
-    The right value is that of a Laplace deviance of NumPy's own, minimised with the intercept held.
+    Right values are roots of a Laplace deviance written with NumPy alone, minimised with the intercept held.
     """
-    limits = counts_of_noise().estimate("laplace").confint(["Intercept"]).loc["Intercept"]
-    assert limits.tolist() == pytest.approx([-0.42021, 0.15422], abs=1e-5)
+    limits = counts_of_noise(seed).estimate("laplace").confint(["Intercept"]).loc["Intercept"]
+    assert limits.tolist() == pytest.approx(right, abs=1e-5)
 
 
 @pytest.mark.slow

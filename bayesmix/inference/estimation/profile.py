@@ -286,9 +286,8 @@ def _limit(curve: _Curve, rise: float, side: int) -> Limit:
                 return Limit(held.value(c), Outcome.FOUND) if best.is_minimum else NOT_FOUND
             if search.is_closed and best.root > goal:
                 break
-            if best is not point:
-                search.leave_for(best)
-                continue
+            search.leave_for(best)
+            continue
         search.add(point)
     return NOT_FOUND
 
@@ -322,7 +321,7 @@ class _Search:
         self.widths.append(self._width)
 
     def leave_for(self, point: _Point) -> None:
-        """Search on along a deeper valley, which says nothing of the one that the search came by."""
+        """Search on along a deeper valley, of which the slope and the far end of the one before say nothing."""
         self.outer = None
         self.add(point)
         self.before = None
