@@ -160,7 +160,13 @@ def held_design(design: Any, X: np.ndarray, shift: np.ndarray) -> Any:
     return replace(design, X=X, offset=design.offset + shift)
 
 
-CASES = {"correlation": perfect_correlation, "cars": cars, "unequal": unequal_groups, "noise": noise, "five": five_groups}
+CASES = {
+    "correlation": perfect_correlation,
+    "cars": cars,
+    "unequal": unequal_groups,
+    "noise": noise,
+    "five": five_groups,
+}
 
 
 @pytest.mark.slow
