@@ -120,6 +120,18 @@ def test_model_files_of_the_readme_exist() -> None:
     assert set(re.findall(r"models/(\w+)\.toml", README)) <= set(model_names())
 
 
+FILE = re.compile(r"[\w.]+/[\w./]+\.(?:py|md|toml|png)\b")
+FOLDERS = ("", "bayesmix", "bayesmix/present")  # that paths are below
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_files_that_are_named_exist(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    found = set(FILE.findall(text))
+    assert len(found) > 5
+    assert {path for path in found if not any((ROOT / folder / path).exists() for folder in FOLDERS)} == set()
+
+
 def test_commands_are_those_of_ci() -> None:
     ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert "pip install uv && uv run --group dev pytest" in README
