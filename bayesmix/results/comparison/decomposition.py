@@ -99,9 +99,11 @@ def walk(
     -------
     Walk, or the reason why there is none.
     """
-    if isinstance(start, PosteriorRecord):
-        return _from_posterior(start, end, labels, centre, groups)
-    return _from_estimate(start, end, labels, centre, groups, costly)
+    match start:
+        case PosteriorRecord():
+            return _from_posterior(start, end, labels, centre, groups)
+        case EstimateRecord():
+            return _from_estimate(start, end, labels, centre, groups, costly)
 
 
 def cause_between(first: EstimateRecord | PosteriorRecord, second: EstimateRecord | PosteriorRecord) -> str | None:

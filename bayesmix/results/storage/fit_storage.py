@@ -59,7 +59,13 @@ def save(fit: FitRecord, path: str | Path, *, data: xr.DataTree | None = None, o
     put_back(target)
     check_target(target, overwrite=overwrite)
     groups: dict[str, Any] = {"/": xr.Dataset(attrs={MARK: VERSION}), "bayesmix_model": to_dataset(fit.fitted_model)}
-    groups |= _posterior_groups(fit, data) if isinstance(fit, PosteriorRecord) else _estimate_groups(fit)
+    match fit:
+        case PosteriorRecord():
+            groups |= _posterior_groups(fit, data)
+        case EstimateRecord():
+            groups |= _estimate_groups(fit)
+        case _:
+            raise TypeError(type(fit))  # records of fits are of these two kinds
     with new_folder(target) as unfinished, _quiet():
         xr.DataTree.from_dict(groups).to_zarr(unfinished, mode="w-", consolidated=False, zarr_format=3)
         _seal(unfinished)
@@ -252,10 +258,9 @@ _PER_TERM = ("covariances", "b", "b_cov")
 _OPTIMUM = ("x", "gradient", "hessian")
 
 
-def _estimate_groups(fit: FitRecord) -> dict[str, Any]:
+def _estimate_groups(fit: EstimateRecord) -> dict[str, Any]:
     import xarray as xr
 
-    assert isinstance(fit, EstimateRecord)
     point = fit.point
     arrays: dict[str, Array] = {name: getattr(point, name) for name in _SINGLE}
     arrays |= {f"{name}_{t}": array for name in _PER_TERM for t, array in enumerate(getattr(point, name))}
