@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from functools import cache
+from pathlib import Path
 
 import pytest
 from test_layers import MODULES
@@ -103,3 +104,96 @@ def test_public_functions_have_few_arguments():
 def test_arguments_are_counted():
     code = "class A:\n    def __init__(self, a, *, b): ...\n    def _c(self): ...\ndef f(a, /, b, *, c): ...\n"
     assert public_functions(ast.parse(code)) == {"A.__init__": 2, "f": 3}
+
+
+# ---- tests mirror the package ---------------------------------------------------------------------------------------
+
+TESTS = Path(__file__).parent
+# Modules without a test file of their name, alone or by the folder -> the file whose tests run them.
+COVERED = {
+    # records and constants, without logic of their own
+    "arrays": "test_layers.py",
+    "errors": "test_public_api.py",
+    "fit": "results/fits/test_linear_predictor.py",
+    "inference.estimation.methods": "inference/estimation/test_estimate.py",
+    "inference.estimation.point_estimate": "inference/estimation/test_estimate.py",
+    "inference.sampling.draws": "inference/sampling/test_sample.py",
+    "language.formula.model_spec": "language/formula/test_parse.py",
+    "language.formula.vocabulary": "language/formula/test_reader.py",
+    "language.spellings": "language/test_arguments.py",
+    "results.comparison.record": "test_comparison.py",
+    "results.fits.accessors": "results/fits/test_linear_predictor.py",
+    "results.fits.records": "results/fits/test_linear_predictor.py",
+    "results.questions": "results/prediction/test_marginal_effects.py",
+    # one table of cases for a whole chapter
+    "language.families": "language/families/test_registry.py",
+    "present.cli": "present/test_cli.py",
+    "present.plots": "present/test_plots.py",
+    "present.report": "present/report/test_report.py",
+    # parts of the module whose tests run them
+    "data.columns": "data/test_frame.py",
+    "data.dialect": "data/test_files.py",
+    "data.design.functions": "data/design/test_evaluate.py",
+    "data.design.inputs": "data/design/test_matrix.py",
+    "data.design.operators": "data/design/test_evaluate.py",
+    "data.design.rebuild": "results/storage/test_fit_storage.py",
+    "data.design.subset": "results/criticism/test_cross_validation.py",
+    "data.design.term": "data/design/test_design.py",
+    "inference.estimation.boundary": "inference/estimation/test_restart.py",
+    "inference.estimation.generalized": "inference/estimation/test_estimate.py",
+    "inference.estimation.glm": "results/comparison/test_pooling.py",
+    "inference.estimation.held": "inference/test_profile_boundary.py",
+    "inference.estimation.laplace": "inference/estimation/test_conditional_mode.py",
+    "inference.estimation.linear": "inference/estimation/test_estimate.py",
+    "inference.estimation.optimise": "inference/estimation/test_ridge.py",
+    "inference.estimation.quadrature": "inference/estimation/test_conditional_mode.py",
+    "inference.estimation.separation": "inference/estimation/test_identifiability.py",
+    "inference.least_squares": "inference/least_squares/test_cholesky.py",
+    "inference.parameters.correlation": "inference/parameters/test_covariance.py",
+    "inference.parameters.names": "results/fits/test_linear_predictor.py",
+    "inference.parameters.prior_wording": "inference/parameters/test_default_priors.py",
+    "inference.sampling.marginal.candidates": "inference/sampling/marginal/test_importance_correction.py",
+    "inference.sampling.marginal.gaussian_approximation": "inference/sampling/marginal/test_importance_correction.py",
+    "inference.sampling.marginal": "inference/sampling/marginal/test_marginal_posterior.py",
+    "inference.sampling.nuts": "inference/sampling/nuts/test_reparametrised_model.py",
+    "inference.sampling.prior_conflict": "inference/parameters/test_centring.py",
+    "language.formula.expression": "language/formula/test_reader.py",
+    "language.formula.location": "language/formula/test_terms.py",
+    "language.priors": "language/priors/test_prior.py",
+    "results.comparison": "test_comparison.py",
+    "results.comparison.flat_prior_posterior": "results/comparison/test_decomposition.py",
+    "results.criticism.confidence_intervals": "inference/estimation/test_profile.py",
+    "results.criticism.elpd": "results/criticism/test_cross_validation.py",
+    "results.criticism.new_level_density": "results/criticism/test_cross_validation.py",
+    "results.fits.sampling_problems": "inference/sampling/test_sample.py",
+    "results.prediction.estimate_prediction": "results/prediction/test_predict.py",
+    "results.prediction.hypothesis": "results/prediction/test_marginal_effects.py",
+    "results.prediction.prediction_table": "results/prediction/test_predict.py",
+    "results.prediction.reference_grid": "results/prediction/test_marginal_effects.py",
+    "results.prediction.rows": "results/prediction/test_scopes.py",
+    "results.storage": "results/storage/test_fit_storage.py",
+    "results.tables.blocks": "test_comparison.py",
+    "results.tables.model_text": "inference/parameters/test_default_priors.py",
+    "results.tables.prior_table": "inference/parameters/test_default_priors.py",
+    "results.tables": "results/tables/test_summary.py",
+    "studies.prior_simulation": "studies/test_calibrate.py",
+}
+
+
+def own_test(name: str) -> Path:
+    *folders, module = name.split(".")
+    return TESTS.joinpath(*folders, f"test_{module}.py")
+
+
+WITHOUT = [name for name in MODULES if MODULES[name].name != "__init__.py" and not own_test(name).exists()]
+
+
+@pytest.mark.parametrize("name", WITHOUT)
+def test_modules_have_a_test_file_of_their_name(name):
+    assert any(f"{name}.".startswith(f"{listed}.") for listed in COVERED)
+
+
+@pytest.mark.parametrize("listed", COVERED)
+def test_listed_files_of_tests_are_there_and_needed(listed):
+    assert (TESTS / COVERED[listed]).is_file()
+    assert any(f"{name}.".startswith(f"{listed}.") for name in WITHOUT)

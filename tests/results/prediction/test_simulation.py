@@ -1,73 +1,18 @@
-"""Quantile residuals, simulated responses, predictive checks and influence, against SciPy and against refits."""
+"""Simulated responses and predictive checks."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
-from scipy import stats
 
 import bayesmix as bmx
 from bayesmix.errors import SpecError
-from bayesmix.results.fits.residuals import cumulative, quantile_residuals
 
 
 @pytest.fixture(scope="module")
 def sleepstudy():
     model = bmx.Model("Reaction ~ Days + (Days | Subject)", bmx.load_dataset("sleepstudy"))
     return model.sample(draws=1000, chains=4, seed=1, progress=False)
-
-
-# ---- quantile residuals --------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["sleepstudy weights", "esoph poisson", "cbpp", "gammasim", "nbsim"])
-def test_cumulative_probabilities_are_scipys(fitted, name):
-    fit = fitted(name)
-    design, mu = fit.design, fit.fitted()
-    shape = None if fit.values.dispersion is None else float(fit.values.dispersion)
-    distribution = {
-        "gaussian": lambda: stats.norm(mu, (shape or 1.0) / np.sqrt(design.weights)),
-        "poisson": lambda: stats.poisson(mu),
-        "binomial": lambda: stats.binom(design.trials, mu),
-        "gamma": lambda: stats.gamma(shape, scale=mu / (shape or 1.0)),
-        "negbinomial": lambda: stats.nbinom(shape, (shape or 1.0) / ((shape or 1.0) + mu)),
-    }[fit.spec.family.name]()
-    below, upto = cumulative(design, fit.spec.family, mu, fit.values.dispersion)
-    np.testing.assert_allclose(upto, distribution.cdf(design.y), rtol=1e-9, atol=1e-300)
-    discrete = fit.spec.family.name in {"poisson", "binomial", "negbinomial"}
-    np.testing.assert_allclose(below, distribution.cdf(design.y - 1.0) if discrete else upto, rtol=1e-9, atol=1e-300)
-    residuals = stats.norm.cdf(fit.residuals("quantile", seed=3))
-    assert np.all((residuals >= below - 1e-9) & (residuals <= upto + 1e-9))
-
-
-def test_quantile_residuals_of_gaussian_models_are_scaled_ones(fitted):
-    fit = fitted("sleepstudy")
-    np.testing.assert_allclose(fit.residuals("quantile"), fit.residuals() / fit.point.dispersion, rtol=1e-8)
-
-
-def test_quantile_residuals_are_standard_normal_where_the_model_is_true(fitted):
-    """Poisson counts simulated from the fit, residuals at the true means."""
-    fit = fitted("esoph poisson")
-    drawn = fit.simulate(40, groups="fitted", seed=1).to_numpy()
-    pooled = []
-    for j, y in enumerate(drawn.T):
-        design = replace(fit.design, y=y)
-        pooled.append(quantile_residuals(cumulative(design, fit.spec.family, fit.fitted(), None), seed=j))
-    assert stats.kstest(np.concatenate(pooled), "norm").pvalue > 0.01
-
-
-def test_posteriors_average_the_probabilities(posterior_of):
-    posterior = posterior_of("cbpp", 2, 20, 0.1)
-    design = posterior.design
-    b = posterior.values.b[0][..., design.terms[0].codes, 0]
-    mu = stats.logistic.cdf(posterior.values.beta @ design.X.T + b)
-    exact = stats.binom(posterior.design.trials, mu)
-    residuals = stats.norm.cdf(posterior.residuals("quantile"))
-    y = design.y
-    assert np.all(residuals >= exact.cdf(y - 1).mean(axis=(0, 1)) - 1e-12)
-    assert np.all(residuals <= exact.cdf(y).mean(axis=(0, 1)) + 1e-12)
 
 
 # ---- simulation ----------------------------------------------------------------------------------------------------
@@ -133,48 +78,3 @@ def test_replications_leave_the_tree_as_it_is(posterior_of):
     assert tree["posterior_predictive"].to_dataset().equals(posterior.posterior_predictive())
     assert not tree["posterior_predictive"].to_dataset().equals(found)
     assert list(posterior.ppc().index)[-1] == "share of zeros"
-
-
-# ---- influence -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("name", "data", "group"), [("sleepstudy", "sleepstudy", "Subject"), ("cbpp", "cbpp", "herd")])
-def test_influence_is_that_of_refits(fitted, name, data, group):
-    fit = fitted(name)
-    table = fit.influence()
-    assert list(table.columns) == [*fit.names, "cooks_distance"]
-    frame = bmx.load_dataset(data)
-    level = table.index[3]
-    without = frame[frame[group].astype(str) != level]
-    other = bmx.Model(fit.spec.formula.text, without, family=fit.spec.family).estimate()
-    change = other.parameters()["estimate"] - fit.parameters()["estimate"]
-    np.testing.assert_allclose(table.loc[level].drop("cooks_distance"), change, rtol=1e-3, atol=1e-4)
-    moved = change[: len(fit.design.fixed)].to_numpy()
-    cook = moved @ np.linalg.solve(fit.point.beta_cov, moved) / len(moved)
-    np.testing.assert_allclose(table.loc[level, "cooks_distance"], cook, rtol=1e-3)
-
-
-def test_influence_on_posteriors_is_that_of_refits(sleepstudy):
-    table = sleepstudy.influence("Subject")
-    frame = bmx.load_dataset("sleepstudy")
-    level = "310"
-    assert table.loc[level, "pareto_k"] < 0.7
-    other = bmx.Model("Reaction ~ Days + (Days | Subject)", frame[frame["Subject"].astype(str) != level])
-    refitted = other.sample(draws=1000, chains=4, seed=2, progress=False).parameters()
-    whole = sleepstudy.parameters()
-    shift = (refitted["mean"] - whole["mean"]) / whole["sd"]
-    np.testing.assert_allclose(table.loc[level].drop("pareto_k"), shift, atol=0.12)
-    assert abs(table.loc[level, "Intercept"]) > 0.2
-
-
-def test_groups_that_do_not_exist(fitted):
-    with pytest.raises(SpecError, match=r"`subject` is not a grouping factor\. Did you mean `Subject`"):
-        fitted("sleepstudy").influence("subject")
-
-
-def test_levels_that_cannot_be_left_out():
-    """`x` is 1 in one group alone."""
-    frame = {"y": [1.0, 2.0, 3.0, 5.0, 4.0, 6.5, 1.5, 2.5], "x": [1.0, 1.0, 0, 0, 0, 0, 0, 0], "g": list("aabbccdd")}
-    table = bmx.Model("y ~ x + (1 | g)", frame).estimate().influence()
-    assert table.loc["a"].isna().all()
-    assert table.loc["b"].notna().all()

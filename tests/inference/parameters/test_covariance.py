@@ -28,7 +28,7 @@ from bayesmix.results.prediction.predict import predict
 from bayesmix.results.prediction.rows import Rows
 
 REFERENCE = json.loads(
-    (Path(__file__).parents[1] / "reference" / "structures" / "estimates.json").read_text(encoding="utf-8")
+    (Path(__file__).parents[2] / "reference" / "structures" / "estimates.json").read_text(encoding="utf-8")
 )["cases"]
 CRITERION = 1e-8  # both are polished by Newton steps
 CLOSE = 1e-4  # of the standard error of a fixed effect, of the size of a standard deviation; of a correlation
