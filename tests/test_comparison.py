@@ -147,7 +147,12 @@ def test_the_document_differs_from_the_posterior_by_skewness():
         assert steps["prior"] < 0.0
         assert "is skewness (6 levels of agegp)" in comparison.sentences[name]
         assert "the priors take back" in comparison.sentences[name]
-    assert comparison.sentences["Intercept"] == "the same, within 0.05 posterior sd."
+
+
+def test_what_is_the_same_is_called_so():
+    model = bmx.load_model("esoph_lmm")
+    long = model.sample(draws=4000, seed=1)  # means of 4000 draws in all have errors of 0.016 posterior sd
+    assert bmx.compare(long, model.estimate()).sentences["Intercept"] == "the same, within 0.05 posterior sd."
 
 
 # ---- singular fits ----------------------------------------------------------------------------------------------

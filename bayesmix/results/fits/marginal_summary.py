@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TOP = 0.3  # share of the maximum from which on the density counts as its top ...
-DEGREE = 4  # ... through the logarithm of which a polynomial is laid
+DEGREE = 4  # ... whose logarithm is a polynomial of this degree
+NEWTON = 8  # steps of its fit, which starts close by
 
 
 def describe(draws: Array, names: list[str], interval: float, *, is_even: bool = False) -> pd.DataFrame:
@@ -61,10 +62,11 @@ def mode(draws: Array, lower: float, upper: float, points: int = 512, *, is_even
     """Mode of a density on ``[lower, upper]``.
 
     A kernel estimate, reflected at the bounds so that a mode there is found, with the bandwidth of Silverman's rule on
-    the smaller of SD and scaled interquartile range, has the mode of its noise. A polynomial through its logarithm,
-    around the top, has that of the density: a standard error of 3 % of the SD with 4000 draws, not of 10 %. If the
-    density is known to be even around the lower bound, so is the polynomial where the top reaches it: a mode there is
-    found exactly, not within a fifth of the SD.
+    the smaller of SD and scaled interquartile range, has the mode of its noise, and the mode of a skewed density moves
+    with the bandwidth. It only says where the top is. The log density there is a polynomial of greatest likelihood
+    given the draws in its cells (Lindsey's method: Efron, Tibshirani 1996, Ann. Stat. 24), with a standard error of the
+    mode of 3 % of the SD with 4000 draws, not of 10 %. If the density is known to be even around the lower bound, so is
+    the polynomial where the top reaches it: a mode there is found exactly, not within a fifth of the SD.
     """
     centres, density = kernel_estimate(draws, lower, upper, points)
     if len(centres) == 1:
@@ -76,11 +78,28 @@ def mode(draws: Array, lower: float, upper: float, points: int = 512, *, is_even
     even = is_even and begin == 0
     x = (near - lower) ** 2 if even else near
     degree = min(DEGREE // 2 if even else DEGREE, len(near) - 1)  # a sharp top takes few cells of a long grid
-    smooth = np.polynomial.Polynomial.fit(x, np.log(density[begin:end]), degree)
-    at = begin + int(np.argmax(smooth(x)))
+    half = 0.5 * (centres[1] - centres[0])
+    edges = np.append(near - half, near[-1] + half)
+    at = begin + int(np.argmax(_log_polynomial(x, np.histogram(draws, edges)[0], density[begin:end], degree)))
     if at in {0, len(centres) - 1}:  # half a cell from a bound, which is meant
         return float(np.clip(2.0 * centres[at] - centres[abs(at - 1)], lower, upper))
     return float(centres[at])
+
+
+def _log_polynomial(x: Array, counts: Array, density: Array, degree: int) -> Array:
+    """Log density ``(n,)`` of cells at ``x (n,)`` up to a constant: the polynomial that is most likely of ``counts``.
+
+    Poisson regression by Newton steps, from the polynomial through the logarithm of an approximate ``density``.
+    """
+    scaled = 2.0 * (x - x.min()) / max(float(np.ptp(x)), 1e-300) - 1.0
+    basis = np.polynomial.legendre.legvander(scaled, degree)
+    start = np.log(density / density.sum() * max(float(counts.sum()), 1.0))
+    coefficients = np.linalg.lstsq(basis, start, rcond=None)[0]
+    for _ in range(NEWTON):  # a fit that has not ended is as close as the kernel estimate was
+        expected = np.exp(np.minimum(basis @ coefficients, start + 3.0))
+        information = basis.T @ (expected[:, None] * basis)
+        coefficients = coefficients + np.linalg.lstsq(information, basis.T @ (counts - expected), rcond=None)[0]
+    return np.asarray(basis @ coefficients)
 
 
 def kernel_estimate(

@@ -120,6 +120,12 @@ def test_only_bounded_parameters_have_a_mode():
     assert table.loc["corr(g, Intercept, x)", "mode"] == mode(draws[..., 2].ravel(), -1.0, 1.0)
 
 
+def test_the_mode_of_a_skewed_density_does_not_move_with_the_bandwidth():
+    distribution = stats.lognorm(0.6)
+    found = [mode(distribution.rvs(1000, random_state=seed), 0.0, np.inf) for seed in range(100)]
+    assert abs(np.mean(found) - np.exp(-(0.6**2))) < 0.03 * distribution.std()  # bias, over an error of 0.006
+
+
 def test_the_mode_is_not_that_of_the_noise():
     """The standard error over many samples; the kernel estimate's own mode has 0.1."""
     rng = np.random.default_rng(4)
