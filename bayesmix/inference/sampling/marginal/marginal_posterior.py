@@ -126,14 +126,15 @@ class MarginalPosterior:
             try:
                 value = self.log_likelihood(theta, self.factorise(theta)) + self.log_prior(theta)
             except np.linalg.LinAlgError:
-                return self._one_by_one(theta)
+                return self._halved(theta)
         return np.where(np.isfinite(value), value, -np.inf)
 
-    def _one_by_one(self, theta: Array) -> Array:
+    def _halved(self, theta: Array) -> Array:
         """Values of a batch in which some point is out of floating-point range."""
         if len(theta) == 1:
             return np.array([-np.inf])
-        return np.concatenate([self._log_density(theta[i : i + 1]) for i in range(len(theta))])
+        half = len(theta) // 2
+        return np.concatenate([self._log_density(theta[:half]), self._log_density(theta[half:])])
 
     def gaussian(self, theta: Array, reduced: Factorisation | Reduced) -> tuple[Array, Array, Array]:
         """Precision ``H`` and right-hand side ``h`` of the integrated gamma, as deviation from least squares; ``r``."""

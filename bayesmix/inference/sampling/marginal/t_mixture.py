@@ -23,7 +23,8 @@ KEPT_MODES = 0.05  # weight of the first proposal where it has several modes: no
 FEWEST = 8.0  # effective draws, over the dimension, that the components of a mode are fitted to
 MAX_TEMPERING = 20
 ENOUGH = 30.0  # effective draws, over the dimension, that a mixture is fitted to
-GOOD = 0.85  # share of effective draws at which adaptation stops
+GOOD = 0.85  # share of effective draws at which adaptation stops ...
+FAIR, GAIN = 0.8, 1.02  # ... or from which on it stops where a round gains less than this factor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,9 +120,10 @@ def adapt(
         weights = normalised(log_target(x) - mixture.log_density(x))
         evaluations += draws
         efficiency = 1.0 / float(np.sum(weights**2)) / draws
+        is_done = efficiency > GOOD or FAIR < efficiency < GAIN * best.efficiency
         if efficiency > best.efficiency:
             best = Adapted(mixture, efficiency, evaluations)
-        if efficiency > GOOD and round_ > 0:
+        if is_done and round_ > 0:
             break
         is_new = round_ == 0 and not is_fitted
         fitted = _refit(_spread(first, x, weights, rng) if is_new else mixture, x, weights)

@@ -570,3 +570,23 @@ def test_big_models_keep_random_effects_of_some_draws(monkeypatch: pytest.Monkey
     reml = model.estimate()
     assert np.max(np.abs(post.ranef()["Subject"] - reml.ranef()["Subject"]).to_numpy()) < 15.0
     assert "ranef_Subject" not in post.data["posterior"]
+
+
+def test_a_point_out_of_range_does_not_cost_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others are factorised together: a wide proposal draws such points all the time."""
+    target = target_of(bmx.Model("y ~ x + (1 | g)", simulated()))
+    points = target.start(point_of(bmx.Model("y ~ x + (1 | g)", simulated()))) + np.linspace(-1.0, 1.0, 256)[:, None]
+    expected, sizes, factorised = target(points), [], MarginalPosterior.factorise
+
+    def failing(self: MarginalPosterior, theta: np.ndarray) -> Any:
+        sizes.append(len(theta))
+        if np.any(np.isnan(theta)):
+            raise np.linalg.LinAlgError
+        return factorised(self, theta)
+
+    monkeypatch.setattr(MarginalPosterior, "factorise", failing)
+    points[100] = np.nan
+    found = target(points)
+    assert found[100] == -np.inf
+    assert np.allclose(np.delete(found, 100), np.delete(expected, 100), rtol=EXACT)
+    assert len(sizes) <= 2 * 8 + 1
