@@ -114,9 +114,15 @@ def _quasi_newton(counted: _Counted, start: Array) -> tuple[Array, float, Array]
 
 
 def _bfgs(
-    counted: _Counted, x: Array, inverse: Array | None, *, tolerance: float, iterations: int
+    counted: _Counted,
+    x: Array,
+    inverse: Array | None,
+    *,
+    tolerance: float,
+    iterations: int,
+    is_known: Callable[[Array], bool] = lambda x: False,
 ) -> tuple[Array, float, Array]:
-    """Point, value and inverse Hessian (Nocedal and Wright 2006, section 6.1).
+    """Point, value and inverse Hessian (Nocedal and Wright 2006, section 6.1); ends early where that is known.
 
     Written here since loading ``scipy.optimize`` takes longer than the fit of most models.
     """
@@ -125,7 +131,7 @@ def _bfgs(
     scaled = inverse is not None
     size = 1.0 if scaled else min(1.0, 1.0 / max(float(np.linalg.norm(gradient)), 1e-300))
     for _ in range(iterations):
-        if np.abs(gradient).max() <= tolerance:
+        if np.abs(gradient).max() <= tolerance or is_known(x):
             break
         found = _wolfe(counted, x, (value, gradient), -H @ gradient, size)
         if found is None:
@@ -194,9 +200,12 @@ def descend(
     return _bfgs(counted, start, inverse, tolerance=tolerance, iterations=400)
 
 
-def scout(objective: Objective, start: Array, *, tolerance: float, iterations: int = 100) -> tuple[Array, float]:
+def scout(
+    objective: Objective, start: Array, *, tolerance: float, is_known: Callable[[Array], bool] = lambda x: False
+) -> tuple[Array, float]:
     """BFGS without any Hessian: where another search would about end, and the value there."""
-    x, value, _ = _bfgs(_Counted(objective), start, None, tolerance=tolerance, iterations=iterations)
+    counted = _Counted(objective)
+    x, value, _ = _bfgs(counted, start, None, tolerance=tolerance, iterations=100, is_known=is_known)
     return x, value
 
 

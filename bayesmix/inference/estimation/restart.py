@@ -18,6 +18,7 @@ from bayesmix.inference.estimation.optimise import Objective, Optimum, Status, d
 from bayesmix.inference.parameters.covariance import Structure, split
 
 LOWER = 1e-8  # of the criterion: what counts as another valley
+SAME = 0.03  # distance from a minimum found at which a search is on its way to it
 ROUGH = 1e-3  # slope at which a search that is not the lowest ends
 NEAR, FAR = 1.0, 8.0  # relative factors to start from; columns are of unit size
 SMALL_NOISE, NO_NOISE = 3e2, 1e4  # size of relative factors that is a residual variance of zero: searched, returned
@@ -58,8 +59,12 @@ def _round(structure: Structure, scale: float) -> Array:
 def lowest(objective: Objective, found: Optimum, starts: Iterator[Array], *, accurate: bool) -> Optimum:
     """The lowest of minima: the one found, and those to which searches from ``starts`` lead."""
     best = found
+
+    def is_known(x: Array) -> bool:
+        return bool(np.abs(np.abs(x) - np.abs(best.x)).max() < SAME)  # columns of factors may have either sign
+
     for start in starts:
-        x, value = scout(objective, start, tolerance=ROUGH)
+        x, value = scout(objective, start, tolerance=ROUGH, is_known=is_known)
         if value < best.value - LOWER * max(abs(best.value), 1.0):
             better = minimise(objective, x, accurate=accurate)
             best = better if better.value < best.value else best
