@@ -76,7 +76,9 @@ def lowest_without_noise(objective: Objective, structures: Sequence[Structure], 
     if not all(structure.is_proportional for structure in structures):
         return found
     starts = [np.concatenate([_round(structure, NEAR) for structure in structures]), *starts_apart(structures)]
-    ends = [_without_noise(objective, start) for start in starts]
+    ends = [end for end in (_without_noise(objective, start) for start in starts) if end is not None]
+    if not ends:
+        return found
     endless = [end for end in ends if end.status is Status.STALLED]
     end = min(endless or ends, key=lambda one: one.value)
     slack = ROUNDED if endless or is_noiseless(found.x) else -LOWER
@@ -88,7 +90,15 @@ def is_noiseless(x: Array) -> bool:
     return bool(np.linalg.norm(x) > 0.3 * SMALL_NOISE)
 
 
-def _without_noise(objective: Objective, start: Array) -> Optimum:
+def _without_noise(objective: Objective, start: Array) -> Optimum | None:
+    """`_noiseless`; None where rounding leaves nothing of the criterion that far out."""
+    try:
+        return _noiseless(objective, start)
+    except np.linalg.LinAlgError:
+        return None
+
+
+def _noiseless(objective: Objective, start: Array) -> Optimum:
     """The minimum where the residual variance is zero: relative factors beyond all bounds, whose ratios alone count.
 
     The criterion has a limit there if the effects can follow every row, as near as ``1 / size^2``; rounding grows with

@@ -13,6 +13,8 @@ from scipy.optimize import minimize
 
 import bayesmix as bmx
 from bayesmix.inference.estimation import restart
+from bayesmix.inference.estimation.optimise import Optimum, Status
+from bayesmix.inference.parameters.covariance import structure_of
 
 CLOSE = 1e-6  # absolute on criteria
 TEN_ROWS = """y,x,g
@@ -107,3 +109,16 @@ def test_regular_fits_are_not_searched_again(monkeypatch, model):
     monkeypatch.setattr(restart, "scout", refuse)
     for name in ("sleepstudy", "cbpp", "penicillin"):
         assert not model(name).estimate().singular
+
+
+def test_where_rounding_leaves_nothing_of_the_criterion_the_optimum_stays():
+    """As with 16 levels of six effects in 80 rows: without noise the matrix of the fixed effects is singular."""
+    term = bmx.Model("y ~ 1 + (1 | g)", in_levels([3, 5, 4], 8)).design.terms[0]
+    found = Optimum(np.ones(1), 1.0, np.zeros(1), np.eye(1), 0, Status.CONVERGED)
+
+    def objective(theta):
+        if np.linalg.norm(theta) > 1e3:
+            raise np.linalg.LinAlgError
+        return -float(np.sum(theta)), -np.ones_like(theta)
+
+    assert restart.lowest_without_noise(objective, [structure_of(term)], found) is found
