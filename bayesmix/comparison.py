@@ -11,7 +11,7 @@ from bayesmix.errors import SpecError, nearest
 from bayesmix.fit import Estimate, Fit, Posterior
 from bayesmix.language.arguments import explained
 from bayesmix.results.comparison.comparison_tables import SUMMARY, blocks_of_comparison
-from bayesmix.results.comparison.decomposition import Centre, Walk
+from bayesmix.results.comparison.decomposition import Centre, Decomposition
 from bayesmix.results.comparison.explanation import explain
 from bayesmix.results.comparison.pooling import pooling
 from bayesmix.results.comparison.record import ComparisonRecord
@@ -38,15 +38,15 @@ class Comparison(ComparisonRecord):
     @property
     def steps(self) -> pd.DataFrame:
         """What each cause adds to the difference of the first two fits, parameter x cause; rows add up to it."""
-        return self._walk.steps
+        return self._decomposition.steps
 
     @property
     def sentences(self) -> dict[str, str]:
         """Why the first two fits differ, a sentence a parameter."""
-        return explain(self._walk, self.fits[0].design)
+        return explain(self._decomposition, self.fits[0].design)
 
     @property
-    def _walk(self) -> Walk:
+    def _decomposition(self) -> Decomposition:
         if not self.walks:
             why = " ".join(self.notes) or "compare(posterior, estimate, causes=True) computes them."
             raise SpecError(f"The causes of the differences are not known here. {why}")
@@ -152,8 +152,9 @@ def compare(
     *fits : estimates and posteriors, in any order and number, or a dict of them by label.
     labels : names of the fits in tables and text; their methods by default.
     documented : printed figures by parameter name; by default those of the model file the fits come from.
-    causes : whether to walk from the first estimate to each posterior, cause by cause. By default where that takes no
-        more than a second or two; True refits generalized and big models as well (quadrature, flat priors).
+    causes : whether to decompose the difference of the first estimate and each posterior, cause by cause. By default
+        where that takes no more than a second or two; True refits generalized and big models as well (quadrature, flat
+        priors).
     groups : one row for each coefficient of each level, too.
     intervals : Wald, Satterthwaite's, profile and credible intervals in further columns; profiles take a moment.
     centre : ``"mean"`` or ``"median"`` of the posterior: what the differences are taken to.

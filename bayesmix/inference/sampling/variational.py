@@ -1,6 +1,6 @@
 """Approximations of the posterior by names of their own: variational inference and Pathfinder, with their Pareto k.
 
-They work in the sampler's coordinates (`whitening`), where the posterior is nearest to what they can represent.
+They work in the sampler's coordinates (`reparametrisation`), where the posterior is nearest to what they can represent.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.diagnostics import K_LIMIT, pareto_shape
 from bayesmix.inference.sampling.draws import Draws, Schedule
 from bayesmix.inference.sampling.nuts.compiled_density import density_of
-from bayesmix.inference.sampling.nuts.reparametrisation import whiten
+from bayesmix.inference.sampling.nuts.reparametrisation import reparametrise
 from bayesmix.inference.sampling.nuts.reparametrised_model import (
     SamplerModel,
     free_shapes,
@@ -65,8 +65,8 @@ def sample_approximation(
     schedule: Schedule,
 ) -> Draws:
     """Draw independently from an approximation of the posterior, which the notes call so."""
-    whitening = whiten(design, spec, priors, start)
-    model = sampler_model(design, spec, priors, whitening)
+    reparametrisation = reparametrise(design, spec, priors, start)
+    model = sampler_model(design, spec, priors, reparametrisation)
     chains, draws, seed = schedule.chains, schedule.draws, schedule.seed
     match options:
         case Advi():
@@ -81,7 +81,7 @@ def sample_approximation(
     note = f"These are draws from an approximation of the posterior by {options}, not from the posterior."
     if not k <= K_LIMIT:
         note += ' Check it against method="nuts".'
-    return Draws(parameters_at(design, priors, whitening, values), {}, name, (note,), {"pareto_k": k})
+    return Draws(parameters_at(design, priors, reparametrisation, values), {}, name, (note,), {"pareto_k": k})
 
 
 def _advi(model: SamplerModel, options: Advi, draws: int, seed: int, progress: bool) -> tuple[dict[str, Array], float]:

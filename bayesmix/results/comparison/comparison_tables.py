@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmix.results.comparison.decomposition import Walk, cause_between
+from bayesmix.results.comparison.decomposition import Decomposition, cause_between
 from bayesmix.results.comparison.explanation import explain, legend, say_between
 from bayesmix.results.comparison.record import ComparisonRecord, first_posterior
 from bayesmix.results.comparison.singular_fit import explain_singular
@@ -44,7 +44,7 @@ def blocks_of_comparison(comparison: ComparisonRecord) -> Iterator[Block]:
     if first_posterior(comparison) is None:
         yield from _between_estimates(comparison, decimals)
     for way in comparison.walks:
-        yield from _on_walk(way, comparison, decimals)
+        yield from _on_decomposition(way, comparison, decimals)
     named = [name.removesuffix(" lower") for name in table.columns]
     limits = [name for name in named if name in METHODS]
     if limits:
@@ -115,10 +115,10 @@ def _on_shift(comparison: ComparisonRecord, table: pd.DataFrame) -> Iterator[str
         yield f"shift: (posterior {comparison.centre} - {comparison.labels[0]}) / posterior sd"
 
 
-def _on_walk(way: Walk, comparison: ComparisonRecord, decimals: Sequence[int]) -> Iterator[Block]:
+def _on_decomposition(way: Decomposition, comparison: ComparisonRecord, decimals: Sequence[int]) -> Iterator[Block]:
     steps = way.steps
-    cells = [(way.start, way.stations.iloc[:, 0]), *((f"+ {cause}", steps[cause]) for cause in steps.columns)]
-    cells += [(f"= {way.centre}", way.stations.iloc[:, -1]), ("+- MCSE", way.mcse)]
+    cells = [(way.start, way.stages.iloc[:, 0]), *((f"+ {cause}", steps[cause]) for cause in steps.columns)]
+    cells += [(f"= {way.centre}", way.stages.iloc[:, -1]), ("+- MCSE", way.mcse)]
     columns = tuple(
         (heading, tuple(fixed_point(value, places) for value, places in zip(values, decimals, strict=True)))
         for heading, values in cells

@@ -1,17 +1,17 @@
-"""The way from an estimate to the summary of a posterior, one cause of their difference at a time.
+"""Decomposition of the difference of an estimate and the summary of a posterior, one cause at a time.
 
-Every station is a number for each parameter, every step between two stations has one cause, and the steps of a
-parameter add up to the difference of the ends. From an estimate the stations are
+Every stage is a number for each parameter, every step between two stages has one cause, and the steps of a
+parameter add up to the difference of the ends. From an estimate the stages are
 
     ML -> REML -> flat mode -> flat median -> flat mean -> mean, exact -> mean
 
-of which the first is left out where the walk starts at REML; generalized models start Laplace -> AGQ -> restricted,
-the last with the fixed effects integrated out by Laplace's method. *Flat* is the posterior under flat priors, see
-`reference`; mode, median and mean are those of the parameter by itself, all others integrated out. The exact mean under
-the priors in force is computed with many draws, so that what is left to that of the draws at hand is Monte Carlo error;
-where that would be dear, the step is left out, and the Monte Carlo standard error has to do. Fixed effects and group
-coefficients have no mode of their own: the median stands for it. Between two posteriors there are only priors and Monte
-Carlo error.
+of which the first is left out where it starts at REML; generalized models start Laplace -> AGQ -> restricted, the last
+with the fixed effects integrated out by Laplace's method. *Flat* is the posterior under flat priors, see
+`flat_prior_posterior`; mode, median and mean are those of the parameter by itself, all others integrated out. The exact
+mean under the priors in force is computed with many draws, so that what is left to that of the draws at hand is Monte
+Carlo error; where that would be dear, the step is left out, and the Monte Carlo standard error has to do. Fixed effects
+and group coefficients have no mode of their own: the median stands for it. Between two posteriors there are only priors
+and Monte Carlo error.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 Centre = Literal["mean", "median"]
-Station = tuple[str, str, "pd.Series"]  # its label, the cause of the step to it, a number for each parameter
+Stage = tuple[str, str, "pd.Series"]  # its label, the cause of the step to it, a number for each parameter
 
 FIXED, LAPLACE, OTHERS = "fixed effects", "Laplace", "other parameters"
 SKEWNESS, PRIOR, MONTE_CARLO = "skewness", "prior", "Monte Carlo"
@@ -43,29 +43,29 @@ POINTS = {1: 25, 2: 11, 3: 7}  # of quadrature, by the number of effects of a le
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Walk:
+class Decomposition:
     """The way from one fit to a posterior."""
 
     start: str  # label of the fit it starts from
     end: str  # label of the posterior
     centre: Centre  # what of the posterior it leads to
-    stations: pd.DataFrame  # parameter x station, from the start to the end
-    causes: tuple[str, ...]  # of the step to each station but the first
+    stages: pd.DataFrame  # parameter x stage, from the start to the end
+    causes: tuple[str, ...]  # of the step to each stage but the first
     sd: pd.Series  # posterior standard deviations
     mcse: pd.Series  # Monte Carlo standard errors of the end
     flat: str  # where the posterior under flat priors comes from
-    notes: tuple[str, ...]  # what the walk could not separate
+    notes: tuple[str, ...]  # what the decomposition could not separate
 
     @property
     def steps(self) -> pd.DataFrame:
         """What each cause adds, parameter x cause; rows add up to `difference`."""
-        moves = self.stations.diff(axis=1).iloc[:, 1:]
+        moves = self.stages.diff(axis=1).iloc[:, 1:]
         return moves.T.groupby(list(self.causes), sort=False).sum(min_count=1).T
 
     @property
     def difference(self) -> pd.Series:
         """The posterior's mean or median minus the start."""
-        return self.stations.iloc[:, -1] - self.stations.iloc[:, 0]
+        return self.stages.iloc[:, -1] - self.stages.iloc[:, 0]
 
     @property
     def shift(self) -> pd.Series:
@@ -78,7 +78,7 @@ class Walk:
         return self.steps.div(self.difference, axis=0)
 
 
-def walk(
+def decompose(
     start: EstimateRecord | PosteriorRecord,
     end: PosteriorRecord,
     labels: tuple[str, str],
@@ -86,8 +86,8 @@ def walk(
     centre: Centre,
     groups: bool,
     costly: bool,
-) -> Walk | str:
-    """Walk from a fit to a posterior of the same model.
+) -> Decomposition | str:
+    """Decomposition from a fit to a posterior of the same model.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def walk(
 
     Returns
     -------
-    Walk, or the reason why there is none.
+    Decomposition, or the reason why there is none.
     """
     match start:
         case PosteriorRecord():
@@ -139,7 +139,7 @@ def describe_all(found: Reference, interval: float = 0.95, *, is_flat: bool = Fa
 
 def _from_estimate(
     start: EstimateRecord, end: PosteriorRecord, labels: tuple[str, str], centre: Centre, groups: bool, costly: bool
-) -> Walk | str:
+) -> Decomposition | str:
     reason = flat_prior_posterior.why_not_flat(end, centre)
     if reason is not None:
         return reason
@@ -149,41 +149,41 @@ def _from_estimate(
             "The posterior under flat priors could not be explored by the quick engine."
             " compare(..., causes=True) takes the time for NUTS."
         )
-    stations: list[Station] = [(labels[0], "", scalars(start, groups=groups))]
+    stages: list[Stage] = [(labels[0], "", scalars(start, groups=groups))]
     notes: list[str] = []
     better, cause = _without_approximation(start)
     if better is not None:
-        stations.append((better.method, cause, scalars(better, groups=groups)))
+        stages.append((better.method, cause, scalars(better, groups=groups)))
     elif isinstance(start.point.method, Laplace) and start.design.terms:
         notes.append("Quadrature does not apply to this model: the Laplace error is part of `other parameters`.")
     integrated = restricted(better or start)
     if integrated is not None:
-        stations.append(("restricted", FIXED, scalars(integrated, groups=groups)))
+        stages.append(("restricted", FIXED, scalars(integrated, groups=groups)))
     table = describe_all(flat, is_flat=True)
     median = table["median"]
-    stations.append(("flat mode", OTHERS, table["mode"].fillna(median)))
-    stations.append(("flat median", SKEWNESS, median))
+    stages.append(("flat mode", OTHERS, table["mode"].fillna(median)))
+    stages.append(("flat median", SKEWNESS, median))
     if centre == "mean":
-        stations.append(("flat mean", SKEWNESS, table["mean"]))
-    stations += _ends(end, centre, centre, groups)
-    return _walk(stations, end, labels, centre, groups, flat.source, tuple(notes))
+        stages.append(("flat mean", SKEWNESS, table["mean"]))
+    stages += _ends(end, centre, centre, groups)
+    return _decomposed(stages, end, labels, centre, groups, flat.source, tuple(notes))
 
 
 def _from_posterior(
     start: PosteriorRecord, end: PosteriorRecord, labels: tuple[str, str], centre: Centre, groups: bool
-) -> Walk:
+) -> Decomposition:
     """From one posterior to another: their priors and their Monte Carlo errors."""
-    stations: list[Station] = [(labels[0], "", _own(start, centre, groups))]
+    stages: list[Stage] = [(labels[0], "", _own(start, centre, groups))]
     if (start.spec.preset, start.spec.priors) == (end.spec.preset, end.spec.priors):
-        stations.append((labels[1], MONTE_CARLO, _own(end, centre, groups)))
-        return _walk(stations, end, labels, centre, groups)
+        stages.append((labels[1], MONTE_CARLO, _own(end, centre, groups)))
+        return _decomposed(stages, end, labels, centre, groups)
     exact = flat_prior_posterior.with_same_priors(start, groups=groups)
     if exact is not None:
-        stations.append((f"{labels[0]}, exact", MONTE_CARLO, describe_all(exact)[centre]))
-    return _walk([*stations, *_ends(end, labels[1], centre, groups)], end, labels, centre, groups)
+        stages.append((f"{labels[0]}, exact", MONTE_CARLO, describe_all(exact)[centre]))
+    return _decomposed([*stages, *_ends(end, labels[1], centre, groups)], end, labels, centre, groups)
 
 
-def _ends(end: PosteriorRecord, label: str, centre: Centre, groups: bool) -> list[Station]:
+def _ends(end: PosteriorRecord, label: str, centre: Centre, groups: bool) -> list[Stage]:
     """The summary under the priors in force: with many draws where they are cheap, then the posterior's own."""
     own = _own(end, centre, groups)
     exact = flat_prior_posterior.with_same_priors(end, groups=groups)
@@ -197,7 +197,7 @@ def _own(fit: PosteriorRecord, centre: Centre, groups: bool) -> pd.Series:
 
 
 def _without_approximation(start: EstimateRecord) -> tuple[EstimateRecord | None, str]:
-    """The next station of an estimate: REML after ML, quadrature after Laplace; None where it has none."""
+    """The next stage of an estimate: REML after ML, quadrature after Laplace; None where it has none."""
     match start.point.method:
         case Ml():
             return estimate_again(start, Reml()), FIXED
@@ -210,21 +210,21 @@ def _without_approximation(start: EstimateRecord) -> tuple[EstimateRecord | None
             return None, ""
 
 
-def _walk(  # noqa: PLR0913, PLR0917 - ends of a walk and its options
-    stations: list[Station],
+def _decomposed(  # noqa: PLR0913, PLR0917 - ends of a decomposition and its options
+    stages: list[Stage],
     end: PosteriorRecord,
     labels: tuple[str, str],
     centre: Centre,
     groups: bool,
     flat: str = "",
     notes: tuple[str, ...] = (),
-) -> Walk:
+) -> Decomposition:
     import pandas as pd
 
     blocks = flat_prior_posterior.blocks_of(end, groups=groups)
-    index = stations[0][2].index
+    index = stages[0][2].index
     errors = pd.Series(np.concatenate([mcse(draws, centre) for _, draws in blocks]), index=index)
     sd = describe_all(Reference(blocks))["sd"]
-    table = pd.DataFrame({label: values for label, _, values in stations})
-    causes = tuple(cause for _, cause, _ in stations[1:])
-    return Walk(labels[0], labels[1], centre, table, causes, sd, errors, flat, notes)
+    table = pd.DataFrame({label: values for label, _, values in stages})
+    causes = tuple(cause for _, cause, _ in stages[1:])
+    return Decomposition(labels[0], labels[1], centre, table, causes, sd, errors, flat, notes)

@@ -1,4 +1,4 @@
-"""Each step of a walk in words: a sentence for a parameter, true of its figures."""
+"""Each step of a decomposition in words: a sentence for a parameter, true of its figures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.inference.parameters.names import corr_names, sd_names
-from bayesmix.results.comparison.decomposition import FIXED, LAPLACE, MONTE_CARLO, OTHERS, PRIOR, SKEWNESS, Walk
+from bayesmix.results.comparison.decomposition import (
+    FIXED,
+    LAPLACE,
+    MONTE_CARLO,
+    OTHERS,
+    PRIOR,
+    SKEWNESS,
+    Decomposition,
+)
 from bayesmix.results.tables.r_printing import decimals_for
 
 if TYPE_CHECKING:
@@ -63,36 +71,36 @@ def _more(change: float) -> str:
     return "larger" if change > 0.0 else "smaller"
 
 
-def legend(walk: Walk) -> str:
-    """What the steps of a walk are."""
-    if not walk.flat:
-        return _legend_of_posteriors(walk)
-    steps = (f"{cause}, {STEPS[cause]}" for cause in dict.fromkeys(walk.causes))
-    flat = f" The posterior under flat priors: {walk.flat}."
-    return f"Steps: {'; '.join(steps)}.{flat}".format(centre=walk.centre)
+def legend(decomposition: Decomposition) -> str:
+    """What the steps of a decomposition are."""
+    if not decomposition.flat:
+        return _legend_of_posteriors(decomposition)
+    steps = (f"{cause}, {STEPS[cause]}" for cause in dict.fromkeys(decomposition.causes))
+    flat = f" The posterior under flat priors: {decomposition.flat}."
+    return f"Steps: {'; '.join(steps)}.{flat}".format(centre=decomposition.centre)
 
 
-def _legend_of_posteriors(walk: Walk) -> str:
+def _legend_of_posteriors(decomposition: Decomposition) -> str:
     steps = {
-        PRIOR: f"prior, the priors of {walk.end} instead of those of {walk.start}",
+        PRIOR: f"prior, the priors of {decomposition.end} instead of those of {decomposition.start}",
         MONTE_CARLO: "Monte Carlo, what differs between these draws and many",
     }
-    return f"Steps: {'; '.join(steps[cause] for cause in dict.fromkeys(walk.causes))}."
+    return f"Steps: {'; '.join(steps[cause] for cause in dict.fromkeys(decomposition.causes))}."
 
 
-def explain(walk: Walk, design: Design) -> dict[str, str]:
-    """A sentence for every parameter of a walk."""
-    steps, levels = walk.steps, _levels(design)
+def explain(decomposition: Decomposition, design: Design) -> dict[str, str]:
+    """A sentence for every parameter of a decomposition."""
+    steps, levels = decomposition.steps, _levels(design)
     return {
         str(name): _sentence(
-            walk.start,
-            float(walk.difference[name]),
+            decomposition.start,
+            float(decomposition.difference[name]),
             {cause: float(steps.loc[name, cause]) for cause in steps.columns},
-            float(walk.sd[name]),
-            float(walk.mcse[name]),
+            float(decomposition.sd[name]),
+            float(decomposition.mcse[name]),
             levels.get(str(name), ""),
         )
-        for name in walk.stations.index
+        for name in decomposition.stages.index
     }
 
 

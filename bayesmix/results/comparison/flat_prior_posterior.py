@@ -1,4 +1,4 @@
-"""The posteriors that a walk from an estimate passes: under flat priors, and under the same priors with many draws.
+"""Posteriors that a decomposition compares: under flat priors, and under the same priors with many draws.
 
 *Flat* is flat on every fixed effect, on every standard deviation and on sigma, and uniform on correlation matrices,
 LKJ(1), where the numeric columns of a term are at their means (`centring`). On this scale the posterior of the variance

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bayesmix.results.comparison.decomposition import Centre, Walk
+from bayesmix.results.comparison.decomposition import Centre, Decomposition
 from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class ComparisonRecord:
     formula: str
     labels: tuple[str, ...]
     fits: tuple[EstimateRecord | PosteriorRecord, ...]  # in the order of ``labels``
-    walks: tuple[Walk, ...]  # from the first estimate, or posterior, to each other posterior
+    walks: tuple[Decomposition, ...]  # from the first estimate, or posterior, to each other posterior
     notes: tuple[str, ...]  # why there are no more of them
     centre: Centre
 

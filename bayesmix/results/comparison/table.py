@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.results.comparison.comparison_tables import STD_ERROR, SUMMARY, prefix_of
-from bayesmix.results.comparison.decomposition import Centre, Walk, describe_all, scalars, walk
+from bayesmix.results.comparison.decomposition import Centre, Decomposition, decompose, describe_all, scalars
 from bayesmix.results.comparison.explanation import SAME
 from bayesmix.results.comparison.flat_prior_posterior import Reference, blocks_of, is_quick
 from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
@@ -20,24 +20,26 @@ if TYPE_CHECKING:
 
 def decompositions(
     fits: Mapping[str, EstimateRecord | PosteriorRecord], causes: bool | None, groups: bool, centre: Centre
-) -> tuple[tuple[Walk, ...], tuple[str, ...]]:
-    """Walk from the first fit to every other posterior, if that is wanted, or quick."""
+) -> tuple[tuple[Decomposition, ...], tuple[str, ...]]:
+    """Decomposition from the first fit to every other posterior, if that is wanted, or quick."""
     (label, start), *others = fits.items()
     ends = [(name, fit) for name, fit in others if isinstance(fit, PosteriorRecord)]
     if not ends or causes is False:
         return (), ()
     if causes is None and not is_quick(start):
         return (), ("Why they differ: compare(..., causes=True) takes the time to refit the model and to tell.",)
-    found = [walk(start, end, (label, name), centre=centre, groups=groups, costly=bool(causes)) for name, end in ends]
+    found = [
+        decompose(start, end, (label, name), centre=centre, groups=groups, costly=bool(causes)) for name, end in ends
+    ]
     reasons = dict.fromkeys(way for way in found if isinstance(way, str))
-    notes = dict.fromkeys(note for way in found if isinstance(way, Walk) for note in way.notes)
-    return tuple(way for way in found if isinstance(way, Walk)), (*reasons, *notes)
+    notes = dict.fromkeys(note for way in found if isinstance(way, Decomposition) for note in way.notes)
+    return tuple(way for way in found if isinstance(way, Decomposition)), (*reasons, *notes)
 
 
 def comparison_table(
     fits: Mapping[str, EstimateRecord | PosteriorRecord],
     figures: Mapping[str, float],
-    walks: Sequence[Walk],
+    walks: Sequence[Decomposition],
     groups: bool,
     centre: Centre,
 ) -> pd.DataFrame:
@@ -54,8 +56,8 @@ def comparison_table(
         columns["ML"] = scalars(by_maximum_likelihood(by_reml), groups=groups)
     for label in _of_kind(fits, EstimateRecord):
         columns |= {label: described[label]["estimate"], label + STD_ERROR: described[label]["std_error"]}
-    if walks and "flat mode" in walks[0].stations:
-        columns["flat mode"] = walks[0].stations["flat mode"]
+    if walks and "flat mode" in walks[0].stages:
+        columns["flat mode"] = walks[0].stages["flat mode"]
     posteriors = _of_kind(fits, PosteriorRecord)
     for label in posteriors:
         columns |= {prefix_of(label) + name: described[label][name] for name in SUMMARY}
@@ -76,7 +78,7 @@ def _has_maximum_likelihood(fits: Mapping[str, FitRecord]) -> bool:
     return "ML" in fits or any(is_maximum_likelihood(fit) for fit in fits.values())
 
 
-def _shares(walks: Sequence[Walk]) -> dict[str, pd.Series]:
+def _shares(walks: Sequence[Decomposition]) -> dict[str, pd.Series]:
     """What each cause has of a difference; shares of nothing are noise, and left out."""
     found: dict[str, pd.Series] = {}
     for way in walks:

@@ -1,4 +1,4 @@
-"""The walk from an estimate to a posterior: steps that add up, and causes that are known from how data were made."""
+"""Decompositions: steps that add up, and causes that are known from how data were made."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import resolve
 from bayesmix.inference.sampling.draws import Draws
 from bayesmix.results.comparison import flat_prior_posterior
-from bayesmix.results.comparison.decomposition import FIXED, LAPLACE, MONTE_CARLO, OTHERS, PRIOR, SKEWNESS, walk
+from bayesmix.results.comparison.decomposition import FIXED, LAPLACE, MONTE_CARLO, OTHERS, PRIOR, SKEWNESS, decompose
 from bayesmix.results.comparison.explanation import explain
 from bayesmix.results.fits.marginal_summary import describe
 
@@ -50,7 +50,7 @@ def walked(name, method="reml", **options):
     model = model_of(name)
     posterior = model.sample(draws=draws, chains=2 if draws < 10 else 4, seed=7, method="marginal")
     ends = (method.upper(), "posterior")
-    return walk(
+    return decompose(
         model.estimate(method), posterior, ends, **({"centre": "mean", "groups": False, "costly": False} | options)
     )
 
@@ -63,7 +63,7 @@ def walked(name, method="reml", **options):
 def test_steps_add_up(method, centre):
     model = model_of("few groups")
     estimate, posterior = model.estimate(method), model.sample(seed=3)
-    way = walk(estimate, posterior, ("start", "end"), centre=centre, groups=True, costly=False)
+    way = decompose(estimate, posterior, ("start", "end"), centre=centre, groups=True, costly=False)
     own = posterior.parameters()[centre] - estimate.parameters()["estimate"]
     total = way.steps.sum(axis=1)
     assert np.allclose(total[own.index], own, rtol=0.0, atol=EXACT)
@@ -71,7 +71,7 @@ def test_steps_add_up(method, centre):
     assert np.allclose(way.shares.sum(axis=1), 1.0, rtol=0.0, atol=1e-8)
     assert list(way.steps.columns) == [*([FIXED] if method == "ml" else []), OTHERS, SKEWNESS, PRIOR, MONTE_CARLO]
     coefficients = estimate.coef()["g"]
-    assert way.stations.loc["coef(g, g002, Intercept)", "start"] == coefficients.loc["g002", "Intercept"]
+    assert way.stages.loc["coef(g, g002, Intercept)", "start"] == coefficients.loc["g002", "Intercept"]
 
 
 def test_the_joint_mode_under_flat_priors_is_reml():
@@ -131,7 +131,7 @@ def test_skewness_is_what_integration_says():
     grid = tau[:, 0]
     mean = np.sum(grid * density) / density.sum()
     median = grid[np.searchsorted(np.cumsum(density) / density.sum(), 0.5)]
-    found = way.stations.loc[SD]
+    found = way.stages.loc[SD]
     assert found["flat mode"] == pytest.approx(grid[np.argmax(density)], rel=0.03)
     assert found["flat median"] == pytest.approx(median, rel=0.03)
     assert found["flat mean"] == pytest.approx(mean, rel=0.05)
@@ -184,7 +184,7 @@ class Plane:
 
 @pytest.mark.slow
 def test_binary_data_in_small_clusters_are_a_matter_of_laplace():
-    """Every station of the standard deviation against integration over a plane of both parameters."""
+    """Every stage of the standard deviation against integration over a plane of both parameters."""
     model = binary()
     plane = Plane.of(model.design.y, 2)
     log_prior = stats.t(3, 0.0, 10.0).logpdf(plane.sd) + stats.norm(0.0, 2.5).logpdf(plane.beta)[:, None]
@@ -194,9 +194,9 @@ def test_binary_data_in_small_clusters_are_a_matter_of_laplace():
     b = np.broadcast_to(laplace.values.b[0], (*lead, *laplace.values.b[0].shape))
     parameters = Parameters(beta, (sd,), (np.ones((*lead, 1, 1)),), (b,), None)
     posterior = Posterior(laplace.fitted_model, Draws(parameters, {}, "by hand"), model.priors)
-    way = walk(laplace, posterior, ("Laplace", "posterior"), centre="mean", groups=False, costly=True)
+    way = decompose(laplace, posterior, ("Laplace", "posterior"), centre="mean", groups=False, costly=True)
     flat = np.exp(plane.log).sum(axis=0) / np.exp(plane.log).sum()
-    found = way.stations.loc[SD]
+    found = way.stages.loc[SD]
     assert list(found.index[:3]) == ["Laplace", "AGQ", "restricted"]
     assert found["AGQ"] == pytest.approx(plane.sd[np.argmax(plane.log.max(axis=0))], abs=0.01)
     assert found["restricted"] == pytest.approx(plane.sd[np.argmax(flat)], abs=0.02)
@@ -218,7 +218,7 @@ def test_binary_data_with_nuts():
     assert comparison.steps.loc[SD].abs().idxmax() == LAPLACE
     flat = np.exp(plane.log).sum(axis=0) / np.exp(plane.log).sum()
     way = comparison.walks[0]
-    assert abs(way.stations.loc[SD, "flat mean"] - flat @ plane.sd) < 5.0 * way.mcse[SD]
+    assert abs(way.stages.loc[SD, "flat mean"] - flat @ plane.sd) < 5.0 * way.mcse[SD]
 
 
 # ---- flat priors ------------------------------------------------------------------------------------------------
@@ -248,7 +248,7 @@ def test_reweighting_that_fails_is_not_used():
 @pytest.mark.parametrize(("levels", "centre", "what"), [(2, "mean", "does not exist"), (3, "mean", "has no mean")])
 def test_too_few_groups_are_said_and_not_computed(levels, centre, what):
     model = bmx.Model("y ~ 1 + (1 | g)", grouped(levels, 10, 2.0, 1))
-    reason = walk(
+    reason = decompose(
         model.estimate(), model.sample(seed=1), ("REML", "posterior"), centre=centre, groups=False, costly=False
     )
     assert isinstance(reason, str)
@@ -259,10 +259,10 @@ def test_too_few_groups_are_said_and_not_computed(levels, centre, what):
 
 def test_three_groups_have_a_median():
     model = bmx.Model("y ~ 1 + (1 | g)", grouped(3, 10, 2.0, 1))
-    way = walk(
+    way = decompose(
         model.estimate(), model.sample(seed=1), ("REML", "posterior"), centre="median", groups=False, costly=False
     )
-    assert "flat mean" not in way.stations
+    assert "flat mean" not in way.stages
     assert way.steps.loc[SD, PRIOR] < 0.0 < way.steps.loc[SD, SKEWNESS]
 
 
@@ -271,11 +271,11 @@ def test_three_groups_have_a_median():
 
 def test_two_posteriors_differ_by_priors_and_monte_carlo_error():
     free, held = model_of("few draws").sample(seed=1), model_of("strong prior").sample(seed=1)
-    way = walk(free, held, ("posterior 1", "posterior 2"), centre="mean", groups=False, costly=False)
+    way = decompose(free, held, ("posterior 1", "posterior 2"), centre="mean", groups=False, costly=False)
     assert way.steps.loc[SD].abs().idxmax() == PRIOR
     assert set(way.steps.columns) == {PRIOR, MONTE_CARLO}
     again = model_of("few draws").sample(seed=2)
-    same = walk(free, again, ("posterior 1", "posterior 2"), centre="mean", groups=False, costly=False)
+    same = decompose(free, again, ("posterior 1", "posterior 2"), centre="mean", groups=False, costly=False)
     assert list(same.steps.columns) == [MONTE_CARLO]
     assert explain(same, again.design)[SD] == "the same, within 0.05 posterior sd."
 

@@ -31,8 +31,8 @@ def compared(name):
 
 
 def steps_of(way, name):
-    """What each cause adds, from the stations."""
-    row, found = way.stations.loc[name].to_numpy(), {}
+    """What each cause adds, from the stages."""
+    row, found = way.stages.loc[name].to_numpy(), {}
     for cause, move in zip(way.causes, np.diff(row), strict=True):
         found[cause] = found.get(cause, 0.0) + move
     return found, row[-1] - row[0]

@@ -12,7 +12,7 @@ from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.incidence import Segments
 from bayesmix.inference.least_squares.solve import given_later
 from bayesmix.inference.sampling.marginal.defence import log_bent, log_share
-from bayesmix.inference.sampling.marginal.gaussian_approximation import Surrogate, rows_of
+from bayesmix.inference.sampling.marginal.gaussian_approximation import GaussianApproximation, rows_of
 
 GENERATORS = {1: 0, 2: 1, 3: 1, 4: 1, 6: 1, 8: 3, 16: 7}  # Korobov lattices by their number of points
 
@@ -28,7 +28,7 @@ CUBE, FEW_CUBE = 0.15, 0.25  # the second where levels are few
 class Candidates:
     """Several candidates for the effects of every level, factor within factor."""
 
-    surrogate: Surrogate
+    approximation: GaussianApproximation
     factorisation: Factorisation
     combination: Array  # (B, c)
     log_dispersion: Array  # (B,)
@@ -49,8 +49,8 @@ class Candidates:
         """
         if number < 0:
             with np.errstate(all="ignore"):
-                return [], self.surrogate.remainder(rest, self.log_dispersion)
-        factor = self.surrogate.target.problem.coordinates.factors[number]
+                return [], self.approximation.remainder(rest, self.log_dispersion)
+        factor = self.approximation.target.problem.coordinates.factors[number]
         mean, root = given_later(self.factorisation, number, self.combination, later)
         tries = self.tries[number] if number < len(self.tries) else 1
         trials, ratios = [], []
@@ -95,7 +95,7 @@ class Candidates:
 
     def _of_prior(self, levels: int, tries: int) -> int:
         """How many of the candidates are drawn from the prior of the effects."""
-        if self.surrogate.is_joint:
+        if self.approximation.is_joint:
             return tries // 2
         return tries // 4 if levels <= FEW_LEVELS and tries >= 8 else 0
 
@@ -120,12 +120,12 @@ class Candidates:
     def _within(self, number: int, weights: Array) -> Array:
         """Sum log weights of rows, or of the levels of the factor before, within levels: ``(B, J)``."""
         if number == 0:
-            return self.surrogate.target.problem.coordinates.pattern.rows[0].sum(weights)
+            return self.approximation.target.problem.coordinates.pattern.rows[0].sum(weights)
         return Segments.of(self._above(number - 1, number)).sum(weights)
 
     def _above(self, lower: int, upper: int) -> Array:
         """Level of the upper factor in which each level of the lower one is nested."""
-        factors = self.surrogate.target.problem.coordinates.factors
+        factors = self.approximation.target.problem.coordinates.factors
         above = np.zeros(factors[lower].levels, np.intp)
         above[factors[lower].codes] = factors[upper].codes
         return above
@@ -153,7 +153,7 @@ def _candidates(tries: int, shift: Array, cube: float) -> Iterator[tuple[Array, 
 
     The candidates of a level are the points of one lattice, shifted at random, and their mirror images: each by itself
     is a random draw, and together they integrate a smooth function far better than independent draws do.
-    ``z + cube z^3`` of a standard normal z has tails heavier than those of the stand-in.
+    ``z + cube z^3`` of a standard normal z has tails heavier than those of the Gaussian approximation.
     """
     from scipy.special import ndtri
 

@@ -1,13 +1,13 @@
-"""The linear mixed model nearest to a generalized one: a Gaussian likelihood that stands in for another.
+"""The linear mixed model nearest to a generalized one: a Gaussian approximation of the likelihood.
 
 Row by row the log density ``l_i`` of the linear predictor gives way to the quadratic nearest to it over the posterior,
 
     l_i(eta) ~ log N(z_i | eta, 1 / w_i),    w_i = E[-l_i''(eta_i)],    z_i = E[eta_i] + E[l_i'(eta_i)] / w_i,
 
 the projection on Hermite polynomials, and so the variational Gaussian approximation (Opper, Archambeau 2009, Neural
-Comput. 21). The expectations are means over draws of the stand-in itself; they start at the mode and are repeated until
-what is left unexplained is small and no longer shrinks. Priors of fixed effects that are not Gaussian are treated as
-rows, too. Random and fixed effects of the stand-in integrate out exactly, see `marginal`.
+Comput. 21). The expectations are means over draws of the approximation itself; they start at the mode and are repeated
+until what is left unexplained is small and no longer shrinks. Priors of fixed effects that are not Gaussian are treated
+as rows, too. Random and fixed effects of the approximation integrate out exactly, see `marginal_posterior`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from bayesmix.language.priors.prior import Prior
 from bayesmix.parallel.threads import in_threads
 
 ROUNDS = 6
-DRAWS = 300  # of the stand-in's posterior in each round
+DRAWS = 300  # of the Gaussian approximation's posterior in each round
 ENOUGH = 0.05  # relative fall of the spread of the remainder below which rounds stop ...
 SMALL = 1.0  # ... if it is this small; where it is not, it hides behind its noise that later rounds fit better
 LAX = 1.25  # how much larger the spread of a later round may be, noise again
@@ -46,26 +46,26 @@ NUMBERS = 500_000  # held at once
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dispersion:
-    """Where the posterior of the log dispersion lies, given the linear predictors of the stand-in."""
+    """Where the posterior of the log dispersion lies, given the linear predictors of the Gaussian approximation."""
 
     mean: float
     sd: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Surrogate:
+class GaussianApproximation:
     """A generalized linear mixed model and the linear one that stands in for it."""
 
     problem: GeneralizedProblem
     target: MarginalPosterior  # of the pseudo-responses; its sigma is one
     z: Array  # (n,) pseudo-responses, the offset taken off
     weights: Array  # (n,)
-    centre: Array  # (m,) mode of theta under the stand-in
+    centre: Array  # (m,) mode of theta under the Gaussian approximation
     dispersion: Dispersion | None
-    spread: float  # standard deviation of the log-likelihood ratio of the two over draws of the stand-in
+    spread: float  # standard deviation of the log-likelihood ratio of the two over draws of the Gaussian approximation
     is_joint: bool = False  # fixed effects and log dispersion are coordinates beside theta, not drawn given it
 
-    def jointly(self) -> Surrogate:
+    def jointly(self) -> GaussianApproximation:
         """The same with coordinates ``(theta, gamma, log dispersion)`` for all but the random effects."""
         explored = np.ones(len(self.target.explored), bool)
         return replace(self, target=replace(self.target, explored=explored), is_joint=True)
@@ -76,7 +76,7 @@ class Surrogate:
         return np.concatenate(parts if self.dispersion is None else [*parts, log_dispersion[:, None]], axis=1)
 
     def remainder(self, eta: Array, log_dispersion: Array) -> Array:
-        """Log density of each row minus that of its stand-in at ``eta (..., n)``, the offset not included."""
+        """Log density of each row minus that of its approximation at ``eta (..., n)``, the offset not included."""
         value = log_density(self.problem, eta, log_dispersion)
         square = self.z - eta
         square *= square
@@ -86,7 +86,7 @@ class Surrogate:
         return value
 
     def prior_remainder(self, shift: Array) -> Array:
-        """Log prior density of fixed effects ``(B, p)``, as deviations of `draw_fixed`, minus that of its stand-in."""
+        """Log prior density of fixed effects ``(B, p)``, deviations of `draw_fixed`, minus its approximation's."""
         gamma = coefficients(self.target, shift)
         total = np.zeros(len(shift))
         for j, prior in enumerate(self.target.priors.fixed):
@@ -127,10 +127,10 @@ def rows_of(z: Array, codes: Array, effects: Array) -> Array:
     return total
 
 
-def fit_surrogate(
+def fit_approximation(
     design: Design, spec: ModelSpec, priors: Priors, point: PointEstimate, rng: np.random.Generator
-) -> Surrogate:
-    """Find the stand-in, from the conditional mode at a point estimate on."""
+) -> GaussianApproximation:
+    """Find the Gaussian approximation, from the conditional mode at a point estimate on."""
     problem = generalized_problem(design, point.coordinates, spec.family, spec.link)
     eta = point.predictor(design) - design.offset
     log_dispersion = np.log(float(point.dispersion or 1.0))
@@ -138,7 +138,7 @@ def fit_surrogate(
     width = np.sqrt(np.maximum(np.diagonal(priors.contrast @ point.beta_cov @ priors.contrast.T), 1e-12))
     rows = _match_rows(problem, eta[None], np.array(log_dispersion))
     fixed = [_match_prior(prior, at[None], sd) for prior, at, sd in zip(priors.fixed, gamma, width, strict=True)]
-    best: Surrogate | None = None
+    best: GaussianApproximation | None = None
     for _ in range(ROUNDS):
         target = _target(design, priors, point, rows, fixed)
         mode, covariance, _ = find_mode(target, target.start(point))
@@ -146,7 +146,7 @@ def fit_surrogate(
         shift, eta = _draw_predictors(target, theta, rng)
         dispersion = _dispersion(problem, priors, eta, log_dispersion)
         log_dispersion = dispersion.mean if dispersion is not None else 0.0
-        trial = Surrogate(problem, target, *rows, mode, dispersion, np.inf)
+        trial = GaussianApproximation(problem, target, *rows, mode, dispersion, np.inf)
         ratio = trial.remainder(eta, np.array(log_dispersion)).sum(axis=-1) + trial.prior_remainder(shift)
         trial = replace(trial, spread=_spread(ratio))
         falls = best is None or trial.spread < (1.0 - ENOUGH) * best.spread
@@ -184,7 +184,7 @@ def _match_rows(problem: GeneralizedProblem, eta: Array, log_dispersion: Array) 
 
 
 def _match_prior(prior: Prior, gamma: Array, sd: float) -> tuple[float, float]:
-    """Mean and precision of the Gaussian stand-in of a prior, from draws of its coefficient."""
+    """Mean and precision of the Gaussian approximation of a prior, from draws of its coefficient."""
     if prior.kind == "Normal":
         mu, sigma = prior.arguments
         return mu, sigma**-2.0

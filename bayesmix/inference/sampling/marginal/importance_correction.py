@@ -1,8 +1,8 @@
 """The exact posterior of a generalized linear mixed model from independent proposals.
 
-The linear mixed model nearest to it, `surrogate`, proposes: covariance parameters ``theta`` from a mixture fitted to
-their posterior, then fixed and random effects from their exact distribution under the stand-in. With ``s`` densities of
-the stand-in, a proposal has the weight
+The linear mixed model nearest to it, `gaussian_approximation`, proposes: covariance parameters ``theta`` from a mixture
+fitted to their posterior, then fixed and random effects from their exact distribution under the approximation. With
+``s`` densities of the approximation, a proposal has the weight
 
     p(y, x, theta) / q(x, theta)  =  [s(z | theta) p(theta) / q(theta)]  prod_i p(y_i | eta_i) / s(z_i | eta_i),
 
@@ -30,7 +30,12 @@ from bayesmix.inference.sampling.diagnostics import PROPOSAL_K_LIMIT, pareto_sha
 from bayesmix.inference.sampling.draws import FEWEST, Draws, Schedule, interruption
 from bayesmix.inference.sampling.marginal.candidates import Candidates
 from bayesmix.inference.sampling.marginal.defence import defended_noise
-from bayesmix.inference.sampling.marginal.gaussian_approximation import Surrogate, draw_all, fit_surrogate, rows_of
+from bayesmix.inference.sampling.marginal.gaussian_approximation import (
+    GaussianApproximation,
+    draw_all,
+    fit_approximation,
+    rows_of,
+)
 from bayesmix.inference.sampling.marginal.independence_metropolis import find_modes, integral, metropolis, pilot_size
 from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, scatter
 from bayesmix.inference.sampling.marginal.sampler import Marginal, in_units, with_emulator
@@ -87,7 +92,7 @@ def sample_generalized(
     draws, chains = schedule.draws, schedule.chains
     rng = np.random.default_rng(schedule.seed)
     run = _Run(draws, chains, options.thin, rng, schedule.progress)
-    found = _weighted(_fit_first(fit_surrogate(design, spec, priors, point, rng), point, rng), run)
+    found = _weighted(_fit_first(fit_approximation(design, spec, priors, point, rng), point, rng), run)
     for _ in range(REFITS):
         if found.is_good or found.is_interrupted or not _affords_joint(found.proposal):
             break  # the certificate says so where no fit will do
@@ -100,17 +105,17 @@ def sample_generalized(
     picked, accepted = metropolis(log_weights.reshape(chains, found.length), found.thin, rng)
     kept = picked + np.arange(chains)[:, None] * found.length
     evidence, error = integral(log_weights)
-    surrogate = found.proposal.surrogate
+    approximation = found.proposal.approximation
     certificate = {
         "pareto_k": found.pareto_k,
         "acceptance": float(accepted.mean()),
         "candidates": float(np.prod(found.proposal.tries)),
-        "surrogate_spread": surrogate.spread,
+        "surrogate_spread": approximation.spread,
     }
     if not priors.has_flat:
         certificate |= {"log_evidence": evidence, "log_evidence_error": error}
     stats = {"lp": found.proposed.log_density[kept], "accepted": accepted}
-    return Draws(in_user_units(surrogate, found.theta, found.proposed, kept), stats, "marginal", notes, certificate)
+    return Draws(in_user_units(approximation, found.theta, found.proposed, kept), stats, "marginal", notes, certificate)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,7 +131,7 @@ class _Run:
 class _Proposal:
     """How proposals are made, and how good they were when they were fitted."""
 
-    surrogate: Surrogate
+    approximation: GaussianApproximation
     mixture: Mixture
     tries: tuple[int, ...]
     efficiency: float
@@ -152,10 +157,12 @@ class _Weighted:
 
 
 def _weighted(proposal: _Proposal, run: _Run) -> _Weighted:
-    thin = run.thin or _thin(proposal.surrogate, proposal.tries, proposal.efficiency, run.draws * run.chains)
+    thin = run.thin or _thin(proposal.approximation, proposal.tries, proposal.efficiency, run.draws * run.chains)
     wanted = run.chains * (run.draws * thin + 1)
     theta = proposal.mixture.draw(wanted, run.rng)
-    proposed = propose(proposal.surrogate, theta, proposal.tries, run.rng, progress=run.progress, interruptible=True)
+    proposed = propose(
+        proposal.approximation, theta, proposal.tries, run.rng, progress=run.progress, interruptible=True
+    )
     theta = theta[: len(proposed.shift)]  # all, unless interrupted
     log_weights = proposed.log_density - proposal.mixture.log_density(theta)
     k = pareto_shape(log_weights)
@@ -163,20 +170,20 @@ def _weighted(proposal: _Proposal, run: _Run) -> _Weighted:
     return _Weighted(proposal, theta, proposed, log_weights, k, thin, length, len(theta) < wanted)
 
 
-def in_user_units(surrogate: Surrogate, theta: Array, proposed: Proposed, kept: Array) -> Parameters:
+def in_user_units(approximation: GaussianApproximation, theta: Array, proposed: Proposed, kept: Array) -> Parameters:
     """The proposals at ``kept (...,)``."""
-    dispersion = None if surrogate.dispersion is None else np.exp(proposed.log_dispersion[kept])
-    effects = surrogate.target.problem.coordinates.of_terms([part[kept] for part in proposed.b])
+    dispersion = None if approximation.dispersion is None else np.exp(proposed.log_dispersion[kept])
+    effects = approximation.target.problem.coordinates.of_terms([part[kept] for part in proposed.b])
     return in_units(
-        surrogate.target, theta[kept][..., : surrogate.target.size], proposed.shift[kept], effects, dispersion
+        approximation.target, theta[kept][..., : approximation.target.size], proposed.shift[kept], effects, dispersion
     )
 
 
-def _thin(surrogate: Surrogate, tries: tuple[int, ...], efficiency: float, draws: int) -> int:
+def _thin(approximation: GaussianApproximation, tries: tuple[int, ...], efficiency: float, draws: int) -> int:
     """Proposals for each draw kept: the more, the fewer of them are effective; more still where they are cheap."""
-    work = len(surrogate.z) * int(np.prod(tries)) + surrogate.target.numbers
+    work = len(approximation.z) * int(np.prod(tries)) + approximation.target.numbers
     wanted = CHEAP_THIN if work <= CHEAP else min(THIN, int(np.ceil(ENOUGH / max(efficiency, 1e-6))))
-    effects = sum(levels * k for levels, k in surrogate.target.problem.coordinates.pattern.shapes)
+    effects = sum(levels * k for levels, k in approximation.target.problem.coordinates.pattern.shapes)
     return max(1, min(wanted, MOST // max(effects * draws, 1)))
 
 
@@ -191,9 +198,9 @@ def too_large(design: Design, draws: int) -> str | None:
     return f"{draws} draws of {effects} random effects would have to be held together"
 
 
-def _fit_first(surrogate: Surrogate, point: PointEstimate, rng: np.random.Generator) -> _Proposal:
-    """Fit the proposal of theta, to the stand-in's posterior first, then to the model's own as it is estimated."""
-    target = surrogate.target
+def _fit_first(approximation: GaussianApproximation, point: PointEstimate, rng: np.random.Generator) -> _Proposal:
+    """Fit the proposal of theta, to the approximation's posterior first, then to the model's own as it is estimated."""
+    target = approximation.target
     quick, _, _ = with_emulator(target, point, rng, DEAR)
     at = target.start(point)
     # polynomials hold around the estimate only
@@ -201,30 +208,33 @@ def _fit_first(surrogate: Surrogate, point: PointEstimate, rng: np.random.Genera
     size = pilot_size(len(at))
     mixture = adapt(quick, modes.mixture(), size, rng).mixture
     best, tries = 0.0, LADDER[0]
-    for more in _ladder(surrogate):
+    for more in _ladder(approximation):
         theta = mixture.draw(PILOT, rng)
-        found = _efficiency(propose(surrogate, theta, more, rng).log_density - mixture.log_density(theta))
+        found = _efficiency(propose(approximation, theta, more, rng).log_density - mixture.log_density(theta))
         if found > best:
             best, tries = found, more
         if best > GOOD:
-            return _Proposal(surrogate, mixture, tries, best)
-    adapted = adapt(lambda at: propose(surrogate, at, tries, rng).log_density, mixture, size, rng)
+            return _Proposal(approximation, mixture, tries, best)
+    adapted = adapt(lambda at: propose(approximation, at, tries, rng).log_density, mixture, size, rng)
     if best > adapted.efficiency:
-        return _Proposal(surrogate, mixture, tries, best)
-    return _Proposal(surrogate, adapted.mixture, tries, adapted.efficiency)
+        return _Proposal(approximation, mixture, tries, best)
+    return _Proposal(approximation, adapted.mixture, tries, adapted.efficiency)
 
 
 def _affords_joint(proposal: _Proposal) -> bool:
     """Whether all but the random effects can be explored together, with many candidates a level."""
-    surrogate = proposal.surrogate
-    dimension = surrogate.target.covariances + surrogate.target.problem.p + int(surrogate.dispersion is not None)
+    approximation = proposal.approximation
+    dimension = (
+        approximation.target.covariances + approximation.target.problem.p + int(approximation.dispersion is not None)
+    )
     return (
-        dimension <= MAX_DIMENSION and len(surrogate.z) * int(np.prod(_joint_ladder(surrogate)[-1])) <= JOINT_DENSITIES
+        dimension <= MAX_DIMENSION
+        and len(approximation.z) * int(np.prod(_joint_ladder(approximation)[-1])) <= JOINT_DENSITIES
     )
 
 
-def _joint_ladder(surrogate: Surrogate) -> Sequence[tuple[int, ...]]:
-    stages = len(surrogate.target.problem.coordinates.plan.stages)
+def _joint_ladder(approximation: GaussianApproximation) -> Sequence[tuple[int, ...]]:
+    stages = len(approximation.target.problem.coordinates.plan.stages)
     return JOINT_LADDER if stages < 2 else NESTED_JOINT_LADDER
 
 
@@ -234,30 +244,30 @@ def _fit_jointly(found: _Weighted, rng: np.random.Generator) -> _Proposal:
     A normal approximation of the fixed effects given theta has tails that are too light where data are few; and where
     an outcome is all but certain, effects are as large as their standard deviation lets them be.
     """
-    old = found.proposal.surrogate
+    old = found.proposal.approximation
     x = found.theta
     if not old.is_joint:
         x = old.coordinates(found.theta, found.proposed.shift, found.proposed.log_dispersion)
-    surrogate = old if old.is_joint else old.jointly()
+    approximation = old if old.is_joint else old.jointly()
     weights = tempered(found.log_weights, x.shape[1])
-    surrogate = replace(surrogate, centre=x[int(np.argmax(weights))])
+    approximation = replace(approximation, centre=x[int(np.argmax(weights))])
     mixture = found.proposal.mixture.widened() if old.is_joint else fitted(x, weights, rng)
-    ladder = _joint_ladder(surrogate)
+    ladder = _joint_ladder(approximation)
     for tries in ladder[-1:] if old.is_joint else ladder:
 
         def density(at: Array, tries: tuple[int, ...] = tries) -> Array:
-            return propose(surrogate, at, tries, rng).log_density
+            return propose(approximation, at, tries, rng).log_density
 
         adapted = adapt(density, mixture, pilot_size(x.shape[1]), rng, is_fitted=True)
         mixture = adapted.mixture
         if adapted.efficiency > JOINT_GOOD:
             break
-    return _Proposal(surrogate, mixture, tries, adapted.efficiency)
+    return _Proposal(approximation, mixture, tries, adapted.efficiency)
 
 
-def _ladder(surrogate: Surrogate) -> Sequence[tuple[int, ...]]:
+def _ladder(approximation: GaussianApproximation) -> Sequence[tuple[int, ...]]:
     """Numbers of candidates to try in turn: more from the start where they cost nothing, no more than is affordable."""
-    n, stages = len(surrogate.z), len(surrogate.target.problem.coordinates.plan.stages)
+    n, stages = len(approximation.z), len(approximation.target.problem.coordinates.plan.stages)
     if not stages:  # no level has candidates
         return LADDER[:1]
     ladder = NESTED_LADDER if stages > 1 else LADDER
@@ -271,7 +281,7 @@ def _efficiency(log_weights: Array) -> float:
 
 
 def propose(
-    surrogate: Surrogate,
+    approximation: GaussianApproximation,
     theta: Array,
     tries: tuple[int, ...],
     rng: np.random.Generator,
@@ -282,9 +292,9 @@ def propose(
     """Propose effects and dispersion at each ``theta (N, m)``; where ``interruptible``, at the first until Ctrl-C."""
 
     def batch(rows: slice, own: np.random.Generator) -> Proposed:
-        return _propose(surrogate, theta[rows], tries, own)
+        return _propose(approximation, theta[rows], tries, own)
 
-    batches = list(_batches(surrogate, len(theta)))
+    batches = list(_batches(approximation, len(theta)))
     return _together(
         draw_in_threads(batch, batches, rng, label="Drawing", progress=progress, interruptible=interruptible)
     )
@@ -299,45 +309,49 @@ def _together(parts: list[Proposed]) -> Proposed:
     )
 
 
-def _batches(surrogate: Surrogate, n: int) -> Iterator[slice]:
-    most = max(1, NUMBERS // (4 * len(surrogate.z)))
-    for rows in surrogate.target.batches(n):
+def _batches(approximation: GaussianApproximation, n: int) -> Iterator[slice]:
+    most = max(1, NUMBERS // (4 * len(approximation.z)))
+    for rows in approximation.target.batches(n):
         for begin in range(rows.start, rows.stop, most):
             yield slice(begin, min(begin + most, rows.stop))
 
 
-def _propose(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np.random.Generator) -> Proposed:
+def _propose(
+    approximation: GaussianApproximation, theta: Array, tries: tuple[int, ...], rng: np.random.Generator
+) -> Proposed:
     """Proposals of one batch; those so far out that numbers fail get no weight."""
     with np.errstate(all="ignore"):
-        prior = surrogate.target.log_prior(theta[:, : surrogate.target.size])
-        usable = np.where(np.isfinite(prior)[:, None], theta, surrogate.centre)
+        prior = approximation.target.log_prior(theta[:, : approximation.target.size])
+        usable = np.where(np.isfinite(prior)[:, None], theta, approximation.centre)
         try:
-            return _propose_inside(surrogate, usable, prior, tries, rng)
+            return _propose_inside(approximation, usable, prior, tries, rng)
         except np.linalg.LinAlgError:
-            return _halved(surrogate, theta, tries, rng)
+            return _halved(approximation, theta, tries, rng)
 
 
-def _halved(surrogate: Surrogate, theta: Array, tries: tuple[int, ...], rng: np.random.Generator) -> Proposed:
+def _halved(
+    approximation: GaussianApproximation, theta: Array, tries: tuple[int, ...], rng: np.random.Generator
+) -> Proposed:
     """Proposals of a batch of which one cannot be factorised."""
     if len(theta) == 1:
-        return _propose_inside(surrogate, surrogate.centre[None], np.array([-np.inf]), tries, rng)
+        return _propose_inside(approximation, approximation.centre[None], np.array([-np.inf]), tries, rng)
     half = len(theta) // 2
-    return _together([_propose(surrogate, part, tries, rng) for part in (theta[:half], theta[half:])])
+    return _together([_propose(approximation, part, tries, rng) for part in (theta[:half], theta[half:])])
 
 
 def _propose_inside(
-    surrogate: Surrogate, x: Array, prior: Array, tries: tuple[int, ...], rng: np.random.Generator
+    approximation: GaussianApproximation, x: Array, prior: Array, tries: tuple[int, ...], rng: np.random.Generator
 ) -> Proposed:
     """Proposals at ``x (B, m)``, where numbers do not fail; ``prior (B,)`` is the log prior density of theta there."""
-    target = surrogate.target
+    target = approximation.target
     theta = x[:, : target.size]
     factorisation = target.factorise(theta)
     noise, excess = defended_noise(len(x), int((~target.explored).sum()), rng)
     value = target.log_likelihood(theta, factorisation) + prior + excess
     shift, combination, later = draw_all(target, theta, factorisation, rng, noise=noise, end_only=True)
-    log_dispersion, correction = _dispersion_at(surrogate, x, rng)
+    log_dispersion, correction = _dispersion_at(approximation, x, rng)
     working = target.problem.coordinates
-    candidates = Candidates(surrogate, factorisation, combination, log_dispersion, tries, rng)
+    candidates = Candidates(approximation, factorisation, combination, log_dispersion, tries, rng)
     nested = len(factorisation.plan.stages)
     rest = (target.problem.beta_ols + shift) @ working.X.T
     for factor, effects in zip(working.factors[nested:], later, strict=True):
@@ -345,17 +359,21 @@ def _propose_inside(
     chosen, weights = candidates.pick(nested - 1, later, rest)
     levels = weights.sum(axis=-1)
     value = (
-        value + levels + correction + surrogate.prior_remainder(shift) + _by_dispersion(target, theta, log_dispersion)
+        value
+        + levels
+        + correction
+        + approximation.prior_remainder(shift)
+        + _by_dispersion(target, theta, log_dispersion)
     )
     return Proposed(shift, [*chosen, *later], log_dispersion, np.where(np.isfinite(value), value, -np.inf))
 
 
-def _dispersion_at(surrogate: Surrogate, x: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+def _dispersion_at(approximation: GaussianApproximation, x: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     """Log dispersions, and log of prior over proposal density; of joint coordinates the last one, not drawn here."""
-    prior, place = surrogate.target.priors.dispersion, surrogate.dispersion
+    prior, place = approximation.target.priors.dispersion, approximation.dispersion
     if prior is None or place is None:
         return np.zeros(len(x)), np.zeros(len(x))
-    if surrogate.is_joint:
+    if approximation.is_joint:
         return x[:, -1], prior.log_density(np.exp(x[:, -1])) + x[:, -1]
     from scipy.stats import t
 

@@ -50,7 +50,7 @@ class MarginalPosterior:
     mean: Array  # (p,) prior means of gamma, 0 where flat
     precision: Array  # (p,) prior precisions of gamma, 0 where flat
     emulator: Emulator | None = None  # stands in for factorisations that are dear
-    unit_sigma: bool = False  # sigma is one and no part of theta: a Gaussian stand-in of another likelihood
+    unit_sigma: bool = False  # sigma is one and no part of theta: a Gaussian approximation of another likelihood
 
     @property
     def size(self) -> int:

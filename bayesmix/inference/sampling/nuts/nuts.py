@@ -19,7 +19,7 @@ from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.diagnostics import R_HAT_LIMIT, convergence, enough
 from bayesmix.inference.sampling.draws import FEWEST, Draws, Schedule, interruption
 from bayesmix.inference.sampling.nuts.compiled_density import VALUES, density_of
-from bayesmix.inference.sampling.nuts.reparametrisation import whiten
+from bayesmix.inference.sampling.nuts.reparametrisation import reparametrise
 from bayesmix.inference.sampling.nuts.reparametrised_model import (
     SamplerModel,
     free_shapes,
@@ -109,16 +109,16 @@ def sample_nuts(  # noqa: PLR0913 - a posterior, its start and its length
 
     ``known``: draws of the marginal sampler, at some of which chains start.
     """
-    whitening = whiten(design, spec, priors, start)
-    model = sampler_model(design, spec, priors, whitening)
-    starts = Starts(design, priors, whitening, start, None if known is None else known.parameters)
+    reparametrisation = reparametrise(design, spec, priors, start)
+    model = sampler_model(design, spec, priors, reparametrisation)
+    starts = Starts(design, priors, reparametrisation, start, None if known is None else known.parameters)
 
     def sampler(run: Run) -> Sampled:
         free, stats, interrupted = (
             _by_nutpie(model, starts, run) if options.backend == "nutpie" else _by_pymc(model, run, options)
         )
         kept = {name: values[:, :: run.thin] for name, values in free.items()}
-        parameters = parameters_at(design, priors, whitening, kept)
+        parameters = parameters_at(design, priors, reparametrisation, kept)
         return Sampled(parameters, {name: values[:, :: run.thin] for name, values in stats.items()}, interrupted)
 
     length = (schedule.draws, schedule.chains, options.tune, options.target_accept)

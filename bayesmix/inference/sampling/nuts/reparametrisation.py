@@ -116,7 +116,7 @@ class Parent:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TermWhitening:
+class TermReparametrisation:
     """Coordinates of one term."""
 
     sd: tuple[Move, ...]  # one a kind of prior
@@ -133,16 +133,16 @@ class TermWhitening:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Whitening:
+class Reparametrisation:
     """Coordinates of a model."""
 
     fixed: tuple[Move, ...]  # of the fixed effects that have priors, one a kind of prior
     beta: Array  # (p,) fixed effects at the estimate
-    terms: tuple[TermWhitening, ...]
+    terms: tuple[TermReparametrisation, ...]
     dispersion: Move | None
 
 
-def whiten(design: Design, spec: ModelSpec, priors: Priors, point: PointEstimate) -> Whitening:
+def reparametrise(design: Design, spec: ModelSpec, priors: Priors, point: PointEstimate) -> Reparametrisation:
     """Take the coordinates from the point estimate, moved off the boundary and into the priors' support."""
     starts = [_start(term, priors.sd[t], point, t) for t, term in enumerate(design.terms)]
     information = _information(design, spec, point)
@@ -154,7 +154,7 @@ def whiten(design: Design, spec: ModelSpec, priors: Priors, point: PointEstimate
         (size,) = inside((priors.dispersion,), np.array([point.dispersion]))
         dispersion = _move([priors.dispersion], size, np.asarray(1.0 / np.sqrt(2.0 * len(design.y))))
     covariance = priors.contrast @ point.beta_cov @ priors.contrast.T
-    return Whitening(_moves(priors.fixed, gamma, np.ones(len(gamma)), covariance), beta, terms, dispersion)
+    return Reparametrisation(_moves(priors.fixed, gamma, np.ones(len(gamma)), covariance), beta, terms, dispersion)
 
 
 def spherical(
@@ -259,7 +259,7 @@ def _term(
     point: PointEstimate,
     information: Array,
     starts: Sequence[_Start],
-) -> TermWhitening:
+) -> TermReparametrisation:
     start = starts[t]
     holders = [(s, index) for s in range(len(terms)) if (index := _holds(terms[s], terms[t])) is not None]
     V, A = _conditional(terms, t, point, information, [one.covariance for one in starts], holders)
@@ -274,7 +274,7 @@ def _term(
         parents.append(Parent(s, index, own))
     known = precision - np.linalg.inv(start.covariance)
     moves = _moves(priors.sd[t], start.sd, _log_scale(start, known))
-    return TermWhitening(moves, start.partial, known, score, slope[..., :p], tuple(parents))
+    return TermReparametrisation(moves, start.partial, known, score, slope[..., :p], tuple(parents))
 
 
 def _holds(outer: Term, inner: Term) -> Array | None:

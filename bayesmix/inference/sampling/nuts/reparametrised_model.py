@@ -1,8 +1,8 @@
 """The model of `to_pymc` in the sampler's coordinates: the same posterior, as a function of free numbers.
 
-All variables are flat on the real line and of unit size (`whitening`); the densities of what they stand for, with the
-Jacobians, are potentials. Every number that comes from data or priors is part of four arrays, so that the compiled
-model serves all data of its kind.
+All variables are flat on the real line and of unit size (`reparametrisation`); the densities of what they stand for,
+with the Jacobians, are potentials. Every number that comes from data or priors is part of four arrays, so that the
+compiled model serves all data of its kind.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from bayesmix.inference.sampling.nuts.pymc_model import (
     level_dim,
     term_label,
 )
-from bayesmix.inference.sampling.nuts.reparametrisation import Move, TermWhitening, Whitening, spherical
+from bayesmix.inference.sampling.nuts.reparametrisation import Move, Reparametrisation, TermReparametrisation, spherical
 from bayesmix.inference.sampling.nuts.shared_data import Packed
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.joint import log_decov
@@ -45,7 +45,9 @@ class SamplerModel:
     key: tuple[Any, ...]
 
 
-def sampler_model(design: Design, spec: ModelSpec, priors: Priors, whitening: Whitening) -> SamplerModel:
+def sampler_model(
+    design: Design, spec: ModelSpec, priors: Priors, reparametrisation: Reparametrisation
+) -> SamplerModel:
     """Build the sampler's form of the model."""
     import pymc as pm
     import pytensor.tensor as pt
@@ -57,27 +59,27 @@ def sampler_model(design: Design, spec: ModelSpec, priors: Priors, whitening: Wh
         eta = packed.column(design.offset)
         change = pt.zeros(0)
         if design.fixed:
-            gamma = _vector("fixef_centred", priors.fixed, whitening.fixed, packed)
+            gamma = _vector("fixef_centred", priors.fixed, reparametrisation.fixed, packed)
             beta = pt.dot(packed.constant("contrast", np.linalg.inv(priors.contrast)), gamma)
             pm.Deterministic("fixef", beta, dims="fixed")
             eta = eta + pt.dot(packed.columns(design.X), beta)
-            change = beta - packed.constant("fixef", whitening.beta)
+            change = beta - packed.constant("fixef", reparametrisation.beta)
         dispersion = None
-        if priors.dispersion is not None and whitening.dispersion is not None:
+        if priors.dispersion is not None and reparametrisation.dispersion is not None:
             name = str(priors.dispersion_name)
             prior = priors.dispersion
             arguments = [packed.constant(name, np.asarray(value)) for value in prior.arguments]
-            dispersion = _moved(name, prior.kind, arguments, whitening.dispersion, packed)
+            dispersion = _moved(name, prior.kind, arguments, reparametrisation.dispersion, packed)
         effects: dict[int, list[Any]] = {}
-        for t in _outer_first(whitening):
-            term, own = design.terms[t], whitening.terms[t]
+        for t in _outer_first(reparametrisation):
+            term, own = design.terms[t], reparametrisation.terms[t]
             L = _root(term, labels[t], priors.sd[t], priors.corr[t], own, packed, dispersion)
             effects[t] = _effects(labels[t], L, change, own, effects, packed)
             codes = packed.levels(term.codes)
             eta = eta + sum(packed.column(z) * b[codes] for z, b in zip(term.z.T, effects[t], strict=True))
         add_kernel(design, spec, eta, dispersion, packed)
     packed.fill()
-    return SamplerModel(model, packed, _key(design, spec, priors, whitening))
+    return SamplerModel(model, packed, _key(design, spec, priors, reparametrisation))
 
 
 def free_shapes(model: Any) -> dict[str, tuple[int, ...]]:
@@ -85,18 +87,20 @@ def free_shapes(model: Any) -> dict[str, tuple[int, ...]]:
     return {variable.name: tuple(variable.type.shape) for variable in model.free_RVs}
 
 
-def parameters_at(design: Design, priors: Priors, whitening: Whitening, free: Mapping[str, Array]) -> Parameters:
+def parameters_at(
+    design: Design, priors: Priors, reparametrisation: Reparametrisation, free: Mapping[str, Array]
+) -> Parameters:
     """Parameters in the user's units, from values of the free variables with leading axes ``(chain, draw)``."""
     lead = next(iter(free.values())).shape[:2]
     beta = np.zeros((*lead, 0))
     if design.fixed:
-        gamma = _values("fixef_centred", priors.fixed, whitening.fixed, free)
+        gamma = _values("fixef_centred", priors.fixed, reparametrisation.fixed, free)
         beta = gamma @ np.linalg.inv(priors.contrast).T
     sds: dict[int, Array] = {}
     corrs: dict[int, Array] = {}
     effects: dict[int, Array] = {}
-    for t in _outer_first(whitening):
-        term, own = design.terms[t], whitening.terms[t]
+    for t in _outer_first(reparametrisation):
+        term, own = design.terms[t], reparametrisation.terms[t]
         label, k = term_label(design.terms, t), len(term.effects)
         sd = np.broadcast_to(_values(f"sd_free_{label}", priors.sd[t], own.sd, free), (*lead, k))
         root: Array = np.broadcast_to(np.eye(k), (*lead, k, k))
@@ -104,16 +108,23 @@ def parameters_at(design: Design, priors: Priors, whitening: Whitening, free: Ma
             half = _value([BETA], own.partial, free[f"lkj_{label}_free"])
             root = structure_of(term).correlation.root(2.0 * half - 1.0)
         sds[t], corrs[t] = sd, root @ np.swapaxes(root, -1, -2)
-        effects[t] = _effects_at(own, sd[..., :, None] * root, free[f"u_{label}"], beta - whitening.beta, effects)
+        effects[t] = _effects_at(
+            own, sd[..., :, None] * root, free[f"u_{label}"], beta - reparametrisation.beta, effects
+        )
     dispersion = None
-    if priors.dispersion is not None and whitening.dispersion is not None:
+    if priors.dispersion is not None and reparametrisation.dispersion is not None:
         free_dispersion = free[f"{priors.dispersion_name}_free"]
-        dispersion = _value([priors.dispersion], whitening.dispersion, free_dispersion)
+        dispersion = _value([priors.dispersion], reparametrisation.dispersion, free_dispersion)
     return Parameters(beta, _in_turn(sds), _in_turn(corrs), _in_turn(effects), dispersion)
 
 
 def free_at(
-    design: Design, priors: Priors, whitening: Whitening, beta: Array, sds: Sequence[Array], dispersion: Array | None
+    design: Design,
+    priors: Priors,
+    reparametrisation: Reparametrisation,
+    beta: Array,
+    sds: Sequence[Array],
+    dispersion: Array | None,
 ) -> dict[str, Array]:
     """Free values of fixed effects, standard deviations ``(n_sd,)`` a term and the dispersion, by variable.
 
@@ -122,12 +133,12 @@ def free_at(
     """
     free: dict[str, Array] = {}
     if design.fixed:
-        free |= _free("fixef_centred", priors.fixed, whitening.fixed, priors.contrast @ beta)
-    for t, (own, sd) in enumerate(zip(whitening.terms, sds, strict=True)):
+        free |= _free("fixef_centred", priors.fixed, reparametrisation.fixed, priors.contrast @ beta)
+    for t, (own, sd) in enumerate(zip(reparametrisation.terms, sds, strict=True)):
         free |= _free(f"sd_free_{term_label(design.terms, t)}", priors.sd[t], own.sd, sd)
-    if priors.dispersion is not None and whitening.dispersion is not None and dispersion is not None:
+    if priors.dispersion is not None and reparametrisation.dispersion is not None and dispersion is not None:
         bounds = _bounds([priors.dispersion])
-        free[f"{priors.dispersion_name}_free"] = whitening.dispersion.backward(np.asarray(dispersion), bounds)
+        free[f"{priors.dispersion_name}_free"] = reparametrisation.dispersion.backward(np.asarray(dispersion), bounds)
     return free
 
 
@@ -142,9 +153,9 @@ def _in_turn(found: Mapping[int, Array]) -> tuple[Array, ...]:
     return tuple(found[t] for t in sorted(found))
 
 
-def _outer_first(whitening: Whitening) -> list[int]:
+def _outer_first(reparametrisation: Reparametrisation) -> list[int]:
     """Terms in an order in which those that others are nested in come first."""
-    return sorted(range(len(whitening.terms)), key=lambda t: len(whitening.terms[t].score))
+    return sorted(range(len(reparametrisation.terms)), key=lambda t: len(reparametrisation.terms[t].score))
 
 
 BETA = Prior("Beta", (1.0, 1.0))  # stands for the prior of (1 + partial correlation) / 2, whose arguments are computed
@@ -182,7 +193,13 @@ def _moved(name: str, kind: str, arguments: list[Any], move: Move, packed: Packe
 
 
 def _root(  # noqa: PLR0913, PLR0917 - what a prior of a covariance is made of
-    term: Term, label: str, sd_priors: Sequence[Prior], eta: float | None, own: TermWhitening, packed: Packed, unit: Any
+    term: Term,
+    label: str,
+    sd_priors: Sequence[Prior],
+    eta: float | None,
+    own: TermReparametrisation,
+    packed: Packed,
+    unit: Any,
 ) -> list[list[Any]]:
     """Rows of a root of the covariance of a term's effects, trailing zeros left out."""
     import pymc as pm
@@ -205,7 +222,7 @@ def _effects(
     label: str,
     L: list[list[Any]],
     change: Any,
-    own: TermWhitening,
+    own: TermReparametrisation,
     outer: Mapping[int, list[Any]],
     packed: Packed,
 ) -> list[Any]:
@@ -230,7 +247,9 @@ def _effects(
     return b
 
 
-def _score(label: str, change: Any, own: TermWhitening, outer: Mapping[int, list[Any]], packed: Packed) -> list[Any]:
+def _score(
+    label: str, change: Any, own: TermReparametrisation, outer: Mapping[int, list[Any]], packed: Packed
+) -> list[Any]:
     """``c_j`` of the levels, one ``(J,)`` an effect, less what fixed effects and outer terms take from it."""
     import pytensor.tensor as pt
 
@@ -267,7 +286,7 @@ def _bounds(priors: Sequence[Prior]) -> tuple[Any, ...]:
     return tuple(arguments_of(priors)) if priors[0].kind == "Uniform" else (0.0, 1.0)
 
 
-def _effects_at(own: TermWhitening, L: Array, u: Array, change: Array, outer: Mapping[int, Array]) -> Array:
+def _effects_at(own: TermReparametrisation, L: Array, u: Array, change: Array, outer: Mapping[int, Array]) -> Array:
     """Random effects ``(..., J, k)`` from the free numbers, at roots of their covariance ``(..., k, k)``."""
     k = u.shape[-1]
     if not own.is_adapted:
@@ -282,7 +301,7 @@ def _effects_at(own: TermWhitening, L: Array, u: Array, change: Array, outer: Ma
     return np.stack(z, axis=-1) @ np.swapaxes(L, -1, -2)
 
 
-def _key(design: Design, spec: ModelSpec, priors: Priors, whitening: Whitening) -> tuple[Any, ...]:
+def _key(design: Design, spec: ModelSpec, priors: Priors, reparametrisation: Reparametrisation) -> tuple[Any, ...]:
     """What the graph depends on, besides the numbers in it."""
     terms = tuple(
         (structure_of(term), len(term.levels), tuple(map(_kind, sd)), eta is None)
@@ -290,7 +309,7 @@ def _key(design: Design, spec: ModelSpec, priors: Priors, whitening: Whitening) 
     )
     fixed = tuple(prior.kind for prior in priors.fixed)
     dispersion = None if priors.dispersion is None else priors.dispersion.kind
-    nested = tuple(tuple(parent.term for parent in term.parents) for term in whitening.terms)
+    nested = tuple(tuple(parent.term for parent in term.parents) for term in reparametrisation.terms)
     return spec.family, spec.link.name, is_unweighted(design), fixed, terms, nested, dispersion
 
 

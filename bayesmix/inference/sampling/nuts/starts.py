@@ -18,7 +18,7 @@ from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import INTERCEPTS, Priors
 from bayesmix.inference.sampling.marginal.scatter import LOCATED
-from bayesmix.inference.sampling.nuts.reparametrisation import SMALLEST, Whitening, typical
+from bayesmix.inference.sampling.nuts.reparametrisation import SMALLEST, Reparametrisation, typical
 from bayesmix.inference.sampling.nuts.reparametrised_model import free_at
 
 Point = tuple[Array, list[Array], Array | None]  # fixed effects, standard deviations of each term, dispersion
@@ -36,7 +36,7 @@ class Starts:
 
     design: Design
     priors: Priors
-    whitening: Whitening
+    reparametrisation: Reparametrisation
     point: PointEstimate
     known: Parameters | None = None  # draws (chain, draw) of the marginal sampler
 
@@ -64,7 +64,7 @@ class Starts:
         best, highest = near, -np.inf
         for _ in range(TRIES):
             with np.errstate(all="ignore"):
-                found = flat(free_at(self.design, self.priors, self.whitening, *draw(rng)), 0.3 * near)
+                found = flat(free_at(self.design, self.priors, self.reparametrisation, *draw(rng)), 0.3 * near)
             height = value(found) if np.isfinite(found).all() else -np.inf
             if np.isfinite(height) and height > highest:
                 best, highest = found, height

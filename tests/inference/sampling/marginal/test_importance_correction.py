@@ -26,7 +26,11 @@ from bayesmix.inference.least_squares.solve import given_later
 from bayesmix.inference.parameters.names import covariance
 from bayesmix.inference.sampling.marginal import importance_correction
 from bayesmix.inference.sampling.marginal.candidates import Candidates, _candidates
-from bayesmix.inference.sampling.marginal.gaussian_approximation import Surrogate, coefficients, fit_surrogate
+from bayesmix.inference.sampling.marginal.gaussian_approximation import (
+    GaussianApproximation,
+    coefficients,
+    fit_approximation,
+)
 from bayesmix.inference.sampling.marginal.importance_correction import in_user_units, propose
 
 EXACT = {"rtol": 1e-8, "atol": 1e-8}  # two ways to the same density, floating point apart
@@ -79,25 +83,25 @@ def model_of(name: str) -> bmx.Model:
 
 
 @cache
-def surrogate_of(name: str) -> Surrogate:
+def surrogate_of(name: str) -> GaussianApproximation:
     model = model_of(name)
-    return fit_surrogate(model.design, model.spec, model.priors, model.estimate().point, np.random.default_rng(1))
+    return fit_approximation(model.design, model.spec, model.priors, model.estimate().point, np.random.default_rng(1))
 
 
-def some_theta(surrogate: Surrogate, point: Any, n: int) -> np.ndarray:
-    start = surrogate.target.start(point)
+def some_theta(approximation: GaussianApproximation, point: Any, n: int) -> np.ndarray:
+    start = approximation.target.start(point)
     return start + 0.3 * np.random.default_rng(2).standard_normal((n, len(start)))
 
 
-def dense_conditional(model: bmx.Model, surrogate: Surrogate, matrices: list[np.ndarray]) -> Any:
-    """Distribution of (gamma, b) under the stand-in given covariances, by dense matrices."""
-    design, priors, target = model.design, model.priors, surrogate.target
+def dense_conditional(model: bmx.Model, approximation: GaussianApproximation, matrices: list[np.ndarray]) -> Any:
+    """Distribution of (gamma, b) under the Gaussian approximation given covariances, by dense matrices."""
+    design, priors, target = model.design, model.priors, approximation.target
     Z = [indicator(term.codes, term.z, len(term.levels)) for term in design.terms]
     XZ = np.hstack([design.X @ np.linalg.inv(priors.contrast), *Z])
     blocks = [np.linalg.inv(m) for m, term in zip(matrices, design.terms, strict=True) for _ in term.levels]
     prior = block_diag(np.diag(target.precision), *blocks)
-    precision = (XZ.T * surrogate.weights) @ XZ + prior
-    h = XZ.T @ (surrogate.weights * surrogate.z)
+    precision = (XZ.T * approximation.weights) @ XZ + prior
+    h = XZ.T @ (approximation.weights * approximation.z)
     h[: len(target.mean)] += target.precision * target.mean
     return np.linalg.solve(precision, h), np.linalg.inv(precision)
 
@@ -108,14 +112,14 @@ def test_weights_are_joint_density_over_that_of_the_proposal(name: str, monkeypa
     monkeypatch.setattr(
         "bayesmix.inference.sampling.marginal.defence.SHARE", 1e-300
     )  # heavy-tailed noise has a test of its own
-    model, surrogate = model_of(name), surrogate_of(name)
+    model, approximation = model_of(name), surrogate_of(name)
     design, priors, family = model.design, model.priors, model.spec.family
-    theta = some_theta(surrogate, model.estimate().point, 4)
-    proposed = propose(surrogate, theta, (1,), np.random.default_rng(3))
+    theta = some_theta(approximation, model.estimate().point, 4)
+    proposed = propose(approximation, theta, (1,), np.random.default_rng(3))
     kept = np.arange(4)
-    values = in_user_units(surrogate, theta, proposed, kept)
+    values = in_user_units(approximation, theta, proposed, kept)
     trials = np.ones(len(design.y)) if design.trials is None else design.trials
-    gammas = coefficients(surrogate.target, proposed.shift)
+    gammas = coefficients(approximation.target, proposed.shift)
     for i in kept:
         eta = design.X @ values.beta[i] + design.offset
         matrices, joint = [], 0.0
@@ -131,36 +135,36 @@ def test_weights_are_joint_density_over_that_of_the_proposal(name: str, monkeypa
             joint += float(np.sum(design.weights * log_density(family.name, design.y, mean, dispersion, trials)))
         for prior, gamma in zip(priors.fixed, gammas[i], strict=True):
             joint += float(PRIOR[prior.kind](*prior.arguments).logpdf(gamma))
-        joint += float(surrogate.target.log_prior(theta[i : i + 1])[0])
-        if priors.dispersion is not None and surrogate.dispersion is not None:
-            at, place = np.log(dispersion), surrogate.dispersion
+        joint += float(approximation.target.log_prior(theta[i : i + 1])[0])
+        if priors.dispersion is not None and approximation.dispersion is not None:
+            at, place = np.log(dispersion), approximation.dispersion
             joint += float(PRIOR[priors.dispersion.kind](*priors.dispersion.arguments).logpdf(dispersion)) + at
             joint -= float(stats.t(importance_correction.FREEDOM, place.mean, place.sd).logpdf(at))
         if model.spec.preset == "rstanarm":  # standard deviations in units of the dispersion: Exponential(1 / it)
             sd = float(values.sd[0][i, 0])
             joint += float(stats.expon(0.0, dispersion).logpdf(sd) - stats.expon(0.0, 1.0).logpdf(sd))
-        centre, spread = dense_conditional(model, surrogate, matrices)
+        centre, spread = dense_conditional(model, approximation, matrices)
         at = np.concatenate([gammas[i], *(b[i].ravel() for b in values.b)])
         drawn = float(stats.multivariate_normal(centre, spread, allow_singular=False).logpdf(at))
         np.testing.assert_allclose(proposed.log_density[i], joint - drawn, **EXACT)
 
 
 def test_effects_given_those_eliminated_later_are_the_dense_conditional() -> None:
-    model, surrogate = model_of("binomial, nested"), surrogate_of("binomial, nested")
-    target = surrogate.target
-    theta = some_theta(surrogate, model.estimate().point, 1)
+    model, approximation = model_of("binomial, nested"), surrogate_of("binomial, nested")
+    target = approximation.target
+    theta = some_theta(approximation, model.estimate().point, 1)
     factorisation = target.factorise(theta)
     shift = np.full((1, 2), 0.1)
     combination = np.concatenate([-shift, np.ones((1, 1))], axis=1)
     inner, outer = target.problem.coordinates.factors
     above = np.linspace(-1.0, 1.0, outer.levels)
     mean, root = given_later(factorisation, 0, combination, [above[None, :, None]])
-    residual = surrogate.z - target.problem.coordinates.X @ (target.problem.beta_ols + shift[0])
+    residual = approximation.z - target.problem.coordinates.X @ (target.problem.beta_ols + shift[0])
     residual = residual - outer.z[:, 0] * above[outer.codes]
     Z = indicator(inner.codes, inner.z, inner.levels)
     scale = factorisation.eliminated[0].Lambda[0, 0, 0]
-    covariance_ = np.linalg.inv((Z.T * surrogate.weights) @ Z + np.eye(inner.levels) / scale**2)
-    np.testing.assert_allclose(mean[0, :, 0], covariance_ @ (Z.T @ (surrogate.weights * residual)), **EXACT)
+    covariance_ = np.linalg.inv((Z.T * approximation.weights) @ Z + np.eye(inner.levels) / scale**2)
+    np.testing.assert_allclose(mean[0, :, 0], covariance_ @ (Z.T @ (approximation.weights * residual)), **EXACT)
     np.testing.assert_allclose(root[0, :, 0, 0] ** 2, np.diag(covariance_), **EXACT)
 
 

@@ -15,7 +15,7 @@ from bayesmix.inference.parameters.centring import at_means, to_means
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.sampling.nuts.compiled_density import density_of
 from bayesmix.inference.sampling.nuts.pymc_model import by_kind, term_label, to_pymc
-from bayesmix.inference.sampling.nuts.reparametrisation import spherical, whiten
+from bayesmix.inference.sampling.nuts.reparametrisation import reparametrise, spherical
 from bayesmix.inference.sampling.nuts.reparametrised_model import free_shapes, parameters_at, sampler_model
 
 STEP = 1e-5  # of central differences of the change of coordinates
@@ -33,8 +33,8 @@ class Both:
         self.design = at_means(model.design, model.priors.changes)  # engines work where the priors are stated
         method = resolve_method("auto", model.spec.family, model.spec.link)
         self.point = estimate(self.design, model.spec.family, model.spec.link, method)  # converged or not
-        self.whitening = whiten(self.design, model.spec, self.priors, self.point)
-        self.ours = sampler_model(self.design, model.spec, self.priors, self.whitening)
+        self.reparametrisation = reparametrise(self.design, model.spec, self.priors, self.point)
+        self.ours = sampler_model(self.design, model.spec, self.priors, self.reparametrisation)
         self.shapes = free_shapes(self.ours.model)
         self.size = sum(int(np.prod(shape)) for shape in self.shapes.values())
 
@@ -48,7 +48,7 @@ class Both:
 
     def parameters(self, x):
         """Parameters at free values ``(points, size)``."""
-        return parameters_at(self.design, self.priors, self.whitening, self.split(x[None]))
+        return parameters_at(self.design, self.priors, self.reparametrisation, self.split(x[None]))
 
     def theirs(self, x):  # noqa: C901 - one case a kind of prior
         """Values of the unconstrained variables of `to_pymc`, by name, each ``(points, ...)``."""
@@ -259,4 +259,4 @@ def test_codes_out_of_range_are_refused(code):
     codes[0] = code
     broken = replace(both.design, terms=(replace(term, codes=codes),))
     with pytest.raises(IndexError, match=r"level codes of `g` are outside 0\.\.3"):
-        sampler_model(broken, both.model.spec, both.priors, both.whitening)
+        sampler_model(broken, both.model.spec, both.priors, both.reparametrisation)

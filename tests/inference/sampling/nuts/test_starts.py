@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bayesmix.inference.sampling.nuts.reparametrisation import whiten
+from bayesmix.inference.sampling.nuts.reparametrisation import reparametrise
 from bayesmix.inference.sampling.nuts.reparametrised_model import free_at, free_shapes, parameters_at, sampler_model
 from bayesmix.inference.sampling.nuts.starts import Starts
 
@@ -16,13 +16,13 @@ from bayesmix.inference.sampling.nuts.starts import Starts
 def test_free_values_go_back_to_parameters(model: Any, name: str) -> None:
     given = model(name)
     design, priors, point = given.design, given.priors, given.estimate().point
-    whitening = whiten(design, given.spec, priors, point)
+    reparametrisation = reparametrise(design, given.spec, priors, point)
     beta = point.beta + 0.3 * np.sqrt(np.diagonal(point.beta_cov))
     sds = [np.array([0.7, 1.9])]
-    free = free_at(design, priors, whitening, beta, sds, np.asarray(2.5))
-    shapes = free_shapes(sampler_model(design, given.spec, priors, whitening).model)
+    free = free_at(design, priors, reparametrisation, beta, sds, np.asarray(2.5))
+    shapes = free_shapes(sampler_model(design, given.spec, priors, reparametrisation).model)
     values = {k: np.zeros((1, 1, *shape)) + free.get(k, np.zeros(shape)) for k, shape in shapes.items()}
-    back = parameters_at(design, priors, whitening, values)
+    back = parameters_at(design, priors, reparametrisation, values)
     np.testing.assert_allclose(back.beta[0, 0], beta, rtol=1e-9)
     np.testing.assert_allclose(back.sd[0][0, 0], sds[0], rtol=1e-9)
     np.testing.assert_allclose(back.dispersion, 2.5, rtol=1e-9)
@@ -31,7 +31,7 @@ def test_free_values_go_back_to_parameters(model: Any, name: str) -> None:
 def test_starts_depend_on_the_seed_alone_and_lie_far_apart(model: Any) -> None:
     given = model("sleepstudy")
     point = given.estimate().point
-    starts = Starts(given.design, given.priors, whiten(given.design, given.spec, given.priors, point), point)
+    starts = Starts(given.design, given.priors, reparametrise(given.design, given.spec, given.priors, point), point)
     found: list[Any] = []
 
     def keep(free: Any, rest: np.ndarray) -> np.ndarray:
