@@ -235,3 +235,8 @@ def test_what_needs_levels_says_that_there_are_none(ask: Any) -> None:
 def test_a_model_of_nothing_is_refused() -> None:
     with pytest.raises(bmx.SpecError, match=r"neither fixed nor random effects.*Intercept"):
         bmx.Model("Reaction ~ 0", bmx.load_dataset("sleepstudy"))
+
+
+def test_the_summary_of_a_linear_regression_says_that_its_tests_are_exact() -> None:
+    first, *_ = str(estimate("lm").summary()).splitlines()
+    assert first == "Linear model fit by REML. t-tests are exact, on n - p degrees of freedom"

@@ -125,6 +125,8 @@ def _heading(fit: EstimateRecord) -> Section:
 def _title(fit: EstimateRecord) -> str:
     kind = kind_of_model(fit)
     match fit.point.method:
+        case Reml() if not fit.design.terms:
+            return f"{kind} fit by REML. t-tests are exact, on n - p degrees of freedom"
         case Reml():
             return f"{kind} fit by REML. t-tests use Satterthwaite's method"
         case Ml():
