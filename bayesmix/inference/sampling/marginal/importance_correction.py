@@ -54,6 +54,7 @@ JOINT_DENSITIES = 10_000  # most densities of rows a proposal for that, half of 
 REFITS, POOR = 2, 0.4  # further fits of proposals of lower efficiency than this, or of heavy tails
 PILOT = 500  # proposals that measure the efficiency
 GOOD, ENOUGH = 0.45, 1.5  # efficiency that will do, and effective proposals wanted for each draw
+FRACTION = 0.25  # of a proposal more a draw that is not worth a whole one
 DENSITIES = 200_000  # most densities of rows a proposal that are tried for the sake of efficiency
 THIN, CHEAP_THIN = 3, 5  # most proposals a draw, and how many where they are cheap
 CHEAP = 3_000  # densities of rows, and numbers of one factorisation, a proposal up to which that many are made
@@ -182,7 +183,8 @@ def in_user_units(approximation: GaussianApproximation, theta: Array, proposed: 
 def _thin(approximation: GaussianApproximation, tries: tuple[int, ...], efficiency: float, draws: int) -> int:
     """Proposals for each draw kept: the more, the fewer of them are effective; more still where they are cheap."""
     work = len(approximation.z) * int(np.prod(tries)) + approximation.target.numbers
-    wanted = CHEAP_THIN if work <= CHEAP else min(THIN, int(np.ceil(ENOUGH / max(efficiency, 1e-6))))
+    needed = ENOUGH / max(efficiency, 1e-6)
+    wanted = CHEAP_THIN if work <= CHEAP else min(THIN, int(np.ceil(needed - FRACTION)))
     effects = sum(levels * k for levels, k in approximation.target.problem.coordinates.pattern.shapes)
     return max(1, min(wanted, MOST // max(effects * draws, 1)))
 
