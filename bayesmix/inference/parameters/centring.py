@@ -104,6 +104,7 @@ def _changed(values: Parameters, changes: Sequence[Array]) -> Parameters:
     sds, corrs, effects = list(values.sd), list(values.corr), list(values.b)
     for t, change in enumerate(changes):
         if is_centred(change):
-            sds[t], corrs[t] = sd_and_corr(change @ covariance(sds[t], corrs[t]) @ change.T)
+            moved = change @ covariance(sds[t], corrs[t]) @ change.T
+            sds[t], corrs[t] = sd_and_corr(0.5 * (moved + np.swapaxes(moved, -1, -2)))  # symmetric to the bit
             effects = [b @ change.T if s == t else b for s, b in enumerate(effects)]  # none of a big model
     return replace(values, sd=tuple(sds), corr=tuple(corrs), b=tuple(effects))
