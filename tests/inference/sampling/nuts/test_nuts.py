@@ -266,7 +266,7 @@ def test_draws_obey_the_models_own_identities(model):
 @pytest.mark.slow
 def test_ctrl_c_while_sampling(model):
     """A real one: the signal reaches the thread that waits."""
-    timer = threading.Timer(2.0, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer = threading.Timer(6.0, lambda: os.kill(os.getpid(), signal.SIGINT))  # starts take a second or two
     run = model("cbpp").sample(draws=20, chains=1, seed=1, method=Nuts(tune=20), progress=False)  # compiled by now
     assert run.draws.notes == ()
     timer.start()
