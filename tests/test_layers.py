@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,7 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
+@cache
 def imports(name: str) -> list[tuple[int, str]]:
     """Line and target of every import of the package in a module, those inside functions and TYPE_CHECKING too."""
     package = name.split(".")[:-1] if MODULES[name].name != "__init__.py" else name.split(".")
@@ -87,6 +89,7 @@ def imports(name: str) -> list[tuple[int, str]]:
     return found
 
 
+@cache
 def module_of(target: str) -> str:
     """The module, below the package, that an import names: `bayesmix` itself for names of its own."""
     parts = target.split(".")[1:]
