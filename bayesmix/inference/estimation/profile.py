@@ -82,13 +82,6 @@ class _KnownError(Exception):
     """A search has come to a minimum that is known."""
 
 
-def profile_interval(
-    design: Design, family: Family, link: Link, point: PointEstimate, name: str, level: float
-) -> Interval:
-    """Limits of one parameter, see `profile_intervals`."""
-    return profile_intervals(design, family, link, point, [name], level)[0]
-
-
 @one_blas_thread()
 def profile_intervals(
     design: Design, family: Family, link: Link, point: PointEstimate, names: Sequence[str], level: float

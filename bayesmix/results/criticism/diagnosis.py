@@ -13,7 +13,6 @@ import numpy as np
 from bayesmix.inference.estimation.methods import Agq, Laplace
 from bayesmix.inference.parameters.centring import at_means, centring, to_means
 from bayesmix.inference.parameters.names import corr_effects, corr_names, sd_effects, sd_names
-from bayesmix.inference.sampling.prior_conflict import conflicts, is_at_zero
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.criticism.cross_validation import loo
 from bayesmix.results.fits.linear_predictor import flatten
@@ -146,15 +145,6 @@ def _rows(fit: PosteriorRecord) -> Finding:
     return Finding("Rows", False, text, 'post.influence(), post.residuals("quantile"), post.loo(refit=True)')
 
 
-def _far_priors(fit: PosteriorRecord) -> Iterator[Finding]:
-    """Priors stated where predictors are zero, far from the data, that rule out the estimate."""
-    design = fit.design
-    if not any(map(is_at_zero, design.terms, fit.priors.changes)):
-        return
-    for one in conflicts(fit.priors, design, estimate_again(fit).point.covariances):
-        yield Finding("Priors", False, one.reason, one.advice)
-
-
 def _priors(fit: PosteriorRecord, data: xr.DataTree) -> Iterator[Finding]:
     """Power-scaling sensitivity (Kallioinen, Paananen, Buerkner, Vehtari 2024)."""
     if fit.priors.has_flat:
@@ -243,7 +233,7 @@ def _laplace(fit: EstimateRecord) -> Iterator[Finding]:
 
 
 def _residuals(fit: FitRecord) -> Finding:
-    """Quantile quantiles: standard normal, their spread the same at all means."""
+    """Quantile residuals: standard normal, their spread the same at all means."""
     from scipy.stats import kstest, spearmanr
 
     quantiles = residuals(fit, "quantile")
@@ -258,6 +248,6 @@ def _residuals(fit: FitRecord) -> Finding:
     if largest > 4.5:
         found.append(f"the largest is {largest:.1f} standard deviations out")
     if not found:
-        return Finding("Residuals", True, "Quantile quantiles show no pattern.")
+        return Finding("Residuals", True, "Quantile residuals show no pattern.")
     advice = 'another family or a transformed response; look at fit.residuals("quantile") against fit.fitted()'
-    return Finding("Residuals", False, f"Quantile quantiles: {', '.join(found)}.", advice)
+    return Finding("Residuals", False, f"Quantile residuals: {', '.join(found)}.", advice)

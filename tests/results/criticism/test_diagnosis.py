@@ -99,3 +99,7 @@ def test_a_laplace_error_that_matters():
     found = finding(fit, "Laplace")
     assert not found.good
     assert found.next == "model.estimate(bmx.Agq(points=9))"
+
+
+def test_residuals_are_called_so(fitted):
+    assert finding(fitted("cbpp"), "Residuals").text == "Quantile residuals show no pattern."
