@@ -1,0 +1,110 @@
+"""The Laplace approximation against the textbook's with dense matrices and `scipy.stats` densities."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from dense import central, hessian, indicator, random_covariance
+from generalized import DIFFERENCED, DISPERSION, EXACT, LINKS, at, log_joint_rows, make, start
+from scipy.linalg import block_diag
+from scipy.optimize import minimize
+from scipy.stats import multivariate_normal
+
+from bayesmix.inference.estimation.laplace import laplace
+from bayesmix.language.families.registry import FAMILIES
+
+VALUE = 1e-6  # the dense Laplace value: second derivatives by differences of step 2e-3
+
+
+def dense_laplace(design, working, family, link, theta, beta):
+    """Maximise over all spherical effects at once; the Hessian by differences."""
+    roots = [np.linalg.cholesky(G) for G in working.covariances(theta)]
+    Z = np.hstack([indicator(t.codes, t.z, len(t.levels)) for t in design.terms])
+    root = block_diag(*(r for r, t in zip(roots, design.terms, strict=True) for _ in t.levels))
+    fixed = design.X @ (working.T @ beta) + design.offset
+
+    def negative(u):
+        value = 0.5 * u @ u - log_joint_rows(design, family, link, fixed + Z @ root @ u).sum()
+        return value if np.isfinite(value) else 1e10
+
+    u = minimize(negative, np.zeros(Z.shape[1]), method="BFGS", options={"gtol": 1e-6}).x
+    H = hessian(negative, u)
+    u = u - np.linalg.solve(H, central(negative, u, 1e-3))  # one Newton step: the differences' own optimum
+    return 2.0 * negative(u) + np.linalg.slogdet(hessian(negative, u))[1]
+
+
+@pytest.mark.parametrize(("family", "link"), LINKS)
+def test_laplace_is_the_textbook_approximation(family, link):
+    design, working, problem = make(family, link, k=2, levels=2, n=16)
+    theta, beta = start(working, link, family)
+    Lambdas, mode = at(problem, working, np.concatenate([theta, beta]), family)
+    value = laplace(problem, Lambdas, mode, DISPERSION).value
+    assert value == pytest.approx(dense_laplace(design, working, family, link, theta, beta), abs=VALUE)
+
+
+@pytest.mark.parametrize(
+    ("family", "link", "crossed"),
+    [
+        pytest.param(*pair, crossed, marks=pytest.mark.slow if crossed else ())
+        for pair in LINKS
+        for crossed in (False, True)
+    ],
+)
+def test_gradient_of_laplace(family, link, crossed):
+    _, working, problem = make(family, link, k=2, crossed=crossed)
+    x = np.concatenate(start(working, link, family))
+    m = working.size
+
+    def value(at_x):
+        return laplace(problem, *at(problem, working, at_x, family), DISPERSION).value
+
+    slopes = laplace(problem, *at(problem, working, x, family), DISPERSION)
+    found = np.concatenate([working.gradient(x[:m], slopes.by_factor), working.X.T @ slopes.by_eta])
+    np.testing.assert_allclose(found, central(value, x, 1e-4), **DIFFERENCED)
+    assert len(found) == m + 2
+
+
+def test_gradient_of_laplace_on_the_boundary():
+    """A covariance matrix of rank one: correlation 1."""
+    _, working, problem = make("poisson", "log", k=2)
+    theta, beta = start(working, "log", "poisson")
+    theta[-1] = 0.0
+    x = np.concatenate([theta, beta])
+
+    def value(at_x):
+        return laplace(problem, *at(problem, working, at_x, "poisson"), DISPERSION).value
+
+    slopes = laplace(problem, *at(problem, working, x, "poisson"), DISPERSION)
+    found = np.concatenate([working.gradient(theta, slopes.by_factor), working.X.T @ slopes.by_eta])
+    np.testing.assert_allclose(found, central(value, x, 1e-4), **DIFFERENCED)
+    assert np.all(np.abs(found[:2]) > 1e-3)
+
+
+@pytest.mark.parametrize("crossed", [False, True], ids=["one factor", "crossed"])
+@pytest.mark.parametrize("k", [1, 2])
+def test_laplace_is_exact_for_gaussian_responses(k, crossed):
+    design, working, problem = make("gaussian", "identity", k=k, crossed=crossed)
+    theta, beta = start(working, "identity", "gaussian")
+    for size in (0.0, 1.0, 30.0):
+        x = np.concatenate([size * theta, beta])
+        value = laplace(problem, *at(problem, working, x, "gaussian"), DISPERSION).value
+        V = np.diag(DISPERSION**2 / design.weights) + random_covariance(design, working.covariances(size * theta))
+        mean = design.X @ (working.T @ beta) + design.offset
+        assert value == pytest.approx(-2.0 * multivariate_normal(mean, V).logpdf(design.y), rel=EXACT)
+
+
+WITH_DISPERSION = [pair for pair in LINKS if FAMILIES[pair[0]].dispersion is not None]
+
+
+@pytest.mark.parametrize("crossed", [False, True], ids=["one factor", "crossed"])
+@pytest.mark.parametrize(("family", "link"), [*WITH_DISPERSION, ("poisson", "log")])
+def test_derivative_by_the_log_dispersion(family, link, crossed):
+    _, working, problem = make(family, link, k=2, crossed=crossed)
+    x = np.concatenate(start(working, link, family))
+
+    def value(log_dispersion):
+        dispersion = float(np.exp(log_dispersion[0]))
+        return laplace(problem, *at(problem, working, x, family, dispersion=dispersion), dispersion).value
+
+    slopes = laplace(problem, *at(problem, working, x, family), DISPERSION)
+    np.testing.assert_allclose(slopes.by_dispersion, central(value, np.log([DISPERSION]), 1e-3)[0], **DIFFERENCED)
