@@ -11,11 +11,6 @@ from scipy import optimize, stats
 
 import bayesmix as bmx
 from bayesmix.errors import SpecError
-from bayesmix.inference.estimation.glm import fit_glm
-from bayesmix.language.families.registry import find_family, find_link
-
-BERNOULLI = find_family("bernoulli")
-LOGIT = find_link(BERNOULLI, None)
 
 
 @cache
@@ -93,12 +88,3 @@ def test_errors():
         bmx.pooling()
     with pytest.raises(SpecError, match=r"`Subjekt` is not a grouping factor\. Did you mean `Subject`"):
         bmx.pooling(sleepstudy()[0], group="Subjekt")
-
-
-def test_a_level_that_is_always_one_does_not_converge():
-    """Its linear predictor runs to infinity, and stands still where it is held back."""
-    X = np.column_stack([np.ones(8), np.repeat([0.0, 1.0], 4)])
-    fit = fit_glm(
-        X, np.array([0, 1, 0, 1, 1, 1, 1, 1.0]), np.ones(8), np.ones(8), np.zeros(8), BERNOULLI, LOGIT, rounds=200
-    )
-    assert not fit.converged

@@ -22,11 +22,9 @@ from bayesmix.inference.parameters.correlation import Free
 from bayesmix.inference.parameters.covariance import Unstructured
 from bayesmix.inference.parameters.unconstrained import TermCoordinates
 from bayesmix.inference.sampling.marginal.gradient import value_and_gradient
-from bayesmix.inference.sampling.marginal.hamiltonian import climb
-from bayesmix.inference.sampling.marginal.independence_metropolis import explore, find_mode, metropolis
+from bayesmix.inference.sampling.marginal.independence_metropolis import find_mode
 from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, marginal_posterior
 from bayesmix.inference.sampling.marginal.sampler import draw_effects, draw_fixed
-from bayesmix.inference.sampling.marginal.t_mixture import adapt, normalised, start
 
 STAN = Path(__file__).parents[3] / "reference" / "stan"
 
@@ -395,56 +393,6 @@ def test_points_without_density_have_no_gradient() -> None:
     np.testing.assert_array_equal(gradient, np.zeros(target.size))
 
 
-@pytest.mark.slow
-def test_hamiltonian_chains_find_the_moments_of_a_normal_density() -> None:
-    root = np.array([[1.0, 0.0], [1.5, 0.5]])
-    precision = np.linalg.inv(root @ root.T)
-
-    def density(x: np.ndarray) -> tuple[float, np.ndarray]:
-        away = x - np.array([3.0, -1.0])
-        return float(-0.5 * away @ precision @ away), -precision @ away
-
-    found = climb(density, np.zeros(2), draws=1000, chains=2, seed=1)
-    assert not found.diverging.any()
-    draws = found.theta.reshape(-1, 2)
-    np.testing.assert_allclose(found.mode, [3.0, -1.0], atol=1e-6)
-    np.testing.assert_allclose(draws.mean(axis=0), [3.0, -1.0], atol=4.0 * np.sqrt(2.5 / 800))
-    np.testing.assert_allclose(np.cov(draws.T), root @ root.T, atol=0.4)
-
-
-def four_effects() -> bmx.Model:
-    rng = np.random.default_rng(0)
-    g, x = np.arange(400) % 20, rng.normal(size=(400, 3))
-    y = np.sum(rng.normal(size=(20, 4))[g] * np.column_stack([np.ones(400), x]), axis=1) + rng.normal(size=400)
-    data = {"y": y, "g": g, "a": x[:, 0], "b": x[:, 1], "c": x[:, 2]}
-    return bmx.Model("y ~ a + b + c + (a + b + c | g)", data)
-
-
-def five_terms() -> bmx.Model:
-    rng = np.random.default_rng(1)
-    factors = {name: rng.integers(0, 6 + j, 300) for j, name in enumerate("abcde")}
-    x = rng.normal(size=300)
-    y = x + rng.normal(size=300) + sum(rng.normal(size=12)[codes] for codes in factors.values())
-    return bmx.Model("y ~ x + (x | a) + (x | b) + (1 | c) + (1 | d) + (1 | e)", {"y": y, "x": x, **factors})
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("build", [four_effects, five_terms])
-def test_hamiltonian_chains_agree_with_the_global_proposal(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = build()
-    proposed = model.sample(draws=1000, seed=1, method="marginal").parameters()
-    monkeypatch.setattr("bayesmix.inference.sampling.marginal.sampler.MAX_DIMENSION", 5)
-    post = model.sample(draws=500, chains=2, seed=2, progress=False)
-    assert post.method == "marginal"
-    assert "pareto_k" not in post.draws.certificate
-    assert post.divergences == 0
-    climbed = post.parameters()
-    assert climbed["r_hat"].max() < 1.02
-    error = np.hypot(proposed["sd"] / np.sqrt(proposed["ess_bulk"]), climbed["sd"] / np.sqrt(climbed["ess_bulk"]))
-    np.testing.assert_array_less(np.abs(proposed["mean"] - climbed["mean"]) / error, MCSE)
-    np.testing.assert_allclose(climbed["sd"] / proposed["sd"], 1.0, atol=0.25)
-
-
 def test_where_rounding_is_all_that_is_left_there_is_no_density() -> None:
     """Intercept of nested effects as good as free, sigma next to nothing: squares of 1e33 that cancel."""
     model = bmx.Model(LINEAR["pastes"], bmx.load_dataset("Pastes"))
@@ -476,45 +424,6 @@ def test_jacobian_of_bent_coordinates() -> None:
     step = 1e-6
     jacobian = np.array([(natural(x + e) - natural(x - e)) / (2 * step) for e in step * np.eye(3)])
     assert float(coordinates.log_jacobian(x)) == pytest.approx(np.linalg.slogdet(jacobian)[1], abs=1e-8)
-
-
-def test_mixture_integrates_to_its_weights() -> None:
-    fitted = start(np.zeros(1), np.eye(1))
-    grid = np.linspace(-400.0, 400.0, 800_001)
-    assert np.trapezoid(np.exp(fitted.log_density(grid[:, None])), grid) == pytest.approx(1.0, abs=1e-5)
-
-
-def test_adaptation_finds_two_separate_modes() -> None:
-    def log_target(x: np.ndarray) -> np.ndarray:
-        both = np.stack([stats.norm.logpdf(x[:, 0], -3.0, 0.5), stats.norm.logpdf(x[:, 0], 3.0, 1.0)])
-        return np.logaddexp(*both)
-
-    fitted = adapt(log_target, start(np.array([-3.0]), np.eye(1) * 9.0), 4000, np.random.default_rng(0))
-    assert fitted.efficiency > 0.6
-
-
-def test_metropolis_leaves_weights_exact() -> None:
-    rng = np.random.default_rng(4)
-    x = rng.standard_t(5.0, (4, 60_001))
-    log_weights = stats.norm.logpdf(x) - stats.t.logpdf(x, 5.0)
-    picked, accepted = metropolis(log_weights, 1, rng)
-    draws = x[np.arange(4)[:, None], picked]
-    assert draws.std() == pytest.approx(1.0, abs=0.01)
-    assert np.mean(np.abs(draws) < 1.0) == pytest.approx(0.6827, abs=0.005)
-    assert 0.7 < accepted.mean() < 1.0
-
-
-def test_explore_reports_a_proposal_that_cannot_fit() -> None:
-    def cauchy(x: np.ndarray) -> np.ndarray:  # heavier tails than any component
-        return stats.cauchy.logpdf(x[:, 0], scale=1.0) + stats.cauchy.logpdf(x[:, 1], scale=1e3)
-
-    found = explore(cauchy, np.zeros(2), draws=1000, chains=4, rng=np.random.default_rng(0))
-    assert found.pareto_k > 0.5
-
-
-def test_weights_ignore_points_without_density() -> None:
-    weights = normalised(np.array([0.0, -np.inf, np.nan, 0.0]))
-    np.testing.assert_allclose(weights, [0.5, 0.0, 0.0, 0.5])
 
 
 def test_the_same_seed_gives_the_same_draws() -> None:

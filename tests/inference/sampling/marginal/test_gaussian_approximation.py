@@ -1,0 +1,234 @@
+"""The Gaussian approximation of a generalized model: expectations in closed form, remainders by `scipy.stats`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from densities import MEAN, PRIOR, log_density
+from scipy import stats
+from scipy.special import logsumexp
+
+import bayesmix as bmx
+from bayesmix.inference.estimation.conditional_mode import generalized_problem
+from bayesmix.inference.sampling.marginal import gaussian_approximation as module
+from bayesmix.inference.sampling.marginal.gaussian_approximation import (
+    SMALL,
+    SMALLEST,
+    GaussianApproximation,
+    coefficients,
+    fit_approximation,
+    predictor,
+    rows_of,
+)
+from bayesmix.language.priors.prior import Prior
+
+EXACT = {"rtol": 1e-9, "atol": 1e-9}
+
+MODELS: dict[str, dict[str, Any]] = {
+    "poisson": {"formula": "count ~ x + offset(off) + (x | g)", "family": "poisson", "weights": "w"},
+    "gamma": {
+        "formula": "size ~ x + (1 | g)",
+        "family": "gamma",
+        "priors": {"x": "StudentT(3, 0, 1)", "Intercept": "Cauchy(0, 2)", "shape": "Gamma(2, 0.5)"},
+    },
+    "gaussian": {"formula": "y ~ x + offset(off) + (1 | g)", "family": "gaussian", "weights": "w"},
+}
+
+
+def simulated() -> dict[str, Any]:
+    rng = np.random.default_rng(7)
+    n = 40
+    g, x = np.arange(n) % 5, rng.normal(1.0, 1.0, n)
+    eta = 0.3 + 0.4 * x + 0.5 * rng.normal(size=5)[g]
+    return {
+        "g": [f"g{i}" for i in g],
+        "x": x,
+        "w": rng.uniform(0.5, 2.0, n),
+        "off": 0.3 * rng.normal(size=n),
+        "count": rng.poisson(np.exp(eta)),
+        "size": rng.gamma(3.0, np.exp(eta) / 3.0),
+        "y": eta + rng.normal(size=n),
+    }
+
+
+@cache
+def model_of(name: str) -> bmx.Model:
+    given = dict(MODELS[name])
+    return bmx.Model(given.pop("formula"), simulated(), **given)
+
+
+@cache
+def approximation_of(name: str) -> GaussianApproximation:
+    model = model_of(name)
+    return fit_approximation(model.design, model.spec, model.priors, model.estimate().point, np.random.default_rng(1))
+
+
+def rows_by_scipy(name: str, eta: np.ndarray, dispersion: Any) -> np.ndarray:
+    design = model_of(name).design
+    mean = MEAN[model_of(name).spec.link.name](eta + design.offset)
+    return np.asarray(design.weights * log_density(name, design.y, mean, dispersion))
+
+
+# ---- linear predictors ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_effects_of_the_rows(intercept: bool) -> None:
+    rng = np.random.default_rng(0)
+    z, codes, effects = rng.normal(size=(6, 2)), np.array([0, 2, 1, 1, 0, 2]), rng.normal(size=(4, 3, 2))
+    z[:, 0] = 1.0 if intercept else z[:, 0]
+    expected = [[z[i] @ one[codes[i]] for i in range(6)] for one in effects]
+    np.testing.assert_allclose(rows_of(z, codes, effects), expected, **EXACT)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_predictors_are_fixed_and_random_effects(name: str) -> None:
+    model, target = model_of(name), approximation_of(name).target
+    rng, term = np.random.default_rng(1), model.design.terms[0]
+    working, k = target.problem.coordinates, len(term.effects)
+    shift, b = 0.1 * rng.normal(size=(3, 2)), rng.normal(size=(3, 5, k))
+    beta = (target.problem.beta_ols + shift) @ working.T.T
+    np.testing.assert_allclose(coefficients(target, shift), beta @ model.priors.contrast.T, **EXACT)
+    own = b @ working.C[0].T
+    expected = beta @ model.design.X.T + np.einsum("nk,bnk->bn", term.z, own[:, term.codes])
+    np.testing.assert_allclose(predictor(target, shift, [b]), expected, **EXACT)
+
+
+# ---- remainders -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_remainders_are_the_density_less_the_gaussian(name: str) -> None:
+    found = approximation_of(name)
+    eta, log_dispersion = 0.5 + 0.3 * np.random.default_rng(2).normal(size=(3, 40)), np.log([0.7, 1.0, 2.0])
+    for own, log_d, remainder in zip(eta, log_dispersion, found.remainder(eta, log_dispersion), strict=True):
+        dispersion = float(np.exp(log_d))
+        if name == "gaussian":  # weights divide the variance
+            mean, sd = own + model_of(name).design.offset, dispersion / np.sqrt(model_of(name).design.weights)
+            density = stats.norm(mean, sd).logpdf(model_of(name).design.y)
+        else:
+            density = rows_by_scipy(name, own, dispersion)
+        gaussian = stats.norm(own, 1.0 / np.sqrt(found.weights)).logpdf(found.z)
+        np.testing.assert_allclose(remainder, density - gaussian, **EXACT)
+
+
+def test_remainders_of_priors_are_those_that_are_not_normal() -> None:
+    found, priors = approximation_of("gamma"), model_of("gamma").priors
+    shift = 0.2 * np.random.default_rng(3).normal(size=(4, 2))
+    gamma, expected = coefficients(found.target, shift), np.zeros(4)
+    for j, prior in enumerate(priors.fixed):
+        sd = found.target.precision[j] ** -0.5
+        expected += PRIOR[prior.kind](*prior.arguments).logpdf(gamma[:, j])  # type: ignore[attr-defined]
+        expected -= stats.norm(found.target.mean[j], sd).logpdf(gamma[:, j])
+    np.testing.assert_allclose(found.prior_remainder(shift), expected, **EXACT)
+    np.testing.assert_array_equal(approximation_of("poisson").prior_remainder(shift), np.zeros(4))
+    np.testing.assert_array_equal(found.jointly().prior_remainder(shift), np.zeros(4))  # coordinates of their own
+
+
+@pytest.mark.parametrize("name", ["poisson", "gamma"])
+def test_joint_coordinates(name: str) -> None:
+    found = approximation_of(name)
+    joint = found.jointly()
+    assert joint.is_joint
+    assert joint.target.explored.all()
+    theta, shift, log_dispersion = np.ones((2, 3)), np.full((2, 2), 0.1), np.array([0.3, 0.4])
+    expected = [theta, coefficients(found.target, shift), *([log_dispersion[:, None]] if name == "gamma" else [])]
+    np.testing.assert_array_equal(found.coordinates(theta, shift, log_dispersion), np.hstack(expected))
+
+
+# ---- projections ----------------------------------------------------------------------------------------------------
+
+
+def test_rows_are_matched_by_expectations() -> None:
+    """Of counts with a log link: ``w = mean exp(eta)``, ``z = mean eta + (y - mean exp(eta)) / mean exp(eta)``."""
+    design, problem = model_of("poisson").design, approximation_of("poisson").problem
+    eta = 0.5 + 0.4 * np.random.default_rng(4).normal(size=(50, 40))
+    mean = np.exp(eta + design.offset).mean(axis=0)
+    z, weights = module._match_rows(problem, eta, np.zeros(()))
+    np.testing.assert_allclose(weights, design.weights * mean, **EXACT)
+    np.testing.assert_allclose(z, eta.mean(axis=0) + (design.y - mean) / mean, **EXACT)
+
+
+def test_draws_in_pieces_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem, eta = approximation_of("poisson").problem, np.random.default_rng(5).normal(size=(7, 40))
+    whole = module._match_rows(problem, eta, np.zeros(()))
+    monkeypatch.setattr(module, "NUMBERS", 3 * 40)
+    np.testing.assert_allclose(module._match_rows(problem, eta, np.zeros(())), whole, **EXACT)
+
+
+def test_a_row_that_tells_nothing_is_not_moved_far() -> None:
+    """Its curvature vanishes: the floor is a thousandth of its slope."""
+    problem = approximation_of("poisson").problem
+    eta = np.full((1, 40), -60.0)
+    z, weights = module._match_rows(problem, eta, np.zeros(()))
+    slope = problem.weights * (problem.y - np.exp(eta[0] + problem.offset))
+    np.testing.assert_allclose(weights, SMALLEST + 1e-3 * np.abs(slope), rtol=1e-9)
+    assert np.all(np.abs(z - eta[0]) <= 1000.0)
+
+
+def prior(kind: str, *arguments: float) -> Prior:
+    return Prior(kind, tuple(arguments))
+
+
+def test_priors_are_matched_by_expectations() -> None:
+    draws = 0.4 + 0.5 * np.random.default_rng(6).normal(size=400)
+    mean, precision = module._match_prior(prior("Normal", 1.0, 2.0), draws, 0.5)
+    assert (mean, precision) == (1.0, 0.25)
+    nu, mu, s = 3.0, 0.2, 0.8
+    away = draws - mu
+    slope = -(nu + 1.0) * away / (nu * s**2 + away**2)
+    curvature = (nu + 1.0) * (nu * s**2 - away**2) / (nu * s**2 + away**2) ** 2
+    mean, precision = module._match_prior(prior("StudentT", nu, mu, s), draws, 0.5)
+    assert precision == pytest.approx(curvature.mean(), rel=1e-5)
+    assert mean == pytest.approx(draws.mean() + slope.mean() / curvature.mean(), rel=1e-5)
+    far = 50.0 + draws  # where the log density of a Student t is convex
+    _, precision = module._match_prior(prior("StudentT", nu, mu, s), far, 0.5)
+    assert precision == pytest.approx(1e-4 / 0.25)
+
+
+def test_gaussian_responses_are_their_own_approximation() -> None:
+    """The pseudo-responses are the responses, and nothing remains."""
+    found, design = approximation_of("gaussian"), model_of("gaussian").design
+    np.testing.assert_allclose(found.z, design.y - design.offset, rtol=1e-8, atol=1e-8)
+    ratio = found.weights / design.weights
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-8)
+    np.testing.assert_allclose(found.remainder(found.z[None], -0.5 * np.log(ratio[:1])), 0.0, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["poisson", "gamma"])
+def test_the_approximation_is_close_and_repeats_with_its_seed(name: str) -> None:
+    model, found = model_of(name), approximation_of(name)
+    assert found.spread < SMALL
+    again = fit_approximation(model.design, model.spec, model.priors, model.estimate().point, np.random.default_rng(1))
+    np.testing.assert_array_equal(again.z, found.z)
+    assert again.spread == found.spread
+
+
+def test_the_spread_is_by_quartiles() -> None:
+    """Of a normal distribution its standard deviation, and a few wild draws change nothing."""
+    values = stats.norm(2.0, 3.0).ppf((np.arange(4000) + 0.5) / 4000)
+    assert module._spread(values) == pytest.approx(3.0, rel=1e-3)
+    values[[0, 1, -1]] = [-np.inf, np.nan, 1e9]
+    assert module._spread(values) == pytest.approx(3.0, rel=2e-3)
+    assert module._spread(np.full(5, np.nan)) == np.inf
+
+
+def test_the_log_dispersion_has_the_moments_of_a_fine_grid() -> None:
+    """Averaged over the draws of the linear predictor, each with its own posterior."""
+    model = model_of("gamma")
+    problem = generalized_problem(model.design, model.estimate().point.coordinates, model.spec.family, model.spec.link)
+    eta = 0.7 + 0.2 * np.random.default_rng(8).normal(size=(6, 40))
+    found = module._dispersion(problem, model.priors, eta, 3.0)
+    assert found is not None
+    grid = np.linspace(-6.0, 6.0, 1201)
+    logs = np.array([rows_by_scipy("gamma", own, np.exp(grid)[:, None]).sum(axis=1) for own in eta])
+    logs += stats.gamma(2.0, scale=2.0).logpdf(np.exp(grid)) + grid
+    density = np.exp(logs - logsumexp(logs, axis=1, keepdims=True)).mean(axis=0)
+    mean = density @ grid
+    assert found.mean == pytest.approx(mean, abs=1e-3)
+    assert found.sd == pytest.approx(np.sqrt(density @ (grid - mean) ** 2), rel=1e-2)
+    assert module._dispersion(problem, replace(model.priors, dispersion=None), eta, 0.0) is None
