@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -45,17 +45,21 @@ class Model:
     Parameters
     ----------
     formula : lme4's formula, ``"ncases ~ ncontrols + (ncontrols | agegp)"``; without a bar it is that of a regression.
+        Several, of parameters of the family or of further responses, are a list, ``["y ~ x + (x | g)", "sigma ~ z"]``,
+        a dictionary, ``{"mu": "y ~ x + (x | g)", "sigma": "~ z"}``, or one text with ``;`` between them.
     data : pandas, polars or arrow table, DuckDB relation, dict of columns, or path of a file that
         `read_data` takes.
     family : ``"gaussian"``, ``"poisson"``, ``"binomial"``, ``"bernoulli"``, ``"gamma"``, ``"negbinomial"``, or a
-        `Family` record of your own.
-    link : name of the link; the family's canonical or usual one by default.
+        `Family` record of your own; of several responses also a dictionary, ``{"a": "gaussian", "b": "poisson"}``.
+    link : name of the link of the mean, the family's canonical or usual one by default; or a dictionary of links by
+        response or parameter.
     priors : a preset (``"default"``, ``"flat"``, ``"brms"``, ``"rstanarm"``, ``"bambi"``), or priors by name,
         ``{"sd(agegp)": "HalfNormal(2)"}``, and ``"preset"`` among them for those not named. Those of ``"default"`` and
         ``"flat"`` for random effects hold where numeric predictors have their means, those by name where they are zero.
     weights : column name, expression or array. Divides the residual variance of a gaussian response, is the number of
         trials of a share, and multiplies the log-likelihood of any other response.
     offset : column name, expression or array added to the linear predictor.
+    rescor : whether the residuals of several gaussian responses are correlated.
     contrasts : contrasts of factors of the fixed part, ``{"recipe": "sum"}``.
     data_name : how summaries call the data.
     documented : figures a document prints, by parameter name; `compare` puts them beside the fits.
@@ -68,14 +72,15 @@ class Model:
 
     def __init__(  # noqa: PLR0913, PLR0917 - what a model is made of
         self,
-        formula: str,
+        formula: str | Sequence[str] | Mapping[str, str],
         data: Any,
-        family: str | Family = "gaussian",
-        link: str | None = None,
+        family: str | Family | Mapping[str, str | Family] = "gaussian",
+        link: str | Mapping[str, str] | None = None,
         priors: str | Mapping[str, Any] | None = None,
         weights: Any = None,
         offset: Any = None,
         *,
+        rescor: bool = False,
         contrasts: Mapping[str, str] | None = None,
         data_name: str | None = None,
         documented: Mapping[str, float] | None = None,
@@ -83,7 +88,8 @@ class Model:
         for name, table in (("contrasts", contrasts), ("documented", documented)):
             if not isinstance(table, Mapping | None):
                 raise SpecError(f"{name} are a dictionary such as {_TABLES[name]}, not {table!r}.")
-        self.spec: ModelSpec = make_spec(formula, family, link, priors)
+        self.spec: ModelSpec = make_spec(formula, family, link, priors, rescor=rescor)
+        _check_fitted(self.spec)
         self.design: Design = build(
             self.spec.formula,
             data,
@@ -237,7 +243,20 @@ class Model:
         return describe_model(self.spec, self.design, self.priors)
 
     def __repr__(self) -> str:
-        return f"Model({self.spec.formula.text!r}, family={self.spec.family.name!r}, link={self.spec.link.name!r})"
+        families = ", ".join(response.family.name for response in self.spec.responses)
+        links = ", ".join(predictor.link.name for predictor in self.spec.predictors)
+        return f"Model({self.spec.text!r}, family={families!r}, link={links!r})"
+
+
+def _check_fitted(spec: ModelSpec) -> None:
+    """Refuse what the language reads and no engine fits."""
+    shared = [bar.shared for predictor in spec.predictors for bar in predictor.formula.bars if bar.shared]
+    if spec.is_simple and len(shared) == len(set(shared)):
+        return
+    raise SpecError(
+        "Formulas of several parameters or responses, and bars that share an ID, are read but not fitted yet:"
+        f" `{spec.text}`. Give the one formula of the mean, with all effects of a factor in one bar."
+    )
 
 
 @explained

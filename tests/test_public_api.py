@@ -53,8 +53,8 @@ NAMES = {
 PREDICT = "(self, newdata=None, *, kind='mean', groups='fitted', interval=0.95, offset=None, df=None, seed=0)"
 SIGNATURES = {
     "Model": (
-        "(formula, data, family='gaussian', link=None, priors=None, weights=None, offset=None, *, contrasts=None, "
-        "data_name=None, documented=None)"
+        "(formula, data, family='gaussian', link=None, priors=None, weights=None, offset=None, *, rescor=False, "
+        "contrasts=None, data_name=None, documented=None)"
     ),
     "Model.estimate": "(self, method='auto')",
     "Model.sample": "(self, draws=1000, chains=4, seed=None, method='auto', *, progress=True)",

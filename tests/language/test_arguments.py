@@ -196,8 +196,9 @@ def test_no_family_is_refused_by_its_own_name() -> None:
 SPECIFICATIONS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "formula None": ({"formula": None}, bmx.FormulaError, "not NoneType"),
     "formula 42": ({"formula": 42}, bmx.FormulaError, "not int"),
-    "formula list": ({"formula": ["y ~ x"]}, bmx.FormulaError, "not list"),
-    "formula tuple": ({"formula": ("y", "x")}, bmx.FormulaError, "not tuple"),
+    "formula list": ({"formula": []}, bmx.FormulaError, "There is no formula"),
+    "formula tuple": ({"formula": ("y", "x")}, bmx.FormulaError, "there is no `~`"),
+    "formula numbers": ({"formula": ["y ~ x", 3]}, bmx.FormulaError, "Each formula of a list is text, not int"),
     "family None": ({"family": None}, bmx.SpecError, "A family is one of the names gaussian"),
     "family number": ({"family": 3}, bmx.SpecError, "not int 3"),
     "link number": ({"link": 3}, bmx.SpecError, "A link is one of the names identity"),

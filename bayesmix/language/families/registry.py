@@ -43,15 +43,24 @@ def find_family(name: str) -> Family:
     return FAMILIES[key]
 
 
-def find_link(family: Family, name: str | None) -> Link:
-    """Return the family's link called ``name`` (its default for None); `SpecError` if it has none such."""
+def find_link(family: Family, name: str | None, *, parameter: int = 0) -> Link:
+    """Return the link called ``name`` of a family's parameter, its default for None; `SpecError` if it has none such.
+
+    Parameters
+    ----------
+    family, name
+        The name may be in any case.
+    parameter
+        Position among the family's parameters; 0 is the mean.
+    """
+    links = family.parameters[parameter].links
     if not isinstance(name, str | None):
-        raise SpecError(f"A link is one of the names {', '.join(family.links)}, not {type(name).__name__} {name!r}.")
-    chosen = family.links[0] if name is None else name.lower()
-    if chosen not in family.links:
-        known = ", ".join(family.links)
+        raise SpecError(f"A link is one of the names {', '.join(links)}, not {type(name).__name__} {name!r}.")
+    chosen = links[0] if name is None else name.lower()
+    if chosen not in links:
+        whose = f"`{family.parameters[parameter].name}` of family" if parameter else "Family"
         raise SpecError(
-            f"Family `{family.name}` has no link `{name}`.{nearest(chosen, family.links)} Its links: {known}."
+            f"{whose} `{family.name}` has no link `{name}`.{nearest(chosen, links)} Its links: {', '.join(links)}."
         )
     return LINKS[chosen]
 

@@ -1,43 +1,290 @@
-"""What was asked: formula, family, link and priors, without any data."""
+"""What was asked: formulas, families, links and priors, without any data."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bayesmix.errors import SpecError, nearest
+from bayesmix.errors import FormulaError, SpecError, nearest
 from bayesmix.language.families.family import Family, is_linear
 from bayesmix.language.families.link import Link
 from bayesmix.language.families.registry import find_family, find_link
-from bayesmix.language.formula.parse import Formula, parse
+from bayesmix.language.formula.formulas import MEAN, bare, read_formulas
+from bayesmix.language.formula.left_sides import OfParameter, divide, name_of
+from bayesmix.language.formula.parse import Formula
+from bayesmix.language.formula.reader import read
+from bayesmix.language.formula.shared_effects import check_shared
+from bayesmix.language.formula.terms import expand
 from bayesmix.language.priors.prior import Prior, to_prior
+
+type Families = Family | dict[str, Family]  # by response
+type Links = str | Mapping[str, Any] | None  # by response or parameter
+type Parts = dict[tuple[int, int], Formula]  # by positions of a response and of a parameter of its family
 
 PRESETS = ("default", "flat", "brms", "rstanarm", "bambi")
 
 
 @dataclass(frozen=True, slots=True)
+class Response:
+    """A response and its distribution."""
+
+    label: str  # as written: "y", "cbind(s, f)"
+    name: str  # what its parameters are called by: "" where it is the only one, else "a", a name made of the label
+    family: Family
+    links: tuple[Link, ...]  # one a parameter of the family, in their order
+
+
+@dataclass(frozen=True, slots=True)
+class Predictor:
+    """A linear predictor: of one parameter of one response."""
+
+    response: int  # position in `ModelSpec.responses`
+    parameter: int  # position in `Family.parameters`; 0 is the mean
+    formula: Formula
+    prefix: str  # of its coefficients' names: "" (mean of the only response), "sigma_", "a_", "sigma_a_"
+    link: Link
+
+
+@dataclass(frozen=True, slots=True)
+class Auxiliary:
+    """A parameter without a formula: one number for all rows."""
+
+    response: int
+    parameter: int
+    name: str  # "sigma", "shape"; of several responses "sigma_a"
+    link: Link
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """A model to be fitted."""
+    """A model to be fitted; formula, family and link are those of the first response's mean."""
 
     formula: Formula
     family: Family
     link: Link
     preset: str = "default"  # the priors that hold where none is named
     priors: Mapping[str, Prior] = field(default_factory=dict)  # by parameter name, or by group: "sd(agegp)"
+    responses: tuple[Response, ...] = ()
+    predictors: tuple[Predictor, ...] = ()  # response by response: the mean, then in the order of the parameters
+    auxiliaries: tuple[Auxiliary, ...] = ()  # in the same order
+    rescor: bool = False  # whether the residuals of the responses are correlated
+
+    @property
+    def is_simple(self) -> bool:
+        """Whether a row has one linear predictor: that of the mean of the only response."""
+        return len(self.predictors) == 1
 
     @property
     def is_linear(self) -> bool:
-        """Whether it is a linear mixed model: normal responses around the linear predictor itself."""
-        return is_linear(self.family, self.link)
+        """Whether it is a linear mixed model: normal responses around the only linear predictor itself."""
+        return self.is_simple and is_linear(self.family, self.link)
+
+    @property
+    def text(self) -> str:
+        """The formulas as typed, joined by ``;``, which `make_spec` reads back."""
+        return "; ".join(predictor.formula.text or str(predictor.formula) for predictor in self.predictors)
 
 
-def make_spec(formula: str | Formula, family: str | Family, link: str | None, priors: Any) -> ModelSpec:
-    """Read the user's words; `FormulaError` or `SpecError` where they make no sense."""
-    chosen = family if isinstance(family, Family) else find_family(family)
+def make_spec(
+    formula: Any, family: Any, link: str | Mapping[str, str] | None, priors: Any, *, rescor: bool = False
+) -> ModelSpec:
+    """Read the user's words.
+
+    Parameters
+    ----------
+    formula
+        What `read_formulas` reads. The first formula is of a response. A later one is of a parameter where its left
+        side is the name of one (``sigma``, ``shape``; of several responses ``sigma_a``), whether or not the data have
+        a column of that name; otherwise it is of another response.
+    family
+        A name or a `Family` for all responses, or a dictionary of them by response.
+    link
+        Name of the link of every mean, or a dictionary by response or parameter.
+    priors
+        A preset, or priors by name.
+    rescor
+        Whether the residuals of the responses, all of them gaussian, are correlated.
+
+    Raises
+    ------
+    FormulaError, SpecError
+        If the words make no sense.
+    """
+    families = _read_families(family)
     preset, named = _read_priors(priors)
-    parsed = formula if isinstance(formula, Formula) else parse(formula)
-    return ModelSpec(parsed, chosen, find_link(chosen, link), preset, named)
+    stated = families if isinstance(families, dict) else {"": families}
+    means, others = divide(read_formulas(formula), stated)
+    responses = _responses([mean.response for mean in means], families, link)
+    parts: Parts = {(i, 0): mean for i, mean in enumerate(means)}
+    for other in others:
+        _add(parts, other, responses)
+    check_shared(parts.values())
+    predictors, auxiliaries = _parameters(responses, parts)
+    _check_rescor(rescor, responses)
+    first = predictors[0]
+    family = responses[0].family
+    return ModelSpec(first.formula, family, first.link, preset, named, responses, predictors, auxiliaries, rescor)
+
+
+def _parameters(responses: Iterable[Response], parts: Parts) -> tuple[tuple[Predictor, ...], tuple[Auxiliary, ...]]:
+    predictors: list[Predictor] = []
+    auxiliaries: list[Auxiliary] = []
+    for i, response in enumerate(responses):
+        for j, (name, link) in enumerate(zip(_parameter_names(response), response.links, strict=True)):
+            if (i, j) in parts:
+                predictors.append(Predictor(i, j, parts[i, j], f"{name}_" if name else "", link))
+            else:
+                auxiliaries.append(Auxiliary(i, j, name, link))
+    _check_distinct([predictor.prefix.removesuffix("_") for predictor in predictors] + [a.name for a in auxiliaries])
+    return tuple(predictors), tuple(auxiliaries)
+
+
+def _parameter_names(response: Response) -> list[str]:
+    """What the parameters of a response are called: ``""``, ``sigma``; of several responses ``a``, ``sigma_a``."""
+    others = (parameter.name for parameter in response.family.parameters[1:])
+    return [response.name, *("_".join(filter(None, (other, response.name))) for other in others)]
+
+
+def _check_distinct(names: list[str]) -> None:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise SpecError(f"Two parts of the model would be called `{twice}`: rename the column of one of the responses.")
+
+
+# ---- formulas of parameters --------------------------------------------------------------------------------------
+
+
+def _add(parts: Parts, other: OfParameter, responses: Sequence[Response]) -> None:
+    """Put the formula of a parameter in its place."""
+    i = _whose(other, responses)
+    response, formula = responses[i], other.formula
+    names = [parameter.name for parameter in response.family.parameters]
+    if other.parameter not in names:
+        raise _not_a_parameter(other, [response])
+    j = names.index(other.parameter)
+    if (i, j) in parts:
+        raise SpecError(
+            f"`{other.parameter}` of `{response.label}` has two formulas, `{parts[i, j].text}` and `{formula.text}`:"
+            " leave one of them out."
+        )
+    if response.label in expand(read(formula.fixed)).variables:
+        raise FormulaError(
+            f"`{response.label}` is a predictor of its own {other.parameter}, in `{formula.text}`:"
+            " remove it on the right-hand side."
+        )
+    parts[i, j] = replace(formula, response="")
+
+
+def _whose(other: OfParameter, responses: Sequence[Response]) -> int:
+    """Position of the response that a formula of a parameter belongs to."""
+    if len(responses) == 1 and other.response in ("", name_of(responses[0].label)):
+        return 0
+    names = [name_of(response.label) for response in responses]
+    if other.response in names:
+        return names.index(other.response)
+    owners = [r for r in responses if other.parameter in (parameter.name for parameter in r.family.parameters)]
+    if not owners:
+        raise _not_a_parameter(other, responses)
+    spelled = " or ".join(f"`{other.parameter}_{name_of(owner.label)} ~ ...`" for owner in owners)
+    raise SpecError(f"`{other.formula.text}` does not say of which response: write {spelled}.")
+
+
+def _not_a_parameter(other: OfParameter, responses: Iterable[Response]) -> SpecError:
+    families = {response.family.name: response.family for response in responses}
+    known = "; ".join(
+        f"family `{name}` has {', '.join(parameter.name for parameter in family.parameters)}"
+        for name, family in families.items()
+    )
+    return SpecError(
+        f"There is no parameter `{other.parameter}` for `{other.formula.text}`: {known}. If"
+        f" `{other.formula.response}` is a column and a response, write its formula first."
+    )
+
+
+# ---- responses, families, links ---------------------------------------------------------------------------------
+
+
+def _responses(labels: Sequence[str], families: Families, link: Links) -> tuple[Response, ...]:
+    names = [name_of(label) for label in labels]
+    _check_responses(labels, names)
+    keys = [(bare(label), name) for label, name in zip(labels, names, strict=True)]
+    if isinstance(families, dict):
+        _check_keys("family", families, {key for both in keys for key in both})
+    chosen = [_family(families, key) for key in keys]
+    calls = [list(_link_keys(key, family)) for key, family in zip(keys, chosen, strict=True)]
+    if isinstance(link, Mapping):
+        _check_keys("link", link, {key for call in calls for several in call for key in several})
+    links = [_links(family, link, call) for family, call in zip(chosen, calls, strict=True)]
+    shown = names if len(names) > 1 else [""]
+    return tuple(map(Response, labels, shown, chosen, links))
+
+
+def _check_responses(labels: Sequence[str], names: Sequence[str]) -> None:
+    for i, label in enumerate(labels):
+        if label in labels[:i]:
+            raise SpecError(f"Response `{label}` has two formulas: leave one of them out.")
+        if len(labels) > 1 and not names[i]:
+            raise SpecError(f"Response `{label}` has no letter to call its parameters by: make a column of it.")
+
+
+def _read_families(family: Any) -> Families:
+    if not isinstance(family, Mapping):
+        return family if isinstance(family, Family) else find_family(family)
+    return {bare(str(key)): one if isinstance(one, Family) else find_family(one) for key, one in family.items()}
+
+
+def _family(families: Families, keys: tuple[str, str]) -> Family:
+    """The family of a response, called by its label or its name."""
+    if not isinstance(families, dict):
+        return families
+    found = next((families[key] for key in keys if key in families), None)
+    if found is None:
+        raise SpecError(f'family says nothing of response `{keys[0]}`: add "{keys[0]}": "gaussian", or another.')
+    return found
+
+
+def _link_keys(keys: tuple[str, str], family: Family) -> Iterator[list[str]]:
+    """What a dictionary of links may call each parameter of a response, the most specific first."""
+    for j, parameter in enumerate(family.parameters):
+        whole = f"{parameter.name}_{keys[1]}"
+        yield [whole, parameter.name] if j else [*keys, whole, parameter.name, MEAN]
+
+
+def _links(family: Family, link: Links, calls: Sequence[Sequence[str]]) -> tuple[Link, ...]:
+    if isinstance(link, Mapping):
+        found = [next((link[key] for key in keys if key in link), None) for keys in calls]
+    else:
+        found = [link, *[None] * (len(calls) - 1)]
+    return tuple(find_link(family, name, parameter=j) for j, name in enumerate(found))
+
+
+def _check_keys(what: str, given: Iterable[Any], known: Iterable[str]) -> None:
+    unknown = next((key for key in given if key not in known), None)
+    if unknown is not None:
+        listed = sorted(known)
+        raise SpecError(f"{what} has a key `{unknown}`.{nearest(str(unknown), listed)} Known: {', '.join(listed)}.")
+
+
+def _check_rescor(rescor: Any, responses: Sequence[Response]) -> None:
+    if not isinstance(rescor, bool):
+        raise SpecError(f"rescor is True or False, not {rescor!r}.")
+    if not rescor:
+        return
+    if len(responses) < 2:
+        raise SpecError(
+            f"rescor=True correlates residuals of several responses; `{responses[0].label}` is one: leave it out."
+        )
+    other = next((r for r in responses if not is_linear(r.family, r.links[0])), None)
+    if other is not None:
+        raise SpecError(
+            f"rescor=True correlates residuals of gaussian responses with identity link; `{other.label}` has family"
+            f" `{other.family.name}`, link `{other.links[0].name}`. Leave rescor out, or let random effects of the"
+            " responses share a covariance: `(1 | ID | g)` in each formula."
+        )
+
+
+# ---- priors -----------------------------------------------------------------------------------------------------
 
 
 def _read_priors(priors: Any) -> tuple[str, dict[str, Prior]]:

@@ -47,9 +47,13 @@ class Bar:
     effects: str  # left of the bar, in R's spelling: "1 + x", "0 + x"
     group: tuple[str, ...]  # crossed factors whose combinations are the levels: ("g",), ("b", "a")
     structure: str = "us"  # covariance of the effects of one level, a key of `STRUCTURES`
+    shared: str = ""  # the ID of `(x | ID | g)`: bars of this name share one covariance
+    place: int = field(default=0, compare=False, repr=False)  # in the formula's text
 
     def __str__(self) -> str:
         group = ":".join(self.group)
+        if self.shared:
+            return f"({self.effects} | {self.shared} | {group})"
         if self.structure == "us":
             return f"({self.effects} | {group})"
         if self.structure == "diag" and _is_double(self.effects):
@@ -63,7 +67,7 @@ class Bar:
 class Formula:
     """A parsed formula; ``str(formula)`` gives text that parses to the same record."""
 
-    response: str  # "y", "log(y)", "cbind(s, f)", "s/n"
+    response: str  # "y", "log(y)", "cbind(s, f)", "s/n"; "" in the formula of a parameter, "~ x"
     fixed: str  # right-hand side without bars and offsets, in R's spelling; "1" where nothing else is there
     bars: tuple[Bar, ...]
     offsets: tuple[str, ...] = ()  # expressions inside offset(...)
@@ -71,14 +75,14 @@ class Formula:
 
     def __str__(self) -> str:
         offsets = (f"offset({offset})" for offset in self.offsets)
-        return f"{self.response} ~ {' + '.join([self.fixed, *offsets, *map(str, self.bars)])}"
+        return f"{self.response} ~ {' + '.join([self.fixed, *offsets, *map(str, self.bars)])}".lstrip()
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns of the data that the formula names, each once; ``.`` among them stands for all others."""
         bars = (text for bar in self.bars for text in (bar.effects, *bar.group))
         texts = (self.response, self.fixed, *bars, *self.offsets)
-        return tuple(dict.fromkeys(name for text in texts for name in column_names(read(text))))
+        return tuple(dict.fromkeys(name for text in texts if text for name in column_names(read(text))))
 
 
 def parse(text: str) -> Formula:
@@ -88,7 +92,7 @@ def parse(text: str) -> Formula:
     ----------
     text
         Such as ``"y ~ x + (x | g)"``, in R's spelling, with ``||``, nesting ``a/b``, ``offset()``, ``cbind(s, f)``,
-        ``s/n`` and backticks.
+        ``s/n``, brms's ``(x | ID | g)`` and backticks.
 
     Returns
     -------
@@ -168,10 +172,15 @@ def _bars(part: Part) -> Iterator[Bar]:
     if sign == "-":
         raise PlaceError("A random-effects term cannot be subtracted.", expression.position)
     bar, structure = _bar(expression)
-    groups = _groups(bar.operands[1])
+    shared = _shared(bar, structure)
+    groups = _groups(bar.operands[-1])
+    if shared and len(groups) > 1:
+        what = f"The ID `{shared}` stands for one covariance, and nested factors have several."
+        bars = " + ".join(f"(... | {shared}{i} | {':'.join(group)})" for i, group in enumerate(groups, 1))
+        raise PlaceError(what, bar.operands[-1].position, f"Write `{bars}`.")
     for effects, kind in _effects(bar, structure):
         for group in groups:
-            yield Bar(effects, group, kind)
+            yield Bar(effects, group, kind, shared, expression.position)
 
 
 def _bar(expression: Expr) -> tuple[Chain, str | None]:
@@ -183,13 +192,26 @@ def _bar(expression: Expr) -> tuple[Chain, str | None]:
     bar = unbracket(children(expression)[0]) if children(expression) else expression
     if not is_bar(bar):
         raise PlaceError(f"`{structure}()` goes around a bar.", expression.position, f"Write `{structure}(1 + x | g)`.")
-    if len(bar.operators) > 1:
-        what = "A bar has two sides; correlations across bars, `(x | ID | g)`, are not supported."
-        raise PlaceError(what, bar.places[1], "Write one bar with all effects: `(x + z | g)`.")
+    if len(bar.operators) > 1 and bar.operators != ("|", "|"):
+        what = "A bar has two sides, and at most an ID between them."
+        raise PlaceError(what, bar.places[1], "Write `(x | g)`, `(x || g)`, or `(x | ID | g)`.")
     if structure and bar.operators == ("||",):
         what = f"`||` and `{structure}()` both name a covariance structure."
         raise PlaceError(what, bar.places[0], f"Write `{structure}(... | g)` or `(... || g)`.")
     return bar, structure
+
+
+def _shared(bar: Chain, structure: str | None) -> str:
+    """Return the ID of ``(x | ID | g)``, or an empty string."""
+    if len(bar.operators) == 1:
+        return ""
+    middle = bar.operands[1]
+    if structure not in (None, "us"):
+        what = f"`{structure}()` takes no ID: effects that share one have an unstructured covariance."
+        raise PlaceError(what, middle.position, f"Write `(... | {spell(middle)} | g)`, or `{structure}(... | g)`.")
+    if not isinstance(middle, Name | Number) or middle == Name("."):
+        raise PlaceError(f"`{spell(middle)}` is no ID.", middle.position, "An ID is a name: `(x | p | g)`.")
+    return spell(middle)
 
 
 def _structure(call: Call) -> str:
@@ -216,7 +238,7 @@ def _effects(bar: Chain, structure: str | None) -> list[tuple[str, str]]:
         raise PlaceError("`.` is not supported in a bar.", bar.operands[0].position, "Name the effects.")
     if not terms.terms and not terms.intercept:
         raise PlaceError("This bar has no effects.", bar.places[0], "A random intercept is `(1 | g)`.")
-    if bar.operators == ("|",):
+    if "||" not in bar.operators:
         return [(_spell_sum(parts), structure or "us")]
     return [("1", "us")] * terms.intercept + [(f"0 + {label}", "diag") for label in terms.labels]
 

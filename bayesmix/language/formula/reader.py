@@ -33,6 +33,15 @@ MAX_LENGTH = 10_000  # characters
 MAX_DEPTH = 50  # brackets, signs and powers inside one another
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word or a sign of a formula."""
+
+    kind: str  # "number", "name", "quoted", "text", "operator", or "end"
+    text: str
+    position: int
+
+
 def read(text: str) -> Expr:
     """Parse one expression, such as a side of a formula.
 
@@ -45,6 +54,19 @@ def read(text: str) -> Expr:
     expression = reader.strength(0)
     reader.finish()
     return expression
+
+
+def tokens(text: str) -> list[Token]:
+    """Divide a text into words and signs, with a token for its end.
+
+    Raises
+    ------
+    FormulaError
+        If it is too long, or something in it is not part of the language.
+    """
+    if len(text) > MAX_LENGTH:
+        raise FormulaError(f"The formula has {len(text)} characters; the limit is {MAX_LENGTH}.")
+    return list(_tokens(text))
 
 
 def read_sides(text: str) -> tuple[Expr | None, Expr]:
@@ -65,7 +87,7 @@ _TOKEN = re.compile(
     |(?P<name>(?:[^\W\d]|\.(?![0-9]))[\w.]*)
     |(?P<quoted>`[^`]+`)
     |(?P<text>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')
-    |(?P<operator>%[^%\s]*%|\*\*|\|\||&&|<=|>=|==|!=|[-+*/:^()|&!<>=~,])""",
+    |(?P<operator>%[^%\s]*%|\*\*|\|\||&&|<=|>=|==|!=|[-+*/:^()|&!<>=~,;])""",
     re.VERBOSE | re.DOTALL,
 )
 _STRENGTHS: tuple[frozenset[str], ...] = (
@@ -83,29 +105,20 @@ _SYNONYMS = {"**": "^", "&&": "&"}
 _UNCLOSED = {"`": "This backtick is not closed.", '"': "This string is not closed.", "'": "This string is not closed."}
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str
-    text: str
-    position: int
-
-
 class _Reader:
     """A cursor over the tokens; each method consumes one construct and returns its record."""
 
     def __init__(self, text: str) -> None:
-        if len(text) > MAX_LENGTH:
-            raise FormulaError(f"The formula has {len(text)} characters; the limit is {MAX_LENGTH}.")
         self.text = text
-        self.tokens = list(_tokens(text))
+        self.tokens = tokens(text)
         self.next = 0
         self.depth = 0
 
     @property
-    def token(self) -> _Token:
+    def token(self) -> Token:
         return self.tokens[self.next]
 
-    def take(self) -> _Token:
+    def take(self) -> Token:
         self.next += 1
         return self.tokens[self.next - 1]
 
@@ -146,7 +159,7 @@ class _Reader:
             return base
         return self.nested(lambda hat: Chain((base, self.signed()), ("^",), base.position, (hat.position,)))
 
-    def nested[T](self, construct: Callable[[_Token], T]) -> T:
+    def nested[T](self, construct: Callable[[Token], T]) -> T:
         """Consume a token, then read what it opens, one level deeper."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
@@ -194,7 +207,7 @@ class _Reader:
             return self.nested(lambda opening: Call(token.text, self.arguments(opening), token.position))
         return Name(token.text, token.position)
 
-    def check_function(self, token: _Token) -> None:
+    def check_function(self, token: Token) -> None:
         if token.text in REFUSED:
             fail(self.text, token.position, f"`{token.text}()` is not supported.", REFUSED[token.text])
         if token.text not in FUNCTIONS and token.text not in STRUCTURES:
@@ -205,19 +218,19 @@ class _Reader:
             what = f"There is no function `{token.text}` in formulas.{nearest(token.text, known)}"
             fail(self.text, token.position, what, "Make the column in the data under a name of its own.")
 
-    def bracket(self, opening: _Token) -> Bracket:
+    def bracket(self, opening: Token) -> Bracket:
         inner = self.strength(0)
         self.close(opening)
         return Bracket(inner, opening.position)
 
-    def close(self, opening: _Token) -> None:
+    def close(self, opening: Token) -> None:
         if self.token.kind == "end":
             fail(self.text, opening.position, "Unmatched opening bracket.", "Close it with `)`.")
         if self.token.text != ")":
             self.fail_at_operand(_unexpected(self.token))
         self.take()
 
-    def arguments(self, opening: _Token) -> tuple[Argument, ...]:
+    def arguments(self, opening: Token) -> tuple[Argument, ...]:
         if self.token.text == ")":
             self.take()
             return ()
@@ -237,7 +250,7 @@ class _Reader:
         return Argument(self.strength(0))
 
 
-def _tokens(text: str) -> Iterator[_Token]:
+def _tokens(text: str) -> Iterator[Token]:
     position = 0
     while position < len(text):
         match = _TOKEN.match(text, position)
@@ -248,18 +261,18 @@ def _tokens(text: str) -> Iterator[_Token]:
         if kind == "operator" and match[0].startswith("%") and match[0] != "%in%":
             fail(text, position, f"The operator `{match[0]}` is not supported.", "The only one of its kind is `%in%`.")
         if kind != "space":
-            yield _Token(kind, _SYNONYMS.get(match[0], match[0]), position)
+            yield Token(kind, _SYNONYMS.get(match[0], match[0]), position)
         position = match.end()
-    yield _Token("end", "", len(text))
+    yield Token("end", "", len(text))
 
 
-def _missing_operand(token: _Token) -> str:
+def _missing_operand(token: Token) -> str:
     if token.kind == "end":
         return "The formula ends where a term is expected."
     return f"A term is expected here, not `{token.text}`."
 
 
-def _unexpected(token: _Token) -> str:
+def _unexpected(token: Token) -> str:
     if token.text == ")":
         return "Unmatched closing bracket."
     if token.text == "~":

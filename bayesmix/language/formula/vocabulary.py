@@ -19,6 +19,9 @@ _FACTORS = {"C", "as.factor", "dummy", "factor", "ordered", "relevel"}
 _CONTRASTS = {"contr.helmert", "contr.poly", "contr.sum", "contr.treatment"}
 FUNCTIONS = frozenset(_ARITHMETIC | _BASES | _FACTORS | _CONTRASTS | {"c", "cbind", "offset"})
 
+# Parameters of families, by brms's names: the left side of a later formula that is one of them names no response.
+PARAMETERS = frozenset({"mu", "sigma", "shape", "phi", "nu", "zi", "hu", "zoi", "coi", "disc"})
+
 FLAGS = {"TRUE": True, "True": True, "FALSE": False, "False": False}
 _KEYWORDS = {"if", "else", "for", "while", "repeat", "function", "next", "break", "in"}
 RESERVED = frozenset(_KEYWORDS | {"NULL", "NA", "NaN", "Inf"})
@@ -28,7 +31,8 @@ _SMOOTH = (
     " and no penalty: their number is yours to choose."
 )
 _AUTOREGRESSION = "Autoregression runs over the levels of a factor of times: `ar1(0 + factor(t) | g)`."
-_BRMS = "bayesmix takes one lme4 formula; the family and its parameters are arguments of the model."
+_PARAMETERS = 'Formulas of parameters stand beside that of the response, in a list: `["y ~ ...", "sigma ~ x"]`.'
+_RESPONSES = 'Several responses are a list of formulas: `["a ~ x + (1 | p | g)", "sigma_a ~ z", "b ~ x"]`.'
 _FITTING = "Give the formula alone: `y ~ x + (x | g)`; data, family and weights are arguments of the model."
 _STRUCTURE = f"Structures around a bar are {', '.join(f'`{name}()`' for name in STRUCTURES)}."
 _AGGREGATE = "It would take another value in new data. Use `center()` or `scale()`, which remember theirs."
@@ -45,14 +49,14 @@ REFUSED = {
     "te": _SMOOTH,
     "ti": _SMOOTH,
     "gp": "Gaussian processes are not supported. " + _SMOOTH,
-    "mvbind": "A model has one response; fit one model per response.",
+    "mvbind": "Responses of one formula stand left of its `~`: `mvbind(a, b) ~ ...`.",
     **dict.fromkeys(("lm", "glm", "lmer", "glmer", "brm"), _FITTING),
-    "bf": _BRMS,
-    "brmsformula": _BRMS,
-    "mvbf": _BRMS,
-    "lf": _BRMS,
-    "nlf": _BRMS,
-    "set_rescor": _BRMS,
+    "bf": f"`bf(y ~ x, sigma ~ z)` goes around the formulas of one response. {_RESPONSES}",
+    "brmsformula": f"`brmsformula(y ~ x, sigma ~ z)` goes around the formulas of one response. {_RESPONSES}",
+    "mvbf": _RESPONSES,
+    "lf": _PARAMETERS,
+    "nlf": "Formulas that are not linear in their coefficients are not supported.",
+    "set_rescor": "Correlated residuals of several responses are an argument of the model: `rescor=True`.",
     "trials": "Write `cbind(successes, failures) ~ ...` or `successes/trials ~ ...`.",
     "weights": "Give the weights to the model: `weights=`.",
     "cens": "Censored responses are not supported.",
@@ -76,8 +80,8 @@ REFUSED = {
     "rate": "Write the exposure as an offset: `+ offset(log(exposure))`.",
     "subset": "Take the rows first, in the data.",
     "dec": "Decision times are not supported.",
-    "vreal": _BRMS,
-    "vint": _BRMS,
+    "vreal": _FITTING,
+    "vint": _FITTING,
     "Surv": "Times to an event are not supported.",
     "lag": "Make the column in the data, group by group.",
     "diff": "Make the column in the data, group by group.",

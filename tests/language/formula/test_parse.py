@@ -14,8 +14,8 @@ from bayesmix.errors import FormulaError
 from bayesmix.language.formula.parse import Bar, Formula, parse
 
 
-def bar(effects: str, group: str, structure: str = "us") -> Bar:
-    return Bar(effects, tuple(group.split(":")), structure)
+def bar(effects: str, group: str, structure: str = "us", shared: str = "") -> Bar:
+    return Bar(effects, tuple(group.split(":")), structure, shared)
 
 
 BARS = {
@@ -69,6 +69,9 @@ BARS = {
     "homcs(f | g)": [bar("1 + f", "g", "homcs")],
     "homdiag(f | g)": [bar("1 + f", "g", "homdiag")],
     "hetar1(0 + t | g)": [bar("0 + t", "g", "hetar1")],
+    "(x | p | g)": [bar("1 + x", "g", shared="p")],
+    "us(0 + x | `p q` | a:b)": [bar("0 + x", "a:b", shared="`p q`")],
+    "(1 | 1 | g)": [bar("1", "g", shared="1")],
     "(I(x^2) + log(z) | g)": [bar("1 + I(x^2) + log(z)", "g")],
 }
 
@@ -157,14 +160,20 @@ def test_columns_lists_every_name_once() -> None:
 
 
 REFUSED = {  # text: what the message must say, where its caret stands, what to type instead
-    "y ~ x + (1 | ID | g)": ("(x | ID | g)", 16, "(x + z | g)"),
+    "y ~ x + (1 | p | a/b)": ("several", 17, "(... | p1 | b:a) + (... | p2 | a)"),
+    "y ~ x + cs(1 + x | p | g)": ("`cs()` takes no ID", 19, "(... | p | g)"),
+    "y ~ x + (1 | p || g)": ("at most an ID", 15, "(x | ID | g)"),
+    "y ~ x + (1 || p | g)": ("at most an ID", 16, "(x | ID | g)"),
+    "y ~ x + (1 | p | q | g)": ("at most an ID", 15, "(x | ID | g)"),
+    "y ~ x + (1 | log(p) | g)": ("`log(p)` is no ID", 13, "(x | p | g)"),
+    "y ~ x + (1 | . | g)": ("`.` is no ID", 13, "(x | p | g)"),
     "y ~ (1 | gr(g, by = f))": ("`gr()` is not supported", 9, "(1 | g)"),
     "y ~ (1 | mm(a, b))": ("`mm()` is not supported", 9, "Memberships"),
     "y ~ mo(x) + (1 | g)": ("`mo()` is not supported", 4, "ordered factor"),
     "y ~ s(x) + (1 | g)": ("`s()` is not supported", 4, "`ns()`"),
     "y ~ t2(x, z) + (1 | g)": ("`t2()` is not supported", 4, "`ns()`"),
-    "mvbind(y, z) ~ x + (1 | g)": ("`mvbind()` is not supported", 0, "one response"),
-    "bf(y ~ x + (1 | g))": ("`bf()` is not supported", 0, "arguments of the model"),
+    "mvbind(y, z) ~ x + (1 | g)": ("`mvbind()` is not supported", 0, "mvbind(a, b) ~ ..."),
+    "bf(y ~ x + (1 | g))": ("`bf()` is not supported", 0, "the formulas of one response"),
     "y | trials(n) ~ x": ("`trials()` is not supported", 4, "cbind(successes, failures)"),
     "y | n ~ x": ("The response takes no `|`", 2, "argument of the model"),
     "y ~ x + 1 | g": ("needs brackets of its own", 10, "(effects | group)"),
@@ -342,6 +351,7 @@ def _larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
             "{} - 1",
             "-{}",
             "({} | g)",
+            "({} | p | g)",
             "x + ({} || a/b:c)",
             "diag({} | a/b)",
             "cs({} | a, hom = TRUE)",
