@@ -100,21 +100,3 @@ def test_correlation_of_a_later_pair_of_effects() -> None:
     assert name.startswith("corr(")
     table = fit.confint([name])
     assert table.loc[name, "lower"] < fit.parameters().loc[name, "estimate"] <= table.loc[name, "upper"]
-
-
-def test_wald_and_satterthwaite_limits() -> None:
-    fit = bmx.Model("Reaction ~ Days + (Days | Subject)", bmx.load_dataset("sleepstudy")).estimate()
-    wald, t = fit.confint(["Days"], method="wald"), fit.confint(["Days"], method="satterthwaite")
-    se = 1.545789  # lme4's, Bates et al. 2015, section 5
-    assert wald["upper"].iloc[0] - 10.467286 == pytest.approx(1.959964 * se, rel=1e-5)
-    assert t["upper"].iloc[0] - 10.467286 == pytest.approx(2.109816 * se, rel=1e-5)  # t quantile at 17 df
-
-
-def test_unknown_names_and_methods() -> None:
-    fit = esoph()
-    with pytest.raises(bmx.SpecError, match="Did you mean `ncontrols`"):
-        fit.confint(["ncontrol"])
-    with pytest.raises(bmx.SpecError, match="Did you mean `profile`"):
-        fit.confint(method="profil")
-    with pytest.raises(bmx.SpecError, match="Only fixed effects have wald intervals"):
-        fit.confint(["sigma"], method="wald")

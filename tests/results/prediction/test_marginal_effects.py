@@ -1,11 +1,11 @@
-"""Effects over grids against closed forms, on both kinds of fit; hypotheses."""
+"""Effects over grids against closed forms, on both kinds of fit."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import norm, t
+from scipy.stats import t
 
 import bayesmix as bmx
 from bayesmix.errors import DataError, SpecError
@@ -152,64 +152,7 @@ def test_delta_method_on_the_log_scale():
     np.testing.assert_allclose([linear["estimate"], linear["std_error"]], [beta[2], np.sqrt(V[2, 2])], rtol=1e-8)
 
 
-# ---- hypotheses ----------------------------------------------------------------------------------------------------
-
-
-def test_hypotheses_count_draws(post):
-    draws = dict(
-        zip(post.names, np.moveaxis(np.concatenate([post.values.beta, post.values.sd[0]], -1), -1, 0), strict=False)
-    )
-    table = post.hypothesis("x > 0", "fmid:x - 2 * x < 0.1", "sd(g, Intercept) > sd(g, x)", "fhigh = fmid")
-    np.testing.assert_allclose(table["probability"].iloc[0], np.mean(draws["x"] > 0))
-    left = draws["fmid:x"] - 2 * draws["x"] - 0.1
-    np.testing.assert_allclose(table["probability"].iloc[1], np.mean(left < 0))
-    np.testing.assert_allclose(table["mean"].iloc[1], left.mean())
-    np.testing.assert_allclose(table["probability"].iloc[2], np.mean(draws["sd(g, Intercept)"] > draws["sd(g, x)"]))
-    with np.errstate(divide="ignore"):  # infinite where all draws fulfil it
-        odds = table["probability"] / (1 - table["probability"])
-    np.testing.assert_allclose(table["odds"].iloc[:3], odds.iloc[:3])
-    above = np.mean(draws["fhigh"] > draws["fmid"])
-    np.testing.assert_allclose(table["p_direction"].iloc[3], max(above, 1 - above))
-
-
-def test_hypotheses_are_t_tests_of_estimates():
-    beta, V = LINEAR.values.beta, LINEAR.point.beta_cov
-    table = LINEAR.hypothesis("x > 0.1", "fmid = fhigh", "exp(x) = 1", "-(fmid + x) / 2 < 0")
-    np.testing.assert_allclose(table["estimate"].iloc[:2], [beta[3] - 0.1, beta[1] - beta[2]], rtol=1e-12)
-    np.testing.assert_allclose(table["std_error"].iloc[1], np.sqrt(V[1, 1] + V[2, 2] - 2 * V[1, 2]), rtol=1e-7)
-    np.testing.assert_allclose(table["std_error"].iloc[2], np.exp(beta[3]) * np.sqrt(V[3, 3]), rtol=1e-7)
-    df = LINEAR.satterthwaite()["df"].iloc[3]
-    np.testing.assert_allclose(table["p_value"].iloc[0], t.sf((beta[3] - 0.1) / np.sqrt(V[3, 3]), df), rtol=1e-6)
-    np.testing.assert_allclose(table["p_value"].iloc[2], 2 * t.sf(abs(table["t"].iloc[2]), df), rtol=1e-6)
-    np.testing.assert_allclose(table["p_value"].iloc[3], t.cdf(table["t"].iloc[3], table["df"].iloc[3]), rtol=1e-10)
-    normal = LINEAR.hypothesis("x > 0.1", df="asymptotic")["p_value"].iloc[0]
-    np.testing.assert_allclose(normal, norm.sf((beta[3] - 0.1) / np.sqrt(V[3, 3])), rtol=1e-6)
-    with pytest.raises(SpecError, match="whose estimates are not Gaussian"):
-        LINEAR.hypothesis("sd(g, x) > 0")
-
-
 # ---- messages ------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("x", "needs one comparison"),
-        ("0 < x < 1", "needs one comparison"),
-        ("xx > 0", r"`xx` is not a parameter\. Did you mean `x`"),
-        ("x + > 0", "ends where a term is expected"),
-        ("x fmid > 0", "An operator is missing before `fmid`"),
-        ("(x > 0", "Unmatched opening bracket"),
-        ("x * * 2 > 0", "A term is expected here, not `\\*`"),
-        ("__import__('os') > 0", "cannot be read"),
-        ("log(x, 2) > 0", "write it with names of parameters"),
-        ("x > TRUE", "write it with names of parameters"),
-        ("sd(g, y) > 0", r"`sd\(g, y\)` is not a parameter"),
-    ],
-)
-def test_hypotheses_that_cannot_be_read(text, message):
-    with pytest.raises(SpecError, match=message):
-        LINEAR.hypothesis(text)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +170,6 @@ def test_hypotheses_that_cannot_be_read(text, message):
             r"`f` has no level `mit`\. Did you mean `mid`",
         ),
         (lambda fit: fit.conditional_effects("x", at={"g": "12"}), DataError, "`g` has no level `12`"),
-        (lambda fit: fit.hypothesis(["x > 0"]), SpecError, r"A hypothesis is a text, not \['x > 0'\]"),
         (lambda fit: fit.contrasts("f", at={"x": np.nan}), DataError, "Values of `x` to hold columns at are missing"),
         (lambda fit: fit.marginal_means("f", at={"xx": 1.0}), DataError, r"`xx` of at= is not a column"),
     ],
@@ -235,20 +177,3 @@ def test_hypotheses_that_cannot_be_read(text, message):
 def test_wrong_questions(call, error, message):
     with pytest.raises(error, match=message):
         call(LINEAR)
-
-
-def test_grouping_factors_of_numbers_are_held_at_a_level():
-    """Not at the mean of their labels, which is no level."""
-    fit = bmx.Model("y ~ x + f + (1 | g)", FRAME.assign(g=FRAME["g"].astype(float))).estimate()
-    held = FRAME["g"].mode().iloc[0]
-    found, expected = (fit.contrasts("f", groups="fitted", **at) for at in ({}, {"at": {"g": float(held)}}))
-    pd.testing.assert_frame_equal(found, expected)
-    assert fit.conditional_effects("x", groups="fitted", points=2).notna().all(axis=None)
-
-
-def test_offsets_given_as_arrays_are_at_their_mean():
-    fit = bmx.Model("y ~ x + (1 | g)", FRAME, offset=np.linspace(0.0, 2.0, len(FRAME))).estimate()
-    found = fit.conditional_effects("x", points=2, kind="linear")
-    np.testing.assert_allclose(
-        found["estimate"], fit.values.beta[0] + fit.values.beta[1] * found["x"] + 1.0, rtol=1e-10
-    )

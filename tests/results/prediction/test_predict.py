@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from densities import MEAN
-from scipy.stats import norm, t
+from scipy.stats import norm
 
 import bayesmix as bmx
 from bayesmix.data.design.design import encode
@@ -251,48 +251,6 @@ def test_intervals_are_equal_tailed(posterior_of):
         np.testing.assert_allclose(table["upper"], np.quantile(eta, 0.5 + interval / 2, axis=(0, 1)), rtol=1e-12)
         np.testing.assert_allclose(table["mean"], eta.mean(axis=(0, 1)), rtol=1e-12)
         np.testing.assert_allclose(table["sd"], eta.std(axis=(0, 1), ddof=1), rtol=1e-12)
-
-
-# ---- uncertainty of point estimates --------------------------------------------------------------------------------
-
-
-def test_uncertainty_of_estimates_on_the_log_scale(fitted):
-    """Normal linear predictors make log-normal means: every scope has a closed form."""
-    fit = fitted("esoph poisson")
-    design, q = fit.design, norm.ppf(0.95)
-    eta = design.X @ fit.values.beta
-    v, s = np.einsum("np,pq,nq->n", design.X, fit.point.beta_cov, design.X), group_variance(fit)
-    zero = fit.predict(groups="zero", interval=0.9)
-    np.testing.assert_allclose(zero["std_error"], np.exp(eta) * np.sqrt(v), rtol=1e-10)
-    np.testing.assert_allclose(zero["lower"], np.exp(eta - q * np.sqrt(v)), rtol=1e-10)
-    average = fit.predict(groups="average", interval=0.9)
-    np.testing.assert_allclose(average["std_error"], np.exp(eta + s / 2) * np.sqrt(v), rtol=1e-8)
-    np.testing.assert_allclose(average["upper"], np.exp(eta + s / 2 + q * np.sqrt(v)), rtol=1e-8)
-    new = fit.predict(groups="new", interval=0.9)
-    np.testing.assert_allclose(new["estimate"], np.exp(eta + s / 2), rtol=1e-8)
-    np.testing.assert_allclose(new["std_error"], np.sqrt(np.expm1(s + v)) * np.exp(eta + (s + v) / 2), rtol=1e-4)
-    np.testing.assert_allclose(new["upper"], np.exp(eta + q * np.sqrt(s + v)), rtol=1e-10)
-    linear = fit.predict(groups="new", kind="linear", interval=0.9)
-    np.testing.assert_allclose(linear["std_error"], np.sqrt(s + v), rtol=1e-10)
-
-
-def test_new_observations_of_estimates(fitted):
-    fit = fitted("sleepstudy")
-    sigma2, s = float(fit.values.dispersion) ** 2, group_variance(fit)
-    v = fit.predict(kind="linear", groups="zero")["std_error"] ** 2
-    found = fit.predict(kind="response", groups="new")
-    np.testing.assert_allclose(found["std_error"], np.sqrt(v + s + sigma2), rtol=1e-10)
-    np.testing.assert_allclose(
-        found["upper"] - found["estimate"], t.ppf(0.975, found["df"]) * found["std_error"], rtol=1e-10
-    )
-    assert np.all((found["df"] > 17.0) & (found["df"] < 180.0))
-    counts = fitted("cbpp").predict(kind="response", seed=4)
-    size = fitted("cbpp").design.trials
-    np.testing.assert_allclose(counts["estimate"], size * fitted("cbpp").fitted(), rtol=1e-10)
-    assert np.all((counts["lower"] >= 0) & (counts["upper"] <= size))
-    mean = fitted("cbpp").predict()
-    variance = size * mean["estimate"] * (1 - mean["estimate"]) + (size * mean["std_error"]) ** 2
-    np.testing.assert_allclose(counts["std_error"], np.sqrt(variance), rtol=0.15)  # 4000 draws, delta method
 
 
 def test_chunks_of_rows_change_nothing(posterior_of, fitted, monkeypatch):
