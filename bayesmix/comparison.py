@@ -176,7 +176,7 @@ def compare(
     figures = first.fitted_model.documented if documented is None else documented
     walks, notes = decompositions(by_label, causes, groups, centre)
     table = comparison_table(by_label, figures, walks, groups, centre)
-    found = Comparison(table, first.spec.formula.text, tuple(by_label), tuple(by_label.values()), walks, notes, centre)
+    found = Comparison(table, first.spec.text, tuple(by_label), tuple(by_label.values()), walks, notes, centre)
     return replace(found, table=table.join(found.intervals())) if intervals else found
 
 

@@ -3,7 +3,7 @@
 ::
 
     description = "Reaction times under sleep deprivation"
-    formula = "Reaction ~ Days + (Days | Subject)"
+    formula = "Reaction ~ Days + (Days | Subject)"  # or a list, ["Reaction ~ Days", "sigma ~ Days"]
 
     [data]
     dataset = "sleepstudy"  # one that comes with bayesmix; or file = "my.csv", relative to this file
@@ -39,7 +39,8 @@ from bayesmix.errors import DataError, SpecError, nearest
 
 Toml = Mapping[str, Any]
 
-_MODEL = ("name", "description", "formula", "family", "link", "priors", "weights", "offset", "method")
+_MODEL = ("name", "description", "formula", "family", "link", "rescor", "priors", "weights", "offset", "method")
+_TABLES = ("family", "link", "priors")  # words, or tables by response or parameter
 _DATA = ("dataset", "file", "sha256", "description", "source", "licence", "units")
 _DOCUMENT = ("title", "section", "call", "source", "licence", "accuracy", "tolerance", "figures", "known")
 _KNOWN = ("reason", "tolerance", "values")
@@ -123,17 +124,23 @@ class ModelFile:
     """A model on its data, with the figures that a document prints for it."""
 
     name: str
-    formula: str
+    formula: str | tuple[str, ...]
     data: DataSource
     description: str = ""
-    family: str = "gaussian"
-    link: str | None = None
+    family: str | Mapping[str, str] = "gaussian"
+    link: str | Mapping[str, str] | None = None
+    rescor: bool = False
     priors: str | Mapping[str, str] | None = None
     weights: str | None = None
     offset: str | None = None
     method: str = "auto"
     document: Document = Document()
     figures: tuple[Figure, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The formulas in one text, as `Model` takes them."""
+        return self.formula if isinstance(self.formula, str) else "; ".join(self.formula)
 
     @property
     def data_name(self) -> str:
@@ -234,19 +241,31 @@ def _model_file(toml: Toml, path: Path) -> ModelFile:
     _check_keys(toml, (*_MODEL, "data", "document"), "The file")
     document = _table(toml, "document")
     _check_keys(document, _DOCUMENT, "[document]")
-    words = _texts(_without(toml, ("priors", "data", "document")), "The file")
-    if "formula" not in words:
-        raise SpecError('The file needs a formula, as in formula = "y ~ x + (x | g)".')
+    words = _words(toml)
     if "name" in words and not fullmatch(r"\w[\w.-]*", words["name"]):
         raise SpecError(f"`name` is made of letters, digits and `_-.`, not {words['name']!r}: files are called by it.")
-    priors = toml.get("priors")
     return ModelFile(
         data=_data(_table(toml, "data"), path),
-        priors=_texts(priors, "[priors]") if isinstance(priors, Mapping) else priors,
         document=Document(**_texts(_without(document, ("tolerance", "figures", "known")), "[document]")),
         figures=tuple(_figures(document)),
         **{"name": path.stem, **words},
     )
+
+
+def _words(toml: Toml) -> dict[str, Any]:
+    """What the model is made of."""
+    if "formula" not in toml:
+        raise SpecError('The file needs a formula, as in formula = "y ~ x + (x | g)".')
+    formula, rescor = toml["formula"], toml.get("rescor", False)
+    if not isinstance(rescor, bool):
+        raise SpecError(f"The file: `rescor` is true or false, not {rescor!r}.")
+    words: dict[str, Any] = {"rescor": rescor}
+    if isinstance(formula, list):
+        if not all(isinstance(one, str) for one in formula):
+            raise SpecError(f'The file: a list of formulas is one of texts, ["y ~ ...", "sigma ~ x"], not {formula!r}.')
+        words["formula"] = tuple(formula)
+    words |= {key: _texts(toml[key], f"[{key}]") for key in _TABLES if isinstance(toml.get(key), Mapping)}
+    return words | _texts(_without(toml, ("data", "document", *words)), "The file")
 
 
 def _data(table: Toml, path: Path) -> DataSource:

@@ -117,7 +117,10 @@ _MODEL = "It belongs to the model: `bmx.Model(formula, data, ...)`."
 _DATA = "Data belong to the model: `bmx.Model(formula, data)`. New rows are `newdata=` of `predict`."
 _LEVEL = "Write `interval=0.95`; of `confint`, `level=0.95`."
 _GROUPS = '`predict(groups=)` says what becomes of the random effects: "fitted", "new", "average" or "zero".'
-_DISPERSION = "A formula for the dispersion is not supported: one `sigma` or `shape` holds for all rows."
+_DISPERSION = (
+    'Its formula stands beside the first: `["y ~ ...", "sigma ~ x"]`, or `"shape ~ x"`. Coefficients of sigma are on'
+    " the log of the standard deviation, half of those that glmmTMB 1.1.5 prints for gaussian models."
+)
 _ADJUST = "Tests are not adjusted for their number; multiply the p-values of m tests by m (Bonferroni)."
 _PROGRESS = "Write `progress=False` to keep `sample` silent."
 _REPLICATES = "Write `simulate(n=...)`."

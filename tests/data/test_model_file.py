@@ -12,6 +12,7 @@ import pytest
 
 import bayesmix as bmx
 from bayesmix.data.model_file import load_model_file, model_names
+from bayesmix.language.formula.model_spec import make_spec
 from bayesmix.language.formula.parse import parse
 from bayesmix.results.comparison.document_check import Outcome, judge
 
@@ -223,6 +224,34 @@ def test_everything_that_can_be_said(write):
     assert file.load_data()
 
 
+SEVERAL = """
+formula = ["a ~ x + (1 | p | g)", "sigma_a ~ x", "b ~ x + (1 | p | g)"]
+rescor = true
+[family]
+a = "gaussian"
+b = "gaussian"
+[link]
+sigma_a = "log"
+"""
+
+
+def test_formulas_families_and_links_of_several_responses(write):
+    file = load_model_file(write(SEVERAL + MINIMAL.split("\n", 1)[1]))
+    assert file.formula == ("a ~ x + (1 | p | g)", "sigma_a ~ x", "b ~ x + (1 | p | g)")
+    assert file.text == "a ~ x + (1 | p | g); sigma_a ~ x; b ~ x + (1 | p | g)"
+    assert file.family == {"a": "gaussian", "b": "gaussian"}
+    assert file.link == {"sigma_a": "log"}
+    assert file.rescor is True
+    spec = make_spec(file.formula, file.family, file.link, file.priors, rescor=file.rescor)
+    assert spec == make_spec(file.text, "gaussian", None, None, rescor=True)
+
+
+def test_one_formula_is_a_text(write):
+    file = load_model_file(write(MINIMAL))
+    assert file.formula == file.text == "y ~ x + (1 | g)"
+    assert file.rescor is False
+
+
 def test_a_preset_of_priors_is_a_word(write):
     assert load_model_file(write('priors = "flat"\n' + MINIMAL)).priors == "flat"
 
@@ -247,6 +276,14 @@ ERRORS = {  # what is wrong: text, message
         r"\[document.figures\] .*`criterium`\. Did you mean `criterion`\?",
     ),
     "no formula": (MINIMAL.split("\n", 1)[1], r"needs a formula"),
+    "number for a formula": (MINIMAL.replace('"y ~ x + (1 | g)"', "3"), r"`formula` is text, as in formula"),
+    "number among formulas": (
+        MINIMAL.replace('"y ~ x + (1 | g)"', '["y ~ x", 3]'),
+        r"a list of formulas is one of texts",
+    ),
+    "number among families": (MINIMAL + "[family]\ny = 3\n", r"\[family\]: `y` is text"),
+    "word for a truth value": ('rescor = "yes"\n' + MINIMAL, r"`rescor` is true or false, not 'yes'"),
+    "number for priors": ("priors = 3\n" + MINIMAL, r"`priors` is text"),
     "number for text": ("family = 3\n" + MINIMAL, r"`family` is text, as in family = \"\.\.\.\", not 3"),
     "text for a number": (FIGURES + 'criterion = "3"\n', r"Figure `criterion` is a number, not '3'"),
     "truth value for a number": (FIGURES + "parameters.x = true\n", r"Figure `x` is a number, not True"),

@@ -32,7 +32,7 @@ MODEL = {
     "nAGQ": "bmx.Agq(points=9)",
     "subset": 'data[data["x"] > 0]',
     "control": "The optimiser finds its own start",
-    "dispformula": "A formula for the dispersion is not supported",
+    "dispformula": '["y ~ ...", "sigma ~ x"]',
     "ziformula": "Extra zeros are not supported",
     "prior": "priors={",
     "seed": "`Model` has no argument `seed`.",

@@ -83,6 +83,36 @@ def test_options_of_fit_reach_the_model(options, line):
     assert any(printed.startswith(line) for printed in result.stdout.splitlines())
 
 
+MODELS = {  # what is typed, and what `Model` is given by position and by name
+    "one formula": (("y ~ x",), {"formula": "y ~ x", "family": "gaussian", "link": None, "rescor": False}),
+    "one text": (("y ~ x; sigma ~ z",), {"formula": "y ~ x; sigma ~ z"}),
+    "several": (
+        ("y ~ x", "--formula", "sigma ~ z", "--formula", "b ~ x"),
+        {"formula": ["y ~ x", "sigma ~ z", "b ~ x"]},
+    ),
+    "families": (
+        ("y ~ x", "--formula", "b ~ x", "--family", "y=gaussian", "--family", "I(b == 1)=bernoulli"),
+        {"family": {"y": "gaussian", "I(b == 1)": "bernoulli"}},
+    ),
+    "links": (("y ~ x", "--link", "sigma=log"), {"link": {"sigma": "log"}}),
+    "residual correlation": (("mvbind(a, b) ~ x", "--rescor"), {"formula": "mvbind(a, b) ~ x", "rescor": True}),
+}
+
+
+@pytest.mark.parametrize("case", MODELS)
+def test_formulas_families_and_links_reach_the_model(case, monkeypatch):
+    typed, expected = MODELS[case]
+    asked = {}
+
+    def model(formula, data, family, link, *_, **options):
+        asked.update(formula=formula, family=family, link=link, **options)
+        raise bmx.SpecError("That is enough.")
+
+    monkeypatch.setattr("bayesmix.model.Model", model)
+    assert "That is enough." in run("fit", typed[0], "sleepstudy", *typed[1:]).stderr
+    assert {name: asked[name] for name in expected} == expected
+
+
 def test_quadrature_with_points():
     formula = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
     result = run("fit", formula, "cbpp", "--family", "binomial", "--agq", "5")
@@ -200,6 +230,13 @@ ERRORS = {
     "formula": (("fit", "Reaction ~ Days + (1 | Subject", "sleepstudy"), "FormulaError: Unmatched opening bracket."),
     "response": ((*SLEEP, "--family", "poisson"), "DataError: Response `Reaction` does not fit family `poisson`"),
     "family": ((*SLEEP, "--family", "poison"), "SpecError: Family `poison` does not exist. Did you mean `poisson`?"),
+    "parameter": ((*SLEEP, "--formula", "zi ~ 1"), "SpecError: There is no parameter `zi` for `zi ~ 1`"),
+    "family of none": (
+        (*SLEEP, "--family", "a=gaussian", "--family", "poisson"),
+        "SpecError: --family `poisson` has no response",
+    ),
+    "family of another": ((*SLEEP, "--family", "a=gaussian"), "SpecError: family has a key `a`. Known: Reaction"),
+    "residuals of one": ((*SLEEP, "--rescor"), "SpecError: rescor=True correlates residuals of several responses"),
     "method": ((*SLEEP, "--method", "reml2"), "SpecError: Method `reml2` does not exist. Did you mean `reml`?"),
     "data set": (("fit", SLEEP[1], "sleepstud"), "SpecError: There is no data set `sleepstud`. Did you mean"),
     "file": (("fit", SLEEP[1], "sleep.csv"), "DataError: There is no file `sleep.csv`."),

@@ -209,11 +209,13 @@ def _responses(labels: Sequence[str], families: Families, link: Links) -> tuple[
     names = [name_of(label) for label in labels]
     _check_responses(labels, names)
     keys = [(bare(label), name) for label, name in zip(labels, names, strict=True)]
+    taken = {key for both in keys for key in both}
     if isinstance(families, dict):
-        _check_keys("family", families, {key for both in keys for key in both})
+        _check_keys("family", families, taken)
     chosen = [_family(families, key) for key in keys]
-    calls = [list(_link_keys(key, family)) for key, family in zip(keys, chosen, strict=True)]
+    calls = [list(_link_keys(key, family, taken)) for key, family in zip(keys, chosen, strict=True)]
     if isinstance(link, Mapping):
+        link = {bare(str(key)): name for key, name in link.items()}
         _check_keys("link", link, {key for call in calls for several in call for key in several})
     links = [_links(family, link, call) for family, call in zip(chosen, calls, strict=True)]
     shown = names if len(names) > 1 else [""]
@@ -244,11 +246,12 @@ def _family(families: Families, keys: tuple[str, str]) -> Family:
     return found
 
 
-def _link_keys(keys: tuple[str, str], family: Family) -> Iterator[list[str]]:
-    """What a dictionary of links may call each parameter of a response, the most specific first."""
+def _link_keys(keys: tuple[str, str], family: Family, taken: set[str]) -> Iterator[list[str]]:
+    """What a dictionary of links may call each parameter, the most specific first; a response's name is its mean's."""
     for j, parameter in enumerate(family.parameters):
-        whole = f"{parameter.name}_{keys[1]}"
-        yield [whole, parameter.name] if j else [*keys, whole, parameter.name, MEAN]
+        whole = [f"{parameter.name}_{keys[1]}", parameter.name]
+        free = [key for key in (whole if j else [*whole, MEAN]) if key not in taken]
+        yield free if j else [*keys, *free]
 
 
 def _links(family: Family, link: Links, calls: Sequence[Sequence[str]]) -> tuple[Link, ...]:

@@ -38,7 +38,7 @@ def models(
     form = form_of(as_json=as_json, as_csv=as_csv)
     if name is None:
         files = [load_model_file(known) for known in model_names()]
-        rows = [(f.name, f.formula, f.family, f.data_name, str(len(f.figures))) for f in files]
+        rows = [(f.name, f.text, _pairs(f.family), f.data_name, str(len(f.figures))) for f in files]
         print_table(("name", "formula", "family", "data", "figures"), rows, form)
         return
     file = load_model_file(name)
@@ -89,13 +89,14 @@ def _of_file(file: ModelFile) -> dict[str, Any]:
 
 def _lines(file: ModelFile) -> Iterator[str]:
     about = {
-        "formula": file.formula,
-        "family": file.family,
-        "link": file.link or "",
+        "formula": file.text,
+        "family": _pairs(file.family),
+        "link": _pairs(file.link or ""),
+        "rescor": "true" if file.rescor else "",
         "method": file.method,
         "weights": file.weights or "",
         "offset": file.offset or "",
-        "priors": _priors(file.priors or {}),
+        "priors": _pairs(file.priors or ""),
     }
     yield f"{file.name}: {file.description}"
     yield ""
@@ -110,8 +111,9 @@ def _lines(file: ModelFile) -> Iterator[str]:
         yield f"  {'figures':9} {len(file.figures)}; `bayesmix models {file.name} --csv` prints them"
 
 
-def _priors(priors: str | Mapping[str, str]) -> str:
-    return priors if isinstance(priors, str) else ", ".join(f"{name} = {prior}" for name, prior in priors.items())
+def _pairs(words: str | Mapping[str, str]) -> str:
+    """A word, or words by name."""
+    return words if isinstance(words, str) else ", ".join(f"{name} = {word}" for name, word in words.items())
 
 
 def _document(file: ModelFile) -> tuple[tuple[str, str], ...]:

@@ -38,8 +38,10 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument an option
     every: Annotated[
         bool, typer.Option("--all", help="Every model file that comes with bayesmix, one line each.")
     ] = False,
+    formula: o.Formula = None,
     family: o.Family = None,
     link: o.Link = None,
+    rescor: o.Rescor = False,
     weights: o.Weights = None,
     offset: o.Offset = None,
     contrasts: o.Contrasts = None,
@@ -66,7 +68,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument an option
     form = form_of(as_json=as_json, as_csv=as_csv)
     how = sampling(draws, chains, seed, sampler)
     chosen = method_of(method, reml=reml, ml=ml, agq=agq, default="")
-    options = Options(family, link, weights, offset, contrasts, priors, sep, decimal, encoding, na)
+    options = Options(formula, family, link, rescor, weights, offset, contrasts, priors, sep, decimal, encoding, na)
     if every:
         _check_alone({"MODEL": model, "--report": report_to, "a method": chosen, "an option of a model": options.given})
         leave(converged=compare_every(how, form, progress=progress))

@@ -35,8 +35,10 @@ def register(app: typer.Typer) -> None:
 def fit(  # noqa: PLR0913, PLR0917 - one argument an option
     model: o.ModelText,
     data: o.DataText = None,
+    formula: o.Formula = None,
     family: o.Family = None,
     link: o.Link = None,
+    rescor: o.Rescor = False,
     weights: o.Weights = None,
     offset: o.Offset = None,
     contrasts: o.Contrasts = None,
@@ -68,7 +70,11 @@ def fit(  # noqa: PLR0913, PLR0917 - one argument an option
     form = form_of(as_json=as_json, as_csv=as_csv)
     typed = method_of(method, reml=reml, ml=ml, agq=agq, posterior=posterior, default="")
     check_method(typed or "auto", {"priors": priors, "draws": draws, "chains": chains, "seed": seed is not None})
-    asked = read(model, data, Options(family, link, weights, offset, contrasts, priors, sep, decimal, encoding, na))
+    asked = read(
+        model,
+        data,
+        Options(formula, family, link, rescor, weights, offset, contrasts, priors, sep, decimal, encoding, na),
+    )
     _check_target(save, overwrite)
     if is_sampler(typed):
         engine = "auto" if typed == "posterior" else typed

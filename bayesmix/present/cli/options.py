@@ -19,16 +19,35 @@ DataText = Annotated[
     typer.Argument(metavar="DATA", help="Of a formula: a file (CSV, Parquet, ...), or a data set of `bayesmix data`."),
 ]
 
+Formula = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--formula",
+        metavar="FORMULA",
+        help='Beside the first: of a parameter, "sigma ~ x", or of another response; repeatable.',
+        rich_help_panel=_MODEL,
+    ),
+]
 Family = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         metavar="NAME",
-        help="gaussian (default), poisson, binomial, bernoulli, gamma or negbinomial.",
+        help="gaussian (default), poisson, binomial, bernoulli, gamma or negbinomial."
+        " RESPONSE=NAME of several responses, repeatable.",
         rich_help_panel=_MODEL,
     ),
 ]
 Link = Annotated[
-    str | None, typer.Option(metavar="NAME", help="By default the family's usual one.", rich_help_panel=_MODEL)
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="By default the family's usual one; RESPONSE=NAME of several responses, repeatable.",
+        rich_help_panel=_MODEL,
+    ),
+]
+Rescor = Annotated[
+    bool,
+    typer.Option("--rescor", help="Residuals of several gaussian responses are correlated.", rich_help_panel=_MODEL),
 ]
 Weights = Annotated[
     str | None,

@@ -68,7 +68,7 @@ def of_model(model: Model) -> dict[str, Any]:
     """What was fitted to what."""
     spec, design = model.spec, model.design
     return {
-        "formula": spec.formula.text,
+        "formula": spec.text,
         "family": spec.family.name,
         "link": spec.link.name,
         "data": model.data_name,

@@ -38,8 +38,10 @@ def report(  # noqa: PLR0913, PLR0917 - one argument an option
             rich_help_panel="Output",
         ),
     ] = None,
+    formula: o.Formula = None,
     family: o.Family = None,
     link: o.Link = None,
+    rescor: o.Rescor = False,
     weights: o.Weights = None,
     offset: o.Offset = None,
     contrasts: o.Contrasts = None,
@@ -63,7 +65,11 @@ def report(  # noqa: PLR0913, PLR0917 - one argument an option
     chosen = method_of(method, reml=reml, ml=ml, agq=agq, default="")
     check_estimate(chosen)
     check_output(output)
-    asked = read(model, data, Options(family, link, weights, offset, contrasts, priors, sep, decimal, encoding, na))
+    asked = read(
+        model,
+        data,
+        Options(formula, family, link, rescor, weights, offset, contrasts, priors, sep, decimal, encoding, na),
+    )
     target = output or Path(f"{asked.name}.html")
     check_output(target)
     estimate = estimated(asked, chosen or asked.method, progress=progress)

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 class Options:
     """Options of a model, as they were typed; None where they were not."""
 
-    family: str | None = None
-    link: str | None = None
+    formula: Sequence[str] | None = None
+    family: Sequence[str] | None = None
+    link: Sequence[str] | None = None
+    rescor: bool = False
     weights: str | None = None
     offset: str | None = None
     contrasts: Sequence[str] | None = None
@@ -36,7 +38,10 @@ class Options:
         return [name for name in _OPTIONS if getattr(self, name)]
 
 
-_OPTIONS = ("family", "link", "weights", "offset", "contrasts", "priors", "sep", "decimal", "encoding", "na")
+_OPTIONS = (
+    *("formula", "family", "link", "rescor", "weights", "offset", "contrasts", "priors"),
+    *("sep", "decimal", "encoding", "na"),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,10 +82,13 @@ def decoded(text: str) -> str:
 
 
 def _decoded(options: Options) -> Options:
-    values: dict[str, Any] = {name: getattr(options, name) for name in _OPTIONS}
-    for name, value in values.items():
-        values[name] = decoded(value) if isinstance(value, str) else value and list(map(decoded, value))
-    return Options(**values)
+    return Options(**{name: _decoded_value(getattr(options, name)) for name in _OPTIONS})
+
+
+def _decoded_value(value: Any) -> Any:
+    if isinstance(value, str):
+        return decoded(value)
+    return list(map(decoded, value)) if isinstance(value, Sequence) else value
 
 
 def _check_tilde(text: str, data: str | None) -> None:
@@ -103,18 +111,20 @@ def _of_formula(text: str, data: str | None, options: Options) -> Asked:
             "A formula needs data: give a CSV or other file after it, or a name that `bayesmix data` lists."
         )
     name = decoded(Path(data).name)
+    formulas = [text, *(options.formula or ())]
     model = Model(
-        text,
+        formulas if len(formulas) > 1 else text,
         _frame(data, options),
-        options.family or "gaussian",
-        options.link,
+        _by_name(options.family, "family") or "gaussian",
+        _by_name(options.link, "link"),
         read_priors(options.priors or ()),
         options.weights,
         options.offset,
+        rescor=options.rescor,
         contrasts=_pairs(options.contrasts or (), '--contrasts "recipe=sum"'),
         data_name=name,
     )
-    return Asked(Path(name).stem, text, model)
+    return Asked(Path(name).stem, "; ".join(formulas), model)
 
 
 def _of_file(text: str, options: Options) -> Asked:
@@ -154,6 +164,19 @@ def read_priors(texts: Sequence[str]) -> str | Mapping[str, str] | None:
     if named is None:
         return words[0] if words else None
     return {**({"preset": words[0]} if words else {}), **named}
+
+
+def _by_name(texts: Sequence[str] | None, option: str) -> str | Mapping[str, str] | None:
+    """One word, or words by response: ``["a=gaussian", "b=poisson"]``; a response may have ``=`` in it."""
+    if not texts:
+        return None
+    if len(texts) == 1 and "=" not in texts[0]:
+        return texts[0]
+    pairs = [text.rpartition("=") for text in texts]
+    unnamed = next((value for name, _, value in pairs if not (name.strip() and value.strip())), None)
+    if unnamed is not None:
+        raise SpecError(f"--{option} `{unnamed}` has no response: write --{option} RESPONSE={unnamed} for each.")
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _pairs(texts: Sequence[str], example: str) -> dict[str, str] | None:

@@ -86,12 +86,12 @@ def render(
         ),
         *([Part("Document", _document(verdict))] if verdict is not None and verdict.checks else []),
     ]
-    return page.page(title or first.spec.formula.text, _lead(comparison, verdict), parts)
+    return page.page(title or first.spec.text, _lead(comparison, verdict), parts)
 
 
 def _lead(comparison: Comparison, verdict: Verdict | None) -> str:
     spec, data = comparison.fits[0].spec, comparison.fits[0].fitted_model.data_name
-    about = f"{spec.formula.text}; {spec.family.name} family, {spec.link.name} link"
+    about = f"{spec.text}; {spec.family.name} family, {spec.link.name} link"
     source = f"; data {data}" if data else ""
     return page.paragraph(f"{about}{source}. bayesmix {__version__}.", quiet=True) + page.verdicts(
         _verdicts(comparison, verdict)

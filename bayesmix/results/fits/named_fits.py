@@ -81,7 +81,7 @@ def by_method(fits: Sequence[FitRecord]) -> list[str]:
 
 def by_formula(fits: Sequence[FitRecord]) -> list[str]:
     """Labels of fits of several models: formulas, with the family where those repeat, numbered where both do."""
-    formulas = [fit.spec.formula.text for fit in fits]
+    formulas = [fit.spec.text for fit in fits]
     if len(set(formulas)) < len(formulas):
         formulas = [f"{text}, {fit.spec.family.name}" for text, fit in zip(formulas, fits, strict=True)]
     return _numbered(formulas)

@@ -53,7 +53,7 @@ def to_datatree(posterior: PosteriorRecord) -> xr.DataTree:
         tree["log_likelihood"] = pointwise.assign_coords(obs=design.rows)
     for dataset in tree.values():
         dataset.attrs |= {"created_by": "bayesmix", "bayesmix_version": __version__}
-    tree["posterior"].attrs |= {"formula": posterior.spec.formula.text, "method": posterior.method}
+    tree["posterior"].attrs |= {"formula": posterior.spec.text, "method": posterior.method}
     tree["sample_stats"].attrs |= dict(posterior.draws.certificate)
     return xr.DataTree.from_dict(tree)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +14,11 @@ from bayesmix.data.design.design import Design
 from bayesmix.data.design.inputs import Arguments, Source
 from bayesmix.data.design.rebuild import rebuild
 from bayesmix.errors import DataError, SpecError
+from bayesmix.language.families.family import Family
+from bayesmix.language.families.link import Link
 from bayesmix.language.families.registry import FAMILIES
-from bayesmix.language.formula.model_spec import ModelSpec, make_spec
+from bayesmix.language.formula.left_sides import name_of
+from bayesmix.language.formula.model_spec import ModelSpec, Response, make_spec
 from bayesmix.language.priors.prior import Prior
 from bayesmix.results.fits.records import Fitted
 
@@ -40,16 +43,12 @@ def to_dataset(fitted: Fitted) -> xr.Dataset:
     spec, design = fitted.spec, fitted.design
     if design.source is None:
         raise SpecError("This fit cannot be saved: its design was made by hand.")
-    if FAMILIES.get(spec.family.name) is not spec.family:
-        raise SpecError(
-            f"A model with a family of its own, `{spec.family.name}`, cannot be saved: it has code, not data."
-        )
+    own = next((family for family in _families(spec) if FAMILIES.get(family.name) is not family), None)
+    if own is not None:
+        raise SpecError(f"A model with a family of its own, `{own.name}`, cannot be saved: it has code, not data.")
     columns, arrays = design.source.columns, design.source.arguments.arrays
     words = {
-        "formula": spec.formula.text,
-        "family": spec.family.name,
-        "link": spec.link.name,
-        "priors": {"preset": spec.preset} | {name: _prior_text(prior) for name, prior in spec.priors.items()},
+        **spec_words(spec),
         "weights": design.source.arguments.weights,
         "offset": design.source.arguments.offset,
         "contrasts": dict(design.source.contrasts),
@@ -77,7 +76,7 @@ def from_dataset(stored: xr.Dataset) -> Fitted:
     read = [(str(d["name"]), _column(d, stored[f"column_{j}"].values)) for j, d in enumerate(described)]
     split = len(words["columns"])
     arguments = Arguments(words["weights"], words["offset"], dict(read[split:]))
-    spec: ModelSpec = make_spec(words["formula"], words["family"], words["link"], words["priors"])
+    spec = read_spec(words)
     design = rebuild(spec.formula, Source(dict(read[:split]), arguments, words["contrasts"]), spec.family.response)
     _check_same(words["fingerprint"], dict(fingerprint(design)))
     return Fitted(spec, design, words["data_name"], words["documented"])
@@ -110,6 +109,34 @@ def _check_same(then: dict[str, list[float]], now: dict[str, list[float]]) -> No
                 f"The design built from the stored data is not the one that was fitted: {name} differ(s). The file was"
                 " changed, or written by a version of bayesmix that coded them otherwise; load it with that version."
             )
+
+
+def _families(spec: ModelSpec) -> list[Family]:
+    return [spec.family, *(response.family for response in spec.responses)]
+
+
+def spec_words(spec: ModelSpec) -> dict[str, Any]:
+    """Formulas, families, links and priors as `read_spec` takes them."""
+    priors = {"preset": spec.preset} | {name: _prior_text(prior) for name, prior in spec.priors.items()}
+    if spec.is_simple:
+        return {"formula": spec.text, "family": spec.family.name, "link": spec.link.name, "priors": priors}
+    families = {response.label: response.family.name for response in spec.responses}
+    links = {key: link.name for response in spec.responses for key, link in _links(response)}
+    family = families if len(families) > 1 else spec.family.name
+    return {"formula": spec.text, "family": family, "link": links, "priors": priors, "rescor": spec.rescor}
+
+
+def _links(response: Response) -> Iterator[tuple[str, Link]]:
+    """The links of a response's parameters, by what a dictionary of links may call them without doubt."""
+    for parameter, link in zip(response.family.parameters, response.links, strict=True):
+        is_mean = parameter is response.family.parameters[0]
+        yield response.label if is_mean else f"{parameter.name}_{name_of(response.label)}", link
+
+
+def read_spec(words: Mapping[str, Any]) -> ModelSpec:
+    """Read what was asked from words as `spec_words` writes them."""
+    formula, family, link, priors = (words[key] for key in ("formula", "family", "link", "priors"))
+    return make_spec(formula, family, link, priors, rescor=words.get("rescor", False))
 
 
 def _prior_text(prior: Prior) -> str:

@@ -13,7 +13,7 @@ from bayesmix.language.formula.model_spec import ModelSpec
 
 def describe_model(spec: ModelSpec, design: Design, priors: Priors) -> str:
     """The expanded model as text."""
-    lines = [f"Formula: {spec.formula.text}", f"Family: {spec.family.title} ( {spec.link.name} )"]
+    lines = [f"Formula: {spec.text}", f"Family: {spec.family.title} ( {spec.link.name} )"]
     lines.append("; ".join(part for part in (f"Data: {len(design.y)} rows{_dropped(design)}", _groups(design)) if part))
     if design.categories is not None:
         lines.append(in_words(design.response, design.categories))

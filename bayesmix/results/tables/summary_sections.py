@@ -41,7 +41,7 @@ def family_line(fit: FitRecord) -> str:
 def call_lines(fit: FitRecord) -> Iterator[str]:
     """What was asked: formula, data, weights, offset."""
     encoder = fit.design.encoder
-    yield f"Formula: {fit.spec.formula.text}"
+    yield f"Formula: {fit.spec.text}"
     if fit.fitted_model.data_name:
         yield f"   Data: {fit.fitted_model.data_name}"
     if encoder is not None and encoder.weights:

@@ -75,6 +75,16 @@ PREDICTORS: dict[str, tuple[Callable[[], ModelSpec], dict[str, str], list[str]]]
         {"a mu a_ log": "a ~ x", "s_n mu s_n_ log": "s_n ~ x", "s_n shape shape_s_n_ log": "~ z"},
         ["a sigma_a log"],
     ),
+    "links of a response called sigma": (
+        lambda: spec("sigma ~ x; sigma ~ z", "gaussian", {"sigma": "inverse", "sigma_sigma": "log"}),
+        {"sigma mu  inverse": "sigma ~ x", "sigma sigma sigma_ log": "~ z"},
+        [],
+    ),
+    "links of a response called as another's mean": (
+        lambda: spec("mu_x ~ x; x ~ z", "gaussian", {"mu_x": "inverse", "mu": "log"}),
+        {"mu_x mu mu_x_ inverse": "mu_x ~ x", "x mu x_ log": "x ~ z"},
+        ["mu_x sigma_mu_x log", "x sigma_x log"],
+    ),
     "shares": (
         lambda: spec(["a ~ x", "cbind(s, f) ~ x"], {"cbind(s,f)": "binomial", "a": "gamma"}, {"cbindsf": "probit"}),
         {"a mu a_ log": "a ~ x", "cbind(s, f) mu cbindsf_ probit": "cbind(s, f) ~ x"},
