@@ -18,6 +18,7 @@ from dense import ml_criterion, random_covariance
 from scipy.optimize import minimize
 
 import bayesmix as bmx
+from bayesmix.inference.estimation import profile
 from bayesmix.inference.estimation.profile import profile_rise
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "profile_boundary"
@@ -203,6 +204,64 @@ def test_a_deeper_valley_is_followed(seed: int, right: tuple[float, float]) -> N
     assert limits.tolist() == pytest.approx(right, abs=1e-5)
 
 
+def with_a_pure_level(family: str, pure: str, side: int) -> pd.DataFrame:
+    """Three levels, of one of which all outcomes are at the end of their range (0: no success, no count)."""
+    rng = np.random.default_rng(11)
+    f = np.tile(list("abc"), 16)
+    at = 0 if family == "poisson" else side * (1 if family == "bernoulli" else 5)
+    trials = {"bernoulli": 1, "binomial": 5}.get(family, 0)
+    y = rng.poisson(2.0, 48) if family == "poisson" else rng.binomial(trials, 0.4, 48)
+    y = np.where(f == pure, at, y)
+    return pd.DataFrame({"y": y, "n": trials - y, "f": f, "g": labels(np.repeat(np.arange(8), 6))})
+
+
+PURE = {  # family, level, its end, coding, limits that are infinite: by parameter, lower and upper
+    "count of zero": ("poisson", "c", 0, "f", {"fc": (True, False)}),
+    "no count in the reference": (
+        *("poisson", "a", 0, "f"),
+        {"Intercept": (True, False), "fb": (False, True), "fc": (False, True)},
+    ),
+    "count of zero, sums": (
+        *("poisson", "c", 0, "C(f, contr.sum)"),
+        {"Intercept": (True, False), "C(f, contr.sum)1": (False, True), "C(f, contr.sum)2": (False, True)},
+    ),
+    "no success": ("bernoulli", "c", 0, "f", {"fc": (True, False)}),
+    "no failure": ("bernoulli", "c", 1, "f", {"fc": (False, True)}),
+    "no failure, sums": (
+        *("bernoulli", "c", 1, "C(f, contr.sum)"),
+        {"Intercept": (False, True), "C(f, contr.sum)1": (True, False), "C(f, contr.sum)2": (True, False)},
+    ),
+    "no failure, cells": ("binomial", "b", 1, "0 + f", {"fb": (False, True)}),
+    "no success of five": ("binomial", "c", 0, "f", {"fc": (True, False)}),
+}
+
+
+QUICK = ("count of zero", "no failure, sums")
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, marks=() if case in QUICK else pytest.mark.slow) for case in PURE])
+def test_levels_without_events_have_infinite_limits(case: str) -> None:
+    """NaN where the likelihood goes on rising; what its rows cannot tell is as if there were no such rows."""
+    family, pure, side, coding, infinite = PURE[case]
+    data = with_a_pure_level(family, pure, side)
+    response = "cbind(y, n)" if family == "binomial" else "y"
+    with pytest.warns(bmx.ConvergenceWarning):
+        fit = bmx.Model(f"{response} ~ {coding} + (1 | g)", data, family=family).estimate()
+    with pytest.warns(bmx.ConvergenceWarning, match="stays below the critical value however far out"):
+        table = fit.confint()
+    assert table.notna().all().all()
+    found = {name: (row["lower"] == -math.inf, row["upper"] == math.inf) for name, row in table.iterrows()}
+    assert {name: sides for name, sides in found.items() if any(sides)} == infinite
+    others = fit_without(data[data["f"] != pure], response, coding, family)
+    shared = [name for name in others.index if name in table.index and name not in infinite]
+    pd.testing.assert_frame_equal(table.loc[shared], others.loc[shared], atol=2e-4, rtol=0.0)
+    assert shared
+
+
+def fit_without(data: pd.DataFrame, response: str, coding: str, family: str) -> pd.DataFrame:
+    return bmx.Model(f"{response} ~ {coding} + (1 | g)", data, family=family).estimate().confint()
+
+
 @pytest.mark.slow
 def test_separated_outcomes_have_infinite_limits() -> None:
     """Slopes beyond some number; the search gave up where the deviance does not change."""
@@ -249,8 +308,6 @@ def test_the_maximum_is_looked_for_again_where_the_estimate_is_not_it() -> None:
 
 
 def test_a_search_that_does_not_end_gives_nan(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bayesmix.inference.estimation import profile
-
     monkeypatch.setattr(profile, "MAX_POINTS", 1)
     fit = bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff")).estimate("ml")
     with pytest.warns(bmx.ConvergenceWarning, match="`sigma` has no lower profile limit: the search did not end"):

@@ -14,7 +14,7 @@ from bayesmix.inference.estimation.held import angle_of, rho_of
 from bayesmix.inference.parameters.covariance import Structure
 
 FAR_LOG = 30.0  # logarithmic coordinates farther than this from the estimate count as infinite
-FAR_SD = 12.0  # the same of standard deviations: a hundred thousand times as large
+FAR_SD = 9.0  # the same of standard deviations: eight thousand times as large
 FAR = 1e5  # standard errors of a fixed effect that count as infinite
 
 
@@ -33,6 +33,11 @@ class Held(ABC):
     @abstractmethod
     def range(self) -> tuple[float, float]:
         """Values of the parameter that the ends stand for."""
+
+    @property
+    def is_endless(self) -> tuple[bool, bool]:
+        """Whether the profile deviance is known not to rise downwards, and upwards."""
+        return False, False
 
     @property
     def longest(self) -> float:
@@ -55,6 +60,12 @@ class HeldEffect(Held):
     index: int
     estimate: float
     unit: float
+    separates: tuple[bool, bool] = (False, False)  # outcomes, downwards and upwards
+
+    @property
+    @override
+    def is_endless(self) -> tuple[bool, bool]:
+        return self.separates
 
     @property
     @override

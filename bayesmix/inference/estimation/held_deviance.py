@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 from typing import override
@@ -23,13 +23,23 @@ from bayesmix.inference.estimation.conditional_mode import generalized_problem
 from bayesmix.inference.estimation.generalized import MarginalLikelihood
 from bayesmix.inference.estimation.held import Root, Unheld, angle_of, held_angle, held_sd, triangular
 from bayesmix.inference.estimation.held_coordinate import Held, HeldAngle, HeldDispersion, HeldEffect, HeldSd
+from bayesmix.inference.estimation.identifiability import endless_effects, scaled, separated
 from bayesmix.inference.estimation.methods import Agq, Laplace
+from bayesmix.inference.estimation.optimise import descend, scout
 from bayesmix.inference.estimation.point_estimate import PointEstimate
-from bayesmix.inference.estimation.reml import LinearProblem, linear_problem, profiled_deviance, solve_linear
-from bayesmix.inference.parameters.covariance import from_factor, split
+from bayesmix.inference.estimation.reml import LinearProblem, criterion, linear_problem, profiled_deviance, solve_linear
+from bayesmix.inference.parameters.covariance import from_factor, lower, split
 from bayesmix.inference.parameters.names import corr_names, sd_names
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import Link
+
+SIZES = (0.1, 1.0, 4.0)  # relative standard deviations that searches for other minima start from
+REMOTE = 40.0  # linear predictor beyond which a probability of 0 or 1, or a rate of 0, is reached
+SMALL = 1e-3  # move of a row, of the largest, that does not count
+SHRUNK = 0.1  # share of a standard deviation that is small beside it
+ROUGH = 0.1  # slope at which they end
+ALIKE = 0.1  # difference of covariances that are the same minimum's
+SAME = 1e-9  # relative difference of numbers that are the same but for rounding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,10 +67,26 @@ class HeldDeviance(ABC):
         """Number of free numbers of the covariances, the first ones."""
         return sum(root.size for root in self.roots)
 
-    def spread(self, sizes: Sequence[Array]) -> Array:
-        """The start with other covariances: diagonal relative factors of ``sizes (k,)`` of each term."""
-        parts = [root.free(np.diag(own)) for root, own in zip(self.roots, sizes, strict=True)]
-        return np.concatenate([*parts, self.start[self.n_covariances :]])
+    def elsewhere(self, z: Array, factors: Sequence[Array]) -> Array:
+        """``z`` with the covariances of other relative factors ``(k, k)`` of the terms."""
+        parts = [root.free(factor) for root, factor in zip(self.roots, factors, strict=True)]
+        return np.concatenate([*parts, z[self.n_covariances :]])
+
+    def shrunk(self, c: float, z: Array) -> Iterator[Array]:
+        """``z`` with the effects of each column in turn nearly without variance."""
+        factors = self.factors(z, self.at(c, z))
+        for t, root in enumerate(self.roots):
+            for scale in np.where(np.eye(root.structure.k) > 0.0, SHRUNK, 1.0):
+                own = np.linalg.solve(root.C, scale[:, None] * (root.C @ factors[t]))
+                yield self.elsewhere(z, [*factors[:t], own, *factors[t + 1 :]])
+
+    def upright(self, c: float, z: Array) -> Array:
+        """``z`` with the signs that roots of positive diagonals have: columns of roots may have either sign."""
+        roots = zip(self.roots, self.factors(z, self.at(c, z)), strict=True)
+        turned = np.concatenate([*(root.free(lower(factor)) for root, factor in roots), z[self.n_covariances :]])
+        with np.errstate(invalid="ignore"):
+            is_same = np.abs(np.abs(turned) - np.abs(z)) <= SAME * np.maximum(np.abs(z), 1.0)
+        return np.where(turned * z < 0.0, -z, z) if np.all(is_same) else z
 
     def _split(self, z: Array) -> list[Array]:
         bounds = np.cumsum([0, *(root.size for root in self.roots)])
@@ -201,6 +227,10 @@ class HeldDeviances:
             self._linear: LinearProblem | None = None
         else:
             self._marginal, self._linear = None, linear_problem(design, point.coordinates)
+        direction = None if self.is_linear else separated(design, family, link, point)
+        self.lowest = self._lowest(direction)  # deviance, or what it tends to
+        p = len(point.beta)
+        self._endless = np.zeros((p, 2), bool) if direction is None else endless_effects(design, family, link)
 
     def _thetas(self) -> list[Array]:
         return split(self.point.coordinates.structures, self.point.theta)
@@ -225,6 +255,63 @@ class HeldDeviances:
             beta = np.delete(beta, held.index)
         rest = [] if isinstance(held, HeldDispersion) else log_dispersion
         return GeneralizedDeviance(held, roots, np.concatenate([*free, beta, np.array(rest)]), self._marginal)
+
+    def valleys(self, rise: float) -> list[list[Array]]:
+        """Relative factors of the terms at other minima of the deviance, at most ``rise`` above the estimate's.
+
+        Where the region of such a rise is not connected, each of its parts holds a minimum: limits must know them all.
+        """
+        point, structures = self.point, self.point.coordinates.structures
+        found = [self._factors]
+        for start in self._starts():
+            x, value = scout(self._objective, start, tolerance=ROUGH)
+            parts = split(structures, x[: point.coordinates.size])
+            factors = [structure.factor(own) for structure, own in zip(structures, parts, strict=True)]
+            if value < point.criterion + rise and not any(_are_alike(factors, known) for known in found):
+                found.append(factors)
+        return found[1:]
+
+    def _lowest(self, direction: Array | None) -> float:
+        """The deviance at the estimate; of separated rows, far along the ``direction`` in which it goes on falling."""
+        if direction is None:
+            return self.point.criterion
+        working, moves = self.point.coordinates, scaled(self.design.X) @ direction
+        sizes = np.abs(moves)
+        step = REMOTE / sizes[sizes > SMALL * sizes.max()].min()
+        x = self._whole()
+        x[working.size : working.size + len(direction)] += step * np.linalg.lstsq(working.X, moves, rcond=None)[0]
+        try:
+            return min(descend(self._objective, x, None)[1], self.point.criterion)
+        except np.linalg.LinAlgError:
+            return self.point.criterion
+
+    def _starts(self) -> Iterator[Array]:
+        """Parameters to search from: covariances from small to large, and large of one effect at a time."""
+        structures, m = self.point.coordinates.structures, self.point.coordinates.size
+        rest = self._whole()[m:]
+        bounds = np.cumsum([0, *(structure.k for structure in structures)])
+        k = int(bounds[-1])
+        sizes = [np.full(k, size) for size in SIZES]
+        if k > 1:
+            sizes += list(np.where(np.eye(k) > 0.0, SIZES[-1], SIZES[0]))
+        for size in sizes:
+            parts = [np.diag(size[low:high]) for low, high in pairwise(bounds)]
+            yield np.concatenate([from_factor(structures, parts), rest])
+
+    def _whole(self) -> Array:
+        """All parameters at the estimate, as `_objective` takes them."""
+        point = self.point
+        if self._linear is not None:
+            return np.asarray(point.theta)
+        log_dispersion = [] if point.dispersion is None else [math.log(point.dispersion)]
+        return np.concatenate([point.theta, np.linalg.solve(point.coordinates.T, point.beta), log_dispersion])
+
+    def _objective(self, x: Array) -> tuple[float, Array]:
+        """The deviance of all parameters that are not profiled out, and its gradient."""
+        if self._linear is not None:
+            return criterion(self._linear, x, reml=False)
+        assert self._marginal is not None
+        return self._marginal(x)
 
     def moved(self, deviance: HeldDeviance, c: float, z: Array, criterion: float) -> HeldDeviances:
         """The deviances of another estimate: that at a coordinate and free numbers of one of these."""
@@ -252,7 +339,8 @@ class HeldDeviances:
             error = math.sqrt(max(float(point.beta_cov[j, j]), 0.0))
             estimate = float(point.beta[j])
             unit = error if math.isfinite(error) and error > 0.0 else max(abs(estimate), 1.0)
-            return HeldEffect(0.0, j, estimate, unit), tuple(plain)
+            separates = (bool(self._endless[j, 0]), bool(self._endless[j, 1]))
+            return HeldEffect(0.0, j, estimate, unit, separates), tuple(plain)
         sds, corrs = sd_names(design.terms), corr_names(design.terms)
         for t, structure in enumerate(working.structures):
             before, after = plain[:t], plain[t + 1 :]
@@ -285,3 +373,9 @@ class HeldDeviances:
         i, j = pair
         rho = float(np.clip(G[i, j] / (sds[i] * sds[j]), -1.0, 1.0)) if sds[i] > 0.0 and sds[j] > 0.0 else 0.0
         return HeldAngle(angle_of(structure, rho), t, structure, getattr(structure.correlation, "lowest", -1.0))
+
+
+def _are_alike(factors: Sequence[Array], known: Sequence[Array]) -> bool:
+    """Whether relative factors are those of about the same covariances."""
+    pairs = zip(factors, known, strict=True)
+    return all(bool(np.max(np.abs(left @ left.T - right @ right.T)) < ALIKE) for left, right in pairs)

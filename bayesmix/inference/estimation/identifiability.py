@@ -12,7 +12,7 @@ from bayesmix.inference.estimation.methods import Laplace
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.restart import NO_NOISE
 from bayesmix.inference.estimation.ridge import ridges
-from bayesmix.inference.estimation.separation import is_unbounded, separating_direction
+from bayesmix.inference.estimation.separation import endless_sides, is_unbounded, separating_direction
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import Parameters, sd_names
 from bayesmix.language.families.family import Family, is_linear
@@ -85,18 +85,29 @@ def runaways(design: Design, family: Family, link: Link, point: PointEstimate) -
     if family.is_normal:
         return _exact_fit(design, values) or _without_noise(design, point)
     found = []
-    if np.ptp(design.X @ values.beta) > LARGE_EFFECT:
-        direction = separating_direction(_scaled(design.X), design.y, _trials(design), family, link)
-        found += [] if direction is None else [_separated(design, family, direction)]
+    direction = separated(design, family, link, point)
+    found += [] if direction is None else [_separated(design, family, direction)]
     spreads = _pure_levels(design, family, values) or _endless_spread(design, family, link, point)
     return found + spreads + _poisson_in_disguise(family, values)
+
+
+def separated(design: Design, family: Family, link: Link, point: PointEstimate) -> Array | None:
+    """Direction of the fixed effects, of columns of unit size, along which an estimate runs off; None for most."""
+    if not np.ptp(design.X @ point.beta) > LARGE_EFFECT:
+        return None
+    return separating_direction(scaled(design.X), design.y, _trials(design), family, link)
+
+
+def endless_effects(design: Design, family: Family, link: Link) -> Array:
+    """Whether each fixed effect of separated data may run off, downwards and upwards: ``(p, 2)``."""
+    return endless_sides(scaled(design.X), design.y, _trials(design), family, link)
 
 
 def _separated(design: Design, family: Family, direction: Array) -> str:
     moving = np.abs(direction) > 1e-6 * np.abs(direction).max()
     names = [name for name, moves in zip(design.fixed, moving, strict=True) if moves and name != "Intercept"]
     listed = ", ".join(f"`{name}`" for name in names or ["Intercept"])
-    size = np.abs(_scaled(design.X) @ direction)
+    size = np.abs(scaled(design.X) @ direction)
     rows = int(np.sum(size > 1e-6 * size.max()))
     outcome = "one outcome" if family.response == "binomial" else "a count of zero"
     return (
@@ -209,7 +220,7 @@ def _without_noise(design: Design, point: PointEstimate) -> list[str]:
     ]
 
 
-def _scaled(X: Array) -> Array:
+def scaled(X: Array) -> Array:
     """Columns of unit size."""
     size = np.sqrt(np.mean(X**2, axis=0))
     return np.asarray(X / np.where(size > 0.0, size, 1.0))

@@ -17,23 +17,54 @@ def separating_direction(X: Array, y: Array, trials: Array, family: Family, link
     Rows with successes only must not fall along it, rows with failures (or counts of zero) only must not rise, all
     others must stay; a linear programme finds the direction that moves most (Konis 2007).
     """
+    cone = _cone(X, y, trials, family, link)
+    if cone is None:
+        return None
+    free, rows = cone
+    direction = _farthest(rows, rows.sum(axis=0))
+    return None if direction is None else np.asarray(free @ direction)
+
+
+def endless_sides(X: Array, y: Array, trials: Array, family: Family, link: Link) -> Array:
+    """Whether each fixed effect may run off along some separating direction, ``(p, 2)``: downwards, upwards.
+
+    No interval of its profile likelihood ends there: along such a direction the deviance does not rise.
+    """
+    endless = np.zeros((X.shape[1], 2), bool)
+    cone = _cone(X, y, trials, family, link)
+    if cone is None:
+        return endless
+    free, rows = cone
+    size = np.abs(free).max()
+    for j, way in np.ndindex(endless.shape):
+        sign = 1.0 if way else -1.0
+        direction = _farthest(rows, sign * free[j])
+        endless[j, way] = direction is not None and sign * float(free[j] @ direction) > SEPARATES * size
+    return endless
+
+
+def _cone(X: Array, y: Array, trials: Array, family: Family, link: Link) -> tuple[Array, Array] | None:
+    """Basis ``(p, m)`` of the directions that leave the other rows, and what rows at an edge move inwards by it."""
     if not X.shape[1] or not is_unbounded(family, link):
         return None
-    from scipy.optimize import linprog
-
     low, high = y == 0, (y == trials) & family.values.one_is_edge
     bound = ~(low | high)
     free = _null_space(X[bound])
     rows = np.unique(np.where(high, 1.0, -1.0)[~bound, None] * (X[~bound] @ free), axis=0)
-    if not rows.size:
-        return None
-    found = linprog(-rows.sum(axis=0), A_ub=-rows, b_ub=np.zeros(len(rows)), bounds=(-1.0, 1.0), method="highs")
+    return (free, rows) if rows.size else None
+
+
+def _farthest(rows: Array, target: Array) -> Array | None:
+    """The direction ``(m,)`` in a box that moves no row below zero, some above, and farthest along a ``target``."""
+    from scipy.optimize import linprog
+
+    found = linprog(-target, A_ub=-rows, b_ub=np.zeros(len(rows)), bounds=(-1.0, 1.0), method="highs")
     if found.status != 0:
         return None
     moves = rows @ found.x
     if moves.max() < SEPARATES * np.abs(rows).max() or moves.min() < -SEPARATES * moves.max():
         return None
-    return np.asarray(free @ found.x)
+    return np.asarray(found.x)
 
 
 def is_unbounded(family: Family, link: Link) -> bool:

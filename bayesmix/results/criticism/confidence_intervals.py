@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import numpy as np
 
 from bayesmix.errors import ConvergenceWarning, SpecError, nearest
 from bayesmix.inference.estimation.methods import Ml, Reml
-from bayesmix.inference.estimation.profile import Interval, Outcome, profile_intervals
+from bayesmix.inference.estimation.profile import Interval, profile_intervals
 from bayesmix.results.fits.degrees_of_freedom import quantile, t_tests
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.refit import by_maximum_likelihood
@@ -81,7 +82,7 @@ def _profile(fit: EstimateRecord, names: list[str], level: float) -> tuple[list[
 
 def _notes(interval: Interval) -> Iterator[str]:
     for side, limit in (("lower", interval.lower), ("upper", interval.upper)):
-        if limit.outcome in (Outcome.INFINITE, Outcome.NOT_FOUND):
+        if not math.isfinite(limit.value):
             yield f"`{interval.name}` has no {side} profile limit: {limit.outcome.value}."
 
 
