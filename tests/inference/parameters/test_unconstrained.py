@@ -7,9 +7,9 @@ import pytest
 
 import bayesmix as bmx
 from bayesmix.inference.parameters import unconstrained
-from bayesmix.inference.parameters.correlation import Independent
-from bayesmix.inference.parameters.covariance import Scaled
-from bayesmix.inference.parameters.unconstrained import TermCoordinates
+from bayesmix.inference.parameters.correlation import Free, Independent
+from bayesmix.inference.parameters.covariance import Scaled, Unstructured
+from bayesmix.inference.parameters.unconstrained import TermCoordinates, split
 
 
 def bent() -> TermCoordinates:
@@ -27,3 +27,19 @@ def test_coordinates_that_are_not_found_are_an_error(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(unconstrained, "MAX_NEWTON", 1)
     with pytest.raises(bmx.FitError, match="were not found in 1 Newton steps"):
         bent().pack(np.diag([1.0, 2.0]))
+
+
+@pytest.mark.parametrize("lead", [(), (4, 2)])
+def test_coordinates_of_several_terms_stand_side_by_side(lead: tuple[int, ...]) -> None:
+    terms = [
+        TermCoordinates(Unstructured(Free(3)), (0, 1, 2)),
+        TermCoordinates(Scaled(Independent(1)), (0,)),
+        TermCoordinates(Unstructured(Free(2)), (0, 1)),
+    ]
+    assert [term.size for term in terms] == [6, 1, 3]
+    x = np.random.default_rng(0).normal(size=(*lead, 10))
+    first, second, third = split(terms, x)
+    np.testing.assert_array_equal(first, x[..., :6])
+    np.testing.assert_array_equal(second, x[..., 6:7])
+    np.testing.assert_array_equal(third, x[..., 7:])
+    assert split([], x) == []

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from marginal_models import DESIGNS, model_of, point_of, points, simulated, stated, target_of
 from scipy import stats
 
 import bayesmix as bmx
-from bayesmix.data.design.design import Design
 from bayesmix.errors import SpecError
-from bayesmix.inference.estimation.estimate import estimate
-from bayesmix.inference.estimation.methods import Reml
-from bayesmix.inference.estimation.point_estimate import PointEstimate
-from bayesmix.inference.parameters.centring import at_means
 from bayesmix.inference.parameters.correlation import Free
 from bayesmix.inference.parameters.covariance import Unstructured
 from bayesmix.inference.parameters.unconstrained import TermCoordinates
-from bayesmix.inference.sampling.marginal.gradient import value_and_gradient
 from bayesmix.inference.sampling.marginal.independence_metropolis import find_mode
 from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, marginal_posterior
 from bayesmix.inference.sampling.marginal.sampler import draw_effects, draw_fixed
@@ -30,60 +24,6 @@ STAN = Path(__file__).parents[3] / "reference" / "stan"
 
 EXACT = 1e-8  # two ways to the same density, floating point apart
 MCSE = 4.0  # combined Monte Carlo standard errors that two samplers may differ by, any parameter
-
-
-def stated(model: bmx.Model) -> Design:
-    """The design where the priors are stated: what the sampler works on."""
-    return at_means(model.design, model.priors.changes)
-
-
-def point_of(model: bmx.Model) -> PointEstimate:
-    return estimate(stated(model), model.spec.family, model.spec.link, Reml())
-
-
-def target_of(model: bmx.Model) -> MarginalPosterior:
-    return marginal_posterior(stated(model), model.priors, point_of(model))
-
-
-def simulated(seed: int = 3, n: int = 40) -> dict[str, Any]:
-    rng = np.random.default_rng(seed)
-    groups = {"g": [f"g{i % 5}" for i in range(n)], "h": [f"h{(i * 7) % 4}" for i in range(n)]}
-    x, z = rng.normal(3.0, 2.0, n), rng.normal(size=n)
-    y = 1.0 + 0.5 * x + rng.normal(size=n) + np.array([int(label[1]) for label in groups["g"]])
-    groups["f"] = [f"f{i % 3}" for i in range(n)]
-    return {**groups, "x": x, "z": z, "y": y, "w": rng.uniform(0.5, 2.0, n), "off": rng.normal(size=n)}
-
-
-DESIGNS: dict[str, dict[str, Any]] = {
-    "intercept": {"formula": "y ~ x + (1 | g)"},
-    "correlated": {"formula": "y ~ x + (x | g)", "weights": "w"},
-    "three effects": {"formula": "y ~ x + (x + z | g)"},
-    "independent": {"formula": "y ~ x + (x || g)"},
-    "crossed": {"formula": "y ~ x + offset(off) + (x | g) + (1 | h)"},
-    "nested": {"formula": "y ~ 1 + (1 | g/h)"},
-    "compound symmetry": {"formula": "y ~ x + cs(x + z | g)", "priors": {"corr(g)": "LKJ(1.5)"}},
-    "homogeneous compound symmetry": {"formula": "y ~ x + cs(0 + f | g, hom = TRUE)"},
-    "autoregression": {"formula": "y ~ x + ar1(0 + f | g) + (1 | h)", "priors": {"sd(g)": "HalfNormal(3)"}},
-    "heterogeneous autoregression": {"formula": "y ~ x + ar1(0 + f | g, hom = FALSE)", "priors": {"corr": "LKJ(2)"}},
-    "homogeneous diagonal": {"formula": "y ~ x + diag(x + z | g, hom = TRUE)"},
-    "no intercept": {"formula": "y ~ 0 + x + (0 + x | g)"},
-    "raw intercept prior": {"formula": "y ~ x + (1 | g)", "priors": {"Intercept": "Normal(1, 2)"}},
-    "explored slope": {
-        "formula": "y ~ x + z + (x | g)",
-        "priors": {"x": "StudentT(4, 0, 1)", "sd(g)": "HalfNormal(2)", "sigma": "Gamma(2, 1)", "corr(g)": "LKJ(1)"},
-    },
-}
-
-
-@cache
-def model_of(name: str) -> bmx.Model:
-    given = dict(DESIGNS[name])
-    return bmx.Model(given.pop("formula"), simulated(), **given)
-
-
-def points(target: MarginalPosterior, model: bmx.Model, n: int) -> np.ndarray:
-    rng = np.random.default_rng(5)
-    return target.start(point_of(model)) + 0.3 * rng.standard_normal((n, target.size))
 
 
 def conditional(model: bmx.Model, sds: list[Any], roots: list[Any], sigma: float) -> tuple[np.ndarray, np.ndarray]:
@@ -364,33 +304,7 @@ def test_log_likelihood_at_stans_points(case: str) -> None:
         assert total == pytest.approx(recorded, rel=1e-7)
 
 
-# ---- gradients and Hamiltonian chains ---------------------------------------------------------------------------
-
-BY_DIFFERENCES = 1e-7  # of central differences, relative to one or to the derivative
-
-
-@pytest.mark.parametrize("name", DESIGNS)
-def test_gradient_is_that_of_differences(name: str) -> None:
-    model = model_of(name)
-    target = target_of(model)
-    theta, step = points(target, model, 1)[0], 1e-5
-    value, gradient = value_and_gradient(target, theta)
-    m = len(theta)
-    differences = (target(theta + step * np.eye(m)) - target(theta - step * np.eye(m))) / (2.0 * step)
-    assert value == pytest.approx(float(target(theta[None])[0]), rel=1e-12)
-    np.testing.assert_allclose(
-        gradient / np.maximum(1.0, np.abs(differences)),
-        differences / np.maximum(1.0, np.abs(differences)),
-        atol=BY_DIFFERENCES,
-    )
-
-
-def test_points_without_density_have_no_gradient() -> None:
-    model = model_of("correlated")
-    target = target_of(model)
-    value, gradient = value_and_gradient(target, np.full(target.size, 1e4))
-    assert value == -np.inf
-    np.testing.assert_array_equal(gradient, np.zeros(target.size))
+# ---- rounding --------------------------------------------------------------------------------------------------------
 
 
 def test_where_rounding_is_all_that_is_left_there_is_no_density() -> None:

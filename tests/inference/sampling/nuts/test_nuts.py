@@ -22,7 +22,7 @@ import bayesmix as bmx
 from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.names import Parameters, covariance
 from bayesmix.inference.sampling.nuts import nuts
-from bayesmix.inference.sampling.nuts.nuts import Nuts, Run, Sampled, until_good
+from bayesmix.inference.sampling.nuts.nuts import Nuts, Run, Sampled, too_short, until_good
 
 MCSE = 4.5  # combined Monte Carlo standard errors that any of about a hundred means may be off
 DRAWS = {"draws": 1000, "chains": 4, "seed": 11, "method": Nuts(), "progress": False}
@@ -80,6 +80,33 @@ def test_chains_that_disagree_or_hardly_move_are_made_longer(short, note):
     assert len(notes) == 1
     assert notes[0].startswith(note)
     assert "repeated with 3 times as many, of which one in 3 is kept" in notes[0]
+
+
+def apart(part):
+    """Parameters of a term of two effects; one number of one of their kinds differs between chains."""
+    rng = np.random.default_rng(3)
+    arrays = {
+        "beta": rng.standard_normal((4, 400, 2)),
+        "sd": rng.standard_normal((4, 400, 2)),
+        "corr": rng.standard_normal((4, 400, 2, 2)),
+        "b": rng.standard_normal((4, 400, 5, 2)),
+        "dispersion": rng.standard_normal((4, 400)),
+    }
+    if part:
+        name, at = part
+        arrays[name][(..., *at)] += np.arange(4)[:, None]
+    return Parameters(arrays["beta"], (arrays["sd"],), (arrays["corr"],), (arrays["b"],), arrays["dispersion"])
+
+
+@pytest.mark.parametrize("part", [("beta", (1,)), ("sd", (0,)), ("corr", (1, 0)), ("b", (3, 1)), ("dispersion", ())])
+def test_chains_are_compared_by_every_parameter(part):
+    assert too_short(apart(part)).startswith("R-hat was 1.")
+
+
+@pytest.mark.parametrize("part", [None, ("corr", (0, 0)), ("corr", (0, 1))])
+def test_numbers_that_are_no_parameters_do_not_count(part):
+    """The diagonal of a correlation matrix, and its upper triangle, which is the lower one again."""
+    assert too_short(apart(part)) == ""
 
 
 def test_an_interrupted_run_is_not_repeated():

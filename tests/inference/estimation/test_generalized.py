@@ -1,0 +1,89 @@
+"""Estimates of generalized models: slopes by differences, stationary where they end, covariances by the curvature."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from dense import central
+
+import bayesmix as bmx
+from bayesmix.errors import ConvergenceWarning
+from bayesmix.inference.estimation.conditional_mode import generalized_problem
+from bayesmix.inference.estimation.generalized import ANCHOR, MarginalLikelihood
+from bayesmix.inference.estimation.methods import Agq, Laplace
+from bayesmix.inference.estimation.optimise import Status
+
+DIFFERENCED = {"rtol": 1e-6, "atol": 1e-5}
+STATIONARY = 1e-4  # slope in units of the parameter's standard error
+
+CASES = {
+    "cbpp": Laplace(),
+    "esoph poisson": Laplace(),
+    "gammasim": Laplace(),
+    "nbsim": Laplace(),
+    "cbpp, nine nodes": Agq(9),
+}
+
+
+def likelihood_of(fit: bmx.Estimate) -> MarginalLikelihood:
+    problem = generalized_problem(fit.design, fit.point.coordinates, fit.spec.family, fit.spec.link)
+    return MarginalLikelihood(problem, fit.point.method)
+
+
+@pytest.fixture(scope="module")
+def case(fitted):
+    return lambda name: fitted(name.split(",")[0], CASES[name])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_slopes_are_those_of_differences(case, name):
+    fit = case(name)
+    likelihood = likelihood_of(fit)
+    x = fit.point.optimum.x + 0.05 * np.random.default_rng(1).normal(size=len(fit.point.optimum.x))
+    value, gradient = likelihood(x)
+    assert value == pytest.approx(likelihood.value(x), rel=1e-12)
+    np.testing.assert_allclose(gradient, central(likelihood.value, x, 1e-3), **DIFFERENCED)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_estimates_are_stationary_with_covariances_by_the_curvature(case, name):
+    fit = case(name)
+    point, likelihood = fit.point, likelihood_of(fit)
+    x, m, p = point.optimum.x, point.coordinates.size, len(point.beta)
+    value, gradient = likelihood(x)
+    inverse = np.linalg.inv(0.5 * central(lambda at: likelihood(at)[1], x, 1e-3))
+    assert np.all(np.abs(gradient) * np.sqrt(np.diagonal(inverse)) < STATIONARY)
+    T = point.coordinates.T
+    np.testing.assert_allclose(point.beta_cov, T @ inverse[m : m + p, m : m + p] @ T.T, rtol=1e-4)
+    assert fit.criterion == pytest.approx(value, rel=1e-12)
+    theta, beta, dispersion = likelihood.split(x)
+    np.testing.assert_allclose(point.beta, T @ beta)
+    np.testing.assert_allclose(point.theta, theta)
+    assert point.dispersion == (pytest.approx(dispersion) if likelihood.has_dispersion else None)
+    assert point.df == len(x)
+
+
+def test_separated_outcomes_end_where_a_slight_pull_holds_them():
+    """The pull is no part of the criterion, which is minus twice the log-likelihood."""
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=60)
+    data = pd.DataFrame({"yes": (x > 0.0).astype(int), "x": x, "g": np.arange(60) % 6})
+    with pytest.warns(ConvergenceWarning, match="separates the outcomes"):
+        fit = bmx.Model("yes ~ x + (1 | g)", data, family="bernoulli").estimate()
+    point, likelihood = fit.point, likelihood_of(fit)
+    assert point.optimum.status is Status.CONVERGED
+    value, gradient = likelihood(point.optimum.x)
+    m = point.coordinates.size
+    np.testing.assert_allclose(gradient[m:], -2.0 * ANCHOR * point.optimum.x[m:], rtol=1e-3)
+    assert np.abs(gradient[m:]).max() > 1e-3  # and the test can tell
+    assert fit.criterion == pytest.approx(value, rel=1e-10)
+
+
+def test_likelihoods_start_from_other_sizes_where_the_first_has_none():
+    """Of groups 1e4 apart in the mean of counts the search still ends at the estimate."""
+    data = {"n": np.r_[np.full(8, 1), np.full(8, 30), np.full(8, 9000)], "g": np.repeat(list("abc"), 8)}
+    fit = bmx.Model("n ~ 1 + (1 | g)", data, family="poisson").estimate()
+    value, gradient = likelihood_of(fit)(fit.point.optimum.x)
+    np.testing.assert_allclose(gradient, 0.0, atol=1e-4)
+    assert fit.criterion == pytest.approx(value)
