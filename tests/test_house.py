@@ -161,7 +161,6 @@ COVERED = {
     "results.prediction.prediction_table": "results/prediction/test_predict.py",
     "results.prediction.rows": "results/prediction/test_scopes.py",
     "results.storage.model_storage": "results/storage/test_fit_storage.py",
-    "results.tables.blocks": "test_comparison.py",
     "results.tables.model_text": "inference/parameters/test_default_priors.py",
     "results.tables.prior_table": "inference/parameters/test_default_priors.py",
     "results.tables": "results/tables/test_summary.py",
