@@ -112,7 +112,7 @@ class Curve:
                 value, by_c, by_z = self.deviance(c, z)
             if math.isfinite(value + by_c + float(np.sum(by_z))):
                 found = value, by_c, by_z
-        except np.linalg.LinAlgError:
+        except (np.linalg.LinAlgError, ArithmeticError):
             pass
         self._known = c, z.copy(), found
         return found

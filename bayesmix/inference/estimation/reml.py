@@ -157,6 +157,8 @@ def profiled_deviance(
         gap = r - float(a @ beta)
         pull = gap / float(a @ direction)
         beta, rss = beta + pull * direction, rss + gap * pull
+    if not rss > 0.0:  # an exact fit, to rounding
+        raise np.linalg.LinAlgError("no residual variance is left")
     sigma2 = rss / n if sigma is None else sigma**2
     value = n * math.log(2.0 * math.pi * sigma2) + rss / sigma2 - problem.log_weights
     value += float(solution.log_determinant)
