@@ -124,19 +124,26 @@ def test_where_rounding_leaves_nothing_of_the_criterion_the_optimum_stays():
     assert restart.lowest_without_noise(objective, [structure_of(term)], found) is found
 
 
-def test_without_noise_only_the_ratios_of_the_factors_count():
-    """Of a criterion ``3 (angle - 0.7)^2``: its minimum, and a curvature of 6 / size^2 along the circle."""
+@pytest.mark.parametrize("is_endless", [False, True])
+def test_without_noise_only_the_ratios_of_the_factors_count(is_endless):
+    """Of a criterion with ``3 (angle - 0.7)^2``: its minimum, and a curvature of 6 / size^2 along the circle.
+
+    By the size it falls to a limit, however steep where the factors are small; or without end.
+    """
     design = bmx.Model("y ~ 1 + (1 | g) + (1 | h)", in_levels([3, 5, 4], 8) | {"h": np.arange(24) % 4}).design
     found = Optimum(np.ones(2), 1.0, np.zeros(2), np.eye(2), 0, Status.CONVERGED)
 
     def objective(x):
         angle, size2 = np.arctan2(x[1], x[0]), float(x @ x)
-        return 3.0 * (angle - 0.7) ** 2 - 2.0, 6.0 * (angle - 0.7) * np.array([-x[1], x[0]]) / size2
+        value = -np.log(size2) if is_endless else 100.0 / size2
+        slope = -2.0 * x / size2 if is_endless else -200.0 * x / size2**2
+        return 3.0 * (angle - 0.7) ** 2 - 2.0 + value, 6.0 * (angle - 0.7) * np.array([-x[1], x[0]]) / size2 + slope
 
     best = restart.lowest_without_noise(objective, [structure_of(term) for term in design.terms], found)
-    assert best.value == pytest.approx(-2.0, abs=1e-8)
+    size = restart.EXACT_FIT if is_endless else restart.NO_NOISE
+    assert best.value == pytest.approx(objective(size * np.array([np.cos(0.7), np.sin(0.7)]))[0], abs=1e-6)
     assert np.arctan2(best.x[1], best.x[0]) == pytest.approx(0.7, abs=1e-4)
-    assert np.linalg.norm(best.x) == pytest.approx(restart.NO_NOISE)
+    assert np.linalg.norm(best.x) == pytest.approx(size)
     along = np.array([-np.sin(0.7), np.cos(0.7)])
-    np.testing.assert_allclose(best.hessian * restart.NO_NOISE**2, 6.0 * np.outer(along, along), atol=1e-2)
-    assert best.status is Status.CONVERGED
+    np.testing.assert_allclose(best.hessian * size**2, 6.0 * np.outer(along, along), atol=1e-2)
+    assert best.status is (Status.STALLED if is_endless else Status.CONVERGED)

@@ -77,6 +77,22 @@ def test_brms_priors():
     assert counts.dispersion == Prior("InverseGamma", (0.4, 0.3))
 
 
+@pytest.mark.parametrize(
+    ("y", "options", "location"),
+    [
+        ([0, 0, 0, 0, 1, 3], {"family": "poisson"}, np.log(0.1)),  # brms adds 0.1 to zeros whose link is infinite
+        ([0, 0, 0, 0, 1, 3], {"family": "poisson", "link": "sqrt"}, 0.0),  # and to no others
+        ([0, 1, 1, 1, 1, 3], {"family": "poisson"}, 0.0),
+        ([5.0, 0.1, 0.1, 0.1, 0.2, 0.3], {"family": "gamma", "link": "inverse"}, 7.5),
+    ],
+)
+def test_brms_centres_the_intercept_at_the_median_on_the_scale_of_the_link(y, options, location):
+    data = {"y": y, "g": list("aabbcc")}
+    found = bmx.Model("y ~ 1 + (1 | g)", data, priors="brms", **options).priors.fixed[0].arguments
+    assert found[1] == pytest.approx(location, abs=0.1)
+    assert found[1] == round(found[1], 1)
+
+
 REFERENCE = Path(__file__).parents[2] / "reference" / "rstanarm"
 RSTANARM = json.loads((REFERENCE / "priors.json").read_text(encoding="utf-8"))
 
