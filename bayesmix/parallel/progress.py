@@ -1,8 +1,9 @@
-"""A progress bar on standard error, where someone is looking."""
+"""Progress bars on standard error, where someone is looking."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 
 def shown[Item](items: Iterable[Item], total: int, label: str, *, transient: bool = False) -> Iterable[Item]:
@@ -12,3 +13,34 @@ def shown[Item](items: Iterable[Item], total: int, label: str, *, transient: boo
 
     console = Console(stderr=True)
     return track(items, label, total=total, console=console, disable=not console.is_terminal, transient=transient)
+
+
+class ChainsBar:
+    """A bar with the time left, for chains of nutpie that run side by side."""
+
+    def __init__(self, label: str, total: int, *, is_shown: bool) -> None:
+        self.label, self.total, self.is_shown = label, total, is_shown
+        self.bar: Any = None
+
+    def update(self, chains: list[Any]) -> None:
+        """Called by nutpie from a thread of its own."""
+        if self.bar is not None:
+            diverged = sum(chain.divergences for chain in chains)
+            note = f"{diverged} divergences" if diverged else ""
+            self.bar.update(self.bar.task_ids[0], completed=sum(chain.finished_draws for chain in chains), note=note)
+
+    def __enter__(self) -> ChainsBar:
+        if self.is_shown:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            words = TextColumn(self.label), BarColumn(), TextColumn("{task.completed}/{task.total} draws")
+            note = TextColumn("{task.fields[note]}")
+            self.bar = Progress(*words, TimeRemainingColumn(), note, console=Console(stderr=True), transient=True)
+            self.bar.add_task("", total=self.total, note="")
+            self.bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar is not None:
+            self.bar.stop()

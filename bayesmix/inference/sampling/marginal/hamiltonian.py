@@ -13,6 +13,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.estimation.optimise import minimise
+from bayesmix.parallel.progress import ChainsBar
 
 Density = Callable[[Array], tuple[float, Array]]  # (m,) -> value and gradient; minus infinity off its range
 
@@ -32,8 +33,8 @@ class Trajectories:
     mode: Array  # (m,)
 
 
-def climb(density: Density, at: Array, *, draws: int, chains: int, seed: int) -> Trajectories:
-    """Find the mode from ``at``, whiten, run the chains."""
+def climb(density: Density, at: Array, *, draws: int, chains: int, seed: int, progress: bool = False) -> Trajectories:
+    """Find the mode from ``at``, whiten, run the chains; ``progress`` shows a bar with the time left."""
     mode, root = whiten(density, at)
     m = len(mode)
 
@@ -43,7 +44,8 @@ def climb(density: Density, at: Array, *, draws: int, chains: int, seed: int) ->
             raise ValueError("the density has no value here")  # which nutpie takes for a divergence
         return value, root.T @ gradient
 
-    trace = _sample(whitened, m, draws=draws, chains=chains, seed=seed)
+    with ChainsBar("Drawing", chains * (TUNE + draws), is_shown=progress) as bar:
+        trace = _sample(whitened, m, draws=draws, chains=chains, seed=seed, bar=bar)
     z, stats = trace["posterior"]["z"].to_numpy(), trace["sample_stats"]
     return Trajectories(
         mode + z @ root.T,
@@ -66,7 +68,7 @@ def whiten(density: Density, at: Array) -> tuple[Array, Array]:
     return optimum.x, vectors / np.sqrt(np.maximum(np.abs(values), FLAT))
 
 
-def _sample(whitened: Density, m: int, *, draws: int, chains: int, seed: int) -> Any:
+def _sample(whitened: Density, m: int, *, draws: int, chains: int, seed: int, bar: ChainsBar) -> Any:
     """Nutpie's trace of ``z``."""
     import nutpie
     from nutpie.compiled_pyfunc import from_pyfunc
@@ -92,4 +94,5 @@ def _sample(whitened: Density, m: int, *, draws: int, chains: int, seed: int) ->
         seed=seed,
         target_accept=TARGET_ACCEPT,
         progress_bar=False,
+        progress_callback=bar.update if bar.is_shown else None,
     )

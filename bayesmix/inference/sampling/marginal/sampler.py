@@ -98,7 +98,7 @@ def sample_marginal(
     draws, chains = schedule.draws, schedule.chains
     rng = np.random.default_rng(schedule.seed)
     target, notes, certificate = with_emulator(marginal_posterior(design, priors, point), point, rng, DEAR)
-    run = _Run(draws, chains, schedule.seed, rng)
+    run = _Run(draws, chains, schedule.seed, rng, schedule.progress)
     at = target.start(point)
     if target.size > MAX_DIMENSION:
         found, stats, own = _climbed(target, at, run)
@@ -127,6 +127,7 @@ class _Run:
     chains: int
     seed: int
     rng: np.random.Generator
+    progress: bool
 
 
 Explored = tuple[Array, dict[str, Array], dict[str, float]]  # theta (chain, draw, m), statistics, certificate
@@ -155,7 +156,7 @@ def _climbed(target: MarginalPosterior, at: Array, run: _Run) -> Explored:
     def density(theta: Array) -> tuple[float, Array]:
         return value_and_gradient(target, theta)
 
-    chain = climb(density, at, draws=run.draws, chains=run.chains, seed=run.seed)
+    chain = climb(density, at, draws=run.draws, chains=run.chains, seed=run.seed, progress=run.progress)
     stats = {"lp": chain.log_density, "diverging": chain.diverging, "n_steps": chain.steps}
     return chain.theta, stats, {"divergences": float(chain.diverging.sum()), "evaluations": float(chain.steps.sum())}
 

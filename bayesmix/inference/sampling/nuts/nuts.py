@@ -29,6 +29,7 @@ from bayesmix.inference.sampling.nuts.reparametrised_model import (
 from bayesmix.inference.sampling.nuts.starts import Starts
 from bayesmix.language.arguments import explained
 from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.parallel.progress import ChainsBar
 
 SECOND_TARGET = 0.99  # target acceptance of the repeated run, when the first one had divergences
 LONGER = 3  # times as many draws, of which every third is kept, when a run is too short
@@ -188,7 +189,7 @@ def _by_nutpie(model: SamplerModel, starts: Starts, run: Run) -> tuple[dict[str,
     def start(seed: int | None) -> Array:
         return starts.of_chain(seed, density.size, density.join, lambda values: density.evaluate(values, arrays)[0])
 
-    progress = _Progress(run)
+    progress = ChainsBar("NUTS", run.chains * (run.tune + run.draws * run.thin), is_shown=run.progress)
     try:
         sampler = nutpie.sample(
             density.bind(arrays, start),
@@ -214,7 +215,7 @@ def _by_nutpie(model: SamplerModel, starts: Starts, run: Run) -> tuple[dict[str,
     return density.split(values[chains, :draws]), stats, interrupted
 
 
-def _wait(sampler: Any, progress: _Progress) -> tuple[Any, bool]:
+def _wait(sampler: Any, progress: ChainsBar) -> tuple[Any, bool]:
     """The draws once the sampler has finished, or what there is of them when the user presses Ctrl-C."""
     try:
         with progress:
@@ -244,38 +245,6 @@ def _complete(values: Array) -> tuple[Array, int]:
     if not len(chains):
         raise KeyboardInterrupt
     return chains, int(lengths[chains].min())
-
-
-class _Progress:
-    """A bar on standard error with the time left."""
-
-    def __init__(self, run: Run) -> None:
-        self.is_shown = run.progress
-        self.total = run.chains * (run.tune + run.draws * run.thin)
-        self.bar: Any = None
-
-    def update(self, chains: list[Any]) -> None:
-        """Called by nutpie from a thread of its own."""
-        if self.bar is not None:
-            diverged = sum(chain.divergences for chain in chains)
-            note = f"{diverged} divergences" if diverged else ""
-            self.bar.update(self.bar.task_ids[0], completed=sum(chain.finished_draws for chain in chains), note=note)
-
-    def __enter__(self) -> _Progress:
-        if self.is_shown:
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-            words = TextColumn("NUTS"), BarColumn(), TextColumn("{task.completed}/{task.total} draws")
-            note = TextColumn("{task.fields[note]}")
-            self.bar = Progress(*words, TimeRemainingColumn(), note, console=Console(stderr=True), transient=True)
-            self.bar.add_task("", total=self.total, note="")
-            self.bar.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self.bar is not None:
-            self.bar.stop()
 
 
 # ---- PyMC's samplers ------------------------------------------------------------------------------------------------

@@ -115,3 +115,14 @@ def test_chains_agree_with_the_global_proposal(build: Any, monkeypatch: pytest.M
     error = np.hypot(proposed["sd"] / np.sqrt(proposed["ess_bulk"]), climbed["sd"] / np.sqrt(climbed["ess_bulk"]))
     np.testing.assert_array_less(np.abs(proposed["mean"] - climbed["mean"]) / error, MCSE)
     np.testing.assert_allclose(climbed["sd"] / proposed["sd"], 1.0, atol=0.25)
+
+
+def test_chains_tell_the_bar_how_far_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Long runs had no bar: the time left is what a user asks first."""
+    seen: list[int] = []
+    monkeypatch.setattr(
+        hamiltonian.ChainsBar, "update", lambda bar, chains: seen.append(sum(chain.finished_draws for chain in chains))
+    )
+    found = climb(normal, np.zeros(2), draws=20, chains=2, seed=1, progress=True)
+    assert found.theta.shape == (2, 20, 2)
+    assert 0 < seen[-1] <= 2 * (hamiltonian.TUNE + 20)

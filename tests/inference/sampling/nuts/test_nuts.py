@@ -23,6 +23,7 @@ from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.names import Parameters, covariance
 from bayesmix.inference.sampling.nuts import nuts
 from bayesmix.inference.sampling.nuts.nuts import Nuts, Run, Sampled, too_short, until_good
+from bayesmix.parallel.progress import ChainsBar
 
 MCSE = 4.5  # combined Monte Carlo standard errors that any of about a hundred means may be off
 DRAWS = {"draws": 1000, "chains": 4, "seed": 11, "method": Nuts(), "progress": False}
@@ -134,14 +135,16 @@ def test_ctrl_c_keeps_the_draws_so_far():
     import xarray as xr
 
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset({"values": (("chain", "draw", "m"), np.ones((2, 30, 3)))})})
-    assert nuts._wait(Pressed(tree), nuts._Progress(RUN)) == (tree, True)
+    assert nuts._wait(Pressed(tree), ChainsBar("NUTS", 10, is_shown=False)) == (tree, True)
 
 
 def test_ctrl_c_during_warm_up_leaves_nothing():
     import xarray as xr
 
     with pytest.raises(KeyboardInterrupt):
-        nuts._wait(Pressed(xr.DataTree.from_dict({"sample_stats": xr.Dataset()})), nuts._Progress(RUN))
+        nuts._wait(
+            Pressed(xr.DataTree.from_dict({"sample_stats": xr.Dataset()})), ChainsBar("NUTS", 10, is_shown=False)
+        )
 
 
 def test_chains_cut_short_are_brought_to_one_length():
@@ -153,19 +156,6 @@ def test_chains_cut_short_are_brought_to_one_length():
     assert draws == 60
     with pytest.raises(KeyboardInterrupt):
         nuts._complete(values[2:3])
-
-
-def test_the_bar_says_what_is_left(capsys):
-    progress = nuts._Progress(Run(draws=400, chains=4, tune=100, target_accept=0.9, seed=1, progress=True))
-
-    class Chain:
-        finished_draws, divergences = 250, 1
-
-    with progress:
-        progress.update([Chain()] * 4)
-        task = progress.bar.tasks[0]
-        assert (task.completed, task.total, task.fields["note"]) == (1000, 2000, "4 divergences")
-    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(
