@@ -68,6 +68,28 @@ def test_cells_without_rows_are_not_determined(cells, counts, question, kind):
     assert undetermined(found) == [bool(one) for one in expected]
 
 
+@pytest.mark.parametrize("formula", ["y ~ a * b + (1 | g)", "y ~ b * a + (1 | g)"])
+@pytest.mark.parametrize("first", ["a", "b", "c"])
+def test_the_order_of_levels_does_not_matter(formula, first):
+    """Comparisons with the cell without rows, from either side: emmeans' nonEst is a matter of the rows alone."""
+    levels = sorted(FRAME["a"].unique(), key=lambda level: level != first)
+    frame = FRAME.assign(a=pd.Categorical(FRAME["a"], levels), b=pd.Categorical(FRAME["b"], ["y", "x"]))
+    with pytest.warns(bmx.DroppedWarning):
+        fit = bmx.Model(formula, frame).estimate()
+    for table in (lambda: fit.contrasts("a"), lambda: fit.contrasts("a", at={"b": "y"})):
+        with pytest.warns(PredictionWarning, match="contrast"):
+            found = table()
+        assert undetermined(found) == ["c" in contrast.split(" - ") for contrast in found["contrast"]]
+
+
+@pytest.mark.parametrize("w", [1.0, 5.0001, 4.9999, 9.0])
+def test_rows_off_the_row_space_are_undetermined_to_either_side(w):
+    fit = model("y ~ x + w + a + (1 | g)").estimate()
+    with pytest.warns(PredictionWarning, match="a a; a b; a c"):
+        assert undetermined(fit.marginal_means("a", at={"x": [3.0], "w": [w]})) == [True] * 3
+    assert undetermined(fit.marginal_means("a", at={"x": [3.0], "w": [5.0]})) == [False] * 3
+
+
 def test_parts_that_cancel_are_determined():
     """The difference of two cells that both need what is unknown may be known: `x + w`, w = 2 x - 1, less itself."""
     fit = model("y ~ x + w + a + (1 | g)").estimate()
