@@ -10,9 +10,6 @@ import pytest
 
 import bayesmix as bmx
 from bayesmix.errors import ConvergenceWarning, DesignError
-from bayesmix.inference.estimation.separation import separating_direction
-from bayesmix.language.families.link import LINKS
-from bayesmix.language.families.registry import FAMILIES
 
 N = 24
 RNG = np.random.default_rng(5)
@@ -177,21 +174,6 @@ def test_a_residual_of_zero_is_named():
     )
     assert len(fit.problems) == 1
     assert "explain `y` exactly" in fit.problems[0]
-
-
-@pytest.mark.parametrize("link", ["logit", "probit", "cloglog"])
-def test_separating_directions_are_those_of_the_definition(link):
-    """Overlapping outcomes have none; along a direction that is found no row moves the wrong way."""
-    rng = np.random.default_rng(5)
-    X = np.column_stack([np.ones(40), rng.normal(size=(40, 2))])
-    family, trials = FAMILIES["binomial"], np.full(40, 2.0)
-    assert separating_direction(X, rng.integers(0, 3, 40).astype(float), trials, family, LINKS[link]) is None
-    y = np.where(X @ [0.2, 1.0, -1.0] > 0.0, 2.0, 0.0)
-    direction = separating_direction(X, y, trials, family, LINKS[link])
-    assert np.all(np.where(y > 0, 1.0, -1.0) * (X @ direction) >= -1e-9)
-    assert np.abs(X @ direction).max() > 0.1
-    y[:] = 1.0
-    assert separating_direction(X, y, trials, family, LINKS[link]) is None
 
 
 @pytest.mark.parametrize(
