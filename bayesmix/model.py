@@ -7,7 +7,8 @@ from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from bayesmix.data.design.design import Design, build
+from bayesmix.data.design.build import build
+from bayesmix.data.design.design import Design
 from bayesmix.data.memory import too_much
 from bayesmix.data.model_file import load_model_file
 from bayesmix.errors import ConvergenceWarning, SpecError, warn_user
@@ -132,7 +133,7 @@ class Model:
         """
         check_identifiable(self.design, self.spec.family, self.spec.link)
         chosen = resolve_method(method, self.spec.family, self.spec.link)
-        fit = Estimate(self._fitted, estimate(self.design, self.spec.family, self.spec.link, chosen))
+        fit = Estimate(self._fitted, estimate(self.design, self.spec, chosen))
         for problem in fit.problems:
             warn_user(problem, ConvergenceWarning)
         return fit

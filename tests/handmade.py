@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from bayesmix.data.design.design import Design, Term
+from bayesmix.data.design.layout import Layout
+from bayesmix.data.design.response import Outcome
+from bayesmix.data.design.rows import Rows
 from bayesmix.inference.least_squares.incidence import Factor
 
 Array = np.ndarray
@@ -48,19 +51,13 @@ def make_design(
 ) -> Design:
     n = len(y)
     ordered = tuple(sorted(terms, key=lambda term: -len(term.levels)))
-    return Design(
-        response="y",
-        y=y,
-        trials=trials,
-        X=X,
-        fixed=("Intercept", "x", "w")[: X.shape[1]],
-        terms=ordered,
-        weights=np.ones(n) if weights is None else weights,
-        offset=np.zeros(n) if offset is None else offset,
-        rows=np.arange(n),
-        n_given=n,
-        dropped=(),
+    names = ("Intercept", "x", "w")[: X.shape[1]]
+    ones = np.ones(n)
+    outcome = Outcome(
+        y, ones if trials is None else trials, ones if weights is None else weights, has_trials=trials is not None
     )
+    rows = Rows(X, np.zeros(n) if offset is None else offset, ordered, np.arange(n), n, np.zeros((n, 0)))
+    return Design(Layout("y", ("",), names, (0,) * len(names)), rows, (outcome,))
 
 
 def with_x(rng: np.random.Generator, n: int) -> Array:

@@ -239,7 +239,7 @@ def replicate(setting: Setting, seed: np.random.SeedSequence) -> tuple[Array, bo
     truth = draw_parameters(setting.priors, setting.design, rng)
     numbers = [int(number >> 1) for number in seed.generate_state(2)]
     simulated = simulate_response(setting.spec, setting.design, truth, numbers[0])
-    fitted = replace(setting.fitted, design=replace(setting.fitted.design, y=simulated.y))
+    fitted = replace(setting.fitted, design=setting.fitted.design.with_response(simulated.y))
     draws = max(math.ceil(setting.ranks * setting.thin / CHAINS), 4)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BayesmixWarning)

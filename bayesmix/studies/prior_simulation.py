@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.prior import Prior
 from bayesmix.language.priors.random import Generator, draw_prior
 from bayesmix.results.prediction.predict import predict
-from bayesmix.results.prediction.rows import Rows
+from bayesmix.results.prediction.rows import PredictionRows
 
 
 def draw_parameters(priors: Priors, design: Design, rng: Generator) -> Parameters:
@@ -51,5 +50,5 @@ def _draw_sd(priors: Sequence[Prior], unit: float, rng: Generator) -> Array:
 
 def simulate_response(spec: ModelSpec, design: Design, values: Parameters, seed: int) -> Design:
     """The design with a response drawn given the parameters."""
-    y = predict(spec, Rows.of_fit(design), values, kind="response", groups="fitted", seed=seed)
-    return replace(design, y=np.asarray(y, float))
+    y = predict(spec, PredictionRows.of_fit(design), values, kind="response", groups="fitted", seed=seed)
+    return design.with_response(np.asarray(y, float))

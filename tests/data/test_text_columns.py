@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesmix.data.design.design import build, encode
+from bayesmix.data.design.build import build
+from bayesmix.data.design.encode import encode
 from bayesmix.errors import DataError
 from bayesmix.language.formula.parse import parse
 

@@ -156,9 +156,8 @@ def dense_minimum(fit: bmx.Estimate, name: str | None, value: float) -> float:
 
 
 def held_design(design: Any, X: np.ndarray, shift: np.ndarray) -> Any:
-    from dataclasses import replace
 
-    return replace(design, X=X, offset=design.offset + shift)
+    return design.with_rows(X=X, offset=design.offset + shift)
 
 
 CASES = {

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from bayesmix.data.columns import Column, Factor
-from bayesmix.data.design.design import Design, build
+from bayesmix.data.design.build import build
+from bayesmix.data.design.design import Design
 from bayesmix.data.design.inputs import OFFSET, WEIGHTS, Source
-from bayesmix.data.design.response import ResponseKind
+from bayesmix.data.design.layout import Part
 from bayesmix.errors import DroppedWarning
-from bayesmix.language.formula.parse import Formula
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def rebuild(formula: Formula, source: Source, response: ResponseKind) -> Design:
+def rebuild(parts: Sequence[Part], source: Source) -> Design:
     """Build a design again; what was left out the first time is left out without a warning."""
     arguments = source.arguments
     arrays = {name: column.values for name, column in arguments.arrays.items() if not isinstance(column, Factor)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DroppedWarning)
         return build(
-            formula,
+            parts,
             to_frame(source),
             weights=arrays.get(WEIGHTS, arguments.weights),
             offset=arrays.get(OFFSET, arguments.offset),
-            response=response,
             contrasts=source.contrasts,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -26,9 +26,14 @@ class Outcome:
     """What was observed."""
 
     y: Array  # (n,) values, or numbers of successes
-    trials: Array | None  # (n,) binomial denominators, None for other families
+    trials: Array  # (n,) binomial denominators, ones for other families
     weights: Array  # (n,) prior weights; ones where they were the trials of a proportion
+    has_trials: bool = False  # whether it counts successes
     categories: Categories | None = None  # of a response of two categories: which is failure, which success
+
+    def take(self, part: Array) -> Outcome:
+        """Some of the rows."""
+        return replace(self, y=self.y[part], trials=self.trials[part], weights=self.weights[part])
 
 
 def outcome_texts(response: str, kind: ResponseKind, *, weighted: bool) -> tuple[str, ...]:
@@ -53,7 +58,6 @@ def outcome(
     weights: Array | None,
     *,
     rows: Array,
-    categories: Categories | None = None,
 ) -> Outcome:
     """Make the outcome from the evaluated expressions of `outcome_texts`.
 
@@ -69,8 +73,6 @@ def outcome(
         (n,) positive; the trials, where the response is a proportion.
     rows
         (n,) positions in the data as given, for messages.
-    categories
-        Failure and success of the fit, for new data; else the first of two levels is failure, as in R.
 
     Raises
     ------
@@ -82,15 +84,15 @@ def outcome(
     ones = np.ones(len(rows))
     plain = ones if weights is None else weights
     if kind == "numeric":
-        return Outcome(_numbers(response, values[0]), None, plain)
+        return Outcome(_numbers(response, values[0]), ones, plain)
     if len(values) == 2:
         first, second = (_counts(text, _numbers(text, value), rows) for text, value in zip(texts, values, strict=True))
         trials = first + second if response.startswith("cbind(") else second
         _check_possible(response, first, trials, rows)
-        return Outcome(first, trials, plain)
+        return Outcome(first, trials, plain, has_trials=True)
     if isinstance(values[0], Factor):
-        pair = _categories(response, values[0]) if categories is None else categories
-        return Outcome(_successes(response, values[0], pair), ones, plain, pair)
+        pair = _categories(response, values[0])
+        return Outcome(_successes(values[0], pair), ones, plain, has_trials=True, categories=pair)
     return _proportions(response, _numbers(response, values[0]), weights, rows)
 
 
@@ -115,13 +117,8 @@ def in_words(response: str, categories: Categories) -> str:
     return f"Response {response}: `{categories[1]}` is success, `{categories[0]}` is failure."
 
 
-def _successes(response: str, factor: Factor, categories: Categories) -> Array:
-    unknown = [level for level in drop_unused(factor).levels if level not in categories]
-    if unknown:
-        what = f"The response `{response}` has levels not seen in fitting: {name_all(unknown)}."
-        raise DataError(f"{what} The fit knows `{categories[0]}` (failure) and `{categories[1]}` (success).")
-    success = factor.levels.index(categories[1]) if categories[1] in factor.levels else -2
-    return np.asarray(factor.codes == success, dtype=np.float64)
+def _successes(factor: Factor, categories: Categories) -> Array:
+    return np.asarray(factor.codes == factor.levels.index(categories[1]), dtype=np.float64)
 
 
 def _numbers(text: str, value: Variable) -> Array:
@@ -172,4 +169,4 @@ def _proportions(response: str, y: Array, weights: Array | None, rows: Array) ->
         raise DataError(f"The response `{response}` has proportions: give the number of trials as `weights=`.")
     ones = np.ones(len(rows))
     trials = ones if weights is None else _counts("weights", weights, rows)
-    return Outcome(_counts(f"{response} * weights", y * trials, rows), trials, ones)
+    return Outcome(_counts(f"{response} * weights", y * trials, rows), trials, ones, has_trials=True)

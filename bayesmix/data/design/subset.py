@@ -29,15 +29,16 @@ def split(design: Design, keep: Array) -> tuple[Design, Design]:
     DesignError
         If too few levels are left, or the fixed effects are not identified without the other rows.
     """
-    pairs = [(term, _used(term, keep)) for term in design.terms]
-    kept = _rows(design, keep, [_recode(term, keep, *coding) for term, coding in pairs])
-    others = [_recode(term, ~keep, *coding) for term, coding in pairs]
+    inside, outside = design.data.stacked(keep), design.data.stacked(~keep)
+    pairs = [(term, _used(term, inside)) for term in design.terms]
+    kept = design.take(keep, [_recode(term, inside, *coding) for term, coding in pairs])
+    others = [_recode(term, outside, *coding) for term, coding in pairs]
     for term in kept.terms:
         if len(term.levels) < 2:
             raise DesignError(f"Without the rows left out `{term.group}` has {len(term.levels)} level(s).")
     if np.linalg.matrix_rank(kept.X) < kept.X.shape[1]:
         raise DesignError("Without the rows left out the fixed effects are not identified: some columns are constant.")
-    return kept, _rows(design, ~keep, others)
+    return kept, design.take(~keep, others)
 
 
 def as_new(design: Design, rows: Array, group: str) -> Design:
@@ -45,20 +46,16 @@ def as_new(design: Design, rows: Array, group: str) -> Design:
 
     So are levels of other factors that no other row has: those nested in it.
     """
-    keep = np.ones(len(design.y), bool)
-    keep[rows] = False
+    at = design.data.stacked(rows)
+    keep = np.ones(len(design.X), bool)
+    keep[at] = False
     terms = []
     for term in design.terms:
-        gone = np.setdiff1d(term.codes[rows], term.codes[keep])
-        own = term.codes[rows]
+        gone = np.setdiff1d(term.codes[at], term.codes[keep])
+        own = term.codes[at]
         codes = np.where(np.isin(own, gone) | (term.group == group), -1 - own, own)
-        terms.append(replace(term, codes=codes, z=term.z[rows]))
-    return _rows(design, rows, terms)
-
-
-def take(design: Design, rows: Array) -> Design:
-    """Some rows, with the codes they have."""
-    return _rows(design, rows, [replace(term, codes=term.codes[rows], z=term.z[rows]) for term in design.terms])
+        terms.append(replace(term, codes=codes, z=term.z[at]))
+    return design.take(rows, terms)
 
 
 def _used(term: Term, keep: Array) -> tuple[Array, tuple[str, ...]]:
@@ -73,18 +70,3 @@ def _recode(term: Term, rows: Array, position: Array, levels: tuple[str, ...]) -
     codes = term.codes[rows]
     coded = np.where(codes >= 0, position[np.maximum(codes, 0)], codes)
     return replace(term, codes=coded, z=term.z[rows], levels=levels)
-
-
-def _rows(design: Design, rows: Array, terms: list[Term]) -> Design:
-    return replace(
-        design,
-        y=design.y[rows],
-        trials=None if design.trials is None else design.trials[rows],
-        X=design.X[rows],
-        terms=tuple(terms),
-        weights=design.weights[rows],
-        offset=design.offset[rows],
-        rows=design.rows[rows],
-        encoder=None,
-        source=None,
-    )

@@ -26,12 +26,26 @@ class Term:
 
     group: str  # "Subject", "cask:batch"
     levels: tuple[str, ...]  # J labels, in order
-    codes: Array  # (n,) intp, level of each row; -1, -2, ... in new data for levels not seen in fitting
+    codes: Array  # (N,) intp, level of each entry (see `rows`); -1, -2, ... in new data for levels not seen in fitting
     effects: tuple[str, ...]  # k names: "Intercept", "Days", "recipeB"
-    z: Array  # (n, k) float64
+    z: Array  # (N, k) float64
     structure: str = "us"  # of a single effect always "us"
     unseen: tuple[str, ...] = ()  # labels of the codes -1, -2, ...
     numeric: tuple[bool, ...] = ()  # whether a column is made of numbers alone; empty if none is known to be
+    owners: tuple[int, ...] = ()  # the predictor that each effect is of; empty if all are of the first
+
+    def columns_of(self, predictor: int) -> list[int]:
+        """Effects of one linear predictor."""
+        return [e for e in range(len(self.effects)) if (self.owners[e] if self.owners else 0) == predictor]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EffectsEncoder:
+    """How the effects of a term on one linear predictor are made from data."""
+
+    predictor: int
+    prefix: str  # of their names
+    matrix: ModelMatrix
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +55,7 @@ class TermEncoder:
     factors: tuple[str, ...]  # expressions of the crossed factors
     keys: tuple[Key, ...]  # the level of each factor, for every combination that occurs
     levels: tuple[str, ...]  # their labels, in the same order
-    matrix: ModelMatrix
+    parts: tuple[EffectsEncoder, ...]  # several where predictors share a covariance
     structure: str
 
     @property
@@ -49,9 +63,28 @@ class TermEncoder:
         """Name of the grouping factor."""
         return ":".join(text.strip("`") for text in self.factors)
 
+    @property
+    def effects(self) -> tuple[str, ...]:
+        """Names of the effects."""
+        return tuple(part.prefix + name for part in self.parts for name in part.matrix.names)
 
-def learn_term(bar: Bar, effects: Terms, variables: Mapping[str, Variable]) -> TermEncoder:
-    """Find the levels of a bar's grouping factor and the coding of its effects.
+    @property
+    def used(self) -> tuple[str, ...]:
+        """Expressions that the effects are made of."""
+        return tuple(name for part in self.parts for name in part.matrix.terms.used)
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """The left side of a bar: effects on one linear predictor."""
+
+    predictor: int
+    prefix: str
+    terms: Terms
+
+
+def learn_term(bar: Bar, effects: Sequence[Effects], variables: Mapping[str, Variable]) -> TermEncoder:
+    """Find the levels of a bar's grouping factor and the coding of its effects, on all predictors that share it.
 
     Raises
     ------
@@ -61,9 +94,11 @@ def learn_term(bar: Bar, effects: Terms, variables: Mapping[str, Variable]) -> T
     keys, _ = _cross([_group(text, variables) for text in bar.group])
     levels = _labels(keys)
     if bar.structure in SERIAL:
-        _check_serial(bar, effects, variables)
-    matrix = learn_matrix(effects, variables, {})
-    encoder = TermEncoder(bar.group, keys, levels, matrix, bar.structure if len(matrix.names) > 1 else "us")
+        for one in effects:
+            _check_serial(bar, one.terms, variables)
+    parts = tuple(EffectsEncoder(e.predictor, e.prefix, learn_matrix(e.terms, variables, {})) for e in effects)
+    encoder = TermEncoder(bar.group, keys, levels, parts, bar.structure)
+    encoder = encoder if len(encoder.effects) > 1 else replace(encoder, structure="us")
     if len(levels) < 2:
         raise DesignError(
             f"The grouping factor `{encoder.group}` has the single level `{''.join(levels)}`:"
@@ -72,14 +107,36 @@ def learn_term(bar: Bar, effects: Terms, variables: Mapping[str, Variable]) -> T
     return encoder
 
 
-def make_term(encoder: TermEncoder, variables: Mapping[str, Variable], n: int, *, has_levels: bool = True) -> Term:
-    """Code n rows of data; levels not seen in fitting get the codes -1, -2, ... in their order.
+def make_term(
+    encoder: TermEncoder, variables: Mapping[str, Variable], n: int, *, R: int = 1, has_levels: bool = True
+) -> Term:
+    """Code n rows of data, stacked by ``R`` predictors; levels not seen in fitting get the codes -1, -2, ... in order.
 
     Without levels all rows are of one that was not seen, and the columns of the grouping factor are not needed.
     """
     codes, unseen = _codes(encoder, variables) if has_levels else (np.full(n, -1, dtype=np.intp), ())
-    matrix, z = encoder.matrix, assemble(encoder.matrix, variables, n)
-    return Term(encoder.group, encoder.levels, codes, matrix.names, z, encoder.structure, unseen, matrix.numeric)
+    return Term(
+        encoder.group,
+        encoder.levels,
+        codes if R == 1 else np.tile(codes, R),
+        encoder.effects,
+        _columns(encoder, variables, n, R),
+        encoder.structure,
+        unseen,
+        tuple(number for part in encoder.parts for number in part.matrix.numeric),
+        tuple(part.predictor for part in encoder.parts for _ in part.matrix.names) if R > 1 else (),
+    )
+
+
+def _columns(encoder: TermEncoder, variables: Mapping[str, Variable], n: int, R: int) -> Array:
+    if R == 1:
+        return assemble(encoder.parts[0].matrix, variables, n)
+    z, begin = np.zeros((R * n, len(encoder.effects))), 0
+    for part in encoder.parts:
+        end = begin + len(part.matrix.names)
+        z[part.predictor * n : (part.predictor + 1) * n, begin:end] = assemble(part.matrix, variables, n)
+        begin = end
+    return z
 
 
 def _codes(encoder: TermEncoder, variables: Mapping[str, Variable]) -> tuple[Array, tuple[str, ...]]:

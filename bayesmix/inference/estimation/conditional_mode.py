@@ -23,9 +23,10 @@ from bayesmix.inference.least_squares.cholesky import Factorisation, factorise
 from bayesmix.inference.least_squares.cross_products import moments
 from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.inference.least_squares.solve import solve
-from bayesmix.language.families.derivatives import by_predictor, density_by_predictor, slopes_by_predictor
-from bayesmix.language.families.family import Family
-from bayesmix.language.families.link import Jet, Link
+from bayesmix.inference.least_squares.row_weights import weigh
+from bayesmix.inference.parameters.likelihood import Likelihood, likelihood_of
+from bayesmix.language.families.link import Jet
+from bayesmix.language.formula.model_spec import ModelSpec
 
 MAX_STEPS = 200
 SHIFT = 2e-3  # of log dispersion, in differences of the fourth order
@@ -39,20 +40,21 @@ class GeneralizedProblem:
     """A generalized linear mixed model in computational coordinates."""
 
     coordinates: Coordinates
-    family: Family
-    link: Link
-    y: Array  # (n,)
-    trials: Array  # (n,)
-    weights: Array  # (n,)
-    offset: Array  # (n,)
+    likelihood: Likelihood
+    offset: Array  # (N,)
+
+    @property
+    def has_dispersion(self) -> bool:
+        """Whether there is a parameter beside the linear predictors."""
+        return self.likelihood.has_dispersion
 
     def jet(self, eta: Array, dispersion: float) -> Jet:
-        """Log density of each row and its derivatives by the linear predictor."""
-        return by_predictor(self.family, self.link, self.y, eta, **self._rest(dispersion))
+        """Log density of each row and its derivatives by the linear predictors."""
+        return self.likelihood.jet(eta, np.asarray(dispersion))
 
     def slopes(self, eta: Array, dispersion: float) -> tuple[Array, Array]:
-        """First two derivatives of the log density of each row by the linear predictor."""
-        return slopes_by_predictor(self.family, self.link, self.y, eta, **self._rest(dispersion))
+        """First two derivatives of the log density of each row by the linear predictors."""
+        return self.likelihood.slopes(eta, np.asarray(dispersion))
 
     def by_dispersion(self, function: Callable[[float], tuple[Array, ...]], dispersion: float) -> tuple[Array, ...]:
         """Derivatives by log dispersion of smooth functions of the rows: differences that are exact to rounding."""
@@ -60,11 +62,8 @@ class GeneralizedProblem:
         return tuple((a - 8.0 * b + 8.0 * c - d) / (12.0 * SHIFT) for a, b, c, d in zip(*at, strict=True))
 
     def value(self, eta: Array, dispersion: Array) -> Array:
-        """Log density of each row at ``eta (..., n)``, for dispersions that may differ between the leading axes."""
-        return density_by_predictor(self.family, self.link, self.y, eta, **self._rest(dispersion))
-
-    def _rest(self, dispersion: Array | float) -> dict[str, Array]:
-        return {"dispersion": np.asarray(dispersion), "trials": self.trials, "weights": self.weights}
+        """Log density of each row at ``eta (..., N)``, for dispersions that may differ between the leading axes."""
+        return self.likelihood.value(eta, dispersion)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,10 +78,9 @@ class Mode:
     objective: float  # -2 log p(y | u) + u'u
 
 
-def generalized_problem(design: Design, coordinates: Coordinates, family: Family, link: Link) -> GeneralizedProblem:
+def generalized_problem(design: Design, coordinates: Coordinates, spec: ModelSpec) -> GeneralizedProblem:
     """Collect what the iterations need."""
-    trials = np.ones(len(design.y)) if design.trials is None else design.trials
-    return GeneralizedProblem(coordinates, family, link, design.y, trials, design.weights, design.offset)
+    return GeneralizedProblem(coordinates, likelihood_of(design, spec), design.offset)
 
 
 def add_effects(coordinates: Coordinates, b: Sequence[Array]) -> Array:
@@ -104,20 +102,38 @@ def _penalised(problem: GeneralizedProblem, eta: Array, u: Sequence[Array], disp
     return value if math.isfinite(value) else math.inf
 
 
-def _step_weights(problem: GeneralizedProblem, eta: Array, jet: Jet, dispersion: float) -> Array:
-    """Observed information where positive, expected information elsewhere: a descent direction in any case."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Curvature:
+    """The penalised information that a step is made by."""
+
+    weights: Array
+    factorisation: Factorisation
+    is_newton: bool  # whether it is the observed one
+
+
+def _curvature(
+    problem: GeneralizedProblem, Lambdas: Sequence[Array], eta: Array, jet: Jet, dispersion: float
+) -> _Curvature:
+    """Observed information where a step by it descends, else another that does.
+
+    Of rows with one predictor it must be positive row by row; of blocks, which seldom are, it is enough that the whole
+    can be factorised.
+    """
     observed = -jet[2]
-    if np.all(observed > 0.0):
-        return observed
-    with np.errstate(all="ignore"):
-        mu, slope, _, _ = problem.link.inverse(eta)
-        variance = problem.family.variance(problem.trials, mu, *problem.family.others(np.asarray(dispersion)))
-        return np.where(observed > 0.0, observed, problem.weights * slope**2 / variance)
+    if problem.likelihood.R > 1:
+        try:
+            return _Curvature(observed, _factorise(problem, Lambdas, observed), is_newton=True)
+        except np.linalg.LinAlgError:
+            weights = problem.likelihood.descent(eta, jet, np.asarray(dispersion))
+            return _Curvature(weights, _factorise(problem, Lambdas, weights), is_newton=False)
+    is_newton = bool(np.all(observed > 0.0))
+    weights = observed if is_newton else problem.likelihood.descent(eta, jet, np.asarray(dispersion))
+    return _Curvature(weights, _factorise(problem, Lambdas, weights), is_newton)
 
 
 def _factorise(problem: GeneralizedProblem, Lambdas: Sequence[Array], weights: Array) -> Factorisation:
     coordinates = problem.coordinates
-    products = moments(coordinates.pattern, coordinates.factors, np.zeros((len(weights), 1)), weights)
+    products = moments(coordinates.pattern, coordinates.factors, np.zeros((len(problem.offset), 1)), weights)
     return factorise(coordinates.plan, products, Lambdas)
 
 
@@ -134,7 +150,7 @@ def find_mode(
     Parameters
     ----------
     Lambdas : per factor ``(k, k)``.
-    fixed : (n,) the part of the linear predictor without random effects.
+    fixed : (N,) the part of the linear predictors without random effects.
     start : per factor ``(J, k)`` spherical effects to start from; zeros by default.
 
     Raises
@@ -155,9 +171,9 @@ def find_mode(
     polished, size = False, math.inf
     for _ in range(MAX_STEPS):
         jet = problem.jet(point.eta, dispersion)
-        weights = _step_weights(problem, point.eta, jet, dispersion)
-        factorisation = _factorise(problem, Lambdas, weights)
-        _, target = solve(factorisation, project(coordinates, weights * (point.eta - fixed) + jet[1]))
+        at_point = _curvature(problem, Lambdas, point.eta, jet, dispersion)
+        moved = weigh(at_point.weights, point.eta - fixed) + jet[1]
+        _, target = solve(at_point.factorisation, project(coordinates, moved))
         step = [new - old for new, old in zip(target, point.u, strict=True)]
         size = _length(step)
         lower = _line_search(at, point, step)
@@ -167,7 +183,7 @@ def find_mode(
         if polished:
             break
         # Newton's method squares the error, so one more step makes the mode exact to rounding; scoring steps do not
-        close = NEWTON_CLOSE if np.all(jet[2] <= 0.0) else SCORING_CLOSE
+        close = NEWTON_CLOSE if at_point.is_newton else SCORING_CLOSE
         polished = size < close * (1.0 + _length(point.u))
     if not math.isfinite(point.objective) or not (polished or size < UNDONE * (1.0 + _length(point.u))):
         if start is not None:
@@ -215,7 +231,7 @@ def _by_dispersion(
     problem: GeneralizedProblem, mode: Mode, dispersion: float, by_score: Array, by_weight: Array
 ) -> float:
     """Derivative by log dispersion through the scores of the rows ``(n,)`` and through their weights ``-l''``."""
-    if problem.family.dispersion is None:
+    if not problem.has_dispersion:
         return 0.0
     _, slope, curvature, _ = problem.by_dispersion(lambda d: problem.jet(mode.eta, d), dispersion)
     return float(np.sum(by_score * slope - by_weight * curvature))

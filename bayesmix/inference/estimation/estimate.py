@@ -17,13 +17,12 @@ from bayesmix.inference.estimation.methods import Agq, Laplace, Method, Ml, Reml
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import check_variation, linear_problem
 from bayesmix.inference.least_squares.scaling import coordinates
-from bayesmix.language.families.family import Family
-from bayesmix.language.families.link import Link
+from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.threads import one_blas_thread
 
 
 @one_blas_thread()
-def estimate(design: Design, family: Family, link: Link, method: Method) -> PointEstimate:
+def estimate(design: Design, spec: ModelSpec, method: Method) -> PointEstimate:
     """Fit the model by ``method``.
 
     Raises
@@ -43,7 +42,7 @@ def estimate(design: Design, family: Family, link: Link, method: Method) -> Poin
                 check_variation(design, problem)
                 return fit_linear(problem, method)
             case Laplace() | Agq():
-                return fit_generalized(generalized_problem(design, working, family, link), method)
+                return fit_generalized(generalized_problem(design, working, spec), method)
             case _:
                 assert_never(method)
     except np.linalg.LinAlgError as error:

@@ -16,18 +16,14 @@ from bayesmix.inference.estimation.conditional_mode import (
     Slopes,
     find_mode,
 )
-from bayesmix.inference.estimation.glm import LARGEST, Glm, fit_glm
 from bayesmix.inference.estimation.laplace import laplace
 from bayesmix.inference.estimation.methods import Agq, Laplace
 from bayesmix.inference.estimation.optimise import Objective
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.quadrature import quadrature, quadrature_gradient
-from bayesmix.inference.estimation.separation import separating_direction
+from bayesmix.inference.estimation.starting_values import without_random_effects
 
 ANCHOR = 1e-3  # of the squared fixed effects of separated data, in units of the deviance
-
-
-SUSPECT = 15.0  # linear predictors of a regression beyond which separation is looked for
 
 
 class MarginalLikelihood:
@@ -44,7 +40,7 @@ class MarginalLikelihood:
     @property
     def has_dispersion(self) -> bool:
         """Whether the family has a parameter beside the mean."""
-        return self.problem.family.dispersion is not None
+        return self.problem.has_dispersion
 
     def split(self, x: Array) -> tuple[Array, Array, float]:
         """Covariance parameters, fixed effects, dispersion (1 where the family has none)."""
@@ -159,27 +155,17 @@ def _start_generalized(likelihood: MarginalLikelihood) -> tuple[Array, bool]:
     FitError
         If none will do.
     """
-    problem = likelihood.problem
-    X, offset = problem.coordinates.X, problem.offset
-    pooled = fit_glm(X, problem.y, problem.trials, problem.weights, offset, problem.family, problem.link)
-    is_separated = _is_separated(problem, pooled)
-    beta = np.zeros_like(pooled.beta) if is_separated else np.clip(pooled.beta, -LARGEST, LARGEST)
+    working = likelihood.problem.coordinates
+    found = without_random_effects(likelihood.problem)
     for scale, share in product((0.5, 2.0, 5.0, 0.1), (1.0, 0.0)):
-        log_dispersion = [np.log([pooled.dispersion])] if likelihood.has_dispersion else []
-        x = np.concatenate([initial_factors(problem.coordinates, scale), share * beta, *log_dispersion])
+        log_dispersion = [np.log([found.dispersion])] if likelihood.has_dispersion else []
+        x = np.concatenate([initial_factors(working, scale), share * found.beta, *log_dispersion])
         try:
             if np.isfinite(likelihood.value(x)):
-                return x, is_separated
+                return x, found.is_separated
         except np.linalg.LinAlgError:
             continue
     raise FitError(
         "No finite likelihood was found to start from. Check the response for extreme values and the predictors for"
         " extreme scales; sampling with proper priors (model.sample()) may still work."
     )
-
-
-def _is_separated(problem: GeneralizedProblem, pooled: Glm) -> bool:
-    X = problem.coordinates.X
-    if pooled.converged and float(np.max(np.abs(X @ pooled.beta), initial=0.0)) < SUSPECT:
-        return False
-    return separating_direction(X, problem.y, problem.trials, problem.family, problem.link) is not None

@@ -18,6 +18,7 @@ from bayesmix.inference.estimation.conditional_mode import (
 )
 from bayesmix.inference.least_squares.cross_products import leverages
 from bayesmix.inference.least_squares.derivatives import sensitivity
+from bayesmix.inference.least_squares.row_weights import contract, weigh
 from bayesmix.inference.least_squares.solve import solve
 
 
@@ -31,11 +32,13 @@ def laplace(problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode, d
     coordinates = problem.coordinates
     value = mode.objective + float(mode.factorisation.log_determinant)
     derivative = sensitivity(mode.factorisation, np.zeros((1, 1)), coordinates.pattern)
-    spread = leverages(coordinates.pattern, coordinates.factors, derivative.D, derivative.C)
-    by_mode = -spread * mode.jet[3]
+    spread = leverages(
+        coordinates.pattern, coordinates.factors, derivative.D, derivative.C, R=problem.likelihood.R
+    )
+    by_mode = -contract(spread, mode.jet[3])
     moved_b, moved_u = solve(mode.factorisation, project(coordinates, by_mode))
     moved = add_effects(coordinates, moved_b)
-    by_eta = -2.0 * mode.jet[1] + by_mode + mode.jet[2] * moved
+    by_eta = -2.0 * mode.jet[1] + by_mode + weigh(mode.jet[2], moved)
     through_eta, score = project(coordinates, by_eta), project(coordinates, mode.jet[1])
     by_factor = [
         Z_eta.T @ u + Z_score.T @ shift + 2.0 * G @ Lambda
@@ -44,6 +47,6 @@ def laplace(problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode, d
         )
     ]
     by_dispersion = _by_dispersion(problem, mode, dispersion, moved, spread)
-    if problem.family.dispersion is not None:
+    if problem.has_dispersion:
         by_dispersion -= 2.0 * float(np.sum(_density_slope(problem, mode.eta, dispersion)))
     return Slopes(value, by_eta, by_factor, by_dispersion)

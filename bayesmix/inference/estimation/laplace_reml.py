@@ -21,8 +21,7 @@ from bayesmix.inference.estimation.conditional_mode import generalized_problem
 from bayesmix.inference.estimation.generalized import MarginalLikelihood
 from bayesmix.inference.estimation.methods import Agq, Laplace
 from bayesmix.inference.estimation.point_estimate import PointEstimate
-from bayesmix.language.families.family import Family
-from bayesmix.language.families.link import Link
+from bayesmix.language.formula.model_spec import ModelSpec
 
 STEP = 0.05  # of the differences by beta, in standard errors
 SLOPE = 1e-3  # of those by the other parameters, which are of order one
@@ -82,7 +81,7 @@ class _Restricted:
         return value, np.array(slopes)
 
 
-def restricted_estimate(design: Design, family: Family, link: Link, point: PointEstimate) -> PointEstimate | None:
+def restricted_estimate(design: Design, spec: ModelSpec, point: PointEstimate) -> PointEstimate | None:
     """Maximise the restricted likelihood from a Laplace or quadrature estimate; None where that would be dear or fails.
 
     The fixed effects are those at which the likelihood is largest, given the other parameters; without any of these
@@ -92,7 +91,7 @@ def restricted_estimate(design: Design, family: Family, link: Link, point: Point
 
     if not isinstance(point.method, Laplace | Agq):
         return None
-    likelihood = MarginalLikelihood(generalized_problem(design, point.coordinates, family, link), Laplace())
+    likelihood = MarginalLikelihood(generalized_problem(design, point.coordinates, spec), Laplace())
     best, m, p = point.optimum.x, point.coordinates.size, len(point.beta)
     rest = np.r_[0:m, m + p : len(best)]
     if not len(rest) or max(p, len(rest)) > MOST:

@@ -124,7 +124,7 @@ def _weights(design: Design, spec: ModelSpec, point: PointEstimate) -> Array:
     """Prior weights of a linear model, observed information of each row of a generalized one."""
     if isinstance(point.method, Reml | Ml):
         return design.weights
-    problem = generalized_problem(design, point.coordinates, spec.family, spec.link)
+    problem = generalized_problem(design, point.coordinates, spec)
     return np.asarray(-problem.jet(point.predictor(design), float(point.dispersion or 1.0))[2])
 
 

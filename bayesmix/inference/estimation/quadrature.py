@@ -99,7 +99,7 @@ def _summed(problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode, d
     at_mode = _joint(problem, mode.jet[0], u)
     square = np.zeros((len(u), factor.k, factor.k))
     sums = _Sums(np.zeros(len(u)), np.zeros(len(factor.z)), square, np.zeros_like(u), square, np.zeros(len(u)))
-    has_dispersion = problem.family.dispersion is not None
+    has_dispersion = problem.has_dispersion
     for node in _nodes(problem, Lambdas, mode, points):
         jet = problem.jet(node.eta, dispersion)
         share = np.exp(_joint(problem, jet[0], node.u) - at_mode + node.log_weight)  # (nodes, J)

@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.least_squares.incidence import Factor, Incidence, Segments
+from bayesmix.inference.least_squares.row_weights import weigh_columns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,14 +28,14 @@ def moments(pattern: Incidence, factors: Sequence[Factor], columns: Array, weigh
 
     Parameters
     ----------
-    columns : (..., n, c) array, fixed-effect columns and response side by side.
-    weights : (..., n) array or None for ones.
+    columns : (N, c) array, fixed-effect columns and response side by side.
+    weights : of rows, see `row_weights`; None for ones.
     """
-    weighted = [factor.z if weights is None else factor.z * weights[..., None] for factor in factors]
+    weighted = [factor.z if weights is None else weigh_columns(weights, factor.z) for factor in factors]
     D = tuple(_block_sums(rows, wz, f.z) for rows, wz, f in zip(pattern.rows, weighted, factors, strict=True))
     C = tuple(_block_sums(pair.rows, weighted[pair.first], factors[pair.second].z) for pair in pattern.pairs)
     B = tuple(_block_sums(rows, wz, columns) for rows, wz in zip(pattern.rows, weighted, strict=True))
-    scaled = columns if weights is None else columns * weights[..., None]
+    scaled = columns if weights is None else weigh_columns(weights, columns)
     return Moments(D, C, B, np.swapaxes(scaled, -1, -2) @ columns, columns.shape[-2])
 
 
@@ -45,17 +46,24 @@ def _block_sums(rows: Segments, left: Array, right: Array) -> Array:
     return np.stack(sums, axis=-1).reshape(*sums[0].shape, a, b)
 
 
-def leverages(pattern: Incidence, factors: Sequence[Factor], D: Sequence[Array], C: Sequence[Array]) -> Array:
-    """Return ``z_i' S z_i`` for each row, ``S`` given on the pattern of the cross-products: ``(n,)``."""
-    total: Array = np.zeros(len(factors[0].codes)) if factors else np.zeros(())
+def leverages(
+    pattern: Incidence, factors: Sequence[Factor], D: Sequence[Array], C: Sequence[Array], *, R: int = 1
+) -> Array:
+    """Return ``z_i' S z_i`` for each row, ``S`` given on the pattern of the cross-products: shaped as weights of rows."""
+    N = len(factors[0].codes) if factors else 0
+    total: Array = np.zeros((N or 1) if R == 1 else (R, R, N // R or 1))
     for factor, block in zip(factors, D, strict=True):
-        total = total + _forms(factor.z, block[factor.codes], factor.z)
+        total = total + _forms(factor.z, block[factor.codes], factor.z, R)
     for pair, block in zip(pattern.pairs, C, strict=True):
-        first, second = factors[pair.first].z, factors[pair.second].z
-        total = total + 2.0 * _forms(first, block[pair.member], second)
+        form = _forms(factors[pair.first].z, block[pair.member], factors[pair.second].z, R)
+        total = total + (2.0 * form if R == 1 else form + np.swapaxes(form, 0, 1))
     return total
 
 
-def _forms(left: Array, blocks: Array, right: Array) -> Array:
-    """Bilinear forms ``left_i' block_i right_i``: ``(n,)``."""
-    return np.einsum("na,na->n", left, np.einsum("nab,nb->na", blocks, right))
+def _forms(left: Array, blocks: Array, right: Array, R: int) -> Array:
+    """Bilinear forms ``left_i' block_i right_i`` of the entries of a row: ``(n,)`` or ``(R, R, n)``."""
+    half = np.einsum("nab,nb->na", blocks, right)
+    if R == 1:
+        return np.einsum("na,na->n", left, half)
+    n, k = len(left) // R, left.shape[1]
+    return np.asarray(np.einsum("rna,sna->rsn", left.reshape(R, n, k), half.reshape(R, n, half.shape[1])))

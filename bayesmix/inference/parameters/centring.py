@@ -49,7 +49,7 @@ def at_means(design: Design, changes: Sequence[Array]) -> Design:
     if not any(map(is_centred, changes)):
         return design
     terms = tuple(_centred(term, change) for term, change in zip(design.terms, changes, strict=True))
-    return replace(design, terms=terms, encoder=None, source=None)
+    return design.with_rows(terms=terms).without_source()
 
 
 def to_means(values: Parameters, changes: Sequence[Array]) -> Parameters:

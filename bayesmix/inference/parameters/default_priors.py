@@ -67,14 +67,13 @@ def defaults(spec: ModelSpec, design: Design, cell_means: Sequence[float]) -> De
 
 def scales(design: Design, spec: ModelSpec) -> tuple[float, float]:
     """Centre ``g(mean y)`` and scale ``s_y`` of the linear predictor: ``sd(y)`` for identity links, 1 otherwise."""
-    share = design.y if design.trials is None else design.y / design.trials
-    mean = float(np.average(share, weights=design.weights if design.trials is None else design.trials))
+    mean = float(np.average(design.y / design.trials, weights=design.trials if design.has_trials else design.weights))
     if spec.link.is_identity:
         spread = float(np.std(design.y - design.offset, ddof=1))
         if not spread > 0.0:
             raise DesignError(f"Response `{design.response}` is constant: there is no variation to explain.")
         return float(np.mean(design.y - design.offset)), spread
-    if design.trials is not None:
+    if design.has_trials:
         mean = float(np.clip(mean, 0.5 / design.trials.sum(), 1.0 - 0.5 / design.trials.sum()))
     elif spec.link.range == "positive":
         mean = max(mean, 0.5 / len(design.y))

@@ -68,7 +68,7 @@ def check_bounded(design: Design, spec: ModelSpec, priors: Priors) -> None:
 def is_separated(design: Design, spec: ModelSpec, X: Array) -> bool:
     """Whether the likelihood rises for ever along some combination of the columns ``X (n, p)``."""
     size = np.sqrt(np.mean(X**2, axis=0))
-    trials = np.ones_like(design.y) if design.trials is None else design.trials
+    trials = design.trials
     scaled = X / np.where(size > 0.0, size, 1.0)
     return separating_direction(scaled, design.y, trials, spec.family, spec.link) is not None
 
@@ -95,5 +95,5 @@ def _silent_levels(design: Design, family: Family, term: Term) -> int:
     total = np.bincount(term.codes, design.y, len(term.levels))
     if not family.values.one_is_edge:
         return int(np.sum(total == 0.0))
-    trials = np.ones_like(design.y) if design.trials is None else design.trials
+    trials = design.trials
     return int(np.sum((total == 0.0) | (total == np.bincount(term.codes, trials, len(term.levels)))))

@@ -75,7 +75,7 @@ def sample(
     inner = at_means(design, priors.changes)
     check_bounded(inner, spec, priors)
     auto = resolve_method("auto", spec.family, spec.link)
-    point = _off_zero(inner, estimate(inner, spec.family, spec.link, auto))
+    point = _off_zero(inner, estimate(inner, spec, auto))
     at_zero = conflicts(priors, inner, point.covariances)
     for conflict in at_zero:
         warn_user(str(conflict), PriorWarning)

@@ -6,7 +6,9 @@ variance of a normal response and multiply the log density of any other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -60,6 +62,63 @@ def density_by_predictor(  # noqa: PLR0913 - a family and what a row has
         dispersion, weights = weighted(family, dispersion, weights)
         value = _log_density(family, link, y, eta, trials, family.others(dispersion))
         return value if np.all(weights == 1.0) else weights * value
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Derivatives:
+    """A log density of several linear predictors and its derivatives, by the predictors they are of."""
+
+    value: Array  # (..., n)
+    partial: dict[tuple[int, ...], Array]  # by sorted tuples of predictors: (0,), (0, 1), (0, 1, 1)
+
+
+def by_predictors(  # noqa: PLR0913 - a family and what a row has
+    family: Family,
+    links: Sequence[Link],
+    y: Array,
+    eta: Sequence[Array],
+    *,
+    trials: Array,
+    weights: Array,
+    order: int,
+) -> Derivatives:
+    """Log density of each row and its derivatives up to an order by the predictors ``eta (..., n)`` of all parameters.
+
+    By Taylor arithmetic on the family's one density.
+    """
+    with np.errstate(all="ignore"):
+        found = _density(family, links, y, variables(eta, order), trials, weights)
+        shape = np.broadcast_shapes(y.shape, *(one.shape for one in eta))
+        partial = {}
+        for size in range(1, order + 1):
+            for by in combinations_with_replacement(range(len(eta)), size):
+                exponents = tuple(by.count(r) for r in range(len(eta)))
+                partial[by] = np.broadcast_to(found.derivative(exponents), shape)
+        return Derivatives(np.broadcast_to(found.value, shape), partial)
+
+
+def density_by_predictors(  # noqa: PLR0913 - a family and what a row has
+    family: Family, links: Sequence[Link], y: Array, eta: Sequence[Array], *, trials: Array, weights: Array
+) -> Array:
+    """Log density of each row by the predictors ``eta (..., n)`` of all parameters."""
+    with np.errstate(all="ignore"):
+        return np.asarray(_density(family, links, y, eta, trials, weights))
+
+
+def _density(
+    family: Family, links: Sequence[Link], y: Array, eta: Sequence[Any], trials: Array, weights: Array
+) -> Any:
+    mu, *others = (link.formula(NUMERIC, own) for link, own in zip(links, eta, strict=True))
+    others, multiply = weighted_all(family, others, weights)
+    return (family.kernel(NUMERIC, y, trials, mu, *others) + family.base(y, trials)) * multiply
+
+
+def weighted_all(family: Family, others: Sequence[Any], weights: Array) -> tuple[list[Any], Any]:
+    """The parameters beside the mean of each row, and by what its log density is multiplied."""
+    if not others:
+        return [], weights
+    first, multiply = weighted(family, others[0], weights)
+    return [first, *others[1:]], multiply
 
 
 def weighted(family: Family, dispersion: Any, weights: Any) -> tuple[Any, Any]:

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-import numpy as np
-
 from bayesmix.arrays import Array
 from bayesmix.errors import DataError, SpecError, nearest
 from bayesmix.language.families.counts import NEGBINOMIAL, POISSON
@@ -65,9 +63,9 @@ def find_link(family: Family, name: str | None, *, parameter: int = 0) -> Link:
     return LINKS[chosen]
 
 
-def check_response(family: Family, label: str, y: Array, trials: Array | None) -> None:
+def check_response(family: Family, label: str, y: Array, trials: Array) -> None:
     """Raise `DataError` where the response does not fit the family."""
-    problem = family.values.problem(y, np.ones_like(y) if trials is None else trials)
+    problem = family.values.problem(y, trials)
     if problem is not None:
         hint = family.values.hint
         raise DataError(f"Response `{label}` does not fit family `{family.name}`, which needs {problem}.{hint}")

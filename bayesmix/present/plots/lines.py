@@ -35,7 +35,7 @@ from bayesmix.results.fits.linear_predictor import GroupEffects
 from bayesmix.results.fits.named_fits import by_method
 from bayesmix.results.prediction.prediction_table import Asked, prediction_table
 from bayesmix.results.prediction.reference_grid import grid, is_factor, levels_of, mean_offset, observed
-from bayesmix.results.prediction.rows import Rows
+from bayesmix.results.prediction.rows import PredictionRows
 from bayesmix.results.prediction.scopes import Scope
 
 if TYPE_CHECKING:
@@ -332,7 +332,7 @@ def _curves(  # noqa: PLR0913, PLR0917 - one curve a level or one of all
     if groups == "fitted" or by_level:
         frames = [_level_frame(design, group, level, x, whole) for level in chosen]
         rows = _coded(design, pd.concat(frames, ignore_index=True), group.terms)
-        rows = replace(rows, terms=_only(rows, group))
+        rows = replace(rows, data=replace(rows.data, terms=_only(rows, group)))
     else:
         frames = [grid(design, {x: _values(design, x, observed(design)[x])}, cross=False)]
         rows = _coded(design, frames[0], range(len(design.terms)))
@@ -345,7 +345,7 @@ def _curves(  # noqa: PLR0913, PLR0917 - one curve a level or one of all
     ]
 
 
-def _only(rows: Rows, group: GroupEffects) -> tuple[Any, ...]:
+def _only(rows: PredictionRows, group: GroupEffects) -> tuple[Any, ...]:
     """Terms with the effects of other grouping factors set to zero."""
     return tuple(
         term if position in group.terms else replace(term, z=np.zeros_like(term.z), codes=np.zeros_like(term.codes))
@@ -353,14 +353,14 @@ def _only(rows: Rows, group: GroupEffects) -> tuple[Any, ...]:
     )
 
 
-def _coded(design: Design, frame: pd.DataFrame, terms: Sequence[int] | range) -> Rows:
+def _coded(design: Design, frame: pd.DataFrame, terms: Sequence[int] | range) -> PredictionRows:
     """Rows of the design for a frame, with or without its groups."""
     groups: Scope = "fitted" if len(terms) else "zero"
-    return Rows.of_new_data(design, frame, groups, mean_offset(design, len(frame)))
+    return PredictionRows.of_new_data(design, frame, groups, mean_offset(design, len(frame)))
 
 
 def _level_frame(design: Design, group: GroupEffects, level: int, x: str, whole: bool) -> pd.DataFrame:
-    """Rows along ``x`` for a level, everything else typical of the level."""
+    """PredictionRows along ``x`` for a level, everything else typical of the level."""
     frame = observed(design)
     own = frame[design.terms[group.terms[0]].codes == level]
     values = _values(design, x, frame[x] if whole else own[x])

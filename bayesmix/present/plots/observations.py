@@ -93,7 +93,7 @@ def points(
 def response(design: Design, spec: ModelSpec, units: Mapping[str, str] | None) -> tuple[Array, str]:
     """Responses (shares of the trials) and their label."""
     jittered = ", jittered" if _jitter(design, spec) else ""
-    if design.trials is None:
+    if not design.has_trials:
         return design.y, with_unit(design.response, units) + jittered
     first = column_names(read(design.response))[0]
     return design.y / design.trials, first + (jittered or ", share of trials")
@@ -141,7 +141,7 @@ def _across(design: Design, codes: Array) -> str:
 
 def _jitter(design: Design, spec: ModelSpec) -> float:
     """How far to move responses that lie on each other: zeros and ones, counts, also those of a gaussian model."""
-    if design.trials is not None:
+    if design.has_trials:
         return BINARY if design.trials.max() == 1 else 0.0
     few = len(np.unique(design.y)) < 0.5 * len(design.y)
     whole = few and bool(np.all(design.y == np.round(design.y)))
@@ -151,6 +151,6 @@ def _jitter(design: Design, spec: ModelSpec) -> float:
 def _sizes(design: Design) -> Array:
     """Areas: of the number of trials where there is one, smaller of many rows."""
     size = 22.0 if len(design.y) < 500 else 7.0
-    if design.trials is None or design.trials.max() == 1:
+    if not design.has_trials or design.trials.max() == 1:
         return np.full(len(design.y), size)
     return 4.0 + 40.0 * design.trials / design.trials.max()

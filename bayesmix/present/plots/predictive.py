@@ -112,7 +112,7 @@ def _tree(replicated: xr.DataArray, y: Array, dtype: type) -> xr.DataTree:
 
 def _label(design: Design) -> str:
     """The response; of successes and failures the first."""
-    return design.response if design.trials is None else column_names(read(design.response))[0]
+    return design.response if not design.has_trials else column_names(read(design.response))[0]
 
 
 def _legend(figure: Figure, predicted: str, colour: str) -> None:

@@ -103,5 +103,5 @@ def _check_same_data(fits: Sequence[EstimateRecord]) -> None:
 
 
 def _is_same_response(first: Design, second: Design) -> bool:
-    one, other = (np.ones_like(d.y) if d.trials is None else d.trials for d in (first, second))
+    one, other = (d.trials for d in (first, second))
     return np.array_equal(first.y, second.y) and np.array_equal(one, other)

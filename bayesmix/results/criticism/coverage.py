@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,7 @@ from bayesmix.results.fits.linear_predictor import flatten
 from bayesmix.results.fits.records import EstimateRecord
 from bayesmix.results.fits.refit import estimate_again, likelihood_method, sample_again
 from bayesmix.results.prediction.predict import predict
-from bayesmix.results.prediction.rows import Rows
+from bayesmix.results.prediction.rows import PredictionRows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,8 +123,8 @@ def replicate(study: Study, seed: int) -> Array | None:
 def simulated(fit: EstimateRecord, seed: int) -> Design:
     """The design with a response drawn from the estimate, random effects included."""
     design = fit.design
-    y = predict(fit.spec, Rows.of_fit(design), fit.values, kind="response", groups="new", seed=seed)
-    return replace(design, y=np.asarray(y, float))
+    y = predict(fit.spec, PredictionRows.of_fit(design), fit.values, kind="response", groups="new", seed=seed)
+    return design.with_response(np.asarray(y, float))
 
 
 def _holds(study: Study, design: Design, fitted: Callable[[Method], EstimateRecord], method: str, seed: int) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
-from bayesmix.data.design.subset import as_new, split, take
+from bayesmix.data.design.subset import as_new, split
 from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.sampling.draws import Schedule
@@ -164,7 +164,7 @@ def left_out(post: PosteriorRecord, keep: Array, seed: int, *, by_evidence: bool
 
 def _pointwise(post: PosteriorRecord, others: Design, values: Parameters) -> list[float]:
     rows = np.arange(len(others.y))[:, None]
-    return [_log_mean(log_density(post.spec, take(others, row), values)) for row in rows]
+    return [_log_mean(log_density(post.spec, others.take(row), values)) for row in rows]
 
 
 def _is_cheap(post: PosteriorRecord) -> bool:

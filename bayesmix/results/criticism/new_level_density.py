@@ -93,7 +93,7 @@ def _mode(spec: ModelSpec, part: Design, z: Array, eta: Array, Sigma: Array, val
     """Mode of the effects and Cholesky factor of their precision, by damped Newton steps."""
     precision = np.linalg.inv(Sigma)
     dispersion = np.ones(()) if values.dispersion is None else np.mean(values.dispersion)
-    trials = np.ones_like(part.y) if part.trials is None else part.trials
+    trials = part.trials
 
     def derivatives(b: Array) -> tuple[float, Array, Array]:
         jet = by_predictor(

@@ -102,7 +102,7 @@ def _bayesian(design: Design, spec: ModelSpec, values: Parameters, *, with_effec
     eta = linear_predictor(design.X, design.offset, design.terms, values, with_effects=with_effects)
     mean = spec.link.inverse(eta)[0]
     dispersion = np.ones(()) if values.dispersion is None else np.asarray(values.dispersion)[..., None]
-    trials = np.ones(()) if design.trials is None else design.trials
+    trials = design.trials
     dispersion, _ = weighted(spec.family, dispersion, design.weights)
     noise = spec.family.variance(trials, mean, *spec.family.others(dispersion))
     explained = mean.var(axis=-1, ddof=1)

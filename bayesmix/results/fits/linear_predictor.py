@@ -91,7 +91,8 @@ def flatten(design: Design, values: Parameters) -> Array:
 
 def of_priors(priors: Priors, design: Design, values: Parameters) -> tuple[list[str], Array]:
     """Names and values ``(..., m)`` of the parameters that priors are stated on: intercepts centred if theirs are."""
-    stated = replace(at_means(design, priors.changes), fixed=priors.names)
+    centred = at_means(design, priors.changes)
+    stated = replace(centred, layout=replace(centred.layout, fixed=priors.names))
     gamma = values.beta @ priors.contrast.T
     names = parameter_names(stated, priors.dispersion_name)
     return names, flatten(stated, replace(to_means(values, priors.changes), beta=gamma))
@@ -172,5 +173,5 @@ def average_mean(
 def log_likelihood(design: Design, family: Family, link: Link, values: Parameters, eta: Array) -> Array:
     """Log density of each row given the random effects: ``(..., n)``."""
     dispersion = np.ones(()) if values.dispersion is None else np.asarray(values.dispersion)[..., None]
-    trials = np.ones_like(design.y) if design.trials is None else design.trials
+    trials = design.trials
     return by_predictor(family, link, design.y, eta, dispersion=dispersion, trials=trials, weights=design.weights)[0]

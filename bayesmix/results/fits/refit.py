@@ -65,7 +65,7 @@ def restricted(fit: EstimateRecord) -> EstimateRecord | None:
     """A generalized model's counterpart of REML, once a fit; None for linear models, and where it would be dear."""
 
     def found() -> EstimateRecord | None:
-        point = restricted_estimate(fit.design, fit.spec.family, fit.spec.link, fit.point)
+        point = restricted_estimate(fit.design, fit.spec, fit.point)
         return None if point is None else EstimateRecord(fit.fitted_model, point)
 
     return _once(fit, "restricted", found)
@@ -83,7 +83,7 @@ def regression(fit: FitRecord, rows: Array) -> tuple[Array, Array]:
     beta, error = np.full((2, p), np.nan)
     X = design.X[rows]
     kept = list(independent(X))
-    trials = np.ones(len(X)) if design.trials is None else design.trials[rows]
+    trials = design.trials[rows]
     found: Glm = fit_glm(
         X[:, kept], design.y[rows], trials, design.weights[rows], design.offset[rows], spec.family, spec.link
     )
@@ -99,7 +99,7 @@ def _method_of(fit: FitRecord) -> Method:
 
 
 def _estimated(model: Fitted, method: Method) -> EstimateRecord:
-    return EstimateRecord(model, estimate(model.design, model.spec.family, model.spec.link, method))
+    return EstimateRecord(model, estimate(model.design, model.spec, method))
 
 
 def _once[T](fit: FitRecord, what: Hashable, make: Callable[[], T]) -> T:

@@ -36,7 +36,7 @@ def cumulative(design: Design, family: Family, mean: Array, dispersion: Any) -> 
     y = design.y
     scale = np.ones(()) if dispersion is None else np.asarray(dispersion)[..., None]
     scale, _ = weighted(family, scale, design.weights)
-    trials = np.ones_like(y) if design.trials is None else design.trials
+    trials = design.trials
     upto = family.cdf(y, trials, mean, *family.others(scale))
     below = family.cdf(y - 1.0, trials, mean, *family.others(scale)) if family.values.is_discrete else upto
     return np.stack(np.broadcast_arrays(below, upto))
@@ -52,7 +52,7 @@ def quantile_residuals(bounds: Array, seed: int) -> Array:
 
 def response_residuals(design: Design, family: Family, mean: Array, dispersion: Any, kind: str) -> Array:
     """Residuals ``(n,)`` at fitted means (shares for binomial data): response, pearson or deviance."""
-    trials = np.ones_like(design.y) if design.trials is None else design.trials
+    trials = design.trials
     raw = design.y / trials - mean
     scale = np.ones(()) if dispersion is None else np.asarray(dispersion)
     match kind:

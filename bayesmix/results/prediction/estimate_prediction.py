@@ -25,7 +25,7 @@ from bayesmix.results.fits.accessors import satterthwaite_of
 from bayesmix.results.fits.degrees_of_freedom import containment, interval_columns, is_linear, quantile
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
 from bayesmix.results.prediction.predict import Kind, sample_response
-from bayesmix.results.prediction.rows import Rows
+from bayesmix.results.prediction.rows import PredictionRows
 from bayesmix.results.prediction.scopes import (
     Groups,
     Scope,
@@ -55,7 +55,7 @@ class Predictor:
 
 
 def predict_estimate(  # noqa: PLR0913 - options of a prediction, named
-    fit: EstimateRecord, rows: Rows, *, kind: Kind, groups: Groups, interval: float, df: str, seed: int
+    fit: EstimateRecord, rows: PredictionRows, *, kind: Kind, groups: Groups, interval: float, df: str, seed: int
 ) -> dict[str, Array]:
     """Columns ``estimate, std_error, df, lower, upper``, one row a row of data.
 
@@ -72,7 +72,7 @@ def predict_estimate(  # noqa: PLR0913 - options of a prediction, named
     return _responses(fit, rows, found, interval, seed)
 
 
-def _predictor(fit: EstimateRecord, rows: Rows, kind: Kind, scopes: tuple[Scope, ...], df: str) -> Predictor:
+def _predictor(fit: EstimateRecord, rows: PredictionRows, kind: Kind, scopes: tuple[Scope, ...], df: str) -> Predictor:
     own = with_own(rows.terms, scopes)
     has_own = any(scope in ("fitted", "known") for scope in scopes)
     drawn, known = drawn_rows(rows.terms, scopes), [term.codes >= 0 for term in own]
@@ -101,7 +101,7 @@ def _predictor(fit: EstimateRecord, rows: Rows, kind: Kind, scopes: tuple[Scope,
     )
 
 
-def _estimated(fit: EstimateRecord, rows: Rows, own: tuple[Term, ...]) -> VarianceFunction:
+def _estimated(fit: EstimateRecord, rows: PredictionRows, own: tuple[Term, ...]) -> VarianceFunction:
     """Variance of ``x'beta``, with the effects of the levels of the fit that rows have."""
     if own:
         return variance_function(fit.design, fit.spec, fit.point, NewRows(rows.X, own))
@@ -131,7 +131,9 @@ def _spread_of_mean(fit: EstimateRecord, found: Predictor) -> Array:
     return np.sqrt(np.maximum(np.sum(weights * means**2, axis=0) - np.sum(weights * means, axis=0) ** 2, 0.0))
 
 
-def _responses(fit: EstimateRecord, rows: Rows, found: Predictor, interval: float, seed: int) -> dict[str, Array]:
+def _responses(
+    fit: EstimateRecord, rows: PredictionRows, found: Predictor, interval: float, seed: int
+) -> dict[str, Array]:
     """New observations that are not Gaussian, by draws."""
     spec, root = fit.spec, np.sqrt(found.variance + found.averaged)
     estimate = rows.trials * average_mean(spec.link, found.eta, found.averaged + found.drawn)

@@ -46,7 +46,7 @@ from bayesmix.results.prediction.reference_grid import (
     observed,
     spread_out,
 )
-from bayesmix.results.prediction.rows import Rows
+from bayesmix.results.prediction.rows import PredictionRows
 from bayesmix.results.prediction.scopes import averaged_terms, drawn_rows, resolve_scopes, with_own, without_z
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def slopes(fit: FitRecord, variable: str, by: str | None, asked: Asked) -> pd.Da
     return combine(fit, coded, np.array(rows), labels, asked)
 
 
-def combine(fit: FitRecord, rows: Rows, L: Array, labels: pd.DataFrame, asked: Asked) -> pd.DataFrame:
+def combine(fit: FitRecord, rows: PredictionRows, L: Array, labels: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     """Linear combinations ``L (r, m)`` of the predictions of ``rows``: the fit's columns, with tests against zero.
 
     NaN, with one warning that names them by their labels, where the data of the fit do not determine them.
@@ -141,7 +141,9 @@ def combine(fit: FitRecord, rows: Rows, L: Array, labels: pd.DataFrame, asked: A
     if asked.kind == "response" or any(drawn.any() for drawn in drawn_rows(rows.terms, scopes)):
         raise SpecError('Effects are of means: kind="mean" or "linear", groups="average", "zero" or "fitted".')
     if len(rows.X) < L.shape[1]:
-        raise DataError(f"Values of {', '.join(f'`{name}`' for name in rows.missing)} to hold columns at are missing.")
+        raise DataError(
+            f"Values of {', '.join(f'`{name}`' for name in rows.data.missing)} to hold columns at are missing."
+        )
     columns = _by_delta(fit, rows, L, asked, df) if isinstance(fit, EstimateRecord) else _by_draws(fit, rows, L, asked)
     table = pd.DataFrame(columns)
     table[_undetermined(fit, rows, L, labels, asked.kind)] = np.nan
@@ -153,7 +155,7 @@ def _beside(labels: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     return labels.join(table.rename(columns={name: f"{name} value" for name in table if name in labels}))
 
 
-def _undetermined(fit: FitRecord, rows: Rows, L: Array, labels: pd.DataFrame, kind: Kind) -> Array:
+def _undetermined(fit: FitRecord, rows: PredictionRows, L: Array, labels: pd.DataFrame, kind: Kind) -> Array:
     """Which combinations the data of the fit do not determine: ``(r,)``; warns of them.
 
     Parts outside the row space may cancel, but only where means are linear in the parameters.
@@ -173,7 +175,7 @@ def _undetermined(fit: FitRecord, rows: Rows, L: Array, labels: pd.DataFrame, ki
     return np.asarray(lost)
 
 
-def _by_draws(fit: FitRecord, rows: Rows, L: Array, asked: Asked) -> dict[str, Array]:
+def _by_draws(fit: FitRecord, rows: PredictionRows, L: Array, asked: Asked) -> dict[str, Array]:
     draws, begin = np.zeros((*fit.with_effects.lead, len(L))), 0
     for chunk in rows.chunks(draws[..., 0].size):
         own = slice(begin, begin := begin + len(chunk.X))
@@ -183,7 +185,7 @@ def _by_draws(fit: FitRecord, rows: Rows, L: Array, asked: Asked) -> dict[str, A
     return {**describe_draws(draws, asked.interval), "p_direction": np.maximum(positive, 1.0 - positive)}
 
 
-def _by_delta(fit: EstimateRecord, rows: Rows, L: Array, asked: Asked, df: str) -> dict[str, Array]:
+def _by_delta(fit: EstimateRecord, rows: PredictionRows, L: Array, asked: Asked, df: str) -> dict[str, Array]:
     scopes, link = resolve_scopes(rows.terms, asked.groups), fit.spec.link
     has_own = any(scope in ("fitted", "known") for scope in scopes)
     own = with_own(rows.terms, scopes)
@@ -203,7 +205,7 @@ def _by_delta(fit: EstimateRecord, rows: Rows, L: Array, asked: Asked, df: str) 
     return interval_columns(value, error, freedom, asked.interval) | tests
 
 
-def _variance_of(fit: EstimateRecord, rows: Rows, J: Array, own: tuple[Term, ...]) -> VarianceFunction:
+def _variance_of(fit: EstimateRecord, rows: PredictionRows, J: Array, own: tuple[Term, ...]) -> VarianceFunction:
     """Variances of ``J (x'beta + z'b)``, ``(r,)``, without random effects where there are no terms."""
     if own:
         return combination_variance(fit.design, fit.spec, fit.point, NewRows(rows.X, own), J)

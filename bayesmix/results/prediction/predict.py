@@ -16,7 +16,7 @@ from bayesmix.language.families.derivatives import weighted
 from bayesmix.language.families.family import Family
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
-from bayesmix.results.prediction.rows import Rows
+from bayesmix.results.prediction.rows import PredictionRows
 from bayesmix.results.prediction.scopes import (
     Groups,
     Scope,
@@ -30,7 +30,7 @@ from bayesmix.results.prediction.scopes import (
 if TYPE_CHECKING:
     pass
 
-__all__ = ["Groups", "Kind", "Rows", "check_options", "predict", "require_seen", "sample_response"]
+__all__ = ["Groups", "Kind", "PredictionRows", "check_options", "predict", "require_seen", "sample_response"]
 
 Kind = Literal["mean", "linear", "response"]
 
@@ -44,7 +44,9 @@ def check_options(kind: str, groups: Any, terms: Sequence[Term]) -> tuple[Scope,
     return resolve_scopes(terms, groups)
 
 
-def predict(spec: ModelSpec, rows: Rows, values: Parameters, *, kind: Kind, groups: Groups, seed: int) -> Array:
+def predict(
+    spec: ModelSpec, rows: PredictionRows, values: Parameters, *, kind: Kind, groups: Groups, seed: int
+) -> Array:
     """Predict ``rows``: ``(..., n)``, with the leading axes of the parameters.
 
     The effects of a new level depend on the seed and the level alone, whatever other rows are predicted with it.
@@ -89,7 +91,9 @@ def _new_groups(terms: Sequence[Term], drawn: Sequence[Array], values: Parameter
     return total
 
 
-def sample_response(family: Family, rows: Rows, mean: Array, values: Parameters, rng: np.random.Generator) -> Array:
+def sample_response(
+    family: Family, rows: PredictionRows, mean: Array, values: Parameters, rng: np.random.Generator
+) -> Array:
     """Draw responses ``(..., n)``: counts of successes for binomial data."""
     dispersion = np.ones(()) if values.dispersion is None else np.asarray(values.dispersion)[..., None]
     dispersion, _ = weighted(family, dispersion, rows.weights)

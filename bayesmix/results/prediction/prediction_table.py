@@ -14,7 +14,7 @@ from bayesmix.results.fits.marginal_summary import describe_draws
 from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
 from bayesmix.results.prediction.estimate_prediction import predict_estimate
 from bayesmix.results.prediction.predict import Kind, check_options, predict
-from bayesmix.results.prediction.rows import Rows
+from bayesmix.results.prediction.rows import PredictionRows
 from bayesmix.results.prediction.scopes import Groups
 
 if TYPE_CHECKING:
@@ -39,12 +39,11 @@ def predictions(
 ) -> pd.DataFrame:
     """Predictions of new data, or of the rows of the fit."""
     check_options(asked.kind, asked.groups, fit.design.terms)
-    of_fit = newdata is None
-    rows = Rows.of_fit(fit.design) if of_fit else Rows.of_new_data(fit.design, newdata, asked.groups, offset)
+    rows = PredictionRows.of(fit.design, newdata, asked.groups, offset)
     return prediction_table(fit, rows, asked, seed=seed)
 
 
-def prediction_table(fit: FitRecord, rows: Rows, asked: Asked, *, seed: int = 0) -> pd.DataFrame:
+def prediction_table(fit: FitRecord, rows: PredictionRows, asked: Asked, *, seed: int = 0) -> pd.DataFrame:
     """Columns that describe the predictions of rows, NaN with a warning where they are not determined."""
     import pandas as pd
 
@@ -54,7 +53,7 @@ def prediction_table(fit: FitRecord, rows: Rows, asked: Asked, *, seed: int = 0)
     return noted(rows.whole(table), df)
 
 
-def _columns(fit: FitRecord, rows: Rows, asked: Asked, df: str, seed: int) -> dict[str, Array]:
+def _columns(fit: FitRecord, rows: PredictionRows, asked: Asked, df: str, seed: int) -> dict[str, Array]:
     kind, groups = asked.kind, asked.groups
     match fit:
         case EstimateRecord():

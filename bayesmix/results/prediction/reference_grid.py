@@ -17,7 +17,7 @@ from bayesmix.errors import DataError, SpecError, nearest
 from bayesmix.language.formula.expression import column_names, spell_name
 from bayesmix.language.formula.reader import read
 from bayesmix.results.prediction.predict import Groups
-from bayesmix.results.prediction.rows import Rows
+from bayesmix.results.prediction.rows import PredictionRows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,9 +130,9 @@ def _typical(column: pd.Series[Any]) -> Any:
     return float(column.mean()) if column.dtype.kind == "f" else column.mode().iloc[0]
 
 
-def code(design: Design, frame: pd.DataFrame, groups: Groups) -> Rows:
+def code(design: Design, frame: pd.DataFrame, groups: Groups) -> PredictionRows:
     """Rows of the design for a grid."""
-    return Rows.of_new_data(design, frame, groups, mean_offset(design, len(frame)))
+    return PredictionRows.of_new_data(design, frame, groups, mean_offset(design, len(frame)))
 
 
 def mean_offset(design: Design, n: int) -> Array | None:

@@ -10,7 +10,9 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.columns import name_rows
-from bayesmix.data.design.design import Design, Encoder, NewDesign, Term, encode
+from bayesmix.data.design.design import Design, Encoder, Term
+from bayesmix.data.design.encode import encode
+from bayesmix.data.design.rows import Rows
 from bayesmix.data.frame import Table, open_table
 from bayesmix.errors import PredictionWarning, SpecError, warn_user
 from bayesmix.language.formula.expression import column_names
@@ -29,28 +31,26 @@ CHUNK = 20_000_000  # numbers of one chunk of draws x rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows:
+class PredictionRows:
     """Rows to predict: those of the fit or coded new data."""
 
-    X: Array  # (n, p)
-    offset: Array  # (n,)
-    terms: tuple[Term, ...]  # all of the design's; without levels or columns where the scope needs none
+    data: Rows  # terms: all of the design's; without levels or columns where the scope needs none
     trials: Array  # (n,) binomial denominators of new observations
     weights: Array  # (n,) prior weights of new observations
-    index: Array  # (n,) positions in the data as given
-    outside: Array  # (n, d) what the fit's data do not tell of each row, zero where they tell all
-    given: int | None = None  # rows of new data, those with missing values included
-    missing: tuple[str, ...] = ()  # columns of new data with missing values
+    is_new: bool  # whether tables have a row for each of the data as given, those with missing values included
 
     @classmethod
-    def of_fit(cls, design: Design) -> Rows:
+    def of_fit(cls, design: Design) -> PredictionRows:
         """The rows of the fit."""
-        n = len(design.X)
-        trials = np.ones(n) if design.trials is None else design.trials
-        return cls(design.X, design.offset, design.terms, trials, design.weights, design.rows, np.zeros((n, 0)))
+        return cls(design.data, design.trials, design.weights, is_new=False)
 
     @classmethod
-    def of_new_data(cls, design: Design, data: Any, groups: Groups, offset: Any) -> Rows:
+    def of(cls, design: Design, data: Any, groups: Groups, offset: Any) -> PredictionRows:
+        """The rows of the fit where there are no new data."""
+        return cls.of_fit(design) if data is None else cls.of_new_data(design, data, groups, offset)
+
+    @classmethod
+    def of_new_data(cls, design: Design, data: Any, groups: Groups, offset: Any) -> PredictionRows:
         """New data, coded as the data of the fit were; new observations are single trials of weight one."""
         if design.encoder is None:
             raise SpecError("This fit has no encoder for new data: its design was made by hand.")
@@ -59,26 +59,48 @@ class Rows:
         wanted = [group for group, scope in by_group.items() if scope != "zero"]
         levels = with_levels(design.encoder, table, by_group)
         coded = encode(design.encoder, table, groups=wanted, levels=levels, offset=offset)
-        terms, ones = all_terms(design, coded), np.ones(len(coded.X))
-        found = (coded.rows, coded.outside, coded.n_given, coded.missing)
-        return cls(coded.X, coded.offset, terms, ones, ones, *found)
+        ones = np.ones(coded.n)
+        return cls(replace(coded, terms=all_terms(design, coded)), ones, ones, is_new=True)
 
-    def take(self, part: Any) -> Rows:
+    @property
+    def X(self) -> Array:
+        """Fixed columns ``(N, p)``."""
+        return self.data.X
+
+    @property
+    def offset(self) -> Array:
+        """Known part of the linear predictors ``(N,)``."""
+        return self.data.offset
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """Random-effects terms, all of the design's."""
+        return self.data.terms
+
+    @property
+    def index(self) -> Array:
+        """Positions ``(n,)`` in the data as given."""
+        return self.data.index
+
+    @property
+    def outside(self) -> Array:
+        """What the fit's data do not tell of each row ``(n, d)``, zero where they tell all."""
+        return self.data.outside
+
+    def take(self, part: Any) -> PredictionRows:
         """Some of the rows."""
-        terms = tuple(replace(term, z=term.z[part], codes=term.codes[part]) for term in self.terms)
-        names = ("X", "offset", "trials", "weights", "index", "outside")
-        return replace(self, terms=terms, **{name: getattr(self, name)[part] for name in names})
+        return replace(self, data=self.data.take(part), trials=self.trials[part], weights=self.weights[part])
 
-    def chunks(self, draws: int) -> Iterator[Rows]:
+    def chunks(self, draws: int) -> Iterator[PredictionRows]:
         """All rows in order, so many at a time that their draws fit into memory."""
-        size = max(1, CHUNK // max(draws, 1))
-        for begin in range(0, max(len(self.X), 1), size):
+        size = max(1, CHUNK // max(draws * self.data.R, 1))
+        for begin in range(0, max(self.data.n, 1), size):
             yield self.take(slice(begin, begin + size))
 
     def whole(self, table: pd.DataFrame) -> pd.DataFrame:
         """A table of these rows with NaN where the fit or the new data do not determine a row."""
         table[np.any(self.outside != 0.0, axis=1)] = np.nan
-        return table if self.given is None else table.reindex(np.arange(self.given))
+        return table.reindex(np.arange(self.data.n_given)) if self.is_new else table
 
     def warn_of_undetermined(self, dropped: Sequence[str]) -> None:
         """Warn once of rows that `whole` leaves NaN; ``dropped`` are the columns that the fit could not tell apart."""
@@ -89,9 +111,9 @@ class Rows:
                 f" depending linearly on other columns: {', '.join(dropped)}.",
                 PredictionWarning,
             )
-        missing = np.setdiff1d(np.arange(self.given or 0), self.index)
+        missing = np.setdiff1d(np.arange(self.data.n_given if self.is_new else 0), self.index)
         if len(missing):
-            names = ", ".join(f"`{name}`" for name in self.missing)
+            names = ", ".join(f"`{name}`" for name in self.data.missing)
             what = f"Values of {names} are missing in {name_rows(missing)} of the new data: NaN."
             warn_user(what, PredictionWarning)
 
@@ -107,7 +129,7 @@ def with_levels(encoder: Encoder, table: Table, scopes: dict[str, Scope]) -> lis
     return found
 
 
-def all_terms(design: Design, coded: NewDesign) -> tuple[Term, ...]:
+def all_terms(design: Design, coded: Rows) -> tuple[Term, ...]:
     """The terms that were coded, in the place of those that were not empty ones."""
     n, rest = len(coded.X), list(coded.terms)
     terms = []

@@ -12,7 +12,7 @@ from bayesmix.data.memory import too_much
 from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.results.prediction.predict import Groups, check_options, predict
-from bayesmix.results.prediction.rows import Rows
+from bayesmix.results.prediction.rows import PredictionRows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +38,7 @@ def simulate(fit: FitRecord, n: int, *, newdata: Any, groups: Groups, offset: An
     check_options("response", groups, fit.design.terms)
     if n < 1:
         raise SpecError(f"n={n}: simulate at least one set of responses.")
-    rows = Rows.of_fit(fit.design) if newdata is None else Rows.of_new_data(fit.design, newdata, groups, offset)
+    rows = PredictionRows.of(fit.design, newdata, groups, offset)
     size = too_much(float(n) * len(rows.index))
     if size is not None:
         raise SpecError(f"n={n}: so many responses of {len(rows.index)} rows would take {size}.")
@@ -58,7 +58,7 @@ def posterior_predictive(post: PosteriorRecord, *, groups: Groups, seed: int) ->
 
     check_options("response", groups, post.design.terms)
     values = post.with_effects
-    rows = Rows.of_fit(post.design)
+    rows = PredictionRows.of_fit(post.design)
     parts = [
         predict(post.spec, chunk, values, kind="response", groups=groups, seed=seed)
         for chunk in rows.chunks(int(np.prod(values.lead)))

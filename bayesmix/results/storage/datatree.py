@@ -124,7 +124,7 @@ def _constants(design: Design) -> xr.Dataset:
 
     variables: dict[str, Any] = {"X": (("obs", "fixed"), design.X), "weights": ("obs", design.weights)}
     variables["offset"] = ("obs", design.offset)
-    if design.trials is not None:
+    if design.has_trials:
         variables["trials"] = ("obs", design.trials)
     for group in groups(design):
         variables[f"level_{group.group}"] = ("obs", design.terms[group.terms[0]].codes)

@@ -12,6 +12,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.columns import Column, Factor, Kind, Numeric
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.inputs import Arguments, Source
+from bayesmix.data.design.layout import Part
 from bayesmix.data.design.rebuild import rebuild
 from bayesmix.errors import DataError, SpecError
 from bayesmix.language.families.family import Family
@@ -77,7 +78,8 @@ def from_dataset(stored: xr.Dataset) -> Fitted:
     split = len(words["columns"])
     arguments = Arguments(words["weights"], words["offset"], dict(read[split:]))
     spec = read_spec(words)
-    design = rebuild(spec.formula, Source(dict(read[:split]), arguments, words["contrasts"]), spec.family.response)
+    source = Source(dict(read[:split]), arguments, words["contrasts"])
+    design = rebuild([Part(spec.formula, kind=spec.family.response)], source)
     _check_same(words["fingerprint"], dict(fingerprint(design)))
     return Fitted(spec, design, words["data_name"], words["documented"])
 
@@ -85,7 +87,7 @@ def from_dataset(stored: xr.Dataset) -> Fitted:
 def fingerprint(design: Design) -> Iterator[tuple[str, list[float]]]:
     """Sums of every column of the design, plain and weighted by position: equal up to rounding if the columns are."""
     arrays = {"y": design.y, "X": design.X, "weights": design.weights, "offset": design.offset, "rows": design.rows}
-    if design.trials is not None:
+    if design.has_trials:
         arrays["trials"] = design.trials
     for term in design.terms:
         label = f"({' + '.join(term.effects)} | {term.group})"

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesmix.data.design.design import build, encode
+from bayesmix.data.design.build import build
 from bayesmix.errors import DataError, DroppedWarning
 from bayesmix.language.formula.parse import parse
 
@@ -75,7 +75,7 @@ def test_numeric_responses(response: str) -> None:
     design = build(parse(f"{response} ~ 1 + (1 | g)"), ROWS, weights="half")
     np.testing.assert_allclose(design.y, NUMERIC[response])
     np.testing.assert_array_equal(design.weights, ROWS.half)
-    assert design.trials is None
+    assert not design.has_trials
 
 
 REFUSED: dict[str, tuple[str, Any, str]] = {
@@ -130,14 +130,3 @@ CATEGORIES = {
 def test_the_category_that_is_success_is_known(response: str) -> None:
     design = build(parse(f"{response} ~ 1 + (1 | g)"), ROWS, response="binomial")
     assert design.categories == CATEGORIES[response]
-
-
-def test_categories_of_new_data_are_those_of_the_fit() -> None:
-    encoder = build(parse("two ~ 1 + (1 | g)"), ROWS, response="binomial").encoder
-    assert encoder is not None
-    new = encode(encoder, {"two": ["yes", "maybe"], "g": ["a", "a"]}, response=True)
-    assert new.outcome is not None
-    np.testing.assert_array_equal(new.outcome.y, [1.0, 0.0])
-    for unknown in ("no", "never"):
-        with pytest.raises(DataError, match=f"levels not seen in fitting: `{unknown}`. The fit knows `maybe` .failure"):
-            encode(encoder, {"two": ["yes", unknown], "g": ["a", "a"]}, response=True)

@@ -26,7 +26,7 @@ MODELS = {
 def test_the_gradient_is_that_of_differences(case: str) -> None:
     formula, data, options = MODELS[case]
     fit = bmx.Model(formula, bmx.load_dataset(data), **options).estimate("auto" if options else "ml")
-    deviances = HeldDeviances(fit.design, fit.spec.family, fit.spec.link, fit.point)
+    deviances = HeldDeviances(fit.design, fit.spec, fit.point)
     rng = np.random.default_rng(1)
     for name, estimate in fit.parameters()["estimate"].items():
         deviance = deviances.of(str(name))
@@ -49,7 +49,7 @@ def test_covariances_have_what_is_held(case: str) -> None:
     """Wherever the free numbers are, the covariances of the roots have the held standard deviation or correlation."""
     formula, data, options = MODELS[case]
     fit = bmx.Model(formula, bmx.load_dataset(data), **options).estimate("auto" if options else "ml")
-    deviances = HeldDeviances(fit.design, fit.spec.family, fit.spec.link, fit.point)
+    deviances = HeldDeviances(fit.design, fit.spec, fit.point)
     for name in fit.names[len(fit.design.fixed) :]:
         deviance = deviances.of(name)
         if isinstance(deviance.held, HeldDispersion):

@@ -17,7 +17,7 @@ def test_it_is_reml_for_gaussian_responses():
     """The generalized engine on a linear model, where Laplace's method is exact for random and fixed effects."""
     model = bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff"))
     design, spec = model.design, model.spec
-    found = restricted_estimate(design, spec.family, spec.link, estimate(design, spec.family, spec.link, Laplace()))
+    found = restricted_estimate(design, spec, estimate(design, spec, Laplace()))
     reml = model.estimate()
     assert found is not None
     assert np.sqrt(found.covariances[0][0, 0]) == pytest.approx(reml.values.sd[0][0], rel=1e-3)
@@ -33,10 +33,10 @@ def test_it_is_the_integral_over_the_fixed_effect():
     data = {"g": [f"g{code}" for code in codes], "n": rng.poisson(np.exp(1.0 + 0.8 * rng.normal(size=8)[codes]))}
     model = bmx.Model("n ~ 1 + (1 | g)", data, family="poisson")
     design, spec = model.design, model.spec
-    point = estimate(design, spec.family, spec.link, Agq(9))
-    found = restricted_estimate(design, spec.family, spec.link, point)
+    point = estimate(design, spec, Agq(9))
+    found = restricted_estimate(design, spec, point)
     assert found is not None
-    likelihood = MarginalLikelihood(generalized_problem(design, point.coordinates, spec.family, spec.link), Agq(9))
+    likelihood = MarginalLikelihood(generalized_problem(design, point.coordinates, spec), Agq(9))
     betas = point.optimum.x[1] + np.linspace(-3.0, 3.0, 41)
 
     def integral(theta):
@@ -55,17 +55,17 @@ def test_a_search_that_comes_to_its_cap_has_no_result(monkeypatch, cap):
     monkeypatch.setattr(f"bayesmix.inference.estimation.laplace_reml.{cap}", 1)
     model = bmx.Model("ncases ~ ncontrols + (1 | agegp)", bmx.load_dataset("esoph"), family="poisson")
     point = model.estimate().point
-    assert restricted_estimate(model.design, model.spec.family, model.spec.link, point) is None
+    assert restricted_estimate(model.design, model.spec, point) is None
 
 
 def test_many_fixed_effects_are_not_tried(monkeypatch):
     monkeypatch.setattr("bayesmix.inference.estimation.laplace_reml.MOST", 0)
     model = bmx.Model("ncases ~ ncontrols + (1 | agegp)", bmx.load_dataset("esoph"), family="poisson")
     point = model.estimate().point
-    assert restricted_estimate(model.design, model.spec.family, model.spec.link, point) is None
+    assert restricted_estimate(model.design, model.spec, point) is None
 
 
 def test_linear_models_have_reml():
     model = bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff"))
     point = model.estimate("ml").point
-    assert restricted_estimate(model.design, model.spec.family, model.spec.link, point) is None
+    assert restricted_estimate(model.design, model.spec, point) is None

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import bayesmix as bmx
-from bayesmix.data.design.design import encode
+from bayesmix.data.design.encode import encode
 from bayesmix.inference.estimation.prediction_variance import (
     NewRows,
     combination_variance,

@@ -79,7 +79,7 @@ def test_collinear_effects_keep_their_columns():
     design = make(0.0, 1.0)
     term = design.terms[0]
     doubled = replace(term, z=np.column_stack([np.ones(N), np.full(N, 2.0)]), effects=("Intercept", "x"))
-    working = coordinates(replace(design, terms=(doubled,)))
+    working = coordinates(design.with_rows(terms=(doubled,)))
     np.testing.assert_allclose(working.C[0], np.diag([1.0, 0.5]))
 
 

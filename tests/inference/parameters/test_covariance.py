@@ -25,7 +25,7 @@ from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.correlation import Autoregressive, Exchangeable, Free, Independent
 from bayesmix.inference.parameters.covariance import from_factor, structure_of, to_factor
 from bayesmix.results.prediction.predict import predict
-from bayesmix.results.prediction.rows import Rows
+from bayesmix.results.prediction.rows import PredictionRows
 
 REFERENCE = json.loads(
     (Path(__file__).parents[2] / "reference" / "structures" / "estimates.json").read_text(encoding="utf-8")
@@ -193,7 +193,7 @@ def test_new_groups_are_predicted_with_the_structure():
     n = 4000
     cells = bmx.load_dataset("cake").drop_duplicates("recipe")
     new = pd.concat([cells] * n, ignore_index=True).assign(replicate=np.repeat([f"new{i}" for i in range(n)], 3))
-    rows = Rows.of_new_data(fit.design, new, "new", None)
+    rows = PredictionRows.of_new_data(fit.design, new, "new", None)
     known = predict(fit.spec, rows, fit.values, kind="mean", groups="zero", seed=1)
     drawn = (predict(fit.spec, rows, fit.values, kind="mean", groups="new", seed=1) - known).reshape(n, 3)
     sd, rho = fit.values.sd[0][0], fit.values.corr[0][0, 1]

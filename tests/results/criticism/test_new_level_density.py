@@ -9,7 +9,7 @@ from scipy.integrate import quad
 from scipy.special import expit
 
 import bayesmix as bmx
-from bayesmix.data.design.subset import as_new, take
+from bayesmix.data.design.subset import as_new
 from bayesmix.errors import SpecError
 from bayesmix.results.criticism.new_level_density import log_density
 
@@ -58,7 +58,7 @@ def test_a_mode_that_is_not_found_is_an_error(fitted, monkeypatch):
 
 def test_poisson_groups_of_two_effects_are_integrated(fitted):
     fit = fitted("esoph poisson")
-    part = take(as_new(fit.design, np.flatnonzero(fit.design.terms[0].codes == 3), "agegp"), np.arange(4))
+    part = as_new(fit.design, np.flatnonzero(fit.design.terms[0].codes == 3), "agegp").take(np.arange(4))
     normal = stats.multivariate_normal([0.0, 0.0], fit.point.covariances[0])
     eta, z = part.X @ fit.values.beta, part.terms[0].z
     grid = [np.linspace(-9.0 * sd, 9.0 * sd, 801) for sd in fit.values.sd[0]]  # the trapezoid rule, nearly exact here
@@ -71,7 +71,7 @@ def test_poisson_groups_of_two_effects_are_integrated(fitted):
 
 def test_rows_of_known_levels_are_conditional(fitted):
     fit = fitted("cbpp")
-    part = take(fit.design, np.array([3, 20]))
+    part = fit.design.take(np.array([3, 20]))
     expected = stats.binom(part.trials, fit.fitted()[[3, 20]]).logpmf(part.y).sum()
     np.testing.assert_allclose(log_density(fit.spec, part, fit.values), expected, rtol=1e-10)
 

@@ -261,7 +261,7 @@ def test_correlations_are_listed_column_by_column():
         "corr(g, w, v)",
     ]
     assert linear_predictor.correlated(term) == [(1, 0), (2, 0), (3, 0), (2, 1), (3, 1), (3, 2)]
-    independent = replace(design, terms=(replace(term, structure="diag"),))
+    independent = design.with_rows(terms=(replace(term, structure="diag"),))
     assert linear_predictor.correlated(independent.terms[0]) == []
     assert linear_predictor.parameter_names(independent, None)[-1] == "sd(g, v)"
 

@@ -9,11 +9,11 @@ from densities import MEAN
 from scipy.stats import norm
 
 import bayesmix as bmx
-from bayesmix.data.design.design import encode
+from bayesmix.data.design.encode import encode
 from bayesmix.errors import DataError, SpecError
 from bayesmix.results.fits.linear_predictor import linear_predictor
 from bayesmix.results.prediction.predict import predict
-from bayesmix.results.prediction.rows import Rows
+from bayesmix.results.prediction.rows import PredictionRows
 
 # lme4's estimates and ours agree to about 1e-6 of a standard error (tests/reference); predictions inherit that, in
 # parts of their own size
@@ -201,7 +201,7 @@ def test_effects_of_a_new_level_are_correlated_as_estimated(posterior_of, fitted
 
 def _draws(posterior, rows, **options):
     """The draws behind the table."""
-    coded = Rows.of_new_data(posterior.design, rows, options["groups"], None)
+    coded = PredictionRows.of_new_data(posterior.design, rows, options["groups"], None)
     return predict(posterior.spec, coded, posterior.values, seed=0, **options)
 
 

@@ -11,7 +11,7 @@ import bayesmix as bmx
 from bayesmix.errors import DataError, PredictionWarning, SpecError
 from bayesmix.results.prediction import predict as module
 from bayesmix.results.prediction.predict import predict
-from bayesmix.results.prediction.rows import Rows
+from bayesmix.results.prediction.rows import PredictionRows
 
 EXACT = {"rtol": 1e-10, "atol": 1e-12}
 MOMENTS = 5.0  # standard errors that means of many draws with a fixed seed may be off
@@ -133,7 +133,7 @@ def test_effects_that_are_drawn_are_independent_between_terms_and_levels(draws):
     parts = {}
     for group in ("cat", "sub:cat"):
         groups = {"cat": "zero", "sub:cat": "zero"} | {group: "new"}
-        coded = Rows.of_new_data(draws.design, rows, groups, None)
+        coded = PredictionRows.of_new_data(draws.design, rows, groups, None)
         eta = predict(draws.spec, coded, draws.values, kind="linear", groups=groups, seed=5)
         eta = (eta - coded.X @ draws.values.beta[0, 0]).reshape(-1, 3)
         parts |= {f"{group} intercept": eta[:, 0], f"{group} slope": eta[:, 1] - eta[:, 0], f"{group} other": eta[:, 2]}
@@ -150,7 +150,12 @@ def test_average_and_new_do_not_need_the_columns_of_groups(linear, counts, draws
         pd.testing.assert_frame_equal(fit.predict(NEW[["x"]], groups="new"), fit.predict(NEW, groups="new"))
     rows = pd.DataFrame({"x": [0.5, 0.5]})
     shared = predict(
-        draws.spec, Rows.of_new_data(draws.design, rows, "new", None), draws.values, kind="linear", groups="new", seed=1
+        draws.spec,
+        PredictionRows.of_new_data(draws.design, rows, "new", None),
+        draws.values,
+        kind="linear",
+        groups="new",
+        seed=1,
     )
     np.testing.assert_array_equal(shared[..., 0], shared[..., 1])
     for groups in ("fitted", "known", {"cat": "new", "sub": "known"}):

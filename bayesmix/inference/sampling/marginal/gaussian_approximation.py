@@ -131,7 +131,7 @@ def fit_approximation(
     design: Design, spec: ModelSpec, priors: Priors, point: PointEstimate, rng: np.random.Generator
 ) -> GaussianApproximation:
     """Find the Gaussian approximation, from the conditional mode at a point estimate on."""
-    problem = generalized_problem(design, point.coordinates, spec.family, spec.link)
+    problem = generalized_problem(design, point.coordinates, spec)
     eta = point.predictor(design) - design.offset
     log_dispersion = np.log(float(point.dispersion or 1.0))
     gamma = priors.contrast @ point.beta
@@ -207,7 +207,8 @@ def _target(
 ) -> MarginalPosterior:
     """The marginal posterior of the pseudo-responses."""
     z, weights = rows
-    pseudo = replace(design, y=z, weights=weights, offset=np.zeros_like(z))
+    pseudo = design.with_rows(offset=np.zeros_like(z))
+    pseudo = replace(pseudo, outcomes=(replace(pseudo.outcome, y=z, weights=weights),))
     problem = linear_problem(pseudo, point.coordinates)
     to_gamma = np.linalg.inv(priors.contrast @ point.coordinates.T)
     moments = np.array(fixed).reshape(-1, 2)

@@ -88,7 +88,7 @@ def is_unweighted(design: Design) -> bool:
 
 
 def _trials(design: Design) -> Array:
-    return np.ones(len(design.y)) if design.trials is None else np.asarray(design.trials, float)
+    return design.trials
 
 
 def _log_base(family: Family, design: Design) -> Array:

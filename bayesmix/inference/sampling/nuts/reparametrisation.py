@@ -248,7 +248,7 @@ def _start(term: Term, sd_priors: Sequence[Prior], point: PointEstimate, t: int)
 
 def _information(design: Design, spec: ModelSpec, point: PointEstimate) -> Array:
     """Minus the second derivative of each row's log likelihood by its predictor, at the estimate: ``(n,)``."""
-    problem = generalized_problem(design, point.coordinates, spec.family, spec.link)
+    problem = generalized_problem(design, point.coordinates, spec)
     return np.maximum(np.nan_to_num(-problem.jet(point.predictor(design), float(point.dispersion or 1.0))[2]), 0.0)
 
 

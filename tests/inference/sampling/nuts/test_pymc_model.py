@@ -357,6 +357,6 @@ def test_codes_out_of_range_are_refused(code):
     (term,) = model.design.terms
     codes = term.codes.copy()
     codes[0] = code
-    broken = replace(model.design, terms=(replace(term, codes=codes),))
+    broken = model.design.with_rows(terms=(replace(term, codes=codes),))
     with pytest.raises(IndexError, match=r"level codes of `g` are outside 0\.\.3"):
         to_pymc(broken, model.spec, model.priors)

@@ -32,7 +32,7 @@ class Both:
         self.model, self.priors = model, model.priors
         self.design = at_means(model.design, model.priors.changes)  # engines work where the priors are stated
         method = resolve_method("auto", model.spec.family, model.spec.link)
-        self.point = estimate(self.design, model.spec.family, model.spec.link, method)  # converged or not
+        self.point = estimate(self.design, model.spec, method)  # converged or not
         self.reparametrisation = reparametrise(self.design, model.spec, self.priors, self.point)
         self.ours = sampler_model(self.design, model.spec, self.priors, self.reparametrisation)
         self.shapes = free_shapes(self.ours.model)
@@ -257,6 +257,6 @@ def test_codes_out_of_range_are_refused(code):
     (term,) = both.design.terms
     codes = term.codes.copy()
     codes[0] = code
-    broken = replace(both.design, terms=(replace(term, codes=codes),))
+    broken = both.design.with_rows(terms=(replace(term, codes=codes),))
     with pytest.raises(IndexError, match=r"level codes of `g` are outside 0\.\.3"):
         sampler_model(broken, both.model.spec, both.priors, both.reparametrisation)

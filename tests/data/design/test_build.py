@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from lme4_designs import FORMULAS, formula_reference, lme4_rows
 
 from bayesmix.data.datasets import load_dataset
-from bayesmix.data.design.design import Design, Term, build, encode
+from bayesmix.data.design.build import build
+from bayesmix.data.design.design import Design, Term
+from bayesmix.data.design.encode import encode
 from bayesmix.errors import BayesmixError, DataError, DesignError, DroppedWarning, FormulaError
 from bayesmix.language.formula.parse import parse
 

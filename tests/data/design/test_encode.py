@@ -10,7 +10,10 @@ import pandas as pd
 import pytest
 from lme4_designs import formula_reference, lme4_rows
 
-from bayesmix.data.design.design import Design, Encoder, NewDesign, build, encode
+from bayesmix.data.design.build import build
+from bayesmix.data.design.design import Design, Encoder
+from bayesmix.data.design.encode import encode
+from bayesmix.data.design.rows import Rows
 from bayesmix.errors import DataError
 from bayesmix.language.formula.parse import parse
 
@@ -29,7 +32,7 @@ def fitted(text: str, **options: Any) -> tuple[Design, Encoder]:
 def test_the_data_of_the_fit_are_coded_as_in_the_fit(case: str) -> None:
     kind = "binomial" if LME4[case]["formula"].startswith(("cbind", "s/n")) else "numeric"
     design, encoder = fitted(LME4[case]["formula"], response=kind)
-    check_same(design, encode(encoder, ROWS.iloc[design.rows], response=True))
+    check_same(design, encode(encoder, ROWS.iloc[design.rows]))
 
 
 MORE = [
@@ -45,25 +48,22 @@ MORE = [
 def test_what_was_learnt_travels_with_the_encoder(text: str) -> None:
     design, encoder = fitted(text)
     encoder = pickle.loads(pickle.dumps(encoder))
-    check_same(design, encode(encoder, ROWS, response=True))
+    check_same(design, encode(encoder, ROWS))
     some = np.array([5, 3, 99])
-    part = encode(encoder, ROWS.iloc[some], response=True)
+    part = encode(encoder, ROWS.iloc[some])
     np.testing.assert_allclose(part.X, design.X[some], rtol=1e-13, atol=1e-14)
     for old, new in zip(design.terms, part.terms, strict=True):
         np.testing.assert_array_equal(new.codes, old.codes[some])
         assert (new.levels, new.effects, new.structure) == (old.levels, old.effects, old.structure)
 
 
-def check_same(design: Design, new: NewDesign) -> None:
+def check_same(design: Design, new: Rows) -> None:
     np.testing.assert_allclose(new.X, design.X, rtol=1e-13, atol=1e-14)
     np.testing.assert_array_equal(new.offset, design.offset)
     for old, again in zip(design.terms, new.terms, strict=True):
         np.testing.assert_array_equal(again.codes, old.codes)
         np.testing.assert_allclose(again.z, old.z, rtol=1e-13, atol=1e-14)
         assert (again.group, again.levels, again.effects) == (old.group, old.levels, old.effects)
-    assert new.outcome is not None
-    np.testing.assert_array_equal(new.outcome.y, design.y)
-    np.testing.assert_array_equal(new.outcome.weights, design.weights)
 
 
 @pytest.fixture(scope="module")
@@ -77,9 +77,7 @@ def new() -> pd.DataFrame:
 
 
 def test_the_response_is_not_needed(encoder: Encoder, new: pd.DataFrame) -> None:
-    assert encode(encoder, new.drop(columns="y")).outcome is None
-    with pytest.raises(DataError, match="Column `y`"):
-        encode(encoder, new.drop(columns="y"), response=True)
+    np.testing.assert_array_equal(encode(encoder, new.drop(columns="y")).X, encode(encoder, new).X)
 
 
 def test_unseen_levels_of_groups_are_minus_one(encoder: Encoder, new: pd.DataFrame) -> None:
@@ -159,7 +157,7 @@ def test_rows_with_missing_values_are_left_out(
         encode(encoder, new.assign(**{column: values})),
         encode(encoder, new.assign(**{column: values}).iloc[rows]),
     )
-    assert (coded.rows.tolist(), coded.n_given, coded.missing) == (rows, 3, (column,))
+    assert (coded.index.tolist(), coded.n_given, coded.missing) == (rows, 3, (column,))
     np.testing.assert_array_equal(coded.X, alone.X)
     for one, other in zip(coded.terms, alone.terms, strict=True):
         np.testing.assert_array_equal(one.z, other.z)
@@ -177,25 +175,12 @@ def test_an_array_of_the_fit_is_asked_for_again(new: pd.DataFrame) -> None:
         encode(encoder, new)
     np.testing.assert_array_equal(encode(encoder, new, offset=[1, 2, 3]).offset, [1, 2, 3])
     np.testing.assert_array_equal(encode(encoder, new, offset="2 * x").offset, 2 * new.x)
-    with pytest.raises(DataError, match="fitted with an array as `weights=`"):
-        encode(encoder, new, offset="x", response=True)
-    coded = encode(encoder, new, offset="x", weights="pos", response=True)
-    assert coded.outcome is not None
-    np.testing.assert_array_equal(coded.outcome.weights, new.pos)
 
 
 def test_an_expression_of_the_fit_is_used_again_or_replaced(new: pd.DataFrame) -> None:
     encoder = fitted("y ~ x + offset(z) + (1 | g)", offset="log(pos)")[1]
     np.testing.assert_allclose(encode(encoder, new).offset, new.z + np.log(new.pos))
     np.testing.assert_allclose(encode(encoder, new, offset=[1.0, 2.0, 3.0]).offset, new.z + np.arange(1.0, 4.0))
-
-
-def test_successes_of_new_data(new: pd.DataFrame) -> None:
-    encoder = fitted("s/n ~ x + (1 | g)", response="binomial")[1]
-    coded = encode(encoder, new, response=True)
-    assert coded.outcome is not None
-    np.testing.assert_array_equal(coded.outcome.y, new.s)
-    np.testing.assert_array_equal(coded.outcome.trials, new.n)
 
 
 def test_new_data_do_not_change_the_encoder(encoder: Encoder, new: pd.DataFrame) -> None:

@@ -1,0 +1,249 @@
+"""Building a design: from formulas and data to layout, rows and outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.columns import Column, Factor, Numeric, Variable
+from bayesmix.data.design.design import Design
+from bayesmix.data.design.evaluate import Learnt
+from bayesmix.data.design.inputs import (
+    Arguments,
+    FittedKind,
+    Source,
+    check_text,
+    complete_rows,
+    count_rows,
+    evaluate_all,
+    kind_of,
+    needed_names,
+    prior_weights,
+    read_arguments,
+    read_columns,
+    total_offset,
+)
+from bayesmix.data.design.layout import (
+    Encoder,
+    Layout,
+    Part,
+    PredictorEncoder,
+    ResponseEncoder,
+    check_names,
+)
+from bayesmix.data.design.matrix import ModelMatrix, assemble, independent, keep, learn_matrix
+from bayesmix.data.design.response import ResponseKind, outcome, outcome_texts
+from bayesmix.data.design.rows import Rows, stack
+from bayesmix.data.design.term import Effects, learn_term, make_term
+from bayesmix.data.frame import open_table
+from bayesmix.errors import DataError, DroppedWarning, nearest, warn_user
+from bayesmix.language.formula.expression import column_names
+from bayesmix.language.formula.parse import Bar, Formula
+from bayesmix.language.formula.reader import read
+from bayesmix.language.formula.terms import Terms, expand
+
+
+def build(
+    formula: Formula | Sequence[Part],
+    data: Any,
+    *,
+    weights: Any = None,
+    offset: Any = None,
+    response: ResponseKind = "numeric",
+    contrasts: Mapping[str, str] | None = None,
+) -> Design:
+    """Build the design of a formula on data, column for column as lme4 does.
+
+    Parameters
+    ----------
+    formula
+        From `bayesmix.language.formula.parse`; or one `Part` for each linear predictor.
+    data
+        Any dataframe, dictionary of columns, or path of a file that `bayesmix.data.files` reads.
+    weights, offset
+        Name of a column, an expression, or an array with one value per row of the data. The offset is added to those
+        of the first formula.
+    response
+        ``"binomial"`` reads ``cbind(s, f)``, ``s/n``, proportions with the trials as weights, 0 and 1, truth values,
+        and factors of two levels, the first of which is failure. Each `Part` has its own.
+    contrasts
+        Names of contrasts by factor of the fixed part, such as ``{"f": "sum"}``. As in lme4, bars keep the defaults:
+        treatment, and orthogonal polynomials for ordered factors.
+
+    Returns
+    -------
+    Design
+        Its rows are those without a missing value in any column that a formula names, also in a term removed with
+        ``-``; its arrays are read-only.
+
+    Raises
+    ------
+    DataError
+        If a column is not there or cannot be used, if no rows are left, or if values are not finite.
+    DesignError
+        If a factor has a single level, or two parameters would have the same name.
+
+    Warns
+    -----
+    DroppedWarning
+        If rows have missing values, or columns of X depend linearly on others, and are left out.
+
+    Notes
+    -----
+    As in R, `scale`, `poly` and splines learn from all rows in which their own variable is not missing. Of terms with
+    the same number of levels the one written first comes first; lme4 turns their order around whenever the terms as
+    written are not in decreasing order already.
+    """
+    parts = [Part(formula, kind=response)] if isinstance(formula, Formula) else list(formula)
+    table = open_table(data)
+    arguments = read_arguments(weights=weights, offset=offset)
+    fixed_terms = [expand(read(part.formula.fixed), _dot(parts, table.names)) for part in parts]
+    bars = _bars(parts)
+    responses = [ResponseEncoder(part.formula.response, part.kind) for part in parts if part.kind is not None]
+
+    texts = [
+        *(text for one in responses for text in _texts(one, arguments)),
+        *(name for terms in fixed_terms for name in terms.used),
+        *(name for _, effects in bars for one in effects for name in one.terms.used),
+        *(text for part in parts for text in part.formula.offsets),
+        *arguments.texts,
+    ]
+    groups = [text for bar, _ in bars for text in bar.group]
+    columns = read_columns(table, [*texts, *groups], arguments)
+    every = [*fixed_terms, *(one.terms for _, effects in bars for one in effects)]
+    mentioned = needed_names((name for terms in every for name in terms.variables), table)
+    unread = [name for name in mentioned if name not in columns]  # those of removed terms, of any type
+    gone = {name: table.missing([name]) for name in unread}
+    rows = complete_rows({name: column.missing for name, column in columns.items()} | gone)
+    check_text(texts, columns)
+    memory: dict[str, Learnt] = {}
+    variables = evaluate_all([*texts, *groups], columns, memory, rows)
+
+    found = _fixed(parts, fixed_terms, variables, contrasts or {}, len(rows))
+    terms = sorted((learn_term(*bar, variables) for bar in bars), key=lambda term: -len(term.levels))
+    names = tuple(part.prefix + name for part, (matrix, *_) in zip(parts, found, strict=True) for name in matrix.names)
+    check_names(names, terms)
+    weights_given = prior_weights(arguments.weights, variables, rows)
+    observed = tuple(outcome(one.text, variables, one.kind, weights_given, rows=rows) for one in responses)
+    predictors = [
+        PredictorEncoder(part.prefix, matrix, part.formula.offsets)
+        for part, (matrix, *_) in zip(parts, found, strict=True)
+    ]
+    encoder = Encoder(
+        tuple(predictors),
+        tuple(responses),
+        tuple(terms),
+        _kinds(columns, needed_names(texts, table)),
+        memory,
+        arguments.weights,
+        arguments.offset,
+    )
+    layout = Layout(
+        response=", ".join(one.text for one in responses),
+        prefixes=tuple(part.prefix for part in parts),
+        fixed=names,
+        owners=tuple(r for r, (matrix, *_) in enumerate(found) for _ in matrix.names),
+        dropped=tuple(part.prefix + name for part, (*_, own) in zip(parts, found, strict=True) for name in own),
+        encoder=encoder,
+        source=_source(table.names, columns, gone, arguments, contrasts or {}),
+    )
+    made = Rows(
+        X=stack([X for _, X, _ in found]),
+        offset=np.concatenate([total_offset(own, variables, len(rows)) for own in encoder.offsets]),
+        terms=tuple(make_term(term, variables, len(rows), R=len(parts)) for term in terms),
+        index=rows,
+        n_given=count_rows(columns),
+        outside=np.zeros((len(rows), 0)),
+    )
+    return _read_only(Design(layout, made, observed))
+
+
+def _bars(parts: Sequence[Part]) -> list[tuple[Bar, list[Effects]]]:
+    """The bars and their effects; bars of one ID are one, on all the predictors that have it."""
+    found: list[tuple[Bar, list[Effects]]] = []
+    shared: dict[str, list[Effects]] = {}
+    for r, part in enumerate(parts):
+        for bar in part.formula.bars:
+            effects = Effects(r, part.prefix, expand(read(bar.effects)))
+            if bar.shared in shared:
+                shared[bar.shared].append(effects)
+                continue
+            found.append((bar, [effects]))
+            if bar.shared:
+                shared[bar.shared] = found[-1][1]
+    return found
+
+
+def _texts(response: ResponseEncoder, arguments: Arguments) -> tuple[str, ...]:
+    return outcome_texts(response.text, response.kind, weighted=arguments.weights is not None)
+
+
+def _source(
+    names: Sequence[str],
+    columns: Mapping[str, Column],
+    gone: Mapping[str, Array],
+    arguments: Arguments,
+    contrasts: Mapping[str, str],
+) -> Source:
+    """Keep the columns in the order of the data; of those that were not read, only which values are missing."""
+    known = {**columns, **{name: Numeric(np.where(missing, np.nan, 0.0)) for name, missing in gone.items()}}
+    return Source({name: known[name] for name in names if name in known}, arguments, dict(contrasts))
+
+
+def _dot(parts: Sequence[Part], names: Sequence[str]) -> tuple[str, ...]:
+    """Return what ``.`` stands for: the columns that no response uses."""
+    used = {name for part in parts if part.kind is not None for name in column_names(read(part.formula.response))}
+    return tuple(name for name in names if name not in used)
+
+
+def _kinds(columns: Mapping[str, Column], names: Collection[str]) -> dict[str, FittedKind | None]:
+    """Return the types of columns to remember: not of those that only group, whose labels may be text or numbers."""
+    kinds = {name: kind_of(column) for name, column in columns.items()}
+    return {name: kind for name, kind in kinds.items() if name in names or (kind is not None and kind[0] == "boolean")}
+
+
+Fixed = tuple[ModelMatrix, Array, tuple[str, ...]]  # recipe, columns, and names of those left out
+
+
+def _fixed(
+    parts: Sequence[Part],
+    terms: Sequence[Terms],
+    variables: Mapping[str, Variable],
+    contrasts: Mapping[str, str],
+    n: int,
+) -> list[Fixed]:
+    """Fixed columns of each predictor, without those that depend linearly on others of the same predictor."""
+    for name in contrasts:
+        if not any(isinstance(variables.get(name), Factor) and name in one.used for one in terms):
+            known = [text for one in terms for text in one.used if isinstance(variables[text], Factor)]
+            raise DataError(f"`{name}` of the contrasts is not a factor of the fixed part.{nearest(name, known)}")
+    found = [
+        _columns(one, variables, {name: kind for name, kind in contrasts.items() if name in one.used}, n)
+        for one in terms
+    ]
+    dropped = [part.prefix + name for part, (*_, own) in zip(parts, found, strict=True) for name in own]
+    if dropped:
+        message = f"Columns that depend linearly on others are left out: {', '.join(dropped)}."
+        warn_user(message, DroppedWarning)
+    return found
+
+
+def _columns(terms: Terms, variables: Mapping[str, Variable], contrasts: Mapping[str, str], n: int) -> Fixed:
+    matrix = learn_matrix(terms, variables, contrasts)
+    X = assemble(matrix, variables, n)
+    kept = independent(X)
+    if len(kept) == len(matrix.names):
+        return matrix, X, ()
+    dropped = tuple(name for j, name in enumerate(matrix.names) if j not in kept)
+    return keep(matrix, kept, X), X[:, kept], dropped
+
+
+def _read_only(design: Design) -> Design:
+    observed = (a for outcome in design.outcomes for a in (outcome.y, outcome.trials, outcome.weights))
+    of_terms = (a for term in design.terms for a in (term.codes, term.z))
+    for array in (*observed, design.X, design.offset, design.rows, *of_terms):
+        array.setflags(write=False)
+    return design

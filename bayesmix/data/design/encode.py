@@ -1,0 +1,117 @@
+"""New data coded as the data of the fit were."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.inputs import (
+    OFFSET,
+    Arguments,
+    as_fitted,
+    evaluate_all,
+    read_arguments,
+    read_columns,
+    total_offset,
+)
+from bayesmix.data.design.layout import Encoder
+from bayesmix.data.design.matrix import assemble, outside
+from bayesmix.data.design.rows import Rows, stack
+from bayesmix.data.design.term import make_term
+from bayesmix.data.frame import open_table
+from bayesmix.errors import DataError, nearest
+from bayesmix.language.formula.expression import spell_name
+
+
+def encode(
+    encoder: Encoder,
+    data: Any,
+    *,
+    groups: bool | Collection[str] = True,
+    levels: bool | Collection[str] = True,
+    offset: Any = None,
+) -> Rows:
+    """Code new data as the data of the fit were coded.
+
+    Parameters
+    ----------
+    encoder
+        Of a design: ``design.encoder``.
+    data
+        As for `build`; the response is not needed.
+    groups
+        Whether terms are wanted, or the names of their grouping factors; other grouping columns may be missing.
+    levels
+        Whether the levels of the rows are wanted, or of which grouping factors; of the others, whose columns may be
+        missing, all rows have the code -1.
+    offset
+        In place of the one given to the fit; needed where the fit was given an array.
+
+    Returns
+    -------
+    Rows
+        With the terms asked for, in the design's order. Rows with a missing value are left out: ``index`` has the
+        positions of the others.
+
+    Raises
+    ------
+    DataError
+        If columns or values are missing, or a factor has a level that it did not have in the fit; an unseen level of a
+        grouping factor is no error but has code -1.
+    """
+    table = open_table(data)
+    wanted, told = _wanted(encoder, groups), _wanted(encoder, levels)
+    terms = [term for term in encoder.terms if term.group in wanted]
+    arguments = read_arguments(weights=None, offset=offset)
+    encoder = _with_offset(encoder, arguments)
+    texts = [
+        *(name for predictor in encoder.predictors for name in predictor.fixed.terms.used),
+        *(name for term in terms for name in term.used),
+        *(text for term in terms if term.group in told for text in term.factors),
+        *(text for own in encoder.offsets for text in own),
+    ]
+    columns = read_columns(table, texts, arguments)
+    columns = {name: as_fitted(name, column, encoder.kinds) for name, column in columns.items()}
+    gone = [column.missing for column in columns.values()] or [np.zeros(table.count(), dtype=bool)]
+    missing = np.any(gone, axis=0)
+    rows = np.flatnonzero(~missing)
+    variables = evaluate_all(texts, columns, dict(encoder.memory), rows)
+    n, R = len(rows), len(encoder.predictors)
+    parts = [assemble(predictor.fixed, variables, n) for predictor in encoder.predictors]
+    return Rows(
+        X=stack(parts),
+        offset=np.concatenate([total_offset(own, variables, n) for own in encoder.offsets]),
+        terms=tuple(make_term(term, variables, n, R=R, has_levels=term.group in told) for term in terms),
+        index=rows,
+        n_given=len(missing),
+        outside=_outside(encoder, variables, parts),
+        missing=tuple(name for name, column in columns.items() if column.missing.any()),
+    )
+
+
+def _outside(encoder: Encoder, variables: Any, parts: list[Array]) -> Array:
+    """What the fit's data do not tell of rows, in any of the predictors."""
+    found = [outside(one.fixed, variables, X) for one, X in zip(encoder.predictors, parts, strict=True)]
+    return np.concatenate(found, axis=1)
+
+
+def _wanted(encoder: Encoder, groups: bool | Collection[str]) -> set[str]:
+    known = {term.group for term in encoder.terms}
+    if isinstance(groups, bool):
+        return known if groups else set()
+    for name in groups:
+        if name not in known:
+            raise DataError(f"`{name}` is not a grouping factor of the model.{nearest(name, sorted(known))}")
+    return set(groups)
+
+
+def _with_offset(encoder: Encoder, arguments: Arguments) -> Encoder:
+    """Return the encoder with the offset of the new data."""
+    offset = arguments.offset or encoder.offset
+    if offset == spell_name(OFFSET) and OFFSET not in arguments.arrays:
+        raise DataError("The model was fitted with an array as `offset=`: give one for the new data too.")
+    return replace(encoder, offset=offset)

@@ -1,0 +1,99 @@
+"""Layout of a design: names, codings and what new data need to become its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bayesmix.data.design.evaluate import Learnt
+from bayesmix.data.design.inputs import FittedKind, Source
+from bayesmix.data.design.matrix import ModelMatrix
+from bayesmix.data.design.response import ResponseKind
+from bayesmix.data.design.term import TermEncoder
+from bayesmix.errors import DesignError
+from bayesmix.language.formula.parse import Formula
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a formula of a model is of: the mean of a response, or another parameter of its distribution."""
+
+    formula: Formula
+    prefix: str = ""  # of the names of its coefficients: "sigma_"
+    kind: ResponseKind | None = "numeric"  # how its response is read; None: its response is that of an earlier part
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PredictorEncoder:
+    """How the columns of one linear predictor are made from data."""
+
+    prefix: str
+    fixed: ModelMatrix
+    offsets: tuple[str, ...]  # expressions, those of the formula
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResponseEncoder:
+    """How a response is read from data."""
+
+    text: str
+    kind: ResponseKind
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoder:
+    """What new data need to become rows of the design: learnt at the fit, small, without the data."""
+
+    predictors: tuple[PredictorEncoder, ...]
+    responses: tuple[ResponseEncoder, ...]
+    terms: tuple[TermEncoder, ...]  # in the order of the design's terms
+    kinds: Mapping[str, FittedKind | None]  # of columns, None for numbers; not of those that are only grouping factors
+    memory: Mapping[str, Learnt]  # what `scale`, splines and the like learnt, by the text of the call
+    weights: str | None  # expressions; `(weights)` and `(offset)` stand for arrays
+    offset: str | None  # added to the first predictor
+
+    @property
+    def fixed(self) -> ModelMatrix:
+        """The columns of the first predictor."""
+        return self.predictors[0].fixed
+
+    @property
+    def offsets(self) -> tuple[tuple[str, ...], ...]:
+        """Expressions that are added to each predictor."""
+        given = () if self.offset is None else (self.offset,)
+        return tuple((*one.offsets, *(given if r == 0 else ())) for r, one in enumerate(self.predictors))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """What a design is apart from its rows."""
+
+    response: str  # label of the response as written: "ncases", "cbind(s, f)"; of several, separated by commas
+    prefixes: tuple[str, ...]  # of the names of the R predictors' coefficients: ("", "sigma_")
+    fixed: tuple[str, ...]  # p names in R's coding: "Intercept", "ncontrols", "period2", "alcgp.L", "sigma_Days"
+    owners: tuple[int, ...]  # (p,) the predictor that each is of
+    dropped: tuple[str, ...] = ()  # columns of X left out because they depend linearly on others
+    encoder: Encoder | None = None  # codes new data; None in a design made by hand
+    source: Source | None = None  # builds the design again; None in a design made by hand
+
+    @property
+    def R(self) -> int:
+        """Number of linear predictors of a row."""
+        return len(self.prefixes)
+
+
+def check_names(fixed: Sequence[str], terms: Sequence[TermEncoder]) -> None:
+    """Refuse two parameters of the same name."""
+    twice = _twice(fixed)
+    if twice:
+        advice = "Rename the column or the level of the factor that make the same name."
+        raise DesignError(f"Two columns of the fixed part are named `{twice}`. {advice}")
+    for group in dict.fromkeys(term.group for term in terms):
+        twice = _twice([effect for term in terms if term.group == group for effect in term.effects])
+        if twice:
+            what = f"The effect `{twice}` occurs twice for the grouping factor `{group}`."
+            raise DesignError(f"{what} Write one bar, or start one with `0 +`.")
+
+
+def _twice(names: Sequence[str]) -> str | None:
+    return next((name for j, name in enumerate(names) if name in names[:j]), None)

@@ -1,0 +1,74 @@
+"""Where the search for a generalized model's estimate starts: the fit without random effects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem
+from bayesmix.inference.estimation.glm import LARGEST, Glm, fit_glm
+from bayesmix.inference.estimation.separation import separating_direction
+from bayesmix.inference.parameters.likelihood import OnePredictor, ResponsePart, SeveralPredictors
+from bayesmix.language.families.family import Family
+from bayesmix.language.families.link import Link
+
+SUSPECT = 15.0  # linear predictors of a regression beyond which separation is looked for
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """Fixed effects and dispersion without random effects."""
+
+    beta: Array  # (p,) computational coordinates
+    dispersion: float
+    is_separated: bool  # whether the fixed effects separate the outcomes: what a search is after has no end
+
+
+def without_random_effects(problem: GeneralizedProblem) -> Start:
+    """Fixed effects by Fisher scoring of the means, dispersions by the method of moments."""
+    X, offset, likelihood = problem.coordinates.X, problem.offset, problem.likelihood
+    match likelihood:
+        case OnePredictor(family=family, link=link, outcome=outcome):
+            part = ResponsePart(family, (link,), (0,), outcome)
+            pooled, is_separated = _mean(part, X, offset)
+            return Start(pooled.beta, pooled.dispersion, is_separated)
+        case SeveralPredictors(n=n, parts=parts):
+            beta, is_separated = np.zeros(X.shape[1]), False
+            for one in parts:
+                own, separated = _of_response(one, X.reshape(-1, n, X.shape[1]), offset.reshape(-1, n))
+                beta, is_separated = beta + own, is_separated or separated
+            return Start(beta, 1.0, is_separated)
+        case _:
+            raise TypeError(type(likelihood))  # likelihoods are of these two kinds
+
+
+def _of_response(part: ResponsePart, X: Array, offset: Array) -> tuple[Array, bool]:
+    """Fixed effects ``(p,)`` of the predictors of one response, ``X (R, n, p)``; zeros elsewhere."""
+    beta = np.zeros(X.shape[-1])
+    mean, *others = part.places
+    own = np.any(X[mean] != 0.0, axis=0)
+    pooled, is_separated = _mean(part, X[mean][:, own], offset[mean])
+    beta[own] = pooled.beta
+    mu = part.links[0].mean(np.clip(X[mean] @ beta + offset[mean], -LARGEST, LARGEST))
+    for r, link, value in zip(others, part.links[1:], part.family.start(part.outcome.y, mu), strict=True):
+        level = float(link.of(np.asarray(value))) - offset[r]
+        beta += np.linalg.lstsq(X[r], level, rcond=None)[0]
+    return beta, is_separated
+
+
+def _mean(part: ResponsePart, X: Array, offset: Array) -> tuple[Glm, bool]:
+    outcome, family, link = part.outcome, part.family, part.links[0]
+    pooled = fit_glm(X, outcome.y, outcome.trials, outcome.weights, offset, family, link)
+    is_separated = _is_separated(pooled, X, outcome.y, outcome.trials, family, link)
+    beta = np.zeros_like(pooled.beta) if is_separated else np.clip(pooled.beta, -LARGEST, LARGEST)
+    return Glm(beta, pooled.beta_cov, pooled.dispersion, pooled.converged), is_separated
+
+
+def _is_separated(  # noqa: PLR0913, PLR0917 - what a regression is made of
+    pooled: Glm, X: Array, y: Array, trials: Array, family: Family, link: Link
+) -> bool:
+    if pooled.converged and float(np.max(np.abs(X @ pooled.beta), initial=0.0)) < SUSPECT:
+        return False
+    return separating_direction(X, y, trials, family, link) is not None

@@ -1,0 +1,213 @@
+"""The log density of the rows of a design as a function of their linear predictors, and its derivatives.
+
+Of ``n`` rows with ``R`` predictors, ``eta`` is stacked predictor by predictor (see `bayesmix.data.design.rows`): its
+last axis has ``N = R n`` entries. Second derivatives are ``(n,)`` where ``R`` is one and blocks ``(R, R, n)`` elsewhere.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from typing import override
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.data.design.response import Outcome
+from bayesmix.language.families.derivatives import (
+    Derivatives,
+    by_predictor,
+    by_predictors,
+    density_by_predictor,
+    density_by_predictors,
+    slopes_by_predictor,
+)
+from bayesmix.language.families.family import Family
+from bayesmix.language.families.link import Jet, Link
+from bayesmix.language.formula.model_spec import ModelSpec
+
+
+FLOOR = 1e-8  # of eigenvalues of a row's information
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Likelihood(ABC):
+    """Log density of each row and its derivatives.
+
+    ``dispersion`` is the parameter beside the mean where that is one number for all rows of a single predictor; what is
+    passed in its place elsewhere does not matter.
+    """
+
+    @property
+    @abstractmethod
+    def R(self) -> int:
+        """Number of linear predictors of a row."""
+
+    @property
+    @abstractmethod
+    def has_dispersion(self) -> bool:
+        """Whether there is a parameter beside the linear predictors."""
+
+    @abstractmethod
+    def jet(self, eta: Array, dispersion: Array) -> Jet:
+        """Log densities ``(..., n)``, first ``(..., N)``, second and third derivatives."""
+
+    @abstractmethod
+    def slopes(self, eta: Array, dispersion: Array) -> tuple[Array, Array]:
+        """First and second derivatives by themselves."""
+
+    @abstractmethod
+    def value(self, eta: Array, dispersion: Array) -> Array:
+        """Log densities ``(..., n)`` by themselves; ``dispersion`` broadcasts with them."""
+
+    @abstractmethod
+    def descent(self, eta: Array, jet: Jet, dispersion: Array) -> Array:
+        """Weights of a descent direction where the observed information is of no use: positive ones."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OnePredictor(Likelihood):
+    """That of a family with a formula for the mean alone."""
+
+    family: Family
+    link: Link
+    outcome: Outcome
+
+    @property
+    @override
+    def R(self) -> int:
+        return 1
+
+    @property
+    @override
+    def has_dispersion(self) -> bool:
+        return self.family.dispersion is not None
+
+    @override
+    def jet(self, eta: Array, dispersion: Array) -> Jet:
+        return by_predictor(self.family, self.link, self.outcome.y, eta, **self._rest(dispersion))
+
+    @override
+    def slopes(self, eta: Array, dispersion: Array) -> tuple[Array, Array]:
+        return slopes_by_predictor(self.family, self.link, self.outcome.y, eta, **self._rest(dispersion))
+
+    @override
+    def value(self, eta: Array, dispersion: Array) -> Array:
+        return density_by_predictor(self.family, self.link, self.outcome.y, eta, **self._rest(dispersion))
+
+    @override
+    def descent(self, eta: Array, jet: Jet, dispersion: Array) -> Array:
+        """Expected information where the observed one is not positive."""
+        observed = -jet[2]
+        with np.errstate(all="ignore"):
+            mu, slope, _, _ = self.link.inverse(eta)
+            variance = self.family.variance(self.outcome.trials, mu, *self.family.others(dispersion))
+            return np.where(observed > 0.0, observed, self.outcome.weights * slope**2 / variance)
+
+    def _rest(self, dispersion: Array) -> dict[str, Array]:
+        return {
+            "dispersion": np.asarray(dispersion),
+            "trials": self.outcome.trials,
+            "weights": self.outcome.weights,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ResponsePart:
+    """One response among several predictors: its family, and the predictors that its parameters are of."""
+
+    family: Family
+    links: tuple[Link, ...]  # one a parameter
+    places: tuple[int, ...]  # predictor of each parameter
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeveralPredictors(Likelihood):
+    """That of rows with several linear predictors: parameters with formulas of their own, or several responses.
+
+    Responses are independent given the predictors.
+    """
+
+    n: int
+    predictors: int
+    parts: tuple[ResponsePart, ...]
+
+    @property
+    @override
+    def R(self) -> int:
+        return self.predictors
+
+    @property
+    @override
+    def has_dispersion(self) -> bool:
+        return False
+
+    @override
+    def jet(self, eta: Array, dispersion: Array) -> Jet:
+        R, lead = self.R, eta.shape[:-1]
+        by_row = eta.reshape(*lead, R, self.n)
+        value, first = np.zeros((*lead, self.n)), np.zeros((*lead, R, self.n))
+        second, third = np.zeros((*lead, R, R, self.n)), np.zeros((*lead, R, R, R, self.n))
+        for part in self.parts:
+            found = self._derivatives(part, by_row, 3)
+            value += found.value
+            _spread(found, part.places, (first, second, third))
+        return value, first.reshape(eta.shape), second, third
+
+    @override
+    def slopes(self, eta: Array, dispersion: Array) -> tuple[Array, Array]:
+        R, lead = self.R, eta.shape[:-1]
+        by_row = eta.reshape(*lead, R, self.n)
+        first, second = np.zeros((*lead, R, self.n)), np.zeros((*lead, R, R, self.n))
+        for part in self.parts:
+            _spread(self._derivatives(part, by_row, 2), part.places, (first, second))
+        return first.reshape(eta.shape), second
+
+    @override
+    def value(self, eta: Array, dispersion: Array) -> Array:
+        by_row = eta.reshape(*eta.shape[:-1], self.R, self.n)
+        total: Array = np.zeros(())
+        for part in self.parts:
+            own = [by_row[..., r, :] for r in part.places]
+            y, trials, weights = part.outcome.y, part.outcome.trials, part.outcome.weights
+            total = total + density_by_predictors(part.family, part.links, y, own, trials=trials, weights=weights)
+        return total
+
+    @override
+    def descent(self, eta: Array, jet: Jet, dispersion: Array) -> Array:
+        """Blocks with the absolute values of their eigenvalues."""
+        values, vectors = np.linalg.eigh(np.moveaxis(-jet[2], -1, 0))
+        size = np.abs(values)
+        floor = FLOOR * np.maximum(size.max(axis=-1, keepdims=True), 1.0)
+        blocks = (vectors * np.maximum(size, floor)[:, None, :]) @ np.swapaxes(vectors, -1, -2)
+        return np.moveaxis(blocks, 0, -1)
+
+    @staticmethod
+    def _derivatives(part: ResponsePart, by_row: Array, order: int) -> Derivatives:
+        own = [by_row[..., r, :] for r in part.places]
+        y, trials, weights = part.outcome.y, part.outcome.trials, part.outcome.weights
+        return by_predictors(part.family, part.links, y, own, trials=trials, weights=weights, order=order)
+
+
+def likelihood_of(design: Design, spec: ModelSpec) -> Likelihood:
+    """The likelihood of a model's rows."""
+    if spec.is_simple:
+        return OnePredictor(spec.family, spec.link, design.outcome)
+    parts = []
+    for number, (response, outcome) in enumerate(zip(spec.responses, design.outcomes, strict=True)):
+        own = {one.parameter: r for r, one in enumerate(spec.predictors) if one.response == number}
+        places = tuple(own[parameter] for parameter in range(len(response.family.parameters)))
+        parts.append(ResponsePart(response.family, response.links, places, outcome))
+    return SeveralPredictors(design.n, design.R, tuple(parts))
+
+
+def _spread(found: Derivatives, places: Sequence[int], into: Sequence[Array]) -> None:
+    """Put derivatives by a response's parameters in all the places that they have among those by the predictors."""
+    for by, values in found.partial.items():
+        whole = into[len(by) - 1]
+        for own in set(permutations([places[r] for r in by])):
+            whole[(..., *own, slice(None))] = values
