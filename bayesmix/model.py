@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayesmix.data.design.build import build
 from bayesmix.data.design.design import Design
+from bayesmix.data.design.layout import parts_of
 from bayesmix.data.memory import too_much
 from bayesmix.data.model_file import load_model_file
 from bayesmix.errors import ConvergenceWarning, SpecError, warn_user
@@ -92,14 +93,14 @@ class Model:
         self.spec: ModelSpec = make_spec(formula, family, link, priors, rescor=rescor)
         _check_fitted(self.spec)
         self.design: Design = build(
-            self.spec.formula,
+            parts_of(self.spec),
             data,
             weights=weights,
             offset=offset,
-            response=self.spec.family.response,
             contrasts=contrasts,
         )
-        check_response(self.spec.family, self.design.response, self.design.y, self.design.trials)
+        for response, outcome in zip(self.spec.responses, self.design.outcomes, strict=True):
+            check_response(response.family, response.label, outcome.y, outcome.trials)
         if not (self.design.fixed or self.design.terms):
             raise SpecError(
                 f"Formula `{self.spec.formula.text}` has neither fixed nor random effects."

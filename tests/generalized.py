@@ -8,7 +8,8 @@ from handmade import level_codes, make_design, make_term
 
 from bayesmix.inference.estimation.conditional_mode import find_mode, generalized_problem
 from bayesmix.inference.least_squares.scaling import coordinates
-from bayesmix.language.families.registry import FAMILIES, find_link
+from bayesmix.language.families.registry import FAMILIES
+from bayesmix.language.formula.model_spec import make_spec
 
 LINKS = [(family.name, link) for family in FAMILIES.values() for link in family.links]
 COUNTS = [("poisson", "log"), ("binomial", "logit"), ("bernoulli", "cloglog"), ("gamma", "log"), ("negbinomial", "log")]
@@ -37,7 +38,7 @@ def make(family, link, *, k=1, levels=4, n=24, seed=0, weighted=True, crossed=Fa
     options = {"weights": rng.uniform(0.5, 2.0, n), "offset": rng.uniform(-0.02, 0.02, n)} if weighted else {}
     design = make_design(y, X, terms, trials=trials if family == "binomial" else None, **options)
     working = coordinates(design)
-    problem = generalized_problem(design, working, FAMILIES[family], find_link(FAMILIES[family], link))
+    problem = generalized_problem(design, working, make_spec("y ~ 1", family, link, None))
     return design, working, problem
 
 

@@ -190,7 +190,7 @@ def test_a_perfect_correlation_has_limits() -> None:
     lower, upper = fit.confint([name]).loc[name]
     assert lower == -1.0
     spec = fit.spec
-    assert profile_rise(fit.design, spec.family, spec.link, fit.point, name, upper) == pytest.approx(RISE, abs=1e-4)
+    assert profile_rise(fit.design, spec, fit.point, name, upper) == pytest.approx(RISE, abs=1e-4)
 
 
 @pytest.mark.parametrize(("seed", "right"), [(206, (-0.42021, 0.15422)), (1061, (-0.50196, 0.13133))])

@@ -124,7 +124,7 @@ def build(
 
     found = _fixed(parts, fixed_terms, variables, contrasts or {}, len(rows))
     terms = sorted((learn_term(*bar, variables) for bar in bars), key=lambda term: -len(term.levels))
-    names = tuple(part.prefix + name for part, (matrix, *_) in zip(parts, found, strict=True) for name in matrix.names)
+    names = tuple(part.name(name) for part, (matrix, *_) in zip(parts, found, strict=True) for name in matrix.names)
     check_names(names, terms)
     weights_given = prior_weights(arguments.weights, variables, rows)
     observed = tuple(outcome(one.text, variables, one.kind, weights_given, rows=rows) for one in responses)
@@ -146,6 +146,7 @@ def build(
         prefixes=tuple(part.prefix for part in parts),
         fixed=names,
         owners=tuple(r for r, (matrix, *_) in enumerate(found) for _ in matrix.names),
+        numbers=tuple(r for r, part in enumerate(parts) if part.is_number),
         dropped=tuple(part.prefix + name for part, (*_, own) in zip(parts, found, strict=True) for name in own),
         encoder=encoder,
         source=_source(table.names, columns, gone, arguments, contrasts or {}),

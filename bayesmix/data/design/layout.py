@@ -11,6 +11,7 @@ from bayesmix.data.design.matrix import ModelMatrix
 from bayesmix.data.design.response import ResponseKind
 from bayesmix.data.design.term import TermEncoder
 from bayesmix.errors import DesignError
+from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
 from bayesmix.language.formula.parse import Formula
 
 
@@ -21,6 +22,24 @@ class Part:
     formula: Formula
     prefix: str = ""  # of the names of its coefficients: "sigma_"
     kind: ResponseKind | None = "numeric"  # how its response is read; None: its response is that of an earlier part
+    is_number: bool = False  # a parameter without a formula, one number for all rows, called by the prefix
+
+    def name(self, column: str) -> str:
+        """What a column of it is called."""
+        return self.prefix if self.is_number else self.prefix + column
+
+
+def parts_of(spec: ModelSpec) -> list[Part]:
+    """The parts of a model, one for each linear predictor of a row."""
+    parts = []
+    for one in spec.parameters:
+        kind = spec.responses[one.response].family.response if one.parameter == 0 else None
+        match one:
+            case Predictor(formula=formula, prefix=prefix):
+                parts.append(Part(formula, prefix, kind))
+            case Auxiliary(name=name):
+                parts.append(Part(Formula("", "1", ()), name, kind, is_number=True))
+    return parts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +91,7 @@ class Layout:
     prefixes: tuple[str, ...]  # of the names of the R predictors' coefficients: ("", "sigma_")
     fixed: tuple[str, ...]  # p names in R's coding: "Intercept", "ncontrols", "period2", "alcgp.L", "sigma_Days"
     owners: tuple[int, ...]  # (p,) the predictor that each is of
+    numbers: tuple[int, ...] = ()  # predictors of parameters without a formula: one number for all rows
     dropped: tuple[str, ...] = ()  # columns of X left out because they depend linearly on others
     encoder: Encoder | None = None  # codes new data; None in a design made by hand
     source: Source | None = None  # builds the design again; None in a design made by hand

@@ -21,9 +21,9 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.least_squares.cholesky import Factorisation, factorise
 from bayesmix.inference.least_squares.cross_products import moments
+from bayesmix.inference.least_squares.row_weights import weigh
 from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.inference.least_squares.solve import solve
-from bayesmix.inference.least_squares.row_weights import weigh
 from bayesmix.inference.parameters.likelihood import Likelihood, likelihood_of
 from bayesmix.language.families.link import Jet
 from bayesmix.language.formula.model_spec import ModelSpec

@@ -30,8 +30,7 @@ from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import LinearProblem, criterion, linear_problem, profiled_deviance, solve_linear
 from bayesmix.inference.parameters.covariance import from_factor, lower, split
 from bayesmix.inference.parameters.names import corr_names, sd_names
-from bayesmix.language.families.family import Family
-from bayesmix.language.families.link import Link
+from bayesmix.language.formula.model_spec import ModelSpec
 
 SIZES = (0.1, 1.0, 4.0)  # relative standard deviations that searches for other minima start from
 REMOTE = 40.0  # linear predictor beyond which a probability of 0 or 1, or a rate of 0, is reached
@@ -217,12 +216,12 @@ class GeneralizedDeviance(HeldDeviance):
 class HeldDeviances:
     """The deviances of one estimate, by name of the parameter that is held."""
 
-    def __init__(self, design: Design, family: Family, link: Link, point: PointEstimate) -> None:
-        self.design, self.family, self.link, self.point = design, family, link, point
+    def __init__(self, design: Design, spec: ModelSpec, point: PointEstimate) -> None:
+        self.design, self.spec, self.point = design, spec, point
         self.is_linear = not isinstance(point.method, Laplace | Agq)
         self._factors = [s.factor(t) for s, t in zip(point.coordinates.structures, self._thetas(), strict=True)]
         if isinstance(point.method, Laplace | Agq):
-            problem = generalized_problem(design, point.coordinates, family, link)
+            problem = generalized_problem(design, point.coordinates, spec)
             self._marginal: MarginalLikelihood | None = MarginalLikelihood(problem, point.method)
             self._linear: LinearProblem | None = None
         else:
@@ -329,7 +328,7 @@ class HeldDeviances:
             theta=theta,
             criterion=criterion,
         )
-        return HeldDeviances(self.design, self.family, self.link, point)
+        return HeldDeviances(self.design, self.spec, point)
 
     def _held(self, name: str) -> tuple[Held, tuple[Root, ...]]:
         design, point, working = self.design, self.point, self.point.coordinates
@@ -352,7 +351,7 @@ class HeldDeviances:
             if name in corrs[t]:
                 pair = list(combinations(range(structure.k), 2))[corrs[t].index(name)]
                 return self._angle(t, pair), (*before, held_angle(structure, working.C[t], pair), *after)
-        if point.dispersion is not None and name == self.family.dispersion:
+        if point.dispersion is not None and name == self.spec.family.dispersion:
             return HeldDispersion(math.log(point.dispersion)), tuple(plain)
         raise SpecError(f"There is no parameter `{name}` to profile.")
 

@@ -32,9 +32,7 @@ def laplace(problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode, d
     coordinates = problem.coordinates
     value = mode.objective + float(mode.factorisation.log_determinant)
     derivative = sensitivity(mode.factorisation, np.zeros((1, 1)), coordinates.pattern)
-    spread = leverages(
-        coordinates.pattern, coordinates.factors, derivative.D, derivative.C, R=problem.likelihood.R
-    )
+    spread = leverages(coordinates.pattern, coordinates.factors, derivative.D, derivative.C, R=problem.likelihood.R)
     by_mode = -contract(spread, mode.jet[3])
     moved_b, moved_u = solve(mode.factorisation, project(coordinates, by_mode))
     moved = add_effects(coordinates, moved_b)

@@ -23,8 +23,7 @@ from bayesmix.inference.estimation.held_deviance import HeldDeviances
 from bayesmix.inference.estimation.methods import Agq, Laplace, Ml
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.profile_curve import MAX_WORK, Curve, ExhaustedError, HigherError, Point
-from bayesmix.language.families.family import Family
-from bayesmix.language.families.link import Link
+from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.threads import one_blas_thread
 
 MAX_POINTS = 100  # of a search for one limit
@@ -68,7 +67,7 @@ class Interval:
 
 @one_blas_thread()
 def profile_intervals(
-    design: Design, family: Family, link: Link, point: PointEstimate, names: Sequence[str], level: float
+    design: Design, spec: ModelSpec, point: PointEstimate, names: Sequence[str], level: float
 ) -> list[Interval]:
     """Limits of parameters where their profile deviances rise to the chi-squared quantile of ``level``.
 
@@ -83,11 +82,11 @@ def profile_intervals(
         curves = {name: Curve(deviances.of(name), deviances.lowest, valleys) for name in names}
         return [Interval(name, *(_limit(curve, rise, side) for side in (-1, 1))) for name, curve in curves.items()]
 
-    found = _around_the_maximum(design, family, link, point, limits)
+    found = _around_the_maximum(design, spec, point, limits)
     return [Interval(name, NOT_FOUND, NOT_FOUND) for name in names] if found is None else found
 
 
-def profile_rise(design: Design, family: Family, link: Link, point: PointEstimate, name: str, at: float) -> float:
+def profile_rise(design: Design, spec: ModelSpec, point: PointEstimate, name: str, at: float) -> float:
     """Rise of the profile deviance where a parameter is held ``at`` a value: an interval holds it if this is small.
 
     NaN where a minimum or the maximum of the likelihood was not found.
@@ -102,7 +101,7 @@ def profile_rise(design: Design, family: Family, link: Link, point: PointEstimat
             return math.nan
         return point.rise if point.is_minimum else math.nan
 
-    found = _around_the_maximum(design, family, link, point, rise)
+    found = _around_the_maximum(design, spec, point, rise)
     return math.nan if found is None else max(found, 0.0)
 
 
@@ -112,12 +111,12 @@ def critical_rise(level: float) -> float:
 
 
 def _around_the_maximum[T](
-    design: Design, family: Family, link: Link, point: PointEstimate, work: Callable[[HeldDeviances], T]
+    design: Design, spec: ModelSpec, point: PointEstimate, work: Callable[[HeldDeviances], T]
 ) -> T | None:
     """Work with the deviances around the estimate, or around a higher maximum where the work comes across one."""
     if not isinstance(point.method, Ml | Laplace | Agq):
-        point = estimate(design, family, link, Ml())
-    deviances = HeldDeviances(design, family, link, point)
+        point = estimate(design, spec, Ml())
+    deviances = HeldDeviances(design, spec, point)
     for _ in range(MAX_SUMMITS):
         try:
             return work(deviances)

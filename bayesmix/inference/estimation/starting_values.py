@@ -66,9 +66,7 @@ def _mean(part: ResponsePart, X: Array, offset: Array) -> tuple[Glm, bool]:
     return Glm(beta, pooled.beta_cov, pooled.dispersion, pooled.converged), is_separated
 
 
-def _is_separated(  # noqa: PLR0913, PLR0917 - what a regression is made of
-    pooled: Glm, X: Array, y: Array, trials: Array, family: Family, link: Link
-) -> bool:
+def _is_separated(pooled: Glm, X: Array, y: Array, trials: Array, family: Family, link: Link) -> bool:
     if pooled.converged and float(np.max(np.abs(X @ pooled.beta), initial=0.0)) < SUSPECT:
         return False
     return separating_direction(X, y, trials, family, link) is not None

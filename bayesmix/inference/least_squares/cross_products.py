@@ -49,7 +49,7 @@ def _block_sums(rows: Segments, left: Array, right: Array) -> Array:
 def leverages(
     pattern: Incidence, factors: Sequence[Factor], D: Sequence[Array], C: Sequence[Array], *, R: int = 1
 ) -> Array:
-    """Return ``z_i' S z_i`` for each row, ``S`` given on the pattern of the cross-products: shaped as weights of rows."""
+    """Return ``z_i' S z_i`` of each row, ``S`` given on the pattern of the cross-products: as weights of rows are."""
     N = len(factors[0].codes) if factors else 0
     total: Array = np.zeros((N or 1) if R == 1 else (R, R, N // R or 1))
     for factor, block in zip(factors, D, strict=True):

@@ -1,7 +1,7 @@
 """The log density of the rows of a design as a function of their linear predictors, and its derivatives.
 
 Of ``n`` rows with ``R`` predictors, ``eta`` is stacked predictor by predictor (see `bayesmix.data.design.rows`): its
-last axis has ``N = R n`` entries. Second derivatives are ``(n,)`` where ``R`` is one and blocks ``(R, R, n)`` elsewhere.
+last axis has ``N = R n`` entries. Second derivatives are ``(n,)`` where ``R`` is one, blocks ``(R, R, n)`` elsewhere.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from typing import override
+from typing import Any, override
 
 import numpy as np
 
@@ -28,7 +28,6 @@ from bayesmix.language.families.derivatives import (
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import Jet, Link
 from bayesmix.language.formula.model_spec import ModelSpec
-
 
 FLOOR = 1e-8  # of eigenvalues of a row's information
 
@@ -199,7 +198,7 @@ def likelihood_of(design: Design, spec: ModelSpec) -> Likelihood:
         return OnePredictor(spec.family, spec.link, design.outcome)
     parts = []
     for number, (response, outcome) in enumerate(zip(spec.responses, design.outcomes, strict=True)):
-        own = {one.parameter: r for r, one in enumerate(spec.predictors) if one.response == number}
+        own = {one.parameter: r for r, one in enumerate(spec.parameters) if one.response == number}
         places = tuple(own[parameter] for parameter in range(len(response.family.parameters)))
         parts.append(ResponsePart(response.family, response.links, places, outcome))
     return SeveralPredictors(design.n, design.R, tuple(parts))
@@ -209,5 +208,7 @@ def _spread(found: Derivatives, places: Sequence[int], into: Sequence[Array]) ->
     """Put derivatives by a response's parameters in all the places that they have among those by the predictors."""
     for by, values in found.partial.items():
         whole = into[len(by) - 1]
+        rows_first = np.moveaxis(whole, -1, -1 - len(by))
         for own in set(permutations([places[r] for r in by])):
-            whole[(..., *own, slice(None))] = values
+            index: tuple[Any, ...] = (..., *own)
+            rows_first[index] = values

@@ -97,7 +97,7 @@ def by_predictors(  # noqa: PLR0913 - a family and what a row has
         return Derivatives(np.broadcast_to(found.value, shape), partial)
 
 
-def density_by_predictors(  # noqa: PLR0913 - a family and what a row has
+def density_by_predictors(
     family: Family, links: Sequence[Link], y: Array, eta: Sequence[Array], *, trials: Array, weights: Array
 ) -> Array:
     """Log density of each row by the predictors ``eta (..., n)`` of all parameters."""
@@ -105,9 +105,7 @@ def density_by_predictors(  # noqa: PLR0913 - a family and what a row has
         return np.asarray(_density(family, links, y, eta, trials, weights))
 
 
-def _density(
-    family: Family, links: Sequence[Link], y: Array, eta: Sequence[Any], trials: Array, weights: Array
-) -> Any:
+def _density(family: Family, links: Sequence[Link], y: Array, eta: Sequence[Any], trials: Array, weights: Array) -> Any:
     mu, *others = (link.formula(NUMERIC, own) for link, own in zip(links, eta, strict=True))
     others, multiply = weighted_all(family, others, weights)
     return (family.kernel(NUMERIC, y, trials, mu, *others) + family.base(y, trials)) * multiply

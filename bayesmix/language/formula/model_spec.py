@@ -81,6 +81,16 @@ class ModelSpec:
         return self.is_simple and is_linear(self.family, self.link)
 
     @property
+    def parameters(self) -> tuple[Predictor | Auxiliary, ...]:
+        """What the linear predictors of a row are of: the mean alone of a simple model, every parameter of any other.
+
+        There, a parameter without a formula is a predictor that is the same in all rows.
+        """
+        if self.is_simple:
+            return self.predictors
+        return tuple(sorted((*self.predictors, *self.auxiliaries), key=lambda one: (one.response, one.parameter)))
+
+    @property
     def text(self) -> str:
         """The formulas as typed, joined by ``;``, which `make_spec` reads back."""
         return "; ".join(predictor.formula.text or str(predictor.formula) for predictor in self.predictors)

@@ -76,7 +76,7 @@ def applicable(estimate: EstimateRecord) -> tuple[str, ...]:
 def _profile(fit: EstimateRecord, names: list[str], level: float) -> tuple[list[tuple[float, float]], list[str]]:
     """Limits, and sentences about those that are not finite numbers."""
     spec, point = fit.spec, by_maximum_likelihood(fit).point
-    found = profile_intervals(fit.design, spec.family, spec.link, point, names, level)
+    found = profile_intervals(fit.design, spec, point, names, level)
     return [(one.lower.value, one.upper.value) for one in found], [note for one in found for note in _notes(one)]
 
 

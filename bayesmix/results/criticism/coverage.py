@@ -147,6 +147,6 @@ def _profile_holds(fit: EstimateRecord, truth: Array, level: float) -> Array:
     held = np.full(len(truth), np.nan)
     for j, name in enumerate(fit.names):
         if not np.isnan(truth[j]):
-            rise = profile_rise(fit.design, spec.family, spec.link, fit.point, name, float(truth[j]))
+            rise = profile_rise(fit.design, spec, fit.point, name, float(truth[j]))
             held[j] = np.nan if np.isnan(rise) else rise <= limit
     return held

@@ -12,7 +12,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.columns import Column, Factor, Kind, Numeric
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.inputs import Arguments, Source
-from bayesmix.data.design.layout import Part
+from bayesmix.data.design.layout import parts_of
 from bayesmix.data.design.rebuild import rebuild
 from bayesmix.errors import DataError, SpecError
 from bayesmix.language.families.family import Family
@@ -79,7 +79,7 @@ def from_dataset(stored: xr.Dataset) -> Fitted:
     arguments = Arguments(words["weights"], words["offset"], dict(read[split:]))
     spec = read_spec(words)
     source = Source(dict(read[:split]), arguments, words["contrasts"])
-    design = rebuild([Part(spec.formula, kind=spec.family.response)], source)
+    design = rebuild(parts_of(spec), source)
     _check_same(words["fingerprint"], dict(fingerprint(design)))
     return Fitted(spec, design, words["data_name"], words["documented"])
 

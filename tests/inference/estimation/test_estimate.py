@@ -16,6 +16,7 @@ from bayesmix.inference.estimation.methods import Agq, Laplace, Ml, Reml, resolv
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.least_squares.scaling import coordinates
 from bayesmix.language.families.registry import FAMILIES, find_family, find_link
+from bayesmix.language.formula.model_spec import make_spec
 
 REFERENCE = 1e-6  # absolute on criteria, as tests/reference: lme4's own polish leaves less
 DENSE = 1e-8  # dense matrices of 180 rows
@@ -228,7 +229,7 @@ def test_gradient_of_the_marginal_likelihood(family, method):
     design = make_design(
         y, X, [make_term("g", level_codes(rng, n, 6), X)], trials=trials if family == "binomial" else None
     )
-    problem = generalized_problem(design, coordinates(design), chosen, link)
+    problem = generalized_problem(design, coordinates(design), make_spec("y ~ 1", chosen, None, None))
     likelihood = MarginalLikelihood(problem, method)
     x = np.array([0.5, 0.1, 0.4, 0.1, 0.3, *([0.6] if chosen.dispersion else [])])
     value, gradient = likelihood(x)
@@ -241,7 +242,7 @@ def test_standard_errors_are_those_of_the_curvature(fitted, name):
     """Inverse of half the Hessian of -2 log-likelihood, differenced in the user's units."""
     fit = fitted(name)
     point, design = fit.point, fit.design
-    problem = generalized_problem(design, point.coordinates, fit.spec.family, fit.spec.link)
+    problem = generalized_problem(design, point.coordinates, fit.spec)
     likelihood = MarginalLikelihood(problem, Laplace())
     T = point.coordinates.T
     m, p = point.coordinates.size, len(point.beta)
@@ -346,7 +347,7 @@ def test_a_design_is_enough():
     codes = level_codes(rng, 50, 7)
     y = rng.normal(size=7)[codes] + rng.normal(size=50)
     design = make_design(y, with_x(rng, 50), [make_term("g", codes, np.ones((50, 1)))])
-    found = estimate(design, GAUSSIAN, IDENTITY, Ml())
+    found = estimate(design, make_spec("y ~ 1", "gaussian", None, None), Ml())
     assert isinstance(found, PointEstimate)
     V = found.dispersion**2 * np.eye(50) + random_covariance(design, found.covariances)
     assert found.criterion == pytest.approx(ml_criterion(design, V, sigma2=1.0), rel=1e-10)

@@ -20,7 +20,7 @@ SCALED = [name for name, family in FAMILIES.items() if family.has_scale]
 def fitted(family, link, **options):
     design, _, problem = make(family, link, n=60, **options)
     model = FAMILIES[family], find_link(FAMILIES[family], link)
-    return design, problem, fit_glm(design.X, design.y, problem.trials, design.weights, design.offset, *model)
+    return design, problem, fit_glm(design.X, design.y, design.trials, design.weights, design.offset, *model)
 
 
 def information(design, trials, family, link, glm, dispersion):
@@ -33,18 +33,18 @@ def information(design, trials, family, link, glm, dispersion):
 
 @pytest.mark.parametrize(("family", "link"), LINKS)
 def test_the_score_is_zero_and_the_covariance_inverse_information(family, link):
-    design, problem, glm = fitted(family, link)
+    design, _problem, glm = fitted(family, link)
     assert glm.converged
 
     def rows(beta):
         return log_joint_rows(design, family, link, design.X @ beta + design.offset, glm.dispersion).sum()
 
     scale = 1.0 if family in SCALED else glm.dispersion
-    inverse = np.linalg.inv(information(design, problem.trials, family, link, glm, scale))
+    inverse = np.linalg.inv(information(design, design.trials, family, link, glm, scale))
     spread = 1.0
     if family in SCALED:  # R's dispersion: Pearson's statistic over its degrees of freedom
         mu = MEAN[link](design.X @ glm.beta + design.offset)
-        variance = response(family, mu, 1.0, problem.trials).var()
+        variance = response(family, mu, 1.0, design.trials).var()
         spread = np.sum(design.weights * (design.y - mu) ** 2 / variance) / (60 - 2)
     score = central(rows, glm.beta, 1e-4)
     assert np.all(np.abs(score) < STATIONARY * np.sqrt(np.diagonal(np.linalg.inv(inverse))) + 1e-6)
@@ -53,12 +53,12 @@ def test_the_score_is_zero_and_the_covariance_inverse_information(family, link):
 
 @pytest.mark.parametrize(("family", "link"), COUNTS)
 def test_rows_of_weight_two_are_rows_twice(family, link):
-    design, _, problem = make(family, link, n=40, weighted=False)
+    design, _, _problem = make(family, link, n=40, weighted=False)
     model = FAMILIES[family], find_link(FAMILIES[family], link)
     twice = np.r_[np.arange(40), np.arange(10)]
     weights = 1.0 + (np.arange(40) < 10)
-    one = fit_glm(design.X, design.y, problem.trials, weights, design.offset, *model)
-    other = fit_glm(design.X[twice], design.y[twice], problem.trials[twice], np.ones(50), design.offset[twice], *model)
+    one = fit_glm(design.X, design.y, design.trials, weights, design.offset, *model)
+    other = fit_glm(design.X[twice], design.y[twice], design.trials[twice], np.ones(50), design.offset[twice], *model)
     if FAMILIES[family].dispersion is None:
         np.testing.assert_allclose(one.beta_cov, other.beta_cov, rtol=1e-6)
     if family != "negbinomial":  # whose dispersion by the moments counts rows, not weights
@@ -67,10 +67,10 @@ def test_rows_of_weight_two_are_rows_twice(family, link):
 
 def test_an_offset_is_part_of_the_predictor():
     """A constant one moves the intercept by as much, and nothing else."""
-    design, _, problem = make("poisson", "log", n=40, weighted=False)
+    design, _, _problem = make("poisson", "log", n=40, weighted=False)
     model = FAMILIES["poisson"], find_link(FAMILIES["poisson"], "log")
     plain, moved = (
-        fit_glm(design.X, design.y, problem.trials, design.weights, np.full(40, shift), *model) for shift in (0.0, 0.7)
+        fit_glm(design.X, design.y, design.trials, design.weights, np.full(40, shift), *model) for shift in (0.0, 0.7)
     )
     np.testing.assert_allclose(moved.beta, plain.beta - [0.7, 0.0], atol=1e-8)
     np.testing.assert_allclose(moved.beta_cov, plain.beta_cov, rtol=1e-6)
@@ -98,8 +98,8 @@ def test_a_level_that_is_always_one_does_not_converge():
 
 
 def test_too_few_rounds_do_not_converge():
-    design, _, problem = make("poisson", "log", n=40)
+    design, _, _problem = make("poisson", "log", n=40)
     model = FAMILIES["poisson"], find_link(FAMILIES["poisson"], "log")
     start = np.full(len(design.y), 3.0)  # an offset far off, so that one round is not enough
-    assert not fit_glm(design.X, design.y, problem.trials, design.weights, start, *model, rounds=1).converged
-    assert fit_glm(design.X, design.y, problem.trials, design.weights, start, *model).converged
+    assert not fit_glm(design.X, design.y, design.trials, design.weights, start, *model, rounds=1).converged
+    assert fit_glm(design.X, design.y, design.trials, design.weights, start, *model).converged

@@ -10,8 +10,16 @@ from scipy.linalg import block_diag
 from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
 
+from bayesmix.data.design.build import build
+from bayesmix.data.design.layout import parts_of
+from bayesmix.inference.estimation.conditional_mode import generalized_problem
+from bayesmix.inference.estimation.generalized import MarginalLikelihood
 from bayesmix.inference.estimation.laplace import laplace
+from bayesmix.inference.estimation.methods import Laplace
+from bayesmix.inference.estimation.starting_values import without_random_effects
+from bayesmix.inference.least_squares.scaling import coordinates
 from bayesmix.language.families.registry import FAMILIES
+from bayesmix.language.formula.model_spec import make_spec
 
 VALUE = 1e-6  # the dense Laplace value: second derivatives by differences of step 2e-3
 
@@ -91,6 +99,34 @@ def test_laplace_is_exact_for_gaussian_responses(k, crossed):
         V = np.diag(DISPERSION**2 / design.weights) + random_covariance(design, working.covariances(size * theta))
         mean = design.X @ (working.T @ beta) + design.offset
         assert value == pytest.approx(-2.0 * multivariate_normal(mean, V).logpdf(design.y), rel=EXACT)
+
+
+SEVERAL = {  # formulas, families: shared effects, effects of their own, nested and crossed factors, several responses
+    "sigma": (["y ~ x + (x | g)", "sigma ~ x"], "gaussian"),
+    "shared": (["y ~ x + (1 | ID | g)", "sigma ~ x + (x | ID | g)"], "gaussian"),
+    "crossed": (["y ~ x + (1 | g) + (1 | h)", "sigma ~ 1 + (1 | h) + offset(x)"], "gaussian"),
+    "shape": (["count ~ x + (1 | g)", "shape ~ x + (1 | g)"], "negbinomial"),
+    "gamma": (["exp(y) ~ x + (1 | h / g)", "shape ~ 1 + (1 | h)"], "gamma"),
+    "responses": (["y ~ x + (1 | p | g)", "count ~ x + (1 | p | g)"], {"y": "gaussian", "count": "poisson"}),
+}
+
+
+@pytest.mark.parametrize("case", SEVERAL)
+def test_gradients_of_several_predictors(case):
+    """Against differences of the value, the mode found anew at each point."""
+    formulas, family = SEVERAL[case]
+    rng = np.random.default_rng(2)
+    data = {"x": rng.normal(size=48), "y": rng.normal(size=48), "count": rng.poisson(4.0, 48).astype(float)}
+    data |= {"g": np.repeat(list("abcdefgh"), 6), "h": np.tile(list("pqr"), 16)}
+    spec = make_spec(formulas, family, {"gamma": "log"}.get(case), None)
+    design = build(parts_of(spec), data)
+    working = coordinates(design)
+    likelihood = MarginalLikelihood(generalized_problem(design, working, spec), Laplace())
+    beta = without_random_effects(likelihood.problem).beta
+    x = np.concatenate([rng.uniform(0.2, 0.5, working.size), beta + rng.normal(0.0, 0.05, len(beta))])
+    value, gradient = likelihood(x)
+    assert value == pytest.approx(likelihood.value(x), rel=1e-12)
+    np.testing.assert_allclose(gradient, central(likelihood.value, x, 1e-3), **DIFFERENCED)
 
 
 WITH_DISPERSION = [pair for pair in LINKS if FAMILIES[pair[0]].dispersion is not None]

@@ -300,7 +300,7 @@ def test_a_link_of_another_family_is_refused():
 )
 def test_responses_that_do_not_fit(name, y, trials, message):
     with pytest.raises(DataError) as raised:
-        check_response(FAMILIES[name], "cases", np.array(y), None if trials is None else np.array(trials))
+        check_response(FAMILIES[name], "cases", np.array(y), np.ones(len(y)) if trials is None else np.array(trials))
     assert message in str(raised.value)
     assert f"Response `cases` does not fit family `{name}`" in str(raised.value)
 

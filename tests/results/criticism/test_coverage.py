@@ -44,7 +44,7 @@ def test_the_rise_at_a_profile_limit_is_the_quantile(name):
     model = bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff"))
     ml = model.estimate("ml")
     for limit in ml.confint([name]).loc[name]:
-        rise = profile_rise(model.design, model.spec.family, model.spec.link, ml.point, name, float(limit))
+        rise = profile_rise(model.design, model.spec, ml.point, name, float(limit))
         assert rise == pytest.approx(3.841459, abs=1e-4)
 
 

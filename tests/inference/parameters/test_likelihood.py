@@ -1,0 +1,124 @@
+"""Likelihoods of rows with several predictors against SciPy's densities and their differences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from dense import central
+from densities import log_density
+
+from bayesmix.data.design.build import build
+from bayesmix.data.design.layout import parts_of
+from bayesmix.inference.parameters.likelihood import Likelihood, likelihood_of
+from bayesmix.language.formula.model_spec import make_spec
+
+N = 7
+RNG = np.random.default_rng(4)
+MU = np.exp(RNG.normal(1.0, 0.3, N))
+DATA = pd.DataFrame(
+    {
+        "x": RNG.normal(size=N),
+        "w": RNG.uniform(0.5, 2.0, N),
+        "real": RNG.normal(size=N),
+        "count": RNG.poisson(3.0, N).astype(float),
+        "positive": RNG.gamma(2.0, 1.0, N),
+        "s": RNG.integers(0, 4, N).astype(float),
+        "f": RNG.integers(1, 4, N).astype(float),
+    }
+)
+# formulas, families, whether weights are given, log densities of rows from eta (R, n)
+CASES = {
+    "gaussian": (
+        ["real ~ x", "sigma ~ x"],
+        "gaussian",
+        lambda eta: log_density("gaussian", DATA.real, eta[0], np.exp(eta[1])),
+    ),
+    "gaussian, weights": (
+        ["real ~ x", "sigma ~ x"],
+        "gaussian",
+        lambda eta: log_density("gaussian", DATA.real, eta[0], np.exp(eta[1]) / np.sqrt(DATA.w)),
+    ),
+    "negbinomial": (
+        ["count ~ x", "shape ~ x"],
+        "negbinomial",
+        lambda eta: log_density("negbinomial", DATA["count"], np.exp(eta[0]), np.exp(eta[1])),
+    ),
+    "negbinomial, weights": (
+        ["count ~ x", "shape ~ x"],
+        "negbinomial",
+        lambda eta: DATA.w * log_density("negbinomial", DATA["count"], np.exp(eta[0]), np.exp(eta[1])),
+    ),
+    "gamma": (
+        ["positive ~ x", "shape ~ 1"],
+        "gamma",
+        lambda eta: log_density("gamma", DATA.positive, np.exp(eta[0]), np.exp(eta[1])),
+    ),
+    "several responses": (
+        ["real ~ x", "count ~ 1", "cbind(s, f) ~ x", "shape_count ~ x"],
+        {"real": "gaussian", "count": "negbinomial", "cbind(s, f)": "binomial"},
+        lambda eta: (
+            log_density("gaussian", DATA.real, eta[0], np.exp(eta[1]))
+            + log_density("negbinomial", DATA["count"], np.exp(eta[2]), np.exp(eta[3]))
+            + log_density("binomial", DATA.s, 1.0 / (1.0 + np.exp(-eta[4])), 1.0, DATA.s + DATA.f)
+        ),
+    ),
+}
+ONE = np.ones(())
+
+
+def of_case(case: str) -> tuple[Likelihood, np.ndarray]:
+    """The likelihood and a point ``(N,)``."""
+    formulas, families, _ = CASES[case]
+    spec = make_spec(formulas, families, {"gamma": "log"}.get(case), None)
+    design = build(parts_of(spec), DATA, weights="w" if "weights" in case else None)
+    likelihood = likelihood_of(design, spec)
+    return likelihood, RNG.normal(0.2, 0.4, likelihood.R * N)
+
+
+def rows(case: str, eta: np.ndarray) -> np.ndarray:
+    return np.asarray(CASES[case][2](eta.reshape(-1, N)))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_densities_are_scipys(case: str) -> None:
+    likelihood, eta = of_case(case)
+    np.testing.assert_allclose(likelihood.value(eta, ONE), rows(case, eta), rtol=1e-12)
+    np.testing.assert_allclose(likelihood.jet(eta, ONE)[0], rows(case, eta), rtol=1e-12)
+    both = likelihood.value(np.stack([eta, eta + 0.1]), ONE)
+    np.testing.assert_allclose(both[1], rows(case, eta + 0.1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_derivatives_are_those_of_the_density(case: str) -> None:
+    """Each order is the difference of the one before; the first of SciPy's density."""
+    likelihood, eta = of_case(case)
+    R = likelihood.R
+    _, first, second, third = likelihood.jet(eta, ONE)
+    np.testing.assert_allclose(first, central(lambda x: rows(case, x).sum(), eta, 1e-3), rtol=1e-7, atol=1e-8)
+    for r in range(R):
+        step = np.zeros((R, N))
+        step[r] = 1e-4
+        step = step.ravel()
+        up, down = likelihood.jet(eta + step, ONE), likelihood.jet(eta - step, ONE)
+        np.testing.assert_allclose(second[r].ravel(), (up[1] - down[1]) / 2e-4, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(third[r], (up[2] - down[2]) / 2e-4, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(second, np.swapaxes(second, 0, 1), rtol=1e-12)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_slopes_are_those_of_the_jet_one_by_one(case: str) -> None:
+    likelihood, eta = of_case(case)
+    points = np.stack([eta, eta - 0.3])
+    first, second = likelihood.slopes(points, ONE)
+    for at, own, block in zip(points, first, second, strict=True):
+        jet = likelihood.jet(at, ONE)
+        np.testing.assert_allclose(own, jet[1], rtol=1e-12)
+        np.testing.assert_allclose(block, jet[2], rtol=1e-12)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_weights_of_a_descent_are_positive(case: str) -> None:
+    likelihood, eta = of_case(case)
+    blocks = likelihood.descent(eta, likelihood.jet(eta, ONE), ONE)
+    assert np.linalg.eigvalsh(np.moveaxis(blocks, -1, 0)).min() > 0.0
