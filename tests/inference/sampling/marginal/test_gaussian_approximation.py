@@ -165,7 +165,8 @@ def test_a_row_that_tells_nothing_is_not_moved_far() -> None:
     problem = approximation_of("poisson").problem
     eta = np.full((1, 40), -60.0)
     z, weights = module._match_rows(problem, eta, np.zeros(()))
-    slope = problem.weights * (problem.y - np.exp(eta[0] + problem.offset))
+    outcome = model_of("poisson").design.outcome
+    slope = outcome.weights * (outcome.y - np.exp(eta[0] + problem.offset))
     np.testing.assert_allclose(weights, SMALLEST + 1e-3 * np.abs(slope), rtol=1e-9)
     assert np.all(np.abs(z - eta[0]) <= 1000.0)
 
@@ -220,7 +221,7 @@ def test_the_spread_is_by_quartiles() -> None:
 def test_the_log_dispersion_has_the_moments_of_a_fine_grid() -> None:
     """Averaged over the draws of the linear predictor, each with its own posterior."""
     model = model_of("gamma")
-    problem = generalized_problem(model.design, model.estimate().point.coordinates, model.spec.family, model.spec.link)
+    problem = generalized_problem(model.design, model.estimate().point.coordinates, model.spec)
     eta = 0.7 + 0.2 * np.random.default_rng(8).normal(size=(6, 40))
     found = module._dispersion(problem, model.priors, eta, 3.0)
     assert found is not None
