@@ -22,7 +22,7 @@ def stated(model: bmx.Model) -> Design:
 
 
 def point_of(model: bmx.Model) -> PointEstimate:
-    return estimate(stated(model), model.spec.family, model.spec.link, Reml())
+    return estimate(stated(model), model.spec, Reml())
 
 
 def target_of(model: bmx.Model) -> MarginalPosterior:

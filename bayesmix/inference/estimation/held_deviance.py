@@ -226,10 +226,10 @@ class HeldDeviances:
             self._linear: LinearProblem | None = None
         else:
             self._marginal, self._linear = None, linear_problem(design, point.coordinates)
-        direction = None if self.is_linear else separated(design, family, link, point)
+        direction = None if self.is_linear else separated(design, spec.family, spec.link, point)
         self.lowest = self._lowest(direction)  # deviance, or what it tends to
         p = len(point.beta)
-        self._endless = np.zeros((p, 2), bool) if direction is None else endless_effects(design, family, link)
+        self._endless = np.zeros((p, 2), bool) if direction is None else endless_effects(design, spec.family, spec.link)
 
     def _thetas(self) -> list[Array]:
         return split(self.point.coordinates.structures, self.point.theta)

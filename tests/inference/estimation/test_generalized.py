@@ -27,7 +27,7 @@ CASES = {
 
 
 def likelihood_of(fit: bmx.Estimate) -> MarginalLikelihood:
-    problem = generalized_problem(fit.design, fit.point.coordinates, fit.spec.family, fit.spec.link)
+    problem = generalized_problem(fit.design, fit.point.coordinates, fit.spec)
     return MarginalLikelihood(problem, fit.point.method)
 
 

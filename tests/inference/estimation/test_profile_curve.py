@@ -16,7 +16,7 @@ from bayesmix.inference.estimation.profile_curve import Curve
 
 
 def curve_of(fit: bmx.Estimate, name: str) -> Curve:
-    deviances = HeldDeviances(fit.design, fit.spec.family, fit.spec.link, fit.point)
+    deviances = HeldDeviances(fit.design, fit.spec, fit.point)
     return Curve(deviances.of(name), deviances.lowest, deviances.valleys(5.0))
 
 
