@@ -87,11 +87,6 @@ def central(function: Callable[[Array], Array | float], x: Array, step: float = 
     return np.stack(columns, axis=-1)
 
 
-def hessian(function: Callable[[Array], float], x: Array, step: float = 2e-3) -> Array:
-    """Second derivatives ``(m, m)`` by central differences of fourth order applied twice."""
-    return central(lambda at: central(function, at, step), x, step)
-
-
 def gauss_weights(points: int, k: int, width: float = 9.0) -> tuple[Array, Array]:
     """Trapezoidal grid on ``[-width, width]^k`` with standard normal weights: ``(points^k, k)`` and log weights.
 
