@@ -48,7 +48,9 @@ class Model:
     ----------
     formula : lme4's formula, ``"ncases ~ ncontrols + (ncontrols | agegp)"``; without a bar it is that of a regression.
         Several, of parameters of the family or of further responses, are a list, ``["y ~ x + (x | g)", "sigma ~ z"]``,
-        a dictionary, ``{"mu": "y ~ x + (x | g)", "sigma": "~ z"}``, or one text with ``;`` between them.
+        a dictionary, ``{"mu": "y ~ x + (x | g)", "sigma": "~ z"}``, or one text with ``;`` between them. The first is
+        of a response; a later one is of a parameter where its left side is the name of one, ``sigma``, ``shape``, with
+        several responses ``sigma_a``. Bars ``(x | ID | g)`` of one ID, in any of them, share a covariance.
     data : pandas, polars or arrow table, DuckDB relation, dict of columns, or path of a file that
         `read_data` takes.
     family : ``"gaussian"``, ``"poisson"``, ``"binomial"``, ``"bernoulli"``, ``"gamma"``, ``"negbinomial"``, or a

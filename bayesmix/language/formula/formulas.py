@@ -7,14 +7,16 @@ What a formula is of, a response or a parameter, stands on its left side, and `m
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from re import sub
 from typing import Any
 
 from bayesmix.errors import FormulaError
 from bayesmix.language.formula.parse import Formula, parse
-from bayesmix.language.formula.reader import Token, tokens
+from bayesmix.language.formula.reader import MAX_LENGTH, Token, tokens
 
 MAX_FORMULAS = 100
+MAX_TOTAL = 10 * MAX_LENGTH  # characters of all of them
 MEAN = "mu"  # the key of the first formula of a dictionary
 
 _WRAPPERS = ("bf", "brmsformula")
@@ -40,12 +42,14 @@ def read_formulas(given: Any) -> tuple[Formula, ...]:
     FormulaError
         If one of them is no formula, or there is none.
     """
-    found = tuple(one if isinstance(one, Formula) else parse(one) for one in _separate(given))
+    found = list(islice(_separate(given), MAX_FORMULAS + 1))
     if not found:
         raise FormulaError(f"There is no formula: write {_EXAMPLE}.")
     if len(found) > MAX_FORMULAS:
-        raise FormulaError(f"There are {len(found)} formulas; the limit is {MAX_FORMULAS}.")
-    return tuple(map(_with_left_side, found))
+        raise FormulaError(f"There are more than {MAX_FORMULAS} formulas.")
+    if sum(len(one) for one in found if isinstance(one, str)) > MAX_TOTAL:
+        raise FormulaError(f"The formulas have more than {MAX_TOTAL} characters together.")
+    return tuple(_with_left_side(one) if isinstance(one, Formula) else parse(one) for one in found)
 
 
 def bare(label: str) -> str:
@@ -83,15 +87,15 @@ def _with_left_side(formula: Formula) -> Formula:
 
 
 def _of_dictionary(given: Mapping[Any, Any]) -> Iterator[Formula]:
-    for key, value in given.items():
-        if not (isinstance(key, str) and isinstance(value, str)):
-            raise FormulaError(f"A dictionary of formulas has texts by name, not {key!r}: {value!r}.")
-    for key in sorted(given, key=lambda name: name != MEAN):
-        yield _named(key, given[key])
+    if MEAN in given:
+        yield _named(MEAN, given[MEAN])
+    yield from (_named(key, text) for key, text in given.items() if key != MEAN)
 
 
-def _named(key: str, text: str) -> Formula:
-    """One formula of a dictionary, where ``sigma`` may stand for itself: ``{"sigma": "~ x"}``."""
+def _named(key: Any, text: Any) -> Formula:
+    """One formula of a dictionary, whose left side may be its key alone: ``{"sigma": "~ x"}``."""
+    if not (isinstance(key, str) and isinstance(text, str)):
+        raise FormulaError(f"A dictionary of formulas has texts by name, not {key!r}: {text!r}.")
     if key == MEAN:
         return parse(text)
     formula = parse(f"{key} {text.lstrip()}" if text.lstrip().startswith("~") else text)
@@ -121,12 +125,13 @@ def _inside(text: str) -> list[str]:
     return [part.strip() for part in _split(call[0], ",")]
 
 
-def _by_response(text: str) -> list[str]:
+def _by_response(text: str) -> Iterator[str]:
     """The formulas that ``mvbind(a, b) ~ x`` stands for."""
     call = _call(text, ("mvbind",))
     if call is None:
-        return [text]
-    return [f"{response.strip()} {call[1].strip()}" for response in _split(call[0], ",")]
+        yield text
+    else:
+        yield from (f"{response.strip()} {call[1].strip()}" for response in _split(call[0], ","))
 
 
 def _call(text: str, functions: tuple[str, ...]) -> tuple[str, str] | None:

@@ -12,7 +12,7 @@ from bayesmix.language.families.link import Link
 from bayesmix.language.families.registry import find_family, find_link
 from bayesmix.language.formula.formulas import MEAN, bare, read_formulas
 from bayesmix.language.formula.left_sides import OfParameter, divide, name_of
-from bayesmix.language.formula.parse import Formula
+from bayesmix.language.formula.parse import Formula, parse
 from bayesmix.language.formula.reader import read
 from bayesmix.language.formula.shared_effects import check_shared
 from bayesmix.language.formula.terms import expand
@@ -173,6 +173,10 @@ def _add(parts: Parts, other: OfParameter, responses: Sequence[Response]) -> Non
     if other.parameter not in names:
         raise _not_a_parameter(other, [response])
     j = names.index(other.parameter)
+    if j == 0 and _is_bare(parts[i, j]):
+        written = formula.text or str(formula)
+        parts[i, j] = parse(f"{response.label} {written[written.index('~') :]}")
+        return
     if (i, j) in parts:
         raise SpecError(
             f"`{other.parameter}` of `{response.label}` has two formulas, `{parts[i, j].text}` and `{formula.text}`:"
@@ -184,6 +188,11 @@ def _add(parts: Parts, other: OfParameter, responses: Sequence[Response]) -> Non
             " remove it on the right-hand side."
         )
     parts[i, j] = replace(formula, response="")
+
+
+def _is_bare(formula: Formula) -> bool:
+    """Whether a formula is ``y ~ 1``, beside which brms takes the mean from a formula of ``mu``."""
+    return formula.fixed == "1" and not formula.bars and not formula.offsets
 
 
 def _whose(other: OfParameter, responses: Sequence[Response]) -> int:

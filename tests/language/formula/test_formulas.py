@@ -67,7 +67,9 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "lf": ("y ~ x; lf(sigma ~ z)", '["y ~ ...", "sigma ~ x"]'),
     "mvbind on the right": ("y ~ mvbind(a, b)", "mvbind(a, b) ~ ..."),
     "mvbind of nothing": ("mvbind() ~ x", "no response"),
-    "too many": (";".join(f"y{i} ~ 1" for i in range(101)), "the limit is 100"),
+    "too many": (";".join(f"y{i} ~ 1" for i in range(101)), "more than 100 formulas"),
+    "too many responses": (f"mvbind({','.join(['a'] * 999)}) ~ x", "more than 100 formulas"),
+    "too long together": ([f"y{i} ~ {'x' * 9000}" for i in range(12)], "more than 100000 characters together"),
     "too long": ("y ~ x;" * 2000, "the limit is 10000"),
     "a record without a name": ([parse("y ~ x"), parse("sigma ~ x").__class__("", "x", ())], "of which parameter"),
 }

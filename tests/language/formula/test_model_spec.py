@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bayesmix.errors import FormulaError, SpecError
 from bayesmix.language.families.registry import FAMILIES, find_family
 from bayesmix.language.formula.model_spec import ModelSpec, make_spec
-from bayesmix.language.formula.parse import parse
+from bayesmix.language.formula.parse import Formula, parse
 
 TWO = {"a": "gaussian", "b": "poisson"}
 
@@ -45,6 +45,7 @@ PREDICTORS: dict[str, tuple[Callable[[], ModelSpec], dict[str, str], list[str]]]
     "sigma of y": (lambda: spec(["y ~ x", "sigma_y ~ z + (1 | g)"]), BOTH, []),
     "sigma in a dictionary": (lambda: spec({"sigma": "~ z + (1|g)", "mu": "y ~ x"}), BOTH, []),
     "sigma in bf": (lambda: spec("bf(y ~ x, sigma ~ z + (1|g))"), BOTH, []),
+    "mu beside a bare response": (lambda: spec("y ~ 1; mu ~ x; sigma ~ z + (1|g)"), BOTH, []),
     "an offset of sigma": (
         lambda: spec("y ~ x; sigma ~ offset(log(w))"),
         {"y mu  identity": "y ~ x", "y sigma sigma_ log": "~ 1 + offset(log(w))"},
@@ -129,6 +130,18 @@ def test_the_text_of_a_spec_and_its_formulas_give_it_back() -> None:
     assert found.text == "a ~ x; sigma_a ~ z + (1|p|g); b ~ x + (1 | p | g)"
     assert spec(found.text, TWO) == found
     assert spec([predictor.formula for predictor in found.predictors], TWO) == found
+
+
+def test_records_are_what_they_say_whatever_their_text() -> None:
+    changed = replace(parse("y ~ x"), fixed="x + z")
+    assert spec(changed).formula == parse("y ~ x + z")
+    assert spec([Formula("y", "1", ()), Formula("mu", "x", ())]).formula == parse("y ~ x")
+
+
+def test_a_formula_of_mu_is_one_of_the_response() -> None:
+    assert spec("bf(y ~ 1, mu ~ x + (x | g))").text == "y ~ x + (x | g)"
+    with pytest.raises(FormulaError, match="response is also a predictor"):
+        spec("y ~ 1; mu ~ y")
 
 
 def test_a_family_of_the_users_own_names_its_parameters() -> None:
