@@ -19,6 +19,11 @@ from scipy import stats
 
 import bayesmix as bmx
 from bayesmix.fit import Posterior
+from bayesmix.inference.parameters.names import Parameters
+from bayesmix.inference.sampling import sample as module
+from bayesmix.inference.sampling.diagnostics import Convergence
+from bayesmix.inference.sampling.draws import Draws
+from bayesmix.inference.sampling.sample import failure
 from bayesmix.results.fits.linear_predictor import flatten
 
 GRIDS = Path(__file__).parents[2] / "reference" / "nasty" / "grids.json"
@@ -103,6 +108,54 @@ def test_nuts_does_not_settle_in_one_of_two_modes() -> None:
         far = {what for what, z in distances(post, "two_modes").items() if z > MCSE}
         assert not (post.converged and far), (seed, far)
         assert post.converged is (not post.problems)
+
+
+def drawn(apart: float = 0.0, visits: int = 0, lead: tuple[int, int] = (4, 500), at: str = "beta") -> Parameters:
+    """Independent draws; one number ``apart`` between chains, or slow: far out during ``visits`` of each chain."""
+    rng = np.random.default_rng(1)
+    parts = {"beta": rng.normal(size=(*lead, 2)), "sd": rng.normal(size=(*lead, 1)), "sigma": rng.normal(size=lead)}
+    slow = np.repeat(rng.normal(size=(lead[0], visits)), lead[1] // visits, axis=1) if visits else 0.0
+    moved = apart * np.arange(lead[0])[:, None] + 3.0 * slow
+    parts[at] += moved if at == "sigma" else moved[..., None]
+    return Parameters(parts["beta"], (parts["sd"],), (np.ones((*lead, 1, 1)),), (), parts["sigma"])
+
+
+GOOD = {"pareto_k": 0.3, "acceptance": 0.8}
+
+
+@pytest.mark.parametrize(
+    ("certificate", "parameters", "words"),
+    [
+        (GOOD, drawn(), None),
+        ({}, drawn(), None),
+        (GOOD | {"pareto_k": 0.5}, drawn(), None),
+        (GOOD | {"pareto_k": 0.51}, drawn(), "Pareto k of its proposal is 0.51"),
+        (GOOD | {"pareto_k": np.nan}, drawn(), "Pareto k of its proposal is nan"),
+        (GOOD | {"acceptance": 0.2}, drawn(), None),
+        (GOOD | {"acceptance": 0.19}, drawn(), "only 19% of its proposals"),
+        (GOOD | {"divergences": 2.0}, drawn(), "2 of its transitions diverged"),
+        (GOOD, drawn(apart=0.5), "its R-hat is 1."),
+        (GOOD, drawn(apart=0.5, at="sd"), "its R-hat is 1."),
+        (GOOD, drawn(apart=0.5, at="sigma"), "its R-hat is 1."),
+        (GOOD, drawn(apart=0.5, lead=(4, 399)), None),  # too short to tell
+        (GOOD, drawn(visits=125, lead=(2, 500)), None),  # 250 visits of 1000 draws, of which 100 are asked for
+    ],
+)
+def test_the_certificate_of_the_marginal_sampler(certificate: Any, parameters: Parameters, words: str | None) -> None:
+    found = failure(Draws(parameters, {}, "marginal", certificate=certificate))
+    assert found is None if words is None else words in str(found)
+
+
+@pytest.mark.parametrize(("size", "holds"), [(201.0, True), (199.0, False)])
+def test_a_tenth_of_the_draws_must_be_effective(monkeypatch: pytest.MonkeyPatch, size: float, holds: bool) -> None:
+    """Of 2000; by the bulk, the tails or the limits of intervals, whichever is least."""
+    good = np.full(4, 900.0)
+    for which in range(3):
+        bulk, tail, limits = (np.full(4, size) if which == at else good for at in range(3))
+        monkeypatch.setattr(module, "convergence", lambda _, b=bulk, t=tail: Convergence(np.ones(4), b, t))
+        monkeypatch.setattr(module, "limits_ess", lambda _, found=limits: found)
+        found = failure(Draws(drawn(), {}, "marginal", certificate=GOOD))
+        assert found == (None if holds else f"its smallest effective sample size is {size:.0f}")
 
 
 def test_a_certificate_that_does_not_hold_is_a_problem(posterior_of: Any) -> None:

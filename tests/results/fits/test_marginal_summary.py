@@ -120,6 +120,15 @@ def test_only_bounded_parameters_have_a_mode():
     assert table.loc["corr(g, Intercept, x)", "mode"] == mode(draws[..., 2].ravel(), -1.0, 1.0)
 
 
+@pytest.mark.parametrize(("name", "bounds"), [("corr(g, Intercept, x)", (-1.0, 1.0)), ("sd(g, Intercept)", (0.0,))])
+def test_modes_of_parameters_at_their_bounds_are_the_bounds(name, bounds):
+    """Densities highest at the end of the parameter's own range, of either end."""
+    away = 0.15 * stats.expon().rvs((4, 1000), random_state=1)
+    for bound in bounds:
+        draws = bound - away if bound > 0.0 else bound + away
+        assert describe(draws[..., None], [name], 0.95).loc[name, "mode"] == bound
+
+
 def test_the_mode_of_a_skewed_density_does_not_move_with_the_bandwidth():
     distribution = stats.lognorm(0.6)
     found = [mode(distribution.rvs(1000, random_state=seed), 0.0, np.inf) for seed in range(100)]
