@@ -86,6 +86,9 @@ def test_refits_and_evidence_agree(dyestuff):
     np.testing.assert_allclose(quick.elpd_i, exact.elpd_i, atol=0.25)
     np.testing.assert_allclose(exact.elpd, exact.elpd_i.sum(), rtol=1e-12)
     np.testing.assert_allclose(exact.se, np.sqrt(6 * exact.elpd_i.values.var()), rtol=1e-12)
+    np.testing.assert_array_equal(exact.pareto_k, np.zeros(6))  # nothing is approximated
+    assert not exact.warning
+    np.testing.assert_allclose(exact.p + exact.elpd, quick.p + quick.elpd, rtol=1e-10)  # the density of the data
 
 
 @pytest.mark.slow

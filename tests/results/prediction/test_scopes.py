@@ -163,6 +163,21 @@ def test_average_and_new_do_not_need_the_columns_of_groups(linear, counts, draws
             linear.predict(NEW[["x"]], groups=groups)
 
 
+def test_a_factor_that_is_left_out_needs_none_of_its_columns():
+    """Neither its levels nor the column of its slopes; a value that is missing there costs no row."""
+    fit = bmx.Model("y ~ 1 + (x | cat) + (1 | sub)", FRAME).estimate()
+    expected = fit.values.beta[0] + fit.ranef()["sub"].loc[["a", "c"], "Intercept"]
+    rows = pd.DataFrame({"sub": ["a", "c"]})
+    holes = rows.assign(cat=["A", None], x=[np.nan, 1.0])
+    for given in (rows, holes):
+        found = fit.predict(given, groups={"cat": "zero"})
+        np.testing.assert_allclose(found["estimate"], expected, **EXACT)
+        assert found.notna().all(axis=None)
+    nothing = fit.predict(pd.DataFrame({"z": [0.0, 1.0]}), groups="zero")
+    np.testing.assert_allclose(nothing["estimate"], fit.values.beta[0], **EXACT)
+    np.testing.assert_allclose(nothing["std_error"], np.sqrt(fit.point.beta_cov[0, 0]), **EXACT)
+
+
 def test_means_of_counts_average_some_groups_and_draw_others(counts):
     """Log links: exp(eta + s^2 / 2), whichever part of s^2 is averaged and which is drawn."""
     x = NEW["x"].to_numpy()
