@@ -72,9 +72,12 @@ class HeldDeviance(ABC):
         return np.concatenate([*parts, z[self.n_covariances :]])
 
     def shrunk(self, c: float, z: Array) -> Iterator[Array]:
-        """``z`` with the effects of each column in turn nearly without variance."""
+        """``z`` with the effects of a term uncorrelated, and with each column in turn nearly without variance."""
         factors = self.factors(z, self.at(c, z))
         for t, root in enumerate(self.roots):
+            if root.structure.k > 1:
+                apart = np.linalg.solve(root.C, np.diag(np.linalg.norm(root.C @ factors[t], axis=1)))
+                yield self.elsewhere(z, [*factors[:t], apart, *factors[t + 1 :]])
             for scale in np.where(np.eye(root.structure.k) > 0.0, SHRUNK, 1.0):
                 own = np.linalg.solve(root.C, scale[:, None] * (root.C @ factors[t]))
                 yield self.elsewhere(z, [*factors[:t], own, *factors[t + 1 :]])
