@@ -93,15 +93,19 @@ class Incidence:
 
     shapes: tuple[tuple[int, int], ...]  # (J, k) of each factor
     rows: tuple[Segments, ...]  # rows -> levels, per factor
+    observations: tuple[Segments, ...]  # the same of rows that are counted once, not once a linear predictor
     pairs: tuple[Pair, ...]
 
 
-def incidence(factors: Sequence[Factor]) -> Incidence:
-    """Find the pattern of the cross-products of ``factors``."""
+def incidence(factors: Sequence[Factor], *, R: int = 1) -> Incidence:
+    """Find the pattern of the cross-products of ``factors``, whose rows are stacked by ``R`` linear predictors."""
     pairs = tuple(_pair(f, g, factors[f], factors[g]) for f, g in combinations(range(len(factors)), 2))
+    rows = tuple(Segments.of(factor.codes) for factor in factors)
+    once = rows if R == 1 else tuple(Segments.of(factor.codes[: len(factor.codes) // R]) for factor in factors)
     return Incidence(
         shapes=tuple((factor.levels, factor.k) for factor in factors),
-        rows=tuple(Segments.of(factor.codes) for factor in factors),
+        rows=rows,
+        observations=once,
         pairs=pairs,
     )
 

@@ -92,7 +92,7 @@ def coordinates(design: Design) -> Coordinates:
             offset += k
         z = np.hstack([design.terms[t].z @ changes[t] for t in members])
         factors.append(Factor(design.terms[members[0]].codes, z, len(design.terms[members[0]].levels)))
-    pattern = incidence(factors)
+    pattern = incidence(factors, R=design.R)
     ordered = tuple(place for _, place in sorted(places, key=lambda pair: pair[0]))
     return Coordinates(X, T, tuple(factors), ordered, changes, structures, pattern, plan(pattern))
 

@@ -120,7 +120,7 @@ class Candidates:
     def _within(self, number: int, weights: Array) -> Array:
         """Sum log weights of rows, or of the levels of the factor before, within levels: ``(B, J)``."""
         if number == 0:
-            return self.approximation.target.problem.coordinates.pattern.rows[0].sum(weights)
+            return self.approximation.target.problem.coordinates.pattern.observations[0].sum(weights)
         return Segments.of(self._above(number - 1, number)).sum(weights)
 
     def _above(self, lower: int, upper: int) -> Array:

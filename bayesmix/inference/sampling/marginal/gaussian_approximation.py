@@ -21,27 +21,24 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem, generalized_problem
 from bayesmix.inference.estimation.point_estimate import PointEstimate
-from bayesmix.inference.estimation.reml import linear_problem
 from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.solve import draw
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.parameters.unconstrained import term_coordinates
 from bayesmix.inference.sampling.marginal.independence_metropolis import find_mode
 from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, bent, fixed_at
+from bayesmix.inference.sampling.marginal.row_quadratics import PseudoResponses, RowQuadratics, match_rows
 from bayesmix.inference.sampling.marginal.sampler import draw_fixed
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.prior import Prior
-from bayesmix.parallel.threads import in_threads
 
 ROUNDS = 6
 DRAWS = 300  # of the Gaussian approximation's posterior in each round
 ENOUGH = 0.05  # relative fall of the spread of the remainder below which rounds stop ...
 SMALL = 1.0  # ... if it is this small; where it is not, it hides behind its noise that later rounds fit better
 LAX = 1.25  # how much larger the spread of a later round may be, noise again
-SMALLEST = 1e-9  # weight of a row that tells nothing
 STEP = 1e-3  # of the differences of prior densities, in posterior standard deviations
 GRID, REACH = 81, 8.0  # points of the grid of log dispersions, and how many units it spans to either side
-NUMBERS = 500_000  # held at once
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,17 +55,30 @@ class GaussianApproximation:
 
     problem: GeneralizedProblem
     target: MarginalPosterior  # of the pseudo-responses; its sigma is one
-    z: Array  # (n,) pseudo-responses, the offset taken off
-    weights: Array  # (n,)
+    rows: RowQuadratics
     centre: Array  # (m,) mode of theta under the Gaussian approximation
     dispersion: Dispersion | None
     spread: float  # standard deviation of the log-likelihood ratio of the two over draws of the Gaussian approximation
     is_joint: bool = False  # fixed effects and log dispersion are coordinates beside theta, not drawn given it
+    positive: GaussianApproximation | None = None  # where this one cannot be factorised: with positive weights
+
+    def at(self, centre: Array, dispersion: Dispersion | None) -> GaussianApproximation:
+        """The same around a mode."""
+        positive = None if self.positive is None else self.positive.at(centre, dispersion)
+        return replace(self, centre=centre, dispersion=dispersion, positive=positive)
+
+    @property
+    def size(self) -> int:
+        """Number of linear predictors of all rows: a measure of the cost of their densities."""
+        return len(self.problem.offset)
 
     def jointly(self) -> GaussianApproximation:
         """The same with coordinates ``(theta, gamma, log dispersion)`` for all but the random effects."""
         explored = np.ones(len(self.target.explored), bool)
-        return replace(self, target=replace(self.target, explored=explored), is_joint=True)
+        positive = None if self.positive is None else self.positive.jointly()
+        fallback = None if positive is None else positive.target
+        target = replace(self.target, explored=explored, fallback=fallback)
+        return replace(self, target=target, is_joint=True, positive=positive)
 
     def coordinates(self, theta: Array, shift: Array, log_dispersion: Array) -> Array:
         """Coordinates of `jointly` ``(B, m)`` from those of draws given theta."""
@@ -76,14 +86,8 @@ class GaussianApproximation:
         return np.concatenate(parts if self.dispersion is None else [*parts, log_dispersion[:, None]], axis=1)
 
     def remainder(self, eta: Array, log_dispersion: Array) -> Array:
-        """Log density of each row minus that of its approximation at ``eta (..., n)``, the offset not included."""
-        value = log_density(self.problem, eta, log_dispersion)
-        square = self.z - eta
-        square *= square
-        square *= 0.5 * self.weights
-        value += square
-        value -= 0.5 * np.log(self.weights / (2.0 * np.pi))
-        return value
+        """Log density of each row minus that of its approximation at ``eta (..., N)``, the offset not included."""
+        return self.rows.taken_from(log_density(self.problem, eta, log_dispersion), eta)
 
     def prior_remainder(self, shift: Array) -> Array:
         """Log prior density of fixed effects ``(B, p)``, deviations of `draw_fixed`, minus its approximation's."""
@@ -136,24 +140,25 @@ def fit_approximation(
     log_dispersion = np.log(float(point.dispersion or 1.0))
     gamma = priors.contrast @ point.beta
     width = np.sqrt(np.maximum(np.diagonal(priors.contrast @ point.beta_cov @ priors.contrast.T), 1e-12))
-    rows = _match_rows(problem, eta[None], np.array(log_dispersion))
+    rows = match_rows(problem, eta[None], np.array(log_dispersion))
     fixed = [_match_prior(prior, at[None], sd) for prior, at, sd in zip(priors.fixed, gamma, width, strict=True)]
     best: GaussianApproximation | None = None
     for _ in range(ROUNDS):
-        target = _target(design, priors, point, rows, fixed)
+        approximation = _approximation(design, priors, point, problem, rows, fixed)
+        target = approximation.target
         mode, covariance, _ = find_mode(target, target.start(point))
         theta = mode + rng.standard_normal((DRAWS, len(mode))) @ np.linalg.cholesky(covariance).T
         shift, eta = _draw_predictors(target, theta, rng)
         dispersion = _dispersion(problem, priors, eta, log_dispersion)
         log_dispersion = dispersion.mean if dispersion is not None else 0.0
-        trial = GaussianApproximation(problem, target, *rows, mode, dispersion, np.inf)
+        trial = approximation.at(mode, dispersion)
         ratio = trial.remainder(eta, np.array(log_dispersion)).sum(axis=-1) + trial.prior_remainder(shift)
         trial = replace(trial, spread=_spread(ratio))
         falls = best is None or trial.spread < (1.0 - ENOUGH) * best.spread
         best = trial if best is None or trial.spread < LAX * best.spread else best
         if not falls and best.spread < SMALL:
             break
-        rows = _match_rows(problem, eta, np.array(log_dispersion))
+        rows = match_rows(problem, eta, np.array(log_dispersion))
         gamma_draws = coefficients(target, shift)
         fixed = [
             _match_prior(prior, draws, float(draws.std()))
@@ -167,20 +172,6 @@ def _spread(values: Array) -> float:
     """Standard deviation from the quartiles: a few wild draws of an early round must not decide."""
     low, high = np.quantile(values[np.isfinite(values)], [0.25, 0.75]) if np.isfinite(values).any() else (0.0, np.inf)
     return float(high - low) / 1.349
-
-
-def _match_rows(problem: GeneralizedProblem, eta: Array, log_dispersion: Array) -> tuple[Array, Array]:
-    """Pseudo-responses and weights ``(n,)`` from draws of the linear predictor ``(B, n)``."""
-    size = max(1, NUMBERS // eta.shape[1])
-
-    def sums(begin: int) -> Array:
-        first, second = problem.slopes(eta[begin : begin + size] + problem.offset, float(np.exp(log_dispersion)))
-        return np.stack([np.nansum(first, axis=0), -np.nansum(second, axis=0)])
-
-    slope, curvature = np.sum(in_threads(sums, range(0, len(eta), size)), axis=0) / len(eta)
-    floor = SMALLEST + 1e-3 * np.abs(slope)  # a row may not be moved by more than that
-    weights = np.maximum(curvature, floor)
-    return eta.mean(axis=0) + slope / weights, weights
 
 
 def _match_prior(prior: Prior, gamma: Array, sd: float) -> tuple[float, float]:
@@ -198,18 +189,29 @@ def _match_prior(prior: Prior, gamma: Array, sd: float) -> tuple[float, float]:
     return float(gamma.mean()) + slope / precision, precision
 
 
-def _target(
+def _approximation(
     design: Design,
     priors: Priors,
     point: PointEstimate,
-    rows: tuple[Array, Array],
+    problem: GeneralizedProblem,
+    rows: RowQuadratics,
     fixed: Sequence[tuple[float, float]],
+) -> GaussianApproximation:
+    """The model whose rows have these quadratics for log densities."""
+    target, positive = _target(design, priors, point, rows, fixed), rows.projected()
+    plain = GaussianApproximation(problem, target, rows, np.zeros(target.size), None, np.inf)
+    if positive is None:
+        return plain
+    inner = _target(design, priors, point, positive, fixed)
+    shared = replace(target, terms=inner.terms, fallback=inner)  # the same coordinates
+    return replace(plain, target=shared, positive=replace(plain, target=inner, rows=positive))
+
+
+def _target(
+    design: Design, priors: Priors, point: PointEstimate, rows: RowQuadratics, fixed: Sequence[tuple[float, float]]
 ) -> MarginalPosterior:
-    """The marginal posterior of the pseudo-responses."""
-    z, weights = rows
-    pseudo = design.with_rows(offset=np.zeros_like(z))
-    pseudo = replace(pseudo, outcomes=(replace(pseudo.outcome, y=z, weights=weights),))
-    problem = linear_problem(pseudo, point.coordinates)
+    """The marginal posterior of those rows."""
+    problem = rows.problem(design, point.coordinates)
     to_gamma = np.linalg.inv(priors.contrast @ point.coordinates.T)
     moments = np.array(fixed).reshape(-1, 2)
     return MarginalPosterior(
@@ -222,6 +224,7 @@ def _target(
         moments[:, 0],
         moments[:, 1],
         unit_sigma=True,
+        is_normal=isinstance(rows, PseudoResponses),
     )
 
 
@@ -229,10 +232,10 @@ def _draw_predictors(target: MarginalPosterior, theta: Array, rng: np.random.Gen
     """Fixed effects ``(B, p)`` and linear predictors ``(B, n)`` drawn given theta."""
     shifts, etas = [], []
     for rows in target.batches(len(theta)):
-        factorisation = target.factorise(theta[rows])
-        shift, _, b = draw_all(target, theta[rows], factorisation, rng)
-        shifts.append(shift)
-        etas.append(predictor(target, shift, b))
+        for own, part in target.where_factorised(theta[rows]):
+            shift, _, b = draw_all(own, part, own.factorise(part), rng)
+            shifts.append(shift)
+            etas.append(predictor(own, shift, b))
     return np.concatenate(shifts), np.concatenate(etas)
 
 

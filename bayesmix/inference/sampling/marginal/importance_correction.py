@@ -16,7 +16,7 @@ number of candidates. Weights that are nearly equal are the certificate: Pareto 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -182,7 +182,7 @@ def in_user_units(approximation: GaussianApproximation, theta: Array, proposed: 
 
 def _thin(approximation: GaussianApproximation, tries: tuple[int, ...], efficiency: float, draws: int) -> int:
     """Proposals for each draw kept: the more, the fewer of them are effective; more still where they are cheap."""
-    work = len(approximation.z) * int(np.prod(tries)) + approximation.target.numbers
+    work = approximation.size * int(np.prod(tries)) + approximation.target.numbers
     needed = ENOUGH / max(efficiency, 1e-6)
     wanted = CHEAP_THIN if work <= CHEAP else min(THIN, int(np.ceil(needed - FRACTION)))
     effects = sum(levels * k for levels, k in approximation.target.problem.coordinates.pattern.shapes)
@@ -231,7 +231,7 @@ def _affords_joint(proposal: _Proposal) -> bool:
     )
     return (
         dimension <= MAX_DIMENSION
-        and len(approximation.z) * int(np.prod(_joint_ladder(approximation)[-1])) <= JOINT_DENSITIES
+        and approximation.size * int(np.prod(_joint_ladder(approximation)[-1])) <= JOINT_DENSITIES
     )
 
 
@@ -252,7 +252,7 @@ def _fit_jointly(found: _Weighted, rng: np.random.Generator) -> _Proposal:
         x = old.coordinates(found.theta, found.proposed.shift, found.proposed.log_dispersion)
     approximation = old if old.is_joint else old.jointly()
     weights = tempered(found.log_weights, x.shape[1])
-    approximation = replace(approximation, centre=x[int(np.argmax(weights))])
+    approximation = approximation.at(x[int(np.argmax(weights))], approximation.dispersion)
     mixture = found.proposal.mixture.widened() if old.is_joint else fitted(x, weights, rng)
     ladder = _joint_ladder(approximation)
     for tries in ladder[-1:] if old.is_joint else ladder:
@@ -269,7 +269,7 @@ def _fit_jointly(found: _Weighted, rng: np.random.Generator) -> _Proposal:
 
 def _ladder(approximation: GaussianApproximation) -> Sequence[tuple[int, ...]]:
     """Numbers of candidates to try in turn: more from the start where they cost nothing, no more than is affordable."""
-    n, stages = len(approximation.z), len(approximation.target.problem.coordinates.plan.stages)
+    n, stages = approximation.size, len(approximation.target.problem.coordinates.plan.stages)
     if not stages:  # no level has candidates
         return LADDER[:1]
     ladder = NESTED_LADDER if stages > 1 else LADDER
@@ -312,7 +312,7 @@ def _together(parts: list[Proposed]) -> Proposed:
 
 
 def _batches(approximation: GaussianApproximation, n: int) -> Iterator[slice]:
-    most = max(1, NUMBERS // (4 * len(approximation.z)))
+    most = max(1, NUMBERS // (4 * approximation.size))
     for rows in approximation.target.batches(n):
         for begin in range(rows.start, rows.stop, most):
             yield slice(begin, min(begin + most, rows.stop))
@@ -336,6 +336,8 @@ def _halved(
 ) -> Proposed:
     """Proposals of a batch of which one cannot be factorised."""
     if len(theta) == 1:
+        if approximation.positive is not None:
+            return _propose(approximation.positive, theta, tries, rng)
         return _propose_inside(approximation, approximation.centre[None], np.array([-np.inf]), tries, rng)
     half = len(theta) // 2
     return _together([_propose(approximation, part, tries, rng) for part in (theta[:half], theta[half:])])

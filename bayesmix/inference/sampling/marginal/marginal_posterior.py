@@ -51,6 +51,8 @@ class MarginalPosterior:
     precision: Array  # (p,) prior precisions of gamma, 0 where flat
     emulator: Emulator | None = None  # stands in for factorisations that are dear
     unit_sigma: bool = False  # sigma is one and no part of theta: a Gaussian approximation of another likelihood
+    is_normal: bool = True  # whether its rows have normal densities: weights of signs of their own have not
+    fallback: MarginalPosterior | None = None  # in place of this one where it cannot be factorised, by theta alone
 
     @property
     def size(self) -> int:
@@ -130,11 +132,31 @@ class MarginalPosterior:
         return np.where(np.isfinite(value), value, -np.inf)
 
     def _halved(self, theta: Array) -> Array:
-        """Values of a batch in which some point is out of floating-point range."""
+        """Values of a batch in which some point is out of floating-point range, or cannot be factorised."""
         if len(theta) == 1:
-            return np.array([-np.inf])
+            return np.array([-np.inf]) if self.fallback is None else self.fallback(theta)
         half = len(theta) // 2
         return np.concatenate([self._log_density(theta[:half]), self._log_density(theta[half:])])
+
+    def where_factorised(self, theta: Array) -> Iterator[tuple[MarginalPosterior, Array]]:
+        """Parts of ``theta (n, m)``, in order, each with the posterior that can be factorised there."""
+        try:
+            self.gaussian_root(theta)
+        except np.linalg.LinAlgError:
+            if self.fallback is None:
+                raise
+            if len(theta) == 1:
+                yield self.fallback, theta
+                return
+            half = len(theta) // 2
+            yield from self.where_factorised(theta[:half])
+            yield from self.where_factorised(theta[half:])
+            return
+        yield self, theta
+
+    def gaussian_root(self, theta: Array) -> Array:
+        """Cholesky factors of the precisions of `gaussian`."""
+        return np.linalg.cholesky(self.gaussian(theta, self.factorise(theta))[0])
 
     def gaussian(self, theta: Array, reduced: Factorisation | Reduced) -> tuple[Array, Array, Array]:
         """Precision ``H`` and right-hand side ``h`` of the integrated gamma, as deviation from least squares; ``r``."""
@@ -170,7 +192,7 @@ class MarginalPosterior:
         distance = r * np.exp(-2.0 * log_sigma) - np.sum(half**2, axis=-1)
         distance = distance + float(np.sum(self.precision[proper] * centre**2))
         # a sum of squares; where sigma is so small that nothing but rounding is left of it, it may come out negative
-        distance = np.where(distance < 0.0, np.inf, distance)
+        distance = np.where(self.is_normal & (distance < 0.0), np.inf, distance)
         value = value + reduced.log_determinant + distance
         value = value + 2.0 * np.log(np.diagonal(L, axis1=-2, axis2=-1)).sum(axis=-1)
         value = value - float(np.log(self.precision[proper]).sum())

@@ -174,7 +174,7 @@ def with_emulator(
     target: MarginalPosterior, point: PointEstimate, rng: np.random.Generator, dear: int
 ) -> tuple[MarginalPosterior, tuple[str, ...], dict[str, float]]:
     """Fit polynomials where factorisations are dear; keep the factorisations if those are not close enough."""
-    if target.numbers <= dear or target.covariances not in DEGREES:
+    if target.numbers <= dear or target.covariances not in DEGREES or target.fallback is not None:
         return target, (), {}
     mode, root = whiten(lambda theta: value_and_gradient(target, theta), target.start(point))
     covariance = root @ root.T
