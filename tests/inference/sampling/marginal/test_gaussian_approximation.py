@@ -17,7 +17,6 @@ from bayesmix.inference.estimation.conditional_mode import generalized_problem
 from bayesmix.inference.sampling.marginal import gaussian_approximation as module
 from bayesmix.inference.sampling.marginal.gaussian_approximation import (
     SMALL,
-    SMALLEST,
     GaussianApproximation,
     coefficients,
     fit_approximation,
@@ -112,7 +111,7 @@ def test_remainders_are_the_density_less_the_gaussian(name: str) -> None:
             density = stats.norm(mean, sd).logpdf(model_of(name).design.y)
         else:
             density = rows_by_scipy(name, own, dispersion)
-        gaussian = stats.norm(own, 1.0 / np.sqrt(found.weights)).logpdf(found.z)
+        gaussian = stats.norm(own, 1.0 / np.sqrt(found.rows.weights)).logpdf(found.rows.z)
         np.testing.assert_allclose(remainder, density - gaussian, **EXACT)
 
 
@@ -143,34 +142,6 @@ def test_joint_coordinates(name: str) -> None:
 # ---- projections ----------------------------------------------------------------------------------------------------
 
 
-def test_rows_are_matched_by_expectations() -> None:
-    """Of counts with a log link: ``w = mean exp(eta)``, ``z = mean eta + (y - mean exp(eta)) / mean exp(eta)``."""
-    design, problem = model_of("poisson").design, approximation_of("poisson").problem
-    eta = 0.5 + 0.4 * np.random.default_rng(4).normal(size=(50, 40))
-    mean = np.exp(eta + design.offset).mean(axis=0)
-    z, weights = module._match_rows(problem, eta, np.zeros(()))
-    np.testing.assert_allclose(weights, design.weights * mean, **EXACT)
-    np.testing.assert_allclose(z, eta.mean(axis=0) + (design.y - mean) / mean, **EXACT)
-
-
-def test_draws_in_pieces_are_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    problem, eta = approximation_of("poisson").problem, np.random.default_rng(5).normal(size=(7, 40))
-    whole = module._match_rows(problem, eta, np.zeros(()))
-    monkeypatch.setattr(module, "NUMBERS", 3 * 40)
-    np.testing.assert_allclose(module._match_rows(problem, eta, np.zeros(())), whole, **EXACT)
-
-
-def test_a_row_that_tells_nothing_is_not_moved_far() -> None:
-    """Its curvature vanishes: the floor is a thousandth of its slope."""
-    problem = approximation_of("poisson").problem
-    eta = np.full((1, 40), -60.0)
-    z, weights = module._match_rows(problem, eta, np.zeros(()))
-    outcome = model_of("poisson").design.outcome
-    slope = outcome.weights * (outcome.y - np.exp(eta[0] + problem.offset))
-    np.testing.assert_allclose(weights, SMALLEST + 1e-3 * np.abs(slope), rtol=1e-9)
-    assert np.all(np.abs(z - eta[0]) <= 1000.0)
-
-
 def prior(kind: str, *arguments: float) -> Prior:
     return Prior(kind, tuple(arguments))
 
@@ -194,10 +165,10 @@ def test_priors_are_matched_by_expectations() -> None:
 def test_gaussian_responses_are_their_own_approximation() -> None:
     """The pseudo-responses are the responses, and nothing remains."""
     found, design = approximation_of("gaussian"), model_of("gaussian").design
-    np.testing.assert_allclose(found.z, design.y - design.offset, rtol=1e-8, atol=1e-8)
-    ratio = found.weights / design.weights
+    np.testing.assert_allclose(found.rows.z, design.y - design.offset, rtol=1e-8, atol=1e-8)
+    ratio = found.rows.weights / design.weights
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-8)
-    np.testing.assert_allclose(found.remainder(found.z[None], -0.5 * np.log(ratio[:1])), 0.0, atol=1e-8)
+    np.testing.assert_allclose(found.remainder(found.rows.z[None], -0.5 * np.log(ratio[:1])), 0.0, atol=1e-8)
 
 
 @pytest.mark.parametrize("name", ["poisson", "gamma"])
@@ -205,7 +176,7 @@ def test_the_approximation_is_close_and_repeats_with_its_seed(name: str) -> None
     model, found = model_of(name), approximation_of(name)
     assert found.spread < SMALL
     again = fit_approximation(model.design, model.spec, model.priors, model.estimate().point, np.random.default_rng(1))
-    np.testing.assert_array_equal(again.z, found.z)
+    np.testing.assert_array_equal(again.rows.z, found.rows.z)
     assert again.spread == found.spread
 
 

@@ -100,8 +100,8 @@ def dense_conditional(model: bmx.Model, approximation: GaussianApproximation, ma
     XZ = np.hstack([design.X @ np.linalg.inv(priors.contrast), *Z])
     blocks = [np.linalg.inv(m) for m, term in zip(matrices, design.terms, strict=True) for _ in term.levels]
     prior = block_diag(np.diag(target.precision), *blocks)
-    precision = (XZ.T * approximation.weights) @ XZ + prior
-    h = XZ.T @ (approximation.weights * approximation.z)
+    precision = (XZ.T * approximation.rows.weights) @ XZ + prior
+    h = XZ.T @ (approximation.rows.weights * approximation.rows.z)
     h[: len(target.mean)] += target.precision * target.mean
     return np.linalg.solve(precision, h), np.linalg.inv(precision)
 
@@ -159,12 +159,12 @@ def test_effects_given_those_eliminated_later_are_the_dense_conditional() -> Non
     inner, outer = target.problem.coordinates.factors
     above = np.linspace(-1.0, 1.0, outer.levels)
     mean, root = given_later(factorisation, 0, combination, [above[None, :, None]])
-    residual = approximation.z - target.problem.coordinates.X @ (target.problem.beta_ols + shift[0])
+    residual = approximation.rows.z - target.problem.coordinates.X @ (target.problem.beta_ols + shift[0])
     residual = residual - outer.z[:, 0] * above[outer.codes]
     Z = indicator(inner.codes, inner.z, inner.levels)
     scale = factorisation.eliminated[0].Lambda[0, 0, 0]
-    covariance_ = np.linalg.inv((Z.T * approximation.weights) @ Z + np.eye(inner.levels) / scale**2)
-    np.testing.assert_allclose(mean[0, :, 0], covariance_ @ (Z.T @ (approximation.weights * residual)), **EXACT)
+    covariance_ = np.linalg.inv((Z.T * approximation.rows.weights) @ Z + np.eye(inner.levels) / scale**2)
+    np.testing.assert_allclose(mean[0, :, 0], covariance_ @ (Z.T @ (approximation.rows.weights * residual)), **EXACT)
     np.testing.assert_allclose(root[0, :, 0, 0] ** 2, np.diag(covariance_), **EXACT)
 
 
