@@ -262,7 +262,7 @@ def _scalars(model: Fitted, values: Parameters) -> Array:
     design, spec = model.design, model.spec
     first = [b[..., 0, :] for b in values.b]
     eta = linear_predictor(design.X, design.offset, design.terms, values)
-    total = log_likelihood(design, spec.family, spec.link, values, eta).sum(axis=-1)
+    total = log_likelihood(design, spec, values, eta).sum(axis=-1)
     return np.concatenate([flatten(design, values), *first, total[..., None]], axis=-1)
 
 

@@ -146,7 +146,7 @@ def build(
         prefixes=tuple(part.prefix for part in parts),
         fixed=names,
         owners=tuple(r for r, (matrix, *_) in enumerate(found) for _ in matrix.names),
-        numbers=tuple(r for r, part in enumerate(parts) if part.is_number),
+        numbers={r: part.number for r, part in enumerate(parts) if part.number is not None},
         dropped=tuple(part.prefix + name for part, (*_, own) in zip(parts, found, strict=True) for name in own),
         encoder=encoder,
         source=_source(table.names, columns, gone, arguments, contrasts or {}),

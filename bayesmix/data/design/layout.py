@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bayesmix.data.design.evaluate import Learnt
 from bayesmix.data.design.inputs import FittedKind, Source
@@ -11,6 +11,7 @@ from bayesmix.data.design.matrix import ModelMatrix
 from bayesmix.data.design.response import ResponseKind
 from bayesmix.data.design.term import TermEncoder
 from bayesmix.errors import DesignError
+from bayesmix.language.families.link import Link
 from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
 from bayesmix.language.formula.parse import Formula
 
@@ -22,11 +23,11 @@ class Part:
     formula: Formula
     prefix: str = ""  # of the names of its coefficients: "sigma_"
     kind: ResponseKind | None = "numeric"  # how its response is read; None: its response is that of an earlier part
-    is_number: bool = False  # a parameter without a formula, one number for all rows, called by the prefix
+    number: Link | None = None  # of a parameter without a formula, one number for all rows, called by the prefix
 
     def name(self, column: str) -> str:
         """What a column of it is called."""
-        return self.prefix if self.is_number else self.prefix + column
+        return self.prefix if self.number else self.prefix + column
 
 
 def parts_of(spec: ModelSpec) -> list[Part]:
@@ -37,8 +38,8 @@ def parts_of(spec: ModelSpec) -> list[Part]:
         match one:
             case Predictor(formula=formula, prefix=prefix):
                 parts.append(Part(formula, prefix, kind))
-            case Auxiliary(name=name):
-                parts.append(Part(Formula("", "1", ()), name, kind, is_number=True))
+            case Auxiliary(name=name, link=link):
+                parts.append(Part(Formula("", "1", ()), name, kind, link))
     return parts
 
 
@@ -91,7 +92,7 @@ class Layout:
     prefixes: tuple[str, ...]  # of the names of the R predictors' coefficients: ("", "sigma_")
     fixed: tuple[str, ...]  # p names in R's coding: "Intercept", "ncontrols", "period2", "alcgp.L", "sigma_Days"
     owners: tuple[int, ...]  # (p,) the predictor that each is of
-    numbers: tuple[int, ...] = ()  # predictors of parameters without a formula: one number for all rows
+    numbers: Mapping[int, Link] = field(default_factory=dict)  # predictors of parameters without a formula, their links
     dropped: tuple[str, ...] = ()  # columns of X left out because they depend linearly on others
     encoder: Encoder | None = None  # codes new data; None in a design made by hand
     source: Source | None = None  # builds the design again; None in a design made by hand
@@ -100,6 +101,11 @@ class Layout:
     def R(self) -> int:
         """Number of linear predictors of a row."""
         return len(self.prefixes)
+
+    @property
+    def coefficients(self) -> list[str]:
+        """Names of the fixed effects that formulas have: without parameters that are one number for all rows."""
+        return [name for name, owner in zip(self.fixed, self.owners, strict=True) if owner not in self.numbers]
 
 
 def check_names(fixed: Sequence[str], terms: Sequence[TermEncoder]) -> None:

@@ -33,7 +33,7 @@ def log_density(spec: ModelSpec, part: Design, values: Parameters) -> Array:
     eta = linear_predictor(part.X, part.offset, part.terms, values)
     new = [t for t, term in enumerate(part.terms) if np.any(term.codes < 0)]
     if not new:
-        return log_likelihood(part, spec.family, spec.link, values, eta).sum(axis=-1)
+        return log_likelihood(part, spec, values, eta).sum(axis=-1)
     matrices = [covariance(values.sd[t], values.corr[t]) for t in new]
     terms = [part.terms[t] for t in new]
     if spec.is_linear:
@@ -82,7 +82,7 @@ def _quadrature(
     terms_: list[Array] = []
     for node in index:
         b = mode + np.sqrt(2.0) * np.linalg.solve(L.T, x[node])
-        rows = log_likelihood(part, spec.family, spec.link, values, eta + z @ b).sum(axis=-1)
+        rows = log_likelihood(part, spec, values, eta + z @ b).sum(axis=-1)
         prior = -0.5 * (np.einsum("a,...ab,b->...", b, precision, b) + log_det + k * np.log(2.0 * np.pi))
         terms_.append(rows + prior + np.sum(x[node] ** 2) + np.log(w[node]).sum())
     constant = 0.5 * k * np.log(2.0) - np.log(np.diagonal(L)).sum()

@@ -27,9 +27,9 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.names import Parameters
-from bayesmix.language.families.derivatives import weighted
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
+from bayesmix.results.fits.row_parameters import at_weights, row_parameters
 
 Definition = Literal["nakagawa", "bayesian"]
 
@@ -100,11 +100,8 @@ def r_squared(design: Design, spec: ModelSpec, values: Parameters, definition: D
 
 def _bayesian(design: Design, spec: ModelSpec, values: Parameters, *, with_effects: bool) -> Array:
     eta = linear_predictor(design.X, design.offset, design.terms, values, with_effects=with_effects)
-    mean = spec.link.inverse(eta)[0]
-    dispersion = np.ones(()) if values.dispersion is None else np.asarray(values.dispersion)[..., None]
-    trials = design.trials
-    dispersion, _ = weighted(spec.family, dispersion, design.weights)
-    noise = spec.family.variance(trials, mean, *spec.family.others(dispersion))
+    mean, *others = row_parameters(spec, eta, values)
+    noise = spec.family.variance(design.trials, mean, *at_weights(spec.family, others, design.weights))
     explained = mean.var(axis=-1, ddof=1)
     return np.asarray(explained / (explained + np.broadcast_to(noise, mean.shape).mean(axis=-1)))
 

@@ -16,11 +16,11 @@ from bayesmix.data.design.design import Design, Term
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.centring import at_means, to_means
 from bayesmix.inference.parameters.covariance import structure_of
+from bayesmix.inference.parameters.likelihood import likelihood_of
 from bayesmix.inference.parameters.names import Parameters, corr_names, covariance, sd_names
 from bayesmix.inference.parameters.priors_in_force import Priors
-from bayesmix.language.families.derivatives import by_predictor
-from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import Link
+from bayesmix.language.formula.model_spec import ModelSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,8 @@ def correlated(term: Term) -> list[tuple[int, int]]:
 def parameter_names(design: Design, dispersion: str | None) -> list[str]:
     """The one vocabulary: fixed effects, ``sd(group, effect)``, ``corr(group, effect, effect)``, dispersion.
 
-    ``sd(group)`` and ``corr(group)`` where one number rules all effects of a term.
+    ``sd(group)`` and ``corr(group)`` where one number rules all effects of a term. Of rows with several predictors,
+    parameters without a formula are among the fixed effects: ``sigma_a``.
     """
     names = [*design.fixed, *chain(*sd_names(design.terms)), *chain(*corr_names(design.terms))]
     return names + ([dispersion] if dispersion is not None else [])
@@ -81,12 +82,34 @@ def parameter_names(design: Design, dispersion: str | None) -> list[str]:
 def flatten(design: Design, values: Parameters) -> Array:
     """Parameters in the order of `parameter_names`: ``(..., m)``."""
     structures = [structure_of(term) for term in design.terms]
-    parts = [values.beta]
+    parts = [reported(design, values.beta)]
     parts += [sd[..., : structure.n_sd] for structure, sd in zip(structures, values.sd, strict=True)]
     parts += [structure.correlation.numbers(corr) for structure, corr in zip(structures, values.corr, strict=True)]
     if values.dispersion is not None:
         parts.append(np.asarray(values.dispersion)[..., None])
     return np.concatenate(parts, axis=-1)
+
+
+def reported(design: Design, beta: Array) -> Array:
+    """Fixed effects as they are reported ``(..., p)``: one number for all rows by itself, not through its link."""
+    found = beta.copy() if design.layout.numbers else beta
+    for j, link in _numbers(design):
+        found[..., j] = link.mean(beta[..., j])
+    return found
+
+
+def reported_slopes(design: Design, beta: Array) -> Array:
+    """Derivatives of `reported` by the coefficients, ``(..., p)``."""
+    slopes = np.ones(beta.shape)
+    for j, link in _numbers(design):
+        slopes[..., j] = link.inverse(beta[..., j])[1]
+    return slopes
+
+
+def _numbers(design: Design) -> list[tuple[int, Link]]:
+    """Columns of the parameters that are one number for all rows, and their links."""
+    layout = design.layout
+    return [(j, layout.numbers[owner]) for j, owner in enumerate(layout.owners) if owner in layout.numbers]
 
 
 def of_priors(priors: Priors, design: Design, values: Parameters) -> tuple[list[str], Array]:
@@ -115,7 +138,8 @@ def linear_predictor(
 
 def coefficient_columns(design: Design, group: GroupEffects) -> list[str]:
     """Columns of `coefficients`: the fixed effects, then effects that vary between levels only."""
-    return [*design.fixed, *(effect for effect in group.effects if effect not in design.fixed)]
+    fixed = design.layout.coefficients
+    return [*fixed, *(effect for effect in group.effects if effect not in fixed)]
 
 
 def coefficients(design: Design, values: Parameters, group: GroupEffects) -> tuple[list[str], Array]:
@@ -123,7 +147,8 @@ def coefficients(design: Design, values: Parameters, group: GroupEffects) -> tup
     names = coefficient_columns(design, group)
     shape = (*values.lead, len(group.levels), len(names))
     result = np.zeros(shape)
-    result[..., : len(design.fixed)] = values.beta[..., None, :]
+    own = [j for j, owner in enumerate(design.layout.owners) if owner not in design.layout.numbers]
+    result[..., : len(own)] = values.beta[..., None, own]
     b = of_group(values.b, group.terms)
     for position, effect in enumerate(group.effects):
         result[..., names.index(effect)] += b[..., position]
@@ -170,8 +195,7 @@ def average_mean(
     return total
 
 
-def log_likelihood(design: Design, family: Family, link: Link, values: Parameters, eta: Array) -> Array:
-    """Log density of each row given the random effects: ``(..., n)``."""
+def log_likelihood(design: Design, spec: ModelSpec, values: Parameters, eta: Array) -> Array:
+    """Log density of each row given the random effects, of all its responses together: ``(..., n)``."""
     dispersion = np.ones(()) if values.dispersion is None else np.asarray(values.dispersion)[..., None]
-    trials = design.trials
-    return by_predictor(family, link, design.y, eta, dispersion=dispersion, trials=trials, weights=design.weights)[0]
+    return likelihood_of(design, spec).value(eta, dispersion)

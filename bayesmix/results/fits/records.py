@@ -36,6 +36,7 @@ from bayesmix.results.fits.linear_predictor import (
     log_likelihood,
     of_group,
     parameter_names,
+    reported_slopes,
 )
 from bayesmix.results.fits.marginal_summary import describe, describe_draws
 from bayesmix.results.fits.mean_over_draws import mean_over_draws
@@ -99,7 +100,7 @@ class FitRecord(ABC):
 
     def fixef(self) -> pd.DataFrame:
         """Fixed effects."""
-        return self.parameters().loc[list(self.design.fixed)]
+        return self.parameters().loc[self.design.layout.coefficients]
 
     def ranef(self) -> dict[str, pd.DataFrame]:
         """Random effects, ``{group: level x effect}``: conditional modes, or posterior means."""
@@ -240,15 +241,20 @@ class EstimateRecord(FitRecord):
         """Covariance matrix of the fixed effects."""
         import pandas as pd
 
-        return pd.DataFrame(self.point.beta_cov, index=list(self.design.fixed), columns=list(self.design.fixed))
+        names, layout = list(self.design.fixed), self.design.layout
+        return pd.DataFrame(self.point.beta_cov, names, names).loc[layout.coefficients, layout.coefficients]
 
     @override
     def parameters(self) -> pd.DataFrame:
-        """``estimate`` and ``std_error``; standard errors of variance components are not Gaussian and not given."""
+        """``estimate`` and ``std_error``; standard errors of variance components are not Gaussian and not given.
+
+        Those of parameters that are one number for all rows are carried through their links by the delta method.
+        """
         import pandas as pd
 
         errors = np.full(len(self.names), np.nan)
-        errors[: len(self.design.fixed)] = np.sqrt(np.diagonal(self.point.beta_cov))
+        slopes = reported_slopes(self.design, self.values.beta)
+        errors[: len(slopes)] = np.abs(slopes) * np.sqrt(np.diagonal(self.point.beta_cov))
         columns = {"estimate": flatten(self.design, self.values), "std_error": errors}
         return pd.DataFrame(columns, index=pd.Index(self.names, name="parameter"))
 
@@ -357,7 +363,7 @@ class PosteriorRecord(FitRecord):
         """Log density of every row at every draw that has random effects, given them: ``(chain, draw, n)``."""
         design, spec = self.design, self.spec
         eta = linear_predictor(design.X, design.offset, design.terms, self.with_effects)
-        return log_likelihood(design, spec.family, spec.link, self.with_effects, eta)
+        return log_likelihood(design, spec, self.with_effects, eta)
 
     @override
     def _centre(self, values: Array) -> Array:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.data.design.design import Design
+from bayesmix.data.design.response import Outcome
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.names import Parameters
-from bayesmix.language.families.derivatives import weighted
 from bayesmix.language.families.family import Family
-from bayesmix.results.fits.accessors import centre, over_rows
+from bayesmix.results.fits.accessors import over_rows
 from bayesmix.results.fits.records import FitRecord
+from bayesmix.results.fits.row_parameters import at_weights, row_parameters
 
 KINDS = ("response", "pearson", "deviance", "quantile")
 EDGE = 1e-15  # probabilities closer to 0 or 1 have no finite normal quantile
@@ -25,20 +25,17 @@ def check_kind(kind: str) -> None:
         raise SpecError(f"There are no residuals of kind `{kind}`.{nearest(kind, KINDS)} Kinds: {', '.join(KINDS)}.")
 
 
-def cumulative(design: Design, family: Family, mean: Array, dispersion: Any) -> Array:
+def cumulative(family: Family, outcome: Outcome, parameters: Sequence[Array]) -> Array:
     """Probability of a response below the one observed, and of one up to it: ``(2, ..., n)``.
 
     Parameters
     ----------
-    mean : (..., n) shares for binomial data.
-    dispersion : (...,) or None.
+    parameters : of `row_parameters`: the mean, shares for binomial data, and those beside it.
     """
-    y = design.y
-    scale = np.ones(()) if dispersion is None else np.asarray(dispersion)[..., None]
-    scale, _ = weighted(family, scale, design.weights)
-    trials = design.trials
-    upto = family.cdf(y, trials, mean, *family.others(scale))
-    below = family.cdf(y - 1.0, trials, mean, *family.others(scale)) if family.values.is_discrete else upto
+    mean, *rest = parameters
+    y, trials, others = outcome.y, outcome.trials, at_weights(family, rest, outcome.weights)
+    upto = family.cdf(y, trials, mean, *others)
+    below = family.cdf(y - 1.0, trials, mean, *others) if family.values.is_discrete else upto
     return np.stack(np.broadcast_arrays(below, upto))
 
 
@@ -50,20 +47,19 @@ def quantile_residuals(bounds: Array, seed: int) -> Array:
     return np.asarray(ndtri(np.clip(share, EDGE, 1.0 - EDGE)))
 
 
-def response_residuals(design: Design, family: Family, mean: Array, dispersion: Any, kind: str) -> Array:
-    """Residuals ``(n,)`` at fitted means (shares for binomial data): response, pearson or deviance."""
-    trials = design.trials
-    raw = design.y / trials - mean
-    scale = np.ones(()) if dispersion is None else np.asarray(dispersion)
+def response_residuals(family: Family, outcome: Outcome, parameters: Sequence[Array], kind: str) -> Array:
+    """Residuals ``(n,)`` at fitted parameters (means are shares for binomial data): response, pearson or deviance."""
+    mean, *others = parameters
+    trials, weights = outcome.trials, outcome.weights
+    raw = outcome.y / trials - mean
     match kind:
         case "pearson":
             # lme4's: by the variance function, without the residual variance of a gaussian or the shape of a gamma
-            unit = np.ones(()) if family.has_scale else scale
-            variance = family.variance(trials, mean, *family.others(unit))
-            return np.asarray(raw * np.sqrt(design.weights / variance))
+            units = [np.ones(()) for _ in others] if family.has_scale else others
+            return np.asarray(raw * np.sqrt(weights / family.variance(trials, mean, *units)))
         case "deviance":
-            deviance = family.unit_deviance(design.y, trials, mean, *family.others(scale))
-            return np.asarray(np.sign(raw) * np.sqrt(np.maximum(design.weights * deviance, 0.0)))
+            deviance = family.unit_deviance(outcome.y, trials, mean, *others)
+            return np.asarray(np.sign(raw) * np.sqrt(np.maximum(weights * deviance, 0.0)))
         case _:
             return np.asarray(raw)
 
@@ -71,12 +67,15 @@ def response_residuals(design: Design, family: Family, mean: Array, dispersion: 
 def residuals(fit: FitRecord, kind: str, *, seed: int = 0) -> Array:
     """Residuals of the rows of a fit, ``(n,)``; of a posterior's predictive distribution where they are quantiles."""
     check_kind(kind)
-    family, link = fit.spec.family, fit.spec.link
+    spec, outcome = fit.spec, fit.design.outcome
+
+    def parameters(eta: Array, values: Parameters) -> Array:
+        found = row_parameters(spec, eta, values)
+        return np.stack(np.broadcast_arrays(*found), axis=-1)
+
+    def bounds(eta: Array, values: Parameters) -> Array:
+        return np.moveaxis(cumulative(spec.family, outcome, row_parameters(spec, eta, values)), 0, -1)
+
     if kind == "quantile":
-
-        def bounds(eta: Array, values: Parameters) -> Array:
-            return np.moveaxis(cumulative(fit.design, family, link.mean(eta), values.dispersion), 0, -1)
-
         return quantile_residuals(over_rows(fit, bounds).T, seed)
-    dispersion = None if fit.values.dispersion is None else centre(fit, np.asarray(fit.values.dispersion))
-    return response_residuals(fit.design, family, fit.fitted(), dispersion, kind)
+    return response_residuals(spec.family, outcome, list(over_rows(fit, parameters).T), kind)

@@ -24,6 +24,7 @@ from bayesmix.inference.estimation.prediction_variance import (
 from bayesmix.results.fits.accessors import satterthwaite_of
 from bayesmix.results.fits.degrees_of_freedom import containment, interval_columns, is_linear, quantile
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
+from bayesmix.results.fits.row_parameters import row_parameters
 from bayesmix.results.prediction.predict import Kind, sample_response
 from bayesmix.results.prediction.rows import PredictionRows
 from bayesmix.results.prediction.scopes import (
@@ -142,7 +143,7 @@ def _responses(
         own = slice(begin, begin := begin + len(chunk.X))
         rng = np.random.default_rng([seed, own.start])
         drawn = found.eta[own] + root[own] * rng.standard_normal((DRAWS, len(chunk.X)))
-        y = sample_response(spec.family, chunk, spec.link.inverse(drawn)[0], fit.values, rng)
+        y = sample_response(spec.family, chunk, row_parameters(spec, drawn, fit.values), rng)
         bounds = np.percentile(y, [50.0 - 50.0 * interval, 50.0 + 50.0 * interval], axis=0)
         parts.append(np.vstack([y.std(axis=0), bounds]))
     error, lower, upper = np.concatenate(parts, axis=1)

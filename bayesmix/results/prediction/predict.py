@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -12,10 +12,10 @@ from bayesmix.data.design.design import Term
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.covariance import cholesky_psd
 from bayesmix.inference.parameters.names import Parameters, covariance
-from bayesmix.language.families.derivatives import weighted
 from bayesmix.language.families.family import Family
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
+from bayesmix.results.fits.row_parameters import at_weights, row_parameters
 from bayesmix.results.prediction.rows import PredictionRows
 from bayesmix.results.prediction.scopes import (
     Groups,
@@ -26,9 +26,6 @@ from bayesmix.results.prediction.scopes import (
     resolve_scopes,
     with_own,
 )
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Groups", "Kind", "PredictionRows", "check_options", "predict", "require_seen", "sample_response"]
 
@@ -69,8 +66,8 @@ def predict(
         eta = eta + np.sqrt(spread) * rng.standard_normal(eta.shape)
     if kind == "linear":
         return eta
-    mean = spec.link.inverse(eta)[0]
-    return mean if kind == "mean" else sample_response(spec.family, rows, mean, values, rng)
+    parameters = row_parameters(spec, eta, values)
+    return parameters[0] if kind == "mean" else sample_response(spec.family, rows, parameters, rng)
 
 
 def _new_groups(terms: Sequence[Term], drawn: Sequence[Array], values: Parameters, seed: int) -> Array:
@@ -92,10 +89,9 @@ def _new_groups(terms: Sequence[Term], drawn: Sequence[Array], values: Parameter
 
 
 def sample_response(
-    family: Family, rows: PredictionRows, mean: Array, values: Parameters, rng: np.random.Generator
+    family: Family, rows: PredictionRows, parameters: tuple[Array, ...], rng: np.random.Generator
 ) -> Array:
-    """Draw responses ``(..., n)``: counts of successes for binomial data."""
-    dispersion = np.ones(()) if values.dispersion is None else np.asarray(values.dispersion)[..., None]
-    dispersion, _ = weighted(family, dispersion, rows.weights)
-    others = (np.broadcast_to(one, mean.shape) for one in family.others(dispersion))
+    """Draw responses ``(..., n)`` of `row_parameters`: counts of successes for binomial data."""
+    mean, *others = parameters
+    others = [np.broadcast_to(one, mean.shape) for one in at_weights(family, others, rows.weights)]
     return family.sample(rng, np.broadcast_to(rows.trials, mean.shape), mean, *others)

@@ -327,6 +327,6 @@ def test_log_likelihood_at_stans_points(case):
             dispersion=np.array(point["shape"]) if family == "gamma" else None,
         )
         eta = linear_predictor.linear_predictor(design.X, design.offset, design.terms, values)
-        rows = linear_predictor.log_likelihood(design, model.spec.family, model.spec.link, values, eta)
+        rows = linear_predictor.log_likelihood(design, model.spec, values, eta)
         recorded = next(value for key, value in entry.items() if key.startswith("log_lik"))
         assert rows.sum() == pytest.approx(recorded, rel=1e-7)  # Stan's points have nine digits

@@ -21,7 +21,7 @@ def test_cumulative_probabilities_are_scipys(fitted, name):
         "gamma": lambda: stats.gamma(shape, scale=mu / (shape or 1.0)),
         "negbinomial": lambda: stats.nbinom(shape, (shape or 1.0) / ((shape or 1.0) + mu)),
     }[fit.spec.family.name]()
-    below, upto = cumulative(design, fit.spec.family, mu, fit.values.dispersion)
+    below, upto = cumulative(fit.spec.family, design.outcome, (mu, *fit.spec.family.others(shape)))
     np.testing.assert_allclose(upto, distribution.cdf(design.y), rtol=1e-9, atol=1e-300)
     discrete = fit.spec.family.name in {"poisson", "binomial", "negbinomial"}
     np.testing.assert_allclose(below, distribution.cdf(design.y - 1.0) if discrete else upto, rtol=1e-9, atol=1e-300)
@@ -41,7 +41,7 @@ def test_quantile_residuals_are_standard_normal_where_the_model_is_true(fitted):
     pooled = []
     for j, y in enumerate(drawn.T):
         design = fit.design.with_response(y)
-        pooled.append(quantile_residuals(cumulative(design, fit.spec.family, fit.fitted(), None), seed=j))
+        pooled.append(quantile_residuals(cumulative(fit.spec.family, design.outcome, (fit.fitted(),)), seed=j))
     assert stats.kstest(np.concatenate(pooled), "norm").pvalue > 0.01
 
 

@@ -1,0 +1,34 @@
+"""Parameters of a response's distribution in each row, with free leading axes: what a family's functions take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.inference.parameters.names import Parameters
+from bayesmix.language.families.derivatives import weighted_all
+from bayesmix.language.families.family import Family
+from bayesmix.language.formula.model_spec import ModelSpec
+
+
+def row_parameters(spec: ModelSpec, eta: Array, values: Parameters, *, response: int = 0) -> tuple[Array, ...]:
+    """The mean and the parameters beside it of each row, in the order of `Family.parameters`: ``(..., n)`` each.
+
+    Parameters
+    ----------
+    eta : (..., N), stacked predictor by predictor.
+    values : for the dispersion of simple models, which is one number for all rows: ``(..., 1)``.
+    response : position of the response.
+    """
+    if spec.is_simple:
+        scale = np.ones(()) if values.dispersion is None else np.asarray(values.dispersion)
+        return (spec.link.mean(eta), *spec.family.others(scale[..., None]))
+    by_row = eta.reshape(*eta.shape[:-1], len(spec.parameters), -1)
+    return tuple(one.link.mean(by_row[..., r, :]) for r, one in enumerate(spec.parameters) if one.response == response)
+
+
+def at_weights(family: Family, others: Sequence[Array], weights: Array) -> tuple[Array, ...]:
+    """The parameters beside the mean of responses with prior weights, which divide the variance of a normal one."""
+    return tuple(weighted_all(family, others, weights)[0])
