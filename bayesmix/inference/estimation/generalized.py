@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -21,8 +23,12 @@ from bayesmix.inference.estimation.methods import Agq, Laplace
 from bayesmix.inference.estimation.optimise import Objective
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.quadrature import quadrature, quadrature_gradient
+from bayesmix.inference.estimation.restart import FAR, NEAR
 from bayesmix.inference.estimation.starting_values import without_random_effects
+from bayesmix.inference.parameters.likelihood import OnePredictor
 
+ENDLESS = 30.0  # relative factors of effects without end, on a logit or probit
+WITHIN = 20.0  # of the criterion found: what a search from there may gain; those that gained began within 17
 ANCHOR = 1e-3  # of the squared fixed effects of separated data, in units of the deviance
 
 
@@ -98,7 +104,9 @@ def fit_generalized(problem: GeneralizedProblem, method: Laplace | Agq) -> Point
     working = problem.coordinates
     likelihood = MarginalLikelihood(problem, method)
     start, is_separated = _start_generalized(likelihood)
-    optimum, singular = search(working, _anchored(likelihood) if is_separated else likelihood, start, accurate=True)
+    objective = _anchored(likelihood) if is_separated else likelihood
+    inside = partial(_starts_inside, likelihood, start)
+    optimum, singular = search(working, objective, start, inside=inside, accurate=True)
     if is_separated:
         optimum = replace(optimum, value=likelihood.value(optimum.x))
     theta, beta, dispersion = likelihood.split(optimum.x)
@@ -160,12 +168,48 @@ def _start_generalized(likelihood: MarginalLikelihood) -> tuple[Array, bool]:
     for scale, share in product((0.5, 2.0, 5.0, 0.1), (1.0, 0.0)):
         log_dispersion = [np.log([found.dispersion])] if likelihood.has_dispersion else []
         x = np.concatenate([initial_factors(working, scale), share * found.beta, *log_dispersion])
-        try:
-            if np.isfinite(likelihood.value(x)):
-                return x, found.is_separated
-        except np.linalg.LinAlgError:
-            continue
+        if np.isfinite(_value(likelihood, x)):
+            return x, found.is_separated
     raise FitError(
         "No finite likelihood was found to start from. Check the response for extreme values and the predictors for"
         " extreme scales; sampling with proper priors (model.sample()) may still work."
     )
+
+
+def _value(likelihood: MarginalLikelihood, x: Array) -> float:
+    """Minus twice the log-likelihood; infinite where it cannot be computed."""
+    try:
+        return likelihood.value(x)
+    except np.linalg.LinAlgError:
+        return np.inf
+
+
+def _starts_inside(likelihood: MarginalLikelihood, start: Array, x: Array, _: object) -> Iterator[Array]:
+    """Points inside the boundary that ``x``, found from ``start``, is on: all terms near it; far from it; without end.
+
+    Outcomes that the effects can separate have a criterion that is nearly flat from some size on, and lowest there.
+    """
+    working = likelihood.problem.coordinates
+    m = working.size
+    yield np.concatenate([initial_factors(working, NEAR), start[m:]])
+    yield np.concatenate([initial_factors(working, FAR), x[m:]])
+    endless = _endless(likelihood, start)
+    if endless is not None and _value(likelihood, endless) < _value(likelihood, x) + WITHIN:
+        yield endless
+
+
+def _endless(likelihood: MarginalLikelihood, start: Array) -> Array | None:
+    """Effects without end on the scale of a latent variable, and fixed effects that go with them.
+
+    Those of the start are of the model without random effects, averages over the levels; beside effects they are larger
+    by the root of the variance over that of the latent variable alone (Zeger, Liang, Albert 1988, Biometrics 44).
+    Without that, searches lead back to where there are no effects.
+    """
+    working, rows = likelihood.problem.coordinates, likelihood.problem.likelihood
+    latent = rows.link.latent_variance if isinstance(rows, OnePredictor) else None
+    if latent is None:
+        return None
+    m, p = working.size, working.X.shape[1]
+    variance = ENDLESS**2 * sum(structure.k for structure in working.structures)
+    grown = np.sqrt(1.0 + variance / latent) * start[m : m + p]
+    return np.concatenate([initial_factors(working, ENDLESS), grown, start[m + p :]])

@@ -9,6 +9,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.errors import DesignError
 from bayesmix.inference.estimation.boundary import can_follow
 from bayesmix.inference.estimation.methods import Laplace
+from bayesmix.inference.estimation.optimise import Status
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.restart import NO_NOISE
 from bayesmix.inference.estimation.ridge import ridges
@@ -83,7 +84,7 @@ def runaways(design: Design, family: Family, link: Link, point: PointEstimate) -
     """Say which estimates run off to the end of their range, and why: one sentence each."""
     values = point.parameters
     if family.is_normal:
-        return _exact_fit(design, values) or _without_noise(design, point)
+        return _exact_fit(design, point) or _without_noise(design, point)
     found = []
     direction = separated(design, family, link, point)
     found += [] if direction is None else [_separated(design, family, direction)]
@@ -193,9 +194,10 @@ def _poisson_in_disguise(family: Family, values: Parameters) -> list[str]:
     ]
 
 
-def _exact_fit(design: Design, values: Parameters) -> list[str]:
-    spread = float(np.std(design.y - design.offset))
-    if values.dispersion is None or float(values.dispersion) > EXACT * spread:
+def _exact_fit(design: Design, point: PointEstimate) -> list[str]:
+    """No residual is left, or the likelihood rises without end while it gets less: a search stalls on that way."""
+    has_noise = point.dispersion is None or point.dispersion > EXACT * float(np.std(design.y - design.offset))
+    if has_noise and not (_is_noiseless(point) and point.optimum.status is Status.STALLED):
         return []
     groups = ", ".join(dict.fromkeys(f"`{term.group}`" for term in design.terms))
     return [
@@ -207,10 +209,8 @@ def _exact_fit(design: Design, values: Parameters) -> list[str]:
 
 def _without_noise(design: Design, point: PointEstimate) -> list[str]:
     """Effects that follow every row leave nothing to the residual where the likelihood is highest."""
-    x, working = point.optimum.x, point.coordinates
-    if len(x) != working.size or not can_follow(working) or np.linalg.norm(x) < 0.5 * NO_NOISE:
-        return []
-    if x @ point.optimum.hessian @ x > CURVED:
+    x = point.optimum.x
+    if not _is_noiseless(point) or x @ point.optimum.hessian @ x > CURVED:
         return []
     effects = sum(len(term.levels) * len(term.effects) for term in design.terms)
     return [
@@ -218,6 +218,12 @@ def _without_noise(design: Design, point: PointEstimate) -> list[str]:
         f" follow each of the {len(design.y)} rows, and the likelihood is highest where they leave nothing to noise."
         f" Standard errors and predictions mean nothing. Leave out effects, or add rows. {SAMPLE}"
     ]
+
+
+def _is_noiseless(point: PointEstimate) -> bool:
+    """Whether relative factors are so large that their ratios are all that counts."""
+    x, working = point.optimum.x, point.coordinates
+    return len(x) == working.size and can_follow(working) and bool(np.linalg.norm(x) > 0.5 * NO_NOISE)
 
 
 def scaled(X: Array) -> Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from bayesmix.arrays import Array
@@ -9,6 +11,7 @@ from bayesmix.inference.estimation.boundary import conditional_covariances, sear
 from bayesmix.inference.estimation.methods import Ml, Reml
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import LinearProblem, criterion, solve_linear
+from bayesmix.inference.estimation.restart import starts_inside
 from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.inference.least_squares.solve import modes
@@ -39,7 +42,10 @@ def fit_linear(problem: LinearProblem, method: Reml | Ml) -> PointEstimate:
     reml = isinstance(method, Reml)
     working = problem.coordinates
     start = _start_linear(problem)
-    optimum, singular = search(working, lambda theta: criterion(problem, theta, reml=reml), start, accurate=False)
+    inside = partial(starts_inside, working.structures)
+    optimum, singular = search(
+        working, lambda theta: criterion(problem, theta, reml=reml), start, inside=inside, accurate=False
+    )
     solution = solve_linear(problem, optimum.x)
     sigma2 = float(solution.rss) / (problem.n - problem.p if reml else problem.n)
     b, b_cov = _effects(working, solution.factorisation, np.append(-solution.beta, 1.0), sigma2)

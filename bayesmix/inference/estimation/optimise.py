@@ -15,6 +15,9 @@ FAR = 1e-2  # relative distance after which the Hessian is taken anew
 ROUNDING = 1e-12  # of the value
 MAX_TRIALS = 20  # of a line search
 ARMIJO, STEEP = 1e-4, 0.9  # shares of the slope that a step must gain, and may leave
+SHORT = 0.5  # longest step of a search from far out, over the size of where it begins
+MAX_SCOUT = 60  # of its steps; where it has not ended by then, but is lower than another, it goes on
+PARALLEL = 1e-10  # cosine of a step and the change of the gradient from which on the two tell a curvature
 CURVATURE_FIRST = 6  # up to so many variables the Hessian at the start is worth its evaluations
 
 Objective = Callable[[Array], tuple[float, Array]]  # value and gradient
@@ -106,9 +109,7 @@ def _quasi_newton(counted: _Counted, start: Array) -> tuple[Array, float, Array]
     inverse: Array | None = None
     if len(start) <= CURVATURE_FIRST:
         _, gradient = counted(start)
-        values, vectors = np.linalg.eigh(difference(counted, start, at=gradient))
-        size = np.maximum(np.abs(values), 1e-3 * max(float(np.abs(values).max()), 1e-8))
-        inverse = (vectors / size) @ vectors.T
+        inverse = absolute_inverse(difference(counted, start, at=gradient))
     x, value, _ = _bfgs(counted, start, inverse, tolerance=1e-4, iterations=500)
     return x, value, counted(x)[1]
 
@@ -120,9 +121,8 @@ def _bfgs(
     *,
     tolerance: float,
     iterations: int,
-    is_known: Callable[[Array], bool] = lambda x: False,
 ) -> tuple[Array, float, Array]:
-    """Point, value and inverse Hessian (Nocedal and Wright 2006, section 6.1); ends early where that is known.
+    """Point, value and inverse Hessian (Nocedal and Wright 2006, section 6.1).
 
     Written here since loading ``scipy.optimize`` takes longer than the fit of most models.
     """
@@ -131,7 +131,7 @@ def _bfgs(
     scaled = inverse is not None
     size = 1.0 if scaled else min(1.0, 1.0 / max(float(np.linalg.norm(gradient)), 1e-300))
     for _ in range(iterations):
-        if np.abs(gradient).max() <= tolerance or is_known(x):
+        if np.abs(gradient).max() <= tolerance:
             break
         found = _wolfe(counted, x, (value, gradient), -H @ gradient, size)
         if found is None:
@@ -147,9 +147,7 @@ def _bfgs(
             continue
         if not scaled:
             H, scaled = curvature / float(y @ y) * np.eye(len(x)), True
-        Hy = H @ y
-        H = H + np.outer(s, s) * (curvature + float(y @ Hy)) / curvature**2
-        H -= (np.outer(Hy, s) + np.outer(s, Hy)) / curvature
+        H = _updated(H, s, y)
     return x, value, H
 
 
@@ -169,9 +167,7 @@ def _wolfe(
         rise = float(after @ direction)
         if not new <= value + ARMIJO * size * slope:
             high = size
-            dip = new - value - size * slope  # of the parabola through both values and the first slope
-            share = -0.5 * size * slope / dip if np.isfinite(dip) and dip > 0.0 else 0.1
-            size = low + float(np.clip(share, 0.1, 0.5)) * (high - low)
+            size = low + _parabola(size, slope, new - value) * (high - low)
             continue
         best = trial, new, after
         if rise >= STEEP * slope:
@@ -194,19 +190,87 @@ def descend(
         return start, counted(start)[0], np.zeros((0, 0))
     if inverse is None:
         x, value, _ = _quasi_newton(counted, start)
-        values, vectors = np.linalg.eigh(difference(counted, x))
-        size = np.maximum(np.abs(values), 1e-8 * max(float(np.abs(values).max()), 1e-300))
-        return x, value, (vectors / size) @ vectors.T
+        return x, value, absolute_inverse(difference(counted, x), least=1e-8)
     return _bfgs(counted, start, inverse, tolerance=tolerance, iterations=400)
 
 
 def scout(
-    objective: Objective, start: Array, *, tolerance: float, is_known: Callable[[Array], bool] = lambda x: False
+    objective: Objective,
+    start: Array,
+    *,
+    tolerance: float,
+    rest: Array | None = None,
+    is_known: Callable[[Array], bool] = lambda x: False,
 ) -> tuple[Array, float]:
-    """BFGS without any Hessian: where another search would about end, and the value there."""
-    counted = _Counted(objective)
-    x, value, _ = _bfgs(counted, start, None, tolerance=tolerance, iterations=100, is_known=is_known)
+    """BFGS without any Hessian, in steps that are short: where another search would about end, and the value there.
+
+    Far out a criterion is bent the wrong way in the sizes of effects, as a logarithm is. Steps there are as long as the
+    line search lets them be, over the valleys and beyond zero, so that none is longer than half of where it begins.
+
+    Parameters
+    ----------
+    tolerance : slope by the logarithms of variables, or by themselves where they are small, at which the search ends.
+    rest : inverse Hessian of the last variables, near enough; the first step of all others halves the largest.
+    is_known : whether a point is so near to where another search ended that this one can stop.
+    """
+    counted, x = _Counted(objective), start
+    value, gradient = counted(x)
+    H = _first_inverse(x, gradient, np.zeros((0, 0)) if rest is None else rest)
+    for _ in range(MAX_SCOUT):
+        size = np.maximum(np.abs(x), 1.0)
+        if not np.isfinite(value) or np.max(np.abs(gradient) * size) <= tolerance or is_known(x):
+            break
+        found = _short_step(counted, x, (value, gradient), -H @ gradient)
+        if found is None:
+            break
+        s, y = found[0] - x, found[2] - gradient
+        gain, (x, value, gradient) = value - found[1], found
+        if not gain > 0.0:
+            break
+        H = _updated(H, s, y) if float(s @ y) > PARALLEL * np.linalg.norm(s) * np.linalg.norm(y) else H
     return x, value
+
+
+def _first_inverse(x: Array, gradient: Array, rest: Array) -> Array:
+    """Inverse Hessian that a search with little knowledge begins with."""
+    m = len(x) - len(rest)
+    inverse = np.zeros((len(x), len(x)))
+    inverse[m:, m:] = rest
+    slope = float(np.abs(gradient[:m]).max(initial=0.0))
+    inverse[:m, :m] = SHORT * float(np.abs(x[:m]).max(initial=0.0)) / max(slope, 1e-300) * np.eye(m)
+    return inverse
+
+
+def _short_step(
+    counted: _Counted, x: Array, at: tuple[float, Array], direction: Array
+) -> tuple[Array, float, Array] | None:
+    """A step of bounded length that lowers the objective enough; None where none is found."""
+    value, gradient = at
+    slope = float(gradient @ direction)
+    if not -slope > ROUNDING * max(abs(value), 1.0):
+        return None
+    longest = max(SHORT * float(np.abs(x).max()), SHORT)
+    size = min(1.0, longest / float(np.abs(direction).max()))
+    for _ in range(MAX_TRIALS):
+        trial = x + size * direction
+        new, after = counted(trial)
+        if new <= value + ARMIJO * size * slope:
+            return trial, new, after
+        size *= _parabola(size, slope, new - value)
+    return None
+
+
+def _parabola(size: float, slope: float, rise: float) -> float:
+    """Share of a step that was too long at which the parabola through both values and the first slope is lowest."""
+    dip = rise - size * slope
+    return float(np.clip(-0.5 * size * slope / dip, 0.1, 0.5)) if np.isfinite(dip) and dip > 0.0 else 0.1
+
+
+def _updated(H: Array, s: Array, y: Array) -> Array:
+    """BFGS update of an inverse Hessian by a step and the change of the gradient (Nocedal and Wright 2006, 6.17)."""
+    curvature, Hy = float(s @ y), H @ y
+    H = H + np.outer(s, s) * (curvature + float(y @ Hy)) / curvature**2
+    return np.asarray(H - (np.outer(Hy, s) + np.outer(s, Hy)) / curvature)
 
 
 def difference(objective: Objective, x: Array, *, at: Array | None = None, step: float = 1e-4) -> Array:
@@ -222,6 +286,15 @@ def difference(objective: Objective, x: Array, *, at: Array | None = None, step:
         rows.append((objective(up)[1] - objective(down)[1]) / (2.0 * h))
     hessian = np.array(rows)
     return 0.5 * (hessian + hessian.T)
+
+
+def absolute_inverse(hessian: Array, *, least: float = 1e-3) -> Array:
+    """Inverse of a Hessian ``(m, m)``, curvatures without their signs and at least a share of the largest."""
+    if not len(hessian):
+        return hessian
+    values, vectors = np.linalg.eigh(hessian)
+    size = np.maximum(np.abs(values), least * max(float(np.abs(values).max()), 1e-8))
+    return np.asarray((vectors / size) @ vectors.T)
 
 
 def newton_step(hessian: Array, gradient: Array) -> tuple[Array, float]:

@@ -9,12 +9,20 @@ The residual variance has such a boundary, too, where the effects can follow eve
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.inference.estimation.optimise import Objective, Optimum, Status, difference, minimise, scout
+from bayesmix.inference.estimation.optimise import (
+    Objective,
+    Optimum,
+    Status,
+    absolute_inverse,
+    difference,
+    minimise,
+    scout,
+)
 from bayesmix.inference.parameters.covariance import Structure, split
 
 LOWER = 1e-8  # of the criterion: what counts as another valley
@@ -28,21 +36,17 @@ ROUNDED = 1e-6  # what rounding does to the criterion there
 SMOOTH = 1e-4  # slope at which a search without noise ends
 
 
-def starts_inside(structures: Sequence[Structure], x: Array, start: Array, singular: Sequence[int]) -> Iterator[Array]:
-    """Points inside the boundary that ``x``, found from ``start``, is on: all terms near it; and far from it.
+def starts_inside(structures: Sequence[Structure], x: Array, singular: Sequence[int]) -> Iterator[Array]:
+    """Relative factors inside the boundary that those of a linear model, ``x``, are on: all near it; and far from it.
 
-    Of a linear criterion, whose fixed effects are profiled out, the singular terms alone go far, others stay as they
-    were found. Elsewhere all go, with the rest as it was at the start: what was found fits only where it was found.
-    Few searches, to stay within three times the cost of one: those that reached the valleys which many more, of five
-    sizes, had found on random designs (`tests/optima.py`).
+    Singular terms alone go far, others stay as they were found. Few searches, to stay within three times the cost of
+    one: those that reached the valleys which many more, of five sizes, had found on random designs (`tests/optima.py`).
     """
-    m = sum(structure.size for structure in structures)
-    moved = singular if len(x) == m and singular else range(len(structures))
-    yield np.concatenate([*(_round(structure, NEAR) for structure in structures), start[m:]])
-    own = split(structures, x[:m])
-    for t in moved:
+    yield np.concatenate([_round(structure, NEAR) for structure in structures])
+    own = split(structures, x)
+    for t in singular or range(len(structures)):
         own[t] = _round(structures[t], FAR)
-    yield np.concatenate([*own, start[m:]])
+    yield np.concatenate(own)
 
 
 def starts_apart(structures: Sequence[Structure]) -> Iterator[Array]:
@@ -56,15 +60,18 @@ def _round(structure: Structure, scale: float) -> Array:
     return structure.theta(scale * np.eye(structure.k))
 
 
-def lowest(objective: Objective, found: Optimum, starts: Iterator[Array], *, accurate: bool) -> Optimum:
-    """The lowest of minima: the one found, and those to which searches from ``starts`` lead."""
-    best = found
+def lowest(objective: Objective, found: Optimum, starts: Iterable[Array], *, sizes: int, accurate: bool) -> Optimum:
+    """The lowest of minima: the one found, and those to which searches from ``starts`` lead.
+
+    The first ``sizes`` variables are relative factors; of all others the curvature is about that at the one found.
+    """
+    best, rest = found, absolute_inverse(found.hessian[sizes:, sizes:])
 
     def is_known(x: Array) -> bool:
         return bool(np.abs(np.abs(x) - np.abs(best.x)).max() < SAME)  # columns of factors may have either sign
 
     for start in starts:
-        x, value = scout(objective, start, tolerance=ROUGH, is_known=is_known)
+        x, value = scout(objective, start, tolerance=ROUGH, rest=rest, is_known=is_known)
         if value < best.value - LOWER * max(abs(best.value), 1.0):
             better = minimise(objective, x, accurate=accurate)
             best = better if better.value < best.value else best
