@@ -27,7 +27,7 @@ import pandas as pd
 
 import bayesmix as bmx
 
-CASES: dict[str, tuple[str, str, str, str]] = {  # name: formula, data set, family, lme4's call
+CASES: dict[str, tuple[Any, str, str, str]] = {  # name: formula, data set, family, lme4's call
     "sleepstudy": ("Reaction ~ Days + (Days | Subject)", "sleepstudy", "gaussian", "lmer"),
     "Penicillin": ("diameter ~ 1 + (1 | plate) + (1 | sample)", "Penicillin", "gaussian", "lmer"),
     "Pastes": ("strength ~ 1 + (1 | batch/cask)", "Pastes", "gaussian", "lmer"),
@@ -52,6 +52,16 @@ CASES: dict[str, tuple[str, str, str, str]] = {  # name: formula, data set, fami
     "crossed": ("y ~ x + (1 | g) + (1 | h)", "crossed", "gaussian", "lmer"),
     "100 students": ("y ~ service + (1 | s) + (1 | d)", "100 students", "gaussian", "lmer"),
     "InstEval": ("y ~ service + (1 | s) + (1 | d) + (1 | dept:service)", "InstEval", "gaussian", "lmer"),
+}
+SEVERAL: dict[str, tuple[Any, str, str, str]] = {  # models with several linear predictors, which lme4 has not
+    "sleepstudy sigma": (["Reaction ~ Days + (Days | Subject)", "sigma ~ Days"], "sleepstudy", "gaussian", ""),
+    "sleepstudy shared": (
+        ["Reaction ~ Days + (1 | ID | Subject)", "sigma ~ Days + (1 | ID | Subject)"],
+        "sleepstudy",
+        "gaussian",
+        "",
+    ),
+    "grouseticks shape": (["TICKS ~ YEAR + cHEIGHT + (1 | BROOD)", "shape ~ YEAR"], "grouseticks", "negbinomial", ""),
 }
 STATSMODELS = {  # what MixedLM can fit: formula, re_formula, groups, variance components
     "sleepstudy": ("Reaction ~ Days", "~Days", "Subject", None),

@@ -28,8 +28,8 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from estimate import CASES as FORMULAS
-from estimate import lme4, r_job
+from estimate import CASES as SIMPLE
+from estimate import SEVERAL, lme4, r_job
 
 import bayesmix as bmx
 from bayesmix.inference.sampling.diagnostics import convergence
@@ -37,7 +37,9 @@ from bayesmix.inference.sampling.diagnostics import convergence
 HERE = Path(__file__).parent
 SMALL = ("esoph LMM", "sleepstudy", "Penicillin", "Pastes")
 GENERALIZED = ("esoph Poisson", "cbpp", "grouseticks", "VerbAgg")
-CASES = (*SMALL, *GENERALIZED, "InstEval")
+FORMULAS = {**SIMPLE, **SEVERAL}
+CASES = (*SMALL, *GENERALIZED, *SEVERAL, "InstEval")
+HAND_WRITTEN = ("ours", "pymc")  # what has models of several linear predictors
 R_SPELLINGS = {  # where brms writes the response another way
     "cbpp": "incidence | trials(size) ~ period + (1 | herd)",
 }
@@ -138,12 +140,15 @@ def prepare(case: str, name: str, engine: Engine, folder: Path) -> Path:
 def arrays_of(case: str) -> dict[str, np.ndarray]:
     """Numbers for hand-written models, predictors centred and scaled, with the scales of the default priors."""
     formula, dataset, family, _ = FORMULAS[case]
-    design = bmx.Model(formula, bmx.load_dataset(dataset), family=family).design
+    model = bmx.Model(formula, bmx.load_dataset(dataset), family=family)
+    design = model.design
+    if design.R > 1:
+        return several(model)
     X = design.X.copy()
     slopes = np.ptp(X, axis=0) > 0.0
     X[:, slopes] = (X[:, slopes] - X[:, slopes].mean(axis=0)) / X[:, slopes].std(axis=0, ddof=1)
     scale = float(design.y.std(ddof=1)) if family == "gaussian" else 1.0
-    trials = np.ones_like(design.y) if design.trials is None else design.trials
+    trials = design.trials
     centre = float(design.y.sum() / trials.sum())  # of successes per trial, or of a row
     centre = centre if family == "gaussian" else np.log(centre / (1.0 - centre) if family == "binomial" else centre)
     data = {"X": X, "scale": np.array(scale), "trials": trials}
@@ -153,6 +158,28 @@ def arrays_of(case: str) -> dict[str, np.ndarray]:
         spread = np.ptp(term.z, axis=0)
         data[f"z{t}"] = term.z / np.where(spread > 0.0, term.z.std(axis=0, ddof=1), 1.0)
         data[f"g{t}"] = term.codes
+    return data
+
+
+def several(model: bmx.Model) -> dict[str, np.ndarray]:
+    """The same of several predictors, stacked: those of a parameter beside the mean have unit scales."""
+    design = model.design
+    X, scales, slopes = design.X.copy(), [], []
+    for j, owner in enumerate(design.layout.owners):
+        own = X[design.block(owner), j]
+        scales.append(float(design.y.std(ddof=1)) if owner == 0 and model.spec.link.is_identity else 1.0)
+        slopes.append(bool(np.ptp(own) > 0.0))
+        if slopes[-1]:
+            X[design.block(owner), j] = (own - own.mean()) / own.std(ddof=1)
+    priors = [prior.arguments for prior in model.priors.fixed]  # all normal, intercepts at the means
+    mean = np.where(slopes, 0.0, [numbers[0] for numbers in priors])
+    sd = np.where(slopes, [2.5 * scale for scale in scales], [numbers[1] for numbers in priors])
+    data = {"X": X, "beta_mean": mean, "beta_sd": sd, "y": design.y, "R": np.array(design.R)}
+    for t, term in enumerate(design.terms):
+        parts = [term.z[design.block(owner), e] for e, owner in enumerate(term.owners)]
+        spread = [part.std(ddof=1) if np.ptp(part) > 0.0 else 1.0 for part in parts]
+        data[f"z{t}"], data[f"g{t}"] = term.z / np.array(spread), term.codes
+        data[f"scale{t}"] = np.array([scales[0] if owner == 0 else 1.0 for owner in term.owners])
     return data
 
 
@@ -310,6 +337,7 @@ def main() -> None:
             inst_eval()
         if case in CASES:
             few = [name for name in names if name != "ours nuts" or case in GENERALIZED]
+            few = [name for name in few if case not in SEVERAL or name in HAND_WRITTEN]
             compare(case, few, given.timeout)
     if "large" in cases:
         large("1e6 rows, 1e5 groups", "y ~ x + (x | g)", "simulated(1_000_000, 100_000)")

@@ -143,7 +143,7 @@ COVERED = {
     "inference.estimation.linear": "inference/estimation/test_estimate.py",
     "inference.parameters.correlation": "inference/parameters/test_covariance.py",
     "inference.parameters.prior_wording": "inference/parameters/test_default_priors.py",
-    "inference.sampling.marginal.candidates": "inference/sampling/marginal/test_importance_correction.py",
+    "inference.sampling.marginal.level_proposals": "inference/sampling/marginal/test_importance_correction.py",
     "inference.sampling.marginal": "inference/sampling/marginal/test_marginal_posterior.py",
     "inference.sampling.nuts": "inference/sampling/nuts/test_reparametrised_model.py",
     "inference.sampling.prior_conflict": "inference/parameters/test_centring.py",

@@ -19,7 +19,8 @@ with pm.Model() as model:
     for t in range(terms(data)):
         z, codes = data[f"z{t}"], data[f"g{t}"]
         k, levels = z.shape[1], int(codes.max()) + 1
-        tau = pm.Exponential(f"tau{t}", 1.0 / data["scale"], shape=k)
+        scale = data.get(f"scale{t}", data.get("scale"))
+        tau = pm.Exponential(f"tau{t}", 1.0 / scale, shape=k)
         free = pm.Normal(f"free{t}", shape=(levels, k))
         wanted += [f"tau{t}", f"b{t}"]
         if k == 1:
@@ -34,7 +35,13 @@ with pm.Model() as model:
             wanted.append(f"corr{t}")
             b = pm.Deterministic(f"b{t}", (free @ root.T) * tau)
         mu = mu + (b[codes] * z).sum(axis=1)
-    if settings["family"] == "gaussian":
+    if "R" in data:  # several predictors, stacked
+        eta = mu.reshape((int(data["R"]), len(data["y"])))
+        if settings["family"] == "gaussian":
+            pm.Normal("y", eta[0], pm.math.exp(eta[1]), observed=data["y"])
+        else:
+            pm.NegativeBinomial("y", mu=pm.math.exp(eta[0]), alpha=pm.math.exp(eta[1]), observed=data["y"])
+    elif settings["family"] == "gaussian":
         sigma = pm.Exponential("sigma", 1.0 / data["scale"])
         wanted.append("sigma")
         pm.Normal("y", mu, sigma, observed=data["y"])

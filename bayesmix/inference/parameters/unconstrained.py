@@ -20,15 +20,10 @@ TINY = 1e-6  # relative size of a standard deviation that stands for zero
 
 @dataclass(frozen=True, slots=True)
 class TermCoordinates:
-    """The coordinates of one term: its log standard deviations, then the partial correlations.
-
-    ``order`` says in which order the effects enter the vine: the partial correlation of the first two is their plain
-    correlation, so every correlation is a coordinate in some order. It is of use for unstructured terms only.
-    """
+    """The coordinates of one term: its log standard deviations, then the partial correlations."""
 
     structure: Structure
-    order: tuple[int, ...]
-    knees: tuple[float, ...] | None = None  # in that order; None: plain logarithms
+    knees: tuple[float, ...] | None = None  # standard deviations below which coordinates bend; None: plain logarithms
 
     @property
     def k(self) -> int:
@@ -51,23 +46,16 @@ class TermCoordinates:
 
     def pack(self, covariance: Array) -> Array:
         """Coordinates ``(size,)`` of a covariance matrix; one on the boundary is moved off it."""
-        index = np.array(self.order)
-        sd, corr = sd_and_corr(covariance[np.ix_(index, index)])
+        sd, corr = sd_and_corr(covariance)
         sd = self.common(sd)
         logs = self.bend(np.log(np.maximum(sd, TINY * max(float(sd.max()), 1e-8))))
         corr = 0.999 * np.where(np.isnan(corr), 0.0, corr) + 0.001 * np.eye(self.k)
         return np.concatenate([logs, np.arctanh(self.structure.correlation.partial(corr))])
 
     def unpack(self, x: Array) -> tuple[Array, Array]:
-        """Standard deviations ``(..., k)`` and Cholesky factor of the correlations ``(..., k, k)``, rows in order.
-
-        The rows of the factor are put back to the order of the effects; it then is triangular no more, but still a
-        root of the correlation matrix.
-        """
-        back = np.argsort(self.order)
+        """Standard deviations ``(..., k)`` and Cholesky factor of the correlations ``(..., k, k)``."""
         sd = np.exp(self._unbend(x[..., : self.n_sd]))
-        sd = np.broadcast_to(sd, (*sd.shape[:-1], self.k))[..., back]
-        return sd, self.structure.correlation.root(self.partial(x))[..., back, :]
+        return np.broadcast_to(sd, (*sd.shape[:-1], self.k)), self.structure.correlation.root(self.partial(x))
 
     def partial(self, x: Array) -> Array:
         """Partial correlations ``(..., size - n_sd)``."""
@@ -106,8 +94,8 @@ class TermCoordinates:
 
 
 def term_coordinates(terms: Sequence[Term]) -> tuple[TermCoordinates, ...]:
-    """Coordinates of each term, effects in the order of the design."""
-    return tuple(TermCoordinates(structure_of(term), tuple(range(len(term.effects)))) for term in terms)
+    """Coordinates of each term."""
+    return tuple(TermCoordinates(structure_of(term)) for term in terms)
 
 
 def split(coordinates: Sequence[TermCoordinates], x: Array) -> list[Array]:

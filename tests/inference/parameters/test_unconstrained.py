@@ -13,7 +13,7 @@ from bayesmix.inference.parameters.unconstrained import TermCoordinates, split
 
 
 def bent() -> TermCoordinates:
-    return TermCoordinates(Scaled(Independent(2)), (0, 1), knees=(0.3, 20.0))
+    return TermCoordinates(Scaled(Independent(2)), knees=(0.3, 20.0))
 
 
 @pytest.mark.parametrize("logs", np.linspace(-13.0, 300.0, 12))
@@ -32,9 +32,9 @@ def test_coordinates_that_are_not_found_are_an_error(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("lead", [(), (4, 2)])
 def test_coordinates_of_several_terms_stand_side_by_side(lead: tuple[int, ...]) -> None:
     terms = [
-        TermCoordinates(Unstructured(Free(3)), (0, 1, 2)),
-        TermCoordinates(Scaled(Independent(1)), (0,)),
-        TermCoordinates(Unstructured(Free(2)), (0, 1)),
+        TermCoordinates(Unstructured(Free(3))),
+        TermCoordinates(Scaled(Independent(1))),
+        TermCoordinates(Unstructured(Free(2))),
     ]
     assert [term.size for term in terms] == [6, 1, 3]
     x = np.random.default_rng(0).normal(size=(*lead, 10))

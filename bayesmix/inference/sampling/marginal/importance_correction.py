@@ -7,10 +7,10 @@ fitted to their posterior, then fixed and random effects from their exact distri
     p(y, x, theta) / q(x, theta)  =  [s(z | theta) p(theta) / q(theta)]  prod_i p(y_i | eta_i) / s(z_i | eta_i),
 
 by which Metropolis steps accept it. Effects of the factor with most levels are independent of each other given the
-rest, so each level draws several candidates and its factor of the weight becomes the mean of theirs, of which one is
-then picked; so do levels of factors that it is nested in, each of their candidates with candidates below it. That is a
+rest, so each level draws several proposals and its factor of the weight becomes the mean of theirs, of which one is
+then picked; so do levels of factors that it is nested in, each of their proposals with proposals below it. That is a
 particle independence Metropolis-Hastings step (Andrieu, Doucet, Holenstein 2010, J. R. Stat. Soc. B 72), exact for any
-number of candidates. Weights that are nearly equal are the certificate: Pareto k and acceptance.
+number of proposals. Weights that are nearly equal are the certificate: Pareto k and acceptance.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors, log_sd
 from bayesmix.inference.sampling.diagnostics import PROPOSAL_K_LIMIT, pareto_shape
 from bayesmix.inference.sampling.draws import FEWEST, Draws, Schedule, interruption
-from bayesmix.inference.sampling.marginal.candidates import Candidates
 from bayesmix.inference.sampling.marginal.defence import defended_noise
 from bayesmix.inference.sampling.marginal.gaussian_approximation import (
     GaussianApproximation,
@@ -37,6 +36,7 @@ from bayesmix.inference.sampling.marginal.gaussian_approximation import (
     rows_of,
 )
 from bayesmix.inference.sampling.marginal.independence_metropolis import find_modes, integral, metropolis, pilot_size
+from bayesmix.inference.sampling.marginal.level_proposals import LevelProposals
 from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, scatter
 from bayesmix.inference.sampling.marginal.sampler import Marginal, in_units, with_emulator
 from bayesmix.inference.sampling.marginal.t_mixture import Mixture, adapt, fitted, normalised, tempered
@@ -45,11 +45,11 @@ from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.threads import draw_in_threads
 
 FREEDOM = 5.0  # degrees of freedom of the proposal of the log dispersion
-# candidates of a level, the fewest first; where levels are nested in others, of the inner and of the outer ones
+# proposals of a level, the fewest first; where levels are nested in others, of the inner and of the outer ones
 LADDER: tuple[tuple[int, ...], ...] = ((4,), (8,), (16,))
 NESTED_LADDER: tuple[tuple[int, ...], ...] = ((4,), (4, 4), (4, 8), (8, 8))
 JOINT_LADDER, NESTED_JOINT_LADDER = ((8,), (16,), (32,)), ((4, 4), (8, 8))  # where all parameters are explored jointly
-JOINT_GOOD = 0.6  # efficiency at which no more candidates are tried
+JOINT_GOOD = 0.6  # efficiency at which no more proposals are tried
 JOINT_DENSITIES = 10_000  # most densities of rows a proposal for that, half of them
 REFITS, POOR = 2, 0.4  # further fits of proposals of lower efficiency than this, or of heavy tails
 PILOT = 500  # proposals that measure the efficiency
@@ -110,8 +110,8 @@ def sample_generalized(
     certificate = {
         "pareto_k": found.pareto_k,
         "acceptance": float(accepted.mean()),
-        "candidates": float(np.prod(found.proposal.tries)),
-        "surrogate_spread": approximation.spread,
+        "proposals_a_level": float(np.prod(found.proposal.tries)),
+        "remainder_sd": approximation.spread,
     }
     if not priors.has_flat:
         certificate |= {"log_evidence": evidence, "log_evidence_error": error}
@@ -224,7 +224,7 @@ def _fit_first(approximation: GaussianApproximation, point: PointEstimate, rng: 
 
 
 def _affords_joint(proposal: _Proposal) -> bool:
-    """Whether all but the random effects can be explored together, with many candidates a level."""
+    """Whether all but the random effects can be explored together, with many proposals a level."""
     approximation = proposal.approximation
     dimension = (
         approximation.target.covariances + approximation.target.problem.p + int(approximation.dispersion is not None)
@@ -268,9 +268,9 @@ def _fit_jointly(found: _Weighted, rng: np.random.Generator) -> _Proposal:
 
 
 def _ladder(approximation: GaussianApproximation) -> Sequence[tuple[int, ...]]:
-    """Numbers of candidates to try in turn: more from the start where they cost nothing, no more than is affordable."""
+    """Numbers of proposals to try in turn: more from the start where they cost nothing, no more than is affordable."""
     n, stages = approximation.size, len(approximation.target.problem.coordinates.plan.stages)
-    if not stages:  # no level has candidates
+    if not stages:  # no level has proposals
         return LADDER[:1]
     ladder = NESTED_LADDER if stages > 1 else LADDER
     fitting = [tries for tries in ladder if n * np.prod(tries) <= DENSITIES]
@@ -355,12 +355,12 @@ def _propose_inside(
     shift, combination, later = draw_all(target, theta, factorisation, rng, noise=noise, end_only=True)
     log_dispersion, correction = _dispersion_at(approximation, x, rng)
     working = target.problem.coordinates
-    candidates = Candidates(approximation, factorisation, combination, log_dispersion, tries, rng)
+    proposals = LevelProposals(approximation, factorisation, combination, log_dispersion, tries, rng)
     nested = len(factorisation.plan.stages)
     rest = (target.problem.beta_ols + shift) @ working.X.T
     for factor, effects in zip(working.factors[nested:], later, strict=True):
         rest += rows_of(factor.z, factor.codes, effects)
-    chosen, weights = candidates.pick(nested - 1, later, rest)
+    chosen, weights = proposals.pick(nested - 1, later, rest)
     levels = weights.sum(axis=-1)
     value = (
         value

@@ -1,4 +1,4 @@
-"""The marginal sampler of generalized models: its weights, its candidates, and its posteriors."""
+"""The marginal sampler of generalized models: its weights, its proposals, and its posteriors."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ import bayesmix as bmx
 from bayesmix.inference.least_squares.solve import given_later
 from bayesmix.inference.parameters.names import covariance
 from bayesmix.inference.sampling.marginal import importance_correction
-from bayesmix.inference.sampling.marginal.candidates import Candidates, _candidates
 from bayesmix.inference.sampling.marginal.gaussian_approximation import (
     GaussianApproximation,
     coefficients,
     fit_approximation,
 )
 from bayesmix.inference.sampling.marginal.importance_correction import in_user_units, propose
+from bayesmix.inference.sampling.marginal.level_proposals import LevelProposals, _spherical
 
 EXACT = {"rtol": 1e-8, "atol": 1e-8}  # two ways to the same density, floating point apart
 MCSE = 4.0  # combined Monte Carlo standard errors
@@ -83,7 +83,7 @@ def model_of(name: str) -> bmx.Model:
 
 
 @cache
-def surrogate_of(name: str) -> GaussianApproximation:
+def approximation_of(name: str) -> GaussianApproximation:
     model = model_of(name)
     return fit_approximation(model.design, model.spec, model.priors, model.estimate().point, np.random.default_rng(1))
 
@@ -108,11 +108,11 @@ def dense_conditional(model: bmx.Model, approximation: GaussianApproximation, ma
 
 @pytest.mark.parametrize("name", MODELS)
 def test_weights_are_joint_density_over_that_of_the_proposal(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One candidate a level: SciPy's joint density over the dense Gaussian the effects were drawn from."""
+    """One proposal a level: SciPy's joint density over the dense Gaussian the effects were drawn from."""
     monkeypatch.setattr(
         "bayesmix.inference.sampling.marginal.defence.SHARE", 1e-300
     )  # heavy-tailed noise has a test of its own
-    model, approximation = model_of(name), surrogate_of(name)
+    model, approximation = model_of(name), approximation_of(name)
     design, priors, family = model.design, model.priors, model.spec.family
     theta = some_theta(approximation, model.estimate().point, 4)
     proposed = propose(approximation, theta, (1,), np.random.default_rng(3))
@@ -150,7 +150,7 @@ def test_weights_are_joint_density_over_that_of_the_proposal(name: str, monkeypa
 
 
 def test_effects_given_those_eliminated_later_are_the_dense_conditional() -> None:
-    model, approximation = model_of("binomial, nested"), surrogate_of("binomial, nested")
+    model, approximation = model_of("binomial, nested"), approximation_of("binomial, nested")
     target = approximation.target
     theta = some_theta(approximation, model.estimate().point, 1)
     factorisation = target.factorise(theta)
@@ -170,9 +170,9 @@ def test_effects_given_those_eliminated_later_are_the_dense_conditional() -> Non
 
 @pytest.mark.parametrize("tries", [1, 4, 8, 16])
 @pytest.mark.parametrize("k", [1, 2])
-def test_each_candidate_is_a_draw_of_the_standard_normal_once_weighted(tries: int, k: int) -> None:
+def test_each_proposal_is_a_draw_of_the_standard_normal_once_weighted(tries: int, k: int) -> None:
     shift = (np.indices((1000,) * k).reshape(k, -1).T + 0.5) / 1000  # a fine grid in place of random shifts
-    found = list(_candidates(tries, shift, 0.05))
+    found = list(_spherical(tries, shift, 0.05))
     assert len(found) == tries
     for noise, excess in found:
         weight = np.exp(excess)
@@ -182,10 +182,10 @@ def test_each_candidate_is_a_draw_of_the_standard_normal_once_weighted(tries: in
 
 
 def test_a_candidate_without_density_leaves_the_others_theirs() -> None:
-    """Of a link whose mean may leave its range: that candidate has weight zero, the level the mean of all."""
+    """Of a link whose mean may leave its range: that proposal has weight zero, the level the mean of all."""
     nothing: Any = None
-    candidates = Candidates(nothing, nothing, nothing, nothing, (2,), np.random.default_rng(1))
-    taken, total = candidates._take([np.array([[np.nan, 0.0]]), np.array([[1.0, np.nan]])])
+    proposals = LevelProposals(nothing, nothing, nothing, nothing, (2,), np.random.default_rng(1))
+    taken, total = proposals._take([np.array([[np.nan, 0.0]]), np.array([[1.0, np.nan]])])
     np.testing.assert_array_equal(taken, [[1, 0]])
     np.testing.assert_allclose(total, [[1.0 - np.log(2.0), -np.log(2.0)]])
 
@@ -231,13 +231,13 @@ def test_evidence_and_moments_are_those_of_brute_force() -> None:
         assert abs(row["mean"] - expected) < MCSE * row["sd"] / np.sqrt(row["ess_bulk"]), name
 
 
-def test_candidates_within_candidates_leave_the_evidence_what_it_is() -> None:
+def test_proposals_within_proposals_leave_the_evidence_what_it_is() -> None:
     model = model_of("binomial, nested")
-    theta = some_theta(surrogate_of("binomial, nested"), model.estimate().point, 1)
+    theta = some_theta(approximation_of("binomial, nested"), model.estimate().point, 1)
     values = {}
     for tries in ((1,), (4,), (4, 4), (4, 8), (8, 8)):
         rng = np.random.default_rng(11)
-        found = propose(surrogate_of("binomial, nested"), np.repeat(theta, 3000, axis=0), tries, rng).log_density
+        found = propose(approximation_of("binomial, nested"), np.repeat(theta, 3000, axis=0), tries, rng).log_density
         weights = np.exp(found - found.mean())
         values[tries] = (found.mean() + np.log(weights.mean()), weights.std() / weights.mean() / np.sqrt(3000))
     reference, error = values[(8, 8)]

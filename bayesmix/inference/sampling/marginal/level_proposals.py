@@ -17,22 +17,22 @@ from bayesmix.inference.sampling.marginal.gaussian_approximation import Gaussian
 GENERATORS = {1: 0, 2: 1, 3: 1, 4: 1, 6: 1, 8: 3, 16: 7}  # Korobov lattices by their number of points
 
 
-FEW_LEVELS = 50  # of a factor, up to which a quarter of the candidates comes from the prior from the start
+FEW_LEVELS = 50  # of a factor, up to which a quarter of the proposals comes from the prior from the start
 
 
-# how heavy the tails of candidates are, over the root of the number of levels: each adds to the noise
+# how heavy the tails of proposals are, over the root of the number of levels: each adds to the noise
 CUBE, FEW_CUBE = 0.15, 0.25  # the second where levels are few
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Candidates:
-    """Several candidates for the effects of every level, factor within factor."""
+class LevelProposals:
+    """Several proposals for the effects of every level, factor within factor."""
 
     approximation: GaussianApproximation
     factorisation: Factorisation
     combination: Array  # (B, c)
     log_dispersion: Array  # (B,)
-    tries: tuple[int, ...]  # candidates a level, of the first factor, of the one it is nested in, ...; one elsewhere
+    tries: tuple[int, ...]  # proposals a level, of the first factor, of the one it is nested in, ...; one elsewhere
     rng: np.random.Generator
 
     def pick(self, number: int, later: list[Array], rest: Array) -> tuple[list[Array], Array]:
@@ -66,14 +66,14 @@ class Candidates:
         return [self._of(lower, number, taken, parts) for lower, parts in enumerate(zip(*trials, strict=True))], total
 
     def _noise(self, number: int, mean: Array, tries: int, cube: float) -> Iterator[tuple[Array, Array]]:
-        """Whitened effects of each candidate, and log of standard normal over their density.
+        """Whitened effects of each proposal, and log of standard normal over their density.
 
-        Where levels are few, or all parameters are explored jointly, some of the candidates are drawn from the prior
+        Where levels are few, or all parameters are explored jointly, some of the proposals are drawn from the prior
         of the effects given their covariance, and the density of all of them is that of the mixture: what a level says
         may be so little that its effects are as large as their standard deviation lets them be.
         """
         of_prior = self._of_prior(mean.shape[1], tries)
-        own = _candidates(tries - of_prior, self.rng.random(mean.shape), cube)
+        own = _spherical(tries - of_prior, self.rng.random(mean.shape), cube)
         if not of_prior:
             yield from own
             return
@@ -86,7 +86,7 @@ class Candidates:
             square = sum_of_squares(noise)
             prior = -0.5 * sum_of_squares(matrix_times(inverse, noise) + moved) - log_det
             yield noise, log_share(square, -0.5 * square - excess, prior, share)
-        for u, _ in _candidates(of_prior, self.rng.random(mean.shape), 0.0):
+        for u, _ in _spherical(of_prior, self.rng.random(mean.shape), 0.0):
             noise = matrix_times(L, u - moved)
             yield (
                 noise,
@@ -94,24 +94,24 @@ class Candidates:
             )
 
     def _of_prior(self, levels: int, tries: int) -> int:
-        """How many of the candidates are drawn from the prior of the effects."""
+        """How many of the proposals are drawn from the prior of the effects."""
         if self.approximation.is_joint:
             return tries // 2
         return tries // 4 if levels <= FEW_LEVELS and tries >= 8 else 0
 
     def _take(self, ratios: list[Array]) -> tuple[Array, Array]:
-        """Which candidate each level takes, with probability in proportion to its weight, and the log mean weight."""
+        """Which proposal each level takes, with probability in proportion to its weight, and the log mean weight."""
         if len(ratios) == 1:
             return np.zeros(ratios[0].shape, np.intp), ratios[0]
         with np.errstate(all="ignore"):
-            top = np.fmax.reduce(ratios)  # a candidate outside the link's range has no density, the others have theirs
+            top = np.fmax.reduce(ratios)  # a proposal outside the link's range has no density, the others have theirs
             weights = np.stack([np.exp(ratio - top) for ratio in ratios])
             sums = np.cumsum(np.where(np.isnan(weights), 0.0, weights), axis=0)
             threshold = self.rng.random(top.shape) * sums[-1]
             return np.sum(sums[:-1] <= threshold, axis=0), np.log(sums[-1] / len(ratios)) + top
 
     def _of(self, lower: int, upper: int, taken: Array, parts: Sequence[Array]) -> Array:
-        """Effects ``(B, J, k)`` of a lower factor that belong to the candidates taken by the levels of an upper one."""
+        """Effects ``(B, J, k)`` of a lower factor that belong to the proposals taken by the levels of an upper one."""
         if len(parts) == 1:
             return parts[0]
         own = taken if lower == upper else taken[:, self._above(lower, upper)]
@@ -132,7 +132,7 @@ class Candidates:
 
 
 def tail_weight(levels: int) -> float:
-    """How heavy the tails of the candidates of a factor with so many levels are."""
+    """How heavy the tails of the proposals of a factor with so many levels are."""
     return float((FEW_CUBE if levels <= FEW_LEVELS else CUBE) / np.sqrt(levels))
 
 
@@ -148,10 +148,10 @@ def sum_of_squares(vector: Array) -> Array:
     return np.asarray(np.sum(vector * vector, axis=-1))
 
 
-def _candidates(tries: int, shift: Array, cube: float) -> Iterator[tuple[Array, Array]]:
-    """Whitened effects of each candidate ``(B, J, k)``, and log of standard normal over its density ``(B, J)``.
+def _spherical(tries: int, shift: Array, cube: float) -> Iterator[tuple[Array, Array]]:
+    """Whitened effects of each proposal ``(B, J, k)``, and log of standard normal over its density ``(B, J)``.
 
-    The candidates of a level are the points of one lattice, shifted at random, and their mirror images: each by itself
+    The proposals of a level are the points of one lattice, shifted at random, and their mirror images: each by itself
     is a random draw, and together they integrate a smooth function far better than independent draws do.
     ``z + cube z^3`` of a standard normal z has tails heavier than those of the Gaussian approximation.
     """
