@@ -299,7 +299,7 @@ def test_log_likelihood_at_stans_points(case: str) -> None:
             dispersion=np.array(at["sigma"]),
         )
         eta = linear_predictor(design.X, design.offset, design.terms, values)
-        total = log_likelihood(design, model.spec.family, model.spec.link, values, eta).sum()
+        total = log_likelihood(design, model.spec, values, eta).sum()
         recorded = next(value for key, value in entry.items() if key.startswith("log_lik"))
         assert total == pytest.approx(recorded, rel=1e-7)
 
