@@ -93,7 +93,8 @@ class Model:
             if not isinstance(table, Mapping | None):
                 raise SpecError(f"{name} are a dictionary such as {_TABLES[name]}, not {table!r}.")
         self.spec: ModelSpec = make_spec(formula, family, link, priors, rescor=rescor)
-        _check_fitted(self.spec)
+        if rescor:
+            raise SpecError("rescor=True is read but not fitted yet: leave it out.")
         self.design: Design = build(
             parts_of(self.spec),
             data,
@@ -134,8 +135,8 @@ class Model:
         method : ``"auto"`` (REML for gaussian responses with identity link, Laplace otherwise), ``"reml"``, ``"ml"``,
             ``"laplace"``, ``"agq"``, or a record such as ``bmx.Agq(points=9)``.
         """
-        check_identifiable(self.design, self.spec.family, self.spec.link)
-        chosen = resolve_method(method, self.spec.family, self.spec.link)
+        check_identifiable(self.design, self.spec)
+        chosen = resolve_method(method, self.spec)
         fit = Estimate(self._fitted, estimate(self.design, self.spec, chosen))
         for problem in fit.problems:
             warn_user(problem, ConvergenceWarning)
@@ -250,17 +251,6 @@ class Model:
         families = ", ".join(response.family.name for response in self.spec.responses)
         links = ", ".join(predictor.link.name for predictor in self.spec.predictors)
         return f"Model({self.spec.text!r}, family={families!r}, link={links!r})"
-
-
-def _check_fitted(spec: ModelSpec) -> None:
-    """Refuse what the language reads and no engine fits."""
-    shared = [bar.shared for predictor in spec.predictors for bar in predictor.formula.bars if bar.shared]
-    if spec.is_simple and len(shared) == len(set(shared)):
-        return
-    raise SpecError(
-        "Formulas of several parameters or responses, and bars that share an ID, are read but not fitted yet:"
-        f" `{spec.text}`. Give the one formula of the mean, with all effects of a factor in one bar."
-    )
 
 
 @explained

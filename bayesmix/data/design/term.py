@@ -129,7 +129,7 @@ def make_term(
 
 
 def _columns(encoder: TermEncoder, variables: Mapping[str, Variable], n: int, R: int) -> Array:
-    if R == 1:
+    if R == 1 and len(encoder.parts) == 1:
         return assemble(encoder.parts[0].matrix, variables, n)
     z, begin = np.zeros((R * n, len(encoder.effects))), 0
     for part in encoder.parts:

@@ -229,10 +229,10 @@ class HeldDeviances:
             self._linear: LinearProblem | None = None
         else:
             self._marginal, self._linear = None, linear_problem(design, point.coordinates)
-        direction = None if self.is_linear else separated(design, spec.family, spec.link, point)
+        direction = None if self.is_linear else separated(design, spec, point)
         self.lowest = self._lowest(direction)  # deviance, or what it tends to
         p = len(point.beta)
-        self._endless = np.zeros((p, 2), bool) if direction is None else endless_effects(design, spec.family, spec.link)
+        self._endless = np.zeros((p, 2), bool) if direction is None else endless_effects(design, spec)
 
     def _thetas(self) -> list[Array]:
         return split(self.point.coordinates.structures, self.point.theta)

@@ -8,126 +8,151 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.errors import DesignError
 from bayesmix.inference.estimation.boundary import can_follow
+from bayesmix.inference.estimation.mean_part import MeanPart, mean_parts
 from bayesmix.inference.estimation.methods import Laplace
 from bayesmix.inference.estimation.optimise import Status
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.restart import NO_NOISE
 from bayesmix.inference.estimation.ridge import ridges
+from bayesmix.inference.estimation.running_parameters import EXACT, NO_OVERDISPERSION, running_parameters
 from bayesmix.inference.estimation.separation import endless_sides, is_unbounded, separating_direction
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import Parameters, sd_names
-from bayesmix.language.families.family import Family, is_linear
+from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import Link
+from bayesmix.language.formula.model_spec import ModelSpec
 
 LARGE_EFFECT = 4.0  # range of the fixed part of a logit or log, from which on separation is looked for
-NO_OVERDISPERSION = 1e6  # shape from which on no count can tell a negative binomial from a Poisson distribution
 PURE_SD = 4.0  # standard deviation of logits beyond which pure levels are looked for
 ENDLESS_SD = 10.0  # of effects on a logit scale: two of them take odds of one to 5e8
 MANY_ROWS = 100.0  # outcomes a level that can tell even that
 CURVED = 1e-3  # smallest over largest curvature of the criterion from which on there is no ridge
 SAMPLE = "Or sample: under proper priors there is a posterior, model.sample()."
-EXACT = 1e-5  # residual over total standard deviation that is zero to rounding
 
 
-def check_identifiable(design: Design, family: Family, link: Link) -> None:
+def check_identifiable(design: Design, spec: ModelSpec) -> None:
     """Raise `DesignError` where no finite estimate exists, whatever the method."""
-    n, columns = len(design.y), design.X.shape[1] + len(design.dropped)
-    if n <= design.X.shape[1]:
-        raise DesignError(f"{n} rows cannot identify {columns} fixed effects: leave out predictors or add data.")
-    if is_linear(family, link):
-        _check_residual(design)
-    if (family.values.zero_is_edge and not family.values.one_is_edge) and not np.any(design.y > 0):
+    for r in range(design.R):
+        _check_rows(design, r)
+    for part in mean_parts(design, spec):
+        if part.has_residual:
+            _check_residual(part)
+        if (part.family.values.zero_is_edge and not part.family.values.one_is_edge) and not np.any(part.y > 0):
+            raise DesignError(
+                f"All counts of `{part.label}` are zero: the logarithm of their rate has no finite estimate. {SAMPLE}"
+            )
+        if part.family.response == "binomial":
+            _check_outcomes(part)
+
+
+def _check_rows(design: Design, predictor: int) -> None:
+    own, prefix = len(design.of_predictor(predictor)), design.layout.prefixes[predictor]
+    if design.n <= own:
+        left_out = len(design.dropped) if design.R == 1 else 0
+        of = f" of `{prefix.removesuffix('_')}`" if prefix else ""
         raise DesignError(
-            f"All counts of `{design.response}` are zero: the logarithm of their rate has no finite estimate. {SAMPLE}"
+            f"{design.n} rows cannot identify {own + left_out} fixed effects{of}: leave out predictors or add data."
         )
-    if family.response == "binomial":
-        _check_outcomes(design)
 
 
-def _check_residual(design: Design) -> None:
+def _check_residual(part: MeanPart) -> None:
     """A gaussian residual needs levels with more rows than effects, or correlations that tell effects from noise."""
-    for term in design.terms:
+    for term in part.terms:
         effects = len(term.levels) * len(term.effects)
         fades = structure_of(term).correlation.fades and len(term.effects) > 2
-        if effects >= len(design.y) and not fades:
+        if effects >= len(part.y) and not fades:
             what = f"{len(term.levels)} levels" + ("" if len(term.effects) == 1 else f" x {len(term.effects)} effects")
             raise DesignError(
-                f"`{term.group}` has {what} for {len(design.y)} rows: its variance cannot be told from the residual"
+                f"`{term.group}` has {what} for {len(part.y)} rows: its variance cannot be told from the residual"
                 f" variance. Use a grouping factor with several rows a level, or fewer effects. {SAMPLE}"
             )
 
 
-def _check_outcomes(design: Design) -> None:
-    trials = _trials(design)
-    for outcome, count in (("success", design.y.sum()), ("failure", (trials - design.y).sum())):
+def _check_outcomes(part: MeanPart) -> None:
+    for outcome, count in (("success", part.y.sum()), ("failure", (part.trials - part.y).sum())):
         if not count > 0:
             raise DesignError(
-                f"`{design.response}` holds no {outcome}: the logit of a probability of 0 or 1 is not finite."
+                f"`{part.label}` holds no {outcome}: the logit of a probability of 0 or 1 is not finite."
                 f" Check how the outcome is coded. {SAMPLE}"
             )
-    single = bool(np.all(trials == 1.0))
-    for term in design.terms:
-        if single and len(term.levels) * len(term.effects) >= len(design.y):
+    single = bool(np.all(part.trials == 1.0))
+    for term in part.terms:
+        if single and len(term.levels) * len(term.effects) >= len(part.y):
             raise DesignError(
-                f"`{term.group}` has {len(term.levels)} levels for {len(design.y)} single outcomes: of one 0 or 1 a"
+                f"`{term.group}` has {len(term.levels)} levels for {len(part.y)} single outcomes: of one 0 or 1 a"
                 " level, no spread among levels can be told from chance. Use a grouping factor with several rows a"
                 f" level, or fewer effects. {SAMPLE}"
             )
 
 
-def untold(design: Design, family: Family, link: Link, point: PointEstimate) -> list[str]:
+def untold(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
     """Say what the data cannot tell of an estimate, and why: one sentence each."""
-    return [*runaways(design, family, link, point), *_ridges(design, family, point)]
+    return [*runaways(design, spec, point), *_ridges(design, spec, point)]
 
 
-def runaways(design: Design, family: Family, link: Link, point: PointEstimate) -> list[str]:
+def runaways(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
     """Say which estimates run off to the end of their range, and why: one sentence each."""
     values = point.parameters
-    if family.is_normal:
+    if spec.is_simple and spec.family.is_normal:
         return _exact_fit(design, point) or _without_noise(design, point)
     found = []
-    direction = separated(design, family, link, point)
-    found += [] if direction is None else [_separated(design, family, direction)]
-    spreads = _pure_levels(design, family, values) or _endless_spread(design, family, link, point)
-    return found + spreads + _poisson_in_disguise(family, values)
+    for part in mean_parts(design, spec):
+        direction = _separated_part(part, point)
+        found += [] if direction is None else [_separated(part, direction)]
+        found += _pure_levels(part, values) or _endless_spread(design, part, point)
+    if spec.is_simple:
+        return found + _poisson_in_disguise(spec.family, values)
+    return found + running_parameters(design, spec, point)
 
 
-def separated(design: Design, family: Family, link: Link, point: PointEstimate) -> Array | None:
+def separated(design: Design, spec: ModelSpec, point: PointEstimate) -> Array | None:
     """Direction of the fixed effects, of columns of unit size, along which an estimate runs off; None for most."""
-    if not np.ptp(design.X @ point.beta) > LARGE_EFFECT:
+    whole = np.zeros(design.X.shape[1])
+    for part in mean_parts(design, spec):
+        direction = _separated_part(part, point)
+        if direction is not None:
+            whole[part.columns] = direction
+    return whole if whole.any() else None
+
+
+def _separated_part(part: MeanPart, point: PointEstimate) -> Array | None:
+    if not np.ptp(part.X @ point.beta[part.columns]) > LARGE_EFFECT:
         return None
-    return separating_direction(scaled(design.X), design.y, _trials(design), family, link)
+    return separating_direction(scaled(part.X), part.y, part.trials, part.family, part.link)
 
 
-def endless_effects(design: Design, family: Family, link: Link) -> Array:
+def endless_effects(design: Design, spec: ModelSpec) -> Array:
     """Whether each fixed effect of separated data may run off, downwards and upwards: ``(p, 2)``."""
-    return endless_sides(scaled(design.X), design.y, _trials(design), family, link)
+    endless = np.zeros((design.X.shape[1], 2), bool)
+    for part in mean_parts(design, spec):
+        endless[part.columns] = endless_sides(scaled(part.X), part.y, part.trials, part.family, part.link)
+    return endless
 
 
-def _separated(design: Design, family: Family, direction: Array) -> str:
+def _separated(part: MeanPart, direction: Array) -> str:
     moving = np.abs(direction) > 1e-6 * np.abs(direction).max()
-    names = [name for name, moves in zip(design.fixed, moving, strict=True) if moves and name != "Intercept"]
-    listed = ", ".join(f"`{name}`" for name in names or ["Intercept"])
-    size = np.abs(scaled(design.X) @ direction)
+    names = [name for name, moves in zip(part.fixed, moving, strict=True) if moves and name != part.intercept]
+    listed = ", ".join(f"`{name}`" for name in names or [part.intercept])
+    size = np.abs(scaled(part.X) @ direction)
     rows = int(np.sum(size > 1e-6 * size.max()))
-    outcome = "one outcome" if family.response == "binomial" else "a count of zero"
+    outcome = "one outcome" if part.family.response == "binomial" else "a count of zero"
     return (
         f"The estimate of {listed} runs off to infinity: it separates the outcomes, at its ends (at least {rows} of"
-        f" {len(design.y)} rows) there is only {outcome}. The likelihood has no maximum; what is shown is where the"
+        f" {len(part.y)} rows) there is only {outcome}. The likelihood has no maximum; what is shown is where the"
         " search stopped, and its size and standard error mean nothing. Sample with a proper prior instead"
         " (model.sample()), drop the predictor, or merge levels of the factor."
     )
 
 
-def _pure_levels(design: Design, family: Family, values: Parameters) -> list[str]:
+def _pure_levels(part: MeanPart, values: Parameters) -> list[str]:
     """Groups each with one outcome only tell a variance that is larger than any number."""
-    if family.response != "binomial":
+    if part.family.response != "binomial":
         return []
     sentences = []
-    for term, sd in zip(design.terms, values.sd, strict=True):
+    for term, sd in zip(part.terms, part.of_terms(values.sd), strict=True):
         levels = len(term.levels)
-        successes = np.bincount(term.codes, design.y, levels)
-        trials = np.bincount(term.codes, _trials(design), levels)
+        successes = np.bincount(term.codes, part.y, levels)
+        trials = np.bincount(term.codes, part.trials, levels)
         if sd.max() > PURE_SD and np.all((successes == 0) | (successes == trials)):
             sentences.append(
                 f"The standard deviation of `{term.group}` runs off to infinity: each of its levels has only"
@@ -137,17 +162,18 @@ def _pure_levels(design: Design, family: Family, values: Parameters) -> list[str
     return sentences
 
 
-def _endless_spread(design: Design, family: Family, link: Link, point: PointEstimate) -> list[str]:
+def _endless_spread(design: Design, part: MeanPart, point: PointEstimate) -> list[str]:
     """Levels of few rows with standard deviations that no probability can tell from larger ones."""
-    if family.response != "binomial" or not is_unbounded(family, link):
+    if part.family.response != "binomial" or not is_unbounded(part.family, part.link):
         return []
     sentences = []
-    for term, sd, names in zip(design.terms, point.parameters.sd, sd_names(design.terms), strict=True):
-        rows = float(np.median(np.bincount(term.codes, _trials(design), len(term.levels))))
+    named = part.of_terms([np.array(own) for own in sd_names(design.terms)])
+    for term, sd, names in zip(part.terms, part.of_terms(point.parameters.sd), named, strict=True):
+        rows = float(np.median(np.bincount(term.codes, part.trials, len(term.levels))))
         spread = np.broadcast_to(sd, len(term.effects)) * np.sqrt(np.mean(term.z**2, axis=0))
         if spread.max() > ENDLESS_SD and rows < MANY_ROWS:
             e = min(int(np.argmax(spread)), len(names) - 1)
-            sentences.append(_endless(point, names[e], float(sd[e]), term.group, link))
+            sentences.append(_endless(point, str(names[e]), float(sd[e]), term.group, part.link))
     return sentences
 
 
@@ -166,13 +192,13 @@ def _endless(point: PointEstimate, name: str, sd: float, group: str, link: Link)
     )
 
 
-def _ridges(design: Design, family: Family, point: PointEstimate) -> list[str]:
+def _ridges(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
     """Covariance parameters that only together mean something."""
     m = point.coordinates.size
     values = np.linalg.eigvalsh(point.optimum.hessian[:m, :m]) if m else np.ones(1)
     if values[0] > CURVED * values[-1]:
         return []
-    has_residual = family.is_normal and point.dispersion is not None
+    has_residual = spec.family.is_normal and point.dispersion is not None
     return [
         f"The data do not determine {', '.join(f'`{name}`' for name in names)}: other values"
         f"{', changed together,' if len(names) > 1 else ''} have the same likelihood, or nearly, whatever the response."
@@ -230,7 +256,3 @@ def scaled(X: Array) -> Array:
     """Columns of unit size."""
     size = np.sqrt(np.mean(X**2, axis=0))
     return np.asarray(X / np.where(size > 0.0, size, 1.0))
-
-
-def _trials(design: Design) -> Array:
-    return design.trials

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from bayesmix.errors import SpecError, nearest
 from bayesmix.language.arguments import explained
-from bayesmix.language.families.family import Family, is_linear
-from bayesmix.language.families.link import Link
+from bayesmix.language.formula.model_spec import ModelSpec
 
 MAX_POINTS = 100  # of adaptive quadrature, as in lme4: integrals do not change from a few dozen on
 
@@ -49,9 +48,9 @@ class Agq:
 Method = Reml | Ml | Laplace | Agq
 
 
-def resolve_method(method: str | Method, family: Family, link: Link) -> Method:
-    """Turn text into a method record and check that it fits the family."""
-    linear = is_linear(family, link)
+def resolve_method(method: str | Method, spec: ModelSpec) -> Method:
+    """Turn text into a method record and check that it fits the model."""
+    linear = spec.is_linear
     if isinstance(method, str):
         names: dict[str, Method] = {"reml": Reml(), "ml": Ml(), "laplace": Laplace(), "agq": Agq()}
         names["auto"] = names["reml"] if linear else names["laplace"]
@@ -66,7 +65,13 @@ def resolve_method(method: str | Method, family: Family, link: Link) -> Method:
         raise SpecError(f'An estimation method is text such as "reml", or a record such as bmx.Agq(9), not {method!r}.')
     if linear != isinstance(method, Reml | Ml):
         fitting = "Reml() or Ml()" if linear else "Laplace() or Agq(points=...)"
-        raise SpecError(
-            f"{method} does not fit a model with family `{family.name}` and link `{link.name}`: use {fitting}."
-        )
+        raise SpecError(f"{method} does not fit a model with {_described(spec)}: use {fitting}.")
     return method
+
+
+def _described(spec: ModelSpec) -> str:
+    """What it is in a model that a method does not fit."""
+    if spec.is_simple:
+        return f"family `{spec.family.name}` and link `{spec.link.name}`"
+    kind = "several responses" if len(spec.responses) > 1 else "formulas of several parameters"
+    return f"{kind}, `{spec.text}`"

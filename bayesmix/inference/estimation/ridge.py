@@ -38,7 +38,7 @@ def ridges(design: Design, working: Coordinates, *, has_residual: bool) -> list[
     """Names of the parameters that each ridge trades off against one another; empty where all are identified."""
     if not working.size:
         return []
-    products = moments(working.pattern, working.factors, np.zeros((len(design.y), 1)), None)
+    products = moments(working.pattern, working.factors, np.zeros((len(design.X), 1)), None)
     directions = [d for t, s in enumerate(working.structures) for d in _directions(working, t, s)]
     gram = np.array([[_inner(products, working, left, right) for right in directions] for left in directions])
     if has_residual:

@@ -74,7 +74,7 @@ def sample(
     priors = resolve(spec, design) if priors is None else priors
     inner = at_means(design, priors.changes)
     check_bounded(inner, spec, priors)
-    auto = resolve_method("auto", spec.family, spec.link)
+    auto = resolve_method("auto", spec)
     point = _off_zero(inner, estimate(inner, spec, auto))
     at_zero = conflicts(priors, inner, point.covariances)
     for conflict in at_zero:

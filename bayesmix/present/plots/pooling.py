@@ -89,7 +89,7 @@ def _reach(table: pd.DataFrame, fit: Estimate | Posterior, interval: float) -> p
     import pandas as pd
 
     rows = table["rows"].groupby(level=0, sort=False).first().astype(float)
-    linear = isinstance(resolve_method("auto", fit.spec.family, fit.spec.link), Reml)
+    linear = isinstance(resolve_method("auto", fit.spec), Reml)
     columns = {}
     for way, n in (("none", rows), ("complete", rows * 0.0 + rows.sum())):
         coefficients = table[way].notna().groupby(level=0, sort=False).sum() if way in table else 0.0

@@ -231,7 +231,7 @@ class EstimateRecord(FitRecord):
     def problems(self) -> list[str]:
         """What is wrong with the estimate, one sentence each; empty if nothing is. Singularity is no problem."""
         status = self.point.optimum.status
-        found = untold(self.design, self.spec.family, self.spec.link, self.point)
+        found = untold(self.design, self.spec, self.point)
         if found:  # of which a ridge of the likelihood is only the symptom
             return found
         return [] if status is Status.CONVERGED else [f"The optimiser {status.value}."]

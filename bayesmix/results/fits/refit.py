@@ -95,7 +95,7 @@ def regression(fit: FitRecord, rows: Array) -> tuple[Array, Array]:
 def _method_of(fit: FitRecord) -> Method:
     if isinstance(fit, EstimateRecord):
         return fit.point.method
-    return resolve_method("auto", fit.spec.family, fit.spec.link)
+    return resolve_method("auto", fit.spec)
 
 
 def _estimated(model: Fitted, method: Method) -> EstimateRecord:

@@ -31,7 +31,7 @@ class Both:
     def __init__(self, model):
         self.model, self.priors = model, model.priors
         self.design = at_means(model.design, model.priors.changes)  # engines work where the priors are stated
-        method = resolve_method("auto", model.spec.family, model.spec.link)
+        method = resolve_method("auto", model.spec)
         self.point = estimate(self.design, model.spec, method)  # converged or not
         self.reparametrisation = reparametrise(self.design, model.spec, self.priors, self.point)
         self.ours = sampler_model(self.design, model.spec, self.priors, self.reparametrisation)

@@ -1,0 +1,96 @@
+"""The mean of a response with the columns of its linear predictor, by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.data.design.response import Outcome
+from bayesmix.data.design.term import Term
+from bayesmix.language.families.family import Family, is_linear
+from bayesmix.language.families.link import Link
+from bayesmix.language.formula.model_spec import ModelSpec
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MeanPart:
+    """A response and the columns of its mean: of ``n`` rows, whatever other predictors a row has."""
+
+    label: str  # of the response as written
+    prefix: str  # of the names of its coefficients
+    family: Family
+    link: Link
+    outcome: Outcome
+    X: Array  # (n, p)
+    columns: list[int]  # position of each among all fixed effects
+    fixed: tuple[str, ...]  # their names
+    terms: tuple[Term, ...]  # the random effects of the mean
+    effects: tuple[tuple[int, list[int]], ...]  # the term of each among all, and its effects there
+    has_residual: bool  # whether it is linear, with normal noise of one size
+
+    @property
+    def y(self) -> Array:
+        """Response ``(n,)``; of counts of successes their number."""
+        return self.outcome.y
+
+    @property
+    def trials(self) -> Array:
+        """Binomial denominators ``(n,)``."""
+        return self.outcome.trials
+
+    @property
+    def intercept(self) -> str:
+        """Name of the intercept."""
+        return f"{self.prefix}Intercept"
+
+    def of_terms(self, values: Sequence[Array]) -> list[Array]:
+        """Values of the effects of each of its terms, from those of all terms, ``(..., k)``; or one for all effects."""
+        return [values[t] if values[t].shape[-1] == 1 else values[t][..., own] for t, own in self.effects]
+
+
+def mean_parts(design: Design, spec: ModelSpec) -> list[MeanPart]:
+    """Means of all responses."""
+    return [_mean(design, spec, r) for r, one in enumerate(spec.parameters) if one.parameter == 0]
+
+
+def _mean(design: Design, spec: ModelSpec, r: int) -> MeanPart:
+    one = spec.parameters[r]
+    response, columns, rows = spec.responses[one.response], design.of_predictor(r), design.block(r)
+    effects = tuple((t, own) for t, term in enumerate(design.terms) if (own := term.columns_of(r)))
+    return MeanPart(
+        label=response.label,
+        prefix=design.layout.prefixes[r],
+        family=response.family,
+        link=response.links[0],
+        outcome=design.outcomes[one.response],
+        X=design.X[rows][:, columns],
+        columns=columns,
+        fixed=tuple(design.fixed[j] for j in columns),
+        terms=tuple(_of_rows(design.terms[t], own, rows) for t, own in effects),
+        effects=effects,
+        has_residual=is_linear(response.family, response.links[0]) and _is_constant(design, spec, one.response),
+    )
+
+
+def _of_rows(term: Term, own: list[int], rows: slice) -> Term:
+    if len(own) == len(term.effects) and rows.start == 0 and rows.stop == len(term.codes):
+        return term
+    names = tuple(term.effects[e] for e in own)
+    return replace(term, codes=term.codes[rows], z=term.z[rows][:, own], effects=names, owners=())
+
+
+def _is_constant(design: Design, spec: ModelSpec, response: int) -> bool:
+    """Whether the noise of a response is of one size in all rows."""
+    if spec.is_simple:
+        return True
+    others = [r for r, one in enumerate(spec.parameters) if one.response == response and one.parameter > 0]
+    return all(
+        len(design.of_predictor(r)) == 1
+        and bool(np.ptp(design.X[design.block(r)], axis=0).max(initial=0.0) == 0.0)
+        and not any(term.columns_of(r) for term in design.terms)
+        for r in others
+    )

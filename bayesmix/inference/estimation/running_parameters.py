@@ -1,0 +1,80 @@
+"""Parameters beside the means, with predictors of their own, that run off to the ends of their ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.parameters.names import sd_names
+from bayesmix.language.families.family import Family
+from bayesmix.language.formula.model_spec import ModelSpec
+
+EXACT = 1e-5  # residual over total standard deviation that is zero to rounding
+NO_OVERDISPERSION = 1e6  # shape from which on no count can tell a negative binomial from a Poisson distribution
+ENDLESS = 10.0  # standard deviation of effects on the log of a parameter: two of them take it by a factor of 5e8
+
+
+def running_parameters(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
+    """Say which parameters beside the means run off, and why: one sentence each."""
+    return [*_beside_means(design, spec, point), *_spreads(design, spec, point)]
+
+
+def _beside_means(design: Design, spec: ModelSpec, point: PointEstimate) -> Iterator[str]:
+    eta = point.predictor(design)
+    for r, one in enumerate(spec.parameters):
+        if one.parameter == 0:
+            continue
+        response = spec.responses[one.response]
+        with np.errstate(over="ignore"):
+            values = one.link.mean(eta[design.block(r)])
+        name = spec_name(spec, r)
+        if response.family.is_normal:
+            yield from _exact_fit(design.outcomes[one.response].y, values, name, response.label)
+        elif response.family.limit is not None:
+            yield from _limit(response.family, values, name, response.label)
+
+
+def spec_name(spec: ModelSpec, r: int) -> str:
+    """What the parameter of a predictor is called: ``sigma``, ``shape_a``."""
+    one = spec.parameters[r]
+    own = spec.responses[one.response]
+    return "_".join(filter(None, (own.family.parameters[one.parameter].name, own.name)))
+
+
+def _exact_fit(y: Array, sigma: Array, name: str, label: str) -> Iterator[str]:
+    rows = int(np.sum(sigma < EXACT * np.std(y)))
+    if rows:
+        yield (
+            f"`{name}` runs off to zero in {rows} of {len(y)} rows: predictors and random effects can follow"
+            f" `{label}` there exactly, and the likelihood has no maximum. What is shown is where the search stopped;"
+            " standard errors mean nothing. Leave predictors or effects out of a formula, or sample with proper priors"
+            " (model.sample())."
+        )
+
+
+def _limit(family: Family, shape: Array, name: str, label: str) -> Iterator[str]:
+    rows = int(np.sum(shape > NO_OVERDISPERSION))
+    if rows:
+        yield (
+            f"`{name}` runs off to infinity in {rows} of {len(shape)} rows: given the predictors and random effects,"
+            f" `{label}` varies no more there than it does with family `{family.limit}`. The size of `{name}` and of"
+            f' its coefficients means nothing. Fit that family (family="{family.limit}") where it is so in all rows,'
+            f" or leave predictors out of the formula of `{name}`."
+        )
+
+
+def _spreads(design: Design, spec: ModelSpec, point: PointEstimate) -> Iterator[str]:
+    """Standard deviations of effects on parameters beside the means."""
+    for term, sd, names in zip(design.terms, point.parameters.sd, sd_names(design.terms), strict=True):
+        for e, owner in enumerate(term.owners):
+            size = float(np.sqrt(np.mean(term.z[design.block(owner), e] ** 2)))
+            if spec.parameters[owner].parameter and sd[e] * size > ENDLESS:
+                yield (
+                    f"The standard deviation {names[min(e, len(names) - 1)]} = {sd[e]:.3g} runs off: on the"
+                    f" {spec.parameters[owner].link.name} scale of `{spec_name(spec, owner)}` such effects take it to"
+                    " the ends of its range. Leave the effects out, or sample with a proper prior (model.sample())."
+                )
