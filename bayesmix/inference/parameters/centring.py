@@ -7,8 +7,10 @@ are at their means ``m``,
     b_c = M b,   Sigma_c = M Sigma M',   z_c = z M^-1,      M = 1 + e_0 m',
 
 with ``e_0`` the intercept's place and ``m`` zero elsewhere than in numeric columns. ``M`` has determinant one. Adding a
-number to ``x`` changes neither ``b_c`` nor ``Sigma_c``. Only unstructured covariances survive ``M``: effects that are
-independent, equally correlated or autoregressive at zero are so nowhere else, and nothing is centred there.
+number to ``x`` changes neither ``b_c`` nor ``Sigma_c``. Where effects of several linear predictors share a covariance,
+the intercept of each takes in the means of its own columns over its own rows. Only unstructured covariances survive
+``M``: effects that are independent, equally correlated or autoregressive at zero are so nowhere else, and nothing is
+centred there.
 """
 
 from __future__ import annotations
@@ -24,19 +26,56 @@ from bayesmix.inference.parameters.covariance import sd_and_corr, structure_of
 from bayesmix.inference.parameters.names import Parameters, covariance
 
 INTERCEPT = "Intercept"
-CENTRED = "Intercept(centred)"  # the intercept at the means of the other columns
+CENTRED = f"{INTERCEPT}(centred)"  # the intercept at the means of the other columns
 CONSTANT = 1e-12  # spread of a column, over its size, that rounding may explain
 AT_ZERO = 1e-9  # mean of a column, over its spread, that counts as zero
 
 
-def centring(term: Term) -> Array:
-    """The change of coordinates ``M (k, k)`` of a term; the identity where there is nothing to centre."""
-    k = len(term.effects)
+def centring(term: Term, prefixes: Sequence[str] = ("",)) -> Array:
+    """The change of coordinates ``M (k, k)`` of a term; the identity where there is nothing to centre.
+
+    ``prefixes`` are those of the linear predictors of a row, by which their intercepts are known.
+    """
+    k, n = len(term.effects), len(term.z) // len(prefixes)
     change = np.eye(k)
-    if k > 1 and structure_of(term).is_invariant and INTERCEPT in term.effects:
+    if k > 1 and structure_of(term).is_invariant:
         is_numeric = np.array(term.numeric or (False,) * k)
-        change[term.effects.index(INTERCEPT)] += np.where(is_numeric, _means(term.z), 0.0)
+        for r, at in intercepts(term, prefixes).items():
+            change[at] += np.where(is_numeric, _means(term.z[r * n : (r + 1) * n]), 0.0)
     return change
+
+
+def intercepts(term: Term, prefixes: Sequence[str] = ("",)) -> dict[int, int]:
+    """Place among a term's effects of the intercept of each linear predictor that has one, by predictor."""
+    owners = term.owners or (0,) * len(term.effects)
+    pairs = enumerate(zip(term.effects, owners, strict=True))
+    return {r: e for e, (effect, r) in pairs if effect == prefixes[r] + INTERCEPT}
+
+
+def fixed_centring(design: Design, *, raw_intercept: bool) -> tuple[tuple[str, ...], Array, Array]:
+    """The parameters that carry the priors of the fixed effects, in a design of one linear predictor.
+
+    Parameters
+    ----------
+    raw_intercept : whether the intercept's prior is meant at zero, as written.
+
+    Returns
+    -------
+    names, contrast, levels
+        Names ``(p,)`` of ``gamma = contrast @ beta``, and its coefficients ``(p,)`` of a predictor that is one
+        everywhere: those of a full set of dummies are cell means, slopes are zero.
+    """
+    p = len(design.fixed)
+    contrast, names = np.eye(p), list(design.fixed)
+    if INTERCEPT in design.fixed:
+        at = design.fixed.index(INTERCEPT)
+        if not raw_intercept:
+            contrast[at] = design.X.mean(axis=0)
+            names[at] = CENTRED
+        return tuple(names), contrast, np.eye(p)[at]
+    unit, *_ = np.linalg.lstsq(design.X, np.ones(len(design.X)), rcond=None) if p else (np.zeros(0),)
+    spans = p > 0 and bool(np.allclose(design.X @ unit, 1.0, atol=1e-8))
+    return tuple(names), contrast, np.asarray(unit) if spans else np.zeros(p)
 
 
 def is_centred(change: Array) -> bool:
@@ -79,11 +118,17 @@ def inverse(change: Array) -> Array:
     return 2.0 * np.eye(len(change)) - change
 
 
-def where(term: Term, change: Array) -> str:
-    """Where the intercept of a term is taken: ``Days = 4.5``; empty at zero."""
-    means = change[term.effects.index(INTERCEPT)] if is_centred(change) else np.zeros(len(change))
-    named = [f"{effect} = {m:.6g}" for effect, m in zip(term.effects, means, strict=True) if m and effect != INTERCEPT]
-    return ", ".join(named)
+def places(term: Term, change: Array, prefixes: Sequence[str] = ("",)) -> tuple[str, ...]:
+    """Where each effect of a term is taken: ``Days = 4.5``; empty at zero."""
+    owners = term.owners or (0,) * len(term.effects)
+    columns = [effect.removeprefix(prefixes[r]) for effect, r in zip(term.effects, owners, strict=True)]
+    means = change - np.eye(len(change))
+    return tuple(", ".join(f"{columns[f]} = {m:.6g}" for f, m in enumerate(row) if m) for row in means)
+
+
+def where(found: Sequence[str]) -> str:
+    """Several of `places` as one text."""
+    return "; ".join(dict.fromkeys(filter(None, found)))
 
 
 def _means(z: Array) -> Array:
@@ -96,7 +141,11 @@ def _means(z: Array) -> Array:
 def _centred(term: Term, change: Array) -> Term:
     if not is_centred(change):
         return term
-    effects = tuple(CENTRED if effect == INTERCEPT else effect for effect in term.effects)
+    is_moved = np.any(change != np.eye(len(change)), axis=1)
+    effects = tuple(
+        effect.removesuffix(INTERCEPT) + CENTRED if moved else effect
+        for effect, moved in zip(term.effects, is_moved, strict=True)
+    )
     return replace(term, effects=effects, z=term.z @ inverse(change))
 
 

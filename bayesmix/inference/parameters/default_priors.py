@@ -17,7 +17,7 @@ density than flat in those at zero. bambi has no correlations: here they are uni
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,16 +39,17 @@ class Defaults:
     fixed: tuple[Prior, ...]  # (p,) of all other columns
     sd: Callable[[Term, int], Prior]  # of an effect of a term
     eta: float  # of LKJ
-    dispersion: Prior | None
+    others: tuple[Prior, ...]  # of the family's parameters beside the mean
 
 
-def defaults(spec: ModelSpec, design: Design, cell_means: Sequence[float]) -> Defaults:
-    """The priors of the specification's preset.
+def defaults(spec: ModelSpec, design: Design, levels: Array) -> Defaults:
+    """The priors of the specification's preset, of a model with a formula for the mean alone.
 
     Parameters
     ----------
-    cell_means : (p,) where the columns' coefficients are centred if there is no intercept, zero for slopes.
+    levels : (p,) the coefficients of a predictor that is one everywhere: of cell means, all one; zero for slopes.
     """
+    centre, spread = scales(design, spec)
     match spec.preset:
         case "flat":
             return _flat(spec, design)
@@ -59,7 +60,7 @@ def defaults(spec: ModelSpec, design: Design, cell_means: Sequence[float]) -> De
         case "bambi":
             return _bambi(spec, design)
         case _:
-            return _own(spec, design, cell_means)
+            return _own(spec, design, levels, centre=centre, spread=spread)
 
 
 # ---- ours -------------------------------------------------------------------------------------------------------
@@ -87,9 +88,8 @@ def column_scale(column: Array) -> float:
     return spread if spread > 1e-12 * max(level, 1e-300) else (level or 1.0)
 
 
-def _own(spec: ModelSpec, design: Design, cell_means: Sequence[float]) -> Defaults:
-    centre, spread = scales(design, spec)
-    columns = zip(cell_means, design.X.T, strict=True)
+def _own(spec: ModelSpec, design: Design, levels: Array, *, centre: float, spread: float) -> Defaults:
+    columns = zip((centre * levels).tolist(), design.X.T, strict=True)
 
     def sd(term: Term, e: int) -> Prior:
         return Prior("Exponential", (column_scale(term.z[:, e]) / spread,))
@@ -100,24 +100,24 @@ def _own(spec: ModelSpec, design: Design, cell_means: Sequence[float]) -> Defaul
         fixed=tuple(Prior("Normal", (mean, 2.5 * spread / column_scale(column))) for mean, column in columns),
         sd=sd,
         eta=2.0,
-        dispersion=_by_dispersion(spec, sigma, shape),
+        others=_of_others(spec, sigma, shape),
     )
 
 
 def _flat(spec: ModelSpec, design: Design) -> Defaults:
     half = Prior("HalfFlat")
     flat = (Prior("Flat"),) * design.X.shape[1]
-    return Defaults(Prior("Flat"), flat, lambda term, e: half, 1.0, _by_dispersion(spec, half, half))
+    return Defaults(Prior("Flat"), flat, lambda term, e: half, 1.0, _of_others(spec, half, half))
 
 
-def _by_dispersion(spec: ModelSpec, scale: Prior, shape: Prior) -> Prior | None:
-    """The prior of the parameter beside the mean: in units of the response, or without any."""
-    if spec.family.dispersion is None:
-        return None
-    parameter = spec.family.parameters[1]
-    if spec.preset in parameter.priors:
-        return to_prior(parameter.priors[spec.preset])
-    return scale if parameter.unit == "response" else shape
+def _of_others(spec: ModelSpec, scale: Prior, shape: Prior) -> tuple[Prior, ...]:
+    """The priors of the parameters beside the mean: in units of the response, or without any."""
+    return tuple(
+        to_prior(parameter.priors[spec.preset])
+        if spec.preset in parameter.priors
+        else (scale if parameter.unit == "response" else shape)
+        for parameter in spec.family.parameters[1:]
+    )
 
 
 # ---- brms -------------------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def _brms(spec: ModelSpec, design: Design) -> Defaults:
         fixed=(Prior("Flat"),) * design.X.shape[1],
         sd=lambda term, e: half,
         eta=1.0,
-        dispersion=_by_dispersion(spec, half, Prior("Gamma", (0.01, 0.01))),
+        others=_of_others(spec, half, Prior("Gamma", (0.01, 0.01))),
     )
 
 
@@ -165,7 +165,7 @@ def _rstanarm(spec: ModelSpec, design: Design) -> Defaults:
         fixed=tuple(Prior("Normal", (0.0, size / (float(np.std(column, ddof=1)) or 1.0))) for column in design.X.T),
         sd=lambda term, e: decov,
         eta=1.0,
-        dispersion=_by_dispersion(spec, Prior("Exponential", (1.0 / spread,)), Prior("Exponential", (1.0,))),
+        others=_of_others(spec, Prior("Exponential", (1.0 / spread,)), Prior("Exponential", (1.0,))),
     )
 
 
@@ -192,7 +192,7 @@ def _bambi(spec: ModelSpec, design: Design) -> Defaults:
         fixed=tuple(Prior("Normal", (0.0, float(size))) for size in sigma),
         sd=sd,
         eta=1.0,
-        dispersion=_by_dispersion(spec, Prior("HalfStudentT", (4.0, spread)), Prior("HalfCauchy", (1.0,))),
+        others=_of_others(spec, Prior("HalfStudentT", (4.0, spread)), Prior("HalfCauchy", (1.0,))),
     )
 
 

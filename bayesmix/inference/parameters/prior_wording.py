@@ -33,13 +33,14 @@ def says(prior: Prior) -> str:
 
 def quantiles(prior: Prior) -> tuple[float, float]:
     """Bounds that hold 95 %: from zero for a positive parameter, central otherwise."""
-    distribution = _distribution(prior)
+    found = distribution(prior)
     if prior.is_positive:
-        return 0.0, float(distribution.ppf(0.95))
-    return float(distribution.ppf(0.025)), float(distribution.ppf(0.975))
+        return 0.0, float(found.ppf(0.95))
+    return float(found.ppf(0.025)), float(found.ppf(0.975))
 
 
-def _distribution(prior: Prior) -> Any:
+def distribution(prior: Prior) -> Any:
+    """SciPy's distribution of a proper prior of a single parameter, or what has its quantiles."""
     from scipy import stats
 
     frozen: dict[str, Callable[..., Any]] = {
@@ -106,7 +107,7 @@ class OneOfDecov:
         share = special.betaincinv(concentration, (k - 1) * concentration, middles) if k > 1 else np.ones(1)
         sizes = np.sqrt(k * share)
         if self.unit is not None:
-            sizes = np.ravel(sizes[:, None] * np.asarray(_distribution(self.unit).ppf(middles)))
+            sizes = np.ravel(sizes[:, None] * np.asarray(distribution(self.unit).ppf(middles)))
         return np.asarray(sizes[sizes > 0.0])
 
 
@@ -122,36 +123,71 @@ class _HalfStudent:
 
     whole: Any
 
-    def ppf(self, q: float) -> float:
-        return float(self.whole.ppf(0.5 + 0.5 * q))
+    def ppf(self, q: Any) -> Any:
+        return self.whole.ppf(0.5 + 0.5 * q)
 
 
-def in_units(prior: Prior, effect: str, response: str, link: Link) -> str:
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What the numbers of a coefficient, or of its standard deviation between levels, mean."""
+
+    effect: str  # "Intercept", "Days"; empty of several effects
+    response: str  # what the linear predictor under the identity link is counted in
+    link: Link
+    parameter: str = ""  # "sigma", where the linear predictor is not that of the mean
+    place: str = ""  # where an intercept of a random-effects term is taken: "Days = 4.5"
+
+    @property
+    def is_slope(self) -> bool:
+        """Whether it is counted per unit of a column."""
+        return bool(self.effect) and not self.effect.startswith("Intercept")
+
+    @property
+    def of_response(self) -> str:
+        """The end of ``2 Reaction``."""
+        return f" {self.response}" if self.response else ""
+
+    @property
+    def per(self) -> str:
+        """The end of ``2 Reaction per Days``."""
+        return f"{self.of_response}{f' per {self.effect}' if self.is_slope else ''}"
+
+
+def says_of_number(prior: Prior, response: str) -> str:
+    """What the prior of a parameter says that is one number for all rows; ``response`` if it is counted in that."""
+    return says(prior) + (f" {response}" if response and not prior.is_flat else "")
+
+
+def in_units(prior: Prior, unit: Unit) -> str:
     """What the prior of a coefficient or of its standard deviation says, in units of the response where it has any."""
     if prior.is_flat:
         return says(prior)
-    slope = bool(effect) and not effect.startswith("Intercept")
+    link = unit.link
     if link.is_identity:
-        return f"{says(prior)} {response}{f' per {effect}' if slope else ''}"
-    if link.multiplies and (prior.is_positive or slope):
-        return f"{says(prior)} ({link.multiplies} {np.exp(min(quantiles(prior)[1], 700.0)):.3g})"
+        return f"{says(prior)}{unit.per}"
+    if link.multiplies and (prior.is_positive or unit.is_slope):
+        return f"{says(prior)} ({link.multiplies} {_largest(quantiles(prior)[1])})"
+    if unit.parameter:
+        low, high = (float(link.mean(np.asarray(end))) for end in quantiles(prior))
+        return f"{says(prior)} ({unit.parameter} {low:.3g} .. {high:.3g}{unit.of_response})"
     return says(prior)
 
 
-def says_decov(  # noqa: PLR0913 - parts of one sentence
-    prior: Prior, together: int, unit: Prior | None, unit_name: str | None, *, effect: str, response: str, link: Link
-) -> str:
+def _largest(predictor: float) -> str:
+    """The largest factor, as far as numbers reach."""
+    return f"{np.exp(min(predictor, 700.0)):.3g}"
+
+
+def says_decov(prior: Prior, together: int, dispersion: Prior | None, name: str | None, unit: Unit) -> str:
     """What a Decov prior says of one standard deviation: beside the dispersion parameter, and in the data's units."""
     relative = decov_upper(prior, together, None)
-    if unit is None:
+    if dispersion is None:
         size = f"95 % below {relative:.3g}"
-        return f"{size} ({link.multiplies} {np.exp(min(relative, 700.0)):.3g})" if link.multiplies else size
-    size = f"95 % below {relative:.3g} {unit_name}"
-    if unit.is_flat or not link.is_identity:
+        return f"{size} ({unit.link.multiplies} {_largest(relative)})" if unit.link.multiplies else size
+    size = f"95 % below {relative:.3g} {name}"
+    if dispersion.is_flat or not unit.link.is_identity:
         return size
-    slope = bool(effect) and not effect.startswith("Intercept")
-    upper = decov_upper(prior, together, unit)
-    return f"{size}, that is {upper:.3g} {response}{f' per {effect}' if slope else ''}"
+    return f"{size}, that is {decov_upper(prior, together, dispersion):.3g}{unit.per}"
 
 
 def says_lkj(eta: float, family: Correlation) -> str:

@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
-from bayesmix.errors import SpecError, nearest
-from bayesmix.inference.parameters.centring import CENTRED, INTERCEPT, at_means, centring, is_centred, to_means, where
+from bayesmix.errors import SpecError
+from bayesmix.inference.parameters.auxiliary_priors import auxiliary_defaults, check_preset
+from bayesmix.inference.parameters.centring import (
+    CENTRED,
+    INTERCEPT,
+    at_means,
+    centring,
+    fixed_centring,
+    intercepts,
+    is_centred,
+    places,
+    to_means,
+    where,
+)
 from bayesmix.inference.parameters.correlation import Correlation, Free, OneNumber
-from bayesmix.inference.parameters.covariance import Structure, structure_of
-from bayesmix.inference.parameters.default_priors import defaults, scales
-from bayesmix.inference.parameters.names import Parameters, sd_effects, sd_names
+from bayesmix.inference.parameters.covariance import Structure, side_by_side, structure_of
+from bayesmix.inference.parameters.default_priors import Defaults, defaults
+from bayesmix.inference.parameters.named_priors import NamedPriors, named_priors, sd_name
+from bayesmix.inference.parameters.names import Parameters, sd_names
+from bayesmix.inference.parameters.one_predictor import one_predictor, one_response, one_term
 from bayesmix.inference.parameters.prior_wording import (
     OneOfDecov,
+    Unit,
     decov_upper,
     in_units,
     quantiles,
-    says,
     says_decov,
     says_lkj,
+    says_of_number,
     short,
 )
 from bayesmix.language.families.link import Link
@@ -32,6 +46,7 @@ from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.language.priors.distributions import JOINT
 from bayesmix.language.priors.joint import log_decov, log_lkj
+from bayesmix.language.priors.on_link import CoefficientPrior, OnLink, natural
 from bayesmix.language.priors.prior import Prior
 
 INTERCEPTS = (INTERCEPT, CENTRED)
@@ -50,19 +65,21 @@ class Priors:
 
     names: tuple[str, ...]  # (p,) names of gamma
     contrast: Array  # (p, p), determinant 1
-    fixed: tuple[Prior, ...]  # (p,)
+    fixed: tuple[
+        CoefficientPrior, ...
+    ]  # (p,); of a parameter that is one number for all rows, on the scale of its link
     sd: tuple[tuple[Prior, ...], ...]  # per term, per standard deviation
     corr: tuple[float | None, ...]  # per term: eta of LKJ, None where there is nothing to correlate
     dispersion: Prior | None
     dispersion_name: str | None
+    dispersion_unit: str  # what it is counted in; empty of a number
     sd_names: tuple[tuple[str, ...], ...]  # per term, per standard deviation
     corr_names: tuple[str, ...]  # per term: "corr(agegp)"
-    effects: tuple[tuple[str, ...], ...]  # per term, the effect of each standard deviation; empty of a shared one
     families: tuple[Correlation, ...]  # per term
     changes: tuple[Array, ...]  # per term (k, k), determinant 1
-    places: tuple[str, ...]  # per term, where its intercept is taken: "Days = 4.5"; empty at zero
-    response: str
-    link: Link
+    units: tuple[Unit, ...]  # (p,) what gamma means
+    sd_units: tuple[tuple[Unit, ...], ...]  # per term, per standard deviation
+    intercepts: tuple[int, ...]  # places of intercepts in gamma, one for each linear predictor that has one
 
     @property
     def is_centred(self) -> bool:
@@ -73,30 +90,31 @@ class Priors:
     def has_flat(self) -> bool:
         """Whether some prior is improper."""
         dispersion = () if self.dispersion is None else (self.dispersion,)
-        return any(prior.is_flat for prior in (*self.fixed, *(p for term in self.sd for p in term), *dispersion))
+        every = (*map(natural, self.fixed), *(prior for term in self.sd for prior in term), *dispersion)
+        return any(prior.is_flat for prior in every)
 
     def rows(self) -> Iterator[tuple[str, Prior, str]]:
         """Name, prior and what it says, of every parameter or matrix of correlations."""
-        for name, prior in zip(self.names, self.fixed, strict=True):
-            yield name, prior, in_units(prior, name, self.response, self.link)
-        for names, effects, priors, eta, corr_name, family, place in zip(
-            self.sd_names, self.effects, self.sd, self.corr, self.corr_names, self.families, self.places, strict=True
-        ):
-            at = f" at {place}" if place else ""
-            for name, effect, prior in zip(names, effects, priors, strict=True):
-                meaning = self._says_of_sd(prior, priors.count(prior), effect)
-                yield name, prior, meaning + (at if effect == CENTRED else "")
+        for name, prior, unit in zip(self.names, self.fixed, self.units, strict=True):
+            if isinstance(prior, Prior):
+                yield name, prior, in_units(prior, unit)
+            else:
+                yield name, prior.prior, says_of_number(prior.prior, unit.response)
+        for t, (names, units, priors) in enumerate(zip(self.sd_names, self.sd_units, self.sd, strict=True)):
+            for name, unit, prior in zip(names, units, priors, strict=True):
+                meaning = self._says_of_sd(prior, priors.count(prior), unit)
+                yield name, prior, meaning + (f" at {unit.place}" if unit.place else "")
+            eta, place = self.corr[t], where([unit.place for unit in units])
             if eta is not None:
-                yield corr_name, Prior("LKJ", (eta,)), says_lkj(eta, family) + at
+                meaning = says_lkj(eta, self.families[t])
+                yield self.corr_names[t], Prior("LKJ", (eta,)), meaning + (f" at {place}" if place else "")
         if self.dispersion is not None:
-            unit = f" {self.response}" if self.dispersion_name == "sigma" and not self.dispersion.is_flat else ""
-            yield str(self.dispersion_name), self.dispersion, says(self.dispersion) + unit
+            yield str(self.dispersion_name), self.dispersion, says_of_number(self.dispersion, self.dispersion_unit)
 
-    def _says_of_sd(self, prior: Prior, together: int, effect: str) -> str:
+    def _says_of_sd(self, prior: Prior, together: int, unit: Unit) -> str:
         if prior.kind != "Decov":
-            return in_units(prior, effect, self.response, self.link)
-        names: Any = {"effect": effect, "response": self.response, "link": self.link}
-        return says_decov(prior, together, self.dispersion, self.dispersion_name, **names)
+            return in_units(prior, unit)
+        return says_decov(prior, together, self.dispersion, self.dispersion_name, unit)
 
     def of_each_sd(self) -> dict[str, Prior | OneOfDecov]:
         """The prior of every standard deviation by itself, by name."""
@@ -112,7 +130,7 @@ class Priors:
 
     def intervals(self) -> dict[str, tuple[float, float]]:
         """Bounds that hold 95 % of each proper prior of a single parameter, by name."""
-        found = dict(zip(self.names, self.fixed, strict=True))
+        found = dict(zip(self.names, map(natural, self.fixed), strict=True))
         if self.dispersion is not None:
             found[str(self.dispersion_name)] = self.dispersion
         bounds: dict[str, tuple[float, float]] = {}
@@ -149,41 +167,35 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
     SpecError
         If a named prior matches no parameter, or does not fit the parameter's range.
     """
-    book = _Book(dict(spec.priors), _known_names(spec, design))
-    changes = tuple(_change(book, spec.preset, term) for term in design.terms)
+    if not spec.is_simple:
+        check_preset(spec.preset)
+    named, prefixes = named_priors(spec, design), design.layout.prefixes
+    changes = tuple(_change(named, spec.preset, term, prefixes) for term in design.terms)
     terms = at_means(design, changes).terms  # an intercept is called centred where its prior is
-    names, contrast, means = _fixed_contrast(design, spec, raw_intercept="Intercept" in spec.priors)
-    preset = defaults(spec, design, means)
-    fixed = tuple(
-        (book.find([name]) or preset.intercept) if name in INTERCEPTS else (book.find([name, "fixed"]) or prior)
-        for name, prior in zip(names, preset.fixed, strict=True)
-    )
+    parts = _parts(spec, design, named)
     sd = tuple(
-        tuple(book.find(_sd_aliases(term, name)) or preset.sd(_columns(term), e) for e, name in enumerate(names))
-        for term, names in zip(design.terms, sd_names(terms), strict=True)
+        _of_term(design, term, names, parts, named) for term, names in zip(design.terms, sd_names(terms), strict=True)
     )
-    for term, own in zip(design.terms, sd, strict=True):
-        _check_joint(term, own)
-    corr = tuple(_eta(book, preset.eta, term) for term in design.terms)
-    dispersion = None
-    if spec.family.dispersion is not None:
-        dispersion = book.find([spec.family.dispersion]) or preset.dispersion
+    preset, dispersion = parts[0].defaults, spec.family.dispersion if spec.is_simple else None
     return Priors(
-        names,
-        contrast,
-        fixed,
-        sd,
-        corr,
-        dispersion,
-        spec.family.dispersion,
+        names=tuple(name for part in parts for name in part.names),
+        contrast=side_by_side([part.contrast for part in parts]),
+        fixed=tuple(prior for part in parts for prior in part.fixed(named)),
+        sd=sd,
+        corr=tuple(_eta(named, preset.eta, term) for term in design.terms),
+        dispersion=None if dispersion is None else named.find([dispersion]) or preset.others[0],
+        dispersion_name=dispersion,
+        dispersion_unit=_counted_in(spec, design, 0, 1) if dispersion is not None else "",
         sd_names=tuple(map(tuple, sd_names(terms))),
         corr_names=tuple(f"corr({term.group})" for term in terms),
-        effects=tuple(tuple("".join(label) for label in sd_effects(term)) for term in terms),
         families=tuple(structure_of(term).correlation for term in terms),
         changes=changes,
-        places=tuple(where(term, change) for term, change in zip(design.terms, changes, strict=True)),
-        response=design.response,
-        link=spec.link,
+        units=tuple(part.unit(name) for part in parts for name in part.names),
+        sd_units=tuple(
+            _sd_units(term, centred, change, parts)
+            for term, centred, change in zip(design.terms, terms, changes, strict=True)
+        ),
+        intercepts=_intercepts(parts),
     )
 
 
@@ -243,106 +255,130 @@ def log_partial(family: Correlation, partial: Array, eta: float) -> Array:
     return np.asarray(terms.sum(axis=-1))
 
 
-def _sum_log(priors: Sequence[Prior], values: Array) -> Array:
+def _sum_log(priors: Sequence[CoefficientPrior], values: Array) -> Array:
     total: Array = np.zeros(values.shape[:-1])
     for j, prior in enumerate(priors):
         total = total + prior.log_density(values[..., j])
     return total
 
 
-@dataclass(frozen=True, slots=True)
-class _Book:
-    """The user's priors, checked against the names of the model."""
-
-    named: Mapping[str, Prior]
-    known: Sequence[str]
-
-    def __post_init__(self) -> None:
-        for name, prior in self.named.items():
-            if name not in self.known:
-                listed = ", ".join(self.known)
-                raise SpecError(f"No parameter is called `{name}`.{nearest(name, self.known)} Parameters: {listed}.")
-            _check_range(name, prior)
-
-    def find(self, names: Sequence[str]) -> Prior | None:
-        """The prior of the first of ``names`` that has one."""
-        return next((self.named[name] for name in names if name in self.named), None)
+# ---- linear predictors ------------------------------------------------------------------------------------------
 
 
-def _check_range(name: str, prior: Prior) -> None:
-    if name.startswith("corr"):
-        if prior.kind != "LKJ":
-            raise SpecError(f'Correlations take an LKJ prior, not {prior}: priors={{"{name}": "LKJ(2)"}}.')
-        return
-    if prior.kind == "LKJ":
-        raise SpecError(f"LKJ is a prior for correlations, not for `{name}`.")
-    if prior.kind == "Decov" and not name.startswith("sd"):
-        raise SpecError(f"Decov is a prior for standard deviations of groups, not for `{name}`.")
-    needs_positive = name.startswith("sd") or name in {"sigma", "shape"}
-    bounded = prior.is_positive or (prior.kind == "Uniform" and prior.arguments[0] >= 0.0)
-    if needs_positive and not bounded:
-        raise SpecError(f"`{name}` is positive, {prior} is not: use HalfNormal, HalfStudentT, Exponential or Gamma.")
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """The fixed effects of one linear predictor, and the defaults that are its."""
+
+    prefix: str
+    own: tuple[str, ...]  # names of gamma without the prefix
+    contrast: Array
+    defaults: Defaults
+    response: str  # what the predictor or the parameter is counted in
+    link: Link
+    parameter: str = ""  # "sigma", where it is not of the mean
+    is_number: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of gamma."""
+        return tuple(self.prefix + name for name in self.own)
+
+    def fixed(self, named: NamedPriors) -> Iterator[CoefficientPrior]:
+        """The priors of gamma."""
+        for name, own, prior in zip(self.names, self.own, self.defaults.fixed, strict=True):
+            if self.is_number:
+                yield OnLink(named.find([name]) or prior, self.link)
+            elif own in INTERCEPTS:
+                yield named.find([name]) or self.defaults.intercept
+            else:
+                yield named.find([name, "fixed"]) or prior
+
+    def unit(self, name: str, place: str = "") -> Unit:
+        """What a coefficient or a standard deviation of it means."""
+        return Unit(name.removeprefix(self.prefix), self.response, self.link, self.parameter, place)
 
 
-def _check_joint(term: Term, priors: Sequence[Prior]) -> None:
-    joint = dict.fromkeys(str(prior) for prior in priors if prior.kind == "Decov")
-    if len(joint) > 1:
-        raise SpecError(f"The standard deviations of `{term.group}` share one Decov prior, not {' and '.join(joint)}.")
+def _parts(spec: ModelSpec, design: Design, named: NamedPriors) -> list[_Part]:
+    """The linear predictors in their order, of each response that of the mean first."""
+    parts: list[_Part] = []
+    means: dict[int, Defaults] = {}  # by response
+    for r, one in enumerate(spec.parameters):
+        view, prefix = one_predictor(design, spec, r), design.layout.prefixes[r]
+        own, contrast, levels = fixed_centring(view, raw_intercept=named.is_any(prefix + INTERCEPT))
+        unit = _counted_in(spec, design, one.response, one.parameter)
+        if one.parameter == 0:
+            found = means[one.response] = defaults(one_response(spec, one.response), view, levels)
+            parts.append(_Part(prefix, own, contrast, found, unit, one.link))
+            continue
+        alone = means[one.response].others[one.parameter - 1]
+        if r in design.layout.numbers:
+            found = replace(means[one.response], intercept=alone, fixed=(alone,))
+            parts.append(_Part("", own, contrast, found, unit, one.link, is_number=True))
+        else:
+            found = auxiliary_defaults(spec.preset, alone, one.link, view, levels)
+            parts.append(_Part(prefix, own, contrast, found, unit, one.link, prefix.removesuffix("_")))
+    return parts
 
 
-def _change(book: _Book, preset: str, term: Term) -> Array:
+def _counted_in(spec: ModelSpec, design: Design, response: int, parameter: int) -> str:
+    """The response, where a parameter of its family is in units of it."""
+    if spec.is_simple:
+        family, label = spec.family, design.response
+    else:
+        family, label = spec.responses[response].family, spec.responses[response].label
+    return label if parameter == 0 or family.parameters[parameter].unit == "response" else ""
+
+
+def _intercepts(parts: Sequence[_Part]) -> tuple[int, ...]:
+    own = [name for part in parts for name in part.own]
+    return tuple(j for j, name in enumerate(own) if name in INTERCEPTS)
+
+
+# ---- random effects ---------------------------------------------------------------------------------------------
+
+
+def _change(named: NamedPriors, preset: str, term: Term, prefixes: Sequence[str]) -> Array:
     """Coordinates in which a term has its priors: centred, unless one that touches the intercept is meant at zero."""
-    change, group, own = centring(term), term.group, f"sd({term.group}, {INTERCEPT})"
-    centred = f"sd({group}, {CENTRED})"
-    if centred in book.named and own in book.named:
-        raise SpecError(f"`{own}` and `{centred}` are two priors for one standard deviation: give one of them.")
-    at_zero = {own, f"sd({group})", "sd", f"corr({group})", "corr"} & book.named.keys()
-    if centred not in book.named and (preset in AT_ZERO or at_zero):
-        return np.eye(len(change))
+    change, group = centring(term, prefixes), term.group
+    for at in intercepts(term, prefixes).values():
+        own, centred = (sd_name(term, term.effects[at], at_means=place) for place in (False, True))
+        if named.is_any(centred) and named.is_any(own):
+            raise SpecError(f"`{own}` and `{centred}` are two priors for one standard deviation: give one of them.")
+        at_zero = named.is_any(own, f"sd({group})", "sd", f"corr({group})", "corr")
+        if not named.is_any(centred) and (preset in AT_ZERO or at_zero):
+            change[at] = np.eye(len(change))[at]
     return change
 
 
-def _sd_aliases(term: Term, name: str) -> list[str]:
-    """Names by which a prior of a standard deviation may have been given, the most special first."""
-    own = [name, f"sd({term.group}, {CENTRED})"] if name == f"sd({term.group}, {INTERCEPT})" else [name]
-    return [*own, f"sd({term.group})", "sd"]
+def _of_term(
+    design: Design, term: Term, names: Sequence[str], parts: Sequence[_Part], named: NamedPriors
+) -> tuple[Prior, ...]:
+    """The priors of a term's standard deviations."""
+    found = []
+    places = intercepts(term, design.layout.prefixes).values()
+    for e, (name, r) in enumerate(zip(names, _owners(term), strict=False)):
+        one = one_term(term, design, r)
+        given = named.of_sd(term, name, term.effects[e] if e in places else None)
+        found.append(given or parts[r].defaults.sd(_columns(one), term.columns_of(r).index(e)))
+    joint = dict.fromkeys(str(prior) for prior in found if prior.kind == "Decov")
+    if len(joint) > 1:
+        raise SpecError(f"The standard deviations of `{term.group}` share one Decov prior, not {' and '.join(joint)}.")
+    return tuple(found)
 
 
-def _known_names(spec: ModelSpec, design: Design) -> list[str]:
-    names = list(design.fixed)
-    if "Intercept" in names:
-        names.insert(1, CENTRED)
-    names.append("fixed")
-    for term, sds in zip(design.terms, sd_names(design.terms), strict=True):
-        if len(term.effects) > 1 and term.structure == "us" and INTERCEPT in term.effects:
-            sds.insert(term.effects.index(INTERCEPT) + 1, f"sd({term.group}, {CENTRED})")
-        names += [*sds, f"sd({term.group})"]
-        if structure_of(term).correlation.size:
-            names.append(f"corr({term.group})")
-    names += ["sd", "corr"]
-    if spec.family.dispersion is not None:
-        names.append(spec.family.dispersion)
-    return list(dict.fromkeys(names))
+def _owners(term: Term) -> tuple[int, ...]:
+    """The linear predictor of each effect of a term."""
+    return term.owners or (0,) * len(term.effects)
 
 
-def _fixed_contrast(
-    design: Design, spec: ModelSpec, *, raw_intercept: bool
-) -> tuple[tuple[str, ...], Array, list[float]]:
-    """Names and contrast of the parameters that carry the fixed effects' priors, and their prior means."""
-    p = len(design.fixed)
-    centre, _ = scales(design, spec)
-    contrast = np.eye(p)
-    if INTERCEPT in design.fixed:
-        at = design.fixed.index("Intercept")
-        names = list(design.fixed)
-        if not raw_intercept:
-            contrast[at] = design.X.mean(axis=0)
-            names[at] = CENTRED
-        return tuple(names), contrast, [centre if j == at else 0.0 for j in range(p)]
-    # without an intercept, cell means of a full set of dummies are centred on the mean of y, slopes on zero
-    unit, *_ = np.linalg.lstsq(design.X, np.ones(len(design.X)), rcond=None) if p else (np.zeros(0),)
-    spans = p > 0 and bool(np.allclose(design.X @ unit, 1.0, atol=1e-8))
-    return tuple(design.fixed), contrast, list(centre * unit) if spans else [0.0] * p
+def _sd_units(term: Term, centred: Term, change: Array, parts: Sequence[_Part]) -> tuple[Unit, ...]:
+    """What the standard deviations of a term mean; one without an effect where all effects share it."""
+    if structure_of(term).is_homogeneous:
+        return (parts[_owners(term)[0]].unit(""),)
+    at = places(term, change, [part.prefix for part in parts])
+    return tuple(
+        parts[r].unit(effect, place) for effect, r, place in zip(centred.effects, _owners(term), at, strict=True)
+    )
 
 
 def _columns(term: Term) -> Term:
@@ -352,11 +388,11 @@ def _columns(term: Term) -> Term:
     return replace(term, effects=("all",), z=term.z.reshape(-1, 1))
 
 
-def _eta(book: _Book, default: float, term: Term) -> float | None:
+def _eta(named: NamedPriors, default: float, term: Term) -> float | None:
     family = structure_of(term).correlation
     if not family.size:
         return None
-    prior = book.find([f"corr({term.group})", "corr"])
+    prior = named.find([f"corr({term.group})", "corr"])
     if prior is None:
         return default if isinstance(family, Free) else 1.0  # one number rho: uniform on its range
     eta = prior.arguments[0]

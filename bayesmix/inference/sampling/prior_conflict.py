@@ -15,7 +15,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
 from bayesmix.inference.estimation.point_estimate import PointEstimate
-from bayesmix.inference.parameters.centring import CENTRED, INTERCEPT, centring, inverse, is_centred, where
+from bayesmix.inference.parameters.centring import CENTRED, INTERCEPT, centring, inverse, is_centred, places, where
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.language.priors.prior import Prior
 
@@ -73,7 +73,7 @@ def conflicts(priors: Priors, design: Design, covariances: Sequence[Array]) -> l
         estimate, centred = (float(np.sqrt(max(matrix[at, at], 0.0))) for matrix in (covariances[t], there))
         upper = bounds.get(name, (0.0, np.inf))[1]
         if estimate > max(upper, FAR * centred):
-            found.append(Conflict(t, name, prior, upper, estimate, centred, change, where(term, change)))
+            found.append(Conflict(t, name, prior, upper, estimate, centred, change, where(places(term, change))))
     return found
 
 

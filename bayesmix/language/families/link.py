@@ -43,12 +43,17 @@ class Link:
         """Whether the predictor is the mean itself."""
         return self.range == "real"
 
+    @property
+    def is_logarithm(self) -> bool:
+        """Whether it is the logarithm."""
+        return self.range == "positive" and self.is_open
+
     def variance(self, mu: Array, variance: Array) -> Array:
         """Variance on the scale of the link of a response with a mean and a variance (Nakagawa et al. 2017).
 
         That of a logarithm as if it were lognormal, by the delta method elsewhere.
         """
-        if self.range == "positive" and self.is_open:
+        if self.is_logarithm:
             return np.asarray(np.log1p(variance / mu**2))
         return np.asarray(variance / self.inverse(self.of(mu))[1] ** 2)
 

@@ -16,7 +16,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import Parameters
-from bayesmix.inference.parameters.priors_in_force import INTERCEPTS, Priors
+from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.marginal.scatter import LOCATED
 from bayesmix.inference.sampling.nuts.reparametrisation import SMALLEST, Reparametrisation, typical
 from bayesmix.inference.sampling.nuts.reparametrised_model import free_at
@@ -74,8 +74,9 @@ class Starts:
         """Standard deviations, dispersion and intercept from their priors."""
         beta, _, dispersion = self._around(rng)
         gamma = self.priors.contrast @ beta
-        for j, (name, prior) in enumerate(zip(self.priors.names, self.priors.fixed, strict=True)):
-            if name in INTERCEPTS and prior.kind in LOCATED:
+        for j in self.priors.intercepts:
+            prior = self.priors.fixed[j]
+            if prior.kind in LOCATED:
                 gamma[j] = prior.arguments[-2] + prior.arguments[-1] * rng.standard_normal()
         sds = [typical(own) * np.exp(rng.uniform(BELOW, ABOVE, len(own))) for own in self.priors.sd]
         return np.linalg.solve(self.priors.contrast, gamma), sds, dispersion

@@ -1,0 +1,114 @@
+"""The user's priors by the names of parameters: which names there are, and which priors fit what they name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from bayesmix.data.design.design import Design, Term
+from bayesmix.errors import SpecError, nearest
+from bayesmix.inference.parameters.centring import CENTRED, INTERCEPT, intercepts
+from bayesmix.inference.parameters.covariance import structure_of
+from bayesmix.inference.parameters.names import sd_names
+from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.priors.prior import Prior
+
+Kind = Literal["coefficient", "positive", "sd", "corr"]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPriors:
+    """Priors by name, checked against what the model has under these names."""
+
+    named: Mapping[str, Prior]
+
+    def find(self, names: Sequence[str]) -> Prior | None:
+        """The prior of the first of ``names`` that has one."""
+        return next((self.named[name] for name in names if name in self.named), None)
+
+    def is_any(self, *names: str) -> bool:
+        """Whether one of ``names`` has a prior."""
+        return any(name in self.named for name in names)
+
+    def of_fixed(self, name: str) -> Prior | None:
+        """The prior given for a coefficient, an intercept or the parameter of all rows ``name`` is."""
+        return self.find([name])
+
+    def of_sd(self, term: Term, name: str, intercept: str | None) -> Prior | None:
+        """The prior given for a standard deviation of a term; ``intercept``: its effect's name, if it is one."""
+        own = [name] if intercept is None else [name, sd_name(term, intercept, at_means=True)]
+        return self.find([*own, f"sd({term.group})", "sd"])
+
+
+def named_priors(spec: ModelSpec, design: Design) -> NamedPriors:
+    """The priors of a specification by name.
+
+    Raises
+    ------
+    SpecError
+        If a name is none of the model's, or a prior does not fit the range of what it is for.
+    """
+    known = dict(_known(spec, design))
+    for name, prior in spec.priors.items():
+        if name not in known:
+            raise SpecError(_unknown(name, spec, list(known)))
+        _check_fit(name, prior, known[name])
+        if prior.kind == "Decov" and not spec.is_simple:
+            raise SpecError(
+                f"Decov states `{name}` relative to the one dispersion of all rows, which a model with several linear"
+                " predictors has not: use HalfNormal, HalfStudentT, Exponential or Gamma."
+            )
+    return NamedPriors(spec.priors)
+
+
+def sd_name(term: Term, intercept: str, *, at_means: bool) -> str:
+    """Name of the standard deviation of an intercept, ``sd(g, Intercept)``, at zero or at the means of its columns."""
+    effect = intercept.removesuffix(INTERCEPT) + CENTRED if at_means else intercept
+    return f"sd({term.group}, {effect})"
+
+
+def _known(spec: ModelSpec, design: Design) -> Iterator[tuple[str, Kind]]:
+    """Names that a prior may be given for, in the order of the parameters."""
+    prefixes, numbers = design.layout.prefixes, design.layout.numbers
+    for name, r in zip(design.fixed, design.layout.owners, strict=True):
+        yield name, "positive" if r in numbers else "coefficient"
+        if name == prefixes[r] + INTERCEPT:
+            yield prefixes[r] + CENTRED, "coefficient"
+    yield "fixed", "coefficient"
+    for term, names in zip(design.terms, sd_names(design.terms), strict=True):
+        may_be_centred = len(term.effects) > 1 and structure_of(term).is_invariant
+        places = set(intercepts(term, prefixes).values()) if may_be_centred else set()
+        for e, name in enumerate(names):
+            yield name, "sd"
+            if e in places:
+                yield sd_name(term, term.effects[e], at_means=True), "sd"
+        yield f"sd({term.group})", "sd"
+        if structure_of(term).correlation.size:
+            yield f"corr({term.group})", "corr"
+    yield "sd", "sd"
+    yield "corr", "corr"
+    if spec.is_simple and spec.family.dispersion is not None:
+        yield spec.family.dispersion, "positive"
+
+
+def _unknown(name: str, spec: ModelSpec, known: Sequence[str]) -> str:
+    listed = ", ".join(known)
+    if any(name == one.prefix.removesuffix("_") for one in spec.predictors if one.parameter):
+        what = f"`{name}` has a formula: its prior is that of `{name}_{INTERCEPT}`, its logarithm, and of its slopes."
+        return f"{what} Parameters: {listed}."
+    return f"No parameter is called `{name}`.{nearest(name, known)} Parameters: {listed}."
+
+
+def _check_fit(name: str, prior: Prior, kind: Kind) -> None:
+    if kind == "corr":
+        if prior.kind != "LKJ":
+            raise SpecError(f'Correlations take an LKJ prior, not {prior}: priors={{"{name}": "LKJ(2)"}}.')
+        return
+    if prior.kind == "LKJ":
+        raise SpecError(f"LKJ is a prior for correlations, not for `{name}`.")
+    if prior.kind == "Decov" and kind != "sd":
+        raise SpecError(f"Decov is a prior for standard deviations of groups, not for `{name}`.")
+    bounded = prior.is_positive or (prior.kind == "Uniform" and prior.arguments[0] >= 0.0)
+    if kind != "coefficient" and not bounded:
+        raise SpecError(f"`{name}` is positive, {prior} is not: use HalfNormal, HalfStudentT, Exponential or Gamma.")
