@@ -13,6 +13,7 @@ from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.priors.on_link import CoefficientPrior, OnLink, natural
 from bayesmix.language.priors.prior import Prior
 from bayesmix.language.priors.random import Generator, draw_prior
 from bayesmix.results.prediction.predict import predict
@@ -21,7 +22,7 @@ from bayesmix.results.prediction.rows import PredictionRows
 
 def draw_parameters(priors: Priors, design: Design, rng: Generator) -> Parameters:
     """Parameters of a design, random effects included, drawn from the priors."""
-    gamma = np.array([draw_prior(prior, rng) for prior in priors.fixed])
+    gamma = np.array([_draw(prior, rng) for prior in priors.fixed])
     dispersion = None if priors.dispersion is None else np.array(draw_prior(priors.dispersion, rng))
     unit = 1.0 if dispersion is None else float(dispersion)
     sds, corrs, effects = [], [], []
@@ -35,6 +36,12 @@ def draw_parameters(priors: Priors, design: Design, rng: Generator) -> Parameter
         effects.append(rng.standard_normal((len(term.levels), family.k)) @ (sd[:, None] * root).T)
     beta = np.linalg.solve(priors.contrast, gamma)
     return to_zero(Parameters(beta, tuple(sds), tuple(corrs), tuple(effects), dispersion), priors.changes)
+
+
+def _draw(prior: CoefficientPrior, rng: Generator) -> float:
+    """A coefficient; of a parameter that is one number for all rows, on the scale of its link."""
+    value = draw_prior(natural(prior), rng)
+    return float(prior.link.of(np.asarray(value))) if isinstance(prior, OnLink) else value
 
 
 def _draw_sd(priors: Sequence[Prior], unit: float, rng: Generator) -> Array:

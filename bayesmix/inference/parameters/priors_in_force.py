@@ -11,13 +11,9 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
 from bayesmix.errors import SpecError
-from bayesmix.inference.parameters.auxiliary_priors import auxiliary_defaults, check_preset
 from bayesmix.inference.parameters.centring import (
-    CENTRED,
-    INTERCEPT,
     at_means,
     centring,
-    fixed_centring,
     intercepts,
     is_centred,
     places,
@@ -26,10 +22,10 @@ from bayesmix.inference.parameters.centring import (
 )
 from bayesmix.inference.parameters.correlation import Correlation, Free, OneNumber
 from bayesmix.inference.parameters.covariance import Structure, side_by_side, structure_of
-from bayesmix.inference.parameters.default_priors import Defaults, defaults
 from bayesmix.inference.parameters.named_priors import NamedPriors, named_priors, sd_name
 from bayesmix.inference.parameters.names import Parameters, sd_names
-from bayesmix.inference.parameters.one_predictor import one_predictor, one_response, one_term
+from bayesmix.inference.parameters.one_predictor import one_term
+from bayesmix.inference.parameters.predictor_priors import PredictorPriors, counted_in, predictor_priors
 from bayesmix.inference.parameters.prior_wording import (
     OneOfDecov,
     Unit,
@@ -41,15 +37,13 @@ from bayesmix.inference.parameters.prior_wording import (
     says_of_number,
     short,
 )
-from bayesmix.language.families.link import Link
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.language.priors.distributions import JOINT
 from bayesmix.language.priors.joint import log_decov, log_lkj
-from bayesmix.language.priors.on_link import CoefficientPrior, OnLink, natural
+from bayesmix.language.priors.on_link import CoefficientPrior, natural
 from bayesmix.language.priors.prior import Prior
 
-INTERCEPTS = (INTERCEPT, CENTRED)
 AT_ZERO = ("brms", "rstanarm", "bambi")  # presets that state the priors of groups where predictors are zero
 
 
@@ -167,12 +161,10 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
     SpecError
         If a named prior matches no parameter, or does not fit the parameter's range.
     """
-    if not spec.is_simple:
-        check_preset(spec.preset)
     named, prefixes = named_priors(spec, design), design.layout.prefixes
     changes = tuple(_change(named, spec.preset, term, prefixes) for term in design.terms)
     terms = at_means(design, changes).terms  # an intercept is called centred where its prior is
-    parts = _parts(spec, design, named)
+    parts = predictor_priors(spec, design, named)
     sd = tuple(
         _of_term(design, term, names, parts, named) for term, names in zip(design.terms, sd_names(terms), strict=True)
     )
@@ -185,7 +177,7 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
         corr=tuple(_eta(named, preset.eta, term) for term in design.terms),
         dispersion=None if dispersion is None else named.find([dispersion]) or preset.others[0],
         dispersion_name=dispersion,
-        dispersion_unit=_counted_in(spec, design, 0, 1) if dispersion is not None else "",
+        dispersion_unit=counted_in(spec, design, 0, 1) if dispersion is not None else "",
         sd_names=tuple(map(tuple, sd_names(terms))),
         corr_names=tuple(f"corr({term.group})" for term in terms),
         families=tuple(structure_of(term).correlation for term in terms),
@@ -195,7 +187,7 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
             _sd_units(term, centred, change, parts)
             for term, centred, change in zip(design.terms, terms, changes, strict=True)
         ),
-        intercepts=_intercepts(parts),
+        intercepts=tuple(np.flatnonzero([is_one for part in parts for is_one in part.is_intercept]).tolist()),
     )
 
 
@@ -262,78 +254,6 @@ def _sum_log(priors: Sequence[CoefficientPrior], values: Array) -> Array:
     return total
 
 
-# ---- linear predictors ------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Part:
-    """The fixed effects of one linear predictor, and the defaults that are its."""
-
-    prefix: str
-    own: tuple[str, ...]  # names of gamma without the prefix
-    contrast: Array
-    defaults: Defaults
-    response: str  # what the predictor or the parameter is counted in
-    link: Link
-    parameter: str = ""  # "sigma", where it is not of the mean
-    is_number: bool = False
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of gamma."""
-        return tuple(self.prefix + name for name in self.own)
-
-    def fixed(self, named: NamedPriors) -> Iterator[CoefficientPrior]:
-        """The priors of gamma."""
-        for name, own, prior in zip(self.names, self.own, self.defaults.fixed, strict=True):
-            if self.is_number:
-                yield OnLink(named.find([name]) or prior, self.link)
-            elif own in INTERCEPTS:
-                yield named.find([name]) or self.defaults.intercept
-            else:
-                yield named.find([name, "fixed"]) or prior
-
-    def unit(self, name: str, place: str = "") -> Unit:
-        """What a coefficient or a standard deviation of it means."""
-        return Unit(name.removeprefix(self.prefix), self.response, self.link, self.parameter, place)
-
-
-def _parts(spec: ModelSpec, design: Design, named: NamedPriors) -> list[_Part]:
-    """The linear predictors in their order, of each response that of the mean first."""
-    parts: list[_Part] = []
-    means: dict[int, Defaults] = {}  # by response
-    for r, one in enumerate(spec.parameters):
-        view, prefix = one_predictor(design, spec, r), design.layout.prefixes[r]
-        own, contrast, levels = fixed_centring(view, raw_intercept=named.is_any(prefix + INTERCEPT))
-        unit = _counted_in(spec, design, one.response, one.parameter)
-        if one.parameter == 0:
-            found = means[one.response] = defaults(one_response(spec, one.response), view, levels)
-            parts.append(_Part(prefix, own, contrast, found, unit, one.link))
-            continue
-        alone = means[one.response].others[one.parameter - 1]
-        if r in design.layout.numbers:
-            found = replace(means[one.response], intercept=alone, fixed=(alone,))
-            parts.append(_Part("", own, contrast, found, unit, one.link, is_number=True))
-        else:
-            found = auxiliary_defaults(spec.preset, alone, one.link, view, levels)
-            parts.append(_Part(prefix, own, contrast, found, unit, one.link, prefix.removesuffix("_")))
-    return parts
-
-
-def _counted_in(spec: ModelSpec, design: Design, response: int, parameter: int) -> str:
-    """The response, where a parameter of its family is in units of it."""
-    if spec.is_simple:
-        family, label = spec.family, design.response
-    else:
-        family, label = spec.responses[response].family, spec.responses[response].label
-    return label if parameter == 0 or family.parameters[parameter].unit == "response" else ""
-
-
-def _intercepts(parts: Sequence[_Part]) -> tuple[int, ...]:
-    own = [name for part in parts for name in part.own]
-    return tuple(j for j, name in enumerate(own) if name in INTERCEPTS)
-
-
 # ---- random effects ---------------------------------------------------------------------------------------------
 
 
@@ -351,7 +271,7 @@ def _change(named: NamedPriors, preset: str, term: Term, prefixes: Sequence[str]
 
 
 def _of_term(
-    design: Design, term: Term, names: Sequence[str], parts: Sequence[_Part], named: NamedPriors
+    design: Design, term: Term, names: Sequence[str], parts: Sequence[PredictorPriors], named: NamedPriors
 ) -> tuple[Prior, ...]:
     """The priors of a term's standard deviations."""
     found = []
@@ -371,7 +291,7 @@ def _owners(term: Term) -> tuple[int, ...]:
     return term.owners or (0,) * len(term.effects)
 
 
-def _sd_units(term: Term, centred: Term, change: Array, parts: Sequence[_Part]) -> tuple[Unit, ...]:
+def _sd_units(term: Term, centred: Term, change: Array, parts: Sequence[PredictorPriors]) -> tuple[Unit, ...]:
     """What the standard deviations of a term mean; one without an effect where all effects share it."""
     if structure_of(term).is_homogeneous:
         return (parts[_owners(term)[0]].unit(""),)

@@ -18,6 +18,7 @@ from bayesmix.inference.parameters.centring import at_means
 from bayesmix.inference.parameters.correlation import Free
 from bayesmix.inference.parameters.names import corr_names
 from bayesmix.inference.parameters.prior_wording import OneOfDecov
+from bayesmix.language.priors.on_link import natural
 from bayesmix.language.priors.prior import Prior
 from bayesmix.present.plots.canvas import (
     BLUE,
@@ -226,7 +227,7 @@ def _with_priors(post: Posterior) -> tuple[dict[str, Array], dict[str, Prior | M
     priors = post.priors
     names, values = of_priors(priors, post.design, post.values)
     draws = dict(zip(names, values.reshape(-1, len(names)).T, strict=True))
-    named: dict[str, Prior | Marginal | OneOfDecov] = dict(zip(priors.names, priors.fixed, strict=True))
+    named: dict[str, Prior | Marginal | OneOfDecov] = dict(zip(priors.names, map(natural, priors.fixed), strict=True))
     named |= priors.of_each_sd()
     if priors.dispersion is not None:
         named[str(priors.dispersion_name)] = priors.dispersion

@@ -25,6 +25,7 @@ from bayesmix.language.formula.expression import Call, Chain, Name, spell, walk
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.formula.parse import Formula
 from bayesmix.language.formula.reader import read
+from bayesmix.language.priors.on_link import natural
 from bayesmix.language.priors.prior import Prior, to_prior
 
 SHARE = re.compile(r"^\s*(?:p|prop|proportion)\(\s*([^(),]+?)\s*,\s*([^(),]+?)\s*\)\s*~")
@@ -202,7 +203,7 @@ def _bambi_priors(model: Any, design: Design, priors: Priors) -> dict[str, Any]:
 
     component = model.parameters[model.family.likelihood.parent]
     found: dict[str, Any] = {}
-    fixed = dict(zip(priors.names, priors.fixed, strict=True))
+    fixed = dict(zip(priors.names, map(natural, priors.fixed), strict=True))
     if component.intercept_term is not None:
         found["Intercept"] = _as_bambi([fixed[CENTRED if CENTRED in fixed else "Intercept"]])
     ours = [(name, 0, column) for name, column in zip(design.fixed, design.X.T, strict=True)]

@@ -30,7 +30,7 @@ from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPost
 from bayesmix.inference.sampling.marginal.row_quadratics import PseudoResponses, RowQuadratics, match_rows
 from bayesmix.inference.sampling.marginal.sampler import draw_fixed
 from bayesmix.language.formula.model_spec import ModelSpec
-from bayesmix.language.priors.prior import Prior
+from bayesmix.language.priors.on_link import CoefficientPrior
 
 ROUNDS = 6
 DRAWS = 300  # of the Gaussian approximation's posterior in each round
@@ -174,7 +174,7 @@ def _spread(values: Array) -> float:
     return float(high - low) / 1.349
 
 
-def _match_prior(prior: Prior, gamma: Array, sd: float) -> tuple[float, float]:
+def _match_prior(prior: CoefficientPrior, gamma: Array, sd: float) -> tuple[float, float]:
     """Mean and precision of the Gaussian approximation of a prior, from draws of its coefficient."""
     if prior.kind == "Normal":
         mu, sigma = prior.arguments

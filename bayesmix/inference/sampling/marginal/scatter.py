@@ -13,6 +13,7 @@ from bayesmix.arrays import Array
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.parameters.unconstrained import TermCoordinates
 from bayesmix.inference.sampling.nuts.reparametrisation import typical
+from bayesmix.language.priors.on_link import CoefficientPrior
 from bayesmix.language.priors.prior import Prior
 
 POINTS = 200
@@ -29,7 +30,7 @@ def scattered(  # noqa: PLR0913 - options, named
     rng: np.random.Generator,
     *,
     has_sigma: bool,
-    explored: Sequence[Prior] = (),
+    explored: Sequence[CoefficientPrior] = (),
     n: int = POINTS,
 ) -> Array:
     """Points ``(n, m)`` of theta, the coordinates of `MarginalPosterior`: half over the priors, half around ``at``.

@@ -15,6 +15,7 @@ from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.nuts.pymc_likelihood import add_likelihood
 from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.priors.on_link import CoefficientPrior
 from bayesmix.language.priors.prior import Prior
 
 
@@ -138,7 +139,7 @@ def _scalar(name: str, prior: Prior) -> Any:
     return distribution(prior.kind, list(prior.arguments), name=name)
 
 
-def _vector(name: str, priors: Sequence[Prior], unit: Any = None) -> Any:
+def _vector(name: str, priors: Sequence[CoefficientPrior], unit: Any = None) -> Any:
     """Parameters ``(m,)``: one variable a kind of distribution, put together in order.
 
     ``unit`` is the dispersion parameter, which joint priors of standard deviations are relative to.
@@ -155,7 +156,7 @@ def _vector(name: str, priors: Sequence[Prior], unit: Any = None) -> Any:
     return parts[0] if len(parts) == 1 else pt.concatenate(parts)[in_order(kinds)]
 
 
-def _together(name: str, prior: Prior, k: int, unit: Any) -> Any:
+def _together(name: str, prior: CoefficientPrior, k: int, unit: Any) -> Any:
     """Standard deviations ``(k,)`` as rstanarm draws them: their size, and shares of their total variance."""
     import pymc as pm
     import pytensor.tensor as pt
@@ -167,7 +168,7 @@ def _together(name: str, prior: Prior, k: int, unit: Any) -> Any:
     return size * pt.sqrt(k * pm.Dirichlet(f"{name}_share", np.full(k, concentration)))
 
 
-def by_kind(name: str, priors: Sequence[Prior]) -> list[tuple[str, str, list[int]]]:
+def by_kind(name: str, priors: Sequence[CoefficientPrior]) -> list[tuple[str, str, list[int]]]:
     """The vectors that stand for parameters in the PyMC model: name, kind of distribution, members."""
     kinds = dict.fromkeys(prior.kind for prior in priors)
     return [
@@ -204,7 +205,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {  # PyMC's names of the arguments of ou
 }
 
 
-def arguments_of(priors: Sequence[Prior]) -> Array:
+def arguments_of(priors: Sequence[CoefficientPrior]) -> Array:
     """Arguments of priors of one kind: ``(arguments, m)``."""
     return np.array([prior.arguments for prior in priors]).T
 

@@ -34,6 +34,7 @@ from bayesmix.inference.least_squares.symbolic import plan
 from bayesmix.inference.parameters.covariance import from_factor, sd_and_corr, structure_of
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.priors.on_link import CoefficientPrior
 from bayesmix.language.priors.prior import Prior
 
 SMALLEST = 0.05  # a standard deviation estimated at zero starts at this share of its prior's scale
@@ -187,7 +188,7 @@ def spherical(
     return z, -sum(log(C[i][i]) for i in range(k))
 
 
-def inside(priors: Sequence[Prior], values: Array) -> Array:
+def inside(priors: Sequence[CoefficientPrior], values: Array) -> Array:
     """Values, those without prior density replaced by one well inside the prior's support."""
     moved = np.array(values, float)
     for j, prior in enumerate(priors):
@@ -198,7 +199,7 @@ def inside(priors: Sequence[Prior], values: Array) -> Array:
     return moved
 
 
-def typical(sd_priors: Sequence[Prior], unit: float = 1.0) -> Array:
+def typical(sd_priors: Sequence[CoefficientPrior], unit: float = 1.0) -> Array:
     """Median-like size under each prior, 1 for improper ones; ``unit`` of those that are relative to the dispersion."""
     grid = np.logspace(-8, 8, 2001)
     sizes = []
@@ -342,7 +343,9 @@ def _log_scale(start: _Start, information: Array) -> Array:
     return np.asarray(1.0 / np.sqrt(1.0 + known))
 
 
-def _moves(priors: Sequence[Prior], values: Array, scale: Array, covariance: Array | None = None) -> tuple[Move, ...]:
+def _moves(
+    priors: Sequence[CoefficientPrior], values: Array, scale: Array, covariance: Array | None = None
+) -> tuple[Move, ...]:
     """Coordinates of independent parameters ``(m,)``, one a kind of prior: those on the real line move together."""
     moves: list[Move] = []
     kinds = np.array([prior.kind for prior in priors])
@@ -355,7 +358,7 @@ def _moves(priors: Sequence[Prior], values: Array, scale: Array, covariance: Arr
     return tuple(moves)
 
 
-def _move(priors: Sequence[Prior], values: Array, scale: Array) -> Move:
+def _move(priors: Sequence[CoefficientPrior], values: Array, scale: Array) -> Move:
     """Coordinates of positive parameters, or of bounded ones, of one kind of prior."""
     if priors[0].kind == "Uniform":
         lower, upper = np.array([prior.arguments for prior in priors]).T.reshape(2, *values.shape)

@@ -33,6 +33,7 @@ from bayesmix.inference.sampling.nuts.reparametrisation import Move, Reparametri
 from bayesmix.inference.sampling.nuts.shared_data import Packed
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.joint import log_decov
+from bayesmix.language.priors.on_link import CoefficientPrior
 from bayesmix.language.priors.prior import Prior
 
 
@@ -142,7 +143,7 @@ def free_at(
     return free
 
 
-def _free(name: str, priors: Sequence[Prior], moves: Sequence[Move], values: Array) -> dict[str, Array]:
+def _free(name: str, priors: Sequence[CoefficientPrior], moves: Sequence[Move], values: Array) -> dict[str, Array]:
     return {
         f"{own}_free": move.backward(values[members], _bounds([priors[j] for j in members]))
         for (own, _, members), move in zip(by_kind(name, priors), moves, strict=True)
@@ -161,7 +162,9 @@ def _outer_first(reparametrisation: Reparametrisation) -> list[int]:
 BETA = Prior("Beta", (1.0, 1.0))  # stands for the prior of (1 + partial correlation) / 2, whose arguments are computed
 
 
-def _vector(name: str, priors: Sequence[Prior], moves: Sequence[Move], packed: Packed, unit: Any = None) -> Any:
+def _vector(
+    name: str, priors: Sequence[CoefficientPrior], moves: Sequence[Move], packed: Packed, unit: Any = None
+) -> Any:
     """Parameters ``(m,)``, in order; ``unit``: the dispersion parameter, which joint priors are relative to."""
     import pytensor.tensor as pt
 
@@ -267,7 +270,7 @@ def _score(
     return rows
 
 
-def _values(name: str, priors: Sequence[Prior], moves: Sequence[Move], free: Mapping[str, Array]) -> Array:
+def _values(name: str, priors: Sequence[CoefficientPrior], moves: Sequence[Move], free: Mapping[str, Array]) -> Array:
     """Parameters ``(..., m)``, in order."""
     kinds = by_kind(name, priors)
     parts = [
@@ -277,12 +280,12 @@ def _values(name: str, priors: Sequence[Prior], moves: Sequence[Move], free: Map
     return np.concatenate(parts, axis=-1)[..., in_order(kinds)]
 
 
-def _value(priors: Sequence[Prior], move: Move, free: Array) -> Array:
+def _value(priors: Sequence[CoefficientPrior], move: Move, free: Array) -> Array:
     with np.errstate(over="ignore"):
         return move.forward(free, move.location, move.scale, _bounds(priors), xp=np)[0]
 
 
-def _bounds(priors: Sequence[Prior]) -> tuple[Any, ...]:
+def _bounds(priors: Sequence[CoefficientPrior]) -> tuple[Any, ...]:
     return tuple(arguments_of(priors)) if priors[0].kind == "Uniform" else (0.0, 1.0)
 
 

@@ -1,0 +1,97 @@
+"""Priors of the fixed effects, linear predictor by linear predictor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.inference.parameters.auxiliary_priors import auxiliary_defaults, check_preset
+from bayesmix.inference.parameters.centring import CENTRED, INTERCEPT, fixed_centring
+from bayesmix.inference.parameters.default_priors import Defaults, defaults
+from bayesmix.inference.parameters.named_priors import NamedPriors
+from bayesmix.inference.parameters.one_predictor import one_predictor, one_response
+from bayesmix.inference.parameters.prior_wording import Unit
+from bayesmix.language.families.link import Link
+from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.priors.on_link import CoefficientPrior, OnLink
+
+INTERCEPTS = (INTERCEPT, CENTRED)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PredictorPriors:
+    """The fixed effects of one linear predictor, and the defaults that are its."""
+
+    prefix: str
+    own: tuple[str, ...]  # names of gamma without the prefix: "Intercept(centred)", "Days"
+    contrast: Array
+    defaults: Defaults
+    response: str  # what the predictor or the parameter is counted in
+    link: Link
+    parameter: str = ""  # "sigma", where it is not of the mean
+    is_number: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of gamma."""
+        return tuple(self.prefix + name for name in self.own)
+
+    @property
+    def is_intercept(self) -> tuple[bool, ...]:
+        """Which of gamma is the intercept."""
+        return tuple(name in INTERCEPTS for name in self.own)
+
+    def fixed(self, named: NamedPriors) -> Iterator[CoefficientPrior]:
+        """The priors of gamma."""
+        for name, own, prior in zip(self.names, self.own, self.defaults.fixed, strict=True):
+            if self.is_number:
+                yield OnLink(named.find([name]) or prior, self.link)
+            elif own in INTERCEPTS:
+                yield named.find([name]) or self.defaults.intercept
+            else:
+                yield named.find([name, "fixed"]) or prior
+
+    def unit(self, name: str, place: str = "") -> Unit:
+        """What a coefficient or a standard deviation of it means."""
+        return Unit(name.removeprefix(self.prefix), self.response, self.link, self.parameter, place)
+
+
+def predictor_priors(spec: ModelSpec, design: Design, named: NamedPriors) -> list[PredictorPriors]:
+    """The priors of the linear predictors in their order, of each response that of the mean first.
+
+    Raises
+    ------
+    SpecError
+        If the preset has no priors of models with several linear predictors.
+    """
+    if not spec.is_simple:
+        check_preset(spec.preset)
+    parts: list[PredictorPriors] = []
+    means: dict[int, Defaults] = {}  # by response
+    for r, one in enumerate(spec.parameters):
+        view, prefix = one_predictor(design, spec, r), design.layout.prefixes[r]
+        own, contrast, levels = fixed_centring(view, raw_intercept=named.is_any(prefix + INTERCEPT))
+        unit = counted_in(spec, design, one.response, one.parameter)
+        if one.parameter == 0:
+            found = means[one.response] = defaults(one_response(spec, one.response), view, levels)
+            parts.append(PredictorPriors(prefix, own, contrast, found, unit, one.link))
+            continue
+        alone = means[one.response].others[one.parameter - 1]
+        if r in design.layout.numbers:
+            found = replace(means[one.response], intercept=alone, fixed=(alone,))
+            parts.append(PredictorPriors("", own, contrast, found, unit, one.link, is_number=True))
+        else:
+            found = auxiliary_defaults(spec.preset, alone, one.link, view, levels)
+            parts.append(PredictorPriors(prefix, own, contrast, found, unit, one.link, prefix.removesuffix("_")))
+    return parts
+
+
+def counted_in(spec: ModelSpec, design: Design, response: int, parameter: int) -> str:
+    """The response, where a parameter of its family is in units of it."""
+    if spec.is_simple:
+        family, label = spec.family, design.response
+    else:
+        family, label = spec.responses[response].family, spec.responses[response].label
+    return label if parameter == 0 or family.parameters[parameter].unit == "response" else ""
