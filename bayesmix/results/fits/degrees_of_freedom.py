@@ -53,7 +53,7 @@ def resolve_df(fit: FitRecord, df: str | None) -> str:
 
 def is_linear(fit: EstimateRecord) -> bool:
     """Whether an estimate is of a linear mixed model: gaussian responses, identity link."""
-    return isinstance(fit.point.method, Reml | Ml)
+    return fit.spec.is_linear and isinstance(fit.point.method, Reml | Ml)
 
 
 def of_fixed(fit: EstimateRecord, L: Array, df: str) -> Array:

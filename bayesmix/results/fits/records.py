@@ -142,7 +142,7 @@ class FitRecord(ABC):
             rows += [
                 (term.group, term.effects[j], term.effects[i], matrix[i, j], shape[i, j]) for i, j in correlated(term)
             ]
-        if self.spec.family.dispersion == "sigma":
+        if self.spec.family.dispersion == "sigma" and self._has_dispersion:
             sigma = np.asarray(self.values.dispersion)
             rows.append(("Residual", "sigma", None, float(self._centre(sigma**2)), float(self._centre(sigma))))
         return pd.DataFrame(rows, columns=["group", "effect1", "effect2", "covariance", "sd_or_corr"])

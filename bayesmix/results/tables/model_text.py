@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from re import sub
+
 import numpy as np
 
 from bayesmix.data.design.design import Design, Term
-from bayesmix.data.design.response import in_words
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.priors_in_force import Priors
-from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
+from bayesmix.results.tables.summary_sections import category_lines, family_lines, formula_lines
 
 
 def describe_model(spec: ModelSpec, design: Design, priors: Priors) -> str:
     """The expanded model as text."""
-    lines = [f"Formula: {spec.text}", f"Family: {spec.family.title} ( {spec.link.name} )"]
+    lines = [*formula_lines(spec), *(line.lstrip().replace("  ( ", " ( ") for line in family_lines(spec))]
     lines.append("; ".join(part for part in (f"Data: {len(design.y)} rows{_dropped(design)}", _groups(design)) if part))
-    if design.categories is not None:
-        lines.append(in_words(design.response, design.categories))
+    lines += category_lines(spec, design)
     lines += ["", "Model", *maths(spec, design)]
     lines += ["", "Priors", *priors.lines()]
     return "\n".join(lines)
@@ -33,21 +34,60 @@ def _groups(design: Design) -> str:
 
 
 def maths(spec: ModelSpec, design: Design) -> list[str]:
-    """The model in symbols, one line a distribution."""
-    eta = "mu[i]" if spec.link.is_identity else f"{spec.link.name}(mu[i])"
-    fixed = " + ".join("beta[Intercept]" if name == "Intercept" else f"beta[{name}] {name}[i]" for name in design.fixed)
-    random = [f"b[{term.group}: {_sum(term)}]" for term in design.terms]
-    offset = ["offset[i]"] if np.any(design.offset != 0.0) else []
-    lines = [f"  {design.response}[i] ~ {spec.family.words or spec.family.name}"]
-    if np.any(design.weights != 1.0):
-        lines[0] += "  with weights"
-    lines.append(f"  {eta} = {' + '.join([part for part in (fixed, *random, *offset) if part])}")
-    return lines + [f"  {_distribution(term)}" for term in design.terms]
+    """The model in symbols, one line a distribution and a linear predictor."""
+    lines = []
+    for number, (response, outcome) in enumerate(zip(spec.responses, design.outcomes, strict=True)):
+        own = {one.parameter: r for r, one in enumerate(spec.parameters) if one.response == number}
+        weights = "  with weights" if np.any(outcome.weights != 1.0) else ""
+        lines.append(f"  {response.label}[i] ~ {_words(spec, number)}{weights}")
+        lines += [_predictor(spec, design, own[parameter]) for parameter in sorted(own)]
+    return [line for line in lines if line] + [f"  {_distribution(term)}" for term in design.terms]
 
 
-def _sum(term: Term) -> str:
-    parts = ["1" if effect == "Intercept" else f"{effect}[i]" for effect in term.effects]
-    return " + ".join(parts)
+def _words(spec: ModelSpec, number: int) -> str:
+    """The distribution of a response, with the names of its parameters; those with a formula have an index."""
+    response = spec.responses[number]
+    text = response.family.words or response.family.name
+    if spec.is_simple:
+        return text
+    for one in spec.parameters:
+        if one.response == number:
+            name = response.family.parameters[one.parameter].name
+            text = sub(rf"\b{name}\b(\[i\])?", _symbol(spec, one), text)
+    return text
+
+
+def _symbol(spec: ModelSpec, one: Predictor | Auxiliary) -> str:
+    """A parameter: ``mu[i]``, ``sigma_a[i]``, and without a formula ``sigma_a``."""
+    if isinstance(one, Auxiliary):
+        return one.name
+    response = spec.responses[one.response]
+    name = response.family.parameters[one.parameter].name
+    return f"{name}_{response.name}[i]" if response.name else f"{name}[i]"
+
+
+def _predictor(spec: ModelSpec, design: Design, r: int) -> str:
+    """The line of a linear predictor; none of a parameter that is one number for all rows."""
+    one = spec.parameters[r]
+    if isinstance(one, Auxiliary):
+        return ""
+    symbol = _symbol(spec, one)
+    eta = symbol if one.link.is_identity else f"{one.link.name}({symbol})"
+    prefix = design.layout.prefixes[r]
+    names = [design.fixed[j] for j in design.of_predictor(r)]
+    fixed = " + ".join(f"beta[{name}]{_times(name.removeprefix(prefix))}" for name in names)
+    random = [f"b[{term.group}: {_sum(term, r, prefix)}]" for term in design.terms if term.columns_of(r)]
+    offset = ["offset[i]"] if np.any(design.offset[design.block(r)] != 0.0) else []
+    return f"  {eta} = {' + '.join([part for part in (fixed, *random, *offset) if part]) or '0'}"
+
+
+def _times(column: str) -> str:
+    return "" if column == "Intercept" else f" {column}[i]"
+
+
+def _sum(term: Term, r: int, prefix: str) -> str:
+    columns = [term.effects[e].removeprefix(prefix) for e in term.columns_of(r)]
+    return " + ".join("1" if column == "Intercept" else f"{column}[i]" for column in columns)
 
 
 def _distribution(term: Term) -> str:

@@ -11,21 +11,22 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
-from bayesmix.inference.parameters.names import corr_effects, sd_effects
+from bayesmix.inference.parameters.names import corr_effects, corr_names, sd_effects, sd_names
 from bayesmix.inference.sampling.agreement import LIMIT
 from bayesmix.inference.sampling.diagnostics import ESS_LIMIT, ESS_SHARE, R_HAT_LIMIT, enough
 from bayesmix.inference.sampling.sample import failure
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits import linear_predictor
-from bayesmix.results.fits.linear_predictor import flatten
+from bayesmix.results.fits.linear_predictor import GroupEffects, flatten, groups
 from bayesmix.results.fits.sampling_problems import k_limit, uncertain_limits
 from bayesmix.results.tables import r_printing
+from bayesmix.results.tables.coefficient_tables import coefficient_tables, in_r, numbers
 from bayesmix.results.tables.summary_sections import (
     Section,
     call_lines,
-    family_line,
-    in_r,
+    family_lines,
     kind_of_model,
+    residuals_section,
     size_lines,
     variances_title,
 )
@@ -46,7 +47,7 @@ def heading_lines(fit: PosteriorRecord) -> Iterator[str]:
     """The model, the draws and the priors."""
     chains, draws = fit.values.lead
     yield f"{kind_of_model(fit)}, posterior by {ENGINES.get(fit.method, fit.method)}"
-    yield family_line(fit)
+    yield from family_lines(fit.spec)
     yield from call_lines(fit)
     yield f"  Draws: {chains} chains of {draws} draws each"
     yield f" Priors: {'; '.join(_priors(fit))}"
@@ -89,11 +90,27 @@ def p_direction(fit: PosteriorRecord) -> Array:
     """Probability of the likelier sign of every parameter that has one: fixed effects and correlations."""
     draws = linear_predictor.flatten(fit.design, fit.values).reshape(-1, len(fit.names))
     share = np.maximum(np.mean(draws > 0.0, axis=0), np.mean(draws < 0.0, axis=0))
-    signed = [name in fit.design.fixed or name.startswith("corr(") for name in fit.names]
+    numbered = numbers(fit.spec)
+    signed = [name.startswith("corr(") or (name in fit.design.fixed and name not in numbered) for name in fit.names]
     return np.where(signed, share, np.nan)
 
 
-def variances_section(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Section:
+def sections(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> list[Section]:
+    """The tables of parameters: those of an estimate, or brms's where there are several linear predictors."""
+    if fit.spec.is_simple:
+        return [residuals_section(fit), _variances(fit, table, cells), _fixed(fit, table, cells)]
+    return [
+        Section("size", tuple(size_lines(fit))),
+        *_hyperparameters(fit, table, cells),
+        _coefficients(fit, table, cells),
+        _numbers(fit, table, cells),
+    ]
+
+
+# ---- one linear predictor: lme4's sections -----------------------------------------------------------------------
+
+
+def _variances(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Section:
     """Standard deviations, correlations and dispersion."""
     rows = table.iloc[len(fit.design.fixed) :]
     if rows.empty:
@@ -123,11 +140,11 @@ def _variance_rows(fit: PosteriorRecord) -> Iterator[tuple[str, str]]:
 
 
 def _label(term: Term, own: tuple[str, ...]) -> str:
-    """What a parameter is of: its effects, or of all of the term."""
+    """What a parameter is of: its effects, or all of the term."""
     return ", ".join(map(in_r, own)) or f"({STRUCTURES[term.structure][0]})"
 
 
-def fixed_section(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Section:
+def _fixed(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Section:
     """Fixed effects."""
     rows = table.iloc[: len(fit.design.fixed)]
     if rows.empty:
@@ -139,6 +156,53 @@ def fixed_section(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Se
 
 def _beside(left: Sequence[str], right: Sequence[str]) -> list[str]:
     return [first + second for first, second in zip(r_printing.justify(left, left=True), right, strict=True)]
+
+
+# ---- several linear predictors: brms's sections ------------------------------------------------------------------
+
+
+def _hyperparameters(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Iterator[Section]:
+    """Standard deviations and correlations of each grouping factor, whatever parameters its effects are of."""
+    for number, group in enumerate(groups(fit.design)):
+        named = dict(_named(fit.design, group))
+        heading = [f"~{group.group} (number of levels: {len(group.levels)})"]
+        heading = heading if number else ["Hyperparameters:", *heading]
+        yield _section(f"~{group.group}", heading, table.loc[list(named)], list(named.values()), cells, with_mode=True)
+
+
+def _named(design: Design, group: GroupEffects) -> Iterator[tuple[str, str]]:
+    """Name of each parameter of a grouping factor, and the same without the group."""
+    kinds = (("sd", sd_names(design.terms), sd_effects), ("corr", corr_names(design.terms), corr_effects))
+    for kind, names, effects in kinds:
+        for t in group.terms:
+            term = design.terms[t]
+            labels = [", ".join(own) or STRUCTURES[term.structure][0] for own in effects(term)]
+            yield from ((name, f"{kind}({label})") for name, label in zip(names[t], labels, strict=True))
+
+
+def _coefficients(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Section:
+    """Fixed effects of all parameters."""
+    names = [name for part in coefficient_tables(fit.spec, fit.design) for name in part.columns]
+    return _section("fixed_effects", ["Regression coefficients:"], table.loc[names], names, cells, with_mode=False)
+
+
+def _numbers(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Section:
+    """Parameters that are one number for all rows."""
+    names = numbers(fit.spec)
+    heading = ["Further distributional parameters:"]
+    return _section("numbers", heading, table.loc[names], names, cells, with_mode=True)
+
+
+def _section(
+    name: str, heading: Sequence[str], rows: pd.DataFrame, names: Sequence[str], cells: Cells, *, with_mode: bool
+) -> Section:
+    if rows.empty:
+        return Section(name, (), rows)
+    lines = r_printing.table_lines(names, cells.columns(rows, with_mode=with_mode), page=2 * r_printing.PAGE)
+    return Section(name, (*heading, *lines), rows, heading[-1].rstrip(":"))
+
+
+# ---- convergence -------------------------------------------------------------------------------------------------
 
 
 def convergence_lines(fit: PosteriorRecord) -> list[str]:

@@ -1,4 +1,8 @@
-"""Fits as text in lme4's layout: the estimate to the column, the posterior in the same sections."""
+"""Fits as text in lme4's layout: the estimate to the column, the posterior in the same sections.
+
+Models of several linear predictors have a coefficient table for each: estimates in glmmTMB's layout, posteriors in
+brms's.
+"""
 
 from __future__ import annotations
 
@@ -12,30 +16,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.data.design.design import Term
+from bayesmix.data.design.design import Design, Term
 from bayesmix.inference.estimation.methods import Agq, Laplace, Ml, Reml
 from bayesmix.inference.parameters.correlation import OneNumber
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import corr_effects, sd_effects
 from bayesmix.language.formula.vocabulary import STRUCTURES
-from bayesmix.results.fits.degrees_of_freedom import t_tests
+from bayesmix.results.fits.degrees_of_freedom import is_linear, t_tests
 from bayesmix.results.tables import r_printing
-from bayesmix.results.tables.posterior_summary import (
-    Cells,
-    convergence_lines,
-    fixed_section,
-    heading_lines,
-    p_direction,
-    variances_section,
+from bayesmix.results.tables.coefficient_tables import (
+    CoefficientTable,
+    coefficient_tables,
+    effect_words,
+    in_r,
+    numbers,
 )
+from bayesmix.results.tables.posterior_summary import Cells, convergence_lines, heading_lines, p_direction
+from bayesmix.results.tables.posterior_summary import sections as posterior_sections
 from bayesmix.results.tables.summary_sections import (
     DIGITS,
     Section,
     call_lines,
     direction,
     dispersion_of,
-    family_line,
-    in_r,
+    family_lines,
     kind_of_model,
     residuals_section,
     size_lines,
@@ -48,6 +52,7 @@ if TYPE_CHECKING:
     from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
 
 
+DISTRIBUTIONAL = "Distributional parameters"
 LARGEST_CORRELATION = 20  # fixed effects; the correlations of more are not printed
 
 
@@ -93,22 +98,26 @@ def _html(section: Section) -> str:
     shown = table.to_html(
         float_format=lambda value: f"{value:.4g}", na_rep="", border=0, index=not wide and "group" not in table
     )
-    return f"<h4>{TITLES[section.name]}</h4>\n{shown}"
+    return f"<h4>{html.escape(section.title or TITLES[section.name])}</h4>\n{shown}"
 
 
 def summarise_estimate(fit: EstimateRecord) -> Summary:
-    """Summarise a point estimate, line by line as lme4 prints it."""
-    parts = (_heading(fit), _criteria(fit), residuals_section(fit), _variances(fit), _fixed(fit), _correlation(fit))
-    return Summary((*parts, Section("messages", tuple(_messages(fit)))))
+    """Summarise a point estimate, line by line as lme4 prints it, or glmmTMB where there are several predictors."""
+    tests = fixed_table(fit)
+    fixed = [_fixed(fit, part, tests.loc[list(part.columns)]) for part in coefficient_tables(fit.spec, fit.design)]
+    if fit.spec.is_simple:
+        parts = (residuals_section(fit), _variances(fit), *fixed, _correlation(fit))
+    else:
+        parts = (_variances(fit), *fixed, _numbers(fit))
+    return Summary((_heading(fit), _criteria(fit), *parts, Section("messages", tuple(_messages(fit)))))
 
 
 def summarise_posterior(fit: PosteriorRecord, interval: float = 0.95) -> Summary:
-    """Summarise a posterior in the sections of an estimate: moments, quantiles and diagnostics of each parameter."""
+    """Summarise a posterior: moments, quantiles and diagnostics of each parameter."""
     table = fit.parameters(interval)
     table.insert(list(table.columns).index("upper") + 1, "p_direction", p_direction(fit))
     heading = Section("heading", tuple(heading_lines(fit)))
-    cells = Cells(interval)
-    parts = (residuals_section(fit), variances_section(fit, table, cells), fixed_section(fit, table, cells))
+    parts = posterior_sections(fit, table, Cells(interval))
     return Summary((heading, *parts, Section("convergence", tuple(convergence_lines(fit)))))
 
 
@@ -117,14 +126,16 @@ def summarise_posterior(fit: PosteriorRecord, interval: float = 0.95) -> Summary
 
 def _heading(fit: EstimateRecord) -> Section:
     lines = textwrap.wrap(_title(fit), r_printing.PAGE - 3, subsequent_indent="  ", break_on_hyphens=False)
-    if not isinstance(fit.point.method, Reml | Ml):
-        lines.append(family_line(fit))
+    if not is_linear(fit):
+        lines += family_lines(fit.spec)
     return Section("heading", (*lines, *call_lines(fit)))
 
 
 def _title(fit: EstimateRecord) -> str:
     kind = kind_of_model(fit)
     match fit.point.method:
+        case Reml() | Ml() if not is_linear(fit):
+            return f"{kind} fit by {'REML' if fit.method == 'REML' else 'maximum likelihood'} (Laplace Approximation)"
         case Reml() if not fit.design.terms:
             return f"{kind} fit by REML. t-tests are exact, on n - p degrees of freedom"
         case Reml():
@@ -165,7 +176,7 @@ def _variances(fit: EstimateRecord) -> Section:
     sizes = [structure_of(term).n_sd for term in terms]
     sd = [size for own, n in zip(fit.values.sd, sizes, strict=True) for size in own[:n]]
     groups = [cell for label, n in zip(_labels(terms), sizes, strict=True) for cell in (label, *[""] * (n - 1))]
-    effects = [in_r(*label) if label else f"each of {len(t.effects)} effects" for t in terms for label in sd_effects(t)]
+    effects = [effect for term in terms for effect in _effects(fit.design, term)]
     if fit.spec.family.dispersion == "sigma" and fit.values.dispersion is not None:
         sd.append(dispersion_of(fit))
         groups, effects = [*groups, "Residual"], [*effects, ""]
@@ -180,6 +191,12 @@ def _variances(fit: EstimateRecord) -> Section:
     ]
     lines = (variances_title(fit), *r_printing.table_lines([""] * len(sd), columns, left=True), *size_lines(fit))
     return Section("random_effects", lines, fit.varcorr())
+
+
+def _effects(design: Design, term: Term) -> list[str]:
+    """What each standard deviation of a term is of."""
+    words = effect_words(design, term)
+    return [words[label[0]] if label else f"each of {len(term.effects)} effects" for label in sd_effects(term)]
 
 
 def _labels(terms: Sequence[Term]) -> list[str]:
@@ -213,7 +230,7 @@ def _correlation_columns(terms: Sequence[Term], matrices: Sequence[Array], rows:
 
 def fixed_table(fit: EstimateRecord) -> pd.DataFrame:
     """Fixed effects with their tests: ``estimate, std_error, statistic, p_value``, and ``df`` of t tests."""
-    if isinstance(fit.point.method, Reml | Ml):
+    if is_linear(fit):
         return t_tests(fit).rename(columns={"t": "statistic", "p": "p_value"})
     from scipy.special import ndtr
 
@@ -223,16 +240,14 @@ def fixed_table(fit: EstimateRecord) -> pd.DataFrame:
     return table
 
 
-def _fixed(fit: EstimateRecord) -> Section:
-    table = fixed_table(fit)
+def _fixed(fit: EstimateRecord, part: CoefficientTable, table: pd.DataFrame) -> Section:
     if table.empty:
-        return Section("fixed_effects", (), table)
-    letter = "t" if isinstance(fit.point.method, Reml | Ml) else "z"
-    lines = _fixed_lines(table, letter)
-    return Section("fixed_effects", ("Fixed effects:", *lines), table)
+        return Section(part.name, (), table)
+    lines = _fixed_lines(table, part.words, "t" if is_linear(fit) else "z")
+    return Section(part.name, (f"{part.title}:", *lines), table, part.title)
 
 
-def _fixed_lines(table: pd.DataFrame, letter: str) -> list[str]:
+def _fixed_lines(table: pd.DataFrame, names: Sequence[str], letter: str) -> list[str]:
     estimates, errors = r_printing.format_coefficients(table[["estimate", "std_error"]].to_numpy(), DIGITS)
     p_values = table["p_value"].to_numpy()
     columns = [
@@ -242,11 +257,20 @@ def _fixed_lines(table: pd.DataFrame, letter: str) -> list[str]:
         (f"{letter} value", r_printing.format_statistics(table["statistic"].to_numpy(), DIGITS)),
         (f"Pr(>|{letter}|)", r_printing.format_p_values(p_values, r_printing.statistic_digits(DIGITS))),
     ]
-    names = [in_r(str(name)) for name in table.index]
     if not np.any(p_values < r_printing.CUTPOINTS[-1][0]):
         return r_printing.table_lines(names, columns)
     columns.append(("", r_printing.justify([r_printing.stars(p) for p in p_values], left=True)))
     return [*r_printing.table_lines(names, columns), "---", r_printing.LEGEND]
+
+
+def _numbers(fit: EstimateRecord) -> Section:
+    """Parameters that are one number for all rows."""
+    names = numbers(fit.spec)
+    table = fit.parameters().loc[names]
+    if table.empty:
+        return Section("numbers", (), table)
+    lines = r_printing.vector_lines(names, [r_printing.trim(value, DIGITS) for value in table["estimate"]])
+    return Section("numbers", (f"{DISTRIBUTIONAL}:", *lines), table, DISTRIBUTIONAL)
 
 
 def fixed_correlation(fit: EstimateRecord) -> pd.DataFrame:

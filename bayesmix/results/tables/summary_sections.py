@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
 from bayesmix.data.design.response import in_words
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import corr_names, sd_names
+from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.residuals import residuals
 from bayesmix.results.tables import r_printing
 
@@ -31,17 +33,30 @@ class Section:
     name: str
     lines: tuple[str, ...]
     table: pd.DataFrame | None = None
+    title: str = ""  # of its numbers in HTML, where that does not follow from the name
 
 
-def family_line(fit: FitRecord) -> str:
-    """Family and link."""
-    return f" Family: {fit.spec.family.title}  ( {fit.spec.link.name} )"
+def family_lines(spec: ModelSpec) -> Iterator[str]:
+    """Family and links, a line a response."""
+    if spec.is_simple:
+        yield f" Family: {spec.family.title}  ( {spec.link.name} )"
+        return
+    for response in spec.responses:
+        named = zip(response.family.parameters, response.links, strict=True)
+        links = "; ".join(f"{parameter.name} = {link.name}" for parameter, link in named)
+        yield f" Family: {f'{response.label}: ' if response.name else ''}{response.family.title}  ( {links} )"
+
+
+def formula_lines(spec: ModelSpec) -> Iterator[str]:
+    """The formulas, a line each."""
+    for number, predictor in enumerate(spec.predictors):
+        yield f"{'' if number else 'Formula:':8} {predictor.formula.text or predictor.formula}"
 
 
 def call_lines(fit: FitRecord) -> Iterator[str]:
-    """What was asked: formula, data, weights, offset."""
+    """What was asked: formulas, data, weights, offset."""
     encoder = fit.design.encoder
-    yield f"Formula: {fit.spec.text}"
+    yield from formula_lines(fit.spec)
     if fit.fitted_model.data_name:
         yield f"   Data: {fit.fitted_model.data_name}"
     if encoder is not None and encoder.weights:
@@ -94,28 +109,36 @@ def size_lines(fit: FitRecord) -> Iterator[str]:
     missing = design.n_given - len(design.y)
     if missing:
         yield f"({missing} of {design.n_given} rows left out for missing values)"
-    if design.categories is not None:
-        yield in_words(design.response, design.categories)
+    yield from category_lines(fit.spec, design)
     family = fit.spec.family
-    if family.dispersion is not None and not family.is_normal:
+    if fit.values.dispersion is not None and not family.is_normal:
         value = r_printing.trim(dispersion_of(fit), DIGITS)
-        yield f"{family.dispersion.capitalize()} of the response distribution: {value}"
+        yield f"{str(family.dispersion).capitalize()} of the response distribution: {value}"
+
+
+def category_lines(spec: ModelSpec, design: Design) -> Iterator[str]:
+    """What failure and success are of each response of two categories."""
+    for response, outcome in zip(spec.responses, design.outcomes, strict=True):
+        if outcome.categories is not None:
+            yield in_words(response.label, outcome.categories)
 
 
 def kind_of_model(fit: FitRecord) -> str:
-    """Linear or generalized, with random effects (mixed) or without."""
-    linear = fit.spec.is_linear
-    return f"{'Linear' if linear else 'Generalized linear'} {'mixed model' if fit.design.terms else 'model'}"
+    """Linear, generalized, multivariate or distributional, with random effects (mixed) or without."""
+    return f"{_kind(fit.spec)} {'mixed model' if fit.design.terms else 'model'}"
+
+
+def _kind(spec: ModelSpec) -> str:
+    if spec.is_simple:
+        return "Linear" if spec.is_linear else "Generalized linear"
+    has_several, has_formulas = len(spec.responses) > 1, any(one.parameter for one in spec.predictors)
+    words = ["multivariate"] * has_several + ["distributional"] * has_formulas
+    return " ".join(words).capitalize()
 
 
 def variances_title(fit: FitRecord) -> str:
     """Heading of standard deviations and dispersion."""
     return "Random effects:" if fit.design.terms else "Dispersion:"
-
-
-def in_r(name: str) -> str:
-    """A column's name as R spells it."""
-    return "(Intercept)" if name == "Intercept" else name
 
 
 def direction(fit: EstimateRecord, t: int) -> str:

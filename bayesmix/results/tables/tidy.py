@@ -12,25 +12,30 @@ from bayesmix.inference.parameters.names import corr_effects, corr_names, sd_eff
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits.degrees_of_freedom import quantile
 from bayesmix.results.fits.linear_predictor import groups, of_group
+from bayesmix.results.tables.coefficient_tables import component, numbers, owners_of, spelled
 from bayesmix.results.tables.summary import fixed_table
-from bayesmix.results.tables.summary_sections import in_r
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bayesmix.data.design.design import Term
+    from bayesmix.language.formula.model_spec import ModelSpec
     from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
 
 EFFECTS = ("fixed", "ran_pars", "ran_vals")
-FIRST = ("effect", "group", "level", "term", "estimate", "std.error", "statistic", "df", "p.value")
+FIRST = (
+    *("effect", "component", "response", "group", "level", "term"),
+    *("estimate", "std.error", "statistic", "df", "p.value"),
+)
 
 
 def tidy_estimate(fit: EstimateRecord, effects: Sequence[str], interval: float) -> pd.DataFrame:
     """One row a parameter; intervals of fixed effects by t (linear models) or normal quantiles."""
-    numbers: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     tests = fixed_table(fit)
     for name, row in tests.iterrows():
         q = float(quantile(row.get("df", np.inf), interval))
-        numbers[str(name)] = {
+        found[str(name)] = {
             "estimate": row["estimate"],
             "std.error": row["std_error"],
             "statistic": row["statistic"],
@@ -39,10 +44,10 @@ def tidy_estimate(fit: EstimateRecord, effects: Sequence[str], interval: float) 
             "conf.low": row["estimate"] - q * row["std_error"],
             "conf.high": row["estimate"] + q * row["std_error"],
         }
-    for name, value in fit.parameters()["estimate"].iloc[len(tests) :].items():
-        numbers[str(name)] = {"estimate": value}
+    for name, value in fit.parameters()["estimate"].drop(tests.index).items():
+        found[str(name)] = {"estimate": value}
     spread = fit.ranef_sd() if "ran_vals" in effects else {}
-    return _table(fit, effects, numbers, {group: frame.to_numpy() for group, frame in spread.items()}, interval)
+    return _table(fit, effects, found, {group: frame.to_numpy() for group, frame in spread.items()}, interval)
 
 
 def tidy_posterior(fit: PosteriorRecord, effects: Sequence[str], interval: float) -> pd.DataFrame:
@@ -50,17 +55,17 @@ def tidy_posterior(fit: PosteriorRecord, effects: Sequence[str], interval: float
     table = fit.parameters(interval)
     renamed = {"mean": "estimate", "sd": "std.error", "lower": "conf.low", "upper": "conf.high", "r_hat": "rhat"}
     table = table.rename(columns={**renamed, "ess_bulk": "ess"})
-    numbers = table[["estimate", "std.error", "conf.low", "conf.high", "rhat", "ess"]].to_dict("index")
+    found = table[["estimate", "std.error", "conf.low", "conf.high", "rhat", "ess"]].to_dict("index")
     spread = {
         group.group: of_group(fit.with_effects.b, group.terms).std(axis=(0, 1), ddof=1)
         for group in groups(fit.design)
         if "ran_vals" in effects
     }
-    return _table(fit, effects, {str(name): row for name, row in numbers.items()}, spread, interval)
+    return _table(fit, effects, {str(name): row for name, row in found.items()}, spread, interval)
 
 
 def _table(
-    fit: FitRecord, effects: Sequence[str], numbers: dict[str, Any], spread: dict[str, Any], interval: float
+    fit: FitRecord, effects: Sequence[str], found: dict[str, Any], spread: dict[str, Any], interval: float
 ) -> pd.DataFrame:
     import pandas as pd
 
@@ -68,7 +73,7 @@ def _table(
         if effect not in EFFECTS:
             hint = nearest(effect, EFFECTS)
             raise SpecError(f"tidy has no effects `{effect}`.{hint} Choices: {', '.join(EFFECTS)}.")
-    rows = [row | numbers[name] for name, row in _parameters(fit) if row["effect"] in effects]
+    rows = [row | found[name] for name, row in _parameters(fit) if row["effect"] in effects]
     if "ran_vals" in effects:
         rows += _values(fit, spread, interval)
     table = pd.DataFrame(rows)
@@ -78,19 +83,39 @@ def _table(
 
 def _parameters(fit: FitRecord) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name in bayesmix and identification in broom.mixed of every parameter."""
-    design = fit.design
-    for name in design.fixed:
-        yield name, {"effect": "fixed", "group": None, "term": in_r(name)}
+    design, numbered = fit.design, numbers(fit.spec)
+    for name, r in zip(design.fixed, design.layout.owners, strict=True):
+        effect, label = ("ran_pars", name) if name in numbered else ("fixed", spelled(design, r, name, whole=False))
+        yield name, {"effect": effect, **_of(fit.spec, {r}), "group": None, "term": label}
     kinds = (("sd", sd_names(design.terms), sd_effects), ("cor", corr_names(design.terms), corr_effects))
     for kind, names, labels in kinds:
         for term, own in zip(design.terms, names, strict=True):
             for name, effects in zip(own, labels(term), strict=True):
-                label = ".".join(map(in_r, effects)) or STRUCTURES[term.structure][0]  # one number rules all effects
-                yield name, {"effect": "ran_pars", "group": term.group, "term": f"{kind}__{label}"}
+                where, label = _of_effects(fit, term, effects)
+                yield name, {"effect": "ran_pars", **where, "group": term.group, "term": f"{kind}__{label}"}
     if fit.values.dispersion is not None:
         name = str(fit.spec.family.dispersion)
         group, label = ("Residual", "sd__Observation") if name == "sigma" else (None, name)
         yield name, {"effect": "ran_pars", "group": group, "term": label}
+
+
+def _of(spec: ModelSpec, predictors: set[int]) -> dict[str, str | None]:
+    """Columns that say which parameter of which response: only where there are several, blank for what is of two."""
+    if spec.is_simple:
+        return {}
+    parts = [component(spec, r) for r in sorted(predictors)]
+    columns = {"component": {part[0] for part in parts}, "response": {part[1] for part in parts}}
+    shown = columns if len(spec.responses) > 1 else {"component": columns["component"]}
+    return {name: found.pop() if len(found) == 1 else None for name, found in shown.items()}
+
+
+def _of_effects(fit: FitRecord, term: Term, effects: Sequence[str]) -> tuple[dict[str, str | None], str]:
+    """Which parameter some effects of a term are of, and their words, with prefixes where they are of several."""
+    owner = dict(zip(term.effects, owners_of(term), strict=True))
+    predictors = {owner[effect] for effect in effects or term.effects}
+    words = [spelled(fit.design, owner[effect], effect, whole=len(predictors) > 1) for effect in effects]
+    label = ".".join(words) or STRUCTURES[term.structure][0]  # one number rules all effects
+    return _of(fit.spec, predictors), label
 
 
 def _values(fit: FitRecord, spread: dict[str, Any], interval: float) -> list[dict[str, Any]]:
@@ -99,12 +124,14 @@ def _values(fit: FitRecord, spread: dict[str, Any], interval: float) -> list[dic
 
     q = float(ndtri(0.5 + 0.5 * interval))
     rows: list[dict[str, Any]] = []
-    for group, table in fit.ranef().items():
+    for (group, table), known in zip(fit.ranef().items(), groups(fit.design), strict=True):
         values = table.to_numpy()
+        terms = [fit.design.terms[t] for t in known.terms]
+        words = [_of_effects(fit, term, [effect]) for term in terms for effect in term.effects]
         for i, level in enumerate(table.index):
-            for j, effect in enumerate(table.columns):
+            for j, (where, label) in enumerate(words):
                 value, error = values[i, j], spread[group][i, j]
-                what = {"effect": "ran_vals", "group": group, "level": level, "term": in_r(str(effect))}
+                what: dict[str, Any] = {"effect": "ran_vals", **where, "group": group, "level": level, "term": label}
                 what |= {"estimate": value, "std.error": error}
                 rows.append(what | {"conf.low": value - q * error, "conf.high": value + q * error})
     return rows
