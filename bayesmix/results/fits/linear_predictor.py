@@ -106,6 +106,11 @@ def reported_slopes(design: Design, beta: Array) -> Array:
     return slopes
 
 
+def number_names(design: Design) -> list[str]:
+    """Names of the parameters that are one number for all rows of several predictors: ``sigma_a``."""
+    return [design.fixed[j] for j, _ in _numbers(design)]
+
+
 def _numbers(design: Design) -> list[tuple[int, Link]]:
     """Columns of the parameters that are one number for all rows, and their links."""
     layout = design.layout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,9 @@ DEGREE = 4  # ... whose logarithm is a polynomial of this degree
 NEWTON = 8  # steps of its fit, which starts close by
 
 
-def describe(draws: Array, names: list[str], interval: float, *, is_even: bool = False) -> pd.DataFrame:
+def describe(
+    draws: Array, names: list[str], interval: float, *, is_even: bool = False, numbers: Collection[str] = ()
+) -> pd.DataFrame:
     """One row a parameter: ``mean, sd, median, mode, lower, upper``; mode only of standard deviations and correlations.
 
     Parameters
@@ -25,6 +28,7 @@ def describe(draws: Array, names: list[str], interval: float, *, is_even: bool =
     interval : probability of the equal-tailed interval ``lower, upper``.
     is_even : whether densities of standard deviations are those of their squares' roots of either sign, as under flat
         priors: they then are level at zero.
+    numbers : names of further parameters that are positive, as sigma is.
     """
     import pandas as pd
 
@@ -35,7 +39,7 @@ def describe(draws: Array, names: list[str], interval: float, *, is_even: bool =
         "mean": flat.mean(axis=0),
         "sd": flat.std(axis=0, ddof=1),
         "median": median,
-        "mode": np.array([_mode_of(name, flat[:, j], is_even) for j, name in enumerate(names)]),
+        "mode": np.array([_mode_of(name, flat[:, j], is_even, numbers) for j, name in enumerate(names)]),
         "lower": lower,
         "upper": upper,
     }
@@ -50,10 +54,10 @@ def mcse(draws: Array, centre: str) -> Array:
         return np.atleast_1d(array_stats.mcse(draws, chain_axis=0, draw_axis=1, method=centre))
 
 
-def _mode_of(name: str, draws: Array, is_even: bool) -> float:
+def _mode_of(name: str, draws: Array, is_even: bool, numbers: Collection[str]) -> float:
     if name.startswith("corr("):
         return mode(draws, -1.0, 1.0)
-    if name.startswith("sd(") or name in {"sigma", "shape"}:
+    if name.startswith("sd(") or name in {"sigma", "shape", *numbers}:
         return mode(draws, 0.0, np.inf, is_even=is_even)
     return float("nan")
 

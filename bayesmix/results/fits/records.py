@@ -34,6 +34,7 @@ from bayesmix.results.fits.linear_predictor import (
     groups,
     linear_predictor,
     log_likelihood,
+    number_names,
     of_group,
     parameter_names,
     reported_slopes,
@@ -335,7 +336,8 @@ class PosteriorRecord(FitRecord):
     def parameters(self, interval: float = 0.95) -> pd.DataFrame:
         """``mean, sd, median, mode`` (for sd and corr), interval bounds ``lower, upper`` and diagnostics."""
         check_level(interval)
-        table = describe(flatten(self.design, self.values), self.names, interval)
+        values = flatten(self.design, self.values)
+        table = describe(values, self.names, interval, numbers=number_names(self.design))
         m = len(self.names)
         table["ess_bulk"] = self.convergence.ess_bulk[:m]
         table["ess_tail"] = self.convergence.ess_tail[:m]

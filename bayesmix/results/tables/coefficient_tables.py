@@ -1,11 +1,11 @@
-"""The coefficient tables of a model: one of a linear predictor, and the parameters that are one number for all rows."""
+"""The coefficient tables of a model, one of a linear predictor, and its columns in R's spelling."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from bayesmix.data.design.design import Design, Term
-from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
+from bayesmix.language.formula.model_spec import ModelSpec, Predictor
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,6 @@ def coefficient_tables(spec: ModelSpec, design: Design) -> list[CoefficientTable
         if isinstance(predictor, Predictor)
     ]
     return [table for table in found if table.columns or spec.is_simple]
-
-
-def numbers(spec: ModelSpec) -> list[str]:
-    """Names of the parameters without a formula where they are linear predictors, the same in all rows."""
-    return [one.name for one in spec.parameters if isinstance(one, Auxiliary)]
 
 
 def component(spec: ModelSpec, r: int) -> tuple[str, str]:

@@ -76,7 +76,7 @@ def _predictor(spec: ModelSpec, design: Design, r: int) -> str:
     prefix = design.layout.prefixes[r]
     names = [design.fixed[j] for j in design.of_predictor(r)]
     fixed = " + ".join(f"beta[{name}]{_times(name.removeprefix(prefix))}" for name in names)
-    random = [f"b[{term.group}: {_sum(term, r, prefix)}]" for term in design.terms if term.columns_of(r)]
+    random = [_effects(spec, term, r, prefix) for term in design.terms if term.columns_of(r)]
     offset = ["offset[i]"] if np.any(design.offset[design.block(r)] != 0.0) else []
     return f"  {eta} = {' + '.join([part for part in (fixed, *random, *offset) if part]) or '0'}"
 
@@ -85,9 +85,12 @@ def _times(column: str) -> str:
     return "" if column == "Intercept" else f" {column}[i]"
 
 
-def _sum(term: Term, r: int, prefix: str) -> str:
-    columns = [term.effects[e].removeprefix(prefix) for e in term.columns_of(r)]
-    return " + ".join("1" if column == "Intercept" else f"{column}[i]" for column in columns)
+def _effects(spec: ModelSpec, term: Term, r: int, prefix: str) -> str:
+    """The effects of a term on a linear predictor; with their names where other predictors have effects, too."""
+    names = [term.effects[e] for e in term.columns_of(r)]
+    if not spec.is_simple:
+        return " + ".join(f"b[{term.group}, {name}]{_times(name.removeprefix(prefix))}" for name in names)
+    return f"b[{term.group}: {' + '.join('1' if name == 'Intercept' else f'{name}[i]' for name in names)}]"
 
 
 def _distribution(term: Term) -> str:

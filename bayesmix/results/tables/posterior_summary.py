@@ -17,10 +17,10 @@ from bayesmix.inference.sampling.diagnostics import ESS_LIMIT, ESS_SHARE, R_HAT_
 from bayesmix.inference.sampling.sample import failure
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits import linear_predictor
-from bayesmix.results.fits.linear_predictor import GroupEffects, flatten, groups
+from bayesmix.results.fits.linear_predictor import GroupEffects, flatten, groups, number_names
 from bayesmix.results.fits.sampling_problems import k_limit, uncertain_limits
 from bayesmix.results.tables import r_printing
-from bayesmix.results.tables.coefficient_tables import coefficient_tables, in_r, numbers
+from bayesmix.results.tables.coefficient_tables import coefficient_tables, in_r
 from bayesmix.results.tables.summary_sections import (
     Section,
     call_lines,
@@ -90,7 +90,7 @@ def p_direction(fit: PosteriorRecord) -> Array:
     """Probability of the likelier sign of every parameter that has one: fixed effects and correlations."""
     draws = linear_predictor.flatten(fit.design, fit.values).reshape(-1, len(fit.names))
     share = np.maximum(np.mean(draws > 0.0, axis=0), np.mean(draws < 0.0, axis=0))
-    numbered = numbers(fit.spec)
+    numbered = number_names(fit.design)
     signed = [name.startswith("corr(") or (name in fit.design.fixed and name not in numbered) for name in fit.names]
     return np.where(signed, share, np.nan)
 
@@ -188,7 +188,7 @@ def _coefficients(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Se
 
 def _numbers(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Section:
     """Parameters that are one number for all rows."""
-    names = numbers(fit.spec)
+    names = number_names(fit.design)
     heading = ["Further distributional parameters:"]
     return _section("numbers", heading, table.loc[names], names, cells, with_mode=True)
 

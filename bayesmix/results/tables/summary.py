@@ -23,13 +23,13 @@ from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import corr_effects, sd_effects
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits.degrees_of_freedom import is_linear, t_tests
+from bayesmix.results.fits.linear_predictor import number_names
 from bayesmix.results.tables import r_printing
 from bayesmix.results.tables.coefficient_tables import (
     CoefficientTable,
     coefficient_tables,
     effect_words,
     in_r,
-    numbers,
 )
 from bayesmix.results.tables.posterior_summary import Cells, convergence_lines, heading_lines, p_direction
 from bayesmix.results.tables.posterior_summary import sections as posterior_sections
@@ -265,11 +265,12 @@ def _fixed_lines(table: pd.DataFrame, names: Sequence[str], letter: str) -> list
 
 def _numbers(fit: EstimateRecord) -> Section:
     """Parameters that are one number for all rows."""
-    names = numbers(fit.spec)
+    names = number_names(fit.design)
     table = fit.parameters().loc[names]
     if table.empty:
         return Section("numbers", (), table)
-    lines = r_printing.vector_lines(names, [r_printing.trim(value, DIGITS) for value in table["estimate"]])
+    estimates, errors = r_printing.format_coefficients(table[["estimate", "std_error"]].to_numpy(), DIGITS)
+    lines = r_printing.table_lines(names, [("Estimate", estimates), ("Std. Error", errors)])
     return Section("numbers", (f"{DISTRIBUTIONAL}:", *lines), table, DISTRIBUTIONAL)
 
 

@@ -11,8 +11,8 @@ from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.names import corr_effects, corr_names, sd_effects, sd_names
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits.degrees_of_freedom import quantile
-from bayesmix.results.fits.linear_predictor import groups, of_group
-from bayesmix.results.tables.coefficient_tables import component, numbers, owners_of, spelled
+from bayesmix.results.fits.linear_predictor import groups, number_names, of_group
+from bayesmix.results.tables.coefficient_tables import component, owners_of, spelled
 from bayesmix.results.tables.summary import fixed_table
 
 if TYPE_CHECKING:
@@ -44,8 +44,10 @@ def tidy_estimate(fit: EstimateRecord, effects: Sequence[str], interval: float) 
             "conf.low": row["estimate"] - q * row["std_error"],
             "conf.high": row["estimate"] + q * row["std_error"],
         }
-    for name, value in fit.parameters()["estimate"].drop(tests.index).items():
-        found[str(name)] = {"estimate": value}
+    for name, row in fit.parameters().drop(tests.index).iterrows():
+        found[str(name)] = {"estimate": row["estimate"]}
+        if name in number_names(fit.design):
+            found[str(name)]["std.error"] = row["std_error"]
     spread = fit.ranef_sd() if "ran_vals" in effects else {}
     return _table(fit, effects, found, {group: frame.to_numpy() for group, frame in spread.items()}, interval)
 
@@ -83,16 +85,18 @@ def _table(
 
 def _parameters(fit: FitRecord) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name in bayesmix and identification in broom.mixed of every parameter."""
-    design, numbered = fit.design, numbers(fit.spec)
-    for name, r in zip(design.fixed, design.layout.owners, strict=True):
-        effect, label = ("ran_pars", name) if name in numbered else ("fixed", spelled(design, r, name, whole=False))
-        yield name, {"effect": effect, **_of(fit.spec, {r}), "group": None, "term": label}
+    design, owners = fit.design, dict(zip(fit.design.fixed, fit.design.layout.owners, strict=True))
+    for name in design.layout.coefficients:
+        label = spelled(design, owners[name], name, whole=False)
+        yield name, {"effect": "fixed", **_of(fit.spec, {owners[name]}), "group": None, "term": label}
     kinds = (("sd", sd_names(design.terms), sd_effects), ("cor", corr_names(design.terms), corr_effects))
     for kind, names, labels in kinds:
         for term, own in zip(design.terms, names, strict=True):
             for name, effects in zip(own, labels(term), strict=True):
                 where, label = _of_effects(fit, term, effects)
                 yield name, {"effect": "ran_pars", **where, "group": term.group, "term": f"{kind}__{label}"}
+    for name in number_names(design):
+        yield name, {"effect": "ran_pars", **_of(fit.spec, {owners[name]}), "group": None, "term": name}
     if fit.values.dispersion is not None:
         name = str(fit.spec.family.dispersion)
         group, label = ("Residual", "sd__Observation") if name == "sigma" else (None, name)
