@@ -13,7 +13,7 @@ from bayesmix.inference.parameters.names import Parameters, corr_effects
 from bayesmix.inference.parameters.priors_in_force import log_prior
 from bayesmix.inference.sampling.nuts.pymc_model import level_dim
 from bayesmix.language.formula.vocabulary import STRUCTURES
-from bayesmix.results.fits.linear_predictor import GroupEffects, groups, of_group
+from bayesmix.results.fits.linear_predictor import GroupEffects, groups, number_names, of_group, reported
 from bayesmix.results.prediction.simulation import posterior_predictive
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def to_datatree(posterior: PosteriorRecord) -> xr.DataTree:
         "posterior": posterior_dataset(design, values, posterior.spec.family.dispersion),
         "sample_stats": _draws_dataset({name: (lead, value) for name, value in posterior.draws.stats.items()}, values),
         "log_prior": _draws_dataset({name: (lead, value) for name, value in priors.items()}, values),
-        "observed_data": xr.Dataset({"y": ("obs", design.y)}, coords={"obs": design.rows}),
-        "constant_data": _constants(design),
+        "observed_data": _observed(posterior),
+        "constant_data": _constants(posterior),
     }
     replications = len(design.y) * int(np.prod(values.lead))
     if posterior.draws.thinned is None and replications <= LARGEST_PREDICTIVE:
@@ -59,10 +59,13 @@ def to_datatree(posterior: PosteriorRecord) -> xr.DataTree:
 
 
 def posterior_dataset(design: Design, values: Parameters, dispersion: str | None) -> xr.Dataset:
-    """``fixef, sd_<group>, corr_<group>, ranef_<group>`` and the dispersion, ``(chain, draw)`` first."""
+    """``fixef, sd_<group>, corr_<group>, ranef_<group>`` and the dispersion, ``(chain, draw)`` first.
+
+    Parameters that are one number for all rows of several predictors are variables of their own, as the dispersion is.
+    """
     lead = ("chain", "draw")
-    variables: dict[str, Any] = {"fixef": ((*lead, "fixed"), values.beta)}
-    coords: dict[str, Any] = {"fixed": list(design.fixed)}
+    variables: dict[str, Any] = {"fixef": ((*lead, "fixed"), values.beta[..., coefficients_of(design)])}
+    coords: dict[str, Any] = {"fixed": design.layout.coefficients}
     for group in groups(design):
         name = group.group
         coords[level_dim(name)], coords[f"{name}_effect"] = list(group.levels), list(group.effects)
@@ -75,15 +78,41 @@ def posterior_dataset(design: Design, values: Parameters, dispersion: str | None
             variables[f"ranef_{name}"] = ((*lead, level_dim(name), f"{name}_effect"), of_group(values.b, group.terms))
     if values.dispersion is not None and dispersion is not None:
         variables[dispersion] = (lead, values.dispersion)
+    natural = reported(design, values.beta)
+    variables |= {name: (lead, natural[..., design.fixed.index(name)]) for name in number_names(design)}
     return _draws_dataset(variables, values).assign_coords(coords)
 
 
-def parameters_of(posterior: xr.Dataset, design: Design, dispersion: str | None, corr: tuple[Array, ...]) -> Parameters:
-    """The parameters that `posterior_dataset` wrote, given the whole correlation matrices of the terms."""
+def coefficients_of(design: Design) -> list[int]:
+    """Places of the fixed effects that formulas have."""
+    return [j for j, owner in enumerate(design.layout.owners) if owner not in design.layout.numbers]
+
+
+def numbers_of(design: Design) -> list[int]:
+    """Places among the fixed effects of parameters that are one number for all rows."""
+    return [j for j, owner in enumerate(design.layout.owners) if owner in design.layout.numbers]
+
+
+def parameters_of(
+    posterior: xr.Dataset, design: Design, dispersion: str | None, corr: tuple[Array, ...], numbers: Array | None
+) -> Parameters:
+    """The parameters that `posterior_dataset` wrote.
+
+    Parameters
+    ----------
+    corr : the whole correlation matrices of the terms.
+    numbers : of parameters that are one number for all rows, as they are computed with: through their links.
+    """
     sd = _by_term(posterior, design, "sd")
     b = _by_term(posterior, design, "ranef")
+    fixed = posterior["fixef"].values
+    if numbers is not None:
+        beta = np.empty((*fixed.shape[:-1], len(design.fixed)))
+        beta[..., coefficients_of(design)] = fixed
+        beta[..., numbers_of(design)] = numbers
+        fixed = beta
     return Parameters(
-        posterior["fixef"].values,
+        fixed,
         tuple(sd[t] for t in sorted(sd)),
         corr,
         tuple(b[t] for t in sorted(b)),
@@ -119,13 +148,33 @@ def _draws_dataset(variables: dict[str, Any], values: Parameters) -> xr.Dataset:
     return xr.Dataset(variables, coords={"chain": np.arange(chains), "draw": np.arange(draws)})
 
 
-def _constants(design: Design) -> xr.Dataset:
+def _observed(posterior: PosteriorRecord) -> xr.Dataset:
+    """The responses: ``y``, or several by their names."""
     import xarray as xr
 
-    variables: dict[str, Any] = {"X": (("obs", "fixed"), design.X), "weights": ("obs", design.weights)}
-    variables["offset"] = ("obs", design.offset)
-    if design.has_trials:
-        variables["trials"] = ("obs", design.trials)
+    design = posterior.design
+    named = zip(posterior.spec.responses, design.outcomes, strict=True)
+    variables = {response.name or "y": ("obs", outcome.y) for response, outcome in named}
+    return xr.Dataset(variables, coords={"obs": design.rows})
+
+
+def _constants(posterior: PosteriorRecord) -> xr.Dataset:
+    """X, offset, weights, trials and levels; of several predictors, X and offset of each."""
+    import xarray as xr
+
+    design = posterior.design
+    shape, dims = ((design.n,), ("obs",)) if design.R == 1 else ((design.R, design.n), ("predictor", "obs"))
+    X = design.X[:, coefficients_of(design)]
+    variables: dict[str, Any] = {"X": ((*dims, "fixed"), X.reshape(*shape, -1))}
+    variables["offset"] = (dims, design.offset.reshape(shape))
+    for response, outcome in zip(posterior.spec.responses, design.outcomes, strict=True):
+        of = f"_{response.name}" if response.name else ""
+        variables[f"weights{of}"] = ("obs", outcome.weights)
+        if outcome.has_trials:
+            variables[f"trials{of}"] = ("obs", outcome.trials)
     for group in groups(design):
-        variables[f"level_{group.group}"] = ("obs", design.terms[group.terms[0]].codes)
-    return xr.Dataset(variables, coords={"obs": design.rows, "fixed": list(design.fixed)})
+        variables[f"level_{group.group}"] = ("obs", design.terms[group.terms[0]].codes[: design.n])
+    coords: dict[str, Any] = {"obs": design.rows, "fixed": design.layout.coefficients}
+    if design.R > 1:
+        coords["predictor"] = [prefix.removesuffix("_") or "mu" for prefix in design.layout.prefixes]
+    return xr.Dataset(variables, coords=coords)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
 from bayesmix.errors import BayesmixError, BayesmixWarning, DataError, warn_user
 from bayesmix.inference.estimation.methods import Agq, Laplace, Method, Ml, Reml
 from bayesmix.inference.estimation.optimise import Optimum, Status
@@ -25,7 +26,7 @@ from bayesmix.inference.parameters.priors_in_force import Priors, resolve
 from bayesmix.inference.sampling.draws import Draws
 from bayesmix.results.fits.records import EstimateRecord, FitRecord, Fitted, PosteriorRecord
 from bayesmix.results.storage.atomic_replacement import new_folder, put_back
-from bayesmix.results.storage.datatree import parameters_of, posterior_dataset, to_datatree
+from bayesmix.results.storage.datatree import numbers_of, parameters_of, posterior_dataset, to_datatree
 from bayesmix.results.storage.model_storage import from_dataset, to_dataset
 from bayesmix.results.storage.store_files import METADATA, Damage, check_files, checksums, read_metadata, verify
 
@@ -37,6 +38,7 @@ VERSION = 1  # of the format; raised when older versions of bayesmix could not r
 MARK = "bayesmix_format"
 CHECKSUMS = "bayesmix_checksums"  # beside it: of every file but the one that they are in
 ESTIMATE = "bayesmix_estimate"
+LINKED = "numbers"  # of the draws: parameters that are one number for all rows of several predictors
 OWN = ("bayesmix_model", "bayesmix_draws", "bayesmix_thinned")  # groups beside those of ArviZ
 NUMBERS = (*OWN, ESTIMATE, "posterior", "log_likelihood", "observed_data", "constant_data")  # groups without NaN ...
 MAY_BE_NAN = ("column_", "beta_cov", "b_cov", "optimum_")  # ... but for arrays with these names
@@ -200,18 +202,22 @@ def _posterior_groups(fit: PosteriorRecord, data: xr.DataTree | None) -> dict[st
     draws = fit.draws
     words = {"method": draws.method, "notes": draws.notes, "certificate": dict(draws.certificate)}
     words["priors"] = _stated(fit.priors)
-    groups["bayesmix_draws"] = _matrices(fit.values).assign_attrs(draws=json.dumps(words))
+    groups["bayesmix_draws"] = _exact(fit.design, fit.values).assign_attrs(draws=json.dumps(words))
     if draws.thinned is not None:
         kept = posterior_dataset(fit.design, draws.thinned, fit.spec.family.dispersion)
-        groups["bayesmix_thinned"] = kept.merge(_matrices(draws.thinned))
+        groups["bayesmix_thinned"] = kept.merge(_exact(fit.design, draws.thinned))
     return groups
 
 
-def _matrices(values: Parameters) -> xr.Dataset:
-    """Whole correlation matrices, of which the posterior group has the free numbers."""
+def _exact(design: Design, values: Parameters) -> xr.Dataset:
+    """What the posterior group has otherwise: whole correlation matrices, and numbers through their links."""
     import xarray as xr
 
-    return xr.Dataset({f"matrix_{t}": (("chain", "draw", f"i_{t}", f"j_{t}"), m) for t, m in enumerate(values.corr)})
+    lead = ("chain", "draw")
+    found: dict[str, Any] = {f"matrix_{t}": ((*lead, f"i_{t}", f"j_{t}"), m) for t, m in enumerate(values.corr)}
+    if design.layout.numbers:
+        found[LINKED] = ((*lead, "number"), values.beta[..., numbers_of(design)])
+    return xr.Dataset(found)
 
 
 def _posterior(tree: xr.DataTree, fitted: Fitted) -> PosteriorRecord:
@@ -245,9 +251,10 @@ def _check_priors(then: dict[str, str] | None, now: dict[str, str]) -> None:
     )
 
 
-def _parameters(posterior: xr.Dataset, matrices: xr.Dataset, fitted: Fitted) -> Parameters:
-    corr = tuple(matrices[f"matrix_{t}"].values for t in range(len(fitted.design.terms)))
-    return parameters_of(posterior, fitted.design, fitted.spec.family.dispersion, corr)
+def _parameters(posterior: xr.Dataset, exact: xr.Dataset, fitted: Fitted) -> Parameters:
+    corr = tuple(exact[f"matrix_{t}"].values for t in range(len(fitted.design.terms)))
+    numbers = exact[LINKED].values if fitted.design.layout.numbers else None
+    return parameters_of(posterior, fitted.design, fitted.spec.family.dispersion, corr, numbers)
 
 
 # ---- estimates --------------------------------------------------------------------------------------------------

@@ -86,14 +86,17 @@ def from_dataset(stored: xr.Dataset) -> Fitted:
 
 def fingerprint(design: Design) -> Iterator[tuple[str, list[float]]]:
     """Sums of every column of the design, plain and weighted by position: equal up to rounding if the columns are."""
-    arrays = {"y": design.y, "X": design.X, "weights": design.weights, "offset": design.offset, "rows": design.rows}
-    if design.has_trials:
-        arrays["trials"] = design.trials
+    arrays = {"X": design.X, "offset": design.offset, "rows": design.rows}
+    for number, outcome in enumerate(design.outcomes):
+        of = f" of response {number + 1}" if number else ""
+        arrays |= {f"y{of}": outcome.y, f"weights{of}": outcome.weights}
+        if outcome.has_trials:
+            arrays[f"trials{of}"] = outcome.trials
     for term in design.terms:
         label = f"({' + '.join(term.effects)} | {term.group})"
         arrays |= {f"effects of {label}": term.z, f"levels of {label}": term.codes}
     for name, array in arrays.items():
-        columns = array.reshape(len(design.y), -1).astype(float)
+        columns = array.reshape(len(array), -1).astype(float)
         position = 1.0 + np.arange(len(columns)) / len(columns)
         yield (
             name,
