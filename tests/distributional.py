@@ -8,28 +8,22 @@ from types import SimpleNamespace
 from breadth import estimate_case, frame
 from conftest import around
 
-from bayesmix.data.design.build import build
-from bayesmix.data.design.layout import parts_of
+import bayesmix as bmx
 from bayesmix.fit import Estimate, Posterior
-from bayesmix.inference.estimation.estimate import estimate
-from bayesmix.inference.estimation.methods import Laplace
-from bayesmix.language.formula.model_spec import make_spec
-from bayesmix.results.fits.records import Fitted
 
 
 @cache
-def fitted_model(name: str) -> Fitted:
+def model_of(name: str) -> bmx.Model:
     """The model of a reference case on its data."""
     case = estimate_case(name)
-    spec = make_spec(case["formula"], case["family"], None, None, rescor=case["rescor"])
-    return Fitted(spec, build(parts_of(spec), frame(case["data"])), case["data"])
+    data = frame(case["data"])
+    return bmx.Model(case["formula"], data, case["family"], rescor=case["rescor"], data_name=case["data"])
 
 
 @cache
 def estimate_of(name: str) -> Estimate:
     """The estimate of a reference case by the Laplace approximation."""
-    model = fitted_model(name)
-    return Estimate(model, estimate(model.design, model.spec, Laplace()))
+    return model_of(name).estimate()
 
 
 @cache

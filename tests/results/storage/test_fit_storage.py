@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import zarr
+from distributional import estimate_of
 
 import bayesmix as bmx
 from bayesmix.errors import DataError, SpecError
@@ -520,3 +521,20 @@ def test_what_has_code_is_not_saved(model, tmp_path):
     with pytest.raises(SpecError, match="cannot be saved"):
         own.estimate().save(tmp_path / "fit.zarr")
     assert not list(tmp_path.iterdir())
+
+
+# ---- several linear predictors -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["sleepstudy_locscale", "two_gaussian"])
+def test_estimates_with_several_predictors_come_back(name, tmp_path):
+    fit = estimate_of(name)
+    fit.save(tmp_path / "fit.zarr")
+    back = bmx.load(tmp_path / "fit.zarr")
+    assert back.spec == fit.spec
+    assert str(back.summary()) == str(fit.summary())
+    pd.testing.assert_frame_equal(back.parameters(), fit.parameters(), check_exact=True)
+    np.testing.assert_array_equal(back.values.beta, fit.values.beta)
+    for one, other in zip(back.design.outcomes, fit.design.outcomes, strict=True):
+        np.testing.assert_array_equal(one.y, other.y)
+    assert (back.converged, back.criterion) == (fit.converged, fit.criterion)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from breadth import estimate_case
-from distributional import estimate_of, fitted_model, posterior_of
+from distributional import estimate_of, model_of, posterior_of
 
 from bayesmix.results.tables.coefficient_tables import coefficient_tables
 from bayesmix.results.tables.model_text import maths
@@ -28,7 +28,7 @@ def figures(name, column="estimate"):
 
 @pytest.mark.parametrize("name", TITLES)
 def test_each_linear_predictor_has_a_table(name):
-    model = fitted_model(name)
+    model = model_of(name)
     assert {part.name: part.title for part in coefficient_tables(model.spec, model.design)} == TITLES[name]
 
 
@@ -132,7 +132,7 @@ def test_long_tables_say_which_response():
 
 
 def test_models_are_written_predictor_by_predictor():
-    model = fitted_model("gaussian_poisson_sigma")
+    model = model_of("gaussian_poisson_sigma")
     assert maths(model.spec, model.design) == [
         "  a[i] ~ Normal(mu_a[i], sigma_a[i])",
         "  mu_a[i] = beta[a_Intercept] + beta[a_x] x[i] + b[g, a_Intercept]",
@@ -142,5 +142,5 @@ def test_models_are_written_predictor_by_predictor():
         "  b[g], each of 30 levels ~ Normal(0, Sigma): 3 correlated effects (a_Intercept, sigma_a_Intercept,"
         " n_Intercept)",
     ]
-    model = fitted_model("two_gaussian")
+    model = model_of("two_gaussian")
     assert "  a[i] ~ Normal(mu_a[i], sigma_a)" in maths(model.spec, model.design)
