@@ -94,7 +94,9 @@ def _log_rising(xp: Namespace, shape: Any, y: Any) -> Any:
 
 def _stirling(x: Any) -> Any:
     """What ``log Gamma(x)`` is more than ``(x - 1/2) log x - x + log(2 pi) / 2``."""
-    return 1.0 / (12.0 * x) - 1.0 / (360.0 * x**3) + 1.0 / (1260.0 * x**5)
+    inverse = 1.0 / x
+    square = inverse * inverse
+    return inverse * (1.0 / 12.0 - square * (1.0 / 360.0 - square * (1.0 / 1260.0)))
 
 
 def _negbinomial_slopes(y: Array, _: Array, mu: Array, shape: Array) -> tuple[Array, Array, Array]:

@@ -55,8 +55,12 @@ def _log1p(x: Array, order: int) -> list[Array]:
 
 
 def _powers(x: Array, order: int) -> list[Array]:
-    """Derivatives of a logarithm."""
-    return [1.0 / x, -1.0 / x**2, 2.0 / x**3][:order]
+    """Derivatives of a logarithm, those asked for."""
+    if not order:
+        return []
+    inverse = 1.0 / x
+    square = inverse * inverse
+    return [inverse, -square, 2.0 * square * inverse][:order]
 
 
 def _gammaln(x: Array, order: int) -> list[Array]:
