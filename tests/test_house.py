@@ -139,7 +139,6 @@ COVERED = {
     "data.design.layout": "data/design/test_rows.py",
     "data.design.term": "data/design/test_build.py",
     "inference.estimation.boundary": "inference/estimation/test_restart.py",
-    "inference.estimation.held_coordinate": "inference/estimation/test_held_deviance.py",
     "inference.estimation.linear": "inference/estimation/test_estimate.py",
     "inference.parameters.correlation": "inference/parameters/test_covariance.py",
     "inference.parameters.prior_wording": "inference/parameters/test_default_priors.py",

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from dense import central, ml_criterion, random_covariance, reml_criterion
 from handmade import level_codes, make_design, make_term, with_x
+from scipy.stats import multivariate_normal
 
 import bayesmix as bmx
-from bayesmix.inference.estimation.reml import criterion, linear_problem, solve_linear
+from bayesmix.inference.estimation.reml import criterion, deviance, linear_problem, restricted_deviance, solve_linear
 from bayesmix.inference.least_squares.scaling import coordinates
 
 N = 60
@@ -60,6 +61,15 @@ def dense_V(design, working, theta):
     return np.diag(1.0 / design.weights) + random_covariance(design, working.covariances(theta))
 
 
+SIGMA = 3.0  # not 1, where its powers are the same
+
+
+def same_slopes(got, function, x):
+    np.testing.assert_allclose(
+        np.concatenate([np.atleast_1d(part) for part in got]), central(function, x), **DIFFERENCED
+    )
+
+
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weights and offset"])
 @pytest.mark.parametrize("terms", TERMS)
 @pytest.mark.parametrize("reml", [True, False], ids=["REML", "ML"])
@@ -85,6 +95,39 @@ def test_gradient(terms, reml):
         _, gradient = criterion(problem, theta, reml=reml)
         expected = central(lambda x: dense(design, dense_V(design, working, x)), theta)
         np.testing.assert_allclose(gradient, expected, **DIFFERENCED)
+
+
+@pytest.mark.parametrize("terms", TERMS)
+def test_deviance_with_nothing_profiled_out(terms):
+    rng, design = make(terms, weighted=True)
+    working = coordinates(design)
+    problem, m = linear_problem(design, working), working.size
+    theta, beta = rng.normal(size=m), rng.normal(size=design.X.shape[1])
+
+    def dense(x):
+        mean = design.offset + design.X @ (working.T @ (problem.beta_ols + x[m:-1]))
+        V = np.exp(2.0 * x[-1]) * dense_V(design, working, x[:m])
+        return -2.0 * multivariate_normal(mean, V).logpdf(design.y)
+
+    x = np.concatenate([theta, beta, [np.log(SIGMA)]])
+    value, *slopes = deviance(problem, theta, beta, SIGMA)
+    assert value == pytest.approx(dense(x), rel=DENSE)
+    same_slopes(slopes, dense, x)
+
+
+@pytest.mark.parametrize("terms", TERMS)
+def test_restricted_deviance_with_sigma_not_profiled_out(terms):
+    rng, design = make(terms, weighted=True)
+    working = coordinates(design)
+    problem, theta = linear_problem(design, working), rng.normal(size=working.size)
+
+    def dense(x):
+        return reml_criterion(design, dense_V(design, working, x[:-1]), float(np.exp(2.0 * x[-1])))
+
+    x = np.append(theta, np.log(SIGMA))
+    value, *slopes = restricted_deviance(problem, theta, SIGMA)
+    assert value == pytest.approx(dense(x), rel=DENSE)
+    same_slopes(slopes, dense, x)
 
 
 @pytest.mark.parametrize("terms", TERMS)

@@ -6,9 +6,12 @@ import warnings
 
 import numpy as np
 import pytest
+from handmade import make_design, make_term
 
 import bayesmix as bmx
 from bayesmix.inference.estimation.optimise import Status
+from bayesmix.inference.estimation.ridge import ridges
+from bayesmix.inference.least_squares.scaling import coordinates
 
 RNG = np.random.default_rng(3)
 ID = np.arange(120) // 6
@@ -50,6 +53,21 @@ def test_parameters_on_a_ridge_are_named(formula, family, names):
         assert f"`{name}`" in fit.problems[0]
     assert "`sd(id, Intercept)`" not in fit.problems[0] or "sd(id, Intercept)" in names
     assert "The data do not determine" in str(fit.summary())
+
+
+@pytest.mark.parametrize(
+    ("z", "named"),
+    [
+        (np.ones((120, 1)), [["sd(row, Intercept)", "sigma"]]),
+        (np.where(np.arange(120) < 60, 2.0, -2.0)[:, None], [["sd(row, Intercept)", "sigma"]]),  # z'z is the same, too
+        (1.0 + T[:, None], []),  # variances of the rows differ: told from a residual that is equal in all
+    ],
+    ids=["intercept", "signs", "slope"],
+)
+def test_a_level_for_each_row_trades_off_with_the_residual(z, named):
+    design = make_design(DATA["y"], np.ones((120, 1)), [make_term("row", np.arange(120), z)])
+    assert ridges(design, coordinates(design), has_residual=True) == named
+    assert ridges(design, coordinates(design), has_residual=False) == []
 
 
 def test_a_predictor_far_from_zero_is_told_to_be_centred():

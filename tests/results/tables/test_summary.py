@@ -250,6 +250,24 @@ def test_rows_and_columns_left_out_are_counted():
     )
 
 
+def test_correlations_stand_beside_their_effects():
+    """Two terms of one factor and another without correlations: each correlation is in the row of its later effect."""
+    data = bmx.load_dataset("sleepstudy").assign(late=lambda frame: frame["Days"] % 3, week=lambda f: f["Days"] // 5)
+    data["odd"] = data["Days"] % 2
+    formula = "Reaction ~ Days + (Days | Subject) + (1 | week) + (0 + late + odd | Subject)"
+    plain = bmx.Model(formula, data).estimate()
+    chosen = (np.array([[4.0, -0.8], [-0.8, 1.0]]), np.array([[9.0, 1.8], [1.8, 4.0]]), np.eye(1))
+    lines = str(Estimate(plain.fitted_model, replace(plain.point, covariances=chosen)).summary()).splitlines()
+    begin = lines.index("Random effects:") + 2
+    assert [line.split() for line in lines[begin : begin + 5]] == [
+        ["Subject", "(Intercept)", "4.0", "2.00"],
+        ["Days", "1.0", "1.00", "-0.40"],  # -0.8 / (2 * 1)
+        ["Subject.1", "late", "9.0", "3.00"],
+        ["odd", "4.0", "2.00", "0.30"],  # 1.8 / (3 * 2)
+        ["week", "(Intercept)", "1.0", "1.00"],
+    ]
+
+
 def test_weights_and_offset_are_shown():
     model = bmx.Model(
         "Reaction ~ Days + (1 | Subject)", bmx.load_dataset("sleepstudy_ow"), weights="wt", offset="off", data_name="d"
