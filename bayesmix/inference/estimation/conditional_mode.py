@@ -112,22 +112,22 @@ class _Curvature:
 
 
 def _curvature(
-    problem: GeneralizedProblem, Lambdas: Sequence[Array], eta: Array, jet: Jet, dispersion: float
+    problem: GeneralizedProblem, Lambdas: Sequence[Array], eta: Array, second: Array, dispersion: float
 ) -> _Curvature:
     """Observed information where a step by it descends, else another that does.
 
     Of rows with one predictor it must be positive row by row; of blocks, which seldom are, it is enough that the whole
     can be factorised.
     """
-    observed = -jet[2]
+    observed = -second
     if problem.likelihood.R > 1:
         try:
             return _Curvature(observed, _factorise(problem, Lambdas, observed), is_newton=True)
         except np.linalg.LinAlgError:
-            weights = problem.likelihood.descent(eta, jet, np.asarray(dispersion))
+            weights = problem.likelihood.descent(eta, second, np.asarray(dispersion))
             return _Curvature(weights, _factorise(problem, Lambdas, weights), is_newton=False)
     is_newton = bool(np.all(observed > 0.0))
-    weights = observed if is_newton else problem.likelihood.descent(eta, jet, np.asarray(dispersion))
+    weights = observed if is_newton else problem.likelihood.descent(eta, second, np.asarray(dispersion))
     return _Curvature(weights, _factorise(problem, Lambdas, weights), is_newton)
 
 
@@ -170,9 +170,9 @@ def find_mode(
         return find_mode(problem, Lambdas, fixed, dispersion)
     polished, size = False, math.inf
     for _ in range(MAX_STEPS):
-        jet = problem.jet(point.eta, dispersion)
-        at_point = _curvature(problem, Lambdas, point.eta, jet, dispersion)
-        moved = weigh(at_point.weights, point.eta - fixed) + jet[1]
+        first, second = problem.likelihood.newton(point.eta, np.asarray(dispersion))
+        at_point = _curvature(problem, Lambdas, point.eta, second, dispersion)
+        moved = weigh(at_point.weights, point.eta - fixed) + first
         _, target = solve(at_point.factorisation, project(coordinates, moved))
         step = [new - old for new, old in zip(target, point.u, strict=True)]
         size = _length(step)

@@ -63,7 +63,11 @@ class Likelihood(ABC):
         """Log densities ``(..., n)`` by themselves; ``dispersion`` broadcasts with them."""
 
     @abstractmethod
-    def descent(self, eta: Array, jet: Jet, dispersion: Array) -> Array:
+    def newton(self, eta: Array, dispersion: Array) -> tuple[Array, Array]:
+        """First and second derivatives as Newton's method takes them on its way: those of `jet`."""
+
+    @abstractmethod
+    def descent(self, eta: Array, second: Array, dispersion: Array) -> Array:
         """Weights of a descent direction where the observed information is of no use: positive ones."""
 
 
@@ -98,9 +102,13 @@ class OnePredictor(Likelihood):
         return density_by_predictor(self.family, self.link, self.outcome.y, eta, **self._rest(dispersion))
 
     @override
-    def descent(self, eta: Array, jet: Jet, dispersion: Array) -> Array:
+    def newton(self, eta: Array, dispersion: Array) -> tuple[Array, Array]:
+        return self.jet(eta, dispersion)[1:3]
+
+    @override
+    def descent(self, eta: Array, second: Array, dispersion: Array) -> Array:
         """Expected information where the observed one is not positive."""
-        observed = -jet[2]
+        observed = -second
         with np.errstate(all="ignore"):
             mu, slope, _, _ = self.link.inverse(eta)
             variance = self.family.variance(self.outcome.trials, mu, *self.family.others(dispersion))
@@ -177,9 +185,13 @@ class SeveralPredictors(Likelihood):
         return total
 
     @override
-    def descent(self, eta: Array, jet: Jet, dispersion: Array) -> Array:
+    def newton(self, eta: Array, dispersion: Array) -> tuple[Array, Array]:
+        return self.slopes(eta, dispersion)
+
+    @override
+    def descent(self, eta: Array, second: Array, dispersion: Array) -> Array:
         """Blocks with the absolute values of their eigenvalues."""
-        values, vectors = np.linalg.eigh(np.moveaxis(-jet[2], -1, 0))
+        values, vectors = np.linalg.eigh(np.moveaxis(-second, -1, 0))
         size = np.abs(values)
         floor = FLOOR * np.maximum(size.max(axis=-1, keepdims=True), 1.0)
         blocks = (vectors * np.maximum(size, floor)[:, None, :]) @ np.swapaxes(vectors, -1, -2)
@@ -208,7 +220,6 @@ def _spread(found: Derivatives, places: Sequence[int], into: Sequence[Array]) ->
     """Put derivatives by a response's parameters in all the places that they have among those by the predictors."""
     for by, values in found.partial.items():
         whole = into[len(by) - 1]
-        rows_first = np.moveaxis(whole, -1, -1 - len(by))
         for own in set(permutations([places[r] for r in by])):
-            index: tuple[Any, ...] = (..., *own)
-            rows_first[index] = values
+            index: tuple[Any, ...] = (..., *own, slice(None))
+            whole[index] = values

@@ -93,8 +93,12 @@ def by_predictors(  # noqa: PLR0913 - a family and what a row has
         for size in range(1, order + 1):
             for by in combinations_with_replacement(range(len(eta)), size):
                 exponents = tuple(by.count(r) for r in range(len(eta)))
-                partial[by] = np.broadcast_to(found.derivative(exponents), shape)
-        return Derivatives(np.broadcast_to(found.value, shape), partial)
+                partial[by] = _to_shape(found.derivative(exponents), shape)
+        return Derivatives(_to_shape(found.value, shape), partial)
+
+
+def _to_shape(values: Array, shape: tuple[int, ...]) -> Array:
+    return values if values.shape == shape else np.broadcast_to(values, shape)
 
 
 def density_by_predictors(

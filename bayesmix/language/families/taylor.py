@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -50,8 +51,8 @@ class Taylor:
         inner = Taylor({a: c for a, c in self.coefficients.items() if any(a)}, self.order)
         total, power = Taylor({self._zero: np.asarray(derivatives[0])}, self.order), inner
         for k in range(1, self.order + 1):
+            power = power * inner if k > 1 else inner
             total = total + power * (np.asarray(derivatives[k]) / math.factorial(k))
-            power = power * inner
         return total
 
     def __add__(self, other: Any) -> Taylor:
@@ -68,8 +69,8 @@ class Taylor:
         total: dict[Exponents, Array] = {}
         for a, c in self.coefficients.items():
             for b, d in other.coefficients.items():
-                both = tuple(map(int.__add__, a, b))
-                if sum(both) <= self.order:
+                both = _added(a, b, self.order)
+                if both is not None:
                     total[both] = total[both] + c * d if both in total else c * d
         return Taylor(total, self.order)
 
@@ -103,6 +104,13 @@ class Taylor:
 
     def __gt__(self, other: Any) -> Array:
         return np.asarray(self.value > value_of(other))
+
+
+@cache
+def _added(a: Exponents, b: Exponents, order: int) -> Exponents | None:
+    """Exponents of a product; None where it is of too high an order."""
+    both = tuple(map(int.__add__, a, b))
+    return both if sum(both) <= order else None
 
 
 def value_of(x: Any) -> Any:
