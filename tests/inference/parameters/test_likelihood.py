@@ -120,5 +120,5 @@ def test_slopes_are_those_of_the_jet_one_by_one(case: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_weights_of_a_descent_are_positive(case: str) -> None:
     likelihood, eta = of_case(case)
-    blocks = likelihood.descent(eta, likelihood.jet(eta, ONE), ONE)
+    blocks = likelihood.descent(eta, likelihood.slopes(eta, ONE)[1], ONE)
     assert np.linalg.eigvalsh(np.moveaxis(blocks, -1, 0)).min() > 0.0
