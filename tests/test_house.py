@@ -154,7 +154,6 @@ COVERED = {
     "results.comparison": "test_comparison.py",
     "results.comparison.flat_prior_posterior": "results/comparison/test_decomposition.py",
     "results.criticism.elpd": "results/criticism/test_cross_validation.py",
-    "results.prediction.prediction_table": "results/prediction/test_predict.py",
     "results.prediction.rows": "results/prediction/test_scopes.py",
     "results.storage.model_storage": "results/storage/test_fit_storage.py",
     "results.tables.model_text": "inference/parameters/test_default_priors.py",

@@ -88,6 +88,8 @@ def test_bayesian_r2_is_of_means_against_responses(fitted):
     explained = np.var(mu, ddof=1)
     found = fit.r2("bayesian")["estimate"]
     np.testing.assert_allclose(found["conditional"], explained / (explained + fit.point.dispersion**2), rtol=1e-10)
+    alone = np.var(fit.design.X @ fit.values.beta, ddof=1)  # random effects at zero
+    np.testing.assert_allclose(found["marginal"], alone / (alone + fit.point.dispersion**2), rtol=1e-10)
 
 
 def test_definitions_that_do_not_exist(fitted):
