@@ -1,0 +1,143 @@
+"""Posteriors of models with several linear predictors: weights by SciPy's densities, draws beside Stan's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from breadth import POSTERIORS, frame, posterior_case
+from scipy import stats
+from scipy.linalg import block_diag
+
+import bayesmix as bmx
+from bayesmix.data.design.design import Design
+from bayesmix.inference.parameters.centring import at_means
+from bayesmix.inference.parameters.names import covariance
+from bayesmix.inference.sampling.marginal.gaussian_approximation import (
+    GaussianApproximation,
+    coefficients,
+    fit_approximation,
+)
+from bayesmix.inference.sampling.marginal.importance_correction import in_user_units, propose
+from bayesmix.inference.sampling.marginal.row_quadratics import BlockQuadratics
+from bayesmix.results.fits.linear_predictor import flatten
+
+EXACT = {"rtol": 1e-8, "atol": 1e-7}
+MCSE = 4.5  # combined Monte Carlo standard errors of two samplers, the largest of some two hundred
+
+MODELS: dict[str, tuple[Any, Any]] = {
+    "sigma": (["y ~ x + (1 | g)", "sigma ~ x"], {"y": "gaussian"}),
+    "shared": (["y ~ x + (1 | ID | g)", "sigma ~ 1 + (1 | ID | g)"], {"y": "gaussian"}),
+    "crossed": (["y ~ x + (1 | g) + (1 | h)", "sigma ~ 1 + (1 | h)"], {"y": "gaussian"}),
+    "shape": (["count ~ x + (1 | g)", "shape ~ x"], {"count": "negbinomial"}),
+    "responses": (["y ~ x + (1 | p | g)", "count ~ 1 + (1 | p | g)"], {"y": "gaussian", "count": "poisson"}),
+}
+
+
+def model_of(name: str) -> bmx.Model:
+    rng = np.random.default_rng(12)
+    x, g = rng.normal(size=36), np.arange(36) % 6
+    effects = rng.normal(size=6)
+    data = {
+        "x": x,
+        "g": [f"g{j}" for j in g],
+        "h": [f"h{j // 9}" for j in range(36)],
+        "y": 1.0 + x + effects[g] + rng.normal(0.0, np.exp(0.3 * x)),
+        "count": rng.poisson(np.exp(0.5 + 0.4 * effects[g])).astype(float),
+    }
+    formulas, families = MODELS[name]
+    explicit = {"Intercept": "Normal(0, 2)", "sigma_Intercept": "Normal(0, 1)"}
+    priors = explicit if name in ("sigma", "shared", "crossed") else None
+    return bmx.Model(formulas, data, families, priors=priors)
+
+
+def approximation_of(model: bmx.Model) -> tuple[Design, GaussianApproximation]:
+    stated = at_means(model.design, model.priors.changes)
+    point = model.estimate().point
+    return stated, fit_approximation(stated, model.spec, model.priors, point, np.random.default_rng(1))
+
+
+def densities(model: bmx.Model, eta: np.ndarray) -> float:
+    """Log density of all responses at the stacked predictors ``(N,)``."""
+    y = [outcome.y for outcome in model.design.outcomes]
+    eta = eta.reshape(model.design.R, -1)
+    if "shape ~ x" in model.spec.text:
+        shape, mean = np.exp(eta[1]), np.exp(eta[0])
+        return float(stats.nbinom(shape, shape / (shape + mean)).logpmf(y[0]).sum())
+    total = float(stats.norm(eta[0], np.exp(eta[1])).logpdf(y[0]).sum())
+    return total + (float(stats.poisson(np.exp(eta[2])).logpmf(y[1]).sum()) if len(y) > 1 else 0.0)
+
+
+def dense_conditional(design: Design, found: GaussianApproximation, contrast: Any, matrices: list[Any]) -> Any:
+    """Distribution of (gamma, b) under the quadratics of the rows, given covariances, by dense matrices."""
+    rows, target = found.rows, found.target
+    assert isinstance(rows, BlockQuadratics)
+    R, n = design.R, design.n
+    Z = []
+    for term in design.terms:
+        own = np.zeros((R * n, len(term.levels), len(term.effects)))
+        own[np.arange(R * n), term.codes] = term.z
+        Z.append(own.reshape(R * n, -1))
+    XZ = np.hstack([design.X @ np.linalg.inv(contrast), *Z])
+    W = np.block([[np.diag(rows.blocks[r, s]) for s in range(R)] for r in range(R)])
+    blocks = [np.linalg.inv(m) for m, term in zip(matrices, design.terms, strict=True) for _ in term.levels]
+    precision = XZ.T @ W @ XZ + block_diag(np.diag(target.precision), *blocks)
+    h = XZ.T @ (rows.slope + W @ rows.centre)
+    h[: len(target.mean)] += target.precision * target.mean
+    return np.linalg.solve(precision, h), np.linalg.inv(precision)
+
+
+@pytest.mark.filterwarnings("ignore::bayesmix.errors.ConvergenceWarning")
+@pytest.mark.parametrize("name", MODELS)
+def test_weights_are_joint_density_over_that_of_the_proposal(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One proposal a level: SciPy's joint density over the dense Gaussian the effects were drawn from."""
+    monkeypatch.setattr("bayesmix.inference.sampling.marginal.defence.SHARE", 1e-300)  # has a test of its own
+    model = model_of(name)
+    design, found = approximation_of(model)
+    priors, target = model.priors, found.target
+    start = target.start(model.estimate().point)
+    theta = start + 0.2 * np.random.default_rng(2).standard_normal((3, len(start)))
+    proposed = propose(found, theta, (1,), np.random.default_rng(3))
+    values = in_user_units(found, theta, proposed, np.arange(3))
+    gammas = coefficients(target, proposed.shift)
+    for i in range(3):
+        eta, matrices, joint = design.X @ values.beta[i] + design.offset, [], 0.0
+        for term, sd, corr, b in zip(design.terms, values.sd, values.corr, values.b, strict=True):
+            matrices.append(covariance(sd[i], corr[i]))
+            joint += float(stats.multivariate_normal(np.zeros(len(sd[i])), matrices[-1]).logpdf(b[i]).sum())
+            eta = eta + np.sum(term.z * b[i][term.codes], axis=1)
+        joint += densities(model, eta)
+        joint += sum(float(prior.log_density(gammas[i, j])) for j, prior in enumerate(priors.fixed))
+        joint += float(target.log_prior(theta[i : i + 1])[0])
+        mean, cov = dense_conditional(design, found, priors.contrast, matrices)
+        at = np.concatenate([gammas[i], *(b[i].ravel() for b in values.b)])
+        own = stats.multivariate_normal(mean, 0.5 * (cov + cov.T), allow_singular=True).logpdf(at)
+        np.testing.assert_allclose(proposed.log_density[i], joint - own, **EXACT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize("case", POSTERIORS)
+def test_posteriors_are_stans_and_certified(case: str, seed: int) -> None:
+    """Means, standard deviations and quantiles of every parameter; the certificate at every seed."""
+    from arviz import mcse
+
+    stan = posterior_case(case)
+    formulas = [stan["formula"]["mu"], *(f"{k} {v}" for k, v in stan["formula"].items() if k != "mu")]
+    model = bmx.Model(formulas, frame(stan["data"]), stan["family"], priors=stan["priors"])
+    post = model.sample(seed=seed, method="marginal", progress=False)
+    assert not post.problems
+    assert post.draws.certificate["pareto_k"] < 0.5
+    assert post.draws.certificate["acceptance"] > 0.2
+    table, draws = post.parameters(), flatten(post.design, post.values)
+    assert table.r_hat.max() <= 1.01
+    assert min(table.ess_bulk.min(), table.ess_tail.min()) >= 400.0
+    for name, theirs in stan["parameters"].items():
+        x = draws[..., post.names.index(name)]
+        errors = [mcse(x, method="mean"), mcse(x, method="sd")]
+        errors += [mcse(x, method="quantile", prob=q) for q in (0.025, 0.5, 0.975)]
+        ours = np.array([x.mean(), x.std(), *np.quantile(x, (0.025, 0.5, 0.975))])
+        known = np.array([theirs["mean"], theirs["sd"], *theirs["quantiles"]])
+        known_errors = [theirs["mcse_mean"], theirs["mcse_sd"], *theirs["mcse_quantiles"]]
+        assert np.all(np.abs(ours - known) < MCSE * np.hypot(np.array(errors, float), known_errors)), name
