@@ -78,6 +78,7 @@ LAYOUTS: dict[str, Callable[[np.random.Generator, int], list[Factor]]] = {
     "crossed": lambda rng, n: [random_factor(rng, n, 20, 1), random_factor(rng, n, 6, 1)],
     "three crossed": lambda rng, n: [random_factor(rng, n, J, k) for J, k in ((20, 2), (6, 1), (4, 3))],
     "nested": lambda rng, n: nested_factors(rng, n, [(30, 2), (6, 2)]),
+    "nested in one level": lambda rng, n: nested_factors(rng, n, [(12, 1), (1, 1)]),
     "nested twice": lambda rng, n: nested_factors(rng, n, [(30, 1), (6, 2), (3, 1)]),
     "nested and crossed": lambda rng, n: [*nested_factors(rng, n, [(30, 1), (6, 2)]), random_factor(rng, n, 4, 2)],
     "crossed between nested": lambda rng, n: _insert(

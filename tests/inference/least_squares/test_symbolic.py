@@ -20,6 +20,7 @@ ELIMINATED = {
     "crossed": (1, 6),
     "three crossed": (1, 6 + 12),
     "nested": (2, 0),
+    "nested in one level": (2, 0),
     "nested twice": (3, 0),
     "nested and crossed": (2, 8),
     "crossed between nested": (1, 5 + 12),
