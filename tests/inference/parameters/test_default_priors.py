@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -15,47 +14,6 @@ from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import log_prior
 from bayesmix.language.priors.joint import log_decov
 from bayesmix.language.priors.prior import Prior
-
-
-def bambi_priors(formula, data, family):
-    """bambi's own priors, from a model it built: intercept, slopes column by column, group SDs, sigma."""
-    import bambi
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        component = bambi.Model(formula, data, family=family)
-        component.build()
-    parent = component.parameters[component.family.likelihood.parent]
-    slopes = [np.atleast_1d(term.prior.args["sigma"]) for term in parent.common_terms.values()]
-    groups = {
-        name: np.atleast_1d(t.prior.args["sigma"].args["sigma"]) for name, t in parent.group_specific_terms.items()
-    }
-    sigma = component.parameters["sigma"].prior.args if "sigma" in component.parameters else None
-    return parent.intercept_term.prior.args, np.concatenate(slopes), groups, sigma
-
-
-@pytest.mark.parametrize(
-    ("name", "theirs", "family"),
-    [
-        ("sleepstudy", "Reaction ~ Days + (Days|Subject)", "gaussian"),
-        ("cbpp", "p(incidence, size) ~ period + (1|herd)", "binomial"),
-        ("esoph poisson", "ncases ~ ncontrols + (ncontrols|agegp)", "poisson"),
-    ],
-)
-def test_bambis_priors(model, name, theirs, family):
-    ours = model(name)
-    formula, data, options = ours.spec.formula.text, bmx.load_dataset(name.split()[0]), {"family": family}
-    found = bmx.Model(formula, data, priors="bambi", **options).priors
-    intercept, slopes, groups, sigma = bambi_priors(theirs, data, family)
-    np.testing.assert_allclose(found.fixed[0].arguments, [intercept["mu"], intercept["sigma"]], rtol=1e-12)
-    np.testing.assert_allclose([prior.arguments for prior in found.fixed[1:]], np.c_[0.0 * slopes, slopes], rtol=1e-12)
-    assert {prior.kind for prior in found.fixed} == {"Normal"}
-    expected = np.concatenate([groups[key] for key in sorted(groups, key=lambda key: not key.startswith("1|"))])
-    np.testing.assert_allclose([prior.arguments[0] for prior in found.sd[0]], expected, rtol=1e-12)
-    assert {prior.kind for prior in found.sd[0]} == {"HalfNormal"}
-    if sigma is not None:
-        assert found.dispersion.kind == "HalfStudentT"
-        np.testing.assert_allclose(found.dispersion.arguments, [sigma["nu"], sigma["sigma"]], rtol=1e-12)
 
 
 def test_brms_priors():

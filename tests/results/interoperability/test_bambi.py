@@ -50,6 +50,49 @@ def test_a_model_comes_over_with_its_priors():
     assert ours.estimate().criterion == pytest.approx(1743.6283, abs=1e-3)
 
 
+# ---- the preset of its priors (here, since bambi takes a second to load) --------------------------------------------
+
+
+def bambi_priors(formula, data, family):
+    """bambi's own priors, from a model it built: intercept, slopes column by column, group SDs, sigma."""
+    component = bambi.Model(formula, data, family=family)
+    component.build()
+    parent = component.parameters[component.family.likelihood.parent]
+    slopes = [np.atleast_1d(term.prior.args["sigma"]) for term in parent.common_terms.values()]
+    groups = {
+        name: np.atleast_1d(t.prior.args["sigma"].args["sigma"]) for name, t in parent.group_specific_terms.items()
+    }
+    sigma = component.parameters["sigma"].prior.args if "sigma" in component.parameters else None
+    return parent.intercept_term.prior.args, np.concatenate(slopes), groups, sigma
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs", "family"),
+    [
+        ("sleepstudy", "Reaction ~ Days + (Days|Subject)", "gaussian"),
+        ("cbpp", "p(incidence, size) ~ period + (1|herd)", "binomial"),
+        ("esoph poisson", "ncases ~ ncontrols + (ncontrols|agegp)", "poisson"),
+    ],
+)
+def test_bambis_priors(model, name, theirs, family):
+    ours = model(name)
+    formula, data, options = ours.spec.formula.text, bmx.load_dataset(name.split()[0]), {"family": family}
+    found = bmx.Model(formula, data, priors="bambi", **options).priors
+    intercept, slopes, groups, sigma = bambi_priors(theirs, data, family)
+    np.testing.assert_allclose(found.fixed[0].arguments, [intercept["mu"], intercept["sigma"]], rtol=1e-12)
+    np.testing.assert_allclose([prior.arguments for prior in found.fixed[1:]], np.c_[0.0 * slopes, slopes], rtol=1e-12)
+    assert {prior.kind for prior in found.fixed} == {"Normal"}
+    expected = np.concatenate([groups[key] for key in sorted(groups, key=lambda key: not key.startswith("1|"))])
+    np.testing.assert_allclose([prior.arguments[0] for prior in found.sd[0]], expected, rtol=1e-12)
+    assert {prior.kind for prior in found.sd[0]} == {"HalfNormal"}
+    if sigma is not None:
+        assert found.dispersion.kind == "HalfStudentT"
+        np.testing.assert_allclose(found.dispersion.arguments, [sigma["nu"], sigma["sigma"]], rtol=1e-12)
+
+
+# ---- models ---------------------------------------------------------------------------------------------------------
+
+
 def test_shares_and_factors_come_over():
     data = bmx.load_dataset("cbpp")
     ours = bmx.Model.from_bambi(bambi.Model("p(incidence, size) ~ period + (1|herd)", data, family="binomial"))

@@ -117,6 +117,7 @@ def test_chains_agree_with_the_global_proposal(build: Any, monkeypatch: pytest.M
     np.testing.assert_allclose(climbed["sd"] / proposed["sd"], 1.0, atol=0.25)
 
 
+@pytest.mark.slow
 def test_chains_tell_the_bar_how_far_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     """Long runs had no bar: the time left is what a user asks first."""
     seen: list[int] = []
