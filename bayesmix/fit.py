@@ -13,6 +13,7 @@ from bayesmix.inference.sampling.draws import Draws
 from bayesmix.language.arguments import explained
 from bayesmix.results.criticism.confidence_intervals import confidence_intervals
 from bayesmix.results.criticism.variance_explained import intraclass, r_squared, scalar_table
+from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.fits.degrees_of_freedom import t_tests
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.records import EstimateRecord, Fitted, PosteriorRecord
@@ -69,19 +70,28 @@ class Fit(Questions):
         interval : probability of ``conf.low, conf.high``.
         """
 
-    def r2(self, definition: Definition = "nakagawa") -> pd.DataFrame:
+    def r2(self, definition: Definition = "nakagawa", *, response: str | None = None) -> pd.DataFrame:
         """R2 of the fixed effects alone (``marginal``) and with the random effects (``conditional``).
 
         Parameters
         ----------
         definition : ``"nakagawa"``, variances on the scale of the linear predictor (Nakagawa et al. 2017, random slopes
-            after Johnson 2014), or ``"bayesian"``, of means against responses (Gelman et al. 2019).
+            after Johnson 2014), or ``"bayesian"``, of means against responses (Gelman et al. 2019). Either is about the
+            effects on the mean; what varies in other parameters, as ``sigma``, is averaged over rows and groups.
+        response : of several; the first by default.
         """
-        return scalar_table(self, r_squared(self.design, self.spec, self.with_effects, definition))
+        number = choose(self.spec, response=response).response
+        return scalar_table(self, r_squared(self.design, self.spec, self.with_effects, definition, response=number))
 
-    def icc(self) -> pd.DataFrame:
-        """Intraclass correlations: the share of each grouping factor in the variance the fixed effects leave."""
-        return scalar_table(self, intraclass(self.design, self.spec, self.values))
+    def icc(self, *, response: str | None = None) -> pd.DataFrame:
+        """Intraclass correlations: the share of each grouping factor in the variance the fixed effects leave.
+
+        Parameters
+        ----------
+        response : of several; the first by default.
+        """
+        number = choose(self.spec, response=response).response
+        return scalar_table(self, intraclass(self.design, self.spec, self.values, response=number))
 
     @abstractmethod
     def diagnose(self) -> Diagnosis:
@@ -268,7 +278,9 @@ class Posterior(Fit, PosteriorRecord):
         return of_posterior(self, group)
 
     def posterior_predictive(self, *, groups: Groups = "fitted", seed: int = 0) -> xr.Dataset:
-        """Replicated responses, ``y (chain, draw, obs)``; `data` has those of the defaults, for ArviZ's plots.
+        """Replicated responses ``(chain, draw, obs)``: ``y``, or several by their names.
+
+        `data` has those of the defaults, for ArviZ's plots.
 
         Parameters
         ----------
@@ -284,6 +296,7 @@ class Posterior(Fit, PosteriorRecord):
         groups: Groups = "fitted",
         interval: float = 0.95,
         seed: int = 0,
+        response: str | None = None,
     ) -> pd.DataFrame:
         """Posterior predictive check: summaries of the data beside those of replicated data.
 
@@ -292,6 +305,7 @@ class Posterior(Fit, PosteriorRecord):
         statistics : functions of ``(..., n)`` responses by name; by default mean, sd, extremes, and share of zeros.
         groups, seed : as in `posterior_predictive`.
         interval : probability of ``lower, upper``.
+        response : of several; the first by default.
 
         Returns
         -------
@@ -299,7 +313,7 @@ class Posterior(Fit, PosteriorRecord):
             ``observed``; ``mean, lower, upper`` of the replications; ``p``, the share of them above the data.
         """
         check_level(interval)
-        return check_statistics(self, statistics, groups=groups, interval=interval, seed=seed)
+        return check_statistics(self, statistics, groups=groups, interval=interval, seed=seed, response=response)
 
 
 @explained

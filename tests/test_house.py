@@ -70,6 +70,9 @@ ARGUMENTS = 8  # of a public function
 # function -> why it has more
 MANY = {
     "model.Model.__init__": "what a model is made of, most of it named",
+    "results.questions.Questions.predict": "options of a prediction, named",
+    "results.questions.Questions.conditional_effects": "options of a prediction, named",
+    "results.questions.Questions.contrasts": "options of a prediction, named",
     "studies.calibrate.calibrate": "options of a study, named",
 }
 

@@ -50,7 +50,10 @@ NAMES = {
     "__version__",
 }
 
-PREDICT = "(self, newdata=None, *, kind='mean', groups='fitted', interval=0.95, offset=None, df=None, seed=0)"
+PREDICT = (
+    "(self, newdata=None, *, kind='mean', groups='fitted', interval=0.95, offset=None, df=None, seed=0, "
+    "parameter=None, response=None)"
+)
 SIGNATURES = {
     "Model": (
         "(formula, data, family='gaussian', link=None, priors=None, weights=None, offset=None, *, rescor=False, "
@@ -85,28 +88,44 @@ SIGNATURES = {
     "Posterior.loo": "(self, *, refit=None, seed=0)",
     "Posterior.logo": "(self, group=None, *, refit=None, seed=0)",
     "Posterior.kfold": "(self, k=10, group=None, *, seed=0)",
-    "Posterior.r2": "(self, definition='nakagawa')",
-    "Posterior.icc": "(self)",
+    "Posterior.r2": "(self, definition='nakagawa', *, response=None)",
+    "Posterior.icc": "(self, *, response=None)",
     "Estimate.conditional_effects": (
-        "(self, variable, by=None, *, at=None, kind='mean', groups='average', points=50, interval=0.95, df=None)"
+        "(self, variable, by=None, *, at=None, kind='mean', groups='average', points=50, interval=0.95, df=None, "
+        "parameter=None, response=None)"
     ),
-    "Estimate.marginal_means": "(self, *variables, at=None, kind='mean', groups='average', interval=0.95, df=None)",
+    "Estimate.marginal_means": (
+        "(self, *variables, at=None, kind='mean', groups='average', interval=0.95, df=None, parameter=None, "
+        "response=None)"
+    ),
     "Estimate.contrasts": (
-        "(self, variable, by=None, *, at=None, kind='mean', groups='average', interval=0.95, df=None)"
+        "(self, variable, by=None, *, at=None, kind='mean', groups='average', interval=0.95, df=None, "
+        "parameter=None, response=None)"
     ),
-    "Estimate.slopes": "(self, variable, by=None, *, kind='mean', groups='average', interval=0.95, df=None)",
+    "Estimate.slopes": (
+        "(self, variable, by=None, *, kind='mean', groups='average', interval=0.95, df=None, parameter=None, "
+        "response=None)"
+    ),
     "Estimate.hypothesis": "(self, *texts, interval=0.95, df=None)",
     "Posterior.conditional_effects": (
-        "(self, variable, by=None, *, at=None, kind='mean', groups='average', points=50, interval=0.95, df=None)"
+        "(self, variable, by=None, *, at=None, kind='mean', groups='average', points=50, interval=0.95, df=None, "
+        "parameter=None, response=None)"
     ),
-    "Posterior.marginal_means": "(self, *variables, at=None, kind='mean', groups='average', interval=0.95, df=None)",
+    "Posterior.marginal_means": (
+        "(self, *variables, at=None, kind='mean', groups='average', interval=0.95, df=None, parameter=None, "
+        "response=None)"
+    ),
     "Posterior.contrasts": (
-        "(self, variable, by=None, *, at=None, kind='mean', groups='average', interval=0.95, df=None)"
+        "(self, variable, by=None, *, at=None, kind='mean', groups='average', interval=0.95, df=None, "
+        "parameter=None, response=None)"
     ),
-    "Posterior.slopes": "(self, variable, by=None, *, kind='mean', groups='average', interval=0.95, df=None)",
+    "Posterior.slopes": (
+        "(self, variable, by=None, *, kind='mean', groups='average', interval=0.95, df=None, parameter=None, "
+        "response=None)"
+    ),
     "Posterior.hypothesis": "(self, *texts, interval=0.95, df=None)",
-    "Estimate.r2": "(self, definition='nakagawa')",
-    "Estimate.icc": "(self)",
+    "Estimate.r2": "(self, definition='nakagawa', *, response=None)",
+    "Estimate.icc": "(self, *, response=None)",
     "pooling": "(*fits, labels=None, group=None)",
     "read_data": "(path, *, sep=None, decimal=None, encoding=None, na=())",
     "Marginal": "(thin=None)",
@@ -119,9 +138,9 @@ SIGNATURES = {
     "Estimate.coef": "(self)",
     "Estimate.varcorr": "(self)",
     "Estimate.summary": "(self)",
-    "Estimate.fitted": "(self)",
-    "Estimate.residuals": "(self, kind='response', *, seed=0)",
-    "Estimate.simulate": "(self, n=1, newdata=None, *, groups='new', offset=None, seed=0)",
+    "Estimate.fitted": "(self, parameter=None, response=None)",
+    "Estimate.residuals": "(self, kind='response', *, seed=0, response=None)",
+    "Estimate.simulate": "(self, n=1, newdata=None, *, groups='new', offset=None, seed=0, response=None)",
     "Estimate.influence": "(self, group=None)",
     "Estimate.predict": PREDICT,
     "Estimate.parameters": "(self)",
@@ -139,12 +158,12 @@ SIGNATURES = {
     "Posterior.coef": "(self)",
     "Posterior.varcorr": "(self)",
     "Posterior.summary": "(self)",
-    "Posterior.fitted": "(self)",
-    "Posterior.residuals": "(self, kind='response', *, seed=0)",
-    "Posterior.simulate": "(self, n=1, newdata=None, *, groups='new', offset=None, seed=0)",
+    "Posterior.fitted": "(self, parameter=None, response=None)",
+    "Posterior.residuals": "(self, kind='response', *, seed=0, response=None)",
+    "Posterior.simulate": "(self, n=1, newdata=None, *, groups='new', offset=None, seed=0, response=None)",
     "Posterior.influence": "(self, group=None)",
     "Posterior.posterior_predictive": "(self, *, groups='fitted', seed=0)",
-    "Posterior.ppc": "(self, statistics=None, *, groups='fitted', interval=0.95, seed=0)",
+    "Posterior.ppc": "(self, statistics=None, *, groups='fitted', interval=0.95, seed=0, response=None)",
     "Posterior.predict": PREDICT,
     "Posterior.parameters": "(self, interval=0.95)",
 }

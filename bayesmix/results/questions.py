@@ -35,6 +35,8 @@ class Questions(FitRecord):
         offset: Any = None,
         df: str | None = None,
         seed: int = 0,
+        parameter: str | None = None,
+        response: str | None = None,
     ) -> pd.DataFrame:
         """Predict rows of ``newdata`` (those of the fit by default).
 
@@ -54,6 +56,9 @@ class Questions(FitRecord):
             effects as emmeans has them; with random effects as SAS has them, and at least the number of levels less
             one), or ``"asymptotic"``: normal intervals, the only ones of generalized models.
         seed : of the draws that ``"new"`` and ``"response"`` need.
+        parameter : another one than the mean that has a formula, ``"sigma"``, ``"shape"``: ``kind="mean"`` is its
+            value, ``"linear"`` its predictor; ``groups`` is about the effects on it.
+        response : of several, the first by default; the new observations of all with the same seed are of one data set.
 
         Returns
         -------
@@ -63,11 +68,18 @@ class Questions(FitRecord):
             intervals are normal. ``mean, sd, lower, upper`` of a posterior. A row is NaN, with a `PredictionWarning`,
             where a value is missing, or where the data of the fit do not determine it: it needs a column left out.
         """
-        asked = Asked(kind, groups, interval, df)
+        asked = Asked(kind, groups, interval, df, parameter, response)
         return predictions(self, asked, newdata, offset=offset, seed=seed)
 
     def simulate(
-        self, n: int = 1, newdata: Any = None, *, groups: Groups = "new", offset: Any = None, seed: int = 0
+        self,
+        n: int = 1,
+        newdata: Any = None,
+        *,
+        groups: Groups = "new",
+        offset: Any = None,
+        seed: int = 0,
+        response: str | None = None,
     ) -> pd.DataFrame:
         """New sets of responses, one a column: an estimate's at its parameters, a posterior's each at another draw.
 
@@ -78,10 +90,11 @@ class Questions(FitRecord):
         groups : ``"new"`` draws new effects for every level, as a repetition of the study would; ``"fitted"`` keeps
             the levels' own.
         seed : the same seed gives the same responses.
+        response : of several, the first by default; sets of all with the same seed belong together.
         """
-        return simulate(self, n, newdata=newdata, groups=groups, offset=offset, seed=seed)
+        return simulate(self, n, newdata=newdata, groups=groups, offset=offset, seed=seed, response=response)
 
-    def residuals(self, kind: str = "response", *, seed: int = 0) -> Array:
+    def residuals(self, kind: str = "response", *, seed: int = 0, response: str | None = None) -> Array:
         """Residuals of the rows used, ``(n,)``.
 
         Parameters
@@ -89,8 +102,9 @@ class Questions(FitRecord):
         kind : ``"response"``, ``"pearson"``, ``"deviance"``, or ``"quantile"``: standard normal if the model is right,
             whatever the family (Dunn and Smyth 1996); a posterior's are of its predictive distribution.
         seed : of the draws that quantile residuals of counts need.
+        response : of several; the first by default.
         """
-        return residuals(self, kind, seed=seed)
+        return residuals(self, kind, seed=seed, response=response)
 
     def conditional_effects(  # noqa: PLR0913 - options of a prediction, named
         self,
@@ -103,6 +117,8 @@ class Questions(FitRecord):
         points: int = 50,
         interval: float = 0.95,
         df: str | None = None,
+        parameter: str | None = None,
+        response: str | None = None,
     ) -> pd.DataFrame:
         """Predictions over the range of a predictor: the numbers of an effect plot.
 
@@ -111,13 +127,13 @@ class Questions(FitRecord):
         variable : column of the fixed part; all levels of a factor, ``points`` values of a number.
         by : a second column: levels, or the mean of a number and one standard deviation to either side.
         at : values of other columns; without them numbers are at their means and factors at their most frequent level.
-        kind, groups, interval, df : as in `predict`; ``"average"`` is the mean over groups, ``"zero"`` that of a
-            typical one.
+        kind, groups, interval, df, parameter, response : as in `predict`; ``"average"`` is the mean over groups,
+            ``"zero"`` that of a typical one.
         """
-        asked = Asked(kind, groups, interval, df)
+        asked = Asked(kind, groups, interval, df, parameter, response)
         return conditional_effects(self, variable, by, asked, at=at, points=points)
 
-    def marginal_means(
+    def marginal_means(  # noqa: PLR0913 - options of a prediction, named
         self,
         *variables: str,
         at: Mapping[str, Any] | None = None,
@@ -125,13 +141,15 @@ class Questions(FitRecord):
         groups: Groups = "average",
         interval: float = 0.95,
         df: str | None = None,
+        parameter: str | None = None,
+        response: str | None = None,
     ) -> pd.DataFrame:
         """Estimated marginal means: the other factors' levels weigh alike, numbers are at their means.
 
         Parameters
         ----------
         *variables : columns of the fixed part, whose combinations are the rows.
-        at, kind, groups, interval, df : as in `conditional_effects`.
+        at, kind, groups, interval, df, parameter, response : as in `conditional_effects`.
 
         Returns
         -------
@@ -140,7 +158,7 @@ class Questions(FitRecord):
             estimate ``estimate, std_error, df, lower, upper`` with ``t`` (linear models, Satterthwaite's degrees of
             freedom) or ``z`` (``df`` is infinite) and ``p_value``; of a posterior ``p_direction``.
         """
-        return marginal_means(self, variables, Asked(kind, groups, interval, df), at=at)
+        return marginal_means(self, variables, Asked(kind, groups, interval, df, parameter, response), at=at)
 
     def contrasts(  # noqa: PLR0913 - options of a prediction, named
         self,
@@ -152,14 +170,16 @@ class Questions(FitRecord):
         groups: Groups = "average",
         interval: float = 0.95,
         df: str | None = None,
+        parameter: str | None = None,
+        response: str | None = None,
     ) -> pd.DataFrame:
         """Differences of marginal means between all pairs of levels, later minus earlier, within levels of ``by``.
 
         The columns are those of `marginal_means`; p-values are not adjusted for several tests.
         """
-        return contrasts(self, variable, by, Asked(kind, groups, interval, df), at=at)
+        return contrasts(self, variable, by, Asked(kind, groups, interval, df, parameter, response), at=at)
 
-    def slopes(
+    def slopes(  # noqa: PLR0913 - options of a prediction, named
         self,
         variable: str,
         by: str | None = None,
@@ -168,12 +188,14 @@ class Questions(FitRecord):
         groups: Groups = "average",
         interval: float = 0.95,
         df: str | None = None,
+        parameter: str | None = None,
+        response: str | None = None,
     ) -> pd.DataFrame:
         """Average slope of the mean with respect to a number, over the rows of the fit, for each level of ``by``.
 
         The columns are those of `marginal_means`.
         """
-        return slopes(self, variable, by, Asked(kind, groups, interval, df))
+        return slopes(self, variable, by, Asked(kind, groups, interval, df, parameter, response))
 
     def hypothesis(self, *texts: str, interval: float = 0.95, df: str | None = None) -> pd.DataFrame:
         """Judge hypotheses such as ``"ncontrols > 0"`` or ``"sd(agegp, Intercept) > 2 * sigma"``.

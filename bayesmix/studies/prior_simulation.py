@@ -16,8 +16,7 @@ from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.on_link import CoefficientPrior, OnLink, natural
 from bayesmix.language.priors.prior import Prior
 from bayesmix.language.priors.random import Generator, draw_prior
-from bayesmix.results.prediction.predict import predict
-from bayesmix.results.prediction.rows import PredictionRows
+from bayesmix.results.prediction.simulation import replicated
 
 
 def draw_parameters(priors: Priors, design: Design, rng: Generator) -> Parameters:
@@ -56,6 +55,5 @@ def _draw_sd(priors: Sequence[Prior], unit: float, rng: Generator) -> Array:
 
 
 def simulate_response(spec: ModelSpec, design: Design, values: Parameters, seed: int) -> Design:
-    """The design with a response drawn given the parameters."""
-    y = predict(spec, PredictionRows.of_fit(design), values, kind="response", groups="fitted", seed=seed)
-    return design.with_response(np.asarray(y, float))
+    """The design with responses drawn given the parameters."""
+    return design.with_response(*replicated(spec, design, values, groups="fitted", seed=seed))

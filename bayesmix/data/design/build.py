@@ -154,7 +154,7 @@ def build(
     made = Rows(
         X=stack([X for _, X, _ in found]),
         offset=np.concatenate([total_offset(own, variables, len(rows)) for own in encoder.offsets]),
-        terms=tuple(make_term(term, variables, len(rows), R=len(parts)) for term in terms),
+        terms=tuple(make_term(term, variables, len(rows), predictors=range(len(parts))) for term in terms),
         index=rows,
         n_given=count_rows(columns),
         outside=np.zeros((len(rows), 0)),

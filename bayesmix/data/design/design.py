@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from bayesmix.arrays import Array
 from bayesmix.data.design.inputs import Source
 from bayesmix.data.design.layout import Encoder, Layout
@@ -147,3 +149,11 @@ class Design:
         """Some of the rows, with terms coded anew or with the codes they have."""
         outcomes = tuple(outcome.take(part) for outcome in self.outcomes)
         return replace(self.without_source(), data=self.data.take(part, terms), outcomes=outcomes)
+
+
+def is_same_response(first: Design, second: Design) -> bool:
+    """Whether two designs are of the same responses, in the same order, on the same rows."""
+    if len(first.outcomes) != len(second.outcomes):
+        return False
+    pairs = zip(first.outcomes, second.outcomes, strict=True)
+    return all(np.array_equal(a.y, b.y) and np.array_equal(a.trials, b.trials) for a, b in pairs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -34,6 +34,7 @@ def encode(
     groups: bool | Collection[str] = True,
     levels: bool | Collection[str] = True,
     offset: Any = None,
+    predictor: int | None = None,
 ) -> Rows:
     """Code new data as the data of the fit were coded.
 
@@ -50,6 +51,8 @@ def encode(
         missing, all rows have the code -1.
     offset
         In place of the one given to the fit; needed where the fit was given an array.
+    predictor
+        The only linear predictor that is wanted; what others are made of may be missing. All by default.
 
     Returns
     -------
@@ -67,12 +70,14 @@ def encode(
     wanted, told = _wanted(encoder, groups), _wanted(encoder, levels)
     terms = [term for term in encoder.terms if term.group in wanted]
     arguments = read_arguments(weights=None, offset=offset)
-    encoder = _with_offset(encoder, arguments)
+    predictors = range(len(encoder.predictors)) if predictor is None else (predictor,)
+    encoder = _with_offset(encoder, arguments) if 0 in predictors else encoder
+    offsets = [encoder.offsets[r] for r in predictors]
     texts = [
-        *(name for predictor in encoder.predictors for name in predictor.fixed.terms.used),
-        *(name for term in terms for name in term.used),
+        *(name for r in predictors for name in encoder.predictors[r].fixed.terms.used),
+        *(name for term in terms for name in term.used(predictors)),
         *(text for term in terms if term.group in told for text in term.factors),
-        *(text for own in encoder.offsets for text in own),
+        *(text for own in offsets for text in own),
     ]
     columns = read_columns(table, texts, arguments)
     columns = {name: as_fitted(name, column, encoder.kinds) for name, column in columns.items()}
@@ -80,12 +85,14 @@ def encode(
     missing = np.any(gone, axis=0)
     rows = np.flatnonzero(~missing)
     variables = evaluate_all(texts, columns, dict(encoder.memory), rows)
-    n, R = len(rows), len(encoder.predictors)
-    parts = [assemble(predictor.fixed, variables, n) for predictor in encoder.predictors]
+    n = len(rows)
+    parts = {r: assemble(encoder.predictors[r].fixed, variables, n) for r in predictors}
     return Rows(
-        X=stack(parts),
-        offset=np.concatenate([total_offset(own, variables, n) for own in encoder.offsets]),
-        terms=tuple(make_term(term, variables, n, R=R, has_levels=term.group in told) for term in terms),
+        X=_stacked(encoder, parts),
+        offset=np.concatenate([total_offset(own, variables, n) for own in offsets]),
+        terms=tuple(
+            make_term(term, variables, n, predictors=predictors, has_levels=term.group in told) for term in terms
+        ),
         index=rows,
         n_given=len(missing),
         outside=_outside(encoder, variables, parts),
@@ -93,9 +100,20 @@ def encode(
     )
 
 
-def _outside(encoder: Encoder, variables: Any, parts: list[Array]) -> Array:
+def _stacked(encoder: Encoder, parts: Mapping[int, Array]) -> Array:
+    """Columns of some predictors, stacked, among those of all."""
+    if len(parts) == len(encoder.predictors):
+        return stack(list(parts.values()))
+    widths = [len(one.fixed.names) for one in encoder.predictors]
+    ((r, own),) = parts.items()
+    X, begin = np.zeros((len(own), sum(widths))), sum(widths[:r])
+    X[:, begin : begin + widths[r]] = own
+    return X
+
+
+def _outside(encoder: Encoder, variables: Any, parts: Mapping[int, Array]) -> Array:
     """What the fit's data do not tell of rows, in any of the predictors."""
-    found = [outside(one.fixed, variables, X) for one, X in zip(encoder.predictors, parts, strict=True)]
+    found = [outside(encoder.predictors[r].fixed, variables, X) for r, X in parts.items()]
     return np.concatenate(found, axis=1)
 
 

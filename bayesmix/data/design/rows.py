@@ -42,6 +42,22 @@ class Rows:
         own = np.arange(self.n)[part]
         return own if self.R == 1 else np.concatenate([own + r * self.n for r in range(self.R)])
 
+    def of_predictor(self, *predictors: int) -> Rows:
+        """Rows with a single linear predictor: one of theirs, or the sum of several."""
+        if self.R == 1:
+            return self
+        n = self.n
+        terms = [
+            replace(term, z=self._sum(term.z, predictors), codes=np.where(_is_of(term, predictors), term.codes[:n], 0))
+            for term in self.terms
+        ]
+        return replace(
+            self, X=self._sum(self.X, predictors), offset=self._sum(self.offset, predictors), terms=tuple(terms)
+        )
+
+    def _sum(self, stacked: Array, predictors: Sequence[int]) -> Array:
+        return np.asarray(sum(stacked[r * self.n : (r + 1) * self.n] for r in predictors))
+
     def take(self, part: Array | slice, terms: Sequence[Term] | None = None) -> Rows:
         """Some of the rows; with ``terms`` in place of their own where these are coded anew."""
         at = part if self.R == 1 else self.stacked(part)
@@ -54,6 +70,11 @@ class Rows:
             index=self.index[part],
             outside=self.outside[part],
         )
+
+
+def _is_of(term: Term, predictors: Sequence[int]) -> bool:
+    """Whether a term has effects on any of some predictors; the level of a row does not matter where it has none."""
+    return any(term.columns_of(r) for r in predictors)
 
 
 def stack(parts: Sequence[Array]) -> Array:

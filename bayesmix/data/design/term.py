@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -69,9 +69,13 @@ class TermEncoder:
         return tuple(part.prefix + name for part in self.parts for name in part.matrix.names)
 
     @property
-    def used(self) -> tuple[str, ...]:
-        """Expressions that the effects are made of."""
-        return tuple(name for part in self.parts for name in part.matrix.terms.used)
+    def predictors(self) -> set[int]:
+        """The linear predictors that it has effects on."""
+        return {part.predictor for part in self.parts}
+
+    def used(self, predictors: Container[int]) -> tuple[str, ...]:
+        """Expressions that the effects on some predictors are made of."""
+        return tuple(name for part in self.parts if part.predictor in predictors for name in part.matrix.terms.used)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,33 +112,46 @@ def learn_term(bar: Bar, effects: Sequence[Effects], variables: Mapping[str, Var
 
 
 def make_term(
-    encoder: TermEncoder, variables: Mapping[str, Variable], n: int, *, R: int = 1, has_levels: bool = True
+    encoder: TermEncoder,
+    variables: Mapping[str, Variable],
+    n: int,
+    *,
+    predictors: Sequence[int] = (0,),
+    has_levels: bool = True,
 ) -> Term:
-    """Code n rows of data, stacked by ``R`` predictors; levels not seen in fitting get the codes -1, -2, ... in order.
+    """Code n rows of data, stacked by predictor; levels not seen in fitting get the codes -1, -2, ... in order.
 
     Without levels all rows are of one that was not seen, and the columns of the grouping factor are not needed.
     """
+    R = len(predictors)
     codes, unseen = _codes(encoder, variables) if has_levels else (np.full(n, -1, dtype=np.intp), ())
     return Term(
         encoder.group,
         encoder.levels,
         codes if R == 1 else np.tile(codes, R),
         encoder.effects,
-        _columns(encoder, variables, n, R),
+        _columns(encoder, variables, n, predictors),
         encoder.structure,
         unseen,
         tuple(number for part in encoder.parts for number in part.matrix.numeric),
-        tuple(part.predictor for part in encoder.parts for _ in part.matrix.names) if R > 1 else (),
+        _owners(encoder) if encoder.predictors != {0} or R > 1 else (),
     )
 
 
-def _columns(encoder: TermEncoder, variables: Mapping[str, Variable], n: int, R: int) -> Array:
-    if R == 1 and len(encoder.parts) == 1:
+def _owners(encoder: TermEncoder) -> tuple[int, ...]:
+    return tuple(part.predictor for part in encoder.parts for _ in part.matrix.names)
+
+
+def _columns(encoder: TermEncoder, variables: Mapping[str, Variable], n: int, predictors: Sequence[int]) -> Array:
+    """Columns ``(N, k)`` on the rows of each of some predictors, zeros of effects on others."""
+    if len(encoder.parts) == len(predictors) == 1 and encoder.parts[0].predictor == predictors[0]:
         return assemble(encoder.parts[0].matrix, variables, n)
-    z, begin = np.zeros((R * n, len(encoder.effects))), 0
+    z, begin = np.zeros((len(predictors) * n, len(encoder.effects))), 0
     for part in encoder.parts:
         end = begin + len(part.matrix.names)
-        z[part.predictor * n : (part.predictor + 1) * n, begin:end] = assemble(part.matrix, variables, n)
+        if part.predictor in predictors:
+            r = predictors.index(part.predictor)
+            z[r * n : (r + 1) * n, begin:end] = assemble(part.matrix, variables, n)
         begin = end
     return z
 

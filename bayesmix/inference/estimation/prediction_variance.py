@@ -56,23 +56,23 @@ def variance_function(design: Design, spec: ModelSpec, point: PointEstimate, row
     One pass backwards through the elimination: the rows join those of the fit with weight zero, so that the blocks of
     the inverse that they need are computed.
     """
-    working, scale = point.coordinates, _scale(point)
+    working, scale, n, m = point.coordinates, _scale(spec, point), design.n, len(rows.X)
     new = _factors(point, rows)
     both = [
-        Factor(np.concatenate([old.codes, own.codes]), np.concatenate([old.z, own.z]), old.levels)
+        Factor(_joined(old.codes, own.codes, n), _joined(old.z, own.z, n, fill=0.0), old.levels)
         for old, own in zip(working.factors, new, strict=True)
     ]
     pattern = incidence(both)
     symbolic = plan(pattern)
-    weights = np.concatenate([_weights(design, spec, point), np.zeros(len(rows.X))])
+    weights = _weights(design, spec, point)
+    weights = np.concatenate([weights, np.zeros((*weights.shape[:-1], m))], axis=-1)
     X = rows.X @ working.T
-    products = moments(pattern, both, np.concatenate([working.X, X]), weights)
-    own = slice(len(working.X), None)
+    products = moments(pattern, both, _joined(working.X, X, n, fill=0.0), weights)
 
     def variance(at: PointEstimate) -> Array:
         S = _fixed_covariance(at) / scale
         inverse = sensitivity(factorise(symbolic, products, working.by_factor(at.theta)), S, pattern)
-        total = np.broadcast_to(leverages(pattern, both, inverse.D, inverse.C), len(weights))[own]
+        total = np.broadcast_to(leverages(pattern, both, inverse.D, inverse.C), design.R * (n + m))[n : n + m]
         total = total + np.einsum("mp,pq,mq->m", X, S, X)
         for factor, across in zip(new, inverse.B, strict=True):
             total += 2.0 * np.einsum("mk,mkp,mp->m", factor.z, across[factor.codes], X)
@@ -81,11 +81,23 @@ def variance_function(design: Design, spec: ModelSpec, point: PointEstimate, row
     return variance
 
 
+def _joined(stacked: Array, new: Array, n: int, *, fill: float | None = None) -> Array:
+    """Stacked arrays of ``n`` rows and of new ones, which have a single predictor: the first; what others have of them.
+
+    Parameters
+    ----------
+    fill : None repeats the new rows.
+    """
+    others = new if fill is None else np.full_like(new, fill)
+    blocks = stacked.reshape(-1, n, *stacked.shape[1:])
+    return np.concatenate([part for r, own in enumerate(blocks) for part in (own, others if r else new)])
+
+
 def combination_variance(
     design: Design, spec: ModelSpec, point: PointEstimate, rows: NewRows, L: Array
 ) -> VarianceFunction:
     """Variances of ``L (x'beta + z'b)`` over the rows, ``(r,)`` for ``L (r, m)``: one solution a combination."""
-    working, scale = point.coordinates, _scale(point)
+    working, scale = point.coordinates, _scale(spec, point)
     products = moments(working.pattern, working.factors, working.X, _weights(design, spec, point))
     factors, X = _factors(point, rows), L @ rows.X @ working.T
 
@@ -109,9 +121,13 @@ def _combined(factor: Factor, weights: Array) -> Array:
     return np.column_stack([np.bincount(factor.codes, column, factor.levels) for column in columns])
 
 
-def _scale(point: PointEstimate) -> float:
+def _is_linear(spec: ModelSpec, point: PointEstimate) -> bool:
+    return spec.is_linear and isinstance(point.method, Reml | Ml)
+
+
+def _scale(spec: ModelSpec, point: PointEstimate) -> float:
     """Residual variance of a linear mixed model, to which its covariances are relative."""
-    return float(point.dispersion or 1.0) ** 2 if isinstance(point.method, Reml | Ml) else 1.0
+    return float(point.dispersion or 1.0) ** 2 if _is_linear(spec, point) else 1.0
 
 
 def _fixed_covariance(point: PointEstimate) -> Array:
@@ -121,8 +137,8 @@ def _fixed_covariance(point: PointEstimate) -> Array:
 
 
 def _weights(design: Design, spec: ModelSpec, point: PointEstimate) -> Array:
-    """Prior weights of a linear model, observed information of each row of a generalized one."""
-    if isinstance(point.method, Reml | Ml):
+    """Prior weights of a linear model, observed information of each row of a generalized one: see `row_weights`."""
+    if _is_linear(spec, point):
         return design.weights
     problem = generalized_problem(design, point.coordinates, spec)
     return np.asarray(-problem.jet(point.predictor(design), float(point.dispersion or 1.0))[2])

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmix.data.design.design import Design
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import is_same_response
+from bayesmix.data.design.response import Outcome
 from bayesmix.errors import SpecError
 from bayesmix.language.arguments import explained
+from bayesmix.language.families.family import Family
+from bayesmix.language.families.link import Link
 from bayesmix.results.fits.named_fits import by_formula, named_fits
 from bayesmix.results.fits.records import EstimateRecord
 from bayesmix.results.fits.refit import by_maximum_likelihood
@@ -69,39 +74,75 @@ def _tested(smaller: EstimateRecord | None, larger: EstimateRecord) -> tuple[flo
     chisq, df = smaller.criterion - larger.criterion, float(larger.df - smaller.df)
     p = float(chdtrc(df, max(chisq, 0.0))) if df > 0 else np.nan
     has_more_variances = larger.point.coordinates.size > smaller.point.coordinates.size
-    return chisq, df, p, has_more_variances or smaller.spec.family is not larger.spec.family
+    return chisq, df, p, has_more_variances or _families(smaller) != _families(larger)
+
+
+def _families(fit: EstimateRecord) -> list[Family]:
+    return [response.family for response in fit.spec.responses]
 
 
 def _is_nested(smaller: EstimateRecord, larger: EstimateRecord) -> bool:
-    """Whether the larger model has the smaller one's family, as itself or as its limit, link, offset and columns."""
-    few, many = smaller.spec.family, larger.spec.family
-    one, other = smaller.design, larger.design
-    if not (few is many or many.limit == few.name) or smaller.spec.link is not larger.spec.link:
+    """Whether the larger model has the smaller one's families, as themselves or as limits, links, offsets and columns.
+
+    Parameters of the distribution are compared one by one; one without a formula has a column of ones.
+    """
+    for few, many in zip(_families(smaller), _families(larger), strict=True):
+        if not (few is many or many.limit == few.name):
+            return False
+    if any(not np.array_equal(one.weights, other.weights) for one, other in _outcomes(smaller, larger)):
         return False
-    if not (np.array_equal(one.offset, other.offset) and np.array_equal(one.weights, other.weights)):
+    many_parts = _parts(larger)
+    return all(_is_within(part, many_parts[key]) for key, part in _parts(smaller).items())
+
+
+def _outcomes(first: EstimateRecord, second: EstimateRecord) -> Iterable[tuple[Outcome, Outcome]]:
+    return zip(first.design.outcomes, second.design.outcomes, strict=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """The fixed part of one parameter's linear predictor."""
+
+    link: Link
+    X: Array  # (n, p)
+    offset: Array  # (n,)
+
+
+def _parts(fit: EstimateRecord) -> dict[tuple[int, int], _Part]:
+    """By response and parameter."""
+    design, n = fit.design, fit.design.n
+    found = {
+        (i, j): _Part(link, np.ones((n, 1)), np.zeros(n))
+        for i, response in enumerate(fit.spec.responses)
+        for j, link in enumerate(response.links)
+    }
+    for r, one in enumerate(fit.spec.parameters):
+        own = design.block(r)
+        found[one.response, one.parameter] = _Part(one.link, design.X[own, design.of_predictor(r)], design.offset[own])
+    return found
+
+
+def _is_within(part: _Part, larger: _Part) -> bool:
+    """Whether a fixed part is a special case of another."""
+    if part.link is not larger.link or not np.array_equal(part.offset, larger.offset):
         return False
-    Q = np.linalg.qr(other.X)[0]
-    outside = one.X - Q @ (Q.T @ one.X)
-    return bool(np.all(np.linalg.norm(outside, axis=0) <= SPAN * np.linalg.norm(one.X, axis=0)))
+    Q = np.linalg.qr(larger.X)[0]
+    outside = part.X - Q @ (Q.T @ part.X)
+    return bool(np.all(np.linalg.norm(outside, axis=0) <= SPAN * np.linalg.norm(part.X, axis=0)))
 
 
 def _check_same_data(fits: Sequence[EstimateRecord]) -> None:
     first = fits[0]
     for fit in fits[1:]:
-        one, other = first.spec.family, fit.spec.family
-        if one.values.is_discrete != other.values.is_discrete:
-            raise SpecError(
-                f"anova compares likelihoods of one kind: `{one.name}` and `{other.name}` give probabilities and"
-                " densities, whose ratio depends on the unit of the response."
-            )
-        if not _is_same_response(first.design, fit.design):
+        if not is_same_response(first.design, fit.design):
             raise SpecError(
                 f"anova compares fits of the same rows of the same response; these differ (`{first.design.response}`,"
                 f" {len(first.design.y)} and `{fit.design.response}`, {len(fit.design.y)} rows). Drop rows with missing"
                 " values beforehand."
             )
-
-
-def _is_same_response(first: Design, second: Design) -> bool:
-    one, other = (d.trials for d in (first, second))
-    return np.array_equal(first.y, second.y) and np.array_equal(one, other)
+        for one, other in zip(_families(first), _families(fit), strict=True):
+            if one.values.is_discrete != other.values.is_discrete:
+                raise SpecError(
+                    f"anova compares likelihoods of one kind: `{one.name}` and `{other.name}` give probabilities and"
+                    " densities, whose ratio depends on the unit of the response."
+                )

@@ -14,6 +14,7 @@ from bayesmix.inference.estimation.methods import Ml, Reml
 from bayesmix.inference.estimation.profile import Interval, profile_intervals
 from bayesmix.results.fits.degrees_of_freedom import quantile, t_tests
 from bayesmix.results.fits.level import check_level
+from bayesmix.results.fits.linear_predictor import reported
 from bayesmix.results.fits.refit import by_maximum_likelihood
 
 if TYPE_CHECKING:
@@ -87,8 +88,10 @@ def _notes(interval: Interval) -> Iterator[str]:
 
 
 def _symmetric(fit: EstimateRecord, names: list[str], level: float, method: str) -> list[tuple[float, float]]:
-    table = fit.fixef().loc[names] if method == "wald" else t_tests(fit).loc[names]
-    df = np.full(len(names), np.inf) if method == "wald" else table["df"].to_numpy()
-    half = quantile(df, level) * table["std_error"].to_numpy()
-    centre = table["estimate"].to_numpy()
-    return list(zip(centre - half, centre + half, strict=True))
+    """On the scale of the predictors, from where limits of one number for all rows are carried through its link."""
+    at = [fit.design.fixed.index(name) for name in names]
+    error = np.sqrt(np.diagonal(fit.point.beta_cov))[at]
+    df = np.full(len(names), np.inf) if method == "wald" else t_tests(fit).loc[names, "df"].to_numpy()
+    limits = np.tile(fit.values.beta, (2, 1))
+    limits[:, at] += np.array([[-1.0], [1.0]]) * quantile(df, level) * error
+    return list(zip(*reported(fit.design, limits)[:, at].tolist(), strict=True))

@@ -25,8 +25,7 @@ from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import flatten
 from bayesmix.results.fits.records import EstimateRecord
 from bayesmix.results.fits.refit import estimate_again, likelihood_method, sample_again
-from bayesmix.results.prediction.predict import predict
-from bayesmix.results.prediction.rows import PredictionRows
+from bayesmix.results.prediction.simulation import replicated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,10 +120,8 @@ def replicate(study: Study, seed: int) -> Array | None:
 
 
 def simulated(fit: EstimateRecord, seed: int) -> Design:
-    """The design with a response drawn from the estimate, random effects included."""
-    design = fit.design
-    y = predict(fit.spec, PredictionRows.of_fit(design), fit.values, kind="response", groups="new", seed=seed)
-    return design.with_response(np.asarray(y, float))
+    """The design with responses drawn from the estimate, random effects included."""
+    return fit.design.with_response(*replicated(fit.spec, fit.design, fit.values, groups="new", seed=seed))
 
 
 def _holds(study: Study, design: Design, fitted: Callable[[Method], EstimateRecord], method: str, seed: int) -> Array:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.data.design.design import Design
+from bayesmix.data.design.design import Design, is_same_response
 from bayesmix.data.design.subset import as_new, split
 from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.names import Parameters
@@ -18,7 +18,7 @@ from bayesmix.inference.sampling.marginal.sampler import Marginal
 from bayesmix.inference.sampling.nuts.nuts import Nuts
 from bayesmix.language.arguments import explained
 from bayesmix.results.criticism.new_level_density import log_density
-from bayesmix.results.fits.linear_predictor import find_group
+from bayesmix.results.fits.linear_predictor import codes_of, find_group
 from bayesmix.results.fits.named_fits import by_formula, named_fits
 from bayesmix.results.fits.records import PosteriorRecord
 from bayesmix.results.fits.refit import sample_again
@@ -45,7 +45,7 @@ def loo(post: PosteriorRecord, *, refit: bool | None, seed: int) -> Elpd:
 def logo(post: PosteriorRecord, group: str | None, *, refit: bool | str | None, seed: int) -> Elpd:
     """Leave one group out: the group's rows together, its random effects integrated out."""
     found = find_group(post.design, group)
-    codes = post.design.terms[found.terms[0]].codes
+    codes = codes_of(post.design, found)
     parts = [as_new(post.design, np.flatnonzero(codes == level), found.group) for level in range(len(found.levels))]
     pointwise = np.stack([log_density(post.spec, part, post.with_effects) for part in parts], axis=-1)
 
@@ -63,7 +63,7 @@ def kfold(post: PosteriorRecord, k: int, group: str | None, *, seed: int) -> Elp
     rng = np.random.default_rng(seed)
     units = np.arange(n)
     if group is not None:
-        units = design.terms[find_group(design, group).terms[0]].codes
+        units = codes_of(design, find_group(design, group))
     count = int(units.max()) + 1
     if not 2 <= k <= count:
         raise SpecError(f"k={k} folds cannot be made of {count} {'rows' if group is None else f'levels of {group}'}.")
@@ -106,10 +106,10 @@ def loo_compare(
     from arviz_stats import compare
 
     named = _posteriors(fits, labels, "loo_compare")
-    responses = [fit.design.y for fit in named.values()]
-    if len(responses) < 2:
+    posteriors = list(named.values())
+    if len(posteriors) < 2:
         raise SpecError('loo_compare takes two or more posteriors: loo_compare(a, b), or {"first": a, "second": b}.')
-    if any(not np.array_equal(y, responses[0]) for y in responses[1:]):
+    if any(not is_same_response(posteriors[0].design, other.design) for other in posteriors[1:]):
         raise SpecError("These posteriors are of different responses or rows: their densities cannot be compared.")
     return compare({name: loo(fit, refit=None, seed=0) for name, fit in named.items()}, method=method, round_to="none")
 
@@ -131,7 +131,7 @@ def bayes_factor(first: PosteriorRecord, second: PosteriorRecord) -> dict[str, f
         If a fit has no marginal likelihood, or the responses differ.
     """
     _posteriors((first, second), None, "bayes_factor")
-    if not np.array_equal(first.design.y, second.design.y):
+    if not is_same_response(first.design, second.design):
         raise SpecError("These posteriors are of different responses or rows: their evidence cannot be compared.")
     (one, error_one), (two, error_two) = first.log_evidence, second.log_evidence
     difference = one - two

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesmix.arrays import Array
 from bayesmix.inference.estimation.methods import Agq, Laplace
 from bayesmix.inference.parameters.centring import at_means, centring, to_means
 from bayesmix.inference.parameters.names import corr_effects, corr_names, sd_effects, sd_names
+from bayesmix.language.formula.model_spec import Auxiliary, Predictor, Response
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.criticism.cross_validation import loo
+from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.fits.linear_predictor import flatten
 from bayesmix.results.fits.refit import estimate_again
 from bayesmix.results.fits.residuals import residuals
@@ -80,8 +83,9 @@ def of_posterior(fit: PosteriorRecord, data: xr.DataTree) -> Diagnosis:
     findings = [chains, *_divergences(fit), *_near_zero(fit)]
     draws = int(np.prod(fit.values.lead))
     if fit.draws.thinned is None and ENOUGH <= draws <= LARGEST / len(fit.design.y):
-        findings += [_rows(fit), *_priors(fit, data), _predictions(fit)]
-    return Diagnosis((*findings, _residuals(fit)))
+        findings += [_rows(fit), *_priors(fit, data)]
+        findings += [_predictions(fit, response) for response in fit.spec.responses]
+    return Diagnosis((*findings, *(_residuals(fit, response) for response in fit.spec.responses)))
 
 
 def of_estimate(fit: EstimateRecord) -> Diagnosis:
@@ -89,7 +93,7 @@ def of_estimate(fit: EstimateRecord) -> Diagnosis:
     advice = "bmx.Model(...) with rescaled predictors, or model.sample()"
     text = " ".join(fit.problems) or f"The optimiser {fit.point.optimum.status.value}."
     findings = [Finding("Optimiser", fit.converged, text, advice), *_singular(fit), *_laplace(fit)]
-    return Diagnosis((*findings, _residuals(fit)))
+    return Diagnosis((*findings, *(_residuals(fit, response) for response in fit.spec.responses)))
 
 
 # ---- of a posterior ---------------------------------------------------------------------------------------------
@@ -116,22 +120,40 @@ def _near_zero(fit: PosteriorRecord) -> Iterator[Finding]:
     """
     if not fit.design.terms:
         return
-    noise = np.asarray(fit.values.dispersion) if fit.spec.family.dispersion == "sigma" else np.ones(fit.values.lead)
+    noise = [_noise(fit, one) for one in fit.spec.parameters]
     found = []
     changes = [centring(term) for term in fit.design.terms]
     terms, sds = at_means(fit.design, changes).terms, to_means(replace(fit.values, b=()), changes).sd
     for term, sd in zip(terms, sds, strict=True):
-        size = np.sqrt(np.mean(term.z**2, axis=0))
+        size = np.sqrt(np.sum(term.z**2, axis=0) / fit.design.n)
         for e, effect in enumerate(term.effects):
-            share = float(np.mean(sd[..., e] * size[e] < SMALL * noise))
+            r = next(r for r in range(fit.design.R) if e in term.columns_of(r))
+            share = float(np.mean(sd[..., e] * size[e] < SMALL * noise[r]))
             if share > OFTEN:
                 found.append(f"sd({term.group}, {effect}) in {share:.0%}")
     if not found:
         yield Finding("Group SDs", True, "All standard deviations of groups are clear of zero.")
         return
-    what = "a tenth of sigma" if fit.spec.family.dispersion == "sigma" else "0.1"
+    what = (
+        "a tenth of sigma" if fit.spec.is_simple and fit.spec.family.dispersion == "sigma" else "a tenth of the noise"
+    )
     text = f"Some may be zero: they move the predictor by less than {what}: {', '.join(found)} of the draws."
     yield Finding("Group SDs", False, text, 'bmx.loo_compare({"full": post, "without": simpler})')
+
+
+def _noise(fit: PosteriorRecord, one: Predictor | Auxiliary) -> Array:
+    """Standard deviation ``(...,)`` beside which effects on a predictor are small: of a mean in units, else 1.
+
+    Where sigma varies between rows it is the geometric mean of those without random effects.
+    """
+    response = fit.spec.responses[one.response]
+    if one.parameter > 0 or not response.family.is_normal or not one.link.is_identity:
+        return np.ones(fit.values.lead)
+    if fit.values.dispersion is not None:
+        return np.asarray(fit.values.dispersion)
+    chosen = choose(fit.spec, response.family.parameters[1].name, response.label)
+    rows = fit.design.data.of_predictor(chosen.predictor)
+    return chosen.link.mean((fit.values.beta @ rows.X.T + rows.offset).mean(axis=-1))
 
 
 def _rows(fit: PosteriorRecord) -> Finding:
@@ -189,17 +211,18 @@ def _labels(fit: PosteriorRecord) -> Iterator[tuple[str, str]]:
         yield (str(fit.spec.family.dispersion),) * 2
 
 
-def _predictions(fit: PosteriorRecord) -> Finding:
-    table = check_statistics(fit, None, groups="fitted", interval=0.95, seed=0)
+def _predictions(fit: PosteriorRecord, response: Response) -> Finding:
+    table = check_statistics(fit, None, groups="fitted", interval=0.95, seed=0, response=response.label)
+    topic = f"Predictions of {response.label}" if len(fit.spec.responses) > 1 else "Predictions"
     odd = table[(table["p"] < TAIL) | (table["p"] > 1.0 - TAIL)]
     if odd.empty:
-        return Finding("Predictions", True, f"Replicated data have the {', '.join(table.index)} of the data.")
+        return Finding(topic, True, f"Replicated data have the {', '.join(table.index)} of the data.")
     parts = [
         f"{name} {row['observed']:.4g}, replicated {row['lower']:.4g} .. {row['upper']:.4g}"
         for name, row in odd.iterrows()
     ]
     text = f"Replicated data differ from the data: {'; '.join(parts)}."
-    return Finding("Predictions", False, text, "az.plot_ppc_dist(post.data)")
+    return Finding(topic, False, text, "az.plot_ppc_dist(post.data)")
 
 
 # ---- of an estimate ---------------------------------------------------------------------------------------------
@@ -222,6 +245,8 @@ def _laplace(fit: EstimateRecord) -> Iterator[Finding]:
     design, effects = fit.design, sum(len(term.effects) for term in fit.design.terms)
     if not isinstance(fit.point.method, Laplace) or len({t.group for t in design.terms}) > 1 or effects not in POINTS:
         return
+    if not fit.spec.is_simple:  # quadrature is of one predictor
+        return
     better = estimate_again(fit, Agq(POINTS[effects])).point
     shift = np.abs(better.beta - fit.point.beta) / np.sqrt(np.diagonal(better.beta_cov))
     at, points = int(np.argmax(shift)), POINTS[effects]
@@ -232,14 +257,15 @@ def _laplace(fit: EstimateRecord) -> Iterator[Finding]:
 # ---- of both ----------------------------------------------------------------------------------------------------
 
 
-def _residuals(fit: FitRecord) -> Finding:
+def _residuals(fit: FitRecord, response: Response) -> Finding:
     """Quantile residuals: standard normal, their spread the same at all means."""
     from scipy.stats import kstest, spearmanr
 
-    quantiles = residuals(fit, "quantile")
-    means = fit.fitted()
+    quantiles = residuals(fit, "quantile", response=response.label)
+    means = fit.fitted(response=response.label)
+    topic = f"Residuals of {response.label}" if len(fit.spec.responses) > 1 else "Residuals"
     found = []
-    if not fit.spec.family.is_normal and kstest(quantiles, "norm").pvalue < UNUSUAL:
+    if not (response.family.is_normal and fit.spec.is_simple) and kstest(quantiles, "norm").pvalue < UNUSUAL:
         found.append("they are not standard normal")
     trend = spearmanr(np.abs(quantiles), means) if np.ptp(means) > 0.0 else None
     if trend is not None and trend.pvalue < UNUSUAL:
@@ -248,6 +274,6 @@ def _residuals(fit: FitRecord) -> Finding:
     if largest > 4.5:
         found.append(f"the largest is {largest:.1f} standard deviations out")
     if not found:
-        return Finding("Residuals", True, "Quantile residuals show no pattern.")
+        return Finding(topic, True, "Quantile residuals show no pattern.")
     advice = 'another family or a transformed response; look at fit.residuals("quantile") against fit.fitted()'
-    return Finding("Residuals", False, f"Quantile residuals: {', '.join(found)}.", advice)
+    return Finding(topic, False, f"Quantile residuals: {', '.join(found)}.", advice)

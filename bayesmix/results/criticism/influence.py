@@ -9,7 +9,7 @@ import numpy as np
 from bayesmix.data.design.subset import as_new, split
 from bayesmix.errors import DesignError
 from bayesmix.results.criticism.new_level_density import log_density
-from bayesmix.results.fits.linear_predictor import find_group, flatten
+from bayesmix.results.fits.linear_predictor import codes_of, find_group, flatten
 from bayesmix.results.fits.refit import estimate_again
 
 if TYPE_CHECKING:
@@ -26,18 +26,19 @@ def of_estimate(fit: EstimateRecord, group: str | None) -> pd.DataFrame:
     import pandas as pd
 
     found = find_group(fit.design, group)
-    codes = fit.design.terms[found.terms[0]].codes
+    codes = codes_of(fit.design, found)
     before = flatten(fit.design, fit.values)
     p = len(fit.design.fixed)
     changes = np.full((len(found.levels), len(before)), np.nan)
+    moved = np.full((len(found.levels), p), np.nan)  # on the scale of the predictors
     for level in range(len(found.levels)):
         try:
             kept, _ = split(fit.design, codes != level)
         except DesignError:
             continue
-        changes[level] = flatten(kept, estimate_again(fit, design=kept).values) - before
+        values = estimate_again(fit, design=kept).values
+        changes[level], moved[level] = flatten(kept, values) - before, values.beta - fit.values.beta
     table = pd.DataFrame(changes, index=pd.Index(found.levels, name=found.group), columns=fit.names)
-    moved = changes[:, :p]
     table["cooks_distance"] = np.einsum("lp,pq,lq->l", moved, np.linalg.inv(fit.point.beta_cov), moved) / max(p, 1)
     return table
 
@@ -52,7 +53,7 @@ def of_posterior(fit: PosteriorRecord, group: str | None) -> pd.DataFrame:
     from arviz_stats.base import array_stats
 
     found = find_group(fit.design, group)
-    codes = fit.design.terms[found.terms[0]].codes
+    codes = codes_of(fit.design, found)
     draws = flatten(fit.design, fit.with_effects)
     draws = draws.reshape(-1, draws.shape[-1])
     rows = []

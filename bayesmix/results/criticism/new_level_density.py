@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
 from bayesmix.errors import FitError, SpecError
+from bayesmix.inference.least_squares.row_weights import weigh_columns
 from bayesmix.inference.parameters.covariance import side_by_side
+from bayesmix.inference.parameters.likelihood import Likelihood, SeveralPredictors, likelihood_of
 from bayesmix.inference.parameters.names import Parameters, covariance
-from bayesmix.language.families.derivatives import by_predictor
-from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.families.family import is_linear
+from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
 from bayesmix.results.fits.linear_predictor import linear_predictor, log_likelihood
+from bayesmix.results.fits.row_parameters import at_weights, row_parameters
 
 CHUNK = 4_000_000  # numbers held at once
 POINTS = {1: 41, 2: 21, 3: 11}  # nodes of the quadrature by number of effects
@@ -23,7 +27,8 @@ NEWTON = 60
 def log_density(spec: ModelSpec, part: Design, values: Parameters) -> Array:
     """Joint log density of the rows of ``part``, their new levels (codes below zero) integrated out: ``(...,)``.
 
-    In closed form for gaussian models with identity link, by adaptive Gauss-Hermite quadrature for others.
+    In closed form where new levels have effects on means of gaussian responses with identity link only, by adaptive
+    Gauss-Hermite quadrature elsewhere.
 
     Raises
     ------
@@ -36,28 +41,61 @@ def log_density(spec: ModelSpec, part: Design, values: Parameters) -> Array:
         return log_likelihood(part, spec, values, eta).sum(axis=-1)
     matrices = [covariance(values.sd[t], values.corr[t]) for t in new]
     terms = [part.terms[t] for t in new]
-    if spec.is_linear:
-        return _gaussian(part, terms, matrices, eta, np.asarray(values.dispersion))
+    normal = {r: one.response for r, one in enumerate(spec.parameters) if _is_normal_mean(spec, one)}
+    if {r for term in terms for r in range(part.R) if term.columns_of(r)} <= normal.keys():
+        return _closed_form(spec, part, terms, matrices, eta, values)
     return _quadrature(spec, part, terms, matrices, eta, values)
 
 
-def _gaussian(part: Design, terms: Sequence[Term], matrices: Sequence[Array], eta: Array, sigma: Array) -> Array:
-    """Multivariate normal with covariance ``sum_t Z_t Sigma_t Z_t' + sigma^2 / w``."""
-    lead, n = sigma.shape, len(part.y)
-    residual = (part.y - eta).reshape(-1, n)
+def _is_normal_mean(spec: ModelSpec, one: Predictor | Auxiliary) -> bool:
+    return one.parameter == 0 and is_linear(spec.responses[one.response].family, one.link)
+
+
+def _closed_form(
+    spec: ModelSpec, part: Design, terms: Sequence[Term], matrices: Sequence[Array], eta: Array, values: Parameters
+) -> Array:
+    """Normal responses, whose means have the new effects, together; other responses by themselves."""
+    normal = [(r, one.response) for r, one in enumerate(spec.parameters) if _is_normal_mean(spec, one)]
+    residuals, spreads = [], []
+    for _, number in normal:
+        outcome = part.outcomes[number]
+        mean, sigma = row_parameters(spec, eta, values, response=number)
+        residuals.append(outcome.y - mean)
+        spreads.append(
+            np.broadcast_to(at_weights(spec.responses[number].family, [sigma], outcome.weights)[0], mean.shape)
+        )
+    at = np.concatenate([np.arange(part.n) + r * part.n for r, _ in normal])
+    own = [replace(term, z=term.z[at], codes=term.codes[at]) for term in terms]
+    joint = _gaussian(own, matrices, np.concatenate(residuals, axis=-1), np.concatenate(spreads, axis=-1))
+    return joint + _others(spec, part, eta, {number for _, number in normal})
+
+
+def _others(spec: ModelSpec, part: Design, eta: Array, done: set[int]) -> Array:
+    """Log density of the responses that are not done yet, ``(...,)``."""
+    likelihood = likelihood_of(part, spec)
+    if not isinstance(likelihood, SeveralPredictors) or len(done) == len(spec.responses):
+        return np.zeros(())
+    parts = tuple(own for number, own in enumerate(likelihood.parts) if number not in done)
+    return replace(likelihood, parts=parts).value(eta, np.ones(())).sum(axis=-1)
+
+
+def _gaussian(terms: Sequence[Term], matrices: Sequence[Array], residual: Array, sigma: Array) -> Array:
+    """Multivariate normal with covariance ``sum_t Z_t Sigma_t Z_t' + diag(sigma^2)`` of residuals ``(..., m)``."""
+    lead, m = residual.shape[:-1], residual.shape[-1]
+    residual, sigma = residual.reshape(-1, m), sigma.reshape(-1, m)
     flat = [matrix.reshape(-1, *matrix.shape[-2:]) for matrix in matrices]
     shared = [(t.codes[:, None] == t.codes) & (t.codes < 0) for t in terms]
     result = np.empty(len(residual))
-    size = max(1, CHUNK // n**2)
+    size = max(1, CHUNK // m**2)
     for begin in range(0, len(result), size):
         rows = slice(begin, begin + size)
-        V = np.eye(n) / part.weights * sigma.reshape(-1)[rows, None, None] ** 2
+        V = np.eye(m) * sigma[rows, :, None] ** 2
         for term, same, matrix in zip(terms, shared, flat, strict=True):
             V = V + np.where(same, np.einsum("ia,sab,jb->sij", term.z, matrix[rows], term.z, optimize=True), 0.0)
         L = np.linalg.cholesky(V)
         half = np.linalg.solve(L, residual[rows, :, None])[..., 0]
         log_det = 2.0 * np.log(np.diagonal(L, axis1=-2, axis2=-1)).sum(axis=-1)
-        result[rows] = -0.5 * (n * np.log(2.0 * np.pi) + log_det + np.sum(half**2, axis=-1))
+        result[rows] = -0.5 * (m * np.log(2.0 * np.pi) + log_det + np.sum(half**2, axis=-1))
     return result.reshape(lead)
 
 
@@ -92,29 +130,38 @@ def _quadrature(
 def _mode(spec: ModelSpec, part: Design, z: Array, eta: Array, Sigma: Array, values: Parameters) -> tuple[Array, Array]:
     """Mode of the effects and Cholesky factor of their precision, by damped Newton steps."""
     precision = np.linalg.inv(Sigma)
-    dispersion = np.ones(()) if values.dispersion is None else np.mean(values.dispersion)
-    trials = part.trials
+    dispersion = np.ones(()) if values.dispersion is None else np.asarray(np.mean(values.dispersion))
+    likelihood = likelihood_of(part, spec)
 
     def derivatives(b: Array) -> tuple[float, Array, Array]:
-        jet = by_predictor(
-            spec.family, spec.link, part.y, eta + z @ b, dispersion=dispersion, trials=trials, weights=part.weights
-        )
-        information = z.T @ (np.maximum(-jet[2], 0.0)[:, None] * z) + precision
-        return float(jet[0].sum() - 0.5 * b @ precision @ b), z.T @ jet[1] - precision @ b, information
+        at = eta + z @ b
+        jet = likelihood.jet(at, dispersion)
+        L = _root(likelihood, at, jet[2], z, precision, dispersion)
+        return float(jet[0].sum() - 0.5 * b @ precision @ b), z.T @ jet[1] - precision @ b, L
 
     b = np.zeros(z.shape[1])
-    value, slope, information = derivatives(b)
+    value, slope, L = derivatives(b)
     for _ in range(NEWTON):
-        step = np.linalg.solve(information, slope)
+        step = np.linalg.solve(L.T, np.linalg.solve(L, slope))
         trial, fraction = derivatives(b + step), 1.0
         while not trial[0] >= value and fraction > 1e-6:
             fraction *= 0.5
             trial = derivatives(b + fraction * step)
         b, rise = b + fraction * step, trial[0] - value
-        value, slope, information = trial
+        value, slope, L = trial
         if not rise > 1e-9:
-            return b, np.linalg.cholesky(information)
+            return b, L
     raise FitError(
         f"The mode of the random effects of a new level was not found in {NEWTON} steps: its rows are too far from what"
         " the fit expects. Leave out rows by another grouping factor, or use loo()."
     )
+
+
+def _root(likelihood: Likelihood, eta: Array, second: Array, z: Array, precision: Array, dispersion: Array) -> Array:
+    """Cholesky factor of the information of the effects: the observed one where it has any, else another."""
+    observed = np.maximum(-second, 0.0) if likelihood.R == 1 else -second
+    try:
+        return np.linalg.cholesky(z.T @ weigh_columns(observed, z) + precision)
+    except np.linalg.LinAlgError:
+        weights = likelihood.descent(eta, second, dispersion)
+        return np.linalg.cholesky(z.T @ weigh_columns(weights, z) + precision)

@@ -4,6 +4,7 @@ On the scale of the linear predictor (Nakagawa, Johnson, Schielzeth 2017, J. R. 
 Johnson 2014): ``f`` the variance of ``X beta`` over rows, ``r_t`` the mean over rows of ``z' Sigma_t z``, ``d`` what
 the distribution adds: sigma^2 for gaussian models, pi^2/3, 1 and pi^2/6 for logit, probit and cloglog links,
 ``log(1 + V(mu)/mu^2)`` for log links and ``V(mu) g'(mu)^2`` for the rest, at the mean ``mu`` over rows and groups.
+Where parameters beside the mean vary between rows, ``d`` is its mean over rows, and over groups where these differ.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -27,11 +29,15 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.names import Parameters
+from bayesmix.language.families.family import is_linear
 from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
 from bayesmix.results.fits.row_parameters import at_weights, row_parameters
 
 Definition = Literal["nakagawa", "bayesian"]
+
+POINTS = 31  # of the quadrature over groups
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,29 +59,60 @@ class Partition:
         return self.fixed + self.all_random + self.distribution
 
 
-def partition(design: Design, spec: ModelSpec, values: Parameters) -> Partition:
-    """Split the variance."""
-    eta = values.beta @ design.X.T
+def partition(design: Design, spec: ModelSpec, values: Parameters, *, response: int = 0) -> Partition:
+    """Split the variance of the linear predictor of a response's mean."""
+    chosen = choose(spec, response=spec.responses[response].label)
+    rows = design.data.of_predictor(chosen.predictor)
+    eta = values.beta @ rows.X.T
     random: dict[str, Array] = {}
-    for t, term in enumerate(design.terms):
-        own = Parameters(values.beta, (values.sd[t],), (values.corr[t],), (), None)
-        random[term.group] = random.get(term.group, 0.0) + population_variance([term], own).mean(axis=-1)
-    spread = population_variance(design.terms, values)
-    return Partition(eta.var(axis=-1, ddof=1), random, _distribution(design, spec, values, eta, spread))
+    for t, term in enumerate(rows.terms):
+        if term.columns_of(chosen.predictor):
+            own = Parameters(values.beta, (values.sd[t],), (values.corr[t],), (), None)
+            random[term.group] = random.get(term.group, 0.0) + population_variance([term], own).mean(axis=-1)
+    mean = eta + rows.offset, population_variance(rows.terms, values)
+    return Partition(eta.var(axis=-1, ddof=1), random, _distribution(design, spec, values, chosen, *mean))
 
 
-def _distribution(design: Design, spec: ModelSpec, values: Parameters, eta: Array, spread: Array) -> Array:
-    link, family = spec.link, spec.family
-    dispersion = np.ones(values.lead) if values.dispersion is None else np.asarray(values.dispersion)
-    if spec.is_linear:
-        return np.asarray(dispersion**2 * np.mean(1.0 / design.weights))
+def _distribution(
+    design: Design, spec: ModelSpec, values: Parameters, chosen: ChosenParameter, eta: Array, spread: Array
+) -> Array:
+    """What the distribution adds; where parameters beside the mean vary, averaged over rows and groups."""
+    link, family = chosen.link, spec.responses[chosen.response].family
     if link.latent_variance is not None:
         return np.full(values.lead, link.latent_variance)
-    mu = average_mean(link, eta + design.offset, spread).mean(axis=-1)
-    return link.variance(mu, family.variance(np.ones(()), mu, *family.others(dispersion)))
+    weights, is_normal = design.outcomes[chosen.response].weights, is_linear(family, link)
+    mu = np.zeros((*values.lead, 1)) if is_normal else average_mean(link, eta, spread).mean(axis=-1, keepdims=True)
+
+    def noise(others: Sequence[Array]) -> Array:
+        mean, *rest = np.broadcast_arrays(mu, *others)
+        variance = family.variance(np.ones(()), mean, *rest)
+        return variance / weights if is_normal else link.variance(mu, variance)
+
+    return np.asarray(_over_groups(design, spec, values, chosen.response, noise).mean(axis=-1))
 
 
-def r_squared(design: Design, spec: ModelSpec, values: Parameters, definition: Definition) -> dict[str, Array]:
+def _over_groups(
+    design: Design, spec: ModelSpec, values: Parameters, response: int, function: Callable[[Sequence[Array]], Array]
+) -> Array:
+    """Mean over groups of a function of the parameters beside the mean of each row, ``(..., n)`` or ``(..., 1)``."""
+    if spec.is_simple:
+        return function(row_parameters(spec, np.zeros(1), values)[1:])
+    places = [r for r, one in enumerate(spec.parameters) if one.response == response and one.parameter > 0]
+    links = [spec.parameters[r].link for r in places]
+    rows = [design.data.of_predictor(r) for r in places]
+    etas = [values.beta @ own.X.T + own.offset for own in rows]
+    roots = [np.sqrt(population_variance(own.terms, values)) for own in rows]
+    nodes, weights = np.polynomial.hermite_e.hermegauss(POINTS)
+    total: Array = np.zeros(())
+    for at in product(range(POINTS), repeat=len(places)):  # families of today have at most one
+        moved = [link.mean(eta + nodes[i] * root) for i, link, eta, root in zip(at, links, etas, roots, strict=True)]
+        total = total + np.prod(weights[list(at)] / weights.sum()) * function(moved)
+    return total
+
+
+def r_squared(
+    design: Design, spec: ModelSpec, values: Parameters, definition: Definition, *, response: int = 0
+) -> dict[str, Array]:
     """``marginal`` and ``conditional`` R2, ``(...,)`` each.
 
     ``"nakagawa"``: ``f / total`` and ``(f + r) / total``. ``"bayesian"`` (Gelman, Goodrich, Gabry, Vehtari 2019):
@@ -88,27 +125,30 @@ def r_squared(design: Design, spec: ModelSpec, values: Parameters, definition: D
     """
     match definition:
         case "nakagawa":
-            parts = partition(design, spec, values)
+            parts = partition(design, spec, values, response=response)
             total = parts.total
             return {"marginal": parts.fixed / total, "conditional": (parts.fixed + parts.all_random) / total}
         case "bayesian":
             scopes = {"marginal": False, "conditional": True}
-            return {name: _bayesian(design, spec, values, with_effects=scope) for name, scope in scopes.items()}
+            return {
+                name: _bayesian(design, spec, values, response, with_effects=scope) for name, scope in scopes.items()
+            }
     known = ("nakagawa", "bayesian")
     raise SpecError(f"There is no R2 `{definition}`.{nearest(str(definition), known)} Definitions: {', '.join(known)}.")
 
 
-def _bayesian(design: Design, spec: ModelSpec, values: Parameters, *, with_effects: bool) -> Array:
+def _bayesian(design: Design, spec: ModelSpec, values: Parameters, response: int, *, with_effects: bool) -> Array:
+    family, outcome = spec.responses[response].family, design.outcomes[response]
     eta = linear_predictor(design.X, design.offset, design.terms, values, with_effects=with_effects)
-    mean, *others = row_parameters(spec, eta, values)
-    noise = spec.family.variance(design.trials, mean, *at_weights(spec.family, others, design.weights))
+    mean, *others = row_parameters(spec, eta, values, response=response)
+    noise = family.variance(outcome.trials, mean, *at_weights(family, others, outcome.weights))
     explained = mean.var(axis=-1, ddof=1)
     return np.asarray(explained / (explained + np.broadcast_to(noise, mean.shape).mean(axis=-1)))
 
 
-def intraclass(design: Design, spec: ModelSpec, values: Parameters) -> dict[str, Array]:
+def intraclass(design: Design, spec: ModelSpec, values: Parameters, *, response: int = 0) -> dict[str, Array]:
     """Share of each grouping factor in the variance that the fixed effects leave, ``r_t / (r + d)``; and of all."""
-    parts = partition(design, spec, values)
+    parts = partition(design, spec, values, response=response)
     left = parts.all_random + parts.distribution
     shares = {group: own / left for group, own in parts.random.items()}
     return shares if len(shares) == 1 else {**shares, "all": parts.all_random / left}

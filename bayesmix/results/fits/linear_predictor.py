@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -56,6 +56,11 @@ def find_group(design: Design, name: str | None) -> GroupEffects:
         names = [group.group for group in known]
         raise SpecError(f"`{name}` is not a grouping factor.{nearest(str(name), names)} Factors: {', '.join(names)}.")
     return found
+
+
+def codes_of(design: Design, group: GroupEffects) -> Array:
+    """Level of each row ``(n,)``."""
+    return design.terms[group.terms[0]].codes[: design.n]
 
 
 def of_group(parts: Sequence[Array], members: Sequence[int]) -> Array:
@@ -115,6 +120,18 @@ def _numbers(design: Design) -> list[tuple[int, Link]]:
     """Columns of the parameters that are one number for all rows, and their links."""
     layout = design.layout
     return [(j, layout.numbers[owner]) for j, owner in enumerate(layout.owners) if owner in layout.numbers]
+
+
+def residual_sds(design: Design, spec: ModelSpec, values: Parameters) -> Iterator[tuple[str, Array]]:
+    """Names and values ``(...,)`` of residual standard deviations that are one number for all rows."""
+    if values.dispersion is not None and spec.family.dispersion == "sigma":
+        yield "sigma", np.asarray(values.dispersion)
+    beta = reported(design, values.beta)
+    for r in design.layout.numbers:
+        one = spec.parameters[r]
+        if spec.responses[one.response].family.parameters[one.parameter].name == "sigma":
+            (j,) = design.of_predictor(r)
+            yield design.fixed[j], beta[..., j]
 
 
 def of_priors(priors: Priors, design: Design, values: Parameters) -> tuple[list[str], Array]:

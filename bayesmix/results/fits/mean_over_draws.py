@@ -25,7 +25,7 @@ def mean_over_draws(design: Design, values: Parameters, function: Callable[[Arra
     """
     flat = _flat_draws(values)
     draws = len(flat.beta)
-    size = max(1, BLOCK // max(len(design.y), 1))
+    size = max(1, BLOCK // max(len(design.X), 1))
 
     def sum_of(begin: int) -> Array:
         block = _take(flat, slice(begin, begin + size))

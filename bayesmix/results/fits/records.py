@@ -26,6 +26,7 @@ from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.diagnostics import Convergence, convergence
 from bayesmix.inference.sampling.draws import Draws
 from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import (
     coefficients,
@@ -38,6 +39,7 @@ from bayesmix.results.fits.linear_predictor import (
     of_group,
     parameter_names,
     reported_slopes,
+    residual_sds,
 )
 from bayesmix.results.fits.marginal_summary import describe, describe_draws
 from bayesmix.results.fits.mean_over_draws import mean_over_draws
@@ -143,18 +145,26 @@ class FitRecord(ABC):
             rows += [
                 (term.group, term.effects[j], term.effects[i], matrix[i, j], shape[i, j]) for i, j in correlated(term)
             ]
-        if self.spec.family.dispersion == "sigma" and self._has_dispersion:
-            sigma = np.asarray(self.values.dispersion)
-            rows.append(("Residual", "sigma", None, float(self._centre(sigma**2)), float(self._centre(sigma))))
+        for name, sigma in residual_sds(self.design, self.spec, self.values):
+            rows.append(("Residual", name, None, float(self._centre(sigma**2)), float(self._centre(sigma))))
         return pd.DataFrame(rows, columns=["group", "effect1", "effect2", "covariance", "sd_or_corr"])
 
-    def fitted(self) -> Array:
-        """Fitted means of the rows used, ``(n,)``: conditional modes or posterior means (shares for binomial data)."""
-        return self._over_rows(lambda eta, values: self.spec.link.mean(eta))
+    def fitted(self, parameter: str | None = None, response: str | None = None) -> Array:
+        """Fitted means of the rows used, ``(n,)``: conditional modes or posterior means (shares for binomial data).
 
-    def linear_predictor(self) -> Array:
-        """Linear predictor of the rows used, ``(n,)``."""
-        return self._over_rows(lambda eta, values: eta)
+        Parameters
+        ----------
+        parameter : another one of the response's distribution that has a formula: ``"sigma"``, ``"shape"``.
+        response : of several; the first by default.
+        """
+        chosen = choose(self.spec, parameter, response)
+        block = self.design.block(chosen.predictor)
+        return self._over_rows(lambda eta, values: chosen.link.mean(eta[..., block]))
+
+    def linear_predictor(self, parameter: str | None = None, response: str | None = None) -> Array:
+        """Linear predictor of the rows used, ``(n,)``; of the parameter that `fitted` would be of."""
+        block = self.design.block(choose(self.spec, parameter, response).predictor)
+        return self._over_rows(lambda eta, values: eta[..., block])
 
     @abstractmethod
     def _described(self, values: Array) -> dict[str, Array]:

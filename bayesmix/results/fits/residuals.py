@@ -12,6 +12,7 @@ from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.language.families.family import Family
 from bayesmix.results.fits.accessors import over_rows
+from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.fits.records import FitRecord
 from bayesmix.results.fits.row_parameters import at_weights, row_parameters
 
@@ -54,9 +55,7 @@ def response_residuals(family: Family, outcome: Outcome, parameters: Sequence[Ar
     raw = outcome.y / trials - mean
     match kind:
         case "pearson":
-            # lme4's: by the variance function, without the residual variance of a gaussian or the shape of a gamma
-            units = [np.ones(()) for _ in others] if family.has_scale else others
-            return np.asarray(raw * np.sqrt(weights / family.variance(trials, mean, *units)))
+            return np.asarray(raw * np.sqrt(weights / family.variance(trials, mean, *others)))
         case "deviance":
             deviance = family.unit_deviance(outcome.y, trials, mean, *others)
             return np.asarray(np.sign(raw) * np.sqrt(np.maximum(weights * deviance, 0.0)))
@@ -64,18 +63,30 @@ def response_residuals(family: Family, outcome: Outcome, parameters: Sequence[Ar
             return np.asarray(raw)
 
 
-def residuals(fit: FitRecord, kind: str, *, seed: int = 0) -> Array:
-    """Residuals of the rows of a fit, ``(n,)``; of a posterior's predictive distribution where they are quantiles."""
-    check_kind(kind)
-    spec, outcome = fit.spec, fit.design.outcome
+def residuals(fit: FitRecord, kind: str, *, response: str | None = None, seed: int = 0) -> Array:
+    """Residuals of the rows of a fit, ``(n,)``; of a posterior's predictive distribution where they are quantiles.
 
-    def parameters(eta: Array, values: Parameters) -> Array:
-        found = row_parameters(spec, eta, values)
-        return np.stack(np.broadcast_arrays(*found), axis=-1)
+    Parameters
+    ----------
+    response : of several; the first by default.
+    """
+    check_kind(kind)
+    number = choose(fit.spec, response=response).response
+    family, outcome = fit.spec.responses[number].family, fit.design.outcomes[number]
+
+    def parameters(eta: Array, values: Parameters) -> tuple[Array, ...]:
+        return row_parameters(fit.spec, eta, values, response=number)
 
     def bounds(eta: Array, values: Parameters) -> Array:
-        return np.moveaxis(cumulative(spec.family, outcome, row_parameters(spec, eta, values)), 0, -1)
+        return np.moveaxis(cumulative(family, outcome, parameters(eta, values)), 0, -1)
+
+    def stacked(eta: Array, values: Parameters) -> Array:
+        return np.stack(np.broadcast_arrays(*parameters(eta, values)), axis=-1)
 
     if kind == "quantile":
         return quantile_residuals(over_rows(fit, bounds).T, seed)
-    return response_residuals(spec.family, outcome, list(over_rows(fit, parameters).T), kind)
+    mean, *others = over_rows(fit, stacked).T
+    if kind == "pearson" and family.has_scale and fit.spec.is_simple:
+        # lme4's: by the variance function, without the residual variance of a gaussian or the shape of a gamma
+        others = [np.ones(()) for _ in others]
+    return response_residuals(family, outcome, [mean, *others], kind)

@@ -8,6 +8,7 @@ of ``x'beta``, of ``x'beta + z'b``, and of both with the variance of a new level
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,10 @@ from bayesmix.inference.estimation.prediction_variance import (
     fixed_variance,
     variance_function,
 )
+from bayesmix.inference.parameters.covariance import cholesky_psd
+from bayesmix.language.families.link import Link
 from bayesmix.results.fits.accessors import satterthwaite_of
+from bayesmix.results.fits.chosen_parameter import ChosenParameter
 from bayesmix.results.fits.degrees_of_freedom import containment, interval_columns, is_linear, quantile
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
 from bayesmix.results.fits.row_parameters import row_parameters
@@ -29,7 +33,6 @@ from bayesmix.results.prediction.predict import Kind, sample_response
 from bayesmix.results.prediction.rows import PredictionRows
 from bayesmix.results.prediction.scopes import (
     Groups,
-    Scope,
     averaged_terms,
     drawn_rows,
     resolve_scopes,
@@ -55,9 +58,18 @@ class Predictor:
     df: Array
 
 
-def predict_estimate(  # noqa: PLR0913 - options of a prediction, named
-    fit: EstimateRecord, rows: PredictionRows, *, kind: Kind, groups: Groups, interval: float, df: str, seed: int
-) -> dict[str, Array]:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which prediction of an estimate, with which intervals."""
+
+    kind: Kind
+    groups: Groups
+    interval: float
+    df: str  # "satterthwaite" or "asymptotic"
+    chosen: ChosenParameter
+
+
+def predict_estimate(fit: EstimateRecord, rows: PredictionRows, wanted: Wanted, *, seed: int) -> dict[str, Array]:
     """Columns ``estimate, std_error, df, lower, upper``, one row a row of data.
 
     Raises
@@ -65,21 +77,23 @@ def predict_estimate(  # noqa: PLR0913 - options of a prediction, named
     DataError
         If ``groups="fitted"`` and a level was not seen in fitting.
     """
-    found = _predictor(fit, rows, kind, resolve_scopes(rows.terms, groups), df)
-    if kind == "linear" or (kind == "response" and is_linear(fit)):
-        return interval_columns(found.eta, np.sqrt(found.variance), found.df, interval)
-    if kind == "mean":
-        return _means(fit, found, interval)
-    return _responses(fit, rows, found, interval, seed)
+    found = _predictor(fit, rows.of_predictor(wanted.chosen.predictor), wanted)
+    if wanted.kind == "linear" or (wanted.kind == "response" and is_linear(fit)):
+        return interval_columns(found.eta, np.sqrt(found.variance), found.df, wanted.interval)
+    if wanted.kind == "mean":
+        return _means(wanted.chosen.link, found, wanted.interval)
+    return _responses(fit, rows, found, wanted, seed)
 
 
-def _predictor(fit: EstimateRecord, rows: PredictionRows, kind: Kind, scopes: tuple[Scope, ...], df: str) -> Predictor:
+def _predictor(fit: EstimateRecord, rows: PredictionRows, wanted: Wanted) -> Predictor:
+    """Of rows with a single linear predictor."""
+    scopes = resolve_scopes(rows.terms, wanted.groups)
     own = with_own(rows.terms, scopes)
     has_own = any(scope in ("fitted", "known") for scope in scopes)
     drawn, known = drawn_rows(rows.terms, scopes), [term.codes >= 0 for term in own]
     new, averaged = without_z(rows.terms, drawn), averaged_terms(rows.terms, scopes)
     estimated = _estimated(fit, rows, without_z(own, known) if has_own else ())
-    adds_noise = kind == "response" and is_linear(fit)
+    adds_noise = wanted.kind == "response" and is_linear(fit)
 
     def total(at: PointEstimate) -> Array:
         values = at.parameters
@@ -90,7 +104,7 @@ def _predictor(fit: EstimateRecord, rows: PredictionRows, kind: Kind, scopes: tu
 
     variance = total(fit.point)
     freedom = np.full(len(variance), np.inf)
-    if df == "satterthwaite":
+    if wanted.df == "satterthwaite":
         fewest = containment(rows.terms, [one | other for one, other in zip(drawn, known, strict=True)], len(rows.X))
         freedom = np.maximum(satterthwaite_of(fit).of_variance(total, variance), fewest)
     return Predictor(
@@ -109,42 +123,66 @@ def _estimated(fit: EstimateRecord, rows: PredictionRows, own: tuple[Term, ...])
     return lambda at: fixed_variance(at, rows.X)
 
 
-def _means(fit: EstimateRecord, found: Predictor, interval: float) -> dict[str, Array]:
+def _means(link: Link, found: Predictor, interval: float) -> dict[str, Array]:
     """Bounds carried through the link; standard errors by the delta method, with new levels by integration."""
-    link, spread, total = fit.spec.link, found.averaged, found.variance
+    spread, total = found.averaged, found.variance
     error = np.abs(average_mean(link, found.eta, spread, derivative=1)) * np.sqrt(total)
     centre = average_mean(link, found.eta, spread + found.drawn)
     is_new = found.drawn > 0.0
     if np.any(is_new):
-        error = np.where(is_new, _spread_of_mean(fit, found), error)
+        error = np.where(is_new, _spread_of_mean(link, found), error)
     reach = quantile(found.df, interval) * np.sqrt(total)
     bounds = [average_mean(link, found.eta + side * reach, spread) for side in (-1.0, 1.0)]
     limits = {"lower": np.minimum(*bounds), "upper": np.maximum(*bounds)}
     return {"estimate": centre, "std_error": error, "df": found.df, **limits}
 
 
-def _spread_of_mean(fit: EstimateRecord, found: Predictor) -> Array:
+def _spread_of_mean(link: Link, found: Predictor) -> Array:
     """Standard deviation of the mean, averaged over some groups, while the effects of others are drawn."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(31)
     root = np.sqrt(found.variance)
-    means = np.array([average_mean(fit.spec.link, found.eta + node * root, found.averaged) for node in nodes])
+    means = np.array([average_mean(link, found.eta + node * root, found.averaged) for node in nodes])
     weights = weights[:, None] / weights.sum()
     return np.sqrt(np.maximum(np.sum(weights * means**2, axis=0) - np.sum(weights * means, axis=0) ** 2, 0.0))
 
 
 def _responses(
-    fit: EstimateRecord, rows: PredictionRows, found: Predictor, interval: float, seed: int
+    fit: EstimateRecord, rows: PredictionRows, found: Predictor, wanted: Wanted, seed: int
 ) -> dict[str, Array]:
-    """New observations that are not Gaussian, by draws."""
-    spec, root = fit.spec, np.sqrt(found.variance + found.averaged)
-    estimate = rows.trials * average_mean(spec.link, found.eta, found.averaged + found.drawn)
-    parts, begin = [], 0
+    """New observations that are not Gaussian, by draws of all linear predictors of a row together."""
+    spec, number = fit.spec, wanted.chosen.response
+    estimate = rows.trials * average_mean(wanted.chosen.link, found.eta, found.averaged + found.drawn)
+    eta, root = _joint(fit, rows, found, wanted)
+    R, parts, begin = rows.data.R, [], 0
     for chunk in rows.chunks(DRAWS):
-        own = slice(begin, begin := begin + len(chunk.X))
+        own = slice(begin, begin := begin + len(chunk.index))
         rng = np.random.default_rng([seed, own.start])
-        drawn = found.eta[own] + root[own] * rng.standard_normal((DRAWS, len(chunk.X)))
-        y = sample_response(spec.family, chunk, row_parameters(spec, drawn, fit.values), rng)
-        bounds = np.percentile(y, [50.0 - 50.0 * interval, 50.0 + 50.0 * interval], axis=0)
+        normal = rng.standard_normal((DRAWS, R, len(chunk.index)))
+        drawn = (eta[:, own] + np.einsum("nrs,dsn->drn", root[own], normal)).reshape(DRAWS, -1)
+        parameters = row_parameters(spec, drawn, fit.values, response=number)
+        y = sample_response(spec.responses[number].family, chunk, parameters, rng)
+        bounds = np.percentile(y, [50.0 - 50.0 * wanted.interval, 50.0 + 50.0 * wanted.interval], axis=0)
         parts.append(np.vstack([y.std(axis=0), bounds]))
     error, lower, upper = np.concatenate(parts, axis=1)
     return {"estimate": estimate, "std_error": error, "df": found.df, "lower": lower, "upper": upper}
+
+
+def _joint(fit: EstimateRecord, rows: PredictionRows, found: Predictor, wanted: Wanted) -> tuple[Array, Array]:
+    """All linear predictors of the rows ``(R, n)`` and a root of their covariance matrices ``(n, R, R)``.
+
+    A covariance is half of what the variance of a sum is more than the sum of the variances.
+    """
+    R = rows.data.R
+    if R == 1:
+        return found.eta[None], np.sqrt(found.variance + found.averaged)[:, None, None]
+    single = [_predictor(fit, rows.of_predictor(r), wanted) for r in range(R)]
+    own = np.array([_total(one) for one in single])
+    matrices = np.zeros((len(rows.index), R, R))
+    for r, s in combinations_with_replacement(range(R), 2):
+        both = own[r] if r == s else _total(_predictor(fit, rows.of_predictor(r, s), wanted)) - own[r] - own[s]
+        matrices[:, r, s] = matrices[:, s, r] = both if r == s else 0.5 * both
+    return np.array([one.eta for one in single]), cholesky_psd(matrices)
+
+
+def _total(found: Predictor) -> Array:
+    return found.variance + found.averaged

@@ -22,7 +22,7 @@ from bayesmix.results.fits.degrees_of_freedom import (
     resolve_df,
     statistic_columns,
 )
-from bayesmix.results.fits.linear_predictor import flatten
+from bayesmix.results.fits.linear_predictor import flatten, reported_slopes
 from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
 
 if TYPE_CHECKING:
@@ -77,11 +77,14 @@ def hypotheses(fit: FitRecord, texts: tuple[str, ...], interval: float, df: str 
 def _is_undetermined(fit: FitRecord, one: Hypothesis) -> bool:
     """Whether a hypothesis is about coefficients that take in those of columns left out; warns if it is."""
     encoder = fit.design.encoder
-    alias = None if encoder is None else encoder.fixed.alias
-    if alias is None:
+    predictors = () if encoder is None else encoder.predictors
+    if all(predictor.fixed.alias is None for predictor in predictors):
         return False
-    gradient = _gradient(fit, one, centre(fit, flatten(fit.design, fit.values)))[: len(alias)]
-    lost = bool(np.any(np.abs(gradient @ alias) > ROUNDING * (np.abs(gradient) @ np.abs(alias))))
+    gradient = _gradient(fit, one, centre(fit, flatten(fit.design, fit.values)))
+    lost = False
+    for r, predictor in enumerate(predictors):
+        alias, own = predictor.fixed.alias, gradient[fit.design.of_predictor(r)]
+        lost |= alias is not None and bool(np.any(np.abs(own @ alias) > ROUNDING * (np.abs(own) @ np.abs(alias))))
     if lost:
         warn_user(
             f"The data of the fit do not determine `{one.text}`: NaN. The coefficients stand for those of columns left"
@@ -132,8 +135,9 @@ def _tested(fit: EstimateRecord, one: Hypothesis, interval: float, freedom: str)
             f"Hypothesis `{one.text}` is about a standard deviation or correlation, whose estimates are not Gaussian."
             " Use fit.confint(), or the posterior: model.sample().hypothesis(...)."
         )
-    error = np.sqrt(gradient[:p] @ fit.point.beta_cov @ gradient[:p])
-    df = of_fixed(fit, gradient[None, :p], freedom)[0]
+    by_beta = gradient[:p] * reported_slopes(fit.design, fit.values.beta)
+    error = np.sqrt(by_beta @ fit.point.beta_cov @ by_beta)
+    df = of_fixed(fit, by_beta[None], freedom)[0]
     tests = statistic_columns(value, error, df, letter=letter_of(freedom), sign=one.sign)
     columns = interval_columns(value, error, df, interval) | tests
     return {name: float(number) for name, number in columns.items()}

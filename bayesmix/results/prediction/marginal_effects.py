@@ -8,6 +8,7 @@ linear predictors and ``D`` the derivatives of the means by them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from bayesmix.inference.estimation.prediction_variance import (
     fixed_variance,
 )
 from bayesmix.results.fits.accessors import satterthwaite_of
+from bayesmix.results.fits.chosen_parameter import ChosenParameter
 from bayesmix.results.fits.degrees_of_freedom import (
     containment,
     interval_columns,
@@ -34,8 +36,9 @@ from bayesmix.results.fits.degrees_of_freedom import (
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
 from bayesmix.results.fits.marginal_summary import describe_draws
 from bayesmix.results.fits.records import EstimateRecord
-from bayesmix.results.prediction.predict import Kind, check_options, predict
-from bayesmix.results.prediction.prediction_table import Asked, predictions
+from bayesmix.results.prediction.estimate_prediction import Wanted
+from bayesmix.results.prediction.predict import check_options, predict
+from bayesmix.results.prediction.prediction_table import Asked, chosen_of, predictions
 from bayesmix.results.prediction.reference_grid import (
     check_predictor,
     code,
@@ -63,13 +66,13 @@ def conditional_effects(
     fit: FitRecord, variable: str, by: str | None, asked: Asked, *, at: Mapping[str, Any] | None, points: int
 ) -> pd.DataFrame:
     """Predictions over the range of a predictor, for each level of another."""
-    design = fit.design
+    design, r = fit.design, chosen_of(fit, asked).predictor
     check_options(asked.kind, asked.groups, design.terms)
     varying: dict[str, Sequence[Any]] = {}
     for name in (variable, *(() if by is None else (by,))):
-        check_predictor(design, name)
+        check_predictor(design, name, r)
         varying[name] = _by_values(design, name) if name == by else spread_out(design, name, points)
-    frame = grid(design, varying | _fixed_at(fit, at), cross=False)
+    frame = grid(design, varying | _fixed_at(fit, at), cross=False, predictor=r)
     table = predictions(fit, asked, frame, offset=mean_offset(design, len(frame)))
     return noted(_beside(frame[list(varying)], table), resolve_df(fit, asked.df))
 
@@ -80,9 +83,10 @@ def marginal_means(
     """Means of the combinations of variables, averaged over the levels of all other factors with equal weights."""
     import pandas as pd
 
-    frame, cells, L = _cells(fit, variables, at)
+    r = chosen_of(fit, asked).predictor
+    frame, cells, L = _cells(fit, variables, at, r)
     labels = pd.DataFrame(cells, columns=list(variables))
-    return combine(fit, code(fit.design, frame, asked.groups), L, labels, asked)
+    return combine(fit, code(fit.design, frame, asked.groups, r), L, labels, asked)
 
 
 def contrasts(
@@ -92,22 +96,23 @@ def contrasts(
     import pandas as pd
 
     variables = [variable, *(() if by is None else (by,))]
-    frame, cells, L = _cells(fit, variables, at)
+    r = chosen_of(fit, asked).predictor
+    frame, cells, L = _cells(fit, variables, at, r)
     rows, found = [], []
     for i, j in combinations(range(len(cells)), 2):
         if cells[i][1:] == cells[j][1:]:
             rows.append(L[j] - L[i])
             found.append((f"{cells[j][0]} - {cells[i][0]}", *cells[i][1:]))
     labels = pd.DataFrame(found, columns=["contrast", *variables[1:]])
-    return combine(fit, code(fit.design, frame, asked.groups), np.array(rows), labels, asked)
+    return combine(fit, code(fit.design, frame, asked.groups, r), np.array(rows), labels, asked)
 
 
 def slopes(fit: FitRecord, variable: str, by: str | None, asked: Asked) -> pd.DataFrame:
     """Average slope of the mean over the rows of the fit, for each level of a factor."""
     import pandas as pd
 
-    design = fit.design
-    check_predictor(design, variable)
+    design, r = fit.design, chosen_of(fit, asked).predictor
+    check_predictor(design, variable, r)
     if is_factor(design, variable):
         raise DataError(f"`{variable}` has no slope: it is a factor. Use contrasts({variable!r}).")
     frame = observed(design)
@@ -119,7 +124,7 @@ def slopes(fit: FitRecord, variable: str, by: str | None, asked: Asked) -> pd.Da
         own = np.ones(len(frame)) if level is None else (frame[by] == level).to_numpy(float)
         weight = own / own.sum() / (2.0 * step)
         rows.append(np.concatenate([-weight, weight]))
-    coded = code(design, both.reset_index(drop=True), asked.groups)
+    coded = code(design, both.reset_index(drop=True), asked.groups, r)
     labels = pd.DataFrame({"slope": [variable] * len(levels)} | ({} if by is None else {by: levels}))
     return combine(fit, coded, np.array(rows), labels, asked)
 
@@ -136,17 +141,22 @@ def combine(fit: FitRecord, rows: PredictionRows, L: Array, labels: pd.DataFrame
     """
     import pandas as pd
 
-    df = resolve_df(fit, asked.df)
+    df, chosen = resolve_df(fit, asked.df), chosen_of(fit, replace(asked, kind="mean"))
     scopes = check_options(asked.kind, asked.groups, rows.terms)
+    rows = rows.of_predictor(chosen.predictor)
     if asked.kind == "response" or any(drawn.any() for drawn in drawn_rows(rows.terms, scopes)):
         raise SpecError('Effects are of means: kind="mean" or "linear", groups="average", "zero" or "fitted".')
     if len(rows.X) < L.shape[1]:
         raise DataError(
             f"Values of {', '.join(f'`{name}`' for name in rows.data.missing)} to hold columns at are missing."
         )
-    columns = _by_delta(fit, rows, L, asked, df) if isinstance(fit, EstimateRecord) else _by_draws(fit, rows, L, asked)
+    if isinstance(fit, EstimateRecord):
+        columns = _by_delta(fit, rows, L, Wanted(asked.kind, asked.groups, asked.interval, df, chosen))
+    else:
+        columns = _by_draws(fit, rows, L, asked, chosen)
     table = pd.DataFrame(columns)
-    table[_undetermined(fit, rows, L, labels, asked.kind)] = np.nan
+    is_linear = asked.kind == "linear" or chosen.link.is_identity
+    table[_undetermined(fit, rows, L, labels, is_linear=is_linear)] = np.nan
     return noted(_beside(labels, table), df)
 
 
@@ -155,16 +165,14 @@ def _beside(labels: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     return labels.join(table.rename(columns={name: f"{name} value" for name in table if name in labels}))
 
 
-def _undetermined(fit: FitRecord, rows: PredictionRows, L: Array, labels: pd.DataFrame, kind: Kind) -> Array:
+def _undetermined(fit: FitRecord, rows: PredictionRows, L: Array, labels: pd.DataFrame, *, is_linear: bool) -> Array:
     """Which combinations the data of the fit do not determine: ``(r,)``; warns of them.
 
     Parts outside the row space may cancel, but only where means are linear in the parameters.
     """
     size = np.abs(L) @ np.abs(rows.outside)
-    if kind == "linear" or fit.spec.link.is_identity:
-        lost = np.any(np.abs(L @ rows.outside) > ROUNDING * size, axis=1)
-    else:
-        lost = np.any(size > 0.0, axis=1)
+    parts = np.abs(L @ rows.outside) > ROUNDING * size if is_linear else size > 0.0
+    lost = np.any(parts, axis=1)
     if lost.any():
         named = [", ".join(f"{name} {value}" for name, value in row.items()) for row in labels[lost].to_dict("records")]
         warn_user(
@@ -175,34 +183,36 @@ def _undetermined(fit: FitRecord, rows: PredictionRows, L: Array, labels: pd.Dat
     return np.asarray(lost)
 
 
-def _by_draws(fit: FitRecord, rows: PredictionRows, L: Array, asked: Asked) -> dict[str, Array]:
+def _by_draws(
+    fit: FitRecord, rows: PredictionRows, L: Array, asked: Asked, chosen: ChosenParameter
+) -> dict[str, Array]:
     draws, begin = np.zeros((*fit.with_effects.lead, len(L))), 0
     for chunk in rows.chunks(draws[..., 0].size):
         own = slice(begin, begin := begin + len(chunk.X))
-        mean = predict(fit.spec, chunk, fit.with_effects, kind=asked.kind, groups=asked.groups, seed=0)
+        mean = predict(fit.spec, chunk, fit.with_effects, kind=asked.kind, groups=asked.groups, seed=0, chosen=chosen)
         draws += mean @ L[:, own].T
     positive = np.mean(draws > 0.0, axis=(0, 1))
     return {**describe_draws(draws, asked.interval), "p_direction": np.maximum(positive, 1.0 - positive)}
 
 
-def _by_delta(fit: EstimateRecord, rows: PredictionRows, L: Array, asked: Asked, df: str) -> dict[str, Array]:
-    scopes, link = resolve_scopes(rows.terms, asked.groups), fit.spec.link
+def _by_delta(fit: EstimateRecord, rows: PredictionRows, L: Array, wanted: Wanted) -> dict[str, Array]:
+    scopes, link = resolve_scopes(rows.terms, wanted.groups), wanted.chosen.link
     has_own = any(scope in ("fitted", "known") for scope in scopes)
     own = with_own(rows.terms, scopes)
     eta = linear_predictor(rows.X, rows.offset, own, fit.values, with_effects=has_own)
     spread = population_variance(averaged_terms(rows.terms, scopes), fit.values) + np.zeros(len(eta))
-    linear = asked.kind == "linear"
+    linear = wanted.kind == "linear"
     value = L @ (eta if linear else average_mean(link, eta, spread))
     J = L if linear else L * average_mean(link, eta, spread, derivative=1)
     known = [term.codes >= 0 for term in own]
     variance = _variance_of(fit, rows, J, without_z(own, known) if has_own else ())
     here, freedom = variance(fit.point), np.full(len(L), np.inf)
-    if df == "satterthwaite":
+    if wanted.df == "satterthwaite":
         used = [np.any((L != 0.0) & rows_of_term, axis=1) for rows_of_term in known]
         freedom = np.maximum(satterthwaite_of(fit).of_variance(variance, here), containment(rows.terms, used, len(L)))
     error = np.sqrt(np.maximum(here, 0.0))
-    tests = statistic_columns(value, error, freedom, letter=letter_of(df))
-    return interval_columns(value, error, freedom, asked.interval) | tests
+    tests = statistic_columns(value, error, freedom, letter=letter_of(wanted.df))
+    return interval_columns(value, error, freedom, wanted.interval) | tests
 
 
 def _variance_of(fit: EstimateRecord, rows: PredictionRows, J: Array, own: tuple[Term, ...]) -> VarianceFunction:
@@ -214,15 +224,15 @@ def _variance_of(fit: EstimateRecord, rows: PredictionRows, J: Array, own: tuple
 
 
 def _cells(
-    fit: FitRecord, variables: Sequence[str], at: Mapping[str, Any] | None
+    fit: FitRecord, variables: Sequence[str], at: Mapping[str, Any] | None, predictor: int
 ) -> tuple[pd.DataFrame, list[tuple[Any, ...]], Array]:
     """Grid, combinations of the variables in its order, and the averages over its rows within each."""
     design = fit.design
     varying: dict[str, Sequence[Any]] = {}
     for name in variables:
-        check_predictor(design, name)
+        check_predictor(design, name, predictor)
         varying[name] = _by_values(design, name)
-    frame = grid(design, varying | _fixed_at(fit, at), cross=True)
+    frame = grid(design, varying | _fixed_at(fit, at), cross=True, predictor=predictor)
     keys = list(frame[list(variables)].itertuples(index=False, name=None))
     cells = list(dict.fromkeys(keys))
     member = np.array([cells.index(key) for key in keys])

@@ -14,6 +14,7 @@ from bayesmix.inference.parameters.covariance import cholesky_psd
 from bayesmix.inference.parameters.names import Parameters, covariance
 from bayesmix.language.families.family import Family
 from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
 from bayesmix.results.fits.row_parameters import at_weights, row_parameters
 from bayesmix.results.prediction.rows import PredictionRows
@@ -41,33 +42,80 @@ def check_options(kind: str, groups: Any, terms: Sequence[Term]) -> tuple[Scope,
     return resolve_scopes(terms, groups)
 
 
-def predict(
-    spec: ModelSpec, rows: PredictionRows, values: Parameters, *, kind: Kind, groups: Groups, seed: int
+def predict(  # noqa: PLR0913 - options of a prediction, named
+    spec: ModelSpec,
+    rows: PredictionRows,
+    values: Parameters,
+    *,
+    kind: Kind,
+    groups: Groups,
+    seed: int,
+    chosen: ChosenParameter | None = None,
 ) -> Array:
     """Predict ``rows``: ``(..., n)``, with the leading axes of the parameters.
 
-    The effects of a new level depend on the seed and the level alone, whatever other rows are predicted with it.
+    The effects of a new level depend on the seed and the level alone, whatever other rows and parameters are predicted
+    with it: responses drawn one after the other with a seed are of one data set.
+
+    Parameters
+    ----------
+    chosen : parameter, the mean of the first response by default; or the response that is drawn.
 
     Raises
     ------
     DataError
         If ``groups="fitted"`` and a level was not seen in fitting.
     """
+    chosen = chosen or choose(spec)
+    if kind == "response":
+        return _responses(spec, rows, values, resolve_scopes(rows.terms, groups), seed, chosen.response)
+    rows = rows.of_predictor(chosen.predictor)
     scopes = resolve_scopes(rows.terms, groups)
+    eta = _predictors(rows, values, scopes, seed)
+    if kind == "linear":
+        return eta
+    if "average" in scopes:
+        return average_mean(chosen.link, eta, population_variance(averaged_terms(rows.terms, scopes), values))
+    return chosen.link.mean(eta)
+
+
+def _predictors(rows: PredictionRows, values: Parameters, scopes: Sequence[Scope], seed: int) -> Array:
+    """Linear predictors ``(..., N)`` with the effects of the levels of the fit and of new ones."""
     own = with_own(rows.terms, scopes)
     has_own = any(scope in ("fitted", "known") for scope in scopes)
     eta = linear_predictor(rows.X, rows.offset, own, values, with_effects=has_own)
-    eta = eta + _new_groups(rows.terms, drawn_rows(rows.terms, scopes), values, seed)
-    spread = population_variance(averaged_terms(rows.terms, scopes), values) if "average" in scopes else None
-    if spread is not None and kind == "mean":
-        return average_mean(spec.link, eta, spread)
-    rng = np.random.default_rng([seed, *rows.index[:1].tolist()])
-    if spread is not None and kind == "response":
-        eta = eta + np.sqrt(spread) * rng.standard_normal(eta.shape)
-    if kind == "linear":
-        return eta
-    parameters = row_parameters(spec, eta, values)
-    return parameters[0] if kind == "mean" else sample_response(spec.family, rows, parameters, rng)
+    return eta + _new_groups(rows.terms, drawn_rows(rows.terms, scopes), values, seed)
+
+
+def _responses(
+    spec: ModelSpec, rows: PredictionRows, values: Parameters, scopes: Sequence[Scope], seed: int, response: int
+) -> Array:
+    """Draws of one response; the effects that are averaged over are drawn anew for each row."""
+    eta = _predictors(rows, values, scopes, seed)
+    rng = _generator(rows, seed, 0)
+    if "average" in scopes:
+        eta = eta + _averaged_effects(averaged_terms(rows.terms, scopes), values, rows.data.R, rng)
+    rng = rng if response == 0 else _generator(rows, seed, response)
+    parameters = row_parameters(spec, eta, values, response=response)
+    return sample_response(spec.responses[response].family, rows, parameters, rng)
+
+
+def _generator(rows: PredictionRows, seed: int, response: int) -> np.random.Generator:
+    return np.random.default_rng([seed, *rows.index[:1].tolist(), *([response] if response else [])])
+
+
+def _averaged_effects(terms: Sequence[Term], values: Parameters, R: int, rng: np.random.Generator) -> Array:
+    """One draw of the random part of the predictors for each row: ``(..., N)``."""
+    if R == 1:
+        spread = population_variance(terms, values)
+        return np.sqrt(spread) * rng.standard_normal(spread.shape)
+    n = len(terms[0].z) // R
+    total = np.zeros((*values.lead, R, n))
+    for term, sd, corr in zip(terms, values.sd, values.corr, strict=True):
+        root = cholesky_psd(covariance(sd, corr))
+        b = rng.standard_normal((*values.lead, n, sd.shape[-1])) @ np.swapaxes(root, -1, -2)
+        total += np.einsum("rnk,...nk->...rn", term.z.reshape(R, n, -1), b)
+    return total.reshape(*values.lead, R * n)
 
 
 def _new_groups(terms: Sequence[Term], drawn: Sequence[Array], values: Parameters, seed: int) -> Array:

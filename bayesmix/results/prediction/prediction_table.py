@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.errors import SpecError
+from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose
 from bayesmix.results.fits.degrees_of_freedom import noted, resolve_df
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.marginal_summary import describe_draws
 from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
-from bayesmix.results.prediction.estimate_prediction import predict_estimate
+from bayesmix.results.prediction.estimate_prediction import Wanted, predict_estimate
 from bayesmix.results.prediction.predict import Kind, check_options, predict
 from bayesmix.results.prediction.rows import PredictionRows
 from bayesmix.results.prediction.scopes import Groups
@@ -27,8 +29,10 @@ class Asked:
 
     kind: Kind
     groups: Groups
-    interval: float
+    interval: float = 0.95
     df: str | None = None  # None for the fit's own; see `resolve_df`
+    parameter: str | None = None  # of the response's distribution; None for the mean
+    response: str | None = None  # None for the first
 
     def __post_init__(self) -> None:
         check_level(self.interval)
@@ -39,8 +43,33 @@ def predictions(
 ) -> pd.DataFrame:
     """Predictions of new data, or of the rows of the fit."""
     check_options(asked.kind, asked.groups, fit.design.terms)
-    rows = PredictionRows.of(fit.design, newdata, asked.groups, offset)
+    rows = rows_of(fit, asked, newdata, offset)
     return prediction_table(fit, rows, asked, seed=seed)
+
+
+def chosen_of(fit: FitRecord, asked: Asked) -> ChosenParameter:
+    """The parameter that is asked for.
+
+    Raises
+    ------
+    SpecError
+        If there is none of this name, or draws are asked for of another parameter than the mean.
+    """
+    if asked.kind == "response" and asked.parameter is not None:
+        raise SpecError(
+            f'kind="response" draws responses, whatever their parameters: leave parameter={asked.parameter!r} out, or'
+            ' ask for kind="mean" or "linear".'
+        )
+    return choose(fit.spec, asked.parameter, asked.response)
+
+
+def rows_of(fit: FitRecord, asked: Asked, newdata: Any = None, offset: Any = None) -> PredictionRows:
+    """Rows of new data, or of the fit where there are none, with what the parameter that is asked for needs."""
+    chosen = chosen_of(fit, asked)
+    if newdata is None:
+        return PredictionRows.of_fit(fit.design, chosen.response)
+    predictor = None if asked.kind == "response" else chosen.predictor
+    return PredictionRows.of_new_data(fit.design, newdata, asked.groups, offset, predictor=predictor)
 
 
 def prediction_table(fit: FitRecord, rows: PredictionRows, asked: Asked, *, seed: int = 0) -> pd.DataFrame:
@@ -54,14 +83,17 @@ def prediction_table(fit: FitRecord, rows: PredictionRows, asked: Asked, *, seed
 
 
 def _columns(fit: FitRecord, rows: PredictionRows, asked: Asked, df: str, seed: int) -> dict[str, Array]:
-    kind, groups = asked.kind, asked.groups
+    kind, groups, chosen = asked.kind, asked.groups, chosen_of(fit, asked)
     match fit:
         case EstimateRecord():
-            return predict_estimate(fit, rows, kind=kind, groups=groups, seed=seed, interval=asked.interval, df=df)
+            wanted = Wanted(kind, groups, asked.interval, df, chosen)
+            return predict_estimate(fit, rows, wanted, seed=seed)
         case PosteriorRecord():
             values = fit.with_effects
             chunks = rows.chunks(values.lead[0] * values.lead[1])
-            drawn = (predict(fit.spec, chunk, values, kind=kind, groups=groups, seed=seed) for chunk in chunks)
+            drawn = (
+                predict(fit.spec, chunk, values, kind=kind, groups=groups, seed=seed, chosen=chosen) for chunk in chunks
+            )
             parts = [describe_draws(draws, asked.interval) for draws in drawn]
             return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         case _:

@@ -36,20 +36,20 @@ def observed(design: Design) -> pd.DataFrame:
     return to_frame(design.source).iloc[design.rows].reset_index(drop=True)
 
 
-def predictors(design: Design) -> list[str]:
-    """Columns of the fixed part."""
+def predictors(design: Design, predictor: int = 0) -> list[str]:
+    """Columns of the fixed part of a linear predictor."""
     encoder = design.encoder
-    texts = () if encoder is None else encoder.fixed.terms.used
+    texts = () if encoder is None else encoder.predictors[predictor].fixed.terms.used
     return list(dict.fromkeys(name for text in texts for name in column_names(read(text)) if name != "pi"))
 
 
-def check_predictor(design: Design, name: str) -> None:
-    """Raise `DataError` unless a column is in the fixed part of the model."""
-    known = predictors(design)
+def check_predictor(design: Design, name: str, predictor: int = 0) -> None:
+    """Raise `DataError` unless a column is in the fixed part of a linear predictor."""
+    known = predictors(design, predictor)
     if name not in known:
-        raise DataError(
-            f"`{name}` is not a predictor of the fixed part.{nearest(name, known)} It has {', '.join(known)}."
-        )
+        whose = "" if design.R == 1 else f" of `{design.layout.prefixes[predictor].strip('_') or design.response}`"
+        listed = f"It has {', '.join(known)}." if known else "It has none."
+        raise DataError(f"`{name}` is not a predictor of the fixed part{whose}.{nearest(name, known)} {listed}")
 
 
 def is_factor(design: Design, name: str) -> bool:
@@ -73,7 +73,7 @@ def levels_of(design: Design, name: str) -> list[Any]:
     return [level for level in column.cat.categories if (column == level).any()]
 
 
-def grid(design: Design, varying: Mapping[str, Sequence[Any]], *, cross: bool) -> pd.DataFrame:
+def grid(design: Design, varying: Mapping[str, Sequence[Any]], *, cross: bool, predictor: int = 0) -> pd.DataFrame:
     """All combinations of the varying predictors, the others at typical values.
 
     Parameters
@@ -82,6 +82,7 @@ def grid(design: Design, varying: Mapping[str, Sequence[Any]], *, cross: bool) -
     cross : combine with all levels of the other factors of the fixed part, for marginal means; otherwise those are at
         their most frequent level. Numbers are at their means, columns that only group at their most frequent level,
         numbers among them too.
+    predictor : whose fixed part it is.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def grid(design: Design, varying: Mapping[str, Sequence[Any]], *, cross: bool) -
     import pandas as pd
 
     frame = observed(design)
-    known = predictors(design)
+    known = predictors(design, predictor)
     axes = dict(varying)
     if cross:
         axes |= {name: levels_of(design, name) for name in known if name not in axes and is_factor(design, name)}
@@ -130,13 +131,14 @@ def _typical(column: pd.Series[Any]) -> Any:
     return float(column.mean()) if column.dtype.kind == "f" else column.mode().iloc[0]
 
 
-def code(design: Design, frame: pd.DataFrame, groups: Groups) -> PredictionRows:
-    """Rows of the design for a grid."""
-    return PredictionRows.of_new_data(design, frame, groups, mean_offset(design, len(frame)))
+def code(design: Design, frame: pd.DataFrame, groups: Groups, predictor: int = 0) -> PredictionRows:
+    """Rows of a linear predictor for a grid."""
+    offset = mean_offset(design, len(frame))
+    return PredictionRows.of_new_data(design, frame, groups, offset, predictor=predictor)
 
 
 def mean_offset(design: Design, n: int) -> Array | None:
     """The mean of an offset that was given as an array, for ``n`` new rows; None where there is none."""
     encoder = design.encoder
     by_array = encoder is not None and encoder.offset == spell_name(OFFSET)
-    return np.full(n, float(design.offset.mean())) if by_array else None
+    return np.full(n, float(design.offset[design.block(0)].mean())) if by_array else None

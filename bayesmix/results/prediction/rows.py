@@ -35,30 +35,35 @@ class PredictionRows:
     """Rows to predict: those of the fit or coded new data."""
 
     data: Rows  # terms: all of the design's; without levels or columns where the scope needs none
-    trials: Array  # (n,) binomial denominators of new observations
-    weights: Array  # (n,) prior weights of new observations
+    trials: Array  # (n,) binomial denominators of new observations of a response
+    weights: Array  # (n,) their prior weights
     is_new: bool  # whether tables have a row for each of the data as given, those with missing values included
 
     @classmethod
-    def of_fit(cls, design: Design) -> PredictionRows:
-        """The rows of the fit."""
-        return cls(design.data, design.trials, design.weights, is_new=False)
+    def of_fit(cls, design: Design, response: int = 0) -> PredictionRows:
+        """The rows of the fit, new observations of a response like those observed."""
+        outcome = design.outcomes[response]
+        return cls(design.data, outcome.trials, outcome.weights, is_new=False)
 
     @classmethod
-    def of(cls, design: Design, data: Any, groups: Groups, offset: Any) -> PredictionRows:
-        """The rows of the fit where there are no new data."""
-        return cls.of_fit(design) if data is None else cls.of_new_data(design, data, groups, offset)
+    def of_new_data(
+        cls, design: Design, data: Any, groups: Groups, offset: Any, *, predictor: int | None = None
+    ) -> PredictionRows:
+        """New data, coded as the data of the fit were; new observations are single trials of weight one.
 
-    @classmethod
-    def of_new_data(cls, design: Design, data: Any, groups: Groups, offset: Any) -> PredictionRows:
-        """New data, coded as the data of the fit were; new observations are single trials of weight one."""
-        if design.encoder is None:
+        Parameters
+        ----------
+        predictor : the only linear predictor that is wanted; all by default.
+        """
+        encoder = design.encoder
+        if encoder is None:
             raise SpecError("This fit has no encoder for new data: its design was made by hand.")
         table, scopes = open_table(data), resolve_scopes(design.terms, groups)
         by_group = {term.group: scope for term, scope in zip(design.terms, scopes, strict=True)}
-        wanted = [group for group, scope in by_group.items() if scope != "zero"]
-        levels = with_levels(design.encoder, table, by_group)
-        coded = encode(design.encoder, table, groups=wanted, levels=levels, offset=offset)
+        used = {term.group for term in encoder.terms if predictor is None or predictor in term.predictors}
+        wanted = [group for group, scope in by_group.items() if scope != "zero" and group in used]
+        levels = [group for group in with_levels(encoder, table, by_group) if group in used]
+        coded = encode(encoder, table, groups=wanted, levels=levels, offset=offset, predictor=predictor)
         ones = np.ones(coded.n)
         return cls(replace(coded, terms=all_terms(design, coded)), ones, ones, is_new=True)
 
@@ -86,6 +91,10 @@ class PredictionRows:
     def outside(self) -> Array:
         """What the fit's data do not tell of each row ``(n, d)``, zero where they tell all."""
         return self.data.outside
+
+    def of_predictor(self, *predictors: int) -> PredictionRows:
+        """The rows of a single linear predictor, or of the sum of several."""
+        return replace(self, data=self.data.of_predictor(*predictors))
 
     def take(self, part: Any) -> PredictionRows:
         """Some of the rows."""
@@ -137,5 +146,5 @@ def all_terms(design: Design, coded: Rows) -> tuple[Term, ...]:
         if rest and rest[0].group == term.group:
             terms.append(rest.pop(0))
         else:
-            terms.append(replace(term, z=np.zeros((n, len(term.effects))), codes=np.full(n, -1)))
+            terms.append(replace(term, z=np.zeros((n, len(term.effects))), codes=np.zeros(n, dtype=np.intp)))
     return tuple(terms)

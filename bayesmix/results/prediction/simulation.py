@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
 from bayesmix.data.memory import too_much
 from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.names import Parameters
+from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.prediction.predict import Groups, check_options, predict
+from bayesmix.results.prediction.prediction_table import Asked, chosen_of, rows_of
 from bayesmix.results.prediction.rows import PredictionRows
 
 if TYPE_CHECKING:
@@ -31,57 +35,85 @@ STATISTICS: dict[str, Statistic] = {
 }
 
 
-def simulate(fit: FitRecord, n: int, *, newdata: Any, groups: Groups, offset: Any, seed: int) -> pd.DataFrame:
+def simulate(  # noqa: PLR0913 - options of a prediction, named
+    fit: FitRecord,
+    n: int,
+    *,
+    newdata: Any,
+    groups: Groups,
+    offset: Any,
+    seed: int,
+    response: str | None = None,
+) -> pd.DataFrame:
     """``n`` sets of responses, a column each: at the estimates, or each at a draw of its own."""
     import pandas as pd
 
     check_options("response", groups, fit.design.terms)
     if n < 1:
         raise SpecError(f"n={n}: simulate at least one set of responses.")
-    rows = PredictionRows.of(fit.design, newdata, groups, offset)
+    asked = Asked("response", groups, response=response)
+    chosen, rows = chosen_of(fit, asked), rows_of(fit, asked, newdata, offset)
     size = too_much(float(n) * len(rows.index))
     if size is not None:
         raise SpecError(f"n={n}: so many responses of {len(rows.index)} rows would take {size}.")
     values = fit.with_effects
     flat = int(np.prod(values.lead))
     pick = np.random.default_rng([seed, flat]).choice(flat, n, replace=flat < n)
-    chosen = _at(values, pick)
-    parts = [predict(fit.spec, chunk, chosen, kind="response", groups=groups, seed=seed).T for chunk in rows.chunks(n)]
+    draws = _at(values, pick)
+    parts = [
+        predict(fit.spec, chunk, draws, kind="response", groups=groups, seed=seed, chosen=chosen).T
+        for chunk in rows.chunks(n)
+    ]
     table = pd.DataFrame(np.concatenate(parts), index=rows.index, columns=[f"sim_{j + 1}" for j in range(n)])
     rows.warn_of_undetermined(fit.design.dropped)
     return rows.whole(table)
 
 
+def replicated(spec: ModelSpec, design: Design, values: Parameters, *, groups: Groups, seed: int) -> list[Array]:
+    """New responses ``(..., n)`` on the rows of a design, all those of a model: one data set for each draw."""
+    found = []
+    for number, one in enumerate(spec.responses):
+        rows, chosen = PredictionRows.of_fit(design, number), choose(spec, response=one.label)
+        chunks = rows.chunks(int(np.prod(values.lead)))
+        parts = [
+            predict(spec, chunk, values, kind="response", groups=groups, seed=seed, chosen=chosen) for chunk in chunks
+        ]
+        found.append(np.concatenate(parts, axis=-1).astype(float))
+    return found
+
+
 def posterior_predictive(post: PosteriorRecord, *, groups: Groups, seed: int) -> xr.Dataset:
-    """Replicated responses of the rows of the fit, ``y (chain, draw, obs)``, under ArviZ's name of the group."""
+    """Replicated responses of the rows of the fit, ``(chain, draw, obs)``: ``y``, or several by their names."""
     import xarray as xr
 
     check_options("response", groups, post.design.terms)
-    values = post.with_effects
-    rows = PredictionRows.of_fit(post.design)
-    parts = [
-        predict(post.spec, chunk, values, kind="response", groups=groups, seed=seed)
-        for chunk in rows.chunks(int(np.prod(values.lead)))
-    ]
-    y = np.concatenate(parts, axis=-1)
-    chains, draws = values.lead
+    chains, draws = post.with_effects.lead
+    names = [one.name or "y" for one in post.spec.responses]
+    found = zip(names, replicated(post.spec, post.design, post.with_effects, groups=groups, seed=seed), strict=True)
     coords = {"chain": np.arange(chains), "draw": np.arange(draws), "obs": post.design.rows}
-    return xr.Dataset({"y": (("chain", "draw", "obs"), y)}, coords=coords)
+    return xr.Dataset({name: (("chain", "draw", "obs"), y) for name, y in found}, coords=coords)
 
 
 def check_statistics(
-    post: PosteriorRecord, statistics: Mapping[str, Statistic] | None, *, groups: Groups, interval: float, seed: int
+    post: PosteriorRecord,
+    statistics: Mapping[str, Statistic] | None,
+    *,
+    groups: Groups,
+    interval: float,
+    seed: int,
+    response: str | None = None,
 ) -> pd.DataFrame:
     """Summaries of the data beside those of replicated data: ``observed, mean, lower, upper, p``."""
     import pandas as pd
 
-    replicated = posterior_predictive(post, groups=groups, seed=seed)["y"].to_numpy()
-    counts = post.spec.family.values.is_discrete
+    number = choose(post.spec, response=response).response
+    drawn_y = replicated(post.spec, post.design, post.with_effects, groups=groups, seed=seed)[number]
+    counts = post.spec.responses[number].family.values.is_discrete
     known = {name: f for name, f in STATISTICS.items() if counts or name != "share of zeros"}
     tail = 50.0 * (1.0 - interval)
     rows = {}
     for name, function in (statistics or known).items():
-        drawn, observed = np.asarray(function(replicated)), float(function(post.design.y))
+        drawn, observed = np.asarray(function(drawn_y)), float(function(post.design.outcomes[number].y))
         lower, upper = np.percentile(drawn, [tail, 100.0 - tail])
         share = float(np.mean(drawn > observed) + 0.5 * np.mean(drawn == observed))
         rows[name] = {"observed": observed, "mean": drawn.mean(), "lower": lower, "upper": upper, "p": share}

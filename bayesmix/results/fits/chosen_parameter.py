@@ -1,0 +1,65 @@
+"""The parameter of a response that is asked for, by name: ``sigma`` of ``y``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from bayesmix.errors import SpecError, nearest
+from bayesmix.language.families.link import Link
+from bayesmix.language.formula.model_spec import ModelSpec, Response
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenParameter:
+    """A parameter of one response's distribution and the linear predictor that it is of."""
+
+    response: int  # position in `ModelSpec.responses`
+    parameter: int  # position in `Family.parameters`; 0 is the mean
+    predictor: int  # position in `ModelSpec.parameters`
+    link: Link
+
+
+def choose(spec: ModelSpec, parameter: Any = None, response: Any = None) -> ChosenParameter:
+    """Find a parameter: by default the mean, of the first response.
+
+    Raises
+    ------
+    SpecError
+        If there is no such response, if its family has no such parameter, or if that is one number beside the only
+        linear predictor.
+    """
+    number = _response(spec, response)
+    family = spec.responses[number].family
+    names = [one.name for one in family.parameters]
+    if parameter is not None and parameter not in names:
+        hint = nearest(parameter, names) if isinstance(parameter, str) else ""
+        whose = f" of `{spec.responses[number].label}`" if len(spec.responses) > 1 else ""
+        raise SpecError(
+            f"Family `{family.name}`{whose} has no parameter=`{parameter}`.{hint} Parameters: {', '.join(names)}."
+        )
+    position = 0 if parameter is None else names.index(parameter)
+    for r, one in enumerate(spec.parameters):
+        if (one.response, one.parameter) == (number, position):
+            return ChosenParameter(number, position, r, one.link)
+    raise SpecError(
+        f"`{parameter}` has no linear predictor in this model: it is one number for all rows, in fit.parameters(). One"
+        f' that varies has a formula of its own: ["{spec.text}", "{parameter} ~ ..."].'
+    )
+
+
+def _response(spec: ModelSpec, response: Any) -> int:
+    """Position of a response, called by its label or its name."""
+    if response is None:
+        return 0
+    known = [_called(one) for one in spec.responses]
+    for number, names in enumerate(known):
+        if response in names:
+            return number
+    labels = [one.label for one in spec.responses]
+    hint = nearest(response, labels) if isinstance(response, str) else ""
+    raise SpecError(f"`{response}` is not a response of the model.{hint} Responses: {', '.join(labels)}.")
+
+
+def _called(response: Response) -> set[str]:
+    return {response.label, response.name} - {""}
