@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -10,13 +9,12 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.estimation.optimise import Objective, Optimum, Status, is_flat, minimise
-from bayesmix.inference.estimation.restart import lowest, lowest_without_noise, starts_apart
+from bayesmix.inference.estimation.restart import Restarts, lowest, lowest_without_noise, starts_apart
 from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.derivatives import sensitivity
 from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.inference.parameters.covariance import from_factor, split
 
-Inside = Callable[[Array, Sequence[int]], Iterable[Array]]  # starts, from what was found and its singular terms
 SINGULAR = 1e-4  # a direction of the effects whose relative SD is below this counts as zero (lme4's isSingular)
 
 
@@ -36,16 +34,15 @@ def conditional_covariances(working: Coordinates, factorisation: Factorisation, 
 
 
 def search(
-    working: Coordinates, objective: Objective, start: Array, *, inside: Inside, accurate: bool
+    working: Coordinates, objective: Objective, start: Array, *, restarts: Restarts, accurate: bool
 ) -> tuple[Optimum, tuple[int, ...]]:
-    """The lowest minimum and its singular terms: from the start, and from inside where that ends on the boundary."""
+    """The lowest minimum and its singular terms: from the start, and from elsewhere where that end is in doubt."""
     optimum, singular = settle(working, minimise(objective, start, accurate=accurate), objective)
     is_open = len(start) == working.size and can_follow(working)
-    if not singular and optimum.status is Status.CONVERGED and not is_open:
-        return optimum, singular
+    is_doubtful = bool(singular) or optimum.status is not Status.CONVERGED or is_open
     apart = starts_apart(working.structures) if is_open else iter(())
-    starts = chain(inside(optimum.x, singular), apart)
-    better = lowest(objective, optimum, starts, sizes=working.size, accurate=accurate)
+    starts = chain(restarts.starts(optimum.x, singular, is_doubtful), apart)
+    better = lowest(objective, optimum, starts, sizes=working.size, accurate=accurate, is_beyond=restarts.is_beyond)
     if is_open:
         better = lowest_without_noise(objective, working.structures, better)
     return (optimum, singular) if better is optimum else settle(working, better, objective)

@@ -23,12 +23,13 @@ from bayesmix.inference.estimation.methods import Agq, Laplace
 from bayesmix.inference.estimation.optimise import Objective
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.quadrature import quadrature, quadrature_gradient
-from bayesmix.inference.estimation.restart import FAR, NEAR
+from bayesmix.inference.estimation.restart import FAR, FEW_ROWS, NEAR, Restarts, starts_around
 from bayesmix.inference.estimation.starting_values import without_random_effects
 from bayesmix.inference.parameters.likelihood import OnePredictor
 
 ENDLESS = 30.0  # relative factors of effects without end, on a logit or probit
 WITHIN = 20.0  # of the criterion found: what a search from there may gain; those that gained began within 17
+OUTCOMES = 20.0  # an effect, which no sizes without end can follow
 ANCHOR = 1e-3  # of the squared fixed effects of separated data, in units of the deviance
 
 
@@ -105,8 +106,8 @@ def fit_generalized(problem: GeneralizedProblem, method: Laplace | Agq) -> Point
     likelihood = MarginalLikelihood(problem, method)
     start, is_separated = _start_generalized(likelihood)
     objective = _anchored(likelihood) if is_separated else likelihood
-    inside = partial(_starts_inside, likelihood, start)
-    optimum, singular = search(working, objective, start, inside=inside, accurate=True)
+    restarts = Restarts(partial(_starts_again, likelihood, start), partial(_is_beyond, likelihood))
+    optimum, singular = search(working, objective, start, restarts=restarts, accurate=True)
     if is_separated:
         optimum = replace(optimum, value=likelihood.value(optimum.x))
     theta, beta, dispersion = likelihood.split(optimum.x)
@@ -184,32 +185,54 @@ def _value(likelihood: MarginalLikelihood, x: Array) -> float:
         return np.inf
 
 
-def _starts_inside(likelihood: MarginalLikelihood, start: Array, x: Array, _: object) -> Iterator[Array]:
-    """Points inside the boundary that ``x``, found from ``start``, is on: all terms near it; far from it; without end.
+def _starts_again(
+    likelihood: MarginalLikelihood, start: Array, x: Array, _: object, is_doubtful: bool
+) -> Iterator[Array]:
+    """Where searches start again after one from ``start`` has ended at ``x``.
 
-    Outcomes that the effects can separate have a criterion that is nearly flat from some size on, and lowest there.
+    From the boundary all terms go near it, and far from it; of few rows also elsewhere. And without end: outcomes that
+    the effects can separate have a criterion that is nearly flat from some size on, and lowest there.
     """
     working = likelihood.problem.coordinates
     m = working.size
-    yield np.concatenate([initial_factors(working, NEAR), start[m:]])
-    yield np.concatenate([initial_factors(working, FAR), x[m:]])
-    endless = _endless(likelihood, start)
-    if endless is not None and _value(likelihood, endless) < _value(likelihood, x) + WITHIN:
-        yield endless
+    for endless in _endless(likelihood, start, x):
+        if _value(likelihood, endless) < _value(likelihood, x) + WITHIN:
+            yield endless
+    if is_doubtful:
+        yield np.concatenate([initial_factors(working, NEAR), start[m:]])
+        yield np.concatenate([initial_factors(working, FAR), x[m:]])
+    if len(working.X) <= FEW_ROWS:
+        yield from starts_around(working.structures, x, start)
 
 
-def _endless(likelihood: MarginalLikelihood, start: Array) -> Array | None:
+def _latent_variance(likelihood: MarginalLikelihood) -> float | None:
+    """Variance of a latent variable, where outcomes are so few that effects on its scale may have no end."""
+    rows, factors = likelihood.problem.likelihood, likelihood.problem.coordinates.factors
+    if not isinstance(rows, OnePredictor):
+        return None
+    is_thin = float(np.sum(rows.outcome.trials)) <= OUTCOMES * sum(factor.levels * factor.k for factor in factors)
+    return rows.link.latent_variance if is_thin else None
+
+
+def _is_beyond(likelihood: MarginalLikelihood, x: Array) -> bool:
+    """Whether relative factors are those of effects without end."""
+    largest = float(np.abs(x[: likelihood.problem.coordinates.size]).max(initial=0.0))
+    return largest > ENDLESS and _latent_variance(likelihood) is not None
+
+
+def _endless(likelihood: MarginalLikelihood, start: Array, x: Array) -> Iterator[Array]:
     """Effects without end on the scale of a latent variable, and fixed effects that go with them.
 
     Those of the start are of the model without random effects, averages over the levels; beside effects they are larger
     by the root of the variance over that of the latent variable alone (Zeger, Liang, Albert 1988, Biometrics 44).
-    Without that, searches lead back to where there are no effects.
+    Without that, searches lead back to where there are no effects. They may as well have turned their sign, beside
+    effects that decide nearly all outcomes. Those found are beside effects already.
     """
-    working, rows = likelihood.problem.coordinates, likelihood.problem.likelihood
-    latent = rows.link.latent_variance if isinstance(rows, OnePredictor) else None
+    working, latent = likelihood.problem.coordinates, _latent_variance(likelihood)
     if latent is None:
-        return None
+        return
     m, p = working.size, working.X.shape[1]
     variance = ENDLESS**2 * sum(structure.k for structure in working.structures)
     grown = np.sqrt(1.0 + variance / latent) * start[m : m + p]
-    return np.concatenate([initial_factors(working, ENDLESS), grown, start[m + p :]])
+    for rest in (np.append(grown, start[m + p :]), np.append(-grown, start[m + p :]), x[m:]):
+        yield np.concatenate([initial_factors(working, ENDLESS), rest])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -11,7 +12,7 @@ from bayesmix.inference.estimation.boundary import conditional_covariances, sear
 from bayesmix.inference.estimation.methods import Ml, Reml
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import LinearProblem, criterion, solve_linear
-from bayesmix.inference.estimation.restart import starts_inside
+from bayesmix.inference.estimation.restart import FEW_ROWS, Restarts, starts_around, starts_inside
 from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.inference.least_squares.solve import modes
@@ -37,14 +38,25 @@ def _start_linear(problem: LinearProblem) -> Array:
     return from_factor(working.structures, factors)
 
 
+def _starts_again(
+    working: Coordinates, start: Array, x: Array, singular: Sequence[int], is_doubtful: bool
+) -> Iterator[Array]:
+    """Where searches start again after one from ``start`` has ended at ``x``: nowhere after a regular end."""
+    if not is_doubtful:
+        return
+    yield from starts_inside(working.structures, x, singular)
+    if len(working.X) <= FEW_ROWS:
+        yield from starts_around(working.structures, x, start)
+
+
 def fit_linear(problem: LinearProblem, method: Reml | Ml) -> PointEstimate:
     """Minimise the REML or ML criterion, fixed effects and sigma profiled out."""
     reml = isinstance(method, Reml)
     working = problem.coordinates
     start = _start_linear(problem)
-    inside = partial(starts_inside, working.structures)
+    restarts = Restarts(partial(_starts_again, working, start))
     optimum, singular = search(
-        working, lambda theta: criterion(problem, theta, reml=reml), start, inside=inside, accurate=False
+        working, lambda theta: criterion(problem, theta, reml=reml), start, restarts=restarts, accurate=False
     )
     solution = solve_linear(problem, optimum.x)
     sigma2 = float(solution.rss) / (problem.n - problem.p if reml else problem.n)

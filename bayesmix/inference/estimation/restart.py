@@ -2,14 +2,18 @@
 
 A standard deviation of zero is a stationary point whatever the data, for the criterion is even in it, and often a
 minimum beside a deeper one inside. So wherever a search ends on the boundary, or not at a minimum, others start from
-inside; the lowest criterion counts. A regular end costs nothing.
+inside; the lowest criterion counts. A regular end costs nothing, but for few rows.
+
+Of few rows a criterion has several valleys most often, and an evaluation costs least. There searches start from many
+sizes and shapes, each given up as soon as it is on its way to where another ended.
 
 The residual variance has such a boundary, too, where the effects can follow every row: relative factors without bounds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -29,11 +33,30 @@ LOWER = 1e-8  # of the criterion: what counts as another valley
 SAME = 0.03  # distance from a minimum found at which a search is on its way to it
 ROUGH = 1e-3  # slope at which a search that is not the lowest ends
 NEAR, FAR = 1.0, 8.0  # relative factors to start from; columns are of unit size
+FEW_ROWS = 50  # up to which a search is one of many
+SIZES = (2.0, 4.0, 8.0)  # relative factors of those, beside the nearest
+ALONE, ASIDE, TINY = 2.0, 0.05, 0.01  # one of the free numbers, all others, and what is next to zero
 SMALL_NOISE, NO_NOISE = 3e2, 1e4  # size of relative factors that is a residual variance of zero: searched, returned
 EXACT_FIT = 1e6  # size where an exact fit is recognised by its residual variance
 ENDLESS = -0.5  # slope by the log size of a criterion without a minimum: that of an exact fit is -2 or less
 ROUNDED = 1e-6  # what rounding does to the criterion there
 SMOOTH = 1e-4  # slope at which a search without noise ends
+
+
+def never(_: Array) -> bool:
+    """Sizes that the data tell, however large."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Restarts:
+    """Where searches start again, from what was found, its singular terms, and whether it is in doubt.
+
+    ``is_beyond`` says of a lower point whether its sizes are larger than data can tell: then no other is looked for.
+    """
+
+    starts: Callable[[Array, Sequence[int], bool], Iterable[Array]]
+    is_beyond: Callable[[Array], bool] = never
 
 
 def starts_inside(structures: Sequence[Structure], x: Array, singular: Sequence[int]) -> Iterator[Array]:
@@ -55,27 +78,87 @@ def starts_apart(structures: Sequence[Structure]) -> Iterator[Array]:
         yield np.concatenate([_round(own, FAR if own is large else 1.0 / FAR) for own in structures])
 
 
+def starts_around(structures: Sequence[Structure], x: Array, start: Array) -> Iterator[Array]:
+    """Points of many sizes and shapes about ``x``, found from ``start``: where few rows may have another valley.
+
+    All terms equal, from small to far out; each term, and each of the free numbers, alone; and what was found with one
+    direction next to zero. All else as it was at the start, or as it was found.
+    """
+    m = sum(structure.size for structure in structures)
+    for size, rest in zip(SIZES, (start, x, start), strict=True):
+        yield np.concatenate([*(_round(structure, size) for structure in structures), rest[m:]])
+    for apart in starts_apart(structures):
+        yield np.concatenate([apart, start[m:]])
+    for i in range(m):
+        yield np.concatenate([np.where(np.arange(m) == i, ALONE, ASIDE), start[m:]])
+    for collapsed in _collapsed(structures, x[:m]):
+        yield np.concatenate([collapsed, x[m:]])
+
+
+def _collapsed(structures: Sequence[Structure], theta: Array) -> Iterator[Array]:
+    """Relative factors with one direction of one term next to zero, all others of the size they have."""
+    parts = split(structures, theta)
+    for t, structure in enumerate(structures):
+        L = structure.factor(parts[t])
+        for i in range(structure.k):
+            if not abs(L[i, i]) > ASIDE:
+                continue
+            M, beside, own = L.copy(), np.linalg.norm(L[i, :i]), list(parts)
+            M[i, :i] *= np.linalg.norm(L[i]) / beside if beside > 0.0 else 1.0
+            M[i, i] = TINY
+            own[t] = structure.theta(M)
+            yield np.concatenate(own)
+
+
 def _round(structure: Structure, scale: float) -> Array:
     """Free numbers of independent effects of equal size."""
     return structure.theta(scale * np.eye(structure.k))
 
 
-def lowest(objective: Objective, found: Optimum, starts: Iterable[Array], *, sizes: int, accurate: bool) -> Optimum:
+def lowest(
+    objective: Objective,
+    found: Optimum,
+    starts: Iterable[Array],
+    *,
+    sizes: int,
+    accurate: bool,
+    is_beyond: Callable[[Array], bool] = never,
+) -> Optimum:
     """The lowest of minima: the one found, and those to which searches from ``starts`` lead.
 
-    The first ``sizes`` variables are relative factors; of all others the curvature is about that at the one found.
+    Parameters
+    ----------
+    sizes : number of the first variables, which are relative factors; of all others the curvature is about that at the
+        minimum found.
+    is_beyond : as in `Restarts`.
     """
-    best, rest = found, absolute_inverse(found.hessian[sizes:, sizes:])
+    rest = absolute_inverse(found.hessian[sizes:, sizes:])
+    ends = [(found.value, found.x)]
 
     def is_known(x: Array) -> bool:
-        return bool(np.abs(np.abs(x) - np.abs(best.x)).max() < SAME)  # columns of factors may have either sign
+        return any(np.abs(np.abs(x) - np.abs(end)).max() < SAME for _, end in ends)  # columns may have either sign
 
     for start in starts:
         x, value = scout(objective, start, tolerance=ROUGH, rest=rest, is_known=is_known)
-        if value < best.value - LOWER * max(abs(best.value), 1.0):
+        if not is_known(x):
+            ends.append((value, x))
+            if _is_lower(value, found) and is_beyond(x):
+                break
+    return _lowest_of(objective, found, sorted(ends[1:], key=lambda end: end[0]), accurate=accurate)
+
+
+def _lowest_of(objective: Objective, found: Optimum, ends: Sequence[tuple[float, Array]], *, accurate: bool) -> Optimum:
+    """The lowest of the minimum found and those of rough searches that ended lower."""
+    best = found
+    for value, x in ends:
+        if _is_lower(value, best):
             better = minimise(objective, x, accurate=accurate)
             best = better if better.value < best.value else best
     return best
+
+
+def _is_lower(value: float, than: Optimum) -> bool:
+    return value < than.value - LOWER * max(abs(than.value), 1.0)
 
 
 def lowest_without_noise(objective: Objective, structures: Sequence[Structure], found: Optimum) -> Optimum:

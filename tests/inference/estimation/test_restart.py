@@ -17,6 +17,7 @@ from bayesmix.inference.estimation.optimise import Optimum, Status
 from bayesmix.inference.parameters.covariance import structure_of
 
 CLOSE = 1e-6  # absolute on criteria
+NO_OPTIMUM = 11103  # a design whose criterion falls without end
 TEN_ROWS = """y,x,g
 0.5,5,008
 2.6,1,014
@@ -70,20 +71,21 @@ def test_sparse_outcomes_have_their_laplace_optimum_inside(successes, rows, crit
 @pytest.mark.parametrize(
     ("seed", "problem"),
     [
-        (10024, None),  # ended 0.71 above, without noise; the second term is zero
-        (10438, None),  # a bent valley, 30 Newton steps long: ended after 20, 9e-5 above
+        pytest.param(10024, None, marks=pytest.mark.slow),  # ended 0.71 above, without noise; the second term is zero
+        pytest.param(10438, None, marks=pytest.mark.slow),  # a bent valley, 30 Newton steps long: 9e-5 above after 20
         (10463, None),  # of two regular minima the upper one was taken, 3.6 above
+        (50327, None),  # 0.13 above: the third of three terms alone, which searches from larger sizes pass over
         pytest.param(374, "runs off to zero", marks=pytest.mark.slow),  # the lower minimum, by 0.05, is without noise
         pytest.param(85, "runs off to zero", marks=pytest.mark.slow),  # stalled on the way there, 2e-4 above
         pytest.param(10508, "runs off to zero", marks=pytest.mark.slow),  # repeated a step of no length 500 times, 9 s
         pytest.param(10445, "exactly", marks=pytest.mark.slow),  # no minimum: the rows are fitted exactly
-        pytest.param(11103, "exactly", marks=pytest.mark.slow),  # as well, with 2e-5 of the variation left; no optimum
+        pytest.param(NO_OPTIMUM, "exactly", marks=pytest.mark.slow),  # as well, with 2e-5 of the variation left
     ],
 )
 def test_effects_that_can_follow_every_row_have_their_lowest_criterion_found(seed, problem):
     """With no noise at all the criterion has a limit, or none, beside minima with noise."""
     found = gap_of(seed, LINEAR)
-    assert found.gap < CLOSE or problem == "exactly"
+    assert found.gap < CLOSE or seed == NO_OPTIMUM
     assert found.fit is not None
     assert [problem in said for said in found.fit.problems] == ([True] if problem else [])
 
@@ -92,8 +94,12 @@ def test_effects_that_can_follow_every_row_have_their_lowest_criterion_found(see
     "seed",
     [
         pytest.param(40313, marks=pytest.mark.slow),  # 3.62 above, at an sd of zero
-        40463,  # 0.78 above
+        pytest.param(40463, marks=pytest.mark.slow),  # 0.78 above
         pytest.param(40574, marks=pytest.mark.slow),  # 1.47 above
+        pytest.param(20240, marks=pytest.mark.slow),  # 1.41 above; the fixed effects turn their sign
+        pytest.param(60068, marks=pytest.mark.slow),  # 4.37 above, at a regular minimum
+        60380,  # 6.69 above, at a regular minimum
+        pytest.param(60434, marks=pytest.mark.slow),  # 6.72 above, at a regular minimum
     ],
 )
 def test_laplace_with_its_optimum_far_out_is_named(seed):
@@ -103,10 +109,20 @@ def test_laplace_with_its_optimum_far_out_is_named(seed):
     assert not fit.converged
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [40269, 40453, 40522, 40314])
-def test_effects_near_the_boundary_have_their_lowest_criterion_found(seed):
-    """Poisson and binomial ones of six seeds in ten thousand: the first search ends 0.03 to 0.57 above."""
+@pytest.mark.parametrize(
+    "seed",
+    [
+        60311,  # 0.018 above, beside a minimum where both variances are zero
+        *(pytest.param(seed, marks=pytest.mark.slow) for seed in (40269, 40453, 40522, 40314)),  # 0.03 to 0.57 above
+        pytest.param(60039, marks=pytest.mark.slow),  # 0.07 above, at variances of zero
+        pytest.param(60453, marks=pytest.mark.slow),  # 0.41 above, found from the fixed effects of the start alone
+        pytest.param(
+            40827, marks=pytest.mark.slow
+        ),  # 0.71 above, at a regular minimum; the lowest has a correlation of 1
+    ],
+)
+def test_few_rows_with_several_valleys_have_their_lowest_criterion_found(seed):
+    """Poisson and binary ones, of ten seeds in ten thousand: the first search ends above."""
     assert gap_of(seed, GENERALIZED).gap < CLOSE
 
 
@@ -132,6 +148,30 @@ def test_regular_fits_are_not_searched_again(monkeypatch, model):
     monkeypatch.setattr(restart, "scout", refuse)
     for name in ("sleepstudy", "cbpp", "penicillin"):
         assert not model(name).estimate().singular
+
+
+@pytest.mark.parametrize(
+    ("bar", "smallest"),
+    [
+        ("(x | g)", 0.01),
+        ("(x || g)", 0.01),
+        ("cs(0 + f | g)", 0.01),
+        ("ar1(0 + f | g)", 0.01),
+        ("diag(0 + f | g, hom = TRUE)", 2.0),  # one size of all: none of them alone
+    ],
+)
+def test_starts_around_what_was_found_are_points_of_the_model(bar, smallest):
+    """One direction at a time next to zero, all other sizes as they were, in any structure."""
+    data = in_levels([3, 5, 4], 8) | {"x": np.arange(24.0) % 7, "f": np.array(["u", "v"])[np.arange(24) % 2]}
+    structure = structure_of(bmx.Model(f"y ~ 1 + {bar}", data).design.terms[0])
+    theta = structure.theta(np.array([[2.0, 0.0], [0.3, 1.5]]))
+    x, start = np.append(theta, 7.0), np.append(np.ones_like(theta), -7.0)
+    points = list(restart.starts_around([structure], x, start))
+    assert all(point.shape == x.shape and np.all(np.isfinite(point)) for point in points)
+    assert {point[-1] for point in points} == {7.0, -7.0}
+    sizes = [np.linalg.eigvalsh(L @ L.T) for L in (structure.factor(point[:-1]) for point in points)]
+    assert max(size.max() for size in sizes) > 60.0
+    assert min(size.min() for size in sizes) < smallest
 
 
 def test_where_rounding_leaves_nothing_of_the_criterion_the_optimum_stays():
