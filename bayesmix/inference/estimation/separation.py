@@ -25,6 +25,11 @@ def separating_direction(X: Array, y: Array, trials: Array, family: Family, link
     return None if direction is None else np.asarray(free @ direction)
 
 
+def rising_direction(X: Array) -> Array | None:
+    """Direction along which no row of ``X (n, p)`` falls and some rise: ``(p,)``, None if there is none."""
+    return _farthest(X, X.sum(axis=0)) if len(X) else None
+
+
 def endless_sides(X: Array, y: Array, trials: Array, family: Family, link: Link) -> Array:
     """Whether each fixed effect may run off along some separating direction, ``(p, 2)``: downwards, upwards.
 

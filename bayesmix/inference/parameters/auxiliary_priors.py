@@ -6,8 +6,8 @@ preset        priors
 ``default``   intercept: normal, with the mean and sd that the logarithm of the parameter has under the prior it has
               without a formula; slopes: normal, standard deviations: exponential, a factor of e a spread of the column
 ``flat``      none (improper)
-``brms``      brms 2.23: Student t intercept, flat slopes, half-t standard deviations, the same for every parameter
-``bambi``     as ``default``
+``brms``      brms 2.23: Student t intercept, flat slopes, half-t standard deviations, whatever the data
+``bambi``     bambi 0.21: normal intercept and slopes, half-normal standard deviations, whatever the data
 ============  =======================================================================================================
 """
 
@@ -51,13 +51,18 @@ def auxiliary_defaults(preset: str, alone: Prior, link: Link, design: Design, le
     p = design.X.shape[1]
     match preset:
         case "flat":
-            half = Prior("HalfFlat")
-            return Defaults(Prior("Flat"), (Prior("Flat"),) * p, lambda term, e: half, 1.0, ())
+            return _alike(p, Prior("Flat"), Prior("Flat"), Prior("HalfFlat"))
         case "brms":
-            half = Prior("HalfStudentT", (3.0, 2.5))
-            return Defaults(Prior("StudentT", (3.0, 0.0, 2.5)), (Prior("Flat"),) * p, lambda term, e: half, 1.0, ())
+            return _alike(p, Prior("StudentT", (3.0, 0.0, 2.5)), Prior("Flat"), Prior("HalfStudentT", (3.0, 2.5)))
+        case "bambi":
+            return _alike(p, Prior("Normal", (0.0, 1.0)), Prior("Normal", (0.0, 1.0)), Prior("HalfNormal", (1.0,)))
         case _:
             return _own(alone, link, design, levels)
+
+
+def _alike(p: int, intercept: Prior, slope: Prior, sd: Prior) -> Defaults:
+    """The same whatever the data; correlations are uniform."""
+    return Defaults(intercept, (slope,) * p, lambda term, e: sd, 1.0, ())
 
 
 def _own(alone: Prior, link: Link, design: Design, levels: Array) -> Defaults:

@@ -31,10 +31,6 @@ class NamedPriors:
         """Whether one of ``names`` has a prior."""
         return any(name in self.named for name in names)
 
-    def of_fixed(self, name: str) -> Prior | None:
-        """The prior given for a coefficient, an intercept or the parameter of all rows ``name`` is."""
-        return self.find([name])
-
     def of_sd(self, term: Term, name: str, intercept: str | None) -> Prior | None:
         """The prior given for a standard deviation of a term; ``intercept``: its effect's name, if it is one."""
         own = [name] if intercept is None else [name, sd_name(term, intercept, at_means=True)]

@@ -7,7 +7,7 @@ is that of another model, without slopes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
 from bayesmix.inference.estimation.point_estimate import PointEstimate
-from bayesmix.inference.parameters.centring import CENTRED, INTERCEPT, centring, inverse, is_centred, places, where
+from bayesmix.inference.parameters.centring import CENTRED, INTERCEPT, centring, intercepts, inverse, is_centred, places
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.language.priors.prior import Prior
 
@@ -47,34 +47,36 @@ class Conflict:
     @property
     def advice(self) -> str:
         """What to do."""
-        group = self.name.removeprefix("sd(").rpartition(",")[0]
-        there = f"sd({group}, {CENTRED})"
+        there = self.name.removesuffix(f"{INTERCEPT})") + f"{CENTRED})"
         return f'centre the predictor, or state the prior at the means: priors={{..., "{there}": "{self.prior}"}}'
 
     def __str__(self) -> str:
         return f"{self.reason} Next: {self.advice}."
 
 
-def is_at_zero(term: Term, change: Array) -> bool:
-    """Whether the priors of a term are stated at zero although they could be at the means of its columns."""
-    return is_centred(centring(term)) and not is_centred(change)
-
-
 def conflicts(priors: Priors, design: Design, covariances: Sequence[Array]) -> list[Conflict]:
     """Conflicts with the covariances of an estimate at zero, ``(k, k)`` a term."""
-    found, bounds = [], priors.intervals()
+    found, bounds, prefixes = [], priors.intervals(), design.layout.prefixes
     for t, term in enumerate(design.terms):
-        if not is_at_zero(term, priors.changes[t]):
-            continue
-        change = centring(term)
-        at = term.effects.index(INTERCEPT)
-        name, prior = priors.sd_names[t][at], priors.sd[t][at]
-        there = change @ covariances[t] @ change.T
-        estimate, centred = (float(np.sqrt(max(matrix[at, at], 0.0))) for matrix in (covariances[t], there))
-        upper = bounds.get(name, (0.0, np.inf))[1]
-        if estimate > max(upper, FAR * centred):
-            found.append(Conflict(t, name, prior, upper, estimate, centred, change, where(places(term, change))))
+        for at, change in _at_zero(term, priors.changes[t], prefixes):
+            name, prior = priors.sd_names[t][at], priors.sd[t][at]
+            there = change @ covariances[t] @ change.T
+            estimate, centred = (float(np.sqrt(max(matrix[at, at], 0.0))) for matrix in (covariances[t], there))
+            upper = bounds.get(name, (0.0, np.inf))[1]
+            if estimate > max(upper, FAR * centred):
+                place = places(term, change, prefixes)[at]
+                found.append(Conflict(t, name, prior, upper, estimate, centred, change, place))
     return found
+
+
+def _at_zero(term: Term, stated: Array, prefixes: Sequence[str]) -> Iterator[tuple[int, Array]]:
+    """The intercepts whose priors are at zero although they could be at means: place, and how each is centred."""
+    whole = centring(term, prefixes)
+    for at in intercepts(term, prefixes).values():
+        change = np.eye(len(whole))
+        change[at] = whole[at]
+        if is_centred(change) and np.array_equal(stated[at], np.eye(len(whole))[at]):
+            yield at, change
 
 
 def inside(point: PointEstimate, found: Sequence[Conflict]) -> PointEstimate:

@@ -76,7 +76,7 @@ def is_quick(fit: FitRecord) -> bool:
 def why_not_flat(fit: FitRecord, centre: str) -> str | None:
     """Why the posterior under flat priors does not exist, or has no mean; None if it does and has."""
     needed = MEAN if centre == "mean" else PROPER
-    counted = freedom(fit.design, fit.spec.family)
+    counted = freedom(fit.design, fit.spec)
     for term, names, counts in zip(fit.design.terms, sd_names(fit.design.terms), counted, strict=True):
         for name, count in zip(names, counts, strict=True):
             if count < needed:

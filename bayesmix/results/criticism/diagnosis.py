@@ -122,7 +122,7 @@ def _near_zero(fit: PosteriorRecord) -> Iterator[Finding]:
         return
     noise = [_noise(fit, one) for one in fit.spec.parameters]
     found = []
-    changes = [centring(term) for term in fit.design.terms]
+    changes = [centring(term, fit.design.layout.prefixes) for term in fit.design.terms]
     terms, sds = at_means(fit.design, changes).terms, to_means(replace(fit.values, b=()), changes).sd
     for term, sd in zip(terms, sds, strict=True):
         size = np.sqrt(np.sum(term.z**2, axis=0) / fit.design.n)

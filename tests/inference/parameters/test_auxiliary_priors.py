@@ -67,6 +67,7 @@ PRESETS = {
         2.0,
     ),
     "flat": (("Flat",), ("Flat",), ("HalfFlat",), ("HalfFlat",), 1.0),
+    "bambi": (("Normal", 0.0, 1.0), ("Normal", 0.0, 1.0), ("HalfNormal", 1.0), ("HalfNormal", 1.0), 1.0),
     "brms": (("StudentT", 3.0, 0.0, 2.5), ("Flat",), ("HalfStudentT", 3.0, 2.5), ("HalfStudentT", 3.0, 2.5), 1.0),
 }
 

@@ -40,7 +40,6 @@ from bayesmix.inference.sampling.marginal.level_proposals import LevelProposals
 from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, scatter
 from bayesmix.inference.sampling.marginal.sampler import Marginal, in_units, with_emulator
 from bayesmix.inference.sampling.marginal.t_mixture import Mixture, adapt, fitted, normalised, tempered
-from bayesmix.inference.sampling.propriety import check_proper
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.threads import draw_in_threads
 
@@ -82,14 +81,7 @@ def sample_generalized(
     options: Marginal,
     schedule: Schedule,
 ) -> Draws:
-    """Draw from the posterior; the draws are exact, the certificate says how well the proposals fitted.
-
-    Raises
-    ------
-    SpecError
-        If a flat prior leaves the posterior improper.
-    """
-    check_proper(design, spec.family, priors)
+    """Draw from the posterior; the draws are exact, the certificate says how well the proposals fitted."""
     draws, chains = schedule.draws, schedule.chains
     rng = np.random.default_rng(schedule.seed)
     run = _Run(draws, chains, options.thin, rng, schedule.progress)

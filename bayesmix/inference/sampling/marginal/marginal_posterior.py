@@ -30,8 +30,6 @@ from bayesmix.inference.parameters.priors_in_force import Priors, log_partial, l
 from bayesmix.inference.parameters.unconstrained import TermCoordinates, split, term_coordinates
 from bayesmix.inference.sampling.marginal.chebyshev import Emulator, Reduced
 from bayesmix.inference.sampling.marginal.scatter import scattered
-from bayesmix.inference.sampling.propriety import check_proper
-from bayesmix.language.families.gaussian import GAUSSIAN
 from bayesmix.language.formula.model_spec import ModelSpec
 
 BATCH = 4_000_000  # numbers held at once by one batch of factorisations
@@ -230,14 +228,7 @@ class MarginalPosterior:
 
 
 def marginal_posterior(design: Design, priors: Priors, point: PointEstimate) -> MarginalPosterior:
-    """Set up the marginal posterior of a gaussian model with identity link.
-
-    Raises
-    ------
-    SpecError
-        If a flat prior leaves the posterior improper: a flat standard deviation and too few levels.
-    """
-    check_proper(design, GAUSSIAN, priors)
+    """Set up the marginal posterior of a gaussian model with identity link."""
     working = point.coordinates
     problem = linear_problem(design, working)
     to_gamma = np.linalg.inv(priors.contrast @ working.T)
