@@ -134,7 +134,10 @@ def describe_all(found: Reference, interval: float = 0.95, *, is_flat: bool = Fa
     """Moments, quantiles and modes of every scalar of a reference."""
     import pandas as pd
 
-    return pd.concat([describe(draws, names, interval, is_even=is_flat) for names, draws in found.blocks])
+    tables = [
+        describe(draws, names, interval, is_even=is_flat, numbers=found.numbers) for names, draws in found.blocks
+    ]
+    return pd.concat(tables)
 
 
 def _from_estimate(
@@ -193,7 +196,7 @@ def _ends(end: PosteriorRecord, label: str, centre: Centre, groups: bool) -> lis
 
 
 def _own(fit: PosteriorRecord, centre: Centre, groups: bool) -> pd.Series:
-    return describe_all(Reference(flat_prior_posterior.blocks_of(fit, groups=groups)))[centre]
+    return describe_all(flat_prior_posterior.reference_of(fit, groups=groups))[centre]
 
 
 def _without_approximation(start: EstimateRecord) -> tuple[EstimateRecord | None, str]:
@@ -221,10 +224,10 @@ def _decomposed(  # noqa: PLR0913, PLR0917 - ends of a decomposition and its opt
 ) -> Decomposition:
     import pandas as pd
 
-    blocks = flat_prior_posterior.blocks_of(end, groups=groups)
+    found = flat_prior_posterior.reference_of(end, groups=groups)
     index = stages[0][2].index
-    errors = pd.Series(np.concatenate([mcse(draws, centre) for _, draws in blocks]), index=index)
-    sd = describe_all(Reference(blocks))["sd"]
+    errors = pd.Series(np.concatenate([mcse(draws, centre) for _, draws in found.blocks]), index=index)
+    sd = describe_all(found)["sd"]
     table = pd.DataFrame({label: values for label, _, values in stages})
     causes = tuple(cause for _, cause, _ in stages[1:])
     return Decomposition(labels[0], labels[1], centre, table, causes, sd, errors, flat, notes)

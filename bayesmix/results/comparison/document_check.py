@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from bayesmix.data.model_file import Figure
-from bayesmix.inference.estimation.methods import Ml, Reml
+from bayesmix.results.fits.degrees_of_freedom import is_linear
 from bayesmix.results.tables.posterior_summary import convergence_lines
 from bayesmix.results.tables.r_printing import PAGE, table_lines
 from bayesmix.results.tables.summary import fixed_correlation, fixed_table
@@ -120,7 +120,8 @@ def figures_of(fit: EstimateRecord) -> dict[str, float]:
 def _figures(fit: EstimateRecord) -> Iterator[tuple[str, float]]:
     yield from _sizes(fit)
     yield from _criteria(fit)
-    yield from ((f"scaled_residuals({name})", value) for name, value in residual_quantiles(fit).items())
+    if fit.spec.is_simple:
+        yield from ((f"scaled_residuals({name})", value) for name, value in residual_quantiles(fit).items())
     yield from ((str(name), float(value)) for name, value in fit.parameters()["estimate"].items())
     yield from _variances(fit)
     yield from _tests(fit)
@@ -153,7 +154,7 @@ def _variances(fit: EstimateRecord) -> Iterator[tuple[str, float]]:
 
 def _tests(fit: EstimateRecord) -> Iterator[tuple[str, float]]:
     table = fixed_table(fit)
-    letter = "t" if isinstance(fit.point.method, Reml | Ml) else "z"
+    letter = "t" if is_linear(fit) else "z"
     for column in table.columns.drop("estimate"):
         kind = f"{letter}_value" if column == "statistic" else column
         yield from ((f"{kind}({name})", float(value)) for name, value in table[column].items())

@@ -29,8 +29,9 @@ from bayesmix.inference.sampling.nuts.nuts import Nuts
 from bayesmix.inference.sampling.propriety import MEAN, PROPER, freedom, is_separated
 from bayesmix.inference.sampling.sample import dimension, failure
 from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.priors.prior import Prior
 from bayesmix.results.fits.accessors import priors_of
-from bayesmix.results.fits.linear_predictor import coefficient_names, flatten, flatten_coefficients
+from bayesmix.results.fits.linear_predictor import coefficient_names, flatten, flatten_coefficients, number_names
 from bayesmix.results.fits.refit import sample_again
 
 if TYPE_CHECKING:
@@ -50,6 +51,12 @@ class Reference:
 
     blocks: tuple[Block, ...]
     source: str = "the draws themselves"
+    numbers: tuple[str, ...] = ()  # names of positive parameters that are one number for all rows
+
+
+def reference_of(fit: PosteriorRecord, *, groups: bool, source: str = "the draws themselves") -> Reference:
+    """The scalars of a posterior, as they are."""
+    return Reference(blocks_of(fit, groups=groups), source, tuple(number_names(fit.design)))
 
 
 def blocks_of(fit: PosteriorRecord, *, groups: bool) -> tuple[Block, ...]:
@@ -103,7 +110,7 @@ def with_flat_priors(posterior: PosteriorRecord, *, groups: bool, costly: bool) 
     if applies(posterior.spec):
         return _refitted(posterior, spec, priors, groups=groups, costly=costly)
     if (spec.preset, spec.priors) == (posterior.spec.preset, posterior.spec.priors):
-        return Reference(blocks_of(posterior, groups=groups))
+        return reference_of(posterior, groups=groups)
     found = _refitted(posterior, spec, priors, groups=groups, costly=False) if _has_few_rows(posterior) else None
     found = found or _reweighted(posterior, priors, groups)
     return found or (_refitted(posterior, spec, priors, groups=groups, costly=True) if costly else None)
@@ -122,9 +129,23 @@ def _has_few_rows(fit: FitRecord) -> bool:
 
 
 def _flat(posterior: PosteriorRecord) -> ModelSpec:
-    spec, shape = posterior.spec, posterior.priors.dispersion
-    kept = {"shape": shape} if spec.family.limit is not None and shape is not None else {}
-    return replace(spec, preset="flat", priors=kept)
+    return replace(posterior.spec, preset="flat", priors=_kept(posterior))
+
+
+def _kept(posterior: PosteriorRecord) -> dict[str, Prior]:
+    """Priors of what has another family as its limit, under which the posterior with flat priors does not exist."""
+    spec, design, priors = posterior.spec, posterior.design, posterior.priors
+    if spec.is_simple:
+        shape = priors.dispersion
+        return {str(priors.dispersion_name): shape} if spec.family.limit is not None and shape is not None else {}
+    limited = {
+        r for r, one in enumerate(spec.parameters) if one.parameter and spec.responses[one.response].family.limit
+    }
+    fixed = zip(priors.names, priors.fixed, design.layout.owners, strict=True)
+    kept = {name: prior for name, prior, owner in fixed if owner in limited}
+    for term, names, own in zip(design.terms, sd_names(design.terms), priors.sd, strict=True):
+        kept |= {name: prior for name, prior, r in zip(names, own, term.owners, strict=False) if r in limited}
+    return kept
 
 
 def _refitted(fit: FitRecord, spec: ModelSpec, priors: Priors, *, groups: bool, costly: bool) -> Reference | None:
@@ -139,7 +160,7 @@ def _refitted(fit: FitRecord, spec: ModelSpec, priors: Priors, *, groups: bool, 
         if not costly:
             return None
         found = drawn(Nuts())
-    return Reference(blocks_of(found, groups=groups), "refitted")
+    return reference_of(found, groups=groups, source="refitted")
 
 
 def _reweighted(posterior: PosteriorRecord, flat: Priors, groups: bool) -> Reference | None:
@@ -157,7 +178,8 @@ def _reweighted(posterior: PosteriorRecord, flat: Priors, groups: bool) -> Refer
     picked = _systematic(np.exp(smoothed - smoothed.max()))
     own_blocks = blocks_of(posterior, groups=groups)
     anew = tuple((names, draws.reshape(1, -1, draws.shape[-1])[:, picked]) for names, draws in own_blocks)
-    return Reference(anew, f"draws re-weighted, Pareto k {float(k):.2f} (limit {K_LIMIT:g})")
+    source = f"draws re-weighted, Pareto k {float(k):.2f} (limit {K_LIMIT:g})"
+    return Reference(anew, source, tuple(number_names(posterior.design)))
 
 
 def _log_density(priors: Priors, design: Design, values: Parameters) -> Array:

@@ -58,26 +58,19 @@ def pooling(
     chosen = find_group(design, group)
     levels, names = chosen.levels, coefficient_columns(design, chosen)
     index = pd.MultiIndex.from_product([levels, names], names=[chosen.group, "effect"])
-    codes = design.terms[chosen.terms[0]].codes
+    codes = design.terms[chosen.terms[0]].codes[: design.n]
     table = pd.DataFrame({"rows": np.repeat(np.bincount(codes, minlength=len(levels)), len(names))}, index=index)
     whole = regression(first, np.ones(len(design.y), bool))
     alone = [regression(first, codes == level) for level in range(len(levels))]
-    fixed = [(level, name) for level in levels for name in design.fixed]
-    for label, (beta, error) in {"complete": _tiled(whole, len(levels)), "none": _stacked(alone)}.items():
-        table.loc[fixed, label] = beta
-        table.loc[fixed, f"{label} std_error"] = error
+    fixed = [(level, name) for level in levels for name in design.layout.coefficients]
+    shown = [design.fixed.index(name) for name in design.layout.coefficients]
+    for label, found in {"complete": [whole] * len(levels), "none": alone}.items():
+        table.loc[fixed, label] = np.concatenate([beta[shown] for beta, _ in found])
+        table.loc[fixed, f"{label} std_error"] = np.concatenate([error[shown] for _, error in found])
     for label, fit in named.items():
         for column, values in _partial(fit, label, chosen).items():
             table[column] = values
     return table
-
-
-def _tiled(found: tuple[Array, Array], levels: int) -> tuple[Array, Array]:
-    return np.tile(found[0], levels), np.tile(found[1], levels)
-
-
-def _stacked(found: list[tuple[Array, Array]]) -> tuple[Array, Array]:
-    return np.concatenate([beta for beta, _ in found]), np.concatenate([error for _, error in found])
 
 
 def _partial(fit: FitRecord, label: str, group: GroupEffects) -> dict[str, Array]:

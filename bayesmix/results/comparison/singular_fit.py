@@ -10,7 +10,10 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import corr_names, sd_names
+from bayesmix.language.families.family import is_linear
+from bayesmix.results.fits.accessors import over_rows
 from bayesmix.results.fits.marginal_summary import describe
+from bayesmix.results.fits.row_parameters import row_parameters
 from bayesmix.results.tables.r_printing import decimals_for, fixed_point
 from bayesmix.results.tables.summary_sections import direction
 
@@ -44,17 +47,28 @@ def _of_term(estimate: EstimateRecord, posterior: PosteriorRecord, t: int) -> It
     names = sd_names(terms)[t]
     gone = [e for e, size in enumerate(estimate.values.sd[t][: len(names)]) if not size > 0.0]
     for e in gone:
-        yield _of_sd(posterior, names[e], posterior.values.sd[t][..., e])
+        unit, word = _unit(posterior, (terms[t].owners or (0,))[e if len(names) > 1 else 0])
+        yield _of_sd(names[e], posterior.values.sd[t][..., e], unit, f"{SMALL:g}{word}")
     draws = structure_of(terms[t]).correlation.numbers(posterior.values.corr[t])
     for m, name in [] if gone else enumerate(corr_names(terms)[t]):
         yield _of_correlation(posterior, name, draws[..., m])
 
 
-def _of_sd(posterior: PosteriorRecord, name: str, draws: Array) -> str:
-    has_sigma = posterior.spec.family.dispersion == "sigma" and posterior.values.dispersion is not None
-    unit = np.asarray(posterior.values.dispersion) if has_sigma else 1.0
+def _unit(posterior: PosteriorRecord, r: int) -> tuple[Array | float, str]:
+    """What effects on a linear predictor are small beside: sigma where it is a normal mean, else its own unit."""
+    spec = posterior.spec
+    one = spec.parameters[r]
+    response = spec.responses[one.response]
+    if one.parameter or not is_linear(response.family, response.links[0]):
+        return 1.0, ""
+    if posterior.values.dispersion is not None:
+        return np.asarray(posterior.values.dispersion), " sigma"
+    sigma = over_rows(posterior, lambda eta, values: row_parameters(spec, eta, values, response=one.response)[1])
+    return float(np.mean(sigma)), " sigma (the mean of all rows)"
+
+
+def _of_sd(name: str, draws: Array, unit: Array | float, limit: str) -> str:
     share = float(np.mean(draws < SMALL * unit))
-    limit = f"{SMALL:g} sigma" if has_sigma else f"{SMALL:g}"
     if share > 0.9:
         reading = "next to nothing, by the data and the prior together"
     elif share > 0.5:

@@ -10,7 +10,7 @@ import numpy as np
 from bayesmix.results.comparison.comparison_tables import STD_ERROR, SUMMARY, prefix_of
 from bayesmix.results.comparison.decomposition import Centre, Decomposition, decompose, describe_all, scalars
 from bayesmix.results.comparison.explanation import SAME
-from bayesmix.results.comparison.flat_prior_posterior import Reference, blocks_of, is_quick
+from bayesmix.results.comparison.flat_prior_posterior import is_quick, reference_of
 from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
 from bayesmix.results.fits.refit import by_maximum_likelihood
 
@@ -91,7 +91,7 @@ def _shares(walks: Sequence[Decomposition]) -> dict[str, pd.Series]:
 def _describe(fit: EstimateRecord | PosteriorRecord, groups: bool) -> pd.DataFrame:
     """The columns of one fit."""
     if isinstance(fit, PosteriorRecord):
-        table = describe_all(Reference(blocks_of(fit, groups=groups)))
+        table = describe_all(reference_of(fit, groups=groups))
         table.index.name = "parameter"
         return table
     values = scalars(fit, groups=groups).rename("estimate").to_frame()

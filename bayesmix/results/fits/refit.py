@@ -20,7 +20,7 @@ from bayesmix.data.design.matrix import independent
 from bayesmix.inference.estimation.estimate import estimate
 from bayesmix.inference.estimation.glm import Glm, fit_glm
 from bayesmix.inference.estimation.laplace_reml import restricted_estimate
-from bayesmix.inference.estimation.methods import Method, Ml, Reml, resolve_method
+from bayesmix.inference.estimation.methods import Laplace, Method, Ml, Reml, resolve_method
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
 from bayesmix.inference.sampling.draws import Schedule
 from bayesmix.inference.sampling.sample import Sampler, sample
@@ -78,6 +78,8 @@ def regression(fit: FitRecord, rows: Array) -> tuple[Array, Array]:
     ----------
     rows : (n,) bool.
     """
+    if not fit.spec.is_simple:
+        return _distributional_regression(fit, rows)
     design, spec = fit.design, fit.spec
     p = design.X.shape[1]
     beta, error = np.full((2, p), np.nan)
@@ -89,6 +91,21 @@ def regression(fit: FitRecord, rows: Array) -> tuple[Array, Array]:
     )
     if found.converged:
         beta[kept], error[kept] = found.beta, np.sqrt(np.diagonal(found.beta_cov))
+    return beta, error
+
+
+def _distributional_regression(fit: FitRecord, rows: Array) -> tuple[Array, Array]:
+    """The same of several linear predictors: the estimate without random effects."""
+    design = fit.design
+    beta, error = np.full((2, design.X.shape[1]), np.nan)
+    some = design.take(np.flatnonzero(rows), ())
+    kept = list(independent(some.X))
+    fixed = tuple(design.fixed[j] for j in kept)
+    owners = tuple(design.layout.owners[j] for j in kept)
+    some = replace(some.with_rows(X=some.X[:, kept]), layout=replace(some.layout, fixed=fixed, owners=owners))
+    found = _estimated(replace(fit.fitted_model, design=some), Laplace())
+    if found.converged:
+        beta[kept], error[kept] = found.point.beta, np.sqrt(np.diagonal(found.point.beta_cov))
     return beta, error
 
 

@@ -135,10 +135,11 @@ def to_bambi(design: Design, spec: ModelSpec, priors: Priors) -> Any:
     Raises
     ------
     SpecError
-        Naming what bambi cannot express: correlated effects, weights, contrasts, functions, a family's own link.
+        Naming what bambi cannot express: several responses, formulas of other parameters, correlated effects, weights, contrasts, functions, a family's own link.
     """
     import bambi
 
+    _check_simple(spec)
     response, frame = _response(design, spec)
     text = f"{response} ~ {_right(design, spec.formula)}"
     family = "bernoulli" if spec.family.values.has_trials and not response.startswith("p(") else spec.family.name
@@ -155,6 +156,17 @@ def to_bambi(design: Design, spec: ModelSpec, priors: Priors) -> Any:
         model.set_priors(_bambi_priors(model, design, priors))
         model.build()
     return model
+
+
+def _check_simple(spec: ModelSpec) -> None:
+    if len(spec.responses) > 1:
+        raise SpecError(f"bambi's models have one response, not {', '.join(one.label for one in spec.responses)}.")
+    if not spec.is_simple:
+        other = spec.predictors[1].formula
+        raise SpecError(
+            f"to_bambi takes the formula of the mean alone, and the model has another, `{other.text or other}`."
+            " to_pymc() is this model for PyMC."
+        )
 
 
 def _response(design: Design, spec: ModelSpec) -> tuple[str, Any]:
