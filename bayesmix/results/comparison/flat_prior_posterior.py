@@ -29,6 +29,7 @@ from bayesmix.inference.sampling.nuts.nuts import Nuts
 from bayesmix.inference.sampling.propriety import MEAN, PROPER, freedom, is_separated
 from bayesmix.inference.sampling.sample import dimension, failure
 from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.priors.on_link import natural
 from bayesmix.language.priors.prior import Prior
 from bayesmix.results.fits.accessors import priors_of
 from bayesmix.results.fits.linear_predictor import coefficient_names, flatten, flatten_coefficients, number_names
@@ -142,7 +143,7 @@ def _kept(posterior: PosteriorRecord) -> dict[str, Prior]:
         r for r, one in enumerate(spec.parameters) if one.parameter and spec.responses[one.response].family.limit
     }
     fixed = zip(priors.names, priors.fixed, design.layout.owners, strict=True)
-    kept = {name: prior for name, prior, owner in fixed if owner in limited}
+    kept = {name: natural(prior) for name, prior, owner in fixed if owner in limited}
     for term, names, own in zip(design.terms, sd_names(design.terms), priors.sd, strict=True):
         kept |= {name: prior for name, prior, r in zip(names, own, term.owners, strict=False) if r in limited}
     return kept

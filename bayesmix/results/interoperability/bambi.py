@@ -135,7 +135,8 @@ def to_bambi(design: Design, spec: ModelSpec, priors: Priors) -> Any:
     Raises
     ------
     SpecError
-        Naming what bambi cannot express: several responses, formulas of other parameters, correlated effects, weights, contrasts, functions, a family's own link.
+        Naming what bambi cannot express: several responses, formulas of other parameters, correlated effects, weights,
+        contrasts, functions, a family's own link.
     """
     import bambi
 
