@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bayesmix.fit import Estimate, Fit, Posterior
+    from bayesmix.language.formula.model_spec import ModelSpec
     from bayesmix.model import Model
 
 Form = Literal["text", "json", "csv"]
@@ -68,13 +69,24 @@ def of_model(model: Model) -> dict[str, Any]:
     """What was fitted to what."""
     spec, design = model.spec, model.design
     return {
-        "formula": spec.text,
-        "family": spec.family.name,
-        "link": spec.link.name,
+        **_words(spec),
         "data": model.data_name,
         "n_obs": len(design.y),
         "n_groups": {term.group: len(term.levels) for term in design.terms},
     }
+
+
+def _words(spec: ModelSpec) -> dict[str, Any]:
+    """Formula, family and link; of several predictors the links by response and parameter, families by response."""
+    if spec.is_simple:
+        return {"formula": spec.text, "family": spec.family.name, "link": spec.link.name}
+    links = {
+        one.label: {parameter.name: link.name for parameter, link in zip(one.family.parameters, one.links, strict=True)}
+        for one in spec.responses
+    }
+    families = {one.label: one.family.name for one in spec.responses}
+    family = families if len(families) > 1 else spec.family.name
+    return {"formula": spec.text, "family": family, "link": links}
 
 
 def of_estimate(fitted: Estimate) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from bayesmix.present.plots.canvas import (
     panels,
     styled,
 )
-from bayesmix.results.fits.linear_predictor import flatten, of_priors
+from bayesmix.results.fits.linear_predictor import flatten, number_names, of_priors
 from bayesmix.results.fits.marginal_summary import describe, kernel_estimate
 from bayesmix.results.fits.named_fits import by_method
 
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 DOTS: Any = (0, (2, 1.5))
 OUTLINES = (BLUE, ORANGE, GREY)  # of posteriors
 CENTRES = {"mode": ("^", GREEN), "median": ("D", BLUE), "mean": ("s", PINK)}
-BOUNDED = ("sd(", "sigma", "shape")
 POINTS = 400
 PRIOR_REACH = 1.5  # how far beyond the posterior, in widths of it, a prior is followed
 
@@ -74,7 +73,7 @@ def sd_density(
     estimates = [(label, fit) for label, fit in zip(labels, fits, strict=True) if isinstance(fit, Estimate)]
     if not posteriors:
         raise SpecError("sd_density needs a posterior: bmx.plots.sd_density(post, reml).")
-    names = _names(posteriors[0][1], parameters, BOUNDED)
+    names = _names(posteriors[0][1], parameters)
     figures = fits[0].fitted_model.documented if documented is None else documented
     figure, axes = panels(len(names), columns=3, height=2.3)
     for name, axis in zip(names, axes, strict=True):
@@ -135,7 +134,7 @@ def prior_posterior(post: Posterior, *, parameters: Sequence[str] | None = None)
     names = list(known if parameters is None else parameters)
     figure, axes = panels(len(names), columns=3, height=1.9)
     for name, axis in zip(names, axes, strict=True):
-        lower, upper = _bounds(name)
+        lower, upper = _bounds(post, name)
         centres, density = _smooth(draws[name], lower, upper)
         axis.fill_between(centres, density, color=BLUE, alpha=0.25, linewidth=0.0)
         axis.plot(centres, density, color=BLUE, linewidth=1.4)
@@ -153,11 +152,11 @@ def prior_posterior(post: Posterior, *, parameters: Sequence[str] | None = None)
 # ---- parts ------------------------------------------------------------------------------------------------------
 
 
-def _names(post: Posterior, parameters: Sequence[str] | None, kinds: tuple[str, ...]) -> list[str]:
+def _names(post: Posterior, parameters: Sequence[str] | None) -> list[str]:
     for name in parameters or ():
         if name not in post.names:
             raise SpecError(f"There is no parameter `{name}` here.{nearest(name, post.names)}")
-    return [name for name in post.names if name.startswith(kinds)] if parameters is None else list(parameters)
+    return [name for name in post.names if _is_positive(post, name)] if parameters is None else list(parameters)
 
 
 def _draws(post: Posterior) -> dict[str, Array]:
@@ -165,10 +164,15 @@ def _draws(post: Posterior) -> dict[str, Array]:
     return dict(zip(post.names, flat.reshape(-1, flat.shape[-1]).T, strict=True))
 
 
-def _bounds(name: str) -> tuple[float, float]:
+def _is_positive(post: Posterior, name: str) -> bool:
+    """Whether a parameter is a standard deviation, the dispersion, or another that is one number for all rows."""
+    return name.startswith("sd(") or name in {post.spec.family.dispersion, *number_names(post.design)}
+
+
+def _bounds(post: Posterior, name: str) -> tuple[float, float]:
     if name.startswith("corr("):
         return -1.0, 1.0
-    return (0.0 if name.startswith(BOUNDED) else -np.inf), np.inf
+    return (0.0 if _is_positive(post, name) else -np.inf), np.inf
 
 
 def _smooth(draws: Array, lower: float, upper: float) -> tuple[Array, Array]:
@@ -182,11 +186,11 @@ def _smooth(draws: Array, lower: float, upper: float) -> tuple[Array, Array]:
 
 def _density(axis: Axes, post: Posterior, name: str, colour: str, *, filled: bool) -> float:
     """Draw the density of a parameter; its height."""
-    x, density = _smooth(_draws(post)[name], *_bounds(name))
+    x, density = _smooth(_draws(post)[name], *_bounds(post, name))
     if filled:
         axis.fill_between(x, density, color=colour, alpha=0.2, linewidth=0.0)
     axis.plot(x, density, color=colour, linewidth=1.4)
-    if name.startswith(BOUNDED) and x[0] < 0.35 * x[-1]:
+    if _is_positive(post, name) and x[0] < 0.35 * x[-1]:
         axis.set_xlim(left=0.0)
     return float(density.max())
 
@@ -194,8 +198,8 @@ def _density(axis: Axes, post: Posterior, name: str, colour: str, *, filled: boo
 def _mark_centres(axis: Axes, post: Posterior, name: str) -> None:
     """Mode, median and mean, each a stem up to the density."""
     draws = _draws(post)[name]
-    x, density = _smooth(draws, *_bounds(name))
-    table = describe(draws[None, :, None], [name], 0.95).loc[name]
+    x, density = _smooth(draws, *_bounds(post, name))
+    table = describe(draws[None, :, None], [name], 0.95, numbers=number_names(post.design)).loc[name]
     for centre, (marker, colour) in CENTRES.items():
         if np.isfinite(table[centre]):
             top = float(np.interp(table[centre], x, density))

@@ -70,7 +70,7 @@ def points(
     """
     design, spec = fit.design, fit.spec
     found = find_group(design, group)
-    codes = design.terms[found.terms[0]].codes
+    codes = design.terms[found.terms[0]].codes[: design.n]
     name = _across(design, codes) if x is None else x
     check_predictor(design, name)
     rng = np.random.default_rng(seed)

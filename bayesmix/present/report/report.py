@@ -27,6 +27,7 @@ from bayesmix.results.tables.posterior_summary import has_few_draws
 if TYPE_CHECKING:
     from bayesmix.data.columns import Column
     from bayesmix.data.design.design import Design
+    from bayesmix.language.formula.model_spec import ModelSpec
 
 
 @explained
@@ -91,11 +92,22 @@ def render(
 
 def _lead(comparison: Comparison, verdict: Verdict | None) -> str:
     spec, data = comparison.fits[0].spec, comparison.fits[0].fitted_model.data_name
-    about = f"{spec.text}; {spec.family.name} family, {spec.link.name} link"
+    about = f"{spec.text}; {'; '.join(_families(spec))}"
     source = f"; data {data}" if data else ""
     return page.paragraph(f"{about}{source}. bayesmix {__version__}.", quiet=True) + page.verdicts(
         _verdicts(comparison, verdict)
     )
+
+
+def _families(spec: ModelSpec) -> Iterator[str]:
+    """Family and link of each response; of several predictors the link of each parameter."""
+    if spec.is_simple:
+        yield f"{spec.family.name} family, {spec.link.name} link"
+        return
+    for one in spec.responses:
+        parameters = zip(one.family.parameters, one.links, strict=True)
+        links = ", ".join(f"{parameter.name} {link.name}" for parameter, link in parameters)
+        yield f"{one.label}: {one.family.name} family, links {links}"
 
 
 def _verdicts(comparison: Comparison, verdict: Verdict | None) -> Iterator[tuple[bool, str]]:

@@ -17,15 +17,17 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.matrix import independent
+from bayesmix.inference.estimation.distributional_regression import fit_regression
 from bayesmix.inference.estimation.estimate import estimate
 from bayesmix.inference.estimation.glm import Glm, fit_glm
 from bayesmix.inference.estimation.laplace_reml import restricted_estimate
-from bayesmix.inference.estimation.methods import Laplace, Method, Ml, Reml, resolve_method
+from bayesmix.inference.estimation.methods import Method, Ml, Reml, resolve_method
+from bayesmix.inference.parameters.likelihood import likelihood_of
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
 from bayesmix.inference.sampling.draws import Schedule
 from bayesmix.inference.sampling.sample import Sampler, sample
 from bayesmix.language.formula.model_spec import ModelSpec
-from bayesmix.results.fits.accessors import priors_of
+from bayesmix.results.fits.accessors import centre, priors_of
 from bayesmix.results.fits.records import EstimateRecord, FitRecord, Fitted, PosteriorRecord
 
 _MADE: WeakKeyDictionary[FitRecord, dict[Hashable, Any]] = WeakKeyDictionary()  # of a fit as long as it lives
@@ -100,12 +102,10 @@ def _distributional_regression(fit: FitRecord, rows: Array) -> tuple[Array, Arra
     beta, error = np.full((2, design.X.shape[1]), np.nan)
     some = design.take(np.flatnonzero(rows), ())
     kept = list(independent(some.X))
-    fixed = tuple(design.fixed[j] for j in kept)
-    owners = tuple(design.layout.owners[j] for j in kept)
-    some = replace(some.with_rows(X=some.X[:, kept]), layout=replace(some.layout, fixed=fixed, owners=owners))
-    found = _estimated(replace(fit.fitted_model, design=some), Laplace())
+    start = centre(fit, fit.values.beta)[kept]
+    found = fit_regression(likelihood_of(some, fit.spec), some.X[:, kept], some.offset, start)
     if found.converged:
-        beta[kept], error[kept] = found.point.beta, np.sqrt(np.diagonal(found.point.beta_cov))
+        beta[kept], error[kept] = found.beta, np.sqrt(np.diagonal(found.beta_cov))
     return beta, error
 
 

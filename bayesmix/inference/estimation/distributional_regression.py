@@ -1,0 +1,66 @@
+"""Regressions of several linear predictors without random effects, by Newton's method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.inference.parameters.likelihood import Likelihood
+
+ROUNDS = 30
+HALVINGS = 30
+CLOSE = 1e-8  # steps, in units of one more than the coefficients, that end the search
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Regression:
+    """Fixed effects by maximum likelihood."""
+
+    beta: Array  # (p,)
+    beta_cov: Array  # (p, p) inverse of the observed information
+    converged: bool  # to a maximum: not where the likelihood rises for ever
+
+
+def fit_regression(likelihood: Likelihood, X: Array, offset: Array, start: Array) -> Regression:
+    """Maximise the likelihood of rows by their fixed effects.
+
+    Parameters
+    ----------
+    X : (N, p) stacked predictor by predictor, of full column rank.
+    offset : (N,)
+    start : (p,)
+    """
+    one, beta, step = np.ones(()), start, np.full(len(start), np.inf)
+    with np.errstate(all="ignore"):
+        for _ in range(ROUNDS):
+            first, second = likelihood.newton(X @ beta + offset, one)
+            positive = likelihood.descent(X @ beta + offset, second, one)
+            step = np.linalg.lstsq(_information(X, positive, likelihood.R), X.T @ first, rcond=None)[0]
+            beta, length = _shorter(likelihood, X, offset, beta, step)
+            if not length or np.max(np.abs(step) / (1.0 + np.abs(beta)), initial=0.0) < CLOSE:
+                break
+        information = _information(X, -likelihood.newton(X @ beta + offset, one)[1], likelihood.R)
+    is_maximum = bool(np.isfinite(information).all()) and bool(np.all(np.linalg.eigvalsh(information) > 0.0))
+    is_still = bool(np.max(np.abs(step) / (1.0 + np.abs(beta)), initial=0.0) < np.sqrt(CLOSE))
+    covariance = np.linalg.inv(information) if is_maximum else np.full(information.shape, np.nan)
+    return Regression(beta, covariance, is_maximum and is_still)
+
+
+def _shorter(likelihood: Likelihood, X: Array, offset: Array, beta: Array, step: Array) -> tuple[Array, float]:
+    """The coefficients after as much of a step as raises the likelihood, and how much that is."""
+    one, length = np.ones(()), 1.0
+    before = float(np.sum(likelihood.value(X @ beta + offset, one)))
+    for _ in range(HALVINGS):
+        after = float(np.sum(likelihood.value(X @ (beta + length * step) + offset, one)))
+        if after >= before:
+            return beta + length * step, length
+        length *= 0.5
+    return beta, 0.0
+
+
+def _information(X: Array, blocks: Array, R: int) -> Array:
+    """``X' W X`` of blocks ``(R, R, n)``."""
+    by_row = X.reshape(R, -1, X.shape[1])
+    return np.einsum("rnp,rsn,snq->pq", by_row, blocks, by_row, optimize=True)
