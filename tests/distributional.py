@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache
-from types import SimpleNamespace
 
 from breadth import estimate_case, frame
 from conftest import around
@@ -28,5 +27,5 @@ def estimate_of(name: str) -> Estimate:
 
 @cache
 def posterior_of(name: str, *, spread: float = 0.05) -> Posterior:
-    """Draws around that estimate, without priors."""
-    return around(estimate_of(name), SimpleNamespace(priors=None), chains=2, draws=100, spread=spread)
+    """Draws around that estimate."""
+    return around(estimate_of(name), model_of(name), chains=2, draws=100, spread=spread)

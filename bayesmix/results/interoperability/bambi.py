@@ -138,9 +138,9 @@ def to_bambi(design: Design, spec: ModelSpec, priors: Priors) -> Any:
         Naming what bambi cannot express: several responses, formulas of other parameters, correlated effects, weights,
         contrasts, functions, a family's own link.
     """
+    _check_simple(spec)
     import bambi
 
-    _check_simple(spec)
     response, frame = _response(design, spec)
     text = f"{response} ~ {_right(design, spec.formula)}"
     family = "bernoulli" if spec.family.values.has_trials and not response.startswith("p(") else spec.family.name

@@ -7,6 +7,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+from distributional import model_of
 
 import bayesmix as bmx
 from bayesmix.errors import FormulaError, SpecError
@@ -195,3 +196,15 @@ def test_bambis_priors_are_accepted():
     model = bmx.Model("Reaction ~ Days + (Days | Subject)", bmx.load_dataset("sleepstudy"), priors=priors)
     assert model.priors.sd == ((Prior("HalfStudentT", (4.0, 20.0)),) * 2,)
     assert model.priors.fixed[1] == Prior("Normal", (5.0, 3.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("sleepstudy_locscale", "takes the formula of the mean alone, and the model has another, `sigma ~ Days"),
+        ("two_gaussian", "bambi's models have one response, not a, b"),
+    ],
+)
+def test_bambi_s_models_have_one_formula(name, message):
+    with pytest.raises(SpecError, match=message):
+        model_of(name).to_bambi()

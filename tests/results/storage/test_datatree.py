@@ -7,6 +7,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from conftest import around, thinned
+from distributional import posterior_of as several
 from matplotlib import pyplot as plt
 
 import bayesmix as bmx
@@ -204,3 +205,35 @@ def test_arviz_plots(tree):
 def test_the_tree_is_made_once(posterior_of):
     posterior = posterior_of("sleepstudy", CHAINS, DRAWS, SPREAD)
     assert posterior.data is posterior.data
+
+
+# ---- several linear predictors -----------------------------------------------------------------------------------
+
+
+def test_numbers_are_variables_on_their_own_scale():
+    fit = several("two_gaussian")
+    posterior = fit.data["posterior"]
+    assert list(posterior["fixed"].values) == ["a_Intercept", "a_x", "b_Intercept", "b_x"]
+    for name in ("sigma_a", "sigma_b"):
+        values = fit.values.beta[..., fit.design.fixed.index(name)]
+        np.testing.assert_allclose(posterior[name], np.exp(values), rtol=1e-14)
+    assert list(posterior["g_effect"].values) == ["a_Intercept", "b_Intercept"]
+
+
+def test_each_response_is_observed_data():
+    fit = several("two_gaussian")
+    names = set(fit.data["observed_data"].data_vars)
+    assert names == {"a", "b"} == set(fit.data["posterior_predictive"].data_vars)
+    for name, outcome in zip(("a", "b"), fit.design.outcomes, strict=True):
+        np.testing.assert_array_equal(fit.data["observed_data"][name], outcome.y)
+    total = fit.data["log_likelihood"]["y"]
+    assert total.shape == (2, 100, 180)
+
+
+def test_columns_of_each_predictor_are_constant_data():
+    data = several("sleepstudy_locscale").data["constant_data"]
+    assert list(data["predictor"].values) == ["mu", "sigma"]
+    assert data["X"].dims == ("predictor", "obs", "fixed")
+    np.testing.assert_array_equal(data["X"].sel(predictor="sigma", fixed="sigma_Intercept"), np.ones(180))
+    np.testing.assert_array_equal(data["X"].sel(predictor="mu", fixed="sigma_Intercept"), np.zeros(180))
+    assert data["level_Subject"].shape == (180,)

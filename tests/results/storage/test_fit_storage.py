@@ -17,6 +17,7 @@ import pyarrow as pa
 import pytest
 import zarr
 from distributional import estimate_of
+from distributional import posterior_of as several
 
 import bayesmix as bmx
 from bayesmix.errors import DataError, SpecError
@@ -538,3 +539,26 @@ def test_estimates_with_several_predictors_come_back(name, tmp_path):
     for one, other in zip(back.design.outcomes, fit.design.outcomes, strict=True):
         np.testing.assert_array_equal(one.y, other.y)
     assert (back.converged, back.criterion) == (fit.converged, fit.criterion)
+
+
+@pytest.mark.parametrize("name", ["sleepstudy_locscale", "two_gaussian"])
+def test_posteriors_with_several_predictors_come_back(name, tmp_path):
+    """To the bit, though numbers are stored on their own scale for people and through their links for us."""
+    fit = several(name)
+    fit.save(tmp_path / "fit.zarr")
+    back = bmx.load(tmp_path / "fit.zarr")
+    pd.testing.assert_frame_equal(back.parameters(), fit.parameters(), check_exact=True)
+    np.testing.assert_array_equal(back.values.beta, fit.values.beta)
+    np.testing.assert_array_equal(back.values.b[0], fit.values.b[0])
+    assert str(back.summary()) == str(fit.summary())
+    assert list(back.priors.rows()) == list(fit.priors.rows())
+    for group in fit.data.children:
+        assert back.data[group].to_dataset().identical(fit.data[group].to_dataset()), group
+
+
+def test_big_models_with_several_predictors_keep_their_thinned_effects(tmp_path):
+    fit = thinned(several("two_gaussian"))
+    fit.save(tmp_path / "fit.zarr")
+    back = bmx.load(tmp_path / "fit.zarr")
+    np.testing.assert_array_equal(back.with_effects.beta, fit.with_effects.beta)
+    np.testing.assert_array_equal(back.ranef()["g"], fit.ranef()["g"])

@@ -1,0 +1,85 @@
+"""Comparisons of models with several linear predictors: tables, causes that add up, pooling, singular fits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import around
+from distributional import estimate_of, model_of, posterior_of
+from scipy import optimize, stats
+
+import bayesmix as bmx
+from bayesmix.results.comparison.document_check import figures_of
+from bayesmix.results.comparison.singular_fit import explain_singular
+
+CASES = ("sleepstudy_locscale", "two_gaussian")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_comparisons_have_a_row_for_each_parameter(name):
+    estimate, posterior = estimate_of(name), posterior_of(name)
+    table = bmx.compare(posterior, estimate, causes=False).table
+    assert list(table.index) == estimate.names
+    np.testing.assert_array_equal(table["Laplace"], estimate.parameters()["estimate"])
+    np.testing.assert_array_equal(table["mean"], posterior.parameters()["mean"])
+    numbers = [one.name for one in estimate.spec.auxiliaries]
+    assert np.isfinite(table.loc[numbers, "mode"]).all()
+
+
+def test_two_posteriors_differ_by_monte_carlo_error():
+    first, second = posterior_of("two_gaussian"), posterior_of("two_gaussian", spread=0.1)
+    (way,) = bmx.compare(first, second, labels=["first", "second"], causes=True).walks
+    assert list(way.steps.columns) == ["Monte Carlo"]
+    np.testing.assert_allclose(way.steps.sum(axis=1), way.difference, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [*CASES, "epilepsy_shape"])
+def test_causes_add_up(name):
+    model = model_of(name)
+    comparison = bmx.compare(model.sample(draws=500, chains=2, seed=1, progress=False), estimate_of(name), causes=True)
+    (way,) = comparison.walks
+    assert list(way.steps.columns) == ["fixed effects", "other parameters", "skewness", "prior", "Monte Carlo"]
+    np.testing.assert_allclose(way.steps.sum(axis=1), way.difference, rtol=1e-10, atol=1e-12)
+    assert way.stages["Laplace"].to_numpy() == pytest.approx(estimate_of(name).parameters()["estimate"].to_numpy())
+    assert np.isfinite(way.steps.to_numpy()).all()
+    assert any("Quadrature does not apply" in note for note in comparison.notes)
+
+
+def test_documents_have_figures_of_every_parameter():
+    found, fit = figures_of(estimate_of("sleepstudy_locscale")), estimate_of("sleepstudy_locscale")
+    assert found["sigma_Days"] == fit.parameters().loc["sigma_Days", "estimate"]
+    assert found["z_value(sigma_Days)"] == pytest.approx(2.4848, abs=1e-3)  # TMB's estimate over its standard error
+    assert found["coef(Subject, 308, sigma_Intercept)"] == fit.coef()["Subject"].loc["308", "sigma_Intercept"]
+    assert not any(name.startswith("scaled_residuals") for name in found)
+
+
+def test_pooling_of_every_parameter():
+    """Complete pooling against SciPy's minimiser of the likelihood without groups."""
+    fit = estimate_of("sleepstudy_locscale")
+    table = bmx.pooling(fit)
+    data = bmx.load_dataset("sleepstudy")
+    x, y = data["Days"].to_numpy(), data["Reaction"].to_numpy()
+
+    def loss(beta):
+        return -np.sum(stats.norm.logpdf(y, beta[0] + beta[1] * x, np.exp(beta[2] + beta[3] * x)))
+
+    found = optimize.minimize(loss, [250.0, 10.0, 3.4, 0.1], method="Nelder-Mead", options={"maxfev": 4000}).x
+    names = ["Intercept", "Days", "sigma_Intercept", "sigma_Days"]
+    np.testing.assert_allclose(table.loc["308"].loc[names, "complete"], found, rtol=1e-3)
+    np.testing.assert_allclose(table["Laplace"].unstack()[names], fit.coef()["Subject"][names], rtol=1e-12)
+    own = table.xs("sigma_Days", level="effect")
+    assert own["none std_error"].median() > own["complete std_error"].iloc[0]
+
+
+def test_singular_fits_are_measured_by_the_mean_sigma():
+    """The sd of effects on a normal mean is held against sigma, that of effects on log sigma against one."""
+    data = pd.DataFrame({"g": np.repeat(np.arange(8), 6).astype(str), "y": np.random.default_rng(5).normal(size=48)})
+    model = bmx.Model(["y ~ 1 + (1 | g)", "sigma ~ 1 + (1 | g)"], data)
+    estimate = model.estimate()
+    assert estimate.point.singular == (0, 1)
+    words = " ".join(explain_singular(estimate, around(estimate, model, chains=2, draws=50, spread=0.1)))
+    assert "Laplace estimates sd(g, Intercept) = 0; sd(g, sigma_Intercept) = 0, on the boundary" in words
+    assert "P(sd(g, Intercept) < 0.1 sigma (the mean of all rows)) = 1.00" in words
+    assert "P(sd(g, sigma_Intercept) < 0.1) = 1.00" in words
