@@ -13,7 +13,12 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import bayesmix as bmx
+from bayesmix.data.design.build import build
+from bayesmix.data.design.layout import parts_of
 from bayesmix.inference.estimation.conditional_mode import generalized_problem
+from bayesmix.inference.estimation.estimate import estimate
+from bayesmix.inference.estimation.methods import Laplace
+from bayesmix.inference.parameters.priors_in_force import resolve
 from bayesmix.inference.sampling.marginal import gaussian_approximation as module
 from bayesmix.inference.sampling.marginal.gaussian_approximation import (
     SMALL,
@@ -23,6 +28,8 @@ from bayesmix.inference.sampling.marginal.gaussian_approximation import (
     predictor,
     rows_of,
 )
+from bayesmix.inference.sampling.marginal.row_quadratics import match_rows
+from bayesmix.language.formula.model_spec import make_spec
 from bayesmix.language.priors.prior import Prior
 
 EXACT = {"rtol": 1e-9, "atol": 1e-9}
@@ -204,3 +211,26 @@ def test_the_log_dispersion_has_the_moments_of_a_fine_grid() -> None:
     assert found.mean == pytest.approx(mean, abs=1e-3)
     assert found.sd == pytest.approx(np.sqrt(density @ (grid - mean) ** 2), rel=1e-2)
     assert module._dispersion(problem, replace(model.priors, dispersion=None), eta, 0.0) is None
+
+
+# ---- rows of several predictors, whose curvatures may be negative ----------------------------------------------------
+
+
+def test_where_rows_bend_upwards_the_density_is_that_of_positive_weights() -> None:
+    """Of variances so large that the integral has no end; elsewhere the density is the rows' own."""
+    data = simulated()
+    spec = make_spec(["y ~ x + (1 | g)", "sigma ~ 1 + (x | g)"], "gaussian", None, None)
+    design = build(parts_of(spec), data)
+    point = estimate(design, spec, Laplace())
+    problem = generalized_problem(design, point.coordinates, spec)
+    eta = 0.7 * np.random.default_rng(3).normal(size=(20, 2 * design.n))
+    rows = match_rows(problem, eta, np.zeros(()))
+    fixed = [(0.0, 1.0)] * len(point.beta)
+    found = module._approximation(design, resolve(spec, design), point, problem, rows, fixed)
+    assert found.positive is not None
+    own, positive = replace(found.target, fallback=None), found.positive.target
+    theta = np.random.default_rng(4).normal(0.0, 2.5, (60, own.size))
+    values = own(theta)
+    assert 5 < np.isfinite(values).sum() < 55
+    assert np.all(np.isfinite(positive(theta)))
+    np.testing.assert_allclose(found.target(theta), np.where(np.isfinite(values), values, positive(theta)), **EXACT)
