@@ -15,7 +15,6 @@ from bayesmix.inference.parameters.centring import (
     at_means,
     centring,
     intercepts,
-    is_centred,
     places,
     to_means,
     where,
@@ -74,11 +73,6 @@ class Priors:
     units: tuple[Unit, ...]  # (p,) what gamma means
     sd_units: tuple[tuple[Unit, ...], ...]  # per term, per standard deviation
     intercepts: tuple[int, ...]  # places of intercepts in gamma, one for each linear predictor that has one
-
-    @property
-    def is_centred(self) -> bool:
-        """Whether some term has its priors where its numeric columns are at their means."""
-        return any(map(is_centred, self.changes))
 
     @property
     def has_flat(self) -> bool:

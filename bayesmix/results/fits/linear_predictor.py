@@ -151,10 +151,9 @@ def linear_predictor(
     if not with_effects:
         return eta
     for term, b in zip(terms, values.b, strict=True):
-        known = np.maximum(term.codes, 0)
         z = np.where(term.codes >= 0, term.z.T, 0.0)
         for e, column in enumerate(z):
-            eta += column * np.take(b[..., e], known, axis=-1)
+            eta += column * np.take(b[..., e], term.codes, axis=-1)  # of code -1 the last level's, times zero
     return eta
 
 

@@ -44,7 +44,7 @@ class Density:
         found, start = {}, 0
         for name, shape in zip(self.names, self.shapes, strict=True):
             stop = start + prod(shape)
-            found[name] = values[..., start:stop].reshape(*values.shape[:-1], *shape)
+            found[name] = values[..., start:stop].reshape((*values.shape[:-1], *shape))
             start = stop
         return found
 
