@@ -29,7 +29,7 @@ from bayesmix.inference.parameters.likelihood import OnePredictor
 
 ENDLESS = 30.0  # relative factors of effects without end, on a logit or probit
 WITHIN = 20.0  # of the criterion found: what a search from there may gain; those that gained began within 17
-OUTCOMES = 20.0  # an effect, which no sizes without end can follow
+OUTCOMES = 5.0  # an effect, more of which hardly ever are so alike that effects without end follow them
 ANCHOR = 1e-3  # of the squared fixed effects of separated data, in units of the deviance
 
 
@@ -207,11 +207,12 @@ def _starts_again(
 
 def _latent_variance(likelihood: MarginalLikelihood) -> float | None:
     """Variance of a latent variable, where outcomes are so few that effects on its scale may have no end."""
-    rows, factors = likelihood.problem.likelihood, likelihood.problem.coordinates.factors
+    rows, working = likelihood.problem.likelihood, likelihood.problem.coordinates
     if not isinstance(rows, OnePredictor):
         return None
-    is_thin = float(np.sum(rows.outcome.trials)) <= OUTCOMES * sum(factor.levels * factor.k for factor in factors)
-    return rows.link.latent_variance if is_thin else None
+    effects = sum(factor.levels * factor.k for factor in working.factors)
+    are_few = len(working.X) <= FEW_ROWS or float(np.sum(rows.outcome.trials)) <= OUTCOMES * effects
+    return rows.link.latent_variance if are_few else None
 
 
 def _is_beyond(likelihood: MarginalLikelihood, x: Array) -> bool:
