@@ -145,3 +145,24 @@ def test_scouts_end_early_where_another_search_has_been():
     x, _ = scout(objective, np.array([-1.2, 1.0]), tolerance=1e-3, is_known=lambda x: bool(x[0] > 0.0))
     assert x[0] > 0.0
     assert len(calls) < whole
+
+
+@pytest.mark.parametrize("known", [0, 2, 5])
+def test_the_first_step_of_a_scout_halves_the_largest_and_is_newtons_in_what_is_known(known):
+    """``rest`` is the inverse Hessian of the last variables, which may be all or none."""
+    seen = []
+
+    def objective(x):
+        seen.append(x)
+        return quadratic(x)
+
+    start = np.array([8.0, -4.0, 1.0, 3.2, 0.1])
+    gradient, m = quadratic(start)[1], 5 - known
+    rest = np.linalg.inv(PRECISION[m:, m:])
+    scout(objective, start, tolerance=1e-6, rest=rest)
+    step = np.zeros(5)
+    step[m:] = -rest @ gradient[m:]
+    if m:
+        step[:m] = -0.5 * np.abs(start[:m]).max() * gradient[:m] / np.abs(gradient[:m]).max()
+    longest = 0.5 * np.abs(start).max()
+    np.testing.assert_allclose(seen[1] - start, step * min(1.0, longest / np.abs(step).max()), rtol=1e-9)

@@ -30,6 +30,7 @@ CASES = {
     "intercept and slope": ("y ~ x + (x | g)", 6, [5, 5]),
     "factor between levels": ("y ~ between + (1 | g)", 6, [4]),
     "two predictors between levels": ("y ~ between + w + (1 | g)", 6, [3]),
+    "one standard deviation for both": ("y ~ x + diag(x | g, hom = TRUE)", 6, [10]),
     "two levels": ("y ~ 1 + (1 | g)", 2, [1]),
 }
 
@@ -47,7 +48,7 @@ def test_freedom_is_the_power_with_which_the_likelihood_falls(name):
         theta = np.zeros((2, target.size))
         for row, size in zip(theta, sizes, strict=True):
             sd = np.full(coordinates.k, 0.5)
-            sd[e] = size
+            sd[e if len(expected) == coordinates.k else slice(None)] = size
             row[: coordinates.size] = coordinates.pack(np.diag(sd**2))
         values = target.log_likelihood(theta, target.reduce(theta))
         slope = (values[1] - values[0]) / np.log(sizes[1] / sizes[0])

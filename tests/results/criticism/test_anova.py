@@ -82,6 +82,16 @@ def test_models_that_are_not_nested_are_compared_by_their_criteria_only() -> Non
         assert table[["chisq", "p_value"]].isna().all(axis=None)
 
 
+@pytest.mark.parametrize("option", ["weights", "offset"])
+def test_models_with_other_weights_or_offsets_are_not_nested(option: str) -> None:
+    data = bmx.load_dataset("sleepstudy").assign(known=np.linspace(1.0, 2.0, 180))
+    small = bmx.Model(f"Reaction ~ {RIGHT[1]}", data).estimate()
+    other = bmx.Model(f"Reaction ~ {RIGHT[2]}", data, **{option: "known"}).estimate()
+    assert bmx.anova(small, other)[["chisq", "p_value"]].isna().all(axis=None)
+    same = bmx.Model(f"Reaction ~ {RIGHT[1]}", data, **{option: "known"}).estimate()
+    assert bmx.anova(same, other)["chisq"].notna().iloc[1]
+
+
 def test_probabilities_and_densities_are_not_compared() -> None:
     with pytest.raises(bmx.SpecError, match="`poisson` and `gaussian` give probabilities and densities"):
         bmx.anova(of_counts("poisson"), of_counts("gaussian"))
