@@ -153,6 +153,7 @@ COVERED = {
     "results.comparison": "test_comparison.py",
     "results.comparison.flat_prior_posterior": "results/comparison/test_decomposition.py",
     "results.criticism.elpd": "results/criticism/test_cross_validation.py",
+    "results.prediction.rows": "results/prediction/test_prediction_rows.py",  # `test_rows` is of designs
     "results.storage.model_storage": "results/storage/test_fit_storage.py",
     "results.tables.model_text": "inference/parameters/test_default_priors.py",
     "results.tables.prior_table": "inference/parameters/test_default_priors.py",
@@ -178,3 +179,9 @@ def test_modules_have_a_test_file_of_their_name(name):
 def test_listed_files_of_tests_are_there_and_needed(listed):
     assert (TESTS / COVERED[listed]).is_file()
     assert any(f"{name}.".startswith(f"{listed}.") for name in WITHOUT)
+
+
+def test_files_of_tests_have_names_of_their_own():
+    """Without packages pytest imports them by their names alone: of two it would find only one."""
+    names = [path.name for path in TESTS.rglob("test_*.py")]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
