@@ -239,7 +239,8 @@ def replicate(setting: Setting, seed: np.random.SeedSequence) -> tuple[Array, bo
     truth = draw_parameters(setting.priors, setting.design, rng)
     numbers = [int(number >> 1) for number in seed.generate_state(2)]
     simulated = simulate_response(setting.spec, setting.design, truth, numbers[0])
-    fitted = replace(setting.fitted, design=setting.fitted.design.with_response(simulated.y))
+    drawn = [outcome.y for outcome in simulated.outcomes]
+    fitted = replace(setting.fitted, design=setting.fitted.design.with_response(*drawn))
     draws = max(math.ceil(setting.ranks * setting.thin / CHAINS), 4)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BayesmixWarning)
@@ -268,7 +269,7 @@ def _scalars(model: Fitted, values: Parameters) -> Array:
 
 def _names(design: Design, spec: ModelSpec) -> list[str]:
     of_levels = [f"{effect}[{term.group} {term.levels[0]}]" for term in design.terms for effect in term.effects]
-    return [*parameter_names(design, spec.family.dispersion), *of_levels, LIKELIHOOD]
+    return [*parameter_names(design, spec.family.dispersion if spec.is_simple else None), *of_levels, LIKELIHOOD]
 
 
 # ---- uniformity -------------------------------------------------------------------------------------------------

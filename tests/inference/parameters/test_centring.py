@@ -7,12 +7,14 @@ from functools import cache
 import numpy as np
 import pytest
 from scipy.stats import expon
+from several_predictors import DATA as ROWS
+from several_predictors import made, priors_of
 
 import bayesmix as bmx
 from bayesmix.errors import SpecError
-from bayesmix.inference.parameters.centring import at_means, centring, log_jacobian, to_means, to_zero
+from bayesmix.inference.parameters.centring import at_means, centring, log_jacobian, places, to_means, to_zero
 from bayesmix.inference.parameters.names import Parameters
-from bayesmix.inference.parameters.priors_in_force import log_prior
+from bayesmix.inference.parameters.priors_in_force import log_prior, resolve
 from bayesmix.inference.sampling.prior_conflict import conflicts
 from bayesmix.studies.prior_simulation import draw_parameters
 
@@ -336,3 +338,134 @@ def test_years_are_compared_with_their_estimate():
     expected = bmx.compare(plain.sample(draws=400, chains=2, seed=1, progress=False), plain.estimate())
     for ours, theirs in (("sigma", "sigma"), ("sd(Subject, yr)", "sd(Subject, x)"), ("yr", "x")):
         np.testing.assert_allclose(found.steps.loc[ours], expected.steps.loc[theirs], rtol=1e-3, atol=1e-3)
+
+
+# ---- several linear predictors ---------------------------------------------------------------------------------------
+
+SHARED = ["y ~ x + w + (x | p | g) + (w | h)", "sigma ~ w + x + (w + x | p | g) + (x | h)"]
+M_X, M_W = float(ROWS["x"].mean()), float(ROWS["w"].mean())
+
+
+def test_each_predictors_intercept_takes_in_the_means_of_its_own_columns():
+    _, design = made(SHARED)
+    term, prefixes = design.terms[0], design.layout.prefixes
+    assert term.effects == ("Intercept", "x", "sigma_Intercept", "sigma_w", "sigma_x")
+    change = centring(term, prefixes)
+    expected = np.eye(5)
+    expected[0, 1], expected[2, 3], expected[2, 4] = M_X, M_W, M_X
+    np.testing.assert_allclose(change, expected, rtol=EXACT)
+    assert places(term, change, prefixes) == (f"x = {M_X:.6g}", "", f"w = {M_W:.6g}, x = {M_X:.6g}", "", "")
+    inner = at_means(design, [centring(one, prefixes) for one in design.terms])
+    moved = inner.terms[0]
+    assert moved.effects == ("Intercept(centred)", "x", "sigma_Intercept(centred)", "sigma_w", "sigma_x")
+    np.testing.assert_allclose(moved.z, term.z @ np.linalg.inv(expected), rtol=1e-9, atol=1e-12)
+    for r, columns in enumerate(([0, 1], [2, 3, 4])):
+        own = moved.z[design.block(r)]
+        np.testing.assert_allclose(own[:, columns[1:]].mean(axis=0), 0.0, atol=1e-12)
+        assert not np.any(np.delete(own, columns, axis=1))
+
+
+def test_priors_of_shared_effects_say_where_they_are_stated():
+    found = priors_of(SHARED)
+    rows = {name: says for name, _, says in found.rows() if "(g" in name}
+    at = f"w = {M_W:.6g}, x = {M_X:.6g}"
+    assert list(rows) == [
+        "sd(g, Intercept(centred))",
+        "sd(g, x)",
+        "sd(g, sigma_Intercept(centred))",
+        "sd(g, sigma_w)",
+        "sd(g, sigma_x)",
+        "corr(g)",
+    ]
+    assert rows["sd(g, Intercept(centred))"].endswith(f" y at x = {M_X:.6g}")
+    assert rows["sd(g, sigma_Intercept(centred))"] == f"95 % below 3 (a factor of 20) at {at}"
+    assert rows["corr(g)"].endswith(f" at x = {M_X:.6g}; {at}")
+
+
+@pytest.mark.parametrize(
+    ("given", "moved"),  # predictors whose intercept stays centred
+    [
+        ({"sd(g, Intercept)": "HalfNormal(1)"}, [2]),
+        ({"sd(g, sigma_Intercept)": "HalfNormal(1)"}, [0]),
+        ({"sd(g, sigma_Intercept(centred))": "HalfNormal(1)", "corr": "LKJ(1)"}, [2]),
+        ({"corr(g)": "LKJ(1)"}, []),
+        ("brms", []),
+        ("flat", [0, 2]),
+    ],
+)
+def test_a_prior_at_zero_leaves_its_own_intercept_there(given, moved):
+    change = priors_of(SHARED, priors=given).changes[0]
+    assert list(np.flatnonzero(np.any(change != np.eye(5), axis=1))) == moved
+
+
+def test_a_shift_changes_nothing_that_priors_are_stated_on():
+    """Priors are the same, and so are the linear predictors of the same values where the priors are stated."""
+    spec, plain = made(SHARED)
+    _, shifted = made(SHARED, data=ROWS.assign(x=ROWS["x"] + 1000.0 * ROWS["x"].std(), w=ROWS["w"] - 30.0))
+    first, second = resolve(spec, plain), resolve(spec, shifted)
+    assert (first.names, first.sd_names) == (second.names, second.sd_names)
+    for one, other in zip((*first.fixed, *sum(first.sd, ())), (*second.fixed, *sum(second.sd, ())), strict=True):
+        assert one.kind == other.kind
+        np.testing.assert_allclose(one.arguments, other.arguments, rtol=1e-9)
+    drawn = draw_parameters(first, plain, np.random.default_rng(4))
+    gamma, there = first.contrast @ drawn.beta, to_means(drawn, first.changes)
+    zero = to_zero(there, second.changes)
+    beta = np.linalg.solve(second.contrast, gamma)
+    total = [
+        design.X @ b + sum((term.z * own[term.codes]).sum(axis=1) for term, own in zip(design.terms, bs, strict=True))
+        for design, b, bs in ((plain, drawn.beta, drawn.b), (shifted, beta, zero.b))
+    ]
+    np.testing.assert_allclose(total[1], total[0], rtol=1e-8, atol=1e-8 * np.abs(total[0]).max())
+
+
+def test_the_jacobian_of_shared_effects_is_the_derivative_of_the_change():
+    spec, design = made(["y ~ x + (x | p | g)", "sigma ~ 1 + (x | p | g)"], data=ROWS.assign(x=ROWS["x"] - 49.0))
+    priors = resolve(spec, design)
+    values = draw_parameters(priors, design, np.random.default_rng(3))
+    rows, columns = np.tril_indices(4, -1)
+
+    def unpacked(v):
+        corr = np.eye(4)
+        corr[rows, columns] = corr[columns, rows] = v[4:]
+        return Parameters(np.zeros(0), (v[:4],), (corr,), (), None)
+
+    def there(v):
+        moved = to_means(unpacked(v), priors.changes)
+        return np.concatenate([moved.sd[0], moved.corr[0][rows, columns]])
+
+    v = np.concatenate([values.sd[0], values.corr[0][rows, columns]])
+    steps = 1e-6 * np.diag(np.where(np.arange(10) < 4, np.maximum(v, 1e-3), 1.0))
+    slope = np.array([(there(v + h) - there(v - h)) / (2.0 * h.sum()) for h in steps])
+    assert log_jacobian(unpacked(v), priors.changes) == pytest.approx(np.linalg.slogdet(slope)[1], abs=1e-4)
+
+
+def test_a_prior_of_sigmas_effects_at_zero_far_from_the_data_is_named():
+    spec, design = made(
+        ["Reaction ~ yr + (1 | p | Subject)", "sigma ~ yr + (yr | p | Subject)"],
+        priors={"sd(Subject, sigma_Intercept)": "HalfNormal(1)"},
+        data=YEARS,
+    )
+    priors, back = resolve(spec, design), np.eye(3)
+    back[1, 2] = -float(YEARS["yr"].mean())
+    covariance = back @ np.diag([30.0, 0.4, 20.0]) ** 2 @ back.T  # at year zero
+    (found,) = conflicts(priors, design, [covariance])
+    assert (found.name, found.place) == ("sd(Subject, sigma_Intercept)", "yr = 2000.01")
+    assert found.centred == pytest.approx(0.4, rel=1e-6)
+    assert found.estimate == pytest.approx(20.0 * 2000.01, rel=1e-3)
+    assert '"sd(Subject, sigma_Intercept(centred))": "HalfNormal(1)"' in found.advice
+    assert not conflicts(resolve(*made(spec.text.split("; "), data=YEARS)), design, [covariance])
+
+
+@pytest.mark.slow
+def test_a_shifted_predictor_of_mean_and_sigma_has_the_same_posterior():
+    formulas = ["Reaction ~ x + (x | p | Subject)", "sigma ~ x + (1 | p | Subject)"]
+    posts = []
+    for shift in (0.0, 1000.0):
+        model = bmx.Model(formulas, SLEEP.assign(x=DAYS + shift * SPREAD))
+        posts.append(model.sample(draws=200, chains=2, seed=4, method="marginal", progress=False))
+    changes = [post.priors.changes for post in posts]
+    there = [to_means(post.values, change) for post, change in zip(posts, changes, strict=True)]
+    for first, second in zip(there[0].sd + there[0].corr, there[1].sd + there[1].corr, strict=True):
+        np.testing.assert_allclose(second.mean(axis=(0, 1)), first.mean(axis=(0, 1)), rtol=1e-3, atol=1e-3)
+    gammas = [post.values.beta @ post.priors.contrast.T for post in posts]
+    np.testing.assert_allclose(gammas[1].mean(axis=(0, 1)), gammas[0].mean(axis=(0, 1)), rtol=1e-3, atol=1e-3)

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from densities import PRIOR, log_lkj
 from scipy.stats import norm
+from several_predictors import made
 
 import bayesmix as bmx
 from bayesmix.errors import DesignError, SpecError
 from bayesmix.inference.parameters.names import Parameters
-from bayesmix.inference.parameters.priors_in_force import log_prior
-from bayesmix.language.priors.prior import Prior
+from bayesmix.inference.parameters.priors_in_force import log_prior, resolve
+from bayesmix.language.priors.prior import Prior, parse_prior
 
 EXACT = 1e-12
 
@@ -282,3 +283,68 @@ def test_log_prior_sums_terms_of_one_group():
     assert found.keys() == {"fixef", "sd_g"}
     expected = PRIOR["Exponential"](1.0).logpdf(0.5) + PRIOR["Exponential"](s_x).logpdf(0.1)
     assert float(found["sd_g"]) == pytest.approx(expected)
+
+
+# ---- several linear predictors ---------------------------------------------------------------------------------------
+
+
+def test_the_density_of_several_predictors_is_the_sum_of_its_parts():
+    given = {
+        "y_Intercept": "Normal(300, 20)",
+        "y_x": "Cauchy(0, 1)",
+        "sigma_y": "Gamma(2, 0.1)",
+        "count_Intercept": "Normal(1, 2)",
+        "shape_count_Intercept": "Normal(0, 1)",
+        "shape_count_w": "StudentT(3, 0, 2)",
+        "sd(g)": "HalfNormal(3)",
+        "sd(g, shape_count_Intercept)": "Exponential(2)",
+        "corr(g)": "LKJ(3)",
+    }
+    formulas = ["y ~ x + (1 | p | g)", "count ~ 1 + (1 | p | g)", "shape_count ~ w + (1 | p | g)"]
+    spec, design = made(formulas, {"y": "gaussian", "count": "negbinomial"}, given)
+    found = resolve(spec, design)
+    assert design.fixed == (
+        "y_Intercept",
+        "y_x",
+        "sigma_y",
+        "count_Intercept",
+        "shape_count_Intercept",
+        "shape_count_w",
+    )
+    beta = np.array([290.0, 0.4, 2.3, 1.2, -0.3, 0.8])  # that of sigma is its logarithm
+    sd, corr = np.array([4.0, 0.5, 0.7]), np.array([[1.0, 0.2, -0.3], [0.2, 1.0, 0.1], [-0.3, 0.1, 1.0]])
+    own = log_prior(found, design, Parameters(beta, (sd,), (corr,), (), None))
+    coefficients = [
+        PRIOR["Normal"](300.0, 20.0).logpdf(290.0),
+        PRIOR["Cauchy"](0.0, 1.0).logpdf(0.4),
+        PRIOR["Gamma"](2.0, 0.1).logpdf(np.exp(2.3)) + 2.3,
+        PRIOR["Normal"](1.0, 2.0).logpdf(1.2),
+        PRIOR["Normal"](0.0, 1.0).logpdf(-0.3),
+        PRIOR["StudentT"](3.0, 0.0, 2.0).logpdf(0.8),
+    ]
+    spread = [PRIOR["HalfNormal"](3.0).logpdf(4.0), PRIOR["HalfNormal"](3.0).logpdf(0.5)]
+    assert own.keys() == {"fixef", "sd_g", "corr_g"}
+    assert own["fixef"] == pytest.approx(sum(coefficients), rel=EXACT)
+    assert own["sd_g"] == pytest.approx(sum(spread) + PRIOR["Exponential"](2.0).logpdf(0.7), rel=EXACT)
+    assert own["corr_g"] == pytest.approx(log_lkj(corr, 3.0), rel=EXACT)
+
+
+def test_priors_of_several_predictors_print_in_units_and_factors():
+    spec, design = made(
+        ["y ~ x + (1 | g)", "sigma_y ~ x + (1 | g)", "count ~ x"], {"y": "gaussian", "count": "negbinomial"}
+    )
+    rows = {name: (str(prior), says) for name, prior, says in resolve(spec, design).rows()}
+    assert rows["y_x"][1].endswith(" y per x")
+    prior, says = rows["sigma_y_Intercept(centred)"]
+    low, high = norm(*parse_prior(prior).arguments).interval(0.95)
+    assert says == f"95 % within {low:.3g} .. {high:.3g} (sigma_y {np.exp(low):.3g} .. {np.exp(high):.3g} y)"
+    assert "(a factor of " in rows["sigma_y_x"][1]
+    assert rows["sd(g, sigma_y_Intercept)"] == ("Exponential(1)", "95 % below 3 (a factor of 20)")
+    assert rows["shape_count"] == ("Gamma(2, 0.1)", "95 % below 47.4")
+
+
+def test_flat_numbers_are_improper():
+    families = {"y": "gaussian", "count": "poisson"}
+    given = {"sigma_y": "HalfFlat"}
+    assert resolve(*made(["y ~ x", "count ~ x"], families, given)).has_flat
+    assert not resolve(*made(["y ~ x", "count ~ x"], families)).has_flat
