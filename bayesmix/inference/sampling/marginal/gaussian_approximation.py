@@ -12,6 +12,7 @@ as rows, too. Random and fixed effects of the approximation integrate out exactl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
+from bayesmix.errors import FitError
 from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem, generalized_problem
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.least_squares.cholesky import Factorisation
@@ -27,12 +29,18 @@ from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.parameters.unconstrained import term_coordinates
 from bayesmix.inference.sampling.marginal.independence_metropolis import find_mode
 from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, bent, fixed_at
-from bayesmix.inference.sampling.marginal.row_quadratics import PseudoResponses, RowQuadratics, match_rows
+from bayesmix.inference.sampling.marginal.row_quadratics import (
+    BlockQuadratics,
+    PseudoResponses,
+    RowQuadratics,
+    match_rows,
+)
 from bayesmix.inference.sampling.marginal.sampler import draw_fixed
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.on_link import CoefficientPrior
 
 ROUNDS = 6
+STEPS = 14  # rounds where each may go a part of the way
 DRAWS = 300  # of the Gaussian approximation's posterior in each round
 ENOUGH = 0.05  # relative fall of the spread of the remainder below which rounds stop ...
 SMALL = 1.0  # ... if it is this small; where it is not, it hides behind its noise that later rounds fit better
@@ -134,38 +142,132 @@ def rows_of(z: Array, codes: Array, effects: Array) -> Array:
 def fit_approximation(
     design: Design, spec: ModelSpec, priors: Priors, point: PointEstimate, rng: np.random.Generator
 ) -> GaussianApproximation:
-    """Find the Gaussian approximation, from the conditional mode at a point estimate on."""
+    """Find the Gaussian approximation, from a point estimate on: its conditional mode, or Laplace's distribution there.
+
+    Raises
+    ------
+    FitError
+        If none is found.
+    """
     problem = generalized_problem(design, point.coordinates, spec)
-    eta = point.predictor(design) - design.offset
     log_dispersion = np.log(float(point.dispersion or 1.0))
     gamma = priors.contrast @ point.beta
     width = np.sqrt(np.maximum(np.diagonal(priors.contrast @ point.beta_cov @ priors.contrast.T), 1e-12))
-    rows = match_rows(problem, eta[None], np.array(log_dispersion))
     fixed = [_match_prior(prior, at[None], sd) for prior, at, sd in zip(priors.fixed, gamma, width, strict=True)]
+    search = _Search(design, priors, point, problem, rng)
+    if problem.likelihood.R > 1:
+        return _by_steps(search, match_rows(problem, _around(point, design, rng), np.zeros(())), fixed)
+    eta = point.predictor(design) - design.offset
+    rows = match_rows(problem, eta[None], np.array(log_dispersion))
     best: GaussianApproximation | None = None
     for _ in range(ROUNDS):
-        approximation = _approximation(design, priors, point, problem, rows, fixed)
-        target = approximation.target
-        mode, covariance, _ = find_mode(target, target.start(point))
-        theta = mode + rng.standard_normal((DRAWS, len(mode))) @ np.linalg.cholesky(covariance).T
-        shift, eta = _draw_predictors(target, theta, rng)
-        dispersion = _dispersion(problem, priors, eta, log_dispersion)
-        log_dispersion = dispersion.mean if dispersion is not None else 0.0
-        trial = approximation.at(mode, dispersion)
-        ratio = trial.remainder(eta, np.array(log_dispersion)).sum(axis=-1) + trial.prior_remainder(shift)
-        trial = replace(trial, spread=_spread(ratio))
+        found = search.at(rows, fixed, log_dispersion)
+        trial, log_dispersion = found.approximation, found.log_dispersion
         falls = best is None or trial.spread < (1.0 - ENOUGH) * best.spread
         best = trial if best is None or trial.spread < LAX * best.spread else best
         if not falls and best.spread < SMALL:
             break
-        rows = match_rows(problem, eta, np.array(log_dispersion))
-        gamma_draws = coefficients(target, shift)
-        fixed = [
-            _match_prior(prior, draws, float(draws.std()))
-            for prior, draws in zip(priors.fixed, gamma_draws.T, strict=True)
-        ]
+        rows, fixed = search.next(found)
     assert best is not None
     return best
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """An approximation and draws from it."""
+
+    approximation: GaussianApproximation
+    log_dispersion: float
+    eta: Array  # (B, N) the offset not included
+    shift: Array  # (B, p)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Search:
+    """What approximations are searched for."""
+
+    design: Design
+    priors: Priors
+    point: PointEstimate
+    problem: GeneralizedProblem
+    rng: np.random.Generator
+
+    def at(self, rows: RowQuadratics, fixed: Sequence[tuple[float, float]], log_dispersion: float) -> _Found:
+        """The approximation with these quadratics, how far it is from the model, and draws from it."""
+        approximation = _approximation(self.design, self.priors, self.point, self.problem, rows, fixed)
+        target = approximation.target
+        mode, covariance, _ = find_mode(target, target.start(self.point))
+        theta = mode + self.rng.standard_normal((DRAWS, len(mode))) @ np.linalg.cholesky(covariance).T
+        shift, eta = _draw_predictors(target, theta, self.rng)
+        dispersion = _dispersion(self.problem, self.priors, eta, log_dispersion)
+        log_dispersion = dispersion.mean if dispersion is not None else 0.0
+        trial = approximation.at(mode, dispersion)
+        ratio = trial.remainder(eta, np.array(log_dispersion)).sum(axis=-1) + trial.prior_remainder(shift)
+        return _Found(replace(trial, spread=_spread(ratio)), log_dispersion, eta, shift)
+
+    def tried(self, rows: RowQuadratics, fixed: Sequence[tuple[float, float]]) -> _Found | None:
+        """The same, None where numbers fail."""
+        with np.errstate(all="ignore"):
+            try:
+                found = self.at(rows, fixed, 0.0)
+            except (np.linalg.LinAlgError, FitError):
+                return None
+        return found if np.isfinite(found.eta).all() and math.isfinite(found.approximation.spread) else None
+
+    def next(self, found: _Found) -> tuple[RowQuadratics, list[tuple[float, float]]]:
+        """Quadratics of rows, and moments of the priors of fixed effects, nearest over the draws."""
+        gamma = coefficients(found.approximation.target, found.shift)
+        pairs = zip(self.priors.fixed, gamma.T, strict=True)
+        fixed = [_match_prior(prior, draws, float(draws.std())) for prior, draws in pairs]
+        return match_rows(self.problem, found.eta, np.array(found.log_dispersion)), fixed
+
+
+def _by_steps(search: _Search, rows: RowQuadratics, fixed: list[tuple[float, float]]) -> GaussianApproximation:
+    """Rounds of which each may go only a part of the way.
+
+    Where a parameter beside the mean has effects of its own, ``E exp(-2 log sigma)`` over too wide an approximation is
+    so large that the next one is far too narrow, and the one after that too wide.
+    """
+    assert isinstance(rows, BlockQuadratics)
+    best: GaussianApproximation | None = None
+    base = wanted = rows
+    share = 1.0
+    for _ in range(STEPS):
+        found = search.tried(base.towards(wanted, share), fixed)
+        spread = math.inf if found is None else found.approximation.spread
+        if found is None or not spread < (math.inf if best is None else LAX * best.spread):
+            share *= 0.5
+            base = base if best is not None else base.projected()
+            continue
+        falls = best is None or spread < (1.0 - ENOUGH) * best.spread
+        best = found.approximation if best is None or spread < best.spread else best
+        if not falls and best.spread < SMALL:
+            break
+        following, fixed = search.next(found)
+        assert isinstance(following, BlockQuadratics)
+        base, wanted, share = base.towards(wanted, share), following, min(1.0, 2.0 * share)
+    if best is None:
+        raise FitError(
+            "No Gaussian approximation of the random effects was found to propose from. Sample with NUTS:"
+            ' model.sample(method="nuts").'
+        )
+    return best
+
+
+def _around(point: PointEstimate, design: Design, rng: np.random.Generator) -> Array:
+    """Linear predictors ``(B, N)`` without offset, drawn from Laplace's distribution at a point estimate."""
+    beta = point.beta + _normal(point.beta_cov, (DRAWS,), rng)
+    eta = beta @ design.X.T
+    for term, b, cov in zip(design.terms, point.b, point.b_cov, strict=True):
+        eta += rows_of(term.z, term.codes, b + _normal(cov, (DRAWS, len(b)), rng))
+    return np.asarray(eta)
+
+
+def _normal(covariance: Array, lead: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Normal draws ``(*lead, k)`` of covariances ``(..., k, k)`` that may be singular."""
+    values, vectors = np.linalg.eigh(0.5 * (covariance + np.swapaxes(covariance, -1, -2)))
+    root = vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]
+    return np.asarray(np.einsum("...kl,...l->...k", root, rng.standard_normal((*lead, covariance.shape[-1]))))
 
 
 def _spread(values: Array) -> float:

@@ -105,6 +105,13 @@ class BlockQuadratics(RowQuadratics):
         linear = (away * self.slope).reshape(*away.shape[:-1], len(self.blocks), -1).sum(axis=-2)
         return np.asarray(log_density - linear + 0.5 * quadratic(self.blocks, away))
 
+    def towards(self, other: BlockQuadratics, share: float) -> BlockQuadratics:
+        """Quadratics a share of the way to others, by their coefficients."""
+        blocks = self.blocks + share * (other.blocks - self.blocks)
+        own, theirs = (one.slope + weigh(one.blocks, one.centre) for one in (self, other))
+        slope = own + share * (theirs - own) - weigh(blocks, other.centre)
+        return BlockQuadratics(other.centre, slope, blocks)
+
     @override
     def projected(self) -> BlockQuadratics:
         values, vectors = np.linalg.eigh(np.moveaxis(self.blocks, -1, 0))
@@ -119,7 +126,7 @@ def match_rows(problem: GeneralizedProblem, eta: Array, log_dispersion: Array) -
 
     def sums(begin: int) -> tuple[Array, Array]:
         first, second = problem.slopes(eta[begin : begin + size] + problem.offset, float(np.exp(log_dispersion)))
-        return np.nansum(first, axis=0), -np.nansum(second, axis=0)
+        return _finite(first).sum(axis=0), -_finite(second).sum(axis=0)
 
     parts = list(in_threads(sums, range(0, len(eta), size)))
     slope = np.sum([first for first, _ in parts], axis=0) / len(eta)
@@ -129,3 +136,8 @@ def match_rows(problem: GeneralizedProblem, eta: Array, log_dispersion: Array) -
     floor = SMALLEST + 1e-3 * np.abs(slope)  # a row may not be moved by more than that
     weights = np.maximum(curvature, floor)
     return PseudoResponses(eta.mean(axis=0) + slope / weights, weights)
+
+
+def _finite(values: Array) -> Array:
+    """Derivatives with zeros where a draw is so far out that they are not finite."""
+    return values if np.isfinite(values).all() else np.where(np.isfinite(values), values, 0.0)

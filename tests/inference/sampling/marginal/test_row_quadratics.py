@@ -167,6 +167,21 @@ def test_the_linear_problem_integrates_the_quadratics(positive: bool) -> None:
     assert value == pytest.approx(expected, rel=1e-9)
 
 
+def test_a_share_of_the_way_is_one_of_the_coefficients() -> None:
+    """Quadratics are linear in their coefficients: so are their differences between two points."""
+    *_, eta, found = matched()
+    other = match_rows(sigma()[1], eta + 0.2, AT_ONE)
+    assert isinstance(other, BlockQuadratics)
+
+    def rise(rows: BlockQuadratics) -> np.ndarray:
+        low, high = rows.taken_from(np.zeros((2, N)), eta[:2])
+        return low - high
+
+    expected = 0.7 * rise(found) + 0.3 * rise(other)
+    np.testing.assert_allclose(rise(found.towards(other, 0.3)), expected, **EXACT)
+    np.testing.assert_allclose(rise(found.towards(other, 1.0)), rise(other), **EXACT)
+
+
 def test_projected_blocks_are_positive_and_keep_positive_ones() -> None:
     *_, found = matched()
     values = np.linalg.eigvalsh(np.moveaxis(found.blocks, -1, 0))
