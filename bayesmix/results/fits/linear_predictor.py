@@ -151,9 +151,10 @@ def linear_predictor(
     if not with_effects:
         return eta
     for term, b in zip(terms, values.b, strict=True):
+        known = np.maximum(term.codes, 0)  # codes of unseen levels may lie below minus the number of levels
         z = np.where(term.codes >= 0, term.z.T, 0.0)
         for e, column in enumerate(z):
-            eta += column * np.take(b[..., e], term.codes, axis=-1)  # of code -1 the last level's, times zero
+            eta += column * np.take(b[..., e], known, axis=-1)
     return eta
 
 

@@ -292,3 +292,15 @@ def test_what_is_not_there_is_refused_by_name(case):
 def test_predictors_are_those_of_the_parameter():
     with pytest.raises(DataError, match="`zAge` is not a predictor of the fixed part of `shape`"):
         estimated(SHAPE).conditional_effects("zAge", parameter="shape")
+
+
+@pytest.mark.parametrize("name", [SHARED, SHAPE])
+def test_more_unseen_levels_than_the_fit_has(name):
+    """Their codes go below minus the number of levels; known levels keep their effects."""
+    fit, data = estimated(name), frame(estimate_case(name)["data"])
+    group = fit.design.terms[0].group
+    many = pd.concat([data.iloc[[0]].assign(**{group: f"new {i}"}) for i in range(100)])
+    both = pd.concat([data.iloc[:5].astype({group: object}), many])
+    found = fit.predict(both, kind="linear", groups="known")["estimate"].to_numpy()
+    fixed = etas(model_of(name), fit.values, with_effects=False)[0, 0]
+    np.testing.assert_allclose(found, np.r_[dense(name)[:5, 0], np.full(100, fixed)], **EXACT)
