@@ -16,6 +16,7 @@ from bayesmix.inference.estimation.linear import fit_linear
 from bayesmix.inference.estimation.methods import Agq, Laplace, Method, Ml, Reml
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import check_variation, linear_problem
+from bayesmix.inference.estimation.several_predictors import units
 from bayesmix.inference.least_squares.scaling import coordinates
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.threads import one_blas_thread
@@ -32,7 +33,7 @@ def estimate(design: Design, spec: ModelSpec, method: Method) -> PointEstimate:
     FitError
         If the numbers of the data are beyond what can be computed with.
     """
-    working = coordinates(design)
+    working = coordinates(design, None if spec.is_simple else units(design, spec))
     if isinstance(method, Agq) and len(working.factors) != 1:
         raise SpecError("Quadrature needs exactly one grouping factor; use the Laplace approximation instead.")
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -24,6 +24,7 @@ from bayesmix.inference.estimation.optimise import Objective
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.quadrature import quadrature, quadrature_gradient
 from bayesmix.inference.estimation.restart import FAR, FEW_ROWS, NEAR, Restarts, starts_around
+from bayesmix.inference.estimation.several_predictors import starts_beside
 from bayesmix.inference.estimation.starting_values import without_random_effects
 from bayesmix.inference.parameters.likelihood import OnePredictor
 
@@ -186,12 +187,13 @@ def _value(likelihood: MarginalLikelihood, x: Array) -> float:
 
 
 def _starts_again(
-    likelihood: MarginalLikelihood, start: Array, x: Array, _: object, is_doubtful: bool
+    likelihood: MarginalLikelihood, start: Array, x: Array, singular: Sequence[int], is_doubtful: bool
 ) -> Iterator[Array]:
     """Where searches start again after one from ``start`` has ended at ``x``.
 
-    From the boundary all terms go near it, and far from it; of few rows also elsewhere. And without end: outcomes that
-    the effects can separate have a criterion that is nearly flat from some size on, and lowest there.
+    From the boundary all terms go near it, and far from it; of few rows also elsewhere, and so where parameters beside
+    the means have formulas. And without end: outcomes that the effects can separate have a criterion that is nearly
+    flat from some size on, and lowest there.
     """
     working = likelihood.problem.coordinates
     m = working.size
@@ -203,6 +205,7 @@ def _starts_again(
         yield np.concatenate([initial_factors(working, FAR), x[m:]])
     if len(working.X) <= FEW_ROWS:
         yield from starts_around(working.structures, x, start)
+    yield from starts_beside(likelihood.problem, start, x, singular)
 
 
 def _latent_variance(likelihood: MarginalLikelihood) -> float | None:

@@ -30,7 +30,7 @@ class Place:
 class Coordinates:
     """A design in computational coordinates, with its symbolic factorisation."""
 
-    X: Array  # (n, p), X'X = n I
+    X: Array  # (n, p), X'X = n I up to the units of the predictors
     T: Array  # (p, p) upper triangular, beta = T beta~
     factors: tuple[Factor, ...]  # grouping factors, most levels first
     places: tuple[Place, ...]  # per term
@@ -77,12 +77,21 @@ class Coordinates:
         return [root @ np.swapaxes(root, -1, -2) for root in roots]
 
 
-def coordinates(design: Design) -> Coordinates:
-    """Change the design to computational coordinates."""
+def coordinates(design: Design, units: Sequence[float] | None = None) -> Coordinates:
+    """Change the design to computational coordinates.
+
+    ``units`` are sizes of the linear predictors, where they are so different that one step does not fit all: columns of
+    each are of its unit's size.
+    """
     X, T = _orthonormal(design.X)
     groups = _grouping_factors(design.terms)
     structures = tuple(structure_of(term) for term in design.terms)
     changes = tuple(_whitening(term.z, s) for term, s in zip(design.terms, structures, strict=True))
+    if units is not None:
+        sizes = np.array(units)[list(design.layout.owners)]
+        X, T = X * sizes, T * sizes
+        pairs = zip(changes, design.terms, structures, strict=True)
+        changes = tuple(_in_units(C, term, s, np.array(units)) for C, term, s in pairs)
     places, factors = [], []
     for number, members in enumerate(groups):
         offset = 0
@@ -113,6 +122,12 @@ def _orthonormal(X: Array) -> tuple[Array, Array]:
     Q, R = np.linalg.qr(X / scale)
     T = np.linalg.solve(R, np.eye(p)) * np.sqrt(n)
     return Q * np.sqrt(n), T / scale[:, None]
+
+
+def _in_units(C: Array, term: Term, structure: Structure, units: Array) -> Array:
+    """Change of columns to those of the size of their predictor's unit; of one size where effects must have one."""
+    sizes = units[list(term.owners)]
+    return np.asarray(C * sizes) if np.ptp(sizes) == 0.0 or not structure.is_homogeneous else C
 
 
 def _sizes(columns: Array) -> Array:

@@ -1,0 +1,80 @@
+"""What a search for the estimate of rows with several linear predictors needs: their units, and where else to start."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem
+from bayesmix.inference.least_squares.scaling import Coordinates
+from bayesmix.inference.parameters.covariance import from_factor
+from bayesmix.inference.parameters.likelihood import SeveralPredictors
+from bayesmix.language.formula.model_spec import ModelSpec
+
+NONE, FEW, SOME, MUCH = 0.03, 0.2, 0.5, 1.5  # relative factors of effects, from hardly any to large ones
+
+
+def units(design: Design, spec: ModelSpec) -> list[float]:
+    """Sizes of the linear predictors: of a mean on the scale of its response, that response's; one of all others."""
+    sizes = []
+    for one in spec.parameters:
+        outcome = design.outcomes[one.response]
+        spread = float(np.std(outcome.y / outcome.trials)) if one.parameter == 0 and one.link.is_identity else 1.0
+        sizes.append(spread if spread > 0.0 else 1.0)
+    return sizes
+
+
+def starts_beside(problem: GeneralizedProblem, start: Array, x: Array, singular: Sequence[int]) -> Iterator[Array]:
+    """Points to search from, beside ``start`` that led to ``x``, where parameters beside means have formulas.
+
+    Few rows a level tell a spread of the means and one of the other parameters apart in several ways: the criterion may
+    have one valley with each of them, and one with both.
+    """
+    working, m = problem.coordinates, problem.coordinates.size
+    owners = _owners(problem)
+    beside = _beside_means(problem)
+    if not owners or not beside:
+        return
+    sizes = [(SOME, NONE, start), (FEW, NONE, x)]
+    if any(owner in beside for own in owners for owner in own):
+        sizes += [(SOME, MUCH, x), (NONE, SOME, start)]
+    for of_means, of_others, rest in sizes:
+        factors = [np.diag([of_others if owner in beside else of_means for owner in own]) for own in owners]
+        yield np.concatenate([from_factor(working.structures, factors), rest[m:]])
+    for sign in (1.0, -1.0) if any(working.structures[t].k > 1 for t in singular) else ():
+        factors = [SOME * (0.5 * np.eye(len(own)) + _first_column(len(own), sign)) for own in owners]
+        yield np.concatenate([from_factor(working.structures, factors), x[m:]])
+
+
+def _first_column(k: int, sign: float) -> Array:
+    """What makes all effects of a term correlated with the first."""
+    column = np.zeros((k, k))
+    column[1:, 0] = sign
+    return column
+
+
+def _beside_means(problem: GeneralizedProblem) -> set[int]:
+    """Predictors of parameters beside the means that differ between rows."""
+    rows, X = problem.likelihood, problem.coordinates.X
+    if not isinstance(rows, SeveralPredictors):
+        return set()
+    others = {r for part in rows.parts for r in part.places[1:]}
+    fixed = np.any(X.reshape(rows.R, rows.n, -1) != 0.0, axis=1).sum(axis=1)  # columns of each predictor
+    random = {owner for own in _owners(problem) for owner in own}
+    return {r for r in others if fixed[r] > 1 or r in random}
+
+
+def _owners(problem: GeneralizedProblem) -> list[Sequence[int]]:
+    """The predictor of each effect of each term."""
+    working, R = problem.coordinates, problem.likelihood.R
+    return [_owners_of(working, t, R) for t in range(len(working.places))]
+
+
+def _owners_of(working: Coordinates, t: int, R: int) -> list[int]:
+    place = working.places[t]
+    z = working.factors[place.factor].z[:, place.columns]
+    sizes = np.sum(z.reshape(R, -1, z.shape[1]) ** 2, axis=1)  # (R, k)
+    return [int(r) for r in np.argmax(sizes, axis=0)]
