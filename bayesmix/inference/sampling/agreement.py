@@ -37,9 +37,16 @@ class Distance:
 
 
 def scalars(design: Design, values: Parameters, dispersion: str | None) -> tuple[list[str], Array]:
-    """Names and draws ``(chain, draw, m)`` of fixed effects, standard deviations and the dispersion."""
+    """Names and draws ``(chain, draw, m)`` of fixed effects, standard deviations and the dispersion.
+
+    Parameters that are one number for all rows are taken on their natural scale.
+    """
     names = [*design.fixed, *(name for own in sd_names(design.terms) for name in own)]
-    parts = [values.beta, *(sd[..., : len(own)] for sd, own in zip(values.sd, sd_names(design.terms), strict=True))]
+    beta = values.beta.copy()
+    for j, owner in enumerate(design.layout.owners):
+        if owner in design.layout.numbers:
+            beta[..., j] = design.layout.numbers[owner].mean(beta[..., j])
+    parts = [beta, *(sd[..., : len(own)] for sd, own in zip(values.sd, sd_names(design.terms), strict=True))]
     if values.dispersion is not None and dispersion is not None:
         return [*names, dispersion], np.concatenate([*parts, values.dispersion[..., None]], axis=-1)
     return names, np.concatenate(parts, axis=-1)

@@ -116,24 +116,19 @@ def test_weights_are_joint_density_over_that_of_the_proposal(name: str, monkeypa
         np.testing.assert_allclose(proposed.log_density[i], joint - own, **EXACT)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 6))
-@pytest.mark.parametrize("case", POSTERIORS)
-def test_posteriors_are_stans_and_certified(case: str, seed: int) -> None:
-    """Means, standard deviations and quantiles of every parameter; the certificate at every seed."""
-    from arviz import mcse
-
+def of_stan(case: str) -> bmx.Model:
+    """The model of a posterior by Stan, with its priors."""
     stan = posterior_case(case)
     formulas = [stan["formula"]["mu"], *(f"{k} {v}" for k, v in stan["formula"].items() if k != "mu")]
-    model = bmx.Model(formulas, frame(stan["data"]), stan["family"], priors=stan["priors"])
-    post = model.sample(seed=seed, method="marginal", progress=False)
-    assert not post.problems
-    assert post.draws.certificate["pareto_k"] < 0.5
-    assert post.draws.certificate["acceptance"] > 0.2
-    table, draws = post.parameters(), flatten(post.design, post.values)
-    assert table.r_hat.max() <= 1.01
-    assert min(table.ess_bulk.min(), table.ess_tail.min()) >= 400.0
-    for name, theirs in stan["parameters"].items():
+    return bmx.Model(formulas, frame(stan["data"]), stan["family"], priors=stan["priors"])
+
+
+def check_against_stan(post: bmx.Posterior, case: str) -> None:
+    """Means, standard deviations and quantiles of every parameter, within Monte Carlo error."""
+    from arviz import mcse
+
+    draws = flatten(post.design, post.values)
+    for name, theirs in posterior_case(case)["parameters"].items():
         x = draws[..., post.names.index(name)]
         errors = [mcse(x, method="mean"), mcse(x, method="sd")]
         errors += [mcse(x, method="quantile", prob=q) for q in (0.025, 0.5, 0.975)]
@@ -141,3 +136,28 @@ def test_posteriors_are_stans_and_certified(case: str, seed: int) -> None:
         known = np.array([theirs["mean"], theirs["sd"], *theirs["quantiles"]])
         known_errors = [theirs["mcse_mean"], theirs["mcse_sd"], *theirs["mcse_quantiles"]]
         assert np.all(np.abs(ours - known) < MCSE * np.hypot(np.array(errors, float), known_errors)), name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 6))
+@pytest.mark.parametrize("case", POSTERIORS)
+def test_posteriors_are_stans_and_certified(case: str, seed: int) -> None:
+    """The certificate at every seed."""
+    post = of_stan(case).sample(seed=seed, method="marginal", progress=False)
+    assert not post.problems
+    assert post.draws.certificate["pareto_k"] < 0.5
+    assert post.draws.certificate["acceptance"] > 0.2
+    table = post.parameters()
+    assert table.r_hat.max() <= 1.01
+    assert min(table.ess_bulk.min(), table.ess_tail.min()) >= 400.0
+    check_against_stan(post, case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", POSTERIORS)
+def test_nuts_draws_the_posteriors_of_stan(case: str) -> None:
+    post = of_stan(case).sample(seed=1, method="nuts", progress=False)
+    assert post.method == "nuts"
+    assert not post.problems
+    assert int(post.draws.stats["diverging"].sum()) == 0
+    check_against_stan(post, case)

@@ -2,35 +2,73 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
+from bayesmix.data.design.response import Outcome
 from bayesmix.inference.sampling.nuts.shared_data import Packed
-from bayesmix.language.families.derivatives import weighted
+from bayesmix.language.families.derivatives import weighted_all
 from bayesmix.language.families.family import Family
+from bayesmix.language.families.link import Link
 from bayesmix.language.families.namespaces import symbolic
-from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
 
 
-def add_likelihood(design: Design, spec: ModelSpec, eta: Any, dispersion: Any) -> None:
-    """Add the response ``y`` given the linear predictor ``(n,)``: PyMC's own distribution where it has the family's."""
+@dataclass(frozen=True, slots=True, eq=False)
+class SymbolicResponse:
+    """A response given its parameters, as symbols."""
+
+    name: str  # of the variable: "y"; of several responses each its own
+    family: Family
+    link: Link  # of the mean
+    outcome: Outcome
+    eta: Any  # (n,) linear predictor of the mean
+    others: Sequence[Any]  # the parameters beside it: numbers, or (n,)
+
+
+def responses_of(
+    design: Design, spec: ModelSpec, eta: Mapping[int, Any], numbers: Mapping[str | None, Any]
+) -> list[SymbolicResponse]:
+    """The responses of a model, from its linear predictors and, by name, the parameters that are one number."""
+    if spec.is_simple:
+        own = spec.family.others(numbers.get(spec.family.dispersion))
+        return [SymbolicResponse("y", spec.family, spec.link, design.outcome, eta[0], own)]
+    found = []
+    for i, (response, outcome) in enumerate(zip(spec.responses, design.outcomes, strict=True)):
+        mean, *others = [r for r, one in enumerate(spec.parameters) if one.response == i]
+        values = tuple(_value(spec.parameters[r], eta.get(r), numbers) for r in others)
+        link = response.links[0]
+        found.append(SymbolicResponse(response.name or "y", response.family, link, outcome, eta[mean], values))
+    return found
+
+
+def _value(one: Predictor | Auxiliary, eta: Any, numbers: Mapping[str | None, Any]) -> Any:
+    """A parameter by itself."""
+    return numbers[one.name] if isinstance(one, Auxiliary) else one.link.formula(symbolic(), eta)
+
+
+def add_likelihood(response: SymbolicResponse) -> None:
+    """Add a response given its parameters: PyMC's own distribution where it has the family's."""
     import pymc as pm
 
-    family, trials = spec.family, _trials(design)
-    mu = spec.link.formula(symbolic(), eta)
-    weights = None if is_unweighted(design) else pm.Data("weights", design.weights, dims="obs")
-    if weights is not None:
-        dispersion, weights = weighted(family, dispersion, weights)
+    name, family, outcome = response.name, response.family, response.outcome
+    mu, others, weights = response.link.formula(symbolic(), response.eta), response.others, None
+    if not is_unweighted(outcome):
+        others, weights = weighted_all(
+            family, others, pm.Data("weights" if name == "y" else f"weights_{name}", outcome.weights, dims="obs")
+        )
         weights = None if family.weights == "precision" else weights
-    y = design.y.astype(np.int64) if family.values.is_discrete else design.y
-    distribution, arguments = _distribution(family, trials, mu, *family.others(dispersion))
+    y = outcome.y.astype(np.int64) if family.values.is_discrete else outcome.y
+    distribution, arguments = _distribution(family, outcome.trials, mu, *others)
     if weights is None:
-        distribution("y", **arguments, observed=y, dims="obs")
+        distribution(name, **arguments, observed=y, dims="obs")
     else:  # a weighted log density is no distribution of its own
-        pm.Potential("y", weights * pm.logp(distribution.dist(**arguments), y), dims="obs")
+        pm.Potential(name, weights * pm.logp(distribution.dist(**arguments), y), dims="obs")
 
 
 def _distribution(family: Family, trials: Array, mu: Any, *others: Any) -> tuple[Any, dict[str, Any]]:
@@ -63,35 +101,30 @@ def _distribution(family: Family, trials: Array, mu: Any, *others: Any) -> tuple
     return Distribution, {"parameters": [mu, *others]}
 
 
-def add_kernel(design: Design, spec: ModelSpec, eta: Any, dispersion: Any, packed: Packed) -> None:
+def add_kernel(response: SymbolicResponse, packed: Packed) -> None:
     """Add the same log density, with what depends on the data alone computed once instead of at every step."""
     import pymc as pm
 
-    family, xp, y = spec.family, symbolic(), packed.column(design.y)
-    weights = None
-    if not is_unweighted(design):
-        dispersion, weights = weighted(family, dispersion, packed.column(design.weights))
-    trials = packed.column(_trials(design)) if family.values.has_trials else None
-    others = family.others(dispersion)
-    on_predictor = family.closed_form.predictor if family.closed_form and family.is_canonical(spec.link) else None
+    family, outcome, others = response.family, response.outcome, response.others
+    xp, y, weights = symbolic(), packed.column(outcome.y), None
+    if not is_unweighted(outcome):
+        others, weights = weighted_all(family, others, packed.column(outcome.weights))
+    trials = packed.column(outcome.trials) if family.values.has_trials else None
+    on_predictor = family.closed_form.predictor if family.closed_form and family.is_canonical(response.link) else None
     if on_predictor is not None:
-        rows = on_predictor(xp, y, trials, eta)
+        rows = on_predictor(xp, y, trials, response.eta)
     else:
-        rows = family.kernel(xp, y, trials, spec.link.formula(xp, eta), *others)
-    base = packed.constant("log_base", _log_base(family, design))
-    pm.Potential("y", (rows if weights is None else weights * rows).sum() + base)
+        rows = family.kernel(xp, y, trials, response.link.formula(xp, response.eta), *others)
+    base = packed.constant("log_base", _log_base(family, outcome))
+    pm.Potential(response.name, (rows if weights is None else weights * rows).sum() + base)
 
 
-def is_unweighted(design: Design) -> bool:
+def is_unweighted(outcome: Outcome) -> bool:
     """Whether all weights are one."""
-    return bool(np.all(design.weights == 1.0))
+    return bool(np.all(outcome.weights == 1.0))
 
 
-def _trials(design: Design) -> Array:
-    return design.trials
-
-
-def _log_base(family: Family, design: Design) -> Array:
+def _log_base(family: Family, outcome: Outcome) -> Array:
     """The part of the log likelihood that depends on the data alone."""
-    rows = np.broadcast_to(family.base(design.y, _trials(design)), design.y.shape)
-    return np.asarray(np.sum(rows if family.weights == "precision" else design.weights * rows))
+    rows = np.broadcast_to(family.base(outcome.y, outcome.trials), outcome.y.shape)
+    return np.asarray(np.sum(rows if family.weights == "precision" else outcome.weights * rows))

@@ -13,9 +13,9 @@ from bayesmix.inference.parameters.centring import inverse, is_centred
 from bayesmix.inference.parameters.correlation import Correlation, OneNumber
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.priors_in_force import Priors
-from bayesmix.inference.sampling.nuts.pymc_likelihood import add_likelihood
+from bayesmix.inference.sampling.nuts.numbers import split_priors
+from bayesmix.inference.sampling.nuts.pymc_likelihood import add_likelihood, responses_of
 from bayesmix.language.formula.model_spec import ModelSpec
-from bayesmix.language.priors.on_link import CoefficientPrior
 from bayesmix.language.priors.prior import Prior
 
 
@@ -25,33 +25,41 @@ def term_label(terms: Sequence[Term], t: int) -> str:
     return terms[t].group + (f".{before}" if before else "")
 
 
-RESERVED = {"chain", "draw", "fixed", "obs", "X", "offset", "weights", "fixef", "fixef_centred", "sigma", "shape", "y"}
+RESERVED = {"chain", "draw", "fixed", "obs", "X", "offset", "weights", "fixef", "fixef_centred"}
+RESERVED |= {"sigma", "shape", "y", "eta"}
+PREFIXES = ("eta_", "fixed_", "X_", "offset_", "weights_", "sigma_", "shape_")  # of rows with several predictors
 
 
 def level_dim(label: str) -> str:
     """Name of the dimension of a grouping factor's levels: its own, unless something else is called so."""
-    return f"{label}_level" if label in RESERVED else label
+    return f"{label}_level" if label in RESERVED or label.startswith(PREFIXES) else label
 
 
 def to_pymc(design: Design, spec: ModelSpec, priors: Priors) -> Any:
     """Build the ``pm.Model``.
 
     Free variables: the fixed effects at centred predictors, standard deviations, partial correlations whose Beta
-    distributions make the correlation matrix LKJ, standard normal ``z_*`` from which the random effects follow, and the
-    dispersion. Deterministics carry the names of `Posterior.data`: ``fixef, sd_<group>, corr_<group>, ranef_<group>``.
+    distributions make the correlation matrix LKJ, standard normal ``z_*`` from which the random effects follow, and
+    parameters that are one number for all rows. Deterministics carry the names of `Posterior.data`: ``fixef,
+    sd_<group>, corr_<group>, ranef_<group>``; where a row has several linear predictors, these are ``eta,
+    eta_sigma, ...``.
     """
     import pymc as pm
 
     check_codes(design)
     labels = [term_label(design.terms, t) for t in range(len(design.terms))]
     with pm.Model(coords=coordinates(design, labels)) as model:
-        eta = _fixed_part(design, priors)
-        dispersion = None
-        if priors.dispersion is not None and priors.dispersion_name is not None:
-            dispersion = _scalar(priors.dispersion_name, priors.dispersion)
+        beta, numbers = _parameters(design, priors)
+        eta = _fixed_parts(design, beta)
+        unit = numbers.get(priors.dispersion_name)
         for t, term in enumerate(design.terms):
-            eta = eta + _random_part(term, labels[t], priors, t, dispersion)
-        add_likelihood(design, spec, eta, dispersion)
+            b = _effects(term, labels[t], priors, t, unit)
+            for r, part in _random_parts(design, term, labels[t], b).items():
+                eta[r] = eta[r] + part
+        if design.R > 1:
+            eta = {r: pm.Deterministic(_named("eta", design, r), own, dims="obs") for r, own in eta.items()}
+        for response in responses_of(design, spec, eta, numbers):
+            add_likelihood(response)
     return model
 
 
@@ -62,29 +70,80 @@ def check_codes(design: Design) -> None:
             raise IndexError(f"level codes of `{term.group}` are outside 0..{len(term.levels) - 1}")
 
 
+def columns_of(design: Design, term: Term) -> list[Array]:
+    """Columns ``(n,)`` of a term's effects, each on the rows of the linear predictor that it is in."""
+    owners = term.owners or (0,) * len(term.effects)
+    return [term.z[design.block(r), e] for e, r in enumerate(owners)]
+
+
 def coordinates(design: Design, labels: Sequence[str]) -> dict[str, Sequence[Any]]:
     """Names of the fixed effects, the rows, the levels and the effects, by dimension."""
-    coords: dict[str, Sequence[Any]] = {"fixed": list(design.fixed), "obs": list(range(len(design.y)))}
+    coords: dict[str, Sequence[Any]] = {"fixed": design.layout.coefficients, "obs": list(range(design.n))}
+    if design.R > 1:
+        coords |= {_fixed_dim(design, r): [design.fixed[j] for j in design.of_predictor(r)] for r in formulas(design)}
     for label, term in zip(labels, design.terms, strict=True):
         coords[level_dim(label)] = list(term.levels)
         coords[f"{label}_effect"] = list(term.effects)
     return coords
 
 
-def _fixed_part(design: Design, priors: Priors) -> Any:
+def formulas(design: Design) -> list[int]:
+    """Linear predictors that have a formula: those of the other parameters are one number."""
+    return [r for r in range(design.R) if r not in design.layout.numbers]
+
+
+def _named(what: str, design: Design, predictor: int) -> str:
+    """Name of something of a linear predictor: ``X``, ``X_sigma``; of several responses ``X_a``."""
+    return f"{what}_{design.layout.prefixes[predictor]}".removesuffix("_")
+
+
+def _fixed_dim(design: Design, predictor: int) -> str:
+    """Name of the dimension of the fixed effects of a linear predictor."""
+    if design.R == 1:
+        return "fixed"
+    return _named("fixed", design, predictor) if design.layout.prefixes[predictor] else "fixed_mu"
+
+
+def _parameters(design: Design, priors: Priors) -> tuple[Any, dict[str | None, Any]]:
+    """Coefficients of formulas and, by name, the parameters that are one number for all rows."""
     import pymc as pm
     import pytensor.tensor as pt
 
-    offset = pm.Data("offset", design.offset, dims="obs")
-    if not design.fixed:
-        pm.Deterministic("fixef", pt.zeros(0), dims="fixed")
-        return offset
-    gamma = _vector("fixef_centred", priors.fixed)
-    beta = pm.Deterministic("fixef", pt.dot(np.linalg.inv(priors.contrast), gamma), dims="fixed")
-    return offset + pt.dot(pm.Data("X", design.X, dims=("obs", "fixed")), beta)
+    split = split_priors(priors)
+    own = _vector("fixef_centred", split.fixed) if split.fixed else pt.zeros(0)
+    numbers: dict[str | None, Any] = {one.name: _scalar(one.name, one.prior) for one in split.numbers}
+    to_zero = np.linalg.inv(priors.contrast)[np.ix_(split.coefficients, split.coefficients)]
+    return pm.Deterministic("fixef", pt.dot(to_zero, own), dims="fixed"), numbers
 
 
-def _random_part(term: Term, label: str, priors: Priors, t: int, dispersion: Any) -> Any:
+def _fixed_parts(design: Design, beta: Any) -> dict[int, Any]:
+    """What the fixed effects and the offsets give to each linear predictor that has a formula: ``(n,)``."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    eta, begin = {}, 0
+    for r in formulas(design):
+        rows, columns = design.block(r), design.of_predictor(r)
+        own = beta[begin : (begin := begin + len(columns))]
+        eta[r] = pm.Data(_named("offset", design, r), design.offset[rows], dims="obs")
+        if columns:
+            X = pm.Data(_named("X", design, r), design.X[rows, columns], dims=("obs", _fixed_dim(design, r)))
+            eta[r] = eta[r] + pt.dot(X, own)
+    return eta
+
+
+def _random_parts(design: Design, term: Term, label: str, b: Any) -> dict[int, Any]:
+    """What the effects ``(J, k)`` of a term give to each linear predictor that has some of them: ``(n,)``."""
+    import pymc as pm
+
+    codes = pm.Data(f"codes_{label}", term.codes[: design.n].astype(np.int64), dims="obs")
+    z = pm.Data(f"columns_{label}", np.stack(columns_of(design, term), axis=1), dims=("obs", f"{label}_effect"))
+    owned = {r: term.columns_of(r) for r in range(design.R)}
+    return {r: (z[:, own] * b[codes[:, None], own]).sum(axis=1) for r, own in owned.items() if own}
+
+
+def _effects(term: Term, label: str, priors: Priors, t: int, dispersion: Any) -> Any:
+    """Random effects ``(J, k)`` of a term."""
     import pymc as pm
     import pytensor.tensor as pt
 
@@ -110,12 +169,7 @@ def _random_part(term: Term, label: str, priors: Priors, t: int, dispersion: Any
         pm.Deterministic(f"sd_{label}", sd, dims=f"{label}_effect")
         pm.Deterministic(f"corr_{label}", _reported(family, partial, pt.dot(root, root.T)))
         b = pt.dot(spherical, (sd[:, None] * root).T)
-    b = pm.Deterministic(f"ranef_{label}", b, dims=(level_dim(label), f"{label}_effect"))
-    codes = pm.Data(f"codes_{label}", term.codes.astype(np.int64), dims="obs")
-    z = pm.Data(f"columns_{label}", term.z, dims=("obs", f"{label}_effect"))
-    if k == 1:
-        return z[:, 0] * b[codes, 0]
-    return (z * b[codes]).sum(axis=1)
+    return pm.Deterministic(f"ranef_{label}", b, dims=(level_dim(label), f"{label}_effect"))
 
 
 def _root(rows: Sequence[Sequence[Any]]) -> Any:
@@ -139,7 +193,7 @@ def _scalar(name: str, prior: Prior) -> Any:
     return distribution(prior.kind, list(prior.arguments), name=name)
 
 
-def _vector(name: str, priors: Sequence[CoefficientPrior], unit: Any = None) -> Any:
+def _vector(name: str, priors: Sequence[Prior], unit: Any = None) -> Any:
     """Parameters ``(m,)``: one variable a kind of distribution, put together in order.
 
     ``unit`` is the dispersion parameter, which joint priors of standard deviations are relative to.
@@ -156,7 +210,7 @@ def _vector(name: str, priors: Sequence[CoefficientPrior], unit: Any = None) -> 
     return parts[0] if len(parts) == 1 else pt.concatenate(parts)[in_order(kinds)]
 
 
-def _together(name: str, prior: CoefficientPrior, k: int, unit: Any) -> Any:
+def _together(name: str, prior: Prior, k: int, unit: Any) -> Any:
     """Standard deviations ``(k,)`` as rstanarm draws them: their size, and shares of their total variance."""
     import pymc as pm
     import pytensor.tensor as pt
@@ -168,7 +222,7 @@ def _together(name: str, prior: CoefficientPrior, k: int, unit: Any) -> Any:
     return size * pt.sqrt(k * pm.Dirichlet(f"{name}_share", np.full(k, concentration)))
 
 
-def by_kind(name: str, priors: Sequence[CoefficientPrior]) -> list[tuple[str, str, list[int]]]:
+def by_kind(name: str, priors: Sequence[Prior]) -> list[tuple[str, str, list[int]]]:
     """The vectors that stand for parameters in the PyMC model: name, kind of distribution, members."""
     kinds = dict.fromkeys(prior.kind for prior in priors)
     return [
@@ -205,7 +259,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {  # PyMC's names of the arguments of ou
 }
 
 
-def arguments_of(priors: Sequence[CoefficientPrior]) -> Array:
+def arguments_of(priors: Sequence[Prior]) -> Array:
     """Arguments of priors of one kind: ``(arguments, m)``."""
     return np.array([prior.arguments for prior in priors]).T
 

@@ -33,8 +33,8 @@ from bayesmix.inference.least_squares.incidence import incidence
 from bayesmix.inference.least_squares.symbolic import plan
 from bayesmix.inference.parameters.covariance import from_factor, sd_and_corr, structure_of
 from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.inference.sampling.nuts.numbers import split_priors
 from bayesmix.language.formula.model_spec import ModelSpec
-from bayesmix.language.priors.on_link import CoefficientPrior
 from bayesmix.language.priors.prior import Prior
 
 SMALLEST = 0.05  # a standard deviation estimated at zero starts at this share of its prior's scale
@@ -137,10 +137,10 @@ class TermReparametrisation:
 class Reparametrisation:
     """Coordinates of a model."""
 
-    fixed: tuple[Move, ...]  # of the fixed effects that have priors, one a kind of prior
+    fixed: tuple[Move, ...]  # of the fixed effects that formulas have, one a kind of prior
     beta: Array  # (p,) fixed effects at the estimate
     terms: tuple[TermReparametrisation, ...]
-    dispersion: Move | None
+    numbers: tuple[Move, ...]  # of the parameters that are one number for all rows
 
 
 def reparametrise(design: Design, spec: ModelSpec, priors: Priors, point: PointEstimate) -> Reparametrisation:
@@ -148,14 +148,20 @@ def reparametrise(design: Design, spec: ModelSpec, priors: Priors, point: PointE
     starts = [_start(term, priors.sd[t], point, t) for t, term in enumerate(design.terms)]
     information = _information(design, spec, point)
     terms = tuple(_term(design.terms, t, priors, point, information, starts) for t, term in enumerate(design.terms))
-    gamma = inside(priors.fixed, priors.contrast @ point.beta)
+    split = split_priors(priors)
+    own = list(split.coefficients)
+    gamma = priors.contrast @ point.beta
+    values = [inside((number.prior,), np.array([number.value(gamma, point.dispersion)])) for number in split.numbers]
+    coefficients = inside(split.fixed, gamma[own])
+    gamma = split.gamma(coefficients, values, join=np.concatenate)
     beta = np.linalg.solve(priors.contrast, gamma) if len(gamma) else gamma
-    dispersion = None
-    if priors.dispersion is not None and point.dispersion is not None:
-        (size,) = inside((priors.dispersion,), np.array([point.dispersion]))
-        dispersion = _move([priors.dispersion], size, np.asarray(1.0 / np.sqrt(2.0 * len(design.y))))
     covariance = priors.contrast @ point.beta_cov @ priors.contrast.T
-    return Reparametrisation(_moves(priors.fixed, gamma, np.ones(len(gamma)), covariance), beta, terms, dispersion)
+    numbers = tuple(
+        _move([number.prior], value[0], number.log_error(covariance, design.n))
+        for number, value in zip(split.numbers, values, strict=True)
+    )
+    fixed = _moves(split.fixed, coefficients, np.ones(len(own)), covariance[np.ix_(own, own)])
+    return Reparametrisation(fixed, beta, terms, numbers)
 
 
 def spherical(
@@ -188,7 +194,7 @@ def spherical(
     return z, -sum(log(C[i][i]) for i in range(k))
 
 
-def inside(priors: Sequence[CoefficientPrior], values: Array) -> Array:
+def inside(priors: Sequence[Prior], values: Array) -> Array:
     """Values, those without prior density replaced by one well inside the prior's support."""
     moved = np.array(values, float)
     for j, prior in enumerate(priors):
@@ -199,7 +205,7 @@ def inside(priors: Sequence[CoefficientPrior], values: Array) -> Array:
     return moved
 
 
-def typical(sd_priors: Sequence[CoefficientPrior], unit: float = 1.0) -> Array:
+def typical(sd_priors: Sequence[Prior], unit: float = 1.0) -> Array:
     """Median-like size under each prior, 1 for improper ones; ``unit`` of those that are relative to the dispersion."""
     grid = np.logspace(-8, 8, 2001)
     sizes = []
@@ -248,9 +254,13 @@ def _start(term: Term, sd_priors: Sequence[Prior], point: PointEstimate, t: int)
 
 
 def _information(design: Design, spec: ModelSpec, point: PointEstimate) -> Array:
-    """Minus the second derivative of each row's log likelihood by its predictor, at the estimate: ``(n,)``."""
+    """Minus the second derivatives of each row's log likelihood by its predictors, at the estimate; positive."""
     problem = generalized_problem(design, point.coordinates, spec)
-    return np.maximum(np.nan_to_num(-problem.jet(point.predictor(design), float(point.dispersion or 1.0))[2]), 0.0)
+    eta, dispersion = point.predictor(design), float(point.dispersion or 1.0)
+    second = np.nan_to_num(problem.jet(eta, dispersion)[2])
+    return (
+        np.maximum(-second, 0.0) if design.R == 1 else problem.likelihood.descent(eta, second, np.asarray(dispersion))
+    )
 
 
 def _term(
@@ -320,7 +330,7 @@ def _conditional(
     columns = np.hstack([working.X, *(terms[s].z for s, _ in holders)])
     wanted = columns.shape[1]
     if not wanted:
-        columns = np.zeros((len(information), 1))
+        columns = np.zeros((len(working.X), 1))
     products = moments(pattern, factors, columns, information)
     factorisation = factorise(plan(pattern), products, [Lambdas[f] for f in kept])
     c, p = columns.shape[1], len(point.beta)
@@ -343,9 +353,7 @@ def _log_scale(start: _Start, information: Array) -> Array:
     return np.asarray(1.0 / np.sqrt(1.0 + known))
 
 
-def _moves(
-    priors: Sequence[CoefficientPrior], values: Array, scale: Array, covariance: Array | None = None
-) -> tuple[Move, ...]:
+def _moves(priors: Sequence[Prior], values: Array, scale: Array, covariance: Array | None = None) -> tuple[Move, ...]:
     """Coordinates of independent parameters ``(m,)``, one a kind of prior: those on the real line move together."""
     moves: list[Move] = []
     kinds = np.array([prior.kind for prior in priors])
@@ -358,7 +366,7 @@ def _moves(
     return tuple(moves)
 
 
-def _move(priors: Sequence[CoefficientPrior], values: Array, scale: Array) -> Move:
+def _move(priors: Sequence[Prior], values: Array, scale: Array) -> Move:
     """Coordinates of positive parameters, or of bounded ones, of one kind of prior."""
     if priors[0].kind == "Uniform":
         lower, upper = np.array([prior.arguments for prior in priors]).T.reshape(2, *values.shape)

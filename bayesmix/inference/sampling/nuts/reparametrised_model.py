@@ -18,13 +18,16 @@ from bayesmix.data.design.design import Design, Term
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors
-from bayesmix.inference.sampling.nuts.pymc_likelihood import add_kernel, is_unweighted
+from bayesmix.inference.sampling.nuts.numbers import split_priors
+from bayesmix.inference.sampling.nuts.pymc_likelihood import add_kernel, is_unweighted, responses_of
 from bayesmix.inference.sampling.nuts.pymc_model import (
     arguments_of,
     by_kind,
     check_codes,
+    columns_of,
     coordinates,
     distribution,
+    formulas,
     in_order,
     level_dim,
     term_label,
@@ -33,7 +36,6 @@ from bayesmix.inference.sampling.nuts.reparametrisation import Move, Reparametri
 from bayesmix.inference.sampling.nuts.shared_data import Packed
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.joint import log_decov
-from bayesmix.language.priors.on_link import CoefficientPrior
 from bayesmix.language.priors.prior import Prior
 
 
@@ -51,34 +53,25 @@ def sampler_model(
 ) -> SamplerModel:
     """Build the sampler's form of the model."""
     import pymc as pm
-    import pytensor.tensor as pt
 
     check_codes(design)
     labels = [term_label(design.terms, t) for t in range(len(design.terms))]
     packed = Packed()
     with pm.Model(coords=coordinates(design, labels), check_bounds=False) as model:
-        eta = packed.column(design.offset)
-        change = pt.zeros(0)
-        if design.fixed:
-            gamma = _vector("fixef_centred", priors.fixed, reparametrisation.fixed, packed)
-            beta = pt.dot(packed.constant("contrast", np.linalg.inv(priors.contrast)), gamma)
-            pm.Deterministic("fixef", beta, dims="fixed")
-            eta = eta + pt.dot(packed.columns(design.X), beta)
-            change = beta - packed.constant("fixef", reparametrisation.beta)
-        dispersion = None
-        if priors.dispersion is not None and reparametrisation.dispersion is not None:
-            name = str(priors.dispersion_name)
-            prior = priors.dispersion
-            arguments = [packed.constant(name, np.asarray(value)) for value in prior.arguments]
-            dispersion = _moved(name, prior.kind, arguments, reparametrisation.dispersion, packed)
+        numbers, beta, change = _parameters(design, priors, reparametrisation, packed)
+        eta = _fixed_parts(design, beta, packed)
+        unit = numbers.get(priors.dispersion_name)
         effects: dict[int, list[Any]] = {}
         for t in _outer_first(reparametrisation):
             term, own = design.terms[t], reparametrisation.terms[t]
-            L = _root(term, labels[t], priors.sd[t], priors.corr[t], own, packed, dispersion)
+            L = _root(term, labels[t], priors.sd[t], priors.corr[t], own, packed, unit)
             effects[t] = _effects(labels[t], L, change, own, effects, packed)
-            codes = packed.levels(term.codes)
-            eta = eta + sum(packed.column(z) * b[codes] for z, b in zip(term.z.T, effects[t], strict=True))
-        add_kernel(design, spec, eta, dispersion, packed)
+            codes, columns = packed.levels(term.codes[: design.n]), columns_of(design, term)
+            for r in formulas(design):
+                parts = [packed.column(columns[e]) * effects[t][e][codes] for e in term.columns_of(r)]
+                eta[r] = eta[r] + sum(parts) if parts else eta[r]
+        for response in responses_of(design, spec, eta, numbers):
+            add_kernel(response, packed)
     packed.fill()
     return SamplerModel(model, packed, _key(design, spec, priors, reparametrisation))
 
@@ -93,10 +86,16 @@ def parameters_at(
 ) -> Parameters:
     """Parameters in the user's units, from values of the free variables with leading axes ``(chain, draw)``."""
     lead = next(iter(free.values())).shape[:2]
-    beta = np.zeros((*lead, 0))
-    if design.fixed:
-        gamma = _values("fixef_centred", priors.fixed, reparametrisation.fixed, free)
-        beta = gamma @ np.linalg.inv(priors.contrast).T
+    split = split_priors(priors)
+    coefficients = np.zeros((*lead, 0))
+    if split.fixed:
+        coefficients = _values("fixef_centred", split.fixed, reparametrisation.fixed, free)
+    numbers = [
+        _value([number.prior], move, free[f"{number.name}_free"])
+        for number, move in zip(split.numbers, reparametrisation.numbers, strict=True)
+    ]
+    gamma = split.gamma(coefficients, [value[..., None] for value in numbers], join=np.concatenate)
+    beta = gamma @ np.linalg.inv(priors.contrast).T
     sds: dict[int, Array] = {}
     corrs: dict[int, Array] = {}
     effects: dict[int, Array] = {}
@@ -112,10 +111,7 @@ def parameters_at(
         effects[t] = _effects_at(
             own, sd[..., :, None] * root, free[f"u_{label}"], beta - reparametrisation.beta, effects
         )
-    dispersion = None
-    if priors.dispersion is not None and reparametrisation.dispersion is not None:
-        free_dispersion = free[f"{priors.dispersion_name}_free"]
-        dispersion = _value([priors.dispersion], reparametrisation.dispersion, free_dispersion)
+    dispersion = next((value for one, value in zip(split.numbers, numbers, strict=True) if one.place is None), None)
     return Parameters(beta, _in_turn(sds), _in_turn(corrs), _in_turn(effects), dispersion)
 
 
@@ -133,21 +129,56 @@ def free_at(
     the others.
     """
     free: dict[str, Array] = {}
-    if design.fixed:
-        free |= _free("fixef_centred", priors.fixed, reparametrisation.fixed, priors.contrast @ beta)
+    split, gamma = split_priors(priors), priors.contrast @ beta
+    if split.fixed:
+        free |= _free("fixef_centred", split.fixed, reparametrisation.fixed, gamma[list(split.coefficients)])
     for t, (own, sd) in enumerate(zip(reparametrisation.terms, sds, strict=True)):
         free |= _free(f"sd_free_{term_label(design.terms, t)}", priors.sd[t], own.sd, sd)
-    if priors.dispersion is not None and reparametrisation.dispersion is not None and dispersion is not None:
-        bounds = _bounds([priors.dispersion])
-        free[f"{priors.dispersion_name}_free"] = reparametrisation.dispersion.backward(np.asarray(dispersion), bounds)
+    for number, move in zip(split.numbers, reparametrisation.numbers, strict=True):
+        value = number.value(gamma, dispersion)
+        free[f"{number.name}_free"] = move.backward(np.asarray(value), _bounds([number.prior]))
     return free
 
 
-def _free(name: str, priors: Sequence[CoefficientPrior], moves: Sequence[Move], values: Array) -> dict[str, Array]:
+def _free(name: str, priors: Sequence[Prior], moves: Sequence[Move], values: Array) -> dict[str, Array]:
     return {
         f"{own}_free": move.backward(values[members], _bounds([priors[j] for j in members]))
         for (own, _, members), move in zip(by_kind(name, priors), moves, strict=True)
     }
+
+
+def _parameters(
+    design: Design, priors: Priors, reparametrisation: Reparametrisation, packed: Packed
+) -> tuple[dict[str | None, Any], Any, Any]:
+    """Parameters that are one number for all rows, by name; fixed effects ``(p,)``, and how far the estimate is."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    split, numbers = split_priors(priors), dict[str | None, Any]()
+    own = _vector("fixef_centred", split.fixed, reparametrisation.fixed, packed) if split.fixed else pt.zeros(0)
+    for number, move in zip(split.numbers, reparametrisation.numbers, strict=True):
+        arguments = [packed.constant(number.name, np.asarray(value)) for value in number.prior.arguments]
+        numbers[number.name] = _moved(number.name, number.prior.kind, arguments, move, packed)
+    if not design.fixed:
+        return numbers, own, own
+    gamma = split.gamma(own, [pt.atleast_1d(value) for value in numbers.values()], join=pt.concatenate)
+    beta = pt.dot(packed.constant("contrast", np.linalg.inv(priors.contrast)), gamma)
+    pm.Deterministic("fixef", beta)
+    return numbers, beta, beta - packed.constant("fixef", reparametrisation.beta)
+
+
+def _fixed_parts(design: Design, beta: Any, packed: Packed) -> dict[int, Any]:
+    """What offsets and fixed effects give to each linear predictor that has a formula: ``(n,)``."""
+    import pytensor.tensor as pt
+
+    eta = {}
+    for r in formulas(design):
+        rows, own = design.block(r), design.of_predictor(r)
+        eta[r] = packed.column(design.offset[rows])
+        if own:
+            columns = packed.columns(design.X[rows, own[0] : own[-1] + 1])
+            eta[r] = eta[r] + pt.dot(columns, beta if len(own) == len(design.fixed) else beta[own[0] : own[-1] + 1])
+    return eta
 
 
 def _in_turn(found: Mapping[int, Array]) -> tuple[Array, ...]:
@@ -162,9 +193,7 @@ def _outer_first(reparametrisation: Reparametrisation) -> list[int]:
 BETA = Prior("Beta", (1.0, 1.0))  # stands for the prior of (1 + partial correlation) / 2, whose arguments are computed
 
 
-def _vector(
-    name: str, priors: Sequence[CoefficientPrior], moves: Sequence[Move], packed: Packed, unit: Any = None
-) -> Any:
+def _vector(name: str, priors: Sequence[Prior], moves: Sequence[Move], packed: Packed, unit: Any = None) -> Any:
     """Parameters ``(m,)``, in order; ``unit``: the dispersion parameter, which joint priors are relative to."""
     import pytensor.tensor as pt
 
@@ -270,7 +299,7 @@ def _score(
     return rows
 
 
-def _values(name: str, priors: Sequence[CoefficientPrior], moves: Sequence[Move], free: Mapping[str, Array]) -> Array:
+def _values(name: str, priors: Sequence[Prior], moves: Sequence[Move], free: Mapping[str, Array]) -> Array:
     """Parameters ``(..., m)``, in order."""
     kinds = by_kind(name, priors)
     parts = [
@@ -280,12 +309,12 @@ def _values(name: str, priors: Sequence[CoefficientPrior], moves: Sequence[Move]
     return np.concatenate(parts, axis=-1)[..., in_order(kinds)]
 
 
-def _value(priors: Sequence[CoefficientPrior], move: Move, free: Array) -> Array:
+def _value(priors: Sequence[Prior], move: Move, free: Array) -> Array:
     with np.errstate(over="ignore"):
         return move.forward(free, move.location, move.scale, _bounds(priors), xp=np)[0]
 
 
-def _bounds(priors: Sequence[CoefficientPrior]) -> tuple[Any, ...]:
+def _bounds(priors: Sequence[Prior]) -> tuple[Any, ...]:
     return tuple(arguments_of(priors)) if priors[0].kind == "Uniform" else (0.0, 1.0)
 
 
@@ -307,13 +336,16 @@ def _effects_at(own: TermReparametrisation, L: Array, u: Array, change: Array, o
 def _key(design: Design, spec: ModelSpec, priors: Priors, reparametrisation: Reparametrisation) -> tuple[Any, ...]:
     """What the graph depends on, besides the numbers in it."""
     terms = tuple(
-        (structure_of(term), len(term.levels), tuple(map(_kind, sd)), eta is None)
+        (structure_of(term), term.owners, len(term.levels), tuple(map(_kind, sd)), eta is None)
         for term, sd, eta in zip(design.terms, priors.sd, priors.corr, strict=True)
     )
-    fixed = tuple(prior.kind for prior in priors.fixed)
+    fixed = tuple(zip((prior.kind for prior in priors.fixed), design.layout.owners, strict=True))
     dispersion = None if priors.dispersion is None else priors.dispersion.kind
     nested = tuple(tuple(parent.term for parent in term.parents) for term in reparametrisation.terms)
-    return spec.family, spec.link.name, is_unweighted(design), fixed, terms, nested, dispersion
+    families = (spec.family,) if spec.is_simple else tuple(response.family for response in spec.responses)
+    predictors = tuple((one.response, one.parameter, one.link.name) for one in spec.parameters)
+    unweighted = tuple(map(is_unweighted, design.outcomes))
+    return families, spec.link.name, predictors, unweighted, fixed, terms, nested, dispersion
 
 
 def _kind(prior: Prior) -> str:
