@@ -68,7 +68,7 @@ def _alike(p: int, intercept: Prior, slope: Prior, sd: Prior) -> Defaults:
 def _own(alone: Prior, link: Link, design: Design, levels: Array) -> Defaults:
     centre, spread = moments(alone, link) if not alone.is_flat else (0.0, np.inf)
     centre -= float(np.mean(design.offset))
-    columns = zip((centre * levels).tolist(), design.X.T, strict=True)
+    columns = zip((centre * levels + 0.0).tolist(), design.X.T, strict=True)  # never -0
 
     def sd(term: Term, e: int) -> Prior:
         return Prior("Exponential", (column_scale(term.z[:, e]),))

@@ -89,7 +89,7 @@ def column_scale(column: Array) -> float:
 
 
 def _own(spec: ModelSpec, design: Design, levels: Array, *, centre: float, spread: float) -> Defaults:
-    columns = zip((centre * levels).tolist(), design.X.T, strict=True)
+    columns = zip((centre * levels + 0.0).tolist(), design.X.T, strict=True)  # never -0
 
     def sd(term: Term, e: int) -> Prior:
         return Prior("Exponential", (column_scale(term.z[:, e]) / spread,))

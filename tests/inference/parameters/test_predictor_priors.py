@@ -77,3 +77,9 @@ def test_a_prior_of_a_number_is_stated_on_its_own_scale():
     assert str(text) == "Gamma(2, 0.1)"
     gamma = np.array([0.3, 2.0])
     np.testing.assert_allclose(found.fixed[2].log_density(gamma), text.log_density(np.exp(gamma)) + gamma, rtol=1e-12)
+
+
+@pytest.mark.parametrize("formulas", ["v ~ x + f", ["v ~ x + f", "sigma ~ w"]])
+def test_slopes_are_centred_on_zero_not_on_minus_zero(formulas):
+    found = priors_of(formulas)  # the mean of the response is negative
+    assert all(str(prior).startswith("Normal(0, ") for prior in found.fixed[1:4])
