@@ -70,7 +70,10 @@ def densities(model: bmx.Model, eta: np.ndarray) -> float:
 
 
 def dense_conditional(design: Design, found: GaussianApproximation, contrast: Any, matrices: list[Any]) -> Any:
-    """Distribution of (gamma, b) under the quadratics of the rows, given covariances, by dense matrices."""
+    """Distribution of (gamma, b) under the quadratics of the rows, given covariances, by dense matrices.
+
+    Under the projected ones where those of any sign have none.
+    """
     rows, target = found.rows, found.target
     assert isinstance(rows, BlockQuadratics)
     R, n = design.R, design.n
@@ -83,6 +86,9 @@ def dense_conditional(design: Design, found: GaussianApproximation, contrast: An
     W = np.block([[np.diag(rows.blocks[r, s]) for s in range(R)] for r in range(R)])
     blocks = [np.linalg.inv(m) for m, term in zip(matrices, design.terms, strict=True) for _ in term.levels]
     precision = XZ.T @ W @ XZ + block_diag(np.diag(target.precision), *blocks)
+    if np.linalg.eigvalsh(precision)[0] <= 0.0:
+        assert found.positive is not None
+        return dense_conditional(design, found.positive, contrast, matrices)
     h = XZ.T @ (rows.slope + W @ rows.centre)
     h[: len(target.mean)] += target.precision * target.mean
     return np.linalg.solve(precision, h), np.linalg.inv(precision)
