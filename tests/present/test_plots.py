@@ -347,6 +347,15 @@ def test_predictive_figures(posterior_of):
     assert counts.axes[0].get_xlabel() == "incidence"
 
 
+def test_predictive_checks_of_one_of_several_responses():
+    from breadth_fits import RESPONSES, posterior
+
+    post = posterior(RESPONSES)
+    assert bmx.plots.ppc(post).axes[0].get_xlabel() == "a"
+    counts = bmx.plots.ppc(post, response="n").axes[0]
+    assert (counts.get_xlabel(), counts.get_ylabel()) == ("n", "frequency (square root scale)")
+
+
 def test_draws_have_the_names_of_the_tables(fits):
     post, _ = fits
     names = ["sigma", "sd(agegp, Intercept)"]

@@ -9,11 +9,12 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from bayesmix.arrays import Array
-from bayesmix.data.design.design import Design
+from bayesmix.data.design.response import Outcome
 from bayesmix.language.formula.expression import column_names
 from bayesmix.language.formula.reader import read
 from bayesmix.present.plots.canvas import BLUE, INK, ORANGE, Canvas, legend_below, panels, styled
 from bayesmix.present.plots.draws import figure_of
+from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.prediction.predict import Groups
 from bayesmix.results.prediction.simulation import posterior_predictive
 
@@ -31,7 +32,7 @@ FAR = 30.0  # how many times farther than the data the prior may reach on a line
 
 
 @styled
-def ppc(post: Posterior, *, groups: Groups = "fitted", seed: int = 0) -> Figure:
+def ppc(post: Posterior, *, groups: Groups = "fitted", seed: int = 0, response: str | None = None) -> Figure:
     """Draw the distribution of the responses beside those of replicated data.
 
     Counts have a rootogram: how often each count occurs, with the interval of how often it is predicted to.
@@ -41,12 +42,15 @@ def ppc(post: Posterior, *, groups: Groups = "fitted", seed: int = 0) -> Figure:
     post : a posterior.
     groups : ``"fitted"`` for the levels of the data, ``"new"`` for others like them.
     seed : of the replicated data.
+    response : of several; the first by default.
     """
     import arviz as az
 
-    design = post.design
-    counts = post.spec.family.values.is_discrete
-    tree = _tree(posterior_predictive(post, groups=groups, seed=seed)["y"], design.y, int if counts else float)
+    number = choose(post.spec, response=response).response
+    chosen, outcome = post.spec.responses[number], post.design.outcomes[number]
+    counts = chosen.family.values.is_discrete
+    replicated = posterior_predictive(post, groups=groups, seed=seed)[chosen.name or "y"]
+    tree = _tree(replicated, outcome.y, int if counts else float)
     options: dict[str, Any] = {"backend": "matplotlib", "figure_kwargs": {"FigureClass": Canvas, "figsize": (6.6, 3.4)}}
     if counts:
         found = az.plot_ppc_rootogram(tree, **options, visuals={"title": False, "grid": False})
@@ -54,7 +58,8 @@ def ppc(post: Posterior, *, groups: Groups = "fitted", seed: int = 0) -> Figure:
         visuals = {"predictive_dist": {"color": BLUE, "alpha": 0.25}, "observed_dist": {"color": INK}, "title": False}
         found = az.plot_ppc_dist(tree, kind="kde", num_samples=SETS, **options, visuals=visuals)
     figure = figure_of(found)
-    figure.axes[0].set(xlabel=_label(design), ylabel="frequency (square root scale)" if counts else "density")
+    label = _label(chosen.label, outcome)
+    figure.axes[0].set(xlabel=label, ylabel="frequency (square root scale)" if counts else "density")
     if counts:
         marks: list[Artist] = [Line2D([], [], color=INK, marker="o", linestyle="", markersize=4.0)]
         marks.append(Line2D([], [], color=BLUE, marker="D", markersize=4.0, alpha=0.7))
@@ -88,7 +93,7 @@ def prior_predictive(model: Model, *, draws: int = SETS, seed: int = 0) -> Figur
     reach = float(np.abs(y - y.mean()).max())
     if np.abs(replicated - y.mean()).max() > FAR * reach:
         axis.set_xscale("symlog", linthresh=max(float(np.abs(y).max()), 1.0))
-    axis.set(xlabel=_label(model.design), ylabel="share of rows up to this value")
+    axis.set(xlabel=_label(model.design.response, model.design.outcome), ylabel="share of rows up to this value")
     _legend(figure, f"{draws} sets of responses that the priors predict", ORANGE)
     return figure
 
@@ -110,9 +115,9 @@ def _tree(replicated: xr.DataArray, y: Array, dtype: type) -> xr.DataTree:
     return xr.DataTree.from_dict({"posterior_predictive": predicted, "observed_data": observed})
 
 
-def _label(design: Design) -> str:
+def _label(response: str, outcome: Outcome) -> str:
     """The response; of successes and failures the first."""
-    return design.response if not design.has_trials else column_names(read(design.response))[0]
+    return column_names(read(response))[0] if outcome.has_trials else response
 
 
 def _legend(figure: Figure, predicted: str, colour: str) -> None:
