@@ -59,7 +59,7 @@ def test_no_rows_are_one_empty_chunk(design):
 
 
 def test_the_fit_has_its_weights_and_new_observations_weight_one(design):
-    own, new = PredictionRows.of(design, None, "fitted", None), PredictionRows.of(design, NEW, "fitted", None)
+    own, new = PredictionRows.of_fit(design), PredictionRows.of_new_data(design, NEW, "fitted", None)
     np.testing.assert_array_equal(own.weights, np.linspace(1.0, 2.0, 24))
     assert not own.is_new
     assert new.is_new
@@ -70,7 +70,7 @@ def test_the_fit_has_its_weights_and_new_observations_weight_one(design):
 
 
 def test_tables_have_a_row_for_each_of_the_new_data(design):
-    rows = PredictionRows.of(design, NEW, "fitted", None)
+    rows = PredictionRows.of_new_data(design, NEW, "fitted", None)
     table = rows.whole(pd.DataFrame({"estimate": [1.0, 2.0]}, index=rows.index))
     np.testing.assert_array_equal(table["estimate"], [1.0, np.nan, 2.0])
     with pytest.warns(
@@ -103,7 +103,7 @@ def test_levels_are_read_where_they_are_needed(design, scopes, columns, read):
 
 
 def test_terms_that_were_not_coded_are_empty(design):
-    rows = PredictionRows.of(design, NEW, {"g": "zero", "h": "fitted"}, None)
+    rows = PredictionRows.of_new_data(design, NEW, {"g": "zero", "h": "fitted"}, None)
     slopes, crossed = all_terms(design, rows.data)
     assert (slopes.group, crossed.group) == ("g", "h")
     np.testing.assert_array_equal(slopes.z, np.zeros((2, 2)))
@@ -113,4 +113,4 @@ def test_terms_that_were_not_coded_are_empty(design):
 
 def test_designs_made_by_hand_have_no_new_data(design):
     with pytest.raises(SpecError, match="no encoder for new data"):
-        PredictionRows.of(replace(design, layout=replace(design.layout, encoder=None)), NEW, "fitted", None)
+        PredictionRows.of_new_data(replace(design, layout=replace(design.layout, encoder=None)), NEW, "fitted", None)
