@@ -23,7 +23,7 @@ from bayesmix.inference.estimation.methods import Agq, Laplace
 from bayesmix.inference.estimation.optimise import Objective
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.quadrature import quadrature, quadrature_gradient
-from bayesmix.inference.estimation.restart import FAR, FEW_ROWS, NEAR, Restarts, starts_around
+from bayesmix.inference.estimation.restart import FAR, FEW_ROWS, NEAR, Restarts, starts_around, starts_at_edges
 from bayesmix.inference.estimation.several_predictors import starts_beside
 from bayesmix.inference.estimation.starting_values import without_random_effects
 from bayesmix.inference.parameters.likelihood import OnePredictor
@@ -191,9 +191,9 @@ def _starts_again(
 ) -> Iterator[Array]:
     """Where searches start again after one from ``start`` has ended at ``x``.
 
-    From the boundary all terms go near it, and far from it; of few rows also elsewhere, and so where parameters beside
-    the means have formulas. And without end: outcomes that the effects can separate have a criterion that is nearly
-    flat from some size on, and lowest there.
+    From the boundary all terms go near it, and far from it; of few rows also elsewhere, and on it, and so where
+    parameters beside the means have formulas. And without end: outcomes that the effects can separate have a criterion
+    that is nearly flat from some size on, and lowest there.
     """
     working = likelihood.problem.coordinates
     m = working.size
@@ -204,7 +204,8 @@ def _starts_again(
         yield np.concatenate([initial_factors(working, NEAR), start[m:]])
         yield np.concatenate([initial_factors(working, FAR), x[m:]])
     if len(working.X) <= FEW_ROWS:
-        yield from starts_around(working.structures, x, start)
+        yield from starts_at_edges(working.structures, x)
+        yield from starts_around(working.structures, x, start) if is_doubtful else ()
     yield from starts_beside(likelihood.problem, start, x, singular)
 
 

@@ -12,7 +12,7 @@ from bayesmix.inference.estimation.boundary import conditional_covariances, sear
 from bayesmix.inference.estimation.methods import Ml, Reml
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import LinearProblem, criterion, solve_linear
-from bayesmix.inference.estimation.restart import FEW_ROWS, Restarts, starts_around, starts_inside
+from bayesmix.inference.estimation.restart import FEW_ROWS, Restarts, starts_around, starts_at_edges, starts_inside
 from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.inference.least_squares.solve import modes
@@ -47,6 +47,7 @@ def _starts_again(
     yield from starts_inside(working.structures, x, singular)
     if len(working.X) <= FEW_ROWS:
         yield from starts_around(working.structures, x, start)
+        yield from starts_at_edges(working.structures, x)
 
 
 def fit_linear(problem: LinearProblem, method: Reml | Ml) -> PointEstimate:

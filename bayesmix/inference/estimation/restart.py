@@ -5,7 +5,7 @@ minimum beside a deeper one inside. So wherever a search ends on the boundary, o
 inside; the lowest criterion counts. A regular end costs nothing, but for few rows.
 
 Of few rows a criterion has several valleys most often, and an evaluation costs least. There searches start from many
-sizes and shapes, each given up as soon as it is on its way to where another ended.
+sizes and shapes, each given up as soon as it is on its way to where another ended, and after regular ends at the edges.
 
 The residual variance has such a boundary, too, where the effects can follow every row: relative factors without bounds.
 """
@@ -81,8 +81,8 @@ def starts_apart(structures: Sequence[Structure]) -> Iterator[Array]:
 def starts_around(structures: Sequence[Structure], x: Array, start: Array) -> Iterator[Array]:
     """Points of many sizes and shapes about ``x``, found from ``start``: where few rows may have another valley.
 
-    All terms equal, from small to far out; each term, and each of the free numbers, alone; and what was found with one
-    direction next to zero. All else as it was at the start, or as it was found.
+    All terms equal, from small to far out; each term, and each of the free numbers, alone. All else as it was at the
+    start, or as it was found.
     """
     m = sum(structure.size for structure in structures)
     for size, rest in zip(SIZES, (start, x, start), strict=True):
@@ -91,13 +91,15 @@ def starts_around(structures: Sequence[Structure], x: Array, start: Array) -> It
         yield np.concatenate([apart, start[m:]])
     for i in range(m):
         yield np.concatenate([np.where(np.arange(m) == i, ALONE, ASIDE), start[m:]])
-    for collapsed in _collapsed(structures, x[:m]):
-        yield np.concatenate([collapsed, x[m:]])
 
 
-def _collapsed(structures: Sequence[Structure], theta: Array) -> Iterator[Array]:
-    """Relative factors with one direction of one term next to zero, all others of the size they have."""
-    parts = split(structures, theta)
+def starts_at_edges(structures: Sequence[Structure], x: Array) -> Iterator[Array]:
+    """What was found with one direction of one term next to zero, all others of the size they have.
+
+    A regular minimum may be beside a lower one on the boundary: with a term that is zero, or a correlation of one.
+    """
+    m = sum(structure.size for structure in structures)
+    parts = split(structures, x[:m])
     for t, structure in enumerate(structures):
         L = structure.factor(parts[t])
         for i in range(structure.k):
@@ -107,7 +109,7 @@ def _collapsed(structures: Sequence[Structure], theta: Array) -> Iterator[Array]
             M[i, :i] *= np.linalg.norm(L[i]) / beside if beside > 0.0 else 1.0
             M[i, i] = TINY
             own[t] = structure.theta(M)
-            yield np.concatenate(own)
+            yield np.concatenate([*own, x[m:]])
 
 
 def _round(structure: Structure, scale: float) -> Array:

@@ -161,12 +161,12 @@ def test_regular_fits_are_not_searched_again(monkeypatch, model):
     ],
 )
 def test_starts_around_what_was_found_are_points_of_the_model(bar, smallest):
-    """One direction at a time next to zero, all other sizes as they were, in any structure."""
+    """Of any structure: from far out to one direction next to zero, the rest as at the start or as found."""
     data = in_levels([3, 5, 4], 8) | {"x": np.arange(24.0) % 7, "f": np.array(["u", "v"])[np.arange(24) % 2]}
     structure = structure_of(bmx.Model(f"y ~ 1 + {bar}", data).design.terms[0])
     theta = structure.theta(np.array([[2.0, 0.0], [0.3, 1.5]]))
     x, start = np.append(theta, 7.0), np.append(np.ones_like(theta), -7.0)
-    points = list(restart.starts_around([structure], x, start))
+    points = [*restart.starts_around([structure], x, start), *restart.starts_at_edges([structure], x)]
     assert all(point.shape == x.shape and np.all(np.isfinite(point)) for point in points)
     assert {point[-1] for point in points} == {7.0, -7.0}
     sizes = [np.linalg.eigvalsh(L @ L.T) for L in (structure.factor(point[:-1]) for point in points)]
