@@ -30,8 +30,9 @@ from bayesmix.present.plots.canvas import (
 )
 from bayesmix.present.plots.observations import Points, choose_levels, places, points
 from bayesmix.results.comparison.pooling import pooling
+from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose
 from bayesmix.results.fits.level import check_level
-from bayesmix.results.fits.linear_predictor import GroupEffects
+from bayesmix.results.fits.linear_predictor import GroupEffects, codes_of
 from bayesmix.results.fits.named_fits import by_method
 from bayesmix.results.prediction.prediction_table import Asked, prediction_table
 from bayesmix.results.prediction.reference_grid import grid, is_factor, levels_of, mean_offset, observed
@@ -62,13 +63,14 @@ STEPS = 60  # of a curve
 
 
 @styled
-def scatter(
+def scatter(  # noqa: PLR0913 - options of a figure, named
     model: Model | Estimate | Posterior,
     *,
     x: str | None = None,
     group: str | None = None,
     levels: Sequence[str] | None = None,
     units: Mapping[str, str] | None = None,
+    response: str | None = None,
     seed: int = 0,
 ) -> Figure:
     """Draw the data of a model or fit, coloured by group.
@@ -80,6 +82,7 @@ def scatter(
     group : grouping factor; the first by default.
     levels : those to draw; by default all, of very many some. More than seven have a panel each.
     units : of the columns, for the axes.
+    response : of several; the first by default.
     seed : of the jitter of counts, and of the rows drawn of very many.
 
     Raises
@@ -87,7 +90,7 @@ def scatter(
     SpecError, DataError
         If there is nothing to draw the response against, or no such column, group or level.
     """
-    _, found, drawn = points(model, x, group, units, seed)
+    _, found, drawn = points(model, x, group, units, seed, choose(model.spec, response=response))
     chosen = choose_levels(found, levels, MOST)
     figure, axes, handles = _data(drawn, found, chosen, together=len(chosen) <= TOGETHER)
     for handle, _ in handles:
@@ -106,6 +109,7 @@ def group_lines(  # noqa: PLR0913 - options of a figure, named
     levels: Sequence[str] | None = None,
     whole: bool = False,
     units: Mapping[str, str] | None = None,
+    response: str | None = None,
     seed: int = 0,
 ) -> Figure:
     """Draw the data with a line for each level, on the scale of the response.
@@ -116,14 +120,16 @@ def group_lines(  # noqa: PLR0913 - options of a figure, named
     lines : of ``"partial"`` (the fit), ``"none"`` (a regression for each level), ``"complete"`` (one for all) and
         ``"typical"`` (the fixed effects). With more than one, every level has a panel.
     whole : draw lines over the whole range of ``x``, not only where the level has data.
-    x, group, levels, units, seed : as in `scatter`. Other predictors are at the level's means, or most frequent levels.
+    x, group, levels, units, response, seed : as in `scatter`. Other predictors are at the level's means, or most
+        frequent levels.
     """
     kinds = _kinds([lines] if isinstance(lines, str) else lines)
-    name, found, drawn = points(fit, x, group, units, seed)
+    mean = choose(fit.spec, response=response)
+    name, found, drawn = points(fit, x, group, units, seed, mean)
     chosen = choose_levels(found, levels, MOST)
     together = len(chosen) <= TOGETHER and len(kinds) <= 1
     figure, axes, handles = _data(drawn, found, chosen, together=together)
-    curves = {kind: _line(fit, kind, found, chosen, name, whole) for kind in kinds}
+    curves = {kind: _line(_Along(fit, found, chosen, name, whole, mean), kind) for kind in kinds}
     for place, (level, axis) in enumerate(zip(chosen, axes if len(axes) > 1 else axes * len(chosen), strict=True)):
         for number, (kind, by_level) in enumerate(curves.items()):
             colour = look(place)[0] if together else COLOURS[number]
@@ -148,6 +154,8 @@ def mean_curves(  # noqa: PLR0913 - options of a figure, named
     interval: float = 0.95,
     whole: bool = False,
     units: Mapping[str, str] | None = None,
+    parameter: str | None = None,
+    response: str | None = None,
     seed: int = 0,
 ) -> Figure:
     """Draw the conditional mean of the response with intervals, on the scale of the response.
@@ -158,7 +166,8 @@ def mean_curves(  # noqa: PLR0913 - options of a figure, named
     groups : ``"fitted"`` has a panel for each level; ``"zero"`` (random effects zero, a typical level), ``"average"``
         (averaged over levels) and ``"new"`` (a level not seen) have one curve.
     interval : probability of the bands.
-    x, group, levels, whole, units, seed : as in `group_lines`.
+    parameter : another one than the mean that has a formula, ``"sigma"``, ``"shape"``: its curves, without the data.
+    x, group, levels, whole, units, response, seed : as in `group_lines`.
     """
     if not fits:
         raise SpecError("mean_curves needs a fit: bmx.plots.mean_curves(post, reml).")
@@ -166,20 +175,22 @@ def mean_curves(  # noqa: PLR0913 - options of a figure, named
     if not isinstance(groups, str) or groups not in _SCOPES:
         hint = nearest(groups, _SCOPES) if isinstance(groups, str) else ""
         raise SpecError(f"mean_curves has no groups=`{groups}`.{hint} Choices: {', '.join(_SCOPES)}.")
-    name, found, drawn = points(fits[0], x, group, units, seed)
+    wanted = choose(fits[0].spec, parameter, response)
+    name, found, drawn = points(fits[0], x, group, units, seed, wanted)
     chosen = choose_levels(found, levels, MOST) if groups == "fitted" else []
     figure, axes, handles = _data(drawn, found, chosen, together=not chosen)
     for number, (label, fit) in enumerate(zip(by_method(fits), fits, strict=True)):
         colour = COLOURS[number]
         dashes: Any = "-" if number == 0 else (0, (4, 2))
-        curves = _curves(fit, groups, interval, found, chosen, name, whole)
+        curves = _curves(_Along(fit, found, chosen, name, whole, wanted), groups, interval)
         for axis, curve in zip(axes, curves, strict=True):
             _band(axis, curve, colour, filled=number == 0)
             _draw(axis, curve, colour, dashes)
         line = Line2D([], [], color=colour, linestyle=dashes)
         handle = (Patch(color=colour, alpha=0.2, linewidth=0.0), line) if number == 0 else line
         handles.append((handle, f"{label}: mean and {100.0 * interval:g} % interval{_SCOPES[groups]}"))
-    _limit(axes, drawn)
+    if wanted.parameter == 0:
+        _limit(axes, drawn)
     _finish(figure, axes, drawn, found, chosen, handles)
     return figure
 
@@ -294,53 +305,63 @@ def _label(fit: Estimate | Posterior) -> str:
     return fit.method if isinstance(fit, Estimate) else "posterior mean"
 
 
-def _line(
-    fit: Estimate | Posterior, kind: str, group: GroupEffects, chosen: Sequence[int], x: str, whole: bool
-) -> dict[int, Curve]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Along:
+    """What curves are of: a parameter of a fit along a predictor, for some levels."""
+
+    fit: Estimate | Posterior
+    group: GroupEffects
+    levels: Sequence[int]
+    x: str
+    whole: bool
+    chosen: ChosenParameter
+
+    def frames(self) -> list[pd.DataFrame]:
+        """Rows of each level."""
+        return [_level_frame(self, level) for level in self.levels]
+
+    def curve(self, frame: pd.DataFrame, y: Array, lower: Array, upper: Array) -> Curve:
+        """Values of a frame's rows as a curve."""
+        return Curve(places(self.fit.design, self.x, frame[self.x]), y, lower, upper)
+
+
+def _line(along: _Along, kind: str) -> dict[int, Curve]:
     """The lines of one kind, by level."""
     if kind in {"partial", "typical"}:
         scope: Scope = "fitted" if kind == "partial" else "zero"
-        curves = _curves(fit, scope, 0.95, group, chosen, x, whole, by_level=True)
-        return dict(zip(chosen, curves, strict=True))
-    design = fit.design
-    frames = [_level_frame(design, group, level, x, whole) for level in chosen]
-    table = pooling(fit, group=group.group)[kind].unstack("effect")
-    found = {}
-    for level, frame in zip(chosen, frames, strict=True):
-        beta = table.loc[group.levels[level], list(design.fixed)].to_numpy(float)
-        rows = _coded(design, frame, ())
-        y = fit.spec.link.inverse(rows.X @ beta + rows.offset)[0]
-        found[level] = Curve(places(design, x, frame[x]), y, y, y)
+        return dict(zip(along.levels, _curves(along, scope, 0.95, by_level=True), strict=True))
+    design, r = along.fit.design, along.chosen.predictor
+    table = pooling(along.fit, group=along.group.group)[kind].unstack("effect")
+    own, found = design.of_predictor(r), {}
+    for level, frame in zip(along.levels, along.frames(), strict=True):
+        beta = table.loc[along.group.levels[level], [design.fixed[j] for j in own]].to_numpy(float)
+        rows = _coded(along, frame, ())
+        at = slice(r * len(frame), (r + 1) * len(frame))
+        y = along.chosen.link.mean(rows.X[at][:, own] @ beta + rows.offset[at])
+        found[level] = along.curve(frame, y, y, y)
     return found
 
 
-def _curves(  # noqa: PLR0913, PLR0917 - one curve a level or one of all
-    fit: Estimate | Posterior,
-    groups: Scope,
-    interval: float,
-    group: GroupEffects,
-    chosen: Sequence[int],
-    x: str,
-    whole: bool,
-    *,
-    by_level: bool = False,
-) -> list[Curve]:
+def _curves(along: _Along, groups: Scope, interval: float, *, by_level: bool = False) -> list[Curve]:
     """Means of the fit: of each level chosen, or one curve of a typical, average or new level."""
     import pandas as pd
 
-    design = fit.design
+    fit, design, x = along.fit, along.fit.design, along.x
     if groups == "fitted" or by_level:
-        frames = [_level_frame(design, group, level, x, whole) for level in chosen]
-        rows = _coded(design, pd.concat(frames, ignore_index=True), group.terms)
-        rows = replace(rows, data=replace(rows.data, terms=_only(rows, group)))
+        frames = along.frames()
+        rows = _coded(along, pd.concat(frames, ignore_index=True), along.group.terms)
+        rows = replace(rows, data=replace(rows.data, terms=_only(rows, along.group)))
     else:
-        frames = [grid(design, {x: _values(design, x, observed(design)[x])}, cross=False)]
-        rows = _coded(design, frames[0], range(len(design.terms)))
-    table = prediction_table(fit, rows, Asked("mean", groups, interval))
+        varying = {x: _values(design, x, observed(design)[x])}
+        frames = [grid(design, varying, cross=False, predictor=along.chosen.predictor)]
+        rows = _coded(along, frames[0], range(len(design.terms)))
+    one, response = along.chosen, fit.spec.responses[along.chosen.response]
+    parameter = response.family.parameters[one.parameter].name if one.parameter else None
+    table = prediction_table(fit, rows, Asked("mean", groups, interval, parameter=parameter, response=response.label))
     centre, lower, upper = (table[name].to_numpy() for name in (table.columns[0], "lower", "upper"))
     edges = np.cumsum([0, *(len(frame) for frame in frames)]).tolist()
     return [
-        Curve(places(design, x, frame[x]), centre[begin:end], lower[begin:end], upper[begin:end])
+        along.curve(frame, centre[begin:end], lower[begin:end], upper[begin:end])
         for frame, (begin, end) in zip(frames, pairwise(edges), strict=True)
     ]
 
@@ -353,20 +374,23 @@ def _only(rows: PredictionRows, group: GroupEffects) -> tuple[Any, ...]:
     )
 
 
-def _coded(design: Design, frame: pd.DataFrame, terms: Sequence[int] | range) -> PredictionRows:
+def _coded(along: _Along, frame: pd.DataFrame, terms: Sequence[int] | range) -> PredictionRows:
     """Rows of the design for a frame, with or without its groups."""
+    design = along.fit.design
     groups: Scope = "fitted" if len(terms) else "zero"
-    return PredictionRows.of_new_data(design, frame, groups, mean_offset(design, len(frame)))
+    offset = mean_offset(design, len(frame))
+    return PredictionRows.of_new_data(design, frame, groups, offset, predictor=along.chosen.predictor)
 
 
-def _level_frame(design: Design, group: GroupEffects, level: int, x: str, whole: bool) -> pd.DataFrame:
-    """PredictionRows along ``x`` for a level, everything else typical of the level."""
+def _level_frame(along: _Along, level: int) -> pd.DataFrame:
+    """Rows along a predictor for a level, everything else typical of the level."""
+    design, group, x = along.fit.design, along.group, along.x
     frame = observed(design)
-    own = frame[design.terms[group.terms[0]].codes == level]
-    values = _values(design, x, frame[x] if whole else own[x])
+    own = frame[codes_of(design, group) == level]
+    values = _values(design, x, frame[x] if along.whole else own[x])
     held = {name: [_typical(own[name])] for name in frame.columns if name not in {x, *_factors(design, group)}}
     held |= {name: [own[name].iloc[0]] for name in _factors(design, group) if name != x}
-    return grid(design, {x: values, **held}, cross=False)
+    return grid(design, {x: values, **held}, cross=False, predictor=along.chosen.predictor)
 
 
 def _factors(design: Design, group: GroupEffects) -> list[str]:

@@ -10,12 +10,14 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
+from bayesmix.data.design.response import Outcome
 from bayesmix.errors import DataError, SpecError, nearest
 from bayesmix.language.formula.expression import column_names
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.formula.reader import read
 from bayesmix.present.plots.canvas import with_unit
-from bayesmix.results.fits.linear_predictor import GroupEffects, find_group
+from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose
+from bayesmix.results.fits.linear_predictor import GroupEffects, codes_of, find_group
 from bayesmix.results.prediction.reference_grid import check_predictor, is_factor, levels_of, observed, predictors
 
 if TYPE_CHECKING:
@@ -59,9 +61,16 @@ class Points:
 
 
 def points(
-    fit: Fit | Model, x: str | None, group: str | None, units: Mapping[str, str] | None, seed: int
+    fit: Fit | Model,
+    x: str | None,
+    group: str | None,
+    units: Mapping[str, str] | None,
+    seed: int,
+    chosen: ChosenParameter | None = None,
 ) -> tuple[str, GroupEffects, Points]:
     """The column that lies across, the grouping factor, and the rows of a model or fit.
+
+    No row is drawn where another parameter than a mean is: it is not on the scale of the response.
 
     Raises
     ------
@@ -70,19 +79,23 @@ def points(
     """
     design, spec = fit.design, fit.spec
     found = find_group(design, group)
-    codes = design.terms[found.terms[0]].codes[: design.n]
-    name = _across(design, codes) if x is None else x
-    check_predictor(design, name)
+    codes = codes_of(design, found)
+    chosen = choose(spec) if chosen is None else chosen
+    name = _across(design, codes, chosen.predictor) if x is None else x
+    check_predictor(design, name, chosen.predictor)
     rng = np.random.default_rng(seed)
     column = observed(design)[name]
     ticks = [str(level) for level in levels_of(design, name)] if is_factor(design, name) else None
-    y, y_label = response(design, spec, units)
+    y, y_label = response(design, spec, units, chosen.response)
+    if chosen.parameter:
+        y_label = spec.responses[chosen.response].family.parameters[chosen.parameter].name
+        y_label += f" of {spec.responses[chosen.response].label}"
     drawn = Points(
         places(design, name, column) + (0.0 if ticks is None else SPREAD * rng.uniform(-1.0, 1.0, len(y))),
-        y + _jitter(design, spec) * rng.uniform(-1.0, 1.0, len(y)),
-        _sizes(design),
+        y + _jitter(design, spec, chosen.response) * rng.uniform(-1.0, 1.0, len(y)),
+        _sizes(design.outcomes[chosen.response]),
         codes,
-        some(len(y), rng),
+        some(len(y), rng) & (chosen.parameter == 0),
         with_unit(name, units),
         y_label,
         ticks,
@@ -90,13 +103,14 @@ def points(
     return name, found, drawn
 
 
-def response(design: Design, spec: ModelSpec, units: Mapping[str, str] | None) -> tuple[Array, str]:
-    """Responses (shares of the trials) and their label."""
-    jittered = ", jittered" if _jitter(design, spec) else ""
-    if not design.has_trials:
-        return design.y, with_unit(design.response, units) + jittered
-    first = column_names(read(design.response))[0]
-    return design.y / design.trials, first + (jittered or ", share of trials")
+def response(design: Design, spec: ModelSpec, units: Mapping[str, str] | None, number: int = 0) -> tuple[Array, str]:
+    """Responses (shares of the trials) and their label; ``number`` is the position of one of several."""
+    label, outcome = spec.responses[number].label, design.outcomes[number]
+    jittered = ", jittered" if _jitter(design, spec, number) else ""
+    if not outcome.has_trials:
+        return outcome.y, with_unit(label, units) + jittered
+    first = column_names(read(label))[0]
+    return outcome.y / outcome.trials, first + (jittered or ", share of trials")
 
 
 def places(design: Design, name: str, values: Sequence[Any] | pd.Series[Any]) -> Array:
@@ -126,31 +140,31 @@ def choose_levels(group: GroupEffects, levels: Sequence[str] | None, most: int) 
     return [group.levels.index(level) for level in levels]
 
 
-def _across(design: Design, codes: Array) -> str:
+def _across(design: Design, codes: Array, predictor: int) -> str:
     """The first number that varies within levels, or else the first factor that does, or else the first predictor."""
-    known = predictors(design)
+    known = predictors(design, predictor)
     if not known:
-        raise SpecError(
-            f"`{design.response}` has no predictor to draw it against. bmx.plots.caterpillar(fit) draws the levels."
-        )
+        whose = design.layout.prefixes[predictor].strip("_") or design.response
+        raise SpecError(f"`{whose}` has no predictor to draw it against. bmx.plots.caterpillar(fit) draws the levels.")
     frame = observed(design)
     varying = [name for name in known if frame[name].groupby(codes).nunique().max() > 1]
     numbers = [name for name in varying if not is_factor(design, name)]
     return (numbers or varying or known)[0]
 
 
-def _jitter(design: Design, spec: ModelSpec) -> float:
+def _jitter(design: Design, spec: ModelSpec, number: int) -> float:
     """How far to move responses that lie on each other: zeros and ones, counts, also those of a gaussian model."""
-    if design.has_trials:
-        return BINARY if design.trials.max() == 1 else 0.0
-    few = len(np.unique(design.y)) < 0.5 * len(design.y)
-    whole = few and bool(np.all(design.y == np.round(design.y)))
-    return JITTER if whole or spec.family.values.is_discrete else 0.0
+    outcome = design.outcomes[number]
+    if outcome.has_trials:
+        return BINARY if outcome.trials.max() == 1 else 0.0
+    few = len(np.unique(outcome.y)) < 0.5 * len(outcome.y)
+    whole = few and bool(np.all(outcome.y == np.round(outcome.y)))
+    return JITTER if whole or spec.responses[number].family.values.is_discrete else 0.0
 
 
-def _sizes(design: Design) -> Array:
+def _sizes(outcome: Outcome) -> Array:
     """Areas: of the number of trials where there is one, smaller of many rows."""
-    size = 22.0 if len(design.y) < 500 else 7.0
-    if not design.has_trials or design.trials.max() == 1:
-        return np.full(len(design.y), size)
-    return 4.0 + 40.0 * design.trials / design.trials.max()
+    size = 22.0 if len(outcome.y) < 500 else 7.0
+    if not outcome.has_trials or outcome.trials.max() == 1:
+        return np.full(len(outcome.y), size)
+    return 4.0 + 40.0 * outcome.trials / outcome.trials.max()

@@ -12,7 +12,9 @@ from bayesmix.arrays import Array
 from bayesmix.errors import SpecError, nearest
 from bayesmix.fit import Estimate, Posterior
 from bayesmix.present.plots.canvas import BLUE, GREY, PALE, RED, legend_below, panels, styled
-from bayesmix.present.plots.observations import SPREAD, places, response, some
+from bayesmix.present.plots.observations import SPREAD, places, some
+from bayesmix.present.plots.observations import response as observed_response
+from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose
 from bayesmix.results.fits.residuals import residuals as residuals_of
 from bayesmix.results.prediction.reference_grid import is_factor, levels_of, observed
 
@@ -32,6 +34,7 @@ def residuals(
     kind: str = "pearson",
     against: str = "fitted",
     units: Mapping[str, str] | None = None,
+    response: str | None = None,
     seed: int = 0,
 ) -> Figure:
     """Draw residuals against fitted means, with the mean residual in bins and two standard errors to either side.
@@ -43,6 +46,7 @@ def residuals(
         without the stripes of counts.
     against : ``"fitted"`` means, the ``"linear"`` predictor, or a column of the data.
     units : of the columns, for the axes.
+    response : of several; the first by default.
     seed : of quantile residuals of counts, and of the rows drawn of very many.
 
     Raises
@@ -51,8 +55,9 @@ def residuals(
         If there is no such kind or column.
     """
     design, rng = fit.design, np.random.default_rng(seed)
-    values = residuals_of(fit, kind, seed=seed)
-    x, label = _across(fit, against)
+    mean = choose(fit.spec, response=response)
+    values = residuals_of(fit, kind, seed=seed, response=response)
+    x, label = _across(fit, against, mean)
     shown = some(len(values), rng)
     figure, (axis,) = panels(1, columns=1, height=3.4)
     axis.axhline(0.0, color=GREY, linewidth=1.0, zorder=0)
@@ -69,7 +74,7 @@ def residuals(
         _means(axis, x, values, [np.flatnonzero(x == place) for place in range(len(levels))])
     else:
         _means(axis, x, values, _bins(x))
-    _, y_label = response(design, fit.spec, units)
+    _, y_label = observed_response(design, fit.spec, units, mean.response)
     unit = f" of {y_label.removesuffix(', jittered')}" if kind == "response" else ""
     axis.set(xlabel=label, ylabel=f"{kind} residual{unit}")
     handles = [
@@ -80,12 +85,14 @@ def residuals(
     return figure
 
 
-def _across(fit: Estimate | Posterior, against: str) -> tuple[Array, str]:
+def _across(fit: Estimate | Posterior, against: str, mean: ChosenParameter) -> tuple[Array, str]:
     design = fit.design
+    label = fit.spec.responses[mean.response].label
     if against == "fitted":
-        return fit.fitted(), f"fitted mean of {response(design, fit.spec, None)[1].removesuffix(', jittered')}"
+        _, words = observed_response(design, fit.spec, None, mean.response)
+        return fit.fitted(response=label), f"fitted mean of {words.removesuffix(', jittered')}"
     if against == "linear":
-        return fit.linear_predictor(), f"linear predictor ({fit.spec.link.name})"
+        return fit.linear_predictor(response=label), f"linear predictor ({mean.link.name})"
     frame = observed(design)
     if against not in frame:
         known = ("fitted", "linear", *frame.columns)

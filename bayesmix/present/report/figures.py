@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from bayesmix.comparison import Comparison
+    from bayesmix.language.formula.model_spec import Response
 
 MOST_GROUPS = 3  # grouping factors whose levels are drawn
 
@@ -46,23 +47,41 @@ Plan = tuple[Callable[[], "Figure"], str, str]  # how to draw, caption, words
 
 
 def _of_data(comparison: Comparison, units: Mapping[str, str]) -> Iterator[Plan]:
-    first = comparison.fits[0]
-    response, label = first.design.response, comparison.labels[0]
-    if first.spec.family.is_normal:
+    for one in comparison.fits[0].spec.predictors:
+        response = comparison.fits[0].spec.responses[one.response]
+        if one.parameter:
+            yield _of_parameter(comparison, response, one.parameter, units)
+        else:
+            yield from _of_response(comparison, response, units)
+
+
+def _of_response(comparison: Comparison, response: Response, units: Mapping[str, str]) -> Iterator[Plan]:
+    first, label, name = comparison.fits[0], comparison.labels[0], response.label
+    if response.family.is_normal:
         yield (
-            partial(plots.group_lines, first, lines=("partial", "typical"), units=units),
+            partial(plots.group_lines, first, lines=("partial", "typical"), units=units, response=name),
             f"The data, and the fitted line of every group ({label}).",
-            f"Scatter of {response} with the fitted line of every group, one panel a group.",
+            f"Scatter of {name} with the fitted line of every group, one panel a group.",
         )
     yield (
-        partial(plots.mean_curves, *comparison.fits, units=units),
-        f"Mean of {response} in every group, with 95 % intervals.",
-        f"Scatter of {response} with fitted mean curves and their intervals, one panel a group.",
+        partial(plots.mean_curves, *comparison.fits, units=units, response=name),
+        f"Mean of {name} in every group, with 95 % intervals.",
+        f"Scatter of {name} with fitted mean curves and their intervals, one panel a group.",
     )
+    of = f" of {name}" if response.name else ""
     yield (
-        partial(plots.residuals, first, units=units),
-        f"Residuals against fitted means ({label}), with their mean in bins.",
-        "Scatter of Pearson residuals against fitted means; binned means should lie around zero.",
+        partial(plots.residuals, first, units=units, response=name),
+        f"Residuals{of} against fitted means ({label}), with their mean in bins.",
+        f"Scatter of Pearson residuals{of} against fitted means; binned means should lie around zero.",
+    )
+
+
+def _of_parameter(comparison: Comparison, response: Response, parameter: int, units: Mapping[str, str]) -> Plan:
+    name = response.family.parameters[parameter].name
+    return (
+        partial(plots.mean_curves, *comparison.fits, units=units, parameter=name, response=response.label),
+        f"{name} of {response.label} in every group, with 95 % intervals.",
+        f"Curves of {name} of {response.label} and their intervals, one panel a group.",
     )
 
 
@@ -95,11 +114,12 @@ def _of_posterior(comparison: Comparison) -> Iterator[Plan]:
         "Posterior of every parameter over its prior: where the two agree, the data said little.",
         "Density curves of prior and posterior, one panel a parameter.",
     )
-    yield (
-        partial(plots.ppc, post),
-        f"Replicated data beside the data: {post.design.response} as the model would have it.",
-        f"Distribution of {post.design.response} in the data and in data replicated from the posterior.",
-    )
+    for response in post.spec.responses:
+        yield (
+            partial(plots.ppc, post, response=response.label),
+            f"Replicated data beside the data: {response.label} as the model would have it.",
+            f"Distribution of {response.label} in the data and in data replicated from the posterior.",
+        )
     if post.divergences:
         yield (
             partial(plots.pairs, post),
