@@ -95,7 +95,9 @@ def dense_conditional(design: Design, found: GaussianApproximation, contrast: An
 
 
 @pytest.mark.filterwarnings("ignore::bayesmix.errors.ConvergenceWarning")
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in {"shape", "crossed"} else []) for name in MODELS]
+)
 def test_weights_are_joint_density_over_that_of_the_proposal(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One proposal a level: SciPy's joint density over the dense Gaussian the effects were drawn from."""
     monkeypatch.setattr("bayesmix.inference.sampling.marginal.defence.SHARE", 1e-300)  # has a test of its own

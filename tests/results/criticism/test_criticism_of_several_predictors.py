@@ -22,6 +22,8 @@ from bayesmix.results.fits.linear_predictor import population_variance
 from bayesmix.results.fits.refit import estimate_again
 
 Array = np.ndarray
+# models of which one or two tell what the others do, at a second each
+COSTLY = [pytest.param(name, marks=[] if name == RESPONSES else pytest.mark.slow) for name in MODELS]
 
 
 def dense_values_of(name: str, values) -> Values:
@@ -83,7 +85,7 @@ def test_too_many_effects_are_refused_by_name():
 # ---- cross-validation ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", COSTLY)
 def test_loo_and_logo_have_one_entry_a_unit(name):
     post = posterior(name)
     with warnings.catch_warnings():
@@ -209,7 +211,7 @@ def test_residual_standard_deviations_are_among_the_variances():
     assert "Residual" not in set(estimated(SIGMA).varcorr()["group"])
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", COSTLY)
 def test_refits_to_the_same_rows_are_the_fit(name):
     fit = estimated(name)
     again = estimate_again(fit, design=fit.design)
