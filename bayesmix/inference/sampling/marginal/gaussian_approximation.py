@@ -41,6 +41,7 @@ from bayesmix.language.priors.on_link import CoefficientPrior
 
 ROUNDS = 6
 STEPS = 14  # rounds where each may go a part of the way
+TOLD = 1e-12  # variance, over the largest, below which a direction of the fixed effects has no curvature
 DRAWS = 300  # of the Gaussian approximation's posterior in each round
 ENOUGH = 0.05  # relative fall of the spread of the remainder below which rounds stop ...
 SMALL = 1.0  # ... if it is this small; where it is not, it hides behind its noise that later rounds fit better
@@ -156,7 +157,7 @@ def fit_approximation(
     fixed = [_match_prior(prior, at[None], sd) for prior, at, sd in zip(priors.fixed, gamma, width, strict=True)]
     search = _Search(design, priors, point, problem, rng)
     if problem.likelihood.R > 1:
-        return _by_steps(search, match_rows(problem, _around(point, design, rng), np.zeros(())), fixed)
+        return _by_steps(search, match_rows(problem, _around(search, fixed), np.zeros(())), fixed)
     eta = point.predictor(design) - design.offset
     rows = match_rows(problem, eta[None], np.array(log_dispersion))
     best: GaussianApproximation | None = None
@@ -254,10 +255,19 @@ def _by_steps(search: _Search, rows: RowQuadratics, fixed: list[tuple[float, flo
     return best
 
 
-def _around(point: PointEstimate, design: Design, rng: np.random.Generator) -> Array:
-    """Linear predictors ``(B, N)`` without offset, drawn from Laplace's distribution at a point estimate."""
-    beta = point.beta + _normal(point.beta_cov, (DRAWS,), rng)
-    eta = beta @ design.X.T
+def _around(search: _Search, fixed: Sequence[tuple[float, float]]) -> Array:
+    """Linear predictors ``(B, N)`` without offset, drawn from Laplace's distribution at a point estimate.
+
+    That of the fixed effects is multiplied by their priors: a parameter that the likelihood lets run off stays there.
+    """
+    point, design, rng, K = search.point, search.design, search.rng, search.priors.contrast
+    mean, precision = np.array(fixed).reshape(-1, 2).T
+    values, vectors = np.linalg.eigh(point.beta_cov)
+    told = values > TOLD * max(float(values.max(initial=0.0)), 1e-300)
+    information = (vectors * np.where(told, 1.0 / np.where(told, values, 1.0), 0.0)) @ vectors.T
+    whole = np.linalg.pinv(information + K.T @ (precision[:, None] * K), hermitian=True)
+    centre = whole @ (information @ point.beta + K.T @ (precision * mean))
+    eta = (centre + _normal(whole, (DRAWS,), rng)) @ design.X.T
     for term, b, cov in zip(design.terms, point.b, point.b_cov, strict=True):
         eta += rows_of(term.z, term.codes, b + _normal(cov, (DRAWS, len(b)), rng))
     return np.asarray(eta)
