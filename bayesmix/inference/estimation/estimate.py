@@ -11,12 +11,12 @@ from bayesmix.errors import FitError, SpecError
 from bayesmix.inference.estimation.conditional_mode import (
     generalized_problem,
 )
+from bayesmix.inference.estimation.dispersed_starts import units
 from bayesmix.inference.estimation.generalized import fit_generalized
 from bayesmix.inference.estimation.linear import fit_linear
 from bayesmix.inference.estimation.methods import Agq, Laplace, Method, Ml, Reml
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import check_variation, linear_problem
-from bayesmix.inference.estimation.several_predictors import units
 from bayesmix.inference.least_squares.scaling import coordinates
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.threads import one_blas_thread

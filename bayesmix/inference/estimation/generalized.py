@@ -18,13 +18,13 @@ from bayesmix.inference.estimation.conditional_mode import (
     Slopes,
     find_mode,
 )
+from bayesmix.inference.estimation.dispersed_starts import starts_beside
 from bayesmix.inference.estimation.laplace import laplace
 from bayesmix.inference.estimation.methods import Agq, Laplace
 from bayesmix.inference.estimation.optimise import Objective
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.quadrature import quadrature, quadrature_gradient
 from bayesmix.inference.estimation.restart import FAR, FEW_ROWS, NEAR, Restarts, starts_around, starts_at_edges
-from bayesmix.inference.estimation.several_predictors import starts_beside
 from bayesmix.inference.estimation.starting_values import without_random_effects
 from bayesmix.inference.parameters.likelihood import OnePredictor
 

@@ -19,6 +19,8 @@ from bayesmix.inference.estimation.conditional_mode import (
     add_effects,
     project,
 )
+from bayesmix.inference.least_squares.cross_products import forms
+from bayesmix.inference.least_squares.row_weights import contract, weigh
 
 CELLS = 200_000  # numbers of a quadrature that are computed together
 
@@ -65,8 +67,8 @@ def quadrature_gradient(
     Q = -0.5 * (upper + np.swapaxes(upper, -1, -2) + K * np.eye(factor.k))
     by_H = M @ (Q + np.eye(factor.k)) @ np.swapaxes(M, -1, -2)
     Z_row = z @ Lambda
-    by_weight = np.einsum("na,nab,nb->n", Z_row, by_H[codes], Z_row)
-    through_mode = -mode.jet[3] * by_weight
+    by_weight = forms(Z_row, by_H[codes], Z_row, problem.likelihood.R)
+    through_mode = -contract(by_weight, mode.jet[3])
     (moved,) = project(coordinates, through_mode)
     v = np.einsum("jab,jb->ja", M @ np.swapaxes(M, -1, -2), -2.0 * sums.by_u / sums.terms[:, None] + moved @ Lambda)
     (score,) = project(coordinates, mode.jet[1])
@@ -77,7 +79,7 @@ def quadrature_gradient(
     by_dispersion = -2.0 * float(np.sum(sums.by_level / sums.terms)) + _by_dispersion(
         problem, mode, dispersion, leaning, by_weight
     )
-    by_eta = -2.0 * sums.by_eta / sums.terms[codes] + through_mode + mode.jet[2] * leaning
+    by_eta = -2.0 * sums.by_eta / sums.terms[codes] + through_mode + weigh(mode.jet[2], leaning)
     return Slopes(value, by_eta, [gradient], by_dispersion)
 
 
@@ -86,7 +88,7 @@ class _Sums:
     """Sums over the nodes of a quadrature: of their terms, and of the derivatives of these times the terms."""
 
     terms: Array  # (J,)
-    by_eta: Array  # (n,)
+    by_eta: Array  # (N,)
     by_factor: Array  # (J, k, k), by the entries of Lambda
     by_u: Array  # (J, k)
     by_M: Array  # (J, k, k)
@@ -121,7 +123,7 @@ def _summed(problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode, d
 
 def _joint(problem: GeneralizedProblem, log_density: Array, u: Array) -> Array:
     """Joint log density of each level ``(..., J)`` from that of the rows, up to a constant."""
-    return problem.coordinates.pattern.rows[0].sum(log_density) - 0.5 * np.sum(u**2, axis=-1)
+    return problem.coordinates.pattern.observations[0].sum(log_density) - 0.5 * np.sum(u**2, axis=-1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +133,7 @@ class _Nodes:
     x: Array  # (nodes, k) of the standard rule
     log_weight: Array  # (nodes, 1)
     u: Array  # (nodes, J, k)
-    eta: Array  # (nodes, n)
+    eta: Array  # (nodes, N)
 
 
 def _nodes(problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode, points: int) -> Iterator[_Nodes]:

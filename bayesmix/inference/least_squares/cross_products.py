@@ -53,14 +53,14 @@ def leverages(
     N = len(factors[0].codes) if factors else 0
     total: Array = np.zeros((N or 1) if R == 1 else (R, R, N // R or 1))
     for factor, block in zip(factors, D, strict=True):
-        total = total + _forms(factor.z, block[factor.codes], factor.z, R)
+        total = total + forms(factor.z, block[factor.codes], factor.z, R)
     for pair, block in zip(pattern.pairs, C, strict=True):
-        form = _forms(factors[pair.first].z, block[pair.member], factors[pair.second].z, R)
+        form = forms(factors[pair.first].z, block[pair.member], factors[pair.second].z, R)
         total = total + (2.0 * form if R == 1 else form + np.swapaxes(form, 0, 1))
     return total
 
 
-def _forms(left: Array, blocks: Array, right: Array, R: int) -> Array:
+def forms(left: Array, blocks: Array, right: Array, R: int) -> Array:
     """Bilinear forms ``left_i' block_i right_i`` of the entries of a row: ``(n,)`` or ``(R, R, n)``."""
     half = np.einsum("nab,nb->na", blocks, right)
     if R == 1:

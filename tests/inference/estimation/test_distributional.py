@@ -5,18 +5,19 @@ Reference values: `tests/reference/breadth`, whose README says how sure they are
 
 from __future__ import annotations
 
+import json
 from functools import cache
 
 import numpy as np
 import pytest
-from breadth import ESTIMATES, coefficients, covariance, estimate_case, frame
+from breadth import ESTIMATES, FOLDER, coefficients, covariance, estimate_case, frame
 
 import bayesmix as bmx
 from bayesmix.data.design.build import build
 from bayesmix.data.design.layout import parts_of
 from bayesmix.inference.estimation.conditional_mode import generalized_problem
 from bayesmix.inference.estimation.generalized import MarginalLikelihood
-from bayesmix.inference.estimation.methods import Laplace
+from bayesmix.inference.estimation.methods import Agq, Laplace
 from bayesmix.inference.least_squares.scaling import coordinates
 from bayesmix.inference.parameters.covariance import from_factor
 from bayesmix.language.formula.model_spec import make_spec
@@ -140,3 +141,34 @@ def test_criteria_at_other_parameters_are_those_of_tmb(name, point):
     largest = max(abs(slope) for slope in expected["gradient"].values())
     for parameter, slope in expected["gradient"].items():
         assert gradient[parameter] == pytest.approx(slope, rel=1e-6, abs=GRADIENT * largest), parameter
+
+
+# ---- quadrature ----------------------------------------------------------------------------------------------------
+
+QUADRATURE = json.loads((FOLDER / "quadrature.json").read_text(encoding="utf-8"))
+NODES = 1e-8  # relative, of 25 nodes
+
+
+@pytest.mark.parametrize("point", QUADRATURE["points"])
+def test_quadrature_is_the_exact_likelihood(point):
+    """Groups that differ in log sigma alone: the reference is one integral a group, in small pieces."""
+    ours = Criterion(QUADRATURE["formula"], frame(QUADRATURE["data"]), QUADRATURE["family"], Agq(points=25))
+    assert ours.likelihood.value(ours.at(point["parameters"])) == pytest.approx(point["criterion"], rel=NODES)
+
+
+@pytest.mark.parametrize("name", ["sleepstudy_locscale", "clumps_shared", "gaussian_poisson"])
+def test_quadrature_has_the_slope_of_its_differences(name):
+    case = estimate_case(name)
+    ours = Criterion(case["formula"], frame(case["data"]), case["family"], Agq(points=5))
+    x = ours.at(case["points"][0]["parameters"])
+    value, slope = ours.likelihood(x)
+    assert value == pytest.approx(ours.likelihood.value(x), rel=1e-12)
+    differences = [(ours.likelihood.value(x + h) - ours.likelihood.value(x - h)) / 2e-5 for h in 1e-5 * np.eye(len(x))]
+    np.testing.assert_allclose(slope, differences, rtol=1e-5, atol=1e-5 * np.abs(slope).max())
+
+
+def test_one_node_is_the_laplace_approximation():
+    case = estimate_case("sleepstudy_locscale")
+    ours = Criterion(case["formula"], frame(case["data"]), case["family"], Agq(points=1))
+    expected = case["points"][0]
+    assert ours.likelihood.value(ours.at(expected["parameters"])) == pytest.approx(expected["criterion"], rel=CRITERION)

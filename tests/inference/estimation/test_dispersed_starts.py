@@ -8,7 +8,7 @@ import pytest
 from distributional_optima import gap_of
 
 import bayesmix as bmx
-from bayesmix.inference.estimation.several_predictors import units
+from bayesmix.inference.estimation.dispersed_starts import units
 from bayesmix.inference.least_squares.scaling import coordinates
 
 LOWEST = 1e-6  # how far above the best of eight dispersed searches a criterion may be
