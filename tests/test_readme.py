@@ -35,7 +35,7 @@ def test_the_output_is_that_of_the_command(monkeypatch: pytest.MonkeyPatch) -> N
     words = shlex.split(command.split("uv run bayesmix ")[1])
     printed = CliRunner().invoke(app, [*words, "--no-progress"])
     assert printed.exit_code == 0
-    (shown,) = blocks("text")
+    shown = blocks("text")[0]
     found = printed.stdout[printed.stdout.index(shown.splitlines()[0]) :]
     estimates = shown[: shown.index("Posterior\n")]  # these hang on nothing: they are equal to the letter
     assert found[: len(estimates)] == estimates
@@ -44,6 +44,15 @@ def test_the_output_is_that_of_the_command(monkeypatch: pytest.MonkeyPatch) -> N
     assert NUMBER.sub("#", " ".join(shown.split())) == NUMBER.sub("#", " ".join(found.split()))
     ours, theirs = ([float(text) for text in NUMBER.findall(block)] for block in (shown, found))
     assert ours == pytest.approx(theirs, **CLOSE)
+
+
+def test_the_output_of_an_estimate_is_that_of_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the letter, for nothing in it hangs on draws."""
+    monkeypatch.chdir(ROOT)
+    command = next(text for text in blocks("sh") if "--formula" in text and "sleepstudy" in text)
+    printed = CliRunner().invoke(app, shlex.split(command.split("uv run bayesmix ")[1]))
+    assert printed.exit_code == 0
+    assert blocks("text")[1] in printed.stdout
 
 
 def test_python_example(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
