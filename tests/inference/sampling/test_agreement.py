@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from bayesmix.inference.sampling.agreement import LIMIT, distance
+import bayesmix as bmx
+from bayesmix.inference.parameters.names import Parameters
+from bayesmix.inference.sampling.agreement import LIMIT, distance, scalars
 
 
 def draws(shift: float = 0.0, seed: int = 0, n: int = 1000) -> np.ndarray:
@@ -25,3 +27,13 @@ def test_a_distance_is_counted_in_errors_and_said() -> None:
 def test_a_stuck_chain_says_nothing() -> None:
     stuck = np.repeat(draws(shift=9.0, n=10), 100, axis=1)  # ten values a chain
     assert distance(["a", "b"], stuck, draws()).errors == 0.0
+
+
+def test_parameters_that_are_one_number_are_compared_on_their_natural_scale() -> None:
+    data = {"x": np.arange(6.0), "y": np.arange(6.0) ** 2, "count": np.arange(6)}
+    model = bmx.Model(["y ~ x", "count ~ 1"], data, family={"y": "gaussian", "count": "poisson"})
+    beta = np.array([[[1.0, 2.0, 3.0, 4.0]]])
+    names, found = scalars(model.design, Parameters(beta, (), (), (), None), None)
+    assert names == ["y_Intercept", "y_x", "sigma_y", "count_Intercept"]
+    np.testing.assert_allclose(found, [[[1.0, 2.0, np.exp(3.0), 4.0]]], rtol=1e-15)
+    assert beta[0, 0, 2] == 3.0  # what is given is left as it is
