@@ -18,7 +18,7 @@ from bayesmix.language.formula.model_spec import Auxiliary, Predictor, Response
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.criticism.cross_validation import loo
 from bayesmix.results.fits.chosen_parameter import choose
-from bayesmix.results.fits.linear_predictor import flatten
+from bayesmix.results.fits.linear_predictor import flatten, number_names
 from bayesmix.results.fits.refit import estimate_again
 from bayesmix.results.fits.residuals import residuals
 from bayesmix.results.prediction.simulation import check_statistics
@@ -200,7 +200,8 @@ def sensitivity(fit: PosteriorRecord, data: xr.DataTree) -> pd.DataFrame:
 def _labels(fit: PosteriorRecord) -> Iterator[tuple[str, str]]:
     """ArviZ's label and ours of every parameter."""
     design = fit.design
-    yield from ((f"fixef[{name}]", name) for name in design.fixed)
+    yield from ((f"fixef[{name}]", name) for name in design.layout.coefficients)
+    yield from ((name, name) for name in number_names(design))
     sds, corrs = sd_names(design.terms), corr_names(design.terms)
     for term, sd, corr in zip(design.terms, sds, corrs, strict=True):
         for name, effects in zip(sd, sd_effects(term), strict=True):
