@@ -128,3 +128,13 @@ def unique_keys(keys: Array, size: int) -> tuple[Array, Array]:
     position = np.zeros(size, np.int32)
     position[unique] = np.arange(len(unique), dtype=np.int32)
     return unique, position[keys]
+
+
+def effects_on_rows(z: Array, codes: Array, effects: Array) -> Array:
+    """``z_i' b_level(i)`` of each row: ``(B, n)`` from ``(B, J, k)``."""
+    total: Array = np.take(effects[..., 0], codes, axis=-1)
+    if not np.all(z[:, 0] == 1.0):
+        total *= z[:, 0]
+    for e in range(1, z.shape[1]):
+        total += z[:, e] * np.take(effects[..., e], codes, axis=-1)
+    return total

@@ -19,6 +19,7 @@ from bayesmix.inference.parameters.unconstrained import term_coordinates
 from bayesmix.inference.sampling.agreement import LIMIT, distance, scalars
 from bayesmix.inference.sampling.diagnostics import PROPOSAL_K_LIMIT, R_HAT_LIMIT, convergence, enough, limits_ess
 from bayesmix.inference.sampling.draws import Draws, Schedule
+from bayesmix.inference.sampling.marginal.gaussian_approximation import ApproximationError
 from bayesmix.inference.sampling.marginal.importance_correction import sample_generalized, too_large
 from bayesmix.inference.sampling.marginal.marginal_posterior import applies
 from bayesmix.inference.sampling.marginal.sampler import Marginal, sample_marginal
@@ -130,11 +131,15 @@ class _Engines:
         schedule, found = self.schedule, None
         reason = None if applies(self.spec) else too_large(self.design, schedule.draws * schedule.chains)
         if reason is None:
-            found = self.marginal(Marginal())
-            is_whole = found.parameters.lead[1] == schedule.draws  # else the user has had enough
-            reason = failure(found) if is_whole else None
-            if reason is None:
-                return found
+            try:
+                found = self.marginal(Marginal())
+            except ApproximationError:
+                reason = "no Gaussian approximation of the random effects was found to propose from"
+            else:
+                is_whole = found.parameters.lead[1] == schedule.draws  # else the user has had enough
+                reason = failure(found) if is_whole else None
+                if reason is None:
+                    return found
         fallback = self.nuts(Nuts(), found)
         return replace(fallback, notes=(f"The marginal sampler was left for NUTS: {reason}.", *fallback.notes))
 

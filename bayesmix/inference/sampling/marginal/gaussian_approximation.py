@@ -24,10 +24,12 @@ from bayesmix.errors import FitError
 from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem, generalized_problem
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.least_squares.cholesky import Factorisation
+from bayesmix.inference.least_squares.incidence import effects_on_rows
 from bayesmix.inference.least_squares.solve import draw
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.parameters.unconstrained import term_coordinates
 from bayesmix.inference.sampling.marginal.independence_metropolis import find_mode
+from bayesmix.inference.sampling.marginal.laplace_draws import around
 from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, bent, fixed_at
 from bayesmix.inference.sampling.marginal.row_quadratics import (
     BlockQuadratics,
@@ -41,13 +43,16 @@ from bayesmix.language.priors.on_link import CoefficientPrior
 
 ROUNDS = 6
 STEPS = 14  # rounds where each may go a part of the way
-TOLD = 1e-12  # variance, over the largest, below which a direction of the fixed effects has no curvature
 DRAWS = 300  # of the Gaussian approximation's posterior in each round
 ENOUGH = 0.05  # relative fall of the spread of the remainder below which rounds stop ...
 SMALL = 1.0  # ... if it is this small; where it is not, it hides behind its noise that later rounds fit better
 LAX = 1.25  # how much larger the spread of a later round may be, noise again
 STEP = 1e-3  # of the differences of prior densities, in posterior standard deviations
 GRID, REACH = 81, 8.0  # points of the grid of log dispersions, and how many units it spans to either side
+
+
+class ApproximationError(FitError):
+    """No Gaussian approximation was found."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,17 +131,7 @@ def predictor(target: MarginalPosterior, shift: Array, b: Sequence[Array]) -> Ar
     working = target.problem.coordinates
     total = (target.problem.beta_ols + shift) @ working.X.T
     for factor, effects in zip(working.factors, b, strict=True):
-        total = total + rows_of(factor.z, factor.codes, effects)
-    return total
-
-
-def rows_of(z: Array, codes: Array, effects: Array) -> Array:
-    """``z_i' b_level(i)`` of each row: ``(B, n)`` from ``(B, J, k)``."""
-    total: Array = np.take(effects[..., 0], codes, axis=-1)
-    if not np.all(z[:, 0] == 1.0):
-        total *= z[:, 0]
-    for e in range(1, z.shape[1]):
-        total += z[:, e] * np.take(effects[..., e], codes, axis=-1)
+        total = total + effects_on_rows(factor.z, factor.codes, effects)
     return total
 
 
@@ -147,7 +142,7 @@ def fit_approximation(
 
     Raises
     ------
-    FitError
+    ApproximationError
         If none is found.
     """
     problem = generalized_problem(design, point.coordinates, spec)
@@ -157,7 +152,11 @@ def fit_approximation(
     fixed = [_match_prior(prior, at[None], sd) for prior, at, sd in zip(priors.fixed, gamma, width, strict=True)]
     search = _Search(design, priors, point, problem, rng)
     if problem.likelihood.R > 1:
-        return _by_steps(search, match_rows(problem, _around(search, fixed), np.zeros(())), fixed)
+        return _by_steps(
+            search,
+            match_rows(problem, around(point, design, priors.contrast, fixed, rng=rng, n=DRAWS), np.zeros(())),
+            fixed,
+        )
     eta = point.predictor(design) - design.offset
     rows = match_rows(problem, eta[None], np.array(log_dispersion))
     best: GaussianApproximation | None = None
@@ -248,36 +247,11 @@ def _by_steps(search: _Search, rows: RowQuadratics, fixed: list[tuple[float, flo
         assert isinstance(following, BlockQuadratics)
         base, wanted, share = base.towards(wanted, share), following, min(1.0, 2.0 * share)
     if best is None:
-        raise FitError(
+        raise ApproximationError(
             "No Gaussian approximation of the random effects was found to propose from. Sample with NUTS:"
             ' model.sample(method="nuts").'
         )
     return best
-
-
-def _around(search: _Search, fixed: Sequence[tuple[float, float]]) -> Array:
-    """Linear predictors ``(B, N)`` without offset, drawn from Laplace's distribution at a point estimate.
-
-    That of the fixed effects is multiplied by their priors: a parameter that the likelihood lets run off stays there.
-    """
-    point, design, rng, K = search.point, search.design, search.rng, search.priors.contrast
-    mean, precision = np.array(fixed).reshape(-1, 2).T
-    values, vectors = np.linalg.eigh(point.beta_cov)
-    told = values > TOLD * max(float(values.max(initial=0.0)), 1e-300)
-    information = (vectors * np.where(told, 1.0 / np.where(told, values, 1.0), 0.0)) @ vectors.T
-    whole = np.linalg.pinv(information + K.T @ (precision[:, None] * K), hermitian=True)
-    centre = whole @ (information @ point.beta + K.T @ (precision * mean))
-    eta = (centre + _normal(whole, (DRAWS,), rng)) @ design.X.T
-    for term, b, cov in zip(design.terms, point.b, point.b_cov, strict=True):
-        eta += rows_of(term.z, term.codes, b + _normal(cov, (DRAWS, len(b)), rng))
-    return np.asarray(eta)
-
-
-def _normal(covariance: Array, lead: tuple[int, ...], rng: np.random.Generator) -> Array:
-    """Normal draws ``(*lead, k)`` of covariances ``(..., k, k)`` that may be singular."""
-    values, vectors = np.linalg.eigh(0.5 * (covariance + np.swapaxes(covariance, -1, -2)))
-    root = vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]
-    return np.asarray(np.einsum("...kl,...l->...k", root, rng.standard_normal((*lead, covariance.shape[-1]))))
 
 
 def _spread(values: Array) -> float:

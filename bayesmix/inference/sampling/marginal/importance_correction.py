@@ -23,6 +23,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.least_squares.incidence import effects_on_rows
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors, log_sd
@@ -33,7 +34,6 @@ from bayesmix.inference.sampling.marginal.gaussian_approximation import (
     GaussianApproximation,
     draw_all,
     fit_approximation,
-    rows_of,
 )
 from bayesmix.inference.sampling.marginal.independence_metropolis import find_modes, integral, metropolis, pilot_size
 from bayesmix.inference.sampling.marginal.level_proposals import LevelProposals
@@ -351,7 +351,7 @@ def _propose_inside(
     nested = len(factorisation.plan.stages)
     rest = (target.problem.beta_ols + shift) @ working.X.T
     for factor, effects in zip(working.factors[nested:], later, strict=True):
-        rest += rows_of(factor.z, factor.codes, effects)
+        rest += effects_on_rows(factor.z, factor.codes, effects)
     chosen, weights = proposals.pick(nested - 1, later, rest)
     levels = weights.sum(axis=-1)
     value = (

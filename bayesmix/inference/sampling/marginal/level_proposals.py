@@ -9,10 +9,10 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.least_squares.cholesky import Factorisation
-from bayesmix.inference.least_squares.incidence import Segments
+from bayesmix.inference.least_squares.incidence import Segments, effects_on_rows
 from bayesmix.inference.least_squares.solve import given_later
 from bayesmix.inference.sampling.marginal.defence import log_bent, log_share
-from bayesmix.inference.sampling.marginal.gaussian_approximation import GaussianApproximation, rows_of
+from bayesmix.inference.sampling.marginal.gaussian_approximation import GaussianApproximation
 
 GENERATORS = {1: 0, 2: 1, 3: 1, 4: 1, 6: 1, 8: 3, 16: 7}  # Korobov lattices by their number of points
 
@@ -57,7 +57,7 @@ class LevelProposals:
         for noise, excess in self._noise(number, mean, tries, tail_weight(factor.levels)):
             b = matrix_times(root, noise)
             b += mean
-            eta = rows_of(factor.z, factor.codes, b)
+            eta = effects_on_rows(factor.z, factor.codes, b)
             eta += rest
             inner, weights = self.pick(number - 1, [b, *later], eta)
             trials.append([*inner, b])

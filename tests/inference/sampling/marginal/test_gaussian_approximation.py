@@ -18,6 +18,7 @@ from bayesmix.data.design.layout import parts_of
 from bayesmix.inference.estimation.conditional_mode import generalized_problem
 from bayesmix.inference.estimation.estimate import estimate
 from bayesmix.inference.estimation.methods import Laplace
+from bayesmix.inference.least_squares.incidence import effects_on_rows
 from bayesmix.inference.parameters.priors_in_force import resolve
 from bayesmix.inference.sampling.marginal import gaussian_approximation as module
 from bayesmix.inference.sampling.marginal.gaussian_approximation import (
@@ -26,7 +27,6 @@ from bayesmix.inference.sampling.marginal.gaussian_approximation import (
     coefficients,
     fit_approximation,
     predictor,
-    rows_of,
 )
 from bayesmix.inference.sampling.marginal.row_quadratics import match_rows
 from bayesmix.language.formula.model_spec import make_spec
@@ -88,7 +88,7 @@ def test_effects_of_the_rows(intercept: bool) -> None:
     z, codes, effects = rng.normal(size=(6, 2)), np.array([0, 2, 1, 1, 0, 2]), rng.normal(size=(4, 3, 2))
     z[:, 0] = 1.0 if intercept else z[:, 0]
     expected = [[z[i] @ one[codes[i]] for i in range(6)] for one in effects]
-    np.testing.assert_allclose(rows_of(z, codes, effects), expected, **EXACT)
+    np.testing.assert_allclose(effects_on_rows(z, codes, effects), expected, **EXACT)
 
 
 @pytest.mark.parametrize("name", MODELS)
