@@ -178,7 +178,8 @@ def _spread(first: Mixture, x: Array, weights: Array, rng: np.random.Generator) 
         own = near == mode
         mass = float(weights[own].sum())
         count = COMPONENTS if len(centres) == 1 else max(2, round(COMPONENTS * mass))
-        enough = mass > 0.0 and mass**2 / float(np.sum(weights[own] ** 2)) > FEWEST * x.shape[1]
+        # shares first: squares of tiny weights are zero
+        enough = mass > 0.0 and 1.0 / float(np.sum((weights[own] / mass) ** 2)) > FEWEST * x.shape[1]
         if len(centres) == 1 or enough:
             parts.append(_around(x[own], weights[own] / mass, count, rng))
         else:

@@ -17,6 +17,7 @@ from bayesmix.inference.sampling.marginal.t_mixture import (
     WIDER,
     Mixture,
     _refit,
+    _spread,
     adapt,
     fitted,
     joined,
@@ -26,6 +27,9 @@ from bayesmix.inference.sampling.marginal.t_mixture import (
 )
 
 EXACT = {"rtol": 1e-10, "atol": 1e-12}
+
+
+HALVES = np.array([0.5, 0.5])  # of two parts
 
 
 def mixture() -> Mixture:
@@ -139,6 +143,15 @@ def test_passes_raise_the_weighted_likelihood_and_drop_what_dies() -> None:
     assert np.all(np.diff(heights) > 0.0)
     far = Mixture(np.ones(1), np.array([[1e4, 1e4]]), np.eye(2)[None], np.ones(1) * 5.0)
     assert len(_refit(joined([mixture(), far], np.array([0.9, 0.1])), x, weights).weights) == 2
+
+
+def test_a_mode_of_tiny_weights_keeps_its_component() -> None:
+    """Their squares are zero in floating point."""
+    first = joined([mixture(), Mixture(np.ones(1), np.full((1, 2), 40.0), np.eye(2)[None], np.ones(1) * 5.0)], HALVES)
+    x = np.concatenate([mixture().draw(200, np.random.default_rng(1)), np.full((3, 2), 40.0)])
+    weights = np.concatenate([np.full(200, 1.0 / 200), np.full(3, 1e-200)])
+    found = _spread(first, x, weights, np.random.default_rng(2))
+    assert np.any(np.all(found.means == 40.0, axis=1))
 
 
 def test_weights_ignore_points_without_density() -> None:
