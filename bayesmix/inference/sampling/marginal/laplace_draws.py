@@ -28,13 +28,16 @@ def around(
     The distribution of the fixed effects is multiplied by their priors, of the means and precisions ``fixed`` on
     ``contrast @ beta``: a parameter that the likelihood lets run off stays there.
     """
+    T = point.coordinates.T  # columns of unit size, whatever the user's units: where nothing is lost to rounding
     mean, precision = np.array(fixed).reshape(-1, 2).T
-    values, vectors = np.linalg.eigh(point.beta_cov)
+    inverse = np.linalg.inv(T)
+    values, vectors = np.linalg.eigh(inverse @ point.beta_cov @ inverse.T)
     told = values > TOLD * max(float(values.max(initial=0.0)), 1e-300)
     information = (vectors * np.where(told, 1.0 / np.where(told, values, 1.0), 0.0)) @ vectors.T
-    whole = np.linalg.pinv(information + contrast.T @ (precision[:, None] * contrast), hermitian=True)
-    centre = whole @ (information @ point.beta + contrast.T @ (precision * mean))
-    eta = (centre + _normal(whole, (n,), rng)) @ design.X.T
+    K = contrast @ T
+    whole = np.linalg.pinv(information + K.T @ (precision[:, None] * K), hermitian=True)
+    centre = whole @ (information @ (inverse @ point.beta) + K.T @ (precision * mean))
+    eta = (centre + _normal(whole, (n,), rng)) @ point.coordinates.X.T
     for term, b, cov in zip(design.terms, point.b, point.b_cov, strict=True):
         eta += effects_on_rows(term.z, term.codes, b + _normal(cov, (n, len(b)), rng))
     return np.asarray(eta)
