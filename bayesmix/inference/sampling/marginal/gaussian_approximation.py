@@ -318,8 +318,8 @@ def _draw_predictors(target: MarginalPosterior, theta: Array, rng: np.random.Gen
     """Fixed effects ``(B, p)`` and linear predictors ``(B, n)`` drawn given theta."""
     shifts, etas = [], []
     for rows in target.batches(len(theta)):
-        for own, part in target.where_factorised(theta[rows]):
-            shift, _, b = draw_all(own, part, own.factorise(part), rng)
+        for own, part, factorisation in target.where_factorised(theta[rows]):
+            shift, _, b = draw_all(own, part, factorisation, rng)
             shifts.append(shift)
             etas.append(predictor(own, shift, b))
     return np.concatenate(shifts), np.concatenate(etas)

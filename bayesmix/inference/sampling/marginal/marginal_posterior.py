@@ -136,25 +136,23 @@ class MarginalPosterior:
         half = len(theta) // 2
         return np.concatenate([self._log_density(theta[:half]), self._log_density(theta[half:])])
 
-    def where_factorised(self, theta: Array) -> Iterator[tuple[MarginalPosterior, Array]]:
-        """Parts of ``theta (n, m)``, in order, each with the posterior that can be factorised there."""
+    def where_factorised(self, theta: Array) -> Iterator[tuple[MarginalPosterior, Array, Factorisation]]:
+        """Parts of ``theta (n, m)``, in order, each with the posterior that can be factorised there, factorised."""
+        if self.fallback is None:
+            yield self, theta, self.factorise(theta)
+            return
         try:
-            self.gaussian_root(theta)
+            factorisation = self.factorise(theta)
+            np.linalg.cholesky(self.gaussian(theta, factorisation)[0])
         except np.linalg.LinAlgError:
-            if self.fallback is None:
-                raise
             if len(theta) == 1:
-                yield self.fallback, theta
+                yield from self.fallback.where_factorised(theta)
                 return
             half = len(theta) // 2
             yield from self.where_factorised(theta[:half])
             yield from self.where_factorised(theta[half:])
             return
-        yield self, theta
-
-    def gaussian_root(self, theta: Array) -> Array:
-        """Cholesky factors of the precisions of `gaussian`."""
-        return np.linalg.cholesky(self.gaussian(theta, self.factorise(theta))[0])
+        yield self, theta, factorisation
 
     def gaussian(self, theta: Array, reduced: Factorisation | Reduced) -> tuple[Array, Array, Array]:
         """Precision ``H`` and right-hand side ``h`` of the integrated gamma, as deviation from least squares; ``r``."""
