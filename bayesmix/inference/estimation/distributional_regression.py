@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.inference.least_squares.row_weights import weigh_columns
 from bayesmix.inference.parameters.likelihood import Likelihood
 
 ROUNDS = 30
@@ -37,11 +38,11 @@ def fit_regression(likelihood: Likelihood, X: Array, offset: Array, start: Array
         for _ in range(ROUNDS):
             first, second = likelihood.newton(X @ beta + offset, one)
             positive = likelihood.descent(X @ beta + offset, second, one)
-            step = np.linalg.lstsq(_information(X, positive, likelihood.R), X.T @ first, rcond=None)[0]
+            step = np.linalg.lstsq(X.T @ weigh_columns(positive, X), X.T @ first, rcond=None)[0]
             beta, length = _shorter(likelihood, X, offset, beta, step)
             if not length or np.max(np.abs(step) / (1.0 + np.abs(beta)), initial=0.0) < CLOSE:
                 break
-        information = _information(X, -likelihood.newton(X @ beta + offset, one)[1], likelihood.R)
+        information = X.T @ weigh_columns(-likelihood.newton(X @ beta + offset, one)[1], X)
     is_maximum = bool(np.isfinite(information).all()) and bool(np.all(np.linalg.eigvalsh(information) > 0.0))
     is_still = bool(np.max(np.abs(step) / (1.0 + np.abs(beta)), initial=0.0) < np.sqrt(CLOSE))
     covariance = np.linalg.inv(information) if is_maximum else np.full(information.shape, np.nan)
@@ -58,9 +59,3 @@ def _shorter(likelihood: Likelihood, X: Array, offset: Array, beta: Array, step:
             return beta + length * step, length
         length *= 0.5
     return beta, 0.0
-
-
-def _information(X: Array, blocks: Array, R: int) -> Array:
-    """``X' W X`` of blocks ``(R, R, n)``."""
-    by_row = X.reshape(R, -1, X.shape[1])
-    return np.einsum("rnp,rsn,snq->pq", by_row, blocks, by_row, optimize=True)

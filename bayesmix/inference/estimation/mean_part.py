@@ -11,6 +11,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.response import Outcome
 from bayesmix.data.design.term import Term
+from bayesmix.inference.parameters.one_predictor import one_term
 from bayesmix.language.families.family import Family, is_linear
 from bayesmix.language.families.link import Link
 from bayesmix.language.formula.model_spec import ModelSpec
@@ -70,17 +71,17 @@ def _mean(design: Design, spec: ModelSpec, r: int) -> MeanPart:
         X=design.X[rows][:, columns],
         columns=columns,
         fixed=tuple(design.fixed[j] for j in columns),
-        terms=tuple(_of_rows(design.terms[t], own, rows) for t, own in effects),
+        terms=tuple(_named(one_term(design.terms[t], design, r), design.terms[t], own) for t, own in effects),
         effects=effects,
         has_residual=is_linear(response.family, response.links[0]) and _is_constant(design, spec, one.response),
     )
 
 
-def _of_rows(term: Term, own: list[int], rows: slice) -> Term:
-    if len(own) == len(term.effects) and rows.start == 0 and rows.stop == len(term.codes):
-        return term
-    names = tuple(term.effects[e] for e in own)
-    return replace(term, codes=term.codes[rows], z=term.z[rows][:, own], effects=names, owners=())
+def _named(part: Term, whole: Term, own: list[int]) -> Term:
+    """The effects of one predictor, called as they are among all."""
+    if part is whole:
+        return whole
+    return replace(part, effects=tuple(whole.effects[e] for e in own))
 
 
 def _is_constant(design: Design, spec: ModelSpec, response: int) -> bool:
