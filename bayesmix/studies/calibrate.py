@@ -269,7 +269,7 @@ def _scalars(model: Fitted, values: Parameters) -> Array:
 
 def _names(design: Design, spec: ModelSpec) -> list[str]:
     of_levels = [f"{effect}[{term.group} {term.levels[0]}]" for term in design.terms for effect in term.effects]
-    return [*parameter_names(design, spec.family.dispersion if spec.is_simple else None), *of_levels, LIKELIHOOD]
+    return [*parameter_names(design, spec.dispersion), *of_levels, LIKELIHOOD]
 
 
 # ---- uniformity -------------------------------------------------------------------------------------------------

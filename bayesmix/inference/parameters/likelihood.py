@@ -155,23 +155,12 @@ class SeveralPredictors(Likelihood):
 
     @override
     def jet(self, eta: Array, dispersion: Array) -> Jet:
-        R, lead = self.R, eta.shape[:-1]
-        by_row = eta.reshape(*lead, R, self.n)
-        value, first = np.zeros((*lead, self.n)), np.zeros((*lead, R, self.n))
-        second, third = np.zeros((*lead, R, R, self.n)), np.zeros((*lead, R, R, R, self.n))
-        for part in self.parts:
-            found = self._derivatives(part, by_row, 3)
-            value += found.value
-            _spread(found, part.places, (first, second, third))
+        value, first, second, third = self._up_to(eta, 3)
         return value, first.reshape(eta.shape), second, third
 
     @override
     def slopes(self, eta: Array, dispersion: Array) -> tuple[Array, Array]:
-        R, lead = self.R, eta.shape[:-1]
-        by_row = eta.reshape(*lead, R, self.n)
-        first, second = np.zeros((*lead, R, self.n)), np.zeros((*lead, R, R, self.n))
-        for part in self.parts:
-            _spread(self._derivatives(part, by_row, 2), part.places, (first, second))
+        _, first, second = self._up_to(eta, 2)
         return first.reshape(eta.shape), second
 
     @override
@@ -197,11 +186,18 @@ class SeveralPredictors(Likelihood):
         blocks = (vectors * np.maximum(size, floor)[:, None, :]) @ np.swapaxes(vectors, -1, -2)
         return np.moveaxis(blocks, 0, -1)
 
-    @staticmethod
-    def _derivatives(part: ResponsePart, by_row: Array, order: int) -> Derivatives:
-        own = [by_row[..., r, :] for r in part.places]
-        y, trials, weights = part.outcome.y, part.outcome.trials, part.outcome.weights
-        return by_predictors(part.family, part.links, y, own, trials=trials, weights=weights, order=order)
+    def _up_to(self, eta: Array, order: int) -> list[Array]:
+        """Log densities and derivatives ``(..., R, ..., R, n)`` up to an order, summed over the responses."""
+        lead = eta.shape[:-1]
+        by_row = eta.reshape(*lead, self.R, self.n)
+        totals = [np.zeros((*lead, *(self.R,) * k, self.n)) for k in range(order + 1)]
+        for part in self.parts:
+            own = [by_row[..., r, :] for r in part.places]
+            y, trials, weights = part.outcome.y, part.outcome.trials, part.outcome.weights
+            found = by_predictors(part.family, part.links, y, own, trials=trials, weights=weights, order=order)
+            totals[0] += found.value
+            _spread(found, part.places, totals[1:])
+        return totals
 
 
 def likelihood_of(design: Design, spec: ModelSpec) -> Likelihood:

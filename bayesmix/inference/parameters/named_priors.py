@@ -84,8 +84,8 @@ def _known(spec: ModelSpec, design: Design) -> Iterator[tuple[str, Kind]]:
             yield f"corr({term.group})", "corr"
     yield "sd", "sd"
     yield "corr", "corr"
-    if spec.is_simple and spec.family.dispersion is not None:
-        yield spec.family.dispersion, "positive"
+    if spec.dispersion is not None:
+        yield spec.dispersion, "positive"
 
 
 def _unknown(name: str, spec: ModelSpec, known: Sequence[str]) -> str:

@@ -162,7 +162,7 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
     sd = tuple(
         _of_term(design, term, names, parts, named) for term, names in zip(design.terms, sd_names(terms), strict=True)
     )
-    preset, dispersion = parts[0].defaults, spec.family.dispersion if spec.is_simple else None
+    preset, dispersion = parts[0].defaults, spec.dispersion
     return Priors(
         names=tuple(name for part in parts for name in part.names),
         contrast=side_by_side([part.contrast for part in parts]),

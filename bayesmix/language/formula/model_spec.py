@@ -81,6 +81,11 @@ class ModelSpec:
         return self.is_simple and is_linear(self.family, self.link)
 
     @property
+    def dispersion(self) -> str | None:
+        """Name of the parameter beside the only linear predictor: one number; None where there is none such."""
+        return self.family.dispersion if self.is_simple else None
+
+    @property
     def parameters(self) -> tuple[Predictor | Auxiliary, ...]:
         """What the linear predictors of a row are of: the mean alone of a simple model, every parameter of any other.
 
