@@ -10,13 +10,11 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from bayesmix.arrays import Array
-from bayesmix.errors import SpecError
 from bayesmix.fit import Estimate, Posterior
 from bayesmix.present.plots.canvas import COLOURS, MARKERS, PALE, legend_below, panels, styled
-from bayesmix.present.plots.levels import MOST, NAMED, choose_effects, levels_axis
+from bayesmix.present.plots.levels import MOST, NAMED, choose_effects, find_effects, levels_axis
 from bayesmix.present.plots.observations import choose_levels
-from bayesmix.results.fits.level import check_level
-from bayesmix.results.fits.linear_predictor import GroupEffects, find_group, of_group
+from bayesmix.results.fits.linear_predictor import GroupEffects, of_group
 from bayesmix.results.fits.named_fits import by_method
 
 if TYPE_CHECKING:
@@ -60,11 +58,7 @@ def caterpillar(
     SpecError, DataError
         If there is no fit, or no such group, effect or level.
     """
-    if not fits:
-        raise SpecError("caterpillar needs a fit: bmx.plots.caterpillar(post, reml).")
-    check_level(interval)
-    found = find_group(fits[0].design, group)
-    names = choose_effects(found.effects, effects, found)
+    found, names = find_effects("caterpillar", fits, group, effects, interval)
     places = [found.effects.index(name) for name in names]
     drawn = [_effects(label, fit, found, interval) for label, fit in zip(by_method(fits), fits, strict=True)]
     leading = places[0] if order is None else found.effects.index(choose_effects(found.effects, [order], found)[0])

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from bayesmix.arrays import Array
 from bayesmix.errors import SpecError, nearest
-from bayesmix.results.fits.linear_predictor import GroupEffects
+from bayesmix.results.fits.level import check_level
+from bayesmix.results.fits.linear_predictor import GroupEffects, find_group
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from bayesmix.fit import Estimate, Posterior
 
 NAMED = 60  # levels up to which every one has its label
 MOST = 400  # levels drawn, of more some
@@ -26,6 +28,23 @@ def levels_axis(axis: Axes, group: GroupEffects, rows: Array, *, shown: bool) ->
         part = "" if len(rows) == len(group.levels) else f" of {len(group.levels)}"
         axis.set_yticks([])
         axis.set_ylabel(f"{len(rows)}{part} levels of {group.group}, sorted")
+
+
+def find_effects(
+    figure: str, fits: Sequence[Estimate | Posterior], group: str | None, effects: Sequence[str] | None, interval: float
+) -> tuple[GroupEffects, list[str]]:
+    """Grouping factor and effects that a figure of its levels is asked for.
+
+    Raises
+    ------
+    SpecError
+        If there is no fit, or no such group or effect, or the interval has no probability.
+    """
+    if not fits:
+        raise SpecError(f"{figure} needs a fit: bmx.plots.{figure}(post, reml).")
+    check_level(interval)
+    found = find_group(fits[0].design, group)
+    return found, choose_effects(found.effects, effects, found)
 
 
 def choose_effects(known: Sequence[str], wanted: Sequence[str] | None, group: GroupEffects) -> list[str]:

@@ -10,16 +10,14 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from bayesmix.arrays import Array
-from bayesmix.errors import SpecError
 from bayesmix.fit import Estimate, Posterior
 from bayesmix.inference.estimation.methods import Reml, resolve_method
 from bayesmix.present.plots.canvas import COLOURS, GREY, INK, MARKERS, PALE, legend_below, panels, styled
-from bayesmix.present.plots.levels import choose_effects
+from bayesmix.present.plots.levels import find_effects
 from bayesmix.present.plots.observations import choose_levels
 from bayesmix.results.comparison.pooling import pooling as pooling_table
 from bayesmix.results.fits.degrees_of_freedom import quantile
-from bayesmix.results.fits.level import check_level
-from bayesmix.results.fits.linear_predictor import GroupEffects, coefficients, find_group
+from bayesmix.results.fits.linear_predictor import GroupEffects, coefficients
 from bayesmix.results.fits.named_fits import by_method
 
 if TYPE_CHECKING:
@@ -55,11 +53,7 @@ def pooling(
     SpecError, DataError
         If there is no fit, or no such group, effect or level.
     """
-    if not fits:
-        raise SpecError("pooling needs a fit: bmx.plots.pooling(post, reml).")
-    check_level(interval)
-    found = find_group(fits[0].design, group)
-    names = choose_effects(found.effects, effects, found)
+    found, names = find_effects("pooling", fits, group, effects, interval)
     table = pooling_table(fits[0], group=found.group)
     rows = choose_levels(found, levels, POOLED)
     labels = [found.levels[row] for row in rows]
