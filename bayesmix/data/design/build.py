@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ from bayesmix.data.design.matrix import ModelMatrix, assemble, independent, keep
 from bayesmix.data.design.response import ResponseKind, outcome, outcome_texts
 from bayesmix.data.design.rows import Rows, stack
 from bayesmix.data.design.term import Effects, learn_term, make_term
-from bayesmix.data.frame import open_table
+from bayesmix.data.frame import Table, open_table
 from bayesmix.errors import DataError, DroppedWarning, nearest, warn_user
 from bayesmix.language.formula.expression import column_names
 from bayesmix.language.formula.parse import Bar, Formula
@@ -104,23 +105,16 @@ def build(
     bars = _bars(parts)
     responses = [ResponseEncoder(part.formula.response, part.kind) for part in parts if part.kind is not None]
 
+    every = [*fixed_terms, *(one.terms for _, effects in bars for one in effects)]
     texts = [
         *(text for one in responses for text in _texts(one, arguments)),
-        *(name for terms in fixed_terms for name in terms.used),
-        *(name for _, effects in bars for one in effects for name in one.terms.used),
+        *(name for terms in every for name in terms.used),
         *(text for part in parts for text in part.formula.offsets),
         *arguments.texts,
     ]
-    groups = [text for bar, _ in bars for text in bar.group]
-    columns = read_columns(table, [*texts, *groups], arguments)
-    every = [*fixed_terms, *(one.terms for _, effects in bars for one in effects)]
     mentioned = needed_names((name for terms in every for name in terms.variables), table)
-    unread = [name for name in mentioned if name not in columns]  # those of removed terms, of any type
-    gone = {name: table.missing([name]) for name in unread}
-    rows = complete_rows({name: column.missing for name, column in columns.items()} | gone)
-    check_text(texts, columns)
-    memory: dict[str, Learnt] = {}
-    variables = evaluate_all([*texts, *groups], columns, memory, rows)
+    data_read = _read(table, texts, [text for bar, _ in bars for text in bar.group], mentioned, arguments)
+    variables, rows = data_read.variables, data_read.rows
 
     found = _fixed(parts, fixed_terms, variables, contrasts or {}, len(rows))
     terms = sorted((learn_term(*bar, variables) for bar in bars), key=lambda term: -len(term.levels))
@@ -136,8 +130,8 @@ def build(
         tuple(predictors),
         tuple(responses),
         tuple(terms),
-        _kinds(columns, needed_names(texts, table)),
-        memory,
+        _kinds(data_read.columns, needed_names(texts, table)),
+        data_read.memory,
         arguments.weights,
         arguments.offset,
     )
@@ -149,17 +143,40 @@ def build(
         numbers={r: part.number for r, part in enumerate(parts) if part.number is not None},
         dropped=tuple(part.prefix + name for part, (*_, own) in zip(parts, found, strict=True) for name in own),
         encoder=encoder,
-        source=_source(table.names, columns, gone, arguments, contrasts or {}),
+        source=_source(table.names, data_read, arguments, contrasts or {}),
     )
     made = Rows(
         X=stack([X for _, X, _ in found]),
         offset=np.concatenate([total_offset(own, variables, len(rows)) for own in encoder.offsets]),
         terms=tuple(make_term(term, variables, len(rows), predictors=range(len(parts))) for term in terms),
         index=rows,
-        n_given=count_rows(columns),
+        n_given=count_rows(data_read.columns),
         outside=np.zeros((len(rows), 0)),
     )
     return _read_only(Design(layout, made, observed))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """What formulas need of a table."""
+
+    columns: Mapping[str, Column]
+    gone: Mapping[str, Array]  # missing values of columns that are mentioned only
+    rows: Array  # (n,) positions of those without a missing value
+    variables: Mapping[str, Variable]  # values of the expressions in those rows
+    memory: dict[str, Learnt]
+
+
+def _read(
+    table: Table, texts: Sequence[str], groups: Sequence[str], mentioned: Sequence[str], arguments: Arguments
+) -> _Read:
+    columns = read_columns(table, [*texts, *groups], arguments)
+    unread = [name for name in mentioned if name not in columns]  # those of removed terms, of any type
+    gone = {name: table.missing([name]) for name in unread}
+    rows = complete_rows({name: column.missing for name, column in columns.items()} | gone)
+    check_text(texts, columns)
+    memory: dict[str, Learnt] = {}
+    return _Read(columns, gone, rows, evaluate_all([*texts, *groups], columns, memory, rows), memory)
 
 
 def _bars(parts: Sequence[Part]) -> list[tuple[Bar, list[Effects]]]:
@@ -182,15 +199,10 @@ def _texts(response: ResponseEncoder, arguments: Arguments) -> tuple[str, ...]:
     return outcome_texts(response.text, response.kind, weighted=arguments.weights is not None)
 
 
-def _source(
-    names: Sequence[str],
-    columns: Mapping[str, Column],
-    gone: Mapping[str, Array],
-    arguments: Arguments,
-    contrasts: Mapping[str, str],
-) -> Source:
+def _source(names: Sequence[str], found: _Read, arguments: Arguments, contrasts: Mapping[str, str]) -> Source:
     """Keep the columns in the order of the data; of those that were not read, only which values are missing."""
-    known = {**columns, **{name: Numeric(np.where(missing, np.nan, 0.0)) for name, missing in gone.items()}}
+    gone = {name: Numeric(np.where(missing, np.nan, 0.0)) for name, missing in found.gone.items()}
+    known = {**found.columns, **gone}
     return Source({name: known[name] for name in names if name in known}, arguments, dict(contrasts))
 
 
