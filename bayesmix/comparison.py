@@ -47,10 +47,10 @@ class Comparison(ComparisonRecord):
 
     @property
     def _decomposition(self) -> Decomposition:
-        if not self.walks:
+        if not self.decompositions:
             why = " ".join(self.notes) or "compare(posterior, estimate, causes=True) computes them."
             raise SpecError(f"The causes of the differences are not known here. {why}")
-        return self.walks[0]
+        return self.decompositions[0]
 
     def intervals(self, level: float = 0.95) -> pd.DataFrame:
         """Wald, Satterthwaite's, profile and credible intervals side by side; profiles take a moment.
@@ -174,10 +174,10 @@ def compare(
     by_label = dict(sorted(named.items(), key=lambda pair: isinstance(pair[1], Posterior)))
     first = next(iter(named.values()))
     figures = first.fitted_model.documented if documented is None else documented
-    walks, notes = decompositions(by_label, causes, groups, centre)
-    table = comparison_table(by_label, figures, walks, groups, centre)
-    found = Comparison(table, first.spec.text, tuple(by_label), tuple(by_label.values()), walks, notes, centre)
-    return replace(found, table=table.join(found.intervals())) if intervals else found
+    found, notes = decompositions(by_label, causes, groups, centre)
+    table = comparison_table(by_label, figures, found, groups, centre)
+    comparison = Comparison(table, first.spec.text, tuple(by_label), tuple(by_label.values()), found, notes, centre)
+    return replace(comparison, table=table.join(comparison.intervals())) if intervals else comparison
 
 
 def _check_labels(named: Mapping[str, Fit]) -> None:

@@ -75,12 +75,14 @@ def test_any_number_of_fits():
     ml = bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff")).estimate("ml")
     two = bmx.compare(ml, reml)
     assert list(two.table.columns) == ["ML", "ML std_error", "REML", "REML std_error"]
-    assert two.walks == ()
+    assert two.decompositions == ()
     many = bmx.compare(posterior, ml, posterior, reml)
     assert many.labels == ("ML", "REML", "posterior 1", "posterior 2")
     assert {"shift posterior 1", "shift posterior 2", "posterior 2 mean"} <= set(many.table.columns)
-    assert [way.start for way in many.walks] == ["ML", "ML"]
-    assert np.allclose(many.walks[0].steps.sum(axis=1), many.walks[0].difference, rtol=0.0, atol=1e-10)
+    assert [way.start for way in many.decompositions] == ["ML", "ML"]
+    assert np.allclose(
+        many.decompositions[0].steps.sum(axis=1), many.decompositions[0].difference, rtol=0.0, atol=1e-10
+    )
     both = bmx.compare(posterior, posterior)
     assert set(both.sentences.values()) == {"the same, within 0.05 posterior sd."}
     alone = bmx.compare(posterior)
@@ -97,7 +99,7 @@ def test_documented_figures_may_be_all_there_is():
 
 def test_causes_only_where_wanted():
     quick = bmx.compare(*fits("Dyestuff"), causes=False)
-    assert quick.walks == ()
+    assert quick.decompositions == ()
     assert "ML" not in quick.table
     with pytest.raises(SpecError, match=r"causes=True"):
         _ = quick.sentences

@@ -112,7 +112,19 @@ def public() -> set[str]:
 
 # what fits carry with them, and what a comparison was made of
 RECORDS = {"Estimate", "Posterior", "Comparison", "Reml", "Ml", "Laplace", "Prior", "__version__"}
-DETAILS = {"spec", "design", "names", "method", "centre", "fits", "formula", "labels", "notes", "walks", "posterior"}
+DETAILS = {
+    "spec",
+    "design",
+    "names",
+    "method",
+    "centre",
+    "fits",
+    "formula",
+    "labels",
+    "notes",
+    "decompositions",
+    "posterior",
+}
 
 
 @pytest.mark.parametrize("name", sorted(public() - DETAILS))

@@ -107,7 +107,7 @@ def test_the_causes_of_a_difference_to_infinity_are_not_told() -> None:
     with pytest.warns(bmx.ConvergenceWarning, match="separates the outcomes"):
         estimate = model.estimate()
     found = bmx.compare(model.sample(seed=1, progress=False), estimate, causes=True)
-    assert not found.walks
+    assert not found.decompositions
     assert "Under flat priors the posterior does not exist: the fixed effects separate" in str(found)
 
 

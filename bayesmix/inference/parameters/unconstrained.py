@@ -23,7 +23,7 @@ class TermCoordinates:
     """The coordinates of one term: its log standard deviations, then the partial correlations."""
 
     structure: Structure
-    knees: tuple[float, ...] | None = None  # standard deviations below which coordinates bend; None: plain logarithms
+    detection_limits: tuple[float, ...] | None = None  # sds below which coordinates leave the logarithm; None: nowhere
 
     @property
     def k(self) -> int:
@@ -48,13 +48,13 @@ class TermCoordinates:
         """Coordinates ``(size,)`` of a covariance matrix; one on the boundary is moved off it."""
         sd, corr = sd_and_corr(covariance)
         sd = self.common(sd)
-        logs = self.bend(np.log(np.maximum(sd, TINY * max(float(sd.max()), 1e-8))))
+        logs = self.coordinates(np.log(np.maximum(sd, TINY * max(float(sd.max()), 1e-8))))
         corr = 0.999 * np.where(np.isnan(corr), 0.0, corr) + 0.001 * np.eye(self.k)
         return np.concatenate([logs, np.arctanh(self.structure.correlation.partial(corr))])
 
     def unpack(self, x: Array) -> tuple[Array, Array]:
         """Standard deviations ``(..., k)`` and Cholesky factor of the correlations ``(..., k, k)``."""
-        sd = np.exp(self._unbend(x[..., : self.n_sd]))
+        sd = np.exp(self._logs(x[..., : self.n_sd]))
         return np.broadcast_to(sd, (*sd.shape[:-1], self.k)), self.structure.correlation.root(self.partial(x))
 
     def partial(self, x: Array) -> Array:
@@ -64,22 +64,22 @@ class TermCoordinates:
     def log_jacobian(self, x: Array) -> Array:
         """Log derivative of standard deviations and partial correlations by the coordinates: ``(...,)``."""
         y = x[..., : self.n_sd]
-        total: Array = self._unbend(y).sum(axis=-1)
-        if self.knees is not None:
+        total: Array = self._logs(y).sum(axis=-1)
+        if self.detection_limits is not None:
             total = total + np.log1p(np.logaddexp(0.0, -y) / (1.0 + np.exp(y))).sum(axis=-1)
         return total + np.log1p(-(self.partial(x) ** 2)).sum(axis=-1)
 
-    def _unbend(self, y: Array) -> Array:
+    def _logs(self, y: Array) -> Array:
         """Logarithms of standard deviations from coordinates."""
-        if self.knees is None:
+        if self.detection_limits is None:
             return y
-        return np.log(self.knees) + y - 0.5 * np.logaddexp(0.0, -y) ** 2
+        return np.log(self.detection_limits) + y - 0.5 * np.logaddexp(0.0, -y) ** 2
 
-    def bend(self, logs: Array) -> Array:
+    def coordinates(self, logs: Array) -> Array:
         """Coordinates from logarithms of standard deviations, by Newton's method on a convex monotone function."""
-        if self.knees is None:
+        if self.detection_limits is None:
             return logs
-        target = logs - np.log(self.knees)
+        target = logs - np.log(self.detection_limits)
         y = np.where(target > 0.0, target, -np.sqrt(np.maximum(-2.0 * target, 0.0)))
         for _ in range(MAX_NEWTON):
             soft = np.logaddexp(0.0, -y)

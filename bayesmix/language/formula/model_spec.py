@@ -1,4 +1,4 @@
-"""What was asked: formulas, families, links and priors, without any data."""
+"""The model as specified: formulas, families, links and priors, without any data."""
 
 from __future__ import annotations
 

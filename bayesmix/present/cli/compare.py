@@ -78,23 +78,25 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument an option
             "Which model? Give a model file, or a formula and data, or --all; `bayesmix models` lists files."
         )
     check_estimate(chosen)
-    asked = read(model, data, options)
+    request = read(model, data, options)
     check_output(report_to)
-    estimate = estimated(asked, chosen or asked.method, progress=progress)
+    estimate = estimated(request, chosen or request.method, progress=progress)
     if form == "text":
         say(f"{estimate.summary()}\n")  # something to read meanwhile
-    posterior = sampled(asked.model, how, progress=progress)
-    comparison, verdict = compared(asked, estimate, posterior, causes=causes, progress=progress)
+    posterior = sampled(request.model, how, progress=progress)
+    comparison, verdict = compared(request, estimate, posterior, causes=causes, progress=progress)
     match form:
         case "json":
             fits = {"estimate": of_estimate(estimate), "posterior": of_posterior(posterior)}
-            print_json({"model": asked.name, **of_model(asked.model), **fits, **_of_comparison(comparison, verdict)})
+            print_json(
+                {"model": request.name, **of_model(request.model), **fits, **_of_comparison(comparison, verdict)}
+            )
         case "csv":
             print_csv(comparison.table)
         case "text":
             say(f"{posterior.summary()}\n\n{comparison}\n\n{verdict}")
     if report_to is not None:
-        write_report(asked, comparison, verdict, report_to, progress=progress)
+        write_report(request, comparison, verdict, report_to, progress=progress)
     leave(converged=verdict.converged)
 
 
@@ -112,5 +114,5 @@ def _of_comparison(comparison: Comparison, verdict: Verdict) -> dict[str, Any]:
         "converged": verdict.converged,
         "figures": verdict.table.to_dict("index"),
     }
-    why = comparison.sentences if comparison.walks else {}
+    why = comparison.sentences if comparison.decompositions else {}
     return {"comparison": comparison.table.to_dict("index"), "why": why, "verdict": judged}

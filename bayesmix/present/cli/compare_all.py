@@ -76,11 +76,11 @@ def _fit(name: str, how: Sampling, progress: bool, start: float) -> Line:
     from bayesmix.results.comparison.document_check import Outcome, judge
     from bayesmix.results.tables.posterior_summary import has_few_draws
 
-    asked = of_file(load_model_file(name))
-    estimate = estimated(asked, asked.method, progress=progress)
-    posterior = sampled(asked.model, how, progress=progress)
+    request = of_file(load_model_file(name))
+    estimate = estimated(request, request.method, progress=progress)
+    posterior = sampled(request.model, how, progress=progress)
     with working(f"Judging {name}", progress):
-        verdict = judge(asked.figures, estimate, posterior)
+        verdict = judge(request.figures, estimate, posterior)
     outcomes = [check.outcome for check in verdict.checks]
     return Line(
         name,

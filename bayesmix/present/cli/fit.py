@@ -70,7 +70,7 @@ def fit(  # noqa: PLR0913, PLR0917 - one argument an option
     form = form_of(as_json=as_json, as_csv=as_csv)
     typed = method_of(method, reml=reml, ml=ml, agq=agq, posterior=posterior, default="")
     check_method(typed or "auto", {"priors": priors, "draws": draws, "chains": chains, "seed": seed is not None})
-    asked = read(
+    request = read(
         model,
         data,
         Options(formula, family, link, rescor, weights, offset, contrasts, priors, sep, decimal, encoding, na),
@@ -78,12 +78,12 @@ def fit(  # noqa: PLR0913, PLR0917 - one argument an option
     _check_target(save, overwrite)
     if is_sampler(typed):
         engine = "auto" if typed == "posterior" else typed
-        fitted: Estimate | Posterior = sampled(asked.model, sampling(draws, chains, seed, engine), progress=progress)
+        fitted: Estimate | Posterior = sampled(request.model, sampling(draws, chains, seed, engine), progress=progress)
     else:
-        fitted = estimated(asked, typed or asked.method, progress=progress)
+        fitted = estimated(request, typed or request.method, progress=progress)
     if save is not None:
         fitted.save(save, overwrite=overwrite)
-    _print(asked.model, fitted, form)
+    _print(request.model, fitted, form)
     leave(converged=fitted.converged)
 
 

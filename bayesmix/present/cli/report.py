@@ -65,16 +65,16 @@ def report(  # noqa: PLR0913, PLR0917 - one argument an option
     chosen = method_of(method, reml=reml, ml=ml, agq=agq, default="")
     check_estimate(chosen)
     check_output(output)
-    asked = read(
+    request = read(
         model,
         data,
         Options(formula, family, link, rescor, weights, offset, contrasts, priors, sep, decimal, encoding, na),
     )
-    target = output or Path(f"{asked.name}.html")
+    target = output or Path(f"{request.name}.html")
     check_output(target)
-    estimate = estimated(asked, chosen or asked.method, progress=progress)
-    posterior = sampled(asked.model, sampling(draws, chains, seed, sampler), progress=progress)
-    comparison, verdict = compared(asked, estimate, posterior, causes=causes, progress=progress)
-    write_report(asked, comparison, verdict, target, progress=progress)
+    estimate = estimated(request, chosen or request.method, progress=progress)
+    posterior = sampled(request.model, sampling(draws, chains, seed, sampler), progress=progress)
+    comparison, verdict = compared(request, estimate, posterior, causes=causes, progress=progress)
+    write_report(request, comparison, verdict, target, progress=progress)
     say(target)
     leave(converged=verdict.converged)

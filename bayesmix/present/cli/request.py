@@ -1,4 +1,4 @@
-"""What a command was asked to fit: a model file, or a formula and data, with the options that go with each."""
+"""What a command is to fit: a model file, or a formula and data, with the options that go with each."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _OPTIONS = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class Request:
     """A model to be fitted, and what is known of it."""
 
     name: str
@@ -56,7 +56,7 @@ class Asked:
     units: Mapping[str, str] = field(default_factory=dict)
 
 
-def read(text: str, data: str | None, options: Options) -> Asked:
+def read(text: str, data: str | None, options: Options) -> Request:
     """Build the model of a model file, or of a formula on data.
 
     Raises
@@ -103,7 +103,7 @@ def is_formula(text: str) -> bool:
     return "~" in text and not text.endswith(".toml")
 
 
-def _of_formula(text: str, data: str | None, options: Options) -> Asked:
+def _of_formula(text: str, data: str | None, options: Options) -> Request:
     from bayesmix.model import Model
 
     if data is None:
@@ -124,24 +124,24 @@ def _of_formula(text: str, data: str | None, options: Options) -> Asked:
         contrasts=_pairs(options.contrasts or (), '--contrasts "recipe=sum"'),
         data_name=name,
     )
-    return Asked(Path(name).stem, "; ".join(formulas), model)
+    return Request(Path(name).stem, "; ".join(formulas), model)
 
 
-def _of_file(text: str, options: Options) -> Asked:
+def _of_file(text: str, options: Options) -> Request:
     from bayesmix.data.model_file import load_model_file
 
     file = load_model_file(text)
     return of_file(file, priors=read_priors(options.priors or ()))
 
 
-def of_file(file: ModelFile, *, priors: Any = None) -> Asked:
+def of_file(file: ModelFile, *, priors: Any = None) -> Request:
     """The model of a model file, with other priors if any are given."""
     from dataclasses import replace
 
     from bayesmix.model import build_model
 
     model = build_model(file if priors is None else replace(file, priors=priors))
-    return Asked(file.name, file.description or file.name, model, file.method, file.figures, file.data.units)
+    return Request(file.name, file.description or file.name, model, file.method, file.figures, file.data.units)
 
 
 def _frame(text: str, options: Options) -> Any:

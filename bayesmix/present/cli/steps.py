@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bayesmix.comparison import Comparison
     from bayesmix.fit import Estimate, Posterior
     from bayesmix.model import Model
-    from bayesmix.present.cli.request import Asked
+    from bayesmix.present.cli.request import Request
     from bayesmix.results.comparison.document_check import Verdict
 
 
@@ -39,10 +39,10 @@ def sampling(draws: int | None, chains: int | None, seed: int | None, method: st
     return Sampling(draws or DRAWS, chains or CHAINS, seed, method)
 
 
-def estimated(asked: Asked, method: Any, *, progress: bool) -> Estimate:
+def estimated(request: Request, method: Any, *, progress: bool) -> Estimate:
     """The point estimate."""
-    with working(f"Estimating {asked.name}", progress):
-        return asked.model.estimate(method)
+    with working(f"Estimating {request.name}", progress):
+        return request.model.estimate(method)
 
 
 def sampled(model: Model, how: Sampling, *, progress: bool) -> Posterior:
@@ -54,14 +54,14 @@ def sampled(model: Model, how: Sampling, *, progress: bool) -> Posterior:
 
 
 def compared(
-    asked: Asked, estimate: Estimate, posterior: Posterior, *, causes: bool, progress: bool
+    request: Request, estimate: Estimate, posterior: Posterior, *, causes: bool, progress: bool
 ) -> tuple[Comparison, Verdict]:
     """Both fits side by side, and what they amount to."""
     from bayesmix.comparison import compare
     from bayesmix.results.comparison.document_check import judge
 
     with working("Comparing", progress):
-        return compare(posterior, estimate, causes=causes), judge(asked.figures, estimate, posterior)
+        return compare(posterior, estimate, causes=causes), judge(request.figures, estimate, posterior)
 
 
 def check_output(path: Path | None) -> None:
@@ -71,12 +71,12 @@ def check_output(path: Path | None) -> None:
         raise SpecError(f"The report cannot be written: `{path}` {what}.")
 
 
-def write_report(asked: Asked, comparison: Comparison, verdict: Verdict, path: Path, *, progress: bool) -> None:
+def write_report(request: Request, comparison: Comparison, verdict: Verdict, path: Path, *, progress: bool) -> None:
     """Write the report."""
     from bayesmix.present.report.report import report
 
     with working(f"Writing {path}", progress):
-        report(comparison, path, title=asked.title, verdict=verdict, units=asked.units)
+        report(comparison, path, title=request.title, verdict=verdict, units=request.units)
 
 
 @contextmanager

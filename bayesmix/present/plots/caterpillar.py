@@ -12,9 +12,9 @@ from matplotlib.lines import Line2D
 from bayesmix.arrays import Array
 from bayesmix.fit import Estimate, Posterior
 from bayesmix.present.plots.canvas import COLOURS, MARKERS, PALE, legend_below, panels, styled
-from bayesmix.present.plots.levels import MOST, NAMED, choose_effects, find_effects, levels_axis
-from bayesmix.present.plots.observations import choose_levels
+from bayesmix.present.plots.levels import MOST, NAMED, Levels, choose_effects, find_levels, levels_axis
 from bayesmix.results.fits.linear_predictor import GroupEffects, of_group
+from bayesmix.results.fits.marginal_summary import describe_draws
 from bayesmix.results.fits.named_fits import by_method
 
 if TYPE_CHECKING:
@@ -58,11 +58,10 @@ def caterpillar(
     SpecError, DataError
         If there is no fit, or no such group, effect or level.
     """
-    found, names = find_effects("caterpillar", fits, group, effects, interval)
+    found, names, rows = find_levels("caterpillar", fits, Levels(group, effects, levels, MOST), interval)
     places = [found.effects.index(name) for name in names]
     drawn = [_effects(label, fit, found, interval) for label, fit in zip(by_method(fits), fits, strict=True)]
     leading = places[0] if order is None else found.effects.index(choose_effects(found.effects, [order], found)[0])
-    rows = np.array(choose_levels(found, levels, MOST))
     rows = rows[np.argsort(drawn[0].centre[rows, leading], kind="stable")]
     shown = len(rows) <= NAMED
     height = 0.9 + len(rows) * (0.11 + 0.1 * len(fits) if shown else 0.03)
@@ -93,9 +92,8 @@ def _effects(label: str, fit: Estimate | Posterior, group: GroupEffects, interva
     if isinstance(fit, Estimate):
         half = float(ndtri(0.5 + 0.5 * interval)) * fit.ranef_sd()[group.group].to_numpy()
         return Effects(label, b, b - half, b + half)
-    tail = 50.0 * (1.0 - interval)
-    lower, upper = np.percentile(b, [tail, 100.0 - tail], axis=(0, 1))
-    return Effects(label, b.mean(axis=(0, 1)), lower, upper)
+    described = describe_draws(b, interval)
+    return Effects(label, described["mean"], described["lower"], described["upper"])
 
 
 def _bars(axis: Axes, fit: Effects, rows: Array, place: int, number: int, count: int, *, shown: bool) -> None:  # noqa: PLR0913 - one mark in one panel

@@ -19,7 +19,7 @@ from bayesmix.present.plots.observations import places
 from bayesmix.results.comparison.pooling import pooling
 from bayesmix.results.fits.chosen_parameter import ChosenParameter
 from bayesmix.results.fits.linear_predictor import GroupEffects, codes_of
-from bayesmix.results.prediction.prediction_table import Asked, prediction_table
+from bayesmix.results.prediction.prediction_table import Estimand, prediction_table
 from bayesmix.results.prediction.reference_grid import grid, is_factor, levels_of, mean_offset, observed
 from bayesmix.results.prediction.rows import PredictionRows
 from bayesmix.results.prediction.scopes import Scope
@@ -91,7 +91,9 @@ def curves_of(along: Along, groups: Scope, interval: float, *, by_level: bool = 
         rows = _coded(along, frames[0], range(len(design.terms)))
     one, response = along.chosen, fit.spec.responses[along.chosen.response]
     parameter = response.family.parameters[one.parameter].name if one.parameter else None
-    table = prediction_table(fit, rows, Asked("mean", groups, interval, parameter=parameter, response=response.label))
+    table = prediction_table(
+        fit, rows, Estimand("mean", groups, interval, parameter=parameter, response=response.label)
+    )
     centre, lower, upper = (table[name].to_numpy() for name in (table.columns[0], "lower", "upper"))
     edges = np.cumsum([0, *(len(frame) for frame in frames)]).tolist()
     return [

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.errors import SpecError, nearest
+from bayesmix.present.plots.observations import choose_levels
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import GroupEffects, find_group
 
@@ -30,21 +34,32 @@ def levels_axis(axis: Axes, group: GroupEffects, rows: Array, *, shown: bool) ->
         axis.set_ylabel(f"{len(rows)}{part} levels of {group.group}, sorted")
 
 
-def find_effects(
-    figure: str, fits: Sequence[Estimate | Posterior], group: str | None, effects: Sequence[str] | None, interval: float
-) -> tuple[GroupEffects, list[str]]:
-    """Grouping factor and effects that a figure of its levels is asked for.
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Options of a figure of levels: grouping factor, its effects and its levels, and how many at most by default."""
+
+    group: str | None
+    effects: Sequence[str] | None
+    levels: Sequence[str] | None
+    most: int
+
+
+def find_levels(
+    figure: str, fits: Sequence[Estimate | Posterior], options: Levels, interval: float
+) -> tuple[GroupEffects, list[str], Array]:
+    """Grouping factor, names of the effects and positions of the levels that a figure draws.
 
     Raises
     ------
-    SpecError
-        If there is no fit, or no such group or effect, or the interval has no probability.
+    SpecError, DataError
+        If there is no fit, or no such group, effect or level, or the interval has no probability.
     """
     if not fits:
         raise SpecError(f"{figure} needs a fit: bmx.plots.{figure}(post, reml).")
     check_level(interval)
-    found = find_group(fits[0].design, group)
-    return found, choose_effects(found.effects, effects, found)
+    found = find_group(fits[0].design, options.group)
+    names = choose_effects(found.effects, options.effects, found)
+    return found, names, np.array(choose_levels(found, options.levels, options.most))
 
 
 def choose_effects(known: Sequence[str], wanted: Sequence[str] | None, group: GroupEffects) -> list[str]:

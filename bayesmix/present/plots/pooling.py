@@ -13,11 +13,11 @@ from bayesmix.arrays import Array
 from bayesmix.fit import Estimate, Posterior
 from bayesmix.inference.estimation.methods import Reml, resolve_method
 from bayesmix.present.plots.canvas import COLOURS, GREY, INK, MARKERS, PALE, legend_below, panels, styled
-from bayesmix.present.plots.levels import find_effects
-from bayesmix.present.plots.observations import choose_levels
+from bayesmix.present.plots.levels import Levels, find_levels
 from bayesmix.results.comparison.pooling import pooling as pooling_table
 from bayesmix.results.fits.degrees_of_freedom import quantile
 from bayesmix.results.fits.linear_predictor import GroupEffects, coefficients
+from bayesmix.results.fits.marginal_summary import describe_draws
 from bayesmix.results.fits.named_fits import by_method
 
 if TYPE_CHECKING:
@@ -53,9 +53,8 @@ def pooling(
     SpecError, DataError
         If there is no fit, or no such group, effect or level.
     """
-    found, names = find_effects("pooling", fits, group, effects, interval)
+    found, names, rows = find_levels("pooling", fits, Levels(group, effects, levels, POOLED), interval)
     table = pooling_table(fits[0], group=found.group)
-    rows = choose_levels(found, levels, POOLED)
     labels = [found.levels[row] for row in rows]
     reach = _reach(table, fits[0], interval)
     figure, axes = panels(len(names), columns=2, height=0.9 + (0.12 + 0.09 * (len(fits) + 1)) * len(rows), share=True)
@@ -100,9 +99,8 @@ def _partial(
     own = values[..., names.index(name)]
     if isinstance(fit, Estimate):
         return own, None, None
-    tail = 50.0 * (1.0 - interval)
-    lower, upper = np.percentile(own, [tail, 100.0 - tail], axis=(0, 1))
-    return own.mean(axis=(0, 1)), lower, upper
+    described = describe_draws(own, interval)
+    return described["mean"], described["lower"], described["upper"]
 
 
 def _dodged(

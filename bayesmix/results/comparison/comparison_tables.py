@@ -43,7 +43,7 @@ def blocks_of_comparison(comparison: ComparisonRecord) -> Iterator[Block]:
     yield from (_of_posterior(comparison, label, decimals) for label in posteriors)
     if first_posterior(comparison) is None:
         yield from _between_estimates(comparison, decimals)
-    for way in comparison.walks:
+    for way in comparison.decompositions:
         yield from _on_decomposition(way, comparison, decimals)
     named = [name.removesuffix(" lower") for name in table.columns]
     limits = [name for name in named if name in METHODS]

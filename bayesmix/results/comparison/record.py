@@ -20,7 +20,7 @@ class ComparisonRecord:
     formula: str
     labels: tuple[str, ...]
     fits: tuple[EstimateRecord | PosteriorRecord, ...]  # in the order of ``labels``
-    walks: tuple[Decomposition, ...]  # from the first estimate, or posterior, to each other posterior
+    decompositions: tuple[Decomposition, ...]  # from the first estimate, or posterior, to each other posterior
     notes: tuple[str, ...]  # why there are no more of them
     centre: Centre
 

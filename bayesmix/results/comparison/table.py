@@ -39,7 +39,7 @@ def decompositions(
 def comparison_table(
     fits: Mapping[str, EstimateRecord | PosteriorRecord],
     figures: Mapping[str, float],
-    walks: Sequence[Decomposition],
+    decompositions: Sequence[Decomposition],
     groups: bool,
     centre: Centre,
 ) -> pd.DataFrame:
@@ -52,12 +52,12 @@ def comparison_table(
     if any(name in figures for name in index):
         columns["documented"] = pd.Series([figures.get(name, np.nan) for name in index], index)
     by_reml = next((fit for fit in fits.values() if isinstance(fit, EstimateRecord) and fit.method == "REML"), None)
-    if walks and by_reml is not None and not _has_maximum_likelihood(fits):
+    if decompositions and by_reml is not None and not _has_maximum_likelihood(fits):
         columns["ML"] = scalars(by_maximum_likelihood(by_reml), groups=groups)
     for label in _of_kind(fits, EstimateRecord):
         columns |= {label: described[label]["estimate"], label + STD_ERROR: described[label]["std_error"]}
-    if walks and "flat mode" in walks[0].stages:
-        columns["flat mode"] = walks[0].stages["flat mode"]
+    if decompositions and "flat mode" in decompositions[0].stages:
+        columns["flat mode"] = decompositions[0].stages["flat mode"]
     posteriors = _of_kind(fits, PosteriorRecord)
     for label in posteriors:
         columns |= {prefix_of(label) + name: described[label][name] for name in SUMMARY}
@@ -67,7 +67,7 @@ def comparison_table(
         if label != start:
             name = "shift" if len(fits) == 2 else f"shift {label}"
             columns[name] = (described[label][centre] - begin) / described[label]["sd"]
-    return pd.DataFrame(columns | _shares(walks), index=index)
+    return pd.DataFrame(columns | _shares(decompositions), index=index)
 
 
 def _of_kind(fits: Mapping[str, FitRecord], kind: type[FitRecord]) -> list[str]:
@@ -78,11 +78,11 @@ def _has_maximum_likelihood(fits: Mapping[str, FitRecord]) -> bool:
     return "ML" in fits or any(is_maximum_likelihood(fit) for fit in fits.values())
 
 
-def _shares(walks: Sequence[Decomposition]) -> dict[str, pd.Series]:
+def _shares(decompositions: Sequence[Decomposition]) -> dict[str, pd.Series]:
     """What each cause has of a difference; shares of nothing are noise, and left out."""
     found: dict[str, pd.Series] = {}
-    for way in walks:
-        prefix = "share" if len(walks) == 1 else f"share {way.end}"
+    for way in decompositions:
+        prefix = "share" if len(decompositions) == 1 else f"share {way.end}"
         shares = way.shares.where(way.shift.abs() >= SAME)
         found |= {f"{prefix} {cause}": share for cause, share in shares.items()}
     return found

@@ -59,8 +59,8 @@ class Predictor:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which prediction of an estimate, with which intervals."""
+class ResolvedEstimand:
+    """An estimand of a point estimate, its parameter and its degrees of freedom looked up."""
 
     kind: Kind
     groups: Groups
@@ -69,7 +69,9 @@ class Wanted:
     chosen: ChosenParameter
 
 
-def predict_estimate(fit: EstimateRecord, rows: PredictionRows, wanted: Wanted, *, seed: int) -> dict[str, Array]:
+def predict_estimate(
+    fit: EstimateRecord, rows: PredictionRows, estimand: ResolvedEstimand, *, seed: int
+) -> dict[str, Array]:
     """Columns ``estimate, std_error, df, lower, upper``, one row a row of data.
 
     Raises
@@ -77,23 +79,23 @@ def predict_estimate(fit: EstimateRecord, rows: PredictionRows, wanted: Wanted, 
     DataError
         If ``groups="fitted"`` and a level was not seen in fitting.
     """
-    found = _predictor(fit, rows.of_predictor(wanted.chosen.predictor), wanted)
-    if wanted.kind == "linear" or (wanted.kind == "response" and is_linear(fit)):
-        return interval_columns(found.eta, np.sqrt(found.variance), found.df, wanted.interval)
-    if wanted.kind == "mean":
-        return _means(wanted.chosen.link, found, wanted.interval)
-    return _responses(fit, rows, found, wanted, seed)
+    found = _predictor(fit, rows.of_predictor(estimand.chosen.predictor), estimand)
+    if estimand.kind == "linear" or (estimand.kind == "response" and is_linear(fit)):
+        return interval_columns(found.eta, np.sqrt(found.variance), found.df, estimand.interval)
+    if estimand.kind == "mean":
+        return _means(estimand.chosen.link, found, estimand.interval)
+    return _responses(fit, rows, found, estimand, seed)
 
 
-def _predictor(fit: EstimateRecord, rows: PredictionRows, wanted: Wanted) -> Predictor:
+def _predictor(fit: EstimateRecord, rows: PredictionRows, estimand: ResolvedEstimand) -> Predictor:
     """Of rows with a single linear predictor."""
-    scopes = resolve_scopes(rows.terms, wanted.groups)
+    scopes = resolve_scopes(rows.terms, estimand.groups)
     own = with_own(rows.terms, scopes)
     has_own = any(scope in ("fitted", "known") for scope in scopes)
     drawn, known = drawn_rows(rows.terms, scopes), [term.codes >= 0 for term in own]
     new, averaged = without_z(rows.terms, drawn), averaged_terms(rows.terms, scopes)
     estimated = _estimated(fit, rows, without_z(own, known) if has_own else ())
-    adds_noise = wanted.kind == "response" and is_linear(fit)
+    adds_noise = estimand.kind == "response" and is_linear(fit)
 
     def total(at: PointEstimate) -> Array:
         values = at.parameters
@@ -104,7 +106,7 @@ def _predictor(fit: EstimateRecord, rows: PredictionRows, wanted: Wanted) -> Pre
 
     variance = total(fit.point)
     freedom = np.full(len(variance), np.inf)
-    if wanted.df == "satterthwaite":
+    if estimand.df == "satterthwaite":
         fewest = containment(rows.terms, [one | other for one, other in zip(drawn, known, strict=True)], len(rows.X))
         freedom = np.maximum(satterthwaite_of(fit).of_variance(total, variance), fewest)
     return Predictor(
@@ -147,12 +149,12 @@ def _spread_of_mean(link: Link, found: Predictor) -> Array:
 
 
 def _responses(
-    fit: EstimateRecord, rows: PredictionRows, found: Predictor, wanted: Wanted, seed: int
+    fit: EstimateRecord, rows: PredictionRows, found: Predictor, estimand: ResolvedEstimand, seed: int
 ) -> dict[str, Array]:
     """New observations that are not Gaussian, by draws of all linear predictors of a row together."""
-    spec, number = fit.spec, wanted.chosen.response
-    estimate = rows.trials * average_mean(wanted.chosen.link, found.eta, found.averaged + found.drawn)
-    eta, root = _joint(fit, rows, found, wanted)
+    spec, number = fit.spec, estimand.chosen.response
+    estimate = rows.trials * average_mean(estimand.chosen.link, found.eta, found.averaged + found.drawn)
+    eta, root = _joint(fit, rows, found, estimand)
     R, parts, begin = rows.data.R, [], 0
     for chunk in rows.chunks(DRAWS):
         own = slice(begin, begin := begin + len(chunk.index))
@@ -161,13 +163,15 @@ def _responses(
         drawn = (eta[:, own] + np.einsum("nrs,dsn->drn", root[own], normal)).reshape(DRAWS, -1)
         parameters = row_parameters(spec, drawn, fit.values, response=number)
         y = sample_response(spec.responses[number].family, chunk, parameters, rng)
-        bounds = np.percentile(y, [50.0 - 50.0 * wanted.interval, 50.0 + 50.0 * wanted.interval], axis=0)
+        bounds = np.percentile(y, [50.0 - 50.0 * estimand.interval, 50.0 + 50.0 * estimand.interval], axis=0)
         parts.append(np.vstack([y.std(axis=0), bounds]))
     error, lower, upper = np.concatenate(parts, axis=1)
     return {"estimate": estimate, "std_error": error, "df": found.df, "lower": lower, "upper": upper}
 
 
-def _joint(fit: EstimateRecord, rows: PredictionRows, found: Predictor, wanted: Wanted) -> tuple[Array, Array]:
+def _joint(
+    fit: EstimateRecord, rows: PredictionRows, found: Predictor, estimand: ResolvedEstimand
+) -> tuple[Array, Array]:
     """All linear predictors of the rows ``(R, n)`` and a root of their covariance matrices ``(n, R, R)``.
 
     A covariance is half of what the variance of a sum is more than the sum of the variances.
@@ -175,11 +179,11 @@ def _joint(fit: EstimateRecord, rows: PredictionRows, found: Predictor, wanted: 
     R = rows.data.R
     if R == 1:
         return found.eta[None], np.sqrt(found.variance + found.averaged)[:, None, None]
-    single = [_predictor(fit, rows.of_predictor(r), wanted) for r in range(R)]
+    single = [_predictor(fit, rows.of_predictor(r), estimand) for r in range(R)]
     own = np.array([_total(one) for one in single])
     matrices = np.zeros((len(rows.index), R, R))
     for r, s in combinations_with_replacement(range(R), 2):
-        both = own[r] if r == s else _total(_predictor(fit, rows.of_predictor(r, s), wanted)) - own[r] - own[s]
+        both = own[r] if r == s else _total(_predictor(fit, rows.of_predictor(r, s), estimand)) - own[r] - own[s]
         matrices[:, r, s] = matrices[:, s, r] = both if r == s else 0.5 * both
     return np.array([one.eta for one in single]), cholesky_psd(matrices)
 

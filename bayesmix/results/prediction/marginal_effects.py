@@ -36,9 +36,9 @@ from bayesmix.results.fits.degrees_of_freedom import (
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
 from bayesmix.results.fits.marginal_summary import describe_draws
 from bayesmix.results.fits.records import EstimateRecord
-from bayesmix.results.prediction.estimate_prediction import Wanted
+from bayesmix.results.prediction.estimate_prediction import ResolvedEstimand
 from bayesmix.results.prediction.predict import check_options, predict
-from bayesmix.results.prediction.prediction_table import Asked, chosen_of, predictions
+from bayesmix.results.prediction.prediction_table import Estimand, chosen_of, predictions
 from bayesmix.results.prediction.reference_grid import (
     check_predictor,
     code,
@@ -63,40 +63,40 @@ ROUNDING = 1e-8  # of a combination of parts outside the row space that may be n
 
 
 def conditional_effects(
-    fit: FitRecord, variable: str, by: str | None, asked: Asked, *, at: Mapping[str, Any] | None, points: int
+    fit: FitRecord, variable: str, by: str | None, estimand: Estimand, *, at: Mapping[str, Any] | None, points: int
 ) -> pd.DataFrame:
     """Predictions over the range of a predictor, for each level of another."""
-    design, r = fit.design, chosen_of(fit, asked).predictor
-    check_options(asked.kind, asked.groups, design.terms)
+    design, r = fit.design, chosen_of(fit, estimand).predictor
+    check_options(estimand.kind, estimand.groups, design.terms)
     varying: dict[str, Sequence[Any]] = {}
     for name in (variable, *(() if by is None else (by,))):
         check_predictor(design, name, r)
         varying[name] = _by_values(design, name) if name == by else spread_out(design, name, points)
     frame = grid(design, varying | _fixed_at(fit, at), cross=False, predictor=r)
-    table = predictions(fit, asked, frame, offset=mean_offset(design, len(frame)))
-    return noted(_beside(frame[list(varying)], table), resolve_df(fit, asked.df))
+    table = predictions(fit, estimand, frame, offset=mean_offset(design, len(frame)))
+    return noted(_beside(frame[list(varying)], table), resolve_df(fit, estimand.df))
 
 
 def marginal_means(
-    fit: FitRecord, variables: Sequence[str], asked: Asked, *, at: Mapping[str, Any] | None
+    fit: FitRecord, variables: Sequence[str], estimand: Estimand, *, at: Mapping[str, Any] | None
 ) -> pd.DataFrame:
     """Means of the combinations of variables, averaged over the levels of all other factors with equal weights."""
     import pandas as pd
 
-    r = chosen_of(fit, asked).predictor
+    r = chosen_of(fit, estimand).predictor
     frame, cells, L = _cells(fit, variables, at, r)
     labels = pd.DataFrame(cells, columns=list(variables))
-    return combine(fit, code(fit.design, frame, asked.groups, r), L, labels, asked)
+    return combine(fit, code(fit.design, frame, estimand.groups, r), L, labels, estimand)
 
 
 def contrasts(
-    fit: FitRecord, variable: str, by: str | None, asked: Asked, *, at: Mapping[str, Any] | None
+    fit: FitRecord, variable: str, by: str | None, estimand: Estimand, *, at: Mapping[str, Any] | None
 ) -> pd.DataFrame:
     """Differences of marginal means between all pairs of values of a variable, within each value of another."""
     import pandas as pd
 
     variables = [variable, *(() if by is None else (by,))]
-    r = chosen_of(fit, asked).predictor
+    r = chosen_of(fit, estimand).predictor
     frame, cells, L = _cells(fit, variables, at, r)
     rows, found = [], []
     for i, j in combinations(range(len(cells)), 2):
@@ -104,14 +104,14 @@ def contrasts(
             rows.append(L[j] - L[i])
             found.append((f"{cells[j][0]} - {cells[i][0]}", *cells[i][1:]))
     labels = pd.DataFrame(found, columns=["contrast", *variables[1:]])
-    return combine(fit, code(fit.design, frame, asked.groups, r), np.array(rows), labels, asked)
+    return combine(fit, code(fit.design, frame, estimand.groups, r), np.array(rows), labels, estimand)
 
 
-def slopes(fit: FitRecord, variable: str, by: str | None, asked: Asked) -> pd.DataFrame:
+def slopes(fit: FitRecord, variable: str, by: str | None, estimand: Estimand) -> pd.DataFrame:
     """Average slope of the mean over the rows of the fit, for each level of a factor."""
     import pandas as pd
 
-    design, r = fit.design, chosen_of(fit, asked).predictor
+    design, r = fit.design, chosen_of(fit, estimand).predictor
     check_predictor(design, variable, r)
     if is_factor(design, variable):
         raise DataError(f"`{variable}` has no slope: it is a factor. Use contrasts({variable!r}).")
@@ -124,12 +124,12 @@ def slopes(fit: FitRecord, variable: str, by: str | None, asked: Asked) -> pd.Da
         own = np.ones(len(frame)) if level is None else (frame[by] == level).to_numpy(float)
         weight = own / own.sum() / (2.0 * step)
         rows.append(np.concatenate([-weight, weight]))
-    coded = code(design, both.reset_index(drop=True), asked.groups, r)
+    coded = code(design, both.reset_index(drop=True), estimand.groups, r)
     labels = pd.DataFrame({"slope": [variable] * len(levels)} | ({} if by is None else {by: levels}))
-    return combine(fit, coded, np.array(rows), labels, asked)
+    return combine(fit, coded, np.array(rows), labels, estimand)
 
 
-def combine(fit: FitRecord, rows: PredictionRows, L: Array, labels: pd.DataFrame, asked: Asked) -> pd.DataFrame:
+def combine(fit: FitRecord, rows: PredictionRows, L: Array, labels: pd.DataFrame, estimand: Estimand) -> pd.DataFrame:
     """Linear combinations ``L (r, m)`` of the predictions of ``rows``: the fit's columns, with tests against zero.
 
     NaN, with one warning that names them by their labels, where the data of the fit do not determine them.
@@ -141,21 +141,23 @@ def combine(fit: FitRecord, rows: PredictionRows, L: Array, labels: pd.DataFrame
     """
     import pandas as pd
 
-    df, chosen = resolve_df(fit, asked.df), chosen_of(fit, replace(asked, kind="mean"))
-    scopes = check_options(asked.kind, asked.groups, rows.terms)
+    df, chosen = resolve_df(fit, estimand.df), chosen_of(fit, replace(estimand, kind="mean"))
+    scopes = check_options(estimand.kind, estimand.groups, rows.terms)
     rows = rows.of_predictor(chosen.predictor)
-    if asked.kind == "response" or any(drawn.any() for drawn in drawn_rows(rows.terms, scopes)):
+    if estimand.kind == "response" or any(drawn.any() for drawn in drawn_rows(rows.terms, scopes)):
         raise SpecError('Effects are of means: kind="mean" or "linear", groups="average", "zero" or "fitted".')
     if len(rows.X) < L.shape[1]:
         raise DataError(
             f"Values of {', '.join(f'`{name}`' for name in rows.data.missing)} to hold columns at are missing."
         )
     if isinstance(fit, EstimateRecord):
-        columns = _by_delta(fit, rows, L, Wanted(asked.kind, asked.groups, asked.interval, df, chosen))
+        columns = _by_delta(
+            fit, rows, L, ResolvedEstimand(estimand.kind, estimand.groups, estimand.interval, df, chosen)
+        )
     else:
-        columns = _by_draws(fit, rows, L, asked, chosen)
+        columns = _by_draws(fit, rows, L, estimand, chosen)
     table = pd.DataFrame(columns)
-    is_linear = asked.kind == "linear" or chosen.link.is_identity
+    is_linear = estimand.kind == "linear" or chosen.link.is_identity
     table[_undetermined(fit, rows, L, labels, is_linear=is_linear)] = np.nan
     return noted(_beside(labels, table), df)
 
@@ -184,35 +186,37 @@ def _undetermined(fit: FitRecord, rows: PredictionRows, L: Array, labels: pd.Dat
 
 
 def _by_draws(
-    fit: FitRecord, rows: PredictionRows, L: Array, asked: Asked, chosen: ChosenParameter
+    fit: FitRecord, rows: PredictionRows, L: Array, estimand: Estimand, chosen: ChosenParameter
 ) -> dict[str, Array]:
     draws, begin = np.zeros((*fit.with_effects.lead, len(L))), 0
     for chunk in rows.chunks(draws[..., 0].size):
         own = slice(begin, begin := begin + len(chunk.X))
-        mean = predict(fit.spec, chunk, fit.with_effects, kind=asked.kind, groups=asked.groups, seed=0, chosen=chosen)
+        mean = predict(
+            fit.spec, chunk, fit.with_effects, kind=estimand.kind, groups=estimand.groups, seed=0, chosen=chosen
+        )
         draws += mean @ L[:, own].T
     positive = np.mean(draws > 0.0, axis=(0, 1))
-    return {**describe_draws(draws, asked.interval), "p_direction": np.maximum(positive, 1.0 - positive)}
+    return {**describe_draws(draws, estimand.interval), "p_direction": np.maximum(positive, 1.0 - positive)}
 
 
-def _by_delta(fit: EstimateRecord, rows: PredictionRows, L: Array, wanted: Wanted) -> dict[str, Array]:
-    scopes, link = resolve_scopes(rows.terms, wanted.groups), wanted.chosen.link
+def _by_delta(fit: EstimateRecord, rows: PredictionRows, L: Array, resolved: ResolvedEstimand) -> dict[str, Array]:
+    scopes, link = resolve_scopes(rows.terms, resolved.groups), resolved.chosen.link
     has_own = any(scope in ("fitted", "known") for scope in scopes)
     own = with_own(rows.terms, scopes)
     eta = linear_predictor(rows.X, rows.offset, own, fit.values, with_effects=has_own)
     spread = population_variance(averaged_terms(rows.terms, scopes), fit.values) + np.zeros(len(eta))
-    linear = wanted.kind == "linear"
+    linear = resolved.kind == "linear"
     value = L @ (eta if linear else average_mean(link, eta, spread))
     J = L if linear else L * average_mean(link, eta, spread, derivative=1)
     known = [term.codes >= 0 for term in own]
     variance = _variance_of(fit, rows, J, without_z(own, known) if has_own else ())
     here, freedom = variance(fit.point), np.full(len(L), np.inf)
-    if wanted.df == "satterthwaite":
+    if resolved.df == "satterthwaite":
         used = [np.any((L != 0.0) & rows_of_term, axis=1) for rows_of_term in known]
         freedom = np.maximum(satterthwaite_of(fit).of_variance(variance, here), containment(rows.terms, used, len(L)))
     error = np.sqrt(np.maximum(here, 0.0))
-    tests = statistic_columns(value, error, freedom, letter=letter_of(wanted.df))
-    return interval_columns(value, error, freedom, wanted.interval) | tests
+    tests = statistic_columns(value, error, freedom, letter=letter_of(resolved.df))
+    return interval_columns(value, error, freedom, resolved.interval) | tests
 
 
 def _variance_of(fit: EstimateRecord, rows: PredictionRows, J: Array, own: tuple[Term, ...]) -> VarianceFunction:

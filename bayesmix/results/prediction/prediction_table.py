@@ -14,7 +14,7 @@ from bayesmix.results.fits.degrees_of_freedom import noted, resolve_df
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.marginal_summary import describe_draws
 from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
-from bayesmix.results.prediction.estimate_prediction import Wanted, predict_estimate
+from bayesmix.results.prediction.estimate_prediction import ResolvedEstimand, predict_estimate
 from bayesmix.results.prediction.predict import Kind, check_options, predict
 from bayesmix.results.prediction.rows import PredictionRows
 from bayesmix.results.prediction.scopes import Groups
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What is asked of every row: which prediction, for which groups, and the intervals."""
+class Estimand:
+    """The quantity to predict in every row, for which groups, with which intervals."""
 
     kind: Kind
     groups: Groups
@@ -39,15 +39,15 @@ class Asked:
 
 
 def predictions(
-    fit: FitRecord, asked: Asked, newdata: Any = None, *, offset: Any = None, seed: int = 0
+    fit: FitRecord, estimand: Estimand, newdata: Any = None, *, offset: Any = None, seed: int = 0
 ) -> pd.DataFrame:
     """Predictions of new data, or of the rows of the fit."""
-    check_options(asked.kind, asked.groups, fit.design.terms)
-    rows = rows_of(fit, asked, newdata, offset)
-    return prediction_table(fit, rows, asked, seed=seed)
+    check_options(estimand.kind, estimand.groups, fit.design.terms)
+    rows = rows_of(fit, estimand, newdata, offset)
+    return prediction_table(fit, rows, estimand, seed=seed)
 
 
-def chosen_of(fit: FitRecord, asked: Asked) -> ChosenParameter:
+def chosen_of(fit: FitRecord, estimand: Estimand) -> ChosenParameter:
     """The parameter that is asked for.
 
     Raises
@@ -55,46 +55,46 @@ def chosen_of(fit: FitRecord, asked: Asked) -> ChosenParameter:
     SpecError
         If there is none of this name, or draws are asked for of another parameter than the mean.
     """
-    if asked.kind == "response" and asked.parameter is not None:
+    if estimand.kind == "response" and estimand.parameter is not None:
         raise SpecError(
-            f'kind="response" draws responses, whatever their parameters: leave parameter={asked.parameter!r} out, or'
-            ' ask for kind="mean" or "linear".'
+            f'kind="response" draws responses, whatever their parameters: leave parameter={estimand.parameter!r} out,'
+            ' or ask for kind="mean" or "linear".'
         )
-    return choose(fit.spec, asked.parameter, asked.response)
+    return choose(fit.spec, estimand.parameter, estimand.response)
 
 
-def rows_of(fit: FitRecord, asked: Asked, newdata: Any = None, offset: Any = None) -> PredictionRows:
+def rows_of(fit: FitRecord, estimand: Estimand, newdata: Any = None, offset: Any = None) -> PredictionRows:
     """Rows of new data, or of the fit where there are none, with what the parameter that is asked for needs."""
-    chosen = chosen_of(fit, asked)
+    chosen = chosen_of(fit, estimand)
     if newdata is None:
         return PredictionRows.of_fit(fit.design, chosen.response)
-    predictor = None if asked.kind == "response" else chosen.predictor
-    return PredictionRows.of_new_data(fit.design, newdata, asked.groups, offset, predictor=predictor)
+    predictor = None if estimand.kind == "response" else chosen.predictor
+    return PredictionRows.of_new_data(fit.design, newdata, estimand.groups, offset, predictor=predictor)
 
 
-def prediction_table(fit: FitRecord, rows: PredictionRows, asked: Asked, *, seed: int = 0) -> pd.DataFrame:
+def prediction_table(fit: FitRecord, rows: PredictionRows, estimand: Estimand, *, seed: int = 0) -> pd.DataFrame:
     """Columns that describe the predictions of rows, NaN with a warning where they are not determined."""
     import pandas as pd
 
-    df = resolve_df(fit, asked.df)
-    table = pd.DataFrame(_columns(fit, rows, asked, df, seed), index=rows.index)
+    df = resolve_df(fit, estimand.df)
+    table = pd.DataFrame(_columns(fit, rows, estimand, df, seed), index=rows.index)
     rows.warn_of_undetermined(fit.design.dropped)
     return noted(rows.whole(table), df)
 
 
-def _columns(fit: FitRecord, rows: PredictionRows, asked: Asked, df: str, seed: int) -> dict[str, Array]:
-    kind, groups, chosen = asked.kind, asked.groups, chosen_of(fit, asked)
+def _columns(fit: FitRecord, rows: PredictionRows, estimand: Estimand, df: str, seed: int) -> dict[str, Array]:
+    kind, groups, chosen = estimand.kind, estimand.groups, chosen_of(fit, estimand)
     match fit:
         case EstimateRecord():
-            wanted = Wanted(kind, groups, asked.interval, df, chosen)
-            return predict_estimate(fit, rows, wanted, seed=seed)
+            resolved = ResolvedEstimand(kind, groups, estimand.interval, df, chosen)
+            return predict_estimate(fit, rows, resolved, seed=seed)
         case PosteriorRecord():
             values = fit.with_effects
             chunks = rows.chunks(values.lead[0] * values.lead[1])
             drawn = (
                 predict(fit.spec, chunk, values, kind=kind, groups=groups, seed=seed, chosen=chosen) for chunk in chunks
             )
-            parts = [describe_draws(draws, asked.interval) for draws in drawn]
+            parts = [describe_draws(draws, estimand.interval) for draws in drawn]
             return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         case _:
             raise TypeError(type(fit))  # records of fits are of these two kinds

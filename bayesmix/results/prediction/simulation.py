@@ -15,7 +15,7 @@ from bayesmix.inference.parameters.names import Parameters
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.prediction.predict import Groups, check_options, predict
-from bayesmix.results.prediction.prediction_table import Asked, chosen_of, rows_of
+from bayesmix.results.prediction.prediction_table import Estimand, chosen_of, rows_of
 from bayesmix.results.prediction.rows import PredictionRows
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ def simulate(  # noqa: PLR0913 - options of a prediction, named
     check_options("response", groups, fit.design.terms)
     if n < 1:
         raise SpecError(f"n={n}: simulate at least one set of responses.")
-    asked = Asked("response", groups, response=response)
-    chosen, rows = chosen_of(fit, asked), rows_of(fit, asked, newdata, offset)
+    estimand = Estimand("response", groups, response=response)
+    chosen, rows = chosen_of(fit, estimand), rows_of(fit, estimand, newdata, offset)
     size = too_much(float(n) * len(rows.index))
     if size is not None:
         raise SpecError(f"n={n}: so many responses of {len(rows.index)} rows would take {size}.")

@@ -139,7 +139,7 @@ def _links(response: Response) -> Iterator[tuple[str, Link]]:
 
 
 def read_spec(words: Mapping[str, Any]) -> ModelSpec:
-    """Read what was asked from words as `spec_words` writes them."""
+    """Read the specification of a model from words as `spec_words` writes them."""
     formula, family, link, priors = (words[key] for key in ("formula", "family", "link", "priors"))
     return make_spec(formula, family, link, priors, rescor=words.get("rescor", False))
 

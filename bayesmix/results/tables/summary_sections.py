@@ -54,7 +54,7 @@ def formula_lines(spec: ModelSpec) -> Iterator[str]:
 
 
 def call_lines(fit: FitRecord) -> Iterator[str]:
-    """What was asked: formulas, data, weights, offset."""
+    """The model as specified: formulas, data, weights, offset."""
     encoder = fit.design.encoder
     yield from formula_lines(fit.spec)
     if fit.fitted_model.data_name:

@@ -29,7 +29,7 @@ def test_comparisons_have_a_row_for_each_parameter(name):
 
 def test_two_posteriors_differ_by_monte_carlo_error():
     first, second = posterior_of("two_gaussian"), posterior_of("two_gaussian", spread=0.1)
-    (way,) = bmx.compare(first, second, labels=["first", "second"], causes=True).walks
+    (way,) = bmx.compare(first, second, labels=["first", "second"], causes=True).decompositions
     assert list(way.steps.columns) == ["Monte Carlo"]
     np.testing.assert_allclose(way.steps.sum(axis=1), way.difference, rtol=1e-12, atol=1e-15)
 
@@ -39,7 +39,7 @@ def test_two_posteriors_differ_by_monte_carlo_error():
 def test_causes_add_up(name):
     model = model_of(name)
     comparison = bmx.compare(model.sample(draws=500, chains=2, seed=1, progress=False), estimate_of(name), causes=True)
-    (way,) = comparison.walks
+    (way,) = comparison.decompositions
     assert list(way.steps.columns) == ["fixed effects", "other parameters", "skewness", "prior", "Monte Carlo"]
     np.testing.assert_allclose(way.steps.sum(axis=1), way.difference, rtol=1e-10, atol=1e-12)
     assert way.stages["Laplace"].to_numpy() == pytest.approx(estimate_of(name).parameters()["estimate"].to_numpy())

@@ -217,7 +217,7 @@ def test_binary_data_with_nuts():
     comparison = bmx.compare(posterior, model.estimate(), causes=True)
     assert comparison.steps.loc[SD].abs().idxmax() == LAPLACE
     flat = np.exp(plane.log).sum(axis=0) / np.exp(plane.log).sum()
-    way = comparison.walks[0]
+    way = comparison.decompositions[0]
     assert abs(way.stages.loc[SD, "flat mean"] - flat @ plane.sd) < 5.0 * way.mcse[SD]
 
 

@@ -79,7 +79,7 @@ def check(text, steps, difference, sd, mcse):
 )
 def test_sentences_are_true_of_the_figures(name):
     comparison = compared(name)
-    (way,) = comparison.walks
+    (way,) = comparison.decompositions
     summary = comparison.posterior.parameters()
     for parameter, text in comparison.sentences.items():
         steps, difference = steps_of(way, parameter)

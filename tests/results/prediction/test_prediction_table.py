@@ -8,7 +8,7 @@ import pytest
 import bayesmix as bmx
 from bayesmix.errors import SpecError
 from bayesmix.results.prediction import prediction_table
-from bayesmix.results.prediction.prediction_table import Asked, predictions
+from bayesmix.results.prediction.prediction_table import Estimand, predictions
 
 
 @pytest.mark.parametrize(("limit", "rows"), [(30, 1), (180, 6), (10_000, 180)])
@@ -24,7 +24,7 @@ def test_no_chunk_holds_more_draws_of_rows_than_the_limit(posterior_of, monkeypa
 
     monkeypatch.setattr(prediction_table, "predict", counted)
     monkeypatch.setattr("bayesmix.results.prediction.rows.CHUNK", limit)
-    table = predictions(posterior_of("sleepstudy", 2, 15), Asked("linear", "fitted", 0.95))
+    table = predictions(posterior_of("sleepstudy", 2, 15), Estimand("linear", "fitted", 0.95))
     assert len(table) == 180
     assert sum(sizes) == 30 * 180
     assert sizes[0] == 30 * rows
@@ -33,17 +33,17 @@ def test_no_chunk_holds_more_draws_of_rows_than_the_limit(posterior_of, monkeypa
 @pytest.mark.parametrize("interval", [0.0, 1.0, 95])
 def test_levels_that_are_none(interval):
     with pytest.raises(SpecError, match="between 0 and 1"):
-        Asked("linear", "fitted", interval)
+        Estimand("linear", "fitted", interval)
 
 
 def test_kinds_and_groups_are_told_apart(fitted):
     """The table is of what is asked: conditional modes, zero effects, and responses with their noise."""
     fit = fitted("sleepstudy")
-    first = {groups: predictions(fit, Asked("linear", groups, 0.95)).iloc[0] for groups in ("fitted", "zero")}
+    first = {groups: predictions(fit, Estimand("linear", groups, 0.95)).iloc[0] for groups in ("fitted", "zero")}
     intercept = fit.ranef()["Subject"].loc["308", "Intercept"]
     assert first["fitted"]["estimate"] - first["zero"]["estimate"] == pytest.approx(intercept)
     assert first["zero"]["estimate"] == pytest.approx(fit.fixef().loc["Intercept", "estimate"])
-    wide, narrow = (predictions(fit, Asked(kind, "zero", 0.95)).iloc[0] for kind in ("response", "linear"))
+    wide, narrow = (predictions(fit, Estimand(kind, "zero", 0.95)).iloc[0] for kind in ("response", "linear"))
     noise = wide["std_error"] ** 2 - narrow["std_error"] ** 2
     assert noise == pytest.approx(fit.point.dispersion**2)
 
@@ -54,6 +54,6 @@ def test_rows_that_the_fit_does_not_determine_are_nan():
         fit = bmx.Model("Reaction ~ Days + Twice + (1 | Subject)", data.assign(Twice=2.0 * data["Days"])).estimate()
     new = data.head(3).assign(Twice=[0.0, 2.0, 5.0])  # the last is not twice its day
     with pytest.warns(bmx.PredictionWarning, match="row 2"):
-        table = predictions(fit, Asked("linear", "fitted", 0.95), new)
+        table = predictions(fit, Estimand("linear", "fitted", 0.95), new)
     assert list(np.isnan(table["estimate"])) == [False, False, True]
     np.testing.assert_allclose(table["estimate"][:2], fit.fitted()[:2], rtol=1e-10)

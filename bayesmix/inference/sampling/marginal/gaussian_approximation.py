@@ -30,7 +30,7 @@ from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.parameters.unconstrained import term_coordinates
 from bayesmix.inference.sampling.marginal.independence_metropolis import find_mode
 from bayesmix.inference.sampling.marginal.laplace_draws import around
-from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, bent, fixed_at
+from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, fixed_at, with_detection_limits
 from bayesmix.inference.sampling.marginal.row_quadratics import (
     BlockQuadratics,
     PseudoResponses,
@@ -303,7 +303,7 @@ def _target(
     return MarginalPosterior(
         problem,
         priors,
-        bent(term_coordinates(design.terms), problem),
+        with_detection_limits(term_coordinates(design.terms), problem),
         to_gamma,
         np.linalg.solve(to_gamma, problem.beta_ols),
         np.zeros(len(moments), bool),

@@ -239,7 +239,7 @@ def marginal_posterior(design: Design, priors: Priors, point: PointEstimate) -> 
     return MarginalPosterior(
         problem,
         priors,
-        bent(term_coordinates(design.terms), problem),
+        with_detection_limits(term_coordinates(design.terms), problem),
         to_gamma,
         np.linalg.solve(to_gamma, problem.beta_ols),
         ~(gaussian | flat),
@@ -248,21 +248,21 @@ def marginal_posterior(design: Design, priors: Priors, point: PointEstimate) -> 
     )
 
 
-def bent(terms: tuple[TermCoordinates, ...], problem: LinearProblem) -> tuple[TermCoordinates, ...]:
-    """Put the knees where the data stop telling a relative standard deviation from zero.
+def with_detection_limits(terms: tuple[TermCoordinates, ...], problem: LinearProblem) -> tuple[TermCoordinates, ...]:
+    """Coordinates with the relative standard deviations below which the data cannot tell them from zero.
 
     ``theta^2`` is estimated with a standard error of about ``sqrt(2 / J) / D`` near zero, ``D`` the mean information of
     one level on an effect of unit size.
     """
     working = problem.coordinates
-    bent = []
+    limited = []
     for term, place, C in zip(terms, working.places, working.C, strict=True):
         D = problem.moments.D[place.factor][:, place.columns, place.columns]
         information = np.mean(np.diagonal(D, axis1=-2, axis2=-1), axis=0)
         unit = (2.0 / len(D)) ** 0.25 / np.sqrt(np.maximum(information, 1e-300))
-        knees = np.sqrt(np.sum((C * unit) ** 2, axis=1))
-        bent.append(replace(term, knees=tuple(float(knee) for knee in term.common(knees))))
-    return tuple(bent)
+        limits = term.common(np.sqrt(np.sum((C * unit) ** 2, axis=1)))
+        limited.append(replace(term, detection_limits=tuple(float(limit) for limit in limits)))
+    return tuple(limited)
 
 
 def fixed_at(target: MarginalPosterior, theta: Array, reduced: Factorisation | Reduced, noise: Array) -> Array:

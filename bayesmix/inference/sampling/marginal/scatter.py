@@ -51,7 +51,7 @@ def scattered(  # noqa: PLR0913 - options, named
     for term, own in zip(terms, priors.sd, strict=True):
         logs = _log_sizes(own, half, rng) - log_sigma
         partial = rng.uniform(-ATANH, ATANH, (half, term.size - term.n_sd))
-        theta[:half, begin : begin + term.size] = np.concatenate([term.bend(logs), partial], axis=1)
+        theta[:half, begin : begin + term.size] = np.concatenate([term.coordinates(logs), partial], axis=1)
         begin += term.size
     return theta
 

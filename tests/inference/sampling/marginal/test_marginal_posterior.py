@@ -319,7 +319,7 @@ def test_where_rounding_is_all_that_is_left_there_is_no_density() -> None:
 
 
 def test_bent_coordinates_go_back_and_forth() -> None:
-    coordinates = TermCoordinates(Unstructured(Free(3)), knees=(0.3, 0.1, 2.0))
+    coordinates = TermCoordinates(Unstructured(Free(3)), detection_limits=(0.3, 0.1, 2.0))
     rng = np.random.default_rng(0)
     root = np.tril(rng.normal(size=(3, 3)))
     covariance = root @ root.T + 0.1 * np.eye(3)
@@ -329,7 +329,7 @@ def test_bent_coordinates_go_back_and_forth() -> None:
 
 
 def test_jacobian_of_bent_coordinates() -> None:
-    coordinates = TermCoordinates(Unstructured(Free(2)), knees=(0.5, 3.0))
+    coordinates = TermCoordinates(Unstructured(Free(2)), detection_limits=(0.5, 3.0))
     x = np.array([-1.2, 0.7, 0.4])
 
     def natural(at: np.ndarray) -> np.ndarray:
