@@ -10,6 +10,8 @@ from scipy.special import betaln, expit, logit
 
 Array = np.ndarray
 
+PLAIN = ("gaussian", "poisson", "binomial", "bernoulli", "gamma", "negbinomial")  # families that these functions know
+
 MEAN: dict[str, Callable[[Array], Array]] = {
     "identity": lambda eta: eta,
     "log": np.exp,
@@ -77,6 +79,7 @@ PRIOR: dict[str, Callable[..., object]] = {
     "Gamma": lambda alpha, beta: stats.gamma(alpha, scale=1.0 / beta),
     "InverseGamma": lambda alpha, beta: stats.invgamma(alpha, scale=beta),
     "LogNormal": lambda mu, sigma: stats.lognorm(sigma, scale=np.exp(mu)),
+    "Beta": stats.beta,
     "Uniform": lambda lower, upper: stats.uniform(lower, upper - lower),
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from densities import MEAN, log_density
+from densities import MEAN, PLAIN, log_density
 from handmade import level_codes, make_design, make_term
 
 from bayesmix.inference.estimation.conditional_mode import find_mode, generalized_problem
@@ -11,7 +11,7 @@ from bayesmix.inference.least_squares.scaling import coordinates
 from bayesmix.language.families.registry import FAMILIES
 from bayesmix.language.formula.model_spec import make_spec
 
-LINKS = [(family.name, link) for family in FAMILIES.values() for link in family.links]
+LINKS = [(name, link) for name in PLAIN for link in FAMILIES[name].links]
 COUNTS = [("poisson", "log"), ("binomial", "logit"), ("bernoulli", "cloglog"), ("gamma", "log"), ("negbinomial", "log")]
 DISPERSION = 1.7
 

@@ -62,7 +62,6 @@ FAMILIES: dict[str, str] = {
     "dirichlet": _SHARES,
     "betabinomial": "It is not supported. A random effect a row takes up what varies more: `(1 | row)`.",
     "beta_binomial": "It is not supported. A random effect a row takes up what varies more: `(1 | row)`.",
-    "zero_inflated_poisson": _ZEROS,
     "zero_inflated_negbinomial": _ZEROS,
     "zero_inflated_negativebinomial": _ZEROS,
     "zero_inflated_binomial": "Extra zeros are not supported.",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem
+from bayesmix.inference.estimation.distributional_regression import fit_regression
 from bayesmix.inference.estimation.glm import LARGEST, Glm, fit_glm
 from bayesmix.inference.estimation.separation import separating_direction
-from bayesmix.inference.parameters.likelihood import OnePredictor, ResponsePart, SeveralPredictors
+from bayesmix.inference.parameters.likelihood import Likelihood, OnePredictor, ResponsePart, SeveralPredictors
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import Link
 
@@ -32,9 +34,13 @@ def without_random_effects(problem: GeneralizedProblem) -> Start:
     match likelihood:
         case OnePredictor(family=family, link=link, outcome=outcome):
             part = ResponsePart(family, (link,), (0,), outcome)
+            if family.crude is not None:
+                return Start(_by_regression(likelihood, [part], X, offset), 1.0, is_separated=False)
             pooled, is_separated = _mean(part, X, offset)
             return Start(pooled.beta, pooled.dispersion, is_separated)
         case SeveralPredictors(n=n, parts=parts):
+            if any(one.family.crude is not None for one in parts):
+                return Start(_by_regression(likelihood, parts, X, offset), 1.0, is_separated=False)
             beta, is_separated = np.zeros(X.shape[1]), False
             for one in parts:
                 own, separated = _of_response(one, X.reshape(-1, n, X.shape[1]), offset.reshape(-1, n))
@@ -42,6 +48,24 @@ def without_random_effects(problem: GeneralizedProblem) -> Start:
             return Start(beta, 1.0, is_separated)
         case _:
             raise TypeError(type(likelihood))  # likelihoods are of these two kinds
+
+
+def _by_regression(likelihood: Likelihood, parts: Sequence[ResponsePart], X: Array, offset: Array) -> Array:
+    """Fixed effects ``(p,)`` of the model without random effects, from one number for each parameter."""
+    levels = np.zeros((likelihood.R, 1))
+    for part in parts:
+        family, outcome = part.family, part.outcome
+        values = family.crude(outcome.y, outcome.trials) if family.crude is not None else None
+        if values is None:
+            mu = np.asarray(np.average(outcome.y / outcome.trials, weights=outcome.trials))
+            mean = family.starting_mean(part.links[0], mu, np.asarray(np.mean(outcome.trials)))
+            values = (float(mean), *family.start(outcome.y, np.full(outcome.y.shape, float(mean))))
+        for r, link, value in zip(part.places, part.links, values, strict=True):
+            levels[r] = float(link.of(np.asarray(value)))
+    level = np.repeat(levels, len(X) // likelihood.R, axis=0).ravel() - offset
+    start = np.linalg.lstsq(X, level, rcond=None)[0]
+    found = fit_regression(likelihood, X, offset, start).beta
+    return found if np.isfinite(found).all() and np.abs(X @ found).max(initial=0.0) <= LARGEST else start
 
 
 def _of_response(part: ResponsePart, X: Array, offset: Array) -> tuple[Array, bool]:

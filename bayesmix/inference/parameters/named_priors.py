@@ -14,7 +14,8 @@ from bayesmix.inference.parameters.names import sd_names
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.prior import Prior
 
-Kind = Literal["coefficient", "positive", "sd", "corr"]
+Kind = Literal["coefficient", "positive", "share", "sd", "corr"]
+RANGES: dict[str, Kind] = {"real": "coefficient", "positive": "positive", "unit": "share"}  # of links of numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def _known(spec: ModelSpec, design: Design) -> Iterator[tuple[str, Kind]]:
     """Names that a prior may be given for, in the order of the parameters."""
     prefixes, numbers = design.layout.prefixes, design.layout.numbers
     for name, r in zip(design.fixed, design.layout.owners, strict=True):
-        yield name, "positive" if r in numbers else "coefficient"
+        yield name, RANGES[numbers[r].range] if r in numbers else "coefficient"
         if name == prefixes[r] + INTERCEPT:
             yield prefixes[r] + CENTRED, "coefficient"
     yield "fixed", "coefficient"
@@ -105,6 +106,10 @@ def _check_fit(name: str, prior: Prior, kind: Kind) -> None:
         raise SpecError(f"LKJ is a prior for correlations, not for `{name}`.")
     if prior.kind == "Decov" and kind != "sd":
         raise SpecError(f"Decov is a prior for standard deviations of groups, not for `{name}`.")
+    if kind == "share":
+        if prior.kind != "Beta" and not (prior.kind == "Uniform" and prior.arguments == (0.0, 1.0)):
+            raise SpecError(f"`{name}` is between 0 and 1, {prior} is not: use Beta.")
+        return
     bounded = prior.is_positive or (prior.kind == "Uniform" and prior.arguments[0] >= 0.0)
     if kind != "coefficient" and not bounded:
         raise SpecError(f"`{name}` is positive, {prior} is not: use HalfNormal, HalfStudentT, Exponential or Gamma.")

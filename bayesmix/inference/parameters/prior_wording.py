@@ -55,6 +55,7 @@ def distribution(prior: Prior) -> Any:
         "Gamma": lambda alpha, beta: stats.gamma(alpha, scale=1.0 / beta),
         "InverseGamma": lambda alpha, beta: stats.invgamma(alpha, scale=beta),
         "LogNormal": lambda mu, sigma: stats.lognorm(sigma, scale=np.exp(mu)),
+        "Beta": stats.beta,
         "Uniform": lambda lower, upper: stats.uniform(lower, upper - lower),
     }
     return frozen[prior.kind](*prior.arguments)

@@ -57,6 +57,9 @@ class Family:
     sample: Callable[..., Array]  # (rng, trials, mu, *others): draws of y
     variance: Callable[..., Array]  # (trials, mu, *others): of y / trials
     base: Callable[[Array, Array], Array] = lambda y, trials: np.zeros(())  # (y, trials): what no parameter changes
+    expected: Callable[..., Array] | None = None  # (trials, mu, *others): mean of y / trials where that is not mu
+    crude: Callable[[Array, Array], tuple[float, ...]] | None = None  # (y, trials): one start of each parameter; needed
+    # where mu is not the mean: regressions begin there, not at means by groups of rows
     printed: str = ""  # as R prints it where that is not `name`: "Gamma", "Negative Binomial"
     words: str = ""  # as the model's text has it: "Normal(mu[i], sigma)"
     deviance: Callable[..., Array] | None = None  # (y, trials, mu, *others): R's unit deviances
@@ -84,6 +87,12 @@ class Family:
         return self.parameters[1].name if len(self.parameters) > 1 else None
 
     @property
+    def is_plain(self) -> bool:
+        """Whether there is one parameter, or a mean and a positive number: what one linear predictor is enough for."""
+        others = [LINKS[parameter.links[0]].is_logarithm for parameter in self.parameters[1:]]
+        return not others or (self.expected is None and others == [True])
+
+    @property
     def values(self) -> Support:
         """Facts on the support."""
         return SUPPORTS[self.support]
@@ -100,6 +109,10 @@ class Family:
     def others(self, dispersion: Any) -> tuple[Any, ...]:
         """The parameters beside the mean, from the dispersion or from anything where there is none."""
         return (dispersion,) if len(self.parameters) > 1 else ()
+
+    def mean(self, trials: Array, mu: Array, *others: Array) -> Array:
+        """Mean of responses per trial."""
+        return mu if self.expected is None else self.expected(trials, mu, *others)
 
     def log_density(self, y: Array, trials: Array, mu: Array, *others: Array) -> Array:
         """Log density of responses."""

@@ -34,6 +34,7 @@ class Namespace:
     softplus: Callable[[Any], Any]  # log(1 + exp(x))
     ndtr: Callable[[Any], Any]  # the normal distribution function
     cloglog: Callable[[Any], Any]  # 1 - exp(-exp(x))
+    log1mexp: Callable[[Any], Any]  # log(1 - exp(x)), x negative
     xlogy: Callable[[Any, Any], Any]  # y log x, zero where y is
     xlog1py: Callable[[Any, Any], Any]  # y log(1 + x)
     where: Callable[[Any, Any, Any], Any]
@@ -118,6 +119,15 @@ def _cloglog(x: Array, order: int) -> list[Array]:
     return [p, *(cloglog_slopes(x) if order else ())][: order + 1]
 
 
+def _log1mexp(x: Array, order: int) -> list[Array]:
+    value = np.where(x > -np.log(2.0), np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
+    if not order:
+        return [value]
+    r = 1.0 / np.expm1(np.minimum(-x, OVERFLOW))
+    second = r * (1.0 + r)
+    return [value, -r, -second, -second * (1.0 + 2.0 * r)][: order + 1]
+
+
 def _sqrt(x: Any) -> Any:
     return x**0.5 if isinstance(x, Taylor) else np.sqrt(x)
 
@@ -153,6 +163,7 @@ NUMERIC = Namespace(
     softplus=elementary(_softplus),
     ndtr=elementary(_ndtr),
     cloglog=elementary(_cloglog),
+    log1mexp=elementary(_log1mexp),
     xlogy=_xlogy,
     xlog1py=_xlog1py,
     where=select,
@@ -177,6 +188,7 @@ def symbolic() -> Namespace:
         softplus=pt.softplus,
         ndtr=lambda x: 0.5 * pt.erfc(-x / np.sqrt(2.0)),
         cloglog=lambda x: 1.0 - pt.exp(-pt.exp(x)),
+        log1mexp=pt.log1mexp,
         xlogy=lambda y, x: logpow(x, y),
         xlog1py=lambda y, x: logpow(1.0 + x, y),
         where=pt.switch,

@@ -15,10 +15,12 @@ from bayesmix.language.families.gaussian import GAUSSIAN
 from bayesmix.language.families.link import LINKS, Link
 from bayesmix.language.families.positive import GAMMA
 from bayesmix.language.families.shares import BERNOULLI, BINOMIAL
+from bayesmix.language.families.zeros import ZERO_INFLATED_POISSON
 from bayesmix.language.spellings import FAMILIES as OTHERS
 
 FAMILIES: dict[str, Family] = {
-    family.name: family for family in (GAUSSIAN, POISSON, BINOMIAL, BERNOULLI, GAMMA, NEGBINOMIAL)
+    family.name: family
+    for family in (GAUSSIAN, POISSON, BINOMIAL, BERNOULLI, GAMMA, NEGBINOMIAL, ZERO_INFLATED_POISSON)
 }
 _ALIASES = {
     "normal": "gaussian",

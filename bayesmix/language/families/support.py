@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -18,6 +19,7 @@ class Support:
 
     problem: Callable[[Array, Array], str | None]  # what is wrong with (y, trials), None if nothing
     start: Callable[[Array, Array], Array]  # means inside the range from (y / trials, trials), near the response
+    range: Literal["real", "positive", "unit"]  # of means, per trial
     is_discrete: bool = False
     has_trials: bool = False  # successes of a number of trials
     zero_is_edge: bool = False  # the mean of rows of zeros alone is zero
@@ -65,10 +67,12 @@ def _inside(share: Array, trials: Array) -> Array:
 
 
 SUPPORTS: dict[str, Support] = {
-    "real": Support(lambda y, trials: None, _away_from_zero),
-    "positive": Support(_positive, _away_from_zero, hint=""),
-    "proportion": Support(_proportion, lambda share, trials: share, hint=""),
-    "counts": Support(_counts, lambda share, trials: share + 0.1, is_discrete=True, zero_is_edge=True),
-    "trials": Support(_shares, _inside, is_discrete=True, has_trials=True, zero_is_edge=True, one_is_edge=True),
-    "binary": Support(_zero_one, _inside, is_discrete=True, has_trials=True, zero_is_edge=True, one_is_edge=True),
+    "real": Support(lambda y, trials: None, _away_from_zero, "real"),
+    "positive": Support(_positive, _away_from_zero, "positive", hint=""),
+    "proportion": Support(_proportion, lambda share, trials: share, "unit", hint=""),
+    "counts": Support(_counts, lambda share, trials: share + 0.1, "positive", is_discrete=True, zero_is_edge=True),
+    "trials": Support(_shares, _inside, "unit", is_discrete=True, has_trials=True, zero_is_edge=True, one_is_edge=True),
+    "binary": Support(
+        _zero_one, _inside, "unit", is_discrete=True, has_trials=True, zero_is_edge=True, one_is_edge=True
+    ),
 }

@@ -72,8 +72,11 @@ class ModelSpec:
 
     @property
     def is_simple(self) -> bool:
-        """Whether a row has one linear predictor: that of the mean of the only response."""
-        return len(self.predictors) == 1
+        """Whether a row has one linear predictor: that of the mean of the only response.
+
+        Parameters beside a mean that are more than one positive number are predictors, with or without a formula.
+        """
+        return len(self.predictors) == 1 and self.family.is_plain
 
     @property
     def is_linear(self) -> bool:

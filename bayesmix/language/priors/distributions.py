@@ -56,6 +56,18 @@ def _log_normal(x: Array, mu: float, sigma: float) -> Array:
     return _normal(np.log(x), mu, sigma) - np.log(x)
 
 
+def _beta(x: Array, alpha: float, beta: float) -> Array:
+    constant = math.lgamma(alpha + beta) - math.lgamma(alpha) - math.lgamma(beta)
+    inside = np.where((x >= 0.0) & (x <= 1.0), x, np.nan)
+    return np.nan_to_num(
+        constant + _times_log(alpha - 1.0, inside) + _times_log(beta - 1.0, 1.0 - inside), nan=-np.inf, posinf=np.inf
+    )
+
+
+def _times_log(factor: float, x: Array) -> Array:
+    return factor * np.log(x) if factor else 0.0 * x
+
+
 def _uniform(x: Array, lower: float, upper: float) -> Array:
     return np.where((x >= lower) & (x <= upper), -math.log(upper - lower), -np.inf)
 
@@ -66,6 +78,11 @@ def _location_scale(factor: float, mu: float, sigma: float) -> tuple[float, ...]
 
 def _scale(factor: float, sigma: float) -> tuple[float, ...]:
     return (factor * sigma,)
+
+
+def _unscaled(factor: float, alpha: float, beta: float) -> tuple[float, ...]:
+    """A share has no units."""
+    return alpha, beta
 
 
 _SD = {"sd": "sigma", "scale": "sigma", "loc": "mu", "mean": "mu", "beta": "sigma"}
@@ -135,6 +152,7 @@ KINDS: dict[str, Kind] = {
             lambda factor, lower, upper: (factor * lower, factor * upper),
             {"min": "lower", "max": "upper"},
         ),
+        Kind("Beta", ("alpha", "beta"), False, _beta, _unscaled, {}),
         Kind("Flat", (), False, np.zeros_like, lambda factor: (), {}),
         Kind("HalfFlat", (), True, np.zeros_like, lambda factor: (), {}),
         Kind("LKJ", ("eta",), False, lambda x, eta: np.full_like(x, np.nan), lambda factor, eta: (eta,), {}),

@@ -24,6 +24,7 @@ DRAW: dict[str, Callable[..., float]] = {  # by the kind of the prior, arguments
     "Gamma": lambda rng, alpha, beta: rng.gamma(alpha, 1.0 / beta),
     "InverseGamma": lambda rng, alpha, beta: beta / rng.gamma(alpha),
     "LogNormal": lambda rng, mu, sigma: rng.lognormal(mu, sigma),
+    "Beta": lambda rng, alpha, beta: rng.beta(alpha, beta),
     "Uniform": lambda rng, lower, upper: rng.uniform(lower, upper),
 }
 

@@ -32,7 +32,7 @@ from bayesmix.present.plots.canvas import (
     panels,
     styled,
 )
-from bayesmix.results.fits.linear_predictor import flatten, number_names, of_priors
+from bayesmix.results.fits.linear_predictor import flatten, of_priors, positive_numbers
 from bayesmix.results.fits.marginal_summary import describe, kernel_estimate
 from bayesmix.results.fits.named_fits import by_method
 
@@ -166,7 +166,7 @@ def _draws(post: Posterior) -> dict[str, Array]:
 
 def _is_positive(post: Posterior, name: str) -> bool:
     """Whether a parameter is a standard deviation, the dispersion, or another that is one number for all rows."""
-    return name.startswith("sd(") or name in {post.spec.family.dispersion, *number_names(post.design)}
+    return name.startswith("sd(") or name in {post.spec.family.dispersion, *positive_numbers(post.design)}
 
 
 def _bounds(post: Posterior, name: str) -> tuple[float, float]:
@@ -199,7 +199,7 @@ def _mark_centres(axis: Axes, post: Posterior, name: str) -> None:
     """Mode, median and mean, each a stem up to the density."""
     draws = _draws(post)[name]
     x, density = _smooth(draws, *_bounds(post, name))
-    table = describe(draws[None, :, None], [name], 0.95, numbers=number_names(post.design)).loc[name]
+    table = describe(draws[None, :, None], [name], 0.95, numbers=positive_numbers(post.design)).loc[name]
     for centre, (marker, colour) in CENTRES.items():
         if np.isfinite(table[centre]):
             top = float(np.interp(table[centre], x, density))

@@ -32,7 +32,7 @@ from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.on_link import natural
 from bayesmix.language.priors.prior import Prior
 from bayesmix.results.fits.accessors import priors_of
-from bayesmix.results.fits.linear_predictor import coefficient_names, flatten, flatten_coefficients, number_names
+from bayesmix.results.fits.linear_predictor import coefficient_names, flatten, flatten_coefficients, positive_numbers
 from bayesmix.results.fits.refit import sample_again
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Reference:
 
 def reference_of(fit: PosteriorRecord, *, groups: bool, source: str = "the draws themselves") -> Reference:
     """The scalars of a posterior, as they are."""
-    return Reference(blocks_of(fit, groups=groups), source, tuple(number_names(fit.design)))
+    return Reference(blocks_of(fit, groups=groups), source, tuple(positive_numbers(fit.design)))
 
 
 def blocks_of(fit: PosteriorRecord, *, groups: bool) -> tuple[Block, ...]:
@@ -180,7 +180,7 @@ def _reweighted(posterior: PosteriorRecord, flat: Priors, groups: bool) -> Refer
     own_blocks = blocks_of(posterior, groups=groups)
     anew = tuple((names, draws.reshape(1, -1, draws.shape[-1])[:, picked]) for names, draws in own_blocks)
     source = f"draws re-weighted, Pareto k {float(k):.2f} (limit {K_LIMIT:g})"
-    return Reference(anew, source, tuple(number_names(posterior.design)))
+    return Reference(anew, source, tuple(positive_numbers(posterior.design)))
 
 
 def _log_density(priors: Priors, design: Design, values: Parameters) -> Array:

@@ -60,7 +60,19 @@ class Partition:
 
 
 def partition(design: Design, spec: ModelSpec, values: Parameters, *, response: int = 0) -> Partition:
-    """Split the variance of the linear predictor of a response's mean."""
+    """Split the variance of the linear predictor of a response's mean.
+
+    Raises
+    ------
+    SpecError
+        If the mean is one of several linear predictors, as that of zero-inflated counts is.
+    """
+    family = spec.responses[response].family
+    if family.expected is not None:
+        raise SpecError(
+            f"The mean of family `{family.name}` is one of several linear predictors: its variance has no such parts."
+            ' `r2("bayesian")` compares the variance of fitted means with that of responses.'
+        )
     chosen = choose(spec, response=spec.responses[response].label)
     rows = design.data.of_predictor(chosen.predictor)
     eta = values.beta @ rows.X.T
@@ -142,8 +154,9 @@ def _bayesian(design: Design, spec: ModelSpec, values: Parameters, response: int
     eta = linear_predictor(design.X, design.offset, design.terms, values, with_effects=with_effects)
     mean, *others = row_parameters(spec, eta, values, response=response)
     noise = family.variance(outcome.trials, mean, *at_weights(family, others, outcome.weights))
-    explained = mean.var(axis=-1, ddof=1)
-    return np.asarray(explained / (explained + np.broadcast_to(noise, mean.shape).mean(axis=-1)))
+    fitted = family.mean(outcome.trials, mean, *others)
+    explained = fitted.var(axis=-1, ddof=1)
+    return np.asarray(explained / (explained + np.broadcast_to(noise, fitted.shape).mean(axis=-1)))
 
 
 def intraclass(design: Design, spec: ModelSpec, values: Parameters, *, response: int = 0) -> dict[str, Array]:

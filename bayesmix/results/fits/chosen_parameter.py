@@ -18,10 +18,11 @@ class ChosenParameter:
     parameter: int  # position in `Family.parameters`; 0 is the mean
     predictor: int  # position in `ModelSpec.parameters`
     link: Link
+    is_expectation: bool = False  # whether it is the mean of the response, one of all its parameters
 
 
 def choose(spec: ModelSpec, parameter: Any = None, response: Any = None) -> ChosenParameter:
-    """Find a parameter: by default the mean, of the first response.
+    """Find a parameter: by default the mean of the first response, which may be one of all its parameters.
 
     Raises
     ------
@@ -41,7 +42,9 @@ def choose(spec: ModelSpec, parameter: Any = None, response: Any = None) -> Chos
     position = 0 if parameter is None else names.index(parameter)
     for r, one in enumerate(spec.parameters):
         if (one.response, one.parameter) == (number, position):
-            return ChosenParameter(number, position, r, one.link)
+            return ChosenParameter(
+                number, position, r, one.link, is_expectation=parameter is None and family.expected is not None
+            )
     raise SpecError(
         f"`{parameter}` has no linear predictor in this model: it is one number for all rows, in fit.parameters(). One"
         f' that varies has a formula of its own: ["{spec.text}", "{parameter} ~ ..."].'

@@ -116,6 +116,11 @@ def number_names(design: Design) -> list[str]:
     return [design.fixed[j] for j, _ in _numbers(design)]
 
 
+def positive_numbers(design: Design) -> list[str]:
+    """Those of them that are positive."""
+    return [design.fixed[j] for j, link in _numbers(design) if link.range == "positive"]
+
+
 def _numbers(design: Design) -> list[tuple[int, Link]]:
     """Columns of the parameters that are one number for all rows, and their links."""
     layout = design.layout

@@ -35,14 +35,15 @@ from bayesmix.results.fits.linear_predictor import (
     groups,
     linear_predictor,
     log_likelihood,
-    number_names,
     of_group,
     parameter_names,
+    positive_numbers,
     reported_slopes,
     residual_sds,
 )
 from bayesmix.results.fits.marginal_summary import describe, describe_draws
 from bayesmix.results.fits.mean_over_draws import mean_over_draws
+from bayesmix.results.fits.row_parameters import row_mean
 from bayesmix.results.fits.sampling_problems import problems
 
 if TYPE_CHECKING:
@@ -157,9 +158,12 @@ class FitRecord(ABC):
         parameter : another one of the response's distribution that has a formula: ``"sigma"``, ``"shape"``.
         response : of several; the first by default.
         """
-        chosen = choose(self.spec, parameter, response)
-        block = self.design.block(chosen.predictor)
-        return self._over_rows(lambda eta, values: chosen.link.mean(eta[..., block]))
+        chosen, spec = choose(self.spec, parameter, response), self.spec
+        block, number = self.design.block(chosen.predictor), chosen.response
+        if not chosen.is_expectation:
+            return self._over_rows(lambda eta, values: chosen.link.mean(eta[..., block]))
+        trials = self.design.outcomes[number].trials
+        return self._over_rows(lambda eta, values: row_mean(spec, eta, values, trials, response=number))
 
     def linear_predictor(self, parameter: str | None = None, response: str | None = None) -> Array:
         """Linear predictor of the rows used, ``(n,)``; of the parameter that `fitted` would be of."""
@@ -347,7 +351,7 @@ class PosteriorRecord(FitRecord):
         """``mean, sd, median, mode`` (for sd and corr), interval bounds ``lower, upper`` and diagnostics."""
         check_level(interval)
         values = flatten(self.design, self.values)
-        table = describe(values, self.names, interval, numbers=number_names(self.design))
+        table = describe(values, self.names, interval, numbers=positive_numbers(self.design))
         m = len(self.names)
         table["ess_bulk"] = self.convergence.ess_bulk[:m]
         table["ess_tail"] = self.convergence.ess_tail[:m]

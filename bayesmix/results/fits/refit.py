@@ -80,7 +80,7 @@ def regression(fit: FitRecord, rows: Array) -> tuple[Array, Array]:
     ----------
     rows : (n,) bool.
     """
-    if not fit.spec.is_simple:
+    if not fit.spec.is_simple or fit.spec.family.crude is not None:
         return _distributional_regression(fit, rows)
     design, spec = fit.design, fit.spec
     p = design.X.shape[1]

@@ -50,14 +50,13 @@ def quantile_residuals(bounds: Array, seed: int) -> Array:
 
 def response_residuals(family: Family, outcome: Outcome, parameters: Sequence[Array], kind: str) -> Array:
     """Residuals ``(n,)`` at fitted parameters (means are shares for binomial data): response, pearson or deviance."""
-    mean, *others = parameters
     trials, weights = outcome.trials, outcome.weights
-    raw = outcome.y / trials - mean
+    raw = outcome.y / trials - family.mean(trials, *parameters)
     match kind:
         case "pearson":
-            return np.asarray(raw * np.sqrt(weights / family.variance(trials, mean, *others)))
+            return np.asarray(raw * np.sqrt(weights / family.variance(trials, *parameters)))
         case "deviance":
-            deviance = family.unit_deviance(outcome.y, trials, mean, *others)
+            deviance = family.unit_deviance(outcome.y, trials, *parameters)
             return np.asarray(np.sign(raw) * np.sqrt(np.maximum(weights * deviance, 0.0)))
         case _:
             return np.asarray(raw)

@@ -29,6 +29,11 @@ def row_parameters(spec: ModelSpec, eta: Array, values: Parameters, *, response:
     return tuple(one.link.mean(by_row[..., r, :]) for r, one in enumerate(spec.parameters) if one.response == response)
 
 
+def row_mean(spec: ModelSpec, eta: Array, values: Parameters, trials: Array, *, response: int = 0) -> Array:
+    """Mean of a response in each row, a share for binomial data: ``(..., n)``; arguments as in `row_parameters`."""
+    return spec.responses[response].family.mean(trials, *row_parameters(spec, eta, values, response=response))
+
+
 def at_weights(family: Family, others: Sequence[Array], weights: Array) -> tuple[Array, ...]:
     """The parameters beside the mean of responses with prior weights, which divide the variance of a normal one."""
     return tuple(weighted_all(family, others, weights)[0])

@@ -7,7 +7,7 @@ of ``x'beta``, of ``x'beta + z'b``, and of both with the variance of a new level
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
 
@@ -23,13 +23,14 @@ from bayesmix.inference.estimation.prediction_variance import (
     variance_function,
 )
 from bayesmix.inference.parameters.covariance import cholesky_psd
-from bayesmix.language.families.link import Link
+from bayesmix.language.families.link import LINKS, Link
 from bayesmix.results.fits.accessors import satterthwaite_of
 from bayesmix.results.fits.chosen_parameter import ChosenParameter
 from bayesmix.results.fits.degrees_of_freedom import containment, interval_columns, is_linear, quantile
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
 from bayesmix.results.fits.row_parameters import row_parameters
 from bayesmix.results.prediction.predict import Kind, sample_response
+from bayesmix.results.prediction.response_mean import averaged_mean, mean_slopes
 from bayesmix.results.prediction.rows import PredictionRows
 from bayesmix.results.prediction.scopes import (
     Groups,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from bayesmix.results.fits.records import EstimateRecord
 
 
+MEAN_SCALES = {"real": "identity", "positive": "log", "unit": "logit"}  # of bounds, by the range of means
 DRAWS = 4000  # of new observations that are not Gaussian
 
 
@@ -79,6 +81,8 @@ def predict_estimate(
     DataError
         If ``groups="fitted"`` and a level was not seen in fitting.
     """
+    if estimand.kind == "mean" and estimand.chosen.is_expectation:
+        return _expectations(fit, rows, estimand)
     found = _predictor(fit, rows.of_predictor(estimand.chosen.predictor), estimand)
     if estimand.kind == "linear" or (estimand.kind == "response" and is_linear(fit)):
         return interval_columns(found.eta, np.sqrt(found.variance), found.df, estimand.interval)
@@ -139,6 +143,30 @@ def _means(link: Link, found: Predictor, interval: float) -> dict[str, Array]:
     return {"estimate": centre, "std_error": error, "df": found.df, **limits}
 
 
+def _expectations(fit: EstimateRecord, rows: PredictionRows, estimand: ResolvedEstimand) -> dict[str, Array]:
+    """Means of all linear predictors of a row, by the delta method; bounds on a scale that keeps them in range."""
+    spec, number, R = fit.spec, estimand.chosen.response, rows.data.R
+    scopes = resolve_scopes(rows.terms, estimand.groups)
+    own = with_own(rows.terms, scopes)
+    has_own = any(scope in ("fitted", "known") for scope in scopes)
+    eta = linear_predictor(rows.X, rows.offset, own, fit.values, with_effects=has_own)
+    averaged, new = averaged_terms(rows.terms, scopes), without_z(rows.terms, drawn_rows(rows.terms, scopes))
+    both = tuple(replace(one, z=one.z + other.z) for one, other in zip(averaged, new, strict=True))
+
+    def mean(at: Array) -> Array:
+        return averaged_mean(spec, at, fit.values, rows.trials, both, number)
+
+    slopes, (_, matrices) = mean_slopes(mean, eta, R), _joint(fit, rows, estimand, with_averaged=False)
+    error = np.sqrt(np.maximum(np.einsum("rn,nrs,sn->n", slopes, matrices, slopes), 0.0))
+    scale = LINKS[MEAN_SCALES[spec.responses[number].family.values.range]]
+    centre = mean(eta)
+    with np.errstate(all="ignore"):
+        linked = scale.of(centre)
+        reach = quantile(np.full(len(centre), np.inf), estimand.interval) * error / np.abs(scale.inverse(linked)[1])
+        limits = {"lower": scale.mean(linked - reach), "upper": scale.mean(linked + reach)}
+    return {"estimate": centre, "std_error": error, "df": np.full(len(centre), np.inf), **limits}
+
+
 def _spread_of_mean(link: Link, found: Predictor) -> Array:
     """Standard deviation of the mean, averaged over some groups, while the effects of others are drawn."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(31)
@@ -153,8 +181,12 @@ def _responses(
 ) -> dict[str, Array]:
     """New observations that are not Gaussian, by draws of all linear predictors of a row together."""
     spec, number = fit.spec, estimand.chosen.response
-    estimate = rows.trials * average_mean(estimand.chosen.link, found.eta, found.averaged + found.drawn)
-    eta, root = _joint(fit, rows, found, estimand)
+    eta, matrices = _joint(fit, rows, estimand)
+    root = cholesky_psd(matrices)
+    if estimand.chosen.is_expectation:
+        estimate = rows.trials * _expectations(fit, rows, replace(estimand, kind="mean"))["estimate"]
+    else:
+        estimate = rows.trials * average_mean(estimand.chosen.link, found.eta, found.averaged + found.drawn)
     R, parts, begin = rows.data.R, [], 0
     for chunk in rows.chunks(DRAWS):
         own = slice(begin, begin := begin + len(chunk.index))
@@ -170,23 +202,21 @@ def _responses(
 
 
 def _joint(
-    fit: EstimateRecord, rows: PredictionRows, found: Predictor, estimand: ResolvedEstimand
+    fit: EstimateRecord, rows: PredictionRows, estimand: ResolvedEstimand, *, with_averaged: bool = True
 ) -> tuple[Array, Array]:
-    """All linear predictors of the rows ``(R, n)`` and a root of their covariance matrices ``(n, R, R)``.
+    """All linear predictors of the rows ``(R, n)`` and their covariance matrices ``(n, R, R)``.
 
     A covariance is half of what the variance of a sum is more than the sum of the variances.
     """
     R = rows.data.R
-    if R == 1:
-        return found.eta[None], np.sqrt(found.variance + found.averaged)[:, None, None]
     single = [_predictor(fit, rows.of_predictor(r), estimand) for r in range(R)]
+
+    def _total(found: Predictor) -> Array:
+        return found.variance + found.averaged if with_averaged else found.variance
+
     own = np.array([_total(one) for one in single])
     matrices = np.zeros((len(rows.index), R, R))
     for r, s in combinations_with_replacement(range(R), 2):
         both = own[r] if r == s else _total(_predictor(fit, rows.of_predictor(r, s), estimand)) - own[r] - own[s]
         matrices[:, r, s] = matrices[:, s, r] = both if r == s else 0.5 * both
-    return np.array([one.eta for one in single]), cholesky_psd(matrices)
-
-
-def _total(found: Predictor) -> Array:
-    return found.variance + found.averaged
+    return np.array([one.eta for one in single]), matrices

@@ -49,6 +49,7 @@ from bayesmix.results.prediction.reference_grid import (
     observed,
     spread_out,
 )
+from bayesmix.results.prediction.response_mean import averaged_mean, mean_slopes
 from bayesmix.results.prediction.rows import PredictionRows
 from bayesmix.results.prediction.scopes import averaged_terms, drawn_rows, resolve_scopes, with_own, without_z
 
@@ -66,7 +67,7 @@ def conditional_effects(
     fit: FitRecord, variable: str, by: str | None, estimand: Estimand, *, at: Mapping[str, Any] | None, points: int
 ) -> pd.DataFrame:
     """Predictions over the range of a predictor, for each level of another."""
-    design, r = fit.design, chosen_of(fit, estimand).predictor
+    design, r = fit.design, _grid_of(fit, estimand)
     check_options(estimand.kind, estimand.groups, design.terms)
     varying: dict[str, Sequence[Any]] = {}
     for name in (variable, *(() if by is None else (by,))):
@@ -83,7 +84,7 @@ def marginal_means(
     """Means of the combinations of variables, averaged over the levels of all other factors with equal weights."""
     import pandas as pd
 
-    r = chosen_of(fit, estimand).predictor
+    r = _grid_of(fit, estimand)
     frame, cells, L = _cells(fit, variables, at, r)
     labels = pd.DataFrame(cells, columns=list(variables))
     return combine(fit, code(fit.design, frame, estimand.groups, r), L, labels, estimand)
@@ -96,7 +97,7 @@ def contrasts(
     import pandas as pd
 
     variables = [variable, *(() if by is None else (by,))]
-    r = chosen_of(fit, estimand).predictor
+    r = _grid_of(fit, estimand)
     frame, cells, L = _cells(fit, variables, at, r)
     rows, found = [], []
     for i, j in combinations(range(len(cells)), 2):
@@ -111,7 +112,7 @@ def slopes(fit: FitRecord, variable: str, by: str | None, estimand: Estimand) ->
     """Average slope of the mean over the rows of the fit, for each level of a factor."""
     import pandas as pd
 
-    design, r = fit.design, chosen_of(fit, estimand).predictor
+    design, r = fit.design, _grid_of(fit, estimand)
     check_predictor(design, variable, r)
     if is_factor(design, variable):
         raise DataError(f"`{variable}` has no slope: it is a factor. Use contrasts({variable!r}).")
@@ -143,10 +144,11 @@ def combine(fit: FitRecord, rows: PredictionRows, L: Array, labels: pd.DataFrame
 
     df, chosen = resolve_df(fit, estimand.df), chosen_of(fit, replace(estimand, kind="mean"))
     scopes = check_options(estimand.kind, estimand.groups, rows.terms)
-    rows = rows.of_predictor(chosen.predictor)
+    chosen = replace(chosen, is_expectation=chosen.is_expectation and estimand.kind == "mean")
+    rows = rows if chosen.is_expectation else rows.of_predictor(chosen.predictor)
     if estimand.kind == "response" or any(drawn.any() for drawn in drawn_rows(rows.terms, scopes)):
         raise SpecError('Effects are of means: kind="mean" or "linear", groups="average", "zero" or "fitted".')
-    if len(rows.X) < L.shape[1]:
+    if rows.data.n < L.shape[1]:
         raise DataError(
             f"Values of {', '.join(f'`{name}`' for name in rows.data.missing)} to hold columns at are missing."
         )
@@ -157,7 +159,7 @@ def combine(fit: FitRecord, rows: PredictionRows, L: Array, labels: pd.DataFrame
     else:
         columns = _by_draws(fit, rows, L, estimand, chosen)
     table = pd.DataFrame(columns)
-    is_linear = estimand.kind == "linear" or chosen.link.is_identity
+    is_linear = estimand.kind == "linear" or (chosen.link.is_identity and not chosen.is_expectation)
     table[_undetermined(fit, rows, L, labels, is_linear=is_linear)] = np.nan
     return noted(_beside(labels, table), df)
 
@@ -190,7 +192,7 @@ def _by_draws(
 ) -> dict[str, Array]:
     draws, begin = np.zeros((*fit.with_effects.lead, len(L))), 0
     for chunk in rows.chunks(draws[..., 0].size):
-        own = slice(begin, begin := begin + len(chunk.X))
+        own = slice(begin, begin := begin + chunk.data.n)
         mean = predict(
             fit.spec, chunk, fit.with_effects, kind=estimand.kind, groups=estimand.groups, seed=0, chosen=chosen
         )
@@ -205,9 +207,13 @@ def _by_delta(fit: EstimateRecord, rows: PredictionRows, L: Array, resolved: Res
     own = with_own(rows.terms, scopes)
     eta = linear_predictor(rows.X, rows.offset, own, fit.values, with_effects=has_own)
     spread = population_variance(averaged_terms(rows.terms, scopes), fit.values) + np.zeros(len(eta))
-    linear = resolved.kind == "linear"
-    value = L @ (eta if linear else average_mean(link, eta, spread))
-    J = L if linear else L * average_mean(link, eta, spread, derivative=1)
+    if resolved.chosen.is_expectation:
+        value, J = _expectations(fit, rows, L, eta, averaged_terms(rows.terms, scopes), resolved.chosen.response)
+    elif resolved.kind == "linear":
+        value, J = L @ eta, L
+    else:
+        value = L @ average_mean(link, eta, spread)
+        J = L * average_mean(link, eta, spread, derivative=1)
     known = [term.codes >= 0 for term in own]
     variance = _variance_of(fit, rows, J, without_z(own, known) if has_own else ())
     here, freedom = variance(fit.point), np.full(len(L), np.inf)
@@ -219,6 +225,24 @@ def _by_delta(fit: EstimateRecord, rows: PredictionRows, L: Array, resolved: Res
     return interval_columns(value, error, freedom, resolved.interval) | tests
 
 
+def _expectations(
+    fit: EstimateRecord, rows: PredictionRows, L: Array, eta: Array, averaged: tuple[Term, ...], response: int
+) -> tuple[Array, Array]:
+    """Combinations of means of all linear predictors, and their derivatives by these: ``(r,)``, ``(r, N)``."""
+
+    def mean(at: Array) -> Array:
+        return averaged_mean(fit.spec, at, fit.values, rows.trials, averaged, response)
+
+    slopes = mean_slopes(mean, eta, rows.data.R)
+    return L @ mean(eta), np.concatenate([L * own for own in slopes], axis=1)
+
+
+def _grid_of(fit: FitRecord, estimand: Estimand) -> int | None:
+    """The linear predictor that effects are of; None for the mean of a response that is one of all of them."""
+    chosen = chosen_of(fit, replace(estimand, kind="mean"))
+    return None if chosen.is_expectation and estimand.kind == "mean" else chosen.predictor
+
+
 def _variance_of(fit: EstimateRecord, rows: PredictionRows, J: Array, own: tuple[Term, ...]) -> VarianceFunction:
     """Variances of ``J (x'beta + z'b)``, ``(r,)``, without random effects where there are no terms."""
     if own:
@@ -228,7 +252,7 @@ def _variance_of(fit: EstimateRecord, rows: PredictionRows, J: Array, own: tuple
 
 
 def _cells(
-    fit: FitRecord, variables: Sequence[str], at: Mapping[str, Any] | None, predictor: int
+    fit: FitRecord, variables: Sequence[str], at: Mapping[str, Any] | None, predictor: int | None
 ) -> tuple[pd.DataFrame, list[tuple[Any, ...]], Array]:
     """Grid, combinations of the variables in its order, and the averages over its rows within each."""
     design = fit.design

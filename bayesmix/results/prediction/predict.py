@@ -17,6 +17,7 @@ from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
 from bayesmix.results.fits.row_parameters import at_weights, row_parameters
+from bayesmix.results.prediction.response_mean import averaged_mean
 from bayesmix.results.prediction.rows import PredictionRows
 from bayesmix.results.prediction.scopes import (
     Groups,
@@ -69,6 +70,10 @@ def predict(  # noqa: PLR0913 - options of a prediction, named
     chosen = chosen or choose(spec)
     if kind == "response":
         return _responses(spec, rows, values, resolve_scopes(rows.terms, groups), seed, chosen.response)
+    if kind == "mean" and chosen.is_expectation:
+        scopes = resolve_scopes(rows.terms, groups)
+        eta, averaged = _predictors(rows, values, scopes, seed), averaged_terms(rows.terms, scopes)
+        return averaged_mean(spec, eta, values, rows.trials, averaged, chosen.response)
     rows = rows.of_predictor(chosen.predictor)
     scopes = resolve_scopes(rows.terms, groups)
     eta = _predictors(rows, values, scopes, seed)

@@ -68,7 +68,8 @@ def rows_of(fit: FitRecord, estimand: Estimand, newdata: Any = None, offset: Any
     chosen = chosen_of(fit, estimand)
     if newdata is None:
         return PredictionRows.of_fit(fit.design, chosen.response)
-    predictor = None if estimand.kind == "response" else chosen.predictor
+    is_of_all = estimand.kind == "response" or (estimand.kind == "mean" and chosen.is_expectation)
+    predictor = None if is_of_all else chosen.predictor
     return PredictionRows.of_new_data(fit.design, newdata, estimand.groups, offset, predictor=predictor)
 
 

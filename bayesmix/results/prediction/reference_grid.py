@@ -36,18 +36,20 @@ def observed(design: Design) -> pd.DataFrame:
     return to_frame(design.source).iloc[design.rows].reset_index(drop=True)
 
 
-def predictors(design: Design, predictor: int = 0) -> list[str]:
-    """Columns of the fixed part of a linear predictor."""
+def predictors(design: Design, predictor: int | None = 0) -> list[str]:
+    """Columns of the fixed part of a linear predictor, of all of them for None."""
     encoder = design.encoder
-    texts = () if encoder is None else encoder.predictors[predictor].fixed.terms.used
+    chosen = () if encoder is None else encoder.predictors if predictor is None else (encoder.predictors[predictor],)
+    texts = (text for one in chosen for text in one.fixed.terms.used)
     return list(dict.fromkeys(name for text in texts for name in column_names(read(text)) if name != "pi"))
 
 
-def check_predictor(design: Design, name: str, predictor: int = 0) -> None:
+def check_predictor(design: Design, name: str, predictor: int | None = 0) -> None:
     """Raise `DataError` unless a column is in the fixed part of a linear predictor."""
     known = predictors(design, predictor)
     if name not in known:
-        whose = "" if design.R == 1 else f" of `{design.layout.prefixes[predictor].strip('_') or design.response}`"
+        is_any = design.R == 1 or predictor is None
+        whose = "" if is_any else f" of `{design.layout.prefixes[predictor or 0].strip('_') or design.response}`"
         listed = f"It has {', '.join(known)}." if known else "It has none."
         raise DataError(f"`{name}` is not a predictor of the fixed part{whose}.{nearest(name, known)} {listed}")
 
@@ -73,7 +75,9 @@ def levels_of(design: Design, name: str) -> list[Any]:
     return [level for level in column.cat.categories if (column == level).any()]
 
 
-def grid(design: Design, varying: Mapping[str, Sequence[Any]], *, cross: bool, predictor: int = 0) -> pd.DataFrame:
+def grid(
+    design: Design, varying: Mapping[str, Sequence[Any]], *, cross: bool, predictor: int | None = 0
+) -> pd.DataFrame:
     """All combinations of the varying predictors, the others at typical values.
 
     Parameters
@@ -82,7 +86,7 @@ def grid(design: Design, varying: Mapping[str, Sequence[Any]], *, cross: bool, p
     cross : combine with all levels of the other factors of the fixed part, for marginal means; otherwise those are at
         their most frequent level. Numbers are at their means, columns that only group at their most frequent level,
         numbers among them too.
-    predictor : whose fixed part it is.
+    predictor : whose fixed part it is; that of all for None.
 
     Raises
     ------
@@ -131,7 +135,7 @@ def _typical(column: pd.Series[Any]) -> Any:
     return float(column.mean()) if column.dtype.kind == "f" else column.mode().iloc[0]
 
 
-def code(design: Design, frame: pd.DataFrame, groups: Groups, predictor: int = 0) -> PredictionRows:
+def code(design: Design, frame: pd.DataFrame, groups: Groups, predictor: int | None = 0) -> PredictionRows:
     """Rows of a linear predictor for a grid."""
     offset = mean_offset(design, len(frame))
     return PredictionRows.of_new_data(design, frame, groups, offset, predictor=predictor)

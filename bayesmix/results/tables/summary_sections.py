@@ -129,7 +129,7 @@ def kind_of_model(fit: FitRecord) -> str:
 
 
 def _kind(spec: ModelSpec) -> str:
-    if spec.is_simple:
+    if len(spec.predictors) == 1:
         return "Linear" if spec.is_linear else "Generalized linear"
     has_several, has_formulas = len(spec.responses) > 1, any(one.parameter for one in spec.predictors)
     words = ["multivariate"] * has_several + ["distributional"] * has_formulas

@@ -21,6 +21,7 @@ CASES = {
     "softplus": (lambda xp: xp.softplus(X), np.log1p(np.exp(X))),
     "ndtr": (lambda xp: xp.ndtr(X), special.ndtr(X)),
     "cloglog": (lambda xp: xp.cloglog(X), -np.expm1(-np.exp(X))),
+    "log1mexp": (lambda xp: xp.log1mexp(-P), np.log(-np.expm1(-P))),
     "xlogy": (lambda xp: xp.xlogy(Y, P), special.xlogy(Y, P)),
     "xlog1py": (lambda xp: xp.xlog1py(Y, P), special.xlog1py(Y, P)),
     "where": (lambda xp: xp.where(X > 0.0, X, P), np.where(X > 0.0, X, P)),

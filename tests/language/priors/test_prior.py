@@ -35,6 +35,7 @@ EXAMPLES = {
     "Gamma": (2.0, 3.0),
     "InverseGamma": (2.0, 3.0),
     "LogNormal": (0.2, 0.7),
+    "Beta": (2.0, 3.5),
     "Uniform": (-1.0, 5.0),
 }
 POSITIVE = {"HalfNormal", "HalfStudentT", "HalfCauchy", "Exponential", "Gamma", "InverseGamma", "LogNormal", "HalfFlat"}
@@ -81,7 +82,7 @@ def test_flat_priors_are_constant(kind):
 
 
 @pytest.mark.parametrize("factor", [3.0, 1e-6, 0.5])
-@pytest.mark.parametrize("kind", EXAMPLES)
+@pytest.mark.parametrize("kind", sorted(EXAMPLES.keys() - {"Beta"}))  # a share has no units
 def test_rescaled_is_the_distribution_in_other_units(kind, factor):
     prior = Prior(kind, EXAMPLES[kind])
     moved = prior.rescaled(factor)

@@ -39,8 +39,11 @@ class Number:
         """It by itself, from the coefficients ``(p,)`` or the dispersion."""
         return dispersion if self.place is None else self.place.link.mean(gamma[self.place.column])
 
-    def log_error(self, covariance: Array, n: int) -> Array:
-        """Roughly the standard error of its logarithm, by the coefficients' covariance or the number of rows."""
+    def error(self, covariance: Array, n: int) -> Array:
+        """Roughly its standard error on the scale of its link, a logarithm where it is the dispersion.
+
+        By the coefficients' covariance, or the number of rows.
+        """
         usual = 1.0 / np.sqrt(2.0 * n)
         if self.place is None:
             return np.asarray(usual)

@@ -33,6 +33,7 @@ from bayesmix.inference.least_squares.incidence import incidence
 from bayesmix.inference.least_squares.symbolic import plan
 from bayesmix.inference.parameters.covariance import from_factor, sd_and_corr, structure_of
 from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.inference.sampling.nuts.moves import Affine, Log, Logit, Move, Scaled
 from bayesmix.inference.sampling.nuts.numbers import split_priors
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.prior import Prior
@@ -40,71 +41,6 @@ from bayesmix.language.priors.prior import Prior
 SMALLEST = 0.05  # a standard deviation estimated at zero starts at this share of its prior's scale
 REAL = {"Normal", "StudentT", "Cauchy", "Laplace", "Flat"}  # priors on all of the real line
 MOST_EFFECTS = 3  # terms with more effects are non-centred: the blocks are written out effect by effect
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Line:
-    """Location and scale ``(m,)`` of numbers on the real line: logarithms, logits."""
-
-    location: Array
-    scale: Array
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Affine:
-    """Numbers on the real line: ``location + root @ free``."""
-
-    location: Array  # (m,)
-    scale: Array  # (m, m) lower triangular
-
-    def forward(self, free: Any, location: Any, scale: Any, bounds: Sequence[Any], *, xp: Any) -> tuple[Any, Any]:
-        """Values, and the log derivative by the free numbers, of NumPy's arrays or PyTensor's symbols."""
-        return location + free @ scale.T, xp.log(xp.diagonal(scale)).sum()
-
-    def backward(self, values: Array, bounds: Sequence[Array]) -> Array:
-        """Free numbers ``(m,)`` of values."""
-        return np.linalg.solve(self.scale, values - self.location)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Log:
-    """Positive numbers: logarithms are ``location + scale * free``."""
-
-    location: Array  # (m,) or ()
-    scale: Array
-
-    def forward(self, free: Any, location: Any, scale: Any, bounds: Sequence[Any], *, xp: Any) -> tuple[Any, Any]:
-        """Values, and the log derivative by the free numbers."""
-        line = location + scale * free
-        return xp.exp(line), (line + xp.log(scale)).sum()
-
-    def backward(self, values: Array, bounds: Sequence[Array]) -> Array:
-        """Free numbers of values."""
-        return np.asarray((np.log(values) - self.location) / self.scale)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Logit:
-    """Numbers between two bounds: logits are ``location + scale * free``."""
-
-    location: Array  # (m,) or ()
-    scale: Array
-
-    def forward(self, free: Any, location: Any, scale: Any, bounds: Sequence[Any], *, xp: Any) -> tuple[Any, Any]:
-        """Values, and the log derivative by the free numbers."""
-        line = location + scale * free
-        lower, upper = bounds
-        log_slope = -xp.log1p(xp.exp(line)) - xp.log1p(xp.exp(-line))
-        values = lower + (upper - lower) / (1.0 + xp.exp(-line))
-        return values, (log_slope + xp.log(scale) + xp.log(upper - lower)).sum()
-
-    def backward(self, values: Array, bounds: Sequence[Array]) -> Array:
-        """Free numbers of values."""
-        lower, upper = bounds
-        return np.asarray((np.log(values - lower) - np.log(upper - values) - self.location) / self.scale)
-
-
-Move = Affine | Log | Logit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,7 +93,7 @@ def reparametrise(design: Design, spec: ModelSpec, priors: Priors, point: PointE
     beta = np.linalg.solve(priors.contrast, gamma) if len(gamma) else gamma
     covariance = priors.contrast @ point.beta_cov @ priors.contrast.T
     numbers = tuple(
-        _move([number.prior], value[0], number.log_error(covariance, design.n))
+        _move([number.prior], value[0], number.error(covariance, design.n))
         for number, value in zip(split.numbers, values, strict=True)
     )
     fixed = _moves(split.fixed, coefficients, np.ones(len(own)), covariance[np.ix_(own, own)])
@@ -367,7 +303,11 @@ def _moves(priors: Sequence[Prior], values: Array, scale: Array, covariance: Arr
 
 
 def _move(priors: Sequence[Prior], values: Array, scale: Array) -> Move:
-    """Coordinates of positive parameters, or of bounded ones, of one kind of prior."""
+    """Coordinates of positive parameters, of bounded ones, or of real ones, each by itself, of one kind of prior."""
+    if priors[0].kind in REAL:
+        return Scaled(values, scale)
+    if priors[0].kind == "Beta":
+        return Logit(np.log(values) - np.log1p(-values), scale)
     if priors[0].kind == "Uniform":
         lower, upper = np.array([prior.arguments for prior in priors]).T.reshape(2, *values.shape)
         return Logit(np.log(values - lower) - np.log(upper - values), scale)

@@ -18,6 +18,7 @@ from bayesmix.data.design.design import Design, Term
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.inference.sampling.nuts.moves import Move
 from bayesmix.inference.sampling.nuts.numbers import split_priors
 from bayesmix.inference.sampling.nuts.pymc_likelihood import add_kernel, is_unweighted, responses_of
 from bayesmix.inference.sampling.nuts.pymc_model import (
@@ -32,7 +33,7 @@ from bayesmix.inference.sampling.nuts.pymc_model import (
     level_dim,
     term_label,
 )
-from bayesmix.inference.sampling.nuts.reparametrisation import Move, Reparametrisation, TermReparametrisation, spherical
+from bayesmix.inference.sampling.nuts.reparametrisation import Reparametrisation, TermReparametrisation, spherical
 from bayesmix.inference.sampling.nuts.shared_data import Packed
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.joint import log_decov

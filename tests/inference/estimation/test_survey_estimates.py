@@ -1,0 +1,80 @@
+"""Families against the survey of models by R: criterion, estimates, effects, predictions (breadth/README.md)."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+import numpy as np
+import pytest
+from breadth import FOLDER, frame
+
+import bayesmix as bmx
+
+CASES = ("epilepsy_zip", "grouseticks_zip")
+FACTORS = {"grouseticks": ["YEAR", "BROOD", "LOCATION"]}  # numbers in the file, factors in R
+
+
+@cache
+def case(name):
+    return json.loads((FOLDER / "survey" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@cache
+def fit(name):
+    words = case(name)
+    data = frame(words["data"])
+    factors = FACTORS.get(words["data"], [])
+    data = data.astype(dict.fromkeys(factors, "str")).astype(dict.fromkeys(factors, "category"))
+    formula = words["bayesmix"]["formula"]
+    return bmx.Model(formula, data, family=words["bayesmix"]["family"]).estimate()
+
+
+def coefficients(name):
+    """Names here, estimates and standard errors of the reference."""
+    for parameter, own in case(name)["predictors"].items():
+        for column, value in own.items():
+            prefix = "" if parameter == "mu" else f"{parameter}_"
+            yield prefix + column.replace("(Intercept)", "Intercept"), value["estimate"], value["se"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_criterion(name):
+    expected = case(name)["criterion"]["value"]
+    assert fit(name).criterion == pytest.approx(expected, rel=1e-9, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_fixed_effects(name):
+    found = fit(name).parameters()["estimate"]
+    names = fit(name).design.fixed
+    renamed = {n.replace("Trt1", "Trt"): n for n in names}
+    for own, estimate, error in coefficients(name):
+        mine = own if own in found else renamed.get(own.replace("Trt1", "Trt"))
+        assert abs(found[mine] - estimate) <= 1e-4 * error, own
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_standard_deviations(name):
+    found = [sd for sds in fit(name).values.sd for sd in sds]
+    expected = [sd for block in case(name)["varcorr"] for sd in block["sd"]]
+    np.testing.assert_allclose(np.log(found), np.log(expected), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_effects_are_conditional_modes(name):
+    for block, sds in zip(case(name)["ranef"], fit(name).values.sd, strict=True):
+        table = fit(name).ranef()[block["group"]]
+        expected = np.array([block["levels"][str(level)]["mode"] for level in table.index])
+        assert np.max(np.abs(table.to_numpy()[:, : expected.shape[1]] - expected)) <= 1e-3 * max(sds)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_predicted_means(name):
+    """Of all parameters of the distribution, with effects and with all of them at zero."""
+    reference = case(name)["predictions"]
+    rows = np.array(reference["rows_1_based"]) - 1
+    for scope, groups in {"with_group_effects": "fitted", "without_group_effects": "zero"}.items():
+        found = fit(name).predict(groups=groups)["estimate"].to_numpy()[rows]
+        np.testing.assert_allclose(found, reference[scope]["response"], rtol=1e-4)
+    np.testing.assert_allclose(fit(name).fitted()[rows], reference["with_group_effects"]["response"], rtol=1e-4)
