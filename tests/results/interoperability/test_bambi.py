@@ -8,6 +8,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 from distributional import model_of
+from graphs import AS_WRITTEN
 
 import bayesmix as bmx
 from bayesmix.errors import FormulaError, SpecError
@@ -18,6 +19,8 @@ class Bambi:
     """bambi, loaded by the first test that uses it, for that takes two seconds."""
 
     def __getattr__(self, name):
+        if name.startswith("_"):  # pytest asks every object of a module whether it is a fixture
+            raise AttributeError(name)
         return getattr(import_module("bambi"), name)
 
 
@@ -161,7 +164,7 @@ def density(model, values):
         name = model.rvs_to_values[rv].name
         value = np.asarray(values[rv.name], float)
         point[name] = np.log(value) if name.endswith("_log__") else value
-    return float(model.compile_logp(jacobian=False)(point))
+    return float(model.compile_logp(jacobian=False, mode=AS_WRITTEN)(point))
 
 
 # ---- what neither has ----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from breadth import POSTERIORS, covariance, frame, posterior_case
+from graphs import AS_WRITTEN
 from scipy.stats import multivariate_normal
 from test_reparametrised_model import Both, log_determinant, quick
 
@@ -101,8 +102,8 @@ def flat(b: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("name", quick(sorted(CASES), QUICK))
 def test_three_densities_are_one(name: str) -> None:
     own = both(name)
-    ours = own.ours.model.compile_logp(mode="FAST_COMPILE")
-    theirs = to_pymc(own.model.design, own.model.spec, own.priors).compile_logp(mode="FAST_COMPILE")
+    ours = own.ours.model.compile_logp(mode=AS_WRITTEN)
+    theirs = to_pymc(own.model.design, own.model.spec, own.priors).compile_logp(mode=AS_WRITTEN)
     rng = np.random.default_rng(5)
     for _ in range(3):
         x = 0.5 * rng.standard_normal(own.size)
@@ -181,7 +182,7 @@ def at(design: Design, point: dict[str, Any]) -> Parameters:
 def test_the_likelihood_is_that_of_stan(name: str) -> None:
     own = Both(model_of(name))
     graph = own.model.to_pymc()
-    likelihood = graph.compile_logp(vars=graph.observed_RVs, mode="FAST_COMPILE")
+    likelihood = graph.compile_logp(vars=graph.observed_RVs, mode=AS_WRITTEN)
     for point in posterior_case(name)["points"]:
         values = own.unconstrained(at(own.design, point))
         found = likelihood({key: value[0] for key, value in values.items()})

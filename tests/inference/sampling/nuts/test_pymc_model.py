@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from densities import MEAN, PRIOR, log_density, log_lkj
+from graphs import AS_WRITTEN
 from scipy.integrate import quad
 from scipy.linalg import sqrtm
 from scipy.special import expit, softmax
@@ -268,7 +269,7 @@ def points(graph, rng, size=0.5, centre=None):
 
 def compare(model, *, size=0.5, centre=None, deterministics=()):
     graph = model.to_pymc()
-    compiled = graph.compile_logp(mode="FAST_COMPILE")
+    compiled = graph.compile_logp(mode=AS_WRITTEN)
     rng = np.random.default_rng(7)
     for point in points(graph, rng, size, centre):
         joint = LogJoint(model, point)
@@ -277,7 +278,7 @@ def compare(model, *, size=0.5, centre=None, deterministics=()):
         assert float(compiled(point)) == pytest.approx(expected, rel=LOG_JOINT, abs=LOG_JOINT)
     if deterministics:
         outputs = graph.replace_rvs_by_values([graph[name] for name in deterministics])
-        function = graph.compile_fn(outputs, inputs=graph.value_vars, mode="FAST_COMPILE", on_unused_input="ignore")
+        function = graph.compile_fn(outputs, inputs=graph.value_vars, mode=AS_WRITTEN, on_unused_input="ignore")
         values = function(point)
         for name, value in zip(deterministics, values, strict=True):
             np.testing.assert_allclose(value, joint.found[name], rtol=1e-10, atol=1e-12)
@@ -294,7 +295,7 @@ def test_log_joint_of_other_links(family, link):
     model = bmx.Model(f"{LINKS[family, link]} ~ x + (1 | g)", DATA, family=family, link=link)
     centre = {"identity": [6.0, 0.0], "inverse": [0.8, 0.0], "sqrt": [2.0, 0.0]}.get(link, [0.2, 0.0])
     graph = model.to_pymc()
-    compiled = graph.compile_logp(mode="FAST_COMPILE")
+    compiled = graph.compile_logp(mode=AS_WRITTEN)
     rng = np.random.default_rng(7)
     for point in points(graph, rng, 0.05, centre):
         point["sd_free_g_log__"] = np.asarray(-3.0)  # all means inside their range

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytensor
 import pytest
+from graphs import AS_WRITTEN
 from test_pymc_model import CASES, DATA, LINKS, N, make
 
 import bayesmix as bmx
@@ -109,10 +111,16 @@ def log_determinant(flat, x):
     return np.linalg.slogdet(slope)[1]
 
 
-def compare(model, *, spread=0.5, points=2):
-    both = Both(model)
-    ours = both.ours.model.compile_logp(mode="FAST_COMPILE")
-    theirs = to_pymc(model.design, model.spec, model.priors).compile_logp(mode="FAST_COMPILE")
+@cache
+def both_of(name):
+    """A case in both forms, fitted once."""
+    return Both(make(name))
+
+
+def compare(both, *, spread=0.5, points=2):
+    model = both.model
+    ours = both.ours.model.compile_logp(mode=AS_WRITTEN)
+    theirs = to_pymc(model.design, model.spec, model.priors).compile_logp(mode=AS_WRITTEN)
     rng = np.random.default_rng(3)
     for _ in range(points):
         x = spread * rng.standard_normal(both.size)
@@ -129,23 +137,23 @@ def quick(names, few):
 
 @pytest.mark.parametrize("name", quick(sorted(set(CASES) - DECOV), FEW))
 def test_one_density_in_two_coordinates(name):
-    compare(make(name))
+    compare(both_of(name))
 
 
 @pytest.mark.parametrize("case", quick(LINKS, {("gamma", "inverse")}))
 def test_one_density_for_other_links(case):
     family, link = case
-    compare(bmx.Model(f"{LINKS[family, link]} ~ x + (1 | g)", DATA, family=family, link=link), spread=0.1)
+    compare(Both(bmx.Model(f"{LINKS[family, link]} ~ x + (1 | g)", DATA, family=family, link=link)), spread=0.1)
 
 
 @pytest.mark.parametrize("name", ["three correlated", "gamma", "two correlated terms", "heterogeneous autoregression"])
 def test_draws_are_read_back_as_the_graph_has_them(name):
-    both = Both(make(name))
+    both = both_of(name)
     labels = [term_label(both.design.terms, t) for t in range(len(both.design.terms))]
     graph = both.ours.model
     names = ["fixef", *(f"{what}_{label}" for label in labels for what in ("sd", "ranef"))]
     outputs = graph.replace_rvs_by_values([graph[name] for name in names])
-    function = graph.compile_fn(outputs, inputs=graph.value_vars, mode="FAST_COMPILE", on_unused_input="ignore")
+    function = graph.compile_fn(outputs, inputs=graph.value_vars, mode=AS_WRITTEN, on_unused_input="ignore")
     x = np.random.default_rng(1).standard_normal(both.size)
     values = both.parameters(x[None])
     expected = [values.beta, *(part for pair in zip(values.sd, values.b, strict=True) for part in pair)]
@@ -176,7 +184,7 @@ def test_the_origin_is_inside_where_the_estimate_is_singular():
     values = both.parameters(np.zeros((1, both.size)))
     assert np.all(values.sd[0] > 0.0)
     assert np.all(np.abs(values.corr[0][..., 1, 0]) < 1.0)
-    assert np.isfinite(both.ours.model.compile_logp(mode="FAST_COMPILE")(both.split(np.zeros(both.size))))
+    assert np.isfinite(both.ours.model.compile_logp(mode=AS_WRITTEN)(both.split(np.zeros(both.size))))
 
 
 @pytest.mark.parametrize(
@@ -186,13 +194,13 @@ def test_the_origin_is_in_the_support_of_the_prior(priors):
     data = bmx.load_dataset("sleepstudy")
     data = data.assign(Reaction=-data["Reaction"])  # so that the slope is estimated negative
     both = Both(bmx.Model("Reaction ~ Days + (Days | Subject)", data, priors=priors))
-    assert np.isfinite(both.ours.model.compile_logp(mode="FAST_COMPILE")(both.split(np.zeros(both.size))))
+    assert np.isfinite(both.ours.model.compile_logp(mode=AS_WRITTEN)(both.split(np.zeros(both.size))))
 
 
 def test_posteriors_of_normal_responses_are_round_at_the_origin(model):
     """Given the covariance, free values of the effects are independent standard normals and the density says so."""
     both = Both(model("sleepstudy"))
-    logp = both.ours.model.compile_logp(mode="FAST_COMPILE")
+    logp = both.ours.model.compile_logp(mode=AS_WRITTEN)
     at = [
         i
         for i, name in enumerate(np.repeat(list(both.shapes), [int(np.prod(s)) for s in both.shapes.values()]))
@@ -248,7 +256,7 @@ def test_levels_that_say_nothing_are_not_centred_and_levels_that_say_all_are(k):
 @pytest.mark.slow
 def test_machine_code_serves_other_data_of_the_model():
     """Fewer rows, other responses and priors: the same code, the density of the other model."""
-    first = Both(make("two correlated terms"))
+    first = both_of("two correlated terms")
     with pytensor.config.change_flags(
         mode="FAST_COMPILE"
     ):  # the user's setting has no say: what is compiled is numba's
@@ -261,20 +269,20 @@ def test_machine_code_serves_other_data_of_the_model():
     assert density_of(second.ours.model, second.shapes, second.ours.key) is density
     x = 0.3 * np.random.default_rng(4).standard_normal(second.size)
     value, gradient = density.evaluate(x, second.ours.packed.arrays())
-    expected = second.ours.model.compile_logp(mode="FAST_COMPILE")(second.split(x))
+    expected = second.ours.model.compile_logp(mode=AS_WRITTEN)(second.split(x))
     assert value == pytest.approx(float(expected), rel=1e-10)
-    slopes = second.ours.model.compile_dlogp(mode="FAST_COMPILE")(second.split(x))
+    slopes = second.ours.model.compile_dlogp(mode=AS_WRITTEN)(second.split(x))
     np.testing.assert_allclose(gradient, slopes, rtol=1e-8, atol=1e-8)
 
 
 def test_models_of_other_shape_are_compiled_anew():
-    keys = {Both(make(name)).ours.key for name in ("independent", "three correlated", "gamma", "binomial", "bernoulli")}
+    keys = {both_of(name).ours.key for name in ("independent", "three correlated", "gamma", "binomial", "bernoulli")}
     assert len(keys) == 5
 
 
 @pytest.mark.parametrize("code", [-1, 4])
 def test_codes_out_of_range_are_refused(code):
-    both = Both(make("correlated, weights and offset"))
+    both = both_of("correlated, weights and offset")
     (term,) = both.design.terms
     codes = term.codes.copy()
     codes[0] = code
