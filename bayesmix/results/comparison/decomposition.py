@@ -204,7 +204,7 @@ def _without_approximation(start: EstimateRecord) -> tuple[EstimateRecord | None
             return estimate_again(start, Reml()), FIXED
         case Laplace():
             points = POINTS.get(sum(len(term.effects) for term in start.design.terms))
-            if points is None or len(linear_predictor.groups(start.design)) != 1 or not start.spec.is_simple:
+            if points is None or len(linear_predictor.groups(start.design)) != 1:
                 return None, ""
             return estimate_again(start, Agq(points)), LAPLACE
         case _:

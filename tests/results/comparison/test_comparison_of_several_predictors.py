@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from breadth import frame
 from conftest import around
 from distributional import estimate_of, model_of, posterior_of
 from scipy import optimize, stats
+from scipy.special import logsumexp
 
 import bayesmix as bmx
+from bayesmix.results.comparison.decomposition import _without_approximation
 from bayesmix.results.comparison.document_check import figures_of
 from bayesmix.results.comparison.singular_fit import explain_singular
 
@@ -34,17 +37,41 @@ def test_two_posteriors_differ_by_monte_carlo_error():
     np.testing.assert_allclose(way.steps.sum(axis=1), way.difference, rtol=1e-12, atol=1e-15)
 
 
+STEPS = ["fixed effects", "other parameters", "skewness", "prior", "Monte Carlo"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*CASES, "epilepsy_shape"])
+@pytest.mark.parametrize("name", [*CASES, "epilepsy_shape", "crossed_sigma"])
 def test_causes_add_up(name):
+    """With the error of Laplace's approximation wherever quadrature has one grouping factor to go over."""
     model = model_of(name)
     comparison = bmx.compare(model.sample(draws=500, chains=2, seed=1, progress=False), estimate_of(name), causes=True)
     (way,) = comparison.decompositions
-    assert list(way.steps.columns) == ["fixed effects", "other parameters", "skewness", "prior", "Monte Carlo"]
+    applies = name != "crossed_sigma"
+    assert list(way.steps.columns) == ["Laplace"] * applies + STEPS
     np.testing.assert_allclose(way.steps.sum(axis=1), way.difference, rtol=1e-10, atol=1e-12)
     assert way.stages["Laplace"].to_numpy() == pytest.approx(estimate_of(name).parameters()["estimate"].to_numpy())
     assert np.isfinite(way.steps.to_numpy()).all()
-    assert any("Quadrature does not apply" in note for note in comparison.notes)
+    assert any("Quadrature does not apply" in note for note in comparison.notes) == (not applies)
+
+
+def test_the_error_of_laplace_s_approximation_is_that_of_its_estimate():
+    """The estimate that the step leads to, against SciPy's minimiser of one integral a level on a dense grid."""
+    found, cause = _without_approximation(estimate_of("spread"))
+    assert cause == "Laplace"
+    data = frame("spread")
+    X, y, codes = data["x"].to_numpy(), data["y"].to_numpy(), data["g"].cat.codes.to_numpy()
+    b = np.linspace(-9.0, 9.0, 601)
+    log_weight = stats.norm.logpdf(b) + np.log(b[1] - b[0])
+
+    def loss(at):
+        logs = stats.norm.logpdf(y[:, None], (at[0] + at[1] * X)[:, None], np.exp(at[2] + at[3] * b))
+        return -sum(logsumexp(logs[codes == j].sum(axis=0) + log_weight) for j in range(codes.max() + 1))
+
+    start = estimate_of("spread").parameters()["estimate"].to_numpy()
+    exact = optimize.minimize(loss, start, method="BFGS", options={"gtol": 1e-6}).x
+    np.testing.assert_allclose(found.parameters()["estimate"], exact, rtol=1e-4)
+    assert np.abs(start / exact - 1.0).max() > 1e-3  # the test can tell quadrature from Laplace
 
 
 def test_documents_have_figures_of_every_parameter():
