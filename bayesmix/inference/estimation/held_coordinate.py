@@ -10,12 +10,16 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import override
 
+import numpy as np
+
 from bayesmix.inference.estimation.held import angle_of, rho_of
 from bayesmix.inference.parameters.covariance import Structure
+from bayesmix.language.families.link import LINKS, Link
 
 FAR_LOG = 30.0  # logarithmic coordinates farther than this from the estimate count as infinite
 FAR_SD = 9.0  # the same of standard deviations: eight thousand times as large
 FAR = 1e5  # standard errors of a fixed effect that count as infinite
+RANGES = {"real": (-math.inf, math.inf), "positive": (0.0, math.inf), "unit": (0.0, 1.0)}  # of what a link is of
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +59,13 @@ class Held(ABC):
 
 @dataclass(frozen=True, slots=True)
 class HeldEffect(Held):
-    """A fixed effect, in standard errors from its estimate."""
+    """A fixed effect, in units from its estimate: standard errors, or one on the link of a number for all rows."""
 
     index: int
     estimate: float
     unit: float
     separates: tuple[bool, bool] = (False, False)  # outcomes, downwards and upwards
+    link: Link = LINKS["identity"]  # of what is reported
 
     @property
     @override
@@ -70,25 +75,31 @@ class HeldEffect(Held):
     @property
     @override
     def ends(self) -> tuple[float, float]:
-        return -FAR, FAR
+        far = FAR if self.link.is_identity else FAR_LOG
+        return -far, far
 
     @property
     @override
     def range(self) -> tuple[float, float]:
-        return -math.inf, math.inf
+        return RANGES[self.link.range]
 
     @property
     @override
     def longest(self) -> float:
-        return 10.0
+        return 10.0 if self.link.is_identity else 1.0
 
-    @override
-    def value(self, c: float) -> float:
+    def coefficient(self, c: float) -> float:
+        """The fixed effect in the linear predictor."""
         return self.estimate + self.unit * c
 
     @override
+    def value(self, c: float) -> float:
+        return float(self.link.mean(np.array(self.coefficient(c))))
+
+    @override
     def coordinate(self, value: float) -> float:
-        return (value - self.estimate) / self.unit
+        with np.errstate(divide="ignore"):  # zero is at minus infinity on a logarithm
+            return (float(self.link.of(np.array(value))) - self.estimate) / self.unit
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,7 @@ class LinearDeviance(HeldDeviance):
         if not isinstance(self.held, HeldEffect):
             return None
         row = self.problem.coordinates.T[self.held.index]
-        return row, self.held.value(c) - float(row @ self.problem.beta_ols)
+        return row, self.held.coefficient(c) - float(row @ self.problem.beta_ols)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,7 +212,7 @@ class GeneralizedDeviance(HeldDeviance):
             return rest[:p]
         j, row = self.held.index, self.marginal.problem.coordinates.T[self.held.index]
         beta = np.insert(rest[: p - 1], j, 0.0)
-        beta[j] = (self.held.value(c) - float(row @ beta)) / row[j]
+        beta[j] = (self.held.coefficient(c) - float(row @ beta)) / row[j]
         return beta
 
 
@@ -337,12 +337,7 @@ class HeldDeviances:
         design, point, working = self.design, self.point, self.point.coordinates
         plain = [Unheld(s, C) for s, C in zip(working.structures, working.C, strict=True)]
         if name in design.fixed:
-            j = design.fixed.index(name)
-            error = math.sqrt(max(float(point.beta_cov[j, j]), 0.0))
-            estimate = float(point.beta[j])
-            unit = error if math.isfinite(error) and error > 0.0 else max(abs(estimate), 1.0)
-            separates = (bool(self._endless[j, 0]), bool(self._endless[j, 1]))
-            return HeldEffect(0.0, j, estimate, unit, separates), tuple(plain)
+            return self._effect(design.fixed.index(name)), tuple(plain)
         sds, corrs = sd_names(design.terms), corr_names(design.terms)
         for t, structure in enumerate(working.structures):
             before, after = plain[:t], plain[t + 1 :]
@@ -357,6 +352,15 @@ class HeldDeviances:
         if point.dispersion is not None and name == self.spec.family.dispersion:
             return HeldDispersion(math.log(point.dispersion)), tuple(plain)
         raise SpecError(f"There is no parameter `{name}` to profile.")
+
+    def _effect(self, j: int) -> HeldEffect:
+        point, layout = self.point, self.design.layout
+        estimate, separates = float(point.beta[j]), (bool(self._endless[j, 0]), bool(self._endless[j, 1]))
+        if layout.owners[j] in layout.numbers:
+            return HeldEffect(0.0, j, estimate, 1.0, separates, layout.numbers[layout.owners[j]])
+        error = math.sqrt(max(float(point.beta_cov[j, j]), 0.0))
+        unit = error if math.isfinite(error) and error > 0.0 else max(abs(estimate), 1.0)
+        return HeldEffect(0.0, j, estimate, unit, separates)
 
     def _sd(self, t: int, e: int) -> tuple[float, float]:
         """A standard deviation and the unit of its coordinate: itself, or what a level's rows can tell from zero."""

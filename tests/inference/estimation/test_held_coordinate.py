@@ -10,6 +10,7 @@ from handmade import make_term
 
 from bayesmix.inference.estimation.held_coordinate import Held, HeldAngle, HeldDispersion, HeldEffect, HeldSd
 from bayesmix.inference.parameters.covariance import structure_of
+from bayesmix.language.families.link import LINKS
 
 CODES = np.arange(12) // 2
 
@@ -21,6 +22,7 @@ def angle(structure: str, k: int, lowest: float) -> HeldAngle:
 # what is held -> its range, by definition: sd and dispersion are positive, correlations of a positive definite matrix
 CASES: dict[str, tuple[Held, tuple[float, float]]] = {
     "effect": (HeldEffect(0.3, 0, 5.0, 2.0), (-math.inf, math.inf)),
+    "number": (HeldEffect(0.3, 0, 0.5, 1.0, link=LINKS["log"]), (0.0, math.inf)),
     "sd": (HeldSd(0.3, 0, 4.0), (0.0, math.inf)),
     "dispersion": (HeldDispersion(0.3), (0.0, math.inf)),
     "correlation": (angle("us", 2, -1.0), (-1.0, 1.0)),
@@ -50,6 +52,7 @@ def test_the_coordinate_is_the_inverse_of_the_value(held, _):
 
 def test_values_by_definition():
     assert HeldEffect(0.0, 0, 5.0, 2.0).value(1.5) == 8.0  # standard errors from the estimate
+    assert HeldEffect(0.0, 0, 0.5, 1.0, link=LINKS["log"]).value(1.5) == pytest.approx(math.exp(2.0))
     assert HeldSd(0.0, 0, 4.0).value(0.5) == pytest.approx(4.0 * math.sinh(0.5))
     assert HeldDispersion(0.0).value(0.5) == pytest.approx(math.exp(0.5))
     assert HeldDispersion(0.0).coordinate(0.0) == -math.inf
