@@ -101,8 +101,9 @@ def test_a_number_that_runs_off_has_its_other_limit_and_says_so() -> None:
     rng = np.random.default_rng(3)
     x, g = rng.normal(size=60), np.arange(60) % 6
     data = {"x": x, "a": rng.normal(size=60), "n": rng.poisson(np.exp(1.0 + 0.3 * x)), "g": [f"g{j}" for j in g]}
-    with pytest.warns(bmx.ConvergenceWarning):
+    with pytest.warns(bmx.ConvergenceWarning, match="runs off"):
         alone = bmx.Model("n ~ x", data, family="negbinomial").estimate()
+    with pytest.warns(bmx.ConvergenceWarning, match="runs off"):
         beside = bmx.Model(["n ~ x", "a ~ x"], data, family={"n": "negbinomial", "a": "gaussian"}).estimate()
     with pytest.warns(bmx.ConvergenceWarning, match="`shape_n` has no upper profile limit: .* however far out"):
         ours = beside.confint(["shape_n"]).loc["shape_n"]
