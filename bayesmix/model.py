@@ -135,7 +135,8 @@ class Model:
         Parameters
         ----------
         method : ``"auto"`` (REML for gaussian responses with identity link, Laplace otherwise), ``"reml"``, ``"ml"``,
-            ``"laplace"``, ``"agq"``, or a record such as ``bmx.Agq(points=9)``.
+            ``"laplace"``, ``"agq"``, or a record such as ``bmx.Agq(points=9)``. Where other parameters have formulas or
+            responses are several, ``"auto"`` is maximum likelihood, as glmmTMB's; ``"reml"`` is for linear means.
         """
         check_identifiable(self.design, self.spec)
         chosen = resolve_method(method, self.spec)

@@ -21,8 +21,8 @@ def model_of(name: str) -> bmx.Model:
 
 @cache
 def estimate_of(name: str) -> Estimate:
-    """The estimate of a reference case by the Laplace approximation."""
-    return model_of(name).estimate()
+    """The estimate of a reference case by the Laplace approximation, or by REML where that is its method."""
+    return model_of(name).estimate(estimate_case(name)["method"])
 
 
 @cache

@@ -6,7 +6,7 @@ import numpy as np
 from densities import MEAN, PLAIN, log_density
 from handmade import level_codes, make_design, make_term
 
-from bayesmix.inference.estimation.conditional_mode import find_mode, generalized_problem
+from bayesmix.inference.estimation.conditional_mode import Effects, find_mode, generalized_problem
 from bayesmix.inference.least_squares.scaling import coordinates
 from bayesmix.language.families.registry import FAMILIES
 from bayesmix.language.formula.model_spec import make_spec
@@ -64,4 +64,5 @@ def at(problem, working, x, family, *, dispersion=DISPERSION, start_u=None):
     m = working.size
     Lambdas = working.by_factor(x[:m])
     fixed = working.X @ x[m:] + problem.offset
-    return Lambdas, find_mode(problem, Lambdas, fixed, dispersion, start_u)
+    begin = None if start_u is None else Effects(start_u, np.zeros(0))
+    return Lambdas, find_mode(problem, Lambdas, fixed, dispersion, begin)

@@ -7,6 +7,10 @@ Inside, penalised iteratively reweighted least squares finds the conditional mod
 
 is differentiated exactly, with the movement of the mode: W holds the observed information at the converged mode, the
 textbook Laplace approximation (lme4 uses expected information for links that are not canonical).
+
+Restricted maximum likelihood integrates the fixed effects of linear means, too, under a flat prior: they join ``u``
+without a penalty, and the determinant gains that of ``X'V^-1X``, what is left of their information where the random
+effects are eliminated (glmmTMB's ``REML = TRUE``).
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ from bayesmix.inference.least_squares.cholesky import Factorisation, factorise
 from bayesmix.inference.least_squares.cross_products import moments
 from bayesmix.inference.least_squares.row_weights import weigh
 from bayesmix.inference.least_squares.scaling import Coordinates
-from bayesmix.inference.least_squares.solve import solve
+from bayesmix.inference.least_squares.solve import modes, solve
 from bayesmix.inference.parameters.likelihood import Likelihood, likelihood_of
 from bayesmix.language.families.link import Jet
 from bayesmix.language.formula.model_spec import ModelSpec
@@ -36,12 +40,25 @@ NEWTON_CLOSE, SCORING_CLOSE = 1e-4, 1e-11  # relative size of the step before th
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Flat:
+    """Fixed effects that are integrated out with the random effects, under a flat prior: none but by REML."""
+
+    columns: list[int]  # among all fixed effects
+    X: Array  # (N, c)
+    log_T: float  # log|det| of the change to the user's units
+    start: Array  # (c,) least squares
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class GeneralizedProblem:
     """A generalized linear mixed model in computational coordinates."""
 
     coordinates: Coordinates
     likelihood: Likelihood
     offset: Array  # (N,)
+    free: list[int]  # fixed effects that are parameters
+    X: Array  # (N, p) their columns
+    flat: Flat
 
     @property
     def has_dispersion(self) -> bool:
@@ -67,20 +84,60 @@ class GeneralizedProblem:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Effects:
+    """What is integrated out."""
+
+    u: list[Array]  # per factor (J, k), spherical
+    flat: Array  # (c,) fixed effects under a flat prior
+
+    @property
+    def length(self) -> float:
+        """Euclidean norm."""
+        return math.sqrt(sum(float(np.sum(part**2)) for part in (*self.u, self.flat)))
+
+    def plus(self, fraction: float, other: Effects) -> Effects:
+        """A share of others added."""
+        u = [own + fraction * part for own, part in zip(self.u, other.u, strict=True)]
+        return Effects(u, self.flat + fraction * other.flat)
+
+    def minus(self, other: Effects) -> Effects:
+        """The difference."""
+        u = [own - part for own, part in zip(self.u, other.u, strict=True)]
+        return Effects(u, self.flat - other.flat)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Mode:
-    """The conditional mode of the random effects at one parameter point."""
+    """The conditional mode of the random effects, and of fixed effects under a flat prior, at one parameter point."""
 
     u: list[Array]  # per factor (J, k), spherical
     b: list[Array]  # per factor (J, k), b = Lambda u
+    flat: Array  # (c,)
     eta: Array  # (n,)
     jet: Jet
-    factorisation: Factorisation
+    factorisation: Factorisation  # its XX (c, c) is the information on the fixed effects under a flat prior
     objective: float  # -2 log p(y | u) + u'u
 
 
-def generalized_problem(design: Design, coordinates: Coordinates, spec: ModelSpec) -> GeneralizedProblem:
-    """Collect what the iterations need."""
-    return GeneralizedProblem(coordinates, likelihood_of(design, spec), design.offset)
+def generalized_problem(
+    design: Design, coordinates: Coordinates, spec: ModelSpec, *, restricted: bool = False
+) -> GeneralizedProblem:
+    """Collect what the iterations need; with the fixed effects of the means integrated out where ``restricted``."""
+    means = [r for r, one in enumerate(spec.parameters) if restricted and one.parameter == 0]
+    columns = [j for r in means for j in design.of_predictor(r)]
+    free = [j for j in range(coordinates.X.shape[1]) if j not in columns]
+    X = coordinates.X[:, free] if columns else coordinates.X
+    return GeneralizedProblem(
+        coordinates, likelihood_of(design, spec), design.offset, free, X, _flat(design, coordinates, spec, columns)
+    )
+
+
+def _flat(design: Design, coordinates: Coordinates, spec: ModelSpec, columns: list[int]) -> Flat:
+    X, log_T = coordinates.X[:, columns], np.linalg.slogdet(coordinates.T[np.ix_(columns, columns)])[1]
+    if not columns:
+        return Flat(columns, X, 0.0, np.zeros(0))
+    y = np.concatenate([design.outcomes[one.response].y for one in spec.parameters]) - design.offset
+    return Flat(columns, X, float(log_T), np.linalg.lstsq(X, y, rcond=None)[0])  # X is zero where no mean is
 
 
 def add_effects(coordinates: Coordinates, b: Sequence[Array]) -> Array:
@@ -132,9 +189,45 @@ def _curvature(
 
 
 def _factorise(problem: GeneralizedProblem, Lambdas: Sequence[Array], weights: Array) -> Factorisation:
+    """Factorise the information on all that is integrated out.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If it is not positive definite.
+    """
     coordinates = problem.coordinates
-    products = moments(coordinates.pattern, coordinates.factors, np.zeros((len(problem.offset), 1)), weights)
-    return factorise(coordinates.plan, products, Lambdas)
+    products = moments(coordinates.pattern, coordinates.factors, problem.flat.X, weights)
+    found = factorise(coordinates.plan, products, Lambdas)
+    np.linalg.cholesky(found.XX)
+    return found
+
+
+def solve_rows(
+    problem: GeneralizedProblem, factorisation: Factorisation, weights: Array, rows: Array
+) -> tuple[list[Array], Effects]:
+    """Solve the system of all that is integrated out for a right-hand side by rows ``(N,)``; return ``b``, effects.
+
+    ``weights`` are those that were factorised.
+    """
+    coordinates, X = problem.coordinates, problem.flat.X
+    b, u = solve(factorisation, project(coordinates, rows))
+    if not X.shape[1]:
+        return b, Effects(u, np.zeros(0))
+    left = rows - weigh(weights, add_effects(coordinates, b))
+    flat = np.linalg.solve(factorisation.XX, X.T @ left)
+    moved_b, moved_u = modes(factorisation, flat)
+    return [one - move for one, move in zip(b, moved_b, strict=True)], Effects(
+        [one - move for one, move in zip(u, moved_u, strict=True)], flat
+    )
+
+
+def log_determinant(problem: GeneralizedProblem, factorisation: Factorisation) -> float:
+    """What the Laplace approximation adds to minus twice the log density at the mode."""
+    value, c = float(factorisation.log_determinant), len(problem.flat.columns)
+    if c:
+        value += float(np.linalg.slogdet(factorisation.XX)[1]) - 2.0 * problem.flat.log_T - c * math.log(2.0 * math.pi)
+    return value
 
 
 @np.errstate(all="ignore")  # trial steps may overflow; what they give is then not finite, and refused
@@ -143,15 +236,15 @@ def find_mode(
     Lambdas: Sequence[Array],
     fixed: Array,
     dispersion: float,
-    start: Sequence[Array] | None = None,
+    start: Effects | None = None,
 ) -> Mode:
-    """Maximise the joint density over the random effects by damped Newton steps.
+    """Maximise the joint density over all that is integrated out by damped Newton steps.
 
     Parameters
     ----------
     Lambdas : per factor ``(k, k)``.
-    fixed : (N,) the part of the linear predictors without random effects.
-    start : per factor ``(J, k)`` spherical effects to start from; zeros by default.
+    fixed : (N,) the part of the linear predictors that is not integrated out.
+    start : effects to start from; random effects of zero by default.
 
     Raises
     ------
@@ -160,12 +253,13 @@ def find_mode(
     """
     coordinates = problem.coordinates
 
-    def at(u: list[Array]) -> _Point:
-        b = [part @ Lambda.T for part, Lambda in zip(u, Lambdas, strict=True)]
-        eta = fixed + add_effects(coordinates, b)
-        return _Point(u, b, eta, _penalised(problem, eta, u, dispersion))
+    def at(effects: Effects) -> _Point:
+        b = [part @ Lambda.T for part, Lambda in zip(effects.u, Lambdas, strict=True)]
+        eta = fixed + add_effects(coordinates, b) + problem.flat.X @ effects.flat
+        return _Point(effects, b, eta, _penalised(problem, eta, effects.u, dispersion))
 
-    point = at([np.zeros((f.levels, f.k)) for f in coordinates.factors] if start is None else list(start))
+    zeros = [np.zeros((f.levels, f.k)) for f in coordinates.factors]
+    point = at(Effects(zeros, problem.flat.start) if start is None else start)
     if not math.isfinite(point.objective) and start is not None:
         return find_mode(problem, Lambdas, fixed, dispersion)
     polished, size = False, math.inf
@@ -173,9 +267,9 @@ def find_mode(
         first, second = problem.likelihood.newton(point.eta, np.asarray(dispersion))
         at_point = _curvature(problem, Lambdas, point.eta, second, dispersion)
         moved = weigh(at_point.weights, point.eta - fixed) + first
-        _, target = solve(at_point.factorisation, project(coordinates, moved))
-        step = [new - old for new, old in zip(target, point.u, strict=True)]
-        size = _length(step)
+        _, target = solve_rows(problem, at_point.factorisation, at_point.weights, moved)
+        step = target.minus(point.effects)
+        size = step.length
         lower = _line_search(at, point, step)
         if lower is None:  # no descent left: rounding, or a plateau of clipped means
             break
@@ -184,34 +278,31 @@ def find_mode(
             break
         # Newton's method squares the error, so one more step makes the mode exact to rounding; scoring steps do not
         close = NEWTON_CLOSE if at_point.is_newton else SCORING_CLOSE
-        polished = size < close * (1.0 + _length(point.u))
-    if not math.isfinite(point.objective) or not (polished or size < UNDONE * (1.0 + _length(point.u))):
+        polished = size < close * (1.0 + point.effects.length)
+    if not math.isfinite(point.objective) or not (polished or size < UNDONE * (1.0 + point.effects.length)):
         if start is not None:
             return find_mode(problem, Lambdas, fixed, dispersion)
         raise np.linalg.LinAlgError("no conditional mode was found")
     jet = problem.jet(point.eta, dispersion)
-    return Mode(point.u, point.b, point.eta, jet, _factorise(problem, Lambdas, -jet[2]), point.objective)
+    factorisation = _factorise(problem, Lambdas, -jet[2])
+    return Mode(point.effects.u, point.b, point.effects.flat, point.eta, jet, factorisation, point.objective)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Point:
-    """Random effects on the way to the mode, and what is made least."""
+    """Effects on the way to the mode, and what is made least."""
 
-    u: list[Array]
+    effects: Effects
     b: list[Array]
     eta: Array
     objective: float
 
 
-def _length(parts: Sequence[Array]) -> float:
-    return math.sqrt(sum(float(np.sum(part**2)) for part in parts))
-
-
-def _line_search(at: Callable[[list[Array]], _Point], point: _Point, step: Sequence[Array]) -> _Point | None:
+def _line_search(at: Callable[[Effects], _Point], point: _Point, step: Effects) -> _Point | None:
     """The point after the longest of the step, half of it, ... that does not ascend; None where there is none."""
     fraction = 1.0
     while True:
-        trial = at([old + fraction * part for old, part in zip(point.u, step, strict=True)])
+        trial = at(point.effects.plus(fraction, step))
         if trial.objective <= point.objective + 1e-10 * (abs(point.objective) + 1.0) or fraction < SHORTEST:
             return trial if math.isfinite(trial.objective) and fraction >= SHORTEST else None
         fraction *= 0.5

@@ -38,12 +38,15 @@ def estimate(design: Design, spec: ModelSpec, method: Method) -> PointEstimate:
         raise SpecError("Quadrature needs exactly one grouping factor; use the Laplace approximation instead.")
     try:
         match method:
-            case Reml() | Ml():
+            case Reml() | Ml() if spec.is_linear:
                 problem = linear_problem(design, working)
                 check_variation(design, problem)
                 return fit_linear(problem, method)
-            case Laplace() | Agq():
-                return fit_generalized(generalized_problem(design, working, spec), method)
+            case Reml() | Laplace() | Agq():
+                restricted = isinstance(method, Reml)
+                return fit_generalized(generalized_problem(design, working, spec, restricted=restricted), method)
+            case Ml():
+                raise SpecError(f"{method} is of linear models; that of all others is Laplace() or Agq(points=...).")
             case _:
                 assert_never(method)
     except np.linalg.LinAlgError as error:

@@ -13,15 +13,17 @@ from bayesmix.arrays import Array
 from bayesmix.errors import FitError
 from bayesmix.inference.estimation.boundary import conditional_covariances, initial_factors, search
 from bayesmix.inference.estimation.conditional_mode import (
+    Effects,
     GeneralizedProblem,
     Mode,
     Slopes,
     find_mode,
+    log_determinant,
 )
 from bayesmix.inference.estimation.dispersed_starts import starts_beside
 from bayesmix.inference.estimation.laplace import laplace
-from bayesmix.inference.estimation.methods import Agq, Laplace
-from bayesmix.inference.estimation.optimise import Objective
+from bayesmix.inference.estimation.methods import Agq, Laplace, Reml
+from bayesmix.inference.estimation.optimise import Objective, Optimum
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.quadrature import quadrature, quadrature_gradient
 from bayesmix.inference.estimation.restart import FAR, FEW_ROWS, NEAR, Restarts, starts_around, starts_at_edges
@@ -31,6 +33,7 @@ from bayesmix.inference.parameters.likelihood import OnePredictor
 ENDLESS = 30.0  # relative factors of effects without end, on a logit or probit
 WITHIN = 20.0  # of the criterion found: what a search from there may gain; those that gained began within 17
 OUTCOMES = 5.0  # an effect, more of which hardly ever are so alike that effects without end follow them
+MOVE = 1e-4  # of parameters, in differences of the mode
 ANCHOR = 1e-3  # of the squared fixed effects of separated data, in units of the deviance
 
 
@@ -40,10 +43,10 @@ class MarginalLikelihood:
     Each evaluation starts the inner iterations at the mode found before: that changes their number, not their result.
     """
 
-    def __init__(self, problem: GeneralizedProblem, method: Laplace | Agq) -> None:
+    def __init__(self, problem: GeneralizedProblem, method: Reml | Laplace | Agq) -> None:
         self.problem = problem
         self.method = method
-        self._last: list[Array] | None = None
+        self._last: Effects | None = None
 
     @property
     def has_dispersion(self) -> bool:
@@ -52,7 +55,7 @@ class MarginalLikelihood:
 
     def split(self, x: Array) -> tuple[Array, Array, float]:
         """Covariance parameters, fixed effects, dispersion (1 where the family has none)."""
-        m, p = self.problem.coordinates.size, self.problem.coordinates.X.shape[1]
+        m, p = self.problem.coordinates.size, self.problem.X.shape[1]
         return x[:m], x[m : m + p], float(np.exp(x[m + p])) if self.has_dispersion else 1.0
 
     def mode(self, x: Array) -> Mode:
@@ -71,7 +74,7 @@ class MarginalLikelihood:
         theta, beta, dispersion = self.split(x)
         factors = working.by_factor(theta)
         slopes = self.slopes(factors, beta, dispersion)
-        gradient = [working.gradient(theta, slopes.by_factor), working.X.T @ slopes.by_eta]
+        gradient = [working.gradient(theta, slopes.by_factor), self.problem.X.T @ slopes.by_eta]
         if self.has_dispersion:
             gradient.append(np.array([slopes.by_dispersion]))
         return slopes.value, np.concatenate(gradient)
@@ -80,8 +83,8 @@ class MarginalLikelihood:
         """`value` at relative factors of the grouping factors, any roots of their covariance matrices."""
         mode = self._mode(factors, beta, dispersion)
         match self.method:
-            case Laplace():
-                return mode.objective + float(mode.factorisation.log_determinant)
+            case Reml() | Laplace():
+                return mode.objective + log_determinant(self.problem, mode.factorisation)
             case Agq(points):
                 return quadrature(self.problem, factors, mode, dispersion, points)
 
@@ -89,20 +92,20 @@ class MarginalLikelihood:
         """`value_at` and its derivatives."""
         mode = self._mode(factors, beta, dispersion)
         match self.method:
-            case Laplace():
+            case Reml() | Laplace():
                 return laplace(self.problem, factors, mode, dispersion)
             case Agq(points):
                 return quadrature_gradient(self.problem, factors, mode, dispersion, points)
 
     def _mode(self, factors: list[Array], beta: Array, dispersion: float) -> Mode:
-        fixed = self.problem.coordinates.X @ beta + self.problem.offset
+        fixed = self.problem.X @ beta + self.problem.offset
         found = find_mode(self.problem, factors, fixed, dispersion, self._last)
-        self._last = found.u
+        self._last = Effects(found.u, found.flat)
         return found
 
 
-def fit_generalized(problem: GeneralizedProblem, method: Laplace | Agq) -> PointEstimate:
-    """Maximise the Laplace or quadrature likelihood."""
+def fit_generalized(problem: GeneralizedProblem, method: Reml | Laplace | Agq) -> PointEstimate:
+    """Maximise the Laplace or quadrature likelihood, or the restricted one."""
     working = problem.coordinates
     likelihood = MarginalLikelihood(problem, method)
     start, is_separated = _start_generalized(likelihood)
@@ -111,19 +114,19 @@ def fit_generalized(problem: GeneralizedProblem, method: Laplace | Agq) -> Point
     optimum, singular = search(working, objective, start, restarts=restarts, accurate=True)
     if is_separated:
         optimum = replace(optimum, value=likelihood.value(optimum.x))
-    theta, beta, dispersion = likelihood.split(optimum.x)
+    theta, _, dispersion = likelihood.split(optimum.x)
     mode = likelihood.mode(optimum.x)
-    m, p = working.size, len(beta)
+    beta, beta_cov = _fixed_effects(likelihood, optimum, mode)
     return PointEstimate(
         method=method,
         beta=working.T @ beta,
-        beta_cov=working.T @ _inverse_information(optimum.hessian)[m : m + p, m : m + p] @ working.T.T,
+        beta_cov=working.T @ beta_cov @ working.T.T,
         covariances=tuple(working.covariances(theta)),
         dispersion=dispersion if likelihood.has_dispersion else None,
         b=tuple(working.of_terms(mode.b)),
         b_cov=conditional_covariances(working, mode.factorisation, 1.0),
         criterion=optimum.value,
-        df=p + m + int(likelihood.has_dispersion),
+        df=len(beta) + working.size + int(likelihood.has_dispersion),
         singular=singular,
         theta=theta,
         optimum=optimum,
@@ -131,9 +134,35 @@ def fit_generalized(problem: GeneralizedProblem, method: Laplace | Agq) -> Point
     )
 
 
+def _fixed_effects(likelihood: MarginalLikelihood, optimum: Optimum, mode: Mode) -> tuple[Array, Array]:
+    """All fixed effects, computational, and their covariance.
+
+    Those that are integrated out have their conditional covariance given the parameters, and move with these: as
+    glmmTMB's, so that standard errors of both kinds mean the same.
+    """
+    problem, inverse = likelihood.problem, _inverse_information(optimum.hessian)
+    m, p = problem.coordinates.size, len(problem.free)
+    if not problem.flat.columns:
+        return likelihood.split(optimum.x)[1], inverse[m : m + p, m : m + p]
+    order = [*problem.free, *problem.flat.columns]
+    move = np.vstack([np.eye(len(optimum.x))[m : m + p], _movement(likelihood, optimum.x)])
+    beta, covariance = np.zeros(len(order)), np.zeros((len(order), len(order)))
+    beta[order] = np.concatenate([optimum.x[m : m + p], mode.flat])
+    conditional = np.zeros_like(covariance)
+    conditional[p:, p:] = np.linalg.inv(mode.factorisation.XX)
+    covariance[np.ix_(order, order)] = move @ inverse @ move.T + conditional
+    return beta, covariance
+
+
+def _movement(likelihood: MarginalLikelihood, x: Array) -> Array:
+    """Derivatives ``(c, len(x))`` of the fixed effects that are integrated out by the parameters."""
+    pairs = [(likelihood.mode(x + shift).flat, likelihood.mode(x - shift).flat) for shift in MOVE * np.eye(len(x))]
+    return np.column_stack([(up - down) / (2.0 * MOVE) for up, down in pairs])
+
+
 def _anchored(likelihood: MarginalLikelihood) -> Objective:
     """The objective with a slight pull on the fixed effects, so that separated data have an end to their search."""
-    m, p = likelihood.problem.coordinates.size, likelihood.problem.coordinates.X.shape[1]
+    m, p = likelihood.problem.coordinates.size, likelihood.problem.X.shape[1]
 
     def objective(x: Array) -> tuple[float, Array]:
         value, gradient = likelihood(x)
@@ -167,9 +196,10 @@ def _start_generalized(likelihood: MarginalLikelihood) -> tuple[Array, bool]:
     """
     working = likelihood.problem.coordinates
     found = without_random_effects(likelihood.problem)
+    beta = found.beta[likelihood.problem.free]
     for scale, share in product((0.5, 2.0, 5.0, 0.1), (1.0, 0.0)):
         log_dispersion = [np.log([found.dispersion])] if likelihood.has_dispersion else []
-        x = np.concatenate([initial_factors(working, scale), share * found.beta, *log_dispersion])
+        x = np.concatenate([initial_factors(working, scale), share * beta, *log_dispersion])
         if np.isfinite(_value(likelihood, x)):
             return x, found.is_separated
     raise FitError(
@@ -236,7 +266,7 @@ def _endless(likelihood: MarginalLikelihood, start: Array, x: Array) -> Iterator
     working, latent = likelihood.problem.coordinates, _latent_variance(likelihood)
     if latent is None:
         return
-    m, p = working.size, working.X.shape[1]
+    m, p = working.size, likelihood.problem.X.shape[1]
     variance = ENDLESS**2 * sum(structure.k for structure in working.structures)
     grown = np.sqrt(1.0 + variance / latent) * start[m : m + p]
     for rest in (np.append(grown, start[m + p :]), np.append(-grown, start[m + p :]), x[m:]):

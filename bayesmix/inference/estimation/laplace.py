@@ -14,12 +14,13 @@ from bayesmix.inference.estimation.conditional_mode import (
     _by_dispersion,
     _density_slope,
     add_effects,
+    log_determinant,
     project,
+    solve_rows,
 )
-from bayesmix.inference.least_squares.cross_products import leverages
-from bayesmix.inference.least_squares.derivatives import sensitivity
+from bayesmix.inference.least_squares.cross_products import column_leverages, leverages
+from bayesmix.inference.least_squares.derivatives import Sensitivity, sensitivity
 from bayesmix.inference.least_squares.row_weights import contract, weigh
-from bayesmix.inference.least_squares.solve import solve
 
 
 def laplace(problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode, dispersion: float) -> Slopes:
@@ -30,21 +31,31 @@ def laplace(problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode, d
         sum over rows of  -2 dot l  -  s dot l''  +  (Z Lambda H^-1 Lambda'Z' by_mode) dot l'.
     """
     coordinates = problem.coordinates
-    value = mode.objective + float(mode.factorisation.log_determinant)
-    derivative = sensitivity(mode.factorisation, np.zeros((1, 1)), coordinates.pattern)
-    spread = leverages(coordinates.pattern, coordinates.factors, derivative.D, derivative.C, R=problem.likelihood.R)
+    value = mode.objective + log_determinant(problem, mode.factorisation)
+    derivative = sensitivity(mode.factorisation, np.linalg.inv(mode.factorisation.XX), coordinates.pattern)
+    spread = _spread(problem, mode, derivative)
     by_mode = -contract(spread, mode.jet[3])
-    moved_b, moved_u = solve(mode.factorisation, project(coordinates, by_mode))
-    moved = add_effects(coordinates, moved_b)
+    moved_b, moved_effects = solve_rows(problem, mode.factorisation, -mode.jet[2], by_mode)
+    moved = add_effects(coordinates, moved_b) + problem.flat.X @ moved_effects.flat
     by_eta = -2.0 * mode.jet[1] + by_mode + weigh(mode.jet[2], moved)
     through_eta, score = project(coordinates, by_eta), project(coordinates, mode.jet[1])
     by_factor = [
         Z_eta.T @ u + Z_score.T @ shift + 2.0 * G @ Lambda
         for Z_eta, u, Z_score, shift, G, Lambda in zip(
-            through_eta, mode.u, score, moved_u, derivative.G, Lambdas, strict=True
+            through_eta, mode.u, score, moved_effects.u, derivative.G, Lambdas, strict=True
         )
     ]
     by_dispersion = _by_dispersion(problem, mode, dispersion, moved, spread)
     if problem.has_dispersion:
         by_dispersion -= 2.0 * float(np.sum(_density_slope(problem, mode.eta, dispersion)))
     return Slopes(value, by_eta, by_factor, by_dispersion)
+
+
+def _spread(problem: GeneralizedProblem, mode: Mode, derivative: Sensitivity) -> Array:
+    """Conditional covariance of the predictors of each row, given the parameters: as weights of rows are."""
+    working, flat, R = problem.coordinates, problem.flat, problem.likelihood.R
+    total = leverages(working.pattern, working.factors, derivative.D, derivative.C, R=R)
+    if not flat.columns:
+        return total
+    inverse = np.linalg.inv(mode.factorisation.XX)
+    return total + column_leverages(working.factors, flat.X, derivative.B, inverse, R=R)

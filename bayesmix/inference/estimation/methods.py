@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from bayesmix.errors import SpecError, nearest
 from bayesmix.language.arguments import explained
+from bayesmix.language.families.family import is_linear
 from bayesmix.language.formula.model_spec import ModelSpec
 
 MAX_POINTS = 100  # of adaptive quadrature, as in lme4: integrals do not change from a few dozen on
@@ -14,7 +15,10 @@ MAX_POINTS = 100  # of adaptive quadrature, as in lme4: integrals do not change 
 @explained
 @dataclass(frozen=True, slots=True)
 class Reml:
-    """Restricted maximum likelihood, for linear mixed models."""
+    """Restricted maximum likelihood, for gaussian responses with identity link.
+
+    The likelihood is integrated over the fixed effects of the means, not over those of other parameters with formulas.
+    """
 
 
 @explained
@@ -50,12 +54,8 @@ Method = Reml | Ml | Laplace | Agq
 
 def resolve_method(method: str | Method, spec: ModelSpec) -> Method:
     """Turn text into a method record and check that it fits the model."""
-    linear = spec.is_linear
     if isinstance(method, str):
-        names: dict[str, Method] = {"reml": Reml(), "ml": Ml(), "laplace": Laplace(), "agq": Agq()}
-        names["auto"] = names["reml"] if linear else names["laplace"]
-        if not linear:
-            names["ml"] = names["laplace"]
+        names = _named(spec)
         if method.lower() not in names:
             raise SpecError(
                 f"Estimation method `{method}` does not exist.{nearest(method, names)} Methods: {', '.join(names)}."
@@ -63,10 +63,33 @@ def resolve_method(method: str | Method, spec: ModelSpec) -> Method:
         method = names[method.lower()]
     if not isinstance(method, Reml | Ml | Laplace | Agq):
         raise SpecError(f'An estimation method is text such as "reml", or a record such as bmx.Agq(9), not {method!r}.')
-    if linear != isinstance(method, Reml | Ml):
-        fitting = "Reml() or Ml()" if linear else "Laplace() or Agq(points=...)"
-        raise SpecError(f"{method} does not fit a model with {_described(spec)}: use {fitting}.")
+    fitting = _fitting(spec)
+    if not isinstance(method, fitting):
+        *first, last = [_WORDS[kind] for kind in fitting]
+        raise SpecError(f"{method} does not fit a model with {_described(spec)}: use {', '.join(first)} or {last}.")
     return method
+
+
+_WORDS: dict[type[Method], str] = {Reml: "Reml()", Ml: "Ml()", Laplace: "Laplace()", Agq: "Agq(points=...)"}
+
+
+def _named(spec: ModelSpec) -> dict[str, Method]:
+    """Methods by the text that stands for them."""
+    own = Ml() if spec.is_linear else Laplace()
+    default = Reml() if spec.is_linear else Laplace()
+    return {"reml": Reml(), "ml": own, "laplace": Laplace(), "agq": Agq(), "auto": default}
+
+
+def _fitting(spec: ModelSpec) -> tuple[type[Method], ...]:
+    """The methods that a model can be fitted by."""
+    if spec.is_linear:
+        return Reml, Ml
+    return (Reml, Laplace, Agq) if spec.has_linear_means else (Laplace, Agq)
+
+
+def likelihood_method(method: Method, spec: ModelSpec) -> Method:
+    """The method whose criterion is minus twice a log-likelihood of all data: by ML for REML, any other itself."""
+    return _named(spec)["ml"] if isinstance(method, Reml) else method
 
 
 def _described(spec: ModelSpec) -> str:
@@ -74,4 +97,6 @@ def _described(spec: ModelSpec) -> str:
     if spec.is_simple:
         return f"family `{spec.family.name}` and link `{spec.link.name}`"
     kind = "several responses" if len(spec.responses) > 1 else "formulas of several parameters"
-    return f"{kind}, `{spec.text}`"
+    curved = next((one for one in spec.responses if not is_linear(one.family, one.links[0])), None)
+    mean = "" if curved is None else f", family `{curved.family.name}` and link `{curved.links[0].name}`"
+    return f"{kind}{mean}, `{spec.text}`"

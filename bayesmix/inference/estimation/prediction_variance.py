@@ -22,7 +22,7 @@ from bayesmix.inference.estimation.conditional_mode import generalized_problem
 from bayesmix.inference.estimation.methods import Ml, Reml
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.least_squares.cholesky import factorise
-from bayesmix.inference.least_squares.cross_products import leverages, moments
+from bayesmix.inference.least_squares.cross_products import column_leverages, leverages, moments
 from bayesmix.inference.least_squares.derivatives import sensitivity
 from bayesmix.inference.least_squares.incidence import Factor, incidence
 from bayesmix.inference.least_squares.solve import solve
@@ -73,9 +73,7 @@ def variance_function(design: Design, spec: ModelSpec, point: PointEstimate, row
         S = _fixed_covariance(at) / scale
         inverse = sensitivity(factorise(symbolic, products, working.by_factor(at.theta)), S, pattern)
         total = np.broadcast_to(leverages(pattern, both, inverse.D, inverse.C), design.R * (n + m))[n : n + m]
-        total = total + np.einsum("mp,pq,mq->m", X, S, X)
-        for factor, across in zip(new, inverse.B, strict=True):
-            total += 2.0 * np.einsum("mk,mkp,mp->m", factor.z, across[factor.codes], X)
+        total = total + column_leverages(new, X, inverse.B, S)
         return scale * np.maximum(total, 0.0)
 
     return variance

@@ -20,7 +20,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.estimate import estimate
 from bayesmix.inference.estimation.held_deviance import HeldDeviances
-from bayesmix.inference.estimation.methods import Agq, Laplace, Ml
+from bayesmix.inference.estimation.methods import likelihood_method
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.profile_curve import MAX_WORK, Curve, ExhaustedError, HigherError, Point
 from bayesmix.language.formula.model_spec import ModelSpec
@@ -114,8 +114,9 @@ def _around_the_maximum[T](
     design: Design, spec: ModelSpec, point: PointEstimate, work: Callable[[HeldDeviances], T]
 ) -> T | None:
     """Work with the deviances around the estimate, or around a higher maximum where the work comes across one."""
-    if not isinstance(point.method, Ml | Laplace | Agq):
-        point = estimate(design, spec, Ml())
+    method = likelihood_method(point.method, spec)
+    if method != point.method:
+        point = estimate(design, spec, method)
     deviances = HeldDeviances(design, spec, point)
     for _ in range(MAX_SUMMITS):
         try:

@@ -133,7 +133,7 @@ def _upper(D: Array) -> Array:
 
 def stack_rows(B: Sequence[Array], c: int) -> Array:
     """Rows ``(..., sum J k, c)`` of blocks ``(..., J, k, c)``, one factor after the other."""
-    parts = [b.reshape(*b.shape[:-3], -1, c) for b in B]
+    parts = [rows_of(b) for b in B]
     return np.concatenate(parts, axis=-2) if parts else np.zeros((0, c))
 
 

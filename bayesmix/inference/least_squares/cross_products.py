@@ -42,6 +42,8 @@ def moments(pattern: Incidence, factors: Sequence[Factor], columns: Array, weigh
 def _block_sums(rows: Segments, left: Array, right: Array) -> Array:
     """Sum the outer products of rows of ``left (..., n, a)`` and ``right (..., n, b)`` within groups."""
     a, b = left.shape[-1], right.shape[-1]
+    if not b:
+        return np.zeros((*rows.sum(left[..., 0]).shape, a, 0))
     sums = [rows.sum(left[..., i] * right[..., j]) for i in range(a) for j in range(b)]
     return np.stack(sums, axis=-1).reshape(*sums[0].shape, a, b)
 
@@ -60,10 +62,29 @@ def leverages(
     return total
 
 
+def column_leverages(factors: Sequence[Factor], X: Array, B: Sequence[Array], S: Array, *, R: int = 1) -> Array:
+    """Return ``2 z_i' B x_i + x_i' S x_i`` of each row: what columns ``X (N, c)`` beside the factors add to leverages.
+
+    Parameters
+    ----------
+    B : per factor ``(J, k, c)``.
+    S : (c, c)
+    """
+    total = _products(X, X @ S, R)
+    for factor, block in zip(factors, B, strict=True):
+        form = forms(factor.z, block[factor.codes], X, R)
+        total = total + (2.0 * form if R == 1 else form + np.swapaxes(form, 0, 1))
+    return total
+
+
 def forms(left: Array, blocks: Array, right: Array, R: int) -> Array:
     """Bilinear forms ``left_i' block_i right_i`` of the entries of a row: ``(n,)`` or ``(R, R, n)``."""
-    half = np.einsum("nab,nb->na", blocks, right)
+    return _products(left, np.einsum("nab,nb->na", blocks, right), R)
+
+
+def _products(left: Array, right: Array, R: int) -> Array:
+    """Inner products ``left_i' right_i`` of the entries of a row, both ``(N, k)``: ``(n,)`` or ``(R, R, n)``."""
     if R == 1:
-        return np.einsum("na,na->n", left, half)
+        return np.asarray(np.einsum("na,na->n", left, right))
     n, k = len(left) // R, left.shape[1]
-    return np.asarray(np.einsum("rna,sna->rsn", left.reshape(R, n, k), half.reshape(R, n, half.shape[1])))
+    return np.asarray(np.einsum("rna,sna->rsn", left.reshape(R, n, k), right.reshape(R, n, k)))

@@ -144,8 +144,9 @@ def _times_couplings(pairs: Couplings, S: Array, a: Array) -> Array:
 
 def _outer_sums(by_level: Segments, left: Array, right: Array) -> Array:
     """Sum outer products of edges within levels: ``(levels with edges, k, c)``."""
-    outer = (left[:, :, None] * right[:, None, :]).reshape(len(left), -1)
-    return by_level.sum_rows(outer).reshape(-1, left.shape[1], right.shape[1])
+    k, c = left.shape[1], right.shape[1]
+    outer = (left[:, :, None] * right[:, None, :]).reshape(len(left), k * c)
+    return by_level.sum_rows(outer).reshape(len(by_level.starts), k, c)
 
 
 def _unpack(plan_: Plan, S_entries: Array, pattern: Incidence) -> tuple[tuple[Array, ...], tuple[Array, ...]]:

@@ -72,7 +72,8 @@ def _two_by_two(M: Array) -> tuple[Array, Array]:
 
 def rows_of(blocks: Array) -> Array:
     """Blocks ``(..., J, k, c)`` one below the other: ``(..., J k, c)``."""
-    return blocks.reshape(*blocks.shape[:-3], -1, blocks.shape[-1])
+    levels, k, c = blocks.shape[-3:]
+    return blocks.reshape(*blocks.shape[:-3], levels * k, c)
 
 
 def transposed_times(shapes: Sequence[tuple[int, int]], Lambdas: Sequence[Array], rows: Array) -> Array:

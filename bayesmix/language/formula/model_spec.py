@@ -81,7 +81,12 @@ class ModelSpec:
     @property
     def is_linear(self) -> bool:
         """Whether it is a linear mixed model: normal responses around the only linear predictor itself."""
-        return self.is_simple and is_linear(self.family, self.link)
+        return self.is_simple and self.has_linear_means
+
+    @property
+    def has_linear_means(self) -> bool:
+        """Whether all responses are normal around their linear predictors themselves."""
+        return all(is_linear(response.family, response.links[0]) for response in self.responses)
 
     @property
     def dispersion(self) -> str | None:

@@ -25,6 +25,7 @@ from bayesmix.inference.estimation.methods import Agq, Laplace, Ml, Reml
 from bayesmix.results.comparison import flat_prior_posterior
 from bayesmix.results.comparison.flat_prior_posterior import Reference
 from bayesmix.results.fits import linear_predictor
+from bayesmix.results.fits.degrees_of_freedom import is_linear
 from bayesmix.results.fits.linear_predictor import coefficient_names, flatten, flatten_coefficients
 from bayesmix.results.fits.marginal_summary import describe, mcse
 from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
@@ -111,7 +112,7 @@ def cause_between(first: EstimateRecord | PosteriorRecord, second: EstimateRecor
     if not isinstance(first, EstimateRecord) or not isinstance(second, EstimateRecord):
         return None
     match first.point.method, second.point.method:
-        case (Ml(), Reml()) | (Reml(), Ml()):
+        case (Ml() | Laplace(), Reml()) | (Reml(), Ml() | Laplace()):
             return FIXED
         case (Laplace(), Agq()) | (Agq(), Laplace()):
             return LAPLACE
@@ -155,8 +156,8 @@ def _from_estimate(
     better, cause = _without_approximation(start)
     if better is not None:
         stages.append((better.method, cause, scalars(better, groups=groups)))
-    elif isinstance(start.point.method, Laplace) and start.design.terms:
-        notes.append("Quadrature does not apply to this model: the Laplace error is part of `other parameters`.")
+    elif _is_approximate(start):
+        notes.append("Quadrature does not apply here: the Laplace error is part of `other parameters`.")
     integrated = restricted(better or start)
     if integrated is not None:
         stages.append(("restricted", FIXED, scalars(integrated, groups=groups)))
@@ -209,6 +210,16 @@ def _without_approximation(start: EstimateRecord) -> tuple[EstimateRecord | None
             return estimate_again(start, Agq(points)), LAPLACE
         case _:
             return None, ""
+
+
+def _is_approximate(start: EstimateRecord) -> bool:
+    """Whether effects are integrated by Laplace's approximation, which is exact of those of linear means."""
+    if is_linear(start) or isinstance(start.point.method, Agq):
+        return False
+    of_means = {r for r, one in enumerate(start.spec.parameters) if one.parameter == 0}
+    return (not start.spec.has_linear_means and bool(start.design.terms)) or any(
+        not of_means.issuperset(term.owners) for term in start.design.terms
+    )
 
 
 def _decomposed(  # noqa: PLR0913, PLR0917 - ends of a decomposition and its options

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.errors import ConvergenceWarning, SpecError, nearest
-from bayesmix.inference.estimation.methods import Ml, Reml
 from bayesmix.inference.estimation.profile import Interval, profile_intervals
-from bayesmix.results.fits.degrees_of_freedom import quantile, t_tests
+from bayesmix.results.fits.degrees_of_freedom import is_linear, quantile, t_tests
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import reported
 from bayesmix.results.fits.refit import by_maximum_likelihood
@@ -70,8 +69,7 @@ def side_by_side(
 
 def applicable(estimate: EstimateRecord) -> tuple[str, ...]:
     """The methods that an estimate has intervals by."""
-    linear = isinstance(estimate.point.method, Reml | Ml)
-    return ("wald", "satterthwaite", "profile") if linear else ("wald", "profile")
+    return ("wald", "satterthwaite", "profile") if is_linear(estimate) else ("wald", "profile")
 
 
 def _profile(fit: EstimateRecord, names: list[str], level: float) -> tuple[list[tuple[float, float]], list[str]]:

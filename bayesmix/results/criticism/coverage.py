@@ -14,17 +14,18 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.errors import BayesmixError, BayesmixWarning, SpecError, nearest
-from bayesmix.inference.estimation.methods import Method, Ml, Reml
+from bayesmix.inference.estimation.methods import Method, likelihood_method
 from bayesmix.inference.estimation.profile import critical_rise, profile_rise
 from bayesmix.inference.sampling.draws import Schedule
 from bayesmix.language.arguments import explained
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.executors import in_order
 from bayesmix.results.criticism.confidence_intervals import applicable, confidence_intervals
+from bayesmix.results.fits.degrees_of_freedom import is_linear
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import flatten
 from bayesmix.results.fits.records import EstimateRecord
-from bayesmix.results.fits.refit import estimate_again, likelihood_method, sample_again
+from bayesmix.results.fits.refit import estimate_again, sample_again
 from bayesmix.results.prediction.simulation import replicated
 
 if TYPE_CHECKING:
@@ -89,10 +90,9 @@ def coverage(  # noqa: PLR0913 - options of a study, named
 
 
 def _check(fit: EstimateRecord, methods: Sequence[str] | None) -> tuple[str, ...]:
-    linear = isinstance(fit.point.method, Reml | Ml)
     known = (*applicable(fit), "credible")
     if methods is None:
-        return known if linear else known[:-1]  # credible ones of generalized models take NUTS for each data set
+        return known if is_linear(fit) else known[:-1]  # credible ones of others take NUTS for each data set
     for method in methods:
         if method not in known:
             raise SpecError(f"There are no `{method}` intervals.{nearest(method, known)} Methods: {', '.join(known)}.")
@@ -128,7 +128,7 @@ def _holds(study: Study, design: Design, fitted: Callable[[Method], EstimateReco
     own = study.estimate.point.method
     truth = flatten(study.estimate.design, study.estimate.values)
     if method == "profile":
-        return _profile_holds(fitted(likelihood_method(own)), truth, study.level)
+        return _profile_holds(fitted(likelihood_method(own, study.spec)), truth, study.level)
     if method == "credible":
         posterior = sample_again(study.estimate, None, Schedule(DRAWS, CHAINS, seed), design=design, spec=study.spec)
         limits = posterior.parameters(study.level)[["lower", "upper"]].to_numpy()

@@ -47,7 +47,10 @@ def resolve_df(fit: FitRecord, df: str | None) -> str:
             )
         return "posterior"
     if df == "satterthwaite" and not is_linear(fit):
-        raise SpecError("Satterthwaite's degrees of freedom are for linear mixed models; here z tests hold.")
+        raise SpecError(
+            "Satterthwaite's degrees of freedom are for linear mixed models of one response with one residual variance;"
+            " here z tests hold."
+        )
     return df or ("satterthwaite" if is_linear(fit) else "asymptotic")
 
 

@@ -21,7 +21,7 @@ from bayesmix.inference.estimation.distributional_regression import fit_regressi
 from bayesmix.inference.estimation.estimate import estimate
 from bayesmix.inference.estimation.glm import Glm, fit_glm
 from bayesmix.inference.estimation.laplace_reml import restricted_estimate
-from bayesmix.inference.estimation.methods import Method, Ml, Reml, resolve_method
+from bayesmix.inference.estimation.methods import Method, likelihood_method, resolve_method
 from bayesmix.inference.parameters.likelihood import likelihood_of
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
 from bayesmix.inference.sampling.draws import Schedule
@@ -55,16 +55,11 @@ def estimate_again(fit: FitRecord, method: Method | None = None, *, design: Desi
 
 def by_maximum_likelihood(fit: EstimateRecord) -> EstimateRecord:
     """The estimate whose criterion is a likelihood of all data: of a REML fit that by ML, any other itself."""
-    return estimate_again(fit, likelihood_method(fit.point.method))
-
-
-def likelihood_method(method: Method) -> Method:
-    """The method whose criterion is minus twice a log-likelihood: ML for REML, any other itself."""
-    return Ml() if isinstance(method, Reml) else method
+    return estimate_again(fit, likelihood_method(fit.point.method, fit.spec))
 
 
 def restricted(fit: EstimateRecord) -> EstimateRecord | None:
-    """A generalized model's counterpart of REML, once a fit; None for linear models, and where it would be dear."""
+    """A counterpart of REML, once a fit; None where there is REML itself, and where it would be dear."""
 
     def found() -> EstimateRecord | None:
         point = restricted_estimate(fit.design, fit.spec, fit.point)

@@ -17,7 +17,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
-from bayesmix.inference.estimation.methods import Agq, Laplace, Ml, Reml
+from bayesmix.inference.estimation.methods import Agq, Ml, Reml
 from bayesmix.inference.parameters.correlation import OneNumber
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import corr_effects, sd_effects
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
 
 
+SATTERTHWAITE = ". t-tests use Satterthwaite's method"
 DISTRIBUTIONAL = "Distributional parameters"
 LARGEST_CORRELATION = 20  # fixed effects; the correlations of more are not printed
 
@@ -132,21 +133,16 @@ def _heading(fit: EstimateRecord) -> Section:
 
 
 def _title(fit: EstimateRecord) -> str:
-    kind = kind_of_model(fit)
+    has_effects = bool(fit.design.terms)
     match fit.point.method:
-        case Reml() | Ml() if not is_linear(fit):
-            return f"{kind} fit by {'REML' if fit.method == 'REML' else 'maximum likelihood'} (Laplace Approximation)"
-        case Reml() if not fit.design.terms:
-            return f"{kind} fit by REML. t-tests are exact, on n - p degrees of freedom"
-        case Reml():
-            return f"{kind} fit by REML. t-tests use Satterthwaite's method"
-        case Ml():
-            return f"{kind} fit by maximum likelihood. t-tests use Satterthwaite's method"
-        case Laplace():
-            detail = " (Laplace Approximation)" if fit.design.terms else ""
+        case Reml() | Ml() if is_linear(fit):
+            is_exact = fit.method == "REML" and not has_effects
+            detail = ". t-tests are exact, on n - p degrees of freedom" if is_exact else SATTERTHWAITE
         case Agq(points):
             detail = f" (Adaptive Gauss-Hermite Quadrature, nAGQ = {points})"
-    return f"{kind} fit by maximum likelihood{detail}"
+        case _:
+            detail = " (Laplace Approximation)" if has_effects else ""
+    return f"{kind_of_model(fit)} fit by {'REML' if fit.method == 'REML' else 'maximum likelihood'}{detail}"
 
 
 # ---- criteria and residuals -------------------------------------------------------------------------------------

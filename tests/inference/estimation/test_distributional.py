@@ -10,14 +10,24 @@ from functools import cache
 
 import numpy as np
 import pytest
-from breadth import ESTIMATES, FOLDER, coefficients, covariance, estimate_case, frame
+from breadth import (
+    ESTIMATES,
+    FOLDER,
+    coefficients,
+    covariance,
+    dense_model,
+    dense_values,
+    estimate_case,
+    frame,
+)
+from dense_rows import conditional_mode, root
 
 import bayesmix as bmx
 from bayesmix.data.design.build import build
 from bayesmix.data.design.layout import parts_of
 from bayesmix.inference.estimation.conditional_mode import generalized_problem
 from bayesmix.inference.estimation.generalized import MarginalLikelihood
-from bayesmix.inference.estimation.methods import Agq, Laplace
+from bayesmix.inference.estimation.methods import Agq, Laplace, Reml
 from bayesmix.inference.least_squares.scaling import coordinates
 from bayesmix.inference.parameters.covariance import from_factor
 from bayesmix.language.formula.model_spec import make_spec
@@ -25,9 +35,11 @@ from bayesmix.language.formula.model_spec import make_spec
 CRITERION = 1e-10  # relative, of minus twice the log-likelihood; the estimate itself must reach 1e-8
 ESTIMATE = 1e-4  # standard errors: the optimum is found to about half the digits of the criterion
 ERROR = 1e-4  # relative, of standard errors: Hessians are differences of gradients
+STEP = 1e-3  # of differences of the criterion
 GRADIENT = 1e-7  # relative to the largest slope of a point
-QUICK = {"spread", "times_shape", "two_gaussian", "sleepstudy_sigma_days"}  # one of each kind
-READ = [name for name in ESTIMATES if not name.endswith("_reml") and "rescor" not in name]
+QUICK = {"spread", "times_shape", "two_gaussian", "sleepstudy_sigma_days", "gaussian_offsets_reml"}  # one of each kind
+READ = [name for name in ESTIMATES if "rescor" not in name]
+REML = [name for name in READ if estimate_case(name)["method"] == "reml"]
 FITTED = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in READ]
 
 
@@ -62,7 +74,7 @@ def test_standard_errors_are_those_of_tmb(name):
         expected = case["parameters"][parameter]
         scale = 1.0 if coefficient in errors else expected["estimate"]  # of one number: inside it is its logarithm
         assert errors[coefficient if coefficient in errors else parameter] * scale == pytest.approx(
-            expected["se"], rel=ERROR
+            expected.get("joint_se", expected["se"]), rel=ERROR
         )
 
 
@@ -75,8 +87,30 @@ def test_conditional_modes_are_those_of_tmb(name):
         found, (rows, columns) = fit.point.b[own], _places(fit.design.terms[own], term)
         expected, spread = np.array(term["mode"]), np.array(term["condsd"])
         np.testing.assert_allclose(found[np.ix_(rows, columns)], expected, rtol=0.0, atol=ESTIMATE * spread.max())
-        variances = np.diagonal(fit.point.b_cov[own], axis1=-2, axis2=-1)
-        np.testing.assert_allclose(np.sqrt(variances[np.ix_(rows, columns)]), spread, rtol=ERROR)
+        if case["method"] == "ml":  # by REML theirs are with the uncertainty of the means
+            variances = np.diagonal(fit.point.b_cov[own], axis1=-2, axis2=-1)
+            np.testing.assert_allclose(np.sqrt(variances[np.ix_(rows, columns)]), spread, rtol=ERROR)
+
+
+@pytest.mark.parametrize("name", ["gaussian_offsets_reml", pytest.param("crossed_sigma_reml", marks=pytest.mark.slow)])
+def test_conditional_covariances_hold_all_fixed_effects(name):
+    """By REML, too: blocks of the inverse of the random effects' own information, dense."""
+    case, fit = estimate_case(name), fitted(name)
+    model = dense_model(case)
+    values = dense_values(case, {key: found["estimate"] for key, found in case["parameters"].items()})
+    q = sum(block.levels * block.z[0].shape[1] for block in model.blocks)
+    C = np.linalg.inv(conditional_mode(model, values, reml=True).H[:q, :q])
+    begin = 0
+    for term, block, S in zip(case["modes"], model.blocks, values.covariances, strict=True):
+        effects = [(one.group, set(one.effects)) for one in fit.design.terms]
+        own = effects.index((term["group"], set(term["columns"])))
+        rows, columns = _places(fit.design.terms[own], term)
+        k = len(columns)
+        for level, row in enumerate(rows):
+            at = slice(begin + level * k, begin + (level + 1) * k)
+            expected = root(S) @ C[at, at] @ root(S).T
+            np.testing.assert_allclose(fit.point.b_cov[own][row][np.ix_(columns, columns)], expected, rtol=ERROR)
+        begin += block.levels * k
 
 
 def _places(term, expected):
@@ -92,14 +126,18 @@ class Criterion:
     """Minus twice the approximate log-likelihood by the names of the parameters."""
 
     def __init__(self, formula, data, family, method, *, rescor=False):
+        restricted = isinstance(method, Reml)
         self.spec = make_spec(formula, family, None, None, rescor=rescor)
         self.design = build(parts_of(self.spec), data)
         self.working = coordinates(self.design)
-        self.likelihood = MarginalLikelihood(generalized_problem(self.design, self.working, self.spec), method)
+        problem = generalized_problem(self.design, self.working, self.spec, restricted=restricted)
+        self.likelihood = MarginalLikelihood(problem, method)
 
     def at(self, parameters):
         """Parameters in computational coordinates."""
-        beta = np.linalg.solve(self.working.T, [self._coefficient(name, parameters) for name in self.design.fixed])
+        free = self.likelihood.problem.free
+        own = [self._coefficient(self.design.fixed[j], parameters) for j in free]
+        beta = np.linalg.solve(self.working.T[np.ix_(free, free)], own)
         roots = [
             np.linalg.cholesky(np.linalg.inv(C) @ covariance(_term(term), parameters) @ np.linalg.inv(C).T)
             for term, C in zip(self.design.terms, self.working.C, strict=True)
@@ -129,7 +167,8 @@ def _term(term):
 @cache
 def criterion(name):
     case = estimate_case(name)
-    return Criterion(case["formula"], frame(case["data"]), case["family"], Laplace(), rescor=case["rescor"])
+    method = Reml() if case["method"] == "reml" else Laplace()
+    return Criterion(case["formula"], frame(case["data"]), case["family"], method, rescor=case["rescor"])
 
 
 @pytest.mark.parametrize("name", READ)
@@ -141,6 +180,34 @@ def test_criteria_at_other_parameters_are_those_of_tmb(name, point):
     largest = max(abs(slope) for slope in expected["gradient"].values())
     for parameter, slope in expected["gradient"].items():
         assert gradient[parameter] == pytest.approx(slope, rel=1e-6, abs=GRADIENT * largest), parameter
+
+
+@pytest.mark.parametrize("name", REML)
+def test_restricted_criteria_have_the_slopes_of_their_differences(name):
+    ours = criterion(name)
+    for point in estimate_case(name)["points"]:
+        x = ours.at(point["parameters"])
+        slope = ours.likelihood(x)[1]
+        differences = [_central(ours.likelihood.value, x, shift) for shift in STEP * np.eye(len(x))]
+        np.testing.assert_allclose(slope, differences, rtol=1e-7, atol=1e-7 * np.abs(slope).max())
+
+
+def _central(function, x, shift):
+    """Derivative along a step, by differences of the fourth order."""
+    at = [function(x + times * shift) for times in (-2.0, -1.0, 1.0, 2.0)]
+    return (at[0] - 8.0 * at[1] + 8.0 * at[2] - at[3]) / (12.0 * STEP)
+
+
+def test_precision_weights_are_offsets_of_log_sigma():
+    """A row of weight w has the standard deviation sigma / sqrt(w), by REML as by maximum likelihood."""
+    case = estimate_case("gaussian_offsets_reml")
+    data = frame(case["data"]).assign(w=lambda d: np.exp(-2.0 * d["b"]), offset=lambda d: frame(case["data"])["w"])
+    weighted = bmx.Model({"mu": "a ~ x + offset(offset) + (x | g)", "sigma": "~ x"}, data, weights="w")
+    for method in ("reml", "ml"):
+        expected = model("gaussian_offsets_reml").estimate(method)
+        found = weighted.estimate(method)
+        assert found.criterion == pytest.approx(expected.criterion, rel=1e-10)
+        np.testing.assert_allclose(found.values.beta, expected.values.beta, rtol=1e-5)
 
 
 # ---- quadrature ----------------------------------------------------------------------------------------------------

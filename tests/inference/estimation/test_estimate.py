@@ -48,6 +48,27 @@ def test_methods_by_name(text, family, link, method):
     assert resolve_method(text, make_spec("y ~ x + (1 | g)", family, link, None)) == method
 
 
+SIGMA = make_spec(["y ~ x + (1 | g)", "sigma ~ x"], None, None, None)
+RESPONSES = make_spec(["y ~ x + (1 | g)", "z ~ x"], {"y": "gaussian", "z": "poisson"}, None, None)
+
+
+@pytest.mark.parametrize(("text", "method"), [("auto", Laplace()), ("reml", Reml()), ("ml", Laplace()), ("agq", Agq())])
+def test_methods_of_linear_means_beside_which_sigma_has_a_formula(text, method):
+    assert resolve_method(text, SIGMA) == method
+
+
+@pytest.mark.parametrize(
+    ("spec", "method", "match"),
+    [
+        (RESPONSES, "reml", "several responses, family `poisson` and link `log`, .*: use Laplace"),
+        (SIGMA, Ml(), r"formulas of several parameters, .*: use Reml\(\), Laplace\(\) or Agq"),
+    ],
+)
+def test_what_does_not_fit_several_predictors_is_refused(spec, method, match):
+    with pytest.raises(SpecError, match=match):
+        resolve_method(method, spec)
+
+
 @pytest.mark.parametrize("method", ["reml", Reml(), Ml()])
 def test_linear_methods_refuse_generalized_models(method):
     with pytest.raises(SpecError, match=r"does not fit .* family `poisson` and link `log`: use Laplace\(\) or Agq"):

@@ -7,7 +7,7 @@ import pytest
 from dense import dense_Z, indicator
 from handmade import LAYOUTS, random_factor
 
-from bayesmix.inference.least_squares.cross_products import leverages, moments
+from bayesmix.inference.least_squares.cross_products import column_leverages, leverages, moments
 from bayesmix.inference.least_squares.incidence import Segments, counting_order, incidence, unique_keys
 
 N = 90
@@ -69,6 +69,22 @@ def test_leverages_are_quadratic_forms_of_the_rows(layout):
     Z = dense_Z(factors)
     expected = np.einsum("nq,qr,nr->n", Z, spread(pattern, factors, D, C), Z)
     np.testing.assert_allclose(leverages(pattern, factors, D, C), expected, **EXACT)
+
+
+@pytest.mark.parametrize("R", [1, 2])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_columns_beside_the_factors_have_leverages_too(layout, R):
+    """Of rows with several predictors blocks of the forms of all pairs of their entries."""
+    rng = np.random.default_rng(4)
+    factors = LAYOUTS[layout](rng, N)
+    X, Z, S = rng.normal(size=(N, 3)), dense_Z(factors), rng.normal(size=(3, 3))
+    S += S.T
+    B = [rng.normal(size=(factor.levels, factor.k, 3)) for factor in factors]
+    across = Z @ np.concatenate([block.reshape(-1, 3) for block in B]) @ X.T
+    whole = across + across.T + X @ S @ X.T
+    own = np.arange(N).reshape(R, -1)
+    expected = np.diagonal(whole) if R == 1 else whole[own[:, None], own[None, :]]
+    np.testing.assert_allclose(column_leverages(factors, X, B, S, R=R), expected, **EXACT)
 
 
 @pytest.mark.parametrize("layout", ["one factor, k=2", "three crossed", "nested and crossed"])

@@ -103,7 +103,9 @@ describe <- function(name, model) {
   kept <- if (fit$reml) -seq_len(m$p) else seq_along(m$names); is_log <- m$is_log[kept]; estimate <- natural(fit$p, is_log)
   se <- unname(sqrt(diag(solve(fit$H)))) * ifelse(is_log, estimate, 1); H <- fit$object$env$spHess(full, random = TRUE); V <- diag(as.matrix(solve(H)))
   random <- names(full)[fit$object$env$random]; parameters <- Map(function(e, s) list(estimate = e, se = s), setNames(unname(estimate), m$names[kept]), se)
-  if (fit$reml) parameters <- c(Map(function(e, s) list(estimate = e, se = s), setNames(unname(full[names(full) == "beta"]), m$names[seq_len(m$p)]), unname(sqrt(V[random == "beta"]))), parameters)
+  if (fit$reml) { # joint_se: the uncertainty of all other parameters carried into the coefficients of the means
+    Q <- sdreport(fit$object, par.fixed = fit$p, hessian.fixed = fit$H, getJointPrecision = TRUE)$jointPrecision; joint <- sqrt(diag(solve(as.matrix(Q))))[rownames(Q) == "beta"]
+    parameters <- c(Map(function(e, s, j) list(estimate = e, se = s, joint_se = j), setNames(unname(full[names(full) == "beta"]), m$names[seq_len(m$p)]), unname(sqrt(V[random == "beta"])), unname(joint)), parameters) }
   b <- full[names(full) == "b"]; s <- sqrt(V[random == "b"]); begin <- 0; modes <- list()
   for (t in seq_along(m$modes)) { one <- m$modes[[t]]; q <- length(one$columns); ix <- begin + seq_len(q * length(one$levels)); begin <- max(ix)
     modes[[t]] <- list(group = one$group, columns = I(one$columns), levels = I(one$levels), mode = unname(matrix(b[ix], ncol = q, byrow = TRUE)), condsd = unname(matrix(s[ix], ncol = q, byrow = TRUE))) }
@@ -129,7 +131,7 @@ compare <- function(model, fit, parameters) {
   fixed <- c(pick("beta")[model$order %||% seq_along(pick("beta"))], pick("betad") * model$scale); ours <- vapply(parameters, `[[`, 0, "estimate")[seq_along(fixed)]; se <- vapply(parameters, `[[`, 0, "se")[seq_along(fixed)]
   is_log <- fit$m$is_log[seq_along(fixed)]; se[is_log] <- se[is_log] / ours[is_log]; ours[is_log] <- log(ours[is_log])
   list(call = gsub("\\s+", " ", paste(deparse(model$glmmTMB), collapse = "")), criterion = 2 * as.numeric(other$obj$fn(theirs)), minus_ours = 2 * (as.numeric(other$obj$fn(theirs)) - fit$nll),
-    fixed_difference_in_se = max(abs(fixed - ours) / se), dispersion = sprintf("its coefficients times %g are ours", model$scale))
+    fixed_difference_in_se = max(abs(fixed - ours) / se), se = I(unname(sqrt(diag(vcov(other)$cond))[model$order %||% seq_along(pick("beta"))])), dispersion = sprintf("its coefficients times %g are ours", model$scale))
 }
 
 model <- function(data, formula, family, responses, bars, ..., rescor = FALSE) list(data = data, formula = formula, family = family, responses = responses, bars = bars, rescor = rescor, ...)
@@ -140,6 +142,11 @@ days <- sleep(list(bar("Subject", mean_of(~ Days))), "Reaction ~ Days + (Days | 
   glmmTMB = quote(glmmTMB(Reaction ~ Days + (Days | Subject), dispformula = ~ Days)), notes = "glmmTMB 1.1.5 models log(variance): its dispersion coefficients halved are those of log(sigma)")
 apart <- list(bar("Subject", mean_of(one)), bar("Subject", aux_of(one))); shared <- list(bar("Subject", mean_of(one), aux_of(one)))
 formulas <- function(...) c(...)
+crossed_sigma <- model("crossed", list(mu = "y ~ 1 + (1 | a) + (1 | b)", sigma = "~ 1 + (1 | a)"), "gaussian", list(gauss("y", one, one)), list(bar("a", mean_of(one)), bar("b", mean_of(one)), bar("a", aux_of(one))))
+two_gaussian <- model("responses", c("a ~ x + (1 | p | g)", "b ~ x + (1 | p | g)"), "gaussian", list(gauss("a", ~ x), gauss("b", ~ x)), list(bar("g", mean_of(one, 1), mean_of(one, 2))), scale = 0.5,
+    long = function(d) { l <- rbind(data.frame(d[c("g", "x")], y = d$a, r = "a"), data.frame(d[c("g", "x")], y = d$b, r = "b")); l$r <- factor(l$r); l },
+    glmmTMB = quote(glmmTMB(y ~ 0 + r + r:x + (0 + r | g), dispformula = ~ 0 + r)), order = c(1, 3, 2, 4),
+    notes = "glmmTMB fits the stacked rows of both responses")
 CASES <- list(
   sleepstudy_sigma_days = days,
   sleepstudy_sigma_days_reml = c(days, reml = TRUE),
@@ -147,8 +154,15 @@ CASES <- list(
   sleepstudy_locscale_uncorrelated_reml = c(sleep(apart, "Reaction ~ Days + (1 | Subject)", "~ Days + (1 | Subject)", ~ Days), reml = TRUE),
   sleepstudy_locscale = sleep(shared, "Reaction ~ Days + (1 | ID | Subject)", "~ Days + (1 | ID | Subject)", ~ Days),
   sleepstudy_locscale_slopes = sleep(list(bar("Subject", mean_of(~ Days), aux_of(one))), "Reaction ~ Days + (Days | ID | Subject)", "~ 1 + (1 | ID | Subject)", one),
+  sleepstudy_locscale_reml = c(sleep(shared, "Reaction ~ Days + (1 | ID | Subject)", "~ Days + (1 | ID | Subject)", ~ Days), reml = TRUE),
+  crossed_sigma_reml = c(crossed_sigma, reml = TRUE),
+  crossed_sigma_b_reml = model("crossed", list(mu = "y ~ 1 + (1 | a) + (1 | b)", sigma = "~ b"), "gaussian", list(gauss("y", one, ~ b)), list(bar("a", mean_of(one)), bar("b", mean_of(one))), scale = 0.5, reml = TRUE,
+    glmmTMB = quote(glmmTMB(y ~ 1 + (1 | a) + (1 | b), dispformula = ~ b))),
+  gaussian_offsets_reml = model("responses", list(mu = "a ~ x + offset(w) + (x | g)", sigma = "~ x + offset(b)"), "gaussian", list(gauss("a", ~ x + offset(w), ~ x + offset(b))), list(bar("g", mean_of(~ x))), offsets = list(mu = "w", sigma = "b"), scale = 0.5, reml = TRUE,
+    glmmTMB = quote(glmmTMB(a ~ x + offset(w) + (x | g), dispformula = ~ x + offset(2 * b)))),
+  two_gaussian_reml = c(two_gaussian, reml = TRUE),
   spread = model("spread", list(mu = "y ~ x", sigma = "~ 1 + (1 | g)"), "gaussian", list(gauss("y", ~ x, one)), list(bar("g", aux_of(one)))),
-  crossed_sigma = model("crossed", list(mu = "y ~ 1 + (1 | a) + (1 | b)", sigma = "~ 1 + (1 | a)"), "gaussian", list(gauss("y", one, one)), list(bar("a", mean_of(one)), bar("b", mean_of(one)), bar("a", aux_of(one)))),
+  crossed_sigma = crossed_sigma,
   crossed_shared = model("crossed", list(mu = "y ~ 1 + (1 | i | a) + (1 | b)", sigma = "~ 1 + (1 | i | a)"), "gaussian", list(gauss("y", one, one)), list(bar("a", mean_of(one), aux_of(one)), bar("b", mean_of(one)))),
   counts_shape = model("counts", list(mu = "y ~ x + (1 | g)", shape = "~ x"), "negbinomial", list(response("y", "negbinomial", ~ x, ~ x)), list(bar("g", mean_of(one))), scale = 1,
     glmmTMB = quote(glmmTMB(y ~ x + (1 | g), dispformula = ~ x, family = nbinom2))),
@@ -159,10 +173,7 @@ CASES <- list(
   times_shape = model("times", list(mu = "y ~ x + (1 | g)", shape = "~ x + kind"), "gamma", list(response("y", "gamma", ~ x, ~ x + kind)), list(bar("g", mean_of(one))), scale = 1,
     glmmTMB = quote(glmmTMB(y ~ x + (1 | g), dispformula = ~ x + kind, family = Gamma("log")))),
   times_offsets = model("times", list(mu = "y ~ kind + offset(x) + (1 | g)", shape = "~ kind + offset(x)"), "gamma", list(response("y", "gamma", ~ kind + offset(x), ~ kind + offset(x))), list(bar("g", mean_of(one))), offsets = list(mu = "x", shape = "x")),
-  two_gaussian = model("responses", c("a ~ x + (1 | p | g)", "b ~ x + (1 | p | g)"), "gaussian", list(gauss("a", ~ x), gauss("b", ~ x)), list(bar("g", mean_of(one, 1), mean_of(one, 2))), scale = 0.5,
-    long = function(d) { l <- rbind(data.frame(d[c("g", "x")], y = d$a, r = "a"), data.frame(d[c("g", "x")], y = d$b, r = "b")); l$r <- factor(l$r); l },
-    glmmTMB = quote(glmmTMB(y ~ 0 + r + r:x + (0 + r | g), dispformula = ~ 0 + r)), order = c(1, 3, 2, 4),
-    notes = "glmmTMB fits the stacked rows of both responses"),
+  two_gaussian = two_gaussian,
   two_gaussian_rescor = model("responses", c("a ~ x + (1 | p | g)", "b ~ x + (1 | p | g)"), "gaussian", list(gauss("a", ~ x), gauss("b", ~ x)), list(bar("g", mean_of(one, 1), mean_of(one, 2))), rescor = TRUE),
   two_gaussian_rescor_sigma = model("responses", c("a ~ x + (1 | p | g)", "b ~ x + (1 | p | g)", "sigma_a ~ x"), "gaussian", list(gauss("a", ~ x, ~ x), gauss("b", ~ x)), list(bar("g", mean_of(one, 1), mean_of(one, 2))), rescor = TRUE),
   gaussian_poisson = model("responses", c("a ~ x + (1 | p | g)", "n ~ x + (1 | p | g)"), list(a = "gaussian", n = "poisson"), list(gauss("a", ~ x), response("n", "poisson", ~ x)), list(bar("g", mean_of(one, 1), mean_of(one, 2)))),

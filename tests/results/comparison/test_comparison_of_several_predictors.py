@@ -16,6 +16,7 @@ from bayesmix.results.comparison.decomposition import _without_approximation
 from bayesmix.results.comparison.document_check import figures_of
 from bayesmix.results.comparison.singular_fit import explain_singular
 
+REML = "sleepstudy_sigma_days_reml"
 CASES = ("sleepstudy_locscale", "two_gaussian")
 
 
@@ -41,18 +42,20 @@ STEPS = ["fixed effects", "other parameters", "skewness", "prior", "Monte Carlo"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*CASES, "epilepsy_shape", "crossed_sigma"])
+@pytest.mark.parametrize("name", [*CASES, "epilepsy_shape", "crossed_sigma", REML])
 def test_causes_add_up(name):
     """With the error of Laplace's approximation wherever quadrature has one grouping factor to go over."""
     model = model_of(name)
     comparison = bmx.compare(model.sample(draws=500, chains=2, seed=1, progress=False), estimate_of(name), causes=True)
     (way,) = comparison.decompositions
-    applies = name != "crossed_sigma"
-    assert list(way.steps.columns) == ["Laplace"] * applies + STEPS
+    applies, is_reml = name not in {"crossed_sigma", REML}, name == REML
+    assert list(way.steps.columns) == ["Laplace"] * applies + STEPS[is_reml:]
     np.testing.assert_allclose(way.steps.sum(axis=1), way.difference, rtol=1e-10, atol=1e-12)
-    assert way.stages["Laplace"].to_numpy() == pytest.approx(estimate_of(name).parameters()["estimate"].to_numpy())
+    assert way.stages["REML" if is_reml else "Laplace"].to_numpy() == pytest.approx(
+        estimate_of(name).parameters()["estimate"].to_numpy()
+    )
     assert np.isfinite(way.steps.to_numpy()).all()
-    assert any("Quadrature does not apply" in note for note in comparison.notes) == (not applies)
+    assert any("Quadrature does not apply" in note for note in comparison.notes) == (name == "crossed_sigma")
 
 
 def test_the_error_of_laplace_s_approximation_is_that_of_its_estimate():
@@ -72,6 +75,11 @@ def test_the_error_of_laplace_s_approximation_is_that_of_its_estimate():
     exact = optimize.minimize(loss, start, method="BFGS", options={"gtol": 1e-6}).x
     np.testing.assert_allclose(found.parameters()["estimate"], exact, rtol=1e-4)
     assert np.abs(start / exact - 1.0).max() > 1e-3  # the test can tell quadrature from Laplace
+
+
+def test_maximum_likelihood_and_reml_differ_by_the_fixed_effects():
+    text = str(bmx.compare(estimate_of(REML), model_of(REML).estimate("ml")))
+    assert "All of it comes from the fixed effects: REML integrates them out" in text
 
 
 def test_documents_have_figures_of_every_parameter():

@@ -52,6 +52,15 @@ def of_counts(family: str, formula: str = "y ~ x + z + (1 | g)", **options: str)
     return bmx.Model(formula, bmx.load_dataset("nbsim"), family, **options).estimate()
 
 
+def test_reml_fits_with_formulas_of_sigma_are_refitted_by_maximum_likelihood() -> None:
+    """Twice the difference of log-likelihoods by glmmTMB 1.1.5, ``dispformula = ~ Days``, and the larger one."""
+    data = bmx.load_dataset("sleepstudy")
+    fits = [bmx.Model([f"Reaction ~ {x} + (Days | Subject)", "sigma ~ Days"], data) for x in ("1", "Days")]
+    found = bmx.anova(*(model.estimate("reml") for model in fits))
+    assert found["chisq"].iloc[1] == pytest.approx(21.660098, abs=1e-6)
+    assert found["deviance"].iloc[1] == pytest.approx(1740.000695, abs=1e-6)
+
+
 def test_a_poisson_model_is_nested_in_the_negative_binomial_one() -> None:
     table = bmx.anova(of_counts("negbinomial"), of_counts("poisson"))
     for column, values in GLMMTMB.items():

@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 from dense import ml_criterion, random_covariance
+from distributional import estimate_of, model_of
 from scipy import stats
 from scipy.optimize import minimize, minimize_scalar
 
@@ -80,9 +82,17 @@ def test_methods_that_apply(fitted):
     assert applicable(fitted("sleepstudy")) == ("wald", "satterthwaite", "profile")
     assert applicable(fitted("sleepstudy", "ml")) == ("wald", "satterthwaite", "profile")
     assert applicable(fitted("cbpp")) == ("wald", "profile")
+    assert applicable(estimate_of("gaussian_offsets_reml")) == ("wald", "profile")
     assert set(applicable(fitted("sleepstudy"))) == set(METHODS)
     with pytest.raises(bmx.SpecError, match="for linear mixed models"):
         fitted("cbpp").confint(method="satterthwaite")
+
+
+def test_reml_fits_with_a_formula_of_sigma_are_profiled_by_maximum_likelihood():
+    reml = estimate_of("gaussian_offsets_reml")
+    ml = model_of("gaussian_offsets_reml").estimate("ml")
+    pd.testing.assert_frame_equal(reml.confint(["sigma_x"]), ml.confint(["sigma_x"]), check_exact=True)
+    assert not reml.confint(["x"], method="wald").equals(ml.confint(["x"], method="wald"))
 
 
 def test_limits_that_are_no_numbers_are_explained():

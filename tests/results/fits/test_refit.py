@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from distributional import model_of
 
 import bayesmix as bmx
 from bayesmix.data.design.subset import split
@@ -106,6 +107,11 @@ def same_estimate(one, other) -> None:
 @pytest.mark.parametrize("name", ["sleepstudy", "sleepstudy weights", "penicillin", "dyestuff2"])
 def test_a_reml_fit_again_by_maximum_likelihood(fitted, name) -> None:
     same_estimate(by_maximum_likelihood(fitted(name, "reml")), fitted(name, "ml"))
+
+
+def test_a_reml_fit_of_several_predictors_again_by_maximum_likelihood() -> None:
+    model = model_of("sleepstudy_sigma_days_reml")
+    same_estimate(by_maximum_likelihood(model.estimate("reml")), model.estimate("ml"))
 
 
 @pytest.mark.parametrize(("name", "method"), [("sleepstudy", "ml"), ("cbpp", "laplace"), ("cbpp", bmx.Agq(points=5))])

@@ -527,7 +527,7 @@ def test_what_has_code_is_not_saved(model, tmp_path):
 # ---- several linear predictors -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["sleepstudy_locscale", "two_gaussian"])
+@pytest.mark.parametrize("name", ["sleepstudy_locscale", "two_gaussian", "gaussian_offsets_reml"])
 def test_estimates_with_several_predictors_come_back(name, tmp_path):
     fit = estimate_of(name)
     fit.save(tmp_path / "fit.zarr")
@@ -538,6 +538,7 @@ def test_estimates_with_several_predictors_come_back(name, tmp_path):
     np.testing.assert_array_equal(back.values.beta, fit.values.beta)
     for one, other in zip(back.design.outcomes, fit.design.outcomes, strict=True):
         np.testing.assert_array_equal(one.y, other.y)
+    assert back.method == fit.method
     assert (back.converged, back.criterion) == (fit.converged, fit.criterion)
 
 

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 from breadth import estimate_case
 from distributional import estimate_of, model_of, posterior_of
+from scipy import stats
 
+import bayesmix as bmx
+from bayesmix.errors import SpecError
 from bayesmix.results.tables.coefficient_tables import coefficient_tables
 from bayesmix.results.tables.model_text import maths
 
@@ -59,6 +62,28 @@ def test_summaries_have_glmmtmb_s_layout():
     assert " Subject (Intercept)       994.5898 31.5371\n         sigma_(Intercept)   0.1213  0.3483  0.31\n" in text
     assert "\nSigma model (log link):\n            Estimate Std. Error z value Pr(>|z|)\n(Intercept)  2.9" in text
     assert max(map(len, lines)) <= 80
+
+
+def test_summaries_by_reml_say_so_and_have_z_tests_of_glmmtmb_s_standard_errors():
+    fit = estimate_of("gaussian_offsets_reml")
+    lines = str(fit.summary()).splitlines()
+    assert lines[0] == "Distributional mixed model fit by REML (Laplace Approximation)"
+    assert "REML criterion at convergence: 685.4" in lines
+    table = fit.summary().tables["fixed_effects"]
+    errors = estimate_case("gaussian_offsets_reml")["checks"]["glmmTMB"]["se"]
+    np.testing.assert_allclose(table["std_error"], errors, rtol=1e-5)
+    np.testing.assert_allclose(table["p_value"], 2.0 * stats.norm.sf(np.abs(table["statistic"])), rtol=1e-9)
+    with pytest.raises(SpecError, match="one response with one residual variance; here z tests hold"):
+        fit.satterthwaite()
+
+
+def test_reml_without_random_effects_is_that_of_nlme():
+    """``gls(Reaction ~ Days, weights = varExp(form = ~ Days))`` of nlme 3.1-162: nothing is approximated."""
+    fit = bmx.Model(["Reaction ~ Days", "sigma ~ Days"], bmx.load_dataset("sleepstudy")).estimate("reml")
+    assert fit.criterion == pytest.approx(1871.16191971, rel=1e-11)
+    expected = [252.937530, 10.059991, np.log(29.8612702), 0.090039562]
+    np.testing.assert_allclose(fit.values.beta, expected, rtol=1e-6)
+    assert str(fit.summary()).splitlines()[0] == "Distributional model fit by REML"
 
 
 def test_numbers_are_on_their_natural_scale():
