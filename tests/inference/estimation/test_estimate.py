@@ -48,7 +48,7 @@ def test_methods_by_name(text, family, link, method):
     assert resolve_method(text, make_spec("y ~ x + (1 | g)", family, link, None)) == method
 
 
-SIGMA = make_spec(["y ~ x + (1 | g)", "sigma ~ x"], None, None, None)
+SIGMA = make_spec(["y ~ x + (1 | g)", "sigma ~ x"], "gaussian", None, None)
 RESPONSES = make_spec(["y ~ x + (1 | g)", "z ~ x"], {"y": "gaussian", "z": "poisson"}, None, None)
 
 

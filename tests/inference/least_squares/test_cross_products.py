@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from dense import dense_Z, indicator
@@ -76,7 +78,7 @@ def test_leverages_are_quadratic_forms_of_the_rows(layout):
 def test_columns_beside_the_factors_have_leverages_too(layout, R):
     """Of rows with several predictors blocks of the forms of all pairs of their entries."""
     rng = np.random.default_rng(4)
-    factors = LAYOUTS[layout](rng, N)
+    factors = [replace(one, codes=np.tile(one.codes[: N // R], R)) for one in LAYOUTS[layout](rng, N)]
     X, Z, S = rng.normal(size=(N, 3)), dense_Z(factors), rng.normal(size=(3, 3))
     S += S.T
     B = [rng.normal(size=(factor.levels, factor.k, 3)) for factor in factors]

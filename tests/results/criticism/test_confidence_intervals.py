@@ -88,6 +88,7 @@ def test_methods_that_apply(fitted):
         fitted("cbpp").confint(method="satterthwaite")
 
 
+@pytest.mark.slow
 def test_reml_fits_with_a_formula_of_sigma_are_profiled_by_maximum_likelihood():
     reml = estimate_of("gaussian_offsets_reml")
     ml = model_of("gaussian_offsets_reml").estimate("ml")
