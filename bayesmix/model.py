@@ -65,7 +65,8 @@ class Model:
     weights : column name, expression or array. Divides the residual variance of a gaussian response, is the number of
         trials of a share, and multiplies the log-likelihood of any other response.
     offset : column name, expression or array added to the linear predictor.
-    rescor : whether the residuals of several gaussian responses are correlated.
+    rescor : whether the residuals of several gaussian responses are correlated: ``rescor(a, b)``, whose prior is
+        ``"rescor"``, LKJ(1) by default.
     contrasts : contrasts of factors of the fixed part, ``{"recipe": "sum"}``.
     data_name : how summaries call the data.
     documented : figures a document prints, by parameter name; `compare` puts them beside the fits.
@@ -95,8 +96,6 @@ class Model:
             if not isinstance(table, Mapping | None):
                 raise SpecError(f"{name} are a dictionary such as {_TABLES[name]}, not {table!r}.")
         self.spec: ModelSpec = make_spec(formula, family, link, priors, rescor=rescor)
-        if rescor:
-            raise SpecError("rescor=True is read but not fitted yet: leave it out.")
         self.design: Design = build(
             parts_of(self.spec),
             data,

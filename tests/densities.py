@@ -79,8 +79,8 @@ PRIOR: dict[str, Callable[..., object]] = {
     "Gamma": lambda alpha, beta: stats.gamma(alpha, scale=1.0 / beta),
     "InverseGamma": lambda alpha, beta: stats.invgamma(alpha, scale=beta),
     "LogNormal": lambda mu, sigma: stats.lognorm(sigma, scale=np.exp(mu)),
-    "Beta": stats.beta,
     "Uniform": lambda lower, upper: stats.uniform(lower, upper - lower),
+    "Beta": stats.beta,
 }
 
 

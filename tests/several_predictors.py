@@ -33,12 +33,16 @@ DATA = pd.DataFrame(
 )
 
 
-def made(formulas: Any, family: Any = "gaussian", priors: Any = None, data: Any = DATA) -> tuple[ModelSpec, Design]:
+def made(
+    formulas: Any, family: Any = "gaussian", priors: Any = None, data: Any = DATA, *, rescor: bool = False
+) -> tuple[ModelSpec, Design]:
     """Specification and design."""
-    spec = make_spec(formulas, family, None, priors)
+    spec = make_spec(formulas, family, None, priors, rescor=rescor)
     return spec, build(parts_of(spec), data)
 
 
-def priors_of(formulas: Any, family: Any = "gaussian", priors: Any = None, data: Any = DATA) -> Priors:
+def priors_of(
+    formulas: Any, family: Any = "gaussian", priors: Any = None, data: Any = DATA, *, rescor: bool = False
+) -> Priors:
     """The priors in force."""
-    return resolve(*made(formulas, family, priors, data))
+    return resolve(*made(formulas, family, priors, data, rescor=rescor))

@@ -144,6 +144,7 @@ COVERED = {
     "data.design.layout": "data/design/test_rows.py",
     "data.design.term": "data/design/test_build.py",
     "inference.parameters.correlation": "inference/parameters/test_covariance.py",
+    "inference.parameters.response_parts": "inference/parameters/test_likelihood.py",
     "inference.sampling.marginal": "inference/sampling/marginal/test_marginal_posterior.py",
     "inference.sampling.nuts.pymc_likelihood": "inference/sampling/nuts/test_pymc_model.py",
     "inference.sampling.prior_conflict": "inference/parameters/test_centring.py",

@@ -58,6 +58,7 @@ DISTRIBUTIONS = {
     "InverseGamma(2, 3)": stats.invgamma(2, scale=3),
     "LogNormal(1, 0.5)": stats.lognorm(0.5, scale=np.e),
     "Uniform(1, 3)": stats.uniform(1, 2),
+    "Beta(2, 3)": stats.beta(2, 3),
 }
 
 

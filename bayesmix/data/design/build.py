@@ -141,6 +141,7 @@ def build(
         fixed=names,
         owners=tuple(r for r, (matrix, *_) in enumerate(found) for _ in matrix.names),
         numbers={r: part.number for r, part in enumerate(parts) if part.number is not None},
+        residual=tuple(r for r, part in enumerate(parts) if part.is_residual),
         dropped=tuple(part.prefix + name for part, (*_, own) in zip(parts, found, strict=True) for name in own),
         encoder=encoder,
         source=_source(table.names, data_read, arguments, contrasts or {}),

@@ -11,9 +11,11 @@ from bayesmix.data.design.matrix import ModelMatrix
 from bayesmix.data.design.response import ResponseKind
 from bayesmix.data.design.term import TermEncoder
 from bayesmix.errors import DesignError
-from bayesmix.language.families.link import Link
+from bayesmix.language.families.link import LINKS, Link
 from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
 from bayesmix.language.formula.parse import Formula
+
+NUMBER = Formula("", "1", ())  # that of a parameter without one
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Part:
     prefix: str = ""  # of the names of its coefficients: "sigma_"
     kind: ResponseKind | None = "numeric"  # how its response is read; None: its response is that of an earlier part
     number: Link | None = None  # of a parameter without a formula, one number for all rows, called by the prefix
+    is_residual: bool = False  # whether that is a correlation of residuals
 
     def name(self, column: str) -> str:
         """What a column of it is called."""
@@ -39,7 +42,8 @@ def parts_of(spec: ModelSpec) -> list[Part]:
             case Predictor(formula=formula, prefix=prefix):
                 parts.append(Part(formula, prefix, kind))
             case Auxiliary(name=name, link=link):
-                parts.append(Part(Formula("", "1", ()), name, kind, link))
+                parts.append(Part(NUMBER, name, kind, link))
+    parts += [Part(NUMBER, one.name, None, LINKS["logit"], is_residual=True) for one in spec.residual_correlations]
     return parts
 
 
@@ -93,6 +97,7 @@ class Layout:
     fixed: tuple[str, ...]  # p names in R's coding: "Intercept", "ncontrols", "period2", "alcgp.L", "sigma_Days"
     owners: tuple[int, ...]  # (p,) the predictor that each is of
     numbers: Mapping[int, Link] = field(default_factory=dict)  # predictors of parameters without a formula, their links
+    residual: tuple[int, ...] = ()  # those that are (1 + partial correlation) / 2 of residuals, pair by pair
     dropped: tuple[str, ...] = ()  # columns of X left out because they depend linearly on others
     encoder: Encoder | None = None  # codes new data; None in a design made by hand
     source: Source | None = None  # builds the design again; None in a design made by hand

@@ -24,7 +24,7 @@ def units(design: Design, spec: ModelSpec) -> list[float]:
         outcome = design.outcomes[one.response]
         spread = float(np.std(outcome.y / outcome.trials)) if one.parameter == 0 and one.link.is_identity else 1.0
         sizes.append(spread if spread > 0.0 else 1.0)
-    return sizes
+    return [*sizes, *(1.0 for _ in spec.residual_correlations)]
 
 
 def starts_beside(problem: GeneralizedProblem, start: Array, x: Array, singular: Sequence[int]) -> Iterator[Array]:
@@ -61,7 +61,7 @@ def _beside_means(problem: GeneralizedProblem) -> set[int]:
     rows, X = problem.likelihood, problem.coordinates.X
     if not isinstance(rows, SeveralPredictors):
         return set()
-    others = {r for part in rows.parts for r in part.places[1:]}
+    others = {r for part in rows.parts for r in part.beside_means}
     fixed = np.any(X.reshape(rows.R, rows.n, -1) != 0.0, axis=1).sum(axis=1)  # columns of each predictor
     random = {owner for own in _owners(problem) for owner in own}
     return {r for r in others if fixed[r] > 1 or r in random}

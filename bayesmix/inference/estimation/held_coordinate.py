@@ -19,7 +19,12 @@ from bayesmix.language.families.link import LINKS, Link
 FAR_LOG = 30.0  # logarithmic coordinates farther than this from the estimate count as infinite
 FAR_SD = 9.0  # the same of standard deviations: eight thousand times as large
 FAR = 1e5  # standard errors of a fixed effect that count as infinite
-RANGES = {"real": (-math.inf, math.inf), "positive": (0.0, math.inf), "unit": (0.0, 1.0)}  # of what a link is of
+RANGES = {  # of what a link is of
+    "real": (-math.inf, math.inf),
+    "positive": (0.0, math.inf),
+    "unit": (0.0, 1.0),
+    "correlation": (-1.0, 1.0),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import LinearProblem, criterion, linear_problem, profiled_deviance, solve_linear
 from bayesmix.inference.parameters.covariance import from_factor, lower, split
 from bayesmix.inference.parameters.names import corr_names, sd_names
+from bayesmix.inference.parameters.natural_scale import scale_of
 from bayesmix.language.formula.model_spec import ModelSpec
 
 SIZES = (0.1, 1.0, 4.0)  # relative standard deviations that searches for other minima start from
@@ -357,7 +358,7 @@ class HeldDeviances:
         point, layout = self.point, self.design.layout
         estimate, separates = float(point.beta[j]), (bool(self._endless[j, 0]), bool(self._endless[j, 1]))
         if layout.owners[j] in layout.numbers:
-            return HeldEffect(0.0, j, estimate, 1.0, separates, layout.numbers[layout.owners[j]])
+            return HeldEffect(0.0, j, estimate, 1.0, separates, scale_of(layout, layout.owners[j]))
         error = math.sqrt(max(float(point.beta_cov[j, j]), 0.0))
         unit = error if math.isfinite(error) and error > 0.0 else max(abs(estimate), 1.0)
         return HeldEffect(0.0, j, estimate, unit, separates)

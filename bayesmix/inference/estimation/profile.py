@@ -23,6 +23,7 @@ from bayesmix.inference.estimation.held_deviance import HeldDeviances
 from bayesmix.inference.estimation.methods import likelihood_method
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.profile_curve import MAX_WORK, Curve, ExhaustedError, HigherError, Point
+from bayesmix.inference.parameters.natural_scale import is_coordinate
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.threads import one_blas_thread
 
@@ -42,6 +43,7 @@ class Outcome(Enum):
     END = "the profile deviance stays below the critical value up to the end of the parameter's range"
     INFINITE = "the profile deviance stays below the critical value however far out"
     NOT_FOUND = f"the search did not end where the profile deviance has the critical value. {NEXT}"
+    NO_COORDINATE = f"only correlations with the residuals of the first response are searched along. {NEXT}"
     EXHAUSTED = f"the search was given up after {MAX_WORK} evaluations of the deviance. {NEXT}"
 
 
@@ -79,18 +81,23 @@ def profile_intervals(
 
     def limits(deviances: HeldDeviances) -> list[Interval]:
         valleys = deviances.valleys(rise + SLACK)
-        curves = {name: Curve(deviances.of(name), deviances.lowest, valleys) for name in names}
+        curves = {name: Curve(deviances.of(name), deviances.lowest, valleys) for name in held}
         return [Interval(name, *(_limit(curve, rise, side) for side in (-1, 1))) for name, curve in curves.items()]
 
-    found = _around_the_maximum(design, spec, point, limits)
-    return [Interval(name, NOT_FOUND, NOT_FOUND) for name in names] if found is None else found
+    held = [name for name in names if is_coordinate(design.layout, name)]
+    intervals = _around_the_maximum(design, spec, point, limits) if held else None
+    found = {one.name: one for one in intervals or ()}
+    none = {name: NOT_FOUND if name in held else Limit(math.nan, Outcome.NO_COORDINATE) for name in names}
+    return [found.get(name, Interval(name, none[name], none[name])) for name in names]
 
 
 def profile_rise(design: Design, spec: ModelSpec, point: PointEstimate, name: str, at: float) -> float:
     """Rise of the profile deviance where a parameter is held ``at`` a value: an interval holds it if this is small.
 
-    NaN where a minimum or the maximum of the likelihood was not found.
+    NaN where a minimum or the maximum of the likelihood was not found, or the parameter is no coordinate.
     """
+    if not is_coordinate(design.layout, name):
+        return math.nan
 
     def rise(deviances: HeldDeviances) -> float:
         curve = Curve(deviances.of(name), deviances.lowest, deviances.valleys(math.inf))

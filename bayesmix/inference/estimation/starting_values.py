@@ -12,7 +12,8 @@ from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem
 from bayesmix.inference.estimation.distributional_regression import fit_regression
 from bayesmix.inference.estimation.glm import LARGEST, Glm, fit_glm
 from bayesmix.inference.estimation.separation import separating_direction
-from bayesmix.inference.parameters.likelihood import Likelihood, OnePredictor, ResponsePart, SeveralPredictors
+from bayesmix.inference.parameters.likelihood import Likelihood, OnePredictor, SeveralPredictors
+from bayesmix.inference.parameters.response_parts import ResponsePart
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import Link
 
@@ -38,11 +39,12 @@ def without_random_effects(problem: GeneralizedProblem) -> Start:
                 return Start(_by_regression(likelihood, [part], X, offset), 1.0, is_separated=False)
             pooled, is_separated = _mean(part, X, offset)
             return Start(pooled.beta, pooled.dispersion, is_separated)
-        case SeveralPredictors(n=n, parts=parts):
-            if any(one.family.crude is not None for one in parts):
-                return Start(_by_regression(likelihood, parts, X, offset), 1.0, is_separated=False)
+        case SeveralPredictors(n=n):
+            responses = [one for part in likelihood.parts for one in part.responses]
+            if any(one.family.crude is not None for one in responses):
+                return Start(_by_regression(likelihood, responses, X, offset), 1.0, is_separated=False)
             beta, is_separated = np.zeros(X.shape[1]), False
-            for one in parts:
+            for one in responses:
                 own, separated = _of_response(one, X.reshape(-1, n, X.shape[1]), offset.reshape(-1, n))
                 beta, is_separated = beta + own, is_separated or separated
             return Start(beta, 1.0, is_separated)
@@ -71,7 +73,7 @@ def _by_regression(likelihood: Likelihood, parts: Sequence[ResponsePart], X: Arr
 def _of_response(part: ResponsePart, X: Array, offset: Array) -> tuple[Array, bool]:
     """Fixed effects ``(p,)`` of the predictors of one response, ``X (R, n, p)``; zeros elsewhere."""
     beta = np.zeros(X.shape[-1])
-    mean, *others = part.places
+    mean, *others = part.predictors
     own = np.any(X[mean] != 0.0, axis=0)
     pooled, is_separated = _mean(part, X[mean][:, own], offset[mean])
     beta[own] = pooled.beta

@@ -17,12 +17,11 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.response import Outcome
+from bayesmix.inference.parameters.response_parts import CorrelatedResponses, Part, ResponsePart
 from bayesmix.language.families.derivatives import (
     Derivatives,
     by_predictor,
-    by_predictors,
     density_by_predictor,
-    density_by_predictors,
     slopes_by_predictor,
 )
 from bayesmix.language.families.family import Family
@@ -123,25 +122,12 @@ class OnePredictor(Likelihood):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ResponsePart:
-    """One response among several predictors: its family, and the predictors that its parameters are of."""
-
-    family: Family
-    links: tuple[Link, ...]  # one a parameter
-    places: tuple[int, ...]  # predictor of each parameter
-    outcome: Outcome
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class SeveralPredictors(Likelihood):
-    """That of rows with several linear predictors: parameters with formulas of their own, or several responses.
-
-    Responses are independent given the predictors.
-    """
+    """That of rows with several linear predictors: parameters with formulas of their own, or several responses."""
 
     n: int
     predictors: int
-    parts: tuple[ResponsePart, ...]
+    parts: tuple[Part, ...]
 
     @property
     @override
@@ -168,9 +154,7 @@ class SeveralPredictors(Likelihood):
         by_row = eta.reshape(*eta.shape[:-1], self.R, self.n)
         total: Array = np.zeros(())
         for part in self.parts:
-            own = [by_row[..., r, :] for r in part.places]
-            y, trials, weights = part.outcome.y, part.outcome.trials, part.outcome.weights
-            total = total + density_by_predictors(part.family, part.links, y, own, trials=trials, weights=weights)
+            total = total + part.value([by_row[..., r, :] for r in part.places])
         return total
 
     @override
@@ -192,9 +176,7 @@ class SeveralPredictors(Likelihood):
         by_row = eta.reshape(*lead, self.R, self.n)
         totals = [np.zeros((*lead, *(self.R,) * k, self.n)) for k in range(order + 1)]
         for part in self.parts:
-            own = [by_row[..., r, :] for r in part.places]
-            y, trials, weights = part.outcome.y, part.outcome.trials, part.outcome.weights
-            found = by_predictors(part.family, part.links, y, own, trials=trials, weights=weights, order=order)
+            found = part.derivatives([by_row[..., r, :] for r in part.places], order)
             totals[0] += found.value
             _spread(found, part.places, totals[1:])
         return totals
@@ -204,11 +186,13 @@ def likelihood_of(design: Design, spec: ModelSpec) -> Likelihood:
     """The likelihood of a model's rows."""
     if spec.is_simple:
         return OnePredictor(spec.family, spec.link, design.outcome)
-    parts = []
+    parts: list[ResponsePart] = []
     for number, (response, outcome) in enumerate(zip(spec.responses, design.outcomes, strict=True)):
         own = {one.parameter: r for r, one in enumerate(spec.parameters) if one.response == number}
         places = tuple(own[parameter] for parameter in range(len(response.family.parameters)))
         parts.append(ResponsePart(response.family, response.links, places, outcome))
+    if design.layout.residual:
+        return SeveralPredictors(design.n, design.R, (CorrelatedResponses(tuple(parts), design.layout.residual),))
     return SeveralPredictors(design.n, design.R, tuple(parts))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bayesmix.data.design.design import Design, Term
+from bayesmix.data.design.layout import Layout
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.centring import CENTRED, INTERCEPT, intercepts
 from bayesmix.inference.parameters.covariance import structure_of
@@ -14,6 +15,7 @@ from bayesmix.inference.parameters.names import sd_names
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.prior import Prior
 
+RESCOR = "rescor"  # the correlation matrix of the residuals
 Kind = Literal["coefficient", "positive", "share", "sd", "corr"]
 RANGES: dict[str, Kind] = {"real": "coefficient", "positive": "positive", "unit": "share"}  # of links of numbers
 
@@ -67,12 +69,8 @@ def sd_name(term: Term, intercept: str, *, at_means: bool) -> str:
 
 def _known(spec: ModelSpec, design: Design) -> Iterator[tuple[str, Kind]]:
     """Names that a prior may be given for, in the order of the parameters."""
-    prefixes, numbers = design.layout.prefixes, design.layout.numbers
-    for name, r in zip(design.fixed, design.layout.owners, strict=True):
-        yield name, RANGES[numbers[r].range] if r in numbers else "coefficient"
-        if name == prefixes[r] + INTERCEPT:
-            yield prefixes[r] + CENTRED, "coefficient"
-    yield "fixed", "coefficient"
+    prefixes = design.layout.prefixes
+    yield from _coefficients(design.layout)
     for term, names in zip(design.terms, sd_names(design.terms), strict=True):
         may_be_centred = len(term.effects) > 1 and structure_of(term).is_invariant
         places = set(intercepts(term, prefixes).values()) if may_be_centred else set()
@@ -89,8 +87,22 @@ def _known(spec: ModelSpec, design: Design) -> Iterator[tuple[str, Kind]]:
         yield spec.dispersion, "positive"
 
 
+def _coefficients(layout: Layout) -> Iterator[tuple[str, Kind]]:
+    """Names of the fixed effects; correlations of residuals have one prior together."""
+    for name, r in zip(layout.fixed, layout.owners, strict=True):
+        if r not in layout.residual:
+            yield name, RANGES[layout.numbers[r].range] if r in layout.numbers else "coefficient"
+        if name == layout.prefixes[r] + INTERCEPT:
+            yield layout.prefixes[r] + CENTRED, "coefficient"
+    yield "fixed", "coefficient"
+    if layout.residual:
+        yield RESCOR, "corr"
+
+
 def _unknown(name: str, spec: ModelSpec, known: Sequence[str]) -> str:
     listed = ", ".join(known)
+    if name in (one.name for one in spec.residual_correlations):
+        return f'Correlations of residuals have one prior together: priors={{"{RESCOR}": "LKJ(2)"}}.'
     if any(name == one.prefix.removesuffix("_") for one in spec.predictors if one.parameter):
         what = f"`{name}` has a formula: its prior is that of `{name}_{INTERCEPT}`, its logarithm, and of its slopes."
         return f"{what} Parameters: {listed}."

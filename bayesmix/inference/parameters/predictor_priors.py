@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.parameters.auxiliary_priors import auxiliary_defaults, check_preset
 from bayesmix.inference.parameters.centring import CENTRED, INTERCEPT, fixed_centring
 from bayesmix.inference.parameters.default_priors import Defaults, defaults
-from bayesmix.inference.parameters.named_priors import NamedPriors
+from bayesmix.inference.parameters.named_priors import RESCOR, NamedPriors
+from bayesmix.inference.parameters.natural_scale import correlation_of
 from bayesmix.inference.parameters.one_predictor import one_predictor, one_response
 from bayesmix.inference.parameters.prior_wording import Unit
 from bayesmix.language.families.link import Link
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.on_link import CoefficientPrior, OnLink
+from bayesmix.language.priors.prior import Prior
 
 INTERCEPTS = (INTERCEPT, CENTRED)
 
@@ -85,7 +89,26 @@ def predictor_priors(spec: ModelSpec, design: Design, named: NamedPriors) -> lis
         else:
             found = auxiliary_defaults(spec.preset, alone, one.link, view, levels)
             parts.append(PredictorPriors(prefix, own, contrast, found, unit, one.link, prefix.removesuffix("_")))
-    return parts
+    return [*parts, *_residual(design, residual_eta(design, named), parts)]
+
+
+def residual_eta(design: Design, named: NamedPriors) -> float | None:
+    """Eta of the LKJ prior of the correlations of the residuals: one, as in brms; None where there are none."""
+    if not design.layout.residual:
+        return None
+    given = named.find([RESCOR])
+    return 1.0 if given is None else given.arguments[0]
+
+
+def _residual(design: Design, eta: float | None, parts: Sequence[PredictorPriors]) -> Iterator[PredictorPriors]:
+    """The priors of the partial correlations of the residuals, independent under LKJ(eta)."""
+    if eta is None:
+        return
+    predictors = design.layout.residual
+    for r, a, b in zip(predictors, *correlation_of(len(predictors)).beta(eta), strict=True):
+        (j,), prior = design.of_predictor(r), Prior("Beta", (float(a), float(b)))
+        found = replace(parts[0].defaults, intercept=prior, fixed=(prior,))
+        yield PredictorPriors("", (design.fixed[j],), np.eye(1), found, "", design.layout.numbers[r], is_number=True)
 
 
 def counted_in(spec: ModelSpec, design: Design, response: int, parameter: int) -> str:

@@ -21,10 +21,16 @@ from bayesmix.inference.parameters.centring import (
 )
 from bayesmix.inference.parameters.correlation import Correlation, Free, OneNumber
 from bayesmix.inference.parameters.covariance import Structure, side_by_side, structure_of
-from bayesmix.inference.parameters.named_priors import NamedPriors, named_priors, sd_name
+from bayesmix.inference.parameters.named_priors import RESCOR, NamedPriors, named_priors, sd_name
 from bayesmix.inference.parameters.names import Parameters, sd_names
+from bayesmix.inference.parameters.natural_scale import correlation_of, residual_columns
 from bayesmix.inference.parameters.one_predictor import one_term
-from bayesmix.inference.parameters.predictor_priors import PredictorPriors, counted_in, predictor_priors
+from bayesmix.inference.parameters.predictor_priors import (
+    PredictorPriors,
+    counted_in,
+    predictor_priors,
+    residual_eta,
+)
 from bayesmix.inference.parameters.prior_wording import (
     OneOfDecov,
     Unit,
@@ -73,6 +79,8 @@ class Priors:
     units: tuple[Unit, ...]  # (p,) what gamma means
     sd_units: tuple[tuple[Unit, ...], ...]  # per term, per standard deviation
     intercepts: tuple[int, ...]  # places of intercepts in gamma, one for each linear predictor that has one
+    residual: tuple[int, ...] = ()  # places of (1 + partial correlation) / 2 of the residuals, on the scale of its link
+    rescor: float | None = None  # eta of their LKJ, None where residuals are independent
 
     @property
     def has_flat(self) -> bool:
@@ -83,11 +91,7 @@ class Priors:
 
     def rows(self) -> Iterator[tuple[str, Prior, str]]:
         """Name, prior and what it says, of every parameter or matrix of correlations."""
-        for name, prior, unit in zip(self.names, self.fixed, self.units, strict=True):
-            if isinstance(prior, Prior):
-                yield name, prior, in_units(prior, unit)
-            else:
-                yield name, prior.prior, says_of_number(prior.prior, unit.response)
+        yield from self._of_coefficients()
         for t, (names, units, priors) in enumerate(zip(self.sd_names, self.sd_units, self.sd, strict=True)):
             for name, unit, prior in zip(names, units, priors, strict=True):
                 meaning = self._says_of_sd(prior, priors.count(prior), unit)
@@ -98,6 +102,15 @@ class Priors:
                 yield self.corr_names[t], Prior("LKJ", (eta,)), meaning + (f" at {place}" if place else "")
         if self.dispersion is not None:
             yield str(self.dispersion_name), self.dispersion, says_of_number(self.dispersion, self.dispersion_unit)
+
+    def _of_coefficients(self) -> Iterator[tuple[str, Prior, str]]:
+        for j, (name, prior, unit) in enumerate(zip(self.names, self.fixed, self.units, strict=True)):
+            if isinstance(prior, Prior):
+                yield name, prior, in_units(prior, unit)
+            elif j not in self.residual:
+                yield name, prior.prior, says_of_number(prior.prior, unit.response)
+        if self.rescor is not None:
+            yield RESCOR, Prior("LKJ", (self.rescor,)), says_lkj(self.rescor, correlation_of(len(self.residual)))
 
     def _says_of_sd(self, prior: Prior, together: int, unit: Unit) -> str:
         if prior.kind != "Decov":
@@ -118,7 +131,8 @@ class Priors:
 
     def intervals(self) -> dict[str, tuple[float, float]]:
         """Bounds that hold 95 % of each proper prior of a single parameter, by name."""
-        found = dict(zip(self.names, map(natural, self.fixed), strict=True))
+        named = enumerate(zip(self.names, map(natural, self.fixed), strict=True))
+        found = dict(one for j, one in named if j not in self.residual)
         if self.dispersion is not None:
             found[str(self.dispersion_name)] = self.dispersion
         bounds: dict[str, tuple[float, float]] = {}
@@ -182,6 +196,8 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
             for term, centred, change in zip(design.terms, terms, changes, strict=True)
         ),
         intercepts=tuple(np.flatnonzero([is_one for part in parts for is_one in part.is_intercept]).tolist()),
+        residual=tuple(residual_columns(design.layout)),
+        rescor=residual_eta(design, named),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.parameters.names import Parameters, sd_names
+from bayesmix.inference.parameters.natural_scale import reported
 from bayesmix.inference.sampling.diagnostics import quantile_ess
 
 LEVELS = (0.025, 0.5, 0.975)
@@ -42,10 +43,7 @@ def scalars(design: Design, values: Parameters, dispersion: str | None) -> tuple
     Parameters that are one number for all rows are taken on their natural scale.
     """
     names = [*design.fixed, *(name for own in sd_names(design.terms) for name in own)]
-    beta = values.beta.copy()
-    for j, owner in enumerate(design.layout.owners):
-        if owner in design.layout.numbers:
-            beta[..., j] = design.layout.numbers[owner].mean(beta[..., j])
+    beta = reported(design.layout, values.beta)
     parts = [beta, *(sd[..., : len(own)] for sd, own in zip(values.sd, sd_names(design.terms), strict=True))]
     if values.dispersion is not None and dispersion is not None:
         return [*names, dispersion], np.concatenate([*parts, values.dispersion[..., None]], axis=-1)

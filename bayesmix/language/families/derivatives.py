@@ -86,9 +86,14 @@ def by_predictors(  # noqa: PLR0913 - a family and what a row has
 
     By Taylor arithmetic on the family's one density.
     """
+    return derivatives(lambda at: _density(family, links, y, at, trials, weights), eta, order)
+
+
+def derivatives(density: Callable[[Sequence[Any]], Any], eta: Sequence[Array], order: int) -> Derivatives:
+    """A log density and its derivatives up to an order by the predictors ``eta (..., n)``, by Taylor arithmetic."""
     with np.errstate(all="ignore"):
-        found = _density(family, links, y, variables(eta, order), trials, weights)
-        shape = np.broadcast_shapes(y.shape, *(one.shape for one in eta))
+        found = density(variables(eta, order))
+        shape = np.broadcast_shapes(found.value.shape, *(one.shape for one in eta))
         partial = {}
         for size in range(1, order + 1):
             for by in combinations_with_replacement(range(len(eta)), size):

@@ -23,7 +23,7 @@ class Link:
     of: Callable[[Array], Array]  # g
     formula: Callable[[Namespace, Any], Any]  # g^-1, on an array namespace
     slopes: Callable[[Array, Array], Slopes]  # (eta, mu): derivatives of the mean by eta, in closed form
-    range: Literal["real", "positive", "unit"]  # of the mean
+    range: Literal["real", "positive", "unit", "correlation"]  # of the mean
     is_open: bool = True  # a mean at the end of its range has its predictor at infinity
     latent_variance: float | None = None  # of the distribution that the link is the quantile function of
     is_symmetric: bool = False  # that distribution
@@ -99,6 +99,20 @@ def _rates(eta: Array, _: Array) -> Slopes:
     first, second, third = cloglog_slopes(eta)
     return first, second, third
 
+
+def _correlations(eta: Array, rho: Array) -> Slopes:
+    first, second, third = logistic_slopes(eta, 0.5 * (1.0 + rho))
+    return 2.0 * first, 2.0 * second, 2.0 * third
+
+
+# twice Fisher's transformation of a correlation: the logit of (1 + rho) / 2
+CORRELATION = Link(
+    "correlation",
+    lambda rho: np.log1p(rho) - np.log1p(-rho),
+    lambda xp, eta: 2.0 * xp.expit(eta) - 1.0,
+    _correlations,
+    "correlation",
+)
 
 LINKS: dict[str, Link] = {
     link.name: link

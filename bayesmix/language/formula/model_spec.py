@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from typing import Any
 
 from bayesmix.errors import FormulaError, SpecError, nearest
@@ -57,6 +58,14 @@ class Auxiliary:
 
 
 @dataclass(frozen=True, slots=True)
+class ResidualCorrelation:
+    """The correlation of the residuals of two responses: one number for all rows."""
+
+    responses: tuple[int, int]  # their positions
+    name: str  # "rescor(a, b)"
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """A model to be fitted; formula, family and link are those of the first response's mean."""
 
@@ -95,13 +104,24 @@ class ModelSpec:
 
     @property
     def parameters(self) -> tuple[Predictor | Auxiliary, ...]:
-        """What the linear predictors of a row are of: the mean alone of a simple model, every parameter of any other.
+        """What the first linear predictors of a row are of: the mean alone of a simple model, else every parameter.
 
         There, a parameter without a formula is a predictor that is the same in all rows.
         """
         if self.is_simple:
             return self.predictors
         return tuple(sorted((*self.predictors, *self.auxiliaries), key=lambda one: (one.response, one.parameter)))
+
+    @property
+    def residual_correlations(self) -> tuple[ResidualCorrelation, ...]:
+        """The pairs of responses whose residuals are correlated; their predictors come after all of `parameters`."""
+        pairs = combinations(enumerate(self.responses), 2) if self.rescor else ()
+        return tuple(ResidualCorrelation((i, j), f"rescor({a.name}, {b.name})") for (i, a), (j, b) in pairs)
+
+    @property
+    def R(self) -> int:
+        """Number of linear predictors of a row."""
+        return len(self.parameters) + len(self.residual_correlations)
 
     @property
     def text(self) -> str:

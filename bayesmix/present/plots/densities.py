@@ -17,6 +17,7 @@ from bayesmix.fit import Estimate, Posterior
 from bayesmix.inference.parameters.centring import at_means
 from bayesmix.inference.parameters.correlation import Free
 from bayesmix.inference.parameters.names import corr_names
+from bayesmix.inference.parameters.natural_scale import correlation_of
 from bayesmix.inference.parameters.prior_wording import OneOfDecov
 from bayesmix.language.priors.on_link import natural
 from bayesmix.language.priors.prior import Prior
@@ -32,7 +33,7 @@ from bayesmix.present.plots.canvas import (
     panels,
     styled,
 )
-from bayesmix.results.fits.linear_predictor import flatten, of_priors, positive_numbers
+from bayesmix.results.fits.linear_predictor import flatten, of_priors, positive_numbers, signed_numbers
 from bayesmix.results.fits.marginal_summary import describe, kernel_estimate
 from bayesmix.results.fits.named_fits import by_method
 
@@ -170,7 +171,7 @@ def _is_positive(post: Posterior, name: str) -> bool:
 
 
 def _bounds(post: Posterior, name: str) -> tuple[float, float]:
-    if name.startswith("corr("):
+    if name.startswith("corr(") or name in signed_numbers(post.design):
         return -1.0, 1.0
     return (0.0 if _is_positive(post, name) else -np.inf), np.inf
 
@@ -233,6 +234,9 @@ def _with_priors(post: Posterior) -> tuple[dict[str, Array], dict[str, Prior | M
     draws = dict(zip(names, values.reshape(-1, len(names)).T, strict=True))
     named: dict[str, Prior | Marginal | OneOfDecov] = dict(zip(priors.names, map(natural, priors.fixed), strict=True))
     named |= priors.of_each_sd()
+    if priors.rescor is not None:
+        k = correlation_of(len(priors.residual)).k
+        named |= dict.fromkeys(signed_numbers(post.design), Marginal(priors.rescor - 1.0 + 0.5 * k))
     if priors.dispersion is not None:
         named[str(priors.dispersion_name)] = priors.dispersion
     terms = at_means(post.design, priors.changes).terms

@@ -11,9 +11,9 @@ import numpy as np
 
 from bayesmix.errors import ConvergenceWarning, SpecError, nearest
 from bayesmix.inference.estimation.profile import Interval, profile_intervals
+from bayesmix.inference.parameters.natural_scale import from_link, on_link, standard_errors
 from bayesmix.results.fits.degrees_of_freedom import is_linear, quantile, t_tests
 from bayesmix.results.fits.level import check_level
-from bayesmix.results.fits.linear_predictor import reported
 from bayesmix.results.fits.refit import by_maximum_likelihood
 
 if TYPE_CHECKING:
@@ -87,9 +87,11 @@ def _notes(interval: Interval) -> Iterator[str]:
 
 def _symmetric(fit: EstimateRecord, names: list[str], level: float, method: str) -> list[tuple[float, float]]:
     """On the scale of the predictors, from where limits of one number for all rows are carried through its link."""
+    layout = fit.design.layout
     at = [fit.design.fixed.index(name) for name in names]
-    error = np.sqrt(np.diagonal(fit.point.beta_cov))[at]
+    centre, slopes = on_link(layout, fit.values.beta)
+    error = standard_errors(slopes, fit.point.beta_cov)[at]
     df = np.full(len(names), np.inf) if method == "wald" else t_tests(fit).loc[names, "df"].to_numpy()
-    limits = np.tile(fit.values.beta, (2, 1))
+    limits = np.tile(centre, (2, 1))
     limits[:, at] += np.array([[-1.0], [1.0]]) * quantile(df, level) * error
-    return list(zip(*reported(fit.design, limits)[:, at].tolist(), strict=True))
+    return list(zip(*from_link(layout, limits)[:, at].tolist(), strict=True))

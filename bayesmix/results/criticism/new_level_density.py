@@ -17,7 +17,7 @@ from bayesmix.inference.parameters.names import Parameters, covariance
 from bayesmix.language.families.family import is_linear
 from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
 from bayesmix.results.fits.linear_predictor import linear_predictor, log_likelihood
-from bayesmix.results.fits.row_parameters import at_weights, row_parameters
+from bayesmix.results.fits.row_parameters import at_weights, residual_root, row_parameters
 
 CHUNK = 4_000_000  # numbers held at once
 POINTS = {1: 41, 2: 21, 3: 11}  # nodes of the quadrature by number of effects
@@ -66,7 +66,8 @@ def _closed_form(
         )
     at = np.concatenate([np.arange(part.n) + r * part.n for r, _ in normal])
     own = [replace(term, z=term.z[at], codes=term.codes[at]) for term in terms]
-    joint = _gaussian(own, matrices, np.concatenate(residuals, axis=-1), np.concatenate(spreads, axis=-1))
+    noise = _correlations_of_residuals(spec, part, eta) if spec.rescor else np.eye(len(at))
+    joint = _gaussian(own, matrices, np.concatenate(residuals, axis=-1), np.concatenate(spreads, axis=-1), noise)
     return joint + _others(spec, part, eta, {number for _, number in normal})
 
 
@@ -79,17 +80,29 @@ def _others(spec: ModelSpec, part: Design, eta: Array, done: set[int]) -> Array:
     return replace(likelihood, parts=parts).value(eta, np.ones(())).sum(axis=-1)
 
 
-def _gaussian(terms: Sequence[Term], matrices: Sequence[Array], residual: Array, sigma: Array) -> Array:
-    """Multivariate normal with covariance ``sum_t Z_t Sigma_t Z_t' + diag(sigma^2)`` of residuals ``(..., m)``."""
+def _correlations_of_residuals(spec: ModelSpec, part: Design, eta: Array) -> Array:
+    """Correlation matrices ``(..., k n, k n)`` of the residuals of all rows, response by response."""
+    root = residual_root(spec, eta)[..., 0, :, :]
+    matrix = root @ np.swapaxes(root, -1, -2)
+    k, n = matrix.shape[-1], part.n
+    return np.einsum("...jk,mn->...jmkn", matrix, np.eye(n)).reshape(*matrix.shape[:-2], k * n, k * n)
+
+
+def _gaussian(terms: Sequence[Term], matrices: Sequence[Array], residual: Array, sigma: Array, noise: Array) -> Array:
+    """Multivariate normal of residuals ``(..., m)``.
+
+    Its covariance is ``sum_t Z_t Sigma_t Z_t' + diag(sigma) C diag(sigma)``, ``C`` the correlations ``noise``.
+    """
     lead, m = residual.shape[:-1], residual.shape[-1]
     residual, sigma = residual.reshape(-1, m), sigma.reshape(-1, m)
+    noise = np.broadcast_to(noise, (*lead, m, m)).reshape(-1, m, m)
     flat = [matrix.reshape(-1, *matrix.shape[-2:]) for matrix in matrices]
     shared = [(t.codes[:, None] == t.codes) & (t.codes < 0) for t in terms]
     result = np.empty(len(residual))
     size = max(1, CHUNK // m**2)
     for begin in range(0, len(result), size):
         rows = slice(begin, begin + size)
-        V = np.eye(m) * sigma[rows, :, None] ** 2
+        V = noise[rows] * sigma[rows, :, None] * sigma[rows, None, :]
         for term, same, matrix in zip(terms, shared, flat, strict=True):
             V = V + np.where(same, np.einsum("ia,sab,jb->sij", term.z, matrix[rows], term.z, optimize=True), 0.0)
         L = np.linalg.cholesky(V)

@@ -18,6 +18,7 @@ from bayesmix.inference.parameters.centring import at_means, to_means
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.likelihood import likelihood_of
 from bayesmix.inference.parameters.names import Parameters, corr_names, covariance, sd_names
+from bayesmix.inference.parameters.natural_scale import number_columns, reported, residual_columns
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.language.families.link import Link
 from bayesmix.language.formula.model_spec import ModelSpec
@@ -87,7 +88,7 @@ def parameter_names(design: Design, dispersion: str | None) -> list[str]:
 def flatten(design: Design, values: Parameters) -> Array:
     """Parameters in the order of `parameter_names`: ``(..., m)``."""
     structures = [structure_of(term) for term in design.terms]
-    parts = [reported(design, values.beta)]
+    parts = [reported(design.layout, values.beta)]
     parts += [sd[..., : structure.n_sd] for structure, sd in zip(structures, values.sd, strict=True)]
     parts += [structure.correlation.numbers(corr) for structure, corr in zip(structures, values.corr, strict=True)]
     if values.dispersion is not None:
@@ -95,46 +96,28 @@ def flatten(design: Design, values: Parameters) -> Array:
     return np.concatenate(parts, axis=-1)
 
 
-def reported(design: Design, beta: Array) -> Array:
-    """Fixed effects as they are reported ``(..., p)``: one number for all rows by itself, not through its link."""
-    found = beta.copy() if design.layout.numbers else beta
-    for j, link in _numbers(design):
-        found[..., j] = link.mean(beta[..., j])
-    return found
-
-
-def reported_slopes(design: Design, beta: Array) -> Array:
-    """Derivatives of `reported` by the coefficients, ``(..., p)``."""
-    slopes = np.ones(beta.shape)
-    for j, link in _numbers(design):
-        slopes[..., j] = link.inverse(beta[..., j])[1]
-    return slopes
-
-
 def number_names(design: Design) -> list[str]:
     """Names of the parameters that are one number for all rows of several predictors: ``sigma_a``."""
-    return [design.fixed[j] for j, _ in _numbers(design)]
+    return [design.fixed[j] for j, _ in number_columns(design.layout)]
+
+
+def signed_numbers(design: Design) -> list[str]:
+    """Those of them that are correlations: ``rescor(a, b)``."""
+    return [design.fixed[j] for j in residual_columns(design.layout)]
 
 
 def positive_numbers(design: Design) -> list[str]:
     """Those of them that are positive."""
-    return [design.fixed[j] for j, link in _numbers(design) if link.range == "positive"]
-
-
-def _numbers(design: Design) -> list[tuple[int, Link]]:
-    """Columns of the parameters that are one number for all rows, and their links."""
-    layout = design.layout
-    return [(j, layout.numbers[owner]) for j, owner in enumerate(layout.owners) if owner in layout.numbers]
+    return [design.fixed[j] for j, link in number_columns(design.layout) if link.range == "positive"]
 
 
 def residual_sds(design: Design, spec: ModelSpec, values: Parameters) -> Iterator[tuple[str, Array]]:
     """Names and values ``(...,)`` of residual standard deviations that are one number for all rows."""
     if values.dispersion is not None and spec.family.dispersion == "sigma":
         yield "sigma", np.asarray(values.dispersion)
-    beta = reported(design, values.beta)
-    for r in design.layout.numbers:
-        one = spec.parameters[r]
-        if spec.responses[one.response].family.parameters[one.parameter].name == "sigma":
+    beta = reported(design.layout, values.beta)
+    for r, one in enumerate(spec.parameters):
+        if r in design.layout.numbers and spec.responses[one.response].family.parameters[one.parameter].name == "sigma":
             (j,) = design.of_predictor(r)
             yield design.fixed[j], beta[..., j]
 

@@ -55,7 +55,7 @@ def mcse(draws: Array, centre: str) -> Array:
 
 
 def _mode_of(name: str, draws: Array, is_even: bool, numbers: Collection[str]) -> float:
-    if name.startswith("corr("):
+    if name.startswith(("corr(", "rescor(")):
         return mode(draws, -1.0, 1.0)
     if name.startswith("sd(") or name in {"sigma", "shape", *numbers}:
         return mode(draws, 0.0, np.inf, is_even=is_even)

@@ -22,6 +22,7 @@ from bayesmix.inference.estimation.optimise import Status
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.satterthwaite import satterthwaite
 from bayesmix.inference.parameters.names import Parameters, covariance
+from bayesmix.inference.parameters.natural_scale import reported_jacobian, standard_errors
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.diagnostics import Convergence, convergence
 from bayesmix.inference.sampling.draws import Draws
@@ -38,7 +39,6 @@ from bayesmix.results.fits.linear_predictor import (
     of_group,
     parameter_names,
     positive_numbers,
-    reported_slopes,
     residual_sds,
 )
 from bayesmix.results.fits.marginal_summary import describe, describe_draws
@@ -268,8 +268,8 @@ class EstimateRecord(FitRecord):
         import pandas as pd
 
         errors = np.full(len(self.names), np.nan)
-        slopes = reported_slopes(self.design, self.values.beta)
-        errors[: len(slopes)] = np.abs(slopes) * np.sqrt(np.diagonal(self.point.beta_cov))
+        slopes = reported_jacobian(self.design.layout, self.values.beta)
+        errors[: len(slopes)] = standard_errors(slopes, self.point.beta_cov)
         columns = {"estimate": flatten(self.design, self.values), "std_error": errors}
         return pd.DataFrame(columns, index=pd.Index(self.names, name="parameter"))
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.errors import FormulaError, PredictionWarning, SpecError, caret, nearest, warn_user
+from bayesmix.inference.parameters.natural_scale import reported_jacobian
 from bayesmix.language.formula.expression import Argument, Bracket, Call, Chain, Expr, Name, Number, Sign, spell
 from bayesmix.language.formula.reader import read
 from bayesmix.results.fits.accessors import centre
@@ -22,7 +23,7 @@ from bayesmix.results.fits.degrees_of_freedom import (
     resolve_df,
     statistic_columns,
 )
-from bayesmix.results.fits.linear_predictor import flatten, reported_slopes
+from bayesmix.results.fits.linear_predictor import flatten
 from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _tested(fit: EstimateRecord, one: Hypothesis, interval: float, freedom: str)
             f"Hypothesis `{one.text}` is about a standard deviation or correlation, whose estimates are not Gaussian."
             " Use fit.confint(), or the posterior: model.sample().hypothesis(...)."
         )
-    by_beta = gradient[:p] * reported_slopes(fit.design, fit.values.beta)
+    by_beta = gradient[:p] @ reported_jacobian(fit.design.layout, fit.values.beta)
     error = np.sqrt(by_beta @ fit.point.beta_cov @ by_beta)
     df = of_fixed(fit, by_beta[None], freedom)[0]
     tests = statistic_columns(value, error, df, letter=letter_of(freedom), sign=one.sign)

@@ -16,7 +16,7 @@ from bayesmix.language.families.family import Family
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
-from bayesmix.results.fits.row_parameters import at_weights, row_parameters
+from bayesmix.results.fits.row_parameters import at_weights, residual_root, row_parameters
 from bayesmix.results.prediction.response_mean import averaged_mean
 from bayesmix.results.prediction.rows import PredictionRows
 from bayesmix.results.prediction.scopes import (
@@ -100,9 +100,30 @@ def _responses(
     rng = _generator(rows, seed, 0)
     if "average" in scopes:
         eta = eta + _averaged_effects(averaged_terms(rows.terms, scopes), values, rows.data.R, rng)
+    if spec.rescor:
+        streams = [rng, *(_generator(rows, seed, other) for other in range(1, response + 1))]
+        return _correlated_response(spec, rows, row_parameters(spec, eta, values, response=response), eta, streams)
     rng = rng if response == 0 else _generator(rows, seed, response)
     parameters = row_parameters(spec, eta, values, response=response)
     return sample_response(spec.responses[response].family, rows, parameters, rng)
+
+
+def _correlated_response(
+    spec: ModelSpec,
+    rows: PredictionRows,
+    parameters: tuple[Array, ...],
+    eta: Array,
+    streams: Sequence[np.random.Generator],
+) -> Array:
+    """Draws of a gaussian response whose residual is correlated with those of the responses before.
+
+    Each response has a stream of its own, so that those of one seed are drawn together though one after the other.
+    """
+    mean, sigma = parameters
+    (spread,) = at_weights(spec.responses[0].family, [sigma], rows.weights)
+    root = residual_root(spec, eta)[..., len(streams) - 1, : len(streams)]
+    noise = [root[..., j] * stream.standard_normal(mean.shape) for j, stream in enumerate(streams)]
+    return mean + spread * np.sum(noise, axis=0)
 
 
 def _generator(rows: PredictionRows, seed: int, response: int) -> np.random.Generator:

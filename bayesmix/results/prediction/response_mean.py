@@ -29,7 +29,7 @@ def averaged_mean(
     eta : (..., N), stacked predictor by predictor, without those effects.
     terms : all of the model, with zeros in ``z`` where they are not averaged over.
     """
-    R = len(spec.parameters)
+    R = spec.R
     own = [r for r, one in enumerate(spec.parameters) if one.response == response and _is_moved(terms, r, R)]
     if not own:
         return row_mean(spec, eta, values, trials, response=response)

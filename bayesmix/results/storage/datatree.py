@@ -10,10 +10,11 @@ from bayesmix import __version__
 from bayesmix.arrays import Array
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import Parameters, corr_effects
+from bayesmix.inference.parameters.natural_scale import reported
 from bayesmix.inference.parameters.priors_in_force import log_prior
 from bayesmix.inference.sampling.nuts.pymc_model import level_dim
 from bayesmix.language.formula.vocabulary import STRUCTURES
-from bayesmix.results.fits.linear_predictor import GroupEffects, groups, number_names, of_group, reported
+from bayesmix.results.fits.linear_predictor import GroupEffects, groups, number_names, of_group
 from bayesmix.results.prediction.simulation import posterior_predictive
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def posterior_dataset(design: Design, values: Parameters, dispersion: str | None
             variables[f"ranef_{name}"] = ((*lead, level_dim(name), f"{name}_effect"), of_group(values.b, group.terms))
     if values.dispersion is not None and dispersion is not None:
         variables[dispersion] = (lead, values.dispersion)
-    natural = reported(design, values.beta)
+    natural = reported(design.layout, values.beta)
     variables |= {name: (lead, natural[..., design.fixed.index(name)]) for name in number_names(design)}
     return _draws_dataset(variables, values).assign_coords(coords)
 

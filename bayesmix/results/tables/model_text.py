@@ -41,6 +41,9 @@ def maths(spec: ModelSpec, design: Design) -> list[str]:
         weights = "  with weights" if np.any(outcome.weights != 1.0) else ""
         lines.append(f"  {response.label}[i] ~ {_words(spec, number)}{weights}")
         lines += [_predictor(spec, design, own[parameter]) for parameter in sorted(own)]
+    if spec.rescor:
+        names = ", ".join(one.name for one in spec.residual_correlations)
+        lines.append(f"  residuals of a row are correlated: {names}")
     return [line for line in lines if line] + [f"  {_distribution(term)}" for term in design.terms]
 
 

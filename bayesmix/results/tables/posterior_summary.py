@@ -17,7 +17,7 @@ from bayesmix.inference.sampling.diagnostics import ESS_LIMIT, ESS_SHARE, R_HAT_
 from bayesmix.inference.sampling.sample import failure
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits import linear_predictor
-from bayesmix.results.fits.linear_predictor import GroupEffects, flatten, groups, number_names
+from bayesmix.results.fits.linear_predictor import GroupEffects, flatten, groups, number_names, positive_numbers
 from bayesmix.results.fits.sampling_problems import k_limit, uncertain_limits
 from bayesmix.results.tables import r_printing
 from bayesmix.results.tables.coefficient_tables import coefficient_tables, in_r
@@ -90,8 +90,8 @@ def p_direction(fit: PosteriorRecord) -> Array:
     """Probability of the likelier sign of every parameter that has one: fixed effects and correlations."""
     draws = linear_predictor.flatten(fit.design, fit.values).reshape(-1, len(fit.names))
     share = np.maximum(np.mean(draws > 0.0, axis=0), np.mean(draws < 0.0, axis=0))
-    numbered = number_names(fit.design)
-    signed = [name.startswith("corr(") or (name in fit.design.fixed and name not in numbered) for name in fit.names]
+    positive = positive_numbers(fit.design)
+    signed = [name.startswith("corr(") or (name in fit.design.fixed and name not in positive) for name in fit.names]
     return np.where(signed, share, np.nan)
 
 

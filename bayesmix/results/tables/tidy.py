@@ -107,7 +107,7 @@ def _of(spec: ModelSpec, predictors: set[int]) -> dict[str, str | None]:
     """Columns that say which parameter of which response: only where there are several, blank for what is of two."""
     if spec.is_simple:
         return {}
-    parts = [component(spec, r) for r in sorted(predictors)]
+    parts = [component(spec, r) for r in sorted(predictors) if r < len(spec.parameters)]  # else of a pair of responses
     columns = {"component": {part[0] for part in parts}, "response": {part[1] for part in parts}}
     shown = columns if len(spec.responses) > 1 else {"component": columns["component"]}
     return {name: found.pop() if len(found) == 1 else None for name, found in shown.items()}

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from dense import central
 from densities import log_density
+from scipy import stats
 
 from bayesmix.data.design.build import build
 from bayesmix.data.design.layout import parts_of
@@ -23,6 +24,8 @@ DATA = pd.DataFrame(
         "real": RNG.normal(size=N),
         "count": RNG.poisson(3.0, N).astype(float),
         "positive": RNG.gamma(2.0, 1.0, N),
+        "other": np.linspace(-1.0, 2.0, N) ** 2,
+        "third": np.linspace(0.5, -1.0, N),
         "s": RNG.integers(0, 4, N).astype(float),
         "f": RNG.integers(1, 4, N).astype(float),
     }
@@ -64,13 +67,46 @@ CASES = {
         ),
     ),
 }
+CORRELATED = {"two residuals": ["real ~ x", "other ~ 1"]}
+CORRELATED["three residuals, weights"] = ["real ~ x", "other ~ 1", "third ~ 1", "sigma_third ~ x"]
+
+
+def jointly(columns, eta):
+    """Log density of gaussian responses; the last predictors are of the partial correlations, column by column."""
+    k, weights = len(columns), DATA.w.to_numpy() if len(columns) > 2 else np.ones(N)
+    found = []
+    for i in range(N):
+        mu, sigma = eta[0 : 2 * k : 2, i], np.exp(eta[1 : 2 * k : 2, i]) / np.sqrt(weights[i])
+        corr = correlations(np.tanh(0.5 * eta[2 * k :, i]))
+        y = [DATA[column][i] for column in columns]
+        found.append(stats.multivariate_normal(mu, np.outer(sigma, sigma) * corr).logpdf(y))
+    return np.array(found)
+
+
+def correlations(partial):
+    """The matrix of partial correlations: of two effects, and of the third with each, the second's given the first."""
+    if len(partial) == 1:
+        return np.array([[1.0, partial[0]], [partial[0], 1.0]])
+    first, second, given = partial
+    last = first * second + given * np.sqrt((1.0 - first**2) * (1.0 - second**2))
+    return np.array([[1.0, first, second], [first, 1.0, last], [second, last, 1.0]])
+
+
+CASES |= {
+    "two residuals": (CORRELATED["two residuals"], "gaussian", lambda eta: jointly(["real", "other"], eta)),
+    "three residuals, weights": (
+        CORRELATED["three residuals, weights"],
+        "gaussian",
+        lambda eta: jointly(["real", "other", "third"], eta),
+    ),
+}
 ONE = np.ones(())
 
 
 def of_case(case: str) -> tuple[Likelihood, np.ndarray]:
     """The likelihood and a point ``(N,)``."""
     formulas, families, _ = CASES[case]
-    spec = make_spec(formulas, families, {"gamma": "log"}.get(case), None)
+    spec = make_spec(formulas, families, {"gamma": "log"}.get(case), None, rescor=case in CORRELATED)
     design = build(parts_of(spec), DATA, weights="w" if "weights" in case else None)
     likelihood = likelihood_of(design, spec)
     return likelihood, RNG.normal(0.2, 0.4, likelihood.R * N)

@@ -36,6 +36,7 @@ PRIORS = [
     "InverseGamma(3, 2)",
     "LogNormal(1, 0.5)",
     "Uniform(1, 5)",
+    "Beta(2, 3)",
 ]
 IDENTITY, LOG, LOGIT, INVERSE = (
     find_link(FAMILIES[family], link)

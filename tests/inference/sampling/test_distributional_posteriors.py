@@ -31,6 +31,7 @@ MODELS: dict[str, tuple[Any, Any]] = {
     "shared": (["y ~ x + (1 | ID | g)", "sigma ~ 1 + (1 | ID | g)"], {"y": "gaussian"}),
     "crossed": (["y ~ x + (1 | g) + (1 | h)", "sigma ~ 1 + (1 | h)"], {"y": "gaussian"}),
     "shape": (["count ~ x + (1 | g)", "shape ~ x"], {"count": "negbinomial"}),
+    "residuals": (["y ~ x + (1 | p | g)", "v ~ 1 + (1 | p | g)", "sigma_v ~ x"], "gaussian"),
     "responses": (["y ~ x + (1 | p | g)", "count ~ 1 + (1 | p | g)"], {"y": "gaussian", "count": "poisson"}),
 }
 
@@ -46,10 +47,11 @@ def model_of(name: str) -> bmx.Model:
         "y": 1.0 + x + effects[g] + rng.normal(0.0, np.exp(0.3 * x)),
         "count": rng.poisson(np.exp(0.5 + 0.4 * effects[g])).astype(float),
     }
+    data["v"] = 0.5 * data["y"] + effects[g[::-1]] + rng.normal(size=36)
     formulas, families = MODELS[name]
     explicit = {"Intercept": "Normal(0, 2)", "sigma_Intercept": "Normal(0, 1)"}
     priors = explicit if name in ("sigma", "shared", "crossed") else None
-    return bmx.Model(formulas, data, families, priors=priors)
+    return bmx.Model(formulas, data, families, priors=priors, rescor=name == "residuals")
 
 
 def approximation_of(model: bmx.Model) -> tuple[Design, GaussianApproximation]:
@@ -62,6 +64,10 @@ def densities(model: bmx.Model, eta: np.ndarray) -> float:
     """Log density of all responses at the stacked predictors ``(N,)``."""
     y = [outcome.y for outcome in model.design.outcomes]
     eta = eta.reshape(model.design.R, -1)
+    if model.spec.rescor:
+        corr = np.array([[1.0, np.tanh(0.5 * eta[4, 0])], [np.tanh(0.5 * eta[4, 0]), 1.0]])
+        scaled = (np.array(y) - eta[[0, 2]]) * np.exp(-eta[[1, 3]])
+        return float(stats.multivariate_normal(np.zeros(2), corr).logpdf(scaled.T).sum() - eta[[1, 3]].sum())
     if "shape ~ x" in model.spec.text:
         shape, mean = np.exp(eta[1]), np.exp(eta[0])
         return float(stats.nbinom(shape, shape / (shape + mean)).logpmf(y[0]).sum())

@@ -17,7 +17,7 @@ from bayesmix.results.comparison.document_check import figures_of
 from bayesmix.results.comparison.singular_fit import explain_singular
 
 REML = "sleepstudy_sigma_days_reml"
-CASES = ("sleepstudy_locscale", "two_gaussian")
+CASES = ("sleepstudy_locscale", "two_gaussian_rescor")
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -8,9 +8,10 @@ import pytest
 from bayesmix.data.design.build import build
 from bayesmix.data.design.layout import parts_of
 from bayesmix.inference.parameters.names import Parameters
+from bayesmix.inference.parameters.natural_scale import reported_jacobian
 from bayesmix.language.families.registry import FAMILIES
 from bayesmix.language.formula.model_spec import make_spec
-from bayesmix.results.fits.linear_predictor import flatten, log_likelihood, parameter_names, reported_slopes
+from bayesmix.results.fits.linear_predictor import flatten, log_likelihood, parameter_names
 from bayesmix.results.fits.row_parameters import at_weights, row_parameters
 
 X = np.array([0.0, 1.0, 2.0, 4.0])
@@ -74,7 +75,7 @@ def test_numbers_are_reported_on_their_own_scale():
     values = Parameters(beta, (), (), (), None)
     assert parameter_names(design, None) == ["y_Intercept", "y_x", "sigma_y", "count_Intercept", "count_x"]
     np.testing.assert_allclose(flatten(design, values), [1.0, 2.0, 3.0, 0.5, 0.1], rtol=1e-15)
-    np.testing.assert_allclose(reported_slopes(design, beta), [1.0, 1.0, 3.0, 1.0, 1.0], rtol=1e-15)
+    np.testing.assert_allclose(reported_jacobian(design.layout, beta), np.diag([1.0, 1.0, 3.0, 1.0, 1.0]), rtol=1e-15)
     assert design.layout.coefficients == ["y_Intercept", "y_x", "count_Intercept", "count_x"]
 
 

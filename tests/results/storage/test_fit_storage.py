@@ -527,7 +527,7 @@ def test_what_has_code_is_not_saved(model, tmp_path):
 # ---- several linear predictors -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["sleepstudy_locscale", "two_gaussian", "gaussian_offsets_reml"])
+@pytest.mark.parametrize("name", ["sleepstudy_locscale", "two_gaussian_rescor", "gaussian_offsets_reml"])
 def test_estimates_with_several_predictors_come_back(name, tmp_path):
     fit = estimate_of(name)
     fit.save(tmp_path / "fit.zarr")
@@ -542,7 +542,7 @@ def test_estimates_with_several_predictors_come_back(name, tmp_path):
     assert (back.converged, back.criterion) == (fit.converged, fit.criterion)
 
 
-@pytest.mark.parametrize("name", ["sleepstudy_locscale", "two_gaussian"])
+@pytest.mark.parametrize("name", ["sleepstudy_locscale", "two_gaussian_rescor"])
 def test_posteriors_with_several_predictors_come_back(name, tmp_path):
     """To the bit, though numbers are stored on their own scale for people and through their links for us."""
     fit = several(name)

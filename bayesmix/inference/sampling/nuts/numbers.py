@@ -31,7 +31,7 @@ class OfLink:
 class Number:
     """A parameter that is one number for all rows."""
 
-    name: str  # "sigma", "shape"; of several responses "sigma_a"
+    name: str  # "sigma", "shape"; of several responses "sigma_a"; "lkj_rescor(a, b)" of a partial correlation
     prior: Prior  # on its natural scale
     place: OfLink | None = None  # None: it is the dispersion
 
@@ -84,7 +84,8 @@ def split_priors(priors: Priors) -> Split:
     numbers, coefficients = list[Number](), list[int]()
     for j, (name, prior) in enumerate(zip(priors.names, priors.fixed, strict=True)):
         if isinstance(prior, OnLink):
-            numbers.append(Number(name, prior.prior, OfLink(j, prior.link)))
+            own = f"lkj_{name}" if j in priors.residual else name
+            numbers.append(Number(own, prior.prior, OfLink(j, prior.link)))
         else:
             coefficients.append(j)
     if priors.dispersion is not None and priors.dispersion_name is not None:

@@ -11,7 +11,9 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.response import Outcome
+from bayesmix.inference.parameters.natural_scale import correlation_of
 from bayesmix.inference.sampling.nuts.shared_data import Packed
+from bayesmix.language.families import multivariate_normal
 from bayesmix.language.families.derivatives import weighted_all
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import Link
@@ -47,9 +49,48 @@ def responses_of(
     return found
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SymbolicCorrelations:
+    """The correlations of the residuals of the responses, as symbols."""
+
+    names: tuple[str, ...]  # "rescor(a, b)"
+    root: list[list[Any]]  # rows of the Cholesky factor of their matrix, without the zeros
+
+
+def correlations_of(spec: ModelSpec, numbers: Mapping[str | None, Any]) -> SymbolicCorrelations | None:
+    """The correlations of the residuals, from the numbers that stand for them; None where they are independent."""
+    import pytensor.tensor as pt
+
+    names = tuple(one.name for one in spec.residual_correlations)
+    if not names:
+        return None
+    partial = [2.0 * numbers[f"lkj_{name}"] - 1.0 for name in names]
+    return SymbolicCorrelations(names, correlation_of(len(names)).rows(partial, sqrt=pt.sqrt, one=pt.ones(())))
+
+
 def _value(one: Predictor | Auxiliary, eta: Any, numbers: Mapping[str | None, Any]) -> Any:
     """A parameter by itself."""
     return numbers[one.name] if isinstance(one, Auxiliary) else one.link.formula(symbolic(), eta)
+
+
+def add_responses(responses: Sequence[SymbolicResponse], correlations: SymbolicCorrelations | None) -> None:
+    """Add the responses given their parameters, as PyMC's distributions where it has them."""
+    if correlations is not None:
+        add_correlated(responses, correlations)
+        return
+    for response in responses:
+        add_likelihood(response)
+
+
+def add_kernels(
+    responses: Sequence[SymbolicResponse], correlations: SymbolicCorrelations | None, packed: Packed
+) -> None:
+    """Add the same log densities, with what depends on the data alone computed once."""
+    if correlations is not None:
+        add_correlated_kernel(responses, correlations, packed)
+        return
+    for response in responses:
+        add_kernel(response, packed)
 
 
 def add_likelihood(response: SymbolicResponse) -> None:
@@ -69,6 +110,57 @@ def add_likelihood(response: SymbolicResponse) -> None:
         distribution(name, **arguments, observed=y, dims="obs")
     else:  # a weighted log density is no distribution of its own
         pm.Potential(name, weights * pm.logp(distribution.dist(**arguments), y), dims="obs")
+
+
+def add_correlated(responses: Sequence[SymbolicResponse], correlations: SymbolicCorrelations) -> None:
+    """Add gaussian responses with correlated residuals, a row of them at a time."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    k, outcome = len(responses), responses[0].outcome
+    weights = None if is_unweighted(outcome) else pm.Data("weights", outcome.weights, dims="obs")
+    means, spreads = _normal(responses, outcome.y.shape, weights)
+    zero = pt.zeros(())
+    root = pt.stack([pt.stack([*row, *[zero] * (k - len(row))]) for row in correlations.root])
+    matrix = pt.dot(root, root.T)
+    column, row = np.triu_indices(k, 1)
+    for label, i, j in zip(correlations.names, row, column, strict=True):
+        pm.Deterministic(label, matrix[i, j])
+    name = "_".join(one.name for one in responses)
+    pm.modelcontext(None).add_coord(f"{name}_response", [one.name for one in responses])
+    pm.MvNormal(
+        name,
+        mu=pt.stack(means, axis=1),
+        chol=pt.stack(spreads, axis=1)[:, :, None] * root,
+        observed=np.stack([one.outcome.y for one in responses], axis=1),
+        dims=("obs", f"{name}_response"),
+    )
+
+
+def add_correlated_kernel(
+    responses: Sequence[SymbolicResponse], correlations: SymbolicCorrelations, packed: Packed
+) -> None:
+    """Add the same log density."""
+    import pymc as pm
+
+    outcome = responses[0].outcome
+    weights = None if is_unweighted(outcome) else packed.column(outcome.weights)
+    means, spreads = _normal(responses, outcome.y.shape, weights)
+    y = [packed.column(one.outcome.y) for one in responses]
+    rows = multivariate_normal.kernel(symbolic(), y, means, spreads, correlations.root)
+    pm.Potential("_".join(one.name for one in responses), rows.sum())
+
+
+def _normal(responses: Sequence[SymbolicResponse], shape: tuple[int, ...], weights: Any) -> tuple[list[Any], list[Any]]:
+    """Means and standard deviations ``(n,)`` of gaussian responses."""
+    import pytensor.tensor as pt
+
+    means, spreads = [], []
+    for one in responses:
+        others = one.others if weights is None else weighted_all(one.family, one.others, weights)[0]
+        means.append(pt.broadcast_to(one.link.formula(symbolic(), one.eta), shape))
+        spreads.append(pt.broadcast_to(others[0], shape))
+    return means, spreads
 
 
 def _distribution(family: Family, trials: Array, mu: Any, *others: Any) -> tuple[Any, dict[str, Any]]:

@@ -14,7 +14,7 @@ from bayesmix.inference.parameters.correlation import Correlation, OneNumber
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.nuts.numbers import split_priors
-from bayesmix.inference.sampling.nuts.pymc_likelihood import add_likelihood, responses_of
+from bayesmix.inference.sampling.nuts.pymc_likelihood import add_responses, correlations_of, responses_of
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.prior import Prior
 
@@ -58,8 +58,7 @@ def to_pymc(design: Design, spec: ModelSpec, priors: Priors) -> Any:
                 eta[r] = eta[r] + part
         if design.R > 1:
             eta = {r: pm.Deterministic(_named("eta", design, r), own, dims="obs") for r, own in eta.items()}
-        for response in responses_of(design, spec, eta, numbers):
-            add_likelihood(response)
+        add_responses(responses_of(design, spec, eta, numbers), correlations_of(spec, numbers))
     return model
 
 

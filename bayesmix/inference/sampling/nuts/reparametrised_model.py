@@ -20,7 +20,7 @@ from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.nuts.moves import Move
 from bayesmix.inference.sampling.nuts.numbers import split_priors
-from bayesmix.inference.sampling.nuts.pymc_likelihood import add_kernel, is_unweighted, responses_of
+from bayesmix.inference.sampling.nuts.pymc_likelihood import add_kernels, correlations_of, is_unweighted, responses_of
 from bayesmix.inference.sampling.nuts.pymc_model import (
     arguments_of,
     by_kind,
@@ -71,8 +71,7 @@ def sampler_model(
             for r in formulas(design):
                 parts = [packed.column(columns[e]) * effects[t][e][codes] for e in term.columns_of(r)]
                 eta[r] = eta[r] + sum(parts) if parts else eta[r]
-        for response in responses_of(design, spec, eta, numbers):
-            add_kernel(response, packed)
+        add_kernels(responses_of(design, spec, eta, numbers), correlations_of(spec, numbers), packed)
     packed.fill()
     return SamplerModel(model, packed, _key(design, spec, priors, reparametrisation))
 
@@ -346,7 +345,7 @@ def _key(design: Design, spec: ModelSpec, priors: Priors, reparametrisation: Rep
     families = (spec.family,) if spec.is_simple else tuple(response.family for response in spec.responses)
     predictors = tuple((one.response, one.parameter, one.link.name) for one in spec.parameters)
     unweighted = tuple(map(is_unweighted, design.outcomes))
-    return families, spec.link.name, predictors, unweighted, fixed, terms, nested, dispersion
+    return families, spec.link.name, predictors, spec.rescor, unweighted, fixed, terms, nested, dispersion
 
 
 def _kind(prior: Prior) -> str:

@@ -64,6 +64,13 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
         {"family": FOUR, "weights": "wt", "priors": {"sigma_y": "Uniform(0, 9)"}},
     ),
 }
+CASES |= {
+    "two residuals": (["y ~ x + (1 | ID | g)", "w ~ 1 + (1 | ID | g)"], {"rescor": True}),
+    "three residuals": (
+        ["y ~ x + (1 | g)", "w ~ 1", "off ~ x", "sigma_w ~ x"],
+        {"rescor": True, "weights": "wt", "priors": {"rescor": "LKJ(3)"}},
+    ),
+}
 QUICK = {"shared effects"}
 
 
@@ -140,6 +147,14 @@ def test_responses_and_parameters_that_are_one_number_are_variables_of_their_own
     assert "sigma_y" in {variable.name for variable in graph.free_RVs}
     assert list(graph.coords["fixed"]) == ["y_Intercept", "y_x", "count_Intercept", "count_w"]
     assert {"eta_y", "eta_count", "fixef"} <= {variable.name for variable in graph.deterministics}
+
+
+def test_correlations_of_residuals_are_named_as_reported() -> None:
+    graph = both("three residuals").model.to_pymc()
+    names = [f"rescor({pair})" for pair in ("y, w", "y, off", "w, off")]
+    assert {f"lkj_{name}" for name in names} <= {variable.name for variable in graph.free_RVs}
+    assert set(names) <= {variable.name for variable in graph.deterministics}
+    assert {variable.name for variable in graph.observed_RVs} == {"y_w_off"}
 
 
 @pytest.mark.slow

@@ -69,6 +69,8 @@ class Both:
                 if kind == "Uniform":
                     lower, upper = np.array([priors[j].arguments for j in members]).T
                     suffix, part = "_interval__", np.log(part - lower) - np.log(upper - part)
+                elif kind == "Beta":
+                    suffix, part = "_logodds__", np.log(part) - np.log1p(-part)
                 elif priors[members[0]].is_positive:
                     suffix, part = "_log__", np.log(part)
                 found[own + suffix] = part[:, 0] if scalar else part

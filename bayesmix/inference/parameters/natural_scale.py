@@ -1,0 +1,121 @@
+"""Parameters that are one number for all rows of several predictors: from the scale of their links to that of reports.
+
+A standard deviation or shape by itself, through its link. Correlations of residuals are computed with as partial
+correlations (`partial_correlations`), each free on the real line, and reported as entries of their matrix.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.layout import Layout
+from bayesmix.inference.parameters.correlation import Free
+from bayesmix.language.families.link import CORRELATION, Link
+from bayesmix.language.families.namespaces import NUMERIC
+from bayesmix.language.families.taylor import Taylor, variables
+
+
+def correlation_of(size: int) -> Free:
+    """The family of correlation matrices with so many pairs below the diagonal."""
+    return Free((1 + math.isqrt(1 + 8 * size)) // 2)
+
+
+def scale_of(layout: Layout, predictor: int) -> Link:
+    """What carries a parameter that is one number to its natural scale: its link; for correlations, Fisher's."""
+    return CORRELATION if predictor in layout.residual else layout.numbers[predictor]
+
+
+def number_columns(layout: Layout) -> list[tuple[int, Link]]:
+    """Columns of the parameters that are one number for all rows, and what carries them to their natural scale."""
+    return [(j, scale_of(layout, owner)) for j, owner in enumerate(layout.owners) if owner in layout.numbers]
+
+
+def residual_columns(layout: Layout) -> list[int]:
+    """Columns of the partial correlations of the residuals."""
+    return [j for j, owner in enumerate(layout.owners) if owner in layout.residual]
+
+
+def is_coordinate(layout: Layout, name: str) -> bool:
+    """Whether a parameter is one that is computed with: not the correlations of residuals beside the first response's.
+
+    Partial correlations with the first response are correlations.
+    """
+    own = [layout.fixed[j] for j in residual_columns(layout)]
+    return name not in own or own.index(name) < correlation_of(len(own)).k - 1
+
+
+def reported(layout: Layout, beta: Array) -> Array:
+    """Fixed effects as they are reported ``(..., p)``: one number for all rows by itself, not through its link."""
+    found = beta.copy() if layout.numbers else beta
+    for j, link in number_columns(layout):
+        found[..., j] = link.mean(beta[..., j])
+    own = residual_columns(layout)
+    if len(own) > 1:
+        family = correlation_of(len(own))
+        root = family.root(found[..., own])
+        found[..., own] = family.numbers(root @ np.swapaxes(root, -1, -2))
+    return found
+
+
+def reported_jacobian(layout: Layout, beta: Array) -> Array:
+    """Derivatives of `reported` by the coefficients at ``beta (p,)``: ``(p, p)``."""
+    found = np.eye(len(beta))
+    for j, link in number_columns(layout):
+        found[j, j] = link.inverse(beta[j])[1]
+    own = residual_columns(layout)
+    if len(own) > 1:
+        pairs = residual_entries(variables([CORRELATION.mean(beta[j]) for j in own], order=1))
+        units = np.eye(len(own), dtype=int).tolist()
+        by_partial = np.array([[_slope(pair, tuple(unit)) for unit in units] for pair in pairs])
+        found[np.ix_(own, own)] = by_partial * np.diagonal(found)[own]
+    return found
+
+
+def _slope(pair: Any, unit: tuple[int, ...]) -> float:
+    return float(pair.derivative(unit)) if isinstance(pair, Taylor) else 0.0
+
+
+def residual_entries(partial: Any) -> list[Any]:
+    """Correlations below the diagonal, column by column, from partial correlations that support arithmetic."""
+    rows = correlation_of(len(partial)).rows(partial, sqrt=NUMERIC.sqrt, one=np.ones(()))
+    k = len(rows)
+    pairs = [(i, j) for j in range(k) for i in range(j + 1, k)]
+    return [sum(a * b for a, b in zip(rows[i], rows[j], strict=False)) for i, j in pairs]
+
+
+def on_link(layout: Layout, beta: Array) -> tuple[Array, Array]:
+    """Every reported parameter through what carries it to its natural scale, ``(p,)``, and the derivatives ``(p, p)``.
+
+    The coefficients themselves, but for correlations of more than two residuals.
+    """
+    own = residual_columns(layout)
+    if len(own) < 2:
+        return beta, np.eye(len(beta))
+    values, jacobian = beta.copy(), np.eye(len(beta))
+    values[own] = CORRELATION.of(reported(layout, beta)[own])
+    jacobian[own] = reported_jacobian(layout, beta)[own] / CORRELATION.inverse(values[own])[1][:, None]
+    return values, jacobian
+
+
+def from_link(layout: Layout, values: Array) -> Array:
+    """Parameters as reported ``(..., p)``, from values of `on_link`."""
+    found = values.copy()
+    for j, link in number_columns(layout):
+        found[..., j] = link.mean(values[..., j])
+    return found
+
+
+def standard_errors(slopes: Array, covariance: Array) -> Array:
+    """Standard errors ``(p,)`` of the parameters by the delta method, ``slopes (p, p)`` their derivatives.
+
+    Those of coefficients that are reported as they are do not depend on others, of which the data may say nothing.
+    """
+    errors = np.abs(np.diagonal(slopes)) * np.sqrt(np.diagonal(covariance))
+    for j in np.flatnonzero(np.count_nonzero(slopes, axis=1) > 1):
+        at = np.flatnonzero(slopes[j])
+        errors[j] = np.sqrt(slopes[j, at] @ covariance[np.ix_(at, at)] @ slopes[j, at])
+    return errors
