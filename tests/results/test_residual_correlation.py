@@ -68,22 +68,25 @@ def regressions():
 # ---- the estimate ------------------------------------------------------------------------------------------------
 
 
-def dense_deviance(design, table, values):
-    """Minus twice the log density of the stacked responses of a fit, parameters by their names."""
-    names = design.layout.prefixes[: 2 * len(design.outcomes)]
-    means, sigmas = names[::2], [table[name] for name in names[1::2]]
-    k, n = len(means), design.n
-    corr = Free(k).matrix(np.array([v for name, v in table.items() if name.startswith("rescor(")]))
-    weights = design.outcomes[0].weights
-    V = np.einsum("jk,mn->jmkn", corr * np.outer(sigmas, sigmas), np.diag(1.0 / weights)).reshape(k * n, k * n)
+def dense_parts(design, table, values):
+    """Columns of the means, covariance and the stacked responses."""
+    sigmas = [table[name] for name in design.layout.prefixes[1 : 2 * len(design.outcomes) : 2]]
+    corr = Free(len(sigmas)).matrix(np.array([v for name, v in table.items() if name.startswith("rescor(")]))
+    k, n = len(sigmas), design.n
+    noise = np.diag(1.0 / design.outcomes[0].weights)
+    V = np.einsum("jk,mn->jmkn", corr * np.outer(sigmas, sigmas), noise).reshape(k * n, k * n)
     own = np.concatenate([np.arange(n) + 2 * r * n for r in range(k)])
     for term, sd, matrix in zip(design.terms, values.sd, values.corr, strict=True):
         same = term.codes[own][:, None] == term.codes[own]
         V += same * (term.z[own] @ covariance(sd, matrix) @ term.z[own].T)
+    return design.X[own], V, np.concatenate([outcome.y for outcome in design.outcomes])
+
+
+def dense_deviance(design, table, values):
+    """Minus twice the log density of the stacked responses of a fit, parameters by their names."""
+    X, V, y = dense_parts(design, table, values)
     beta = np.array([table[name] if name in design.layout.coefficients else 0.0 for name in design.fixed])
-    mean = (design.X @ beta)[own]
-    y = np.concatenate([outcome.y for outcome in design.outcomes])
-    return -2.0 * stats.multivariate_normal(mean, V).logpdf(y)
+    return -2.0 * stats.multivariate_normal(X @ beta, V).logpdf(y)
 
 
 @pytest.mark.parametrize("fitted", [lambda: estimate_of(CASE), estimate_of_three], ids=["two", "three, weights"])
@@ -97,6 +100,36 @@ def test_the_likelihood_is_that_of_one_stacked_model(fitted):
         moved = [dense_deviance(fit.design, table | {name: table[name] + h}, fit.values) for h in (-1e-3, 1e-3)]
         slope, curve = (moved[1] - moved[0]) / 2e-3, (moved[1] + moved[0] - 2.0 * lowest) / 1e-6
         assert abs(slope / curve) < 1e-4 * fit.parameters()["std_error"][name], name
+
+
+def dense_restricted(design, table, values):
+    """Minus twice the log of the likelihood's integral over the coefficients."""
+    X, V, y = dense_parts(design, table, values)
+    X = X[:, [name in design.layout.coefficients for name in design.fixed]]
+    A = X.T @ np.linalg.solve(V, X)
+    left = y - X @ np.linalg.solve(A, X.T @ np.linalg.solve(V, y))
+    total = np.linalg.slogdet(V)[1] + np.linalg.slogdet(A)[1] + left @ np.linalg.solve(V, left)
+    return total + (len(y) - X.shape[1]) * np.log(2.0 * np.pi)
+
+
+def test_restricted_likelihoods_are_that_of_one_stacked_model():
+    fit = model_of(CASE).estimate("reml")
+    table = fit.parameters()["estimate"].to_dict()
+    lowest = dense_restricted(fit.design, table, fit.values)
+    assert fit.criterion == pytest.approx(lowest, rel=1e-10)
+    for name in number_names(fit.design):
+        moved = [dense_restricted(fit.design, table | {name: table[name] + h}, fit.values) for h in (-1e-3, 1e-3)]
+        slope, curve = (moved[1] - moved[0]) / 2e-3, (moved[1] + moved[0] - 2.0 * lowest) / 1e-6
+        assert abs(slope / curve) < 1e-4 * fit.parameters()["std_error"][name], name
+
+
+@pytest.mark.filterwarnings("ignore::bayesmix.errors.ConvergenceWarning")
+def test_residuals_that_follow_from_others_are_named():
+    data = frame("responses").head(40)
+    fit = bmx.Model(["a ~ x", "c ~ x"], data.assign(c=-data["a"]), rescor=True).estimate()
+    (problem,) = fit.problems
+    assert problem.startswith("Correlations of the residuals of `a`, `c` run off")
+    assert not fit.converged
 
 
 def test_regressions_have_the_correlation_of_their_residuals():

@@ -136,8 +136,9 @@ def _flat(design: Design, coordinates: Coordinates, spec: ModelSpec, columns: li
     X, log_T = coordinates.X[:, columns], np.linalg.slogdet(coordinates.T[np.ix_(columns, columns)])[1]
     if not columns:
         return Flat(columns, X, 0.0, np.zeros(0))
-    y = np.concatenate([design.outcomes[one.response].y for one in spec.parameters]) - design.offset
-    return Flat(columns, X, float(log_T), np.linalg.lstsq(X, y, rcond=None)[0])  # X is zero where no mean is
+    y = np.concatenate([design.outcomes[one.response].y for one in spec.parameters])
+    rows = slice(len(y))  # X is zero where no mean is
+    return Flat(columns, X, float(log_T), np.linalg.lstsq(X[rows], y - design.offset[rows], rcond=None)[0])
 
 
 def add_effects(coordinates: Coordinates, b: Sequence[Array]) -> Array:

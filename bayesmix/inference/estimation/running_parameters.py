@@ -10,6 +10,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.parameters.names import sd_names
+from bayesmix.inference.parameters.natural_scale import correlation_of, reported, residual_columns
 from bayesmix.language.families.family import Family
 from bayesmix.language.formula.model_spec import ModelSpec
 
@@ -20,7 +21,7 @@ ENDLESS = 10.0  # standard deviation of effects on the log of a parameter: two o
 
 def running_parameters(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
     """Say which parameters beside the means run off, and why: one sentence each."""
-    return [*_beside_means(design, spec, point), *_spreads(design, spec, point)]
+    return [*_beside_means(design, spec, point), *_residuals(design, spec, point), *_spreads(design, spec, point)]
 
 
 def _beside_means(design: Design, spec: ModelSpec, point: PointEstimate) -> Iterator[str]:
@@ -36,6 +37,21 @@ def _beside_means(design: Design, spec: ModelSpec, point: PointEstimate) -> Iter
             yield from _exact_fit(design.outcomes[one.response].y, values, name, response.label)
         elif response.family.limit is not None:
             yield from _limit(response.family, values, name, response.label)
+
+
+def _residuals(design: Design, spec: ModelSpec, point: PointEstimate) -> Iterator[str]:
+    """Whether some combination of the residuals of a row has no variance."""
+    own = residual_columns(design.layout)
+    if not own:
+        return
+    matrix = correlation_of(len(own)).matrix(reported(design.layout, point.beta)[own])
+    if np.linalg.eigvalsh(matrix)[0] < EXACT**2:
+        labels = ", ".join(f"`{one.label}`" for one in spec.responses)
+        yield (
+            f"Correlations of the residuals of {labels} run off: one of them follows from the others exactly, and the"
+            " likelihood has no maximum. What is shown is where the search stopped; standard errors mean nothing. Leave"
+            " that response out, or rescor=True."
+        )
 
 
 def spec_name(spec: ModelSpec, r: int) -> str:
