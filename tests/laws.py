@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
 import numpy as np
+import pytest
 from scipy import stats
 
 from bayesmix.language.families.derivatives import by_predictors
@@ -137,3 +138,6 @@ def check_symbols(law: Law) -> None:
     found = pytensor.function(symbols, graph, mode="FAST_COMPILE")(*own)
     expected = law.log_density(y, trials, *own) - law.family.base(y, trials)
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+CHECKS = (check_density, check_derivatives, check_cdf, check_draws, pytest.param(check_symbols, marks=pytest.mark.slow))

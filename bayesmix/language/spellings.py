@@ -8,7 +8,8 @@ from __future__ import annotations
 # ---- families ---------------------------------------------------------------------------------------------------
 
 _COUNTS = (
-    'For counts that vary more than a Poisson distribution there is family="negbinomial", variance mu + mu^2/shape.'
+    'For counts that vary more than a Poisson distribution there are family="negbinomial", variance mu + mu^2/shape,'
+    ' and family="nbinom1", variance mu (1 + phi).'
 )
 _POSITIVE = 'For positive numbers there is family="gamma"; or model their logarithm, `log(y) ~ ...`.'
 _TIMES = f"Times to an event are not supported. {_POSITIVE}"
@@ -16,21 +17,16 @@ _SHARES = 'For successes out of trials there is family="binomial"; continuous sh
 _ORDER = (
     'Ordered or several categories are not supported; for one against all others, `I(y == "a")`, family="bernoulli".'
 )
-_ZEROS = f"Extra zeros are not supported. {_COUNTS}"
 _TAILS = "Heavy tails are not supported."
 
 FAMILIES: dict[str, str] = {
-    "nbinom1": f"Its variance, phi mu, is not supported. {_COUNTS}",
-    "negbinomial1": f"Its variance, phi mu, is not supported. {_COUNTS}",
     "negbinomial2": 'Write family="negbinomial".',
     "negative.binomial": 'Write family="negbinomial"; the shape is estimated.',
     "nb": 'Write family="negbinomial".',
-    "nb2": 'Write family="negbinomial".',
     "nbinom": 'Write family="negbinomial" if the variance is mu + mu^2/shape (nbinom2).',
     "quasipoisson": f"It has no likelihood. {_COUNTS}",
     "quasibinomial": "It has no likelihood. A random effect a row takes up what varies more: `(1 | row)`.",
     "quasi": "It has no likelihood.",
-    "geometric": f"It is not supported. {_COUNTS}",
     "genpois": f"It is not supported. {_COUNTS}",
     "generalized_poisson": f"It is not supported. {_COUNTS}",
     "compois": f"It is not supported. {_COUNTS}",
@@ -60,19 +56,6 @@ FAMILIES: dict[str, str] = {
     "zero_inflated_beta": _SHARES,
     "zero_one_inflated_beta": _SHARES,
     "dirichlet": _SHARES,
-    "betabinomial": "It is not supported. A random effect a row takes up what varies more: `(1 | row)`.",
-    "beta_binomial": "It is not supported. A random effect a row takes up what varies more: `(1 | row)`.",
-    "zero_inflated_negbinomial": _ZEROS,
-    "zero_inflated_negativebinomial": _ZEROS,
-    "zero_inflated_binomial": "Extra zeros are not supported.",
-    "hurdle_poisson": _ZEROS,
-    "hurdle_negbinomial": _ZEROS,
-    "hurdle_negativebinomial": _ZEROS,
-    "truncated_poisson": f"Truncated counts are not supported. {_COUNTS}",
-    "truncated_nbinom1": f"Truncated counts are not supported. {_COUNTS}",
-    "truncated_nbinom2": f"Truncated counts are not supported. {_COUNTS}",
-    "zip": _ZEROS,
-    "zinb": _ZEROS,
     "cumulative": _ORDER,
     "ordinal": _ORDER,
     "sratio": _ORDER,
@@ -120,6 +103,10 @@ _DISPERSION = (
     'Its formula stands beside the first: `["y ~ ...", "sigma ~ x"]`, or `"shape ~ x"`. Coefficients of sigma are on'
     " the log of the standard deviation, half of those that glmmTMB 1.1.5 prints for gaussian models."
 )
+_ZEROS = (
+    'Zeros of their own belong to the family, their formula stands beside the first: `["y ~ ...", "zi ~ x"]`,'
+    ' family="zero_inflated_poisson"; `"hu ~ x"`, family="hurdle_poisson", glmmTMB\'s truncated_poisson.'
+)
 _ADJUST = "Tests are not adjusted for their number; multiply the p-values of m tests by m (Bonferroni)."
 _PROGRESS = "Write `progress=False` to keep `sample` silent."
 _REPLICATES = "Write `simulate(n=...)`."
@@ -136,7 +123,7 @@ ARGUMENTS: dict[str, str] = {
     **dict.fromkeys(("control", "optimizer", "optimiser", "start", "init", "inits", "initvals", "maxiter"), _OPTIMISER),
     **dict.fromkeys(("start_params", "initial", "tol"), _OPTIMISER),
     **dict.fromkeys(("dispformula", "sigma_formula", "dispersion", "nlme_weights"), _DISPERSION),
-    **dict.fromkeys(("ziformula", "zi", "zero_inflation"), "Extra zeros are not supported."),
+    **dict.fromkeys(("ziformula", "zi", "zero_inflation"), _ZEROS),
     "adjust": _ADJUST,
     "correction": _ADJUST,
     "test": "Fits are compared by likelihood ratios, with p-values of chi-squared distributions.",

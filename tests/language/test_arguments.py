@@ -33,7 +33,7 @@ MODEL = {
     "subset": 'data[data["x"] > 0]',
     "control": "The optimiser finds its own start",
     "dispformula": '["y ~ ...", "sigma ~ x"]',
-    "ziformula": "Extra zeros are not supported",
+    "ziformula": '"zi ~ x"]`, family="zero_inflated_poisson"',
     "prior": "priors={",
     "seed": "`Model` has no argument `seed`.",
     "na_action": "left out, with a warning",

@@ -14,11 +14,10 @@ from bayesmix.inference.estimation.optimise import Status
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.restart import NO_NOISE
 from bayesmix.inference.estimation.ridge import ridges
-from bayesmix.inference.estimation.running_parameters import EXACT, NO_OVERDISPERSION, running_parameters
-from bayesmix.inference.estimation.separation import endless_sides, is_unbounded, separating_direction
+from bayesmix.inference.estimation.running_parameters import EXACT, running_dispersion, running_parameters
+from bayesmix.inference.estimation.separation import endless_sides, is_unbounded, null_space, separating_direction
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import Parameters, sd_names
-from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import Link
 from bayesmix.language.formula.model_spec import ModelSpec
 
@@ -26,6 +25,7 @@ LARGE_EFFECT = 4.0  # range of the fixed part of a logit or log, from which on s
 PURE_SD = 4.0  # standard deviation of logits beyond which pure levels are looked for
 ENDLESS_SD = 10.0  # of effects on a logit scale: two of them take odds of one to 5e8
 MANY_ROWS = 100.0  # outcomes a level that can tell even that
+MOVES = 1e-6  # share of a direction that is more than rounding
 CURVED = 1e-3  # smallest over largest curvature of the criterion from which on there is no ridge
 SAMPLE = "Or sample: under proper priors there is a posterior, model.sample()."
 
@@ -37,10 +37,7 @@ def check_identifiable(design: Design, spec: ModelSpec) -> None:
     for part in mean_parts(design, spec):
         if part.has_residual:
             _check_residual(part)
-        if (part.family.values.zero_is_edge and not part.family.values.one_is_edge) and not np.any(part.y > 0):
-            raise DesignError(
-                f"All counts of `{part.label}` are zero: the logarithm of their rate has no finite estimate. {SAMPLE}"
-            )
+        _check_counts(part)
         if part.family.response == "binomial":
             _check_outcomes(part)
 
@@ -66,6 +63,23 @@ def _check_residual(part: MeanPart) -> None:
                 f"`{term.group}` has {what} for {len(part.y)} rows: its variance cannot be told from the residual"
                 f" variance. Use a grouping factor with several rows a level, or fewer effects. {SAMPLE}"
             )
+
+
+def _check_counts(part: MeanPart) -> None:
+    """Counts above the least one there may be, and positive responses that tell of all fixed effects of theirs."""
+    values = part.family.values
+    if values.least_is_edge and not values.one_is_edge and not np.any(part.y > values.least):
+        what = "are zero" if values.least == 0.0 else "are one" if np.all(part.y) else "are zero or one"
+        raise DesignError(
+            f"All counts of `{part.label}` {what}: the logarithm of their rate has no finite estimate. {SAMPLE}"
+        )
+    untold = np.abs(null_space(scaled(part.X)[~values.is_silent(part.y)])).max(axis=1, initial=0.0) > MOVES
+    if values.zero_is_silent and untold.any():
+        names = ", ".join(f"`{name}`" for name, one in zip(part.fixed, untold, strict=True) if one)
+        raise DesignError(
+            f"Rows where `{part.label}` is positive do not tell {names} apart: in family `{part.family.name}` zeros say"
+            f" nothing on the size of what is positive. Merge levels with zeros only, or leave predictors out. {SAMPLE}"
+        )
 
 
 def _check_outcomes(part: MeanPart) -> None:
@@ -101,7 +115,7 @@ def runaways(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]
         found += [] if direction is None else [_separated(part, direction)]
         found += _pure_levels(part, values) or _endless_spread(design, part, point)
     if spec.is_simple:
-        return found + _poisson_in_disguise(spec.family, values)
+        return found + running_dispersion(spec, values)
     return found + running_parameters(design, spec, point)
 
 
@@ -206,17 +220,6 @@ def _ridges(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
         " levels of its group, or follows from other columns, as a predictor far from zero nearly does from the"
         " intercept: leave an effect out, or centre the predictor."
         for names in ridges(design, point.coordinates, has_residual=has_residual)
-    ]
-
-
-def _poisson_in_disguise(family: Family, values: Parameters) -> list[str]:
-    """Counts that vary no more than Poisson counts tell a shape that is larger than any number."""
-    if family.limit is None or values.dispersion is None or float(values.dispersion) < NO_OVERDISPERSION:
-        return []
-    return [
-        "The shape of the negative binomial runs off to infinity: given the predictors and random effects, the counts"
-        " vary no more than Poisson counts do. Its size means nothing; all else is the Poisson model's. Fit that one"
-        ' (family="poisson").'
     ]
 
 

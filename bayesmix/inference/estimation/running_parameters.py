@@ -9,19 +9,27 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.point_estimate import PointEstimate
-from bayesmix.inference.parameters.names import sd_names
+from bayesmix.inference.parameters.names import Parameters, sd_names
 from bayesmix.inference.parameters.natural_scale import correlation_of, reported, residual_columns
-from bayesmix.language.families.family import Family
+from bayesmix.language.families.family import Parameter
 from bayesmix.language.formula.model_spec import ModelSpec
 
 EXACT = 1e-5  # residual over total standard deviation that is zero to rounding
-NO_OVERDISPERSION = 1e6  # shape from which on no count can tell a negative binomial from a Poisson distribution
+LARGE = 1e6  # from which on a parameter, or its inverse, cannot be told from the end of its range
 ENDLESS = 10.0  # standard deviation of effects on the log of a parameter: two of them take it by a factor of 5e8
 
 
 def running_parameters(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
     """Say which parameters beside the means run off, and why: one sentence each."""
     return [*_beside_means(design, spec, point), *_residuals(design, spec, point), *_spreads(design, spec, point)]
+
+
+def running_dispersion(spec: ModelSpec, values: Parameters) -> list[str]:
+    """The same of the number beside the only linear predictor."""
+    if values.dispersion is None:
+        return []
+    parameter, value = spec.family.parameters[1], np.asarray(values.dispersion).ravel()
+    return list(_limit(parameter, value, parameter.name, spec.responses[0].label))
 
 
 def _beside_means(design: Design, spec: ModelSpec, point: PointEstimate) -> Iterator[str]:
@@ -33,10 +41,9 @@ def _beside_means(design: Design, spec: ModelSpec, point: PointEstimate) -> Iter
         with np.errstate(over="ignore"):
             values = one.link.mean(eta[design.block(r)])
         name = spec_name(spec, r)
-        if response.family.is_normal:
+        if response.family.is_normal and one.parameter == 1:
             yield from _exact_fit(design.outcomes[one.response].y, values, name, response.label)
-        elif response.family.limit is not None:
-            yield from _limit(response.family, values, name, response.label)
+        yield from _limit(response.family.parameters[one.parameter], values, name, response.label)
 
 
 def _residuals(design: Design, spec: ModelSpec, point: PointEstimate) -> Iterator[str]:
@@ -72,14 +79,18 @@ def _exact_fit(y: Array, sigma: Array, name: str, label: str) -> Iterator[str]:
         )
 
 
-def _limit(family: Family, shape: Array, name: str, label: str) -> Iterator[str]:
-    rows = int(np.sum(shape > NO_OVERDISPERSION))
+def _limit(parameter: Parameter, values: Array, name: str, label: str) -> Iterator[str]:
+    limit = parameter.limit
+    if limit is None:
+        return
+    rows = int(np.sum(values > LARGE if limit.end == "infinity" else values < 1.0 / LARGE))
     if rows:
+        where = "" if len(values) == 1 else f" in {rows} of {len(values)} rows"
+        advice = "" if len(values) == 1 else f" where it is so in all rows, or leave predictors out of that of `{name}`"
         yield (
-            f"`{name}` runs off to infinity in {rows} of {len(shape)} rows: given the predictors and random effects,"
-            f" `{label}` varies no more there than it does with family `{family.limit}`. The size of `{name}` and of"
-            f' its coefficients means nothing. Fit that family (family="{family.limit}") where it is so in all rows,'
-            f" or leave predictors out of the formula of `{name}`."
+            f"`{name}` runs off to {limit.end}{where}: given the predictors and random effects, `{label}` is there"
+            f" distributed as in family `{limit.family}`. The size of `{name}` and of its coefficients means nothing."
+            f' Fit that family (family="{limit.family}"){advice}.'
         )
 
 

@@ -52,10 +52,11 @@ def _cone(X: Array, y: Array, trials: Array, family: Family, link: Link) -> tupl
     """Basis ``(p, m)`` of the directions that leave the other rows, and what rows at an edge move inwards by it."""
     if not X.shape[1] or not is_unbounded(family, link):
         return None
-    low, high = y == 0, (y == trials) & family.values.one_is_edge
-    bound = ~(low | high)
-    free = _null_space(X[bound])
-    rows = np.unique(np.where(high, 1.0, -1.0)[~bound, None] * (X[~bound] @ free), axis=0)
+    low, high = y == family.values.least, (y == trials) & family.values.one_is_edge
+    edge = low | high
+    bound = ~(edge | family.values.is_silent(y))
+    free = null_space(X[bound])
+    rows = np.unique(np.where(high, 1.0, -1.0)[edge, None] * (X[edge] @ free), axis=0)
     return (free, rows) if rows.size else None
 
 
@@ -74,10 +75,10 @@ def _farthest(rows: Array, target: Array) -> Array | None:
 
 def is_unbounded(family: Family, link: Link) -> bool:
     """Whether a possible mean stands at an infinite linear predictor."""
-    return link.is_open and family.values.zero_is_edge
+    return link.is_open and family.values.least_is_edge
 
 
-def _null_space(rows: Array) -> Array:
+def null_space(rows: Array) -> Array:
     """Orthonormal basis of the directions that leave all ``rows (m, p)`` where they are."""
     if not len(rows):
         return np.eye(rows.shape[1])

@@ -12,7 +12,7 @@ from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import sd_names
 from bayesmix.inference.parameters.one_predictor import one_predictor, one_term
 from bayesmix.inference.parameters.priors_in_force import Priors
-from bayesmix.language.families.family import Family
+from bayesmix.language.families.family import Family, Limit
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.on_link import natural
 
@@ -93,11 +93,12 @@ def _told(design: Design, term: Term, silent: Array) -> Array:
 
 def _silent_levels(design: Design, family: Family, term: Term) -> int:
     """Number of levels without any count or success, or without any failure."""
-    if not family.values.zero_is_edge:
+    if not family.values.least_is_edge:
         return 0
-    total = np.bincount(term.codes, design.y, len(term.levels))
     if not family.values.one_is_edge:
-        return int(np.sum(total == 0.0))
+        above = np.bincount(term.codes, design.y > family.values.least, len(term.levels))
+        return int(np.sum(above == 0.0))
+    total = np.bincount(term.codes, design.y, len(term.levels))
     trials = design.trials
     return int(np.sum((total == 0.0) | (total == np.bincount(term.codes, trials, len(term.levels)))))
 
@@ -111,7 +112,7 @@ def _saturated_levels(design: Design, spec: ModelSpec, predictor: int, term: Ter
     Poisson response is the limit of a negative binomial one, whatever it is.
     """
     J, family = len(term.levels), _family(spec, predictor)
-    if family.limit is not None or not family.has_scale:
+    if not family.has_scale or family.parameters[spec.parameters[predictor].parameter].limit is not None:
         return J
     mean = one_predictor(design, spec, _mean_of(spec, predictor))
     rows, spare = np.bincount(term.codes[z != 0.0], minlength=J), mean.X.shape[1]
@@ -137,8 +138,10 @@ def _mean_of(spec: ModelSpec, predictor: int) -> int:
 
 def check_bounded(design: Design, spec: ModelSpec, priors: Priors) -> None:
     """Raise `SpecError` if flat priors leave the likelihood without end along some combination of fixed effects."""
-    if priors.dispersion is not None and priors.dispersion.is_flat and spec.family.limit is not None:
-        raise _endless(str(priors.dispersion_name), _of_limit(spec.family))
+    if priors.dispersion is not None and priors.dispersion.is_flat:
+        limit = spec.family.parameters[1].limit
+        if limit is not None and limit.end == "infinity":
+            raise _endless(str(priors.dispersion_name), _of_limit(spec.family, limit))
     flat = np.array([natural(prior).is_flat for prior in priors.fixed], bool)
     if not flat.any():
         return
@@ -157,8 +160,8 @@ def _endless(names: str, reason: str) -> SpecError:
     )
 
 
-def _of_limit(family: Family) -> str:
-    return f"family {family.limit} is the limit of {family.name}"
+def _of_limit(family: Family, limit: Limit) -> str:
+    return f"family {limit.family} is the limit of {family.name}"
 
 
 def is_separated(design: Design, spec: ModelSpec, X: Array) -> bool:
@@ -172,12 +175,14 @@ def _why_endless(design: Design, spec: ModelSpec, predictor: int, X: Array) -> s
     one, view = spec.parameters[predictor], one_predictor(design, spec, predictor)
     if one.parameter == 0:
         return f"these separate the outcomes of `{view.response}`" if _separates(design, spec, predictor, X) else None
-    family = _family(spec, predictor)
-    if family.limit is not None:
+    family, is_number = _family(spec, predictor), predictor in design.layout.numbers
+    limit = family.parameters[one.parameter].limit
+    if limit is not None and is_number and limit.end == "zero":
+        return None  # flat on a scale that ends there
+    if limit is not None:
         positive = X[view.y > 0.0]
         stays = np.linalg.matrix_rank(positive) < X.shape[1] or rising_direction(positive) is not None
-        return _of_limit(family) if stays else None
-    is_number = predictor in design.layout.numbers
+        return _of_limit(family, limit) if stays else None
     if family.has_scale and not is_number and _goes_through(one_predictor(design, spec, _mean_of(spec, predictor)), X):
         return f"means may go through all rows of `{view.response}` that one of them is of"
     return None

@@ -1,4 +1,4 @@
-"""Distributions of counts: Poisson, negative binomial."""
+"""Distributions of counts: Poisson, negative binomial with variances of two forms, geometric."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.language.families.family import ClosedForm, Family, Parameter
+from bayesmix.language.families.family import ClosedForm, Family, Limit, Parameter
 from bayesmix.language.families.namespaces import Namespace
 
-STIRLING = 100.0  # from which on the series is exact to rounding
 LINKS = ("log", "identity", "sqrt")
 
 
@@ -73,30 +72,17 @@ POISSON = Family(
 )
 
 
+def poisson_zero(xp: Namespace, _: Any, mu: Any) -> Any:
+    """Log probability of a zero."""
+    return -mu
+
+
 # ---- negative binomial, variance mu + mu^2 / shape -----------------------------------------------------------------
 
 
 def _negbinomial(xp: Namespace, y: Any, _: Any, mu: Any, shape: Any) -> Any:
     ratio = mu / shape
-    return _log_rising(xp, shape, y) - shape * xp.log1p(ratio) + xp.xlogy(y, mu / (1.0 + ratio))
-
-
-def _log_rising(xp: Namespace, shape: Any, y: Any) -> Any:
-    """``log Gamma(shape + y) - log Gamma(shape) - y log shape``, which goes to zero for large shapes.
-
-    Those differences of large numbers would be noise in which no optimum is found: there, Stirling's series.
-    """
-    small, large = xp.minimum(shape, STIRLING), xp.maximum(shape, STIRLING)
-    total = large + y
-    series = (total - 0.5) * xp.log1p(y / large) - y + _stirling(total) - _stirling(large)
-    return xp.where(shape < STIRLING, xp.gammaln(small + y) - xp.gammaln(small) - y * xp.log(small), series)
-
-
-def _stirling(x: Any) -> Any:
-    """What ``log Gamma(x)`` is more than ``(x - 1/2) log x - x + log(2 pi) / 2``."""
-    inverse = 1.0 / x
-    square = inverse * inverse
-    return inverse * (1.0 / 12.0 - square * (1.0 / 360.0 - square * (1.0 / 1260.0)))
+    return xp.log_rising(shape, y) - shape * xp.log1p(ratio) + xp.xlogy(y, mu / (1.0 + ratio))
 
 
 def _negbinomial_slopes(y: Array, _: Array, mu: Array, shape: Array) -> tuple[Array, Array, Array]:
@@ -120,14 +106,21 @@ def _negbinomial_deviance(y: Array, _: Array, mu: Array, shape: Array) -> Array:
     return np.asarray(2.0 * (xlogy(y, y / mu) - (y + shape) * np.log((y + shape) / (mu + shape))))
 
 
+def negbinomial_zero(xp: Namespace, _: Any, mu: Any, shape: Any) -> Any:
+    """Log probability of a zero."""
+    return -shape * xp.log1p(mu / shape)
+
+
 def _negbinomial_moments(y: Array, mu: Array) -> tuple[float]:
     excess = float(np.mean((y - mu) ** 2 - mu)) / float(np.mean(mu**2))
     return (float(np.clip(1.0 / max(excess, 1e-3), 1e-2, 1e3)),)
 
 
+SHAPE = Parameter("shape", priors={"brms": "InverseGamma(0.4, 0.3)"}, limit=Limit("poisson"))
+
 NEGBINOMIAL = Family(
     "negbinomial",
-    (Parameter("mu", LINKS), Parameter("shape", priors={"brms": "InverseGamma(0.4, 0.3)"})),
+    (Parameter("mu", LINKS), SHAPE),
     "counts",
     _negbinomial,
     _negbinomial_cdf,
@@ -140,5 +133,58 @@ NEGBINOMIAL = Family(
     moments=_negbinomial_moments,
     pymc=lambda trials, mu, shape: ("NegativeBinomial", {"mu": mu, "alpha": shape}),
     closed_form=ClosedForm(_negbinomial_slopes),
-    limit="poisson",
+)
+
+
+# ---- geometric: negative binomial with shape 1 ---------------------------------------------------------------------
+
+
+def _geometric_slopes(y: Array, trials: Array, mu: Array) -> tuple[Array, Array, Array]:
+    return _negbinomial_slopes(y, trials, mu, np.ones(()))
+
+
+GEOMETRIC = Family(
+    "geometric",
+    (Parameter("mu", LINKS),),
+    "counts",
+    lambda xp, y, trials, mu: xp.xlogy(y, mu / (1.0 + mu)) - xp.log1p(mu),
+    lambda y, trials, mu: _whole(y, -np.expm1((np.maximum(y, 0.0) + 1.0) * np.log(mu / (1.0 + mu)))),
+    sample=lambda rng, trials, mu: rng.negative_binomial(1, 1.0 / (1.0 + mu)).astype(float),
+    variance=lambda trials, mu: mu + mu**2,
+    words="Geometric(mean mu[i])",
+    deviance=lambda y, trials, mu: _negbinomial_deviance(y, trials, mu, np.ones(())),
+    pymc=lambda trials, mu: ("NegativeBinomial", {"mu": mu, "alpha": 1.0}),
+    closed_form=ClosedForm(_geometric_slopes),
+)
+
+
+# ---- negative binomial, variance mu (1 + phi) ------------------------------------------------------------------------
+# Of shape mu / phi, and so with the same probability 1 / (1 + phi) in all rows. glmmTMB's nbinom1.
+
+
+def _nbinom1(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -> Any:
+    return _negbinomial(xp, y, trials, mu, mu / phi)
+
+
+def nbinom1_zero(xp: Namespace, _: Any, mu: Any, phi: Any) -> Any:
+    """Log probability of a zero."""
+    return -mu * xp.log1p(phi) / phi
+
+
+def _nbinom1_moments(y: Array, mu: Array) -> tuple[float]:
+    return (float(np.clip(np.mean((y - mu) ** 2) / np.mean(mu) - 1.0, 0.05, 1e3)),)
+
+
+NBINOM1 = Family(
+    "nbinom1",
+    (Parameter("mu", LINKS), Parameter("phi", limit=Limit("poisson", "zero"))),
+    "counts",
+    _nbinom1,
+    lambda y, trials, mu, phi: _negbinomial_cdf(y, trials, mu, mu / phi),
+    sample=lambda rng, trials, mu, phi: rng.negative_binomial(mu / phi, 1.0 / (1.0 + phi)).astype(float),
+    variance=lambda trials, mu, phi: mu * (1.0 + phi),
+    base=_minus_log_factorial,
+    words="NegativeBinomial(mean mu[i], variance mu[i] (1 + phi))",
+    moments=_nbinom1_moments,
+    pymc=lambda trials, mu, phi: ("NegativeBinomial", {"mu": mu, "alpha": mu / phi}),
 )

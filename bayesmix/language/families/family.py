@@ -24,6 +24,14 @@ REACH = 20.0  # standard deviations of a response, on the scale of the link, wit
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """The family that a distribution becomes where a parameter goes to an end of its range."""
+
+    family: str
+    end: Literal["zero", "infinity"] = "infinity"
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """A parameter of a family."""
 
@@ -31,6 +39,7 @@ class Parameter:
     links: tuple[str, ...] = ("log",)  # the first is the default
     unit: Literal["response", "none"] = "none"  # whether it scales with the response: what default priors go by
     priors: dict[str, str] = field(default_factory=dict)  # by preset, where they are not those of all such parameters
+    limit: Limit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,7 @@ class Family:
 
     name: str
     parameters: tuple[Parameter, ...]  # the mean first
-    support: Literal["real", "positive", "proportion", "counts", "trials", "binary"]
+    support: str  # one of `SUPPORTS`
     kernel: Callable[..., Any]  # (xp, y, trials, mu, *others): log density up to `base`
     cdf: Callable[..., Array]  # (y, trials, mu, *others): P(response <= y)
     sample: Callable[..., Array]  # (rng, trials, mu, *others): draws of y
@@ -68,7 +77,6 @@ class Family:
     closed_form: ClosedForm | None = None
     weights: Literal["precision", "likelihood"] = "likelihood"  # what prior weights multiply
     has_scale: bool = False  # the other parameter is R's scale: Pearson's statistic estimates it, variances are by it
-    limit: str | None = None  # the family that it becomes where its other parameter runs off to infinity
     is_normal: bool = False  # mean and standard deviation of a normal distribution: linear under the identity link
 
     @property
@@ -85,6 +93,11 @@ class Family:
     def dispersion(self) -> str | None:
         """Name of the parameter beside the mean, None where there is none."""
         return self.parameters[1].name if len(self.parameters) > 1 else None
+
+    @property
+    def limits(self) -> set[str]:
+        """Names of the families that it may become at the ends of its parameters."""
+        return {parameter.limit.family for parameter in self.parameters if parameter.limit is not None}
 
     @property
     def is_plain(self) -> bool:

@@ -18,6 +18,8 @@ from bayesmix.language.families.taylor import Taylor, elementary, select, value_
 
 EPSILON = float(np.finfo(float).eps)
 OVERFLOW = 700.0  # exponents beyond which exp overflows
+STIRLING = 100.0  # from which on the series of the gamma function's logarithm is exact to rounding
+TINY = 1e-100  # whose inverse cube does not overflow
 RATE = 340.0  # whose square must not overflow either
 
 
@@ -30,6 +32,7 @@ class Namespace:
     log1p: Callable[[Any], Any]
     sqrt: Callable[[Any], Any]
     gammaln: Callable[[Any], Any]
+    log_rising: Callable[[Any, Any], Any]  # log Gamma(x + y) - log Gamma(x) - y log x, zero for large x
     expit: Callable[[Any], Any]  # the logistic curve
     softplus: Callable[[Any], Any]  # log(1 + exp(x))
     ndtr: Callable[[Any], Any]  # the normal distribution function
@@ -68,6 +71,53 @@ def _gammaln(x: Array, order: int) -> list[Array]:
     from scipy.special import gammaln, polygamma
 
     return [gammaln(x), *(polygamma(k, x) for k in range(order))]
+
+
+def _log_rising(x: Any, y: Any) -> Any:
+    """Of numbers y: those differences of large numbers would be noise where x is large, there Stirling's series."""
+    return elementary(lambda value, order: _rising(value, np.asarray(y), order))(x)
+
+
+def _rising(x: Array, y: Array, order: int) -> list[Array]:
+    is_small = x < STIRLING
+    if np.all(is_small):
+        return _rising_of_small(x, y, order)
+    if not np.any(is_small):
+        return _rising_of_large(x, y, order)
+    small = _rising_of_small(np.minimum(x, STIRLING), y, order)
+    large = _rising_of_large(np.maximum(x, STIRLING), y, order)
+    return [np.where(is_small, one, other) for one, other in zip(small, large, strict=True)]
+
+
+def _rising_of_small(x: Array, y: Array, order: int) -> list[Array]:
+    from scipy.special import gammaln, polygamma
+
+    value = gammaln(x + y) - gammaln(x) - y * np.log(x)
+    x = np.maximum(x, TINY)
+    powers = [y / x, -y / x**2, 2.0 * y / x**3][:order]
+    return [value, *(polygamma(k, x + y) - polygamma(k, x) - power for k, power in enumerate(powers))]
+
+
+def _rising_of_large(x: Array, y: Array, order: int) -> list[Array]:
+    total, ratio = x + y, y / x
+    logarithm = np.log1p(ratio)
+    below, above = stirling(x, order), stirling(total, order)
+    first = logarithm - ratio - 0.5 * (1.0 / total - 1.0 / x) if order else ratio
+    second = ratio**2 / total + 0.5 * (1.0 / total**2 - 1.0 / x**2)
+    third = -(ratio**2) / total * (2.0 / x + 1.0 / total) - (1.0 / total**3 - 1.0 / x**3)
+    leading = [(total - 0.5) * logarithm - y, first, second, third][: order + 1]
+    return [one + a - b for one, a, b in zip(leading, above, below, strict=True)]
+
+
+def stirling(x: Any, order: int = 0) -> list[Any]:
+    """What ``log Gamma(x)`` is more than ``(x - 1/2) log x - x + log(2 pi) / 2``, and derivatives."""
+    inverse = 1.0 / x
+    square = inverse * inverse
+    value = inverse * (1.0 / 12.0 - square * (1.0 / 360.0 - square * (1.0 / 1260.0)))
+    first = -square * (1.0 / 12.0 - square * (1.0 / 120.0 - square * (1.0 / 252.0)))
+    second = inverse * square * (1.0 / 6.0 - square * (1.0 / 30.0 - square * (1.0 / 42.0)))
+    third = -square * square * (0.5 - square * (1.0 / 6.0 - square * (1.0 / 6.0)))
+    return [value, first, second, third][: order + 1]
 
 
 def _bounded(p: Array) -> Array:
@@ -159,6 +209,7 @@ NUMERIC = Namespace(
     log1p=elementary(_log1p),
     sqrt=_sqrt,
     gammaln=elementary(_gammaln),
+    log_rising=_log_rising,
     expit=elementary(_expit),
     softplus=elementary(_softplus),
     ndtr=elementary(_ndtr),
@@ -178,12 +229,19 @@ def symbolic() -> Namespace:
     import pytensor.tensor as pt
     from pymc.distributions.dist_math import logpow
 
+    def log_rising(x: Any, y: Any) -> Any:
+        small, large = pt.minimum(x, STIRLING), pt.maximum(x, STIRLING)
+        total = large + y
+        series = (total - 0.5) * pt.log1p(y / large) - y + stirling(total)[0] - stirling(large)[0]
+        return pt.switch(x < STIRLING, pt.gammaln(small + y) - pt.gammaln(small) - y * pt.log(small), series)
+
     return Namespace(
         exp=pt.exp,
         log=pt.log,
         log1p=pt.log1p,
         sqrt=pt.sqrt,
         gammaln=pt.gammaln,
+        log_rising=log_rising,
         expit=pt.sigmoid,
         softplus=pt.softplus,
         ndtr=lambda x: 0.5 * pt.erfc(-x / np.sqrt(2.0)),

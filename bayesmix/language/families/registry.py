@@ -9,18 +9,49 @@ from typing import Any
 
 from bayesmix.arrays import Array
 from bayesmix.errors import DataError, SpecError, nearest
-from bayesmix.language.families.counts import NEGBINOMIAL, POISSON
+from bayesmix.language.families.counts import GEOMETRIC, NBINOM1, NEGBINOMIAL, POISSON
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.gaussian import GAUSSIAN
 from bayesmix.language.families.link import LINKS, Link
 from bayesmix.language.families.positive import GAMMA
-from bayesmix.language.families.shares import BERNOULLI, BINOMIAL
-from bayesmix.language.families.zeros import ZERO_INFLATED_POISSON
+from bayesmix.language.families.shares import BERNOULLI, BETABINOMIAL, BINOMIAL
+from bayesmix.language.families.zeros import (
+    HURDLE_NBINOM1,
+    HURDLE_NEGBINOMIAL,
+    HURDLE_POISSON,
+    TRUNCATED_NBINOM1,
+    TRUNCATED_NEGBINOMIAL,
+    TRUNCATED_POISSON,
+    ZERO_INFLATED_BINOMIAL,
+    ZERO_INFLATED_NBINOM1,
+    ZERO_INFLATED_NEGBINOMIAL,
+    ZERO_INFLATED_POISSON,
+)
 from bayesmix.language.spellings import FAMILIES as OTHERS
 
 FAMILIES: dict[str, Family] = {
     family.name: family
-    for family in (GAUSSIAN, POISSON, BINOMIAL, BERNOULLI, GAMMA, NEGBINOMIAL, ZERO_INFLATED_POISSON)
+    for family in (
+        GAUSSIAN,
+        POISSON,
+        BINOMIAL,
+        BERNOULLI,
+        GAMMA,
+        NEGBINOMIAL,
+        NBINOM1,
+        GEOMETRIC,
+        BETABINOMIAL,
+        ZERO_INFLATED_POISSON,
+        ZERO_INFLATED_NEGBINOMIAL,
+        ZERO_INFLATED_NBINOM1,
+        ZERO_INFLATED_BINOMIAL,
+        HURDLE_POISSON,
+        HURDLE_NEGBINOMIAL,
+        HURDLE_NBINOM1,
+        TRUNCATED_POISSON,
+        TRUNCATED_NEGBINOMIAL,
+        TRUNCATED_NBINOM1,
+    )
 }
 _ALIASES = {
     "normal": "gaussian",
@@ -28,6 +59,18 @@ _ALIASES = {
     "negative_binomial": "negbinomial",
     "negative binomial": "negbinomial",
     "nbinom2": "negbinomial",
+    "nb2": "negbinomial",
+    "nb1": "nbinom1",
+    "negbinomial1": "nbinom1",
+    "beta_binomial": "betabinomial",
+    "zip": "zero_inflated_poisson",
+    "zinb": "zero_inflated_negbinomial",
+    "zero_inflated_negativebinomial": "zero_inflated_negbinomial",
+    "zero_inflated_nbinom2": "zero_inflated_negbinomial",
+    "hurdle_negativebinomial": "hurdle_negbinomial",
+    "hurdle_nbinom2": "hurdle_negbinomial",
+    "truncated_nbinom2": "truncated_negbinomial",
+    "truncated_negativebinomial": "truncated_negbinomial",
 }
 
 

@@ -1,4 +1,4 @@
-"""Distributions of successes among trials: binomial, Bernoulli."""
+"""Distributions of successes among trials: binomial, Bernoulli, beta-binomial."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.language.families.family import ClosedForm, Family, Parameter
-from bayesmix.language.families.namespaces import Namespace
+from bayesmix.language.families.family import ClosedForm, Family, Limit, Parameter
+from bayesmix.language.families.namespaces import NUMERIC, Namespace
+
+TINY = 1e-300
 
 
 def _kernel(xp: Namespace, y: Any, trials: Any, mu: Any) -> Any:
@@ -60,6 +62,11 @@ def _deviance(y: Array, trials: Array, mu: Array) -> Array:
     return np.asarray(2.0 * (xlogy(y, y / (trials * mu)) + xlogy(failures, failures / (trials * (1.0 - mu)))))
 
 
+def binomial_zero(xp: Namespace, trials: Any, mu: Any) -> Any:
+    """Log probability of a zero."""
+    return xp.xlog1py(trials, -mu)
+
+
 BINOMIAL = Family(
     "binomial",
     (Parameter("mu", ("logit", "probit", "cloglog")),),
@@ -75,3 +82,46 @@ BINOMIAL = Family(
     closed_form=ClosedForm(_slopes, _canonical, lambda xp, y, trials, eta: y * eta - trials * xp.softplus(eta)),
 )
 BERNOULLI = replace(BINOMIAL, name="bernoulli", support="binary", words="Bernoulli(mu[i])")
+
+
+# ---- beta-binomial: binomial, its probability drawn from a beta distribution of precision phi ------------------------
+
+
+def _betabinomial(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -> Any:
+    """The binomial density and what goes to zero with large phi."""
+    a, b = mu * phi, (1.0 - mu) * phi
+    excess = xp.log_rising(a, y) + xp.log_rising(b, trials - y) - xp.log_rising(phi, trials)
+    return _kernel(xp, y, trials, mu) + excess
+
+
+def _betabinomial_cdf(y: Array, trials: Array, mu: Array, phi: Array) -> Array:
+    """Sum of the density, of which there is no shorter formula."""
+    y, trials, mu, phi = np.broadcast_arrays(np.floor(y), trials, mu, phi)
+    total = np.zeros(y.shape)
+    for k in range(int(np.max(np.where(y < trials, y, -1.0), initial=-1.0)) + 1):
+        counted = np.minimum(float(k), trials)
+        density = _betabinomial(NUMERIC, counted, trials, mu, phi) + _log_choose(counted, trials)
+        total += np.where(k <= y, np.exp(density), 0.0)
+    return np.where(y < trials, np.minimum(total, 1.0), 1.0)
+
+
+def _betabinomial_sample(rng: np.random.Generator, trials: Array, mu: Array, phi: Array) -> Array:
+    share = rng.beta(np.maximum(mu * phi, TINY), np.maximum((1.0 - mu) * phi, TINY))
+    return rng.binomial(trials.astype(np.int64), share).astype(float)
+
+
+BETABINOMIAL = Family(
+    "betabinomial",
+    (Parameter("mu", ("logit", "probit", "cloglog")), Parameter("phi", limit=Limit("binomial"))),
+    "trials",
+    _betabinomial,
+    _betabinomial_cdf,
+    _betabinomial_sample,
+    variance=lambda trials, mu, phi: mu * (1.0 - mu) / trials * (phi + trials) / (phi + 1.0),
+    base=_log_choose,
+    words="BetaBinomial(trials[i], mean mu[i], precision phi)",
+    pymc=lambda trials, mu, phi: (
+        "BetaBinomial",
+        {"n": trials.astype(np.int64), "alpha": mu * phi, "beta": (1.0 - mu) * phi},
+    ),
+)

@@ -22,9 +22,15 @@ class Support:
     range: Literal["real", "positive", "unit"]  # of means, per trial
     is_discrete: bool = False
     has_trials: bool = False  # successes of a number of trials
-    zero_is_edge: bool = False  # the mean of rows of zeros alone is zero
+    least: float = 0.0  # response
+    least_is_edge: bool = False  # a parameter mu of rows that have it alone is zero
     one_is_edge: bool = False  # the mean of rows without failures is one
+    zero_is_silent: bool = False  # on mu: zeros are of a parameter of their own
     hint: str = ' Counts are for family="poisson", other numbers for family="gaussian".'
+
+    def is_silent(self, y: Array) -> Array:
+        """Whether each response says nothing on the parameter mu."""
+        return (y == 0.0) & self.zero_is_silent
 
 
 def _counts(y: Array, _: Array) -> str | None:
@@ -33,6 +39,11 @@ def _counts(y: Array, _: Array) -> str | None:
         return f"counts 0, 1, 2, ...; row {bad[0]} has {y[bad[0]]:g}"
     bad = np.flatnonzero(y > COUNTABLE)
     return f"counts that can be told apart, up to 2^53; row {bad[0]} has {y[bad[0]]:g}" if len(bad) else None
+
+
+def _positive_counts(y: Array, _: Array) -> str | None:
+    bad = np.flatnonzero(y == 0)
+    return f"counts 1, 2, 3, ... without zeros; row {bad[0]} has 0" if len(bad) else _counts(y, _)
 
 
 def _shares(y: Array, trials: Array) -> str | None:
@@ -50,6 +61,11 @@ def _zero_one(y: Array, trials: Array) -> str | None:
 def _positive(y: Array, _: Array) -> str | None:
     bad = np.flatnonzero(~(y > 0))
     return f"positive numbers; row {bad[0]} has {y[bad[0]]:g}" if len(bad) else None
+
+
+def _zero_or_positive(y: Array, _: Array) -> str | None:
+    bad = np.flatnonzero(~(y >= 0))
+    return f"zeros and positive numbers; row {bad[0]} has {y[bad[0]]:g}" if len(bad) else None
 
 
 def _proportion(y: Array, _: Array) -> str | None:
@@ -70,9 +86,30 @@ SUPPORTS: dict[str, Support] = {
     "real": Support(lambda y, trials: None, _away_from_zero, "real"),
     "positive": Support(_positive, _away_from_zero, "positive", hint=""),
     "proportion": Support(_proportion, lambda share, trials: share, "unit", hint=""),
-    "counts": Support(_counts, lambda share, trials: share + 0.1, "positive", is_discrete=True, zero_is_edge=True),
-    "trials": Support(_shares, _inside, "unit", is_discrete=True, has_trials=True, zero_is_edge=True, one_is_edge=True),
+    "counts": Support(_counts, lambda share, trials: share + 0.1, "positive", is_discrete=True, least_is_edge=True),
+    "positive_counts": Support(
+        _positive_counts,
+        lambda share, trials: share + 0.1,
+        "positive",
+        is_discrete=True,
+        least=1.0,
+        least_is_edge=True,
+        hint=' Counts with zeros are for family="poisson", or the family of this name with `hurdle` for `truncated`.',
+    ),
+    "zeros_and_counts": Support(
+        _counts,
+        lambda share, trials: share + 0.1,
+        "positive",
+        is_discrete=True,
+        least=1.0,
+        least_is_edge=True,
+        zero_is_silent=True,
+    ),
+    "zeros_and_positive": Support(_zero_or_positive, _away_from_zero, "positive", zero_is_silent=True, hint=""),
+    "trials": Support(
+        _shares, _inside, "unit", is_discrete=True, has_trials=True, least_is_edge=True, one_is_edge=True
+    ),
     "binary": Support(
-        _zero_one, _inside, "unit", is_discrete=True, has_trials=True, zero_is_edge=True, one_is_edge=True
+        _zero_one, _inside, "unit", is_discrete=True, has_trials=True, least_is_edge=True, one_is_edge=True
     ),
 }

@@ -1,55 +1,109 @@
-"""Families with zeros of their own beside those of a distribution: zero-inflated ones, hurdles."""
+"""Families with zeros of their own: zero-inflated distributions, distributions without zeros, and hurdles before them.
+
+Each is made from a distribution by a function. Where ``f(0)`` is needed, the logarithm of the probability of a zero has
+a formula of its own, by which ``1 - f(0)`` is exact for small means, too.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.language.families.counts import POISSON
-from bayesmix.language.families.family import Family, Parameter
-from bayesmix.language.families.namespaces import Namespace
+from bayesmix.language.families.counts import (
+    NBINOM1,
+    NEGBINOMIAL,
+    POISSON,
+    nbinom1_zero,
+    negbinomial_zero,
+    poisson_zero,
+)
+from bayesmix.language.families.family import Family, Limit, Parameter
+from bayesmix.language.families.namespaces import NUMERIC, Namespace
+from bayesmix.language.families.shares import BINOMIAL, binomial_zero
+
+Zero = Callable[..., Any]  # (xp, trials, mu, *others): log probability of a zero
 
 SHARE = {"default": "Beta(1, 1)", "flat": "Beta(1, 1)", "brms": "Beta(1, 1)", "bambi": "Beta(2, 2)"}
-ZI = Parameter("zi", ("logit",), priors=SHARE)  # probability of a zero that is not of the distribution
+ROUNDS = 20  # of the search for the mean of which a truncated distribution has a mean
+LEAST = 0.05  # mean to start from
+TINY = 1e-300
 
 
-def zero_inflated(base: Family) -> Family:
+def _of_inflated(name: str) -> str:
+    return f"zero_inflated_{name}"
+
+
+def _of_truncated(name: str) -> str:
+    return f"truncated_{name}"
+
+
+def _of_hurdle(name: str) -> str:
+    return f"hurdle_{name.removeprefix('truncated_')}"
+
+
+def _made_from(base: Family, called: Callable[[str], str]) -> tuple[Parameter, ...]:
+    """Parameters of a distribution as those of one made from it, whose limits are made from its limits."""
+    limits = (one.limit and replace(one.limit, family=called(one.limit.family)) for one in base.parameters)
+    return tuple(replace(one, limit=limit) for one, limit in zip(base.parameters, limits, strict=True))
+
+
+def _with_zeros(base: Family) -> tuple[Callable[..., Array], ...]:
+    """Draws, variance and mean of a distribution whose draws become zeros with a probability, the last argument."""
+
+    def sample(rng: np.random.Generator, trials: Array, mu: Array, *others: Array) -> Array:
+        *own, share = others
+        drawn = base.sample(rng, trials, mu, *own)
+        return np.where(rng.random(drawn.shape) < share, 0.0, drawn)
+
+    def variance(trials: Array, mu: Array, *others: Array) -> Array:
+        *own, share = others
+        return (1.0 - share) * (base.variance(trials, mu, *own) + share * base.mean(trials, mu, *own) ** 2)
+
+    def expected(trials: Array, mu: Array, *others: Array) -> Array:
+        *own, share = others
+        return (1.0 - share) * base.mean(trials, mu, *own)
+
+    return sample, variance, expected
+
+
+def _share_of_zeros(y: Array) -> float:
+    return float(np.mean(y == 0.0))
+
+
+def _positive(y: Array) -> Array:
+    """Positive responses, one where there are none."""
+    return y[y > 0.0] if np.any(y > 0.0) else np.ones(1)
+
+
+# ---- zero inflation --------------------------------------------------------------------------------------------------
+
+
+def zero_inflated(base: Family, log_zero: Zero) -> Family:
     """A distribution whose draws are turned into zeros with probability ``zi`` (Lambert 1992, Technometrics 34)."""
 
     def kernel(xp: Namespace, y: Any, trials: Any, mu: Any, *others: Any) -> Any:
         *own, zi = others
-        at_zero = xp.log(zi + (1.0 - zi) * xp.exp(base.kernel(xp, 0.0 * y, trials, mu, *own)))
+        at_zero = xp.log(zi + (1.0 - zi) * xp.exp(log_zero(xp, trials, mu, *own)))
         return xp.where(y < 0.5, at_zero, xp.log1p(-zi) + base.kernel(xp, y, trials, mu, *own))
 
     def cdf(y: Array, trials: Array, mu: Array, *others: Array) -> Array:
         *own, zi = others
         return np.where(y < 0.0, 0.0, zi + (1.0 - zi) * base.cdf(y, trials, mu, *own))
 
-    def sample(rng: np.random.Generator, trials: Array, mu: Array, *others: Array) -> Array:
-        *own, zi = others
-        drawn = base.sample(rng, trials, mu, *own)
-        return np.where(rng.random(drawn.shape) < zi, 0.0, drawn)
-
-    def variance(trials: Array, mu: Array, *others: Array) -> Array:
-        *own, zi = others
-        mean = base.mean(trials, mu, *own)
-        return (1.0 - zi) * (base.variance(trials, mu, *own) + zi * mean**2)
-
-    def expected(trials: Array, mu: Array, *others: Array) -> Array:
-        *own, zi = others
-        return (1.0 - zi) * base.mean(trials, mu, *own)
-
     def crude(y: Array, trials: Array) -> tuple[float, ...]:
-        share = float(np.mean(y == 0.0))
-        some = np.where(y > 0.0, y, np.mean(y[y > 0.0]) if np.any(y > 0.0) else 1.0)
+        some = np.where(y > 0.0, y, np.mean(_positive(y)))
         mu = max(float(np.mean(some / trials)), 1e-3)
-        return (mu, *base.start(some, np.full(some.shape, mu)), float(np.clip(0.5 * share, 0.02, 0.9)))
+        return (mu, *base.start(some, np.full(some.shape, mu)), float(np.clip(0.5 * _share_of_zeros(y), 0.02, 0.9)))
 
+    zi = Parameter("zi", ("logit",), priors=SHARE, limit=Limit(base.name, "zero"))
+    sample, variance, expected = _with_zeros(base)
     return Family(
-        f"zero_inflated_{base.name}",
-        (*base.parameters, ZI),
+        _of_inflated(base.name),
+        (*_made_from(base, _of_inflated), zi),
         base.support,
         kernel,
         cdf,
@@ -62,4 +116,132 @@ def zero_inflated(base: Family) -> Family:
     )
 
 
-ZERO_INFLATED_POISSON = zero_inflated(POISSON)
+ZERO_INFLATED_POISSON = zero_inflated(POISSON, poisson_zero)
+ZERO_INFLATED_NEGBINOMIAL = zero_inflated(NEGBINOMIAL, negbinomial_zero)
+ZERO_INFLATED_NBINOM1 = zero_inflated(NBINOM1, nbinom1_zero)
+ZERO_INFLATED_BINOMIAL = zero_inflated(BINOMIAL, binomial_zero)
+
+
+# ---- counts without zeros ----------------------------------------------------------------------------------------
+
+
+def truncated(base: Family, log_zero: Zero, after: Callable[..., Array]) -> Family:
+    """A distribution of counts, given that they are positive.
+
+    Parameters
+    ----------
+    after : ``(rng, share, mu, *others)``: counts whose first event comes when that share of the exposure has gone by.
+    """
+
+    def at_least_one(trials: Array, mu: Array, *others: Array) -> Array:
+        return -np.expm1(log_zero(NUMERIC, trials, mu, *others))
+
+    def kernel(xp: Namespace, y: Any, trials: Any, mu: Any, *others: Any) -> Any:
+        return base.kernel(xp, y, trials, mu, *others) - xp.log1mexp(log_zero(xp, trials, mu, *others))
+
+    def cdf(y: Array, trials: Array, mu: Array, *others: Array) -> Array:
+        p = at_least_one(trials, mu, *others)
+        return np.where(y < 1.0, 0.0, np.clip((base.cdf(y, trials, mu, *others) - (1.0 - p)) / p, 0.0, 1.0))
+
+    def sample(rng: np.random.Generator, trials: Array, mu: Array, *others: Array) -> Array:
+        """The events come at random in time: that of the first is exponential, below the exposure."""
+        log_f0 = np.minimum(log_zero(NUMERIC, trials, mu, *others), -TINY)
+        share = np.log1p(rng.random(np.shape(mu)) * np.expm1(log_f0)) / log_f0
+        return after(rng, share, mu, *others)
+
+    def variance(trials: Array, mu: Array, *others: Array) -> Array:
+        p = at_least_one(trials, mu, *others)
+        return (base.variance(trials, mu, *others) - (1.0 - p) * mu**2 / p) / p
+
+    def expected(trials: Array, mu: Array, *others: Array) -> Array:
+        return mu / at_least_one(trials, mu, *others)
+
+    return Family(
+        _of_truncated(base.name),
+        _made_from(base, _of_truncated),
+        "positive_counts",
+        kernel,
+        cdf,
+        sample,
+        variance,
+        base=base.base,
+        expected=expected,
+        crude=lambda y, trials: _start_of_truncated(base, at_least_one, y),
+        words=f"{base.words}, given that it is positive",
+    )
+
+
+def _start_of_truncated(base: Family, at_least_one: Callable[..., Array], y: Array) -> tuple[float, ...]:
+    """The parameter mu of which the mean is that of positive counts, others as if none had been left out."""
+    some = _positive(y)
+    mean = float(np.mean(some))
+    others = base.start(some, np.full(some.shape, mean))
+    mu = mean
+    for _ in range(ROUNDS):
+        mu = max(mean * float(at_least_one(np.ones(()), np.asarray(mu), *map(np.asarray, others))), LEAST)
+    return (mu, *others)
+
+
+def _poisson_after(rng: np.random.Generator, share: Array, mu: Array) -> Array:
+    return 1.0 + rng.poisson(mu * (1.0 - share))
+
+
+def _negbinomial_after(rng: np.random.Generator, share: Array, mu: Array, shape: Array) -> Array:
+    """Events are Poisson and bring counts with a logarithmic distribution (Quenouille 1949, Biometrics 5)."""
+    odds = mu / shape
+    rest = rng.negative_binomial(np.maximum(shape * (1.0 - share), TINY), 1.0 / (1.0 + odds))
+    return (rng.logseries(odds / (1.0 + odds), rest.shape) + rest).astype(float)
+
+
+TRUNCATED_POISSON = truncated(POISSON, poisson_zero, _poisson_after)
+TRUNCATED_NEGBINOMIAL = truncated(NEGBINOMIAL, negbinomial_zero, _negbinomial_after)
+TRUNCATED_NBINOM1 = truncated(
+    NBINOM1, nbinom1_zero, lambda rng, share, mu, phi: _negbinomial_after(rng, share, mu, mu / phi)
+)
+
+
+# ---- hurdles -----------------------------------------------------------------------------------------------------
+
+
+def hurdle(base: Family) -> Family:
+    """Zero with probability ``hu``, else a positive draw of a distribution (Mullahy 1986, J. Econometrics 33)."""
+
+    def kernel(xp: Namespace, y: Any, trials: Any, mu: Any, *others: Any) -> Any:
+        *own, hu = others
+        positive = base.kernel(xp, xp.where(y > 0.0, y, 1.0), trials, mu, *own)
+        return xp.where(y > 0.0, xp.log1p(-hu) + positive, xp.log(hu))
+
+    def constant(y: Array, trials: Array) -> Array:
+        return np.where(y > 0.0, base.base(np.where(y > 0.0, y, 1.0), trials), 0.0)
+
+    def cdf(y: Array, trials: Array, mu: Array, *others: Array) -> Array:
+        *own, hu = others
+        above = base.cdf(np.where(y > 0.0, y, 1.0), trials, mu, *own)
+        return np.where(y < 0.0, 0.0, hu + (1.0 - hu) * np.where(y > 0.0, above, 0.0))
+
+    def crude(y: Array, trials: Array) -> tuple[float, ...]:
+        some, share = _positive(y), float(np.clip(_share_of_zeros(y), 0.01, 0.99))
+        if base.crude is not None:
+            return (*base.crude(some, np.ones(some.shape)), share)
+        mu = float(np.mean(some))
+        return (mu, *base.start(some, np.full(some.shape, mu)), share)
+
+    sample, variance, expected = _with_zeros(base)
+    return Family(
+        _of_hurdle(base.name),
+        (*_made_from(base, _of_hurdle), Parameter("hu", ("logit",), priors=SHARE)),
+        "zeros_and_counts" if base.values.is_discrete else "zeros_and_positive",
+        kernel,
+        cdf,
+        sample,
+        variance,
+        base=constant,
+        expected=expected,
+        crude=crude,
+        words=f"zero with probability hu[i], else {base.words}",
+    )
+
+
+HURDLE_POISSON = hurdle(TRUNCATED_POISSON)
+HURDLE_NEGBINOMIAL = hurdle(TRUNCATED_NEGBINOMIAL)
+HURDLE_NBINOM1 = hurdle(TRUNCATED_NBINOM1)

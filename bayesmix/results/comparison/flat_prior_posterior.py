@@ -138,9 +138,11 @@ def _kept(posterior: PosteriorRecord) -> dict[str, Prior]:
     spec, design, priors = posterior.spec, posterior.design, posterior.priors
     if spec.is_simple:
         shape = priors.dispersion
-        return {str(priors.dispersion_name): shape} if spec.family.limit is not None and shape is not None else {}
+        return {str(priors.dispersion_name): shape} if spec.family.limits and shape is not None else {}
     limited = {
-        r for r, one in enumerate(spec.parameters) if one.parameter and spec.responses[one.response].family.limit
+        r
+        for r, one in enumerate(spec.parameters)
+        if spec.responses[one.response].family.parameters[one.parameter].limit is not None
     }
     fixed = zip(priors.names, priors.fixed, design.layout.owners, strict=True)
     kept = {name: natural(prior) for name, prior, owner in fixed if owner in limited}

@@ -87,7 +87,7 @@ def _is_nested(smaller: EstimateRecord, larger: EstimateRecord) -> bool:
     Parameters of the distribution are compared one by one; one without a formula has a column of ones.
     """
     for few, many in zip(_families(smaller), _families(larger), strict=True):
-        if not (few is many or many.limit == few.name):
+        if not (few is many or few.name in many.limits):
             return False
     if any(not np.array_equal(one.weights, other.weights) for one, other in _outcomes(smaller, larger)):
         return False

@@ -11,12 +11,17 @@ from bayesmix.language.families.namespaces import NUMERIC, symbolic
 X = np.linspace(-3.0, 3.0, 13)
 P = np.linspace(0.1, 4.0, 13)
 Y = np.arange(13.0)
+SIZES = np.where(Y < 7.0, P, 200.0 * P)
 CASES = {
     "exp": (lambda xp: xp.exp(X), np.exp(X)),
     "log": (lambda xp: xp.log(P), np.log(P)),
     "log1p": (lambda xp: xp.log1p(P), np.log1p(P)),
     "sqrt": (lambda xp: xp.sqrt(P), np.sqrt(P)),
     "gammaln": (lambda xp: xp.gammaln(P), special.gammaln(P)),
+    "log_rising": (
+        lambda xp: xp.log_rising(SIZES, Y),
+        [sum(np.log1p(j / x) for j in range(int(y))) for x, y in zip(SIZES, Y, strict=True)],
+    ),
     "expit": (lambda xp: xp.expit(X), special.expit(X)),
     "softplus": (lambda xp: xp.softplus(X), np.log1p(np.exp(X))),
     "ndtr": (lambda xp: xp.ndtr(X), special.ndtr(X)),

@@ -1,0 +1,28 @@
+"""Distributions of successes against sums of logarithms."""
+
+from __future__ import annotations
+
+import laws
+import numpy as np
+import pytest
+from count_densities import betabinomial
+
+from bayesmix.language.families.registry import FAMILIES
+
+Y = np.array([0.0, 7.0, 1.0, 2.0, 5.0, 12.0, 0.0, 40.0, 1.0, 300.0])
+TRIALS = np.array([5.0, 7.0, 1.0, 4.0, 20.0, 12.0, 1.0, 90.0, 6.0, 900.0])
+MU = np.array([0.2, 0.9, 0.5, 0.4, 0.05, 0.99, 0.3, 0.5, 1e-9, 0.3])
+PHI = np.array([0.3, 1.0, 20.0, 0.1, 7.0, 1e3, 0.5, 12.0, 2.0, 1e7])
+
+LAWS = [
+    laws.Law(FAMILIES["betabinomial"], Y, (MU, PHI), betabinomial, trials=TRIALS, y_of_cdf=np.arange(1.0)),
+    laws.Law(
+        FAMILIES["betabinomial"], np.minimum(Y, 12.0), (MU, PHI), betabinomial, trials=12.0, y_of_cdf=np.arange(13.0)
+    ),
+]
+
+
+@pytest.mark.parametrize("check", laws.CHECKS)
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.id)
+def test_law(law, check):
+    check(law)
