@@ -53,8 +53,10 @@ class Model:
         several responses ``sigma_a``. Bars ``(x | ID | g)`` of one ID, in any of them, share a covariance.
     data : pandas, polars or arrow table, DuckDB relation, dict of columns, or path of a file that
         `read_data` takes.
-    family : ``"gaussian"``, ``"poisson"``, ``"binomial"``, ``"bernoulli"``, ``"gamma"``, ``"negbinomial"``, or a
-        `Family` record of your own; of several responses also a dictionary, ``{"a": "gaussian", "b": "poisson"}``.
+    family : ``"gaussian"``, ``"gamma"``; ``"binomial"``, ``"bernoulli"``, ``"betabinomial"``,
+        ``"zero_inflated_binomial"``; ``"poisson"``, ``"negbinomial"``, ``"nbinom1"``, ``"geometric"``, and of the first
+        three ``"zero_inflated_poisson"``, ``"hurdle_poisson"``, ``"truncated_poisson"``, ...; or a `Family` record of
+        your own; of several responses also a dictionary, ``{"a": "gaussian", "b": "poisson"}``.
     link : name of the link of the mean, the family's canonical or usual one by default; or a dictionary of links by
         response or parameter.
     priors : a preset (``"default"``, ``"flat"``, ``"brms"``, ``"rstanarm"``, ``"bambi"``), or priors by name,

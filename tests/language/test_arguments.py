@@ -170,7 +170,7 @@ def test_a_function_with_arguments_that_are_not_named_is_left_alone() -> None:
 
 
 NOT_FAMILIES = {
-    "nbinom1": 'phi mu, is not supported. For counts that vary more than a Poisson distribution there is family="neg',
+    "compois": 'not supported. For counts that vary more than a Poisson distribution there are family="negbinomial"',
     "weibull": "Times to an event are not supported",
     "lognormal": "Model the logarithm: `log(y) ~ ...`",
     "beta": "continuous shares are not supported",

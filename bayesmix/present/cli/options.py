@@ -32,7 +32,7 @@ Family = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME",
-        help="gaussian (default), poisson, binomial, bernoulli, gamma or negbinomial."
+        help="gaussian (default), poisson, binomial, bernoulli, gamma, negbinomial, zero_inflated_poisson, ..."
         " RESPONSE=NAME of several responses, repeatable.",
         rich_help_panel=_MODEL,
     ),

@@ -18,6 +18,11 @@ DATA = {
     "g": [f"g{j % 6}" for j in range(N)],
     "noisy": X + RNG.normal(size=N),
     "exact": np.where(HALF == "a", 2.0, X + RNG.normal(size=N)),
+    "flat": np.tile([2, 3, 4, 3], N // 4),
+    "zeros": np.where(HALF == "a", np.tile([2, 3, 4], N // 3), RNG.poisson(3.0, N) * (RNG.random(N) < 0.5)),
+    "positive": 1 + np.tile([2, 3, 4, 3], N // 4),
+    "some": np.tile([5, 6, 7, 6], N // 4),
+    "of": np.full(N, 12),
     "steady": np.where(HALF == "a", np.tile([2, 3, 4], N // 3), RNG.negative_binomial(0.7, 0.2, N)),
 }
 
@@ -28,6 +33,13 @@ DATA = {
         (["exact ~ half + half:x", "sigma ~ half"], "gaussian", "`sigma` runs off to zero in 30 of 60 rows"),
         (["exact ~ half + half:x", "sigma ~ 0 + half + x"], "gaussian", "`sigma` runs off to zero in "),
         (["steady ~ half", "shape ~ half"], "negbinomial", "`shape` runs off to infinity in 30 of 60 rows"),
+        ("flat ~ x", "nbinom1", "runs off to zero: given the predictors and random effects, `flat` is there"),
+        ("some/of ~ x", "betabinomial", "`phi` runs off to infinity"),
+        ("flat ~ x", "zero_inflated_poisson", "`zi` runs off to zero in 60 of 60 rows"),
+        (["zeros ~ half", "zi ~ half"], "zero_inflated_poisson", 'Fit that family (family="poisson") where it is so'),
+        ("positive ~ x", "truncated_negbinomial", 'Fit that family (family="truncated_poisson")'),
+        ("positive ~ x", "truncated_nbinom1", "`phi` runs off to zero in 60 of 60 rows"),
+        ("zeros ~ x", "hurdle_negbinomial", 'Fit that family (family="hurdle_poisson")'),
         (["noisy ~ x", "exact ~ half + half:x", "sigma_exact ~ half"], "gaussian", "`sigma_exact` runs off to zero in"),
     ],
 )
@@ -40,7 +52,13 @@ def test_parameters_that_run_off_are_named(formula, family, what):
 
 @pytest.mark.parametrize(
     ("formula", "family"),
-    [(["noisy ~ x + (1 | g)", "sigma ~ half"], "gaussian"), (["steady ~ x", "shape ~ x"], "negbinomial")],
+    [
+        (["noisy ~ x + (1 | g)", "sigma ~ half"], "gaussian"),
+        (["steady ~ x", "shape ~ x"], "negbinomial"),
+        ("steady ~ x", "nbinom1"),
+        (["steady ~ half", "zi ~ x"], "zero_inflated_poisson"),
+        (["steady ~ half", "hu ~ x"], "hurdle_poisson"),
+    ],
 )
 def test_parameters_with_an_estimate_are_not(formula, family):
     assert not bmx.Model(formula, DATA, family=family).estimate().problems

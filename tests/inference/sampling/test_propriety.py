@@ -207,6 +207,19 @@ def test_a_flat_shape_has_no_end(formula, preset):
         check_bounded(design, spec, resolve(spec, design))
 
 
+def test_zero_inflation_and_overdispersion_end_at_zero():
+    """On the scale of a logit nothing ends; a flat prior of phi itself does."""
+    spec, design = made(["count ~ x", "zi ~ x"], "zero_inflated_poisson", "flat")
+    with pytest.raises(SpecError, match="family poisson is the limit of zero_inflated_poisson"):
+        check_bounded(design, spec, resolve(spec, design))
+    for formula, family in (("count ~ x", "nbinom1"), ("count ~ x", "zero_inflated_nbinom1")):
+        spec, design = made(formula, family, "flat")
+        check_bounded(design, spec, resolve(spec, design))
+    spec, design = made(["count ~ x", "phi ~ 1"], "nbinom1", "flat")
+    with pytest.raises(SpecError, match="family poisson is the limit of nbinom1"):
+        check_bounded(design, spec, resolve(spec, design))
+
+
 @pytest.mark.parametrize("formulas", ["count ~ x", ["count ~ x", "y ~ 1"]])
 def test_a_flat_shape_of_all_rows_has_none_either(formulas):
     families = "negbinomial" if isinstance(formulas, str) else {"count": "negbinomial", "y": "gaussian"}

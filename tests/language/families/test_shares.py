@@ -9,10 +9,10 @@ from count_densities import betabinomial
 
 from bayesmix.language.families.registry import FAMILIES
 
-Y = np.array([0.0, 7.0, 1.0, 2.0, 5.0, 12.0, 0.0, 40.0, 1.0, 300.0])
-TRIALS = np.array([5.0, 7.0, 1.0, 4.0, 20.0, 12.0, 1.0, 90.0, 6.0, 900.0])
-MU = np.array([0.2, 0.9, 0.5, 0.4, 0.05, 0.99, 0.3, 0.5, 1e-9, 0.3])
-PHI = np.array([0.3, 1.0, 20.0, 0.1, 7.0, 1e3, 0.5, 12.0, 2.0, 1e7])
+Y = np.array([0.0, 7.0, 1.0, 2.0, 5.0, 12.0, 1.0, 40.0, 300.0, 0.0])
+TRIALS = np.array([5.0, 7.0, 1.0, 4.0, 20.0, 12.0, 6.0, 90.0, 900.0, 1.0])
+MU = np.array([0.2, 0.9, 0.5, 0.4, 0.05, 0.99, 1e-9, 0.5, 0.3, 0.3])
+PHI = np.array([0.3, 1.0, 20.0, 0.1, 7.0, 1e3, 2.0, 12.0, 1e7, 0.5])
 
 LAWS = [
     laws.Law(FAMILIES["betabinomial"], Y, (MU, PHI), betabinomial, trials=TRIALS, y_of_cdf=np.arange(1.0)),
