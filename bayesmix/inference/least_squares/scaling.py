@@ -84,6 +84,9 @@ def coordinates(design: Design, units: Sequence[float] | None = None) -> Coordin
     each are of its unit's size.
     """
     X, T = _orthonormal(design.X)
+    if design.R > 1:  # reflections leave rounding where other predictors have their rows
+        of_row, of_column = np.repeat(np.arange(design.R), design.n), np.array(design.layout.owners)
+        X = np.where(of_row[:, None] == of_column, X, 0.0)
     groups = _grouping_factors(design.terms)
     structures = tuple(structure_of(term) for term in design.terms)
     changes = tuple(_whitening(term.z, s) for term, s in zip(design.terms, structures, strict=True))

@@ -20,6 +20,7 @@ from breadth import (
     frame,
 )
 from dense_rows import conditional_mode, root
+from scipy import stats
 
 import bayesmix as bmx
 from bayesmix.data.design.build import build
@@ -207,6 +208,30 @@ def _central(function, x, shift):
     """Derivative along a step, by differences of the fourth order."""
     at = [function(x + times * shift) for times in (-2.0, -1.0, 1.0, 2.0)]
     return (at[0] - 8.0 * at[1] + 8.0 * at[2] - at[3]) / (12.0 * STEP)
+
+
+def test_units_move_restricted_criteria_by_their_jacobian():
+    """A response in other units has another density; coefficients per other units have another volume."""
+    case = estimate_case("sleepstudy_sigma_days_reml")
+    n, p = 180, 2
+    data = frame(case["data"]).assign(
+        Reaction=lambda d: 1e3 * d["Reaction"], Days=lambda d: 2000.0 + d["Days"] / 365.25
+    )
+    found = bmx.Model(case["formula"], data).estimate("reml")
+    moved = 2.0 * (n - p) * np.log(1e3) - 2.0 * np.log(365.25)
+    assert found.criterion == pytest.approx(case["criterion"] + moved, rel=1e-10)
+    assert found.values.beta[1] == pytest.approx(365.25e3 * case["parameters"]["Days"]["estimate"], rel=1e-5)
+
+
+def test_without_fixed_effects_of_the_mean_reml_is_maximum_likelihood():
+    data = frame("responses")
+    fits = [bmx.Model({"mu": "a ~ 0 + (1 | g)", "sigma": "~ x"}, data).estimate(method) for method in ("reml", "ml")]
+    (sd,), (level, slope) = fits[0].values.sd[0], fits[0].values.beta
+    codes, sigma = data["g"].cat.codes.to_numpy(), np.exp(level + slope * data["x"].to_numpy())
+    V = sd**2 * (codes[:, None] == codes) + np.diag(sigma**2)
+    expected = -2.0 * stats.multivariate_normal(np.zeros(len(V)), V).logpdf(data["a"])
+    assert [fit.criterion for fit in fits] == pytest.approx([expected, expected], rel=1e-12)
+    assert np.all(np.abs(fits[0].point.optimum.gradient) < 1e-6)
 
 
 def test_precision_weights_are_offsets_of_log_sigma():
