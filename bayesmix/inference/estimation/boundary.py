@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.estimation.optimise import Objective, Optimum, Status, is_flat, minimise
-from bayesmix.inference.estimation.restart import Restarts, lowest, lowest_without_noise, starts_apart
+from bayesmix.inference.estimation.restart import Restarts, lowest, lowest_together, lowest_without_noise, starts_apart
 from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.derivatives import sensitivity
 from bayesmix.inference.least_squares.scaling import Coordinates
@@ -42,7 +42,10 @@ def search(
     is_doubtful = bool(singular) or optimum.status is not Status.CONVERGED or is_open
     apart = starts_apart(working.structures) if is_open else iter(())
     starts = chain(restarts.starts(optimum.x, singular, is_doubtful), apart)
-    better = lowest(objective, optimum, starts, sizes=working.size, accurate=accurate, is_beyond=restarts.is_beyond)
+    if restarts.values is not None:
+        better = lowest_together(objective, optimum, starts, values=restarts.values, accurate=accurate)
+    else:
+        better = lowest(objective, optimum, starts, sizes=working.size, accurate=accurate, is_beyond=restarts.is_beyond)
     if is_open:
         better = lowest_without_noise(objective, working.structures, better)
     return (optimum, singular) if better is optimum else settle(working, better, objective)

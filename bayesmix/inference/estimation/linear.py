@@ -11,7 +11,7 @@ from bayesmix.arrays import Array
 from bayesmix.inference.estimation.boundary import conditional_covariances, search
 from bayesmix.inference.estimation.methods import Ml, Reml
 from bayesmix.inference.estimation.point_estimate import PointEstimate
-from bayesmix.inference.estimation.reml import LinearProblem, criterion, solve_linear
+from bayesmix.inference.estimation.reml import LinearProblem, criteria, criterion, solve_linear
 from bayesmix.inference.estimation.restart import FEW_ROWS, Restarts, starts_around, starts_at_edges, starts_inside
 from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.scaling import Coordinates
@@ -55,7 +55,8 @@ def fit_linear(problem: LinearProblem, method: Reml | Ml) -> PointEstimate:
     reml = isinstance(method, Reml)
     working = problem.coordinates
     start = _start_linear(problem)
-    restarts = Restarts(partial(_starts_again, working, start))
+    values = partial(criteria, problem, reml=reml) if problem.n <= FEW_ROWS else None
+    restarts = Restarts(partial(_starts_again, working, start), values=values)
     optimum, singular = search(
         working, lambda theta: criterion(problem, theta, reml=reml), start, restarts=restarts, accurate=False
     )

@@ -96,15 +96,33 @@ def criterion(problem: LinearProblem, theta: Array, *, reml: bool) -> tuple[floa
     rss = float(solution.rss)
     if not rss > 0.0:  # an exact fit, to rounding
         raise np.linalg.LinAlgError("no residual variance is left")
-    value = float(solution.factorisation.log_determinant) - problem.log_weights
-    value += freedom * (1.0 + math.log(2.0 * math.pi * rss / freedom))
+    value = float(_profiled(problem, solution, math.log(2.0 * math.pi * rss / freedom), reml=reml))
     p = problem.p
     residual = np.append(-solution.beta, 1.0)
     S = freedom / rss * np.outer(residual, residual)
     if reml:
-        value += float(solution.log_det_X) - 2.0 * problem.log_T
         S[:p, :p] += np.linalg.inv(solution.factorisation.XX[:p, :p])
     return value, _by_theta(problem, solution.factorisation, theta, S)
+
+
+def criteria(problem: LinearProblem, theta: Array, *, reml: bool) -> Array:
+    """Values of `criterion` at points ``theta (n, size)``, infinite where it cannot be computed."""
+    try:
+        solution = solve_linear(problem, theta)
+    except np.linalg.LinAlgError:  # of one of them
+        some = np.array_split(theta, 2)
+        parts = [criteria(problem, half, reml=reml) for half in some] if len(theta) > 1 else [np.full(1, np.inf)]
+        return np.concatenate(parts)
+    freedom, is_left = problem.n - problem.p if reml else problem.n, solution.rss > 0.0
+    log_variance = np.log(2.0 * math.pi * np.where(is_left, solution.rss, 1.0) / freedom)
+    return np.where(is_left, _profiled(problem, solution, log_variance, reml=reml), np.inf)
+
+
+def _profiled(problem: LinearProblem, solution: LinearSolution, log_variance: Array | float, *, reml: bool) -> Array:
+    """Criterion ``(...,)`` at its best sigma, ``log_variance`` the log of 2 pi its square."""
+    freedom = problem.n - problem.p if reml else problem.n
+    value = solution.factorisation.log_determinant - problem.log_weights + freedom * (1.0 + log_variance)
+    return value + (solution.log_det_X - 2.0 * problem.log_T) if reml else value
 
 
 def deviance(problem: LinearProblem, theta: Array, beta: Array, sigma: float) -> tuple[float, Array, Array, float]:

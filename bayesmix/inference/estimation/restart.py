@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.inference.estimation.multistart import Values, multistart
 from bayesmix.inference.estimation.optimise import (
     Objective,
     Optimum,
@@ -53,10 +54,13 @@ class Restarts:
     """Where searches start again, from what was found, its singular terms, and whether it is in doubt.
 
     ``is_beyond`` says of a lower point whether its sizes are larger than data can tell: then no other is looked for.
+    ``values`` gives the criterion at many relative factors, which are all its variables, where that costs little more
+    than at one: then all searches go on together.
     """
 
     starts: Callable[[Array, Sequence[int], bool], Iterable[Array]]
     is_beyond: Callable[[Array], bool] = never
+    values: Values | None = None
 
 
 def starts_inside(structures: Sequence[Structure], x: Array, singular: Sequence[int]) -> Iterator[Array]:
@@ -138,7 +142,7 @@ def lowest(
     ends = [(found.value, found.x)]
 
     def is_known(x: Array) -> bool:
-        return any(np.abs(np.abs(x) - np.abs(end)).max() < SAME for _, end in ends)  # columns may have either sign
+        return any(_are_near(x, end) for _, end in ends)
 
     for start in starts:
         x, value = scout(objective, start, tolerance=ROUGH, rest=rest, is_known=is_known)
@@ -147,6 +151,26 @@ def lowest(
             if _is_lower(value, found) and is_beyond(x):
                 break
     return _lowest_of(objective, found, sorted(ends[1:], key=lambda end: end[0]), accurate=accurate)
+
+
+def lowest_together(
+    objective: Objective, found: Optimum, starts: Iterable[Array], *, values: Values, accurate: bool
+) -> Optimum:
+    """The same by searches that go on together; ``values`` as in `Restarts`."""
+    points = list(starts)
+    if not points:
+        return found
+    ends, heights = multistart(values, np.array(points), tolerance=ROUGH, is_known=lambda x: _are_near(x, found.x))
+    is_new = ~_are_near(ends, found.x)
+    order = np.argsort(heights[is_new], kind="stable")
+    return _lowest_of(
+        objective, found, list(zip(heights[is_new][order], ends[is_new][order], strict=True)), accurate=accurate
+    )
+
+
+def _are_near(x: Array, end: Array) -> Array:
+    """Whether points ``(..., m)`` are about where a search ended; columns may have either sign."""
+    return np.asarray(np.abs(np.abs(x) - np.abs(end)).max(axis=-1) < SAME)
 
 
 def _lowest_of(objective: Objective, found: Optimum, ends: Sequence[tuple[float, Array]], *, accurate: bool) -> Optimum:
