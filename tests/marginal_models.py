@@ -16,15 +16,18 @@ from bayesmix.inference.parameters.centring import at_means
 from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, marginal_posterior
 
 
+@cache
 def stated(model: bmx.Model) -> Design:
     """The design where the priors are stated: what the sampler works on."""
     return at_means(model.design, model.priors.changes)
 
 
+@cache
 def point_of(model: bmx.Model) -> PointEstimate:
     return estimate(stated(model), model.spec, Reml())
 
 
+@cache
 def target_of(model: bmx.Model) -> MarginalPosterior:
     return marginal_posterior(stated(model), model.priors, point_of(model))
 

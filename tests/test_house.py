@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -32,10 +33,16 @@ def tree(name: str) -> ast.Module:
     return ast.parse(MODULES[name].read_text(encoding="utf-8"))
 
 
+def outermost(node: ast.AST) -> Iterator[ast.AST]:
+    """Functions that are inside of no other."""
+    for child in ast.iter_child_nodes(node):
+        is_function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+        yield from [child] if is_function else outermost(child)
+
+
 def late_imports(module: ast.Module) -> set[str]:
     """Names below the package of own modules that functions import."""
-    functions = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    inside = [node for function in functions for node in ast.walk(function)]
+    inside = [node for function in outermost(module) for node in ast.walk(function)]
     found = {node.module or "" for node in inside if isinstance(node, ast.ImportFrom)}
     found |= {alias.name for node in inside if isinstance(node, ast.Import) for alias in node.names}
     return {name.removeprefix("bayesmix.") for name in found if f"{name}.".startswith("bayesmix.")}

@@ -55,6 +55,7 @@ def test_the_output_of_an_estimate_is_that_of_its_command(monkeypatch: pytest.Mo
     assert blocks("text")[1] in printed.stdout
 
 
+@pytest.mark.slow
 def test_python_example(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # it saves a fit and figures
     assert blocks("python")

@@ -109,6 +109,7 @@ def ranks_of(u: np.ndarray, draws: int = 99) -> Calibration:
     return Calibration(frame, draws, LEVEL)
 
 
+@pytest.mark.slow
 def test_false_alarms_are_as_rare_as_stated() -> None:
     rng = np.random.default_rng(5)
     alarms = [not ranks_of(rng.random((500, 5))).is_uniform for _ in range(400)]

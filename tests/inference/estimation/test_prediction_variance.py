@@ -105,6 +105,7 @@ def test_a_singular_fit_has_the_variance_of_its_fixed_effects(fitted):
     np.testing.assert_allclose(expected, fit.point.beta_cov[0, 0], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_standard_errors_hold_in_simulation():
     """Intervals of a group's mean at true variances cover as they should, two crossed factors."""
     rng = np.random.default_rng(5)

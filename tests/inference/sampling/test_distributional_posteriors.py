@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.linalg import block_diag
 
 import bayesmix as bmx
 from bayesmix.data.design.design import Design
+from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.parameters.centring import at_means
 from bayesmix.inference.parameters.names import covariance
 from bayesmix.inference.sampling.marginal.gaussian_approximation import (
@@ -54,9 +56,14 @@ def model_of(name: str) -> bmx.Model:
     return bmx.Model(formulas, data, families, priors=priors, rescor=name == "residuals")
 
 
+@cache
+def point_of(model: bmx.Model) -> PointEstimate:
+    return model.estimate().point
+
+
 def approximation_of(model: bmx.Model) -> tuple[Design, GaussianApproximation]:
     stated = at_means(model.design, model.priors.changes)
-    point = model.estimate().point
+    point = point_of(model)
     return stated, fit_approximation(stated, model.spec, model.priors, point, np.random.default_rng(1))
 
 
@@ -110,7 +117,7 @@ def test_weights_are_joint_density_over_that_of_the_proposal(name: str, monkeypa
     model = model_of(name)
     design, found = approximation_of(model)
     priors, target = model.priors, found.target
-    start = target.start(model.estimate().point)
+    start = target.start(point_of(model))
     theta = start + 0.2 * np.random.default_rng(2).standard_normal((3, len(start)))
     proposed = propose(found, theta, (1,), np.random.default_rng(3))
     values = in_user_units(found, theta, proposed, np.arange(3))

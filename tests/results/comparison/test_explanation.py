@@ -89,6 +89,7 @@ def test_sentences_are_true_of_the_figures(name):
             assert int(levels[1]) == len(comparison.posterior.ranef()[levels[2]].index.unique())
 
 
+@pytest.mark.slow
 def test_there_are_sentences_of_every_kind():
     texts = [text for name in FITS for text in compared(name).sentences.values()]
     assert len(texts) > 20

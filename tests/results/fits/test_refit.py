@@ -46,7 +46,7 @@ MAKE = {  # modules that may make records
 
 def runs_engines(text: str) -> bool:
     """Whether a module imports a function that fits, or a module with one as a whole."""
-    for node in _nodes(text):
+    for node in _nodes(text) if any(module.rpartition(".")[0] in text for module in ENGINES) else ():
         if isinstance(node, ast.Import) and any(alias.name in ENGINES for alias in node.names):
             return True
         if isinstance(node, ast.ImportFrom):
@@ -63,7 +63,8 @@ def _nodes(text: str) -> list[ast.AST]:
 
 
 def makes_records(text: str) -> bool:
-    calls = (node.func for node in _nodes(text) if isinstance(node, ast.Call))
+    nodes = _nodes(text) if "EstimateRecord" in text or "PosteriorRecord" in text else ()
+    calls = (node.func for node in nodes if isinstance(node, ast.Call))
     names = {getattr(func, "id", getattr(func, "attr", "")) for func in calls}
     return bool(names & {"EstimateRecord", "PosteriorRecord"})
 

@@ -144,7 +144,10 @@ def same_design(first, second):
         np.testing.assert_array_equal(one.codes, other.codes)
 
 
-@pytest.mark.parametrize("name", MODELS)
+QUICK = {"splines", "arrays", "categories", "polars", "trials"}
+
+
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in MODELS])
 def test_posteriors_come_back(name, tmp_path):
     fit = posterior(name)
     fit.data["predictions"] = fit.data["posterior"].to_dataset()[["fixef"]]  # what users add stays
@@ -167,10 +170,9 @@ def test_posteriors_come_back(name, tmp_path):
     assert list(back.priors.rows()) == list(fit.priors.rows())  # centred ones too
 
 
-def test_loaded_posteriors_compare_with_estimates(posterior_of, fitted, tmp_path):
+def test_loaded_posteriors_compare_with_estimates(posterior_of, fitted, stores):
     fit = posterior_of("sleepstudy", spread=0.1)
-    fit.save(tmp_path / "fit.zarr")
-    table = bmx.compare(bmx.load(tmp_path / "fit.zarr"), fitted("sleepstudy"), causes=False).table
+    table = bmx.compare(bmx.load(stores / "posterior"), fitted("sleepstudy"), causes=False).table
     pd.testing.assert_frame_equal(table, bmx.compare(fit, fitted("sleepstudy"), causes=False).table)
 
 
@@ -202,8 +204,8 @@ def test_big_models_keep_their_thinned_effects(posterior_of, tmp_path):
     np.testing.assert_array_equal(back.with_effects.corr[0], fit.with_effects.corr[0])
 
 
-def test_default_priors_that_have_changed_since_are_named(posterior_of, tmp_path):
-    posterior_of("sleepstudy", spread=0.1).save(tmp_path / "fit.zarr")
+def test_default_priors_that_have_changed_since_are_named(stores, tmp_path):
+    shutil.copytree(stores / "posterior", tmp_path / "fit.zarr")
 
     def plant(attributes):
         words = json.loads(attributes["draws"])
@@ -276,9 +278,8 @@ def edit(path, change):
 
 
 @pytest.fixture
-def saved(fitted, tmp_path):
-    fitted("sleepstudy").save(tmp_path / "fit.zarr")
-    return tmp_path / "fit.zarr"
+def saved(stores, tmp_path):
+    return Path(shutil.copytree(stores / "estimate", tmp_path / "fit.zarr"))
 
 
 def test_newer_formats_are_refused(saved):

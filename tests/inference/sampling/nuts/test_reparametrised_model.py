@@ -26,7 +26,7 @@ STEP = 1e-3  # of differences of the fourth order of the change of coordinates
 DENSITY = 1e-8  # their error in the log determinant
 ROUNDING = 3e-13  # of log densities of tens of millions, where a shape runs off to infinity
 EXACT = {"rtol": 1e-8, "atol": 1e-8}
-FEW = {"kinds of priors", "nested poisson with weights", "negative binomial", "autoregression", "no fixed effects"}
+FEW = {"kinds of priors", "nested poisson with weights", "autoregression", "no fixed effects", "gamma"}
 DECOV = {name for name in CASES if name.startswith("decov")}
 
 
