@@ -7,6 +7,7 @@ correlations (`partial_correlations`), each free on the real line, and reported 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,8 @@ def reported_jacobian(layout: Layout, beta: Array) -> Array:
         found[j, j] = link.inverse(beta[j])[1]
     own = residual_columns(layout)
     if len(own) > 1:
-        pairs = residual_entries(variables([CORRELATION.mean(beta[j]) for j in own], order=1))
+        partial = variables([CORRELATION.mean(beta[j]) for j in own], order=1)
+        pairs = entries_of(correlation_of(len(own)).rows(partial, sqrt=NUMERIC.sqrt, one=np.ones(())))
         units = np.eye(len(own), dtype=int).tolist()
         by_partial = np.array([[_slope(pair, tuple(unit)) for unit in units] for pair in pairs])
         found[np.ix_(own, own)] = by_partial * np.diagonal(found)[own]
@@ -79,12 +81,10 @@ def _slope(pair: Any, unit: tuple[int, ...]) -> float:
     return float(pair.derivative(unit)) if isinstance(pair, Taylor) else 0.0
 
 
-def residual_entries(partial: Any) -> list[Any]:
-    """Correlations below the diagonal, column by column, from partial correlations that support arithmetic."""
-    rows = correlation_of(len(partial)).rows(partial, sqrt=NUMERIC.sqrt, one=np.ones(()))
-    k = len(rows)
-    pairs = [(i, j) for j in range(k) for i in range(j + 1, k)]
-    return [sum(a * b for a, b in zip(rows[i], rows[j], strict=False)) for i, j in pairs]
+def entries_of(root: Sequence[Sequence[Any]]) -> list[Any]:
+    """Correlations below the diagonal, column by column, from rows of the Cholesky factor of their matrix."""
+    pairs = [(i, j) for j in range(len(root)) for i in range(j + 1, len(root))]
+    return [sum(a * b for a, b in zip(root[i], root[j], strict=False)) for i, j in pairs]
 
 
 def on_link(layout: Layout, beta: Array) -> tuple[Array, Array]:

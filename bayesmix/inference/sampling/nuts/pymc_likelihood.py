@@ -11,7 +11,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.response import Outcome
-from bayesmix.inference.parameters.natural_scale import correlation_of
+from bayesmix.inference.parameters.natural_scale import correlation_of, entries_of
 from bayesmix.inference.sampling.nuts.shared_data import Packed
 from bayesmix.language.families import multivariate_normal
 from bayesmix.language.families.derivatives import weighted_all
@@ -113,28 +113,19 @@ def add_likelihood(response: SymbolicResponse) -> None:
 
 
 def add_correlated(responses: Sequence[SymbolicResponse], correlations: SymbolicCorrelations) -> None:
-    """Add gaussian responses with correlated residuals, a row of them at a time."""
+    """Add gaussian responses with correlated residuals: each given those before, which makes them jointly normal."""
     import pymc as pm
-    import pytensor.tensor as pt
 
-    k, outcome = len(responses), responses[0].outcome
+    outcome = responses[0].outcome
     weights = None if is_unweighted(outcome) else pm.Data("weights", outcome.weights, dims="obs")
-    means, spreads = _normal(responses, outcome.y.shape, weights)
-    zero = pt.zeros(())
-    root = pt.stack([pt.stack([*row, *[zero] * (k - len(row))]) for row in correlations.root])
-    matrix = pt.dot(root, root.T)
-    column, row = np.triu_indices(k, 1)
-    for label, i, j in zip(correlations.names, row, column, strict=True):
-        pm.Deterministic(label, matrix[i, j])
-    name = "_".join(one.name for one in responses)
-    pm.modelcontext(None).add_coord(f"{name}_response", [one.name for one in responses])
-    pm.MvNormal(
-        name,
-        mu=pt.stack(means, axis=1),
-        chol=pt.stack(spreads, axis=1)[:, :, None] * root,
-        observed=np.stack([one.outcome.y for one in responses], axis=1),
-        dims=("obs", f"{name}_response"),
-    )
+    for name, entry in zip(correlations.names, entries_of(correlations.root), strict=True):
+        pm.Deterministic(name, entry)
+    independent: list[Any] = []  # standardised residuals, each given those before
+    for response, row in zip(responses, correlations.root, strict=True):
+        mean, spread = _normal(response, weights)
+        mean = mean + spread * sum(entry * before for entry, before in zip(row[:-1], independent, strict=True))
+        own = pm.Normal(response.name, mean, spread * row[-1], observed=response.outcome.y, dims="obs")
+        independent.append((own - mean) / (spread * row[-1]))
 
 
 def add_correlated_kernel(
@@ -145,22 +136,16 @@ def add_correlated_kernel(
 
     outcome = responses[0].outcome
     weights = None if is_unweighted(outcome) else packed.column(outcome.weights)
-    means, spreads = _normal(responses, outcome.y.shape, weights)
+    means, spreads = zip(*(_normal(one, weights) for one in responses), strict=True)
     y = [packed.column(one.outcome.y) for one in responses]
     rows = multivariate_normal.kernel(symbolic(), y, means, spreads, correlations.root)
     pm.Potential("_".join(one.name for one in responses), rows.sum())
 
 
-def _normal(responses: Sequence[SymbolicResponse], shape: tuple[int, ...], weights: Any) -> tuple[list[Any], list[Any]]:
-    """Means and standard deviations ``(n,)`` of gaussian responses."""
-    import pytensor.tensor as pt
-
-    means, spreads = [], []
-    for one in responses:
-        others = one.others if weights is None else weighted_all(one.family, one.others, weights)[0]
-        means.append(pt.broadcast_to(one.link.formula(symbolic(), one.eta), shape))
-        spreads.append(pt.broadcast_to(others[0], shape))
-    return means, spreads
+def _normal(response: SymbolicResponse, weights: Any) -> tuple[Any, Any]:
+    """Mean and standard deviation of a gaussian response, at its weights."""
+    others = response.others if weights is None else weighted_all(response.family, response.others, weights)[0]
+    return response.link.formula(symbolic(), response.eta), others[0]
 
 
 def _distribution(family: Family, trials: Array, mu: Any, *others: Any) -> tuple[Any, dict[str, Any]]:

@@ -17,6 +17,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.inference.parameters.centring import to_zero
 from bayesmix.inference.parameters.likelihood import likelihood_of
 from bayesmix.inference.parameters.names import Parameters
+from bayesmix.inference.parameters.natural_scale import reported
 from bayesmix.inference.parameters.priors_in_force import log_prior
 from bayesmix.inference.sampling.nuts.pymc_model import to_pymc
 
@@ -154,7 +155,23 @@ def test_correlations_of_residuals_are_named_as_reported() -> None:
     names = [f"rescor({pair})" for pair in ("y, w", "y, off", "w, off")]
     assert {f"lkj_{name}" for name in names} <= {variable.name for variable in graph.free_RVs}
     assert set(names) <= {variable.name for variable in graph.deterministics}
-    assert {variable.name for variable in graph.observed_RVs} == {"y_w_off"}
+    assert {variable.name for variable in graph.observed_RVs} == {"y", "w", "off"}
+
+
+def test_reported_correlations_are_those_of_the_sampler() -> None:
+    own = both("three residuals")
+    graph, values = own.model.to_pymc(), own.parameters(0.5 * RNG.standard_normal(own.size)[None])
+    point = {name: value[0] for name, value in own.unconstrained(values).items()}
+    outputs = graph.replace_rvs_by_values([graph[name] for name in own.design.fixed[-3:]])
+    options = {"mode": "FAST_COMPILE", "on_unused_input": "ignore"}
+    found = graph.compile_fn(outputs, inputs=graph.value_vars, **options)(point)
+    np.testing.assert_allclose(found, reported(own.design.layout, values.beta[0, 0])[-3:], rtol=1e-10)
+
+
+@pytest.mark.slow
+def test_priors_predict_correlated_responses() -> None:
+    drawn = both("two residuals").model.prior_predictive(20, seed=1)
+    assert set(drawn["prior_predictive"].data_vars) == {"y", "w"}
 
 
 @pytest.mark.slow
