@@ -15,6 +15,7 @@ SHAPES = {
     "InstEval": (73421, 7),
     "Pastes": (60, 4),
     "Penicillin": (144, 3),
+    "Salamanders": (644, 9),
     "VerbAgg": (7584, 9),
     "cake": (270, 5),
     "cbpp": (56, 5),

@@ -76,7 +76,7 @@ def test_installed_model_files_are_found(tmp_path, monkeypatch):
 def test_shipped_model_files():
     assert model_names() == (
         *("cake", "cbpp", "dyestuff", "dyestuff2", "esoph_lmm", "esoph_poisson", "grouseticks", "insteval", "pastes"),
-        *("penicillin", "sleepstudy", "sleepstudy_independent", "sleepstudy_intercept", "verbagg"),
+        *("penicillin", "salamanders", "sleepstudy", "sleepstudy_independent", "sleepstudy_intercept", "verbagg"),
     )
 
 
@@ -92,8 +92,10 @@ def test_a_shipped_file_says_where_its_data_and_figures_are_from(name):
     assert file.document.call
     assert file.document.accuracy
     assert set(file.data.units) <= set(file.load_data().columns)
-    variables = set(parse(file.formula).columns)
-    assert variables <= set(file.data.units)
+    spec = make_spec(file.formula, file.family, file.link, file.priors)
+    parameters = {parameter.name for response in spec.responses for parameter in response.family.parameters}
+    for formula in [file.formula] if isinstance(file.formula, str) else file.formula:
+        assert set(parse(formula).columns) <= {*file.data.units, *parameters}
     assert {"criterion", "AIC"} & {figure.name for figure in file.figures}
 
 
@@ -129,7 +131,27 @@ def test_figures_of_the_classics_are_the_reference(name, reference):
     assert all(figure.tolerance in {0.0, 1e-4} for figure in file.figures)
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "insteval" else n for n in CLASSICS])
+def test_figures_of_salamanders_are_the_reference():
+    folder = ROOT / "tests" / "reference" / "breadth" / "survey"
+    given, file = (
+        json.loads((folder / "salamanders_zip.json").read_text(encoding="utf-8")),
+        load_model_file("salamanders"),
+    )
+    figures = {figure.name: figure.value for figure in file.figures}
+    assert figures["criterion"] == pytest.approx(given["criterion"]["value"], abs=5e-5)
+    assert figures["zi_minedno"] == pytest.approx(given["predictors"]["zi"]["minedno"]["estimate"], rel=1e-5)
+    assert figures["std_error(minedno)"] == pytest.approx(given["predictors"]["mu"]["minedno"]["se"], rel=1e-5)
+    assert [figures[name] for name in figures if name.startswith("sd(")] == pytest.approx(
+        [size for block in given["varcorr"] for size in block["sd"]], rel=1e-5
+    )
+
+
+REPRODUCED = (*CLASSICS, "salamanders")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n == "insteval" else n for n in REPRODUCED]
+)
 def test_the_classics_are_reproduced(name):
     file = load_model_file(name)
     verdict = judge(file.figures, bmx.load_model(name).estimate(file.method))
