@@ -8,7 +8,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from bayesmix.data.design.build import build
-from bayesmix.data.design.design import Design
+from bayesmix.data.design.categories import with_categories
 from bayesmix.data.design.layout import parts_of
 from bayesmix.data.memory import too_much
 from bayesmix.data.model_file import load_model_file
@@ -24,7 +24,7 @@ from bayesmix.inference.sampling.sample import resolve_sampler, sample
 from bayesmix.language.arguments import explained
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.registry import check_response
-from bayesmix.language.formula.model_spec import ModelSpec, make_spec
+from bayesmix.language.formula.model_spec import make_spec
 from bayesmix.results.fits.records import Fitted
 from bayesmix.results.tables.model_text import describe_model
 from bayesmix.results.tables.prior_table import prior_table
@@ -55,8 +55,9 @@ class Model:
         `read_data` takes.
     family : ``"gaussian"``, ``"gamma"``; ``"binomial"``, ``"bernoulli"``, ``"betabinomial"``,
         ``"zero_inflated_binomial"``; ``"poisson"``, ``"negbinomial"``, ``"nbinom1"``, ``"geometric"``, and of the first
-        three ``"zero_inflated_poisson"``, ``"hurdle_poisson"``, ``"truncated_poisson"``, ...; or a `Family` record of
-        your own; of several responses also a dictionary, ``{"a": "gaussian", "b": "poisson"}``.
+        three ``"zero_inflated_poisson"``, ``"hurdle_poisson"``, ``"truncated_poisson"``, ...; of ratings
+        ``"cumulative"``, ``"sratio"``, ``"cratio"``, ``"acat"``; ``"categorical"``; or a `Family` record of your own;
+        of several responses also a dictionary, ``{"a": "gaussian", "b": "poisson"}``.
     link : name of the link of the mean, the family's canonical or usual one by default; or a dictionary of links by
         response or parameter.
     priors : a preset (``"default"``, ``"flat"``, ``"brms"``, ``"rstanarm"``, ``"bambi"``), or priors by name,
@@ -97,14 +98,9 @@ class Model:
         for name, table in (("contrasts", contrasts), ("documented", documented)):
             if not isinstance(table, Mapping | None):
                 raise SpecError(f"{name} are a dictionary such as {_TABLES[name]}, not {table!r}.")
-        self.spec: ModelSpec = make_spec(formula, family, link, priors, rescor=rescor)
-        self.design: Design = build(
-            parts_of(self.spec),
-            data,
-            weights=weights,
-            offset=offset,
-            contrasts=contrasts,
-        )
+        spec = make_spec(formula, family, link, priors, rescor=rescor)
+        design = build(parts_of(spec), data, weights=weights, offset=offset, contrasts=contrasts)
+        self.spec, self.design = with_categories(spec, design)
         for response, outcome in zip(self.spec.responses, self.design.outcomes, strict=True):
             check_response(response.family, response.label, outcome.y, outcome.trials)
         if not (self.design.fixed or self.design.terms):

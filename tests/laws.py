@@ -54,7 +54,11 @@ def check_density(law: Law) -> None:
 def check_derivatives(law: Law) -> None:
     """By all linear predictors up to third order, against central differences of the order before."""
     y, trials, own = law.rows
-    links = [LINKS[parameter.links[0]] for parameter in law.family.parameters]
+    latent = law.family.latent
+    links = [
+        latent if latent and (j == 0 or parameter.is_mean) else LINKS[parameter.links[0]]
+        for j, parameter in enumerate(law.family.parameters)
+    ]
     eta = [link.of(value) for link, value in zip(links, own, strict=True)]
     ones = np.ones(y.shape)
 

@@ -14,9 +14,7 @@ _COUNTS = (
 _POSITIVE = 'For positive numbers there is family="gamma"; or model their logarithm, `log(y) ~ ...`.'
 _TIMES = f"Times to an event are not supported. {_POSITIVE}"
 _SHARES = 'For successes out of trials there is family="binomial"; continuous shares are not supported.'
-_ORDER = (
-    'Ordered or several categories are not supported; for one against all others, `I(y == "a")`, family="bernoulli".'
-)
+_ORDER = 'Counts of several categories together are not supported; a row for each case is family="categorical".'
 _TAILS = "Heavy tails are not supported."
 
 FAMILIES: dict[str, str] = {
@@ -56,12 +54,6 @@ FAMILIES: dict[str, str] = {
     "zero_inflated_beta": _SHARES,
     "zero_one_inflated_beta": _SHARES,
     "dirichlet": _SHARES,
-    "cumulative": _ORDER,
-    "ordinal": _ORDER,
-    "sratio": _ORDER,
-    "cratio": _ORDER,
-    "acat": _ORDER,
-    "categorical": _ORDER,
     "multinomial": _ORDER,
     "student": _TAILS,
     "t": _TAILS,

@@ -22,6 +22,9 @@ from bayesmix.results.prediction.simulation import replicated
 def draw_parameters(priors: Priors, design: Design, rng: Generator) -> Parameters:
     """Parameters of a design, random effects included, drawn from the priors."""
     gamma = np.array([_draw(prior, rng) for prior in priors.fixed])
+    for places in priors.ordered:  # the prior of all of them together has no other order
+        while np.any(np.diff(gamma[places]) <= 0.0):
+            gamma[places] = [_draw(priors.fixed[j], rng) for j in places]
     dispersion = None if priors.dispersion is None else np.array(draw_prior(priors.dispersion, rng))
     unit = 1.0 if dispersion is None else float(dispersion)
     sds, corrs, effects = [], [], []

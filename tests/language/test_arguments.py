@@ -175,7 +175,7 @@ NOT_FAMILIES = {
     "lognormal": "Model the logarithm: `log(y) ~ ...`",
     "beta": "continuous shares are not supported",
     "student": "Heavy tails are not supported",
-    "Cumulative": "Several categories" if "Several" in OTHERS["cumulative"] else "several categories are not supported",
+    "multinomial": "a row for each case",
     "quasipoisson": "It has no likelihood",
     "poison": "Did you mean `poisson`?",
 }

@@ -35,12 +35,12 @@ from bayesmix.data.design.layout import (
     ResponseEncoder,
     check_names,
 )
-from bayesmix.data.design.matrix import ModelMatrix, assemble, independent, keep, learn_matrix
+from bayesmix.data.design.matrix import ModelMatrix, assemble, independent, keep, learn_matrix, without_intercept
 from bayesmix.data.design.response import ResponseKind, outcome, outcome_texts
 from bayesmix.data.design.rows import Rows, stack
 from bayesmix.data.design.term import Effects, learn_term, make_term
 from bayesmix.data.frame import Table, open_table
-from bayesmix.errors import DataError, DroppedWarning, nearest, warn_user
+from bayesmix.errors import DataError, DroppedWarning, FormulaError, nearest, warn_user
 from bayesmix.language.formula.expression import column_names
 from bayesmix.language.formula.parse import Bar, Formula
 from bayesmix.language.formula.reader import read
@@ -142,6 +142,7 @@ def build(
         owners=tuple(r for r, (matrix, *_) in enumerate(found) for _ in matrix.names),
         numbers={r: part.number for r, part in enumerate(parts) if part.number is not None},
         residual=tuple(r for r, part in enumerate(parts) if part.is_residual),
+        thresholds=tuple(r for r, part in enumerate(parts) if part.is_threshold),
         dropped=tuple(part.prefix + name for part, (*_, own) in zip(parts, found, strict=True) for name in own),
         encoder=encoder,
         source=_source(table.names, data_read, arguments, contrasts or {}),
@@ -235,8 +236,8 @@ def _fixed(
             known = [text for one in terms for text in one.used if isinstance(variables[text], Factor)]
             raise DataError(f"`{name}` of the contrasts is not a factor of the fixed part.{nearest(name, known)}")
     found = [
-        _columns(one, variables, {name: kind for name, kind in contrasts.items() if name in one.used}, n)
-        for one in terms
+        _columns(part, one, variables, {name: kind for name, kind in contrasts.items() if name in one.used}, n)
+        for part, one in zip(parts, terms, strict=True)
     ]
     dropped = [part.prefix + name for part, (*_, own) in zip(parts, found, strict=True) for name in own]
     if dropped:
@@ -245,14 +246,21 @@ def _fixed(
     return found
 
 
-def _columns(terms: Terms, variables: Mapping[str, Variable], contrasts: Mapping[str, str], n: int) -> Fixed:
+def _columns(
+    part: Part, terms: Terms, variables: Mapping[str, Variable], contrasts: Mapping[str, str], n: int
+) -> Fixed:
+    if not (part.has_intercept or terms.intercept):
+        raise FormulaError(
+            f"`{part.formula.text}` leaves the intercept out, in whose place this family has thresholds: write it"
+            " without `0 +` or `- 1`."
+        )
     matrix = learn_matrix(terms, variables, contrasts)
-    X = assemble(matrix, variables, n)
+    X, dropped = assemble(matrix, variables, n), tuple[str, ...]()
     kept = independent(X)
-    if len(kept) == len(matrix.names):
-        return matrix, X, ()
-    dropped = tuple(name for j, name in enumerate(matrix.names) if j not in kept)
-    return keep(matrix, kept, X), X[:, kept], dropped
+    if len(kept) < len(matrix.names):
+        dropped = tuple(name for j, name in enumerate(matrix.names) if j not in kept)
+        matrix, X = keep(matrix, kept, X), X[:, kept]
+    return (matrix, X, dropped) if part.has_intercept else (without_intercept(matrix), X[:, 1:], dropped)
 
 
 def _read_only(design: Design) -> Design:

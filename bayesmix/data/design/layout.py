@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bayesmix.data.design.evaluate import Learnt
 from bayesmix.data.design.inputs import FittedKind, Source
@@ -27,20 +27,27 @@ class Part:
     kind: ResponseKind | None = "numeric"  # how its response is read; None: its response is that of an earlier part
     number: Link | None = None  # of a parameter without a formula, one number for all rows, called by the prefix
     is_residual: bool = False  # whether that is a correlation of residuals
+    is_threshold: bool = False  # a fixed effect, one number for all rows, called by the prefix
+    has_intercept: bool = True  # False: thresholds are in its place
 
     def name(self, column: str) -> str:
         """What a column of it is called."""
-        return self.prefix if self.number else self.prefix + column
+        return self.prefix if self.number or self.is_threshold else self.prefix + column
 
 
 def parts_of(spec: ModelSpec) -> list[Part]:
     """The parts of a model, one for each linear predictor of a row."""
     parts = []
     for one in spec.parameters:
-        kind = spec.responses[one.response].family.response if one.parameter == 0 else None
+        family = spec.responses[one.response].family
+        kind = family.response if one.parameter == 0 else None
         match one:
             case Predictor(formula=formula, prefix=prefix):
-                parts.append(Part(formula, prefix, kind))
+                own = formula if kind else replace(formula, response="")
+                has_intercept = family.parameters[one.parameter].has_intercept
+                parts.append(Part(own, prefix, kind, has_intercept=has_intercept))
+            case Auxiliary(name=name, is_threshold=True):
+                parts.append(Part(Formula("", "1", ()), name, kind, is_threshold=True))
             case Auxiliary(name=name, link=link):
                 parts.append(Part(NUMBER, name, kind, link))
     parts += [Part(NUMBER, one.name, None, LINKS["logit"], is_residual=True) for one in spec.residual_correlations]
@@ -98,6 +105,7 @@ class Layout:
     owners: tuple[int, ...]  # (p,) the predictor that each is of
     numbers: Mapping[int, Link] = field(default_factory=dict)  # predictors of parameters without a formula, their links
     residual: tuple[int, ...] = ()  # those that are (1 + partial correlation) / 2 of residuals, pair by pair
+    thresholds: tuple[int, ...] = ()  # predictors that are one number for all rows and fixed effects by their own names
     dropped: tuple[str, ...] = ()  # columns of X left out because they depend linearly on others
     encoder: Encoder | None = None  # codes new data; None in a design made by hand
     source: Source | None = None  # builds the design again; None in a design made by hand
@@ -106,6 +114,15 @@ class Layout:
     def R(self) -> int:
         """Number of linear predictors of a row."""
         return len(self.prefixes)
+
+    def fixed_of(self, predictor: int) -> list[str]:
+        """Names of the fixed effects of a predictor."""
+        return [name for name, owner in zip(self.fixed, self.owners, strict=True) if owner == predictor]
+
+    @property
+    def constants(self) -> set[int]:
+        """Predictors without a formula, one number for all rows, called by their prefix."""
+        return {*self.numbers, *self.thresholds}
 
     @property
     def coefficients(self) -> list[str]:

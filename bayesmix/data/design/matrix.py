@@ -41,6 +41,7 @@ class ModelMatrix:
     dropped: tuple[int, ...] = ()  # positions of the d columns that depend linearly on those kept
     alias: Array | None = None  # (p, d) how: dropped columns are the kept ones times this
     tolerance: float = 0.0  # part of a row's own numbers that may be rounding
+    implies_intercept: bool = False  # whether a column of ones that is not among them goes with those kept
     numeric: tuple[bool, ...] = ()  # whether a kept column is made of numbers alone; of the intercept False
 
 
@@ -88,6 +89,7 @@ def outside(matrix: ModelMatrix, variables: Mapping[str, Variable], X: Array) ->
     """
     if matrix.alias is None:
         return np.zeros((len(X), 0))
+    X = np.column_stack([np.ones(len(X)), X]) if matrix.implies_intercept else X
     rest, size = _rest(_chosen(matrix, variables, len(X), matrix.dropped), X, matrix.alias)
     return np.where(np.abs(rest) > matrix.tolerance * size, rest, 0.0)
 
@@ -150,6 +152,17 @@ def keep(matrix: ModelMatrix, columns: Sequence[int], X: Array) -> ModelMatrix:
         alias=alias,
         tolerance=max(EXACT, 10.0 * rounding),
         numeric=tuple(matrix.numeric[j] for j in columns),
+    )
+
+
+def without_intercept(matrix: ModelMatrix) -> ModelMatrix:
+    """The recipe without the intercept, its first column, in whose place something else is the same in all rows."""
+    return replace(
+        matrix,
+        names=matrix.names[1:],
+        kept=matrix.kept[1:],
+        numeric=matrix.numeric[1:],
+        implies_intercept=True,
     )
 
 

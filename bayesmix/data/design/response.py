@@ -15,8 +15,10 @@ from bayesmix.language.families.support import COUNTABLE
 from bayesmix.language.formula.expression import Call, Chain, spell
 from bayesmix.language.formula.reader import read
 
-ResponseKind = Literal["numeric", "binomial"]
-Categories = tuple[str, str]  # failure and success
+ResponseKind = Literal["numeric", "binomial", "categories"]
+Categories = tuple[str, ...]  # failure and success; or all that there are, in order
+
+MOST = 100  # categories: more are numbers
 
 WHOLE = 1e-3  # R's tolerance for successes that come from a rounded proportion times its trials
 
@@ -29,7 +31,7 @@ class Outcome:
     trials: Array  # (n,) binomial denominators, ones for other families
     weights: Array  # (n,) prior weights; ones where they were the trials of a proportion
     has_trials: bool = False  # whether it counts successes
-    categories: Categories | None = None  # of a response of two categories: which is failure, which success
+    categories: Categories | None = None  # failure and success, or what the codes 0, 1, ... of `y` stand for
 
     def take(self, part: Array) -> Outcome:
         """Some of the rows."""
@@ -83,6 +85,9 @@ def outcome(
     values = [variables[text] for text in texts]
     ones = np.ones(len(rows))
     plain = ones if weights is None else weights
+    if kind == "categories":
+        codes, levels = _coded(response, values[0])
+        return Outcome(codes, ones, plain, categories=levels)
     if kind == "numeric":
         return Outcome(_numbers(response, values[0]), ones, plain)
     if len(values) == 2:
@@ -94,6 +99,27 @@ def outcome(
         pair = _categories(response, values[0])
         return Outcome(_successes(values[0], pair), ones, plain, has_trials=True, categories=pair)
     return _proportions(response, _numbers(response, values[0]), weights, rows)
+
+
+def _coded(response: str, value: Variable) -> tuple[Array, Categories]:
+    """Codes ``(n,)`` of the categories that occur, and these in order: of a factor its own, of numbers by size."""
+    match value:
+        case Factor():
+            used = drop_unused(value)
+            codes, levels = used.codes.astype(float), used.levels
+        case Numeric(values=values):
+            numbers, codes = np.unique(values, return_inverse=True)
+            codes, levels = codes.astype(float), tuple(f"{number:g}" for number in numbers)
+        case _:
+            raise DataError(f"The response `{response}` is not a column of categories.")
+    if len(levels) < 2:
+        raise DataError(f"The response `{response}` has the single category `{levels[0]}`: nothing differs.")
+    if len(levels) > MOST:
+        raise DataError(
+            f"The response `{response}` has {len(levels)} different values: this family is for categories, numbers are"
+            ' for family="gaussian" and others.'
+        )
+    return codes, levels
 
 
 def _categories(response: str, factor: Factor) -> Categories:
@@ -113,7 +139,9 @@ def _categories(response: str, factor: Factor) -> Categories:
 
 
 def in_words(response: str, categories: Categories) -> str:
-    """Say which of two categories is modelled."""
+    """Say which of two categories is modelled, or how several are ordered."""
+    if len(categories) > 2:
+        return f"Response {response}: {' < '.join(categories)}."
     return f"Response {response}: `{categories[1]}` is success, `{categories[0]}` is failure."
 
 

@@ -67,7 +67,12 @@ def defaults(spec: ModelSpec, design: Design, levels: Array) -> Defaults:
 
 
 def scales(design: Design, spec: ModelSpec) -> tuple[float, float]:
-    """Centre ``g(mean y)`` and scale ``s_y`` of the linear predictor: ``sd(y)`` for identity links, 1 otherwise."""
+    """Centre ``g(mean y)`` and scale ``s_y`` of the linear predictor: ``sd(y)`` for identity links, 1 otherwise.
+
+    Of a latent mean zero and one: its place and its unit are those of the thresholds.
+    """
+    if spec.link.is_latent:
+        return 0.0, 1.0
     mean = float(np.average(design.y / design.trials, weights=design.trials if design.has_trials else design.weights))
     if spec.link.is_identity:
         spread = float(np.std(design.y - design.offset, ddof=1))
@@ -126,7 +131,7 @@ def _of_others(spec: ModelSpec, scale: Prior, shape: Prior) -> tuple[Prior, ...]
 def _brms(spec: ModelSpec, design: Design) -> Defaults:
     """``def_scale_prior`` and ``def_dpar_prior`` of brms: rounded as there."""
     location, scale = 0.0, 2.5
-    if spec.link.range != "unit":
+    if spec.link.range != "unit" and not spec.link.is_latent:
         with np.errstate(invalid="ignore", divide="ignore"):
             infinite = np.isinf(spec.link.of(np.zeros(())))
             linked = spec.link.of(design.y + np.where((design.y == 0.0) & infinite, 0.1, 0.0))

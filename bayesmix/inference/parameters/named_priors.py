@@ -17,6 +17,7 @@ from bayesmix.language.priors.prior import Prior
 
 RESCOR = "rescor"  # the correlation matrix of the residuals
 Kind = Literal["coefficient", "positive", "share", "sd", "corr"]
+THRESHOLDS = "thresholds"  # the name of all of them
 RANGES: dict[str, Kind] = {"real": "coefficient", "positive": "positive", "unit": "share"}  # of links of numbers
 
 
@@ -92,9 +93,13 @@ def _coefficients(layout: Layout) -> Iterator[tuple[str, Kind]]:
     for name, r in zip(layout.fixed, layout.owners, strict=True):
         if r not in layout.residual:
             yield name, RANGES[layout.numbers[r].range] if r in layout.numbers else "coefficient"
-        if name == layout.prefixes[r] + INTERCEPT:
+        if r in layout.thresholds:
+            yield f"{name}(centred)", "coefficient"
+        elif name == layout.prefixes[r] + INTERCEPT:
             yield layout.prefixes[r] + CENTRED, "coefficient"
     yield "fixed", "coefficient"
+    if layout.thresholds:
+        yield THRESHOLDS, "coefficient"
     if layout.residual:
         yield RESCOR, "corr"
 

@@ -17,7 +17,7 @@ def one_predictor(design: Design, spec: ModelSpec, predictor: int) -> Design:
     if design.R == 1:
         return design
     one, own = spec.parameters[predictor], design.of_predictor(predictor)
-    prefix = "" if predictor in design.layout.numbers else design.layout.prefixes[predictor]
+    prefix = "" if predictor in design.layout.constants else design.layout.prefixes[predictor]
     rows = design.block(predictor)
     layout = Layout(
         response=spec.responses[one.response].label,

@@ -11,8 +11,9 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.parameters.auxiliary_priors import auxiliary_defaults, check_preset
 from bayesmix.inference.parameters.centring import CENTRED, INTERCEPT, fixed_centring
+from bayesmix.inference.parameters.covariance import side_by_side
 from bayesmix.inference.parameters.default_priors import Defaults, defaults
-from bayesmix.inference.parameters.named_priors import RESCOR, NamedPriors
+from bayesmix.inference.parameters.named_priors import RESCOR, THRESHOLDS, NamedPriors
 from bayesmix.inference.parameters.natural_scale import correlation_of
 from bayesmix.inference.parameters.one_predictor import one_predictor, one_response
 from bayesmix.inference.parameters.prior_wording import Unit
@@ -22,6 +23,7 @@ from bayesmix.language.priors.on_link import CoefficientPrior, OnLink
 from bayesmix.language.priors.prior import Prior
 
 INTERCEPTS = (INTERCEPT, CENTRED)
+AT_MEANS = CENTRED.removeprefix(INTERCEPT)  # behind the name of a threshold where predictors are at their means
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +38,10 @@ class PredictorPriors:
     link: Link
     parameter: str = ""  # "sigma", where it is not of the mean
     is_number: bool = False
+    is_threshold: bool = False
+    shift: Array | None = (
+        None  # (p,) of all coefficients: what is taken from a threshold, the latent mean's at the means
+    )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -52,6 +58,8 @@ class PredictorPriors:
         for name, own, prior in zip(self.names, self.own, self.defaults.fixed, strict=True):
             if self.is_number:
                 yield OnLink(named.find([name]) or prior, self.link)
+            elif self.is_threshold:
+                yield named.find([name, name.removesuffix(AT_MEANS), THRESHOLDS]) or prior
             elif own in INTERCEPTS:
                 yield named.find([name]) or self.defaults.intercept
             else:
@@ -59,6 +67,7 @@ class PredictorPriors:
 
     def unit(self, name: str, place: str = "") -> Unit:
         """What a coefficient or a standard deviation of it means."""
+        name = INTERCEPT if self.is_threshold else name
         return Unit(name.removeprefix(self.prefix), self.response, self.link, self.parameter, place)
 
 
@@ -76,19 +85,26 @@ def predictor_priors(spec: ModelSpec, design: Design, named: NamedPriors) -> lis
     means: dict[int, Defaults] = {}  # by response
     for r, one in enumerate(spec.parameters):
         view, prefix = one_predictor(design, spec, r), design.layout.prefixes[r]
-        own, contrast, levels = fixed_centring(view, raw_intercept=named.is_any(prefix + INTERCEPT))
+        own, own_contrast, levels = fixed_centring(view, raw_intercept=named.is_any(prefix + INTERCEPT))
         unit = counted_in(spec, design, one.response, one.parameter)
-        if one.parameter == 0:
+        if one.parameter == 0 or spec.responses[one.response].family.parameters[one.parameter].is_mean:
             found = means[one.response] = defaults(one_response(spec, one.response), view, levels)
-            parts.append(PredictorPriors(prefix, own, contrast, found, unit, one.link))
+            parts.append(PredictorPriors(prefix, own, own_contrast, found, unit, one.link))
             continue
         alone = means[one.response].others[one.parameter - 1]
+        if r in design.layout.thresholds:
+            found = replace(means[one.response], intercept=alone, fixed=(alone,))
+            (name,), shift = design.layout.fixed_of(r), _at_means(design, spec, one.response, named)
+            name = name if shift is None else name + AT_MEANS
+            threshold = PredictorPriors("", (name,), own_contrast, found, "", one.link, is_threshold=True, shift=shift)
+            parts.append(threshold)
+            continue
         if r in design.layout.numbers:
             found = replace(means[one.response], intercept=alone, fixed=(alone,))
-            parts.append(PredictorPriors("", own, contrast, found, unit, one.link, is_number=True))
+            parts.append(PredictorPriors("", own, own_contrast, found, unit, one.link, is_number=True))
         else:
             found = auxiliary_defaults(spec.preset, alone, one.link, view, levels)
-            parts.append(PredictorPriors(prefix, own, contrast, found, unit, one.link, prefix.removesuffix("_")))
+            parts.append(PredictorPriors(prefix, own, own_contrast, found, unit, one.link, prefix.removesuffix("_")))
     return [*parts, *_residual(design, residual_eta(design, named), parts)]
 
 
@@ -109,6 +125,28 @@ def _residual(design: Design, eta: float | None, parts: Sequence[PredictorPriors
         (j,), prior = design.of_predictor(r), Prior("Beta", (float(a), float(b)))
         found = replace(parts[0].defaults, intercept=prior, fixed=(prior,))
         yield PredictorPriors("", (design.fixed[j],), np.eye(1), found, "", design.layout.numbers[r], is_number=True)
+
+
+def contrast_of(parts: Sequence[PredictorPriors]) -> Array:
+    """What all priors of fixed effects are stated on: ``gamma = contrast @ beta``, ``(p, p)``."""
+    whole, at = side_by_side([part.contrast for part in parts]), 0
+    for part in parts:
+        if part.shift is not None:
+            whole[at] -= part.shift
+        at += len(part.own)
+    return whole
+
+
+def _at_means(design: Design, spec: ModelSpec, response: int, named: NamedPriors) -> Array | None:
+    """Means ``(p,)`` of the columns of a latent mean; None where the prior of a threshold is meant at zero."""
+    places = [r for r, one in enumerate(spec.parameters) if one.response == response]
+    thresholds = [name for r in places if r in design.layout.thresholds for name in design.layout.fixed_of(r)]
+    if named.is_any(*thresholds, THRESHOLDS):
+        return None
+    means = np.zeros(len(design.fixed))
+    own = design.of_predictor(places[0])
+    means[own] = design.X[design.block(places[0])][:, own].mean(axis=0)
+    return means if np.any(means) else None
 
 
 def counted_in(spec: ModelSpec, design: Design, response: int, parameter: int) -> str:

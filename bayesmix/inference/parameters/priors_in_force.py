@@ -20,13 +20,14 @@ from bayesmix.inference.parameters.centring import (
     where,
 )
 from bayesmix.inference.parameters.correlation import Correlation, Free, OneNumber
-from bayesmix.inference.parameters.covariance import Structure, side_by_side, structure_of
+from bayesmix.inference.parameters.covariance import Structure, structure_of
 from bayesmix.inference.parameters.named_priors import RESCOR, NamedPriors, named_priors, sd_name
 from bayesmix.inference.parameters.names import Parameters, sd_names
 from bayesmix.inference.parameters.natural_scale import correlation_of, residual_columns
 from bayesmix.inference.parameters.one_predictor import one_term
 from bayesmix.inference.parameters.predictor_priors import (
     PredictorPriors,
+    contrast_of,
     counted_in,
     predictor_priors,
     residual_eta,
@@ -78,6 +79,7 @@ class Priors:
     changes: tuple[Array, ...]  # per term (k, k), determinant 1
     units: tuple[Unit, ...]  # (p,) what gamma means
     sd_units: tuple[tuple[Unit, ...], ...]  # per term, per standard deviation
+    ordered: tuple[list[int], ...]  # places in gamma of parameters that have no prior density in another order
     intercepts: tuple[int, ...]  # places of intercepts in gamma, one for each linear predictor that has one
     residual: tuple[int, ...] = ()  # places of (1 + partial correlation) / 2 of the residuals, on the scale of its link
     rescor: float | None = None  # eta of their LKJ, None where residuals are independent
@@ -179,7 +181,7 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
     preset, dispersion = parts[0].defaults, spec.dispersion
     return Priors(
         names=tuple(name for part in parts for name in part.names),
-        contrast=side_by_side([part.contrast for part in parts]),
+        contrast=contrast_of(parts),
         fixed=tuple(prior for part in parts for prior in part.fixed(named)),
         sd=sd,
         corr=tuple(_eta(named, preset.eta, term) for term in design.terms),
@@ -195,10 +197,21 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
             _sd_units(term, centred, change, parts)
             for term, centred, change in zip(design.terms, terms, changes, strict=True)
         ),
+        ordered=_ordered(spec, design),
         intercepts=tuple(np.flatnonzero([is_one for part in parts for is_one in part.is_intercept]).tolist()),
         residual=tuple(residual_columns(design.layout)),
         rescor=residual_eta(design, named),
     )
+
+
+def _ordered(spec: ModelSpec, design: Design) -> tuple[list[int], ...]:
+    """Places of thresholds that a latent variable falls between, response by response."""
+    found = []
+    for i, response in enumerate(spec.responses):
+        own = [r for r in design.layout.thresholds if spec.parameters[r].response == i]
+        if response.family.is_cut and len(own) > 1:
+            found.append([j for r in own for j in design.of_predictor(r)])
+    return tuple(found)
 
 
 def log_prior(priors: Priors, design: Design, values: Parameters) -> dict[str, Array]:

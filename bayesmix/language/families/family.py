@@ -40,6 +40,9 @@ class Parameter:
     unit: Literal["response", "none"] = "none"  # whether it scales with the response: what default priors go by
     priors: dict[str, str] = field(default_factory=dict)  # by preset, where they are not those of all such parameters
     limit: Limit | None = None
+    has_intercept: bool = True  # whether its formula has one; not where thresholds are in its place
+    is_threshold: bool = False  # one number for all rows that counts as a fixed effect, by its own name
+    is_mean: bool = False  # takes the formula of the response where it has none: the scores of categories
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,11 @@ class Family:
     closed_form: ClosedForm | None = None
     weights: Literal["precision", "likelihood"] = "likelihood"  # what prior weights multiply
     has_scale: bool = False  # the other parameter is R's scale: Pearson's statistic estimates it, variances are by it
+    levels: tuple[str, ...] = ()  # of a response of several categories, whose codes the responses are
+    with_levels: Callable[..., Family] | None = None  # (levels, name of a link, names of parameters with formulas)
+    recipe: tuple[Any, ...] | None = None  # arguments of `with_levels` that made it, after its name: what is pickled
+    is_cut: bool = False  # whether a latent variable falls between thresholds, which are then in order
+    latent: Link | None = None  # link of mu where that is the mean of a latent variable
     is_normal: bool = False  # mean and standard deviation of a normal distribution: linear under the identity link
 
     @property
@@ -111,8 +119,10 @@ class Family:
         return SUPPORTS[self.support]
 
     @property
-    def response(self) -> Literal["numeric", "binomial"]:
+    def response(self) -> Literal["numeric", "binomial", "categories"]:
         """Kind of response that the data stage reads."""
+        if self.levels:
+            return "categories"
         return "binomial" if self.values.has_trials else "numeric"
 
     def is_canonical(self, link: Link) -> bool:

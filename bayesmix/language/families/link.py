@@ -27,6 +27,7 @@ class Link:
     is_open: bool = True  # a mean at the end of its range has its predictor at infinity
     latent_variance: float | None = None  # of the distribution that the link is the quantile function of
     is_symmetric: bool = False  # that distribution
+    is_latent: bool = False  # the identity, of the mean of a latent variable, called by that distribution
     multiplies: str | None = None  # what exp of a coefficient multiplies, in words
 
     def mean(self, eta: Array) -> Array:
@@ -40,8 +41,8 @@ class Link:
 
     @property
     def is_identity(self) -> bool:
-        """Whether the predictor is the mean itself."""
-        return self.range == "real"
+        """Whether the predictor is the mean of the response itself."""
+        return self.range == "real" and not self.is_latent
 
     @property
     def is_logarithm(self) -> bool:

@@ -36,6 +36,7 @@ class Namespace:
     expit: Callable[[Any], Any]  # the logistic curve
     softplus: Callable[[Any], Any]  # log(1 + exp(x))
     ndtr: Callable[[Any], Any]  # the normal distribution function
+    log_ndtr: Callable[[Any], Any]  # its logarithm
     cloglog: Callable[[Any], Any]  # 1 - exp(-exp(x))
     log1mexp: Callable[[Any], Any]  # log(1 - exp(x)), x negative
     xlogy: Callable[[Any, Any], Any]  # y log x, zero where y is
@@ -164,6 +165,18 @@ def _ndtr(x: Array, order: int) -> list[Array]:
     return [_bounded(ndtr(x)), *(normal_slopes(x) if order else ())][: order + 1]
 
 
+def _log_ndtr(x: Array, order: int) -> list[Array]:
+    """By Mills' ratio ``m = phi / Phi``: ``m' = -m (x + m)``."""
+    from scipy.special import log_ndtr
+
+    value = log_ndtr(x)
+    if not order:
+        return [value]
+    m = np.exp(-0.5 * x**2 - 0.5 * np.log(2.0 * np.pi) - value)
+    second = -m * (x + m)
+    return [value, m, second, -second * (x + m) - m * (1.0 + second)][: order + 1]
+
+
 def _cloglog(x: Array, order: int) -> list[Array]:
     p = _bounded(-np.expm1(-np.exp(np.clip(x, -RATE, RATE))))
     return [p, *(cloglog_slopes(x) if order else ())][: order + 1]
@@ -213,6 +226,7 @@ NUMERIC = Namespace(
     expit=elementary(_expit),
     softplus=elementary(_softplus),
     ndtr=elementary(_ndtr),
+    log_ndtr=elementary(_log_ndtr),
     cloglog=elementary(_cloglog),
     log1mexp=elementary(_log1mexp),
     xlogy=_xlogy,
@@ -245,6 +259,9 @@ def symbolic() -> Namespace:
         expit=pt.sigmoid,
         softplus=pt.softplus,
         ndtr=lambda x: 0.5 * pt.erfc(-x / np.sqrt(2.0)),
+        log_ndtr=lambda x: pt.switch(
+            x < -5.0, pt.log(0.5 * pt.erfcx(-x / np.sqrt(2.0))) - 0.5 * x**2, pt.log1p(-0.5 * pt.erfc(x / np.sqrt(2.0)))
+        ),
         cloglog=lambda x: 1.0 - pt.exp(-pt.exp(x)),
         log1mexp=pt.log1mexp,
         xlogy=lambda y, x: logpow(x, y),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copyreg
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from bayesmix.arrays import Array
@@ -12,8 +12,10 @@ from bayesmix.errors import DataError, SpecError, nearest
 from bayesmix.language.families.counts import GEOMETRIC, NBINOM1, NEGBINOMIAL, POISSON
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.gaussian import GAUSSIAN
+from bayesmix.language.families.latent import LATENT
 from bayesmix.language.families.link import LINKS, Link
 from bayesmix.language.families.positive import GAMMA
+from bayesmix.language.families.ratings import ACAT, CATEGORICAL, CRATIO, CUMULATIVE, SRATIO
 from bayesmix.language.families.shares import BERNOULLI, BETABINOMIAL, BINOMIAL
 from bayesmix.language.families.zeros import (
     HURDLE_NBINOM1,
@@ -51,6 +53,11 @@ FAMILIES: dict[str, Family] = {
         TRUNCATED_POISSON,
         TRUNCATED_NEGBINOMIAL,
         TRUNCATED_NBINOM1,
+        CUMULATIVE,
+        SRATIO,
+        CRATIO,
+        ACAT,
+        CATEGORICAL,
     )
 }
 _ALIASES = {
@@ -71,6 +78,9 @@ _ALIASES = {
     "hurdle_nbinom2": "hurdle_negbinomial",
     "truncated_nbinom2": "truncated_negbinomial",
     "truncated_negativebinomial": "truncated_negbinomial",
+    "ordinal": "cumulative",
+    "clm": "cumulative",
+    "clmm": "cumulative",
 }
 
 
@@ -84,6 +94,11 @@ def find_family(name: str) -> Family:
         advice = f" {OTHERS[key]}" if key in OTHERS else nearest(key, FAMILIES)
         raise SpecError(f"Family `{name}` does not exist.{advice} Families: {known}.")
     return FAMILIES[key]
+
+
+def is_known(family: Family) -> bool:
+    """Whether a family is one of those by name, as it is or with the categories of some data."""
+    return FAMILIES.get(family.name) is family or family.recipe is not None
 
 
 def find_link(family: Family, name: str | None, *, parameter: int = 0) -> Link:
@@ -122,12 +137,20 @@ def check_response(family: Family, label: str, y: Array, trials: Array) -> None:
 def _reduce_family(family: Family) -> tuple[Callable[..., Family], tuple[Any, ...]]:
     if FAMILIES.get(family.name) is family:
         return find_family, (family.name,)
+    if family.recipe is not None:
+        return _with_levels, family.recipe
     return Family, tuple(getattr(family, field.name) for field in fields(family))
 
 
-def _link(name: str) -> Link:
-    return LINKS[name]
+def _with_levels(name: str, levels: tuple[str, ...], link: str, named: frozenset[str]) -> Family:
+    make = find_family(name).with_levels
+    assert make is not None  # families with a recipe are made so
+    return make(levels, link, named)
+
+
+def _link(name: str, is_latent: bool, latent_variance: float | None) -> Link:
+    return replace(LATENT[name].link, latent_variance=latent_variance) if is_latent else LINKS[name]
 
 
 copyreg.pickle(Family, _reduce_family)
-copyreg.pickle(Link, lambda link: (_link, (link.name,)))
+copyreg.pickle(Link, lambda link: (_link, (link.name, link.is_latent, link.latent_variance)))

@@ -109,6 +109,8 @@ SUPPORTS: dict[str, Support] = {
     "trials": Support(
         _shares, _inside, "unit", is_discrete=True, has_trials=True, least_is_edge=True, one_is_edge=True
     ),
+    "ordered": Support(lambda y, trials: None, lambda share, trials: share, "positive", is_discrete=True, hint=""),
+    "nominal": Support(lambda y, trials: None, lambda share, trials: share, "positive", is_discrete=True, hint=""),
     "binary": Support(
         _zero_one, _inside, "unit", is_discrete=True, has_trials=True, least_is_edge=True, one_is_edge=True
     ),

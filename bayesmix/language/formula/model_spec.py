@@ -55,6 +55,7 @@ class Auxiliary:
     parameter: int
     name: str  # "sigma", "shape"; of several responses "sigma_a"
     link: Link
+    is_threshold: bool = False  # whether it counts as a fixed effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +164,15 @@ def make_spec(
     for other in others:
         _add(parts, other, responses)
     check_shared(parts.values())
-    predictors, auxiliaries = _parameters(responses, parts)
+    predictors, auxiliaries = parameters_of(responses, parts)
     _check_rescor(rescor, responses)
     first = predictors[0]
     family = responses[0].family
     return ModelSpec(first.formula, family, first.link, preset, named, responses, predictors, auxiliaries, rescor)
 
 
-def _parameters(responses: Iterable[Response], parts: Parts) -> tuple[tuple[Predictor, ...], tuple[Auxiliary, ...]]:
+def parameters_of(responses: Iterable[Response], parts: Parts) -> tuple[tuple[Predictor, ...], tuple[Auxiliary, ...]]:
+    """The parameters of responses that have a formula in ``parts``, and the others."""
     predictors: list[Predictor] = []
     auxiliaries: list[Auxiliary] = []
     for i, response in enumerate(responses):
@@ -178,15 +180,18 @@ def _parameters(responses: Iterable[Response], parts: Parts) -> tuple[tuple[Pred
             if (i, j) in parts:
                 predictors.append(Predictor(i, j, parts[i, j], f"{name}_" if name else "", link))
             else:
-                auxiliaries.append(Auxiliary(i, j, name, link))
+                is_threshold = response.family.parameters[j].is_threshold
+                auxiliaries.append(Auxiliary(i, j, name, link, is_threshold))
     _check_distinct([predictor.prefix.removesuffix("_") for predictor in predictors] + [a.name for a in auxiliaries])
     return tuple(predictors), tuple(auxiliaries)
 
 
 def _parameter_names(response: Response) -> list[str]:
     """What the parameters of a response are called: ``""``, ``sigma``; of several responses ``a``, ``sigma_a``."""
-    others = (parameter.name for parameter in response.family.parameters[1:])
-    return [response.name, *("_".join(filter(None, (other, response.name))) for other in others)]
+    first, *others = response.family.parameters
+    own = [response.name] if first.name == MEAN else []
+    named = others if own else (first, *others)
+    return [*own, *("_".join(filter(None, (other.name, response.name))) for other in named)]
 
 
 def _check_distinct(names: list[str]) -> None:

@@ -263,7 +263,8 @@ def _residuals(fit: FitRecord, response: Response) -> Finding:
     from scipy.stats import kstest, spearmanr
 
     quantiles = residuals(fit, "quantile", response=response.label)
-    means = fit.fitted(response=response.label)
+    is_number = not response.family.levels
+    means = fit.fitted(response=response.label) if is_number else fit.linear_predictor(response=response.label)
     topic = f"Residuals of {response.label}" if len(fit.spec.responses) > 1 else "Residuals"
     found = []
     if not (response.family.is_normal and fit.spec.is_simple) and kstest(quantiles, "norm").pvalue < UNUSUAL:

@@ -68,7 +68,8 @@ def partition(design: Design, spec: ModelSpec, values: Parameters, *, response: 
         If the mean is one of several linear predictors, as that of zero-inflated counts is.
     """
     family = spec.responses[response].family
-    if family.expected is not None:
+    link, formulas = spec.responses[response].links[0], [one for one in spec.predictors if one.response == response]
+    if family.expected is not None and (not link.is_latent or link.latent_variance is None or len(formulas) > 1):
         raise SpecError(
             f"The mean of family `{family.name}` is one of several linear predictors: its variance has no such parts."
             ' `r2("bayesian")` compares the variance of fitted means with that of responses.'

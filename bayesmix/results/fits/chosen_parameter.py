@@ -18,6 +18,7 @@ class ChosenParameter:
     parameter: int  # position in `Family.parameters`; 0 is the mean
     predictor: int  # position in `ModelSpec.parameters`
     link: Link
+    category: int | None = None  # whose probability it is, of a response of several categories
     is_expectation: bool = False  # whether it is the mean of the response, one of all its parameters
 
 

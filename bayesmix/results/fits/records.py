@@ -43,7 +43,7 @@ from bayesmix.results.fits.linear_predictor import (
 )
 from bayesmix.results.fits.marginal_summary import describe, describe_draws
 from bayesmix.results.fits.mean_over_draws import mean_over_draws
-from bayesmix.results.fits.row_parameters import row_mean
+from bayesmix.results.fits.row_parameters import fitted_means
 from bayesmix.results.fits.sampling_problems import problems
 
 if TYPE_CHECKING:
@@ -153,17 +153,14 @@ class FitRecord(ABC):
     def fitted(self, parameter: str | None = None, response: str | None = None) -> Array:
         """Fitted means of the rows used, ``(n,)``: conditional modes or posterior means (shares for binomial data).
 
+        Of a response of ``K`` categories their probabilities, ``(n, K)``.
+
         Parameters
         ----------
         parameter : another one of the response's distribution that has a formula: ``"sigma"``, ``"shape"``.
         response : of several; the first by default.
         """
-        chosen, spec = choose(self.spec, parameter, response), self.spec
-        block, number = self.design.block(chosen.predictor), chosen.response
-        if not chosen.is_expectation:
-            return self._over_rows(lambda eta, values: chosen.link.mean(eta[..., block]))
-        trials = self.design.outcomes[number].trials
-        return self._over_rows(lambda eta, values: row_mean(spec, eta, values, trials, response=number))
+        return fitted_means(self._over_rows, self.spec, self.design, choose(self.spec, parameter, response))
 
     def linear_predictor(self, parameter: str | None = None, response: str | None = None) -> Array:
         """Linear predictor of the rows used, ``(n,)``; of the parameter that `fitted` would be of."""

@@ -72,6 +72,11 @@ def residuals(fit: FitRecord, kind: str, *, response: str | None = None, seed: i
     check_kind(kind)
     number = choose(fit.spec, response=response).response
     family, outcome = fit.spec.responses[number].family, fit.design.outcomes[number]
+    if family.levels and kind != "quantile":
+        raise SpecError(
+            f"Categories are no numbers and have no {kind} residuals. Their quantile residuals are normal if the model"
+            ' is right: residuals("quantile").'
+        )
 
     def parameters(eta: Array, values: Parameters) -> tuple[Array, ...]:
         return row_parameters(fit.spec, eta, values, response=number)

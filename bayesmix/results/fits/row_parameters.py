@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.natural_scale import correlation_of
 from bayesmix.language.families.derivatives import weighted_all
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import CORRELATION
 from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.results.fits.chosen_parameter import ChosenParameter
 
 
 def row_parameters(spec: ModelSpec, eta: Array, values: Parameters, *, response: int = 0) -> tuple[Array, ...]:
@@ -31,9 +34,43 @@ def row_parameters(spec: ModelSpec, eta: Array, values: Parameters, *, response:
     return tuple(one.link.mean(by_row[..., r, :]) for r, one in enumerate(spec.parameters) if one.response == response)
 
 
-def row_mean(spec: ModelSpec, eta: Array, values: Parameters, trials: Array, *, response: int = 0) -> Array:
-    """Mean of a response in each row, a share for binomial data: ``(..., n)``; arguments as in `row_parameters`."""
-    return spec.responses[response].family.mean(trials, *row_parameters(spec, eta, values, response=response))
+def row_mean(spec: ModelSpec, eta: Array, values: Parameters, trials: Array, chosen: ChosenParameter) -> Array:
+    """Mean of a response in each row, a share for binomial data; or the probability of a category: ``(..., n)``.
+
+    Arguments as in `row_parameters`.
+    """
+    family = spec.responses[chosen.response].family
+    own = row_parameters(spec, eta, values, response=chosen.response)
+    if chosen.category is None:
+        return family.mean(trials, *own)
+    with np.errstate(all="ignore"):
+        return np.exp(family.log_density(np.full(own[0].shape, float(chosen.category)), trials, *own))
+
+
+def fitted_means(
+    over_rows: Callable[[Callable[[Array, Parameters], Array]], Array],
+    spec: ModelSpec,
+    design: Design,
+    chosen: ChosenParameter,
+) -> Array:
+    """Means of a parameter or of the response on the rows of a fit ``(n,)``; of ``K`` categories ``(n, K)``.
+
+    Parameters
+    ----------
+    over_rows : centre of a function of the linear predictors and the parameters of a fit.
+    """
+    block = design.block(chosen.predictor)
+    if not chosen.is_expectation:
+        return over_rows(lambda eta, values: chosen.link.mean(eta[..., block]))
+    trials, levels = design.outcomes[chosen.response].trials, spec.responses[chosen.response].family.levels
+    if not levels:
+        return over_rows(lambda eta, values: row_mean(spec, eta, values, trials, chosen))
+
+    def all_of_them(eta: Array, values: Parameters) -> Array:
+        each = (replace(chosen, category=k) for k in range(len(levels)))
+        return np.stack([row_mean(spec, eta, values, trials, one) for one in each], axis=-1)
+
+    return over_rows(all_of_them)
 
 
 def residual_root(spec: ModelSpec, eta: Array) -> Array:

@@ -154,11 +154,12 @@ def _expectations(fit: EstimateRecord, rows: PredictionRows, estimand: ResolvedE
     both = tuple(replace(one, z=one.z + other.z) for one, other in zip(averaged, new, strict=True))
 
     def mean(at: Array) -> Array:
-        return averaged_mean(spec, at, fit.values, rows.trials, both, number)
+        return averaged_mean(spec, at, fit.values, rows.trials, both, estimand.chosen)
 
     slopes, (_, matrices) = mean_slopes(mean, eta, R), _joint(fit, rows, estimand, with_averaged=False)
     error = np.sqrt(np.maximum(np.einsum("rn,nrs,sn->n", slopes, matrices, slopes), 0.0))
-    scale = LINKS[MEAN_SCALES[spec.responses[number].family.values.range]]
+    own_range = "unit" if estimand.chosen.category is not None else spec.responses[number].family.values.range
+    scale = LINKS[MEAN_SCALES[own_range]]
     centre = mean(eta)
     with np.errstate(all="ignore"):
         linked = scale.of(centre)

@@ -38,7 +38,7 @@ from bayesmix.results.fits.marginal_summary import describe_draws
 from bayesmix.results.fits.records import EstimateRecord
 from bayesmix.results.prediction.estimate_prediction import ResolvedEstimand
 from bayesmix.results.prediction.predict import check_options, predict
-from bayesmix.results.prediction.prediction_table import Estimand, chosen_of, predictions
+from bayesmix.results.prediction.prediction_table import Estimand, by_category, chosen_of, predictions
 from bayesmix.results.prediction.reference_grid import (
     check_predictor,
     code,
@@ -78,6 +78,7 @@ def conditional_effects(
     return noted(_beside(frame[list(varying)], table), resolve_df(fit, estimand.df))
 
 
+@by_category
 def marginal_means(
     fit: FitRecord, variables: Sequence[str], estimand: Estimand, *, at: Mapping[str, Any] | None
 ) -> pd.DataFrame:
@@ -90,6 +91,7 @@ def marginal_means(
     return combine(fit, code(fit.design, frame, estimand.groups, r), L, labels, estimand)
 
 
+@by_category
 def contrasts(
     fit: FitRecord, variable: str, by: str | None, estimand: Estimand, *, at: Mapping[str, Any] | None
 ) -> pd.DataFrame:
@@ -108,6 +110,7 @@ def contrasts(
     return combine(fit, code(fit.design, frame, estimand.groups, r), np.array(rows), labels, estimand)
 
 
+@by_category
 def slopes(fit: FitRecord, variable: str, by: str | None, estimand: Estimand) -> pd.DataFrame:
     """Average slope of the mean over the rows of the fit, for each level of a factor."""
     import pandas as pd
@@ -208,7 +211,7 @@ def _by_delta(fit: EstimateRecord, rows: PredictionRows, L: Array, resolved: Res
     eta = linear_predictor(rows.X, rows.offset, own, fit.values, with_effects=has_own)
     spread = population_variance(averaged_terms(rows.terms, scopes), fit.values) + np.zeros(len(eta))
     if resolved.chosen.is_expectation:
-        value, J = _expectations(fit, rows, L, eta, averaged_terms(rows.terms, scopes), resolved.chosen.response)
+        value, J = _expectations(fit, rows, L, eta, averaged_terms(rows.terms, scopes), resolved.chosen)
     elif resolved.kind == "linear":
         value, J = L @ eta, L
     else:
@@ -226,12 +229,12 @@ def _by_delta(fit: EstimateRecord, rows: PredictionRows, L: Array, resolved: Res
 
 
 def _expectations(
-    fit: EstimateRecord, rows: PredictionRows, L: Array, eta: Array, averaged: tuple[Term, ...], response: int
+    fit: EstimateRecord, rows: PredictionRows, L: Array, eta: Array, averaged: tuple[Term, ...], chosen: ChosenParameter
 ) -> tuple[Array, Array]:
     """Combinations of means of all linear predictors, and their derivatives by these: ``(r,)``, ``(r, N)``."""
 
     def mean(at: Array) -> Array:
-        return averaged_mean(fit.spec, at, fit.values, rows.trials, averaged, response)
+        return averaged_mean(fit.spec, at, fit.values, rows.trials, averaged, chosen)
 
     slopes = mean_slopes(mean, eta, rows.data.R)
     return L @ mean(eta), np.concatenate([L * own for own in slopes], axis=1)

@@ -73,7 +73,7 @@ def predict(  # noqa: PLR0913 - options of a prediction, named
     if kind == "mean" and chosen.is_expectation:
         scopes = resolve_scopes(rows.terms, groups)
         eta, averaged = _predictors(rows, values, scopes, seed), averaged_terms(rows.terms, scopes)
-        return averaged_mean(spec, eta, values, rows.trials, averaged, chosen.response)
+        return averaged_mean(spec, eta, values, rows.trials, averaged, chosen)
     rows = rows.of_predictor(chosen.predictor)
     scopes = resolve_scopes(rows.terms, groups)
     eta = _predictors(rows, values, scopes, seed)

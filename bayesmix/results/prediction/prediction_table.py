@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import wraps
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -33,11 +36,61 @@ class Estimand:
     df: str | None = None  # None for the fit's own; see `resolve_df`
     parameter: str | None = None  # of the response's distribution; None for the mean
     response: str | None = None  # None for the first
+    category: int | None = None  # of several, the one whose probability is the mean; None for a table of all
 
     def __post_init__(self) -> None:
         check_level(self.interval)
 
 
+def by_category[**P](function: Callable[P, pd.DataFrame]) -> Callable[P, pd.DataFrame]:
+    """Let a table of means be one of the probabilities of all categories, row by row, where the response has such.
+
+    Parameters
+    ----------
+    function : of a fit and, among further arguments by position, an `Estimand`.
+    """
+
+    @wraps(function)
+    def whole(*args: P.args, **options: P.kwargs) -> pd.DataFrame:
+        fit = cast("FitRecord", args[0])
+        place = next(i for i, value in enumerate(args) if isinstance(value, Estimand))
+        estimand = cast("Estimand", args[place])
+        levels = _categories(fit, estimand)
+        if not levels:
+            return function(*args, **options)
+        tables = []
+        for k in range(len(levels)):
+            own: Any = (*args[:place], replace(estimand, category=k), *args[place + 1 :])
+            with warnings.catch_warnings(action="ignore" if k else "default"):
+                tables.append(function(*own, **options))
+        return _beside_categories(tables, levels)
+
+    return whole
+
+
+def _categories(fit: FitRecord, estimand: Estimand) -> tuple[str, ...]:
+    """The categories of which a table of means is; none where it is of something else."""
+    if estimand.kind != "mean" or estimand.category is not None:
+        return ()
+    chosen = choose(fit.spec, estimand.parameter, estimand.response)
+    return fit.spec.responses[chosen.response].family.levels if chosen.is_expectation else ()
+
+
+def _beside_categories(tables: Sequence[pd.DataFrame], levels: Sequence[str]) -> pd.DataFrame:
+    """Tables of equal rows as one, with a column that says of which category each row is."""
+    import pandas as pd
+
+    at = next(j for j, name in enumerate(tables[0]) if name in ("estimate", "mean"))
+    for table, level in zip(tables, levels, strict=True):
+        table.insert(
+            at, "category", pd.Series(pd.Categorical([level] * len(table), list(levels), ordered=True), table.index)
+        )
+    whole = pd.concat(tables).sort_index(kind="stable")
+    whole.attrs = dict(tables[0].attrs)
+    return whole
+
+
+@by_category
 def predictions(
     fit: FitRecord, estimand: Estimand, newdata: Any = None, *, offset: Any = None, seed: int = 0
 ) -> pd.DataFrame:
@@ -60,7 +113,7 @@ def chosen_of(fit: FitRecord, estimand: Estimand) -> ChosenParameter:
             f'kind="response" draws responses, whatever their parameters: leave parameter={estimand.parameter!r} out,'
             ' or ask for kind="mean" or "linear".'
         )
-    return choose(fit.spec, estimand.parameter, estimand.response)
+    return replace(choose(fit.spec, estimand.parameter, estimand.response), category=estimand.category)
 
 
 def rows_of(fit: FitRecord, estimand: Estimand, newdata: Any = None, offset: Any = None) -> PredictionRows:

@@ -12,6 +12,7 @@ from bayesmix.data.design.design import Term
 from bayesmix.inference.parameters.covariance import cholesky_psd
 from bayesmix.inference.parameters.names import Parameters, covariance
 from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.results.fits.chosen_parameter import ChosenParameter
 from bayesmix.results.fits.row_parameters import row_mean
 
 POINTS = {1: 31, 2: 15, 3: 9}  # of the quadrature over effects of so many predictors
@@ -20,9 +21,11 @@ STEP = 1e-5  # of difference quotients by linear predictors, relative to one mor
 
 
 def averaged_mean(
-    spec: ModelSpec, eta: Array, values: Parameters, trials: Array, terms: Sequence[Term], response: int
+    spec: ModelSpec, eta: Array, values: Parameters, trials: Array, terms: Sequence[Term], chosen: ChosenParameter
 ) -> Array:
-    """Mean of a response ``(..., n)``, averaged over the effects of ``terms``, by Gauss-Hermite quadrature.
+    """Mean of a response, or probability of a category, averaged over the effects of ``terms``: ``(..., n)``.
+
+    By Gauss-Hermite quadrature.
 
     Parameters
     ----------
@@ -30,9 +33,9 @@ def averaged_mean(
     terms : all of the model, with zeros in ``z`` where they are not averaged over.
     """
     R = spec.R
-    own = [r for r, one in enumerate(spec.parameters) if one.response == response and _is_moved(terms, r, R)]
+    own = [r for r, one in enumerate(spec.parameters) if one.response == chosen.response and _is_moved(terms, r, R)]
     if not own:
-        return row_mean(spec, eta, values, trials, response=response)
+        return row_mean(spec, eta, values, trials, chosen)
     root = _root(terms, values, own, R)
     nodes, weights = np.polynomial.hermite_e.hermegauss(POINTS.get(len(own), FEW))
     weights = weights / weights.sum()
@@ -41,7 +44,7 @@ def averaged_mean(
     for at in product(range(len(nodes)), repeat=len(own)):
         moved = np.broadcast_to(by_row, (*root.shape[:-3], *by_row.shape[-2:])).copy()
         moved[..., own, :] += np.moveaxis(root @ nodes[list(at)], -1, -2)
-        found = row_mean(spec, moved.reshape(*moved.shape[:-2], -1), values, trials, response=response)
+        found = row_mean(spec, moved.reshape(*moved.shape[:-2], -1), values, trials, chosen)
         total = total + np.prod(weights[list(at)]) * found
     return total
 

@@ -45,7 +45,7 @@ def simulate(  # noqa: PLR0913 - options of a prediction, named
     seed: int,
     response: str | None = None,
 ) -> pd.DataFrame:
-    """``n`` sets of responses, a column each: at the estimates, or each at a draw of its own."""
+    """``n`` sets of responses, a column each: at the estimates, or each at a draw of its own; categories by name."""
     import pandas as pd
 
     check_options("response", groups, fit.design.terms)
@@ -65,6 +65,12 @@ def simulate(  # noqa: PLR0913 - options of a prediction, named
         for chunk in rows.chunks(n)
     ]
     table = pd.DataFrame(np.concatenate(parts), index=rows.index, columns=[f"sim_{j + 1}" for j in range(n)])
+    levels = fit.spec.responses[chosen.response].family.levels
+    if levels:
+        whole = pd.CategoricalDtype(list(levels), ordered=True)
+        table = table.apply(
+            lambda codes: pd.Series(pd.Categorical.from_codes(codes.astype(int), dtype=whole), codes.index)
+        )
     rows.warn_of_undetermined(fit.design.dropped)
     return rows.whole(table)
 
@@ -108,8 +114,11 @@ def check_statistics(
 
     number = choose(post.spec, response=response).response
     drawn_y = replicated(post.spec, post.design, post.with_effects, groups=groups, seed=seed)[number]
-    counts = post.spec.responses[number].family.values.is_discrete
+    family = post.spec.responses[number].family
+    counts = family.values.is_discrete
     known = {name: f for name, f in STATISTICS.items() if counts or name != "share of zeros"}
+    if family.levels:
+        known = {f"share of {level}": _share_of(k) for k, level in enumerate(family.levels)}
     tail = 50.0 * (1.0 - interval)
     rows = {}
     for name, function in (statistics or known).items():
@@ -118,6 +127,10 @@ def check_statistics(
         share = float(np.mean(drawn > observed) + 0.5 * np.mean(drawn == observed))
         rows[name] = {"observed": observed, "mean": drawn.mean(), "lower": lower, "upper": upper, "p": share}
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _share_of(code: int) -> Statistic:
+    return lambda y: np.mean(y == code, axis=-1)
 
 
 def _at(values: Parameters, pick: Array) -> Parameters:

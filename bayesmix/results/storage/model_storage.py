@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.columns import Column, Factor, Kind, Numeric
+from bayesmix.data.design.categories import with_categories
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.inputs import Arguments, Source
 from bayesmix.data.design.layout import parts_of
@@ -17,7 +18,7 @@ from bayesmix.data.design.rebuild import rebuild
 from bayesmix.errors import DataError, SpecError
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import Link
-from bayesmix.language.families.registry import FAMILIES
+from bayesmix.language.families.registry import is_known
 from bayesmix.language.formula.left_sides import name_of
 from bayesmix.language.formula.model_spec import ModelSpec, Response, make_spec
 from bayesmix.language.priors.prior import Prior
@@ -44,7 +45,7 @@ def to_dataset(fitted: Fitted) -> xr.Dataset:
     spec, design = fitted.spec, fitted.design
     if design.source is None:
         raise SpecError("This fit cannot be saved: its design was made by hand.")
-    own = next((family for family in _families(spec) if FAMILIES.get(family.name) is not family), None)
+    own = next((family for family in _families(spec) if not is_known(family)), None)
     if own is not None:
         raise SpecError(f"A model with a family of its own, `{own.name}`, cannot be saved: it has code, not data.")
     columns, arrays = design.source.columns, design.source.arguments.arrays
@@ -79,7 +80,7 @@ def from_dataset(stored: xr.Dataset) -> Fitted:
     arguments = Arguments(words["weights"], words["offset"], dict(read[split:]))
     spec = read_spec(words)
     source = Source(dict(read[:split]), arguments, words["contrasts"])
-    design = rebuild(parts_of(spec), source)
+    spec, design = with_categories(spec, rebuild(parts_of(spec), source))
     _check_same(words["fingerprint"], dict(fingerprint(design)))
     return Fitted(spec, design, words["data_name"], words["documented"])
 
@@ -135,6 +136,8 @@ def _links(response: Response) -> Iterator[tuple[str, Link]]:
     """The links of a response's parameters, by what a dictionary of links may call them without doubt."""
     for parameter, link in zip(response.family.parameters, response.links, strict=True):
         is_mean = parameter is response.family.parameters[0]
+        if parameter.is_threshold or (parameter.is_mean and not is_mean):
+            continue  # the data say which there are, and they have the link of the first
         yield response.label if is_mean else f"{parameter.name}_{name_of(response.label)}", link
 
 

@@ -25,14 +25,28 @@ def coefficient_tables(spec: ModelSpec, design: Design) -> list[CoefficientTable
         for r, predictor in enumerate(spec.parameters)
         if isinstance(predictor, Predictor)
     ]
-    return [table for table in found if table.columns or spec.is_simple]
+    thresholds = [_thresholds(spec, design, i) for i in range(len(spec.responses))]
+    kept = [table for table in found if table.columns or spec.is_simple]
+    return [*kept, *(table for table in thresholds if table.columns)]
+
+
+def _thresholds(spec: ModelSpec, design: Design, response: int) -> CoefficientTable:
+    """The thresholds of a response, which have no formula."""
+    own = spec.responses[response].name
+    places = [r for r in design.layout.thresholds if spec.parameters[r].response == response]
+    names = tuple(name for r in places for name in design.layout.fixed_of(r))
+    words = tuple(name.removesuffix(f"_{own}") for name in names) if own else names
+    title = f"Thresholds of {spec.responses[response].label}" if own else "Thresholds"
+    return CoefficientTable(f"thresholds_{own}".removesuffix("_"), title, names, words)
 
 
 def component(spec: ModelSpec, r: int) -> tuple[str, str]:
     """What broom.mixed calls the parameter that a linear predictor is of, ``cond`` for the mean; and its response."""
     one = spec.parameters[r]
     response = spec.responses[one.response]
-    return ("cond" if one.parameter == 0 else response.family.parameters[one.parameter].name), response.name
+    parameter = response.family.parameters[one.parameter]
+    kind = "threshold" if parameter.is_threshold else parameter.name
+    return ("cond" if one.parameter == 0 else kind), response.name
 
 
 def in_r(name: str) -> str:
@@ -71,6 +85,6 @@ def _title(spec: ModelSpec, predictor: Predictor) -> str:
     """glmmTMB's headings, with the name of the parameter where it has *dispersion*."""
     response = spec.responses[predictor.response]
     of = f" of {response.label}" if response.name else ""
-    if predictor.parameter == 0:
+    if predictor.parameter == 0 and not response.family.parameters[0].is_mean:
         return f"Conditional model{of}"
     return f"{response.family.parameters[predictor.parameter].name.capitalize()} model{of} ({predictor.link.name} link)"

@@ -75,7 +75,7 @@ def _predictor(spec: ModelSpec, design: Design, r: int) -> str:
     if isinstance(one, Auxiliary):
         return ""
     symbol = _symbol(spec, one)
-    eta = symbol if one.link.is_identity else f"{one.link.name}({symbol})"
+    eta = symbol if one.link.range == "real" else f"{one.link.name}({symbol})"
     prefix = design.layout.prefixes[r]
     names = [design.fixed[j] for j in design.of_predictor(r)]
     fixed = " + ".join(f"beta[{name}]{_times(name.removeprefix(prefix))}" for name in names)

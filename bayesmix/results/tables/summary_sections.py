@@ -43,7 +43,9 @@ def family_lines(spec: ModelSpec) -> Iterator[str]:
         return
     for response in spec.responses:
         named = zip(response.family.parameters, response.links, strict=True)
-        links = "; ".join(f"{parameter.name} = {link.name}" for parameter, link in named)
+        shown = [(parameter, link) for parameter, link in named if not parameter.is_threshold]
+        alone = len(shown) == 1 and len(response.links) > 1
+        links = "; ".join(link.name if alone else f"{parameter.name} = {link.name}" for parameter, link in shown)
         yield f" Family: {f'{response.label}: ' if response.name else ''}{response.family.title}  ( {links} )"
 
 

@@ -11,13 +11,24 @@ from breadth import FOLDER, frame
 
 import bayesmix as bmx
 
-SLOW = ("grouseticks_hurdle", "grouseticks_nbinom1", "owls_hurdle_nbinom1", "salamanders_zinb", "salamanders_hurdle_nb")
+SLOW = (
+    "soup_probit",
+    "grouseticks_hurdle",
+    "grouseticks_nbinom1",
+    "owls_hurdle_nbinom1",
+    "salamanders_zinb",
+    "salamanders_hurdle_nb",
+)
 CASES = (
     *("epilepsy_zip", "grouseticks_zip", "cbpp_betabinomial", "owls_zero_inflated_nbinom1", "owls_hurdle_poisson"),
-    *("salamanders_zip", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)),
+    *("inhaler_cumulative", "salamanders_zip", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)),
 )
 ON_EDGE = 1e-4  # standard deviation that is zero: of cases that the reference marks as singular
-FACTORS = {"grouseticks": ["YEAR", "BROOD", "LOCATION"]}  # numbers in the file, factors in R
+FACTORS = {
+    "grouseticks": ["YEAR", "BROOD", "LOCATION"],
+    "soup": ["RESP", "PROD", "SOUPTYPE"],
+}  # numbers in the file, factors in R
+ORDERS = {"SOUPTYPE": ["Self-made", "Canned", "Dry-mix"]}  # of levels, where it is not the alphabet's
 
 
 def named(one):
@@ -36,8 +47,12 @@ def fit(name):
     data = frame(words["data"])
     factors = FACTORS.get(words["data"], [])
     data = data.astype(dict.fromkeys(factors, "str")).astype(dict.fromkeys(factors, "category"))
+    for column, levels in ORDERS.items():
+        if column in data:
+            data[column] = data[column].cat.set_categories(levels)
     formula = words["bayesmix"]["formula"]
-    return bmx.Model(formula, data, family=words["bayesmix"]["family"]).estimate()
+    link = words["bayesmix"].get("link")
+    return bmx.Model(formula, data, family=words["bayesmix"]["family"], link=link).estimate()
 
 
 def is_singular(name):
@@ -52,6 +67,8 @@ def coefficients(name):
         for column, value in own.items():
             prefix = "" if parameter == "mu" else f"{parameter}_"
             yield prefix + column.replace("(Intercept)", "Intercept"), value["estimate"], value["se"]
+    for threshold, value in case(name).get("thresholds", {}).items():
+        yield threshold, value["estimate"], value["se"]
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -111,6 +128,12 @@ def test_predicted_means(name):
     reference = case(name)["predictions"]
     rows = np.array(reference["rows_1_based"]) - 1
     for scope, groups in {"with_group_effects": "fitted", "without_group_effects": "zero"}.items():
-        found = fit(name).predict(groups=groups)["estimate"].to_numpy()[rows]
-        np.testing.assert_allclose(found, reference[scope]["response"], rtol=1e-4)
-    np.testing.assert_allclose(fit(name).fitted()[rows], reference["with_group_effects"]["response"], rtol=1e-4)
+        found = fit(name).predict(groups=groups)["estimate"].to_numpy().reshape(len(fit(name).design.y), -1)[rows]
+        np.testing.assert_allclose(found, means(reference[scope]), rtol=1e-4)
+    found = fit(name).fitted().reshape(len(fit(name).design.y), -1)[rows]
+    np.testing.assert_allclose(found, means(reference["with_group_effects"]), rtol=1e-4)
+
+
+def means(reference):
+    """Means as one column, or probabilities of categories."""
+    return np.array(reference.get("category_probabilities") or np.array(reference["response"])[:, None])

@@ -70,7 +70,9 @@ def correlations_of(spec: ModelSpec, numbers: Mapping[str | None, Any]) -> Symbo
 
 def _value(one: Predictor | Auxiliary, eta: Any, numbers: Mapping[str | None, Any]) -> Any:
     """A parameter by itself."""
-    return numbers[one.name] if isinstance(one, Auxiliary) else one.link.formula(symbolic(), eta)
+    if isinstance(one, Auxiliary) and not one.is_threshold:
+        return numbers[one.name]
+    return one.link.formula(symbolic(), eta)
 
 
 def add_responses(responses: Sequence[SymbolicResponse], correlations: SymbolicCorrelations | None) -> None:

@@ -57,7 +57,11 @@ def to_pymc(design: Design, spec: ModelSpec, priors: Priors) -> Any:
             for r, part in _random_parts(design, term, labels[t], b).items():
                 eta[r] = eta[r] + part
         if design.R > 1:
-            eta = {r: pm.Deterministic(_named("eta", design, r), own, dims="obs") for r, own in eta.items()}
+            thresholds = design.layout.thresholds
+            eta = {
+                r: own if r in thresholds else pm.Deterministic(_named("eta", design, r), own, dims="obs")
+                for r, own in eta.items()
+            }
         add_responses(responses_of(design, spec, eta, numbers), correlations_of(spec, numbers))
     return model
 
@@ -79,7 +83,11 @@ def coordinates(design: Design, labels: Sequence[str]) -> dict[str, Sequence[Any
     """Names of the fixed effects, the rows, the levels and the effects, by dimension."""
     coords: dict[str, Sequence[Any]] = {"fixed": design.layout.coefficients, "obs": list(range(design.n))}
     if design.R > 1:
-        coords |= {_fixed_dim(design, r): [design.fixed[j] for j in design.of_predictor(r)] for r in formulas(design)}
+        coords |= {
+            _fixed_dim(design, r): [design.fixed[j] for j in design.of_predictor(r)]
+            for r in formulas(design)
+            if r not in design.layout.thresholds
+        }
     for label, term in zip(labels, design.terms, strict=True):
         coords[level_dim(label)] = list(term.levels)
         coords[f"{label}_effect"] = list(term.effects)
@@ -124,6 +132,9 @@ def _fixed_parts(design: Design, beta: Any) -> dict[int, Any]:
     for r in formulas(design):
         rows, columns = design.block(r), design.of_predictor(r)
         own = beta[begin : (begin := begin + len(columns))]
+        if r in design.layout.thresholds:
+            eta[r] = own[0]
+            continue
         eta[r] = pm.Data(_named("offset", design, r), design.offset[rows], dims="obs")
         if columns:
             X = pm.Data(_named("X", design, r), design.X[rows, columns], dims=("obs", _fixed_dim(design, r)))

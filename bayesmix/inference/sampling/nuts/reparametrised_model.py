@@ -174,6 +174,9 @@ def _fixed_parts(design: Design, beta: Any, packed: Packed) -> dict[int, Any]:
     eta = {}
     for r in formulas(design):
         rows, own = design.block(r), design.of_predictor(r)
+        if r in design.layout.thresholds:
+            eta[r] = beta[own[0]]
+            continue
         eta[r] = packed.column(design.offset[rows])
         if own:
             columns = packed.columns(design.X[rows, own[0] : own[-1] + 1])

@@ -1,0 +1,211 @@
+"""Ordered categories (McCullagh 1980; Tutz 1990; Bürkner and Vuorre 2019, AMPPS 2) and unordered ones.
+
+Of ``K`` categories, coded 0 to K - 1, with thresholds ``tau_1 .. tau_(K-1)``, a latent mean ``mu`` and its
+discrimination ``disc``, ``F`` the distribution function of a link:
+
+===========  ==========================================================================================
+cumulative   ``P(y <= k) = F(disc (tau_k - mu))``
+sratio       stopping: ``P(y = k | y >= k) = F(disc (tau_k - mu))``
+cratio       continuing: ``P(y > k | y >= k) = F(disc (mu - tau_k))``
+acat         ``P(y = k + 1 | y in {k, k + 1}) = F(disc (mu - tau_k))``
+categorical  ``log P(y = k) / P(y = 0) = mu_k``
+===========  ==========================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.language.families.family import Family, Parameter
+from bayesmix.language.families.latent import LATENT, Latent
+from bayesmix.language.families.namespaces import NUMERIC, Namespace
+
+UNNAMED = ("1", "2")  # before the data have said which categories there are
+SPREAD = 1.5  # prior standard deviation of a threshold, on the latent scale
+FUNCTIONS = {"logit": "logistic", "probit": "Phi", "cloglog": "gompertz"}  # in words
+DISC = Parameter("disc", ("log",), has_intercept=False, priors={})
+
+Log = Callable[..., Any]  # (latent, xp, y, mu, thresholds, disc): log probability of categories
+
+
+def _chosen(xp: Namespace, y: Any, values: Sequence[Any], first: int) -> Any:
+    """The value of the category of each row, ``values[j]`` being that of category ``first + j``; ends go on."""
+    found = values[-1]
+    for j in reversed(range(len(values) - 1)):
+        found = xp.where(y < first + j + 0.5, values[j], found)
+    return found
+
+
+def _cumulative(latent: Latent, xp: Namespace, y: Any, mu: Any, thresholds: Sequence[Any], disc: Any) -> Any:
+    """One of three formulas a row; those that are not its own are computed at harmless points."""
+    K = len(thresholds) + 1
+    low = (_chosen(xp, y, thresholds, 1) - mu) * disc
+    high = (_chosen(xp, y, thresholds, 0) - mu) * disc
+    lowest, highest = latent.log_cdf(xp, high), latent.log_survival(xp, low)
+    if K == 2:
+        return xp.where(y < 0.5, lowest, highest)
+    is_inner = xp.where(y < 0.5, 0.0, xp.where(y > K - 1.5, 0.0, 1.0))
+    gap = xp.where(is_inner > 0.5, high - low, 1.0)
+    is_ordered = gap > 0.0
+    between = latent.log_between(xp, xp.where(is_ordered, low, 0.0), xp.where(is_inner > 0.5, high, low + 1.0))
+    inner = xp.where(is_ordered, between, -np.inf)
+    return xp.where(y < 0.5, lowest, xp.where(y > K - 1.5, highest, inner))
+
+
+def _stopping(latent: Latent, xp: Namespace, y: Any, mu: Any, thresholds: Sequence[Any], disc: Any) -> Any:
+    total = 0.0 * y
+    for k, tau in enumerate(thresholds):
+        x = (tau - mu) * disc
+        total = total + xp.where(
+            y < k - 0.5, 0.0, xp.where(y < k + 0.5, latent.log_cdf(xp, x), latent.log_survival(xp, x))
+        )
+    return total
+
+
+def _continuing(latent: Latent, xp: Namespace, y: Any, mu: Any, thresholds: Sequence[Any], disc: Any) -> Any:
+    total = 0.0 * y
+    for k, tau in enumerate(thresholds):
+        x = (mu - tau) * disc
+        total = total + xp.where(
+            y < k - 0.5, 0.0, xp.where(y < k + 0.5, latent.log_survival(xp, x), latent.log_cdf(xp, x))
+        )
+    return total
+
+
+def _adjacent(latent: Latent, xp: Namespace, y: Any, mu: Any, thresholds: Sequence[Any], disc: Any) -> Any:
+    steps = [(mu - tau) * disc for tau in thresholds]
+    up = [latent.log_cdf(xp, x) - latent.log_survival(xp, x) for x in steps]  # log odds of the next category
+    scores: list[Any] = [0.0 * up[0]]
+    for step in up:
+        scores.append(scores[-1] + step)
+    return _chosen(xp, y, scores, 0) - _log_sum(xp, scores)
+
+
+def _log_sum(xp: Namespace, scores: Sequence[Any]) -> Any:
+    """``log sum exp``, one after the other: ``log(e^a + e^b) = a + softplus(b - a)``."""
+    total = scores[0]
+    for score in scores[1:]:
+        total = total + xp.softplus(score - total)
+    return total
+
+
+# ---- records ----------------------------------------------------------------------------------------------------
+
+
+def _ordered(name: str, log: Log, words: str, levels: tuple[str, ...], link: str, named: frozenset[str]) -> Family:
+    latent, K = LATENT[link], len(levels)
+    has_disc, is_cut = DISC.name in named, log is _cumulative
+    middles = latent.quantile(np.arange(1, K) / K)
+    thresholds = tuple(
+        Parameter(f"{low}|{high}", ("identity",), is_threshold=True, priors=_of_threshold(float(middle)))
+        for low, high, middle in zip(levels, levels[1:], middles, strict=False)
+    )
+
+    def kernel(xp: Namespace, y: Any, _: Any, mu: Any, *others: Any) -> Any:
+        own, disc = (others[:-1], others[-1]) if has_disc else (others, 1.0)
+        return log(latent, xp, y, mu, own, disc)
+
+    def crude(y: Array, _: Array) -> tuple[float, ...]:
+        shares = np.bincount(y.astype(int), minlength=K) + 0.5
+        below = np.cumsum(shares)[:-1] / shares.sum()
+        return (0.0, *latent.quantile(below).tolist(), *((1.0,) if has_disc else ()))
+
+    return _of_categories(
+        name,
+        (Parameter("mu", tuple(LATENT), has_intercept=False), *thresholds, *((DISC,) if has_disc else ())),
+        "ordered",
+        kernel,
+        crude,
+        levels,
+        words=words.replace("F(", f"{FUNCTIONS[link]}("),
+        with_levels=partial(_ordered, name, log, words),
+        recipe=(name, levels, link, named),
+        latent=latent.link if is_cut else replace(latent.link, latent_variance=None),
+        is_cut=is_cut,
+    )
+
+
+def _of_threshold(middle: float) -> dict[str, str]:
+    own = f"Normal({middle:.6g}, {SPREAD})"
+    return {"default": own, "bambi": own, "flat": "Flat", "brms": "StudentT(3, 0, 2.5)"}
+
+
+def _categorical(levels: tuple[str, ...], link: str = "logit", named: frozenset[str] = frozenset()) -> Family:
+    def kernel(xp: Namespace, y: Any, _: Any, *mu: Any) -> Any:
+        scores = [0.0 * mu[0], *mu]
+        return _chosen(xp, y, scores, 0) - _log_sum(xp, scores)
+
+    def crude(y: Array, _: Array) -> tuple[float, ...]:
+        shares = np.bincount(y.astype(int), minlength=len(levels)) + 0.5
+        return tuple(np.log(shares[1:] / shares[0]).tolist())
+
+    return _of_categories(
+        "categorical",
+        tuple(Parameter(f"mu{level}", ("logit",), is_mean=True) for level in levels[1:]),
+        "nominal",
+        kernel,
+        crude,
+        levels,
+        words="Categorical(softmax(0, mu[i]))",
+        with_levels=_categorical,
+        recipe=("categorical", levels, link, named),
+        latent=replace(LATENT["logit"].link, latent_variance=None),
+    )
+
+
+def _of_categories(
+    name: str,
+    parameters: tuple[Parameter, ...],
+    support: Any,
+    kernel: Any,
+    crude: Any,
+    levels: tuple[str, ...],
+    **rest: Any,
+) -> Family:
+    """A family of categories: everything follows from the probabilities of all of them."""
+    codes = np.arange(float(len(levels)))
+
+    def probabilities(*own: Array) -> Array:
+        """``(..., K)``."""
+        with np.errstate(all="ignore"):
+            found = [np.exp(kernel(NUMERIC, np.full(np.shape(own[0]), code), None, *own)) for code in codes]
+        return np.stack(np.broadcast_arrays(*found), axis=-1)
+
+    def cdf(y: Array, _: Array, *own: Array) -> Array:
+        below = np.cumsum(probabilities(*own), axis=-1)
+        below[..., -1] = 1.0
+        place = np.clip(y, 0, len(levels) - 1).astype(int)
+        place = np.broadcast_to(place, below.shape[:-1])[..., None]
+        return np.where(y < 0.0, 0.0, np.take_along_axis(below, place, axis=-1)[..., 0])
+
+    def sample(rng: np.random.Generator, _: Array, *own: Array) -> Array:
+        below = np.cumsum(probabilities(*own), axis=-1)[..., :-1]
+        return np.sum(rng.random(below.shape[:-1])[..., None] > below, axis=-1).astype(float)
+
+    def expected(_: Array, *own: Array) -> Array:
+        return np.asarray(probabilities(*own) @ codes)
+
+    def variance(_: Array, *own: Array) -> Array:
+        found = probabilities(*own)
+        return np.asarray(found @ codes**2 - (found @ codes) ** 2)
+
+    return Family(
+        name, parameters, support, kernel, cdf, sample, variance, expected=expected, crude=crude, levels=levels, **rest
+    )
+
+
+def _record(name: str, log: Log, words: str) -> Family:
+    return _ordered(name, log, words, UNNAMED, "logit", frozenset({DISC.name}))
+
+
+CUMULATIVE = _record("cumulative", _cumulative, "Cumulative(mu[i]): P(y <= k) = F(threshold[k] - mu[i])")
+SRATIO = _record("sratio", _stopping, "Stopping(mu[i]): P(y = k | y >= k) = F(threshold[k] - mu[i])")
+CRATIO = _record("cratio", _continuing, "Continuing(mu[i]): P(y > k | y >= k) = F(mu[i] - threshold[k])")
+ACAT = _record("acat", _adjacent, "Adjacent(mu[i]): P(y = k + 1 | y = k or k + 1) = F(mu[i] - threshold[k])")
+CATEGORICAL = _categorical(UNNAMED)

@@ -1,0 +1,50 @@
+"""Models of responses of several categories, once the data have said which there are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bayesmix.language.families.registry import find_link
+from bayesmix.language.formula.formulas import MEAN
+from bayesmix.language.formula.model_spec import ModelSpec, Response, parameters_of
+from bayesmix.language.formula.parse import Formula
+
+
+def with_levels(spec: ModelSpec, levels: Sequence[tuple[str, ...] | None]) -> ModelSpec:
+    """The model whose responses of several categories have those of the data, one entry a response."""
+    responses, parts = list[Response](), dict[tuple[int, int], Formula]()
+    for i, (response, own) in enumerate(zip(spec.responses, levels, strict=True)):
+        formulas = {
+            response.family.parameters[one.parameter].name: one.formula for one in spec.predictors if one.response == i
+        }
+        responses.append(_with_levels(response, own, frozenset(formulas)))
+        mean = next(one.formula for one in spec.predictors if (one.response, one.parameter) == (i, 0))
+        for j, parameter in enumerate(responses[-1].family.parameters):
+            formula = formulas.get(parameter.name, mean if parameter.is_mean else None)
+            if formula is not None:
+                parts[i, j] = formula
+    predictors, auxiliaries = parameters_of(responses, parts)
+    return replace(
+        spec,
+        family=responses[0].family,
+        link=predictors[0].link,
+        responses=tuple(responses),
+        predictors=predictors,
+        auxiliaries=auxiliaries,
+    )
+
+
+def _with_levels(response: Response, levels: tuple[str, ...] | None, named: frozenset[str]) -> Response:
+    family = response.family
+    if family.with_levels is None or levels is None:
+        return response
+    found = family.with_levels(levels, response.links[0].name, named)
+    given = {parameter.name: link for parameter, link in zip(family.parameters, response.links, strict=True)}
+    links = [found.latent or response.links[0]] if found.parameters[0].name == MEAN else []
+    for parameter in found.parameters[len(links) :]:
+        latent = found.latent if parameter.is_mean else None
+        links.append(
+            latent or given.get(parameter.name) or find_link(found, None, parameter=found.parameters.index(parameter))
+        )
+    return replace(response, family=found, links=tuple(links))
