@@ -1,0 +1,39 @@
+"""The words of the language: each function that is known can be called, each refused word is refused by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from bayesmix.data.design import functions
+from bayesmix.errors import FormulaError
+from bayesmix.language.formula.parse import parse
+from bayesmix.language.formula.vocabulary import FUNCTIONS, PARAMETERS, REFUSED, RESERVED, STRUCTURES
+
+ELSEWHERE = {"I", "C", "c", "cbind", "offset", "dummy"}  # handled by the walk over expressions itself
+
+
+def test_functions_are_those_that_can_be_called() -> None:
+    known = {*functions.ELEMENTWISE, *functions.FACTORS, *functions.LEARNERS}
+    assert {name for name in FUNCTIONS if not name.startswith("contr.")} == known | ELSEWHERE
+
+
+def test_no_word_is_both_known_and_refused() -> None:
+    assert not FUNCTIONS & REFUSED.keys()
+    assert not STRUCTURES.keys() & REFUSED.keys()
+    assert not RESERVED & (FUNCTIONS | STRUCTURES.keys() | PARAMETERS)
+
+
+@pytest.mark.parametrize("word", sorted(REFUSED))
+def test_refused_words_are_refused_by_name_with_what_to_write(word: str) -> None:
+    with pytest.raises(FormulaError, match="is not supported") as raised:
+        parse(f"y ~ {word}(x) + (1 | g)")
+    assert f"`{word}()` is not supported." in str(raised.value)
+    assert str(raised.value).rstrip().endswith(REFUSED[word])
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_structures_stand_around_a_bar(name: str) -> None:
+    (bar,) = parse(f"y ~ x + {name}(0 + f | g)").bars
+    of_lme4, is_homogeneous = STRUCTURES[name]
+    (same,) = parse(f"y ~ x + {of_lme4}(0 + f | g{'' if is_homogeneous is None else f', hom = {is_homogeneous}'})").bars
+    assert bar.structure == same.structure

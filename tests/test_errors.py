@@ -1,0 +1,53 @@
+"""What errors say: the place in a text, the nearest name, the line of the user's own code."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+
+import bayesmix as bmx
+from bayesmix.errors import PACKAGE, BayesmixError, BayesmixWarning, PriorWarning, caret, nearest, warn_user
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "said"),
+    [
+        ("Dayz", ["Reaction", "Days", "Subject"], "Days"),
+        ("SUBJECT", ["Reaction", "Days", "Subject"], "Subject"),  # letters of another case are near
+        ("gausian", ["gaussian", "gamma"], "gaussian"),
+        ("x", ["Reaction", "Days"], None),
+        ("Days", [], None),
+    ],
+)
+def test_the_nearest_name_is_offered(name: str, known: list[str], said: str | None) -> None:
+    assert nearest(name, known) == ("" if said is None else f" Did you mean `{said}`?")
+
+
+@pytest.mark.parametrize("position", [0, 4, 9])
+def test_the_caret_is_below_its_character(position: int) -> None:
+    text = "y ~ x\n+ (z)"
+    shown, mark = caret(text, position).split("\n")
+    assert mark.index("^") == 2 + position
+    assert len(shown) == 2 + len(text)  # a new line is a blank, so that there is one line
+
+
+def test_warnings_point_at_the_caller() -> None:
+    """At this file, not at the module of the package that found the reason."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        bmx.Model(
+            "y ~ x + I(2 * x) + (1 | g)", {"y": [1.0, 3.0, 2.0, 4.0], "x": [1.0, 2.0, 4.0, 3.0], "g": list("aabb")}
+        )
+        warn_user("said", PriorWarning)
+    assert [one.category for one in caught] == [bmx.DroppedWarning, PriorWarning]
+    assert not caught[0].filename.startswith(PACKAGE)
+    assert caught[0].filename == __file__
+
+
+def test_each_error_is_one_of_ours() -> None:
+    """And so a person can catch or filter all of them with one name."""
+    named = {name: getattr(bmx, name) for name in bmx.__all__ if name.endswith(("Error", "Warning"))}
+    assert len(named) >= 11
+    for name, one in named.items():
+        assert issubclass(one, BayesmixError if name.endswith("Error") else BayesmixWarning)
