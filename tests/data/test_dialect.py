@@ -52,6 +52,10 @@ def test_blanks_separate_only_where_they_may() -> None:
     assert found(head).names == ("x   y",)
 
 
+def test_a_comma_between_fields_is_no_decimal_mark() -> None:
+    assert found(b'a,b\n"1,5",2\n"2,5",3\n').decimal == "."
+
+
 def test_row_names_without_a_header_are_a_column() -> None:
     """As R's write.table leaves them."""
     assert found(b'"x","y"\n"1",2,3\n"2",4,5\n').names == ("Unnamed: 0", "x", "y")

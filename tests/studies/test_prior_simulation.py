@@ -59,6 +59,17 @@ def test_a_prior_at_the_means_is_carried_to_zero() -> None:
     assert beta[:, 0].std() > 5.0  # sqrt(1 + (6 * 2)^2) at zero
 
 
+def test_a_standard_deviation_at_the_means_is_carried_to_zero() -> None:
+    """Levels spread at the mean of x as the prior says."""
+    priors = {"sd(g, Intercept(centred))": "HalfNormal(1)", "sd(g, x)": "HalfNormal(3)"}
+    model, rng = bmx.Model("y ~ x + (x | g)", DATA, priors=priors), np.random.default_rng(5)
+    mean, spread = np.array([1.0, X.mean()]), []
+    for _ in range(DRAWS):
+        one = draw_parameters(model.priors, model.design, rng)
+        spread.append(np.sqrt(mean @ (np.outer(one.sd[0], one.sd[0]) * one.corr[0]) @ mean))
+    assert looks_like(np.array(spread), stats.halfnorm(0.0, 1.0))
+
+
 def test_responses_are_drawn_given_the_parameters(drawn) -> None:
     model, values = drawn
     scaled = []

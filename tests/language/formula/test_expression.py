@@ -46,6 +46,7 @@ def test_expressions_are_written_as_r_does(text: str) -> None:
     [
         (100000.0, "1e+05"),
         (123456.0, "123456"),
+        (10000.0, "10000"),  # of two equally long, as it is said
         (0.1, "0.1"),
         (1e-5, "1e-05"),
         (0.0001, "1e-04"),

@@ -36,6 +36,7 @@ def test_one_factor_an_id_and_each_effect_once(formulas: tuple[str, ...]) -> Non
         ),
         (("y ~ (1 | ID | g) + (1 | ID | g:h)",), "(1 | ID | g:h)", "and here of `g:h`"),
         (("y ~ x + (x | a | g) + (0 + x | a | g)",), "(0 + x", "Effect `x` is there twice under the ID `a`"),
+        (("y ~ (1 | a | g) + (0 + x | a | g) + (1 | a | g)",), None, "Effect `Intercept` is there twice"),
         (("y ~ (1 | a | g) + (1 | a | g)",), None, "Effect `Intercept` is there twice"),
     ],
 )
