@@ -53,7 +53,8 @@ class Model:
         several responses ``sigma_a``. Bars ``(x | ID | g)`` of one ID, in any of them, share a covariance.
     data : pandas, polars or arrow table, DuckDB relation, dict of columns, or path of a file that
         `read_data` takes.
-    family : ``"gaussian"``, ``"gamma"``; ``"binomial"``, ``"bernoulli"``, ``"betabinomial"``,
+    family : ``"gaussian"``, ``"student"``; ``"gamma"``, ``"lognormal"``, ``"weibull"``, ``"exponential"``,
+        ``"inverse_gaussian"``; ``"beta"``; ``"binomial"``, ``"bernoulli"``, ``"betabinomial"``,
         ``"zero_inflated_binomial"``; ``"poisson"``, ``"negbinomial"``, ``"nbinom1"``, ``"geometric"``, and of the first
         three ``"zero_inflated_poisson"``, ``"hurdle_poisson"``, ``"truncated_poisson"``, ...; of ratings
         ``"cumulative"``, ``"sratio"``, ``"cratio"``, ``"acat"``; ``"categorical"``; or a `Family` record of your own;

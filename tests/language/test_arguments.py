@@ -171,10 +171,9 @@ def test_a_function_with_arguments_that_are_not_named_is_left_alone() -> None:
 
 NOT_FAMILIES = {
     "compois": 'not supported. For counts that vary more than a Poisson distribution there are family="negbinomial"',
-    "weibull": "Times to an event are not supported",
-    "lognormal": "Model the logarithm: `log(y) ~ ...`",
-    "beta": "continuous shares are not supported",
-    "student": "Heavy tails are not supported",
+    "frechet": 'there are family="gamma", "lognormal", "weibull"',
+    "dirichlet": 'For continuous shares there is family="beta"',
+    "laplace": 'For heavy tails there is family="student"',
     "multinomial": "a row for each case",
     "quasipoisson": "It has no likelihood",
     "poison": "Did you mean `poisson`?",

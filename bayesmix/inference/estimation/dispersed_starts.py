@@ -8,7 +8,9 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
+from bayesmix.inference.estimation.boundary import initial_factors
 from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem
+from bayesmix.inference.estimation.starting_values import crude
 from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.inference.parameters.covariance import from_factor
 from bayesmix.inference.parameters.likelihood import SeveralPredictors
@@ -21,8 +23,9 @@ def units(design: Design, spec: ModelSpec) -> list[float]:
     """Sizes of the linear predictors: of a mean on the scale of its response, that response's; one of all others."""
     sizes = []
     for one in spec.parameters:
-        outcome = design.outcomes[one.response]
-        spread = float(np.std(outcome.y / outcome.trials)) if one.parameter == 0 and one.link.is_identity else 1.0
+        outcome, family = design.outcomes[one.response], spec.responses[one.response].family
+        is_counted = one.parameter == 0 and one.link.is_identity
+        spread = float(np.std(family.on_scale(outcome.y) / outcome.trials)) if is_counted else 1.0
         sizes.append(spread if spread > 0.0 else 1.0)
     return [*sizes, *(1.0 for _ in spec.residual_correlations)]
 
@@ -36,6 +39,7 @@ def starts_beside(problem: GeneralizedProblem, start: Array, x: Array, singular:
     working, m = problem.coordinates, problem.coordinates.size
     owners = _owners(problem)
     beside = _beside_means(problem)
+    yield from _crude(problem)
     if not owners or not beside:
         return
     sizes = [(SOME, NONE, start), (FEW, NONE, x)]
@@ -47,6 +51,19 @@ def starts_beside(problem: GeneralizedProblem, start: Array, x: Array, singular:
     for sign in (1.0, -1.0) if any(working.structures[t].k > 1 for t in singular) else ():
         factors = [SOME * (0.5 * np.eye(len(own)) + _first_column(len(own), sign)) for own in owners]
         yield np.concatenate([from_factor(working.structures, factors), x[m:]])
+
+
+def _crude(problem: GeneralizedProblem) -> Iterator[Array]:
+    """One number for each parameter, as data without any structure tell it.
+
+    A regression without random effects takes their spread for another shape of the distribution: lighter tails, more
+    zeros, a dispersion. From there a search may end in that valley.
+    """
+    rows, working = problem.likelihood, problem.coordinates
+    responses = [one for part in rows.parts for one in part.responses] if isinstance(rows, SeveralPredictors) else []
+    if any(one.family.crude is not None for one in responses):
+        beta = crude(rows.R, responses, working.X, problem.offset)
+        yield np.concatenate([initial_factors(working, SOME), beta])
 
 
 def _first_column(k: int, sign: float) -> Array:

@@ -115,7 +115,7 @@ def runaways(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]
         found += [] if direction is None else [_separated(part, direction)]
         found += _pure_levels(part, values) or _endless_spread(design, part, point)
     if spec.is_simple:
-        return found + running_dispersion(spec, values)
+        return found + running_dispersion(design, spec, values)
     return found + running_parameters(design, spec, point)
 
 

@@ -11,7 +11,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.parameters.names import Parameters, sd_names
 from bayesmix.inference.parameters.natural_scale import correlation_of, reported, residual_columns
-from bayesmix.language.families.family import Parameter
+from bayesmix.language.families.family import Family, Parameter
 from bayesmix.language.formula.model_spec import ModelSpec
 
 EXACT = 1e-5  # residual over total standard deviation that is zero to rounding
@@ -24,12 +24,16 @@ def running_parameters(design: Design, spec: ModelSpec, point: PointEstimate) ->
     return [*_beside_means(design, spec, point), *_residuals(design, spec, point), *_spreads(design, spec, point)]
 
 
-def running_dispersion(spec: ModelSpec, values: Parameters) -> list[str]:
+def running_dispersion(design: Design, spec: ModelSpec, values: Parameters) -> list[str]:
     """The same of the number beside the only linear predictor."""
     if values.dispersion is None:
         return []
     parameter, value = spec.family.parameters[1], np.asarray(values.dispersion).ravel()
-    return list(_limit(parameter, value, parameter.name, spec.responses[0].label))
+    label, unit = spec.responses[0].label, _unit(parameter, spec.family, design.y)
+    return [
+        *_exact_fit(parameter, value / unit, parameter.name, label),
+        *_limit(parameter, value, parameter.name, label),
+    ]
 
 
 def _beside_means(design: Design, spec: ModelSpec, point: PointEstimate) -> Iterator[str]:
@@ -41,9 +45,10 @@ def _beside_means(design: Design, spec: ModelSpec, point: PointEstimate) -> Iter
         with np.errstate(over="ignore"):
             values = one.link.mean(eta[design.block(r)])
         name = spec_name(spec, r)
-        if response.family.is_normal and one.parameter == 1:
-            yield from _exact_fit(design.outcomes[one.response].y, values, name, response.label)
-        yield from _limit(response.family.parameters[one.parameter], values, name, response.label)
+        parameter = response.family.parameters[one.parameter]
+        unit = _unit(parameter, response.family, design.outcomes[one.response].y)
+        yield from _exact_fit(parameter, values / unit, name, response.label)
+        yield from _limit(parameter, values, name, response.label)
 
 
 def _residuals(design: Design, spec: ModelSpec, point: PointEstimate) -> Iterator[str]:
@@ -68,11 +73,20 @@ def spec_name(spec: ModelSpec, r: int) -> str:
     return "_".join(filter(None, (own.family.parameters[one.parameter].name, own.name)))
 
 
-def _exact_fit(y: Array, sigma: Array, name: str, label: str) -> Iterator[str]:
-    rows = int(np.sum(sigma < EXACT * np.std(y)))
+def _unit(parameter: Parameter, family: Family, y: Array) -> float:
+    """Spread of the response, where the parameter is in units of it."""
+    return (float(np.std(family.on_scale(y))) or 1.0) if parameter.unit == "response" else 1.0
+
+
+def _exact_fit(parameter: Parameter, values: Array, name: str, label: str) -> Iterator[str]:
+    """Whether no variance is left where a parameter is at the end of its range that stands for none."""
+    if parameter.exact is None:
+        return
+    rows = int(np.sum(values < EXACT if parameter.exact == "zero" else values > LARGE))
     if rows:
+        where = "" if len(values) == 1 else f" in {rows} of {len(values)} rows"
         yield (
-            f"`{name}` runs off to zero in {rows} of {len(y)} rows: predictors and random effects can follow"
+            f"`{name}` runs off to {parameter.exact}{where}: predictors and random effects can follow"
             f" `{label}` there exactly, and the likelihood has no maximum. What is shown is where the search stopped;"
             " standard errors mean nothing. Leave predictors or effects out of a formula, or sample with proper priors"
             " (model.sample())."

@@ -54,7 +54,14 @@ def without_random_effects(problem: GeneralizedProblem) -> Start:
 
 def _by_regression(likelihood: Likelihood, parts: Sequence[ResponsePart], X: Array, offset: Array) -> Array:
     """Fixed effects ``(p,)`` of the model without random effects, from one number for each parameter."""
-    levels = np.zeros((likelihood.R, 1))
+    start = crude(likelihood.R, parts, X, offset)
+    found = fit_regression(likelihood, X, offset, start).beta
+    return found if np.isfinite(found).all() and np.abs(X @ found).max(initial=0.0) <= LARGEST else start
+
+
+def crude(R: int, parts: Sequence[ResponsePart], X: Array, offset: Array) -> Array:
+    """Fixed effects ``(p,)`` of one number for each parameter, which no regression has moved."""
+    levels = np.zeros((R, 1))
     for part in parts:
         family, outcome = part.family, part.outcome
         values = family.crude(outcome.y, outcome.trials) if family.crude is not None else None
@@ -64,10 +71,8 @@ def _by_regression(likelihood: Likelihood, parts: Sequence[ResponsePart], X: Arr
             values = (float(mean), *family.start(outcome.y, np.full(outcome.y.shape, float(mean))))
         for r, link, value in zip(part.places, part.links, values, strict=True):
             levels[r] = float(link.of(np.asarray(value)))
-    level = np.repeat(levels, len(X) // likelihood.R, axis=0).ravel() - offset
-    start = np.linalg.lstsq(X, level, rcond=None)[0]
-    found = fit_regression(likelihood, X, offset, start).beta
-    return found if np.isfinite(found).all() and np.abs(X @ found).max(initial=0.0) <= LARGEST else start
+    level = np.repeat(levels, len(X) // R, axis=0).ravel() - offset
+    return np.linalg.lstsq(X, level, rcond=None)[0]
 
 
 def _of_response(part: ResponsePart, X: Array, offset: Array) -> tuple[Array, bool]:

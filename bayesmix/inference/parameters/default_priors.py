@@ -73,12 +73,13 @@ def scales(design: Design, spec: ModelSpec) -> tuple[float, float]:
     """
     if spec.link.is_latent:
         return 0.0, 1.0
-    mean = float(np.average(design.y / design.trials, weights=design.trials if design.has_trials else design.weights))
+    y = spec.family.on_scale(design.y)
+    mean = float(np.average(y / design.trials, weights=design.trials if design.has_trials else design.weights))
     if spec.link.is_identity:
-        spread = float(np.std(design.y - design.offset, ddof=1))
+        spread = float(np.std(y - design.offset, ddof=1))
         if not spread > 0.0:
             raise DesignError(f"Response `{design.response}` is constant: there is no variation to explain.")
-        return float(np.mean(design.y - design.offset)), spread
+        return float(np.mean(y - design.offset)), spread
     if design.has_trials:
         mean = float(np.clip(mean, 0.5 / design.trials.sum(), 1.0 - 0.5 / design.trials.sum()))
     elif spec.link.range == "positive":
@@ -105,24 +106,25 @@ def _own(spec: ModelSpec, design: Design, levels: Array, *, centre: float, sprea
         fixed=tuple(Prior("Normal", (mean, 2.5 * spread / column_scale(column))) for mean, column in columns),
         sd=sd,
         eta=2.0,
-        others=_of_others(spec, sigma, shape),
+        others=_of_others(spec, design, sigma, shape),
     )
 
 
 def _flat(spec: ModelSpec, design: Design) -> Defaults:
     half = Prior("HalfFlat")
     flat = (Prior("Flat"),) * design.X.shape[1]
-    return Defaults(Prior("Flat"), flat, lambda term, e: half, 1.0, _of_others(spec, half, half))
+    return Defaults(Prior("Flat"), flat, lambda term, e: half, 1.0, _of_others(spec, design, half, half))
 
 
-def _of_others(spec: ModelSpec, scale: Prior, shape: Prior) -> tuple[Prior, ...]:
+def _of_others(spec: ModelSpec, design: Design, scale: Prior, shape: Prior) -> tuple[Prior, ...]:
     """The priors of the parameters beside the mean: in units of the response, or without any."""
-    return tuple(
-        to_prior(parameter.priors[spec.preset])
-        if spec.preset in parameter.priors
-        else (scale if parameter.unit == "response" else shape)
-        for parameter in spec.family.parameters[1:]
-    )
+    found = []
+    for parameter in spec.family.parameters[1:]:
+        own = parameter.priors.get(spec.preset)
+        text = own(design.y) if callable(own) else own
+        usual = scale if parameter.unit == "response" else shape
+        found.append(usual if text is None else to_prior(text))
+    return tuple(found)
 
 
 # ---- brms -------------------------------------------------------------------------------------------------------
@@ -134,7 +136,8 @@ def _brms(spec: ModelSpec, design: Design) -> Defaults:
     if spec.link.range != "unit" and not spec.link.is_latent:
         with np.errstate(invalid="ignore", divide="ignore"):
             infinite = np.isinf(spec.link.of(np.zeros(())))
-            linked = spec.link.of(design.y + np.where((design.y == 0.0) & infinite, 0.1, 0.0))
+            y = spec.family.on_scale(design.y)
+            linked = spec.link.of(y + np.where((y == 0.0) & infinite, 0.1, 0.0))
         middle = float(np.median(linked))
         spread = round(MAD * float(np.median(np.abs(linked - middle))), 1)
         scale = max(scale, spread) if np.isfinite(spread) else scale
@@ -146,7 +149,7 @@ def _brms(spec: ModelSpec, design: Design) -> Defaults:
         fixed=(Prior("Flat"),) * design.X.shape[1],
         sd=lambda term, e: half,
         eta=1.0,
-        others=_of_others(spec, half, Prior("Gamma", (0.01, 0.01))),
+        others=_of_others(spec, design, half, Prior("Gamma", (0.01, 0.01))),
     )
 
 
@@ -170,7 +173,7 @@ def _rstanarm(spec: ModelSpec, design: Design) -> Defaults:
         fixed=tuple(Prior("Normal", (0.0, size / (float(np.std(column, ddof=1)) or 1.0))) for column in design.X.T),
         sd=lambda term, e: decov,
         eta=1.0,
-        others=_of_others(spec, Prior("Exponential", (1.0 / spread,)), Prior("Exponential", (1.0,))),
+        others=_of_others(spec, design, Prior("Exponential", (1.0 / spread,)), Prior("Exponential", (1.0,))),
     )
 
 
@@ -197,7 +200,7 @@ def _bambi(spec: ModelSpec, design: Design) -> Defaults:
         fixed=tuple(Prior("Normal", (0.0, float(size))) for size in sigma),
         sd=sd,
         eta=1.0,
-        others=_of_others(spec, Prior("HalfStudentT", (4.0, spread)), Prior("HalfCauchy", (1.0,))),
+        others=_of_others(spec, design, Prior("HalfStudentT", (4.0, spread)), Prior("HalfCauchy", (1.0,))),
     )
 
 

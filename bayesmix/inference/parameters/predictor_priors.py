@@ -150,9 +150,10 @@ def _at_means(design: Design, spec: ModelSpec, response: int, named: NamedPriors
 
 
 def counted_in(spec: ModelSpec, design: Design, response: int, parameter: int) -> str:
-    """The response, where a parameter of its family is in units of it."""
+    """The response, or the logarithm of it that mu is of, where a parameter of its family is in units of it."""
     if spec.is_simple:
         family, label = spec.family, design.response
     else:
         family, label = spec.responses[response].family, spec.responses[response].label
+    label = label if family.scale == "identity" else f"{family.scale}({label})"
     return label if parameter == 0 or family.parameters[parameter].unit == "response" else ""

@@ -7,7 +7,7 @@ namespace (see `namespaces`), and derivatives, the sampler's and the reader's Py
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -38,11 +38,13 @@ class Parameter:
     name: str  # "mu", "sigma", "shape"
     links: tuple[str, ...] = ("log",)  # the first is the default
     unit: Literal["response", "none"] = "none"  # whether it scales with the response: what default priors go by
-    priors: dict[str, str] = field(default_factory=dict)  # by preset, where they are not those of all such parameters
+    priors: Mapping[str, str | Callable[[Array], str]] = field(default_factory=dict)  # by preset, where they are not
+    # those of all such parameters; functions of the responses
     limit: Limit | None = None
     has_intercept: bool = True  # whether its formula has one; not where thresholds are in its place
     is_threshold: bool = False  # one number for all rows that counts as a fixed effect, by its own name
     is_mean: bool = False  # takes the formula of the response where it has none: the scores of categories
+    exact: Literal["zero", "infinity"] | None = None  # end of its range where the response has no variance left
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Family:
     expected: Callable[..., Array] | None = None  # (trials, mu, *others): mean of y / trials where that is not mu
     crude: Callable[[Array, Array], tuple[float, ...]] | None = None  # (y, trials): one start of each parameter; needed
     # where mu is not the mean: regressions begin there, not at means by groups of rows
+    scale: str = "identity"  # the link that takes responses to the scale of mu: "log" of a lognormal distribution
     printed: str = ""  # as R prints it where that is not `name`: "Gamma", "Negative Binomial"
     words: str = ""  # as the model's text has it: "Normal(mu[i], sigma)"
     deviance: Callable[..., Array] | None = None  # (y, trials, mu, *others): R's unit deviances
@@ -124,6 +127,15 @@ class Family:
         if self.levels:
             return "categories"
         return "binomial" if self.values.has_trials else "numeric"
+
+    def on_scale(self, y: Array) -> Array:
+        """Responses on the scale of mu; the mean of all others where one has no such value."""
+        if self.scale == "identity":
+            return y
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = LINKS[self.scale].of(y)
+        is_finite = np.isfinite(values)
+        return values if is_finite.all() else np.where(is_finite, values, np.mean(values[is_finite]))
 
     def is_canonical(self, link: Link) -> bool:
         """Whether a link is the first of the mean's: that of the closed forms on the predictor."""

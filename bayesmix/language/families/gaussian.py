@@ -30,7 +30,7 @@ def _cdf(y: Array, _: Array, mu: Array, sigma: Array) -> Array:
 
 GAUSSIAN = Family(
     "gaussian",
-    (Parameter("mu", ("identity", "log", "inverse")), Parameter("sigma", unit="response")),
+    (Parameter("mu", ("identity", "log", "inverse")), Parameter("sigma", unit="response", exact="zero")),
     "real",
     _kernel,
     _cdf,

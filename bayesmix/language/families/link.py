@@ -68,6 +68,10 @@ def _inverse_slopes(eta: Array, _: Array) -> Slopes:
     return -1.0 / eta**2, 2.0 / eta**3, -6.0 / eta**4
 
 
+def _inverse_squared_slopes(eta: Array, mu: Array) -> Slopes:
+    return -0.5 * mu / eta, 0.75 * mu / eta**2, -1.875 * mu / eta**3
+
+
 def _square_slopes(eta: Array, _: Array) -> Slopes:
     return 2.0 * eta, np.full_like(eta, 2.0), np.zeros_like(eta)
 
@@ -128,6 +132,14 @@ LINKS: dict[str, Link] = {
             multiplies="a factor of",
         ),
         Link("inverse", lambda mu: 1.0 / mu, lambda xp, eta: 1.0 / eta, _inverse_slopes, "positive", is_open=False),
+        Link(
+            "inverse_squared",
+            lambda mu: mu**-2.0,
+            lambda xp, eta: eta**-0.5,
+            _inverse_squared_slopes,
+            "positive",
+            is_open=False,
+        ),
         Link("sqrt", np.sqrt, lambda xp, eta: eta**2, _square_slopes, "positive", is_open=False),
         Link(
             "logit",

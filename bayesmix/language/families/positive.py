@@ -1,14 +1,20 @@
-"""Distributions of positive responses: gamma."""
+"""Distributions of positive responses: gamma, exponential, Weibull, inverse Gaussian, lognormal."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.language.families.family import ClosedForm, Family, Parameter
+from bayesmix.language.families.log_gamma import HALF_LOG_2PI
 from bayesmix.language.families.namespaces import Namespace
+
+LINKS = ("log", "inverse", "identity")
+
+# ---- gamma --------------------------------------------------------------------------------------------------------
 
 
 def _kernel(xp: Namespace, y: Any, _: Any, mu: Any, shape: Any) -> Any:
@@ -32,7 +38,7 @@ def _cdf(y: Array, _: Array, mu: Array, shape: Array) -> Array:
 
 GAMMA = Family(
     "gamma",
-    (Parameter("mu", ("log", "inverse", "identity")), Parameter("shape")),
+    (Parameter("mu", LINKS), Parameter("shape", exact="infinity")),
     "positive",
     _kernel,
     _cdf,
@@ -46,4 +52,152 @@ GAMMA = Family(
     pymc=lambda trials, mu, shape: ("Gamma", {"alpha": shape, "beta": shape / mu}),
     closed_form=ClosedForm(_slopes),
     has_scale=True,
+)
+
+
+# ---- exponential --------------------------------------------------------------------------------------------------
+
+EXPONENTIAL = Family(
+    "exponential",
+    (Parameter("mu", LINKS),),
+    "positive",
+    lambda xp, y, trials, mu: -y / mu - xp.log(mu),
+    cdf=lambda y, trials, mu: -np.expm1(-np.maximum(y, 0.0) / mu),
+    sample=lambda rng, trials, mu: rng.exponential(mu),
+    variance=lambda trials, mu: mu**2,
+    words="Exponential(mean mu[i])",
+    deviance=lambda y, trials, mu: -2.0 * (np.log(y / mu) - (y - mu) / mu),
+    pymc=lambda trials, mu: ("Exponential", {"scale": mu}),
+)
+
+
+# ---- Weibull of a mean: scale mu / Gamma(1 + 1 / shape) -----------------------------------------------------------
+
+
+def _weibull(xp: Namespace, y: Any, _: Any, mu: Any, shape: Any) -> Any:
+    power = shape * (xp.log(y / mu) + xp.gammaln(1.0 + 1.0 / shape))
+    return xp.log(shape) + power - xp.exp(power)
+
+
+def _log_scale(mu: Array, shape: Array) -> Array:
+    from scipy.special import gammaln
+
+    return np.asarray(np.log(mu) - gammaln(1.0 + 1.0 / shape))
+
+
+def _weibull_cdf(y: Array, _: Array, mu: Array, shape: Array) -> Array:
+    with np.errstate(divide="ignore"):
+        return -np.expm1(-np.exp(shape * (np.log(np.maximum(y, 0.0)) - _log_scale(mu, shape))))
+
+
+def _weibull_variance(_: Array, mu: Array, shape: Array) -> Array:
+    from scipy.special import gammaln
+
+    return np.asarray(mu**2 * np.expm1(gammaln(1.0 + 2.0 / shape) - 2.0 * gammaln(1.0 + 1.0 / shape)))
+
+
+def _weibull_moments(y: Array, mu: Array) -> tuple[float]:
+    """By the spread of logarithms, which is ``pi / sqrt(6)`` over the shape."""
+    return (float(np.clip(np.pi / np.sqrt(6.0) / max(float(np.std(np.log(y / mu))), 1e-6), 0.05, 1e4)),)
+
+
+WEIBULL = Family(
+    "weibull",
+    (Parameter("mu", LINKS), Parameter("shape", priors={"default": "LogNormal(0, 1)"}, exact="infinity")),
+    "positive",
+    _weibull,
+    _weibull_cdf,
+    sample=lambda rng, trials, mu, shape: np.exp(_log_scale(mu, shape)) * rng.weibull(shape, np.shape(mu)),
+    variance=_weibull_variance,
+    base=lambda y, trials: -np.log(y),
+    words="Weibull(mean mu[i], shape)",
+    moments=_weibull_moments,
+)
+
+
+# ---- inverse Gaussian, variance mu^3 / shape ----------------------------------------------------------------------
+
+
+def _inverse_gaussian(xp: Namespace, y: Any, _: Any, mu: Any, shape: Any) -> Any:
+    return 0.5 * xp.log(shape) - 0.5 * shape * (y / mu - 1.0) ** 2 / y
+
+
+def _inverse_gaussian_cdf(y: Array, _: Array, mu: Array, shape: Array) -> Array:
+    from scipy.special import log_ndtr, ndtr
+
+    positive = np.where(y > 0.0, y, 1.0)
+    root = np.sqrt(shape / positive)
+    found = ndtr(root * (positive / mu - 1.0)) + np.exp(2.0 * shape / mu + log_ndtr(-root * (positive / mu + 1.0)))
+    return np.where(y > 0.0, found, 0.0)
+
+
+def _relative(y: Array) -> str:
+    """A prior of the shape over the mean, which is one over the squared coefficient of variation."""
+    return f"Gamma(2, {0.1 / float(np.mean(y)):.12g})"
+
+
+SHAPE: dict[str, str | Callable[[Array], str]] = {
+    "default": _relative,
+    "brms": "Gamma(0.01, 0.01)",
+    "rstanarm": "Exponential(1)",
+    "bambi": "HalfCauchy(1)",
+}
+INVERSE_GAUSSIAN = Family(
+    "inverse_gaussian",
+    (
+        Parameter("mu", (*LINKS, "inverse_squared")),
+        Parameter("shape", unit="response", priors=SHAPE, exact="infinity"),
+    ),
+    "positive",
+    _inverse_gaussian,
+    _inverse_gaussian_cdf,
+    sample=lambda rng, trials, mu, shape: rng.wald(mu, shape),
+    variance=lambda trials, mu, shape: mu**3 / shape,
+    base=lambda y, trials: -1.5 * np.log(y) - HALF_LOG_2PI,
+    printed="inverse.gaussian",
+    words="InverseGaussian(mean mu[i], shape)",
+    deviance=lambda y, trials, mu, shape: (y - mu) ** 2 / (mu**2 * y),
+    moments=lambda y, mu: (float(np.clip(1.0 / np.mean((y / mu - 1.0) ** 2 / y), 1e-8, 1e12)),),
+    pymc=lambda trials, mu, shape: ("Wald", {"mu": mu, "lam": shape}),
+    has_scale=True,
+)
+
+
+# ---- lognormal: mu and sigma of the logarithm ----------------------------------------------------------------------
+
+
+def _lognormal(xp: Namespace, y: Any, _: Any, mu: Any, sigma: Any) -> Any:
+    return -0.5 * ((xp.log(y) - mu) / sigma) ** 2 - xp.log(sigma)
+
+
+def _lognormal_cdf(y: Array, _: Array, mu: Array, sigma: Array) -> Array:
+    from scipy.special import ndtr
+
+    with np.errstate(divide="ignore"):
+        return np.asarray(ndtr((np.log(np.maximum(y, 0.0)) - mu) / sigma))
+
+
+def _lognormal_mean(_: Array, mu: Array, sigma: Array) -> Array:
+    return np.asarray(np.exp(mu + 0.5 * sigma**2))
+
+
+def _of_logarithms(y: Array, _: Array) -> tuple[float, ...]:
+    logarithms = np.log(y)
+    return float(np.mean(logarithms)), float(np.std(logarithms)) or 1.0
+
+
+LOGNORMAL = Family(
+    "lognormal",
+    (Parameter("mu", ("identity", "inverse")), Parameter("sigma", unit="response", exact="zero")),
+    "positive",
+    _lognormal,
+    _lognormal_cdf,
+    sample=lambda rng, trials, mu, sigma: rng.lognormal(mu, sigma),
+    variance=lambda trials, mu, sigma: np.expm1(sigma**2) * np.exp(2.0 * mu + sigma**2),
+    base=lambda y, trials: -np.log(y) - HALF_LOG_2PI,
+    expected=_lognormal_mean,
+    crude=_of_logarithms,
+    scale="log",
+    words="LogNormal(mu[i], sigma)",
+    pymc=lambda trials, mu, sigma: ("LogNormal", {"mu": mu, "sigma": sigma}),
 )

@@ -14,9 +14,11 @@ from bayesmix.language.families.family import Family
 from bayesmix.language.families.gaussian import GAUSSIAN
 from bayesmix.language.families.latent import LATENT
 from bayesmix.language.families.link import LINKS, Link
-from bayesmix.language.families.positive import GAMMA
+from bayesmix.language.families.positive import EXPONENTIAL, GAMMA, INVERSE_GAUSSIAN, LOGNORMAL, WEIBULL
+from bayesmix.language.families.proportions import BETA
 from bayesmix.language.families.ratings import ACAT, CATEGORICAL, CRATIO, CUMULATIVE, SRATIO
 from bayesmix.language.families.shares import BERNOULLI, BETABINOMIAL, BINOMIAL
+from bayesmix.language.families.student import STUDENT
 from bayesmix.language.families.zeros import (
     HURDLE_NBINOM1,
     HURDLE_NEGBINOMIAL,
@@ -58,6 +60,12 @@ FAMILIES: dict[str, Family] = {
         CRATIO,
         ACAT,
         CATEGORICAL,
+        STUDENT,
+        LOGNORMAL,
+        BETA,
+        WEIBULL,
+        EXPONENTIAL,
+        INVERSE_GAUSSIAN,
     )
 }
 _ALIASES = {
@@ -81,7 +89,18 @@ _ALIASES = {
     "ordinal": "cumulative",
     "clm": "cumulative",
     "clmm": "cumulative",
+    "t": "student",
+    "studentt": "student",
+    "student_t": "student",
+    "t_family": "student",
+    "log_normal": "lognormal",
+    "beta_family": "beta",
+    "inverse.gaussian": "inverse_gaussian",
+    "inversegaussian": "inverse_gaussian",
+    "wald": "inverse_gaussian",
 }
+
+_LINK_ALIASES = {"1/mu^2": "inverse_squared"}  # as R has it
 
 
 def find_family(name: str) -> Family:
@@ -114,7 +133,7 @@ def find_link(family: Family, name: str | None, *, parameter: int = 0) -> Link:
     links = family.parameters[parameter].links
     if not isinstance(name, str | None):
         raise SpecError(f"A link is one of the names {', '.join(links)}, not {type(name).__name__} {name!r}.")
-    chosen = links[0] if name is None else name.lower()
+    chosen = links[0] if name is None else _LINK_ALIASES.get(name.lower(), name.lower())
     if chosen not in links:
         whose = f"`{family.parameters[parameter].name}` of family" if parameter else "Family"
         raise SpecError(

@@ -23,6 +23,9 @@ DATA = {
     "positive": 1 + np.tile([2, 3, 4, 3], N // 4),
     "some": np.tile([5, 6, 7, 6], N // 4),
     "of": np.full(N, 12),
+    "uniform": np.linspace(-1.0, 1.0, N) + 0.1 * X,
+    "share": np.where(HALF == "a", 0.25, 0.75),
+    "time": np.where(HALF == "a", 2.0, 5.0),
     "steady": np.where(HALF == "a", np.tile([2, 3, 4], N // 3), RNG.negative_binomial(0.7, 0.2, N)),
 }
 
@@ -40,6 +43,10 @@ DATA = {
         ("positive ~ x", "truncated_negbinomial", 'Fit that family (family="truncated_poisson")'),
         ("positive ~ x", "truncated_nbinom1", "`phi` runs off to zero in 60 of 60 rows"),
         ("zeros ~ x", "hurdle_negbinomial", 'Fit that family (family="hurdle_poisson")'),
+        ("uniform ~ x", "student", "`nu` runs off to infinity in 60 of 60 rows: given the predictors and random"),
+        ("time ~ half", "lognormal", "`sigma` runs off to zero in 60 of 60 rows"),
+        ("share ~ half", "beta", "`phi` runs off to infinity: predictors and random effects can follow `share`"),
+        ("time ~ half", "inverse_gaussian", "`shape` runs off to infinity"),
         (["noisy ~ x", "exact ~ half + half:x", "sigma_exact ~ half"], "gaussian", "`sigma_exact` runs off to zero in"),
     ],
 )
