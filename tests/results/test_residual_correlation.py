@@ -33,7 +33,7 @@ NAMES = {3: ["rescor(a, b)", "rescor(a, c)", "rescor(b, c)"]}
 
 @cache
 def data_of_three():
-    rng, n = np.random.default_rng(6), 84
+    rng, n = np.random.default_rng(6), 60
     x, g = rng.normal(size=n), np.arange(n) % 12
     noise = rng.normal(size=(n, 3)) @ np.linalg.cholesky([[1.0, 0.5, -0.3], [0.5, 1.0, 0.2], [-0.3, 0.2, 1.0]]).T
     effects = rng.normal(size=(12, 2))[g]
@@ -301,3 +301,27 @@ def test_two_samplers_agree(seed):
             pairs.append((np.array([x.mean(), x.std(), *np.quantile(x, (0.025, 0.5, 0.975))]), np.array(errors, float)))
         (first, e1), (second, e2) = pairs
         assert np.all(np.abs(first - second) < 4.5 * np.hypot(e1, e2)), name
+
+
+def test_posteriors_are_those_of_quadrature():
+    """Regressions under flat coefficients: ``|S|^(-(n - p) / 2) exp(-tr(S^-1 R) / 2)`` times the priors on a grid."""
+    data, chains = frame("responses").head(40), 2
+    priors = {"preset": "flat", "sigma_a": "Exponential(1)", "sigma_b": "Exponential(1)", "rescor": "LKJ(2)"}
+    model = bmx.Model(["a ~ x", "b ~ x"], data, rescor=True, priors=priors)
+    post = model.sample(seed=1, chains=chains, method="marginal", progress=False)
+    X = np.stack([np.ones(len(data)), data["x"]], axis=1)
+    y = data[["a", "b"]].to_numpy()
+    left = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
+    R, m = left.T @ left, len(data) - 2
+    a, b, r = np.meshgrid(np.linspace(0.4, 2.5, 60), np.linspace(0.3, 2.0, 60), np.linspace(-0.95, 0.95, 121))
+    trace = (R[0, 0] / a**2 + R[1, 1] / b**2 - 2.0 * r * R[0, 1] / (a * b)) / (1.0 - r**2)
+    log = -m * np.log(a * b) - 0.5 * m * np.log1p(-(r**2)) - 0.5 * trace - a - b + np.log1p(-(r**2))
+    weight = np.exp(log - log.max())
+    for name, at in {"sigma_a": a, "sigma_b": b, "rescor(a, b)": r}.items():
+        mean = np.average(at, weights=weight)
+        sd = np.sqrt(np.average((at - mean) ** 2, weights=weight))
+        found = post.parameters().loc[name]
+        assert abs(found["mean"] - mean) < 4.5 * sd / np.sqrt(found["ess_bulk"]), name
+        assert found["sd"] == pytest.approx(sd, rel=4.5 / np.sqrt(2.0 * min(found["ess_bulk"], found["ess_tail"]))), (
+            name
+        )
