@@ -54,6 +54,12 @@ def estimate_of_three():
     return three().estimate()
 
 
+FITTED = [
+    pytest.param(lambda: estimate_of(CASE), id="two"),
+    pytest.param(estimate_of_three, id="three, weights", marks=pytest.mark.slow),
+]
+
+
 @cache
 def regressions():
     """Two regressions on the same columns without groups; the correlation of their residuals."""
@@ -89,7 +95,7 @@ def dense_deviance(design, table, values):
     return -2.0 * stats.multivariate_normal(X @ beta, V).logpdf(y)
 
 
-@pytest.mark.parametrize("fitted", [lambda: estimate_of(CASE), estimate_of_three], ids=["two", "three, weights"])
+@pytest.mark.parametrize("fitted", FITTED)
 def test_the_likelihood_is_that_of_one_stacked_model(fitted):
     """And the estimate its maximum in every direction of sigmas and correlations."""
     fit = fitted()
@@ -161,6 +167,7 @@ def test_profiles_of_numbers_are_on_their_own_scale():
         assert rise == pytest.approx(stats.chi2(1).ppf(0.95), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_correlations_beside_the_first_response_have_wald_intervals():
     fit, (*_, last) = estimate_of_three(), NAMES[3]
     with pytest.warns(ConvergenceWarning, match="searched along"):
@@ -211,7 +218,7 @@ def test_priors_are_drawn_from():
 # ---- predictions -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fitted", [lambda: estimate_of(CASE), estimate_of_three], ids=["two", "three, weights"])
+@pytest.mark.parametrize("fitted", FITTED)
 def test_responses_of_one_seed_are_drawn_together(fitted):
     fit, n = fitted(), 400
     many = around(fit, three(), chains=1, draws=n, spread=0.0)
