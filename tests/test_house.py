@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
-from test_layers import MODULES
+from test_layers import MODULES, tree
 
 LINES = 400  # of a module
 # module, or folder -> modules of our own that its functions may import, and why
@@ -26,11 +25,6 @@ LATE = {
     "results.criticism.cross_validation": {"results.criticism.elpd"},  # loads ArviZ, whose record it extends
     "present.cli": set(MODULES),  # `bayesmix --help` is quick: a command imports what it needs when it runs
 }
-
-
-@cache
-def tree(name: str) -> ast.Module:
-    return ast.parse(MODULES[name].read_text(encoding="utf-8"))
 
 
 def outermost(node: ast.AST) -> Iterator[ast.AST]:

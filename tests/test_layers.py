@@ -70,11 +70,16 @@ MODULES = modules()
 
 
 @cache
+def tree(name: str) -> ast.Module:
+    return ast.parse(MODULES[name].read_text(encoding="utf-8"))
+
+
+@cache
 def imports(name: str) -> list[tuple[int, str]]:
     """Line and target of every import of the package in a module, those inside functions and TYPE_CHECKING too."""
     package = name.split(".")[:-1] if MODULES[name].name != "__init__.py" else name.split(".")
     found = []
-    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
+    for node in ast.walk(tree(name)):
         if isinstance(node, ast.Import):
             targets = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

@@ -21,6 +21,7 @@ from bayesmix.inference.sampling.draws import Draws
 from bayesmix.language.families.registry import FAMILIES
 from bayesmix.language.formula.model_spec import PRESETS
 from bayesmix.present.cli import app, main
+from bayesmix.results.comparison.table import decompositions
 
 ROOT = Path(__file__).parents[2]
 SLEEP = ("fit", "Reaction ~ Days + (Days | Subject)", "sleepstudy")
@@ -31,8 +32,22 @@ def run(*arguments):
     return CliRunner().invoke(app, list(arguments))
 
 
+@pytest.fixture(scope="module")
+def decomposed():
+    """Decompositions of the draws made by hand, computed once: they are the same in every test."""
+    known, compute = {}, decompositions
+
+    def remembered(by_label, *options):
+        key = *((label, fit.spec.text, fit.spec.preset) for label, fit in by_label.items()), *options
+        if key not in known:
+            known[key] = compute(by_label, *options)
+        return known[key]
+
+    return remembered
+
+
 @pytest.fixture
-def sampled(monkeypatch, posterior_of):
+def sampled(monkeypatch, posterior_of, decomposed):
     """Let `Model.sample` return draws made by hand, and hold what it was asked for."""
     asked = {}
     good = posterior_of("esoph", chains=4, draws=250, spread=0.1)
@@ -45,6 +60,7 @@ def sampled(monkeypatch, posterior_of):
             return Posterior(self._fitted, Draws(good.values, stats, "nuts", ()), self.priors)
 
         monkeypatch.setattr(bmx.Model, "sample", sample)
+        monkeypatch.setattr("bayesmix.comparison.decompositions", decomposed)
         # what takes seconds in a report, and is tested with it
         monkeypatch.setattr("bayesmix.present.report.report.illustrations", lambda *_: ())
         monkeypatch.setattr("bayesmix.present.report.report._findings", lambda _: ())
