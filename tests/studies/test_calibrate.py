@@ -191,6 +191,30 @@ def test_the_marginal_sampler_is_calibrated(name: str) -> None:
     assert found.is_uniform, str(found)
 
 
+def shared() -> bmx.Model:
+    """Effects of a level on the mean and on log sigma, correlated: 60 rows in 10 levels."""
+    rng, n = np.random.default_rng(3), 60
+    x = np.round(rng.normal(size=n), 3)
+    own = {"x": x, "g": [f"g{j % 10}" for j in range(n)], "y": rng.normal(size=n)}
+    priors = {
+        "Intercept": "Normal(0, 1)",
+        "x": "Normal(0, 1)",
+        "sigma_Intercept": "Normal(0, 0.5)",
+        "sd": "HalfNormal(0.7)",
+        "corr": "LKJ(2)",
+    }
+    return bmx.Model(["y ~ x + (1 | ID | g)", "sigma ~ 1 + (1 | ID | g)"], own, priors=priors)
+
+
+@pytest.mark.slow
+def test_effects_shared_by_mean_and_sigma_are_calibrated() -> None:
+    """Every data set is fitted: of the 24th the Gaussian approximation had no bound, and its mixture no scale."""
+    found = calibrate(shared(), 24, seed=11, method="marginal", progress=False)
+    assert found.failed == 0
+    assert found.uncertified is None
+    assert found.is_uniform, str(found)
+
+
 @pytest.mark.slow
 def test_a_wrong_prior_is_found() -> None:
     found = calibrate(model(), 200, fitted=model(priors={"sd": "Exponential(4)"}), progress=False)

@@ -16,6 +16,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.parameters.centring import at_means
 from bayesmix.inference.parameters.names import covariance
+from bayesmix.inference.sampling.diagnostics import convergence
 from bayesmix.inference.sampling.marginal.gaussian_approximation import (
     GaussianApproximation,
     coefficients,
@@ -159,19 +160,34 @@ def check_against_stan(post: bmx.Posterior, case: str) -> None:
         assert np.all(np.abs(ours - known) < MCSE * np.hypot(np.array(errors, float), known_errors)), name
 
 
+def certified(model: bmx.Model, seed: int) -> bmx.Posterior:
+    """A posterior of the marginal sampler that has its certificate, for every parameter and random effect."""
+    post = model.sample(seed=seed, method="marginal", progress=False)
+    assert not post.problems
+    assert post.draws.certificate["pareto_k"] < 0.5
+    assert post.draws.certificate["acceptance"] > 0.2
+    scalars = np.concatenate(
+        [flatten(post.design, post.values), *(b.reshape(*b.shape[:2], -1) for b in post.values.b)], axis=-1
+    )
+    found = convergence(scalars)
+    assert found.worst_r_hat <= 1.01
+    assert found.smallest_ess >= 400.0
+    return post
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, 6))
 @pytest.mark.parametrize("case", POSTERIORS)
 def test_posteriors_are_stans_and_certified(case: str, seed: int) -> None:
     """The certificate at every seed."""
-    post = of_stan(case).sample(seed=seed, method="marginal", progress=False)
-    assert not post.problems
-    assert post.draws.certificate["pareto_k"] < 0.5
-    assert post.draws.certificate["acceptance"] > 0.2
-    table = post.parameters()
-    assert table.r_hat.max() <= 1.01
-    assert min(table.ess_bulk.min(), table.ess_tail.min()) >= 400.0
-    check_against_stan(post, case)
+    check_against_stan(certified(of_stan(case), seed), case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_effects_in_sigma_of_their_own_are_certified(seed: int) -> None:
+    formulas = ["Reaction ~ Days + (1 | Subject)", "sigma ~ Days + (1 | Subject)"]
+    certified(bmx.Model(formulas, bmx.load_dataset("sleepstudy")), seed)
 
 
 @pytest.mark.slow

@@ -47,6 +47,7 @@ DRAWS = 300  # of the Gaussian approximation's posterior in each round
 ENOUGH = 0.05  # relative fall of the spread of the remainder below which rounds stop ...
 SMALL = 1.0  # ... if it is this small; where it is not, it hides behind its noise that later rounds fit better
 LAX = 1.25  # how much larger the spread of a later round may be, noise again
+MARGIN = 5.0  # of log densities by quadratics of any sign over those by positive ones, beyond that at the estimate
 STEP = 1e-3  # of the differences of prior densities, in posterior standard deviations
 GRID, REACH = 81, 8.0  # points of the grid of log dispersions, and how many units it spans to either side
 
@@ -87,11 +88,14 @@ class GaussianApproximation:
         return len(self.problem.offset)
 
     def jointly(self) -> GaussianApproximation:
-        """The same with coordinates ``(theta, gamma, log dispersion)`` for all but the random effects."""
+        """The same with coordinates ``(theta, gamma, log dispersion)`` for all but the random effects.
+
+        How far quadratics of any sign may be above positive ones was said of fixed effects that are integrated out.
+        """
         explored = np.ones(len(self.target.explored), bool)
         positive = None if self.positive is None else self.positive.jointly()
         fallback = None if positive is None else positive.target
-        target = replace(self.target, explored=explored, fallback=fallback)
+        target = replace(self.target, explored=explored, fallback=fallback, excess=math.inf)
         return replace(self, target=target, is_joint=True, positive=positive)
 
     def coordinates(self, theta: Array, shift: Array, log_dispersion: Array) -> Array:
@@ -289,8 +293,21 @@ def _approximation(
     if positive is None:
         return plain
     inner = _target(design, priors, point, positive, fixed)
-    shared = replace(target, terms=inner.terms, fallback=inner)  # the same coordinates
+    shared = replace(target, terms=inner.terms, fallback=inner, excess=_excess(target, inner, point))
     return replace(plain, target=shared, positive=replace(plain, target=inner, rows=positive))
+
+
+def _excess(target: MarginalPosterior, positive: MarginalPosterior, point: PointEstimate) -> float:
+    """How far the density by quadratics of any sign may be above that by positive ones, which it is nowhere below.
+
+    Little more than at the estimate, and than one an effect: it has no bound where the whole is nearly singular, and no
+    posterior there.
+    """
+    at = positive.start(point)[None]
+    own = replace(target, terms=positive.terms)  # in the same coordinates
+    gain = float(own(at)[0]) - float(positive(at)[0])
+    effects = sum(levels * k for levels, k in point.coordinates.pattern.shapes)
+    return min(gain, float(effects + target.problem.p)) + MARGIN
 
 
 def _target(

@@ -317,10 +317,24 @@ def _propose(
     with np.errstate(all="ignore"):
         prior = approximation.target.log_prior(theta[:, : approximation.target.size])
         usable = np.where(np.isfinite(prior)[:, None], theta, approximation.centre)
+        if not (is_own := approximation.target.is_own(usable[:, : approximation.target.size])).all():
+            return _split(approximation, theta, is_own, tries, rng)
         try:
             return _propose_inside(approximation, usable, prior, tries, rng)
         except np.linalg.LinAlgError:
             return _halved(approximation, theta, tries, rng)
+
+
+def _split(
+    approximation: GaussianApproximation, theta: Array, is_own: Array, tries: tuple[int, ...], rng: np.random.Generator
+) -> Proposed:
+    """Proposals of a batch, in order, of which some are by positive weights."""
+    parts = [(approximation.positive, np.flatnonzero(~is_own)), (approximation, np.flatnonzero(is_own))]
+    found = _together([_propose(one, theta[at], tries, rng) for one, at in parts if one is not None and len(at)])
+    order = np.argsort(np.concatenate([at for _, at in parts]))
+    return Proposed(
+        found.shift[order], [b[order] for b in found.b], found.log_dispersion[order], found.log_density[order]
+    )
 
 
 def _halved(
@@ -353,14 +367,8 @@ def _propose_inside(
     for factor, effects in zip(working.factors[nested:], later, strict=True):
         rest += effects_on_rows(factor.z, factor.codes, effects)
     chosen, weights = proposals.pick(nested - 1, later, rest)
-    levels = weights.sum(axis=-1)
-    value = (
-        value
-        + levels
-        + correction
-        + approximation.prior_remainder(shift)
-        + _by_dispersion(target, theta, log_dispersion)
-    )
+    value = value + weights.sum(axis=-1) + correction + approximation.prior_remainder(shift)
+    value = value + _by_dispersion(target, theta, log_dispersion)
     return Proposed(shift, [*chosen, *later], log_dispersion, np.where(np.isfinite(value), value, -np.inf))
 
 

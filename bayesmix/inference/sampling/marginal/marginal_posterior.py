@@ -50,7 +50,8 @@ class MarginalPosterior:
     emulator: Emulator | None = None  # stands in for factorisations that are dear
     unit_sigma: bool = False  # sigma is one and no part of theta: a Gaussian approximation of another likelihood
     is_normal: bool = True  # whether its rows have normal densities: weights of signs of their own have not
-    fallback: MarginalPosterior | None = None  # in place of this one where it cannot be factorised, by theta alone
+    fallback: MarginalPosterior | None = None  # in place of this one where it cannot be factorised, by theta alone ...
+    excess: float = math.inf  # ... or where its log density is more than this above that of the fallback
 
     @property
     def size(self) -> int:
@@ -122,37 +123,38 @@ class MarginalPosterior:
         return (slice(begin, min(begin + size, n)) for begin in range(0, n, size))
 
     def _log_density(self, theta: Array) -> Array:
+        own = self._own_density(theta)
+        return own if self.fallback is None else np.where(*self._in_range(own, self.fallback(theta)))
+
+    def _own_density(self, theta: Array) -> Array:
+        """By this posterior; minus infinity out of floating-point range, or where it cannot be factorised."""
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             try:
                 value = self.log_likelihood(theta, self.factorise(theta)) + self.log_prior(theta)
             except np.linalg.LinAlgError:
-                return self._halved(theta)
+                if len(theta) == 1:
+                    return np.array([-np.inf])
+                half = len(theta) // 2
+                return np.concatenate([self._own_density(theta[:half]), self._own_density(theta[half:])])
         return np.where(np.isfinite(value), value, -np.inf)
 
-    def _halved(self, theta: Array) -> Array:
-        """Values of a batch in which some point is out of floating-point range, or cannot be factorised."""
-        if len(theta) == 1:
-            return np.array([-np.inf]) if self.fallback is None else self.fallback(theta)
-        half = len(theta) // 2
-        return np.concatenate([self._log_density(theta[:half]), self._log_density(theta[half:])])
+    def _in_range(self, own: Array, other: Array) -> tuple[Array, Array, Array]:
+        """Where a density is this posterior's own, beside that of the fallback: ``(B,)`` bool, and both."""
+        return np.isfinite(own) & (own <= other + self.excess), own, other
+
+    def is_own(self, theta: Array) -> Array:
+        """Where the density at ``theta (B, m)`` is not the fallback's: ``(B,)`` bool, by theta alone."""
+        if self.fallback is None:
+            return np.ones(len(theta), bool)
+        return self._in_range(self._own_density(theta), self.fallback(theta))[0]
 
     def where_factorised(self, theta: Array) -> Iterator[tuple[MarginalPosterior, Array, Factorisation]]:
-        """Parts of ``theta (n, m)``, in order, each with the posterior that can be factorised there, factorised."""
-        if self.fallback is None:
-            yield self, theta, self.factorise(theta)
-            return
-        try:
-            factorisation = self.factorise(theta)
-            np.linalg.cholesky(self.gaussian(theta, factorisation)[0])
-        except np.linalg.LinAlgError:
-            if len(theta) == 1:
-                yield from self.fallback.where_factorised(theta)
-                return
-            half = len(theta) // 2
-            yield from self.where_factorised(theta[:half])
-            yield from self.where_factorised(theta[half:])
-            return
-        yield self, theta, factorisation
+        """Parts of ``theta (n, m)``, each with the posterior whose density it has, factorised there."""
+        is_own = self.is_own(theta)
+        if is_own.any():
+            yield self, theta[is_own], self.factorise(theta[is_own])
+        if self.fallback is not None and not is_own.all():
+            yield from self.fallback.where_factorised(theta[~is_own])
 
     def gaussian(self, theta: Array, reduced: Factorisation | Reduced) -> tuple[Array, Array, Array]:
         """Precision ``H`` and right-hand side ``h`` of the integrated gamma, as deviation from least squares; ``r``."""

@@ -6,7 +6,7 @@ The projection on Hermite polynomials: with ``m = E[eta]``, ``g = E[l'(eta)]`` a
 
 Of a row with one predictor that is a normal density of a pseudo-response, its weight kept positive. Blocks ``W`` of
 rows with several predictors are seldom positive: a gaussian row with a log standard deviation never has one. They are
-taken as they are, and projected to positive ones only where the whole cannot be factorised.
+taken as they are, and projected to positive ones only where the whole cannot be factorised, or nearly so.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from bayesmix.inference.least_squares.incidence import effects_on_rows
 from bayesmix.inference.parameters.priors_in_force import resolve
 from bayesmix.inference.sampling.marginal import gaussian_approximation as module
 from bayesmix.inference.sampling.marginal.gaussian_approximation import (
+    MARGIN,
     SMALL,
     GaussianApproximation,
     coefficients,
@@ -216,11 +217,11 @@ def test_the_log_dispersion_has_the_moments_of_a_fine_grid() -> None:
 # ---- rows of several predictors, whose curvatures may be negative ----------------------------------------------------
 
 
-def test_where_rows_bend_upwards_the_density_is_that_of_positive_weights() -> None:
-    """Of variances so large that the integral has no end; elsewhere the density is the rows' own."""
-    data = simulated()
+@cache
+def bent_upwards() -> tuple[GaussianApproximation, float]:
+    """An approximation whose rows have curvatures of both signs, and its gain over positive weights at the estimate."""
     spec = make_spec(["y ~ x + (1 | g)", "sigma ~ 1 + (x | g)"], "gaussian", None, None)
-    design = build(parts_of(spec), data)
+    design = build(parts_of(spec), simulated())
     point = estimate(design, spec, Laplace())
     problem = generalized_problem(design, point.coordinates, spec)
     eta = 0.7 * np.random.default_rng(3).normal(size=(20, 2 * design.n))
@@ -228,9 +229,30 @@ def test_where_rows_bend_upwards_the_density_is_that_of_positive_weights() -> No
     fixed = [(0.0, 1.0)] * len(point.beta)
     found = module._approximation(design, resolve(spec, design), point, problem, rows, fixed)
     assert found.positive is not None
+    at = found.target.start(point)[None]
+    return found, float((replace(found.target, fallback=None)(at) - found.positive.target(at))[0])
+
+
+def test_where_rows_bend_upwards_the_density_is_that_of_positive_weights() -> None:
+    """Of variances so large that the integral has no end, or nearly none; elsewhere the density is the rows' own."""
+    found, gain = bent_upwards()
+    assert found.positive is not None
     own, positive = replace(found.target, fallback=None), found.positive.target
     theta = np.random.default_rng(4).normal(0.0, 2.5, (60, own.size))
-    values = own(theta)
-    assert 5 < np.isfinite(values).sum() < 55
-    assert np.all(np.isfinite(positive(theta)))
-    np.testing.assert_allclose(found.target(theta), np.where(np.isfinite(values), values, positive(theta)), **EXACT)
+    values, others = own(theta), positive(theta)
+    assert np.all(np.isfinite(others))
+    assert np.all(values[np.isfinite(values)] > others[np.isfinite(values)])  # they bend less than projected rows
+    is_own = np.isfinite(values) & (values < others + gain + MARGIN)
+    assert 5 < is_own.sum() <= np.isfinite(values).sum() < 55
+    np.testing.assert_allclose(found.target(theta), np.where(is_own, values, others), **EXACT)
+
+
+def test_parts_are_factorised_by_the_posterior_whose_density_they_have() -> None:
+    found, _ = bent_upwards()
+    theta = np.random.default_rng(4).normal(0.0, 2.5, (60, found.target.size))
+    parts = list(found.target.where_factorised(theta))
+    assert sorted(map(tuple, np.concatenate([part for _, part, _ in parts]))) == sorted(map(tuple, theta))
+    for target, part, factorisation in parts:
+        density = target.log_likelihood(part, factorisation) + target.log_prior(part)
+        np.testing.assert_allclose(density, found.target(part), **EXACT)
+    assert {target is found.target for target, *_ in parts} == {True, False}
