@@ -22,6 +22,7 @@ from bayesmix.inference.sampling.draws import Schedule
 from bayesmix.inference.sampling.nuts.pymc_model import to_pymc
 from bayesmix.inference.sampling.sample import resolve_sampler, sample
 from bayesmix.language.arguments import explained
+from bayesmix.language.families.bounds import check_bounds
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.registry import check_response
 from bayesmix.language.formula.model_spec import make_spec
@@ -50,7 +51,10 @@ class Model:
         Several, of parameters of the family or of further responses, are a list, ``["y ~ x + (x | g)", "sigma ~ z"]``,
         a dictionary, ``{"mu": "y ~ x + (x | g)", "sigma": "~ z"}``, or one text with ``;`` between them. The first is
         of a response; a later one is of a parameter where its left side is the name of one, ``sigma``, ``shape``, with
-        several responses ``sigma_a``. Bars ``(x | ID | g)`` of one ID, in any of them, share a covariance.
+        several responses ``sigma_a``. Bars ``(x | ID | g)`` of one ID, in any of them, share a covariance. Beside a
+        response may stand what brms has there: ``y | cens(c, y2) + trunc(lb = 0) + weights(w) ~ ...``, ``trials(n)``,
+        ``rate(d)``. ``c`` is ``"none"``, ``"right"`` (the response is larger than ``y``), ``"left"`` (at most ``y``) or
+        ``"interval"`` (larger than ``y``, at most ``y2``), or 0, 1, -1, 2, or TRUE for right.
     data : pandas, polars or arrow table, DuckDB relation, dict of columns, or path of a file that
         `read_data` takes.
     family : ``"gaussian"``, ``"student"``; ``"gamma"``, ``"lognormal"``, ``"weibull"``, ``"exponential"``,
@@ -104,6 +108,7 @@ class Model:
         self.spec, self.design = with_categories(spec, design)
         for response, outcome in zip(self.spec.responses, self.design.outcomes, strict=True):
             check_response(response.family, response.label, outcome.y, outcome.trials)
+            check_bounds(response.family, response.label, outcome.bounds, outcome.trials)
         if not (self.design.fixed or self.design.terms):
             raise SpecError(
                 f"Formula `{self.spec.formula.text}` has neither fixed nor random effects."

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.columns import Column, Factor, Numeric, Variable
+from bayesmix.data.design.censoring import bounds_of
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.evaluate import Learnt
 from bayesmix.data.design.inputs import (
@@ -20,6 +21,7 @@ from bayesmix.data.design.inputs import (
     complete_rows,
     count_rows,
     evaluate_all,
+    evaluate_beside,
     kind_of,
     needed_names,
     prior_weights,
@@ -36,11 +38,12 @@ from bayesmix.data.design.layout import (
     check_names,
 )
 from bayesmix.data.design.matrix import ModelMatrix, assemble, independent, keep, learn_matrix, without_intercept
-from bayesmix.data.design.response import ResponseKind, outcome, outcome_texts
+from bayesmix.data.design.response import Outcome, ResponseKind, outcome
 from bayesmix.data.design.rows import Rows, stack
 from bayesmix.data.design.term import Effects, learn_term, make_term
 from bayesmix.data.frame import Table, open_table
 from bayesmix.errors import DataError, DroppedWarning, FormulaError, nearest, warn_user
+from bayesmix.language.formula.additions import Additions
 from bayesmix.language.formula.expression import column_names
 from bayesmix.language.formula.parse import Bar, Formula
 from bayesmix.language.formula.reader import read
@@ -103,25 +106,29 @@ def build(
     arguments = read_arguments(weights=weights, offset=offset)
     fixed_terms = [expand(read(part.formula.fixed), _dot(parts, table.names)) for part in parts]
     bars = _bars(parts)
-    responses = [ResponseEncoder(part.formula.response, part.kind) for part in parts if part.kind is not None]
+    responses = [
+        ResponseEncoder(part.formula.response, part.kind, part.formula.additions)
+        for part in parts
+        if part.kind is not None
+    ]
 
     every = [*fixed_terms, *(one.terms for _, effects in bars for one in effects)]
     texts = [
-        *(text for one in responses for text in _texts(one, arguments)),
+        *(text for one in responses for text in one.texts(arguments.weights) if text != one.additions.trials),
         *(name for terms in every for name in terms.used),
         *(text for part in parts for text in part.formula.offsets),
         *arguments.texts,
     ]
     mentioned = needed_names((name for terms in every for name in terms.variables), table)
-    data_read = _read(table, texts, [text for bar, _ in bars for text in bar.group], mentioned, arguments)
+    groups = [text for bar, _ in bars for text in bar.group]
+    data_read = _read(table, texts, groups, mentioned, arguments, [one.additions for one in responses])
     variables, rows = data_read.variables, data_read.rows
 
     found = _fixed(parts, fixed_terms, variables, contrasts or {}, len(rows))
     terms = sorted((learn_term(*bar, variables) for bar in bars), key=lambda term: -len(term.levels))
     names = tuple(part.name(name) for part, (matrix, *_) in zip(parts, found, strict=True) for name in matrix.names)
     check_names(names, terms)
-    weights_given = prior_weights(arguments.weights, variables, rows)
-    observed = tuple(outcome(one.text, variables, one.kind, weights_given, rows=rows) for one in responses)
+    observed = tuple(_outcome(one, variables, arguments.weights, rows) for one in responses)
     predictors = [
         PredictorEncoder(part.prefix, matrix, part.formula.offsets)
         for part, (matrix, *_) in zip(parts, found, strict=True)
@@ -170,15 +177,27 @@ class _Read:
 
 
 def _read(
-    table: Table, texts: Sequence[str], groups: Sequence[str], mentioned: Sequence[str], arguments: Arguments
+    table: Table,
+    texts: Sequence[str],
+    groups: Sequence[str],
+    mentioned: Sequence[str],
+    arguments: Arguments,
+    additions: Sequence[Additions],
 ) -> _Read:
-    columns = read_columns(table, [*texts, *groups], arguments)
+    beside = [text for one in additions for text in one.texts]
+    columns = read_columns(table, [*texts, *groups, *beside], arguments)
     unread = [name for name in mentioned if name not in columns]  # those of removed terms, of any type
     gone = {name: table.missing([name]) for name in unread}
-    rows = complete_rows({name: column.missing for name, column in columns.items()} | gone)
-    check_text(texts, columns)
+    ends = {one.upper for one in additions}  # these are missing where a row has no interval
+    always = [*texts, *groups, *(text for text in beside if text not in ends)]
+    needed = {*needed_names(always, table), *arguments.arrays}
+    missing = {name: column.missing for name, column in columns.items() if name in needed}
+    rows = complete_rows(missing | gone)
+    check_text([*texts, *beside], columns)
     memory: dict[str, Learnt] = {}
-    return _Read(columns, gone, rows, evaluate_all([*texts, *groups], columns, memory, rows), memory)
+    variables = evaluate_beside(beside, columns, memory, rows, count_rows(columns))
+    variables |= evaluate_all([*texts, *groups], columns, memory, rows)
+    return _Read(columns, gone, rows, variables, memory)
 
 
 def _bars(parts: Sequence[Part]) -> list[tuple[Bar, list[Effects]]]:
@@ -197,8 +216,14 @@ def _bars(parts: Sequence[Part]) -> list[tuple[Bar, list[Effects]]]:
     return found
 
 
-def _texts(response: ResponseEncoder, arguments: Arguments) -> tuple[str, ...]:
-    return outcome_texts(response.text, response.kind, weighted=arguments.weights is not None)
+def _outcome(response: ResponseEncoder, variables: Mapping[str, Variable], weights: str | None, rows: Array) -> Outcome:
+    """What was observed of a response, with its own weights or those of the whole model."""
+    beside = response.additions
+    if weights and beside.weights:
+        raise DataError(f"Weights are given twice, as `weights({beside.weights})` and as `weights=`: leave one out.")
+    given = prior_weights(beside.weights or weights, variables, rows)
+    found = outcome(response.text, variables, response.kind, given, rows=rows, trials=beside.trials)
+    return replace(found, bounds=bounds_of(beside, found.y, variables, rows))
 
 
 def _source(names: Sequence[str], found: _Read, arguments: Arguments, contrasts: Mapping[str, str]) -> Source:
@@ -210,7 +235,8 @@ def _source(names: Sequence[str], found: _Read, arguments: Arguments, contrasts:
 
 def _dot(parts: Sequence[Part], names: Sequence[str]) -> tuple[str, ...]:
     """Return what ``.`` stands for: the columns that no response uses."""
-    used = {name for part in parts if part.kind is not None for name in column_names(read(part.formula.response))}
+    means = [part.formula for part in parts if part.kind is not None]
+    used = {name for one in means for name in (*column_names(read(one.response)), *one.additions.columns)}
     return tuple(name for name in names if name not in used)
 
 
@@ -264,7 +290,7 @@ def _columns(
 
 
 def _read_only(design: Design) -> Design:
-    observed = (a for outcome in design.outcomes for a in (outcome.y, outcome.trials, outcome.weights))
+    observed = (a for outcome in design.outcomes for a in outcome.arrays)
     of_terms = (a for term in design.terms for a in (term.codes, term.z))
     for array in (*observed, design.X, design.offset, design.rows, *of_terms):
         array.setflags(write=False)

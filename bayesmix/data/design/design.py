@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from bayesmix.arrays import Array
 from bayesmix.data.design.inputs import Source
 from bayesmix.data.design.layout import Encoder, Layout
@@ -135,7 +133,7 @@ class Design:
     def with_response(self, *y: Array) -> Design:
         """Other responses ``(n,)`` on the same rows, one for each that there is."""
         found = zip(self.outcomes, y, strict=True)
-        return replace(self, outcomes=tuple(replace(outcome, y=values) for outcome, values in found))
+        return replace(self, outcomes=tuple(outcome.with_values(values) for outcome, values in found))
 
     def with_rows(self, **changes: Any) -> Design:
         """Other arrays of the rows."""
@@ -156,4 +154,4 @@ def is_same_response(first: Design, second: Design) -> bool:
     if len(first.outcomes) != len(second.outcomes):
         return False
     pairs = zip(first.outcomes, second.outcomes, strict=True)
-    return all(np.array_equal(a.y, b.y) and np.array_equal(a.trials, b.trials) for a, b in pairs)
+    return all(a.is_same(b) for a, b in pairs)

@@ -43,7 +43,7 @@ class _Scope:
     memory: Memory
 
 
-def evaluate(text: str, columns: Mapping[str, Column], memory: Memory) -> Variable:
+def evaluate(text: str, columns: Mapping[str, Column], memory: Memory, *, n: int | None = None) -> Variable:
     """Evaluate one variable of a formula.
 
     Parameters
@@ -54,6 +54,8 @@ def evaluate(text: str, columns: Mapping[str, Column], memory: Memory) -> Variab
         By name; all those that the expression mentions.
     memory
         What functions have learnt, by the text of the call; calls that are not in it learn now and are added.
+    n
+        Rows of a constant; without it the expression is to be a column.
 
     Raises
     ------
@@ -66,6 +68,8 @@ def evaluate(text: str, columns: Mapping[str, Column], memory: Memory) -> Variab
         value = _value(read(text), _Scope(columns, memory))
     if isinstance(value, Numeric | Factor | CodedFactor | Matrix):
         return value
+    if n is not None and isinstance(value, int | float):
+        return Numeric(np.full(n, float(value)))
     raise DataError(f"`{text}` is a constant, not a column.")
 
 

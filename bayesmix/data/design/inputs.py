@@ -163,15 +163,22 @@ def evaluate_all(
     return found
 
 
+def evaluate_beside(
+    texts: Iterable[str], columns: Mapping[str, Column], memory: Memory, rows: Array, n: int
+) -> dict[str, Variable]:
+    """Evaluate what stands beside a response: constants of ``n`` rows as well, values that are infinite or missing."""
+    return {text: evaluate(text, columns, memory, n=n).take(rows) for text in dict.fromkeys(texts)}
+
+
 def prior_weights(text: str | None, variables: Mapping[str, Variable], rows: Array) -> Array | None:
     """Return the weights, (n,), or None where none were given."""
     if text is None:
         return None
     values = _numbers("weights", text, variables)
-    wrong = np.flatnonzero(values <= 0)
+    wrong = np.flatnonzero(~((values > 0) & np.isfinite(values)))
     if len(wrong):
         what = f"The weights are {values[wrong[0]]:g} in {name_rows(rows[wrong])}."
-        raise DataError(f"{what} Weights are positive; leave out the rows that do not count.")
+        raise DataError(f"{what} Weights are positive numbers; leave out the rows that do not count.")
     return values.copy()  # these may be the user's own memory
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from bayesmix.data.design.evaluate import Learnt
 from bayesmix.data.design.inputs import FittedKind, Source
 from bayesmix.data.design.matrix import ModelMatrix
-from bayesmix.data.design.response import ResponseKind
+from bayesmix.data.design.response import ResponseKind, outcome_texts
 from bayesmix.data.design.term import TermEncoder
 from bayesmix.errors import DesignError
 from bayesmix.language.families.link import LINKS, Link
+from bayesmix.language.formula.additions import NOTHING, Additions
 from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
 from bayesmix.language.formula.parse import Formula
 
@@ -69,6 +70,12 @@ class ResponseEncoder:
 
     text: str
     kind: ResponseKind
+    additions: Additions = NOTHING
+
+    def texts(self, weights: str | None) -> tuple[str, ...]:
+        """Expressions that its values are made of, ``weights`` those of the whole model."""
+        is_weighted = bool(weights or self.additions.weights)
+        return outcome_texts(self.text, self.kind, weighted=is_weighted, trials=self.additions.trials)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,8 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.columns import Factor, Numeric, Variable, drop_unused, name_all, name_rows
-from bayesmix.errors import DataError
+from bayesmix.errors import DataError, SpecError
+from bayesmix.language.families.bounds import Bounds
 from bayesmix.language.families.support import COUNTABLE
 from bayesmix.language.formula.expression import Call, Chain, spell
 from bayesmix.language.formula.reader import read
@@ -32,15 +33,55 @@ class Outcome:
     weights: Array  # (n,) prior weights; ones where they were the trials of a proportion
     has_trials: bool = False  # whether it counts successes
     categories: Categories | None = None  # failure and success, or what the codes 0, 1, ... of `y` stand for
+    bounds: Bounds | None = None  # of censored and truncated responses
+
+    @property
+    def arrays(self) -> tuple[Array, ...]:
+        """All that there is of each row."""
+        bounds = () if self.bounds is None else self.bounds.arrays
+        return (self.y, self.trials, self.weights, *bounds)
+
+    def is_same(self, other: Outcome) -> bool:
+        """Whether the same was observed, whatever its weights."""
+        mine, theirs = (replace(one, weights=one.y).arrays for one in (self, other))
+        return len(mine) == len(theirs) and all(map(np.array_equal, mine, theirs))
+
+    def with_values(self, y: Array) -> Outcome:
+        """Other values of the same rows, all of them seen.
+
+        Raises
+        ------
+        SpecError
+            If the rows are censored: nobody knows which of other values would be.
+        """
+        if self.bounds is not None and self.bounds.is_censored.any():
+            raise SpecError(
+                "New responses in place of censored ones would have to be censored, and how is not known: this needs a"
+                " model without cens()."
+            )
+        return replace(self, y=y)
 
     def take(self, part: Array) -> Outcome:
         """Some of the rows."""
-        return replace(self, y=self.y[part], trials=self.trials[part], weights=self.weights[part])
+        bounds = None if self.bounds is None else self.bounds.take(part)
+        return replace(self, y=self.y[part], trials=self.trials[part], weights=self.weights[part], bounds=bounds)
 
 
-def outcome_texts(response: str, kind: ResponseKind, *, weighted: bool) -> tuple[str, ...]:
-    """Return the expressions that a response is made of: two for successes and failures or trials, else one."""
+def outcome_texts(response: str, kind: ResponseKind, *, weighted: bool, trials: str = "") -> tuple[str, ...]:
+    """Return the expressions that a response is made of: two for successes and failures or trials, else one.
+
+    Parameters
+    ----------
+    weighted
+        Whether there are weights: of a proportion, its trials.
+    trials
+        What brms's ``y | trials(n)`` says.
+    """
     expression = read(response)
+    if trials:
+        if isinstance(expression, Call | Chain):
+            raise DataError(f"`{response} | trials({trials})` has its trials twice: write `successes | trials(n)`.")
+        return response, trials
     match expression:
         case Call(function="cbind", arguments=(successes, failures)):
             if kind != "binomial":
@@ -48,8 +89,8 @@ def outcome_texts(response: str, kind: ResponseKind, *, weighted: bool) -> tuple
             return spell(successes.value), spell(failures.value)
         case Call(function="cbind"):
             raise DataError(f"The response `{response}` needs two columns: `cbind(successes, failures)`.")
-        case Chain(operators=("/",), operands=(successes, trials)) if kind == "binomial" and not weighted:
-            return spell(successes), spell(trials)
+        case Chain(operators=("/",), operands=(successes, total)) if kind == "binomial" and not weighted:
+            return spell(successes), spell(total)
     return (response,)
 
 
@@ -60,6 +101,7 @@ def outcome(
     weights: Array | None,
     *,
     rows: Array,
+    trials: str = "",
 ) -> Outcome:
     """Make the outcome from the evaluated expressions of `outcome_texts`.
 
@@ -75,13 +117,15 @@ def outcome(
         (n,) positive; the trials, where the response is a proportion.
     rows
         (n,) positions in the data as given, for messages.
+    trials
+        As in `outcome_texts`.
 
     Raises
     ------
     DataError
         If the values are not those of the kind of response.
     """
-    texts = outcome_texts(response, kind, weighted=weights is not None)
+    texts = outcome_texts(response, kind, weighted=weights is not None, trials=trials)
     values = [variables[text] for text in texts]
     ones = np.ones(len(rows))
     plain = ones if weights is None else weights
@@ -92,9 +136,9 @@ def outcome(
         return Outcome(_numbers(response, values[0]), ones, plain)
     if len(values) == 2:
         first, second = (_counts(text, _numbers(text, value), rows) for text, value in zip(texts, values, strict=True))
-        trials = first + second if response.startswith("cbind(") else second
-        _check_possible(response, first, trials, rows)
-        return Outcome(first, trials, plain, has_trials=True)
+        total = first + second if response.startswith("cbind(") else second
+        _check_possible(response, first, total, rows)
+        return Outcome(first, total, plain, has_trials=True)
     if isinstance(values[0], Factor):
         pair = _categories(response, values[0])
         return Outcome(_successes(values[0], pair), ones, plain, has_trials=True, categories=pair)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,9 @@ class Regression:
     converged: bool  # to a maximum: not where the likelihood rises for ever
 
 
-def fit_regression(likelihood: Likelihood, X: Array, offset: Array, start: Array) -> Regression:
+def fit_regression(
+    likelihood: Likelihood, X: Array, offset: Array, start: Array, *, dispersion: Array | float = 1.0
+) -> Regression:
     """Maximise the likelihood of rows by their fixed effects.
 
     Parameters
@@ -32,30 +35,34 @@ def fit_regression(likelihood: Likelihood, X: Array, offset: Array, start: Array
     X : (N, p) stacked predictor by predictor, of full column rank.
     offset : (N,)
     start : (p,)
+    dispersion : the parameter beside the mean where that is one number, held.
     """
-    one, beta, step = np.ones(()), start, np.full(len(start), np.inf)
+    beta, step = start, np.full(len(start), np.inf)
+    dispersion = np.asarray(dispersion)
+
+    def value(at: Array) -> float:
+        return float(np.sum(likelihood.value(X @ at + offset, dispersion)))
+
     with np.errstate(all="ignore"):
         for _ in range(ROUNDS):
-            first, second = likelihood.newton(X @ beta + offset, one)
-            positive = likelihood.descent(X @ beta + offset, second, one)
+            first, second = likelihood.newton(X @ beta + offset, dispersion)
+            positive = likelihood.descent(X @ beta + offset, second, dispersion)
             step = np.linalg.lstsq(X.T @ weigh_columns(positive, X), X.T @ first, rcond=None)[0]
-            beta, length = _shorter(likelihood, X, offset, beta, step)
+            beta, length = _shorter(value, beta, step)
             if not length or np.max(np.abs(step) / (1.0 + np.abs(beta)), initial=0.0) < CLOSE:
                 break
-        information = X.T @ weigh_columns(-likelihood.newton(X @ beta + offset, one)[1], X)
+        information = X.T @ weigh_columns(-likelihood.newton(X @ beta + offset, dispersion)[1], X)
     is_maximum = bool(np.isfinite(information).all()) and bool(np.all(np.linalg.eigvalsh(information) > 0.0))
     is_still = bool(np.max(np.abs(step) / (1.0 + np.abs(beta)), initial=0.0) < np.sqrt(CLOSE))
     covariance = np.linalg.inv(information) if is_maximum else np.full(information.shape, np.nan)
     return Regression(beta, covariance, is_maximum and is_still)
 
 
-def _shorter(likelihood: Likelihood, X: Array, offset: Array, beta: Array, step: Array) -> tuple[Array, float]:
+def _shorter(value: Callable[[Array], float], beta: Array, step: Array) -> tuple[Array, float]:
     """The coefficients after as much of a step as raises the likelihood, and how much that is."""
-    one, length = np.ones(()), 1.0
-    before = float(np.sum(likelihood.value(X @ beta + offset, one)))
+    length, before = 1.0, value(beta)
     for _ in range(HALVINGS):
-        after = float(np.sum(likelihood.value(X @ (beta + length * step) + offset, one)))
-        if after >= before:
+        if value(beta + length * step) >= before:
             return beta + length * step, length
         length *= 0.5
     return beta, 0.0

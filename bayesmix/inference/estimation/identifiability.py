@@ -15,7 +15,13 @@ from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.restart import NO_NOISE
 from bayesmix.inference.estimation.ridge import ridges
 from bayesmix.inference.estimation.running_parameters import EXACT, running_dispersion, running_parameters
-from bayesmix.inference.estimation.separation import endless_sides, is_unbounded, null_space, separating_direction
+from bayesmix.inference.estimation.separation import (
+    edges,
+    endless_sides,
+    is_unbounded,
+    null_space,
+    separating_direction,
+)
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import Parameters, sd_names
 from bayesmix.language.families.link import Link
@@ -37,8 +43,11 @@ def check_identifiable(design: Design, spec: ModelSpec) -> None:
     for part in mean_parts(design, spec):
         if part.has_residual:
             _check_residual(part)
-        _check_counts(part)
-        if part.family.response == "binomial":
+        if part.outcome.bounds is None:
+            _check_counts(part)
+        else:
+            _check_bounds(part)
+        if part.family.response == "binomial" and part.outcome.bounds is None:
             _check_outcomes(part)
 
 
@@ -82,6 +91,27 @@ def _check_counts(part: MeanPart) -> None:
         )
 
 
+def _check_bounds(part: MeanPart) -> None:
+    """Bounds that say of all responses that they are large tell no mean, those of one place tell no spread."""
+    bounds = part.outcome.bounds
+    assert bounds is not None
+    way = edges(part.y, part.trials, part.family, part.link, bounds=bounds)
+    if abs(way.sum()) == len(way):
+        side, larger = ("right", "larger") if way[0] > 0.0 else ("left", "smaller")
+        what = f"are {side}-censored" if bounds.is_censored.all() else f"are censored, or at their {side} bound"
+        raise DesignError(
+            f"All {len(way)} responses `{part.label}` {what}: the {larger} their mean, the likelier they are, and the"
+            f" likelihood has no maximum. Some have to be seen, or to be known to lie between bounds. {SAMPLE}"
+        )
+    is_one_sided = bounds.is_censored & (way != 0.0)
+    if is_one_sided.all() and len(part.family.parameters) > 1 and np.ptp(part.y) == 0.0:
+        raise DesignError(
+            f"All {len(way)} responses `{part.label}` are only known to lie on one side of {part.y[0]:g}: their mean"
+            f" and `{part.family.parameters[1].name}` cannot be told apart. The side by itself is a response of family"
+            f" `bernoulli`. {SAMPLE}"
+        )
+
+
 def _check_outcomes(part: MeanPart) -> None:
     for outcome, count in (("success", part.y.sum()), ("failure", (part.trials - part.y).sum())):
         if not count > 0:
@@ -107,7 +137,7 @@ def untold(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
 def runaways(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
     """Say which estimates run off to the end of their range, and why: one sentence each."""
     values = point.parameters
-    if spec.is_simple and spec.family.is_normal:
+    if spec.is_simple and spec.family.is_normal and design.outcome.bounds is None:
         return _exact_fit(design, point) or _without_noise(design, point)
     found = []
     for part in mean_parts(design, spec):
@@ -130,16 +160,18 @@ def separated(design: Design, spec: ModelSpec, point: PointEstimate) -> Array | 
 
 
 def _separated_part(part: MeanPart, point: PointEstimate) -> Array | None:
-    if not np.ptp(part.X @ point.beta[part.columns]) > LARGE_EFFECT:
+    bounds = part.outcome.bounds
+    if bounds is None and not np.ptp(part.X @ point.beta[part.columns]) > LARGE_EFFECT:
         return None
-    return separating_direction(scaled(part.X), part.y, part.trials, part.family, part.link)
+    return separating_direction(scaled(part.X), part.y, part.trials, part.family, part.link, bounds=bounds)
 
 
 def endless_effects(design: Design, spec: ModelSpec) -> Array:
     """Whether each fixed effect of separated data may run off, downwards and upwards: ``(p, 2)``."""
     endless = np.zeros((design.X.shape[1], 2), bool)
     for part in mean_parts(design, spec):
-        endless[part.columns] = endless_sides(scaled(part.X), part.y, part.trials, part.family, part.link)
+        bounds, X = part.outcome.bounds, scaled(part.X)
+        endless[part.columns] = endless_sides(X, part.y, part.trials, part.family, part.link, bounds=bounds)
     return endless
 
 
@@ -150,6 +182,7 @@ def _separated(part: MeanPart, direction: Array) -> str:
     size = np.abs(scaled(part.X) @ direction)
     rows = int(np.sum(size > 1e-6 * size.max()))
     outcome = "one outcome" if part.family.response == "binomial" else "a count of zero"
+    outcome = outcome if part.outcome.bounds is None else "a censored response, or one at its bound"
     return (
         f"The estimate of {listed} runs off to infinity: it separates the outcomes, at its ends (at least {rows} of"
         f" {len(part.y)} rows) there is only {outcome}. The likelihood has no maximum; what is shown is where the"

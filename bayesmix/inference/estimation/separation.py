@@ -5,19 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.language.families.bounds import Bounds
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import Link
 
 SEPARATES = 1e-3  # of the largest move of a row along a direction: beyond the rounding of a linear programme
 
 
-def separating_direction(X: Array, y: Array, trials: Array, family: Family, link: Link) -> Array | None:
+def separating_direction(
+    X: Array, y: Array, trials: Array, family: Family, link: Link, *, bounds: Bounds | None = None
+) -> Array | None:
     """Direction of the fixed effects along which the likelihood rises for ever: ``(p,)``, None if there is none.
 
-    Rows with successes only must not fall along it, rows with failures (or counts of zero) only must not rise, all
-    others must stay; a linear programme finds the direction that moves most (Konis 2007).
+    Rows with successes only, or right-censored ones, must not fall along it, rows with failures (or counts of zero)
+    only, or left-censored ones, must not rise, all others must stay; a linear programme finds the direction that moves
+    most (Konis 2007).
     """
-    cone = _cone(X, y, trials, family, link)
+    cone = _cone(X, edges(y, trials, family, link, bounds=bounds))
     if cone is None:
         return None
     free, rows = cone
@@ -30,13 +34,15 @@ def rising_direction(X: Array) -> Array | None:
     return _farthest(X, X.sum(axis=0)) if len(X) else None
 
 
-def endless_sides(X: Array, y: Array, trials: Array, family: Family, link: Link) -> Array:
+def endless_sides(
+    X: Array, y: Array, trials: Array, family: Family, link: Link, *, bounds: Bounds | None = None
+) -> Array:
     """Whether each fixed effect may run off along some separating direction, ``(p, 2)``: downwards, upwards.
 
     No interval of its profile likelihood ends there: along such a direction the deviance does not rise.
     """
     endless = np.zeros((X.shape[1], 2), bool)
-    cone = _cone(X, y, trials, family, link)
+    cone = _cone(X, edges(y, trials, family, link, bounds=bounds))
     if cone is None:
         return endless
     free, rows = cone
@@ -48,15 +54,31 @@ def endless_sides(X: Array, y: Array, trials: Array, family: Family, link: Link)
     return endless
 
 
-def _cone(X: Array, y: Array, trials: Array, family: Family, link: Link) -> tuple[Array, Array] | None:
+def edges(y: Array, trials: Array, family: Family, link: Link, *, bounds: Bounds | None = None) -> Array:
+    """Way ``(n,)`` in which a predictor may grow for ever while its row becomes only likelier: 1, -1, or 0 for none.
+
+    NaN for rows that say nothing on the predictor.
+    """
+    way, values = np.zeros(len(y)), family.values
+    if is_unbounded(family, link):
+        way = np.where((y == trials) & values.one_is_edge, 1.0, np.where(y == values.least, -1.0, 0.0))
+        way = np.where(values.is_silent(y), np.nan, way)
+    if bounds is None or not (link.is_open or values.range == "real"):
+        return way
+    below = np.ceil(bounds.lower) - 1.0 if values.is_discrete else bounds.lower
+    if values.is_discrete:  # the smallest and the largest count that could be observed are all that is left
+        way = np.where(y - 1.0 == below, -1.0, np.where(y == np.floor(bounds.upper), 1.0, way))
+    censored = np.where(bounds.high >= bounds.upper, 1.0, np.where(bounds.low <= below, -1.0, 0.0))
+    return np.where(bounds.is_censored, censored, way)
+
+
+def _cone(X: Array, way: Array) -> tuple[Array, Array] | None:
     """Basis ``(p, m)`` of the directions that leave the other rows, and what rows at an edge move inwards by it."""
-    if not X.shape[1] or not is_unbounded(family, link):
+    if not X.shape[1] or not np.any(np.abs(way) == 1.0):
         return None
-    low, high = y == family.values.least, (y == trials) & family.values.one_is_edge
-    edge = low | high
-    bound = ~(edge | family.values.is_silent(y))
-    free = null_space(X[bound])
-    rows = np.unique(np.where(high, 1.0, -1.0)[edge, None] * (X[edge] @ free), axis=0)
+    free = null_space(X[way == 0.0])
+    is_edge = np.abs(way) == 1.0
+    rows = np.unique(way[is_edge, None] * (X[is_edge] @ free), axis=0)
     return (free, rows) if rows.size else None
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.data.design.response import Outcome
 from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem
 from bayesmix.inference.estimation.distributional_regression import fit_regression
 from bayesmix.inference.estimation.glm import LARGEST, Glm, fit_glm
@@ -33,8 +34,8 @@ def without_random_effects(problem: GeneralizedProblem) -> Start:
     """Fixed effects by Fisher scoring of the means, dispersions by the method of moments."""
     X, offset, likelihood = problem.coordinates.X, problem.offset, problem.likelihood
     match likelihood:
-        case OnePredictor(family=family, link=link, outcome=outcome):
-            part = ResponsePart(family, (link,), (0,), outcome)
+        case OnePredictor(family=family, link=link, outcome=outcome, observed=observed):
+            part = ResponsePart(family, (link,), (0,), outcome, observed)
             if family.crude is not None:
                 return Start(_by_regression(likelihood, [part], X, offset), 1.0, is_separated=False)
             pooled, is_separated = _mean(part, X, offset)
@@ -92,12 +93,12 @@ def _of_response(part: ResponsePart, X: Array, offset: Array) -> tuple[Array, bo
 def _mean(part: ResponsePart, X: Array, offset: Array) -> tuple[Glm, bool]:
     outcome, family, link = part.outcome, part.family, part.links[0]
     pooled = fit_glm(X, outcome.y, outcome.trials, outcome.weights, offset, family, link)
-    is_separated = _is_separated(pooled, X, outcome.y, outcome.trials, family, link)
+    is_separated = _is_separated(pooled, X, outcome, family, link)
     beta = np.zeros_like(pooled.beta) if is_separated else np.clip(pooled.beta, -LARGEST, LARGEST)
     return Glm(beta, pooled.beta_cov, pooled.dispersion, pooled.converged), is_separated
 
 
-def _is_separated(pooled: Glm, X: Array, y: Array, trials: Array, family: Family, link: Link) -> bool:
+def _is_separated(pooled: Glm, X: Array, outcome: Outcome, family: Family, link: Link) -> bool:
     if pooled.converged and float(np.max(np.abs(X @ pooled.beta), initial=0.0)) < SUSPECT:
         return False
-    return separating_direction(X, y, trials, family, link) is not None
+    return separating_direction(X, outcome.y, outcome.trials, family, link, bounds=outcome.bounds) is not None

@@ -18,6 +18,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.response import Outcome
 from bayesmix.inference.parameters.response_parts import CorrelatedResponses, Part, ResponsePart
+from bayesmix.language.families.bounds import observed
 from bayesmix.language.families.derivatives import (
     Derivatives,
     by_predictor,
@@ -77,6 +78,7 @@ class OnePredictor(Likelihood):
     family: Family
     link: Link
     outcome: Outcome
+    observed: Family  # of what was observed of the response: `family` itself without bounds
 
     @property
     @override
@@ -90,15 +92,15 @@ class OnePredictor(Likelihood):
 
     @override
     def jet(self, eta: Array, dispersion: Array) -> Jet:
-        return by_predictor(self.family, self.link, self.outcome.y, eta, **self._rest(dispersion))
+        return by_predictor(self.observed, self.link, self.outcome.y, eta, **self._rest(dispersion))
 
     @override
     def slopes(self, eta: Array, dispersion: Array) -> tuple[Array, Array]:
-        return slopes_by_predictor(self.family, self.link, self.outcome.y, eta, **self._rest(dispersion))
+        return slopes_by_predictor(self.observed, self.link, self.outcome.y, eta, **self._rest(dispersion))
 
     @override
     def value(self, eta: Array, dispersion: Array) -> Array:
-        return density_by_predictor(self.family, self.link, self.outcome.y, eta, **self._rest(dispersion))
+        return density_by_predictor(self.observed, self.link, self.outcome.y, eta, **self._rest(dispersion))
 
     @override
     def newton(self, eta: Array, dispersion: Array) -> tuple[Array, Array]:
@@ -185,15 +187,20 @@ class SeveralPredictors(Likelihood):
 def likelihood_of(design: Design, spec: ModelSpec) -> Likelihood:
     """The likelihood of a model's rows."""
     if spec.is_simple:
-        return OnePredictor(spec.family, spec.link, design.outcome)
+        return OnePredictor(spec.family, spec.link, design.outcome, _observed(spec.family, design.outcome))
     parts: list[ResponsePart] = []
     for number, (response, outcome) in enumerate(zip(spec.responses, design.outcomes, strict=True)):
         own = {one.parameter: r for r, one in enumerate(spec.parameters) if one.response == number}
         places = tuple(own[parameter] for parameter in range(len(response.family.parameters)))
-        parts.append(ResponsePart(response.family, response.links, places, outcome))
+        seen = _observed(response.family, outcome)
+        parts.append(ResponsePart(response.family, response.links, places, outcome, seen))
     if design.layout.residual:
         return SeveralPredictors(design.n, design.R, (CorrelatedResponses(tuple(parts), design.layout.residual),))
     return SeveralPredictors(design.n, design.R, tuple(parts))
+
+
+def _observed(family: Family, outcome: Outcome) -> Family:
+    return observed(family, outcome.bounds, outcome.trials)
 
 
 def _spread(found: Derivatives, places: Sequence[int], into: Sequence[Array]) -> None:

@@ -61,6 +61,7 @@ class ResponsePart(Part):
     links: tuple[Link, ...]  # one a parameter
     predictors: tuple[int, ...]  # of each parameter
     outcome: Outcome
+    observed: Family  # of what was observed of the response: `family` itself without bounds
 
     @property
     @override
@@ -75,12 +76,12 @@ class ResponsePart(Part):
     @override
     def value(self, own: Sequence[Array]) -> Array:
         y, trials, weights = self.outcome.y, self.outcome.trials, self.outcome.weights
-        return density_by_predictors(self.family, self.links, y, own, trials=trials, weights=weights)
+        return density_by_predictors(self.observed, self.links, y, own, trials=trials, weights=weights)
 
     @override
     def derivatives(self, own: Sequence[Array], order: int) -> Derivatives:
         y, trials, weights = self.outcome.y, self.outcome.trials, self.outcome.weights
-        return by_predictors(self.family, self.links, y, own, trials=trials, weights=weights, order=order)
+        return by_predictors(self.observed, self.links, y, own, trials=trials, weights=weights, order=order)
 
     def parameters(self, own: Sequence[Any]) -> tuple[Any, ...]:
         """The parameters of each row at its prior weight, from the predictors: arrays or polynomials."""

@@ -7,12 +7,13 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
 from bayesmix.errors import SpecError
-from bayesmix.inference.estimation.separation import rising_direction, separating_direction
+from bayesmix.inference.estimation.separation import edges, rising_direction, separating_direction
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import sd_names
 from bayesmix.inference.parameters.one_predictor import one_predictor, one_term
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.language.families.family import Family, Limit
+from bayesmix.language.families.link import Link
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.on_link import natural
 
@@ -64,7 +65,7 @@ def _of_term(design: Design, spec: ModelSpec, term: Term) -> Array:
             continue
         view, alone = one_predictor(design, spec, r), one_term(term, design, r)
         if one.parameter == 0:
-            silent = np.full(len(own), _silent_levels(view, _family(spec, r), alone))
+            silent = np.full(len(own), _silent_levels(view, _family(spec, r), one.link, alone))
         else:
             silent = np.array([_saturated_levels(design, spec, r, alone, z) for z in alone.z.T])
         counts[own] = _told(view, alone, silent)
@@ -91,8 +92,12 @@ def _told(design: Design, term: Term, silent: Array) -> Array:
     return np.array(counts) - silent
 
 
-def _silent_levels(design: Design, family: Family, term: Term) -> int:
-    """Number of levels without any count or success, or without any failure."""
+def _silent_levels(design: Design, family: Family, link: Link, term: Term) -> int:
+    """Number of levels without any count or success, or without any failure; or censored on one side altogether."""
+    if design.outcome.bounds is not None:
+        way = edges(design.y, design.trials, family, link, bounds=design.outcome.bounds)
+        rows = np.bincount(term.codes, minlength=len(term.levels))
+        return int(np.sum(np.abs(np.bincount(term.codes, way, len(term.levels))) == rows))
     if not family.values.least_is_edge:
         return 0
     if not family.values.one_is_edge:
@@ -193,7 +198,8 @@ def _separates(design: Design, spec: ModelSpec, predictor: int, X: Array) -> boo
     view, one = one_predictor(design, spec, predictor), spec.parameters[predictor]
     size = np.sqrt(np.mean(X**2, axis=0))
     scaled = X / np.where(size > 0.0, size, 1.0)
-    return separating_direction(scaled, view.y, view.trials, _family(spec, predictor), one.link) is not None
+    family, bounds = _family(spec, predictor), view.outcome.bounds
+    return separating_direction(scaled, view.y, view.trials, family, one.link, bounds=bounds) is not None
 
 
 def _goes_through(mean: Design, X: Array) -> bool:

@@ -71,6 +71,8 @@ class Family:
     sample: Callable[..., Array]  # (rng, trials, mu, *others): draws of y
     variance: Callable[..., Array]  # (trials, mu, *others): of y / trials
     base: Callable[[Array, Array], Array] = lambda y, trials: np.zeros(())  # (y, trials): what no parameter changes
+    log_tails: Callable[..., tuple[Any, Any]] | None = None  # (xp, y, trials, mu, *others): logarithms of P(response
+    # <= y) and P(response > y), for censored and truncated responses, which a family without it does not have
     expected: Callable[..., Array] | None = None  # (trials, mu, *others): mean of y / trials where that is not mu
     crude: Callable[[Array, Array], tuple[float, ...]] | None = None  # (y, trials): one start of each parameter; needed
     # where mu is not the mean: regressions begin there, not at means by groups of rows

@@ -28,6 +28,11 @@ def _cdf(y: Array, _: Array, mu: Array, sigma: Array) -> Array:
     return np.asarray(ndtr((y - mu) / sigma))
 
 
+def _log_tails(xp: Namespace, y: Any, _: Any, mu: Any, sigma: Any) -> tuple[Any, Any]:
+    z = (y - mu) / sigma
+    return xp.log_ndtr(z), xp.log_ndtr(-z)
+
+
 GAUSSIAN = Family(
     "gaussian",
     (Parameter("mu", ("identity", "log", "inverse")), Parameter("sigma", unit="response", exact="zero")),
@@ -37,6 +42,7 @@ GAUSSIAN = Family(
     sample=lambda rng, trials, mu, sigma: rng.normal(mu, sigma),
     variance=lambda trials, mu, sigma: np.broadcast_to(sigma**2, mu.shape),
     base=lambda y, trials: np.asarray(-0.5 * math.log(2.0 * math.pi)),
+    log_tails=_log_tails,
     words="Normal(mu[i], sigma)",
     deviance=lambda y, trials, mu, sigma: (y - mu) ** 2,
     moments=lambda y, mu: (max(float(np.std(y - mu)), 1e-8),),

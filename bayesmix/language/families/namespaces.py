@@ -166,15 +166,14 @@ def _ndtr(x: Array, order: int) -> list[Array]:
 
 
 def _log_ndtr(x: Array, order: int) -> list[Array]:
-    """By Mills' ratio ``m = phi / Phi``: ``m' = -m (x + m)``."""
-    from scipy.special import log_ndtr
+    from scipy.special import erfcx, log_ndtr
 
-    value = log_ndtr(x)
+    value = np.asarray(log_ndtr(x))
     if not order:
         return [value]
-    m = np.exp(-0.5 * x**2 - 0.5 * np.log(2.0 * np.pi) - value)
-    second = -m * (x + m)
-    return [value, m, second, -second * (x + m) - m * (1.0 + second)][: order + 1]
+    first = np.sqrt(2.0 / np.pi) / erfcx(-x / np.sqrt(2.0))  # density over distribution function, also far below zero
+    second = -first * (x + first)
+    return [value, first, second, -second * (x + first) - first * (1.0 + second)][: order + 1]
 
 
 def _cloglog(x: Array, order: int) -> list[Array]:
@@ -259,9 +258,7 @@ def symbolic() -> Namespace:
         expit=pt.sigmoid,
         softplus=pt.softplus,
         ndtr=lambda x: 0.5 * pt.erfc(-x / np.sqrt(2.0)),
-        log_ndtr=lambda x: pt.switch(
-            x < -5.0, pt.log(0.5 * pt.erfcx(-x / np.sqrt(2.0))) - 0.5 * x**2, pt.log1p(-0.5 * pt.erfc(x / np.sqrt(2.0)))
-        ),
+        log_ndtr=_symbolic_log_ndtr,
         cloglog=lambda x: 1.0 - pt.exp(-pt.exp(x)),
         log1mexp=pt.log1mexp,
         xlogy=lambda y, x: logpow(x, y),
@@ -270,3 +267,12 @@ def symbolic() -> Namespace:
         minimum=pt.minimum,
         maximum=pt.maximum,
     )
+
+
+def _symbolic_log_ndtr(x: Any) -> Any:
+    """By the scaled complementary error function below zero, where it is the logarithm of almost nothing."""
+    import pytensor.tensor as pt
+
+    low, high = pt.minimum(x, 0.0), pt.maximum(x, 0.0)
+    below = pt.log(0.5 * pt.erfcx(-low / np.sqrt(2.0))) - 0.5 * low**2
+    return pt.switch(x < 0.0, below, pt.log1p(-0.5 * pt.erfc(high / np.sqrt(2.0))))

@@ -11,11 +11,13 @@ from bayesmix.errors import FormulaError, SpecError, nearest
 from bayesmix.language.families.family import Family, is_linear
 from bayesmix.language.families.link import Link
 from bayesmix.language.families.registry import find_family, find_link
+from bayesmix.language.formula.additions import NOTHING, Additions
 from bayesmix.language.formula.formulas import MEAN, bare, read_formulas
 from bayesmix.language.formula.left_sides import OfParameter, divide, name_of
 from bayesmix.language.formula.parse import Formula, parse
 from bayesmix.language.formula.reader import read
 from bayesmix.language.formula.shared_effects import check_shared
+from bayesmix.language.formula.suited_additions import check_additions, check_alone, with_rate
 from bayesmix.language.formula.terms import expand
 from bayesmix.language.priors.prior import Prior, to_prior
 
@@ -34,6 +36,12 @@ class Response:
     name: str  # what its parameters are called by: "" where it is the only one, else "a", a name made of the label
     family: Family
     links: tuple[Link, ...]  # one a parameter of the family, in their order
+    additions: Additions = NOTHING  # what stands beside it: censoring, truncation, trials, weights
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether it is normal around the linear predictor itself, and neither censored nor truncated."""
+        return is_linear(self.family, self.links[0]) and not self.additions.is_bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +98,13 @@ class ModelSpec:
 
     @property
     def is_linear(self) -> bool:
-        """Whether it is a linear mixed model: normal responses around the only linear predictor itself."""
+        """Whether it is a linear mixed model: normal responses, seen as they are, around the only predictor itself."""
         return self.is_simple and self.has_linear_means
 
     @property
     def has_linear_means(self) -> bool:
-        """Whether all responses are normal around their linear predictors themselves."""
-        return all(is_linear(response.family, response.links[0]) for response in self.responses)
+        """Whether all responses are normal around their linear predictors themselves, and seen as they are."""
+        return all(response.is_linear for response in self.responses)
 
     @property
     def dispersion(self) -> str | None:
@@ -159,8 +167,11 @@ def make_spec(
     preset, named = _read_priors(priors)
     stated = families if isinstance(families, dict) else {"": families}
     means, others = divide(read_formulas(formula), stated)
-    responses = _responses([mean.response for mean in means], families, link)
-    parts: Parts = {(i, 0): mean for i, mean in enumerate(means)}
+    responses = _responses(means, families, link)
+    parts: Parts = {
+        (i, 0): with_rate(mean, one.family, one.links[0])
+        for i, (mean, one) in enumerate(zip(means, responses, strict=True))
+    }
     for other in others:
         _add(parts, other, responses)
     check_shared(parts.values())
@@ -211,9 +222,11 @@ def _add(parts: Parts, other: OfParameter, responses: Sequence[Response]) -> Non
     if other.parameter not in names:
         raise _not_a_parameter(other, [response])
     j = names.index(other.parameter)
+    check_alone(formula)
     if j == 0 and _is_bare(parts[i, j]):
         written = formula.text or str(formula)
-        parts[i, j] = parse(f"{response.label} {written[written.index('~') :]}")
+        mean = parse(f"{parts[i, j].left} {written[written.index('~') :]}")
+        parts[i, j] = with_rate(mean, response.family, response.links[0])
         return
     if (i, j) in parts:
         raise SpecError(
@@ -230,7 +243,7 @@ def _add(parts: Parts, other: OfParameter, responses: Sequence[Response]) -> Non
 
 def _is_bare(formula: Formula) -> bool:
     """Whether a formula is ``y ~ 1``, beside which brms takes the mean from a formula of ``mu``."""
-    return formula.fixed == "1" and not formula.bars and not formula.offsets
+    return formula.fixed == "1" and not formula.bars and len(formula.offsets) == bool(formula.additions.rate)
 
 
 def _whose(other: OfParameter, responses: Sequence[Response]) -> int:
@@ -262,7 +275,8 @@ def _not_a_parameter(other: OfParameter, responses: Iterable[Response]) -> SpecE
 # ---- responses, families, links ---------------------------------------------------------------------------------
 
 
-def _responses(labels: Sequence[str], families: Families, link: Links) -> tuple[Response, ...]:
+def _responses(means: Sequence[Formula], families: Families, link: Links) -> tuple[Response, ...]:
+    labels = [mean.response for mean in means]
     names = [name_of(label) for label in labels]
     _check_responses(labels, names)
     keys = [(bare(label), name) for label, name in zip(labels, names, strict=True)]
@@ -276,7 +290,9 @@ def _responses(labels: Sequence[str], families: Families, link: Links) -> tuple[
         _check_keys("link", link, {key for call in calls for several in call for key in several})
     links = [_links(family, link, call) for family, call in zip(chosen, calls, strict=True)]
     shown = names if len(names) > 1 else [""]
-    return tuple(map(Response, labels, shown, chosen, links))
+    for mean, family in zip(means, chosen, strict=True):
+        check_additions(mean.response, mean.additions, family)
+    return tuple(map(Response, labels, shown, chosen, links, (mean.additions for mean in means)))
 
 
 def _check_responses(labels: Sequence[str], names: Sequence[str]) -> None:
@@ -335,7 +351,7 @@ def _check_rescor(rescor: Any, responses: Sequence[Response]) -> None:
         raise SpecError(
             f"rescor=True correlates residuals of several responses; `{responses[0].label}` is one: leave it out."
         )
-    other = next((r for r in responses if not is_linear(r.family, r.links[0])), None)
+    other = next((r for r in responses if not r.is_linear), None)
     if other is not None:
         raise SpecError(
             f"rescor=True correlates residuals of gaussian responses with identity link; `{other.label}` has family"

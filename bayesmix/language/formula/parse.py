@@ -12,6 +12,7 @@ from functools import reduce
 from itertools import islice
 
 from bayesmix.errors import FormulaError
+from bayesmix.language.formula.additions import NOTHING, Additions, divide_left
 from bayesmix.language.formula.expression import (
     Argument,
     Bracket,
@@ -30,7 +31,7 @@ from bayesmix.language.formula.expression import (
 from bayesmix.language.formula.location import PlaceError, pointing
 from bayesmix.language.formula.reader import MAX_LENGTH, read, read_sides
 from bayesmix.language.formula.terms import Terms, adds_intercept, expand, is_bar, is_intercept, summands
-from bayesmix.language.formula.vocabulary import STRUCTURES
+from bayesmix.language.formula.vocabulary import ADDITIONS, STRUCTURES
 
 MAX_BARS = 100  # after expansion
 
@@ -71,18 +72,25 @@ class Formula:
     fixed: str  # right-hand side without bars and offsets, in R's spelling; "1" where nothing else is there
     bars: tuple[Bar, ...]
     offsets: tuple[str, ...] = ()  # expressions inside offset(...)
+    additions: Additions = NOTHING  # what stands beside the response: cens(), trunc(), trials(), weights(), rate()
     text: str = field(default="", compare=False)  # what the user typed
 
     def __str__(self) -> str:
         offsets = (f"offset({offset})" for offset in self.offsets)
-        return f"{self.response} ~ {' + '.join([self.fixed, *offsets, *map(str, self.bars)])}".lstrip()
+        return f"{self.left} ~ {' + '.join([self.fixed, *offsets, *map(str, self.bars)])}".lstrip()
+
+    @property
+    def left(self) -> str:
+        """Its left side: the response and what stands beside it."""
+        return " | ".join(filter(None, (self.response, str(self.additions))))
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns of the data that the formula names, each once; ``.`` among them stands for all others."""
         bars = (text for bar in self.bars for text in (bar.effects, *bar.group))
         texts = (self.response, self.fixed, *bars, *self.offsets)
-        return tuple(dict.fromkeys(name for text in texts if text for name in column_names(read(text))))
+        names = (name for text in texts if text for name in column_names(read(text)))
+        return tuple(dict.fromkeys((*names, *self.additions.columns)))
 
 
 def parse(text: str) -> Formula:
@@ -92,7 +100,7 @@ def parse(text: str) -> Formula:
     ----------
     text
         Such as ``"y ~ x + (x | g)"``, in R's spelling, with ``||``, nesting ``a/b``, ``offset()``, ``cbind(s, f)``,
-        ``s/n``, brms's ``(x | ID | g)`` and backticks.
+        ``s/n``, brms's ``(x | ID | g)``, ``y | cens(c) + trunc(lb = 0) + weights(w)`` and backticks.
 
     Returns
     -------
@@ -122,6 +130,7 @@ def parse(text: str) -> Formula:
 def _formula(left: Expr | None, right: Expr, text: str) -> Formula:
     if left is None:
         raise PlaceError("The formula has no response.", 0, "Write it left of `~`: `y ~ ...`.")
+    left, additions = divide_left(left)
     response = _response(left)
     parts = summands(right)
     bars = tuple(islice((bar for part in parts if _has_bar(part[1]) for bar in _bars(part)), MAX_BARS + 1))
@@ -129,13 +138,14 @@ def _formula(left: Expr | None, right: Expr, text: str) -> Formula:
         raise PlaceError(f"The formula expands to more than {MAX_BARS} bars.", right.position)
     offsets = tuple(_offset(part) for part in parts if _is_call(part[1], "offset"))
     rest = [part for part in parts if not _has_bar(part[1]) and not _is_call(part[1], "offset")]
-    return Formula(response, _fixed(rest, response, left.position), bars, offsets, text)
+    return Formula(response, _fixed(rest, response, left.position), bars, offsets, additions, text)
 
 
 def _response(left: Expr) -> str:
     for inside in walk(left):
         if is_bar(inside):
-            raise PlaceError("The response takes no `|`.", inside.places[0], "Weights are an argument of the model.")
+            advice = "What says more of a response stands behind a bar: `y | weights(w) ~ ...`."
+            raise PlaceError("The response takes no `|`.", inside.places[0], advice)
         if inside == Name("."):
             raise PlaceError("`.` stands for predictors and cannot be the response.", inside.position)
     _check_calls(children(left) if _is_call(left, "cbind") else (left,))
@@ -326,4 +336,5 @@ _ONLY = {
     "cbind": "`cbind(successes, failures)` is a response.",
     "offset": "`offset(...)` is added to the other terms.",
     **{name: f"`{name}(1 + x | g)` goes around a bar." for name in STRUCTURES},
+    **{name: f"It stands beside a response: `y | {name}(...) ~ ...`." for name in ADDITIONS},
 }

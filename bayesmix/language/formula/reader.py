@@ -27,7 +27,7 @@ from bayesmix.language.formula.expression import (
     is_dunder,
 )
 from bayesmix.language.formula.location import fail
-from bayesmix.language.formula.vocabulary import FLAGS, FUNCTIONS, REFUSED, RESERVED, STRUCTURES
+from bayesmix.language.formula.vocabulary import ADDITIONS, FLAGS, FUNCTIONS, REFUSED, RESERVED, STRUCTURES
 
 MAX_LENGTH = 10_000  # characters
 MAX_DEPTH = 50  # brackets, signs and powers inside one another
@@ -210,12 +210,12 @@ class _Reader:
     def check_function(self, token: Token) -> None:
         if token.text in REFUSED:
             fail(self.text, token.position, f"`{token.text}()` is not supported.", REFUSED[token.text])
-        if token.text not in FUNCTIONS and token.text not in STRUCTURES:
+        known = {*FUNCTIONS, *STRUCTURES, *ADDITIONS}
+        if token.text not in known:
             if self.token.position > token.position + len(token.text):  # a column, a space, and what is no call
                 advice = f"Write `{token.text} + (...)`."
                 fail(self.text, self.token.position, f"An operator is missing after `{token.text}`.", advice)
-            known = sorted((*FUNCTIONS, *STRUCTURES))
-            what = f"There is no function `{token.text}` in formulas.{nearest(token.text, known)}"
+            what = f"There is no function `{token.text}` in formulas.{nearest(token.text, sorted(known))}"
             fail(self.text, token.position, what, "Make the column in the data under a name of its own.")
 
     def bracket(self, opening: Token) -> Bracket:

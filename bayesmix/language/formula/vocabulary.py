@@ -19,6 +19,15 @@ _FACTORS = {"C", "as.factor", "dummy", "factor", "ordered", "relevel"}
 _CONTRASTS = {"contr.helmert", "contr.poly", "contr.sum", "contr.treatment"}
 FUNCTIONS = frozenset(_ARITHMETIC | _BASES | _FACTORS | _CONTRASTS | {"c", "cbind", "offset"})
 
+# What may stand beside a response, `y | cens(c) ~ ...`: brms's functions and their arguments
+ADDITIONS: dict[str, tuple[str, ...]] = {
+    "cens": ("x", "y2"),
+    "trunc": ("lb", "ub"),
+    "trials": ("x",),
+    "weights": ("x",),
+    "rate": ("denom",),
+}
+
 # Parameters of families, by brms's names: the left side of a later formula that is one of them names no response.
 PARAMETERS = frozenset({"mu", "sigma", "shape", "phi", "nu", "zi", "hu", "zoi", "coi", "disc"})
 
@@ -57,10 +66,6 @@ REFUSED = {
     "lf": _PARAMETERS,
     "nlf": "Formulas that are not linear in their coefficients are not supported.",
     "set_rescor": "Correlated residuals of several responses are an argument of the model: `rescor=True`.",
-    "trials": "Write `cbind(successes, failures) ~ ...` or `successes/trials ~ ...`.",
-    "weights": "Give the weights to the model: `weights=`.",
-    "cens": "Censored responses are not supported.",
-    "trunc": "Truncated responses are not supported.",
     "se": "Known standard errors are not supported: `weights=` would scale the residual variance, not fix it.",
     **dict.fromkeys(("toep", "homtoep", "ou", "mat", "gau", "rr", "propto", "equalto", "un", "csh"), _STRUCTURE),
     **dict.fromkeys(("corSymm", "corExp", "corGaus", "corLin", "corSpher", "corRatio", "corARMA"), _STRUCTURE),
@@ -78,7 +83,6 @@ REFUSED = {
     "varExp": f"{_PARAMETERS} An exponential of x is `sigma ~ x`.",
     "sar": "Spatial models are not supported.",
     "car": "Spatial models are not supported.",
-    "rate": "Write the exposure as an offset: `+ offset(log(exposure))`.",
     "subset": "Take the rows first, in the data.",
     "dec": "Decision times are not supported.",
     **dict.fromkeys(("vreal", "vint"), "A family of your own is a record: `Model(..., family=Family(...))`."),

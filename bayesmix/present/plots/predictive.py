@@ -16,7 +16,7 @@ from bayesmix.present.plots.canvas import BLUE, INK, ORANGE, Canvas, legend_belo
 from bayesmix.present.plots.draws import figure_of
 from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.prediction.predict import Groups
-from bayesmix.results.prediction.simulation import posterior_predictive
+from bayesmix.results.prediction.simulation import check_whole, posterior_predictive
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -47,6 +47,7 @@ def ppc(post: Posterior, *, groups: Groups = "fitted", seed: int = 0, response: 
     import arviz as az
 
     number = choose(post.spec, response=response).response
+    check_whole(post, number)
     chosen, outcome = post.spec.responses[number], post.design.outcomes[number]
     counts = chosen.family.values.is_discrete
     replicated = posterior_predictive(post, groups=groups, seed=seed)[chosen.name or "y"]

@@ -69,10 +69,11 @@ def _of_response(comparison: Comparison, response: Response, units: Mapping[str,
         f"Scatter of {name} with fitted mean curves and their intervals, one panel a group.",
     )
     of = f" of {name}" if response.name else ""
+    kind = "quantile" if response.additions.is_bounded else "pearson"
     yield (
-        partial(plots.residuals, first, units=units, response=name),
+        partial(plots.residuals, first, kind=kind, units=units, response=name),
         f"Residuals{of} against fitted means ({label}), with their mean in bins.",
-        f"Scatter of Pearson residuals{of} against fitted means; binned means should lie around zero.",
+        f"Scatter of {kind.capitalize()} residuals{of} against fitted means; binned means should lie around zero.",
     )
 
 

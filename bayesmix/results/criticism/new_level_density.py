@@ -14,7 +14,6 @@ from bayesmix.inference.least_squares.row_weights import weigh_columns
 from bayesmix.inference.parameters.covariance import side_by_side
 from bayesmix.inference.parameters.likelihood import Likelihood, SeveralPredictors, likelihood_of
 from bayesmix.inference.parameters.names import Parameters, covariance
-from bayesmix.language.families.family import is_linear
 from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
 from bayesmix.results.fits.linear_predictor import linear_predictor, log_likelihood
 from bayesmix.results.fits.row_parameters import at_weights, residual_root, row_parameters
@@ -48,7 +47,7 @@ def log_density(spec: ModelSpec, part: Design, values: Parameters) -> Array:
 
 
 def _is_normal_mean(spec: ModelSpec, one: Predictor | Auxiliary) -> bool:
-    return one.parameter == 0 and is_linear(spec.responses[one.response].family, one.link)
+    return one.parameter == 0 and spec.responses[one.response].is_linear
 
 
 def _closed_form(

@@ -17,7 +17,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.matrix import independent
-from bayesmix.inference.estimation.distributional_regression import fit_regression
+from bayesmix.inference.estimation.distributional_regression import Regression, fit_regression
 from bayesmix.inference.estimation.estimate import estimate
 from bayesmix.inference.estimation.glm import Glm, fit_glm
 from bayesmix.inference.estimation.laplace_reml import restricted_estimate
@@ -30,6 +30,7 @@ from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.accessors import centre, priors_of
 from bayesmix.results.fits.records import EstimateRecord, FitRecord, Fitted, PosteriorRecord
 
+NEAR = 4.0  # logarithms of a dispersion within which that of some of the rows is
 _MADE: WeakKeyDictionary[FitRecord, dict[Hashable, Any]] = WeakKeyDictionary()  # of a fit as long as it lives
 _LOCK = Lock()
 
@@ -75,7 +76,7 @@ def regression(fit: FitRecord, rows: Array) -> tuple[Array, Array]:
     ----------
     rows : (n,) bool.
     """
-    if not fit.spec.is_simple or fit.spec.family.crude is not None:
+    if not fit.spec.is_simple or fit.spec.family.crude is not None or fit.design.outcome.bounds is not None:
         return _distributional_regression(fit, rows)
     design, spec = fit.design, fit.spec
     p = design.X.shape[1]
@@ -92,16 +93,33 @@ def regression(fit: FitRecord, rows: Array) -> tuple[Array, Array]:
 
 
 def _distributional_regression(fit: FitRecord, rows: Array) -> tuple[Array, Array]:
-    """The same of several linear predictors: the estimate without random effects."""
+    """The same of several linear predictors, or of responses with bounds: the estimate without random effects."""
     design = fit.design
     beta, error = np.full((2, design.X.shape[1]), np.nan)
     some = design.take(np.flatnonzero(rows), ())
     kept = list(independent(some.X))
     start = centre(fit, fit.values.beta)[kept]
-    found = fit_regression(likelihood_of(some, fit.spec), some.X[:, kept], some.offset, start)
+    likelihood, X = likelihood_of(some, fit.spec), some.X[:, kept]
+
+    def at(log_dispersion: float) -> Regression:
+        return fit_regression(likelihood, X, some.offset, start, dispersion=np.exp(log_dispersion))
+
+    def deviance(log_dispersion: float) -> float:
+        eta = X @ at(log_dispersion).beta + some.offset
+        return -2.0 * float(likelihood.value(eta, np.exp(log_dispersion)).sum())
+
+    found = at(_lowest(deviance, fit) if likelihood.has_dispersion else 0.0)
     if found.converged:
         beta[kept], error[kept] = found.beta, np.sqrt(np.diagonal(found.beta_cov))
     return beta, error
+
+
+def _lowest(function: Callable[[float], float], fit: FitRecord) -> float:
+    """Logarithm of the dispersion at which a function is lowest, near that of a fit."""
+    from scipy.optimize import minimize_scalar
+
+    middle = float(np.mean(np.log(np.asarray(fit.values.dispersion))))
+    return float(minimize_scalar(function, bounds=(middle - NEAR, middle + NEAR), method="bounded").x)
 
 
 def _method_of(fit: FitRecord) -> Method:

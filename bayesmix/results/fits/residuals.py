@@ -10,6 +10,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.response import Outcome
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.names import Parameters
+from bayesmix.language.families.bounds import truncated
 from bayesmix.language.families.family import Family
 from bayesmix.results.fits.accessors import over_rows
 from bayesmix.results.fits.chosen_parameter import choose
@@ -29,15 +30,30 @@ def check_kind(kind: str) -> None:
 def cumulative(family: Family, outcome: Outcome, parameters: Sequence[Array]) -> Array:
     """Probability of a response below the one observed, and of one up to it: ``(2, ..., n)``.
 
+    Of a censored response these are the probabilities up to the two ends of what is known of it.
+
     Parameters
     ----------
     parameters : of `row_parameters`: the mean, shares for binomial data, and those beside it.
     """
     mean, *rest = parameters
     y, trials, others = outcome.y, outcome.trials, at_weights(family, rest, outcome.weights)
+    bounds, family = outcome.bounds, truncated(family, outcome.bounds, outcome.trials)
     upto = family.cdf(y, trials, mean, *others)
     below = family.cdf(y - 1.0, trials, mean, *others) if family.values.is_discrete else upto
+    if bounds is not None and bounds.is_censored.any():
+        ends = ((bounds.low, below, 0.0), (bounds.high, upto, 1.0))
+        below, upto = (
+            np.where(bounds.is_censored, _at_end(family, end, limit, trials, mean, *others), seen)
+            for end, seen, limit in ends
+        )
     return np.stack(np.broadcast_arrays(below, upto))
+
+
+def _at_end(family: Family, end: Array, limit: float, trials: Array, mean: Array, *others: Array) -> Array:
+    """Probability of responses up to an end of intervals, which is infinite where there is none."""
+    is_end = np.isfinite(end)
+    return np.where(is_end, family.cdf(np.where(is_end, end, 1.0), trials, mean, *others), limit)
 
 
 def quantile_residuals(bounds: Array, seed: int) -> Array:
@@ -76,6 +92,11 @@ def residuals(fit: FitRecord, kind: str, *, response: str | None = None, seed: i
         raise SpecError(
             f"Categories are no numbers and have no {kind} residuals. Their quantile residuals are normal if the model"
             ' is right: residuals("quantile").'
+        )
+    if outcome.bounds is not None and kind != "quantile":
+        raise SpecError(
+            f"Residuals of kind `{kind}` compare values with means: of censored or truncated responses neither is what"
+            ' was observed. Quantile residuals take bounds into account: kind="quantile".'
         )
 
     def parameters(eta: Array, values: Parameters) -> tuple[Array, ...]:

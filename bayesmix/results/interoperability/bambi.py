@@ -160,6 +160,9 @@ def to_bambi(design: Design, spec: ModelSpec, priors: Priors) -> Any:
 
 
 def _check_simple(spec: ModelSpec) -> None:
+    additions = str(spec.responses[0].additions)
+    if additions:
+        raise SpecError(f"to_bambi does not write `{additions}` beside a response: to_pymc() is this model for PyMC.")
     if len(spec.responses) > 1:
         raise SpecError(f"bambi's models have one response, not {', '.join(one.label for one in spec.responses)}.")
     if not spec.is_simple:

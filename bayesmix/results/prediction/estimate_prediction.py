@@ -188,7 +188,7 @@ def _responses(
         estimate = rows.trials * _expectations(fit, rows, replace(estimand, kind="mean"))["estimate"]
     else:
         estimate = rows.trials * average_mean(estimand.chosen.link, found.eta, found.averaged + found.drawn)
-    R, parts, begin = rows.data.R, [], 0
+    R, parts, means, begin = rows.data.R, [], [], 0
     for chunk in rows.chunks(DRAWS):
         own = slice(begin, begin := begin + len(chunk.index))
         rng = np.random.default_rng([seed, own.start])
@@ -198,6 +198,9 @@ def _responses(
         y = sample_response(spec.responses[number].family, chunk, parameters, rng)
         bounds = np.percentile(y, [50.0 - 50.0 * estimand.interval, 50.0 + 50.0 * estimand.interval], axis=0)
         parts.append(np.vstack([y.std(axis=0), bounds]))
+        means.append(y.mean(axis=0))
+    if rows.bounds is not None and rows.bounds.has_range:  # the mean of the parameters is that without truncation
+        estimate = np.concatenate(means)
     error, lower, upper = np.concatenate(parts, axis=1)
     return {"estimate": estimate, "std_error": error, "df": found.df, "lower": lower, "upper": upper}
 

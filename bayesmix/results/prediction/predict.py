@@ -12,6 +12,7 @@ from bayesmix.data.design.design import Term
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.covariance import cholesky_psd
 from bayesmix.inference.parameters.names import Parameters, covariance
+from bayesmix.language.families.bounds import truncated
 from bayesmix.language.families.family import Family
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose
@@ -165,7 +166,11 @@ def _new_groups(terms: Sequence[Term], drawn: Sequence[Array], values: Parameter
 def sample_response(
     family: Family, rows: PredictionRows, parameters: tuple[Array, ...], rng: np.random.Generator
 ) -> Array:
-    """Draw responses ``(..., n)`` of `row_parameters`: counts of successes for binomial data."""
+    """Draw responses ``(..., n)`` of `row_parameters`: counts of successes for binomial data.
+
+    Truncated ones are inside their bounds; none is censored.
+    """
     mean, *others = parameters
     others = [np.broadcast_to(one, mean.shape) for one in at_weights(family, others, rows.weights)]
-    return family.sample(rng, np.broadcast_to(rows.trials, mean.shape), mean, *others)
+    trials = np.broadcast_to(rows.trials, mean.shape)
+    return truncated(family, rows.bounds, rows.trials).sample(rng, trials, mean, *others)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.data.design.censoring import ranges_of_new
+from bayesmix.data.frame import open_table
 from bayesmix.errors import SpecError
 from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose
 from bayesmix.results.fits.degrees_of_freedom import noted, resolve_df
@@ -123,7 +125,12 @@ def rows_of(fit: FitRecord, estimand: Estimand, newdata: Any = None, offset: Any
         return PredictionRows.of_fit(fit.design, chosen.response)
     is_of_all = estimand.kind == "response" or (estimand.kind == "mean" and chosen.is_expectation)
     predictor = None if is_of_all else chosen.predictor
-    return PredictionRows.of_new_data(fit.design, newdata, estimand.groups, offset, predictor=predictor)
+    table = open_table(newdata)
+    rows = PredictionRows.of_new_data(fit.design, table, estimand.groups, offset, predictor=predictor)
+    if estimand.kind != "response":
+        return rows
+    ranges = ranges_of_new(fit.spec.responses[chosen.response].additions, table)
+    return replace(rows, bounds=None if ranges is None else ranges.take(rows.index))
 
 
 def prediction_table(fit: FitRecord, rows: PredictionRows, estimand: Estimand, *, seed: int = 0) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from bayesmix.data.design.encode import encode
 from bayesmix.data.design.rows import Rows
 from bayesmix.data.frame import Table, open_table
 from bayesmix.errors import PredictionWarning, SpecError, warn_user
+from bayesmix.language.families.bounds import Bounds
 from bayesmix.language.formula.expression import column_names
 from bayesmix.language.formula.reader import read
 from bayesmix.results.prediction.scopes import (
@@ -37,13 +38,14 @@ class PredictionRows:
     data: Rows  # terms: all of the design's; without levels or columns where the scope needs none
     trials: Array  # (n,) binomial denominators of new observations of a response
     weights: Array  # (n,) their prior weights
+    bounds: Bounds | None  # of what could be observed; None where they are not known
     is_new: bool  # whether tables have a row for each of the data as given, those with missing values included
 
     @classmethod
     def of_fit(cls, design: Design, response: int = 0) -> PredictionRows:
         """The rows of the fit, new observations of a response like those observed."""
         outcome = design.outcomes[response]
-        return cls(design.data, outcome.trials, outcome.weights, is_new=False)
+        return cls(design.data, outcome.trials, outcome.weights, outcome.bounds, is_new=False)
 
     @classmethod
     def of_new_data(
@@ -65,7 +67,7 @@ class PredictionRows:
         levels = [group for group in with_levels(encoder, table, by_group) if group in used]
         coded = encode(encoder, table, groups=wanted, levels=levels, offset=offset, predictor=predictor)
         ones = np.ones(coded.n)
-        return cls(replace(coded, terms=all_terms(design, coded)), ones, ones, is_new=True)
+        return cls(replace(coded, terms=all_terms(design, coded)), ones, ones, None, is_new=True)
 
     @property
     def X(self) -> Array:
@@ -98,7 +100,9 @@ class PredictionRows:
 
     def take(self, part: Any) -> PredictionRows:
         """Some of the rows."""
-        return replace(self, data=self.data.take(part), trials=self.trials[part], weights=self.weights[part])
+        bounds = None if self.bounds is None else self.bounds.take(part)
+        trials, weights = self.trials[part], self.weights[part]
+        return replace(self, data=self.data.take(part), trials=trials, weights=weights, bounds=bounds)
 
     def chunks(self, draws: int) -> Iterator[PredictionRows]:
         """All rows in order, so many at a time that their draws fit into memory."""

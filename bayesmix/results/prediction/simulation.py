@@ -89,7 +89,10 @@ def replicated(spec: ModelSpec, design: Design, values: Parameters, *, groups: G
 
 
 def posterior_predictive(post: PosteriorRecord, *, groups: Groups, seed: int) -> xr.Dataset:
-    """Replicated responses of the rows of the fit, ``(chain, draw, obs)``: ``y``, or several by their names."""
+    """Replicated responses of the rows of the fit, ``(chain, draw, obs)``: ``y``, or several by their names.
+
+    In place of censored responses stand whole ones, as in brms; truncated ones are inside their bounds.
+    """
     import xarray as xr
 
     check_options("response", groups, post.design.terms)
@@ -98,6 +101,16 @@ def posterior_predictive(post: PosteriorRecord, *, groups: Groups, seed: int) ->
     found = zip(names, replicated(post.spec, post.design, post.with_effects, groups=groups, seed=seed), strict=True)
     coords = {"chain": np.arange(chains), "draw": np.arange(draws), "obs": post.design.rows}
     return xr.Dataset({name: (("chain", "draw", "obs"), y) for name, y in found}, coords=coords)
+
+
+def check_whole(post: PosteriorRecord, number: int) -> None:
+    """Raise `SpecError` where replicated responses are no replications of what was observed: of censored ones."""
+    bounds = post.design.outcomes[number].bounds
+    if bounds is not None and bounds.is_censored.any():
+        raise SpecError(
+            f"{int(bounds.is_censored.sum())} responses are censored; replicated ones are not, and are not like them."
+            ' Quantile residuals compare what is known of each with the model: post.residuals("quantile").'
+        )
 
 
 def check_statistics(
@@ -113,6 +126,7 @@ def check_statistics(
     import pandas as pd
 
     number = choose(post.spec, response=response).response
+    check_whole(post, number)
     drawn_y = replicated(post.spec, post.design, post.with_effects, groups=groups, seed=seed)[number]
     family = post.spec.responses[number].family
     counts = family.values.is_discrete

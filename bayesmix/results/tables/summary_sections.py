@@ -68,7 +68,12 @@ def call_lines(fit: FitRecord) -> Iterator[str]:
 
 
 def scaled_residuals(fit: FitRecord) -> Array:
-    """Pearson residuals over the residual standard deviation, where there is one: ``(n,)``."""
+    """Pearson residuals over the residual standard deviation, where there is one: ``(n,)``.
+
+    Of censored and truncated responses they are quantile residuals.
+    """
+    if fit.design.outcome.bounds is not None:
+        return residuals(fit, "quantile")
     pearson = residuals(fit, "pearson")
     dispersion = dispersion_of(fit)
     family = fit.spec.family
@@ -95,7 +100,8 @@ def residuals_section(fit: FitRecord) -> Section:
 
     quantiles = residual_quantiles(fit)
     texts = r_printing.format_numbers(r_printing.zap_small(np.array(list(quantiles.values())), DIGITS + 1), DIGITS)
-    lines = ("Scaled residuals:", *r_printing.vector_lines(list(quantiles), texts))
+    kind = "Scaled" if fit.design.outcome.bounds is None else "Quantile"
+    lines = (f"{kind} residuals:", *r_printing.vector_lines(list(quantiles), texts))
     return Section("scaled_residuals", lines, pd.DataFrame({"value": quantiles}))
 
 

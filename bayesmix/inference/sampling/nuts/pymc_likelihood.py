@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from bayesmix.data.design.response import Outcome
 from bayesmix.inference.parameters.natural_scale import correlation_of, entries_of
 from bayesmix.inference.sampling.nuts.shared_data import Packed
 from bayesmix.language.families import multivariate_normal
+from bayesmix.language.families.bounds import observed
 from bayesmix.language.families.derivatives import weighted_all
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import Link
@@ -107,6 +108,8 @@ def add_likelihood(response: SymbolicResponse) -> None:
         )
         weights = None if family.weights == "precision" else weights
     y = outcome.y.astype(np.int64) if family.values.is_discrete else outcome.y
+    if outcome.bounds is not None:
+        family = _of_observed(family, outcome)
     distribution, arguments = _distribution(family, outcome.trials, mu, *others)
     if weights is None:
         distribution(name, **arguments, observed=y, dims="obs")
@@ -150,6 +153,13 @@ def _normal(response: SymbolicResponse, weights: Any) -> tuple[Any, Any]:
     return response.link.formula(symbolic(), response.eta), others[0]
 
 
+def _of_observed(family: Family, outcome: Outcome) -> Family:
+    """The family of censored or truncated responses, with what depends on the data alone as numbers."""
+    seen = observed(family, outcome.bounds, outcome.trials)
+    constant = seen.base(outcome.y, outcome.trials)
+    return replace(seen, pymc=None, base=lambda y, trials: constant)
+
+
 def _distribution(family: Family, trials: Array, mu: Any, *others: Any) -> tuple[Any, dict[str, Any]]:
     """PyMC's distribution of the response and its arguments; one made of the family's own functions elsewhere."""
     import pymc as pm
@@ -189,6 +199,7 @@ def add_kernel(response: SymbolicResponse, packed: Packed) -> None:
     if not is_unweighted(outcome):
         others, weights = weighted_all(family, others, packed.column(outcome.weights))
     trials = packed.column(outcome.trials) if family.values.has_trials else None
+    family = observed(family, outcome.bounds, outcome.trials, column=packed.column)
     on_predictor = family.closed_form.predictor if family.closed_form and family.is_canonical(response.link) else None
     if on_predictor is not None:
         rows = on_predictor(xp, y, trials, response.eta)

@@ -347,8 +347,8 @@ def _key(design: Design, spec: ModelSpec, priors: Priors, reparametrisation: Rep
     nested = tuple(tuple(parent.term for parent in term.parents) for term in reparametrisation.terms)
     families = (spec.family,) if spec.is_simple else tuple(response.family for response in spec.responses)
     predictors = tuple((one.response, one.parameter, one.link.name) for one in spec.parameters)
-    unweighted = tuple(map(is_unweighted, design.outcomes))
-    return families, spec.link.name, predictors, spec.rescor, unweighted, fixed, terms, nested, dispersion
+    outcomes = tuple((is_unweighted(one), one.bounds and one.bounds.kinds) for one in design.outcomes)
+    return families, spec.link.name, predictors, spec.rescor, outcomes, fixed, terms, nested, dispersion
 
 
 def _kind(prior: Prior) -> str:
