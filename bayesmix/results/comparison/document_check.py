@@ -132,7 +132,7 @@ def _figures(fit: EstimateRecord) -> Iterator[tuple[str, float]]:
 
 
 def _sizes(fit: EstimateRecord) -> Iterator[tuple[str, float]]:
-    yield "n_obs", float(len(fit.design.y))
+    yield "n_obs", float(fit.df_resid + fit.df)
     yield from ((f"n_groups({term.group})", float(len(term.levels))) for term in fit.design.terms)
 
 

@@ -251,10 +251,10 @@ def _laplace(fit: EstimateRecord) -> Iterator[Finding]:
     design, effects = fit.design, sum(len(term.effects) for term in fit.design.terms)
     if not isinstance(fit.point.method, Laplace) or len({t.group for t in design.terms}) > 1 or effects not in POINTS:
         return
-    if not fit.spec.is_simple:  # quadrature is of one predictor
-        return
     better = estimate_again(fit, Agq(POINTS[effects])).point
-    shift = np.abs(better.beta - fit.point.beta) / np.sqrt(np.diagonal(better.beta_cov))
+    error = np.sqrt(np.diagonal(better.beta_cov))
+    known = error > 0.0  # of a coefficient that runs off there is none
+    shift = np.where(known, np.abs(better.beta - fit.point.beta) / np.where(known, error, 1.0), 0.0)
     at, points = int(np.argmax(shift)), POINTS[effects]
     text = f"Quadrature with {points} points moves {design.fixed[at]} most, by {shift[at]:.2g} standard errors."
     yield Finding("Laplace", bool(shift[at] < CURVED), text, f"model.estimate(bmx.Agq(points={points}))")

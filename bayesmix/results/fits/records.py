@@ -215,8 +215,8 @@ class EstimateRecord(FitRecord):
 
     @property
     def df_resid(self) -> int:
-        """Rows minus parameters."""
-        return len(self.design.y) - self.point.df
+        """Observations, those of all responses, minus parameters."""
+        return self._observations - self.point.df
 
     @property
     def aic(self) -> float:
@@ -225,8 +225,12 @@ class EstimateRecord(FitRecord):
 
     @property
     def bic(self) -> float:
-        """Schwarz's criterion, with the number of rows."""
-        return self.point.criterion + float(np.log(len(self.design.y))) * self.point.df
+        """Schwarz's criterion, with the number of observations: those of all responses, as of one stacked in rows."""
+        return self.point.criterion + float(np.log(self._observations)) * self.point.df
+
+    @property
+    def _observations(self) -> int:
+        return sum(len(outcome.y) for outcome in self.design.outcomes)
 
     @property
     def singular(self) -> bool:

@@ -242,8 +242,18 @@ def test_spreads_of_predictors_are_those_of_their_own_effects():
 # ---- diagnosis -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", COSTLY)
 def test_estimates_are_diagnosed(name):
-    topics = [finding.topic for finding in estimated(name).diagnose().findings]
+    """Laplace's error, too, where quadrature goes over few effects of one factor."""
+    findings = estimated(name).diagnose().findings
     residuals = ["Residuals of a", "Residuals of n"] if name == RESPONSES else ["Residuals"]
-    assert topics == ["Optimiser", "Group SDs", *residuals]
+    assert [finding.topic for finding in findings] == ["Optimiser", "Group SDs", "Laplace", *residuals]
+
+
+def test_observations_are_those_of_all_responses():
+    """Of two responses to a row twice as many as rows, as where they are stacked."""
+    fit = estimated(RESPONSES)
+    assert fit.df_resid == 2 * fit.design.n - fit.df
+    assert fit.bic == pytest.approx(fit.criterion + np.log(2 * fit.design.n) * fit.df)
+    alone = estimated(SIGMA)
+    assert alone.df_resid == alone.design.n - alone.df
