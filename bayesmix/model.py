@@ -57,8 +57,10 @@ class Model:
         ``"interval"`` (larger than ``y``, at most ``y2``), or 0, 1, -1, 2, or TRUE for right.
     data : pandas, polars or arrow table, DuckDB relation, dict of columns, or path of a file that
         `read_data` takes.
-    family : ``"gaussian"``, ``"student"``; ``"gamma"``, ``"lognormal"``, ``"weibull"``, ``"exponential"``,
-        ``"inverse_gaussian"``; ``"beta"``; ``"binomial"``, ``"bernoulli"``, ``"betabinomial"``,
+    family : ``"gaussian"``, ``"student"``, ``"skew_normal"``, ``"exgaussian"``; ``"gamma"``, ``"lognormal"``,
+        ``"weibull"``, ``"exponential"``, ``"inverse_gaussian"``, ``"shifted_lognormal"``, ``"hurdle_gamma"``,
+        ``"hurdle_lognormal"``; ``"beta"``, ``"zero_inflated_beta"``, ``"zero_one_inflated_beta"``;
+        ``"binomial"``, ``"bernoulli"``, ``"betabinomial"``,
         ``"zero_inflated_binomial"``; ``"poisson"``, ``"negbinomial"``, ``"nbinom1"``, ``"geometric"``, and of the first
         three ``"zero_inflated_poisson"``, ``"hurdle_poisson"``, ``"truncated_poisson"``, ...; of ratings
         ``"cumulative"``, ``"sratio"``, ``"cratio"``, ``"acat"``; ``"categorical"``; or a `Family` record of your own;

@@ -15,7 +15,10 @@ _POSITIVE = (
     'For positive numbers there are family="gamma", "lognormal", "weibull", "inverse_gaussian" and "exponential".'
 )
 _TIMES = f"It is not supported. {_POSITIVE}"
-_SHARES = 'For continuous shares there is family="beta", for successes out of trials "binomial".'
+_SHARES = (
+    'For continuous shares there is family="beta", with zeros and ones "zero_one_inflated_beta", for successes out of'
+    ' trials "binomial".'
+)
 _ORDER = 'Counts of several categories together are not supported; a row for each case is family="categorical".'
 _TAILS = 'For heavy tails there is family="student".'
 
@@ -35,23 +38,14 @@ FAMILIES: dict[str, str] = {
     "frechet": _TIMES,
     "gen_extreme_value": "It is not supported.",
     "cox": _TIMES,
-    "shifted_lognormal": 'It is not supported. Model the logarithm: `log(y) ~ ...` with family="gaussian".',
-    "exgaussian": f"It is not supported. {_POSITIVE}",
     "wiener": "It is not supported.",
     "tweedie": f"It is not supported. {_POSITIVE}",
-    "zigamma": f"Zeros beside positive numbers are not supported. {_POSITIVE}",
-    "hurdle_gamma": f"Zeros beside positive numbers are not supported. {_POSITIVE}",
-    "hurdle_lognormal": f"Zeros beside positive numbers are not supported. {_POSITIVE}",
     "ordbeta": _SHARES,
-    "zero_inflated_beta": _SHARES,
-    "zero_one_inflated_beta": _SHARES,
     "dirichlet": _SHARES,
     "multinomial": _ORDER,
     "asym_laplace": _TAILS,
     "asymmetriclaplace": _TAILS,
     "laplace": f'{_TAILS} The Laplace approximation is a method: `model.estimate("laplace")`.',
-    "skew_normal": "Skewed residuals are not supported; a transformed response, `log(y)`, may have none.",
-    "skewnormal": "Skewed residuals are not supported; a transformed response, `log(y)`, may have none.",
     "vonmises": "Angles are not supported.",
     "von_mises": "Angles are not supported.",
     "logit": 'It is a link: write family="bernoulli", link="logit".',

@@ -37,6 +37,7 @@ class Namespace:
     softplus: Callable[[Any], Any]  # log(1 + exp(x))
     ndtr: Callable[[Any], Any]  # the normal distribution function
     log_ndtr: Callable[[Any], Any]  # its logarithm
+    log_erfcx: Callable[[Any], Any]  # log(exp(x^2) erfc(x)), x not below -5
     cloglog: Callable[[Any], Any]  # 1 - exp(-exp(x))
     log1mexp: Callable[[Any], Any]  # log(1 - exp(x)), x negative
     xlogy: Callable[[Any, Any], Any]  # y log x, zero where y is
@@ -176,6 +177,18 @@ def _log_ndtr(x: Array, order: int) -> list[Array]:
     return [value, first, second, -second * (x + first) - first * (1.0 + second)][: order + 1]
 
 
+def _log_erfcx(x: Array, order: int) -> list[Array]:
+    """By ``q = 2 x - 2 / (sqrt(pi) erfcx(x))``, whose derivative is ``2 + q (2 x - q)``."""
+    from scipy.special import erfcx
+
+    value = erfcx(x)
+    if not order:
+        return [np.log(value)]
+    q = 2.0 * x - 2.0 / (np.sqrt(np.pi) * value)
+    first = 2.0 + q * (2.0 * x - q)
+    return [np.log(value), q, first, first * (2.0 * x - 2.0 * q) + 2.0 * q][: order + 1]
+
+
 def _cloglog(x: Array, order: int) -> list[Array]:
     p = _bounded(-np.expm1(-np.exp(np.clip(x, -RATE, RATE))))
     return [p, *(cloglog_slopes(x) if order else ())][: order + 1]
@@ -226,6 +239,7 @@ NUMERIC = Namespace(
     softplus=elementary(_softplus),
     ndtr=elementary(_ndtr),
     log_ndtr=elementary(_log_ndtr),
+    log_erfcx=elementary(_log_erfcx),
     cloglog=elementary(_cloglog),
     log1mexp=elementary(_log1mexp),
     xlogy=_xlogy,
@@ -259,6 +273,7 @@ def symbolic() -> Namespace:
         softplus=pt.softplus,
         ndtr=lambda x: 0.5 * pt.erfc(-x / np.sqrt(2.0)),
         log_ndtr=_symbolic_log_ndtr,
+        log_erfcx=lambda x: pt.log(pt.erfcx(x)),
         cloglog=lambda x: 1.0 - pt.exp(-pt.exp(x)),
         log1mexp=pt.log1mexp,
         xlogy=lambda y, x: logpow(x, y),

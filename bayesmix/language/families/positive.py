@@ -57,6 +57,11 @@ GAMMA = Family(
 
 # ---- exponential --------------------------------------------------------------------------------------------------
 
+
+def _exponential_tails(xp: Namespace, y: Any, _: Any, mu: Any) -> tuple[Any, Any]:
+    return xp.log1mexp(-y / mu), -y / mu
+
+
 EXPONENTIAL = Family(
     "exponential",
     (Parameter("mu", LINKS),),
@@ -65,6 +70,7 @@ EXPONENTIAL = Family(
     cdf=lambda y, trials, mu: -np.expm1(-np.maximum(y, 0.0) / mu),
     sample=lambda rng, trials, mu: rng.exponential(mu),
     variance=lambda trials, mu: mu**2,
+    log_tails=_exponential_tails,
     words="Exponential(mean mu[i])",
     deviance=lambda y, trials, mu: -2.0 * (np.log(y / mu) - (y - mu) / mu),
     pymc=lambda trials, mu: ("Exponential", {"scale": mu}),
@@ -77,6 +83,11 @@ EXPONENTIAL = Family(
 def _weibull(xp: Namespace, y: Any, _: Any, mu: Any, shape: Any) -> Any:
     power = shape * (xp.log(y / mu) + xp.gammaln(1.0 + 1.0 / shape))
     return xp.log(shape) + power - xp.exp(power)
+
+
+def _weibull_tails(xp: Namespace, y: Any, _: Any, mu: Any, shape: Any) -> tuple[Any, Any]:
+    above = -xp.exp(shape * (xp.log(y / mu) + xp.gammaln(1.0 + 1.0 / shape)))
+    return xp.log1mexp(above), above
 
 
 def _log_scale(mu: Array, shape: Array) -> Array:
@@ -110,6 +121,7 @@ WEIBULL = Family(
     sample=lambda rng, trials, mu, shape: np.exp(_log_scale(mu, shape)) * rng.weibull(shape, np.shape(mu)),
     variance=_weibull_variance,
     base=lambda y, trials: -np.log(y),
+    log_tails=_weibull_tails,
     words="Weibull(mean mu[i], shape)",
     moments=_weibull_moments,
 )
@@ -177,6 +189,11 @@ def _lognormal_cdf(y: Array, _: Array, mu: Array, sigma: Array) -> Array:
         return np.asarray(ndtr((np.log(np.maximum(y, 0.0)) - mu) / sigma))
 
 
+def _lognormal_tails(xp: Namespace, y: Any, _: Any, mu: Any, sigma: Any) -> tuple[Any, Any]:
+    z = (xp.log(y) - mu) / sigma
+    return xp.log_ndtr(z), xp.log_ndtr(-z)
+
+
 def _lognormal_mean(_: Array, mu: Array, sigma: Array) -> Array:
     return np.asarray(np.exp(mu + 0.5 * sigma**2))
 
@@ -198,6 +215,7 @@ LOGNORMAL = Family(
     expected=_lognormal_mean,
     crude=_of_logarithms,
     scale="log",
+    log_tails=_lognormal_tails,
     words="LogNormal(mu[i], sigma)",
     pymc=lambda trials, mu, sigma: ("LogNormal", {"mu": mu, "sigma": sigma}),
 )

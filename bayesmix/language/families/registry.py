@@ -14,12 +14,17 @@ from bayesmix.language.families.family import Family
 from bayesmix.language.families.gaussian import GAUSSIAN
 from bayesmix.language.families.latent import LATENT
 from bayesmix.language.families.link import LINKS, Link
+from bayesmix.language.families.point_mass import ZERO_INFLATED_BETA, ZERO_ONE_INFLATED_BETA
 from bayesmix.language.families.positive import EXPONENTIAL, GAMMA, INVERSE_GAUSSIAN, LOGNORMAL, WEIBULL
 from bayesmix.language.families.proportions import BETA
 from bayesmix.language.families.ratings import ACAT, CATEGORICAL, CRATIO, CUMULATIVE, SRATIO
+from bayesmix.language.families.response_times import EXGAUSSIAN, SHIFTED_LOGNORMAL
 from bayesmix.language.families.shares import BERNOULLI, BETABINOMIAL, BINOMIAL
+from bayesmix.language.families.skewed import SKEW_NORMAL
 from bayesmix.language.families.student import STUDENT
 from bayesmix.language.families.zeros import (
+    HURDLE_GAMMA,
+    HURDLE_LOGNORMAL,
     HURDLE_NBINOM1,
     HURDLE_NEGBINOMIAL,
     HURDLE_POISSON,
@@ -66,6 +71,13 @@ FAMILIES: dict[str, Family] = {
         WEIBULL,
         EXPONENTIAL,
         INVERSE_GAUSSIAN,
+        HURDLE_GAMMA,
+        HURDLE_LOGNORMAL,
+        ZERO_INFLATED_BETA,
+        ZERO_ONE_INFLATED_BETA,
+        EXGAUSSIAN,
+        SHIFTED_LOGNORMAL,
+        SKEW_NORMAL,
     )
 }
 _ALIASES = {
@@ -98,6 +110,8 @@ _ALIASES = {
     "inverse.gaussian": "inverse_gaussian",
     "inversegaussian": "inverse_gaussian",
     "wald": "inverse_gaussian",
+    "zigamma": "hurdle_gamma",
+    "skewnormal": "skew_normal",
 }
 
 _LINK_ALIASES = {"1/mu^2": "inverse_squared"}  # as R has it

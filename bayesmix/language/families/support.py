@@ -26,7 +26,14 @@ class Support:
     least_is_edge: bool = False  # a parameter mu of rows that have it alone is zero
     one_is_edge: bool = False  # the mean of rows without failures is one
     zero_is_silent: bool = False  # on mu: zeros are of a parameter of their own
+    atoms: tuple[float, ...] = ()  # responses with probabilities of their own, where all others have a density
     hint: str = ' Counts are for family="poisson", other numbers for family="gaussian".'
+
+    def below(self, y: Array) -> Array:
+        """The largest value that is less than each response, itself where that makes no difference."""
+        if self.is_discrete:
+            return y - 1.0
+        return np.where(np.isin(y, self.atoms), np.nextafter(y, -np.inf), y) if self.atoms else y
 
     def is_silent(self, y: Array) -> Array:
         """Whether each response says nothing on the parameter mu."""
@@ -73,6 +80,20 @@ def _proportion(y: Array, _: Array) -> str | None:
     return f"numbers between 0 and 1, both excluded; row {bad[0]} has {y[bad[0]]:g}" if len(bad) else None
 
 
+def _zero_or_proportion(y: Array, _: Array) -> str | None:
+    bad = np.flatnonzero(~((y >= 0) & (y < 1)))
+    return f"numbers from 0 to below 1; row {bad[0]} has {y[bad[0]]:g}" if len(bad) else None
+
+
+def _closed_proportion(y: Array, _: Array) -> str | None:
+    bad = np.flatnonzero(~((y >= 0) & (y <= 1)))
+    return f"numbers from 0 to 1; row {bad[0]} has {y[bad[0]]:g}" if len(bad) else None
+
+
+def _off_the_ends(share: Array, _: Array) -> Array:
+    return np.clip(share, 0.01, 0.99)
+
+
 def _away_from_zero(share: Array, _: Array) -> Array:
     """Positive means, whatever the sign of the response."""
     return np.maximum(share, 0.1 * max(abs(float(share.mean())), 1e-8))
@@ -84,8 +105,34 @@ def _inside(share: Array, trials: Array) -> Array:
 
 SUPPORTS: dict[str, Support] = {
     "real": Support(lambda y, trials: None, _away_from_zero, "real"),
-    "positive": Support(_positive, _away_from_zero, "positive", hint=""),
-    "proportion": Support(_proportion, lambda share, trials: share, "unit", hint=""),
+    "positive": Support(
+        _positive,
+        _away_from_zero,
+        "positive",
+        hint=' Zeros beside positive numbers are for family="hurdle_gamma" or "hurdle_lognormal".',
+    ),
+    "proportion": Support(
+        _proportion,
+        lambda share, trials: share,
+        "unit",
+        hint=' Zeros are for family="zero_inflated_beta", zeros and ones for "zero_one_inflated_beta"; successes out of'
+        ' trials for "binomial".',
+    ),
+    "zero_or_proportion": Support(
+        _zero_or_proportion,
+        _off_the_ends,
+        "unit",
+        atoms=(0.0,),
+        zero_is_silent=True,
+        hint=' Ones are for family="zero_one_inflated_beta".',
+    ),
+    "closed_proportion": Support(
+        _closed_proportion,
+        _off_the_ends,
+        "unit",
+        atoms=(0.0, 1.0),
+        hint=' Successes out of trials are for family="binomial".',
+    ),
     "counts": Support(_counts, lambda share, trials: share + 0.1, "positive", is_discrete=True, least_is_edge=True),
     "positive_counts": Support(
         _positive_counts,
@@ -105,7 +152,9 @@ SUPPORTS: dict[str, Support] = {
         least_is_edge=True,
         zero_is_silent=True,
     ),
-    "zeros_and_positive": Support(_zero_or_positive, _away_from_zero, "positive", zero_is_silent=True, hint=""),
+    "zeros_and_positive": Support(
+        _zero_or_positive, _away_from_zero, "positive", atoms=(0.0,), zero_is_silent=True, hint=""
+    ),
     "trials": Support(
         _shares, _inside, "unit", is_discrete=True, has_trials=True, least_is_edge=True, one_is_edge=True
     ),

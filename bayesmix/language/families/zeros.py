@@ -23,6 +23,7 @@ from bayesmix.language.families.counts import (
 )
 from bayesmix.language.families.family import Family, Limit, Parameter
 from bayesmix.language.families.namespaces import NUMERIC, Namespace
+from bayesmix.language.families.positive import GAMMA, LOGNORMAL
 from bayesmix.language.families.shares import BINOMIAL, binomial_zero
 
 Zero = Callable[..., Any]  # (xp, trials, mu, *others): log probability of a zero
@@ -205,18 +206,19 @@ TRUNCATED_NBINOM1 = truncated(
 
 def hurdle(base: Family) -> Family:
     """Zero with probability ``hu``, else a positive draw of a distribution (Mullahy 1986, J. Econometrics 33)."""
+    some = 1.0 if base.values.is_discrete else 0.5  # stands for zeros in formulas of positive responses
 
     def kernel(xp: Namespace, y: Any, trials: Any, mu: Any, *others: Any) -> Any:
         *own, hu = others
-        positive = base.kernel(xp, xp.where(y > 0.0, y, 1.0), trials, mu, *own)
+        positive = base.kernel(xp, xp.where(y > 0.0, y, some), trials, mu, *own)
         return xp.where(y > 0.0, xp.log1p(-hu) + positive, xp.log(hu))
 
     def constant(y: Array, trials: Array) -> Array:
-        return np.where(y > 0.0, base.base(np.where(y > 0.0, y, 1.0), trials), 0.0)
+        return np.where(y > 0.0, base.base(np.where(y > 0.0, y, some), trials), 0.0)
 
     def cdf(y: Array, trials: Array, mu: Array, *others: Array) -> Array:
         *own, hu = others
-        above = base.cdf(np.where(y > 0.0, y, 1.0), trials, mu, *own)
+        above = base.cdf(np.where(y > 0.0, y, some), trials, mu, *own)
         return np.where(y < 0.0, 0.0, hu + (1.0 - hu) * np.where(y > 0.0, above, 0.0))
 
     def crude(y: Array, trials: Array) -> tuple[float, ...]:
@@ -229,7 +231,7 @@ def hurdle(base: Family) -> Family:
     sample, variance, expected = _with_zeros(base)
     return Family(
         _of_hurdle(base.name),
-        (*_made_from(base, _of_hurdle), Parameter("hu", ("logit",), priors=SHARE)),
+        (*_made_from(base, _of_hurdle), Parameter("hu", ("logit",), priors=SHARE, limit=Limit(base.name, "zero"))),
         "zeros_and_counts" if base.values.is_discrete else "zeros_and_positive",
         kernel,
         cdf,
@@ -238,6 +240,7 @@ def hurdle(base: Family) -> Family:
         base=constant,
         expected=expected,
         crude=crude,
+        scale=base.scale,
         words=f"zero with probability hu[i], else {base.words}",
     )
 
@@ -245,3 +248,5 @@ def hurdle(base: Family) -> Family:
 HURDLE_POISSON = hurdle(TRUNCATED_POISSON)
 HURDLE_NEGBINOMIAL = hurdle(TRUNCATED_NEGBINOMIAL)
 HURDLE_NBINOM1 = hurdle(TRUNCATED_NBINOM1)
+HURDLE_GAMMA = hurdle(GAMMA)
+HURDLE_LOGNORMAL = hurdle(LOGNORMAL)

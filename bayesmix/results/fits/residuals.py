@@ -40,7 +40,8 @@ def cumulative(family: Family, outcome: Outcome, parameters: Sequence[Array]) ->
     y, trials, others = outcome.y, outcome.trials, at_weights(family, rest, outcome.weights)
     bounds, family = outcome.bounds, truncated(family, outcome.bounds, outcome.trials)
     upto = family.cdf(y, trials, mean, *others)
-    below = family.cdf(y - 1.0, trials, mean, *others) if family.values.is_discrete else upto
+    before = family.values.below(y)
+    below = upto if before is y else family.cdf(before, trials, mean, *others)
     if bounds is not None and bounds.is_censored.any():
         ends = ((bounds.low, below, 0.0), (bounds.high, upto, 1.0))
         below, upto = (

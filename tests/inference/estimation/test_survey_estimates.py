@@ -21,7 +21,14 @@ SLOW = (
 )
 CASES = (
     *("epilepsy_zip", "grouseticks_zip", "cbpp_betabinomial", "owls_zero_inflated_nbinom1", "owls_hurdle_poisson"),
-    *("inhaler_cumulative", "salamanders_zip", "sleepstudy_student", "shares_beta", "shares_beta_phi"),
+    *(
+        "inhaler_cumulative",
+        "salamanders_zip",
+        "sleepstudy_student",
+        "shares_beta",
+        "shares_beta_phi",
+        "amounts_hurdle_gamma",
+    ),
     *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW),
 )
 ON_EDGE = 1e-4  # standard deviation that is zero: of cases that the reference marks as singular

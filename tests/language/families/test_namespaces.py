@@ -26,6 +26,7 @@ CASES = {
     "softplus": (lambda xp: xp.softplus(X), np.log1p(np.exp(X))),
     "ndtr": (lambda xp: xp.ndtr(X), special.ndtr(X)),
     "log_ndtr": (lambda xp: xp.log_ndtr(20.0 * X), special.log_ndtr(20.0 * X)),
+    "log_erfcx": (lambda xp: xp.log_erfcx(X), np.log(special.erfcx(X))),
     "cloglog": (lambda xp: xp.cloglog(X), -np.expm1(-np.exp(X))),
     "log1mexp": (lambda xp: xp.log1mexp(-P), np.log(-np.expm1(-P))),
     "xlogy": (lambda xp: xp.xlogy(Y, P), special.xlogy(Y, P)),

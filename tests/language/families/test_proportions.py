@@ -22,23 +22,10 @@ def beta(y, _, mu, phi):
 LAWS = [laws.Law(FAMILIES["beta"], Y, (MU, PHI), beta)]
 
 
+@pytest.mark.parametrize("check", laws.CHECKS)
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.id)
-class TestLaws:
-    def test_density(self, law):
-        laws.check_density(law)
-
-    def test_derivatives(self, law):
-        laws.check_derivatives(law)
-
-    def test_distribution_function(self, law):
-        laws.check_cdf(law)
-
-    def test_draws(self, law):
-        laws.check_draws(law)
-
-    @pytest.mark.slow
-    def test_symbols(self, law):
-        laws.check_symbols(law)
+def test_law(law, check):
+    check(law)
 
 
 def test_density_of_great_precision():

@@ -33,6 +33,7 @@ FUNCTIONS = {
     "log-gamma": lambda a, b: xp.gammaln(a + 1.0) - xp.gammaln(a * 2.0) * b,
     "logistic": lambda a, b: xp.expit(a - 2.0 * b) + xp.softplus(b * a),
     "normal": lambda a, b: xp.ndtr(a * b) * a,
+    "scaled error function": lambda a, b: xp.log_erfcx(a * b + 1.0),
     "complementary log-log": lambda a, b: xp.cloglog(b) ** 2.0 * a,
     "bounds and branches": lambda a, b: xp.maximum(a, 1.1) * xp.minimum(b, 0.2) + xp.where(a > 1.1, a * b, b * b),
 }

@@ -5,7 +5,7 @@ Arguments are taken as the floating-point numbers that they are.
 
 import json
 
-from mpmath import log, loggamma, mp, mpf, pi
+from mpmath import erfc, log, loggamma, mp, mpf, pi, sqrt
 
 mp.dps = 50
 
@@ -20,7 +20,32 @@ def beta_density(y, mu, phi):
     return (a - 1) * log(y) + (b - 1) * log(1 - y) + loggamma(a + b) - loggamma(a) - loggamma(b)
 
 
+def normal(z):
+    return erfc(-z / sqrt(2)) / 2
+
+
+def exgaussian(y, mu, sigma, beta):
+    z = y - mu + beta
+    return -log(beta) + sigma**2 / (2 * beta**2) - z / beta + log(normal(z / sigma - sigma / beta))
+
+
+def skew_normal(y, mu, sigma, alpha):
+    delta = alpha / sqrt(1 + alpha**2) * sqrt(2 / pi)
+    omega = sigma / sqrt(1 - delta**2)
+    z = (y - mu) / omega + delta
+    return log(2) - log(omega) - log(2 * pi) / 2 - z**2 / 2 + log(normal(alpha * z))
+
+
 CASES = {
+    "exgaussian": (
+        exgaussian,
+        [(y, 0.5, 1.0, beta) for y in (-3.0, 0.4, 6.0) for beta in (1e-6, 1e-3, 0.03, 0.033, 0.04, 1.0, 50.0)]
+        + [(0.5, 0.4, 1e-3, 0.1), (0.299, 0.4, 1e-3, 0.1), (300.0, 1.0, 1.0, 2.0)],
+    ),
+    "skew_normal": (
+        skew_normal,
+        [(y, 0.3, 1.2, alpha) for y in (-2.0, 0.2, 4.0) for alpha in (-30.0, -1e-4, 0.0, 2.0, 8.0)],
+    ),
     "student": (
         student,
         [(0.3, 1.0, 2.0, nu) for nu in (0.3, 50.0, 199.0, 201.0, 5e3, 1e6, 3e8, 1e12)]
