@@ -50,5 +50,14 @@ m <- lme(distance ~ age * Sex, random = ~ 1 | Subject, weights = varIdent(form =
 add("orthodont_variances", "nlme: Pinheiro and Bates, p. 177", m, fixef(m))
 m <- gls(distance ~ age * Sex, weights = varIdent(form = ~ 1 | Sex), data = orthodont, method = "ML")
 add("orthodont_gls", "nlme: help(gls)", m, coef(m))
+# glmmTMB's own start ends 4.5 above the lowest of twelve: coefficients of zi have no end there, its Hessian is singular
+starts <- sapply(1:12, function(i) {
+  set.seed(i)
+  m <- try(suppressWarnings(glmmTMB(count ~ spp + mined + (1 | site), ziformula = ~ spp + mined, family = nbinom2,
+    data = Salamanders, start = list(betazi = rnorm(8, 0, 2)), control = tight)), silent = TRUE)
+  if (inherits(m, "try-error")) NA else 2 * m$fit$objective
+})
+out$salamanders_zi$criterion_of_own_start <- out$salamanders_zi$criterion
+out$salamanders_zi$criterion <- min(starts, na.rm = TRUE)
 for (n in names(out)) names(out[[n]]$coefficients) <- sub("(Intercept)", "Intercept", names(out[[n]]$coefficients), fixed = TRUE)
 write_json(out, "vignettes.json", digits = NA, auto_unbox = TRUE, pretty = TRUE)
