@@ -135,13 +135,14 @@ def check_symbols(law: Law) -> None:
     """The same text in PyTensor."""
     import pytensor
     import pytensor.tensor as pt
+    from graphs import AS_WRITTEN
 
     from bayesmix.language.families.namespaces import symbolic
 
     y, trials, own = law.rows
     symbols = [pt.dvector(f"p{j}") for j in range(len(own))]
     graph = law.family.kernel(symbolic(), pt.as_tensor_variable(y), trials, *symbols)
-    found = pytensor.function(symbols, graph, mode="FAST_COMPILE")(*own)
+    found = pytensor.function(symbols, graph, mode=AS_WRITTEN)(*own)
     expected = law.log_density(y, trials, *own) - law.family.base(y, trials)
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
 

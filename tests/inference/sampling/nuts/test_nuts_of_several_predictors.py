@@ -163,7 +163,7 @@ def test_reported_correlations_are_those_of_the_sampler() -> None:
     graph, values = own.model.to_pymc(), own.parameters(0.5 * RNG.standard_normal(own.size)[None])
     point = {name: value[0] for name, value in own.unconstrained(values).items()}
     outputs = graph.replace_rvs_by_values([graph[name] for name in own.design.fixed[-3:]])
-    options = {"mode": "FAST_COMPILE", "on_unused_input": "ignore"}
+    options = {"mode": AS_WRITTEN, "on_unused_input": "ignore"}
     found = graph.compile_fn(outputs, inputs=graph.value_vars, **options)(point)
     np.testing.assert_allclose(found, reported(own.design.layout, values.beta[0, 0])[-3:], rtol=1e-10)
 
