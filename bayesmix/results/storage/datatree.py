@@ -40,7 +40,7 @@ def to_datatree(posterior: PosteriorRecord) -> xr.DataTree:
     lead = ("chain", "draw")
     priors = log_prior(posterior.priors, design, values)
     tree = {
-        "posterior": posterior_dataset(design, values, posterior.spec.family.dispersion),
+        "posterior": posterior_dataset(design, values, posterior.spec.dispersion),
         "sample_stats": _draws_dataset({name: (lead, value) for name, value in posterior.draws.stats.items()}, values),
         "log_prior": _draws_dataset({name: (lead, value) for name, value in priors.items()}, values),
         "observed_data": _observed(posterior),

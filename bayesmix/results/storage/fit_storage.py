@@ -204,7 +204,7 @@ def _posterior_groups(fit: PosteriorRecord, data: xr.DataTree | None) -> dict[st
     words["priors"] = _stated(fit.priors)
     groups["bayesmix_draws"] = _exact(fit.design, fit.values).assign_attrs(draws=json.dumps(words))
     if draws.thinned is not None:
-        kept = posterior_dataset(fit.design, draws.thinned, fit.spec.family.dispersion)
+        kept = posterior_dataset(fit.design, draws.thinned, fit.spec.dispersion)
         groups["bayesmix_thinned"] = kept.merge(_exact(fit.design, draws.thinned))
     return groups
 
@@ -254,7 +254,7 @@ def _check_priors(then: dict[str, str] | None, now: dict[str, str]) -> None:
 def _parameters(posterior: xr.Dataset, exact: xr.Dataset, fitted: Fitted) -> Parameters:
     corr = tuple(exact[f"matrix_{t}"].values for t in range(len(fitted.design.terms)))
     numbers = exact[LINKED].values if fitted.design.layout.numbers else None
-    return parameters_of(posterior, fitted.design, fitted.spec.family.dispersion, corr, numbers)
+    return parameters_of(posterior, fitted.design, fitted.spec.dispersion, corr, numbers)
 
 
 # ---- estimates --------------------------------------------------------------------------------------------------

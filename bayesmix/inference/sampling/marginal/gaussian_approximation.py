@@ -49,6 +49,7 @@ SMALL = 1.0  # ... if it is this small; where it is not, it hides behind its noi
 LAX = 1.25  # how much larger the spread of a later round may be, noise again
 MARGIN = 5.0  # of log densities by quadratics of any sign over those by positive ones, beyond that at the estimate
 STEP = 1e-3  # of the differences of prior densities, in posterior standard deviations
+SMALLEST = 1e-8  # standard deviation of draws of a coefficient that runs off
 GRID, REACH = 81, 8.0  # points of the grid of log dispersions, and how many units it spans to either side
 
 
@@ -271,7 +272,8 @@ def _match_prior(prior: CoefficientPrior, gamma: Array, sd: float) -> tuple[floa
         return mu, sigma**-2.0
     if prior.is_flat:
         return 0.0, 0.0
-    h = STEP * max(sd, 1e-8)
+    sd = max(sd, SMALLEST)
+    h = STEP * sd
     centre, up, down = (prior.log_density(gamma + shift) for shift in (0.0, h, -h))
     slope = float(np.mean((up - down) / (2.0 * h)))
     curvature = float(-np.mean((up - 2.0 * centre + down) / h**2))
