@@ -104,7 +104,7 @@ def test_fits_and_matches(name):
     if name in NO_END:
         with pytest.warns(bmx.ConvergenceWarning, match="runs off"):
             fit = model.estimate(method)
-        assert fit.criterion == pytest.approx(reference["criterion"], abs=1e-3)
+        assert fit.criterion <= reference["criterion"] + 1e-6
         return
     fit = model.estimate(method)
     assert fit.criterion == pytest.approx(reference["criterion"], rel=1e-8, abs=3e-6)

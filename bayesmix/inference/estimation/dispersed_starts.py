@@ -16,6 +16,8 @@ from bayesmix.inference.parameters.covariance import from_factor
 from bayesmix.inference.parameters.likelihood import SeveralPredictors
 from bayesmix.language.formula.model_spec import ModelSpec
 
+END = 8.0  # linear predictors of other parameters, on logarithms and logits, from which on their ends are near
+REACHES = (1.0, 4.0)  # to where they are taken back
 NONE, FEW, SOME, MUCH = 0.03, 0.2, 0.5, 1.5  # relative factors of effects, from hardly any to large ones
 
 
@@ -64,6 +66,23 @@ def _crude(problem: GeneralizedProblem) -> Iterator[Array]:
     if any(one.family.crude is not None for one in responses):
         beta = crude(rows.R, responses, working.X, problem.offset)
         yield np.concatenate([initial_factors(working, SOME), beta])
+
+
+def back_from_ends(problem: GeneralizedProblem, x: Array) -> Iterator[Array]:
+    """Where a search has ended with parameters at the ends of their ranges: the same, those kept from there.
+
+    The criterion is flat at the ends; a search that was led there has no way back to a lowest point before them.
+    """
+    rows, working, m = problem.likelihood, problem.coordinates, problem.coordinates.size
+    p = working.X.shape[1]
+    others = {r for part in rows.parts for r in part.beside_means} if isinstance(rows, SeveralPredictors) else set()
+    eta = (working.X @ x[m : m + p] + problem.offset).reshape(rows.R, -1)
+    gone = [r for r in sorted(others) if np.abs(eta[r]).max(initial=0.0) > END]
+    for reach in REACHES if gone else ():
+        kept = eta.copy()
+        kept[gone] = np.clip(eta[gone], -reach, reach)
+        beta = np.linalg.lstsq(working.X, kept.ravel() - problem.offset, rcond=None)[0]
+        yield np.concatenate([x[:m], beta, x[m + p :]])
 
 
 def _first_column(k: int, sign: float) -> Array:

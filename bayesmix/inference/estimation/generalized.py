@@ -11,7 +11,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.errors import FitError
-from bayesmix.inference.estimation.boundary import conditional_covariances, initial_factors, search
+from bayesmix.inference.estimation.boundary import conditional_covariances, initial_factors, search, settle
 from bayesmix.inference.estimation.conditional_mode import (
     Effects,
     GeneralizedProblem,
@@ -20,13 +20,13 @@ from bayesmix.inference.estimation.conditional_mode import (
     find_mode,
     log_determinant,
 )
-from bayesmix.inference.estimation.dispersed_starts import starts_beside
+from bayesmix.inference.estimation.dispersed_starts import back_from_ends, starts_beside
 from bayesmix.inference.estimation.laplace import laplace
 from bayesmix.inference.estimation.methods import Agq, Laplace, Reml
 from bayesmix.inference.estimation.optimise import Objective, Optimum
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.quadrature import quadrature, quadrature_gradient
-from bayesmix.inference.estimation.restart import FAR, FEW_ROWS, NEAR, Restarts, starts_around, starts_at_edges
+from bayesmix.inference.estimation.restart import FAR, FEW_ROWS, NEAR, Restarts, lowest, starts_around, starts_at_edges
 from bayesmix.inference.estimation.starting_values import without_random_effects
 from bayesmix.inference.parameters.likelihood import OnePredictor
 
@@ -112,6 +112,10 @@ def fit_generalized(problem: GeneralizedProblem, method: Reml | Laplace | Agq) -
     objective = _anchored(likelihood) if is_separated else likelihood
     restarts = Restarts(partial(_starts_again, likelihood, start), partial(_is_beyond, likelihood))
     optimum, singular = search(working, objective, start, restarts=restarts, accurate=True)
+    before_ends = list(back_from_ends(problem, optimum.x))
+    if before_ends:
+        better = lowest(objective, optimum, before_ends, sizes=working.size, accurate=True)
+        optimum, singular = (optimum, singular) if better is optimum else settle(working, better, objective)
     if is_separated:
         optimum = replace(optimum, value=likelihood.value(optimum.x))
     theta, _, dispersion = likelihood.split(optimum.x)
