@@ -60,6 +60,7 @@ class Model:
     family : ``"gaussian"``, ``"student"``, ``"skew_normal"``, ``"exgaussian"``; ``"gamma"``, ``"lognormal"``,
         ``"weibull"``, ``"exponential"``, ``"inverse_gaussian"``, ``"shifted_lognormal"``, ``"hurdle_gamma"``,
         ``"hurdle_lognormal"``; ``"beta"``, ``"zero_inflated_beta"``, ``"zero_one_inflated_beta"``;
+        ``"von_mises"``; ``"asym_laplace"``, ``"asym_laplace(0.9)"`` of a fixed quantile;
         ``"binomial"``, ``"bernoulli"``, ``"betabinomial"``,
         ``"zero_inflated_binomial"``; ``"poisson"``, ``"negbinomial"``, ``"nbinom1"``, ``"geometric"``, and of the first
         three ``"zero_inflated_poisson"``, ``"hurdle_poisson"``, ``"truncated_poisson"``, ...; of ratings

@@ -18,6 +18,7 @@ from bayesmix.inference.estimation.methods import Agq, Laplace, Method, Ml, Reml
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import check_variation, linear_problem
 from bayesmix.inference.least_squares.scaling import coordinates
+from bayesmix.inference.parameters.smoothed import check_smooth
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.threads import one_blas_thread
 
@@ -29,10 +30,11 @@ def estimate(design: Design, spec: ModelSpec, method: Method) -> PointEstimate:
     Raises
     ------
     SpecError
-        If quadrature is asked for a model with several grouping factors.
+        If quadrature is asked for a model with several grouping factors, or the density of a response has kinks.
     FitError
         If the numbers of the data are beyond what can be computed with.
     """
+    check_smooth(spec)
     working = coordinates(design, None if spec.is_simple else units(design, spec))
     if isinstance(method, Agq) and len(working.factors) != 1:
         raise SpecError("Quadrature needs exactly one grouping factor; use the Laplace approximation instead.")

@@ -133,7 +133,7 @@ def _of_others(spec: ModelSpec, design: Design, scale: Prior, shape: Prior) -> t
 def _brms(spec: ModelSpec, design: Design) -> Defaults:
     """``def_scale_prior`` and ``def_dpar_prior`` of brms: rounded as there."""
     location, scale = 0.0, 2.5
-    if spec.link.range != "unit" and not spec.link.is_latent:
+    if spec.link.range not in ("unit", "angle") and not spec.link.is_latent:
         with np.errstate(invalid="ignore", divide="ignore"):
             infinite = np.isinf(spec.link.of(np.zeros(())))
             y = spec.family.on_scale(design.y)

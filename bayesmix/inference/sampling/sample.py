@@ -15,6 +15,7 @@ from bayesmix.inference.estimation.methods import Ml, Reml, resolve_method
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.parameters.centring import at_means, to_zero
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
+from bayesmix.inference.parameters.smoothed import check_smooth, kinked, smoothed
 from bayesmix.inference.parameters.unconstrained import term_coordinates
 from bayesmix.inference.sampling.agreement import LIMIT, distance, scalars
 from bayesmix.inference.sampling.diagnostics import PROPOSAL_K_LIMIT, R_HAT_LIMIT, convergence, enough, limits_ess
@@ -77,7 +78,7 @@ def sample(
     check_bounded(inner, spec, priors)
     check_proper(inner, spec, priors)
     auto = resolve_method("auto", spec)
-    point = _off_zero(inner, estimate(inner, spec, auto))
+    point = _off_zero(inner, estimate(inner, smoothed(spec), auto))
     at_zero = conflicts(priors, inner, point.covariances)
     for conflict in at_zero:
         warn_user(str(conflict), PriorWarning)
@@ -122,14 +123,22 @@ class _Engines:
 
     def marginal(self, options: Marginal) -> Draws:
         """The marginal sampler of the model's kind."""
+        check_smooth(self.spec)
         if applies(self.spec):
             return sample_marginal(self.design, self.priors, self.point, options, self.schedule)
         return sample_generalized(self.design, self.spec, self.priors, self.point, options, self.schedule)
 
+    def against_marginal(self, draws: int) -> str | None:
+        """Why the marginal sampler is not tried; None for most models."""
+        family = kinked(self.spec)
+        if family is not None:
+            return f"the density of family `{family.name}` has a kink, where no Gaussian approximation proposes"
+        return None if applies(self.spec) else too_large(self.design, draws)
+
     def marginal_or_nuts(self) -> Draws:
         """The marginal sampler; NUTS, which says why, where that is too large or its certificate does not hold."""
         schedule, found = self.schedule, None
-        reason = None if applies(self.spec) else too_large(self.design, schedule.draws * schedule.chains)
+        reason = self.against_marginal(schedule.draws * schedule.chains)
         if reason is None:
             try:
                 found = self.marginal(Marginal())

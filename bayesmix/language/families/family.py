@@ -90,6 +90,7 @@ class Family:
     recipe: tuple[Any, ...] | None = None  # arguments of `with_levels` that made it, after its name: what is pickled
     is_cut: bool = False  # whether a latent variable falls between thresholds, which are then in order
     latent: Link | None = None  # link of mu where that is the mean of a latent variable
+    smooth: Family | None = None  # a smooth distribution next to it, where its density has kinks
     is_normal: bool = False  # mean and standard deviation of a normal distribution: linear under the identity link
 
     @property

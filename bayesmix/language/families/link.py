@@ -23,7 +23,7 @@ class Link:
     of: Callable[[Array], Array]  # g
     formula: Callable[[Namespace, Any], Any]  # g^-1, on an array namespace
     slopes: Callable[[Array, Array], Slopes]  # (eta, mu): derivatives of the mean by eta, in closed form
-    range: Literal["real", "positive", "unit", "correlation"]  # of the mean
+    range: Literal["real", "positive", "unit", "correlation", "angle"]  # of the mean
     is_open: bool = True  # a mean at the end of its range has its predictor at infinity
     latent_variance: float | None = None  # of the distribution that the link is the quantile function of
     is_symmetric: bool = False  # that distribution
@@ -70,6 +70,11 @@ def _inverse_slopes(eta: Array, _: Array) -> Slopes:
 
 def _inverse_squared_slopes(eta: Array, mu: Array) -> Slopes:
     return -0.5 * mu / eta, 0.75 * mu / eta**2, -1.875 * mu / eta**3
+
+
+def _tan_half_slopes(eta: Array, _: Array) -> Slopes:
+    first = 2.0 / (1.0 + eta**2)
+    return first, -eta * first**2, (1.5 * eta**2 - 0.5) * first**3
 
 
 def _square_slopes(eta: Array, _: Array) -> Slopes:
@@ -139,6 +144,13 @@ LINKS: dict[str, Link] = {
             _inverse_squared_slopes,
             "positive",
             is_open=False,
+        ),
+        Link(
+            "tan_half",
+            lambda mu: np.tan(0.5 * mu),
+            lambda xp, eta: 2.0 * xp.arctan(eta),
+            _tan_half_slopes,
+            "angle",
         ),
         Link("sqrt", np.sqrt, lambda xp, eta: eta**2, _square_slopes, "positive", is_open=False),
         Link(

@@ -20,6 +20,7 @@ EPSILON = float(np.finfo(float).eps)
 OVERFLOW = 700.0  # exponents beyond which exp overflows
 STIRLING = 100.0  # from which on the series of the gamma function's logarithm is exact to rounding
 TINY = 1e-100  # whose inverse cube does not overflow
+BESSEL = 1e3  # from which on four terms of the series of a Bessel function are exact to rounding
 RATE = 340.0  # whose square must not overflow either
 
 
@@ -38,6 +39,9 @@ class Namespace:
     ndtr: Callable[[Any], Any]  # the normal distribution function
     log_ndtr: Callable[[Any], Any]  # its logarithm
     log_erfcx: Callable[[Any], Any]  # log(exp(x^2) erfc(x)), x not below -5
+    sin: Callable[[Any], Any]
+    arctan: Callable[[Any], Any]
+    log_i0e: Callable[[Any], Any]  # log(exp(-x) I0(x)), I0 the modified Bessel function, x positive
     cloglog: Callable[[Any], Any]  # 1 - exp(-exp(x))
     log1mexp: Callable[[Any], Any]  # log(1 - exp(x)), x negative
     xlogy: Callable[[Any, Any], Any]  # y log x, zero where y is
@@ -189,6 +193,37 @@ def _log_erfcx(x: Array, order: int) -> list[Array]:
     return [np.log(value), q, first, first * (2.0 * x - 2.0 * q) + 2.0 * q][: order + 1]
 
 
+def _sin(x: Array, order: int) -> list[Array]:
+    value, slope = np.sin(x), np.cos(x)
+    return [value, slope, -value, -slope][: order + 1]
+
+
+def _arctan(x: Array, order: int) -> list[Array]:
+    first = 1.0 / (1.0 + x**2)
+    return [np.arctan(x), first, -2.0 * x * first**2, (6.0 * x**2 - 2.0) * first**3][: order + 1]
+
+
+def _log_i0e(x: Array, order: int) -> list[Array]:
+    """By ``a = I1 / I0``, whose derivative is ``1 - a / x - a^2``; of large numbers by the series in ``1 / x``."""
+    from scipy.special import i0e, i1e
+
+    if not order:
+        return [np.log(i0e(x))]
+    small = np.clip(x, EPSILON, BESSEL)
+    a = i1e(small) / i0e(small)
+    first = 1.0 - a / small - a**2
+    second = (a / small - first) / small - 2.0 * a * first
+    exact = [a - 1.0, first, second]
+    power = 1.0 / np.maximum(x, BESSEL)
+    series = [
+        -power * (0.5 + power * (1.0 / 8.0 + power * (1.0 / 8.0 + power * (25.0 / 128.0)))),
+        power**2 * (0.5 + power * (1.0 / 4.0 + power * (3.0 / 8.0 + power * (25.0 / 32.0)))),
+        -(power**3) * (1.0 + power * (3.0 / 4.0 + power * (3.0 / 2.0 + power * (125.0 / 32.0)))),
+    ]
+    chosen = [np.where(x < BESSEL, one, other) for one, other in zip(exact, series, strict=True)]
+    return [np.log(i0e(x)), *chosen][: order + 1]
+
+
 def _cloglog(x: Array, order: int) -> list[Array]:
     p = _bounded(-np.expm1(-np.exp(np.clip(x, -RATE, RATE))))
     return [p, *(cloglog_slopes(x) if order else ())][: order + 1]
@@ -240,6 +275,9 @@ NUMERIC = Namespace(
     ndtr=elementary(_ndtr),
     log_ndtr=elementary(_log_ndtr),
     log_erfcx=elementary(_log_erfcx),
+    sin=elementary(_sin),
+    arctan=elementary(_arctan),
+    log_i0e=elementary(_log_i0e),
     cloglog=elementary(_cloglog),
     log1mexp=elementary(_log1mexp),
     xlogy=_xlogy,
@@ -274,6 +312,9 @@ def symbolic() -> Namespace:
         ndtr=lambda x: 0.5 * pt.erfc(-x / np.sqrt(2.0)),
         log_ndtr=_symbolic_log_ndtr,
         log_erfcx=lambda x: pt.log(pt.erfcx(x)),
+        sin=pt.sin,
+        arctan=pt.arctan,
+        log_i0e=lambda x: pt.log(pt.ive(0, x)),
         cloglog=lambda x: 1.0 - pt.exp(-pt.exp(x)),
         log1mexp=pt.log1mexp,
         xlogy=lambda y, x: logpow(x, y),

@@ -9,6 +9,7 @@ from typing import Any
 
 from bayesmix.arrays import Array
 from bayesmix.errors import DataError, SpecError, nearest
+from bayesmix.language.families.angles import VON_MISES
 from bayesmix.language.families.counts import GEOMETRIC, NBINOM1, NEGBINOMIAL, POISSON
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.gaussian import GAUSSIAN
@@ -17,6 +18,7 @@ from bayesmix.language.families.link import LINKS, Link
 from bayesmix.language.families.point_mass import ZERO_INFLATED_BETA, ZERO_ONE_INFLATED_BETA
 from bayesmix.language.families.positive import EXPONENTIAL, GAMMA, INVERSE_GAUSSIAN, LOGNORMAL, WEIBULL
 from bayesmix.language.families.proportions import BETA
+from bayesmix.language.families.quantiles import ASYM_LAPLACE, of_quantile
 from bayesmix.language.families.ratings import ACAT, CATEGORICAL, CRATIO, CUMULATIVE, SRATIO
 from bayesmix.language.families.response_times import EXGAUSSIAN, SHIFTED_LOGNORMAL
 from bayesmix.language.families.shares import BERNOULLI, BETABINOMIAL, BINOMIAL
@@ -78,6 +80,8 @@ FAMILIES: dict[str, Family] = {
         EXGAUSSIAN,
         SHIFTED_LOGNORMAL,
         SKEW_NORMAL,
+        ASYM_LAPLACE,
+        VON_MISES,
     )
 }
 _ALIASES = {
@@ -112,6 +116,9 @@ _ALIASES = {
     "wald": "inverse_gaussian",
     "zigamma": "hurdle_gamma",
     "skewnormal": "skew_normal",
+    "vonmises": "von_mises",
+    "asymmetriclaplace": "asym_laplace",
+    "asymlaplace": "asym_laplace",
 }
 
 _LINK_ALIASES = {"1/mu^2": "inverse_squared"}  # as R has it
@@ -122,16 +129,38 @@ def find_family(name: str) -> Family:
     known = ", ".join(FAMILIES)
     if not isinstance(name, str):
         raise SpecError(f"A family is one of the names {known}, not {type(name).__name__} {name!r}.")
-    key = _ALIASES.get(name.lower(), name.lower())
-    if key not in FAMILIES:
+    written, _, argument = name.lower().partition("(")
+    key = _ALIASES.get(written.strip(), written.strip())
+    if key == ASYM_LAPLACE.name and argument:
+        return of_quantile(_quantile(name, argument))
+    if key not in FAMILIES or argument:
         advice = f" {OTHERS[key]}" if key in OTHERS else nearest(key, FAMILIES)
         raise SpecError(f"Family `{name}` does not exist.{advice} Families: {known}.")
     return FAMILIES[key]
 
 
+def _quantile(name: str, argument: str) -> float:
+    """The number of ``asym_laplace(0.9)``."""
+    text = argument.strip().removesuffix(")").partition("=")[2] or argument.strip().removesuffix(")")
+    try:
+        quantile = float(text)
+    except ValueError:
+        quantile = float("nan")
+    if not 0.0 < quantile < 1.0:
+        raise SpecError(f'`{name}`: a quantile is a number between 0 and 1, as in family="asym_laplace(0.9)".')
+    return quantile
+
+
 def is_known(family: Family) -> bool:
     """Whether a family is one of those by name, as it is or with the categories of some data."""
-    return FAMILIES.get(family.name) is family or family.recipe is not None
+    return _is_by_name(family) or family.recipe is not None
+
+
+def _is_by_name(family: Family) -> bool:
+    """Whether `find_family` returns it: one of ours, or one of a fixed quantile."""
+    if FAMILIES.get(family.name) is family:
+        return True
+    return family.name.startswith(f"{ASYM_LAPLACE.name}(") and find_family(family.name) is family
 
 
 def find_link(family: Family, name: str | None, *, parameter: int = 0) -> Link:
@@ -168,7 +197,7 @@ def check_response(family: Family, label: str, y: Array, trials: Array) -> None:
 
 
 def _reduce_family(family: Family) -> tuple[Callable[..., Family], tuple[Any, ...]]:
-    if FAMILIES.get(family.name) is family:
+    if _is_by_name(family):
         return find_family, (family.name,)
     if family.recipe is not None:
         return _with_levels, family.recipe

@@ -90,6 +90,11 @@ def _closed_proportion(y: Array, _: Array) -> str | None:
     return f"numbers from 0 to 1; row {bad[0]} has {y[bad[0]]:g}" if len(bad) else None
 
 
+def _angle(y: Array, _: Array) -> str | None:
+    bad = np.flatnonzero(~(np.abs(y) <= np.pi))
+    return f"angles in radians, from -pi to pi; row {bad[0]} has {y[bad[0]]:g}" if len(bad) else None
+
+
 def _off_the_ends(share: Array, _: Array) -> Array:
     return np.clip(share, 0.01, 0.99)
 
@@ -105,6 +110,12 @@ def _inside(share: Array, trials: Array) -> Array:
 
 SUPPORTS: dict[str, Support] = {
     "real": Support(lambda y, trials: None, _away_from_zero, "real"),
+    "angle": Support(
+        _angle,
+        lambda share, trials: share,
+        "real",
+        hint=" Of degrees these are (d + 180) % 360 - 180, times pi / 180.",
+    ),
     "positive": Support(
         _positive,
         _away_from_zero,

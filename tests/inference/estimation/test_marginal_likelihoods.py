@@ -111,6 +111,11 @@ CASES = {
         lambda rng, mu: 0.5 + rng.lognormal(mu, 0.5),
         same,
     ),
+    "von_mises": Case(
+        lambda y, mu, kappa: stats.vonmises.logpdf(y, kappa, mu),
+        lambda rng, mu: rng.vonmises(mu, 4.0),
+        lambda eta: 2.0 * np.arctan(eta),
+    ),
     "skew_normal": Case(
         skew_normal,
         lambda rng, mu: stats.skewnorm.rvs(5.0, mu - 0.8, 1.0, random_state=rng),

@@ -34,6 +34,8 @@ FUNCTIONS = {
     "logistic": lambda a, b: xp.expit(a - 2.0 * b) + xp.softplus(b * a),
     "normal": lambda a, b: xp.ndtr(a * b) * a,
     "scaled error function": lambda a, b: xp.log_erfcx(a * b + 1.0),
+    "angles": lambda a, b: xp.sin(a * b) + xp.arctan(a - b) * b,
+    "Bessel": lambda a, b: xp.log_i0e(a * 2.0) * b,
     "complementary log-log": lambda a, b: xp.cloglog(b) ** 2.0 * a,
     "bounds and branches": lambda a, b: xp.maximum(a, 1.1) * xp.minimum(b, 0.2) + xp.where(a > 1.1, a * b, b * b),
 }

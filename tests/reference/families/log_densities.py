@@ -5,7 +5,7 @@ Arguments are taken as the floating-point numbers that they are.
 
 import json
 
-from mpmath import erfc, log, loggamma, mp, mpf, pi, sqrt
+from mpmath import besseli, cos, erfc, log, loggamma, mp, mpf, pi, sqrt
 
 mp.dps = 50
 
@@ -36,7 +36,15 @@ def skew_normal(y, mu, sigma, alpha):
     return log(2) - log(omega) - log(2 * pi) / 2 - z**2 / 2 + log(normal(alpha * z))
 
 
+def von_mises(y, mu, kappa):
+    return kappa * cos(y - mu) - log(2 * pi) - log(besseli(0, kappa))
+
+
 CASES = {
+    "von_mises": (
+        von_mises,
+        [(y, 0.3, kappa) for y in (-2.0, 0.31, 3.0) for kappa in (1e-8, 0.1, 50.0, 700.0, 1e3, 1e4, 1e6)],
+    ),
     "exgaussian": (
         exgaussian,
         [(y, 0.5, 1.0, beta) for y in (-3.0, 0.4, 6.0) for beta in (1e-6, 1e-3, 0.03, 0.033, 0.04, 1.0, 50.0)]

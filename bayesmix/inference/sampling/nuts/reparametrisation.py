@@ -33,6 +33,7 @@ from bayesmix.inference.least_squares.incidence import incidence
 from bayesmix.inference.least_squares.symbolic import plan
 from bayesmix.inference.parameters.covariance import from_factor, sd_and_corr, structure_of
 from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.inference.parameters.smoothed import smoothed
 from bayesmix.inference.sampling.nuts.moves import Affine, Log, Logit, Move, Scaled
 from bayesmix.inference.sampling.nuts.numbers import split_priors
 from bayesmix.language.formula.model_spec import ModelSpec
@@ -82,7 +83,7 @@ class Reparametrisation:
 def reparametrise(design: Design, spec: ModelSpec, priors: Priors, point: PointEstimate) -> Reparametrisation:
     """Take the coordinates from the point estimate, moved off the boundary and into the priors' support."""
     starts = [_start(term, priors.sd[t], point, t) for t, term in enumerate(design.terms)]
-    information = _information(design, spec, point)
+    information = _information(design, smoothed(spec), point)
     terms = tuple(_term(design.terms, t, priors, point, information, starts) for t, term in enumerate(design.terms))
     split = split_priors(priors)
     own = list(split.coefficients)
