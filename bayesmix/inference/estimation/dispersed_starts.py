@@ -74,14 +74,14 @@ def back_from_ends(problem: GeneralizedProblem, x: Array) -> Iterator[Array]:
     The criterion is flat at the ends; a search that was led there has no way back to a lowest point before them.
     """
     rows, working, m = problem.likelihood, problem.coordinates, problem.coordinates.size
-    p = working.X.shape[1]
+    X, p = problem.X, problem.X.shape[1]
     others = {r for part in rows.parts for r in part.beside_means} if isinstance(rows, SeveralPredictors) else set()
-    eta = (working.X @ x[m : m + p] + problem.offset).reshape(rows.R, -1)
+    eta = (X @ x[m : m + p] + problem.offset).reshape(rows.R, -1)
     gone = [r for r in sorted(others) if np.abs(eta[r]).max(initial=0.0) > END]
     for reach in REACHES if gone else ():
         kept = eta.copy()
         kept[gone] = np.clip(eta[gone], -reach, reach)
-        beta = np.linalg.lstsq(working.X, kept.ravel() - problem.offset, rcond=None)[0]
+        beta = np.linalg.lstsq(X, kept.ravel() - problem.offset, rcond=None)[0]
         yield np.concatenate([x[:m], beta, x[m + p :]])
 
 
