@@ -16,7 +16,7 @@ from bayesmix.inference.parameters.covariance import from_factor
 from bayesmix.inference.parameters.likelihood import SeveralPredictors
 from bayesmix.language.formula.model_spec import ModelSpec
 
-END = 8.0  # linear predictors of other parameters, on logarithms and logits, from which on their ends are near
+END = 8.0  # linear predictors of shares from which on their ends are near
 REACHES = (1.0, 4.0)  # to where they are taken back
 NONE, FEW, SOME, MUCH = 0.03, 0.2, 0.5, 1.5  # relative factors of effects, from hardly any to large ones
 
@@ -69,20 +69,26 @@ def _crude(problem: GeneralizedProblem) -> Iterator[Array]:
 
 
 def back_from_ends(problem: GeneralizedProblem, x: Array) -> Iterator[Array]:
-    """Where a search has ended with parameters at the ends of their ranges: the same, those kept from there.
+    """Where a search has ended with shares at zero or one, as those of zeros: the same, these kept from there.
 
     The criterion is flat at the ends; a search that was led there has no way back to a lowest point before them.
     """
-    rows, working, m = problem.likelihood, problem.coordinates, problem.coordinates.size
+    rows, m = problem.likelihood, problem.coordinates.size
     X, p = problem.X, problem.X.shape[1]
-    others = {r for part in rows.parts for r in part.beside_means} if isinstance(rows, SeveralPredictors) else set()
+    shares = _shares(rows) if isinstance(rows, SeveralPredictors) else set()
     eta = (X @ x[m : m + p] + problem.offset).reshape(rows.R, -1)
-    gone = [r for r in sorted(others) if np.abs(eta[r]).max(initial=0.0) > END]
+    gone = [r for r in sorted(shares) if np.abs(eta[r]).max(initial=0.0) > END]
     for reach in REACHES if gone else ():
         kept = eta.copy()
         kept[gone] = np.clip(eta[gone], -reach, reach)
         beta = np.linalg.lstsq(X, kept.ravel() - problem.offset, rcond=None)[0]
         yield np.concatenate([x[:m], beta, x[m + p :]])
+
+
+def _shares(rows: SeveralPredictors) -> set[int]:
+    """Predictors of parameters beside means that are shares: of zeros, of trials."""
+    own = (zip(one.predictors[1:], one.links[1:], strict=True) for part in rows.parts for one in part.responses)
+    return {r for pairs in own for r, link in pairs if link.range == "unit"}
 
 
 def _first_column(k: int, sign: float) -> Array:
