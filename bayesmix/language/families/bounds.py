@@ -20,7 +20,6 @@ from bayesmix.language.families.namespaces import NUMERIC, Namespace
 
 TRIES = 20  # of drawing a response until it is in its range; what is left is drawn by its distribution function
 HALVINGS = 80  # of an interval of a response
-_LEAST = {"real": -np.inf, "positive": 0.0, "unit": 0.0}  # by range of means, of which no response is smaller
 REACH = 2.0**40  # standard deviations from the mean beyond which no quantile is looked for
 
 
@@ -69,10 +68,9 @@ class Interval:
 
     def is_empty(self, family: Family) -> Array:
         """Whether no response can lie in an interval."""
-        values = family.values
-        above = self.high < values.least if values.is_discrete else self.high <= _LEAST[values.range]
         has_both = self.has_low * self.has_high > 0.5
-        return np.where(has_both, self.low >= self.high, (self.has_high > 0.5) & above)
+        is_below = (self.has_high > 0.5) & ~family.values.is_possible_up_to(self.high)
+        return np.where(has_both, self.low >= self.high, is_below)
 
     def log_probability(self, tails: Callable[[Any], tuple[Any, Any]], xp: Namespace) -> Any:
         """Logarithm of the probability, in the tail in which the interval is."""
@@ -88,13 +86,12 @@ class Interval:
 def interval(family: Family, low: Array, high: Array, trials: Array) -> Interval:
     """Intervals with the ends that are inside the support."""
     support = family.values
-    least = support.least if support.is_discrete else _LEAST[support.range]
     most = trials if support.has_trials else (1.0 if support.range == "unit" else np.inf)
     if support.is_discrete:
         low, high = np.floor(low), np.floor(high)
-    has_low = np.isfinite(low) & (low >= least if support.is_discrete else low > least)
+    has_low = np.isfinite(low) & support.is_possible_up_to(low)
     has_high = np.isfinite(high) & (high < most)
-    inside = 0.0 if support.is_discrete else 0.5
+    inside = support.least if support.is_discrete else 0.5
     anchor = np.where(has_low, low, np.where(has_high, high, inside))
     ends = np.where(has_low, low, anchor), np.where(has_high, high, anchor)
     return Interval(*ends, has_low.astype(float), has_high.astype(float))
@@ -189,7 +186,7 @@ def _truncated_cdf(family: Family, within: Interval) -> Callable[..., Array]:
             return family.log_tails(NUMERIC, end, trials, mu, *others)
 
         beyond = (within.has_high > 0.5) & (y >= within.high)
-        below = (within.has_low > 0.5) & (y <= within.low) | ~(y > -np.inf)
+        below = (within.has_low > 0.5) & (y <= within.low) | ~family.values.is_possible_up_to(y)
         up_to = interval(family, np.where(within.has_low > 0.5, within.low, -np.inf), y, trials)
         with np.errstate(all="ignore"):
             share = np.exp(up_to.log_probability(tails, NUMERIC) - within.log_probability(tails, NUMERIC))

@@ -50,6 +50,12 @@ def _poisson_cdf(y: Array, _: Array, mu: Array) -> Array:
     return _whole(y, pdtr(np.maximum(y, 0.0), mu))
 
 
+def _poisson_tails(xp: Namespace, y: Any, trials: Any, mu: Any) -> tuple[Any, Any]:
+    front = _poisson(xp, y, trials, mu) - xp.gammaln(y + 1.0) + xp.log(mu)
+    above, below = xp.gamma_tails(y + 1.0, mu, front)
+    return below, above
+
+
 def _poisson_deviance(y: Array, _: Array, mu: Array) -> Array:
     from scipy.special import xlogy
 
@@ -65,6 +71,7 @@ POISSON = Family(
     sample=lambda rng, trials, mu: rng.poisson(mu).astype(float),
     variance=lambda trials, mu: mu,
     base=_minus_log_factorial,
+    log_tails=_poisson_tails,
     words="Poisson(mu[i])",
     deviance=_poisson_deviance,
     pymc=lambda trials, mu: ("Poisson", {"mu": mu}),
@@ -100,6 +107,12 @@ def _negbinomial_cdf(y: Array, _: Array, mu: Array, shape: Array) -> Array:
     return _whole(y, betainc(shape, np.maximum(y, 0.0) + 1.0, shape / (shape + mu)))
 
 
+def _negbinomial_tails(xp: Namespace, y: Any, trials: Any, mu: Any, shape: Any) -> tuple[Any, Any]:
+    total = mu + shape
+    density = _negbinomial(xp, y, trials, mu, shape) - xp.gammaln(y + 1.0)
+    return xp.beta_tails(shape, y + 1.0, shape / total, mu / total, density + xp.log(mu * ((shape + y) / total)))
+
+
 def _negbinomial_deviance(y: Array, _: Array, mu: Array, shape: Array) -> Array:
     from scipy.special import xlogy
 
@@ -127,6 +140,7 @@ NEGBINOMIAL = Family(
     sample=lambda rng, trials, mu, shape: rng.negative_binomial(shape, shape / (shape + mu)).astype(float),
     variance=lambda trials, mu, shape: mu + mu**2 / shape,
     base=_minus_log_factorial,
+    log_tails=_negbinomial_tails,
     printed="Negative Binomial",
     words="NegativeBinomial(mean mu[i], shape)",
     deviance=_negbinomial_deviance,
@@ -143,6 +157,11 @@ def _geometric_slopes(y: Array, trials: Array, mu: Array) -> tuple[Array, Array,
     return _negbinomial_slopes(y, trials, mu, np.ones(()))
 
 
+def _geometric_tails(xp: Namespace, y: Any, _: Any, mu: Any) -> tuple[Any, Any]:
+    above = -(y + 1.0) * xp.log1p(1.0 / mu)
+    return xp.log1mexp(above), above
+
+
 GEOMETRIC = Family(
     "geometric",
     (Parameter("mu", LINKS),),
@@ -151,6 +170,7 @@ GEOMETRIC = Family(
     lambda y, trials, mu: _whole(y, -np.expm1((np.maximum(y, 0.0) + 1.0) * np.log(mu / (1.0 + mu)))),
     sample=lambda rng, trials, mu: rng.negative_binomial(1, 1.0 / (1.0 + mu)).astype(float),
     variance=lambda trials, mu: mu + mu**2,
+    log_tails=_geometric_tails,
     words="Geometric(mean mu[i])",
     deviance=lambda y, trials, mu: _negbinomial_deviance(y, trials, mu, np.ones(())),
     pymc=lambda trials, mu: ("NegativeBinomial", {"mu": mu, "alpha": 1.0}),
@@ -164,6 +184,10 @@ GEOMETRIC = Family(
 
 def _nbinom1(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -> Any:
     return _negbinomial(xp, y, trials, mu, mu / phi)
+
+
+def _nbinom1_tails(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -> tuple[Any, Any]:
+    return _negbinomial_tails(xp, y, trials, mu, mu / phi)
 
 
 def nbinom1_zero(xp: Namespace, _: Any, mu: Any, phi: Any) -> Any:
@@ -184,6 +208,7 @@ NBINOM1 = Family(
     sample=lambda rng, trials, mu, phi: rng.negative_binomial(mu / phi, 1.0 / (1.0 + phi)).astype(float),
     variance=lambda trials, mu, phi: mu * (1.0 + phi),
     base=_minus_log_factorial,
+    log_tails=_nbinom1_tails,
     words="NegativeBinomial(mean mu[i], variance mu[i] (1 + phi))",
     moments=_nbinom1_moments,
     pymc=lambda trials, mu, phi: ("NegativeBinomial", {"mu": mu, "alpha": mu / phi}),

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.language.families.incomplete import beta_tails, gamma_tails, student_tails
 from bayesmix.language.families.taylor import Taylor, elementary, select, value_of
 
 EPSILON = float(np.finfo(float).eps)
@@ -44,6 +45,9 @@ class Namespace:
     log_i0e: Callable[[Any], Any]  # log(exp(-x) I0(x)), I0 the modified Bessel function, x positive
     cloglog: Callable[[Any], Any]  # 1 - exp(-exp(x))
     log1mexp: Callable[[Any], Any]  # log(1 - exp(x)), x negative
+    gamma_tails: Callable[[Any, Any, Any], tuple[Any, Any]]  # as in `incomplete`: of a, x and what stands before them
+    beta_tails: Callable[[Any, Any, Any, Any, Any], tuple[Any, Any]]
+    student_tails: Callable[[Any, Any, Any], tuple[Any, Any]]
     xlogy: Callable[[Any, Any], Any]  # y log x, zero where y is
     xlog1py: Callable[[Any, Any], Any]  # y log(1 + x)
     where: Callable[[Any, Any, Any], Any]
@@ -280,6 +284,9 @@ NUMERIC = Namespace(
     log_i0e=elementary(_log_i0e),
     cloglog=elementary(_cloglog),
     log1mexp=elementary(_log1mexp),
+    gamma_tails=lambda a, x, front: gamma_tails(NUMERIC, a, x, front),
+    beta_tails=lambda a, b, x, y, front: beta_tails(NUMERIC, a, b, x, y, front),
+    student_tails=lambda t, nu, density: student_tails(NUMERIC, t, nu, density),
     xlogy=_xlogy,
     xlog1py=_xlog1py,
     where=select,
@@ -317,6 +324,9 @@ def symbolic() -> Namespace:
         log_i0e=lambda x: pt.log(pt.ive(0, x)),
         cloglog=lambda x: 1.0 - pt.exp(-pt.exp(x)),
         log1mexp=pt.log1mexp,
+        gamma_tails=lambda a, x, front: (pt.log(pt.gammainc(a, x)), pt.log(pt.gammaincc(a, x))),
+        beta_tails=lambda a, b, x, y, front: (pt.log(pt.betainc(a, b, x)), pt.log(pt.betainc(b, a, y))),
+        student_tails=_symbolic_student_tails,
         xlogy=lambda y, x: logpow(x, y),
         xlog1py=lambda y, x: logpow(1.0 + x, y),
         where=pt.switch,
@@ -332,3 +342,10 @@ def _symbolic_log_ndtr(x: Any) -> Any:
     low, high = pt.minimum(x, 0.0), pt.maximum(x, 0.0)
     below = pt.log(0.5 * pt.erfcx(-low / np.sqrt(2.0))) - 0.5 * low**2
     return pt.switch(x < 0.0, below, pt.log1p(-0.5 * pt.erfc(high / np.sqrt(2.0))))
+
+
+def _symbolic_student_tails(t: Any, nu: Any, _: Any) -> tuple[Any, Any]:
+    import pytensor.tensor as pt
+
+    half = pt.log(0.5 * pt.betainc(0.5 * nu, 0.5, nu / (nu + t * t)))
+    return pt.switch(t > 0.0, pt.log1mexp(half), half), pt.switch(t > 0.0, half, pt.log1mexp(half))

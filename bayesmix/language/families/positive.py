@@ -36,6 +36,11 @@ def _cdf(y: Array, _: Array, mu: Array, shape: Array) -> Array:
     return np.asarray(gammainc(shape, shape * np.maximum(y, 0.0) / mu))
 
 
+def _log_tails(xp: Namespace, y: Any, trials: Any, mu: Any, shape: Any) -> tuple[Any, Any]:
+    """What stands before them is the density times ``y``."""
+    return xp.gamma_tails(shape, shape / mu * y, _kernel(xp, y, trials, mu, shape))
+
+
 GAMMA = Family(
     "gamma",
     (Parameter("mu", LINKS), Parameter("shape", exact="infinity")),
@@ -45,6 +50,7 @@ GAMMA = Family(
     sample=lambda rng, trials, mu, shape: rng.gamma(shape, mu / shape),
     variance=lambda trials, mu, shape: mu**2 / shape,
     base=lambda y, trials: -np.log(y),
+    log_tails=_log_tails,
     printed="Gamma",
     words="Gamma(mean mu[i], shape)",
     deviance=lambda y, trials, mu, shape: -2.0 * (np.log(y / mu) - (y - mu) / mu),
@@ -143,6 +149,13 @@ def _inverse_gaussian_cdf(y: Array, _: Array, mu: Array, shape: Array) -> Array:
     return np.where(y > 0.0, found, 0.0)
 
 
+def _inverse_gaussian_tails(xp: Namespace, y: Any, _: Any, mu: Any, shape: Any) -> tuple[Any, Any]:
+    root = xp.sqrt(shape / y)
+    z, reflected = root * (y / mu - 1.0), 2.0 * shape / mu + xp.log_ndtr(-root * (y / mu + 1.0))
+    below, above = xp.log_ndtr(z), xp.log_ndtr(-z)
+    return below + xp.softplus(reflected - below), above + xp.log1mexp(reflected - above)
+
+
 def _relative(y: Array) -> str:
     """A prior of the shape over the mean, which is one over the squared coefficient of variation."""
     return f"Gamma(2, {0.1 / float(np.mean(y)):.12g})"
@@ -166,6 +179,7 @@ INVERSE_GAUSSIAN = Family(
     sample=lambda rng, trials, mu, shape: rng.wald(mu, shape),
     variance=lambda trials, mu, shape: mu**3 / shape,
     base=lambda y, trials: -1.5 * np.log(y) - HALF_LOG_2PI,
+    log_tails=_inverse_gaussian_tails,
     printed="inverse.gaussian",
     words="InverseGaussian(mean mu[i], shape)",
     deviance=lambda y, trials, mu, shape: (y - mu) ** 2 / (mu**2 * y),

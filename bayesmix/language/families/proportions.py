@@ -38,6 +38,12 @@ def _cdf(y: Array, _: Array, mu: Array, phi: Array) -> Array:
     return np.asarray(betainc(mu * phi, (1.0 - mu) * phi, np.clip(y, 0.0, 1.0)))
 
 
+def _log_tails(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -> tuple[Any, Any]:
+    """What stands before them is the density times ``y (1 - y)``."""
+    front = _kernel(xp, y, trials, mu, phi) - HALF_LOG_2PI
+    return xp.beta_tails(mu * phi, (1.0 - mu) * phi, y, 1.0 - y, front)
+
+
 def _moments(y: Array, mu: Array) -> tuple[float]:
     ratio = float(np.mean((y - mu) ** 2)) / float(np.mean(mu * (1.0 - mu)))
     return (float(np.clip(1.0 / max(ratio, 1e-6) - 1.0, 0.1, 1e6)),)
@@ -55,6 +61,7 @@ BETA = Family(
     sample=lambda rng, trials, mu, phi: np.clip(rng.beta(mu * phi, (1.0 - mu) * phi), LEAST, MOST),
     variance=lambda trials, mu, phi: mu * (1.0 - mu) / (1.0 + phi),
     base=_base,
+    log_tails=_log_tails,
     words="Beta(mean mu[i], precision phi)",
     moments=_moments,
     pymc=lambda trials, mu, phi: ("Beta", {"alpha": mu * phi, "beta": (1.0 - mu) * phi}),

@@ -55,6 +55,13 @@ def _cdf(y: Array, trials: Array, mu: Array) -> Array:
     return np.where(y < 0.0, 0.0, np.where(y < trials, inside, 1.0))
 
 
+def _log_tails(xp: Namespace, y: Any, trials: Any, mu: Any) -> tuple[Any, Any]:
+    failures = trials - y
+    ways = xp.gammaln(trials + 1.0) - xp.gammaln(y + 1.0) - xp.gammaln(failures)
+    front = ways + _kernel(xp, y, trials, mu) + xp.log(mu)
+    return xp.beta_tails(failures, y + 1.0, 1.0 - mu, mu, front)
+
+
 def _deviance(y: Array, trials: Array, mu: Array) -> Array:
     from scipy.special import xlogy
 
@@ -76,6 +83,7 @@ BINOMIAL = Family(
     sample=lambda rng, trials, mu: rng.binomial(trials.astype(np.int64), mu).astype(float),
     variance=lambda trials, mu: mu * (1.0 - mu) / trials,
     base=_log_choose,
+    log_tails=_log_tails,
     words="Binomial(trials[i], mu[i])",
     deviance=_deviance,
     pymc=lambda trials, mu: ("Binomial", {"n": trials.astype(np.int64), "p": mu}),

@@ -32,6 +32,11 @@ def _cdf(y: Array, _: Array, mu: Array, sigma: Array, nu: Array) -> Array:
     return np.asarray(stdtr(nu, (y - mu) / sigma))
 
 
+def _log_tails(xp: Namespace, y: Any, _: Any, mu: Any, sigma: Any, nu: Any) -> tuple[Any, Any]:
+    t = (y - mu) / sigma
+    return xp.student_tails(t, nu, _kernel(xp, t, None, 0.0, 1.0, nu) - HALF_LOG_2PI)
+
+
 def _variance(_: Array, mu: Array, sigma: Array, nu: Array) -> Array:
     with np.errstate(all="ignore"):
         spread = np.where(nu > 2.0, sigma**2 * nu / (nu - 2.0), np.inf)
@@ -59,6 +64,7 @@ STUDENT = Family(
     variance=_variance,
     base=lambda y, trials: np.asarray(-HALF_LOG_2PI),
     crude=_crude,
+    log_tails=_log_tails,
     words="StudentT(nu, mu[i], sigma)",
     pymc=lambda trials, mu, sigma, nu: ("StudentT", {"nu": nu, "mu": mu, "sigma": sigma}),
 )

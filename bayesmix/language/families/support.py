@@ -39,6 +39,14 @@ class Support:
         """Whether each response says nothing on the parameter mu."""
         return (y == 0.0) & self.zero_is_silent
 
+    def is_possible_up_to(self, y: Array) -> Array:
+        """Whether responses up to each number have a probability above zero."""
+        if self.zero_is_silent:
+            return np.asarray(y >= 0.0)
+        if self.is_discrete:
+            return np.asarray(y >= self.least)
+        return np.asarray(y > (-np.inf if self.range == "real" else 0.0))
+
 
 def _counts(y: Array, _: Array) -> str | None:
     bad = np.flatnonzero((y < 0) | (y != np.round(y)))

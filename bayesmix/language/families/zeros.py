@@ -95,6 +95,12 @@ def zero_inflated(base: Family, log_zero: Zero) -> Family:
         *own, zi = others
         return np.where(y < 0.0, 0.0, zi + (1.0 - zi) * base.cdf(y, trials, mu, *own))
 
+    def log_tails(xp: Namespace, y: Any, trials: Any, mu: Any, *others: Any) -> tuple[Any, Any]:
+        *own, zi = others
+        assert base.log_tails is not None
+        below, above = base.log_tails(xp, y, trials, mu, *own)
+        return xp.log(zi + (1.0 - zi) * xp.exp(below)), xp.log1p(-zi) + above
+
     def crude(y: Array, trials: Array) -> tuple[float, ...]:
         some = np.where(y > 0.0, y, np.mean(_positive(y)))
         mu = max(float(np.mean(some / trials)), 1e-3)
@@ -111,6 +117,7 @@ def zero_inflated(base: Family, log_zero: Zero) -> Family:
         sample,
         variance,
         base=base.base,
+        log_tails=None if base.log_tails is None else log_tails,
         expected=expected,
         crude=crude,
         words=f"zero with probability zi[i], else {base.words}",
@@ -144,6 +151,13 @@ def truncated(base: Family, log_zero: Zero, after: Callable[..., Array]) -> Fami
         p = at_least_one(trials, mu, *others)
         return np.where(y < 1.0, 0.0, np.clip((base.cdf(y, trials, mu, *others) - (1.0 - p)) / p, 0.0, 1.0))
 
+    def log_tails(xp: Namespace, y: Any, trials: Any, mu: Any, *others: Any) -> tuple[Any, Any]:
+        assert base.log_tails is not None
+        zero = log_zero(xp, trials, mu, *others)
+        below, above = base.log_tails(xp, y, trials, mu, *others)
+        some = xp.log1mexp(zero)
+        return below + xp.log1mexp(zero - below) - some, above - some
+
     def sample(rng: np.random.Generator, trials: Array, mu: Array, *others: Array) -> Array:
         """The events come at random in time: that of the first is exponential, below the exposure."""
         log_f0 = np.minimum(log_zero(NUMERIC, trials, mu, *others), -TINY)
@@ -166,6 +180,7 @@ def truncated(base: Family, log_zero: Zero, after: Callable[..., Array]) -> Fami
         sample,
         variance,
         base=base.base,
+        log_tails=None if base.log_tails is None else log_tails,
         expected=expected,
         crude=lambda y, trials: _start_of_truncated(base, at_least_one, y),
         words=f"{base.words}, given that it is positive",
@@ -221,6 +236,13 @@ def hurdle(base: Family) -> Family:
         above = base.cdf(np.where(y > 0.0, y, some), trials, mu, *own)
         return np.where(y < 0.0, 0.0, hu + (1.0 - hu) * np.where(y > 0.0, above, 0.0))
 
+    def log_tails(xp: Namespace, y: Any, trials: Any, mu: Any, *others: Any) -> tuple[Any, Any]:
+        *own, hu = others
+        assert base.log_tails is not None
+        below, above = base.log_tails(xp, xp.where(y > 0.0, y, 1.0), trials, mu, *own)
+        at_most = xp.where(y > 0.0, hu + (1.0 - hu) * xp.exp(below), hu)
+        return xp.log(at_most), xp.log1p(-hu) + xp.where(y > 0.0, above, 0.0)
+
     def crude(y: Array, trials: Array) -> tuple[float, ...]:
         some, share = _positive(y), float(np.clip(_share_of_zeros(y), 0.01, 0.99))
         if base.crude is not None:
@@ -238,6 +260,7 @@ def hurdle(base: Family) -> Family:
         sample,
         variance,
         base=constant,
+        log_tails=None if base.log_tails is None else log_tails,
         expected=expected,
         crude=crude,
         scale=base.scale,

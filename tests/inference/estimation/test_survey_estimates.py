@@ -28,6 +28,8 @@ CASES = (
         "shares_beta",
         "shares_beta_phi",
         "amounts_hurdle_gamma",
+        "kidney_lognormal",
+        "kidney_weibull",
     ),
     *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW),
 )
@@ -35,8 +37,12 @@ ON_EDGE = 1e-4  # standard deviation that is zero: of cases that the reference m
 FACTORS = {
     "grouseticks": ["YEAR", "BROOD", "LOCATION"],
     "soup": ["RESP", "PROD", "SOUPTYPE"],
+    "kidney": ["sex"],
 }  # numbers in the file, factors in R
-ORDERS = {"SOUPTYPE": ["Self-made", "Canned", "Dry-mix"]}  # of levels, where it is not the alphabet's
+ORDERS = {
+    "SOUPTYPE": ["Self-made", "Canned", "Dry-mix"],
+    "sex": ["male", "female"],
+}  # of levels, where it is not the alphabet's
 
 
 def named(one):

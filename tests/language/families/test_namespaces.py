@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import special, stats
 
 from bayesmix.language.families.namespaces import NUMERIC, symbolic
 
@@ -32,6 +32,15 @@ CASES = {
     "log_i0e": (lambda xp: xp.log_i0e(P), np.log(special.i0e(P))),
     "cloglog": (lambda xp: xp.cloglog(X), -np.expm1(-np.exp(X))),
     "log1mexp": (lambda xp: xp.log1mexp(-P), np.log(-np.expm1(-P))),
+    "gamma_tails": (
+        lambda xp: xp.gamma_tails(P, 2.0, P * np.log(2.0) - 2.0 - special.gammaln(P))[0],
+        np.log(special.gammainc(P, 2.0)),
+    ),
+    "beta_tails": (
+        lambda xp: xp.beta_tails(P, 3.0, 0.4, 0.6, P * np.log(0.4) + 3.0 * np.log(0.6) - special.betaln(P, 3.0))[1],
+        np.log(special.betaincc(P, 3.0, 0.4)),
+    ),
+    "student_tails": (lambda xp: xp.student_tails(X, P, stats.t.logpdf(X, P))[0], stats.t.logcdf(X, P)),
     "xlogy": (lambda xp: xp.xlogy(Y, P), special.xlogy(Y, P)),
     "xlog1py": (lambda xp: xp.xlog1py(Y, P), special.xlog1py(Y, P)),
     "where": (lambda xp: xp.where(X > 0.0, X, P), np.where(X > 0.0, X, P)),
