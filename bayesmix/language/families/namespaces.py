@@ -267,7 +267,7 @@ def _maximum(x: Any, bound: float) -> Any:
 
 
 # arrays and `Taylor` polynomials
-NUMERIC = Namespace(
+NUMERIC: Namespace = Namespace(
     exp=elementary(_exp),
     log=elementary(_log),
     log1p=elementary(_log1p),

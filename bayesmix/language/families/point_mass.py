@@ -55,6 +55,16 @@ def _cdf(y: Array, trials: Array, mu: Array, *others: Array) -> Array:
     return np.where(y < 0.0, 0.0, np.where(y < 1.0, below_one, 1.0))
 
 
+def _log_tails(xp: Namespace, y: Any, trials: Any, mu: Any, *others: Any) -> tuple[Any, Any]:
+    """Below one, where a response up to it says something."""
+    phi, zoi, coi = others
+    assert BETA.log_tails is not None
+    below, above = BETA.log_tails(xp, xp.where(_is_inside(y), y, HALF), trials, mu, phi)
+    rest, inside = 1.0 - zoi, _is_inside(y)
+    at_most = zoi * (1.0 - coi) + xp.where(inside, rest * xp.exp(below), 0.0)
+    return xp.log(at_most), xp.log(zoi * coi + rest * xp.where(inside, xp.exp(above), 1.0))
+
+
 def _sample(rng: np.random.Generator, trials: Array, mu: Array, *others: Array) -> Array:
     phi, zoi, coi = others
     inside = BETA.sample(rng, trials, mu, phi)
@@ -93,6 +103,7 @@ ZERO_ONE_INFLATED_BETA = Family(
     _sample,
     _variance,
     base=_base,
+    log_tails=_log_tails,
     expected=_expected,
     crude=_crude,
     words=f"zero or one with probability zoi[i], one of these with coi[i], else {BETA.words}",

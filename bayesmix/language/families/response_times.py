@@ -46,6 +46,15 @@ def _exgaussian_cdf(y: Array, trials: Array, mu: Array, sigma: Array, beta: Arra
     return np.clip(ndtr((y - mu + beta) / sigma) - beta * density, 0.0, 1.0)
 
 
+def _exgaussian_tails(xp: Namespace, y: Any, trials: Any, mu: Any, *others: Any) -> tuple[Any, Any]:
+    """By what the exponential part moves from below to above."""
+    sigma, beta = others
+    z = (y - mu + beta) / sigma
+    moved = xp.log(beta) + _exgaussian(xp, y, trials, mu, sigma, beta) - HALF_LOG_2PI
+    below, above = xp.log_ndtr(z), xp.log_ndtr(-z)
+    return below + xp.log1mexp(moved - below), above + xp.softplus(moved - above)
+
+
 def _skewed(y: Array, _: Array) -> tuple[float, ...]:
     """By the method of moments, the skewness kept where there is such a distribution."""
     mean, sd = float(np.mean(y)), float(np.std(y)) or 1.0
@@ -70,6 +79,7 @@ EXGAUSSIAN = Family(
     ),
     base=lambda y, trials: np.asarray(-HALF_LOG_2PI),
     crude=_skewed,
+    log_tails=_exgaussian_tails,
     words="Normal(mu[i] - beta, sigma) + Exponential(mean beta)",
     pymc=lambda trials, mu, sigma, beta: ("ExGaussian", {"mu": mu - beta, "sigma": sigma, "nu": beta}),
 )
@@ -83,6 +93,13 @@ def _shifted(xp: Namespace, y: Any, trials: Any, mu: Any, *others: Any) -> Any:
     rest = xp.where(ndt < y, y - ndt, 1.0)
     density = LOGNORMAL.kernel(xp, rest, trials, mu, sigma) - xp.log(rest)
     return xp.where(ndt < y, density, -np.inf)
+
+
+def _shifted_tails(xp: Namespace, y: Any, trials: Any, mu: Any, *others: Any) -> tuple[Any, Any]:
+    sigma, ndt = others
+    assert LOGNORMAL.log_tails is not None
+    below, above = LOGNORMAL.log_tails(xp, xp.where(ndt < y, y - ndt, 1.0), trials, mu, sigma)
+    return xp.where(ndt < y, below, -np.inf), xp.where(ndt < y, above, 0.0)
 
 
 def _after(y: Array, ndt: Array) -> Array:
@@ -119,5 +136,6 @@ SHIFTED_LOGNORMAL = Family(
     expected=lambda trials, mu, sigma, ndt: ndt + LOGNORMAL.mean(trials, mu, sigma),
     crude=_half_way,
     scale="log",
+    log_tails=_shifted_tails,
     words="ndt + LogNormal(mu[i], sigma)",
 )

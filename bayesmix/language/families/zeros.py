@@ -239,7 +239,8 @@ def hurdle(base: Family) -> Family:
     def log_tails(xp: Namespace, y: Any, trials: Any, mu: Any, *others: Any) -> tuple[Any, Any]:
         *own, hu = others
         assert base.log_tails is not None
-        below, above = base.log_tails(xp, xp.where(y > 0.0, y, 1.0), trials, mu, *own)
+        inside = 0.5 if base.values.range == "unit" else 1.0  # stands for zeros in formulas of what is positive
+        below, above = base.log_tails(xp, xp.where(y > 0.0, y, inside), trials, mu, *own)
         at_most = xp.where(y > 0.0, hu + (1.0 - hu) * xp.exp(below), hu)
         return xp.log(at_most), xp.log1p(-hu) + xp.where(y > 0.0, above, 0.0)
 

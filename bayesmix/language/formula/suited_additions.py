@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from bayesmix.errors import FormulaError, SpecError
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import Link
@@ -43,10 +45,18 @@ def with_rate(formula: Formula, family: Family, link: Link) -> Formula:
         raise SpecError(
             f"`rate({rate})` is of counts with a log link, not of family `{family.name}` with link `{link.name}`."
         )
-    if len(family.parameters) > 1:
-        others = ", ".join(f"`{parameter.name}`" for parameter in family.parameters[1:])
-        raise SpecError(f"brms's `rate({rate})` of family `{family.name}` changes {others} too. {advice}")
+    if not _has_mean_as_variance(family):
+        raise SpecError(
+            f"`rate({rate})` of family `{family.name}` is not the offset that it is of Poisson counts: of counts over"
+            f" another time, brms changes the shape as well. {advice}"
+        )
     return replace(formula, offsets=(*formula.offsets, f"log({rate})"))
+
+
+def _has_mean_as_variance(family: Family) -> bool:
+    """Whether counts are those of a Poisson process, whose mean alone grows with time."""
+    mean = np.ones(1)
+    return len(family.parameters) == 1 and bool(family.variance(mean, 2.0 * mean)[0] == 2.0)
 
 
 def check_alone(formula: Formula) -> None:

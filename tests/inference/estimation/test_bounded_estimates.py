@@ -129,6 +129,43 @@ def test_without_bounds_that_bind_nothing_is_changed():
     np.testing.assert_allclose(parameters(bounded), parameters(plain), rtol=1e-5)
 
 
+COUNTS = TABLE.assign(count=RNG.poisson(np.exp(0.3 * LATENT)), over=RNG.negative_binomial(2, 0.3, N))
+
+
+def test_counts_from_one_on_are_truncated_ones():
+    data = COUNTS[COUNTS["count"] > 0]
+    one = bmx.Model("count | trunc(lb = 1) ~ x + (1 | g)", data, family="poisson").estimate()
+    two = bmx.Model("count ~ x + (1 | g)", data, family="truncated_poisson").estimate()
+    assert one.loglik == pytest.approx(two.loglik, rel=1e-10)
+    np.testing.assert_allclose(one.values.beta, two.values.beta[:2], rtol=1e-5)
+
+
+def test_censored_counts_against_sums():
+    """Negative binomial, without random effects: sums of the density up to two hundred."""
+    data = COUNTS.assign(c=np.where(COUNTS["over"] > 5, "right", np.where(COUNTS["over"] < 2, "left", "none")))
+    data["over"] = data["over"].clip(1, 5)
+    fit = bmx.Model("over | cens(c) ~ x", data, family="negbinomial").estimate()
+    mu, shape = fit.fitted(), float(fit.values.dispersion)
+    every = stats.nbinom(shape, shape / (shape + mu[:, None])).pmf(np.arange(200.0))
+    y = data["over"].to_numpy()[:, None]
+    kept = np.select(
+        [(data["c"] == one).to_numpy()[:, None] for one in ("right", "left")],
+        [np.arange(200) > y, np.arange(200) <= y],
+        np.arange(200) == y,
+    )
+    assert fit.loglik == pytest.approx(np.log(np.sum(every * kept, axis=1)).sum(), rel=1e-10)
+
+
+def test_rates_and_trials_are_offsets_and_pairs():
+    data = COUNTS.assign(d=RNG.uniform(1.0, 5.0, N), n=9, s=RNG.binomial(9, 0.4, N))
+    one = bmx.Model("count | rate(d) ~ x + (1 | g)", data, family="poisson").estimate()
+    two = bmx.Model("count ~ x + offset(log(d)) + (1 | g)", data, family="poisson").estimate()
+    assert one.loglik == two.loglik
+    three = bmx.Model("s | trials(n) ~ x + (1 | g)", data, family="binomial").estimate()
+    four = bmx.Model("cbind(s, n - s) ~ x + (1 | g)", data, family="binomial").estimate()
+    assert three.loglik == four.loglik
+
+
 def test_formulas_of_other_parameters():
     """A row of two predictors: the same likelihood where the formula of sigma is its intercept alone."""
     case = CASES["censored"]

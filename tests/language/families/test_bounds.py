@@ -12,7 +12,7 @@ from scipy.special import gamma
 
 from bayesmix.errors import DataError
 from bayesmix.language.families.bounds import Bounds, check_bounds, observed, truncated
-from bayesmix.language.families.namespaces import symbolic
+from bayesmix.language.families.namespaces import NUMERIC, symbolic
 from bayesmix.language.families.registry import FAMILIES
 
 INF = np.inf
@@ -78,8 +78,12 @@ class WithZeros:
     def above(self):
         return self.own.sf(0) if self.is_hurdle else 1.0
 
+    def logpdf(self, y):
+        return self.logpmf(y)
+
     def logpmf(self, y):
-        rest = np.log1p(-self.zero) + self.own.logpmf(y) - np.log(self.above)
+        density = (self.own.logpmf if hasattr(self.own, "logpmf") else self.own.logpdf)(y)
+        rest = np.log1p(-self.zero) + density - np.log(self.above)
         with np.errstate(divide="ignore"):
             at_zero = np.log(self.zero) if self.is_hurdle else np.logaddexp(np.log(self.zero), rest)
         return np.where(np.asarray(y) == 0, at_zero, rest)
@@ -130,6 +134,21 @@ CASES = {
         lambda mu, shape: stats.invgauss(mu / shape, scale=shape),
         POSITIVE,
         [between(1.0, 4.0), between(2.0, 1.0)],
+    ),
+    "exgaussian": (
+        lambda mu, sigma, beta: stats.exponnorm(beta / sigma, mu - beta, sigma),
+        REAL,
+        [between(0.0, 0.6), between(1.4, 2.0), between(1.5, 0.4)],
+    ),
+    "shifted_lognormal": (
+        lambda mu, sigma, ndt: stats.lognorm(sigma, ndt, np.exp(mu)),
+        [row for row in POSITIVE if row[0] > 0.1],
+        [between(0.0, 1.0), between(0.6, 1.2), between(0.05, 0.1)],
+    ),
+    "hurdle_gamma": (
+        lambda mu, shape, hu: WithZeros(stats.gamma(shape, scale=mu / shape), hu),
+        [*POSITIVE, (0.0, 0.0, INF, -INF, INF), (0.0, -INF, 0.0, -INF, INF), (0.0, None, None, -INF, 3.0)],
+        [between(1.0, 4.0), between(0.5, 6.0), between(0.1, 0.7)],
     ),
     "beta": (
         lambda mu, phi: stats.beta(mu * phi, (1.0 - mu) * phi),
@@ -285,8 +304,34 @@ def test_bounds_without_a_value_between_are_refused(family, row, message):
         check_bounds(FAMILIES[family], "y", bounds, np.ones(1))
 
 
+VALUES = {"sigma": 0.8, "shape": 1.7, "phi": 2.5, "nu": 5.0, "beta": 0.6, "ndt": 0.1}
+WITH_TAILS = [name for name, family in FAMILIES.items() if family.log_tails is not None]
+
+
+@pytest.mark.parametrize("name", WITH_TAILS)
+def test_tails_are_those_of_the_distribution_function(name):
+    family = FAMILIES[name]
+    y = np.arange(1.0, 7.0) if family.values.is_discrete else np.linspace(0.15, 0.95, 6)
+    y = np.zeros(6) if name == "bernoulli" else y
+    trials = np.ones(6) if name == "bernoulli" else np.full(6, 9.0)
+    own = [np.full(6, VALUES.get(one.name, 0.45)) for one in family.parameters]
+    below, above = family.log_tails(NUMERIC, y, trials, *own)
+    expected = family.cdf(y, trials, *own)
+    np.testing.assert_allclose(np.exp(below), expected, rtol=1e-10)
+    np.testing.assert_allclose(np.exp(above), 1.0 - expected, rtol=1e-9)
+
+
 def test_families_with_a_distribution_function_are_all_tried():
-    known = {name for name, family in FAMILIES.items() if family.log_tails is not None}
-    alike = {"bernoulli", "zero_inflated_negbinomial", "zero_inflated_nbinom1", "zero_inflated_binomial",
-             "hurdle_nbinom1", "truncated_negbinomial"}  # fmt: skip
-    assert known - alike == set(CASES)
+    """Others are made by the same functions."""
+    alike = {
+        "bernoulli",
+        "zero_inflated_negbinomial",
+        "zero_inflated_nbinom1",
+        "zero_inflated_binomial",
+        "hurdle_nbinom1",
+        "truncated_negbinomial",
+        "hurdle_lognormal",
+        "zero_inflated_beta",
+        "zero_one_inflated_beta",
+    }
+    assert set(WITH_TAILS) - alike == set(CASES)

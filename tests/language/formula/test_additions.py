@@ -84,8 +84,11 @@ REFUSED = {  # formula, family: what the message says
     ("cens(y) ~ x", "gaussian"): "beside a response",
     ("y | trials(n) ~ x", "poisson"): "has no trials",
     ("y | rate(d) ~ x", "gaussian"): "of counts with a log link",
-    ("y | rate(d) ~ x", "negbinomial"): "`shape` too",
-    ("y | cens(c) ~ x", "zero_inflated_poisson"): "distribution function of family `zero_inflated_poisson`",
+    ("y | rate(d) ~ x", "negbinomial"): "changes the shape as well",
+    ("y | rate(d) ~ x", "geometric"): "offset(log(d))",
+    ("y | rate(d) ~ x", "truncated_poisson"): "offset(log(d))",
+    ("y | cens(c) ~ x", "betabinomial"): "distribution function of family `betabinomial`",
+    ("y | trunc(ub = 3) ~ x", "cumulative"): "Families with one: gaussian, poisson,",
     ("y ~ x; sigma | weights(w) ~ x", "gaussian"): "beside the response",
 }
 
