@@ -62,6 +62,8 @@ SEVERAL: dict[str, tuple[Any, str, str, str]] = {  # models with several linear 
         "",
     ),
     "grouseticks shape": (["TICKS ~ YEAR + cHEIGHT + (1 | BROOD)", "shape ~ YEAR"], "grouseticks", "negbinomial", ""),
+    "wine": ("rating ~ temp + contact + (1 | judge)", "wine", "cumulative", ""),
+    "Salamanders": (["count ~ mined + (1 | site)", "zi ~ mined"], "Salamanders", "zero_inflated_poisson", ""),
 }
 STATSMODELS = {  # what MixedLM can fit: formula, re_formula, groups, variance components
     "sleepstudy": ("Reaction ~ Days", "~Days", "Subject", None),

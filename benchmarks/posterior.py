@@ -162,8 +162,13 @@ def arrays_of(case: str) -> dict[str, np.ndarray]:
 
 
 def several(model: bmx.Model) -> dict[str, np.ndarray]:
-    """The same of several predictors, stacked: those of a parameter beside the mean have unit scales."""
+    """The same of several predictors, stacked: those of a parameter beside the mean have unit scales.
+
+    Thresholds of ratings are numbers of their own, not predictors.
+    """
     design = model.design
+    predictors = [r for r in range(design.R) if r not in design.layout.thresholds]
+    rows = np.concatenate([np.arange(design.R * design.n)[design.block(r)] for r in predictors])
     X, scales, slopes = design.X.copy(), [], []
     for j, owner in enumerate(design.layout.owners):
         own = X[design.block(owner), j]
@@ -174,11 +179,13 @@ def several(model: bmx.Model) -> dict[str, np.ndarray]:
     priors = [prior.arguments for prior in model.priors.fixed]  # all normal, intercepts at the means
     mean = np.where(slopes, 0.0, [numbers[0] for numbers in priors])
     sd = np.where(slopes, [2.5 * scale for scale in scales], [numbers[1] for numbers in priors])
-    data = {"X": X, "beta_mean": mean, "beta_sd": sd, "y": design.y, "R": np.array(design.R)}
+    is_cut = np.isin(design.layout.owners, list(design.layout.thresholds))
+    data = {"X": X[rows][:, ~is_cut], "y": design.y, "R": np.array(len(predictors))}
+    data |= {"beta_mean": mean[~is_cut], "beta_sd": sd[~is_cut], "cut_mean": mean[is_cut], "cut_sd": sd[is_cut]}
     for t, term in enumerate(design.terms):
         parts = [term.z[design.block(owner), e] for e, owner in enumerate(term.owners)]
         spread = [part.std(ddof=1) if np.ptp(part) > 0.0 else 1.0 for part in parts]
-        data[f"z{t}"], data[f"g{t}"] = term.z / np.array(spread), term.codes
+        data[f"z{t}"], data[f"g{t}"] = term.z[rows] / np.array(spread), term.codes[rows]
         data[f"scale{t}"] = np.array([scales[0] if owner == 0 else 1.0 for owner in term.owners])
     return data
 

@@ -39,6 +39,20 @@ with pm.Model() as model:
         eta = mu.reshape((int(data["R"]), len(data["y"])))
         if settings["family"] == "gaussian":
             pm.Normal("y", eta[0], pm.math.exp(eta[1]), observed=data["y"])
+        elif settings["family"] == "cumulative":
+            cuts = pm.Normal(
+                "cuts",
+                data["cut_mean"],
+                data["cut_sd"],
+                initval=np.sort(data["cut_mean"]),
+                transform=pm.distributions.transforms.ordered,
+            )
+            wanted.append("cuts")
+            pm.OrderedLogistic("y", eta=eta[0], cutpoints=cuts, compute_p=False, observed=data["y"].astype(int))
+        elif settings["family"] == "zero_inflated_poisson":
+            pm.ZeroInflatedPoisson(
+                "y", psi=pm.math.sigmoid(-eta[1]), mu=pm.math.exp(eta[0]), observed=data["y"].astype(int)
+            )
         else:
             pm.NegativeBinomial("y", mu=pm.math.exp(eta[0]), alpha=pm.math.exp(eta[1]), observed=data["y"])
     elif settings["family"] == "gaussian":

@@ -25,6 +25,7 @@ SHAPES = {
     "nbsim": (400, 4),
     "sleepstudy": (180, 3),
     "sleepstudy_ow": (180, 5),
+    "wine": (72, 6),
 }
 
 
