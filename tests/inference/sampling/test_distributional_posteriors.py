@@ -198,3 +198,17 @@ def test_nuts_draws_the_posteriors_of_stan(case: str) -> None:
     assert not post.problems
     assert int(post.draws.stats["diverging"].sum()) == 0
     check_against_stan(post, case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_ratings_are_certified_and_most_proposals_accepted(seed: int) -> None:
+    """Under default priors; the effective share of the proposals is 0.76 or more."""
+    model = bmx.Model("rating ~ temp + contact + (1 | judge)", bmx.load_dataset("wine"), family="cumulative")
+    post = model.sample(seed=seed, method="marginal", progress=False)
+    assert not post.problems
+    assert post.draws.certificate["pareto_k"] < 0.5
+    assert post.draws.certificate["acceptance"] > 0.6
+    table = post.parameters()
+    assert table.r_hat.max() <= 1.01
+    assert min(table.ess_bulk.min(), table.ess_tail.min()) >= 400.0
