@@ -56,13 +56,13 @@ def _cdf(y: Array, trials: Array, mu: Array, *others: Array) -> Array:
 
 
 def _log_tails(xp: Namespace, y: Any, trials: Any, mu: Any, *others: Any) -> tuple[Any, Any]:
-    """Below one, where a response up to it says something."""
     phi, zoi, coi = others
     assert BETA.log_tails is not None
     below, above = BETA.log_tails(xp, xp.where(_is_inside(y), y, HALF), trials, mu, phi)
     rest, inside = 1.0 - zoi, _is_inside(y)
     at_most = zoi * (1.0 - coi) + xp.where(inside, rest * xp.exp(below), 0.0)
-    return xp.log(at_most), xp.log(zoi * coi + rest * xp.where(inside, xp.exp(above), 1.0))
+    more = xp.log(zoi * coi + rest * xp.where(inside, xp.exp(above), 1.0))
+    return xp.log(xp.where(y < 1.0, at_most, 1.0)), xp.where(y < 1.0, more, -np.inf)
 
 
 def _sample(rng: np.random.Generator, trials: Array, mu: Array, *others: Array) -> Array:

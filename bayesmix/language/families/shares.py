@@ -56,10 +56,12 @@ def _cdf(y: Array, trials: Array, mu: Array) -> Array:
 
 
 def _log_tails(xp: Namespace, y: Any, trials: Any, mu: Any) -> tuple[Any, Any]:
-    failures = trials - y
+    is_below = y < trials
+    failures = xp.where(is_below, trials - y, 1.0)
     ways = xp.gammaln(trials + 1.0) - xp.gammaln(y + 1.0) - xp.gammaln(failures)
     front = ways + _kernel(xp, y, trials, mu) + xp.log(mu)
-    return xp.beta_tails(failures, y + 1.0, 1.0 - mu, mu, front)
+    below, above = xp.beta_tails(failures, y + 1.0, 1.0 - mu, mu, front)
+    return xp.where(is_below, below, 0.0), xp.where(is_below, above, -np.inf)
 
 
 def _deviance(y: Array, trials: Array, mu: Array) -> Array:

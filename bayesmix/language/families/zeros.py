@@ -147,16 +147,17 @@ def truncated(base: Family, log_zero: Zero, after: Callable[..., Array]) -> Fami
     def kernel(xp: Namespace, y: Any, trials: Any, mu: Any, *others: Any) -> Any:
         return base.kernel(xp, y, trials, mu, *others) - xp.log1mexp(log_zero(xp, trials, mu, *others))
 
-    def cdf(y: Array, trials: Array, mu: Array, *others: Array) -> Array:
-        p = at_least_one(trials, mu, *others)
-        return np.where(y < 1.0, 0.0, np.clip((base.cdf(y, trials, mu, *others) - (1.0 - p)) / p, 0.0, 1.0))
-
     def log_tails(xp: Namespace, y: Any, trials: Any, mu: Any, *others: Any) -> tuple[Any, Any]:
         assert base.log_tails is not None
         zero = log_zero(xp, trials, mu, *others)
         below, above = base.log_tails(xp, y, trials, mu, *others)
         some = xp.log1mexp(zero)
         return below + xp.log1mexp(zero - below) - some, above - some
+
+    def cdf(y: Array, trials: Array, mu: Array, *others: Array) -> Array:
+        with np.errstate(all="ignore"):
+            up_to = np.exp(log_tails(NUMERIC, np.floor(np.maximum(y, 1.0)), trials, mu, *others)[0])
+        return np.where(y < 1.0, 0.0, np.clip(up_to, 0.0, 1.0))
 
     def sample(rng: np.random.Generator, trials: Array, mu: Array, *others: Array) -> Array:
         """The events come at random in time: that of the first is exponential, below the exposure."""
