@@ -13,7 +13,7 @@ from bayesmix.results.fits.residuals import residuals
 from bayesmix.results.prediction.hypothesis import hypotheses
 from bayesmix.results.prediction.marginal_effects import conditional_effects, contrasts, marginal_means, slopes
 from bayesmix.results.prediction.predict import Kind
-from bayesmix.results.prediction.prediction_table import Estimand, predictions
+from bayesmix.results.prediction.prediction_table import estimand_of, predictions
 from bayesmix.results.prediction.scopes import Groups
 from bayesmix.results.prediction.simulation import simulate
 
@@ -43,7 +43,8 @@ class Questions(FitRecord):
         Parameters
         ----------
         newdata : any dataframe with the predictors; the response is not needed.
-        kind : ``"mean"`` of the response, ``"linear"`` predictor, or ``"response"``: a new observation.
+        kind : ``"mean"`` of the response, ``"linear"`` predictor, ``"response"``: a new observation, or ``"zero"``: the
+            probability that it is zero.
         groups : ``"fitted"`` uses each row's own group (an unseen level is an error), ``"known"`` too, but draws the
             effects of levels not seen, ``"new"`` draws those of every level, the same for all rows of the level,
             ``"average"`` integrates the random effects out, ``"zero"`` sets them to zero, the document's prediction
@@ -68,7 +69,7 @@ class Questions(FitRecord):
             intervals are normal. ``mean, sd, lower, upper`` of a posterior. A row is NaN, with a `PredictionWarning`,
             where a value is missing, or where the data of the fit do not determine it: it needs a column left out.
         """
-        estimand = Estimand(kind, groups, interval, df, parameter, response)
+        estimand = estimand_of(kind, groups, interval, df, parameter, response)
         return predictions(self, estimand, newdata, offset=offset, seed=seed)
 
     def simulate(
@@ -130,7 +131,7 @@ class Questions(FitRecord):
         kind, groups, interval, df, parameter, response : as in `predict`; ``"average"`` is the mean over groups,
             ``"zero"`` that of a typical one.
         """
-        estimand = Estimand(kind, groups, interval, df, parameter, response)
+        estimand = estimand_of(kind, groups, interval, df, parameter, response)
         return conditional_effects(self, variable, by, estimand, at=at, points=points)
 
     def marginal_means(  # noqa: PLR0913 - options of a prediction, named
@@ -158,7 +159,7 @@ class Questions(FitRecord):
             estimate ``estimate, std_error, df, lower, upper`` with ``t`` (linear models, Satterthwaite's degrees of
             freedom) or ``z`` (``df`` is infinite) and ``p_value``; of a posterior ``p_direction``.
         """
-        return marginal_means(self, variables, Estimand(kind, groups, interval, df, parameter, response), at=at)
+        return marginal_means(self, variables, estimand_of(kind, groups, interval, df, parameter, response), at=at)
 
     def contrasts(  # noqa: PLR0913 - options of a prediction, named
         self,
@@ -177,7 +178,7 @@ class Questions(FitRecord):
 
         The columns are those of `marginal_means`; p-values are not adjusted for several tests.
         """
-        return contrasts(self, variable, by, Estimand(kind, groups, interval, df, parameter, response), at=at)
+        return contrasts(self, variable, by, estimand_of(kind, groups, interval, df, parameter, response), at=at)
 
     def slopes(  # noqa: PLR0913 - options of a prediction, named
         self,
@@ -195,7 +196,7 @@ class Questions(FitRecord):
 
         The columns are those of `marginal_means`.
         """
-        return slopes(self, variable, by, Estimand(kind, groups, interval, df, parameter, response))
+        return slopes(self, variable, by, estimand_of(kind, groups, interval, df, parameter, response))
 
     def hypothesis(self, *texts: str, interval: float = 0.95, df: str | None = None) -> pd.DataFrame:
         """Judge hypotheses such as ``"ncontrols > 0"`` or ``"sd(agegp, Intercept) > 2 * sigma"``.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copyreg
 from collections.abc import Callable
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from bayesmix.arrays import Array
@@ -161,6 +161,24 @@ def _is_by_name(family: Family) -> bool:
     if FAMILIES.get(family.name) is family:
         return True
     return family.name.startswith(f"{ASYM_LAPLACE.name}(") and find_family(family.name) is family
+
+
+@dataclass(frozen=True, slots=True)
+class Wider:
+    """Names of the families that have one as their limit."""
+
+    zeros: tuple[str, ...]  # by the probability of a zero of its own
+    dispersion: tuple[str, ...]  # by any other parameter
+
+
+def wider(family: Family) -> Wider:
+    """The families of which one is the limit."""
+    found: dict[bool, list[str]] = {True: [], False: []}
+    for other in FAMILIES.values():
+        for parameter in other.parameters:
+            if parameter.limit is not None and parameter.limit.family == family.name:
+                found[LINKS[parameter.links[0]].range == "unit"].append(other.name)
+    return Wider(tuple(found[True]), tuple(found[False]))
 
 
 def find_link(family: Family, name: str | None, *, parameter: int = 0) -> Link:

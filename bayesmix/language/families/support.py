@@ -35,6 +35,12 @@ class Support:
             return y - 1.0
         return np.where(np.isin(y, self.atoms), np.nextafter(y, -np.inf), y) if self.atoms else y
 
+    @property
+    def has_zeros(self) -> bool:
+        """Whether a zero has a probability."""
+        zero = np.zeros(1)
+        return (self.is_discrete or 0.0 in self.atoms) and self.problem(zero, np.ones(1)) is None
+
     def is_silent(self, y: Array) -> Array:
         """Whether each response says nothing on the parameter mu."""
         return (y == 0.0) & self.zero_is_silent

@@ -16,6 +16,7 @@ from bayesmix.inference.parameters.centring import at_means, centring, to_means
 from bayesmix.inference.parameters.names import corr_effects, corr_names, sd_effects, sd_names
 from bayesmix.language.formula.model_spec import Auxiliary, Predictor, Response
 from bayesmix.language.formula.vocabulary import STRUCTURES
+from bayesmix.results.criticism.count_checks import DRAWS, applies, check_counts
 from bayesmix.results.criticism.cross_validation import loo
 from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.fits.linear_predictor import flatten, number_names
@@ -85,7 +86,7 @@ def of_posterior(fit: PosteriorRecord, data: xr.DataTree) -> Diagnosis:
     if fit.draws.thinned is None and ENOUGH <= draws <= LARGEST / len(fit.design.y):
         findings += [_rows(fit), *_priors(fit, data)]
         findings += [_predictions(fit, response) for response in fit.spec.responses]
-    return Diagnosis((*findings, *(_residuals(fit, response) for response in fit.spec.responses)))
+    return Diagnosis((*findings, *_of_responses(fit)))
 
 
 def of_estimate(fit: EstimateRecord) -> Diagnosis:
@@ -93,7 +94,7 @@ def of_estimate(fit: EstimateRecord) -> Diagnosis:
     advice = "bmx.Model(...) with rescaled predictors, or model.sample()"
     text = " ".join(fit.problems) or f"The optimiser {fit.point.optimum.status.value}."
     findings = [Finding("Optimiser", fit.converged, text, advice), *_singular(fit), *_laplace(fit)]
-    return Diagnosis((*findings, *(_residuals(fit, response) for response in fit.spec.responses)))
+    return Diagnosis((*findings, *_of_responses(fit)))
 
 
 # ---- of a posterior ---------------------------------------------------------------------------------------------
@@ -261,6 +262,36 @@ def _laplace(fit: EstimateRecord) -> Iterator[Finding]:
 
 
 # ---- of both ----------------------------------------------------------------------------------------------------
+
+
+def _of_responses(fit: FitRecord) -> Iterator[Finding]:
+    """Zeros and dispersion of counts, residuals of all responses."""
+    for response in fit.spec.responses:
+        if applies(fit, response) and len(fit.design.y) * DRAWS <= LARGEST:
+            yield from _counts(fit, response)
+        yield _residuals(fit, response)
+
+
+def _counts(fit: FitRecord, response: Response) -> Iterator[Finding]:
+    """Simulated shares of zeros and variation beside those of the data, and the family to try next."""
+    zeros, dispersion = check_counts(fit, response)
+    of = f" of {response.label}" if len(fit.spec.responses) > 1 else ""
+    text = (
+        f"{zeros.observed:.1%} of the data are zero, {zeros.expected:.1%} ({zeros.lower:.1%} .. {zeros.upper:.1%}) of"
+        f" data drawn from the fit (p = {zeros.p:.2g})."
+    )
+    families = (*zeros.families, *(() if dispersion.good else dispersion.families))
+    advice = " or ".join(f'family="{name}"' for name in families if zeros.observed > zeros.expected)
+    yield Finding(f"Zeros{of}", zeros.good, text, advice or "another family, or a formula for its zeros")
+    text = (
+        f"Counts vary {dispersion.observed / dispersion.expected:.2f} times as much as those drawn from the fit"
+        f" (p = {dispersion.p:.2g} of more)."
+    )
+    advice = " or ".join(f'family="{name}"' for name in dispersion.families)
+    yield Finding(f"Dispersion{of}", dispersion.good, text, advice or "predictors or effects that are missing")
+
+
+# ---- residuals ----------------------------------------------------------------------------------------------------
 
 
 def _residuals(fit: FitRecord, response: Response) -> Finding:

@@ -32,7 +32,7 @@ from bayesmix.results.prediction.scopes import (
 
 __all__ = ["Groups", "Kind", "PredictionRows", "check_options", "predict", "require_seen", "sample_response"]
 
-Kind = Literal["mean", "linear", "response"]
+Kind = Literal["mean", "linear", "response", "zero"]
 
 
 def check_options(kind: str, groups: Any, terms: Sequence[Term]) -> tuple[Scope, ...]:

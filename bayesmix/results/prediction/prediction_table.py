@@ -38,10 +38,29 @@ class Estimand:
     df: str | None = None  # None for the fit's own; see `resolve_df`
     parameter: str | None = None  # of the response's distribution; None for the mean
     response: str | None = None  # None for the first
-    category: int | None = None  # of several, the one whose probability is the mean; None for a table of all
+    category: int | None = None  # value whose probability is the mean; None for a table of those of all categories
 
     def __post_init__(self) -> None:
         check_level(self.interval)
+
+
+def estimand_of(
+    kind: Kind,
+    groups: Groups,
+    interval: float,
+    df: str | None,
+    parameter: str | None,
+    response: str | None,
+) -> Estimand:
+    """The quantity that is asked for: the probability of a zero is a mean, that of an event."""
+    if kind != "zero":
+        return Estimand(kind, groups, interval, df, parameter, response)
+    if parameter is not None:
+        raise SpecError(
+            f'kind="zero" is the probability of a zero, whatever its parameters: leave parameter={parameter!r} out, or'
+            ' ask for kind="mean" or "linear".'
+        )
+    return Estimand("mean", groups, interval, df, None, response, category=0)
 
 
 def by_category[**P](function: Callable[P, pd.DataFrame]) -> Callable[P, pd.DataFrame]:
@@ -115,7 +134,13 @@ def chosen_of(fit: FitRecord, estimand: Estimand) -> ChosenParameter:
             f'kind="response" draws responses, whatever their parameters: leave parameter={estimand.parameter!r} out,'
             ' or ask for kind="mean" or "linear".'
         )
-    return replace(choose(fit.spec, estimand.parameter, estimand.response), category=estimand.category)
+    chosen = choose(fit.spec, estimand.parameter, estimand.response)
+    family = fit.spec.responses[chosen.response].family
+    if estimand.category is None:
+        return chosen
+    if not family.levels and not family.values.has_zeros:
+        raise SpecError(f'kind="zero" is of counts and of families with zeros of their own, not of `{family.name}`.')
+    return replace(chosen, category=estimand.category, is_expectation=True)
 
 
 def rows_of(fit: FitRecord, estimand: Estimand, newdata: Any = None, offset: Any = None) -> PredictionRows:

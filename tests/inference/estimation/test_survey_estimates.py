@@ -164,3 +164,15 @@ def test_predicted_means(name):
 def means(reference):
     """Means as one column, or probabilities of categories."""
     return np.array(reference.get("category_probabilities") or np.array(reference["response"])[:, None])
+
+
+@pytest.mark.parametrize(
+    "name", [one for one in CASES if "zero_probability" in case(named(one))["predictions"]["with_group_effects"]]
+)
+def test_probabilities_of_zeros(name):
+    reference = case(name)["predictions"]
+    rows = np.array(reference["rows_1_based"]) - 1
+    for scope, groups in {"with_group_effects": "fitted", "without_group_effects": "zero"}.items():
+        if "zero_probability" in reference[scope]:
+            found = fit(name).predict(kind="zero", groups=groups)["estimate"].to_numpy()[rows]
+            np.testing.assert_allclose(found, reference[scope]["zero_probability"], rtol=1e-4)

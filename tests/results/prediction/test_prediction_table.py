@@ -57,3 +57,40 @@ def test_rows_that_the_fit_does_not_determine_are_nan():
         table = predictions(fit, Estimand("linear", "fitted", 0.95), new)
     assert list(np.isnan(table["estimate"])) == [False, False, True]
     np.testing.assert_allclose(table["estimate"][:2], fit.fitted()[:2], rtol=1e-10)
+
+
+# ---- probabilities of zeros --------------------------------------------------------------------------------------
+
+
+COUNTS = {
+    "y": np.random.default_rng(8).poisson(1.5, 60),
+    "x": np.linspace(-1.0, 1.0, 60),
+    "g": [f"g{j % 6}" for j in range(60)],
+}
+
+
+@pytest.mark.parametrize("family", ["poisson", "negbinomial"])
+def test_probability_of_a_zero(family):
+    """By the density, and its error by the delta method from that of the predictor."""
+    fit = bmx.Model("y ~ x", COUNTS, family=family).estimate()
+    eta = fit.predict(kind="linear")
+    mu, shape = np.exp(eta["estimate"]), fit.values.dispersion if family == "negbinomial" else np.inf
+    zero = np.exp(-mu) if np.isinf(shape) else (1.0 + mu / shape) ** -shape
+    slope = -mu * zero / (1.0 if np.isinf(shape) else 1.0 + mu / shape)
+    found = fit.predict(kind="zero")
+    np.testing.assert_allclose(found["estimate"], zero, rtol=1e-10)
+    np.testing.assert_allclose(found["std_error"], np.abs(slope) * eta["std_error"], rtol=1e-6)
+    assert np.all((found["lower"] > 0.0) & (found["upper"] < 1.0))
+    difference = fit.slopes("x", kind="zero")["estimate"][0]
+    beta = fit.values.beta[1]
+    assert difference == pytest.approx(np.mean(slope * beta), rel=1e-5)
+
+
+def test_probabilities_of_zeros_that_there_are_not():
+    with pytest.raises(SpecError, match="not of `gaussian`"):
+        bmx.Model("y ~ x", COUNTS).estimate().predict(kind="zero")
+    positive = bmx.Model("y ~ x", COUNTS | {"y": COUNTS["y"] + 1}, family="truncated_poisson").estimate()
+    with pytest.raises(SpecError, match="not of `truncated_poisson`"):
+        positive.predict(kind="zero")
+    with pytest.raises(SpecError, match="leave parameter='mu' out"):
+        bmx.Model("y ~ x", COUNTS, family="poisson").estimate().predict(kind="zero", parameter="mu")

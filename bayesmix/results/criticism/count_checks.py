@@ -1,0 +1,72 @@
+"""Whether counts have as many zeros, and vary as much, as counts drawn from the fit; and which families have more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.language.families.registry import wider
+from bayesmix.language.formula.model_spec import Response
+from bayesmix.results.fits.records import FitRecord
+from bayesmix.results.prediction.simulation import simulate
+
+DRAWS = 250  # of data sets
+TAIL = 0.01  # probability that draws are as far out as the data, below which the data are said to be unlike them
+
+
+@dataclass(frozen=True, slots=True)
+class CountCheck:
+    """A statistic of counts beside its values in data sets drawn from the fit, effects of groups as they were found."""
+
+    observed: float
+    expected: float  # mean of the draws
+    lower: float
+    upper: float  # 95 % of them are between these
+    p: float  # share of draws as far out
+    families: tuple[str, ...]  # that have this one as a limit and more of what the statistic is of
+
+    @property
+    def good(self) -> bool:
+        """Whether the data are like the draws."""
+        return self.p >= TAIL
+
+
+def applies(fit: FitRecord, response: Response) -> bool:
+    """Whether a response is of counts among which there may be zeros."""
+    values = response.family.values
+    if response.family.levels or not values.is_discrete or not values.has_zeros:
+        return False
+    return bool(np.any(fit.design.outcomes[fit.spec.responses.index(response)].trials > 1.0)) or not values.has_trials
+
+
+def check_counts(fit: FitRecord, response: Response, *, seed: int = 0) -> tuple[CountCheck, CountCheck]:
+    """Share of zeros, more or fewer; and dispersion, mean squared Pearson residual, where it is more.
+
+    Effects that were fitted to the data take up some of their variation: counts that vary less are no sign.
+    """
+    number = fit.spec.responses.index(response)
+    table = simulate(fit, DRAWS, newdata=None, groups="fitted", offset=None, seed=seed, response=response.label)
+    drawn, y = table.to_numpy().T, fit.design.outcomes[number].y
+    zeros = np.mean(drawn == 0.0, axis=1)
+    share = float(np.mean(y == 0.0))
+    both = min(1.0, 2.0 * min(_tail(zeros >= share), _tail(zeros <= share)))
+    centre, variance = drawn.mean(axis=0), drawn.var(axis=0)
+    moves = variance > 0.0
+    squares = np.mean((drawn - centre)[:, moves] ** 2 / variance[moves], axis=1)
+    square = float(np.mean((y - centre)[moves] ** 2 / variance[moves]))
+    more = wider(response.family)
+    return (
+        _check(share, zeros, both, more.zeros),
+        _check(square, squares, _tail(squares >= square), more.dispersion),
+    )
+
+
+def _tail(is_beyond: Array) -> float:
+    return float((1.0 + np.sum(is_beyond)) / (1.0 + len(is_beyond)))
+
+
+def _check(observed: float, drawn: Array, p: float, families: tuple[str, ...]) -> CountCheck:
+    lower, upper = np.percentile(drawn, [2.5, 97.5])
+    return CountCheck(observed, float(drawn.mean()), float(lower), float(upper), p, families)
