@@ -166,13 +166,14 @@ def means(reference):
     return np.array(reference.get("category_probabilities") or np.array(reference["response"])[:, None])
 
 
-@pytest.mark.parametrize(
-    "name", [one for one in CASES if "zero_probability" in case(named(one))["predictions"]["with_group_effects"]]
-)
+WITH_ZEROS = [one for one in CASES if case(named(one))["predictions"]["with_group_effects"].get("zero_probability")]
+
+
+@pytest.mark.parametrize("name", WITH_ZEROS)
 def test_probabilities_of_zeros(name):
     reference = case(name)["predictions"]
     rows = np.array(reference["rows_1_based"]) - 1
     for scope, groups in {"with_group_effects": "fitted", "without_group_effects": "zero"}.items():
-        if "zero_probability" in reference[scope]:
-            found = fit(name).predict(kind="zero", groups=groups)["estimate"].to_numpy()[rows]
-            np.testing.assert_allclose(found, reference[scope]["zero_probability"], rtol=1e-4)
+        expected = reference[scope].get("zero_probability")
+        found = fit(name).predict(kind="zero", groups=groups)["estimate"].to_numpy()[rows]
+        assert expected is None or found == pytest.approx(np.array(expected), rel=1e-4)
