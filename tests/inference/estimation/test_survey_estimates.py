@@ -166,7 +166,8 @@ def means(reference):
     return np.array(reference.get("category_probabilities") or np.array(reference["response"])[:, None])
 
 
-WITH_ZEROS = [one for one in CASES if case(named(one))["predictions"]["with_group_effects"].get("zero_probability")]
+# in other cases the field is of the zeros of their own alone
+WITH_ZEROS = [one for one in CASES if named(one).startswith(("owls", "salamanders", "grouseticks_hurdle"))]
 
 
 @pytest.mark.parametrize("name", WITH_ZEROS)
