@@ -44,7 +44,8 @@ class Questions(FitRecord):
         ----------
         newdata : any dataframe with the predictors; the response is not needed.
         kind : ``"mean"`` of the response, ``"linear"`` predictor, ``"response"``: a new observation, or ``"zero"``: the
-            probability that it is zero.
+            probability that it is zero. Of censored and truncated responses means are those without bounds; new
+            observations are truncated, in new data by their own columns, and never censored.
         groups : ``"fitted"`` uses each row's own group (an unseen level is an error), ``"known"`` too, but draws the
             effects of levels not seen, ``"new"`` draws those of every level, the same for all rows of the level,
             ``"average"`` integrates the random effects out, ``"zero"`` sets them to zero, the document's prediction
@@ -84,6 +85,8 @@ class Questions(FitRecord):
     ) -> pd.DataFrame:
         """New sets of responses, one a column: an estimate's at its parameters, a posterior's each at another draw.
 
+        Truncated responses are inside their bounds; in place of censored ones stand whole ones.
+
         Parameters
         ----------
         n : number of sets.
@@ -101,7 +104,8 @@ class Questions(FitRecord):
         Parameters
         ----------
         kind : ``"response"``, ``"pearson"``, ``"deviance"``, or ``"quantile"``: standard normal if the model is right,
-            whatever the family (Dunn and Smyth 1996); a posterior's are of its predictive distribution.
+            whatever the family (Dunn and Smyth 1996); a posterior's are of its predictive distribution. They are the
+            only ones of censored and truncated responses: drawn over all that is known of a censored one.
         seed : of the draws that quantile residuals of counts need.
         response : of several; the first by default.
         """

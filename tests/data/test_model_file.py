@@ -75,8 +75,17 @@ def test_installed_model_files_are_found(tmp_path, monkeypatch):
 
 def test_shipped_model_files():
     assert model_names() == (
-        *("cake", "cbpp", "dyestuff", "dyestuff2", "esoph_lmm", "esoph_poisson", "grouseticks", "insteval", "pastes"),
-        *("penicillin", "salamanders", "sleepstudy", "sleepstudy_independent", "sleepstudy_intercept", "verbagg"),
+        *("cake", "cbpp", "dyestuff", "dyestuff2", "esoph_lmm", "esoph_poisson", "grouseticks", "insteval"),
+        *(
+            "kidney",
+            "pastes",
+            "penicillin",
+            "salamanders",
+            "sleepstudy",
+            "sleepstudy_independent",
+            "sleepstudy_intercept",
+            "verbagg",
+        ),
     )
 
 
@@ -131,22 +140,29 @@ def test_figures_of_the_classics_are_the_reference(name, reference):
     assert all(figure.tolerance in {0.0, 1e-4} for figure in file.figures)
 
 
-def test_figures_of_salamanders_are_the_reference():
+# model file -> case of tests/reference/breadth/survey, and coefficients to look at: name, parameter, column
+SURVEY = {
+    "kidney": ("kidney_lognormal", "sexfemale", "mu", "sexfemale"),
+    "salamanders": ("salamanders_zip", "zi_minedno", "zi", "minedno"),
+}
+
+
+@pytest.mark.parametrize("name", SURVEY)
+def test_figures_of_the_survey_are_the_reference(name):
     folder = ROOT / "tests" / "reference" / "breadth" / "survey"
-    given, file = (
-        json.loads((folder / "salamanders_zip.json").read_text(encoding="utf-8")),
-        load_model_file("salamanders"),
-    )
+    case, coefficient, parameter, column = SURVEY[name]
+    given, file = json.loads((folder / f"{case}.json").read_text(encoding="utf-8")), load_model_file(name)
     figures = {figure.name: figure.value for figure in file.figures}
     assert figures["criterion"] == pytest.approx(given["criterion"]["value"], abs=5e-5)
-    assert figures["zi_minedno"] == pytest.approx(given["predictors"]["zi"]["minedno"]["estimate"], rel=1e-5)
-    assert figures["std_error(minedno)"] == pytest.approx(given["predictors"]["mu"]["minedno"]["se"], rel=1e-5)
+    one = given["predictors"][parameter][column]
+    assert figures[coefficient] == pytest.approx(one["estimate"], rel=1e-5)
+    assert figures[f"std_error({coefficient})"] == pytest.approx(one["se"], rel=1e-5)
     assert [figures[name] for name in figures if name.startswith("sd(")] == pytest.approx(
         [size for block in given["varcorr"] for size in block["sd"]], rel=1e-5
     )
 
 
-REPRODUCED = (*CLASSICS, "salamanders")
+REPRODUCED = (*CLASSICS, *SURVEY)
 
 
 @pytest.mark.parametrize(

@@ -135,6 +135,12 @@ def test_quadrature_with_points():
     assert "nAGQ = 5)" in result.stdout
 
 
+def test_censored_responses():
+    result = run("fit", "time | cens(censored) ~ sex + (1 | patient)", "kidney", "--family", "weibull")
+    assert result.exit_code == 0, result.stderr
+    assert "Quantile residuals:" in result.stdout
+
+
 def test_fit_reads_a_file(tmp_path):
     path = tmp_path / "mine.csv"
     bmx.load_dataset("sleepstudy").to_csv(path, index=False)

@@ -52,6 +52,14 @@ class Bounds:
         """Whether a row is truncated."""
         return bool(np.any(np.isfinite(self.lower) | np.isfinite(self.upper)))
 
+    def in_words(self) -> str:
+        """How many rows are censored, and whether they are truncated."""
+        ends = np.isfinite(self.low), np.isfinite(self.high)
+        kinds = {"right": ends[0] & ~ends[1], "left": ~ends[0] & ends[1], "interval": ends[0] & ends[1]}
+        counts = {name: int(np.sum(one & self.is_censored)) for name, one in kinds.items()}
+        censored = ", ".join(f"{count} {name}-censored" for name, count in counts.items() if count)
+        return "; ".join(filter(None, (censored, "truncated" if self.has_range else "")))
+
     def whole(self) -> Bounds:
         """The same ranges of responses that are not censored."""
         return replace(self, is_censored=np.zeros_like(self.is_censored))

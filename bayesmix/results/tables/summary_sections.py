@@ -125,8 +125,10 @@ def size_lines(fit: FitRecord) -> Iterator[str]:
 
 
 def category_lines(spec: ModelSpec, design: Design) -> Iterator[str]:
-    """What failure and success are of each response of two categories."""
+    """What failure and success are of each response of two categories, and how many are censored."""
     for response, outcome in zip(spec.responses, design.outcomes, strict=True):
+        if outcome.bounds is not None:
+            yield f"Response {response.label}: {outcome.bounds.in_words() or 'none is censored'}"
         if outcome.categories is not None:
             yield in_words(response.label, outcome.categories)
 

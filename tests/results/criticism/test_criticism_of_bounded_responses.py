@@ -107,6 +107,9 @@ def test_summaries_have_quantile_residuals(estimates):
     text = str(estimates["censored"].summary())
     assert "Quantile residuals:" in text
     assert "y | cens(c, y2) ~ x + (1 | g)" in text
+    counts = pd.Series(STATUS).value_counts()
+    assert f"Response y: {counts['right']} right-censored, {counts['interval']} interval-censored" in text
+    assert "Response y: truncated" in str(estimates["truncated"].summary())
 
 
 def test_simulated_responses_are_inside_their_range_and_never_censored(estimates):
