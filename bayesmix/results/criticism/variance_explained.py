@@ -117,9 +117,15 @@ def _over_groups(
     roots = [np.sqrt(population_variance(own.terms, values)) for own in rows]
     nodes, weights = np.polynomial.hermite_e.hermegauss(POINTS)
     total: Array = np.zeros(())
-    for at in product(range(POINTS), repeat=len(places)):  # families of today have at most one
-        moved = [link.mean(eta + nodes[i] * root) for i, link, eta, root in zip(at, links, etas, roots, strict=True)]
-        total = total + np.prod(weights[list(at)] / weights.sum()) * function(moved)
+    still = (np.zeros(1), np.ones(1))  # a predictor that does not differ between groups
+    rules = [(nodes, weights / weights.sum()) if np.any(root > 0.0) else still for root in roots]
+    for at in product(*(range(len(own)) for own, _ in rules)):
+        moved = [
+            link.mean(eta + own[i] * root)
+            for i, link, eta, root, (own, _) in zip(at, links, etas, roots, rules, strict=True)
+        ]
+        share = np.prod([weight[i] for i, (_, weight) in zip(at, rules, strict=True)])
+        total = total + share * function(moved)
     return total
 
 

@@ -274,7 +274,11 @@ def _match_prior(prior: CoefficientPrior, gamma: Array, sd: float) -> tuple[floa
         return 0.0, 0.0
     sd = max(sd, SMALLEST)
     h = STEP * sd
-    centre, up, down = (prior.log_density(gamma + shift) for shift in (0.0, h, -h))
+    found = np.stack([prior.log_density(gamma + shift) for shift in (0.0, h, -h)])
+    inside = np.isfinite(found).all(axis=0)  # a prior may end somewhere
+    if not inside.any():
+        return float(gamma.mean()), 1e-4 / sd**2
+    centre, up, down = found[:, inside]
     slope = float(np.mean((up - down) / (2.0 * h)))
     curvature = float(-np.mean((up - 2.0 * centre + down) / h**2))
     precision = max(curvature, 1e-4 / sd**2)
