@@ -56,7 +56,9 @@ class MarginalLikelihood:
     def split(self, x: Array) -> tuple[Array, Array, float]:
         """Covariance parameters, fixed effects, dispersion (1 where the family has none)."""
         m, p = self.problem.coordinates.size, self.problem.X.shape[1]
-        return x[:m], x[m : m + p], float(np.exp(x[m + p])) if self.has_dispersion else 1.0
+        with np.errstate(over="ignore"):  # a search for what has no end: the value there is not finite
+            dispersion = float(np.exp(x[m + p])) if self.has_dispersion else 1.0
+        return x[:m], x[m : m + p], dispersion
 
     def mode(self, x: Array) -> Mode:
         """Conditional mode of the random effects at ``x``."""

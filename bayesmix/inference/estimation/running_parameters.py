@@ -32,7 +32,7 @@ def running_dispersion(design: Design, spec: ModelSpec, values: Parameters) -> l
     label, unit = spec.responses[0].label, _unit(parameter, spec.family, design.y)
     return [
         *_exact_fit(parameter, value / unit, parameter.name, label),
-        *_limit(parameter, value, parameter.name, label),
+        *_limit(parameter, value / unit, parameter.name, label),
     ]
 
 
@@ -48,7 +48,7 @@ def _beside_means(design: Design, spec: ModelSpec, point: PointEstimate) -> Iter
         parameter = response.family.parameters[one.parameter]
         unit = _unit(parameter, response.family, design.outcomes[one.response].y)
         yield from _exact_fit(parameter, values / unit, name, response.label)
-        yield from _limit(parameter, values, name, response.label)
+        yield from _limit(parameter, values / unit, name, response.label)
 
 
 def _residuals(design: Design, spec: ModelSpec, point: PointEstimate) -> Iterator[str]:
@@ -97,7 +97,7 @@ def _limit(parameter: Parameter, values: Array, name: str, label: str) -> Iterat
     limit = parameter.limit
     if limit is None:
         return
-    rows = int(np.sum(values > LARGE if limit.end == "infinity" else values < 1.0 / LARGE))
+    rows = int(np.sum(values > 1.0 / limit.near if limit.end == "infinity" else values < limit.near))
     if rows:
         where = "" if len(values) == 1 else f" in {rows} of {len(values)} rows"
         advice = "" if len(values) == 1 else f" where it is so in all rows, or leave predictors out of that of `{name}`"

@@ -37,7 +37,9 @@ def without_random_effects(problem: GeneralizedProblem) -> Start:
         case OnePredictor(family=family, link=link, outcome=outcome, observed=observed):
             part = ResponsePart(family, (link,), (0,), outcome, observed)
             if family.crude is not None:
-                return Start(_by_regression(likelihood, [part], X, offset), 1.0, is_separated=False)
+                _, *others = family.crude(outcome.y, outcome.trials)
+                beta = _by_regression(likelihood, [part], X, offset)
+                return Start(beta, others[0] if others else 1.0, is_separated=False)
             pooled, is_separated = _mean(part, X, offset)
             return Start(pooled.beta, pooled.dispersion, is_separated)
         case SeveralPredictors(n=n):
@@ -70,7 +72,7 @@ def crude(R: int, parts: Sequence[ResponsePart], X: Array, offset: Array) -> Arr
             mu = np.asarray(np.average(outcome.y / outcome.trials, weights=outcome.trials))
             mean = family.starting_mean(part.links[0], mu, np.asarray(np.mean(outcome.trials)))
             values = (float(mean), *family.start(outcome.y, np.full(outcome.y.shape, float(mean))))
-        for r, link, value in zip(part.places, part.links, values, strict=True):
+        for r, link, value in zip(part.places, part.links, values, strict=False):  # a dispersion has no predictor
             levels[r] = float(link.of(np.asarray(value)))
     level = np.repeat(levels, len(X) // R, axis=0).ravel() - offset
     return np.linalg.lstsq(X, level, rcond=None)[0]

@@ -29,6 +29,8 @@ class Limit:
 
     family: str
     end: Literal["zero", "infinity"] = "infinity"
+    near: float = 1e-6  # distance, or one over the value, from which on it cannot be told from the end; in units of the
+    # response where the parameter is
 
 
 @dataclass(frozen=True, slots=True)

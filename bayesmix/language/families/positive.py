@@ -156,6 +156,10 @@ def _inverse_gaussian_tails(xp: Namespace, y: Any, _: Any, mu: Any, shape: Any) 
     return below + xp.softplus(reflected - below), above + xp.log1mexp(reflected - above)
 
 
+def _inverse_gaussian_moments(y: Array, mu: Array) -> tuple[float]:
+    return (float(np.clip(1.0 / np.mean((y / mu - 1.0) ** 2 / y), 1e-8, 1e12)),)
+
+
 def _relative(y: Array) -> str:
     """A prior of the shape over the mean, which is one over the squared coefficient of variation."""
     return f"Gamma(2, {0.1 / float(np.mean(y)):.12g})"
@@ -183,7 +187,9 @@ INVERSE_GAUSSIAN = Family(
     printed="inverse.gaussian",
     words="InverseGaussian(mean mu[i], shape)",
     deviance=lambda y, trials, mu, shape: (y - mu) ** 2 / (mu**2 * y),
-    moments=lambda y, mu: (float(np.clip(1.0 / np.mean((y / mu - 1.0) ** 2 / y), 1e-8, 1e12)),),
+    crude=lambda y, trials: (float(np.mean(y)), *_inverse_gaussian_moments(y, np.mean(y))),  # at means by rows a
+    # regression is led to where they have no end: the likelihood is nearly flat there
+    moments=_inverse_gaussian_moments,
     pymc=lambda trials, mu, shape: ("Wald", {"mu": mu, "lam": shape}),
     has_scale=True,
 )

@@ -68,7 +68,9 @@ EXGAUSSIAN = Family(
     (
         Parameter("mu", ("identity", "log", "inverse")),
         Parameter("sigma", unit="response"),
-        Parameter("beta", unit="response", priors={"brms": "Gamma(1, 0.1)"}, limit=Limit("gaussian", "zero")),
+        Parameter(
+            "beta", unit="response", priors={"brms": "Gamma(1, 0.1)"}, limit=Limit("gaussian", "zero", near=0.01)
+        ),
     ),
     "real",
     _exgaussian,

@@ -44,6 +44,7 @@ DATA = {
         ("positive ~ x", "truncated_nbinom1", "`phi` runs off to zero in 60 of 60 rows"),
         ("zeros ~ x", "hurdle_negbinomial", 'Fit that family (family="hurdle_poisson")'),
         ("uniform ~ x", "student", "`nu` runs off to infinity in 60 of 60 rows: given the predictors and random"),
+        ("uniform ~ x", "exgaussian", "`beta` runs off to zero in 60 of 60 rows: given the predictors and random"),
         ("time ~ half", "lognormal", "`sigma` runs off to zero in 60 of 60 rows"),
         ("share ~ half", "beta", "`phi` runs off to infinity: predictors and random effects can follow `share`"),
         ("time ~ half", "inverse_gaussian", "`shape` runs off to infinity"),

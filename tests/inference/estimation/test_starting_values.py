@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
+import bayesmix as bmx
 from bayesmix.data.design.build import build
 from bayesmix.data.design.layout import parts_of
 from bayesmix.inference.estimation.conditional_mode import generalized_problem
@@ -65,3 +66,20 @@ def test_a_shape_starts_at_its_moments(family: str) -> None:
     _, beta = start_of([f"{response} + (1 | g)", "shape ~ x"], family)
     assert np.isfinite(beta).all()
     assert beta[-1] == pytest.approx(0.0, abs=1e-8)
+
+
+@pytest.mark.parametrize("seed", [1, 3])
+def test_an_inverse_gaussian_mean_does_not_run_off(seed: int) -> None:
+    """The likelihood is nearly flat where it is infinite, 9 and 16 above the least that SciPy's densities have."""
+    rng = np.random.default_rng(seed)
+    x, b = rng.normal(size=96), rng.normal(0.0, 0.6, 12)
+    y = rng.wald(np.exp(0.4 + 0.5 * x + np.repeat(b, 8)) * 1e3, 2e2)
+
+    def criterion(at: np.ndarray) -> float:
+        mu, shape = np.exp(at[0] + at[1] * x), np.exp(at[2])
+        return -2.0 * float(stats.invgauss.logpdf(y, mu / shape, scale=shape).sum())
+
+    options = {"xatol": 1e-9, "fatol": 1e-10, "maxiter": 5000}
+    best = optimize.minimize(criterion, [7.3, 0.5, np.log(200.0)], method="Nelder-Mead", options=options)
+    found = bmx.Model("y ~ x", {"y": y, "x": x}, family="inverse_gaussian").estimate()
+    assert found.criterion == pytest.approx(best.fun, rel=1e-8)
