@@ -20,8 +20,15 @@ FOLDER = Path(__file__).parent / "reference" / "breadth"
 ESTIMATES = tuple(sorted(file.stem for file in (FOLDER / "estimates").glob("*.json")))
 POSTERIORS = tuple(sorted(file.stem for file in (FOLDER / "stan").glob("*.json")))
 FACTORS = {"Subject", "g", "patient", "Trt", "kind"}
+FIRST = {"sex": "male"}  # the level without a column, where that is not the first of the alphabet
 LINKS = {"gaussian": "identity", "binomial": "logit", "poisson": "log", "gamma": "log", "negbinomial": "log"}
 AUXILIARY = {"gaussian": "sigma", "gamma": "shape", "negbinomial": "shape"}
+
+
+@cache
+def dense_posteriors() -> tuple[str, ...]:
+    """Posteriors of models that dense matrices have here."""
+    return tuple(name for name in POSTERIORS if posterior_case(name)["family"] in LINKS)
 
 
 @cache
@@ -55,9 +62,14 @@ def frame(data: str) -> pd.DataFrame:
         return bmx.load_dataset(data)
     factors = FACTORS | ({"a", "b"} if data == "crossed" else set())
     found = pd.read_csv(file)
-    return found.astype(dict.fromkeys(factors & set(found), "str")).astype(
+    found = found.astype(dict.fromkeys(factors & set(found), "str")).astype(
         dict.fromkeys(factors & set(found), "category")
     )
+    for name, first in FIRST.items():
+        if name in found:
+            levels = sorted(set(found[name]), key=lambda level: (level != first, level))
+            found[name] = pd.Categorical(found[name], levels)
+    return found
 
 
 # ---- the model with dense matrices, read off the names of the parameters --------------------------------------------

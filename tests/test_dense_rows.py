@@ -15,6 +15,7 @@ from breadth import (
     POSTERIORS,
     dense_effects,
     dense_model,
+    dense_posteriors,
     dense_values,
     estimate_case,
     posterior_case,
@@ -139,7 +140,7 @@ def test_estimates_are_those_of_the_survey(name):
 # ---- Stan and quadrature ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", POSTERIORS)
+@pytest.mark.parametrize("name", dense_posteriors())
 def test_log_likelihood_is_that_of_stan(name):
     case = posterior_case(name)
     model = dense_model(case)
