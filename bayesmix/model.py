@@ -19,6 +19,7 @@ from bayesmix.inference.estimation.identifiability import check_identifiable
 from bayesmix.inference.estimation.methods import resolve_method
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
 from bayesmix.inference.sampling.draws import Schedule
+from bayesmix.inference.sampling.nuts.prior_draws import draw_from_priors
 from bayesmix.inference.sampling.nuts.pymc_model import to_pymc
 from bayesmix.inference.sampling.sample import resolve_sampler, sample
 from bayesmix.language.arguments import explained
@@ -197,15 +198,12 @@ class Model:
         SpecError
             If a prior is flat: there is nothing to draw from.
         """
-        import pymc as pm
-
         self._check_memory(draws, 1)
         if self.priors.has_flat:
             raise SpecError(
                 'Flat priors cannot be drawn from. Use the default ones, or priors={"sd": "HalfNormal(1)"}.'
             )
-        with self.to_pymc():
-            return pm.sample_prior_predictive(draws=draws, random_seed=seed)
+        return draw_from_priors(self.to_pymc(), self.priors, draws, seed)
 
     def to_pymc(self) -> Any:
         """The hierarchical ``pm.Model`` with LKJ-correlated random effects, named dims and coords."""

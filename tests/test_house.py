@@ -74,6 +74,7 @@ MANY = {
     "results.questions.Questions.predict": "options of a prediction, named",
     "results.questions.Questions.conditional_effects": "options of a prediction, named",
     "results.questions.Questions.contrasts": "options of a prediction, named",
+    "present.plots.category_curves.categories": "options of a figure, named",
     "present.plots.lines.group_lines": "options of a figure, named",
     "present.plots.lines.mean_curves": "options of a figure, named",
     "studies.calibrate.calibrate": "options of a study, named",

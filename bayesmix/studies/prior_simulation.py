@@ -15,16 +15,15 @@ from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.on_link import CoefficientPrior, OnLink, natural
 from bayesmix.language.priors.prior import Prior
-from bayesmix.language.priors.random import Generator, draw_prior
+from bayesmix.language.priors.random import Generator, draw_in_order, draw_prior
 from bayesmix.results.prediction.simulation import replicated
 
 
 def draw_parameters(priors: Priors, design: Design, rng: Generator) -> Parameters:
     """Parameters of a design, random effects included, drawn from the priors."""
     gamma = np.array([_draw(prior, rng) for prior in priors.fixed])
-    for places in priors.ordered:  # the prior of all of them together has no other order
-        while np.any(np.diff(gamma[places]) <= 0.0):
-            gamma[places] = [_draw(priors.fixed[j], rng) for j in places]
+    for places, thresholds in priors.in_order():  # the prior of all of them together has no other order
+        gamma[places] = draw_in_order(thresholds, 1, rng)[0]
     dispersion = None if priors.dispersion is None else np.array(draw_prior(priors.dispersion, rng))
     unit = 1.0 if dispersion is None else float(dispersion)
     sds, corrs, effects = [], [], []

@@ -417,7 +417,7 @@ def test_every_figure_says_what_it_draws(model, fitted, posterior_of):
     """Given a model, an estimate, a list, a text in place of what they take: a message with what to give them."""
     given = {"Model": model("esoph"), "Estimate": fitted("esoph"), "list": [fitted("esoph")], "str": "esoph.zarr"}
     names = [name for name in bmx.plots.__all__ if name not in {"standard_errors", "sample", "coverage"}]
-    assert len(names) == 15
+    assert len(names) == 16
     for name in names:
         takes = str(next(iter(inspect.signature(getattr(bmx.plots, name)).parameters.values())).annotation)
         for kind, value in given.items():

@@ -12,6 +12,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.columns import Factor, Numeric, Variable, drop_unused, name_all, name_rows
 from bayesmix.errors import DataError, SpecError
 from bayesmix.language.families.bounds import Bounds
+from bayesmix.language.families.family import Family
 from bayesmix.language.families.support import COUNTABLE
 from bayesmix.language.formula.expression import Call, Chain, spell
 from bayesmix.language.formula.reader import read
@@ -182,10 +183,12 @@ def _categories(response: str, factor: Factor) -> Categories:
     raise DataError(f'{what} To model one against all others, write `I({response} == "{levels[-1]}")`.')
 
 
-def in_words(response: str, categories: Categories) -> str:
-    """Say which of two categories is modelled, or how several are ordered."""
-    if len(categories) > 2:
+def in_words(response: str, categories: Categories, family: Family) -> str:
+    """Say which of two categories is modelled, or how several are ordered, or which of them is the reference."""
+    if family.is_ordered:
         return f"Response {response}: {' < '.join(categories)}."
+    if family.levels:
+        return f"Response {response}: {', '.join(categories)}; `{categories[0]}` is the reference."
     return f"Response {response}: `{categories[1]}` is success, `{categories[0]}` is failure."
 
 

@@ -84,6 +84,11 @@ class Priors:
     residual: tuple[int, ...] = ()  # places of (1 + partial correlation) / 2 of the residuals, on the scale of its link
     rescor: float | None = None  # eta of their LKJ, None where residuals are independent
 
+    def in_order(self) -> Iterator[tuple[list[int], list[Prior]]]:
+        """Places in gamma and priors of the parameters that have no prior density in another order."""
+        for columns in self.ordered:
+            yield columns, [natural(self.fixed[j]) for j in columns]
+
     @property
     def has_flat(self) -> bool:
         """Whether some prior is improper."""

@@ -122,6 +122,11 @@ class Family:
         return not others or (self.expected is None and others == [True])
 
     @property
+    def is_ordered(self) -> bool:
+        """Whether its categories have an order, which thresholds part."""
+        return any(parameter.is_threshold for parameter in self.parameters)
+
+    @property
     def values(self) -> Support:
         """Facts on the support."""
         return SUPPORTS[self.support]

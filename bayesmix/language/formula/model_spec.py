@@ -135,7 +135,13 @@ class ModelSpec:
     @property
     def text(self) -> str:
         """The formulas as typed, joined by ``;``, which `make_spec` reads back."""
-        return "; ".join(predictor.formula.text or str(predictor.formula) for predictor in self.predictors)
+        return "; ".join(self.formula_texts)
+
+    @property
+    def formula_texts(self) -> tuple[str, ...]:
+        """The formulas as typed, once each: one may be of several predictors, as that of categories is."""
+        texts = (predictor.formula.text or str(predictor.formula) for predictor in self.predictors)
+        return tuple(dict.fromkeys(texts))
 
 
 def make_spec(

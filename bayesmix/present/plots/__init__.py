@@ -1,8 +1,8 @@
 """Figures of fits, each a function that returns a matplotlib ``Figure``: ``bmx.plots.forest(post, reml).savefig(...)``.
 
-Data and lines: `scatter`, `group_lines`, `mean_curves`, `residuals`. Groups: `caterpillar`, `shrinkage`, `pooling`.
-Parameters: `forest`, `sd_density`, `prior_posterior`. Prediction: `ppc`, `prior_predictive`. Draws: `pairs`, `trace`,
-`rank`. Studies: `standard_errors`, `sample`, `coverage`.
+Data and lines: `scatter`, `group_lines`, `mean_curves`, `categories`, `residuals`. Groups: `caterpillar`, `shrinkage`,
+`pooling`. Parameters: `forest`, `sd_density`, `prior_posterior`. Prediction: `ppc`, `prior_predictive`. Draws: `pairs`,
+`trace`, `rank`. Studies: `standard_errors`, `sample`, `coverage`.
 
 Nothing is shown and no global state is touched. Colours are those of Okabe and Ito, which people with any colour vision
 tell apart.
@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bayesmix.errors import SpecError, nearest
+from bayesmix.present.plots.category_curves import categories
 from bayesmix.present.plots.caterpillar import caterpillar
 from bayesmix.present.plots.densities import prior_posterior, sd_density
 from bayesmix.present.plots.draws import pairs, rank, trace
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from bayesmix.results.comparison.record import ComparisonRecord
 
 __all__ = [
+    "categories",
     "caterpillar",
     "coverage",
     "forest",

@@ -151,11 +151,12 @@ def with_unit(name: str, units: Mapping[str, str] | None) -> str:
     return f"{name} ({unit})" if unit else name
 
 
-def legend_above(figure: Figure, handles: list[Artist], texts: list[str], *, title: str) -> None:
+def legend_above(figure: Figure, handles: list[Artist], texts: list[str], *, title: str, columns: int = 1) -> None:
     """A legend over the panels, or its title alone, for which the figure grows."""
     width, height = figure.get_size_inches()
-    figure.set_size_inches(width, height + 0.2 * (len(texts) + 1))
-    legend = figure.legend(handles, texts, loc="outside upper left", fontsize="small", title=title, alignment="left")
+    figure.set_size_inches(width, height + 0.2 * (-(-len(texts) // columns) + 1))
+    options: dict[str, Any] = {"loc": "outside upper left", "fontsize": "small", "ncols": columns}
+    legend = figure.legend(handles, texts, title=title, alignment="left", **options)
     legend.get_title().set_fontsize("medium")
 
 

@@ -11,14 +11,16 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
-from bayesmix.errors import SpecError
+from bayesmix.errors import SpecError, nearest
 from bayesmix.fit import Estimate, Posterior
+from bayesmix.inference.parameters.names import Parameters
 from bayesmix.language.formula.expression import column_names
 from bayesmix.language.formula.reader import read
 from bayesmix.present.plots.observations import places
-from bayesmix.results.comparison.pooling import pooling
-from bayesmix.results.fits.chosen_parameter import ChosenParameter
+from bayesmix.results.fits.chosen_parameter import ChosenParameter, is_mean
 from bayesmix.results.fits.linear_predictor import GroupEffects, codes_of
+from bayesmix.results.fits.refit import regression
+from bayesmix.results.prediction.predict import predict
 from bayesmix.results.prediction.prediction_table import Estimand, prediction_table
 from bayesmix.results.prediction.reference_grid import grid, is_factor, levels_of, mean_offset, observed
 from bayesmix.results.prediction.rows import PredictionRows
@@ -51,6 +53,18 @@ class Along:
     whole: bool
     chosen: ChosenParameter
 
+    @property
+    def predictor(self) -> int | None:
+        """The only linear predictor that the curves are of; None for all."""
+        return None if self.chosen.is_expectation else self.chosen.predictor
+
+    def estimand(self, groups: Scope, interval: float) -> Estimand:
+        """What is predicted of rows."""
+        spec, category = self.fit.spec, self.chosen.category
+        response = spec.responses[self.chosen.response]
+        parameter = None if is_mean(spec, self.chosen) else response.family.parameters[self.chosen.parameter].name
+        return Estimand("mean", groups, interval, parameter=parameter, response=response.label, category=category)
+
     def frames(self) -> list[pd.DataFrame]:
         """Rows of each level."""
         return [_level_frame(self, level) for level in self.levels]
@@ -60,20 +74,37 @@ class Along:
         return Curve(places(self.fit.design, self.x, frame[self.x]), y, lower, upper)
 
 
+SCOPES: tuple[Scope, ...] = ("fitted", "zero", "average", "new")
+
+
+def check_scope(figure: str, groups: Any) -> None:
+    """Raise `SpecError` for groups that have no curves."""
+    if not isinstance(groups, str) or groups not in SCOPES:
+        hint = nearest(groups, SCOPES) if isinstance(groups, str) else ""
+        raise SpecError(f"{figure} has no groups=`{groups}`.{hint} Choices: {', '.join(SCOPES)}.")
+
+
 def level_lines(along: Along, kind: str) -> dict[int, Curve]:
     """The lines of one kind, by level."""
     if kind in {"partial", "typical"}:
         scope: Scope = "fitted" if kind == "partial" else "zero"
         return dict(zip(along.levels, curves_of(along, scope, 0.95, by_level=True), strict=True))
-    design = along.fit.design
-    table = pooling(along.fit, group=along.group.group)[kind].unstack("effect")
-    own, found = design.of_predictor(along.chosen.predictor), {}
+    codes, found = codes_of(along.fit.design, along.group), {}
+    whole = regression(along.fit, codes >= 0)[0] if kind == "complete" else None
     for level, frame in zip(along.levels, along.frames(), strict=True):
-        beta = table.loc[along.group.levels[level], [design.fixed[j] for j in own]].to_numpy(float)
-        rows = _coded(along, frame, ())
-        y = along.chosen.link.mean(rows.X[:, own] @ beta + rows.offset)
+        beta = regression(along.fit, codes == level)[0] if whole is None else whole
+        y = _by_coefficients(along, _coded(along, frame, ()), beta)
         found[level] = along.curve(frame, y, y, y)
     return found
+
+
+def _by_coefficients(along: Along, rows: PredictionRows, beta: Array) -> Array:
+    """Means of rows ``(n,)`` without random effects, at coefficients ``(p,)``, of which others may not be known."""
+    if along.predictor is not None:
+        own = along.fit.design.of_predictor(along.predictor)
+        beta = np.where(np.isin(np.arange(len(beta)), own), beta, 0.0)
+    values = Parameters(beta, (), (), (), None)
+    return predict(along.fit.spec, rows, values, kind="mean", groups="zero", seed=0, chosen=along.chosen)
 
 
 def curves_of(along: Along, groups: Scope, interval: float, *, by_level: bool = False) -> list[Curve]:
@@ -87,13 +118,9 @@ def curves_of(along: Along, groups: Scope, interval: float, *, by_level: bool = 
         rows = replace(rows, data=replace(rows.data, terms=_only(rows, along.group)))
     else:
         varying = {x: _values(design, x, observed(design)[x])}
-        frames = [grid(design, varying, cross=False, predictor=along.chosen.predictor)]
+        frames = [grid(design, varying, cross=False, predictor=along.predictor)]
         rows = _coded(along, frames[0], range(len(design.terms)))
-    one, response = along.chosen, fit.spec.responses[along.chosen.response]
-    parameter = response.family.parameters[one.parameter].name if one.parameter else None
-    table = prediction_table(
-        fit, rows, Estimand("mean", groups, interval, parameter=parameter, response=response.label)
-    )
+    table = prediction_table(fit, rows, along.estimand(groups, interval))
     centre, lower, upper = (table[name].to_numpy() for name in (table.columns[0], "lower", "upper"))
     edges = np.cumsum([0, *(len(frame) for frame in frames)]).tolist()
     return [
@@ -115,7 +142,7 @@ def _coded(along: Along, frame: pd.DataFrame, terms: Sequence[int] | range) -> P
     design = along.fit.design
     groups: Scope = "fitted" if len(terms) else "zero"
     offset = mean_offset(design, len(frame))
-    return PredictionRows.of_new_data(design, frame, groups, offset, predictor=along.chosen.predictor)
+    return PredictionRows.of_new_data(design, frame, groups, offset, predictor=along.predictor)
 
 
 def _level_frame(along: Along, level: int) -> pd.DataFrame:
@@ -126,7 +153,7 @@ def _level_frame(along: Along, level: int) -> pd.DataFrame:
     values = _values(design, x, frame[x] if along.whole else own[x])
     held = {name: [_typical(own[name])] for name in frame.columns if name not in {x, *_factors(design, group)}}
     held |= {name: [own[name].iloc[0]] for name in _factors(design, group) if name != x}
-    return grid(design, {x: values, **held}, cross=False, predictor=along.chosen.predictor)
+    return grid(design, {x: values, **held}, cross=False, predictor=along.predictor)
 
 
 def _factors(design: Design, group: GroupEffects) -> list[str]:

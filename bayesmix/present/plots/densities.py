@@ -33,7 +33,7 @@ from bayesmix.present.plots.canvas import (
     panels,
     styled,
 )
-from bayesmix.results.fits.linear_predictor import flatten, of_priors, positive_numbers, signed_numbers
+from bayesmix.results.fits.linear_predictor import flatten, of_priors, positive_numbers, share_numbers, signed_numbers
 from bayesmix.results.fits.marginal_summary import describe, kernel_estimate
 from bayesmix.results.fits.named_fits import by_method
 
@@ -167,12 +167,14 @@ def _draws(post: Posterior) -> dict[str, Array]:
 
 def _is_positive(post: Posterior, name: str) -> bool:
     """Whether a parameter is a standard deviation, the dispersion, or another that is one number for all rows."""
-    return name.startswith("sd(") or name in {post.spec.family.dispersion, *positive_numbers(post.design)}
+    return name.startswith("sd(") or name in {post.spec.dispersion, *positive_numbers(post.design)}
 
 
 def _bounds(post: Posterior, name: str) -> tuple[float, float]:
     if name.startswith("corr(") or name in signed_numbers(post.design):
         return -1.0, 1.0
+    if name in share_numbers(post.design):
+        return 0.0, 1.0
     return (0.0 if _is_positive(post, name) else -np.inf), np.inf
 
 

@@ -21,9 +21,9 @@ from bayesmix.present.plots.canvas import (
     panels,
     styled,
 )
-from bayesmix.present.plots.curves import Along, Curve, curves_of, level_lines
+from bayesmix.present.plots.curves import Along, Curve, check_scope, curves_of, level_lines
 from bayesmix.present.plots.observations import Points, choose_levels, points
-from bayesmix.results.fits.chosen_parameter import choose
+from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose, is_mean
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import GroupEffects
 from bayesmix.results.fits.named_fits import by_method
@@ -112,7 +112,7 @@ def group_lines(  # noqa: PLR0913 - options of a figure, named
         frequent levels.
     """
     kinds = _kinds([lines] if isinstance(lines, str) else lines)
-    mean = choose(fit.spec, response=response)
+    mean = _numeric(fit, choose(fit.spec, response=response))
     name, found, drawn = points(fit, x, group, units, seed, mean)
     chosen = choose_levels(found, levels, MOST)
     together = len(chosen) <= TOGETHER and len(kinds) <= 1
@@ -160,10 +160,8 @@ def mean_curves(  # noqa: PLR0913 - options of a figure, named
     if not fits:
         raise SpecError("mean_curves needs a fit: bmx.plots.mean_curves(post, reml).")
     check_level(interval)
-    if not isinstance(groups, str) or groups not in _SCOPES:
-        hint = nearest(groups, _SCOPES) if isinstance(groups, str) else ""
-        raise SpecError(f"mean_curves has no groups=`{groups}`.{hint} Choices: {', '.join(_SCOPES)}.")
-    wanted = choose(fits[0].spec, parameter, response)
+    check_scope("mean_curves", groups)
+    wanted = _numeric(fits[0], choose(fits[0].spec, parameter, response))
     name, found, drawn = points(fits[0], x, group, units, seed, wanted)
     chosen = choose_levels(found, levels, MOST) if groups == "fitted" else []
     figure, axes, handles = _data(drawn, found, chosen, together=not chosen)
@@ -177,7 +175,7 @@ def mean_curves(  # noqa: PLR0913 - options of a figure, named
         line = Line2D([], [], color=colour, linestyle=dashes)
         handle = (Patch(color=colour, alpha=0.2, linewidth=0.0), line) if number == 0 else line
         handles.append((handle, f"{label}: mean and {100.0 * interval:g} % interval{_SCOPES[groups]}"))
-    if wanted.parameter == 0:
+    if is_mean(fits[0].spec, wanted):
         _limit(axes, drawn)
     _finish(figure, axes, drawn, found, chosen, handles)
     return figure
@@ -189,6 +187,17 @@ _SCOPES: dict[Scope, str] = {
     "average": ", averaged over levels",
     "new": " of a level not seen",
 }
+
+
+def _numeric(fit: Estimate | Posterior, chosen: ChosenParameter) -> ChosenParameter:
+    """A parameter that has one curve; `SpecError` for the probabilities of categories."""
+    response = fit.spec.responses[chosen.response]
+    if chosen.is_expectation and response.family.levels:
+        raise SpecError(
+            f"The mean of `{response.label}` is a probability for each of {len(response.family.levels)} categories:"
+            " bmx.plots.categories(fit) draws them."
+        )
+    return chosen
 
 
 # ---- panels -----------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from bayesmix.language.formula.expression import column_names
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.formula.reader import read
 from bayesmix.present.plots.canvas import with_unit
-from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose
+from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose, is_mean
 from bayesmix.results.fits.linear_predictor import GroupEffects, codes_of, find_group
 from bayesmix.results.prediction.reference_grid import check_predictor, is_factor, levels_of, observed, predictors
 
@@ -46,6 +46,7 @@ class Points:
     x_label: str
     y_label: str
     ticks: Sequence[str] | None  # levels of a factor at 0, 1, ...; None of a number
+    y_ticks: Sequence[str]  # categories of the response at 0, 1, ...
 
     def of(self, level: int | None) -> tuple[Array, Array, Array]:
         """x, y and size of the rows drawn: of a level, or all."""
@@ -53,6 +54,12 @@ class Points:
         return self.x[rows], self.y[rows], self.size[rows]
 
     def label(self, axis: Axes, room: int) -> None:
+        """Ticks of a factor across and of categories."""
+        self.label_x(axis, room)
+        if self.y_ticks:
+            axis.set_yticks(range(len(self.y_ticks)), self.y_ticks)
+
+    def label_x(self, axis: Axes, room: int) -> None:
         """Ticks of a factor, upright where there is no room for their characters."""
         if self.ticks is not None:
             upright = sum(len(tick) + 2 for tick in self.ticks) > room
@@ -81,13 +88,14 @@ def points(
     found = find_group(design, group)
     codes = codes_of(design, found)
     chosen = choose(spec) if chosen is None else chosen
-    name = _across(design, codes, chosen.predictor) if x is None else x
-    check_predictor(design, name, chosen.predictor)
+    predictor, is_of_data = (None if chosen.is_expectation else chosen.predictor), is_mean(spec, chosen)
+    name = _across(design, codes, predictor) if x is None else x
+    check_predictor(design, name, predictor)
     rng = np.random.default_rng(seed)
     column = observed(design)[name]
     ticks = [str(level) for level in levels_of(design, name)] if is_factor(design, name) else None
     y, y_label = response(design, spec, units, chosen.response)
-    if chosen.parameter:
+    if not is_of_data:
         y_label = spec.responses[chosen.response].family.parameters[chosen.parameter].name
         y_label += f" of {spec.responses[chosen.response].label}"
     drawn = Points(
@@ -95,10 +103,11 @@ def points(
         y + _jitter(design, spec, chosen.response) * rng.uniform(-1.0, 1.0, len(y)),
         _sizes(design.outcomes[chosen.response]),
         codes,
-        some(len(y), rng) & (chosen.parameter == 0),
+        some(len(y), rng) & is_of_data,
         with_unit(name, units),
         y_label,
         ticks,
+        spec.responses[chosen.response].family.levels if is_of_data else (),
     )
     return name, found, drawn
 
@@ -140,11 +149,11 @@ def choose_levels(group: GroupEffects, levels: Sequence[str] | None, most: int) 
     return [group.levels.index(level) for level in levels]
 
 
-def _across(design: Design, codes: Array, predictor: int) -> str:
+def _across(design: Design, codes: Array, predictor: int | None) -> str:
     """The first number that varies within levels, or else the first factor that does, or else the first predictor."""
     known = predictors(design, predictor)
     if not known:
-        whose = design.layout.prefixes[predictor].strip("_") or design.response
+        whose = design.layout.prefixes[predictor or 0].strip("_") or design.response
         raise SpecError(f"`{whose}` has no predictor to draw it against. bmx.plots.caterpillar(fit) draws the levels.")
     frame = observed(design)
     varying = [name for name in known if frame[name].groupby(codes).nunique().max() > 1]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.response import Outcome
 from bayesmix.language.formula.expression import column_names
 from bayesmix.language.formula.reader import read
-from bayesmix.present.plots.canvas import BLUE, INK, ORANGE, Canvas, legend_below, panels, styled
+from bayesmix.present.plots.canvas import BLUE, INK, ORANGE, PALE, Canvas, legend_below, panels, styled
 from bayesmix.present.plots.draws import figure_of
 from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.prediction.predict import Groups
@@ -35,7 +37,8 @@ FAR = 30.0  # how many times farther than the data the prior may reach on a line
 def ppc(post: Posterior, *, groups: Groups = "fitted", seed: int = 0, response: str | None = None) -> Figure:
     """Draw the distribution of the responses beside those of replicated data.
 
-    Counts have a rootogram: how often each count occurs, with the interval of how often it is predicted to.
+    Counts have a rootogram: how often each count occurs, with the interval of how often it is predicted to. Categories
+    have bars of their shares, with the interval of the shares that are predicted.
 
     Parameters
     ----------
@@ -51,6 +54,8 @@ def ppc(post: Posterior, *, groups: Groups = "fitted", seed: int = 0, response: 
     chosen, outcome = post.spec.responses[number], post.design.outcomes[number]
     counts = chosen.family.values.is_discrete
     replicated = posterior_predictive(post, groups=groups, seed=seed)[chosen.name or "y"]
+    if chosen.family.levels:
+        return _shares(outcome.y, replicated.to_numpy(), chosen.family.levels, (chosen.label, BLUE, "predicted"))
     tree = _tree(replicated, outcome.y, int if counts else float)
     options: dict[str, Any] = {"backend": "matplotlib", "figure_kwargs": {"FigureClass": Canvas, "figsize": (6.6, 3.4)}}
     if counts:
@@ -74,6 +79,8 @@ def ppc(post: Posterior, *, groups: Groups = "fitted", seed: int = 0, response: 
 def prior_predictive(model: Model, *, draws: int = SETS, seed: int = 0) -> Figure:
     """Draw the responses that the priors alone predict, as cumulative distributions, beside the data.
 
+    Categories have bars of their shares, with the interval of the shares that the priors predict.
+
     Parameters
     ----------
     model : with proper priors.
@@ -87,6 +94,9 @@ def prior_predictive(model: Model, *, draws: int = SETS, seed: int = 0) -> Figur
     """
     y = model.design.y
     replicated = _by_priors(model, draws, seed).reshape(-1, len(y))
+    if model.spec.family.levels:
+        words = (model.design.response, ORANGE, "predicted by the priors")
+        return _shares(y, replicated, model.spec.family.levels, words)
     figure, (axis,) = panels(1, columns=1, height=3.2)
     for row in replicated:
         axis.ecdf(row, color=ORANGE, alpha=0.3, linewidth=0.8)
@@ -96,6 +106,23 @@ def prior_predictive(model: Model, *, draws: int = SETS, seed: int = 0) -> Figur
         axis.set_xscale("symlog", linthresh=max(float(np.abs(y).max()), 1.0))
     axis.set(xlabel=_label(model.design.response, model.design.outcome), ylabel="share of rows up to this value")
     _legend(figure, f"{draws} sets of responses that the priors predict", ORANGE)
+    return figure
+
+
+def _shares(y: Array, replicated: Array, levels: Sequence[str], words: tuple[str, str, str]) -> Figure:
+    """Bars of the shares of categories, with those of replications ``(..., n)``; words: response, colour, by what."""
+    codes, (label, colour, text) = np.arange(len(levels)), words
+    flat = replicated.reshape(-1, len(y))
+    drawn = np.stack([np.mean(flat == code, axis=1) for code in codes], axis=1)
+    lower, upper = np.percentile(drawn, [2.5, 97.5], axis=0)
+    figure, (axis,) = panels(1, columns=1, height=3.2)
+    axis.bar(codes, np.bincount(y.astype(int), minlength=len(levels)) / len(y), 0.7, color=PALE)
+    axis.vlines(codes, lower, upper, color=colour, linewidth=1.8)
+    axis.plot(codes, drawn.mean(axis=0), "o", color=colour, markersize=5.0, markeredgewidth=0.0)
+    axis.set_xticks(codes, list(levels))
+    axis.set(xlabel=label, ylabel="share of rows")
+    handles: list[Artist] = [Patch(facecolor=PALE), Line2D([], [], color=colour, marker="o", markersize=5.0)]
+    legend_below(figure, handles, ["data", f"{text}: mean and 95 % interval"], columns=2)
     return figure
 
 

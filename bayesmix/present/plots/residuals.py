@@ -31,7 +31,7 @@ EACH = 8
 def residuals(
     fit: Estimate | Posterior,
     *,
-    kind: str = "pearson",
+    kind: str | None = None,
     against: str = "fitted",
     units: Mapping[str, str] | None = None,
     response: str | None = None,
@@ -43,7 +43,8 @@ def residuals(
     ----------
     fit : an estimate or a posterior.
     kind : ``"pearson"``, ``"response"``, ``"deviance"`` or ``"quantile"``: standard normal if the model is right, and
-        without the stripes of counts.
+        without the stripes of counts. By default Pearson's, which categories and censored or truncated responses do not
+        have: theirs are quantiles.
     against : ``"fitted"`` means, the ``"linear"`` predictor, or a column of the data.
     units : of the columns, for the axes.
     response : of several; the first by default.
@@ -56,6 +57,7 @@ def residuals(
     """
     design, rng = fit.design, np.random.default_rng(seed)
     mean = choose(fit.spec, response=response)
+    kind = _usual_kind(fit, mean) if kind is None else kind
     values = residuals_of(fit, kind, seed=seed, response=response)
     x, label = _across(fit, against, mean)
     shown = some(len(values), rng)
@@ -85,10 +87,19 @@ def residuals(
     return figure
 
 
+def _usual_kind(fit: Estimate | Posterior, mean: ChosenParameter) -> str:
+    """Pearson's where a response is compared with its mean."""
+    is_of_categories = bool(fit.spec.responses[mean.response].family.levels)
+    return "quantile" if is_of_categories or fit.design.outcomes[mean.response].bounds is not None else "pearson"
+
+
 def _across(fit: Estimate | Posterior, against: str, mean: ChosenParameter) -> tuple[Array, str]:
     design = fit.design
     label = fit.spec.responses[mean.response].label
     if against == "fitted":
+        if fit.spec.responses[mean.response].family.levels:
+            fitted = fit.fitted(response=label)
+            return fitted @ np.arange(1.0, 1.0 + fitted.shape[1]), f"fitted mean of {label}, categories as 1, 2, ..."
         _, words = observed_response(design, fit.spec, None, mean.response)
         return fit.fitted(response=label), f"fitted mean of {words.removesuffix(', jittered')}"
     if against == "linear":

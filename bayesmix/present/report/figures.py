@@ -63,17 +63,33 @@ def _of_response(comparison: Comparison, response: Response, units: Mapping[str,
             f"The data, and the fitted line of every group ({label}).",
             f"Scatter of {name} with the fitted line of every group, one panel a group.",
         )
-    yield (
-        partial(plots.mean_curves, *comparison.fits, units=units, response=name),
-        f"Mean of {name} in every group, with 95 % intervals.",
-        f"Scatter of {name} with fitted mean curves and their intervals, one panel a group.",
-    )
+    if response.family.levels:
+        yield from _of_categories(comparison, name, units)
+    else:
+        yield (
+            partial(plots.mean_curves, *comparison.fits, units=units, response=name),
+            f"Mean of {name} in every group, with 95 % intervals.",
+            f"Scatter of {name} with fitted mean curves and their intervals, one panel a group.",
+        )
     of = f" of {name}" if response.name else ""
-    kind = "quantile" if response.additions.is_bounded else "pearson"
     yield (
-        partial(plots.residuals, first, kind=kind, units=units, response=name),
+        partial(plots.residuals, first, units=units, response=name),
         f"Residuals{of} against fitted means ({label}), with their mean in bins.",
-        f"Scatter of {kind.capitalize()} residuals{of} against fitted means; binned means should lie around zero.",
+        f"Scatter of residuals{of} against fitted means; binned means should lie around zero.",
+    )
+
+
+def _of_categories(comparison: Comparison, name: str, units: Mapping[str, str]) -> Iterator[Plan]:
+    fit = comparison.posterior or comparison.fits[0]
+    yield (
+        partial(plots.categories, fit, units=units, response=name),
+        f"Probability of each category of {name}, averaged over groups, with 95 % intervals.",
+        f"Probabilities of the categories of {name} along a predictor.",
+    )
+    yield (
+        partial(plots.categories, fit, groups="fitted", stacked=True, units=units, response=name),
+        f"Probabilities of the categories of {name} in every group.",
+        f"Stacked probabilities of the categories of {name}, one panel a group.",
     )
 
 

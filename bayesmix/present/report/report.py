@@ -23,6 +23,7 @@ from bayesmix.results.fits.accessors import priors_of
 from bayesmix.results.storage.atomic_replacement import write_whole
 from bayesmix.results.tables.model_text import maths
 from bayesmix.results.tables.posterior_summary import has_few_draws
+from bayesmix.results.tables.summary_sections import links_in_words
 
 if TYPE_CHECKING:
     from bayesmix.data.columns import Column
@@ -105,9 +106,7 @@ def _families(spec: ModelSpec) -> Iterator[str]:
         yield f"{spec.family.name} family, {spec.link.name} link"
         return
     for one in spec.responses:
-        parameters = zip(one.family.parameters, one.links, strict=True)
-        links = ", ".join(f"{parameter.name} {link.name}" for parameter, link in parameters)
-        yield f"{one.label}: {one.family.name} family, links {links}"
+        yield f"{one.label}: {one.family.name} family, links {links_in_words(one)}"
 
 
 def _verdicts(comparison: Comparison, verdict: Verdict | None) -> Iterator[tuple[bool, str]]:

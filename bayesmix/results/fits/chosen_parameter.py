@@ -52,6 +52,11 @@ def choose(spec: ModelSpec, parameter: Any = None, response: Any = None) -> Chos
     )
 
 
+def is_mean(spec: ModelSpec, chosen: ChosenParameter) -> bool:
+    """Whether a parameter is the mean of its response, on whose scale the data are."""
+    return chosen.is_expectation or (chosen.parameter == 0 and spec.responses[chosen.response].family.expected is None)
+
+
 def _response(spec: ModelSpec, response: Any) -> int:
     """Position of a response, called by its label or its name."""
     if response is None:

@@ -111,6 +111,11 @@ def positive_numbers(design: Design) -> list[str]:
     return [design.fixed[j] for j, link in number_columns(design.layout) if link.range == "positive"]
 
 
+def share_numbers(design: Design) -> list[str]:
+    """Those of them that are between zero and one."""
+    return [design.fixed[j] for j, link in number_columns(design.layout) if link.range == "unit"]
+
+
 def residual_sds(design: Design, spec: ModelSpec, values: Parameters) -> Iterator[tuple[str, Array]]:
     """Names and values ``(...,)`` of residual standard deviations that are one number for all rows."""
     if values.dispersion is not None and spec.family.dispersion == "sigma":

@@ -13,7 +13,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.data.design.response import in_words
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import corr_names, sd_names
-from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.formula.model_spec import ModelSpec, Response
 from bayesmix.results.fits.residuals import residuals
 from bayesmix.results.tables import r_printing
 
@@ -42,17 +42,22 @@ def family_lines(spec: ModelSpec) -> Iterator[str]:
         yield f" Family: {spec.family.title}  ( {spec.link.name} )"
         return
     for response in spec.responses:
-        named = zip(response.family.parameters, response.links, strict=True)
-        shown = [(parameter, link) for parameter, link in named if not parameter.is_threshold]
-        alone = len(shown) == 1 and len(response.links) > 1
-        links = "; ".join(link.name if alone else f"{parameter.name} = {link.name}" for parameter, link in shown)
-        yield f" Family: {f'{response.label}: ' if response.name else ''}{response.family.title}  ( {links} )"
+        whose = f"{response.label}: " if response.name else ""
+        yield f" Family: {whose}{response.family.title}  ( {links_in_words(response)} )"
+
+
+def links_in_words(response: Response) -> str:
+    """The link of each parameter of a response; of thresholds, which have none, nothing."""
+    named = zip(response.family.parameters, response.links, strict=True)
+    shown = [(parameter, link) for parameter, link in named if not parameter.is_threshold]
+    alone = len(shown) == 1 and len(response.links) > 1
+    return "; ".join(link.name if alone else f"{parameter.name} = {link.name}" for parameter, link in shown)
 
 
 def formula_lines(spec: ModelSpec) -> Iterator[str]:
     """The formulas, a line each."""
-    for number, predictor in enumerate(spec.predictors):
-        yield f"{'' if number else 'Formula:':8} {predictor.formula.text or predictor.formula}"
+    for number, text in enumerate(spec.formula_texts):
+        yield f"{'' if number else 'Formula:':8} {text}"
 
 
 def call_lines(fit: FitRecord) -> Iterator[str]:
@@ -130,7 +135,7 @@ def category_lines(spec: ModelSpec, design: Design) -> Iterator[str]:
         if outcome.bounds is not None:
             yield f"Response {response.label}: {outcome.bounds.in_words() or 'none is censored'}"
         if outcome.categories is not None:
-            yield in_words(response.label, outcome.categories)
+            yield in_words(response.label, outcome.categories, response.family)
 
 
 def kind_of_model(fit: FitRecord) -> str:

@@ -25,6 +25,7 @@ OF_FITS: dict[str, Callable[..., Any]] = {
     "plots.caterpillar": bmx.plots.caterpillar,
     "plots.pooling": bmx.plots.pooling,
     "plots.mean_curves": bmx.plots.mean_curves,
+    "plots.categories": bmx.plots.categories,
 }
 OF_ESTIMATES: dict[str, Callable[..., Any]] = {
     "Estimate.confint": lambda fit, **level: fit.confint(**level),

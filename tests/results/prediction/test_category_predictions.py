@@ -164,6 +164,17 @@ def test_a_stored_fit_is_the_same(tmp_path):
     pd.testing.assert_frame_equal(again.predict(NEW, groups="zero"), posterior().predict(NEW, groups="zero"))
 
 
+def test_categories_without_order_are_stored_and_named(tmp_path):
+    data = wine().assign(rating=wine()["rating"].clip(2, 4))
+    fit = bmx.Model("rating ~ temp + (1 | judge)", data, family="categorical").estimate()
+    fit.save(tmp_path / "fit.zarr")
+    again = bmx.load(tmp_path / "fit.zarr")
+    np.testing.assert_array_equal(again.values.beta, fit.values.beta)
+    text = str(again.summary())
+    assert text.count("rating ~ temp") == 1
+    assert "Response rating: 2, 3, 4; `2` is the reference." in text
+
+
 def test_prior_draws_have_thresholds_in_order():
     from bayesmix.studies.prior_simulation import draw_parameters
 

@@ -1,0 +1,64 @@
+"""Draws of the PyMC model from its priors, thresholds of categories in their order."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.inference.sampling.nuts.numbers import split_priors
+from bayesmix.inference.sampling.nuts.pymc_model import by_kind
+from bayesmix.language.priors.random import draw_in_order
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def draw_from_priors(model: Any, priors: Priors, draws: int, seed: int | None) -> Any:
+    """A DataTree with ``prior`` and ``prior_predictive``, one chain.
+
+    Parameters
+    ----------
+    model : the ``pm.Model``. Its thresholds are independent; those of a latent variable have no other order, and are
+        drawn in it, whereupon all that depends on them is drawn given them.
+    """
+    import pymc as pm
+
+    with model, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Numba will use object mode")
+        if not priors.ordered:
+            return pm.sample_prior_predictive(draws=draws, random_seed=seed)
+        streams: Any = np.random.SeedSequence(seed).generate_state(3)
+        names = [variable.name for variable in model.free_RVs]
+        free = pm.sample_prior_predictive(draws=draws, random_seed=int(streams[0]), var_names=names)["prior"]
+        prior = _in_order(free.to_dataset(), priors, np.random.default_rng(streams[1]))
+        observed = [variable.name for variable in model.observed_RVs]
+        shown = [*(variable.name for variable in model.deterministics), *observed]
+        found = pm.sample_posterior_predictive(prior, var_names=shown, random_seed=int(streams[2]), progressbar=False)
+    return _as_tree(prior, found["posterior_predictive"].to_dataset(), observed)
+
+
+def _as_tree(prior: xr.Dataset, drawn: xr.Dataset, observed: list[str]) -> xr.DataTree:
+    import xarray as xr
+
+    groups = {"prior": prior.merge(drawn.drop_vars(observed)), "prior_predictive": drawn[observed]}
+    return xr.DataTree.from_dict(groups)
+
+
+def _in_order(prior: xr.Dataset, priors: Priors, rng: np.random.Generator) -> xr.Dataset:
+    """The draws with new ones of the thresholds, each response's in order."""
+    split, found = split_priors(priors), prior.copy(deep=True)
+    where = {
+        split.coefficients[member]: (name, position)
+        for name, _, members in by_kind("fixef_centred", split.fixed)
+        for position, member in enumerate(members)
+    }
+    for places, own in priors.in_order():
+        drawn: Array = draw_in_order(own, prior.sizes["draw"], rng)
+        for place, column in zip(places, drawn.T, strict=True):
+            name, position = where[place]
+            found[name].to_numpy()[0, :, position] = column
+    return found
