@@ -27,7 +27,7 @@ def code(path: Path) -> ast.Module:
     return ast.parse("\n".join("".join(cell["source"]) for cell in cells))
 
 
-def test_there_are_seven_chapters():
+def test_chapters_in_their_order():
     assert [path.stem for path in NOTEBOOKS] == [
         "1_why_groups_matter",
         "2_linear_mixed_model",
@@ -36,6 +36,8 @@ def test_there_are_seven_chapters():
         "5_posterior_against_reml",
         "6_priors",
         "7_diagnostics_with_arviz",
+        "8_counts_with_many_zeros",
+        "9_ratings",
     ]
 
 

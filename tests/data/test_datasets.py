@@ -22,6 +22,7 @@ SHAPES = {
     "esoph": (88, 5),
     "gammasim": (240, 3),
     "grouseticks": (403, 7),
+    "inhaler": (572, 5),
     "kidney": (76, 7),
     "nbsim": (400, 4),
     "sleepstudy": (180, 3),
