@@ -74,11 +74,19 @@ def _tested(smaller: EstimateRecord | None, larger: EstimateRecord) -> tuple[flo
     chisq, df = smaller.criterion - larger.criterion, float(larger.df - smaller.df)
     p = float(chdtrc(df, max(chisq, 0.0))) if df > 0 else np.nan
     has_more_variances = larger.point.coordinates.size > smaller.point.coordinates.size
-    return chisq, df, p, has_more_variances or _families(smaller) != _families(larger)
+    pairs = zip(_families(smaller), _families(larger), strict=True)
+    return chisq, df, p, has_more_variances or not all(_is_same(few, many) for few, many in pairs)
 
 
 def _families(fit: EstimateRecord) -> list[Family]:
     return [response.family for response in fit.spec.responses]
+
+
+def _is_same(first: Family, second: Family) -> bool:
+    """Whether families are one, or that of the same categories, with or without a parameter that may be left out."""
+    if first.recipe is None or second.recipe is None:
+        return first is second
+    return first.recipe[:3] == second.recipe[:3]  # name, levels, link
 
 
 def _is_nested(smaller: EstimateRecord, larger: EstimateRecord) -> bool:
@@ -87,7 +95,7 @@ def _is_nested(smaller: EstimateRecord, larger: EstimateRecord) -> bool:
     Parameters of the distribution are compared one by one; one without a formula has a column of ones.
     """
     for few, many in zip(_families(smaller), _families(larger), strict=True):
-        if not (few is many or few.name in many.limits):
+        if not (_is_same(few, many) or few.name in many.limits):
             return False
     if any(not np.array_equal(one.weights, other.weights) for one, other in _outcomes(smaller, larger)):
         return False
@@ -124,7 +132,7 @@ def _parts(fit: EstimateRecord) -> dict[tuple[int, int], _Part]:
 
 def _is_within(part: _Part, larger: _Part) -> bool:
     """Whether a fixed part is a special case of another."""
-    if part.link is not larger.link or not np.array_equal(part.offset, larger.offset):
+    if part.link != larger.link or not np.array_equal(part.offset, larger.offset):
         return False
     Q = np.linalg.qr(larger.X)[0]
     outside = part.X - Q @ (Q.T @ part.X)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
+import pandas as pd
 import pytest
+from breadth import FOLDER
 
 import bayesmix as bmx
 
@@ -124,3 +128,16 @@ def test_anova_of_different_rows_is_refused() -> None:
 def test_anova_needs_two_fits() -> None:
     with pytest.raises(bmx.SpecError, match="at least two"):
         bmx.anova(fits()[0])
+
+
+def test_ratings_are_compared_by_their_categories():
+    """The larger of clm's two fits has a parameter more, the spread of the latent variable."""
+    cases = json.loads((FOLDER / "ratings" / "estimates.json").read_text(encoding="utf-8"))
+    wine = pd.read_csv(FOLDER / "data" / "wine.csv")
+    small = bmx.Model("rating ~ temp + contact", wine, family="cumulative").estimate()
+    large = bmx.Model(["rating ~ temp + contact", "disc ~ contact"], wine, family="cumulative").estimate()
+    row = bmx.anova(small, large).iloc[1]
+    assert row["chisq"] == pytest.approx(cases["clm_logit"]["criterion"] - cases["clm_scale"]["criterion"], abs=1e-7)
+    assert (row["df"], row["boundary"]) == (1.0, False)
+    other = bmx.Model("rating ~ temp + contact", wine, family="cumulative", link="probit").estimate()
+    assert np.isnan(bmx.anova(other, large).iloc[1]["chisq"])
