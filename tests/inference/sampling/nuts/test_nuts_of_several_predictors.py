@@ -204,8 +204,10 @@ def at(design: Design, point: dict[str, Any]) -> Parameters:
         np.array([[effects[term.group][level][effect] for effect in term.effects] for level in term.levels])
         for term in design.terms
     ]
+    others = [value for name, value in given.items() if "(" not in name and name not in design.fixed]
+    dispersion = np.array([others]) if others else None  # of models of one linear predictor
     return Parameters(
-        beta[None, None], *(tuple(part[None, None] for part in parts) for parts in (sds, corrs, bs)), None
+        beta[None, None], *(tuple(part[None, None] for part in parts) for parts in (sds, corrs, bs)), dispersion
     )
 
 
