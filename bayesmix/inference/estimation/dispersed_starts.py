@@ -10,6 +10,8 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.boundary import initial_factors
 from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem
+from bayesmix.inference.estimation.distributional_regression import fit_regression
+from bayesmix.inference.estimation.glm import LARGEST
 from bayesmix.inference.estimation.starting_values import crude
 from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.inference.parameters.covariance import from_factor
@@ -64,8 +66,13 @@ def _crude(problem: GeneralizedProblem) -> Iterator[Array]:
     rows, working = problem.likelihood, problem.coordinates
     responses = [one for part in rows.parts for one in part.responses] if isinstance(rows, SeveralPredictors) else []
     if any(one.family.crude is not None for one in responses):
-        beta = crude(rows.R, responses, working.X, problem.offset)
-        yield np.concatenate([initial_factors(working, SOME), beta])
+        for apart in (False, True) if any(one.family.apart is not None for one in responses) else (False,):
+            beta = crude(rows.R, responses, working.X, problem.offset, apart=apart)
+            yield np.concatenate([initial_factors(working, SOME), beta])
+            if apart:
+                beta = fit_regression(rows, working.X, problem.offset, beta).beta
+                if np.abs(working.X @ beta).max(initial=0.0) <= LARGEST:
+                    yield np.concatenate([initial_factors(working, NONE), beta])
 
 
 def back_from_ends(problem: GeneralizedProblem, x: Array) -> Iterator[Array]:

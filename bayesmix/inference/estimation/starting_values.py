@@ -62,12 +62,13 @@ def _by_regression(likelihood: Likelihood, parts: Sequence[ResponsePart], X: Arr
     return found if np.isfinite(found).all() and np.abs(X @ found).max(initial=0.0) <= LARGEST else start
 
 
-def crude(R: int, parts: Sequence[ResponsePart], X: Array, offset: Array) -> Array:
-    """Fixed effects ``(p,)`` of one number for each parameter, which no regression has moved."""
+def crude(R: int, parts: Sequence[ResponsePart], X: Array, offset: Array, *, apart: bool = False) -> Array:
+    """Fixed effects ``(p,)`` of one number for each parameter, which no regression has moved; or those of `apart`."""
     levels = np.zeros((R, 1))
     for part in parts:
         family, outcome = part.family, part.outcome
-        values = family.crude(outcome.y, outcome.trials) if family.crude is not None else None
+        own = family.apart if apart and family.apart is not None else family.crude
+        values = own(outcome.y, outcome.trials) if own is not None else None
         if values is None:
             mu = np.asarray(np.average(outcome.y / outcome.trials, weights=outcome.trials))
             mean = family.starting_mean(part.links[0], mu, np.asarray(np.mean(outcome.trials)))

@@ -78,6 +78,7 @@ class Family:
     expected: Callable[..., Array] | None = None  # (trials, mu, *others): mean of y / trials where that is not mu
     crude: Callable[[Array, Array], tuple[float, ...]] | None = None  # (y, trials): one start of each parameter; needed
     # where mu is not the mean: regressions begin there, not at means by groups of rows
+    apart: Callable[[Array, Array], tuple[float, ...]] | None = None  # the same, where another mode may be
     scale: str = "identity"  # the link that takes responses to the scale of mu: "log" of a lognormal distribution
     printed: str = ""  # as R prints it where that is not `name`: "Gamma", "Negative Binomial"
     words: str = ""  # as the model's text has it: "Normal(mu[i], sigma)"

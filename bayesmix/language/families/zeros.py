@@ -106,6 +106,11 @@ def zero_inflated(base: Family, log_zero: Zero) -> Family:
         mu = max(float(np.mean(some / trials)), 1e-3)
         return (mu, *base.start(some, np.full(some.shape, mu)), float(np.clip(0.5 * _share_of_zeros(y), 0.02, 0.9)))
 
+    def apart(y: Array, trials: Array) -> tuple[float, ...]:
+        """Hardly any zeros of their own: all are the distribution's, by its dispersion."""
+        mu = max(float(np.mean(y / trials)), 1e-3)
+        return (mu, *base.start(y, np.full(y.shape, mu)), 0.02)
+
     zi = Parameter("zi", ("logit",), priors=SHARE, limit=Limit(base.name, "zero"))
     sample, variance, expected = _with_zeros(base)
     return Family(
@@ -120,6 +125,7 @@ def zero_inflated(base: Family, log_zero: Zero) -> Family:
         log_tails=None if base.log_tails is None else log_tails,
         expected=expected,
         crude=crude,
+        apart=apart,
         words=f"zero with probability zi[i], else {base.words}",
     )
 
