@@ -21,22 +21,22 @@ SQRT_HALF = math.sqrt(0.5)
 
 
 def _log_mills(xp: Namespace, t: Any) -> Any:
-    """``log (P(Z > t) / phi(t))``, ``Z`` standard normal."""
+    """``log (P(Z > t) / phi(t))``, ``Z`` standard normal, of ``t`` not below zero."""
     square = 1.0 / xp.maximum(t, FAR) ** 2
     total: Any = 0.0
     for coefficient in reversed(SERIES):
         total = square * (coefficient + total)
     far = xp.log1p(total) - xp.log(xp.maximum(t, FAR))
-    tail = xp.log_erfcx(SQRT_HALF * xp.minimum(xp.maximum(t, 0.0), FAR)) + 0.5 * math.log(0.5 * math.pi)
-    near = xp.log_ndtr(-xp.minimum(t, 0.0)) + 0.5 * xp.minimum(t, 0.0) ** 2 + HALF_LOG_2PI
-    return xp.where(t < 0.0, near, xp.where(t < FAR, tail, far))
+    near = xp.log_erfcx(SQRT_HALF * xp.minimum(xp.maximum(t, 0.0), FAR)) + 0.5 * math.log(0.5 * math.pi)
+    return xp.where(t < FAR, near, far)
 
 
 def _exgaussian(xp: Namespace, y: Any, _: Any, mu: Any, *others: Any) -> Any:
     sigma, beta = others
-    z = (y - mu + beta) / sigma
-    ratio = sigma / beta
-    return -0.5 * z**2 + _log_mills(xp, ratio - z) - xp.log(beta)
+    z, ratio = (y - mu + beta) / sigma, sigma / beta
+    t = ratio - z
+    above = xp.log_ndtr(-xp.minimum(t, 0.0)) + ratio * (0.5 * ratio - z) + HALF_LOG_2PI
+    return xp.where(t < 0.0, above, -0.5 * z**2 + _log_mills(xp, t)) - xp.log(beta)
 
 
 def _exgaussian_cdf(y: Array, trials: Array, mu: Array, sigma: Array, beta: Array) -> Array:
