@@ -68,7 +68,7 @@ def _of_term(design: Design, spec: ModelSpec, term: Term) -> Array:
             silent = np.full(len(own), _silent_levels(view, _family(spec, r), one.link, alone))
         else:
             silent = np.array([_saturated_levels(design, spec, r, alone, z) for z in alone.z.T])
-        counts[own] = _told(view, alone, silent)
+        counts[own] = _told(_with_thresholds(view.X, _family(spec, r), one.parameter), alone, silent)
     return counts
 
 
@@ -77,23 +77,35 @@ def _family(spec: ModelSpec, predictor: int) -> Family:
     return spec.family if spec.is_simple else spec.responses[spec.parameters[predictor].response].family
 
 
-def _told(design: Design, term: Term, silent: Array) -> Array:
-    """Levels beside the fixed effects that they mimic and those that are silent, one number an effect."""
+def _with_thresholds(X: Array, family: Family, parameter: int) -> Array:
+    """Columns of a predictor, and the one that thresholds are instead of an intercept where they all move."""
+    return np.column_stack([X, np.ones(len(X))]) if family.is_ordered and parameter == 0 else X
+
+
+def _told(X: Array, term: Term, silent: Array) -> Array:
+    """Levels beside the fixed effects ``X`` that they mimic and those that are silent, one number an effect."""
     J, k = len(term.levels), len(term.effects)
-    if J - design.X.shape[1] - silent.max() >= PLENTY:
-        return np.asarray(J - design.X.shape[1] - silent)
-    Q = np.linalg.qr(design.X)[0]
+    if J - X.shape[1] - silent.max() >= PLENTY:
+        return np.asarray(J - X.shape[1] - silent)
+    Q = np.linalg.qr(X)[0]
     counts = []
     for e in range(k):
-        Z = np.zeros((design.n, J))
-        Z[np.arange(design.n), term.codes] = term.z[:, e]
+        Z = np.zeros((len(X), J))
+        Z[np.arange(len(X)), term.codes] = term.z[:, e]
         left = np.linalg.svd(Z - Q @ (Q.T @ Z), compute_uv=False)
         counts.append(int(np.sum(left > RANK * np.linalg.norm(Z, 2))))
     return np.array(counts) - silent
 
 
 def _silent_levels(design: Design, family: Family, link: Link, term: Term) -> int:
-    """Number of levels without any count or success, or without any failure; or censored on one side altogether."""
+    """Number of levels without any count or success, or without any failure; or at one end of what is known altogether.
+
+    That is all censored on one side, or all of the lowest or all of the highest category.
+    """
+    if family.is_ordered:
+        ends = (design.y == 0.0, design.y == len(family.levels) - 1.0)
+        mixed = [np.bincount(term.codes, ~end, len(term.levels)) > 0.0 for end in ends]
+        return int(np.sum(~(mixed[0] & mixed[1])))
     if design.outcome.bounds is not None:
         way = edges(design.y, design.trials, family, link, bounds=design.outcome.bounds)
         rows = np.bincount(term.codes, minlength=len(term.levels))

@@ -236,3 +236,23 @@ def test_the_response_that_is_separated_is_named():
     spec, design = made(["y ~ x", "hit ~ x"], {"y": "gaussian", "hit": "bernoulli"}, "flat", data)
     with pytest.raises(SpecError, match=r"Flat priors on hit_Intercept, hit_x .* separate the outcomes of `hit`"):
         check_bounded(design, spec, resolve(spec, design))
+
+
+@pytest.mark.parametrize("J", [4, 7])
+def test_two_ordered_categories_are_those_of_binomial(J):
+    """The threshold is the intercept; two levels have one category only."""
+    rng = np.random.default_rng(3)
+    codes = np.repeat(np.arange(J), 8)
+    y = rng.integers(0, 2, len(codes))
+    y[codes == 0], y[codes == 1] = 0, 1
+    y[codes > 1] = np.tile([0, 1], 4 * (J - 2))
+    table = {"y": y, "x": rng.normal(size=len(codes)), "g": [f"g{code}" for code in codes]}
+    two = [bmx.Model("y ~ x + (1 | g)", table, family=family) for family in ("binomial", "cumulative")]
+    expected, found = (freedom(model.design, model.spec)[0].tolist() for model in two)
+    assert found == expected == [J - 3]
+
+
+def test_levels_at_one_end_of_an_order_tell_nothing_of_large_effects():
+    y = [1, 1, 1, 3, 3, 3, 1, 3, 1, 2, 2, 2, 1, 2, 3]
+    model = bmx.Model("y ~ 1 + (1 | g)", {"y": y, "g": np.repeat(list("abcde"), 3)}, family="cumulative")
+    assert freedom(model.design, model.spec)[0].tolist() == [2]
