@@ -177,6 +177,10 @@ def test_priors_predict_shares():
     assert sum(axis.lines[0].get_ydata()) == pytest.approx(1.0)
 
 
+def test_effects_without_a_fixed_one_have_partial_pooling_only():
+    assert [text.split(":")[0] for text in texts(plots.pooling(ratings()))] == ["partial pooling"]
+
+
 # ---- counts with zeros of their own -----------------------------------------------------------------------------
 
 

@@ -73,7 +73,7 @@ def pooling(
         axis.set_ylim(len(rows) - 0.4, -0.6)
     axes[0].set_yticks(range(len(rows)), labels)
     axes[0].set_ylabel(found.group)
-    _pooling_legend(figure, fits, interval)
+    _pooling_legend(figure, fits, interval, table.loc[table.index.isin(names, level="effect")])
     return figure
 
 
@@ -122,16 +122,16 @@ def _dodged(
     axis.plot(middle, y, marker, color=colour, markerfacecolor=face, markersize=4.5)
 
 
-def _pooling_legend(figure: Figure, fits: Sequence[Estimate | Posterior], interval: float) -> None:
+def _pooling_legend(figure: Figure, fits: Sequence[Estimate | Posterior], interval: float, drawn: pd.DataFrame) -> None:
+    """Ways of pooling that some level has a coefficient by, and the fits."""
     percent = f"{100.0 * interval:g} %"
-    handles: list[Artist] = [
-        Patch(facecolor=PALE, edgecolor=GREY),
-        Line2D([], [], color=INK, marker="o", markerfacecolor="white"),
-    ]
-    texts = [
-        f"complete pooling: one regression, {percent} interval",
-        f"no pooling: the level alone, {percent} interval",
-    ]
+    ways: dict[str, tuple[Artist, str]] = {
+        "complete": (Patch(facecolor=PALE, edgecolor=GREY), "complete pooling: one regression"),
+        "none": (Line2D([], [], color=INK, marker="o", markerfacecolor="white"), "no pooling: the level alone"),
+    }
+    known = [way for way in ways if drawn[way].notna().any()]
+    handles = [ways[way][0] for way in known]
+    texts = [f"{ways[way][1]}, {percent} interval" for way in known]
     for place, (label, fit) in enumerate(zip(by_method(fits), fits, strict=True)):
         bar: Any = "" if isinstance(fit, Estimate) else "-"
         handles.append(Line2D([], [], color=COLOURS[place], marker=MARKERS[place], linestyle=bar))
