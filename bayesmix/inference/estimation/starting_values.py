@@ -97,7 +97,8 @@ def _mean(part: ResponsePart, X: Array, offset: Array) -> tuple[Glm, bool]:
     outcome, family, link = part.outcome, part.family, part.links[0]
     pooled = fit_glm(X, outcome.y, outcome.trials, outcome.weights, offset, family, link)
     is_separated = _is_separated(pooled, X, outcome, family, link)
-    beta = np.zeros_like(pooled.beta) if is_separated else np.clip(pooled.beta, -LARGEST, LARGEST)
+    reach = np.inf if link.is_identity else LARGEST  # in units of the response there is no largest coefficient
+    beta = np.zeros_like(pooled.beta) if is_separated else np.clip(pooled.beta, -reach, reach)
     return Glm(beta, pooled.beta_cov, pooled.dispersion, pooled.converged), is_separated
 
 

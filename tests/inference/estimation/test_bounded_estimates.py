@@ -166,6 +166,20 @@ def test_rates_and_trials_are_offsets_and_pairs():
     assert three.loglik == four.loglik
 
 
+@pytest.mark.parametrize(("scale", "shift"), [(1e3, 0.0), (1.0, 1e4)])
+def test_units_of_the_response_do_not_matter(scale, shift):
+    """Starts are not cut off where links with an end would be."""
+    case = CASES["censored"]
+    moved = case.data.assign(y=scale * case.data["y"] + shift, y2=scale * case.data["y2"] + shift)
+    one = bmx.Model(case.formula, case.data).estimate()
+    two = bmx.Model(case.formula, moved).estimate()
+    seen = np.sum(case.data["c"] == "none")
+    assert two.loglik + seen * np.log(scale) == pytest.approx(one.loglik, abs=1e-6)
+    np.testing.assert_allclose(
+        two.values.beta, [scale * one.values.beta[0] + shift, scale * one.values.beta[1]], rtol=1e-5
+    )
+
+
 def test_formulas_of_other_parameters():
     """A row of two predictors: the same likelihood where the formula of sigma is its intercept alone."""
     case = CASES["censored"]

@@ -40,6 +40,12 @@ DATA = {
     "wt": RNG.uniform(0.5, 2.0, N),
     "off": RNG.normal(0.0, 0.1, N),
 }
+DATA |= {
+    "status": np.resize(["none", "right", "left", "interval", "none"], N),
+    "late": np.arange(N) % 4 == 0,
+    "top": np.maximum(DATA["y"], DATA["positive"]) + 1.0,
+    "bottom": DATA["y"] - 1.0 - np.abs(X),
+}
 TWO = {"y": "gaussian", "count": "poisson"}
 FOUR = TWO | {"positive": "gamma", "cbind(successes, failures)": "binomial"}
 
@@ -66,6 +72,9 @@ CASES: dict[str, tuple[Any, dict[str, Any]]] = {
     ),
 }
 CASES |= {
+    "censored": (["y | cens(status, top) + trunc(lb = bottom) ~ x + (1 | g)", "sigma ~ x"], {"weights": "wt"}),
+    "censored times": ("positive | cens(status, top) ~ x + (1 | g)", {"family": "lognormal"}),
+    "censored counts": (["over | cens(late) + weights(wt) ~ x + (1 | g)", "shape ~ x"], {"family": "negbinomial"}),
     "two residuals": (["y ~ x + (1 | ID | g)", "w ~ 1 + (1 | ID | g)"], {"rescor": True}),
     "three residuals": (
         ["y ~ x + (1 | g)", "w ~ 1", "off ~ x", "sigma_w ~ x"],
