@@ -35,7 +35,8 @@ def estimate(design: Design, spec: ModelSpec, method: Method) -> PointEstimate:
         If the numbers of the data are beyond what can be computed with.
     """
     check_smooth(spec)
-    working = coordinates(design, None if spec.is_simple else units(design, spec))
+    is_relative = spec.is_simple and design.outcome.bounds is None  # covariances are those of the noise, or of a link
+    working = coordinates(design, None if is_relative else units(design, spec))
     if isinstance(method, Agq) and len(working.factors) != 1:
         raise SpecError("Quadrature needs exactly one grouping factor; use the Laplace approximation instead.")
     try:

@@ -129,7 +129,7 @@ def _orthonormal(X: Array) -> tuple[Array, Array]:
 
 def _in_units(C: Array, term: Term, structure: Structure, units: Array) -> Array:
     """Change of columns to those of the size of their predictor's unit; of one size where effects must have one."""
-    sizes = units[list(term.owners)]
+    sizes = units[list(term.owners or (0,))]  # empty where all are of the first
     return np.asarray(C * sizes) if np.ptp(sizes) == 0.0 or not structure.is_homogeneous else C
 
 
