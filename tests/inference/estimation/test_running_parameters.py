@@ -46,7 +46,10 @@ DATA = {
         ("uniform ~ x", "student", "`nu` runs off to infinity in 60 of 60 rows: given the predictors and random"),
         ("uniform ~ x", "exgaussian", "`beta` runs off to zero in 60 of 60 rows: given the predictors and random"),
         ("time ~ half", "lognormal", "`sigma` runs off to zero in 60 of 60 rows"),
-        ("share ~ half", "beta", "`phi` runs off to infinity: predictors and random effects can follow `share`"),
+        pytest.param(
+            *("share ~ half", "beta", "`phi` runs off to infinity: predictors and random effects can follow `share`"),
+            marks=pytest.mark.slow,
+        ),
         ("time ~ half", "inverse_gaussian", "`shape` runs off to infinity"),
         (["noisy ~ x", "exact ~ half + half:x", "sigma_exact ~ half"], "gaussian", "`sigma_exact` runs off to zero in"),
     ],
