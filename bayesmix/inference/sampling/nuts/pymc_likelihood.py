@@ -108,9 +108,7 @@ def add_likelihood(response: SymbolicResponse) -> None:
         )
         weights = None if family.weights == "precision" else weights
     y = outcome.y.astype(np.int64) if family.values.is_discrete else outcome.y
-    if outcome.bounds is not None:
-        family = _of_observed(family, outcome)
-    distribution, arguments = _distribution(family, outcome.trials, mu, *others)
+    distribution, arguments = _distribution(_of_observed(family, outcome), outcome.trials, mu, *others)
     if weights is None:
         distribution(name, **arguments, observed=y, dims="obs")
     else:  # a weighted log density is no distribution of its own
@@ -154,10 +152,10 @@ def _normal(response: SymbolicResponse, weights: Any) -> tuple[Any, Any]:
 
 
 def _of_observed(family: Family, outcome: Outcome) -> Family:
-    """The family of censored or truncated responses, with what depends on the data alone as numbers."""
+    """The family of responses within their bounds, with what depends on the data alone as numbers."""
     seen = observed(family, outcome.bounds, outcome.trials)
     constant = seen.base(outcome.y, outcome.trials)
-    return replace(seen, pymc=None, base=lambda y, trials: constant)
+    return replace(seen, pymc=family.pymc if outcome.bounds is None else None, base=lambda y, trials: constant)
 
 
 def _distribution(family: Family, trials: Array, mu: Any, *others: Any) -> tuple[Any, dict[str, Any]]:

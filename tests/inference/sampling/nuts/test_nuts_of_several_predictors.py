@@ -81,7 +81,12 @@ CASES |= {
         {"rescor": True, "weights": "wt", "priors": {"rescor": "LKJ(3)"}},
     ),
 }
-QUICK = {"shared effects"}
+CASES |= {  # families that PyMC has not
+    "zeros": (["over ~ x + (1 | g)", "zi ~ x"], {"family": "zero_inflated_poisson"}),
+    "zeros and dispersion": (["over ~ x + (1 | g)", "zi ~ x"], {"family": "zero_inflated_negbinomial"}),
+    "hurdle": (["count ~ x + (1 | g)", "hu ~ w"], {"family": "hurdle_poisson", "weights": "wt"}),
+}
+QUICK = {"shared effects", "zeros"}
 
 
 @cache
