@@ -20,18 +20,18 @@ class Latent:
     link: Link  # the identity, under the name of the link
     log_cdf: Callable[[Namespace, Any], Any]  # log F(x)
     log_survival: Callable[[Namespace, Any], Any]  # log(1 - F(x))
-    log_between: Callable[[Namespace, Any, Any], Any]  # log(F(u) - F(l)), l < u
+    log_between: Callable[[Namespace, Any, Any, Any], Any]  # log(F(u) - F(l)), l < u, from log F(u) + log(1 - F(l))
 
     def quantile(self, probability: Array) -> Array:
         """``F^-1``."""
         return np.asarray(LINKS[self.link.name].of(probability))
 
 
-def _logistic_between(xp: Namespace, low: Any, high: Any) -> Any:
-    return xp.log1mexp(low - high) - xp.softplus(low) - xp.softplus(-high)
+def _logistic_between(xp: Namespace, low: Any, high: Any, both: Any) -> Any:
+    return xp.log1mexp(low - high) + both
 
 
-def _normal_between(xp: Namespace, low: Any, high: Any) -> Any:
+def _normal_between(xp: Namespace, low: Any, high: Any, _: Any) -> Any:
     """On the side where both tails are small, so that the difference is one of small numbers."""
     is_upper = low + high > 0.0
     a, b = xp.where(is_upper, -high, low), xp.where(is_upper, -low, high)
@@ -39,7 +39,7 @@ def _normal_between(xp: Namespace, low: Any, high: Any) -> Any:
     return whole + xp.log1mexp(xp.log_ndtr(a) - whole)
 
 
-def _extreme_between(xp: Namespace, low: Any, high: Any) -> Any:
+def _extreme_between(xp: Namespace, low: Any, high: Any, _: Any) -> Any:
     hazard = xp.exp(low)
     return -hazard + xp.log1mexp(hazard - xp.exp(high))
 

@@ -53,7 +53,8 @@ def _cumulative(latent: Latent, xp: Namespace, y: Any, mu: Any, thresholds: Sequ
     is_inner = xp.where(y < 0.5, 0.0, xp.where(y > K - 1.5, 0.0, 1.0))
     gap = xp.where(is_inner > 0.5, high - low, 1.0)
     is_ordered = gap > 0.0
-    between = latent.log_between(xp, xp.where(is_ordered, low, 0.0), xp.where(is_inner > 0.5, high, low + 1.0))
+    safe_low, safe_high = xp.where(is_ordered, low, 0.0), xp.where(is_inner > 0.5, high, low + 1.0)
+    between = latent.log_between(xp, safe_low, safe_high, lowest + highest)
     inner = xp.where(is_ordered, between, -np.inf)
     return xp.where(y < 0.5, lowest, xp.where(y > K - 1.5, highest, inner))
 
