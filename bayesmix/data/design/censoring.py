@@ -41,10 +41,7 @@ def bounds_of(additions: Additions, y: Array, variables: Mapping[str, Variable],
         return None
     status = _status(additions.censored, variables, rows)
     upper_end = _upper_ends(additions, status, y, variables, rows)
-    lower, upper = (
-        _numbers(text, variables) if text else np.full(len(y), limit)
-        for text, limit in ((additions.lb, -np.inf), (additions.ub, np.inf))
-    )
+    lower, upper = _range(additions, variables, len(y))
     _check_range(additions, y, lower, upper, rows)
     low = np.where(status == LEFT, -np.inf, y)
     high = np.select([status == RIGHT, status == INTERVAL], [np.full(len(y), np.inf), upper_end], y)
@@ -65,11 +62,17 @@ def ranges_of_new(additions: Additions, table: Table) -> Bounds | None:
     columns = read_columns(table, texts, read_arguments(weights=None, offset=None))
     n = count_rows(columns) if columns else table.count()
     values = evaluate_beside(texts, columns, {}, np.arange(n), n)
+    lower, upper = _range(additions, values, n)
+    return Bounds(lower, upper, np.zeros(n, bool), lower, upper)
+
+
+def _range(additions: Additions, variables: Mapping[str, Variable], n: int) -> tuple[Array, Array]:
+    """Bounds of truncation ``(n,)`` of each row, infinite where there are none."""
     lower, upper = (
-        _numbers(text, values) if text else np.full(n, limit)
+        _numbers(text, variables) if text else np.full(n, limit)
         for text, limit in ((additions.lb, -np.inf), (additions.ub, np.inf))
     )
-    return Bounds(lower, upper, np.zeros(n, bool), lower, upper)
+    return lower, upper
 
 
 def _status(text: str, variables: Mapping[str, Variable], rows: Array) -> Array:

@@ -48,7 +48,7 @@ def parts_of(spec: ModelSpec) -> list[Part]:
                 has_intercept = family.parameters[one.parameter].has_intercept
                 parts.append(Part(own, prefix, kind, has_intercept=has_intercept))
             case Auxiliary(name=name, is_threshold=True):
-                parts.append(Part(Formula("", "1", ()), name, kind, is_threshold=True))
+                parts.append(Part(NUMBER, name, kind, is_threshold=True))
             case Auxiliary(name=name, link=link):
                 parts.append(Part(NUMBER, name, kind, link))
     parts += [Part(NUMBER, one.name, None, LINKS["logit"], is_residual=True) for one in spec.residual_correlations]

@@ -60,22 +60,20 @@ def _cumulative(latent: Latent, xp: Namespace, y: Any, mu: Any, thresholds: Sequ
 
 
 def _stopping(latent: Latent, xp: Namespace, y: Any, mu: Any, thresholds: Sequence[Any], disc: Any) -> Any:
-    total = 0.0 * y
-    for k, tau in enumerate(thresholds):
-        x = (tau - mu) * disc
-        total = total + xp.where(
-            y < k - 0.5, 0.0, xp.where(y < k + 0.5, latent.log_cdf(xp, x), latent.log_survival(xp, x))
-        )
-    return total
+    steps = [(tau - mu) * disc for tau in thresholds]
+    return _staged(xp, y, [(latent.log_cdf(xp, x), latent.log_survival(xp, x)) for x in steps])
 
 
 def _continuing(latent: Latent, xp: Namespace, y: Any, mu: Any, thresholds: Sequence[Any], disc: Any) -> Any:
+    steps = [(mu - tau) * disc for tau in thresholds]
+    return _staged(xp, y, [(latent.log_survival(xp, x), latent.log_cdf(xp, x)) for x in steps])
+
+
+def _staged(xp: Namespace, y: Any, stages: Sequence[tuple[Any, Any]]) -> Any:
+    """Of categories that are passed one by one: log probabilities to stop at each stage, and to go on from it."""
     total = 0.0 * y
-    for k, tau in enumerate(thresholds):
-        x = (mu - tau) * disc
-        total = total + xp.where(
-            y < k - 0.5, 0.0, xp.where(y < k + 0.5, latent.log_survival(xp, x), latent.log_cdf(xp, x))
-        )
+    for k, (stops, goes_on) in enumerate(stages):
+        total = total + xp.where(y < k - 0.5, 0.0, xp.where(y < k + 0.5, stops, goes_on))
     return total
 
 

@@ -113,6 +113,18 @@ def _off_the_ends(share: Array, _: Array) -> Array:
     return np.clip(share, 0.01, 0.99)
 
 
+def _any(y: Array, _: Array) -> str | None:
+    return None
+
+
+def _itself(share: Array, _: Array) -> Array:
+    return share
+
+
+def _above_zero(share: Array, _: Array) -> Array:
+    return share + 0.1
+
+
 def _away_from_zero(share: Array, _: Array) -> Array:
     """Positive means, whatever the sign of the response."""
     return np.maximum(share, 0.1 * max(abs(float(share.mean())), 1e-8))
@@ -123,10 +135,10 @@ def _inside(share: Array, trials: Array) -> Array:
 
 
 SUPPORTS: dict[str, Support] = {
-    "real": Support(lambda y, trials: None, _away_from_zero, "real"),
+    "real": Support(_any, _away_from_zero, "real"),
     "angle": Support(
         _angle,
-        lambda share, trials: share,
+        _itself,
         "real",
         hint=" Of degrees these are (d + 180) % 360 - 180, times pi / 180.",
     ),
@@ -138,7 +150,7 @@ SUPPORTS: dict[str, Support] = {
     ),
     "proportion": Support(
         _proportion,
-        lambda share, trials: share,
+        _itself,
         "unit",
         hint=' Zeros are for family="zero_inflated_beta", zeros and ones for "zero_one_inflated_beta"; successes out of'
         ' trials for "binomial".',
@@ -158,10 +170,10 @@ SUPPORTS: dict[str, Support] = {
         atoms=(0.0, 1.0),
         hint=' Successes out of trials are for family="binomial".',
     ),
-    "counts": Support(_counts, lambda share, trials: share + 0.1, "positive", is_discrete=True, least_is_edge=True),
+    "counts": Support(_counts, _above_zero, "positive", is_discrete=True, least_is_edge=True),
     "positive_counts": Support(
         _positive_counts,
-        lambda share, trials: share + 0.1,
+        _above_zero,
         "positive",
         is_discrete=True,
         least=1.0,
@@ -170,7 +182,7 @@ SUPPORTS: dict[str, Support] = {
     ),
     "zeros_and_counts": Support(
         _counts,
-        lambda share, trials: share + 0.1,
+        _above_zero,
         "positive",
         is_discrete=True,
         least=1.0,
@@ -183,8 +195,8 @@ SUPPORTS: dict[str, Support] = {
     "trials": Support(
         _shares, _inside, "unit", is_discrete=True, has_trials=True, least_is_edge=True, one_is_edge=True
     ),
-    "ordered": Support(lambda y, trials: None, lambda share, trials: share, "positive", is_discrete=True, hint=""),
-    "nominal": Support(lambda y, trials: None, lambda share, trials: share, "positive", is_discrete=True, hint=""),
+    "ordered": Support(_any, _itself, "positive", is_discrete=True, hint=""),
+    "nominal": Support(_any, _itself, "positive", is_discrete=True, hint=""),
     "binary": Support(
         _zero_one, _inside, "unit", is_discrete=True, has_trials=True, least_is_edge=True, one_is_edge=True
     ),

@@ -246,17 +246,16 @@ def hurdle(base: Family) -> Family:
     def log_tails(xp: Namespace, y: Any, trials: Any, mu: Any, *others: Any) -> tuple[Any, Any]:
         *own, hu = others
         assert base.log_tails is not None
-        inside = 0.5 if base.values.range == "unit" else 1.0  # stands for zeros in formulas of what is positive
-        below, above = base.log_tails(xp, xp.where(y > 0.0, y, inside), trials, mu, *own)
+        below, above = base.log_tails(xp, xp.where(y > 0.0, y, some), trials, mu, *own)
         at_most = xp.where(y > 0.0, hu + (1.0 - hu) * xp.exp(below), hu)
         return xp.log(at_most), xp.log1p(-hu) + xp.where(y > 0.0, above, 0.0)
 
     def crude(y: Array, trials: Array) -> tuple[float, ...]:
-        some, share = _positive(y), float(np.clip(_share_of_zeros(y), 0.01, 0.99))
+        positive, share = _positive(y), float(np.clip(_share_of_zeros(y), 0.01, 0.99))
         if base.crude is not None:
-            return (*base.crude(some, np.ones(some.shape)), share)
-        mu = float(np.mean(some))
-        return (mu, *base.start(some, np.full(some.shape, mu)), share)
+            return (*base.crude(positive, np.ones(positive.shape)), share)
+        mu = float(np.mean(positive))
+        return (mu, *base.start(positive, np.full(positive.shape, mu)), share)
 
     sample, variance, expected = _with_zeros(base)
     return Family(

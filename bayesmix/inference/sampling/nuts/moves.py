@@ -12,14 +12,6 @@ from bayesmix.arrays import Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Line:
-    """Location and scale ``(m,)`` of numbers on the real line: logarithms, logits."""
-
-    location: Array
-    scale: Array
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Affine:
     """Numbers on the real line: ``location + root @ free``."""
 
