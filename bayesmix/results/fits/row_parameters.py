@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -41,10 +40,13 @@ def row_mean(spec: ModelSpec, eta: Array, values: Parameters, trials: Array, cho
     """
     family = spec.responses[chosen.response].family
     own = row_parameters(spec, eta, values, response=chosen.response)
-    if chosen.category is None:
-        return family.mean(trials, *own)
+    return family.mean(trials, *own) if chosen.category is None else _probability(family, chosen.category, trials, own)
+
+
+def _probability(family: Family, category: int, trials: Array, own: Sequence[Array]) -> Array:
+    """Of a category, or of a count, at parameters of rows: ``(..., n)``."""
     with np.errstate(all="ignore"):
-        return np.exp(family.log_density(np.full(own[0].shape, float(chosen.category)), trials, *own))
+        return np.exp(family.log_density(np.full(own[0].shape, float(category)), trials, *own))
 
 
 def fitted_means(
@@ -62,13 +64,13 @@ def fitted_means(
     block = design.block(chosen.predictor)
     if not chosen.is_expectation:
         return over_rows(lambda eta, values: chosen.link.mean(eta[..., block]))
-    trials, levels = design.outcomes[chosen.response].trials, spec.responses[chosen.response].family.levels
-    if not levels:
+    trials, family = design.outcomes[chosen.response].trials, spec.responses[chosen.response].family
+    if not family.levels:
         return over_rows(lambda eta, values: row_mean(spec, eta, values, trials, chosen))
 
     def all_of_them(eta: Array, values: Parameters) -> Array:
-        each = (replace(chosen, category=k) for k in range(len(levels)))
-        return np.stack([row_mean(spec, eta, values, trials, one) for one in each], axis=-1)
+        own = row_parameters(spec, eta, values, response=chosen.response)
+        return np.stack([_probability(family, k, trials, own) for k in range(len(family.levels))], axis=-1)
 
     return over_rows(all_of_them)
 

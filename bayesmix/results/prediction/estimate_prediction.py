@@ -7,6 +7,7 @@ of ``x'beta``, of ``x'beta + z'b``, and of both with the variance of a new level
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ from bayesmix.results.fits.degrees_of_freedom import containment, interval_colum
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
 from bayesmix.results.fits.row_parameters import row_parameters
 from bayesmix.results.prediction.predict import Kind, sample_response
-from bayesmix.results.prediction.response_mean import averaged_mean, mean_slopes
+from bayesmix.results.prediction.response_mean import mean_of_rows, mean_slopes
 from bayesmix.results.prediction.rows import PredictionRows
 from bayesmix.results.prediction.scopes import (
     Groups,
@@ -145,20 +146,11 @@ def _means(link: Link, found: Predictor, interval: float) -> dict[str, Array]:
 
 def _expectations(fit: EstimateRecord, rows: PredictionRows, estimand: ResolvedEstimand) -> dict[str, Array]:
     """Means of all linear predictors of a row, by the delta method; bounds on a scale that keeps them in range."""
-    spec, number, R = fit.spec, estimand.chosen.response, rows.data.R
-    scopes = resolve_scopes(rows.terms, estimand.groups)
-    own = with_own(rows.terms, scopes)
-    has_own = any(scope in ("fitted", "known") for scope in scopes)
-    eta = linear_predictor(rows.X, rows.offset, own, fit.values, with_effects=has_own)
-    averaged, new = averaged_terms(rows.terms, scopes), without_z(rows.terms, drawn_rows(rows.terms, scopes))
-    both = tuple(replace(one, z=one.z + other.z) for one, other in zip(averaged, new, strict=True))
-
-    def mean(at: Array) -> Array:
-        return averaged_mean(spec, at, fit.values, rows.trials, both, estimand.chosen)
-
-    slopes, (_, matrices) = mean_slopes(mean, eta, R), _joint(fit, rows, estimand, with_averaged=False)
+    mean, eta = _expectation(fit, rows, estimand)
+    slopes, (_, matrices) = mean_slopes(mean, eta, rows.data.R), _joint(fit, rows, estimand, with_averaged=False)
     error = np.sqrt(np.maximum(np.einsum("rn,nrs,sn->n", slopes, matrices, slopes), 0.0))
-    own_range = "unit" if estimand.chosen.category is not None else spec.responses[number].family.values.range
+    chosen = estimand.chosen
+    own_range = "unit" if chosen.category is not None else fit.spec.responses[chosen.response].family.values.range
     scale = LINKS[MEAN_SCALES[own_range]]
     centre = mean(eta)
     with np.errstate(all="ignore"):
@@ -166,6 +158,18 @@ def _expectations(fit: EstimateRecord, rows: PredictionRows, estimand: ResolvedE
         reach = quantile(np.full(len(centre), np.inf), estimand.interval) * error / np.abs(scale.inverse(linked)[1])
         limits = {"lower": scale.mean(linked - reach), "upper": scale.mean(linked + reach)}
     return {"estimate": centre, "std_error": error, "df": np.full(len(centre), np.inf), **limits}
+
+
+def _expectation(
+    fit: EstimateRecord, rows: PredictionRows, estimand: ResolvedEstimand
+) -> tuple[Callable[[Array], Array], Array]:
+    """The mean as a function of all linear predictors, averaged over new levels, too, and where these are: ``(N,)``."""
+    scopes = resolve_scopes(rows.terms, estimand.groups)
+    has_own = any(scope in ("fitted", "known") for scope in scopes)
+    eta = linear_predictor(rows.X, rows.offset, with_own(rows.terms, scopes), fit.values, with_effects=has_own)
+    averaged, new = averaged_terms(rows.terms, scopes), without_z(rows.terms, drawn_rows(rows.terms, scopes))
+    both = tuple(replace(one, z=one.z + other.z) for one, other in zip(averaged, new, strict=True))
+    return mean_of_rows(fit.spec, fit.values, rows.trials, both, estimand.chosen), eta
 
 
 def _spread_of_mean(link: Link, found: Predictor) -> Array:
@@ -182,10 +186,11 @@ def _responses(
 ) -> dict[str, Array]:
     """New observations that are not Gaussian, by draws of all linear predictors of a row together."""
     spec, number = fit.spec, estimand.chosen.response
-    eta, matrices = _joint(fit, rows, estimand)
+    eta, matrices = _joint(fit, rows, estimand, known={estimand.chosen.predictor: found})
     root = cholesky_psd(matrices)
     if estimand.chosen.is_expectation:
-        estimate = rows.trials * _expectations(fit, rows, replace(estimand, kind="mean"))["estimate"]
+        mean, at = _expectation(fit, rows, estimand)
+        estimate = rows.trials * mean(at)
     else:
         estimate = rows.trials * average_mean(estimand.chosen.link, found.eta, found.averaged + found.drawn)
     R, parts, means, begin = rows.data.R, [], [], 0
@@ -206,14 +211,23 @@ def _responses(
 
 
 def _joint(
-    fit: EstimateRecord, rows: PredictionRows, estimand: ResolvedEstimand, *, with_averaged: bool = True
+    fit: EstimateRecord,
+    rows: PredictionRows,
+    estimand: ResolvedEstimand,
+    *,
+    with_averaged: bool = True,
+    known: Mapping[int, Predictor] | None = None,
 ) -> tuple[Array, Array]:
     """All linear predictors of the rows ``(R, n)`` and their covariance matrices ``(n, R, R)``.
 
     A covariance is half of what the variance of a sum is more than the sum of the variances.
+
+    Parameters
+    ----------
+    known : linear predictors that have been computed, by position.
     """
     R = rows.data.R
-    single = [_predictor(fit, rows.of_predictor(r), estimand) for r in range(R)]
+    single = [(known or {}).get(r) or _predictor(fit, rows.of_predictor(r), estimand) for r in range(R)]
 
     def _total(found: Predictor) -> Array:
         return found.variance + found.averaged if with_averaged else found.variance

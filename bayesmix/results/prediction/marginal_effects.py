@@ -49,7 +49,7 @@ from bayesmix.results.prediction.reference_grid import (
     observed,
     spread_out,
 )
-from bayesmix.results.prediction.response_mean import averaged_mean, mean_slopes
+from bayesmix.results.prediction.response_mean import mean_of_rows, mean_slopes
 from bayesmix.results.prediction.rows import PredictionRows
 from bayesmix.results.prediction.scopes import averaged_terms, drawn_rows, resolve_scopes, with_own, without_z
 
@@ -78,7 +78,6 @@ def conditional_effects(
     return noted(_beside(frame[list(varying)], table), resolve_df(fit, estimand.df))
 
 
-@by_category
 def marginal_means(
     fit: FitRecord, variables: Sequence[str], estimand: Estimand, *, at: Mapping[str, Any] | None
 ) -> pd.DataFrame:
@@ -91,7 +90,6 @@ def marginal_means(
     return combine(fit, code(fit.design, frame, estimand.groups, r), L, labels, estimand)
 
 
-@by_category
 def contrasts(
     fit: FitRecord, variable: str, by: str | None, estimand: Estimand, *, at: Mapping[str, Any] | None
 ) -> pd.DataFrame:
@@ -110,7 +108,6 @@ def contrasts(
     return combine(fit, code(fit.design, frame, estimand.groups, r), np.array(rows), labels, estimand)
 
 
-@by_category
 def slopes(fit: FitRecord, variable: str, by: str | None, estimand: Estimand) -> pd.DataFrame:
     """Average slope of the mean over the rows of the fit, for each level of a factor."""
     import pandas as pd
@@ -133,6 +130,7 @@ def slopes(fit: FitRecord, variable: str, by: str | None, estimand: Estimand) ->
     return combine(fit, coded, np.array(rows), labels, estimand)
 
 
+@by_category
 def combine(fit: FitRecord, rows: PredictionRows, L: Array, labels: pd.DataFrame, estimand: Estimand) -> pd.DataFrame:
     """Linear combinations ``L (r, m)`` of the predictions of ``rows``: the fit's columns, with tests against zero.
 
@@ -211,7 +209,9 @@ def _by_delta(fit: EstimateRecord, rows: PredictionRows, L: Array, resolved: Res
     eta = linear_predictor(rows.X, rows.offset, own, fit.values, with_effects=has_own)
     spread = population_variance(averaged_terms(rows.terms, scopes), fit.values) + np.zeros(len(eta))
     if resolved.chosen.is_expectation:
-        value, J = _expectations(fit, rows, L, eta, averaged_terms(rows.terms, scopes), resolved.chosen)
+        mean = mean_of_rows(fit.spec, fit.values, rows.trials, averaged_terms(rows.terms, scopes), resolved.chosen)
+        value, slopes = L @ mean(eta), mean_slopes(mean, eta, rows.data.R)
+        J = np.concatenate([L * own for own in slopes], axis=1)
     elif resolved.kind == "linear":
         value, J = L @ eta, L
     else:
@@ -226,18 +226,6 @@ def _by_delta(fit: EstimateRecord, rows: PredictionRows, L: Array, resolved: Res
     error = np.sqrt(np.maximum(here, 0.0))
     tests = statistic_columns(value, error, freedom, letter=letter_of(resolved.df))
     return interval_columns(value, error, freedom, resolved.interval) | tests
-
-
-def _expectations(
-    fit: EstimateRecord, rows: PredictionRows, L: Array, eta: Array, averaged: tuple[Term, ...], chosen: ChosenParameter
-) -> tuple[Array, Array]:
-    """Combinations of means of all linear predictors, and their derivatives by these: ``(r,)``, ``(r, N)``."""
-
-    def mean(at: Array) -> Array:
-        return averaged_mean(fit.spec, at, fit.values, rows.trials, averaged, chosen)
-
-    slopes = mean_slopes(mean, eta, rows.data.R)
-    return L @ mean(eta), np.concatenate([L * own for own in slopes], axis=1)
 
 
 def _grid_of(fit: FitRecord, estimand: Estimand) -> int | None:

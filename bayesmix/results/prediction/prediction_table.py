@@ -111,7 +111,6 @@ def _beside_categories(tables: Sequence[pd.DataFrame], levels: Sequence[str]) ->
     return whole
 
 
-@by_category
 def predictions(
     fit: FitRecord, estimand: Estimand, newdata: Any = None, *, offset: Any = None, seed: int = 0
 ) -> pd.DataFrame:
@@ -158,6 +157,7 @@ def rows_of(fit: FitRecord, estimand: Estimand, newdata: Any = None, offset: Any
     return replace(rows, bounds=None if ranges is None else ranges.take(rows.index))
 
 
+@by_category
 def prediction_table(fit: FitRecord, rows: PredictionRows, estimand: Estimand, *, seed: int = 0) -> pd.DataFrame:
     """Columns that describe the predictions of rows, NaN with a warning where they are not determined."""
     import pandas as pd

@@ -49,6 +49,13 @@ def averaged_mean(
     return total
 
 
+def mean_of_rows(
+    spec: ModelSpec, values: Parameters, trials: Array, terms: Sequence[Term], chosen: ChosenParameter
+) -> Callable[[Array], Array]:
+    """`averaged_mean` as a function of the linear predictors."""
+    return lambda eta: averaged_mean(spec, eta, values, trials, terms, chosen)
+
+
 def mean_slopes(function: Callable[[Array], Array], eta: Array, R: int) -> Array:
     """Derivatives ``(R, n)`` of means of rows by their linear predictors ``eta (N,)``, by central differences."""
     by_row = eta.reshape(R, -1)
