@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
+from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.auxiliary_priors import auxiliary_defaults, check_preset
 from bayesmix.inference.parameters.centring import CENTRED, INTERCEPT, fixed_centring
 from bayesmix.inference.parameters.covariance import side_by_side
@@ -59,7 +60,7 @@ class PredictorPriors:
             if self.is_number:
                 yield OnLink(named.find([name]) or prior, self.link)
             elif self.is_threshold:
-                yield named.find([name, name.removesuffix(AT_MEANS), THRESHOLDS]) or prior
+                yield named.find([name, name.removesuffix(AT_MEANS) + AT_MEANS, THRESHOLDS]) or prior
             elif own in INTERCEPTS:
                 yield named.find([name]) or self.defaults.intercept
             else:
@@ -138,15 +139,26 @@ def contrast_of(parts: Sequence[PredictorPriors]) -> Array:
 
 
 def _at_means(design: Design, spec: ModelSpec, response: int, named: NamedPriors) -> Array | None:
-    """Means ``(p,)`` of the columns of a latent mean; None where the prior of a threshold is meant at zero."""
+    """Means ``(p,)`` of the columns of a latent mean; None where they are zero, or priors of thresholds meant at zero.
+
+    Raises
+    ------
+    SpecError
+        If some thresholds have a prior at zero and others one at the means.
+    """
     places = [r for r, one in enumerate(spec.parameters) if one.response == response]
     thresholds = [name for r in places if r in design.layout.thresholds for name in design.layout.fixed_of(r)]
-    if named.is_any(*thresholds, THRESHOLDS):
-        return None
     means = np.zeros(len(design.fixed))
     own = design.of_predictor(places[0])
     means[own] = design.X[design.block(places[0])][:, own].mean(axis=0)
-    return means if np.any(means) else None
+    at_zero = named.is_any(*thresholds, THRESHOLDS)
+    at_means = named.is_any(*(name + AT_MEANS for name in thresholds))
+    if np.any(means) and at_zero and at_means:
+        raise SpecError(
+            f"Thresholds have priors where predictors are zero, such as `{thresholds[0]}`, and at their means, such as"
+            f" `{thresholds[0]}{AT_MEANS}`: state all of them in one place."
+        )
+    return means if np.any(means) and not at_zero else None
 
 
 def counted_in(spec: ModelSpec, design: Design, response: int, parameter: int) -> str:

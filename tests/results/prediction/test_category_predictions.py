@@ -157,6 +157,16 @@ def test_a_prior_of_a_threshold_is_meant_at_zero():
     assert [str(prior) for name, prior, _ in whole.rows() if "|" in name] == ["Normal(0, 4)"] * 4
 
 
+def test_no_prior_of_a_threshold_is_passed_over():
+    """Without predictors zero and the means are one place; with them all thresholds are stated in one."""
+    alone = {"1|2(centred)": "Normal(0, 9)"}
+    found = bmx.Model("rating ~ 1 + (1 | judge)", wine(), family="cumulative", priors=alone).priors
+    assert {name: str(prior) for name, prior, _ in found.rows()}["1|2"] == "Normal(0, 9)"
+    for other in ("2|3", "thresholds"):
+        with pytest.raises(SpecError, match="state all of them in one place"):
+            _ = bmx.Model("rating ~ temp", wine(), family="cumulative", priors={**alone, other: "Normal(0, 8)"}).priors
+
+
 def test_a_stored_fit_is_the_same(tmp_path):
     posterior().save(tmp_path / "fit.zarr")
     again = bmx.load(tmp_path / "fit.zarr")
