@@ -78,7 +78,8 @@ def check_variation(design: Design, problem: LinearProblem) -> None:
 
 def solve_linear(problem: LinearProblem, theta: Array) -> LinearSolution:
     """Profile out the fixed effects at ``theta (..., size)``."""
-    factorisation = factorise(problem.coordinates.plan, problem.moments, problem.coordinates.by_factor(theta))
+    factors = problem.coordinates.by_factor(theta)
+    factorisation = factorise(problem.coordinates.plan, problem.moments, factors, theta.shape[:-1])
     p = problem.p
     A, c = factorisation.XX[..., :p, :p], factorisation.XX[..., :p, p]
     L = np.linalg.cholesky(A)
@@ -91,17 +92,27 @@ def solve_linear(problem: LinearProblem, theta: Array) -> LinearSolution:
 
 def criterion(problem: LinearProblem, theta: Array, *, reml: bool) -> tuple[float, Array]:
     """REML criterion or minus twice the log-likelihood at one ``theta (size,)``, sigma profiled; and its gradient."""
+    value, gradient = criteria_and_gradients(problem, theta, reml=reml)
+    return float(value), gradient
+
+
+def criteria_and_gradients(problem: LinearProblem, theta: Array, *, reml: bool) -> tuple[Array, Array]:
+    """Values ``(...,)`` of `criterion` at points ``theta (..., size)``, and gradients ``(..., size)``.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If it cannot be computed at one of them.
+    """
     solution = solve_linear(problem, theta)
-    freedom = problem.n - problem.p if reml else problem.n
-    rss = float(solution.rss)
-    if not rss > 0.0:  # an exact fit, to rounding
+    freedom, p = problem.n - problem.p if reml else problem.n, problem.p
+    if not np.all(solution.rss > 0.0):  # an exact fit, to rounding
         raise np.linalg.LinAlgError("no residual variance is left")
-    value = float(_profiled(problem, solution, math.log(2.0 * math.pi * rss / freedom), reml=reml))
-    p = problem.p
-    residual = np.append(-solution.beta, 1.0)
-    S = freedom / rss * np.outer(residual, residual)
+    value = _profiled(problem, solution, np.log(2.0 * math.pi * solution.rss / freedom), reml=reml)
+    residual = np.concatenate([-solution.beta, np.ones((*solution.rss.shape, 1))], axis=-1)
+    S = (freedom / solution.rss)[..., None, None] * (residual[..., :, None] * residual[..., None, :])
     if reml:
-        S[:p, :p] += np.linalg.inv(solution.factorisation.XX[:p, :p])
+        S[..., :p, :p] += np.linalg.inv(solution.factorisation.XX[..., :p, :p])
     return value, _by_theta(problem, solution.factorisation, theta, S)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from bayesmix.arrays import Array, upper_triangle
 from bayesmix.inference.least_squares.cholesky import PIECE, DenseEnd, Eliminated, Factorisation
 from bayesmix.inference.least_squares.incidence import Incidence, Segments
-from bayesmix.inference.least_squares.small_blocks import block_rows, inverse_of_square
+from bayesmix.inference.least_squares.small_blocks import block_rows, inverse_of_square, rows_of
 from bayesmix.inference.least_squares.symbolic import Couplings, Plan, Stage
 
 
@@ -23,21 +23,23 @@ class Sensitivity:
     the fixed effects.
     """
 
-    G: tuple[Array, ...]  # per factor (k, k), summed over levels
-    D: tuple[Array, ...]  # per factor (J, k, k)
-    C: tuple[Array, ...]  # per pair of factors (m, k_f, k_g)
-    B: tuple[Array, ...]  # per factor (J, k, c)
+    G: tuple[Array, ...]  # per factor (..., k, k), summed over levels
+    D: tuple[Array, ...]  # per factor (..., J, k, k)
+    C: tuple[Array, ...]  # per pair of factors (..., m, k_f, k_g)
+    B: tuple[Array, ...]  # per factor (..., J, k, c)
 
 
 def sensitivity(factorisation: Factorisation, S_XX: Array, pattern: Incidence) -> Sensitivity:
-    """Differentiate one point of the log determinant plus a function of ``XX`` with derivative ``S_XX (c, c)``."""
+    """Differentiate the log determinants plus functions of ``XX`` with derivatives ``S_XX (..., c, c)``."""
     plan_ = factorisation.plan
+    lead = np.broadcast_shapes(factorisation.log_determinant.shape, S_XX.shape[:-2])
+    S_XX = np.broadcast_to(S_XX, (*lead, *S_XX.shape[-2:]))
     G: list[Array] = []
-    S_entries, S_B = np.zeros(0), np.zeros((0, S_XX.shape[0]))
+    S_entries, S_B = np.zeros((*lead, 0)), np.zeros((*lead, 0, S_XX.shape[-1]))
     if factorisation.end is not None:
         G_dense, S, S_B = _dense_adjoint(factorisation.end, S_XX, plan_.dense)
         G = list(G_dense)
-        S_entries = S[plan_.row, plan_.column]
+        S_entries = S[..., plan_.row, plan_.column]
     for stage, step in zip(reversed(plan_.stages), reversed(factorisation.eliminated), strict=True):
         G_stage, S_entries, S_B = _adjoint(stage, step, S_entries, S_B, S_XX)
         G.insert(0, G_stage)
@@ -50,27 +52,32 @@ def _dense_adjoint(end: DenseEnd, S_XX: Array, shapes: Sequence[tuple[int, int]]
     traces = _block_traces(shapes, inverse)
     half = block_rows(shapes, end.Lambdas, inverse)
     del inverse  # the largest arrays there are: as few of them at once as will do
-    P = block_rows(shapes, end.Lambdas, half.T)
+    P = block_rows(shapes, end.Lambdas, np.swapaxes(half, -1, -2))
     del half
     PB = P @ end.B
     U = end.B - end.H @ PB
     # df/dG = D - DPD + (I - DP) a S a' (I - PD), diagonal blocks only
     spread = _reduced_blocks(end, P, traces, shapes)
     sums = []
-    for own, (levels, k), rows in zip(spread, shapes, _split_rows(shapes, U), strict=True):
-        sums.append(own - np.einsum("jac,jbc->ab", rows.reshape(levels, k, -1) @ S_XX, rows))
+    for own, rows in zip(spread, _split_rows(shapes, U), strict=True):
+        sums.append(own - np.einsum("...jac,...jbc->...ab", rows @ S_XX[..., None, :, :], rows))
     S_B = -(PB @ S_XX)
-    S = -S_B @ PB.T
+    S = -S_B @ np.swapaxes(PB, -1, -2)
     S += P
     return sums, S, S_B
 
 
+def _diagonal_sum(rows: Array, levels: int, k: int) -> Array:
+    """Sum of the diagonal blocks ``(..., k, k)`` of the square ``(..., J k, J k)``."""
+    return np.einsum("...jajb->...ab", rows.reshape(*rows.shape[:-2], levels, k, levels, k))
+
+
 def _block_traces(shapes: Sequence[tuple[int, int]], matrix: Array) -> list[Array]:
-    """Sum of the diagonal blocks of each factor ``(k, k)``."""
+    """Sum of the diagonal blocks of each factor ``(..., k, k)``."""
     traces, offset = [], 0
     for levels, k in shapes:
         place = slice(offset, offset + levels * k)
-        traces.append(np.einsum("jajb->ab", matrix[place, place].reshape(levels, k, levels, k)))
+        traces.append(_diagonal_sum(matrix[..., place, place], levels, k))
         offset += levels * k
     return traces
 
@@ -78,93 +85,109 @@ def _block_traces(shapes: Sequence[tuple[int, int]], matrix: Array) -> list[Arra
 def _reduced_blocks(end: DenseEnd, P: Array, traces: Sequence[Array], shapes: Sequence[tuple[int, int]]) -> list[Array]:
     """Diagonal blocks of ``D - D P D``, summed over the levels of each factor.
 
-    Away from the boundary ``D - DPD = Lambda^-T (I - M^-1) Lambda^-1`` needs no matrix product. Close to it, where that
-    difference cancels, the product is formed.
+    Away from the boundary ``D - DPD = Lambda^-T (I - M^-1) Lambda^-1`` needs no matrix product. At points close to it,
+    where that difference cancels, the product is formed.
     """
     blocks, offset = [], 0
-    product: Array | None = None
     for (levels, k), Lambda, trace in zip(shapes, end.Lambdas, traces, strict=True):
         place = slice(offset, offset + levels * k)
         remainder = levels * np.eye(k) - trace
-        if np.linalg.eigvalsh(remainder)[0] > 1e-4 * levels and np.linalg.cond(Lambda) < 1e4:
-            root = np.linalg.inv(Lambda)
-            blocks.append(root.T @ remainder @ root)
-        else:
-            product = end.H @ P if product is None else product
-            reduced = end.H[place].reshape(levels, k, -1) - (product[place] @ end.H).reshape(levels, k, -1)
-            diagonal = reduced.reshape(levels, k, -1)[:, :, place].reshape(levels, k, levels, k)
-            blocks.append(np.einsum("jajb->ab", diagonal))
+        cancels = ~((np.linalg.eigvalsh(remainder)[..., 0] > 1e-4 * levels) & (np.linalg.cond(Lambda) < 1e4))
+        root = np.linalg.inv(np.where(cancels[..., None, None], np.eye(k), Lambda))
+        block = np.swapaxes(root, -1, -2) @ remainder @ root
+        if cancels.all():
+            block = _diagonal_sum(_reduced(end.H, P, place), levels, k)
+        elif cancels.any():
+            H = np.broadcast_to(end.H, P.shape)[cancels]
+            block[cancels] = _diagonal_sum(_reduced(H, P[cancels], place), levels, k)
+        blocks.append(block)
         offset += levels * k
     return blocks
 
 
+def _reduced(H: Array, P: Array, place: slice) -> Array:
+    """``D - D P D`` of one factor, off its diagonal blocks as well."""
+    return np.asarray(H[..., place, place] - H[..., place, :] @ P @ H[..., :, place])
+
+
 def _adjoint(stage: Stage, step: Eliminated, S_left: Array, S_rest: Array, S_XX: Array) -> tuple[Array, Array, Array]:
     """Undo one elimination: from derivatives of what is left to those of what was there before."""
-    pairs = stage.couplings
-    v_B = step.B @ S_XX
-    P_bar = np.zeros_like(step.P)
-    v = np.zeros_like(step.a)
+    pairs, lead = stage.couplings, S_XX.shape[:-2]
+    v_B = step.B @ S_XX[..., None, :, :]
+    P_bar = np.zeros((*lead, *step.P.shape[-3:]))
+    v = np.zeros((*lead, *step.a.shape[-2:]))
     if len(pairs.edge_level):
-        v = _times_couplings(pairs, S_left, step.a)
-        S_edges = S_rest[pairs.edge_column]
-        v += np.einsum("ec,ekc->ek", S_edges, step.B[pairs.edge_level])
-        v_B[pairs.levels] += _outer_sums(pairs.by_level, step.a, S_edges)
-        P_bar[pairs.levels] -= _outer_sums(pairs.by_level, step.a, v)
-    P_bar -= np.einsum("jkc,jlc->jkl", step.B, v_B)
+        v = _times_couplings(stage, S_left, step.a)
+        S_edges = S_rest[..., pairs.edge_column, :]
+        v += np.einsum("...ec,...ekc->...ek", S_edges, step.B[..., pairs.edge_level, :, :])
+        v_B[..., pairs.levels, :, :] += _outer_sums(pairs.by_level, step.a, S_edges)
+        P_bar[..., pairs.levels, :, :] -= _outer_sums(pairs.by_level, step.a, v)
+    P_bar -= np.einsum("...jkc,...jlc->...jkl", step.B, v_B)
     IDP = np.eye(stage.k) - step.D @ step.P
-    G = (step.D - step.D @ step.P @ step.D + IDP @ P_bar @ np.swapaxes(IDP, -1, -2)).sum(axis=0)
-    S_D = step.P - step.P @ P_bar @ step.P
-    S_a = -np.einsum("ekl,el->ek", step.P[pairs.edge_level], v)
-    S_before = np.zeros(_entries_before(stage))
-    S_before[stage.keep] = S_left[stage.kept] if len(stage.keep) else 0.0
-    S_before[stage.diagonal] = S_D
+    G = (step.D - step.D @ step.P @ step.D + IDP @ P_bar @ np.swapaxes(IDP, -1, -2)).sum(axis=-3)
+    S_before = np.zeros((*lead, _entries_before(stage)))
+    S_before[..., stage.keep] = S_left[..., stage.kept]
+    S_before[..., stage.diagonal] = step.P - step.P @ P_bar @ step.P
+    S_a = -np.einsum("...ekl,...el->...ek", step.P[..., pairs.edge_level, :, :], v)
     used = stage.coupling >= 0
-    S_before[stage.coupling[used]] = S_a[used]
-    own = (-step.P @ v_B).reshape(stage.levels * stage.k, -1)
-    return G, S_before, np.concatenate([own, S_rest], axis=0)
+    S_before[..., stage.coupling[used]] = S_a[..., used]
+    return G, S_before, np.concatenate([rows_of(-step.P @ v_B), S_rest], axis=-2)
 
 
 def _entries_before(stage: Stage) -> int:
     return int(max([*(part.max() + 1 for part in (stage.keep, stage.diagonal, stage.coupling) if part.size), 0]))
 
 
-def _times_couplings(pairs: Couplings, S: Array, a: Array) -> Array:
-    """``S a`` edge by edge: ``v[e] = sum over e' of the same level of S[column e, column e'] a[e']``."""
-    v = np.zeros(a.shape)
+def _times_couplings(stage: Stage, S: Array, a: Array) -> Array:
+    """``S a (..., E, k)``, edge by edge: ``v[e] = sum over e' of the same level of S[column e, column e'] a[e']``."""
+    lead, shape, pairs = S.shape[:-1], a.shape[-2:], stage.couplings
+    a = np.broadcast_to(a, (*lead, *shape)).reshape(-1, *shape)
+    S = S.reshape(-1, S.shape[-1])
+    some = max(PIECE // max(len(pairs.first), len(pairs.edge_level)), 1)
+    parts = [_times_pairs(pairs, S[i : i + some], a[i : i + some]) for i in range(0, len(S), some)]
+    return np.concatenate(parts).reshape(*lead, *shape)
+
+
+def _times_pairs(pairs: Couplings, S: Array, a: Array) -> Array:
+    """The same at points ``S (B, entries)``, ``a (B, E, k)``, a piece of the list of pairs at a time."""
+    points, edges, k = a.shape
+    v, shift = np.zeros((k, points * edges)), edges * np.arange(points)[:, None]
     for begin in range(0, len(pairs.first), PIECE):
         some = slice(begin, begin + PIECE)
         first, second = pairs.first[some].astype(np.intp), pairs.second[some].astype(np.intp)
-        weight = S[pairs.entry[some]]
-        off = np.where(first == second, 0.0, weight)
-        for j, own in enumerate(a.T):
-            v[:, j] += np.bincount(first, weight * own[second], minlength=len(a))
-            v[:, j] += np.bincount(second, off * own[first], minlength=len(a))
-    return v
+        weight = S[:, pairs.entry[some]].ravel()
+        to_first, to_second = (first + shift).ravel(), (second + shift).ravel()
+        off = np.where(to_first == to_second, 0.0, weight)
+        for j, own in enumerate(np.moveaxis(a, -1, 0).reshape(k, -1)):
+            v[j] += np.bincount(to_first, weight * own[to_second], minlength=points * edges)
+            v[j] += np.bincount(to_second, off * own[to_first], minlength=points * edges)
+    return np.moveaxis(v.reshape(k, points, edges), 0, -1)
 
 
 def _outer_sums(by_level: Segments, left: Array, right: Array) -> Array:
-    """Sum outer products of edges within levels: ``(levels with edges, k, c)``."""
-    k, c = left.shape[1], right.shape[1]
-    outer = (left[:, :, None] * right[:, None, :]).reshape(len(left), k * c)
-    return by_level.sum_rows(outer).reshape(len(by_level.starts), k, c)
+    """Sum outer products of edges within levels: ``(..., levels with edges, k, c)``."""
+    outer = left[..., :, None] * right[..., None, :]
+    sums = by_level.sum_rows(outer.reshape(*outer.shape[:-2], -1))
+    return sums.reshape(*sums.shape[:-1], *outer.shape[-2:])
 
 
 def _unpack(plan_: Plan, S_entries: Array, pattern: Incidence) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     """Derivatives on the entries, in the shapes of ``Moments.D`` and ``Moments.C``."""
-    values = S_entries[plan_.source] if plan_.n_source else np.zeros(0)
+    lead = S_entries.shape[:-1]
+    values = S_entries[..., plan_.source] if plan_.n_source else np.zeros((*lead, 0))
     D, C, offset = [], [], 0
     for levels, k in plan_.shapes:
         alpha, beta = upper_triangle(k)
-        upper = values[offset : offset + levels * len(alpha)].reshape(levels, -1)
-        block = np.zeros((levels, k, k))
-        block[:, alpha, beta] = upper
-        block[:, beta, alpha] = upper
+        upper = values[..., offset : offset + levels * len(alpha)].reshape(*lead, levels, len(alpha))
+        block = np.zeros((*lead, levels, k, k))
+        block[..., alpha, beta] = upper
+        block[..., beta, alpha] = upper
         D.append(block)
         offset += levels * len(alpha)
     for pair in pattern.pairs:
         shape = (len(pair.i), plan_.shapes[pair.first][1], plan_.shapes[pair.second][1])
         size = int(np.prod(shape))
-        C.append(values[offset : offset + size].reshape(shape))
+        C.append(values[..., offset : offset + size].reshape(*lead, *shape))
         offset += size
     return tuple(D), tuple(C)
 
@@ -172,5 +195,6 @@ def _unpack(plan_: Plan, S_entries: Array, pattern: Incidence) -> tuple[tuple[Ar
 def _split_rows(shapes: Sequence[tuple[int, int]], S_B: Array) -> list[Array]:
     bounds = np.cumsum([0, *(levels * k for levels, k in shapes)])
     return [
-        S_B[lo:hi].reshape(levels, k, -1) for (levels, k), lo, hi in zip(shapes, bounds[:-1], bounds[1:], strict=True)
+        S_B[..., lo:hi, :].reshape(*S_B.shape[:-2], levels, k, S_B.shape[-1])
+        for (levels, k), lo, hi in zip(shapes, bounds[:-1], bounds[1:], strict=True)
     ]

@@ -56,14 +56,14 @@ class Coordinates:
         ]
 
     def blocks(self, by_factor: Sequence[Array]) -> list[Array]:
-        """Diagonal blocks ``(k, k)`` of the terms in matrices of the grouping factors, the inverse of `joined`."""
-        return [by_factor[place.factor][place.columns, place.columns] for place in self.places]
+        """Diagonal blocks ``(..., k, k)`` of the terms in matrices of the grouping factors, the inverse of `joined`."""
+        return [by_factor[place.factor][..., place.columns, place.columns] for place in self.places]
 
     def gradient(self, theta: Array, by_factor: Sequence[Array]) -> Array:
-        """Derivatives by ``theta (size,)`` from those by the factors' entries ``(k, k)``."""
+        """Derivatives by ``theta (..., size)`` from those by the factors' entries ``(..., k, k)``."""
         terms = zip(self.structures, split(self.structures, theta), self.blocks(by_factor), strict=True)
         parts = [structure.gradient(own, block) for structure, own, block in terms]
-        return np.concatenate(parts) if parts else np.zeros(0)
+        return np.concatenate(parts, axis=-1) if parts else np.zeros(theta.shape)
 
     def of_terms(self, per_factor: Sequence[Array]) -> list[Array]:
         """Slice ``(..., J, k_factor)`` arrays of the factors into one ``(..., J, k)`` array a term, in user's units."""

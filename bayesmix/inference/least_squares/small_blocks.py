@@ -144,10 +144,12 @@ def _triangular(L: Array, rhs: Array, *, transposed: bool) -> Array:
 
 
 def inverse_of_square(L: Array) -> Array:
-    """``(L L')^-1``."""
-    if len(L) <= SMALL:
+    """``(L L')^-1`` of triangles ``(..., q, q)``."""
+    if L.shape[-1] <= SMALL:
         root = np.linalg.inv(L)
-        return root.T @ root
+        return np.asarray(np.swapaxes(root, -1, -2) @ root)
+    if L.ndim > 2:
+        return np.stack([inverse_of_square(one) for one in L])
     from scipy.linalg.lapack import dpotri
 
     with one_blas_thread():

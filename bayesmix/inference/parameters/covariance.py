@@ -67,7 +67,7 @@ class Structure(ABC):
 
     @abstractmethod
     def gradient(self, theta: Array, by_factor: Array) -> Array:
-        """Derivatives ``(size,)`` of a function by theta from those by the entries of the factor ``(k, k)``."""
+        """Derivatives ``(..., size)`` of functions by theta from those by the entries of the factor ``(..., k, k)``."""
 
     @abstractmethod
     def settled(self, theta: Array, tolerance: float) -> tuple[Array, bool]:
@@ -145,13 +145,15 @@ class Scaled(Structure):
     def gradient(self, theta: Array, by_factor: Array) -> Array:
         (sd, by_size), (_, slope) = self._sd(theta), self._root(theta)
         sizes = by_size * self.by_sd(theta, by_factor)
-        angle = [np.sum(by_factor * sd[:, None] * slope)] if self.correlation.size else []
-        return np.concatenate([sizes, angle])
+        if not self.correlation.size:
+            return sizes
+        angle = np.sum(by_factor * sd[..., None] * slope, axis=(-1, -2))
+        return np.concatenate([sizes, angle[..., None]], axis=-1)
 
     def by_sd(self, theta: Array, by_factor: Array) -> Array:
-        """Derivatives ``(n_sd,)`` by the standard deviations, which sizes may be roots of."""
+        """Derivatives ``(..., n_sd)`` by the standard deviations, which sizes may be roots of."""
         by_sd = np.sum(by_factor * self._root(theta)[0], axis=-1)
-        return by_sd.sum(keepdims=True) if self.is_homogeneous else by_sd
+        return by_sd.sum(axis=-1, keepdims=True) if self.is_homogeneous else by_sd
 
     @override
     def settled(self, theta: Array, tolerance: float) -> tuple[Array, bool]:

@@ -9,7 +9,14 @@ from handmade import level_codes, make_design, make_term, with_x
 from scipy.stats import multivariate_normal
 
 import bayesmix as bmx
-from bayesmix.inference.estimation.reml import criterion, deviance, linear_problem, restricted_deviance, solve_linear
+from bayesmix.inference.estimation.reml import (
+    criteria_and_gradients,
+    criterion,
+    deviance,
+    linear_problem,
+    restricted_deviance,
+    solve_linear,
+)
 from bayesmix.inference.least_squares.scaling import coordinates
 
 N = 60
@@ -252,3 +259,17 @@ def test_weights_in_other_units_change_sigma_only():
     np.testing.assert_allclose(b["sigma"], 10.0 * a["sigma"], rtol=OPTIMUM)
     np.testing.assert_allclose(b.drop("sigma"), a.drop("sigma"), rtol=OPTIMUM)
     assert moved.criterion == pytest.approx(plain.criterion, abs=1e-6)
+
+
+@pytest.mark.parametrize("reml", [True, False])
+@pytest.mark.parametrize("name", TERMS)
+def test_criteria_at_many_points_are_those_at_each(name, reml):
+    rng, design = make(name, weighted=True)
+    problem = linear_problem(design, coordinates(design))
+    points = rng.normal(size=(2, 3, problem.coordinates.size))
+    points[0, 0] = 0.0  # on the boundary
+    values, gradients = criteria_and_gradients(problem, points, reml=reml)
+    for at in np.ndindex(2, 3):
+        value, gradient = criterion(problem, points[at], reml=reml)
+        np.testing.assert_allclose(values[at], value, rtol=DENSE)
+        np.testing.assert_allclose(gradients[at], gradient, rtol=DENSE, atol=DENSE)

@@ -8,7 +8,8 @@ from dense import central, dense_Lambda
 from elimination import CASES, DIFFERENCED, EXACT, Problem, check_blocks
 from handmade import LAYOUTS
 
-from bayesmix.inference.least_squares.cross_products import leverages
+from bayesmix.inference.least_squares.cholesky import factorise
+from bayesmix.inference.least_squares.cross_products import leverages, moments
 from bayesmix.inference.least_squares.derivatives import sensitivity
 
 
@@ -76,3 +77,43 @@ def test_derivatives_by_the_weights_are_leverages(layout):
     ZL = problem.Z @ problem.Lambda
     expected = np.einsum("nq,qr,nr->n", ZL, np.linalg.inv(problem.M), ZL)  # d log|M| / d w_i
     np.testing.assert_allclose(found, expected, **EXACT)
+
+
+SCALES = np.array([1.0, 2.0, 0.5, 0.0, 1e-3, 10.0])  # of the relative factors: regular points and the boundary
+
+
+def batch_of(layout):
+    """A layout, factors at six points, and cross-products with another response at each."""
+    problem = Problem(layout)
+    responses = problem.rng.normal(size=(6, len(problem.y)))
+    columns = np.stack([*np.broadcast_arrays(*problem.X.T[:, None], responses)], axis=-1)
+    weights = np.broadcast_to(problem.weights, responses.shape)
+    products = moments(problem.pattern, problem.factors, columns, weights)
+    return problem, [SCALES[..., None, None] * L for L in problem.Lambdas], products, columns
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_batches_equal_single_points(layout):
+    """With the responses, and so ``B`` and ``XX``, of each point its own."""
+    problem, Lambdas, products, columns = batch_of(layout)
+    S = problem.rng.normal(size=(6, 3, 3))
+    S = S + np.swapaxes(S, -1, -2)
+    many = sensitivity(factorise(problem.plan, products, Lambdas), S, problem.pattern)
+    for at in range(6):
+        own = moments(problem.pattern, problem.factors, columns[at], problem.weights)
+        one = sensitivity(factorise(problem.plan, own, [L[at] for L in Lambdas]), S[at], problem.pattern)
+        for name in ("G", "D", "C", "B"):
+            for found, expected in zip(getattr(many, name), getattr(one, name), strict=True):
+                np.testing.assert_allclose(found[at], expected, **EXACT)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_one_point_of_many_derivatives(layout):
+    """Leading axes of ``S`` alone."""
+    problem = Problem(layout)
+    S = np.stack([np.zeros((3, 3)), np.eye(3)])
+    many = sensitivity(problem.factorise(), S, problem.pattern)
+    for at, own in enumerate(S):
+        one = sensitivity(problem.factorise(), own, problem.pattern)
+        for found, expected in zip((*many.G, *many.B), (*one.G, *one.B), strict=True):
+            np.testing.assert_allclose(found[at], expected, **EXACT)

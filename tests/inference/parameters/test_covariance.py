@@ -313,6 +313,16 @@ def test_gradients_are_those_of_the_factor(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_gradients_at_many_points(name):
+    rng = np.random.default_rng(5)
+    own, G = structure(name, 3), rng.normal(size=(2, 4, 3, 3))
+    theta = rng.normal(size=(2, 4, own.size))
+    found = own.gradient(theta, G)
+    for at in np.ndindex(2, 4):
+        np.testing.assert_allclose(found[at], own.gradient(theta[at], G[at]), rtol=1e-13)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_what_vanishes_is_put_at_zero(name):
     own = structure(name, 3)
     inside = np.linspace(0.6, 1.2, own.size)
