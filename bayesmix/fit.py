@@ -14,7 +14,7 @@ from bayesmix.language.arguments import explained
 from bayesmix.results.criticism.confidence_intervals import confidence_intervals
 from bayesmix.results.criticism.variance_explained import intraclass, r_squared, scalar_table
 from bayesmix.results.fits.chosen_parameter import choose
-from bayesmix.results.fits.degrees_of_freedom import t_tests
+from bayesmix.results.fits.fixed_inference import fixed_table
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.records import EstimateRecord, Fitted, PosteriorRecord
 from bayesmix.results.prediction.predict import Groups
@@ -118,7 +118,7 @@ class Estimate(Fit, EstimateRecord):
         SpecError
             For a generalized linear mixed model, whose tests are z tests.
         """
-        return t_tests(self)
+        return fixed_table(self, "satterthwaite").rename(columns={"statistic": "t", "p_value": "p"})
 
     def confint(
         self, parameters: Sequence[str] | None = None, *, level: float = 0.95, method: str = "profile"

@@ -16,6 +16,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
+from bayesmix.inference.estimation.fixed_tests import FTest, f_test, principal
 from bayesmix.inference.estimation.methods import Reml
 from bayesmix.inference.estimation.optimise import difference
 from bayesmix.inference.estimation.point_estimate import PointEstimate
@@ -28,6 +29,7 @@ from bayesmix.inference.estimation.reml import (
 )
 
 STEP = 1e-4  # of central differences by the covariance parameters
+EQUAL = 1e-8  # degrees of freedom that differ by less are the same
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,13 +38,22 @@ class Satterthwaite:
 
     uncertainty: Array  # (m + 1, m + 1) inverse information on (theta, log sigma)
     beside: tuple[tuple[PointEstimate, PointEstimate], ...]  # the estimate with one theta moved up and down, m pairs
-    beta_cov: Array  # (p, p)
-    slopes: Array  # (m + 1, p, p) derivatives of beta_cov by theta and log sigma
+    cov: Array  # (p, p) of the fixed effects
+    slopes: Array  # (m + 1, p, p) derivatives of cov by theta and log sigma
 
-    def of_fixed(self, L: Array) -> Array:
+    def df(self, L: Array) -> Array:
         """Degrees of freedom of ``L beta``: ``(r,)`` for ``L (r, p)``."""
-        variance = np.sum(L @ self.beta_cov * L, axis=1)
+        variance = np.sum(L @ self.cov * L, axis=1)
         return self._freedom(variance, np.column_stack([np.sum(L @ slope * L, axis=1) for slope in self.slopes]))
+
+    def joint(self, L: Array, value: Array) -> FTest:
+        """F test of all rows of ``L`` at once, ``value (r,)`` their estimates less the hypothesis.
+
+        The denominator's degrees of freedom are those of an F with the mean of the squared t of uncorrelated
+        combinations (Fai and Cornelius 1996).
+        """
+        found = principal(L, value, self.cov)
+        return f_test(found.wald, len(found.value), _of_mean_square(self.df(found.rows)))
 
     def of_variance(self, variance: Callable[[PointEstimate], Array], here: Array) -> Array:
         """Degrees of freedom of any variances ``(r,)`` that are proportional to sigma^2.
@@ -98,6 +109,18 @@ def _moved(problem: LinearProblem, point: PointEstimate, theta: Array) -> PointE
     inverse = np.linalg.inv(solve_linear(problem, theta).factorisation.XX[:p, :p])
     covariances = tuple(sigma2 * G for G in problem.coordinates.covariances(theta))
     return replace(point, theta=theta, beta_cov=sigma2 * T @ inverse @ T.T, covariances=covariances)
+
+
+def _of_mean_square(df: Array) -> float:
+    """Degrees of freedom of an F whose mean is that of the mean of independent squared t of ``df (q,)``."""
+    if not len(df):
+        return math.nan
+    if np.ptp(df) < EQUAL or np.isinf(df).all():
+        return float(df.mean())
+    if np.any(df <= 2.0):  # which have no mean
+        return 2.0
+    excess = float(np.sum(2.0 / (df - 2.0)))
+    return 2.0 + 2.0 * len(df) / excess
 
 
 def _distance(up: PointEstimate, down: PointEstimate) -> float:

@@ -91,7 +91,7 @@ def _words(spec: ModelSpec) -> dict[str, Any]:
 
 def of_estimate(fitted: Estimate) -> dict[str, Any]:
     """A point estimate: how it went, its criteria, its tables."""
-    from bayesmix.results.tables.summary import fixed_table
+    from bayesmix.results.fits.fixed_inference import fixed_table
 
     return {
         "method": fitted.method,

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from bayesmix.data.model_file import Figure
 from bayesmix.results.fits.degrees_of_freedom import is_linear
+from bayesmix.results.fits.fixed_inference import fixed_table
 from bayesmix.results.tables.posterior_summary import convergence_lines
 from bayesmix.results.tables.r_printing import PAGE, table_lines
-from bayesmix.results.tables.summary import fixed_correlation, fixed_table
+from bayesmix.results.tables.summary import fixed_correlation
 from bayesmix.results.tables.summary_sections import residual_quantiles
 
 if TYPE_CHECKING:

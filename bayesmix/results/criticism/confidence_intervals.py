@@ -12,7 +12,8 @@ import numpy as np
 from bayesmix.errors import ConvergenceWarning, SpecError, nearest
 from bayesmix.inference.estimation.profile import Interval, profile_intervals
 from bayesmix.inference.parameters.natural_scale import from_link, on_link, standard_errors
-from bayesmix.results.fits.degrees_of_freedom import is_linear, quantile, t_tests
+from bayesmix.results.fits.degrees_of_freedom import is_linear, quantile
+from bayesmix.results.fits.fixed_inference import fixed_inference
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.refit import by_maximum_likelihood
 
@@ -90,8 +91,9 @@ def _symmetric(fit: EstimateRecord, names: list[str], level: float, method: str)
     layout = fit.design.layout
     at = [fit.design.fixed.index(name) for name in names]
     centre, slopes = on_link(layout, fit.values.beta)
-    error = standard_errors(slopes, fit.point.beta_cov)[at]
-    df = np.full(len(names), np.inf) if method == "wald" else t_tests(fit).loc[names, "df"].to_numpy()
+    inference = fixed_inference(fit, "asymptotic" if method == "wald" else method)
+    error = standard_errors(slopes, inference.cov)[at]
+    df = inference.df(np.eye(len(fit.design.fixed))[at])
     limits = np.tile(centre, (2, 1))
     limits[:, at] += np.array([[-1.0], [1.0]]) * quantile(df, level) * error
     return list(zip(*from_link(layout, limits)[:, at].tolist(), strict=True))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any
 
 from bayesmix.arrays import Array
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
 from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
 
 if TYPE_CHECKING:
-    from bayesmix.inference.estimation.satterthwaite import Satterthwaite
     from bayesmix.inference.parameters.names import Parameters
 
 
@@ -34,6 +33,6 @@ def priors_of(fit: FitRecord) -> Priors:
     return fit.priors if isinstance(fit, PosteriorRecord) else resolve(fit.spec, fit.design)
 
 
-def satterthwaite_of(fit: EstimateRecord) -> Satterthwaite:
-    """What degrees of freedom of a linear model are computed from, once a fit."""
-    return fit._satterthwaite
+def inferences_of(fit: EstimateRecord) -> dict[Hashable, Any]:
+    """What has been prepared for inference about the fixed effects, by method: see `fixed_inference`."""
+    return fit._inferences

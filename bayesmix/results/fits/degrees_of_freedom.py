@@ -10,22 +10,13 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.estimation.methods import Ml, Reml
-from bayesmix.results.fits.accessors import satterthwaite_of
 from bayesmix.results.fits.records import EstimateRecord
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from bayesmix.data.design.design import Term
     from bayesmix.results.fits.records import FitRecord
 
 Df = Literal["satterthwaite", "asymptotic"]
-
-WORDS = {
-    "satterthwaite": "t distribution with Satterthwaite's degrees of freedom",
-    "asymptotic": "normal distribution (z)",
-    "posterior": "quantiles of the posterior's draws",
-}
 
 
 def resolve_df(fit: FitRecord, df: str | None) -> str:
@@ -57,11 +48,6 @@ def resolve_df(fit: FitRecord, df: str | None) -> str:
 def is_linear(fit: EstimateRecord) -> bool:
     """Whether an estimate is of a linear mixed model: gaussian responses, identity link."""
     return fit.spec.is_linear and isinstance(fit.point.method, Reml | Ml)
-
-
-def of_fixed(fit: EstimateRecord, L: Array, df: str) -> Array:
-    """Degrees of freedom of ``L beta``, ``(r,)``; infinite of z tests."""
-    return satterthwaite_of(fit).of_fixed(L) if df == "satterthwaite" else np.full(len(L), np.inf)
 
 
 def containment(terms: Sequence[Term], used: Sequence[Array], n: int) -> Array:
@@ -102,31 +88,3 @@ def statistic_columns(value: Array, error: Array, df: Array, *, letter: str, sig
         statistic = value / error
     p = {">": stdtr(df, -statistic), "<": stdtr(df, statistic), "=": 2.0 * stdtr(df, -np.abs(statistic))}[sign]
     return {letter: statistic, "p_value": np.asarray(p)}
-
-
-def letter_of(df: str) -> str:
-    """The name of the statistic."""
-    return "t" if df == "satterthwaite" else "z"
-
-
-def noted(table: pd.DataFrame, df: str) -> pd.DataFrame:
-    """The table, which says in ``attrs["intervals"]`` what its intervals and tests rest on."""
-    table.attrs["intervals"] = WORDS[df]
-    return table
-
-
-def t_tests(fit: EstimateRecord) -> pd.DataFrame:
-    """t tests of the fixed effects with Satterthwaite's degrees of freedom: ``estimate, std_error, df, t, p``.
-
-    Raises
-    ------
-    SpecError
-        For a generalized linear mixed model, whose tests are z tests.
-    """
-    from scipy.special import stdtr
-
-    table = fit.fixef()
-    table["df"] = of_fixed(fit, np.eye(len(table)), resolve_df(fit, "satterthwaite"))
-    table["t"] = table["estimate"] / table["std_error"]
-    table["p"] = 2.0 * stdtr(table["df"], -table["t"].abs())
-    return table

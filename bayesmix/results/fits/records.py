@@ -6,10 +6,10 @@ The front doors that users hold, `bayesmix.fit.Estimate` and `Posterior`, are th
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, override
+from typing import TYPE_CHECKING, Any, override
 
 import numpy as np
 
@@ -20,7 +20,6 @@ from bayesmix.inference.estimation.identifiability import untold
 from bayesmix.inference.estimation.methods import Agq, Laplace, Ml, Reml
 from bayesmix.inference.estimation.optimise import Status
 from bayesmix.inference.estimation.point_estimate import PointEstimate
-from bayesmix.inference.estimation.satterthwaite import satterthwaite
 from bayesmix.inference.parameters.names import Parameters, covariance
 from bayesmix.inference.parameters.natural_scale import reported_jacobian, standard_errors
 from bayesmix.inference.parameters.priors_in_force import Priors
@@ -48,8 +47,6 @@ from bayesmix.results.fits.sampling_problems import problems
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from bayesmix.inference.estimation.satterthwaite import Satterthwaite
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -275,9 +272,9 @@ class EstimateRecord(FitRecord):
         return pd.DataFrame(columns, index=pd.Index(self.names, name="parameter"))
 
     @cached_property
-    def _satterthwaite(self) -> Satterthwaite:
-        """What degrees of freedom of linear models are computed from; tables ask again and again."""
-        return satterthwaite(self.design, self.point)
+    def _inferences(self) -> dict[Hashable, Any]:
+        """What inference about the fixed effects is computed from, by method; tables ask again and again."""
+        return {}
 
     def ranef_sd(self) -> dict[str, pd.DataFrame]:
         """Conditional standard deviations of the random effects, parameters held at their estimates."""

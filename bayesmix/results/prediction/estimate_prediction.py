@@ -7,7 +7,7 @@ of ``x'beta``, of ``x'beta + z'b``, and of both with the variance of a new level
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
@@ -25,9 +25,9 @@ from bayesmix.inference.estimation.prediction_variance import (
 )
 from bayesmix.inference.parameters.covariance import cholesky_psd
 from bayesmix.language.families.link import LINKS, Link
-from bayesmix.results.fits.accessors import satterthwaite_of
 from bayesmix.results.fits.chosen_parameter import ChosenParameter
 from bayesmix.results.fits.degrees_of_freedom import containment, interval_columns, is_linear, quantile
+from bayesmix.results.fits.fixed_inference import FixedInference
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
 from bayesmix.results.fits.row_parameters import row_parameters
 from bayesmix.results.prediction.predict import Kind, sample_response
@@ -68,7 +68,7 @@ class ResolvedEstimand:
     kind: Kind
     groups: Groups
     interval: float
-    df: str  # "satterthwaite" or "asymptotic"
+    inference: FixedInference
     chosen: ChosenParameter
 
 
@@ -95,25 +95,15 @@ def predict_estimate(
 def _predictor(fit: EstimateRecord, rows: PredictionRows, estimand: ResolvedEstimand) -> Predictor:
     """Of rows with a single linear predictor."""
     scopes = resolve_scopes(rows.terms, estimand.groups)
-    own = with_own(rows.terms, scopes)
+    own, drawn = with_own(rows.terms, scopes), drawn_rows(rows.terms, scopes)
     has_own = any(scope in ("fitted", "known") for scope in scopes)
-    drawn, known = drawn_rows(rows.terms, scopes), [term.codes >= 0 for term in own]
     new, averaged = without_z(rows.terms, drawn), averaged_terms(rows.terms, scopes)
-    estimated = _estimated(fit, rows, without_z(own, known) if has_own else ())
     adds_noise = estimand.kind == "response" and is_linear(fit)
-
-    def total(at: PointEstimate) -> Array:
-        values = at.parameters
-        result = estimated(at) + population_variance(new, values)
-        if adds_noise:
-            result = result + population_variance(averaged, values) + float(at.dispersion or 0.0) ** 2 / rows.weights
-        return np.asarray(result)
-
-    variance = total(fit.point)
-    freedom = np.full(len(variance), np.inf)
-    if estimand.df == "satterthwaite":
-        fewest = containment(rows.terms, [one | other for one, other in zip(drawn, known, strict=True)], len(rows.X))
-        freedom = np.maximum(satterthwaite_of(fit).of_variance(total, variance), fewest)
+    if has_own or adds_noise or any(rows_of_term.any() for rows_of_term in drawn):
+        noise = averaged if adds_noise else None
+        variance, freedom = _beyond_fixed(fit, rows, own if has_own else (), (drawn, noise), estimand.inference)
+    else:
+        variance, freedom = estimand.inference.variance(rows.X), estimand.inference.df(rows.X)
     return Predictor(
         linear_predictor(rows.X, rows.offset, own, fit.values, with_effects=has_own),
         variance,
@@ -121,6 +111,37 @@ def _predictor(fit: EstimateRecord, rows: PredictionRows, estimand: ResolvedEsti
         population_variance(averaged, fit.values) + np.zeros(len(variance)),
         freedom,
     )
+
+
+def _beyond_fixed(
+    fit: EstimateRecord,
+    rows: PredictionRows,
+    own: tuple[Term, ...],
+    added: tuple[Sequence[Array], Sequence[Term] | None],
+    inference: FixedInference,
+) -> tuple[Array, Array]:
+    """Variance of fixed effects together with those of levels, and new observations; degrees of freedom: ``(m,)``.
+
+    Parameters
+    ----------
+    own : terms with the effects of levels of the fit.
+    added : rows of each term whose effects are new, and the terms that vary between new observations; None for means.
+    """
+    drawn, averaged = added
+    known = [term.codes >= 0 for term in own] or [np.zeros(len(rows.X), bool) for _ in rows.terms]
+    estimated, new = _estimated(fit, rows, without_z(own, known) if own else ()), without_z(rows.terms, drawn)
+
+    def total(at: PointEstimate) -> Array:
+        values = at.parameters
+        result = estimated(at) + population_variance(new, values)
+        if averaged is not None:
+            noise = float(at.dispersion or 0.0) ** 2 / rows.weights
+            result = result + population_variance(averaged, values) + noise
+        return np.asarray(result)
+
+    variance = total(fit.point)
+    fewest = containment(rows.terms, [one | other for one, other in zip(drawn, known, strict=True)], len(rows.X))
+    return variance, np.maximum(inference.of_variance(total, variance), fewest)
 
 
 def _estimated(fit: EstimateRecord, rows: PredictionRows, own: tuple[Term, ...]) -> VarianceFunction:

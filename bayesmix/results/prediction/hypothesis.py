@@ -15,14 +15,8 @@ from bayesmix.inference.parameters.natural_scale import reported_jacobian
 from bayesmix.language.formula.expression import Argument, Bracket, Call, Chain, Expr, Name, Number, Sign, spell
 from bayesmix.language.formula.reader import read
 from bayesmix.results.fits.accessors import centre
-from bayesmix.results.fits.degrees_of_freedom import (
-    interval_columns,
-    letter_of,
-    noted,
-    of_fixed,
-    resolve_df,
-    statistic_columns,
-)
+from bayesmix.results.fits.degrees_of_freedom import interval_columns, statistic_columns
+from bayesmix.results.fits.fixed_inference import FixedInference, inference_of, noted
 from bayesmix.results.fits.linear_predictor import flatten
 from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
 
@@ -58,21 +52,21 @@ def hypotheses(fit: FitRecord, texts: tuple[str, ...], interval: float, df: str 
     """One row a hypothesis: of draws the share that fulfils it, of an estimate a test by t or z."""
     import pandas as pd
 
-    freedom = resolve_df(fit, df)
+    inference = inference_of(fit, df)
     for text in texts:
         if not isinstance(text, str):
             raise SpecError(f'A hypothesis is a text, not {text!r}: fit.hypothesis("x > 0", "a = b").')
     read = [_read(text) for text in texts]
     match fit:
-        case EstimateRecord():
-            rows = [_tested(fit, one, interval, freedom) for one in read]
+        case EstimateRecord() if inference is not None:
+            rows = [_tested(fit, one, interval, inference) for one in read]
         case PosteriorRecord():
             rows = [_counted(fit, one, interval) for one in read]
         case _:
             raise TypeError(type(fit))  # records of fits are of these two kinds
     table = pd.DataFrame(rows, index=pd.Index([one.text for one in read], name="hypothesis"))
     table[[_is_undetermined(fit, one) for one in read]] = np.nan
-    return noted(table, freedom)
+    return noted(table, inference)
 
 
 def _is_undetermined(fit: FitRecord, one: Hypothesis) -> bool:
@@ -126,7 +120,7 @@ def _counted(fit: PosteriorRecord, one: Hypothesis, interval: float) -> dict[str
     return {**found, name: share, **({} if one.sign == "=" else {"odds": odds})}
 
 
-def _tested(fit: EstimateRecord, one: Hypothesis, interval: float, freedom: str) -> dict[str, Any]:
+def _tested(fit: EstimateRecord, one: Hypothesis, interval: float, inference: FixedInference) -> dict[str, Any]:
     values = flatten(fit.design, fit.values)
     p = len(fit.design.fixed)
     value = np.asarray(one.difference(_by_name(fit, values)))
@@ -137,9 +131,8 @@ def _tested(fit: EstimateRecord, one: Hypothesis, interval: float, freedom: str)
             " Use fit.confint(), or the posterior: model.sample().hypothesis(...)."
         )
     by_beta = gradient[:p] @ reported_jacobian(fit.design.layout, fit.values.beta)
-    error = np.sqrt(by_beta @ fit.point.beta_cov @ by_beta)
-    df = of_fixed(fit, by_beta[None], freedom)[0]
-    tests = statistic_columns(value, error, df, letter=letter_of(freedom), sign=one.sign)
+    error, df = np.sqrt(inference.variance(by_beta[None])[0]), inference.df(by_beta[None])[0]
+    tests = statistic_columns(value, error, df, letter=inference.letter, sign=one.sign)
     columns = interval_columns(value, error, df, interval) | tests
     return {name: float(number) for name, number in columns.items()}
 

@@ -17,22 +17,10 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Term
 from bayesmix.errors import DataError, PredictionWarning, SpecError, nearest, warn_user
-from bayesmix.inference.estimation.prediction_variance import (
-    NewRows,
-    VarianceFunction,
-    combination_variance,
-    fixed_variance,
-)
-from bayesmix.results.fits.accessors import satterthwaite_of
+from bayesmix.inference.estimation.prediction_variance import NewRows, combination_variance
 from bayesmix.results.fits.chosen_parameter import ChosenParameter
-from bayesmix.results.fits.degrees_of_freedom import (
-    containment,
-    interval_columns,
-    letter_of,
-    noted,
-    resolve_df,
-    statistic_columns,
-)
+from bayesmix.results.fits.degrees_of_freedom import containment, interval_columns, statistic_columns
+from bayesmix.results.fits.fixed_inference import FixedInference, inference_of, noted
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
 from bayesmix.results.fits.marginal_summary import describe_draws
 from bayesmix.results.fits.records import EstimateRecord
@@ -75,7 +63,7 @@ def conditional_effects(
         varying[name] = _by_values(design, name) if name == by else spread_out(design, name, points)
     frame = grid(design, varying | _fixed_at(fit, at), cross=False, predictor=r)
     table = predictions(fit, estimand, frame, offset=mean_offset(design, len(frame)))
-    return noted(_beside(frame[list(varying)], table), resolve_df(fit, estimand.df))
+    return noted(_beside(frame[list(varying)], table), inference_of(fit, estimand.df))
 
 
 def marginal_means(
@@ -143,7 +131,7 @@ def combine(fit: FitRecord, rows: PredictionRows, L: Array, labels: pd.DataFrame
     """
     import pandas as pd
 
-    df, chosen = resolve_df(fit, estimand.df), chosen_of(fit, replace(estimand, kind="mean"))
+    inference, chosen = inference_of(fit, estimand.df), chosen_of(fit, replace(estimand, kind="mean"))
     scopes = check_options(estimand.kind, estimand.groups, rows.terms)
     chosen = replace(chosen, is_expectation=chosen.is_expectation and estimand.kind == "mean")
     rows = rows if chosen.is_expectation else rows.of_predictor(chosen.predictor)
@@ -153,16 +141,16 @@ def combine(fit: FitRecord, rows: PredictionRows, L: Array, labels: pd.DataFrame
         raise DataError(
             f"Values of {', '.join(f'`{name}`' for name in rows.data.missing)} to hold columns at are missing."
         )
-    if isinstance(fit, EstimateRecord):
+    if isinstance(fit, EstimateRecord) and inference is not None:
         columns = _by_delta(
-            fit, rows, L, ResolvedEstimand(estimand.kind, estimand.groups, estimand.interval, df, chosen)
+            fit, rows, L, ResolvedEstimand(estimand.kind, estimand.groups, estimand.interval, inference, chosen)
         )
     else:
         columns = _by_draws(fit, rows, L, estimand, chosen)
     table = pd.DataFrame(columns)
     is_linear = estimand.kind == "linear" or (chosen.link.is_identity and not chosen.is_expectation)
     table[_undetermined(fit, rows, L, labels, is_linear=is_linear)] = np.nan
-    return noted(_beside(labels, table), df)
+    return noted(_beside(labels, table), inference)
 
 
 def _beside(labels: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
@@ -217,14 +205,9 @@ def _by_delta(fit: EstimateRecord, rows: PredictionRows, L: Array, resolved: Res
     else:
         value = L @ average_mean(link, eta, spread)
         J = L * average_mean(link, eta, spread, derivative=1)
-    known = [term.codes >= 0 for term in own]
-    variance = _variance_of(fit, rows, J, without_z(own, known) if has_own else ())
-    here, freedom = variance(fit.point), np.full(len(L), np.inf)
-    if resolved.df == "satterthwaite":
-        used = [np.any((L != 0.0) & rows_of_term, axis=1) for rows_of_term in known]
-        freedom = np.maximum(satterthwaite_of(fit).of_variance(variance, here), containment(rows.terms, used, len(L)))
-    error = np.sqrt(np.maximum(here, 0.0))
-    tests = statistic_columns(value, error, freedom, letter=letter_of(resolved.df))
+    variance, freedom = _uncertainty(fit, rows, (L, J), own if has_own else (), resolved.inference)
+    error = np.sqrt(variance)
+    tests = statistic_columns(value, error, freedom, letter=resolved.inference.letter)
     return interval_columns(value, error, freedom, resolved.interval) | tests
 
 
@@ -234,12 +217,27 @@ def _grid_of(fit: FitRecord, estimand: Estimand) -> int | None:
     return None if chosen.is_expectation and estimand.kind == "mean" else chosen.predictor
 
 
-def _variance_of(fit: EstimateRecord, rows: PredictionRows, J: Array, own: tuple[Term, ...]) -> VarianceFunction:
-    """Variances of ``J (x'beta + z'b)``, ``(r,)``, without random effects where there are no terms."""
-    if own:
-        return combination_variance(fit.design, fit.spec, fit.point, NewRows(rows.X, own), J)
-    combined = J @ rows.X
-    return lambda at: fixed_variance(at, combined)
+def _uncertainty(
+    fit: EstimateRecord,
+    rows: PredictionRows,
+    combinations: tuple[Array, Array],
+    own: tuple[Term, ...],
+    inference: FixedInference,
+) -> tuple[Array, Array]:
+    """Variances of ``J (x'beta + z'b)`` and their degrees of freedom, ``(r,)``; of fixed effects alone without terms.
+
+    Parameters
+    ----------
+    combinations : of means ``L``, and the derivatives ``J`` of these by the linear predictors.
+    """
+    L, J = combinations
+    if not own:
+        return inference.variance(J @ rows.X), inference.df(J @ rows.X)
+    known = [term.codes >= 0 for term in own]
+    variance = combination_variance(fit.design, fit.spec, fit.point, NewRows(rows.X, without_z(own, known)), J)
+    used = [np.any((L != 0.0) & rows_of_term, axis=1) for rows_of_term in known]
+    here = np.maximum(variance(fit.point), 0.0)
+    return here, np.maximum(inference.of_variance(variance, here), containment(rows.terms, used, len(L)))
 
 
 def _cells(

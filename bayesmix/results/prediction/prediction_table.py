@@ -15,7 +15,7 @@ from bayesmix.data.design.censoring import ranges_of_new
 from bayesmix.data.frame import open_table
 from bayesmix.errors import SpecError
 from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose
-from bayesmix.results.fits.degrees_of_freedom import noted, resolve_df
+from bayesmix.results.fits.fixed_inference import FixedInference, inference_of, noted
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.marginal_summary import describe_draws
 from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
@@ -35,7 +35,7 @@ class Estimand:
     kind: Kind
     groups: Groups
     interval: float = 0.95
-    df: str | None = None  # None for the fit's own; see `resolve_df`
+    df: str | None = None  # None for the fit's own; see `fixed_inference`
     parameter: str | None = None  # of the response's distribution; None for the mean
     response: str | None = None  # None for the first
     category: int | None = None  # value whose probability is the mean; None for a table of those of all categories
@@ -162,17 +162,19 @@ def prediction_table(fit: FitRecord, rows: PredictionRows, estimand: Estimand, *
     """Columns that describe the predictions of rows, NaN with a warning where they are not determined."""
     import pandas as pd
 
-    df = resolve_df(fit, estimand.df)
-    table = pd.DataFrame(_columns(fit, rows, estimand, df, seed), index=rows.index)
+    inference = inference_of(fit, estimand.df)
+    table = pd.DataFrame(_columns(fit, rows, estimand, inference, seed), index=rows.index)
     rows.warn_of_undetermined(fit.design.dropped)
-    return noted(rows.whole(table), df)
+    return noted(rows.whole(table), inference)
 
 
-def _columns(fit: FitRecord, rows: PredictionRows, estimand: Estimand, df: str, seed: int) -> dict[str, Array]:
+def _columns(
+    fit: FitRecord, rows: PredictionRows, estimand: Estimand, inference: FixedInference | None, seed: int
+) -> dict[str, Array]:
     kind, groups, chosen = estimand.kind, estimand.groups, chosen_of(fit, estimand)
     match fit:
-        case EstimateRecord():
-            resolved = ResolvedEstimand(kind, groups, estimand.interval, df, chosen)
+        case EstimateRecord() if inference is not None:
+            resolved = ResolvedEstimand(kind, groups, estimand.interval, inference, chosen)
             return predict_estimate(fit, rows, resolved, seed=seed)
         case PosteriorRecord():
             values = fit.with_effects

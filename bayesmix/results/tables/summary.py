@@ -22,7 +22,8 @@ from bayesmix.inference.parameters.correlation import OneNumber
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import corr_effects, sd_effects
 from bayesmix.language.formula.vocabulary import STRUCTURES
-from bayesmix.results.fits.degrees_of_freedom import is_linear, t_tests
+from bayesmix.results.fits.degrees_of_freedom import is_linear
+from bayesmix.results.fits.fixed_inference import fixed_inference, fixed_table
 from bayesmix.results.fits.linear_predictor import number_names
 from bayesmix.results.tables import r_printing
 from bayesmix.results.tables.coefficient_tables import (
@@ -224,22 +225,10 @@ def _correlation_columns(terms: Sequence[Term], matrices: Sequence[Array], rows:
 # ---- fixed effects ----------------------------------------------------------------------------------------------
 
 
-def fixed_table(fit: EstimateRecord) -> pd.DataFrame:
-    """Fixed effects with their tests: ``estimate, std_error, statistic, p_value``, and ``df`` of t tests."""
-    if is_linear(fit):
-        return t_tests(fit).rename(columns={"t": "statistic", "p": "p_value"})
-    from scipy.special import ndtr
-
-    table = fit.fixef()
-    table["statistic"] = table["estimate"] / table["std_error"]
-    table["p_value"] = 2.0 * ndtr(-np.abs(table["statistic"].to_numpy()))
-    return table
-
-
 def _fixed(fit: EstimateRecord, part: CoefficientTable, table: pd.DataFrame) -> Section:
     if table.empty:
         return Section(part.name, (), table)
-    lines = _fixed_lines(table, part.words, "t" if is_linear(fit) else "z")
+    lines = _fixed_lines(table, part.words, fixed_inference(fit).letter)
     return Section(part.name, (f"{part.title}:", *lines), table, part.title)
 
 

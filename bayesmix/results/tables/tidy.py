@@ -11,9 +11,9 @@ from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.names import corr_effects, corr_names, sd_effects, sd_names
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits.degrees_of_freedom import quantile
+from bayesmix.results.fits.fixed_inference import fixed_table
 from bayesmix.results.fits.linear_predictor import groups, number_names, of_group
 from bayesmix.results.tables.coefficient_tables import component, owners_of, spelled
-from bayesmix.results.tables.summary import fixed_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayesmix.results.fits.accessors import centre, described, over_rows, priors_of, satterthwaite_of
+from bayesmix.results.fits.accessors import centre, described, inferences_of, over_rows, priors_of
+from bayesmix.results.fits.fixed_inference import fixed_inference
 
 
 def test_the_centre_of_an_estimate_is_the_value_and_of_a_posterior_the_mean(fitted, posterior_of) -> None:
@@ -40,4 +41,6 @@ def test_priors_are_those_of_the_model(fitted, posterior_of) -> None:
 
 
 def test_degrees_of_freedom_are_prepared_once(fitted) -> None:
-    assert satterthwaite_of(fitted("sleepstudy")) is satterthwaite_of(fitted("sleepstudy"))
+    fit = fitted("sleepstudy")
+    assert fixed_inference(fit) is fixed_inference(fit, "satterthwaite")
+    assert fixed_inference(fit) in inferences_of(fit).values()

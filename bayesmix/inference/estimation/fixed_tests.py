@@ -1,0 +1,71 @@
+"""Tests of linear combinations of fixed effects: F of several at once, and the normal ones of large samples."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesmix.arrays import Array
+
+RANK = 1e-8  # of the variances of combinations, below which one says nothing that the others do not
+
+
+@dataclass(frozen=True, slots=True)
+class FTest:
+    """An F test; of infinite denominator degrees of freedom, a chi-square test divided by its own."""
+
+    statistic: float
+    numerator_df: int
+    denominator_df: float
+    p: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Principal:
+    """Uncorrelated combinations that span those asked for: as many as are linearly independent."""
+
+    rows: Array  # (q, p)
+    value: Array  # (q,) estimates less what the hypothesis says
+    variance: Array  # (q,)
+
+    @property
+    def wald(self) -> float:
+        """Mean square of the standardised values: Wald's F."""
+        return float(np.mean(self.value**2 / self.variance)) if len(self.variance) else math.nan
+
+
+def principal(L: Array, value: Array, cov: Array) -> Principal:
+    """Principal combinations of ``L beta``, whose estimates less the hypothesis are ``value (r,)``."""
+    variance, vectors = np.linalg.eigh(L @ cov @ L.T)
+    kept = variance > RANK * max(float(np.max(variance, initial=0.0)), 0.0)
+    P = vectors[:, kept][:, ::-1].T
+    return Principal(P @ L, P @ value, variance[kept][::-1])
+
+
+def f_test(statistic: float, numerator_df: int, denominator_df: float) -> FTest:
+    """The test of a statistic."""
+    from scipy.special import chdtrc, fdtrc
+
+    if not numerator_df or math.isnan(statistic) or math.isnan(denominator_df):
+        return FTest(math.nan, numerator_df, math.nan, math.nan)
+    if math.isinf(denominator_df):
+        return FTest(statistic, numerator_df, math.inf, float(chdtrc(numerator_df, numerator_df * statistic)))
+    return FTest(statistic, numerator_df, denominator_df, float(fdtrc(numerator_df, denominator_df, statistic)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asymptotic:
+    """Normal and chi-square tests: the covariance of the fixed effects taken as known."""
+
+    cov: Array  # (p, p)
+
+    def df(self, L: Array) -> Array:
+        """Infinite: ``(r,)``."""
+        return np.full(len(L), np.inf)
+
+    def joint(self, L: Array, value: Array) -> FTest:
+        """Wald's test of all rows of ``L`` at once."""
+        found = principal(L, value, self.cov)
+        return f_test(found.wald, len(found.value), math.inf)

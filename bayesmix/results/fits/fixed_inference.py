@@ -1,0 +1,129 @@
+"""What the tests and intervals of an estimate's fixed effects rest on: their covariance, degrees of freedom, F tests.
+
+Every table of an estimate asks this one record, so that one question has one answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.inference.estimation.fixed_tests import Asymptotic, FTest
+from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.estimation.prediction_variance import VarianceFunction
+from bayesmix.inference.estimation.satterthwaite import Satterthwaite, satterthwaite
+from bayesmix.inference.parameters.natural_scale import reported_jacobian, standard_errors
+from bayesmix.results.fits.accessors import inferences_of
+from bayesmix.results.fits.degrees_of_freedom import resolve_df, statistic_columns
+from bayesmix.results.fits.records import EstimateRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.results.fits.records import FitRecord
+
+Provider = Satterthwaite | Asymptotic
+
+WORDS = {
+    "satterthwaite": "t distribution with Satterthwaite's degrees of freedom",
+    "asymptotic": "normal distribution (z)",
+}
+OF_POSTERIORS = "quantiles of the posterior's draws"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FixedInference:
+    """Inference about the fixed effects of an estimate, by one method."""
+
+    method: str  # "satterthwaite", "asymptotic"
+    provider: Provider
+    point: PointEstimate
+
+    @property
+    def cov(self) -> Array:
+        """Covariance of the fixed effects, ``(p, p)``."""
+        return self.provider.cov
+
+    @property
+    def letter(self) -> str:
+        """The name of the statistic: ``"t"`` or ``"z"``."""
+        return "z" if self.method == "asymptotic" else "t"
+
+    @property
+    def words(self) -> str:
+        """What intervals and tests rest on."""
+        return WORDS[self.method]
+
+    def df(self, L: Array) -> Array:
+        """Degrees of freedom of ``L beta``: ``(r,)`` for ``L (r, p)``, infinite of z tests."""
+        return self.provider.df(L)
+
+    def variance(self, L: Array) -> Array:
+        """Variances of ``L beta``: ``(r,)``."""
+        return np.maximum(np.einsum("rp,pq,rq->r", L, self.cov, L), 0.0)
+
+    def joint(self, L: Array, value: Array) -> FTest:
+        """F test of all rows of ``L`` at once, ``value (r,)`` the estimates of ``L beta`` less their hypothesis."""
+        return self.provider.joint(L, value)
+
+    def of_variance(self, variance: VarianceFunction, here: Array) -> Array:
+        """Degrees of freedom ``(r,)`` of variances that depend on the covariance parameters in any way.
+
+        Parameters
+        ----------
+        variance : variances at an estimate; at the fit's own they are ``here (r,)``.
+        """
+        if isinstance(self.provider, Satterthwaite):
+            return self.provider.of_variance(variance, here)
+        return np.full(len(here), np.inf)
+
+
+def fixed_inference(fit: EstimateRecord, df: str | None = None) -> FixedInference:
+    """Inference about the fixed effects, prepared once for all questions that follow.
+
+    Parameters
+    ----------
+    df : ``"satterthwaite"``, the default of linear models, or ``"asymptotic"``, that of all others.
+
+    Raises
+    ------
+    SpecError
+        If there are no such degrees of freedom, or the fit has none.
+    """
+    method, known = resolve_df(fit, df), inferences_of(fit)
+    if method not in known:
+        known[method] = FixedInference(method, _provider(fit, method), fit.point)
+    return known[method]
+
+
+def _provider(fit: EstimateRecord, method: str) -> Provider:
+    return satterthwaite(fit.design, fit.point) if method == "satterthwaite" else Asymptotic(fit.point.beta_cov)
+
+
+def inference_of(fit: FitRecord, df: str | None) -> FixedInference | None:
+    """That of an estimate; None of a posterior, which refuses degrees of freedom."""
+    if isinstance(fit, EstimateRecord):
+        return fixed_inference(fit, df)
+    resolve_df(fit, df)
+    return None
+
+
+def noted(table: pd.DataFrame, inference: FixedInference | None) -> pd.DataFrame:
+    """The table, which says in ``attrs["intervals"]`` what its intervals and tests rest on."""
+    table.attrs["intervals"] = OF_POSTERIORS if inference is None else inference.words
+    return table
+
+
+def fixed_table(fit: EstimateRecord, df: str | None = None) -> pd.DataFrame:
+    """Fixed effects with their tests: ``estimate, std_error, df, statistic, p_value``, without ``df`` of z tests."""
+    inference = fixed_inference(fit, df)
+    table = fit.fixef()
+    rows = np.flatnonzero(np.isin(fit.design.fixed, table.index))
+    table["std_error"] = standard_errors(reported_jacobian(fit.design.layout, fit.values.beta), inference.cov)[rows]
+    freedom = inference.df(np.eye(len(fit.design.fixed))[rows])
+    found = statistic_columns(table["estimate"].to_numpy(), table["std_error"].to_numpy(), freedom, letter="statistic")
+    columns = found if inference.letter == "z" else {"df": freedom, **found}
+    return table.assign(**columns)
