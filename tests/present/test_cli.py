@@ -700,6 +700,22 @@ def test_help_is_light():
     assert result.stdout.strip() == "[]"
 
 
+@pytest.mark.slow  # two seconds, in a process of its own
+def test_the_main_job_loads_no_more_than_it_needs():
+    """ArviZ's statistics and SciPy's distributions take half a second each to load, SciPy's optimisers a fifth."""
+    dear = {"arviz_stats", "arviz_base", "scipy.stats", "scipy.optimize", "pymc", "matplotlib", "xarray"}
+    code = f"""
+import sys
+from bayesmix.present.cli import app
+try:
+    app(["compare", "esoph_lmm", "--draws", "200"])
+finally:
+    print(sorted({dear} & set(sys.modules)))
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.stdout.strip().splitlines()[-1] == "[]"
+
+
 # ---- files of data ----------------------------------------------------------------------------------------------
 
 

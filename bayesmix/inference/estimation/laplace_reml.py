@@ -87,10 +87,10 @@ def restricted_estimate(design: Design, spec: ModelSpec, point: PointEstimate) -
     The fixed effects are those at which the likelihood is largest, given the other parameters; without any of these
     the restricted estimate is the estimate itself, and None is returned too.
     """
-    from scipy.optimize import minimize
-
     if not isinstance(point.method, Laplace | Agq):
         return None
+    from scipy.optimize import minimize  # a fifth of a second to load
+
     likelihood = MarginalLikelihood(generalized_problem(design, point.coordinates, spec), Laplace())
     best, m, p = point.optimum.x, point.coordinates.size, len(point.beta)
     rest = np.r_[0:m, m + p : len(best)]

@@ -22,9 +22,9 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
 from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.default_priors import Defaults, column_scale
-from bayesmix.inference.parameters.prior_wording import distribution
 from bayesmix.language.families.link import Link
 from bayesmix.language.priors.prior import Prior
+from bayesmix.language.priors.prior_quantiles import quantile
 
 NODES = 20_000  # equally likely ones, of a mean over a prior
 MEANT = ("default", "flat", "brms", "bambi")
@@ -87,7 +87,7 @@ def moments(prior: Prior, link: Link) -> tuple[float, float]:
     if link.is_logarithm and prior.kind in _LOG_MOMENTS:
         mean, variance = _LOG_MOMENTS[prior.kind](*prior.arguments)
         return float(mean), math.sqrt(float(variance))
-    values = link.of(distribution(prior).ppf((np.arange(NODES) + 0.5) / NODES))
+    values = link.of(quantile(prior, (np.arange(NODES) + 0.5) / NODES))
     return float(np.mean(values)), float(np.std(values))
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 
@@ -14,6 +12,7 @@ from bayesmix.arrays import Array
 from bayesmix.inference.parameters.correlation import Correlation, OneNumber
 from bayesmix.language.families.link import Link
 from bayesmix.language.priors.prior import Prior
+from bayesmix.language.priors.prior_quantiles import quantile
 
 NODES = 100  # of quadrature over each of the numbers that a Decov prior mixes
 
@@ -33,32 +32,10 @@ def says(prior: Prior) -> str:
 
 def quantiles(prior: Prior) -> tuple[float, float]:
     """Bounds that hold 95 %: from zero for a positive parameter, central otherwise."""
-    found = distribution(prior)
     if prior.is_positive:
-        return 0.0, float(found.ppf(0.95))
-    return float(found.ppf(0.025)), float(found.ppf(0.975))
-
-
-def distribution(prior: Prior) -> Any:
-    """SciPy's distribution of a proper prior of a single parameter, or what has its quantiles."""
-    from scipy import stats
-
-    frozen: dict[str, Callable[..., Any]] = {
-        "Normal": stats.norm,
-        "StudentT": stats.t,
-        "Cauchy": stats.cauchy,
-        "Laplace": stats.laplace,
-        "HalfNormal": lambda sigma: stats.halfnorm(0.0, sigma),
-        "HalfStudentT": lambda nu, sigma: _HalfStudent(stats.t(nu, 0.0, sigma)),
-        "HalfCauchy": lambda sigma: stats.halfcauchy(0.0, sigma),
-        "Exponential": lambda rate: stats.expon(0.0, 1.0 / rate),
-        "Gamma": lambda alpha, beta: stats.gamma(alpha, scale=1.0 / beta),
-        "InverseGamma": lambda alpha, beta: stats.invgamma(alpha, scale=beta),
-        "LogNormal": lambda mu, sigma: stats.lognorm(sigma, scale=np.exp(mu)),
-        "Beta": stats.beta,
-        "Uniform": lambda lower, upper: stats.uniform(lower, upper - lower),
-    }
-    return frozen[prior.kind](*prior.arguments)
+        return 0.0, float(quantile(prior, np.asarray(0.95)))
+    low, high = quantile(prior, np.array([0.025, 0.975]))
+    return float(low), float(high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +85,7 @@ class OneOfDecov:
         share = special.betaincinv(concentration, (k - 1) * concentration, middles) if k > 1 else np.ones(1)
         sizes = np.sqrt(k * share)
         if self.unit is not None:
-            sizes = np.ravel(sizes[:, None] * np.asarray(distribution(self.unit).ppf(middles)))
+            sizes = np.ravel(sizes[:, None] * quantile(self.unit, middles))
         return np.asarray(sizes[sizes > 0.0])
 
 
@@ -116,16 +93,6 @@ class OneOfDecov:
 def decov_upper(prior: Prior, together: int, unit: Prior | None) -> float:
     """Bound of one of ``together`` standard deviations under a Decov prior, as `OneOfDecov.upper` has it."""
     return OneOfDecov(prior, together, unit).upper()
-
-
-@dataclass(frozen=True, slots=True)
-class _HalfStudent:
-    """The positive half of a Student t distribution."""
-
-    whole: Any
-
-    def ppf(self, q: Any) -> Any:
-        return self.whole.ppf(0.5 + 0.5 * q)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +163,9 @@ def says_lkj(eta: float, family: Correlation) -> str:
 
     Marginally ``(1 + r) / 2 ~ Beta(a, a)`` with ``a = eta - 1 + k / 2`` for each of a free matrix.
     """
-    from scipy import stats
-
     if isinstance(family, OneNumber):
         a, b = (float(value[0]) for value in family.beta(eta))
-        low, high = (family.rho(2.0 * float(stats.beta(a, b).ppf(p)) - 1.0) for p in (0.025, 0.975))
+        low, high = (family.rho(2.0 * bound - 1.0) for bound in quantiles(Prior("Beta", (a, b))))
         return f"95 % within {low:.2f} .. {high:.2f}"
     a = eta - 1.0 + 0.5 * family.k
-    return f"95 % of each correlation within +-{2.0 * float(stats.beta(a, a).ppf(0.975)) - 1.0:.2f}"
+    return f"95 % of each correlation within +-{2.0 * quantiles(Prior('Beta', (a, a)))[1] - 1.0:.2f}"

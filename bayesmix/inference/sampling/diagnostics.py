@@ -21,6 +21,10 @@ K_LIMIT = 0.7  # Pareto k above which means of importance weights correct nothin
 PROPOSAL_K_LIMIT = 0.5  # of the proposals of a chain: weights of finite variance, or its tail quantiles are not right
 TAIL = (0.05, 0.95)  # quantiles whose indicators give the tail effective sample size
 LIMITS = (0.025, 0.975)  # of the intervals that tables print
+ONE_SD = (
+    0.1586553,
+    0.8413447,
+)  # probabilities of a normal variable below minus, and plus, one standard deviation
 BLOCK = 2_000_000  # numbers worked on at once
 FEWEST = 100  # importance weights below which their tail is not fitted
 
@@ -81,6 +85,36 @@ def quantile_ess(draws: Array, level: float) -> Array:
         found = _effective(_split(by_parameter <= quantile))
     found[np.isnan(draws).any(axis=(0, 1)) | (np.ptp(draws, axis=(0, 1)) == 0.0)] = np.nan
     return found
+
+
+def mcse(draws: Array, centre: str) -> Array:
+    """Monte Carlo standard errors ``(m,)`` of ``"mean"`` or ``"median"`` of ``draws (chain, draw, m)``; NaN of too few.
+
+    That of the median is half the distance between the quantiles that its order statistic reaches with one standard
+    deviation.
+    """
+    if draws.shape[1] < 4:
+        return np.full(draws.shape[2], np.nan)
+    by_parameter = np.moveaxis(draws, 2, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if centre == "mean":
+            return by_parameter.std(axis=(1, 2), ddof=1) / np.sqrt(_effective(_split(by_parameter)))
+        median = np.median(by_parameter, axis=(1, 2))[:, None, None]
+        return _order_statistic_error(
+            np.sort(by_parameter.reshape(len(by_parameter), -1), axis=1), _effective(_split(by_parameter <= median))
+        )
+
+
+def _order_statistic_error(ordered: Array, size: Array) -> Array:
+    """Standard error ``(m,)`` of medians of ``ordered (m, n)`` draws that are worth ``size (m,)`` independent ones."""
+    from scipy.special import betaincinv
+
+    n = ordered.shape[1]
+    low, high = (betaincinv(0.5 * size + 1.0, 0.5 * size + 1.0, p) * n - 1.0 for p in ONE_SD)
+    below = np.floor(np.fmax(low, 0.0)).astype(int)[:, None]
+    above = np.ceil(np.fmin(high, n - 1.0)).astype(int)[:, None]
+    spread = np.take_along_axis(ordered, above, axis=1) - np.take_along_axis(ordered, below, axis=1)
+    return np.asarray(0.5 * spread[:, 0])
 
 
 def _diagnose(draws: Array) -> Array:

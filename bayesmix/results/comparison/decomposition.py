@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from bayesmix.inference.estimation.methods import Agq, Laplace, Ml, Reml
+from bayesmix.inference.sampling.diagnostics import mcse
 from bayesmix.results.comparison import flat_prior_posterior
 from bayesmix.results.comparison.flat_prior_posterior import Reference
 from bayesmix.results.fits import linear_predictor
 from bayesmix.results.fits.degrees_of_freedom import is_linear
 from bayesmix.results.fits.linear_predictor import coefficient_names, flatten, flatten_coefficients
-from bayesmix.results.fits.marginal_summary import describe, mcse
+from bayesmix.results.fits.marginal_summary import describe
 from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
 from bayesmix.results.fits.refit import estimate_again, restricted
 

@@ -46,14 +46,6 @@ def describe(
     return pd.DataFrame(columns, index=pd.Index(names, name="parameter"))
 
 
-def mcse(draws: Array, centre: str) -> Array:
-    """Monte Carlo standard errors ``(m,)`` of ``"mean"`` or ``"median"`` of ``draws (chain, draw, m)``, by ArviZ."""
-    from arviz_stats.base import array_stats
-
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.atleast_1d(array_stats.mcse(draws, chain_axis=0, draw_axis=1, method=centre))
-
-
 def _mode_of(name: str, draws: Array, is_even: bool, numbers: Collection[str]) -> float:
     if name.startswith(("corr(", "rescor(")):
         return mode(draws, -1.0, 1.0)

@@ -7,7 +7,7 @@ import pytest
 from arviz_stats.base import array_stats
 
 from bayesmix.inference.sampling import diagnostics
-from bayesmix.inference.sampling.diagnostics import convergence, limits_ess, pareto_shape
+from bayesmix.inference.sampling.diagnostics import convergence, limits_ess, mcse, pareto_shape
 
 SAME = 1e-9  # two ways to the same figure, Fourier transforms of other lengths apart
 
@@ -46,6 +46,15 @@ def test_effective_size_of_interval_limits_is_arviz_s(n: int, count: int) -> Non
     each = [array_stats.ess(draws, chain_axis=0, draw_axis=1, method="quantile", prob=p) for p in (0.025, 0.975)]
     np.testing.assert_allclose(found[:5], np.min(each, axis=0)[:5], rtol=SAME)
     assert np.isnan(found[5])  # constant by construction
+
+
+@pytest.mark.parametrize("centre", ["mean", "median"])
+@pytest.mark.parametrize(("n", "count"), [(1000, 4), (333, 3), (12, 2), (5, 1), (3, 4)])
+def test_monte_carlo_errors_are_arviz_s(n: int, count: int, centre: str) -> None:
+    draws = chains(n, count)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        expected = array_stats.mcse(draws, chain_axis=0, draw_axis=1, method=centre)
+    np.testing.assert_allclose(mcse(draws, centre), expected, rtol=SAME)
 
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
