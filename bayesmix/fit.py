@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, override
 
 from bayesmix.inference.parameters.priors_in_force import Priors
-from bayesmix.inference.sampling.draws import Draws
+from bayesmix.inference.sampling.draws import Draws, fresh_seed
 from bayesmix.language.arguments import explained
 from bayesmix.results.criticism.confidence_intervals import confidence_intervals
 from bayesmix.results.criticism.variance_explained import intraclass, r_squared, scalar_table
@@ -17,6 +17,7 @@ from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.fits.fixed_inference import fixed_table
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.records import EstimateRecord, Fitted, PosteriorRecord
+from bayesmix.results.fits.refit import estimated_like, sampled_like
 from bayesmix.results.prediction.predict import Groups
 from bayesmix.results.prediction.simulation import check_statistics, posterior_predictive
 from bayesmix.results.questions import Questions
@@ -24,6 +25,7 @@ from bayesmix.results.storage.datatree import to_datatree
 from bayesmix.results.tables.short_form import brief_estimate, brief_posterior
 from bayesmix.results.tables.summary import summarise_estimate, summarise_posterior
 from bayesmix.results.tables.tidy import tidy_estimate, tidy_posterior
+from bayesmix.results.updates import Updates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 
 @explained
-class Fit(Questions):
+class Fit(Questions, Updates):
     """A fitted model. `Estimate` and `Posterior` differ in the leading axes of ``values`` only."""
 
     @abstractmethod
@@ -150,6 +152,10 @@ class Estimate(Fit, EstimateRecord):
         check_level(interval)
         return tidy_estimate(self, effects, interval)
 
+    @override
+    def _of(self, model: Fitted, seed: int | None, progress: bool) -> Estimate:
+        return Estimate(model, estimated_like(self, model).point)
+
     def __repr__(self) -> str:
         return brief_estimate(self)
 
@@ -253,6 +259,11 @@ class Posterior(Fit, PosteriorRecord):
     def tidy(self, effects: Sequence[str] = ("fixed", "ran_pars"), *, interval: float = 0.95) -> pd.DataFrame:
         check_level(interval)
         return tidy_posterior(self, effects, interval)
+
+    @override
+    def _of(self, model: Fitted, seed: int | None, progress: bool) -> Posterior:
+        found = sampled_like(self, model, seed=fresh_seed() if seed is None else seed, progress=progress)
+        return Posterior(model, found.draws, found.priors)
 
     def __repr__(self) -> str:
         return brief_posterior(self)

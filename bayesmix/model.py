@@ -7,27 +7,22 @@ from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from bayesmix.data.design.build import build
-from bayesmix.data.design.categories import with_categories
-from bayesmix.data.design.layout import parts_of
+from bayesmix.data.design.model_design import model_design
 from bayesmix.data.memory import too_much
 from bayesmix.data.model_file import load_model_file
-from bayesmix.errors import ConvergenceWarning, SpecError, warn_user
+from bayesmix.errors import SpecError
 from bayesmix.fit import Estimate, Posterior
-from bayesmix.inference.estimation.estimate import estimate
-from bayesmix.inference.estimation.identifiability import check_identifiable
 from bayesmix.inference.estimation.methods import resolve_method
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
-from bayesmix.inference.sampling.draws import Schedule
+from bayesmix.inference.sampling.draws import Schedule, fresh_seed
 from bayesmix.inference.sampling.nuts.prior_draws import draw_from_priors
 from bayesmix.inference.sampling.nuts.pymc_model import to_pymc
 from bayesmix.inference.sampling.sample import resolve_sampler, sample
 from bayesmix.language.arguments import explained
-from bayesmix.language.families.bounds import check_bounds
 from bayesmix.language.families.family import Family
-from bayesmix.language.families.registry import check_response
 from bayesmix.language.formula.model_spec import make_spec
 from bayesmix.results.fits.records import Fitted
+from bayesmix.results.fits.refit import estimated
 from bayesmix.results.tables.model_text import describe_model
 from bayesmix.results.tables.prior_table import prior_table
 
@@ -109,16 +104,8 @@ class Model:
             if not isinstance(table, Mapping | None):
                 raise SpecError(f"{name} are a dictionary such as {_TABLES[name]}, not {table!r}.")
         spec = make_spec(formula, family, link, priors, rescor=rescor)
-        design = build(parts_of(spec), data, weights=weights, offset=offset, contrasts=contrasts)
-        self.spec, self.design = with_categories(spec, design)
-        for response, outcome in zip(self.spec.responses, self.design.outcomes, strict=True):
-            check_response(response.family, response.label, outcome.y, outcome.trials)
-            check_bounds(response.family, response.label, outcome.bounds, outcome.trials)
-        if not (self.design.fixed or self.design.terms):
-            raise SpecError(
-                f"Formula `{self.spec.formula.text}` has neither fixed nor random effects."
-                f" Intercept and noise alone are `{self.design.response} ~ 1`."
-            )
+        self.spec, self.design = model_design(spec, data, weights=weights, offset=offset, contrasts=contrasts)
+        self._data = data
         self.data_name = data_name or (str(data) if isinstance(data, str | PathLike) else "")
         self.documented = dict(documented or {})
 
@@ -146,12 +133,7 @@ class Model:
             ``"laplace"``, ``"agq"``, or a record such as ``bmx.Agq(points=9)``. Where other parameters have formulas or
             responses are several, ``"auto"`` is maximum likelihood, as glmmTMB's; ``"reml"`` is for linear means.
         """
-        check_identifiable(self.design, self.spec)
-        chosen = resolve_method(method, self.spec)
-        fit = Estimate(self._fitted, estimate(self.design, self.spec, chosen))
-        for problem in fit.problems:
-            warn_user(problem, ConvergenceWarning)
-        return fit
+        return Estimate(self._fitted, estimated(self._fitted, resolve_method(method, self.spec)).point)
 
     def sample(
         self,
@@ -175,12 +157,10 @@ class Model:
             ``"pathfinder"`` are approximations; or a record such as ``bmx.Nuts(target_accept=0.99)``.
         progress : show a progress bar.
         """
-        import numpy as np
-
         if draws < 4 or chains < 1:
             raise SpecError(f"draws={draws}, chains={chains}: at least 4 draws and 1 chain are needed.")
         self._check_memory(draws, chains)
-        chosen = int(np.random.SeedSequence().generate_state(1)[0] >> 1) if seed is None else int(seed)
+        chosen = fresh_seed() if seed is None else int(seed)
         result = sample(
             self.design,
             self.spec,
@@ -250,7 +230,7 @@ class Model:
 
     @property
     def _fitted(self) -> Fitted:
-        return Fitted(self.spec, self.design, self.data_name, self.documented)
+        return Fitted(self.spec, self.design, self.data_name, self.documented, self._data)
 
     def __str__(self) -> str:
         return describe_model(self.spec, self.design, self.priors)

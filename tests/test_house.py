@@ -74,6 +74,7 @@ MANY = {
     "results.questions.Questions.predict": "options of a prediction, named",
     "results.questions.Questions.conditional_effects": "options of a prediction, named",
     "results.questions.Questions.contrasts": "options of a prediction, named",
+    "results.updates.Updates.update": "what a model is made of, named",
     "present.plots.category_curves.categories": "options of a figure, named",
     "present.plots.lines.group_lines": "options of a figure, named",
     "present.plots.lines.mean_curves": "options of a figure, named",
@@ -123,6 +124,7 @@ COVERED = {
     "results.comparison.record": "test_comparison.py",
     "results.fits.records": "results/fits/test_linear_predictor.py",
     "results.questions": "results/prediction/test_marginal_effects.py",
+    "results.updates": "results/fits/test_updated_model.py",
     # one table of cases for a whole chapter
     "language.families": "language/families/test_registry.py",
     "present.cli": "present/test_cli.py",
@@ -132,6 +134,7 @@ COVERED = {
     "data.design.inputs": "data/design/test_matrix.py",
     "data.design.rebuild": "results/storage/test_fit_storage.py",
     "data.design.design": "data/design/test_rows.py",
+    "data.design.model_design": "test_model.py",
     "data.design.layout": "data/design/test_rows.py",
     "data.design.term": "data/design/test_build.py",
     "inference.parameters.response_parts": "inference/parameters/test_likelihood.py",

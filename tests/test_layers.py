@@ -39,6 +39,7 @@ CHAPTERS = (
     "results.criticism",
     "results.comparison",
     "results.questions",
+    "results.updates",
     "fit",
     "comparison",
     "model",

@@ -54,6 +54,10 @@ PREDICT = (
     "(self, newdata=None, *, kind='mean', groups='fitted', interval=0.95, offset=None, df=None, seed=0, "
     "parameter=None, response=None)"
 )
+UPDATE = (
+    "(self, formula=None, *, data=kept, family=kept, link=kept, priors=kept, weights=kept, offset=kept, "
+    "contrasts=kept, seed=None, progress=True)"
+)
 SIGNATURES = {
     "Model": (
         "(formula, data, family='gaussian', link=None, priors=None, weights=None, offset=None, *, rescor=False, "
@@ -148,6 +152,10 @@ SIGNATURES = {
     "Estimate.satterthwaite": "(self)",
     "Estimate.confint": "(self, parameters=None, *, level=0.95, method='profile')",
     "Model.prior_predictive": "(self, draws=500, seed=None)",
+    "Estimate.update": UPDATE,
+    "Posterior.update": UPDATE,
+    "Estimate.refit": "(self, y, *, seed=None, progress=True)",
+    "Posterior.refit": "(self, y, *, seed=None, progress=True)",
     "Posterior.diagnose": "(self)",
     "Posterior.prior_sensitivity": "(self)",
     "Estimate.diagnose": "(self)",

@@ -230,7 +230,7 @@ def _source(names: Sequence[str], found: _Read, arguments: Arguments, contrasts:
     """Keep the columns in the order of the data; of those that were not read, only which values are missing."""
     gone = {name: Numeric(np.where(missing, np.nan, 0.0)) for name, missing in found.gone.items()}
     known = {**found.columns, **gone}
-    return Source({name: known[name] for name in names if name in known}, arguments, dict(contrasts))
+    return Source({name: known[name] for name in names if name in known}, arguments, dict(contrasts), frozenset(gone))
 
 
 def _dot(parts: Sequence[Part], names: Sequence[str]) -> tuple[str, ...]:

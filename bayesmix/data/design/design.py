@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from bayesmix.arrays import Array
 from bayesmix.data.design.inputs import Source
 from bayesmix.data.design.layout import Encoder, Layout
@@ -133,7 +135,17 @@ class Design:
     def with_response(self, *y: Array) -> Design:
         """Other responses ``(n,)`` on the same rows, one for each that there is."""
         found = zip(self.outcomes, y, strict=True)
-        return replace(self, outcomes=tuple(outcome.with_values(values) for outcome, values in found))
+        outcomes = tuple(outcome.with_values(values) for outcome, values in found)
+        if self.source is None:
+            return replace(self, outcomes=outcomes)
+        source = replace(self.source, responses=tuple(self._of_all_rows(values) for values in y))
+        return replace(self, outcomes=outcomes, layout=replace(self.layout, source=source))
+
+    def _of_all_rows(self, values: Array) -> Array:
+        """Values ``(n_given,)`` of the rows of the data as given, missing where a row is not used."""
+        whole = np.full(self.n_given, np.nan)
+        whole[self.rows] = values
+        return whole
 
     def with_rows(self, **changes: Any) -> Design:
         """Other arrays of the rows."""

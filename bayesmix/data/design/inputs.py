@@ -55,6 +55,8 @@ class Source:
     columns: Mapping[str, Column]  # all rows of the columns that the model names, in the order of the data
     arguments: Arguments
     contrasts: Mapping[str, str]
+    unread: frozenset[str] = frozenset()  # columns of removed terms: only which of their values are missing is known
+    responses: tuple[Array, ...] = ()  # in place of those of the columns, one value a row and response
 
 
 def read_arguments(*, weights: Any, offset: Any) -> Arguments:

@@ -23,13 +23,14 @@ def rebuild(parts: Sequence[Part], source: Source) -> Design:
     arrays = {name: column.values for name, column in arguments.arrays.items() if not isinstance(column, Factor)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DroppedWarning)
-        return build(
+        design = build(
             parts,
             to_frame(source),
             weights=arrays.get(WEIGHTS, arguments.weights),
             offset=arrays.get(OFFSET, arguments.offset),
             contrasts=source.contrasts,
         )
+    return design.with_response(*(y[design.rows] for y in source.responses)) if source.responses else design
 
 
 def to_frame(source: Source) -> pd.DataFrame:

@@ -87,6 +87,11 @@ def _fitting(spec: ModelSpec) -> tuple[type[Method], ...]:
     return (Reml, Laplace, Agq) if spec.has_linear_means else (Laplace, Agq)
 
 
+def method_like(method: Method, spec: ModelSpec) -> Method:
+    """The method itself where it fits a model, else that model's own."""
+    return method if isinstance(method, _fitting(spec)) else _named(spec)["auto"]
+
+
 def likelihood_method(method: Method, spec: ModelSpec) -> Method:
     """The method whose criterion is minus twice a log-likelihood of all data: by ML for REML, any other itself."""
     return _named(spec)["ml"] if isinstance(method, Reml) else method

@@ -18,6 +18,11 @@ def interruption(kept: int, draws: int, chains: int) -> str:
     return f"Sampling was interrupted: {kept} of {draws} draws of each of {chains} chains are kept."
 
 
+def fresh_seed() -> int:
+    """A seed from the system, where the user gives none."""
+    return int(np.random.SeedSequence().generate_state(1)[0] >> 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """How many draws are made, and from which seed."""

@@ -60,7 +60,7 @@ def bare(label: str) -> str:
 def _separate(given: Any) -> Iterator[str | Formula]:
     match given:
         case str():
-            yield from _texts(given)
+            yield from texts_of(given)
         case Formula():
             yield given
         case Mapping():
@@ -107,7 +107,7 @@ def _named(key: Any, text: Any) -> Formula:
 # ---- one text ---------------------------------------------------------------------------------------------------
 
 
-def _texts(text: str) -> Iterator[str]:
+def texts_of(text: str) -> Iterator[str]:
     """The texts of the formulas in one text."""
     parts = _split(text, ";")
     if len(parts) > 1:

@@ -133,11 +133,11 @@ def _formula(left: Expr | None, right: Expr, text: str) -> Formula:
     left, additions = divide_left(left)
     response = _response(left)
     parts = summands(right)
-    bars = tuple(islice((bar for part in parts if _has_bar(part[1]) for bar in _bars(part)), MAX_BARS + 1))
+    bars = tuple(islice((bar for part in parts if has_bar(part[1]) for bar in bars_of(part)), MAX_BARS + 1))
     if len(bars) > MAX_BARS:
         raise PlaceError(f"The formula expands to more than {MAX_BARS} bars.", right.position)
-    offsets = tuple(_offset(part) for part in parts if _is_call(part[1], "offset"))
-    rest = [part for part in parts if not _has_bar(part[1]) and not _is_call(part[1], "offset")]
+    offsets = tuple(offset_of(part) for part in parts if is_call(part[1], "offset"))
+    rest = [part for part in parts if not has_bar(part[1]) and not is_call(part[1], "offset")]
     return Formula(response, _fixed(rest, response, left.position), bars, offsets, additions, text)
 
 
@@ -148,7 +148,7 @@ def _response(left: Expr) -> str:
             raise PlaceError("The response takes no `|`.", inside.places[0], advice)
         if inside == Name("."):
             raise PlaceError("`.` stands for predictors and cannot be the response.", inside.position)
-    _check_calls(children(left) if _is_call(left, "cbind") else (left,))
+    _check_calls(children(left) if is_call(left, "cbind") else (left,))
     return spell(unbracket(left))
 
 
@@ -160,7 +160,8 @@ def _fixed(parts: Sequence[Part], response: str, place: int) -> str:
     return _spell_sum(parts, bare=True)
 
 
-def _offset(part: Part) -> str:
+def offset_of(part: Part) -> str:
+    """The expression inside ``offset()``."""
     sign, call = part
     if sign == "-":
         raise PlaceError("An offset is added, not subtracted.", call.position, "Write `offset(-x)`.")
@@ -172,11 +173,12 @@ def _offset(part: Part) -> str:
     raise PlaceError("`offset()` takes one expression.", call.position)
 
 
-def _has_bar(part: Expr) -> bool:
+def has_bar(part: Expr) -> bool:
+    """Whether a part of a sum is a random-effects term, in brackets or in a covariance structure."""
     return is_bar(unbracket(part)) or (isinstance(part, Call) and part.function in STRUCTURES)
 
 
-def _bars(part: Part) -> Iterator[Bar]:
+def bars_of(part: Part) -> Iterator[Bar]:
     """Expand one bar as lme4's ``expandDoubleVerts`` and ``findbars`` do."""
     sign, expression = part
     if sign == "-":
@@ -308,7 +310,8 @@ def _check_dots(expressions: Iterable[Expr]) -> None:
                 raise PlaceError("`.` stands for terms, not inside a function.", inside.position)
 
 
-def _is_call(expression: Expr, function: str) -> bool:
+def is_call(expression: Expr, function: str) -> bool:
+    """Whether an expression is the call of a function."""
     return isinstance(expression, Call) and expression.function == function
 
 

@@ -57,6 +57,10 @@ class Fitted:
     design: Design
     data_name: str  # how the data were given, for the heading of summaries
     documented: Mapping[str, float] = field(default_factory=dict)  # printed figures by parameter name
+    data: Any = None  # the table as given, for columns of terms that are added later; not saved, not sent to workers
+
+    def __reduce__(self) -> tuple[type[Fitted], tuple[Any, ...]]:
+        return Fitted, (self.spec, self.design, self.data_name, self.documented)
 
 
 class FitRecord(ABC):

@@ -17,15 +17,17 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.matrix import independent
+from bayesmix.errors import ConvergenceWarning, warn_user
 from bayesmix.inference.estimation.distributional_regression import Regression, fit_regression
 from bayesmix.inference.estimation.estimate import estimate
 from bayesmix.inference.estimation.glm import Glm, fit_glm
+from bayesmix.inference.estimation.identifiability import check_identifiable
 from bayesmix.inference.estimation.laplace_reml import restricted_estimate
-from bayesmix.inference.estimation.methods import Method, likelihood_method, resolve_method
+from bayesmix.inference.estimation.methods import Method, likelihood_method, method_like, resolve_method
 from bayesmix.inference.parameters.likelihood import likelihood_of
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
 from bayesmix.inference.sampling.draws import Schedule
-from bayesmix.inference.sampling.sample import Sampler, sample
+from bayesmix.inference.sampling.sample import Sampler, resolve_sampler, sample
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.accessors import centre, priors_of
 from bayesmix.results.fits.records import EstimateRecord, FitRecord, Fitted, PosteriorRecord
@@ -52,6 +54,26 @@ def estimate_again(fit: FitRecord, method: Method | None = None, *, design: Desi
     if isinstance(fit, EstimateRecord) and fit.point.method == chosen:
         return fit
     return _once(fit, chosen, lambda: _estimated(fit.fitted_model, chosen))
+
+
+def estimated(model: Fitted, method: Method) -> EstimateRecord:
+    """The point estimate of a model; what is wrong with it is warned about.
+
+    Raises
+    ------
+    SpecError
+        If some parameters cannot be told from others, whatever the responses.
+    """
+    check_identifiable(model.design, model.spec)
+    found = _estimated(model, method)
+    for problem in found.problems:
+        warn_user(problem, ConvergenceWarning)
+    return found
+
+
+def estimated_like(fit: EstimateRecord, model: Fitted) -> EstimateRecord:
+    """The estimate of another model by the method of a fit, or, where that does not suit it, by its own."""
+    return estimated(model, method_like(fit.point.method, model.spec))
 
 
 def by_maximum_likelihood(fit: EstimateRecord) -> EstimateRecord:
@@ -169,6 +191,14 @@ def sample_again(
         is_own = design is None and spec is None
         priors = priors_of(fit) if is_own else resolve(model.spec, model.design)
     return sample_model(model, priors, method, schedule)
+
+
+def sampled_like(post: PosteriorRecord, model: Fitted, *, seed: int, progress: bool) -> PosteriorRecord:
+    """The posterior of another model, as many draws by the same engine; an exact one is chosen anew."""
+    chains, draws = post.values.lead
+    method = None if post.method == "marginal" else resolve_sampler(post.method)
+    priors, schedule = resolve(model.spec, model.design), Schedule(draws, chains, seed, progress)
+    return PosteriorRecord(model, sample(model.design, model.spec, method, schedule, priors=priors), priors)
 
 
 def sample_model(model: Fitted, priors: Priors, method: Sampler | None, schedule: Schedule) -> PosteriorRecord:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,11 +17,9 @@ from bayesmix.data.design.layout import parts_of
 from bayesmix.data.design.rebuild import rebuild
 from bayesmix.errors import DataError, SpecError
 from bayesmix.language.families.family import Family
-from bayesmix.language.families.link import Link
 from bayesmix.language.families.registry import is_known
-from bayesmix.language.formula.left_sides import name_of
-from bayesmix.language.formula.model_spec import ModelSpec, Response, make_spec
-from bayesmix.language.priors.prior import Prior
+from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.formula.spec_words import read_spec, spec_words
 from bayesmix.results.fits.records import Fitted
 
 if TYPE_CHECKING:
@@ -51,6 +49,7 @@ def to_dataset(fitted: Fitted) -> xr.Dataset:
     columns, arrays = design.source.columns, design.source.arguments.arrays
     words = {
         **spec_words(spec),
+        "unread": sorted(design.source.unread),
         "weights": design.source.arguments.weights,
         "offset": design.source.arguments.offset,
         "contrasts": dict(design.source.contrasts),
@@ -62,6 +61,7 @@ def to_dataset(fitted: Fitted) -> xr.Dataset:
     }
     stored = enumerate([*columns.values(), *arrays.values()])
     variables = {f"column_{j}": ("row", c.codes if isinstance(c, Factor) else c.values) for j, c in stored}
+    variables |= {f"response_{j}": ("row", values) for j, values in enumerate(design.source.responses)}
     return xr.Dataset(variables, attrs={"model": json.dumps(words)})
 
 
@@ -79,7 +79,9 @@ def from_dataset(stored: xr.Dataset) -> Fitted:
     split = len(words["columns"])
     arguments = Arguments(words["weights"], words["offset"], dict(read[split:]))
     spec = read_spec(words)
-    source = Source(dict(read[:split]), arguments, words["contrasts"])
+    responses = tuple(stored[f"response_{j}"].values for j in range(len(spec.responses)) if f"response_{j}" in stored)
+    unread = frozenset(words.get("unread", ()))
+    source = Source(dict(read[:split]), arguments, words["contrasts"], unread, responses)
     spec, design = with_categories(spec, rebuild(parts_of(spec), source))
     _check_same(words["fingerprint"], dict(fingerprint(design)))
     return Fitted(spec, design, words["data_name"], words["documented"])
@@ -119,37 +121,6 @@ def _check_same(then: dict[str, list[float]], now: dict[str, list[float]]) -> No
 
 def _families(spec: ModelSpec) -> list[Family]:
     return [spec.family, *(response.family for response in spec.responses)]
-
-
-def spec_words(spec: ModelSpec) -> dict[str, Any]:
-    """Formulas, families, links and priors as `read_spec` takes them."""
-    priors = {"preset": spec.preset} | {name: _prior_text(prior) for name, prior in spec.priors.items()}
-    if spec.is_simple:
-        return {"formula": spec.text, "family": spec.family.name, "link": spec.link.name, "priors": priors}
-    families = {response.label: response.family.name for response in spec.responses}
-    links = {key: link.name for response in spec.responses for key, link in _links(response)}
-    family = families if len(families) > 1 else spec.family.name
-    return {"formula": spec.text, "family": family, "link": links, "priors": priors, "rescor": spec.rescor}
-
-
-def _links(response: Response) -> Iterator[tuple[str, Link]]:
-    """The links of a response's parameters, by what a dictionary of links may call them without doubt."""
-    for parameter, link in zip(response.family.parameters, response.links, strict=True):
-        is_mean = parameter is response.family.parameters[0]
-        if parameter.is_threshold or (parameter.is_mean and not is_mean):
-            continue  # the data say which there are, and they have the link of the first
-        yield response.label if is_mean else f"{parameter.name}_{name_of(response.label)}", link
-
-
-def read_spec(words: Mapping[str, Any]) -> ModelSpec:
-    """Read the specification of a model from words as `spec_words` writes them."""
-    formula, family, link, priors = (words[key] for key in ("formula", "family", "link", "priors"))
-    return make_spec(formula, family, link, priors, rescor=words.get("rescor", False))
-
-
-def _prior_text(prior: Prior) -> str:
-    """Text that reads back to the same numbers, to the last bit."""
-    return f"{prior.kind}({', '.join(map(repr, map(float, prior.arguments)))})"
 
 
 def _describe(name: str, column: Column) -> dict[str, Any]:

@@ -24,10 +24,8 @@ from bayesmix.errors import DataError, SpecError
 from bayesmix.fit import Posterior
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.sampling.draws import Draws
-from bayesmix.language.formula.model_spec import make_spec
 from bayesmix.results.fits.records import Fitted
 from bayesmix.results.storage.fit_storage import CHECKSUMS, MARK, _seal
-from bayesmix.results.storage.model_storage import read_spec, spec_words
 from tests.conftest import thinned
 
 
@@ -38,31 +36,6 @@ def data(n=60, seed=3):
     f = np.array(["low", "mid", "high"])[rng.integers(3, size=n)]
     y = 1.0 + 0.3 * x + rng.normal(size=6)[np.arange(n) % 6] + rng.normal(size=n)
     return pd.DataFrame({"x": x, "g": g, "f": f, "y": y, "count": rng.poisson(2.0, n), "flag": rng.random(n) < 0.5})
-
-
-SPECS = {
-    "simple": ("y ~ x + (x | g)", "gaussian", "log", {"sd": "HalfNormal(0.1)", "preset": "flat"}, False),
-    "sigma": (["y ~ x", "sigma ~ (1 | g)"], "gaussian", "log", None, False),
-    "a response called sigma": ("sigma ~ x; sigma ~ z", "gaussian", None, None, False),
-    "responses called as parameters": ("mu_x ~ x; x ~ z", "gaussian", {"mu_x": "log"}, None, False),
-    "families": (
-        ["a ~ x", "cbind(s, f) ~ x"],
-        {"a": "gamma", "cbindsf": "binomial"},
-        {"cbind(s,f)": "probit"},
-        None,
-        False,
-    ),
-    "residual correlation": ("mvbind(a, log(b)) ~ (1 | p | g); sigma_a ~ x", "gaussian", None, "brms", True),
-}
-
-
-@pytest.mark.parametrize("name", SPECS)
-def test_words_of_a_model_are_read_back(name):
-    formula, family, link, priors, rescor = SPECS[name]
-    spec = make_spec(formula, family, link, priors, rescor=rescor)
-    words = json.loads(json.dumps(spec_words(spec)))
-    assert read_spec(words) == spec
-    assert words["formula"] == spec.text
 
 
 def of_polars(frame):
