@@ -8,7 +8,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.errors import DesignError
 from bayesmix.inference.estimation.boundary import can_follow
-from bayesmix.inference.estimation.mean_part import MeanPart, mean_parts
+from bayesmix.inference.estimation.mean_part import MeanPart, mean_parts, separable_parts
 from bayesmix.inference.estimation.methods import Laplace
 from bayesmix.inference.estimation.optimise import Status
 from bayesmix.inference.estimation.point_estimate import PointEstimate
@@ -18,6 +18,7 @@ from bayesmix.inference.estimation.running_parameters import EXACT, running_disp
 from bayesmix.inference.estimation.separation import (
     edges,
     endless_sides,
+    forms,
     is_unbounded,
     null_space,
     separating_direction,
@@ -140,7 +141,7 @@ def runaways(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]
     if spec.is_simple and spec.family.is_normal and design.outcome.bounds is None:
         return _exact_fit(design, point) or _without_noise(design, point)
     found = []
-    for part in mean_parts(design, spec):
+    for part in separable_parts(design, spec):
         direction = _separated_part(part, point)
         found += [] if direction is None else [_separated(part, direction)]
         found += _pure_levels(part, values) or _endless_spread(design, part, point)
@@ -152,7 +153,7 @@ def runaways(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]
 def separated(design: Design, spec: ModelSpec, point: PointEstimate) -> Array | None:
     """Direction of the fixed effects, of columns of unit size, along which an estimate runs off; None for most."""
     whole = np.zeros(design.X.shape[1])
-    for part in mean_parts(design, spec):
+    for part in separable_parts(design, spec):
         direction = _separated_part(part, point)
         if direction is not None:
             whole[part.columns] = direction
@@ -160,8 +161,8 @@ def separated(design: Design, spec: ModelSpec, point: PointEstimate) -> Array | 
 
 
 def _separated_part(part: MeanPart, point: PointEstimate) -> Array | None:
-    bounds = part.outcome.bounds
-    if bounds is None and not np.ptp(part.X @ point.beta[part.columns]) > LARGE_EFFECT:
+    bounds, eta = part.outcome.bounds, part.X @ point.beta[part.columns]
+    if bounds is None and not np.ptp(eta.reshape(-1, len(part.y)), axis=1).max() > LARGE_EFFECT:
         return None
     return separating_direction(scaled(part.X), part.y, part.trials, part.family, part.link, bounds=bounds)
 
@@ -169,26 +170,46 @@ def _separated_part(part: MeanPart, point: PointEstimate) -> Array | None:
 def endless_effects(design: Design, spec: ModelSpec) -> Array:
     """Whether each fixed effect of separated data may run off, downwards and upwards: ``(p, 2)``."""
     endless = np.zeros((design.X.shape[1], 2), bool)
-    for part in mean_parts(design, spec):
+    for part in separable_parts(design, spec):
         bounds, X = part.outcome.bounds, scaled(part.X)
         endless[part.columns] = endless_sides(X, part.y, part.trials, part.family, part.link, bounds=bounds)
     return endless
 
 
 def _separated(part: MeanPart, direction: Array) -> str:
-    moving = np.abs(direction) > 1e-6 * np.abs(direction).max()
-    names = [name for name, moves in zip(part.fixed, moving, strict=True) if moves and name != part.intercept]
-    listed = ", ".join(f"`{name}`" for name in names or [part.intercept])
-    size = np.abs(scaled(part.X) @ direction)
-    rows = int(np.sum(size > 1e-6 * size.max()))
-    outcome = "one outcome" if part.family.response == "binomial" else "a count of zero"
-    outcome = outcome if part.outcome.bounds is None else "a censored response, or one at its bound"
+    moving = np.abs(direction) > MOVES * np.abs(direction).max()
+    names = [name for name, moves in zip(part.fixed, moving, strict=True) if moves and name not in part.intercepts]
+    listed = ", ".join(f"`{name}`" for name in names or sorted(part.intercepts))
     return (
-        f"The estimate of {listed} runs off to infinity: it separates the outcomes, at its ends (at least {rows} of"
-        f" {len(part.y)} rows) there is only {outcome}. The likelihood has no maximum; what is shown is where the"
-        " search stopped, and its size and standard error mean nothing. Sample with a proper prior instead"
-        " (model.sample()), drop the predictor, or merge levels of the factor."
+        f"The estimate of {listed} runs off to infinity: it separates the outcomes, {_where(part, direction)}. The"
+        " likelihood has no maximum; what is shown is where the search stopped, and its size and standard error mean"
+        " nothing. Sample with a proper prior instead (model.sample()), drop the predictor, or merge levels of the"
+        " factor."
     )
+
+
+def _where(part: MeanPart, direction: Array) -> str:
+    """The rows that a direction makes likelier for ever, and what they have in common."""
+    X, family = scaled(part.X), part.family
+    if family.rises is not None:
+        moves = np.max(forms(X, part.y, family) @ direction, axis=1)
+        rows = moves > MOVES * moves.max()
+        return f"at its ends (at least {rows.sum()} of {len(part.y)} rows) {_categories(part, rows)}"
+    size = np.abs(X @ direction)
+    rows = size > MOVES * size.max()
+    outcome = "one outcome" if family.response == "binomial" else "a count of zero"
+    outcome = outcome if part.outcome.bounds is None else "a censored response, or one at its bound"
+    return f"at its ends (at least {rows.sum()} of {len(part.y)} rows) there is only {outcome}"
+
+
+def _categories(part: MeanPart, rows: Array) -> str:
+    """Which categories there are in some rows, or are not, whichever are fewer."""
+    occurs = np.isin(np.arange(len(part.family.levels)), part.y[rows])
+    here = [f"`{level}`" for level, one in zip(part.family.levels, occurs, strict=True) if one]
+    missing = [f"`{level}`" for level, one in zip(part.family.levels, occurs, strict=True) if not one]
+    if not missing:
+        return "each category is where the others are not"
+    return f"there is only {here[0]}" if len(here) == 1 else f"there is no {' and no '.join(missing)}"
 
 
 def _pure_levels(part: MeanPart, values: Parameters) -> list[str]:

@@ -1,9 +1,10 @@
-"""The mean of a response with the columns of its linear predictor, by itself."""
+"""The mean of a response with the columns of its linear predictor, by itself; or all predictors of its categories."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -22,11 +23,11 @@ class MeanPart:
     """A response and the columns of its mean: of ``n`` rows, whatever other predictors a row has."""
 
     label: str  # of the response as written
-    prefix: str  # of the names of its coefficients
+    prefixes: tuple[str, ...]  # of the names of its coefficients, one a predictor
     family: Family
     link: Link
     outcome: Outcome
-    X: Array  # (n, p)
+    X: Array  # (n, p); or (m n, p) of several predictors, one below the other
     columns: list[int]  # position of each among all fixed effects
     fixed: tuple[str, ...]  # their names
     terms: tuple[Term, ...]  # the random effects of the mean
@@ -44,9 +45,9 @@ class MeanPart:
         return self.outcome.trials
 
     @property
-    def intercept(self) -> str:
-        """Name of the intercept."""
-        return f"{self.prefix}Intercept"
+    def intercepts(self) -> set[str]:
+        """Names of the intercepts."""
+        return {f"{prefix}Intercept" for prefix in self.prefixes}
 
     def of_terms(self, values: Sequence[Array]) -> list[Array]:
         """Values of the effects of each of its terms, from those of all terms, ``(..., k)``; or one for all effects."""
@@ -58,13 +59,45 @@ def mean_parts(design: Design, spec: ModelSpec) -> list[MeanPart]:
     return [_mean(design, spec, r) for r, one in enumerate(spec.parameters) if one.parameter == 0]
 
 
+def separable_parts(design: Design, spec: ModelSpec) -> list[MeanPart]:
+    """What may separate the outcomes of each response: its mean, or of categories all predictors that tell them apart."""
+    parts = mean_parts(design, spec)
+    return [
+        part if len(own) == 1 else replace(part, **_stacked(design, own))
+        for part, own in zip(parts, separable_predictors(design, spec), strict=True)
+    ]
+
+
+def separable_predictors(design: Design, spec: ModelSpec) -> list[list[int]]:
+    """The predictors of `separable_parts`."""
+    return [
+        [
+            r
+            for r, one in enumerate(spec.parameters)
+            if one.response == k and one.parameter < _separable(response.family)
+        ]
+        for k, response in enumerate(spec.responses)
+    ]
+
+
+def _separable(family: Family) -> int:
+    return 1 if family.rises is None else family.rises.shape[-1]
+
+
+def _stacked(design: Design, own: Sequence[int]) -> dict[str, Any]:
+    columns = [j for r in own for j in design.of_predictor(r)]
+    X = np.vstack([design.X[design.block(r)][:, columns] for r in own])
+    fixed, prefixes = tuple(design.fixed[j] for j in columns), tuple(design.layout.prefixes[r] for r in own)
+    return {"prefixes": prefixes, "X": X, "columns": columns, "fixed": fixed}
+
+
 def _mean(design: Design, spec: ModelSpec, r: int) -> MeanPart:
     one = spec.parameters[r]
     response, columns, rows = spec.responses[one.response], design.of_predictor(r), design.block(r)
     effects = tuple((t, own) for t, term in enumerate(design.terms) if (own := term.columns_of(r)))
     return MeanPart(
         label=response.label,
-        prefix=design.layout.prefixes[r],
+        prefixes=(design.layout.prefixes[r],),
         family=response.family,
         link=response.links[0],
         outcome=design.outcomes[one.response],

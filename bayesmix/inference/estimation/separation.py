@@ -19,9 +19,10 @@ def separating_direction(
 
     Rows with successes only, or right-censored ones, must not fall along it, rows with failures (or counts of zero)
     only, or left-censored ones, must not rise, all others must stay; a linear programme finds the direction that moves
-    most (Konis 2007).
+    most (Konis 2007). Of categories, ``X`` is that of all predictors that tell them apart, one below the other, and none
+    of the forms of them that make a row's category likelier must fall (`Family.rises`).
     """
-    cone = _cone(X, edges(y, trials, family, link, bounds=bounds))
+    cone = _cone(X, y, trials, family, link, bounds=bounds)
     if cone is None:
         return None
     free, rows = cone
@@ -42,7 +43,7 @@ def endless_sides(
     No interval of its profile likelihood ends there: along such a direction the deviance does not rise.
     """
     endless = np.zeros((X.shape[1], 2), bool)
-    cone = _cone(X, edges(y, trials, family, link, bounds=bounds))
+    cone = _cone(X, y, trials, family, link, bounds=bounds)
     if cone is None:
         return endless
     free, rows = cone
@@ -72,14 +73,27 @@ def edges(y: Array, trials: Array, family: Family, link: Link, *, bounds: Bounds
     return np.where(bounds.is_censored, censored, way)
 
 
-def _cone(X: Array, way: Array) -> tuple[Array, Array] | None:
+def _cone(
+    X: Array, y: Array, trials: Array, family: Family, link: Link, *, bounds: Bounds | None
+) -> tuple[Array, Array] | None:
     """Basis ``(p, m)`` of the directions that leave the other rows, and what rows at an edge move inwards by it."""
+    if family.rises is not None:
+        rows = np.unique(forms(X, y, family).reshape(-1, X.shape[1]), axis=0)
+        return (np.eye(X.shape[1]), rows) if rows.any() else None
+    way = edges(y, trials, family, link, bounds=bounds)
     if not X.shape[1] or not np.any(np.abs(way) == 1.0):
         return None
     free = null_space(X[way == 0.0])
     is_edge = np.abs(way) == 1.0
     rows = np.unique(way[is_edge, None] * (X[is_edge] @ free), axis=0)
     return (free, rows) if rows.size else None
+
+
+def forms(X: Array, y: Array, family: Family) -> Array:
+    """What must not fall in each row for its category to become likelier for ever: ``(n, m, p)`` by fixed effects."""
+    assert family.rises is not None
+    by_predictor = X.reshape(-1, len(y), X.shape[1])
+    return np.einsum("imr,rip->imp", family.rises[y.astype(int)][..., : len(by_predictor)], by_predictor)
 
 
 def _farthest(rows: Array, target: Array) -> Array | None:

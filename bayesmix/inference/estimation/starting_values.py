@@ -38,14 +38,15 @@ def without_random_effects(problem: GeneralizedProblem) -> Start:
             part = ResponsePart(family, (link,), (0,), outcome, observed)
             if family.crude is not None:
                 _, *others = family.crude(outcome.y, outcome.trials)
-                beta = _by_regression(likelihood, [part], X, offset)
-                return Start(beta, others[0] if others else 1.0, is_separated=False)
+                beta, is_separated = _by_regression(likelihood, [part], X, offset)
+                return Start(beta, others[0] if others else 1.0, is_separated)
             pooled, is_separated = _mean(part, X, offset)
             return Start(pooled.beta, pooled.dispersion, is_separated)
         case SeveralPredictors(n=n):
             responses = [one for part in likelihood.parts for one in part.responses]
             if any(one.family.crude is not None for one in responses):
-                return Start(_by_regression(likelihood, responses, X, offset), 1.0, is_separated=False)
+                beta, is_separated = _by_regression(likelihood, responses, X, offset)
+                return Start(beta, 1.0, is_separated)
             beta, is_separated = np.zeros(X.shape[1]), False
             for one in responses:
                 own, separated = _of_response(one, X.reshape(-1, n, X.shape[1]), offset.reshape(-1, n))
@@ -55,11 +56,32 @@ def without_random_effects(problem: GeneralizedProblem) -> Start:
             raise TypeError(type(likelihood))  # likelihoods are of these two kinds
 
 
-def _by_regression(likelihood: Likelihood, parts: Sequence[ResponsePart], X: Array, offset: Array) -> Array:
-    """Fixed effects ``(p,)`` of the model without random effects, from one number for each parameter."""
+def _by_regression(
+    likelihood: Likelihood, parts: Sequence[ResponsePart], X: Array, offset: Array
+) -> tuple[Array, bool]:
+    """Fixed effects ``(p,)`` of the model without random effects, and whether they separate categories.
+
+    From one number for each parameter, where they stay if the regression leads too far.
+    """
     start = crude(likelihood.R, parts, X, offset)
     found = fit_regression(likelihood, X, offset, start).beta
-    return found if np.isfinite(found).all() and np.abs(X @ found).max(initial=0.0) <= LARGEST else start
+    rows = X.reshape(likelihood.R, -1, X.shape[1])
+    if any(_separates_categories(part, rows, found) for part in parts):
+        return start, True
+    is_near = np.isfinite(found).all() and np.abs(X @ found).max(initial=0.0) <= LARGEST
+    return found if is_near else start, False
+
+
+def _separates_categories(part: ResponsePart, X: Array, beta: Array) -> bool:
+    """Whether predictors ``X (R, n, p)`` separate categories; looked for where a regression has gone far."""
+    family, outcome = part.family, part.outcome
+    if family.rises is None:
+        return False
+    own = X[list(part.predictors[: family.rises.shape[-1]])]
+    if not own.size or np.ptp(own @ beta, axis=1).max() < SUSPECT:
+        return False
+    rows = own.reshape(-1, own.shape[-1])
+    return separating_direction(rows, outcome.y, outcome.trials, family, part.links[0]) is not None
 
 
 def crude(R: int, parts: Sequence[ResponsePart], X: Array, offset: Array, *, apart: bool = False) -> Array:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
 from bayesmix.errors import SpecError
+from bayesmix.inference.estimation.mean_part import separable_predictors
 from bayesmix.inference.estimation.separation import edges, rising_direction, separating_direction
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import sd_names
@@ -14,7 +17,7 @@ from bayesmix.inference.parameters.one_predictor import one_predictor, one_term
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.language.families.family import Family, Limit
 from bayesmix.language.families.link import Link
-from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
 from bayesmix.language.priors.on_link import natural
 
 PROPER, MEAN = 2, 3  # degrees of freedom from which on the posterior under a flat prior is one, and has a mean
@@ -64,11 +67,12 @@ def _of_term(design: Design, spec: ModelSpec, term: Term) -> Array:
         if not own:
             continue
         view, alone = one_predictor(design, spec, r), one_term(term, design, r)
-        if one.parameter == 0:
-            silent = np.full(len(own), _silent_levels(view, _family(spec, r), one.link, alone))
+        family = _family(spec, r)
+        if one.parameter == 0 or family.parameters[one.parameter].is_mean:
+            silent = np.full(len(own), _silent_levels(view, family, one, alone))
         else:
             silent = np.array([_saturated_levels(design, spec, r, alone, z) for z in alone.z.T])
-        counts[own] = _told(_with_thresholds(view.X, _family(spec, r), one.parameter), alone, silent)
+        counts[own] = _told(_with_thresholds(view.X, family, one.parameter), alone, silent)
     return counts
 
 
@@ -97,13 +101,16 @@ def _told(X: Array, term: Term, silent: Array) -> Array:
     return np.array(counts) - silent
 
 
-def _silent_levels(design: Design, family: Family, link: Link, term: Term) -> int:
+def _silent_levels(design: Design, family: Family, one: Predictor | Auxiliary, term: Term) -> int:
     """Number of levels without any count or success, or without any failure; or at one end of what is known altogether.
 
-    That is all censored on one side, or all of the lowest or all of the highest category.
+    That is all censored on one side, all of the lowest or all of the highest category; of the score of a category all
+    of it, or none.
     """
-    if family.is_ordered:
-        ends = (design.y == 0.0, design.y == len(family.levels) - 1.0)
+    y, link = design.y, one.link
+    if family.levels:
+        own = one.parameter + 1.0
+        ends = (y == 0.0, y == len(family.levels) - 1.0) if family.is_ordered else (y == own, y != own)
         mixed = [np.bincount(term.codes, ~end, len(term.levels)) > 0.0 for end in ends]
         return int(np.sum(~(mixed[0] & mixed[1])))
     if design.outcome.bounds is not None:
@@ -163,11 +170,21 @@ def check_bounded(design: Design, spec: ModelSpec, priors: Priors) -> None:
     if not flat.any():
         return
     X = np.linalg.solve(priors.contrast.T, design.X.T).T  # of the coefficients that carry the priors
+    for joint in separable_predictors(design, spec):
+        own = [j for r in joint for j in design.of_predictor(r) if flat[j]]
+        if own and _separates(design, spec, joint, X[:, own]):
+            reason = f"these separate the outcomes of `{_label(spec, joint)}`"
+            raise _endless(", ".join(design.fixed[j] for j in own), reason)
     for r in range(design.R):
         own = [j for j in design.of_predictor(r) if flat[j]]
         reason = _why_endless(design, spec, r, X[design.block(r)][:, own]) if own else None
         if reason is not None:
             raise _endless(", ".join(design.fixed[j] for j in own), reason)
+
+
+def _label(spec: ModelSpec, joint: Sequence[int]) -> str:
+    """The response of some predictors."""
+    return spec.responses[spec.parameters[joint[0]].response].label
 
 
 def _endless(names: str, reason: str) -> SpecError:
@@ -183,15 +200,17 @@ def _of_limit(family: Family, limit: Limit) -> str:
 
 def is_separated(design: Design, spec: ModelSpec, X: Array) -> bool:
     """Whether the likelihood rises for ever along some combination of the columns ``X (N, p)`` of means."""
-    means = [r for r, one in enumerate(spec.parameters) if one.parameter == 0]
-    return any(_separates(design, spec, r, X[design.block(r)][:, design.of_predictor(r)]) for r in means)
+    return any(
+        _separates(design, spec, joint, X[:, [j for r in joint for j in design.of_predictor(r)]])
+        for joint in separable_predictors(design, spec)
+    )
 
 
 def _why_endless(design: Design, spec: ModelSpec, predictor: int, X: Array) -> str | None:
     """Why the likelihood stays along some combination of columns ``X (n, m)`` of a predictor; None if it falls."""
     one, view = spec.parameters[predictor], one_predictor(design, spec, predictor)
     if one.parameter == 0:
-        return f"these separate the outcomes of `{view.response}`" if _separates(design, spec, predictor, X) else None
+        return None  # means separate outcomes, or nothing
     family, is_number = _family(spec, predictor), predictor in design.layout.numbers
     limit = family.parameters[one.parameter].limit
     if limit is not None and is_number and limit.end == "zero":
@@ -205,13 +224,15 @@ def _why_endless(design: Design, spec: ModelSpec, predictor: int, X: Array) -> s
     return None
 
 
-def _separates(design: Design, spec: ModelSpec, predictor: int, X: Array) -> bool:
-    """Whether columns ``X (n, m)`` of the predictor of a mean separate its outcomes."""
-    view, one = one_predictor(design, spec, predictor), spec.parameters[predictor]
-    size = np.sqrt(np.mean(X**2, axis=0))
-    scaled = X / np.where(size > 0.0, size, 1.0)
-    family, bounds = _family(spec, predictor), view.outcome.bounds
-    return separating_direction(scaled, view.y, view.trials, family, one.link, bounds=bounds) is not None
+def _separates(design: Design, spec: ModelSpec, joint: Sequence[int], X: Array) -> bool:
+    """Whether columns ``X (N, m)`` of the predictors that tell outcomes apart separate them."""
+    own = np.vstack([X[design.block(r)] for r in joint])
+    size = np.sqrt(np.mean(own**2, axis=0))
+    scaled = own / np.where(size > 0.0, size, 1.0)
+    one = spec.parameters[joint[0]]
+    family, outcome = spec.responses[one.response].family, design.outcomes[one.response]
+    direction = separating_direction(scaled, outcome.y, outcome.trials, family, one.link, bounds=outcome.bounds)
+    return direction is not None
 
 
 def _goes_through(mean: Design, X: Array) -> bool:

@@ -93,6 +93,10 @@ class Family:
     recipe: tuple[Any, ...] | None = None  # arguments of `with_levels` that made it, after its name: what is pickled
     is_cut: bool = False  # whether a latent variable falls between thresholds, which are then in order
     latent: Link | None = None  # link of mu where that is the mean of a latent variable
+    rises: Array | None = (
+        None  # (K, m, P): per category the linear forms of its predictors that may grow for ever while
+    )
+    # it becomes only likelier, if none of them falls; of as many of the parameters as have one
     smooth: Family | None = None  # a smooth distribution next to it, where its density has kinks
     is_normal: bool = False  # mean and standard deviation of a normal distribution: linear under the identity link
 

@@ -32,6 +32,7 @@ FUNCTIONS = {"logit": "logistic", "probit": "Phi", "cloglog": "gompertz"}  # in 
 DISC = Parameter("disc", ("log",), has_intercept=False, priors={})
 
 Log = Callable[..., Any]  # (latent, xp, y, mu, thresholds, disc): log probability of categories
+Rises = Callable[[int, str], Array]  # (number of categories, link): `Family.rises`
 
 
 def _chosen(xp: Namespace, y: Any, values: Sequence[Any], first: int) -> Any:
@@ -94,10 +95,66 @@ def _log_sum(xp: Namespace, scores: Sequence[Any]) -> Any:
     return total
 
 
+# ---- what makes a category likelier for ever ------------------------------------------------------------------------
+
+
+def _up_to(K: int, k: int) -> Array:
+    """That the latent mean falls below the threshold above category ``k``: one form of it and ``K - 1`` thresholds."""
+    return np.concatenate([[-1.0], np.eye(K - 1)[k]])
+
+
+def _stack(K: int, forms: Callable[[int], list[Array]]) -> Array:
+    """The forms of each category, zeros where one has fewer than others."""
+    own = [forms(k) for k in range(K)]
+    stacked = np.zeros((K, max(map(len, own)), len(own[0][0])))
+    for k, some in enumerate(own):
+        stacked[k, : len(some)] = some
+    return stacked
+
+
+def _rises_between(K: int, _: str) -> Array:
+    """The latent mean is below the threshold above, and over that below a category."""
+
+    def forms(k: int) -> list[Array]:
+        return [*([_up_to(K, k)] if k < K - 1 else []), *([-_up_to(K, k - 1)] if k else [])]
+
+    return _stack(K, forms)
+
+
+def _rises_by_stages(K: int, _: str) -> Array:
+    """All categories below are passed, and the one above is not reached."""
+
+    def forms(k: int) -> list[Array]:
+        return [*(-_up_to(K, j) for j in range(k)), *([_up_to(K, k)] if k < K - 1 else [])]
+
+    return _stack(K, forms)
+
+
+def _rises_by_steps(K: int, link: str) -> Array:
+    """Steps from other categories to one, together for a logit, whose log odds add up; else one by one, which is enough
+    but not needed.
+    """
+
+    def forms(k: int) -> list[Array]:
+        steps = np.array([-_up_to(K, j) if j < k else _up_to(K, j) for j in range(K - 1)])
+        if link != "logit":
+            return list(steps)
+        return [*(steps[m:k].sum(axis=0) for m in range(k)), *(steps[k:m].sum(axis=0) for m in range(k + 1, K))]
+
+    return _stack(K, forms)
+
+
+def _rises_of_scores(K: int) -> Array:
+    """The score of a category less those of all others; that of the first is zero."""
+    scores = np.eye(K)[:, 1:]
+    return _stack(K, lambda k: [scores[k] - other for m, other in enumerate(scores) if m != k])
+
+
 # ---- records ----------------------------------------------------------------------------------------------------
 
 
-def _ordered(name: str, log: Log, words: str, levels: tuple[str, ...], link: str, named: frozenset[str]) -> Family:
+def _ordered(made: tuple[str, Log, Rises, str], levels: tuple[str, ...], link: str, named: frozenset[str]) -> Family:
+    name, log, rises, words = made
     latent, K = LATENT[link], len(levels)
     has_disc, is_cut = DISC.name in named, log is _cumulative
     middles = latent.quantile(np.arange(1, K) / K)
@@ -123,10 +180,11 @@ def _ordered(name: str, log: Log, words: str, levels: tuple[str, ...], link: str
         crude,
         levels,
         words=words.replace("F(", f"{FUNCTIONS[link]}("),
-        with_levels=partial(_ordered, name, log, words),
+        with_levels=partial(_ordered, made),
         recipe=(name, levels, link, named),
         latent=latent.link if is_cut else replace(latent.link, latent_variance=None),
         is_cut=is_cut,
+        rises=rises(K, link),
     )
 
 
@@ -155,6 +213,7 @@ def _categorical(levels: tuple[str, ...], link: str = "logit", named: frozenset[
         with_levels=_categorical,
         recipe=("categorical", levels, link, named),
         latent=replace(LATENT["logit"].link, latent_variance=None),
+        rises=_rises_of_scores(len(levels)),
     )
 
 
@@ -199,12 +258,18 @@ def _of_categories(
     )
 
 
-def _record(name: str, log: Log, words: str) -> Family:
-    return _ordered(name, log, words, UNNAMED, "logit", frozenset({DISC.name}))
+def _record(name: str, log: Log, rises: Rises, words: str) -> Family:
+    return _ordered((name, log, rises, words), UNNAMED, "logit", frozenset({DISC.name}))
 
 
-CUMULATIVE = _record("cumulative", _cumulative, "Cumulative(mu[i]): P(y <= k) = F(threshold[k] - mu[i])")
-SRATIO = _record("sratio", _stopping, "Stopping(mu[i]): P(y = k | y >= k) = F(threshold[k] - mu[i])")
-CRATIO = _record("cratio", _continuing, "Continuing(mu[i]): P(y > k | y >= k) = F(mu[i] - threshold[k])")
-ACAT = _record("acat", _adjacent, "Adjacent(mu[i]): P(y = k + 1 | y = k or k + 1) = F(mu[i] - threshold[k])")
+CUMULATIVE = _record(
+    "cumulative", _cumulative, _rises_between, "Cumulative(mu[i]): P(y <= k) = F(threshold[k] - mu[i])"
+)
+SRATIO = _record("sratio", _stopping, _rises_by_stages, "Stopping(mu[i]): P(y = k | y >= k) = F(threshold[k] - mu[i])")
+CRATIO = _record(
+    "cratio", _continuing, _rises_by_stages, "Continuing(mu[i]): P(y > k | y >= k) = F(mu[i] - threshold[k])"
+)
+ACAT = _record(
+    "acat", _adjacent, _rises_by_steps, "Adjacent(mu[i]): P(y = k + 1 | y = k or k + 1) = F(mu[i] - threshold[k])"
+)
 CATEGORICAL = _categorical(UNNAMED)

@@ -10,7 +10,7 @@ import numpy as np
 from bayesmix.results.comparison.comparison_tables import STD_ERROR, SUMMARY, prefix_of
 from bayesmix.results.comparison.decomposition import Centre, Decomposition, decompose, describe_all, scalars
 from bayesmix.results.comparison.explanation import SAME
-from bayesmix.results.comparison.flat_prior_posterior import is_quick, reference_of
+from bayesmix.results.comparison.flat_prior_posterior import is_quick, reference_of, why_not_flat
 from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
 from bayesmix.results.fits.refit import by_maximum_likelihood
 
@@ -27,13 +27,20 @@ def decompositions(
     if not ends or causes is False:
         return (), ()
     if causes is None and not is_quick(start):
-        return (), ("Why they differ: compare(..., causes=True) takes the time to refit the model and to tell.",)
+        later = "Why they differ: compare(..., causes=True) takes the time to refit the model and to tell."
+        return (), (_why_none(start, ends[0][1], centre) or later,)
     found = [
         decompose(start, end, (label, name), centre=centre, groups=groups, costly=bool(causes)) for name, end in ends
     ]
     reasons = dict.fromkeys(way for way in found if isinstance(way, str))
     notes = dict.fromkeys(note for way in found if isinstance(way, Decomposition) for note in way.notes)
     return tuple(way for way in found if isinstance(way, Decomposition)), (*reasons, *notes)
+
+
+def _why_none(start: EstimateRecord | PosteriorRecord, end: PosteriorRecord, centre: Centre) -> str | None:
+    """Why there is no decomposition, where that costs little to know: of an estimate that the data do not tell."""
+    has_end = isinstance(start, PosteriorRecord) or not start.problems
+    return None if has_end else why_not_flat(end, centre)
 
 
 def comparison_table(

@@ -78,6 +78,41 @@ def test_a_predictor_that_separates_is_named():
     assert any("`x`" in problem and "separates the outcomes" in problem for problem in fit.problems)
 
 
+SEPARATED = {  # family: what is named, and what is said of the rows where it has no end
+    "cumulative": ("`fv`", "(at least 24 of 48 rows) there is only `high`"),
+    "sratio": ("`fv`", "(at least 24 of 48 rows) there is only `high`"),
+    "cratio": ("`fv`", "(at least 24 of 48 rows) there is only `high`"),
+    "acat": ("`fv`", "(at least 24 of 48 rows) there is only `high`"),
+    "categorical": ("`mumid_fv`, `muhigh_fv`", "(at least 24 of 48 rows) there is no `low`"),
+}
+
+
+def separated_categories(family):
+    """A level ``v`` with the highest rating only; or without the reference, among scores."""
+    y = np.r_[np.arange(24) % 3, np.full(24, 2) if family != "categorical" else 1 + np.arange(24) % 2]
+    rating = pd.Categorical(np.array(["low", "mid", "high"])[y], ["low", "mid", "high"], ordered=True)
+    data = {"rating": rating, "f": np.repeat(["u", "v"], 24), "z": np.cos(np.arange(48.0)), "g": np.arange(48) // 2 % 6}
+    return pd.DataFrame(data)
+
+
+@pytest.mark.parametrize("family", SEPARATED)
+def test_categories_that_a_predictor_separates_are_named(family):
+    names, where = SEPARATED[family]
+    with pytest.warns(ConvergenceWarning) as caught:
+        fit = bmx.Model("rating ~ f + z + (1 | g)", separated_categories(family), family=family).estimate()
+    assert not fit.converged
+    assert [str(warning.message) for warning in caught] == fit.problems
+    (problem,) = fit.problems
+    assert problem.startswith(f"The estimate of {names} runs off to infinity: it separates the outcomes")
+    assert where in problem
+    assert " ".join(problem.split()) in " ".join(str(fit.summary()).split())
+
+
+def test_overlapping_categories_are_told():
+    data = separated_categories("cumulative").assign(f=np.tile(["u", "v"], 24))
+    assert bmx.Model("rating ~ f + z + (1 | g)", data, family="cumulative").estimate().problems == []
+
+
 def test_a_weak_effect_is_no_problem():
     """Its standard error is larger than itself, but it stays small."""
     data = DATA | {"yes": np.random.default_rng(4).binomial(1, 0.5, N).astype(float)}

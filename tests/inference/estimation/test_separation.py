@@ -6,6 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 
 from bayesmix.inference.estimation.separation import endless_sides, is_unbounded, separating_direction
 from bayesmix.language.families.link import LINKS
@@ -83,3 +84,109 @@ def test_links_on_which_means_reach_their_edge_at_infinity():
              and is_unbounded(family, LINKS[link])}  # fmt: skip
     assert {("bernoulli", "logit"), ("binomial", "cloglog"), ("poisson", "log"), ("negbinomial", "log")} <= found
     assert not {("gaussian", "identity"), ("gamma", "log"), ("poisson", "identity"), ("poisson", "sqrt")} & found
+
+
+# ---- categories --------------------------------------------------------------------------------------------------
+
+LEVELS = ("a", "b", "c", "d")
+ORDERED = ["cumulative", "sratio", "cratio", "acat"]
+
+
+def categories(name, link="logit"):
+    family = FAMILIES[name].with_levels(LEVELS, link, frozenset())
+    return family, family.latent
+
+
+def rows_of(name, y, x):
+    """What must not fall in a row of category ``y``, by the definition of its probability: slopes, then levels."""
+    K = len(LEVELS)
+    if name == "categorical":  # columns: an intercept and slopes of each category but the first
+        score = [np.kron(np.eye(K)[k][1:], np.r_[1.0, x]) for k in range(K)]
+        return [score[y] - score[m] for m in range(K) if m != y]
+    up = [np.r_[x, -np.eye(K - 1)[j]] for j in range(K - 1)]  # mu - tau_j
+    if name == "cumulative":
+        return [*([-up[y]] if y < K - 1 else []), *([up[y - 1]] if y else [])]
+    if name == "acat":
+        total = [sum(up[:k], np.zeros(len(up[0]))) for k in range(K)]
+        return [total[y] - total[m] for m in range(K) if m != y]
+    return [*(up[:y]), *([-up[y]] if y < K - 1 else [])]
+
+
+def gain_of(name, y, x):
+    """Sum over rows of how far they can move, at most one each: zero where nothing separates. By another programme."""
+    A = np.array([row for k, own in zip(y, x, strict=True) for row in rows_of(name, int(k), own)])
+    m, p = A.shape
+    cost = np.r_[np.zeros(p), -np.ones(m)]
+    bounds = [(None, None)] * p + [(0.0, 1.0)] * m
+    return -linprog(cost, A_ub=np.hstack([-A, np.eye(m)]), b_ub=np.zeros(m), bounds=bounds).fun
+
+
+def stacked(name, x):
+    """Columns of all predictors of the family, one below the other."""
+    n, K = len(x), len(LEVELS)
+    if name == "categorical":
+        return np.kron(np.eye(K - 1), np.column_stack([np.ones(n), x]))
+    return np.block([[x, np.zeros((n, K - 1))], [np.zeros(((K - 1) * n, x.shape[1])), np.kron(np.eye(K - 1), np.ones((n, 1)))]])  # fmt: skip
+
+
+def small_sample(seed, *, n=30):
+    """Four categories by a factor and a number; which of them depend on either differs by seed."""
+    rng = np.random.default_rng(seed)
+    f, z = rng.integers(0, 2, n).astype(float), rng.normal(size=n)
+    latent = (
+        rng.choice([0.0, 1.0, 9.0]) * f + rng.choice([0.0, 0.5, 5.0]) * z + rng.choice([0.1, 1.0]) * rng.normal(size=n)
+    )
+    y = np.searchsorted(np.quantile(latent, [0.25, 0.5, 0.75]), latent).astype(float)
+    return np.column_stack([f, z]), y
+
+
+@pytest.mark.parametrize("name", [*ORDERED, "categorical"])
+@pytest.mark.parametrize("seeds", [range(8), pytest.param(range(8, 60), marks=pytest.mark.slow)], ids=["some", "more"])
+def test_categories_are_separated_where_a_linear_programme_says_so(name, seeds):
+    family, link = categories(name)
+    found = []
+    for seed in seeds:
+        x, y = small_sample(seed)
+        X = stacked(name, x)
+        direction = separating_direction(X, y, np.ones(len(y)), family, link)
+        gain = gain_of(name, y, x)
+        found.append(direction is not None)
+        assert found[-1] == (gain > 1e-6), (seed, gain)
+        if direction is None:
+            continue
+        sides = endless_sides(X, y, np.ones(len(y)), family, link)
+        assert all(sides[j, int(direction[j] > 0.0)] for j in np.flatnonzero(np.abs(direction) > 0.1))
+    assert 0 < sum(found) < len(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "link"), [(name, link) for name in ORDERED for link in ("logit", "probit", "cloglog")]
+)
+def test_the_likelihood_of_separated_categories_rises_without_end(name, link):
+    family, latent = categories(name, link)
+    rises = 0
+    for seed in range(6):
+        x, y = small_sample(seed)
+        X = stacked(name, x)
+        direction = separating_direction(X, y, np.ones(len(y)), family, latent)
+        if direction is None:
+            continue
+        base = np.r_[0.3, -0.2, -1.0, 0.0, 1.0]
+        etas = [(X @ (base + t * direction)).reshape(-1, len(y)) for t in (0.0, 1.0, 3.0, 6.0)]
+        values = [float(family.log_density(y, np.ones(len(y)), *eta).sum()) for eta in etas]
+        assert np.all(np.diff(values) > -1e-12)
+        assert values[-1] > values[0] + 1e-3
+        rises += 1
+    assert rises
+
+
+def test_categories_that_one_level_lacks_separate_scores_alone():
+    """A level without one category: scores have no end, an order with both of its neighbours has."""
+    f = np.repeat([0.0, 1.0], 12)
+    y = np.r_[np.arange(12) % 4, [0, 2, 3] * 4].astype(float)
+    x = np.column_stack([f, np.cos(np.arange(24.0))])
+    is_separated = {
+        name: separating_direction(stacked(name, x), y, np.ones(24), *categories(name)) is not None
+        for name in (*ORDERED, "categorical")
+    }
+    assert is_separated == dict.fromkeys(ORDERED, False) | {"categorical": True}

@@ -10,7 +10,7 @@ import bayesmix as bmx
 from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.priors_in_force import resolve
 from bayesmix.inference.sampling.marginal.marginal_posterior import marginal_posterior
-from bayesmix.inference.sampling.propriety import check_bounded, check_proper, freedom
+from bayesmix.inference.sampling.propriety import check_bounded, check_proper, freedom, is_separated
 
 
 def data(levels, each=6, seed=1):
@@ -247,12 +247,38 @@ def test_two_ordered_categories_are_those_of_binomial(J):
     y[codes == 0], y[codes == 1] = 0, 1
     y[codes > 1] = np.tile([0, 1], 4 * (J - 2))
     table = {"y": y, "x": rng.normal(size=len(codes)), "g": [f"g{code}" for code in codes]}
-    two = [bmx.Model("y ~ x + (1 | g)", table, family=family) for family in ("binomial", "cumulative")]
-    expected, found = (freedom(model.design, model.spec)[0].tolist() for model in two)
-    assert found == expected == [J - 3]
+    families = ("binomial", "cumulative", "categorical")
+    models = [bmx.Model("y ~ x + (1 | g)", table, family=family) for family in families]
+    assert [freedom(model.design, model.spec)[0].tolist() for model in models] == [[J - 3]] * 3
+
+
+def test_levels_with_one_category_alone_or_without_it_tell_nothing_of_its_score():
+    """Five levels less the intercept: of `2` without level a and c, of `3` without b and c and e."""
+    y = [1, 1, 3, 1, 2, 1, 1, 1, 1, 3, 2, 1, 2, 2, 1]
+    model = bmx.Model("y ~ 1 + (1 | g)", {"y": y, "g": np.repeat(list("abcde"), 3)}, family="categorical")
+    assert [own.tolist() for own in freedom(model.design, model.spec)] == [[2], [1]]
 
 
 def test_levels_at_one_end_of_an_order_tell_nothing_of_large_effects():
     y = [1, 1, 1, 3, 3, 3, 1, 3, 1, 2, 2, 2, 1, 2, 3]
     model = bmx.Model("y ~ 1 + (1 | g)", {"y": y, "g": np.repeat(list("abcde"), 3)}, family="cumulative")
     assert freedom(model.design, model.spec)[0].tolist() == [2]
+
+
+@pytest.mark.parametrize("family", ["cumulative", "sratio", "acat", "categorical"])
+def test_flat_priors_of_separated_categories_are_refused(family):
+    """A level with one rating only; a proper prior of what runs off is enough where nothing else does."""
+    y = np.r_[np.arange(24) % 3, np.full(24, 2)]
+    table = {"y": y, "f": np.repeat(["u", "v"], 24), "z": np.cos(np.arange(48.0))}
+    flat = bmx.Model("y ~ f + z", table, family=family, priors="flat")
+    with pytest.raises(SpecError, match=r"Flat priors on .*fv.* these separate the outcomes of `y`"):
+        check_bounded(flat.design, flat.spec, flat.priors)
+    assert is_separated(flat.design, flat.spec, flat.design.X)
+    named = [name for name in flat.design.fixed if name.endswith("fv")]
+    proper = bmx.Model(
+        "y ~ f + z", table, family=family, priors={"preset": "flat"} | dict.fromkeys(named, "Normal(0, 2)")
+    )
+    check_bounded(proper.design, proper.spec, proper.priors)
+    other = bmx.Model("y ~ f + z", table | {"f": np.tile(["u", "v"], 24)}, family=family, priors="flat")
+    check_bounded(other.design, other.spec, other.priors)
+    assert not is_separated(other.design, other.spec, other.design.X)

@@ -31,3 +31,16 @@ def test_zeros_that_any_large_effect_explains_have_no_flat_prior_and_so_no_cause
         bmx.SpecError, match=r"Under flat priors the posterior does not exist.*sd\(site, zi_Intercept\)"
     ):
         _ = found.steps
+
+
+@pytest.mark.parametrize("family", ["cumulative", "categorical"])
+def test_separated_categories_have_no_flat_prior_and_so_no_causes(family):
+    """Said without being asked for causes: that costs nothing, and the estimate is what makes the reader ask."""
+    y = np.r_[np.arange(30) % 3, np.full(30, 2)]
+    data = {"y": y, "f": np.repeat(["u", "v"], 30), "g": np.arange(60) % 10}
+    with pytest.warns(bmx.ConvergenceWarning, match="runs off to infinity: it separates the outcomes"):
+        estimate = bmx.Model("y ~ f + (1 | g)", data, family=family).estimate()
+    model = bmx.Model("y ~ f + (1 | g)", data, family=family)
+    found = str(bmx.compare(around(estimate, model, chains=2, draws=50, spread=0.05), estimate))
+    assert "the fixed effects separate the outcomes of `y`" in " ".join(found.split())
+    assert "takes the time" not in found
