@@ -126,7 +126,8 @@ def stacked(name, x):
     n, K = len(x), len(LEVELS)
     if name == "categorical":
         return np.kron(np.eye(K - 1), np.column_stack([np.ones(n), x]))
-    return np.block([[x, np.zeros((n, K - 1))], [np.zeros(((K - 1) * n, x.shape[1])), np.kron(np.eye(K - 1), np.ones((n, 1)))]])  # fmt: skip
+    beside = np.kron(np.eye(K - 1), np.ones((n, 1)))
+    return np.block([[x, np.zeros((n, K - 1))], [np.zeros((len(beside), x.shape[1])), beside]])
 
 
 def small_sample(seed, *, n=30):
