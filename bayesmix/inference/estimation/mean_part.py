@@ -60,7 +60,7 @@ def mean_parts(design: Design, spec: ModelSpec) -> list[MeanPart]:
 
 
 def separable_parts(design: Design, spec: ModelSpec) -> list[MeanPart]:
-    """What may separate the outcomes of each response: its mean, or of categories all predictors that tell them apart."""
+    """What may separate the outcomes of each response: its mean, or all predictors that tell categories apart."""
     parts = mean_parts(design, spec)
     return [
         part if len(own) == 1 else replace(part, **_stacked(design, own))

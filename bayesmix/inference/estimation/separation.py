@@ -19,8 +19,8 @@ def separating_direction(
 
     Rows with successes only, or right-censored ones, must not fall along it, rows with failures (or counts of zero)
     only, or left-censored ones, must not rise, all others must stay; a linear programme finds the direction that moves
-    most (Konis 2007). Of categories, ``X`` is that of all predictors that tell them apart, one below the other, and none
-    of the forms of them that make a row's category likelier must fall (`Family.rises`).
+    most (Konis 2007). Of categories, ``X`` is that of all predictors that tell them apart, one below the other, and
+    none of the forms of them that make a row's category likelier must fall (`Family.rises`).
     """
     cone = _cone(X, y, trials, family, link, bounds=bounds)
     if cone is None:

@@ -16,7 +16,6 @@ from bayesmix.inference.parameters.names import sd_names
 from bayesmix.inference.parameters.one_predictor import one_predictor, one_term
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.language.families.family import Family, Limit
-from bayesmix.language.families.link import Link
 from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
 from bayesmix.language.priors.on_link import natural
 
