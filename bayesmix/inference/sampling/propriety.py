@@ -172,8 +172,8 @@ def check_bounded(design: Design, spec: ModelSpec, priors: Priors) -> None:
     for joint in separable_predictors(design, spec):
         own = [j for r in joint for j in design.of_predictor(r) if flat[j]]
         if own and _separates(design, spec, joint, X[:, own]):
-            reason = f"these separate the outcomes of `{_label(spec, joint)}`"
-            raise _endless(", ".join(design.fixed[j] for j in own), reason)
+            separated = f"these separate the outcomes of `{_label(spec, joint)}`"
+            raise _endless(", ".join(design.fixed[j] for j in own), separated)
     for r in range(design.R):
         own = [j for j in design.of_predictor(r) if flat[j]]
         reason = _why_endless(design, spec, r, X[design.block(r)][:, own]) if own else None
