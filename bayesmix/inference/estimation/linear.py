@@ -10,32 +10,22 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.inference.estimation.boundary import conditional_covariances, search
 from bayesmix.inference.estimation.methods import Ml, Reml
+from bayesmix.inference.estimation.moment_start import moment_start
+from bayesmix.inference.estimation.optimise import Batched, Objective
 from bayesmix.inference.estimation.point_estimate import PointEstimate
-from bayesmix.inference.estimation.reml import LinearProblem, criteria, criterion, solve_linear
+from bayesmix.inference.estimation.reml import (
+    LinearProblem,
+    criteria,
+    criteria_and_gradients,
+    criterion,
+    solve_linear,
+)
 from bayesmix.inference.estimation.restart import FEW_ROWS, Restarts, starts_around, starts_at_edges, starts_inside
 from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.inference.least_squares.solve import modes
-from bayesmix.inference.parameters.covariance import from_factor
 
-START = (0.01, 100.0)  # bounds of the relative variances the search starts from
-
-
-def _start_linear(problem: LinearProblem) -> Array:
-    """Relative factors by the method of moments, each grouping factor as if it were alone.
-
-    With ``s_j = z_j'r`` of the least-squares residuals, ``E[s_j^2 / D_j] = sigma^2 (1 + D_j theta^2)``.
-    """
-    working, products = problem.coordinates, problem.moments
-    sigma2 = float(products.XX[-1, -1]) / problem.n
-    factors = []
-    for place in working.places:
-        scores = products.B[place.factor][:, place.columns, -1]
-        size = np.diagonal(products.D[place.factor], axis1=-2, axis2=-1)[:, place.columns]
-        excess = np.sum(scores**2, axis=0) / np.maximum(size.sum(axis=0), 1e-300) / max(sigma2, 1e-300) - 1.0
-        spread = np.clip(excess / np.maximum(np.mean(size, axis=0), 1e-300), START[0], START[1])
-        factors.append(np.diag(np.sqrt(spread)))
-    return from_factor(working.structures, factors)
+SMALL = 20_000  # numbers of a factorisation up to which several at once cost little more than one
 
 
 def _starts_again(
@@ -54,12 +44,10 @@ def fit_linear(problem: LinearProblem, method: Reml | Ml) -> PointEstimate:
     """Minimise the REML or ML criterion, fixed effects and sigma profiled out."""
     reml = isinstance(method, Reml)
     working = problem.coordinates
-    start = _start_linear(problem)
+    start = moment_start(problem)
     values = partial(criteria, problem, reml=reml) if problem.n <= FEW_ROWS else None
     restarts = Restarts(partial(_starts_again, working, start), values=values)
-    optimum, singular = search(
-        working, lambda theta: criterion(problem, theta, reml=reml), start, restarts=restarts, accurate=False
-    )
+    optimum, singular = search(working, _objective(problem, reml=reml), start, restarts=restarts, accurate=False)
     solution = solve_linear(problem, optimum.x)
     sigma2 = float(solution.rss) / (problem.n - problem.p if reml else problem.n)
     b, b_cov = _effects(working, solution.factorisation, np.append(-solution.beta, 1.0), sigma2)
@@ -79,6 +67,15 @@ def fit_linear(problem: LinearProblem, method: Reml | Ml) -> PointEstimate:
         optimum=optimum,
         coordinates=working,
     )
+
+
+def _objective(problem: LinearProblem, *, reml: bool) -> Objective:
+    """The criterion and its gradient, of small problems at many points at once."""
+    one = partial(criterion, problem, reml=reml)
+    working = problem.coordinates
+    numbers = sum(factor.levels * factor.k * (factor.k + problem.p) for factor in working.factors)
+    numbers += sum(stage.numbers for stage in working.plan.stages) + working.plan.q**2
+    return Batched(one, partial(criteria_and_gradients, problem, reml=reml)) if numbers < SMALL else one
 
 
 def _effects(

@@ -19,8 +19,22 @@ SHORT = 0.5  # longest step of a search from far out, over the size of where it 
 MAX_SCOUT = 60  # of its steps; where it has not ended by then, but is lower than another, it goes on
 PARALLEL = 1e-10  # cosine of a step and the change of the gradient from which on the two tell a curvature
 CURVATURE_FIRST = 6  # up to so many variables the Hessian at the start is worth its evaluations
+STEEPEST = 1e-4  # slope at which quasi-Newton steps leave the rest to Newton's method ...
+GAIN = 1e-3  # ... or predicted gain, where a Hessian costs little more than an evaluation or so
 
 Objective = Callable[[Array], tuple[float, Array]]  # value and gradient
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batched:
+    """An objective of which many points cost little more than one."""
+
+    at_one: Objective
+    at_many: Callable[[Array], tuple[Array, Array]]  # points (n, m) -> values (n,), gradients (n, m)
+
+    def __call__(self, x: Array) -> tuple[float, Array]:
+        """Value and gradient."""
+        return self.at_one(x)
 
 
 class Status(Enum):
@@ -64,6 +78,19 @@ class _Counted:
         self._last = x.copy(), value, gradient
         return value, gradient
 
+    def gradients(self, points: Array) -> Array:
+        """Gradients ``(n, m)`` at points ``(n, m)``: in one batch where that is cheap, and all can be computed."""
+        if isinstance(self.objective, Batched):
+            try:
+                values, gradients = self.objective.at_many(points)
+            except np.linalg.LinAlgError:  # at one of them
+                pass
+            else:
+                if np.isfinite(values).all():
+                    self.evaluations += len(points)
+                    return gradients
+        return np.array([self(point)[1] for point in points])
+
 
 def minimise(objective: Objective, start: Array, *, tolerance: float = 1e-8, accurate: bool = True) -> Optimum:
     """Minimise a smooth function of a few dozen variables of order one.
@@ -78,9 +105,10 @@ def minimise(objective: Objective, start: Array, *, tolerance: float = 1e-8, acc
     if not start.size:
         value, gradient = counted(start)
         return Optimum(start, value, gradient, np.zeros((0, 0)), 1, Status.CONVERGED)
-    x, value, gradient = _quasi_newton(counted, start)
-    hessian = difference(counted, x, at=None if accurate else gradient)
-    origin = x
+    (x, value, gradient), hessian = _quasi_newton(counted, start, gain=0.0 if accurate else GAIN)
+    if hessian is None or accurate or _is_far(x, start):
+        hessian, start = difference(counted, x, at=None if accurate else gradient), x
+    origin = start
     for _ in range(MAX_NEWTON):
         step, decrement = newton_step(hessian, gradient)
         if decrement < tolerance**2:
@@ -89,7 +117,7 @@ def minimise(objective: Objective, start: Array, *, tolerance: float = 1e-8, acc
         if moved is None:
             break
         x, value, gradient = moved
-        if np.linalg.norm(x - origin) > FAR * max(float(np.linalg.norm(x)), 0.1):
+        if _is_far(x, origin):
             hessian, origin = difference(counted, x, at=None if accurate else gradient), x
     step, decrement = newton_step(hessian, gradient)
     status = Status.CONVERGED if decrement < 1e-8 else Status.STALLED
@@ -98,20 +126,31 @@ def minimise(objective: Objective, start: Array, *, tolerance: float = 1e-8, acc
     return Optimum(x, value, gradient, hessian, counted.evaluations, status)
 
 
+def _is_far(x: Array, origin: Array) -> bool:
+    """Whether a Hessian at ``origin`` is not that at ``x``."""
+    return bool(np.linalg.norm(x - origin) > FAR * max(float(np.linalg.norm(x)), 0.1))
+
+
 def is_flat(hessian: Array) -> bool:
     """Whether some direction has no curvature, or that of a maximum."""
     values = np.linalg.eigvalsh(hessian) if len(hessian) else np.ones(1)
     return bool(values[0] < 1e-9 * max(float(values[-1]), 1.0))
 
 
-def _quasi_newton(counted: _Counted, start: Array) -> tuple[Array, float, Array]:
-    """BFGS; where it is cheap, starting from the curvature at the start instead of the identity."""
-    inverse: Array | None = None
+def _quasi_newton(
+    counted: _Counted, start: Array, *, gain: float = 0.0
+) -> tuple[tuple[Array, float, Array], Array | None]:
+    """BFGS: point, value and gradient; and the Hessian at the start, from which it goes where that is cheap.
+
+    ``gain`` is what is predicted to be left where it ends.
+    """
+    hessian, inverse = None, None
     if len(start) <= CURVATURE_FIRST:
         _, gradient = counted(start)
-        inverse = absolute_inverse(difference(counted, start, at=gradient))
-    x, value, _ = _bfgs(counted, start, inverse, tolerance=1e-4, iterations=500)
-    return x, value, counted(x)[1]
+        hessian = difference(counted, start, at=gradient)
+        inverse = absolute_inverse(hessian)
+    x, value, _ = _bfgs(counted, start, inverse, tolerance=STEEPEST, iterations=500, gain=gain)
+    return (x, value, counted(x)[1]), hessian
 
 
 def _bfgs(
@@ -121,6 +160,7 @@ def _bfgs(
     *,
     tolerance: float,
     iterations: int,
+    gain: float = 0.0,
 ) -> tuple[Array, float, Array]:
     """Point, value and inverse Hessian (Nocedal and Wright 2006, section 6.1).
 
@@ -131,16 +171,17 @@ def _bfgs(
     scaled = inverse is not None
     size = 1.0 if scaled else min(1.0, 1.0 / max(float(np.linalg.norm(gradient)), 1e-300))
     for _ in range(iterations):
-        if np.abs(gradient).max() <= tolerance:
+        direction = -H @ gradient
+        if np.abs(gradient).max() <= tolerance or -0.5 * float(gradient @ direction) < gain * scaled:
             break
-        found = _wolfe(counted, x, (value, gradient), -H @ gradient, size)
+        found = _wolfe(counted, x, (value, gradient), direction, size)
         if found is None:
             break
         size = 1.0
         moved, lower, after = found
         s, y = moved - x, after - gradient
-        gain, x, value, gradient = value - lower, moved, lower, after
-        if not gain > 0.0:  # rounding: the same step would be tried for ever
+        gained, x, value, gradient = value - lower, moved, lower, after
+        if not gained > 0.0:  # rounding: the same step would be tried for ever
             break
         curvature = float(s @ y)
         if not curvature > 0.0:
@@ -189,7 +230,7 @@ def descend(
     if not start.size:
         return start, counted(start)[0], np.zeros((0, 0))
     if inverse is None:
-        x, value, _ = _quasi_newton(counted, start)
+        (x, value, _), _ = _quasi_newton(counted, start)
         return x, value, absolute_inverse(difference(counted, x), least=1e-8)
     return _bfgs(counted, start, inverse, tolerance=tolerance, iterations=400)
 
@@ -275,17 +316,21 @@ def _updated(H: Array, s: Array, y: Array) -> Array:
 
 def difference(objective: Objective, x: Array, *, at: Array | None = None, step: float = 1e-4) -> Array:
     """Symmetrised Jacobian of the gradient ``(m, m)``: central differences, or forward given the gradient ``at`` x."""
-    rows = []
-    for i, h in enumerate(step * np.maximum(np.abs(x), 0.1)):
-        up, down = x.copy(), x.copy()
-        up[i] += h
-        if at is not None:
-            rows.append((objective(up)[1] - at) / h)
-            continue
-        down[i] -= h
-        rows.append((objective(up)[1] - objective(down)[1]) / (2.0 * h))
-    hessian = np.array(rows)
-    return 0.5 * (hessian + hessian.T)
+    h = step * np.maximum(np.abs(x), 0.1)
+    shifts = np.diag(h)
+    if at is not None:
+        rows = (_gradients(objective, x + shifts) - at) / h[:, None]
+    else:
+        both = _gradients(objective, np.concatenate([x + shifts, x - shifts]))
+        rows = (both[: len(x)] - both[len(x) :]) / (2.0 * h[:, None])
+    return 0.5 * (rows + rows.T)
+
+
+def _gradients(objective: Objective, points: Array) -> Array:
+    """Gradients ``(n, m)`` at points ``(n, m)``."""
+    if isinstance(objective, _Counted):
+        return objective.gradients(points)
+    return np.array([objective(point)[1] for point in points])
 
 
 def absolute_inverse(hessian: Array, *, least: float = 1e-3) -> Array:

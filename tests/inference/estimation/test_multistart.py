@@ -103,9 +103,10 @@ def test_points_that_cannot_be_factorised_are_infinite() -> None:
     assert list(np.isfinite(found)) == [True, False, True]
 
 
-def test_a_singular_fit_takes_at_most_three_times_the_evaluations_of_a_regular_one(
+def test_fits_of_few_rows_take_few_evaluations(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """A regular one of balanced data starts at its end; a singular one is started again, from many places at once."""
     calls = []
 
     def counted(name: str) -> None:
@@ -114,9 +115,10 @@ def test_a_singular_fit_takes_at_most_three_times_the_evaluations_of_a_regular_o
 
     counted("criterion")
     counted("criteria")
+    counted("criteria_and_gradients")
     assert not crossed(2.0).estimate().singular
-    regular = len(calls)
+    assert len(calls) <= 3
     calls.clear()
     assert crossed(0.0).estimate().singular
     assert "criteria" in calls
-    assert len(calls) <= 3 * regular
+    assert len(calls) <= 21  # what a regular one took without moments to start from
