@@ -31,12 +31,15 @@ SMALL = 20_000  # numbers of a factorisation up to which several at once cost li
 def _starts_again(
     working: Coordinates, start: Array, x: Array, singular: Sequence[int], is_doubtful: bool
 ) -> Iterator[Array]:
-    """Where searches start again after one from ``start`` has ended at ``x``: nowhere after a regular end."""
-    if not is_doubtful:
-        return
-    yield from starts_inside(working.structures, x, singular)
-    if len(working.X) <= FEW_ROWS:
-        yield from starts_around(working.structures, x, start)
+    """Where searches start again after one from ``start`` has ended at ``x``.
+
+    After a regular end of few rows at the edges, where there are several free numbers.
+    """
+    have_few = len(working.X) <= FEW_ROWS
+    if is_doubtful:
+        yield from starts_inside(working.structures, x, singular)
+        yield from starts_around(working.structures, x, start) if have_few else ()
+    if have_few and working.size > 1:
         yield from starts_at_edges(working.structures, x)
 
 
