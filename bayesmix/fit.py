@@ -14,7 +14,7 @@ from bayesmix.language.arguments import explained
 from bayesmix.results.criticism.confidence_intervals import confidence_intervals
 from bayesmix.results.criticism.variance_explained import intraclass, r_squared, scalar_table
 from bayesmix.results.fits.chosen_parameter import choose
-from bayesmix.results.fits.fixed_inference import fixed_table
+from bayesmix.results.fits.fixed_inference import fixed_inference, fixed_table
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.records import EstimateRecord, Fitted, PosteriorRecord
 from bayesmix.results.fits.refit import estimated_like, sampled_like
@@ -120,7 +120,9 @@ class Estimate(Fit, EstimateRecord):
         SpecError
             For a generalized linear mixed model, whose tests are z tests.
         """
-        return fixed_table(self, "satterthwaite").rename(columns={"statistic": "t", "p_value": "p"})
+        return fixed_table(self, fixed_inference(self, "satterthwaite")).rename(
+            columns={"statistic": "t", "p_value": "p"}
+        )
 
     def confint(
         self, parameters: Sequence[str] | None = None, *, level: float = 0.95, method: str = "profile"
@@ -132,7 +134,7 @@ class Estimate(Fit, EstimateRecord):
         parameters : names as in `parameters`; all by default.
         level : coverage.
         method : ``"profile"`` likelihood (any parameter; REML fits are profiled by maximum likelihood), ``"wald"`` or
-            ``"satterthwaite"`` (fixed effects; t quantiles).
+            ``"satterthwaite"``, ``"kenward-roger"`` (fixed effects; t quantiles).
 
         Returns
         -------
@@ -144,13 +146,30 @@ class Estimate(Fit, EstimateRecord):
         return confidence_intervals(self, parameters, level, method)
 
     @override
-    def summary(self) -> Summary:
-        return summarise_estimate(self)
+    def summary(self, *, df: str | None = None) -> Summary:
+        """The fit as text in lme4's layout; ``print`` it.
+
+        Parameters
+        ----------
+        df : degrees of freedom of the tests, as in `predict`.
+        """
+        return summarise_estimate(self, df)
 
     @override
-    def tidy(self, effects: Sequence[str] = ("fixed", "ran_pars"), *, interval: float = 0.95) -> pd.DataFrame:
+    def tidy(
+        self, effects: Sequence[str] = ("fixed", "ran_pars"), *, interval: float = 0.95, df: str | None = None
+    ) -> pd.DataFrame:
+        """The fit as a long table in the columns of R's broom.mixed.
+
+        Parameters
+        ----------
+        effects : of ``"fixed"``, ``"ran_pars"`` (standard deviations and correlations) and ``"ran_vals"`` (the random
+            effects of every level).
+        interval : probability of ``conf.low, conf.high``.
+        df : degrees of freedom of the fixed effects, as in `predict`.
+        """
         check_level(interval)
-        return tidy_estimate(self, effects, interval)
+        return tidy_estimate(self, effects, interval, df)
 
     @override
     def _of(self, model: Fitted, seed: int | None, progress: bool) -> Estimate:

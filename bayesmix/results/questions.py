@@ -56,7 +56,9 @@ class Questions(FitRecord):
         offset : one value a row of new data, where the model was given an array too.
         df : degrees of freedom of an estimate's intervals: ``"satterthwaite"``, the default of linear models (of fixed
             effects as emmeans has them; with random effects as SAS has them, and at least the number of levels less
-            one), or ``"asymptotic"``: normal intervals, the only ones of generalized models.
+            one); ``"kenward-roger"``, with their adjusted standard errors, of means of fixed effects in linear models
+            (an ML fit's variances are estimated again by REML); or ``"asymptotic"``: normal intervals, the only ones of
+            generalized models.
         seed : of the draws that ``"new"`` and ``"response"`` need.
         parameter : another one than the mean that has a formula, ``"sigma"``, ``"shape"``: ``kind="mean"`` is its
             value, ``"linear"`` its predictor; ``groups`` is about the effects on it.

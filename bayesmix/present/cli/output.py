@@ -91,7 +91,7 @@ def _words(spec: ModelSpec) -> dict[str, Any]:
 
 def of_estimate(fitted: Estimate) -> dict[str, Any]:
     """A point estimate: how it went, its criteria, its tables."""
-    from bayesmix.results.fits.fixed_inference import fixed_table
+    from bayesmix.results.fits.fixed_inference import fixed_inference, fixed_table
 
     return {
         "method": fitted.method,
@@ -105,7 +105,7 @@ def of_estimate(fitted: Estimate) -> dict[str, Any]:
         "bic": fitted.bic,
         "df": fitted.df,
         "df_resid": fitted.df_resid,
-        "fixef": fixed_table(fitted).to_dict("index"),
+        "fixef": fixed_table(fitted, fixed_inference(fitted)).to_dict("index"),
         **_tables(fitted),
     }
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _INTERVALS = {
     "wald": "Wald interval of fixed effects",
     "satterthwaite": "Satterthwaite interval of fixed effects",
+    "kenward-roger": "Kenward-Roger interval of fixed effects",
     "profile": "profile interval",
 }
 
@@ -55,8 +56,9 @@ def forest(
     parameters : names of the parameters to draw; all by default.
     interval : probability of the posterior's interval and confidence level of the estimate's. The thick part of a
         posterior's bar holds 50 %.
-    method : intervals of estimates: ``"satterthwaite"`` (the default of linear models) or ``"wald"`` (of all others),
-        for fixed effects only, or ``"profile"``, for all parameters; that may take seconds.
+    method : intervals of estimates: ``"satterthwaite"`` (the default of linear models), ``"kenward-roger"`` or
+        ``"wald"`` (the default of all others), for fixed effects only, or ``"profile"``, for all parameters; that may
+        take seconds.
 
     Raises
     ------

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bayesmix.data.model_file import Figure
 from bayesmix.results.fits.degrees_of_freedom import is_linear
-from bayesmix.results.fits.fixed_inference import fixed_table
+from bayesmix.results.fits.fixed_inference import fixed_inference, fixed_table
 from bayesmix.results.tables.posterior_summary import convergence_lines
 from bayesmix.results.tables.r_printing import PAGE, table_lines
 from bayesmix.results.tables.summary import fixed_correlation
@@ -154,7 +154,7 @@ def _variances(fit: EstimateRecord) -> Iterator[tuple[str, float]]:
 
 
 def _tests(fit: EstimateRecord) -> Iterator[tuple[str, float]]:
-    table = fixed_table(fit)
+    table = fixed_table(fit, fixed_inference(fit))
     letter = "t" if is_linear(fit) else "z"
     for column in table.columns.drop("estimate"):
         kind = f"{letter}_value" if column == "statistic" else column

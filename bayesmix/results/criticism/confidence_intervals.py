@@ -1,4 +1,4 @@
-"""Confidence intervals of point estimates: profile likelihood, Wald, Satterthwaite."""
+"""Confidence intervals of point estimates: profile likelihood, Wald, Satterthwaite, Kenward-Roger."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
 
-METHODS = ("profile", "wald", "satterthwaite")
+METHODS = ("profile", "wald", "satterthwaite", "kenward-roger")
 
 
 def confidence_intervals(

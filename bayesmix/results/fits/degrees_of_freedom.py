@@ -1,4 +1,4 @@
-"""Degrees of freedom of an estimate's intervals and tests: Satterthwaite's t for linear models, z for all others."""
+"""Degrees of freedom of an estimate's intervals and tests: t for linear models, z for all others."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from bayesmix.data.design.design import Term
     from bayesmix.results.fits.records import FitRecord
 
-Df = Literal["satterthwaite", "asymptotic"]
+Df = Literal["satterthwaite", "kenward-roger", "asymptotic"]
+NAMES = {"satterthwaite": "Satterthwaite's", "kenward-roger": "Kenward and Roger's"}
 
 
 def resolve_df(fit: FitRecord, df: str | None) -> str:
-    """``"satterthwaite"``, ``"asymptotic"`` or ``"posterior"``: what was asked for, or what the fit has by default.
+    """One of `Df`, or ``"posterior"``: what was asked for, or what the fit has by default.
 
     Raises
     ------
@@ -37,9 +38,9 @@ def resolve_df(fit: FitRecord, df: str | None) -> str:
                 f"df={df!r} is for estimates; a posterior's intervals are quantiles of its draws. Leave it."
             )
         return "posterior"
-    if df == "satterthwaite" and not is_linear(fit):
+    if df in NAMES and not is_linear(fit):
         raise SpecError(
-            "Satterthwaite's degrees of freedom are for linear mixed models of one response with one residual variance;"
+            f"{NAMES[df]} degrees of freedom are for linear mixed models of one response with one residual variance;"
             " here z tests hold."
         )
     return df or ("satterthwaite" if is_linear(fit) else "asymptotic")

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.errors import PredictionWarning, SpecError, warn_user
 from bayesmix.inference.estimation.fixed_tests import Asymptotic, FTest
+from bayesmix.inference.estimation.kenward_roger import KenwardRoger, kenward_roger
+from bayesmix.inference.estimation.methods import Reml
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.prediction_variance import VarianceFunction
 from bayesmix.inference.estimation.satterthwaite import Satterthwaite, satterthwaite
@@ -19,18 +22,21 @@ from bayesmix.inference.parameters.natural_scale import reported_jacobian, stand
 from bayesmix.results.fits.accessors import inferences_of
 from bayesmix.results.fits.degrees_of_freedom import resolve_df, statistic_columns
 from bayesmix.results.fits.records import EstimateRecord
+from bayesmix.results.fits.refit import estimate_again
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bayesmix.results.fits.records import FitRecord
 
-Provider = Satterthwaite | Asymptotic
+Provider = Satterthwaite | KenwardRoger | Asymptotic
 
 WORDS = {
     "satterthwaite": "t distribution with Satterthwaite's degrees of freedom",
+    "kenward-roger": "t distribution with Kenward and Roger's covariance and degrees of freedom",
     "asymptotic": "normal distribution (z)",
 }
+BY_REML = ", variances estimated again by REML"
 OF_POSTERIORS = "quantiles of the posterior's draws"
 
 
@@ -38,7 +44,7 @@ OF_POSTERIORS = "quantiles of the posterior's draws"
 class FixedInference:
     """Inference about the fixed effects of an estimate, by one method."""
 
-    method: str  # "satterthwaite", "asymptotic"
+    method: str  # "satterthwaite", "kenward-roger", "asymptotic"
     provider: Provider
     point: PointEstimate
 
@@ -55,7 +61,8 @@ class FixedInference:
     @property
     def words(self) -> str:
         """What intervals and tests rest on."""
-        return WORDS[self.method]
+        again = self.method == "kenward-roger" and not isinstance(self.point.method, Reml)
+        return WORDS[self.method] + BY_REML * again
 
     def df(self, L: Array) -> Array:
         """Degrees of freedom of ``L beta``: ``(r,)`` for ``L (r, p)``, infinite of z tests."""
@@ -75,10 +82,22 @@ class FixedInference:
         Parameters
         ----------
         variance : variances at an estimate; at the fit's own they are ``here (r,)``.
+
+        Raises
+        ------
+        SpecError
+            If the method is about fixed effects alone.
         """
-        if isinstance(self.provider, Satterthwaite):
-            return self.provider.of_variance(variance, here)
-        return np.full(len(here), np.inf)
+        match self.provider:
+            case Satterthwaite():
+                return self.provider.of_variance(variance, here)
+            case Asymptotic():
+                return np.full(len(here), np.inf)
+            case _:
+                raise SpecError(
+                    f"df={self.method!r} is about fixed effects alone, not effects of groups nor new observations. Ask"
+                    ' for a mean with groups="average" or "zero", or for df="satterthwaite".'
+                )
 
 
 def fixed_inference(fit: EstimateRecord, df: str | None = None) -> FixedInference:
@@ -86,7 +105,8 @@ def fixed_inference(fit: EstimateRecord, df: str | None = None) -> FixedInferenc
 
     Parameters
     ----------
-    df : ``"satterthwaite"``, the default of linear models, or ``"asymptotic"``, that of all others.
+    df : ``"satterthwaite"``, the default of linear models, ``"kenward-roger"``, or ``"asymptotic"``, the default of all
+        others.
 
     Raises
     ------
@@ -100,7 +120,23 @@ def fixed_inference(fit: EstimateRecord, df: str | None = None) -> FixedInferenc
 
 
 def _provider(fit: EstimateRecord, method: str) -> Provider:
-    return satterthwaite(fit.design, fit.point) if method == "satterthwaite" else Asymptotic(fit.point.beta_cov)
+    match method:
+        case "satterthwaite":
+            return satterthwaite(fit.design, fit.point)
+        case "kenward-roger":
+            return _checked(kenward_roger(fit.design, estimate_again(fit, Reml()).point))
+        case _:
+            return Asymptotic(fit.point.beta_cov)
+
+
+def _checked(found: KenwardRoger) -> KenwardRoger:
+    if not np.all(np.isfinite(found.cov)):
+        warn_user(
+            "Kenward and Roger's covariance is not defined at a correlation of 1 or a standard deviation of 0 of this"
+            ' structure: NaN. Ask for df="satterthwaite", or leave the effect out.',
+            PredictionWarning,
+        )
+    return found
 
 
 def inference_of(fit: FitRecord, df: str | None) -> FixedInference | None:
@@ -117,9 +153,8 @@ def noted(table: pd.DataFrame, inference: FixedInference | None) -> pd.DataFrame
     return table
 
 
-def fixed_table(fit: EstimateRecord, df: str | None = None) -> pd.DataFrame:
+def fixed_table(fit: EstimateRecord, inference: FixedInference) -> pd.DataFrame:
     """Fixed effects with their tests: ``estimate, std_error, df, statistic, p_value``, without ``df`` of z tests."""
-    inference = fixed_inference(fit, df)
     table = fit.fixef()
     rows = np.flatnonzero(np.isin(fit.design.fixed, table.index))
     table["std_error"] = standard_errors(reported_jacobian(fit.design.layout, fit.values.beta), inference.cov)[rows]

@@ -23,7 +23,7 @@ from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import corr_effects, sd_effects
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits.degrees_of_freedom import is_linear
-from bayesmix.results.fits.fixed_inference import fixed_inference, fixed_table
+from bayesmix.results.fits.fixed_inference import FixedInference, fixed_inference, fixed_table
 from bayesmix.results.fits.linear_predictor import number_names
 from bayesmix.results.tables import r_printing
 from bayesmix.results.tables.coefficient_tables import (
@@ -53,7 +53,11 @@ if TYPE_CHECKING:
     from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
 
 
-SATTERTHWAITE = ". t-tests use Satterthwaite's method"
+TESTS = {
+    "satterthwaite": ". t-tests use Satterthwaite's method",
+    "kenward-roger": ". t-tests use Kenward-Roger's method",
+    "asymptotic": ". z-tests take standard errors as known",
+}
 DISTRIBUTIONAL = "Distributional parameters"
 LARGEST_CORRELATION = 20  # fixed effects; the correlations of more are not printed
 
@@ -103,15 +107,18 @@ def _html(section: Section) -> str:
     return f"<h4>{html.escape(section.title or TITLES[section.name])}</h4>\n{shown}"
 
 
-def summarise_estimate(fit: EstimateRecord) -> Summary:
+def summarise_estimate(fit: EstimateRecord, df: str | None = None) -> Summary:
     """Summarise a point estimate, line by line as lme4 prints it, or glmmTMB where there are several predictors."""
-    tests = fixed_table(fit)
-    fixed = [_fixed(fit, part, tests.loc[list(part.columns)]) for part in coefficient_tables(fit.spec, fit.design)]
+    inference = fixed_inference(fit, df)
+    tests = fixed_table(fit, inference)
+    fixed = [
+        _fixed(inference, part, tests.loc[list(part.columns)]) for part in coefficient_tables(fit.spec, fit.design)
+    ]
     if fit.spec.is_simple:
         parts = (residuals_section(fit), _variances(fit), *fixed, _correlation(fit))
     else:
         parts = (_variances(fit), *fixed, _numbers(fit))
-    return Summary((_heading(fit), _criteria(fit), *parts, Section("messages", tuple(_messages(fit)))))
+    return Summary((_heading(fit, inference), _criteria(fit), *parts, Section("messages", tuple(_messages(fit)))))
 
 
 def summarise_posterior(fit: PosteriorRecord, interval: float = 0.95) -> Summary:
@@ -126,19 +133,19 @@ def summarise_posterior(fit: PosteriorRecord, interval: float = 0.95) -> Summary
 # ---- heading ----------------------------------------------------------------------------------------------------
 
 
-def _heading(fit: EstimateRecord) -> Section:
-    lines = textwrap.wrap(_title(fit), r_printing.PAGE - 3, subsequent_indent="  ", break_on_hyphens=False)
+def _heading(fit: EstimateRecord, inference: FixedInference) -> Section:
+    lines = textwrap.wrap(_title(fit, inference), r_printing.PAGE - 3, subsequent_indent="  ", break_on_hyphens=False)
     if not is_linear(fit):
         lines += family_lines(fit.spec)
     return Section("heading", (*lines, *call_lines(fit)))
 
 
-def _title(fit: EstimateRecord) -> str:
+def _title(fit: EstimateRecord, inference: FixedInference) -> str:
     has_effects = bool(fit.design.terms)
     match fit.point.method:
         case Reml() | Ml() if is_linear(fit):
-            is_exact = fit.method == "REML" and not has_effects
-            detail = ". t-tests are exact, on n - p degrees of freedom" if is_exact else SATTERTHWAITE
+            is_exact = fit.method == "REML" and not has_effects and inference.letter == "t"
+            detail = ". t-tests are exact, on n - p degrees of freedom" if is_exact else TESTS[inference.method]
         case Agq(points):
             detail = f" (Adaptive Gauss-Hermite Quadrature, nAGQ = {points})"
         case _:
@@ -225,10 +232,10 @@ def _correlation_columns(terms: Sequence[Term], matrices: Sequence[Array], rows:
 # ---- fixed effects ----------------------------------------------------------------------------------------------
 
 
-def _fixed(fit: EstimateRecord, part: CoefficientTable, table: pd.DataFrame) -> Section:
+def _fixed(inference: FixedInference, part: CoefficientTable, table: pd.DataFrame) -> Section:
     if table.empty:
         return Section(part.name, (), table)
-    lines = _fixed_lines(table, part.words, fixed_inference(fit).letter)
+    lines = _fixed_lines(table, part.words, inference.letter)
     return Section(part.name, (f"{part.title}:", *lines), table, part.title)
 
 

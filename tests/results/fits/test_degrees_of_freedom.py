@@ -150,10 +150,12 @@ def test_degrees_of_freedom_that_do_not_exist(fitted, posterior_of, df):
     if df is None:
         with pytest.raises(SpecError, match="z tests hold"):
             fitted("cbpp").contrasts("period", df="satterthwaite")
+        with pytest.raises(SpecError, match="Kenward and Roger's degrees of freedom are for linear mixed models"):
+            fitted("cbpp").contrasts("period", df="kenward-roger")
         with pytest.raises(SpecError, match="quantiles of its draws"):
             posterior_of("sleepstudy").predict(df="satterthwaite")
         return
-    with pytest.raises(SpecError, match="Choices: satterthwaite, asymptotic"):
+    with pytest.raises(SpecError, match="Choices: satterthwaite, kenward-roger, asymptotic"):
         fitted("sleepstudy").predict(df=df)
 
 
