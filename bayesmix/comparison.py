@@ -53,7 +53,7 @@ class Comparison(ComparisonRecord):
         return self.decompositions[0]
 
     def intervals(self, level: float = 0.95) -> pd.DataFrame:
-        """Wald, Satterthwaite's, profile and credible intervals side by side; profiles take a moment.
+        """Wald, Satterthwaite, Kenward-Roger, profile and credible intervals side by side; profiles take a moment.
 
         Columns ``"wald lower"``, ``"wald upper"``, ..., of the first estimate and the first posterior.
         """
@@ -75,7 +75,8 @@ class Comparison(ComparisonRecord):
 
         Parameters
         ----------
-        methods : of ``"wald"``, ``"satterthwaite"``, ``"profile"``, ``"credible"``; all that are quick by default.
+        methods : of ``"wald"``, ``"satterthwaite"``, ``"kenward-roger"``, ``"profile"``, ``"credible"``; all that are
+            quick by default.
         seed : of the data; the same seed gives the same table, whatever the executor.
         executor : any ``concurrent.futures.Executor``, to fit on many processes or machines.
         progress : show a progress bar.

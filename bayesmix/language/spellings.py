@@ -101,7 +101,7 @@ ARGUMENTS: dict[str, str] = {
     "specs": 'Name the variables: `marginal_means("a", "b")`.',
     "var": 'Name the variable: `slopes("x")`.',
     "pairwise": 'Differences of levels: `contrasts("a")`.',
-    **dict.fromkeys(("ddf", "lmer_df"), "Estimates of linear models use Satterthwaite's degrees of freedom."),
+    **dict.fromkeys(("ddf", "lmer_df"), 'Write `df="kenward-roger"`, `"satterthwaite"` or `"asymptotic"`.'),
     **dict.fromkeys(("tune", "warmup", "n_warmup", "num_warmup", "iter_warmup", "burnin", "burn_in"), _WARMUP),
     **dict.fromkeys(("random_seed", "random_state", "rng", "seeds"), _SEED),
     **dict.fromkeys(("iter", "n_iter", "niter"), f"{_DRAWS} R's `iter` counts warm-up as well."),

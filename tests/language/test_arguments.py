@@ -64,8 +64,8 @@ FIT = {
     "predict": {"re_form": "`predict(groups=)`", "type": 'Write `kind="mean"`', "level": "Write `interval=0.95`"},
     "simulate": {"nsim": "Write `simulate(n=...)`"},
     "summary": {
-        "ddf": "Satterthwaite's degrees of freedom",
-        "digits": "`summary` has no argument `digits`. It takes none.",
+        "ddf": 'Write `df="kenward-roger"`',
+        "digits": "`summary` has no argument `digits`. Its arguments: df.",
     },
 }
 

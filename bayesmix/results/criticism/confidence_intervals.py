@@ -70,7 +70,7 @@ def side_by_side(
 
 def applicable(estimate: EstimateRecord) -> tuple[str, ...]:
     """The methods that an estimate has intervals by."""
-    return ("wald", "satterthwaite", "profile") if is_linear(estimate) else ("wald", "profile")
+    return ("wald", "satterthwaite", "kenward-roger", "profile") if is_linear(estimate) else ("wald", "profile")
 
 
 def _profile(fit: EstimateRecord, names: list[str], level: float) -> tuple[list[tuple[float, float]], list[str]]:

@@ -79,8 +79,8 @@ def test_methods_side_by_side(fitted, posterior_of):
 
 
 def test_methods_that_apply(fitted):
-    assert applicable(fitted("sleepstudy")) == ("wald", "satterthwaite", "profile")
-    assert applicable(fitted("sleepstudy", "ml")) == ("wald", "satterthwaite", "profile")
+    assert applicable(fitted("sleepstudy")) == ("wald", "satterthwaite", "kenward-roger", "profile")
+    assert applicable(fitted("sleepstudy", "ml")) == ("wald", "satterthwaite", "kenward-roger", "profile")
     assert applicable(fitted("cbpp")) == ("wald", "profile")
     assert applicable(estimate_of("gaussian_offsets_reml")) == ("wald", "profile")
     assert set(applicable(fitted("sleepstudy"))) == set(METHODS)
