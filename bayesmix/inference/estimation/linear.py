@@ -28,7 +28,7 @@ from bayesmix.inference.least_squares.solve import modes
 SMALL = 20_000  # numbers of a factorisation up to which several at once cost little more than one
 
 
-def _starts_again(
+def starts_again(
     working: Coordinates, start: Array, x: Array, singular: Sequence[int], is_doubtful: bool
 ) -> Iterator[Array]:
     """Where searches start again after one from ``start`` has ended at ``x``.
@@ -49,7 +49,7 @@ def fit_linear(problem: LinearProblem, method: Reml | Ml) -> PointEstimate:
     working = problem.coordinates
     start = moment_start(problem)
     values = partial(criteria, problem, reml=reml) if problem.n <= FEW_ROWS else None
-    restarts = Restarts(partial(_starts_again, working, start), values=values)
+    restarts = Restarts(partial(starts_again, working, start), values=values)
     optimum, singular = search(working, _objective(problem, reml=reml), start, restarts=restarts, accurate=False)
     solution = solve_linear(problem, optimum.x)
     sigma2 = float(solution.rss) / (problem.n - problem.p if reml else problem.n)

@@ -131,10 +131,10 @@ def _is_far(x: Array, origin: Array) -> bool:
     return bool(np.linalg.norm(x - origin) > FAR * max(float(np.linalg.norm(x)), 0.1))
 
 
-def is_flat(hessian: Array) -> bool:
-    """Whether some direction has no curvature, or that of a maximum."""
-    values = np.linalg.eigvalsh(hessian) if len(hessian) else np.ones(1)
-    return bool(values[0] < 1e-9 * max(float(values[-1]), 1.0))
+def is_flat(hessian: Array) -> Array | bool:
+    """Whether some direction of Hessians ``(..., m, m)`` has no curvature, or that of a maximum: ``(...,)``."""
+    values = np.linalg.eigvalsh(hessian) if hessian.shape[-1] else np.ones(1)
+    return values[..., 0] < 1e-9 * np.maximum(values[..., -1], 1.0)
 
 
 def _quasi_newton(
@@ -334,21 +334,25 @@ def _gradients(objective: Objective, points: Array) -> Array:
 
 
 def absolute_inverse(hessian: Array, *, least: float = 1e-3) -> Array:
-    """Inverse of a Hessian ``(m, m)``, curvatures without their signs and at least a share of the largest."""
-    if not len(hessian):
+    """Inverses of Hessians ``(..., m, m)``, curvatures without their signs and at least a share of the largest."""
+    if not hessian.shape[-1]:
         return hessian
     values, vectors = np.linalg.eigh(hessian)
-    size = np.maximum(np.abs(values), least * max(float(np.abs(values).max()), 1e-8))
-    return np.asarray((vectors / size) @ vectors.T)
+    largest = np.abs(values).max(axis=-1, keepdims=True)
+    size = np.maximum(np.abs(values), least * np.maximum(largest, 1e-8))
+    return np.asarray((vectors / size[..., None, :]) @ np.swapaxes(vectors, -1, -2))
 
 
-def newton_step(hessian: Array, gradient: Array) -> tuple[Array, float]:
-    """Newton step with negative curvature reflected and flat directions left out; and half its predicted decrease."""
+def newton_step(hessian: Array, gradient: Array) -> tuple[Array, Array]:
+    """Newton steps ``(..., m)`` with negative curvature reflected and flat directions left out.
+
+    And half their predicted decreases ``(...,)``.
+    """
     values, vectors = np.linalg.eigh(hessian)
-    slope = vectors.T @ gradient
-    floor = 1e-9 * max(float(np.abs(values).max()), 1e-300)
+    slope = np.sum(vectors * gradient[..., None], axis=-2)
+    floor = 1e-9 * np.maximum(np.abs(values).max(axis=-1, keepdims=True), 1e-300)
     size = np.where(np.abs(values) > floor, np.abs(values), np.inf)
-    return -vectors @ (slope / size), 0.5 * float(np.sum(slope**2 / size))
+    return -np.sum(vectors * (slope / size)[..., None, :], axis=-1), 0.5 * np.sum(slope**2 / size, axis=-1)
 
 
 def _line_search(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.errors import DesignError
 from bayesmix.inference.least_squares.cholesky import Factorisation, factorise
-from bayesmix.inference.least_squares.cross_products import Moments, moments
+from bayesmix.inference.least_squares.cross_products import Moments, moments, with_last_column
 from bayesmix.inference.least_squares.derivatives import sensitivity
 from bayesmix.inference.least_squares.scaling import Coordinates
 
@@ -24,7 +24,7 @@ class LinearProblem:
 
     coordinates: Coordinates
     moments: Moments  # of [X~ y~], y~ the least-squares residuals of y - offset
-    beta_ols: Array  # (p,) least-squares coefficients of X~
+    beta_ols: Array  # (..., p) least-squares coefficients of X~
     log_weights: float  # sum of the log prior weights
     log_T: float  # log|det T|
 
@@ -36,7 +36,7 @@ class LinearProblem:
     @property
     def p(self) -> int:
         """Number of fixed effects."""
-        return len(self.beta_ols)
+        return int(self.beta_ols.shape[-1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +64,24 @@ def linear_problem(design: Design, coordinates: Coordinates) -> LinearProblem:
         float(np.log(design.weights).sum()),
         float(np.log(np.abs(np.diagonal(coordinates.T))).sum()),
     )
+
+
+def with_responses(problem: LinearProblem, design: Design, responses: Array) -> LinearProblem:
+    """The same for responses ``(B, n)`` of the design: what depends on them has a leading axis."""
+    X, root = problem.coordinates.X, np.sqrt(design.weights)
+    y = responses - design.offset
+    beta_ols = np.linalg.lstsq(X * root[:, None], (y * root).T, rcond=None)[0].T
+    residual = y - beta_ols @ X.T
+    working = problem.coordinates
+    products = with_last_column(working.pattern, working.factors, problem.moments, (X, residual), design.weights)
+    return replace(problem, moments=products, beta_ols=beta_ols)
+
+
+def of_some(problem: LinearProblem, some: Array) -> LinearProblem:
+    """The problems of some of the responses."""
+    products = problem.moments
+    B = tuple(part[some] for part in products.B)
+    return replace(problem, moments=replace(products, B=B, XX=products.XX[some]), beta_ols=problem.beta_ols[some])
 
 
 def check_variation(design: Design, problem: LinearProblem) -> None:

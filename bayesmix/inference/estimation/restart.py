@@ -142,7 +142,7 @@ def lowest(
     ends = [(found.value, found.x)]
 
     def is_known(x: Array) -> bool:
-        return any(_are_near(x, end) for _, end in ends)
+        return any(are_near(x, end) for _, end in ends)
 
     for start in starts:
         x, value = scout(objective, start, tolerance=ROUGH, rest=rest, is_known=is_known)
@@ -160,15 +160,15 @@ def lowest_together(
     points = list(starts)
     if not points:
         return found
-    ends, heights = multistart(values, np.array(points), tolerance=ROUGH, is_known=lambda x: _are_near(x, found.x))
-    is_new = ~_are_near(ends, found.x)
+    ends, heights = multistart(values, np.array(points), tolerance=ROUGH, is_known=lambda x: are_near(x, found.x))
+    is_new = ~are_near(ends, found.x)
     order = np.argsort(heights[is_new], kind="stable")
     return _lowest_of(
         objective, found, list(zip(heights[is_new][order], ends[is_new][order], strict=True)), accurate=accurate
     )
 
 
-def _are_near(x: Array, end: Array) -> Array:
+def are_near(x: Array, end: Array) -> Array:
     """Whether points ``(..., m)`` are about where a search ended; columns may have either sign."""
     return np.asarray(np.abs(np.abs(x) - np.abs(end)).max(axis=-1) < SAME)
 

@@ -39,6 +39,28 @@ def moments(pattern: Incidence, factors: Sequence[Factor], columns: Array, weigh
     return Moments(D, C, B, np.swapaxes(scaled, -1, -2) @ columns, columns.shape[-2])
 
 
+def with_last_column(
+    pattern: Incidence, factors: Sequence[Factor], products: Moments, columns: tuple[Array, Array], weights: Array
+) -> Moments:
+    """The same cross-products with other last columns, each a point of a batch: the others are not summed again.
+
+    Parameters
+    ----------
+    columns : the columns before the last ``(n, c - 1)``, and the last of each point ``(B, n)``.
+    """
+    X, last = columns
+    weighted = weights * last
+    B = []
+    for rows, factor, own in zip(pattern.rows, factors, products.B, strict=True):
+        sums = np.stack([rows.sum(weighted * z) for z in factor.z.T], axis=-1)
+        before = np.broadcast_to(own[..., :-1], (*sums.shape, X.shape[1]))
+        B.append(np.concatenate([before, sums[..., None]], axis=-1))
+    XX = np.tile(products.XX, (len(last), 1, 1))
+    XX[:, :-1, -1] = XX[:, -1, :-1] = weighted @ X
+    XX[:, -1, -1] = np.sum(weighted * last, axis=-1)
+    return Moments(products.D, products.C, tuple(B), XX, products.n)
+
+
 def _block_sums(rows: Segments, left: Array, right: Array) -> Array:
     """Sum the outer products of rows of ``left (..., n, a)`` and ``right (..., n, b)`` within groups."""
     a, b = left.shape[-1], right.shape[-1]

@@ -70,8 +70,8 @@ class Structure(ABC):
         """Derivatives ``(..., size)`` of functions by theta from those by the entries of the factor ``(..., k, k)``."""
 
     @abstractmethod
-    def settled(self, theta: Array, tolerance: float) -> tuple[Array, bool]:
-        """Put what is within ``tolerance`` of the boundary exactly there; and whether anything was."""
+    def settled(self, theta: Array, tolerance: float) -> tuple[Array, Array]:
+        """Put what is within ``tolerance`` of the boundary exactly there; and say at which points ``(...,)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +95,14 @@ class Unstructured(Structure):
         return self.theta(by_factor)
 
     @override
-    def settled(self, theta: Array, tolerance: float) -> tuple[Array, bool]:
+    def settled(self, theta: Array, tolerance: float) -> tuple[Array, Array]:
         left, sizes, right = np.linalg.svd(self.factor(theta))
-        small = sizes < tolerance * max(1.0, float(sizes.max(initial=0.0)))
-        if not np.any(small):
-            return theta, False
-        return self.theta(lower((left * np.where(small, 0.0, sizes)) @ right)), True
+        small = sizes < tolerance * np.maximum(1.0, sizes.max(axis=-1, keepdims=True))
+        moved = small.any(axis=-1)
+        if not moved.any():
+            return theta, moved
+        settled = self.theta(lower((left * np.where(small, 0.0, sizes)[..., None, :]) @ right))
+        return np.where(moved[..., None], settled, theta), moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,15 +158,17 @@ class Scaled(Structure):
         return by_sd.sum(axis=-1, keepdims=True) if self.is_homogeneous else by_sd
 
     @override
-    def settled(self, theta: Array, tolerance: float) -> tuple[Array, bool]:
-        sd, _ = self._sd(theta)
-        vanishing = np.zeros(self.size, bool)
-        vanishing[: self.n_sd] = np.abs(sd) < tolerance * max(1.0, float(np.abs(sd).max()))
-        settled = np.where(vanishing, 0.0, theta)
-        if not isinstance(self.correlation, OneNumber) or not np.any(self.correlation.edges(theta[-1]) < tolerance):
-            return settled, bool(vanishing.any())
-        settled[-1] = 0.5 * np.pi * np.round(2.0 * theta[-1] / np.pi)
-        return settled, True
+    def settled(self, theta: Array, tolerance: float) -> tuple[Array, Array]:
+        size = np.abs(self._sd(theta)[0])
+        vanishing = np.zeros(theta.shape, bool)
+        vanishing[..., : self.n_sd] = size < tolerance * np.maximum(1.0, size.max(axis=-1, keepdims=True))
+        settled, moved = np.where(vanishing, 0.0, theta), vanishing.any(axis=-1)
+        if not isinstance(self.correlation, OneNumber):
+            return settled, moved
+        at_end = (self.correlation.edges(theta[..., -1]) < tolerance).any(axis=-1)
+        end = 0.5 * np.pi * np.round(2.0 * theta[..., -1] / np.pi)
+        settled[..., -1] = np.where(at_end, end, theta[..., -1])
+        return settled, moved | at_end
 
 
 def structure_of(term: Term) -> Structure:
@@ -202,9 +206,10 @@ def from_factor(structures: Sequence[Structure], factors: Sequence[Array]) -> Ar
 
 
 def lower(factor: Array) -> Array:
-    """Lower-triangular factor of ``factor factor'``, exact where the rank is deficient."""
-    lower = np.linalg.qr(factor.T, mode="r").T
-    return np.asarray(lower * np.where(np.diagonal(lower) < 0.0, -1.0, 1.0))
+    """Lower-triangular factors of ``factor factor'``, exact where the rank is deficient: ``(..., k, k)``."""
+    lower = np.swapaxes(np.linalg.qr(np.swapaxes(factor, -1, -2), mode="r"), -1, -2)
+    signs = np.where(np.diagonal(lower, axis1=-2, axis2=-1) < 0.0, -1.0, 1.0)
+    return np.asarray(lower * signs[..., None, :])
 
 
 def side_by_side(factors: Sequence[Array]) -> Array:

@@ -147,6 +147,11 @@ def _share_of(code: int) -> Statistic:
     return lambda y: np.mean(y == code, axis=-1)
 
 
+def repeated(values: Parameters, n: int) -> Parameters:
+    """Values without leading axes, ``n`` times along one."""
+    return _at(values, np.zeros(n, int))
+
+
 def _at(values: Parameters, pick: Array) -> Parameters:
     """Parameters of some draws, end to end; of an estimate the same again and again."""
     lead = len(values.lead)

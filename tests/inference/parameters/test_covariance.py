@@ -323,6 +323,22 @@ def test_gradients_at_many_points(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_many_points_are_put_on_the_boundary_as_each_is(name):
+    own = structure(name, 3)
+    points = np.tile(np.linspace(0.6, 1.2, own.size), (2, 3, 1))
+    points[0, 0, 0] = points[0, 1, -1] = 1e-6
+    points[1, 0] = 0.0
+    settled, moved = own.settled(points, 1e-4)
+    assert moved.shape == (2, 3)
+    for at in np.ndindex(2, 3):
+        one, has_moved = own.settled(points[at], 1e-4)
+        np.testing.assert_allclose(settled[at], one, rtol=1e-13)
+        assert moved[at] == has_moved
+    assert moved.any()
+    assert not moved.all()
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_what_vanishes_is_put_at_zero(name):
     own = structure(name, 3)
     inside = np.linspace(0.6, 1.2, own.size)

@@ -1,0 +1,91 @@
+"""REML and ML estimates of one design for many responses: only cross-products with the response differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.inference.estimation.batch_search import search_together
+from bayesmix.inference.estimation.linear import starts_again
+from bayesmix.inference.estimation.methods import Ml, Reml
+from bayesmix.inference.estimation.moment_start import moment_start
+from bayesmix.inference.estimation.optimise import absolute_inverse
+from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.estimation.point_estimates import PointEstimates, joined
+from bayesmix.inference.estimation.reml import LinearProblem, criteria_and_gradients, of_some, solve_linear
+from bayesmix.inference.estimation.searches import Minima, in_pieces
+from bayesmix.inference.least_squares.scaling import Coordinates
+from bayesmix.inference.least_squares.solve import modes
+
+NUMBERS = 200_000  # of the arrays of a piece of the batch: those that the processor keeps near
+
+
+def refit_linear(problem: LinearProblem, method: Reml | Ml, near: PointEstimate | None) -> PointEstimates:
+    """Estimates for all responses of a problem with a leading axis.
+
+    Parameters
+    ----------
+    near : an estimate of the same design, by which the search is started: that of responses like these.
+    """
+    working, reml = problem.coordinates, isinstance(method, Reml)
+    size = piece(working, problem.p + 1)
+
+    def derivatives(which: Array, theta: Array) -> tuple[Array, Array]:
+        return criteria_and_gradients(of_some(problem, which), theta, reml=reml)
+
+    starts, inverse = _starts(problem, near)
+    found, singular = search_together(
+        working, in_pieces(derivatives, size), starts, inverse, again=partial(_again, working, starts)
+    )
+    some = np.split(np.arange(len(starts)), range(size, len(starts), size))
+    return joined([_estimates(problem, method, found, singular, places) for places in some])
+
+
+def piece(working: Coordinates, columns: int) -> int:
+    """Points whose arrays are computed at once."""
+    levels = sum(factor.levels * factor.k * (factor.k + columns) for factor in working.factors)
+    entries = max((stage.n_entries for stage in working.plan.stages), default=0)
+    return max(NUMBERS // (levels + entries + working.plan.q**2 + 1), 1)
+
+
+def _starts(problem: LinearProblem, near: PointEstimate | None) -> tuple[Array, Array | None]:
+    """Where searches start, and the inverse Hessian there: where the estimate is, unless that is on the boundary."""
+    count = len(problem.beta_ols)
+    if near is None or near.singular or len(near.theta) != problem.coordinates.size:
+        return moment_start(problem), None
+    return np.tile(near.theta, (count, 1)), absolute_inverse(near.optimum.hessian)
+
+
+def _again(
+    working: Coordinates, starts: Array, s: int, x: Array, singular: Sequence[int], is_doubtful: bool
+) -> Iterator[Array]:
+    return starts_again(working, starts[s], x, singular, is_doubtful)
+
+
+def _estimates(
+    problem: LinearProblem, method: Reml | Ml, found: Minima, singular: Array, some: Array
+) -> PointEstimates:
+    """Values in the user's units at some of the minima."""
+    working, p, theta = problem.coordinates, problem.p, found.x[some]
+    own = of_some(problem, some)
+    solution = solve_linear(own, theta)
+    sigma2 = solution.rss / (own.n - p if isinstance(method, Reml) else own.n)
+    scale = sigma2[:, None, None]
+    ones = np.ones((len(some), 1))
+    b, _ = modes(solution.factorisation, np.concatenate([-solution.beta, ones], axis=1))
+    T, information = working.T, solution.factorisation.XX[:, :p, :p]
+    return PointEstimates(
+        method=method,
+        beta=(own.beta_ols + solution.beta) @ T.T,
+        beta_cov=scale * (T @ np.linalg.inv(information) @ T.T),
+        covariances=tuple(scale * G for G in working.covariances(theta)),
+        dispersion=np.sqrt(sigma2),
+        b=tuple(working.of_terms(b)),
+        criterion=found.value[some],
+        singular=singular[some],
+        theta=theta,
+        converged=found.converged[some],
+    )
