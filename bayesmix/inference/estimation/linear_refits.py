@@ -28,7 +28,7 @@ def refit_linear(problem: LinearProblem, method: Reml | Ml, near: PointEstimate 
 
     Parameters
     ----------
-    near : an estimate of the same design, by which the search is started: that of responses like these.
+    near : an estimate of the design for responses like these: searches begin with its curvature.
     """
     working, reml = problem.coordinates, isinstance(method, Reml)
     size = piece(working, problem.p + 1)
@@ -36,7 +36,8 @@ def refit_linear(problem: LinearProblem, method: Reml | Ml, near: PointEstimate 
     def derivatives(which: Array, theta: Array) -> tuple[Array, Array]:
         return criteria_and_gradients(of_some(problem, which), theta, reml=reml)
 
-    starts, inverse = _starts(problem, near)
+    starts = moment_start(problem)
+    inverse = None if near is None or near.singular else absolute_inverse(near.optimum.hessian)
     found, singular = search_together(
         working, in_pieces(derivatives, size), starts, inverse, again=partial(_again, working, starts)
     )
@@ -49,14 +50,6 @@ def piece(working: Coordinates, columns: int) -> int:
     levels = sum(factor.levels * factor.k * (factor.k + columns) for factor in working.factors)
     entries = max((stage.n_entries for stage in working.plan.stages), default=0)
     return max(NUMBERS // (levels + entries + working.plan.q**2 + 1), 1)
-
-
-def _starts(problem: LinearProblem, near: PointEstimate | None) -> tuple[Array, Array | None]:
-    """Where searches start, and the inverse Hessian there: where the estimate is, unless that is on the boundary."""
-    count = len(problem.beta_ols)
-    if near is None or near.singular or len(near.theta) != problem.coordinates.size:
-        return moment_start(problem), None
-    return np.tile(near.theta, (count, 1)), absolute_inverse(near.optimum.hessian)
 
 
 def _again(

@@ -34,7 +34,7 @@ def refit_all(
     Parameters
     ----------
     responses : ``(B, n)`` of each response of the model, as `replicated` draws them.
-    near : an estimate of the design, by the same method, of responses like these: searches start there.
+    near : an estimate of the design, by the same method, for responses like these.
 
     Returns
     -------

@@ -56,7 +56,7 @@ def test_pieces_change_nothing(batch, monkeypatch):
     np.testing.assert_allclose(in_pieces.beta, whole.beta, rtol=1e-9)
 
 
-def test_the_start_changes_nothing(batch):
+def test_the_curvature_to_begin_with_changes_nothing(batch):
     fit, _, many = batch
     warm, cold = (refit_linear(many, fit.point.method, near) for near in (fit.point, None))
     np.testing.assert_allclose(warm.criterion, cold.criterion, rtol=1e-11)

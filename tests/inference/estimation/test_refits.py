@@ -76,8 +76,8 @@ def test_weights_and_offsets():
     check_equal(fit, responses, refit_all(fit.design, fit.spec, fit.point.method, responses, fit.point))
 
 
-def test_an_estimate_on_the_boundary_is_no_start_for_others():
-    """At a standard deviation of zero the criterion is stationary, whatever the responses."""
+def test_an_estimate_on_the_boundary_tells_nothing_of_others():
+    """Neither their curvature nor where they are: at zero the criterion is stationary, whatever the responses."""
     data = bmx.load_dataset("sleepstudy")
     fit = bmx.Model("Reaction ~ Days + (1 | Subject)", data).estimate()
     alike = np.tile(np.random.default_rng(6).normal(size=10), 18)  # means of all subjects are the same
