@@ -79,6 +79,7 @@ MANY = {
     "present.plots.lines.group_lines": "options of a figure, named",
     "present.plots.lines.mean_curves": "options of a figure, named",
     "studies.calibrate.calibrate": "options of a study, named",
+    "studies.standard_errors.standard_errors": "options of a study, named",
 }
 
 
@@ -131,6 +132,7 @@ COVERED = {
     "present.plots": "present/test_plots.py",
     "present.report": "present/report/test_report.py",
     # parts of the module whose tests run them
+    "studies.model_fingerprint": "parallel/test_checkpoint.py",
     "data.design.inputs": "data/design/test_matrix.py",
     "data.design.rebuild": "results/storage/test_fit_storage.py",
     "data.design.design": "data/design/test_rows.py",

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    as_completed,
+    wait,
+)
 from contextlib import suppress
 from typing import Any
 
 from bayesmix.errors import DroppedWarning, FitError, warn_user
+from bayesmix.parallel.checkpoint import Checkpoint
 from bayesmix.parallel.progress import shown
 
 Job = tuple[Any, ...]
@@ -17,7 +26,13 @@ FRUITLESS = 10  # pools one after the other that break before they have finished
 
 
 def in_order[Result](
-    task: Callable[..., Result], jobs: Sequence[Job], executor: Executor | None, *, label: str, progress: bool
+    task: Callable[..., Result],
+    jobs: Sequence[Job],
+    executor: Executor | None,
+    *,
+    label: str,
+    progress: bool,
+    checkpoint: Checkpoint | None = None,
 ) -> list[Result]:
     """Results of ``task(*job)`` in the order of the jobs; the bar is drawn where someone is looking.
 
@@ -27,14 +42,22 @@ def in_order[Result](
     Parameters
     ----------
     executor : where the tasks run; here, one after the other, if None.
+    checkpoint : where results are kept as they come; those that it has are not computed again.
 
     Raises
     ------
     FitError
         If no job was finished.
+    DataError
+        If the checkpoint is of another study, or cannot be written.
     """
-    finished = _finished(task, jobs, executor)
-    found = dict(shown(finished, len(jobs), label) if progress else finished)
+    found: dict[int, Result] = {} if checkpoint is None else checkpoint.read()
+    places = [place for place in range(len(jobs)) if place not in found]
+    finished = _finished(task, [jobs[place] for place in places], executor)
+    for number, result in shown(finished, len(places), label) if progress else finished:
+        found[places[number]] = result
+        if checkpoint is not None:
+            checkpoint.add(places[number], result)
     lost = len(jobs) - len(found)
     if jobs and not found:
         raise FitError(f"The processes of all {len(jobs)} replications were killed, {ADVICE}")
@@ -67,11 +90,12 @@ def _all_at_once[Result](
             for place, job in enumerate(jobs):
                 futures[place] = executor.submit(task, *job)
         lost = list(range(len(futures), len(jobs)))
-        for place, future in futures.items():
+        places = {future: place for place, future in futures.items()}
+        for future in as_completed(places):
             try:
-                yield place, future.result()
+                yield places[future], future.result()
             except BrokenExecutor:
-                lost.append(place)
+                lost.append(places[future])
         return sorted(lost)
     finally:
         for future in futures.values():

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,11 +27,13 @@ from bayesmix.inference.sampling.draws import Schedule
 from bayesmix.inference.sampling.sample import Sampler, failure, resolve_sampler
 from bayesmix.language.arguments import explained
 from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.parallel.checkpoint import checkpoint_of, fingerprint
 from bayesmix.parallel.executors import in_order
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import flatten, linear_predictor, log_likelihood, parameter_names
 from bayesmix.results.fits.records import Fitted
 from bayesmix.results.fits.refit import sample_model
+from bayesmix.studies.model_fingerprint import parts_of_model
 from bayesmix.studies.prior_simulation import draw_parameters, simulate_response
 
 if TYPE_CHECKING:
@@ -183,6 +186,7 @@ def calibrate(  # noqa: PLR0913 - options of a study, named
     seed: int = 1,
     executor: Executor | None = None,
     progress: bool = True,
+    checkpoint: str | Path | None = None,
 ) -> Calibration:
     """Simulate from the priors of a model on its design, fit, and rank.
 
@@ -196,11 +200,16 @@ def calibrate(  # noqa: PLR0913 - options of a study, named
     level : probability of a false alarm, all parameters together.
     executor : any ``concurrent.futures.Executor``; here, one after the other, if None. Replications whose process is
         killed are run once more; what is finished is kept.
+    progress : show a bar with the time left.
+    checkpoint : file in which finished replications are kept. A study that was stopped goes on from there, and one with
+        more replications takes those over that it has.
 
     Raises
     ------
     SpecError
         If a prior is flat, or the two models differ in their parameters.
+    DataError
+        If the checkpoint is another study's.
     """
     import pandas as pd
 
@@ -222,7 +231,8 @@ def calibrate(  # noqa: PLR0913 - options of a study, named
         thin,
     )
     jobs = [(setting, child) for child in np.random.SeedSequence(seed).spawn(replicates)]
-    results = in_order(replicate, jobs, executor, label="Calibrating", progress=progress)
+    kept = checkpoint_of(checkpoint, _study(setting, seed), list(map(str, range(replicates))))
+    results = in_order(replicate, jobs, executor, label="Calibrating", progress=progress, checkpoint=kept)
     found = [result for result in results if result is not None]
     if not found:
         raise SpecError("None of the simulated data sets could be fitted.")
@@ -231,6 +241,13 @@ def calibrate(  # noqa: PLR0913 - options of a study, named
     apart = None if held.all() else Calibration(frame[~held].reset_index(drop=True), ranks, level)
     failed, lost = len(results) - len(found), replicates - len(results)
     return Calibration(frame[held].reset_index(drop=True), ranks, level, failed, lost, apart)
+
+
+def _study(setting: Setting, seed: int) -> str:
+    """What the ranks depend on, as a fingerprint."""
+    own = parts_of_model(setting.spec, setting.design, setting.priors)
+    other = parts_of_model(setting.fitted.spec, setting.fitted.design, setting.fitted_priors)
+    return fingerprint("calibrate", *own, *other, setting.sampler, setting.ranks, setting.thin, seed)
 
 
 def replicate(setting: Setting, seed: np.random.SeedSequence) -> tuple[Array, bool] | None:

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ from bayesmix.arrays import Array
 from bayesmix.errors import BayesmixWarning, SpecError, nearest
 from bayesmix.language.arguments import explained
 from bayesmix.model import Model
+from bayesmix.parallel.checkpoint import checkpoint_of, fingerprint
 from bayesmix.parallel.executors import in_order
 from bayesmix.results.fits.level import check_level
 
@@ -96,6 +98,7 @@ def standard_errors(  # noqa: PLR0913 - options of a study, named
     seed: int = 1000,
     executor: Executor | None = None,
     progress: bool = True,
+    checkpoint: str | Path | None = None,
 ) -> StandardErrors:
     """Compare the actual with the reported standard error of a slope whose groups differ.
 
@@ -108,7 +111,9 @@ def standard_errors(  # noqa: PLR0913 - options of a study, named
     level : coverage that intervals claim.
     seed : each replicate has a seed of its own, spawned from this one: the results are the same on any executor.
     executor : any ``concurrent.futures.Executor``, to fit on many processes or machines; here, one by one, if None.
-    progress : show a progress bar.
+    progress : show a bar with the time left.
+    checkpoint : file in which finished replicates are kept. A study that was stopped goes on from there, and one with
+        more replicates takes those over that it has.
     """
     import pandas as pd
 
@@ -116,7 +121,8 @@ def standard_errors(  # noqa: PLR0913 - options of a study, named
     setting = Setting(groups, rows, _check(groups, rows, replicates, estimators), level)
     seeds = np.random.SeedSequence(seed).spawn(replicates)
     jobs = [(setting, one) for one in seeds]
-    found = in_order(replicate, jobs, executor, label="Simulating", progress=progress)
+    kept = checkpoint_of(checkpoint, fingerprint("standard_errors", setting, seed), list(map(str, range(replicates))))
+    found = in_order(replicate, jobs, executor, label="Simulating", progress=progress, checkpoint=kept)
     table = pd.DataFrame([{"replicate": i, **row} for i, parts in enumerate(found) for row in parts])
     return StandardErrors(table, simulate(setting, np.random.default_rng(seeds[-1])))
 

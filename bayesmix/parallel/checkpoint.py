@@ -1,0 +1,108 @@
+"""Checkpoints: what a study has finished, line by line in a file, so that it goes on where it was stopped.
+
+The first line says which study it is, each other one is a finished job. A line that was cut off, by a process that was
+killed or a disk that was full, is a job to do again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from bayesmix.errors import DataError
+
+FORMAT = "bayesmix study"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """A file of finished jobs.
+
+    Results come back as JSON has them: lists for tuples and arrays, numbers to the last bit.
+    """
+
+    path: Path
+    study: str  # `fingerprint` of all that results depend on
+    keys: Sequence[str]  # of the jobs, in their order
+
+    def read(self) -> dict[int, Any]:
+        """Results that are there, by the place of the job; of a study that has not begun none.
+
+        Raises
+        ------
+        DataError
+            If the file is another's.
+        """
+        try:
+            text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+        except (OSError, UnicodeDecodeError):
+            raise self._of_another() from None
+        first, *lines = text.split("\n")
+        if not text:
+            return {}
+        if _parsed(first) != self._head:
+            raise self._of_another()
+        places = {key: place for place, key in enumerate(self.keys)}
+        found = [_parsed(line) for line in lines[:-1]]  # the last is empty, or was cut off
+        return {places[one["job"]]: one["result"] for one in found if isinstance(one, dict) and one["job"] in places}
+
+    def add(self, place: int, result: Any) -> None:
+        """Write one result, whole and at once."""
+        line = json.dumps({"job": self.keys[place], "result": result}, default=_plain)
+        try:
+            with self.path.open("ab+") as file:
+                file.write(f"{self._before(file)}{line}\n".encode())
+        except OSError as error:
+            raise DataError(f"The checkpoint `{self.path}` cannot be written: {error.strerror}.") from None
+
+    def _before(self, file: BinaryIO) -> str:
+        """What has to stand before the next line: the first one, or the end of one that was cut off."""
+        if not file.seek(0, 2):
+            return json.dumps(self._head) + "\n"
+        file.seek(-1, 2)
+        return "" if file.read(1) == b"\n" else "\n"
+
+    @property
+    def _head(self) -> dict[str, str]:
+        return {"format": FORMAT, "study": self.study}
+
+    def _of_another(self) -> DataError:
+        return DataError(
+            f"`{self.path}` is not a checkpoint of this study: its model, data, seed or options are others. Give"
+            " another name, or remove the file to begin anew."
+        )
+
+
+def checkpoint_of(path: Any, study: str, keys: Sequence[str]) -> Checkpoint | None:
+    """The checkpoint in a file, or None without one."""
+    return None if path is None else Checkpoint(Path(path), study, keys)
+
+
+def fingerprint(*parts: Any) -> str:
+    """A short text that is the same for the same values in any process: of texts, numbers and arrays."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.dtype.str}{part.shape}".encode() + np.ascontiguousarray(part).tobytes())
+        else:
+            digest.update(repr(part).encode())
+        digest.update(b"\0")
+    return digest.hexdigest()[:24]
+
+
+def _parsed(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError:
+        return None
+
+
+def _plain(value: Any) -> Any:
+    """Arrays and NumPy's numbers as Python's."""
+    return value.tolist()
