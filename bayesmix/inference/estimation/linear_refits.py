@@ -36,7 +36,7 @@ def refit_linear(problem: LinearProblem, method: Reml | Ml, near: PointEstimate 
     def derivatives(which: Array, theta: Array) -> tuple[Array, Array]:
         return criteria_and_gradients(of_some(problem, which), theta, reml=reml)
 
-    starts = moment_start(problem)
+    starts = np.broadcast_to(moment_start(problem), (len(problem.beta_ols), working.size))
     inverse = None if near is None or near.singular else absolute_inverse(near.optimum.hessian)
     found, singular = search_together(
         working, in_pieces(derivatives, size), starts, inverse, again=partial(_again, working, starts)
