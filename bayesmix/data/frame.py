@@ -48,7 +48,7 @@ class Table:
     """A dataframe whose columns have not been read yet."""
 
     names: tuple[str, ...]
-    native: Any  # a narwhals frame, eager or lazy, or a file
+    native: Any  # a pandas frame, a narwhals frame, eager or lazy, or a file
     twice: frozenset[str] = frozenset()  # names that several columns have: they are in the way only where they are used
 
     def read(self, needed: Iterable[str]) -> dict[str, Column]:
@@ -59,12 +59,19 @@ class Table:
         DataError
             If a column is not there, or holds what a model cannot use.
         """
+        import pandas as pd
+
+        if isinstance(self.native, pd.DataFrame):  # by narwhals it would take longer than all else of a small fit
+            columns = {name: self.native[name] for name in self._checked(needed)}
+            return {name: _from_pandas(name, one, is_integer=_is_integer(one)) for name, one in columns.items()}
         frame = self._select(needed)
         return {name: _column(name, frame[name]) for name in frame.columns}
 
     def missing(self, needed: Iterable[str]) -> Array:
         """Return in which rows any of the columns named, at least one, has a missing value; they may be of any type."""
-        frame = self._select(needed)
+        import narwhals as nw
+
+        frame = nw.from_native(self._select(needed), pass_through=True)
         return reduce(np.logical_or, (_missing(frame[name]) for name in frame.columns))
 
     def count(self) -> int:
@@ -72,16 +79,25 @@ class Table:
         return len(self._select([name for name in self.names if name not in self.twice][:1] or self.names[:1]))
 
     def _select(self, needed: Iterable[str]) -> Any:
+        """A pandas frame of a pandas frame, one of narwhals of all others."""
         import narwhals as nw
+        import pandas as pd
 
+        wanted = self._checked(needed)
+        if isinstance(self.native, pd.DataFrame):
+            return self.native[wanted]
+        found = self.native.select(wanted)
+        return nw.from_native(found) if isinstance(self.native, OpenFile) else _collect(found)
+
+    def _checked(self, needed: Iterable[str]) -> list[str]:
+        """The names of columns that are wanted, once each."""
         wanted = list(dict.fromkeys(needed))
         for name in wanted:
             if name not in self.names:
                 raise missing_column(name, self.names)
             if name in self.twice:
                 raise DataError(f"Two columns of the data are named `{name}`: rename one of them.")
-        found = self.native.select(wanted)
-        return nw.from_native(found) if isinstance(self.native, OpenFile) else _collect(found)
+        return wanted
 
 
 def open_table(data: Any) -> Table:
@@ -92,8 +108,6 @@ def open_table(data: Any) -> Table:
     DataError
         If ``data`` is none of these.
     """
-    import narwhals as nw
-
     if isinstance(data, Table):
         return data
     if isinstance(data, str | PathLike | DataFile):
@@ -102,15 +116,25 @@ def open_table(data: Any) -> Table:
     if isinstance(data, Mapping):
         data = _from_mapping(data)
     data, twice = _without_twins(_text_names(data))
-    try:
-        native = nw.from_native(data)
-        names = tuple(native.collect_schema().names())
-    except TypeError:
-        what = f"Data are a dataframe, a dictionary of columns or a path, not {type(data).__name__}."
-        raise DataError(what) from None
+    native, names = _native(data)
     if not names and not twice:
         raise DataError("The data have no columns.")
     return Table((*names, *sorted(twice)), native, twice)
+
+
+def _native(data: Any) -> tuple[Any, tuple[str, ...]]:
+    """The frame that columns are taken from, and their names."""
+    import narwhals as nw
+    import pandas as pd
+
+    if isinstance(data, pd.DataFrame):
+        return data, tuple(data.columns)
+    try:
+        native = nw.from_native(data)
+        return native, tuple(native.collect_schema().names())
+    except TypeError:
+        what = f"Data are a dataframe, a dictionary of columns or a path, not {type(data).__name__}."
+        raise DataError(what) from None
 
 
 def missing_column(name: str, known: Sequence[str]) -> DataError:
@@ -186,6 +210,12 @@ def _column(name: str, series: Any) -> Column:
     elif not series.implementation.is_pandas():
         native = series.to_pandas()
     return _from_pandas(name, native, is_integer=series.dtype.is_integer())
+
+
+def _is_integer(series: pd.Series[Any]) -> bool:
+    from pandas.api import types
+
+    return bool(types.is_integer_dtype(series.dtype))
 
 
 def _from_polars(name: str, series: Any) -> Column:

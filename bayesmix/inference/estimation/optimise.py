@@ -80,16 +80,27 @@ class _Counted:
 
     def gradients(self, points: Array) -> Array:
         """Gradients ``(n, m)`` at points ``(n, m)``: in one batch where that is cheap, and all can be computed."""
-        if isinstance(self.objective, Batched):
-            try:
-                values, gradients = self.objective.at_many(points)
-            except np.linalg.LinAlgError:  # at one of them
-                pass
-            else:
-                if np.isfinite(values).all():
-                    self.evaluations += len(points)
-                    return gradients
-        return np.array([self(point)[1] for point in points])
+        found = self._together(points)
+        return np.array([self(point)[1] for point in points]) if found is None else found[1]
+
+    def hessian(self, x: Array) -> Array:
+        """Forward differences of the gradient ``(m, m)``, in one batch with the value where that is cheap."""
+        if self._last is None and (found := self._together(np.vstack([x, x + np.diag(steps(x))]))) is not None:
+            self._last = x.copy(), float(found[0][0]), found[1][0]
+            return symmetric((found[1][1:] - found[1][0]) / steps(x)[:, None])
+        return difference(self, x, at=self(x)[1])
+
+    def _together(self, points: Array) -> tuple[Array, Array] | None:
+        if not isinstance(self.objective, Batched):
+            return None
+        try:
+            values, gradients = self.objective.at_many(points)
+        except np.linalg.LinAlgError:  # at one of them
+            return None
+        if not np.isfinite(values).all():
+            return None
+        self.evaluations += len(points)
+        return values, gradients
 
 
 def minimise(objective: Objective, start: Array, *, tolerance: float = 1e-8, accurate: bool = True) -> Optimum:
@@ -106,9 +117,9 @@ def minimise(objective: Objective, start: Array, *, tolerance: float = 1e-8, acc
         value, gradient = counted(start)
         return Optimum(start, value, gradient, np.zeros((0, 0)), 1, Status.CONVERGED)
     (x, value, gradient), hessian = _quasi_newton(counted, start, gain=0.0 if accurate else GAIN)
-    if hessian is None or accurate or _is_far(x, start):
-        hessian, start = difference(counted, x, at=None if accurate else gradient), x
     origin = start
+    if hessian is None or accurate or _is_far(x, start):
+        hessian, origin = difference(counted, x, at=None if accurate else gradient), x
     for _ in range(MAX_NEWTON):
         step, decrement = newton_step(hessian, gradient)
         if decrement < tolerance**2:
@@ -146,8 +157,7 @@ def _quasi_newton(
     """
     hessian, inverse = None, None
     if len(start) <= CURVATURE_FIRST:
-        _, gradient = counted(start)
-        hessian = difference(counted, start, at=gradient)
+        hessian = counted.hessian(start)
         inverse = absolute_inverse(hessian)
     x, value, _ = _bfgs(counted, start, inverse, tolerance=STEEPEST, iterations=500, gain=gain)
     return (x, value, counted(x)[1]), hessian
@@ -316,14 +326,21 @@ def _updated(H: Array, s: Array, y: Array) -> Array:
 
 def difference(objective: Objective, x: Array, *, at: Array | None = None, step: float = 1e-4) -> Array:
     """Symmetrised Jacobian of the gradient ``(m, m)``: central differences, or forward given the gradient ``at`` x."""
-    h = step * np.maximum(np.abs(x), 0.1)
-    shifts = np.diag(h)
+    h = steps(x, step)
     if at is not None:
-        rows = (_gradients(objective, x + shifts) - at) / h[:, None]
-    else:
-        both = _gradients(objective, np.concatenate([x + shifts, x - shifts]))
-        rows = (both[: len(x)] - both[len(x) :]) / (2.0 * h[:, None])
-    return 0.5 * (rows + rows.T)
+        return symmetric((_gradients(objective, x + np.diag(h)) - at) / h[:, None])
+    both = _gradients(objective, np.concatenate([x + np.diag(h), x - np.diag(h)]))
+    return symmetric((both[: len(x)] - both[len(x) :]) / (2.0 * h[:, None]))
+
+
+def steps(x: Array, step: float = 1e-4) -> Array:
+    """Steps ``(m,)`` of differences at ``x``."""
+    return np.asarray(step * np.maximum(np.abs(x), 0.1))
+
+
+def symmetric(rows: Array) -> Array:
+    """The mean of a matrix and its transpose."""
+    return np.asarray(0.5 * (rows + rows.T))
 
 
 def _gradients(objective: Objective, points: Array) -> Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import lru_cache, reduce
 from itertools import islice
 
 from bayesmix.errors import FormulaError
@@ -119,6 +119,11 @@ def parse(text: str) -> Formula:
     """
     if not isinstance(text, str):
         raise FormulaError(f"A formula is text such as `y ~ x + (x | g)`, not {type(text).__name__}.")
+    return _parsed(text)
+
+
+@lru_cache(maxsize=256)  # studies fit one formula to many data
+def _parsed(text: str) -> Formula:
     left, right = read_sides(text)
     with pointing(text):
         formula = _formula(left, right, text)

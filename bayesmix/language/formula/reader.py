@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from math import isfinite
 from typing import NoReturn
 
@@ -42,6 +43,7 @@ class Token:
     position: int
 
 
+@lru_cache(maxsize=1024)  # a design reads the parts of its formula some twenty times
 def read(text: str) -> Expr:
     """Parse one expression, such as a side of a formula.
 
@@ -56,7 +58,8 @@ def read(text: str) -> Expr:
     return expression
 
 
-def tokens(text: str) -> list[Token]:
+@lru_cache(maxsize=1024)
+def tokens(text: str) -> tuple[Token, ...]:
     """Divide a text into words and signs, with a token for its end.
 
     Raises
@@ -66,7 +69,7 @@ def tokens(text: str) -> list[Token]:
     """
     if len(text) > MAX_LENGTH:
         raise FormulaError(f"The formula has {len(text)} characters; the limit is {MAX_LENGTH}.")
-    return list(_tokens(text))
+    return tuple(_tokens(text))
 
 
 def read_sides(text: str) -> tuple[Expr | None, Expr]:
