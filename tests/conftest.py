@@ -34,6 +34,7 @@ settings.register_profile("bayesmix", derandomize=True, deadline=None, max_examp
 settings.load_profile("bayesmix")
 
 REFERENCE = Path(__file__).parent / "reference"
+DEAR = frozenset((Path(__file__).parent / "slow_cases.txt").read_text(encoding="utf-8").splitlines())
 
 # name -> formula, data set, further arguments of the model
 MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -57,6 +58,14 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Two files or fewer are done before a second process has started."""
     files = [argument for argument in config.args if argument.split("::")[0].endswith(".py")]
     return 0 if len(files) == len(config.args) <= 2 else None
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses by marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Slow, too, are the cases of `slow_cases.txt`: single ones of tests whose cheaper ones always run."""
+    for item in items:
+        if item.nodeid in DEAR:
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_collection_finish() -> None:

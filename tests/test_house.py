@@ -178,3 +178,12 @@ def test_files_of_tests_have_names_of_their_own():
     """Without packages pytest imports them by their names alone: of two it would find only one."""
     names = [path.name for path in TESTS.rglob("test_*.py")]
     assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
+def test_slow_cases_are_there():
+    """Each line of `slow_cases.txt` is a case of a test that there is; it runs with `-m slow`."""
+    lines = (TESTS / "slow_cases.txt").read_text(encoding="utf-8").splitlines()
+    assert lines == sorted(set(lines))
+    for line in lines:
+        file, *_, name = line.split("[")[0].split("::")
+        assert f"def {name}(" in (TESTS.parent / file).read_text(encoding="utf-8"), line

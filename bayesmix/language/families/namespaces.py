@@ -295,6 +295,11 @@ NUMERIC: Namespace = Namespace(
 )
 
 
+def log_add(xp: Namespace, a: Any, b: Any) -> Any:
+    """``log(exp(a) + exp(b))``, ``a`` finite."""
+    return a + xp.softplus(b - a)
+
+
 @cache
 def symbolic() -> Namespace:
     """The namespace of PyTensor."""

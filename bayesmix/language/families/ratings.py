@@ -24,7 +24,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.language.families.family import Family, Parameter
 from bayesmix.language.families.latent import LATENT, Latent
-from bayesmix.language.families.namespaces import NUMERIC, Namespace
+from bayesmix.language.families.namespaces import NUMERIC, Namespace, log_add
 
 UNNAMED = ("1", "2")  # before the data have said which categories there are
 SPREAD = 1.5  # prior standard deviation of a threshold, on the latent scale
@@ -88,10 +88,10 @@ def _adjacent(latent: Latent, xp: Namespace, y: Any, mu: Any, thresholds: Sequen
 
 
 def _log_sum(xp: Namespace, scores: Sequence[Any]) -> Any:
-    """``log sum exp``, one after the other: ``log(e^a + e^b) = a + softplus(b - a)``."""
+    """``log sum exp``, one after the other."""
     total = scores[0]
     for score in scores[1:]:
-        total = total + xp.softplus(score - total)
+        total = log_add(xp, total, score)
     return total
 
 

@@ -22,7 +22,7 @@ from bayesmix.language.families.counts import (
     poisson_zero,
 )
 from bayesmix.language.families.family import Family, Limit, Parameter
-from bayesmix.language.families.namespaces import NUMERIC, Namespace
+from bayesmix.language.families.namespaces import NUMERIC, Namespace, log_add
 from bayesmix.language.families.positive import GAMMA, LOGNORMAL
 from bayesmix.language.families.shares import BINOMIAL, binomial_zero
 
@@ -88,7 +88,7 @@ def zero_inflated(base: Family, log_zero: Zero) -> Family:
 
     def kernel(xp: Namespace, y: Any, trials: Any, mu: Any, *others: Any) -> Any:
         *own, zi = others
-        at_zero = xp.log(zi + (1.0 - zi) * xp.exp(log_zero(xp, trials, mu, *own)))
+        at_zero = log_add(xp, xp.log(zi), xp.log1p(-zi) + log_zero(xp, trials, mu, *own))
         return xp.where(y < 0.5, at_zero, xp.log1p(-zi) + base.kernel(xp, y, trials, mu, *own))
 
     def cdf(y: Array, trials: Array, mu: Array, *others: Array) -> Array:
@@ -99,7 +99,7 @@ def zero_inflated(base: Family, log_zero: Zero) -> Family:
         *own, zi = others
         assert base.log_tails is not None
         below, above = base.log_tails(xp, y, trials, mu, *own)
-        return xp.log(zi + (1.0 - zi) * xp.exp(below)), xp.log1p(-zi) + above
+        return log_add(xp, xp.log(zi), xp.log1p(-zi) + below), xp.log1p(-zi) + above
 
     def crude(y: Array, trials: Array) -> tuple[float, ...]:
         some = np.where(y > 0.0, y, np.mean(_positive(y)))
@@ -247,8 +247,8 @@ def hurdle(base: Family) -> Family:
         *own, hu = others
         assert base.log_tails is not None
         below, above = base.log_tails(xp, xp.where(y > 0.0, y, some), trials, mu, *own)
-        at_most = xp.where(y > 0.0, hu + (1.0 - hu) * xp.exp(below), hu)
-        return xp.log(at_most), xp.log1p(-hu) + xp.where(y > 0.0, above, 0.0)
+        at_most = xp.where(y > 0.0, log_add(xp, xp.log(hu), xp.log1p(-hu) + below), xp.log(hu))
+        return at_most, xp.log1p(-hu) + xp.where(y > 0.0, above, 0.0)
 
     def crude(y: Array, trials: Array) -> tuple[float, ...]:
         positive, share = _positive(y), float(np.clip(_share_of_zeros(y), 0.01, 0.99))

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 STEP = 1e-4  # of a slope's difference quotient, in standard deviations of the predictor
 ROUNDING = 1e-8  # of a combination of parts outside the row space that may be nothing
+NOTHING = 64.0 * np.finfo(float).eps  # of the parts of a combination of means: differences of equal ones
 
 
 def conditional_effects(
@@ -180,14 +181,23 @@ def _by_draws(
     fit: FitRecord, rows: PredictionRows, L: Array, estimand: Estimand, chosen: ChosenParameter
 ) -> dict[str, Array]:
     draws, begin = np.zeros((*fit.with_effects.lead, len(L))), 0
+    parts = np.zeros(draws.shape)
     for chunk in rows.chunks(draws[..., 0].size):
         own = slice(begin, begin := begin + chunk.data.n)
         mean = predict(
             fit.spec, chunk, fit.with_effects, kind=estimand.kind, groups=estimand.groups, seed=0, chosen=chosen
         )
         draws += mean @ L[:, own].T
-    positive = np.mean(draws > 0.0, axis=(0, 1))
-    return {**describe_draws(draws, estimand.interval), "p_direction": np.maximum(positive, 1.0 - positive)}
+        parts += np.abs(mean) @ np.abs(L[:, own]).T
+    draws = _exact(draws, parts)
+    positive, negative = (np.mean(sign * draws > 0.0, axis=(0, 1)) for sign in (1.0, -1.0))
+    direction = np.where(positive + negative > 0.0, np.maximum(positive, 1.0 - positive), np.nan)
+    return {**describe_draws(draws, estimand.interval), "p_direction": direction}
+
+
+def _exact(combination: Array, parts: Array) -> Array:
+    """A combination, zero where its parts cancel but for rounding: means that do not depend on what is varied."""
+    return np.where(np.abs(combination) <= NOTHING * parts, 0.0, combination)
 
 
 def _by_delta(fit: EstimateRecord, rows: PredictionRows, L: Array, resolved: ResolvedEstimand) -> dict[str, Array]:
@@ -198,15 +208,16 @@ def _by_delta(fit: EstimateRecord, rows: PredictionRows, L: Array, resolved: Res
     spread = population_variance(averaged_terms(rows.terms, scopes), fit.values) + np.zeros(len(eta))
     if resolved.chosen.is_expectation:
         mean = mean_of_rows(fit.spec, fit.values, rows.trials, averaged_terms(rows.terms, scopes), resolved.chosen)
-        value, slopes = L @ mean(eta), mean_slopes(mean, eta, rows.data.R)
+        means, slopes = mean(eta), mean_slopes(mean, eta, rows.data.R)
         J = np.concatenate([L * own for own in slopes], axis=1)
     elif resolved.kind == "linear":
-        value, J = L @ eta, L
+        means, J = eta, L
     else:
-        value = L @ average_mean(link, eta, spread)
+        means = average_mean(link, eta, spread)
         J = L * average_mean(link, eta, spread, derivative=1)
     variance, freedom = _uncertainty(fit, rows, (L, J), own if has_own else (), resolved.inference)
-    error = np.sqrt(variance)
+    value = _exact(L @ means, np.abs(L) @ np.abs(means))
+    error = _exact(np.sqrt(variance), np.abs(J) @ np.abs(rows.X) @ np.sqrt(np.diagonal(fit.point.beta_cov)))
     tests = statistic_columns(value, error, freedom, letter=resolved.inference.letter)
     return interval_columns(value, error, freedom, resolved.interval) | tests
 
@@ -235,7 +246,8 @@ def _uncertainty(
         return inference.variance(J @ rows.X), inference.df(J @ rows.X)
     known = [term.codes >= 0 for term in own]
     variance = combination_variance(fit.design, fit.spec, fit.point, NewRows(rows.X, without_z(own, known)), J)
-    used = [np.any((L != 0.0) & rows_of_term, axis=1) for rows_of_term in known]
+    stacked = np.tile(L, J.shape[1] // L.shape[1])  # predictor by predictor
+    used = [np.any((stacked != 0.0) & rows_of_term, axis=1) for rows_of_term in known]
     here = np.maximum(variance(fit.point), 0.0)
     return here, np.maximum(inference.of_variance(variance, here), containment(rows.terms, used, len(L)))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from bayesmix.language.families.namespaces import NUMERIC, symbolic
+from bayesmix.language.families.namespaces import NUMERIC, log_add, symbolic
 
 X = np.linspace(-3.0, 3.0, 13)
 P = np.linspace(0.1, 4.0, 13)
@@ -69,3 +69,8 @@ def test_functions_of_symbols():
 
 def test_every_function_is_checked():
     assert set(CASES) == set(NUMERIC.__slots__)
+
+
+def test_logarithms_of_sums_neither_overflow_nor_vanish():
+    a, b = np.array([-800.0, -1e4, 3.0, -0.5]), np.array([-1097.0, -1e4, -np.inf, 900.0])
+    np.testing.assert_allclose(log_add(NUMERIC, a, b), np.logaddexp(a, b), rtol=1e-14)

@@ -63,3 +63,21 @@ def test_law(law, check):
 @pytest.mark.parametrize("law", [law for law in LAWS if law.id in DEAR], ids=lambda law: law.id)
 def test_law_where_draws_are_dear(law, check):
     check(law)
+
+
+@pytest.mark.slow
+def test_zeros_that_nothing_explains_have_a_finite_density_in_the_compiled_model():
+    """Hardly any inflation, and a mean of 1097: the larger of two logarithms is -800, which no probability can be."""
+    import pytensor
+    import pytensor.tensor as pt
+
+    from bayesmix.language.families.link import LINKS
+    from bayesmix.language.families.namespaces import symbolic
+
+    eta, zi = pt.dscalars("eta", "zi")
+    xp, family = symbolic(), FAMILIES["zero_inflated_poisson"]
+    graph = family.kernel(
+        xp, pt.as_tensor_variable(0.0), 1.0, LINKS["log"].formula(xp, eta), LINKS["logit"].formula(xp, zi)
+    )
+    found = pytensor.function([eta, zi], [graph, *pt.grad(graph, [eta, zi])])(7.0, -800.0)
+    np.testing.assert_allclose(found, [-800.0, 0.0, 1.0], atol=1e-12)

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import around
 from scipy import integrate, stats
 
 import bayesmix as bmx
@@ -90,3 +91,45 @@ def test_slopes_are_derivatives():
 def test_a_parameter_by_name_is_its_own_mean():
     found = fit().predict(pd.DataFrame({"x": [0.4]}), groups="zero", parameter="mu")["estimate"][0]
     assert found == pytest.approx(np.exp(parameters(0.4)[0][0]), rel=1e-12)
+
+
+# ---- effects on what does not depend on a predictor ----------------------------------------------------------------
+
+
+@cache
+def hurdle(formulas):
+    """Zeros are as frequent everywhere, whatever x is; or as frequent as their level of f."""
+    n = 90
+    rng = np.random.default_rng(2)
+    data = pd.DataFrame(
+        {"x": rng.normal(size=n), "f": np.array(["u", "v"])[np.arange(n) % 3 // 2], "g": np.arange(n) % 9}
+    )
+    zeros = rng.random(n) < 0.3 + 0.1 * (data["f"] == "v")
+    data["y"] = np.where(zeros, 0, 1 + rng.poisson(np.exp(0.3 + 0.3 * data["x"])))
+    model = bmx.Model(["y ~ x + f + (1 | g)", *formulas], data, family="hurdle_poisson")
+    return model, model.estimate(), data
+
+
+@pytest.mark.parametrize("groups", ["average", "fitted"])
+@pytest.mark.parametrize("formulas", [(), pytest.param(("hu ~ f + (1 | g)",), marks=pytest.mark.slow)])
+def test_slopes_of_what_is_constant_are_zero(formulas, groups):
+    row = hurdle(formulas)[1].slopes("x", kind="zero", groups=groups).iloc[0]
+    assert (row["estimate"], row["std_error"], row["lower"], row["upper"]) == (0.0, 0.0, 0.0, 0.0)
+    assert np.isnan(row["z"])
+    assert np.isnan(row["p_value"])
+
+
+def test_slopes_of_what_is_small_are_not():
+    """That of a predictor in other units, by the ratio of units."""
+    _, fit, data = hurdle(())
+    own = fit.slopes("x").iloc[0]
+    other = bmx.Model("y ~ x + f + (1 | g)", data.assign(x=1e9 * data["x"]), family="hurdle_poisson").estimate()
+    found = other.slopes("x").iloc[0]
+    np.testing.assert_allclose([found["estimate"] * 1e9, found["z"]], [own["estimate"], own["z"]], rtol=1e-4)
+
+
+def test_draws_of_what_is_constant_have_no_direction():
+    model, fit, _ = hurdle(())
+    row = around(fit, model, chains=2, draws=20, spread=0.1).slopes("x", kind="zero").iloc[0]
+    assert (row["mean"], row["sd"]) == (0.0, 0.0)
+    assert np.isnan(row["p_direction"])
