@@ -13,6 +13,7 @@ from bayesmix.inference.sampling.draws import Draws, fresh_seed
 from bayesmix.language.arguments import explained
 from bayesmix.results.criticism.confidence_intervals import confidence_intervals
 from bayesmix.results.criticism.variance_explained import intraclass, r_squared, scalar_table
+from bayesmix.results.deletions import Deletions
 from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.fits.fixed_inference import fixed_inference, fixed_table
 from bayesmix.results.fits.level import check_level
@@ -109,7 +110,7 @@ class Fit(Questions, Updates):
 
 
 @explained
-class Estimate(Fit, EstimateRecord):
+class Estimate(Fit, Deletions):
     """A point estimate: REML, ML, Laplace or adaptive quadrature."""
 
     def satterthwaite(self) -> pd.DataFrame:

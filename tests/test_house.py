@@ -126,6 +126,7 @@ COVERED = {
     "results.fits.records": "results/fits/test_linear_predictor.py",
     "results.questions": "results/prediction/test_marginal_effects.py",
     "results.updates": "results/fits/test_updated_model.py",
+    "results.deletions": "results/criticism/test_single_deletions.py",
     # one table of cases for a whole chapter
     "language.families": "language/families/test_registry.py",
     "present.cli": "present/test_cli.py",
@@ -137,6 +138,7 @@ COVERED = {
     "data.design.rebuild": "results/storage/test_fit_storage.py",
     "data.design.design": "data/design/test_rows.py",
     "data.design.model_design": "test_model.py",
+    "data.design.recoded": "inference/estimation/test_term_contrasts.py",
     "data.design.layout": "data/design/test_rows.py",
     "data.design.term": "data/design/test_build.py",
     "inference.parameters.response_parts": "inference/parameters/test_likelihood.py",

@@ -40,6 +40,7 @@ CHAPTERS = (
     "results.comparison",
     "results.questions",
     "results.updates",
+    "results.deletions",
     "fit",
     "comparison",
     "model",

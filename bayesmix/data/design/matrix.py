@@ -42,7 +42,17 @@ class ModelMatrix:
     alias: Array | None = None  # (p, d) how: dropped columns are the kept ones times this
     tolerance: float = 0.0  # part of a row's own numbers that may be rounding
     implies_intercept: bool = False  # whether a column of ones that is not among them goes with those kept
-    numeric: tuple[bool, ...] = ()  # whether a kept column is made of numbers alone; of the intercept False
+    assign: tuple[int, ...] = ()  # the term of every column, dropped ones too; -1 of the intercept
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Whether each kept column is made of numbers alone; of the intercept False."""
+        numbers = [not any(self.terms.variables[v] in self.codings for v in term) for term in self.terms.terms]
+        return tuple(self.assign[j] >= 0 and numbers[self.assign[j]] for j in self.kept)
+
+    def columns_of(self, term: int) -> list[int]:
+        """The kept columns of a term."""
+        return [j for j, column in enumerate(self.kept) if self.assign[column] == term]
 
 
 def learn_matrix(terms: Terms, variables: Mapping[str, Variable], contrasts: Mapping[str, str]) -> ModelMatrix:
@@ -66,8 +76,40 @@ def learn_matrix(terms: Terms, variables: Mapping[str, Variable], contrasts: Map
     codings = {name: _coding(name, variables[name], contrasts) for name in terms.used if _is_factor(variables[name])}
     matrix = ModelMatrix(terms, codings, _full(terms, codings), (), ())
     names = tuple(name for name, _ in _columns(matrix, variables, 0))
-    numeric = tuple(_numeric(matrix, variables))
-    return replace(matrix, names=names, kept=tuple(range(len(names))), numeric=numeric)
+    return replace(matrix, names=names, kept=tuple(range(len(names))), assign=tuple(_assign(matrix, variables)))
+
+
+def with_all_levels(matrix: ModelMatrix, variables: Mapping[str, Variable]) -> ModelMatrix:
+    """The recipe with a column for every level of every factor, which depend on each other."""
+    full = ((t, v) for t, term in enumerate(matrix.terms.terms) for v in term)
+    return _recoded(matrix, variables, matrix.codings, frozenset(full))
+
+
+def with_treatment(matrix: ModelMatrix, variables: Mapping[str, Variable]) -> ModelMatrix:
+    """The recipe with treatment contrasts wherever there are contrasts; also of columns that were left out."""
+    codings = {name: contrast("treatment", coding.levels) for name, coding in matrix.codings.items()}
+    return _recoded(matrix, variables, codings, matrix.full)
+
+
+def without_term(matrix: ModelMatrix, variables: Mapping[str, Variable], term: int) -> ModelMatrix:
+    """The recipe of the formula without a term, whose factors may be coded otherwise; with all its columns."""
+    others = tuple(one for t, one in enumerate(matrix.terms.terms) if t != term)
+    terms = replace(matrix.terms, terms=others)
+    codings = {name: coding for name, coding in matrix.codings.items() if name in terms.used}
+    return _recoded(replace(matrix, terms=terms), variables, codings, _full(terms, codings))
+
+
+def _recoded(
+    matrix: ModelMatrix,
+    variables: Mapping[str, Variable],
+    codings: Mapping[str, Contrast],
+    full: frozenset[tuple[int, int]],
+) -> ModelMatrix:
+    bare = ModelMatrix(matrix.terms, codings, full, (), ())
+    coded = {name: _recode(name, variables[name], coding) for name, coding in codings.items()}
+    names = tuple(name for name, _ in _columns(bare, {**variables, **coded}, 0))
+    assign = tuple(_assign(bare, variables))
+    return replace(bare, names=names, kept=tuple(range(len(names))), assign=assign)
 
 
 def assemble(matrix: ModelMatrix, variables: Mapping[str, Variable], n: int) -> Array:
@@ -151,7 +193,6 @@ def keep(matrix: ModelMatrix, columns: Sequence[int], X: Array) -> ModelMatrix:
         dropped=tuple(matrix.kept[j] for j in others),
         alias=alias,
         tolerance=max(EXACT, 10.0 * rounding),
-        numeric=tuple(matrix.numeric[j] for j in columns),
     )
 
 
@@ -161,7 +202,6 @@ def without_intercept(matrix: ModelMatrix) -> ModelMatrix:
         matrix,
         names=matrix.names[1:],
         kept=matrix.kept[1:],
-        numeric=matrix.numeric[1:],
         implies_intercept=True,
     )
 
@@ -242,13 +282,12 @@ def _columns(matrix: ModelMatrix, variables: Mapping[str, Variable], n: int) -> 
             yield ":".join(names), partial(_product, makers)
 
 
-def _numeric(matrix: ModelMatrix, variables: Mapping[str, Variable]) -> Iterator[bool]:
-    """Whether each column is a product of numbers, no factor among them, in the order of `_columns`."""
+def _assign(matrix: ModelMatrix, variables: Mapping[str, Variable]) -> Iterator[int]:
+    """The term of each column, in the order of `_columns`."""
     if matrix.terms.intercept:
-        yield False
+        yield -1
     for t, term in enumerate(matrix.terms.terms):
-        number = prod(len(_pieces(matrix, (t, v), variables)) for v in term)
-        yield from [all(matrix.terms.variables[v] not in matrix.codings for v in term)] * number
+        yield from [t] * prod(len(_pieces(matrix, (t, v), variables)) for v in term)
 
 
 def _product(makers: Sequence[Callable[[], Array]]) -> Array:

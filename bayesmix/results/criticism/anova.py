@@ -1,34 +1,53 @@
-"""Likelihood-ratio tests of nested fits."""
+"""Tests of one fit's terms, and of nested fits: likelihood ratios, F tests, simulated reference distributions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from bayesmix.arrays import Array
-from bayesmix.data.design.design import is_same_response
-from bayesmix.data.design.response import Outcome
-from bayesmix.errors import SpecError
+from bayesmix.errors import SpecError, nearest
 from bayesmix.language.arguments import explained
-from bayesmix.language.families.family import Family
-from bayesmix.language.families.link import Link
+from bayesmix.results.criticism.likelihood_ratios import Replication, p_columns, p_names, ratio
+from bayesmix.results.criticism.nested_fits import check_same_data, families, is_nested, is_same_family
+from bayesmix.results.criticism.nested_tests import f_test_of_nested
+from bayesmix.results.criticism.term_tests import term_table
 from bayesmix.results.fits.named_fits import by_formula, named_fits
 from bayesmix.results.fits.records import EstimateRecord
 from bayesmix.results.fits.refit import by_maximum_likelihood
+from bayesmix.results.tables.anova_table import anova_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SPAN = 1e-8  # relative distance of a column from the space of others within which it lies in it
+TESTS = {
+    "lrt": "lrt",
+    "bootstrap": "bootstrap",
+    "kr": "kenward-roger",
+    "satterthwaite": "satterthwaite",
+    "rlrt": "rlrt",
+}
 
 
 @explained
-def anova(*fits: EstimateRecord | Mapping[str, EstimateRecord], labels: Sequence[str] | None = None) -> pd.DataFrame:
-    """Compare estimates of the same data by their likelihoods, smallest model first; by tests where they are nested.
+def anova(  # noqa: PLR0913 - options of a test, named
+    *fits: EstimateRecord | Mapping[str, EstimateRecord],
+    labels: Sequence[str] | None = None,
+    type: Literal[1, 2, 3] | None = None,
+    df: str | None = None,
+    test: str | None = None,
+    replicates: int = 1000,
+    seed: int = 0,
+    executor: Executor | None = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Tests of the terms of one estimate, or of several estimates of the same data, smallest model first.
 
+    Of one estimate: F tests of whole terms where it is linear, as lmerTest's ``anova``; Wald's chi-square tests of
+    every parameter with a formula otherwise, as car's ``Anova``. Of several: likelihood ratios where they are nested;
     REML fits are refitted by maximum likelihood, as in lme4: restricted likelihoods of models with different fixed
     effects are not comparable.
 
@@ -36,121 +55,107 @@ def anova(*fits: EstimateRecord | Mapping[str, EstimateRecord], labels: Sequence
     ----------
     *fits : estimates, or a dict of them by label.
     labels : names of the models; their formulas by default, with the family where these are the same.
+    type : of one estimate, 3 by default. 1: each term after those before it; 2: after all that do not contain it; 3:
+        all cells weigh alike, whatever the contrasts of factors.
+    df : of F tests: ``"satterthwaite"``, ``"kenward-roger"``, or ``"asymptotic"`` for Wald's chi-square. Of several
+        linear estimates it asks for the F test of the fixed effects that each has more than the one before.
+    test : of several estimates: ``"lrt"``; ``"bootstrap"``, likelihood ratios whose reference distribution is that of
+        data simulated from the smaller model (pbkrtest's ``PBmodcomp``); ``"kr"`` or ``"satterthwaite"``, as by ``df``.
+    replicates, seed, executor, progress : of the simulated data sets: how many, from which seed, where they are fitted,
+        and whether a bar is shown.
 
     Returns
     -------
     DataFrame
-        One row a model: ``npar, aic, bic, loglik, deviance, chisq, df, p_value, boundary``, the test being against the
-        model before. Blank where that is not nested in it, in its fixed effects, link and family: AIC and BIC compare
-        them still. A Poisson model is nested in the negative binomial one, whose shape is infinite there. Where
-        ``boundary``, the smaller model is on the edge of the larger one (a variance of zero, an infinite shape), and
-        the chi-squared test is conservative: with one such parameter and no other, half its p-value is right.
+        Of one estimate a row a term: ``sum_sq, mean_sq, num_df, den_df, F, p_value``, or ``chisq, df, p_value``. Terms
+        whose columns were left out are NaN.
+
+        Of several a row a model: ``npar, aic, bic, loglik, deviance, chisq, df, p_value, boundary``, the test being
+        against the model before. Blank where that is not nested in it, in its fixed and random effects, link and
+        family: AIC and BIC compare them still. A Poisson model is nested in the negative binomial one, whose shape is
+        infinite there. Where ``boundary``, the smaller model is on the edge of the larger one (a variance of zero, an
+        infinite shape), and the chi-squared test is conservative: with one such parameter and no other, half its
+        p-value is right. Simulated tests have ``mc_error``, the Monte Carlo error of the p-value, and ``replicates``,
+        the data sets that could be fitted; F tests ``num_df, den_df, F, p_value``.
 
     Raises
     ------
     SpecError
-        If fewer than two estimates are given, or their likelihoods are not densities of the same data.
+        If no estimate is given, a test is not of such estimates, or likelihoods are not densities of the same data.
     """
+    named = named_fits(fits, labels, "anova", wanted=(EstimateRecord,), default=by_formula)
+    if len(named) == 1:
+        _refuse({"test": test}, 'several estimates, bmx.anova(a, b, test="bootstrap"); of one, fit.drop1(test="lrt")')
+        return term_table(next(iter(named.values())), 3 if type is None else type, df)
+    if not named:
+        raise SpecError("anova needs an estimate, anova(fit), or several: anova(smaller, larger).")
+    _refuse({"type": type}, "the terms of one estimate")
+    check_same_data(list(named.values()))
+    chosen = _resolve(test, df)
+    ordered = dict(sorted(named.items(), key=lambda pair: pair[1].df))
+    if chosen in ("satterthwaite", "kenward-roger", "asymptotic"):
+        return _f_tests(ordered, chosen)
+    how = Replication(replicates, seed, executor, progress) if chosen == "bootstrap" else None
+    return _likelihood_ratios(ordered, how)
+
+
+def _refuse(given: Mapping[str, object], what: str) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise SpecError(f"{name}={value!r} is for {what}.")
+
+
+def _resolve(test: str | None, df: str | None) -> str:
+    """The test of several estimates that is asked for."""
+    if test is None:
+        return "lrt" if df is None else df
+    known = {**TESTS, "kenward-roger": "kenward-roger"}
+    if test not in known:
+        hint = nearest(test, TESTS) if isinstance(test, str) else ""
+        raise SpecError(f"There is no test=`{test}`.{hint} Choices: {', '.join(TESTS)}.")
+    if df not in (None, known[test]):
+        raise SpecError(f"test={test!r} and df={df!r} are two tests: leave one of them out.")
+    return known[test]
+
+
+def _likelihood_ratios(named: Mapping[str, EstimateRecord], how: Replication | None) -> pd.DataFrame:
     import pandas as pd
 
-    named = named_fits(fits, labels, "anova", wanted=(EstimateRecord,), default=by_formula)
-    if len(named) < 2:
-        raise SpecError("anova compares at least two fits: anova(smaller, larger).")
-    _check_same_data(list(named.values()))
-    ordered = sorted(((label, by_maximum_likelihood(fit)) for label, fit in named.items()), key=lambda pair: pair[1].df)
-    rows = []
-    for (_, fit), smaller in zip(ordered, [None, *(fit for _, fit in ordered[:-1])], strict=True):
-        rows.append((fit.df, fit.aic, fit.bic, fit.loglik, fit.criterion, *_tested(smaller, fit)))
-    columns = ["npar", "aic", "bic", "loglik", "deviance", "chisq", "df", "p_value", "boundary"]
-    return pd.DataFrame(rows, index=pd.Index([label for label, _ in ordered], name="model"), columns=columns)
+    fits = [by_maximum_likelihood(fit) for fit in named.values()]
+    blank = (np.nan,) * (len(p_names(how)) + 2) + (False,)
+    tests = [blank, *(_tested(small, large, how) or blank for small, large in pairwise(fits))]
+    of_fits = [(fit.df, fit.aic, fit.bic, fit.loglik, fit.criterion) for fit in fits]
+    rows = [(*own, *test) for own, test in zip(of_fits, tests, strict=True)]
+    names = ["npar", "aic", "bic", "loglik", "deviance", "chisq", "df", *p_names(how), "boundary"]
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+    return anova_table(columns, pd.Index(list(named), name="model"), notes=_notes(columns["boundary"], how))
 
 
-def _tested(smaller: EstimateRecord | None, larger: EstimateRecord) -> tuple[float, float, float, bool]:
-    """Chi-squared statistic, degrees of freedom, p-value, and whether the smaller model is on the larger one's edge."""
-    from scipy.special import chdtrc
-
-    if smaller is None or not _is_nested(smaller, larger):
-        return np.nan, np.nan, np.nan, False
-    chisq, df = smaller.criterion - larger.criterion, float(larger.df - smaller.df)
-    p = float(chdtrc(df, max(chisq, 0.0))) if df > 0 else np.nan
-    has_more_variances = larger.point.coordinates.size > smaller.point.coordinates.size
-    pairs = zip(_families(smaller), _families(larger), strict=True)
-    return chisq, df, p, has_more_variances or not all(_is_same(few, many) for few, many in pairs)
+def _notes(boundary: Sequence[bool], how: Replication | None) -> list[str]:
+    """What a reader of p-values should know."""
+    if how is not None or not any(boundary):
+        return []
+    places = ", ".join(str(place) for place, is_on_edge in enumerate(boundary, 1) if is_on_edge)
+    return [f"Conservative in row {places}: the model before is on the edge of that one."]
 
 
-def _families(fit: EstimateRecord) -> list[Family]:
-    return [response.family for response in fit.spec.responses]
+def _tested(small: EstimateRecord, large: EstimateRecord, how: Replication | None) -> tuple[float | bool, ...] | None:
+    """Statistic, degrees of freedom, p-value, and whether the smaller model is on the larger one's edge."""
+    if not is_nested(small, large):
+        return None
+    found = ratio(small, large)
+    has_more_variances = large.point.coordinates.size > small.point.coordinates.size
+    pairs = zip(families(small), families(large), strict=True)
+    is_on_edge = has_more_variances or not all(is_same_family(few, many) for few, many in pairs)
+    return found.statistic, found.df, *p_columns(found, small, large, how), is_on_edge
 
 
-def _is_same(first: Family, second: Family) -> bool:
-    """Whether families are one, or that of the same categories, with or without a parameter that may be left out."""
-    if first.recipe is None or second.recipe is None:
-        return first is second
-    return first.recipe[:3] == second.recipe[:3]  # name, levels, link
+def _f_tests(named: Mapping[str, EstimateRecord], df: str) -> pd.DataFrame:
+    import pandas as pd
 
-
-def _is_nested(smaller: EstimateRecord, larger: EstimateRecord) -> bool:
-    """Whether the larger model has the smaller one's families, as themselves or as limits, links, offsets and columns.
-
-    Parameters of the distribution are compared one by one; one without a formula has a column of ones.
-    """
-    for few, many in zip(_families(smaller), _families(larger), strict=True):
-        if not (_is_same(few, many) or few.name in many.limits):
-            return False
-    if any(not np.array_equal(one.weights, other.weights) for one, other in _outcomes(smaller, larger)):
-        return False
-    many_parts = _parts(larger)
-    return all(_is_within(part, many_parts[key]) for key, part in _parts(smaller).items())
-
-
-def _outcomes(first: EstimateRecord, second: EstimateRecord) -> Iterable[tuple[Outcome, Outcome]]:
-    return zip(first.design.outcomes, second.design.outcomes, strict=True)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Part:
-    """The fixed part of one parameter's linear predictor."""
-
-    link: Link
-    X: Array  # (n, p)
-    offset: Array  # (n,)
-
-
-def _parts(fit: EstimateRecord) -> dict[tuple[int, int], _Part]:
-    """By response and parameter."""
-    design, n = fit.design, fit.design.n
-    found = {
-        (i, j): _Part(link, np.ones((n, 1)), np.zeros(n))
-        for i, response in enumerate(fit.spec.responses)
-        for j, link in enumerate(response.links)
-    }
-    for r, one in enumerate(fit.spec.parameters):
-        own = design.block(r)
-        found[one.response, one.parameter] = _Part(one.link, design.X[own, design.of_predictor(r)], design.offset[own])
-    return found
-
-
-def _is_within(part: _Part, larger: _Part) -> bool:
-    """Whether a fixed part is a special case of another."""
-    if part.link != larger.link or not np.array_equal(part.offset, larger.offset):
-        return False
-    Q = np.linalg.qr(larger.X)[0]
-    outside = part.X - Q @ (Q.T @ part.X)
-    return bool(np.all(np.linalg.norm(outside, axis=0) <= SPAN * np.linalg.norm(part.X, axis=0)))
-
-
-def _check_same_data(fits: Sequence[EstimateRecord]) -> None:
-    first = fits[0]
-    for fit in fits[1:]:
-        if not is_same_response(first.design, fit.design):
-            raise SpecError(
-                f"anova compares fits of the same rows of the same response; these differ (`{first.design.response}`,"
-                f" {len(first.design.y)} and `{fit.design.response}`, {len(fit.design.y)} rows). Drop rows with missing"
-                " values beforehand."
-            )
-        for one, other in zip(_families(first), _families(fit), strict=True):
-            if one.values.is_discrete != other.values.is_discrete:
-                raise SpecError(
-                    f"anova compares likelihoods of one kind: `{one.name}` and `{other.name}` give probabilities and"
-                    " densities, whose ratio depends on the unit of the response."
-                )
+    rows = [(fit.df, np.nan, np.nan, np.nan, np.nan) for fit in named.values()]
+    for place, (small, large) in enumerate(pairwise(named.values()), 1):
+        test = f_test_of_nested(small, large, df)
+        rows[place] = (large.df, test.numerator_df, test.denominator_df, test.statistic, test.p)
+    columns = dict(zip(("npar", "num_df", "den_df", "F", "p_value"), zip(*rows, strict=True), strict=True))
+    return anova_table(columns, pd.Index(list(named), name="model"))

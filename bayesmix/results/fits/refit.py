@@ -50,10 +50,10 @@ def estimate_again(fit: FitRecord, method: Method | None = None, *, design: Desi
     """
     chosen = _method_of(fit) if method is None else method
     if design is not None:
-        return _estimated(replace(fit.fitted_model, design=design), chosen)
+        return estimate_model(replace(fit.fitted_model, design=design), chosen)
     if isinstance(fit, EstimateRecord) and fit.point.method == chosen:
         return fit
-    return _once(fit, chosen, lambda: _estimated(fit.fitted_model, chosen))
+    return _once(fit, chosen, lambda: estimate_model(fit.fitted_model, chosen))
 
 
 def estimated(model: Fitted, method: Method) -> EstimateRecord:
@@ -65,7 +65,7 @@ def estimated(model: Fitted, method: Method) -> EstimateRecord:
         If some parameters cannot be told from others, whatever the responses.
     """
     check_identifiable(model.design, model.spec)
-    found = _estimated(model, method)
+    found = estimate_model(model, method)
     for problem in found.problems:
         warn_user(problem, ConvergenceWarning)
     return found
@@ -150,7 +150,8 @@ def _method_of(fit: FitRecord) -> Method:
     return resolve_method("auto", fit.spec)
 
 
-def _estimated(model: Fitted, method: Method) -> EstimateRecord:
+def estimate_model(model: Fitted, method: Method) -> EstimateRecord:
+    """The point estimate of a model, made without a warning."""
     return EstimateRecord(model, estimate(model.design, model.spec, method))
 
 

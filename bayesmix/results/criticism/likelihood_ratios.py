@@ -1,0 +1,108 @@
+"""Likelihood ratios of nested estimates, with chi-square p-values or those of data simulated from the smaller model."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.errors import FitError, SpecError
+from bayesmix.inference.estimation.refits import refit_all
+from bayesmix.parallel.executors import in_order
+from bayesmix.results.fits.records import EstimateRecord
+from bayesmix.results.prediction.simulation import repeated, replicated
+
+CHUNK = 50  # replications of one task
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A likelihood ratio."""
+
+    statistic: float  # difference of deviances
+    df: float  # of parameters
+
+    @property
+    def p(self) -> float:
+        """By the chi-square distribution of large samples."""
+        from scipy.special import chdtrc
+
+        return float(chdtrc(self.df, max(self.statistic, 0.0))) if self.df > 0 else np.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Replication:
+    """How a reference distribution is simulated."""
+
+    replicates: int = 1000
+    seed: int = 0
+    executor: Executor | None = None
+    progress: bool = True
+
+    def __post_init__(self) -> None:
+        if self.replicates < 1:
+            raise SpecError(f"replicates={self.replicates}: at least one is needed, 1000 are usual.")
+
+
+def ratio(small: EstimateRecord, large: EstimateRecord) -> Ratio:
+    """Of two estimates whose criteria are comparable."""
+    return Ratio(small.criterion - large.criterion, float(large.df - small.df))
+
+
+def check_same_rows(first: Design, second: Design, what: str) -> None:
+    """Raise `SpecError` where a model has other rows, as where the columns with missing values are no more in it."""
+    if not np.array_equal(first.rows, second.rows):
+        raise SpecError(
+            f"The model {what} would have {second.n} rows, not {first.n}: drop rows with missing values beforehand."
+        )
+
+
+def p_names(replication: Replication | None) -> list[str]:
+    """Names of `p_columns`."""
+    return ["p_value"] if replication is None else ["p_value", "mc_error", "replicates"]
+
+
+def p_columns(
+    found: Ratio, small: EstimateRecord, large: EstimateRecord, replication: Replication | None
+) -> tuple[float, ...]:
+    """The p-value; of simulated data with its Monte Carlo error and the number of data sets that could be fitted."""
+    if replication is None:
+        return (found.p,)
+    return monte_carlo(simulated_ratios(small, large, replication), found.statistic)
+
+
+def monte_carlo(reference: Array, statistic: float) -> tuple[float, float, float]:
+    """p-value of a statistic by draws from its reference distribution, its Monte Carlo error, and their number.
+
+    The statistic itself is counted among the draws (Davison and Hinkley 1997, sec. 4.2), so that it is never zero.
+    """
+    draws = reference[np.isfinite(reference)]
+    p = (1.0 + float(np.sum(draws >= statistic))) / (1.0 + len(draws))
+    return p, float(np.sqrt(p * (1.0 - p) / max(len(draws), 1))), float(len(draws))
+
+
+def simulated_ratios(small: EstimateRecord, large: EstimateRecord, how: Replication) -> Array:
+    """Likelihood ratios ``(replicates,)`` of data drawn from the smaller model; NaN where one of them cannot be fitted.
+
+    Raises
+    ------
+    FitError
+        If none can be fitted.
+    """
+    counts = [min(CHUNK, how.replicates - begin) for begin in range(0, how.replicates, CHUNK)]
+    seeds = [int(child.generate_state(1)[0] >> 1) for child in np.random.SeedSequence(how.seed).spawn(len(counts))]
+    jobs = [(small, large, count, seed) for count, seed in zip(counts, seeds, strict=True)]
+    parts = in_order(_chunk, jobs, how.executor, label="Simulating", progress=how.progress)
+    found = np.concatenate(parts)
+    if not np.any(np.isfinite(found)):
+        raise FitError(f"None of the {how.replicates} simulated data sets could be fitted by both models.")
+    return found
+
+
+def _chunk(small: EstimateRecord, large: EstimateRecord, count: int, seed: int) -> Array:
+    drawn = replicated(small.spec, small.design, repeated(small.values, count), groups="new", seed=seed)
+    criteria = [refit_all(fit.design, fit.spec, fit.point.method, drawn, fit.point).criterion for fit in (small, large)]
+    return np.asarray(criteria[0] - criteria[1])

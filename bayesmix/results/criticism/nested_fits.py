@@ -1,0 +1,130 @@
+"""Which of two fits is nested in the other: families, links, offsets, weights, fixed columns, random effects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Term, is_same_response
+from bayesmix.data.design.response import Outcome
+from bayesmix.errors import SpecError
+from bayesmix.language.families.family import Family
+from bayesmix.language.families.link import Link
+from bayesmix.results.fits.records import EstimateRecord
+
+SPAN = 1e-8  # relative distance of a column from the space of others within which it lies in it
+
+
+def families(fit: EstimateRecord) -> list[Family]:
+    """Families of the responses."""
+    return [response.family for response in fit.spec.responses]
+
+
+def is_same_family(first: Family, second: Family) -> bool:
+    """Whether families are one, or that of the same categories, with or without a parameter that may be left out."""
+    if first.recipe is None or second.recipe is None:
+        return first is second
+    return first.recipe[:3] == second.recipe[:3]  # name, levels, link
+
+
+def is_nested(smaller: EstimateRecord, larger: EstimateRecord) -> bool:
+    """Whether the larger model has the smaller one's families, as themselves or as limits, links, offsets and columns.
+
+    Parameters of the distribution are compared one by one; one without a formula has a column of ones.
+    """
+    for few, many in zip(families(smaller), families(larger), strict=True):
+        if not (is_same_family(few, many) or few.name in many.limits):
+            return False
+    if any(not np.array_equal(one.weights, other.weights) for one, other in _outcomes(smaller, larger)):
+        return False
+    many_parts = _parts(larger)
+    if not all(is_within(part, many_parts[key]) for key, part in _parts(smaller).items()):
+        return False
+    return all(_is_random_part(term, larger.design.terms) for term in smaller.design.terms)
+
+
+def _is_random_part(term: Term, others: Sequence[Term]) -> bool:
+    """Whether a random-effects term is a special case of others: fewer effects of the same levels, or less correlated.
+
+    Correlated effects need a term that has them all; independent ones may be spread over several.
+    """
+    same = [other for other in others if other.group == term.group]
+    if len(term.effects) > 1 and term.structure != "diag":
+        same = [other for other in same if other.structure in ("us", term.structure)]
+        return any(_is_spanned(term.z, other.z) for other in same)
+    return bool(same) and _is_spanned(term.z, np.column_stack([other.z for other in same]))
+
+
+def _is_spanned(columns: Array, by: Array) -> bool:
+    Q = np.linalg.qr(by)[0]
+    outside = columns - Q @ (Q.T @ columns)
+    return bool(np.all(np.linalg.norm(outside, axis=0) <= SPAN * np.linalg.norm(columns, axis=0)))
+
+
+def has_same_random_effects(first: EstimateRecord, second: EstimateRecord) -> bool:
+    """Whether two models differ in their fixed effects alone."""
+    mine, theirs = (
+        {(term.group, frozenset(term.effects), term.structure) for term in fit.design.terms} for fit in (first, second)
+    )
+    return mine == theirs
+
+
+def has_same_fixed_effects(first: EstimateRecord, second: EstimateRecord) -> bool:
+    """Whether two models differ in their random effects alone."""
+    mine, theirs = _parts(first), _parts(second)
+    return all(is_within(mine[key], theirs[key]) and is_within(theirs[key], mine[key]) for key in mine)
+
+
+def _outcomes(first: EstimateRecord, second: EstimateRecord) -> Iterable[tuple[Outcome, Outcome]]:
+    return zip(first.design.outcomes, second.design.outcomes, strict=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """The fixed part of one parameter's linear predictor."""
+
+    link: Link
+    X: Array  # (n, p)
+    offset: Array  # (n,)
+
+
+def _parts(fit: EstimateRecord) -> dict[tuple[int, int], _Part]:
+    """By response and parameter."""
+    design, n = fit.design, fit.design.n
+    found = {
+        (i, j): _Part(link, np.ones((n, 1)), np.zeros(n))
+        for i, response in enumerate(fit.spec.responses)
+        for j, link in enumerate(response.links)
+    }
+    for r, one in enumerate(fit.spec.parameters):
+        own = design.block(r)
+        found[one.response, one.parameter] = _Part(one.link, design.X[own, design.of_predictor(r)], design.offset[own])
+    return found
+
+
+def is_within(part: _Part, larger: _Part) -> bool:
+    """Whether a fixed part is a special case of another."""
+    if part.link != larger.link or not np.array_equal(part.offset, larger.offset):
+        return False
+    return _is_spanned(part.X, larger.X)
+
+
+def check_same_data(fits: Sequence[EstimateRecord]) -> None:
+    """Raise `SpecError` where likelihoods are not densities of the same data."""
+    first = fits[0]
+    for fit in fits[1:]:
+        if not is_same_response(first.design, fit.design):
+            raise SpecError(
+                f"anova compares fits of the same rows of the same response; these differ (`{first.design.response}`,"
+                f" {len(first.design.y)} and `{fit.design.response}`, {len(fit.design.y)} rows). Drop rows with missing"
+                " values beforehand."
+            )
+        for one, other in zip(families(first), families(fit), strict=True):
+            if one.values.is_discrete != other.values.is_discrete:
+                raise SpecError(
+                    f"anova compares likelihoods of one kind: `{one.name}` and `{other.name}` give probabilities and"
+                    " densities, whose ratio depends on the unit of the response."
+                )

@@ -1,0 +1,112 @@
+"""Tests of a model without each of its terms in turn, those that others contain excepted: ``drop1``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.matrix import without_term
+from bayesmix.data.design.recoded import recipe_of, recoded
+from bayesmix.errors import SpecError, nearest
+from bayesmix.inference.estimation.restriction import restriction
+from bayesmix.inference.estimation.term_contrasts import containing, marginal
+from bayesmix.language.formula.model_spec import Predictor
+from bayesmix.results.criticism.likelihood_ratios import Replication, check_same_rows, p_columns, p_names, ratio
+from bayesmix.results.criticism.term_tests import joint, test_table
+from bayesmix.results.fits.degrees_of_freedom import is_linear
+from bayesmix.results.fits.fixed_inference import fixed_inference
+from bayesmix.results.fits.records import EstimateRecord
+from bayesmix.results.fits.refit import by_maximum_likelihood, estimate_model
+from bayesmix.results.fits.updated_model import updated_model
+from bayesmix.results.tables.anova_table import anova_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TESTS = ("F", "lrt", "bootstrap")
+WHOLE = "<none>"  # R's name of the model with all of its terms
+
+
+@dataclass(frozen=True, slots=True)
+class _Deletion:
+    """A term that no other contains."""
+
+    label: str  # with what coefficients of its parameter begin with
+    predictor: int
+    term: int  # position among the terms of the predictor
+    change: dict[str, str]  # of the formula without it
+
+
+def single_deletions(fit: EstimateRecord, df: str | None, test: str | None, replication: Replication) -> pd.DataFrame:
+    """F tests of linear models as lmerTest's ``drop1``, likelihood ratios of all others as R's; one row a term.
+
+    Raises
+    ------
+    SpecError
+        If there is no such test for the fit.
+    """
+    chosen = test or ("F" if is_linear(fit) else "lrt")
+    if chosen not in TESTS:
+        raise SpecError(f"There is no test=`{chosen}`.{nearest(chosen, TESTS)} Choices: {', '.join(TESTS)}.")
+    if chosen != "F":
+        if df is not None:
+            raise SpecError(f'df={df!r} is for test="F"; likelihood ratios have none: leave it.')
+        return _by_likelihood(fit, replication if chosen == "bootstrap" else None)
+    if not is_linear(fit):
+        raise SpecError('test="F" is for linear mixed models of one response; here test="lrt" holds.')
+    inference = fixed_inference(fit, df)
+    tests = {one.label: joint(fit, inference, _contrasts(fit, one)) for one in _deletions(fit)}
+    return test_table(fit, inference, tests, "Single term deletions")
+
+
+def _deletions(fit: EstimateRecord) -> Iterator[_Deletion]:
+    """Of every parameter with a formula, those of one formula once."""
+    known = set[str]()
+    for r, one in enumerate(fit.spec.parameters):
+        if not isinstance(one, Predictor) or (one.formula.text or str(one.formula)) in known:
+            continue
+        known.add(one.formula.text or str(one.formula))
+        matrix = recipe_of(fit.design, r)
+        response = fit.spec.responses[one.response]
+        key = response.label if one.formula.response else one.prefix.removesuffix("_")
+        prefix = (f"{response.name}_" if response.name else "") if one.formula.response else one.prefix
+        for t, above in enumerate(containing(matrix, within_numbers=False)):
+            if not above:
+                label = matrix.terms.labels[t]
+                yield _Deletion(prefix + label, r, t, {key: f"~ . - {label}"})
+
+
+def _contrasts(fit: EstimateRecord, one: _Deletion) -> Array:
+    """Contrasts ``(q, p)`` that are zero without a term: its own coefficients, unless other columns take its place."""
+    matrix = recipe_of(fit.design, one.predictor)
+    if matrix.terms.intercept and not fit.design.dropped:
+        return marginal(matrix, one.term)
+    ((_, small),) = recoded(fit.design, one.predictor, partial(without_term, term=one.term))
+    return restriction(fit.design.X, small)
+
+
+def _by_likelihood(fit: EstimateRecord, replication: Replication | None) -> pd.DataFrame:
+    import pandas as pd
+
+    large = by_maximum_likelihood(fit)
+    names = ["npar", "aic", "lrt", *p_names(replication)]
+    rows = [(np.nan, large.aic, *[np.nan] * (len(names) - 2))]
+    labels = [WHOLE]
+    for one in _deletions(fit):
+        small = _without(large, one)
+        found = ratio(small, large)
+        labels.append(one.label)
+        rows.append((found.df, small.aic, found.statistic, *p_columns(found, small, large, replication)))
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+    return anova_table(columns, pd.Index(labels, name="term"), heading="Single term deletions, by likelihood ratios")
+
+
+def _without(large: EstimateRecord, one: _Deletion) -> EstimateRecord:
+    model = updated_model(large, one.change)
+    check_same_rows(large.design, model.design, f"without `{one.label}`")
+    return estimate_model(model, large.point.method)

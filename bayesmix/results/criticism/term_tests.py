@@ -1,0 +1,113 @@
+"""Tests of whole terms of one fit: F tests of linear models as lmerTest's ``anova``, Wald's of all others as car's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.errors import SpecError
+from bayesmix.inference.estimation.fixed_tests import FTest
+from bayesmix.inference.estimation.term_contrasts import Type, term_contrasts
+from bayesmix.language.formula.model_spec import Predictor
+from bayesmix.results.fits.degrees_of_freedom import is_linear
+from bayesmix.results.fits.fixed_inference import FixedInference, fixed_inference
+from bayesmix.results.fits.records import EstimateRecord
+from bayesmix.results.tables.anova_table import anova_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METHODS = {"satterthwaite": "Satterthwaite's", "kenward-roger": "Kenward and Roger's"}
+ROMAN = {1: "I", 2: "II", 3: "III"}
+NOTHING = FTest(np.nan, 0, np.nan, np.nan)  # where a term has no columns of its own
+
+
+def term_table(fit: EstimateRecord, kind: Type, df: str | None) -> pd.DataFrame:
+    """Tests of the terms of every parameter with a formula, each as a whole: one row a term.
+
+    Parameters
+    ----------
+    kind : 1, 2 or 3.
+    df : as in `fixed_inference`.
+
+    Raises
+    ------
+    SpecError
+        If there is no such type, or no such degrees of freedom.
+    """
+    if kind not in get_args(Type):
+        raise SpecError(f"Tests of terms are of type 1, 2 or 3, not {kind!r}.")
+    inference = fixed_inference(fit, df)
+    tests = {label: joint(fit, inference, L) for label, L in _contrasts(fit, kind)}
+    return test_table(fit, inference, tests, f"Type {ROMAN[kind]} tests of terms")
+
+
+def joint(fit: EstimateRecord, inference: FixedInference, L: Array) -> FTest:
+    """The test that all rows of ``L beta`` are zero, ``L (q, p)``; NaN without rows."""
+    return inference.joint(L, L @ fit.values.beta) if len(L) else NOTHING
+
+
+def test_table(
+    fit: EstimateRecord, inference: FixedInference, tests: Mapping[str, FTest], heading: str
+) -> pd.DataFrame:
+    """Columns ``sum_sq, mean_sq, num_df, den_df, F, p_value``, of large samples ``chisq, df, p_value``."""
+    import pandas as pd
+
+    F, num, den, p = (
+        np.array([getattr(test, name) for test in tests.values()], float)
+        for name in ("statistic", "numerator_df", "denominator_df", "p")
+    )
+    index = pd.Index(list(tests), name="term")
+    if inference.letter == "z":
+        columns = {"chisq": F * num, "df": num, "p_value": p}
+        return anova_table(columns, index, heading=f"{heading}, by Wald's chi-square")
+    mean_sq = F * float(fit.point.dispersion or 1.0) ** 2
+    columns = {"sum_sq": mean_sq * num, "mean_sq": mean_sq, "num_df": num, "den_df": den, "F": F, "p_value": p}
+    method = METHODS.get(inference.method, inference.method)
+    return anova_table(columns, index, heading=f"{heading}, by {method} method")
+
+
+def _contrasts(fit: EstimateRecord, kind: Type) -> Iterator[tuple[str, Array]]:
+    """Contrasts ``(q, p)`` of every term; of predictors that share a formula together."""
+    for predictors in _by_formula(fit):
+        prefix = _prefix(fit, predictors)
+        found = [_of_predictor(fit, r, kind) for r in predictors]
+        for label in found[0]:
+            yield prefix + label, np.concatenate([own[label] for own in found])
+
+
+def _by_formula(fit: EstimateRecord) -> list[list[int]]:
+    """Predictors with a formula, those of one formula and response together: the means of several categories."""
+    groups: dict[tuple[int, str], list[int]] = {}
+    for r, one in enumerate(fit.spec.parameters):
+        if isinstance(one, Predictor):
+            groups.setdefault((one.response, one.formula.text or f"{one.prefix}{one.formula}"), []).append(r)
+    return list(groups.values())
+
+
+def _prefix(fit: EstimateRecord, predictors: Sequence[int]) -> str:
+    """What names of terms begin with: of means of categories the response's alone."""
+    prefix = fit.design.layout.prefixes[predictors[0]]
+    name = fit.spec.responses[fit.spec.parameters[predictors[0]].response].name
+    return prefix if len(predictors) == 1 else (f"{name}_" if name else "")
+
+
+def _of_predictor(fit: EstimateRecord, predictor: int, kind: Type) -> dict[str, Array]:
+    design, linear = fit.design, is_linear(fit)
+    own = design.of_predictor(predictor)
+    found = term_contrasts(design, predictor, kind, _root(fit, own, linear), within_numbers=linear)
+    whole = {}
+    for label, L in found.items():
+        whole[label] = np.zeros((len(L), design.X.shape[1]))
+        whole[label][:, own] = L
+    return whole
+
+
+def _root(fit: EstimateRecord, own: Sequence[int], linear: bool) -> Array:
+    """Root of the metric of contrasts: cross-products of the columns, or the information on their coefficients."""
+    if linear:
+        return np.asarray(np.linalg.qr(fit.design.X, mode="r"))
+    return np.asarray(np.linalg.inv(np.linalg.cholesky(fit.point.beta_cov[np.ix_(own, own)])))

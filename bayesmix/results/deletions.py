@@ -1,0 +1,46 @@
+"""Methods of an estimate that test its model without one of its terms."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING
+
+from bayesmix.language.arguments import explained
+from bayesmix.results.criticism.likelihood_ratios import Replication
+from bayesmix.results.criticism.single_deletions import single_deletions
+from bayesmix.results.fits.records import EstimateRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@explained
+class Deletions(EstimateRecord):
+    """What is lost without a term."""
+
+    def drop1(
+        self,
+        *,
+        test: str | None = None,
+        df: str | None = None,
+        replicates: int = 1000,
+        seed: int = 0,
+        executor: Executor | None = None,
+        progress: bool = True,
+    ) -> pd.DataFrame:
+        """Tests of the model without each term in turn, those that others contain excepted.
+
+        Parameters
+        ----------
+        test : ``"F"``, the default of linear models, as lmerTest's; ``"lrt"``, that of all others: likelihood ratios of
+            refits by maximum likelihood; ``"bootstrap"``, likelihood ratios beside those of simulated data.
+        df : of F tests: ``"satterthwaite"``, ``"kenward-roger"``, or ``"asymptotic"``.
+        replicates, seed, executor, progress : of simulated data sets, as in `bayesmix.anova`.
+
+        Returns
+        -------
+        DataFrame
+            ``sum_sq, mean_sq, num_df, den_df, F, p_value``; or ``npar, aic, lrt, p_value``, with ``npar`` the parameters
+            that the term has, and the AIC without it.
+        """
+        return single_deletions(self, df, test, Replication(replicates, seed, executor, progress))

@@ -1,0 +1,121 @@
+"""Tables of tests: data frames that print as R prints an ``anova``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import Any, override
+
+import numpy as np
+import pandas as pd
+
+from bayesmix.arrays import Array
+from bayesmix.results.tables.r_printing import (
+    LEGEND,
+    format_numbers,
+    format_p_values,
+    format_statistics,
+    justify,
+    stars,
+    statistic_digits,
+    table_lines,
+    zap_small,
+)
+
+DIGITS = 5  # significant ones, as R's
+WIDE = 20  # characters of a label from which on models are numbered
+HEADINGS = {
+    "npar": "npar",
+    "sum_sq": "Sum Sq",
+    "mean_sq": "Mean Sq",
+    "num_df": "NumDF",
+    "den_df": "DenDF",
+    "F": "F value",
+    "aic": "AIC",
+    "bic": "BIC",
+    "loglik": "logLik",
+    "deviance": "deviance",
+    "chisq": "Chisq",
+    "lrt": "LRT",
+    "rlrt": "RLRT",
+    "df": "Df",
+    "p_value": "Pr(>Chisq)",
+    "mc_error": "MC error",
+    "replicates": "n",
+}
+STATISTICS = ("F", "chisq", "lrt", "rlrt")
+DEGREES = ("npar", "df", "num_df", "replicates")
+
+
+class AnovaTable(pd.DataFrame):
+    """A data frame of tests; printed, it is laid out as R's, with ``attrs["heading"]`` above and ``attrs["notes"]``."""
+
+    @override
+    def __repr__(self) -> str:
+        return "\n".join(_lines(self))
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(repr(self))}</pre>"
+
+
+def anova_table(
+    columns: Mapping[str, Sequence[Any] | Array], index: pd.Index[Any], *, heading: str = "", notes: Sequence[str] = ()
+) -> AnovaTable:
+    """A table of tests."""
+    table = AnovaTable(dict(columns), index=index)
+    table.attrs["heading"] = heading
+    table.attrs["notes"] = tuple(notes)
+    return table
+
+
+def _lines(table: pd.DataFrame) -> Iterator[str]:
+    heading = table.attrs.get("heading", "")
+    yield from [heading, ""] if heading else []
+    rows = [str(label) for label in table.index]
+    if table.index.name == "model" and max(map(len, rows), default=0) > WIDE:
+        yield "Models:"
+        yield from (f"{number}: {row}" for number, row in enumerate(rows, 1))
+        rows = [str(number) for number in range(1, len(rows) + 1)]
+    yield from table_lines(rows, list(_columns(table)))
+    if _has_stars(table):
+        yield "---"
+        yield LEGEND
+    yield from table.attrs.get("notes", ())
+
+
+def _columns(table: pd.DataFrame) -> Iterator[tuple[str, list[str]]]:
+    for name in table.columns:
+        if name == "boundary":
+            continue
+        values = table[name].to_numpy(float)
+        heading = HEADINGS.get(name, str(name))
+        if name == "p_value":
+            yield "Pr(>F)" if "F" in table.columns else heading, _finite(values, _p_values)
+            yield from [("", justify([stars(p) for p in values], left=True))] if _has_stars(table) else []
+        else:
+            yield heading, _finite(values, _formatter(str(name)))
+
+
+def _has_stars(table: pd.DataFrame) -> bool:
+    return "p_value" in table.columns and bool(np.any(table["p_value"].to_numpy(float) <= 0.1))
+
+
+def _p_values(values: Array) -> list[str]:
+    return format_p_values(values, statistic_digits(DIGITS))
+
+
+def _formatter(name: str) -> Any:
+    if name in STATISTICS:
+        return lambda values: format_statistics(values, DIGITS)
+    if name in DEGREES:
+        return lambda values: format_numbers(values, DIGITS)
+    return lambda values: format_numbers(zap_small(values, DIGITS), DIGITS)
+
+
+def _finite(values: Array, form: Any) -> list[str]:
+    """Cells, blank where a number is missing."""
+    there = np.flatnonzero(~np.isnan(values))
+    cells = [""] * len(values)
+    for place, text in zip(there, form(values[there]), strict=True):
+        cells[place] = text
+    return justify(cells)
