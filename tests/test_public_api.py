@@ -86,7 +86,9 @@ SIGNATURES = {
     "Reml": "()",
     "Ml": "()",
     "Laplace": "()",
-    "anova": "(*fits, labels=None)",
+    "anova": (
+        "(*fits, labels=None, type=None, df=None, test=None, replicates=1000, seed=0, executor=None, progress=True)"
+    ),
     "loo_compare": "(*fits, labels=None, method='stacking')",
     "bayes_factor": "(first, second)",
     "Posterior.loo": "(self, *, refit=None, seed=0)",
@@ -153,6 +155,7 @@ SIGNATURES = {
     "Estimate.confint": "(self, parameters=None, *, level=0.95, method='profile')",
     "Model.prior_predictive": "(self, draws=500, seed=None)",
     "Estimate.update": UPDATE,
+    "Estimate.drop1": "(self, *, test=None, df=None, replicates=1000, seed=0, executor=None, progress=True)",
     "Posterior.update": UPDATE,
     "Estimate.refit": "(self, y, *, seed=None, progress=True)",
     "Posterior.refit": "(self, y, *, seed=None, progress=True)",

@@ -96,7 +96,7 @@ ARGUMENTS: dict[str, str] = {
     **dict.fromkeys(("ziformula", "zi", "zero_inflation"), _ZEROS),
     "adjust": _ADJUST,
     "correction": _ADJUST,
-    "test": "Fits are compared by likelihood ratios, with p-values of chi-squared distributions.",
+    "test": 'Terms are tested by `fit.drop1(test="lrt")`, nested fits by `bmx.anova(a, b, test="bootstrap")`.',
     "by": 'Name every variable: `marginal_means("a", "b")`, `contrasts("a", by="b")`, `slopes("x", by="a")`.',
     "specs": 'Name the variables: `marginal_means("a", "b")`.',
     "var": 'Name the variable: `slopes("x")`.',

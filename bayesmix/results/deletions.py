@@ -40,7 +40,7 @@ class Deletions(EstimateRecord):
         Returns
         -------
         DataFrame
-            ``sum_sq, mean_sq, num_df, den_df, F, p_value``; or ``npar, aic, lrt, p_value``, with ``npar`` the parameters
-            that the term has, and the AIC without it.
+            ``sum_sq, mean_sq, num_df, den_df, F, p_value``; or ``npar, aic, lrt, p_value``: the number of the term's
+            parameters, and the AIC without it.
         """
         return single_deletions(self, df, test, Replication(replicates, seed, executor, progress))

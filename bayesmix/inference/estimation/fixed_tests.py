@@ -20,6 +20,7 @@ class FTest:
     numerator_df: int
     denominator_df: float
     p: float
+    scale: float = 1.0  # of the statistic: what Wald's was multiplied with
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,15 +45,16 @@ def principal(L: Array, value: Array, cov: Array) -> Principal:
     return Principal(P @ L, P @ value, variance[kept][::-1])
 
 
-def f_test(statistic: float, numerator_df: int, denominator_df: float) -> FTest:
-    """The test of a statistic."""
+def f_test(wald: float, numerator_df: int, denominator_df: float, scale: float = 1.0) -> FTest:
+    """The test of Wald's statistic, or of a multiple of it."""
     from scipy.special import chdtrc, fdtrc
 
+    statistic = scale * wald
     if not numerator_df or math.isnan(statistic) or math.isnan(denominator_df):
         return FTest(math.nan, numerator_df, math.nan, math.nan)
     if math.isinf(denominator_df):
         return FTest(statistic, numerator_df, math.inf, float(chdtrc(numerator_df, numerator_df * statistic)))
-    return FTest(statistic, numerator_df, denominator_df, float(fdtrc(numerator_df, denominator_df, statistic)))
+    return FTest(statistic, numerator_df, denominator_df, float(fdtrc(numerator_df, denominator_df, statistic)), scale)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

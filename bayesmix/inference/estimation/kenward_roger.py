@@ -72,7 +72,7 @@ class KenwardRoger:
         if q == 1:
             return f_test(wald, 1, float(self.df(found.rows)[0]))
         df, scale = _moments_matched(q, A1, A2)
-        return f_test(scale * wald, q, df)
+        return f_test(wald, q, df, scale)
 
 
 def _moments_matched(q: int, A1: float, A2: float) -> tuple[float, float]:

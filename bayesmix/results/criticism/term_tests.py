@@ -12,7 +12,7 @@ from bayesmix.errors import SpecError
 from bayesmix.inference.estimation.fixed_tests import FTest
 from bayesmix.inference.estimation.term_contrasts import Type, term_contrasts
 from bayesmix.language.formula.model_spec import Predictor
-from bayesmix.results.fits.degrees_of_freedom import is_linear
+from bayesmix.results.fits.degrees_of_freedom import NAMES, is_linear
 from bayesmix.results.fits.fixed_inference import FixedInference, fixed_inference
 from bayesmix.results.fits.records import EstimateRecord
 from bayesmix.results.tables.anova_table import anova_table
@@ -20,7 +20,6 @@ from bayesmix.results.tables.anova_table import anova_table
 if TYPE_CHECKING:
     import pandas as pd
 
-METHODS = {"satterthwaite": "Satterthwaite's", "kenward-roger": "Kenward and Roger's"}
 ROMAN = {1: "I", 2: "II", 3: "III"}
 NOTHING = FTest(np.nan, 0, np.nan, np.nan)  # where a term has no columns of its own
 
@@ -56,18 +55,17 @@ def test_table(
     """Columns ``sum_sq, mean_sq, num_df, den_df, F, p_value``, of large samples ``chisq, df, p_value``."""
     import pandas as pd
 
-    F, num, den, p = (
+    F, num, den, p, scale = (
         np.array([getattr(test, name) for test in tests.values()], float)
-        for name in ("statistic", "numerator_df", "denominator_df", "p")
+        for name in ("statistic", "numerator_df", "denominator_df", "p", "scale")
     )
     index = pd.Index(list(tests), name="term")
     if inference.letter == "z":
         columns = {"chisq": F * num, "df": num, "p_value": p}
         return anova_table(columns, index, heading=f"{heading}, by Wald's chi-square")
-    mean_sq = F * float(fit.point.dispersion or 1.0) ** 2
+    mean_sq = F / scale * float(fit.point.dispersion or 1.0) ** 2
     columns = {"sum_sq": mean_sq * num, "mean_sq": mean_sq, "num_df": num, "den_df": den, "F": F, "p_value": p}
-    method = METHODS.get(inference.method, inference.method)
-    return anova_table(columns, index, heading=f"{heading}, by {method} method")
+    return anova_table(columns, index, heading=f"{heading}, by {NAMES[inference.method]} method")
 
 
 def _contrasts(fit: EstimateRecord, kind: Type) -> Iterator[tuple[str, Array]]:

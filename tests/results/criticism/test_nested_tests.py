@@ -17,12 +17,13 @@ def pair(name: str, method: str = "auto") -> list[bmx.Estimate]:
     return [estimate(NESTED[name][size], name, method) for size in ("small", "large")]
 
 
+@pytest.mark.parametrize("test", ["satterthwaite", "kr"])
 @pytest.mark.parametrize("method", ["auto", "ml"])
 @pytest.mark.parametrize("name", NESTED)
-def test_satterthwaites_f_is_pbkrtests(name: str, method: str) -> None:
+def test_f_tests_are_pbkrtests(name: str, method: str, test: str) -> None:
     """Estimates by maximum likelihood are refitted, as there."""
-    figures = NESTED[name]["sat"]
-    found = bmx.anova(*pair(name, method), test="satterthwaite").iloc[1]
+    figures = NESTED[name]["sat" if test == "satterthwaite" else test]
+    found = bmx.anova(*pair(name, method), test=test).iloc[1]
     columns = ["num_df", "den_df", "F", "p_value"]
     np.testing.assert_allclose(found[columns], [figures[column] for column in columns], rtol=CLOSE)
 

@@ -13,10 +13,11 @@ import bayesmix as bmx
 TABLES: dict[str, Any] = FIGURES["tables"]
 
 
+@pytest.mark.parametrize("df", ["satterthwaite", "kenward-roger"])
 @pytest.mark.parametrize("name", TABLES)
-def test_f_tests_are_lmertests(name: str) -> None:
-    fit = estimate(TABLES[name]["formula"], name)
-    check(fit.drop1(df="satterthwaite"), TABLES[name]["satterthwaite"]["drop1"])
+def test_f_tests_are_lmertests(name: str, df: str) -> None:
+    figures = TABLES[name]["kr" if df == "kenward-roger" else df]
+    check(estimate(TABLES[name]["formula"], name).drop1(df=df), figures["drop1"])
 
 
 @pytest.mark.parametrize("name", FIGURES["linear_lrt"])

@@ -13,14 +13,16 @@ from term_cases import CLOSE, FIGURES, FOLDER, check, data_of, estimate, general
 import bayesmix as bmx
 
 TABLES: dict[str, Any] = FIGURES["tables"]
+METHODS = {"satterthwaite": "satterthwaite", "kenward-roger": "kr"}  # and what the figures call them
 
 
 @pytest.mark.filterwarnings("ignore::bayesmix.PredictionWarning")
+@pytest.mark.parametrize("df", METHODS)
 @pytest.mark.parametrize("type", [1, 2, 3])
 @pytest.mark.parametrize("name", TABLES)
-def test_f_tests_are_lmertests(name: str, type: Any) -> None:
+def test_f_tests_are_lmertests(name: str, type: Any, df: str) -> None:
     fit = estimate(TABLES[name]["formula"], name)
-    check(bmx.anova(fit, type=type, df="satterthwaite"), TABLES[name]["satterthwaite"][str(type)])
+    check(bmx.anova(fit, type=type, df=df), TABLES[name][METHODS[df]][str(type)])
 
 
 def test_type_three_is_the_default() -> None:
@@ -128,7 +130,7 @@ def test_terms_of_categories_are_tested_together() -> None:
     [
         ({"type": 4}, "of type 1, 2 or 3, not 4"),
         ({"test": "bootstrap"}, "test='bootstrap' is for several estimates"),
-        ({"df": "kenward"}, "There are no degrees of freedom df=`kenward`"),
+        ({"df": "welch"}, "There are no degrees of freedom df=`welch`"),
     ],
 )
 def test_what_is_no_test_of_terms_is_refused(arguments: Any, message: str) -> None:
