@@ -72,11 +72,12 @@ def _lines(table: pd.DataFrame) -> Iterator[str]:
     heading = table.attrs.get("heading", "")
     yield from [heading, ""] if heading else []
     rows = [str(label) for label in table.index]
-    if table.index.name == "model" and max(map(len, rows), default=0) > WIDE:
+    lines = table_lines(rows, list(_columns(table)))
+    if table.index.name == "model" and (max(map(len, rows)) > WIDE or len(lines) > len(rows) + 1):
         yield "Models:"
         yield from (f"{number}: {row}" for number, row in enumerate(rows, 1))
-        rows = [str(number) for number in range(1, len(rows) + 1)]
-    yield from table_lines(rows, list(_columns(table)))
+        lines = table_lines([str(number) for number in range(1, len(rows) + 1)], list(_columns(table)))
+    yield from lines
     if _has_stars(table):
         yield "---"
         yield LEGEND
