@@ -87,7 +87,7 @@ SIGNATURES = {
     "Ml": "()",
     "Laplace": "()",
     "anova": (
-        "(*fits, labels=None, type=None, df=None, test=None, replicates=1000, seed=0, executor=None, progress=True)"
+        "(*fits, labels=None, type=None, df=None, test=None, replicates=None, seed=0, executor=None, progress=True)"
     ),
     "loo_compare": "(*fits, labels=None, method='stacking')",
     "bayes_factor": "(first, second)",
@@ -155,6 +155,8 @@ SIGNATURES = {
     "Estimate.confint": "(self, parameters=None, *, level=0.95, method='profile')",
     "Model.prior_predictive": "(self, draws=500, seed=None)",
     "Estimate.update": UPDATE,
+    "Estimate.ranova": "(self, *, test='lrt', replicates=None, seed=0, executor=None, progress=True)",
+    "Estimate.test_group": "(self, group, *, replicates=None, seed=0, executor=None, progress=True)",
     "Estimate.drop1": "(self, *, test=None, df=None, replicates=1000, seed=0, executor=None, progress=True)",
     "Posterior.update": UPDATE,
     "Estimate.refit": "(self, y, *, seed=None, progress=True)",

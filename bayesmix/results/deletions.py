@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bayesmix.language.arguments import explained
 from bayesmix.results.criticism.likelihood_ratios import Replication
 from bayesmix.results.criticism.single_deletions import single_deletions
+from bayesmix.results.criticism.variance_tests import group_test, random_deletions
 from bayesmix.results.fits.records import EstimateRecord
 
 if TYPE_CHECKING:
@@ -44,3 +45,50 @@ class Deletions(EstimateRecord):
             parameters, and the AIC without it.
         """
         return single_deletions(self, df, test, Replication(replicates, seed, executor, progress))
+
+    def ranova(
+        self,
+        *,
+        test: str = "lrt",
+        replicates: int | None = None,
+        seed: int = 0,
+        executor: Executor | None = None,
+        progress: bool = True,
+    ) -> pd.DataFrame:
+        """Tests of the model without each of its random effects in turn, as lmerTest's ``ranova``.
+
+        Parameters
+        ----------
+        test : ``"lrt"``, chi-square p-values, conservative where a variance is tested at zero; ``"rlrt"``, restricted
+            likelihood ratios of linear models with their own distribution, as of `bayesmix.anova`; ``"bootstrap"``.
+        replicates, seed, executor, progress : as in `bayesmix.anova`.
+
+        Returns
+        -------
+        DataFrame
+            ``npar, loglik, aic`` without the effect; ``lrt, df, p_value``.
+        """
+        return random_deletions(self, test, Replication(1000, seed, executor, progress), replicates)
+
+    def test_group(
+        self,
+        group: str,
+        *,
+        replicates: int | None = None,
+        seed: int = 0,
+        executor: Executor | None = None,
+        progress: bool = True,
+    ) -> pd.DataFrame:
+        """Whether a grouping factor is needed: the model without all of its random effects; ``print`` it.
+
+        Parameters
+        ----------
+        group : grouping factor, ``"Subject"``.
+        replicates, seed, executor, progress : as in `bayesmix.anova`.
+
+        Returns
+        -------
+        DataFrame
+            ``rlrt`` (linear models) or ``lrt``, ``df, p_value`` by simulation, ``mc_error, replicates``.
+        """
+        return group_test(self, group, Replication(1000, seed, executor, progress), replicates)

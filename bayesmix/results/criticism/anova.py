@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from bayesmix.errors import SpecError, nearest
+from bayesmix.inference.estimation.methods import Reml
 from bayesmix.language.arguments import explained
 from bayesmix.results.criticism.likelihood_ratios import Replication, p_columns, p_names, ratio
 from bayesmix.results.criticism.nested_fits import check_same_data, families, is_nested, is_same_family
 from bayesmix.results.criticism.nested_tests import f_test_of_nested
 from bayesmix.results.criticism.term_tests import term_table
+from bayesmix.results.criticism.variance_tests import REFITS, check_variances, restricted_test
 from bayesmix.results.fits.named_fits import by_formula, named_fits
 from bayesmix.results.fits.records import EstimateRecord
-from bayesmix.results.fits.refit import by_maximum_likelihood
+from bayesmix.results.fits.refit import by_maximum_likelihood, estimate_again
 from bayesmix.results.tables.anova_table import anova_table
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ def anova(  # noqa: PLR0913 - options of a test, named
     type: Literal[1, 2, 3] | None = None,
     df: str | None = None,
     test: str | None = None,
-    replicates: int = 1000,
+    replicates: int | None = None,
     seed: int = 0,
     executor: Executor | None = None,
     progress: bool = True,
@@ -60,9 +62,11 @@ def anova(  # noqa: PLR0913 - options of a test, named
     df : of F tests: ``"satterthwaite"``, ``"kenward-roger"``, or ``"asymptotic"`` for Wald's chi-square. Of several
         linear estimates it asks for the F test of the fixed effects that each has more than the one before.
     test : of several estimates: ``"lrt"``; ``"bootstrap"``, likelihood ratios whose reference distribution is that of
-        data simulated from the smaller model (pbkrtest's ``PBmodcomp``); ``"kr"`` or ``"satterthwaite"``, as by ``df``.
-    replicates, seed, executor, progress : of the simulated data sets: how many, from which seed, where they are fitted,
-        and whether a bar is shown.
+        data simulated from the smaller model (pbkrtest's ``PBmodcomp``); ``"kr"`` or ``"satterthwaite"``, as by ``df``;
+        ``"rlrt"``, restricted likelihood ratios of linear models that differ in random effects: the exact distribution
+        where one variance is tested (RLRsim's ``exactRLRT``), else simulated data.
+    replicates, seed, executor, progress : of simulated data sets: how many, 1000 by default, from which seed, where
+        they are fitted, and whether a bar is shown; of the exact distribution 10 000 draws.
 
     Returns
     -------
@@ -95,8 +99,10 @@ def anova(  # noqa: PLR0913 - options of a test, named
     ordered = dict(sorted(named.items(), key=lambda pair: pair[1].df))
     if chosen in ("satterthwaite", "kenward-roger", "asymptotic"):
         return _f_tests(ordered, chosen)
-    how = Replication(replicates, seed, executor, progress) if chosen == "bootstrap" else None
-    return _likelihood_ratios(ordered, how)
+    how = Replication(REFITS if replicates is None else replicates, seed, executor, progress)
+    if chosen == "rlrt":
+        return _restricted_ratios(ordered, how, replicates)
+    return _likelihood_ratios(ordered, how if chosen == "bootstrap" else None)
 
 
 def _refuse(given: Mapping[str, object], what: str) -> None:
@@ -148,6 +154,24 @@ def _tested(small: EstimateRecord, large: EstimateRecord, how: Replication | Non
     pairs = zip(families(small), families(large), strict=True)
     is_on_edge = has_more_variances or not all(is_same_family(few, many) for few, many in pairs)
     return found.statistic, found.df, *p_columns(found, small, large, how), is_on_edge
+
+
+def _restricted_ratios(named: Mapping[str, EstimateRecord], how: Replication, replicates: int | None) -> pd.DataFrame:
+    import pandas as pd
+
+    for small, large in pairwise(named.values()):
+        check_variances(small, large)
+    fits = [estimate_again(fit, Reml()) for fit in named.values()]
+    tests: list[tuple[float, ...]] = [(np.nan,) * 5]
+    notes = dict[str, None]()
+    for small, large in pairwise(fits):
+        found, words = restricted_test(small, large, how, replicates)
+        tests.append(found)
+        notes[words] = None
+    rows = [(fit.df, fit.loglik, *test) for fit, test in zip(fits, tests, strict=True)]
+    names = ("npar", "loglik", "rlrt", "df", "p_value", "mc_error", "replicates")
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+    return anova_table(columns, pd.Index(list(named), name="model"), notes=list(notes))
 
 
 def _f_tests(named: Mapping[str, EstimateRecord], df: str) -> pd.DataFrame:

@@ -39,7 +39,6 @@ HEADINGS = {
     "lrt": "LRT",
     "rlrt": "RLRT",
     "df": "Df",
-    "p_value": "Pr(>Chisq)",
     "mc_error": "MC error",
     "replicates": "n",
 }
@@ -91,10 +90,17 @@ def _columns(table: pd.DataFrame) -> Iterator[tuple[str, list[str]]]:
         values = table[name].to_numpy(float)
         heading = HEADINGS.get(name, str(name))
         if name == "p_value":
-            yield "Pr(>F)" if "F" in table.columns else heading, _finite(values, _p_values)
+            yield _p_heading(table), _finite(values, _p_values)
             yield from [("", justify([stars(p) for p in values], left=True))] if _has_stars(table) else []
         else:
             yield heading, _finite(values, _formatter(str(name)))
+
+
+def _p_heading(table: pd.DataFrame) -> str:
+    """What is less probable; chi-square is the distribution of likelihood ratios that were not simulated."""
+    statistic = next((name for name in STATISTICS if name in table.columns), "chisq")
+    is_simulated = "mc_error" in table.columns or statistic == "F"
+    return f"Pr(>{HEADINGS[statistic].removesuffix(' value') if is_simulated else 'Chisq'})"
 
 
 def _has_stars(table: pd.DataFrame) -> bool:
