@@ -33,7 +33,9 @@ from bayesmix.arrays import Array, upper_triangle
 from bayesmix.inference.least_squares.cross_products import Moments
 from bayesmix.inference.least_squares.small_blocks import (
     cholesky_and_inverse,
+    cholesky_of_square,
     congruent,
+    congruent_square,
     gram,
     log_det,
     rows_of,
@@ -198,9 +200,7 @@ def _dense_end(plan: Plan, entries: Array, B: Array, Lambdas: Sequence[Array]) -
     H = np.zeros((*entries.shape[:-1], q, q))
     H[..., plan.row, plan.column] = entries
     H[..., plan.column, plan.row] = entries
-    half = transposed_times(plan.dense, Lambdas, H)
-    M = transposed_times(plan.dense, Lambdas, np.swapaxes(half, -1, -2))
-    del half
+    M = congruent_square(plan.dense, Lambdas, H)
     index = np.arange(q)
     M[..., index, index] += 1.0
-    return DenseEnd(tuple(Lambdas), H, B, np.linalg.cholesky(M))
+    return DenseEnd(tuple(Lambdas), H, B, cholesky_of_square(M))

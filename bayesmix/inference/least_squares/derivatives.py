@@ -10,7 +10,7 @@ import numpy as np
 from bayesmix.arrays import Array, upper_triangle
 from bayesmix.inference.least_squares.cholesky import PIECE, DenseEnd, Eliminated, Factorisation
 from bayesmix.inference.least_squares.incidence import Incidence, Segments
-from bayesmix.inference.least_squares.small_blocks import block_rows, inverse_of_square, rows_of
+from bayesmix.inference.least_squares.small_blocks import congruent_square, inverse_of_square, rows_of
 from bayesmix.inference.least_squares.symbolic import Couplings, Plan, Stage
 
 
@@ -50,10 +50,8 @@ def sensitivity(factorisation: Factorisation, S_XX: Array, pattern: Incidence) -
 def _dense_adjoint(end: DenseEnd, S_XX: Array, shapes: Sequence[tuple[int, int]]) -> tuple[list[Array], Array, Array]:
     inverse = inverse_of_square(end.L)
     traces = _block_traces(shapes, inverse)
-    half = block_rows(shapes, end.Lambdas, inverse)
+    P = congruent_square(shapes, [np.swapaxes(Lambda, -1, -2) for Lambda in end.Lambdas], inverse)
     del inverse  # the largest arrays there are: as few of them at once as will do
-    P = block_rows(shapes, end.Lambdas, np.swapaxes(half, -1, -2))
-    del half
     PB = P @ end.B
     U = end.B - end.H @ PB
     # df/dG = D - DPD + (I - DP) a S a' (I - PD), diagonal blocks only
@@ -155,12 +153,13 @@ def _times_pairs(pairs: Couplings, S: Array, a: Array) -> Array:
     for begin in range(0, len(pairs.first), PIECE):
         some = slice(begin, begin + PIECE)
         first, second = pairs.first[some].astype(np.intp), pairs.second[some].astype(np.intp)
-        weight = S[:, pairs.entry[some]].ravel()
-        to_first, to_second = (first + shift).ravel(), (second + shift).ravel()
-        off = np.where(to_first == to_second, 0.0, weight)
-        for j, own in enumerate(np.moveaxis(a, -1, 0).reshape(k, -1)):
-            v[j] += np.bincount(to_first, weight * own[to_second], minlength=points * edges)
-            v[j] += np.bincount(to_second, off * own[to_first], minlength=points * edges)
+        once = np.flatnonzero(first == second)  # an edge with itself
+        weight = S[:, pairs.entry[some]]
+        own, to_first, to_second = ((at + shift).ravel() for at in (first[once], first, second))
+        for j, values in enumerate(np.moveaxis(a, -1, 0).reshape(k, -1)):
+            v[j] += np.bincount(to_first, weight.ravel() * values[to_second], minlength=points * edges)
+            v[j] += np.bincount(to_second, weight.ravel() * values[to_first], minlength=points * edges)
+            v[j, own] -= weight[:, once].ravel() * values[own]
     return np.moveaxis(v.reshape(k, points, edges), 0, -1)
 
 

@@ -12,7 +12,8 @@ from bayesmix.parallel.threads import one_blas_thread
 FEW = 4  # rows up to which many triangular systems are solved row by row, all at once
 
 
-SMALL = 100  # triangular systems up to which NumPy's general solver does as well as loading SciPy's
+SMALL = 100  # systems up to which NumPy's functions do as well as loading SciPy's
+TILE = 128  # rows of a square that are mirrored at once: as many as the processor keeps near
 
 
 def log_det(L: Array) -> Array:
@@ -143,6 +144,38 @@ def _triangular(L: Array, rhs: Array, *, transposed: bool) -> Array:
     return solution
 
 
+def congruent_square(shapes: Sequence[tuple[int, int]], Lambdas: Sequence[Array], square: Array) -> Array:
+    """``Lambda' S Lambda`` of symmetric ``S (..., q, q)`` and block-diagonal ``Lambda``."""
+    if any(k > 1 for _, k in shapes):
+        half = transposed_times(shapes, Lambdas, square)
+        return transposed_times(shapes, Lambdas, np.swapaxes(half, -1, -2))
+    pairs = zip(shapes, Lambdas, strict=True)
+    lead = np.broadcast_shapes(*(Lambda.shape[:-2] for Lambda in Lambdas))
+    sizes = np.concatenate([np.broadcast_to(Lambda[..., 0], (*lead, levels)) for (levels, _), Lambda in pairs], axis=-1)
+    product = square * sizes[..., None, :]
+    product *= sizes[..., :, None]
+    return np.asarray(product)
+
+
+def cholesky_of_square(M: Array) -> Array:
+    """Cholesky factors ``(..., q, q)``; of one large matrix in its place.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        If one is not positive definite.
+    """
+    if M.ndim > 2 or len(M) <= SMALL:
+        return np.linalg.cholesky(M)
+    from scipy.linalg.lapack import dpotrf
+
+    with one_blas_thread():
+        root, failed = dpotrf(M.T, lower=0, overwrite_a=1)  # LAPACK reads by columns: its upper triangle is our lower
+    if failed:
+        raise np.linalg.LinAlgError("a matrix is not positive definite")
+    return np.asarray(root.T)
+
+
 def inverse_of_square(L: Array) -> Array:
     """``(L L')^-1`` of triangles ``(..., q, q)``."""
     if L.shape[-1] <= SMALL:
@@ -153,6 +186,16 @@ def inverse_of_square(L: Array) -> Array:
     from scipy.linalg.lapack import dpotri
 
     with one_blas_thread():
-        inverse, _ = dpotri(L, lower=1)  # its upper triangle is still that of L: zeros
-    inverse += np.tril(inverse, -1).T
-    return np.asarray(inverse)
+        inverse = np.asarray(dpotri(L.T, lower=0)[0].T)
+    mirror(inverse)
+    return inverse
+
+
+def mirror(square: Array) -> None:
+    """Put the lower triangle of a square ``(q, q)`` on its upper one, too."""
+    q = len(square)
+    for begin in range(0, q, TILE):
+        end = min(begin + TILE, q)
+        tile = square[begin:end, begin:end]
+        tile += np.tril(tile, -1).T - np.triu(tile, 1)
+        square[begin:end, end:] = square[end:, begin:end].T

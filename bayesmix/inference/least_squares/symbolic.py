@@ -96,10 +96,10 @@ def plan(pattern: Incidence) -> Plan:
         row, column = np.divmod(keys, max(total, 1))
         if not _is_block_diagonal(row, column, levels, k):
             break
-        stage, left_keys, left = _stage(levels, k, row, column, total)
-        if _is_cheaper_dense(stage, total, left):
+        found = _stage(levels, k, row, column, total)
+        if found is None:
             break
-        keys, total = left_keys, left
+        stage, keys, total = found
         stages.append(stage)
         if stage.n_entries > PAIR_LIMIT:
             break
@@ -107,10 +107,11 @@ def plan(pattern: Incidence) -> Plan:
     return Plan(pattern.shapes, tuple(stages), source, n_source, row, column)
 
 
-def _is_cheaper_dense(stage: Stage, total: int, left: int) -> bool:
+def _is_cheaper_dense(edge_level: Array, k: int, total: int, left: int) -> bool:
     """Whether a factor is better left to the dense end: one that meets most levels of the others in a small design."""
-    one_by_one = PAIR_COST * len(stage.couplings.first) * stage.k
-    return one_by_one > (total**3 - left**3) / 3.0 + ENTRY_COST * (total**2 - left**2)
+    degrees = np.bincount(edge_level).astype(float)
+    one_by_one = PAIR_COST * 0.5 * float(np.sum(degrees * (degrees + 1.0))) * k
+    return one_by_one > (float(total) ** 3 - float(left) ** 3) / 3.0 + ENTRY_COST * (float(total) ** 2 - left**2)
 
 
 def _sources(pattern: Incidence, offsets: Array) -> tuple[Array, Array]:
@@ -134,8 +135,11 @@ def _is_block_diagonal(row: Array, column: Array, levels: int, k: int) -> bool:
     return bool(np.all(row[inside] // k == column[inside] // k))
 
 
-def _stage(levels: int, k: int, row: Array, column: Array, total: int) -> tuple[Stage, Array, int]:
-    """Eliminate the first ``levels * k`` columns symbolically; return the stage, the keys and the size left."""
+def _stage(levels: int, k: int, row: Array, column: Array, total: int) -> tuple[Stage, Array, int] | None:
+    """Eliminate the first ``levels * k`` columns symbolically; return the stage, the keys and the size left.
+
+    None where they are better left to the dense end.
+    """
     width, left = levels * k, total - levels * k
     inside = column < width
     diagonal = _diagonal_positions(row[inside], column[inside], np.flatnonzero(inside), levels, k)
@@ -144,6 +148,8 @@ def _stage(levels: int, k: int, row: Array, column: Array, total: int) -> tuple[
     coupling = np.full((len(edge_keys), k), -1)
     coupling[edge_of, row[across] % k] = across
     edge_level, edge_column = np.divmod(edge_keys, max(left, 1))
+    if _is_cheaper_dense(edge_level, k, total, left):
+        return None
     keep = np.flatnonzero(row >= width)
     old_keys = (row[keep] - width) * left + column[keep] - width
     first, second = _edge_pairs(edge_level)

@@ -10,10 +10,13 @@ from bayesmix.inference.least_squares import small_blocks
 from bayesmix.inference.least_squares.small_blocks import (
     block_rows,
     cholesky_and_inverse,
+    cholesky_of_square,
     congruent,
+    congruent_square,
     gram,
     inverse_of_square,
     log_det,
+    mirror,
     rows_of,
     solve_lower,
     solve_upper,
@@ -124,3 +127,33 @@ def test_one_block_that_is_not_positive_definite_is_refused_among_others(block):
     k = len(block)
     with pytest.raises(np.linalg.LinAlgError):
         cholesky_and_inverse(np.stack([np.eye(k), np.array(block)]))
+
+
+@pytest.mark.parametrize("q", [7, 140])
+def test_large_squares_are_factorised_inverted_and_mirrored_as_small_ones(q):
+    rng = np.random.default_rng(q)
+    root = rng.normal(size=(q, q + 3))
+    square = root @ root.T
+    L = cholesky_of_square(square.copy())
+    np.testing.assert_allclose(L, np.linalg.cholesky(square), rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(inverse_of_square(L), np.linalg.inv(square), rtol=1e-6, atol=1e-9)
+    half = np.tril(square)
+    mirror(half)
+    np.testing.assert_array_equal(half, square)
+    with pytest.raises(np.linalg.LinAlgError):
+        cholesky_of_square(-square)
+
+
+@pytest.mark.parametrize("ks", [(1, 1), (2, 1)])
+def test_squares_between_block_diagonals(ks):
+    rng = np.random.default_rng(4)
+    shapes = [(3, ks[0]), (4, ks[1])]
+    q = sum(levels * k for levels, k in shapes)
+    square = rng.normal(size=(q, q))
+    square = square + square.T
+    Lambdas = [rng.normal(size=(2, k, k)) for k in ks]
+    found = congruent_square(shapes, Lambdas, square)
+    for i in range(2):
+        pairs = zip(shapes, Lambdas, strict=True)
+        whole = block_diag(*(Lambda[i] for (levels, _), Lambda in pairs for _ in range(levels)))
+        np.testing.assert_allclose(found[i], whole.T @ square @ whole, rtol=1e-10, atol=1e-12)
