@@ -50,8 +50,8 @@ class Model:
         several responses ``sigma_a``. Bars ``(x | ID | g)`` of one ID, in any of them, share a covariance. Beside a
         response may stand what brms has there: ``y | cens(c, y2) + trunc(lb = 0) + weights(w) ~ ...``, ``trials(n)``,
         ``rate(d)``. ``c`` is ``"none"``, ``"right"`` (the response is larger than ``y``), ``"left"`` (at most ``y``) or
-        ``"interval"`` (larger than ``y``, at most ``y2``), or 0, 1, -1, 2, or TRUE for right. ``weights(w)`` is
-        ``weights=``.
+        ``"interval"`` (larger than ``y``, at most ``y2``), or 0, 1, -1, 2, or TRUE for right. ``weights(w)``
+        multiplies log densities, as ``weights=`` does but for a gaussian response, whose variance that divides.
     data : pandas, polars or arrow table, DuckDB relation, dict of columns, or path of a file that
         `read_data` takes.
     family : ``"gaussian"``, ``"student"``, ``"skew_normal"``, ``"exgaussian"``; ``"gamma"``, ``"lognormal"``,

@@ -74,6 +74,7 @@ POISSON = Family(
     log_tails=_poisson_tails,
     words="Poisson(mu[i])",
     deviance=_poisson_deviance,
+    exposed=(),
     pymc=lambda trials, mu: ("Poisson", {"mu": mu}),
     closed_form=ClosedForm(_poisson_slopes, _poisson_canonical),
 )
@@ -145,6 +146,7 @@ NEGBINOMIAL = Family(
     words="NegativeBinomial(mean mu[i], shape)",
     deviance=_negbinomial_deviance,
     moments=_negbinomial_moments,
+    exposed=("shape",),
     pymc=lambda trials, mu, shape: ("NegativeBinomial", {"mu": mu, "alpha": shape}),
     closed_form=ClosedForm(_negbinomial_slopes),
 )
@@ -171,6 +173,7 @@ GEOMETRIC = Family(
     sample=lambda rng, trials, mu: rng.negative_binomial(1, 1.0 / (1.0 + mu)).astype(float),
     variance=lambda trials, mu: mu + mu**2,
     log_tails=_geometric_tails,
+    process=NEGBINOMIAL,
     words="Geometric(mean mu[i])",
     deviance=lambda y, trials, mu: _negbinomial_deviance(y, trials, mu, np.ones(())),
     pymc=lambda trials, mu: ("NegativeBinomial", {"mu": mu, "alpha": 1.0}),
@@ -210,6 +213,7 @@ NBINOM1 = Family(
     base=_minus_log_factorial,
     log_tails=_nbinom1_tails,
     words="NegativeBinomial(mean mu[i], variance mu[i] (1 + phi))",
+    exposed=(),
     moments=_nbinom1_moments,
     pymc=lambda trials, mu, phi: ("NegativeBinomial", {"mu": mu, "alpha": mu / phi}),
 )

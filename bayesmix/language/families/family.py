@@ -86,6 +86,10 @@ class Family:
     moments: Callable[[Array, Array], tuple[float, ...]] | None = None  # (y, mu): starting values of the others
     pymc: Callable[..., tuple[str, dict[str, Any]]] | None = None  # (trials, mu, *others): PyMC's name and arguments
     closed_form: ClosedForm | None = None
+    exposed: tuple[str, ...] | None = None  # of counts over a time: the parameters that grow with it beside the mean
+    process: Family | None = (
+        None  # the counts over any time of which it is those over one, the parameters of `exposed` one
+    )
     weights: Literal["precision", "likelihood"] = "likelihood"  # what prior weights multiply
     has_scale: bool = False  # the other parameter is R's scale: Pearson's statistic estimates it, variances are by it
     levels: tuple[str, ...] = ()  # of a response of several categories, whose codes the responses are

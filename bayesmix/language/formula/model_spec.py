@@ -174,12 +174,10 @@ def make_spec(
     stated = families if isinstance(families, dict) else {"": families}
     means, others = divide(read_formulas(formula), stated)
     responses = _responses(means, families, link)
-    parts: Parts = {
-        (i, 0): with_rate(mean, one.family, one.links[0])
-        for i, (mean, one) in enumerate(zip(means, responses, strict=True))
-    }
+    parts: Parts = {(i, 0): mean for i, mean in enumerate(means)}
     for other in others:
         _add(parts, other, responses)
+    responses = tuple(_with_rate(parts, i, one) for i, one in enumerate(responses))
     check_shared(parts.values())
     predictors, auxiliaries = parameters_of(responses, parts)
     _check_rescor(rescor, responses)
@@ -231,8 +229,7 @@ def _add(parts: Parts, other: OfParameter, responses: Sequence[Response]) -> Non
     check_alone(formula)
     if j == 0 and _is_bare(parts[i, j]):
         written = formula.text or str(formula)
-        mean = parse(f"{parts[i, j].left} {written[written.index('~') :]}")
-        parts[i, j] = with_rate(mean, response.family, response.links[0])
+        parts[i, j] = parse(f"{parts[i, j].left} {written[written.index('~') :]}")
         return
     if (i, j) in parts:
         raise SpecError(
@@ -249,7 +246,15 @@ def _add(parts: Parts, other: OfParameter, responses: Sequence[Response]) -> Non
 
 def _is_bare(formula: Formula) -> bool:
     """Whether a formula is ``y ~ 1``, beside which brms takes the mean from a formula of ``mu``."""
-    return formula.fixed == "1" and not formula.bars and len(formula.offsets) == bool(formula.additions.rate)
+    return formula.fixed == "1" and not formula.bars and not formula.offsets
+
+
+def _with_rate(parts: Parts, i: int, response: Response) -> Response:
+    """The response with its formulas in ``parts`` as ``rate()`` makes them."""
+    own = {j: formula for (k, j), formula in parts.items() if k == i}
+    family, links, own = with_rate(response.family, response.links, own)
+    parts |= {(i, j): formula for j, formula in own.items()}
+    return replace(response, family=family, links=links)
 
 
 def _whose(other: OfParameter, responses: Sequence[Response]) -> int:

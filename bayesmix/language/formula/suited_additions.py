@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from bayesmix.errors import FormulaError, SpecError
 from bayesmix.language.families.family import Family
-from bayesmix.language.families.link import Link
+from bayesmix.language.families.link import LINKS, Link
 from bayesmix.language.families.registry import FAMILIES
 from bayesmix.language.formula.additions import Additions
-from bayesmix.language.formula.parse import Formula
+from bayesmix.language.formula.parse import Formula, parse
 
 
 def check_additions(label: str, additions: Additions, family: Family) -> None:
@@ -22,6 +20,13 @@ def check_additions(label: str, additions: Additions, family: Family) -> None:
             f"`{label} | {additions}` needs the distribution function of family `{family.name}`, which it does not"
             f" have here. Families with one: {known}."
         )
+    if additions.weights and family.weights == "precision":
+        raise SpecError(
+            f"`{label} | weights({additions.weights})` is brms's spelling for rows that count so many times: it multiplies"
+            f" log densities, which is not done for family `{family.name}` here. Variances that are divided by"
+            f' `{additions.weights}`, as in lme4, are weights="{additions.weights}", or, of one of several responses,'
+            f" a formula `sigma ~ 1 + offset(-log({additions.weights}) / 2)`; rows that count several times are repeated."
+        )
     if additions.trials and family.response != "binomial":
         raise SpecError(
             f"`{label} | trials({additions.trials})` counts successes; family `{family.name}` has no trials: use"
@@ -29,34 +34,48 @@ def check_additions(label: str, additions: Additions, family: Family) -> None:
         )
 
 
-def with_rate(formula: Formula, family: Family, link: Link) -> Formula:
-    """A formula whose counts are divided by ``rate(d)``: the logarithm of ``d`` is part of the offset.
+type Rated = tuple[Family, tuple[Link, ...], dict[int, Formula]]  # formulas by position of the parameter
+
+
+def with_rate(family: Family, links: tuple[Link, ...], formulas: dict[int, Formula]) -> Rated:
+    """A response of counts that ``rate(d)`` divides: the logarithm of ``d`` is part of the offset of its mean.
+
+    And of what else grows with the time of a process: the shape of negative binomial counts, as in brms. Geometric ones
+    are of shape one over a time of one, so negative binomial ones of shape ``d``.
 
     Raises
     ------
     SpecError
         If that would not be the model that brms fits.
     """
-    rate = formula.additions.rate
+    rate = formulas[0].additions.rate
     if not rate:
-        return formula
-    advice = f"Write `+ offset(log({rate}))` for a mean that is proportional to `{rate}`."
+        return family, links, formulas
+    _check_rate(family, links[0], rate)
+    found = dict(formulas)
+    whole = family if family.process is None else family.process
+    links = (*links, *(LINKS[one.links[0]] for one in whole.parameters[len(links) :]))
+    for j, one in enumerate(whole.parameters):
+        if one.name in (whole.exposed or ()):
+            _check_rate(family, links[j], rate)
+            found.setdefault(j, replace(parse(f"{one.name} ~ {1 if whole is family else 0}"), response=""))
+        elif j:
+            continue
+        found[j] = replace(found[j], offsets=(*found[j].offsets, f"log({rate})"))
+    return whole, links, found
+
+
+def _check_rate(family: Family, link: Link, rate: str) -> None:
     if not (link.is_logarithm and family.values.is_discrete):
         raise SpecError(
             f"`rate({rate})` is of counts with a log link, not of family `{family.name}` with link `{link.name}`."
         )
-    if not _has_mean_as_variance(family):
+    if family.exposed is None and family.process is None:
         raise SpecError(
-            f"`rate({rate})` of family `{family.name}` is not the offset that it is of Poisson counts: of counts over"
-            f" another time, brms changes the shape as well. {advice}"
+            f"`rate({rate})` of family `{family.name}` is not the offset that it is of Poisson counts: its counts over"
+            f" another time have another distribution. Write `+ offset(log({rate}))` for a mean that is proportional to"
+            f" `{rate}`."
         )
-    return replace(formula, offsets=(*formula.offsets, f"log({rate})"))
-
-
-def _has_mean_as_variance(family: Family) -> bool:
-    """Whether counts are those of a Poisson process, whose mean alone grows with time."""
-    mean = np.ones(1)
-    return len(family.parameters) == 1 and bool(family.variance(mean, 2.0 * mean)[0] == 2.0)
 
 
 def check_alone(formula: Formula) -> None:

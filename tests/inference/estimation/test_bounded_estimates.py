@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 import bayesmix as bmx
 from bayesmix.errors import DesignError
@@ -164,6 +164,26 @@ def test_rates_and_trials_are_offsets_and_pairs():
     three = bmx.Model("s | trials(n) ~ x + (1 | g)", data, family="binomial").estimate()
     four = bmx.Model("cbind(s, n - s) ~ x + (1 | g)", data, family="binomial").estimate()
     assert three.loglik == four.loglik
+
+
+@pytest.mark.parametrize("family", ["negbinomial", "geometric"])
+def test_rates_of_overdispersed_counts_grow_in_shape_too(family):
+    """Against SciPy's likelihood without groups; new data bring their own times, a stored model its own offsets."""
+    rng = np.random.default_rng(8)
+    x, d = rng.normal(size=80), rng.uniform(0.5, 4.0, 80)
+    shape = (1.0 if family == "geometric" else 2.5) * d
+    y = rng.poisson(rng.gamma(shape, np.exp(0.4 + 0.5 * x) * d / shape))
+    fit = bmx.Model("y | rate(d) ~ x", {"y": y, "x": x, "d": d}, family=family).estimate()
+
+    def minus(p):
+        mu, size = np.exp(p[0] + p[1] * x) * d, (1.0 if family == "geometric" else np.exp(p[2])) * d
+        return -float(np.sum(stats.nbinom.logpmf(y, size, size / (size + mu))))
+
+    best = optimize.minimize(minus, np.zeros(2 if family == "geometric" else 3), method="BFGS", options={"gtol": 1e-7})
+    assert fit.loglik == pytest.approx(-best.fun, abs=1e-7)
+    np.testing.assert_allclose(fit.values.beta, best.x, atol=1e-5)
+    found = fit.predict({"x": [0.3], "d": [2.0]})["estimate"][0]
+    assert found == pytest.approx(2.0 * np.exp(best.x[0] + 0.3 * best.x[1]), rel=1e-5)
 
 
 @pytest.mark.parametrize(("scale", "shift"), [(1e-6, 0.0), (1.0, 1e4), (1e6, 1e9)])

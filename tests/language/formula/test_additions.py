@@ -36,17 +36,18 @@ def test_text_to_record_and_back(text):
 
 
 def test_several_responses_have_their_own():
-    spec = make_spec(["a | cens(c) ~ x", "b | weights(w) ~ x"], "gaussian", None, None)
-    assert [str(one.additions) for one in spec.responses] == ["cens(c)", "weights(w)"]
-    assert [one.name for one in spec.responses] == ["a", "b"]
-    assert [one.is_linear for one in spec.responses] == [False, True]
+    families = {"a": "student", "b": "student", "z": "gaussian"}
+    spec = make_spec(["a | cens(c) ~ x", "b | weights(w) ~ x", "z ~ x"], families, None, None)
+    assert [str(one.additions) for one in spec.responses] == ["cens(c)", "weights(w)", ""]
+    assert [one.name for one in spec.responses] == ["a", "b", "z"]
+    assert [one.is_linear for one in spec.responses] == [False, False, True]
     both = make_spec("mvbind(a, b) | cens(c) ~ x", "gaussian", None, None)
     assert [str(one.additions) for one in both.responses] == ["cens(c)"] * 2
 
 
 def test_bounds_make_a_model_generalized():
-    assert make_spec("y | weights(w) ~ x", "gaussian", None, None).is_linear
-    for beside in ("cens(c)", "trunc(lb = 0)", "trunc(ub = u) + weights(w)"):
+    assert make_spec("y ~ x", "gaussian", None, None).is_linear
+    for beside in ("cens(c)", "trunc(lb = 0)", "trunc(ub = u) + cens(c)"):
         assert not make_spec(f"y | {beside} ~ x", "gaussian", None, None).is_linear
 
 
@@ -60,6 +61,30 @@ def test_rates_are_offsets():
     spec = make_spec("y | rate(d) ~ x + offset(z)", "poisson", None, None)
     assert spec.formula.offsets == ("z", "log(d)")
     assert make_spec(spec.text, "poisson", None, None) == spec
+
+
+RATES = {  # family: the formulas that brms's code is of (its Stan code has `mu + log_denom` and `shape * denom`)
+    ("y | rate(d) ~ x", "nbinom1"): (["y ~ x + offset(log(d))"], "nbinom1"),  # the same law over any time
+    ("y | rate(d) ~ x", "negbinomial"): (["y ~ x + offset(log(d))", "shape ~ 1 + offset(log(d))"], "negbinomial"),
+    ("y | rate(d) ~ x; shape ~ z", "negbinomial"): (
+        ["y ~ x + offset(log(d))", "shape ~ z + offset(log(d))"],
+        "negbinomial",
+    ),
+    ("y | rate(d) ~ x", "geometric"): (["y ~ x + offset(log(d))", "shape ~ 0 + offset(log(d))"], "negbinomial"),
+}
+
+
+@pytest.mark.parametrize("case", RATES)
+def test_what_grows_with_the_time_of_counts_has_the_offset(case):
+    formula, family = case
+    spec, (texts, whole) = make_spec(formula, family, None, None), RATES[case]
+    other = make_spec(texts, whole, None, None)
+    assert spec.family.name == whole
+    assert spec.R == other.R
+    for one, two in zip(spec.predictors, other.predictors, strict=True):
+        assert (one.formula.fixed, one.formula.offsets) == (two.formula.fixed, two.formula.offsets)
+        assert (one.prefix, one.link, one.parameter) == (two.prefix, two.link, two.parameter)
+    assert make_spec(spec.text, spec.family, None, None) == spec
 
 
 def test_a_formula_of_the_mean_keeps_them():
@@ -84,8 +109,10 @@ REFUSED = {  # formula, family: what the message says
     ("cens(y) ~ x", "gaussian"): "beside a response",
     ("y | trials(n) ~ x", "poisson"): "has no trials",
     ("y | rate(d) ~ x", "gaussian"): "of counts with a log link",
-    ("y | rate(d) ~ x", "negbinomial"): "changes the shape as well",
-    ("y | rate(d) ~ x", "geometric"): "offset(log(d))",
+    ("y | rate(d) ~ x", "zero_inflated_negbinomial"): "over another time have another distribution",
+    ("y | rate(d) ~ x; shape ~ z", "geometric"): "shape",
+    ("y | weights(w) ~ x", "gaussian"): 'weights="w"',
+    ("y | cens(c) + weights(w) ~ x", "gaussian"): "it multiplies log densities",
     ("y | rate(d) ~ x", "truncated_poisson"): "offset(log(d))",
     ("y | cens(c) ~ x", "betabinomial"): "distribution function of family `betabinomial`",
     ("y | trunc(ub = 3) ~ x", "cumulative"): "Families with one: gaussian, poisson,",
