@@ -22,10 +22,10 @@ def check_additions(label: str, additions: Additions, family: Family) -> None:
         )
     if additions.weights and family.weights == "precision":
         raise SpecError(
-            f"`{label} | weights({additions.weights})` is brms's spelling for rows that count so many times: it multiplies"
-            f" log densities, which is not done for family `{family.name}` here. Variances that are divided by"
+            f"`{label} | weights({additions.weights})` is brms's spelling for rows that count so many times: it"
+            f" multiplies log densities, which is not done for family `{family.name}` here. Variances that are divided by"
             f' `{additions.weights}`, as in lme4, are weights="{additions.weights}", or, of one of several responses,'
-            f" a formula `sigma ~ 1 + offset(-log({additions.weights}) / 2)`; rows that count several times are repeated."
+            f" a formula `sigma ~ 1 + offset(-log({additions.weights}) / 2)`; repeat rows that count twice."
         )
     if additions.trials and family.response != "binomial":
         raise SpecError(
