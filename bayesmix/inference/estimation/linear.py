@@ -25,6 +25,7 @@ from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.inference.least_squares.solve import modes
 
+MOMENTS = 1e-6  # distance of an estimate from its start, the moments, that is rounding
 SMALL = 20_000  # numbers of a factorisation up to which several at once cost little more than one
 
 
@@ -33,13 +34,15 @@ def starts_again(
 ) -> Iterator[Array]:
     """Where searches start again after one from ``start`` has ended at ``x``.
 
-    After a regular end of few rows at the edges, where there are several free numbers.
+    After a regular end of few rows at the edges, where there are several free numbers; nowhere if that end is the start,
+    as of balanced data, of which the moments are the only minimum inside.
     """
     have_few = len(working.X) <= FEW_ROWS
+    is_balanced = not is_doubtful and float(np.abs(x - start).max(initial=0.0)) < MOMENTS
     if is_doubtful:
         yield from starts_inside(working.structures, x, singular)
         yield from starts_around(working.structures, x, start) if have_few else ()
-    if have_few and working.size > 1:
+    if have_few and working.size > 1 and not is_balanced:
         yield from starts_at_edges(working.structures, x)
 
 

@@ -20,12 +20,13 @@ def check_additions(label: str, additions: Additions, family: Family) -> None:
             f"`{label} | {additions}` needs the distribution function of family `{family.name}`, which it does not"
             f" have here. Families with one: {known}."
         )
-    if additions.weights and family.weights == "precision":
+    w = additions.weights
+    if w and family.weights == "precision":
         raise SpecError(
-            f"`{label} | weights({additions.weights})` is brms's spelling for rows that count so many times: it"
-            f" multiplies log densities, which is not done for family `{family.name}` here. Variances that are divided by"
-            f' `{additions.weights}`, as in lme4, are weights="{additions.weights}", or, of one of several responses,'
-            f" a formula `sigma ~ 1 + offset(-log({additions.weights}) / 2)`; repeat rows that count twice."
+            f"`{label} | weights({w})` is brms's spelling for rows that count so often: it multiplies log densities,"
+            f" which is not done for family `{family.name}` here. Variances that are divided by `{w}`, as in lme4, are"
+            f' weights="{w}", or, of one of several responses, `sigma ~ 1 + offset(-log({w}) / 2)`; repeat rows that'
+            " count twice."
         )
     if additions.trials and family.response != "binomial":
         raise SpecError(
