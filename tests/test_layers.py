@@ -123,9 +123,10 @@ FOLDERS = {path.parent for path in PACKAGE.rglob("*.py")}
 INNER = [name for name in MODULES if name != "bayesmix" and MODULES[name].name != "__init__.py"]
 
 
-@pytest.mark.parametrize("name", INNER)
-def test_a_module_knows_its_chapter_and_earlier_ones(name):
-    assert not {module_of(target) for _, target in imports(name) if not is_allowed(name, module_of(target))}
+def test_a_module_knows_its_chapter_and_earlier_ones():
+    known = {name: {module_of(target) for _, target in imports(name)} for name in INNER}
+    wrong = {name: {target for target in targets if not is_allowed(name, target)} for name, targets in known.items()}
+    assert {name: targets for name, targets in wrong.items() if targets} == {}
 
 
 @pytest.mark.parametrize("name", ALLOWED)
@@ -175,10 +176,11 @@ NAMES = re.compile(
 )
 
 
-@pytest.mark.parametrize("name", [name for name in INNER if not name.startswith("language.families")])
-def test_no_name_of_a_family_or_link_is_compared(name):
+def test_no_name_of_a_family_or_link_is_compared():
     """What other modules ask of a family or a link is a field of its record."""
-    assert NAMES.findall(MODULES[name].read_text(encoding="utf-8")) == []
+    others = [name for name in INNER if not name.startswith("language.families")]
+    found = {name: NAMES.findall(MODULES[name].read_text(encoding="utf-8")) for name in others}
+    assert {name: compared for name, compared in found.items() if compared} == {}
 
 
 def test_comparisons_of_names_are_found():

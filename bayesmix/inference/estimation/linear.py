@@ -34,8 +34,8 @@ def starts_again(
 ) -> Iterator[Array]:
     """Where searches start again after one from ``start`` has ended at ``x``.
 
-    After a regular end of few rows at the edges, where there are several free numbers; nowhere if that end is the start,
-    as of balanced data, of which the moments are the only minimum inside.
+    After a regular end of few rows at the edges, where there are several free numbers; nowhere if that end is the
+    start, as of balanced data, of which the moments are the only minimum inside.
     """
     have_few = len(working.X) <= FEW_ROWS
     is_balanced = not is_doubtful and float(np.abs(x - start).max(initial=0.0)) < MOMENTS
