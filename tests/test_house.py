@@ -74,6 +74,8 @@ MANY = {
     "results.questions.Questions.predict": "options of a prediction, named",
     "results.questions.Questions.conditional_effects": "options of a prediction, named",
     "results.questions.Questions.contrasts": "options of a prediction, named",
+    "results.questions.Questions.marginal_means": "options of a prediction, named",
+    "results.questions.Questions.slopes": "options of a prediction, named",
     "results.updates.Updates.update": "what a model is made of, named",
     "present.plots.category_curves.categories": "options of a figure, named",
     "present.plots.lines.group_lines": "options of a figure, named",

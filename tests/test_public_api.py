@@ -101,35 +101,35 @@ SIGNATURES = {
         "parameter=None, response=None)"
     ),
     "Estimate.marginal_means": (
-        "(self, *variables, at=None, kind='mean', groups='average', interval=0.95, df=None, parameter=None, "
-        "response=None)"
-    ),
-    "Estimate.contrasts": (
-        "(self, variable, by=None, *, at=None, kind='mean', groups='average', interval=0.95, df=None, "
+        "(self, *variables, by=None, at=None, kind='mean', groups='average', interval=0.95, df=None, adjust='none', "
         "parameter=None, response=None)"
     ),
-    "Estimate.slopes": (
-        "(self, variable, by=None, *, kind='mean', groups='average', interval=0.95, df=None, parameter=None, "
-        "response=None)"
+    "Estimate.contrasts": (
+        "(self, variable, by=None, *, method='pairwise', at=None, kind='mean', groups='average', interval=0.95, "
+        "df=None, adjust='none', parameter=None, response=None)"
     ),
-    "Estimate.hypothesis": "(self, *texts, interval=0.95, df=None)",
+    "Estimate.slopes": (
+        "(self, variable, by=None, *, kind='mean', groups='average', interval=0.95, df=None, adjust='none', "
+        "parameter=None, response=None)"
+    ),
+    "Estimate.hypothesis": "(self, *texts, interval=0.95, df=None, adjust='none', joint=False)",
     "Posterior.conditional_effects": (
         "(self, variable, by=None, *, at=None, kind='mean', groups='average', points=50, interval=0.95, df=None, "
         "parameter=None, response=None)"
     ),
     "Posterior.marginal_means": (
-        "(self, *variables, at=None, kind='mean', groups='average', interval=0.95, df=None, parameter=None, "
-        "response=None)"
-    ),
-    "Posterior.contrasts": (
-        "(self, variable, by=None, *, at=None, kind='mean', groups='average', interval=0.95, df=None, "
+        "(self, *variables, by=None, at=None, kind='mean', groups='average', interval=0.95, df=None, adjust='none', "
         "parameter=None, response=None)"
     ),
-    "Posterior.slopes": (
-        "(self, variable, by=None, *, kind='mean', groups='average', interval=0.95, df=None, parameter=None, "
-        "response=None)"
+    "Posterior.contrasts": (
+        "(self, variable, by=None, *, method='pairwise', at=None, kind='mean', groups='average', interval=0.95, "
+        "df=None, adjust='none', parameter=None, response=None)"
     ),
-    "Posterior.hypothesis": "(self, *texts, interval=0.95, df=None)",
+    "Posterior.slopes": (
+        "(self, variable, by=None, *, kind='mean', groups='average', interval=0.95, df=None, adjust='none', "
+        "parameter=None, response=None)"
+    ),
+    "Posterior.hypothesis": "(self, *texts, interval=0.95, df=None, adjust='none', joint=False)",
     "Estimate.r2": "(self, definition='nakagawa', *, response=None)",
     "Estimate.icc": "(self, *, response=None)",
     "pooling": "(*fits, labels=None, group=None)",

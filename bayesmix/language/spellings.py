@@ -77,7 +77,7 @@ _ZEROS = (
     'Zeros of their own belong to the family, their formula stands beside the first: `["y ~ ...", "zi ~ x"]`,'
     ' family="zero_inflated_poisson"; `"hu ~ x"`, family="hurdle_poisson", glmmTMB\'s truncated_poisson.'
 )
-_ADJUST = "Tests are not adjusted for their number; multiply the p-values of m tests by m (Bonferroni)."
+_ADJUST = '`contrasts`, `marginal_means`, `slopes` and `hypothesis` take `adjust="holm"`, `"mvt"`; pairs `"tukey"`.'
 _PROGRESS = "Write `progress=False` to keep `sample` silent."
 _REPLICATES = "Write `simulate(n=...)`."
 _STRUCTURE = "Structures go around a bar: `ar1(0 + t | g)`, `cs(0 + f | g)`, `diag(x | g)`."
@@ -97,7 +97,7 @@ ARGUMENTS: dict[str, str] = {
     "adjust": _ADJUST,
     "correction": _ADJUST,
     "test": 'Terms are tested by `fit.drop1(test="lrt")`, nested fits by `bmx.anova(a, b, test="bootstrap")`.',
-    "by": 'Name every variable: `marginal_means("a", "b")`, `contrasts("a", by="b")`, `slopes("x", by="a")`.',
+    "by": '`marginal_means("a", by="b")`, `contrasts("a", by="b")` and `slopes("x", by="a")` take it.',
     "specs": 'Name the variables: `marginal_means("a", "b")`.',
     "var": 'Name the variable: `slopes("x")`.',
     "pairwise": 'Differences of levels: `contrasts("a")`.',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bayesmix.arrays import Array
@@ -10,8 +11,9 @@ from bayesmix.language.arguments import explained
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.records import FitRecord
 from bayesmix.results.fits.residuals import residuals
-from bayesmix.results.prediction.hypothesis import hypotheses
-from bayesmix.results.prediction.marginal_effects import conditional_effects, contrasts, marginal_means, slopes
+from bayesmix.results.prediction.contrast_weights import Method
+from bayesmix.results.prediction.hypothesis import Options, hypotheses
+from bayesmix.results.prediction.marginal_effects import By, conditional_effects, contrasts, marginal_means, slopes
 from bayesmix.results.prediction.predict import Kind
 from bayesmix.results.prediction.prediction_table import estimand_of, predictions
 from bayesmix.results.prediction.scopes import Groups
@@ -143,11 +145,13 @@ class Questions(FitRecord):
     def marginal_means(  # noqa: PLR0913 - options of a prediction, named
         self,
         *variables: str,
+        by: By = None,
         at: Mapping[str, Any] | None = None,
         kind: Kind = "mean",
         groups: Groups = "average",
         interval: float = 0.95,
         df: str | None = None,
+        adjust: str = "none",
         parameter: str | None = None,
         response: str | None = None,
     ) -> pd.DataFrame:
@@ -156,55 +160,86 @@ class Questions(FitRecord):
         Parameters
         ----------
         *variables : columns of the fixed part, whose combinations are the rows.
+        by : a further column, or several: the same means within each combination of their values, a family of tests.
         at, kind, groups, interval, df, parameter, response : as in `conditional_effects`.
+        adjust : of an estimate's tests and intervals for their number in a family: ``"none"``, ``"sidak"``, ``"holm"``,
+            ``"bonferroni"``, ``"mvt"`` (multivariate t, to about 1e-4), ``"fdr"`` or ``"scheffe"``. The table says in
+            ``attrs["adjustment"]`` which.
 
         Returns
         -------
         DataFrame
             NaN, with a `PredictionWarning`, where the data do not determine a mean: one of its cells has no rows. Of an
-            estimate ``estimate, std_error, df, lower, upper`` with ``t`` (linear models, Satterthwaite's degrees of
-            freedom) or ``z`` (``df`` is infinite) and ``p_value``; of a posterior ``p_direction``.
+            estimate ``estimate, std_error, df, lower, upper`` with ``t`` (linear models) or ``z`` (``df`` is infinite)
+            and ``p_value``; of a posterior ``p_direction``.
         """
-        return marginal_means(self, variables, estimand_of(kind, groups, interval, df, parameter, response), at=at)
+        estimand = replace(estimand_of(kind, groups, interval, df, parameter, response), adjust=adjust)
+        return marginal_means(self, variables, by, estimand, at=at)
 
     def contrasts(  # noqa: PLR0913 - options of a prediction, named
         self,
         variable: str,
-        by: str | None = None,
+        by: By = None,
         *,
+        method: Method = "pairwise",
         at: Mapping[str, Any] | None = None,
         kind: Kind = "mean",
         groups: Groups = "average",
         interval: float = 0.95,
         df: str | None = None,
+        adjust: str = "none",
         parameter: str | None = None,
         response: str | None = None,
     ) -> pd.DataFrame:
         """Differences of marginal means between all pairs of levels, later minus earlier, within levels of ``by``.
 
-        The columns are those of `marginal_means`; p-values are not adjusted for several tests.
+        Parameters
+        ----------
+        variable : column of the fixed part; of a number the mean and one standard deviation to either side, or ``at``.
+        by : a further column, or several: contrasts within each combination of their values, a family of tests.
+        method : ``"pairwise"``; ``"revpairwise"``, earlier minus later; ``"trt.vs.ctrl"``, each minus the first;
+            ``"consec"``, each minus the one before; ``"eff"``, each minus the mean of all; ``"poly"``, orthogonal
+            polynomials of the levels' places; or weights of the levels by name: ``{"b, c - a": [-1, 0.5, 0.5]}``,
+            ``{"c - a": {"c": 1, "a": -1}}``.
+        at, kind, groups, interval, df, parameter, response : as in `conditional_effects`.
+        adjust : as in `marginal_means`, or ``"tukey"``, for all pairs: emmeans' default, where ours is ``"none"``.
+
+        Returns
+        -------
+        DataFrame
+            The columns of `marginal_means`.
         """
-        return contrasts(self, variable, by, estimand_of(kind, groups, interval, df, parameter, response), at=at)
+        estimand = replace(estimand_of(kind, groups, interval, df, parameter, response), adjust=adjust)
+        return contrasts(self, variable, by, estimand, method=method, at=at)
 
     def slopes(  # noqa: PLR0913 - options of a prediction, named
         self,
         variable: str,
-        by: str | None = None,
+        by: By = None,
         *,
         kind: Kind = "mean",
         groups: Groups = "average",
         interval: float = 0.95,
         df: str | None = None,
+        adjust: str = "none",
         parameter: str | None = None,
         response: str | None = None,
     ) -> pd.DataFrame:
         """Average slope of the mean with respect to a number, over the rows of the fit, for each level of ``by``.
 
-        The columns are those of `marginal_means`.
+        The arguments and columns are those of `marginal_means`; all slopes are one family of tests.
         """
-        return slopes(self, variable, by, estimand_of(kind, groups, interval, df, parameter, response))
+        estimand = replace(estimand_of(kind, groups, interval, df, parameter, response), adjust=adjust)
+        return slopes(self, variable, by, estimand)
 
-    def hypothesis(self, *texts: str, interval: float = 0.95, df: str | None = None) -> pd.DataFrame:
+    def hypothesis(
+        self,
+        *texts: str,
+        interval: float = 0.95,
+        df: str | None = None,
+        adjust: str = "none",
+        joint: bool = False,
+    ) -> pd.DataFrame:
         """Judge hypotheses such as ``"ncontrols > 0"`` or ``"sd(agegp, Intercept) > 2 * sigma"``.
 
         Parameters
@@ -212,13 +247,15 @@ class Questions(FitRecord):
         *texts : two sides of arithmetic on parameters' names, ``exp, log, sqrt, abs``, compared by ``>``, ``<``, ``=``.
         interval : of left minus right, probability of ``lower, upper``.
         df : of an estimate's tests, as in `predict`.
+        adjust : of an estimate's tests for their number, as in `marginal_means`.
+        joint : of an estimate, whether all equalities hold at once: one F test.
 
         Returns
         -------
         DataFrame
             Of a posterior the ``probability`` and its ``odds`` (of an equality ``p_direction``); of an estimate ``t``
-            (linear models, with ``df`` by Satterthwaite's method) or ``z``, and ``p_value``, one-sided for ``>`` and
-            ``<``.
+            (linear models) or ``z``, and ``p_value``, one-sided for ``>`` and ``<``. With ``joint`` the columns
+            ``F, df1, df2, p_value``; where ``df2`` is infinite, ``F`` is a chi-square over its ``df1``.
         """
         check_level(interval)
-        return hypotheses(self, texts, interval, df)
+        return hypotheses(self, texts, Options(interval, df, adjust, joint))

@@ -60,8 +60,12 @@ ESTIMATE = {
     "nAGQ": "bmx.Agq(",
 }
 FIT = {
-    "marginal_means": {"adjust": "Tests are not adjusted"},
-    "predict": {"re_form": "`predict(groups=)`", "type": 'Write `kind="mean"`', "level": "Write `interval=0.95`"},
+    "predict": {
+        "adjust": 'take `adjust="holm"`',
+        "re_form": "`predict(groups=)`",
+        "type": 'Write `kind="mean"`',
+        "level": "Write `interval=0.95`",
+    },
     "simulate": {"nsim": "Write `simulate(n=...)`"},
     "summary": {
         "ddf": 'Write `df="kenward-roger"`',

@@ -67,10 +67,9 @@ def containment(terms: Sequence[Term], used: Sequence[Array], n: int) -> Array:
     return np.where(np.isfinite(fewest), fewest, 0.0)
 
 
-def interval_columns(value: Array, error: Array, df: Array, interval: float) -> dict[str, Array]:
-    """Columns ``estimate, std_error, df, lower, upper``."""
-    q = quantile(df, interval)
-    bounds = {"lower": value - q * error, "upper": value + q * error}
+def interval_columns(value: Array, error: Array, df: Array, reach: Array) -> dict[str, Array]:
+    """Columns ``estimate, std_error, df, lower, upper``; ``reach`` is half the width in standard errors."""
+    bounds = {"lower": value - reach * error, "upper": value + reach * error}
     return {"estimate": value, "std_error": error, "df": df, **bounds}
 
 

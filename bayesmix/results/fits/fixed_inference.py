@@ -20,6 +20,7 @@ from bayesmix.inference.estimation.prediction_variance import VarianceFunction
 from bayesmix.inference.estimation.satterthwaite import Satterthwaite, satterthwaite
 from bayesmix.inference.parameters.natural_scale import reported_jacobian, standard_errors
 from bayesmix.results.fits.accessors import inferences_of
+from bayesmix.results.fits.adjustment import adjustment
 from bayesmix.results.fits.degrees_of_freedom import resolve_df, statistic_columns
 from bayesmix.results.fits.records import EstimateRecord
 from bayesmix.results.fits.refit import estimate_again
@@ -139,17 +140,28 @@ def _checked(found: KenwardRoger) -> KenwardRoger:
     return found
 
 
-def inference_of(fit: FitRecord, df: str | None) -> FixedInference | None:
-    """That of an estimate; None of a posterior, which refuses degrees of freedom."""
+def inference_of(fit: FitRecord, df: str | None, adjust: str = "none") -> FixedInference | None:
+    """That of an estimate; None of a posterior, which refuses degrees of freedom and adjustments."""
+    adjustment(adjust)
     if isinstance(fit, EstimateRecord):
         return fixed_inference(fit, df)
     resolve_df(fit, df)
+    if adjust != "none":
+        raise SpecError(
+            f"adjust={adjust!r} is for the tests of an estimate; a posterior's intervals and probabilities are of its"
+            " draws, whatever else is asked. Leave it."
+        )
     return None
 
 
-def noted(table: pd.DataFrame, inference: FixedInference | None) -> pd.DataFrame:
-    """The table, which says in ``attrs["intervals"]`` what its intervals and tests rest on."""
+def noted(table: pd.DataFrame, inference: FixedInference | None, adjust: str | None = None) -> pd.DataFrame:
+    """The table, which says in ``attrs["intervals"]`` what its intervals and tests rest on.
+
+    And in ``attrs["adjustment"]`` of tests for which number of them they are adjusted.
+    """
     table.attrs["intervals"] = OF_POSTERIORS if inference is None else inference.words
+    if inference is not None and adjust is not None:
+        table.attrs["adjustment"] = adjustment(adjust).words
     return table
 
 

@@ -86,7 +86,7 @@ def predict_estimate(
         return _expectations(fit, rows, estimand)
     found = _predictor(fit, rows.of_predictor(estimand.chosen.predictor), estimand)
     if estimand.kind == "linear" or (estimand.kind == "response" and is_linear(fit)):
-        return interval_columns(found.eta, np.sqrt(found.variance), found.df, estimand.interval)
+        return interval_columns(found.eta, np.sqrt(found.variance), found.df, quantile(found.df, estimand.interval))
     if estimand.kind == "mean":
         return _means(estimand.chosen.link, found, estimand.interval)
     return _responses(fit, rows, found, estimand, seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from bayesmix.inference.parameters.natural_scale import reported_jacobian
 from bayesmix.language.formula.expression import Argument, Bracket, Call, Chain, Expr, Name, Number, Sign, spell
 from bayesmix.language.formula.reader import read
 from bayesmix.results.fits.accessors import centre
+from bayesmix.results.fits.adjustment import SeveralTests, adjusted
 from bayesmix.results.fits.degrees_of_freedom import interval_columns, statistic_columns
 from bayesmix.results.fits.fixed_inference import FixedInference, inference_of, noted
 from bayesmix.results.fits.linear_predictor import flatten
@@ -48,25 +49,37 @@ class Hypothesis:
         return _evaluate(self.left, values, self.text) - _evaluate(self.right, values, self.text)
 
 
-def hypotheses(fit: FitRecord, texts: tuple[str, ...], interval: float, df: str | None) -> pd.DataFrame:
-    """One row a hypothesis: of draws the share that fulfils it, of an estimate a test by t or z."""
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How hypotheses are judged."""
+
+    interval: float = 0.95
+    df: str | None = None
+    adjust: str = "none"
+    joint: bool = False
+
+
+def hypotheses(fit: FitRecord, texts: tuple[str, ...], options: Options) -> pd.DataFrame:
+    """One row a hypothesis: of draws the share that fulfils it, of an estimate a test by t or z; or one of all."""
     import pandas as pd
 
-    inference = inference_of(fit, df)
+    inference = inference_of(fit, options.df, options.adjust)
     for text in texts:
         if not isinstance(text, str):
             raise SpecError(f'A hypothesis is a text, not {text!r}: fit.hypothesis("x > 0", "a = b").')
     read = [_read(text) for text in texts]
+    if options.joint:
+        return _jointly(fit, read, inference)
+    index = pd.Index([one.text for one in read], name="hypothesis")
     match fit:
         case EstimateRecord() if inference is not None:
-            rows = [_tested(fit, one, interval, inference) for one in read]
+            table = pd.DataFrame(_tested(fit, read, inference, options), index=index)
         case PosteriorRecord():
-            rows = [_counted(fit, one, interval) for one in read]
+            table = pd.DataFrame([_counted(fit, one, options.interval) for one in read], index=index)
         case _:
             raise TypeError(type(fit))  # records of fits are of these two kinds
-    table = pd.DataFrame(rows, index=pd.Index([one.text for one in read], name="hypothesis"))
     table[[_is_undetermined(fit, one) for one in read]] = np.nan
-    return noted(table, inference)
+    return noted(table, inference, options.adjust)
 
 
 def _is_undetermined(fit: FitRecord, one: Hypothesis) -> bool:
@@ -120,21 +133,66 @@ def _counted(fit: PosteriorRecord, one: Hypothesis, interval: float) -> dict[str
     return {**found, name: share, **({} if one.sign == "=" else {"odds": odds})}
 
 
-def _tested(fit: EstimateRecord, one: Hypothesis, interval: float, inference: FixedInference) -> dict[str, Any]:
-    values = flatten(fit.design, fit.values)
-    p = len(fit.design.fixed)
-    value = np.asarray(one.difference(_by_name(fit, values)))
-    gradient = _gradient(fit, one, values)
-    if np.any(gradient[p:] != 0.0):
+def _tested(
+    fit: EstimateRecord, read: Sequence[Hypothesis], inference: FixedInference, options: Options
+) -> dict[str, Array]:
+    value, L = _linearised(fit, read)
+    error, df = np.sqrt(inference.variance(L)), inference.df(L)
+    parts = [
+        statistic_columns(value[i : i + 1], error[i : i + 1], df[i : i + 1], letter=inference.letter, sign=one.sign)
+        for i, one in enumerate(read)
+    ]
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    is_two_sided = all(one.sign == "=" for one in read)
+    tests = SeveralTests(
+        columns[inference.letter], df, columns["p_value"], L @ inference.cov @ L.T if is_two_sided else None
+    )
+    columns["p_value"], reach = adjusted(options.adjust, tests, np.zeros(len(read), int), options.interval)
+    return interval_columns(value, error, df, reach) | columns
+
+
+def _linearised(fit: EstimateRecord, read: Sequence[Hypothesis]) -> tuple[Array, Array]:
+    """Left minus right of each hypothesis ``(r,)``, and the derivatives by the fixed effects ``(r, p)``."""
+    values, p = flatten(fit.design, fit.values), len(fit.design.fixed)
+    gradients = np.array([_gradient(fit, one, values) for one in read])
+    for one, gradient in zip(read, gradients, strict=True):
+        if np.any(gradient[p:] != 0.0):
+            raise SpecError(
+                f"Hypothesis `{one.text}` is about a standard deviation or correlation, whose estimates are not"
+                " Gaussian. Use fit.confint(), or the posterior: model.sample().hypothesis(...)."
+            )
+    value = np.array([float(one.difference(_by_name(fit, values))) for one in read])
+    return value, gradients[:, :p] @ reported_jacobian(fit.design.layout, fit.values.beta)
+
+
+def _jointly(fit: FitRecord, read: Sequence[Hypothesis], inference: FixedInference | None) -> pd.DataFrame:
+    """One F test of all equalities at once: ``F, df1, df2, p_value``, of infinite ``df2`` chi-square over ``df1``.
+
+    Raises
+    ------
+    SpecError
+        Of posteriors, of inequalities, and of equalities that contradict each other.
+    """
+    import pandas as pd
+
+    if not isinstance(fit, EstimateRecord) or inference is None:
+        raise SpecError("joint=True is a test of an estimate. Of a posterior ask for each hypothesis by itself.")
+    for one in read:
+        if one.sign != "=":
+            raise SpecError(f"joint=True tests equalities, and `{one.text}` is none. Write it with `=`.")
+    value, L = _linearised(fit, read)
+    left = value - L @ np.linalg.lstsq(L, value, rcond=None)[0]
+    if np.max(np.abs(left), initial=0.0) > ROUNDING * max(float(np.max(np.abs(value))), 1e-300):
         raise SpecError(
-            f"Hypothesis `{one.text}` is about a standard deviation or correlation, whose estimates are not Gaussian."
-            " Use fit.confint(), or the posterior: model.sample().hypothesis(...)."
+            f"Of {', '.join(f'`{one.text}`' for one in read)} not all can hold: they contradict each other."
         )
-    by_beta = gradient[:p] @ reported_jacobian(fit.design.layout, fit.values.beta)
-    error, df = np.sqrt(inference.variance(by_beta[None])[0]), inference.df(by_beta[None])[0]
-    tests = statistic_columns(value, error, df, letter=inference.letter, sign=one.sign)
-    columns = interval_columns(value, error, df, interval) | tests
-    return {name: float(number) for name, number in columns.items()}
+    found = inference.joint(L, value)
+    columns = {"F": found.statistic, "df1": found.numerator_df, "df2": found.denominator_df, "p_value": found.p}
+    index = pd.Index([", ".join(one.text for one in read)], name="hypothesis")
+    table = pd.DataFrame({name: [float(number)] for name, number in columns.items()}, index=index)
+    if any(tuple(_is_undetermined(fit, one) for one in read)):  # each warns
+        table.loc[:] = np.nan
+    return noted(table, inference)
 
 
 def _by_name(fit: FitRecord, values: Array) -> dict[str, Array]:

@@ -8,8 +8,8 @@ linear predictors and ``D`` the derivatives of the means by them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from itertools import combinations
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,12 +18,14 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Term
 from bayesmix.errors import DataError, PredictionWarning, SpecError, nearest, warn_user
 from bayesmix.inference.estimation.prediction_variance import NewRows, combination_variance
+from bayesmix.results.fits.adjustment import SeveralTests, adjusted
 from bayesmix.results.fits.chosen_parameter import ChosenParameter
 from bayesmix.results.fits.degrees_of_freedom import containment, interval_columns, statistic_columns
 from bayesmix.results.fits.fixed_inference import FixedInference, inference_of, noted
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
 from bayesmix.results.fits.marginal_summary import describe_draws
 from bayesmix.results.fits.records import EstimateRecord
+from bayesmix.results.prediction.contrast_weights import Method, contrast_weights
 from bayesmix.results.prediction.estimate_prediction import ResolvedEstimand
 from bayesmix.results.prediction.predict import check_options, predict
 from bayesmix.results.prediction.prediction_table import Estimand, by_category, chosen_of, predictions
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
     from bayesmix.results.fits.records import FitRecord
 
 
+By = str | Sequence[str] | None
+
 STEP = 1e-4  # of a slope's difference quotient, in standard deviations of the predictor
 ROUNDING = 1e-8  # of a combination of parts outside the row space that may be nothing
 NOTHING = 64.0 * np.finfo(float).eps  # of the parts of a combination of means: differences of equal ones
@@ -67,61 +71,91 @@ def conditional_effects(
     return noted(_beside(frame[list(varying)], table), inference_of(fit, estimand.df))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Combinations:
+    """Linear combinations of predictions, with their names and their families of tests."""
+
+    L: Array  # (r, m)
+    labels: pd.DataFrame  # r rows
+    family: Array  # (r,) number of the family that a combination is tested in
+    means: int | None = None  # of which those of a family are all pairs
+
+
 def marginal_means(
-    fit: FitRecord, variables: Sequence[str], estimand: Estimand, *, at: Mapping[str, Any] | None
+    fit: FitRecord, variables: Sequence[str], by: By, estimand: Estimand, *, at: Mapping[str, Any] | None
 ) -> pd.DataFrame:
     """Means of the combinations of variables, averaged over the levels of all other factors with equal weights."""
     import pandas as pd
 
-    r = _grid_of(fit, estimand)
-    frame, cells, L = _cells(fit, variables, at, r)
-    labels = pd.DataFrame(cells, columns=list(variables))
-    return combine(fit, code(fit.design, frame, estimand.groups, r), L, labels, estimand)
+    within, r = _columns_of(by), _grid_of(fit, estimand)
+    frame, cells, L = _cells(fit, [*within, *variables], at, r)
+    labels = pd.DataFrame(cells, columns=[*within, *variables])[[*variables, *within]]
+    wanted = Combinations(L, labels, _numbered([cell[: len(within)] for cell in cells]))
+    return combine(fit, code(fit.design, frame, estimand.groups, r), wanted, estimand)
 
 
 def contrasts(
-    fit: FitRecord, variable: str, by: str | None, estimand: Estimand, *, at: Mapping[str, Any] | None
+    fit: FitRecord, variable: str, by: By, estimand: Estimand, *, method: Method, at: Mapping[str, Any] | None
 ) -> pd.DataFrame:
-    """Differences of marginal means between all pairs of values of a variable, within each value of another."""
+    """Contrasts of the marginal means of a variable's values, within each combination of values of others."""
     import pandas as pd
 
-    variables = [variable, *(() if by is None else (by,))]
-    r = _grid_of(fit, estimand)
-    frame, cells, L = _cells(fit, variables, at, r)
-    rows, found = [], []
-    for i, j in combinations(range(len(cells)), 2):
-        if cells[i][1:] == cells[j][1:]:
-            rows.append(L[j] - L[i])
-            found.append((f"{cells[j][0]} - {cells[i][0]}", *cells[i][1:]))
-    labels = pd.DataFrame(found, columns=["contrast", *variables[1:]])
-    return combine(fit, code(fit.design, frame, estimand.groups, r), np.array(rows), labels, estimand)
+    within, r = _columns_of(by), _grid_of(fit, estimand)
+    frame, cells, L = _cells(fit, [*within, variable], at, r)
+    family = _numbered([cell[:-1] for cell in cells])
+    rows, names, numbers = [], [], []
+    for number in range(int(family.max()) + 1):
+        own = np.flatnonzero(family == number)
+        for name, weights in contrast_weights(method, [cells[i][-1] for i in own]).items():
+            rows.append(weights @ L[own])
+            names.append((name, *cells[own[0]][:-1]))
+            numbers.append(number)
+    if not rows:
+        raise DataError(f"`{variable}` has a single value here: there is nothing to compare.")
+    labels = pd.DataFrame(names, columns=["contrast", *within])
+    means = int(np.sum(family == 0)) if method in ("pairwise", "revpairwise") else None
+    wanted = Combinations(np.array(rows), labels, np.array(numbers), means)
+    return combine(fit, code(fit.design, frame, estimand.groups, r), wanted, estimand)
 
 
-def slopes(fit: FitRecord, variable: str, by: str | None, estimand: Estimand) -> pd.DataFrame:
-    """Average slope of the mean over the rows of the fit, for each level of a factor."""
+def slopes(fit: FitRecord, variable: str, by: By, estimand: Estimand) -> pd.DataFrame:
+    """Average slope of the mean over the rows of the fit, for each combination of levels of factors."""
     import pandas as pd
 
-    design, r = fit.design, _grid_of(fit, estimand)
+    design, r, within = fit.design, _grid_of(fit, estimand), _columns_of(by)
     check_predictor(design, variable, r)
     if is_factor(design, variable):
         raise DataError(f"`{variable}` has no slope: it is a factor. Use contrasts({variable!r}).")
     frame = observed(design)
     step = STEP * float(frame[variable].std())
     both = pd.concat([frame.assign(**{variable: frame[variable] + side * step}) for side in (-1.0, 1.0)])
-    levels = [None] if by is None else levels_of(design, by)
-    rows = []
-    for level in levels:
-        own = np.ones(len(frame)) if level is None else (frame[by] == level).to_numpy(float)
-        weight = own / own.sum() / (2.0 * step)
-        rows.append(np.concatenate([-weight, weight]))
+    cells = list(product(*(levels_of(design, name) for name in within)))
+    chosen = [
+        np.all([frame[name] == level for name, level in zip(within, cell, strict=True)], axis=0) for cell in cells
+    ]
+    members = np.array(chosen, float) * np.ones((len(cells), len(frame)))
+    occurs = np.any(members > 0.0, axis=1)
+    weight = members[occurs] / members[occurs].sum(axis=1, keepdims=True) / (2.0 * step)
     coded = code(design, both.reset_index(drop=True), estimand.groups, r)
-    labels = pd.DataFrame({"slope": [variable] * len(levels)} | ({} if by is None else {by: levels}))
-    return combine(fit, coded, np.array(rows), labels, estimand)
+    labels = pd.DataFrame([cell for cell, own in zip(cells, occurs, strict=True) if own], columns=within)
+    labels.insert(0, "slope", [variable] * len(weight))
+    wanted = Combinations(np.hstack([-weight, weight]), labels, np.zeros(len(weight), int))
+    return combine(fit, coded, wanted, estimand)
+
+
+def _columns_of(by: By) -> list[str]:
+    return [] if by is None else [by] if isinstance(by, str) else list(by)
+
+
+def _numbered(keys: Sequence[tuple[Any, ...]]) -> Array:
+    """Number of each key among those that differ: ``(n,)``."""
+    known = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    return np.array([known[key] for key in keys])
 
 
 @by_category
-def combine(fit: FitRecord, rows: PredictionRows, L: Array, labels: pd.DataFrame, estimand: Estimand) -> pd.DataFrame:
-    """Linear combinations ``L (r, m)`` of the predictions of ``rows``: the fit's columns, with tests against zero.
+def combine(fit: FitRecord, rows: PredictionRows, wanted: Combinations, estimand: Estimand) -> pd.DataFrame:
+    """Linear combinations of the predictions of ``rows``: the fit's columns, with tests against zero.
 
     NaN, with one warning that names them by their labels, where the data of the fit do not determine them.
 
@@ -132,7 +166,8 @@ def combine(fit: FitRecord, rows: PredictionRows, L: Array, labels: pd.DataFrame
     """
     import pandas as pd
 
-    inference, chosen = inference_of(fit, estimand.df), chosen_of(fit, replace(estimand, kind="mean"))
+    L, labels = wanted.L, wanted.labels
+    inference, chosen = inference_of(fit, estimand.df, estimand.adjust), chosen_of(fit, replace(estimand, kind="mean"))
     scopes = check_options(estimand.kind, estimand.groups, rows.terms)
     chosen = replace(chosen, is_expectation=chosen.is_expectation and estimand.kind == "mean")
     rows = rows if chosen.is_expectation else rows.of_predictor(chosen.predictor)
@@ -143,15 +178,14 @@ def combine(fit: FitRecord, rows: PredictionRows, L: Array, labels: pd.DataFrame
             f"Values of {', '.join(f'`{name}`' for name in rows.data.missing)} to hold columns at are missing."
         )
     if isinstance(fit, EstimateRecord) and inference is not None:
-        columns = _by_delta(
-            fit, rows, L, ResolvedEstimand(estimand.kind, estimand.groups, estimand.interval, inference, chosen)
-        )
+        resolved = ResolvedEstimand(estimand.kind, estimand.groups, estimand.interval, inference, chosen)
+        columns = _by_delta(fit, rows, wanted, resolved, estimand.adjust)
     else:
         columns = _by_draws(fit, rows, L, estimand, chosen)
     table = pd.DataFrame(columns)
     is_linear = estimand.kind == "linear" or (chosen.link.is_identity and not chosen.is_expectation)
     table[_undetermined(fit, rows, L, labels, is_linear=is_linear)] = np.nan
-    return noted(_beside(labels, table), inference)
+    return noted(_beside(labels, table), inference, estimand.adjust)
 
 
 def _beside(labels: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
@@ -200,8 +234,10 @@ def _exact(combination: Array, parts: Array) -> Array:
     return np.where(np.abs(combination) <= NOTHING * parts, 0.0, combination)
 
 
-def _by_delta(fit: EstimateRecord, rows: PredictionRows, L: Array, resolved: ResolvedEstimand) -> dict[str, Array]:
-    scopes, link = resolve_scopes(rows.terms, resolved.groups), resolved.chosen.link
+def _by_delta(
+    fit: EstimateRecord, rows: PredictionRows, wanted: Combinations, resolved: ResolvedEstimand, adjust: str
+) -> dict[str, Array]:
+    L, scopes, link = wanted.L, resolve_scopes(rows.terms, resolved.groups), resolved.chosen.link
     has_own = any(scope in ("fitted", "known") for scope in scopes)
     own = with_own(rows.terms, scopes)
     eta = linear_predictor(rows.X, rows.offset, own, fit.values, with_effects=has_own)
@@ -218,8 +254,12 @@ def _by_delta(fit: EstimateRecord, rows: PredictionRows, L: Array, resolved: Res
     variance, freedom = _uncertainty(fit, rows, (L, J), own if has_own else (), resolved.inference)
     value = _exact(L @ means, np.abs(L) @ np.abs(means))
     error = _exact(np.sqrt(variance), np.abs(J) @ np.abs(rows.X) @ np.sqrt(np.diagonal(fit.point.beta_cov)))
+    K = J @ rows.X
     tests = statistic_columns(value, error, freedom, letter=resolved.inference.letter)
-    return interval_columns(value, error, freedom, resolved.interval) | tests
+    cov = None if has_own else K @ resolved.inference.cov @ K.T
+    found = SeveralTests(tests[resolved.inference.letter], freedom, tests["p_value"], cov, wanted.means)
+    tests["p_value"], reach = adjusted(adjust, found, wanted.family, resolved.interval)
+    return interval_columns(value, error, freedom, reach) | tests
 
 
 def _grid_of(fit: FitRecord, estimand: Estimand) -> int | None:

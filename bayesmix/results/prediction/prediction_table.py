@@ -39,6 +39,7 @@ class Estimand:
     parameter: str | None = None  # of the response's distribution; None for the mean
     response: str | None = None  # None for the first
     category: int | None = None  # value whose probability is the mean; None for a table of those of all categories
+    adjust: str = "none"  # of tests, for their number
 
     def __post_init__(self) -> None:
         check_level(self.interval)

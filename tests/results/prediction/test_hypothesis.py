@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from emmeans import FIGURES, fit_of
+from scipy import stats
 from scipy.stats import norm, t
 
 import bayesmix as bmx
@@ -189,3 +191,35 @@ def test_names_that_are_no_words():
 def test_hypotheses_that_cannot_be_read(fitted, text, message):
     with pytest.raises(SpecError, match=message):
         fitted("sleepstudy").hypothesis(text)
+
+
+def test_several_equalities_at_once_are_one_f_test():
+    """lmerTest's contest and pbkrtest's F; Wald's chi-square for z tests."""
+    fit, beta = fit_of("machines"), fit_of("machines").values.beta
+    for df in ("satterthwaite", "kenward-roger"):
+        row = fit.hypothesis("MachineB = 0", "MachineC = 0", df=df, joint=True).iloc[0]
+        statistic, numerator, denominator, p = FIGURES["machines"]["joint"][0][df]
+        np.testing.assert_allclose(row.to_list(), [statistic, numerator, denominator, p], rtol=1e-4)
+    row = fit.hypothesis("MachineB = 0", "MachineC = 0", df="asymptotic", joint=True).iloc[0]
+    wald = beta[1:] @ np.linalg.solve(fit.point.beta_cov[1:, 1:], beta[1:])
+    np.testing.assert_allclose(row.to_list(), [wald / 2, 2, np.inf, stats.chi2.sf(wald, 2)], rtol=1e-8)
+    shifted = fit.hypothesis("MachineB = MachineC / 2", "2 * MachineB = MachineC", joint=True)
+    assert shifted["df1"].item() == 1
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (("MachineB > 0", "MachineC = 0"), "`MachineB > 0` is none"),
+        (("MachineB = 0", "MachineB = 1"), "contradict each other"),
+        (("sigma = 1",), "not Gaussian"),
+    ],
+)
+def test_what_is_no_joint_test(texts, message):
+    with pytest.raises(SpecError, match=message):
+        fit_of("machines").hypothesis(*texts, joint=True)
+
+
+def test_posteriors_have_no_joint_test(posterior_of):
+    with pytest.raises(SpecError, match="test of an estimate"):
+        posterior_of("sleepstudy").hypothesis("Days = 0", joint=True)
