@@ -14,12 +14,14 @@ from bayesmix.language.families.link import Link
 from bayesmix.language.priors.prior import Prior
 from bayesmix.language.priors.prior_quantiles import quantile
 
+ROUNDING = 1e-12  # of the largest argument
 NODES = 100  # of quadrature over each of the numbers that a Decov prior mixes
 
 
 def short(prior: Prior) -> str:
-    """Name and numbers, four digits."""
-    return f"{prior.kind}({', '.join(f'{argument:.4g}' for argument in prior.arguments)})"
+    """Name and numbers, four digits; those that are rounding beside others are zero."""
+    least = ROUNDING * max(map(abs, prior.arguments), default=0.0)
+    return f"{prior.kind}({', '.join(f'{x if abs(x) > least else 0.0:.4g}' for x in prior.arguments)})"
 
 
 def says(prior: Prior) -> str:

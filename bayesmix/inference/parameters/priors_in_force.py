@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -51,6 +52,9 @@ from bayesmix.language.priors.on_link import CoefficientPrior, natural
 from bayesmix.language.priors.prior import Prior
 
 AT_ZERO = ("brms", "rstanarm", "bambi")  # presets that state the priors of groups where predictors are zero
+
+PAGE = 80  # columns of a printed line
+BELOW = " " * 6  # before what a prior says on a line of its own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,14 +159,17 @@ class Priors:
         return bounds | {name: quantiles(prior) for name, prior in plain.items()}
 
     def lines(self) -> list[str]:
-        """The priors as text, one a line."""
+        """The priors as text, one a line; what a prior says below it where the line would be wider than a page."""
         rows = list(self.rows())
         texts = [short(prior) for _, prior, _ in rows]
         width, middle = max(len(name) for name, _, _ in rows), max(map(len, texts))
-        return [
-            f"  {name:<{width}} ~ {text:<{middle}}  {meaning}"
-            for (name, _, meaning), text in zip(rows, texts, strict=True)
-        ]
+        lines: list[str] = []
+        for (name, _, meaning), text in zip(rows, texts, strict=True):
+            start = f"  {name:<{width}} ~ {text:<{middle}}"
+            is_wide = len(start) + 2 + len(meaning) > PAGE
+            below = textwrap.wrap(meaning, PAGE, initial_indent=BELOW, subsequent_indent=BELOW, break_on_hyphens=False)
+            lines += [start.rstrip(), *below] if is_wide else [f"{start}  {meaning}"]
+        return lines
 
     def __str__(self) -> str:
         return "\n".join(["Priors", *self.lines()])

@@ -16,6 +16,12 @@ from bayesmix.language.priors.joint import log_decov
 from bayesmix.language.priors.prior import Prior
 
 
+def printed(priors):
+    """The listing by parameter, each on one line."""
+    joined = str(priors).replace("\n      ", "  ").splitlines()[1:]
+    return {line.split(" ~ ")[0].strip(): line for line in joined}
+
+
 def test_brms_priors():
     """As brms 2.23 prints them for sleepstudy, and for logistic models."""
     found = bmx.Model("Reaction ~ Days + (Days | Subject)", bmx.load_dataset("sleepstudy"), priors="brms").priors
@@ -124,7 +130,7 @@ def test_decov_says_its_bound_in_the_datas_units():
     for x in (5.0, 50.0, 150.0):
         share = np.mean(np.abs(relative * sigma - x) < 0.1 * x) / (0.2 * x)
         assert np.exp(density.log_density(np.array([x]))) == pytest.approx(share, rel=0.04)
-    text = str(model.priors).splitlines()[4]
+    text = printed(model.priors)["sd(Subject, Days)"]
     bound = float(text.split("95 % below ")[1].split()[0])
     assert text.endswith(f"95 % below {bound:.3g} sigma, that is {upper:.3g} Reaction per Days")
     assert np.mean(relative < bound) == pytest.approx(0.95, abs=0.002)
@@ -158,13 +164,13 @@ def test_posteriors_under_the_presets_differ_as_their_priors():
 
 
 def test_priors_print_in_data_units(model):
-    text = str(model("sleepstudy").priors).splitlines()
-    assert text[0] == "Priors"
-    assert text[2].endswith("95 % within -95.8 .. 95.8 Reaction per Days")
-    assert text[3].startswith("  sd(Subject, Intercept(centred)) ~ ")
-    assert text[3].endswith("95 % below 169 Reaction at Days = 4.5")
-    assert text[4].endswith("Reaction per Days")
-    assert text[5].endswith("95 % of each correlation within +-0.81 at Days = 4.5")
+    priors = model("sleepstudy").priors
+    assert str(priors).startswith("Priors\n")
+    text = printed(priors)
+    assert text["Days"].endswith("95 % within -95.8 .. 95.8 Reaction per Days")
+    assert text["sd(Subject, Intercept(centred))"].endswith("95 % below 169 Reaction at Days = 4.5")
+    assert text["sd(Subject, Days)"].endswith("Reaction per Days")
+    assert text["corr(Subject)"].endswith("95 % of each correlation within +-0.81 at Days = 4.5")
     assert "a factor of" in str(model("esoph poisson").priors)
     assert "odds times" in str(model("cbpp").priors)
     assert "per" not in str(model("cbpp").priors).replace("period", "")
@@ -186,3 +192,21 @@ def test_the_table_sets_them_beside_the_estimate(model, fitted):
     s, r = estimate[["sd(Subject, Intercept)", "sd(Subject, Days)"]], estimate["corr(Subject, Intercept, Days)"]
     there = np.sqrt(s.iloc[0] ** 2 + 2.0 * days * r * s.iloc[0] * s.iloc[1] + (days * s.iloc[1]) ** 2)
     np.testing.assert_allclose(table.loc["sd(Subject, Intercept(centred))", "estimate"], there, rtol=1e-10)
+
+
+WIDE = [
+    ("Reaction ~ Days + (Days | Subject)", "sleepstudy", "gaussian"),
+    (["Reaction ~ Days + (Days |i| Subject)", "sigma ~ Days + (1 |i| Subject)"], "sleepstudy", "gaussian"),
+    (["count ~ mined + (1 | site)", "zi ~ mined + (1 | site)"], "Salamanders", "zero_inflated_poisson"),
+]
+
+
+@pytest.mark.parametrize(("formula", "name", "family"), WIDE)
+def test_listings_of_priors_fit_a_page(formula, name, family):
+    """80 columns; what a prior says stands below it where it must, and is the same."""
+    priors = bmx.Model(formula, bmx.load_dataset(name), family=family).priors
+    assert max(map(len, str(priors).splitlines())) <= 80
+    assert [text.split(")  ")[-1].strip() for text in printed(priors).values()] == [
+        meaning for _, _, meaning in priors.rows()
+    ]
+    assert "e-1" not in str(priors)  # a location that is zero but for rounding
