@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import textwrap
 import math
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
