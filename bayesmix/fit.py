@@ -224,13 +224,13 @@ class Posterior(Fit, PosteriorRecord):
     def diagnose(self) -> Diagnosis:
         from bayesmix.results.criticism.diagnosis import of_posterior
 
-        return of_posterior(self, self.data)
+        return of_posterior(self)
 
     def prior_sensitivity(self) -> pd.DataFrame:
-        """Power-scaling sensitivity of every parameter to priors and likelihood, by ArviZ."""
-        from bayesmix.results.criticism.diagnosis import sensitivity
+        """Power-scaling sensitivity of every parameter to priors and likelihood, as ArviZ's ``psense_summary``."""
+        from bayesmix.results.criticism.diagnosis import prior_sensitivity
 
-        return sensitivity(self, self.data)
+        return prior_sensitivity(self)
 
     def loo(self, *, refit: bool | None = None, seed: int = 0) -> Any:
         """Leave-one-out cross-validation by Pareto-smoothed importance sampling, as ArviZ's ``ELPDData``.

@@ -22,7 +22,6 @@ LATE = {
     },
     "model": {"results.interoperability.bambi"},
     "comparison": {"present.plots"},  # loads matplotlib
-    "results.criticism.cross_validation": {"results.criticism.elpd"},  # loads ArviZ, whose record it extends
     "present.cli": set(MODULES),  # `bayesmix --help` is quick: a command imports what it needs when it runs
 }
 

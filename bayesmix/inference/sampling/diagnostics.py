@@ -87,6 +87,14 @@ def quantile_ess(draws: Array, level: float) -> Array:
     return found
 
 
+def mean_ess(draws: Array) -> Array:
+    """Effective sample sizes of the means ``(m,)`` of ``draws (chain, draw, m)``."""
+    if draws.shape[1] < 4:
+        return np.full(draws.shape[2], np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return _effective(_split(np.moveaxis(draws, 2, 0)))
+
+
 def mcse(draws: Array, centre: str) -> Array:
     """Monte Carlo standard errors ``(m,)`` of ``"mean"`` or ``"median"`` of ``draws (chain, draw, m)``; NaN of too few.
 
@@ -98,7 +106,7 @@ def mcse(draws: Array, centre: str) -> Array:
     by_parameter = np.moveaxis(draws, 2, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         if centre == "mean":
-            return by_parameter.std(axis=(1, 2), ddof=1) / np.sqrt(_effective(_split(by_parameter)))
+            return by_parameter.std(axis=(1, 2), ddof=1) / np.sqrt(mean_ess(draws))
         median = np.median(by_parameter, axis=(1, 2))[:, None, None]
         return _order_statistic_error(
             np.sort(by_parameter.reshape(len(by_parameter), -1), axis=1), _effective(_split(by_parameter <= median))
@@ -215,15 +223,18 @@ def pareto_shape(log_weights: Array) -> float:
         return float("inf")
     tail = int(3.0 * np.sqrt(n) if n > 225 else n / 5)
     largest = np.exp(np.sort(np.partition(finite, n - tail - 1)[n - tail - 1 :]) - finite.max())
-    return _tail_shape(largest[1:] - largest[0])
+    return tail_of(largest[1:] - largest[0])[0]
 
 
-def _tail_shape(excess: Array) -> float:
-    """Shape by the posterior mean of Zhang and Stephens (2009), drawn towards 1/2 as if by ten more observations."""
+def tail_of(excess: Array) -> tuple[float, float]:
+    """Shape and scale of the generalised Pareto distribution of sorted ``excess (n,)``.
+
+    By the posterior mean of Zhang and Stephens (2009), the shape drawn towards 1/2 as if by ten more observations.
+    """
     n = len(excess)
     quartile = excess[int(n / 4 + 0.5) - 1]
     if quartile <= excess[0]:
-        return float("nan")
+        return float("nan"), float("nan")
     points = 30 + int(np.sqrt(n))
     b = 1.0 / excess[-1] + (1.0 - np.sqrt(points / (np.arange(points) + 0.5))) / (3.0 * quartile)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -231,5 +242,6 @@ def _tail_shape(excess: Array) -> float:
         profile = n * (np.log(-b / k) - k - 1.0)
         weights = np.exp(profile - profile.max())
     mean = float(np.sum(b * weights) / np.sum(weights))
-    shape = (n * float(np.mean(np.log1p(-mean * excess))) + 5.0) / (n + 10.0)
-    return float("inf") if np.isnan(shape) else shape
+    raw = float(np.mean(np.log1p(-mean * excess)))
+    shape = (n * raw + 5.0) / (n + 10.0)
+    return (float("inf"), float("nan")) if np.isnan(shape) else (shape, -raw / mean)

@@ -26,6 +26,7 @@ from bayesmix.inference.sampling.marginal.importance_correction import too_large
 from bayesmix.inference.sampling.marginal.marginal_posterior import applies
 from bayesmix.inference.sampling.marginal.sampler import MAX_DIMENSION, Marginal
 from bayesmix.inference.sampling.nuts.nuts import Nuts
+from bayesmix.inference.sampling.pareto_smoothing import smoothed, tail_length
 from bayesmix.inference.sampling.propriety import MEAN, PROPER, freedom, is_separated
 from bayesmix.inference.sampling.sample import dimension, failure
 from bayesmix.language.formula.model_spec import ModelSpec
@@ -168,20 +169,18 @@ def _refitted(fit: FitRecord, spec: ModelSpec, priors: Priors, *, groups: bool, 
 
 def _reweighted(posterior: PosteriorRecord, flat: Priors, groups: bool) -> Reference | None:
     """Draws picked anew with the inverse prior density as Pareto-smoothed weights, if these are certified."""
-    from arviz_stats.base import array_stats
-
     if groups and posterior.draws.thinned is not None:
         return None
     design, values = posterior.design, posterior.values
     own, other = (_log_density(priors, design, values) for priors in (posterior.priors, flat))
-    ratio = np.ravel(own - other)  # ArviZ takes minus the log weights
-    smoothed, k = array_stats.psislw(ratio - ratio.min())
-    if not float(k) <= K_LIMIT:
+    ratio = np.ravel(other - own)
+    weights, k = smoothed(ratio, tail_length(ratio.size))
+    if not k <= K_LIMIT:
         return None
-    picked = _systematic(np.exp(smoothed - smoothed.max()))
+    picked = _systematic(np.exp(weights - weights.max()))
     own_blocks = blocks_of(posterior, groups=groups)
     anew = tuple((names, draws.reshape(1, -1, draws.shape[-1])[:, picked]) for names, draws in own_blocks)
-    source = f"draws re-weighted, Pareto k {float(k):.2f} (limit {K_LIMIT:g})"
+    source = f"draws re-weighted, Pareto k {k:.2f} (limit {K_LIMIT:g})"
     return Reference(anew, source, tuple(positive_numbers(posterior.design)))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,10 +12,13 @@ from bayesmix.data.design.design import Design, is_same_response
 from bayesmix.data.design.subset import as_new, split
 from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.names import Parameters
+from bayesmix.inference.sampling.diagnostics import mean_ess
 from bayesmix.inference.sampling.draws import Schedule
 from bayesmix.inference.sampling.marginal.sampler import Marginal
 from bayesmix.inference.sampling.nuts.nuts import Nuts
 from bayesmix.language.arguments import explained
+from bayesmix.results.criticism.elpd import Elpd, psis_loo
+from bayesmix.results.criticism.elpd_comparison import compare_elpd
 from bayesmix.results.criticism.new_level_density import log_density
 from bayesmix.results.fits.linear_predictor import codes_of, find_group
 from bayesmix.results.fits.named_fits import by_formula, named_fits
@@ -26,8 +28,6 @@ from bayesmix.results.storage.datatree import posterior_dataset
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from bayesmix.results.criticism.elpd import Elpd
 
 
 def loo(post: PosteriorRecord, *, refit: bool | None, seed: int) -> Elpd:
@@ -103,15 +103,13 @@ def loo_compare(
     SpecError
         If there are not two models, or they were not fitted to the same responses.
     """
-    from arviz_stats import compare
-
     named = _posteriors(fits, labels, "loo_compare")
     posteriors = list(named.values())
     if len(posteriors) < 2:
         raise SpecError('loo_compare takes two or more posteriors: loo_compare(a, b), or {"first": a, "second": b}.')
     if any(not is_same_response(posteriors[0].design, other.design) for other in posteriors[1:]):
         raise SpecError("These posteriors are of different responses or rows: their densities cannot be compared.")
-    return compare({name: loo(fit, refit=None, seed=0) for name, fit in named.items()}, method=method, round_to="none")
+    return compare_elpd({name: loo(fit, refit=None, seed=0) for name, fit in named.items()}, method)
 
 
 @explained
@@ -190,28 +188,20 @@ def _elpd(
     exact: Callable[[Array], Iterable[float]],
     names: tuple[str, str],
 ) -> Elpd:
-    """ArviZ's record from ``(chain, draw, units)``, units with a high Pareto k (or all) replaced by exact values."""
-    import xarray as xr
-    from arviz_stats import loo as psis
-
-    from bayesmix.results.criticism.elpd import record
-
-    parameters = posterior_dataset(post.design, post.with_effects, post.spec.family.dispersion)
-    densities = xr.Dataset({"y": (("chain", "draw", "unit"), pointwise)})
-    tree = xr.DataTree.from_dict({"posterior": parameters, "log_likelihood": densities})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # on high k, which are dealt with or in the record
-        found = psis(tree, pointwise=True)
+    """The record of ``(chain, draw, units)``, units with a high Pareto k (or all) replaced by exact values."""
+    found = psis_loo(pointwise, _efficiency(post), *names)
     k = found.pareto_k.to_numpy()
     units = np.arange(len(k)) if refit == "all" else np.flatnonzero(~(k <= found.good_k))
     if not refit or not len(units):
-        return record(found, *names, units[:0])
-    values = found.elpd_i.to_numpy().copy()
-    values[units] = list(exact(units))
-    k = k.copy()
-    k[units] = 0.0
-    lppd = np.logaddexp.reduce(pointwise, axis=(0, 1)) - np.log(pointwise[..., 0].size)
-    found.elpd_i, found.pareto_k = found.elpd_i.copy(data=values), found.pareto_k.copy(data=k)
-    found.elpd, found.se = float(values.sum()), float(np.sqrt(len(values) * values.var()))
-    found.p, found.warning = float(lppd.sum() - values.sum()), False
-    return record(found, *names, units)
+        return found
+    return found.with_exact(units, np.array(list(exact(units))), pointwise)
+
+
+def _efficiency(post: PosteriorRecord) -> float:
+    """Effective over actual number of draws, the mean over all parameters; one of a single chain, as ArviZ has it."""
+    chains, draws = post.values.lead
+    if chains == 1:
+        return 1.0
+    variables = posterior_dataset(post.design, post.with_effects, post.spec.family.dispersion).data_vars.values()
+    sizes = [mean_ess(one.to_numpy().reshape(chains, draws, -1)) for one in variables]
+    return float(np.mean(np.concatenate(sizes))) / (chains * draws)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,11 +12,11 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.inference.estimation.methods import Agq, Laplace
 from bayesmix.inference.parameters.centring import at_means, centring, to_means
-from bayesmix.inference.parameters.names import corr_effects, corr_names, sd_effects, sd_names
+from bayesmix.inference.parameters.names import corr_names, sd_names
 from bayesmix.language.formula.model_spec import Auxiliary, Predictor, Response
-from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.criticism.count_checks import DRAWS, applies, check_counts
 from bayesmix.results.criticism.cross_validation import loo
+from bayesmix.results.criticism.power_scaling import sensitivity
 from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.fits.linear_predictor import flatten, number_names
 from bayesmix.results.fits.refit import estimate_again
@@ -28,7 +27,6 @@ from bayesmix.results.tables.posterior_summary import convergence_advice, conver
 
 if TYPE_CHECKING:
     import pandas as pd
-    import xarray as xr
 
     from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
 
@@ -78,13 +76,13 @@ class Diagnosis:
         return str(self)
 
 
-def of_posterior(fit: PosteriorRecord, data: xr.DataTree) -> Diagnosis:
+def of_posterior(fit: PosteriorRecord) -> Diagnosis:
     """Chains, divergences, influential rows, SDs near zero, prior against data, predictions, residuals."""
     chains = Finding("Chains", fit.converged, convergence_sentences(fit), convergence_advice(fit))
     findings = [chains, *_divergences(fit), *_near_zero(fit)]
     draws = int(np.prod(fit.values.lead))
     if fit.draws.thinned is None and ENOUGH <= draws <= LARGEST / len(fit.design.y):
-        findings += [_rows(fit), *_priors(fit, data)]
+        findings += [_rows(fit), *_priors(fit)]
         findings += [_predictions(fit, response) for response in fit.spec.responses]
     return Diagnosis((*findings, *_of_responses(fit)))
 
@@ -168,12 +166,12 @@ def _rows(fit: PosteriorRecord) -> Finding:
     return Finding("Rows", False, text, 'post.influence(), post.residuals("quantile"), post.loo(refit=True)')
 
 
-def _priors(fit: PosteriorRecord, data: xr.DataTree) -> Iterator[Finding]:
+def _priors(fit: PosteriorRecord) -> Iterator[Finding]:
     """Power-scaling sensitivity (Kallioinen, Paananen, Buerkner, Vehtari 2024)."""
     if fit.priors.has_flat:
         yield Finding("Priors", True, "Some priors are flat: nothing to be in conflict with the data.")
         return
-    table = sensitivity(fit, data)
+    table = prior_sensitivity(fit)
     told = table[table["diagnosis"] != "✓"]
     if told.empty:
         yield Finding("Priors", True, "Power-scaling finds no parameter that is sensitive to the priors.")
@@ -183,34 +181,20 @@ def _priors(fit: PosteriorRecord, data: xr.DataTree) -> Iterator[Finding]:
     yield Finding("Priors", False, text, 'model.prior_table(), then bmx.Model(..., priors="brms") to compare')
 
 
-def sensitivity(fit: PosteriorRecord, data: xr.DataTree) -> pd.DataFrame:
-    """ArviZ's power-scaling sensitivity of every parameter, by our names: ``prior, likelihood, diagnosis``."""
-    from arviz_stats import psense_summary
-
-    names = dict(_labels(fit))
-    variables = list(dict.fromkeys(label.partition("[")[0] for label in names))
-    log = logging.getLogger("arviz_stats.psense")
-    before, log.disabled = log.disabled, True  # it says that there are issues; so do we, and which
-    try:
-        table = psense_summary(data, var_names=variables)
-    finally:
-        log.disabled = before
-    return table.loc[list(names)].rename(index=names)
+def prior_sensitivity(fit: PosteriorRecord) -> pd.DataFrame:
+    """Power-scaling sensitivity of every parameter: ``prior, likelihood, diagnosis``."""
+    return sensitivity(fit, list(_parameters(fit)))
 
 
-def _labels(fit: PosteriorRecord) -> Iterator[tuple[str, str]]:
-    """ArviZ's label and ours of every parameter."""
-    design = fit.design
-    yield from ((f"fixef[{name}]", name) for name in design.layout.coefficients)
-    yield from ((name, name) for name in number_names(design))
-    sds, corrs = sd_names(design.terms), corr_names(design.terms)
-    for term, sd, corr in zip(design.terms, sds, corrs, strict=True):
-        for name, effects in zip(sd, sd_effects(term), strict=True):
-            yield f"sd_{term.group}[{(effects or term.effects)[0]}]", name
-        for name, effects in zip(corr, corr_effects(term), strict=True):
-            yield f"corr_{term.group}[{', '.join(effects) or STRUCTURES[term.structure][0]}]", name
+def _parameters(fit: PosteriorRecord) -> Iterator[str]:
+    """Names of all parameters but random effects."""
+    terms = fit.design.terms
+    yield from fit.design.layout.coefficients
+    yield from number_names(fit.design)
+    for sd, corr in zip(sd_names(terms), corr_names(terms), strict=True):
+        yield from (*sd, *corr)
     if fit.values.dispersion is not None:
-        yield (str(fit.spec.family.dispersion),) * 2
+        yield str(fit.spec.family.dispersion)
 
 
 def _predictions(fit: PosteriorRecord, response: Response) -> Finding:

@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesmix.data.design.subset import as_new, split
 from bayesmix.errors import DesignError
+from bayesmix.inference.sampling.pareto_smoothing import smoothed, tail_length
 from bayesmix.results.criticism.new_level_density import log_density
 from bayesmix.results.fits.linear_predictor import codes_of, find_group, flatten
 from bayesmix.results.fits.refit import estimate_again
@@ -50,7 +51,6 @@ def of_posterior(fit: PosteriorRecord, group: str | None) -> pd.DataFrame:
     ``pareto_k`` above 0.7 says that the weights cannot tell: the level is too influential, see ``logo(refit="all")``.
     """
     import pandas as pd
-    from arviz_stats.base import array_stats
 
     found = find_group(fit.design, group)
     codes = codes_of(fit.design, found)
@@ -59,7 +59,7 @@ def of_posterior(fit: PosteriorRecord, group: str | None) -> pd.DataFrame:
     rows = []
     for level in range(len(found.levels)):
         part = as_new(fit.design, np.flatnonzero(codes == level), found.group)
-        log_weights, k = array_stats.psislw(log_density(fit.spec, part, fit.with_effects).ravel())
+        log_weights, k = smoothed(-log_density(fit.spec, part, fit.with_effects).ravel(), tail_length(len(draws)))
         weights = np.exp(log_weights - log_weights.max())
         shift = weights @ draws / weights.sum() - draws.mean(axis=0)
         rows.append(np.append(shift / draws.std(axis=0, ddof=1), k))

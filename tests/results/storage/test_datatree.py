@@ -12,7 +12,6 @@ from matplotlib import pyplot as plt
 
 import bayesmix as bmx
 from bayesmix.inference.parameters.priors_in_force import log_prior
-from bayesmix.results.criticism.diagnosis import sensitivity
 from bayesmix.results.storage import datatree
 from bayesmix.results.storage.datatree import to_datatree
 
@@ -238,8 +237,3 @@ def test_columns_of_each_predictor_are_constant_data():
     np.testing.assert_array_equal(data["X"].sel(predictor="sigma", fixed="sigma_Intercept"), np.ones(180))
     np.testing.assert_array_equal(data["X"].sel(predictor="mu", fixed="sigma_Intercept"), np.zeros(180))
     assert data["level_Subject"].shape == (180,)
-
-
-def test_power_scaling_finds_every_parameter():
-    fit = several("two_gaussian")
-    assert set(sensitivity(fit, fit.data).index) == set(fit.names)
