@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, override
 
+from bayesmix.inference.estimation.cluster_robust import Kind
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.draws import Draws, fresh_seed
 from bayesmix.language.arguments import explained
@@ -19,6 +20,7 @@ from bayesmix.results.fits.fixed_inference import fixed_inference, fixed_table
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.records import EstimateRecord, Fitted, PosteriorRecord
 from bayesmix.results.fits.refit import estimated_like, sampled_like
+from bayesmix.results.fits.robust_covariance import RobustCovariance, robust_covariance
 from bayesmix.results.prediction.predict import Groups
 from bayesmix.results.prediction.simulation import check_statistics, posterior_predictive
 from bayesmix.results.questions import Questions
@@ -125,8 +127,27 @@ class Estimate(Fit, Deletions):
             columns={"statistic": "t", "p_value": "p"}
         )
 
+    def robust_vcov(self, cluster: str | Sequence[Any], kind: Kind = "CR2") -> RobustCovariance:
+        """Cluster-robust covariance of the fixed effects, for ``vcov=`` of every table; ``to_frame()`` is the matrix.
+
+        It holds whatever the variances and correlations of the rows of a cluster are, as clubSandwich has it, with
+        Satterthwaite's degrees of freedom and, of joint tests, Hotelling's T-squared.
+
+        Parameters
+        ----------
+        cluster : grouping factor or column of the model in which all grouping factors are nested, or one value a row.
+        kind : ``"CR2"``, without bias where the model is right; ``"CR1"``, times ``J / (J - 1)`` of J clusters; or
+            ``"CR0"``, neither.
+        """
+        return robust_covariance(self, cluster, kind)
+
     def confint(
-        self, parameters: Sequence[str] | None = None, *, level: float = 0.95, method: str = "profile"
+        self,
+        parameters: Sequence[str] | None = None,
+        *,
+        level: float = 0.95,
+        method: str = "profile",
+        vcov: RobustCovariance | None = None,
     ) -> pd.DataFrame:
         """Confidence intervals, columns ``lower, upper``.
 
@@ -136,6 +157,7 @@ class Estimate(Fit, Deletions):
         level : coverage.
         method : ``"profile"`` likelihood (any parameter; REML fits are profiled by maximum likelihood), ``"wald"`` or
             ``"satterthwaite"``, ``"kenward-roger"`` (fixed effects; t quantiles).
+        vcov : a robust covariance, of `robust_vcov`, for ``"satterthwaite"`` and ``"wald"``.
 
         Returns
         -------
@@ -144,21 +166,26 @@ class Estimate(Fit, Deletions):
             of the parameter's range (0, -1, 1) or infinite where it stays below; NaN where no limit was found. Limits
             that are no numbers are warned about, and ``attrs["notes"]`` says why.
         """
-        return confidence_intervals(self, parameters, level, method)
+        return confidence_intervals(self, parameters, level, method, vcov)
 
     @override
-    def summary(self, *, df: str | None = None) -> Summary:
+    def summary(self, *, df: str | None = None, vcov: RobustCovariance | None = None) -> Summary:
         """The fit as text in lme4's layout; ``print`` it.
 
         Parameters
         ----------
-        df : degrees of freedom of the tests, as in `predict`.
+        df, vcov : degrees of freedom and covariance of the tests, as in `predict`.
         """
-        return summarise_estimate(self, df)
+        return summarise_estimate(self, df, vcov)
 
     @override
     def tidy(
-        self, effects: Sequence[str] = ("fixed", "ran_pars"), *, interval: float = 0.95, df: str | None = None
+        self,
+        effects: Sequence[str] = ("fixed", "ran_pars"),
+        *,
+        interval: float = 0.95,
+        df: str | None = None,
+        vcov: RobustCovariance | None = None,
     ) -> pd.DataFrame:
         """The fit as a long table in the columns of R's broom.mixed.
 
@@ -167,10 +194,10 @@ class Estimate(Fit, Deletions):
         effects : of ``"fixed"``, ``"ran_pars"`` (standard deviations and correlations) and ``"ran_vals"`` (the random
             effects of every level).
         interval : probability of ``conf.low, conf.high``.
-        df : degrees of freedom of the fixed effects, as in `predict`.
+        df, vcov : degrees of freedom and covariance of the fixed effects, as in `predict`.
         """
         check_level(interval)
-        return tidy_estimate(self, effects, interval, df)
+        return tidy_estimate(self, effects, interval, fixed_inference(self, df, vcov))
 
     @override
     def _of(self, model: Fitted, seed: int | None, progress: bool) -> Estimate:

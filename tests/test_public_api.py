@@ -51,7 +51,7 @@ NAMES = {
 }
 
 PREDICT = (
-    "(self, newdata=None, *, kind='mean', groups='fitted', interval=0.95, offset=None, df=None, seed=0, "
+    "(self, newdata=None, *, kind='mean', groups='fitted', interval=0.95, offset=None, df=None, vcov=None, seed=0, "
     "parameter=None, response=None)"
 )
 UPDATE = (
@@ -98,38 +98,38 @@ SIGNATURES = {
     "Posterior.icc": "(self, *, response=None)",
     "Estimate.conditional_effects": (
         "(self, variable, by=None, *, at=None, kind='mean', groups='average', points=50, interval=0.95, df=None, "
-        "parameter=None, response=None)"
+        "vcov=None, parameter=None, response=None)"
     ),
     "Estimate.marginal_means": (
-        "(self, *variables, by=None, at=None, kind='mean', groups='average', interval=0.95, df=None, adjust='none', "
-        "parameter=None, response=None)"
+        "(self, *variables, by=None, at=None, kind='mean', groups='average', interval=0.95, df=None, "
+        "vcov=None, adjust='none', parameter=None, response=None)"
     ),
     "Estimate.contrasts": (
         "(self, variable, by=None, *, method='pairwise', at=None, kind='mean', groups='average', interval=0.95, "
-        "df=None, adjust='none', parameter=None, response=None)"
+        "df=None, vcov=None, adjust='none', parameter=None, response=None)"
     ),
     "Estimate.slopes": (
-        "(self, variable, by=None, *, kind='mean', groups='average', interval=0.95, df=None, adjust='none', "
-        "parameter=None, response=None)"
+        "(self, variable, by=None, *, kind='mean', groups='average', interval=0.95, df=None, "
+        "vcov=None, adjust='none', parameter=None, response=None)"
     ),
-    "Estimate.hypothesis": "(self, *texts, interval=0.95, df=None, adjust='none', joint=False)",
+    "Estimate.hypothesis": "(self, *texts, interval=0.95, df=None, vcov=None, adjust='none', joint=False)",
     "Posterior.conditional_effects": (
         "(self, variable, by=None, *, at=None, kind='mean', groups='average', points=50, interval=0.95, df=None, "
-        "parameter=None, response=None)"
+        "vcov=None, parameter=None, response=None)"
     ),
     "Posterior.marginal_means": (
-        "(self, *variables, by=None, at=None, kind='mean', groups='average', interval=0.95, df=None, adjust='none', "
-        "parameter=None, response=None)"
+        "(self, *variables, by=None, at=None, kind='mean', groups='average', interval=0.95, df=None, "
+        "vcov=None, adjust='none', parameter=None, response=None)"
     ),
     "Posterior.contrasts": (
         "(self, variable, by=None, *, method='pairwise', at=None, kind='mean', groups='average', interval=0.95, "
-        "df=None, adjust='none', parameter=None, response=None)"
+        "df=None, vcov=None, adjust='none', parameter=None, response=None)"
     ),
     "Posterior.slopes": (
-        "(self, variable, by=None, *, kind='mean', groups='average', interval=0.95, df=None, adjust='none', "
-        "parameter=None, response=None)"
+        "(self, variable, by=None, *, kind='mean', groups='average', interval=0.95, df=None, "
+        "vcov=None, adjust='none', parameter=None, response=None)"
     ),
-    "Posterior.hypothesis": "(self, *texts, interval=0.95, df=None, adjust='none', joint=False)",
+    "Posterior.hypothesis": "(self, *texts, interval=0.95, df=None, vcov=None, adjust='none', joint=False)",
     "Estimate.r2": "(self, definition='nakagawa', *, response=None)",
     "Estimate.icc": "(self, *, response=None)",
     "pooling": "(*fits, labels=None, group=None)",
@@ -137,13 +137,13 @@ SIGNATURES = {
     "Marginal": "(thin=None)",
     "Nuts": "(tune=500, target_accept=0.9, backend='nutpie')",
     "Prior": "(kind, arguments=())",
-    "Estimate.tidy": "(self, effects=('fixed', 'ran_pars'), *, interval=0.95, df=None)",
+    "Estimate.tidy": "(self, effects=('fixed', 'ran_pars'), *, interval=0.95, df=None, vcov=None)",
     "Estimate.fixef": "(self)",
     "Estimate.save": "(self, path, *, overwrite=False)",
     "Estimate.ranef": "(self)",
     "Estimate.coef": "(self)",
     "Estimate.varcorr": "(self)",
-    "Estimate.summary": "(self, *, df=None)",
+    "Estimate.summary": "(self, *, df=None, vcov=None)",
     "Estimate.fitted": "(self, parameter=None, response=None)",
     "Estimate.residuals": "(self, kind='response', *, seed=0, response=None)",
     "Estimate.simulate": "(self, n=1, newdata=None, *, groups='new', offset=None, seed=0, response=None)",
@@ -152,7 +152,7 @@ SIGNATURES = {
     "Estimate.parameters": "(self)",
     "Estimate.ranef_sd": "(self)",
     "Estimate.satterthwaite": "(self)",
-    "Estimate.confint": "(self, parameters=None, *, level=0.95, method='profile')",
+    "Estimate.confint": "(self, parameters=None, *, level=0.95, method='profile', vcov=None)",
     "Model.prior_predictive": "(self, draws=500, seed=None)",
     "Estimate.update": UPDATE,
     "Estimate.ranova": "(self, *, test='lrt', replicates=None, seed=0, executor=None, progress=True)",

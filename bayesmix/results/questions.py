@@ -11,6 +11,7 @@ from bayesmix.language.arguments import explained
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.records import FitRecord
 from bayesmix.results.fits.residuals import residuals
+from bayesmix.results.fits.robust_covariance import RobustCovariance
 from bayesmix.results.prediction.contrast_weights import Method
 from bayesmix.results.prediction.hypothesis import Options, hypotheses
 from bayesmix.results.prediction.marginal_effects import By, conditional_effects, contrasts, marginal_means, slopes
@@ -36,6 +37,7 @@ class Questions(FitRecord):
         interval: float = 0.95,
         offset: Any = None,
         df: str | None = None,
+        vcov: RobustCovariance | None = None,
         seed: int = 0,
         parameter: str | None = None,
         response: str | None = None,
@@ -61,6 +63,7 @@ class Questions(FitRecord):
             one); ``"kenward-roger"``, with their adjusted standard errors, of means of fixed effects in linear models
             (an ML fit's variances are estimated again by REML); or ``"asymptotic"``: normal intervals, the only ones of
             generalized models.
+        vcov : a robust covariance of an estimate's fixed effects, of its `robust_vcov`, in place of the model's.
         seed : of the draws that ``"new"`` and ``"response"`` need.
         parameter : another one than the mean that has a formula, ``"sigma"``, ``"shape"``: ``kind="mean"`` is its
             value, ``"linear"`` its predictor; ``groups`` is about the effects on it.
@@ -74,7 +77,7 @@ class Questions(FitRecord):
             intervals are normal. ``mean, sd, lower, upper`` of a posterior. A row is NaN, with a `PredictionWarning`,
             where a value is missing, or where the data of the fit do not determine it: it needs a column left out.
         """
-        estimand = estimand_of(kind, groups, interval, df, parameter, response)
+        estimand = replace(estimand_of(kind, groups, interval, df, parameter, response), vcov=vcov)
         return predictions(self, estimand, newdata, offset=offset, seed=seed)
 
     def simulate(
@@ -126,6 +129,7 @@ class Questions(FitRecord):
         points: int = 50,
         interval: float = 0.95,
         df: str | None = None,
+        vcov: RobustCovariance | None = None,
         parameter: str | None = None,
         response: str | None = None,
     ) -> pd.DataFrame:
@@ -136,10 +140,10 @@ class Questions(FitRecord):
         variable : column of the fixed part; all levels of a factor, ``points`` values of a number.
         by : a second column: levels, or the mean of a number and one standard deviation to either side.
         at : values of other columns; without them numbers are at their means and factors at their most frequent level.
-        kind, groups, interval, df, parameter, response : as in `predict`; ``"average"`` is the mean over groups,
+        kind, groups, interval, df, vcov, parameter, response : as in `predict`; ``"average"`` is the mean over groups,
             ``"zero"`` that of a typical one.
         """
-        estimand = estimand_of(kind, groups, interval, df, parameter, response)
+        estimand = replace(estimand_of(kind, groups, interval, df, parameter, response), vcov=vcov)
         return conditional_effects(self, variable, by, estimand, at=at, points=points)
 
     def marginal_means(  # noqa: PLR0913 - options of a prediction, named
@@ -151,6 +155,7 @@ class Questions(FitRecord):
         groups: Groups = "average",
         interval: float = 0.95,
         df: str | None = None,
+        vcov: RobustCovariance | None = None,
         adjust: str = "none",
         parameter: str | None = None,
         response: str | None = None,
@@ -161,7 +166,7 @@ class Questions(FitRecord):
         ----------
         *variables : columns of the fixed part, whose combinations are the rows.
         by : a further column, or several: the same means within each combination of their values, a family of tests.
-        at, kind, groups, interval, df, parameter, response : as in `conditional_effects`.
+        at, kind, groups, interval, df, vcov, parameter, response : as in `conditional_effects`.
         adjust : of an estimate's tests and intervals for their number in a family: ``"none"``, ``"sidak"``, ``"holm"``,
             ``"bonferroni"``, ``"mvt"`` (multivariate t, to about 1e-4), ``"fdr"`` or ``"scheffe"``. The table says in
             ``attrs["adjustment"]`` which.
@@ -173,7 +178,7 @@ class Questions(FitRecord):
             estimate ``estimate, std_error, df, lower, upper`` with ``t`` (linear models) or ``z`` (``df`` is infinite)
             and ``p_value``; of a posterior ``p_direction``.
         """
-        estimand = replace(estimand_of(kind, groups, interval, df, parameter, response), adjust=adjust)
+        estimand = replace(estimand_of(kind, groups, interval, df, parameter, response), adjust=adjust, vcov=vcov)
         return marginal_means(self, variables, by, estimand, at=at)
 
     def contrasts(  # noqa: PLR0913 - options of a prediction, named
@@ -187,6 +192,7 @@ class Questions(FitRecord):
         groups: Groups = "average",
         interval: float = 0.95,
         df: str | None = None,
+        vcov: RobustCovariance | None = None,
         adjust: str = "none",
         parameter: str | None = None,
         response: str | None = None,
@@ -201,7 +207,7 @@ class Questions(FitRecord):
             ``"consec"``, each minus the one before; ``"eff"``, each minus the mean of all; ``"poly"``, orthogonal
             polynomials of the levels' places; or weights of the levels by name: ``{"b, c - a": [-1, 0.5, 0.5]}``,
             ``{"c - a": {"c": 1, "a": -1}}``.
-        at, kind, groups, interval, df, parameter, response : as in `conditional_effects`.
+        at, kind, groups, interval, df, vcov, parameter, response : as in `conditional_effects`.
         adjust : as in `marginal_means`, or ``"tukey"``, for all pairs: emmeans' default, where ours is ``"none"``.
 
         Returns
@@ -209,7 +215,7 @@ class Questions(FitRecord):
         DataFrame
             The columns of `marginal_means`.
         """
-        estimand = replace(estimand_of(kind, groups, interval, df, parameter, response), adjust=adjust)
+        estimand = replace(estimand_of(kind, groups, interval, df, parameter, response), adjust=adjust, vcov=vcov)
         return contrasts(self, variable, by, estimand, method=method, at=at)
 
     def slopes(  # noqa: PLR0913 - options of a prediction, named
@@ -221,6 +227,7 @@ class Questions(FitRecord):
         groups: Groups = "average",
         interval: float = 0.95,
         df: str | None = None,
+        vcov: RobustCovariance | None = None,
         adjust: str = "none",
         parameter: str | None = None,
         response: str | None = None,
@@ -229,7 +236,7 @@ class Questions(FitRecord):
 
         The arguments and columns are those of `marginal_means`; all slopes are one family of tests.
         """
-        estimand = replace(estimand_of(kind, groups, interval, df, parameter, response), adjust=adjust)
+        estimand = replace(estimand_of(kind, groups, interval, df, parameter, response), adjust=adjust, vcov=vcov)
         return slopes(self, variable, by, estimand)
 
     def hypothesis(
@@ -237,6 +244,7 @@ class Questions(FitRecord):
         *texts: str,
         interval: float = 0.95,
         df: str | None = None,
+        vcov: RobustCovariance | None = None,
         adjust: str = "none",
         joint: bool = False,
     ) -> pd.DataFrame:
@@ -246,7 +254,7 @@ class Questions(FitRecord):
         ----------
         *texts : two sides of arithmetic on parameters' names, ``exp, log, sqrt, abs``, compared by ``>``, ``<``, ``=``.
         interval : of left minus right, probability of ``lower, upper``.
-        df : of an estimate's tests, as in `predict`.
+        df, vcov : of an estimate's tests, as in `predict`.
         adjust : of an estimate's tests for their number, as in `marginal_means`.
         joint : of an estimate, whether all equalities hold at once: one F test.
 
@@ -258,4 +266,4 @@ class Questions(FitRecord):
             ``F, df1, df2, p_value``; where ``df2`` is infinite, ``F`` is a chi-square over its ``df1``.
         """
         check_level(interval)
-        return hypotheses(self, texts, Options(interval, df, adjust, joint))
+        return hypotheses(self, texts, Options(interval, df, adjust, joint, vcov))

@@ -69,7 +69,7 @@ FIT = {
     "simulate": {"nsim": "Write `simulate(n=...)`"},
     "summary": {
         "ddf": 'Write `df="kenward-roger"`',
-        "digits": "`summary` has no argument `digits`. Its arguments: df.",
+        "digits": "`summary` has no argument `digits`. Its arguments: df, vcov.",
     },
 }
 

@@ -36,6 +36,16 @@ class Principal:
         """Mean square of the standardised values: Wald's F."""
         return float(np.mean(self.value**2 / self.variance)) if len(self.variance) else math.nan
 
+    def wald_by(self, cov: Array) -> float:
+        """The same by another covariance of the fixed effects ``(p, p)``; NaN where that is of lower rank."""
+        matrix = self.rows @ cov @ self.rows.T
+        if not len(matrix) or not np.all(np.isfinite(matrix)):
+            return math.nan
+        size = np.sqrt(np.diagonal(matrix))
+        if not np.all(size > 0.0) or np.linalg.eigvalsh(matrix / np.outer(size, size))[0] < RANK:
+            return math.nan
+        return float(self.value @ np.linalg.solve(matrix, self.value)) / len(matrix)
+
 
 def principal(L: Array, value: Array, cov: Array) -> Principal:
     """Principal combinations of ``L beta``, whose estimates less the hypothesis are ``value (r,)``."""
@@ -62,6 +72,7 @@ class Asymptotic:
     """Normal and chi-square tests: the covariance of the fixed effects taken as known."""
 
     cov: Array  # (p, p)
+    reference: Array | None = None  # (p, p) of full rank, by which rows of L are independent; cov itself if None
 
     def df(self, L: Array) -> Array:
         """Infinite: ``(r,)``."""
@@ -69,5 +80,5 @@ class Asymptotic:
 
     def joint(self, L: Array, value: Array) -> FTest:
         """Wald's test of all rows of ``L`` at once."""
-        found = principal(L, value, self.cov)
-        return f_test(found.wald, len(found.value), math.inf)
+        found = principal(L, value, self.cov if self.reference is None else self.reference)
+        return f_test(found.wald_by(self.cov), len(found.value), math.inf)

@@ -68,7 +68,7 @@ class KenwardRoger:
         traces = np.trace(U, axis1=1, axis2=2)
         A1 = float(traces @ self.uncertainty @ traces)
         A2 = float(np.einsum("aij,ab,bji->", U, self.uncertainty, U))
-        wald = float(found.value @ np.linalg.solve(found.rows @ self.cov @ found.rows.T, found.value)) / q
+        wald = found.wald_by(self.cov)
         if q == 1:
             return f_test(wald, 1, float(self.df(found.rows)[0]))
         df, scale = _moments_matched(q, A1, A2)

@@ -13,9 +13,10 @@ from bayesmix.errors import ConvergenceWarning, SpecError, nearest
 from bayesmix.inference.estimation.profile import Interval, profile_intervals
 from bayesmix.inference.parameters.natural_scale import from_link, on_link, standard_errors
 from bayesmix.results.fits.degrees_of_freedom import is_linear, quantile
-from bayesmix.results.fits.fixed_inference import fixed_inference
+from bayesmix.results.fits.fixed_inference import FixedInference, fixed_inference
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.refit import by_maximum_likelihood
+from bayesmix.results.fits.robust_covariance import RobustCovariance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,11 @@ METHODS = ("profile", "wald", "satterthwaite", "kenward-roger")
 
 
 def confidence_intervals(
-    fit: EstimateRecord, parameters: Sequence[str] | None, level: float, method: str
+    fit: EstimateRecord,
+    parameters: Sequence[str] | None,
+    level: float,
+    method: str,
+    vcov: RobustCovariance | None = None,
 ) -> pd.DataFrame:
     """Return ``lower, upper`` by name; see `Estimate.confint`."""
     import pandas as pd
@@ -40,10 +45,15 @@ def confidence_intervals(
         if name not in possible:
             scope = "" if name not in fit.names else f' Only fixed effects have {method} intervals; use "profile".'
             raise SpecError(f"There is no parameter `{name}` here.{nearest(name, possible)}{scope}")
+    if vcov is not None and method == "profile":
+        raise SpecError('vcov= is for method="satterthwaite" or "wald"; profiles take no covariance.')
     if method == "profile":
         limits, notes = _profile(fit, names, level)
     else:
-        limits, notes = _symmetric(fit, names, level, method), []
+        limits, notes = (
+            _symmetric(fit, names, level, fixed_inference(fit, "asymptotic" if method == "wald" else method, vcov)),
+            [],
+        )
     table = pd.DataFrame(limits, columns=["lower", "upper"], index=pd.Index(names, name="parameter"))
     if notes:
         table.attrs["notes"] = tuple(notes)
@@ -86,12 +96,13 @@ def _notes(interval: Interval) -> Iterator[str]:
             yield f"`{interval.name}` has no {side} profile limit: {limit.outcome.value}."
 
 
-def _symmetric(fit: EstimateRecord, names: list[str], level: float, method: str) -> list[tuple[float, float]]:
+def _symmetric(
+    fit: EstimateRecord, names: list[str], level: float, inference: FixedInference
+) -> list[tuple[float, float]]:
     """On the scale of the predictors, from where limits of one number for all rows are carried through its link."""
     layout = fit.design.layout
     at = [fit.design.fixed.index(name) for name in names]
     centre, slopes = on_link(layout, fit.values.beta)
-    inference = fixed_inference(fit, "asymptotic" if method == "wald" else method)
     error = standard_errors(slopes, inference.cov)[at]
     df = inference.df(np.eye(len(fit.design.fixed))[at])
     limits = np.tile(centre, (2, 1))

@@ -12,6 +12,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.errors import PredictionWarning, SpecError, warn_user
+from bayesmix.inference.estimation.cluster_robust import ClusterRobust
 from bayesmix.inference.estimation.fixed_tests import Asymptotic, FTest
 from bayesmix.inference.estimation.kenward_roger import KenwardRoger, kenward_roger
 from bayesmix.inference.estimation.methods import Reml
@@ -24,19 +25,21 @@ from bayesmix.results.fits.adjustment import adjustment
 from bayesmix.results.fits.degrees_of_freedom import resolve_df, statistic_columns
 from bayesmix.results.fits.records import EstimateRecord
 from bayesmix.results.fits.refit import estimate_again
+from bayesmix.results.fits.robust_covariance import RobustCovariance
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bayesmix.results.fits.records import FitRecord
 
-Provider = Satterthwaite | KenwardRoger | Asymptotic
+Provider = Satterthwaite | KenwardRoger | ClusterRobust | Asymptotic
 
 WORDS = {
     "satterthwaite": "t distribution with Satterthwaite's degrees of freedom",
     "kenward-roger": "t distribution with Kenward and Roger's covariance and degrees of freedom",
     "asymptotic": "normal distribution (z)",
 }
+T_OR_Z = {"t": "t distribution with Satterthwaite's degrees of freedom", "z": WORDS["asymptotic"]}  # of robust ones
 BY_REML = ", variances estimated again by REML"
 OF_POSTERIORS = "quantiles of the posterior's draws"
 
@@ -48,6 +51,7 @@ class FixedInference:
     method: str  # "satterthwaite", "kenward-roger", "asymptotic"
     provider: Provider
     point: PointEstimate
+    vcov: RobustCovariance | None = None  # in place of the model's
 
     @property
     def cov(self) -> Array:
@@ -62,6 +66,8 @@ class FixedInference:
     @property
     def words(self) -> str:
         """What intervals and tests rest on."""
+        if self.vcov is not None:
+            return f"{T_OR_Z[self.letter]}, {self.vcov.words}"
         again = self.method == "kenward-roger" and not isinstance(self.point.method, Reml)
         return WORDS[self.method] + BY_REML * again
 
@@ -92,22 +98,24 @@ class FixedInference:
         match self.provider:
             case Satterthwaite():
                 return self.provider.of_variance(variance, here)
-            case Asymptotic():
+            case Asymptotic() if self.vcov is None:
                 return np.full(len(here), np.inf)
             case _:
+                asked = f"df={self.method!r}" if self.vcov is None else "vcov="
                 raise SpecError(
-                    f"df={self.method!r} is about fixed effects alone, not effects of groups nor new observations. Ask"
-                    ' for a mean with groups="average" or "zero", or for df="satterthwaite".'
+                    f"{asked} is about fixed effects alone, not effects of groups nor new observations. Ask"
+                    ' for a mean with groups="average" or "zero", or leave it.'
                 )
 
 
-def fixed_inference(fit: EstimateRecord, df: str | None = None) -> FixedInference:
+def fixed_inference(fit: EstimateRecord, df: str | None = None, vcov: RobustCovariance | None = None) -> FixedInference:
     """Inference about the fixed effects, prepared once for all questions that follow.
 
     Parameters
     ----------
     df : ``"satterthwaite"``, the default of linear models, ``"kenward-roger"``, or ``"asymptotic"``, the default of all
         others.
+    vcov : a robust covariance in place of the model's, with its own degrees of freedom of the kind of Satterthwaite's.
 
     Raises
     ------
@@ -115,9 +123,23 @@ def fixed_inference(fit: EstimateRecord, df: str | None = None) -> FixedInferenc
         If there are no such degrees of freedom, or the fit has none.
     """
     method, known = resolve_df(fit, df), inferences_of(fit)
-    if method not in known:
-        known[method] = FixedInference(method, _provider(fit, method), fit.point)
-    return known[method]
+    if vcov is not None and not isinstance(vcov, RobustCovariance):
+        raise SpecError(
+            f"vcov= is what fit.robust_vcov(cluster) gives, not {type(vcov).__name__}: degrees of freedom come with it."
+        )
+    if (method, vcov) not in known:
+        provider = _provider(fit, method) if vcov is None else _robust(fit, method, vcov)
+        known[method, vcov] = FixedInference(method, provider, fit.point, vcov)
+    found: FixedInference = known[method, vcov]
+    return found
+
+
+def _robust(fit: EstimateRecord, method: str, vcov: RobustCovariance) -> Provider:
+    if vcov.point is not fit.point:
+        raise SpecError(f"vcov= is of another fit: {vcov.words}. Ask this one: fit.robust_vcov({vcov.cluster!r}).")
+    if method == "kenward-roger":
+        raise SpecError('df="kenward-roger" is about the model\'s own covariance: leave df= or vcov= out.')
+    return vcov.inference if method == "satterthwaite" else Asymptotic(vcov.inference.cov, fit.point.beta_cov)
 
 
 def _provider(fit: EstimateRecord, method: str) -> Provider:
@@ -140,12 +162,16 @@ def _checked(found: KenwardRoger) -> KenwardRoger:
     return found
 
 
-def inference_of(fit: FitRecord, df: str | None, adjust: str = "none") -> FixedInference | None:
+def inference_of(
+    fit: FitRecord, df: str | None, adjust: str = "none", vcov: RobustCovariance | None = None
+) -> FixedInference | None:
     """That of an estimate; None of a posterior, which refuses degrees of freedom and adjustments."""
     adjustment(adjust)
     if isinstance(fit, EstimateRecord):
-        return fixed_inference(fit, df)
+        return fixed_inference(fit, df, vcov)
     resolve_df(fit, df)
+    if vcov is not None:
+        raise SpecError("vcov= is a covariance of an estimate's fixed effects; a posterior has its draws. Leave it.")
     if adjust != "none":
         raise SpecError(
             f"adjust={adjust!r} is for the tests of an estimate; a posterior's intervals and probabilities are of its"

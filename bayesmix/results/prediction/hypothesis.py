@@ -20,6 +20,7 @@ from bayesmix.results.fits.degrees_of_freedom import interval_columns, statistic
 from bayesmix.results.fits.fixed_inference import FixedInference, inference_of, noted
 from bayesmix.results.fits.linear_predictor import flatten
 from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
+from bayesmix.results.fits.robust_covariance import RobustCovariance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,13 +58,14 @@ class Options:
     df: str | None = None
     adjust: str = "none"
     joint: bool = False
+    vcov: RobustCovariance | None = None
 
 
 def hypotheses(fit: FitRecord, texts: tuple[str, ...], options: Options) -> pd.DataFrame:
     """One row a hypothesis: of draws the share that fulfils it, of an estimate a test by t or z; or one of all."""
     import pandas as pd
 
-    inference = inference_of(fit, options.df, options.adjust)
+    inference = inference_of(fit, options.df, options.adjust, options.vcov)
     for text in texts:
         if not isinstance(text, str):
             raise SpecError(f'A hypothesis is a text, not {text!r}: fit.hypothesis("x > 0", "a = b").')

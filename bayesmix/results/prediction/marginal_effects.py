@@ -68,7 +68,7 @@ def conditional_effects(
         varying[name] = _by_values(design, name) if name == by else spread_out(design, name, points)
     frame = grid(design, varying | _fixed_at(fit, at), cross=False, predictor=r)
     table = predictions(fit, estimand, frame, offset=mean_offset(design, len(frame)))
-    return noted(_beside(frame[list(varying)], table), inference_of(fit, estimand.df))
+    return noted(_beside(frame[list(varying)], table), inference_of(fit, estimand.df, vcov=estimand.vcov))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,7 +167,8 @@ def combine(fit: FitRecord, rows: PredictionRows, wanted: Combinations, estimand
     import pandas as pd
 
     L, labels = wanted.L, wanted.labels
-    inference, chosen = inference_of(fit, estimand.df, estimand.adjust), chosen_of(fit, replace(estimand, kind="mean"))
+    inference = inference_of(fit, estimand.df, estimand.adjust, estimand.vcov)
+    chosen = chosen_of(fit, replace(estimand, kind="mean"))
     scopes = check_options(estimand.kind, estimand.groups, rows.terms)
     chosen = replace(chosen, is_expectation=chosen.is_expectation and estimand.kind == "mean")
     rows = rows if chosen.is_expectation else rows.of_predictor(chosen.predictor)

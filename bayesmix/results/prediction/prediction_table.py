@@ -19,6 +19,7 @@ from bayesmix.results.fits.fixed_inference import FixedInference, inference_of, 
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.marginal_summary import describe_draws
 from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
+from bayesmix.results.fits.robust_covariance import RobustCovariance
 from bayesmix.results.prediction.estimate_prediction import ResolvedEstimand, predict_estimate
 from bayesmix.results.prediction.predict import Kind, check_options, predict
 from bayesmix.results.prediction.rows import PredictionRows
@@ -40,6 +41,7 @@ class Estimand:
     response: str | None = None  # None for the first
     category: int | None = None  # value whose probability is the mean; None for a table of those of all categories
     adjust: str = "none"  # of tests, for their number
+    vcov: RobustCovariance | None = None  # of the fixed effects, in place of the model's
 
     def __post_init__(self) -> None:
         check_level(self.interval)
@@ -163,7 +165,7 @@ def prediction_table(fit: FitRecord, rows: PredictionRows, estimand: Estimand, *
     """Columns that describe the predictions of rows, NaN with a warning where they are not determined."""
     import pandas as pd
 
-    inference = inference_of(fit, estimand.df)
+    inference = inference_of(fit, estimand.df, vcov=estimand.vcov)
     table = pd.DataFrame(_columns(fit, rows, estimand, inference, seed), index=rows.index)
     rows.warn_of_undetermined(fit.design.dropped)
     return noted(rows.whole(table), inference)

@@ -25,6 +25,7 @@ from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits.degrees_of_freedom import is_linear
 from bayesmix.results.fits.fixed_inference import FixedInference, fixed_inference, fixed_table
 from bayesmix.results.fits.linear_predictor import number_names
+from bayesmix.results.fits.robust_covariance import RobustCovariance
 from bayesmix.results.tables import r_printing
 from bayesmix.results.tables.coefficient_tables import (
     CoefficientTable,
@@ -107,9 +108,9 @@ def _html(section: Section) -> str:
     return f"<h4>{html.escape(section.title or TITLES[section.name])}</h4>\n{shown}"
 
 
-def summarise_estimate(fit: EstimateRecord, df: str | None = None) -> Summary:
+def summarise_estimate(fit: EstimateRecord, df: str | None = None, vcov: RobustCovariance | None = None) -> Summary:
     """Summarise a point estimate, line by line as lme4 prints it, or glmmTMB where there are several predictors."""
-    inference = fixed_inference(fit, df)
+    inference = fixed_inference(fit, df, vcov)
     tests = fixed_table(fit, inference)
     fixed = [
         _fixed(inference, part, tests.loc[list(part.columns)]) for part in coefficient_tables(fit.spec, fit.design)
@@ -144,8 +145,10 @@ def _title(fit: EstimateRecord, inference: FixedInference) -> str:
     has_effects = bool(fit.design.terms)
     match fit.point.method:
         case Reml() | Ml() if is_linear(fit):
-            is_exact = fit.method == "REML" and not has_effects and inference.letter == "t"
+            is_exact = fit.method == "REML" and not has_effects and inference.letter == "t" and inference.vcov is None
             detail = ". t-tests are exact, on n - p degrees of freedom" if is_exact else TESTS[inference.method]
+            if inference.vcov is not None:
+                detail = f". {inference.letter}-tests use {inference.vcov.words}"
         case Agq(points):
             detail = f" (Adaptive Gauss-Hermite Quadrature, nAGQ = {points})"
         case _:

@@ -11,7 +11,7 @@ from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.names import corr_effects, corr_names, sd_effects, sd_names
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits.degrees_of_freedom import quantile
-from bayesmix.results.fits.fixed_inference import fixed_inference, fixed_table
+from bayesmix.results.fits.fixed_inference import FixedInference, fixed_table
 from bayesmix.results.fits.linear_predictor import groups, number_names, of_group
 from bayesmix.results.tables.coefficient_tables import component, owners_of, spelled
 
@@ -29,10 +29,12 @@ FIRST = (
 )
 
 
-def tidy_estimate(fit: EstimateRecord, effects: Sequence[str], interval: float, df: str | None = None) -> pd.DataFrame:
+def tidy_estimate(
+    fit: EstimateRecord, effects: Sequence[str], interval: float, inference: FixedInference
+) -> pd.DataFrame:
     """One row a parameter; intervals of fixed effects by t (linear models) or normal quantiles."""
     found: dict[str, Any] = {}
-    tests = fixed_table(fit, fixed_inference(fit, df))
+    tests = fixed_table(fit, inference)
     for name, row in tests.iterrows():
         q = float(quantile(row.get("df", np.inf), interval))
         found[str(name)] = {

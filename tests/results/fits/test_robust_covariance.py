@@ -1,0 +1,138 @@
+"""Cluster-robust inference against clubSandwich (tests/reference/inference/robust.json), and through every verb."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from emmeans import FOLDER, data_of, fit_of
+
+import bayesmix as bmx
+from bayesmix.errors import DataError, SpecError
+
+FIGURES = json.loads((FOLDER / "robust.json").read_text(encoding="utf-8"))
+CASES = [name for name in FIGURES if name != "versions"]
+KINDS = ("CR0", "CR1", "CR2")
+
+
+@cache
+def estimate(case):
+    return bmx.Model(FIGURES[case]["formula"], data_of("oats" if case == "oats_main" else case)).estimate()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("case", CASES)
+def test_coefficients_and_joint_tests_are_clubsandwichs(case, kind):
+    fit, figures = estimate(case), FIGURES[case][kind]
+    vcov = fit.robust_vcov(FIGURES[case]["cluster"], kind)
+    cov = np.array(figures["cov"])
+    size = np.sqrt(np.outer(np.diagonal(cov), np.diagonal(cov)))
+    np.testing.assert_allclose(vcov.to_frame().to_numpy() / size, cov / size, atol=1e-5)
+    table = fit.tidy(vcov=vcov)
+    table = table[table["effect"] == "fixed"]
+    for ours, theirs in {"df": "df", "statistic": "t", "p.value": "p"}.items():
+        np.testing.assert_allclose(table[ours].astype(float), figures[theirs], rtol=1e-5, err_msg=ours)
+    for one in figures["joint"]:
+        L = np.array(one["L"], float)
+        found = vcov.inference.joint(L, L @ fit.values.beta)
+        if not one["F"]:  # more rows than clusters: an error there
+            assert np.isnan(found.p)
+            continue
+        expected = [one["F"], one["df1"], one["df2"], one["p"]]
+        np.testing.assert_allclose(
+            [found.statistic, found.numerator_df, found.denominator_df, found.p], expected, rtol=1e-5
+        )
+
+
+def test_every_verb_takes_it():
+    """One answer in all tables, that of clubSandwich."""
+    fit = estimate("clinics")
+    vcov = fit.robust_vcov("clinic")
+    figures = FIGURES["clinics"]["CR2"]
+    error = np.sqrt(figures["cov"][1][1])
+    tables = (
+        fit.contrasts("t", vcov=vcov),
+        fit.hypothesis("ttrt = 0", vcov=vcov),
+        fit.contrasts("t", vcov=vcov, adjust="tukey"),
+    )
+    for table in tables:
+        row = table.iloc[0]
+        np.testing.assert_allclose([row["std_error"], row["df"]], [error, figures["df"][1]], rtol=1e-5)
+        assert row["p_value"] == pytest.approx(figures["p"][1], rel=1e-5)
+        assert "cluster-robust covariance CR2, 6 clusters of clinic" in table.attrs["intervals"]
+    limits = fit.confint(["ttrt"], method="satterthwaite", vcov=vcov).iloc[0]
+    np.testing.assert_allclose(limits, tables[0][["lower", "upper"]].iloc[0].astype(float), rtol=1e-8)
+    wald = fit.confint(["ttrt"], method="wald", vcov=vcov).iloc[0]
+    assert wald["upper"] - wald["lower"] == pytest.approx(2 * 1.959964 * error, rel=1e-5)
+    assert "t-tests use cluster-robust covariance CR2" in str(fit.summary(vcov=vcov))
+    assert fit.summary(vcov=vcov).tables["fixed_effects"]["std_error"].iloc[1] == pytest.approx(error, rel=1e-5)
+    means = fit.marginal_means("t", vcov=vcov)
+    for table in (fit.predict(pd.DataFrame({"t": ["ctl", "trt"]}), groups="zero", vcov=vcov),
+                  fit.conditional_effects("t", vcov=vcov)):  # fmt: skip
+        columns = ["estimate", "std_error", "df", "lower", "upper"]
+        np.testing.assert_allclose(table[columns].to_numpy(), means[columns].to_numpy(), rtol=1e-10)
+    joint = fit.hypothesis("ttrt = 0", vcov=vcov, joint=True).iloc[0]
+    assert joint["p_value"] == pytest.approx(figures["p"][1], rel=1e-5)
+    normal = fit.contrasts("t", vcov=vcov, df="asymptotic")
+    assert normal.attrs["intervals"].startswith("normal distribution (z), cluster-robust")
+    assert "Cluster-robust covariance CR2, 6 clusters of clinic" in repr(vcov)
+
+
+def test_weights_are_a_change_of_rows():
+    """Of rows times the roots of their weights, without weights: what weighing means in a linear model."""
+    rng = np.random.default_rng(0)
+    frame = data_of("clinics").assign(w=rng.uniform(0.5, 2.0, 120), x=rng.normal(size=120))
+    fit = bmx.Model("y ~ x + (1 | clinic)", frame, weights="w").estimate()
+    root = np.sqrt(frame["w"])
+    rows = pd.DataFrame({"y": root * frame["y"], "one": root, "x": root * frame["x"], "clinic": frame["clinic"]})
+    plain = bmx.Model("y ~ 0 + one + x + (0 + one | clinic)", rows).estimate()
+    for kind in KINDS:
+        ours, theirs = fit.robust_vcov("clinic", kind), plain.robust_vcov("clinic", kind)
+        np.testing.assert_allclose(ours.inference.cov, theirs.inference.cov, rtol=1e-4)
+        np.testing.assert_allclose(ours.inference.df(np.eye(2)), theirs.inference.df(np.eye(2)), rtol=1e-4)
+
+
+def test_linear_regressions_and_clusters_as_values():
+    """Without random effects CR0 is White's sandwich by clusters."""
+    frame = data_of("oats")
+    fit = bmx.Model("yield ~ nitro", frame).estimate()
+    codes = frame["Block"].astype("category").cat.codes.to_numpy()
+    vcov = fit.robust_vcov(list(codes), "CR0")
+    X, e = fit.design.X, fit.design.y - fit.design.X @ fit.values.beta
+    scores = np.array([X[codes == c].T @ e[codes == c] for c in range(6)])
+    bread = np.linalg.inv(X.T @ X)
+    np.testing.assert_allclose(vcov.to_frame(), bread @ scores.T @ scores @ bread, rtol=1e-8)
+
+
+REFUSED = {
+    "kind": (lambda fit: fit.robust_vcov("Block", "CR3"), SpecError, "Choices: CR0, CR1, CR2"),
+    "column": (lambda fit: fit.robust_vcov("block"), DataError, "Did you mean `Block`"),
+    "nested": (lambda fit: fit.robust_vcov("Variety"), SpecError, "in several clusters of `Variety`"),
+    "length": (lambda fit: fit.robust_vcov([1, 2, 3]), DataError, "one value a row"),
+    "matrix": (lambda fit: fit.contrasts("Variety", vcov=fit.vcov), SpecError, "fit.robust_vcov"),
+    "kr": (
+        lambda fit: fit.contrasts("Variety", vcov=fit.robust_vcov("Block"), df="kenward-roger"),
+        SpecError,
+        "leave df= or vcov= out",
+    ),
+    "other": (lambda fit: fit.summary(vcov=estimate("clinics").robust_vcov("clinic")), SpecError, "of another fit"),
+    "groups": (lambda fit: fit.predict(vcov=fit.robust_vcov("Block")), SpecError, "about fixed effects alone"),
+    "profile": (lambda fit: fit.confint(vcov=fit.robust_vcov("Block")), SpecError, "profiles take no covariance"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused(name):
+    question, error, message = REFUSED[name]
+    with pytest.raises(error, match=message):
+        question(fit_of("oats"))
+
+
+def test_generalized_estimates_and_posteriors_are_refused(fitted, posterior_of):
+    with pytest.raises(SpecError, match="linear mixed models"):
+        fitted("cbpp").robust_vcov("herd")
+    with pytest.raises(SpecError, match="a posterior has its draws"):
+        posterior_of("sleepstudy").slopes("Days", vcov=estimate("sleepstudy").robust_vcov("Subject"))
