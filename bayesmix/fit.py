@@ -298,6 +298,25 @@ class Posterior(Fit, PosteriorRecord):
 
         return kfold(self, k, group, seed=seed)
 
+    def test_group(self, group: str, *, seed: int = 0, progress: bool = True) -> pd.DataFrame:
+        """Whether a grouping factor is needed, by a posterior without it; ``print`` it.
+
+        Parameters
+        ----------
+        group : grouping factor, ``"Subject"``.
+        seed, progress : of the other posterior, as of ``model.sample``.
+
+        Returns
+        -------
+        DataFrame
+            ``small``, the share of draws in which all standard deviations of the group are below a tenth of the
+            residual one; ``log_bayes_factor`` of the model with the group over that without, its Monte Carlo ``error``,
+            ``bayes_factor`` and ``probability``, as of `bayesmix.bayes_factor`; NaN where there is no evidence.
+        """
+        from bayesmix.results.criticism.group_evidence import group_evidence
+
+        return group_evidence(self, group, seed=seed, progress=progress)
+
     @override
     def summary(self) -> Summary:
         return summarise_posterior(self)

@@ -17,6 +17,7 @@ LATE = {
     "fit": {
         "results.criticism.cross_validation",
         "results.criticism.diagnosis",
+        "results.criticism.group_evidence",
         "results.criticism.influence",
         "results.storage.fit_storage",
     },

@@ -69,6 +69,33 @@ def sampled(monkeypatch, posterior_of, decomposed):
     return install
 
 
+# ---- anova --------------------------------------------------------------------------------------------------------
+
+
+def test_anova_prints_tests_of_terms():
+    arguments = ("anova", "Reaction ~ Days + (1 | Subject)", "sleepstudy", "--type", "2")
+    printed = run(*arguments)
+    assert printed.exit_code == 0
+    assert printed.stdout.startswith("Type II tests of terms, by Satterthwaite's method\n\n     Sum Sq Mean Sq")
+    found = json.loads(run(*arguments, "--df", "asymptotic", "--json").stdout)
+    assert found["anova"]["Days"]["chisq"] == pytest.approx(169.4014, rel=1e-4)
+    assert run(*arguments, "--csv").stdout.splitlines()[0] == "term,sum_sq,mean_sq,num_df,den_df,F,p_value"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--type", "4"), "of type 1, 2 or 3, not 4"),
+        (("--df", "welch"), "no degrees of freedom df=`welch`"),
+        (("--method", "nuts"), "anova tests the terms of an estimate"),
+    ],
+)
+def test_anova_refuses_what_is_no_test(options, message):
+    refused = run("anova", "Reaction ~ Days + (1 | Subject)", "sleepstudy", *options)
+    assert refused.exit_code == 2
+    assert message in refused.stderr
+
+
 # ---- fit --------------------------------------------------------------------------------------------------------
 
 

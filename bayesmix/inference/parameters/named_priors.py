@@ -62,6 +62,11 @@ def named_priors(spec: ModelSpec, design: Design) -> NamedPriors:
     return NamedPriors(spec.priors)
 
 
+def prior_names(spec: ModelSpec, design: Design) -> set[str]:
+    """Names that a prior may be given for."""
+    return {name for name, _ in _known(spec, design)}
+
+
 def sd_name(term: Term, intercept: str, *, at_means: bool) -> str:
     """Name of the standard deviation of an intercept, ``sd(g, Intercept)``, at zero or at the means of its columns."""
     effect = intercept.removesuffix(INTERCEPT) + CENTRED if at_means else intercept

@@ -31,7 +31,7 @@ from bayesmix.results.criticism.likelihood_ratios import (
 )
 from bayesmix.results.criticism.nested_fits import has_same_fixed_effects, is_nested
 from bayesmix.results.fits.degrees_of_freedom import is_linear
-from bayesmix.results.fits.records import EstimateRecord
+from bayesmix.results.fits.records import EstimateRecord, FitRecord
 from bayesmix.results.fits.refit import estimate_again, estimate_model
 from bayesmix.results.fits.updated_model import updated_model
 from bayesmix.results.tables.anova_table import AnovaTable, anova_table
@@ -138,7 +138,7 @@ def _deletions(fit: EstimateRecord) -> Iterator[_Deletion]:
             yield _Deletion(label, {key: f"~ . - {bar}" + ("" if less is None else f" + {less}")})
 
 
-def _bars(fit: EstimateRecord) -> Iterator[tuple[str, Bar]]:
+def _bars(fit: FitRecord) -> Iterator[tuple[str, Bar]]:
     """The bars of all formulas, each formula once, with what its changes are called by."""
     known = set[str]()
     for one in fit.spec.parameters:
@@ -185,7 +185,7 @@ def group_test(fit: EstimateRecord, group: str, how: Replication | None, replica
     return anova_table(columns, index, heading=f"Model without `{group}`", notes=notes)
 
 
-def check_group(fit: EstimateRecord, group: str) -> None:
+def check_group(fit: FitRecord, group: str) -> None:
     """Raise `SpecError` where a name is no grouping factor of a model."""
     known = list(dict.fromkeys(term.group for term in fit.design.terms))
     if group not in known:
@@ -194,7 +194,7 @@ def check_group(fit: EstimateRecord, group: str) -> None:
         raise SpecError(f"`{group}` is not a grouping factor of the model.{hint} There are {there}.")
 
 
-def without_group(fit: EstimateRecord, group: str) -> dict[str, str]:
+def without_group(fit: FitRecord, group: str) -> dict[str, str]:
     """Changes of the formulas that leave a grouping factor out."""
     changes: dict[str, str] = {}
     for key, bar in _bars(fit):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import Any
@@ -16,6 +16,7 @@ from bayesmix.data.design.model_design import model_design
 from bayesmix.data.design.rebuild import to_frame
 from bayesmix.data.frame import missing_column, open_table
 from bayesmix.errors import DataError, SpecError
+from bayesmix.inference.parameters.named_priors import prior_names
 from bayesmix.language.families.registry import is_known
 from bayesmix.language.formula.expression import column_names
 from bayesmix.language.formula.model_spec import ModelSpec, make_spec
@@ -80,6 +81,8 @@ def updated_model(fit: FitRecord, formula: Any = None, changes: Changes | None =
     data = _table(fit, spec, arguments) if changes.data is KEPT else changes.data
     contrasts = changes.contrasts if changes.contrasts is not KEPT else _still_there(source.contrasts, spec, encoder)
     spec, design = model_design(spec, data, **arguments, contrasts=contrasts)
+    if changes.priors is KEPT:
+        spec = _without_priors(spec, prior_names(fit.spec, fit.design) - prior_names(spec, design))
     if changes.data is not KEPT:
         return Fitted(spec, design, "", data=changes.data)
     if source.responses:
@@ -107,6 +110,11 @@ def _spec(old: ModelSpec, texts: list[str], labels: list[str], changes: Changes)
         words["link"] = None  # the usual one of the new family
     words |= given
     return make_spec(texts, words["family"], words["link"], words["priors"], rescor=words.get("rescor", False))
+
+
+def _without_priors(spec: ModelSpec, gone: Container[str]) -> ModelSpec:
+    """A model without the priors of parameters that it no longer has."""
+    return replace(spec, priors={name: prior for name, prior in spec.priors.items() if name not in gone})
 
 
 def _still_there(contrasts: Mapping[str, str], spec: ModelSpec, encoder: Encoder) -> dict[str, str]:

@@ -41,6 +41,11 @@ HEADINGS = {
     "df": "Df",
     "mc_error": "MC error",
     "replicates": "n",
+    "small": "P(small)",
+    "log_bayes_factor": "log BF",
+    "error": "MC error",
+    "bayes_factor": "BF",
+    "probability": "P(needed)",
 }
 STATISTICS = ("F", "chisq", "lrt", "rlrt")
 DEGREES = ("npar", "df", "num_df", "replicates")

@@ -137,6 +137,16 @@ def test_posteriors_are_sampled_again(data: pd.DataFrame) -> None:
     assert flat.spec.priors == {}
 
 
+def test_priors_of_what_is_gone_go_with_it(data: pd.DataFrame) -> None:
+    """Others stay, misspelled ones too, which sampling refuses by name."""
+    from bayesmix.results.fits.updated_model import updated_model
+
+    priors = {"sd(g)": "HalfNormal(2)", "x": "Normal(0, 1)", "sigmma": "HalfNormal(1)"}
+    fit = bmx.Model("y ~ x + (1 | g)", data.dropna(), priors=priors).estimate()
+    assert set(updated_model(fit, "~ . - (1 | g)").spec.priors) == {"x", "sigmma"}
+    assert set(updated_model(fit, "~ . + z").spec.priors) == set(priors)
+
+
 def test_formulas_with_a_dot_keep_their_columns(data: pd.DataFrame) -> None:
     complete = data.dropna()[["y", "x", "z", "f"]]
     found = bmx.Model("y ~ .", complete, contrasts={"f": "sum"}).estimate().update("~ . - z")
