@@ -28,6 +28,7 @@ _PUBLIC = {
     "Posterior": "bayesmix.fit",
     "load": "bayesmix.fit",
     "plots": "bayesmix.present.plots",
+    "studies": "bayesmix.studies",
     "report": "bayesmix.present.report.report",
     "load_dataset": "bayesmix.data.datasets",
     "read_data": "bayesmix.data.files",
@@ -57,6 +58,7 @@ _PUBLIC = {
 __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 (the keys are strings)
 
 if TYPE_CHECKING:
+    from bayesmix import studies as studies
     from bayesmix.comparison import Comparison as Comparison
     from bayesmix.comparison import compare as compare
     from bayesmix.data.datasets import dataset_names as dataset_names
@@ -101,7 +103,7 @@ def __getattr__(name: str) -> Any:
 
         raise AttributeError(f"bayesmix has no attribute `{name}`.{nearest(name, _PUBLIC)}")
     module = import_module(_PUBLIC[name])
-    return module if name == "plots" else getattr(module, name)
+    return module if name in {"plots", "studies"} else getattr(module, name)
 
 
 def __dir__() -> list[str]:

@@ -44,10 +44,10 @@ CHAPTERS = (
     "fit",
     "comparison",
     "model",
+    "studies",
     "present.plots",
     "present.report",
     "present.cli",
-    "studies",
     "bayesmix",  # the public names
 )
 # importing chapter or module -> what it may know although that comes later

@@ -16,6 +16,7 @@ NAMES = {
     "compare",
     "Comparison",
     "plots",
+    "studies",
     "report",
     "Estimate",
     "Posterior",

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -707,7 +708,7 @@ def test_what_a_method_cannot_finish_is_exit_status_1(monkeypatch):
     assert (result.exit_code, result.stderr) == (1, "FitError: No way down.\n")
 
 
-@pytest.mark.parametrize("command", ["compare", "fit", "report", "data", "models"])
+@pytest.mark.parametrize("command", ["compare", "fit", "power", "report", "data", "models"])
 def test_help_shows_examples(command):
     result = run(command, "--help")
     assert result.exit_code == 0
@@ -798,3 +799,41 @@ def test_other_letters_than_ascii_where_the_locale_knows_none(german):
     assert found.returncode == 0, found.stderr.decode()
     assert "Länge ~ Tage + (1 | Subject)" in found.stdout.decode()
     assert "größe.csv" in found.stdout.decode()
+
+
+POWER = ("power", "Reaction ~ Days + (1 | Subject)", "sleepstudy", "--effect", "Days=1.5", "--replicates", "20")
+SIZES = ("--groups", "Subject=6,12", "--rows", "5")
+
+
+def test_power(tmp_path):
+    """The table of `studies.power`, as text, CSV and JSON, with a figure; a checkpoint is taken over."""
+    kept = ("--checkpoint", str(tmp_path / "power.jsonl"))
+    shown = run(*POWER, *SIZES, *kept, "--figure", str(tmp_path / "power.png"))
+    assert shown.exit_code == 0, shown.stderr
+    fit = bmx.Model("Reaction ~ Days + (1 | Subject)", bmx.load_dataset("sleepstudy")).estimate()
+    study = bmx.studies.power(fit, effect={"Days": 1.5}, n={"Subject": [6, 12]}, rows=5, replicates=20, progress=False)
+    assert shown.stdout == f"{study}\n"
+    assert (tmp_path / "power.png").read_bytes().startswith(b"\x89PNG")
+    table = pd.read_csv(io.StringIO(run(*POWER, *SIZES, *kept, "--csv").stdout))
+    pd.testing.assert_frame_equal(table, study.table.reset_index(), check_dtype=False)
+    content = json.loads(run(*POWER, *SIZES, *kept, "--json", "--power", "0.3").stdout)
+    assert content["table"][1]["power"] == study.table["power"].iloc[1]
+    assert content["hypothesis"] == "Days"
+
+
+POWERLESS = {
+    "no number": (("--effect", "Days=five"), "--effect `Days=five` is not a name and a number"),
+    "no name": (("--effect", "5"), "--effect `5` is not a name and a number"),
+    "no factor": (("--groups", "10,20"), "--groups `10,20` has no grouping factor"),
+    "no whole numbers": (("--groups", "Subject=10,x"), "--groups Subject=10,x: whole numbers"),
+    "no folder": (("--figure", "nowhere/power.png"), "The figure cannot be written"),
+    "unknown": (("--test", "Dayz"), "Did you mean `Days`"),
+}
+
+
+@pytest.mark.parametrize("name", POWERLESS)
+def test_bad_requests_of_power(name):
+    options, words = POWERLESS[name]
+    result = run(*POWER, *options)
+    assert result.exit_code == 2
+    assert words in result.stderr

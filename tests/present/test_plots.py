@@ -392,6 +392,27 @@ def test_figures_of_studies():
     assert np.diff(ends[:, 1])[0] / np.diff(ends[:, 0])[0] == pytest.approx(common)
 
 
+def test_power_is_drawn_over_sizes(fitted):
+    study = bmx.studies.power(
+        fitted("sleepstudy"), effect={"Days": 5.0}, n={"Subject": [6, 12]}, rows=[5, 10], replicates=20, progress=False
+    )
+    drawn = bmx.plots.power(study)
+    power, width = drawn.axes
+    own = study.table.xs(5, level="rows")
+    assert lines(power)[0].tolist()[0][1] == 0.8
+    np.testing.assert_allclose(lines(power)[1], np.column_stack([[6, 12], own["power"]]))
+    np.testing.assert_allclose(lines(width)[0], np.column_stack([[6, 12], own["width"]]))
+    band = power.collections[0].get_paths()[0].vertices[:, 1]
+    assert {band.min(), band.max()} == {own["lower"].min(), own["upper"].max()}
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["rows = 5", "rows = 10"]
+    assert (power.get_xlabel(), power.get_ylabel()) == ("levels of Subject", "power")
+    assert titles(drawn) == ["power at alpha = 0.05", "95 % intervals of Days"]
+    joint = bmx.studies.power(
+        fitted("sleepstudy"), test="Days", statistic="ratio", n={"Subject": [6, 12]}, replicates=4, progress=False
+    )
+    assert len(bmx.plots.power(joint).axes) == 2
+
+
 # ---- state ------------------------------------------------------------------------------------------------------
 
 
@@ -416,8 +437,8 @@ def test_figures_leave_no_trace():
 def test_every_figure_says_what_it_draws(model, fitted, posterior_of):
     """Given a model, an estimate, a list, a text in place of what they take: a message with what to give them."""
     given = {"Model": model("esoph"), "Estimate": fitted("esoph"), "list": [fitted("esoph")], "str": "esoph.zarr"}
-    names = [name for name in bmx.plots.__all__ if name not in {"standard_errors", "sample", "coverage"}]
-    assert len(names) == 16
+    names = [name for name in bmx.plots.__all__ if name != "coverage"]
+    assert len(names) == 19
     for name in names:
         takes = str(next(iter(inspect.signature(getattr(bmx.plots, name)).parameters.values())).annotation)
         for kind, value in given.items():

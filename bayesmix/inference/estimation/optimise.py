@@ -334,13 +334,13 @@ def difference(objective: Objective, x: Array, *, at: Array | None = None, step:
 
 
 def steps(x: Array, step: float = 1e-4) -> Array:
-    """Steps ``(m,)`` of differences at ``x``."""
+    """Steps ``(..., m)`` of differences at ``x``."""
     return np.asarray(step * np.maximum(np.abs(x), 0.1))
 
 
 def symmetric(rows: Array) -> Array:
-    """The mean of a matrix and its transpose."""
-    return np.asarray(0.5 * (rows + rows.T))
+    """The mean of matrices ``(..., m, m)`` and their transposes."""
+    return np.asarray(0.5 * (rows + np.swapaxes(rows, -1, -2)))
 
 
 def _gradients(objective: Objective, points: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,20 @@ class PointEstimates:
         pairs = [sd_and_corr(matrix) for matrix in self.covariances]
         sd, corr = tuple(sd for sd, _ in pairs), tuple(corr for _, corr in pairs)
         return Parameters(self.beta, sd, corr, self.b, self.dispersion)
+
+    def one(self, i: int, near: PointEstimate) -> PointEstimate:
+        """One of them as an estimate, as those of single fits are; ``near`` is one of the same design."""
+        return replace(
+            near,
+            beta=self.beta[i],
+            beta_cov=self.beta_cov[i],
+            covariances=tuple(own[i] for own in self.covariances),
+            dispersion=None if self.dispersion is None else float(self.dispersion[i]),
+            b=tuple(own[i] for own in self.b),
+            criterion=float(self.criterion[i]),
+            singular=tuple(np.flatnonzero(self.singular[i]).tolist()),
+            theta=self.theta[i],
+        )
 
     def with_others(self, at: Array, others: PointEstimates) -> PointEstimates:
         """The same with those at some places exchanged."""

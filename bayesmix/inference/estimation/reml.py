@@ -154,25 +154,6 @@ def _profiled(problem: LinearProblem, solution: LinearSolution, log_variance: Ar
     return value + (solution.log_det_X - 2.0 * problem.log_T) if reml else value
 
 
-def deviance(problem: LinearProblem, theta: Array, beta: Array, sigma: float) -> tuple[float, Array, Array, float]:
-    """Minus twice the log-likelihood with nothing profiled out; its derivatives by theta, beta~ and log sigma.
-
-    Parameters
-    ----------
-    theta : (size,) relative covariance parameters.
-    beta : (p,) fixed effects in computational coordinates, as deviation from least squares.
-    """
-    factorisation = factorise(problem.coordinates.plan, problem.moments, problem.coordinates.by_factor(theta))
-    residual = np.append(-beta, 1.0)
-    scores = factorisation.XX @ residual
-    rss = float(residual @ scores)
-    value = problem.n * math.log(2.0 * math.pi * sigma**2) - problem.log_weights
-    value += float(factorisation.log_determinant) + rss / sigma**2
-    S = np.outer(residual, residual) / sigma**2
-    by_theta = _by_theta(problem, factorisation, theta, S)
-    return value, by_theta, -2.0 * scores[: problem.p] / sigma**2, 2.0 * problem.n - 2.0 * rss / sigma**2
-
-
 def profiled_deviance(
     problem: LinearProblem,
     factors: list[Array],
@@ -215,17 +196,28 @@ def profiled_deviance(
     return value, by_factor, 2.0 * n - 2.0 * rss / sigma2, 2.0 * pull / sigma2
 
 
-def restricted_deviance(problem: LinearProblem, theta: Array, sigma: float) -> tuple[float, Array, float]:
-    """REML criterion with sigma not profiled out; its derivatives by theta and log sigma."""
+def deviance_at_sigma(problem: LinearProblem, theta: Array, sigma: Array, *, reml: bool) -> tuple[Array, Array]:
+    """REML criterion or minus twice the log-likelihood, fixed effects at their best, with sigma not profiled out.
+
+    Parameters
+    ----------
+    theta, sigma : ``(..., size)`` and ``(...,)``.
+
+    Returns
+    -------
+    value, gradient
+        ``(...,)``, and by theta and log sigma ``(..., size + 1)``.
+    """
     solution = solve_linear(problem, theta)
-    freedom, rss, p = problem.n - problem.p, float(solution.rss), problem.p
-    value = freedom * math.log(2.0 * math.pi * sigma**2) + rss / sigma**2 - problem.log_weights
-    value += float(solution.factorisation.log_determinant) + float(solution.log_det_X) - 2.0 * problem.log_T
-    residual = np.append(-solution.beta, 1.0)
-    S = np.outer(residual, residual) / sigma**2
-    S[:p, :p] += np.linalg.inv(solution.factorisation.XX[:p, :p])
+    freedom, p = problem.n - problem.p if reml else problem.n, problem.p
+    ratio = solution.rss / sigma**2
+    value = _profiled(problem, solution, np.log(2.0 * math.pi * sigma**2), reml=reml) + ratio - freedom
+    residual = np.concatenate([-solution.beta, np.ones((*solution.rss.shape, 1))], axis=-1)
+    S = residual[..., :, None] * residual[..., None, :] / np.asarray(sigma)[..., None, None] ** 2
+    if reml:
+        S[..., :p, :p] += np.linalg.inv(solution.factorisation.XX[..., :p, :p])
     by_theta = _by_theta(problem, solution.factorisation, theta, S)
-    return value, by_theta, 2.0 * freedom - 2.0 * rss / sigma**2
+    return value, np.concatenate([by_theta, 2.0 * (freedom - ratio)[..., None]], axis=-1)
 
 
 def _by_theta(problem: LinearProblem, factorisation: Factorisation, theta: Array, S: Array) -> Array:

@@ -17,18 +17,22 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.fixed_tests import FTest, f_test, principal
+from bayesmix.inference.estimation.linear_refits import piece
 from bayesmix.inference.estimation.methods import Reml
-from bayesmix.inference.estimation.optimise import difference
+from bayesmix.inference.estimation.optimise import steps, symmetric
 from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.estimation.point_estimates import PointEstimates
 from bayesmix.inference.estimation.reml import (
     LinearProblem,
-    deviance,
+    deviance_at_sigma,
     linear_problem,
-    restricted_deviance,
+    of_some,
     solve_linear,
+    with_responses,
 )
 
 STEP = 1e-4  # of central differences by the covariance parameters
+FLAT = 1e-6  # of the largest curvature: directions with less say nothing
 EQUAL = 1e-8  # degrees of freedom that differ by less are the same
 
 
@@ -77,38 +81,91 @@ def satterthwaite(design: Design, point: PointEstimate) -> Satterthwaite:
 
     Directions without curvature (singular fits) are left out.
     """
-    problem = linear_problem(design, point.coordinates)
-    sigma = float(point.dispersion or 1.0)
-    at = np.append(point.theta, math.log(sigma))
-
-    def objective(x: Array) -> tuple[float, Array]:
-        if isinstance(point.method, Reml):
-            value, by_theta, by_sigma = restricted_deviance(problem, x[:-1], math.exp(x[-1]))
-            return value, np.append(by_theta, by_sigma)
-        beta = solve_linear(problem, x[:-1]).beta
-        value, by_theta, _, by_sigma = deviance(problem, x[:-1], beta, math.exp(x[-1]))
-        return value, np.append(by_theta, by_sigma)
-
-    values, vectors = np.linalg.eigh(difference(objective, at))
-    usable = values > 1e-6 * values.max()
-    uncertainty = 2.0 * (vectors[:, usable] / values[usable]) @ vectors[:, usable].T
-    beside = tuple(_beside(problem, point, i) for i in range(len(point.theta)))
-    by_theta = [(up.beta_cov - down.beta_cov) / _distance(up, down) for up, down in beside]
-    return Satterthwaite(uncertainty, beside, point.beta_cov, np.array([*by_theta, 2.0 * point.beta_cov]))
+    problem, sigma = linear_problem(design, point.coordinates), np.asarray(point.dispersion or 1.0)
+    uncertainty = _uncertainty(problem, point.theta, sigma, reml=isinstance(point.method, Reml))
+    thetas = _beside(point.theta, steps(point.theta, STEP))
+    covs = _covariances(problem, thetas, sigma)
+    moved = [_moved(point, theta, cov) for theta, cov in zip(thetas, covs, strict=True)]
+    m = len(point.theta)
+    slopes = _slopes(covs, steps(point.theta, STEP), point.beta_cov)
+    return Satterthwaite(uncertainty, tuple(zip(moved[:m], moved[m:], strict=True)), point.beta_cov, slopes)
 
 
-def _beside(problem: LinearProblem, point: PointEstimate, i: int) -> tuple[PointEstimate, PointEstimate]:
-    shift = STEP * max(abs(point.theta[i]), 0.1) * np.eye(len(point.theta))[i]
-    return _moved(problem, point, point.theta + shift), _moved(problem, point, point.theta - shift)
+def satterthwaite_of_all(
+    design: Design, responses: Array, near: PointEstimate, fits: PointEstimates
+) -> list[Satterthwaite | None]:
+    """The same of estimates for many responses ``(B, n)`` of one design, but for `of_variance`; None of failed ones.
+
+    Parameters
+    ----------
+    near : an estimate of the design, whose coordinates those of ``fits`` are.
+    """
+    problem = with_responses(linear_problem(design, near.coordinates), design, responses)
+    found: list[Satterthwaite | None] = [None] * len(fits)
+    fitted = np.flatnonzero(~fits.failed)
+    size = max(piece(near.coordinates, problem.p + 1) // (2 * len(near.theta) + 2), 1)
+    for some in np.split(fitted, range(size, len(fitted), size)):
+        own, theta, cov = of_some(problem, some), fits.theta[some], fits.beta_cov[some]
+        sigma = np.ones(len(some)) if fits.dispersion is None else fits.dispersion[some]
+        uncertainty, h = _uncertainty(own, theta, sigma, reml=isinstance(fits.method, Reml)), steps(theta, STEP)
+        slopes = _slopes(_covariances(own, _beside(theta, h), sigma), h, cov)
+        for i, parts in zip(some, zip(uncertainty, cov, slopes, strict=True), strict=True):
+            found[i] = Satterthwaite(parts[0], (), *parts[1:])
+    return found
 
 
-def _moved(problem: LinearProblem, point: PointEstimate, theta: Array) -> PointEstimate:
-    """The estimate with other covariance parameters, sigma as it is; fixed and random effects are not moved."""
+def _uncertainty(problem: LinearProblem, theta: Array, sigma: Array, *, reml: bool) -> Array:
+    """Inverse information ``(..., m + 1, m + 1)`` on theta and log sigma: central differences of exact gradients."""
+    x = np.concatenate([theta, np.log(sigma)[..., None]], axis=-1)
+    h = steps(x, STEP)
+    points = _beside(x, h)
+    flat = points.reshape(-1, x.shape[-1])
+    own = _repeated(problem, x.shape[:-1], len(points))
+    _, gradients = deviance_at_sigma(own, flat[:, :-1], np.exp(flat[:, -1]), reml=reml)
+    values, vectors = np.linalg.eigh(symmetric(_differences(gradients.reshape(points.shape), h)))
+    usable = values > FLAT * values.max(axis=-1, keepdims=True)
+    inverse = np.where(usable, 2.0 / np.where(usable, values, 1.0), 0.0)
+    return np.asarray((vectors * inverse[..., None, :]) @ np.swapaxes(vectors, -1, -2))
+
+
+def _covariances(problem: LinearProblem, thetas: Array, sigma: Array) -> Array:
+    """Cov(beta) ``(k, ..., p, p)`` at other covariance parameters ``(k, ..., m)``, sigma ``(...,)`` as it is."""
     T, p = problem.coordinates.T, problem.p
+    own = _repeated(problem, sigma.shape, len(thetas))
+    information = solve_linear(own, thetas.reshape(-1, thetas.shape[-1])).factorisation.XX[..., :p, :p]
+    return np.asarray(
+        sigma[..., None, None] ** 2 * (T @ np.linalg.inv(information) @ T.T).reshape(*thetas.shape[:-1], p, p)
+    )
+
+
+def _slopes(covs: Array, h: Array, cov: Array) -> Array:
+    """Derivatives of Cov(beta) by theta and log sigma ``(..., m + 1, p, p)``."""
+    return np.concatenate([_differences(covs, h), 2.0 * cov[..., None, :, :]], axis=-3)
+
+
+def _beside(x: Array, h: Array) -> Array:
+    """Points ``(2 m, ..., m)`` with one coordinate of ``x (..., m)`` moved up by its step, then with one moved down."""
+    shifts = np.moveaxis(h[..., None, :] * np.eye(x.shape[-1]), -2, 0)
+    return np.concatenate([x + shifts, x - shifts])
+
+
+def _differences(both: Array, h: Array) -> Array:
+    """Derivatives by each coordinate, behind the leading axes of ``h (..., m)``, from values ``(2 m, ...)`` beside."""
+    m, lead = h.shape[-1], h.ndim - 1
+    width = 2.0 * np.moveaxis(h, -1, 0).reshape(m, *h.shape[:-1], *[1] * (both.ndim - 1 - lead))
+    return np.moveaxis((both[:m] - both[m:]) / width, 0, lead)
+
+
+def _repeated(problem: LinearProblem, lead: tuple[int, ...], times: int) -> LinearProblem:
+    """The problems of many responses again and again; that of a single response is that of any points."""
+    return of_some(problem, np.tile(np.arange(lead[0]), times)) if lead else problem
+
+
+def _moved(point: PointEstimate, theta: Array, cov: Array) -> PointEstimate:
+    """The estimate with other covariance parameters, sigma as it is; fixed and random effects are not moved."""
     sigma2 = float(point.dispersion or 1.0) ** 2
-    inverse = np.linalg.inv(solve_linear(problem, theta).factorisation.XX[:p, :p])
-    covariances = tuple(sigma2 * G for G in problem.coordinates.covariances(theta))
-    return replace(point, theta=theta, beta_cov=sigma2 * T @ inverse @ T.T, covariances=covariances)
+    covariances = tuple(sigma2 * G for G in point.coordinates.covariances(theta))
+    return replace(point, theta=theta, beta_cov=cov, covariances=covariances)
 
 
 def _of_mean_square(df: Array) -> float:

@@ -64,11 +64,11 @@ def compared(
         return compare(posterior, estimate, causes=causes), judge(request.figures, estimate, posterior)
 
 
-def check_output(path: Path | None) -> None:
-    """Say that a report cannot be written before the long part."""
+def check_output(path: Path | None, kind: str = "report") -> None:
+    """Say that a report or figure cannot be written before the long part."""
     if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
         what = "is a folder" if path.is_dir() else "is in a folder that does not exist"
-        raise SpecError(f"The report cannot be written: `{path}` {what}.")
+        raise SpecError(f"The {kind} cannot be written: `{path}` {what}.")
 
 
 def write_report(request: Request, comparison: Comparison, verdict: Verdict, path: Path, *, progress: bool) -> None:

@@ -2,7 +2,7 @@
 
 Data and lines: `scatter`, `group_lines`, `mean_curves`, `categories`, `residuals`. Groups: `caterpillar`, `shrinkage`,
 `pooling`. Parameters: `forest`, `sd_density`, `prior_posterior`. Prediction: `ppc`, `prior_predictive`. Draws: `pairs`,
-`trace`, `rank`. Studies: `standard_errors`, `sample`, `coverage`.
+`trace`, `rank`. Studies: `standard_errors`, `sample`, `coverage`, `power`.
 
 Nothing is shown and no global state is touched. Colours are those of Okabe and Ito, which people with any colour vision
 tell apart.
@@ -24,7 +24,7 @@ from bayesmix.present.plots.pooling import pooling
 from bayesmix.present.plots.predictive import ppc, prior_predictive
 from bayesmix.present.plots.residuals import residuals
 from bayesmix.present.plots.shrinkage import shrinkage
-from bayesmix.present.plots.studies import coverage, sample, standard_errors
+from bayesmix.present.plots.studies import coverage, power, sample, standard_errors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,6 +40,7 @@ __all__ = [
     "mean_curves",
     "pairs",
     "pooling",
+    "power",
     "ppc",
     "prior_posterior",
     "prior_predictive",

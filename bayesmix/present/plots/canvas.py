@@ -86,13 +86,15 @@ ARTICLES = {
     "Posterior": "a posterior",
     "Model": "a model",
     "DataFrame": "a table",
+    "Power": "a study of power",
+    "StandardErrors": "a study of standard errors",
 }
 
 
 def _check_drawable(figure: str, value: object, drawable: Sequence[str]) -> None:
     """Raise `SpecError` for what a figure does not draw, with what to give it."""
     if not ARTICLES.keys() >= set(drawable) or any(kind.__name__ in drawable for kind in type(value).__mro__):
-        return  # a protocol, such as that of studies, is known by what it has
+        return
     given = ARTICLES.get(type(value).__name__, f"`{type(value).__name__}`")
     what = f"plots.{figure} draws {' or '.join(ARTICLES[name] for name in drawable)}, not {given}."
     fits = {"Estimate": "model.estimate()", "Posterior": "model.sample()"}

@@ -1,19 +1,35 @@
-"""Figures of studies: standard errors as reported and as they are, samples, coverage of intervals."""
+"""Figures of studies: standard errors as reported and as they are, samples, coverage of intervals, power."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.lines import Line2D
 
-from bayesmix.present.plots.canvas import BLUE, COLOURS, GREY, INK, MARKERS, PALE, RED, legend_above, panels, styled
+from bayesmix.present.plots.canvas import (
+    BLUE,
+    COLOURS,
+    GREY,
+    INK,
+    MARKERS,
+    PALE,
+    RED,
+    legend_above,
+    look,
+    panels,
+    styled,
+)
 from bayesmix.results.fits.level import check_level
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from bayesmix.studies.power import Power
+    from bayesmix.studies.standard_errors import StandardErrors
 
 WORDS = {
     "common": "least squares, one slope for all groups",
@@ -24,24 +40,8 @@ WORDS = {
 BINS = 40
 
 
-class Study(Protocol):
-    """What `bayesmix.studies.standard_errors` returns; studies come after figures, and are not known here."""
-
-    @property
-    def replicates(self) -> pd.DataFrame:
-        """Columns ``estimator, slope, std_error, ...``."""
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """One row an estimator: ``actual_se, reported_se, ...``."""
-
-    @property
-    def sample(self) -> pd.DataFrame:
-        """The last sample: ``group, x, y, ...``."""
-
-
 @styled
-def standard_errors(study: Study) -> Figure:
+def standard_errors(study: StandardErrors) -> Figure:
     """Draw the standard errors that every estimator reports, replicate by replicate, beside the actual one.
 
     Parameters
@@ -73,7 +73,7 @@ def standard_errors(study: Study) -> Figure:
 
 
 @styled
-def sample(study: Study) -> Figure:
+def sample(study: StandardErrors) -> Figure:
     """Draw the last sample of a study: every group with its own line over all other points, and the common slope.
 
     Parameters
@@ -133,3 +133,50 @@ def coverage(table: pd.DataFrame, *, level: float = 0.95) -> Figure:
     title = f"{n} simulated data sets" if n else "coverage"
     legend_above(figure, handles, [str(method) for method in table.columns], title=title)
     return figure
+
+
+@styled
+def power(study: Power, *, wanted: float = 0.8) -> Figure:
+    """Draw power and the mean width of intervals over the sizes of a study, with 95 % limits of the simulation.
+
+    Parameters
+    ----------
+    study : from `bayesmix.studies.power`. The first of its sizes that varies is drawn along the axis, a line for each
+        combination of the others.
+    wanted : power at which a line is drawn.
+    """
+    check_level(wanted, "wanted")
+    table = study.table
+    along = study.along
+    others = [name for name in table.index.names if name != along]
+    has_width = bool(table["width"].notna().any())
+    figure, axes = panels(1 + has_width, columns=2, height=2.9)
+    axes[0].axhline(wanted, color=GREY, linewidth=1.0, linestyle=(0, (4, 2)), zorder=0)
+    flat = table.reset_index()
+    parts = flat.groupby(others, sort=False) if others else [((), flat)]
+    handles: list[Artist] = []
+    texts: list[str] = []
+    for place, (key, part) in enumerate(parts):
+        colour, marker = look(place)
+        own = part.sort_values(along)
+        x = own[along].to_numpy(float)
+        axes[0].fill_between(x, own["lower"], own["upper"], color=colour, alpha=0.18, linewidth=0.0)
+        axes[0].plot(x, own["power"], marker, linestyle="-", color=colour, markersize=5.0, markeredgewidth=0.0)
+        if has_width:
+            axes[1].plot(x, own["width"], marker, linestyle="-", color=colour, markersize=5.0, markeredgewidth=0.0)
+        handles.append(Line2D([], [], color=colour, marker=marker))
+        values = key if isinstance(key, tuple) else (key,)
+        texts.append(", ".join(f"{name} = {value:g}" for name, value in zip(others, values, strict=True)))
+    _label_power(axes, study, along)
+    n = int(table["replicates"].iloc[0])
+    title = f"{study.hypothesis}: {n} data sets a size, bands: 95 % limits of the simulation"
+    legend_above(figure, handles if others else [], texts if others else [], title=title)
+    return figure
+
+
+def _label_power(axes: list[Axes], study: Power, along: str) -> None:
+    words = f"{along} in each group" if along == "rows" else f"levels of {along}"
+    axes[0].set(ylim=(0.0, 1.02), xlabel=words, ylabel="power", title=f"power at alpha = {study.alpha:g}")
+    for axis in axes[1:]:
+        axis.set(xlabel=words, ylabel="mean width", ylim=(0.0, 1.08 * float(study.table["width"].max())))
+        axis.set_title(f"{100.0 * (1.0 - study.alpha):g} % intervals of {study.hypothesis}")

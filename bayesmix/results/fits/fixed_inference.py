@@ -5,20 +5,22 @@ Every table of an estimate asks this one record, so that one question has one an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.errors import PredictionWarning, SpecError, warn_user
+from bayesmix.errors import BayesmixError, PredictionWarning, SpecError, warn_user
 from bayesmix.inference.estimation.cluster_robust import ClusterRobust
 from bayesmix.inference.estimation.fixed_tests import Asymptotic, FTest
 from bayesmix.inference.estimation.kenward_roger import KenwardRoger, kenward_roger
 from bayesmix.inference.estimation.methods import Reml
 from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.estimation.point_estimates import PointEstimates
 from bayesmix.inference.estimation.prediction_variance import VarianceFunction
-from bayesmix.inference.estimation.satterthwaite import Satterthwaite, satterthwaite
+from bayesmix.inference.estimation.satterthwaite import Satterthwaite, satterthwaite, satterthwaite_of_all
 from bayesmix.inference.parameters.natural_scale import reported_jacobian, standard_errors
 from bayesmix.results.fits.accessors import inferences_of
 from bayesmix.results.fits.adjustment import adjustment
@@ -140,6 +142,37 @@ def _robust(fit: EstimateRecord, method: str, vcov: RobustCovariance) -> Provide
     if method == "kenward-roger":
         raise SpecError('df="kenward-roger" is about the model\'s own covariance: leave df= or vcov= out.')
     return vcov.inference if method == "satterthwaite" else Asymptotic(vcov.inference.cov, fit.point.beta_cov)
+
+
+def fixed_inferences(
+    fit: EstimateRecord, responses: Sequence[Array], found: PointEstimates, df: str | None = None
+) -> list[FixedInference | None]:
+    """The same of estimates for many responses ``(B, n)``, of each that the model has; None of failed ones.
+
+    Parameters
+    ----------
+    fit : of the design, in whose coordinates the others are.
+    """
+    method, fitted = resolve_df(fit, df), (found.converged & ~found.failed).tolist()
+    if method == "satterthwaite":
+        every: Iterable[Provider | None] = satterthwaite_of_all(fit.design, responses[0], fit.point, found)
+    elif method == "asymptotic":
+        every = map(Asymptotic, found.beta_cov)
+    else:
+        every = (_alone(fit, responses, found, i, method) if is_fitted else None for i, is_fitted in enumerate(fitted))
+    known = [one if is_fitted else None for one, is_fitted in zip(every, fitted, strict=True)]
+    return [None if one is None else FixedInference(method, one, fit.point) for one in known]
+
+
+def _alone(
+    fit: EstimateRecord, responses: Sequence[Array], found: PointEstimates, i: int, method: str
+) -> Provider | None:
+    """What the inference of one of many estimates is made by."""
+    design = fit.design.with_response(*(y[i] for y in responses))
+    try:
+        return _provider(EstimateRecord(replace(fit.fitted_model, design=design), found.one(i, fit.point)), method)
+    except (BayesmixError, np.linalg.LinAlgError):
+        return None
 
 
 def _provider(fit: EstimateRecord, method: str) -> Provider:

@@ -61,6 +61,40 @@ class Options:
     vcov: RobustCovariance | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LinearHypothesis:
+    """A hypothesis about linear combinations of the fixed effects: ``L beta - null`` compared with zero."""
+
+    text: str
+    L: Array  # (r, p)
+    null: Array  # (r,)
+    sign: str = "="
+
+
+def linear_hypothesis(fit: FitRecord, text: str) -> LinearHypothesis:
+    """Read a hypothesis that is one about a linear combination of fixed effects.
+
+    Raises
+    ------
+    SpecError
+        If it is none.
+    """
+    one, names, layout = _read(text), fit.names, fit.design.layout
+    basis = dict(zip(names, np.column_stack([np.zeros(len(names)), np.eye(len(names))]), strict=True))
+    try:
+        with np.errstate(all="ignore"):
+            constant, *ends = one.difference(basis) + np.zeros(len(names) + 1)
+            at = float(one.difference({name: np.asarray(0.5 + 0.25 * j) for j, name in enumerate(names)}))
+    except ZeroDivisionError:
+        constant, ends, at = np.nan, [np.nan] * len(names), np.nan
+    L = np.array(ends) - constant
+    own = [j for j, name in enumerate(names) if name in layout.coefficients]
+    is_linear = abs(constant + L @ (0.5 + 0.25 * np.arange(len(names))) - at) <= ROUNDING * (1.0 + np.abs(L).sum())
+    if not is_linear or np.any(np.delete(L, own) != 0.0):
+        raise SpecError(f"Hypothesis `{text}` is not about a linear combination of fixed effects: {', '.join(names)}.")
+    return LinearHypothesis(text, L[None, : len(layout.fixed)], np.array([-constant]), one.sign)
+
+
 def hypotheses(fit: FitRecord, texts: tuple[str, ...], options: Options) -> pd.DataFrame:
     """One row a hypothesis: of draws the share that fulfils it, of an estimate a test by t or z; or one of all."""
     import pandas as pd

@@ -59,7 +59,7 @@ def simulate(  # noqa: PLR0913 - options of a prediction, named
     values = fit.with_effects
     flat = int(np.prod(values.lead))
     pick = np.random.default_rng([seed, flat]).choice(flat, n, replace=flat < n)
-    draws = _at(values, pick)
+    draws = draws_at(values, pick)
     parts = [
         predict(fit.spec, chunk, draws, kind="response", groups=groups, seed=seed, chosen=chosen).T
         for chunk in rows.chunks(n)
@@ -149,10 +149,10 @@ def _share_of(code: int) -> Statistic:
 
 def repeated(values: Parameters, n: int) -> Parameters:
     """Values without leading axes, ``n`` times along one."""
-    return _at(values, np.zeros(n, int))
+    return draws_at(values, np.zeros(n, int))
 
 
-def _at(values: Parameters, pick: Array) -> Parameters:
+def draws_at(values: Parameters, pick: Array) -> Parameters:
     """Parameters of some draws, end to end; of an estimate the same again and again."""
     lead = len(values.lead)
 

@@ -32,3 +32,10 @@ def test_sets_end_to_end(fit):
     whole = three.with_others(np.array([1]), one)
     np.testing.assert_array_equal(whole.beta, np.tile(fit.point.beta, (3, 1)))
     assert not whole.failed.any()
+
+
+def test_one_of_a_set_is_an_estimate(fit):
+    found = joined([none_of(one_of(fit.point)), one_of(fit.point)]).one(1, fit.point)
+    np.testing.assert_array_equal(flatten(fit.design, found.parameters), flatten(fit.design, fit.values))
+    assert (found.criterion, found.singular) == (fit.criterion, fit.point.singular)
+    np.testing.assert_array_equal(found.beta_cov, fit.point.beta_cov)

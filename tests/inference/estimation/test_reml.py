@@ -12,9 +12,8 @@ import bayesmix as bmx
 from bayesmix.inference.estimation.reml import (
     criteria_and_gradients,
     criterion,
-    deviance,
+    deviance_at_sigma,
     linear_problem,
-    restricted_deviance,
     solve_linear,
 )
 from bayesmix.inference.least_squares.scaling import coordinates
@@ -104,37 +103,28 @@ def test_gradient(terms, reml):
         np.testing.assert_allclose(gradient, expected, **DIFFERENCED)
 
 
+@pytest.mark.parametrize("reml", [True, False])
 @pytest.mark.parametrize("terms", TERMS)
-def test_deviance_with_nothing_profiled_out(terms):
-    rng, design = make(terms, weighted=True)
-    working = coordinates(design)
-    problem, m = linear_problem(design, working), working.size
-    theta, beta = rng.normal(size=m), rng.normal(size=design.X.shape[1])
-
-    def dense(x):
-        mean = design.offset + design.X @ (working.T @ (problem.beta_ols + x[m:-1]))
-        V = np.exp(2.0 * x[-1]) * dense_V(design, working, x[:m])
-        return -2.0 * multivariate_normal(mean, V).logpdf(design.y)
-
-    x = np.concatenate([theta, beta, [np.log(SIGMA)]])
-    value, *slopes = deviance(problem, theta, beta, SIGMA)
-    assert value == pytest.approx(dense(x), rel=DENSE)
-    same_slopes(slopes, dense, x)
-
-
-@pytest.mark.parametrize("terms", TERMS)
-def test_restricted_deviance_with_sigma_not_profiled_out(terms):
+def test_deviance_with_sigma_not_profiled_out(terms, reml):
     rng, design = make(terms, weighted=True)
     working = coordinates(design)
     problem, theta = linear_problem(design, working), rng.normal(size=working.size)
 
     def dense(x):
-        return reml_criterion(design, dense_V(design, working, x[:-1]), float(np.exp(2.0 * x[-1])))
+        V = dense_V(design, working, x[:-1])
+        if reml:
+            return reml_criterion(design, V, float(np.exp(2.0 * x[-1])))
+        inverse, y = np.linalg.inv(V), design.y - design.offset
+        beta = np.linalg.solve(design.X.T @ inverse @ design.X, design.X.T @ inverse @ y)
+        return -2.0 * multivariate_normal(design.X @ beta, np.exp(2.0 * x[-1]) * V).logpdf(y)
 
     x = np.append(theta, np.log(SIGMA))
-    value, *slopes = restricted_deviance(problem, theta, SIGMA)
+    value, slopes = deviance_at_sigma(problem, theta, np.asarray(SIGMA), reml=reml)
     assert value == pytest.approx(dense(x), rel=DENSE)
-    same_slopes(slopes, dense, x)
+    same_slopes([slopes], dense, x)
+    values, _ = deviance_at_sigma(problem, np.stack([theta, 2.0 * theta]), np.array([1.0, SIGMA]), reml=reml)
+    assert values[0] == pytest.approx(dense(np.append(theta, 0.0)), rel=DENSE)
+    assert values[1] == pytest.approx(dense(np.append(2.0 * theta, np.log(SIGMA))), rel=DENSE)
 
 
 @pytest.mark.parametrize("terms", TERMS)

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import bayesmix as bmx
+from bayesmix.inference.estimation.refits import refit_all
+from bayesmix.inference.estimation.satterthwaite import satterthwaite, satterthwaite_of_all
 
 REFERENCE = Path(__file__).parents[2] / "reference" / "lme4"
 DIGITS = 1e-4
@@ -42,3 +44,22 @@ def test_z_tests_have_no_degrees_of_freedom() -> None:
     model = bmx.Model("cbind(incidence, size - incidence) ~ period + (1 | herd)", data, family="binomial")
     with pytest.raises(bmx.SpecError, match="z tests"):
         model.estimate().satterthwaite()
+
+
+@pytest.mark.parametrize("method", ["reml", "ml"])
+def test_many_responses_at_once_have_the_degrees_of_freedom_of_each(method):
+    """Also beside one that could not be fitted, and where an estimate is singular."""
+    model = bmx.Model("Reaction ~ Days + (Days | Subject)", bmx.load_dataset("sleepstudy"))
+    fit = model.estimate(method)
+    rng, mean = np.random.default_rng(1), fit.design.y.mean()
+    responses = np.stack([fit.design.y + rng.normal(size=180), mean + rng.normal(size=180), fit.design.y[::-1]])
+    found = refit_all(fit.design, fit.spec, fit.point.method, [responses], fit.point)
+    found.criterion[2] = np.nan
+    first, second, third = satterthwaite_of_all(fit.design, responses, fit.point, found)
+    L = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, -3.0]])
+    for y, i, many in ((responses[0], 0, first), (responses[1], 1, second)):
+        single = satterthwaite(fit.design.with_response(y), found.one(i, fit.point))
+        np.testing.assert_allclose(many.df(L), single.df(L), rtol=1e-6)
+        np.testing.assert_allclose(many.slopes, single.slopes, rtol=1e-6, atol=1e-9)
+    assert found.singular[1].any()
+    assert third is None

@@ -1,0 +1,173 @@
+"""Power by simulation: against the noncentral t of a balanced trial, and itself on any executor."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import bayesmix as bmx
+from bayesmix.errors import DataError, SpecError
+from bayesmix.studies import power
+
+NOISE = 3.5  # Monte Carlo standard errors that a share may be off
+TRIAL = {"treated": 1.0, "sd(clinic, Intercept)": 1.0, "sigma": 1.0}
+
+
+@pytest.fixture(scope="module")
+def trial():
+    """Eight clinics, every other one treated, four patients each."""
+    clinic = np.repeat(np.arange(8), 4)
+    y = np.random.default_rng(3).normal(size=32) + np.random.default_rng(4).normal(size=8)[clinic]
+    return bmx.Model("y ~ treated + (1 | clinic)", {"y": y, "treated": clinic % 2, "clinic": clinic}).estimate()
+
+
+@pytest.fixture(scope="module")
+def study(trial):
+    return power(trial, effect=TRIAL, n={"clinic": [8, 16, 24]}, replicates=150, progress=False)
+
+
+@pytest.fixture(scope="module")
+def sleep():
+    return bmx.Model("Reaction ~ Days + (Days | Subject)", bmx.load_dataset("sleepstudy")).estimate()
+
+
+def exact_power(clinics, patients):
+    """Of the t test of clinics' means, which that of a balanced trial is where its estimate is not singular."""
+    ncp = 1.0 / np.sqrt(4.0 * (1.0 + 1.0 / patients) / clinics)
+    q = stats.t.ppf(0.975, clinics - 2)
+    return stats.nct.sf(q, clinics - 2, ncp) + stats.nct.cdf(-q, clinics - 2, ncp)
+
+
+def assert_near(share, expected, n):
+    """A share of n simulations."""
+    assert abs(share - expected) <= NOISE * np.sqrt(expected * (1.0 - expected) / n) + 0.5 / n
+
+
+def test_power_of_a_balanced_trial_is_that_of_the_noncentral_t(study):
+    for clinics, row in study.table.iterrows():
+        assert_near(row["power"], exact_power(clinics, 4), 150)
+        assert_near(row["coverage"], 0.95, 150)
+        assert row["observations"] == 4 * clinics
+
+
+@pytest.mark.slow
+def test_power_and_coverage_within_a_smaller_error(trial):
+    sizes = {"clinic": [8, 16]}
+    found = power(trial, effect=TRIAL, n=sizes, rows=[4, 12], replicates=2000, progress=False).table
+    for (clinics, patients), row in found.iterrows():
+        assert_near(row["power"], exact_power(clinics, patients), 2000)
+        assert_near(row["coverage"], 0.95, 2000)
+    null = power(trial, effect=TRIAL | {"treated": 0.0}, n={"clinic": 16}, replicates=2000, progress=False).table
+    assert_near(null["power"].iloc[0], 0.05, 2000)
+
+
+def test_any_executor_gives_the_same_study(trial, study):
+    with ThreadPoolExecutor(2) as threads:
+        other = power(trial, effect=TRIAL, n={"clinic": [8, 16, 24]}, replicates=150, progress=False, executor=threads)
+    pd.testing.assert_frame_equal(study.replicates, other.replicates)
+
+
+def test_a_study_that_was_stopped_goes_on(trial, study, tmp_path, monkeypatch):
+    module, calls = import_module("bayesmix.studies.power"), []
+    run = module.run_batch
+
+    def stopped(*arguments):
+        calls.append(len(calls))
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return run(*arguments)
+
+    options = {"effect": TRIAL, "n": {"clinic": [8, 16, 24]}, "progress": False, "checkpoint": tmp_path / "power.jsonl"}
+    monkeypatch.setattr(module, "run_batch", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        power(trial, replicates=150, **options)
+    found = power(trial, replicates=150, **options)
+    assert len(calls) == 4 + 9 - 3
+    pd.testing.assert_frame_equal(found.replicates, study.replicates)
+    with pytest.raises(DataError, match="is not a checkpoint of this study"):
+        power(trial, replicates=150, **options | {"effect": TRIAL | {"sigma": 2.0}})
+
+
+def test_more_replicates_begin_with_those_there_are(trial, study):
+    fewer = power(trial, effect=TRIAL, n={"clinic": [16]}, replicates=70, progress=False)
+    pd.testing.assert_frame_equal(fewer.replicates.iloc[:50], study.replicates.loc[16].iloc[:50])
+
+
+def test_the_table_is_of_the_replicates(study):
+    own = study.replicates.loc[8]
+    row, rejected = study.table.loc[8], own["p_value"] <= 0.05
+    half = stats.t.ppf(0.975, own["df"]) * own["std_error"]
+    assert row["power"] == pytest.approx(rejected.mean())
+    assert row["width"] == pytest.approx(2.0 * half.mean())
+    assert row["bias"] == pytest.approx((own["estimate"] - 1.0).mean())
+    assert row["coverage"] == pytest.approx(((own["estimate"] - 1.0).abs() <= half).mean())
+    assert row["type_m"] == pytest.approx(own["estimate"][rejected].abs().mean())
+    assert row["type_s"] == pytest.approx((own["estimate"][rejected] < 0.0).mean())
+    assert row["type_m"] > 1.0  # the estimates that reject are the large ones
+
+
+def test_the_size_of_a_power(study):
+    found = study.needed(0.5).iloc[0]
+    exact = next(clinics for clinics in range(4, 60) if exact_power(clinics, 4) >= 0.5)
+    assert found["lower"] <= exact <= found["upper"]
+    assert study.needed(0.999).iloc[0]["clinic"] == np.inf
+    assert study.needed(0.1).iloc[0]["clinic"] == 8.0
+
+
+def test_the_text_is_narrow_and_says_what_it_takes(study):
+    text = str(study)
+    assert max(map(len, text.splitlines())) <= 80
+    assert "Power of the test of `treated` at alpha = 0.05" in text
+    assert "Satterthwaite" in text
+    assert f"A power of 0.3 takes clinic = {study.needed(0.3)['clinic'].iloc[0]:g}" in study.in_words(0.3)
+    assert "A power of 0.999 is not reached." in study.in_words(0.999)
+
+
+def test_a_posterior_draws_each_data_set_from_another_draw(sleep):
+    post = bmx.Model(sleep.spec.text, bmx.load_dataset("sleepstudy")).sample(
+        draws=50, chains=2, seed=1, method="marginal", progress=False
+    )
+    found = power(post, test="Days", n={"Subject": 6}, replicates=60, progress=False)
+    draws = post.values.beta[..., 1].ravel()
+    truth = found.replicates["truth"].to_numpy()
+    assert np.isin(truth, draws).all()
+    assert len(np.unique(truth)) > 50
+    assert "a draw for each data set" in str(found)
+    fixed = power(post, effect={"Days": 3.0}, n={"Subject": 6}, replicates=10, progress=False)
+    assert fixed.replicates["truth"].tolist() == [3.0] * 10
+
+
+def test_a_model_stands_for_its_estimate(trial):
+    model = bmx.Model("Reaction ~ Days + (1 | Subject)", bmx.load_dataset("sleepstudy"))
+    found = power(model, test="Days > 9", replicates=20, progress=False)
+    assert found.table["observations"].tolist() == [180]
+    assert found.replicates["truth"].iloc[0] == pytest.approx(model.estimate().values.beta[1] - 9.0)
+    with pytest.raises(SpecError, match="a single size"):
+        found.needed()
+
+
+REFUSED = {
+    "nothing to test": ({}, r'Say what is tested: test="treated"'),
+    "unknown parameter": ({"effect": {"treatd": 1.0}}, "Did you mean `treated`"),
+    "unknown factor": ({"test": "treated", "n": {"klinic": 10}}, "Did you mean `clinic`"),
+    "no whole number": ({"test": "treated", "n": {"clinic": 10.5}}, "whole number"),
+    "statistic": ({"test": "treated", "statistic": "walt"}, "Did you mean `wald`"),
+    "df of a ratio": ({"test": "treated", "statistic": "ratio", "df": "asymptotic"}, "has none"),
+    "ratio of a comparison": ({"test": "treated > 1", "statistic": "ratio"}, "tests that coefficients are zero"),
+    "df": ({"test": "treated", "df": "kenward"}, "no degrees of freedom"),
+    "alpha": ({"test": "treated", "alpha": 5}, "between 0 and 1"),
+    "one replicate": ({"test": "treated", "replicates": 1}, "at least two"),
+    "another package's word": ({"test": "treated", "nsim": 100}, "no argument `nsim`"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name, trial):
+    options, words = REFUSED[name]
+    with pytest.raises(SpecError, match=words):
+        power(trial, progress=False, **options)
