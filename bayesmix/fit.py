@@ -8,11 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, override
 
-from bayesmix.inference.estimation.cluster_robust import Kind
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.draws import Draws, fresh_seed
 from bayesmix.language.arguments import explained
-from bayesmix.results.criticism.confidence_intervals import confidence_intervals
 from bayesmix.results.criticism.variance_explained import intraclass, r_squared, scalar_table
 from bayesmix.results.deletions import Deletions
 from bayesmix.results.fits.chosen_parameter import choose
@@ -20,7 +18,8 @@ from bayesmix.results.fits.fixed_inference import fixed_inference, fixed_table
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.records import EstimateRecord, Fitted, PosteriorRecord
 from bayesmix.results.fits.refit import estimated_like, sampled_like
-from bayesmix.results.fits.robust_covariance import RobustCovariance, robust_covariance
+from bayesmix.results.fits.robust_covariance import RobustCovariance
+from bayesmix.results.intervals import Intervals
 from bayesmix.results.prediction.predict import Groups
 from bayesmix.results.prediction.simulation import check_statistics, posterior_predictive
 from bayesmix.results.questions import Questions
@@ -112,7 +111,7 @@ class Fit(Questions, Updates):
 
 
 @explained
-class Estimate(Fit, Deletions):
+class Estimate(Fit, Deletions, Intervals):
     """A point estimate: REML, ML, Laplace or adaptive quadrature."""
 
     def satterthwaite(self) -> pd.DataFrame:
@@ -126,47 +125,6 @@ class Estimate(Fit, Deletions):
         return fixed_table(self, fixed_inference(self, "satterthwaite")).rename(
             columns={"statistic": "t", "p_value": "p"}
         )
-
-    def robust_vcov(self, cluster: str | Sequence[Any], kind: Kind = "CR2") -> RobustCovariance:
-        """Cluster-robust covariance of the fixed effects, for ``vcov=`` of every table; ``to_frame()`` is the matrix.
-
-        It holds whatever the variances and correlations of the rows of a cluster are, as clubSandwich has it, with
-        Satterthwaite's degrees of freedom and, of joint tests, Hotelling's T-squared.
-
-        Parameters
-        ----------
-        cluster : grouping factor or column of the model in which all grouping factors are nested, or one value a row.
-        kind : ``"CR2"``, without bias where the model is right; ``"CR1"``, times ``J / (J - 1)`` of J clusters; or
-            ``"CR0"``, neither.
-        """
-        return robust_covariance(self, cluster, kind)
-
-    def confint(
-        self,
-        parameters: Sequence[str] | None = None,
-        *,
-        level: float = 0.95,
-        method: str = "profile",
-        vcov: RobustCovariance | None = None,
-    ) -> pd.DataFrame:
-        """Confidence intervals, columns ``lower, upper``.
-
-        Parameters
-        ----------
-        parameters : names as in `parameters`; all by default.
-        level : coverage.
-        method : ``"profile"`` likelihood (any parameter; REML fits are profiled by maximum likelihood), ``"wald"`` or
-            ``"satterthwaite"``, ``"kenward-roger"`` (fixed effects; t quantiles).
-        vcov : a robust covariance, of `robust_vcov`, for ``"satterthwaite"`` and ``"wald"``.
-
-        Returns
-        -------
-        DataFrame
-            One row a parameter. A profile limit is where the profile deviance has the critical value to 1e-4; the end
-            of the parameter's range (0, -1, 1) or infinite where it stays below; NaN where no limit was found. Limits
-            that are no numbers are warned about, and ``attrs["notes"]`` says why.
-        """
-        return confidence_intervals(self, parameters, level, method, vcov)
 
     @override
     def summary(self, *, df: str | None = None, vcov: RobustCovariance | None = None) -> Summary:

@@ -22,6 +22,9 @@ LATE = {
         "results.storage.fit_storage",
     },
     "model": {"results.interoperability.bambi"},
+    # loads pools of processes
+    "results.criticism.confidence_intervals": {"results.criticism.bootstrap"},
+    "results.intervals": {"results.criticism.bootstrap"},
     "comparison": {"present.plots"},  # loads matplotlib
     "present.cli": set(MODULES),  # `bayesmix --help` is quick: a command imports what it needs when it runs
 }
@@ -71,6 +74,7 @@ ARGUMENTS = 8  # of a public function
 # function -> why it has more
 MANY = {
     "model.Model.__init__": "what a model is made of, most of it named",
+    "results.intervals.Intervals.confint": "options of the bootstrap, named",
     "results.questions.Questions.predict": "options of a prediction, named",
     "results.questions.Questions.conditional_effects": "options of a prediction, named",
     "results.questions.Questions.contrasts": "options of a prediction, named",
@@ -127,6 +131,7 @@ COVERED = {
     "inference.estimation.point_estimate": "inference/estimation/test_estimate.py",
     "results.comparison.record": "test_comparison.py",
     "results.fits.records": "results/fits/test_linear_predictor.py",
+    "results.intervals": "results/criticism/test_bootstrap.py",
     "results.questions": "results/prediction/test_marginal_effects.py",
     "results.updates": "results/fits/test_updated_model.py",
     "results.deletions": "results/criticism/test_single_deletions.py",

@@ -153,7 +153,11 @@ SIGNATURES = {
     "Estimate.parameters": "(self)",
     "Estimate.ranef_sd": "(self)",
     "Estimate.satterthwaite": "(self)",
-    "Estimate.confint": "(self, parameters=None, *, level=0.95, method='profile', vcov=None)",
+    "Estimate.confint": (
+        "(self, parameters=None, *, level=0.95, method='profile', replicates=1000, kind='percentile', seed=1,"
+        " executor=None, progress=True, vcov=None)"
+    ),
+    "Estimate.bootstrap": "(self, replicates=1000, *, seed=1, executor=None, progress=True)",
     "Model.prior_predictive": "(self, draws=500, seed=None)",
     "Estimate.update": UPDATE,
     "Estimate.ranova": "(self, *, test='lrt', replicates=None, seed=0, executor=None, progress=True)",

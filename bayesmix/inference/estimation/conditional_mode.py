@@ -38,6 +38,8 @@ UNDONE = 1e-4  # relative size of a step from which on what a search ends with i
 SHORTEST = 1e-8  # share of a step below which nothing is left to descend
 NEWTON_CLOSE, SCORING_CLOSE = 1e-4, 1e-11  # relative size of the step before the last
 
+Dispersion = float | Array  # of many points an array ``(..., 1)``
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Flat:
@@ -65,15 +67,17 @@ class GeneralizedProblem:
         """Whether there is a parameter beside the linear predictors."""
         return self.likelihood.has_dispersion
 
-    def jet(self, eta: Array, dispersion: float) -> Jet:
+    def jet(self, eta: Array, dispersion: Dispersion) -> Jet:
         """Log density of each row and its derivatives by the linear predictors."""
         return self.likelihood.jet(eta, np.asarray(dispersion))
 
-    def slopes(self, eta: Array, dispersion: float) -> tuple[Array, Array]:
+    def slopes(self, eta: Array, dispersion: Dispersion) -> tuple[Array, Array]:
         """First two derivatives of the log density of each row by the linear predictors."""
         return self.likelihood.slopes(eta, np.asarray(dispersion))
 
-    def by_dispersion(self, function: Callable[[float], tuple[Array, ...]], dispersion: float) -> tuple[Array, ...]:
+    def by_dispersion(
+        self, function: Callable[[Dispersion], tuple[Array, ...]], dispersion: Dispersion
+    ) -> tuple[Array, ...]:
         """Derivatives by log dispersion of smooth functions of the rows: differences that are exact to rounding."""
         at = [function(dispersion * math.exp(shift * SHIFT)) for shift in (-2.0, -1.0, 1.0, 2.0)]
         return tuple((a - 8.0 * b + 8.0 * c - d) / (12.0 * SHIFT) for a, b, c, d in zip(*at, strict=True))
@@ -87,7 +91,7 @@ class GeneralizedProblem:
 class Effects:
     """What is integrated out."""
 
-    u: list[Array]  # per factor (J, k), spherical
+    u: list[Array]  # per factor (..., J, k), spherical
     flat: Array  # (c,) fixed effects under a flat prior
 
     @property
@@ -108,15 +112,18 @@ class Effects:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mode:
-    """The conditional mode of the random effects, and of fixed effects under a flat prior, at one parameter point."""
+    """The conditional mode of the random effects, and of fixed effects under a flat prior.
 
-    u: list[Array]  # per factor (J, k), spherical
-    b: list[Array]  # per factor (J, k), b = Lambda u
+    At one parameter point, or at many: with a leading axis.
+    """
+
+    u: list[Array]  # per factor (..., J, k), spherical
+    b: list[Array]  # per factor (..., J, k), b = Lambda u
     flat: Array  # (c,)
-    eta: Array  # (n,)
+    eta: Array  # (..., n)
     jet: Jet
-    factorisation: Factorisation  # its XX (c, c) is the information on the fixed effects under a flat prior
-    objective: float  # -2 log p(y | u) + u'u
+    factorisation: Factorisation  # its XX (..., c, c) is the information on the fixed effects under a flat prior
+    objective: float | Array  # (...,) -2 log p(y | u) + u'u
 
 
 def generalized_problem(
@@ -142,17 +149,17 @@ def _flat(design: Design, coordinates: Coordinates, spec: ModelSpec, columns: li
 
 
 def add_effects(coordinates: Coordinates, b: Sequence[Array]) -> Array:
-    """Contribution of random effects ``(J, k)`` per factor to the linear predictor: ``(n,)``."""
+    """Contribution of random effects ``(..., J, k)`` per factor to the linear predictor: ``(..., n)``."""
     total: Array = np.zeros(len(coordinates.X))
     for factor, effects in zip(coordinates.factors, b, strict=True):
-        total = total + np.einsum("nk,nk->n", factor.z, effects[factor.codes])
+        total = total + np.einsum("nk,...nk->...n", factor.z, effects[..., factor.codes, :])
     return total
 
 
 def project(coordinates: Coordinates, rows: Array) -> list[Array]:
-    """``Z_f' rows`` for each factor: ``(J, k)``."""
+    """``Z_f' rows`` for each factor, ``rows (..., n)``: ``(..., J, k)``."""
     pairs = zip(coordinates.pattern.rows, coordinates.factors, strict=True)
-    return [pattern.sum_rows(factor.z * rows[:, None]) for pattern, factor in pairs]
+    return [pattern.sum_rows(factor.z * rows[..., None]) for pattern, factor in pairs]
 
 
 def _penalised(problem: GeneralizedProblem, eta: Array, u: Sequence[Array], dispersion: float) -> float:
@@ -180,16 +187,16 @@ def _curvature(
     observed = -second
     if problem.likelihood.R > 1:
         try:
-            return _Curvature(observed, _factorise(problem, Lambdas, observed), is_newton=True)
+            return _Curvature(observed, factorise_weights(problem, Lambdas, observed), is_newton=True)
         except np.linalg.LinAlgError:
             weights = problem.likelihood.descent(eta, second, np.asarray(dispersion))
-            return _Curvature(weights, _factorise(problem, Lambdas, weights), is_newton=False)
+            return _Curvature(weights, factorise_weights(problem, Lambdas, weights), is_newton=False)
     is_newton = bool(np.all(observed > 0.0))
     weights = observed if is_newton else problem.likelihood.descent(eta, second, np.asarray(dispersion))
-    return _Curvature(weights, _factorise(problem, Lambdas, weights), is_newton)
+    return _Curvature(weights, factorise_weights(problem, Lambdas, weights), is_newton)
 
 
-def _factorise(problem: GeneralizedProblem, Lambdas: Sequence[Array], weights: Array) -> Factorisation:
+def factorise_weights(problem: GeneralizedProblem, Lambdas: Sequence[Array], weights: Array) -> Factorisation:
     """Factorise the information on all that is integrated out.
 
     Raises
@@ -207,7 +214,7 @@ def _factorise(problem: GeneralizedProblem, Lambdas: Sequence[Array], weights: A
 def solve_rows(
     problem: GeneralizedProblem, factorisation: Factorisation, weights: Array, rows: Array
 ) -> tuple[list[Array], Effects]:
-    """Solve the system of all that is integrated out for a right-hand side by rows ``(N,)``; return ``b``, effects.
+    """Solve the system of all that is integrated out for a right-hand side by rows ``(..., N)``; return ``b``, effects.
 
     ``weights`` are those that were factorised.
     """
@@ -223,11 +230,12 @@ def solve_rows(
     )
 
 
-def log_determinant(problem: GeneralizedProblem, factorisation: Factorisation) -> float:
+def log_determinant(problem: GeneralizedProblem, factorisation: Factorisation) -> Array:
     """What the Laplace approximation adds to minus twice the log density at the mode."""
-    value, c = float(factorisation.log_determinant), len(problem.flat.columns)
+    value, c = factorisation.log_determinant, len(problem.flat.columns)
     if c:
-        value += float(np.linalg.slogdet(factorisation.XX)[1]) - 2.0 * problem.flat.log_T - c * math.log(2.0 * math.pi)
+        information = np.linalg.slogdet(factorisation.XX)[1]
+        value = value + information - 2.0 * problem.flat.log_T - c * math.log(2.0 * math.pi)
     return value
 
 
@@ -285,7 +293,7 @@ def find_mode(
             return find_mode(problem, Lambdas, fixed, dispersion)
         raise np.linalg.LinAlgError("no conditional mode was found")
     jet = problem.jet(point.eta, dispersion)
-    factorisation = _factorise(problem, Lambdas, -jet[2])
+    factorisation = factorise_weights(problem, Lambdas, -jet[2])
     return Mode(point.effects.u, point.b, point.effects.flat, point.eta, jet, factorisation, point.objective)
 
 
@@ -313,23 +321,23 @@ def _line_search(at: Callable[[Effects], _Point], point: _Point, step: Effects) 
 class Slopes:
     """An approximation of minus twice the log-likelihood and its derivatives."""
 
-    value: float
-    by_eta: Array  # (n,): X' by_eta is the derivative by the fixed effects
-    by_factor: list[Array]  # per factor (k, k), by the entries of Lambda
-    by_dispersion: float  # by log dispersion; 0 where the family has none
+    value: float | Array  # (...,)
+    by_eta: Array  # (..., n): X' by_eta is the derivative by the fixed effects
+    by_factor: list[Array]  # per factor (..., k, k), by the entries of Lambda
+    by_dispersion: float | Array  # (...,) by log dispersion; 0 where the family has none
 
 
-def _by_dispersion(
-    problem: GeneralizedProblem, mode: Mode, dispersion: float, by_score: Array, by_weight: Array
-) -> float:
-    """Derivative by log dispersion through the scores of the rows ``(n,)`` and through their weights ``-l''``."""
+def by_log_dispersion(
+    problem: GeneralizedProblem, mode: Mode, dispersion: Dispersion, by_score: Array, by_weight: Array
+) -> float | Array:
+    """Derivatives by log dispersion through the scores of the rows ``(..., n)`` and through their weights ``-l''``."""
     if not problem.has_dispersion:
         return 0.0
     _, slope, curvature, _ = problem.by_dispersion(lambda d: problem.jet(mode.eta, d), dispersion)
-    return float(np.sum(by_score * slope - by_weight * curvature))
+    return np.sum(by_score * slope - by_weight * curvature, axis=-1)
 
 
-def _density_slope(problem: GeneralizedProblem, eta: Array, dispersion: float) -> Array:
+def density_slope(problem: GeneralizedProblem, eta: Array, dispersion: Dispersion) -> Array:
     """Derivative of the log density of each row by log dispersion, at ``eta (..., n)``."""
     (slope,) = problem.by_dispersion(lambda d: (problem.value(eta, np.asarray(d)),), dispersion)
     return slope

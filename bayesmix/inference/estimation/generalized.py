@@ -28,6 +28,7 @@ from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.quadrature import quadrature, quadrature_gradient
 from bayesmix.inference.estimation.restart import FAR, FEW_ROWS, NEAR, Restarts, lowest, starts_around, starts_at_edges
 from bayesmix.inference.estimation.starting_values import without_random_effects
+from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.inference.parameters.likelihood import OnePredictor
 
 ENDLESS = 30.0  # relative factors of effects without end, on a logit or probit
@@ -79,14 +80,14 @@ class MarginalLikelihood:
         gradient = [working.gradient(theta, slopes.by_factor), self.problem.X.T @ slopes.by_eta]
         if self.has_dispersion:
             gradient.append(np.array([slopes.by_dispersion]))
-        return slopes.value, np.concatenate(gradient)
+        return float(slopes.value), np.concatenate(gradient)
 
     def value_at(self, factors: list[Array], beta: Array, dispersion: float) -> float:
         """`value` at relative factors of the grouping factors, any roots of their covariance matrices."""
         mode = self._mode(factors, beta, dispersion)
         match self.method:
             case Reml() | Laplace():
-                return mode.objective + log_determinant(self.problem, mode.factorisation)
+                return float(mode.objective + log_determinant(self.problem, mode.factorisation))
             case Agq(points):
                 return quadrature(self.problem, factors, mode, dispersion, points)
 
@@ -146,7 +147,7 @@ def _fixed_effects(likelihood: MarginalLikelihood, optimum: Optimum, mode: Mode)
     Those that are integrated out have their conditional covariance given the parameters, and move with these: as
     glmmTMB's, so that standard errors of both kinds mean the same.
     """
-    problem, inverse = likelihood.problem, _inverse_information(optimum.hessian)
+    problem, inverse = likelihood.problem, inverse_information(optimum.hessian)
     m, p = problem.coordinates.size, len(problem.free)
     if not problem.flat.columns:
         return likelihood.split(optimum.x)[1], inverse[m : m + p, m : m + p]
@@ -179,12 +180,15 @@ def _anchored(likelihood: MarginalLikelihood) -> Objective:
     return objective
 
 
-def _inverse_information(hessian: Array) -> Array:
-    """Inverse of half the Hessian of minus twice the log-likelihood; directions without curvature get no share."""
+def inverse_information(hessian: Array) -> Array:
+    """Inverses of halves of Hessians ``(..., m, m)`` of minus twice the log-likelihood.
+
+    Directions without curvature get no share.
+    """
     values, vectors = np.linalg.eigh(0.5 * hessian)
-    usable = values > 1e-10 * max(float(values.max(initial=0.0)), 1e-300)
+    usable = values > 1e-10 * np.maximum(values.max(axis=-1, keepdims=True, initial=0.0), 1e-300)
     inverse = np.where(usable, 1.0 / np.where(usable, values, 1.0), 0.0)
-    return np.asarray((vectors * inverse) @ vectors.T)
+    return np.asarray((vectors * inverse[..., None, :]) @ np.swapaxes(vectors, -1, -2))
 
 
 def _start_generalized(likelihood: MarginalLikelihood) -> tuple[Array, bool]:
@@ -231,23 +235,27 @@ def _starts_again(
     parameters beside the means have formulas. And without end: outcomes that the effects can separate have a criterion
     that is nearly flat from some size on, and lowest there.
     """
-    working = likelihood.problem.coordinates
-    m = working.size
     for endless in _endless(likelihood, start, x):
         if _value(likelihood, endless) < _value(likelihood, x) + WITHIN:
             yield endless
+    yield from starts_inside(likelihood.problem.coordinates, start, x, is_doubtful)
+    yield from starts_beside(likelihood.problem, start, x, singular)
+
+
+def starts_inside(working: Coordinates, start: Array, x: Array, is_doubtful: bool) -> Iterator[Array]:
+    """Relative factors near the boundary and far from it; of few rows also elsewhere, and on it."""
+    m = working.size
     if is_doubtful:
         yield np.concatenate([initial_factors(working, NEAR), start[m:]])
         yield np.concatenate([initial_factors(working, FAR), x[m:]])
     if len(working.X) <= FEW_ROWS:
         yield from starts_at_edges(working.structures, x)
         yield from starts_around(working.structures, x, start) if is_doubtful else ()
-    yield from starts_beside(likelihood.problem, start, x, singular)
 
 
-def _latent_variance(likelihood: MarginalLikelihood) -> float | None:
+def latent_variance(problem: GeneralizedProblem) -> float | None:
     """Variance of a latent variable, where outcomes are so few that effects on its scale may have no end."""
-    rows, working = likelihood.problem.likelihood, likelihood.problem.coordinates
+    rows, working = problem.likelihood, problem.coordinates
     if not isinstance(rows, OnePredictor):
         return None
     effects = sum(factor.levels * factor.k for factor in working.factors)
@@ -258,7 +266,7 @@ def _latent_variance(likelihood: MarginalLikelihood) -> float | None:
 def _is_beyond(likelihood: MarginalLikelihood, x: Array) -> bool:
     """Whether relative factors are those of effects without end."""
     largest = float(np.abs(x[: likelihood.problem.coordinates.size]).max(initial=0.0))
-    return largest > ENDLESS and _latent_variance(likelihood) is not None
+    return largest > ENDLESS and latent_variance(likelihood.problem) is not None
 
 
 def _endless(likelihood: MarginalLikelihood, start: Array, x: Array) -> Iterator[Array]:
@@ -269,7 +277,7 @@ def _endless(likelihood: MarginalLikelihood, start: Array, x: Array) -> Iterator
     Without that, searches lead back to where there are no effects. They may as well have turned their sign, beside
     effects that decide nearly all outcomes. Those found are beside effects already.
     """
-    working, latent = likelihood.problem.coordinates, _latent_variance(likelihood)
+    working, latent = likelihood.problem.coordinates, latent_variance(likelihood.problem)
     if latent is None:
         return
     m, p = working.size, likelihood.problem.X.shape[1]

@@ -189,7 +189,7 @@ class GeneralizedDeviance(HeldDeviance):
                 by_c = slope if isinstance(held, HeldDispersion) else by_at
         if self.marginal.has_dispersion and not isinstance(held, HeldDispersion):
             free.append(np.array([slope]))
-        return slopes.value, float(by_c), np.concatenate(free)
+        return float(slopes.value), float(by_c), np.concatenate(free)
 
     @override
     def at(self, c: float, z: Array) -> float:

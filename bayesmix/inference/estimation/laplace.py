@@ -8,12 +8,13 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.estimation.conditional_mode import (
+    Dispersion,
     GeneralizedProblem,
     Mode,
     Slopes,
-    _by_dispersion,
-    _density_slope,
     add_effects,
+    by_log_dispersion,
+    density_slope,
     log_determinant,
     project,
     solve_rows,
@@ -23,7 +24,7 @@ from bayesmix.inference.least_squares.derivatives import Sensitivity, sensitivit
 from bayesmix.inference.least_squares.row_weights import contract, weigh
 
 
-def laplace(problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode, dispersion: float) -> Slopes:
+def laplace(problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode, dispersion: Dispersion) -> Slopes:
     """Minus twice the Laplace log-likelihood, with its derivatives.
 
     By the dispersion, with dots for derivatives by its logarithm and ``s`` the leverages,
@@ -40,14 +41,14 @@ def laplace(problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode, d
     by_eta = -2.0 * mode.jet[1] + by_mode + weigh(mode.jet[2], moved)
     through_eta, score = project(coordinates, by_eta), project(coordinates, mode.jet[1])
     by_factor = [
-        Z_eta.T @ u + Z_score.T @ shift + 2.0 * G @ Lambda
+        np.swapaxes(Z_eta, -1, -2) @ u + np.swapaxes(Z_score, -1, -2) @ shift + 2.0 * G @ Lambda
         for Z_eta, u, Z_score, shift, G, Lambda in zip(
             through_eta, mode.u, score, moved_effects.u, derivative.G, Lambdas, strict=True
         )
     ]
-    by_dispersion = _by_dispersion(problem, mode, dispersion, moved, spread)
+    by_dispersion = by_log_dispersion(problem, mode, dispersion, moved, spread)
     if problem.has_dispersion:
-        by_dispersion -= 2.0 * float(np.sum(_density_slope(problem, mode.eta, dispersion)))
+        by_dispersion = by_dispersion - 2.0 * np.sum(density_slope(problem, mode.eta, dispersion), axis=-1)
     return Slopes(value, by_eta, by_factor, by_dispersion)
 
 

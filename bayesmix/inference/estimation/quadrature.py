@@ -14,9 +14,9 @@ from bayesmix.inference.estimation.conditional_mode import (
     GeneralizedProblem,
     Mode,
     Slopes,
-    _by_dispersion,
-    _density_slope,
     add_effects,
+    by_log_dispersion,
+    density_slope,
     project,
 )
 from bayesmix.inference.least_squares.cross_products import forms
@@ -76,7 +76,7 @@ def quadrature_gradient(
     lean = moved - np.einsum("jab,bc,jc->ja", step.D, Lambda, v)
     gradient = direct + 2.0 * np.einsum("jab,bc,jcd->ad", step.D, Lambda, by_H) + lean.T @ u + score.T @ v
     leaning = np.einsum("na,na->n", Z_row, v[codes])
-    by_dispersion = -2.0 * float(np.sum(sums.by_level / sums.terms)) + _by_dispersion(
+    by_dispersion = -2.0 * float(np.sum(sums.by_level / sums.terms)) + by_log_dispersion(
         problem, mode, dispersion, leaning, by_weight
     )
     by_eta = -2.0 * sums.by_eta / sums.terms[codes] + through_mode + weigh(mode.jet[2], leaning)
@@ -109,7 +109,7 @@ def _summed(problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode, d
         slope = share[..., None] * (score @ Lambdas[0] - node.u)
         by_level = np.zeros(())
         if has_dispersion:
-            by_level = np.sum(share * rows.sum(_density_slope(problem, node.eta, dispersion)), axis=0)
+            by_level = np.sum(share * rows.sum(density_slope(problem, node.eta, dispersion)), axis=0)
         sums = _Sums(
             terms=sums.terms + share.sum(axis=0),
             by_eta=sums.by_eta + np.sum(share[:, factor.codes] * jet[1], axis=0),

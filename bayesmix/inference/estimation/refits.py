@@ -15,9 +15,13 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.errors import BayesmixError, BayesmixWarning
 from bayesmix.inference.estimation.boundary import can_follow
+from bayesmix.inference.estimation.conditional_mode import generalized_problem
+from bayesmix.inference.estimation.conditional_modes import with_responses as modes_of
 from bayesmix.inference.estimation.estimate import estimate
+from bayesmix.inference.estimation.generalized import latent_variance
+from bayesmix.inference.estimation.generalized_refits import refit_laplace
 from bayesmix.inference.estimation.linear_refits import refit_linear
-from bayesmix.inference.estimation.methods import Method, Ml, Reml
+from bayesmix.inference.estimation.methods import Laplace, Method, Ml, Reml
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.point_estimates import PointEstimates, joined, none_of, one_of
 from bayesmix.inference.estimation.reml import EXACT, linear_problem, with_responses
@@ -41,14 +45,28 @@ def refit_all(
     PointEstimates
         NaN where a response cannot be fitted.
     """
-    count = len(responses[0])
-    if isinstance(method, Reml | Ml) and spec.is_linear and not can_follow(near.coordinates):
-        found = _refit_linear(design, method, responses[0], near)
-        doubtful = np.flatnonzero(~found.converged)
-        if not len(doubtful):
-            return found
-        return found.with_others(doubtful, _one_by_one(design, spec, method, responses, doubtful, near))
-    return _one_by_one(design, spec, method, responses, np.arange(count), near)
+    found = _together(design, spec, method, responses, near)
+    if found is None:
+        return _one_by_one(design, spec, method, responses, np.arange(len(responses[0])), near)
+    doubtful = np.flatnonzero(~found.converged)
+    if not len(doubtful):
+        return found
+    return found.with_others(doubtful, _one_by_one(design, spec, method, responses, doubtful, near))
+
+
+def _together(
+    design: Design, spec: ModelSpec, method: Method, responses: Sequence[Array], near: PointEstimate
+) -> PointEstimates | None:
+    """Estimates of one batch; None for models that have none."""
+    working = near.coordinates
+    match method:
+        case Reml() | Ml() if spec.is_linear and not can_follow(working):
+            return _refit_linear(design, method, responses[0], near)
+        case Laplace() if spec.is_simple and design.terms and design.outcome.bounds is None:
+            problem = generalized_problem(design, working, spec)
+            if latent_variance(problem) is None:
+                return refit_laplace(modes_of(problem, responses[0]), len(responses[0]), near)
+    return None
 
 
 def _refit_linear(design: Design, method: Reml | Ml, responses: Array, near: PointEstimate) -> PointEstimates:

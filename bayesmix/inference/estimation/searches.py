@@ -61,7 +61,7 @@ def in_pieces(derivatives: Derivatives, size: int) -> Derivatives:
         else:
             try:
                 value, gradient = derivatives(which, x)
-                is_finite = np.isfinite(value)
+                is_finite = np.isfinite(value) & np.isfinite(gradient).all(axis=1)
                 return np.where(is_finite, value, np.inf), np.where(is_finite[:, None], gradient, 0.0)
             except np.linalg.LinAlgError:  # at one of them
                 if len(x) == 1:
@@ -133,20 +133,21 @@ def quasi_newton(
 
 
 def hessians(derivatives: Derivatives, which: Array, x: Array, gradient: Array) -> Array:
-    """Symmetrised forward differences ``(S, m, m)`` of gradients."""
+    """Symmetrised forward differences ``(S, m, m)`` of gradients; the identity where these are not finite."""
     m = x.shape[1]
     h = STEP * np.maximum(np.abs(x), 0.1)
     points = x[:, None] + h[..., None] * np.eye(m)
     _, after = derivatives(np.repeat(which, m), points.reshape(-1, m))
     rows = (after.reshape(points.shape) - gradient[:, None]) / h[..., None]
-    return np.asarray(0.5 * (rows + np.swapaxes(rows, -1, -2)))
+    found = 0.5 * (rows + np.swapaxes(rows, -1, -2))
+    return np.where(np.isfinite(found).all(axis=(-1, -2), keepdims=True), found, np.eye(m))
 
 
 def _newton(derivatives: Derivatives, which: Array, x: Array, value: Array, gradient: Array) -> Minima:
     """Newton's method from near minima."""
     hessian, origin, share = hessians(derivatives, which, x, gradient), x.copy(), np.ones(len(x))
+    step, decrement = newton_step(hessian, gradient)
     for _ in range(MAX_NEWTON):
-        step, decrement = newton_step(hessian, gradient)
         active = np.flatnonzero((decrement > DECREMENT) & (share > SHORTEST) & np.isfinite(value))
         if not len(active):
             break
@@ -160,7 +161,7 @@ def _newton(derivatives: Derivatives, which: Array, x: Array, value: Array, grad
         far = moved[size > FAR * np.maximum(np.linalg.norm(x[moved], axis=1), 0.1)]
         if len(far):
             hessian[far], origin[far] = hessians(derivatives, which[far], x[far], gradient[far]), x[far]
-    _, decrement = newton_step(hessian, gradient)
+        step[moved], decrement[moved] = newton_step(hessian[moved], gradient[moved])
     return Minima(x, value, gradient, hessian, (decrement < CONVERGED) & np.isfinite(value))
 
 

@@ -73,13 +73,16 @@ def _block_sums(rows: Segments, left: Array, right: Array) -> Array:
 def leverages(
     pattern: Incidence, factors: Sequence[Factor], D: Sequence[Array], C: Sequence[Array], *, R: int = 1
 ) -> Array:
-    """Return ``z_i' S z_i`` of each row, ``S`` given on the pattern of the cross-products: as weights of rows are."""
+    """Return ``z_i' S z_i`` of each row, ``S`` given on the pattern of the cross-products: as weights of rows are.
+
+    Of rows with one predictor the blocks may have leading axes.
+    """
     N = len(factors[0].codes) if factors else 0
     total: Array = np.zeros((N or 1) if R == 1 else (R, R, N // R or 1))
     for factor, block in zip(factors, D, strict=True):
-        total = total + forms(factor.z, block[factor.codes], factor.z, R)
+        total = total + forms(factor.z, block[..., factor.codes, :, :], factor.z, R)
     for pair, block in zip(pattern.pairs, C, strict=True):
-        form = forms(factors[pair.first].z, block[pair.member], factors[pair.second].z, R)
+        form = forms(factors[pair.first].z, block[..., pair.member, :, :], factors[pair.second].z, R)
         total = total + (2.0 * form if R == 1 else form + np.swapaxes(form, 0, 1))
     return total
 
@@ -100,13 +103,13 @@ def column_leverages(factors: Sequence[Factor], X: Array, B: Sequence[Array], S:
 
 
 def forms(left: Array, blocks: Array, right: Array, R: int) -> Array:
-    """Bilinear forms ``left_i' block_i right_i`` of the entries of a row: ``(n,)`` or ``(R, R, n)``."""
-    return _products(left, np.einsum("nab,nb->na", blocks, right), R)
+    """Bilinear forms ``left_i' block_i right_i`` of the entries of a row: ``(..., n)`` or ``(R, R, n)``."""
+    return _products(left, np.einsum("...nab,nb->...na", blocks, right), R)
 
 
 def _products(left: Array, right: Array, R: int) -> Array:
-    """Inner products ``left_i' right_i`` of the entries of a row, both ``(N, k)``: ``(n,)`` or ``(R, R, n)``."""
+    """Inner products ``left_i' right_i`` of the entries of a row, ``(N, k)`` each: ``(..., n)`` or ``(R, R, n)``."""
     if R == 1:
-        return np.asarray(np.einsum("na,na->n", left, right))
+        return np.asarray(np.einsum("na,...na->...n", left, right))
     n, k = len(left) // R, left.shape[1]
     return np.asarray(np.einsum("rna,sna->rsn", left.reshape(R, n, k), right.reshape(R, n, k)))

@@ -8,15 +8,14 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.language.families.family import ClosedForm, Family, Limit, Parameter
+from bayesmix.language.families.log_factorial import log_factorial
 from bayesmix.language.families.namespaces import Namespace
 
 LINKS = ("log", "identity", "sqrt")
 
 
 def _minus_log_factorial(y: Array, _: Array) -> Array:
-    from scipy.special import gammaln
-
-    return np.asarray(-gammaln(y + 1.0))
+    return -log_factorial(y)
 
 
 def _whole(y: Array, probability: Array) -> Array:
@@ -32,11 +31,9 @@ def _poisson(xp: Namespace, y: Any, _: Any, mu: Any) -> Any:
 
 
 def _poisson_canonical(y: Array, eta: Array, _: Array) -> Array:
-    from scipy.special import gammaln
-
     value = y * eta
     value -= np.exp(eta)
-    value -= gammaln(y + 1.0)
+    value -= log_factorial(y)
     return np.asarray(value)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.language.families.family import ClosedForm, Family, Limit, Parameter
+from bayesmix.language.families.log_factorial import log_factorial
 from bayesmix.language.families.namespaces import NUMERIC, Namespace
 
 TINY = 1e-300
@@ -34,9 +35,7 @@ def _canonical(y: Array, eta: Array, trials: Array) -> Array:
 
 
 def _log_choose(y: Array, trials: Array) -> Array:
-    from scipy.special import gammaln
-
-    return np.asarray(gammaln(trials + 1.0) - gammaln(y + 1.0) - gammaln(trials - y + 1.0))
+    return log_factorial(trials) - log_factorial(y) - log_factorial(trials - y)
 
 
 def _slopes(y: Array, trials: Array, mu: Array) -> tuple[Array, Array, Array]:

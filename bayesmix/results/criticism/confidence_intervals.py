@@ -1,11 +1,11 @@
-"""Confidence intervals of point estimates: profile likelihood, Wald, Satterthwaite, Kenward-Roger."""
+"""Confidence intervals of point estimates: profile likelihood, Wald, Satterthwaite, Kenward-Roger, bootstrap."""
 
 from __future__ import annotations
 
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
 
-METHODS = ("profile", "wald", "satterthwaite", "kenward-roger")
+METHODS = ("profile", "wald", "satterthwaite", "kenward-roger", "bootstrap")
+OF_ALL = ("profile", "bootstrap")  # methods for any parameter, others are for fixed effects
 
 
 def confidence_intervals(
@@ -32,23 +33,28 @@ def confidence_intervals(
     level: float,
     method: str,
     vcov: RobustCovariance | None = None,
+    **options: Any,
 ) -> pd.DataFrame:
-    """Return ``lower, upper`` by name; see `Estimate.confint`."""
+    """Return ``lower, upper`` by name; see `Estimate.confint`. ``options`` are those of a bootstrap."""
     import pandas as pd
 
     if method not in METHODS:
         raise SpecError(f"There are no `{method}` intervals.{nearest(method, METHODS)} Methods: {', '.join(METHODS)}.")
     check_level(level, "level")
-    possible = fit.names if method == "profile" else list(fit.design.fixed)
+    possible = fit.names if method in OF_ALL else list(fit.design.fixed)
     names = possible if parameters is None else list(parameters)
     for name in names:
         if name not in possible:
             scope = "" if name not in fit.names else f' Only fixed effects have {method} intervals; use "profile".'
             raise SpecError(f"There is no parameter `{name}` here.{nearest(name, possible)}{scope}")
-    if vcov is not None and method == "profile":
-        raise SpecError('vcov= is for method="satterthwaite" or "wald"; profiles take no covariance.')
+    if vcov is not None and method in OF_ALL:
+        raise SpecError(f'vcov= is for method="satterthwaite" or "wald"; {method}s take no covariance.')
     if method == "profile":
         limits, notes = _profile(fit, names, level)
+    elif method == "bootstrap":
+        from bayesmix.results.criticism.bootstrap import Options, bootstrap_limits
+
+        limits, notes = bootstrap_limits(fit, names, level, Options(**options))
     else:
         limits, notes = (
             _symmetric(fit, names, level, fixed_inference(fit, "asymptotic" if method == "wald" else method, vcov)),

@@ -94,3 +94,17 @@ def test_hessians_are_differences_of_gradients():
     exact[:, 0, 0], exact[:, 1, 1] = 2.0 - 400.0 * (b - 3.0 * a**2), 200.0
     exact[:, 0, 1] = exact[:, 1, 0] = -400.0 * a
     np.testing.assert_allclose(found, exact, rtol=1e-3, atol=0.05)
+
+
+def test_slopes_beyond_all_numbers_stop_their_search_alone():
+    """As those of a likelihood that rises without end."""
+
+    def steep(which, x):
+        value, gradient = bowls(which, x)
+        gradient[which == 1] = 1e308 * np.sign(x[which == 1])
+        return value, gradient
+
+    with np.errstate(all="ignore"):
+        found = minimise_together(in_pieces(steep, 10), CENTRES + 0.5, inverse=np.eye(2))
+    np.testing.assert_array_equal(found.converged, [True, False, True])
+    np.testing.assert_allclose(found.x[[0, 2]], CENTRES[[0, 2]], atol=EXACT)

@@ -1,0 +1,150 @@
+"""Conditional modes at many parameter points, each with its own responses: Newton's iterations on a batch axis.
+
+The same iterations as `conditional_mode.find_mode`; points whose mode is found leave the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.inference.estimation.conditional_mode import (
+    MAX_STEPS,
+    NEWTON_CLOSE,
+    SCORING_CLOSE,
+    SHORTEST,
+    UNDONE,
+    Effects,
+    GeneralizedProblem,
+    Mode,
+    add_effects,
+    factorise_weights,
+    solve_rows,
+)
+from bayesmix.inference.parameters.likelihood import OnePredictor
+
+
+def with_responses(problem: GeneralizedProblem, responses: Array) -> GeneralizedProblem:
+    """The problem of one predictor a row for responses ``(B, n)``."""
+    rows = problem.likelihood
+    assert isinstance(rows, OnePredictor)
+    return replace(problem, likelihood=replace(rows, outcome=replace(rows.outcome, y=responses)))
+
+
+def of_some(problem: GeneralizedProblem, some: Array) -> GeneralizedProblem:
+    """That for some of the responses."""
+    rows = problem.likelihood
+    assert isinstance(rows, OnePredictor)
+    return with_responses(problem, rows.outcome.y[some])
+
+
+@dataclass(slots=True, eq=False)
+class _Points:
+    """Where the iterations are: changed as they go on."""
+
+    u: list[Array]  # per factor (S, J, k)
+    eta: Array  # (S, n)
+    objective: Array  # (S,)
+
+    def put(self, at: Array, others: _Points, some: Array) -> None:
+        """Take over some of the others."""
+        for own, other in zip(self.u, others.u, strict=True):
+            own[at] = other[some]
+        self.eta[at], self.objective[at] = others.eta[some], others.objective[some]
+
+
+@np.errstate(all="ignore")  # trial steps may overflow; what they give is then not finite, and refused
+def find_modes(
+    problem: GeneralizedProblem, Lambdas: Sequence[Array], fixed: Array, dispersion: Array, start: Sequence[Array]
+) -> Mode:
+    """Maximise the joint densities over the random effects; objectives are infinite where no mode is found.
+
+    Parameters
+    ----------
+    problem : of `with_responses`, one response a point.
+    Lambdas : per factor ``(S, k, k)``.
+    fixed : (S, n) the part of the linear predictors that is not integrated out.
+    dispersion : (S, 1)
+    start : spherical effects to start from, per factor ``(S, J, k)``.
+    """
+    search = _Search(problem, Lambdas, fixed, dispersion)
+    points = search.at(np.arange(len(fixed)), list(start))
+    lost = np.flatnonzero(~np.isfinite(points.objective))
+    if len(lost):
+        again = search.at(lost, [np.zeros_like(part[lost]) for part in start])
+        points.put(lost, again, np.arange(len(lost)))
+    found = search.run(points)
+    points.objective[~found] = np.inf
+    jet = problem.jet(points.eta, dispersion)
+    factorisation = factorise_weights(problem, Lambdas, -jet[2])
+    b = [u @ np.swapaxes(Lambda, -1, -2) for u, Lambda in zip(points.u, Lambdas, strict=True)]
+    return Mode(points.u, b, np.zeros((len(fixed), 0)), points.eta, jet, factorisation, points.objective)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Search:
+    """The joint densities that modes are of."""
+
+    problem: GeneralizedProblem
+    Lambdas: Sequence[Array]
+    fixed: Array
+    dispersion: Array
+
+    def at(self, some: Array, u: list[Array]) -> _Points:
+        """Linear predictors and objectives of some points at effects ``u``."""
+        b = [part @ np.swapaxes(Lambda[some], -1, -2) for part, Lambda in zip(u, self.Lambdas, strict=True)]
+        eta = self.fixed[some] + add_effects(self.problem.coordinates, b)
+        value = of_some(self.problem, some).value(eta, self.dispersion[some])
+        objective = -2.0 * value.sum(axis=-1) + sum(np.sum(part**2, axis=(-1, -2)) for part in u)
+        return _Points(u, eta, np.where(np.isfinite(objective), objective, np.inf))
+
+    def run(self, points: _Points) -> Array:
+        """Damped Newton steps until all modes are found: which were."""
+        polished = np.zeros(len(self.fixed), bool)
+        found = polished.copy()
+        active = np.flatnonzero(np.isfinite(points.objective))
+        for _ in range(MAX_STEPS):
+            if not len(active):
+                break
+            step, is_newton = self.steps(points, active)
+            descends = self.descend(points, active, step)
+            size, length = _norm(step), _norm([part[active] for part in points.u])
+            ended = polished[active] | ~descends
+            found[active] = ended & (polished[active] | (size < UNDONE * (1.0 + length)))
+            polished[active] = size < np.where(is_newton, NEWTON_CLOSE, SCORING_CLOSE) * (1.0 + length)
+            active = active[~ended]
+        return found
+
+    def steps(self, points: _Points, some: Array) -> tuple[list[Array], Array]:
+        """Newton steps, scoring ones where the observed information of some row is not positive; which are which."""
+        own, eta, dispersion = of_some(self.problem, some), points.eta[some], self.dispersion[some]
+        first, second = own.slopes(eta, dispersion)
+        is_newton = np.all(second < 0.0, axis=-1)
+        weights = -second
+        if not is_newton.all():
+            weights = np.where(is_newton[:, None], weights, own.likelihood.descent(eta, second, dispersion))
+        factorisation = factorise_weights(own, [Lambda[some] for Lambda in self.Lambdas], weights)
+        _, target = solve_rows(own, factorisation, weights, weights * (eta - self.fixed[some]) + first)
+        return target.minus(Effects([part[some] for part in points.u], target.flat)).u, is_newton
+
+    def descend(self, points: _Points, some: Array, step: list[Array]) -> Array:
+        """Take the longest of the steps, halves of them, ... that do not ascend; which points there are such for."""
+        fraction, left = 1.0, np.arange(len(some))
+        while len(left) and fraction >= SHORTEST:
+            at = some[left]
+            u = [own[at] + fraction * move[left] for own, move in zip(points.u, step, strict=True)]
+            trial, before = self.at(at, u), points.objective[at]
+            taken = trial.objective <= before + 1e-10 * (np.abs(before) + 1.0)
+            points.put(at[taken], trial, taken)
+            left, fraction = left[~taken], 0.5 * fraction
+        descends = np.ones(len(some), bool)
+        descends[left] = False
+        return descends
+
+
+def _norm(parts: Sequence[Array]) -> Array:
+    """Euclidean norms ``(S,)`` of all effects together."""
+    return np.sqrt(sum(np.sum(part**2, axis=(-1, -2)) for part in parts))
