@@ -42,8 +42,7 @@ from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.on_link import CoefficientPrior
 
 ROUNDS = 6
-STEPS = 14  # rounds where each may go a part of the way
-DRAWS = 300  # of the Gaussian approximation's posterior in each round
+STEPS, DRAWS = 14, 300  # rounds where each may go a part of the way; draws of the approximation in each round
 ENOUGH = 0.05  # relative fall of the spread of the remainder below which rounds stop ...
 SMALL = 1.0  # ... if it is this small; where it is not, it hides behind its noise that later rounds fit better
 LAX = 1.25  # how much larger the spread of a later round may be, noise again
@@ -88,21 +87,25 @@ class GaussianApproximation:
         """Number of linear predictors of all rows: a measure of the cost of their densities."""
         return len(self.problem.offset)
 
-    def jointly(self) -> GaussianApproximation:
-        """The same with coordinates ``(theta, gamma, log dispersion)`` for all but the random effects.
+    def exploring(self, coefficients: Array, *, is_joint: bool = False) -> GaussianApproximation:
+        """The same with some coefficients ``(p,) bool`` as coordinates beside theta.
 
         How far quadratics of any sign may be above positive ones was said of fixed effects that are integrated out.
         """
-        explored = np.ones(len(self.target.explored), bool)
-        positive = None if self.positive is None else self.positive.jointly()
+        positive = None if self.positive is None else self.positive.exploring(coefficients, is_joint=is_joint)
         fallback = None if positive is None else positive.target
-        target = replace(self.target, explored=explored, fallback=fallback, excess=math.inf)
-        return replace(self, target=target, is_joint=True, positive=positive)
+        target = replace(self.target, explored=coefficients, fallback=fallback, excess=math.inf)
+        return replace(self, target=target, is_joint=is_joint, positive=positive)
+
+    def jointly(self) -> GaussianApproximation:
+        """The same with coordinates ``(theta, gamma, log dispersion)`` for all but the random effects."""
+        return self.exploring(np.ones(len(self.target.explored), bool), is_joint=True)
 
     def coordinates(self, theta: Array, shift: Array, log_dispersion: Array) -> Array:
-        """Coordinates of `jointly` ``(B, m)`` from those of draws given theta."""
-        parts = [theta, coefficients(self.target, shift)]
-        return np.concatenate(parts if self.dispersion is None else [*parts, log_dispersion[:, None]], axis=1)
+        """Coordinates ``(B, m)`` that are explored here, from those of draws that had fewer."""
+        parts = [theta[:, : self.target.covariances], coefficients(self.target, shift)[:, self.target.explored]]
+        last = [log_dispersion[:, None]] if self.is_joint and self.dispersion is not None else []
+        return np.concatenate([*parts, *last], axis=1)
 
     def remainder(self, eta: Array, log_dispersion: Array) -> Array:
         """Log density of each row minus that of its approximation at ``eta (..., N)``, the offset not included."""

@@ -73,6 +73,8 @@ class LevelProposals:
         may be so little that its effects are as large as their standard deviation lets them be.
         """
         of_prior = self._of_prior(mean.shape[1], tries)
+        if of_prior and self.approximation.problem.likelihood.R > 1:
+            cube = 0.0  # the prior's tails are enough; with one predictor both stay, which its draws of a seed rest on
         own = _spherical(tries - of_prior, self.rng.random(mean.shape), cube)
         if not of_prior:
             yield from own

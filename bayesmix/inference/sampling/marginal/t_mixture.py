@@ -107,6 +107,7 @@ def adapt(
     rng: np.random.Generator,
     *,
     is_fitted: bool = False,
+    rounds: int = ROUNDS,
 ) -> Adapted:
     """Fit the mixture to ``log_target``, a function of ``(n, m)`` points, by weighted draws.
 
@@ -115,7 +116,7 @@ def adapt(
     first, best = mixture, Adapted(mixture, 0.0, 0)
     has_one_mode = len(np.unique(first.means, axis=0)) == 1
     evaluations = 0
-    for round_ in range(ROUNDS):  # where none of the rounds gives a good fit, efficiency and Pareto k say so
+    for round_ in range(rounds):  # where none of the rounds gives a good fit, efficiency and Pareto k say so
         x = mixture.draw(draws, rng)
         weights = normalised(log_target(x) - mixture.log_density(x))
         evaluations += draws

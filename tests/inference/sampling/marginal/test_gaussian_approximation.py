@@ -142,9 +142,14 @@ def test_joint_coordinates(name: str) -> None:
     joint = found.jointly()
     assert joint.is_joint
     assert joint.target.explored.all()
-    theta, shift, log_dispersion = np.ones((2, 3)), np.full((2, 2), 0.1), np.array([0.3, 0.4])
+    theta = np.ones((2, found.target.covariances))
+    shift, log_dispersion = np.full((2, 2), 0.1), np.array([0.3, 0.4])
     expected = [theta, coefficients(found.target, shift), *([log_dispersion[:, None]] if name == "gamma" else [])]
-    np.testing.assert_array_equal(found.coordinates(theta, shift, log_dispersion), np.hstack(expected))
+    np.testing.assert_array_equal(joint.coordinates(theta, shift, log_dispersion), np.hstack(expected))
+    some = found.exploring(np.array([False, True]))
+    assert not some.is_joint
+    own = [theta, coefficients(found.target, shift)[:, 1:]]
+    np.testing.assert_array_equal(some.coordinates(theta, shift, log_dispersion), np.hstack(own))
 
 
 # ---- projections ----------------------------------------------------------------------------------------------------

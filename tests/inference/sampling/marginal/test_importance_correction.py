@@ -25,13 +25,14 @@ import bayesmix as bmx
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.least_squares.solve import given_later
 from bayesmix.inference.parameters.names import covariance
-from bayesmix.inference.sampling.marginal import importance_correction
+from bayesmix.inference.sampling.marginal import effect_proposals, importance_correction
+from bayesmix.inference.sampling.marginal.effect_proposals import propose
 from bayesmix.inference.sampling.marginal.gaussian_approximation import (
     GaussianApproximation,
     coefficients,
     fit_approximation,
 )
-from bayesmix.inference.sampling.marginal.importance_correction import in_user_units, propose
+from bayesmix.inference.sampling.marginal.importance_correction import in_user_units
 from bayesmix.inference.sampling.marginal.level_proposals import LevelProposals, _spherical
 
 EXACT = {"rtol": 1e-8, "atol": 1e-8}  # two ways to the same density, floating point apart
@@ -145,7 +146,7 @@ def test_weights_are_joint_density_over_that_of_the_proposal(name: str, monkeypa
         if priors.dispersion is not None and approximation.dispersion is not None:
             at, place = np.log(dispersion), approximation.dispersion
             joint += float(PRIOR[priors.dispersion.kind](*priors.dispersion.arguments).logpdf(dispersion)) + at
-            joint -= float(stats.t(importance_correction.FREEDOM, place.mean, place.sd).logpdf(at))
+            joint -= float(stats.t(effect_proposals.FREEDOM, place.mean, place.sd).logpdf(at))
         if model.spec.preset == "rstanarm":  # standard deviations in units of the dispersion: Exponential(1 / it)
             sd = float(values.sd[0][i, 0])
             joint += float(stats.expon(0.0, dispersion).logpdf(sd) - stats.expon(0.0, 1.0).logpdf(sd))
@@ -258,11 +259,11 @@ def test_proposals_within_proposals_leave_the_evidence_what_it_is() -> None:
 
 def pressed_after(batches: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Press Ctrl-C, a real signal, when the last phase has drawn some batches."""
-    whole, one, drawn = importance_correction.propose, importance_correction._propose, count()
+    whole, one, drawn = importance_correction.propose, effect_proposals._propose, count()
 
     def last_phase(*given: Any, **options: Any) -> Any:
         if options.get("interruptible"):
-            monkeypatch.setattr(importance_correction, "_propose", pressing)
+            monkeypatch.setattr(effect_proposals, "_propose", pressing)
         return whole(*given, **options)
 
     def pressing(*given: Any) -> Any:
@@ -271,7 +272,7 @@ def pressed_after(batches: int, monkeypatch: pytest.MonkeyPatch) -> None:
             time.sleep(0.2)
         return one(*given)
 
-    monkeypatch.setattr(importance_correction, "NUMBERS", 4 * 60 * 50)  # 50 proposals a batch
+    monkeypatch.setattr(effect_proposals, "NUMBERS", 4 * 60 * 50)  # 50 proposals a batch
     monkeypatch.setattr(importance_correction, "propose", last_phase)
 
 
