@@ -12,11 +12,11 @@ from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.draws import Draws, fresh_seed
 from bayesmix.language.arguments import explained
 from bayesmix.results.criticism.variance_explained import intraclass, r_squared, scalar_table
-from bayesmix.results.deletions import Deletions
+from bayesmix.results.deletions import Deletions, GroupEvidence
 from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.fits.fixed_inference import fixed_inference, fixed_table
 from bayesmix.results.fits.level import check_level
-from bayesmix.results.fits.records import EstimateRecord, Fitted, PosteriorRecord
+from bayesmix.results.fits.records import EstimateRecord, Fitted
 from bayesmix.results.fits.refit import estimated_like, sampled_like
 from bayesmix.results.fits.robust_covariance import RobustCovariance
 from bayesmix.results.intervals import Intervals
@@ -187,7 +187,7 @@ class Estimate(Fit, Deletions, Intervals):
 
 
 @explained
-class Posterior(Fit, PosteriorRecord):
+class Posterior(Fit, GroupEvidence):
     """Draws from the posterior, ``(chain, draw)``."""
 
     def __init__(self, fitted_model: Fitted, draws: Draws, priors: Priors, data: xr.DataTree | None = None) -> None:
@@ -255,25 +255,6 @@ class Posterior(Fit, PosteriorRecord):
         from bayesmix.results.criticism.cross_validation import kfold
 
         return kfold(self, k, group, seed=seed)
-
-    def test_group(self, group: str, *, seed: int = 0, progress: bool = True) -> pd.DataFrame:
-        """Whether a grouping factor is needed, by a posterior without it; ``print`` it.
-
-        Parameters
-        ----------
-        group : grouping factor, ``"Subject"``.
-        seed, progress : of the other posterior, as of ``model.sample``.
-
-        Returns
-        -------
-        DataFrame
-            ``small``, the share of draws in which all standard deviations of the group are below a tenth of the
-            residual one; ``log_bayes_factor`` of the model with the group over that without, its Monte Carlo ``error``,
-            ``bayes_factor`` and ``probability``, as of `bayesmix.bayes_factor`; NaN where there is no evidence.
-        """
-        from bayesmix.results.criticism.group_evidence import group_evidence
-
-        return group_evidence(self, group, seed=seed, progress=progress)
 
     @override
     def summary(self) -> Summary:

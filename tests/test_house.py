@@ -17,10 +17,10 @@ LATE = {
     "fit": {
         "results.criticism.cross_validation",
         "results.criticism.diagnosis",
-        "results.criticism.group_evidence",
         "results.criticism.influence",
         "results.storage.fit_storage",
     },
+    "results.deletions": {"results.criticism.group_evidence"},
     "model": {"results.interoperability.bambi"},
     # loads pools of processes
     "results.criticism.confidence_intervals": {"results.criticism.bootstrap"},
@@ -81,6 +81,7 @@ MANY = {
     "results.questions.Questions.marginal_means": "options of a prediction, named",
     "results.questions.Questions.slopes": "options of a prediction, named",
     "results.updates.Updates.update": "what a model is made of, named",
+    "results.criticism.anova.anova": "options of a test, named",
     "present.plots.category_curves.categories": "options of a figure, named",
     "present.plots.lines.group_lines": "options of a figure, named",
     "present.plots.lines.mean_curves": "options of a figure, named",

@@ -88,7 +88,8 @@ SIGNATURES = {
     "Ml": "()",
     "Laplace": "()",
     "anova": (
-        "(*fits, labels=None, type=None, df=None, test=None, replicates=None, seed=0, executor=None, progress=True)"
+        "(*fits, labels=None, type=None, df=None, vcov=None, test=None, replicates=None, seed=0, executor=None, "
+        "progress=True)"
     ),
     "loo_compare": "(*fits, labels=None, method='stacking')",
     "bayes_factor": "(first, second)",
@@ -162,7 +163,8 @@ SIGNATURES = {
     "Estimate.update": UPDATE,
     "Estimate.ranova": "(self, *, test='lrt', replicates=None, seed=0, executor=None, progress=True)",
     "Estimate.test_group": "(self, group, *, replicates=None, seed=0, executor=None, progress=True)",
-    "Estimate.drop1": "(self, *, test=None, df=None, replicates=1000, seed=0, executor=None, progress=True)",
+    "Posterior.test_group": "(self, group, *, seed=0, progress=True)",
+    "Estimate.drop1": "(self, *, test=None, df=None, vcov=None, replicates=1000, seed=0, executor=None, progress=True)",
     "Posterior.update": UPDATE,
     "Estimate.refit": "(self, y, *, seed=None, progress=True)",
     "Posterior.refit": "(self, y, *, seed=None, progress=True)",

@@ -1,4 +1,4 @@
-"""Methods of an estimate that test its model without one of its terms."""
+"""Methods of fits that hold their model against one without some of its terms."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from bayesmix.language.arguments import explained
 from bayesmix.results.criticism.likelihood_ratios import Replication
 from bayesmix.results.criticism.single_deletions import single_deletions
 from bayesmix.results.criticism.variance_tests import group_test, random_deletions
-from bayesmix.results.fits.records import EstimateRecord
+from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from bayesmix.results.fits.robust_covariance import RobustCovariance
 
 
 @explained
 class Deletions(EstimateRecord):
     """What is lost without a term."""
 
-    def drop1(
+    def drop1(  # noqa: PLR0913 - options of a test, named
         self,
         *,
         test: str | None = None,
         df: str | None = None,
+        vcov: RobustCovariance | None = None,
         replicates: int = 1000,
         seed: int = 0,
         executor: Executor | None = None,
@@ -35,7 +38,7 @@ class Deletions(EstimateRecord):
         ----------
         test : ``"F"``, the default of linear models, as lmerTest's; ``"lrt"``, that of all others: likelihood ratios of
             refits by maximum likelihood; ``"bootstrap"``, likelihood ratios beside those of simulated data.
-        df : of F tests: ``"satterthwaite"``, ``"kenward-roger"``, or ``"asymptotic"``.
+        df, vcov : of F tests: ``"satterthwaite"``, ``"kenward-roger"``, or ``"asymptotic"``; a robust covariance.
         replicates, seed, executor, progress : of simulated data sets, as in `bayesmix.anova`.
 
         Returns
@@ -44,7 +47,7 @@ class Deletions(EstimateRecord):
             ``sum_sq, mean_sq, num_df, den_df, F, p_value``; or ``npar, aic, lrt, p_value``: the number of the term's
             parameters, and the AIC without it.
         """
-        return single_deletions(self, df, test, Replication(replicates, seed, executor, progress))
+        return single_deletions(self, df, vcov, test, Replication(replicates, seed, executor, progress))
 
     def ranova(
         self,
@@ -92,3 +95,27 @@ class Deletions(EstimateRecord):
             ``rlrt`` (linear models) or ``lrt``, ``df, p_value`` by simulation, ``mc_error, replicates``.
         """
         return group_test(self, group, Replication(1000, seed, executor, progress), replicates)
+
+
+@explained
+class GroupEvidence(PosteriorRecord):
+    """What the data say of a grouping factor."""
+
+    def test_group(self, group: str, *, seed: int = 0, progress: bool = True) -> pd.DataFrame:
+        """Whether a grouping factor is needed, by a posterior without it; ``print`` it.
+
+        Parameters
+        ----------
+        group : grouping factor, ``"Subject"``.
+        seed, progress : of the other posterior, as of ``model.sample``.
+
+        Returns
+        -------
+        DataFrame
+            ``small``, the share of draws in which all standard deviations of the group are below a tenth of the
+            residual one; ``log_bayes_factor`` of the model with the group over that without, its Monte Carlo ``error``,
+            ``bayes_factor`` and ``probability``, as of `bayesmix.bayes_factor`; NaN where there is no evidence.
+        """
+        from bayesmix.results.criticism.group_evidence import group_evidence
+
+        return group_evidence(self, group, seed=seed, progress=progress)

@@ -25,6 +25,8 @@ from bayesmix.results.tables.anova_table import anova_table
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bayesmix.results.fits.robust_covariance import RobustCovariance
+
 TESTS = {
     "lrt": "lrt",
     "bootstrap": "bootstrap",
@@ -40,6 +42,7 @@ def anova(  # noqa: PLR0913 - options of a test, named
     labels: Sequence[str] | None = None,
     type: Literal[1, 2, 3] | None = None,
     df: str | None = None,
+    vcov: RobustCovariance | None = None,
     test: str | None = None,
     replicates: int | None = None,
     seed: int = 0,
@@ -61,6 +64,7 @@ def anova(  # noqa: PLR0913 - options of a test, named
         all cells weigh alike, whatever the contrasts of factors.
     df : of F tests: ``"satterthwaite"``, ``"kenward-roger"``, or ``"asymptotic"`` for Wald's chi-square. Of several
         linear estimates it asks for the F test of the fixed effects that each has more than the one before.
+    vcov : of one estimate, a covariance in place of the model's, as ``fit.robust_vcov("g")`` gives.
     test : of several estimates: ``"lrt"``; ``"bootstrap"``, likelihood ratios whose reference distribution is that of
         data simulated from the smaller model (pbkrtest's ``PBmodcomp``); ``"kr"`` or ``"satterthwaite"``, as by ``df``;
         ``"rlrt"``, restricted likelihood ratios of linear models that differ in random effects: the exact distribution
@@ -90,10 +94,10 @@ def anova(  # noqa: PLR0913 - options of a test, named
     named = named_fits(fits, labels, "anova", wanted=(EstimateRecord,), default=by_formula)
     if len(named) == 1:
         _refuse({"test": test}, 'several estimates, bmx.anova(a, b, test="bootstrap"); of one, fit.drop1(test="lrt")')
-        return term_table(next(iter(named.values())), 3 if type is None else type, df)
+        return term_table(next(iter(named.values())), 3 if type is None else type, df, vcov)
     if not named:
         raise SpecError("anova needs an estimate, anova(fit), or several: anova(smaller, larger).")
-    _refuse({"type": type}, "the terms of one estimate")
+    _refuse({"type": type, "vcov": vcov}, "the terms of one estimate")
     check_same_data(list(named.values()))
     chosen = _resolve(test, df)
     ordered = dict(sorted(named.items(), key=lambda pair: pair[1].df))
@@ -108,7 +112,8 @@ def anova(  # noqa: PLR0913 - options of a test, named
 def _refuse(given: Mapping[str, object], what: str) -> None:
     for name, value in given.items():
         if value is not None:
-            raise SpecError(f"{name}={value!r} is for {what}.")
+            shown = repr(value) if isinstance(value, str | int) else "..."
+            raise SpecError(f"{name}={shown} is for {what}.")
 
 
 def _resolve(test: str | None, df: str | None) -> str:

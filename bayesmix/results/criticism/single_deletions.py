@@ -28,6 +28,8 @@ from bayesmix.results.tables.anova_table import anova_table
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bayesmix.results.fits.robust_covariance import RobustCovariance
+
 TESTS = ("F", "lrt", "bootstrap")
 WHOLE = "<none>"  # R's name of the model with all of its terms
 
@@ -42,7 +44,13 @@ class _Deletion:
     change: dict[str, str]  # of the formula without it
 
 
-def single_deletions(fit: EstimateRecord, df: str | None, test: str | None, replication: Replication) -> pd.DataFrame:
+def single_deletions(
+    fit: EstimateRecord,
+    df: str | None,
+    vcov: RobustCovariance | None,
+    test: str | None,
+    replication: Replication,
+) -> pd.DataFrame:
     """F tests of linear models as lmerTest's ``drop1``, likelihood ratios of all others as R's; one row a term.
 
     Raises
@@ -54,12 +62,13 @@ def single_deletions(fit: EstimateRecord, df: str | None, test: str | None, repl
     if chosen not in TESTS:
         raise SpecError(f"There is no test=`{chosen}`.{nearest(chosen, TESTS)} Choices: {', '.join(TESTS)}.")
     if chosen != "F":
-        if df is not None:
-            raise SpecError(f'df={df!r} is for test="F"; likelihood ratios have none: leave it.')
+        for name, given in (("df", df), ("vcov", vcov)):
+            if given is not None:
+                raise SpecError(f'{name}= is for test="F"; likelihood ratios have none: leave it.')
         return _by_likelihood(fit, replication if chosen == "bootstrap" else None)
     if not is_linear(fit):
         raise SpecError('test="F" is for linear mixed models of one response; here test="lrt" holds.')
-    inference = fixed_inference(fit, df)
+    inference = fixed_inference(fit, df, vcov)
     tests = {one.label: joint(fit, inference, _contrasts(fit, one)) for one in _deletions(fit)}
     return test_table(fit, inference, tests, "Single term deletions")
 

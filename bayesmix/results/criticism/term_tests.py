@@ -20,17 +20,19 @@ from bayesmix.results.tables.anova_table import anova_table
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bayesmix.results.fits.robust_covariance import RobustCovariance
+
 ROMAN = {1: "I", 2: "II", 3: "III"}
 NOTHING = FTest(np.nan, 0, np.nan, np.nan)  # where a term has no columns of its own
 
 
-def term_table(fit: EstimateRecord, kind: Type, df: str | None) -> pd.DataFrame:
+def term_table(fit: EstimateRecord, kind: Type, df: str | None, vcov: RobustCovariance | None = None) -> pd.DataFrame:
     """Tests of the terms of every parameter with a formula, each as a whole: one row a term.
 
     Parameters
     ----------
     kind : 1, 2 or 3.
-    df : as in `fixed_inference`.
+    df, vcov : as in `fixed_inference`.
 
     Raises
     ------
@@ -39,7 +41,7 @@ def term_table(fit: EstimateRecord, kind: Type, df: str | None) -> pd.DataFrame:
     """
     if kind not in get_args(Type):
         raise SpecError(f"Tests of terms are of type 1, 2 or 3, not {kind!r}.")
-    inference = fixed_inference(fit, df)
+    inference = fixed_inference(fit, df, vcov)
     tests = {label: joint(fit, inference, L) for label, L in _contrasts(fit, kind)}
     return test_table(fit, inference, tests, f"Type {ROMAN[kind]} tests of terms")
 
@@ -62,10 +64,17 @@ def test_table(
     index = pd.Index(list(tests), name="term")
     if inference.letter == "z":
         columns = {"chisq": F * num, "df": num, "p_value": p}
-        return anova_table(columns, index, heading=f"{heading}, by Wald's chi-square")
+        return anova_table(columns, index, heading=f"{heading}, by {_how(inference)}")
     mean_sq = F / scale * float(fit.point.dispersion or 1.0) ** 2
     columns = {"sum_sq": mean_sq * num, "mean_sq": mean_sq, "num_df": num, "den_df": den, "F": F, "p_value": p}
-    return anova_table(columns, index, heading=f"{heading}, by {NAMES[inference.method]} method")
+    return anova_table(columns, index, heading=f"{heading}, by {_how(inference)}")
+
+
+def _how(inference: FixedInference) -> str:
+    """The method of tests, in the words of a heading."""
+    if inference.vcov is not None:
+        return inference.vcov.words
+    return "Wald's chi-square" if inference.letter == "z" else f"{NAMES[inference.method]} method"
 
 
 def _contrasts(fit: EstimateRecord, kind: Type) -> Iterator[tuple[str, Array]]:

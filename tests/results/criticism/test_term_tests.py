@@ -153,3 +153,17 @@ def test_the_six_clinics() -> None:
     figures = json.loads((FOLDER / "emmeans" / "emmeans.json").read_text(encoding="utf-8"))
     p = bmx.anova(estimate(TABLES["clinics"]["formula"], "clinics"))["p_value"].iloc[0]
     assert p == pytest.approx(float(np.ravel(figures["reml"]["clinics"]["contrasts"]["p_value"])[0]), rel=CLOSE)
+
+
+def test_robust_covariances_are_of_the_terms_too() -> None:
+    """The F of each term is that of its contrasts by this covariance."""
+    fit = estimate(TABLES["three"]["formula"], "three")
+    robust = fit.robust_vcov("g")
+    table = bmx.anova(fit, type=2, vcov=robust)
+    assert str(table).startswith(f"Type II tests of terms, by {robust.words}")
+    beta, cov = fit.values.beta, robust.to_frame()
+    b = fit.design.fixed.index("by")
+    assert table.loc["b", "F"] == pytest.approx(beta[b] ** 2 / cov.iloc[b, b], rel=1e-9)
+    assert fit.drop1(vcov=robust).loc["b", "F"] == pytest.approx(table.loc["b", "F"], rel=1e-9)
+    with pytest.raises(bmx.SpecError, match=r"vcov=\.\.\. is for the terms of one estimate"):
+        bmx.anova(fit, fit.update("~ . - b"), vcov=robust)
