@@ -15,13 +15,14 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.language.families.incomplete import beta_tails, gamma_tails, student_tails
-from bayesmix.language.families.taylor import Taylor, elementary, select, value_of
+from bayesmix.language.families.taylor import Taylor, add_up, elementary, select, value_of
 
 EPSILON = float(np.finfo(float).eps)
 OVERFLOW = 700.0  # exponents beyond which exp overflows
 STIRLING = 100.0  # from which on the series of the gamma function's logarithm is exact to rounding
 TINY = 1e-100  # whose inverse cube does not overflow
 BESSEL = 1e3  # from which on four terms of the series of a Bessel function are exact to rounding
+AT_ONCE = 100_000  # terms of sums that are computed together
 RATE = 340.0  # whose square must not overflow either
 
 
@@ -48,6 +49,8 @@ class Namespace:
     gamma_tails: Callable[[Any, Any, Any], tuple[Any, Any]]  # as in `incomplete`: of a, x and what stands before them
     beta_tails: Callable[[Any, Any, Any, Any, Any], tuple[Any, Any]]
     student_tails: Callable[[Any, Any, Any], tuple[Any, Any]]
+    log_sum: Callable[[Callable[[Any], tuple[Any, Any]], Any], Any]  # of terms k = 0 .. the largest of some numbers:
+    # their logarithms, by k, and where they count, everywhere for k = 0
     xlogy: Callable[[Any, Any], Any]  # y log x, zero where y is
     xlog1py: Callable[[Any, Any], Any]  # y log(1 + x)
     where: Callable[[Any, Any, Any], Any]
@@ -165,7 +168,11 @@ def _expit(x: Array, order: int) -> list[Array]:
 
 
 def _softplus(x: Array, order: int) -> list[Array]:
-    return [np.logaddexp(0.0, x), *(_expit(x, order - 1) if order else ())]
+    """Its slope goes to zero, unlike a probability that is kept off it: it multiplies powers of large slopes."""
+    from scipy.special import expit
+
+    p = expit(x)
+    return [np.logaddexp(0.0, x), p, *logistic_slopes(x, p)][: order + 1] if order else [np.logaddexp(0.0, x)]
 
 
 def _ndtr(x: Array, order: int) -> list[Array]:
@@ -266,6 +273,20 @@ def _maximum(x: Any, bound: float) -> Any:
     return select(value_of(x) > bound, x, np.asarray(bound))
 
 
+def _log_sum(term: Callable[[Any], tuple[Any, Any]], most: Any) -> Any:
+    """All terms at once where that is little; else one after the other."""
+    total, _ = term(0.0)
+    at, count = value_of(total), int(np.max(most, initial=0.0)) + 1
+    if count * np.size(at) <= AT_ONCE:
+        value, counts = term(np.arange(float(count)).reshape(-1, *[1] * np.ndim(at)))
+        top = np.where(counts, value_of(value), -np.inf).max(axis=0)
+        return NUMERIC.log(add_up(NUMERIC.exp(select(counts, value - top, np.asarray(-OVERFLOW))))) + top
+    for k in range(1, count):
+        value, counts = term(float(k))
+        total = select(counts, log_add(NUMERIC, total, value), total)
+    return total
+
+
 # arrays and `Taylor` polynomials
 NUMERIC: Namespace = Namespace(
     exp=elementary(_exp),
@@ -287,6 +308,7 @@ NUMERIC: Namespace = Namespace(
     gamma_tails=lambda a, x, front: gamma_tails(NUMERIC, a, x, front),
     beta_tails=lambda a, b, x, y, front: beta_tails(NUMERIC, a, b, x, y, front),
     student_tails=lambda t, nu, density: student_tails(NUMERIC, t, nu, density),
+    log_sum=_log_sum,
     xlogy=_xlogy,
     xlog1py=_xlog1py,
     where=select,
@@ -312,6 +334,10 @@ def symbolic() -> Namespace:
         series = (total - 0.5) * pt.log1p(y / large) - y + stirling(total)[0] - stirling(large)[0]
         return pt.switch(x < STIRLING, pt.gammaln(small + y) - pt.gammaln(small) - y * pt.log(small), series)
 
+    def log_sum(term: Callable[[Any], tuple[Any, Any]], most: Any) -> Any:
+        value, counts = term(pt.arange(pt.max(pt.as_tensor(most)) + 1.0)[:, None])
+        return pt.logsumexp(pt.switch(counts, value, -np.inf), axis=0)
+
     return Namespace(
         exp=pt.exp,
         log=pt.log,
@@ -332,6 +358,7 @@ def symbolic() -> Namespace:
         gamma_tails=lambda a, x, front: (pt.log(pt.gammainc(a, x)), pt.log(pt.gammaincc(a, x))),
         beta_tails=lambda a, b, x, y, front: (pt.log(pt.betainc(a, b, x)), pt.log(pt.betainc(b, a, y))),
         student_tails=_symbolic_student_tails,
+        log_sum=log_sum,
         xlogy=lambda y, x: logpow(x, y),
         xlog1py=lambda y, x: logpow(1.0 + x, y),
         where=pt.switch,

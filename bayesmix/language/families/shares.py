@@ -114,6 +114,26 @@ def _betabinomial_cdf(y: Array, trials: Array, mu: Array, phi: Array) -> Array:
     return np.where(y < trials, np.minimum(total, 1.0), 1.0)
 
 
+def _betabinomial_tails(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -> tuple[Any, Any]:
+    """Sums of the density on either side, neither a difference."""
+
+    def density(k: Any) -> Any:
+        ways = xp.gammaln(trials + 1.0) - xp.gammaln(k + 1.0) - xp.gammaln(trials - k + 1.0)
+        return ways + _betabinomial(xp, k, trials, mu, phi)
+
+    def up_to(k: Any) -> tuple[Any, Any]:
+        counts = (k <= y) & (k <= trials)
+        return density(xp.where(counts, k, 0.0)), counts
+
+    def from_above(k: Any) -> tuple[Any, Any]:
+        counts = k < trials - y
+        return density(trials - xp.where(counts, k, 0.0)), counts
+
+    is_below = y < trials
+    below, above = xp.log_sum(up_to, y), xp.log_sum(from_above, trials - y)
+    return xp.where(is_below, below, 0.0), xp.where(is_below, above, -np.inf)
+
+
 def _betabinomial_sample(rng: np.random.Generator, trials: Array, mu: Array, phi: Array) -> Array:
     share = rng.beta(np.maximum(mu * phi, TINY), np.maximum((1.0 - mu) * phi, TINY))
     return rng.binomial(trials.astype(np.int64), share).astype(float)
@@ -128,6 +148,7 @@ BETABINOMIAL = Family(
     _betabinomial_sample,
     variance=lambda trials, mu, phi: mu * (1.0 - mu) / trials * (phi + trials) / (phi + 1.0),
     base=_log_choose,
+    log_tails=_betabinomial_tails,
     words="BetaBinomial(trials[i], mean mu[i], precision phi)",
     pymc=lambda trials, mu, phi: (
         "BetaBinomial",

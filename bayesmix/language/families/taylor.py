@@ -138,6 +138,13 @@ def select(condition: Array, yes: Any, no: Any) -> Any:
     return Taylor(both, some.order)
 
 
+def add_up(x: Any) -> Any:
+    """The sum over the first axis."""
+    if not isinstance(x, Taylor):
+        return np.sum(x, axis=0)
+    return Taylor({a: np.broadcast_to(c, x.value.shape).sum(axis=0) for a, c in x.coefficients.items()}, x.order)
+
+
 def elementary(derivatives: Callable[[Array, int], Sequence[Array]]) -> Callable[[Any], Any]:
     """A function of arrays and polynomials from its value and derivatives: ``derivatives(x, order)``."""
 

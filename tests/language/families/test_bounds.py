@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import laws
 import numpy as np
 import pytest
-from scipy import stats
-from scipy.special import gamma
+from scipy import integrate, stats
+from scipy.special import gamma, logsumexp
 
 from bayesmix.errors import DataError
 from bayesmix.language.families.bounds import Bounds, check_bounds, observed, truncated
@@ -97,6 +98,56 @@ class WithZeros:
             return np.where(np.asarray(y) < 0, -INF, np.log(self.zero + (1.0 - self.zero) * below / self.above))
 
 
+class SkewNormal:
+    """Of a mean and a standard deviation; tails by adaptive quadrature of the density over that at their ends."""
+
+    def __init__(self, mu, sigma, alpha):
+        mean, variance = stats.skewnorm.stats(alpha, moments="mv")
+        scale = sigma / np.sqrt(variance)
+        self.own = stats.skewnorm(alpha, loc=mu - scale * mean, scale=scale)
+        self.reach = 12.0 * scale
+
+    def logpdf(self, y):
+        return self.own.logpdf(y)
+
+    def _tail(self, y, out):
+        def ratio(u):
+            return float(np.exp(self.logpdf(y + out * u) - self.logpdf(y)))
+
+        ends = np.linspace(0.0, self.reach, 9)
+        area = sum(integrate.quad(ratio, a, b, epsabs=0.0, epsrel=1e-13)[0] for a, b in pairwise(ends))
+        return float(self.logpdf(y)) + np.log(area)
+
+    def logsf(self, y):
+        return self._either(y, 1.0)
+
+    def logcdf(self, y):
+        return self._either(y, -1.0)
+
+    def _either(self, y, out):
+        """The smaller tail by itself; the other is one less it."""
+        if np.isinf(y):
+            return -INF if y * out > 0.0 else 0.0
+        is_small = out * (y - float(self.own.median())) > 0.0
+        return self._tail(y, out) if is_small else float(np.log(-np.expm1(self._tail(y, -out))))
+
+
+class BetaBinomial:
+    """Of 31 trials; tails by sums."""
+
+    def __init__(self, mu, phi):
+        self.own = stats.betabinom(31, mu * phi, (1.0 - mu) * phi)
+
+    def logpmf(self, y):
+        return self.own.logpmf(y)
+
+    def logsf(self, y):
+        return 0.0 if y < 0.0 else logsumexp(self.logpmf(np.arange(y + 1.0, 32.0))) if y < 31.0 else -INF
+
+    def logcdf(self, y):
+        return -INF if y < 0.0 else logsumexp(self.logpmf(np.arange(0.0, min(y, 31.0) + 1.0)))
+
+
 def negbinomial(mu, shape):
     return stats.nbinom(shape, shape / (shape + mu))
 
@@ -118,6 +169,7 @@ CASES = {
         REAL,
         [between(0.0, 0.6), between(0.7, 2.0), between(30.0, 1.5)],
     ),
+    "skew_normal": (SkewNormal, REAL, [between(0.0, 0.6), between(1.4, 2.0), between(-3.0, 6.0)]),
     "lognormal": (
         lambda mu, sigma: stats.lognorm(sigma, scale=np.exp(mu)),
         POSITIVE,
@@ -160,6 +212,7 @@ CASES = {
     "nbinom1": (lambda mu, phi: negbinomial(mu, mu / phi), COUNTS, [MEANS, between(3.0, 0.2)]),
     "geometric": (lambda mu: negbinomial(mu, 1.0), COUNTS, [MEANS]),
     "binomial": (lambda mu: stats.binom(31, mu), COUNTS, [between(0.05, 0.4)]),
+    "betabinomial": (BetaBinomial, COUNTS, [between(0.05, 0.4), between(2.0, 30.0)]),
     "zero_inflated_poisson": (
         lambda mu, zi: WithZeros(stats.poisson(mu), zi, False),
         COUNTS,
@@ -304,7 +357,7 @@ def test_bounds_without_a_value_between_are_refused(family, row, message):
         check_bounds(FAMILIES[family], "y", bounds, np.ones(1))
 
 
-VALUES = {"sigma": 0.8, "shape": 1.7, "phi": 2.5, "nu": 5.0, "beta": 0.6, "ndt": 0.1}
+VALUES = {"alpha": 1.5, "sigma": 0.8, "shape": 1.7, "phi": 2.5, "nu": 5.0, "beta": 0.6, "ndt": 0.1}
 WITH_TAILS = [name for name, family in FAMILIES.items() if family.log_tails is not None]
 
 

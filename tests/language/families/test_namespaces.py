@@ -41,6 +41,10 @@ CASES = {
         np.log(special.betaincc(P, 3.0, 0.4)),
     ),
     "student_tails": (lambda xp: xp.student_tails(X, P, stats.t.logpdf(X, P))[0], stats.t.logcdf(X, P)),
+    "log_sum": (
+        lambda xp: xp.log_sum(lambda k: (X - 0.5 * k, k < 3.5), 5.0),
+        np.logaddexp.reduce([X - 0.5 * k for k in range(4)]),
+    ),
     "xlogy": (lambda xp: xp.xlogy(Y, P), special.xlogy(Y, P)),
     "xlog1py": (lambda xp: xp.xlog1py(Y, P), special.xlog1py(Y, P)),
     "where": (lambda xp: xp.where(X > 0.0, X, P), np.where(X > 0.0, X, P)),

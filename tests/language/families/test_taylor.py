@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bayesmix.language.families.namespaces import NUMERIC
-from bayesmix.language.families.taylor import select, variables
+from bayesmix.language.families.taylor import add_up, select, variables
 
 xp = NUMERIC
 A, B, C = np.linspace(0.4, 1.6, 7), np.linspace(-0.8, 0.9, 7), np.linspace(2.0, 0.3, 7)
@@ -81,3 +81,12 @@ def test_a_constant_branch_has_no_slope():
 def test_lower_orders_cost_and_say_less():
     (x,) = variables([A], order=1)
     assert set(xp.exp(x * x).coefficients) == {(0,), (1,)}
+
+
+def test_sums_over_the_first_axis_are_those_of_the_terms():
+    (x,) = variables([np.array([0.3, -1.2])])
+    terms = [x**2.0 * k + x * 0.5 for k in range(4)]
+    found = add_up(x**2.0 * np.arange(4.0)[:, None] + x * 0.5)
+    for k in range(4):
+        np.testing.assert_allclose(found.derivative((k,)), sum(one.derivative((k,)) for one in terms), atol=1e-14)
+    np.testing.assert_array_equal(add_up(np.ones((3, 2))), [3.0, 3.0])

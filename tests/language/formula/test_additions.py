@@ -114,7 +114,7 @@ REFUSED = {  # formula, family: what the message says
     ("y | weights(w) ~ x", "gaussian"): 'weights="w"',
     ("y | cens(c) + weights(w) ~ x", "gaussian"): "it multiplies log densities",
     ("y | rate(d) ~ x", "truncated_poisson"): "offset(log(d))",
-    ("y | cens(c) ~ x", "betabinomial"): "distribution function of family `betabinomial`",
+    ("y | cens(c) ~ x", "von_mises"): "distribution function of family `von_mises`",
     ("y | trunc(ub = 3) ~ x", "cumulative"): "Families with one: gaussian, poisson,",
     ("y ~ x; sigma | weights(w) ~ x", "gaussian"): "beside the response",
 }
