@@ -20,7 +20,8 @@ def explained[T: Callable[..., Any]](thing: T) -> T:
     """Let a public function, or every public method of a class, explain arguments that it does not take.
 
     Python's own message would name the argument and nothing else; here the user reads what to write instead. Arguments
-    annotated as ``int`` are checked to be whole numbers, those annotated as ``float`` to be numbers.
+    annotated as ``int`` are checked to be whole numbers, those annotated as ``float`` to be numbers. One
+    text does where they are annotated as ``Sequence[str]``.
     """
     if not inspect.isclass(thing):
         return _explained(thing, thing.__name__)  # type: ignore[return-value]
@@ -54,7 +55,14 @@ def _check(parameter: inspect.Parameter) -> Callable[[Any, str], Any] | None:
     if parameter.name in PROBABILITIES:  # checked where they are used, in better words
         return None
     kinds = set(str(parameter.annotation).split(" | "))
+    if "Sequence[str]" in kinds and "str" not in kinds:
+        return several
     return whole_number if "int" in kinds else number if kinds <= {"float", "None"} else None
+
+
+def several(value: Any, name: str) -> Any:
+    """Names from one or several: a text alone would be taken letter by letter."""
+    return (value,) if isinstance(value, str) else value
 
 
 def number(value: Any, name: str) -> Any:

@@ -23,7 +23,7 @@ class Intervals(EstimateRecord):
 
     def confint(  # noqa: PLR0913 - options of the bootstrap, named
         self,
-        parameters: Sequence[str] | None = None,
+        parameters: str | Sequence[str] | None = None,
         *,
         level: float = 0.95,
         method: str = "profile",
@@ -38,7 +38,8 @@ class Intervals(EstimateRecord):
 
         Parameters
         ----------
-        parameters : names as in `parameters`; all by default.
+        parameters : a name as in `parameters`, or several; all by default. A method may stand here alone,
+            ``confint("bootstrap")``.
         level : coverage.
         method : ``"profile"`` likelihood (any parameter; REML fits are profiled by maximum likelihood), ``"wald"`` or
             ``"satterthwaite"``, ``"kenward-roger"`` (fixed effects; t quantiles), parametric ``"bootstrap"`` (any).

@@ -218,3 +218,11 @@ def test_what_is_no_specification(data: dict[str, Any], case: str) -> None:
     with pytest.raises(error) as caught:
         bmx.Model(**{"formula": FORMULA, "data": data, **given})
     assert message in str(caught.value)
+
+
+def test_one_text_where_several_are_taken(model: bmx.Model) -> None:
+    """Taken letter by letter before: no parameter `D` of "Days"."""
+    fit = model.estimate()
+    name = fit.names[-1]
+    assert list(fit.tidy("fixed")["effect"].unique()) == ["fixed"]
+    assert len(bmx.plots.forest(fit, parameters=name).axes) == len(bmx.plots.forest(fit, parameters=[name]).axes)

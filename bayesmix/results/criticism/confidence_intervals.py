@@ -29,7 +29,7 @@ OF_ALL = ("profile", "bootstrap")  # methods for any parameter, others are for f
 
 def confidence_intervals(
     fit: EstimateRecord,
-    parameters: Sequence[str] | None,
+    parameters: str | Sequence[str] | None,
     level: float,
     method: str,
     vcov: RobustCovariance | None = None,
@@ -38,6 +38,7 @@ def confidence_intervals(
     """Return ``lower, upper`` by name; see `Estimate.confint`. ``options`` are those of a bootstrap."""
     import pandas as pd
 
+    parameters, method = _asked(fit, parameters, method)
     if method not in METHODS:
         raise SpecError(f"There are no `{method}` intervals.{nearest(method, METHODS)} Methods: {', '.join(METHODS)}.")
     check_level(level, "level")
@@ -65,6 +66,13 @@ def confidence_intervals(
         table.attrs["notes"] = tuple(notes)
         warnings.warn(" ".join(notes), ConvergenceWarning, stacklevel=3)
     return table
+
+
+def _asked(fit: EstimateRecord, asked: str | Sequence[str] | None, method: str) -> tuple[Sequence[str] | None, str]:
+    """Names and method where one text may stand for either; the name of a parameter goes before that of a method."""
+    if not isinstance(asked, str):
+        return asked, method
+    return (None, asked) if asked in METHODS and asked not in fit.names else ([asked], method)
 
 
 def side_by_side(

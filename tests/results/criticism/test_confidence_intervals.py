@@ -13,6 +13,7 @@ from scipy import stats
 from scipy.optimize import minimize, minimize_scalar
 
 import bayesmix as bmx
+from bayesmix.errors import SpecError
 from bayesmix.results.criticism.confidence_intervals import METHODS, applicable, side_by_side
 
 
@@ -121,3 +122,11 @@ def test_limits_that_are_no_numbers_are_explained():
 def test_unknown_names_methods_and_levels(fitted, asked, message):
     with pytest.raises(bmx.SpecError, match=message):
         fitted("esoph").confint(**asked)
+
+
+def test_one_text_names_a_parameter_or_a_method(fitted):
+    fit = fitted("sleepstudy")
+    pd.testing.assert_frame_equal(fit.confint("wald"), fit.confint(method="wald"))
+    pd.testing.assert_frame_equal(fit.confint("Days", method="wald"), fit.confint(["Days"], method="wald"))
+    with pytest.raises(SpecError, match=r"There is no parameter `Dyas` here\. Did you mean `Days`"):
+        fit.confint("Dyas")
