@@ -104,34 +104,34 @@ SIGNATURES = {
     ),
     "Estimate.marginal_means": (
         "(self, *variables, by=None, at=None, kind='mean', groups='average', interval=0.95, df=None, "
-        "vcov=None, adjust='none', parameter=None, response=None)"
+        "vcov=None, adjust='none', rope=None, parameter=None, response=None)"
     ),
     "Estimate.contrasts": (
         "(self, variable, by=None, *, method='pairwise', at=None, kind='mean', groups='average', interval=0.95, "
-        "df=None, vcov=None, adjust='none', parameter=None, response=None)"
+        "df=None, vcov=None, adjust='none', rope=None, parameter=None, response=None)"
     ),
     "Estimate.slopes": (
         "(self, variable, by=None, *, kind='mean', groups='average', interval=0.95, df=None, "
-        "vcov=None, adjust='none', parameter=None, response=None)"
+        "vcov=None, adjust='none', rope=None, parameter=None, response=None)"
     ),
-    "Estimate.hypothesis": "(self, *texts, interval=0.95, df=None, vcov=None, adjust='none', joint=False)",
+    "Estimate.hypothesis": "(self, *texts, interval=0.95, df=None, vcov=None, adjust='none', joint=False, rope=None)",
     "Posterior.conditional_effects": (
         "(self, variable, by=None, *, at=None, kind='mean', groups='average', points=50, interval=0.95, df=None, "
         "vcov=None, parameter=None, response=None)"
     ),
     "Posterior.marginal_means": (
         "(self, *variables, by=None, at=None, kind='mean', groups='average', interval=0.95, df=None, "
-        "vcov=None, adjust='none', parameter=None, response=None)"
+        "vcov=None, adjust='none', rope=None, parameter=None, response=None)"
     ),
     "Posterior.contrasts": (
         "(self, variable, by=None, *, method='pairwise', at=None, kind='mean', groups='average', interval=0.95, "
-        "df=None, vcov=None, adjust='none', parameter=None, response=None)"
+        "df=None, vcov=None, adjust='none', rope=None, parameter=None, response=None)"
     ),
     "Posterior.slopes": (
         "(self, variable, by=None, *, kind='mean', groups='average', interval=0.95, df=None, "
-        "vcov=None, adjust='none', parameter=None, response=None)"
+        "vcov=None, adjust='none', rope=None, parameter=None, response=None)"
     ),
-    "Posterior.hypothesis": "(self, *texts, interval=0.95, df=None, vcov=None, adjust='none', joint=False)",
+    "Posterior.hypothesis": "(self, *texts, interval=0.95, df=None, vcov=None, adjust='none', joint=False, rope=None)",
     "Estimate.r2": "(self, definition='nakagawa', *, response=None)",
     "Estimate.icc": "(self, *, response=None)",
     "pooling": "(*fits, labels=None, group=None)",

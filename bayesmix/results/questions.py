@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bayesmix.arrays import Array
 from bayesmix.language.arguments import explained
+from bayesmix.results.fits.credible_regions import Rope
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.records import FitRecord
 from bayesmix.results.fits.residuals import residuals
@@ -157,6 +158,7 @@ class Questions(FitRecord):
         df: str | None = None,
         vcov: RobustCovariance | None = None,
         adjust: str = "none",
+        rope: Rope = None,
         parameter: str | None = None,
         response: str | None = None,
     ) -> pd.DataFrame:
@@ -168,8 +170,11 @@ class Questions(FitRecord):
         by : a further column, or several: the same means within each combination of their values, a family of tests.
         at, kind, groups, interval, df, vcov, parameter, response : as in `conditional_effects`.
         adjust : of an estimate's tests and intervals for their number in a family: ``"none"``, ``"sidak"``, ``"holm"``,
-            ``"bonferroni"``, ``"mvt"`` (multivariate t, to about 1e-4), ``"fdr"`` or ``"scheffe"``. The table says in
-            ``attrs["adjustment"]`` which.
+            ``"bonferroni"``, ``"mvt"`` (multivariate t, to about 1e-4), ``"fdr"`` or ``"scheffe"``; of a posterior
+            ``"simultaneous"``: intervals that hold all at once. The table says in ``attrs["adjustment"]`` which.
+        rope : of a posterior, limits of practical equivalence to zero, ``(-0.1, 0.1)``: ``in_rope``, the share of draws
+            between them, and whether equivalence is ``"accepted"``, the interval lying inside, or ``"rejected"``, it
+            lying outside (Kruschke 2018).
 
         Returns
         -------
@@ -178,7 +183,9 @@ class Questions(FitRecord):
             estimate ``estimate, std_error, df, lower, upper`` with ``t`` (linear models) or ``z`` (``df`` is infinite)
             and ``p_value``; of a posterior ``p_direction``.
         """
-        estimand = replace(estimand_of(kind, groups, interval, df, parameter, response), adjust=adjust, vcov=vcov)
+        estimand = replace(
+            estimand_of(kind, groups, interval, df, parameter, response), adjust=adjust, vcov=vcov, rope=rope
+        )
         return marginal_means(self, variables, by, estimand, at=at)
 
     def contrasts(  # noqa: PLR0913 - options of a prediction, named
@@ -194,6 +201,7 @@ class Questions(FitRecord):
         df: str | None = None,
         vcov: RobustCovariance | None = None,
         adjust: str = "none",
+        rope: Rope = None,
         parameter: str | None = None,
         response: str | None = None,
     ) -> pd.DataFrame:
@@ -215,7 +223,9 @@ class Questions(FitRecord):
         DataFrame
             The columns of `marginal_means`.
         """
-        estimand = replace(estimand_of(kind, groups, interval, df, parameter, response), adjust=adjust, vcov=vcov)
+        estimand = replace(
+            estimand_of(kind, groups, interval, df, parameter, response), adjust=adjust, vcov=vcov, rope=rope
+        )
         return contrasts(self, variable, by, estimand, method=method, at=at)
 
     def slopes(  # noqa: PLR0913 - options of a prediction, named
@@ -229,6 +239,7 @@ class Questions(FitRecord):
         df: str | None = None,
         vcov: RobustCovariance | None = None,
         adjust: str = "none",
+        rope: Rope = None,
         parameter: str | None = None,
         response: str | None = None,
     ) -> pd.DataFrame:
@@ -236,7 +247,9 @@ class Questions(FitRecord):
 
         The arguments and columns are those of `marginal_means`; all slopes are one family of tests.
         """
-        estimand = replace(estimand_of(kind, groups, interval, df, parameter, response), adjust=adjust, vcov=vcov)
+        estimand = replace(
+            estimand_of(kind, groups, interval, df, parameter, response), adjust=adjust, vcov=vcov, rope=rope
+        )
         return slopes(self, variable, by, estimand)
 
     def hypothesis(
@@ -247,6 +260,7 @@ class Questions(FitRecord):
         vcov: RobustCovariance | None = None,
         adjust: str = "none",
         joint: bool = False,
+        rope: Rope = None,
     ) -> pd.DataFrame:
         """Judge hypotheses such as ``"ncontrols > 0"`` or ``"sd(agegp, Intercept) > 2 * sigma"``.
 
@@ -255,15 +269,18 @@ class Questions(FitRecord):
         *texts : two sides of arithmetic on parameters' names, ``exp, log, sqrt, abs``, compared by ``>``, ``<``, ``=``.
         interval : of left minus right, probability of ``lower, upper``.
         df, vcov : of an estimate's tests, as in `predict`.
-        adjust : of an estimate's tests for their number, as in `marginal_means`.
-        joint : of an estimate, whether all equalities hold at once: one F test.
+        adjust, rope : as in `marginal_means`; ``rope`` is about left minus right.
+        joint : whether all equalities hold at once: the F test of an estimate, a credible ellipsoid of a posterior.
 
         Returns
         -------
         DataFrame
             Of a posterior the ``probability`` and its ``odds`` (of an equality ``p_direction``); of an estimate ``t``
             (linear models) or ``z``, and ``p_value``, one-sided for ``>`` and ``<``. With ``joint`` the columns
-            ``F, df1, df2, p_value``; where ``df2`` is infinite, ``F`` is a chi-square over its ``df1``.
+            ``F, df1, df2, p_value``; where ``df2`` is infinite, ``F`` is a chi-square over its ``df1``. Of a posterior
+            ``rank, distance, content``: the posterior probability inside the ellipsoid about the posterior mean on
+            whose boundary the hypothesis lies, at the ``distance`` of Mahalanobis. Above 0.95 it is outside the 95 %
+            region (of highest density, where the posterior is normal).
         """
         check_level(interval)
-        return hypotheses(self, texts, Options(interval, df, adjust, joint, vcov))
+        return hypotheses(self, texts, Options(interval, df, adjust, joint, vcov, rope))

@@ -14,6 +14,8 @@ from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.estimation.simultaneous import LargestOfSeveral, quantile_of, studentized_range
 from bayesmix.results.fits.degrees_of_freedom import quantile
 
+SYNONYMS = {"simultaneous": "mvt"}  # what intervals that hold together are called of a posterior
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeveralTests:
@@ -65,6 +67,7 @@ def adjustment(name: str) -> Adjustment:
     SpecError
         If there is none.
     """
+    name = SYNONYMS.get(name, name) if isinstance(name, str) else name
     if name not in ADJUSTMENTS:
         hint = nearest(name, ADJUSTMENTS) if isinstance(name, str) else ""
         raise SpecError(f"There is no adjustment adjust={name!r}.{hint} Choices: {', '.join(ADJUSTMENTS)}.")

@@ -43,6 +43,8 @@ WORDS = {
 }
 T_OR_Z = {"t": "t distribution with Satterthwaite's degrees of freedom", "z": WORDS["asymptotic"]}  # of robust ones
 BY_REML = ", variances estimated again by REML"
+SIMULTANEOUS = ("mvt", "simultaneous")  # adjustments that a posterior has
+SIMULTANEOUS_WORDS = "simultaneous intervals of the draws of a family (Montiel Olea and Plagborg-Moller 2019)"
 OF_POSTERIORS = "quantiles of the posterior's draws"
 
 
@@ -198,17 +200,17 @@ def _checked(found: KenwardRoger) -> KenwardRoger:
 def inference_of(
     fit: FitRecord, df: str | None, adjust: str = "none", vcov: RobustCovariance | None = None
 ) -> FixedInference | None:
-    """That of an estimate; None of a posterior, which refuses degrees of freedom and adjustments."""
+    """That of an estimate; None of a posterior, which refuses degrees of freedom and adjustments of tests."""
     adjustment(adjust)
     if isinstance(fit, EstimateRecord):
         return fixed_inference(fit, df, vcov)
     resolve_df(fit, df)
     if vcov is not None:
         raise SpecError("vcov= is a covariance of an estimate's fixed effects; a posterior has its draws. Leave it.")
-    if adjust != "none":
+    if adjust != "none" and adjust not in SIMULTANEOUS:
         raise SpecError(
-            f"adjust={adjust!r} is for the tests of an estimate; a posterior's intervals and probabilities are of its"
-            " draws, whatever else is asked. Leave it."
+            f"adjust={adjust!r} is for the tests of an estimate. Of a posterior ask for intervals that hold together,"
+            ' adjust="simultaneous", or leave it.'
         )
     return None
 
@@ -221,6 +223,8 @@ def noted(table: pd.DataFrame, inference: FixedInference | None, adjust: str | N
     table.attrs["intervals"] = OF_POSTERIORS if inference is None else inference.words
     if inference is not None and adjust is not None:
         table.attrs["adjustment"] = adjustment(adjust).words
+    elif adjust in SIMULTANEOUS:
+        table.attrs["adjustment"] = SIMULTANEOUS_WORDS
     return table
 
 

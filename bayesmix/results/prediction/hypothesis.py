@@ -16,6 +16,7 @@ from bayesmix.language.formula.expression import Argument, Bracket, Call, Chain,
 from bayesmix.language.formula.reader import read
 from bayesmix.results.fits.accessors import centre
 from bayesmix.results.fits.adjustment import SeveralTests, adjusted
+from bayesmix.results.fits.credible_regions import Rope, check_rope, contour, rope_columns, simultaneous_limits
 from bayesmix.results.fits.degrees_of_freedom import interval_columns, statistic_columns
 from bayesmix.results.fits.fixed_inference import FixedInference, inference_of, noted
 from bayesmix.results.fits.linear_predictor import flatten
@@ -59,6 +60,7 @@ class Options:
     adjust: str = "none"
     joint: bool = False
     vcov: RobustCovariance | None = None
+    rope: Rope = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,6 +102,7 @@ def hypotheses(fit: FitRecord, texts: tuple[str, ...], options: Options) -> pd.D
     import pandas as pd
 
     inference = inference_of(fit, options.df, options.adjust, options.vcov)
+    check_rope(fit, options.rope)
     for text in texts:
         if not isinstance(text, str):
             raise SpecError(f'A hypothesis is a text, not {text!r}: fit.hypothesis("x > 0", "a = b").')
@@ -111,7 +114,7 @@ def hypotheses(fit: FitRecord, texts: tuple[str, ...], options: Options) -> pd.D
         case EstimateRecord() if inference is not None:
             table = pd.DataFrame(_tested(fit, read, inference, options), index=index)
         case PosteriorRecord():
-            table = pd.DataFrame([_counted(fit, one, options.interval) for one in read], index=index)
+            table = pd.DataFrame(_counted(fit, read, options), index=index)
         case _:
             raise TypeError(type(fit))  # records of fits are of these two kinds
     table[[_is_undetermined(fit, one) for one in read]] = np.nan
@@ -156,17 +159,31 @@ def _read(text: str) -> Hypothesis:
     return Hypothesis(text, left, sign.rstrip("=") or "=", right)
 
 
-def _counted(fit: PosteriorRecord, one: Hypothesis, interval: float) -> dict[str, Any]:
-    """Probability of the hypothesis; of an equality the probability of the side that is more probable."""
-    draws = one.difference(_by_name(fit, flatten(fit.design, fit.values)))
-    tail = 50.0 * (1.0 - interval)
-    lower, upper = np.percentile(draws, [tail, 100.0 - tail])
-    above = float(np.mean(draws > 0.0))
-    share = {">": above, "<": 1.0 - above, "=": max(above, 1.0 - above)}[one.sign]
-    odds = share / (1.0 - share) if share < 1.0 else np.inf
-    name = "p_direction" if one.sign == "=" else "probability"
-    found = {"mean": float(draws.mean()), "sd": float(draws.std(ddof=1)), "lower": lower, "upper": upper}
-    return {**found, name: share, **({} if one.sign == "=" else {"odds": odds})}
+def _counted(fit: PosteriorRecord, read: Sequence[Hypothesis], options: Options) -> list[dict[str, Any]]:
+    """Probabilities of hypotheses; of an equality the probability of the side that is more probable."""
+    draws = _differences(fit, read)
+    tail = 0.5 * (1.0 - options.interval)
+    lower, upper = np.quantile(draws, [tail, 1.0 - tail], axis=0)
+    if options.adjust != "none":
+        lower, upper = simultaneous_limits(draws, np.zeros(len(read), int), options.interval)
+    judged = rope_columns(draws, (lower, upper), options.rope)
+    rows = []
+    for j, one in enumerate(read):
+        above = float(np.mean(draws[:, j] > 0.0))
+        share = {">": above, "<": 1.0 - above, "=": max(above, 1.0 - above)}[one.sign]
+        odds = share / (1.0 - share) if share < 1.0 else np.inf
+        found = {"mean": float(draws[:, j].mean()), "sd": float(draws[:, j].std(ddof=1))}
+        found |= {"lower": float(lower[j]), "upper": float(upper[j])}
+        found |= {"p_direction": share} if one.sign == "=" else {"probability": share, "odds": odds}
+        rows.append(found | {name: column[j] for name, column in judged.items()})
+    return rows
+
+
+def _differences(fit: FitRecord, read: Sequence[Hypothesis]) -> Array:
+    """Left minus right of each hypothesis at each draw: ``(S, r)``."""
+    values = _by_name(fit, flatten(fit.design, fit.values))
+    size = np.zeros(fit.values.lead)
+    return np.column_stack([(one.difference(values) + size).ravel() for one in read])
 
 
 def _tested(
@@ -187,7 +204,7 @@ def _tested(
     return interval_columns(value, error, df, reach) | columns
 
 
-def _linearised(fit: EstimateRecord, read: Sequence[Hypothesis]) -> tuple[Array, Array]:
+def _linearised(fit: FitRecord, read: Sequence[Hypothesis]) -> tuple[Array, Array]:
     """Left minus right of each hypothesis ``(r,)``, and the derivatives by the fixed effects ``(r, p)``."""
     values, p = flatten(fit.design, fit.values), len(fit.design.fixed)
     gradients = np.array([_gradient(fit, one, values) for one in read])
@@ -202,20 +219,28 @@ def _linearised(fit: EstimateRecord, read: Sequence[Hypothesis]) -> tuple[Array,
 
 
 def _jointly(fit: FitRecord, read: Sequence[Hypothesis], inference: FixedInference | None) -> pd.DataFrame:
-    """One F test of all equalities at once: ``F, df1, df2, p_value``, of infinite ``df2`` chi-square over ``df1``.
+    """All equalities at once, in one row: the F test of an estimate, or the credible ellipsoid of a posterior.
 
     Raises
     ------
     SpecError
-        Of posteriors, of inequalities, and of equalities that contradict each other.
+        Of inequalities, and of equalities that contradict each other.
     """
     import pandas as pd
 
-    if not isinstance(fit, EstimateRecord) or inference is None:
-        raise SpecError("joint=True is a test of an estimate. Of a posterior ask for each hypothesis by itself.")
     for one in read:
         if one.sign != "=":
             raise SpecError(f"joint=True tests equalities, and `{one.text}` is none. Write it with `=`.")
+    columns = _f_columns(fit, read, inference) if inference is not None else _contour_columns(fit, read)
+    index = pd.Index([", ".join(one.text for one in read)], name="hypothesis")
+    table = pd.DataFrame({name: [float(number)] for name, number in columns.items()}, index=index)
+    if any(tuple(_is_undetermined(fit, one) for one in read)):  # each warns
+        table.loc[:] = np.nan
+    return noted(table, inference)
+
+
+def _f_columns(fit: FitRecord, read: Sequence[Hypothesis], inference: FixedInference) -> dict[str, float]:
+    """``F, df1, df2, p_value``, of infinite ``df2`` chi-square over ``df1``."""
     value, L = _linearised(fit, read)
     left = value - L @ np.linalg.lstsq(L, value, rcond=None)[0]
     if np.max(np.abs(left), initial=0.0) > ROUNDING * max(float(np.max(np.abs(value))), 1e-300):
@@ -223,12 +248,13 @@ def _jointly(fit: FitRecord, read: Sequence[Hypothesis], inference: FixedInferen
             f"Of {', '.join(f'`{one.text}`' for one in read)} not all can hold: they contradict each other."
         )
     found = inference.joint(L, value)
-    columns = {"F": found.statistic, "df1": found.numerator_df, "df2": found.denominator_df, "p_value": found.p}
-    index = pd.Index([", ".join(one.text for one in read)], name="hypothesis")
-    table = pd.DataFrame({name: [float(number)] for name, number in columns.items()}, index=index)
-    if any(tuple(_is_undetermined(fit, one) for one in read)):  # each warns
-        table.loc[:] = np.nan
-    return noted(table, inference)
+    return {"F": found.statistic, "df1": found.numerator_df, "df2": found.denominator_df, "p_value": found.p}
+
+
+def _contour_columns(fit: FitRecord, read: Sequence[Hypothesis]) -> dict[str, float]:
+    """``rank, distance, content`` of the ellipsoid about the posterior mean through the hypothesis."""
+    found = contour(_differences(fit, read))
+    return {"rank": found.rank, "distance": found.distance, "content": found.content}
 
 
 def _by_name(fit: FitRecord, values: Array) -> dict[str, Array]:

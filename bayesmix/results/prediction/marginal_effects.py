@@ -20,6 +20,7 @@ from bayesmix.errors import DataError, PredictionWarning, SpecError, nearest, wa
 from bayesmix.inference.estimation.prediction_variance import NewRows, combination_variance
 from bayesmix.results.fits.adjustment import SeveralTests, adjusted
 from bayesmix.results.fits.chosen_parameter import ChosenParameter
+from bayesmix.results.fits.credible_regions import check_rope, rope_columns, simultaneous_limits
 from bayesmix.results.fits.degrees_of_freedom import containment, interval_columns, statistic_columns
 from bayesmix.results.fits.fixed_inference import FixedInference, inference_of, noted
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
@@ -167,6 +168,7 @@ def combine(fit: FitRecord, rows: PredictionRows, wanted: Combinations, estimand
     import pandas as pd
 
     L, labels = wanted.L, wanted.labels
+    check_rope(fit, estimand.rope)
     inference = inference_of(fit, estimand.df, estimand.adjust, estimand.vcov)
     chosen = chosen_of(fit, replace(estimand, kind="mean"))
     scopes = check_options(estimand.kind, estimand.groups, rows.terms)
@@ -182,7 +184,7 @@ def combine(fit: FitRecord, rows: PredictionRows, wanted: Combinations, estimand
         resolved = ResolvedEstimand(estimand.kind, estimand.groups, estimand.interval, inference, chosen)
         columns = _by_delta(fit, rows, wanted, resolved, estimand.adjust)
     else:
-        columns = _by_draws(fit, rows, L, estimand, chosen)
+        columns = _by_draws(fit, rows, wanted, estimand, chosen)
     table = pd.DataFrame(columns)
     is_linear = estimand.kind == "linear" or (chosen.link.is_identity and not chosen.is_expectation)
     table[_undetermined(fit, rows, L, labels, is_linear=is_linear)] = np.nan
@@ -213,9 +215,10 @@ def _undetermined(fit: FitRecord, rows: PredictionRows, L: Array, labels: pd.Dat
 
 
 def _by_draws(
-    fit: FitRecord, rows: PredictionRows, L: Array, estimand: Estimand, chosen: ChosenParameter
+    fit: FitRecord, rows: PredictionRows, wanted: Combinations, estimand: Estimand, chosen: ChosenParameter
 ) -> dict[str, Array]:
-    draws, begin = np.zeros((*fit.with_effects.lead, len(L))), 0
+    L, begin = wanted.L, 0
+    draws = np.zeros((*fit.with_effects.lead, len(L)))
     parts = np.zeros(draws.shape)
     for chunk in rows.chunks(draws[..., 0].size):
         own = slice(begin, begin := begin + chunk.data.n)
@@ -227,7 +230,12 @@ def _by_draws(
     draws = _exact(draws, parts)
     positive, negative = (np.mean(sign * draws > 0.0, axis=(0, 1)) for sign in (1.0, -1.0))
     direction = np.where(positive + negative > 0.0, np.maximum(positive, 1.0 - positive), np.nan)
-    return {**describe_draws(draws, estimand.interval), "p_direction": direction}
+    described, flat = describe_draws(draws, estimand.interval), draws.reshape(-1, len(L))
+    if estimand.adjust != "none":
+        limits = simultaneous_limits(flat, wanted.family, estimand.interval)
+        described |= dict(zip(("lower", "upper"), limits, strict=True))
+    judged = rope_columns(flat, (described["lower"], described["upper"]), estimand.rope)
+    return {**described, "p_direction": direction, **judged}
 
 
 def _exact(combination: Array, parts: Array) -> Array:

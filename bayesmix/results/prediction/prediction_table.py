@@ -15,6 +15,7 @@ from bayesmix.data.design.censoring import ranges_of_new
 from bayesmix.data.frame import open_table
 from bayesmix.errors import SpecError
 from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose
+from bayesmix.results.fits.credible_regions import Rope
 from bayesmix.results.fits.fixed_inference import FixedInference, inference_of, noted
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.marginal_summary import describe_draws
@@ -42,6 +43,7 @@ class Estimand:
     category: int | None = None  # value whose probability is the mean; None for a table of those of all categories
     adjust: str = "none"  # of tests, for their number
     vcov: RobustCovariance | None = None  # of the fixed effects, in place of the model's
+    rope: Rope = None  # region of practical equivalence
 
     def __post_init__(self) -> None:
         check_level(self.interval)

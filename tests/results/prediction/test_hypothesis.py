@@ -218,8 +218,3 @@ def test_several_equalities_at_once_are_one_f_test():
 def test_what_is_no_joint_test(texts, message):
     with pytest.raises(SpecError, match=message):
         fit_of("machines").hypothesis(*texts, joint=True)
-
-
-def test_posteriors_have_no_joint_test(posterior_of):
-    with pytest.raises(SpecError, match="test of an estimate"):
-        posterior_of("sleepstudy").hypothesis("Days = 0", joint=True)
