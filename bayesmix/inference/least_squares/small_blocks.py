@@ -18,6 +18,8 @@ TILE = 128  # rows of a square that are mirrored at once: as many as the process
 
 def log_det(L: Array) -> Array:
     """Log determinants of ``L L'``."""
+    if L.shape[-1] == 2:  # one logarithm, not two and their sum
+        return np.asarray(2.0 * np.log(L[..., 0, 0] * L[..., 1, 1]))
     return 2.0 * np.log(np.diagonal(L, axis1=-2, axis2=-1)).sum(axis=-1)
 
 

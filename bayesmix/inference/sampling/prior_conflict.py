@@ -56,13 +56,13 @@ class Conflict:
 
 def conflicts(priors: Priors, design: Design, covariances: Sequence[Array]) -> list[Conflict]:
     """Conflicts with the covariances of an estimate at zero, ``(k, k)`` a term."""
-    found, bounds, prefixes = [], priors.intervals(), design.layout.prefixes
+    found, prefixes = [], design.layout.prefixes
     for t, term in enumerate(design.terms):
         for at, change in _at_zero(term, priors.changes[t], prefixes):
             name, prior = priors.sd_names[t][at], priors.sd[t][at]
             there = change @ covariances[t] @ change.T
             estimate, centred = (float(np.sqrt(max(matrix[at, at], 0.0))) for matrix in (covariances[t], there))
-            upper = bounds.get(name, (0.0, np.inf))[1]
+            upper = priors.intervals().get(name, (0.0, np.inf))[1]
             if estimate > max(upper, FAR * centred):
                 place = places(term, change, prefixes)[at]
                 found.append(Conflict(t, name, prior, upper, estimate, centred, change, place))

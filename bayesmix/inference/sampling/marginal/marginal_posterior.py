@@ -25,6 +25,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import LinearProblem, linear_problem
 from bayesmix.inference.least_squares.cholesky import Factorisation, factorise
+from bayesmix.inference.least_squares.small_blocks import cholesky_and_inverse
 from bayesmix.inference.parameters.covariance import side_by_side
 from bayesmix.inference.parameters.priors_in_force import Priors, log_partial, log_sd
 from bayesmix.inference.parameters.unconstrained import TermCoordinates, split, term_coordinates
@@ -183,8 +184,8 @@ class MarginalPosterior:
         H, h, r = self.gaussian(theta, reduced)
         inside = ~self.explored
         proper = inside & (self.precision > 0.0)
-        L = np.linalg.cholesky(H)
-        half = np.linalg.solve(L, h[..., None])[..., 0]
+        L, inverse = cholesky_and_inverse(H)
+        half = (inverse @ h[..., None])[..., 0]
         centre = (self.mean - self.gamma_ols)[proper]
         value = self.problem.n * (math.log(2.0 * math.pi) + 2.0 * log_sigma) - self.problem.log_weights
         distance = r * np.exp(-2.0 * log_sigma) - np.sum(half**2, axis=-1)

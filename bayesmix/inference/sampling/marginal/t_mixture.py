@@ -49,15 +49,27 @@ class Mixture:
 
     def log_components(self, x: Array) -> Array:
         """Log of weight times density of each component at ``x (n, m)``: ``(n, K)``."""
-        m = x.shape[1]
-        columns = []
-        for weight, mean, root, nu in zip(self.weights, self.means, self.roots, self.freedom, strict=True):
-            constant = math.lgamma(0.5 * (nu + m)) - math.lgamma(0.5 * nu) - 0.5 * m * math.log(nu * math.pi)
-            scaled = np.linalg.solve(root, (x - mean).T)
-            log_det = np.log(np.diagonal(root)).sum()
-            density = constant - log_det - 0.5 * (nu + m) * np.log1p(np.sum(scaled**2, axis=0) / nu)
-            columns.append(math.log(max(weight, 1e-300)) + density)
-        return np.stack(columns, axis=1)
+        return self._logs(self.squares(x)).T
+
+    def squares(self, x: Array) -> Array:
+        """Squared distances of ``x (n, m)`` from the means, in units of the scales: ``(K, n)``."""
+        inverse = np.swapaxes(np.linalg.inv(self.roots), -1, -2)
+        scaled = x @ inverse - self.means[:, None] @ inverse
+        return np.asarray(np.sum(scaled**2, axis=-1))
+
+    def _logs(self, squares: Array) -> Array:
+        m, nu = self.means.shape[1], self.freedom
+        constant = np.array([math.lgamma(0.5 * (one + m)) - math.lgamma(0.5 * one) for one in nu])
+        constant = constant - 0.5 * m * np.log(nu * math.pi) + np.log(np.maximum(self.weights, 1e-300))
+        constant = constant - np.log(np.diagonal(self.roots, axis1=-2, axis2=-1)).sum(axis=-1)
+        return np.asarray(constant[:, None] - 0.5 * (nu + m)[:, None] * np.log1p(squares / nu[:, None]))
+
+    def shares(self, x: Array) -> tuple[Array, Array]:
+        """Probabilities of the components of draws ``x (n, m)``, and their weights as draws of normals: ``(K, n)``."""
+        squares, m = self.squares(x), x.shape[1]
+        logs = self._logs(squares)
+        share = np.exp(logs - logs.max(axis=0))
+        return share / share.sum(axis=0), (self.freedom[:, None] + m) / (self.freedom[:, None] + squares)
 
     def log_density(self, x: Array) -> Array:
         """Log density at ``x (n, m)``: ``(n,)``."""
@@ -201,24 +213,21 @@ def _around(x: Array, weights: Array, count: int, rng: np.random.Generator) -> M
 
 def _refit(mixture: Mixture, x: Array, weights: Array, passes: int = 3) -> Mixture:
     """Expectation-maximisation for t mixtures on weighted draws; components that die are dropped."""
-    m = x.shape[1]
     for _ in range(passes):
-        logs = mixture.log_components(x)
-        share = np.exp(logs - _log_sum(logs)[:, None]) * weights[:, None]  # (n, K)
-        mass = share.sum(axis=0)
+        share, heavy = mixture.shares(x)
+        share *= weights
+        mass = share.sum(axis=1)
         keep = mass > 0.003
-        means, roots = [], []
-        for k in np.flatnonzero(keep):
-            scaled = np.linalg.solve(mixture.roots[k], (x - mixture.means[k]).T)
-            heavy = (mixture.freedom[k] + m) / (mixture.freedom[k] + np.sum(scaled**2, axis=0))
-            pull = share[:, k] * heavy
-            mean = pull @ x / pull.sum()
-            centred = x - mean
-            means.append(mean)
-            roots.append(np.linalg.cholesky(_regular((pull[:, None] * centred).T @ centred / mass[k])))
-        mixture = Mixture(mass[keep] / mass[keep].sum(), np.stack(means), np.stack(roots), mixture.freedom[keep])
+        mass, pull = mass[keep], share[keep] * heavy[keep]
+        means = pull @ x / pull.sum(axis=1)[:, None]
+        centred = x - means[:, None]
+        spread = np.swapaxes(pull[..., None] * centred, -1, -2) @ centred / mass[:, None, None]
+        mixture = Mixture(mass / mass.sum(), means, np.linalg.cholesky(_regular(spread)), mixture.freedom[keep])
     return mixture
 
 
 def _regular(covariance: Array) -> Array:
-    return covariance + 1e-8 * np.trace(covariance) / max(len(covariance), 1) * np.eye(len(covariance))
+    """Covariances ``(..., m, m)`` kept off the singular ones."""
+    m = covariance.shape[-1]
+    trace = np.trace(covariance, axis1=-2, axis2=-1)[..., None, None]
+    return np.asarray(covariance + 1e-8 * trace / max(m, 1) * np.eye(m))
