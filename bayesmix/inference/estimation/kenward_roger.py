@@ -107,6 +107,8 @@ def kenward_roger(design: Design, point: PointEstimate) -> KenwardRoger:
     """
     problem = linear_problem(design, point.coordinates)
     working, p = problem.coordinates, problem.p
+    if not p:
+        return KenwardRoger(point.beta_cov, point.beta_cov, np.zeros((0, 0, 0)), np.zeros((0, 0)))
     factorisation = solve_linear(problem, point.theta).factorisation
     Phi = np.linalg.inv(factorisation.XX[:p, :p])
     information = MarginalInformation(working.pattern, problem.moments, factorisation)

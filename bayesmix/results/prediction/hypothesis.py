@@ -106,6 +106,8 @@ def hypotheses(fit: FitRecord, texts: tuple[str, ...], options: Options) -> pd.D
     for text in texts:
         if not isinstance(text, str):
             raise SpecError(f'A hypothesis is a text, not {text!r}: fit.hypothesis("x > 0", "a = b").')
+    if not texts:
+        raise SpecError('Name at least one hypothesis: fit.hypothesis("x > 0").')
     read = [_read(text) for text in texts]
     if options.joint:
         return _jointly(fit, read, inference)

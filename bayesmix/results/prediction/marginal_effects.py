@@ -127,6 +127,9 @@ def slopes(fit: FitRecord, variable: str, by: By, estimand: Estimand) -> pd.Data
     check_predictor(design, variable, r)
     if is_factor(design, variable):
         raise DataError(f"`{variable}` has no slope: it is a factor. Use contrasts({variable!r}).")
+    for name in within:
+        if not is_factor(design, name):
+            raise DataError(f"`{name}` is a number: slopes are within the levels of factors. Use contrasts with at=.")
     frame = observed(design)
     step = STEP * float(frame[variable].std())
     both = pd.concat([frame.assign(**{variable: frame[variable] + side * step}) for side in (-1.0, 1.0)])

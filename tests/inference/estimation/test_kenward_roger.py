@@ -117,6 +117,12 @@ def test_without_random_effects_tests_are_exact() -> None:
     assert one.statistic == pytest.approx(wald, rel=1e-8)
 
 
+def test_without_fixed_effects_there_is_nothing_to_adjust() -> None:
+    fit = bmx.Model("y ~ 0 + (1 | g)", FRAME).estimate()
+    assert kenward_roger(fit.design, fit.point).cov.shape == (0, 0)
+    assert list(fit.tidy(df="kenward-roger")["effect"]) == ["ran_pars", "ran_pars"]
+
+
 def test_fits_on_the_boundary_have_all_their_numbers() -> None:
     """As pbkrtest: directions at a variance of zero are among those that are uncertain."""
     frame = FRAME.assign(y=np.random.default_rng(0).normal(size=N))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from emmeans import FIGURES, close, fit_of, of_emmeans
 
-from bayesmix.errors import SpecError
+from bayesmix.errors import DataError, SpecError
 from bayesmix.results.prediction.contrast_weights import contrast_weights
 
 POLYNOMIALS = {  # emmeans 1.8.4, poly.emmc
@@ -74,3 +74,8 @@ def test_several_variables_to_be_within():
     picked = one[one["contrast"] == "C - A"].reset_index(drop=True)
     np.testing.assert_allclose(both["estimate"], picked["estimate"])
     assert list(one["temperature"].astype(str))[:3] == ["175"] * 3
+
+
+def test_slopes_are_within_levels_of_factors():
+    with pytest.raises(DataError, match=r"`nitro` is a number.*at="):
+        fit_of("oats_crossed").slopes("nitro", by="nitro")

@@ -218,3 +218,9 @@ def test_several_equalities_at_once_are_one_f_test():
 def test_what_is_no_joint_test(texts, message):
     with pytest.raises(SpecError, match=message):
         fit_of("machines").hypothesis(*texts, joint=True)
+
+
+@pytest.mark.parametrize("options", [{}, {"joint": True}])
+def test_no_hypothesis_is_asked_for(options):
+    with pytest.raises(SpecError, match="Name at least one"):
+        fit_of("machines").hypothesis(**options)
