@@ -16,7 +16,7 @@ from bayesmix.results.comparison.explanation import explain
 from bayesmix.results.comparison.pooling import pooling
 from bayesmix.results.comparison.record import ComparisonRecord
 from bayesmix.results.comparison.table import comparison_table, decompositions
-from bayesmix.results.criticism.confidence_intervals import applicable, side_by_side
+from bayesmix.results.criticism.confidence_intervals import chosen_methods, quick, side_by_side
 from bayesmix.results.criticism.coverage import coverage
 from bayesmix.results.fits.named_fits import by_method, named_fits
 from bayesmix.results.tables.blocks import to_html, to_markdown, to_text
@@ -52,14 +52,23 @@ class Comparison(ComparisonRecord):
             raise SpecError(f"The causes of the differences are not known here. {why}")
         return self.decompositions[0]
 
-    def intervals(self, level: float = 0.95) -> pd.DataFrame:
-        """Wald, Satterthwaite, Kenward-Roger, profile and credible intervals side by side; profiles take a moment.
+    def intervals(self, level: float = 0.95, *, methods: Sequence[str] | None = None) -> pd.DataFrame:
+        """Intervals by several methods side by side, of the first estimate and the first posterior.
 
-        Columns ``"wald lower"``, ``"wald upper"``, ..., of the first estimate and the first posterior.
+        Parameters
+        ----------
+        methods : of ``"wald"``, ``"satterthwaite"``, ``"kenward-roger"``, ``"profile"``, ``"bootstrap"`` and
+            ``"credible"``; by default all that the fits have, the bootstrap where a thousand refits take no more than a
+            second or two. Profiles take a moment.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``"wald lower"``, ``"wald upper"``, ...; blank where a method has none of a parameter.
         """
         fit = self._estimate("intervals")
-        methods = (*applicable(fit), "credible")
-        return side_by_side(fit, self.posterior, level, methods)
+        chosen = (*quick(fit), "credible") if methods is None else chosen_methods(fit, methods)
+        return side_by_side(fit, self.posterior, level, chosen)
 
     def coverage(
         self,
@@ -75,8 +84,8 @@ class Comparison(ComparisonRecord):
 
         Parameters
         ----------
-        methods : of ``"wald"``, ``"satterthwaite"``, ``"kenward-roger"``, ``"profile"``, ``"credible"``; all that are
-            quick by default.
+        methods : of ``"wald"``, ``"satterthwaite"``, ``"kenward-roger"``, ``"profile"``, ``"bootstrap"``,
+            ``"credible"``; all that are quick by default.
         seed : of the data; the same seed gives the same table, whatever the executor.
         executor : any ``concurrent.futures.Executor``, to fit on many processes or machines.
         progress : show a progress bar.
@@ -157,7 +166,7 @@ def compare(
         where that takes no more than a second or two; True refits generalized and big models as well (quadrature, flat
         priors).
     groups : one row for each coefficient of each level, too.
-    intervals : Wald, Satterthwaite's, profile and credible intervals in further columns; profiles take a moment.
+    intervals : those of `Comparison.intervals` in further columns; profiles take a moment.
     centre : ``"mean"`` or ``"median"`` of the posterior: what the differences are taken to.
 
     Raises

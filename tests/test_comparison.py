@@ -66,7 +66,7 @@ def test_intervals_on_request():
     assert tuple(comparison.table.loc["sigma", ["profile lower", "profile upper"]]) == (lower, upper)
     lines = str(comparison).splitlines()
     head = next(i for i, line in enumerate(lines) if line == "Intervals, 95 %")
-    assert lines[head + 2].split() == ["wald", "satterthwaite", "kenward-roger", "profile", "credible"]
+    assert lines[head + 2].split() == ["wald", "satterthwaite", "kenward-roger", "profile", "bootstrap", "credible"]
     assert f" {lower:.2f}, {upper:.2f} " in next(line for line in lines[head:] if line.startswith("sigma"))
 
 

@@ -75,7 +75,7 @@ SIGNATURES = {
     "load_dataset": "(name)",
     "dataset_names": "()",
     "compare": "(*fits, labels=None, documented=None, causes=None, groups=False, intervals=False, centre='mean')",
-    "Comparison.intervals": "(self, level=0.95)",
+    "Comparison.intervals": "(self, level=0.95, *, methods=None)",
     "Comparison.coverage": "(self, n=500, *, methods=None, level=0.95, seed=0, executor=None, progress=True)",
     "Comparison.pooling": "(self, group=None)",
     "Comparison.to_markdown": "(self)",

@@ -86,6 +86,9 @@ def test_forest_profiles_on_request(fitted):
     limits = reml.confint(["sd(Batch, Intercept)"], level=0.9).to_numpy().ravel()
     np.testing.assert_allclose(lines(figure.axes[0])[0][:, 0], limits)
     assert figure.legends[0].get_texts()[0].get_text() == "REML: estimate, 90 % profile interval"
+    simulated = forest(reml, parameters=["sigma"], method="bootstrap")
+    limits = reml.confint(["sigma"], method="bootstrap", progress=False).to_numpy().ravel()
+    np.testing.assert_allclose(lines(simulated.axes[0])[0][:, 0], limits)
 
 
 def test_scales_are_those_of_the_parameter(fits):

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from bayesmix.errors import SpecError, nearest
 from bayesmix.fit import Estimate, Posterior
 from bayesmix.present.plots.canvas import COLOURS, INK, MARKERS, PALE, panels, styled
-from bayesmix.results.criticism.confidence_intervals import confidence_intervals
+from bayesmix.results.criticism.confidence_intervals import of_all_parameters
 from bayesmix.results.fits.degrees_of_freedom import is_linear
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.named_fits import by_method
@@ -26,6 +26,7 @@ _INTERVALS = {
     "satterthwaite": "Satterthwaite interval of fixed effects",
     "kenward-roger": "Kenward-Roger interval of fixed effects",
     "profile": "profile interval",
+    "bootstrap": "bootstrap interval",
 }
 
 
@@ -57,8 +58,8 @@ def forest(
     interval : probability of the posterior's interval and confidence level of the estimate's. The thick part of a
         posterior's bar holds 50 %.
     method : intervals of estimates: ``"satterthwaite"`` (the default of linear models), ``"kenward-roger"`` or
-        ``"wald"`` (the default of all others), for fixed effects only, or ``"profile"``, for all parameters; that may
-        take seconds.
+        ``"wald"`` (the default of all others), for fixed effects only, or ``"profile"`` or ``"bootstrap"``, for all
+        parameters; these may take seconds.
 
     Raises
     ------
@@ -110,8 +111,7 @@ def _row(label: str, fit: Estimate | Posterior, interval: float, method: str) ->
     if isinstance(fit, Posterior):
         table = fit.parameters(interval)
         return Row(label, table["median"], table[bounds], fit.parameters(0.5)[bounds])
-    limits = confidence_intervals(fit, None, interval, method)
-    return Row(label, fit.parameters()["estimate"], limits.reindex(fit.names), None)
+    return Row(label, fit.parameters()["estimate"], of_all_parameters(fit, interval, method), None)
 
 
 def _panel(axis: Axes, name: str, rows: Sequence[Row], tick: float | None) -> None:

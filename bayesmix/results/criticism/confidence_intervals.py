@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
 
 METHODS = ("profile", "wald", "satterthwaite", "kenward-roger", "bootstrap")
+FEW_ROWS = 1000  # of linear models, up to which a thousand refits are quick
 OF_ALL = ("profile", "bootstrap")  # methods for any parameter, others are for fixed effects
 
 
@@ -87,14 +88,41 @@ def side_by_side(
         if method == "credible" and posterior is not None:
             found[method] = posterior.parameters(level)[["lower", "upper"]]
         elif method != "credible":
-            found[method] = confidence_intervals(estimate, None, level, method).reindex(estimate.names)
+            found[method] = of_all_parameters(estimate, level, method)
     tables = [table.add_prefix(f"{method} ") for method, table in found.items()]
     return pd.concat(tables, axis=1).rename_axis(index="parameter")
 
 
+def of_all_parameters(estimate: EstimateRecord, level: float, method: str) -> pd.DataFrame:
+    """Intervals of all parameters by one method, without a word of progress; blank where there are none."""
+    return confidence_intervals(estimate, None, level, method, progress=False).reindex(estimate.names)
+
+
+def chosen_methods(estimate: EstimateRecord, methods: Sequence[str]) -> tuple[str, ...]:
+    """Methods that were asked for, ``"credible"`` among them, in their order.
+
+    Raises
+    ------
+    SpecError
+        If the estimate has no such intervals.
+    """
+    known = (*applicable(estimate), "credible")
+    for method in methods:
+        if method not in known:
+            raise SpecError(f"There are no `{method}` intervals.{nearest(method, known)} Methods: {', '.join(known)}.")
+    return tuple(methods)
+
+
+def quick(estimate: EstimateRecord) -> tuple[str, ...]:
+    """Those of them that take no more than a second or two."""
+    is_small = is_linear(estimate) and estimate.design.n <= FEW_ROWS
+    return tuple(method for method in applicable(estimate) if method != "bootstrap" or is_small)
+
+
 def applicable(estimate: EstimateRecord) -> tuple[str, ...]:
     """The methods that an estimate has intervals by."""
-    return ("wald", "satterthwaite", "kenward-roger", "profile") if is_linear(estimate) else ("wald", "profile")
+    of_linear = ("satterthwaite", "kenward-roger") if is_linear(estimate) else ()
+    return ("wald", *of_linear, "profile", "bootstrap")
 
 
 def _profile(fit: EstimateRecord, names: list[str], level: float) -> tuple[list[tuple[float, float]], list[str]]:

@@ -13,14 +13,14 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
-from bayesmix.errors import BayesmixError, BayesmixWarning, SpecError, nearest
+from bayesmix.errors import BayesmixError, BayesmixWarning, SpecError
 from bayesmix.inference.estimation.methods import Method, likelihood_method
 from bayesmix.inference.estimation.profile import critical_rise, profile_rise
 from bayesmix.inference.sampling.draws import Schedule
 from bayesmix.language.arguments import explained
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.executors import in_order
-from bayesmix.results.criticism.confidence_intervals import applicable, confidence_intervals
+from bayesmix.results.criticism.confidence_intervals import applicable, chosen_methods, of_all_parameters
 from bayesmix.results.fits.degrees_of_freedom import is_linear
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import flatten
@@ -90,13 +90,10 @@ def coverage(  # noqa: PLR0913 - options of a study, named
 
 
 def _check(fit: EstimateRecord, methods: Sequence[str] | None) -> tuple[str, ...]:
-    known = (*applicable(fit), "credible")
-    if methods is None:
-        return known if is_linear(fit) else known[:-1]  # credible ones of others take NUTS for each data set
-    for method in methods:
-        if method not in known:
-            raise SpecError(f"There are no `{method}` intervals.{nearest(method, known)} Methods: {', '.join(known)}.")
-    return tuple(methods)
+    if methods is not None:
+        return chosen_methods(fit, methods)
+    by_refits = [method for method in applicable(fit) if method != "bootstrap"]
+    return (*by_refits, *(["credible"] if is_linear(fit) else []))  # of others they take NUTS for each data set
 
 
 def replicate(study: Study, seed: int) -> Array | None:
@@ -133,7 +130,7 @@ def _holds(study: Study, design: Design, fitted: Callable[[Method], EstimateReco
         posterior = sample_again(study.estimate, None, Schedule(DRAWS, CHAINS, seed), design=design, spec=study.spec)
         limits = posterior.parameters(study.level)[["lower", "upper"]].to_numpy()
     else:
-        limits = confidence_intervals(fitted(own), None, study.level, method).reindex(study.estimate.names).to_numpy()
+        limits = of_all_parameters(fitted(own), study.level, method).to_numpy()
     inside = (limits[:, 0] <= truth) & (truth <= limits[:, 1])
     return np.where(np.isnan(limits[:, 0]) | np.isnan(truth), np.nan, inside)
 

@@ -13,7 +13,7 @@ import bayesmix as bmx
 from bayesmix.errors import SpecError
 from bayesmix.inference.estimation.profile import profile_rise
 from bayesmix.results.criticism import coverage as module
-from bayesmix.results.criticism.confidence_intervals import applicable
+from bayesmix.results.criticism.confidence_intervals import applicable, quick
 from bayesmix.results.criticism.coverage import simulated
 
 
@@ -27,16 +27,24 @@ def test_intervals_are_those_of_the_fits():
     table = comparison().intervals(level=0.9)
     posterior, reml = comparison().fits[1], comparison().fits[0]
     assert list(table.index) == reml.names
-    for method in ("wald", "satterthwaite", "profile"):
-        own = reml.confint(level=0.9, method=method)
+    for method in ("wald", "satterthwaite", "kenward-roger", "profile", "bootstrap"):
+        own = reml.confint(level=0.9, method=method, progress=False)
         np.testing.assert_array_equal(table.loc[own.index, [f"{method} lower", f"{method} upper"]], own)
     assert np.isnan(table.loc["sigma", "wald lower"])
     own = posterior.parameters(0.9)[["lower", "upper"]]
     np.testing.assert_array_equal(table[["credible lower", "credible upper"]], own)
 
 
+def test_intervals_by_the_methods_asked_for():
+    table = comparison().intervals(methods=["profile", "credible"])
+    assert list(table) == ["profile lower", "profile upper", "credible lower", "credible upper"]
+    with pytest.raises(SpecError, match=r"no `boot` intervals. Did you mean `bootstrap`"):
+        comparison().intervals(methods=["boot"])
+
+
 def test_generalized_models_have_no_satterthwaite_intervals(fitted):
-    assert applicable(fitted("cbpp")) == ("wald", "profile")
+    assert applicable(fitted("cbpp")) == ("wald", "profile", "bootstrap")
+    assert quick(fitted("cbpp")) == ("wald", "profile")
 
 
 @pytest.mark.parametrize("name", ["sd(Batch, Intercept)", "Intercept", "sigma"])
