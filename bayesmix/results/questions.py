@@ -20,6 +20,7 @@ from bayesmix.results.prediction.predict import Kind
 from bayesmix.results.prediction.prediction_table import estimand_of, predictions
 from bayesmix.results.prediction.scopes import Groups
 from bayesmix.results.prediction.simulation import simulate
+from bayesmix.results.tables.effect_table import effect_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,7 +187,7 @@ class Questions(FitRecord):
         estimand = replace(
             estimand_of(kind, groups, interval, df, parameter, response), adjust=adjust, vcov=vcov, rope=rope
         )
-        return marginal_means(self, variables, by, estimand, at=at)
+        return effect_table(marginal_means(self, variables, by, estimand, at=at), interval)
 
     def contrasts(  # noqa: PLR0913 - options of a prediction, named
         self,
@@ -226,7 +227,7 @@ class Questions(FitRecord):
         estimand = replace(
             estimand_of(kind, groups, interval, df, parameter, response), adjust=adjust, vcov=vcov, rope=rope
         )
-        return contrasts(self, variable, by, estimand, method=method, at=at)
+        return effect_table(contrasts(self, variable, by, estimand, method=method, at=at), interval)
 
     def slopes(  # noqa: PLR0913 - options of a prediction, named
         self,
@@ -250,7 +251,7 @@ class Questions(FitRecord):
         estimand = replace(
             estimand_of(kind, groups, interval, df, parameter, response), adjust=adjust, vcov=vcov, rope=rope
         )
-        return slopes(self, variable, by, estimand)
+        return effect_table(slopes(self, variable, by, estimand), interval)
 
     def hypothesis(
         self,
@@ -283,4 +284,4 @@ class Questions(FitRecord):
             region (of highest density, where the posterior is normal).
         """
         check_level(interval)
-        return hypotheses(self, texts, Options(interval, df, adjust, joint, vcov, rope))
+        return effect_table(hypotheses(self, texts, Options(interval, df, adjust, joint, vcov, rope)), interval)
