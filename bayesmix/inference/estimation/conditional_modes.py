@@ -34,11 +34,21 @@ def with_responses(problem: GeneralizedProblem, responses: Array) -> Generalized
     return replace(problem, likelihood=replace(rows, outcome=replace(rows.outcome, y=responses)))
 
 
-def of_some(problem: GeneralizedProblem, some: Array) -> GeneralizedProblem:
-    """That for some of the responses."""
+def with_rows(problem: GeneralizedProblem, kept: Array) -> GeneralizedProblem:
+    """The problem for some of the rows, ``kept (B, n)`` bool: the others have no weight."""
     rows = problem.likelihood
     assert isinstance(rows, OnePredictor)
-    return with_responses(problem, rows.outcome.y[some])
+    outcome = replace(rows.outcome, y=np.broadcast_to(rows.outcome.y, kept.shape), weights=rows.outcome.weights * kept)
+    return replace(problem, likelihood=replace(rows, outcome=outcome))
+
+
+def of_some(problem: GeneralizedProblem, some: Array) -> GeneralizedProblem:
+    """That for some of the points of a batch."""
+    rows = problem.likelihood
+    assert isinstance(rows, OnePredictor)
+    y, weights = rows.outcome.y[some], rows.outcome.weights
+    outcome = replace(rows.outcome, y=y, weights=weights[some] if weights.ndim > 1 else weights)
+    return replace(problem, likelihood=replace(rows, outcome=outcome))
 
 
 @dataclass(slots=True, eq=False)

@@ -11,7 +11,6 @@ from bayesmix.arrays import Array
 from bayesmix.inference.estimation.batch_search import search_together
 from bayesmix.inference.estimation.linear import starts_again
 from bayesmix.inference.estimation.methods import Ml, Reml
-from bayesmix.inference.estimation.moment_start import moment_start
 from bayesmix.inference.estimation.optimise import absolute_inverse
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.point_estimates import PointEstimates, joined
@@ -23,11 +22,14 @@ from bayesmix.inference.least_squares.solve import modes
 NUMBERS = 200_000  # of the arrays of a piece of the batch: those that the processor keeps near
 
 
-def refit_linear(problem: LinearProblem, method: Reml | Ml, near: PointEstimate | None) -> PointEstimates:
-    """Estimates for all responses of a problem with a leading axis.
+def refit_linear(
+    problem: LinearProblem, method: Reml | Ml, near: PointEstimate | None, starts: Array
+) -> PointEstimates:
+    """Estimates for all points of a batch: responses, or rows left out.
 
     Parameters
     ----------
+    starts : (B, size) covariance parameters to start from.
     near : an estimate of the design for responses like these: searches begin with its curvature.
     """
     working, reml = problem.coordinates, isinstance(method, Reml)
@@ -36,7 +38,6 @@ def refit_linear(problem: LinearProblem, method: Reml | Ml, near: PointEstimate 
     def derivatives(which: Array, theta: Array) -> tuple[Array, Array]:
         return criteria_and_gradients(of_some(problem, which), theta, reml=reml)
 
-    starts = np.broadcast_to(moment_start(problem), (len(problem.beta_ols), working.size))
     inverse = None if near is None or near.singular else absolute_inverse(near.optimum.hessian)
     found, singular = search_together(
         working, in_pieces(derivatives, size), starts, inverse, again=partial(_again, working, starts)

@@ -60,6 +60,10 @@ class PointEstimates:
             theta=self.theta[i],
         )
 
+    def some(self, places: slice) -> PointEstimates:
+        """Those at some places."""
+        return _mapped(lambda own: own[places], self)
+
     def with_others(self, at: Array, others: PointEstimates) -> PointEstimates:
         """The same with those at some places exchanged."""
 

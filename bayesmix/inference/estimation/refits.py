@@ -22,6 +22,7 @@ from bayesmix.inference.estimation.generalized import latent_variance
 from bayesmix.inference.estimation.generalized_refits import refit_laplace
 from bayesmix.inference.estimation.linear_refits import refit_linear
 from bayesmix.inference.estimation.methods import Laplace, Method, Ml, Reml
+from bayesmix.inference.estimation.moment_start import moment_start
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.point_estimates import PointEstimates, joined, none_of, one_of
 from bayesmix.inference.estimation.reml import EXACT, linear_problem, with_responses
@@ -62,17 +63,23 @@ def _together(
     match method:
         case Reml() | Ml() if spec.is_linear and not can_follow(working):
             return _refit_linear(design, method, responses[0], near)
-        case Laplace() if spec.is_simple and design.terms and design.outcome.bounds is None:
+        case Laplace() if has_modes(design, spec):
             problem = generalized_problem(design, working, spec)
             if latent_variance(problem) is None:
                 return refit_laplace(modes_of(problem, responses[0]), len(responses[0]), near)
     return None
 
 
+def has_modes(design: Design, spec: ModelSpec) -> bool:
+    """Whether conditional modes of a model can be found in one batch."""
+    return bool(spec.is_simple and design.terms and design.outcome.bounds is None)
+
+
 def _refit_linear(design: Design, method: Reml | Ml, responses: Array, near: PointEstimate) -> PointEstimates:
     working = near.coordinates
     problem = with_responses(linear_problem(design, working), design, responses)
-    found = refit_linear(problem, method, near)
+    starts = np.broadcast_to(moment_start(problem), (len(responses), working.size))
+    found = refit_linear(problem, method, near, starts)
     exact = problem.moments.XX[:, -1, -1] <= EXACT * np.sum(design.weights * (responses - design.offset) ** 2, axis=1)
     found.converged[exact] = False
     return found
@@ -82,12 +89,13 @@ def _one_by_one(
     design: Design, spec: ModelSpec, method: Method, responses: Sequence[Array], some: Array, near: PointEstimate
 ) -> PointEstimates:
     """Single fits of some of the responses."""
-    parts = [_alone(design.with_response(*(y[i] for y in responses)), spec, method) for i in some]
+    parts = [fitted_alone(design.with_response(*(y[i] for y in responses)), spec, method) for i in some]
     missing = none_of(one_of(near))
     return joined([missing if part is None else one_of(part) for part in parts])
 
 
-def _alone(design: Design, spec: ModelSpec, method: Method) -> PointEstimate | None:
+def fitted_alone(design: Design, spec: ModelSpec, method: Method) -> PointEstimate | None:
+    """A single fit; None where there is no estimate."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BayesmixWarning)
         try:

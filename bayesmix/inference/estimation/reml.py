@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -25,12 +26,12 @@ class LinearProblem:
     coordinates: Coordinates
     moments: Moments  # of [X~ y~], y~ the least-squares residuals of y - offset
     beta_ols: Array  # (..., p) least-squares coefficients of X~
-    log_weights: float  # sum of the log prior weights
+    log_weights: float | Array  # (...,) sum of the log prior weights
     log_T: float  # log|det T|
 
     @property
-    def n(self) -> int:
-        """Number of rows."""
+    def n(self) -> Any:
+        """Number of rows; an array ``(...,)`` where points are of some of the rows each."""
         return self.moments.n
 
     @property
@@ -77,11 +78,30 @@ def with_responses(problem: LinearProblem, design: Design, responses: Array) -> 
     return replace(problem, moments=products, beta_ols=beta_ols)
 
 
+def with_rows(problem: LinearProblem, design: Design, kept: Array) -> LinearProblem:
+    """The same for some of the rows, ``kept (B, n)`` bool: all but the coordinates has a leading axis."""
+    working = problem.coordinates
+    columns = np.column_stack([working.X, design.y - design.offset - working.X @ problem.beta_ols])
+    products = moments(working.pattern, working.factors, columns, design.weights * kept)
+    return replace(
+        problem,
+        moments=replace(products, n=kept.sum(axis=1)),
+        beta_ols=np.tile(problem.beta_ols, (len(kept), 1)),
+        log_weights=kept @ np.log(design.weights),
+    )
+
+
 def of_some(problem: LinearProblem, some: Array) -> LinearProblem:
-    """The problems of some of the responses."""
-    products = problem.moments
-    B = tuple(part[some] for part in products.B)
-    return replace(problem, moments=replace(products, B=B, XX=products.XX[some]), beta_ols=problem.beta_ols[some])
+    """The problems of some of the points of a batch."""
+
+    def own(values: Array, axes: int) -> Array:
+        return values[some] if np.ndim(values) > axes else values
+
+    whole = problem.moments
+    D, C, B = (tuple(own(part, 3) for part in parts) for parts in (whole.D, whole.C, whole.B))
+    products = Moments(D, C, B, own(whole.XX, 2), own(whole.n, 0))
+    log_weights = own(np.asarray(problem.log_weights), 0)
+    return replace(problem, moments=products, beta_ols=problem.beta_ols[some], log_weights=log_weights)
 
 
 def check_variation(design: Design, problem: LinearProblem) -> None:

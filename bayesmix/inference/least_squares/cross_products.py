@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +21,7 @@ class Moments:
     C: tuple[Array, ...]  # per pair of factors (..., m, k_f, k_g): the blocks of Z_f'WZ_g that are not zero
     B: tuple[Array, ...]  # per factor (..., J, k, c): Z_f'W[X y]
     XX: Array  # (..., c, c): [X y]'W[X y]
-    n: int
+    n: Any  # number of rows; an array ``(...,)`` where points are of some of the rows each
 
 
 def moments(pattern: Incidence, factors: Sequence[Factor], columns: Array, weights: Array | None = None) -> Moments:

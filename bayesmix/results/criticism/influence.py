@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmix.data.design.subset import as_new, split
-from bayesmix.errors import DesignError
+from bayesmix.data.design.subset import as_new
+from bayesmix.inference.estimation.case_deletion import refit_without
+from bayesmix.inference.estimation.point_estimates import joined
 from bayesmix.inference.sampling.pareto_smoothing import smoothed, tail_length
 from bayesmix.results.criticism.new_level_density import log_density
 from bayesmix.results.fits.linear_predictor import codes_of, find_group, flatten
-from bayesmix.results.fits.refit import estimate_again
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
+
+MEMORY = 50_000_000  # rows of sets that are held at once, a byte each
 
 
 def of_estimate(fit: EstimateRecord, group: str | None) -> pd.DataFrame:
@@ -30,15 +32,11 @@ def of_estimate(fit: EstimateRecord, group: str | None) -> pd.DataFrame:
     codes = codes_of(fit.design, found)
     before = flatten(fit.design, fit.values)
     p = len(fit.design.fixed)
-    changes = np.full((len(found.levels), len(before)), np.nan)
-    moved = np.full((len(found.levels), p), np.nan)  # on the scale of the predictors
-    for level in range(len(found.levels)):
-        try:
-            kept, _ = split(fit.design, codes != level)
-        except DesignError:
-            continue
-        values = estimate_again(fit, design=kept).values
-        changes[level], moved[level] = flatten(kept, values) - before, values.beta - fit.values.beta
+    pieces = np.array_split(np.arange(len(found.levels)), 1 + len(found.levels) * len(codes) // MEMORY)
+    sets = (codes != levels[:, None] for levels in pieces)
+    without = joined([refit_without(fit.design, fit.spec, fit.point.method, kept, fit.point) for kept in sets])
+    changes = flatten(fit.design, without.parameters) - before
+    moved = without.beta - fit.values.beta  # on the scale of the predictors
     table = pd.DataFrame(changes, index=pd.Index(found.levels, name=found.group), columns=fit.names)
     table["cooks_distance"] = np.einsum("lp,pq,lq->l", moved, np.linalg.inv(fit.point.beta_cov), moved) / max(p, 1)
     return table

@@ -49,14 +49,14 @@ def test_starts_by_moments_are_those_of_each_response(batch):
 
 def test_pieces_change_nothing(batch, monkeypatch):
     fit, _, many = batch
-    whole = refit_linear(many, fit.point.method, fit.point)
+    whole = refit_linear(many, fit.point.method, fit.point, moment_start(many))
     monkeypatch.setattr(linear_refits, "NUMBERS", 1)
-    in_pieces = refit_linear(many, fit.point.method, fit.point)
+    in_pieces = refit_linear(many, fit.point.method, fit.point, moment_start(many))
     np.testing.assert_allclose(in_pieces.criterion, whole.criterion, rtol=1e-13)
     np.testing.assert_allclose(in_pieces.beta, whole.beta, rtol=1e-9)
 
 
 def test_the_curvature_to_begin_with_changes_nothing(batch):
     fit, _, many = batch
-    warm, cold = (refit_linear(many, fit.point.method, near) for near in (fit.point, None))
+    warm, cold = (refit_linear(many, fit.point.method, near, moment_start(many)) for near in (fit.point, None))
     np.testing.assert_allclose(warm.criterion, cold.criterion, rtol=1e-11)

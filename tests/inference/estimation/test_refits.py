@@ -121,8 +121,8 @@ def test_responses_without_noise_have_no_estimate():
 
 def test_effects_that_can_follow_every_row_are_fitted_alone(monkeypatch):
     asked = []
-    single = refits._alone
-    monkeypatch.setattr(refits, "_alone", lambda *options: asked.append(1) or single(*options))
+    single = refits.fitted_alone
+    monkeypatch.setattr(refits, "fitted_alone", lambda *options: asked.append(1) or single(*options))
     rng = np.random.default_rng(0)
     groups = {"g": np.repeat(list("abc"), [4, 3, 3]), "h": np.tile(list("uvwxy"), 2)}
     data = {"y": rng.normal(size=10), "x": rng.normal(size=10), **groups}
