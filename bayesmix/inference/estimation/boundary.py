@@ -15,6 +15,7 @@ from bayesmix.inference.least_squares.derivatives import sensitivity
 from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.inference.parameters.covariance import from_factor, split
 
+AGAIN = 2  # times that searches start from elsewhere
 SINGULAR = 1e-4  # a direction of the effects whose relative SD is below this counts as zero (lme4's isSingular)
 
 
@@ -36,9 +37,32 @@ def conditional_covariances(working: Coordinates, factorisation: Factorisation, 
 def search(
     working: Coordinates, objective: Objective, start: Array, *, restarts: Restarts, accurate: bool
 ) -> tuple[Optimum, tuple[int, ...]]:
-    """The lowest minimum and its singular terms: from the start, and from elsewhere where that end is in doubt."""
+    """The lowest minimum and its singular terms: from the start, and from elsewhere where that end is in doubt.
+
+    What is found lower is in doubt once more.
+    """
     optimum, singular = settle(working, minimise(objective, start, accurate=accurate), objective)
-    is_open = len(start) == working.size and can_follow(working)
+    for _ in range(AGAIN):
+        better = _restarted(working, objective, optimum, singular, restarts=restarts, accurate=accurate)
+        if better is optimum:
+            break
+        optimum, singular = settle(working, better, objective)
+        if restarts.is_beyond(optimum.x):
+            break
+    return optimum, singular
+
+
+def _restarted(
+    working: Coordinates,
+    objective: Objective,
+    optimum: Optimum,
+    singular: tuple[int, ...],
+    *,
+    restarts: Restarts,
+    accurate: bool,
+) -> Optimum:
+    """The lowest minimum that searches from elsewhere find, or the one that is known."""
+    is_open = len(optimum.x) == working.size and can_follow(working)
     is_doubtful = bool(singular) or optimum.status is not Status.CONVERGED or is_open
     apart = starts_apart(working.structures) if is_open else iter(())
     starts = chain(restarts.starts(optimum.x, singular, is_doubtful), apart)
@@ -46,9 +70,7 @@ def search(
         better = lowest_together(objective, optimum, starts, values=restarts.values, accurate=accurate)
     else:
         better = lowest(objective, optimum, starts, sizes=working.size, accurate=accurate, is_beyond=restarts.is_beyond)
-    if is_open:
-        better = lowest_without_noise(objective, working.structures, better)
-    return (optimum, singular) if better is optimum else settle(working, better, objective)
+    return lowest_without_noise(objective, working.structures, better) if is_open else better
 
 
 def can_follow(working: Coordinates) -> bool:

@@ -37,6 +37,7 @@ NEAR, FAR = 1.0, 8.0  # relative factors to start from; columns are of unit size
 FEW_ROWS = 50  # up to which a search is one of many
 SIZES = (2.0, 4.0, 8.0)  # relative factors of those, beside the nearest
 ALONE, ASIDE, TINY = 2.0, 0.05, 0.01  # one of the free numbers, all others, and what is next to zero
+INSIDE = 0.3  # what was zero
 SMALL_NOISE, NO_NOISE = 3e2, 1e4  # size of relative factors that is a residual variance of zero: searched, returned
 EXACT_FIT = 1e6  # size where an exact fit is recognised by its residual variance
 ENDLESS = -0.5  # slope by the log size of a criterion without a minimum: that of an exact fit is -2 or less
@@ -100,20 +101,29 @@ def starts_around(structures: Sequence[Structure], x: Array, start: Array) -> It
 def starts_at_edges(structures: Sequence[Structure], x: Array) -> Iterator[Array]:
     """What was found with one direction of one term next to zero, all others of the size they have.
 
-    A regular minimum may be beside a lower one on the boundary: with a term that is zero, or a correlation of one.
+    A regular minimum may be beside a lower one on the boundary: with a term that is zero, or a correlation of one, of
+    either sign. And one on the boundary beside a lower one inside: a direction that is zero is taken there.
     """
     m = sum(structure.size for structure in structures)
     parts = split(structures, x[:m])
     for t, structure in enumerate(structures):
-        L = structure.factor(parts[t])
-        for i in range(structure.k):
-            if not abs(L[i, i]) > ASIDE:
-                continue
-            M, beside, own = L.copy(), np.linalg.norm(L[i, :i]), list(parts)
-            M[i, :i] *= np.linalg.norm(L[i]) / beside if beside > 0.0 else 1.0
-            M[i, i] = TINY
-            own[t] = structure.theta(M)
+        for factor in _with_edges(structure.factor(parts[t])):
+            own = list(parts)
+            own[t] = structure.theta(factor)
             yield np.concatenate([*own, x[m:]])
+
+
+def _with_edges(L: Array) -> Iterator[Array]:
+    """A factor with each of its directions in turn at an edge, or away from it."""
+    for i in range(len(L)):
+        M, beside = L.copy(), np.linalg.norm(L[i, :i])
+        is_inside = abs(L[i, i]) > ASIDE
+        M[i, i] = TINY if is_inside else INSIDE
+        if is_inside and beside > 0.0:
+            M[i, :i] *= np.linalg.norm(L[i]) / beside
+        yield M
+        if is_inside and beside > 0.0:
+            yield np.where(np.arange(len(L))[:, None] == i, 2.0 * np.diag(np.diag(M)) - M, M)
 
 
 def _round(structure: Structure, scale: float) -> Array:
