@@ -15,6 +15,7 @@ from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
 from bayesmix.language.formula.parse import Formula
 from bayesmix.language.formula.reader import read_sides
 from bayesmix.language.formula.terms import Terms
+from bayesmix.language.formula.vocabulary import PARAMETERS
 
 NUMBER, CONSTANT = Formula("", "1", ()), Terms((), (), intercept=True)  # of a parameter without a formula
 Change = tuple[str, str]  # what it is of, by its left side or a dictionary's key, and its text
@@ -51,7 +52,8 @@ def updated_formulas(spec: ModelSpec, fixed: Sequence[Terms], changes: Any) -> t
     texts = {own.names: own.formula.text or str(own.formula) for own in owns if own.formula is not NUMBER}
     labels = [response.label for response in spec.responses]
     for place, (key, change) in enumerate(_separate(changes)):
-        own = _whose(key, change, owns, is_first=not place)
+        is_mean = not place and not isinstance(changes, Mapping)
+        own = _whose(key, change, owns, is_mean=is_mean and (not key or _may_rename(key, spec)))
         if own is None:
             texts[frozenset({key})] = change
             continue
@@ -86,10 +88,15 @@ def _own(spec: ModelSpec, one: Predictor | Auxiliary, formula: Formula, terms: T
     return _Own(formula, terms, frozenset(names), "", one.response)
 
 
-def _whose(key: str, change: str, owns: Sequence[_Own], *, is_first: bool) -> _Own | None:
+def _may_rename(left: str, spec: ModelSpec) -> bool:
+    """Whether a left side that nothing is called by is another response in place of the only one."""
+    return len(spec.responses) == 1 and left not in PARAMETERS
+
+
+def _whose(key: str, change: str, owns: Sequence[_Own], *, is_mean: bool) -> _Own | None:
     """The formula that a change is of; None where it is a new one."""
     found = next((own for own in owns if key in own.names), None)
-    if found is not None or is_first:
+    if found is not None or is_mean:
         return found or owns[0]
     if not key:
         raise FormulaError(f"`{change}` does not say of which parameter it is: write `sigma ~ ...`.")

@@ -35,6 +35,7 @@ def fixed_of(spec: ModelSpec) -> list[Terms]:
         (SEVERAL, "sigma ~ . - w + (1 | g)", ["y ~ x + (1 | g)", "sigma ~ 1 + (1 | g)"]),
         (SEVERAL, {"sigma": "~ . + z", "mu": "~ . - (1 | g)"}, ["y ~ x", "sigma ~ w + z"]),
         (SEVERAL, "~ . + z; sigma ~ 1", ["y ~ x + z + (1 | g)", "sigma ~ 1"]),
+        (SIMPLE, {"mu": "log(.) ~ ."}, ["log(y) ~ x"]),
         (TWO, "b ~ . - (1 | g)", ["a ~ x", "b ~ z", "sigma_a ~ w"]),
         (
             TWO,
@@ -58,6 +59,8 @@ def test_changes_find_their_formulas(formulas: Any, changes: Any, new: list[str]
     ("changes", "message"),
     [
         (["~ . + z", "~ . - x"], "does not say of which parameter"),
+        ({"w": "~ ."}, "nothing of `w` that `.` could stand for"),
+        ("shape ~ . + x", "nothing of `shape` that `.` could stand for"),
         (["~ . + z", "shape ~ . + x"], "nothing of `shape` that `.` could stand for"),
         (3, "A change of a formula is text"),
         ([3], "A change of a formula is text"),
@@ -67,3 +70,16 @@ def test_changes_of_nothing_are_refused(changes: Any, message: str) -> None:
     spec = make_spec(SEVERAL, "gaussian", None, None)
     with pytest.raises(FormulaError, match=message):
         updated_formulas(spec, fixed_of(spec), changes)
+
+
+def test_new_parameters_of_another_family_have_formulas_of_their_own() -> None:
+    spec = make_spec("y ~ x", "poisson", None, None)
+    for change in ("zi ~ z", {"zi": "~ z"}):
+        assert updated_formulas(spec, fixed_of(spec), change) == (["y ~ x", "zi ~ z"], ["y"])
+
+
+def test_of_several_responses_another_one_needs_the_name_of_the_old() -> None:
+    spec = make_spec(TWO[:2], "gaussian", None, None)
+    assert updated_formulas(spec, fixed_of(spec), {"a": "log(.) ~ ."})[1] == ["log(a)", "b"]
+    with pytest.raises(FormulaError, match=r"nothing of `c` that `\.` could stand for"):
+        updated_formulas(spec, fixed_of(spec), "c ~ .")
