@@ -64,6 +64,11 @@ class Weighted:
         """Effective share of the proposals as importance draws."""
         return 1.0 / float(np.sum(normalised(self.log_weights) ** 2)) / len(self.log_weights)
 
+    @property
+    def longest(self) -> float:
+        """Largest weight over the mean of all: about how many proposals a chain stays at that one."""
+        return float(normalised(self.log_weights).max()) * len(self.log_weights)
+
 
 def weighted(proposal: FittedProposal, theta: Array, proposed: Proposed) -> Weighted:
     """Weights of proposals made at the first of ``theta``; all of them, unless that was interrupted."""
@@ -146,12 +151,16 @@ def with_telling(found: Weighted, rng: np.random.Generator) -> FittedProposal | 
 
 
 def with_more_tries(found: Weighted, rng: np.random.Generator) -> FittedProposal | None:
-    """A proposal with more effects a level to choose from, fitted to weighted draws; None where there are enough."""
+    """A proposal fitted to weighted draws, with more effects a level to choose from, where more are affordable.
+
+    None for rows with one predictor, and where all parameters are explored: those are fitted by `fit_jointly`.
+    """
     old = found.proposal.approximation
-    more = [tries for tries in _ladder(old) if np.prod(tries) > np.prod(found.proposal.tries)]
-    if old.is_joint or old.problem.likelihood.R == 1 or not more:
+    if old.is_joint or old.problem.likelihood.R == 1:
         return None
-    return _adapted(replace(_refitted(found, old, rng), tries=more[0]), rng, is_fitted=True, rounds=REFINED)
+    more = [tries for tries in _ladder(old) if np.prod(tries) > np.prod(found.proposal.tries)]
+    first = replace(_refitted(found, old, rng), tries=(*more, found.proposal.tries)[0])
+    return _adapted(first, rng, is_fitted=True, rounds=REFINED)
 
 
 def _refitted(found: Weighted, approximation: GaussianApproximation, rng: np.random.Generator) -> FittedProposal:

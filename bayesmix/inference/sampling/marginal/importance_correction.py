@@ -46,6 +46,7 @@ from bayesmix.inference.sampling.marginal.sampler import Marginal, in_units
 from bayesmix.language.formula.model_spec import ModelSpec
 
 REFITS, POOR = 2, 0.4  # further fits of proposals of lower efficiency than this, or of heavy tails
+STAY = 10.0  # draws that a chain may stay at one proposal
 ENOUGH = 1.5  # effective proposals wanted for each draw
 FRACTION = 0.25  # of a proposal more a draw that is not worth a whole one
 THIN, CHEAP_THIN = 3, 5  # most proposals a draw, and how many where they are cheap
@@ -113,8 +114,13 @@ class _Drawn:
 
     @property
     def is_good(self) -> bool:
-        """Whether neither the tail of the weights nor their spread asks for better proposals."""
-        return self.pareto_k <= PROPOSAL_K_LIMIT and self.all.efficiency >= POOR
+        """Whether neither the tail of the weights nor their spread asks for better proposals.
+
+        Nor the largest of them: tail quantiles are not right where a chain stays out there. Models of one predictor are
+        not asked for that, so that their draws of a seed stay what they are.
+        """
+        is_held = self.all.longest > STAY * self.thin and self.all.proposal.approximation.problem.likelihood.R > 1
+        return self.pareto_k <= PROPOSAL_K_LIMIT and self.all.efficiency >= POOR and not is_held
 
 
 def _drawn(proposal: FittedProposal, run: _Run) -> _Drawn:

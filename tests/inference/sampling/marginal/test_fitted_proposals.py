@@ -14,6 +14,7 @@ from bayesmix.inference.sampling.marginal.effect_proposals import propose
 from bayesmix.inference.sampling.marginal.fitted_proposals import (
     LADDER,
     FittedProposal,
+    Weighted,
     fit_first,
     weighted,
     with_more_tries,
@@ -80,15 +81,30 @@ def test_nothing_is_explored_where_weights_are_even(formulas: Any, family: str) 
 
 
 @pytest.mark.slow
-def test_more_proposals_a_level_until_there_are_enough() -> None:
+def test_more_proposals_a_level_up_to_the_most_there_are() -> None:
     approximation, fitted = found_for(["y ~ x + (1 | g)", "sigma ~ x"], "gaussian")
-    rng = np.random.default_rng(2)
-    tries = [fitted.tries]
-    while fitted is not None:
+    rng, tries = np.random.default_rng(2), []
+    for _ in range(len(LADDER) + 1):
+        tries.append(fitted.tries)
         theta = fitted.mixture.draw(500, rng)
         more = with_more_tries(weighted(fitted, theta, propose(approximation, theta, fitted.tries, rng)), rng)
-        if more is None:
-            break
+        assert more is not None
         fitted = more
-        tries.append(more.tries)
-    assert tries == [*LADDER[LADDER.index(tries[0]) :]]
+    assert tries[: tries.index(LADDER[-1]) + 1] == [*LADDER[LADDER.index(tries[0]) :]]
+    assert set(tries[tries.index(LADDER[-1]) :]) == {LADDER[-1]}
+
+
+def test_one_predictor_is_not_refitted() -> None:
+    approximation, fitted = found_for("count ~ x + (1 | g)", "poisson")
+    rng = np.random.default_rng(2)
+    theta = fitted.mixture.draw(500, rng)
+    found = weighted(fitted, theta, propose(approximation, theta, fitted.tries, rng))
+    assert with_more_tries(found, rng) is None
+
+
+@pytest.mark.parametrize("log_weights", [np.zeros(50), np.log(np.arange(1.0, 51.0))])
+def test_efficiency_and_longest_stay_are_those_of_the_weights(log_weights: np.ndarray) -> None:
+    weights = np.exp(log_weights)
+    found = Weighted(None, np.zeros((50, 1)), None, log_weights - 700.0)  # type: ignore[arg-type]
+    assert found.efficiency == pytest.approx(weights.sum() ** 2 / (50 * np.sum(weights**2)))
+    assert found.longest == pytest.approx(weights.max() / weights.mean())
