@@ -1,10 +1,12 @@
-"""Point estimates timed beside lme4 and statsmodels, in one run; ratios printed.
+"""Point estimates timed beside lme4, statsmodels, glmm, mixedlm and GPBoost, in one run; ratios printed.
 
-    OPENBLAS_NUM_THREADS=1 uv run --with statsmodels python benchmarks/estimate.py [--quick]
+    export OPENBLAS_NUM_THREADS=1
+    uv run --with statsmodels --with glmm --with mixedlm --with gpboost python benchmarks/estimate.py [--quick | --peers]
 
 lme4 runs through ``Rscript`` where that is installed (Debian: r-cran-lme4), statsmodels where it can be imported.
 Times are seconds of processor time, which others on the machine do not disturb, the smallest of several runs of the fit
-alone: design included, reading data and start-up excluded. Every program has one thread.
+alone: design included, reading data and start-up excluded. Every program has one thread. `peers.py` says how the others
+are called.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import peers
 
 import bayesmix as bmx
 
@@ -52,7 +55,9 @@ CASES: dict[str, tuple[Any, str, str, str]] = {  # name: formula, data set, fami
     "crossed": ("y ~ x + (1 | g) + (1 | h)", "crossed", "gaussian", "lmer"),
     "100 students": ("y ~ service + (1 | s) + (1 | d)", "100 students", "gaussian", "lmer"),
     "InstEval": ("y ~ service + (1 | s) + (1 | d) + (1 | dept:service)", "InstEval", "gaussian", "lmer"),
+    "60 000 rows": ("y ~ x + (1 | g) + (1 | h)", "60 000 rows", "gaussian", "lmer"),
 }
+LARGE = {"InstEval", "60 000 rows"}
 SEVERAL: dict[str, tuple[Any, str, str, str]] = {  # models with several linear predictors, which lme4 has not
     "sleepstudy sigma": (["Reaction ~ Days + (Days | Subject)", "sigma ~ Days"], "sleepstudy", "gaussian", ""),
     "sleepstudy shared": (
@@ -88,6 +93,11 @@ def data_of(name: str) -> pd.DataFrame:
             x = rng.normal(size=2400)
             y = x + rng.normal(size=30)[g] + 0.5 * rng.normal(size=40)[h % 40] + rng.normal(size=2400)
             return pd.DataFrame({"y": y, "x": x, "g": g, "h": h % 40}).astype({"g": "category", "h": "category"})
+        case "60 000 rows":  # 2 000 x 1 000 levels, most of whose pairs do not occur
+            rng = np.random.default_rng(7)
+            g, h, x = rng.integers(0, 2000, 60_000), rng.integers(0, 1000, 60_000), rng.normal(size=60_000)
+            y = 1.0 + 0.5 * x + rng.normal(size=2000)[g] + 0.7 * rng.normal(size=1000)[h] + rng.normal(size=60_000)
+            return pd.DataFrame({"y": y, "x": x, "g": g, "h": h}).astype({"g": "category", "h": "category"})
         case "100 students":
             data = bmx.load_dataset("InstEval")
             some = data[data["s"].isin(data["s"].cat.categories[:100])]
@@ -254,23 +264,15 @@ def cost_after_cross_products(sizes: list[int]) -> None:
         print(f"{n:>10} {built:>18.3f} {1e3 * evaluation:>32.3f}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="leave out InstEval and the large simulations")
-    parser.add_argument("--statsmodels", metavar="CASE", help="print the time of this case only")
-    options = parser.parse_args()
-    if options.statsmodels:
-        time_statsmodels(options.statsmodels)
-        return
-    quick = options.quick
+def compare_lme4(names: list[str]) -> dict[str, tuple[float, float]]:
+    """Beside lme4 and statsmodels; our seconds and criteria."""
     heading = ("ours, s", "lme4, s", "ratio", "ours - lme4", "statsmodels, s", "ratio")
     cells = [f"{text:>{width}}" for text, width in zip(heading, (9, 9, 7, 12, 15, 7), strict=True)]
     print(" ".join([f"{'case':<14}", *cells]))
-    for name in CASES:
-        if quick and name == "InstEval":
-            continue
-        repeats = 1 if name == "InstEval" else 3
-        seconds, value = ours(name, repeats)
+    found = {}
+    for name in names:
+        repeats = 1 if name in LARGE else 3
+        seconds, value = found[name] = ours(name, repeats)
         peer, other = lme4(name, repeats), statsmodels_time(name)
         line = f"{name:<14} {seconds:>9.4f}"
         if peer is None:
@@ -282,6 +284,60 @@ def main() -> None:
         elif other is not None:
             line += f" {other:>15.4f} {other / seconds:>7.0f}"
         print(line, flush=True)
+    return found
+
+
+def compare_peers(found: dict[str, tuple[float, float]]) -> None:
+    """Other Python packages, which lme4's line has no room for."""
+    print("\nPython packages; ratios are ours over theirs")
+    heads = ("ours, s", "glmm, s", "ratio", "ours - glmm", "mixedlm, s", "ratio", "gpboost, s", "ratio")
+    widths = (9, 9, 7, 12, 11, 7, 11, 7)
+    print(" ".join([f"{'case':<14}", *(f"{head:>{width}}" for head, width in zip(heads, widths, strict=True))]))
+    ratios: dict[str, list[float]] = {name: [] for name in peers.NAMES}
+    for case, (seconds, value) in found.items():
+        cells = [f"{seconds:>9.4f}"]
+        for name in peers.NAMES:
+            peer = peers.apart(__file__, name, case, 1 if case in LARGE else 5)
+            cells += _cells(name, peer, seconds, value)
+            ratios[name] += [] if peer is None else [seconds / peer["seconds"]]
+        print(" ".join([f"{case:<14}", *cells]), flush=True)
+    medians = [f"{name} {np.median(own):.2f} of {len(own)}" for name, own in ratios.items() if own]
+    print(f"Median ratios: {', '.join(medians) or 'no peer is installed'}")
+
+
+def _cells(name: str, peer: dict[str, float] | None, seconds: float, value: float) -> list[str]:
+    width = 9 if name == "glmm" else 11
+    own = ["", ""] if peer is None else [f"{peer['seconds']:.4f}", f"{seconds / peer['seconds']:.2f}"]
+    gap = [] if name != "glmm" else [f"{'' if peer is None else format(value - peer['criterion'], '.1e'):>12}"]
+    return [f"{own[0]:>{width}}", f"{own[1]:>7}", *gap]
+
+
+def print_peer(name: str, case: str, repeats: int) -> None:
+    """Time of one peer on one case, in this process."""
+    formula, data_name, family, _ = CASES[case]
+    print(json.dumps(peers.timed(name, peers.task_of(formula, data_of(data_name), family), repeats)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="leave out InstEval and the large simulations")
+    parser.add_argument("--statsmodels", metavar="CASE", help="print the time of this case only")
+    parser.add_argument("--peer", nargs=3, metavar=("NAME", "CASE", "REPEATS"), help="print the time of this peer only")
+    parser.add_argument("--peers", action="store_true", help="other Python packages only")
+    options = parser.parse_args()
+    if options.statsmodels:
+        time_statsmodels(options.statsmodels)
+        return
+    if options.peer:
+        print_peer(options.peer[0], options.peer[1], int(options.peer[2]))
+        return
+    quick = options.quick
+    names = [name for name in CASES if not (quick and name in LARGE)]
+    if options.peers:
+        compare_peers({name: ours(name, 2 if name in LARGE else 7) for name in names})
+        return
+    found = compare_lme4(names)
+    compare_peers(found)
     if not quick:
         compare_memory()
     cost_after_cross_products([10_000, 100_000] if quick else [10_000, 100_000, 1_000_000])
