@@ -1,7 +1,7 @@
 """Point estimates timed beside lme4, statsmodels, glmm, mixedlm and GPBoost, in one run; ratios printed.
 
     export OPENBLAS_NUM_THREADS=1
-    uv run --with statsmodels --with glmm --with mixedlm --with gpboost python benchmarks/estimate.py [--quick | --peers]
+    uv run --with statsmodels --with glmm --with mixedlm --with gpboost python benchmarks/estimate.py [--quick]
 
 lme4 runs through ``Rscript`` where that is installed (Debian: r-cran-lme4), statsmodels where it can be imported.
 Times are seconds of processor time, which others on the machine do not disturb, the smallest of several runs of the fit

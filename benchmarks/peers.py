@@ -3,8 +3,8 @@
     uv run --with glmm --with mixedlm --with gpboost python benchmarks/estimate.py
 
 glmm and mixedlm read lme4's formulas. They have no ``cbind()``: shares are given with the trials as weights; nor text
-for a response, nor dots in names. GPBoost has no formulas and no correlated effects, and maximises the likelihood: it is
-given the columns of X, and runs where all effects are intercepts.
+for a response, nor dots in names. GPBoost has no formulas and no correlated effects, and maximises the likelihood: it
+is given the columns of X, and runs where all effects are intercepts.
 """
 
 from __future__ import annotations
