@@ -110,7 +110,7 @@ def minimise(objective: Objective, start: Array, *, tolerance: float = 1e-8, acc
     ----------
     objective : function of ``(m,)`` returning value and gradient; may raise `numpy.linalg.LinAlgError`.
     accurate : take the Hessian at the optimum by central differences, not by forward ones at half the price.
-    tolerance : Newton's decrement at which the search stops, in units of the criterion.
+    tolerance : root of Newton's decrement at which the search stops, in units of the criterion.
     """
     counted = _Counted(objective)
     if not start.size:
@@ -122,7 +122,7 @@ def minimise(objective: Objective, start: Array, *, tolerance: float = 1e-8, acc
         hessian, origin = difference(counted, x, at=None if accurate else gradient), x
     for _ in range(MAX_NEWTON):
         step, decrement = newton_step(hessian, gradient)
-        if decrement < tolerance**2:
+        if decrement < tolerance**2 * max(abs(value), 1.0):  # rounding is in proportion to the value
             break
         moved = _line_search(counted, x, value, gradient, step)
         if moved is None:
