@@ -20,10 +20,12 @@ from bayesmix.inference.estimation.conditional_mode import (
     find_mode,
     log_determinant,
 )
+from bayesmix.inference.estimation.conditional_modes import with_responses
 from bayesmix.inference.estimation.dispersed_starts import back_from_ends, starts_beside
 from bayesmix.inference.estimation.laplace import laplace
+from bayesmix.inference.estimation.laplace_likelihoods import LaplaceLikelihoods
 from bayesmix.inference.estimation.methods import Agq, Laplace, Reml
-from bayesmix.inference.estimation.optimise import Objective, Optimum
+from bayesmix.inference.estimation.optimise import Batched, Objective, Optimum
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.quadrature import quadrature, quadrature_gradient
 from bayesmix.inference.estimation.restart import FAR, FEW_ROWS, NEAR, Restarts, lowest, starts_around, starts_at_edges
@@ -34,6 +36,7 @@ from bayesmix.inference.parameters.likelihood import OnePredictor
 ENDLESS = 30.0  # relative factors of effects without end, on a logit or probit
 WITHIN = 20.0  # of the criterion found: what a search from there may gain; those that gained began within 17
 OUTCOMES = 5.0  # an effect, more of which hardly ever are so alike that effects without end follow them
+SMALL = 1000  # rows up to which several points at once cost little more than one
 MOVE = 1e-4  # of parameters, in differences of the mode
 ANCHOR = 1e-3  # of the squared fixed effects of separated data, in units of the deviance
 
@@ -112,7 +115,7 @@ def fit_generalized(problem: GeneralizedProblem, method: Reml | Laplace | Agq) -
     working = problem.coordinates
     likelihood = MarginalLikelihood(problem, method)
     start, is_separated = _start_generalized(likelihood)
-    objective = _anchored(likelihood) if is_separated else likelihood
+    objective = _anchored(likelihood) if is_separated else _batched(likelihood)
     restarts = Restarts(partial(_starts_again, likelihood, start), partial(_is_beyond, likelihood))
     optimum, singular = search(working, objective, start, restarts=restarts, accurate=True)
     before_ends = list(back_from_ends(problem, optimum.x))
@@ -165,6 +168,19 @@ def _movement(likelihood: MarginalLikelihood, x: Array) -> Array:
     """Derivatives ``(c, len(x))`` of the fixed effects that are integrated out by the parameters."""
     pairs = [(likelihood.mode(x + shift).flat, likelihood.mode(x - shift).flat) for shift in MOVE * np.eye(len(x))]
     return np.column_stack([(up - down) / (2.0 * MOVE) for up, down in pairs])
+
+
+def _batched(likelihood: MarginalLikelihood) -> Objective:
+    """The Laplace approximation of few rows with one predictor also at many points at once."""
+    problem, rows = likelihood.problem, likelihood.problem.likelihood
+    if not (isinstance(rows, OnePredictor) and isinstance(likelihood.method, Laplace)):
+        return likelihood
+    if rows.outcome.bounds is not None or len(rows.outcome.y) > SMALL:
+        return likelihood
+    count = 2 * (problem.coordinates.size + problem.X.shape[1] + 1)  # of central differences
+    same = np.broadcast_to(rows.outcome.y, (count, len(rows.outcome.y)))
+    many = LaplaceLikelihoods(with_responses(problem, same), count)
+    return Batched(likelihood, lambda points: many(np.arange(len(points)), points))
 
 
 def _anchored(likelihood: MarginalLikelihood) -> Objective:
