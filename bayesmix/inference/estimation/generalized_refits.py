@@ -74,4 +74,7 @@ def _estimates(likelihoods: LaplaceLikelihoods, found: Minima, singular: Array, 
         singular=singular[some],
         theta=theta,
         converged=found.converged[some] & ~is_far,
+        x=found.x[some],
+        gradient=found.gradient[some],
+        hessian=found.hessian[some],
     )

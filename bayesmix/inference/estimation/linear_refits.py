@@ -82,4 +82,7 @@ def _estimates(
         singular=singular[some],
         theta=theta,
         converged=found.converged[some],
+        x=found.x[some],
+        gradient=found.gradient[some],
+        hessian=found.hessian[some],
     )

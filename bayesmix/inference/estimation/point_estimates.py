@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.estimation.methods import Method
-from bayesmix.inference.estimation.optimise import Status
+from bayesmix.inference.estimation.optimise import Optimum, Status
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.parameters.covariance import sd_and_corr
 from bayesmix.inference.parameters.names import Parameters
@@ -30,6 +30,9 @@ class PointEstimates:
     singular: Array  # (B, terms) whether the covariance matrix of a term is not of full rank
     theta: Array  # (B, size) covariance parameters in computational coordinates
     converged: Array  # (B,)
+    x: Array  # (B, m) all that was searched, with the derivatives of the criterion there
+    gradient: Array  # (B, m)
+    hessian: Array  # (B, m, m)
 
     def __len__(self) -> int:
         return len(self.criterion)
@@ -47,7 +50,11 @@ class PointEstimates:
         return Parameters(self.beta, sd, corr, self.b, self.dispersion)
 
     def one(self, i: int, near: PointEstimate) -> PointEstimate:
-        """One of them as an estimate, as those of single fits are; ``near`` is one of the same design."""
+        """One of them as an estimate, as those of single fits are; ``near`` is one of the same design.
+
+        But for the conditional covariances of the random effects, which are NaN.
+        """
+        value, status = float(self.criterion[i]), Status.CONVERGED if self.converged[i] else Status.STALLED
         return replace(
             near,
             beta=self.beta[i],
@@ -55,9 +62,11 @@ class PointEstimates:
             covariances=tuple(own[i] for own in self.covariances),
             dispersion=None if self.dispersion is None else float(self.dispersion[i]),
             b=tuple(own[i] for own in self.b),
-            criterion=float(self.criterion[i]),
+            b_cov=tuple(np.full_like(own, np.nan) for own in near.b_cov),
+            criterion=value,
             singular=tuple(np.flatnonzero(self.singular[i]).tolist()),
             theta=self.theta[i],
+            optimum=Optimum(self.x[i], value, self.gradient[i], self.hessian[i], 0, status),
         )
 
     def some(self, places: slice) -> PointEstimates:
@@ -94,6 +103,9 @@ def one_of(point: PointEstimate) -> PointEstimates:
         singular=singular[None],
         theta=point.theta[None],
         converged=np.array([point.optimum.status is Status.CONVERGED]),
+        x=point.optimum.x[None],
+        gradient=point.optimum.gradient[None],
+        hessian=point.optimum.hessian[None],
     )
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
-from bayesmix.errors import BayesmixError, BayesmixWarning, SpecError
+from bayesmix.errors import BayesmixError, BayesmixWarning, FitError, SpecError
 from bayesmix.inference.estimation.methods import Method, likelihood_method
+from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.estimation.point_estimates import PointEstimates
 from bayesmix.inference.estimation.profile import critical_rise, profile_rise
+from bayesmix.inference.estimation.refits import refit_all
 from bayesmix.inference.sampling.draws import Schedule
 from bayesmix.language.arguments import explained
 from bayesmix.language.formula.model_spec import ModelSpec
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+PIECE = 20  # data sets that are fitted together
 DRAWS, CHAINS = 500, 4  # limits with a Monte Carlo error of 5 % of the posterior sd
 
 
@@ -76,9 +80,9 @@ def coverage(  # noqa: PLR0913 - options of a study, named
     check_level(level, "level")
     study = Study(spec, fit, level, _check(fit, methods))
     seeds = [int(child.generate_state(1)[0] >> 1) for child in np.random.SeedSequence(seed).spawn(n)]
-    jobs = [(study, one) for one in seeds]
-    replicates = in_order(replicate, jobs, executor, label="Simulating", progress=progress)
-    found = [held for held in replicates if held is not None]
+    jobs = [(study, seeds[begin : begin + PIECE]) for begin in range(0, n, PIECE)]
+    pieces = in_order(replicates, jobs, executor, label="Simulating", progress=progress)
+    found = [held for piece in pieces for held in piece if held is not None]
     if not found:
         raise SpecError("None of the simulated data sets could be fitted; the estimate is too close to the boundary.")
     counted = np.sum(~np.isnan(found), axis=0)
@@ -96,21 +100,22 @@ def _check(fit: EstimateRecord, methods: Sequence[str] | None) -> tuple[str, ...
     return (*by_refits, *(["credible"] if is_linear(fit) else []))  # of others they take NUTS for each data set
 
 
-def replicate(study: Study, seed: int) -> Array | None:
-    """Which intervals of one simulated data set hold the truth: ``(parameters, methods)``, NaN where there is none.
+def replicates(study: Study, seeds: Sequence[int]) -> list[Array | None]:
+    """Which intervals of simulated data sets hold the truth: ``(parameters, methods)``, NaN where there is none.
 
-    None where the data cannot be fitted.
+    None for data that cannot be fitted.
     """
-    design = simulated(study.estimate, seed)
+    designs = [simulated(study.estimate, seed) for seed in seeds]
+    refits = _Refits(study.estimate, designs)
+    return [_replicate(study, refits, i, seed) for i, seed in enumerate(seeds)]
 
-    @cache
-    def fitted(method: Method) -> EstimateRecord:  # one fit for all intervals that rest on it
-        return estimate_again(study.estimate, method, design=design)
 
+def _replicate(study: Study, refits: _Refits, i: int, seed: int) -> Array | None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BayesmixWarning)
         try:
-            columns = [_holds(study, design, fitted, method, seed) for method in study.methods]
+            fitted = partial(refits.one, i)
+            columns = [_holds(study, refits.designs[i], fitted, method, seed) for method in study.methods]
         except (BayesmixError, np.linalg.LinAlgError):
             return None
     return np.column_stack(columns)
@@ -119,6 +124,32 @@ def replicate(study: Study, seed: int) -> Array | None:
 def simulated(fit: EstimateRecord, seed: int) -> Design:
     """The design with responses drawn from the estimate, random effects included."""
     return fit.design.with_response(*replicated(fit.spec, fit.design, fit.values, groups="new", seed=seed))
+
+
+class _Refits:
+    """Estimates of simulated data sets by one method or another: all of them at once, for all intervals on them."""
+
+    def __init__(self, fit: EstimateRecord, designs: Sequence[Design]) -> None:
+        self.fit, self.designs = fit, designs
+        self._found: dict[Method, tuple[PointEstimates, PointEstimate]] = {}
+
+    def one(self, i: int, method: Method) -> EstimateRecord:
+        """The estimate of one data set.
+
+        Raises
+        ------
+        FitError
+            If there is none.
+        """
+        if method not in self._found:
+            near = estimate_again(self.fit, method).point
+            outcomes = zip(*(design.outcomes for design in self.designs), strict=True)
+            responses = [np.stack([one.y for one in own]) for own in outcomes]
+            self._found[method] = refit_all(self.fit.design, self.fit.spec, method, responses, near), near
+        found, near = self._found[method]
+        if found.failed[i]:
+            raise FitError("A simulated data set cannot be fitted.")
+        return EstimateRecord(replace(self.fit.fitted_model, design=self.designs[i]), found.one(i, near))
 
 
 def _holds(study: Study, design: Design, fitted: Callable[[Method], EstimateRecord], method: str, seed: int) -> Array:

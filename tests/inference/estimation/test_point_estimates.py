@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import bayesmix as bmx
+from bayesmix.inference.estimation.estimate import estimate
 from bayesmix.inference.estimation.point_estimates import joined, none_of, one_of
+from bayesmix.inference.estimation.refits import refit_all
 from bayesmix.results.fits.linear_predictor import flatten
 
 
@@ -39,3 +41,16 @@ def test_one_of_a_set_is_an_estimate(fit):
     np.testing.assert_array_equal(flatten(fit.design, found.parameters), flatten(fit.design, fit.values))
     assert (found.criterion, found.singular) == (fit.criterion, fit.point.singular)
     np.testing.assert_array_equal(found.beta_cov, fit.point.beta_cov)
+
+
+def test_one_of_a_set_has_its_own_optimum(fit):
+    """With the derivatives of its own criterion, and without conditional covariances, which were not computed."""
+    responses = [np.stack([fit.design.y, fit.fitted() + np.random.default_rng(0).normal(0.0, 20.0, fit.design.n)])]
+    found = refit_all(fit.design, fit.spec, fit.point.method, responses, fit.point)
+    one = found.one(1, fit.point)
+    alone = estimate(fit.design.with_response(responses[0][1]), fit.spec, fit.point.method)
+    np.testing.assert_allclose(flatten(fit.design, one.parameters), flatten(fit.design, alone.parameters), rtol=1e-4)
+    np.testing.assert_allclose(one.optimum.x, alone.optimum.x, atol=1e-4)
+    np.testing.assert_allclose(one.optimum.hessian, alone.optimum.hessian, rtol=1e-2, atol=0.1)
+    assert one.optimum.status is alone.optimum.status
+    assert np.isnan(one.b_cov[0]).all()

@@ -15,6 +15,7 @@ from bayesmix.inference.estimation.profile import profile_rise
 from bayesmix.results.criticism import coverage as module
 from bayesmix.results.criticism.confidence_intervals import applicable, quick
 from bayesmix.results.criticism.coverage import simulated
+from bayesmix.results.fits.refit import estimate_again
 
 
 @cache
@@ -84,7 +85,21 @@ def test_a_study_travels_to_other_processes():
     again = pickle.loads(pickle.dumps(study))
     assert again.estimate.spec.family is reml.spec.family
     assert again.spec.link is reml.spec.link
-    np.testing.assert_array_equal(module.replicate(again, 5), module.replicate(study, 5))
+    np.testing.assert_array_equal(module.replicates(again, (5,)), module.replicates(study, (5,)))
+
+
+def test_intervals_of_refits_are_those_of_single_fits():
+    reml = comparison().fits[0]
+    methods = ("wald", "satterthwaite", "profile")
+    found = module.replicates(module.Study(reml.spec, reml, 0.5, methods), range(3))
+    truth = reml.parameters()["estimate"]
+    for seed, held in enumerate(found):
+        design = simulated(reml, seed)
+        alone = estimate_again(reml, design=design)
+        for column, method in zip(held.T, methods, strict=True):
+            limits = bmx.Estimate(alone.fitted_model, alone.point).confint(method=method, level=0.5)
+            inside = (limits["lower"] <= truth[limits.index]) & (truth[limits.index] <= limits["upper"])
+            np.testing.assert_array_equal(column[: len(inside)], inside)
 
 
 @pytest.mark.slow
