@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from term_cases import estimate, generalized
+from term_cases import FOLDER, estimate, generalized
 
 import bayesmix as bmx
 from bayesmix.results.criticism.likelihood_ratios import CHUNK, Replication, monte_carlo, simulated_ratios
+
+FIGURES = json.loads((FOLDER / "inference" / "nested.json").read_text(encoding="utf-8"))
 
 
 def test_p_values_count_the_statistic_itself() -> None:
@@ -55,3 +58,16 @@ def test_generalized_models_are_simulated_too() -> None:
     table = bmx.anova(fit.update("~ . - period"), fit, test="bootstrap", replicates=3, seed=1, progress=False)
     assert table["p_value"].iloc[1] == 0.25
     assert table["replicates"].iloc[1] == 3.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FIGURES)
+def test_p_values_are_pbkrtests(name: str) -> None:
+    """Within the Monte Carlo error of both: pbkrtest's ``PBmodcomp`` (tests/reference/inference/nested.R)."""
+    figures = FIGURES[name]
+    small, large = (estimate(figures[size], name) for size in ("small", "large"))
+    row = bmx.anova(small, large, test="bootstrap", replicates=1000, seed=1, progress=False).iloc[1]
+    assert row["chisq"] == pytest.approx(figures["lrt"], rel=1e-4)
+    p = figures["p_value"]
+    error = np.hypot(row["mc_error"], np.sqrt(p * (1.0 - p) / figures["n"]))
+    assert abs(row["p_value"] - p) < 3.5 * error
