@@ -12,7 +12,7 @@ from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.draws import Draws, fresh_seed
 from bayesmix.language.arguments import explained
 from bayesmix.results.criticism.variance_explained import intraclass, r_squared, scalar_table
-from bayesmix.results.deletions import Deletions, GroupEvidence
+from bayesmix.results.deletions import Deletions, Evidence
 from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.fits.fixed_inference import fixed_inference, fixed_table
 from bayesmix.results.fits.level import check_level
@@ -187,7 +187,7 @@ class Estimate(Fit, Deletions, Intervals):
 
 
 @explained
-class Posterior(Fit, GroupEvidence):
+class Posterior(Fit, Evidence):
     """Draws from the posterior, ``(chain, draw)``."""
 
     def __init__(self, fitted_model: Fitted, draws: Draws, priors: Priors, data: xr.DataTree | None = None) -> None:

@@ -20,7 +20,7 @@ LATE = {
         "results.criticism.influence",
         "results.storage.fit_storage",
     },
-    "results.deletions": {"results.criticism.group_evidence"},
+    "results.deletions": {"results.criticism.group_evidence", "results.criticism.term_evidence"},
     "model": {"results.interoperability.bambi"},
     # loads pools of processes
     "results.criticism.confidence_intervals": {"results.criticism.bootstrap"},

@@ -98,8 +98,27 @@ class Deletions(EstimateRecord):
 
 
 @explained
-class GroupEvidence(PosteriorRecord):
-    """What the data say of a grouping factor."""
+class Evidence(PosteriorRecord):
+    """What the data say of a term and of a grouping factor."""
+
+    def drop1(self, *, seed: int = 0, progress: bool = True) -> pd.DataFrame:
+        """Whether each term is needed, by posteriors without it, those that others contain excepted; ``print`` it.
+
+        Parameters
+        ----------
+        seed, progress : of the other posteriors, as of ``model.sample``.
+
+        Returns
+        -------
+        DataFrame
+            ``log_bayes_factor`` of the model with the term over that without, its Monte Carlo ``error``,
+            ``bayes_factor`` and ``probability``, as of `bayesmix.bayes_factor`; NaN where there is no evidence, under
+            flat priors first of all. ``elpd_diff``, what the term adds to the expected log predictive density by
+            leave-one-out cross-validation, and its standard error ``elpd_se``.
+        """
+        from bayesmix.results.criticism.term_evidence import evidence_of_terms
+
+        return evidence_of_terms(self, seed=seed, progress=progress)
 
     def test_group(self, group: str, *, seed: int = 0, progress: bool = True) -> pd.DataFrame:
         """Whether a grouping factor is needed, by a posterior without it; ``print`` it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -15,10 +15,11 @@ from bayesmix.language.arguments import explained
 from bayesmix.results.criticism.likelihood_ratios import Replication, p_columns, p_names, ratio
 from bayesmix.results.criticism.nested_fits import check_same_data, families, is_nested, is_same_family
 from bayesmix.results.criticism.nested_tests import f_test_of_nested
+from bayesmix.results.criticism.term_contours import joint_table
 from bayesmix.results.criticism.term_tests import term_table
 from bayesmix.results.criticism.variance_tests import REFITS, check_variances, restricted_test
 from bayesmix.results.fits.named_fits import by_formula, named_fits
-from bayesmix.results.fits.records import EstimateRecord
+from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
 from bayesmix.results.fits.refit import by_maximum_likelihood, estimate_again
 from bayesmix.results.tables.anova_table import anova_table
 
@@ -38,7 +39,7 @@ TESTS = {
 
 @explained
 def anova(  # noqa: PLR0913 - options of a test, named
-    *fits: EstimateRecord | Mapping[str, EstimateRecord],
+    *fits: EstimateRecord | PosteriorRecord | Mapping[str, EstimateRecord],
     labels: Sequence[str] | None = None,
     type: Literal[1, 2, 3] | None = None,
     df: str | None = None,
@@ -49,16 +50,16 @@ def anova(  # noqa: PLR0913 - options of a test, named
     executor: Executor | None = None,
     progress: bool = True,
 ) -> pd.DataFrame:
-    """Tests of the terms of one estimate, or of several estimates of the same data, smallest model first.
+    """Tests of the terms of one fit, or of several estimates of the same data, smallest model first.
 
-    Of one estimate: F tests of whole terms where it is linear, as lmerTest's ``anova``; Wald's chi-square tests of
-    every parameter with a formula otherwise, as car's ``Anova``. Of several: likelihood ratios where they are nested;
-    REML fits are refitted by maximum likelihood, as in lme4: restricted likelihoods of models with different fixed
-    effects are not comparable.
+    Of one posterior: the credible ellipsoids on whose boundary terms are zero. Of one estimate: F tests of whole terms
+    where it is linear, as lmerTest's ``anova``; Wald's chi-square tests of every parameter with a formula otherwise, as
+    car's ``Anova``. Of several: likelihood ratios where they are nested; REML fits are refitted by maximum likelihood,
+    as in lme4: restricted likelihoods of models with different fixed effects are not comparable.
 
     Parameters
     ----------
-    *fits : estimates, or a dict of them by label.
+    *fits : estimates, or a dict of them by label; or one posterior.
     labels : names of the models; their formulas by default, with the family where these are the same.
     type : of one estimate, 3 by default. 1: each term after those before it; 2: after all that do not contain it; 3:
         all cells weigh alike, whatever the contrasts of factors.
@@ -75,6 +76,9 @@ def anova(  # noqa: PLR0913 - options of a test, named
     Returns
     -------
     DataFrame
+        Of one posterior a row a term: ``rank``, ``distance`` of Mahalanobis from the posterior mean, and ``content``,
+        the posterior probability inside the ellipsoid about it on whose boundary the term is zero.
+
         Of one estimate a row a term: ``sum_sq, mean_sq, num_df, den_df, F, p_value``, or ``chisq, df, p_value``. Terms
         whose columns were left out are NaN.
 
@@ -91,7 +95,11 @@ def anova(  # noqa: PLR0913 - options of a test, named
     SpecError
         If no estimate is given, a test is not of such estimates, or likelihoods are not densities of the same data.
     """
-    named = named_fits(fits, labels, "anova", wanted=(EstimateRecord,), default=by_formula)
+    if len(fits) == 1 and isinstance(fits[0], PosteriorRecord):
+        _refuse({"df": df, "vcov": vcov, "test": test}, "estimates; a posterior has its draws")
+        return joint_table(fits[0], 3 if type is None else type)
+    given: tuple[Any, ...] = fits
+    named = named_fits(given, labels, "anova", wanted=(EstimateRecord,), default=by_formula)
     if len(named) == 1:
         _refuse({"test": test}, 'several estimates, bmx.anova(a, b, test="bootstrap"); of one, fit.drop1(test="lrt")')
         return term_table(next(iter(named.values())), 3 if type is None else type, df, vcov)

@@ -20,7 +20,7 @@ from bayesmix.results.criticism.likelihood_ratios import Replication, check_same
 from bayesmix.results.criticism.term_tests import joint, test_table
 from bayesmix.results.fits.degrees_of_freedom import is_linear
 from bayesmix.results.fits.fixed_inference import fixed_inference
-from bayesmix.results.fits.records import EstimateRecord
+from bayesmix.results.fits.records import EstimateRecord, FitRecord
 from bayesmix.results.fits.refit import by_maximum_likelihood, estimate_model
 from bayesmix.results.fits.updated_model import updated_model
 from bayesmix.results.tables.anova_table import anova_table
@@ -35,7 +35,7 @@ WHOLE = "<none>"  # R's name of the model with all of its terms
 
 
 @dataclass(frozen=True, slots=True)
-class _Deletion:
+class Deletion:
     """A term that no other contains."""
 
     label: str  # with what coefficients of its parameter begin with
@@ -69,11 +69,11 @@ def single_deletions(
     if not is_linear(fit):
         raise SpecError('test="F" is for linear mixed models of one response; here test="lrt" holds.')
     inference = fixed_inference(fit, df, vcov)
-    tests = {one.label: joint(fit, inference, _contrasts(fit, one)) for one in _deletions(fit)}
+    tests = {one.label: joint(fit, inference, _contrasts(fit, one)) for one in deletions(fit)}
     return test_table(fit, inference, tests, "Single term deletions")
 
 
-def _deletions(fit: EstimateRecord) -> Iterator[_Deletion]:
+def deletions(fit: FitRecord) -> Iterator[Deletion]:
     """Of every parameter with a formula, those of one formula once."""
     known = set[str]()
     for r, one in enumerate(fit.spec.parameters):
@@ -87,10 +87,10 @@ def _deletions(fit: EstimateRecord) -> Iterator[_Deletion]:
         for t, above in enumerate(containing(matrix, within_numbers=False)):
             if not above:
                 label = matrix.terms.labels[t]
-                yield _Deletion(prefix + label, r, t, {key: f"~ . - {label}"})
+                yield Deletion(prefix + label, r, t, {key: f"~ . - {label}"})
 
 
-def _contrasts(fit: EstimateRecord, one: _Deletion) -> Array:
+def _contrasts(fit: EstimateRecord, one: Deletion) -> Array:
     """Contrasts ``(q, p)`` that are zero without a term: its own coefficients, unless other columns take its place."""
     matrix = recipe_of(fit.design, one.predictor)
     if matrix.terms.intercept and not fit.design.dropped:
@@ -106,7 +106,7 @@ def _by_likelihood(fit: EstimateRecord, replication: Replication | None) -> pd.D
     names = ["npar", "aic", "lrt", *p_names(replication)]
     rows = [(np.nan, large.aic, *[np.nan] * (len(names) - 2))]
     labels = [WHOLE]
-    for one in _deletions(fit):
+    for one in deletions(fit):
         small = _without(large, one)
         found = ratio(small, large)
         labels.append(one.label)
@@ -115,7 +115,7 @@ def _by_likelihood(fit: EstimateRecord, replication: Replication | None) -> pd.D
     return anova_table(columns, pd.Index(labels, name="term"), heading="Single term deletions, by likelihood ratios")
 
 
-def _without(large: EstimateRecord, one: _Deletion) -> EstimateRecord:
+def _without(large: EstimateRecord, one: Deletion) -> EstimateRecord:
     model = updated_model(large, one.change)
     check_same_rows(large.design, model.design, f"without `{one.label}`")
     return estimate_model(model, large.point.method)

@@ -14,7 +14,7 @@ from bayesmix.inference.estimation.term_contrasts import Type, term_contrasts
 from bayesmix.language.formula.model_spec import Predictor
 from bayesmix.results.fits.degrees_of_freedom import NAMES, is_linear
 from bayesmix.results.fits.fixed_inference import FixedInference, fixed_inference
-from bayesmix.results.fits.records import EstimateRecord
+from bayesmix.results.fits.records import EstimateRecord, FitRecord
 from bayesmix.results.tables.anova_table import anova_table
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def term_table(fit: EstimateRecord, kind: Type, df: str | None, vcov: RobustCova
     if kind not in get_args(Type):
         raise SpecError(f"Tests of terms are of type 1, 2 or 3, not {kind!r}.")
     inference = fixed_inference(fit, df, vcov)
-    tests = {label: joint(fit, inference, L) for label, L in _contrasts(fit, kind)}
+    tests = {label: joint(fit, inference, L) for label, L in contrasts_of_terms(fit, kind)}
     return test_table(fit, inference, tests, f"Type {ROMAN[kind]} tests of terms")
 
 
@@ -77,7 +77,7 @@ def _how(inference: FixedInference) -> str:
     return "Wald's chi-square" if inference.letter == "z" else f"{NAMES[inference.method]} method"
 
 
-def _contrasts(fit: EstimateRecord, kind: Type) -> Iterator[tuple[str, Array]]:
+def contrasts_of_terms(fit: FitRecord, kind: Type) -> Iterator[tuple[str, Array]]:
     """Contrasts ``(q, p)`` of every term; of predictors that share a formula together."""
     for predictors in _by_formula(fit):
         prefix = _prefix(fit, predictors)
@@ -86,7 +86,7 @@ def _contrasts(fit: EstimateRecord, kind: Type) -> Iterator[tuple[str, Array]]:
             yield prefix + label, np.concatenate([own[label] for own in found])
 
 
-def _by_formula(fit: EstimateRecord) -> list[list[int]]:
+def _by_formula(fit: FitRecord) -> list[list[int]]:
     """Predictors with a formula, those of one formula and response together: the means of several categories."""
     groups: dict[tuple[int, str], list[int]] = {}
     for r, one in enumerate(fit.spec.parameters):
@@ -95,15 +95,15 @@ def _by_formula(fit: EstimateRecord) -> list[list[int]]:
     return list(groups.values())
 
 
-def _prefix(fit: EstimateRecord, predictors: Sequence[int]) -> str:
+def _prefix(fit: FitRecord, predictors: Sequence[int]) -> str:
     """What names of terms begin with: of means of categories the response's alone."""
     prefix = fit.design.layout.prefixes[predictors[0]]
     name = fit.spec.responses[fit.spec.parameters[predictors[0]].response].name
     return prefix if len(predictors) == 1 else (f"{name}_" if name else "")
 
 
-def _of_predictor(fit: EstimateRecord, predictor: int, kind: Type) -> dict[str, Array]:
-    design, linear = fit.design, is_linear(fit)
+def _of_predictor(fit: FitRecord, predictor: int, kind: Type) -> dict[str, Array]:
+    design, linear = fit.design, is_linear(fit) if isinstance(fit, EstimateRecord) else fit.spec.is_linear
     own = design.of_predictor(predictor)
     found = term_contrasts(design, predictor, kind, _root(fit, own, linear), within_numbers=linear)
     whole = {}
@@ -113,8 +113,14 @@ def _of_predictor(fit: EstimateRecord, predictor: int, kind: Type) -> dict[str, 
     return whole
 
 
-def _root(fit: EstimateRecord, own: Sequence[int], linear: bool) -> Array:
+def _root(fit: FitRecord, own: Sequence[int], linear: bool) -> Array:
     """Root of the metric of contrasts: cross-products of the columns, or the information on their coefficients."""
     if linear:
         return np.asarray(np.linalg.qr(fit.design.X, mode="r"))
-    return np.asarray(np.linalg.inv(np.linalg.cholesky(fit.point.beta_cov[np.ix_(own, own)])))
+    cov = fit.point.beta_cov if isinstance(fit, EstimateRecord) else np.cov(draws_of_beta(fit), rowvar=False)
+    return np.asarray(np.linalg.inv(np.linalg.cholesky(np.atleast_2d(cov)[np.ix_(own, own)])))
+
+
+def draws_of_beta(fit: FitRecord) -> Array:
+    """Fixed effects of all draws, ``(S, p)``."""
+    return fit.values.beta.reshape(-1, fit.values.beta.shape[-1])

@@ -46,9 +46,12 @@ HEADINGS = {
     "error": "MC error",
     "bayes_factor": "BF",
     "probability": "P(needed)",
+    "elpd_diff": "elpd diff.",
+    "elpd_se": "std. error",
+    "content": "P(inside)",
 }
 STATISTICS = ("F", "chisq", "lrt", "rlrt")
-DEGREES = ("npar", "df", "num_df", "replicates")
+DEGREES = ("npar", "df", "num_df", "replicates", "rank")
 
 
 class AnovaTable(pd.DataFrame):
@@ -117,6 +120,8 @@ def _p_values(values: Array) -> list[str]:
 
 
 def _formatter(name: str) -> Any:
+    if name == "bayes_factor":  # of any size, one beside the other
+        return lambda values: [f"{value:.3g}" for value in values]
     if name in STATISTICS:
         return lambda values: format_statistics(values, DIGITS)
     if name in DEGREES:
