@@ -21,6 +21,7 @@ from bayesmix.errors import FitError, SpecError, nearest
 from bayesmix.inference.estimation.refits import refit_all
 from bayesmix.inference.parameters.names import corr_names, sd_names
 from bayesmix.parallel.executors import in_order
+from bayesmix.parallel.replications import pieces
 from bayesmix.results.criticism.influence import of_estimate
 from bayesmix.results.fits.linear_predictor import codes_of, flatten, groups, positive_numbers, signed_numbers
 from bayesmix.results.fits.records import EstimateRecord
@@ -54,9 +55,7 @@ def bootstrap(fit: EstimateRecord, options: Options) -> pd.DataFrame:
 
     if options.replicates < 1:
         raise SpecError(f"replicates={options.replicates}: draw at least one set of responses.")
-    sizes = [min(PIECE, options.replicates - begin) for begin in range(0, options.replicates, PIECE)]
-    seeds = np.random.SeedSequence(options.seed).spawn(len(sizes))
-    jobs = [(fit, size, int(child.generate_state(1)[0] >> 1)) for size, child in zip(sizes, seeds, strict=True)]
+    jobs = [(fit, size, seed) for size, seed in pieces(options.replicates, PIECE, options.seed)]
     parts = in_order(replicates, jobs, options.executor, label="Bootstrap", progress=options.progress)
     table = pd.DataFrame(np.concatenate([values for values, _ in parts]), columns=fit.names)
     failed = int(table.isna().all(axis=1).sum())

@@ -12,10 +12,11 @@ from bayesmix.data.design.design import Design
 from bayesmix.errors import FitError, SpecError
 from bayesmix.inference.estimation.refits import refit_all
 from bayesmix.parallel.executors import in_order
+from bayesmix.parallel.replications import pieces
 from bayesmix.results.fits.records import EstimateRecord
 from bayesmix.results.prediction.simulation import repeated, replicated
 
-CHUNK = 50  # replications of one task
+PIECE = 100  # replications that are drawn and fitted together
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +93,15 @@ def simulated_ratios(small: EstimateRecord, large: EstimateRecord, how: Replicat
     FitError
         If none can be fitted.
     """
-    counts = [min(CHUNK, how.replicates - begin) for begin in range(0, how.replicates, CHUNK)]
-    seeds = [int(child.generate_state(1)[0] >> 1) for child in np.random.SeedSequence(how.seed).spawn(len(counts))]
-    jobs = [(small, large, count, seed) for count, seed in zip(counts, seeds, strict=True)]
-    parts = in_order(_chunk, jobs, how.executor, label="Simulating", progress=how.progress)
+    jobs = [(small, large, count, seed) for count, seed in pieces(how.replicates, PIECE, how.seed)]
+    parts = in_order(_ratios, jobs, how.executor, label="Simulating", progress=how.progress)
     found = np.concatenate(parts)
     if not np.any(np.isfinite(found)):
         raise FitError(f"None of the {how.replicates} simulated data sets could be fitted by both models.")
     return found
 
 
-def _chunk(small: EstimateRecord, large: EstimateRecord, count: int, seed: int) -> Array:
+def _ratios(small: EstimateRecord, large: EstimateRecord, count: int, seed: int) -> Array:
     drawn = replicated(small.spec, small.design, repeated(small.values, count), groups="new", seed=seed)
     criteria = [refit_all(fit.design, fit.spec, fit.point.method, drawn, fit.point).criterion for fit in (small, large)]
     return np.asarray(criteria[0] - criteria[1])

@@ -11,7 +11,7 @@ import pytest
 from term_cases import FOLDER, estimate, generalized
 
 import bayesmix as bmx
-from bayesmix.results.criticism.likelihood_ratios import CHUNK, Replication, monte_carlo, simulated_ratios
+from bayesmix.results.criticism.likelihood_ratios import PIECE, Replication, monte_carlo, simulated_ratios
 
 FIGURES = json.loads((FOLDER / "inference" / "nested.json").read_text(encoding="utf-8"))
 
@@ -24,11 +24,11 @@ def test_p_values_count_the_statistic_itself() -> None:
 
 def test_bootstrap_is_the_same_for_a_seed_on_any_executor() -> None:
     small, large = (estimate(f"y ~ {right} + (1 | clinic)", "clinics") for right in ("1", "t"))
-    options = {"test": "bootstrap", "replicates": CHUNK + 5, "seed": 3, "progress": False}
+    options = {"test": "bootstrap", "replicates": PIECE + 5, "seed": 3, "progress": False}
     here = bmx.anova(small, large, **options)
     with ThreadPoolExecutor(1) as pool:
         assert bmx.anova(small, large, executor=pool, **options).equals(here)
-    assert here["replicates"].iloc[1] == CHUNK + 5
+    assert here["replicates"].iloc[1] == PIECE + 5
     one, other = (simulated_ratios(small, large, Replication(5, seed, progress=False)) for seed in (3, 4))
     assert not np.array_equal(one, other)
 
