@@ -44,6 +44,7 @@ from bayesmix.inference.least_squares.small_blocks import (
 )
 from bayesmix.inference.least_squares.symbolic import Couplings, Plan, Stage
 
+FEW = 8  # effects times columns up to which products of blocks are made before points are
 PIECE = 100_000  # products of couplings computed at once: more of them would take more memory than all else
 
 
@@ -150,8 +151,11 @@ def _eliminate(stage: Stage, entries: Array, B: Array, Lambda: Array) -> Elimina
 def _complement(stage: Stage, step: Eliminated, entries: Array, rest: Array, XX: Array) -> tuple[Array, Array, Array]:
     """Schur complements of the entries, the rows of ``[X y]`` and their own cross-products."""
     pairs = stage.couplings
-    PB = step.P @ step.B
-    XX = XX - np.swapaxes(rows_of(step.B), -1, -2) @ rows_of(PB)
+    if not len(pairs.edge_level) and step.B.ndim == 3 < step.P.ndim and stage.k * XX.shape[-1] <= FEW:
+        XX = XX - _quadratic_forms(step.P, step.B)
+    else:
+        PB = step.P @ step.B
+        XX = XX - np.swapaxes(rows_of(step.B), -1, -2) @ rows_of(PB)
     if not len(pairs.edge_level):
         lead = np.broadcast_shapes(entries.shape[:-1], step.P.shape[:-3])
         return np.broadcast_to(entries[..., stage.keep], (*lead, len(stage.keep))), rest, XX
@@ -169,6 +173,12 @@ def _complement(stage: Stage, step: Eliminated, entries: Array, rest: Array, XX:
     rest = np.broadcast_to(rest, (*across.shape[:-2], *rest.shape[-2:])).copy()
     rest[..., pairs.columns, :] -= across
     return left, rest, XX
+
+
+def _quadratic_forms(P: Array, B: Array) -> Array:
+    """Sums over levels of ``B' P B``, ``P (..., J, k, k)`` of many points, ``B (J, k, c)`` of all: one product."""
+    products = np.einsum("jkc,jld->jklcd", B, B).reshape(-1, B.shape[-1] ** 2)
+    return np.asarray((P.reshape(*P.shape[:-3], -1) @ products).reshape(*P.shape[:-3], B.shape[-1], B.shape[-1]))
 
 
 def _sums_of_products(pairs: Couplings, a: Array, Pa: Array) -> Array:
