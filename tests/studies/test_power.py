@@ -1,9 +1,11 @@
-"""Power by simulation: against the noncentral t of a balanced trial, and itself on any executor."""
+"""Power by simulation: against the noncentral t of a balanced trial, loops by hand in R, and itself on any executor."""
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ import bayesmix as bmx
 from bayesmix.errors import DataError, SpecError
 from bayesmix.studies import power
 
+REFERENCE = json.loads((Path(__file__).parents[1] / "reference" / "power" / "power.json").read_text(encoding="utf-8"))
 NOISE = 3.5  # Monte Carlo standard errors that a share may be off
 TRIAL = {"treated": 1.0, "sd(clinic, Intercept)": 1.0, "sigma": 1.0}
 
@@ -43,9 +46,10 @@ def exact_power(clinics, patients):
     return stats.nct.sf(q, clinics - 2, ncp) + stats.nct.cdf(-q, clinics - 2, ncp)
 
 
-def assert_near(share, expected, n):
-    """A share of n simulations."""
-    assert abs(share - expected) <= NOISE * np.sqrt(expected * (1.0 - expected) / n) + 0.5 / n
+def assert_near(share, expected, n, *, theirs=np.inf):
+    """A share of n simulations, where the expected one is of some simulations as well."""
+    error = np.sqrt(expected * (1.0 - expected) * (1.0 / n + 1.0 / theirs))
+    assert abs(share - expected) <= NOISE * error + 0.5 / n
 
 
 def test_power_of_a_balanced_trial_is_that_of_the_noncentral_t(study):
@@ -58,12 +62,40 @@ def test_power_of_a_balanced_trial_is_that_of_the_noncentral_t(study):
 @pytest.mark.slow
 def test_power_and_coverage_within_a_smaller_error(trial):
     sizes = {"clinic": [8, 16]}
-    found = power(trial, effect=TRIAL, n=sizes, rows=[4, 12], replicates=2000, progress=False).table
+    found = power(trial, effect=TRIAL, n=sizes, rows=[4, 12], replicates=1000, progress=False).table
     for (clinics, patients), row in found.iterrows():
-        assert_near(row["power"], exact_power(clinics, patients), 2000)
-        assert_near(row["coverage"], 0.95, 2000)
-    null = power(trial, effect=TRIAL | {"treated": 0.0}, n={"clinic": 16}, replicates=2000, progress=False).table
-    assert_near(null["power"].iloc[0], 0.05, 2000)
+        assert_near(row["power"], exact_power(clinics, patients), 1000)
+        assert_near(row["coverage"], 0.95, 1000)
+    null = power(trial, effect=TRIAL | {"treated": 0.0}, n={"clinic": 16}, replicates=1000, progress=False).table
+    assert_near(null["power"].iloc[0], 0.05, 1000)
+
+
+SLEEP = {"Intercept": 250.0, "Days": 5.0, "sd(Subject, Intercept)": 25.0, "sd(Subject, Days)": 6.0}
+SLEEP |= {"corr(Subject, Intercept, Days)": 0.1, "sigma": 25.0}
+HERDS = {"Intercept": -1.5, "period2": -0.5, "period3": -1.0, "period4": -1.5, "sd(herd, Intercept)": 0.7}
+CASES = {
+    "trial": (TRIAL, "clinic", "treated", 1000),
+    "days": (SLEEP, "Subject", "Days", 1000),
+    "herds": (HERDS, "herd", "period2", 300),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_loops_by_hand_in_r(name, trial, sleep):
+    """simr's way: simulate, refit by lmer or glmer, test by lmerTest or z."""
+    text = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
+    known = {"trial": trial, "days": sleep}
+    fit = known.get(name) or bmx.Model(text, bmx.load_dataset("cbpp"), family="binomial").estimate()
+    effect, group, test, n = CASES[name]
+    sizes = {group: list(map(int, REFERENCE[name]))}
+    found = power(fit, effect=effect, n=sizes, test=test, replicates=n, progress=False).table
+    for size, expected in REFERENCE[name].items():
+        row, theirs = found.loc[int(size)], expected["replicates"]
+        for column in ("power", "coverage", "singular"):
+            assert_near(row[column], expected[column], n, theirs=theirs)
+        error = expected["width_sd"] * np.sqrt(1.0 / n + 1.0 / theirs)
+        assert row["width"] == pytest.approx(expected["width"], abs=NOISE * error)
 
 
 def test_any_executor_gives_the_same_study(trial, study):
