@@ -155,7 +155,8 @@ def _times_pairs(pairs: Couplings, S: Array, a: Array) -> Array:
         first, second = pairs.first[some].astype(np.intp), pairs.second[some].astype(np.intp)
         once = np.flatnonzero(first == second)  # an edge with itself
         weight = S[:, pairs.entry[some]]
-        own, to_first, to_second = ((at + shift).ravel() for at in (first[once], first, second))
+        places = first[once], first, second
+        own, to_first, to_second = places if points == 1 else [(at + shift).ravel() for at in places]
         for j, values in enumerate(np.moveaxis(a, -1, 0).reshape(k, -1)):
             v[j] += np.bincount(to_first, weight.ravel() * values[to_second], minlength=points * edges)
             v[j] += np.bincount(to_second, weight.ravel() * values[to_first], minlength=points * edges)
