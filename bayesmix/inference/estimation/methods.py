@@ -87,9 +87,10 @@ def _fitting(spec: ModelSpec) -> tuple[type[Method], ...]:
     return (Reml, Laplace, Agq) if spec.has_linear_means else (Laplace, Agq)
 
 
-def method_like(method: Method, spec: ModelSpec) -> Method:
-    """The method itself where it fits a model, else that model's own."""
-    return method if isinstance(method, _fitting(spec)) else _named(spec)["auto"]
+def method_like(method: Method, spec: ModelSpec, groups: int) -> Method:
+    """The method itself where it fits a model with so many grouping factors, else that model's own."""
+    fits = isinstance(method, _fitting(spec)) and (groups == 1 or not isinstance(method, Agq))
+    return method if fits else _named(spec)["auto"]
 
 
 def likelihood_method(method: Method, spec: ModelSpec) -> Method:

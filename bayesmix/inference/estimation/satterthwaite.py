@@ -131,6 +131,8 @@ def _uncertainty(problem: LinearProblem, theta: Array, sigma: Array, *, reml: bo
 def _covariances(problem: LinearProblem, thetas: Array, sigma: Array) -> Array:
     """Cov(beta) ``(k, ..., p, p)`` at other covariance parameters ``(k, ..., m)``, sigma ``(...,)`` as it is."""
     T, p = problem.coordinates.T, problem.p
+    if not thetas.shape[-1]:  # there are no random effects
+        return np.zeros((*thetas.shape[:-1], p, p))
     own = _repeated(problem, sigma.shape, len(thetas))
     information = solve_linear(own, thetas.reshape(-1, thetas.shape[-1])).factorisation.XX[..., :p, :p]
     return np.asarray(

@@ -15,7 +15,7 @@ import pandas as pd
 
 from bayesmix.data.design.design import Term
 from bayesmix.errors import SpecError, nearest
-from bayesmix.inference.estimation.methods import Reml, method_like
+from bayesmix.inference.estimation.methods import Reml
 from bayesmix.inference.estimation.restricted_ratio import MOST_LEVELS, restricted_ratios
 from bayesmix.language.formula.model_spec import Predictor
 from bayesmix.language.formula.parse import Bar
@@ -32,7 +32,7 @@ from bayesmix.results.criticism.likelihood_ratios import (
 from bayesmix.results.criticism.nested_fits import has_same_fixed_effects, is_nested
 from bayesmix.results.fits.degrees_of_freedom import is_linear
 from bayesmix.results.fits.records import EstimateRecord, FitRecord
-from bayesmix.results.fits.refit import estimate_again, estimate_model
+from bayesmix.results.fits.refit import estimate_again, estimate_model, method_of
 from bayesmix.results.fits.updated_model import updated_model
 from bayesmix.results.tables.anova_table import AnovaTable, anova_table
 
@@ -121,7 +121,7 @@ def _for_test(fit: EstimateRecord, test: str) -> EstimateRecord:
 def _without(large: EstimateRecord, one: _Deletion) -> EstimateRecord:
     model = updated_model(large, one.change)
     check_same_rows(large.design, model.design, f"without `{one.label}`")
-    return estimate_model(model, method_like(large.point.method, model.spec))
+    return estimate_model(model, method_of(large, model))
 
 
 def _deletions(fit: EstimateRecord) -> Iterator[_Deletion]:

@@ -73,7 +73,13 @@ def estimated(model: Fitted, method: Method) -> EstimateRecord:
 
 def estimated_like(fit: EstimateRecord, model: Fitted) -> EstimateRecord:
     """The estimate of another model by the method of a fit, or, where that does not suit it, by its own."""
-    return estimated(model, method_like(fit.point.method, model.spec))
+    return estimated(model, method_of(fit, model))
+
+
+def method_of(fit: EstimateRecord, model: Fitted) -> Method:
+    """The method of a fit where it suits another model, else that model's own."""
+    groups = len({term.group for term in model.design.terms})
+    return method_like(fit.point.method, model.spec, groups)
 
 
 def by_maximum_likelihood(fit: EstimateRecord) -> EstimateRecord:

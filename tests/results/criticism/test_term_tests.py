@@ -103,6 +103,12 @@ def test_a_term_without_columns_is_nan() -> None:
         assert table.loc["Days", "F"] == pytest.approx(169.4014, rel=1e-4)
 
 
+def test_regressions_have_the_f_of_analysis_of_variance() -> None:
+    """R 4.2: ``anova(lm(Reaction ~ Days, sleepstudy))``."""
+    row = bmx.anova(estimate("Reaction ~ Days", "sleepstudy")).iloc[0]
+    np.testing.assert_allclose(row[["sum_sq", "den_df", "F"]], [162702.65, 178.0, 71.46442], rtol=1e-6)
+
+
 def test_large_samples_have_chi_squares() -> None:
     fit = estimate(TABLES["split_plot"]["formula"], "split_plot")
     small, large = bmx.anova(fit), bmx.anova(fit, df="asymptotic")

@@ -73,6 +73,14 @@ def test_generalized_models_are_simulated() -> None:
     assert table["p_value"].iloc[0] == 0.25
 
 
+def test_quadrature_without_groups_is_maximum_likelihood() -> None:
+    fit = generalized("cbpp")
+    by_quadrature = bmx.Model(fit.spec.text, bmx.load_dataset("cbpp"), "binomial").estimate(bmx.Agq(5))
+    without = fit.update("~ . - (1 | herd)")
+    table = by_quadrature.ranova()
+    assert table["lrt"].iloc[1] == pytest.approx(without.criterion - by_quadrature.criterion, abs=1e-6)
+
+
 def test_a_sentence_says_whether_the_group_is_needed() -> None:
     needed = str(estimate("Yield ~ 1 + (1 | Batch)", "Dyestuff").test_group("Batch", seed=1))
     assert "`Batch` is needed: without it data like these are rare (p = 0.00" in needed
