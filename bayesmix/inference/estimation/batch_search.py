@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.inference.estimation.boundary import SINGULAR
+from bayesmix.inference.estimation.boundary import AGAIN, SINGULAR
 from bayesmix.inference.estimation.optimise import is_flat
 from bayesmix.inference.estimation.restart import LOWER, ROUGH, are_near
 from bayesmix.inference.estimation.searches import (
@@ -34,14 +34,26 @@ def search_together(
     found, singular = settle_together(
         working, derivatives, np.arange(len(starts)), minimise_together(derivatives, starts, inverse=inverse)
     )
+    searched = np.arange(len(starts))
+    for _ in range(AGAIN):
+        searched = _restarted(working, derivatives, found, singular, searched, again)
+        if not len(searched):
+            break
+    return found, singular
+
+
+def _restarted(
+    working: Coordinates, derivatives: Derivatives, found: Minima, singular: Array, searched: Array, again: Again
+) -> Array:
+    """Put lower minima in the place of those of some searches, where others lead to one; which were lower."""
     is_doubtful = singular.any(axis=1) | ~found.converged
     terms = [np.flatnonzero(own).tolist() for own in singular]
-    pairs = [(s, x) for s in range(len(starts)) for x in again(s, found.x[s], terms[s], bool(is_doubtful[s]))]
+    pairs = [(s, x) for s in searched.tolist() for x in again(s, found.x[s], terms[s], bool(is_doubtful[s]))]
     if not pairs:
-        return found, singular
+        return searched[:0]
     which, ends = _lower_ends(derivatives, found, np.array([s for s, _ in pairs]), np.array([x for _, x in pairs]))
     if not len(which):
-        return found, singular
+        return which
     others, others_singular = settle_together(
         working, derivatives, which, minimise_together(derivatives, ends, which=which)
     )
@@ -49,7 +61,8 @@ def search_together(
     places = order[np.unique(which[order], return_index=True)[1]]  # the lowest of each search
     places = places[others.value[places] < found.value[which[places]]]
     singular[which[places]] = others_singular[places]
-    return found.replaced(which[places], others.some(places)), singular
+    found.put(which[places], others.some(places))
+    return which[places]
 
 
 def _lower_ends(derivatives: Derivatives, found: Minima, which: Array, points: Array) -> tuple[Array, Array]:

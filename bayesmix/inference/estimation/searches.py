@@ -42,14 +42,10 @@ class Minima:
             self.x[places], self.value[places], self.gradient[places], self.hessian[places], self.converged[places]
         )
 
-    def replaced(self, at: Array, others: Minima) -> Minima:
-        """The same with those ``at`` some places exchanged."""
-        whole = [part.copy() for part in (self.x, self.value, self.gradient, self.hessian, self.converged)]
-        for own, other in zip(
-            whole, (others.x, others.value, others.gradient, others.hessian, others.converged), strict=True
-        ):
-            own[at] = other
-        return Minima(*whole)
+    def put(self, at: Array, others: Minima) -> None:
+        """Put others in the place of some."""
+        self.x[at], self.value[at], self.gradient[at] = others.x, others.value, others.gradient
+        self.hessian[at], self.converged[at] = others.hessian, others.converged
 
 
 def in_pieces(derivatives: Derivatives, size: int) -> Derivatives:

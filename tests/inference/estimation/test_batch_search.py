@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from bayesmix.inference.estimation.batch_search import search_together, settle_together
 from bayesmix.inference.estimation.boundary import settle
@@ -51,6 +52,19 @@ def test_others_start_where_they_are_told():
         again=lambda s, x, terms, is_doubtful: asked.append((s, terms, is_doubtful)) or [],
     )
     assert asked == [(0, [0], True), (1, [], False)]
+
+
+def test_what_is_found_lower_is_in_doubt_once_more():
+    """The first restart leads from zero to one, the second from there on."""
+    depth, asked = np.array([0.5]), []
+
+    def again(s, x, terms, is_doubtful):
+        asked.append(is_doubtful)
+        return [np.array([0.9])]
+
+    found, _ = search_together(ONE, wells(depth), np.full((1, 1), 0.1), None, again=again)
+    assert asked == [True, False]
+    assert abs(found.x[0, 0]) == pytest.approx(1.0, abs=1e-4)
 
 
 def quadratic(which, x):
