@@ -10,6 +10,7 @@ import pandas as pd
 
 from bayesmix.errors import SpecError
 from bayesmix.results.criticism.cross_validation import bayes_factor
+from bayesmix.results.criticism.term_evidence import FACTORS
 from bayesmix.results.criticism.variance_tests import check_group, without_group
 from bayesmix.results.fits.linear_predictor import residual_sds
 from bayesmix.results.fits.records import PosteriorRecord
@@ -38,7 +39,7 @@ def group_evidence(post: PosteriorRecord, group: str, *, seed: int, progress: bo
         found = _bayes_factor(post, group, seed, progress)
         notes = [_verdict(group, found["bayes_factor"]), "It depends on the prior of the standard deviations."]
     except SpecError as error:
-        found = dict.fromkeys(("log_bayes_factor", "error", "bayes_factor", "probability"), np.nan)
+        found = dict.fromkeys(FACTORS, np.nan)
         notes = [f"No Bayes factor: {error}"]
     columns = {"small": [small], **{name: [value] for name, value in found.items()}}
     return anova_table(columns, pd.Index([group], name="group"), heading=f"Posterior of `{group}`", notes=notes)

@@ -83,9 +83,9 @@ def random_deletions(fit: EstimateRecord, test: str, how: Replication | None, re
         raise SpecError(f"`{fit.spec.text}` has no random effects to leave out.")
     large = _for_test(fit, test)
     rows = [(large.df, large.loglik, large.aic)]
-    deletions, tested = list(_deletions(fit)), list[tuple[float, ...]]()
+    left_out, tested = list(deletions(fit)), list[tuple[float, ...]]()
     notes = dict[str, None]()
-    for one in deletions:
+    for one in left_out:
         small = _without(large, one)
         rows.append((small.df, small.loglik, small.aic))
         found, words = _row(small, large, test, how, replicates)
@@ -95,7 +95,7 @@ def random_deletions(fit: EstimateRecord, test: str, how: Replication | None, re
     blank = (np.nan,) * len(names)
     every = [(*row, *own) for row, own in zip(rows, [blank, *tested], strict=True)]
     columns = dict(zip(["npar", "loglik", "aic", *names], zip(*every, strict=True), strict=True))
-    index = pd.Index(["<none>", *(one.label for one in deletions)], name="term")
+    index = pd.Index(["<none>", *(one.label for one in left_out)], name="term")
     return anova_table(columns, index, heading="Random effects: single term deletions", notes=list(notes))
 
 
@@ -124,17 +124,20 @@ def _without(large: EstimateRecord, one: _Deletion) -> EstimateRecord:
     return estimate_model(model, method_of(large, model))
 
 
-def _deletions(fit: EstimateRecord) -> Iterator[_Deletion]:
+def deletions(fit: EstimateRecord) -> Iterator[_Deletion]:
     """Of each bar the effects that no other of it contains, or all where one is left."""
-    for key, bar in _bars(fit):
+    bars = list(_bars(fit))
+    is_one = len({key for key, _ in bars}) == 1
+    for key, bar in bars:
         terms = expand(read(bar.effects))
+        whole = str(bar) if is_one else f"{key} ~ {bar}"
         if not terms.terms:
-            yield _Deletion(str(bar), {key: f"~ . - {bar}"})
+            yield _Deletion(whole, {key: f"~ . - {bar}"})
         for t, own in enumerate(terms.terms):
             if any(set(own) < set(other) for other in terms.terms):
                 continue
             less = _less(bar, terms, t)
-            label = str(bar) if less is None else f"{terms.labels[t]} in {bar}"
+            label = whole if less is None else f"{terms.labels[t]} in {whole}"
             yield _Deletion(label, {key: f"~ . - {bar}" + ("" if less is None else f" + {less}")})
 
 

@@ -9,7 +9,7 @@ import pytest
 from term_cases import CLOSE, FIGURES, data_of, estimate, generalized, listed
 
 import bayesmix as bmx
-from bayesmix.results.criticism.variance_tests import APPROXIMATE, EXACT, SIMULATED
+from bayesmix.results.criticism.variance_tests import APPROXIMATE, EXACT, SIMULATED, deletions
 
 FORMULAS = {
     "sleepstudy": ("Reaction ~ Days + (Days | Subject)", "sleepstudy", "auto"),
@@ -73,6 +73,14 @@ def test_generalized_models_are_simulated() -> None:
     assert table["p_value"].iloc[0] == 0.25
 
 
+def test_effects_on_other_parameters_are_told_apart() -> None:
+    formulas = ["Reaction ~ Days + (1 | Subject)", "sigma ~ 1 + (1 | Subject)"]
+    assert labels_of(bmx.Model(formulas, data_of("sleepstudy"))) == [
+        "Reaction ~ (1 | Subject)",
+        "sigma ~ (1 | Subject)",
+    ]
+
+
 def test_quadrature_without_groups_is_maximum_likelihood() -> None:
     fit = generalized("cbpp")
     by_quadrature = bmx.Model(fit.spec.text, bmx.load_dataset("cbpp"), "binomial").estimate(bmx.Agq(5))
@@ -90,6 +98,12 @@ def test_a_sentence_says_whether_the_group_is_needed() -> None:
     assert max(map(len, str(table).splitlines())) <= 90
 
 
+def labels_of(model: bmx.Model) -> list[str]:
+    """What is left out in turn, which the model alone says."""
+    any_point = estimate("y ~ x + (1 | g)", "cells").point
+    return [one.label for one in deletions(bmx.Estimate(model._fitted, any_point))]
+
+
 @pytest.mark.parametrize(
     ("formula", "labels"),
     [
@@ -99,12 +113,7 @@ def test_a_sentence_says_whether_the_group_is_needed() -> None:
     ],
 )
 def test_effects_that_others_contain_stay(formula: str, labels: list[str]) -> None:
-    from bayesmix.results.criticism.variance_tests import _deletions
-
-    fit = estimate("y ~ x + (1 | g)", "cells")
-    other = bmx.Model(formula, data_of("cells"))
-    fake = type(fit)(other._fitted, fit.point)
-    assert [one.label for one in _deletions(fake)] == labels
+    assert labels_of(bmx.Model(formula, data_of("cells"))) == labels
 
 
 @pytest.mark.parametrize(

@@ -56,10 +56,13 @@ UPDATES: dict[str, tuple[Any, dict[str, Any], str | list[str], dict[str, Any]]] 
     "link": (None, {"link": "log"}, FORMULA, {**BASE, "link": "log"}),
     "family and link": (None, {"family": "gamma", "link": "log"}, FORMULA, {**BASE, "family": "gamma", "link": "log"}),
 }
+SLOW = ("family and link", "another parameter")
 
 
 @pytest.mark.filterwarnings("ignore::bayesmix.DroppedWarning", "ignore::bayesmix.ConvergenceWarning")
-@pytest.mark.parametrize("name", UPDATES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in UPDATES]
+)
 def test_updates_are_the_models_one_would_write(name: str, fit: bmx.Estimate, data: pd.DataFrame) -> None:
     change, arguments, formula, words = UPDATES[name]
     found = fit.update(change, **arguments)
