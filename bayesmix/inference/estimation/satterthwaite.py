@@ -122,10 +122,13 @@ def _uncertainty(problem: LinearProblem, theta: Array, sigma: Array, *, reml: bo
     flat = points.reshape(-1, x.shape[-1])
     own = _repeated(problem, x.shape[:-1], len(points))
     _, gradients = deviance_at_sigma(own, flat[:, :-1], np.exp(flat[:, -1]), reml=reml)
-    values, vectors = np.linalg.eigh(symmetric(_differences(gradients.reshape(points.shape), h)))
+    size = np.maximum(np.abs(x), 1.0)  # by theta the curvature falls with the square of theta
+    size[..., -1] = 1.0
+    both = size[..., :, None] * size[..., None, :]
+    values, vectors = np.linalg.eigh(both * symmetric(_differences(gradients.reshape(points.shape), h)))
     usable = values > FLAT * values.max(axis=-1, keepdims=True)
     inverse = np.where(usable, 2.0 / np.where(usable, values, 1.0), 0.0)
-    return np.asarray((vectors * inverse[..., None, :]) @ np.swapaxes(vectors, -1, -2))
+    return np.asarray(both * ((vectors * inverse[..., None, :]) @ np.swapaxes(vectors, -1, -2)))
 
 
 def _covariances(problem: LinearProblem, thetas: Array, sigma: Array) -> Array:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import bayesmix as bmx
@@ -63,3 +64,13 @@ def test_many_responses_at_once_have_the_degrees_of_freedom_of_each(method):
         np.testing.assert_allclose(many.slopes, single.slopes, rtol=1e-6, atol=1e-9)
     assert found.singular[1].any()
     assert third is None
+
+
+@pytest.mark.parametrize("ratio", [1.0, 100.0, 1e3])
+def test_levels_far_apart_still_count_as_levels(ratio) -> None:
+    """In a balanced design what varies between J levels rests on J - 2 degrees of freedom, whatever the noise."""
+    rng = np.random.default_rng(0)
+    g = np.repeat(np.arange(8), 6)
+    y = 5.0 * rng.normal(size=8)[g] * ratio + rng.normal(size=48)
+    fit = bmx.Model("y ~ t + (1 | g)", pd.DataFrame({"y": y, "t": g % 2.0, "g": g.astype(str)})).estimate()
+    np.testing.assert_allclose(fit.satterthwaite()["df"], 6.0, rtol=1e-3)
