@@ -54,8 +54,12 @@ class TermCoordinates:
 
     def unpack(self, x: Array) -> tuple[Array, Array]:
         """Standard deviations ``(..., k)`` and Cholesky factor of the correlations ``(..., k, k)``."""
+        return self.sd(x), self.structure.correlation.root(self.partial(x))
+
+    def sd(self, x: Array) -> Array:
+        """Standard deviations ``(..., k)`` by themselves."""
         sd = np.exp(self._logs(x[..., : self.n_sd]))
-        return np.broadcast_to(sd, (*sd.shape[:-1], self.k)), self.structure.correlation.root(self.partial(x))
+        return np.broadcast_to(sd, (*sd.shape[:-1], self.k))
 
     def partial(self, x: Array) -> Array:
         """Partial correlations ``(..., size - n_sd)``."""

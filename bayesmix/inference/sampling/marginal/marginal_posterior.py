@@ -205,7 +205,7 @@ class MarginalPosterior:
         if not self.unit_sigma and self.priors.dispersion is not None:
             total = self.priors.dispersion.log_density(np.exp(log_sigma)) + log_sigma
         for coordinates, x, sds, eta in zip(self.terms, own, self.priors.sd, self.priors.corr, strict=True):
-            sd = coordinates.unpack(x)[0] * np.exp(log_sigma)[..., None]
+            sd = coordinates.sd(x) * np.exp(log_sigma)[..., None]
             total = (
                 total + log_sd(sds, sd, np.exp(log_sigma)) + coordinates.log_jacobian(x) + coordinates.n_sd * log_sigma
             )
