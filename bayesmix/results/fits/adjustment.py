@@ -68,7 +68,7 @@ def adjustment(name: str) -> Adjustment:
         If there is none.
     """
     name = SYNONYMS.get(name, name) if isinstance(name, str) else name
-    if name not in ADJUSTMENTS:
+    if not isinstance(name, str) or name not in ADJUSTMENTS:
         hint = nearest(name, ADJUSTMENTS) if isinstance(name, str) else ""
         raise SpecError(f"There is no adjustment adjust={name!r}.{hint} Choices: {', '.join(ADJUSTMENTS)}.")
     return ADJUSTMENTS[name]

@@ -72,8 +72,12 @@ class FixedInference:
         """What intervals and tests rest on."""
         if self.vcov is not None:
             return f"{T_OR_Z[self.letter]}, {self.vcov.words}"
-        again = self.method == "kenward-roger" and not isinstance(self.point.method, Reml)
-        return WORDS[self.method] + BY_REML * again
+        return WORDS[self.method] + self.aside
+
+    @property
+    def aside(self) -> str:
+        """What is to be said of the method for this fit."""
+        return BY_REML if self.method == "kenward-roger" and not isinstance(self.point.method, Reml) else ""
 
     def df(self, L: Array) -> Array:
         """Degrees of freedom of ``L beta``: ``(r,)`` for ``L (r, p)``, infinite of z tests."""

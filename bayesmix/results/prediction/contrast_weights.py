@@ -34,13 +34,19 @@ def contrast_weights(method: Method, levels: Sequence[Any]) -> Weights:
     """
     if isinstance(method, Mapping):
         return {str(name): _own(str(name), weights, levels) for name, weights in method.items()}
-    if method not in METHODS:
+    if not isinstance(method, str) or method not in METHODS:
         hint = nearest(method, METHODS) if isinstance(method, str) else ""
         raise SpecError(
             f"There are no contrasts method={method!r}.{hint} Choices: {', '.join(METHODS)}, or weights by name:"
             f" method={{'first or last': {[0.5, *[0] * (len(levels) - 2), 0.5]}}}."
         )
-    return METHODS[method](levels)
+    return METHODS[method](_texts(levels))
+
+
+def _texts(levels: Sequence[Any]) -> list[str]:
+    """Levels in names of contrasts: numbers with as many digits as tell them apart."""
+    short = [f"{level:g}" if isinstance(level, float) else str(level) for level in levels]
+    return short if len(set(short)) == len(short) else [str(level) for level in levels]
 
 
 def _own(name: str, weights: Sequence[float] | Mapping[Any, float], levels: Sequence[Any]) -> Array:

@@ -114,7 +114,8 @@ def contrasts(
     if not rows:
         raise DataError(f"`{variable}` has a single value here: there is nothing to compare.")
     labels = pd.DataFrame(names, columns=["contrast", *within])
-    means = int(np.sum(family == 0)) if method in ("pairwise", "revpairwise") else None
+    is_all_pairs = isinstance(method, str) and method in ("pairwise", "revpairwise")
+    means = int(np.sum(family == 0)) if is_all_pairs else None
     wanted = Combinations(np.array(rows), labels, np.array(numbers), means)
     return combine(fit, code(fit.design, frame, estimand.groups, r), wanted, estimand)
 

@@ -146,7 +146,11 @@ def _title(fit: EstimateRecord, inference: FixedInference) -> str:
     match fit.point.method:
         case Reml() | Ml() if is_linear(fit):
             is_exact = fit.method == "REML" and not has_effects and inference.letter == "t" and inference.vcov is None
-            detail = ". t-tests are exact, on n - p degrees of freedom" if is_exact else TESTS[inference.method]
+            detail = (
+                ". t-tests are exact, on n - p degrees of freedom"
+                if is_exact
+                else TESTS[inference.method] + inference.aside
+            )
             if inference.vcov is not None:
                 detail = f". {inference.letter}-tests use {inference.vcov.words}"
         case Agq(points):

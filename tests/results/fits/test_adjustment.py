@@ -109,6 +109,7 @@ def halves():
     ("options", "message"),
     [
         ({"adjust": "tuckey"}, "Did you mean `tukey`"),
+        ({"adjust": ["tukey"]}, "Choices: none, tukey"),
         ({"adjust": "tukey", "method": "consec"}, "differences of all pairs"),
         ({"adjust": "mvt", "groups": "fitted", "at": {"recipe:replicate": "A:1"}}, "correlations|not a column"),
     ],

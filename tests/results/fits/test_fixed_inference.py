@@ -79,6 +79,8 @@ def test_maximum_likelihood_fits_take_variances_by_reml():
     inference, reml = fixed_inference(fit, "kenward-roger"), fixed_inference(fit_of("oats"), "kenward-roger")
     np.testing.assert_allclose(inference.cov, reml.cov, rtol=1e-4)
     assert fit.contrasts("Variety", df="kenward-roger").attrs["intervals"].endswith("estimated again by REML")
+    title = " ".join(str(fit.summary(df="kenward-roger")).split("Formula")[0].split())
+    assert title.endswith("t-tests use Kenward-Roger's method, variances estimated again by REML")
 
 
 def test_joint_tests_of_one_row_are_t_tests_and_redundant_rows_say_nothing():

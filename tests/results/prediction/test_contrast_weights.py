@@ -52,6 +52,7 @@ def test_names_and_weights():
         ({"x": {"d": 1}}, "`d` of contrast `x` is not a level"),
         ({"x": ["a", "b", "c"]}, "are numbers"),
         (3, "Choices: pairwise"),
+        ([1, 0, -1], "weights by name"),
     ],
 )
 def test_weights_that_are_none(method, message):
@@ -79,3 +80,9 @@ def test_several_variables_to_be_within():
 def test_slopes_are_within_levels_of_factors():
     with pytest.raises(DataError, match=r"`nitro` is a number.*at="):
         fit_of("oats_crossed").slopes("nitro", by="nitro")
+
+
+def test_names_of_numbers_are_short_and_differ():
+    assert list(contrast_weights("pairwise", [1.619706718843572, 4.5])) == ["4.5 - 1.61971"]
+    close = [1e9 + 1, 1e9 + 2, 1e9 + 3]
+    assert len(contrast_weights("pairwise", close)) == 3
