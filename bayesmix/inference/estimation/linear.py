@@ -8,16 +8,18 @@ from functools import partial
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.inference.estimation.average_information import average_information
 from bayesmix.inference.estimation.boundary import conditional_covariances, search
 from bayesmix.inference.estimation.methods import Ml, Reml
 from bayesmix.inference.estimation.moment_start import moment_start
-from bayesmix.inference.estimation.optimise import Batched, Objective
+from bayesmix.inference.estimation.optimise import Batched, Curved, Objective
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import (
     LinearProblem,
+    LinearSolution,
+    at_solution,
     criteria,
     criteria_and_gradients,
-    criterion,
     solve_linear,
 )
 from bayesmix.inference.estimation.restart import FEW_ROWS, Restarts, starts_around, starts_at_edges, starts_inside
@@ -53,8 +55,9 @@ def fit_linear(problem: LinearProblem, method: Reml | Ml) -> PointEstimate:
     start = moment_start(problem)
     values = partial(criteria, problem, reml=reml) if problem.n <= FEW_ROWS else None
     restarts = Restarts(partial(starts_again, working, start), values=values)
-    optimum, singular = search(working, _objective(problem, reml=reml), start, restarts=restarts, accurate=False)
-    solution = solve_linear(problem, optimum.x)
+    criterion = _Criterion(problem, reml=reml)
+    optimum, singular = search(working, criterion.objective, start, restarts=restarts, accurate=False)
+    solution = criterion.solution(optimum.x)
     sigma2 = float(solution.rss) / (problem.n - problem.p if reml else problem.n)
     b, b_cov = _effects(working, solution.factorisation, np.append(-solution.beta, 1.0), sigma2)
     information = solution.factorisation.XX[: problem.p, : problem.p]
@@ -75,13 +78,44 @@ def fit_linear(problem: LinearProblem, method: Reml | Ml) -> PointEstimate:
     )
 
 
-def _objective(problem: LinearProblem, *, reml: bool) -> Objective:
-    """The criterion and its gradient, of small problems at many points at once."""
-    one = partial(criterion, problem, reml=reml)
+def _is_small(problem: LinearProblem) -> bool:
+    """Whether the criterion at several points at once costs little more than at one."""
     working = problem.coordinates
     numbers = sum(factor.levels * factor.k * (factor.k + problem.p) for factor in working.factors)
-    numbers += sum(stage.numbers for stage in working.plan.stages) + working.plan.q**2
-    return Batched(one, partial(criteria_and_gradients, problem, reml=reml)) if numbers < SMALL else one
+    return numbers + sum(stage.numbers for stage in working.plan.stages) + working.plan.q**2 < SMALL
+
+
+class _Criterion:
+    """The criterion and its gradient; the last solution is kept, for those who ask for it at the same point."""
+
+    def __init__(self, problem: LinearProblem, *, reml: bool) -> None:
+        self.problem, self.reml = problem, reml
+        self._last: tuple[Array, LinearSolution] | None = None
+
+    def solution(self, theta: Array) -> LinearSolution:
+        """Profiled estimates at one ``theta (size,)``."""
+        if self._last is None or not np.array_equal(self._last[0], theta):
+            self._last = None  # large arrays: not two of each
+            self._last = theta.copy(), solve_linear(self.problem, theta)
+        return self._last[1]
+
+    def __call__(self, theta: Array) -> tuple[float, Array]:
+        """Value and gradient."""
+        value, gradient = at_solution(self.problem, self.solution(theta), theta, reml=self.reml)
+        return float(value), gradient
+
+    def curvature(self, theta: Array) -> Array:
+        """About the Hessian ``(size, size)``."""
+        return average_information(self.problem, self.solution(theta), theta, reml=self.reml)
+
+    def together(self, theta: Array) -> tuple[Array, Array]:
+        """Values and gradients at points ``theta (n, size)``."""
+        return criteria_and_gradients(self.problem, theta, reml=self.reml)
+
+    @property
+    def objective(self) -> Objective:
+        """At many points at once where that is cheap, about with its curvature elsewhere."""
+        return Batched(self, self.together) if _is_small(self.problem) else Curved(self, self.curvature)
 
 
 def _effects(

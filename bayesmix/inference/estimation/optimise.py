@@ -37,6 +37,18 @@ class Batched:
         return self.at_one(x)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Curved:
+    """An objective about whose Hessian something is known at less than the price of its differences."""
+
+    at_one: Objective
+    curvature: Callable[[Array], Array]  # point (m,) -> about the Hessian (m, m)
+
+    def __call__(self, x: Array) -> tuple[float, Array]:
+        """Value and gradient."""
+        return self.at_one(x)
+
+
 class Status(Enum):
     """How an optimisation ended; the values are the sentences users read."""
 
@@ -97,10 +109,8 @@ class _Counted:
             values, gradients = self.objective.at_many(points)
         except np.linalg.LinAlgError:  # at one of them
             return None
-        if not np.isfinite(values).all():
-            return None
         self.evaluations += len(points)
-        return values, gradients
+        return (values, gradients) if np.isfinite(values).all() else None
 
 
 def minimise(objective: Objective, start: Array, *, tolerance: float = 1e-8, accurate: bool = True) -> Optimum:
@@ -156,7 +166,9 @@ def _quasi_newton(
     ``gain`` is what is predicted to be left where it ends.
     """
     hessian, inverse = None, None
-    if len(start) <= CURVATURE_FIRST:
+    if isinstance(counted.objective, Curved):
+        inverse = absolute_inverse(counted.objective.curvature(start))
+    elif len(start) <= CURVATURE_FIRST:
         hessian = counted.hessian(start)
         inverse = absolute_inverse(hessian)
     x, value, _ = _bfgs(counted, start, inverse, tolerance=STEEPEST, iterations=500, gain=gain)

@@ -142,7 +142,11 @@ def criteria_and_gradients(problem: LinearProblem, theta: Array, *, reml: bool) 
     numpy.linalg.LinAlgError
         If it cannot be computed at one of them.
     """
-    solution = solve_linear(problem, theta)
+    return at_solution(problem, solve_linear(problem, theta), theta, reml=reml)
+
+
+def at_solution(problem: LinearProblem, solution: LinearSolution, theta: Array, *, reml: bool) -> tuple[Array, Array]:
+    """The same where the solutions at the points are there."""
     freedom, p = problem.n - problem.p if reml else problem.n, problem.p
     if not np.all(solution.rss > 0.0):  # an exact fit, to rounding
         raise np.linalg.LinAlgError("no residual variance is left")

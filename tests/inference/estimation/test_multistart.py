@@ -113,7 +113,7 @@ def test_fits_of_few_rows_take_few_evaluations(
         whole: Any = getattr(linear, name)
         monkeypatch.setattr(linear, name, lambda *given, **options: (calls.append(name), whole(*given, **options))[1])
 
-    counted("criterion")
+    counted("at_solution")
     counted("criteria")
     counted("criteria_and_gradients")
     assert not crossed(2.0).estimate().singular
