@@ -39,7 +39,8 @@ GENERALIZED = {
 @cache
 def data_of(name: str) -> pd.DataFrame:
     if name not in DATA:
-        return bmx.load_dataset(SETS.get(name, name))
+        frame = bmx.load_dataset(SETS.get(name, name))
+        return frame.assign(half=np.where(frame["Days"] < 5, "early", "late")) if "Days" in frame else frame
     frame = pd.read_csv(FOLDER / DATA[name])
     if "nitrogen" in frame:
         frame = frame.assign(number=frame["nitrogen"].astype("category").cat.codes + 1.0)

@@ -13,6 +13,7 @@ from bayesmix.data.design.response import Outcome
 from bayesmix.errors import SpecError
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import Link
+from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits.records import EstimateRecord
 
 SPAN = 1e-8  # relative distance of a column from the space of others within which it lies in it
@@ -51,11 +52,21 @@ def _is_random_part(term: Term, others: Sequence[Term]) -> bool:
 
     Correlated effects need a term that has them all; independent ones may be spread over several.
     """
-    same = [other for other in others if other.group == term.group]
+    same = [other for other in others if _factors(other) == _factors(term)]
     if len(term.effects) > 1 and term.structure != "diag":
-        same = [other for other in same if other.structure in ("us", term.structure)]
-        return any(_is_spanned(term.z, other.z) for other in same)
+        return any(_is_spanned(term.z, other.z) for other in same if _is_wider(other.structure, term.structure))
     return bool(same) and _is_spanned(term.z, np.column_stack([other.z for other in same]))
+
+
+def _factors(term: Term) -> frozenset[str]:
+    """The crossed factors of a term, in any order."""
+    return frozenset(term.group.split(":"))
+
+
+def _is_wider(structure: str, other: str) -> bool:
+    """Whether a covariance structure has another one as a special case: one of equal standard deviations, or itself."""
+    (function, hom), (own, own_hom) = STRUCTURES[structure], STRUCTURES[other]
+    return structure == "us" or (function == own and (own_hom or not hom))
 
 
 def _is_spanned(columns: Array, by: Array) -> bool:

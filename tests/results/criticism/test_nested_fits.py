@@ -24,6 +24,10 @@ DAYS = "Reaction ~ Days"
         (f"{DAYS} + (I(Days / 10) | Subject)", f"{DAYS} + (Days | Subject)", True),
         (f"{DAYS} + (1 | Subject)", f"{DAYS} + (1 | Days)", False),
         (f"{DAYS} + (1 | Subject)", f"{DAYS} + (1 | Subject) + (1 | Days)", True),
+        (f"{DAYS} + (1 | half:Subject)", f"{DAYS} + (1 | Subject:half) + (1 | Subject)", True),
+        (f"{DAYS} + cs(half | Subject, hom = TRUE)", f"{DAYS} + cs(half | Subject)", True),
+        (f"{DAYS} + cs(half | Subject)", f"{DAYS} + cs(half | Subject, hom = TRUE)", False),
+        (f"{DAYS} + cs(half | Subject)", f"{DAYS} + (half | Subject)", True),
     ],
 )
 def test_random_effects_are_looked_at(small: str, large: str, nested: bool) -> None:
