@@ -50,7 +50,7 @@ class MarginalLikelihood:
     def __init__(self, problem: GeneralizedProblem, method: Reml | Laplace | Agq) -> None:
         self.problem = problem
         self.method = method
-        self._last: Effects | None = None
+        self.last: Effects | None = None
 
     @property
     def has_dispersion(self) -> bool:
@@ -105,8 +105,8 @@ class MarginalLikelihood:
 
     def _mode(self, factors: list[Array], beta: Array, dispersion: float) -> Mode:
         fixed = self.problem.X @ beta + self.problem.offset
-        found = find_mode(self.problem, factors, fixed, dispersion, self._last)
-        self._last = Effects(found.u, found.flat)
+        found = find_mode(self.problem, factors, fixed, dispersion, self.last)
+        self.last = Effects(found.u, found.flat)
         return found
 
 
@@ -180,7 +180,14 @@ def _batched(likelihood: MarginalLikelihood) -> Objective:
     count = 2 * (problem.coordinates.size + problem.X.shape[1] + 1)  # of central differences
     same = np.broadcast_to(rows.outcome.y, (count, len(rows.outcome.y)))
     many = LaplaceLikelihoods(with_responses(problem, same), count)
-    return Batched(likelihood, lambda points: many(np.arange(len(points)), points))
+
+    def at_all(points: Array) -> tuple[Array, Array]:
+        """From the mode found last, as single evaluations: a sqrt link has two modes, one on each side of zero."""
+        if likelihood.last is not None:
+            many.start_at(likelihood.last.u)
+        return many(np.arange(len(points)), points)
+
+    return Batched(likelihood, at_all)
 
 
 def _anchored(likelihood: MarginalLikelihood) -> Objective:

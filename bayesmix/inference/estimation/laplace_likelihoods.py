@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from bayesmix.arrays import Array
@@ -19,6 +21,11 @@ class LaplaceLikelihoods:
     def __init__(self, problem: GeneralizedProblem, count: int) -> None:
         self.problem = problem
         self._u = [np.zeros((count, factor.levels, factor.k)) for factor in problem.coordinates.factors]
+
+    def start_at(self, u: Sequence[Array]) -> None:
+        """Start the inner iterations of all responses at spherical random effects ``(levels, k)`` a factor."""
+        for own, new in zip(self._u, u, strict=True):
+            own[:] = new
 
     def split(self, x: Array) -> tuple[Array, Array, Array]:
         """Covariance parameters, fixed effects, dispersions ``(S, 1)`` (1 where the family has none)."""

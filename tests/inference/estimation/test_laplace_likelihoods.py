@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import bayesmix as bmx
 from bayesmix.inference.estimation.conditional_mode import generalized_problem
 from bayesmix.inference.estimation.generalized import MarginalLikelihood, _batched
 from bayesmix.inference.estimation.methods import Agq, Laplace
@@ -35,3 +36,12 @@ def test_many_points_have_the_values_and_gradients_of_each(model, name):
 def test_quadrature_has_its_points_one_by_one(model):
     likelihood = likelihood_of(model("cbpp"), Agq(5))
     assert _batched(likelihood) is likelihood
+
+
+def test_modes_on_the_other_side_of_a_link_are_not_mixed_in(monkeypatch):
+    """A sqrt link has two modes, one on each side of zero: differences of gradients must be of one of them."""
+    model = bmx.Model("y ~ x + z + (1 | g)", bmx.load_dataset("nbsim"), "poisson", link="sqrt")
+    together = model.estimate()
+    assert together.problems == []
+    monkeypatch.setattr("bayesmix.inference.estimation.generalized.SMALL", 0)
+    np.testing.assert_allclose(together.point.beta_cov, model.estimate().point.beta_cov, rtol=1e-3, atol=1e-8)
