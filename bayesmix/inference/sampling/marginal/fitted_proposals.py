@@ -22,7 +22,7 @@ from bayesmix.inference.sampling.marginal.independence_metropolis import find_mo
 from bayesmix.inference.sampling.marginal.marginal_posterior import scatter
 from bayesmix.inference.sampling.marginal.sampler import with_emulator
 from bayesmix.inference.sampling.marginal.t_mixture import ROUNDS, Mixture, adapt, fitted, normalised, tempered
-from bayesmix.inference.sampling.marginal.weight_regression import telling
+from bayesmix.inference.sampling.marginal.weight_regression import TELLING, telling
 
 # proposals of a level, the fewest first; where levels are nested in others, of the inner and of the outer ones
 LADDER: tuple[tuple[int, ...], ...] = ((4,), (8,), (16,))
@@ -125,14 +125,14 @@ def _adapted(
 def _with_telling(found: FittedProposal, rng: np.random.Generator) -> FittedProposal:
     """The same with coefficients explored along which weights vary."""
     for _ in range(TELLINGS):
-        further = with_telling(_pilot(found, TOLD, rng), rng)
+        further = with_telling(_pilot(found, TOLD, rng), rng, TELLING)
         if further is None:
             break
         found = further
     return found
 
 
-def with_telling(found: Weighted, rng: np.random.Generator) -> FittedProposal | None:
+def with_telling(found: Weighted, rng: np.random.Generator, limit: float) -> FittedProposal | None:
     """A proposal that explores the coefficients, too, along which the weights vary; None where they do along none.
 
     Weights of rows with one predictor are not asked: those models explore all of their parameters, where any.
@@ -143,7 +143,7 @@ def with_telling(found: Weighted, rng: np.random.Generator) -> FittedProposal | 
     explored = old.target.explored
     gamma = coefficients(old.target, found.proposed.shift)
     most = MAX_DIMENSION - old.target.covariances
-    more = telling(gamma, found.log_weights, explored, most)
+    more = telling(gamma, found.log_weights, explored, most, limit)
     if (more == explored).all():
         return None
     first = _refitted(found, old.exploring(more), rng)

@@ -43,6 +43,7 @@ from bayesmix.inference.sampling.marginal.fitted_proposals import (
 from bayesmix.inference.sampling.marginal.gaussian_approximation import GaussianApproximation, fit_approximation
 from bayesmix.inference.sampling.marginal.independence_metropolis import integral, metropolis
 from bayesmix.inference.sampling.marginal.sampler import Marginal, in_units
+from bayesmix.inference.sampling.marginal.weight_regression import HINTING
 from bayesmix.language.formula.model_spec import ModelSpec
 
 REFITS, POOR = 2, 0.4  # further fits of proposals of lower efficiency than this, or of heavy tails
@@ -138,7 +139,7 @@ def _drawn(proposal: FittedProposal, run: _Run) -> _Drawn:
 
 def _refitted(found: Weighted, rng: np.random.Generator) -> FittedProposal | None:
     """A proposal fitted to weighted draws: of what the weights vary along, or of all but the random effects."""
-    explored = with_telling(found, rng)
+    explored = with_telling(found, rng, HINTING)
     if explored is not None:
         return explored
     return fit_jointly(found, rng) if affords_joint(found.proposal) else with_more_tries(found, rng)

@@ -9,10 +9,11 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.inference.sampling.marginal.t_mixture import tempered
 
-TELLING = 0.05  # variance of the log weights, about the loss of efficiency, that a coefficient explains
+TELLING = 0.05  # variance of the log weights, about the loss of efficiency, that a coefficient explains ...
+HINTING = 0.01  # ... or, of very many weights whose tail is too heavy, hints at
 
 
-def telling(gamma: Array, log_weights: Array, known: Array, most: int) -> Array:
+def telling(gamma: Array, log_weights: Array, known: Array, most: int, limit: float = TELLING) -> Array:
     """Coefficients that explain the spread of the weights ``(p,) bool``, beside those that are explored already.
 
     One after the other, that which explains most first: cubics, and products with those before.
@@ -22,6 +23,7 @@ def telling(gamma: Array, log_weights: Array, known: Array, most: int) -> Array:
     gamma, log_weights : proposals ``(N, p)`` and ``(N,)``.
     known : (p,) bool, explored already: what the weights vary along them is no reason to explore more.
     most : how many coefficients may be explored.
+    limit : variance of the log weights that one explains at least.
     """
     finite = np.isfinite(log_weights)
     gamma, log_weights = gamma[finite], log_weights[finite]
@@ -34,7 +36,7 @@ def telling(gamma: Array, log_weights: Array, known: Array, most: int) -> Array:
     while len(chosen) < min(most, len(known)):
         found = {j: _unexplained(z, wanted, root, [*chosen, j]) for j in range(len(known)) if j not in chosen}
         best = min(found, key=found.__getitem__)
-        if left - found[best] < TELLING:
+        if left - found[best] < limit:
             break
         chosen, left = [*chosen, best], found[best]
     return np.isin(np.arange(len(known)), chosen)

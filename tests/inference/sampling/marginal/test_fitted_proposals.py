@@ -22,6 +22,7 @@ from bayesmix.inference.sampling.marginal.fitted_proposals import (
 )
 from bayesmix.inference.sampling.marginal.gaussian_approximation import GaussianApproximation, fit_approximation
 from bayesmix.inference.sampling.marginal.t_mixture import start
+from bayesmix.inference.sampling.marginal.weight_regression import TELLING
 
 
 def data() -> dict[str, Any]:
@@ -77,7 +78,7 @@ def test_nothing_is_explored_where_weights_are_even(formulas: Any, family: str) 
     assert not fitted.approximation.target.explored.any()
     theta = fitted.mixture.draw(2000, np.random.default_rng(2))
     proposed = propose(approximation, theta, fitted.tries, np.random.default_rng(2))
-    assert with_telling(weighted(fitted, theta, proposed), np.random.default_rng(2)) is None
+    assert with_telling(weighted(fitted, theta, proposed), np.random.default_rng(2), TELLING) is None
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bayesmix.inference.sampling.marginal.weight_regression import TELLING, telling
+from bayesmix.inference.sampling.marginal.weight_regression import HINTING, TELLING, telling
 
 RNG = np.random.default_rng(4)
 GAMMA = RNG.standard_normal((4000, 4))  # standard normal proposals
@@ -50,3 +50,4 @@ def test_coefficients_that_are_explored_stay_and_no_more_than_allowed_are_added(
 def test_the_limit_is_a_variance_of_the_log_weights(variance, found):
     log_weights = np.sqrt(variance) * GAMMA[:, 0] + 0.1 * NOISE
     assert telling(GAMMA, log_weights, NONE, 4)[0] == found
+    assert telling(GAMMA, log_weights, NONE, 4, HINTING)[0]
