@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bayesmix.errors import SpecError, nearest
@@ -70,7 +71,7 @@ class Comparison(ComparisonRecord):
         chosen = (*quick(fit), "credible") if methods is None else chosen_methods(fit, methods)
         return side_by_side(fit, self.posterior, level, chosen)
 
-    def coverage(
+    def coverage(  # noqa: PLR0913 - options of a study, named
         self,
         n: int = 500,
         *,
@@ -79,6 +80,7 @@ class Comparison(ComparisonRecord):
         seed: int = 0,
         executor: Executor | None = None,
         progress: bool = True,
+        checkpoint: str | Path | None = None,
     ) -> pd.DataFrame:
         """How often intervals of ``level`` hold the truth, by fitting ``n`` data sets simulated from the estimate.
 
@@ -88,7 +90,8 @@ class Comparison(ComparisonRecord):
             ``"credible"``; all that are quick by default.
         seed : of the data; the same seed gives the same table, whatever the executor.
         executor : any ``concurrent.futures.Executor``, to fit on many processes or machines.
-        progress : show a progress bar.
+        progress : show a bar with the time left.
+        checkpoint : file in which what is finished is kept; a study that was stopped goes on from there.
 
         Returns
         -------
@@ -98,7 +101,17 @@ class Comparison(ComparisonRecord):
         """
         fit = self._estimate("coverage")
         spec = fit.spec if self.posterior is None else self.posterior.spec
-        return coverage(fit, spec, n, methods=methods, level=level, seed=seed, executor=executor, progress=progress)
+        return coverage(
+            fit,
+            spec,
+            n,
+            methods=methods,
+            level=level,
+            seed=seed,
+            executor=executor,
+            progress=progress,
+            checkpoint=checkpoint,
+        )
 
     def _estimate(self, what: str) -> Estimate:
         found = next((fit for fit in self.fits if isinstance(fit, Estimate)), None)

@@ -85,6 +85,7 @@ MANY = {
     "present.plots.category_curves.categories": "options of a figure, named",
     "present.plots.lines.group_lines": "options of a figure, named",
     "present.plots.lines.mean_curves": "options of a figure, named",
+    "results.criticism.coverage.coverage": "options of a study, named",
     "studies.calibrate.calibrate": "options of a study, named",
     "studies.power.power": "options of a study, named",
     "studies.standard_errors.standard_errors": "options of a study, named",
@@ -142,7 +143,7 @@ COVERED = {
     "present.plots": "present/test_plots.py",
     "present.report": "present/report/test_report.py",
     # parts of the module whose tests run them
-    "studies.model_fingerprint": "parallel/test_checkpoint.py",
+    "results.fits.model_fingerprint": "parallel/test_checkpoint.py",
     "studies.power_tables": "studies/test_power.py",
     "data.design.inputs": "data/design/test_matrix.py",
     "data.design.rebuild": "results/storage/test_fit_storage.py",

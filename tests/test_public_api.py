@@ -76,7 +76,9 @@ SIGNATURES = {
     "dataset_names": "()",
     "compare": "(*fits, labels=None, documented=None, causes=None, groups=False, intervals=False, centre='mean')",
     "Comparison.intervals": "(self, level=0.95, *, methods=None)",
-    "Comparison.coverage": "(self, n=500, *, methods=None, level=0.95, seed=0, executor=None, progress=True)",
+    "Comparison.coverage": (
+        "(self, n=500, *, methods=None, level=0.95, seed=0, executor=None, progress=True, checkpoint=None)"
+    ),
     "Comparison.pooling": "(self, group=None)",
     "Comparison.to_markdown": "(self)",
     "Comparison.to_html": "(self)",

@@ -31,9 +31,9 @@ from bayesmix.parallel.checkpoint import checkpoint_of, fingerprint
 from bayesmix.parallel.executors import in_order
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import flatten, linear_predictor, log_likelihood, parameter_names
+from bayesmix.results.fits.model_fingerprint import parts_of_model
 from bayesmix.results.fits.records import Fitted
 from bayesmix.results.fits.refit import sample_model
-from bayesmix.studies.model_fingerprint import parts_of_model
 from bayesmix.studies.prior_simulation import draw_parameters, simulate_response
 
 if TYPE_CHECKING:

@@ -23,10 +23,10 @@ from bayesmix.results.fits.changed_parameters import changed_parameters
 from bayesmix.results.fits.fixed_inference import fixed_inference
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import flatten
+from bayesmix.results.fits.model_fingerprint import parts_of_model
 from bayesmix.results.fits.records import EstimateRecord
 from bayesmix.results.fits.refit import estimate_again
 from bayesmix.results.prediction.simulation import draws_at
-from bayesmix.studies.model_fingerprint import parts_of_model
 from bayesmix.studies.power_curve import crossing
 from bayesmix.studies.power_replicates import COLUMNS, Setting, run_batch, without
 from bayesmix.studies.power_tables import by_size, described, text_of
@@ -96,7 +96,7 @@ class Power:
         parts = flat.groupby(others, sort=False) if others else [((), flat)]
         rows = []
         for key, part in parts:
-            own = part.sort_values(name)
+            own = part.dropna(subset="power").sort_values(name)
             size = own[name].to_numpy(float)
             found = [crossing(size, own[column].to_numpy(), power) for column in ("power", "upper", "lower")]
             rows.append([*(key if isinstance(key, tuple) else (key,)), *np.ceil(np.round(found, 6))])
@@ -142,7 +142,8 @@ class Power:
             limits = f"(simulation: {row['lower']:g} to {row['upper']:g})"
             is_reached = np.isfinite(row[name])
             what = f"A power of {power:g}"
-            takes = f"{what} takes {name} = {row[name]:g}{where} {limits}."
+            most = "at most " * (row[name] <= float(self.table.index.get_level_values(name).min()))
+            takes = f"{what} takes {most}{name} = {row[name]:g}{where} {limits}."
             yield takes if is_reached else f"{what} is not reached{where}."
 
 
@@ -206,6 +207,7 @@ def power(  # noqa: PLR0913 - options of a study, named
     if replicates < 2:
         raise SpecError(f"replicates={replicates}: at least two are needed.")
     source = fit.estimate() if isinstance(fit, Model) else fit
+    source.design.with_response(*(outcome.y for outcome in source.design.outcomes))  # refuses censored ones
     changes = dict(effect or {})
     values = changed_parameters(source, changes)
     setting, words = _setting(source, _drawn(values, replicates, seed), changes, (test, df, statistic))
@@ -246,6 +248,8 @@ def _setting(source: Fit, values: Parameters, changes: Mapping[str, float], aske
         without(source.design, hypothesis)  # where it cannot be tested so, this says why
     else:
         words = fixed_inference(estimate, df).words
+        if len(hypothesis.L) > 1:
+            words = words.replace("t distribution", "F distribution").replace("normal distribution (z)", "chi-square")
     return Setting(source.spec, estimate.point.method, values, hypothesis, df, statistic == "ratio"), words
 
 
@@ -281,8 +285,10 @@ def _by_factor(design: Design, given: Any, name: str, factors: Sequence[str] = (
     """Sizes by grouping factor, in order."""
     if not isinstance(given, Mapping):
         known = list(factors) or list(dict.fromkeys(term.group for term in design.terms))
+        if not known:
+            raise SpecError(f"{name}={given!r}: the model has no grouping factor whose size could be another.")
         if len(known) != 1:
-            example = f'{name}={{"{known[0] if known else "g"}": [10, 20]}}'
+            example = f'{name}={{"{known[0]}": [10, 20]}}'
             raise SpecError(f"{name}={given!r}: say of which grouping factor, {example}.")
         given = {known[0]: given}
     found = {}

@@ -35,8 +35,8 @@ def crossing(size: Array, power: Array, wanted: float) -> float:
     """
     from scipy.special import ndtri
 
-    curve = monotone(power)
-    if curve[-1] < wanted:
+    curve = monotone(power) if len(power) else power
+    if not len(curve) or curve[-1] < wanted:
         return np.inf
     place = int(np.argmax(curve >= wanted))
     if place == 0:

@@ -45,8 +45,8 @@ def described(replicates: pd.DataFrame, observations: pd.Series[int], alpha: flo
 
 def _one(part: pd.DataFrame, alpha: float) -> dict[str, float]:
     n, rejected = len(part), part["p_value"].to_numpy() <= alpha
-    share = float(rejected.mean())
-    lower, upper = clopper_pearson(np.array(rejected.sum()), np.array(n))
+    share = float(rejected.mean()) if not part["failed"].all() else np.nan  # of nothing fitted nothing is known
+    lower, upper = np.where(np.isnan(share), np.nan, clopper_pearson(np.array(rejected.sum()), np.array(n)))
     error = part["estimate"] - part["truth"]
     half = quantile(part["df"].to_numpy(), 1.0 - alpha) * part["std_error"].to_numpy()
     with np.errstate(invalid="ignore"):

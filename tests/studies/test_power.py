@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -158,6 +159,7 @@ def test_the_text_is_narrow_and_says_what_it_takes(study):
     assert "Satterthwaite" in text
     assert f"A power of 0.3 takes clinic = {study.needed(0.3)['clinic'].iloc[0]:g}" in study.in_words(0.3)
     assert "A power of 0.999 is not reached." in study.in_words(0.999)
+    assert "A power of 0.1 takes at most clinic = 8" in study.in_words(0.1)
 
 
 def test_a_posterior_draws_each_data_set_from_another_draw(sleep):
@@ -203,3 +205,20 @@ def test_refused(name, trial):
     options, words = REFUSED[name]
     with pytest.raises(SpecError, match=words):
         power(trial, progress=False, **options)
+
+
+def test_censored_responses_are_refused(trial):
+    """What was censored in new data is not known."""
+    data = {"y": trial.design.y, "c": np.where(trial.design.y > 0.5, "right", "none"), "g": np.repeat(np.arange(8), 4)}
+    with pytest.raises(SpecError, match="New responses in place of censored ones"):
+        power(bmx.Model("y | cens(c) ~ 1 + (1 | g)", data), test="Intercept", progress=False)
+
+
+def test_nothing_is_said_where_nothing_could_be_fitted(study):
+    lost = study.replicates.copy()
+    lost.loc[24, ["estimate", "std_error", "df", "p_value"]] = np.nan
+    lost.loc[24, "failed"] = True
+    found = replace(study, replicates=lost)
+    assert found.table.loc[24, ["power", "lower", "upper", "width"]].isna().all()
+    assert found.table.loc[24, "failed"] == 1.0
+    assert found.needed(0.3).iloc[0, 0] == study.needed(0.3).iloc[0, 0]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,14 +20,17 @@ from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.point_estimates import PointEstimates
 from bayesmix.inference.estimation.profile import critical_rise, profile_rise
 from bayesmix.inference.estimation.refits import refit_all
+from bayesmix.inference.parameters.priors_in_force import resolve
 from bayesmix.inference.sampling.draws import Schedule
 from bayesmix.language.arguments import explained
 from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.parallel.checkpoint import checkpoint_of, fingerprint
 from bayesmix.parallel.executors import in_order
 from bayesmix.results.criticism.confidence_intervals import applicable, chosen_methods, of_all_parameters
 from bayesmix.results.fits.degrees_of_freedom import is_linear
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import flatten
+from bayesmix.results.fits.model_fingerprint import parts_of_model
 from bayesmix.results.fits.records import EstimateRecord
 from bayesmix.results.fits.refit import estimate_again, sample_again
 from bayesmix.results.prediction.simulation import replicated
@@ -60,6 +64,7 @@ def coverage(  # noqa: PLR0913 - options of a study, named
     seed: int,
     executor: Executor | None,
     progress: bool,
+    checkpoint: str | Path | None = None,
 ) -> pd.DataFrame:
     """Simulate ``n`` data sets from an estimate, with new random effects, and count the intervals that hold the truth.
 
@@ -68,6 +73,7 @@ def coverage(  # noqa: PLR0913 - options of a study, named
     spec : of the posterior, whose priors hold for credible intervals.
     methods : of `applicable`, and ``"credible"``.
     executor : where the data sets are fitted; here, one after the other, if None.
+    checkpoint : file in which what is finished is kept; a study that was stopped goes on from there.
 
     Returns
     -------
@@ -81,7 +87,9 @@ def coverage(  # noqa: PLR0913 - options of a study, named
     study = Study(spec, fit, level, _check(fit, methods))
     seeds = [int(child.generate_state(1)[0] >> 1) for child in np.random.SeedSequence(seed).spawn(n)]
     jobs = [(study, seeds[begin : begin + PIECE]) for begin in range(0, n, PIECE)]
-    pieces = in_order(replicates, jobs, executor, label="Simulating", progress=progress)
+    keys = [f"{begin}-{min(begin + PIECE, n)}" for begin in range(0, n, PIECE)]
+    kept = None if checkpoint is None else checkpoint_of(checkpoint, _told(study, seed), keys)
+    pieces = in_order(replicates, jobs, executor, label="Simulating", progress=progress, checkpoint=kept)
     found = [held for piece in pieces for held in piece if held is not None]
     if not found:
         raise SpecError("None of the simulated data sets could be fitted; the estimate is too close to the boundary.")
@@ -91,6 +99,14 @@ def coverage(  # noqa: PLR0913 - options of a study, named
     table = pd.DataFrame(shares, index=pd.Index(fit.names, name="parameter"), columns=study.methods)
     table.attrs = {"n": len(found), "level": level}
     return table
+
+
+def _told(study: Study, seed: int) -> str:
+    """What the results depend on, as a fingerprint."""
+    fit = study.estimate
+    parts = parts_of_model(study.spec, fit.design, resolve(study.spec, fit.design))
+    values = flatten(fit.design, fit.values)
+    return fingerprint("coverage", *parts, values, fit.point.method, study.methods, study.level, seed)
 
 
 def _check(fit: EstimateRecord, methods: Sequence[str] | None) -> tuple[str, ...]:

@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import bayesmix as bmx
-from bayesmix.errors import SpecError
+from bayesmix.errors import DataError, SpecError
 from bayesmix.inference.estimation.profile import profile_rise
 from bayesmix.results.criticism import coverage as module
 from bayesmix.results.criticism.confidence_intervals import applicable, quick
@@ -77,6 +78,20 @@ def test_coverage_is_the_same_on_any_executor():
     assert alone.attrs == {"n": 4, "level": 0.95}
     assert np.isnan(alone.loc["sigma", "wald"])
     assert set(np.unique(4.0 * alone["profile"])) <= set(range(5))
+
+
+def test_a_study_that_was_stopped_goes_on(tmp_path, monkeypatch):
+    """With another number of data sets, the pieces that are whole are taken over."""
+    monkeypatch.setattr(module, "PIECE", 3)
+    options = {"methods": ["wald"], "progress": False, "checkpoint": tmp_path / "coverage.jsonl"}
+    comparison().coverage(6, **options)
+    drawn = []
+    monkeypatch.setattr(module, "simulated", lambda fit, seed: drawn.append(seed) or simulated(fit, seed))
+    found = comparison().coverage(9, **options)
+    assert len(drawn) == 3
+    pd.testing.assert_frame_equal(found, comparison().coverage(9, methods=["wald"], progress=False))
+    with pytest.raises(DataError, match="not a checkpoint of this study"):
+        comparison().coverage(9, **options, level=0.9)
 
 
 def test_a_study_travels_to_other_processes():
