@@ -52,7 +52,10 @@ def refit_laplace(problem: GeneralizedProblem, count: int, near: PointEstimate) 
 def _again(
     working: Coordinates, start: Array, s: int, x: Array, singular: Sequence[int], is_doubtful: bool
 ) -> Iterator[Array]:
-    return starts_inside(working, start, x, is_doubtful)
+    """Where single fits start again; and where they start."""
+    if is_doubtful:
+        yield np.concatenate([initial_factors(working, START), start[working.size :]])
+    yield from starts_inside(working, start, x, is_doubtful)
 
 
 def _estimates(likelihoods: LaplaceLikelihoods, found: Minima, singular: Array, some: Array) -> PointEstimates:
@@ -73,8 +76,14 @@ def _estimates(likelihoods: LaplaceLikelihoods, found: Minima, singular: Array, 
         criterion=found.value[some],
         singular=singular[some],
         theta=theta,
-        converged=found.converged[some] & ~is_far,
+        converged=found.converged[some] & ~is_far & ~_has_other_ends(working, singular[some]),
         x=found.x[some],
         gradient=found.gradient[some],
         hessian=found.hessian[some],
     )
+
+
+def _has_other_ends(working: Coordinates, singular: Array) -> Array:
+    """Whether a correlation of one number is at an end of its range: the other end is a minimum, too, as a rule."""
+    are_angles = np.array([not structure.is_proportional for structure in working.structures], bool)
+    return np.asarray((singular & are_angles).any(axis=1))

@@ -34,6 +34,7 @@ GENERALIZED = {  # name: formula, data set, family
     "crossed": ("TICKS ~ YEAR + (1 | LOCATION) + (1 | BROOD)", "grouseticks", "poisson"),
     "overdispersed": ("TICKS ~ YEAR + (1 | LOCATION)", "grouseticks", "negbinomial"),
     "few groups": ("ncases ~ ncontrols + (1 + ncontrols | agegp)", "esoph", "poisson"),
+    "one correlation": ("TICKS ~ cHEIGHT + cs(cHEIGHT + YEAR | LOCATION)", "grouseticks", "poisson"),
 }
 
 
