@@ -37,6 +37,7 @@ ENGINES = {
 RUN = {  # modules outside of inference that may run engines
     "results/fits/refit.py",
     "model.py",  # the first fit
+    "studies/power_replicates.py",  # fits of simulated data, which are no records
 }
 MAKE = {  # modules that may make records
     "results/fits/refit.py",
