@@ -70,6 +70,10 @@ def _is_wider(structure: str, other: str) -> bool:
 
 
 def _is_spanned(columns: Array, by: Array) -> bool:
+    more = len(by) - len(columns)  # rows of predictors that a model of the mean alone has not
+    if more < 0:
+        return False
+    columns = np.pad(columns, ((0, more), (0, 0)))
     Q = np.linalg.qr(by)[0]
     outside = columns - Q @ (Q.T @ columns)
     return bool(np.all(np.linalg.norm(outside, axis=0) <= SPAN * np.linalg.norm(columns, axis=0)))
