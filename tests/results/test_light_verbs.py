@@ -22,6 +22,7 @@ CALLS = {  # every verb of a posterior that takes arguments which it needs; all 
     "save": "post.save(folder / 'fit.zarr')",
     "simulate": "post.simulate(3)",
     "slopes": "post.slopes('x')",
+    "test_group": "post.test_group('g')",
     "update": "post.update('~ . - x')",
 }
 OTHERS = (
