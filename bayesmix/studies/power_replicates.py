@@ -11,15 +11,14 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.errors import BayesmixError, BayesmixWarning, SpecError
-from bayesmix.inference.estimation.estimate import estimate
 from bayesmix.inference.estimation.methods import Method, likelihood_method
-from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.point_estimates import PointEstimates
 from bayesmix.inference.estimation.refits import refit_all
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.fixed_inference import fixed_inferences
 from bayesmix.results.fits.records import EstimateRecord, Fitted
+from bayesmix.results.fits.refit import estimate_model
 from bayesmix.results.prediction.hypothesis import LinearHypothesis
 from bayesmix.results.prediction.simulation import draws_at, replicated
 from bayesmix.studies.tested_hypothesis import Tested, wald_test
@@ -80,24 +79,23 @@ def tested(setting: Setting, design: Design, responses: Sequence[Array]) -> list
     return list(zip(by(setting, design, responses, fits), fits[1].singular.any(axis=1).tolist(), strict=True))
 
 
-Fits = tuple[PointEstimate, PointEstimates]  # one for responses like these, and those for all
+Fits = tuple[EstimateRecord, PointEstimates]  # one for responses like these, and those for all
 
 
 def refitted(design: Design, spec: ModelSpec, method: Method, responses: Sequence[Array]) -> Fits | None:
     """Estimates for many responses of a design; None where none of them can be fitted."""
     for own in zip(*responses, strict=True):
         try:
-            near = estimate(design.with_response(*own), spec, method)
+            near = estimate_model(Fitted(spec, design.with_response(*own), ""), method)
         except (BayesmixError, np.linalg.LinAlgError):
             continue
-        return near, refit_all(design, spec, method, responses, near)
+        return near, refit_all(design, spec, method, responses, near.point)
     return None
 
 
 def _wald(setting: Setting, design: Design, responses: Sequence[Array], fits: Fits) -> list[Tested]:
     near, found = fits
-    record = EstimateRecord(Fitted(setting.spec, design, ""), near)
-    inferences = fixed_inferences(record, responses, found, setting.df)
+    inferences = fixed_inferences(near, responses, found, setting.df)
     pairs = zip(found.beta, inferences, strict=True)
     return [NOTHING if one is None else wald_test(setting.hypothesis, beta, one) for beta, one in pairs]
 

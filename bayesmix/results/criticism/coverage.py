@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,6 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.errors import BayesmixError, BayesmixWarning, FitError, SpecError
 from bayesmix.inference.estimation.methods import Method, likelihood_method
-from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.point_estimates import PointEstimates
 from bayesmix.inference.estimation.profile import critical_rise, profile_rise
 from bayesmix.inference.estimation.refits import refit_all
@@ -32,7 +31,7 @@ from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import flatten
 from bayesmix.results.fits.model_fingerprint import parts_of_model
 from bayesmix.results.fits.records import EstimateRecord
-from bayesmix.results.fits.refit import estimate_again, sample_again
+from bayesmix.results.fits.refit import estimate_again, one_of_many, sample_again
 from bayesmix.results.prediction.simulation import replicated
 
 if TYPE_CHECKING:
@@ -147,7 +146,7 @@ class _Refits:
 
     def __init__(self, fit: EstimateRecord, designs: Sequence[Design]) -> None:
         self.fit, self.designs = fit, designs
-        self._found: dict[Method, tuple[PointEstimates, PointEstimate]] = {}
+        self._found: dict[Method, tuple[PointEstimates, EstimateRecord]] = {}
 
     def one(self, i: int, method: Method) -> EstimateRecord:
         """The estimate of one data set.
@@ -158,14 +157,14 @@ class _Refits:
             If there is none.
         """
         if method not in self._found:
-            near = estimate_again(self.fit, method).point
+            near = estimate_again(self.fit, method)
             outcomes = zip(*(design.outcomes for design in self.designs), strict=True)
             responses = [np.stack([one.y for one in own]) for own in outcomes]
-            self._found[method] = refit_all(self.fit.design, self.fit.spec, method, responses, near), near
+            self._found[method] = refit_all(self.fit.design, self.fit.spec, method, responses, near.point), near
         found, near = self._found[method]
         if found.failed[i]:
             raise FitError("A simulated data set cannot be fitted.")
-        return EstimateRecord(replace(self.fit.fitted_model, design=self.designs[i]), found.one(i, near))
+        return one_of_many(near, found, i, self.designs[i])
 
 
 def _holds(study: Study, design: Design, fitted: Callable[[Method], EstimateRecord], method: str, seed: int) -> Array:

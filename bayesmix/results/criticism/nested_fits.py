@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,7 +44,21 @@ def is_nested(smaller: EstimateRecord, larger: EstimateRecord) -> bool:
     many_parts = _parts(larger)
     if not all(is_within(part, many_parts[key]) for key, part in _parts(smaller).items()):
         return False
-    return all(_is_random_part(term, larger.design.terms) for term in smaller.design.terms)
+    keys = sorted({*_predictors(smaller), *_predictors(larger)})
+    many_terms = [_aligned(larger, term, keys) for term in larger.design.terms]
+    return all(_is_random_part(_aligned(smaller, term, keys), many_terms) for term in smaller.design.terms)
+
+
+def _predictors(fit: EstimateRecord) -> list[tuple[int, int]]:
+    """Response and parameter of each linear predictor."""
+    return [(one.response, one.parameter) for one in fit.spec.parameters]
+
+
+def _aligned(fit: EstimateRecord, term: Term, keys: Sequence[tuple[int, int]]) -> Term:
+    """The term with columns on the rows of all these predictors, zero on those that the model has not."""
+    own = {key: term.z[fit.design.block(r)] for r, key in enumerate(_predictors(fit))}
+    nothing = np.zeros((fit.design.n, term.z.shape[1]))
+    return replace(term, z=np.concatenate([own.get(key, nothing) for key in keys]))
 
 
 def _is_random_part(term: Term, others: Sequence[Term]) -> bool:
@@ -70,10 +84,6 @@ def _is_wider(structure: str, other: str) -> bool:
 
 
 def _is_spanned(columns: Array, by: Array) -> bool:
-    more = len(by) - len(columns)  # rows of predictors that a model of the mean alone has not
-    if more < 0:
-        return False
-    columns = np.pad(columns, ((0, more), (0, 0)))
     Q = np.linalg.qr(by)[0]
     outside = columns - Q @ (Q.T @ columns)
     return bool(np.all(np.linalg.norm(outside, axis=0) <= SPAN * np.linalg.norm(columns, axis=0)))

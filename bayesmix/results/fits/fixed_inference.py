@@ -6,7 +6,7 @@ Every table of an estimate asks this one record, so that one question has one an
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +26,7 @@ from bayesmix.results.fits.accessors import inferences_of
 from bayesmix.results.fits.adjustment import adjustment
 from bayesmix.results.fits.degrees_of_freedom import resolve_df, statistic_columns
 from bayesmix.results.fits.records import EstimateRecord
-from bayesmix.results.fits.refit import estimate_again
+from bayesmix.results.fits.refit import estimate_again, one_of_many
 from bayesmix.results.fits.robust_covariance import RobustCovariance
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def _alone(
     """What the inference of one of many estimates is made by."""
     design = fit.design.with_response(*(y[i] for y in responses))
     try:
-        return _provider(EstimateRecord(replace(fit.fitted_model, design=design), found.one(i, fit.point)), method)
+        return _provider(one_of_many(fit, found, i, design), method)
     except (BayesmixError, np.linalg.LinAlgError):
         return None
 

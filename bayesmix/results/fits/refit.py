@@ -24,6 +24,7 @@ from bayesmix.inference.estimation.glm import Glm, fit_glm
 from bayesmix.inference.estimation.identifiability import check_identifiable
 from bayesmix.inference.estimation.laplace_reml import restricted_estimate
 from bayesmix.inference.estimation.methods import Method, likelihood_method, method_like, resolve_method
+from bayesmix.inference.estimation.point_estimates import PointEstimates
 from bayesmix.inference.parameters.likelihood import likelihood_of
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
 from bayesmix.inference.sampling.draws import Schedule
@@ -159,6 +160,16 @@ def _method_of(fit: FitRecord) -> Method:
 def estimate_model(model: Fitted, method: Method) -> EstimateRecord:
     """The point estimate of a model, made without a warning."""
     return EstimateRecord(model, estimate(model.design, model.spec, method))
+
+
+def one_of_many(fit: EstimateRecord, found: PointEstimates, i: int, design: Design) -> EstimateRecord:
+    """One of many estimates for other responses, those of ``design``, as a fit of its own.
+
+    Parameters
+    ----------
+    fit : in whose coordinates the many are.
+    """
+    return EstimateRecord(replace(fit.fitted_model, design=design), found.one(i, fit.point))
 
 
 def _once[T](fit: FitRecord, what: Hashable, make: Callable[[], T]) -> T:

@@ -37,14 +37,10 @@ ENGINES = {
 RUN = {  # modules outside of inference that may run engines
     "results/fits/refit.py",
     "model.py",  # the first fit
-    "studies/power_replicates.py",  # fits of simulated data, which are no records
 }
 MAKE = {  # modules that may make records
     "results/fits/refit.py",
     "results/storage/fit_storage.py",  # reads them from files
-    "results/fits/fixed_inference.py",  # of estimates that are not the user's: degrees of freedom of each fit
-    "results/criticism/coverage.py",  # of fits to simulated data, many at once
-    "studies/power_replicates.py",  # likewise
 }
 
 
