@@ -12,6 +12,7 @@ for library in ("OPENBLAS", "MKL", "OMP"):
 
 import gc
 import json
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -52,6 +53,12 @@ MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "gammasim": ("y ~ x + (1 | g)", "gammasim", {"family": "gamma"}),
     "nbsim": ("y ~ x + z + (x | g)", "nbsim", {"family": "negbinomial"}),
 }
+
+
+def pytest_configure() -> None:
+    """Ctrl-C means what it does at a terminal; a shell that starts tests in the background leaves it ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
