@@ -21,6 +21,7 @@ from bayesmix.results.criticism.confidence_intervals import chosen_methods, quic
 from bayesmix.results.criticism.coverage import coverage
 from bayesmix.results.fits.named_fits import by_method, named_fits
 from bayesmix.results.tables.blocks import to_html, to_markdown, to_text
+from bayesmix.results.tables.interval_table import interval_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +70,7 @@ class Comparison(ComparisonRecord):
         """
         fit = self._estimate("intervals")
         chosen = (*quick(fit), "credible") if methods is None else chosen_methods(fit, methods)
-        return side_by_side(fit, self.posterior, level, chosen)
+        return interval_table(side_by_side(fit, self.posterior, level, chosen), level)
 
     def coverage(  # noqa: PLR0913 - options of a study, named
         self,
