@@ -71,7 +71,7 @@ def sample_generalized(
         better = None if found.is_good or found.is_interrupted else _refitted(found.all, rng)
         if better is None:
             break  # the certificate says so where no fit will do
-        found = _drawn(better, run)
+        found = _drawn(better, run, _least(found))
     complete = (found.length - 1) // found.thin
     if complete < min(FEWEST, draws):
         raise KeyboardInterrupt
@@ -124,8 +124,18 @@ class _Drawn:
         return self.pareto_k <= PROPOSAL_K_LIMIT and self.all.efficiency >= POOR and not is_held
 
 
-def _drawn(proposal: FittedProposal, run: _Run) -> _Drawn:
-    thin = run.thin or _thin(proposal.approximation, proposal.tries, proposal.efficiency, run.draws * run.chains)
+def _least(found: _Drawn) -> int:
+    """Proposals a draw of a run in the place of another: no fewer, or its chains may stay out longer than those did.
+
+    Models of one predictor are left as they are, as in `_Drawn.is_good`.
+    """
+    return found.thin if found.all.proposal.approximation.problem.likelihood.R > 1 else 1
+
+
+def _drawn(proposal: FittedProposal, run: _Run, least: int = 1) -> _Drawn:
+    thin = run.thin or max(
+        least, _thin(proposal.approximation, proposal.tries, proposal.efficiency, run.draws * run.chains)
+    )
     wanted = run.chains * (run.draws * thin + 1)
     theta = proposal.mixture.draw(wanted, run.rng)
     proposed = propose(
