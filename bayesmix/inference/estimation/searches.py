@@ -12,7 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.inference.estimation.optimise import ARMIJO, PARALLEL, ROUNDING, SHORT, absolute_inverse, newton_step
+from bayesmix.inference.estimation.optimise import (
+    ARMIJO,
+    PARALLEL,
+    ROUNDING,
+    SHORT,
+    absolute_inverse,
+    newton_step,
+    steps,
+    symmetric,
+)
 
 Derivatives = Callable[[Array, Array], tuple[Array, Array]]  # searches (S,), points (S, m) -> values, gradients
 
@@ -22,7 +31,6 @@ NEAR = 1e-3  # predicted gain at which quasi-Newton steps leave the rest to Newt
 MAX_NEWTON = 20
 DECREMENT = 1e-13  # predicted gain at which Newton's method ends, in units of the criterion
 CONVERGED = 1e-8  # predicted gain from which on a search has not converged
-STEP = 1e-4  # of differences of gradients
 FAR = 1e-2  # relative distance after which Hessians are taken anew
 
 
@@ -131,11 +139,10 @@ def quasi_newton(
 def hessians(derivatives: Derivatives, which: Array, x: Array, gradient: Array) -> Array:
     """Symmetrised forward differences ``(S, m, m)`` of gradients; the identity where these are not finite."""
     m = x.shape[1]
-    h = STEP * np.maximum(np.abs(x), 0.1)
+    h = steps(x)
     points = x[:, None] + h[..., None] * np.eye(m)
     _, after = derivatives(np.repeat(which, m), points.reshape(-1, m))
-    rows = (after.reshape(points.shape) - gradient[:, None]) / h[..., None]
-    found = 0.5 * (rows + np.swapaxes(rows, -1, -2))
+    found = symmetric((after.reshape(points.shape) - gradient[:, None]) / h[..., None])
     return np.where(np.isfinite(found).all(axis=(-1, -2), keepdims=True), found, np.eye(m))
 
 

@@ -41,7 +41,7 @@ WORDS = {
     "kenward-roger": "t distribution with Kenward and Roger's covariance and degrees of freedom",
     "asymptotic": "normal distribution (z)",
 }
-T_OR_Z = {"t": "t distribution with Satterthwaite's degrees of freedom", "z": WORDS["asymptotic"]}  # of robust ones
+T_OR_Z = {"t": WORDS["satterthwaite"], "z": WORDS["asymptotic"]}  # of robust ones
 BY_REML = ", variances estimated again by REML"
 SIMULTANEOUS = ("mvt", "simultaneous")  # adjustments that a posterior has
 SIMULTANEOUS_WORDS = "simultaneous intervals of the draws of a family (Montiel Olea and Plagborg-Moller 2019)"

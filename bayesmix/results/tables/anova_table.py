@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from typing import Any, override
 
 import numpy as np
 import pandas as pd
 
 from bayesmix.arrays import Array
+from bayesmix.results.tables.printed_table import PrintedTable
 from bayesmix.results.tables.r_printing import (
     LEGEND,
     format_numbers,
     format_p_values,
     format_statistics,
     justify,
+    known_cells,
     stars,
     statistic_digits,
     table_lines,
@@ -54,15 +55,12 @@ STATISTICS = ("F", "chisq", "lrt", "rlrt")
 DEGREES = ("npar", "df", "num_df", "replicates", "rank")
 
 
-class AnovaTable(pd.DataFrame):
+class AnovaTable(PrintedTable):
     """A data frame of tests; printed, it is laid out as R's, with ``attrs["heading"]`` above and ``attrs["notes"]``."""
 
     @override
     def __repr__(self) -> str:
         return "\n".join(_lines(self))
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{escape(repr(self))}</pre>"
 
 
 def anova_table(
@@ -98,10 +96,10 @@ def _columns(table: pd.DataFrame) -> Iterator[tuple[str, list[str]]]:
         values = table[name].to_numpy(float)
         heading = HEADINGS.get(name, str(name))
         if name == "p_value":
-            yield _p_heading(table), _finite(values, _p_values)
+            yield _p_heading(table), known_cells(values, _p_values, "")
             yield from [("", justify([stars(p) for p in values], left=True))] if _has_stars(table) else []
         else:
-            yield heading, _finite(values, _formatter(str(name)))
+            yield heading, known_cells(values, _formatter(str(name)), "")
 
 
 def _p_heading(table: pd.DataFrame) -> str:
@@ -127,12 +125,3 @@ def _formatter(name: str) -> Any:
     if name in DEGREES:
         return lambda values: format_numbers(values, DIGITS)
     return lambda values: format_numbers(zap_small(values, DIGITS), DIGITS)
-
-
-def _finite(values: Array, form: Any) -> list[str]:
-    """Cells, blank where a number is missing."""
-    there = np.flatnonzero(~np.isnan(values))
-    cells = [""] * len(values)
-    for place, text in zip(there, form(values[there]), strict=True):
-        cells[place] = text
-    return justify(cells)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from html import escape
 from textwrap import wrap
-from typing import Any, override
+from typing import override
 
-import numpy as np
 import pandas as pd
 
 from bayesmix.arrays import Array
-from bayesmix.results.tables.r_printing import PAGE, format_numbers, format_p_values, justify, table_lines
+from bayesmix.results.tables.printed_table import PrintedTable
+from bayesmix.results.tables.r_printing import PAGE, format_numbers, format_p_values, justify, known_cells, table_lines
 
 ROWS = 60  # the most that are printed, as by pandas
 DIGITS = 4  # significant ones of the smallest number of a column
@@ -22,7 +21,7 @@ NOT_ADJUSTED = "Tests and intervals are of each row alone: adjust= is for severa
 SHARES = ("p_direction", "probability", "in_rope")
 
 
-class EffectTable(pd.DataFrame):
+class EffectTable(PrintedTable):
     """A data frame of effects; printed, it fits the page, with ``attrs["intervals"]`` and ``attrs["adjustment"]``."""
 
     @override
@@ -30,9 +29,6 @@ class EffectTable(pd.DataFrame):
         if len(self) > ROWS or not len(self):
             return super().__repr__()
         return "\n".join([*table_lines(_rows(self), list(_columns(self))), *_notes(self)])
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{escape(repr(self))}</pre>"
 
 
 def effect_table(table: pd.DataFrame, interval: float) -> EffectTable:
@@ -64,25 +60,16 @@ def _left(name: str, cells: list[str]) -> tuple[str, list[str]]:
 
 def _cells(name: str, values: Array) -> list[str]:
     if name == "p_value":
-        return _known(values, partial(format_p_values, digits=4))
+        return known_cells(values, partial(format_p_values, digits=4), "NaN")
     if name in DECIMALS:
-        return _known(values, partial(_fixed, decimals=DECIMALS[name]))
+        return known_cells(values, partial(_fixed, decimals=DECIMALS[name]), "NaN")
     if name in SHARES:
-        return _known(values, partial(_fixed, decimals=3))
-    return _known(values, partial(format_numbers, digits=DIGITS))
+        return known_cells(values, partial(_fixed, decimals=3), "NaN")
+    return known_cells(values, partial(format_numbers, digits=DIGITS), "NaN")
 
 
 def _fixed(values: Array, decimals: int) -> list[str]:
     return [f"{value:.{decimals}f}".replace("inf", "Inf") for value in values]
-
-
-def _known(values: Array, form: Any) -> list[str]:
-    """Cells; numbers that the data do not tell are NaN."""
-    there = np.flatnonzero(~np.isnan(values))
-    cells = ["NaN"] * len(values)
-    for place, text in zip(there, form(values[there]), strict=True):
-        cells[place] = text
-    return justify(cells)
 
 
 def _notes(table: pd.DataFrame) -> Iterator[str]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
 from typing import override
 
 import numpy as np
 import pandas as pd
 
 from bayesmix.arrays import Array
+from bayesmix.results.tables.printed_table import PrintedTable
 from bayesmix.results.tables.r_printing import decimals_for, fixed_point, table_lines
 
 LOWER, UPPER = " lower", " upper"
 WIDTHS = 4.0  # standard errors in an interval, about
 
 
-class IntervalTable(pd.DataFrame):
+class IntervalTable(PrintedTable):
     """Columns ``"wald lower", "wald upper", ...``; printed, both limits of a method stand in one."""
 
     @override
@@ -24,9 +24,6 @@ class IntervalTable(pd.DataFrame):
         lines = table_lines([str(name) for name in self.index], list(_columns(self)), left=True)
         level = self.attrs.get("level")
         return "\n".join([*([f"{100.0 * level:g} % intervals", ""] if level else []), *lines])
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{escape(repr(self))}</pre>"
 
 
 def interval_table(table: pd.DataFrame, level: float) -> IntervalTable:

@@ -54,6 +54,15 @@ def justify(texts: Sequence[str], *, left: bool = False) -> list[str]:
     return [text.ljust(width) if left else text.rjust(width) for text in texts]
 
 
+def known_cells(values: Array, form: Callable[[Array], Sequence[str]], missing: str) -> list[str]:
+    """Cells of a column, of which numbers alone are formatted; ``missing`` stands where there is none."""
+    there = np.flatnonzero(~np.isnan(values))
+    cells = [missing] * len(values)
+    for place, text in zip(there, form(values[there]), strict=True):
+        cells[place] = text
+    return justify(cells)
+
+
 def trim(value: float, digits: int = 7) -> str:
     """One number as R's ``cat`` shows it."""
     return format_numbers([value], digits)[0]
