@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from bayesmix.inference.estimation.refits import refit_all
 from bayesmix.parallel.executors import in_order
 from bayesmix.parallel.replications import pieces
 from bayesmix.results.fits.records import EstimateRecord
+from bayesmix.results.fits.refit import estimate_model, method_of
+from bayesmix.results.fits.updated_model import updated_model
 from bayesmix.results.prediction.simulation import repeated, replicated
 
 PIECE = 100  # replications that are drawn and fitted together
@@ -51,6 +54,19 @@ class Replication:
 def ratio(small: EstimateRecord, large: EstimateRecord) -> Ratio:
     """Of two estimates whose criteria are comparable."""
     return Ratio(small.criterion - large.criterion, float(large.df - small.df))
+
+
+def fitted_without(large: EstimateRecord, label: str, change: Mapping[str, str]) -> EstimateRecord:
+    """The estimate of a model without something, by the method of the larger one where that suits it.
+
+    Parameters
+    ----------
+    label : of what is left out, for messages.
+    change : of the formulas.
+    """
+    model = updated_model(large, change)
+    check_same_rows(large.design, model.design, f"without `{label}`")
+    return estimate_model(model, method_of(large, model))
 
 
 def check_same_rows(first: Design, second: Design, what: str) -> None:

@@ -16,13 +16,12 @@ from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.estimation.restriction import restriction
 from bayesmix.inference.estimation.term_contrasts import containing, marginal
 from bayesmix.language.formula.model_spec import Predictor
-from bayesmix.results.criticism.likelihood_ratios import Replication, check_same_rows, p_columns, p_names, ratio
+from bayesmix.results.criticism.likelihood_ratios import Replication, fitted_without, p_columns, p_names, ratio
 from bayesmix.results.criticism.term_tests import joint, test_table
 from bayesmix.results.fits.degrees_of_freedom import is_linear
 from bayesmix.results.fits.fixed_inference import fixed_inference
 from bayesmix.results.fits.records import EstimateRecord, FitRecord
-from bayesmix.results.fits.refit import by_maximum_likelihood, estimate_model
-from bayesmix.results.fits.updated_model import updated_model
+from bayesmix.results.fits.refit import by_maximum_likelihood
 from bayesmix.results.tables.anova_table import anova_table
 
 if TYPE_CHECKING:
@@ -107,15 +106,9 @@ def _by_likelihood(fit: EstimateRecord, replication: Replication | None) -> pd.D
     rows = [(np.nan, large.aic, *[np.nan] * (len(names) - 2))]
     labels = [WHOLE]
     for one in deletions(fit):
-        small = _without(large, one)
+        small = fitted_without(large, one.label, one.change)
         found = ratio(small, large)
         labels.append(one.label)
         rows.append((found.df, small.aic, found.statistic, *p_columns(found, small, large, replication)))
     columns = dict(zip(names, zip(*rows, strict=True), strict=True))
     return anova_table(columns, pd.Index(labels, name="term"), heading="Single term deletions, by likelihood ratios")
-
-
-def _without(large: EstimateRecord, one: Deletion) -> EstimateRecord:
-    model = updated_model(large, one.change)
-    check_same_rows(large.design, model.design, f"without `{one.label}`")
-    return estimate_model(model, large.point.method)

@@ -24,7 +24,7 @@ from bayesmix.language.formula.terms import Terms, expand
 from bayesmix.results.criticism.likelihood_ratios import (
     Ratio,
     Replication,
-    check_same_rows,
+    fitted_without,
     monte_carlo,
     ratio,
     simulated_ratios,
@@ -32,8 +32,7 @@ from bayesmix.results.criticism.likelihood_ratios import (
 from bayesmix.results.criticism.nested_fits import has_same_fixed_effects, is_nested
 from bayesmix.results.fits.degrees_of_freedom import is_linear
 from bayesmix.results.fits.records import EstimateRecord, FitRecord
-from bayesmix.results.fits.refit import estimate_again, estimate_model, method_of
-from bayesmix.results.fits.updated_model import updated_model
+from bayesmix.results.fits.refit import estimate_again
 from bayesmix.results.tables.anova_table import AnovaTable, anova_table
 
 TESTS = ("lrt", "rlrt", "bootstrap")
@@ -86,7 +85,7 @@ def random_deletions(fit: EstimateRecord, test: str, how: Replication | None, re
     left_out, tested = list(deletions(fit)), list[tuple[float, ...]]()
     notes = dict[str, None]()
     for one in left_out:
-        small = _without(large, one)
+        small = fitted_without(large, one.label, one.change)
         rows.append((small.df, small.loglik, small.aic))
         found, words = _row(small, large, test, how, replicates)
         tested.append(found)
@@ -113,15 +112,13 @@ def _for_test(fit: EstimateRecord, test: str) -> EstimateRecord:
     """The estimate whose criterion is compared: of restricted ratios that by REML."""
     if test != "rlrt":
         return fit
-    if not is_linear(fit):
-        raise SpecError('test="rlrt" is for linear mixed models of one response; here test="bootstrap" holds.')
+    _check_linear(fit)
     return estimate_again(fit, Reml())
 
 
-def _without(large: EstimateRecord, one: _Deletion) -> EstimateRecord:
-    model = updated_model(large, one.change)
-    check_same_rows(large.design, model.design, f"without `{one.label}`")
-    return estimate_model(model, method_of(large, model))
+def _check_linear(*fits: EstimateRecord) -> None:
+    if not all(map(is_linear, fits)):
+        raise SpecError('test="rlrt" is for linear mixed models of one response; here test="bootstrap" holds.')
 
 
 def deletions(fit: EstimateRecord) -> Iterator[_Deletion]:
@@ -175,7 +172,7 @@ def group_test(fit: EstimateRecord, group: str, how: Replication | None, replica
     check_group(fit, group)
     test = "rlrt" if is_linear(fit) else "bootstrap"
     large = _for_test(fit, test)
-    small = _without(large, _Deletion(group, without_group(fit, group)))
+    small = fitted_without(large, group, without_group(fit, group))
     tested = _simulated(small, large, test, how, replicates)
     columns = {
         test.replace("bootstrap", "lrt"): [tested.ratio.statistic],
@@ -218,8 +215,7 @@ def verdict(group: str, p: float) -> str:
 
 def check_variances(small: EstimateRecord, large: EstimateRecord) -> None:
     """Raise `SpecError` where a restricted likelihood ratio is not one of random effects."""
-    if not (is_linear(small) and is_linear(large)):
-        raise SpecError('test="rlrt" is for linear mixed models of one response; here test="bootstrap" holds.')
+    _check_linear(small, large)
     if not (is_nested(small, large) and has_same_fixed_effects(small, large)):
         raise SpecError(
             'test="rlrt" tests random effects: the fixed effects, weights and offsets must be the same, and the random'
