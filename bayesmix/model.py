@@ -51,7 +51,7 @@ class Model:
         response may stand what brms has there: ``y | cens(c, y2) + trunc(lb = 0) + weights(w) ~ ...``, ``trials(n)``,
         ``rate(d)``. ``c`` is ``"none"``, ``"right"`` (the response is larger than ``y``), ``"left"`` (at most ``y``) or
         ``"interval"`` (larger than ``y``, at most ``y2``), or 0, 1, -1, 2, or TRUE for right. ``weights(w)``
-        multiplies log densities, as ``weights=`` does but for a gaussian response, whose variance that divides.
+        multiplies log densities, whatever the family: rows that count so often.
     data : pandas, polars or arrow table, DuckDB relation, dict of columns, or path of a file that
         `read_data` takes.
     family : ``"gaussian"``, ``"student"``, ``"skew_normal"``, ``"exgaussian"``; ``"gamma"``, ``"lognormal"``,

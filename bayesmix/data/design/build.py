@@ -221,9 +221,11 @@ def _outcome(response: ResponseEncoder, variables: Mapping[str, Variable], weigh
     beside = response.additions
     if weights and beside.weights:
         raise DataError(f"Weights are given twice, as `weights({beside.weights})` and as `weights=`: leave one out.")
-    given = prior_weights(beside.weights or weights, variables, rows)
+    given = prior_weights(weights, variables, rows)
     found = outcome(response.text, variables, response.kind, given, rows=rows, trials=beside.trials)
-    return replace(found, bounds=bounds_of(beside, found.y, variables, rows))
+    found = replace(found, bounds=bounds_of(beside, found.y, variables, rows))
+    counts = prior_weights(beside.weights or None, variables, rows)
+    return found if counts is None else replace(found, weights=counts, is_counted=True)
 
 
 def _source(names: Sequence[str], found: _Read, arguments: Arguments, contrasts: Mapping[str, str]) -> Source:

@@ -74,8 +74,7 @@ class ResponseEncoder:
 
     def texts(self, weights: str | None) -> tuple[str, ...]:
         """Expressions that its values are made of, ``weights`` those of the whole model."""
-        is_weighted = bool(weights or self.additions.weights)
-        return outcome_texts(self.text, self.kind, weighted=is_weighted, trials=self.additions.trials)
+        return outcome_texts(self.text, self.kind, weighted=bool(weights), trials=self.additions.trials)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -35,12 +35,18 @@ class Outcome:
     has_trials: bool = False  # whether it counts successes
     categories: Categories | None = None  # failure and success, or what the codes 0, 1, ... of `y` stand for
     bounds: Bounds | None = None  # of censored and truncated responses
+    is_counted: bool = False  # whether weights are brms's, which multiply log densities whatever the family
 
     @property
     def arrays(self) -> tuple[Array, ...]:
         """All that there is of each row."""
         bounds = () if self.bounds is None else self.bounds.arrays
         return (self.y, self.trials, self.weights, *bounds)
+
+    @property
+    def counts(self) -> Array:
+        """How often each row ``(n,)`` counts."""
+        return self.weights if self.is_counted else np.ones_like(self.weights)
 
     def is_same(self, other: Outcome) -> bool:
         """Whether the same was observed, whatever its weights."""

@@ -55,7 +55,8 @@ def fit_glm(  # noqa: PLR0913, PLR0917 - a family and what a row has
     variance = family.variance(trials, mu, *family.others(free))
     covariance = _inverse_information(X, slope, weights / variance)
     if family.has_scale:
-        covariance = covariance * _pearson(weights * (share - mu) ** 2 / variance, len(y) - X.shape[1])
+        rows = len(y) if family.weights == "precision" or not family.is_normal else float(np.sum(weights))
+        covariance = covariance * _pearson(weights * (share - mu) ** 2 / variance, rows - X.shape[1])
     return Glm(beta, covariance, dispersion, converged)
 
 
@@ -68,7 +69,7 @@ def _inverse_information(X: Array, slope: Array, precision: Array) -> Array:
     return inverse @ inverse.T
 
 
-def _pearson(squares: Array, left: int) -> float:
+def _pearson(squares: Array, left: float) -> float:
     """Free dispersion by Pearson's statistic over its degrees of freedom, as R's summaries; NaN if none are left."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return float(np.divide(np.sum(squares), left)) if left else float("nan")

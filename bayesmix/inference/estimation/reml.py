@@ -31,7 +31,7 @@ class LinearProblem:
 
     @property
     def n(self) -> Any:
-        """Number of rows; an array ``(...,)`` where points are of some of the rows each."""
+        """Number of rows, or the sum of weights that count them; ``(...,)`` where points have some of the rows each."""
         return self.moments.n
 
     @property
@@ -58,13 +58,19 @@ def linear_problem(design: Design, coordinates: Coordinates) -> LinearProblem:
     residual = y - coordinates.X @ beta_ols
     columns = np.column_stack([coordinates.X, residual])
     unit = bool(np.all(design.weights == 1.0))
+    products = moments(coordinates.pattern, coordinates.factors, columns, None if unit else design.weights)
     return LinearProblem(
         coordinates,
-        moments(coordinates.pattern, coordinates.factors, columns, None if unit else design.weights),
+        replace(products, n=design.outcome.counts.sum()),
         beta_ols,
-        float(np.log(design.weights).sum()),
+        float(_log_divisors(design).sum()),
         float(np.log(np.abs(np.diagonal(coordinates.T))).sum()),
     )
+
+
+def _log_divisors(design: Design) -> Array:
+    """Logarithms ``(n,)`` of what divides the variances of rows: prior weights, unless these count rows."""
+    return np.zeros(design.n) if design.outcome.is_counted else np.log(design.weights)
 
 
 def with_responses(problem: LinearProblem, design: Design, responses: Array) -> LinearProblem:
@@ -85,9 +91,9 @@ def with_rows(problem: LinearProblem, design: Design, kept: Array) -> LinearProb
     products = moments(working.pattern, working.factors, columns, design.weights * kept)
     return replace(
         problem,
-        moments=replace(products, n=kept.sum(axis=1)),
+        moments=replace(products, n=kept @ design.outcome.counts),
         beta_ols=np.tile(problem.beta_ols, (len(kept), 1)),
-        log_weights=kept @ np.log(design.weights),
+        log_weights=kept @ _log_divisors(design),
     )
 
 

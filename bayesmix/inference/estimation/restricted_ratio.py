@@ -41,7 +41,7 @@ def eigenvalues(design: Design, term: Term) -> tuple[Array, Array]:
 def restricted_ratios(design: Design, term: Term, n: int, seed: int) -> Array:
     """Draws ``(n,)`` of the restricted likelihood ratio where the variance of a term of one effect is zero."""
     mu, many = eigenvalues(design, term)
-    rest = design.n - design.X.shape[1] - int(many.sum())
+    rest = float(design.outcome.counts.sum()) - design.X.shape[1] - int(many.sum())
     rng = np.random.default_rng(seed)
     size = max(1, BATCH // max(POINTS, len(mu)))
     counts = [min(size, n - begin) for begin in range(0, n, size)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copyreg
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import Any
 
 from bayesmix.arrays import Array
@@ -152,8 +153,14 @@ def _quantile(name: str, argument: str) -> float:
 
 
 def is_known(family: Family) -> bool:
-    """Whether a family is one of those by name, as it is or with the categories of some data."""
-    return _is_by_name(family) or family.recipe is not None
+    """Whether a family is one by name: as it is, with weights that multiply, or with the categories of some data."""
+    return _is_by_name(family) or _is_counted(family) or family.recipe is not None
+
+
+@cache
+def counted(family: Family) -> Family:
+    """The same distribution whose prior weights multiply the log density, whatever they do by themselves."""
+    return family if family.weights == "likelihood" else replace(family, weights="likelihood")
 
 
 def _is_by_name(family: Family) -> bool:
@@ -161,6 +168,12 @@ def _is_by_name(family: Family) -> bool:
     if FAMILIES.get(family.name) is family:
         return True
     return family.name.startswith(f"{ASYM_LAPLACE.name}(") and find_family(family.name) is family
+
+
+def _is_counted(family: Family) -> bool:
+    """Whether `counted` made it of one of ours."""
+    own = FAMILIES.get(family.name)
+    return own is not None and counted(own) is family
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +230,8 @@ def check_response(family: Family, label: str, y: Array, trials: Array) -> None:
 def _reduce_family(family: Family) -> tuple[Callable[..., Family], tuple[Any, ...]]:
     if _is_by_name(family):
         return find_family, (family.name,)
+    if _is_counted(family):
+        return counted, (FAMILIES[family.name],)
     if family.recipe is not None:
         return _with_levels, family.recipe
     return Family, tuple(getattr(family, field.name) for field in fields(family))

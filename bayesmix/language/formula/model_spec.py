@@ -17,7 +17,7 @@ from bayesmix.language.formula.left_sides import OfParameter, divide, name_of
 from bayesmix.language.formula.parse import Formula, parse
 from bayesmix.language.formula.reader import read
 from bayesmix.language.formula.shared_effects import check_shared
-from bayesmix.language.formula.suited_additions import check_additions, check_alone, with_rate
+from bayesmix.language.formula.suited_additions import check_alone, suited_family, with_rate
 from bayesmix.language.formula.terms import expand
 from bayesmix.language.priors.prior import Prior, to_prior
 
@@ -294,15 +294,15 @@ def _responses(means: Sequence[Formula], families: Families, link: Links) -> tup
     taken = {key for both in keys for key in both}
     if isinstance(families, dict):
         _check_keys("family", families, taken)
-    chosen = [_family(families, key) for key in keys]
+    chosen = [
+        suited_family(m.response, m.additions, _family(families, key)) for m, key in zip(means, keys, strict=True)
+    ]
     calls = [list(_link_keys(key, family, taken)) for key, family in zip(keys, chosen, strict=True)]
     if isinstance(link, Mapping):
         link = {bare(str(key)): name for key, name in link.items()}
         _check_keys("link", link, {key for call in calls for several in call for key in several})
     links = [_links(family, link, call) for family, call in zip(chosen, calls, strict=True)]
     shown = names if len(names) > 1 else [""]
-    for mean, family in zip(means, chosen, strict=True):
-        check_additions(mean.response, mean.additions, family)
     return tuple(map(Response, labels, shown, chosen, links, (mean.additions for mean in means)))
 
 
@@ -368,6 +368,12 @@ def _check_rescor(rescor: Any, responses: Sequence[Response]) -> None:
             f"rescor=True correlates residuals of gaussian responses with identity link; `{other.label}` has family"
             f" `{other.family.name}`, link `{other.links[0].name}`. Leave rescor out, or let random effects of the"
             " responses share a covariance: `(1 | ID | g)` in each formula."
+        )
+    counted = next((r for r in responses if r.additions.weights), None)
+    if counted is not None:
+        raise SpecError(
+            f"rescor=True has one density of all responses of a row, `weights({counted.additions.weights})` is of"
+            f" `{counted.label}` alone: leave one of them out."
         )
 
 

@@ -7,32 +7,31 @@ from dataclasses import replace
 from bayesmix.errors import FormulaError, SpecError
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import LINKS, Link
-from bayesmix.language.families.registry import FAMILIES
+from bayesmix.language.families.registry import FAMILIES, counted
 from bayesmix.language.formula.additions import Additions
 from bayesmix.language.formula.parse import Formula, parse
 
 
-def check_additions(label: str, additions: Additions, family: Family) -> None:
-    """Raise `SpecError` where a family has not what is asked of it."""
+def suited_family(label: str, additions: Additions, family: Family) -> Family:
+    """The family of a response with what stands beside it: one whose log density is multiplied by ``weights(w)``.
+
+    Raises
+    ------
+    SpecError
+        If it has not what is asked of it.
+    """
     if additions.is_bounded and family.log_tails is None:
         known = ", ".join(name for name, one in FAMILIES.items() if one.log_tails is not None)
         raise SpecError(
             f"`{label} | {additions}` needs the distribution function of family `{family.name}`, which it does not"
             f" have here. Families with one: {known}."
         )
-    w = additions.weights
-    if w and family.weights == "precision":
-        raise SpecError(
-            f"`{label} | weights({w})` is brms's spelling for rows that count so often: it multiplies log densities,"
-            f" which is not done for family `{family.name}` here. Variances that are divided by `{w}`, as in lme4, are"
-            f' weights="{w}", or, of one of several responses, `sigma ~ 1 + offset(-log({w}) / 2)`; repeat rows that'
-            " count twice."
-        )
     if additions.trials and family.response != "binomial":
         raise SpecError(
             f"`{label} | trials({additions.trials})` counts successes; family `{family.name}` has no trials: use"
             ' family="binomial", or leave trials() out.'
         )
+    return counted(family) if additions.weights else family
 
 
 type Rated = tuple[Family, tuple[Link, ...], dict[int, Formula]]  # formulas by position of the parameter

@@ -97,9 +97,9 @@ def _distribution(
     mu = np.zeros((*values.lead, 1)) if is_normal else average_mean(link, eta, spread).mean(axis=-1, keepdims=True)
 
     def noise(others: Sequence[Array]) -> Array:
-        mean, *rest = np.broadcast_arrays(mu, *others)
+        mean, *rest = np.broadcast_arrays(mu, *(at_weights(family, others, weights) if is_normal else others))
         variance = family.variance(np.ones(()), mean, *rest)
-        return variance / weights if is_normal else link.variance(mu, variance)
+        return variance if is_normal else link.variance(mu, variance)
 
     return np.asarray(_over_groups(design, spec, values, chosen.response, noise).mean(axis=-1))
 

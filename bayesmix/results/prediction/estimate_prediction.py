@@ -29,7 +29,7 @@ from bayesmix.results.fits.chosen_parameter import ChosenParameter
 from bayesmix.results.fits.degrees_of_freedom import containment, interval_columns, is_linear, quantile
 from bayesmix.results.fits.fixed_inference import FixedInference
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
-from bayesmix.results.fits.row_parameters import row_parameters
+from bayesmix.results.fits.row_parameters import at_weights, row_parameters
 from bayesmix.results.prediction.predict import Kind, sample_response
 from bayesmix.results.prediction.response_mean import mean_of_rows, mean_slopes
 from bayesmix.results.prediction.rows import PredictionRows
@@ -135,8 +135,8 @@ def _beyond_fixed(
         values = at.parameters
         result = estimated(at) + population_variance(new, values)
         if averaged is not None:
-            noise = float(at.dispersion or 0.0) ** 2 / rows.weights
-            result = result + population_variance(averaged, values) + noise
+            (sigma,) = at_weights(fit.spec.family, [np.asarray(at.dispersion or 0.0)], rows.weights)
+            result = result + population_variance(averaged, values) + sigma**2
         return np.asarray(result)
 
     variance = total(fit.point)

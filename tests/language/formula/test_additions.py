@@ -92,6 +92,12 @@ def test_a_formula_of_the_mean_keeps_them():
     assert str(spec.formula) == "y | rate(d) ~ x + offset(log(d))"
 
 
+def test_weights_multiply_densities_whatever_the_family():
+    spec = make_spec(["a | weights(w) ~ x", "b ~ x"], "gaussian", None, None)
+    assert [one.family.weights for one in spec.responses] == ["likelihood", "precision"]
+    assert spec.has_linear_means
+
+
 REFUSED = {  # formula, family: what the message says
     ("y | cens() ~ x", "gaussian"): "wrong arguments",
     ("y | cens(c, y2, z) ~ x", "gaussian"): "cens(c, y2)",
@@ -111,8 +117,6 @@ REFUSED = {  # formula, family: what the message says
     ("y | rate(d) ~ x", "gaussian"): "of counts with a log link",
     ("y | rate(d) ~ x", "zero_inflated_negbinomial"): "over another time have another distribution",
     ("y | rate(d) ~ x; shape ~ z", "geometric"): "shape",
-    ("y | weights(w) ~ x", "gaussian"): 'weights="w"',
-    ("y | cens(c) + weights(w) ~ x", "gaussian"): "it multiplies log densities",
     ("y | rate(d) ~ x", "truncated_poisson"): "offset(log(d))",
     ("y | cens(c) ~ x", "von_mises"): "distribution function of family `von_mises`",
     ("y | trunc(ub = 3) ~ x", "cumulative"): "Families with one: gaussian, poisson,",

@@ -58,7 +58,7 @@ class PseudoResponses(RowQuadratics):
     @override
     def problem(self, design: Design, working: Coordinates) -> LinearProblem:
         pseudo = design.with_rows(offset=np.zeros_like(self.z))
-        pseudo = replace(pseudo, outcomes=(replace(pseudo.outcome, y=self.z, weights=self.weights),))
+        pseudo = replace(pseudo, outcomes=(replace(pseudo.outcome, y=self.z, weights=self.weights, is_counted=False),))
         return linear_problem(pseudo, working)
 
     @override
