@@ -74,8 +74,22 @@ class Matrix:
         return Matrix(self.values[rows], self.suffixes)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SmoothColumns:
+    """The columns of a smooth, ``s(x)``."""
+
+    fixed: Array  # (n, m) float64
+    names: tuple[str, ...]  # m names of fixed effects
+    penalised: tuple[Array, ...]  # (n, k) of each standard deviation
+    blocks: tuple[str, ...]  # what has a standard deviation is called
+
+    def take(self, rows: Array) -> SmoothColumns:
+        """Return the rows at the given positions."""
+        return replace(self, fixed=self.fixed[rows], penalised=tuple(block[rows] for block in self.penalised))
+
+
 type Column = Numeric | Factor  # of a table
-type Variable = Numeric | Factor | CodedFactor | Matrix  # of a formula
+type Variable = Numeric | Factor | CodedFactor | Matrix | SmoothColumns  # of a formula
 
 
 def factor_of(column: Column) -> Factor:

@@ -284,7 +284,7 @@ def _sizes(design: Design, n: Any, rows: Any) -> tuple[list[dict[str, int]], str
 def _by_factor(design: Design, given: Any, name: str, factors: Sequence[str] = ()) -> dict[str, list[int]]:
     """Sizes by grouping factor, in order."""
     if not isinstance(given, Mapping):
-        known = list(factors) or list(dict.fromkeys(term.group for term in design.terms))
+        known = list(factors) or list(design.group_sizes)
         if not known:
             raise SpecError(f"{name}={given!r}: the model has no grouping factor whose size could be another.")
         if len(known) != 1:

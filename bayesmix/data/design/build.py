@@ -40,6 +40,13 @@ from bayesmix.data.design.layout import (
 from bayesmix.data.design.matrix import ModelMatrix, assemble, independent, keep, learn_matrix, without_intercept
 from bayesmix.data.design.response import Outcome, ResponseKind, outcome
 from bayesmix.data.design.rows import Rows, stack
+from bayesmix.data.design.smooth_terms import (
+    SmoothOfPart,
+    learn_smooth_terms,
+    learn_smooths,
+    smooths_of,
+    unpenalised,
+)
 from bayesmix.data.design.term import Effects, learn_term, make_term
 from bayesmix.data.frame import Table, open_table
 from bayesmix.errors import DataError, DroppedWarning, FormulaError, nearest, warn_user
@@ -112,20 +119,25 @@ def build(
         if part.kind is not None
     ]
 
+    smooths = smooths_of(parts, table)
     every = [*fixed_terms, *(one.terms for _, effects in bars for one in effects)]
     texts = [
         *(text for one in responses for text in one.texts(arguments.weights) if text != one.additions.trials),
         *(name for terms in every for name in terms.used),
+        *(one.text for one in smooths),
         *(text for part in parts for text in part.formula.offsets),
         *arguments.texts,
     ]
     mentioned = needed_names((name for terms in every for name in terms.variables), table)
-    groups = [text for bar, _ in bars for text in bar.group]
-    data_read = _read(table, texts, groups, mentioned, arguments, [one.additions for one in responses])
+    groups = [*(text for bar, _ in bars for text in bar.group), *(one.factor for one in smooths if one.factor)]
+    named = _Named(texts, groups, mentioned, [one.additions for one in responses], smooths)
+    data_read = _read(table, named, arguments)
     variables, rows = data_read.variables, data_read.rows
 
+    fixed_terms = [one.with_variables(unpenalised(smooths, r, variables)) for r, one in enumerate(fixed_terms)]
     found = _fixed(parts, fixed_terms, variables, contrasts or {}, len(rows))
-    terms = sorted((learn_term(*bar, variables) for bar in bars), key=lambda term: -len(term.levels))
+    learnt = [*(learn_term(*bar, variables) for bar in bars), *learn_smooth_terms(smooths, variables)]
+    terms = sorted(learnt, key=lambda term: -len(term.levels))
     names = tuple(part.name(name) for part, (matrix, *_) in zip(parts, found, strict=True) for name in matrix.names)
     check_names(names, terms)
     observed = tuple(_outcome(one, variables, arguments.weights, rows) for one in responses)
@@ -176,25 +188,31 @@ class _Read:
     memory: dict[str, Learnt]
 
 
-def _read(
-    table: Table,
-    texts: Sequence[str],
-    groups: Sequence[str],
-    mentioned: Sequence[str],
-    arguments: Arguments,
-    additions: Sequence[Additions],
-) -> _Read:
-    beside = [text for one in additions for text in one.texts]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Named:
+    """What formulas name."""
+
+    texts: Sequence[str]  # expressions
+    groups: Sequence[str]  # grouping factors
+    mentioned: Sequence[str]  # columns, those of removed terms too
+    additions: Sequence[Additions]
+    smooths: Sequence[SmoothOfPart]
+
+
+def _read(table: Table, named: _Named, arguments: Arguments) -> _Read:
+    texts, groups = named.texts, named.groups
+    beside = [text for one in named.additions for text in one.texts]
     columns = read_columns(table, [*texts, *groups, *beside], arguments)
-    unread = [name for name in mentioned if name not in columns]  # those of removed terms, of any type
+    unread = [name for name in named.mentioned if name not in columns]  # those of removed terms, of any type
     gone = {name: table.missing([name]) for name in unread}
-    ends = {one.upper for one in additions}  # these are missing where a row has no interval
+    ends = {one.upper for one in named.additions}  # these are missing where a row has no interval
     always = [*texts, *groups, *(text for text in beside if text not in ends)]
     needed = {*needed_names(always, table), *arguments.arrays}
     missing = {name: column.missing for name, column in columns.items() if name in needed}
     rows = complete_rows(missing | gone)
     check_text([*texts, *beside], columns)
     memory: dict[str, Learnt] = {}
+    learn_smooths(named.smooths, columns, memory, rows)
     variables = evaluate_beside(beside, columns, memory, rows, count_rows(columns))
     variables |= evaluate_all([*texts, *groups], columns, memory, rows)
     return _Read(columns, gone, rows, variables, memory)

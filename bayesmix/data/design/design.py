@@ -96,6 +96,11 @@ class Design:
         return self.data.terms
 
     @property
+    def group_sizes(self) -> dict[str, int]:
+        """Number of levels of each grouping factor."""
+        return {term.group: len(term.levels) for term in self.terms if not term.is_population}
+
+    @property
     def offset(self) -> Array:
         """Known part of the linear predictors ``(N,)``, zeros where none was given."""
         return self.data.offset

@@ -118,13 +118,14 @@ def _outside(encoder: Encoder, variables: Any, parts: Mapping[int, Array]) -> Ar
 
 
 def _wanted(encoder: Encoder, groups: bool | Collection[str]) -> set[str]:
-    known = {term.group for term in encoder.terms}
+    known = {term.group for term in encoder.terms if not term.is_population}
+    smooths = {term.group for term in encoder.terms if term.is_population}  # all rows have these
     if isinstance(groups, bool):
-        return known if groups else set()
+        return known | smooths if groups else smooths
     for name in groups:
         if name not in known:
             raise DataError(f"`{name}` is not a grouping factor of the model.{nearest(name, sorted(known))}")
-    return set(groups)
+    return {*groups, *smooths}
 
 
 def _with_offset(encoder: Encoder, arguments: Arguments) -> Encoder:

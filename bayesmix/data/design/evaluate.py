@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesmix.data.columns import CodedFactor, Column, Factor, Matrix, Numeric, Variable
+from bayesmix.data.columns import CodedFactor, Column, Factor, Matrix, Numeric, SmoothColumns, Variable
 from bayesmix.data.design.basis import Basis
 from bayesmix.data.design.functions import (
     ELEMENTWISE,
@@ -27,13 +27,15 @@ from bayesmix.data.design.functions import (
     identity,
     indicators,
 )
+from bayesmix.data.design.learnt_smooth import LearntSmooth, learn_smooth
 from bayesmix.data.design.operators import OPERATORS, Constant, Value, negate, number, numeric
 from bayesmix.errors import DataError, nearest
 from bayesmix.language.formula.expression import Bracket, Call, Chain, Expr, Flag, Name, Number, Sign, Text, spell
 from bayesmix.language.formula.location import PlaceError, pointing
 from bayesmix.language.formula.reader import read
+from bayesmix.language.formula.smooths import is_smooth, smooth_of
 
-Learnt = Basis | Labels
+Learnt = Basis | Labels | LearntSmooth
 Memory = MutableMapping[str, Learnt]
 
 
@@ -66,7 +68,7 @@ def evaluate(text: str, columns: Mapping[str, Column], memory: Memory, *, n: int
     """
     with pointing(text), np.errstate(all="ignore"):  # what is not finite is reported later, with its rows
         value = _value(read(text), _Scope(columns, memory))
-    if isinstance(value, Numeric | Factor | CodedFactor | Matrix):
+    if isinstance(value, Numeric | Factor | CodedFactor | Matrix | SmoothColumns):
         return value
     if n is not None and isinstance(value, int | float):
         return Numeric(np.full(n, float(value)))
@@ -86,7 +88,7 @@ def _value(expression: Expr, scope: _Scope) -> Value:
         case Chain():
             return _chain(expression, scope)
         case Call():
-            return _call(expression, scope)
+            return _smooth(expression, scope) if is_smooth(expression) else _call(expression, scope)
 
 
 def _signed(expression: Sign, scope: _Scope) -> Value:
@@ -139,9 +141,39 @@ def _learnt(call: Call, scope: _Scope) -> Numeric | Matrix:
     if key not in scope.memory:
         scope.memory[key] = _apply(call, learn, x, *options)
     basis = scope.memory[key]
-    assert not isinstance(basis, tuple)
+    assert not isinstance(basis, tuple | LearntSmooth)
     values = basis(x)
     return values if isinstance(values, Matrix) else Numeric(values)
+
+
+def _smooth(call: Call, scope: _Scope) -> SmoothColumns:
+    """The columns of a smooth from memory, or learn it first."""
+    smooth = smooth_of(call)
+    arguments = {argument.name or spell(argument.value): argument.value for argument in call.arguments}
+    x = np.column_stack([_axis(arguments[text], scope) for text in smooth.variables])
+    by = _multiplier(arguments["by"], scope) if smooth.by else None
+    if smooth.text not in scope.memory:
+        scope.memory[smooth.text] = learn_smooth(smooth, x, by)
+    learnt = scope.memory[smooth.text]
+    assert isinstance(learnt, LearntSmooth)
+    return learnt(x, by)
+
+
+def _axis(variable: Expr, scope: _Scope) -> Any:
+    """Values of a variable that a smooth is a function of."""
+    value = _value(variable, scope)
+    if isinstance(value, Factor) and value.kind != "boolean":
+        what = f"`{spell(variable)}` is a factor, and a smooth is a function of numbers."
+        advice = f'A curve for each level is `s(x, by = {spell(variable)})`, or `s(x, {spell(variable)}, bs = "fs")`.'
+        raise PlaceError(what, variable.position, advice)
+    return number(value, variable)
+
+
+def _multiplier(by: Expr, scope: _Scope) -> Numeric | Factor:
+    value = _value(by, scope)
+    if isinstance(value, Numeric | Factor):
+        return value
+    raise PlaceError("`by` is a factor or a number.", by.position, "Write `s(x, by = f)`.")
 
 
 def _dummies(call: Call, scope: _Scope) -> Matrix:
@@ -172,7 +204,7 @@ def _coded(call: Call, scope: _Scope) -> Factor | CodedFactor:
 
 def _constant(expression: Expr, scope: _Scope) -> Constant:
     value = _value(expression, scope)
-    if isinstance(value, Numeric | Factor | CodedFactor | Matrix):
+    if isinstance(value, Numeric | Factor | CodedFactor | Matrix | SmoothColumns):
         raise PlaceError("A constant is expected here.", expression.position)
     return value
 

@@ -58,16 +58,16 @@ def resize_rows(design: Design, group: str, count: int) -> Design:
         order = np.argsort(inside[picks], kind="stable")
         rows.append(inside[picks][order])
         copies.append(number[order])
-    above = [term.group for term in design.terms if _is_nested(level, _codes(design, term))]
+    above = [term.group for term in design.terms if not term.is_population and _is_nested(level, _codes(design, term))]
     return _copied(design, np.concatenate(rows), np.concatenate(copies), np.arange(design.n), above)
 
 
 def find_term(design: Design, group: str) -> Term:
     """The first term of a grouping factor."""
     for term in design.terms:
-        if term.group == group:
+        if term.group == group and not term.is_population:
             return term
-    known = list(dict.fromkeys(term.group for term in design.terms))
+    known = list(design.group_sizes)
     raise SpecError(f"`{group}` is not a grouping factor.{nearest(group, known)} Factors: {', '.join(known)}.")
 
 
@@ -130,6 +130,9 @@ def _copied(design: Design, rows: Array, copies: Array, units: Array, same: Sequ
     at = design.data.stacked(rows)
     terms = []
     for term in design.terms:
+        if term.is_population:
+            terms.append(replace(term, codes=term.codes[at], z=term.z[at]))
+            continue
         level = _codes(design, term)
         is_new = term.group not in same and _is_nested(level, units)
         pairs = np.column_stack([level[rows], copies if is_new else np.zeros_like(copies)])

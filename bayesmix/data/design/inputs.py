@@ -16,6 +16,7 @@ from bayesmix.data.columns import (
     Kind,
     Matrix,
     Numeric,
+    SmoothColumns,
     Variable,
     boolean_factor,
     factor_of,
@@ -232,6 +233,9 @@ def _check_finite(text: str, value: Variable, rows: Array) -> None:
         case Numeric(values=values):
             wrong = ~np.isfinite(values)
         case Matrix(values=values):
+            wrong = ~np.isfinite(values).all(axis=1)
+        case SmoothColumns(fixed=fixed, penalised=penalised):
+            values = np.column_stack([fixed, *penalised])
             wrong = ~np.isfinite(values).all(axis=1)
         case _:
             return

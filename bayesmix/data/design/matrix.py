@@ -16,7 +16,7 @@ from math import prod
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.data.columns import CodedFactor, Factor, Matrix, Numeric, Variable, drop_unused
+from bayesmix.data.columns import CodedFactor, Factor, Matrix, Numeric, SmoothColumns, Variable, drop_unused
 from bayesmix.data.design.contrasts import Contrast, contrast, full_dummies
 from bayesmix.data.memory import too_much
 from bayesmix.errors import DataError, DesignError
@@ -226,6 +226,8 @@ def _width(value: Variable) -> int:
     match value:
         case Matrix(values=values):
             return int(values.shape[1])
+        case SmoothColumns(names=names):
+            return len(names)
         case CodedFactor(factor=factor) | (Factor() as factor):
             return int(np.count_nonzero(np.bincount(factor.codes[factor.codes >= 0])))
     return 1
@@ -233,7 +235,7 @@ def _width(value: Variable) -> int:
 
 def _length(value: Variable) -> int:
     match value:
-        case Numeric(values=values) | Matrix(values=values):
+        case Numeric(values=values) | Matrix(values=values) | SmoothColumns(fixed=values):
             return len(values)
         case CodedFactor(factor=factor) | (Factor() as factor):
             return len(factor.codes)
@@ -303,6 +305,8 @@ def _pieces(matrix: ModelMatrix, place: tuple[int, int], variables: Mapping[str,
         case Matrix(values=values, suffixes=suffixes):
             endings = suffixes if len(suffixes) > 1 else ("",)
             return [(name + ending, partial(np.take, values, j, 1)) for j, ending in enumerate(endings)]
+        case SmoothColumns(fixed=values, names=names):
+            return [(own, partial(np.take, values, j, 1)) for j, own in enumerate(names)]
         case Factor(codes=codes) | CodedFactor(factor=Factor(codes=codes)):
             coding = matrix.codings[name]
             coding = full_dummies(coding.levels) if place in matrix.full else coding

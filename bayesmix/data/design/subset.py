@@ -34,7 +34,7 @@ def split(design: Design, keep: Array) -> tuple[Design, Design]:
     kept = design.take(keep, [_recode(term, inside, *coding) for term, coding in pairs])
     others = [_recode(term, outside, *coding) for term, coding in pairs]
     for term in kept.terms:
-        if len(term.levels) < 2:
+        if len(term.levels) < 2 and not term.is_population:
             raise DesignError(f"Without the rows left out `{term.group}` has {len(term.levels)} level(s).")
     if np.linalg.matrix_rank(kept.X) < kept.X.shape[1]:
         raise DesignError("Without the rows left out the fixed effects are not identified: some columns are constant.")
@@ -51,6 +51,9 @@ def as_new(design: Design, rows: Array, group: str) -> Design:
     keep[at] = False
     terms = []
     for term in design.terms:
+        if term.is_population:
+            terms.append(replace(term, codes=term.codes[at], z=term.z[at]))
+            continue
         gone = np.setdiff1d(term.codes[at], term.codes[keep])
         own = term.codes[at]
         codes = np.where(np.isin(own, gone) | (term.group == group), -1 - own, own)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.data.columns import Factor, Numeric, Variable, drop_unused, factor_of
+from bayesmix.data.columns import Factor, Numeric, SmoothColumns, Variable, drop_unused, factor_of
 from bayesmix.data.design.matrix import ModelMatrix, assemble, learn_matrix
 from bayesmix.errors import DataError, DesignError
 from bayesmix.language.formula.parse import Bar
@@ -33,10 +33,26 @@ class Term:
     unseen: tuple[str, ...] = ()  # labels of the codes -1, -2, ...
     numeric: tuple[bool, ...] = ()  # whether a column is made of numbers alone; empty if none is known to be
     owners: tuple[int, ...] = ()  # the predictor that each effect is of; empty if all are of the first
+    smooth: str = ""  # name of the standard deviation of a smooth's basis functions: "sx_1"
+    is_population: bool = False  # a smooth's, of one level that all rows have: no grouping factor, known for new data
 
     def columns_of(self, predictor: int) -> list[int]:
         """Effects of one linear predictor."""
         return [e for e in range(len(self.effects)) if (self.owners[e] if self.owners else 0) == predictor]
+
+
+@dataclass(frozen=True, slots=True)
+class PenalisedBlock:
+    """How the basis functions of one standard deviation of a smooth are made: one of those that its text makes."""
+
+    text: str  # "s(x, k = 6)"
+    block: int
+    names: tuple[str, ...]
+
+    @property
+    def numeric(self) -> tuple[bool, ...]:
+        """Whether an effect is a slope that belongs to an intercept: no basis function does."""
+        return (False,) * len(self.names)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +61,20 @@ class EffectsEncoder:
 
     predictor: int
     prefix: str  # of their names
-    matrix: ModelMatrix
+    matrix: ModelMatrix | PenalisedBlock
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """Expressions that they are made of."""
+        return (self.matrix.text,) if isinstance(self.matrix, PenalisedBlock) else self.matrix.terms.used
+
+    def columns(self, variables: Mapping[str, Variable], n: int) -> Array:
+        """Columns ``(n, k)``."""
+        if isinstance(self.matrix, ModelMatrix):
+            return assemble(self.matrix, variables, n)
+        made = variables[self.matrix.text]
+        assert isinstance(made, SmoothColumns)
+        return made.penalised[self.matrix.block]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,11 +86,17 @@ class TermEncoder:
     levels: tuple[str, ...]  # their labels, in the same order
     parts: tuple[EffectsEncoder, ...]  # several where predictors share a covariance
     structure: str
+    smooth: str = ""  # name of the standard deviation of a smooth
+
+    @property
+    def is_population(self) -> bool:
+        """Whether all rows are of one level: of a smooth without a grouping factor."""
+        return not self.factors
 
     @property
     def group(self) -> str:
-        """Name of the grouping factor."""
-        return ":".join(text.strip("`") for text in self.factors)
+        """Name of the grouping factor; of a smooth without one, its own."""
+        return ":".join(text.strip("`") for text in self.factors) or self.smooth
 
     @property
     def effects(self) -> tuple[str, ...]:
@@ -75,7 +110,7 @@ class TermEncoder:
 
     def used(self, predictors: Container[int]) -> tuple[str, ...]:
         """Expressions that the effects on some predictors are made of."""
-        return tuple(name for part in self.parts if part.predictor in predictors for name in part.matrix.terms.used)
+        return tuple(name for part in self.parts if part.predictor in predictors for name in part.used)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +137,36 @@ def learn_term(bar: Bar, effects: Sequence[Effects], variables: Mapping[str, Var
             _check_serial(bar, one.terms, variables)
     parts = tuple(EffectsEncoder(e.predictor, e.prefix, learn_matrix(e.terms, variables, {})) for e in effects)
     encoder = TermEncoder(bar.group, keys, levels, parts, bar.structure)
+    return _checked(encoder)
+
+
+def learn_smooth_term(
+    name: str, block: PenalisedBlock, place: tuple[int, str], factor: str, variables: Mapping[str, Variable]
+) -> TermEncoder:
+    """The term of one standard deviation of a smooth: of one level, or of those of a factor.
+
+    Parameters
+    ----------
+    name : of the standard deviation.
+    place : the predictor, and the prefix of its names.
+    factor : expression, empty where there is none.
+
+    Raises
+    ------
+    DesignError
+        If the factor has a single level.
+    """
+    factors = (factor,) if factor else ()
+    keys: tuple[Key, ...] = _cross([_group(text, variables) for text in factors])[0] if factor else ((),)
+    parts = (EffectsEncoder(place[0], "", block),)
+    encoder = TermEncoder(factors, keys, _labels(keys), parts, "homdiag", place[1] + name)
+    return _checked(encoder)
+
+
+def _checked(encoder: TermEncoder) -> TermEncoder:
+    levels = encoder.levels
     encoder = encoder if len(encoder.effects) > 1 else replace(encoder, structure="us")
-    if len(levels) < 2:
+    if len(levels) < 2 and not encoder.is_population:
         raise DesignError(
             f"The grouping factor `{encoder.group}` has the single level `{''.join(levels)}`:"
             " a spread among levels needs several. Leave the term out, or check how the column was read."
@@ -124,7 +187,10 @@ def make_term(
     Without levels all rows are of one that was not seen, and the columns of the grouping factor are not needed.
     """
     R = len(predictors)
-    codes, unseen = _codes(encoder, variables) if has_levels else (np.full(n, -1, dtype=np.intp), ())
+    if encoder.is_population:
+        codes, unseen = np.zeros(n, dtype=np.intp), tuple[str, ...]()
+    else:
+        codes, unseen = _codes(encoder, variables) if has_levels else (np.full(n, -1, dtype=np.intp), ())
     return Term(
         encoder.group,
         encoder.levels,
@@ -135,6 +201,8 @@ def make_term(
         unseen,
         tuple(number for part in encoder.parts for number in part.matrix.numeric),
         _owners(encoder) if encoder.predictors != {0} or R > 1 else (),
+        encoder.smooth,
+        encoder.is_population,
     )
 
 
@@ -145,13 +213,13 @@ def _owners(encoder: TermEncoder) -> tuple[int, ...]:
 def _columns(encoder: TermEncoder, variables: Mapping[str, Variable], n: int, predictors: Sequence[int]) -> Array:
     """Columns ``(N, k)`` on the rows of each of some predictors, zeros of effects on others."""
     if len(encoder.parts) == len(predictors) == 1 and encoder.parts[0].predictor == predictors[0]:
-        return assemble(encoder.parts[0].matrix, variables, n)
+        return encoder.parts[0].columns(variables, n)
     z, begin = np.zeros((len(predictors) * n, len(encoder.effects))), 0
     for part in encoder.parts:
         end = begin + len(part.matrix.names)
         if part.predictor in predictors:
             r = predictors.index(part.predictor)
-            z[r * n : (r + 1) * n, begin:end] = assemble(part.matrix, variables, n)
+            z[r * n : (r + 1) * n, begin:end] = part.columns(variables, n)
         begin = end
     return z
 

@@ -65,6 +65,8 @@ def with_last_column(
 def _block_sums(rows: Segments, left: Array, right: Array) -> Array:
     """Sum the outer products of rows of ``left (..., n, a)`` and ``right (..., n, b)`` within groups."""
     a, b = left.shape[-1], right.shape[-1]
+    if len(rows.starts) == 1 and a > 1:  # one level, whose columns are basis functions: one product of matrices
+        return (np.swapaxes(left, -1, -2) @ right)[..., None, :, :]
     if not b:
         return np.zeros((*rows.sum(left[..., 0]).shape, a, 0))
     sums = [rows.sum(left[..., i] * right[..., j]) for i in range(a) for j in range(b)]
@@ -81,7 +83,7 @@ def leverages(
     N = len(factors[0].codes) if factors else 0
     total: Array = np.zeros((N or 1) if R == 1 else (R, R, N // R or 1))
     for factor, block in zip(factors, D, strict=True):
-        total = total + forms(factor.z, block[..., factor.codes, :, :], factor.z, R)
+        total = total + forms(factor.z, _of_rows(block, factor.codes), factor.z, R)
     for pair, block in zip(pattern.pairs, C, strict=True):
         form = forms(factors[pair.first].z, block[..., pair.member, :, :], factors[pair.second].z, R)
         total = total + (2.0 * form if R == 1 else form + np.swapaxes(form, 0, 1))
@@ -98,14 +100,24 @@ def column_leverages(factors: Sequence[Factor], X: Array, B: Sequence[Array], S:
     """
     total = _products(X, X @ S, R)
     for factor, block in zip(factors, B, strict=True):
-        form = forms(factor.z, block[factor.codes], X, R)
+        form = forms(factor.z, _of_rows(block, factor.codes), X, R)
         total = total + (2.0 * form if R == 1 else form + np.swapaxes(form, 0, 1))
     return total
 
 
 def forms(left: Array, blocks: Array, right: Array, R: int) -> Array:
-    """Bilinear forms ``left_i' block_i right_i`` of the entries of a row: ``(..., n)`` or ``(R, R, n)``."""
+    """Bilinear forms ``left_i' block_i right_i`` of the entries of a row: ``(..., n)`` or ``(R, R, n)``.
+
+    A single block is that of all rows.
+    """
+    if blocks.shape[-3] == 1:
+        return _products(left, right @ np.swapaxes(blocks[..., 0, :, :], -1, -2), R)
     return _products(left, np.einsum("...nab,nb->...na", blocks, right), R)
+
+
+def _of_rows(blocks: Array, codes: Array) -> Array:
+    """The block ``(..., n, a, b)`` of each row; where there is a single level, the one that all rows share."""
+    return blocks if blocks.shape[-3] == 1 else blocks[..., codes, :, :]
 
 
 def _products(left: Array, right: Array, R: int) -> Array:

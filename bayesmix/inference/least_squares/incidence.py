@@ -132,6 +132,8 @@ def unique_keys(keys: Array, size: int) -> tuple[Array, Array]:
 
 def effects_on_rows(z: Array, codes: Array, effects: Array) -> Array:
     """``z_i' b_level(i)`` of each row: ``(B, n)`` from ``(B, J, k)``."""
+    if effects.shape[-2] == 1 and z.shape[1] > 1:
+        return np.asarray(effects[..., 0, :] @ z.T)
     total: Array = np.take(effects[..., 0], codes, axis=-1)
     if not np.all(z[:, 0] == 1.0):
         total *= z[:, 0]

@@ -110,9 +110,9 @@ def coordinates(design: Design, units: Sequence[float] | None = None) -> Coordin
 
 
 def _grouping_factors(terms: Sequence[Term]) -> list[list[int]]:
-    """Terms of the same grouping factor together; factors by decreasing number of levels."""
-    names = dict.fromkeys(term.group for term in terms)
-    groups = [[t for t, term in enumerate(terms) if term.group == name] for name in names]
+    """Terms of the same grouping factor together, and all smooths; factors by decreasing number of levels."""
+    factors = [None if term.is_population else term.group for term in terms]
+    groups = [[t for t, factor in enumerate(factors) if factor == name] for name in dict.fromkeys(factors)]
     return sorted(groups, key=lambda members: -len(terms[members[0]].levels))
 
 

@@ -12,6 +12,9 @@ from bayesmix.parallel.threads import one_blas_thread
 FEW = 4  # rows up to which many triangular systems are solved row by row, all at once
 
 
+MANY = 8  # effects from which products of whole matrices cost less than those of their entries
+
+
 SMALL = 100  # systems up to which NumPy's functions do as well as loading SciPy's
 TILE = 128  # rows of a square that are mirrored at once: as many as the processor keeps near
 
@@ -26,6 +29,8 @@ def log_det(L: Array) -> Array:
 def congruent(blocks: Array, Lambda: Array) -> Array:
     """``Lambda' block Lambda`` of blocks ``(..., J, k, k)``: one product of matrices, the entries of a block a row."""
     k = Lambda.shape[-1]
+    if k > MANY:
+        return np.asarray(np.swapaxes(Lambda, -1, -2)[..., None, :, :] @ blocks @ Lambda[..., None, :, :])
     both = Lambda[..., :, None, :, None] * Lambda[..., None, :, None, :]
     entries = blocks.reshape(*blocks.shape[:-2], k * k) @ both.reshape(*Lambda.shape[:-2], k * k, k * k)
     return np.asarray(entries.reshape(*entries.shape[:-1], k, k))

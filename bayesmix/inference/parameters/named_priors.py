@@ -38,7 +38,7 @@ class NamedPriors:
     def of_sd(self, term: Term, name: str, intercept: str | None) -> Prior | None:
         """The prior given for a standard deviation of a term; ``intercept``: its effect's name, if it is one."""
         own = [name] if intercept is None else [name, sd_name(term, intercept, at_means=True)]
-        return self.find([*own, f"sd({term.group})", "sd"])
+        return self.find([*own, "sds"] if term.smooth else [*own, f"sd({term.group})", "sd"])
 
 
 def named_priors(spec: ModelSpec, design: Design) -> NamedPriors:
@@ -84,7 +84,7 @@ def _known(spec: ModelSpec, design: Design) -> Iterator[tuple[str, Kind]]:
             yield name, "sd"
             if e in places:
                 yield sd_name(term, term.effects[e], at_means=True), "sd"
-        yield f"sd({term.group})", "sd"
+        yield ("sds" if term.smooth else f"sd({term.group})"), "sd"
         if structure_of(term).correlation.size:
             yield f"corr({term.group})", "corr"
     yield "sd", "sd"

@@ -47,8 +47,12 @@ def corr_effects(term: Term) -> list[tuple[str, ...]]:
 
 
 def sd_names(terms: Sequence[Term]) -> list[list[str]]:
-    """Names of the standard deviations of each term: ``sd(group, effect)``, ``sd(group)`` of a shared one."""
-    return _names("sd", terms, [sd_effects(term) for term in terms])
+    """Names of the standard deviations of each term: ``sd(group, effect)``, ``sd(group)`` of a shared one.
+
+    That of a smooth is ``sds(sx_1)``, as brms has it.
+    """
+    found = _names("sd", terms, [sd_effects(term) for term in terms])
+    return [[f"sds({term.smooth})"] if term.smooth else own for term, own in zip(terms, found, strict=True)]
 
 
 def corr_names(terms: Sequence[Term]) -> list[list[str]]:

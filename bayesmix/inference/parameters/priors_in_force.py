@@ -239,7 +239,7 @@ def log_prior(priors: Priors, design: Design, values: Parameters) -> dict[str, A
     for term, sd_priors, eta, sd, corr in zip(
         design.terms, priors.sd, priors.corr, values.sd, values.corr, strict=True
     ):
-        name = f"sd_{term.group}"
+        name = f"sds_{term.smooth}" if term.smooth else f"sd_{term.group}"
         found[name] = found.get(name, 0.0) + log_sd(sd_priors, sd, unit)
         if eta is not None:
             name = f"corr_{term.group}"
@@ -337,7 +337,13 @@ def _sd_units(term: Term, centred: Term, change: Array, parts: Sequence[Predicto
 
 
 def _columns(term: Term) -> Term:
-    """The columns of each standard deviation of a term: pooled to one where the effects share it."""
+    """The columns of each standard deviation of a term: pooled to one where the effects share it.
+
+    A smooth is the sum of its functions: one column that varies as much as it, in the rows that have it.
+    """
+    if term.smooth:
+        own = term.z[np.any(term.z != 0.0, axis=1)]
+        return replace(term, effects=("all",), z=(own * np.sqrt(own.shape[1])).reshape(-1, 1))
     if not structure_of(term).is_homogeneous:
         return term
     return replace(term, effects=("all",), z=term.z.reshape(-1, 1))

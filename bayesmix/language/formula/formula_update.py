@@ -1,7 +1,7 @@
 """Changes of a formula in R's notation of ``update.formula``: ``. ~ . + z`` to the formula that they make of another.
 
 ``.`` stands for what there is on its side. Inside an operator, ``.:z`` or ``(.)^2``, it stands for the fixed effects;
-random effects and offsets stay as they are then, too.
+random effects, smooths and offsets stay as they are then, too.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from bayesmix.language.formula.formulas import bare
 from bayesmix.language.formula.location import PlaceError, pointing
 from bayesmix.language.formula.parse import Bar, Formula, Part, bars_of, has_bar, is_call, offset_of, parse
 from bayesmix.language.formula.reader import read, read_sides
+from bayesmix.language.formula.smooths import is_smooth, smooth_of
 from bayesmix.language.formula.terms import Terms, expand, is_intercept, summands
 
 DOT = Name(".")
@@ -34,11 +35,12 @@ DOT = Name(".")
 
 @dataclass(slots=True)
 class _Sides:
-    """The right side as it is being read: signed fixed parts, random effects and offsets so far."""
+    """The right side as it is being read: signed fixed parts, random effects, offsets and smooths so far."""
 
     fixed: list[Part] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
     offsets: list[str] = field(default_factory=list)
+    smooths: list[str] = field(default_factory=list)
 
 
 def updated(old: Formula, fixed: Terms, change: str, names: Container[str] = ()) -> Formula:
@@ -72,7 +74,8 @@ def updated(old: Formula, fixed: Terms, change: str, names: Container[str] = ())
         for part in summands(right):
             _add(sides, part, old, fixed)
         terms = _expanded(sides.fixed)
-    texts = [_spelled(terms), *(f"offset({text})" for text in sides.offsets), *map(str, sides.bars)]
+    offsets = (f"offset({text})" for text in sides.offsets)
+    texts = [_spelled(terms), *sides.smooths, *offsets, *map(str, sides.bars)]
     if not response:
         return replace(parse(f"parameter ~ {' + '.join(texts)}"), response="", text="")
     return parse(f"{response} ~ {' + '.join(texts)}")
@@ -103,7 +106,9 @@ def _add(sides: _Sides, part: Part, old: Formula, fixed: Terms) -> None:
     if has_bar(expression):
         _add_bars(sides, sign, expression)
     elif is_call(expression, "offset"):
-        _add_offset(sides, sign, expression)
+        _add_named(sides.offsets, sign, offset_of(("+", expression)), expression)
+    elif is_smooth(expression):
+        _add_named(sides.smooths, sign, smooth_of(expression).text, expression)
     elif expression == DOT:
         _add_everything(sides, sign, expression, old, fixed)
     else:
@@ -123,7 +128,8 @@ def _add_everything(sides: _Sides, sign: str, dot: Expr, old: Formula, fixed: Te
 
 
 def _keep_random(sides: _Sides, old: Formula) -> None:
-    """The random effects and offsets that there are, once."""
+    """The random effects, smooths and offsets that there are, once."""
+    sides.smooths += [smooth.text for smooth in old.smooths if smooth.text not in sides.smooths]
     sides.bars += [bar for bar in old.bars if bar not in sides.bars]
     rate = f"log({old.additions.rate})" if old.additions.rate else None  # an offset that `rate()` makes again
     sides.offsets += [text for text in old.offsets if text not in (*sides.offsets, rate)]
@@ -149,14 +155,15 @@ def _meaning(bar: Bar) -> tuple[object, ...]:
     return terms.intercept, _sets(terms), frozenset(bar.group), bar.structure, bar.shared
 
 
-def _add_offset(sides: _Sides, sign: str, expression: Expr) -> None:
-    text = offset_of(("+", expression))
+def _add_named(known: list[str], sign: str, text: str, expression: Expr) -> None:
+    """Add or remove an offset or a smooth, which is one as it is written."""
     if sign == "+":
-        sides.offsets.append(text)
-    elif text in sides.offsets:
-        sides.offsets.remove(text)
+        known.append(text)
+    elif text in known:
+        known.remove(text)
     else:
-        raise PlaceError(f"There is no `offset({text})` to remove.", expression.position)
+        there = f"There are {', '.join(f'`{one}`' for one in known)}." if known else ""
+        raise PlaceError(f"There is no `{spell(expression)}` to remove.", expression.position, there)
 
 
 def _add_fixed(sides: _Sides, sign: str, expression: Expr) -> None:

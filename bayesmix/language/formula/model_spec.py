@@ -246,7 +246,7 @@ def _add(parts: Parts, other: OfParameter, responses: Sequence[Response]) -> Non
 
 def _is_bare(formula: Formula) -> bool:
     """Whether a formula is ``y ~ 1``, beside which brms takes the mean from a formula of ``mu``."""
-    return formula.fixed == "1" and not formula.bars and not formula.offsets
+    return formula.fixed == "1" and not (formula.bars or formula.offsets or formula.smooths)
 
 
 def _with_rate(parts: Parts, i: int, response: Response) -> Response:

@@ -30,8 +30,9 @@ from bayesmix.language.formula.expression import (
 )
 from bayesmix.language.formula.location import PlaceError, pointing
 from bayesmix.language.formula.reader import MAX_LENGTH, read, read_sides
+from bayesmix.language.formula.smooths import Smooth, is_smooth, smooth_term
 from bayesmix.language.formula.terms import Terms, adds_intercept, expand, is_bar, is_intercept, summands
-from bayesmix.language.formula.vocabulary import ADDITIONS, STRUCTURES
+from bayesmix.language.formula.vocabulary import ADDITIONS, SMOOTHS, STRUCTURES
 
 MAX_BARS = 100  # after expansion
 
@@ -73,11 +74,13 @@ class Formula:
     bars: tuple[Bar, ...]
     offsets: tuple[str, ...] = ()  # expressions inside offset(...)
     additions: Additions = NOTHING  # what stands beside the response: cens(), trunc(), trials(), weights(), rate()
+    smooths: tuple[Smooth, ...] = ()  # s(x), t2(x, z)
     text: str = field(default="", compare=False)  # what the user typed
 
     def __str__(self) -> str:
         offsets = (f"offset({offset})" for offset in self.offsets)
-        return f"{self.left} ~ {' + '.join([self.fixed, *offsets, *map(str, self.bars)])}".lstrip()
+        terms = [self.fixed, *map(str, self.smooths), *offsets, *map(str, self.bars)]
+        return f"{self.left} ~ {' + '.join(terms)}".lstrip()
 
     @property
     def left(self) -> str:
@@ -88,7 +91,7 @@ class Formula:
     def columns(self) -> tuple[str, ...]:
         """Columns of the data that the formula names, each once; ``.`` among them stands for all others."""
         bars = (text for bar in self.bars for text in (bar.effects, *bar.group))
-        texts = (self.response, self.fixed, *bars, *self.offsets)
+        texts = (self.response, self.fixed, *map(str, self.smooths), *bars, *self.offsets)
         names = (name for text in texts if text for name in column_names(read(text)))
         return tuple(dict.fromkeys((*names, *self.additions.columns)))
 
@@ -142,8 +145,24 @@ def _formula(left: Expr | None, right: Expr, text: str) -> Formula:
     if len(bars) > MAX_BARS:
         raise PlaceError(f"The formula expands to more than {MAX_BARS} bars.", right.position)
     offsets = tuple(offset_of(part) for part in parts if is_call(part[1], "offset"))
-    rest = [part for part in parts if not has_bar(part[1]) and not is_call(part[1], "offset")]
-    return Formula(response, _fixed(rest, response, left.position), bars, offsets, additions, text)
+    smooths = _smooths(parts, response)
+    rest = [part for part in parts if not (has_bar(part[1]) or is_call(part[1], "offset") or is_smooth(part[1]))]
+    return Formula(response, _fixed(rest, response, left.position), bars, offsets, additions, smooths, text)
+
+
+def _smooths(parts: Sequence[Part], response: str) -> tuple[Smooth, ...]:
+    found = tuple(smooth_term(*part) for part in parts if is_smooth(part[1]))
+    for _, call in parts:
+        if is_smooth(call):
+            _check_calls(children(call))
+    for i, smooth in enumerate(found):
+        twin = next((one for one in found[:i] if (one.label, one.by) == (smooth.label, smooth.by)), None)
+        if twin is not None:
+            what = f"`{twin}` and `{smooth}` are smooths of the same: both would be called `{smooth.label}`."
+            raise PlaceError(what, smooth.place, "Leave one of them out.")
+        if response in (*smooth.variables, smooth.by):
+            raise PlaceError("The response is also a predictor.", smooth.place, "Remove it on the right-hand side.")
+    return found
 
 
 def _response(left: Expr) -> str:
@@ -344,5 +363,6 @@ _ONLY = {
     "cbind": "`cbind(successes, failures)` is a response.",
     "offset": "`offset(...)` is added to the other terms.",
     **{name: f"`{name}(1 + x | g)` goes around a bar." for name in STRUCTURES},
+    **dict.fromkeys(SMOOTHS, "A smooth is a term of its own: `y ~ f + s(x)`; a curve for each level, `s(x, by = f)`."),
     **{name: f"It stands beside a response: `y | {name}(...) ~ ...`." for name in ADDITIONS},
 }

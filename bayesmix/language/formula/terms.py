@@ -6,7 +6,7 @@ is R's (``terms.formula``): variables as they first appear in the text, terms by
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -50,6 +50,20 @@ class Terms:
     def labels(self) -> tuple[str, ...]:
         """The terms as R prints them, without the intercept."""
         return tuple(":".join(self.variables[i] for i in term) for term in self.terms)
+
+    def with_variables(self, texts: Sequence[str]) -> Terms:
+        """With variables that are terms of their own, after all others."""
+        first = len(self.variables)
+        return Terms(
+            (*self.variables, *texts),
+            (*self.terms, *((first + i,) for i in range(len(texts)))),
+            self.intercept,
+        )
+
+    def without_variables(self, texts: Container[str]) -> Terms:
+        """Without the terms that some variables occur in."""
+        kept = tuple(term for term in self.terms if not any(self.variables[i] in texts for i in term))
+        return Terms(self.variables, kept, self.intercept)
 
 
 def expand(side: Expr, dot: Sequence[str] = ()) -> Terms:

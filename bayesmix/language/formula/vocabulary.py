@@ -17,7 +17,8 @@ _ARITHMETIC = {"I", "abs", "cos", "exp", "expm1", "log", "log10", "log1p", "log2
 _BASES = {"bs", "center", "cr", "ns", "poly", "scale"}  # these remember what they learnt from the data
 _FACTORS = {"C", "as.factor", "dummy", "factor", "ordered", "relevel"}
 _CONTRASTS = {"contr.helmert", "contr.poly", "contr.sum", "contr.treatment"}
-FUNCTIONS = frozenset(_ARITHMETIC | _BASES | _FACTORS | _CONTRASTS | {"c", "cbind", "offset"})
+SMOOTHS = frozenset({"s", "t2"})  # terms of their own, by mgcv's names
+FUNCTIONS = frozenset(_ARITHMETIC | _BASES | _FACTORS | _CONTRASTS | SMOOTHS | {"c", "cbind", "offset"})
 
 # What may stand beside a response, `y | cens(c) ~ ...`: brms's functions and their arguments
 ADDITIONS: dict[str, tuple[str, ...]] = {
@@ -35,10 +36,8 @@ FLAGS = {"TRUE": True, "True": True, "FALSE": False, "False": False}
 _KEYWORDS = {"if", "else", "for", "while", "repeat", "function", "next", "break", "in"}
 RESERVED = frozenset(_KEYWORDS | {"NULL", "NA", "NaN", "Inf"})
 
-_SMOOTH = (
-    "Penalised smooths are not supported. `bs(x, df = 5)`, `ns()`, `cr()` and `poly()` have a fixed number of columns"
-    " and no penalty: their number is yours to choose."
-)
+_SMOOTH = "Penalised smooths are written `s(x)`; `bs(x, df = 5)`, `ns()`, `cr()` and `poly()` have no penalty."
+_TENSOR = "Tensor products of smooths are written `t2(x, z)`, whose penalties do not overlap: each is one variance."
 _AUTOREGRESSION = "Autoregression runs over the levels of a factor of times: `ar1(0 + factor(t) | g)`."
 _PARAMETERS = 'Formulas of parameters stand beside that of the response, in a list: `["y ~ ...", "sigma ~ x"]`.'
 _RESPONSES = 'Several responses are a list of formulas: `["a ~ x + (1 | p | g)", "sigma_a ~ z", "b ~ x"]`.'
@@ -53,10 +52,8 @@ REFUSED = {
     "mo": "Monotonic effects are not supported; an ordered factor gets polynomial contrasts.",
     "me": "Measurement error is not supported.",
     "mi": "Imputation is not supported; rows with missing values are left out.",
-    "s": _SMOOTH,
-    "t2": _SMOOTH,
-    "te": _SMOOTH,
-    "ti": _SMOOTH,
+    "te": _TENSOR,
+    "ti": _TENSOR,
     "gp": "Gaussian processes are not supported. " + _SMOOTH,
     "mvbind": "Responses of one formula stand left of its `~`: `mvbind(a, b) ~ ...`.",
     **dict.fromkeys(("lm", "glm", "lmer", "glmer", "brm"), _FITTING),

@@ -72,7 +72,7 @@ def of_model(model: Model) -> dict[str, Any]:
         **_words(spec),
         "data": model.data_name,
         "n_obs": len(design.y),
-        "n_groups": {term.group: len(term.levels) for term in design.terms},
+        "n_groups": design.group_sizes,
     }
 
 

@@ -104,7 +104,7 @@ def _of_parameter(comparison: Comparison, response: Response, parameter: int, un
 
 def _of_groups(comparison: Comparison) -> Iterator[Plan]:
     design = comparison.fits[0].design
-    for group in list(dict.fromkeys(term.group for term in design.terms))[:MOST_GROUPS]:
+    for group in list(design.group_sizes)[:MOST_GROUPS]:
         yield (
             partial(plots.caterpillar, *comparison.fits, group=group),
             f"Random effects of {group}, with 95 % intervals.",

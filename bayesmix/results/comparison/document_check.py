@@ -134,7 +134,7 @@ def _figures(fit: EstimateRecord) -> Iterator[tuple[str, float]]:
 
 def _sizes(fit: EstimateRecord) -> Iterator[tuple[str, float]]:
     yield "n_obs", float(fit.df_resid + fit.df)
-    yield from ((f"n_groups({term.group})", float(len(term.levels))) for term in fit.design.terms)
+    yield from ((f"n_groups({group})", float(count)) for group, count in fit.design.group_sizes.items())
 
 
 def _criteria(fit: EstimateRecord) -> Iterator[tuple[str, float]]:

@@ -187,7 +187,7 @@ def group_test(fit: EstimateRecord, group: str, how: Replication | None, replica
 
 def check_group(fit: FitRecord, group: str) -> None:
     """Raise `SpecError` where a name is no grouping factor of a model."""
-    known = list(dict.fromkeys(term.group for term in fit.design.terms))
+    known = list(fit.design.group_sizes)
     if group not in known:
         there = ", ".join(f"`{name}`" for name in known) or "none"
         hint = nearest(str(group), known)

@@ -35,9 +35,9 @@ class GroupEffects:
 
 
 def groups(design: Design) -> list[GroupEffects]:
-    """Grouping factors in the order of their first term."""
+    """Grouping factors in the order of their first term; smooths are none."""
     found = []
-    for name in dict.fromkeys(term.group for term in design.terms):
+    for name in dict.fromkeys(term.group for term in design.terms if not term.is_population):
         members = tuple(t for t, term in enumerate(design.terms) if term.group == name)
         effects = tuple(effect for t in members for effect in design.terms[t].effects)
         found.append(GroupEffects(name, design.terms[members[0]].levels, effects, members))
@@ -139,11 +139,19 @@ def of_priors(priors: Priors, design: Design, values: Parameters) -> tuple[list[
 def linear_predictor(
     X: Array, offset: Array, terms: Sequence[Term], values: Parameters, *, with_effects: bool = True
 ) -> Array:
-    """``X beta + Z b + offset``: ``(..., n)``. Rows of unseen levels, codes below zero, get no random effect."""
+    """``X beta + Z b + offset``: ``(..., n)``. Rows of unseen levels, codes below zero, get no random effect.
+
+    Without effects of groups there are those of smooths, which are part of the population.
+    """
     eta = values.beta @ X.T + offset
-    if not with_effects:
+    if not with_effects and not any(term.is_population for term in terms):
         return eta
     for term, b in zip(terms, values.b, strict=True):
+        if term.is_population:
+            eta += b[..., 0, :] @ term.z.T
+            continue
+        if not with_effects:
+            continue
         known = np.maximum(term.codes, 0)  # codes of unseen levels may lie below minus the number of levels
         z = np.where(term.codes >= 0, term.z.T, 0.0)
         for e, column in enumerate(z):

@@ -142,6 +142,9 @@ class FitRecord(ABC):
         for term, sd, corr in zip(self.design.terms, self.values.sd, self.values.corr, strict=True):
             matrix = self._centre(covariance(sd, corr))
             sizes, shape = self._centre(sd), self._centre(corr)
+            if term.smooth:
+                rows.append((term.group, f"sds({term.smooth})", None, matrix[0, 0], sizes[0]))
+                continue
             for j, effect in enumerate(term.effects):
                 rows.append((term.group, effect, None, matrix[j, j], sizes[j]))
             rows += [

@@ -79,7 +79,7 @@ def estimated_like(fit: EstimateRecord, model: Fitted) -> EstimateRecord:
 
 def method_of(fit: EstimateRecord, model: Fitted) -> Method:
     """The method of a fit where it suits another model, else that model's own."""
-    groups = len({term.group for term in model.design.terms})
+    groups = len(model.design.group_sizes)
     return method_like(fit.point.method, model.spec, groups)
 
 

@@ -71,7 +71,8 @@ def updated_model(fit: FitRecord, formula: Any = None, changes: Changes | None =
     """
     changes = changes or Changes()
     encoder, source = _origin(fit)
-    fixed = [one.fixed.terms for one in encoder.predictors]
+    smooths = {smooth.text for one in fit.spec.predictors for smooth in one.formula.smooths}
+    fixed = [one.fixed.terms.without_variables(smooths) for one in encoder.predictors]
     texts, labels = updated_formulas(fit.spec, fixed, formula if formula is not None else [])
     is_same = labels == [response.label for response in fit.spec.responses]
     if not is_same and source.responses and "data" not in changes.given():

@@ -197,6 +197,8 @@ def _response(design: Design, spec: ModelSpec) -> tuple[str, Any]:
 
 def _right(design: Design, formula: Formula) -> str:
     """Fixed part, offsets and bars; bambi's effects are independent, so each bar of several must be, too."""
+    if formula.smooths:
+        raise SpecError(f"bambi has no penalised smooths, `{formula.smooths[0]}`: leave it out, or take `bs()`.")
     texts = [formula.fixed, *formula.offsets, *(bar.effects for bar in formula.bars)]
     for text in texts:
         for part in walk(read(text)):

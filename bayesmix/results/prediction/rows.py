@@ -62,7 +62,11 @@ class PredictionRows:
             raise SpecError("This fit has no encoder for new data: its design was made by hand.")
         table, scopes = open_table(data), resolve_scopes(design.terms, groups)
         by_group = {term.group: scope for term, scope in zip(design.terms, scopes, strict=True)}
-        used = {term.group for term in encoder.terms if predictor is None or predictor in term.predictors}
+        used = {
+            term.group
+            for term in encoder.terms
+            if not term.is_population and (predictor is None or predictor in term.predictors)
+        }
         wanted = [group for group, scope in by_group.items() if scope != "zero" and group in used]
         levels = [group for group in with_levels(encoder, table, by_group) if group in used]
         coded = encode(encoder, table, groups=wanted, levels=levels, offset=offset, predictor=predictor)

@@ -21,13 +21,16 @@ SCOPES: tuple[Scope, ...] = get_args(Scope)
 def resolve_scopes(terms: Sequence[Term], groups: Any) -> tuple[Scope, ...]:
     """The scope of each term, from one for all or a dictionary by grouping factor; those not named are ``"fitted"``.
 
+    Smooths are no groups: theirs is always ``"fitted"``.
+
     Raises
     ------
     SpecError
         If there is no such scope or grouping factor.
     """
     if isinstance(groups, str):
-        return (_scope(groups),) * len(terms)
+        scope = _scope(groups)
+        return tuple("fitted" if term.is_population else scope for term in terms)
     if not isinstance(groups, Mapping):
         raise SpecError(
             f"groups= of a prediction is a scope, not {groups!r}. Choices: {', '.join(SCOPES)}; or a scope for each"
@@ -46,7 +49,7 @@ def _scope(value: Any) -> Scope:
 
 def _group(terms: Sequence[Term], name: Any) -> str:
     """The grouping factor of a name; the inner factor of a nested one will do, ``cask`` for ``cask:batch``."""
-    known = list(dict.fromkeys(term.group for term in terms))
+    known = list(dict.fromkeys(term.group for term in terms if not term.is_population))
     if name in known:
         return str(name)
     inner = [group for group in known if group.split(":")[0] == name]
@@ -57,7 +60,7 @@ def _group(terms: Sequence[Term], name: Any) -> str:
 
 
 def _example(terms: Sequence[Term]) -> str:
-    group = terms[0].group if terms else "g"
+    group = next((term.group for term in terms if not term.is_population), "g")
     return f'groups={{"{group}": "new"}}'
 
 

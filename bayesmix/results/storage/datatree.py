@@ -20,7 +20,7 @@ from bayesmix.results.prediction.simulation import posterior_predictive
 if TYPE_CHECKING:
     import xarray as xr
 
-    from bayesmix.data.design.design import Design
+    from bayesmix.data.design.design import Design, Term
     from bayesmix.results.fits.records import PosteriorRecord
 
 
@@ -77,11 +77,23 @@ def posterior_dataset(design: Design, values: Parameters, dispersion: str | None
             variables[f"corr_{name}"] = ((*lead, f"{name}_pair"), np.stack(correlations, axis=-1))
         if values.b:
             variables[f"ranef_{name}"] = ((*lead, level_dim(name), f"{name}_effect"), of_group(values.b, group.terms))
+    for t, term in enumerate(design.terms):
+        if term.is_population:
+            variables |= _of_smooth(term, values, t, lead)
+            coords[f"{term.smooth}_basis"] = list(term.effects)
     if values.dispersion is not None and dispersion is not None:
         variables[dispersion] = (lead, values.dispersion)
     natural = reported(design.layout, values.beta)
     variables |= {name: (lead, natural[..., design.fixed.index(name)]) for name in number_names(design)}
     return _draws_dataset(variables, values).assign_coords(coords)
+
+
+def _of_smooth(term: Term, values: Parameters, t: int, lead: tuple[str, ...]) -> dict[str, Any]:
+    """The standard deviation of a smooth, and the coefficients of its basis functions."""
+    found: dict[str, Any] = {f"sds_{term.smooth}": (lead, values.sd[t][..., 0])}
+    if values.b:
+        found[f"s_{term.smooth}"] = ((*lead, f"{term.smooth}_basis"), values.b[t][..., 0, :])
+    return found
 
 
 def coefficients_of(design: Design) -> list[int]:
@@ -129,6 +141,12 @@ def _by_term(posterior: xr.Dataset, design: Design, prefix: str) -> dict[int, Ar
         widths = np.cumsum([len(design.terms[t].effects) for t in group.terms])[:-1]
         if name in posterior:
             found |= zip(group.terms, np.split(posterior[name].values, widths, axis=-1), strict=True)
+    for t, term in enumerate(design.terms):
+        name = f"{'sds' if prefix == 'sd' else 's'}_{term.smooth}"
+        if term.is_population and name in posterior:
+            values = posterior[name].values
+            k = len(term.effects)
+            found[t] = np.repeat(values[..., None], k, axis=-1) if prefix == "sd" else values[..., None, :]
     return found
 
 

@@ -29,8 +29,7 @@ def _dropped(design: Design) -> str:
 
 
 def _groups(design: Design) -> str:
-    sizes = {term.group: len(term.levels) for term in design.terms}
-    return ", ".join(f"{group} with {levels} levels" for group, levels in sizes.items())
+    return ", ".join(f"{group} with {levels} levels" for group, levels in design.group_sizes.items())
 
 
 def maths(spec: ModelSpec, design: Design) -> list[str]:
@@ -91,12 +90,17 @@ def _times(column: str) -> str:
 def _effects(spec: ModelSpec, term: Term, r: int, prefix: str) -> str:
     """The effects of a term on a linear predictor; with their names where other predictors have effects, too."""
     names = [term.effects[e] for e in term.columns_of(r)]
+    if term.is_population:
+        return f"{term.smooth}[i]"
     if not spec.is_simple:
         return " + ".join(f"b[{term.group}, {name}]{_times(name.removeprefix(prefix))}" for name in names)
     return f"b[{term.group}: {' + '.join('1' if name == 'Intercept' else f'{name}[i]' for name in names)}]"
 
 
 def _distribution(term: Term) -> str:
+    if term.is_population:
+        functions = "basis functions" if len(term.effects) > 1 else "basis function"
+        return f"{term.smooth}[i]: {len(term.effects)} {functions}, coefficients ~ Normal(0, sds({term.smooth}))"
     levels = f"b[{term.group}], each of {len(term.levels)} levels"
     if len(term.effects) == 1:
         return f"{levels} ~ Normal(0, sd({term.group}, {term.effects[0]}))"

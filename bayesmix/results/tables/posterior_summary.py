@@ -282,6 +282,9 @@ def _parameter_at(fit: PosteriorRecord, position: int) -> str:
 
 def _effect_names(design: Design) -> Iterator[str]:
     for term in design.terms:
+        if term.is_population:
+            yield from (f"coefficient {effect} of {term.smooth}" for effect in term.effects)
+            continue
         for level in term.levels:
             yield from (f"the effect of {effect} at {term.group} {level}" for effect in term.effects)
 

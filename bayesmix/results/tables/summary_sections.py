@@ -113,7 +113,7 @@ def residuals_section(fit: FitRecord) -> Section:
 def size_lines(fit: FitRecord) -> Iterator[str]:
     """Rows and levels, and what was left out."""
     design = fit.design
-    levels = {term.group: len(term.levels) for term in design.terms}
+    levels = design.group_sizes
     counted = f"Number of obs: {len(design.y)}" + (", groups: " if levels else "")
     groups = "; ".join(f"{group}, {count}" for group, count in levels.items())
     yield from (

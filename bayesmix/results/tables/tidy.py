@@ -96,7 +96,9 @@ def _parameters(fit: FitRecord) -> Iterator[tuple[str, dict[str, Any]]]:
         for term, own in zip(design.terms, names, strict=True):
             for name, effects in zip(own, labels(term), strict=True):
                 where, label = _of_effects(fit, term, effects)
-                yield name, {"effect": "ran_pars", **where, "group": term.group, "term": f"{kind}__{label}"}
+                label = f"sds__{term.smooth}" if term.smooth else f"{kind}__{label}"
+                group = None if term.is_population else term.group
+                yield name, {"effect": "ran_pars", **where, "group": group, "term": label}
     for name in number_names(design):
         yield name, {"effect": "ran_pars", **_of(fit.spec, {owners[name]}), "group": None, "term": name}
     if fit.values.dispersion is not None:
