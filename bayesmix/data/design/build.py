@@ -38,8 +38,9 @@ from bayesmix.data.design.layout import (
     check_names,
 )
 from bayesmix.data.design.matrix import ModelMatrix, assemble, independent, keep, learn_matrix, without_intercept
+from bayesmix.data.design.residual_blocks import learn_blocks
 from bayesmix.data.design.response import Outcome, ResponseKind, outcome
-from bayesmix.data.design.rows import Rows, stack
+from bayesmix.data.design.rows import Rows, beside, stack
 from bayesmix.data.design.smooth_terms import (
     SmoothOfPart,
     learn_smooth_terms,
@@ -50,6 +51,7 @@ from bayesmix.data.design.smooth_terms import (
 from bayesmix.data.design.term import Effects, learn_term, make_term
 from bayesmix.data.frame import Table, open_table
 from bayesmix.errors import DataError, DroppedWarning, FormulaError, nearest, warn_user
+from bayesmix.language.families.link import LINKS
 from bayesmix.language.formula.additions import Additions
 from bayesmix.language.formula.expression import column_names
 from bayesmix.language.formula.parse import Bar, Formula
@@ -129,7 +131,12 @@ def build(
         *arguments.texts,
     ]
     mentioned = needed_names((name for terms in every for name in terms.variables), table)
-    groups = [*(text for bar, _ in bars for text in bar.group), *(one.factor for one in smooths if one.factor)]
+    correlated = parts[0].formula.residual
+    groups = [
+        *(text for bar, _ in bars for text in bar.group),
+        *(one.factor for one in smooths if one.factor),
+        *(correlated.texts if correlated else ()),
+    ]
     named = _Named(texts, groups, mentioned, [one.additions for one in responses], smooths)
     data_read = _read(table, named, arguments)
     variables, rows = data_read.variables, data_read.rows
@@ -138,7 +145,12 @@ def build(
     found = _fixed(parts, fixed_terms, variables, contrasts or {}, len(rows))
     learnt = [*(learn_term(*bar, variables) for bar in bars), *learn_smooth_terms(smooths, variables)]
     terms = sorted(learnt, key=lambda term: -len(term.levels))
-    names = tuple(part.name(name) for part, (matrix, *_) in zip(parts, found, strict=True) for name in matrix.names)
+    blocks = learn_blocks(correlated, variables, rows) if correlated else None
+    numbers = blocks.structure.names if blocks else ()
+    names = (
+        *(part.name(name) for part, (matrix, *_) in zip(parts, found, strict=True) for name in matrix.names),
+        *numbers,
+    )
     check_names(names, terms)
     observed = tuple(_outcome(one, variables, arguments.weights, rows) for one in responses)
     predictors = [
@@ -153,28 +165,37 @@ def build(
         data_read.memory,
         arguments.weights,
         arguments.offset,
+        len(numbers),
     )
     layout = Layout(
         response=", ".join(one.text for one in responses),
         prefixes=tuple(part.prefix for part in parts),
         fixed=names,
-        owners=tuple(r for r, (matrix, *_) in enumerate(found) for _ in matrix.names),
-        numbers={r: part.number for r, part in enumerate(parts) if part.number is not None},
-        residual=tuple(r for r, part in enumerate(parts) if part.is_residual),
+        owners=(*(r for r, (matrix, *_) in enumerate(found) for _ in matrix.names), *_places(parts, numbers)),
+        numbers={r: part.number for r, part in enumerate(parts) if part.number is not None}
+        | dict.fromkeys(_places(parts, numbers), LINKS["logit"]),
+        residual=(*(r for r, part in enumerate(parts) if part.is_residual), *_places(parts, numbers)),
+        structure=blocks.structure if blocks else None,
         thresholds=tuple(r for r, part in enumerate(parts) if part.is_threshold),
         dropped=tuple(part.prefix + name for part, (*_, own) in zip(parts, found, strict=True) for name in own),
         encoder=encoder,
         source=_source(table.names, data_read, arguments, contrasts or {}),
     )
     made = Rows(
-        X=stack([X for _, X, _ in found]),
+        X=beside(stack([X for _, X, _ in found]), len(numbers)),
         offset=np.concatenate([total_offset(own, variables, len(rows)) for own in encoder.offsets]),
         terms=tuple(make_term(term, variables, len(rows), predictors=range(len(parts))) for term in terms),
         index=rows,
         n_given=count_rows(data_read.columns),
         outside=np.zeros((len(rows), 0)),
+        blocks=blocks,
     )
     return _read_only(Design(layout, made, observed))
+
+
+def _places(parts: Sequence[Part], numbers: Sequence[str]) -> range:
+    """What the numbers of a residual structure are counted as, behind the predictors of a row."""
+    return range(len(parts), len(parts) + len(numbers))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -20,7 +20,7 @@ from bayesmix.data.design.inputs import (
 )
 from bayesmix.data.design.layout import Encoder
 from bayesmix.data.design.matrix import assemble, outside
-from bayesmix.data.design.rows import Rows, stack
+from bayesmix.data.design.rows import Rows, beside, stack
 from bayesmix.data.design.term import make_term
 from bayesmix.data.frame import open_table
 from bayesmix.errors import DataError, nearest
@@ -103,10 +103,10 @@ def encode(
 def _stacked(encoder: Encoder, parts: Mapping[int, Array]) -> Array:
     """Columns of some predictors, stacked, among those of all."""
     if len(parts) == len(encoder.predictors):
-        return stack(list(parts.values()))
+        return beside(stack(list(parts.values())), encoder.beside)
     widths = [len(one.fixed.names) for one in encoder.predictors]
     ((r, own),) = parts.items()
-    X, begin = np.zeros((len(own), sum(widths))), sum(widths[:r])
+    X, begin = np.zeros((len(own), sum(widths) + encoder.beside)), sum(widths[:r])
     X[:, begin : begin + widths[r]] = own
     return X
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from bayesmix.data.design.evaluate import Learnt
 from bayesmix.data.design.inputs import FittedKind, Source
 from bayesmix.data.design.matrix import ModelMatrix
+from bayesmix.data.design.residual_blocks import ResidualStructure
 from bayesmix.data.design.response import ResponseKind, outcome_texts
 from bayesmix.data.design.term import TermEncoder
 from bayesmix.errors import DesignError
@@ -88,6 +89,7 @@ class Encoder:
     memory: Mapping[str, Learnt]  # what `scale`, splines and the like learnt, by the text of the call
     weights: str | None  # expressions; `(weights)` and `(offset)` stand for arrays
     offset: str | None  # added to the first predictor
+    beside: int = 0  # numbers of a residual structure: last among the columns, zero in all rows
 
     @property
     def fixed(self) -> ModelMatrix:
@@ -110,7 +112,8 @@ class Layout:
     fixed: tuple[str, ...]  # p names in R's coding: "Intercept", "ncontrols", "period2", "alcgp.L", "sigma_Days"
     owners: tuple[int, ...]  # (p,) the predictor that each is of
     numbers: Mapping[int, Link] = field(default_factory=dict)  # predictors of parameters without a formula, their links
-    residual: tuple[int, ...] = ()  # those that are (1 + partial correlation) / 2 of residuals, pair by pair
+    residual: tuple[int, ...] = ()  # those that are (1 + partial correlation) / 2 of residuals, number by number
+    structure: ResidualStructure | None = None  # of residuals of one response, whose numbers are of no row's predictor
     thresholds: tuple[int, ...] = ()  # predictors that are one number for all rows and fixed effects by their own names
     dropped: tuple[str, ...] = ()  # columns of X left out because they depend linearly on others
     encoder: Encoder | None = None  # codes new data; None in a design made by hand

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.data.design.residual_blocks import RowBlocks
 from bayesmix.data.design.term import Term
 
 
@@ -26,6 +27,7 @@ class Rows:
     n_given: int  # rows of the data as given; n_given - n were dropped for missing values
     outside: Array  # (n, d) what the data of the fit do not tell of each row, zero where they tell all
     missing: tuple[str, ...] = ()  # columns with missing values
+    blocks: RowBlocks | None = None  # of correlated residuals; None where there are none
 
     @property
     def n(self) -> int:
@@ -69,6 +71,7 @@ class Rows:
             terms=tuple(taken),
             index=self.index[part],
             outside=self.outside[part],
+            blocks=None if self.blocks is None else self.blocks.take(part),
         )
 
 
@@ -87,3 +90,8 @@ def stack(parts: Sequence[Array]) -> Array:
         whole[r * n : (r + 1) * n, begin : begin + width] = part
         begin += width
     return whole
+
+
+def beside(X: Array, numbers: int) -> Array:
+    """Columns ``(N, p)`` with those of numbers that no predictor has: zeros."""
+    return np.pad(X, ((0, 0), (0, numbers))) if numbers else X

@@ -11,13 +11,15 @@ from bayesmix.errors import FitError, SpecError
 from bayesmix.inference.estimation.conditional_mode import (
     generalized_problem,
 )
+from bayesmix.inference.estimation.correlated import correlated_coordinates, fit_correlated
 from bayesmix.inference.estimation.dispersed_starts import units
 from bayesmix.inference.estimation.generalized import fit_generalized
 from bayesmix.inference.estimation.linear import fit_linear
 from bayesmix.inference.estimation.methods import Agq, Laplace, Method, Ml, Reml
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import check_variation, linear_problem
-from bayesmix.inference.least_squares.scaling import coordinates
+from bayesmix.inference.least_squares.scaling import Coordinates, coordinates
+from bayesmix.inference.parameters.one_predictor import one_predictor
 from bayesmix.inference.parameters.smoothed import check_smooth
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.threads import one_blas_thread
@@ -35,26 +37,44 @@ def estimate(design: Design, spec: ModelSpec, method: Method) -> PointEstimate:
         If the numbers of the data are beyond what can be computed with.
     """
     check_smooth(spec)
-    is_relative = spec.is_simple and design.outcome.bounds is None  # covariances are those of the noise, or of a link
-    working = coordinates(design, None if is_relative else units(design, spec))
-    if isinstance(method, Agq) and len(working.factors) != 1:
-        raise SpecError("Quadrature needs exactly one grouping factor; use the Laplace approximation instead.")
     try:
-        match method:
-            case Reml() | Ml() if spec.is_linear:
-                problem = linear_problem(design, working)
-                check_variation(design, problem)
-                return fit_linear(problem, method)
-            case Reml() | Laplace() | Agq():
-                restricted = isinstance(method, Reml)
-                return fit_generalized(generalized_problem(design, working, spec, restricted=restricted), method)
-            case Ml():
-                raise SpecError(f"{method} is of linear models; that of all others is Laplace() or Agq(points=...).")
-            case _:
-                assert_never(method)
+        if spec.has_row_covariance:
+            return fit_correlated(design, spec, _linear(method))
+        return _estimate(design, spec, method)
     except np.linalg.LinAlgError as error:
         largest = float(np.max(np.abs(design.y), initial=0.0))
         raise FitError(
             f"The criterion cannot be computed where the search led ({error}). `{design.response}` reaches"
             f" {largest:.3g}: check it for extreme values, and the predictors for extreme scales."
         ) from error
+
+
+def _linear(method: Method) -> Reml | Ml:
+    assert isinstance(method, Reml | Ml)  # `resolve_method` has seen to it
+    return method
+
+
+def working_coordinates(design: Design, spec: ModelSpec) -> Coordinates:
+    """The coordinates that the estimate of a model is computed in."""
+    if spec.has_row_covariance:
+        return correlated_coordinates(one_predictor(design, spec, 0))
+    is_relative = spec.is_simple and design.outcome.bounds is None  # covariances are those of the noise, or of a link
+    return coordinates(design, None if is_relative else units(design, spec))
+
+
+def _estimate(design: Design, spec: ModelSpec, method: Method) -> PointEstimate:
+    working = working_coordinates(design, spec)
+    if isinstance(method, Agq) and len(working.factors) != 1:
+        raise SpecError("Quadrature needs exactly one grouping factor; use the Laplace approximation instead.")
+    match method:
+        case Reml() | Ml() if spec.is_linear:
+            problem = linear_problem(design, working)
+            check_variation(design, problem)
+            return fit_linear(problem, method)
+        case Reml() | Laplace() | Agq():
+            restricted = isinstance(method, Reml)
+            return fit_generalized(generalized_problem(design, working, spec, restricted=restricted), method)
+        case Ml():
+            raise SpecError(f"{method} is of linear models; that of all others is Laplace() or Agq(points=...).")
+        case _:
+            assert_never(method)

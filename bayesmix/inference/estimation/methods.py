@@ -75,14 +75,15 @@ _WORDS: dict[type[Method], str] = {Reml: "Reml()", Ml: "Ml()", Laplace: "Laplace
 
 def _named(spec: ModelSpec) -> dict[str, Method]:
     """Methods by the text that stands for them."""
-    own = Ml() if spec.is_linear else Laplace()
-    default = Reml() if spec.is_linear else Laplace()
+    is_linear = spec.is_linear or spec.has_row_covariance
+    own = Ml() if is_linear else Laplace()
+    default = Reml() if is_linear else Laplace()
     return {"reml": Reml(), "ml": own, "laplace": Laplace(), "agq": Agq(), "auto": default}
 
 
 def _fitting(spec: ModelSpec) -> tuple[type[Method], ...]:
     """The methods that a model can be fitted by."""
-    if spec.is_linear:
+    if spec.is_linear or spec.has_row_covariance:
         return Reml, Ml
     return (Reml, Laplace, Agq) if spec.has_linear_means else (Laplace, Agq)
 

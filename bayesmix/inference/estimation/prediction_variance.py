@@ -12,17 +12,18 @@ correlations of the random effects are held at their estimates.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
 from bayesmix.inference.estimation.conditional_mode import generalized_problem
+from bayesmix.inference.estimation.correlated import correlated_problem
 from bayesmix.inference.estimation.methods import Ml, Reml
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.least_squares.cholesky import factorise
-from bayesmix.inference.least_squares.cross_products import column_leverages, leverages, moments
+from bayesmix.inference.least_squares.cross_products import Moments, column_leverages, leverages, moments
 from bayesmix.inference.least_squares.derivatives import sensitivity
 from bayesmix.inference.least_squares.incidence import Factor, incidence
 from bayesmix.inference.least_squares.solve import solve
@@ -56,6 +57,8 @@ def variance_function(design: Design, spec: ModelSpec, point: PointEstimate, row
     One pass backwards through the elimination: the rows join those of the fit with weight zero, so that the blocks of
     the inverse that they need are computed.
     """
+    if spec.has_row_covariance:
+        return combination_variance(design, spec, point, rows, np.eye(len(rows.X)))
     working, scale, n, m = point.coordinates, _scale(spec, point), design.n, len(rows.X)
     new = _factors(point, rows)
     both = [
@@ -95,22 +98,39 @@ def combination_variance(
     design: Design, spec: ModelSpec, point: PointEstimate, rows: NewRows, L: Array
 ) -> VarianceFunction:
     """Variances of ``L (x'beta + z'b)`` over the rows, ``(r,)`` for ``L (r, m)``: one solution a combination."""
-    working, scale = point.coordinates, _scale(spec, point)
-    products = moments(working.pattern, working.factors, working.X, _weights(design, spec, point))
-    factors, X = _factors(point, rows), L @ rows.X @ working.T
+    working, scale, products = point.coordinates, _scale(spec, point), _products(design, spec, point)
+    own = [j for j, owner in enumerate(design.layout.owners) if owner == 0 or not spec.has_row_covariance]
+    factors, X = _factors(point, rows), L @ rows.X[:, own] @ working.T
 
     def variance(at: PointEstimate) -> Array:
-        factorisation = factorise(working.plan, products, working.by_factor(at.theta))
-        S, total = _fixed_covariance(at), np.zeros(len(L))
+        sums = products(at)
+        factorisation = factorise(working.plan, sums, working.by_factor(at.theta))
+        S, total = _fixed_covariance(at, own), np.zeros(len(L))
         for i in range(len(L)):
             rhs = [_combined(factor, L[i]) for factor in factors]
             b, _ = solve(factorisation, rhs)
-            slope = X[i] - sum(np.einsum("jk,jkp->p", part, B) for part, B in zip(b, products.B, strict=True))
+            slope = X[i] - sum(np.einsum("jk,jkp->p", part, B) for part, B in zip(b, sums.B, strict=True))
             total[i] = scale * sum(float(np.sum(part * own)) for part, own in zip(b, rhs, strict=True))
             total[i] += slope @ S @ slope
         return total
 
     return variance
+
+
+def _products(design: Design, spec: ModelSpec, point: PointEstimate) -> Callable[[PointEstimate], Moments]:
+    """Cross-products of ``[Z X]`` at estimates with other covariance parameters."""
+    working = point.coordinates
+    if not spec.has_row_covariance:
+        products = moments(working.pattern, working.factors, working.X, _weights(design, spec, point))
+        return lambda at: products
+    problem = correlated_problem(design, spec, working)
+
+    def of_covariance(at: PointEstimate) -> Moments:
+        found = problem.rows.moments(problem.phi_of(at.beta))[0]
+        p = problem.linear.p
+        return replace(found, B=tuple(B[..., :p] for B in found.B), XX=found.XX[:p, :p])
+
+    return of_covariance
 
 
 def _combined(factor: Factor, weights: Array) -> Array:
@@ -128,9 +148,9 @@ def _scale(spec: ModelSpec, point: PointEstimate) -> float:
     return float(point.dispersion or 1.0) ** 2 if _is_linear(spec, point) else 1.0
 
 
-def _fixed_covariance(point: PointEstimate) -> Array:
-    """Covariance of the fixed effects in computational coordinates."""
-    half = np.linalg.solve(point.coordinates.T, point.beta_cov)
+def _fixed_covariance(point: PointEstimate, own: Sequence[int] | slice = slice(None)) -> Array:
+    """Covariance of the fixed effects, or of some of them, in computational coordinates."""
+    half = np.linalg.solve(point.coordinates.T, point.beta_cov[own][:, own])
     return np.linalg.solve(point.coordinates.T, half.T)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
+from bayesmix.errors import SpecError
 from bayesmix.inference.estimation.estimate import estimate
 from bayesmix.inference.estimation.held_deviance import HeldDeviances
 from bayesmix.inference.estimation.methods import likelihood_method
@@ -78,6 +79,12 @@ def profile_intervals(
     found at which the deviance has the quantile to 1e-4, the limit is NaN.
     """
     rise = critical_rise(level)
+
+    if spec.has_row_covariance:
+        raise SpecError(
+            f'There are no profile intervals beside `{spec.formula.residual}`: ask for method="satterthwaite" or'
+            ' "kenward-roger" of fixed effects, "wald" of all, or "bootstrap".'
+        )
 
     def limits(deviances: HeldDeviances) -> list[Interval]:
         valleys = deviances.valleys(rise + SLACK)

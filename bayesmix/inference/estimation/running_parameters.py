@@ -10,8 +10,10 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.parameters.names import Parameters, sd_names
-from bayesmix.inference.parameters.natural_scale import correlation_of, reported, residual_columns
+from bayesmix.inference.parameters.natural_scale import residual_columns
+from bayesmix.inference.parameters.residual_families import correlation_matrix, residual_family
 from bayesmix.language.families.family import Family, Parameter
+from bayesmix.language.families.link import CORRELATION
 from bayesmix.language.formula.model_spec import ModelSpec
 
 EXACT = 1e-5  # residual over total standard deviation that is zero to rounding
@@ -56,8 +58,14 @@ def _residuals(design: Design, spec: ModelSpec, point: PointEstimate) -> Iterato
     own = residual_columns(design.layout)
     if not own:
         return
-    matrix = correlation_of(len(own)).matrix(reported(design.layout, point.beta)[own])
-    if np.linalg.eigvalsh(matrix)[0] < EXACT**2:
+    matrix = correlation_matrix(residual_family(design.layout), CORRELATION.mean(point.beta[own]))
+    if np.linalg.eigvalsh(matrix)[0] < EXACT**2 and design.layout.structure is not None:
+        yield (
+            f"The correlations of the residuals run off to a singular matrix: `{design.layout.structure.term}` asks for"
+            f" more than the data of `{design.response}` tell. What is shown is where the search stopped; standard"
+            " errors mean nothing. Write a structure with fewer numbers, or sample with proper priors (model.sample())."
+        )
+    elif np.linalg.eigvalsh(matrix)[0] < EXACT**2:
         labels = ", ".join(f"`{one.label}`" for one in spec.responses)
         yield (
             f"Correlations of the residuals of {labels} run off: one of them follows from the others exactly, and the"

@@ -40,10 +40,12 @@ EQUAL = 1e-8  # degrees of freedom that differ by less are the same
 class Satterthwaite:
     """How uncertain the covariance parameters of a linear estimate are, and how Cov(beta) depends on them."""
 
-    uncertainty: Array  # (m + 1, m + 1) inverse information on (theta, log sigma)
+    uncertainty: Array  # (m + 1, m + 1) inverse information on (theta, log sigma); (m, m) without a sigma
     beside: tuple[tuple[PointEstimate, PointEstimate], ...]  # the estimate with one theta moved up and down, m pairs
     cov: Array  # (p, p) of the fixed effects
     slopes: Array  # (m + 1, p, p) derivatives of cov by theta and log sigma
+    widths: Array  # (m,) distances of the estimates beside
+    has_scale: bool = True  # whether log sigma is the last parameter, to whose square all variances are proportional
 
     def df(self, L: Array) -> Array:
         """Degrees of freedom of ``L beta``: ``(r,)`` for ``L (r, p)``."""
@@ -60,14 +62,17 @@ class Satterthwaite:
         return f_test(found.wald, len(found.value), _of_mean_square(self.df(found.rows)))
 
     def of_variance(self, variance: Callable[[PointEstimate], Array], here: Array) -> Array:
-        """Degrees of freedom of any variances ``(r,)`` that are proportional to sigma^2.
+        """Degrees of freedom of any variances ``(r,)``, proportional to sigma^2 where there is one.
 
         Parameters
         ----------
         variance : variances at an estimate; at the estimate itself they are ``here``.
         """
-        by_theta = [(variance(up) - variance(down)) / _distance(up, down) for up, down in self.beside]
-        return self._freedom(here, np.column_stack([*by_theta, 2.0 * here]))
+        by_theta = [
+            (variance(up) - variance(down)) / width for (up, down), width in zip(self.beside, self.widths, strict=True)
+        ]
+        by_scale = [2.0 * here] if self.has_scale else []
+        return self._freedom(here, np.column_stack([*by_theta, *by_scale]))
 
     def _freedom(self, variance: Array, gradient: Array) -> Array:
         """From variances ``(r,)`` and gradients ``(r, m + 1)``; infinite where a variance is known exactly."""
@@ -83,12 +88,13 @@ def satterthwaite(design: Design, point: PointEstimate) -> Satterthwaite:
     """
     problem, sigma = linear_problem(design, point.coordinates), np.asarray(point.dispersion or 1.0)
     uncertainty = _uncertainty(problem, point.theta, sigma, reml=isinstance(point.method, Reml))
-    thetas = _beside(point.theta, steps(point.theta, STEP))
+    thetas = beside(point.theta, steps(point.theta, STEP))
     covs = _covariances(problem, thetas, sigma)
     moved = [_moved(point, theta, cov) for theta, cov in zip(thetas, covs, strict=True)]
     m = len(point.theta)
     slopes = _slopes(covs, steps(point.theta, STEP), point.beta_cov)
-    return Satterthwaite(uncertainty, tuple(zip(moved[:m], moved[m:], strict=True)), point.beta_cov, slopes)
+    pairs = tuple(zip(moved[:m], moved[m:], strict=True))
+    return Satterthwaite(uncertainty, pairs, point.beta_cov, slopes, 2.0 * steps(point.theta, STEP))
 
 
 def satterthwaite_of_all(
@@ -108,9 +114,9 @@ def satterthwaite_of_all(
         own, theta, cov = of_some(problem, some), fits.theta[some], fits.beta_cov[some]
         sigma = np.ones(len(some)) if fits.dispersion is None else fits.dispersion[some]
         uncertainty, h = _uncertainty(own, theta, sigma, reml=isinstance(fits.method, Reml)), steps(theta, STEP)
-        slopes = _slopes(_covariances(own, _beside(theta, h), sigma), h, cov)
+        slopes = _slopes(_covariances(own, beside(theta, h), sigma), h, cov)
         for i, parts in zip(some, zip(uncertainty, cov, slopes, strict=True), strict=True):
-            found[i] = Satterthwaite(parts[0], (), *parts[1:])
+            found[i] = Satterthwaite(parts[0], (), *parts[1:], np.zeros(0))
     return found
 
 
@@ -118,14 +124,14 @@ def _uncertainty(problem: LinearProblem, theta: Array, sigma: Array, *, reml: bo
     """Inverse information ``(..., m + 1, m + 1)`` on theta and log sigma: central differences of exact gradients."""
     x = np.concatenate([theta, np.log(sigma)[..., None]], axis=-1)
     h = steps(x, STEP)
-    points = _beside(x, h)
+    points = beside(x, h)
     flat = points.reshape(-1, x.shape[-1])
     own = _repeated(problem, x.shape[:-1], len(points))
     _, gradients = deviance_at_sigma(own, flat[:, :-1], np.exp(flat[:, -1]), reml=reml)
     size = np.maximum(np.abs(x), 1.0)  # by theta the curvature falls with the square of theta
     size[..., -1] = 1.0
     both = size[..., :, None] * size[..., None, :]
-    values, vectors = np.linalg.eigh(both * symmetric(_differences(gradients.reshape(points.shape), h)))
+    values, vectors = np.linalg.eigh(both * symmetric(differences(gradients.reshape(points.shape), h)))
     usable = values > FLAT * values.max(axis=-1, keepdims=True)
     inverse = np.where(usable, 2.0 / np.where(usable, values, 1.0), 0.0)
     return np.asarray(both * ((vectors * inverse[..., None, :]) @ np.swapaxes(vectors, -1, -2)))
@@ -145,16 +151,16 @@ def _covariances(problem: LinearProblem, thetas: Array, sigma: Array) -> Array:
 
 def _slopes(covs: Array, h: Array, cov: Array) -> Array:
     """Derivatives of Cov(beta) by theta and log sigma ``(..., m + 1, p, p)``."""
-    return np.concatenate([_differences(covs, h), 2.0 * cov[..., None, :, :]], axis=-3)
+    return np.concatenate([differences(covs, h), 2.0 * cov[..., None, :, :]], axis=-3)
 
 
-def _beside(x: Array, h: Array) -> Array:
+def beside(x: Array, h: Array) -> Array:
     """Points ``(2 m, ..., m)`` with one coordinate of ``x (..., m)`` moved up by its step, then with one moved down."""
     shifts = np.moveaxis(h[..., None, :] * np.eye(x.shape[-1]), -2, 0)
     return np.concatenate([x + shifts, x - shifts])
 
 
-def _differences(both: Array, h: Array) -> Array:
+def differences(both: Array, h: Array) -> Array:
     """Derivatives by each coordinate, behind the leading axes of ``h (..., m)``, from values ``(2 m, ...)`` beside."""
     m, lead = h.shape[-1], h.ndim - 1
     width = 2.0 * np.moveaxis(h, -1, 0).reshape(m, *h.shape[:-1], *[1] * (both.ndim - 1 - lead))
@@ -177,14 +183,9 @@ def _of_mean_square(df: Array) -> float:
     """Degrees of freedom of an F whose mean is that of the mean of independent squared t of ``df (q,)``."""
     if not len(df):
         return math.nan
-    if np.ptp(df) < EQUAL or np.isinf(df).all():
+    if np.isinf(df).all() or np.ptp(df) < EQUAL:
         return float(df.mean())
     if np.any(df <= 2.0):  # which have no mean
         return 2.0
     excess = float(np.sum(2.0 / (df - 2.0)))
     return 2.0 + 2.0 * len(df) / excess
-
-
-def _distance(up: PointEstimate, down: PointEstimate) -> float:
-    """Between two estimates that differ in one covariance parameter."""
-    return float(np.max(np.abs(up.theta - down.theta)))

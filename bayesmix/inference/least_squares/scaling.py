@@ -83,7 +83,7 @@ def coordinates(design: Design, units: Sequence[float] | None = None) -> Coordin
     ``units`` are sizes of the linear predictors, where they are so different that one step does not fit all: columns of
     each are of its unit's size.
     """
-    X, T = _orthonormal(design.X)
+    X, T = orthonormal(design.X)
     if design.R > 1:  # reflections leave rounding where other predictors have their rows
         of_row, of_column = np.repeat(np.arange(design.R), design.n), np.array(design.layout.owners)
         X = np.where(of_row[:, None] == of_column, X, 0.0)
@@ -116,7 +116,7 @@ def _grouping_factors(terms: Sequence[Term]) -> list[list[int]]:
     return sorted(groups, key=lambda members: -len(terms[members[0]].levels))
 
 
-def _orthonormal(X: Array) -> tuple[Array, Array]:
+def orthonormal(X: Array) -> tuple[Array, Array]:
     """``X T`` with columns orthonormal up to ``sqrt(n)``, by QR: no squared condition number."""
     n, p = X.shape
     if not p:
@@ -149,4 +149,4 @@ def _whitening(z: Array, structure: Structure) -> Array:
     pivots = np.abs(np.diagonal(np.linalg.qr(z / scale, mode="r")))
     if len(z) < len(scale) or pivots.min() < 1e-9 * pivots.max():  # collinear effects: leave them as they are
         return np.diag(1.0 / scale)
-    return _orthonormal(z)[1]
+    return orthonormal(z)[1]

@@ -53,6 +53,23 @@ class Correlation(ABC):
     def partial(self, matrix: Array) -> Array:
         """Partial correlations ``(..., size)`` of positive definite matrices; nearest ones where not of the family."""
 
+    def reported(self, partial: Array) -> Array:
+        """Numbers ``(..., size)`` as reported to users, from partial correlations."""
+        root = self.root(partial)
+        return self.numbers(root @ np.swapaxes(root, -1, -2))
+
+    def partial_of(self, numbers: Array) -> Array:
+        """The inverse of `reported`."""
+        return self.partial(self.matrix(numbers))
+
+    def entries(self, partial: Any, *, sqrt: Any, one: Any) -> list[list[Any]]:
+        """Rows of the matrix itself on and below the diagonal, from partials that support arithmetic."""
+        rows = self.rows(partial, sqrt=sqrt, one=one)
+        return [
+            [sum(a * b for a, b in zip(rows[i], rows[j], strict=False)) if j < i else one for j in range(i + 1)]
+            for i in range(self.k)
+        ]
+
     def root(self, partial: Array) -> Array:
         """A root ``(..., k, k)`` of the matrix from its partials ``(..., size)``."""
         root = np.zeros((*partial.shape[:-1], self.k, self.k))

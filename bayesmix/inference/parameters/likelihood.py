@@ -194,7 +194,7 @@ def likelihood_of(design: Design, spec: ModelSpec) -> Likelihood:
         places = tuple(own[parameter] for parameter in range(len(response.family.parameters)))
         seen = _observed(response.family, outcome)
         parts.append(ResponsePart(response.family, response.links, places, outcome, seen))
-    if design.layout.residual:
+    if design.layout.residual and design.layout.structure is None:  # which makes rows depend on each other
         return SeveralPredictors(design.n, design.R, (CorrelatedResponses(tuple(parts), design.layout.residual),))
     return SeveralPredictors(design.n, design.R, tuple(parts))
 

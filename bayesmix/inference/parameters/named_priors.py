@@ -52,7 +52,7 @@ def named_priors(spec: ModelSpec, design: Design) -> NamedPriors:
     known = dict(_known(spec, design))
     for name, prior in spec.priors.items():
         if name not in known:
-            raise SpecError(_unknown(name, spec, list(known)))
+            raise SpecError(_unknown(name, spec, design.layout, list(known)))
         _check_fit(name, prior, known[name])
         if prior.kind == "Decov" and not spec.is_simple:
             raise SpecError(
@@ -100,7 +100,7 @@ def _coefficients(layout: Layout) -> Iterator[tuple[str, Kind]]:
             yield name, RANGES[layout.numbers[r].range] if r in layout.numbers else "coefficient"
         if r in layout.thresholds:
             yield f"{name}(centred)", "coefficient"
-        elif name == layout.prefixes[r] + INTERCEPT:
+        elif r not in layout.residual and name == layout.prefixes[r] + INTERCEPT:
             yield layout.prefixes[r] + CENTRED, "coefficient"
     yield "fixed", "coefficient"
     if layout.thresholds:
@@ -109,9 +109,9 @@ def _coefficients(layout: Layout) -> Iterator[tuple[str, Kind]]:
         yield RESCOR, "corr"
 
 
-def _unknown(name: str, spec: ModelSpec, known: Sequence[str]) -> str:
+def _unknown(name: str, spec: ModelSpec, layout: Layout, known: Sequence[str]) -> str:
     listed = ", ".join(known)
-    if name in (one.name for one in spec.residual_correlations):
+    if name in (one for one, r in zip(layout.fixed, layout.owners, strict=True) if r in layout.residual):
         return f'Correlations of residuals have one prior together: priors={{"{RESCOR}": "LKJ(2)"}}.'
     if any(name == one.prefix.removesuffix("_") for one in spec.predictors if one.parameter):
         what = f"`{name}` has a formula: its prior is that of `{name}_{INTERCEPT}`, its logarithm, and of its slopes."

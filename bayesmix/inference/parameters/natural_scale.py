@@ -6,7 +6,6 @@ correlations (`partial_correlations`), each free on the real line, and reported 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,15 +13,9 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.layout import Layout
-from bayesmix.inference.parameters.correlation import Free
+from bayesmix.inference.parameters.correlation import Free, OneNumber
+from bayesmix.inference.parameters.residual_families import Arma, reported_slopes, residual_family
 from bayesmix.language.families.link import CORRELATION, Link
-from bayesmix.language.families.namespaces import NUMERIC
-from bayesmix.language.families.taylor import Taylor, variables
-
-
-def correlation_of(size: int) -> Free:
-    """The family of correlation matrices with so many pairs below the diagonal."""
-    return Free((1 + math.isqrt(1 + 8 * size)) // 2)
 
 
 def scale_of(layout: Layout, predictor: int) -> Link:
@@ -46,7 +39,10 @@ def is_coordinate(layout: Layout, name: str) -> bool:
     Partial correlations with the first response are correlations.
     """
     own = [layout.fixed[j] for j in residual_columns(layout)]
-    return name not in own or own.index(name) < correlation_of(len(own)).k - 1
+    if name not in own:
+        return True
+    family = residual_family(layout)
+    return own.index(name) < family.k - 1 if isinstance(family, Free) else isinstance(family, OneNumber)
 
 
 def reported(layout: Layout, beta: Array) -> Array:
@@ -55,10 +51,8 @@ def reported(layout: Layout, beta: Array) -> Array:
     for j, link in number_columns(layout):
         found[..., j] = link.mean(beta[..., j])
     own = residual_columns(layout)
-    if len(own) > 1:
-        family = correlation_of(len(own))
-        root = family.root(found[..., own])
-        found[..., own] = family.numbers(root @ np.swapaxes(root, -1, -2))
+    if own:
+        found[..., own] = residual_family(layout).reported(found[..., own])
     return found
 
 
@@ -68,17 +62,10 @@ def reported_jacobian(layout: Layout, beta: Array) -> Array:
     for j, link in number_columns(layout):
         found[j, j] = link.inverse(beta[j])[1]
     own = residual_columns(layout)
-    if len(own) > 1:
-        partial = variables([CORRELATION.mean(beta[j]) for j in own], order=1)
-        pairs = entries_of(correlation_of(len(own)).rows(partial, sqrt=NUMERIC.sqrt, one=np.ones(())))
-        units = np.eye(len(own), dtype=int).tolist()
-        by_partial = np.array([[_slope(pair, tuple(unit)) for unit in units] for pair in pairs])
-        found[np.ix_(own, own)] = by_partial * np.diagonal(found)[own]
+    if own:
+        slopes = reported_slopes(residual_family(layout), CORRELATION.mean(beta[own]))
+        found[np.ix_(own, own)] = slopes * np.diagonal(found)[own]
     return found
-
-
-def _slope(pair: Any, unit: tuple[int, ...]) -> float:
-    return float(pair.derivative(unit)) if isinstance(pair, Taylor) else 0.0
 
 
 def entries_of(root: Sequence[Sequence[Any]]) -> list[Any]:
@@ -90,22 +77,27 @@ def entries_of(root: Sequence[Sequence[Any]]) -> list[Any]:
 def on_link(layout: Layout, beta: Array) -> tuple[Array, Array]:
     """Every reported parameter through what carries it to its natural scale, ``(p,)``, and the derivatives ``(p, p)``.
 
-    The coefficients themselves, but for correlations of more than two residuals.
+    The coefficients themselves, but for correlations of residuals; coefficients of a series, which are no correlations,
+    as they are.
     """
     own = residual_columns(layout)
-    if len(own) < 2:
+    if not own:
         return beta, np.eye(len(beta))
     values, jacobian = beta.copy(), np.eye(len(beta))
-    values[own] = CORRELATION.of(reported(layout, beta)[own])
-    jacobian[own] = reported_jacobian(layout, beta)[own] / CORRELATION.inverse(values[own])[1][:, None]
+    values[own], jacobian[own] = reported(layout, beta)[own], reported_jacobian(layout, beta)[own]
+    if not isinstance(residual_family(layout), Arma):
+        values[own] = CORRELATION.of(values[own])
+        jacobian[own] = jacobian[own] / CORRELATION.inverse(values[own])[1][:, None]
     return values, jacobian
 
 
 def from_link(layout: Layout, values: Array) -> Array:
     """Parameters as reported ``(..., p)``, from values of `on_link`."""
     found = values.copy()
+    series = residual_columns(layout) if layout.residual and isinstance(residual_family(layout), Arma) else []
     for j, link in number_columns(layout):
-        found[..., j] = link.mean(values[..., j])
+        if j not in series:
+            found[..., j] = link.mean(values[..., j])
     return found
 
 

@@ -15,9 +15,9 @@ from bayesmix.inference.parameters.centring import CENTRED, INTERCEPT, fixed_cen
 from bayesmix.inference.parameters.covariance import side_by_side
 from bayesmix.inference.parameters.default_priors import Defaults, defaults
 from bayesmix.inference.parameters.named_priors import RESCOR, THRESHOLDS, NamedPriors
-from bayesmix.inference.parameters.natural_scale import correlation_of
 from bayesmix.inference.parameters.one_predictor import one_predictor, one_response
 from bayesmix.inference.parameters.prior_wording import Unit
+from bayesmix.inference.parameters.residual_families import residual_family
 from bayesmix.language.families.link import Link
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.on_link import CoefficientPrior, OnLink
@@ -122,7 +122,7 @@ def _residual(design: Design, eta: float | None, parts: Sequence[PredictorPriors
     if eta is None:
         return
     predictors = design.layout.residual
-    for r, a, b in zip(predictors, *correlation_of(len(predictors)).beta(eta), strict=True):
+    for r, a, b in zip(predictors, *residual_family(design.layout).beta(eta), strict=True):
         (j,), prior = design.of_predictor(r), Prior("Beta", (float(a), float(b)))
         found = replace(parts[0].defaults, intercept=prior, fixed=(prior,))
         yield PredictorPriors("", (design.fixed[j],), np.eye(1), found, "", design.layout.numbers[r], is_number=True)

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.inference.parameters.correlation import Correlation, OneNumber
+from bayesmix.inference.parameters.correlation import Correlation, Free, OneNumber
 from bayesmix.language.families.link import Link
 from bayesmix.language.priors.prior import Prior
 from bayesmix.language.priors.prior_quantiles import quantile
@@ -169,5 +169,8 @@ def says_lkj(eta: float, family: Correlation) -> str:
         a, b = (float(value[0]) for value in family.beta(eta))
         low, high = (family.rho(2.0 * bound - 1.0) for bound in quantiles(Prior("Beta", (a, b))))
         return f"95 % within {low:.2f} .. {high:.2f}"
+    if not isinstance(family, Free):
+        bound = 2.0 * quantiles(Prior("Beta", (eta, eta)))[1] - 1.0
+        return f"95 % of each partial autocorrelation within +-{bound:.2f}"
     a = eta - 1.0 + 0.5 * family.k
     return f"95 % of each correlation within +-{2.0 * quantiles(Prior('Beta', (a, a)))[1] - 1.0:.2f}"

@@ -20,11 +20,11 @@ from bayesmix.inference.parameters.centring import (
     to_means,
     where,
 )
-from bayesmix.inference.parameters.correlation import Correlation, Free, OneNumber
+from bayesmix.inference.parameters.correlation import Correlation, Free, Independent, OneNumber
 from bayesmix.inference.parameters.covariance import Structure, structure_of
 from bayesmix.inference.parameters.named_priors import RESCOR, NamedPriors, named_priors, sd_name
 from bayesmix.inference.parameters.names import Parameters, sd_names
-from bayesmix.inference.parameters.natural_scale import correlation_of, residual_columns
+from bayesmix.inference.parameters.natural_scale import residual_columns
 from bayesmix.inference.parameters.one_predictor import one_term
 from bayesmix.inference.parameters.predictor_priors import (
     PredictorPriors,
@@ -44,6 +44,7 @@ from bayesmix.inference.parameters.prior_wording import (
     says_of_number,
     short,
 )
+from bayesmix.inference.parameters.residual_families import residual_family
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.language.priors.distributions import JOINT
@@ -55,6 +56,9 @@ AT_ZERO = ("brms", "rstanarm", "bambi")  # presets that state the priors of grou
 
 PAGE = 80  # columns of a printed line
 BELOW = " " * 6  # before what a prior says on a line of its own
+
+
+NO_CORRELATION = Independent(1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +91,7 @@ class Priors:
     intercepts: tuple[int, ...]  # places of intercepts in gamma, one for each linear predictor that has one
     residual: tuple[int, ...] = ()  # places of (1 + partial correlation) / 2 of the residuals, on the scale of its link
     rescor: float | None = None  # eta of their LKJ, None where residuals are independent
+    residual_family: Correlation = NO_CORRELATION  # of their matrices
 
     def in_order(self) -> Iterator[tuple[list[int], list[Prior]]]:
         """Places in gamma and priors of the parameters that have no prior density in another order."""
@@ -121,7 +126,7 @@ class Priors:
             elif j not in self.residual:
                 yield name, prior.prior, says_of_number(prior.prior, unit.response)
         if self.rescor is not None:
-            yield RESCOR, Prior("LKJ", (self.rescor,)), says_lkj(self.rescor, correlation_of(len(self.residual)))
+            yield RESCOR, Prior("LKJ", (self.rescor,)), says_lkj(self.rescor, self.residual_family)
 
     def _says_of_sd(self, prior: Prior, together: int, unit: Unit) -> str:
         if prior.kind != "Decov":
@@ -213,6 +218,7 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
         intercepts=tuple(np.flatnonzero([is_one for part in parts for is_one in part.is_intercept]).tolist()),
         residual=tuple(residual_columns(design.layout)),
         rescor=residual_eta(design, named),
+        residual_family=residual_family(design.layout) if design.layout.residual else NO_CORRELATION,
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.response import Outcome
-from bayesmix.inference.parameters.natural_scale import correlation_of
+from bayesmix.inference.parameters.residual_families import correlation_of
 from bayesmix.language.families import multivariate_normal
 from bayesmix.language.families.derivatives import (
     Derivatives,

@@ -73,6 +73,8 @@ def sample(
     ``priors`` are those of the specification on the design unless given: a refit to some of the rows keeps the priors
     of the whole.
     """
+    if spec.has_row_covariance:
+        raise SpecError(f"`{spec.formula.residual}` has no posterior yet: model.estimate() fits it by REML or ML.")
     priors = resolve(spec, design) if priors is None else priors
     inner = at_means(design, priors.changes)
     check_bounded(inner, spec, priors)

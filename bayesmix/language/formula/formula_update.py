@@ -27,6 +27,7 @@ from bayesmix.language.formula.formulas import bare
 from bayesmix.language.formula.location import PlaceError, pointing
 from bayesmix.language.formula.parse import Bar, Formula, Part, bars_of, has_bar, is_call, offset_of, parse
 from bayesmix.language.formula.reader import read, read_sides
+from bayesmix.language.formula.residual_terms import ResidualTerm, is_residual, read_residual
 from bayesmix.language.formula.smooths import is_smooth, smooth_of
 from bayesmix.language.formula.terms import Terms, expand, is_intercept, summands
 
@@ -41,6 +42,7 @@ class _Sides:
     bars: list[Bar] = field(default_factory=list)
     offsets: list[str] = field(default_factory=list)
     smooths: list[str] = field(default_factory=list)
+    residual: ResidualTerm | None = None
 
 
 def updated(old: Formula, fixed: Terms, change: str, names: Container[str] = ()) -> Formula:
@@ -75,7 +77,8 @@ def updated(old: Formula, fixed: Terms, change: str, names: Container[str] = ())
             _add(sides, part, old, fixed)
         terms = _expanded(sides.fixed)
     offsets = (f"offset({text})" for text in sides.offsets)
-    texts = [_spelled(terms), *sides.smooths, *offsets, *map(str, sides.bars)]
+    residual = () if sides.residual is None else (str(sides.residual),)
+    texts = [_spelled(terms), *sides.smooths, *offsets, *map(str, sides.bars), *residual]
     if not response:
         return replace(parse(f"parameter ~ {' + '.join(texts)}"), response="", text="")
     return parse(f"{response} ~ {' + '.join(texts)}")
@@ -109,6 +112,8 @@ def _add(sides: _Sides, part: Part, old: Formula, fixed: Terms) -> None:
         _add_named(sides.offsets, sign, offset_of(("+", expression)), expression)
     elif is_smooth(expression):
         _add_named(sides.smooths, sign, smooth_of(expression).text, expression)
+    elif is_residual(expression):
+        _add_residual(sides, sign, expression)
     elif expression == DOT:
         _add_everything(sides, sign, expression, old, fixed)
     else:
@@ -128,8 +133,9 @@ def _add_everything(sides: _Sides, sign: str, dot: Expr, old: Formula, fixed: Te
 
 
 def _keep_random(sides: _Sides, old: Formula) -> None:
-    """The random effects, smooths and offsets that there are, once."""
+    """The random effects, smooths, offsets and the residual structure that there are, once."""
     sides.smooths += [smooth.text for smooth in old.smooths if smooth.text not in sides.smooths]
+    sides.residual = sides.residual or old.residual
     sides.bars += [bar for bar in old.bars if bar not in sides.bars]
     rate = f"log({old.additions.rate})" if old.additions.rate else None  # an offset that `rate()` makes again
     sides.offsets += [text for text in old.offsets if text not in (*sides.offsets, rate)]
@@ -164,6 +170,15 @@ def _add_named(known: list[str], sign: str, text: str, expression: Expr) -> None
     else:
         there = f"There are {', '.join(f'`{one}`' for one in known)}." if known else ""
         raise PlaceError(f"There is no `{spell(expression)}` to remove.", expression.position, there)
+
+
+def _add_residual(sides: _Sides, sign: str, expression: Expr) -> None:
+    """The structure of the residuals: in place of the one that there is, or taken away."""
+    given = read_residual(expression)
+    if sign == "-" and given != sides.residual:
+        known = "none" if sides.residual is None else f"`{sides.residual}`"
+        raise PlaceError(f"There is no `{given}` to remove.", expression.position, f"Residual structure: {known}.")
+    sides.residual = given if sign == "+" else None
 
 
 def _add_fixed(sides: _Sides, sign: str, expression: Expr) -> None:

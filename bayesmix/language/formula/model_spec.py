@@ -18,6 +18,7 @@ from bayesmix.language.formula.parse import Formula, parse
 from bayesmix.language.formula.reader import read
 from bayesmix.language.formula.shared_effects import check_shared
 from bayesmix.language.formula.suited_additions import check_alone, suited_family, with_rate
+from bayesmix.language.formula.suited_residual import check_rescor, check_residual
 from bayesmix.language.formula.terms import expand
 from bayesmix.language.priors.prior import Prior, to_prior
 
@@ -94,12 +95,17 @@ class ModelSpec:
 
         Parameters beside a mean that are more than one positive number are predictors, with or without a formula.
         """
-        return len(self.predictors) == 1 and self.family.is_plain
+        return len(self.predictors) == 1 and self.family.is_plain and self.formula.residual is None
 
     @property
     def is_linear(self) -> bool:
         """Whether it is a linear mixed model: normal responses, seen as they are, around the only predictor itself."""
         return self.is_simple and self.has_linear_means
+
+    @property
+    def has_row_covariance(self) -> bool:
+        """Whether its residuals are correlated within blocks of rows: a linear model with a covariance of the rows."""
+        return self.formula.residual is not None
 
     @property
     def has_linear_means(self) -> bool:
@@ -179,8 +185,9 @@ def make_spec(
         _add(parts, other, responses)
     responses = tuple(_with_rate(parts, i, one) for i, one in enumerate(responses))
     check_shared(parts.values())
+    check_residual(parts, [(one.family, one.links, one.additions) for one in responses])
     predictors, auxiliaries = parameters_of(responses, parts)
-    _check_rescor(rescor, responses)
+    check_rescor(rescor, [(one.label, one.family, one.links, one.is_linear) for one in responses])
     first = predictors[0]
     family = responses[0].family
     return ModelSpec(first.formula, family, first.link, preset, named, responses, predictors, auxiliaries, rescor)
@@ -351,30 +358,6 @@ def _check_keys(what: str, given: Iterable[Any], known: Iterable[str]) -> None:
     if unknown is not None:
         listed = sorted(known)
         raise SpecError(f"{what} has a key `{unknown}`.{nearest(str(unknown), listed)} Known: {', '.join(listed)}.")
-
-
-def _check_rescor(rescor: Any, responses: Sequence[Response]) -> None:
-    if not isinstance(rescor, bool):
-        raise SpecError(f"rescor is True or False, not {rescor!r}.")
-    if not rescor:
-        return
-    if len(responses) < 2:
-        raise SpecError(
-            f"rescor=True correlates residuals of several responses; `{responses[0].label}` is one: leave it out."
-        )
-    other = next((r for r in responses if not r.is_linear), None)
-    if other is not None:
-        raise SpecError(
-            f"rescor=True correlates residuals of gaussian responses with identity link; `{other.label}` has family"
-            f" `{other.family.name}`, link `{other.links[0].name}`. Leave rescor out, or let random effects of the"
-            " responses share a covariance: `(1 | ID | g)` in each formula."
-        )
-    counted = next((r for r in responses if r.additions.weights), None)
-    if counted is not None:
-        raise SpecError(
-            f"rescor=True has one density of all responses of a row, `weights({counted.additions.weights})` is of"
-            f" `{counted.label}` alone: leave one of them out."
-        )
 
 
 # ---- priors -----------------------------------------------------------------------------------------------------

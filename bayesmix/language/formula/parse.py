@@ -30,9 +30,10 @@ from bayesmix.language.formula.expression import (
 )
 from bayesmix.language.formula.location import PlaceError, pointing
 from bayesmix.language.formula.reader import MAX_LENGTH, read, read_sides
+from bayesmix.language.formula.residual_terms import ResidualTerm, is_residual, residual_of
 from bayesmix.language.formula.smooths import Smooth, is_smooth, smooth_term
 from bayesmix.language.formula.terms import Terms, adds_intercept, expand, is_bar, is_intercept, summands
-from bayesmix.language.formula.vocabulary import ADDITIONS, SMOOTHS, STRUCTURES
+from bayesmix.language.formula.vocabulary import ADDITIONS, RESIDUALS, SMOOTHS, STRUCTURES
 
 MAX_BARS = 100  # after expansion
 
@@ -76,10 +77,12 @@ class Formula:
     additions: Additions = NOTHING  # what stands beside the response: cens(), trunc(), trials(), weights(), rate()
     smooths: tuple[Smooth, ...] = ()  # s(x), t2(x, z)
     text: str = field(default="", compare=False)  # what the user typed
+    residual: ResidualTerm | None = None  # correlation of the residuals: unstr(), ar(), ma(), arma(), cosy()
 
     def __str__(self) -> str:
         offsets = (f"offset({offset})" for offset in self.offsets)
-        terms = [self.fixed, *map(str, self.smooths), *offsets, *map(str, self.bars)]
+        residual = () if self.residual is None else (str(self.residual),)
+        terms = [self.fixed, *map(str, self.smooths), *offsets, *map(str, self.bars), *residual]
         return f"{self.left} ~ {' + '.join(terms)}".lstrip()
 
     @property
@@ -93,7 +96,8 @@ class Formula:
         bars = (text for bar in self.bars for text in (bar.effects, *bar.group))
         texts = (self.response, self.fixed, *map(str, self.smooths), *bars, *self.offsets)
         names = (name for text in texts if text for name in column_names(read(text)))
-        return tuple(dict.fromkeys((*names, *self.additions.columns)))
+        residual = () if self.residual is None else self.residual.columns
+        return tuple(dict.fromkeys((*names, *residual, *self.additions.columns)))
 
 
 def parse(text: str) -> Formula:
@@ -146,8 +150,14 @@ def _formula(left: Expr | None, right: Expr, text: str) -> Formula:
         raise PlaceError(f"The formula expands to more than {MAX_BARS} bars.", right.position)
     offsets = tuple(offset_of(part) for part in parts if is_call(part[1], "offset"))
     smooths = _smooths(parts, response)
-    rest = [part for part in parts if not (has_bar(part[1]) or is_call(part[1], "offset") or is_smooth(part[1]))]
-    return Formula(response, _fixed(rest, response, left.position), bars, offsets, additions, smooths, text)
+    rest = [part for part in parts if not _is_apart(part[1])]
+    fixed = _fixed(rest, response, left.position)
+    return Formula(response, fixed, bars, offsets, additions, smooths, text, residual_of(parts))
+
+
+def _is_apart(part: Expr) -> bool:
+    """Whether a part of a sum is no fixed effect."""
+    return has_bar(part) or is_residual(part) or is_smooth(part) or is_call(part, "offset")
 
 
 def _smooths(parts: Sequence[Part], response: str) -> tuple[Smooth, ...]:
@@ -364,5 +374,6 @@ _ONLY = {
     "offset": "`offset(...)` is added to the other terms.",
     **{name: f"`{name}(1 + x | g)` goes around a bar." for name in STRUCTURES},
     **dict.fromkeys(SMOOTHS, "A smooth is a term of its own: `y ~ f + s(x)`; a curve for each level, `s(x, by = f)`."),
+    **dict.fromkeys(RESIDUALS, "The structure of the residuals stands by itself: `y ~ x + unstr(visit, g)`."),
     **{name: f"It stands beside a response: `y | {name}(...) ~ ...`." for name in ADDITIONS},
 }

@@ -28,7 +28,15 @@ from bayesmix.language.formula.expression import (
     is_dunder,
 )
 from bayesmix.language.formula.location import fail
-from bayesmix.language.formula.vocabulary import ADDITIONS, FLAGS, FUNCTIONS, REFUSED, RESERVED, STRUCTURES
+from bayesmix.language.formula.vocabulary import (
+    ADDITIONS,
+    FLAGS,
+    FUNCTIONS,
+    REFUSED,
+    RESERVED,
+    RESIDUALS,
+    STRUCTURES,
+)
 
 MAX_LENGTH = 10_000  # characters
 MAX_DEPTH = 50  # brackets, signs and powers inside one another
@@ -213,7 +221,7 @@ class _Reader:
     def check_function(self, token: Token) -> None:
         if token.text in REFUSED:
             fail(self.text, token.position, f"`{token.text}()` is not supported.", REFUSED[token.text])
-        known = {*FUNCTIONS, *STRUCTURES, *ADDITIONS}
+        known = {*FUNCTIONS, *STRUCTURES, *ADDITIONS, *RESIDUALS}
         if token.text not in known:
             if self.token.position > token.position + len(token.text):  # a column, a space, and what is no call
                 advice = f"Write `{token.text} + (...)`."

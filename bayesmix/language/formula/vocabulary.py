@@ -29,6 +29,15 @@ ADDITIONS: dict[str, tuple[str, ...]] = {
     "rate": ("denom",),
 }
 
+# Residual structures of gaussian responses: brms's functions and their arguments
+RESIDUALS: dict[str, tuple[str, ...]] = {
+    "unstr": ("time", "gr"),
+    "ar": ("time", "gr", "p", "cov"),
+    "ma": ("time", "gr", "q", "cov"),
+    "arma": ("time", "gr", "p", "q", "cov"),
+    "cosy": ("time", "gr"),
+}
+
 # Parameters of families, by brms's names: the left side of a later formula that is one of them names no response.
 PARAMETERS = frozenset({"mu", "sigma", "shape", "phi", "nu", "zi", "hu", "zoi", "coi", "disc"})
 
@@ -38,7 +47,7 @@ RESERVED = frozenset(_KEYWORDS | {"NULL", "NA", "NaN", "Inf"})
 
 _SMOOTH = "Penalised smooths are written `s(x)`; `bs(x, df = 5)`, `ns()`, `cr()` and `poly()` have no penalty."
 _TENSOR = "Tensor products of smooths are written `t2(x, z)`, whose penalties do not overlap: each is one variance."
-_AUTOREGRESSION = "Autoregression runs over the levels of a factor of times: `ar1(0 + factor(t) | g)`."
+_RESIDUAL = "Structures of the residuals are `unstr(visit, g)`, `ar(time, g, p = 1)`, `arma()`, `ma()`, `cosy(gr = g)`."
 _PARAMETERS = 'Formulas of parameters stand beside that of the response, in a list: `["y ~ ...", "sigma ~ x"]`.'
 _RESPONSES = 'Several responses are a list of formulas: `["a ~ x + (1 | p | g)", "sigma_a ~ z", "b ~ x"]`.'
 _FITTING = "Give the formula alone: `y ~ x + (x | g)`; data, family and weights are arguments of the model."
@@ -65,16 +74,9 @@ REFUSED = {
     "set_rescor": "Correlated residuals of several responses are an argument of the model: `rescor=True`.",
     "se": "Known standard errors are not supported: `weights=` would scale the residual variance, not fix it.",
     **dict.fromkeys(("toep", "homtoep", "ou", "mat", "gau", "rr", "propto", "equalto", "un", "csh"), _STRUCTURE),
-    **dict.fromkeys(("corSymm", "corExp", "corGaus", "corLin", "corSpher", "corRatio", "corARMA"), _STRUCTURE),
+    **dict.fromkeys(("corSymm", "corAR1", "corARMA", "corCompSymm"), _RESIDUAL),
+    **dict.fromkeys(("corExp", "corGaus", "corLin", "corSpher", "corRatio", "corCAR1"), _RESIDUAL),
     **dict.fromkeys(("pdSymm", "pdDiag", "pdIdent", "pdBlocked", "pdCompSymm"), _STRUCTURE),
-    "corAR1": _AUTOREGRESSION,
-    "corCAR1": _AUTOREGRESSION + " Unequal steps are not supported.",
-    "ar": _AUTOREGRESSION,
-    "arma": _AUTOREGRESSION + " Moving averages are not supported.",
-    "ma": "Moving averages are not supported.",
-    "cosy": "Compound symmetry: `cs(0 + f | g)`.",
-    "corCompSymm": "Compound symmetry: `cs(0 + f | g)`.",
-    "unstr": "Correlated effects of every level: `(0 + f | g)`.",
     "varIdent": f"{_PARAMETERS} A standard deviation of each level of f is `sigma ~ f`.",
     "varPower": f"{_PARAMETERS} A power of x is `sigma ~ log(abs(x))`.",
     "varExp": f"{_PARAMETERS} An exponential of x is `sigma ~ x`.",

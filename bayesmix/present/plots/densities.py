@@ -17,7 +17,6 @@ from bayesmix.fit import Estimate, Posterior
 from bayesmix.inference.parameters.centring import at_means
 from bayesmix.inference.parameters.correlation import Free
 from bayesmix.inference.parameters.names import corr_names
-from bayesmix.inference.parameters.natural_scale import correlation_of
 from bayesmix.inference.parameters.prior_wording import OneOfDecov
 from bayesmix.language.priors.on_link import natural
 from bayesmix.language.priors.prior import Prior
@@ -237,8 +236,10 @@ def _with_priors(post: Posterior) -> tuple[dict[str, Array], dict[str, Prior | M
     named: dict[str, Prior | Marginal | OneOfDecov] = dict(zip(priors.names, map(natural, priors.fixed), strict=True))
     named |= priors.of_each_sd()
     if priors.rescor is not None:
-        k = correlation_of(len(priors.residual)).k
-        named |= dict.fromkeys(signed_numbers(post.design), Marginal(priors.rescor - 1.0 + 0.5 * k))
+        own = signed_numbers(post.design)
+        named = {name: prior for name, prior in named.items() if name not in own}
+        if isinstance(priors.residual_family, Free):
+            named |= dict.fromkeys(own, Marginal(priors.rescor - 1.0 + 0.5 * priors.residual_family.k))
     if priors.dispersion is not None:
         named[str(priors.dispersion_name)] = priors.dispersion
     terms = at_means(post.design, priors.changes).terms

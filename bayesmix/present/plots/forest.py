@@ -12,7 +12,7 @@ from bayesmix.errors import SpecError, nearest
 from bayesmix.fit import Estimate, Posterior
 from bayesmix.present.plots.canvas import COLOURS, INK, MARKERS, PALE, panels, styled
 from bayesmix.results.criticism.confidence_intervals import of_all_parameters
-from bayesmix.results.fits.degrees_of_freedom import is_linear
+from bayesmix.results.fits.degrees_of_freedom import has_freedom
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.named_fits import by_method
 
@@ -102,7 +102,7 @@ def _chosen(fits: Sequence[Estimate | Posterior], parameters: Sequence[str] | No
 
 def _method(fit: Estimate | Posterior, method: str | None) -> str:
     """The intervals asked for, or those of the fit's summary."""
-    default = "satterthwaite" if isinstance(fit, Estimate) and is_linear(fit) else "wald"
+    default = "satterthwaite" if isinstance(fit, Estimate) and has_freedom(fit) else "wald"
     return default if method is None else method
 
 

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from bayesmix.data.model_file import Figure
-from bayesmix.results.fits.degrees_of_freedom import is_linear
+from bayesmix.results.fits.degrees_of_freedom import has_freedom
 from bayesmix.results.fits.fixed_inference import fixed_inference, fixed_table
 from bayesmix.results.tables.posterior_summary import convergence_lines
 from bayesmix.results.tables.r_printing import PAGE, table_lines
@@ -155,7 +155,7 @@ def _variances(fit: EstimateRecord) -> Iterator[tuple[str, float]]:
 
 def _tests(fit: EstimateRecord) -> Iterator[tuple[str, float]]:
     table = fixed_table(fit, fixed_inference(fit))
-    letter = "t" if is_linear(fit) else "z"
+    letter = "t" if has_freedom(fit) else "z"
     for column in table.columns.drop("estimate"):
         kind = f"{letter}_value" if column == "statistic" else column
         yield from ((f"{kind}({name})", float(value)) for name, value in table[column].items())

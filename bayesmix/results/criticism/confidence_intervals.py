@@ -12,7 +12,7 @@ import numpy as np
 from bayesmix.errors import ConvergenceWarning, SpecError, nearest
 from bayesmix.inference.estimation.profile import Interval, profile_intervals
 from bayesmix.inference.parameters.natural_scale import from_link, on_link, standard_errors
-from bayesmix.results.fits.degrees_of_freedom import is_linear, quantile
+from bayesmix.results.fits.degrees_of_freedom import has_freedom, is_linear, quantile
 from bayesmix.results.fits.fixed_inference import FixedInference, fixed_inference
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.refit import by_maximum_likelihood
@@ -121,8 +121,9 @@ def quick(estimate: EstimateRecord) -> tuple[str, ...]:
 
 def applicable(estimate: EstimateRecord) -> tuple[str, ...]:
     """The methods that an estimate has intervals by."""
-    of_linear = ("satterthwaite", "kenward-roger") if is_linear(estimate) else ()
-    return ("wald", *of_linear, "profile", "bootstrap")
+    of_linear = ("satterthwaite", "kenward-roger") if has_freedom(estimate) else ()
+    profile = () if estimate.spec.has_row_covariance else ("profile",)
+    return ("wald", *of_linear, *profile, "bootstrap")
 
 
 def _profile(fit: EstimateRecord, names: list[str], level: float) -> tuple[list[tuple[float, float]], list[str]]:

@@ -66,7 +66,8 @@ def test_table(
         columns = {"chisq": F * num, "df": num, "p_value": p}
         return anova_table(columns, index, heading=f"{heading}, by {_how(inference)}")
     mean_sq = F / scale * float(fit.point.dispersion or 1.0) ** 2
-    columns = {"sum_sq": mean_sq * num, "mean_sq": mean_sq, "num_df": num, "den_df": den, "F": F, "p_value": p}
+    squares = {} if fit.point.dispersion is None else {"sum_sq": mean_sq * num, "mean_sq": mean_sq}
+    columns = {**squares, "num_df": num, "den_df": den, "F": F, "p_value": p}
     return anova_table(columns, index, heading=f"{heading}, by {_how(inference)}")
 
 

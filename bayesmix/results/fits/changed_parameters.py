@@ -15,7 +15,8 @@ from bayesmix.data.design.design import Design
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import Parameters, corr_names, sd_names
-from bayesmix.inference.parameters.natural_scale import correlation_of, number_columns, reported, residual_columns
+from bayesmix.inference.parameters.natural_scale import number_columns, reported, residual_columns
+from bayesmix.inference.parameters.residual_families import correlation_matrix, residual_family
 from bayesmix.language.families.link import CORRELATION
 from bayesmix.results.fits.linear_predictor import flatten
 from bayesmix.results.fits.records import FitRecord
@@ -75,10 +76,12 @@ def _beta(design: Design, beta: Array, wanted: Array) -> Array:
             found[..., j] = beta[..., j] if is_same else link.of(wanted[..., j])
         if not np.all(np.isfinite(found[..., j])):
             raise SpecError(f"`{design.fixed[j]}` cannot have the value {float(np.ravel(wanted[..., j])[0]):g}.")
-    if len(own) > 1:
-        family = correlation_of(len(own))
-        matrix = _checked(family.matrix(wanted[..., own]), [design.fixed[j] for j in own])
-        found[..., own] = CORRELATION.of(family.partial(matrix))
+    if own:
+        family = residual_family(design.layout)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            partial = family.partial_of(wanted[..., own])
+        _checked(correlation_matrix(family, partial), [design.fixed[j] for j in own])
+        found[..., own] = CORRELATION.of(partial)
     return found
 
 

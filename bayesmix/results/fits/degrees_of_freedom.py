@@ -38,12 +38,17 @@ def resolve_df(fit: FitRecord, df: str | None) -> str:
                 f"df={df!r} is for estimates; a posterior's intervals are quantiles of its draws. Leave it."
             )
         return "posterior"
-    if df in NAMES and not is_linear(fit):
+    if df in NAMES and not has_freedom(fit):
         raise SpecError(
             f"{NAMES[df]} degrees of freedom are for linear mixed models of one response with one residual variance;"
             " here z tests hold."
         )
-    return df or ("satterthwaite" if is_linear(fit) else "asymptotic")
+    return df or ("satterthwaite" if has_freedom(fit) else "asymptotic")
+
+
+def has_freedom(fit: EstimateRecord) -> bool:
+    """Whether tests of fixed effects have degrees of freedom: normal responses with a covariance of their own."""
+    return is_linear(fit) or (fit.spec.has_row_covariance and isinstance(fit.point.method, Reml | Ml))
 
 
 def is_linear(fit: EstimateRecord) -> bool:

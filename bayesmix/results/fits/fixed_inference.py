@@ -14,6 +14,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.errors import BayesmixError, PredictionWarning, SpecError, warn_user
 from bayesmix.inference.estimation.cluster_robust import ClusterRobust
+from bayesmix.inference.estimation.correlated_inference import correlated_kenward_roger, correlated_satterthwaite
 from bayesmix.inference.estimation.fixed_tests import Asymptotic, FTest
 from bayesmix.inference.estimation.kenward_roger import KenwardRoger, kenward_roger
 from bayesmix.inference.estimation.methods import Reml
@@ -160,7 +161,7 @@ def fixed_inferences(
     fit : of the design, in whose coordinates the others are.
     """
     method, fitted = resolve_df(fit, df), (found.converged & ~found.failed).tolist()
-    if method == "satterthwaite":
+    if method == "satterthwaite" and not fit.spec.has_row_covariance:
         every: Iterable[Provider | None] = satterthwaite_of_all(fit.design, responses[0], fit.point, found)
     elif method == "asymptotic":
         every = map(Asymptotic, found.beta_cov)
@@ -184,9 +185,14 @@ def _alone(
 def _provider(fit: EstimateRecord, method: str) -> Provider:
     match method:
         case "satterthwaite":
+            if fit.spec.has_row_covariance:
+                return correlated_satterthwaite(fit.design, fit.spec, fit.point)
             return satterthwaite(fit.design, fit.point)
         case "kenward-roger":
-            return _checked(kenward_roger(fit.design, estimate_again(fit, Reml()).point))
+            point = estimate_again(fit, Reml()).point
+            if fit.spec.has_row_covariance:
+                return correlated_kenward_roger(fit.design, fit.spec, point)
+            return _checked(kenward_roger(fit.design, point))
         case _:
             return Asymptotic(fit.point.beta_cov)
 

@@ -14,10 +14,11 @@ from bayesmix.language.families.bounds import truncated
 from bayesmix.language.families.family import Family
 from bayesmix.results.fits.accessors import over_rows
 from bayesmix.results.fits.chosen_parameter import choose
+from bayesmix.results.fits.correlated_residuals import normalized_residuals
 from bayesmix.results.fits.records import FitRecord
 from bayesmix.results.fits.row_parameters import at_weights, row_parameters
 
-KINDS = ("response", "pearson", "deviance", "quantile")
+KINDS = ("response", "pearson", "deviance", "quantile", "normalized")
 EDGE = 1e-15  # probabilities closer to 0 or 1 have no finite normal quantile
 
 
@@ -79,16 +80,7 @@ def response_residuals(family: Family, outcome: Outcome, parameters: Sequence[Ar
             return np.asarray(raw)
 
 
-def residuals(fit: FitRecord, kind: str, *, response: str | None = None, seed: int = 0) -> Array:
-    """Residuals of the rows of a fit, ``(n,)``; of a posterior's predictive distribution where they are quantiles.
-
-    Parameters
-    ----------
-    response : of several; the first by default.
-    """
-    check_kind(kind)
-    number = choose(fit.spec, response=response).response
-    family, outcome = fit.spec.responses[number].family, fit.design.outcomes[number]
+def _check_suited(family: Family, outcome: Outcome, kind: str) -> None:
     if family.levels and kind != "quantile":
         raise SpecError(
             f"Categories are no numbers and have no {kind} residuals. Their quantile residuals are normal if the model"
@@ -99,6 +91,34 @@ def residuals(fit: FitRecord, kind: str, *, response: str | None = None, seed: i
             f"Residuals of kind `{kind}` compare values with means: of censored or truncated responses neither is what"
             ' was observed. Quantile residuals take bounds into account: kind="quantile".'
         )
+
+
+def _normalized(fit: FitRecord) -> Array:
+    if not fit.spec.has_row_covariance:
+        raise SpecError(
+            'Residuals of kind "normalized" are those of a residual structure made independent; this model has none'
+            ' and they are those over their standard deviation: kind="pearson", or "quantile".'
+        )
+
+    def normalized(eta: Array, values: Parameters) -> Array:
+        return normalized_residuals(fit.design, fit.spec, values, eta)
+
+    return over_rows(fit, normalized)
+
+
+def residuals(fit: FitRecord, kind: str, *, response: str | None = None, seed: int = 0) -> Array:
+    """Residuals of the rows of a fit, ``(n,)``; of a posterior's predictive distribution where they are quantiles.
+
+    Parameters
+    ----------
+    response : of several; the first by default.
+    """
+    check_kind(kind)
+    number = choose(fit.spec, response=response).response
+    if kind == "normalized":
+        return _normalized(fit)
+    family, outcome = fit.spec.responses[number].family, fit.design.outcomes[number]
+    _check_suited(family, outcome, kind)
 
     def parameters(eta: Array, values: Parameters) -> tuple[Array, ...]:
         return row_parameters(fit.spec, eta, values, response=number)

@@ -9,7 +9,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.parameters.names import Parameters
-from bayesmix.inference.parameters.natural_scale import correlation_of
+from bayesmix.inference.parameters.residual_families import correlation_of
 from bayesmix.language.families.derivatives import weighted_all
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import CORRELATION

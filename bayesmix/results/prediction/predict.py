@@ -16,6 +16,7 @@ from bayesmix.language.families.bounds import truncated
 from bayesmix.language.families.family import Family
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose
+from bayesmix.results.fits.correlated_residuals import correlated_noise
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
 from bayesmix.results.fits.row_parameters import at_weights, residual_root, row_parameters
 from bayesmix.results.prediction.response_mean import averaged_mean
@@ -104,6 +105,10 @@ def _responses(
     if spec.rescor:
         streams = [rng, *(_generator(rows, seed, other) for other in range(1, response + 1))]
         return _correlated_response(spec, rows, row_parameters(spec, eta, values, response=response), eta, streams)
+    if rows.data.blocks is not None:
+        mean, sigma = row_parameters(spec, eta, values)
+        (spread,) = at_weights(spec.responses[0].family, [sigma], rows.weights)
+        return mean + spread * correlated_noise(rows.data.blocks, values.beta, seed)
     rng = rng if response == 0 else _generator(rows, seed, response)
     parameters = row_parameters(spec, eta, values, response=response)
     return sample_response(spec.responses[response].family, rows, parameters, rng)

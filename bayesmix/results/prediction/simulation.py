@@ -51,6 +51,12 @@ def simulate(  # noqa: PLR0913 - options of a prediction, named
     check_options("response", groups, fit.design.terms)
     if n < 1:
         raise SpecError(f"n={n}: simulate at least one set of responses.")
+    if newdata is not None and fit.spec.has_row_covariance:
+        raise SpecError(
+            f"`{fit.spec.formula.residual}` correlates residuals within the blocks of the data: simulate(newdata=) does"
+            " not know those of other rows. Leave newdata out, or ask for single rows:"
+            ' predict(newdata, kind="response").'
+        )
     estimand = Estimand("response", groups, response=response)
     chosen, rows = chosen_of(fit, estimand), rows_of(fit, estimand, newdata, offset)
     size = too_much(float(n) * len(rows.index))

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.errors import BayesmixError, BayesmixWarning, DataError, warn_user
+from bayesmix.inference.estimation.estimate import working_coordinates
 from bayesmix.inference.estimation.methods import Agq, Laplace, Method, Ml, Reml
 from bayesmix.inference.estimation.optimise import Optimum, Status
 from bayesmix.inference.estimation.point_estimate import PointEstimate
-from bayesmix.inference.least_squares.scaling import coordinates
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
 from bayesmix.inference.sampling.draws import Draws
@@ -303,6 +303,6 @@ def _estimate(tree: xr.DataTree, fitted: Fitted) -> EstimateRecord:
         df=words["df"],
         singular=tuple(words["singular"]),
         optimum=Optimum(**derivatives, **words["optimum"], status=Status[words["status"]]),
-        coordinates=coordinates(fitted.design),
+        coordinates=working_coordinates(fitted.design, fitted.spec),
     )
     return EstimateRecord(fitted, point)

@@ -22,7 +22,7 @@ from bayesmix.inference.parameters.correlation import OneNumber
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import corr_effects, sd_effects
 from bayesmix.language.formula.vocabulary import STRUCTURES
-from bayesmix.results.fits.degrees_of_freedom import is_linear
+from bayesmix.results.fits.degrees_of_freedom import has_freedom, is_linear
 from bayesmix.results.fits.fixed_inference import FixedInference, fixed_inference, fixed_table
 from bayesmix.results.fits.linear_predictor import number_names
 from bayesmix.results.fits.robust_covariance import RobustCovariance
@@ -35,6 +35,7 @@ from bayesmix.results.tables.coefficient_tables import (
 )
 from bayesmix.results.tables.posterior_summary import Cells, convergence_lines, heading_lines, p_direction
 from bayesmix.results.tables.posterior_summary import sections as posterior_sections
+from bayesmix.results.tables.residual_matrix import residual_matrix_section
 from bayesmix.results.tables.summary_sections import (
     DIGITS,
     Section,
@@ -118,7 +119,7 @@ def summarise_estimate(fit: EstimateRecord, df: str | None = None, vcov: RobustC
     if fit.spec.is_simple:
         parts = (residuals_section(fit), _variances(fit), *fixed, _correlation(fit))
     else:
-        parts = (_variances(fit), *fixed, _numbers(fit))
+        parts = (_variances(fit), *fixed, _numbers(fit), residual_matrix_section(fit))
     return Summary((_heading(fit, inference), _criteria(fit), *parts, Section("messages", tuple(_messages(fit)))))
 
 
@@ -144,8 +145,9 @@ def _heading(fit: EstimateRecord, inference: FixedInference) -> Section:
 def _title(fit: EstimateRecord, inference: FixedInference) -> str:
     has_effects = bool(fit.design.terms)
     match fit.point.method:
-        case Reml() | Ml() if is_linear(fit):
+        case Reml() | Ml() if has_freedom(fit):
             is_exact = fit.method == "REML" and not has_effects and inference.letter == "t" and inference.vcov is None
+            is_exact = is_exact and is_linear(fit)
             detail = (
                 ". t-tests are exact, on n - p degrees of freedom"
                 if is_exact
@@ -242,7 +244,10 @@ def _correlation_columns(terms: Sequence[Term], matrices: Sequence[Array], rows:
 def _fixed(inference: FixedInference, part: CoefficientTable, table: pd.DataFrame) -> Section:
     if table.empty:
         return Section(part.name, (), table)
-    lines = _fixed_lines(table, part.words, inference.letter)
+    letter = inference.letter
+    if letter == "t" and np.isinf(table["df"]).all():  # what the covariance of the fixed effects does not depend on
+        letter, table = "z", table.drop(columns="df")
+    lines = _fixed_lines(table, part.words, letter)
     return Section(part.name, (f"{part.title}:", *lines), table, part.title)
 
 

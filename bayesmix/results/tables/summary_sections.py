@@ -144,6 +144,8 @@ def kind_of_model(fit: FitRecord) -> str:
 
 
 def _kind(spec: ModelSpec) -> str:
+    if spec.has_row_covariance:
+        return "Linear"
     if len(spec.predictors) == 1:
         return "Linear" if spec.is_linear else "Generalized linear"
     has_several, has_formulas = len(spec.responses) > 1, any(one.parameter for one in spec.predictors)

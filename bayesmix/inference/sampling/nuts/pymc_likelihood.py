@@ -11,7 +11,8 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.response import Outcome
-from bayesmix.inference.parameters.natural_scale import correlation_of, entries_of
+from bayesmix.inference.parameters.natural_scale import entries_of
+from bayesmix.inference.parameters.residual_families import correlation_of
 from bayesmix.inference.sampling.nuts.shared_data import Packed
 from bayesmix.language.families import multivariate_normal
 from bayesmix.language.families.bounds import observed
