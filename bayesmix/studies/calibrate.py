@@ -14,6 +14,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,7 +35,8 @@ from bayesmix.results.fits.linear_predictor import flatten, linear_predictor, lo
 from bayesmix.results.fits.model_fingerprint import parts_of_model
 from bayesmix.results.fits.records import Fitted
 from bayesmix.results.fits.refit import sample_model
-from bayesmix.studies.prior_simulation import draw_parameters, simulate_response
+from bayesmix.results.prediction.simulation import replicated
+from bayesmix.studies.prior_simulation import draw_parameters
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 
 LIKELIHOOD = "log-likelihood"
+WIDTH = 80  # of lines of text
 CHAINS = 2
 REFERENCE = 20_000  # sets of uniform ranks that give the band its level
 
@@ -75,6 +78,7 @@ class Calibration:
     failed: int = 0  # replicates that could not be fitted
     lost: int = 0  # replicates whose processes were killed
     uncertified: Calibration | None = None  # replicates in which the marginal sampler's certificate did not hold
+    rule: str = ""  # how simulated responses are censored, in words
 
     @property
     def table(self) -> pd.DataFrame:
@@ -148,6 +152,7 @@ class Calibration:
             lines.append(f"{self.failed} of {total} simulated data sets could not be fitted.")
         if self.lost:
             lines.append(f"{self.lost} of {total} replications were lost: their processes were killed.")
+        lines += wrap(self.rule, WIDTH)
         return "\n".join(lines)
 
     def _tests(self) -> Iterator[str]:
@@ -240,7 +245,9 @@ def calibrate(  # noqa: PLR0913 - options of a study, named
     held = np.array([certified for _, certified in found])
     apart = None if held.all() else Calibration(frame[~held].reset_index(drop=True), ranks, level)
     failed, lost = len(results) - len(found), replicates - len(results)
-    return Calibration(frame[held].reset_index(drop=True), ranks, level, failed, lost, apart)
+    return Calibration(
+        frame[held].reset_index(drop=True), ranks, level, failed, lost, apart, other.design.censoring_rule
+    )
 
 
 def _study(setting: Setting, seed: int) -> str:
@@ -255,8 +262,7 @@ def replicate(setting: Setting, seed: np.random.SeedSequence) -> tuple[Array, bo
     rng = np.random.default_rng(seed)
     truth = draw_parameters(setting.priors, setting.design, rng)
     numbers = [int(number >> 1) for number in seed.generate_state(2)]
-    simulated = simulate_response(setting.spec, setting.design, truth, numbers[0])
-    drawn = [outcome.y for outcome in simulated.outcomes]
+    drawn = replicated(setting.spec, setting.design, truth, groups="fitted", seed=numbers[0])
     fitted = replace(setting.fitted, design=setting.fitted.design.with_response(*drawn))
     draws = max(math.ceil(setting.ranks * setting.thin / CHAINS), 4)
     with warnings.catch_warnings():

@@ -207,7 +207,6 @@ def power(  # noqa: PLR0913 - options of a study, named
     if replicates < 2:
         raise SpecError(f"replicates={replicates}: at least two are needed.")
     source = fit.estimate() if isinstance(fit, Model) else fit
-    source.design.with_response(*(outcome.y for outcome in source.design.outcomes))  # refuses censored ones
     changes = dict(effect or {})
     values = changed_parameters(source, changes)
     setting, words = _setting(source, _drawn(values, replicates, seed), changes, (test, df, statistic))
@@ -265,7 +264,8 @@ def _tested(source: Fit, changes: Mapping[str, float]) -> str:
 def _source(source: Fit, changes: Mapping[str, float]) -> str:
     kind = f"{source.method} estimate" if isinstance(source, EstimateRecord) else "posterior, a draw for each data set"
     text = ", ".join(f"{name} = {value:g}" for name, value in changes.items())
-    return kind + f", with {text}" * bool(changes)
+    rule = source.design.censoring_rule
+    return kind + f", with {text}" * bool(changes) + f". {rule}" * bool(rule)
 
 
 # ---- sizes ------------------------------------------------------------------------------------------------------

@@ -12,11 +12,9 @@ from bayesmix.inference.parameters.centring import to_zero
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors
-from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.on_link import CoefficientPrior, OnLink, natural
 from bayesmix.language.priors.prior import Prior
 from bayesmix.language.priors.random import Generator, draw_in_order, draw_prior
-from bayesmix.results.prediction.simulation import replicated
 
 
 def draw_parameters(priors: Priors, design: Design, rng: Generator) -> Parameters:
@@ -54,8 +52,3 @@ def _draw_sd(priors: Sequence[Prior], unit: float, rng: Generator) -> Array:
         shares = rng.dirichlet(np.full(len(joint), concentration))
         sd[joint] = unit * rng.gamma(shape, scale) * np.sqrt(len(joint) * shares)
     return sd
-
-
-def simulate_response(spec: ModelSpec, design: Design, values: Parameters, seed: int) -> Design:
-    """The design with responses drawn given the parameters."""
-    return design.with_response(*replicated(spec, design, values, groups="fitted", seed=seed))

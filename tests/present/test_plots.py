@@ -350,6 +350,32 @@ def test_predictive_figures(posterior_of):
     assert counts.axes[0].get_xlabel() == "incidence"
 
 
+TIMES = np.array([1.0, 2.0, 2.0, 3.0, 5.0, 8.0, 8.0, 9.0])
+
+
+def of_censored_times(status):
+    data = {"y": TIMES, "c": np.resize([0, status, 0], 8)}
+    post = bmx.Model("y | cens(c) ~ 1", data, family="exponential").sample(draws=50, chains=2, progress=False)
+    return bmx.plots.ppc(post)
+
+
+def test_predictive_figure_of_censored_responses():
+    """Shares by Kaplan and Meier: of those at risk at each time."""
+    axis = of_censored_times(1).axes[0]
+    share, expected = 1.0, [1.0]
+    for value in np.unique(TIMES):
+        events = np.sum((value == TIMES) & (np.resize([0, 1, 0], 8) == 0))
+        share *= 1.0 - events / np.sum(value <= TIMES)
+        expected.append(share)
+    np.testing.assert_allclose(lines(axis)[-1][:, 1], expected, rtol=1e-12)
+    assert len(axis.lines) == 51
+
+
+@pytest.mark.slow
+def test_predictive_figure_of_left_censored_responses():
+    assert "censored values drawn" in of_censored_times(-1).legends[0].get_texts()[0].get_text()
+
+
 def test_predictive_checks_of_one_of_several_responses():
     from breadth_fits import RESPONSES, posterior
 

@@ -207,11 +207,20 @@ def test_refused(name, trial):
         power(trial, progress=False, **options)
 
 
-def test_censored_responses_are_refused(trial):
-    """What was censored in new data is not known."""
-    data = {"y": trial.design.y, "c": np.where(trial.design.y > 0.5, "right", "none"), "g": np.repeat(np.arange(8), 4)}
-    with pytest.raises(SpecError, match="New responses in place of censored ones"):
-        power(bmx.Model("y | cens(c) ~ 1 + (1 | g)", data), test="Intercept", progress=False)
+@pytest.mark.slow
+def test_responses_are_censored_as_those_of_the_data(trial):
+    """Of a t test whose responses are censored above a limit in half of the rows: less power than of all of them."""
+    rng = np.random.default_rng(1)
+    x = np.resize([0.0, 1.0], 80)
+    y = 0.6 * x + rng.normal(size=80)
+    data = {"x": x, "y": np.minimum(y, 0.3), "c": np.where(y > 0.3, "right", "none")}
+    options = {"test": "x", "effect": {"x": 0.6, "sigma": 1.0}, "replicates": 200, "progress": False}
+    censored = power(bmx.Model("y | cens(c) ~ x", data), **options)
+    whole = power(bmx.Model("y ~ x", data | {"y": y}), **options)
+    assert "Simulated responses are censored in the intervals" in " ".join(str(censored).split())
+    assert float(censored.table["power"].iloc[0]) < float(whole.table["power"].iloc[0])
+    assert float(censored.table["coverage"].iloc[0]) > 0.9
+    assert abs(float(censored.table["bias"].iloc[0])) < 0.06
 
 
 def test_nothing_is_said_where_nothing_could_be_fitted(study):

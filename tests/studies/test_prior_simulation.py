@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 import bayesmix as bmx
-from bayesmix.studies.prior_simulation import draw_parameters, simulate_response
+from bayesmix.results.prediction.simulation import replicated
+from bayesmix.studies.prior_simulation import draw_parameters
 
 N, DRAWS = 24, 1500
 X = np.linspace(4.0, 8.0, N)
@@ -74,7 +75,8 @@ def test_responses_are_drawn_given_the_parameters(drawn) -> None:
     model, values = drawn
     scaled = []
     for seed, one in enumerate(values[:60]):
-        design = simulate_response(model.spec, model.design, one, seed)
+        drawn_y = replicated(model.spec, model.design, one, groups="fitted", seed=seed)
+        design = model.design.with_response(*drawn_y)
         (term,) = design.terms
         eta = design.X @ one.beta + np.sum(term.z * one.b[0][term.codes], axis=1)
         scaled.append((design.y - eta) / float(one.dispersion))

@@ -138,13 +138,19 @@ class Design:
         return [j for j, owner in enumerate(self.layout.owners) if owner == predictor]
 
     def with_response(self, *y: Array) -> Design:
-        """Other responses ``(n,)`` on the same rows, one for each that there is."""
+        """Other responses ``(n,)`` on the same rows, one for each that there is; censored as `Bounds.rule` says."""
         found = zip(self.outcomes, y, strict=True)
         outcomes = tuple(outcome.with_values(values) for outcome, values in found)
         if self.source is None:
             return replace(self, outcomes=outcomes)
         source = replace(self.source, responses=tuple(self._of_all_rows(values) for values in y))
         return replace(self, outcomes=outcomes, layout=replace(self.layout, source=source))
+
+    @property
+    def censoring_rule(self) -> str:
+        """How simulated responses are censored, in words; empty where none is."""
+        rules = (outcome.bounds.rule for outcome in self.outcomes if outcome.bounds is not None)
+        return " ".join(dict.fromkeys(filter(None, rules)))
 
     def _of_all_rows(self, values: Array) -> Array:
         """Values ``(n_given,)`` of the rows of the data as given, missing where a row is not used."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.columns import Factor, Numeric, Variable, drop_unused, name_all, name_rows
-from bayesmix.errors import DataError, SpecError
+from bayesmix.errors import DataError
 from bayesmix.language.families.bounds import Bounds
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.support import COUNTABLE
@@ -54,19 +54,11 @@ class Outcome:
         return len(mine) == len(theirs) and all(map(np.array_equal, mine, theirs))
 
     def with_values(self, y: Array) -> Outcome:
-        """Other values of the same rows, all of them seen.
-
-        Raises
-        ------
-        SpecError
-            If the rows are censored: nobody knows which of other values would be.
-        """
-        if self.bounds is not None and self.bounds.is_censored.any():
-            raise SpecError(
-                "New responses in place of censored ones would have to be censored, and how is not known: this needs a"
-                " model without cens()."
-            )
-        return replace(self, y=y)
+        """Other values of the same rows, as they would have been seen: `Bounds.rule` says when they are censored."""
+        if self.bounds is None:
+            return replace(self, y=y)
+        seen, bounds = self.bounds.of_new(y)
+        return replace(self, y=seen, bounds=bounds)
 
     def take(self, part: Array) -> Outcome:
         """Some of the rows."""

@@ -27,9 +27,9 @@ REACH = 2.0**40  # standard deviations from the mean beyond which no quantile is
 class Bounds:
     """What is known of responses beside values ``(n,)``: ends of intervals, infinite where there is none."""
 
-    low: Array  # of a censored response, which is larger; of others the value itself
+    low: Array  # of a censored response, which is larger; of one that is never censored the value itself
     high: Array  # which is at most that
-    is_censored: Array  # whether the interval is all that is known
+    is_censored: Array  # whether the interval is all that is known; else the interval in which it would be
     lower: Array  # smallest value that could be observed
     upper: Array  # largest one
 
@@ -63,6 +63,44 @@ class Bounds:
     def whole(self) -> Bounds:
         """The same ranges of responses that are not censored."""
         return replace(self, is_censored=np.zeros_like(self.is_censored))
+
+    def inside(self, family: Family) -> Bounds:
+        """Ranges of the values behind censored responses: what is known of them."""
+        above = np.floor(self.low) + 1.0 if family.values.is_discrete else self.low
+        lower, upper = np.maximum(self.lower, above), np.minimum(self.upper, self.high)
+        lower, upper = np.where(self.is_censored, (lower, upper), (self.lower, self.upper))
+        return replace(self.whole(), lower=lower, upper=upper)
+
+    def of_new(self, y: Array) -> tuple[Array, Bounds]:
+        """What would be seen of new values ``(n,)``, and what would be known of them: see `rule`."""
+        known = self._for_all_rows()
+        is_in = (known.low < y) & (y <= known.high)
+        end = np.where(np.isfinite(known.low), known.low, known.high)
+        return np.where(is_in, end, y), replace(known, is_censored=is_in)
+
+    @property
+    def rule(self) -> str:
+        """How new values are censored, in words; empty where none is."""
+        if not np.any(self.low < self.high):
+            return ""
+        known = self._for_all_rows()
+        if np.all(known.low < known.high):
+            return "Simulated responses are censored in the intervals in which those of the data would be."
+        return (
+            "Simulated responses are censored in rows in which those of the data are, where they fall in the same"
+            " interval; rows that are seen stay seen."
+        )
+
+    def _for_all_rows(self) -> Bounds:
+        """A limit of detection, an end of observation: the interval that all censored rows have, of all rows."""
+        own = self.low < self.high
+        low, high = np.unique(self.low[own]), np.unique(self.high[own])
+        if not len(low) == len(high) == 1:
+            return self
+        seen = self.low[~own]
+        if np.any((low[0] < seen) & (seen <= high[0])):
+            return self
+        return replace(self, low=np.full_like(self.low, low[0]), high=np.full_like(self.high, high[0]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,8 +250,11 @@ def _truncated_sample(family: Family, within: Interval, bounds: Bounds) -> Calla
                 return drawn
             drawn = np.where(is_out, family.sample(rng, trials, mu, *others), drawn)
         is_out = (drawn < bounds.lower) | (drawn > bounds.upper)
-        share = rng.random(drawn.shape)
-        return np.where(is_out, _quantile(family, within, share, trials, mu, *others), drawn)
+        rows = [np.broadcast_to(one, drawn.shape)[is_out] for one in (trials, mu, *others)]
+        own = _mapped(within, lambda one: np.broadcast_to(one, drawn.shape)[is_out])
+        if own is not None:
+            drawn[is_out] = _quantile(family, own, rng.random(len(rows[0])), *rows)
+        return drawn
 
     return sample
 

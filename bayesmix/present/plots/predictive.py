@@ -18,7 +18,7 @@ from bayesmix.present.plots.canvas import BLUE, INK, ORANGE, PALE, Canvas, legen
 from bayesmix.present.plots.draws import figure_of
 from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.prediction.predict import Groups
-from bayesmix.results.prediction.simulation import check_whole, posterior_predictive
+from bayesmix.results.prediction.simulation import completed, posterior_predictive
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bayesmix.model import Model
 
 
+POINTS = 2_000  # of a curve
 SETS = 50  # of responses, drawn as lines
 FAR = 30.0  # how many times farther than the data the prior may reach on a linear axis
 
@@ -38,7 +39,9 @@ def ppc(post: Posterior, *, groups: Groups = "fitted", seed: int = 0, response: 
     """Draw the distribution of the responses beside those of replicated data.
 
     Counts have a rootogram: how often each count occurs, with the interval of how often it is predicted to. Categories
-    have bars of their shares, with the interval of the shares that are predicted.
+    have bars of their shares, with the interval of the shares that are predicted. Where responses are censored the
+    curves are shares of rows above a value: of right-censored data Kaplan and Meier's, which takes what censors for
+    independent of the response; of others that of data completed by the model, on average.
 
     Parameters
     ----------
@@ -50,10 +53,11 @@ def ppc(post: Posterior, *, groups: Groups = "fitted", seed: int = 0, response: 
     import arviz as az
 
     number = choose(post.spec, response=response).response
-    check_whole(post, number)
     chosen, outcome = post.spec.responses[number], post.design.outcomes[number]
     counts = chosen.family.values.is_discrete
     replicated = posterior_predictive(post, groups=groups, seed=seed)[chosen.name or "y"]
+    if outcome.bounds is not None and outcome.bounds.is_censored.any():
+        return _above(post, number, replicated.to_numpy(), seed)
     if chosen.family.levels:
         return _shares(outcome.y, replicated.to_numpy(), chosen.family.levels, (chosen.label, BLUE, "predicted"))
     tree = _tree(replicated, outcome.y, int if counts else float)
@@ -124,6 +128,40 @@ def _shares(y: Array, replicated: Array, levels: Sequence[str], words: tuple[str
     handles: list[Artist] = [Patch(facecolor=PALE), Line2D([], [], color=colour, marker="o", markersize=5.0)]
     legend_below(figure, handles, ["data", f"{text}: mean and 95 % interval"], columns=2)
     return figure
+
+
+def _above(post: Posterior, number: int, replicated: Array, seed: int) -> Figure:
+    """Shares of rows above each value: of censored data, and of replications ``(chain, draw, n)``."""
+    outcome, label = post.design.outcomes[number], post.spec.responses[number].label
+    flat = replicated.reshape(-1, len(outcome.y))
+    figure, (axis,) = panels(1, columns=1, height=3.4)
+    for row in flat[:: max(1, len(flat) // SETS)][:SETS]:
+        axis.ecdf(row, complementary=True, color=BLUE, alpha=0.25, linewidth=0.8)
+    values, shares, words = _survival(post, number, seed)
+    axis.step(values, shares, where="post", color=INK, linewidth=1.8)
+    least, most = float(outcome.y.min()), float(outcome.y.max())
+    margin = 0.25 * (most - least or 1.0)
+    axis.set_xlim(max(least - margin, min(float(flat.min()), least)), most + margin)
+    axis.set(xlabel=label, ylabel="share of rows above this value")
+    handles = [Line2D([], [], color=INK, linewidth=1.6), Line2D([], [], color=BLUE, alpha=0.5)]
+    legend_below(figure, [*handles], [f"data, {words}", f"{SETS} replications by the posterior"], columns=2)
+    return figure
+
+
+def _survival(post: Posterior, number: int, seed: int) -> tuple[Array, Array, str]:
+    """Values in order and the shares of rows of the data above each; and how they are found."""
+    from scipy.stats import CensoredData, ecdf
+
+    outcome = post.design.outcomes[number]
+    assert outcome.bounds is not None  # of a censored response
+    is_censored = outcome.bounds.is_censored
+    if np.isposinf(outcome.bounds.high[is_censored]).all():
+        found = ecdf(CensoredData(uncensored=outcome.y[~is_censored], right=outcome.y[is_censored])).sf
+        start = min(float(outcome.y.min()), float(found.quantiles[0]))
+        return np.append(start, found.quantiles), np.append(1.0, found.probabilities), "Kaplan and Meier's curve"
+    drawn = np.sort(completed(post, number, seed).ravel())
+    some = np.unique(np.linspace(0, len(drawn) - 1, POINTS).astype(int))
+    return drawn[some], 1.0 - (some + 1.0) / len(drawn), "censored values drawn by the model"
 
 
 def _by_priors(model: Model, draws: int, seed: int) -> Array:

@@ -200,14 +200,11 @@ def _parameters(fit: PosteriorRecord) -> Iterator[str]:
 def _predictions(fit: PosteriorRecord, response: Response) -> Finding:
     topic = f"Predictions of {response.label}" if len(fit.spec.responses) > 1 else "Predictions"
     bounds = fit.design.outcomes[fit.spec.responses.index(response)].bounds
-    if bounds is not None and bounds.is_censored.any():
-        share = float(np.mean(bounds.is_censored))
-        text = f"{share:.0%} of the responses are censored: no statistic of replicated, whole ones is like theirs."
-        return Finding(topic, True, f"{text} Quantile residuals take what is known of them into account.")
     table = check_statistics(fit, None, groups="fitted", interval=0.95, seed=0, response=response.label)
     odd = table[(table["p"] < TAIL) | (table["p"] > 1.0 - TAIL)]
     if odd.empty:
-        return Finding(topic, True, f"Replicated data have the {', '.join(table.index)} of the data.")
+        whole = "" if bounds is None or not bounds.is_censored.any() else ", completed where they are censored"
+        return Finding(topic, True, f"Replicated data have the {', '.join(table.index)} of the data{whole}.")
     parts = [
         f"{name} {row['observed']:.4g}, replicated {row['lower']:.4g} .. {row['upper']:.4g}"
         for name, row in odd.iterrows()

@@ -13,7 +13,7 @@ from bayesmix.data.columns import name_rows
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.model_design import check_responses
 from bayesmix.data.design.response import WHOLE, Outcome
-from bayesmix.errors import DataError
+from bayesmix.errors import DataError, SpecError
 from bayesmix.language.formula.formulas import bare
 from bayesmix.language.formula.left_sides import name_of
 from bayesmix.language.formula.model_spec import ModelSpec
@@ -32,8 +32,15 @@ def with_new_responses(model: Fitted, y: Any) -> Fitted:
     ------
     DataError
         If values are missing, too many or too few, or none that the family can have.
+    SpecError
+        If the rows are censored: nobody knows which of other values would be.
     """
     spec, design = model.spec, model.design
+    if any(outcome.bounds is not None and outcome.bounds.is_censored.any() for outcome in design.outcomes):
+        raise SpecError(
+            "New responses in place of censored ones would have to be censored, and how is not known: this needs a"
+            " model without cens()."
+        )
     given = _by_response(spec, y)
     found = [_values(design, number, given[number]) for number in range(len(design.outcomes))]
     changed = design.with_response(*found)

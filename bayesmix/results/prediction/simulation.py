@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -109,14 +110,25 @@ def posterior_predictive(post: PosteriorRecord, *, groups: Groups, seed: int) ->
     return xr.Dataset({name: (("chain", "draw", "obs"), y) for name, y in found}, coords=coords)
 
 
-def check_whole(post: PosteriorRecord, number: int) -> None:
-    """Raise `SpecError` where replicated responses are no replications of what was observed: of censored ones."""
-    bounds = post.design.outcomes[number].bounds
-    if bounds is not None and bounds.is_censored.any():
-        raise SpecError(
-            f"{int(bounds.is_censored.sum())} responses are censored; replicated ones are not, and are not like them."
-            ' Quantile residuals compare what is known of each with the model: post.residuals("quantile").'
-        )
+def completed(post: PosteriorRecord, number: int, seed: int) -> Array:
+    """A response in which values stand for censored ones, drawn from what is known of them: ``(chain, draw, n)``.
+
+    Of one that is seen in all rows ``(n,)``. Completed and replicated data have one distribution if the model is right
+    (Gelman, Van Mechelen, Verbeke, Heitjan and Meulders 2005, *Biometrics* 61).
+    """
+    outcome, family = post.design.outcomes[number], post.spec.responses[number].family
+    bounds = outcome.bounds
+    if bounds is None or not bounds.is_censored.any():
+        return outcome.y
+    rows = np.flatnonzero(bounds.is_censored)
+    behind = replace(PredictionRows.of_fit(post.design, number), bounds=bounds.inside(family)).take(rows)
+    found = np.tile(outcome.y, (*post.with_effects.lead, 1))
+    label = post.spec.responses[number].label
+    options = {"kind": "response", "groups": "fitted", "seed": seed + 1}
+    found[..., rows] = predict(
+        post.spec, behind, post.with_effects, **options, chosen=choose(post.spec, response=label)
+    )
+    return found
 
 
 def check_statistics(
@@ -128,11 +140,14 @@ def check_statistics(
     seed: int,
     response: str | None = None,
 ) -> pd.DataFrame:
-    """Summaries of the data beside those of replicated data: ``observed, mean, lower, upper, p``."""
+    """Summaries of the data beside those of replicated data: ``observed, mean, lower, upper, p``.
+
+    Of censored responses those of completed data, on average; each draw is compared with its own.
+    """
     import pandas as pd
 
     number = choose(post.spec, response=response).response
-    check_whole(post, number)
+    observed_y = completed(post, number, seed)
     drawn_y = replicated(post.spec, post.design, post.with_effects, groups=groups, seed=seed)[number]
     family = post.spec.responses[number].family
     counts = family.values.is_discrete
@@ -142,10 +157,10 @@ def check_statistics(
     tail = 50.0 * (1.0 - interval)
     rows = {}
     for name, function in (statistics or known).items():
-        drawn, observed = np.asarray(function(drawn_y)), float(function(post.design.outcomes[number].y))
+        drawn, observed = np.asarray(function(drawn_y)), np.asarray(function(observed_y))
         lower, upper = np.percentile(drawn, [tail, 100.0 - tail])
         share = float(np.mean(drawn > observed) + 0.5 * np.mean(drawn == observed))
-        rows[name] = {"observed": observed, "mean": drawn.mean(), "lower": lower, "upper": upper, "p": share}
+        rows[name] = {"observed": observed.mean(), "mean": drawn.mean(), "lower": lower, "upper": upper, "p": share}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 

@@ -388,3 +388,47 @@ def test_families_with_a_distribution_function_are_all_tried():
         "zero_one_inflated_beta",
     }
     assert set(WITH_TAILS) - alike == set(CASES)
+
+
+# ---- simulated responses ----------------------------------------------------------------------------------------------
+
+OWN = ([1.0, 2.0, -INF, 4.0], [INF, 2.0, 3.0, 6.0], [True, False, True, True])  # low, high, whether it is censored
+LIMIT = ([5.0, 2.0, 3.0, 5.0], [INF, 2.0, 3.0, INF], [True, False, False, True])  # what is above 5 is not seen
+NEW = {  # what is known, new values: what is seen of them, which are censored
+    "in their own intervals": (OWN, [2.0, 9.0, 2.5, 5.0], [1.0, 9.0, 3.0, 4.0], [True, False, True, True]),
+    "outside": (OWN, [0.5, 9.0, 3.5, 7.0], [0.5, 9.0, 3.5, 7.0], [False] * 4),
+    "at the ends": (OWN, [1.0, 2.0, 3.0, 6.0], [1.0, 2.0, 3.0, 4.0], [False, False, True, True]),
+    "beyond a limit": (LIMIT, [9.0, 9.0, 1.0, 5.0], [5.0, 5.0, 1.0, 5.0], [True, True, False, False]),
+}
+
+
+def known(low, high, is_censored):
+    n = len(low)
+    return Bounds(*map(np.array, (low, high, is_censored)), np.full(n, -INF), np.full(n, INF))
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_new_values_are_censored_where_those_of_the_data_are(name):
+    own, values, expected, is_censored = NEW[name]
+    bounds = known(*own)
+    seen, found = bounds.of_new(np.array(values))
+    np.testing.assert_array_equal(seen, expected)
+    np.testing.assert_array_equal(found.is_censored, is_censored)
+    again, both = found.of_new(np.array(values))  # what was seen of others does not matter
+    np.testing.assert_array_equal(again, expected)
+    np.testing.assert_array_equal(both.is_censored, is_censored)
+
+
+def test_the_rule_is_said():
+    assert "rows that are seen stay seen" in known(*OWN).rule
+    assert "would be" in known(*LIMIT).rule
+    assert not known([1.0, 2.0], [1.0, 2.0], [False, False]).rule
+
+
+@pytest.mark.parametrize(("family", "least"), [("poisson", 3.0), ("gaussian", 2.0)])
+def test_values_behind_censored_ones_are_in_their_intervals(family, least):
+    bounds = Bounds(*map(np.array, ([2.0, 4.0], [INF, 4.0], [True, False], [0.0, 1.0], [9.0, 8.0])))
+    inside = bounds.inside(FAMILIES[family])
+    np.testing.assert_array_equal(inside.lower, [least, 1.0])
+    np.testing.assert_array_equal(inside.upper, [9.0, 8.0])
+    assert not inside.is_censored.any()

@@ -15,6 +15,7 @@ from bayesmix.data.design.subset import as_new
 from bayesmix.errors import DataError, SpecError
 from bayesmix.results.criticism.new_level_density import log_density
 from bayesmix.results.fits.linear_predictor import linear_predictor
+from bayesmix.results.prediction.simulation import completed
 
 N, GROUPS = 48, 6
 RNG = np.random.default_rng(11)
@@ -140,17 +141,47 @@ def test_means_are_those_without_bounds(estimates):
         np.testing.assert_allclose(fit.fitted(), normal(fit).mean(), rtol=1e-9)
 
 
-def test_replicated_responses_are_not_compared_with_censored_ones(posterior):
-    with pytest.raises(SpecError, match="responses are censored"):
-        posterior.ppc()
+def test_completed_data_are_drawn_from_what_is_known(posterior):
+    """Means of truncated normal distributions, draw by draw."""
+    y, bounds = completed(posterior, 0, seed=3), posterior.design.outcome.bounds
+    design, values, rows = posterior.design, posterior.with_effects, bounds.is_censored
+    eta = linear_predictor(design.X, design.offset, design.terms, values)[..., rows]
+    sigma = np.asarray(values.dispersion)[..., None]
+    ends = [(end[rows] - eta) / sigma for end in (bounds.low, bounds.high)]
+    own = stats.truncnorm(*ends, eta, sigma)
+    np.testing.assert_array_equal(y[..., ~rows], np.broadcast_to(design.y[~rows], y[..., ~rows].shape))
+    assert np.all((y[..., rows] >= bounds.low[rows]) & (y[..., rows] <= bounds.high[rows]))
+    error = (y[..., rows] - own.mean()).mean(axis=(0, 1)) / np.sqrt(own.var().mean(axis=(0, 1)) / y[..., 0].size)
+    assert np.abs(error).max() < 4.5
+
+
+def test_completed_data_are_compared_with_replicated_ones(posterior):
+    table = posterior.ppc(seed=3)
+    assert table.loc["mean", "observed"] == pytest.approx(completed(posterior, 0, seed=3).mean())
+    assert table["p"].between(0.02, 0.98).all()
     findings = {finding.topic: finding for finding in posterior.diagnose().findings}
-    assert "censored" in findings["Predictions"].text
-    assert findings["Predictions"].good
+    assert "completed where they are censored" in findings["Predictions"].text
 
 
-def test_new_responses_need_a_model_without_censoring(censored):
+def test_wrong_responses_of_censored_rows_are_found():
+    """Times of the same mean that do not vary like exponential ones."""
+    time = 1.0 + 0.05 * np.arange(N) / N
+    data = TABLE.assign(y=np.minimum(time, 1.03), c=np.where(time > 1.03, "right", "none"))
+    post = bmx.Model("y | cens(c) ~ x", data, family="exponential").sample(draws=100, chains=2, progress=False)
+    assert post.ppc().loc["min", "p"] < 0.01
+
+
+def test_new_responses_need_a_model_without_censoring(estimates):
     with pytest.raises(SpecError, match="without cens"):
-        censored.design.with_response(censored.design.y)
+        estimates["censored"].refit(CENSORED["y"].to_numpy())
+
+
+def test_simulated_responses_are_censored_as_the_data_are(censored):
+    latent = LATENT.to_numpy() + 0.1
+    found = censored.design.with_response(latent).outcome
+    np.testing.assert_array_equal(found.bounds.is_censored, STATUS != "none")
+    np.testing.assert_allclose(found.y, np.where(STATUS == "none", latent, CENSORED["y"]))
+    assert not censored.design.with_response(CENSORED["y"].to_numpy() - 1e-9).outcome.bounds.is_censored.any()
 
 
 def test_regressions_of_levels_maximise_the_likelihood_of_what_was_observed(estimates):
