@@ -244,10 +244,8 @@ def calibrate(  # noqa: PLR0913 - options of a study, named
     frame = pd.DataFrame([own for own, _ in found], columns=pd.Index(names, name="parameter"))
     held = np.array([certified for _, certified in found])
     apart = None if held.all() else Calibration(frame[~held].reset_index(drop=True), ranks, level)
-    failed, lost = len(results) - len(found), replicates - len(results)
-    return Calibration(
-        frame[held].reset_index(drop=True), ranks, level, failed, lost, apart, other.design.censoring_rule
-    )
+    failed, lost, rule = len(results) - len(found), replicates - len(results), other.design.censoring_rule
+    return Calibration(frame[held].reset_index(drop=True), ranks, level, failed, lost, apart, rule)
 
 
 def _study(setting: Setting, seed: int) -> str:

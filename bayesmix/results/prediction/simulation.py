@@ -123,11 +123,9 @@ def completed(post: PosteriorRecord, number: int, seed: int) -> Array:
     rows = np.flatnonzero(bounds.is_censored)
     behind = replace(PredictionRows.of_fit(post.design, number), bounds=bounds.inside(family)).take(rows)
     found = np.tile(outcome.y, (*post.with_effects.lead, 1))
-    label = post.spec.responses[number].label
-    options = {"kind": "response", "groups": "fitted", "seed": seed + 1}
-    found[..., rows] = predict(
-        post.spec, behind, post.with_effects, **options, chosen=choose(post.spec, response=label)
-    )
+    chosen, values = choose(post.spec, response=post.spec.responses[number].label), post.with_effects
+    drawn = predict(post.spec, behind, values, kind="response", groups="fitted", seed=seed + 1, chosen=chosen)
+    found[..., rows] = drawn
     return found
 
 

@@ -390,7 +390,7 @@ def test_families_with_a_distribution_function_are_all_tried():
     assert set(WITH_TAILS) - alike == set(CASES)
 
 
-# ---- simulated responses ----------------------------------------------------------------------------------------------
+# ---- simulated responses --------------------------------------------------------------------------------
 
 OWN = ([1.0, 2.0, -INF, 4.0], [INF, 2.0, 3.0, 6.0], [True, False, True, True])  # low, high, whether it is censored
 LIMIT = ([5.0, 2.0, 3.0, 5.0], [INF, 2.0, 3.0, INF], [True, False, False, True])  # what is above 5 is not seen
