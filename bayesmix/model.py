@@ -49,6 +49,7 @@ class Model:
         of a response; a later one is of a parameter where its left side is the name of one, ``sigma``, ``shape``, with
         several responses ``sigma_a``. Bars ``(x | ID | g)`` of one ID, in any of them, share a covariance. Beside a
         response may stand what brms has there: ``y | cens(c, y2) + trunc(lb = 0) + weights(w) ~ ...``, ``trials(n)``,
+        known standard errors ``se(s)`` or ``se(s, sigma = TRUE)``,
         ``rate(d)``. ``c`` is ``"none"``, ``"right"`` (the response is larger than ``y``), ``"left"`` (at most ``y``) or
         ``"interval"`` (larger than ``y``, at most ``y2``), or 0, 1, -1, 2, or TRUE for right. ``weights(w)``
         multiplies log densities, whatever the family: rows that count so often.

@@ -16,7 +16,7 @@ from bayesmix.data.model_file import model_names
 from bayesmix.fit import Posterior
 from bayesmix.inference.sampling.draws import Draws
 from bayesmix.language.families.registry import FAMILIES
-from bayesmix.language.formula.model_spec import PRESETS
+from bayesmix.language.priors.presets import PRESETS
 from bayesmix.present.cli import app
 
 ROOT = Path(__file__).parents[1]

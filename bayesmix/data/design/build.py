@@ -41,6 +41,7 @@ from bayesmix.data.design.matrix import ModelMatrix, assemble, independent, keep
 from bayesmix.data.design.residual_blocks import learn_blocks
 from bayesmix.data.design.response import Outcome, ResponseKind, outcome
 from bayesmix.data.design.rows import Rows, beside, stack
+from bayesmix.data.design.sampling_errors import check_errors, check_weights_beside, standard_errors
 from bayesmix.data.design.smooth_terms import (
     SmoothOfPart,
     learn_smooth_terms,
@@ -152,7 +153,8 @@ def build(
         *numbers,
     )
     check_names(names, terms)
-    observed = tuple(_outcome(one, variables, arguments.weights, rows) for one in responses)
+    is_alone = len(parts) == 1
+    observed = tuple(_outcome(one, variables, arguments.weights, rows, is_alone=is_alone) for one in responses)
     predictors = [
         PredictorEncoder(part.prefix, matrix, part.formula.offsets)
         for part, (matrix, *_) in zip(parts, found, strict=True)
@@ -235,6 +237,8 @@ def _read(table: Table, named: _Named, arguments: Arguments) -> _Read:
     memory: dict[str, Learnt] = {}
     learn_smooths(named.smooths, columns, memory, rows)
     variables = evaluate_beside(beside, columns, memory, rows, count_rows(columns))
+    for one in named.additions:
+        check_errors(one, variables, rows)
     variables |= evaluate_all([*texts, *groups], columns, memory, rows)
     return _Read(columns, gone, rows, variables, memory)
 
@@ -255,16 +259,26 @@ def _bars(parts: Sequence[Part]) -> list[tuple[Bar, list[Effects]]]:
     return found
 
 
-def _outcome(response: ResponseEncoder, variables: Mapping[str, Variable], weights: str | None, rows: Array) -> Outcome:
-    """What was observed of a response, with its own weights or those of the whole model."""
+def _outcome(
+    response: ResponseEncoder, variables: Mapping[str, Variable], weights: str | None, rows: Array, *, is_alone: bool
+) -> Outcome:
+    """What was observed of a response, with its own weights or those of the whole model.
+
+    Known standard errors are weights where the mean's predictor is alone; elsewhere they are predictors themselves.
+    """
     beside = response.additions
+    check_weights_beside(beside, weights)
     if weights and beside.weights:
         raise DataError(f"Weights are given twice, as `weights({beside.weights})` and as `weights=`: leave one out.")
     given = prior_weights(weights, variables, rows)
     found = outcome(response.text, variables, response.kind, given, rows=rows, trials=beside.trials)
     found = replace(found, bounds=bounds_of(beside, found.y, variables, rows))
     counts = prior_weights(beside.weights or None, variables, rows)
-    return found if counts is None else replace(found, weights=counts, is_counted=True)
+    if counts is not None:
+        return replace(found, weights=counts, is_counted=True)
+    if not is_alone or not beside.se:
+        return found
+    return replace(found, weights=standard_errors(beside, variables) ** -2.0, has_known_noise=True)
 
 
 def _source(names: Sequence[str], found: _Read, arguments: Arguments, contrasts: Mapping[str, str]) -> Source:

@@ -36,6 +36,7 @@ class Outcome:
     categories: Categories | None = None  # failure and success, or what the codes 0, 1, ... of `y` stand for
     bounds: Bounds | None = None  # of censored and truncated responses
     is_counted: bool = False  # whether weights are brms's, which multiply log densities whatever the family
+    has_known_noise: bool = False  # whether the weights are inverses of known variances: there is no sigma to estimate
 
     @property
     def arrays(self) -> tuple[Array, ...]:

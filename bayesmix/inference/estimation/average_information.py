@@ -24,13 +24,15 @@ def average_information(problem: LinearProblem, solution: LinearSolution, theta:
 
     What the second derivatives of the covariance add is left out: it vanishes at a minimum.
     """
-    rss, freedom = float(solution.rss), problem.n - problem.p if reml else problem.n
     residual = np.append(-solution.beta, 1.0)
     b, _ = modes(solution.factorisation, residual)
     scores = _rest(problem, [part @ residual for part in problem.moments.B], b)  # Z'P y
     pulls = [_pull(problem, theta, i, scores) for i in range(len(theta))]
     images = [_image(problem, solution, pull) for pull in pulls]
     products = np.array([[_inner(pull, image) for image in images] for pull in pulls])
+    if problem.has_known_noise:
+        return products
+    rss, freedom = float(solution.rss), problem.freedom(reml=reml)
     slopes = np.array([_inner(pull, scores) for pull in pulls])
     return freedom / rss * products - freedom / rss**2 * np.outer(slopes, slopes)
 

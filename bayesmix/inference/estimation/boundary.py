@@ -62,7 +62,7 @@ def _restarted(
     accurate: bool,
 ) -> Optimum:
     """The lowest minimum that searches from elsewhere find, or the one that is known."""
-    is_open = len(optimum.x) == working.size and can_follow(working)
+    is_open = len(optimum.x) == working.size and can_follow(working) and not restarts.has_known_noise
     is_doubtful = bool(singular) or optimum.status is not Status.CONVERGED or is_open
     apart = starts_apart(working.structures) if is_open else iter(())
     starts = chain(restarts.starts(optimum.x, singular, is_doubtful), apart)

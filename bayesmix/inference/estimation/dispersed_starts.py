@@ -68,11 +68,11 @@ def _crude(problem: GeneralizedProblem) -> Iterator[Array]:
     if any(one.family.crude is not None for one in responses):
         for apart in (False, True) if any(one.family.apart is not None for one in responses) else (False,):
             beta = crude(rows.R, responses, working.X, problem.offset, apart=apart)
-            yield np.concatenate([initial_factors(working, SOME), beta])
+            yield np.concatenate([initial_factors(working, SOME), beta[problem.free]])
             if apart:
                 beta = fit_regression(rows, working.X, problem.offset, beta).beta
                 if np.abs(working.X @ beta).max(initial=0.0) <= LARGEST:
-                    yield np.concatenate([initial_factors(working, NONE), beta])
+                    yield np.concatenate([initial_factors(working, NONE), beta[problem.free]])
 
 
 def back_from_ends(problem: GeneralizedProblem, x: Array) -> Iterator[Array]:

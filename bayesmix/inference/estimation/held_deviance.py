@@ -124,7 +124,7 @@ class LinearDeviance(HeldDeviance):
         match held:
             case HeldSd():
                 by_c = by_at * held.unit * math.cosh(c) / (sigma or 1.0)
-                free.append(np.array([by_log_sigma - by_at * at]))
+                free.append(np.array([] if self.problem.has_known_noise else [by_log_sigma - by_at * at]))
             case HeldEffect():
                 by_c = by_row * held.unit
             case HeldDispersion():
@@ -135,17 +135,20 @@ class LinearDeviance(HeldDeviance):
 
     @override
     def at(self, c: float, z: Array) -> float:
-        return self.held.value(c) / math.exp(z[-1]) if isinstance(self.held, HeldSd) else c
+        return self.held.value(c) / (self._sigma(c, z) or 1.0) if isinstance(self.held, HeldSd) else c
 
     @override
     def rest(self, c: float, z: Array, theta: Array) -> tuple[Array, float | None]:
         solution = solve_linear(self.problem, theta)
-        return self.problem.beta_ols + solution.beta, math.sqrt(float(solution.rss) / self.problem.n)
+        beta = self.problem.beta_ols + solution.beta
+        if self.problem.has_known_noise:
+            return beta, None
+        return beta, math.sqrt(float(solution.rss) / self.problem.n)
 
     def _sigma(self, c: float, z: Array) -> float | None:
-        """Residual standard deviation; None where it is at its best."""
+        """Residual standard deviation; None where it is at its best, or known to be one."""
         match self.held:
-            case HeldSd():
+            case HeldSd() if not self.problem.has_known_noise:
                 return math.exp(z[-1])
             case HeldDispersion():
                 return math.exp(c)

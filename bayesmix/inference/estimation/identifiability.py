@@ -138,6 +138,8 @@ def untold(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
 def runaways(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
     """Say which estimates run off to the end of their range, and why: one sentence each."""
     values = point.parameters
+    if design.outcome.has_known_noise:
+        return []
     if spec.is_simple and spec.family.is_normal and design.outcome.bounds is None:
         return _exact_fit(design, point) or _without_noise(design, point)
     found = []

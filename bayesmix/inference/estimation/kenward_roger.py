@@ -7,7 +7,7 @@ restricted information,
     Phi_A = Phi + 2 Phi {sum_ab W_ab (Q_ab - P_a Phi P_b - R_ab / 4)} Phi.
 
 V is relative to the residual variance, whose own derivative needs no rows: ``W^-1 = V - Z G Z'``, so that all follows
-from ``Z'V^-1 Z`` and ``Z'V^-1 X``.
+from ``Z'V^-1 Z`` and ``Z'V^-1 X``. Where the residual variance is known, it is none of the numbers.
 
 References
 ----------
@@ -116,7 +116,10 @@ def kenward_roger(design: Design, point: PointEstimate) -> KenwardRoger:
     G = [factor @ factor.T for factor in working.by_factor(point.theta)]
     S = information.of_columns(p)
     P, Q = _forms(information, directions, G, S, np.linalg.inv(Phi))
-    PhiP, uncertainty = Phi @ P, 2.0 * _inverse(_information(problem, G, directions, weights))
+    W = _information(problem, G, directions, weights)
+    m = len(directions) + int(not problem.has_known_noise)
+    P, Q, W = P[:m], Q[:m, :m], W[:m, :m]
+    PhiP, uncertainty = Phi @ P, 2.0 * _inverse(W)
     R = np.zeros((p, p))
     for (a, b), one in curved.items():
         R += uncertainty[a, b] * _form(S[one.factor], one.matrix, S[one.factor])
@@ -248,7 +251,7 @@ def _distance(problem: LinearProblem, G: Sequence[Array], direction: _Direction)
 
 def _inverse(information: Array) -> Array:
     """Inverse of the information, without directions of which the data say nothing; NaN where there is none."""
-    if not np.all(np.isfinite(information)):
+    if not (information.size and np.all(np.isfinite(information))):
         return np.full(information.shape, np.nan)
     size = np.sqrt(np.maximum(np.diagonal(information), 1e-300))
     values, vectors = np.linalg.eigh(information / np.outer(size, size))

@@ -49,16 +49,17 @@ def starts_again(
 
 
 def fit_linear(problem: LinearProblem, method: Reml | Ml) -> PointEstimate:
-    """Minimise the REML or ML criterion, fixed effects and sigma profiled out."""
+    """Minimise the REML or ML criterion, fixed effects and, unless it is known, sigma profiled out."""
     reml = isinstance(method, Reml)
     working = problem.coordinates
     start = moment_start(problem)
     values = partial(criteria, problem, reml=reml) if problem.n <= FEW_ROWS else None
-    restarts = Restarts(partial(starts_again, working, start), values=values)
+    again = partial(starts_again, working, start)
+    restarts = Restarts(again, values=values, has_known_noise=problem.has_known_noise)
     criterion = _Criterion(problem, reml=reml)
     optimum, singular = search(working, criterion.objective, start, restarts=restarts, accurate=False)
     solution = criterion.solution(optimum.x)
-    sigma2 = float(solution.rss) / (problem.n - problem.p if reml else problem.n)
+    sigma2 = float(problem.residual_variance(solution.rss, reml=reml))
     b, b_cov = _effects(working, solution.factorisation, np.append(-solution.beta, 1.0), sigma2)
     information = solution.factorisation.XX[: problem.p, : problem.p]
     return PointEstimate(
@@ -66,11 +67,11 @@ def fit_linear(problem: LinearProblem, method: Reml | Ml) -> PointEstimate:
         beta=working.T @ (problem.beta_ols + solution.beta),
         beta_cov=sigma2 * working.T @ np.linalg.inv(information) @ working.T.T,
         covariances=tuple(sigma2 * G for G in working.covariances(optimum.x)),
-        dispersion=float(np.sqrt(sigma2)),
+        dispersion=None if problem.has_known_noise else float(np.sqrt(sigma2)),
         b=b,
         b_cov=b_cov,
         criterion=optimum.value,
-        df=problem.p + working.size + 1,
+        df=problem.p + working.size + int(not problem.has_known_noise),
         singular=singular,
         theta=optimum.x,
         optimum=optimum,

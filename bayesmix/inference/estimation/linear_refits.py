@@ -66,7 +66,7 @@ def _estimates(
     working, p, theta = problem.coordinates, problem.p, found.x[some]
     own = of_some(problem, some)
     solution = solve_linear(own, theta)
-    sigma2 = solution.rss / (own.n - p if isinstance(method, Reml) else own.n)
+    sigma2 = own.residual_variance(solution.rss, reml=isinstance(method, Reml))
     scale = sigma2[:, None, None]
     ones = np.ones((len(some), 1))
     b, _ = modes(solution.factorisation, np.concatenate([-solution.beta, ones], axis=1))
@@ -76,7 +76,7 @@ def _estimates(
         beta=(own.beta_ols + solution.beta) @ T.T,
         beta_cov=scale * (T @ np.linalg.inv(information) @ T.T),
         covariances=tuple(scale * G for G in working.covariances(theta)),
-        dispersion=np.sqrt(sigma2),
+        dispersion=None if problem.has_known_noise else np.sqrt(sigma2),
         b=tuple(working.of_terms(b)),
         criterion=found.value[some],
         singular=singular[some],

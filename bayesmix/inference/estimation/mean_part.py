@@ -120,7 +120,7 @@ def _named(part: Term, whole: Term, own: list[int]) -> Term:
 def _is_constant(design: Design, spec: ModelSpec, response: int) -> bool:
     """Whether the noise of a response is of one size in all rows."""
     if spec.is_simple:
-        return True
+        return not design.outcome.has_known_noise
     others = [r for r, one in enumerate(spec.parameters) if one.response == response and one.parameter > 0]
     return all(
         len(design.of_predictor(r)) == 1

@@ -77,7 +77,7 @@ def _named(spec: ModelSpec) -> dict[str, Method]:
     """Methods by the text that stands for them."""
     is_linear = spec.is_linear or spec.has_row_covariance
     own = Ml() if is_linear else Laplace()
-    default = Reml() if is_linear else Laplace()
+    default = Reml() if is_linear or spec.has_one_linear_mean else Laplace()
     return {"reml": Reml(), "ml": own, "laplace": Laplace(), "agq": Agq(), "auto": default}
 
 

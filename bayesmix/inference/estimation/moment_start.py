@@ -30,11 +30,14 @@ def moment_start(problem: LinearProblem) -> Array:
     M, kept = _equations(problem)
     squares = [_squares(part[..., -1]) for part in products.B]
     sides = [*(part.reshape(*part.shape[:-2], -1) for part in squares), products.XX[..., -1:, -1]]
-    right = np.concatenate(sides, axis=-1)[..., kept]
-    solution = np.zeros((*right.shape[:-1], len(M)))
-    solution[..., kept] = right @ np.linalg.pinv(M[np.ix_(kept, kept)], rcond=1e-9, hermitian=True)
+    right = np.concatenate(sides, axis=-1)
+    if problem.has_known_noise:
+        kept, right = kept[:-1], right - M[-1]
+    solution = np.zeros(right.shape)
+    solution[..., kept] = right[..., kept] @ np.linalg.pinv(M[np.ix_(kept, kept)], rcond=1e-9, hermitian=True)
     whole = products.XX[..., -1, -1] / max(problem.n - p, 1)
     noise = np.clip(solution[..., -1], NOISE * whole, np.maximum(whole, 1e-300))
+    noise = np.ones_like(noise) if problem.has_known_noise else noise
     covariances = [
         solution[..., low:high].reshape(*noise.shape, factor.k, factor.k) / noise[..., None, None]
         for factor, (low, high) in zip(working.factors, pairwise(_bounds(problem)), strict=True)

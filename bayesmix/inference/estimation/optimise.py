@@ -281,7 +281,7 @@ def scout(
     H = _first_inverse(x, gradient, np.zeros((0, 0)) if rest is None else rest)
     for _ in range(MAX_SCOUT):
         size = np.maximum(np.abs(x), 1.0)
-        if not np.isfinite(value) or np.max(np.abs(gradient) * size) <= tolerance or is_known(x):
+        if not np.isfinite(value) or np.max(np.abs(gradient) * size, initial=0.0) <= tolerance or is_known(x):
             break
         found = _short_step(counted, x, (value, gradient), -H @ gradient)
         if found is None:

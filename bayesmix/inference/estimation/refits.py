@@ -61,7 +61,7 @@ def _together(
     """Estimates of one batch; None for models that have none."""
     working = near.coordinates
     match method:
-        case Reml() | Ml() if spec.is_linear and not can_follow(working):
+        case Reml() | Ml() if spec.is_linear and (design.outcome.has_known_noise or not can_follow(working)):
             return _refit_linear(design, method, responses[0], near)
         case Laplace() if has_modes(design, spec):
             problem = generalized_problem(design, working, spec)

@@ -1,4 +1,8 @@
-"""Profiled REML and ML criteria of linear mixed models, with exact gradients (Bates et al. 2015, eqs. 30-42)."""
+"""Profiled REML and ML criteria of linear mixed models, with exact gradients (Bates et al. 2015, eqs. 30-42).
+
+Where variances of the responses are known, as those of effect sizes are, rows are weighted by their inverses, and the
+residual variance is one instead of the one at which the criterion is lowest.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,7 @@ class LinearProblem:
     beta_ols: Array  # (..., p) least-squares coefficients of X~
     log_weights: float | Array  # (...,) sum of the log prior weights
     log_T: float  # log|det T|
+    has_known_noise: bool = False  # whether the residual variance is one
 
     @property
     def n(self) -> Any:
@@ -38,6 +43,14 @@ class LinearProblem:
     def p(self) -> int:
         """Number of fixed effects."""
         return int(self.beta_ols.shape[-1])
+
+    def freedom(self, *, reml: bool) -> Any:
+        """Rows that tell of the variances: by REML, less the fixed effects."""
+        return self.n - self.p if reml else self.n
+
+    def residual_variance(self, rss: Any, *, reml: bool) -> Any:
+        """The best one at residual sums of squares ``(...,)``, or the known one."""
+        return np.ones_like(rss) if self.has_known_noise else rss / self.freedom(reml=reml)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +78,7 @@ def linear_problem(design: Design, coordinates: Coordinates) -> LinearProblem:
         beta_ols,
         float(_log_divisors(design).sum()),
         float(np.log(np.abs(np.diagonal(coordinates.T))).sum()),
+        design.outcome.has_known_noise,
     )
 
 
@@ -112,6 +126,8 @@ def of_some(problem: LinearProblem, some: Array) -> LinearProblem:
 
 def check_variation(design: Design, problem: LinearProblem) -> None:
     """Raise `DesignError` where least squares leaves no residual: there is no noise to estimate, nor a posterior."""
+    if problem.has_known_noise:
+        return
     y = design.y - design.offset
     if float(problem.moments.XX[-1, -1]) <= EXACT * max(float(np.sum(design.weights * y**2)), 1e-300):
         raise DesignError(
@@ -153,12 +169,13 @@ def criteria_and_gradients(problem: LinearProblem, theta: Array, *, reml: bool) 
 
 def at_solution(problem: LinearProblem, solution: LinearSolution, theta: Array, *, reml: bool) -> tuple[Array, Array]:
     """The same where the solutions at the points are there."""
-    freedom, p = problem.n - problem.p if reml else problem.n, problem.p
-    if not np.all(solution.rss > 0.0):  # an exact fit, to rounding
+    freedom, p = problem.freedom(reml=reml), problem.p
+    if not np.all((solution.rss > 0.0) | problem.has_known_noise):  # an exact fit, to rounding
         raise np.linalg.LinAlgError("no residual variance is left")
-    value = _profiled(problem, solution, np.log(2.0 * math.pi * solution.rss / freedom), reml=reml)
+    value = _criterion(problem, solution, reml=reml)
     residual = np.concatenate([-solution.beta, np.ones((*solution.rss.shape, 1))], axis=-1)
-    S = (freedom / solution.rss)[..., None, None] * (residual[..., :, None] * residual[..., None, :])
+    precision = np.ones_like(solution.rss) if problem.has_known_noise else freedom / solution.rss
+    S = precision[..., None, None] * (residual[..., :, None] * residual[..., None, :])
     if reml:
         S[..., :p, :p] += np.linalg.inv(solution.factorisation.XX[..., :p, :p])
     return value, _by_theta(problem, solution.factorisation, theta, S)
@@ -172,14 +189,30 @@ def criteria(problem: LinearProblem, theta: Array, *, reml: bool) -> Array:
         some = np.array_split(theta, 2)
         parts = [criteria(problem, half, reml=reml) for half in some] if len(theta) > 1 else [np.full(1, np.inf)]
         return np.concatenate(parts)
-    freedom, is_left = problem.n - problem.p if reml else problem.n, solution.rss > 0.0
-    log_variance = np.log(2.0 * math.pi * np.where(is_left, solution.rss, 1.0) / freedom)
-    return np.where(is_left, _profiled(problem, solution, log_variance, reml=reml), np.inf)
+    if problem.has_known_noise:
+        return _criterion(problem, solution, reml=reml)
+    is_left = solution.rss > 0.0
+    left = replace(solution, rss=np.where(is_left, solution.rss, 1.0))
+    return np.where(is_left, _criterion(problem, left, reml=reml), np.inf)
+
+
+def _criterion(problem: LinearProblem, solution: LinearSolution, *, reml: bool) -> Array:
+    """Criterion ``(...,)`` at the best residual variance, or at the known one."""
+    if problem.has_known_noise:
+        return _at_sigma(problem, solution, np.ones_like(solution.rss), reml=reml)
+    freedom = problem.freedom(reml=reml)
+    return _profiled(problem, solution, np.log(2.0 * math.pi * solution.rss / freedom), reml=reml)
+
+
+def _at_sigma(problem: LinearProblem, solution: LinearSolution, sigma: Array, *, reml: bool) -> Array:
+    """Criterion ``(...,)`` at residual standard deviations ``(...,)``."""
+    value = _profiled(problem, solution, np.log(2.0 * math.pi * sigma**2), reml=reml)
+    return value + solution.rss / sigma**2 - problem.freedom(reml=reml)
 
 
 def _profiled(problem: LinearProblem, solution: LinearSolution, log_variance: Array | float, *, reml: bool) -> Array:
     """Criterion ``(...,)`` at its best sigma, ``log_variance`` the log of 2 pi its square."""
-    freedom = problem.n - problem.p if reml else problem.n
+    freedom = problem.freedom(reml=reml)
     value = solution.factorisation.log_determinant - problem.log_weights + freedom * (1.0 + log_variance)
     return value + (solution.log_det_X - 2.0 * problem.log_T) if reml else value
 
@@ -196,7 +229,7 @@ def profiled_deviance(
     Parameters
     ----------
     factors : relative factors ``(k, k)`` of the grouping factors, any roots of their covariance matrices.
-    sigma : at its best, too, if None.
+    sigma : at its best, too, or known, if None.
     held : ``(a, r)`` holds ``a' beta~`` of the deviation from least squares at ``r``.
 
     Returns
@@ -215,9 +248,9 @@ def profiled_deviance(
         gap = r - float(a @ beta)
         pull = gap / float(a @ direction)
         beta, rss = beta + pull * direction, rss + gap * pull
-    if not rss > 0.0:  # an exact fit, to rounding
+    if not (rss > 0.0 or problem.has_known_noise):  # an exact fit, to rounding
         raise np.linalg.LinAlgError("no residual variance is left")
-    sigma2 = rss / n if sigma is None else sigma**2
+    sigma2 = float(problem.residual_variance(rss, reml=False)) if sigma is None else sigma**2
     value = n * math.log(2.0 * math.pi * sigma2) + rss / sigma2 - problem.log_weights
     value += float(solution.log_determinant)
     residual = np.append(-beta, 1.0)
@@ -239,9 +272,9 @@ def deviance_at_sigma(problem: LinearProblem, theta: Array, sigma: Array, *, rem
         ``(...,)``, and by theta and log sigma ``(..., size + 1)``.
     """
     solution = solve_linear(problem, theta)
-    freedom, p = problem.n - problem.p if reml else problem.n, problem.p
+    freedom, p = problem.freedom(reml=reml), problem.p
     ratio = solution.rss / sigma**2
-    value = _profiled(problem, solution, np.log(2.0 * math.pi * sigma**2), reml=reml) + ratio - freedom
+    value = _at_sigma(problem, solution, sigma, reml=reml)
     residual = np.concatenate([-solution.beta, np.ones((*solution.rss.shape, 1))], axis=-1)
     S = residual[..., :, None] * residual[..., None, :] / np.asarray(sigma)[..., None, None] ** 2
     if reml:

@@ -62,6 +62,7 @@ class Restarts:
     starts: Callable[[Array, Sequence[int], bool], Iterable[Array]]
     is_beyond: Callable[[Array], bool] = never
     values: Values | None = None
+    has_known_noise: bool = False  # a residual variance of one, which cannot vanish
 
 
 def starts_inside(structures: Sequence[Structure], x: Array, singular: Sequence[int]) -> Iterator[Array]:

@@ -14,7 +14,8 @@ from bayesmix.inference.parameters.natural_scale import residual_columns
 from bayesmix.inference.parameters.residual_families import correlation_matrix, residual_family
 from bayesmix.language.families.family import Family, Parameter
 from bayesmix.language.families.link import CORRELATION
-from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.formula.known_errors import SIGMA
+from bayesmix.language.formula.model_spec import ModelSpec, Response
 
 EXACT = 1e-5  # residual over total standard deviation that is zero to rounding
 LARGE = 1e6  # from which on a parameter, or its inverse, cannot be told from the end of its range
@@ -50,6 +51,7 @@ def _beside_means(design: Design, spec: ModelSpec, point: PointEstimate) -> Iter
         parameter = response.family.parameters[one.parameter]
         unit = _unit(parameter, response.family, design.outcomes[one.response].y)
         yield from _exact_fit(parameter, values / unit, name, response.label)
+        yield from _no_noise(response, one.parameter, values / unit, name)
         yield from _limit(parameter, values / unit, name, response.label)
 
 
@@ -98,6 +100,17 @@ def _exact_fit(parameter: Parameter, values: Array, name: str, label: str) -> It
             f" `{label}` there exactly, and the likelihood has no maximum. What is shown is where the search stopped;"
             " standard errors mean nothing. Leave predictors or effects out of a formula, or sample with proper priors"
             " (model.sample())."
+        )
+
+
+def _no_noise(response: Response, parameter: int, values: Array, name: str) -> Iterator[str]:
+    """Whether nothing is left of sigma beside known standard errors."""
+    if response.additions.has_sigma and parameter == SIGMA and np.all(values < EXACT):
+        errors = response.additions.se
+        yield (
+            f"`{name}` runs off to zero: the known standard errors `{errors}` explain all of the variation of"
+            f" `{response.label}` about its predictors. Write `{response.label} | se({errors})`, which is the model"
+            f" without `{name}`, or sample (model.sample())."
         )
 
 

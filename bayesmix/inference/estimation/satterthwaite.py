@@ -9,7 +9,7 @@ combinations with random effects the method of SAS's PROC MIXED (``ddfm=satterth
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,14 +43,14 @@ class Satterthwaite:
     uncertainty: Array  # (m + 1, m + 1) inverse information on (theta, log sigma); (m, m) without a sigma
     beside: tuple[tuple[PointEstimate, PointEstimate], ...]  # the estimate with one theta moved up and down, m pairs
     cov: Array  # (p, p) of the fixed effects
-    slopes: Array  # (m + 1, p, p) derivatives of cov by theta and log sigma
+    slopes: Array  # (m + 1, p, p) derivatives of cov by theta and log sigma, or (m, p, p)
     widths: Array  # (m,) distances of the estimates beside
     has_scale: bool = True  # whether log sigma is the last parameter, to whose square all variances are proportional
 
     def df(self, L: Array) -> Array:
         """Degrees of freedom of ``L beta``: ``(r,)`` for ``L (r, p)``."""
         variance = np.sum(L @ self.cov * L, axis=1)
-        return self._freedom(variance, np.column_stack([np.sum(L @ slope * L, axis=1) for slope in self.slopes]))
+        return self._freedom(variance, _columns([np.sum(L @ slope * L, axis=1) for slope in self.slopes], len(L)))
 
     def joint(self, L: Array, value: Array) -> FTest:
         """F test of all rows of ``L`` at once, ``value (r,)`` their estimates less the hypothesis.
@@ -72,7 +72,7 @@ class Satterthwaite:
             (variance(up) - variance(down)) / width for (up, down), width in zip(self.beside, self.widths, strict=True)
         ]
         by_scale = [2.0 * here] if self.has_scale else []
-        return self._freedom(here, np.column_stack([*by_theta, *by_scale]))
+        return self._freedom(here, _columns([*by_theta, *by_scale], len(here)))
 
     def _freedom(self, variance: Array, gradient: Array) -> Array:
         """From variances ``(r,)`` and gradients ``(r, m + 1)``; infinite where a variance is known exactly."""
@@ -92,9 +92,10 @@ def satterthwaite(design: Design, point: PointEstimate) -> Satterthwaite:
     covs = _covariances(problem, thetas, sigma)
     moved = [_moved(point, theta, cov) for theta, cov in zip(thetas, covs, strict=True)]
     m = len(point.theta)
-    slopes = _slopes(covs, steps(point.theta, STEP), point.beta_cov)
+    has_scale = not problem.has_known_noise
+    slopes = _slopes(covs, steps(point.theta, STEP), point.beta_cov, has_scale=has_scale)
     pairs = tuple(zip(moved[:m], moved[m:], strict=True))
-    return Satterthwaite(uncertainty, pairs, point.beta_cov, slopes, 2.0 * steps(point.theta, STEP))
+    return Satterthwaite(uncertainty, pairs, point.beta_cov, slopes, 2.0 * steps(point.theta, STEP), has_scale)
 
 
 def satterthwaite_of_all(
@@ -114,14 +115,18 @@ def satterthwaite_of_all(
         own, theta, cov = of_some(problem, some), fits.theta[some], fits.beta_cov[some]
         sigma = np.ones(len(some)) if fits.dispersion is None else fits.dispersion[some]
         uncertainty, h = _uncertainty(own, theta, sigma, reml=isinstance(fits.method, Reml)), steps(theta, STEP)
-        slopes = _slopes(_covariances(own, beside(theta, h), sigma), h, cov)
+        has_scale = not problem.has_known_noise
+        slopes = _slopes(_covariances(own, beside(theta, h), sigma), h, cov, has_scale=has_scale)
         for i, parts in zip(some, zip(uncertainty, cov, slopes, strict=True), strict=True):
-            found[i] = Satterthwaite(parts[0], (), *parts[1:], np.zeros(0))
+            found[i] = Satterthwaite(parts[0], (), *parts[1:], np.zeros(0), has_scale)
     return found
 
 
 def _uncertainty(problem: LinearProblem, theta: Array, sigma: Array, *, reml: bool) -> Array:
-    """Inverse information ``(..., m + 1, m + 1)`` on theta and log sigma: central differences of exact gradients."""
+    """Inverse information ``(..., m + 1, m + 1)`` on theta and log sigma: central differences of exact gradients.
+
+    On theta alone, ``(..., m, m)``, where sigma is known.
+    """
     x = np.concatenate([theta, np.log(sigma)[..., None]], axis=-1)
     h = steps(x, STEP)
     points = beside(x, h)
@@ -130,9 +135,11 @@ def _uncertainty(problem: LinearProblem, theta: Array, sigma: Array, *, reml: bo
     _, gradients = deviance_at_sigma(own, flat[:, :-1], np.exp(flat[:, -1]), reml=reml)
     size = np.maximum(np.abs(x), 1.0)  # by theta the curvature falls with the square of theta
     size[..., -1] = 1.0
-    both = size[..., :, None] * size[..., None, :]
-    values, vectors = np.linalg.eigh(both * symmetric(differences(gradients.reshape(points.shape), h)))
-    usable = values > FLAT * values.max(axis=-1, keepdims=True)
+    free = slice(x.shape[-1] - int(problem.has_known_noise))
+    both = (size[..., :, None] * size[..., None, :])[..., free, free]
+    hessian = symmetric(differences(gradients.reshape(points.shape), h))[..., free, free]
+    values, vectors = np.linalg.eigh(both * hessian)
+    usable = values > FLAT * values.max(axis=-1, keepdims=True, initial=0.0)
     inverse = np.where(usable, 2.0 / np.where(usable, values, 1.0), 0.0)
     return np.asarray(both * ((vectors * inverse[..., None, :]) @ np.swapaxes(vectors, -1, -2)))
 
@@ -149,9 +156,15 @@ def _covariances(problem: LinearProblem, thetas: Array, sigma: Array) -> Array:
     )
 
 
-def _slopes(covs: Array, h: Array, cov: Array) -> Array:
-    """Derivatives of Cov(beta) by theta and log sigma ``(..., m + 1, p, p)``."""
-    return np.concatenate([differences(covs, h), 2.0 * cov[..., None, :, :]], axis=-3)
+def _slopes(covs: Array, h: Array, cov: Array, *, has_scale: bool) -> Array:
+    """Derivatives of Cov(beta) by theta ``(..., m, p, p)``, and by log sigma: ``(..., m + 1, p, p)``."""
+    by_theta = differences(covs, h)
+    return np.concatenate([by_theta, 2.0 * cov[..., None, :, :]], axis=-3) if has_scale else by_theta
+
+
+def _columns(parts: Sequence[Array], n: int) -> Array:
+    """Columns ``(n,)`` side by side, of which there may be none."""
+    return np.array(parts).reshape(len(parts), n).T
 
 
 def beside(x: Array, h: Array) -> Array:

@@ -88,7 +88,7 @@ class OnePredictor(Likelihood):
     @property
     @override
     def has_dispersion(self) -> bool:
-        return self.family.dispersion is not None
+        return self.family.dispersion is not None and not self.outcome.has_known_noise
 
     @override
     def jet(self, eta: Array, dispersion: Array) -> Jet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.language.families.family import ClosedForm, Family, Parameter
 from bayesmix.language.families.namespaces import Namespace
+from bayesmix.language.families.noisy import with_errors
 
 
 def _kernel(xp: Namespace, y: Any, _: Any, mu: Any, sigma: Any) -> Any:
@@ -33,7 +35,7 @@ def _log_tails(xp: Namespace, y: Any, _: Any, mu: Any, sigma: Any) -> tuple[Any,
     return xp.log_ndtr(z), xp.log_ndtr(-z)
 
 
-GAUSSIAN = Family(
+_GAUSSIAN = Family(
     "gaussian",
     (Parameter("mu", ("identity", "log", "inverse")), Parameter("sigma", unit="response", exact="zero")),
     "real",
@@ -52,3 +54,4 @@ GAUSSIAN = Family(
     has_scale=True,
     is_normal=True,
 )
+GAUSSIAN = replace(_GAUSSIAN, noisy=with_errors(_GAUSSIAN))

@@ -153,8 +153,8 @@ def _quantile(name: str, argument: str) -> float:
 
 
 def is_known(family: Family) -> bool:
-    """Whether a family is one by name: as it is, with weights that multiply, or with the categories of some data."""
-    return _is_by_name(family) or _is_counted(family) or family.recipe is not None
+    """Whether a family is one by name: as it is, with counted rows or known errors, or with the categories of data."""
+    return _is_by_name(family) or _is_counted(family) or _is_noisy(family) or family.recipe is not None
 
 
 @cache
@@ -174,6 +174,11 @@ def _is_counted(family: Family) -> bool:
     """Whether `counted` made it of one of ours."""
     own = FAMILIES.get(family.name)
     return own is not None and counted(own) is family
+
+
+def _is_noisy(family: Family) -> bool:
+    """Whether it is one of ours with errors of known size beside."""
+    return family.name in FAMILIES and FAMILIES[family.name].noisy is family
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +237,17 @@ def _reduce_family(family: Family) -> tuple[Callable[..., Family], tuple[Any, ..
         return find_family, (family.name,)
     if _is_counted(family):
         return counted, (FAMILIES[family.name],)
+    if _is_noisy(family):
+        return _with_errors, (family.name,)
     if family.recipe is not None:
         return _with_levels, family.recipe
     return Family, tuple(getattr(family, field.name) for field in fields(family))
+
+
+def _with_errors(name: str) -> Family:
+    found = find_family(name).noisy
+    assert found is not None  # families are reduced so that have one
+    return found
 
 
 def _with_levels(name: str, levels: tuple[str, ...], link: str, named: frozenset[str]) -> Family:

@@ -7,6 +7,7 @@ median.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from bayesmix.arrays import Array
 from bayesmix.language.families.family import Family, Limit, Parameter
 from bayesmix.language.families.log_gamma import HALF_LOG_2PI
 from bayesmix.language.families.namespaces import Namespace
+from bayesmix.language.families.noisy import with_errors
 
 MAD = 1.4826  # normal data have a standard deviation of that many median absolute deviations
 HEAVY = 4.0  # degrees of freedom to start from: tails that the data may make lighter
@@ -50,7 +52,7 @@ def _crude(y: Array, _: Array) -> tuple[float, ...]:
     return middle, spread, HEAVY
 
 
-STUDENT = Family(
+_STUDENT = Family(
     "student",
     (
         Parameter("mu", ("identity", "log", "inverse")),
@@ -68,3 +70,4 @@ STUDENT = Family(
     words="StudentT(nu, mu[i], sigma)",
     pymc=lambda trials, mu, sigma, nu: ("StudentT", {"nu": nu, "mu": mu, "sigma": sigma}),
 )
+STUDENT = replace(_STUDENT, noisy=with_errors(_STUDENT))

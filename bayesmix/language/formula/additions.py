@@ -21,6 +21,8 @@ class Additions:
     trials: str = ""
     weights: str = ""
     rate: str = ""  # what counts are divided by
+    se: str = ""  # known standard errors
+    sigma: str = ""  # whether there is noise beside them: "TRUE"
 
     def __str__(self) -> str:
         return " + ".join(filter(None, map(self._call, ADDITIONS)))
@@ -31,9 +33,14 @@ class Additions:
         return bool(self.censored or self.lb or self.ub)
 
     @property
+    def has_sigma(self) -> bool:
+        """Whether responses with known standard errors have noise beside them."""
+        return self.sigma == "TRUE"
+
+    @property
     def texts(self) -> tuple[str, ...]:
         """The expressions, those of rates apart, which are part of the offset."""
-        found = (self.censored, self.upper, self.lb, self.ub, self.trials, self.weights)
+        found = (self.censored, self.upper, self.lb, self.ub, self.trials, self.weights, self.se)
         return tuple(text for text in found if text)
 
     @property
@@ -45,8 +52,8 @@ class Additions:
     def _call(self, function: str) -> str:
         """A function with its arguments as it is written."""
         given = [(name, getattr(self, name)) for name in _FIELDS[function]]
-        named = function == "trunc"
-        arguments = [f"{name} = {text}" if named else text for name, text in given if text]
+        named = _NAMED.get(function, ())
+        arguments = [f"{name} = {text}" if name in named else text for name, text in given if text]
         return f"{function}({', '.join(arguments)})" if arguments else ""
 
 
@@ -87,6 +94,8 @@ def _arguments(call: Call) -> dict[str, str]:
         if name not in names or name in taken:
             raise _wrong(call)
         taken[name] = spell(argument.value)
+    if "sigma" in taken and taken["sigma"] not in ("TRUE", "FALSE"):
+        raise _wrong(call)
     if not taken or (names[0] not in taken and call.function != "trunc"):
         raise _wrong(call)
     return {field: taken[name] for field, name in zip(_FIELDS[call.function], names, strict=True) if name in taken}
@@ -96,6 +105,7 @@ def _wrong(call: Call) -> PlaceError:
     written = {
         "cens": "`cens(c)`, or `cens(c, y2)` with the upper ends of intervals",
         "trunc": "`trunc(lb = 0, ub = 10)`",
+        "se": "`se(s)`, or `se(s, sigma = TRUE)` for noise beside the known errors",
     }
     advice = written.get(call.function, f"`{call.function}({ADDITIONS[call.function][0]})`")
     return PlaceError(f"`{spell(call)}` has wrong arguments.", call.position, f"Write {advice}.")
@@ -107,4 +117,6 @@ _FIELDS = {
     "trials": ("trials",),
     "weights": ("weights",),
     "rate": ("rate",),
+    "se": ("se", "sigma"),
 }
+_NAMED = {"trunc": ("lb", "ub"), "se": ("sigma",)}  # arguments that are written with their names

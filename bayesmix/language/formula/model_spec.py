@@ -13,6 +13,7 @@ from bayesmix.language.families.link import Link
 from bayesmix.language.families.registry import find_family, find_link
 from bayesmix.language.formula.additions import NOTHING, Additions
 from bayesmix.language.formula.formulas import MEAN, bare, read_formulas
+from bayesmix.language.formula.known_errors import with_known_errors
 from bayesmix.language.formula.left_sides import OfParameter, divide, name_of
 from bayesmix.language.formula.parse import Formula, parse
 from bayesmix.language.formula.reader import read
@@ -20,13 +21,12 @@ from bayesmix.language.formula.shared_effects import check_shared
 from bayesmix.language.formula.suited_additions import check_alone, suited_family, with_rate
 from bayesmix.language.formula.suited_residual import check_rescor, check_residual
 from bayesmix.language.formula.terms import expand
-from bayesmix.language.priors.prior import Prior, to_prior
+from bayesmix.language.priors.presets import read_priors
+from bayesmix.language.priors.prior import Prior
 
 type Families = Family | dict[str, Family]  # by response
 type Links = str | Mapping[str, Any] | None  # by response or parameter
 type Parts = dict[tuple[int, int], Formula]  # by positions of a response and of a parameter of its family
-
-PRESETS = ("default", "flat", "brms", "rstanarm", "bambi")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,11 @@ class Response:
     def is_linear(self) -> bool:
         """Whether it is normal around the linear predictor itself, and neither censored nor truncated."""
         return is_linear(self.family, self.links[0]) and not self.additions.is_bounded
+
+    @property
+    def has_known_noise(self) -> bool:
+        """Whether the standard deviations of its rows are known."""
+        return bool(self.additions.se) and not self.additions.has_sigma
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +118,14 @@ class ModelSpec:
         return all(response.is_linear for response in self.responses)
 
     @property
+    def has_one_linear_mean(self) -> bool:
+        """Whether it has one formula, of the mean of a normal response."""
+        return sum(not one.formula.is_implied for one in self.predictors) == 1 and self.has_linear_means
+
+    @property
     def dispersion(self) -> str | None:
         """Name of the parameter beside the only linear predictor: one number; None where there is none such."""
-        return self.family.dispersion if self.is_simple else None
+        return self.family.dispersion if self.is_simple and not self.responses[0].has_known_noise else None
 
     @property
     def parameters(self) -> tuple[Predictor | Auxiliary, ...]:
@@ -146,8 +156,8 @@ class ModelSpec:
     @property
     def formula_texts(self) -> tuple[str, ...]:
         """The formulas as typed, once each: one may be of several predictors, as that of categories is."""
-        texts = (predictor.formula.text or str(predictor.formula) for predictor in self.predictors)
-        return tuple(dict.fromkeys(texts))
+        written = (predictor.formula for predictor in self.predictors if not predictor.formula.is_implied)
+        return tuple(dict.fromkeys(formula.text or str(formula) for formula in written))
 
 
 def make_spec(
@@ -176,18 +186,18 @@ def make_spec(
         If the words make no sense.
     """
     families = _read_families(family)
-    preset, named = _read_priors(priors)
+    preset, named = read_priors(priors)
     stated = families if isinstance(families, dict) else {"": families}
     means, others = divide(read_formulas(formula), stated)
     responses = _responses(means, families, link)
     parts: Parts = {(i, 0): mean for i, mean in enumerate(means)}
     for other in others:
         _add(parts, other, responses)
-    responses = tuple(_with_rate(parts, i, one) for i, one in enumerate(responses))
+    responses = tuple(_with_additions(parts, i, one, is_alone=len(means) == 1) for i, one in enumerate(responses))
     check_shared(parts.values())
     check_residual(parts, [(one.family, one.links, one.additions) for one in responses])
     predictors, auxiliaries = parameters_of(responses, parts)
-    check_rescor(rescor, [(one.label, one.family, one.links, one.is_linear) for one in responses])
+    check_rescor(rescor, [(one.label, one.family, one.links, one.is_linear, one.additions) for one in responses])
     first = predictors[0]
     family = responses[0].family
     return ModelSpec(first.formula, family, first.link, preset, named, responses, predictors, auxiliaries, rescor)
@@ -256,10 +266,11 @@ def _is_bare(formula: Formula) -> bool:
     return formula.fixed == "1" and not (formula.bars or formula.offsets or formula.smooths)
 
 
-def _with_rate(parts: Parts, i: int, response: Response) -> Response:
-    """The response with its formulas in ``parts`` as ``rate()`` makes them."""
+def _with_additions(parts: Parts, i: int, response: Response, *, is_alone: bool) -> Response:
+    """The response with its formulas in ``parts`` as ``rate()`` and ``se()`` make them."""
     own = {j: formula for (k, j), formula in parts.items() if k == i}
-    family, links, own = with_rate(response.family, response.links, own)
+    rated = with_rate(response.family, response.links, own)
+    family, links, own = with_known_errors(*rated, is_alone=is_alone)
     parts |= {(i, j): formula for j, formula in own.items()}
     return replace(response, family=family, links=links)
 
@@ -358,24 +369,3 @@ def _check_keys(what: str, given: Iterable[Any], known: Iterable[str]) -> None:
     if unknown is not None:
         listed = sorted(known)
         raise SpecError(f"{what} has a key `{unknown}`.{nearest(str(unknown), listed)} Known: {', '.join(listed)}.")
-
-
-# ---- priors -----------------------------------------------------------------------------------------------------
-
-
-def _read_priors(priors: Any) -> tuple[str, dict[str, Prior]]:
-    if priors is None:
-        return "default", {}
-    if isinstance(priors, str):
-        return _preset(priors), {}
-    if not isinstance(priors, Mapping):
-        raise SpecError(f'priors is a preset ({", ".join(PRESETS)}) or a dict such as {{"sigma": "HalfNormal(2)"}}.')
-    named = {str(name): value for name, value in priors.items()}
-    preset = _preset(named.pop("preset", "default"))
-    return preset, {name: to_prior(value) for name, value in named.items()}
-
-
-def _preset(name: str) -> str:
-    if name not in PRESETS:
-        raise SpecError(f"Prior preset `{name}` does not exist.{nearest(name, PRESETS)} Presets: {', '.join(PRESETS)}.")
-    return name

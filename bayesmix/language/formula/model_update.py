@@ -71,7 +71,7 @@ def _owns(spec: ModelSpec, fixed: Sequence[Terms]) -> Iterator[_Own]:
         match one:
             case Predictor(formula=formula, prefix=prefix):
                 text = formula.text or str(formula)
-                if text not in known:
+                if text not in known and not formula.is_implied:
                     yield _own(spec, one, formula, terms, prefix.removesuffix("_"))
                 known.add(text)
             case Auxiliary(name=name):

@@ -78,6 +78,7 @@ class Formula:
     smooths: tuple[Smooth, ...] = ()  # s(x), t2(x, z)
     text: str = field(default="", compare=False)  # what the user typed
     residual: ResidualTerm | None = None  # correlation of the residuals: unstr(), ar(), ma(), arma(), cosy()
+    is_implied: bool = field(default=False, compare=False)  # by an addition to the response: no user typed it
 
     def __str__(self) -> str:
         offsets = (f"offset({offset})" for offset in self.offsets)

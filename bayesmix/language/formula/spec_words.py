@@ -26,7 +26,7 @@ def _links(response: Response) -> Iterator[tuple[str, Link]]:
     """The links of a response's parameters, by what a dictionary of links may call them without doubt."""
     for parameter, link in zip(response.family.parameters, response.links, strict=True):
         is_mean = parameter is response.family.parameters[0]
-        if parameter.is_threshold or (parameter.is_mean and not is_mean):
+        if parameter.is_known or parameter.is_threshold or (parameter.is_mean and not is_mean):
             continue  # the data say which there are, and they have the link of the first
         yield response.label if is_mean else f"{parameter.name}_{name_of(response.label)}", link
 

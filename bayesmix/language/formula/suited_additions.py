@@ -9,6 +9,7 @@ from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import LINKS, Link
 from bayesmix.language.families.registry import FAMILIES, counted
 from bayesmix.language.formula.additions import Additions
+from bayesmix.language.formula.known_errors import check_errors
 from bayesmix.language.formula.parse import Formula, parse
 
 
@@ -26,6 +27,7 @@ def suited_family(label: str, additions: Additions, family: Family) -> Family:
             f"`{label} | {additions}` needs the distribution function of family `{family.name}`, which it does not"
             f" have here. Families with one: {known}."
         )
+    check_errors(label, additions, family)
     if additions.trials and family.response != "binomial":
         raise SpecError(
             f"`{label} | trials({additions.trials})` counts successes; family `{family.name}` has no trials: use"

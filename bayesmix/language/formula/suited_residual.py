@@ -44,6 +44,11 @@ def check_residual(
         )
     if additions.is_bounded:
         raise SpecError(f"`{term}` needs responses that are seen as they are, neither censored nor truncated.")
+    if additions.se:
+        raise SpecError(
+            f"`{term}` correlates residuals of one sigma, `{additions}` says how large each is: leave one of them out."
+            " Effects of one study that belong together are `(1 | study)`."
+        )
     if parts.get((0, 1)) is not None and parts[0, 1].bars:
         raise SpecError(
             f"`{term}` stands beside a formula of sigma with fixed effects alone, not `{parts[0, 1].bars[0]}`:"
@@ -51,12 +56,13 @@ def check_residual(
         )
 
 
-def check_rescor(rescor: Any, responses: Sequence[tuple[str, Family, tuple[Link, ...], bool]]) -> None:
+def check_rescor(rescor: Any, responses: Sequence[tuple[str, Family, tuple[Link, ...], bool, Additions]]) -> None:
     """Raise `SpecError` where the residuals of responses cannot be correlated with each other.
 
     Parameters
     ----------
-    responses : label, family and links of each, and whether it is normal around its predictor, seen as it is.
+    responses : label, family and links of each, whether it is normal around its predictor, seen as it is, and what
+        stands beside it.
     """
     if not isinstance(rescor, bool):
         raise SpecError(f"rescor is True or False, not {rescor!r}.")
@@ -68,9 +74,15 @@ def check_rescor(rescor: Any, responses: Sequence[tuple[str, Family, tuple[Link,
         )
     other = next((one for one in responses if not one[3]), None)
     if other is not None:
-        label, family, links, _ = other
+        label, family, links, *_ = other
         raise SpecError(
             f"rescor=True correlates residuals of gaussian responses with identity link; `{label}` has family"
             f" `{family.name}`, link `{links[0].name}`. Leave rescor out, or let random effects of the responses share"
             " a covariance: `(1 | ID | g)` in each formula."
+        )
+    beside = next(((label, own) for label, *_, own in responses if own.weights or own.has_sigma), None)
+    if beside is not None:
+        raise SpecError(
+            f"rescor=True has one density of all responses of a row, `{beside[1]}` is of `{beside[0]}` alone: leave one"
+            " of them out."
         )

@@ -27,6 +27,7 @@ ADDITIONS: dict[str, tuple[str, ...]] = {
     "trials": ("x",),
     "weights": ("x",),
     "rate": ("denom",),
+    "se": ("x", "sigma"),
 }
 
 # Residual structures of gaussian responses: brms's functions and their arguments
@@ -72,7 +73,6 @@ REFUSED = {
     "lf": _PARAMETERS,
     "nlf": "Formulas that are not linear in their coefficients are not supported.",
     "set_rescor": "Correlated residuals of several responses are an argument of the model: `rescor=True`.",
-    "se": "Known standard errors are not supported: `weights=` would scale the residual variance, not fix it.",
     **dict.fromkeys(("toep", "homtoep", "ou", "mat", "gau", "rr", "propto", "equalto", "un", "csh"), _STRUCTURE),
     **dict.fromkeys(("corSymm", "corAR1", "corARMA", "corCompSymm"), _RESIDUAL),
     **dict.fromkeys(("corExp", "corGaus", "corLin", "corSpher", "corRatio", "corCAR1"), _RESIDUAL),

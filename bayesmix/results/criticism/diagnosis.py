@@ -133,9 +133,7 @@ def _near_zero(fit: PosteriorRecord) -> Iterator[Finding]:
     if not found:
         yield Finding("Group SDs", True, "All standard deviations of groups are clear of zero.")
         return
-    what = (
-        "a tenth of sigma" if fit.spec.is_simple and fit.spec.family.dispersion == "sigma" else "a tenth of the noise"
-    )
+    what = "a tenth of sigma" if fit.spec.dispersion == "sigma" else "a tenth of the noise"
     text = f"Some may be zero: they move the predictor by less than {what}: {', '.join(found)} of the draws."
     yield Finding("Group SDs", False, text, 'bmx.loo_compare({"full": post, "without": simpler})')
 
@@ -150,6 +148,8 @@ def _noise(fit: PosteriorRecord, one: Predictor | Auxiliary) -> Array:
         return np.ones(fit.values.lead)
     if fit.values.dispersion is not None:
         return np.asarray(fit.values.dispersion)
+    if fit.design.outcome.has_known_noise:
+        return np.full(fit.values.lead, np.exp(-0.5 * np.log(fit.design.weights).mean()))
     chosen = choose(fit.spec, response.family.parameters[1].name, response.label)
     rows = fit.design.data.of_predictor(chosen.predictor)
     return chosen.link.mean((fit.values.beta @ rows.X.T + rows.offset).mean(axis=-1))

@@ -58,11 +58,11 @@ def _closed_form(
     residuals, spreads = [], []
     for _, number in normal:
         outcome = part.outcomes[number]
-        mean, sigma = row_parameters(spec, eta, values, response=number)
+        mean, *others = row_parameters(spec, eta, values, response=number)
+        family = spec.responses[number].family
+        variance = family.variance(outcome.trials, mean, *at_weights(family, others, outcome.weights))
         residuals.append(outcome.y - mean)
-        spreads.append(
-            np.broadcast_to(at_weights(spec.responses[number].family, [sigma], outcome.weights)[0], mean.shape)
-        )
+        spreads.append(np.broadcast_to(np.sqrt(variance), mean.shape))
     at = np.concatenate([np.arange(part.n) + r * part.n for r, _ in normal])
     own = [replace(term, z=term.z[at], codes=term.codes[at]) for term in terms]
     noise = _correlations_of_residuals(spec, part, eta) if spec.rescor else np.eye(len(at))

@@ -135,7 +135,8 @@ def _beyond_fixed(
         values = at.parameters
         result = estimated(at) + population_variance(new, values)
         if averaged is not None:
-            (sigma,) = at_weights(fit.spec.family, [np.asarray(at.dispersion or 0.0)], rows.weights)
+            noise = np.asarray(1.0 if at.dispersion is None else at.dispersion)
+            (sigma,) = at_weights(fit.spec.family, [noise], rows.weights)
             result = result + population_variance(averaged, values) + sigma**2
         return np.asarray(result)
 

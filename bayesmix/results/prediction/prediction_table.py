@@ -12,7 +12,8 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.censoring import ranges_of_new
-from bayesmix.data.frame import open_table
+from bayesmix.data.design.sampling_errors import errors_of_new
+from bayesmix.data.frame import Table, open_table
 from bayesmix.errors import SpecError
 from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose
 from bayesmix.results.fits.credible_regions import Rope
@@ -158,8 +159,17 @@ def rows_of(fit: FitRecord, estimand: Estimand, newdata: Any = None, offset: Any
     rows = PredictionRows.of_new_data(fit.design, table, estimand.groups, offset, predictor=predictor)
     if estimand.kind != "response":
         return rows
-    ranges = ranges_of_new(fit.spec.responses[chosen.response].additions, table)
-    return replace(rows, bounds=None if ranges is None else ranges.take(rows.index))
+    return _as_observed(fit, chosen.response, rows, table)
+
+
+def _as_observed(fit: FitRecord, response: int, rows: PredictionRows, table: Table) -> PredictionRows:
+    """New observations within what could be observed, with the known standard errors that new data have."""
+    additions = fit.spec.responses[response].additions
+    ranges = ranges_of_new(additions, table)
+    rows = replace(rows, bounds=None if ranges is None else ranges.take(rows.index))
+    if not fit.design.outcomes[response].has_known_noise:
+        return rows
+    return replace(rows, weights=errors_of_new(additions, table, rows.index) ** -2.0)
 
 
 @by_category

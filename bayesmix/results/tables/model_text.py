@@ -37,7 +37,7 @@ def maths(spec: ModelSpec, design: Design) -> list[str]:
     lines = []
     for number, (response, outcome) in enumerate(zip(spec.responses, design.outcomes, strict=True)):
         own = {one.parameter: r for r, one in enumerate(spec.parameters) if one.response == number}
-        weights = "  with weights" if np.any(outcome.weights != 1.0) else ""
+        weights = "  with weights" if np.any(outcome.weights != 1.0) and not outcome.has_known_noise else ""
         lines.append(f"  {response.label}[i] ~ {_words(spec, number)}{weights}")
         lines += [_predictor(spec, design, own[parameter]) for parameter in sorted(own)]
     if spec.rescor:
@@ -50,6 +50,8 @@ def _words(spec: ModelSpec, number: int) -> str:
     """The distribution of a response, with the names of its parameters; those with a formula have an index."""
     response = spec.responses[number]
     text = response.family.words or response.family.name
+    if response.has_known_noise:
+        text = sub(r"\bsigma\b(\[i\])?", "se[i]", text)
     if spec.is_simple:
         return text
     for one in spec.parameters:
@@ -73,6 +75,9 @@ def _predictor(spec: ModelSpec, design: Design, r: int) -> str:
     one = spec.parameters[r]
     if isinstance(one, Auxiliary):
         return ""
+    if one.formula.is_implied:
+        errors = spec.responses[one.response].additions.se
+        return f"  se[i] = {errors}[i], known"
     symbol = _symbol(spec, one)
     eta = symbol if one.link.range == "real" else f"{one.link.name}({symbol})"
     prefix = design.layout.prefixes[r]

@@ -146,8 +146,8 @@ def _title(fit: EstimateRecord, inference: FixedInference) -> str:
     has_effects = bool(fit.design.terms)
     match fit.point.method:
         case Reml() | Ml() if has_freedom(fit):
-            is_exact = fit.method == "REML" and not has_effects and inference.letter == "t" and inference.vcov is None
-            is_exact = is_exact and is_linear(fit)
+            is_residual = is_linear(fit) and fit.values.dispersion is not None and not has_effects
+            is_exact = is_residual and fit.method == "REML" and inference.letter == "t" and inference.vcov is None
             detail = (
                 ". t-tests are exact, on n - p degrees of freedom"
                 if is_exact

@@ -47,9 +47,9 @@ def family_lines(spec: ModelSpec) -> Iterator[str]:
 
 
 def links_in_words(response: Response) -> str:
-    """The link of each parameter of a response; of thresholds, which have none, nothing."""
+    """The link of each parameter of a response; of thresholds and what is known, which need none, nothing."""
     named = zip(response.family.parameters, response.links, strict=True)
-    shown = [(parameter, link) for parameter, link in named if not parameter.is_threshold]
+    shown = [(parameter, link) for parameter, link in named if not (parameter.is_threshold or parameter.is_known)]
     alone = len(shown) == 1 and len(response.links) > 1
     return "; ".join(link.name if alone else f"{parameter.name} = {link.name}" for parameter, link in shown)
 
@@ -144,11 +144,12 @@ def kind_of_model(fit: FitRecord) -> str:
 
 
 def _kind(spec: ModelSpec) -> str:
-    if spec.has_row_covariance:
+    if spec.has_one_linear_mean or spec.has_row_covariance:
         return "Linear"
-    if len(spec.predictors) == 1:
-        return "Linear" if spec.is_linear else "Generalized linear"
-    has_several, has_formulas = len(spec.responses) > 1, any(one.parameter for one in spec.predictors)
+    written = [one for one in spec.predictors if not one.formula.is_implied]
+    if len(written) == 1:
+        return "Generalized linear"
+    has_several, has_formulas = len(spec.responses) > 1, any(one.parameter for one in written)
     words = ["multivariate"] * has_several + ["distributional"] * has_formulas
     return " ".join(words).capitalize()
 

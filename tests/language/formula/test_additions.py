@@ -21,6 +21,9 @@ READ = {
     "y | trials(10) ~ x": Additions(trials="10"),
     "y | weights(w) ~ x": Additions(weights="w"),
     "y | rate(d) ~ x": Additions(rate="d"),
+    "y | se(s) ~ x": Additions(se="s"),
+    "y | se(sqrt(v), sigma = TRUE) ~ x": Additions(se="sqrt(v)", sigma="TRUE"),
+    "y | se(s, sigma = FALSE) + cens(c) ~ x": Additions(se="s", sigma="FALSE", censored="c"),
     "y|cens(c)+trunc(ub=u)+weights(w) ~ x": Additions(censored="c", ub="u", weights="w"),
     "log(y) | weights(w) + cens(c) ~ x": Additions(censored="c", weights="w"),
 }

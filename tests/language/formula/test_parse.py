@@ -218,7 +218,6 @@ REFUSED = {  # text: what the message must say, where its caret stands, what to 
     "y ~ x:diag(1 | g)": ("does not belong here", 6, "around a bar"),
     "y ~ lgo(x)": ("no function `lgo` in formulas. Did you mean `log`?", 4, ""),
     "y ~ np.log(x)": ("`np.log()` is not supported", 4, "Write `log(x)`"),
-    "yi | se(sei) ~ 1 + (1 | study)": ("`se()` is not supported", 5, "not fix it"),
     "y ~ x + corAR1(t)": ("`corAR1()` is not supported", 8, "ar(time, g, p = 1)"),
     "y ~ x + cosy(f)": ("whose residuals are correlated", 8, "cosy(gr = g)"),
     "y ~ standardize(x)": ("`standardize()` is not supported", 4, "Write `scale(x)`"),

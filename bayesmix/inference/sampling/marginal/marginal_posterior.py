@@ -49,7 +49,7 @@ class MarginalPosterior:
     mean: Array  # (p,) prior means of gamma, 0 where flat
     precision: Array  # (p,) prior precisions of gamma, 0 where flat
     emulator: Emulator | None = None  # stands in for factorisations that are dear
-    unit_sigma: bool = False  # sigma is one and no part of theta: a Gaussian approximation of another likelihood
+    unit_sigma: bool = False  # sigma is one and no part of theta: known, or of a Gaussian approximation
     is_normal: bool = True  # whether its rows have normal densities: weights of signs of their own have not
     fallback: MarginalPosterior | None = None  # in place of this one where it cannot be factorised, by theta alone ...
     excess: float = math.inf  # ... or where its log density is more than this above that of the fallback
@@ -248,6 +248,7 @@ def marginal_posterior(design: Design, priors: Priors, point: PointEstimate) -> 
         ~(gaussian | flat),
         mean,
         sd**-2.0,
+        unit_sigma=problem.has_known_noise,
     )
 
 

@@ -100,7 +100,9 @@ def sample_marginal(
     target, notes, certificate = with_emulator(marginal_posterior(design, priors, point), point, rng, DEAR)
     run = _Run(draws, chains, schedule.seed, rng, schedule.progress)
     at = target.start(point)
-    if target.size > MAX_DIMENSION:
+    if not target.size:
+        found, stats, own = _known(target, run)
+    elif target.size > MAX_DIMENSION:
         found, stats, own = _climbed(target, at, run)
     else:
         found, stats, own = _proposed(target, at, run, options, has_evidence=not priors.has_flat)
@@ -112,12 +114,13 @@ def sample_marginal(
     exact = replace(target, emulator=None)
     b = draw_effects(exact, theta[kept.ravel()], shift[kept.ravel()], rng, progress=schedule.progress)
     effects = [part.reshape(*kept.shape, *part.shape[1:]) for part in b]
-    sigma = np.exp(target.parts(theta)[1])
-    with_effects = in_units(target, theta[kept], shift[kept], effects, sigma[kept])
+    sigma = None if target.unit_sigma else np.exp(target.parts(theta)[1])
+    with_effects = in_units(target, theta[kept], shift[kept], effects, None if sigma is None else sigma[kept])
     if every == 1:
         return Draws(with_effects, stats, "marginal", notes, certificate)
     notes += (f"Random effects were drawn at every {every}th draw only, {kept.shape[1]} a chain, to bound memory.",)
-    parameters = in_units(target, found, shift.reshape(chains, draws, -1), (), sigma.reshape(chains, draws))
+    sigma = None if sigma is None else sigma.reshape(chains, draws)
+    parameters = in_units(target, found, shift.reshape(chains, draws, -1), (), sigma)
     return Draws(parameters, stats, "marginal", notes, certificate, with_effects)
 
 
@@ -131,6 +134,14 @@ class _Run:
 
 
 Explored = tuple[Array, dict[str, Array], dict[str, float]]  # theta (chain, draw, m), statistics, certificate
+
+
+def _known(target: MarginalPosterior, run: _Run) -> Explored:
+    """Nothing to explore: the variances are known, and the posterior of the fixed effects is normal."""
+    theta = np.zeros((run.chains, run.draws, 0))
+    height = float(target(np.zeros((1, 0)))[0])
+    stats = {"lp": np.full((run.chains, run.draws), height), "accepted": np.ones((run.chains, run.draws))}
+    return theta, stats, {"acceptance": 1.0, "log_evidence": height, "log_evidence_error": 0.0}
 
 
 def _proposed(target: MarginalPosterior, at: Array, run: _Run, options: Marginal, *, has_evidence: bool) -> Explored:

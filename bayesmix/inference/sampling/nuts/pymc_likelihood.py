@@ -40,7 +40,7 @@ def responses_of(
 ) -> list[SymbolicResponse]:
     """The responses of a model, from its linear predictors and, by name, the parameters that are one number."""
     if spec.is_simple:
-        own = spec.family.others(numbers.get(spec.family.dispersion))
+        own = spec.family.others(numbers[spec.dispersion] if spec.dispersion else 1.0)
         return [SymbolicResponse("y", spec.family, spec.link, design.outcome, eta[0], own)]
     found = []
     for i, (response, outcome) in enumerate(zip(spec.responses, design.outcomes, strict=True)):

@@ -81,12 +81,18 @@ CASES |= {
         {"rescor": True, "weights": "wt", "priors": {"rescor": "LKJ(3)"}},
     ),
 }
+CASES |= {
+    "known errors": ("y | se(wt) ~ x + (1 | g)", {}),
+    "noise beside known errors": ("y | se(wt, sigma = TRUE) ~ x + (1 | g)", {}),
+    "known errors of two": (["y | se(wt) ~ x + (1 | ID | g)", "count ~ w + (1 | ID | g)"], {"family": TWO}),
+    "known errors of tails": ("y | se(wt) ~ x + (1 | g)", {"family": "student"}),
+}
 CASES |= {  # families that PyMC has not
     "zeros": (["over ~ x + (1 | g)", "zi ~ x"], {"family": "zero_inflated_poisson"}),
     "zeros and dispersion": (["over ~ x + (1 | g)", "zi ~ x"], {"family": "zero_inflated_negbinomial"}),
     "hurdle": (["count ~ x + (1 | g)", "hu ~ w"], {"family": "hurdle_poisson", "weights": "wt"}),
 }
-QUICK = {"shared effects", "zeros"}
+QUICK = {"shared effects", "zeros", "known errors"}
 
 
 @cache
