@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, override
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.draws import Draws, fresh_seed
 from bayesmix.language.arguments import explained
+from bayesmix.results.criticism.heterogeneity import HeterogeneityTable, heterogeneity
 from bayesmix.results.criticism.variance_explained import intraclass, r_squared, scalar_table
 from bayesmix.results.deletions import Deletions, Evidence
 from bayesmix.results.fits.chosen_parameter import choose
@@ -96,6 +97,21 @@ class Fit(Questions, Updates):
         """
         number = choose(self.spec, response=response).response
         return scalar_table(self, intraclass(self.design, self.spec, self.values, response=number))
+
+    def heterogeneity(self, *, response: str | None = None) -> HeterogeneityTable:
+        """Of a meta-analysis, ``y | se(s) ~ ...``: variances between effects, I2 and H2, one a row; Cochran's Q.
+
+        ``tau`` is the standard deviation of true effects, ``tau2`` its square, ``I2`` its share of all variance beside
+        the typical sampling variance, as metafor has it, and ``H2 = 1 / (1 - I2)``; of several grouping factors, and of
+        sigma beside the errors, ``tau(g)`` and ``I2(g)`` each. Printed, the table has Cochran's test of equal effects,
+        ``attrs["Q"]``. True effects of new studies are ``predict(newdata, groups="new", kind="mean")``: their intervals
+        are prediction intervals, with ``df="asymptotic"`` metafor's.
+
+        Parameters
+        ----------
+        response : of several; the first by default.
+        """
+        return heterogeneity(self, response=response)
 
     @abstractmethod
     def diagnose(self) -> Diagnosis:

@@ -2,7 +2,7 @@
 
 Data and lines: `scatter`, `group_lines`, `mean_curves`, `categories`, `residuals`. Groups: `caterpillar`, `shrinkage`,
 `pooling`. Parameters: `forest`, `sd_density`, `prior_posterior`. Prediction: `ppc`, `prior_predictive`. Draws: `pairs`,
-`trace`, `rank`. Studies: `standard_errors`, `sample`, `coverage`, `power`.
+`trace`, `rank`. Meta-analyses: `effects_forest`. Studies: `standard_errors`, `sample`, `coverage`, `power`.
 
 Nothing is shown and no global state is touched. Colours are those of Okabe and Ito, which people with any colour vision
 tell apart.
@@ -18,6 +18,7 @@ from bayesmix.present.plots.category_curves import categories
 from bayesmix.present.plots.caterpillar import caterpillar
 from bayesmix.present.plots.densities import prior_posterior, sd_density
 from bayesmix.present.plots.draws import pairs, rank, trace
+from bayesmix.present.plots.effects_forest import effects_forest
 from bayesmix.present.plots.forest import forest
 from bayesmix.present.plots.lines import group_lines, mean_curves, scatter
 from bayesmix.present.plots.pooling import pooling
@@ -35,6 +36,7 @@ __all__ = [
     "categories",
     "caterpillar",
     "coverage",
+    "effects_forest",
     "forest",
     "group_lines",
     "mean_curves",
@@ -62,6 +64,7 @@ KINDS: dict[str, Callable[..., Figure]] = {
     "pooling": pooling,
     "caterpillar": caterpillar,
     "curves": mean_curves,
+    "effects": effects_forest,
 }
 DOCUMENTED = ("forest", "sd")  # those that mark the figures of a document
 
