@@ -33,6 +33,7 @@ _PUBLIC = {
     "load_dataset": "bayesmix.data.datasets",
     "read_data": "bayesmix.data.files",
     "dataset_names": "bayesmix.data.datasets",
+    "pedigree": "bayesmix.data.pedigree",
     "Reml": "bayesmix.inference.estimation.methods",
     "Ml": "bayesmix.inference.estimation.methods",
     "Laplace": "bayesmix.inference.estimation.methods",
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from bayesmix.data.datasets import dataset_names as dataset_names
     from bayesmix.data.datasets import load_dataset as load_dataset
     from bayesmix.data.files import read_data as read_data
+    from bayesmix.data.pedigree import pedigree as pedigree
     from bayesmix.errors import BayesmixError as BayesmixError
     from bayesmix.errors import BayesmixWarning as BayesmixWarning
     from bayesmix.errors import ConvergenceWarning as ConvergenceWarning

@@ -77,6 +77,8 @@ class Model:
     rescor : whether the residuals of several gaussian responses are correlated: ``rescor(a, b)``, whose prior is
         ``"rescor"``, LKJ(1) by default.
     contrasts : contrasts of factors of the fixed part, ``{"recipe": "sum"}``.
+    data2 : what relates levels, by the names of the formula: ``(1 | gr(animal, cov = A))`` and ``{"A": A}``, ``A`` a
+        pandas table of covariances with levels as rows and columns, a `pedigree` or a `phylogeny`.
     data_name : how summaries call the data.
     documented : figures a document prints, by parameter name; `compare` puts them beside the fits.
 
@@ -98,6 +100,7 @@ class Model:
         *,
         rescor: bool = False,
         contrasts: Mapping[str, str] | None = None,
+        data2: Mapping[str, Any] | None = None,
         data_name: str | None = None,
         documented: Mapping[str, float] | None = None,
     ) -> None:
@@ -105,7 +108,9 @@ class Model:
             if not isinstance(table, Mapping | None):
                 raise SpecError(f"{name} are a dictionary such as {_TABLES[name]}, not {table!r}.")
         spec = make_spec(formula, family, link, priors, rescor=rescor)
-        self.spec, self.design = model_design(spec, data, weights=weights, offset=offset, contrasts=contrasts)
+        self.spec, self.design = model_design(
+            spec, data, weights=weights, offset=offset, contrasts=contrasts, data2=data2
+        )
         self._data = data
         self.data_name = data_name or (str(data) if isinstance(data, str | PathLike) else "")
         self.documented = dict(documented or {})

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 import bayesmix as bmx
 from bayesmix.data.design.design import Design
@@ -41,6 +42,9 @@ def simulated(seed: int = 3, n: int = 40) -> dict[str, Any]:
     return {**groups, "x": x, "z": z, "y": y, "w": rng.uniform(0.5, 2.0, n), "off": rng.normal(size=n)}
 
 
+RELATED = [f"g{i}" for i in range(6)]  # the last without rows
+DISTANCE = np.abs(np.subtract.outer(np.arange(6), np.arange(6)))
+RELATION = pd.DataFrame(1.3 * 0.7**DISTANCE + 0.1 * np.eye(6), RELATED, RELATED)
 DESIGNS: dict[str, dict[str, Any]] = {
     "intercept": {"formula": "y ~ x + (1 | g)"},
     "correlated": {"formula": "y ~ x + (x | g)", "weights": "w"},
@@ -53,6 +57,7 @@ DESIGNS: dict[str, dict[str, Any]] = {
     "autoregression": {"formula": "y ~ x + ar1(0 + f | g) + (1 | h)", "priors": {"sd(g)": "HalfNormal(3)"}},
     "heterogeneous autoregression": {"formula": "y ~ x + ar1(0 + f | g, hom = FALSE)", "priors": {"corr": "LKJ(2)"}},
     "homogeneous diagonal": {"formula": "y ~ x + diag(x + z | g, hom = TRUE)"},
+    "related": {"formula": "y ~ x + (x | gr(g, cov = A)) + (1 | h)", "data2": {"A": RELATION}},
     "no intercept": {"formula": "y ~ 0 + x + (0 + x | g)"},
     "raw intercept prior": {"formula": "y ~ x + (1 | g)", "priors": {"Intercept": "Normal(1, 2)"}},
     "explored slope": {

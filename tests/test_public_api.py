@@ -24,6 +24,7 @@ NAMES = {
     "load_dataset",
     "read_data",
     "dataset_names",
+    "pedigree",
     "Reml",
     "Ml",
     "Laplace",
@@ -57,12 +58,12 @@ PREDICT = (
 )
 UPDATE = (
     "(self, formula=None, *, data=kept, family=kept, link=kept, priors=kept, weights=kept, offset=kept, "
-    "contrasts=kept, seed=None, progress=True)"
+    "contrasts=kept, data2=kept, seed=None, progress=True)"
 )
 SIGNATURES = {
     "Model": (
         "(formula, data, family='gaussian', link=None, priors=None, weights=None, offset=None, *, rescor=False, "
-        "contrasts=None, data_name=None, documented=None)"
+        "contrasts=None, data2=None, data_name=None, documented=None)"
     ),
     "Model.estimate": "(self, method='auto')",
     "Model.sample": "(self, draws=1000, chains=4, seed=None, method='auto', *, progress=True)",
@@ -74,6 +75,7 @@ SIGNATURES = {
     "load_model": "(name)",
     "load_dataset": "(name)",
     "dataset_names": "()",
+    "pedigree": "(data, id='id', sire='sire', dam='dam')",
     "compare": "(*fits, labels=None, documented=None, causes=None, groups=False, intervals=False, centre='mean')",
     "Comparison.intervals": "(self, level=0.95, *, methods=None)",
     "Comparison.coverage": (

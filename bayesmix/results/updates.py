@@ -26,6 +26,7 @@ class Updates(FitRecord):
         weights: Any = KEPT,
         offset: Any = KEPT,
         contrasts: Any = KEPT,
+        data2: Any = KEPT,
         seed: int | None = None,
         progress: bool = True,
     ) -> Self:
@@ -37,7 +38,7 @@ class Updates(FitRecord):
             terms and ``-`` removes them, random effects too, ``"~ . - (1 | g)"``. Of several formulas a list or a
             dictionary, ``["~ . + z", "sigma ~ . - x"]``; those without a change stay.
         data : other data; by default those of the fit, whose further columns new terms may name.
-        family, link, priors, weights, offset, contrasts : as of `bayesmix.Model`, in place of the fit's.
+        family, link, priors, weights, offset, contrasts, data2 : as of `bayesmix.Model`, in place of the fit's.
         seed, progress : of a posterior, as of ``model.sample``.
 
         Raises
@@ -46,7 +47,7 @@ class Updates(FitRecord):
             As `bayesmix.Model`; also where a term to remove is not there, or where new terms need data that the fit no
             longer has: after ``load``, or where the data frame was changed.
         """
-        changes = Changes(data, family, link, priors, weights, offset, contrasts)
+        changes = Changes(data, family, link, priors, weights, offset, contrasts, data2)
         return self._of(updated_model(self, formula, changes), seed, progress)
 
     def refit(self, y: Any, *, seed: int | None = None, progress: bool = True) -> Self:

@@ -32,7 +32,9 @@ def draw_parameters(priors: Priors, design: Design, rng: Generator) -> Parameter
         root = family.root(partial)
         sds.append(sd)
         corrs.append(root @ root.T)
-        effects.append(rng.standard_normal((len(term.levels), family.k)) @ (sd[:, None] * root).T)
+        noise = rng.standard_normal((len(term.levels), family.k))
+        noise = noise if term.relation is None else term.relation.correlated(noise)
+        effects.append(noise @ (sd[:, None] * root).T)
     beta = np.linalg.solve(priors.contrast, gamma)
     return to_zero(Parameters(beta, tuple(sds), tuple(corrs), tuple(effects), dispersion), priors.changes)
 

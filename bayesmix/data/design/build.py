@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.columns import Column, Factor, Numeric, Variable
+from bayesmix.data.design.bar_terms import learn_terms
 from bayesmix.data.design.censoring import bounds_of
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.evaluate import Learnt
@@ -49,8 +50,9 @@ from bayesmix.data.design.smooth_terms import (
     smooths_of,
     unpenalised,
 )
-from bayesmix.data.design.term import Effects, learn_term, make_term
+from bayesmix.data.design.term import Effects, make_term
 from bayesmix.data.frame import Table, open_table
+from bayesmix.data.relation import Relation, read_relations
 from bayesmix.errors import DataError, DroppedWarning, FormulaError, nearest, warn_user
 from bayesmix.language.families.link import LINKS
 from bayesmix.language.formula.additions import Additions
@@ -60,7 +62,7 @@ from bayesmix.language.formula.reader import read
 from bayesmix.language.formula.terms import Terms, expand
 
 
-def build(
+def build(  # noqa: PLR0913 - what a design is made of
     formula: Formula | Sequence[Part],
     data: Any,
     *,
@@ -68,6 +70,7 @@ def build(
     offset: Any = None,
     response: ResponseKind = "numeric",
     contrasts: Mapping[str, str] | None = None,
+    data2: Mapping[str, Any] | None = None,
 ) -> Design:
     """Build the design of a formula on data, column for column as lme4 does.
 
@@ -86,6 +89,8 @@ def build(
     contrasts
         Names of contrasts by factor of the fixed part, such as ``{"f": "sum"}``. As in lme4, bars keep the defaults:
         treatment, and orthogonal polynomials for ordered factors.
+    data2
+        Relations of levels by the names that the formula has: ``(1 | gr(g, cov = A))`` with ``{"A": matrix}``.
 
     Returns
     -------
@@ -134,17 +139,19 @@ def build(
     mentioned = needed_names((name for terms in every for name in terms.variables), table)
     correlated = parts[0].formula.residual
     groups = [
-        *(text for bar, _ in bars for text in bar.group),
+        *(text for bar, _ in bars for text in (*bar.group, *bar.grouping.texts)),
         *(one.factor for one in smooths if one.factor),
         *(correlated.texts if correlated else ()),
     ]
+    relations = read_relations(data2)
     named = _Named(texts, groups, mentioned, [one.additions for one in responses], smooths)
     data_read = _read(table, named, arguments)
     variables, rows = data_read.variables, data_read.rows
 
     fixed_terms = [one.with_variables(unpenalised(smooths, r, variables)) for r, one in enumerate(fixed_terms)]
     found = _fixed(parts, fixed_terms, variables, contrasts or {}, len(rows))
-    learnt = [*(learn_term(*bar, variables) for bar in bars), *learn_smooth_terms(smooths, variables)]
+    of_bars = (term for bar in bars for term in learn_terms(*bar, variables, relations))
+    learnt = [*of_bars, *learn_smooth_terms(smooths, variables)]
     terms = sorted(learnt, key=lambda term: -len(term.levels))
     blocks = learn_blocks(correlated, variables, rows) if correlated else None
     numbers = blocks.structure.names if blocks else ()
@@ -181,7 +188,7 @@ def build(
         thresholds=tuple(r for r, part in enumerate(parts) if part.is_threshold),
         dropped=tuple(part.prefix + name for part, (*_, own) in zip(parts, found, strict=True) for name in own),
         encoder=encoder,
-        source=_source(table.names, data_read, arguments, contrasts or {}),
+        source=replace(_source(table.names, data_read, arguments, contrasts or {}), relations=_named(bars, relations)),
     )
     made = Rows(
         X=beside(stack([X for _, X, _ in found]), len(numbers)),
@@ -286,6 +293,12 @@ def _source(names: Sequence[str], found: _Read, arguments: Arguments, contrasts:
     gone = {name: Numeric(np.where(missing, np.nan, 0.0)) for name, missing in found.gone.items()}
     known = {**found.columns, **gone}
     return Source({name: known[name] for name in names if name in known}, arguments, dict(contrasts), frozenset(gone))
+
+
+def _named(bars: Sequence[tuple[Bar, list[Effects]]], relations: Mapping[str, Relation]) -> dict[str, Relation]:
+    """The relations that bars name."""
+    names = dict.fromkeys(bar.grouping.cov for bar, _ in bars if bar.grouping.cov)
+    return {name: relations[name] for name in names}
 
 
 def _dot(parts: Sequence[Part], names: Sequence[str]) -> tuple[str, ...]:

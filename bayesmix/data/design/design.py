@@ -14,6 +14,7 @@ from bayesmix.data.design.layout import Encoder, Layout
 from bayesmix.data.design.response import Categories, Outcome
 from bayesmix.data.design.rows import Rows
 from bayesmix.data.design.term import Term
+from bayesmix.errors import SpecError
 
 __all__ = ["Design", "Encoder", "Term"]
 
@@ -124,6 +125,12 @@ class Design:
     def source(self) -> Source | None:
         """Builds the design again; None in a design made by hand."""
         return self.layout.source
+
+    def check_independent(self, what: str, advice: str) -> None:
+        """Raise `SpecError` where levels of a grouping factor are not independent, which ``what`` takes for granted."""
+        related = next((term for term in self.terms if not term.is_independent), None)
+        if related is not None:
+            raise SpecError(f"Levels of `{related.group}` are not independent, as {what} has it. {advice}")
 
     def column(self, j: int) -> Array:
         """A fixed column on the rows ``(n,)`` of its predictor."""

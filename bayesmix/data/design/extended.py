@@ -27,6 +27,7 @@ def resize_levels(design: Design, group: str, count: int) -> Design:
     DesignError
         If the fixed effects are not identified by so few.
     """
+    design.check_independent("a study of more or fewer levels", "Vary the rows instead, or simulate the relation.")
     if count < 2:
         raise SpecError(f"{count} level(s) of `{group}`: a spread among levels needs at least two.")
     _check_random(design, group)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
@@ -25,6 +25,7 @@ from bayesmix.data.columns import (
 )
 from bayesmix.data.design.evaluate import Memory, evaluate
 from bayesmix.data.frame import Table, open_table
+from bayesmix.data.relation import Relation
 from bayesmix.data.text_columns import mistaken
 from bayesmix.errors import DataError, DroppedWarning, warn_user
 from bayesmix.language.formula.expression import Name, column_names, spell, spell_name
@@ -58,6 +59,7 @@ class Source:
     contrasts: Mapping[str, str]
     unread: frozenset[str] = frozenset()  # columns of removed terms: only which of their values are missing is known
     responses: tuple[Array, ...] = ()  # in place of those of the columns, one value a row and response
+    relations: Mapping[str, Relation] = field(default_factory=dict)  # of levels, by the names that formulas have
 
 
 def read_arguments(*, weights: Any, offset: Any) -> Arguments:

@@ -146,6 +146,9 @@ def check_names(fixed: Sequence[str], terms: Sequence[TermEncoder]) -> None:
         advice = "Rename the column or the level of the factor that make the same name."
         raise DesignError(f"Two columns of the fixed part are named `{twice}`. {advice}")
     for group in dict.fromkeys(term.group for term in terms):
+        if len({id(term.relation) for term in terms if term.group == group}) > 1:
+            what = f"Levels of `{group}` are related in one way by one term, in another or not at all by another term."
+            raise DesignError(f"{what} Make a copy of the column, as in (1 | gr({group}, cov = A)) + (1 | {group}2).")
         twice = _twice([effect for term in terms if term.group == group for effect in term.effects])
         if twice:
             what = f"The effect `{twice}` occurs twice for the grouping factor `{group}`."

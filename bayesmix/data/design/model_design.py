@@ -16,7 +16,13 @@ from bayesmix.language.formula.model_spec import ModelSpec
 
 
 def model_design(
-    spec: ModelSpec, data: Any, *, weights: Any, offset: Any, contrasts: Mapping[str, str] | None
+    spec: ModelSpec,
+    data: Any,
+    *,
+    weights: Any,
+    offset: Any,
+    contrasts: Mapping[str, str] | None,
+    data2: Mapping[str, Any] | None = None,
 ) -> tuple[ModelSpec, Design]:
     """A model with the categories that the data have, and its design; arguments as those of `build`.
 
@@ -25,7 +31,7 @@ def model_design(
     SpecError, DataError, DesignError
         If data and model do not suit each other.
     """
-    design = build(parts_of(spec), data, weights=weights, offset=offset, contrasts=contrasts)
+    design = build(parts_of(spec), data, weights=weights, offset=offset, contrasts=contrasts, data2=data2)
     spec, design = with_categories(spec, design)
     check_responses(spec, design)
     if not (design.fixed or design.terms):

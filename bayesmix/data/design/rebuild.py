@@ -29,6 +29,7 @@ def rebuild(parts: Sequence[Part], source: Source) -> Design:
             weights=arrays.get(WEIGHTS, arguments.weights),
             offset=arrays.get(OFFSET, arguments.offset),
             contrasts=source.contrasts,
+            data2=source.relations,
         )
     return design.with_response(*(y[design.rows] for y in source.responses)) if source.responses else design
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
-from bayesmix.errors import DesignError
+from bayesmix.errors import DesignError, SpecError
 
 
 def split(design: Design, keep: Array) -> tuple[Design, Design]:
@@ -46,6 +46,12 @@ def as_new(design: Design, rows: Array, group: str) -> Design:
 
     So are levels of other factors that no other row has: those nested in it.
     """
+    for term in design.terms:
+        if term.group == group and not term.is_independent:
+            raise SpecError(
+                f"Levels of `{group}` are not independent: others tell of one that is left out. Leave out rows or folds"
+                " instead, loo() or kfold(), whose predictions know of their relatives."
+            )
     at = design.data.stacked(rows)
     keep = np.ones(len(design.X), bool)
     keep[at] = False
@@ -56,13 +62,19 @@ def as_new(design: Design, rows: Array, group: str) -> Design:
             continue
         gone = np.setdiff1d(term.codes[at], term.codes[keep])
         own = term.codes[at]
-        codes = np.where(np.isin(own, gone) | (term.group == group), -1 - own, own)
+        is_new = np.isin(own, gone) & term.is_independent
+        codes = np.where(is_new | (term.group == group), -1 - own, own)
         terms.append(replace(term, codes=codes, z=term.z[at]))
     return design.take(rows, terms)
 
 
 def _used(term: Term, keep: Array) -> tuple[Array, tuple[str, ...]]:
-    """New code of each level, below zero for those without a row that is kept; the levels kept."""
+    """New code of each level, below zero for those without a row that is kept; the levels kept.
+
+    All are where they are not independent: those that are kept tell of the others.
+    """
+    if not term.is_independent:
+        return np.arange(len(term.levels)), term.levels
     used = np.unique(term.codes[keep])
     position = -1 - np.arange(len(term.levels))
     position[used] = np.arange(len(used))

@@ -10,9 +10,9 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.columns import Factor, Numeric, SmoothColumns, Variable, drop_unused, factor_of
-from bayesmix.data.design.matrix import ModelMatrix, assemble, learn_matrix
+from bayesmix.data.design.matrix import ModelMatrix, assemble
+from bayesmix.data.relation import Relation
 from bayesmix.errors import DataError, DesignError
-from bayesmix.language.formula.parse import Bar
 from bayesmix.language.formula.terms import Terms
 
 Key = tuple[str, ...]
@@ -35,6 +35,36 @@ class Term:
     owners: tuple[int, ...] = ()  # the predictor that each effect is of; empty if all are of the first
     smooth: str = ""  # name of the standard deviation of a smooth's basis functions: "sx_1"
     is_population: bool = False  # a smooth's, of one level that all rows have: no grouping factor, known for new data
+    relation: Relation | None = None  # of the levels, of which some may be without rows; None if independent
+
+    @property
+    def is_independent(self) -> bool:
+        """Whether rows of different levels are."""
+        return self.relation is None
+
+    @property
+    def is_related(self) -> bool:
+        """Whether levels are related, so that they tell of one another."""
+        return self.relation is not None and not self.relation.is_diagonal
+
+    @property
+    def variances(self) -> Array:
+        """Variance of the effects of each row's level in units of their variance parameters ``(N,)``.
+
+        Of a level that is not known it is the mean of those that are.
+        """
+        if self.relation is None:
+            return np.ones(len(self.codes))
+        own = self.relation.variances
+        return np.where(self.codes >= 0, own[np.maximum(self.codes, 0)], np.mean(own))
+
+    def observed(self) -> Term:
+        """The same with the levels that have rows, as if they were independent; itself where all have."""
+        if self.relation is None:
+            return self
+        used, codes = np.unique(self.codes, return_inverse=True)
+        levels = tuple(self.levels[code] for code in used)
+        return replace(self, levels=levels, codes=codes.reshape(-1), relation=None)
 
     def columns_of(self, predictor: int) -> list[int]:
         """Effects of one linear predictor."""
@@ -77,6 +107,19 @@ class EffectsEncoder:
         return made.penalised[self.matrix.block]
 
 
+@dataclass(frozen=True, slots=True)
+class Stratum:
+    """The rows that a term has effects on: those of one level of a factor between levels, ``gr(g, by = h)``."""
+
+    factor: str  # its expression
+    level: str
+
+    @property
+    def suffix(self) -> str:
+        """Of the effects' names, as brms has it: ``Intercept:hA``."""
+        return f":{self.factor.strip('`')}{self.level}"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TermEncoder:
     """How one random-effects term is made from data."""
@@ -87,6 +130,8 @@ class TermEncoder:
     parts: tuple[EffectsEncoder, ...]  # several where predictors share a covariance
     structure: str
     smooth: str = ""  # name of the standard deviation of a smooth
+    relation: Relation | None = None  # of the levels
+    stratum: Stratum | None = None  # of rows, if not all
 
     @property
     def is_population(self) -> bool:
@@ -99,9 +144,15 @@ class TermEncoder:
         return ":".join(text.strip("`") for text in self.factors) or self.smooth
 
     @property
+    def texts(self) -> tuple[str, ...]:
+        """Expressions that say which level a row is of."""
+        return self.factors
+
+    @property
     def effects(self) -> tuple[str, ...]:
         """Names of the effects."""
-        return tuple(part.prefix + name for part in self.parts for name in part.matrix.names)
+        suffix = "" if self.stratum is None else self.stratum.suffix
+        return tuple(part.prefix + name + suffix for part in self.parts for name in part.matrix.names)
 
     @property
     def predictors(self) -> set[int]:
@@ -110,7 +161,9 @@ class TermEncoder:
 
     def used(self, predictors: Container[int]) -> tuple[str, ...]:
         """Expressions that the effects on some predictors are made of."""
-        return tuple(name for part in self.parts if part.predictor in predictors for name in part.used)
+        own = [part for part in self.parts if part.predictor in predictors]
+        between = (self.stratum.factor,) if self.stratum is not None and own else ()
+        return tuple(name for part in own for name in part.used) + between
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,24 +173,6 @@ class Effects:
     predictor: int
     prefix: str
     terms: Terms
-
-
-def learn_term(bar: Bar, effects: Sequence[Effects], variables: Mapping[str, Variable]) -> TermEncoder:
-    """Find the levels of a bar's grouping factor and the coding of its effects, on all predictors that share it.
-
-    Raises
-    ------
-    DesignError
-        If there is a single level.
-    """
-    keys, _ = _cross([_group(text, variables) for text in bar.group])
-    levels = _labels(keys)
-    if bar.structure in SERIAL:
-        for one in effects:
-            _check_serial(bar, one.terms, variables)
-    parts = tuple(EffectsEncoder(e.predictor, e.prefix, learn_matrix(e.terms, variables, {})) for e in effects)
-    encoder = TermEncoder(bar.group, keys, levels, parts, bar.structure)
-    return _checked(encoder)
 
 
 def learn_smooth_term(
@@ -157,13 +192,14 @@ def learn_smooth_term(
         If the factor has a single level.
     """
     factors = (factor,) if factor else ()
-    keys: tuple[Key, ...] = _cross([_group(text, variables) for text in factors])[0] if factor else ((),)
+    keys: tuple[Key, ...] = cross([group_levels(text, variables) for text in factors])[0] if factor else ((),)
     parts = (EffectsEncoder(place[0], "", block),)
-    encoder = TermEncoder(factors, keys, _labels(keys), parts, "homdiag", place[1] + name)
-    return _checked(encoder)
+    encoder = TermEncoder(factors, keys, labels_of(keys), parts, "homdiag", place[1] + name)
+    return checked(encoder)
 
 
-def _checked(encoder: TermEncoder) -> TermEncoder:
+def checked(encoder: TermEncoder) -> TermEncoder:
+    """A term whose levels tell of a spread; a single effect has no structure."""
     levels = encoder.levels
     encoder = encoder if len(encoder.effects) > 1 else replace(encoder, structure="us")
     if len(levels) < 2 and not encoder.is_population:
@@ -191,19 +227,29 @@ def make_term(
         codes, unseen = np.zeros(n, dtype=np.intp), tuple[str, ...]()
     else:
         codes, unseen = _codes(encoder, variables) if has_levels else (np.full(n, -1, dtype=np.intp), ())
+    z = _columns(encoder, variables, n, predictors)
+    if encoder.stratum is not None:
+        z = z * np.tile(_is_in(encoder.stratum, variables), R)[:, None]
     return Term(
         encoder.group,
         encoder.levels,
         codes if R == 1 else np.tile(codes, R),
         encoder.effects,
-        _columns(encoder, variables, n, predictors),
+        z,
         encoder.structure,
         unseen,
-        tuple(number for part in encoder.parts for number in part.matrix.numeric),
+        tuple(number for part in encoder.parts for number in part.matrix.numeric) if encoder.stratum is None else (),
         _owners(encoder) if encoder.predictors != {0} or R > 1 else (),
         encoder.smooth,
         encoder.is_population,
+        encoder.relation,
     )
+
+
+def _is_in(stratum: Stratum, variables: Mapping[str, Variable]) -> Array:
+    """Whether each row is of the level of a factor between levels."""
+    factor = group_levels(stratum.factor, variables)
+    return np.array([level == stratum.level for level in factor.levels], bool)[factor.codes]
 
 
 def _owners(encoder: TermEncoder) -> tuple[int, ...]:
@@ -226,24 +272,25 @@ def _columns(encoder: TermEncoder, variables: Mapping[str, Variable], n: int, pr
 
 def _codes(encoder: TermEncoder, variables: Mapping[str, Variable]) -> tuple[Array, tuple[str, ...]]:
     """The code of each row, and the labels of levels that were not seen."""
-    found, codes = _cross([_group(text, variables) for text in encoder.factors])
+    found, codes = cross([group_levels(text, variables) for text in encoder.factors])
     if found == encoder.keys:
         return codes, ()
     position = {key: j for j, key in enumerate(encoder.keys)}
     unseen = [key for key in found if key not in position]
     position |= {key: -1 - j for j, key in enumerate(unseen)}
-    labels = _labels((*encoder.keys, *unseen))[len(encoder.keys) :]
+    labels = labels_of((*encoder.keys, *unseen))[len(encoder.keys) :]
     return np.array([position[key] for key in found], dtype=np.intp)[codes], labels
 
 
-def _group(text: str, variables: Mapping[str, Variable]) -> Factor:
+def group_levels(text: str, variables: Mapping[str, Variable]) -> Factor:
+    """The values of an expression as levels of a grouping factor, those that occur."""
     value = variables[text]
     if not isinstance(value, Numeric | Factor):
         raise DataError(f"`{text}` cannot be a grouping factor.")
     return drop_unused(replace(factor_of(value), kind="factor"))
 
 
-def _cross(factors: Sequence[Factor]) -> tuple[tuple[Key, ...], Array]:
+def cross(factors: Sequence[Factor]) -> tuple[tuple[Key, ...], Array]:
     """Return the combinations of levels that occur, and each row's: the first factor varies slowest."""
     keys: tuple[Key, ...] = tuple((level,) for level in factors[0].levels)
     codes = factors[0].codes
@@ -254,7 +301,7 @@ def _cross(factors: Sequence[Factor]) -> tuple[tuple[Key, ...], Array]:
     return keys, codes
 
 
-def _labels(keys: Sequence[Key]) -> tuple[str, ...]:
+def labels_of(keys: Sequence[Key]) -> tuple[str, ...]:
     """Join levels as lme4 does, `a:b`; quote those with a colon of their own where two labels would be the same."""
     plain = tuple(map(":".join, keys))
     if len(set(plain)) == len(plain):
@@ -272,12 +319,3 @@ def _labels(keys: Sequence[Key]) -> tuple[str, ...]:
 
 def _quoted(level: str) -> str:
     return f'"{level}"' if ":" in level else level
-
-
-def _check_serial(bar: Bar, effects: Terms, variables: Mapping[str, Variable]) -> None:
-    """Refuse numbers in ``ar1()``: a slope is one effect, not one a time, and has no neighbours in time."""
-    names = [name for name in effects.used if isinstance(variables[name], Numeric)]
-    if names:
-        group = ":".join(bar.group)
-        what = f"`{bar}`: `ar1()` takes the levels of a factor, one effect a time; `{names[0]}` is a number, a slope."
-        raise DesignError(f"{what} Write `ar1(0 + factor({names[0]}) | {group})`.")

@@ -41,7 +41,11 @@ def _pull(problem: LinearProblem, theta: Array, i: int, scores: Sequence[Array])
     """``q`` with ``V_i P y = Z q``, per factor ``(J, k)``."""
     h = STEP * max(abs(theta[i]), 1.0) * np.eye(len(theta))[i]
     working = problem.coordinates
-    pairs = zip(working.by_factor(theta + h), working.by_factor(theta - h), scores, strict=True)
+    related = [
+        own if relation is None else relation.times_covariance(own)
+        for own, relation in zip(scores, working.pattern.relations, strict=True)
+    ]
+    pairs = zip(working.by_factor(theta + h), working.by_factor(theta - h), related, strict=True)
     return [own @ ((up @ up.T - down @ down.T) / (2.0 * h[i])) for up, down, own in pairs]
 
 

@@ -74,9 +74,12 @@ def _restarted(
 
 
 def can_follow(working: Coordinates) -> bool:
-    """Whether fixed and random effects are so many that they may follow every row, noise and all."""
+    """Whether fixed and random effects are so many that they may follow every row, noise and all.
+
+    Those of related levels do not: what they may do together is less likely than noise.
+    """
     n, p = working.X.shape
-    return n <= p + sum(factor.levels * factor.k for factor in working.factors)
+    return n <= p + sum(factor.levels * factor.k for factor in working.factors if factor.relation is None)
 
 
 def settle(working: Coordinates, optimum: Optimum, objective: Objective) -> tuple[Optimum, tuple[int, ...]]:

@@ -97,6 +97,7 @@ def _with_all_levels(point: PointEstimates, design: Design, rows: Array) -> Poin
     whole = []
     for term, b in zip(design.terms, point.b, strict=True):
         effects = np.zeros((1, len(term.levels), b.shape[-1]))
-        effects[:, np.unique(term.codes[design.data.stacked(rows)])] = b
+        known = np.unique(term.codes[design.data.stacked(rows)]) if term.is_independent else slice(None)
+        effects[:, known] = b
         whole.append(effects)
     return replace(point, b=tuple(whole))

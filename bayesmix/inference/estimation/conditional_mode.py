@@ -163,7 +163,7 @@ def project(coordinates: Coordinates, rows: Array) -> list[Array]:
 
 
 def _penalised(problem: GeneralizedProblem, eta: Array, u: Sequence[Array], dispersion: float) -> float:
-    value = -2.0 * float(problem.value(eta, np.asarray(dispersion)).sum()) + sum(float(np.sum(part**2)) for part in u)
+    value = -2.0 * float(problem.value(eta, np.asarray(dispersion)).sum()) + float(problem.coordinates.penalty(u))
     return value if math.isfinite(value) else math.inf
 
 

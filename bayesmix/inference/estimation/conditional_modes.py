@@ -108,7 +108,7 @@ class _Search:
         b = [part @ np.swapaxes(Lambda[some], -1, -2) for part, Lambda in zip(u, self.Lambdas, strict=True)]
         eta = self.fixed[some] + add_effects(self.problem.coordinates, b)
         value = of_some(self.problem, some).value(eta, self.dispersion[some])
-        objective = -2.0 * value.sum(axis=-1) + sum(np.sum(part**2, axis=(-1, -2)) for part in u)
+        objective = -2.0 * value.sum(axis=-1) + self.problem.coordinates.penalty(u)
         return _Points(u, eta, np.where(np.isfinite(objective), objective, np.inf))
 
     def run(self, points: _Points) -> Array:

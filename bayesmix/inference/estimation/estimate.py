@@ -64,8 +64,9 @@ def working_coordinates(design: Design, spec: ModelSpec) -> Coordinates:
 
 def _estimate(design: Design, spec: ModelSpec, method: Method) -> PointEstimate:
     working = working_coordinates(design, spec)
-    if isinstance(method, Agq) and len(working.factors) != 1:
-        raise SpecError("Quadrature needs exactly one grouping factor; use the Laplace approximation instead.")
+    if isinstance(method, Agq) and (len(working.factors) != 1 or working.is_joint):
+        levels = ", of independent levels" if working.is_joint else ""
+        raise SpecError(f"Quadrature needs exactly one grouping factor{levels}; use the Laplace approximation instead.")
     match method:
         case Reml() | Ml() if spec.is_linear:
             problem = linear_problem(design, working)

@@ -64,7 +64,7 @@ def _check_rows(design: Design, predictor: int) -> None:
 
 def _check_residual(part: MeanPart) -> None:
     """A gaussian residual needs levels with more rows than effects, or correlations that tell effects from noise."""
-    for term in part.terms:
+    for term in (term.observed() for term in part.terms if not term.is_related):
         effects = len(term.levels) * len(term.effects)
         fades = structure_of(term).correlation.fades and len(term.effects) > 2
         if effects >= len(part.y) and not fades:
@@ -121,7 +121,7 @@ def _check_outcomes(part: MeanPart) -> None:
                 f" Check how the outcome is coded. {SAMPLE}"
             )
     single = bool(np.all(part.trials == 1.0))
-    for term in part.terms:
+    for term in (term.observed() for term in part.terms if not term.is_related):
         if single and len(term.levels) * len(term.effects) >= len(part.y):
             raise DesignError(
                 f"`{term.group}` has {len(term.levels)} levels for {len(part.y)} single outcomes: of one 0 or 1 a"
@@ -219,7 +219,8 @@ def _pure_levels(part: MeanPart, values: Parameters) -> list[str]:
     if part.family.response != "binomial":
         return []
     sentences = []
-    for term, sd in zip(part.terms, part.of_terms(values.sd), strict=True):
+    for whole, sd in zip(part.terms, part.of_terms(values.sd), strict=True):
+        term = whole.observed()
         levels = len(term.levels)
         successes = np.bincount(term.codes, part.y, levels)
         trials = np.bincount(term.codes, part.trials, levels)
@@ -238,7 +239,8 @@ def _endless_spread(design: Design, part: MeanPart, point: PointEstimate) -> lis
         return []
     sentences = []
     named = part.of_terms([np.array(own) for own in sd_names(design.terms)])
-    for term, sd, names in zip(part.terms, part.of_terms(point.parameters.sd), named, strict=True):
+    for whole, sd, names in zip(part.terms, part.of_terms(point.parameters.sd), named, strict=True):
+        term = whole.observed()
         rows = float(np.median(np.bincount(term.codes, part.trials, len(term.levels))))
         spread = np.broadcast_to(sd, len(term.effects)) * np.sqrt(np.mean(term.z**2, axis=0))
         if spread.max() > ENDLESS_SD and rows < MANY_ROWS:

@@ -105,6 +105,7 @@ def kenward_roger(design: Design, point: PointEstimate) -> KenwardRoger:
     NaN where the covariance has no derivatives: correlations of 1 and standard deviations of zero in structures that
     are not linear in their variances and covariances.
     """
+    design.check_independent("the expected information of Kenward and Roger", 'Take df="satterthwaite".')
     problem = linear_problem(design, point.coordinates)
     working, p = problem.coordinates, problem.p
     if not p:

@@ -62,7 +62,7 @@ def variance_function(design: Design, spec: ModelSpec, point: PointEstimate, row
     working, scale, n, m = point.coordinates, _scale(spec, point), design.n, len(rows.X)
     new = _factors(point, rows)
     both = [
-        Factor(_joined(old.codes, own.codes, n), _joined(old.z, own.z, n, fill=0.0), old.levels)
+        Factor(_joined(old.codes, own.codes, n), _joined(old.z, own.z, n, fill=0.0), old.levels, old.relation)
         for old, own in zip(working.factors, new, strict=True)
     ]
     pattern = incidence(both)
@@ -171,5 +171,5 @@ def _factors(point: PointEstimate, rows: NewRows) -> list[Factor]:
         z = np.zeros((len(rows.X), old.k))
         for t in members:
             z[:, working.places[t].columns] = rows.terms[t].z @ working.C[t]
-        factors.append(Factor(rows.terms[members[0]].codes, z, old.levels))
+        factors.append(Factor(rows.terms[members[0]].codes, z, old.levels, old.relation))
     return factors

@@ -36,10 +36,11 @@ class _Direction:
 
 def ridges(design: Design, working: Coordinates, *, has_residual: bool) -> list[list[str]]:
     """Names of the parameters that each ridge trades off against one another; empty where all are identified."""
-    if not working.size:
+    if not any(_is_independent(working, t) for t in range(len(working.structures))):
         return []
     products = moments(working.pattern, working.factors, np.zeros((len(design.X), 1)), None)
-    directions = [d for t, s in enumerate(working.structures) for d in _directions(working, t, s)]
+    own = [(t, s) for t, s in enumerate(working.structures) if _is_independent(working, t)]
+    directions = [d for t, s in own for d in _directions(working, t, s)]
     gram = np.array([[_inner(products, working, left, right) for right in directions] for left in directions])
     if has_residual:
         traces = np.array([_trace(products, d) for d in directions])
@@ -47,6 +48,11 @@ def ridges(design: Design, working: Coordinates, *, has_residual: bool) -> list[
     size = np.sqrt(np.where(np.diagonal(gram) > 0.0, np.diagonal(gram), 1.0))
     values, vectors = np.linalg.eigh(gram / np.outer(size, size))
     return [_named(design, working, vector / size) for vector in vectors[:, values < NULL * values[-1]].T]
+
+
+def _is_independent(working: Coordinates, t: int) -> bool:
+    """Whether the levels of a term are: what relates others tells them apart where the rows alone would not."""
+    return working.pattern.relations[working.places[t].factor] is None
 
 
 def _generic(structure: Structure) -> Array:
@@ -96,7 +102,9 @@ def _named(design: Design, working: Coordinates, vector: Array) -> list[str]:
     """Parameters that change along a direction of the free numbers."""
     names, begin = [], 0
     sds, corrs = sd_names(design.terms), corr_names(design.terms)
-    for structure, C, sd, corr in zip(working.structures, working.C, sds, corrs, strict=True):
+    for t, (structure, C, sd, corr) in enumerate(zip(working.structures, working.C, sds, corrs, strict=True)):
+        if not _is_independent(working, t):
+            continue
         own = vector[begin : begin + structure.size]
         begin += structure.size
         moved = _numbers(structure, C, 1e-4 * own) - _numbers(structure, C, -1e-4 * own)

@@ -24,13 +24,14 @@ Numerical arrays may carry leading batch axes ``...``, one entry a parameter poi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
 from bayesmix.arrays import Array, upper_triangle
 from bayesmix.inference.least_squares.cross_products import Moments
+from bayesmix.inference.least_squares.pieces import add_penalty, in_order, spherical, units, without_zeros
 from bayesmix.inference.least_squares.small_blocks import (
     cholesky_and_inverse,
     cholesky_of_square,
@@ -40,6 +41,7 @@ from bayesmix.inference.least_squares.small_blocks import (
     log_det,
     rows_of,
     solve_lower,
+    stack_rows,
     transposed_times,
 )
 from bayesmix.inference.least_squares.symbolic import Couplings, Plan, Stage
@@ -71,14 +73,23 @@ class DenseEnd:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class AtPieces:
+    """Where levels are not independent: what derivatives need again, for which pieces are in spherical coordinates."""
+
+    moments: Moments
+    Lambdas: tuple[Array, ...]  # per factor (..., k, k), none of them singular
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Factorisation:
     """The factorised system at a parameter point."""
 
     plan: Plan
     eliminated: tuple[Eliminated, ...]
     end: DenseEnd | None
-    log_determinant: Array  # (...,) log|Lambda' Z'WZ Lambda + I|
+    log_determinant: Array  # (...,) log|Lambda' Z'WZ Lambda + I|; of related levels log|I + V Z'WZ|, V = A x G
     XX: Array  # (..., c, c) cross-products of [X y] with the random effects eliminated: [X y]' V^-1 [X y]
+    at: AtPieces | None = None  # where levels are not independent
 
 
 def factorise(plan: Plan, moments: Moments, Lambdas: Sequence[Array], lead: tuple[int, ...] = ()) -> Factorisation:
@@ -93,14 +104,38 @@ def factorise(plan: Plan, moments: Moments, Lambdas: Sequence[Array], lead: tupl
         If a block is not positive definite, which only observed weights of a GLMM can cause.
     """
     entries = _entries(plan, moments)
-    B = [np.asarray(b) for b in moments.B]
     XX = np.broadcast_to(moments.XX, np.broadcast_shapes(moments.XX.shape, (*lead, 1, 1)))
+    if plan.pieces is None:
+        return _factorised(plan, entries, [np.asarray(b) for b in moments.B], XX, Lambdas, lead)
+    regular = tuple(map(without_zeros, Lambdas))
+    own = spherical(moments, regular, plan.pieces.pairs)
+    entries = add_penalty(_entries(plan, own), plan.pieces)
+    found = _factorised(plan, entries, in_order(plan, own.B), XX, units(plan), lead)
+    log_determinant = found.log_determinant + plan.pieces.log_det
+    return replace(found, log_determinant=log_determinant, at=AtPieces(moments, regular))
+
+
+def _factorised(
+    plan: Plan,
+    entries: Array,
+    B: Sequence[Array],
+    XX: Array,
+    Lambdas: Sequence[Array],
+    lead: tuple[int, ...],
+) -> Factorisation:
+    """Eliminate factors, or pieces of them, one after the other.
+
+    Parameters
+    ----------
+    entries : of the matrix on the pattern of the upper triangle.
+    B : per factor ``(..., J, k, c)``.
+    """
     log_determinant: Array = np.zeros(lead)
     done: list[Eliminated] = []
     rest = stack_rows(B[1:], XX.shape[-1])
     current = B[0] if B else rest
     for stage, Lambda in zip(plan.stages, Lambdas, strict=False):
-        step = _eliminate(stage, entries, current, Lambda)
+        step = _eliminate(stage, entries, current, Lambda, plan.unit)
         log_determinant = log_determinant + log_det(step.L).sum(axis=-1)
         entries, rest, XX = _complement(stage, step, entries, rest, XX)
         done.append(step)
@@ -134,16 +169,10 @@ def _upper(D: Array) -> Array:
     return D[..., alpha, beta].reshape(*D.shape[:-3], -1)
 
 
-def stack_rows(B: Sequence[Array], c: int) -> Array:
-    """Rows ``(..., sum J k, c)`` of blocks ``(..., J, k, c)``, one factor after the other."""
-    parts = [rows_of(b) for b in B]
-    return np.concatenate(parts, axis=-2) if parts else np.zeros((0, c))
-
-
-def _eliminate(stage: Stage, entries: Array, B: Array, Lambda: Array) -> Eliminated:
+def _eliminate(stage: Stage, entries: Array, B: Array, Lambda: Array, unit: float) -> Eliminated:
     D = entries[..., stage.diagonal]
     a = np.where(stage.coupling >= 0, entries[..., stage.coupling], 0.0)
-    M = congruent(D, Lambda) + np.eye(stage.k)
+    M = congruent(D, Lambda) + unit * np.eye(stage.k)
     L, inverse = cholesky_and_inverse(M)
     return Eliminated(Lambda, D, a, B, L, congruent(gram(inverse), np.swapaxes(Lambda, -1, -2)))
 
@@ -212,5 +241,5 @@ def _dense_end(plan: Plan, entries: Array, B: Array, Lambdas: Sequence[Array]) -
     H[..., plan.column, plan.row] = entries
     M = congruent_square(plan.dense, Lambdas, H)
     index = np.arange(q)
-    M[..., index, index] += 1.0
+    M[..., index, index] += plan.unit
     return DenseEnd(tuple(Lambdas), H, B, cholesky_of_square(M))

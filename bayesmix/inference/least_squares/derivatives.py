@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesmix.arrays import Array, upper_triangle
-from bayesmix.inference.least_squares.cholesky import PIECE, DenseEnd, Eliminated, Factorisation
+from bayesmix.inference.least_squares.cholesky import PIECE, AtPieces, DenseEnd, Eliminated, Factorisation
+from bayesmix.inference.least_squares.cross_products import Moments
 from bayesmix.inference.least_squares.incidence import Incidence, Segments
+from bayesmix.inference.least_squares.pieces import spherical
 from bayesmix.inference.least_squares.small_blocks import congruent_square, inverse_of_square, rows_of
 from bayesmix.inference.least_squares.symbolic import Couplings, Plan, Stage
 
@@ -37,28 +39,54 @@ def sensitivity(factorisation: Factorisation, S_XX: Array, pattern: Incidence) -
     G: list[Array] = []
     S_entries, S_B = np.zeros((*lead, 0)), np.zeros((*lead, 0, S_XX.shape[-1]))
     if factorisation.end is not None:
-        G_dense, S, S_B = _dense_adjoint(factorisation.end, S_XX, plan_.dense)
-        G = list(G_dense)
+        G, S, S_B = _dense_adjoint(factorisation.end, S_XX, plan_)
         S_entries = S[..., plan_.row, plan_.column]
     for stage, step in zip(reversed(plan_.stages), reversed(factorisation.eliminated), strict=True):
         G_stage, S_entries, S_B = _adjoint(stage, step, S_entries, S_B, S_XX)
         G.insert(0, G_stage)
-    D, C = _unpack(plan_, S_entries, pattern)
+    if factorisation.at is not None and plan_.pieces is not None:
+        D, C = _unpack(plan_, plan_.pieces.shapes, S_entries, pattern)
+        B = _split_rows(plan_.pieces.shapes, S_B[..., plan_.pieces.place, :])
+        return _of_factors(factorisation.at, pattern, Sensitivity((), D, C, tuple(B)))
+    D, C = _unpack(plan_, plan_.shapes, S_entries, pattern)
     return Sensitivity(tuple(G), D, C, tuple(_split_rows(plan_.shapes, S_B)))
 
 
-def _dense_adjoint(end: DenseEnd, S_XX: Array, shapes: Sequence[tuple[int, int]]) -> tuple[list[Array], Array, Array]:
-    inverse = inverse_of_square(end.L)
+def _of_factors(at: AtPieces, pattern: Incidence, own: Sensitivity) -> Sensitivity:
+    """Derivatives by the cross-products from those by ``Lambda'A Lambda + P``, and those by ``G = Lambda Lambda'``.
+
+    With ``S`` the derivatives by the former, ``df/dLambda = 2 A Lambda S``, blocks of a factor's levels summed, which
+    is ``2 (df/dG) Lambda``.
+    """
+    Lambdas = at.Lambdas
+    half = [
+        (D @ Lambda[..., None, :, :] @ S_D).sum(axis=-3) + (B @ np.swapaxes(S_B, -1, -2)).sum(axis=-3)
+        for Lambda, D, S_D, B, S_B in zip(Lambdas, at.moments.D, own.D, at.moments.B, own.B, strict=True)
+    ]
+    for pair, C, S in zip(pattern.pairs, at.moments.C, own.C, strict=True):
+        f, g = pair.first, pair.second
+        half[f] = half[f] + (C @ Lambdas[g][..., None, :, :] @ np.swapaxes(S, -1, -2)).sum(axis=-3)
+        half[g] = half[g] + (np.swapaxes(C, -1, -2) @ Lambdas[f][..., None, :, :] @ S).sum(axis=-3)
+    G = [by_Lambda @ np.linalg.inv(Lambda) for by_Lambda, Lambda in zip(half, Lambdas, strict=True)]
+    turned = [np.swapaxes(Lambda, -1, -2) for Lambda in Lambdas]
+    pairs = [(pair.first, pair.second) for pair in pattern.pairs]
+    moved = spherical(Moments(own.D, own.C, own.B, np.zeros(0), 0), turned, pairs)
+    return Sensitivity(tuple(0.5 * (part + np.swapaxes(part, -1, -2)) for part in G), moved.D, moved.C, moved.B)
+
+
+def _dense_adjoint(end: DenseEnd, S_XX: Array, plan_: Plan) -> tuple[list[Array], Array, Array]:
+    shapes, inverse = plan_.dense, inverse_of_square(end.L)
     traces = _block_traces(shapes, inverse)
     P = congruent_square(shapes, [np.swapaxes(Lambda, -1, -2) for Lambda in end.Lambdas], inverse)
     del inverse  # the largest arrays there are: as few of them at once as will do
     PB = P @ end.B
-    U = end.B - end.H @ PB
-    # df/dG = D - DPD + (I - DP) a S a' (I - PD), diagonal blocks only
-    spread = _reduced_blocks(end, P, traces, shapes)
     sums = []
-    for own, rows in zip(spread, _split_rows(shapes, U), strict=True):
-        sums.append(own - np.einsum("...jac,...jbc->...ab", rows @ S_XX[..., None, :, :], rows))
+    if plan_.pieces is None:
+        U = end.B - end.H @ PB
+        # df/dG = D - DPD + (I - DP) a S a' (I - PD), diagonal blocks only
+        spread = _reduced_blocks(end, P, traces, shapes)
+        for own, rows in zip(spread, _split_rows(shapes, U), strict=True):
+            sums.append(own - np.einsum("...jac,...jbc->...ab", rows @ S_XX[..., None, :, :], rows))
     S_B = -(PB @ S_XX)
     S = -S_B @ np.swapaxes(PB, -1, -2)
     S += P
@@ -171,12 +199,14 @@ def _outer_sums(by_level: Segments, left: Array, right: Array) -> Array:
     return sums.reshape(*sums.shape[:-1], *outer.shape[-2:])
 
 
-def _unpack(plan_: Plan, S_entries: Array, pattern: Incidence) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+def _unpack(
+    plan_: Plan, shapes: Sequence[tuple[int, int]], S_entries: Array, pattern: Incidence
+) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     """Derivatives on the entries, in the shapes of ``Moments.D`` and ``Moments.C``."""
     lead = S_entries.shape[:-1]
     values = S_entries[..., plan_.source] if plan_.n_source else np.zeros((*lead, 0))
     D, C, offset = [], [], 0
-    for levels, k in plan_.shapes:
+    for levels, k in shapes:
         alpha, beta = upper_triangle(k)
         upper = values[..., offset : offset + levels * len(alpha)].reshape(*lead, levels, len(alpha))
         block = np.zeros((*lead, levels, k, k))
@@ -185,7 +215,7 @@ def _unpack(plan_: Plan, S_entries: Array, pattern: Incidence) -> tuple[tuple[Ar
         D.append(block)
         offset += levels * len(alpha)
     for pair in pattern.pairs:
-        shape = (len(pair.i), plan_.shapes[pair.first][1], plan_.shapes[pair.second][1])
+        shape = (len(pair.i), shapes[pair.first][1], shapes[pair.second][1])
         size = int(np.prod(shape))
         C.append(values[..., offset : offset + size].reshape(*lead, *shape))
         offset += size

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.data.relation import Relation
 
 FEW = 100_000  # rows that NumPy sorts as fast; SciPy takes a fifth of a second to load
 
@@ -20,6 +21,7 @@ class Factor:
     codes: Array  # (n,) level of each row
     z: Array  # (n, k)
     levels: int
+    relation: Relation | None = None  # of its levels; None where they are independent
 
     @property
     def k(self) -> int:
@@ -33,18 +35,24 @@ class Segments:
 
     order: Array | None  # None when the entries are sorted already
     starts: Array
+    among: tuple[Array, int] | None = None  # which groups have entries, of how many; None where each has some
 
     @classmethod
-    def of(cls, groups: Array) -> Segments:
-        """Prepare sums over ``groups``, an array of group numbers of which each from 0 up occurs."""
+    def of(cls, groups: Array, size: int | None = None) -> Segments:
+        """Prepare sums over ``groups``, group numbers; each from 0 up occurs unless their number ``size`` is given."""
         groups = np.asarray(groups)
+        order = None
         if not np.all(groups[1:] >= groups[:-1]):
             order = counting_order(groups)
-            return cls(order, _starts(groups[order]))
-        return cls(None, _starts(groups))
+            groups = groups[order]
+        starts = _starts(groups)
+        is_whole = size is None or size == len(starts)
+        return cls(order, starts, None if is_whole else (groups[starts], int(size or 0)))
 
     def sum(self, values: Array) -> Array:
         """Sum ``(..., entries)`` within groups: ``(..., groups)``."""
+        if self.among is not None:
+            return self.sum_rows(values[..., None])[..., 0]
         if not len(self.starts):
             return np.zeros((*values.shape[:-1], 0))
         if len(self.starts) == values.shape[-1]:  # one entry each
@@ -53,6 +61,11 @@ class Segments:
 
     def sum_rows(self, values: Array) -> Array:
         """Sum ``(..., entries, c)`` within groups: ``(..., groups, c)``."""
+        if self.among is not None:
+            found, size = self.among
+            whole = np.zeros((*values.shape[:-2], size, values.shape[-1]))
+            whole[..., found, :] = replace(self, among=None).sum_rows(values)
+            return whole
         if not len(self.starts):
             return np.zeros((*values.shape[:-2], 0, values.shape[-1]))
         return np.add.reduceat(values if self.order is None else values[..., self.order, :], self.starts, axis=-2)
@@ -95,19 +108,32 @@ class Incidence:
     rows: tuple[Segments, ...]  # rows -> levels, per factor
     observations: tuple[Segments, ...]  # the same of rows that are counted once, not once a linear predictor
     pairs: tuple[Pair, ...]
+    relations: tuple[Relation | None, ...]  # of the levels, per factor
+
+    @property
+    def is_joint(self) -> bool:
+        """Whether the levels of some factor are not independent."""
+        return any(relation is not None for relation in self.relations)
 
 
 def incidence(factors: Sequence[Factor], *, R: int = 1) -> Incidence:
     """Find the pattern of the cross-products of ``factors``, whose rows are stacked by ``R`` linear predictors."""
     pairs = tuple(_pair(f, g, factors[f], factors[g]) for f, g in combinations(range(len(factors)), 2))
-    rows = tuple(Segments.of(factor.codes) for factor in factors)
-    once = rows if R == 1 else tuple(Segments.of(factor.codes[: len(factor.codes) // R]) for factor in factors)
+    rows = tuple(Segments.of(factor.codes, _size(factor)) for factor in factors)
+    halves = ((factor.codes[: len(factor.codes) // R], _size(factor)) for factor in factors)
+    once = rows if R == 1 else tuple(Segments.of(codes, size) for codes, size in halves)
     return Incidence(
         shapes=tuple((factor.levels, factor.k) for factor in factors),
         rows=rows,
         observations=once,
         pairs=pairs,
+        relations=tuple(factor.relation for factor in factors),
     )
+
+
+def _size(factor: Factor) -> int | None:
+    """Number of levels, where some may be without rows."""
+    return None if factor.relation is None else factor.levels
 
 
 def _pair(f: int, g: int, first: Factor, second: Factor) -> Pair:

@@ -48,6 +48,6 @@ def _times(pattern: Incidence, products: Moments, vectors: Sequence[Array]) -> l
     for pair, C in zip(pattern.pairs, products.C, strict=True):
         first = np.einsum("mab,...mb->...ma", C, vectors[pair.second][..., pair.j, :])
         second = np.einsum("mba,...mb->...ma", C, vectors[pair.first][..., pair.i, :])
-        found[pair.first] = found[pair.first] + Segments.of(pair.i).sum_rows(first)
-        found[pair.second] = found[pair.second] + Segments.of(pair.j).sum_rows(second)
+        found[pair.first] = found[pair.first] + Segments.of(pair.i, pattern.shapes[pair.first][0]).sum_rows(first)
+        found[pair.second] = found[pair.second] + Segments.of(pair.j, pattern.shapes[pair.second][0]).sum_rows(second)
     return found

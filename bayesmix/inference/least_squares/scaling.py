@@ -55,6 +55,19 @@ class Coordinates:
             for f in range(len(self.factors))
         ]
 
+    @property
+    def is_joint(self) -> bool:
+        """Whether the levels of some factor are not independent."""
+        return self.pattern.is_joint
+
+    def penalty(self, u: Sequence[Array]) -> Array:
+        """Minus twice the log density of spherical effects, per factor ``(..., J, k)``, up to a constant: ``(...)``."""
+        pairs = zip(u, self.pattern.relations, strict=True)
+        parts = [
+            np.sum(own**2, axis=(-1, -2)) if relation is None else relation.quadratic(own) for own, relation in pairs
+        ]
+        return np.asarray(sum(parts))
+
     def blocks(self, by_factor: Sequence[Array]) -> list[Array]:
         """Diagonal blocks ``(..., k, k)`` of the terms in matrices of the grouping factors, the inverse of `joined`."""
         return [by_factor[place.factor][..., place.columns, place.columns] for place in self.places]
@@ -103,7 +116,8 @@ def coordinates(design: Design, units: Sequence[float] | None = None) -> Coordin
             places.append((t, Place(number, slice(offset, offset + k))))
             offset += k
         z = np.hstack([design.terms[t].z @ changes[t] for t in members])
-        factors.append(Factor(design.terms[members[0]].codes, z, len(design.terms[members[0]].levels)))
+        first = design.terms[members[0]]
+        factors.append(Factor(first.codes, z, len(first.levels), first.relation))
     pattern = incidence(factors, R=design.R)
     ordered = tuple(place for _, place in sorted(places, key=lambda pair: pair[0]))
     return Coordinates(X, T, tuple(factors), ordered, changes, structures, pattern, plan(pattern))

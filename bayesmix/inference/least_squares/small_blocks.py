@@ -84,6 +84,12 @@ def rows_of(blocks: Array) -> Array:
     return blocks.reshape(*blocks.shape[:-3], levels * k, c)
 
 
+def stack_rows(B: Sequence[Array], c: int) -> Array:
+    """Rows ``(..., sum J k, c)`` of blocks ``(..., J, k, c)``, one factor after the other."""
+    parts = [rows_of(b) for b in B]
+    return np.concatenate(parts, axis=-2) if parts else np.zeros((0, c))
+
+
 def transposed_times(shapes: Sequence[tuple[int, int]], Lambdas: Sequence[Array], rows: Array) -> Array:
     """``Lambda' rows`` for block-diagonal ``Lambda``, one ``(..., k, k)`` block a factor; ``rows (..., q, c)``."""
     return block_rows(shapes, [np.swapaxes(Lambda, -1, -2) for Lambda in Lambdas], rows)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.inference.least_squares.cholesky import Eliminated, Factorisation, stack_rows
+from bayesmix.inference.least_squares.cholesky import AtPieces, Eliminated, Factorisation
+from bayesmix.inference.least_squares.pieces import rows_in_order
 from bayesmix.inference.least_squares.small_blocks import block_rows, solve_lower, solve_upper, transposed_times
 from bayesmix.inference.least_squares.symbolic import Stage
 
@@ -38,7 +39,7 @@ def draw(
     ``combination (..., c)`` and ``sigma (...,)`` have the batch axes of the factorisation. With ``end_only``, factors
     eliminated level by level are left out: `given_later` has their distribution.
     """
-    steps = () if end_only else factorisation.eliminated
+    steps = () if end_only and factorisation.at is None else factorisation.eliminated
     rhs = [np.einsum("...jkc,...c->...jk", step.B, combination) for step in steps]
     end = factorisation.end
     rhs_end = None if end is None else np.einsum("...qc,...c->...q", end.B, combination)
@@ -88,7 +89,10 @@ def solve(factorisation: Factorisation, rhs: Sequence[Array]) -> tuple[list[Arra
     """Solve ``(Lambda' A Lambda + I) u = Lambda' rhs``, ``rhs`` per factor ``(..., J, k)``; return ``b``, ``u``."""
     stages = factorisation.plan.stages
     forward: list[Array] = []
-    rest = stack_rows([part[..., None] for part in rhs], 1)[..., 0]
+    at = factorisation.at
+    if at is not None:
+        rhs = [part @ Lambda for part, Lambda in zip(rhs, at.Lambdas, strict=True)]
+    rest = rows_in_order(factorisation.plan, [part[..., None] for part in rhs], 1)[..., 0]
     for stage, step in zip(stages, factorisation.eliminated, strict=True):
         width = stage.levels * stage.k
         own = rest[..., :width].reshape(*rest.shape[:-1], stage.levels, stage.k)
@@ -126,7 +130,16 @@ def _substitute(
         u_parts.insert(0, u)
         flat = b.reshape(*b.shape[:-2], -1)
         b_later = np.concatenate([flat, b_later], axis=-1) if b_later.size else flat
-    return b_parts, u_parts
+    return (b_parts, u_parts) if factorisation.at is None else _of_factors(factorisation, factorisation.at, b_later)
+
+
+def _of_factors(factorisation: Factorisation, at: AtPieces, u: Array) -> tuple[list[Array], list[Array]]:
+    """Effects ``b`` and ``u`` per factor ``(..., J, k)`` of spherical ones in the order of elimination."""
+    pieces = factorisation.plan.pieces
+    assert pieces is not None
+    parts = _split(pieces.shapes, u[..., pieces.place])
+    b = [part @ np.swapaxes(Lambda, -1, -2) for part, Lambda in zip(parts, at.Lambdas, strict=True)]
+    return b, parts
 
 
 def _without(stage: Stage, step: Eliminated, rhs: Array, b_later: Array) -> Array:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from bayesmix.arrays import Array, upper_triangle
+from bayesmix.inference.least_squares.elimination_order import eliminated_sets, penalty_entries
 from bayesmix.inference.least_squares.incidence import Incidence, Segments, unique_keys
 
 PAIR_COST, ENTRY_COST = 20.0, 20.0  # of a product of couplings, of an entry of the dense end, in its multiplications
@@ -63,15 +65,42 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Pieces:
+    """An order of elimination of levels that are not independent: sets of levels of which none touches another.
+
+    The matrix is ``M = Lambda'Z'WZ Lambda + P``, ``P`` the precisions of the levels, and what is eliminated are the
+    spherical effects themselves. Columns are those of all factors side by side, level by level.
+    """
+
+    shapes: tuple[tuple[int, int], ...]  # (J, k) of each factor
+    pairs: tuple[tuple[int, int], ...]  # positions of the factors of each pair
+    order: Array  # (total,) columns in the order of elimination
+    place: Array  # (total,) where each column stands there, the inverse of `order`
+    penalty: tuple[Array, Array]  # entries of P on the pattern: positions, values
+    log_det: float  # of P^-1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """The order of elimination of a design: symbolic, computed once."""
 
-    shapes: tuple[tuple[int, int], ...]  # (J, k) of each factor
+    shapes: tuple[tuple[int, int], ...]  # (J, k) of each factor; of levels that are not independent, of each piece
     stages: tuple[Stage, ...]
     source: Array  # (sources,) entry of the full pattern for each number of D and C, see `_sources`
     n_source: int
     row: Array  # pattern left for the dense end (row <= column)
     column: Array
+    pieces: Pieces | None = None  # where levels are not independent
+
+    @property
+    def unit(self) -> float:
+        """What is added to the diagonal: 1 unless the entries have their penalty."""
+        return 1.0 if self.pieces is None else 0.0
+
+    @property
+    def nested(self) -> int:
+        """Number of factors, of independent levels, that are eliminated level by level."""
+        return 0 if self.pieces is not None else len(self.stages)
 
     @property
     def dense(self) -> tuple[tuple[int, int], ...]:
@@ -89,10 +118,43 @@ def plan(pattern: Incidence) -> Plan:
     offsets = np.concatenate([[0], np.cumsum([J * k for J, k in pattern.shapes])]).astype(np.int64)
     total = int(offsets[-1])
     rows, columns = _sources(pattern, offsets)
+    if pattern.is_joint:
+        return _plan_of_pieces(pattern, offsets, rows, columns)
     keys, source = unique_keys(rows * total + columns, total * total)
-    n_source = len(keys)
+    stages, left = _stages(pattern.shapes, keys, total)
+    return Plan(pattern.shapes, stages, source, len(keys), *left)
+
+
+def _plan_of_pieces(pattern: Incidence, offsets: Array, rows: Array, columns: Array) -> Plan:
+    """The order of elimination of levels that are not independent."""
+    total = int(offsets[-1])
+    own = penalty_entries(pattern, offsets)
+    found = eliminated_sets(pattern, (np.r_[rows, own.row], np.r_[columns, own.column]), offsets)
+    order = np.concatenate([np.zeros(0, np.int64), *(piece.columns for piece in found)])
+    place = np.empty(total, np.int64)
+    place[order] = np.arange(total)
+    first, second = place[np.r_[rows, own.row]], place[np.r_[columns, own.column]]
+    keys, source = unique_keys(np.minimum(first, second) * total + np.maximum(first, second), total * total)
+    shapes = tuple(piece.shape for piece in found)
+    stages, left = _stages(shapes[:-1], keys, total)
+    gone = sum(stage.levels * stage.k for stage in stages)
+    pairs = tuple((pair.first, pair.second) for pair in pattern.pairs)
+    pieces = Pieces(pattern.shapes, pairs, order, place, (source[len(rows) :], own.value), own.log_det)
+    shapes = (*shapes[: len(stages)], *([(total - gone, 1)] if total > gone else []))
+    return Plan(shapes, stages, source[: len(rows)], len(keys), *left, pieces)
+
+
+def _stages(
+    shapes: Sequence[tuple[int, int]], keys: Array, total: int
+) -> tuple[tuple[Stage, ...], tuple[Array, Array]]:
+    """Eliminations of the first columns, one shape after the other, as long as they pay; the pattern that they leave.
+
+    Parameters
+    ----------
+    keys : of the entries of the upper triangle, ``row * total + column``.
+    """
     stages: list[Stage] = []
-    for levels, k in pattern.shapes:
+    for levels, k in shapes:
         row, column = np.divmod(keys, max(total, 1))
         if not _is_block_diagonal(row, column, levels, k):
             break
@@ -103,8 +165,7 @@ def plan(pattern: Incidence) -> Plan:
         stages.append(stage)
         if stage.n_entries > PAIR_LIMIT:
             break
-    row, column = np.divmod(keys, max(total, 1))
-    return Plan(pattern.shapes, tuple(stages), source, n_source, row, column)
+    return tuple(stages), np.divmod(keys, max(total, 1))
 
 
 def _is_cheaper_dense(edge_level: Array, k: int, total: int, left: int) -> bool:

@@ -65,7 +65,7 @@ def _of_term(design: Design, spec: ModelSpec, term: Term) -> Array:
         own = term.columns_of(r)
         if not own:
             continue
-        view, alone = one_predictor(design, spec, r), one_term(term, design, r)
+        view, alone = one_predictor(design, spec, r), one_term(term, design, r).observed()
         family = _family(spec, r)
         if one.parameter == 0 or family.parameters[one.parameter].is_mean:
             silent = np.full(len(own), _silent_levels(view, family, one, alone))

@@ -158,7 +158,7 @@ def _add_bars(sides: _Sides, sign: str, expression: Expr) -> None:
 def _meaning(bar: Bar) -> tuple[object, ...]:
     """What a bar says, however its effects are spelled."""
     terms = expand(read(bar.effects))
-    return terms.intercept, _sets(terms), frozenset(bar.group), bar.structure, bar.shared
+    return terms.intercept, _sets(terms), frozenset(bar.group), bar.structure, bar.shared, bar.grouping
 
 
 def _add_named(known: list[str], sign: str, text: str, expression: Expr) -> None:

@@ -28,12 +28,13 @@ from bayesmix.language.formula.expression import (
     unbracket,
     walk,
 )
+from bayesmix.language.formula.grouping import ALONE, Grouping, divide_grouping
 from bayesmix.language.formula.location import PlaceError, pointing
 from bayesmix.language.formula.reader import MAX_LENGTH, read, read_sides
 from bayesmix.language.formula.residual_terms import ResidualTerm, is_residual, residual_of
 from bayesmix.language.formula.smooths import Smooth, is_smooth, smooth_term
 from bayesmix.language.formula.terms import Terms, adds_intercept, expand, is_bar, is_intercept, summands
-from bayesmix.language.formula.vocabulary import ADDITIONS, RESIDUALS, SMOOTHS, STRUCTURES
+from bayesmix.language.formula.vocabulary import ADDITIONS, GROUPINGS, RESIDUALS, SMOOTHS, STRUCTURES
 
 MAX_BARS = 100  # after expansion
 
@@ -52,9 +53,10 @@ class Bar:
     structure: str = "us"  # covariance of the effects of one level, a key of `STRUCTURES`
     shared: str = ""  # the ID of `(x | ID | g)`: bars of this name share one covariance
     place: int = field(default=0, compare=False, repr=False)  # in the formula's text
+    grouping: Grouping = ALONE  # what is said of the levels; of memberships ``group`` has their factors
 
     def __str__(self) -> str:
-        group = ":".join(self.group)
+        group = self.grouping.spelled(self.group)
         if self.shared:
             return f"({self.effects} | {self.shared} | {group})"
         if self.structure == "us":
@@ -94,7 +96,7 @@ class Formula:
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns of the data that the formula names, each once; ``.`` among them stands for all others."""
-        bars = (text for bar in self.bars for text in (bar.effects, *bar.group))
+        bars = (text for bar in self.bars for text in (bar.effects, *bar.group, *bar.grouping.texts))
         texts = (self.response, self.fixed, *map(str, self.smooths), *bars, *self.offsets)
         names = (name for text in texts if text for name in column_names(read(text)))
         residual = () if self.residual is None else self.residual.columns
@@ -108,7 +110,8 @@ def parse(text: str) -> Formula:
     ----------
     text
         Such as ``"y ~ x + (x | g)"``, in R's spelling, with ``||``, nesting ``a/b``, ``offset()``, ``cbind(s, f)``,
-        ``s/n``, brms's ``(x | ID | g)``, ``y | cens(c) + trunc(lb = 0) + weights(w)`` and backticks.
+        ``s/n``, brms's ``(x | ID | g)``, ``(x | gr(g, cov = A))``, ``(x | mm(g1, g2))``,
+        ``y | cens(c) + trunc(lb = 0) + weights(w)`` and backticks.
 
     Returns
     -------
@@ -220,14 +223,15 @@ def bars_of(part: Part) -> Iterator[Bar]:
         raise PlaceError("A random-effects term cannot be subtracted.", expression.position)
     bar, structure = _bar(expression)
     shared = _shared(bar, structure)
-    groups = _groups(bar.operands[-1])
+    factors, grouping = divide_grouping(unbracket(bar.operands[-1]))
+    groups = _groups(factors[0]) if grouping is ALONE else [_whole(factors)]
     if shared and len(groups) > 1:
         what = f"The ID `{shared}` stands for one covariance, and nested factors have several."
         bars = " + ".join(f"(... | {shared}{i} | {':'.join(group)})" for i, group in enumerate(groups, 1))
         raise PlaceError(what, bar.operands[-1].position, f"Write `{bars}`.")
     for effects, kind in _effects(bar, structure):
         for group in groups:
-            yield Bar(effects, group, kind, shared, expression.position)
+            yield Bar(effects, group, kind, shared, expression.position, grouping)
 
 
 def _bar(expression: Expr) -> tuple[Chain, str | None]:
@@ -306,6 +310,16 @@ def _groups(expression: Expr) -> list[tuple[str, ...]]:
     raise _not_a_group(expression)
 
 
+def _whole(factors: Sequence[Expr]) -> tuple[str, ...]:
+    """Factors of ``gr()`` and ``mm()``, of which none is nested; of several each is one name."""
+    found = [_crossed(factor) for factor in factors]
+    several = next((factor for factor, own in zip(factors, found, strict=True) if len(own) > 1), None)
+    if several is not None and len(factors) > 1:
+        what = f"`{spell(several)}` is no factor of `mm()`."
+        raise PlaceError(what, several.position, "Make the combination a column.")
+    return tuple(name for own in found for name in own)
+
+
 def _nest(outer: list[tuple[str, ...]], inner: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
     return [group + outer[0] for group in inner] + outer
 
@@ -377,4 +391,5 @@ _ONLY = {
     **dict.fromkeys(SMOOTHS, "A smooth is a term of its own: `y ~ f + s(x)`; a curve for each level, `s(x, by = f)`."),
     **dict.fromkeys(RESIDUALS, "The structure of the residuals stands by itself: `y ~ x + unstr(visit, g)`."),
     **{name: f"It stands beside a response: `y | {name}(...) ~ ...`." for name in ADDITIONS},
+    **{name: f"It stands right of a bar: `(1 | {name}(...))`." for name in GROUPINGS},
 }

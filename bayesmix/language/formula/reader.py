@@ -32,6 +32,7 @@ from bayesmix.language.formula.vocabulary import (
     ADDITIONS,
     FLAGS,
     FUNCTIONS,
+    GROUPINGS,
     REFUSED,
     RESERVED,
     RESIDUALS,
@@ -221,7 +222,7 @@ class _Reader:
     def check_function(self, token: Token) -> None:
         if token.text in REFUSED:
             fail(self.text, token.position, f"`{token.text}()` is not supported.", REFUSED[token.text])
-        known = {*FUNCTIONS, *STRUCTURES, *ADDITIONS, *RESIDUALS}
+        known = {*FUNCTIONS, *STRUCTURES, *ADDITIONS, *RESIDUALS, *GROUPINGS}
         if token.text not in known:
             if self.token.position > token.position + len(token.text):  # a column, a space, and what is no call
                 advice = f"Write `{token.text} + (...)`."

@@ -39,6 +39,9 @@ RESIDUALS: dict[str, tuple[str, ...]] = {
     "cosy": ("time", "gr"),
 }
 
+# What may stand right of a bar: brms's functions and their named arguments
+GROUPINGS: dict[str, tuple[str, ...]] = {"gr": ("cov", "by", "dist"), "mm": ("weights", "scale")}
+
 # Parameters of families, by brms's names: the left side of a later formula that is one of them names no response.
 PARAMETERS = frozenset({"mu", "sigma", "shape", "phi", "nu", "zi", "hu", "zoi", "coi", "disc"})
 
@@ -56,9 +59,7 @@ _STRUCTURE = f"Structures around a bar are {', '.join(f'`{name}()`' for name in 
 _AGGREGATE = "It would take another value in new data. Use `center()` or `scale()`, which remember theirs."
 
 REFUSED = {
-    "gr": "A grouping factor stands alone right of the bar, as in `(1 | g)`; `by=` and `cov=` are not supported.",
-    "mm": "Memberships of several levels at once are not supported.",
-    "mmc": "Memberships of several levels at once are not supported.",
+    "mmc": "Predictors that differ between the memberships of a row are not supported: `(1 | mm(g1, g2))`.",
     "mo": "Monotonic effects are not supported; an ordered factor gets polynomial contrasts.",
     "me": "Measurement error is not supported.",
     "mi": "Imputation is not supported; rows with missing values are left out.",

@@ -231,7 +231,8 @@ def _singular(fit: EstimateRecord) -> Iterator[Finding]:
 def _laplace(fit: EstimateRecord) -> Iterator[Finding]:
     """Quadrature beside the Laplace approximation, where it is cheap."""
     design, effects = fit.design, sum(len(term.effects) for term in fit.design.terms)
-    if not isinstance(fit.point.method, Laplace) or len({t.group for t in design.terms}) > 1 or effects not in POINTS:
+    is_one = len({t.group for t in design.terms}) == 1 and all(t.is_independent for t in design.terms)
+    if not (isinstance(fit.point.method, Laplace) and is_one and effects in POINTS):
         return
     better = estimate_again(fit, Agq(POINTS[effects])).point
     error = np.sqrt(np.diagonal(better.beta_cov))

@@ -198,7 +198,7 @@ def without_group(fit: FitRecord, group: str) -> dict[str, str]:
     """Changes of the formulas that leave a grouping factor out."""
     changes: dict[str, str] = {}
     for key, bar in _bars(fit):
-        if ":".join(text.strip("`") for text in bar.group) == group:
+        if bar.grouping.name(bar.group) == group:
             changes[key] = f"{changes.get(key, '~ .')} - {bar}"
     return changes
 
@@ -253,4 +253,5 @@ def _single_variance(small: EstimateRecord, large: EstimateRecord) -> Term | Non
     known = [(term.group, term.effects, term.structure) for term in small.design.terms]
     more = [term for term in large.design.terms if (term.group, term.effects, term.structure) not in known]
     is_single = len(more) == 1 and len(more[0].effects) == 1 and len(large.design.terms) == len(known) + 1
-    return more[0] if is_single and len(more[0].levels) <= MOST_LEVELS else None
+    is_known = all(term.is_independent for term in large.design.terms)
+    return more[0] if is_single and is_known and len(more[0].levels) <= MOST_LEVELS else None

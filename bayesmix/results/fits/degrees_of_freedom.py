@@ -68,7 +68,7 @@ def containment(terms: Sequence[Term], used: Sequence[Array], n: int) -> Array:
     """
     fewest = np.full(n, np.inf)
     for term, own in zip(terms, used, strict=True):
-        fewest = np.where(own, np.minimum(fewest, len(term.levels) - 1.0), fewest)
+        fewest = np.where(own, np.minimum(fewest, len(term.observed().levels) - 1.0), fewest)
     return np.where(np.isfinite(fewest), fewest, 0.0)
 
 

@@ -197,7 +197,8 @@ def population_variance(terms: Sequence[Term], values: Parameters) -> Array:
     """Variance of the random part of the linear predictor in a new group: ``(..., n)``, ``z' Sigma z`` summed."""
     total: Array = np.zeros(())
     for term, sd, corr in zip(terms, values.sd, values.corr, strict=True):
-        total = total + np.einsum("nk,...kl,nl->...n", term.z, covariance(sd, corr), term.z)
+        own = np.einsum("nk,...kl,nl->...n", term.z, covariance(sd, corr), term.z)
+        total = total + (own if term.relation is None else own * term.variances)
     return total
 
 

@@ -17,6 +17,8 @@ def parts_of_model(spec: ModelSpec, design: Design, priors: Priors | None = None
     yield from (design.X, design.offset)
     for term in design.terms:
         yield from (term.group, term.structure, term.codes, term.z)
+        if term.relation is not None:
+            yield from (term.relation.row, term.relation.column, term.relation.value)
     for outcome in design.outcomes:
         yield from outcome.arrays
     if priors is not None:

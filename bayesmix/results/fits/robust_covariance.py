@@ -62,6 +62,7 @@ def robust_covariance(fit: EstimateRecord, cluster: str | Sequence[Any], kind: K
             "Cluster-robust covariances are of linear mixed models of one response with one residual variance. For"
             " others ask for a bootstrap of the clusters, or let the model say how they differ: (1 | cluster)."
         )
+    fit.design.check_independent("a cluster-robust covariance", "Take that of the model, vcov=None.")
     name, labels = _labels(fit, cluster)
     found, codes = np.unique(labels, return_inverse=True)
     if len(found) < 2:

@@ -50,6 +50,7 @@ class Changes:
     weights: Any = KEPT
     offset: Any = KEPT
     contrasts: Any = KEPT
+    data2: Any = KEPT
 
     def given(self, *names: str) -> dict[str, Any]:
         """Those that do not stay."""
@@ -81,7 +82,8 @@ def updated_model(fit: FitRecord, formula: Any = None, changes: Changes | None =
     arguments = _arguments(source, changes)
     data = _table(fit, spec, arguments) if changes.data is KEPT else changes.data
     contrasts = changes.contrasts if changes.contrasts is not KEPT else _still_there(source.contrasts, spec, encoder)
-    spec, design = model_design(spec, data, **arguments, contrasts=contrasts)
+    data2 = dict(source.relations) | (changes.data2 or {} if changes.data2 is not KEPT else {})
+    spec, design = model_design(spec, data, **arguments, contrasts=contrasts, data2=data2)
     if changes.priors is KEPT:
         spec = _without_priors(spec, prior_names(fit.spec, fit.design) - prior_names(spec, design))
     if changes.data is not KEPT:

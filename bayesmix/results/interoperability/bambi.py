@@ -199,6 +199,9 @@ def _right(design: Design, formula: Formula) -> str:
     """Fixed part, offsets and bars; bambi's effects are independent, so each bar of several must be, too."""
     if formula.smooths:
         raise SpecError(f"bambi has no penalised smooths, `{formula.smooths[0]}`: leave it out, or take `bs()`.")
+    grouped = next((bar for bar in formula.bars if bar.grouping.function), None)
+    if grouped is not None:
+        raise SpecError(f"bambi has no `{grouped.grouping.function}()`: `{grouped}` has no form there.")
     texts = [formula.fixed, *formula.offsets, *(bar.effects for bar in formula.bars)]
     for text in texts:
         for part in walk(read(text)):

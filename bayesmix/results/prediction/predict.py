@@ -146,6 +146,7 @@ def _averaged_effects(terms: Sequence[Term], values: Parameters, R: int, rng: np
     for term, sd, corr in zip(terms, values.sd, values.corr, strict=True):
         root = cholesky_psd(covariance(sd, corr))
         b = rng.standard_normal((*values.lead, n, sd.shape[-1])) @ np.swapaxes(root, -1, -2)
+        b = b if term.relation is None else b * np.sqrt(term.variances[:n, None])
         total += np.einsum("rnk,...nk->...rn", term.z.reshape(R, n, -1), b)
     return total.reshape(*values.lead, R * n)
 
@@ -160,12 +161,24 @@ def _new_groups(terms: Sequence[Term], drawn: Sequence[Array], values: Parameter
         if not len(levels):
             continue
         root = cholesky_psd(covariance(sd, corr))
-        streams = (np.random.default_rng([seed, t, int(code) + 2**31]) for code in levels)
-        spherical = np.stack([stream.standard_normal((*values.lead, sd.shape[-1])) for stream in streams], axis=-2)
+        spherical = _spherical(term, levels, (*values.lead, sd.shape[-1]), [seed, t])
         b = spherical @ np.swapaxes(root, -1, -2)
         for e, column in enumerate(term.z[rows].T):
             total[..., rows] += column * np.take(b[..., e], level, axis=-1)
     return total
+
+
+def _spherical(term: Term, levels: Array, shape: tuple[int, ...], seed: list[int]) -> Array:
+    """Effects ``(..., levels, k)`` of some levels in units of their covariance; related ones as they are related."""
+    streams = (np.random.default_rng([*seed, int(code) + 2**31]) for code in levels)
+    own = np.stack([stream.standard_normal(shape) for stream in streams], axis=-2)
+    if term.relation is None:
+        return own
+    rng = np.random.default_rng([*seed, 2**32])
+    joint = term.relation.correlated(rng.standard_normal((*shape[:-1], term.relation.size, shape[-1])))
+    unit = np.sqrt(np.mean(term.relation.variances))
+    known = (levels >= 0)[:, None]
+    return np.where(known, joint[..., np.maximum(levels, 0), :], unit * own)
 
 
 def sample_response(

@@ -80,5 +80,7 @@ def _root(terms: Sequence[Term], values: Parameters, own: Sequence[int], R: int)
     total: Array = np.zeros(())
     for term, sd, corr in zip(terms, values.sd, values.corr, strict=True):
         z = term.z.reshape(R, -1, term.z.shape[1])[list(own)]
-        total = total + np.einsum("rnk,...kl,snl->...nrs", z, covariance(sd, corr), z, optimize=True)
+        own_part = np.einsum("rnk,...kl,snl->...nrs", z, covariance(sd, corr), z, optimize=True)
+        unit = term.variances[: z.shape[1], None, None]
+        total = total + (own_part if term.relation is None else own_part * unit)
     return cholesky_psd(total)

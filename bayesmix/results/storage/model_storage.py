@@ -15,6 +15,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.data.design.inputs import Arguments, Source
 from bayesmix.data.design.layout import parts_of
 from bayesmix.data.design.rebuild import rebuild
+from bayesmix.data.relation import Relation
 from bayesmix.errors import DataError, SpecError
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.registry import is_known
@@ -57,11 +58,15 @@ def to_dataset(fitted: Fitted) -> xr.Dataset:
         "documented": dict(fitted.documented),
         "columns": [_describe(name, column) for name, column in columns.items()],
         "arrays": [_describe(name, column) for name, column in arrays.items()],
+        "relations": [{"name": name, "labels": list(one.labels)} for name, one in design.source.relations.items()],
         "fingerprint": dict(fingerprint(design)),
     }
     stored = enumerate([*columns.values(), *arrays.values()])
     variables = {f"column_{j}": ("row", c.codes if isinstance(c, Factor) else c.values) for j, c in stored}
     variables |= {f"response_{j}": ("row", values) for j, values in enumerate(design.source.responses)}
+    for j, relation in enumerate(design.source.relations.values()):
+        parts = {"row": relation.row, "column": relation.column, "value": relation.value}
+        variables |= {f"relation_{j}_{part}": (f"entry_{j}", values) for part, values in parts.items()}
     return xr.Dataset(variables, attrs={"model": json.dumps(words)})
 
 
@@ -81,10 +86,24 @@ def from_dataset(stored: xr.Dataset) -> Fitted:
     spec = read_spec(words)
     responses = tuple(stored[f"response_{j}"].values for j in range(len(spec.responses)) if f"response_{j}" in stored)
     unread = frozenset(words.get("unread", ()))
-    source = Source(dict(read[:split]), arguments, words["contrasts"], unread, responses)
+    relations = {str(d["name"]): _relation(d, j, stored) for j, d in enumerate(words.get("relations", []))}
+    source = Source(dict(read[:split]), arguments, words["contrasts"], unread, responses, relations)
     spec, design = with_categories(spec, rebuild(parts_of(spec), source))
     _check_same(words["fingerprint"], dict(fingerprint(design)))
     return Fitted(spec, design, words["data_name"], words["documented"])
+
+
+def _relation(described: dict[str, Any], number: int, stored: xr.Dataset) -> Relation:
+    labels = tuple(map(str, described["labels"]))
+    row, column, value = (stored[f"relation_{number}_{part}"].values for part in ("row", "column", "value"))
+    inside = np.all((column >= 0) & (column <= row) & (row < len(labels)))
+    if (
+        not inside
+        or not np.array_equal(row[row == column], np.arange(len(labels)))
+        or not np.all(value[row == column] > 0)
+    ):
+        raise DataError(f"The relation `{described['name']}` of the stored data is damaged.")
+    return Relation(labels, row.astype(np.int64), column.astype(np.int64), np.asarray(value, np.float64))
 
 
 def fingerprint(design: Design) -> Iterator[tuple[str, list[float]]]:

@@ -106,9 +106,10 @@ def _distribution(term: Term) -> str:
     if term.is_population:
         functions = "basis functions" if len(term.effects) > 1 else "basis function"
         return f"{term.smooth}[i]: {len(term.effects)} {functions}, coefficients ~ Normal(0, sds({term.smooth}))"
+    are_related = ", related levels" if term.relation is not None else ""
     levels = f"b[{term.group}], each of {len(term.levels)} levels"
     if len(term.effects) == 1:
-        return f"{levels} ~ Normal(0, sd({term.group}, {term.effects[0]}))"
+        return f"{levels} ~ Normal(0, sd({term.group}, {term.effects[0]})){are_related}"
     shape = structure_of(term).correlation.words
-    common = ", one sd for all" if structure_of(term).is_homogeneous else ""
+    common = (", one sd for all" if structure_of(term).is_homogeneous else "") + are_related
     return f"{levels} ~ Normal(0, Sigma): {len(term.effects)} {shape} effects ({', '.join(term.effects)}){common}"

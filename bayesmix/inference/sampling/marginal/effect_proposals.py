@@ -118,7 +118,7 @@ def _propose_inside(
     log_dispersion, correction = _dispersion_at(approximation, x, rng)
     working = target.problem.coordinates
     proposals = LevelProposals(approximation, factorisation, combination, log_dispersion, tries, rng)
-    nested = len(factorisation.plan.stages)
+    nested = factorisation.plan.nested
     rest = (target.problem.beta_ols + shift) @ working.X.T
     for factor, effects in zip(working.factors[nested:], later, strict=True):
         rest += effects_on_rows(factor.z, factor.codes, effects)

@@ -184,7 +184,7 @@ def affords_joint(proposal: FittedProposal) -> bool:
 
 
 def _joint_ladder(approximation: GaussianApproximation) -> Sequence[tuple[int, ...]]:
-    stages = len(approximation.target.problem.coordinates.plan.stages)
+    stages = approximation.target.problem.coordinates.plan.nested
     return JOINT_LADDER if stages < 2 else NESTED_JOINT_LADDER
 
 
@@ -211,7 +211,7 @@ def fit_jointly(found: Weighted, rng: np.random.Generator) -> FittedProposal:
 
 def _ladder(approximation: GaussianApproximation) -> Sequence[tuple[int, ...]]:
     """Numbers of proposals to try in turn: more from the start where they cost nothing, no more than is affordable."""
-    n, stages = approximation.size, len(approximation.target.problem.coordinates.plan.stages)
+    n, stages = approximation.size, approximation.target.problem.coordinates.plan.nested
     if not stages:  # no level has proposals
         return LADDER[:1]
     ladder = NESTED_LADDER if stages > 1 else LADDER

@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
+from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.centring import inverse, is_centred
 from bayesmix.inference.parameters.correlation import Correlation, OneNumber
 from bayesmix.inference.parameters.covariance import structure_of
@@ -25,6 +26,7 @@ def term_label(terms: Sequence[Term], t: int) -> str:
     return terms[t].group + (f".{before}" if before else "")
 
 
+MOST_RELATED = 2_000  # levels whose relation is multiplied by in each step of NUTS
 RESERVED = {"chain", "draw", "fixed", "obs", "X", "offset", "weights", "fixef", "fixef_centred"}
 RESERVED |= {"sigma", "shape", "y", "eta"}
 PREFIXES = ("eta_", "fixed_", "X_", "offset_", "weights_", "sigma_", "shape_")  # of rows with several predictors
@@ -67,8 +69,20 @@ def to_pymc(design: Design, spec: ModelSpec, priors: Priors) -> Any:
 
 
 def check_codes(design: Design) -> None:
-    """Compiled code does not check indices: one out of range reads foreign memory."""
+    """Compiled code does not check indices: one out of range reads foreign memory.
+
+    Raises
+    ------
+    SpecError
+        If related levels are so many that their relation is too large for the gradients of NUTS.
+    """
     for term in design.terms:
+        if term.relation is not None and len(term.levels) > MOST_RELATED:
+            raise SpecError(
+                f"{len(term.levels)} related levels of `{term.group}` are more than NUTS takes, {MOST_RELATED}: each"
+                " step multiplies by their relation. Gaussian models have the exact sampler,"
+                ' model.sample(method="marginal").'
+            )
         if term.codes.min(initial=0) < 0 or term.codes.max(initial=0) >= len(term.levels):
             raise IndexError(f"level codes of `{term.group}` are outside 0..{len(term.levels) - 1}")
 
@@ -165,6 +179,9 @@ def _effects(term: Term, label: str, priors: Priors, t: int, dispersion: Any) ->
         free = pt.atleast_1d(_scalar(name, sd_priors[0]))
     sd = pt.broadcast_to(free, (k,)) if len(sd_priors) < k else free
     spherical = pm.Normal(f"z_{label}", 0.0, 1.0, dims=(level_dim(label), f"{label}_effect"))
+    if term.relation is not None:
+        root = term.relation.correlated(np.eye(len(term.levels)))
+        spherical = pt.dot(pm.Data(f"relation_{label}", root), spherical)
     if eta is None:
         pm.Deterministic(f"sd_{label}", sd, dims=f"{label}_effect")
         b = spherical * sd

@@ -24,6 +24,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
+from bayesmix.data.relation import Relation
 from bayesmix.inference.estimation.conditional_mode import generalized_problem
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.least_squares.cholesky import factorise
@@ -63,11 +64,12 @@ class TermReparametrisation:
     score: Array  # (J, k) c_j at the estimated fixed effects
     slope: Array  # (J, k, p) what a change of the fixed effects takes from c_j
     parents: tuple[Parent, ...] = ()
+    relation: Relation | None = None  # of the levels
 
     @property
     def is_adapted(self) -> bool:
         """Whether levels have coordinates of their own; otherwise the term is non-centred."""
-        return self.score.shape[-1] <= MOST_EFFECTS
+        return self.relation is None and self.score.shape[-1] <= MOST_EFFECTS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -220,14 +222,20 @@ def _term(
         at += terms[s].z.shape[1]
         score = score + np.einsum("jkl,jl->jk", own, point.b[s][index])
         parents.append(Parent(s, index, own))
-    known = precision - np.linalg.inv(start.covariance)
+    known = _positive(precision - np.linalg.inv(start.covariance), terms[t])
     moves = _moves(priors.sd[t], start.sd, _log_scale(start, known))
-    return TermReparametrisation(moves, start.partial, known, score, slope[..., :p], tuple(parents))
+    relation = terms[t].relation
+    return TermReparametrisation(moves, start.partial, known, score, slope[..., :p], tuple(parents), relation)
+
+
+def _positive(known: Array, term: Term) -> Array:
+    """Information of the levels; of related ones, of which each tells of others, none below zero."""
+    return known if term.relation is None else np.maximum(known, 0.0) * np.eye(known.shape[-1])
 
 
 def _holds(outer: Term, inner: Term) -> Array | None:
     """The level of ``outer`` that each level of ``inner`` is in, if it is in one, and there are fewer of them."""
-    if len(outer.levels) >= len(inner.levels):
+    if len(outer.levels) >= len(inner.levels) or inner.relation is not None:
         return None
     index = np.zeros(len(inner.levels), np.int64)
     index[inner.codes] = outer.codes

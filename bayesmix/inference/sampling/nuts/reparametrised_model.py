@@ -277,6 +277,9 @@ def _effects(
         z, log_scale = spherical(z, L, blocks, score, sqrt=pt.sqrt, log=pt.log)
     density = sum(-0.5 * one**2 for one in z) + log_scale
     pm.Potential(f"z_{label}", density.sum() - 0.5 * np.log(2.0 * np.pi) * J * k)
+    if own.relation is not None:
+        root = packed.constant(label, own.relation.correlated(np.eye(J)))
+        z = [pt.dot(root, one) for one in z]
     b = [sum(value * z[j] for j, value in enumerate(row) if not isinstance(value, float)) for row in L]
     pm.Deterministic(f"ranef_{label}", pt.stack(b, axis=1), dims=dims)
     return b
@@ -325,7 +328,8 @@ def _effects_at(own: TermReparametrisation, L: Array, u: Array, change: Array, o
     """Random effects ``(..., J, k)`` from the free numbers, at roots of their covariance ``(..., k, k)``."""
     k = u.shape[-1]
     if not own.is_adapted:
-        return u @ np.swapaxes(L, -1, -2)
+        related = u if own.relation is None else own.relation.correlated(u)
+        return related @ np.swapaxes(L, -1, -2)
     score = own.score - np.einsum("jkp,...p->...jk", own.slope, change, optimize=True)
     for parent in own.parents:
         score = score - np.einsum("jkl,...jl->...jk", parent.slope, outer[parent.term][..., parent.index, :])
@@ -339,7 +343,7 @@ def _effects_at(own: TermReparametrisation, L: Array, u: Array, change: Array, o
 def _key(design: Design, spec: ModelSpec, priors: Priors, reparametrisation: Reparametrisation) -> tuple[Any, ...]:
     """What the graph depends on, besides the numbers in it."""
     terms = tuple(
-        (structure_of(term), term.owners, len(term.levels), tuple(map(_kind, sd)), eta is None)
+        (structure_of(term), term.owners, len(term.levels), tuple(map(_kind, sd)), eta is None, term.relation is None)
         for term, sd, eta in zip(design.terms, priors.sd, priors.corr, strict=True)
     )
     fixed = tuple(zip((prior.kind for prior in priors.fixed), design.layout.owners, strict=True))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from graphs import AS_WRITTEN
-from marginal_models import DESIGNS, model_of, point_of, points, simulated, stated, target_of
+from marginal_models import DESIGNS, RELATION, model_of, point_of, points, simulated, stated, target_of
 from scipy import stats
 
 import bayesmix as bmx
@@ -46,11 +46,14 @@ def conditional(model: bmx.Model, sds: list[Any], roots: list[Any], sigma: float
     offset = p
     for term, sd, root in zip(design.terms, sds, roots, strict=True):
         inverse = np.linalg.inv((sd[:, None] * root) @ (sd[:, None] * root).T)
-        for _ in term.levels:
-            block = slice(offset, offset + len(sd))
-            precision[block, block] += inverse
-            offset += len(sd)
+        block = slice(offset, offset := offset + len(term.levels) * len(sd))
+        precision[block, block] += np.kron(np.linalg.inv(among_levels(term)), inverse)
     return np.linalg.solve(precision, h), precision
+
+
+def among_levels(term: Any) -> np.ndarray:
+    """Covariance of the levels of a term."""
+    return np.eye(len(term.levels)) if term.relation is None else np.asarray(RELATION)
 
 
 @pytest.mark.parametrize("name", DESIGNS)
@@ -103,8 +106,9 @@ def pymc_point(
         scaled = sd[:, None] * root
         b = value[offset : offset + J * k].reshape(J, k)
         offset += J * k
-        point[f"z_{label}"] = np.linalg.solve(scaled, b.T).T
-        change += J * np.linalg.slogdet(scaled)[1]
+        root_of_levels = np.linalg.cholesky(among_levels(term))
+        point[f"z_{label}"] = np.linalg.solve(root_of_levels, np.linalg.solve(scaled, b.T).T)
+        change += J * np.linalg.slogdet(scaled)[1] + k * np.linalg.slogdet(root_of_levels)[1]
         point[f"sd_free_{label}"] = sd if coordinates.n_sd > 1 else np.array(sd[0])
         if coordinates.size > coordinates.n_sd:
             partial = np.tanh(x[coordinates.n_sd :])
@@ -126,7 +130,7 @@ def transformed(point: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-@pytest.mark.parametrize("name", ["correlated", "crossed", "explored slope"])
+@pytest.mark.parametrize("name", ["correlated", "crossed", "related", "explored slope"])
 def test_effects_given_theta_have_the_dense_mean_and_covariance(name: str) -> None:
     model = model_of(name)
     target = target_of(model)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from densities import MEAN, PRIOR, log_density, log_lkj
 from graphs import AS_WRITTEN
@@ -52,8 +53,11 @@ MORE = {
     "sd(h)": "InverseGamma(3, 2)",
     "sigma": "Gamma(2, 0.5)",
 }
+LEVELS = [f"g{j}" for j in range(6)]  # two without rows
+RELATION = pd.DataFrame(0.5 ** np.abs(np.subtract.outer(np.arange(6), np.arange(6))) + 0.2 * np.eye(6), LEVELS, LEVELS)
 
 CASES = {
+    "related levels": ("y ~ x + (x | gr(g, cov = A)) + (1 | h)", {"data2": {"A": RELATION}}),
     "correlated, weights and offset": ("y ~ x + offset(off) + (x | g)", {"weights": "wt"}),
     "independent": ("y ~ x + (x || g)", {}),
     "diagonal term": ("y ~ x + diag(x + w | g)", {}),
@@ -211,9 +215,12 @@ class LogJoint:
         root = np.linalg.cholesky(covariance)
         if term.structure.endswith("cs"):  # any root will do; this one is symmetric but for the standard deviations
             root = sd[:, None] * np.real(sqrtm(R))
-        b = self.take(f"z_{label}") @ root.T
-        self.total += multivariate_normal(np.zeros(k), covariance).logpdf(b).sum()
-        self.total += len(term.levels) * np.linalg.slogdet(root)[1]  # b by z
+        J = len(term.levels)
+        among = np.eye(J) if term.relation is None else RELATION.to_numpy()
+        root_of_levels = np.linalg.cholesky(among)
+        b = root_of_levels @ self.take(f"z_{label}") @ root.T
+        self.total += multivariate_normal(np.zeros(J * k), np.kron(among, covariance)).logpdf(b.ravel())
+        self.total += J * np.linalg.slogdet(root)[1] + k * np.linalg.slogdet(root_of_levels)[1]  # b by z
         if any("(centred)" in name for name in priors.sd_names[t]):
             slope = np.eye(k)
             slope[0, 1:] = -term.z[:, 1:].mean(axis=0)  # the intercept at zero by effects at the means of x and w

@@ -9,7 +9,7 @@ import numpy as np
 import pytensor
 import pytest
 from graphs import AS_WRITTEN
-from test_pymc_model import CASES, DATA, LINKS, N, make
+from test_pymc_model import CASES, DATA, LINKS, RELATION, N, make
 
 import bayesmix as bmx
 from bayesmix.inference.estimation.estimate import estimate
@@ -26,7 +26,14 @@ STEP = 1e-3  # of differences of the fourth order of the change of coordinates
 DENSITY = 1e-8  # their error in the log determinant
 ROUNDING = 3e-13  # of log densities of tens of millions, where a shape runs off to infinity
 EXACT = {"rtol": 1e-8, "atol": 1e-8}
-FEW = {"kinds of priors", "nested poisson with weights", "autoregression", "no fixed effects", "gamma"}
+FEW = {
+    "related levels",
+    "kinds of priors",
+    "nested poisson with weights",
+    "autoregression",
+    "no fixed effects",
+    "gamma",
+}
 DECOV = {name for name in CASES if name.startswith("decov")}
 
 
@@ -88,7 +95,8 @@ class Both:
                 found[f"lkj_{label}_logodds__"] = np.log1p(partial) - np.log1p(-partial)
                 root = family.root(partial)
             L = values.sd[t][0][..., None] * root
-            found[f"z_{label}"] = np.swapaxes(np.linalg.solve(L, np.swapaxes(values.b[t][0], -1, -2)), -1, -2)
+            z = np.swapaxes(np.linalg.solve(L, np.swapaxes(values.b[t][0], -1, -2)), -1, -2)
+            found[f"z_{label}"] = z if term.relation is None else np.linalg.solve(np.linalg.cholesky(RELATION), z)
         for number in split.numbers:
             at = number.place
             value = values.dispersion[0] if at is None else at.link.mean(gamma[:, at.column])
