@@ -41,6 +41,7 @@ def learn_terms(
     DataError
         If levels are related by a matrix that is not given, or has not all of them.
     """
+    _check_supported(bar)
     keys, codes = cross([group_levels(text, variables) for text in bar.group])
     levels = labels_of(keys)
     if bar.structure in SERIAL:
@@ -56,6 +57,13 @@ def learn_terms(
         _check_between(bar, levels, codes, between)
         return [replace(encoder, stratum=Stratum(bar.grouping.by, level)) for level in between.levels]
     return [encoder]
+
+
+def _check_supported(bar: Bar) -> None:
+    if bar.grouping.function == "mm":
+        raise DesignError(f"`{bar}`: memberships of several levels at once are not supported.")
+    if bar.grouping.dist != "gaussian":
+        raise DesignError(f"`{bar}`: effects are normal; those with t distributions are not supported.")
 
 
 def _related(encoder: TermEncoder, bar: Bar, relations: Mapping[str, Relation]) -> TermEncoder:
