@@ -120,7 +120,7 @@ def build(  # noqa: PLR0913 - what a design is made of
     table = open_table(data)
     arguments = read_arguments(weights=weights, offset=offset)
     fixed_terms = [expand(read(part.formula.fixed), _dot(parts, table.names)) for part in parts]
-    bars = _bars(parts)
+    bars, relations = _bars(parts), read_relations(data2)
     responses = [
         ResponseEncoder(part.formula.response, part.kind, part.formula.additions)
         for part in parts
@@ -143,16 +143,14 @@ def build(  # noqa: PLR0913 - what a design is made of
         *(one.factor for one in smooths if one.factor),
         *(correlated.texts if correlated else ()),
     ]
-    relations = read_relations(data2)
     named = _Named(texts, groups, mentioned, [one.additions for one in responses], smooths)
     data_read = _read(table, named, arguments)
     variables, rows = data_read.variables, data_read.rows
 
     fixed_terms = [one.with_variables(unpenalised(smooths, r, variables)) for r, one in enumerate(fixed_terms)]
     found = _fixed(parts, fixed_terms, variables, contrasts or {}, len(rows))
-    of_bars = (term for bar in bars for term in learn_terms(*bar, variables, relations))
-    learnt = [*of_bars, *learn_smooth_terms(smooths, variables)]
-    terms = sorted(learnt, key=lambda term: -len(term.levels))
+    learnt = [term for bar in bars for term in learn_terms(*bar, variables, relations)]
+    terms = sorted([*learnt, *learn_smooth_terms(smooths, variables)], key=lambda term: -len(term.levels))
     blocks = learn_blocks(correlated, variables, rows) if correlated else None
     numbers = blocks.structure.names if blocks else ()
     names = (
