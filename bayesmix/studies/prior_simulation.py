@@ -9,6 +9,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.parameters.centring import to_zero
+from bayesmix.inference.parameters.correlation import Correlation
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors
@@ -25,11 +26,10 @@ def draw_parameters(priors: Priors, design: Design, rng: Generator) -> Parameter
     dispersion = None if priors.dispersion is None else np.array(draw_prior(priors.dispersion, rng))
     unit = 1.0 if dispersion is None else float(dispersion)
     sds, corrs, effects = [], [], []
-    for term, own, eta in zip(design.terms, priors.sd, priors.corr, strict=True):
+    for term, own, numbers in zip(design.terms, priors.sd, priors.corr, strict=True):
         family = structure_of(term).correlation
         sd = np.broadcast_to(_draw_sd(own, unit, rng), family.k)
-        partial = np.zeros(0) if eta is None else 2.0 * rng.beta(*family.beta(eta)) - 1.0
-        root = family.root(partial)
+        root = family.root(_draw_free(family, numbers, rng))
         sds.append(sd)
         corrs.append(root @ root.T)
         noise = rng.standard_normal((len(term.levels), family.k))
@@ -43,6 +43,13 @@ def _draw(prior: CoefficientPrior, rng: Generator) -> float:
     """A coefficient; of a parameter that is one number for all rows, on the scale of its link."""
     value = draw_prior(natural(prior), rng)
     return float(prior.link.of(np.asarray(value))) if isinstance(prior, OnLink) else value
+
+
+def _draw_free(family: Correlation, priors: Sequence[Prior], rng: Generator) -> Array:
+    """Free numbers of the correlations of a term."""
+    if family.has_lkj:
+        return 2.0 * rng.beta(*family.beta(priors[0].arguments[0])) - 1.0 if priors else np.zeros(0)
+    return np.array([draw_prior(prior, rng) for prior in priors])
 
 
 def _draw_sd(priors: Sequence[Prior], unit: float, rng: Generator) -> Array:

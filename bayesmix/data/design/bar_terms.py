@@ -9,7 +9,8 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.columns import Factor, Numeric, Variable, name_all
-from bayesmix.data.design.matrix import learn_matrix
+from bayesmix.data.design.matrix import ModelMatrix, learn_matrix
+from bayesmix.data.design.positions import Positions, learn_positions
 from bayesmix.data.design.term import (
     SERIAL,
     Effects,
@@ -25,6 +26,7 @@ from bayesmix.data.relation import Relation
 from bayesmix.errors import DataError, DesignError
 from bayesmix.language.formula.parse import Bar
 from bayesmix.language.formula.terms import Terms
+from bayesmix.language.formula.vocabulary import POSITIONAL, STRUCTURES
 
 
 def learn_terms(
@@ -37,7 +39,7 @@ def learn_terms(
     Raises
     ------
     DesignError
-        If there is a single level.
+        If there is a single level; but those of positions, which are many, may be all of one.
     DataError
         If levels are related by a matrix that is not given, or has not all of them.
     """
@@ -47,7 +49,7 @@ def learn_terms(
     if bar.structure in SERIAL:
         for one in effects:
             _check_serial(bar, one.terms, variables)
-    parts = tuple(EffectsEncoder(e.predictor, e.prefix, learn_matrix(e.terms, variables, {})) for e in effects)
+    parts = tuple(EffectsEncoder(e.predictor, e.prefix, _learnt(bar, e.terms, variables)) for e in effects)
     encoder = TermEncoder(bar.group, keys, levels, parts, bar.structure)
     encoder = checked(encoder)
     if bar.grouping.cov:
@@ -57,6 +59,12 @@ def learn_terms(
         _check_between(bar, levels, codes, between)
         return [replace(encoder, stratum=Stratum(bar.grouping.by, level)) for level in between.levels]
     return [encoder]
+
+
+def _learnt(bar: Bar, terms: Terms, variables: Mapping[str, Variable]) -> ModelMatrix | Positions:
+    if bar.structure in POSITIONAL:
+        return learn_positions(terms, variables, str(bar))
+    return learn_matrix(terms, variables, {})
 
 
 def _check_supported(bar: Bar) -> None:
@@ -97,9 +105,12 @@ def _check_between(bar: Bar, levels: Sequence[str], codes: Array, between: Facto
 
 
 def _check_serial(bar: Bar, effects: Terms, variables: Mapping[str, Variable]) -> None:
-    """Refuse numbers in ``ar1()``: a slope is one effect, not one a time, and has no neighbours in time."""
+    """Refuse numbers in ``ar1()`` and ``toep()``: a slope is one effect, not one a time, and has no neighbours."""
     names = [name for name in effects.used if isinstance(variables[name], Numeric)]
     if names:
-        group = ":".join(bar.group)
-        what = f"`{bar}`: `ar1()` takes the levels of a factor, one effect a time; `{names[0]}` is a number, a slope."
-        raise DesignError(f"{what} Write `ar1(0 + factor({names[0]}) | {group})`.")
+        group, function = ":".join(bar.group), STRUCTURES[bar.structure][0]
+        raise DesignError(
+            f"`{bar}`: `{function}()` takes the levels of a factor, one effect a time; `{names[0]}` is a number, a"
+            f" slope. Write `{function}(0 + factor({names[0]}) | {group})` for times at equal steps, `ou({names[0]} |"
+            f" {group})` for times at any."
+        )

@@ -11,13 +11,14 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.columns import Factor, Numeric, SmoothColumns, Variable, drop_unused, factor_of
 from bayesmix.data.design.matrix import ModelMatrix, assemble
+from bayesmix.data.design.positions import Point, Positions
 from bayesmix.data.relation import Relation
 from bayesmix.errors import DataError, DesignError
 from bayesmix.language.formula.terms import Terms
 
 Key = tuple[str, ...]
 
-SERIAL = frozenset({"ar1", "hetar1"})  # structures of effects that follow each other in time
+SERIAL = frozenset({"ar1", "hetar1", "toep", "homtoep"})  # structures of effects that follow each other in time
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,6 +37,7 @@ class Term:
     smooth: str = ""  # name of the standard deviation of a smooth's basis functions: "sx_1"
     is_population: bool = False  # a smooth's, of one level that all rows have: no grouping factor, known for new data
     relation: Relation | None = None  # of the levels, of which some may be without rows; None if independent
+    positions: tuple[Point, ...] = ()  # where each effect stands, of structures by distance
 
     @property
     def is_independent(self) -> bool:
@@ -91,7 +93,7 @@ class EffectsEncoder:
 
     predictor: int
     prefix: str  # of their names
-    matrix: ModelMatrix | PenalisedBlock
+    matrix: ModelMatrix | PenalisedBlock | Positions
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -100,11 +102,15 @@ class EffectsEncoder:
 
     def columns(self, variables: Mapping[str, Variable], n: int) -> Array:
         """Columns ``(n, k)``."""
-        if isinstance(self.matrix, ModelMatrix):
-            return assemble(self.matrix, variables, n)
-        made = variables[self.matrix.text]
-        assert isinstance(made, SmoothColumns)
-        return made.penalised[self.matrix.block]
+        match self.matrix:
+            case ModelMatrix() as matrix:
+                return assemble(matrix, variables, n)
+            case Positions() as positions:
+                return positions.columns(variables)
+            case block:
+                made = variables[block.text]
+                assert isinstance(made, SmoothColumns)
+                return made.penalised[block.block]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +161,12 @@ class TermEncoder:
         return tuple(part.prefix + name + suffix for part in self.parts for name in part.matrix.names)
 
     @property
+    def positions(self) -> tuple[Point, ...]:
+        """Where each effect stands; empty unless the structure goes by distance."""
+        made = self.parts[0].matrix
+        return made.points if isinstance(made, Positions) else ()
+
+    @property
     def predictors(self) -> set[int]:
         """The linear predictors that it has effects on."""
         return {part.predictor for part in self.parts}
@@ -202,7 +214,7 @@ def checked(encoder: TermEncoder) -> TermEncoder:
     """A term whose levels tell of a spread; a single effect has no structure."""
     levels = encoder.levels
     encoder = encoder if len(encoder.effects) > 1 else replace(encoder, structure="us")
-    if len(levels) < 2 and not encoder.is_population:
+    if len(levels) < 2 and not (encoder.is_population or encoder.positions):  # a single series tells of itself
         raise DesignError(
             f"The grouping factor `{encoder.group}` has the single level `{''.join(levels)}`:"
             " a spread among levels needs several. Leave the term out, or check how the column was read."
@@ -243,6 +255,7 @@ def make_term(
         encoder.smooth,
         encoder.is_population,
         encoder.relation,
+        encoder.positions,
     )
 
 

@@ -9,11 +9,18 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.estimation.optimise import Objective, Optimum, Status, is_flat, minimise
-from bayesmix.inference.estimation.restart import Restarts, lowest, lowest_together, lowest_without_noise, starts_apart
+from bayesmix.inference.estimation.restart import (
+    Restarts,
+    lowest,
+    lowest_together,
+    lowest_without_noise,
+    starts_apart,
+    starts_at_ranges,
+)
 from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.derivatives import sensitivity
 from bayesmix.inference.least_squares.scaling import Coordinates
-from bayesmix.inference.parameters.covariance import from_factor, split
+from bayesmix.inference.parameters.covariance import split
 
 AGAIN = 2  # times that searches start from elsewhere
 SINGULAR = 1e-4  # a direction of the effects whose relative SD is below this counts as zero (lme4's isSingular)
@@ -21,7 +28,8 @@ SINGULAR = 1e-4  # a direction of the effects whose relative SD is below this co
 
 def initial_factors(working: Coordinates, size: float) -> Array:
     """Relative factors ``size * I``: columns are of unit size."""
-    return from_factor(working.structures, [size * np.eye(s.k) for s in working.structures])
+    parts = [s.inside(s.theta(size * np.eye(s.k))) for s in working.structures]
+    return np.concatenate(parts) if parts else np.zeros(0)
 
 
 def conditional_covariances(working: Coordinates, factorisation: Factorisation, scale: float) -> tuple[Array, ...]:
@@ -65,7 +73,8 @@ def _restarted(
     is_open = len(optimum.x) == working.size and can_follow(working) and not restarts.has_known_noise
     is_doubtful = bool(singular) or optimum.status is not Status.CONVERGED or is_open
     apart = starts_apart(working.structures) if is_open else iter(())
-    starts = chain(restarts.starts(optimum.x, singular, is_doubtful), apart)
+    ranges = starts_at_ranges(working.structures, optimum.x)
+    starts = chain(restarts.starts(optimum.x, singular, is_doubtful), apart, ranges)
     if restarts.values is not None:
         better = lowest_together(objective, optimum, starts, values=restarts.values, accurate=accurate)
     else:

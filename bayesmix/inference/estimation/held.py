@@ -7,15 +7,20 @@ relative factors in computational coordinates, not triangular in general: likeli
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from itertools import combinations
 from typing import override
 
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.correlation import OneNumber
 from bayesmix.inference.parameters.covariance import Scaled, Structure, lower, sd_and_corr
+from bayesmix.inference.parameters.distance_correlation import ByDistance
+from bayesmix.inference.parameters.toeplitz_correlation import Toeplitz
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,21 +180,27 @@ class ScaledWithSd(Root):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ScaledWithAngle(Root):
-    """The angle of the one number that all correlations follow from is held."""
+class ScaledWithNumber(Root):
+    """The coordinate of one of the numbers that all correlations follow from is held: an angle, a logarithm."""
+
+    structure: Scaled
+    number: int
+
+    def _theta(self, free: Array, held: float) -> Array:
+        return np.insert(free, self.structure.n_sd + self.number, held)
 
     @override
     def factor(self, free: Array, held: float) -> Array:
-        return self.structure.factor(np.append(free, held))
+        return self.structure.factor(self._theta(free, held))
 
     @override
     def pull(self, free: Array, held: float, by_factor: Array) -> tuple[Array, float]:
-        gradient = self.structure.gradient(np.append(free, held), by_factor)
-        return gradient[:-1], float(gradient[-1])
+        gradient, place = self.structure.gradient(self._theta(free, held), by_factor), self.structure.n_sd + self.number
+        return np.delete(gradient, place), float(gradient[place])
 
     @override
     def free(self, factor: Array) -> Array:
-        return self.structure.theta(triangular(factor))[:-1]
+        return np.delete(self.structure.theta(triangular(factor)), self.structure.n_sd + self.number)
 
 
 def held_sd(structure: Structure, C: Array, effect: int) -> Root:
@@ -199,26 +210,48 @@ def held_sd(structure: Structure, C: Array, effect: int) -> Root:
     return RowsWithSd(structure, C, (effect, *(e for e in range(structure.k) if e != effect)))
 
 
-def held_angle(structure: Structure, C: Array, pair: tuple[int, int]) -> Root:
-    """The root that holds the correlation of two effects; where one number rules all of them, that number."""
-    if isinstance(structure.correlation, OneNumber):
-        return ScaledWithAngle(structure, C)
-    return RowsWithAngle(structure, C, (*pair, *(e for e in range(structure.k) if e not in pair)))
+def held_number(structure: Structure, C: Array, number: int) -> Root:
+    """The root that holds one of the numbers that correlations follow from: that of two effects, or one that rules all.
+
+    Raises
+    ------
+    SpecError
+        Of correlations by lag beyond the first, which no coordinate has for itself.
+    """
+    match structure:
+        case Scaled(correlation=Toeplitz()) if number > 0:
+            raise SpecError(
+                f"The correlation of lag {number + 1} has no profile: its range depends on those of shorter lags. Use"
+                ' confint(method="bootstrap"), or sample: model.sample().'
+            )
+        case Scaled():
+            return ScaledWithNumber(structure, C, number)
+        case _:
+            pair = list(combinations(range(structure.k), 2))[number]
+            return RowsWithAngle(structure, C, (*pair, *(e for e in range(structure.k) if e not in pair)))
 
 
-def angle_of(structure: Structure, rho: float) -> float:
-    """The angle of a correlation, in the coordinate that `held_angle` holds."""
-    one = structure.correlation
-    return float(one.angle(np.asarray(rho))) if isinstance(one, OneNumber) else float(np.arcsin(rho))
+def coordinate_of(structure: Structure, number: int, value: float) -> float:
+    """The coordinate that `held_number` holds, of a correlation or another number."""
+    match structure.correlation:
+        case ByDistance(ends=(low, _)):
+            return math.log(value / float(low[number])) if value > 0.0 else -math.inf
+        case OneNumber() as one:
+            return float(one.angle(np.asarray(value)))
+        case _:
+            return float(np.arcsin(value))
 
 
-def rho_of(structure: Structure, angle: float) -> float:
-    """The correlation of an angle, the inverse of `angle_of`."""
-    one = structure.correlation
-    if not isinstance(one, OneNumber):
-        return float(np.sin(angle))
-    root, _ = one.turned(np.asarray(angle))
-    return float(one.numbers(sd_and_corr(root @ root.T)[1])[0])
+def number_of(structure: Structure, number: int, coordinate: float) -> float:
+    """The number at a coordinate, the inverse of `coordinate_of`."""
+    match structure.correlation:
+        case ByDistance(ends=(low, _)):
+            return float(low[number] * math.exp(coordinate))
+        case OneNumber() as one:
+            root, _ = one.at_angle(np.asarray(coordinate))
+            return float(one.numbers(sd_and_corr(root @ root.T)[1])[0])
+        case _:
+            return float(np.sin(coordinate))
 
 
 def triangular(factor: Array) -> Array:

@@ -12,7 +12,7 @@ from typing import override
 
 import numpy as np
 
-from bayesmix.inference.estimation.held import angle_of, rho_of
+from bayesmix.inference.estimation.held import coordinate_of, number_of
 from bayesmix.inference.parameters.covariance import Structure
 from bayesmix.language.families.link import LINKS, Link
 
@@ -134,30 +134,35 @@ class HeldSd(Held):
 
 
 @dataclass(frozen=True, slots=True)
-class HeldAngle(Held):
-    """A correlation, by an angle: linear in the small standard deviation that is left at the ends of its range."""
+class HeldNumber(Held):
+    """A correlation, by an angle: linear in the small standard deviation that is left at the ends of its range.
+
+    A range or smoothness, by its logarithm.
+    """
 
     term: int
     structure: Structure
-    lowest: float
+    lowest: float  # where it is searched
+    highest: float = 1.0
+    number: int = 0  # which of those that the term's correlations follow from
 
     @property
     @override
     def ends(self) -> tuple[float, float]:
-        return angle_of(self.structure, self.lowest), angle_of(self.structure, 1.0)
+        return self.coordinate(self.lowest), self.coordinate(self.highest)
 
     @property
     @override
     def range(self) -> tuple[float, float]:
-        return self.lowest, 1.0
+        return (self.lowest, self.highest) if self.structure.correlation.has_lkj else (0.0, math.inf)
 
     @override
     def value(self, c: float) -> float:
-        return rho_of(self.structure, c)
+        return number_of(self.structure, self.number, c)
 
     @override
     def coordinate(self, value: float) -> float:
-        return angle_of(self.structure, value)
+        return coordinate_of(self.structure, self.number, value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, pairwise
+from itertools import pairwise
 from typing import override
 
 import numpy as np
@@ -21,14 +21,15 @@ from bayesmix.data.design.design import Design
 from bayesmix.errors import SpecError
 from bayesmix.inference.estimation.conditional_mode import generalized_problem
 from bayesmix.inference.estimation.generalized import MarginalLikelihood
-from bayesmix.inference.estimation.held import Root, Unheld, angle_of, held_angle, held_sd, triangular
-from bayesmix.inference.estimation.held_coordinate import Held, HeldAngle, HeldDispersion, HeldEffect, HeldSd
+from bayesmix.inference.estimation.held import Root, Unheld, coordinate_of, held_number, held_sd, triangular
+from bayesmix.inference.estimation.held_coordinate import Held, HeldDispersion, HeldEffect, HeldNumber, HeldSd
 from bayesmix.inference.estimation.identifiability import endless_effects, scaled, separated
 from bayesmix.inference.estimation.methods import Agq, Laplace
 from bayesmix.inference.estimation.optimise import descend, scout
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import LinearProblem, criterion, linear_problem, profiled_deviance, solve_linear
-from bayesmix.inference.parameters.covariance import from_factor, lower, split
+from bayesmix.inference.parameters.covariance import from_factor, lower, sd_and_corr, split
+from bayesmix.inference.parameters.distance_correlation import ByDistance
 from bayesmix.inference.parameters.names import corr_names, sd_names
 from bayesmix.inference.parameters.natural_scale import scale_of
 from bayesmix.language.formula.model_spec import ModelSpec
@@ -351,8 +352,8 @@ class HeldDeviances:
                 held = HeldSd(math.asinh(sd / unit), t, unit)
                 return held, (*before, held_sd(structure, working.C[t], e), *after)
             if name in corrs[t]:
-                pair = list(combinations(range(structure.k), 2))[corrs[t].index(name)]
-                return self._angle(t, pair), (*before, held_angle(structure, working.C[t], pair), *after)
+                m = corrs[t].index(name)
+                return self._number(t, m), (*before, held_number(structure, working.C[t], m), *after)
         if point.dispersion is not None and name == self.spec.family.dispersion:
             return HeldDispersion(math.log(point.dispersion)), tuple(plain)
         raise SpecError(f"There is no parameter `{name}` to profile.")
@@ -375,14 +376,15 @@ class HeldDeviances:
         natural = sigma * float(np.linalg.norm(point.coordinates.C[t][e])) / math.sqrt(rows)
         return sd, max(sd, natural)
 
-    def _angle(self, t: int, pair: tuple[int, int]) -> HeldAngle:
-        structure = self.point.coordinates.structures[t]
+    def _number(self, t: int, number: int) -> HeldNumber:
+        family = self.point.coordinates.structures[t].correlation
         factor = self.point.coordinates.C[t] @ self._factors[t]
-        G = factor @ factor.T
-        sds = np.sqrt(np.diagonal(G))
-        i, j = pair
-        rho = float(np.clip(G[i, j] / (sds[i] * sds[j]), -1.0, 1.0)) if sds[i] > 0.0 and sds[j] > 0.0 else 0.0
-        return HeldAngle(angle_of(structure, rho), t, structure, getattr(structure.correlation, "lowest", -1.0))
+        value = float(np.nan_to_num(family.numbers(sd_and_corr(factor @ factor.T)[1])[number]))
+        structure = self.point.coordinates.structures[t]
+        low, high = getattr(family, "lowest", -1.0), 1.0
+        if isinstance(family, ByDistance):
+            low, high = (float(end[number]) for end in family.ends)
+        return HeldNumber(coordinate_of(structure, number, value), t, structure, low, high, number)
 
 
 def _are_alike(factors: Sequence[Array], known: Sequence[Array]) -> bool:

@@ -17,7 +17,8 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.estimation.reml import LinearProblem
-from bayesmix.inference.parameters.covariance import from_factor
+from bayesmix.inference.least_squares.incidence import Factor
+from bayesmix.inference.parameters.covariance import from_factor, split
 
 RANGE = (0.01, 100.0)  # of the relative variances the search starts from
 NOISE = 0.05  # least share of the residual variance of least squares that is noise
@@ -27,10 +28,9 @@ FEW = 8  # effects of a level up to which covariances are estimated, not varianc
 def moment_start(problem: LinearProblem) -> Array:
     """Covariance parameters ``(..., size)``: relative factors by the method of moments."""
     working, products, p = problem.coordinates, problem.moments, problem.p
-    M, kept = _equations(problem)
-    squares = [_squares(part[..., -1]) for part in products.B]
-    sides = [*(part.reshape(*part.shape[:-2], -1) for part in squares), products.XX[..., -1:, -1]]
-    right = np.concatenate(sides, axis=-1)
+    M = _equations(problem)
+    squares = [_own(factor, _squares(part[..., -1])) for factor, part in zip(working.factors, products.B, strict=True)]
+    right, kept = np.concatenate([*squares, products.XX[..., -1:, -1]], axis=-1), np.arange(len(M))
     if problem.has_known_noise:
         kept, right = kept[:-1], right - M[-1]
     solution = np.zeros(right.shape)
@@ -39,11 +39,13 @@ def moment_start(problem: LinearProblem) -> Array:
     noise = np.clip(solution[..., -1], NOISE * whole, np.maximum(whole, 1e-300))
     noise = np.ones_like(noise) if problem.has_known_noise else noise
     covariances = [
-        solution[..., low:high].reshape(*noise.shape, factor.k, factor.k) / noise[..., None, None]
+        _matrices(factor, solution[..., low:high]) / noise[..., None, None]
         for factor, (low, high) in zip(working.factors, pairwise(_bounds(problem)), strict=True)
     ]
     blocks = [covariances[place.factor][..., place.columns, place.columns] for place in working.places]
-    return from_factor(working.structures, [_inside(block) for block in blocks])
+    theta = from_factor(working.structures, [_inside(block) for block in blocks])
+    parts = zip(working.structures, split(working.structures, theta), strict=True)
+    return np.concatenate([structure.inside(own) for structure, own in parts], axis=-1)
 
 
 def _inside(covariance: Array) -> Array:
@@ -57,39 +59,77 @@ def _squares(scores: Array) -> Array:
     return np.swapaxes(scores, -1, -2) @ scores
 
 
+def _pairs(factor: Factor) -> tuple[Array, Array]:
+    """Row and column of the entries of its covariance that are unknowns: all, or the variances alone."""
+    index = np.arange(factor.k)
+    return (np.repeat(index, factor.k), np.tile(index, factor.k)) if factor.k <= FEW else (index, index)
+
+
+def _own(factor: Factor, matrix: Array) -> Array:
+    """Entries ``(..., m)`` of matrices ``(..., k, k)`` that are unknowns."""
+    row, column = _pairs(factor)
+    return matrix[..., row, column]
+
+
+def _matrices(factor: Factor, entries: Array) -> Array:
+    """Matrices ``(..., k, k)`` of their entries, the inverse of `_own`."""
+    row, column = _pairs(factor)
+    found = np.zeros((*entries.shape[:-1], factor.k, factor.k))
+    found[..., row, column] = entries
+    return found
+
+
 def _bounds(problem: LinearProblem) -> list[int]:
-    return list(accumulate((factor.k**2 for factor in problem.coordinates.factors), initial=0))
+    return list(accumulate((len(_pairs(factor)[0]) for factor in problem.coordinates.factors), initial=0))
 
 
-def _equations(problem: LinearProblem) -> tuple[Array, Array]:
-    """Coefficients of the entries of the covariances, factor by factor, and of the noise; which entries are kept."""
+def _equations(problem: LinearProblem) -> Array:
+    """Coefficients of the entries of the covariances, factor by factor, and of the noise."""
     working, products, p = problem.coordinates, problem.moments, problem.p
+    factors = working.factors
     first = (0,) * (products.XX.ndim - 2)  # what is of the fixed effects is the same for all responses
     root = np.linalg.inv(np.linalg.cholesky(products.XX[first][:p, :p]))
     B = [part[first][..., :p] @ root.T for part in products.B]
-    far = [np.einsum("jap,jbq->abpq", part, part).reshape(part.shape[1] ** 2, -1) for part in B]
+    far = [_far(factor, part) for factor, part in zip(factors, B, strict=True)]
     bounds = _bounds(problem)
     M = np.zeros((bounds[-1] + 1, bounds[-1] + 1))
     places = [slice(low, high) for low, high in pairwise(bounds)]
     for f, (place, D) in enumerate(zip(places, products.D, strict=True)):
-        M[place, place] = _products(D, B[f], B[f]) + far[f] @ far[f].T
-        M[place, -1] = M[-1, place] = (D.sum(axis=0) - np.einsum("jap,jbp->ab", B[f], B[f])).ravel()
+        M[place, place] = _products(D, B[f], B[f], (factors[f], factors[f])) + far[f] @ far[f].T
+        M[place, -1] = M[-1, place] = _own(factors[f], D.sum(axis=0) - np.einsum("jap,jbp->ab", B[f], B[f]))
     for pair, C in zip(working.pattern.pairs, products.C, strict=True):
         f, g = pair.first, pair.second
-        M[places[f], places[g]] = _products(C, B[f][pair.i], B[g][pair.j]) + far[f] @ far[g].T
+        own = _products(C, B[f][pair.i], B[g][pair.j], (factors[f], factors[g]))
+        M[places[f], places[g]] = own + far[f] @ far[g].T
         M[places[g], places[f]] = M[places[f], places[g]].T
     M[-1, -1] = problem.n - p
-    kept = [np.ones(f.k**2, bool) if f.k <= FEW else np.eye(f.k, dtype=bool).ravel() for f in working.factors]
-    return M, np.flatnonzero(np.concatenate([*kept, [True]]))
+    return M
 
 
-def _products(blocks: Array, left: Array, right: Array) -> Array:
+def _far(factor: Factor, part: Array) -> Array:
+    """``sum_j B_j B_j'`` of the pairs of effects that are unknowns, by pairs of fixed columns ``(m, p p)``."""
+    pattern = "jap,jbq->abpq" if factor.k <= FEW else "jap,jaq->apq"
+    return np.asarray(np.einsum(pattern, part, part).reshape(len(_pairs(factor)[0]), -1))
+
+
+def _products(blocks: Array, left: Array, right: Array, factors: tuple[Factor, Factor]) -> Array:
     """Sum of ``(C - c) x (C - c) - c x c`` over blocks ``C (m, a, b)`` that are not zero, ``c`` what is projected off.
 
-    Kronecker products as a matrix ``(a a, b b)``. Blocks of zeros add ``c x c``, which is that of all less these.
+    Kronecker products as a matrix ``(a a, b b)``, or the rows and columns of it that are unknowns. Blocks of zeros add
+    ``c x c``, which is that of all less these.
     """
     m, a, b = blocks.shape
-    off = (left @ np.swapaxes(right, -1, -2)).reshape(m, a * b)
-    rest = blocks.reshape(m, a * b) - off
-    total = rest.T @ rest - off.T @ off
-    return np.asarray(total.reshape(a, b, a, b).transpose(0, 2, 1, 3)).reshape(a * a, b * b)
+    first, second = factors
+    off = left @ np.swapaxes(right, -1, -2)
+    rest = blocks - off
+    if first.k <= FEW and second.k <= FEW:
+        flat, flat_off = rest.reshape(m, a * b), off.reshape(m, a * b)
+        total = flat.T @ flat - flat_off.T @ flat_off
+        return np.asarray(total.reshape(a, b, a, b).transpose(0, 2, 1, 3)).reshape(a * a, b * b)
+    (i, other_i), (j, other_j) = _pairs(first), _pairs(second)
+    return _sums(rest, i, other_i, j, other_j) - _sums(off, i, other_i, j, other_j)
+
+
+def _sums(blocks: Array, i: Array, other_i: Array, j: Array, other_j: Array) -> Array:
+    """Sums over blocks of products of two entries each: ``(pairs of rows, pairs of columns)``."""
+    return np.asarray((blocks[:, i][:, :, j] * blocks[:, other_i][:, :, other_j]).sum(axis=0))

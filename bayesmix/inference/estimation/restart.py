@@ -114,6 +114,15 @@ def starts_at_edges(structures: Sequence[Structure], x: Array) -> Iterator[Array
             yield np.concatenate([*own, x[m:]])
 
 
+def starts_at_ranges(structures: Sequence[Structure], x: Array) -> Iterator[Array]:
+    """What was found with correlations that fade with distance over other ranges: there are often several valleys."""
+    m = sum(structure.size for structure in structures)
+    parts = split(structures, x[:m])
+    for t, structure in enumerate(structures):
+        for own in structure.with_other_ranges(parts[t]):
+            yield np.concatenate([*parts[:t], own, *parts[t + 1 :], x[m:]])
+
+
 def _with_edges(L: Array) -> Iterator[Array]:
     """A factor with each of its directions in turn at an edge, or away from it."""
     for i in range(len(L)):
@@ -129,7 +138,7 @@ def _with_edges(L: Array) -> Iterator[Array]:
 
 def _round(structure: Structure, scale: float) -> Array:
     """Free numbers of independent effects of equal size."""
-    return structure.theta(scale * np.eye(structure.k))
+    return structure.inside(structure.theta(scale * np.eye(structure.k)))
 
 
 def lowest(

@@ -22,6 +22,7 @@ from bayesmix.inference.parameters.covariance import Structure, sd_and_corr
 from bayesmix.inference.parameters.names import corr_names, sd_names
 
 NULL = 1e-7  # squared sine of the angle between directions that no data will tell apart
+STEP = 1e-5  # of differences by free numbers of order one: errors of 1e-10
 MOVES = 1e-6  # change of a parameter along a direction of unit length
 
 
@@ -58,7 +59,7 @@ def _is_independent(working: Coordinates, t: int) -> bool:
 def _generic(structure: Structure) -> Array:
     """Free numbers where no standard deviation and no correlation is special."""
     k = structure.k
-    return structure.theta(np.diag(1.0 + 0.1 * np.arange(k)) + 0.3 * np.tri(k, k, -1))
+    return structure.inside(structure.theta(np.diag(1.0 + 0.1 * np.arange(k)) + 0.3 * np.tri(k, k, -1)))
 
 
 def _directions(working: Coordinates, t: int, structure: Structure) -> list[_Direction]:
@@ -75,11 +76,10 @@ def _directions(working: Coordinates, t: int, structure: Structure) -> list[_Dir
 def _slopes(structure: Structure) -> list[Array]:
     """Derivatives ``(k, k)`` of ``Lambda Lambda'`` by each free number at a generic point."""
     theta = _generic(structure)
-    root, k = structure.factor(theta), structure.k
-    units = np.eye(k * k).reshape(k * k, k, k)
-    by_entry = np.array([structure.gradient(theta, unit) for unit in units])  # (k k, size)
-    halves = [column.reshape(k, k) @ root.T for column in by_entry.T]
-    return [half + half.T for half in halves]
+    steps = STEP * np.eye(len(theta))
+    roots = structure.factor(theta + np.concatenate([steps, -steps]))
+    products = roots @ np.swapaxes(roots, -1, -2)
+    return list((products[: len(theta)] - products[len(theta) :]) / (2.0 * STEP))
 
 
 def _inner(products: Moments, working: Coordinates, left: _Direction, right: _Direction) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.inference.least_squares.incidence import Factor, Incidence, Segments
 from bayesmix.inference.least_squares.row_weights import weigh_columns
+
+MANY = 100  # pairs of columns up to which sums run over all groups at once, pair by pair
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,8 +72,19 @@ def _block_sums(rows: Segments, left: Array, right: Array) -> Array:
         return (np.swapaxes(left, -1, -2) @ right)[..., None, :, :]
     if not b:
         return np.zeros((*rows.sum(left[..., 0]).shape, a, 0))
+    if a * b > max(MANY, len(rows.starts)):
+        return _products_by_group(rows, left, right)
     sums = [rows.sum(left[..., i] * right[..., j]) for i in range(a) for j in range(b)]
     return np.stack(sums, axis=-1).reshape(*sums[0].shape, a, b)
+
+
+def _products_by_group(rows: Segments, left: Array, right: Array) -> Array:
+    """The same by one matrix product a group: of many columns and few groups."""
+    n = left.shape[-2]
+    order = slice(None) if rows.order is None else rows.order
+    left, right = np.swapaxes(left, -1, -2)[..., order], right[..., order, :]
+    parts = [left[..., low:high] @ right[..., low:high, :] for low, high in pairwise([*rows.starts.tolist(), n])]
+    return np.stack(parts, axis=-3)
 
 
 def leverages(

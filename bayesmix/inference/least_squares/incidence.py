@@ -11,6 +11,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.relation import Relation
 
+SEVERAL = 4  # columns from which on it is looked for rows of a single one
 FEW = 100_000  # rows that NumPy sorts as fast; SciPy takes a fifth of a second to load
 
 
@@ -160,6 +161,9 @@ def effects_on_rows(z: Array, codes: Array, effects: Array) -> Array:
     """``z_i' b_level(i)`` of each row: ``(B, n)`` from ``(B, J, k)``."""
     if effects.shape[-2] == 1 and z.shape[1] > 1:
         return np.asarray(effects[..., 0, :] @ z.T)
+    if z.shape[1] > SEVERAL and np.all(np.count_nonzero(z, axis=1) <= 1):  # each row is of one effect
+        column = np.argmax(z != 0.0, axis=1)
+        return np.asarray(effects[..., codes, column] * z[np.arange(len(z)), column])
     total: Array = np.take(effects[..., 0], codes, axis=-1)
     if not np.all(z[:, 0] == 1.0):
         total *= z[:, 0]

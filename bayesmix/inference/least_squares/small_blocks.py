@@ -27,7 +27,10 @@ def log_det(L: Array) -> Array:
 
 
 def congruent(blocks: Array, Lambda: Array) -> Array:
-    """``Lambda' block Lambda`` of blocks ``(..., J, k, k)``: one product of matrices, the entries of a block a row."""
+    """``Lambda' block Lambda`` of blocks ``(..., J, k, k)``: one product of matrices, the entries of a block a row.
+
+    Of large blocks, whose entries are too many for that, two products a block.
+    """
     k = Lambda.shape[-1]
     if k > MANY:
         return np.asarray(np.swapaxes(Lambda, -1, -2)[..., None, :, :] @ blocks @ Lambda[..., None, :, :])

@@ -4,12 +4,15 @@ A family has a few free numbers in (-1, 1), called partial correlations, from wh
 follows; under a prior LKJ(eta) they are independent, ``(1 + partial) / 2 ~ Beta(a, b)``. For families of one number the
 prior is the LKJ density on the matrices of that family, proportional to ``|R|^(eta - 1)``; LKJ(1) is uniform in rho.
 
-Families of one number also have a root that is smooth in an angle and reaches the ends of the range, where matrices are
-singular, as a search without bounds needs it.
+Families of few numbers also have a root that is smooth in unbounded coordinates, angles, and reaches the ends of the
+range, where matrices are singular, as a search without bounds needs it. Correlations by lag are in
+`toeplitz_correlation`; those that go by distance, in `distance_correlation`, have positive numbers with priors of their
+own.
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, override
@@ -26,6 +29,7 @@ class Correlation(ABC):
 
     k: int
     words: ClassVar[str]  # of the effects, in the model's text
+    has_lkj: ClassVar[bool] = True  # one prior of all its numbers; otherwise each has its own
     fades: ClassVar[bool] = False  # with distance: what tells three effects or more of single rows from noise
 
     @property
@@ -71,13 +75,29 @@ class Correlation(ABC):
         ]
 
     def root(self, partial: Array) -> Array:
-        """A root ``(..., k, k)`` of the matrix from its partials ``(..., size)``."""
+        """A root ``(..., k, k)`` of the matrix from its free numbers ``(..., size)``."""
         root = np.zeros((*partial.shape[:-1], self.k, self.k))
         rows = self.rows(np.moveaxis(partial, -1, 0), sqrt=np.sqrt, one=np.ones(partial.shape[:-1]))
         for i, row in enumerate(rows):
             for j, value in enumerate(row):
                 root[..., i, j] = value
         return root
+
+    def from_line(self, x: Array) -> Array:
+        """Free numbers from unbounded ones, elementwise: Fisher's transformation."""
+        return np.tanh(x)
+
+    def to_line(self, free: Array) -> Array:
+        """Unbounded numbers of free ones, the inverse of `from_line`."""
+        return np.arctanh(free)
+
+    def log_slope(self, free: Array) -> Array:
+        """Log derivative ``(...,)`` of all free numbers ``(..., size)`` by the unbounded ones."""
+        return np.asarray(np.log1p(-(free**2)).sum(axis=-1))
+
+    def log_volume(self, free: Array) -> Array:
+        """Log derivative ``(...,)`` of the reported numbers by the free ones."""
+        raise NotImplementedError  # of free matrices, whose density has a form of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +170,24 @@ class Independent(Correlation):
 
 
 @dataclass(frozen=True, slots=True)
-class OneNumber(Correlation):
+class Parametric(Correlation):
+    """Families of few numbers, with a root that is smooth in as many coordinates without bounds."""
+
+    @abstractmethod
+    def turned(self, coordinates: Array) -> tuple[Array, Array]:
+        """Root ``(..., k, k)`` at coordinates ``(..., size)``, and its derivatives ``(..., size, k, k)``."""
+
+    @abstractmethod
+    def coordinates(self, numbers: Array) -> Array:
+        """Coordinates ``(..., size)`` at which `turned` is a root of the matrix of the numbers."""
+
+    @abstractmethod
+    def settled(self, coordinates: Array, tolerance: float) -> tuple[Array, Array]:
+        """Put what is within ``tolerance`` of an end of its range exactly there; and say at which points ``(...,)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneNumber(Parametric):
     """Families of a single number rho."""
 
     @property
@@ -164,16 +201,35 @@ class OneNumber(Correlation):
         """Lower end of the range of rho; the upper one is 1."""
 
     @abstractmethod
-    def turned(self, angle: Array) -> tuple[Array, Array]:
+    def at_angle(self, angle: Array) -> tuple[Array, Array]:
         """Root ``(..., k, k)`` at an angle ``(...)``, and its derivative."""
 
     @abstractmethod
     def angle(self, rho: Array) -> Array:
-        """Angle at which `turned` is a root of the matrix of rho."""
+        """Angle at which `at_angle` gives a root of the matrix of rho."""
 
     @abstractmethod
     def edges(self, angle: Array) -> Array:
         """Distances ``(..., ends)`` from the ends of the range: small singular values of the root, up to a factor."""
+
+    @override
+    def turned(self, coordinates: Array) -> tuple[Array, Array]:
+        root, slope = self.at_angle(coordinates[..., 0])
+        return root, slope[..., None, :, :]
+
+    @override
+    def coordinates(self, numbers: Array) -> Array:
+        return self.angle(numbers)
+
+    @override
+    def settled(self, coordinates: Array, tolerance: float) -> tuple[Array, Array]:
+        angle = coordinates[..., 0]
+        at_end = (self.edges(angle) < tolerance).any(axis=-1)
+        return np.where(at_end, 0.5 * np.pi * np.round(2.0 * angle / np.pi), angle)[..., None], at_end
+
+    @override
+    def log_volume(self, free: Array) -> Array:
+        return np.full(free.shape[:-1], math.log(0.5 * (1.0 - self.lowest)))
 
     def rho(self, partial: Any) -> Any:
         """Correlation from the number in (-1, 1)."""
@@ -181,7 +237,7 @@ class OneNumber(Correlation):
 
     @override
     def matrix(self, numbers: Array) -> Array:
-        root, _ = self.turned(self.angle(numbers[..., 0]))
+        root, _ = self.at_angle(self.angle(numbers[..., 0]))
         return root @ np.swapaxes(root, -1, -2)
 
     @override
@@ -227,7 +283,7 @@ class Exchangeable(OneNumber):
         return np.array([eta]), np.array([(self.k - 1) * (eta - 1.0) + 1.0])
 
     @override
-    def turned(self, angle: Array) -> tuple[Array, Array]:
+    def at_angle(self, angle: Array) -> tuple[Array, Array]:
         long, short = np.sqrt(self.k / (self.k - 1)), np.sqrt(self.k)
         sine, cosine = np.sin(angle), np.cos(angle)
         pairs = (long * cosine, short * sine), (-long * sine, short * cosine)
@@ -273,7 +329,7 @@ class Autoregressive(OneNumber):
         return a, a
 
     @override
-    def turned(self, angle: Array) -> tuple[Array, Array]:
+    def at_angle(self, angle: Array) -> tuple[Array, Array]:
         sine, cosine = np.sin(angle)[..., None, None], np.cos(angle)[..., None, None]
         row, column = np.indices((self.k, self.k))
         lag, lower, first = np.maximum(row - column, 0), row >= column, column == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import override
@@ -18,8 +18,10 @@ from bayesmix.inference.parameters.correlation import (
     Exchangeable,
     Free,
     Independent,
-    OneNumber,
+    Parametric,
 )
+from bayesmix.inference.parameters.distance_correlation import ByDistance, Exponential, Gaussian, Matern
+from bayesmix.inference.parameters.toeplitz_correlation import Toeplitz
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,21 @@ class Structure(ABC):
     @property
     def is_proportional(self) -> bool:
         """Whether the factor grows in proportion with the free numbers."""
-        return not isinstance(self.correlation, OneNumber)
+        return not isinstance(self.correlation, Parametric)
+
+    def inside(self, theta: Array) -> Array:
+        """Free numbers ``(..., size)`` from which a search may start: ranges within the distances of the data."""
+        if not isinstance(self.correlation, ByDistance):
+            return theta
+        rest = self.correlation.inside(theta[..., self.n_sd :])
+        return np.concatenate([theta[..., : self.n_sd], rest], axis=-1)
+
+    def with_other_ranges(self, theta: Array) -> Iterator[Array]:
+        """Free numbers ``(size,)`` with correlations that fade over a shorter or a longer range."""
+        if isinstance(self.correlation, ByDistance):
+            for length in self.correlation.lengths:
+                rest = self.correlation.with_range(theta[self.n_sd :], length)
+                yield np.concatenate([theta[: self.n_sd], rest])
 
     @abstractmethod
     def factor(self, theta: Array) -> Array:
@@ -107,7 +123,7 @@ class Unstructured(Structure):
 
 @dataclass(frozen=True, slots=True)
 class Scaled(Structure):
-    """Standard deviations times a root of the correlation matrix: ``theta = (sizes, angle)``.
+    """Standard deviations times a root of the correlation matrix: ``theta = (sizes, coordinates of the correlations)``.
 
     Where only their squares matter, sizes are standard deviations of any sign; beside correlations, whose sign they
     would turn, they are the roots of standard deviations.
@@ -124,10 +140,10 @@ class Scaled(Structure):
         return sd if self.is_homogeneous or not self.correlation.size else np.sqrt(sd)
 
     def _root(self, theta: Array) -> tuple[Array, Array]:
-        """Root of the correlation matrix and its derivative by the angle: ``(..., k, k)``."""
-        if isinstance(self.correlation, OneNumber):
-            return self.correlation.turned(theta[..., -1])
-        return np.eye(self.k), np.zeros((self.k, self.k))
+        """Root of the correlation matrix ``(..., k, k)`` and its derivatives by its coordinates ``(..., m, k, k)``."""
+        if isinstance(self.correlation, Parametric):
+            return self.correlation.turned(theta[..., self.n_sd :])
+        return np.eye(self.k), np.zeros((0, self.k, self.k))
 
     @override
     def factor(self, theta: Array) -> Array:
@@ -138,19 +154,19 @@ class Scaled(Structure):
         sd, corr = sd_and_corr(factor @ np.swapaxes(factor, -1, -2))
         if self.is_homogeneous:
             sd = np.sqrt(np.mean(sd**2, axis=-1, keepdims=True))
-        if not isinstance(self.correlation, OneNumber):
+        if not isinstance(self.correlation, Parametric):
             return sd
-        rho = np.nan_to_num(self.correlation.numbers(corr))
-        return np.concatenate([self.sizes(sd), self.correlation.angle(rho)], axis=-1)
+        numbers = np.nan_to_num(self.correlation.numbers(corr))
+        return np.concatenate([self.sizes(sd), self.correlation.coordinates(numbers)], axis=-1)
 
     @override
     def gradient(self, theta: Array, by_factor: Array) -> Array:
-        (sd, by_size), (_, slope) = self._sd(theta), self._root(theta)
+        (sd, by_size), (_, slopes) = self._sd(theta), self._root(theta)
         sizes = by_size * self.by_sd(theta, by_factor)
         if not self.correlation.size:
             return sizes
-        angle = np.sum(by_factor * sd[..., None] * slope, axis=(-1, -2))
-        return np.concatenate([sizes, angle[..., None]], axis=-1)
+        rest = np.sum((by_factor * sd[..., None])[..., None, :, :] * slopes, axis=(-1, -2))
+        return np.concatenate([sizes, rest], axis=-1)
 
     def by_sd(self, theta: Array, by_factor: Array) -> Array:
         """Derivatives ``(..., n_sd)`` by the standard deviations, which sizes may be roots of."""
@@ -163,11 +179,9 @@ class Scaled(Structure):
         vanishing = np.zeros(theta.shape, bool)
         vanishing[..., : self.n_sd] = size < tolerance * np.maximum(1.0, size.max(axis=-1, keepdims=True))
         settled, moved = np.where(vanishing, 0.0, theta), vanishing.any(axis=-1)
-        if not isinstance(self.correlation, OneNumber):
+        if not isinstance(self.correlation, Parametric):
             return settled, moved
-        at_end = (self.correlation.edges(theta[..., -1]) < tolerance).any(axis=-1)
-        end = 0.5 * np.pi * np.round(2.0 * theta[..., -1] / np.pi)
-        settled[..., -1] = np.where(at_end, end, theta[..., -1])
+        settled[..., self.n_sd :], at_end = self.correlation.settled(theta[..., self.n_sd :], tolerance)
         return settled, moved | at_end
 
 
@@ -185,7 +199,14 @@ def structure_of(term: Term) -> Structure:
             return Scaled(Exchangeable(k), term.structure == "homcs")
         case "ar1" | "hetar1":
             return Scaled(Autoregressive(k), term.structure == "ar1")
+        case "toep" | "homtoep":
+            return Scaled(Toeplitz(k), term.structure == "homtoep")
+        case "ou" | "exp" | "gau" | "mat":
+            return Scaled(_DECAYS[term.structure](k, term.positions), True)
     raise ValueError(f"unknown covariance structure {term.structure!r}")
+
+
+_DECAYS: dict[str, type[ByDistance]] = {"ou": Exponential, "exp": Exponential, "gau": Gaussian, "mat": Matern}
 
 
 def split(structures: Sequence[Structure], theta: Array) -> list[Array]:

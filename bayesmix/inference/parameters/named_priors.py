@@ -11,7 +11,7 @@ from bayesmix.data.design.layout import Layout
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.centring import CENTRED, INTERCEPT, intercepts
 from bayesmix.inference.parameters.covariance import structure_of
-from bayesmix.inference.parameters.names import sd_names
+from bayesmix.inference.parameters.names import corr_kinds, corr_names, sd_names
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.prior import Prior
 
@@ -77,7 +77,8 @@ def _known(spec: ModelSpec, design: Design) -> Iterator[tuple[str, Kind]]:
     """Names that a prior may be given for, in the order of the parameters."""
     prefixes = design.layout.prefixes
     yield from _coefficients(design.layout)
-    for term, names in zip(design.terms, sd_names(design.terms), strict=True):
+    numbers = dict[str, Kind]()
+    for term, names, own in zip(design.terms, sd_names(design.terms), corr_names(design.terms), strict=True):
         may_be_centred = len(term.effects) > 1 and structure_of(term).is_invariant
         places = set(intercepts(term, prefixes).values()) if may_be_centred else set()
         for e, name in enumerate(names):
@@ -85,10 +86,15 @@ def _known(spec: ModelSpec, design: Design) -> Iterator[tuple[str, Kind]]:
             if e in places:
                 yield sd_name(term, term.effects[e], at_means=True), "sd"
         yield ("sds" if term.smooth else f"sd({term.group})"), "sd"
-        if structure_of(term).correlation.size:
+        family = structure_of(term).correlation
+        if family.size and family.has_lkj:
             yield f"corr({term.group})", "corr"
+        elif family.size:
+            yield from ((name, "positive") for name in own)
+            numbers |= dict.fromkeys(corr_kinds(term), "positive")
     yield "sd", "sd"
     yield "corr", "corr"
+    yield from numbers.items()
     if spec.dispersion is not None:
         yield spec.dispersion, "positive"
 

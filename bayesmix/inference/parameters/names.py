@@ -12,6 +12,10 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.term import Term
 from bayesmix.inference.parameters.correlation import Free
 from bayesmix.inference.parameters.covariance import structure_of
+from bayesmix.inference.parameters.distance_correlation import ByDistance
+from bayesmix.inference.parameters.toeplitz_correlation import Toeplitz
+
+POSITIVE = ("sd(", "range(", "smoothness(")  # how names of positive parameters of covariances begin
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,9 +45,23 @@ def sd_effects(term: Term) -> list[tuple[str, ...]]:
 
 
 def corr_effects(term: Term) -> list[tuple[str, ...]]:
-    """The effects of each correlation, below the diagonal, column by column; one without where one number rules all."""
+    """The effects of each correlation, below the diagonal, column by column; one without where one number rules all.
+
+    The lag of each where correlations go by that.
+    """
+    match structure_of(term).correlation:
+        case Free():
+            return list(combinations(term.effects, 2))
+        case Toeplitz(size=size):
+            return [(f"lag {m}",) for m in range(1, size + 1)]
+        case other:
+            return [()] * other.size
+
+
+def corr_kinds(term: Term) -> list[str]:
+    """What each number that correlations follow from is called: ``corr``, or ``range``, ``smoothness``."""
     family = structure_of(term).correlation
-    return list(combinations(term.effects, 2)) if isinstance(family, Free) else [()] * family.size
+    return list(family.kinds) if isinstance(family, ByDistance) else ["corr"] * family.size
 
 
 def sd_names(terms: Sequence[Term]) -> list[list[str]]:
@@ -51,19 +69,30 @@ def sd_names(terms: Sequence[Term]) -> list[list[str]]:
 
     That of a smooth is ``sds(sx_1)``, as brms has it.
     """
-    found = _names("sd", terms, [sd_effects(term) for term in terms])
+    found = _names([["sd"] * structure_of(term).n_sd for term in terms], terms, [sd_effects(term) for term in terms])
     return [[f"sds({term.smooth})"] if term.smooth else own for term, own in zip(terms, found, strict=True)]
 
 
 def corr_names(terms: Sequence[Term]) -> list[list[str]]:
-    """Names of the correlations of each term: ``corr(group, effect, effect)``, ``corr(group)`` of a single one."""
-    return _names("corr", terms, [corr_effects(term) for term in terms])
+    """Names of the correlations of each term: ``corr(group, effect, effect)``, ``corr(group)`` of a single one.
+
+    Of those that follow from distances ``range(group)`` and ``smoothness(group)``.
+    """
+    return _names([corr_kinds(term) for term in terms], terms, [corr_effects(term) for term in terms])
 
 
-def _names(kind: str, terms: Sequence[Term], effects: Sequence[list[tuple[str, ...]]]) -> list[list[str]]:
+def _names(
+    kinds: Sequence[Sequence[str]], terms: Sequence[Term], effects: Sequence[list[tuple[str, ...]]]
+) -> list[list[str]]:
     names: list[list[str]] = []
     for t, (term, own) in enumerate(zip(terms, effects, strict=True)):
-        before = sum(terms[s].group == term.group and () in effects[s] for s in range(t))
+        before = sum(_is_taken(terms[s].group == term.group, kinds[s], effects[s], kinds[t]) for s in range(t))
         group = f"{term.group}.{before}" if before and () in own else term.group  # the plain name is taken
-        names.append([f"{kind}({', '.join((group, *labels))})" for labels in own])
+        pairs = zip(kinds[t], own, strict=True)
+        names.append([f"{kind}({', '.join((group, *labels))})" for kind, labels in pairs])
     return names
+
+
+def _is_taken(same: bool, kinds: Sequence[str], effects: Sequence[tuple[str, ...]], wanted: Sequence[str]) -> bool:
+    """Whether a term of the same group has a plain name of one of the kinds that are wanted."""
+    return same and any(not labels and kind in wanted for kind, labels in zip(kinds, effects, strict=True))

@@ -62,3 +62,17 @@ def to_partial(factor: Array) -> Array:
         partial += [column[..., i] for i in range(j + 1, k)]
         left = left - factor[..., :, j] ** 2
     return np.clip(np.stack(partial, axis=-1), -1.0, 1.0) if partial else np.zeros((*factor.shape[:-2], 0))
+
+
+def partial_autocorrelations(lags: Array) -> Array:
+    """Partial autocorrelations ``(..., n)`` of correlations by lag ``(..., n)``, by Durbin and Levinson's recursion."""
+    found = np.zeros(lags.shape)
+    weights, left = lags[..., :0], np.ones(lags.shape[:-1])  # of the best prediction, and its variance
+    for m in range(lags.shape[-1]):
+        rest = lags[..., m] - np.sum(weights * lags[..., :m][..., ::-1], axis=-1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            phi = np.clip(np.where(left > 0.0, rest / left, 0.0), -1.0, 1.0)
+        weights = np.concatenate([weights - phi[..., None] * weights[..., ::-1], phi[..., None]], axis=-1)
+        left = left * (1.0 - phi**2)
+        found[..., m] = phi
+    return found

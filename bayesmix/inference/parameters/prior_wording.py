@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.parameters.correlation import Correlation, Free, OneNumber
+from bayesmix.inference.parameters.toeplitz_correlation import Toeplitz
 from bayesmix.language.families.link import Link
 from bayesmix.language.priors.prior import Prior
 from bayesmix.language.priors.prior_quantiles import quantile
@@ -161,10 +162,13 @@ def says_decov(prior: Prior, together: int, dispersion: Prior | None, name: str 
 
 
 def says_lkj(eta: float, family: Correlation) -> str:
-    """What LKJ(eta) says of each correlation.
+    """What LKJ(eta) says of each correlation; of correlations by lag, of the first.
 
     Marginally ``(1 + r) / 2 ~ Beta(a, a)`` with ``a = eta - 1 + k / 2`` for each of a free matrix.
     """
+    if isinstance(family, Toeplitz):
+        first = quantiles(Prior("Beta", (float(family.beta(eta)[0][0]),) * 2))[1]
+        return f"95 % of the correlation of lag 1 within +-{2.0 * first - 1.0:.2f}"
     if isinstance(family, OneNumber):
         a, b = (float(value[0]) for value in family.beta(eta))
         low, high = (family.rho(2.0 * bound - 1.0) for bound in quantiles(Prior("Beta", (a, b))))

@@ -20,10 +20,11 @@ from bayesmix.inference.parameters.centring import (
     to_means,
     where,
 )
-from bayesmix.inference.parameters.correlation import Correlation, Free, Independent, OneNumber
+from bayesmix.inference.parameters.correlation import Correlation, Free, Independent
 from bayesmix.inference.parameters.covariance import Structure, structure_of
+from bayesmix.inference.parameters.distance_correlation import ByDistance
 from bayesmix.inference.parameters.named_priors import RESCOR, NamedPriors, named_priors, sd_name
-from bayesmix.inference.parameters.names import Parameters, sd_names
+from bayesmix.inference.parameters.names import Parameters, corr_names, sd_names
 from bayesmix.inference.parameters.natural_scale import residual_columns
 from bayesmix.inference.parameters.one_predictor import one_term
 from bayesmix.inference.parameters.predictor_priors import (
@@ -39,11 +40,13 @@ from bayesmix.inference.parameters.prior_wording import (
     decov_upper,
     in_units,
     quantiles,
+    says,
     says_decov,
     says_lkj,
     says_of_number,
     short,
 )
+from bayesmix.inference.parameters.range_priors import default_priors
 from bayesmix.inference.parameters.residual_families import residual_family
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.formula.vocabulary import STRUCTURES
@@ -77,12 +80,12 @@ class Priors:
         CoefficientPrior, ...
     ]  # (p,); of a parameter that is one number for all rows, on the scale of its link
     sd: tuple[tuple[Prior, ...], ...]  # per term, per standard deviation
-    corr: tuple[float | None, ...]  # per term: eta of LKJ, None where there is nothing to correlate
+    corr: tuple[tuple[Prior, ...], ...]  # per term: LKJ, or that of each number by distance; empty without correlations
     dispersion: Prior | None
     dispersion_name: str | None
     dispersion_unit: str  # what it is counted in; empty of a number
     sd_names: tuple[tuple[str, ...], ...]  # per term, per standard deviation
-    corr_names: tuple[str, ...]  # per term: "corr(agegp)"
+    corr_names: tuple[tuple[str, ...], ...]  # per term: what these are of, "corr(agegp)"
     families: tuple[Correlation, ...]  # per term
     changes: tuple[Array, ...]  # per term (k, k), determinant 1
     units: tuple[Unit, ...]  # (p,) what gamma means
@@ -112,10 +115,10 @@ class Priors:
             for name, unit, prior in zip(names, units, priors, strict=True):
                 meaning = self._says_of_sd(prior, priors.count(prior), unit)
                 yield name, prior, meaning + (f" at {unit.place}" if unit.place else "")
-            eta, place = self.corr[t], where([unit.place for unit in units])
-            if eta is not None:
-                meaning = says_lkj(eta, self.families[t])
-                yield self.corr_names[t], Prior("LKJ", (eta,)), meaning + (f" at {place}" if place else "")
+            place = where([unit.place for unit in units])
+            for name, prior in zip(self.corr_names[t], self.corr[t], strict=True):
+                meaning = says_lkj(prior.arguments[0], self.families[t]) if prior.kind == "LKJ" else says(prior)
+                yield name, prior, meaning + (f" at {place}" if place else "")
         if self.dispersion is not None:
             yield str(self.dispersion_name), self.dispersion, says_of_number(self.dispersion, self.dispersion_unit)
 
@@ -149,6 +152,8 @@ class Priors:
         """Bounds that hold 95 % of each proper prior of a single parameter, by name."""
         named = enumerate(zip(self.names, map(natural, self.fixed), strict=True))
         found = dict(one for j, one in named if j not in self.residual)
+        for names, priors in zip(self.corr_names, self.corr, strict=True):
+            found |= dict(zip(names, priors, strict=True))
         if self.dispersion is not None:
             found[str(self.dispersion_name)] = self.dispersion
         bounds: dict[str, tuple[float, float]] = {}
@@ -201,12 +206,15 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
         contrast=contrast_of(parts),
         fixed=tuple(prior for part in parts for prior in part.fixed(named)),
         sd=sd,
-        corr=tuple(_eta(named, preset.eta, term) for term in design.terms),
+        corr=tuple(
+            _of_correlations(named, preset.eta, term, own)
+            for term, own in zip(design.terms, corr_names(design.terms), strict=True)
+        ),
         dispersion=None if dispersion is None else named.find([dispersion]) or preset.others[0],
         dispersion_name=dispersion,
         dispersion_unit=counted_in(spec, design, 0, 1) if dispersion is not None else "",
         sd_names=tuple(map(tuple, sd_names(terms))),
-        corr_names=tuple(f"corr({term.group})" for term in terms),
+        corr_names=tuple(_prior_names(term, own) for term, own in zip(terms, corr_names(terms), strict=True)),
         families=tuple(structure_of(term).correlation for term in terms),
         changes=changes,
         units=tuple(part.unit(name) for part in parts for name in part.names),
@@ -242,14 +250,14 @@ def log_prior(priors: Priors, design: Design, values: Parameters) -> dict[str, A
     gamma = values.beta @ priors.contrast.T
     unit = np.ones(values.lead) if values.dispersion is None else np.asarray(values.dispersion)
     found: dict[str, Array] = {"fixef": _sum_log(priors.fixed, gamma)}
-    for term, sd_priors, eta, sd, corr in zip(
+    for term, sd_priors, corr_priors, sd, corr in zip(
         design.terms, priors.sd, priors.corr, values.sd, values.corr, strict=True
     ):
         name = f"sds_{term.smooth}" if term.smooth else f"sd_{term.group}"
         found[name] = found.get(name, 0.0) + log_sd(sd_priors, sd, unit)
-        if eta is not None:
+        if corr_priors:
             name = f"corr_{term.group}"
-            found[name] = found.get(name, 0.0) + log_correlation(structure_of(term), corr, eta)
+            found[name] = found.get(name, 0.0) + log_correlation(structure_of(term), corr, corr_priors)
     if priors.dispersion is not None and values.dispersion is not None:
         found[str(priors.dispersion_name)] = priors.dispersion.log_density(values.dispersion)
     return found
@@ -269,22 +277,25 @@ def log_sd(priors: Sequence[Prior], sd: Array, unit: Array) -> Array:
         return np.asarray(total + log_decov(sd[..., joint], unit, *priors[joint[0]].arguments))
 
 
-def log_correlation(structure: Structure, corr: Array, eta: float) -> Array:
-    """Log density of correlation matrices ``(..., k, k)`` under LKJ(eta), or of the one number that rules them."""
+def log_correlation(structure: Structure, corr: Array, priors: Sequence[Prior]) -> Array:
+    """Log density of correlation matrices ``(..., k, k)`` under LKJ, or of the numbers that rule them."""
     family = structure.correlation
-    if not isinstance(family, OneNumber):
-        return log_lkj(corr, eta)
-    return log_partial(family, family.partial(corr), eta) - math.log(0.5 * (1.0 - family.lowest))
+    if isinstance(family, Free):
+        return log_lkj(corr, priors[0].arguments[0])
+    free = family.partial(corr)
+    return log_free(family, free, priors) - family.log_volume(free)
 
 
-def log_partial(family: Correlation, partial: Array, eta: float) -> Array:
-    """Log density of partial correlations ``(..., size)`` under LKJ(eta): ``(...,)``."""
-    a, b = family.beta(eta)
+def log_free(family: Correlation, free: Array, priors: Sequence[Prior]) -> Array:
+    """Log density of the free numbers ``(..., size)`` of correlations under their priors: ``(...,)``."""
+    if not family.has_lkj:
+        return _sum_log(priors, free)
+    a, b = family.beta(priors[0].arguments[0])
     constant = [
         math.lgamma(x + y) - math.lgamma(x) - math.lgamma(y) - (x + y - 1.0) * math.log(2.0)
         for x, y in zip(a, b, strict=True)
     ]
-    terms = (a - 1.0) * np.log1p(partial) + (b - 1.0) * np.log1p(-partial) + np.array(constant)
+    terms = (a - 1.0) * np.log1p(free) + (b - 1.0) * np.log1p(-free) + np.array(constant)
     return np.asarray(terms.sum(axis=-1))
 
 
@@ -355,17 +366,28 @@ def _columns(term: Term) -> Term:
     return replace(term, effects=("all",), z=term.z.reshape(-1, 1))
 
 
-def _eta(named: NamedPriors, default: float, term: Term) -> float | None:
+def _prior_names(term: Term, own: Sequence[str]) -> tuple[str, ...]:
+    """What the priors of a term's correlations are called: that of all of them has one name."""
     family = structure_of(term).correlation
+    if not family.has_lkj:
+        return tuple(own)
+    return (f"corr({term.group})",) if family.size else ()
+
+
+def _of_correlations(named: NamedPriors, default: float, term: Term, own: Sequence[str]) -> tuple[Prior, ...]:
+    family = structure_of(term).correlation
+    if isinstance(family, ByDistance):
+        usual = zip(own, family.kinds, default_priors(family), strict=True)
+        return tuple(named.find([name, kind]) or prior for name, kind, prior in usual)
     if not family.size:
-        return None
+        return ()
     prior = named.find([f"corr({term.group})", "corr"])
-    if prior is None:
-        return default if isinstance(family, Free) else 1.0  # one number rho: uniform on its range
+    if prior is None:  # one number rho, or numbers by lag: uniform on their range
+        prior = Prior("LKJ", (default if isinstance(family, Free) else 1.0,))
     eta = prior.arguments[0]
     if min(np.concatenate(family.beta(eta))) <= 0.0:
         raise SpecError(
             f"LKJ({eta:g}) has no density on the correlations of `{STRUCTURES[term.structure][0]}()` with"
             f" {family.k} effects: take LKJ(1), which is uniform, or more."
         )
-    return eta
+    return (prior,)

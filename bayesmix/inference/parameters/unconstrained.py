@@ -1,4 +1,4 @@
-"""Unconstrained coordinates of the covariances: log standard deviations and Fisher-transformed partial correlations."""
+"""Unconstrained coordinates of the covariances: log standard deviations, Fisher-transformed partial correlations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TINY = 1e-6  # relative size of a standard deviation that stands for zero
 
 @dataclass(frozen=True, slots=True)
 class TermCoordinates:
-    """The coordinates of one term: its log standard deviations, then the partial correlations."""
+    """The coordinates of one term: its log standard deviations, then the free numbers of its correlations."""
 
     structure: Structure
     detection_limits: tuple[float, ...] | None = None  # sds below which coordinates leave the logarithm; None: nowhere
@@ -50,28 +50,29 @@ class TermCoordinates:
         sd = self.common(sd)
         logs = self.coordinates(np.log(np.maximum(sd, TINY * max(float(sd.max()), 1e-8))))
         corr = 0.999 * np.where(np.isnan(corr), 0.0, corr) + 0.001 * np.eye(self.k)
-        return np.concatenate([logs, np.arctanh(self.structure.correlation.partial(corr))])
+        family = self.structure.correlation
+        return np.concatenate([logs, family.to_line(family.partial(corr))])
 
     def unpack(self, x: Array) -> tuple[Array, Array]:
         """Standard deviations ``(..., k)`` and Cholesky factor of the correlations ``(..., k, k)``."""
-        return self.sd(x), self.structure.correlation.root(self.partial(x))
+        return self.sd(x), self.structure.correlation.root(self.free(x))
 
     def sd(self, x: Array) -> Array:
         """Standard deviations ``(..., k)`` by themselves."""
         sd = np.exp(self._logs(x[..., : self.n_sd]))
         return np.broadcast_to(sd, (*sd.shape[:-1], self.k))
 
-    def partial(self, x: Array) -> Array:
-        """Partial correlations ``(..., size - n_sd)``."""
-        return np.tanh(x[..., self.n_sd :])
+    def free(self, x: Array) -> Array:
+        """Free numbers of the correlations ``(..., size - n_sd)``: partial correlations, or a range."""
+        return self.structure.correlation.from_line(x[..., self.n_sd :])
 
     def log_jacobian(self, x: Array) -> Array:
-        """Log derivative of standard deviations and partial correlations by the coordinates: ``(...,)``."""
+        """Log derivative of standard deviations and free numbers by the coordinates: ``(...,)``."""
         y = x[..., : self.n_sd]
         total: Array = self._logs(y).sum(axis=-1)
         if self.detection_limits is not None:
             total = total + np.log1p(np.logaddexp(0.0, -y) / (1.0 + np.exp(y))).sum(axis=-1)
-        return total + np.log1p(-(self.partial(x) ** 2)).sum(axis=-1)
+        return total + self.structure.correlation.log_slope(self.free(x))
 
     def _logs(self, y: Array) -> Array:
         """Logarithms of standard deviations from coordinates."""

@@ -13,6 +13,7 @@ from itertools import islice
 
 from bayesmix.errors import FormulaError
 from bayesmix.language.formula.additions import NOTHING, Additions, divide_left
+from bayesmix.language.formula.coordinates import coordinates
 from bayesmix.language.formula.expression import (
     Argument,
     Bracket,
@@ -34,7 +35,15 @@ from bayesmix.language.formula.reader import MAX_LENGTH, read, read_sides
 from bayesmix.language.formula.residual_terms import ResidualTerm, is_residual, residual_of
 from bayesmix.language.formula.smooths import Smooth, is_smooth, smooth_term
 from bayesmix.language.formula.terms import Terms, adds_intercept, expand, is_bar, is_intercept, summands
-from bayesmix.language.formula.vocabulary import ADDITIONS, GROUPINGS, RESIDUALS, SMOOTHS, STRUCTURES
+from bayesmix.language.formula.vocabulary import (
+    ADDITIONS,
+    FUNCTIONS,
+    GROUPINGS,
+    POSITIONAL,
+    RESIDUALS,
+    SMOOTHS,
+    STRUCTURES,
+)
 
 MAX_BARS = 100  # after expansion
 
@@ -50,7 +59,7 @@ class Bar:
 
     effects: str  # left of the bar, in R's spelling: "1 + x", "0 + x"
     group: tuple[str, ...]  # crossed factors whose combinations are the levels: ("g",), ("b", "a")
-    structure: str = "us"  # covariance of the effects of one level, a key of `STRUCTURES`
+    structure: str = "us"  # covariance of the effects of one level, a key of `STRUCTURES`; of `POSITIONAL`: "x + y"
     shared: str = ""  # the ID of `(x | ID | g)`: bars of this name share one covariance
     place: int = field(default=0, compare=False, repr=False)  # in the formula's text
     grouping: Grouping = ALONE  # what is said of the levels; of memberships ``group`` has their factors
@@ -213,7 +222,9 @@ def offset_of(part: Part) -> str:
 
 def has_bar(part: Expr) -> bool:
     """Whether a part of a sum is a random-effects term, in brackets or in a covariance structure."""
-    return is_bar(unbracket(part)) or (isinstance(part, Call) and part.function in STRUCTURES)
+    if not (isinstance(part, Call) and part.function in STRUCTURES):
+        return is_bar(unbracket(part))
+    return part.function not in FUNCTIONS or any(is_bar(unbracket(inside)) for inside in children(part))  # exp(x)
 
 
 def bars_of(part: Part) -> Iterator[Bar]:
@@ -274,7 +285,7 @@ def _structure(call: Call) -> str:
             found = [name for name, known in STRUCTURES.items() if known == (call.function, hom)]
             if found:
                 return found[0]
-    advice = f"Write `{call.function}(1 + x | g)`."
+    advice = f"Write `{call.function}({'x' if call.function in POSITIONAL else '1 + x'} | g)`."
     if (call.function, True) in STRUCTURES.values():
         advice += " With `hom = TRUE` all effects share one standard deviation, with `hom = FALSE` each has its own."
     raise PlaceError(f"`{call.function}()` does not take these arguments.", call.position, advice)
@@ -282,6 +293,8 @@ def _structure(call: Call) -> str:
 
 def _effects(bar: Chain, structure: str | None) -> list[tuple[str, str]]:
     """Return the effects of each bar that one bar stands for, with their covariance structure."""
+    if structure in POSITIONAL:
+        return [(coordinates(bar.operands[0], structure), structure)]
     parts = summands(bar.operands[0])
     _check_calls(part for _, part in parts)
     terms = _expand(parts)
@@ -386,8 +399,9 @@ def _spell_sum(parts: Sequence[Part], *, bare: bool = False) -> str:
 
 _ONLY = {
     "cbind": "`cbind(successes, failures)` is a response.",
+    "numFactor": "It holds the coordinates of positions: `exp(0 + numFactor(x, y) | g)`, or `exp(x + y | g)`.",
     "offset": "`offset(...)` is added to the other terms.",
-    **{name: f"`{name}(1 + x | g)` goes around a bar." for name in STRUCTURES},
+    **{name: f"`{name}(1 + x | g)` goes around a bar." for name in STRUCTURES if name not in FUNCTIONS},
     **dict.fromkeys(SMOOTHS, "A smooth is a term of its own: `y ~ f + s(x)`; a curve for each level, `s(x, by = f)`."),
     **dict.fromkeys(RESIDUALS, "The structure of the residuals stands by itself: `y ~ x + unstr(visit, g)`."),
     **{name: f"It stands beside a response: `y | {name}(...) ~ ...`." for name in ADDITIONS},

@@ -11,14 +11,23 @@ STRUCTURES: dict[str, tuple[str, bool | None]] = {
     "homcs": ("cs", True),
     "ar1": ("ar1", True),
     "hetar1": ("ar1", False),
+    "toep": ("toep", False),
+    "homtoep": ("toep", True),
+    "ou": ("ou", None),
+    "exp": ("exp", None),
+    "gau": ("gau", None),
+    "mat": ("mat", None),
 }
+
+# those whose effects stand at positions, told by numeric coordinates: how many coordinates there may be
+POSITIONAL: dict[str, int] = {"ou": 1, "exp": 10, "gau": 10, "mat": 10}
 
 _ARITHMETIC = {"I", "abs", "cos", "exp", "expm1", "log", "log10", "log1p", "log2", "sin", "sqrt", "tan"}
 _BASES = {"bs", "center", "cr", "ns", "poly", "scale"}  # these remember what they learnt from the data
 _FACTORS = {"C", "as.factor", "dummy", "factor", "ordered", "relevel"}
 _CONTRASTS = {"contr.helmert", "contr.poly", "contr.sum", "contr.treatment"}
 SMOOTHS = frozenset({"s", "t2"})  # terms of their own, by mgcv's names
-FUNCTIONS = frozenset(_ARITHMETIC | _BASES | _FACTORS | _CONTRASTS | SMOOTHS | {"c", "cbind", "offset"})
+FUNCTIONS = frozenset(_ARITHMETIC | _BASES | _FACTORS | _CONTRASTS | SMOOTHS | {"c", "cbind", "numFactor", "offset"})
 
 # What may stand beside a response, `y | cens(c) ~ ...`: brms's functions and their arguments
 ADDITIONS: dict[str, tuple[str, ...]] = {
@@ -74,10 +83,13 @@ REFUSED = {
     "lf": _PARAMETERS,
     "nlf": "Formulas that are not linear in their coefficients are not supported.",
     "set_rescor": "Correlated residuals of several responses are an argument of the model: `rescor=True`.",
-    **dict.fromkeys(("toep", "homtoep", "ou", "mat", "gau", "rr", "propto", "equalto", "un", "csh"), _STRUCTURE),
+    **dict.fromkeys(("rr", "propto", "equalto", "un", "csh"), _STRUCTURE),
     **dict.fromkeys(("corSymm", "corAR1", "corARMA", "corCompSymm"), _RESIDUAL),
-    **dict.fromkeys(("corExp", "corGaus", "corLin", "corSpher", "corRatio", "corCAR1"), _RESIDUAL),
+    **dict.fromkeys(("corLin", "corSpher", "corRatio"), _RESIDUAL),
     **dict.fromkeys(("pdSymm", "pdDiag", "pdIdent", "pdBlocked", "pdCompSymm"), _STRUCTURE),
+    "corExp": "Effects that fade exponentially with distance are `exp(x + y | g)`.",
+    "corGaus": "Effects that fade with squared distance are `gau(x + y | g)`.",
+    "corCAR1": "Effects that follow each other at unequal steps are `ou(time | g)`.",
     "varIdent": f"{_PARAMETERS} A standard deviation of each level of f is `sigma ~ f`.",
     "varPower": f"{_PARAMETERS} A power of x is `sigma ~ log(abs(x))`.",
     "varExp": f"{_PARAMETERS} An exponential of x is `sigma ~ x`.",

@@ -16,7 +16,7 @@ from bayesmix.errors import SpecError, nearest
 from bayesmix.fit import Estimate, Posterior
 from bayesmix.inference.parameters.centring import at_means
 from bayesmix.inference.parameters.correlation import Free
-from bayesmix.inference.parameters.names import corr_names
+from bayesmix.inference.parameters.names import POSITIVE, corr_names
 from bayesmix.inference.parameters.prior_wording import OneOfDecov
 from bayesmix.language.priors.on_link import natural
 from bayesmix.language.priors.prior import Prior
@@ -165,8 +165,8 @@ def _draws(post: Posterior) -> dict[str, Array]:
 
 
 def _is_positive(post: Posterior, name: str) -> bool:
-    """Whether a parameter is a standard deviation, the dispersion, or another that is one number for all rows."""
-    return name.startswith("sd(") or name in {post.spec.dispersion, *positive_numbers(post.design)}
+    """Whether a parameter is a standard deviation, a range, the dispersion, or another number for all rows."""
+    return name.startswith(POSITIVE) or name in {post.spec.dispersion, *positive_numbers(post.design)}
 
 
 def _bounds(post: Posterior, name: str) -> tuple[float, float]:
@@ -243,9 +243,11 @@ def _with_priors(post: Posterior) -> tuple[dict[str, Array], dict[str, Prior | M
     if priors.dispersion is not None:
         named[str(priors.dispersion_name)] = priors.dispersion
     terms = at_means(post.design, priors.changes).terms
-    for own, family, eta in zip(corr_names(terms), priors.families, priors.corr, strict=True):
-        if isinstance(family, Free) and eta is not None:
-            named |= dict.fromkeys(own, Marginal(eta - 1.0 + 0.5 * family.k))
+    for own, family, numbers in zip(corr_names(terms), priors.families, priors.corr, strict=True):
+        if isinstance(family, Free) and numbers:
+            named |= dict.fromkeys(own, Marginal(numbers[0].arguments[0] - 1.0 + 0.5 * family.k))
+        elif not family.has_lkj:
+            named |= dict(zip(own, numbers, strict=True))
     flat = {name for name, prior in named.items() if isinstance(prior, Prior) and prior.is_flat}
     return draws, {name: None if name in flat else named.get(name) for name in draws}
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from bayesmix.errors import SpecError, nearest
 from bayesmix.fit import Posterior
+from bayesmix.inference.parameters.names import POSITIVE
 from bayesmix.present.plots.canvas import BLUE, RED, Canvas, legend_below, styled
 from bayesmix.results.fits.linear_predictor import flatten
 
@@ -142,7 +143,7 @@ def _names(post: Posterior, parameters: Sequence[str] | None) -> list[str]:
 
 def _by_interest(post: Posterior) -> list[str]:
     """Standard deviations and correlations, where trouble is, then the rest."""
-    return sorted(post.names, key=lambda name: not name.startswith(("sd(", "corr(")))
+    return sorted(post.names, key=lambda name: not name.startswith((*POSITIVE, "corr(")))
 
 
 def _tree(post: Posterior, names: Sequence[str]) -> xr.DataTree:

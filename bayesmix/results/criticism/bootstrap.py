@@ -19,7 +19,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.errors import FitError, SpecError, nearest
 from bayesmix.inference.estimation.refits import refit_all
-from bayesmix.inference.parameters.names import corr_names, sd_names
+from bayesmix.inference.parameters.names import POSITIVE
 from bayesmix.parallel.executors import in_order
 from bayesmix.parallel.replications import pieces
 from bayesmix.results.criticism.influence import of_estimate
@@ -158,10 +158,10 @@ def _is_nested(inner: Array, outer: Array) -> bool:
 
 def _range(fit: EstimateRecord, name: str) -> tuple[float, float]:
     """Range of a parameter: basic limits may be beyond it."""
-    terms, design = fit.design.terms, fit.design
-    if name in chain(*corr_names(terms), signed_numbers(design)):
+    design = fit.design
+    if name.startswith("corr(") or name in signed_numbers(design):
         return -1.0, 1.0
-    is_positive = name in chain(*sd_names(terms), positive_numbers(design), [fit.spec.dispersion])
+    is_positive = name.startswith(POSITIVE) or name in chain(positive_numbers(design), [fit.spec.dispersion])
     return (0.0 if is_positive else -np.inf), np.inf
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import chain
 from numbers import Real
 
 import numpy as np
@@ -14,7 +13,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.covariance import structure_of
-from bayesmix.inference.parameters.names import Parameters, corr_names, sd_names
+from bayesmix.inference.parameters.names import POSITIVE, Parameters, corr_names, sd_names
 from bayesmix.inference.parameters.natural_scale import number_columns, reported, residual_columns
 from bayesmix.inference.parameters.residual_families import correlation_matrix, residual_family
 from bayesmix.language.families.link import CORRELATION
@@ -33,7 +32,8 @@ def changed_parameters(fit: FitRecord, changes: Mapping[str, float]) -> Paramete
         If there is no such parameter, or it cannot have the value.
     """
     names, design, values = fit.names, fit.design, fit.values
-    _check(names, [*chain(*sd_names(design.terms)), *names[len(names) - (values.dispersion is not None) :]], changes)
+    positive = [name for name in names if name.startswith(POSITIVE)]
+    _check(names, [*positive, *names[len(names) - (values.dispersion is not None) :]], changes)
     if not changes:
         return values
     flat = flatten(design, values).copy()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.inference.parameters.names import POSITIVE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +50,7 @@ def describe(
 def _mode_of(name: str, draws: Array, is_even: bool, numbers: Collection[str]) -> float:
     if name.startswith(("corr(", "rescor(")):
         return mode(draws, -1.0, 1.0)
-    if name.startswith("sd(") or name in {"sigma", "shape", *numbers}:
+    if name.startswith(POSITIVE) or name in {"sigma", "shape", *numbers}:
         return mode(draws, 0.0, np.inf, is_even=is_even)
     return float("nan")
 

@@ -9,7 +9,7 @@ import numpy as np
 from bayesmix import __version__
 from bayesmix.arrays import Array
 from bayesmix.inference.parameters.covariance import structure_of
-from bayesmix.inference.parameters.names import Parameters, corr_effects
+from bayesmix.inference.parameters.names import Parameters, corr_effects, corr_kinds
 from bayesmix.inference.parameters.natural_scale import reported
 from bayesmix.inference.parameters.priors_in_force import log_prior
 from bayesmix.inference.sampling.nuts.pymc_model import level_dim
@@ -151,11 +151,15 @@ def _by_term(posterior: xr.Dataset, design: Design, prefix: str) -> dict[int, Ar
 
 
 def _correlations(design: Design, values: Parameters, group: GroupEffects) -> tuple[list[str], list[Array]]:
-    """Labels and values of the correlations that are parameters: ``effect, effect``, or the structure's name."""
+    """Labels and values of the correlations that are parameters: ``effect, effect``, or the structure's name.
+
+    ``range`` and ``smoothness`` where these follow from distances.
+    """
     labels, correlations = list[str](), []
     for t in group.terms:
         term = design.terms[t]
-        labels += [", ".join(effects) or STRUCTURES[term.structure][0] for effects in corr_effects(term)]
+        plain = [STRUCTURES[term.structure][0] if kind == "corr" else kind for kind in corr_kinds(term)]
+        labels += [", ".join(own) or word for own, word in zip(corr_effects(term), plain, strict=True)]
         correlations += list(np.moveaxis(structure_of(term).correlation.numbers(values.corr[t]), -1, 0))
     return labels, correlations
 

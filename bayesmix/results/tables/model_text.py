@@ -12,6 +12,8 @@ from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
 from bayesmix.results.tables.summary_sections import category_lines, family_lines, formula_lines
 
+MOST = 8  # effects of a term that are named
+
 
 def describe_model(spec: ModelSpec, design: Design, priors: Priors) -> str:
     """The expanded model as text."""
@@ -112,4 +114,5 @@ def _distribution(term: Term) -> str:
         return f"{levels} ~ Normal(0, sd({term.group}, {term.effects[0]})){are_related}"
     shape = structure_of(term).correlation.words
     common = (", one sd for all" if structure_of(term).is_homogeneous else "") + are_related
-    return f"{levels} ~ Normal(0, Sigma): {len(term.effects)} {shape} effects ({', '.join(term.effects)}){common}"
+    named = term.effects if len(term.effects) <= MOST else (*term.effects[: MOST - 2], "...", term.effects[-1])
+    return f"{levels} ~ Normal(0, Sigma): {len(term.effects)} {shape} effects ({', '.join(named)}){common}"

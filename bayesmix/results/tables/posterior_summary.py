@@ -11,7 +11,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
-from bayesmix.inference.parameters.names import corr_effects, corr_names, sd_effects, sd_names
+from bayesmix.inference.parameters.names import corr_effects, corr_kinds, corr_names, sd_effects, sd_names
 from bayesmix.inference.sampling.agreement import LIMIT
 from bayesmix.inference.sampling.diagnostics import ESS_LIMIT, ESS_SHARE, R_HAT_LIMIT, enough
 from bayesmix.inference.sampling.sample import failure
@@ -127,9 +127,11 @@ def _variance_rows(fit: PosteriorRecord) -> Iterator[tuple[str, str]]:
     """Group, once where rows of the same follow, and short name of each parameter but the fixed effects, in order."""
     terms = fit.design.terms
     rows = []
-    for kind, labels in (("sd", sd_effects), ("corr", corr_effects)):
-        for term in terms:
-            rows += [(term.group, f"{kind} {_label(term, own)}") for own in labels(term)]
+    for term in terms:
+        rows += [(term.group, f"sd {_label(term, own)}") for own in sd_effects(term)]
+    for term in terms:
+        pairs = zip(corr_kinds(term), corr_effects(term), strict=True)
+        rows += [(term.group, f"{kind} {_label(term, own)}") for kind, own in pairs]
     if fit.values.dispersion is not None:
         name = str(fit.spec.family.dispersion)
         rows.append(("Residual" if name == "sigma" else "Response", name))
@@ -172,12 +174,12 @@ def _hyperparameters(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) ->
 
 def _named(design: Design, group: GroupEffects) -> Iterator[tuple[str, str]]:
     """Name of each parameter of a grouping factor, and the same without the group."""
-    kinds = (("sd", sd_names(design.terms), sd_effects), ("corr", corr_names(design.terms), corr_effects))
-    for kind, names, effects in kinds:
-        for t in group.terms:
-            term = design.terms[t]
-            labels = [", ".join(own) or STRUCTURES[term.structure][0] for own in effects(term)]
-            yield from ((name, f"{kind}({label})") for name, label in zip(names[t], labels, strict=True))
+    sds, corrs = sd_names(design.terms), corr_names(design.terms)
+    parts = [(t, sds[t], ["sd"] * len(sds[t]), sd_effects(design.terms[t])) for t in group.terms]
+    parts += [(t, corrs[t], corr_kinds(design.terms[t]), corr_effects(design.terms[t])) for t in group.terms]
+    for t, names, kinds, effects in parts:
+        labels = [", ".join(own) or STRUCTURES[design.terms[t].structure][0] for own in effects]
+        yield from ((name, f"{kind}({label})") for name, kind, label in zip(names, kinds, labels, strict=True))
 
 
 def _coefficients(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Section:

@@ -18,9 +18,9 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
 from bayesmix.inference.estimation.methods import Agq, Ml, Reml
-from bayesmix.inference.parameters.correlation import OneNumber
+from bayesmix.inference.parameters.correlation import Free
 from bayesmix.inference.parameters.covariance import structure_of
-from bayesmix.inference.parameters.names import corr_effects, sd_effects
+from bayesmix.inference.parameters.names import corr_effects, corr_kinds, sd_effects
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits.degrees_of_freedom import has_freedom, is_linear
 from bayesmix.results.fits.fixed_inference import FixedInference, fixed_inference, fixed_table
@@ -220,22 +220,42 @@ def _labels(terms: Sequence[Term]) -> list[str]:
 
 
 def _correlation_columns(terms: Sequence[Term], matrices: Sequence[Array], rows: int) -> list[tuple[str, list[str]]]:
-    """Lower triangles of the correlation matrices, one below the other; one number that rules them beside the group."""
-    shown = [min(len(corr_effects(term)), len(term.effects) - 1) for term in terms]
+    """Lower triangles of the correlation matrices, one below the other; numbers that rule them beside the group."""
+    shown = [_width(term) for term in terms]
     if not max(shown, default=0):
         return []
     columns = [[""] * rows for _ in range(max(shown))]
     begin = 0
     for term, matrix in zip(terms, matrices, strict=True):
         structure = structure_of(term)
-        numbers = r_printing.format_numbers(np.round(structure.correlation.numbers(matrix), 2), decimals=2)
-        if isinstance(structure.correlation, OneNumber):
-            columns[0][begin] = f"{numbers[0]} ({STRUCTURES[term.structure][0]})"
-        else:
+        values = structure.correlation.numbers(matrix)
+        if isinstance(structure.correlation, Free):
+            numbers = r_printing.format_numbers(np.round(values, 2), decimals=2)
             for text, (j, i) in zip(numbers, combinations(range(structure.k), 2), strict=False):
                 columns[j][begin + i] = text
+        else:
+            columns[0][begin : begin + structure.n_sd] = _ruling(term, values)
         begin += structure.n_sd
     return [("" if j else "Corr", column) for j, column in enumerate(columns)]
+
+
+def _width(term: Term) -> int:
+    """Columns that a term's correlations take."""
+    k = len(term.effects)
+    return min(len(corr_effects(term)), k - 1 if isinstance(structure_of(term).correlation, Free) else 1)
+
+
+def _ruling(term: Term, values: Array) -> list[str]:
+    """The numbers that all correlations of a term follow from, each with what it is, beside its standard deviations."""
+    parts = [
+        f"{value:.2f}" if kind == "corr" else f"{kind} {value:.4g}"
+        for kind, value in zip(corr_kinds(term), values, strict=True)
+    ]
+    n, name = structure_of(term).n_sd, STRUCTURES[term.structure][0]
+    if len(parts) > n or len(parts) == 1:
+        return [f"{', '.join(parts)} ({name})", *[""] * (n - 1)]
+    lags = [f"{part} ({name}, {', '.join(own)})" for part, own in zip(parts, corr_effects(term), strict=True)]
+    return [*lags, *[""] * (n - len(lags))]
 
 
 # ---- fixed effects ----------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmix.errors import SpecError, nearest
-from bayesmix.inference.parameters.names import corr_effects, corr_names, sd_effects, sd_names
+from bayesmix.inference.parameters.names import corr_effects, corr_kinds, corr_names, sd_effects, sd_names
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits.degrees_of_freedom import quantile
 from bayesmix.results.fits.fixed_inference import FixedInference, fixed_table
@@ -91,20 +91,26 @@ def _parameters(fit: FitRecord) -> Iterator[tuple[str, dict[str, Any]]]:
     for name in design.layout.coefficients:
         label = spelled(design, owners[name], name, whole=False)
         yield name, {"effect": "fixed", **_of(fit.spec, {owners[name]}), "group": None, "term": label}
-    kinds = (("sd", sd_names(design.terms), sd_effects), ("cor", corr_names(design.terms), corr_effects))
-    for kind, names, labels in kinds:
-        for term, own in zip(design.terms, names, strict=True):
-            for name, effects in zip(own, labels(term), strict=True):
-                where, label = _of_effects(fit, term, effects)
-                label = f"sds__{term.smooth}" if term.smooth else f"{kind}__{label}"
-                group = None if term.is_population else term.group
-                yield name, {"effect": "ran_pars", **where, "group": group, "term": label}
+    for term, name, kind, effects in _of_terms(design.terms):
+        where, label = _of_effects(fit, term, effects)
+        label = f"sds__{term.smooth}" if term.smooth else f"{kind}__{label}"
+        group = None if term.is_population else term.group
+        yield name, {"effect": "ran_pars", **where, "group": group, "term": label}
     for name in number_names(design):
         yield name, {"effect": "ran_pars", **_of(fit.spec, {owners[name]}), "group": None, "term": name}
     if fit.values.dispersion is not None:
         name = str(fit.spec.family.dispersion)
         group, label = ("Residual", "sd__Observation") if name == "sigma" else (None, name)
         yield name, {"effect": "ran_pars", "group": group, "term": label}
+
+
+def _of_terms(terms: Sequence[Term]) -> Iterator[tuple[Term, str, str, tuple[str, ...]]]:
+    """Term, name, kind and effects of every standard deviation and every number that correlations follow from."""
+    for term, names in zip(terms, sd_names(terms), strict=True):
+        yield from ((term, name, "sd", own) for name, own in zip(names, sd_effects(term), strict=True))
+    for term, names in zip(terms, corr_names(terms), strict=True):
+        for name, kind, own in zip(names, corr_kinds(term), corr_effects(term), strict=True):
+            yield term, name, "cor" if kind == "corr" else kind, own
 
 
 def _of(spec: ModelSpec, predictors: set[int]) -> dict[str, str | None]:
@@ -120,7 +126,10 @@ def _of(spec: ModelSpec, predictors: set[int]) -> dict[str, str | None]:
 def _of_effects(fit: FitRecord, term: Term, effects: Sequence[str]) -> tuple[dict[str, str | None], str]:
     """Which parameter some effects of a term are of, and their words, with prefixes where they are of several."""
     owner = dict(zip(term.effects, owners_of(term), strict=True))
-    predictors = {owner[effect] for effect in effects or term.effects}
+    own = effects if all(effect in owner for effect in effects) else ()  # not a lag
+    predictors = {owner[effect] for effect in own or term.effects}
+    if effects and not own:
+        return _of(fit.spec, predictors), ".".join(effects)
     words = [spelled(fit.design, owner[effect], effect, whole=len(predictors) > 1) for effect in effects]
     label = ".".join(words) or STRUCTURES[term.structure][0]  # one number rules all effects
     return _of(fit.spec, predictors), label

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pytest
 from dense import central
 
-from bayesmix.inference.estimation.held import Unheld, angle_of, held_angle, held_sd, rho_of, triangular
+from bayesmix.inference.estimation.held import Unheld, coordinate_of, held_number, held_sd, number_of, triangular
 from bayesmix.inference.parameters.correlation import Autoregressive, Exchangeable, Free, Independent
 from bayesmix.inference.parameters.covariance import Scaled, Structure, Unstructured
 
@@ -45,7 +46,9 @@ def held_at(name: str, what: Any) -> tuple[Any, float, float]:
         return held_sd(structure, change, what), float(sd[what]), float(sd[what])
     i, j = what
     rho = float(matrix[i, j] / (sd[i] * sd[j]))
-    return held_angle(structure, change, what), angle_of(structure, rho if i + 1 == j else rho_next(name)), rho
+    number = list(combinations(range(structure.k), 2)).index(what)
+    held = coordinate_of(structure, number, rho if i + 1 == j else rho_next(name))
+    return held_number(structure, change, number), held, rho
 
 
 def rho_next(name: str) -> float:
@@ -119,7 +122,7 @@ def test_a_term_with_nothing_held(name: str) -> None:
 @pytest.mark.parametrize("name", CORRELATED)
 def test_angles_and_correlations_are_inverses(name: str, rho: float) -> None:
     structure, _ = STRUCTURES[name]
-    assert rho_of(structure, angle_of(structure, rho)) == pytest.approx(rho, abs=1e-12)
+    assert number_of(structure, 0, coordinate_of(structure, 0, rho)) == pytest.approx(rho, abs=1e-12)
 
 
 def test_triangular_roots_are_of_the_same_matrix() -> None:

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from handmade import make_term
 
-from bayesmix.inference.estimation.held_coordinate import Held, HeldAngle, HeldDispersion, HeldEffect, HeldSd
+from bayesmix.inference.estimation.held_coordinate import Held, HeldDispersion, HeldEffect, HeldNumber, HeldSd
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.language.families.link import LINKS
 
 CODES = np.arange(12) // 2
 
 
-def angle(structure: str, k: int, lowest: float) -> HeldAngle:
-    return HeldAngle(0.2, 0, structure_of(make_term("g", CODES, np.ones((12, k)), structure=structure)), lowest)
+def angle(structure: str, k: int, lowest: float) -> HeldNumber:
+    return HeldNumber(0.2, 0, structure_of(make_term("g", CODES, np.ones((12, k)), structure=structure)), lowest)
 
 
 # what is held -> its range, by definition: sd and dispersion are positive, correlations of a positive definite matrix

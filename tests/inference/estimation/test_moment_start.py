@@ -42,7 +42,7 @@ def test_coefficients_are_those_of_dense_projections(name):
     off = np.diag(weights) - (weights[:, None] * X) @ np.linalg.solve(X.T * weights @ X, X.T * weights)
     Z = [f.z[:, None, :] * (f.codes[:, None] == np.arange(f.levels))[:, :, None] for f in working.factors]
     flat = [z.reshape(len(X), -1) for z in Z]
-    M, _ = _equations(problem)
+    M = _equations(problem)
     rows = []
     for a, z in zip(flat, working.factors, strict=True):
         row = []

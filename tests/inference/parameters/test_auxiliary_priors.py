@@ -13,7 +13,7 @@ from several_predictors import DATA, priors_of
 from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.auxiliary_priors import moments
 from bayesmix.language.families.link import LINKS
-from bayesmix.language.priors.prior import parse_prior
+from bayesmix.language.priors.prior import Prior, parse_prior
 
 PRIORS = [
     "Exponential(0.02)",
@@ -82,7 +82,7 @@ def test_presets_of_sigma(preset):
     ):
         assert prior.kind == kind
         np.testing.assert_allclose(prior.arguments, arguments, rtol=1e-12, atol=1e-12)
-    assert found.corr == (eta,)
+    assert found.corr == ((Prior("LKJ", (eta,)),),)
 
 
 @pytest.mark.parametrize(("family", "mean", "sd"), [("gamma", 2.0, 0.1), ("negbinomial", 2.0, 0.1)])

@@ -46,10 +46,10 @@ def test_one_number_rules_the_matrix(family: OneNumber, share: float) -> None:
     rho = family.lowest + share * (1.0 - family.lowest)
     right = by_definition(family, rho)
     np.testing.assert_allclose(family.matrix(np.array([rho])), right, atol=1e-12)
-    root, slope = family.turned(family.angle(np.array(rho)))
+    root, slope = family.at_angle(family.angle(np.array(rho)))
     np.testing.assert_allclose(root @ root.T, right, atol=1e-12)
     h = 1e-6
-    ahead, behind = (family.turned(family.angle(np.array(rho)) + step)[0] for step in (h, -h))
+    ahead, behind = (family.at_angle(family.angle(np.array(rho)) + step)[0] for step in (h, -h))
     np.testing.assert_allclose(slope, (ahead - behind) / (2.0 * h), atol=1e-8)
 
 
@@ -59,7 +59,7 @@ def test_ends_of_the_range_are_singular_matrices(family: OneNumber) -> None:
         assert np.linalg.eigvalsh(by_definition(family, rho))[0] == pytest.approx(0.0, abs=1e-12)
         angle = family.angle(np.array(rho))
         assert family.edges(angle).min() == pytest.approx(0.0, abs=1e-7)
-        root, _ = family.turned(angle)
+        root, _ = family.at_angle(angle)
         np.testing.assert_allclose(root @ root.T, by_definition(family, rho), atol=1e-7)
 
 

@@ -240,7 +240,7 @@ def test_roots_are_roots_of_the_matrix_by_definition(name, k):
     partial = np.random.default_rng(k).uniform(-1.0, 1.0, (4, 3, 1))
     rho = family.rho(partial[..., 0])
     expected = by_definition(name, k, rho)
-    for root in (family.root(partial), family.turned(family.angle(rho))[0]):
+    for root in (family.root(partial), family.at_angle(family.angle(rho))[0]):
         np.testing.assert_allclose(root @ np.swapaxes(root, -1, -2), expected, **EXACT)
     np.testing.assert_allclose(family.partial(expected), partial, **EXACT)
     np.testing.assert_allclose(family.matrix(family.numbers(expected)), expected, **EXACT)
@@ -252,11 +252,11 @@ def test_the_ends_of_the_range_are_singular_and_the_root_smooth_there(name, k):
     family = RULED[name](k)
     for end in (family.lowest, 1.0):
         angle = family.angle(np.array(end))
-        root, slope = family.turned(angle)
+        root, slope = family.at_angle(angle)
         np.testing.assert_allclose(root @ root.T, by_definition(name, k, end), atol=1e-12)
         assert np.min(family.edges(angle)) < 1e-12
         np.testing.assert_allclose(
-            slope, central(lambda x, f=family: f.turned(x[0])[0], angle[None])[..., 0], atol=1e-9
+            slope, central(lambda x, f=family: f.at_angle(x[0])[0], angle[None])[..., 0], atol=1e-9
         )
 
 

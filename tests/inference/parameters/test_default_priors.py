@@ -28,7 +28,7 @@ def test_brms_priors():
     assert found.fixed == (Prior("StudentT", (3.0, 288.7, 59.3)), Prior("Flat"))
     assert found.sd == ((Prior("HalfStudentT", (3.0, 59.3)),) * 2,)
     assert found.dispersion == Prior("HalfStudentT", (3.0, 59.3))
-    assert found.corr == (1.0,)
+    assert found.corr == ((Prior("LKJ", (1.0,)),),)
     formula = "cbind(incidence, size - incidence) ~ period + (1 | herd)"
     found = bmx.Model(formula, bmx.load_dataset("cbpp"), family="binomial", priors="brms").priors
     assert found.fixed == (Prior("StudentT", (3.0, 0.0, 2.5)), *[Prior("Flat")] * 3)
@@ -89,7 +89,7 @@ def test_rstanarms_priors(case):
     assert decov["dist"] == "decov"
     expected = Prior("Decov", (decov["concentration"], decov["shape"], decov["scale"]))
     assert {prior for term in model.priors.sd for prior in term} == {expected}
-    assert set(model.priors.corr) <= {None, float(decov["regularization"])}
+    assert set(model.priors.corr) <= {(), (Prior("LKJ", (float(decov["regularization"]),)),)}
 
 
 def test_rstanarms_standard_deviations_are_had_together_and_in_units_of_sigma():

@@ -35,6 +35,10 @@ DATA = {
 Y, X, W = (np.asarray(DATA[name], float) for name in ("y", "x", "w"))
 
 
+def lkj(eta):
+    return (Prior("LKJ", (eta,)),)
+
+
 def priors(formula, **options):
     return bmx.Model(formula, DATA, **options).priors
 
@@ -55,7 +59,7 @@ def test_defaults_of_a_linear_model_are_in_data_units():
     assert_prior(found.fixed[1], "Normal", 0.0, 2.5 * s_y / s_x)
     assert_prior(found.sd[0][0], "Exponential", 1.0 / s_y)  # the mean is s_y
     assert_prior(found.sd[0][1], "Exponential", s_x / s_y)
-    assert found.corr == (2.0,)
+    assert found.corr == (lkj(2.0),)
     assert found.dispersion_name == "sigma"
     assert_prior(found.dispersion, "Exponential", 1.0 / s_y)
 
@@ -126,16 +130,16 @@ def test_constant_responses_have_no_scale():
 
 
 def test_correlations_exist_only_where_effects_are_correlated():
-    assert priors("y ~ x + (x || g)").corr == (None, None)
-    assert priors("y ~ x + diag(x + w | g)").corr == (None,)
-    assert priors("y ~ x + (x + w | g) + (1 | h)").corr == (2.0, None)
+    assert priors("y ~ x + (x || g)").corr == ((), ())
+    assert priors("y ~ x + diag(x + w | g)").corr == ((),)
+    assert priors("y ~ x + (x + w | g) + (1 | h)").corr == (lkj(2.0), ())
 
 
 def test_flat_priors_are_flat():
     found = priors("y ~ x + (x | g)", priors="flat")
     assert {prior.kind for prior in found.fixed} == {"Flat"}
     assert {prior.kind for prior in found.sd[0]} == {"HalfFlat"}
-    assert found.corr == (1.0,)
+    assert found.corr == (lkj(1.0),)
     assert found.dispersion.kind == "HalfFlat"
 
 
@@ -157,8 +161,8 @@ def test_a_named_parameter_beats_its_group_beats_all():
 
 def test_correlations_by_group_and_all():
     formula = "y ~ x + (x | g) + (x | h)"
-    assert priors(formula, priors={"corr": "LKJ(1)"}).corr == (1.0, 1.0)
-    assert priors(formula, priors={"corr": "LKJ(1)", "corr(h)": "LKJ(4)"}).corr == (1.0, 4.0)
+    assert priors(formula, priors={"corr": "LKJ(1)"}).corr == (lkj(1.0), lkj(1.0))
+    assert priors(formula, priors={"corr": "LKJ(1)", "corr(h)": "LKJ(4)"}).corr == (lkj(1.0), lkj(4.0))
 
 
 def test_fixed_means_all_slopes():
@@ -238,7 +242,7 @@ def test_a_lone_effect_is_not_offered_a_correlation():
 
 
 def test_corr_is_harmless_where_nothing_is_correlated():
-    assert priors("y ~ x + (1 | g)", priors={"corr": "LKJ(1)"}).corr == (None,)
+    assert priors("y ~ x + (1 | g)", priors={"corr": "LKJ(1)"}).corr == ((),)
 
 
 # ---- the density of draws ------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def test_a_model_comes_over_with_its_priors():
     ours = bmx.Model.from_bambi(theirs)
     assert ours.spec.formula.text == "Reaction ~ Days + (Days|Subject)"
     assert ours.design.terms[0].effects == ("Intercept", "Days")
-    assert ours.priors.corr == (1.0,)
+    assert ours.priors.corr == ((Prior("LKJ", (1.0,)),),)
     assert ours.priors.fixed[1] == Prior("Normal", (0.0, 10.0))
     y = bmx.load_dataset("sleepstudy")["Reaction"].to_numpy()
     np.testing.assert_allclose(ours.priors.fixed[0].arguments, [y.mean(), 2.5 * y.std()])  # bambi's, not inflated here

@@ -27,7 +27,7 @@ from bayesmix.inference.estimation.reml import LinearProblem, linear_problem
 from bayesmix.inference.least_squares.cholesky import Factorisation, factorise
 from bayesmix.inference.least_squares.small_blocks import cholesky_and_inverse
 from bayesmix.inference.parameters.covariance import side_by_side
-from bayesmix.inference.parameters.priors_in_force import Priors, log_partial, log_sd
+from bayesmix.inference.parameters.priors_in_force import Priors, log_free, log_sd
 from bayesmix.inference.parameters.unconstrained import TermCoordinates, split, term_coordinates
 from bayesmix.inference.sampling.marginal.chebyshev import Emulator, Reduced
 from bayesmix.inference.sampling.marginal.scatter import scattered
@@ -204,13 +204,13 @@ class MarginalPosterior:
         total: Array = np.zeros(log_sigma.shape)
         if not self.unit_sigma and self.priors.dispersion is not None:
             total = self.priors.dispersion.log_density(np.exp(log_sigma)) + log_sigma
-        for coordinates, x, sds, eta in zip(self.terms, own, self.priors.sd, self.priors.corr, strict=True):
+        for coordinates, x, sds, corrs in zip(self.terms, own, self.priors.sd, self.priors.corr, strict=True):
             sd = coordinates.sd(x) * np.exp(log_sigma)[..., None]
             total = (
                 total + log_sd(sds, sd, np.exp(log_sigma)) + coordinates.log_jacobian(x) + coordinates.n_sd * log_sigma
             )
-            if eta is not None:
-                total = total + log_partial(coordinates.structure.correlation, coordinates.partial(x), eta)
+            if corrs:
+                total = total + log_free(coordinates.structure.correlation, coordinates.free(x), corrs)
         for j, prior in enumerate(np.array(self.priors.fixed, object)[self.explored]):
             total = total + prior.log_density(gamma[..., j])
         return np.asarray(total)

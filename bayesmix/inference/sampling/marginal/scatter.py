@@ -48,14 +48,15 @@ def scattered(  # noqa: PLR0913 - options, named
     if has_sigma and priors.dispersion is not None:
         theta[:half, begin : begin + 1] = log_sigma = _log_sizes((priors.dispersion,), half, rng)
     begin = 0
-    for term, own in zip(terms, priors.sd, strict=True):
+    for term, own, numbers in zip(terms, priors.sd, priors.corr, strict=True):
         logs = _log_sizes(own, half, rng) - log_sigma
-        partial = rng.uniform(-ATANH, ATANH, (half, term.size - term.n_sd))
-        theta[:half, begin : begin + term.size] = np.concatenate([term.coordinates(logs), partial], axis=1)
+        has_lkj = term.structure.correlation.has_lkj
+        rest = rng.uniform(-ATANH, ATANH, (half, term.size - term.n_sd)) if has_lkj else _log_sizes(numbers, half, rng)
+        theta[:half, begin : begin + term.size] = np.concatenate([term.coordinates(logs), rest], axis=1)
         begin += term.size
     return theta
 
 
 def _log_sizes(priors: Sequence[Prior], n: int, rng: np.random.Generator) -> Array:
-    """Logarithms of standard deviations ``(n, len(priors))``."""
+    """Logarithms of standard deviations or ranges ``(n, len(priors))``."""
     return np.log(typical(priors)) + rng.uniform(BELOW, ABOVE, (n, len(priors)))

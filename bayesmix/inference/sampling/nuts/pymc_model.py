@@ -13,7 +13,9 @@ from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.centring import inverse, is_centred
 from bayesmix.inference.parameters.correlation import Correlation, OneNumber
 from bayesmix.inference.parameters.covariance import structure_of
+from bayesmix.inference.parameters.distance_correlation import ByDistance
 from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.inference.parameters.toeplitz_correlation import Toeplitz
 from bayesmix.inference.sampling.nuts.numbers import split_priors
 from bayesmix.inference.sampling.nuts.pymc_likelihood import add_responses, correlations_of, responses_of
 from bayesmix.language.formula.model_spec import ModelSpec
@@ -171,7 +173,7 @@ def _effects(term: Term, label: str, priors: Priors, t: int, dispersion: Any) ->
     import pymc as pm
     import pytensor.tensor as pt
 
-    k, sd_priors, eta = len(term.effects), priors.sd[t], priors.corr[t]
+    k, sd_priors, own = len(term.effects), priors.sd[t], priors.corr[t]
     name = f"sd_free_{label}"
     if len(sd_priors) > 1 or sd_priors[0].kind == "Decov":
         free = _vector(name, sd_priors, dispersion)
@@ -182,35 +184,54 @@ def _effects(term: Term, label: str, priors: Priors, t: int, dispersion: Any) ->
     if term.relation is not None:
         root = term.relation.correlated(np.eye(len(term.levels)))
         spherical = pt.dot(pm.Data(f"relation_{label}", root), spherical)
-    if eta is None:
+    if not own:
         pm.Deterministic(f"sd_{label}", sd, dims=f"{label}_effect")
         b = spherical * sd
     else:
         family = structure_of(term).correlation
-        partial = 2.0 * pm.Beta(f"lkj_{label}", *family.beta(eta), shape=family.size) - 1.0
-        root = _root(family.rows(partial, sqrt=pt.sqrt, one=pt.ones(())))
+        numbers = _free(family, own, label)
+        root = root_of(family, numbers)
         if is_centred(priors.changes[t]):
             root = pt.dot(inverse(priors.changes[t]), sd[:, None] * root)
             sd = pt.sqrt((root**2).sum(axis=1))
             root = root / sd[:, None]
         pm.Deterministic(f"sd_{label}", sd, dims=f"{label}_effect")
-        pm.Deterministic(f"corr_{label}", _reported(family, partial, pt.dot(root, root.T)))
+        pm.Deterministic(f"corr_{label}", _reported(family, numbers, pt.dot(root, root.T)))
         b = pt.dot(spherical, (sd[:, None] * root).T)
     return pm.Deterministic(f"ranef_{label}", b, dims=(level_dim(label), f"{label}_effect"))
 
 
-def _root(rows: Sequence[Sequence[Any]]) -> Any:
-    """Lower triangular matrix from its rows without their zeros."""
+def _free(family: Correlation, priors: Sequence[Prior], label: str) -> Any:
+    """Free numbers ``(size,)`` of the correlations of a term."""
+    import pymc as pm
+
+    if not family.has_lkj:
+        return _vector(f"range_free_{label}", priors)
+    return 2.0 * pm.Beta(f"lkj_{label}", *family.beta(priors[0].arguments[0]), shape=family.size) - 1.0
+
+
+def root_of(family: Correlation, numbers: Any) -> Any:
+    """A root ``(k, k)`` of the correlation matrix of free numbers ``(size,)``."""
     import pytensor.tensor as pt
 
-    zero = pt.zeros(())
+    if isinstance(family, ByDistance):
+        entries = family.decay(numbers, family.distances, exp=pt.exp)
+        return pt.linalg.cholesky((entries + family.nugget * np.eye(family.k)) / (1.0 + family.nugget))
+    rows, zero = family.rows(numbers, sqrt=pt.sqrt, one=pt.ones(())), pt.zeros(())
     return pt.stack([pt.stack([*row, *[zero] * (len(rows) - len(row))]) for row in rows])
 
 
-def _reported(family: Correlation, partial: Any, matrix: Any) -> Any:
-    """The correlations that are parameters: pairs below the diagonal, column by column, or the one number."""
+def _reported(family: Correlation, free: Any, matrix: Any) -> Any:
+    """The correlations that are parameters: pairs below the diagonal, column by column, or the one number.
+
+    Correlations by lag; the range of those by distance.
+    """
     if isinstance(family, OneNumber):
-        return family.rho(partial)
+        return family.rho(free)
+    if isinstance(family, ByDistance):
+        return free
+    if isinstance(family, Toeplitz):
+        return matrix[1:, 0]
     column, row = np.triu_indices(family.k, 1)
     return matrix[row, column]
 

@@ -40,6 +40,7 @@ from bayesmix.inference.sampling.nuts.numbers import split_priors
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.prior import Prior
 
+FARTHEST = 20.0  # times its prior's median that a range starts at most, or at least
 SMALLEST = 0.05  # a standard deviation estimated at zero starts at this share of its prior's scale
 REAL = {"Normal", "StudentT", "Cauchy", "Laplace", "Flat"}  # priors on all of the real line
 MOST_EFFECTS = 3  # terms with more effects are non-centred: the blocks are written out effect by effect
@@ -59,7 +60,7 @@ class TermReparametrisation:
     """Coordinates of one term."""
 
     sd: tuple[Move, ...]  # one a kind of prior
-    partial: Move  # (1 + partial correlation) / 2
+    numbers: tuple[Move, ...]  # of (1 + partial correlation) / 2; of ranges, one a kind of prior
     information: Array  # (J, k, k) I_j
     score: Array  # (J, k) c_j at the estimated fixed effects
     slope: Array  # (J, k, p) what a change of the fixed effects takes from c_j
@@ -84,7 +85,7 @@ class Reparametrisation:
 
 def reparametrise(design: Design, spec: ModelSpec, priors: Priors, point: PointEstimate) -> Reparametrisation:
     """Take the coordinates from the point estimate, moved off the boundary and into the priors' support."""
-    starts = [_start(term, priors.sd[t], point, t) for t, term in enumerate(design.terms)]
+    starts = [_start(term, priors, point, t) for t, term in enumerate(design.terms)]
     information = _information(design, smoothed(spec), point)
     terms = tuple(_term(design.terms, t, priors, point, information, starts) for t, term in enumerate(design.terms))
     split = split_priors(priors)
@@ -176,20 +177,25 @@ class _Start:
     """Where the parameters of one term start."""
 
     sd: Array  # (n_sd,)
-    partial: Move
+    numbers: tuple[Move, ...]
     covariance: Array  # (k, k), positive definite
 
 
-def _start(term: Term, sd_priors: Sequence[Prior], point: PointEstimate, t: int) -> _Start:
+def _start(term: Term, priors: Priors, point: PointEstimate, t: int) -> _Start:
     """The estimate, off the boundary and in the support of the priors."""
     sd, corr = sd_and_corr(point.covariances[t])
-    floor = SMALLEST * typical(sd_priors, float(point.dispersion or 1.0))
-    free = inside(sd_priors, np.maximum(sd[: len(sd_priors)], floor))
+    floor = SMALLEST * typical(priors.sd[t], float(point.dispersion or 1.0))
+    free = inside(priors.sd[t], np.maximum(sd[: len(priors.sd[t])], floor))
     family = structure_of(term).correlation
-    partial = family.partial(0.95 * np.where(np.isnan(corr), 0.0, corr) + 0.05 * np.eye(len(sd)))
-    root = free[:, None] * family.root(partial)
-    move = Logit(np.log1p(partial) - np.log1p(-partial), np.ones(len(partial)))
-    return _Start(free, move, root @ root.T)
+    numbers = family.partial(0.95 * np.where(np.isnan(corr), 0.0, corr) + 0.05 * np.eye(len(sd)))
+    if family.has_lkj:
+        moves: tuple[Move, ...] = (Logit(np.log1p(numbers) - np.log1p(-numbers), np.ones(len(numbers))),)
+    else:
+        usual = typical(priors.corr[t])
+        numbers = inside(priors.corr[t], usual * np.clip(numbers / usual, 1.0 / FARTHEST, FARTHEST))
+        moves = _moves(priors.corr[t], numbers, np.ones(len(numbers)))
+    root = free[:, None] * family.root(numbers)
+    return _Start(free, moves, root @ root.T)
 
 
 def _information(design: Design, spec: ModelSpec, point: PointEstimate) -> Array:
@@ -225,7 +231,7 @@ def _term(
     known = _positive(precision - np.linalg.inv(start.covariance), terms[t])
     moves = _moves(priors.sd[t], start.sd, _log_scale(start, known))
     relation = terms[t].relation
-    return TermReparametrisation(moves, start.partial, known, score, slope[..., :p], tuple(parents), relation)
+    return TermReparametrisation(moves, start.numbers, known, score, slope[..., :p], tuple(parents), relation)
 
 
 def _positive(known: Array, term: Term) -> Array:

@@ -31,6 +31,7 @@ from bayesmix.inference.sampling.nuts.pymc_model import (
     formulas,
     in_order,
     level_dim,
+    root_of,
     term_label,
 )
 from bayesmix.inference.sampling.nuts.reparametrisation import Reparametrisation, TermReparametrisation, spherical
@@ -62,15 +63,13 @@ def sampler_model(
         numbers, beta, change = _parameters(design, priors, reparametrisation, packed)
         eta = _fixed_parts(design, beta, packed)
         unit = numbers.get(priors.dispersion_name)
-        effects: dict[int, list[Any]] = {}
+        effects: dict[int, Any] = {}
         for t in _outer_first(reparametrisation):
             term, own = design.terms[t], reparametrisation.terms[t]
             L = _root(term, labels[t], priors.sd[t], priors.corr[t], own, packed, unit)
             effects[t] = _effects(labels[t], L, change, own, effects, packed)
-            codes, columns = packed.levels(term.codes[: design.n]), columns_of(design, term)
-            for r in formulas(design):
-                parts = [packed.column(columns[e]) * effects[t][e][codes] for e in term.columns_of(r)]
-                eta[r] = eta[r] + sum(parts) if parts else eta[r]
+            for r, part in _random_parts(design, term, effects[t], packed).items():
+                eta[r] = eta[r] + part
         add_kernels(responses_of(design, spec, eta, numbers), correlations_of(spec, numbers), packed)
     packed.fill()
     return SamplerModel(model, packed, _key(design, spec, priors, reparametrisation))
@@ -104,15 +103,23 @@ def parameters_at(
         label, k = term_label(design.terms, t), len(term.effects)
         sd = np.broadcast_to(_values(f"sd_free_{label}", priors.sd[t], own.sd, free), (*lead, k))
         root: Array = np.broadcast_to(np.eye(k), (*lead, k, k))
-        if priors.corr[t] is not None:
-            half = _value([BETA], own.partial, free[f"lkj_{label}_free"])
-            root = structure_of(term).correlation.root(2.0 * half - 1.0)
+        if priors.corr[t]:
+            root = structure_of(term).correlation.root(_numbers_at(term, label, priors.corr[t], own, free))
         sds[t], corrs[t] = sd, root @ np.swapaxes(root, -1, -2)
         effects[t] = _effects_at(
             own, sd[..., :, None] * root, free[f"u_{label}"], beta - reparametrisation.beta, effects
         )
     dispersion = next((value for one, value in zip(split.numbers, numbers, strict=True) if one.place is None), None)
     return Parameters(beta, _in_turn(sds), _in_turn(corrs), _in_turn(effects), dispersion)
+
+
+def _numbers_at(
+    term: Term, label: str, priors: Sequence[Prior], own: TermReparametrisation, free: Mapping[str, Array]
+) -> Array:
+    """Free numbers ``(..., size)`` of the correlations of a term."""
+    if structure_of(term).correlation.has_lkj:
+        return 2.0 * _value([BETA], own.numbers[0], free[f"lkj_{label}_free"]) - 1.0
+    return _values(f"range_free_{label}", priors, own.numbers, free)
 
 
 def free_at(
@@ -231,12 +238,12 @@ def _root(  # noqa: PLR0913, PLR0917 - what a prior of a covariance is made of
     term: Term,
     label: str,
     sd_priors: Sequence[Prior],
-    eta: float | None,
+    corr_priors: Sequence[Prior],
     own: TermReparametrisation,
     packed: Packed,
     unit: Any,
-) -> list[list[Any]]:
-    """Rows of a root of the covariance of a term's effects, trailing zeros left out."""
+) -> Any:
+    """Rows of a root of the covariance of a term's effects, trailing zeros left out; a matrix of many by distance."""
     import pymc as pm
     import pytensor.tensor as pt
 
@@ -244,30 +251,54 @@ def _root(  # noqa: PLR0913, PLR0917 - what a prior of a covariance is made of
     free = _vector(f"sd_free_{label}", sd_priors, own.sd, packed, unit)
     sd = [free[i if len(sd_priors) == k else 0] for i in range(k)]
     pm.Deterministic(f"sd_{label}", pt.stack(sd), dims=f"{label}_effect")
-    if eta is None:
+    if not corr_priors:
         return [[*[0.0] * i, sd[i]] for i in range(k)]
     family = structure_of(term).correlation
-    arguments = [packed.constant(label, values) for values in family.beta(eta)]
-    partial = 2.0 * _moved(f"lkj_{label}", "Beta", arguments, own.partial, packed) - 1.0
-    rows = family.rows(partial, sqrt=pt.sqrt, one=pt.ones(()))
+    if family.has_lkj:
+        arguments = [packed.constant(label, values) for values in family.beta(corr_priors[0].arguments[0])]
+        numbers = 2.0 * _moved(f"lkj_{label}", "Beta", arguments, own.numbers[0], packed) - 1.0
+    else:
+        numbers = _vector(f"range_free_{label}", corr_priors, own.numbers, packed)
+        if not own.is_adapted:
+            return free[0] * root_of(family, numbers)
+    rows = family.rows(numbers, sqrt=pt.sqrt, one=pt.ones(()))
     return [[sd[i] * value for value in row] for i, row in enumerate(rows)]
+
+
+def _random_parts(design: Design, term: Term, b: Any, packed: Packed) -> dict[int, Any]:
+    """What the effects of a term give to each linear predictor that has some of them: ``(n,)``."""
+    codes, columns = packed.levels(term.codes[: design.n]), columns_of(design, term)
+    found = {}
+    for r in formulas(design):
+        own = term.columns_of(r)
+        if own and not isinstance(b, list):  # each row is at one position, or has no effect
+            z = term.z[design.block(r)]
+            found[r] = packed.column(z.max(axis=1)) * b[codes, packed.levels(np.argmax(z, axis=1))]
+        elif own:
+            found[r] = sum(packed.column(columns[e]) * b[e][codes] for e in own)
+    return found
 
 
 def _effects(
     label: str,
-    L: list[list[Any]],
+    L: Any,
     change: Any,
     own: TermReparametrisation,
-    outer: Mapping[int, list[Any]],
+    outer: Mapping[int, Any],
     packed: Packed,
-) -> list[Any]:
-    """Effects of a term, one ``(J,)`` an effect; ``outer`` has those of terms before."""
+) -> Any:
+    """Effects of a term, one ``(J,)`` an effect, or ``(J, k)`` by a matrix; ``outer`` has those of terms before."""
     import pymc as pm
     import pytensor.tensor as pt
 
     J, k = own.score.shape
     dims = (level_dim(label), f"{label}_effect")
     free = pm.Flat(f"u_{label}", shape=(J, k), dims=dims)
+    if not isinstance(L, list):
+        pm.Potential(f"z_{label}", -0.5 * (free**2).sum() - 0.5 * np.log(2.0 * np.pi) * J * k)
+        if own.relation is not None:
+            free = pt.dot(packed.constant(label, own.relation.correlated(np.eye(J))), free)
+        return pm.Deterministic(f"ranef_{label}", pt.dot(free, L.T), dims=dims)
     z = [free[:, i] for i in range(k)]
     log_scale = pt.zeros(())
     if own.is_adapted:
@@ -300,7 +331,8 @@ def _score(
     for parent in own.parents:
         index = packed.index(parent.index)
         slopes = packed.constant(label, parent.slope.transpose(1, 2, 0))
-        around = [b[index] for b in outer[parent.term]]
+        b = outer[parent.term]
+        around = [one[index] for one in (b if isinstance(b, list) else b.T)]
         rows = [row - sum(slopes[i, j] * b for j, b in enumerate(around)) for i, row in enumerate(rows)]
     return rows
 
@@ -343,8 +375,8 @@ def _effects_at(own: TermReparametrisation, L: Array, u: Array, change: Array, o
 def _key(design: Design, spec: ModelSpec, priors: Priors, reparametrisation: Reparametrisation) -> tuple[Any, ...]:
     """What the graph depends on, besides the numbers in it."""
     terms = tuple(
-        (structure_of(term), term.owners, len(term.levels), tuple(map(_kind, sd)), eta is None, term.relation is None)
-        for term, sd, eta in zip(design.terms, priors.sd, priors.corr, strict=True)
+        (structure_of(term), term.owners, len(term.levels), tuple(map(_kind, (*sd, *corr))), term.relation is None)
+        for term, sd, corr in zip(design.terms, priors.sd, priors.corr, strict=True)
     )
     fixed = tuple(zip((prior.kind for prior in priors.fixed), design.layout.owners, strict=True))
     dispersion = None if priors.dispersion is None else priors.dispersion.kind

@@ -119,7 +119,7 @@ def coordinates(own: Both, x: np.ndarray) -> np.ndarray:
     """The parameters that `log_joint` is a density of, side by side: ``(points, size)``."""
     values = own.parameters(x)
     below = [corr[0][:, *np.tril_indices(corr.shape[-1], -1)] for corr in values.corr]
-    correlated = [part for part, eta in zip(below, own.priors.corr, strict=True) if eta is not None]
+    correlated = [part for part, priors in zip(below, own.priors.corr, strict=True) if priors]
     return np.concatenate([values.beta[0], *(sd[0] for sd in values.sd), *correlated, *map(flat, values.b)], axis=1)
 
 

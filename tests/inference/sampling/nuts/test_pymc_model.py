@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from densities import MEAN, PRIOR, log_density, log_lkj
 from graphs import AS_WRITTEN
-from scipy.integrate import quad
-from scipy.linalg import sqrtm
+from scipy.integrate import dblquad, quad
+from scipy.linalg import sqrtm, toeplitz
+from scipy.spatial.distance import cdist
 from scipy.special import expit, softmax
 from scipy.stats import dirichlet, gamma, multivariate_normal
 
@@ -36,6 +37,10 @@ DATA = {
     "yes": np.r_[0, 1, RNG.integers(0, 2, N - 2)],
     "wt": RNG.uniform(0.5, 2.0, N),
     "off": RNG.normal(0.0, 0.1, N),
+    "time": np.array([0.0, 1.0, 2.5])[RNG.permutation(np.arange(N) % 3)],
+    "east": np.array([0.0, 2.0, 2.5, 4.0, 7.0])[np.arange(N) % 5],
+    "north": np.array([1.0, 0.5, 3.0, 2.0, 5.0])[np.arange(N) % 5],
+    "one": ["all"] * N,
 }
 MIXED = {
     "Intercept": "StudentT(3, 10, 2.5)",
@@ -80,6 +85,11 @@ CASES = {
     "homogeneous compound symmetry": ("count ~ x + cs(0 + h | g, hom = TRUE)", {"family": "poisson"}),
     "autoregression": ("count ~ x + (1 | g) + ar1(0 + h | g)", {"family": "poisson"}),
     "heterogeneous autoregression": ("y ~ x + ar1(0 + h | g, hom = FALSE)", {"priors": {"corr": "LKJ(2)"}}),
+    "stationary": ("count ~ x + toep(0 + h | g)", {"family": "poisson"}),
+    "homogeneous and stationary": ("y ~ x + toep(0 + h | g, hom = TRUE)", {"priors": {"corr(g)": "LKJ(2)"}}),
+    "by time": ("y ~ x + ou(time | g)", {}),
+    "by distance": ("count ~ x + exp(east + north | one)", {"family": "poisson", "priors": {"range": "Gamma(2, 1)"}}),
+    "by squared distance": ("y ~ x + (1 | h) + gau(east + north | g)", {"priors": {"range(g)": "Uniform(1, 4)"}}),
     "decov": ("y ~ x + (x + w | g) + (1 | h)", {"priors": "rstanarm"}),
     "decov of some": (
         "y ~ x + (x + w || g)",
@@ -202,12 +212,33 @@ class LogJoint:
         self.total += np.log(density(rho) / quad(density, low, 1.0, epsabs=1e-12, epsrel=1e-12)[0])
         return matrix(rho)
 
+    def stationary(self, label, eta):
+        """Three effects: the correlations of lags 1 and 2 have density ``|R|^(eta - 1)`` where that is a matrix."""
+        half = expit(self.take(f"lkj_{label}_logodds__"))
+        p = 2.0 * half - 1.0
+
+        def density(second, first):
+            return np.linalg.det(toeplitz([1.0, first, first**2 + (1.0 - first**2) * second])) ** (eta - 1.0) * (
+                1.0 - first**2
+            )
+
+        whole = dblquad(density, -1.0, 1.0, -1.0, 1.0)[0]
+        self.total += np.log(density(p[1], p[0]) / whole) + np.sum(np.log(2.0 * half * (1.0 - half)))
+        return toeplitz([1.0, p[0], p[0] ** 2 + (1.0 - p[0] ** 2) * p[1]])
+
     def effects(self, label, term, t, unit):
         k, priors = len(term.effects), self.model.priors
-        sd_priors, eta = priors.sd[t], priors.corr[t]
+        sd_priors, own = priors.sd[t], priors.corr[t]
+        eta = own[0].arguments[0] if own and own[0].kind == "LKJ" else None
         sd = np.broadcast_to(self.vector(f"sd_free_{label}", sd_priors, unit), k)
         R = np.eye(k)
-        if eta is not None and term.structure != "us":
+        if own and eta is None:
+            length = self.vector(f"range_free_{label}", own)[0]
+            between = cdist(term.positions, term.positions) / length
+            R = np.exp(-(between**2)) if term.structure == "gau" else np.exp(-between)
+        elif term.structure.endswith("toep"):
+            R = self.stationary(label, eta)
+        elif eta is not None and term.structure != "us":
             R = self.ruled(label, k, eta, term.structure)
         elif eta is not None:
             R = self.correlation(label, k, eta)
@@ -250,7 +281,7 @@ class LogJoint:
             sd, R, b = self.effects(label, term, t, dispersion)
             eta = eta + np.sum(term.z * b[term.codes], axis=1)
             self.found |= {f"sd_{label}": sd, f"ranef_{label}": b}
-            if priors.corr[t] is not None:
+            if priors.corr[t]:
                 below = R[np.tril_indices(len(sd), -1)]
                 self.found[f"corr_{label}"] = below if term.structure == "us" else below[:1]
         mu = MEAN[model.spec.link.name](eta)

@@ -28,6 +28,7 @@ ROUNDING = 3e-13  # of log densities of tens of millions, where a shape runs off
 EXACT = {"rtol": 1e-8, "atol": 1e-8}
 FEW = {
     "related levels",
+    "by distance",
     "kinds of priors",
     "nested poisson with weights",
     "autoregression",
@@ -89,11 +90,14 @@ class Both:
             label, own = term_label(self.design.terms, t), self.priors.sd[t]
             take(f"sd_free_{label}", own, values.sd[t][0][:, : len(own)], scalar=len(own) == 1)
             root = np.broadcast_to(np.eye(len(term.effects)), values.corr[t][0].shape)
-            if self.priors.corr[t] is not None:
+            if self.priors.corr[t]:
                 family = structure_of(term).correlation
-                partial = family.partial(values.corr[t][0])
-                found[f"lkj_{label}_logodds__"] = np.log1p(partial) - np.log1p(-partial)
-                root = family.root(partial)
+                free = family.partial(values.corr[t][0])
+                root = family.root(free)
+                if family.has_lkj:
+                    found[f"lkj_{label}_logodds__"] = np.log1p(free) - np.log1p(-free)
+                else:
+                    take(f"range_free_{label}", self.priors.corr[t], free)
             L = values.sd[t][0][..., None] * root
             z = np.swapaxes(np.linalg.solve(L, np.swapaxes(values.b[t][0], -1, -2)), -1, -2)
             found[f"z_{label}"] = z if term.relation is None else np.linalg.solve(np.linalg.cholesky(RELATION), z)

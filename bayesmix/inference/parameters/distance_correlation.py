@@ -1,0 +1,349 @@
+"""Correlations of effects that stand at positions: functions of the distance between two, by glmmTMB's names.
+
+Each has a range, the distance over which correlations fade, and Matern's a smoothness, too. These are positive numbers
+with priors of their own, free on a logarithm. Where the range is beyond what distances in the data can tell, matrices
+are those at the end of what they tell: effects independent, or all the same.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, ClassVar, override
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.inference.parameters.correlation import Parametric
+
+SHORT = 0.02  # of the smallest distance: a range below which all effects are independent
+SETTLED = 0.1  # of it: a range that is put at zero, correlations of neighbours being 5e-5 at most
+PROBES = 24  # pairs of positions that a range is read off
+STEP = 1e-5  # of the difference by the logarithm of the smoothness
+USUAL = 0.4, 1.5  # smoothness that a search starts from
+SMOOTHEST, ROUGHEST = 30.0, 0.02  # smoothness beyond which a Matern correlation is Gaussian or none, to rounding
+
+
+@dataclass(frozen=True, slots=True)
+class ByDistance(Parametric):
+    """Families of correlations that are a function of distance over range."""
+
+    positions: tuple[tuple[float, ...], ...]  # (k, coordinates)
+    has_lkj: ClassVar[bool] = False
+    fades: ClassVar[bool] = True
+    kinds: ClassVar[tuple[str, ...]] = ("range",)  # names of its numbers
+    long: ClassVar[float] = 1e6  # of the largest distance: a range above which all effects are the same
+    nugget: ClassVar[float] = 0.0  # added to variances of one, without which smooth matrices are singular to rounding
+
+    @abstractmethod
+    def kernel(self, distance: Array, numbers: Array) -> Array:
+        """Correlations ``(...)`` at distances, from numbers ``(..., size)``."""
+
+    @abstractmethod
+    def slopes(self, distance: Array, numbers: Array) -> Array:
+        """Derivatives ``(..., size)`` of correlations by the logarithms of the numbers."""
+
+    @abstractmethod
+    def solved(self, distance: Array, correlation: Array) -> Array:
+        """Numbers ``(..., size)`` of correlations ``(..., m)`` at distances ``(m,)``."""
+
+    @property
+    @override
+    def size(self) -> int:
+        return len(self.kinds)
+
+    @property
+    def distances(self) -> Array:
+        """Distances ``(k, k)``."""
+        return distances(self.positions)
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """The smallest and the largest distance."""
+        return _span(self.positions)
+
+    @property
+    def ends(self) -> tuple[Array, Array]:
+        """Numbers ``(size,)`` beyond which matrices no longer change."""
+        nearest, farthest = self.span
+        return np.array([SHORT * nearest]), np.array([self.long * farthest])
+
+    def kept(self, numbers: Array) -> Array:
+        """Numbers within `ends`."""
+        low, high = self.ends
+        return np.clip(numbers, low, high)
+
+    # ---- free numbers: these themselves
+
+    @override
+    def from_line(self, x: Array) -> Array:
+        with np.errstate(over="ignore"):
+            return np.exp(x)
+
+    @override
+    def to_line(self, free: Array) -> Array:
+        return np.log(free)
+
+    @override
+    def log_slope(self, free: Array) -> Array:
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(free).sum(axis=-1))
+
+    @override
+    def log_volume(self, free: Array) -> Array:
+        return np.zeros(free.shape[:-1])
+
+    @override
+    def beta(self, eta: float) -> tuple[Array, Array]:
+        raise TypeError("correlations by distance have no LKJ prior")
+
+    @override
+    def partial(self, matrix: Array) -> Array:
+        return self.numbers(matrix)
+
+    @override
+    def root(self, partial: Array) -> Array:
+        return np.linalg.cholesky(self._with_nugget(self.matrix(partial)))
+
+    @override
+    def rows(self, partial: Any, *, sqrt: Any, one: Any) -> list[list[Any]]:
+        entries = self.decay(partial, np.asarray(self.distances), exp=lambda x: math.e**x)
+        rows: list[list[Any]] = []
+        for i in range(self.k):
+            row: list[Any] = []
+            for j in range(i):
+                below = sum(a * b for a, b in zip(row, rows[j], strict=False))
+                row.append((entries[i, j] / (1.0 + self.nugget) - below) / rows[j][j])
+            rows.append([*row, sqrt(one - sum(value**2 for value in row))])
+        return rows
+
+    def decay(self, numbers: Any, distance: Array, *, exp: Callable[[Any], Any]) -> Any:
+        """Correlations at distances from numbers ``(size,)`` that may be symbols.
+
+        Raises
+        ------
+        NotImplementedError
+            Of families that symbols cannot express.
+        """
+        raise NotImplementedError
+
+    # ---- matrices
+
+    @override
+    def matrix(self, numbers: Array) -> Array:
+        return self.kernel(self.distances, self.kept(numbers)[..., None, None, :])
+
+    @override
+    def numbers(self, matrix: Array) -> Array:
+        i, j = _probes(self.positions)
+        return self.solved(self.distances[i, j], matrix[..., i, j])
+
+    def _with_nugget(self, matrix: Array) -> Array:
+        return matrix if not self.nugget else (matrix + self.nugget * np.eye(self.k)) / (1.0 + self.nugget)
+
+    # ---- search, by logarithms of the shares of their lowest values: above zero, since signs do not count there
+
+    @override
+    def turned(self, coordinates: Array) -> tuple[Array, Array]:
+        low, high = self.ends
+        numbers = low * self.from_line(coordinates)
+        root = self.root(numbers)
+        is_moving = (numbers > low) & (numbers < high)
+        by_log = self.slopes(self.distances, self.kept(numbers)[..., None, None, :])
+        change = np.moveaxis(by_log, -1, -3) * is_moving[..., None, None] / (1.0 + self.nugget)
+        inverse = np.linalg.inv(root)[..., None, :, :]
+        inner = np.tril(inverse @ change @ np.swapaxes(inverse, -1, -2))
+        index = np.arange(self.k)
+        inner[..., index, index] *= 0.5
+        return root, root[..., None, :, :] @ inner
+
+    @override
+    def coordinates(self, numbers: Array) -> Array:
+        return np.log(self.kept(numbers) / self.ends[0])
+
+    @override
+    def settled(self, coordinates: Array, tolerance: float) -> tuple[Array, Array]:
+        low, high = self.ends
+        lowest = math.log(SETTLED * self.span[0] / low[0])
+        highest = math.log(high[0] / low[0])
+        y, found = coordinates[..., 0], coordinates.copy()
+        found[..., 0] = np.where(y < lowest, 0.0, np.minimum(y, highest))
+        return found, (y < lowest) | (y >= highest)
+
+    def with_range(self, coordinates: Array, length: float) -> Array:
+        """Coordinates with another range, and nothing else far from the usual."""
+        return self._clipped(coordinates, length, length)
+
+    def inside(self, coordinates: Array) -> Array:
+        """Coordinates where a search may start: with the range within the distances of the data."""
+        return self._clipped(coordinates, *self.lengths[1:3])
+
+    def _clipped(self, coordinates: Array, shortest: float, longest: float) -> Array:
+        low, high = (np.array([end, usual][: self.size]) for end, usual in zip((shortest, longest), USUAL, strict=True))
+        return np.clip(coordinates, np.log(low / self.ends[0]), np.log(high / self.ends[0]))
+
+    @property
+    def lengths(self) -> tuple[float, ...]:
+        """Ranges that searches start from: from half the smallest distance to twice the largest."""
+        nearest, farthest = self.span
+        return 0.5 * nearest, nearest, max(0.4 * farthest, nearest), 2.0 * farthest
+
+
+@dataclass(frozen=True, slots=True)
+class Exponential(ByDistance):
+    """``exp(-d / range)``: glmmTMB's ``exp``, and ``ou`` with range one over its rate."""
+
+    words: ClassVar[str] = "exponentially correlated"
+
+    @override
+    def kernel(self, distance: Array, numbers: Array) -> Array:
+        return np.exp(-distance / numbers[..., 0])
+
+    @override
+    def slopes(self, distance: Array, numbers: Array) -> Array:
+        u = distance / numbers[..., 0]
+        return np.asarray((u * np.exp(-u))[..., None])
+
+    @override
+    def solved(self, distance: Array, correlation: Array) -> Array:
+        return _most_telling(distance, correlation, self, lambda d, r: -d / np.log(r))
+
+    @override
+    def decay(self, numbers: Any, distance: Array, *, exp: Callable[[Any], Any]) -> Any:
+        return exp(-distance / numbers[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Gaussian(ByDistance):
+    """``exp(-(d / range)^2)``: glmmTMB's ``gau``."""
+
+    words: ClassVar[str] = "correlated by squared distance"
+    long: ClassVar[float] = 1e4
+    nugget: ClassVar[float] = 1e-10
+
+    @override
+    def kernel(self, distance: Array, numbers: Array) -> Array:
+        return np.exp(-((distance / numbers[..., 0]) ** 2))
+
+    @override
+    def slopes(self, distance: Array, numbers: Array) -> Array:
+        square = (distance / numbers[..., 0]) ** 2
+        return np.asarray((2.0 * square * np.exp(-square))[..., None])
+
+    @override
+    def solved(self, distance: Array, correlation: Array) -> Array:
+        return _most_telling(distance, correlation, self, lambda d, r: d / np.sqrt(-np.log(r)))
+
+    @override
+    def decay(self, numbers: Any, distance: Array, *, exp: Callable[[Any], Any]) -> Any:
+        return exp(-((distance / numbers[0]) ** 2))
+
+
+@dataclass(frozen=True, slots=True)
+class Matern(ByDistance):
+    """``2^(1 - s) / Gamma(s) u^s K_s(u)``, ``u = d / range``, s the smoothness: glmmTMB's ``mat``."""
+
+    words: ClassVar[str] = "correlated by Matern's function"
+    kinds: ClassVar[tuple[str, ...]] = ("range", "smoothness")
+    long: ClassVar[float] = 1e4
+    nugget: ClassVar[float] = 1e-10
+
+    @property
+    @override
+    def ends(self) -> tuple[Array, Array]:
+        nearest, farthest = self.span
+        return np.array([SHORT * nearest / SMOOTHEST, ROUGHEST]), np.array([self.long * farthest, SMOOTHEST])
+
+    @override
+    def kernel(self, distance: Array, numbers: Array) -> Array:
+        return _matern(distance / numbers[..., 0], numbers[..., 1])
+
+    @override
+    def slopes(self, distance: Array, numbers: Array) -> Array:
+        u, smoothness = distance / numbers[..., 0], numbers[..., 1]
+        more, less = smoothness * math.exp(STEP), smoothness * math.exp(-STEP)
+        by_smoothness = (_matern(u, more) - _matern(u, less)) / (2.0 * STEP)
+        return np.stack([_by_log_range(u, smoothness), by_smoothness], axis=-1)
+
+    @override
+    def solved(self, distance: Array, correlation: Array) -> Array:
+        return _fitted(self, distance, correlation)
+
+
+def _matern(u: Array, smoothness: Array) -> Array:
+    from scipy import special
+
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        log = (1.0 - smoothness) * math.log(2.0) - special.gammaln(smoothness) + smoothness * np.log(u)
+        value = np.exp(log + np.log(special.kve(smoothness, u)) - u)
+    return np.where(u > 0.0, np.where(np.isfinite(value), np.minimum(value, 1.0), 1.0), 1.0)
+
+
+def _by_log_range(u: Array, smoothness: Array) -> Array:
+    """``2^(1 - s) / Gamma(s) u^(s + 1) K_(s - 1)(u)``."""
+    from scipy import special
+
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        log = (1.0 - smoothness) * math.log(2.0) - special.gammaln(smoothness) + (smoothness + 1.0) * np.log(u)
+        value = np.exp(log + np.log(special.kve(np.abs(smoothness - 1.0), u)) - u)
+    return np.where(np.isfinite(value) & (u > 0.0), value, 0.0)
+
+
+def _most_telling(
+    distance: Array, correlation: Array, family: ByDistance, solve: Callable[[Array, Array], Array]
+) -> Array:
+    """Ranges ``(..., 1)`` from the correlations nearest to ``exp(-1)``, which tell them best."""
+    r = np.clip(np.nan_to_num(correlation), 1e-300, 1.0 - 1e-16)
+    at = np.argmin(np.abs(np.log(-np.log(r))), axis=-1)[..., None]
+    found = solve(distance[at], np.take_along_axis(r, at, axis=-1))
+    return family.kept(found)
+
+
+def _fitted(family: ByDistance, distance: Array, correlation: Array) -> Array:
+    """Numbers ``(..., 2)`` by Gauss and Newton's least squares on the correlations, from the best of a grid."""
+    shape = correlation.shape[:-1]
+    r = np.nan_to_num(correlation).reshape(-1, len(distance))
+    low, high = np.log(np.array(family.ends))
+    nearest, farthest = family.span
+    ranges = np.log(np.geomspace(0.1 * nearest, 10.0 * farthest, 15))
+    grid = np.array([(a, b) for a in ranges for b in np.log([0.2, 0.5, 1.0, 2.0, 5.0])])
+    shapes = family.kernel(distance, np.exp(grid)[:, None, :])
+    best = grid[np.argmin(((r[:, None] - shapes) ** 2).sum(axis=-1), axis=1)]
+    for _ in range(60):
+        numbers = np.exp(best)[:, None, :]
+        error, J = r - family.kernel(distance, numbers), family.slopes(distance, numbers)
+        normal = np.swapaxes(J, 1, 2) @ J
+        damped = normal + 1e-13 * np.eye(2) * (1e-12 + np.trace(normal, axis1=1, axis2=2))[:, None, None]
+        step = np.linalg.solve(damped, np.swapaxes(J, 1, 2) @ error[..., None])[..., 0]
+        best = np.clip(best + np.clip(step, -0.5, 0.5), low, high)
+    return np.exp(best).reshape(*shape, 2)
+
+
+@lru_cache(maxsize=64)
+def distances(positions: tuple[tuple[float, ...], ...]) -> Array:
+    """Euclidean distances ``(k, k)`` of positions."""
+    points = np.array(positions)
+    found = np.sqrt(((points[:, None] - points[None]) ** 2).sum(axis=-1))
+    found.setflags(write=False)
+    return found
+
+
+@lru_cache(maxsize=64)
+def _span(positions: tuple[tuple[float, ...], ...]) -> tuple[float, float]:
+    apart = distances(positions)[np.tril_indices(len(positions), -1)]
+    return float(apart.min()), float(apart.max())
+
+
+@lru_cache(maxsize=64)
+def _probes(positions: tuple[tuple[float, ...], ...]) -> tuple[Array, Array]:
+    """Pairs of positions of the smallest to the largest distance, evenly on a logarithm."""
+    i, j = np.tril_indices(len(positions), -1)
+    apart = distances(positions)[i, j]
+    order = np.argsort(apart, kind="stable")
+    wanted = np.geomspace(apart[order[0]], apart[order[-1]], PROBES)
+    at = np.clip(np.searchsorted(apart[order], wanted), 0, len(order) - 1)
+    chosen = order[np.unique(np.concatenate([[0], at, [len(order) - 1]]))]
+    return i[chosen], j[chosen]

@@ -1,0 +1,119 @@
+"""Correlations by distance: matrices by definition, numbers read off them, derivatives; estimates against glmmTMB.
+
+``tests/reference/structures/positions.R`` made the data and the estimates, polished by Newton steps.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.spatial.distance import cdist
+from scipy.special import gamma, kv
+
+import bayesmix as bmx
+from bayesmix.inference.parameters.distance_correlation import Exponential, Gaussian, Matern
+
+REFERENCE = Path(__file__).parents[2] / "reference" / "structures"
+ESTIMATES = json.loads((REFERENCE / "positions.json").read_text(encoding="utf-8"))
+CRITERION = 1e-8  # both are polished by Newton steps
+CLOSE = 1e-4  # of the standard error of a fixed effect; of the size of others
+NUGGET = 1e-9  # what keeps smooth matrices from being singular
+BARS = {
+    "ou": "ou(time | subject)",
+    "exp": "exp(east + north | one)",
+    "gau": "gau(east + north | one)",
+    "mat": "mat(east + north | one)",
+    "toep": "toep(0 + factor(visit) | subject)",
+}
+DATA = {"ou": "series", "toep": "visits"}
+DEAR = {"exp_poisson", "gau_poisson", "gau_gaussian_reml", "exp_gaussian", "mat_gaussian", "mat_gaussian_reml"}
+
+PLACES = tuple(map(tuple, np.random.default_rng(1).uniform(0.0, 10.0, (7, 2)).tolist()))
+FAMILIES = [
+    (Exponential(7, PLACES), [2.0], lambda d, r: np.exp(-d / r)),
+    (Exponential(7, PLACES), [1e4], lambda d, r: np.exp(-d / r)),
+    (Gaussian(7, PLACES), [1.5], lambda d, r: np.exp(-((d / r) ** 2))),
+    (Gaussian(7, PLACES), [60.0], lambda d, r: np.exp(-((d / r) ** 2))),
+    (Matern(7, PLACES), [1.2, 0.7], lambda d, r, s: _matern(d / r, s)),
+    (Matern(7, PLACES), [0.8, 2.5], lambda d, r, s: _matern(d / r, s)),
+]
+
+
+def _matern(u, s):
+    with np.errstate(invalid="ignore"):
+        return np.where(u > 0.0, 2.0 ** (1.0 - s) / gamma(s) * u**s * kv(s, u), 1.0)
+
+
+@cache
+def fitted(case):
+    kind, family, *reml = case.split("_")
+    data = pd.read_csv(REFERENCE / f"{DATA.get(kind, 'field')}.csv")
+    response = "y" if family == "gaussian" else "count"
+    model = bmx.Model(f"{response} ~ x + {BARS[kind]}", data, family=family)
+    return model.estimate("reml" if reml else "ml" if family == "gaussian" else "laplace")
+
+
+@pytest.mark.parametrize("case", [pytest.param(c, marks=pytest.mark.slow) if c in DEAR else c for c in ESTIMATES])
+def test_estimates_are_those_of_glmmtmb(case):
+    fit, given = fitted(case), ESTIMATES[case]
+    assert fit.converged
+    assert not fit.singular
+    assert fit.criterion == pytest.approx(given["criterion"][0], rel=CRITERION)
+    errors = np.sqrt(np.diagonal(fit.point.beta_cov))
+    assert np.all(np.abs(fit.point.beta - given["beta"]) < CLOSE * errors)
+    estimates = fit.parameters()["estimate"]
+    sds = estimates.filter(like="sd(")
+    np.testing.assert_allclose(sds, given["sd"][: len(sds)], rtol=CLOSE)
+    if case.startswith("toep"):
+        np.testing.assert_allclose(estimates.filter(like="corr("), given["lags"][1:], rtol=CLOSE)
+        return
+    length = math.exp(-given["theta"][1]) if case.startswith("ou") else math.exp(given["theta"][1])
+    tolerance = 10.0 * CLOSE if case.startswith("mat") else CLOSE  # range and smoothness trade off
+    assert estimates.filter(like="range(").iloc[0] == pytest.approx(length, rel=tolerance)
+    if case.startswith("mat"):
+        assert estimates["smoothness(one)"] == pytest.approx(math.exp(given["theta"][2]), rel=tolerance)
+
+
+@pytest.mark.parametrize(("family", "numbers", "definition"), FAMILIES)
+def test_matrices_are_by_definition(family, numbers, definition):
+    numbers = np.array(numbers)
+    expected = definition(cdist(PLACES, PLACES), *numbers)
+    np.testing.assert_allclose(family.matrix(numbers), expected, atol=1e-12)
+    root = family.root(numbers)
+    np.testing.assert_allclose(root @ root.T, expected, atol=NUGGET)
+    np.testing.assert_allclose(family.numbers(family.matrix(numbers[None]))[0], numbers, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("family", "numbers", "definition"), FAMILIES)
+def test_slopes_of_roots_are_differences(family, numbers, definition):
+    y, h = family.coordinates(np.array(numbers)), 1e-5
+    root, slopes = family.turned(y)
+    for j, step in enumerate(h * np.eye(family.size)):
+        above, below = (family.turned(y + side * step)[0] for side in (1.0, -1.0))
+        expected = (above @ above.T - below @ below.T) / (2.0 * h)
+        found = slopes[j] @ root.T + root @ slopes[j].T
+        np.testing.assert_allclose(found, expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("family", [Exponential(7, PLACES), Gaussian(7, PLACES)])
+def test_ranges_beyond_the_data_are_at_the_ends(family):
+    nearest, farthest = family.span
+    np.testing.assert_allclose(family.matrix(np.array([1e-9 * nearest])), np.eye(7), atol=1e-12)
+    np.testing.assert_allclose(family.matrix(np.array([1e12 * farthest])), np.ones((7, 7)), atol=1e-5)
+    coordinates = family.coordinates(np.array([[0.05 * nearest], [nearest], [1e12 * farthest]]))
+    settled, moved = family.settled(coordinates, 1e-4)
+    assert moved.tolist() == [True, False, True]
+    assert settled[1] == coordinates[1]
+
+
+def test_rows_are_a_root_of_symbols():
+    family = Exponential(7, PLACES)
+    rows = family.rows(np.array([2.0]), sqrt=np.sqrt, one=1.0)
+    root = family.root(np.array([2.0]))
+    np.testing.assert_allclose([value for row in rows for value in row], root[np.tril_indices(7)], rtol=1e-12)
