@@ -20,7 +20,7 @@ from bayesmix.inference.estimation.restart import (
 from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.derivatives import sensitivity
 from bayesmix.inference.least_squares.scaling import Coordinates
-from bayesmix.inference.parameters.covariance import split
+from bayesmix.inference.parameters.covariance import from_factor, inside, split
 
 AGAIN = 2  # times that searches start from elsewhere
 SINGULAR = 1e-4  # a direction of the effects whose relative SD is below this counts as zero (lme4's isSingular)
@@ -28,8 +28,8 @@ SINGULAR = 1e-4  # a direction of the effects whose relative SD is below this co
 
 def initial_factors(working: Coordinates, size: float) -> Array:
     """Relative factors ``size * I``: columns are of unit size."""
-    parts = [s.inside(s.theta(size * np.eye(s.k))) for s in working.structures]
-    return np.concatenate(parts) if parts else np.zeros(0)
+    factors = from_factor(working.structures, [size * np.eye(s.k) for s in working.structures])
+    return inside(working.structures, factors)
 
 
 def conditional_covariances(working: Coordinates, factorisation: Factorisation, scale: float) -> tuple[Array, ...]:

@@ -18,7 +18,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.inference.estimation.reml import LinearProblem
 from bayesmix.inference.least_squares.incidence import Factor
-from bayesmix.inference.parameters.covariance import from_factor, split
+from bayesmix.inference.parameters.covariance import from_factor, inside
 
 RANGE = (0.01, 100.0)  # of the relative variances the search starts from
 NOISE = 0.05  # least share of the residual variance of least squares that is noise
@@ -43,9 +43,7 @@ def moment_start(problem: LinearProblem) -> Array:
         for factor, (low, high) in zip(working.factors, pairwise(_bounds(problem)), strict=True)
     ]
     blocks = [covariances[place.factor][..., place.columns, place.columns] for place in working.places]
-    theta = from_factor(working.structures, [_inside(block) for block in blocks])
-    parts = zip(working.structures, split(working.structures, theta), strict=True)
-    return np.concatenate([structure.inside(own) for structure, own in parts], axis=-1)
+    return inside(working.structures, from_factor(working.structures, [_inside(block) for block in blocks]))
 
 
 def _inside(covariance: Array) -> Array:

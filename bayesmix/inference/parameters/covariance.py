@@ -226,6 +226,12 @@ def from_factor(structures: Sequence[Structure], factors: Sequence[Array]) -> Ar
     return np.concatenate(parts, axis=-1) if parts else np.zeros(0)
 
 
+def inside(structures: Sequence[Structure], theta: Array) -> Array:
+    """Free numbers ``(..., size)`` of all terms from which a search may start."""
+    parts = [structure.inside(own) for structure, own in zip(structures, split(structures, theta), strict=True)]
+    return np.concatenate(parts, axis=-1) if parts else theta
+
+
 def lower(factor: Array) -> Array:
     """Lower-triangular factors of ``factor factor'``, exact where the rank is deficient: ``(..., k, k)``."""
     lower = np.swapaxes(np.linalg.qr(np.swapaxes(factor, -1, -2), mode="r"), -1, -2)
