@@ -15,6 +15,7 @@ from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.restart import NO_NOISE
 from bayesmix.inference.estimation.ridge import ridges
 from bayesmix.inference.estimation.running_parameters import EXACT, running_dispersion, running_parameters
+from bayesmix.inference.estimation.running_ranges import running_ranges
 from bayesmix.inference.estimation.separation import (
     edges,
     endless_sides,
@@ -132,7 +133,8 @@ def _check_outcomes(part: MeanPart) -> None:
 
 def untold(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
     """Say what the data cannot tell of an estimate, and why: one sentence each."""
-    return [*runaways(design, spec, point), *_ridges(design, spec, point)]
+    ranges = running_ranges(design.terms, point.parameters.corr)
+    return [*runaways(design, spec, point), *ranges, *_ridges(design, spec, point)]
 
 
 def runaways(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:

@@ -12,12 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesmix.arrays import Array, upper_triangle
-from bayesmix.inference.parameters.correlation import Exchangeable, Free, Independent, OneNumber
+from bayesmix.inference.parameters.correlation import Exchangeable, Free, Independent, OneNumber, Parametric
 from bayesmix.inference.parameters.covariance import Structure, sd_and_corr
+from bayesmix.inference.parameters.distance_correlation import ByDistance
 from bayesmix.inference.parameters.natural_scale import entries_of
+from bayesmix.inference.parameters.toeplitz_correlation import Toeplitz
 from bayesmix.language.families.namespaces import NUMERIC
 from bayesmix.language.families.taylor import variables
 
+STEP = 1e-5  # of differences, of the number
 MARGIN = 1.1  # more of the matrix than is needed to stay positive
 
 
@@ -43,7 +46,9 @@ def covariance_derivatives(structure: Structure, covariance: Array) -> Covarianc
             return _linear(np.einsum("ai,aj->aij", np.eye(k), np.eye(k)))
         case Exchangeable() if structure.is_homogeneous:
             return _linear(np.array([np.eye(k), np.ones((k, k))]))
-        case OneNumber() as correlation:
+        case Toeplitz() if structure.is_homogeneous:
+            return _linear(np.array([np.eye(k), *(2.0 * np.eye(k) + band for band in _bands(k))]))
+        case Parametric() as correlation:
             return _curved(correlation, covariance, is_homogeneous=structure.is_homogeneous)
         case other:
             raise TypeError(type(other))  # families of correlations are closed
@@ -61,27 +66,34 @@ def _sums_of_two(k: int) -> Array:
     return np.asarray(np.einsum("ai,aj->aij", sums, sums))
 
 
-def _curved(correlation: OneNumber, covariance: Array, *, is_homogeneous: bool) -> CovarianceDerivatives:
-    """Of ``D(v) R(rho) D(v)``, ``D`` the roots of the variances."""
+def _bands(k: int) -> Array:
+    """Derivatives ``(k - 1, k, k)`` of a Toeplitz matrix by its entries at lags from 1."""
+    return np.array([np.eye(k, k=lag) + np.eye(k, k=-lag) for lag in range(1, k)])
+
+
+def _curved(correlation: Parametric, covariance: Array, *, is_homogeneous: bool) -> CovarianceDerivatives:
+    """Of ``D(v) R(rho) D(v)``, ``D`` the roots of the variances, ``rho (m,)`` what correlations follow from."""
     sd, corr = sd_and_corr(covariance)
     k = len(sd)
-    R, by_rho, by_rho_twice = _of_correlation(correlation, correlation.numbers(corr)[0])
+    R, by_rho, by_rho_twice = _of_correlation(correlation, correlation.numbers(corr))
     members = np.ones((1, k)) if is_homogeneous else np.eye(k)
     variance = np.array([float(np.mean(sd**2))]) if is_homogeneous else sd**2
     with np.errstate(divide="ignore", invalid="ignore"):
         slope = members * 0.5 / sd  # of the standard deviations by the variances: (s, k)
         curve = -members * 0.25 / sd**3
-    s = len(variance) + 1
+    n = len(variance)
+    s = n + len(by_rho)
     first, second = np.zeros((s, k, k)), np.zeros((s, s, k, k))
     sides = np.einsum("ai,j->aij", slope, sd) + np.einsum("i,aj->aij", sd, slope)
-    first[:-1], first[-1] = sides * R, np.outer(sd, sd) * by_rho
+    first[:n], first[n:] = sides * R, np.outer(sd, sd) * by_rho
     both = np.einsum("ai,bj->abij", slope, slope)
-    second[:-1, :-1] = (both + np.swapaxes(both, 0, 1)) * R
+    second[:n, :n] = (both + np.swapaxes(both, 0, 1)) * R
     bent = np.einsum("ai,j->aij", curve, sd) + np.einsum("i,aj->aij", sd, curve)
-    own = np.arange(s - 1)
+    own = np.arange(n)
     second[own, own] += bent * R
-    second[:-1, -1] = second[-1, :-1] = sides * by_rho
-    second[-1, -1] = np.outer(sd, sd) * by_rho_twice
+    second[:n, n:] = sides[:, None] * by_rho
+    second[n:, :n] = np.swapaxes(second[:n, n:], 0, 1)
+    second[n:, n:] = np.outer(sd, sd) * by_rho_twice
     return _inward(covariance, variance, CovarianceDerivatives(first, second))
 
 
@@ -95,13 +107,36 @@ def _inward(covariance: Array, variance: Array, found: CovarianceDerivatives) ->
         return CovarianceDerivatives(np.full_like(found.first, np.nan), found.second)
     relative = np.linalg.solve(root, np.swapaxes(np.linalg.solve(root, found.first), 1, 2))
     needed = np.maximum(-MARGIN * np.linalg.eigvalsh(relative)[:, 0], 0.0)
-    change = np.eye(len(needed)) + np.outer(needed, np.append(variance, 0.0))
+    change = np.eye(len(needed)) + np.outer(needed, np.append(variance, np.zeros(len(needed) - len(variance))))
     second = np.einsum("ab,cd,bdij->acij", change, change, found.second)
     return CovarianceDerivatives(np.einsum("ab,bij->aij", change, found.first), second)
 
 
-def _of_correlation(correlation: OneNumber, rho: float) -> tuple[Array, Array, Array]:
-    """The correlation matrix and its first two derivatives by rho."""
+def _of_correlation(correlation: Parametric, numbers: Array) -> tuple[Array, Array, Array]:
+    """The correlation matrix and its derivatives by its numbers, ``(m, k, k)`` and ``(m, m, k, k)``."""
+    match correlation:
+        case OneNumber():
+            return _of_one_number(correlation, float(numbers[0]))
+        case ByDistance():
+            return _of_distance(correlation, numbers)
+        case _:
+            bands = _bands(correlation.k)
+            return correlation.matrix(numbers), bands, np.zeros((len(bands), *bands.shape))
+
+
+def _of_distance(correlation: ByDistance, numbers: Array) -> tuple[Array, Array, Array]:
+    """Second derivatives are differences of exact first ones."""
+
+    def first(at: Array) -> Array:
+        return np.moveaxis(correlation.slopes(correlation.distances, at) / at, -1, 0)
+
+    steps = STEP * np.diag(numbers)
+    pairs = [(first(numbers + step) - first(numbers - step)) / (2.0 * step.sum()) for step in steps]
+    return correlation.matrix(numbers), first(numbers), np.array(pairs)
+
+
+def _of_one_number(correlation: OneNumber, rho: float) -> tuple[Array, Array, Array]:
+    """The correlation matrix and its first two derivatives by rho, ``(1, k, k)`` and ``(1, 1, k, k)``."""
     unit = 2.0 / (1.0 - correlation.lowest)  # of the number in (-1, 1) that roots are made of
     partial = np.asarray(unit * (rho - correlation.lowest) - 1.0)
     (variable,) = variables([partial], order=2)
@@ -113,4 +148,4 @@ def _of_correlation(correlation: OneNumber, rho: float) -> tuple[Array, Array, A
         found[order, row, column] = [float(pair.derivative((order,))) * unit**order for pair in pairs]
         found[order, column, row] = found[order, row, column]
     found[0] += np.eye(correlation.k)
-    return found[0], found[1], found[2]
+    return found[0], found[1:2], found[2:][None]

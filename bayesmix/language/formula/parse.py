@@ -35,15 +35,7 @@ from bayesmix.language.formula.reader import MAX_LENGTH, read, read_sides
 from bayesmix.language.formula.residual_terms import ResidualTerm, is_residual, residual_of
 from bayesmix.language.formula.smooths import Smooth, is_smooth, smooth_term
 from bayesmix.language.formula.terms import Terms, adds_intercept, expand, is_bar, is_intercept, summands
-from bayesmix.language.formula.vocabulary import (
-    ADDITIONS,
-    FUNCTIONS,
-    GROUPINGS,
-    POSITIONAL,
-    RESIDUALS,
-    SMOOTHS,
-    STRUCTURES,
-)
+from bayesmix.language.formula.vocabulary import ELSEWHERE, FUNCTIONS, POSITIONAL, STRUCTURES
 
 MAX_BARS = 100  # after expansion
 
@@ -360,9 +352,9 @@ def _is_double(effects: str) -> bool:
 
 def _check_calls(expressions: Iterable[Expr]) -> None:
     for inside in (e for expression in expressions for e in walk(expression)):
-        if isinstance(inside, Call) and inside.function in _ONLY:
+        if isinstance(inside, Call) and inside.function in ELSEWHERE:
             what = f"`{inside.function}()` does not belong here."
-            raise PlaceError(what, inside.position, _ONLY[inside.function])
+            raise PlaceError(what, inside.position, ELSEWHERE[inside.function])
 
 
 def _check_dots(expressions: Iterable[Expr]) -> None:
@@ -395,15 +387,3 @@ def _spell_sum(parts: Sequence[Part], *, bare: bool = False) -> str:
     if bare and intercept and rest and rest[0][0] == "+":
         return spell(_sum(rest))
     return spell(_sum([("+", Number(float(intercept))), *rest]))
-
-
-_ONLY = {
-    "cbind": "`cbind(successes, failures)` is a response.",
-    "numFactor": "It holds the coordinates of positions: `exp(0 + numFactor(x, y) | g)`, or `exp(x + y | g)`.",
-    "offset": "`offset(...)` is added to the other terms.",
-    **{name: f"`{name}(1 + x | g)` goes around a bar." for name in STRUCTURES if name not in FUNCTIONS},
-    **dict.fromkeys(SMOOTHS, "A smooth is a term of its own: `y ~ f + s(x)`; a curve for each level, `s(x, by = f)`."),
-    **dict.fromkeys(RESIDUALS, "The structure of the residuals stands by itself: `y ~ x + unstr(visit, g)`."),
-    **{name: f"It stands beside a response: `y | {name}(...) ~ ...`." for name in ADDITIONS},
-    **{name: f"It stands right of a bar: `(1 | {name}(...))`." for name in GROUPINGS},
-}

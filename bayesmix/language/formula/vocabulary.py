@@ -134,3 +134,15 @@ REFUSED = {
     "sum": _AGGREGATE,
     "rank": _AGGREGATE,
 }
+
+# What is a function of formulas, but belongs where the text says
+ELSEWHERE = {
+    "cbind": "`cbind(successes, failures)` is a response.",
+    "numFactor": "It holds the coordinates of positions: `exp(0 + numFactor(x, y) | g)`, or `exp(x + y | g)`.",
+    "offset": "`offset(...)` is added to the other terms.",
+    **{name: f"`{name}(1 + x | g)` goes around a bar." for name in STRUCTURES if name not in FUNCTIONS},
+    **dict.fromkeys(SMOOTHS, "A smooth is a term of its own: `y ~ f + s(x)`; a curve for each level, `s(x, by = f)`."),
+    **dict.fromkeys(RESIDUALS, "The structure of the residuals stands by itself: `y ~ x + unstr(visit, g)`."),
+    **{name: f"It stands beside a response: `y | {name}(...) ~ ...`." for name in ADDITIONS},
+    **{name: f"It stands right of a bar: `(1 | {name}(...))`." for name in GROUPINGS},
+}

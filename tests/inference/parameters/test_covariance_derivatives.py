@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.linalg import toeplitz
 
 from bayesmix.inference.parameters.correlation import Autoregressive, Exchangeable, Free, Independent
 from bayesmix.inference.parameters.covariance import Scaled, Unstructured
 from bayesmix.inference.parameters.covariance_derivatives import covariance_derivatives
+from bayesmix.inference.parameters.distance_correlation import Exponential, Gaussian
+from bayesmix.inference.parameters.toeplitz_correlation import Toeplitz
 
 
 def exchangeable(v, rho):
@@ -18,7 +21,20 @@ def autoregressive(v, rho):
     return np.sqrt(np.outer(v, v)) * rho ** np.abs(np.subtract.outer(np.arange(len(v)), np.arange(len(v))))
 
 
+def decaying(v, length, kernel):
+    distance = np.abs(np.subtract.outer([0.0, 1.0, 2.5, 4.0], [0.0, 1.0, 2.5, 4.0]))
+    return v * kernel(distance / length)
+
+
+TIMES = ((0.0,), (1.0,), (2.5,), (4.0,))
 CURVED = {
+    "toep": (
+        Scaled(Toeplitz(3)),
+        lambda x: np.sqrt(np.outer(x[:3], x[:3])) * toeplitz([1.0, x[3], x[4]]),
+        [0.5, 2.0, 1.2, 0.4, -0.2],
+    ),
+    "ou": (Scaled(Exponential(4, TIMES), True), lambda x: decaying(*x, lambda u: np.exp(-u)), [1.7, 2.0]),
+    "gau": (Scaled(Gaussian(4, TIMES), True), lambda x: decaying(*x, lambda u: np.exp(-(u**2))), [1.7, 1.4]),
     "cs": (Scaled(Exchangeable(3)), lambda x: exchangeable(x[:3], x[3]), [0.5, 2.0, 1.2, -0.3]),
     "hetar1": (Scaled(Autoregressive(3)), lambda x: autoregressive(x[:3], x[3]), [0.5, 2.0, 1.2, 0.6]),
     "ar1": (Scaled(Autoregressive(4), True), lambda x: autoregressive(np.full(4, x[0]), x[1]), [1.7, -0.6]),
@@ -43,7 +59,13 @@ def test_variances_and_the_correlation_where_the_matrix_is_not_linear(name) -> N
 
 @pytest.mark.parametrize(
     "structure",
-    [Unstructured(Free(3)), Scaled(Independent(3)), Scaled(Independent(3), True), Scaled(Exchangeable(3), True)],
+    [
+        Unstructured(Free(3)),
+        Scaled(Independent(3)),
+        Scaled(Independent(3), True),
+        Scaled(Exchangeable(3), True),
+        Scaled(Toeplitz(3), True),
+    ],
 )
 def test_linear_structures_are_sums_of_their_derivatives(structure) -> None:
     theta = np.array([0.7, 0.3, -0.2, 1.1, 0.4, 0.6])[: structure.size]
