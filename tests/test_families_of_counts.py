@@ -27,6 +27,7 @@ FORMULAS = {
     "betabinomial": "y/n ~ x + (1 | g)",
     "nbinom1": "y ~ x + (1 | g)",
     "geometric": "y ~ x + (1 | g)",
+    "genpois": "y ~ x + (1 | g)",
 }
 QUICK = ("zero_inflated_poisson",)
 NAMES = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in FORMULAS]

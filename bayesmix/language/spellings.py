@@ -9,7 +9,7 @@ from __future__ import annotations
 
 _COUNTS = (
     'For counts that vary more than a Poisson distribution there are family="negbinomial", variance mu + mu^2/shape,'
-    ' and family="nbinom1", variance mu (1 + phi).'
+    ' "nbinom1" and "genpois", variance mu (1 + phi).'
 )
 _POSITIVE = (
     'For positive numbers there are family="gamma", "lognormal", "weibull", "inverse_gaussian" and "exponential".'
@@ -30,16 +30,13 @@ FAMILIES: dict[str, str] = {
     "quasipoisson": f"It has no likelihood. {_COUNTS}",
     "quasibinomial": "It has no likelihood. A random effect a row takes up what varies more: `(1 | row)`.",
     "quasi": "It has no likelihood.",
-    "genpois": f"It is not supported. {_COUNTS}",
-    "generalized_poisson": f"It is not supported. {_COUNTS}",
-    "compois": f"It is not supported. {_COUNTS}",
-    "com_poisson": f"It is not supported. {_COUNTS}",
+    "compois": f"It is not supported: the constant of its density is an infinite sum. {_COUNTS}",
+    "com_poisson": f"It is not supported: the constant of its density is an infinite sum. {_COUNTS}",
     "discrete_weibull": f"It is not supported. {_COUNTS}",
     "frechet": _TIMES,
     "gen_extreme_value": "It is not supported.",
     "cox": _TIMES,
     "wiener": "It is not supported.",
-    "tweedie": f"It is not supported. {_POSITIVE}",
     "ordbeta": _SHARES,
     "dirichlet": _SHARES,
     "multinomial": _ORDER,

@@ -23,6 +23,7 @@ RANGES = {  # of what a link is of
     "real": (-math.inf, math.inf),
     "positive": (0.0, math.inf),
     "unit": (0.0, 1.0),
+    "one_to_two": (1.0, 2.0),
     "correlation": (-1.0, 1.0),
 }
 

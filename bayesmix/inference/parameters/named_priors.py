@@ -16,9 +16,14 @@ from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.prior import Prior
 
 RESCOR = "rescor"  # the correlation matrix of the residuals
-Kind = Literal["coefficient", "positive", "share", "sd", "corr"]
+Kind = Literal["coefficient", "positive", "share", "power", "sd", "corr"]
 THRESHOLDS = "thresholds"  # the name of all of them
-RANGES: dict[str, Kind] = {"real": "coefficient", "positive": "positive", "unit": "share"}  # of links of numbers
+RANGES: dict[str, Kind] = {  # of links of numbers
+    "real": "coefficient",
+    "positive": "positive",
+    "unit": "share",
+    "one_to_two": "power",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +142,10 @@ def _check_fit(name: str, prior: Prior, kind: Kind) -> None:
     if kind == "share":
         if prior.kind != "Beta" and not (prior.kind == "Uniform" and prior.arguments == (0.0, 1.0)):
             raise SpecError(f"`{name}` is between 0 and 1, {prior} is not: use Beta.")
+        return
+    if kind == "power":
+        if prior.kind != "Uniform" or prior.arguments != (1.0, 2.0):
+            raise SpecError(f"`{name}` is between 1 and 2, {prior} is not: use Uniform(1, 2).")
         return
     bounded = prior.is_positive or (prior.kind == "Uniform" and prior.arguments[0] >= 0.0)
     if kind != "coefficient" and not bounded:

@@ -195,7 +195,7 @@ def nbinom1_zero(xp: Namespace, _: Any, mu: Any, phi: Any) -> Any:
     return -mu * xp.log1p(phi) / phi
 
 
-def _nbinom1_moments(y: Array, mu: Array) -> tuple[float]:
+def nbinom1_moments(y: Array, mu: Array) -> tuple[float]:
     return (float(np.clip(np.mean((y - mu) ** 2) / np.mean(mu) - 1.0, 0.05, 1e3)),)
 
 
@@ -211,6 +211,6 @@ NBINOM1 = Family(
     log_tails=_nbinom1_tails,
     words="NegativeBinomial(mean mu[i], variance mu[i] (1 + phi))",
     exposed=(),
-    moments=_nbinom1_moments,
+    moments=nbinom1_moments,
     pymc=lambda trials, mu, phi: ("NegativeBinomial", {"mu": mu, "alpha": mu / phi}),
 )

@@ -23,7 +23,7 @@ class Link:
     of: Callable[[Array], Array]  # g
     formula: Callable[[Namespace, Any], Any]  # g^-1, on an array namespace
     slopes: Callable[[Array, Array], Slopes]  # (eta, mu): derivatives of the mean by eta, in closed form
-    range: Literal["real", "positive", "unit", "correlation", "angle"]  # of the mean
+    range: Literal["real", "positive", "unit", "one_to_two", "correlation", "angle"]  # of the mean
     is_open: bool = True  # a mean at the end of its range has its predictor at infinity
     latent_variance: float | None = None  # of the distribution that the link is the quantile function of
     is_symmetric: bool = False  # that distribution
@@ -171,6 +171,13 @@ LINKS: dict[str, Link] = {
             "unit",
             latent_variance=1.0,
             is_symmetric=True,
+        ),
+        Link(
+            "logit_power",
+            lambda power: np.log(power - 1.0) - np.log(2.0 - power),
+            lambda xp, eta: 1.0 + xp.expit(eta),
+            lambda eta, power: _logistic(eta, power - 1.0),
+            "one_to_two",
         ),
         Link("cloglog", _cloglog, lambda xp, eta: xp.cloglog(eta), _rates, "unit", latent_variance=np.pi**2 / 6.0),
     )

@@ -33,6 +33,7 @@ class Namespace:
     exp: Callable[[Any], Any]
     log: Callable[[Any], Any]
     log1p: Callable[[Any], Any]
+    floor: Callable[[Any], Any]  # which has no derivatives
     sqrt: Callable[[Any], Any]
     gammaln: Callable[[Any], Any]
     log_rising: Callable[[Any, Any], Any]  # log Gamma(x + y) - log Gamma(x) - y log x, zero for large x
@@ -292,6 +293,7 @@ NUMERIC: Namespace = Namespace(
     exp=elementary(_exp),
     log=elementary(_log),
     log1p=elementary(_log1p),
+    floor=lambda x: np.floor(value_of(x)),
     sqrt=_sqrt,
     gammaln=elementary(_gammaln),
     log_rising=_log_rising,
@@ -342,6 +344,7 @@ def symbolic() -> Namespace:
         exp=pt.exp,
         log=pt.log,
         log1p=pt.log1p,
+        floor=pt.floor,
         sqrt=pt.sqrt,
         gammaln=pt.gammaln,
         log_rising=log_rising,

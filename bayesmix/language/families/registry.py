@@ -14,6 +14,7 @@ from bayesmix.language.families.angles import VON_MISES
 from bayesmix.language.families.counts import GEOMETRIC, NBINOM1, NEGBINOMIAL, POISSON
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.gaussian import GAUSSIAN
+from bayesmix.language.families.generalized_poisson import GENPOIS
 from bayesmix.language.families.latent import LATENT
 from bayesmix.language.families.link import LINKS, Link
 from bayesmix.language.families.point_mass import ZERO_INFLATED_BETA, ZERO_ONE_INFLATED_BETA
@@ -25,6 +26,7 @@ from bayesmix.language.families.response_times import EXGAUSSIAN, SHIFTED_LOGNOR
 from bayesmix.language.families.shares import BERNOULLI, BETABINOMIAL, BINOMIAL
 from bayesmix.language.families.skewed import SKEW_NORMAL
 from bayesmix.language.families.student import STUDENT
+from bayesmix.language.families.tweedie import TWEEDIE
 from bayesmix.language.families.zeros import (
     HURDLE_GAMMA,
     HURDLE_LOGNORMAL,
@@ -51,6 +53,7 @@ FAMILIES: dict[str, Family] = {
         GAMMA,
         NEGBINOMIAL,
         NBINOM1,
+        GENPOIS,
         GEOMETRIC,
         BETABINOMIAL,
         ZERO_INFLATED_POISSON,
@@ -74,6 +77,7 @@ FAMILIES: dict[str, Family] = {
         WEIBULL,
         EXPONENTIAL,
         INVERSE_GAUSSIAN,
+        TWEEDIE,
         HURDLE_GAMMA,
         HURDLE_LOGNORMAL,
         ZERO_INFLATED_BETA,
@@ -93,6 +97,7 @@ _ALIASES = {
     "nbinom2": "negbinomial",
     "nb2": "negbinomial",
     "nb1": "nbinom1",
+    "generalized_poisson": "genpois",
     "negbinomial1": "nbinom1",
     "beta_binomial": "betabinomial",
     "zip": "zero_inflated_poisson",
@@ -117,6 +122,7 @@ _ALIASES = {
     "wald": "inverse_gaussian",
     "zigamma": "hurdle_gamma",
     "skewnormal": "skew_normal",
+    "tw": "tweedie",
     "vonmises": "von_mises",
     "asymmetriclaplace": "asym_laplace",
     "asymlaplace": "asym_laplace",

@@ -192,6 +192,9 @@ SUPPORTS: dict[str, Support] = {
     "zeros_and_positive": Support(
         _zero_or_positive, _away_from_zero, "positive", atoms=(0.0,), zero_is_silent=True, hint=""
     ),
+    "zero_or_positive": Support(
+        _zero_or_positive, _away_from_zero, "positive", least_is_edge=True, atoms=(0.0,), hint=""
+    ),
     "trials": Support(
         _shares, _inside, "unit", is_discrete=True, has_trials=True, least_is_edge=True, one_is_edge=True
     ),

@@ -16,6 +16,7 @@ CASES = {
     "exp": (lambda xp: xp.exp(X), np.exp(X)),
     "log": (lambda xp: xp.log(P), np.log(P)),
     "log1p": (lambda xp: xp.log1p(P), np.log1p(P)),
+    "floor": (lambda xp: xp.floor(X), np.floor(X)),
     "sqrt": (lambda xp: xp.sqrt(P), np.sqrt(P)),
     "gammaln": (lambda xp: xp.gammaln(P), special.gammaln(P)),
     "log_rising": (

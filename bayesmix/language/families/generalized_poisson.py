@@ -1,0 +1,66 @@
+"""The generalized Poisson distribution of counts (Consul and Jain 1973, *Technometrics* 15).
+
+With ``s = (1 + phi)^(-1/2)`` and ``w = mu s + (1 - s) y``, ``P(y) = mu s w^(y - 1) exp(-w) / y!``, of mean ``mu`` and
+variance ``mu (1 + phi)``: glmmTMB's genpois, whose dispersion is ``1 + phi``, where counts vary more than Poisson ones.
+Where they vary less its probabilities do not add up to one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.language.families.counts import LINKS, nbinom1_moments
+from bayesmix.language.families.family import Family, Limit, Parameter
+from bayesmix.language.families.log_factorial import log_factorial
+from bayesmix.language.families.namespaces import NUMERIC, Namespace
+
+
+def _kernel(xp: Namespace, y: Any, _: Any, mu: Any, phi: Any) -> Any:
+    own, rest = _shares(xp, phi)
+    rate = mu * own + rest * y
+    return xp.log(mu * own / rate) + xp.xlogy(y, rate) - rate
+
+
+def _shares(xp: Namespace, phi: Any) -> tuple[Any, Any]:
+    """``s``, and ``1 - s`` without a difference."""
+    root = xp.sqrt(1.0 + phi)
+    return 1.0 / root, phi / (root * (1.0 + root))
+
+
+def _cdf(y: Array, trials: Array, mu: Array, phi: Array) -> Array:
+    """Sum of the density, of which there is no shorter formula."""
+    y, mu, phi = np.broadcast_arrays(np.floor(y), mu, phi)
+    total = np.zeros(y.shape)
+    for k in range(int(np.max(y, initial=-1.0)) + 1):
+        density = _kernel(NUMERIC, float(k), trials, mu, phi) - log_factorial(np.array(float(k)))
+        total += np.where(k <= y, np.exp(density), 0.0)
+    return np.minimum(total, 1.0)
+
+
+def _sample(rng: np.random.Generator, trials: Array, mu: Array, phi: Array) -> Array:
+    """All descendants of a Poisson number of ancestors, each with a Poisson number of children."""
+    own, rest = _shares(NUMERIC, phi)
+    born = rng.poisson(mu * own)
+    total = born.astype(float)
+    while born.any():
+        born = rng.poisson(rest * born)
+        total += born
+    return total
+
+
+GENPOIS = Family(
+    "genpois",
+    (Parameter("mu", LINKS), Parameter("phi", limit=Limit("poisson", "zero"))),
+    "counts",
+    _kernel,
+    _cdf,
+    _sample,
+    variance=lambda trials, mu, phi: mu * (1.0 + phi),
+    base=lambda y, trials: -log_factorial(y),
+    words="GeneralizedPoisson(mean mu[i], variance mu[i] (1 + phi))",
+    exposed=(),
+    moments=nbinom1_moments,
+)
