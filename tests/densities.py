@@ -20,6 +20,7 @@ MEAN: dict[str, Callable[[Array], Array]] = {
     "tan_half": lambda eta: 2.0 * np.arctan(eta),
     "sqrt": lambda eta: eta**2,
     "logit": expit,
+    "logit_power": lambda eta: 1.0 + expit(eta),
     "probit": stats.norm.cdf,
     "cloglog": lambda eta: -np.expm1(-np.exp(eta)),
 }
@@ -31,6 +32,7 @@ LINK: dict[str, Callable[[Array], Array]] = {
     "tan_half": lambda mu: np.tan(mu / 2.0),
     "sqrt": np.sqrt,
     "logit": logit,
+    "logit_power": lambda power: logit(power - 1.0),
     "probit": stats.norm.ppf,
     "cloglog": lambda mu: np.log(-np.log1p(-mu)),
 }

@@ -174,7 +174,7 @@ def test_a_function_with_arguments_that_are_not_named_is_left_alone() -> None:
 
 
 NOT_FAMILIES = {
-    "compois": 'is an infinite sum. For counts that vary more than a Poisson distribution there are family="negbinomial"',
+    "compois": 'infinite sum. For counts that vary more than a Poisson distribution there are family="negbinomial"',
     "frechet": 'there are family="gamma", "lognormal", "weibull"',
     "dirichlet": 'For continuous shares there is family="beta"',
     "laplace": 'For heavy tails there is family="student"',

@@ -24,6 +24,10 @@ RANGES: dict[str, Kind] = {  # of links of numbers
     "unit": "share",
     "one_to_two": "power",
 }
+INSIDE: dict[Kind, tuple[float, float, str]] = {  # ends of their ranges, and priors of these
+    "share": (0.0, 1.0, "Beta"),
+    "power": (1.0, 2.0, "Uniform(1, 2)"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +143,15 @@ def _check_fit(name: str, prior: Prior, kind: Kind) -> None:
         raise SpecError(f"LKJ is a prior for correlations, not for `{name}`.")
     if prior.kind == "Decov" and kind != "sd":
         raise SpecError(f"Decov is a prior for standard deviations of groups, not for `{name}`.")
-    if kind == "share":
-        if prior.kind != "Beta" and not (prior.kind == "Uniform" and prior.arguments == (0.0, 1.0)):
-            raise SpecError(f"`{name}` is between 0 and 1, {prior} is not: use Beta.")
-        return
-    if kind == "power":
-        if prior.kind != "Uniform" or prior.arguments != (1.0, 2.0):
-            raise SpecError(f"`{name}` is between 1 and 2, {prior} is not: use Uniform(1, 2).")
+    if kind in INSIDE:
+        _check_inside(name, prior, *INSIDE[kind])
         return
     bounded = prior.is_positive or (prior.kind == "Uniform" and prior.arguments[0] >= 0.0)
     if kind != "coefficient" and not bounded:
         raise SpecError(f"`{name}` is positive, {prior} is not: use HalfNormal, HalfStudentT, Exponential or Gamma.")
+
+
+def _check_inside(name: str, prior: Prior, low: float, high: float, advice: str) -> None:
+    is_beta = prior.kind == "Beta" and (low, high) == (0.0, 1.0)
+    if not is_beta and not (prior.kind == "Uniform" and prior.arguments == (low, high)):
+        raise SpecError(f"`{name}` is between {low:g} and {high:g}, {prior} is not: use {advice}.")

@@ -196,6 +196,7 @@ def nbinom1_zero(xp: Namespace, _: Any, mu: Any, phi: Any) -> Any:
 
 
 def nbinom1_moments(y: Array, mu: Array) -> tuple[float]:
+    """Start of ``phi`` where the variance is ``mu (1 + phi)``."""
     return (float(np.clip(np.mean((y - mu) ** 2) / np.mean(mu) - 1.0, 0.05, 1e3)),)
 
 

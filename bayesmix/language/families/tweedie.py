@@ -1,9 +1,9 @@
 """Tweedie distributions with a power between 1 and 2: sums of a Poisson number of gamma variables, with zeros.
 
-``var y = phi mu^power``. With ``a = (2 - power) / (power - 1)`` and ``z = y^a (power - 1)^-a phi^-(1 + a) / (2 - power)``
-the density of ``y > 0`` is ``W(z) / y`` times the exponential family's part, ``W(z) = sum over j >= 1 of z^j / (j!
-Gamma(a j))``, Wright's Bessel function (Dunn and Smyth 2005, *Statistics and Computing* 15). SciPy has its values, not its
-derivatives by the power: the terms that count, around the largest one, are added up on the namespace.
+``var y = phi mu^power``. With ``a = (2 - power) / (power - 1)`` and ``z = y^a (power - 1)^-a phi^-(1 + a) / (2 -
+power)`` the density of ``y > 0`` is ``W(z) / y`` times the exponential family's part, ``W(z)`` the sum over ``j >= 1``
+of ``z^j / (j! Gamma(a j))``, Wright's Bessel function (Dunn and Smyth 2005, *Statistics and Computing* 15). SciPy has
+its values, not its derivatives by the power: the terms that count, around the largest one, are added up here.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from bayesmix.language.families.namespaces import Namespace
 
 DEVIATIONS = 9.0  # of terms on either side of the largest: the others are smaller by exp(-40)
 BESIDE = 15.0  # terms in any case, where these are few
+PRESETS = ("default", "flat", "brms", "bambi")
 MANY = 1e6  # variables from which on the sum is its integral to rounding
 
 

@@ -49,6 +49,11 @@ def check_residual(
             f"`{term}` correlates residuals of one sigma, `{additions}` says how large each is: leave one of them out."
             " Effects of one study that belong together are `(1 | study)`."
         )
+    if additions.weights:
+        raise SpecError(
+            f"`{term}` makes one density of all rows of a block, `weights({additions.weights})` is of single rows:"
+            f' leave one of them out. Variances are divided by weights="{additions.weights}".'
+        )
     if parts.get((0, 1)) is not None and parts[0, 1].bars:
         raise SpecError(
             f"`{term}` stands beside a formula of sigma with fixed effects alone, not `{parts[0, 1].bars[0]}`:"

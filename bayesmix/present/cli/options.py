@@ -32,9 +32,9 @@ FAMILIES = (  # a test holds that these are all
     "gaussian (default), student, skew_normal, exgaussian, asym_laplace, von_mises; gamma, lognormal,"
     " shifted_lognormal, weibull, exponential, inverse_gaussian, tweedie, hurdle_gamma, hurdle_lognormal; beta,"
     " zero_inflated_beta, zero_one_inflated_beta; binomial, bernoulli, betabinomial, zero_inflated_binomial; poisson,"
-    " negbinomial, nbinom1, genpois, geometric; truncated_poisson, truncated_negbinomial, truncated_nbinom1; hurdle_poisson,"
-    " hurdle_negbinomial, hurdle_nbinom1; zero_inflated_poisson, zero_inflated_negbinomial, zero_inflated_nbinom1;"
-    " cumulative, sratio, cratio, acat; categorical."
+    " negbinomial, nbinom1, genpois, geometric; truncated_poisson, truncated_negbinomial, truncated_nbinom1;"
+    " hurdle_poisson, hurdle_negbinomial, hurdle_nbinom1; zero_inflated_poisson, zero_inflated_negbinomial,"
+    " zero_inflated_nbinom1; cumulative, sratio, cratio, acat; categorical."
 )
 Family = Annotated[
     list[str] | None,

@@ -116,8 +116,10 @@ def test_pickled_and_saved(tmp_path):
         assert again.criterion == pytest.approx(fit.criterion, abs=1e-8)
 
 
-def test_one_density_of_several_responses_has_no_weights_of_one():
+def test_one_density_of_several_rows_or_responses_has_no_weights_of_one():
     data, _ = counted()
+    with pytest.raises(SpecError, match=r"`weights\(w\)` is of single rows"):
+        bmx.Model("y | weights(w) ~ x + ar(x, g)", data)
     with pytest.raises(SpecError, match=r"`weights\(w\)` is of `y` alone"):
         bmx.Model(["y | weights(w) ~ x", "x ~ 1"], data, rescor=True)
 
