@@ -44,6 +44,16 @@ def check_residual(
         )
     if additions.is_bounded:
         raise SpecError(f"`{term}` needs responses that are seen as they are, neither censored nor truncated.")
+    _check_beside(str(term), additions)
+    if parts.get((0, 1)) is not None and parts[0, 1].bars:
+        raise SpecError(
+            f"`{term}` stands beside a formula of sigma with fixed effects alone, not `{parts[0, 1].bars[0]}`:"
+            " leave one of them out."
+        )
+
+
+def _check_beside(term: str, additions: Additions) -> None:
+    """Raise `SpecError` for what is said of single rows beside a density of all rows of a block."""
     if additions.se:
         raise SpecError(
             f"`{term}` correlates residuals of one sigma, `{additions}` says how large each is: leave one of them out."
@@ -53,11 +63,6 @@ def check_residual(
         raise SpecError(
             f"`{term}` makes one density of all rows of a block, `weights({additions.weights})` is of single rows:"
             f' leave one of them out. Variances are divided by weights="{additions.weights}".'
-        )
-    if parts.get((0, 1)) is not None and parts[0, 1].bars:
-        raise SpecError(
-            f"`{term}` stands beside a formula of sigma with fixed effects alone, not `{parts[0, 1].bars[0]}`:"
-            " leave one of them out."
         )
 
 
