@@ -14,6 +14,7 @@ from bayesmix.errors import BayesmixError
 from bayesmix.inference.estimation.conditional_mode import generalized_problem
 from bayesmix.inference.estimation.generalized import MarginalLikelihood
 
+STEEP = 1e-2  # slope of an end that is no minimum
 MEANS = ["1", "x", "x + (1 | g)", "x + (x | g)", "x + (1 | g) + (1 | h)", "x + (1 | g)", "1 + (1 | g)"]
 OTHERS = ["x", "f", "x + f", "1 + (1 | g)", "x + (1 | g)", "1 + (1 | h)", "x + (x | g)"]
 SHARED = [("x + (1 |i| g)", "1 + (1 |i| g)"), ("x + (x |i| g)", "x + (1 |i| g)"), ("1 + (1 |i| g)", "f + (1 |i| g)")]
@@ -79,7 +80,12 @@ class Gap:
 
 
 def gap_of(seed: int, *, starts: int = 8) -> Gap:
-    """The estimate of a random problem beside the best of dispersed searches."""
+    """The estimate of a random problem beside the best of the minima to which dispersed searches lead.
+
+    Ends that are no minima do not count: where a conditional mode is about to be lost, Laplace's criterion falls
+    without a bound while its slope grows to 1e5 and more. By quadrature such points lie higher (159.8 where Laplace's
+    is 155.1, beside a minimum of 156.6), or have no value.
+    """
     problem = random_problem(seed)
     try:
         fit = problem.fit()
@@ -93,6 +99,6 @@ def gap_of(seed: int, *, starts: int = 8) -> Gap:
         )
         with np.errstate(all="ignore"):
             found = search(safe(objective), dispersed(fit, rng), 1e-6, 300)
-        if found.fun < best:
+        if found.fun < best and np.abs(found.jac).max() < STEEP:
             best, at = float(found.fun), found.x
     return Gap(problem, fit.criterion - best, fit, at)

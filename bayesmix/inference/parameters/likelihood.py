@@ -59,8 +59,11 @@ class Likelihood(ABC):
         """First and second derivatives by themselves."""
 
     @abstractmethod
-    def value(self, eta: Array, dispersion: Array) -> Array:
-        """Log densities ``(..., n)`` by themselves; ``dispersion`` broadcasts with them."""
+    def value(self, eta: Array, dispersion: Array, same: Sequence[int] = ()) -> Array:
+        """Log densities ``(..., n)`` by themselves; ``dispersion`` broadcasts with them.
+
+        Predictors ``same`` are the same along the first axis: functions of them alone are computed once.
+        """
 
     @abstractmethod
     def newton(self, eta: Array, dispersion: Array) -> tuple[Array, Array]:
@@ -99,7 +102,7 @@ class OnePredictor(Likelihood):
         return slopes_by_predictor(self.observed, self.link, self.outcome.y, eta, **self._rest(dispersion))
 
     @override
-    def value(self, eta: Array, dispersion: Array) -> Array:
+    def value(self, eta: Array, dispersion: Array, same: Sequence[int] = ()) -> Array:
         return density_by_predictor(self.observed, self.link, self.outcome.y, eta, **self._rest(dispersion))
 
     @override
@@ -152,11 +155,12 @@ class SeveralPredictors(Likelihood):
         return first.reshape(eta.shape), second
 
     @override
-    def value(self, eta: Array, dispersion: Array) -> Array:
+    def value(self, eta: Array, dispersion: Array, same: Sequence[int] = ()) -> Array:
         by_row = eta.reshape(*eta.shape[:-1], self.R, self.n)
+        own = [by_row[:1, ..., r, :] if r in same else by_row[..., r, :] for r in range(self.R)]
         total: Array = np.zeros(())
         for part in self.parts:
-            total = total + part.value([by_row[..., r, :] for r in part.places])
+            total = total + part.value([own[r] for r in part.places])
         return total
 
     @override

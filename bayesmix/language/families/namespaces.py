@@ -6,6 +6,7 @@ A density is a function of a namespace ``xp`` and of numbers that it takes as th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -82,9 +83,18 @@ def _powers(x: Array, order: int) -> list[Array]:
 
 
 def _gammaln(x: Array, order: int) -> list[Array]:
-    from scipy.special import gammaln, polygamma
+    from scipy.special import gammaln
 
-    return [gammaln(x), *(polygamma(k, x) for k in range(order))]
+    return [gammaln(x), *(_polygamma(k, x) for k in range(order))]
+
+
+def _polygamma(k: int, x: Array) -> Array:
+    """The digamma function and its derivatives; SciPy's own computes it and Hurwitz' zeta function at any order."""
+    from scipy.special import psi, zeta
+
+    if k == 0:
+        return np.asarray(psi(x))
+    return np.asarray((-1.0) ** (k + 1) * math.factorial(k) * zeta(k + 1.0, x))
 
 
 def _log_rising(x: Any, y: Any) -> Any:
@@ -98,18 +108,23 @@ def _rising(x: Array, y: Array, order: int) -> list[Array]:
         return _rising_of_small(x, y, order)
     if not np.any(is_small):
         return _rising_of_large(x, y, order)
-    small = _rising_of_small(np.minimum(x, STIRLING), y, order)
-    large = _rising_of_large(np.maximum(x, STIRLING), y, order)
-    return [np.where(is_small, one, other) for one, other in zip(small, large, strict=True)]
+    if np.broadcast_shapes(x.shape, y.shape) != x.shape:  # one number for many rows, of which both cost little
+        small = _rising_of_small(np.minimum(x, STIRLING), y, order)
+        large = _rising_of_large(np.maximum(x, STIRLING), y, order)
+        return [np.where(is_small, one, other) for one, other in zip(small, large, strict=True)]
+    y, found = np.broadcast_to(y, x.shape), np.empty((order + 1, *x.shape))
+    found[:, is_small] = _rising_of_small(x[is_small], y[is_small], order)
+    found[:, ~is_small] = _rising_of_large(x[~is_small], y[~is_small], order)
+    return list(found)
 
 
 def _rising_of_small(x: Array, y: Array, order: int) -> list[Array]:
-    from scipy.special import gammaln, polygamma
+    from scipy.special import gammaln
 
     value = gammaln(x + y) - gammaln(x) - y * np.log(x)
     x = np.maximum(x, TINY)
     powers = [y / x, -y / x**2, 2.0 * y / x**3][:order]
-    return [value, *(polygamma(k, x + y) - polygamma(k, x) - power for k, power in enumerate(powers))]
+    return [value, *(_polygamma(k, x + y) - _polygamma(k, x) - power for k, power in enumerate(powers))]
 
 
 def _rising_of_large(x: Array, y: Array, order: int) -> list[Array]:

@@ -126,6 +126,16 @@ def test_densities_are_scipys(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
+def test_predictors_that_are_the_same_are_taken_once(case: str) -> None:
+    likelihood, eta = of_case(case)
+    for r in range(likelihood.R):
+        moved = eta + 0.1
+        moved[r * N : (r + 1) * N] = eta[r * N : (r + 1) * N]
+        found = likelihood.value(np.stack([eta, moved]), ONE, [r])
+        np.testing.assert_allclose(found, [rows(case, eta), rows(case, moved)], rtol=1e-12)
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_derivatives_are_those_of_the_density(case: str) -> None:
     """Each order is the difference of the one before; the first of SciPy's density."""
     likelihood, eta = of_case(case)

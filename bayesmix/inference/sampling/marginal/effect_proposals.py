@@ -44,7 +44,7 @@ def propose(
     def batch(rows: slice, own: np.random.Generator) -> Proposed:
         return _propose(approximation, theta[rows], tries, own)
 
-    batches = list(_batches(approximation, len(theta)))
+    batches = list(_batches(approximation, len(theta), tries))
     return _together(
         draw_in_threads(batch, batches, rng, label="Drawing", progress=progress, interruptible=interruptible)
     )
@@ -59,8 +59,10 @@ def _together(parts: list[Proposed]) -> Proposed:
     )
 
 
-def _batches(approximation: GaussianApproximation, n: int) -> Iterator[slice]:
-    most = max(1, NUMBERS // (4 * approximation.size))
+def _batches(approximation: GaussianApproximation, n: int, tries: tuple[int, ...]) -> Iterator[slice]:
+    """Rows with several predictors take the densities of all effects of a level at once: of `level_proposals`."""
+    at_once = tries[0] if approximation.problem.likelihood.R > 1 else 1
+    most = max(1, NUMBERS // (4 * approximation.size * at_once))
     for rows in approximation.target.batches(n):
         for begin in range(rows.start, rows.stop, most):
             yield slice(begin, min(begin + most, rows.stop))

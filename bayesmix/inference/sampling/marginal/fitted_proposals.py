@@ -33,7 +33,10 @@ JOINT_DENSITIES = 10_000  # most densities of rows a proposal for that, half of 
 PILOT = 500  # proposals that measure the efficiency
 TOLD, TELLINGS = 1_000, 2  # proposals that a regression of their weights is made of, and most regressions at first
 REFINED = 3  # rounds of a mixture that has been fitted to weighted draws before
-GOOD = 0.45  # efficiency that will do
+GOOD = 0.45  # efficiency that will do ...
+BLOCKS_GOOD = (
+    0.6  # ... of rows with several predictors, where one more costs little, but for those made in large number
+)
 DENSITIES = 200_000  # most densities of rows a proposal that are tried for the sake of efficiency
 CHEAP = 3_000  # densities of rows, and numbers of one factorisation, a proposal up to which that many are made
 DEAR = 20_000  # numbers of one factorisation from which on polynomials fit the mixture
@@ -98,13 +101,17 @@ def fit_first(approximation: GaussianApproximation, point: PointEstimate, rng: n
 def _with_more(first: FittedProposal, ladder: Sequence[tuple[int, ...]], rng: np.random.Generator) -> FittedProposal:
     """As many proposals a level as are needed; where they do not help, the mixture is fitted to the model's density."""
     best = replace(first, efficiency=0.0)
+    rows = first.approximation
+    enough = BLOCKS_GOOD if rows.problem.likelihood.R > 1 and rows.size * np.prod(ladder[0]) > CHEAP else GOOD
     for tries in ladder:
         trial = replace(first, tries=tries)
         efficiency = _pilot(trial, PILOT, rng).efficiency
         if efficiency > best.efficiency:
             best = replace(trial, efficiency=efficiency)
-        if best.efficiency > GOOD:
-            return best
+        if best.efficiency > enough:
+            break
+    if best.efficiency > GOOD:
+        return best
     adapted = _adapted(best, rng, is_fitted=bool(first.approximation.target.explored.any()))
     return best if best.efficiency > adapted.efficiency else adapted
 
@@ -146,8 +153,7 @@ def with_telling(found: Weighted, rng: np.random.Generator, limit: float) -> Fit
     more = telling(gamma, found.log_weights, explored, most, limit)
     if (more == explored).all():
         return None
-    first = _refitted(found, old.exploring(more), rng)
-    return _adapted(first, rng, is_fitted=True, rounds=REFINED)
+    return _adapted(_refitted(found, old.exploring(more), rng), rng, is_fitted=True, rounds=REFINED)
 
 
 def with_more_tries(found: Weighted, rng: np.random.Generator) -> FittedProposal | None:

@@ -45,6 +45,7 @@ ROUNDS = 6
 STEPS, DRAWS = 14, 300  # rounds where each may go a part of the way; draws of the approximation in each round
 ENOUGH = 0.05  # relative fall of the spread of the remainder below which rounds stop ...
 SMALL = 1.0  # ... if it is this small; where it is not, it hides behind its noise that later rounds fit better
+LEVEL = 3  # rounds in turn that do not fall, after which the noise of their draws is all that is left
 LAX = 1.25  # how much larger the spread of a later round may be, noise again
 MARGIN = 5.0  # of log densities by quadratics of any sign over those by positive ones, beyond that at the estimate
 STEP = 1e-3  # of the differences of prior densities, in posterior standard deviations
@@ -107,9 +108,9 @@ class GaussianApproximation:
         last = [log_dispersion[:, None]] if self.is_joint and self.dispersion is not None else []
         return np.concatenate([*parts, *last], axis=1)
 
-    def remainder(self, eta: Array, log_dispersion: Array) -> Array:
-        """Log density of each row minus that of its approximation at ``eta (..., N)``, the offset not included."""
-        return self.rows.taken_from(log_density(self.problem, eta, log_dispersion), eta)
+    def remainder(self, eta: Array, log_dispersion: Array, same: Sequence[int] = ()) -> Array:
+        """Log density of each row minus that of its approximation at ``eta (..., N)``; see `log_density`."""
+        return self.rows.taken_from(log_density(self.problem, eta, log_dispersion, same), eta)
 
     def prior_remainder(self, shift: Array) -> Array:
         """Log prior density of fixed effects ``(B, p)``, deviations of `draw_fixed`, minus its approximation's."""
@@ -124,9 +125,9 @@ class GaussianApproximation:
         return total
 
 
-def log_density(problem: GeneralizedProblem, eta: Array, log_dispersion: Array) -> Array:
-    """Log density of each row at ``eta (..., n)``, the offset not included; ``log_dispersion (...,)``."""
-    return problem.value(eta + problem.offset, np.exp(log_dispersion)[..., None])
+def log_density(problem: GeneralizedProblem, eta: Array, log_dispersion: Array, same: Sequence[int] = ()) -> Array:
+    """Log density of each row at ``eta (..., n)`` without offset; ``log_dispersion (...,)``; see `Likelihood.value`."""
+    return problem.value(eta + problem.offset, np.exp(log_dispersion)[..., None], same)
 
 
 def coefficients(target: MarginalPosterior, shift: Array) -> Array:
@@ -238,18 +239,17 @@ def _by_steps(search: _Search, rows: RowQuadratics, fixed: list[tuple[float, flo
     """
     assert isinstance(rows, BlockQuadratics)
     best: GaussianApproximation | None = None
-    base = wanted = rows
-    share = 1.0
+    base, wanted, share, level = rows, rows, 1.0, 0  # the last: how many rounds in turn have not fallen
     for _ in range(STEPS):
         found = search.tried(base.towards(wanted, share), fixed)
-        spread = math.inf if found is None else found.approximation.spread
-        if found is None or not spread < (math.inf if best is None else LAX * best.spread):
+        if found is None or not found.approximation.spread < (math.inf if best is None else LAX * best.spread):
             share *= 0.5
             base = base if best is not None else base.projected()
             continue
-        falls = best is None or spread < (1.0 - ENOUGH) * best.spread
+        spread = found.approximation.spread
+        level = 0 if best is None or spread < (1.0 - ENOUGH) * best.spread else level + 1
         best = found.approximation if best is None or spread < best.spread else best
-        if not falls and best.spread < SMALL:
+        if level and (best.spread < SMALL or level == LEVEL):
             break
         following, fixed = search.next(found)
         assert isinstance(following, BlockQuadratics)

@@ -53,6 +53,8 @@ class LevelProposals:
         factor = self.approximation.target.problem.coordinates.factors[number]
         mean, root = given_later(self.factorisation, number, self.combination, later)
         tries = self.tries[number] if number < len(self.tries) else 1
+        if number == 0 and self.approximation.problem.likelihood.R > 1:
+            return self._pick_at_once(mean, root, tries, rest)
         trials, ratios = [], []
         for noise, excess in self._noise(number, mean, tries, tail_weight(factor.levels)):
             b = matrix_times(root, noise)
@@ -64,6 +66,23 @@ class LevelProposals:
             ratios.append(self._within(number, weights) + excess)
         taken, total = self._take(ratios)
         return [self._of(lower, number, taken, parts) for lower, parts in enumerate(zip(*trials, strict=True))], total
+
+    def _pick_at_once(self, mean: Array, root: Array, tries: int, rest: Array) -> tuple[list[Array], Array]:
+        """Pick effects ``(B, J, k)`` of the first factor by one density of all proposals.
+
+        Predictors that its effects do not move are the same in all of them: what is of those alone is computed once.
+        """
+        factor = self.approximation.target.problem.coordinates.factors[0]
+        pairs = zip(*self._noise(0, mean, tries, tail_weight(factor.levels)), strict=True)
+        noise, excess = (np.stack(parts) for parts in pairs)
+        b = matrix_times(root, noise)
+        b += mean
+        eta = effects_on_rows(factor.z, factor.codes, b)
+        eta += rest
+        z = factor.z.reshape(self.approximation.problem.likelihood.R, -1)
+        weights = self.approximation.remainder(eta, self.log_dispersion, np.flatnonzero(~z.any(axis=1)).tolist())
+        taken, total = self._take(list(self._within(0, weights) + excess))
+        return [self._of(0, 0, taken, b)], total
 
     def _noise(self, number: int, mean: Array, tries: int, cube: float) -> Iterator[tuple[Array, Array]]:
         """Whitened effects of each proposal, and log of standard normal over their density.
@@ -112,12 +131,12 @@ class LevelProposals:
             threshold = self.rng.random(top.shape) * sums[-1]
             return np.sum(sums[:-1] <= threshold, axis=0), np.log(sums[-1] / len(ratios)) + top
 
-    def _of(self, lower: int, upper: int, taken: Array, parts: Sequence[Array]) -> Array:
+    def _of(self, lower: int, upper: int, taken: Array, parts: Sequence[Array] | Array) -> Array:
         """Effects ``(B, J, k)`` of a lower factor that belong to the proposals taken by the levels of an upper one."""
         if len(parts) == 1:
             return parts[0]
         own = taken if lower == upper else taken[:, self._above(lower, upper)]
-        return np.take_along_axis(np.stack(parts), own[None, :, :, None], axis=0)[0]
+        return np.take_along_axis(np.asarray(parts), own[None, :, :, None], axis=0)[0]
 
     def _within(self, number: int, weights: Array) -> Array:
         """Sum log weights of rows, or of the levels of the factor before, within levels: ``(B, J)``."""

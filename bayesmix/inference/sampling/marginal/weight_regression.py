@@ -9,7 +9,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.inference.sampling.marginal.t_mixture import tempered
 
-TELLING = 0.05  # variance of the log weights, about the loss of efficiency, that a coefficient explains ...
+TELLING = 0.03  # variance of the log weights, about the loss of efficiency, that a coefficient explains ...
 HINTING = 0.01  # ... or, of very many weights whose tail is too heavy, hints at
 
 
