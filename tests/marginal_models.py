@@ -39,6 +39,7 @@ def simulated(seed: int = 3, n: int = 40) -> dict[str, Any]:
     x, z = rng.normal(3.0, 2.0, n), rng.normal(size=n)
     y = 1.0 + 0.5 * x + rng.normal(size=n) + np.array([int(label[1]) for label in groups["g"]])
     groups["f"] = [f"f{i % 3}" for i in range(n)]
+    groups["other"] = [f"g{(i * 3) // 2 % 5}" for i in range(n)]  # a second membership, now and then of the same level
     return {**groups, "x": x, "z": z, "y": y, "w": rng.uniform(0.5, 2.0, n), "off": rng.normal(size=n)}
 
 
@@ -58,6 +59,7 @@ DESIGNS: dict[str, dict[str, Any]] = {
     "heterogeneous autoregression": {"formula": "y ~ x + ar1(0 + f | g, hom = FALSE)", "priors": {"corr": "LKJ(2)"}},
     "homogeneous diagonal": {"formula": "y ~ x + diag(x + z | g, hom = TRUE)"},
     "related": {"formula": "y ~ x + (x | gr(g, cov = A)) + (1 | h)", "data2": {"A": RELATION}},
+    "memberships": {"formula": "y ~ x + (x | mm(g, other)) + (1 | h)"},
     "no intercept": {"formula": "y ~ 0 + x + (0 + x | g)"},
     "raw intercept prior": {"formula": "y ~ x + (1 | g)", "priors": {"Intercept": "Normal(1, 2)"}},
     "explored slope": {

@@ -18,9 +18,9 @@ from bayesmix.data.design.term import (
     Stratum,
     TermEncoder,
     checked,
-    cross,
     group_levels,
     labels_of,
+    levels_of,
 )
 from bayesmix.data.relation import Relation
 from bayesmix.errors import DataError, DesignError
@@ -44,13 +44,14 @@ def learn_terms(
         If levels are related by a matrix that is not given, or has not all of them.
     """
     _check_supported(bar)
-    keys, codes = cross([group_levels(text, variables) for text in bar.group])
+    memberships = bar.grouping if bar.grouping.function == "mm" else None
+    keys, codes = levels_of(bar.group, memberships, variables)
     levels = labels_of(keys)
     if bar.structure in SERIAL:
         for one in effects:
             _check_serial(bar, one.terms, variables)
     parts = tuple(EffectsEncoder(e.predictor, e.prefix, _learnt(bar, e.terms, variables)) for e in effects)
-    encoder = TermEncoder(bar.group, keys, levels, parts, bar.structure)
+    encoder = TermEncoder(bar.group, keys, levels, parts, bar.structure, memberships=memberships)
     encoder = checked(encoder)
     if bar.grouping.cov:
         encoder = _related(encoder, bar, relations)
@@ -68,8 +69,6 @@ def _learnt(bar: Bar, terms: Terms, variables: Mapping[str, Variable]) -> ModelM
 
 
 def _check_supported(bar: Bar) -> None:
-    if bar.grouping.function == "mm":
-        raise DesignError(f"`{bar}`: memberships of several levels at once are not supported.")
     if bar.grouping.dist != "gaussian":
         raise DesignError(f"`{bar}`: effects are normal; those with t distributions are not supported.")
 

@@ -27,7 +27,7 @@ def resize_levels(design: Design, group: str, count: int) -> Design:
     DesignError
         If the fixed effects are not identified by so few.
     """
-    design.check_independent("a study of more or fewer levels", "Vary the rows instead, or simulate the relation.")
+    design.check_independent("a study of more or fewer levels", "Simulate data of such a design instead.")
     if count < 2:
         raise SpecError(f"{count} level(s) of `{group}`: a spread among levels needs at least two.")
     _check_random(design, group)
@@ -49,6 +49,7 @@ def resize_rows(design: Design, group: str, count: int) -> Design:
     DesignError
         If the fixed effects are not identified by so few.
     """
+    design.check_independent("a study of more or fewer rows", "Simulate data of such a design instead.")
     if count < 1:
         raise SpecError(f"rows={count}: each level of `{group}` needs at least one.")
     level, own = _codes(design, find_term(design, group)), _predictors(design)

@@ -63,7 +63,8 @@ class Rows:
     def take(self, part: Array | slice, terms: Sequence[Term] | None = None) -> Rows:
         """Some of the rows; with ``terms`` in place of their own where these are coded anew."""
         at = part if self.R == 1 else self.stacked(part)
-        taken = [replace(term, z=term.z[at], codes=term.codes[at]) for term in self.terms] if terms is None else terms
+        own = (replace(term, z=term.z[term.places(at)], codes=term.codes[term.places(at)]) for term in self.terms)
+        taken = own if terms is None else terms
         return replace(
             self,
             X=self.X[at],

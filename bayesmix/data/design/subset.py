@@ -60,11 +60,11 @@ def as_new(design: Design, rows: Array, group: str) -> Design:
         if term.is_population:
             terms.append(replace(term, codes=term.codes[at], z=term.z[at]))
             continue
-        gone = np.setdiff1d(term.codes[at], term.codes[keep])
-        own = term.codes[at]
+        own, others = term.codes[term.places(at)], term.codes[term.places(keep)]
+        gone = np.setdiff1d(own, others)
         is_new = np.isin(own, gone) & term.is_independent
         codes = np.where(is_new | (term.group == group), -1 - own, own)
-        terms.append(replace(term, codes=codes, z=term.z[at]))
+        terms.append(replace(term, codes=codes, z=term.z[term.places(at)]))
     return design.take(rows, terms)
 
 
@@ -82,6 +82,7 @@ def _used(term: Term, keep: Array) -> tuple[Array, tuple[str, ...]]:
 
 
 def _recode(term: Term, rows: Array, position: Array, levels: tuple[str, ...]) -> Term:
-    codes = term.codes[rows]
+    at = term.places(rows)
+    codes = term.codes[at]
     coded = np.where(codes >= 0, position[np.maximum(codes, 0)], codes)
-    return replace(term, codes=coded, z=term.z[rows], levels=levels)
+    return replace(term, codes=coded, z=term.z[at], levels=levels)

@@ -11,9 +11,11 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.columns import Factor, Numeric, SmoothColumns, Variable, drop_unused, factor_of
 from bayesmix.data.design.matrix import ModelMatrix, assemble
+from bayesmix.data.design.memberships import member_levels, membership_weights
 from bayesmix.data.design.positions import Point, Positions
 from bayesmix.data.relation import Relation
 from bayesmix.errors import DataError, DesignError
+from bayesmix.language.formula.grouping import Grouping
 from bayesmix.language.formula.terms import Terms
 
 Key = tuple[str, ...]
@@ -38,11 +40,40 @@ class Term:
     is_population: bool = False  # a smooth's, of one level that all rows have: no grouping factor, known for new data
     relation: Relation | None = None  # of the levels, of which some may be without rows; None if independent
     positions: tuple[Point, ...] = ()  # where each effect stands, of structures by distance
+    slots: int = 1  # levels that a row is a member of: arrays have one membership after the other, ``slots N`` entries
 
     @property
     def is_independent(self) -> bool:
-        """Whether rows of different levels are."""
-        return self.relation is None
+        """Whether levels are, and each row of one of them."""
+        return self.relation is None and self.slots == 1
+
+    @property
+    def total(self) -> Array:
+        """Columns ``(N, k)`` of rows, summed over their memberships."""
+        return self.z if self.slots == 1 else self.z.reshape(self.slots, -1, self.z.shape[1]).sum(axis=0)
+
+    def places(self, rows: Array | slice) -> Array | slice:
+        """Where some of the rows stand in the arrays."""
+        if self.slots == 1:
+            return rows
+        n = len(self.codes) // self.slots
+        own = np.arange(n)[rows]
+        return np.concatenate([own + slot * n for slot in range(self.slots)])
+
+    def over_slots(self, values: Array) -> Array:
+        """Sums ``(..., N)`` over the memberships of each row, of values ``(..., slots N)``."""
+        if self.slots == 1:
+            return values
+        return np.asarray(values.reshape(*values.shape[:-1], self.slots, -1).sum(axis=-2))
+
+    def spread(self, matrix: Array) -> Array:
+        """Variance ``(..., N)`` of the effects on each row, of covariances ``(..., k, k)`` of a level's effects."""
+        if self.slots == 1:
+            own = np.einsum("nk,...kl,nl->...n", self.z, matrix, self.z)
+            return np.asarray(own if self.relation is None else own * self.variances)
+        z, codes = (part.reshape(self.slots, -1, *part.shape[1:]) for part in (self.z, self.codes))
+        same = codes[:, None] == codes
+        return np.asarray(np.einsum("abn,ank,...kl,bnl->...n", same, z, matrix, z, optimize=True))
 
     @property
     def is_related(self) -> bool:
@@ -62,7 +93,7 @@ class Term:
 
     def observed(self) -> Term:
         """The same with the levels that have rows, as if they were independent; itself where all have."""
-        if self.relation is None:
+        if self.is_independent:
             return self
         used, codes = np.unique(self.codes, return_inverse=True)
         levels = tuple(self.levels[code] for code in used)
@@ -137,6 +168,7 @@ class TermEncoder:
     structure: str
     smooth: str = ""  # name of the standard deviation of a smooth
     relation: Relation | None = None  # of the levels
+    memberships: Grouping | None = None  # what is said of them where a row is of a level of each factor
     stratum: Stratum | None = None  # of rows, if not all
 
     @property
@@ -147,12 +179,14 @@ class TermEncoder:
     @property
     def group(self) -> str:
         """Name of the grouping factor; of a smooth without one, its own."""
+        if self.memberships is not None:
+            return self.memberships.name(self.factors)
         return ":".join(text.strip("`") for text in self.factors) or self.smooth
 
     @property
-    def texts(self) -> tuple[str, ...]:
-        """Expressions that say which level a row is of."""
-        return self.factors
+    def slots(self) -> int:
+        """Levels that a row is a member of."""
+        return 1 if self.memberships is None else len(self.factors)
 
     @property
     def effects(self) -> tuple[str, ...]:
@@ -175,7 +209,8 @@ class TermEncoder:
         """Expressions that the effects on some predictors are made of."""
         own = [part for part in self.parts if part.predictor in predictors]
         between = (self.stratum.factor,) if self.stratum is not None and own else ()
-        return tuple(name for part in own for name in part.used) + between
+        weights = self.memberships.weights if self.memberships is not None and own else ()
+        return (*(name for part in own for name in part.used), *between, *weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +273,14 @@ def make_term(
     if encoder.is_population:
         codes, unseen = np.zeros(n, dtype=np.intp), tuple[str, ...]()
     else:
-        codes, unseen = _codes(encoder, variables) if has_levels else (np.full(n, -1, dtype=np.intp), ())
+        new = np.repeat(-1 - np.arange(encoder.slots, dtype=np.intp), n)  # of each membership another
+        codes, unseen = _codes(encoder, variables) if has_levels else (new, ())
     z = _columns(encoder, variables, n, predictors)
+    if encoder.memberships is not None:
+        if R > 1 or encoder.predictors != {0}:
+            raise DesignError(f"`{encoder.group}`: rows with several linear predictors are members of one level each.")
+        weights = membership_weights(encoder.memberships, encoder.slots, variables, n)
+        z = np.tile(z, (encoder.slots, 1)) * weights[:, None]
     if encoder.stratum is not None:
         z = z * np.tile(_is_in(encoder.stratum, variables), R)[:, None]
     return Term(
@@ -250,12 +291,13 @@ def make_term(
         z,
         encoder.structure,
         unseen,
-        tuple(number for part in encoder.parts for number in part.matrix.numeric) if encoder.stratum is None else (),
+        _numeric(encoder),
         _owners(encoder) if encoder.predictors != {0} or R > 1 else (),
         encoder.smooth,
         encoder.is_population,
         encoder.relation,
         encoder.positions,
+        encoder.slots,
     )
 
 
@@ -263,6 +305,13 @@ def _is_in(stratum: Stratum, variables: Mapping[str, Variable]) -> Array:
     """Whether each row is of the level of a factor between levels."""
     factor = group_levels(stratum.factor, variables)
     return np.array([level == stratum.level for level in factor.levels], bool)[factor.codes]
+
+
+def _numeric(encoder: TermEncoder) -> tuple[bool, ...]:
+    """Which columns are centred by priors: not those with zeros elsewhere, or of memberships."""
+    if encoder.stratum is not None or encoder.memberships is not None:
+        return ()
+    return tuple(number for part in encoder.parts for number in part.matrix.numeric)
 
 
 def _owners(encoder: TermEncoder) -> tuple[int, ...]:
@@ -285,7 +334,7 @@ def _columns(encoder: TermEncoder, variables: Mapping[str, Variable], n: int, pr
 
 def _codes(encoder: TermEncoder, variables: Mapping[str, Variable]) -> tuple[Array, tuple[str, ...]]:
     """The code of each row, and the labels of levels that were not seen."""
-    found, codes = cross([group_levels(text, variables) for text in encoder.factors])
+    found, codes = levels_of(encoder.factors, encoder.memberships, variables)
     if found == encoder.keys:
         return codes, ()
     position = {key: j for j, key in enumerate(encoder.keys)}
@@ -293,6 +342,14 @@ def _codes(encoder: TermEncoder, variables: Mapping[str, Variable]) -> tuple[Arr
     position |= {key: -1 - j for j, key in enumerate(unseen)}
     labels = labels_of((*encoder.keys, *unseen))[len(encoder.keys) :]
     return np.array([position[key] for key in found], dtype=np.intp)[codes], labels
+
+
+def levels_of(
+    factors: Sequence[str], memberships: Grouping | None, variables: Mapping[str, Variable]
+) -> tuple[tuple[Key, ...], Array]:
+    """The levels that occur, and each row's; of memberships one factor's after the other's."""
+    own = [group_levels(text, variables) for text in factors]
+    return cross(own) if memberships is None else member_levels(own)
 
 
 def group_levels(text: str, variables: Mapping[str, Variable]) -> Factor:

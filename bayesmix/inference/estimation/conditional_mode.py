@@ -152,14 +152,14 @@ def add_effects(coordinates: Coordinates, b: Sequence[Array]) -> Array:
     """Contribution of random effects ``(..., J, k)`` per factor to the linear predictor: ``(..., n)``."""
     total: Array = np.zeros(len(coordinates.X))
     for factor, effects in zip(coordinates.factors, b, strict=True):
-        total = total + np.einsum("nk,...nk->...n", factor.z, effects[..., factor.codes, :])
+        total = total + factor.over_slots(np.einsum("nk,...nk->...n", factor.z, effects[..., factor.codes, :]))
     return total
 
 
 def project(coordinates: Coordinates, rows: Array) -> list[Array]:
     """``Z_f' rows`` for each factor, ``rows (..., n)``: ``(..., J, k)``."""
     pairs = zip(coordinates.pattern.rows, coordinates.factors, strict=True)
-    return [pattern.sum_rows(factor.z * rows[..., None]) for pattern, factor in pairs]
+    return [pattern.sum_rows(factor.z * factor.of_rows(rows)[..., None]) for pattern, factor in pairs]
 
 
 def _penalised(problem: GeneralizedProblem, eta: Array, u: Sequence[Array], dispersion: float) -> float:

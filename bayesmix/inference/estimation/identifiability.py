@@ -222,6 +222,8 @@ def _pure_levels(part: MeanPart, values: Parameters) -> list[str]:
         return []
     sentences = []
     for whole, sd in zip(part.terms, part.of_terms(values.sd), strict=True):
+        if whole.slots > 1:  # no outcome is one level's alone
+            continue
         term = whole.observed()
         levels = len(term.levels)
         successes = np.bincount(term.codes, part.y, levels)
@@ -242,9 +244,11 @@ def _endless_spread(design: Design, part: MeanPart, point: PointEstimate) -> lis
     sentences = []
     named = part.of_terms([np.array(own) for own in sd_names(design.terms)])
     for whole, sd, names in zip(part.terms, part.of_terms(point.parameters.sd), named, strict=True):
+        if whole.slots > 1:
+            continue
         term = whole.observed()
         rows = float(np.median(np.bincount(term.codes, part.trials, len(term.levels))))
-        spread = np.broadcast_to(sd, len(term.effects)) * np.sqrt(np.mean(term.z**2, axis=0))
+        spread = np.broadcast_to(sd, len(term.effects)) * np.sqrt(np.mean(term.total**2, axis=0))
         if spread.max() > ENDLESS_SD and rows < MANY_ROWS:
             e = min(int(np.argmax(spread)), len(names) - 1)
             sentences.append(_endless(point, str(names[e]), float(sd[e]), term.group, part.link))

@@ -97,6 +97,8 @@ def _equations(problem: LinearProblem) -> Array:
         M[place, -1] = M[-1, place] = _own(factors[f], D.sum(axis=0) - np.einsum("jap,jbp->ab", B[f], B[f]))
     for pair, C in zip(working.pattern.pairs, products.C, strict=True):
         f, g = pair.first, pair.second
+        if f == g:  # of rows of several levels: what they share is left out of a start
+            continue
         own = _products(C, B[f][pair.i], B[g][pair.j], (factors[f], factors[g]))
         M[places[f], places[g]] = own + far[f] @ far[g].T
         M[places[g], places[f]] = M[places[f], places[g]].T

@@ -44,5 +44,5 @@ class PointEstimate:
         """Linear predictor of each row of the design that was fitted, offset included: ``(n,)``."""
         eta = design.X @ self.beta + design.offset
         for term, b in zip(design.terms, self.b, strict=True):
-            eta = eta + np.sum(term.z * b[term.codes], axis=1)
+            eta = eta + term.over_slots(np.sum(term.z * b[term.codes], axis=1))
         return np.asarray(eta)

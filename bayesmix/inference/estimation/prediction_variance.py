@@ -61,10 +61,7 @@ def variance_function(design: Design, spec: ModelSpec, point: PointEstimate, row
         return combination_variance(design, spec, point, rows, np.eye(len(rows.X)))
     working, scale, n, m = point.coordinates, _scale(spec, point), design.n, len(rows.X)
     new = _factors(point, rows)
-    both = [
-        Factor(_joined(old.codes, own.codes, n), _joined(old.z, own.z, n, fill=0.0), old.levels, old.relation)
-        for old, own in zip(working.factors, new, strict=True)
-    ]
+    both = [_with_rows(old, own, n) for old, own in zip(working.factors, new, strict=True)]
     pattern = incidence(both)
     symbolic = plan(pattern)
     weights = _weights(design, spec, point)
@@ -80,6 +77,20 @@ def variance_function(design: Design, spec: ModelSpec, point: PointEstimate, row
         return scale * np.maximum(total, 0.0)
 
     return variance
+
+
+def _with_rows(old: Factor, new: Factor, n: int) -> Factor:
+    """A factor with further rows after its ``n``."""
+    if old.slots == 1:
+        return replace(old, codes=_joined(old.codes, new.codes, n), z=_joined(old.z, new.z, n, fill=0.0))
+    pairs = ((old.codes, new.codes), (old.z, new.z))
+    codes, z = (
+        np.concatenate(
+            [part for slot in zip(np.split(a, old.slots), np.split(b, old.slots), strict=True) for part in slot]
+        )
+        for a, b in pairs
+    )
+    return replace(old, codes=codes, z=z)
 
 
 def _joined(stacked: Array, new: Array, n: int, *, fill: float | None = None) -> Array:
@@ -135,7 +146,7 @@ def _products(design: Design, spec: ModelSpec, point: PointEstimate) -> Callable
 
 def _combined(factor: Factor, weights: Array) -> Array:
     """Coefficients of the effects of each level in one combination of the rows: ``(J, k)``."""
-    columns = (weights[:, None] * factor.z).T
+    columns = (factor.of_rows(weights)[:, None] * factor.z).T
     return np.column_stack([np.bincount(factor.codes, column, factor.levels) for column in columns])
 
 
@@ -168,8 +179,8 @@ def _factors(point: PointEstimate, rows: NewRows) -> list[Factor]:
     factors = []
     for number, old in enumerate(working.factors):
         members = [t for t, place in enumerate(working.places) if place.factor == number]
-        z = np.zeros((len(rows.X), old.k))
+        z = np.zeros((old.slots * len(rows.X), old.k))
         for t in members:
             z[:, working.places[t].columns] = rows.terms[t].z @ working.C[t]
-        factors.append(Factor(rows.terms[members[0]].codes, z, old.levels, old.relation))
+        factors.append(Factor(rows.terms[members[0]].codes, z, old.levels, old.relation, old.slots))
     return factors

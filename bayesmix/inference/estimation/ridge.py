@@ -53,7 +53,7 @@ def ridges(design: Design, working: Coordinates, *, has_residual: bool) -> list[
 
 def _is_independent(working: Coordinates, t: int) -> bool:
     """Whether the levels of a term are: what relates others tells them apart where the rows alone would not."""
-    return working.pattern.relations[working.places[t].factor] is None
+    return working.pattern.is_independent(working.places[t].factor)
 
 
 def _generic(structure: Structure) -> Array:

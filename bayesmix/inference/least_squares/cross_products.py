@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.inference.least_squares.incidence import Factor, Incidence, Segments
+from bayesmix.inference.least_squares.incidence import Factor, Incidence, Pair, Segments
 from bayesmix.inference.least_squares.row_weights import weigh_columns
 
 MANY = 100  # pairs of columns up to which sums run over all groups at once, pair by pair
@@ -35,12 +35,35 @@ def moments(pattern: Incidence, factors: Sequence[Factor], columns: Array, weigh
     columns : (N, c) array, fixed-effect columns and response side by side.
     weights : of rows, see `row_weights`; None for ones.
     """
-    weighted = [factor.z if weights is None else weigh_columns(weights, factor.z) for factor in factors]
-    D = tuple(_block_sums(rows, wz, f.z) for rows, wz, f in zip(pattern.rows, weighted, factors, strict=True))
-    C = tuple(_block_sums(pair.rows, weighted[pair.first], factors[pair.second].z) for pair in pattern.pairs)
-    B = tuple(_block_sums(rows, wz, columns) for rows, wz in zip(pattern.rows, weighted, strict=True))
+    weighted = [factor.z if weights is None else _weighed(weights, factor) for factor in factors]
+    D = tuple(_squares(pattern, f, wz, factor.z) for f, (wz, factor) in enumerate(zip(weighted, factors, strict=True)))
+    C = tuple(_pair_sums(pair, weighted[pair.first], factors[pair.second].z) for pair in pattern.pairs)
+    B = tuple(
+        _block_sums(rows, wz, np.tile(columns, (factor.slots, 1)) if factor.slots > 1 else columns)
+        for rows, wz, factor in zip(pattern.rows, weighted, factors, strict=True)
+    )
     scaled = columns if weights is None else weigh_columns(weights, columns)
     return Moments(D, C, B, np.swapaxes(scaled, -1, -2) @ columns, columns.shape[-2])
+
+
+def _weighed(weights: Array, factor: Factor) -> Array:
+    return weigh_columns(weights if factor.slots == 1 else factor.of_rows(weights), factor.z)
+
+
+def _squares(pattern: Incidence, f: int, left: Array, right: Array) -> Array:
+    """``Z_f'W Z_f`` of each level."""
+    own = pattern.squares[f]
+    if own is None:
+        return _block_sums(pattern.rows[f], left, right)
+    return _block_sums(own.sums, left[..., own.left, :], right[..., own.right, :])
+
+
+def _pair_sums(pair: Pair, left: Array, right: Array) -> Array:
+    """``Z_f'W Z_g`` of each combination of levels."""
+    if pair.entries is None:
+        return _block_sums(pair.rows, left, right)
+    first, second = pair.entries
+    return _block_sums(pair.rows, left[..., first, :], right[..., second, :])
 
 
 def with_last_column(
@@ -56,7 +79,8 @@ def with_last_column(
     weighted = weights * last
     B = []
     for rows, factor, own in zip(pattern.rows, factors, products.B, strict=True):
-        sums = np.stack([rows.sum(weighted * z) for z in factor.z.T], axis=-1)
+        of_members = factor.of_rows(weighted)
+        sums = np.stack([rows.sum(of_members * z) for z in factor.z.T], axis=-1)
         before = np.broadcast_to(own[..., :-1], (*sums.shape, X.shape[1]))
         B.append(np.concatenate([before, sums[..., None]], axis=-1))
     XX = np.tile(products.XX, (len(last), 1, 1))
@@ -94,14 +118,30 @@ def leverages(
 
     Of rows with one predictor the blocks may have leading axes.
     """
-    N = len(factors[0].codes) if factors else 0
+    N = len(factors[0].codes) // factors[0].slots if factors else 0
     total: Array = np.zeros((N or 1) if R == 1 else (R, R, N // R or 1))
-    for factor, block in zip(factors, D, strict=True):
-        total = total + forms(factor.z, _of_rows(block, factor.codes), factor.z, R)
+    for factor, block, own in zip(factors, D, pattern.squares, strict=True):
+        if own is None:
+            total = total + forms(factor.z, _of_rows(block, factor.codes), factor.z, R)
+        else:
+            total = total + _of_products(
+                factor.z[own.left], block[..., own.level, :, :], factor.z[own.right], own.left, N
+            )
     for pair, block in zip(pattern.pairs, C, strict=True):
+        if pair.entries is not None:
+            left, right = pair.entries
+            z = factors[pair.first].z[left], factors[pair.second].z[right]
+            total = total + 2.0 * _of_products(z[0], block[..., pair.member, :, :], z[1], left, N)
+            continue
         form = forms(factors[pair.first].z, block[..., pair.member, :, :], factors[pair.second].z, R)
         total = total + (2.0 * form if R == 1 else form + np.swapaxes(form, 0, 1))
     return total
+
+
+def _of_products(left: Array, blocks: Array, right: Array, entry: Array, n: int) -> Array:
+    """Bilinear forms of memberships, summed by the row ``(..., n)`` that the left one is of."""
+    products = _products(left, np.einsum("...nab,nb->...na", blocks, right), 1)
+    return Segments.of(entry % n, n).sum(products)
 
 
 def column_leverages(factors: Sequence[Factor], X: Array, B: Sequence[Array], S: Array, *, R: int = 1) -> Array:
@@ -114,7 +154,9 @@ def column_leverages(factors: Sequence[Factor], X: Array, B: Sequence[Array], S:
     """
     total = _products(X, X @ S, R)
     for factor, block in zip(factors, B, strict=True):
-        form = forms(factor.z, _of_rows(block, factor.codes), X, R)
+        of_members = np.tile(X, (factor.slots, 1)) if factor.slots > 1 else X
+        form = forms(factor.z, _of_rows(block, factor.codes), of_members, R)
+        form = factor.over_slots(form) if R == 1 else form
         total = total + (2.0 * form if R == 1 else form + np.swapaxes(form, 0, 1))
     return total
 

@@ -117,7 +117,7 @@ def coordinates(design: Design, units: Sequence[float] | None = None) -> Coordin
             offset += k
         z = np.hstack([design.terms[t].z @ changes[t] for t in members])
         first = design.terms[members[0]]
-        factors.append(Factor(first.codes, z, len(first.levels), first.relation))
+        factors.append(Factor(first.codes, z, len(first.levels), first.relation, first.slots))
     pattern = incidence(factors, R=design.R)
     ordered = tuple(place for _, place in sorted(places, key=lambda pair: pair[0]))
     return Coordinates(X, T, tuple(factors), ordered, changes, structures, pattern, plan(pattern))

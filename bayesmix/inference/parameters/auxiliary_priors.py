@@ -71,7 +71,7 @@ def _own(alone: Prior, link: Link, design: Design, levels: Array) -> Defaults:
     columns = zip((centre * levels + 0.0).tolist(), design.X.T, strict=True)  # never -0
 
     def sd(term: Term, e: int) -> Prior:
-        return Prior("Exponential", (column_scale(term.z[:, e]),))
+        return Prior("Exponential", (column_scale(term.total[:, e]),))
 
     return Defaults(
         intercept=Prior("Flat") if alone.is_flat else Prior("Normal", (centre, spread)),

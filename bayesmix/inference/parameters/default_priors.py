@@ -98,7 +98,7 @@ def _own(spec: ModelSpec, design: Design, levels: Array, *, centre: float, sprea
     columns = zip((centre * levels + 0.0).tolist(), design.X.T, strict=True)  # never -0
 
     def sd(term: Term, e: int) -> Prior:
-        return Prior("Exponential", (column_scale(term.z[:, e]) / spread,))
+        return Prior("Exponential", (column_scale(term.total[:, e]) / spread,))
 
     sigma, shape = Prior("Exponential", (1.0 / spread,)), Prior("Gamma", (2.0, 0.1))
     return Defaults(
@@ -193,7 +193,7 @@ def _bambi(spec: ModelSpec, design: Design) -> Defaults:
 
     def sd(term: Term, e: int) -> Prior:
         intercept = term.effects[e] == "Intercept"
-        return Prior("HalfNormal", (inflated if intercept else 2.5 * spread / _spread(term.z[:, e]),))
+        return Prior("HalfNormal", (inflated if intercept else 2.5 * spread / _spread(term.total[:, e]),))
 
     return Defaults(
         intercept=Prior("Normal", (0.0, 1.5) if shares else (mean, inflated)),

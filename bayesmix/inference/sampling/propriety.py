@@ -94,7 +94,7 @@ def _told(X: Array, term: Term, silent: Array) -> Array:
     counts = []
     for e in range(k):
         Z = np.zeros((len(X), J))
-        Z[np.arange(len(X)), term.codes] = term.z[:, e]
+        np.add.at(Z, (np.tile(np.arange(len(X)), term.slots), term.codes), term.z[:, e])
         left = np.linalg.svd(Z - Q @ (Q.T @ Z), compute_uv=False)
         counts.append(int(np.sum(left > RANK * np.linalg.norm(Z, 2))))
     return np.array(counts) - silent
@@ -107,6 +107,8 @@ def _silent_levels(design: Design, family: Family, one: Predictor | Auxiliary, t
     of it, or none.
     """
     y, link = design.y, one.link
+    if term.slots > 1:  # no outcome is one level's alone
+        return 0
     if family.levels:
         own = one.parameter + 1.0
         ends = (y == 0.0, y == len(family.levels) - 1.0) if family.is_ordered else (y == own, y != own)

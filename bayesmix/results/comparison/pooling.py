@@ -10,7 +10,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.errors import SpecError
 from bayesmix.language.arguments import explained
-from bayesmix.results.fits.linear_predictor import GroupEffects, coefficient_columns, coefficients, find_group
+from bayesmix.results.fits.linear_predictor import GroupEffects, codes_of, coefficient_columns, coefficients, find_group
 from bayesmix.results.fits.marginal_summary import describe
 from bayesmix.results.fits.named_fits import by_method, named_fits
 from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
@@ -58,7 +58,7 @@ def pooling(
     chosen = find_group(design, group)
     levels, names = chosen.levels, coefficient_columns(design, chosen)
     index = pd.MultiIndex.from_product([levels, names], names=[chosen.group, "effect"])
-    codes = design.terms[chosen.terms[0]].codes[: design.n]
+    codes = codes_of(design, chosen)
     table = pd.DataFrame({"rows": np.repeat(np.bincount(codes, minlength=len(levels)), len(names))}, index=index)
     whole = regression(first, np.ones(len(design.y), bool))
     alone = [regression(first, codes == level) for level in range(len(levels))]

@@ -124,7 +124,7 @@ def _near_zero(fit: PosteriorRecord) -> Iterator[Finding]:
     changes = [centring(term, fit.design.layout.prefixes) for term in fit.design.terms]
     terms, sds = at_means(fit.design, changes).terms, to_means(replace(fit.values, b=()), changes).sd
     for term, sd in zip(terms, sds, strict=True):
-        size = np.sqrt(np.sum(term.z**2, axis=0) / fit.design.n)
+        size = np.sqrt(np.sum(term.total**2, axis=0) / fit.design.n)
         for e, effect in enumerate(term.effects):
             r = next(r for r in range(fit.design.R) if e in term.columns_of(r))
             share = float(np.mean(sd[..., e] * size[e] < SMALL * noise[r]))

@@ -60,7 +60,15 @@ def find_group(design: Design, name: str | None) -> GroupEffects:
 
 
 def codes_of(design: Design, group: GroupEffects) -> Array:
-    """Level of each row ``(n,)``."""
+    """Level of each row ``(n,)``.
+
+    Raises
+    ------
+    SpecError
+        If rows are of several.
+    """
+    if design.terms[group.terms[0]].slots > 1:
+        raise SpecError(f"Rows are members of several levels of `{group.group}`: none of them is a level's alone.")
     return design.terms[group.terms[0]].codes[: design.n]
 
 
@@ -155,7 +163,7 @@ def linear_predictor(
         known = np.maximum(term.codes, 0)  # codes of unseen levels may lie below minus the number of levels
         z = np.where(term.codes >= 0, term.z.T, 0.0)
         for e, column in enumerate(z):
-            eta += column * np.take(b[..., e], known, axis=-1)
+            eta += term.over_slots(column * np.take(b[..., e], known, axis=-1))
     return eta
 
 
@@ -197,8 +205,7 @@ def population_variance(terms: Sequence[Term], values: Parameters) -> Array:
     """Variance of the random part of the linear predictor in a new group: ``(..., n)``, ``z' Sigma z`` summed."""
     total: Array = np.zeros(())
     for term, sd, corr in zip(terms, values.sd, values.corr, strict=True):
-        own = np.einsum("nk,...kl,nl->...n", term.z, covariance(sd, corr), term.z)
-        total = total + (own if term.relation is None else own * term.variances)
+        total = total + term.spread(covariance(sd, corr))
     return total
 
 

@@ -128,7 +128,7 @@ def _beyond_fixed(
     added : rows of each term whose effects are new, and the terms that vary between new observations; None for means.
     """
     drawn, averaged = added
-    known = [term.codes >= 0 for term in own] or [np.zeros(len(rows.X), bool) for _ in rows.terms]
+    known = [term.codes >= 0 for term in own] or [np.zeros(len(term.codes), bool) for term in rows.terms]
     estimated, new = _estimated(fit, rows, without_z(own, known) if own else ()), without_z(rows.terms, drawn)
 
     def total(at: PointEstimate) -> Array:

@@ -155,7 +155,7 @@ def _new_groups(terms: Sequence[Term], drawn: Sequence[Array], values: Parameter
     """One draw of the effects for each level that has rows to draw, shared by these rows: ``(..., n)``."""
     if not any(rows.any() for rows in drawn):
         return np.zeros(())
-    total = np.zeros((*values.lead, len(drawn[0])))
+    total = np.zeros((*values.lead, len(drawn[0]) // terms[0].slots))
     for t, (term, rows, sd, corr) in enumerate(zip(terms, drawn, values.sd, values.corr, strict=True)):
         levels, level = np.unique(term.codes[rows], return_inverse=True)
         if not len(levels):
@@ -163,8 +163,10 @@ def _new_groups(terms: Sequence[Term], drawn: Sequence[Array], values: Parameter
         root = cholesky_psd(covariance(sd, corr))
         spherical = _spherical(term, levels, (*values.lead, sd.shape[-1]), [seed, t])
         b = spherical @ np.swapaxes(root, -1, -2)
+        own = total if term.slots == 1 else np.zeros((*values.lead, len(rows)))
         for e, column in enumerate(term.z[rows].T):
-            total[..., rows] += column * np.take(b[..., e], level, axis=-1)
+            own[..., rows] += column * np.take(b[..., e], level, axis=-1)
+        total = own if term.slots == 1 else total + term.over_slots(own)
     return total
 
 

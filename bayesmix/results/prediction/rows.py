@@ -154,5 +154,6 @@ def all_terms(design: Design, coded: Rows) -> tuple[Term, ...]:
         if rest and rest[0].group == term.group:
             terms.append(rest.pop(0))
         else:
-            terms.append(replace(term, z=np.zeros((n, len(term.effects))), codes=np.zeros(n, dtype=np.intp)))
+            size = term.slots * n
+            terms.append(replace(term, z=np.zeros((size, len(term.effects))), codes=np.zeros(size, dtype=np.intp)))
     return tuple(terms)

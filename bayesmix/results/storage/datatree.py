@@ -14,7 +14,7 @@ from bayesmix.inference.parameters.natural_scale import reported
 from bayesmix.inference.parameters.priors_in_force import log_prior
 from bayesmix.inference.sampling.nuts.pymc_model import level_dim
 from bayesmix.language.formula.vocabulary import STRUCTURES
-from bayesmix.results.fits.linear_predictor import GroupEffects, groups, number_names, of_group
+from bayesmix.results.fits.linear_predictor import GroupEffects, codes_of, groups, number_names, of_group
 from bayesmix.results.prediction.simulation import posterior_predictive
 
 if TYPE_CHECKING:
@@ -196,7 +196,8 @@ def _constants(posterior: PosteriorRecord) -> xr.Dataset:
         if outcome.has_trials:
             variables[f"trials{of}"] = ("obs", outcome.trials)
     for group in groups(design):
-        variables[f"level_{group.group}"] = ("obs", design.terms[group.terms[0]].codes[: design.n])
+        if design.terms[group.terms[0]].slots == 1:
+            variables[f"level_{group.group}"] = ("obs", codes_of(design, group))
     coords: dict[str, Any] = {"obs": design.rows, "fixed": design.layout.coefficients}
     if design.R > 1:
         coords["predictor"] = [prefix.removesuffix("_") or "mu" for prefix in design.layout.prefixes]

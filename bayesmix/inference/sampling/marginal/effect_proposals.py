@@ -123,7 +123,7 @@ def _propose_inside(
     nested = factorisation.plan.nested
     rest = (target.problem.beta_ols + shift) @ working.X.T
     for factor, effects in zip(working.factors[nested:], later, strict=True):
-        rest += effects_on_rows(factor.z, factor.codes, effects)
+        rest += effects_on_rows(factor.z, factor.codes, effects, factor.slots)
     chosen, weights = proposals.pick(nested - 1, later, rest)
     value = value + weights.sum(axis=-1) + correction + approximation.prior_remainder(shift)
     value = value + _by_dispersion(target, theta, log_dispersion)

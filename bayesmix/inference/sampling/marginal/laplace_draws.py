@@ -39,7 +39,7 @@ def around(
     centre = whole @ (information @ (inverse @ point.beta) + K.T @ (precision * mean))
     eta = (centre + _normal(whole, (n,), rng)) @ point.coordinates.X.T
     for term, b, cov in zip(design.terms, point.b, point.b_cov, strict=True):
-        eta += effects_on_rows(term.z, term.codes, b + _normal(cov, (n, len(b)), rng))
+        eta += effects_on_rows(term.z, term.codes, b + _normal(cov, (n, len(b)), rng), term.slots)
     return np.asarray(eta)
 
 

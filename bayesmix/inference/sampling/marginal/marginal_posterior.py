@@ -116,6 +116,8 @@ class MarginalPosterior:
         working = self.problem.coordinates
         total = sum(J * k * (3 * k + self.problem.p + 1) for J, k in working.pattern.shapes)
         total += sum(stage.numbers for stage in working.plan.stages)
+        if working.is_joint:  # of levels in pieces most entries are carried through many stages
+            total += sum(stage.n_entries for stage in working.plan.stages)
         return total + 3 * working.plan.q**2
 
     def batches(self, n: int) -> Iterator[slice]:

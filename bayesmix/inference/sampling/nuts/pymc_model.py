@@ -95,6 +95,14 @@ def columns_of(design: Design, term: Term) -> list[Array]:
     return [term.z[design.block(r), e] for e, r in enumerate(owners)]
 
 
+def members_of(design: Design, term: Term) -> list[tuple[Array, list[Array]]]:
+    """The level of each row ``(n,)`` and the columns of a term's effects, one pair for each membership of the rows."""
+    if term.slots == 1:
+        return [(term.codes[: design.n], columns_of(design, term))]
+    places = [slice(slot * design.n, (slot + 1) * design.n) for slot in range(term.slots)]
+    return [(term.codes[place], list(term.z[place].T)) for place in places]
+
+
 def coordinates(design: Design, labels: Sequence[str]) -> dict[str, Sequence[Any]]:
     """Names of the fixed effects, the rows, the levels and the effects, by dimension."""
     coords: dict[str, Sequence[Any]] = {"fixed": design.layout.coefficients, "obs": list(range(design.n))}
@@ -162,10 +170,16 @@ def _random_parts(design: Design, term: Term, label: str, b: Any) -> dict[int, A
     """What the effects ``(J, k)`` of a term give to each linear predictor that has some of them: ``(n,)``."""
     import pymc as pm
 
-    codes = pm.Data(f"codes_{label}", term.codes[: design.n].astype(np.int64), dims="obs")
-    z = pm.Data(f"columns_{label}", np.stack(columns_of(design, term), axis=1), dims=("obs", f"{label}_effect"))
-    owned = {r: term.columns_of(r) for r in range(design.R)}
-    return {r: (z[:, own] * b[codes[:, None], own]).sum(axis=1) for r, own in owned.items() if own}
+    found: dict[int, Any] = {}
+    owned = {r: own for r in range(design.R) if (own := term.columns_of(r))}
+    for slot, (level, columns) in enumerate(members_of(design, term), 1):
+        name = label if slot == 1 else f"{label}_{slot}"
+        codes = pm.Data(f"codes_{name}", level.astype(np.int64), dims="obs")
+        z = pm.Data(f"columns_{name}", np.stack(columns, axis=1), dims=("obs", f"{label}_effect"))
+        for r, own in owned.items():
+            part = (z[:, own] * b[codes[:, None], own]).sum(axis=1)
+            found[r] = found[r] + part if r in found else part
+    return found
 
 
 def _effects(term: Term, label: str, priors: Priors, t: int, dispersion: Any) -> Any:

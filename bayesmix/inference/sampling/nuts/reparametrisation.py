@@ -235,13 +235,13 @@ def _term(
 
 
 def _positive(known: Array, term: Term) -> Array:
-    """Information of the levels; of related ones, of which each tells of others, none below zero."""
-    return known if term.relation is None else np.maximum(known, 0.0) * np.eye(known.shape[-1])
+    """Information of the levels; none below zero of levels that are not independent, of which each tells of others."""
+    return known if term.is_independent else np.maximum(known, 0.0) * np.eye(known.shape[-1])
 
 
 def _holds(outer: Term, inner: Term) -> Array | None:
     """The level of ``outer`` that each level of ``inner`` is in, if it is in one, and there are fewer of them."""
-    if len(outer.levels) >= len(inner.levels) or inner.relation is not None:
+    if len(outer.levels) >= len(inner.levels) or not (inner.is_independent and outer.slots == 1):
         return None
     index = np.zeros(len(inner.levels), np.int64)
     index[inner.codes] = outer.codes

@@ -25,12 +25,12 @@ from bayesmix.inference.sampling.nuts.pymc_model import (
     arguments_of,
     by_kind,
     check_codes,
-    columns_of,
     coordinates,
     distribution,
     formulas,
     in_order,
     level_dim,
+    members_of,
     root_of,
     term_label,
 )
@@ -267,15 +267,18 @@ def _root(  # noqa: PLR0913, PLR0917 - what a prior of a covariance is made of
 
 def _random_parts(design: Design, term: Term, b: Any, packed: Packed) -> dict[int, Any]:
     """What the effects of a term give to each linear predictor that has some of them: ``(n,)``."""
-    codes, columns = packed.levels(term.codes[: design.n]), columns_of(design, term)
-    found = {}
-    for r in formulas(design):
-        own = term.columns_of(r)
-        if own and not isinstance(b, list):  # each row is at one position, or has no effect
-            z = term.z[design.block(r)]
-            found[r] = packed.column(z.max(axis=1)) * b[codes, packed.levels(np.argmax(z, axis=1))]
-        elif own:
-            found[r] = sum(packed.column(columns[e]) * b[e][codes] for e in own)
+    found: dict[int, Any] = {}
+    for level, columns in members_of(design, term):
+        codes = packed.levels(level)
+        for r in formulas(design):
+            own = term.columns_of(r)
+            if own and not isinstance(b, list):  # each row is at one position, or has no effect
+                z = term.z[design.block(r)] if term.slots == 1 else np.stack(columns, axis=1)
+                part = packed.column(z.max(axis=1)) * b[codes, packed.levels(np.argmax(z, axis=1))]
+            elif own:
+                part = sum(packed.column(columns[e]) * b[e][codes] for e in own)
+            if own:
+                found[r] = found[r] + part if r in found else part
     return found
 
 
@@ -378,13 +381,14 @@ def _key(design: Design, spec: ModelSpec, priors: Priors, reparametrisation: Rep
         (structure_of(term), term.owners, len(term.levels), tuple(map(_kind, (*sd, *corr))), term.relation is None)
         for term, sd, corr in zip(design.terms, priors.sd, priors.corr, strict=True)
     )
+    levels = tuple((term.relation is None, term.slots) for term in design.terms)
     fixed = tuple(zip((prior.kind for prior in priors.fixed), design.layout.owners, strict=True))
     dispersion = None if priors.dispersion is None else priors.dispersion.kind
     nested = tuple(tuple(parent.term for parent in term.parents) for term in reparametrisation.terms)
     families = (spec.family,) if spec.is_simple else tuple(response.family for response in spec.responses)
     predictors = tuple((one.response, one.parameter, one.link.name) for one in spec.parameters)
     outcomes = tuple((is_unweighted(one), one.bounds and one.bounds.kinds) for one in design.outcomes)
-    return families, spec.link.name, predictors, spec.rescor, outcomes, fixed, terms, nested, dispersion
+    return families, spec.link.name, predictors, spec.rescor, outcomes, fixed, terms, levels, nested, dispersion
 
 
 def _kind(prior: Prior) -> str:

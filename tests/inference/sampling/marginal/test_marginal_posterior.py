@@ -33,7 +33,7 @@ def conditional(model: bmx.Model, sds: list[Any], roots: list[Any], sigma: float
     Z = []
     for term in design.terms:
         dense = np.zeros((len(design.y), len(term.levels), len(term.effects)))
-        dense[np.arange(len(design.y)), term.codes] = term.z
+        np.add.at(dense, (np.tile(np.arange(len(design.y)), term.slots), term.codes), term.z)
         Z.append(dense.reshape(len(design.y), -1))
     XZ = np.hstack([design.X @ np.linalg.inv(priors.contrast), *Z])
     p = design.X.shape[1]
@@ -130,7 +130,7 @@ def transformed(point: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-@pytest.mark.parametrize("name", ["correlated", "crossed", "related", "explored slope"])
+@pytest.mark.parametrize("name", ["correlated", "crossed", "related", "memberships", "explored slope"])
 def test_effects_given_theta_have_the_dense_mean_and_covariance(name: str) -> None:
     model = model_of(name)
     target = target_of(model)

@@ -41,6 +41,7 @@ DATA = {
     "east": np.array([0.0, 2.0, 2.5, 4.0, 7.0])[np.arange(N) % 5],
     "north": np.array([1.0, 0.5, 3.0, 2.0, 5.0])[np.arange(N) % 5],
     "one": ["all"] * N,
+    "g2": [f"g{j % 4}" for j in range(N)],
 }
 MIXED = {
     "Intercept": "StudentT(3, 10, 2.5)",
@@ -62,6 +63,7 @@ LEVELS = [f"g{j}" for j in range(6)]  # two without rows
 RELATION = pd.DataFrame(0.5 ** np.abs(np.subtract.outer(np.arange(6), np.arange(6))) + 0.2 * np.eye(6), LEVELS, LEVELS)
 
 CASES = {
+    "memberships": ("y ~ x + (x | mm(g, g2, weights = cbind(wt, positive))) + (1 | h)", {}),
     "related levels": ("y ~ x + (x | gr(g, cov = A)) + (1 | h)", {"data2": {"A": RELATION}}),
     "correlated, weights and offset": ("y ~ x + offset(off) + (x | g)", {"weights": "wt"}),
     "independent": ("y ~ x + (x || g)", {}),
@@ -279,7 +281,7 @@ class LogJoint:
             counted[term.group] = number + 1
             label = term.group + (f".{number}" if number else "")
             sd, R, b = self.effects(label, term, t, dispersion)
-            eta = eta + np.sum(term.z * b[term.codes], axis=1)
+            eta = eta + np.sum(term.z * b[term.codes], axis=1).reshape(term.slots, -1).sum(axis=0)
             self.found |= {f"sd_{label}": sd, f"ranef_{label}": b}
             if priors.corr[t]:
                 below = R[np.tril_indices(len(sd), -1)]
