@@ -34,6 +34,7 @@ _PUBLIC = {
     "read_data": "bayesmix.data.files",
     "dataset_names": "bayesmix.data.datasets",
     "pedigree": "bayesmix.data.pedigree",
+    "phylogeny": "bayesmix.data.phylogeny",
     "Reml": "bayesmix.inference.estimation.methods",
     "Ml": "bayesmix.inference.estimation.methods",
     "Laplace": "bayesmix.inference.estimation.methods",
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from bayesmix.data.datasets import load_dataset as load_dataset
     from bayesmix.data.files import read_data as read_data
     from bayesmix.data.pedigree import pedigree as pedigree
+    from bayesmix.data.phylogeny import phylogeny as phylogeny
     from bayesmix.errors import BayesmixError as BayesmixError
     from bayesmix.errors import BayesmixWarning as BayesmixWarning
     from bayesmix.errors import ConvergenceWarning as ConvergenceWarning
