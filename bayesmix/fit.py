@@ -20,6 +20,7 @@ from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.records import EstimateRecord, Fitted
 from bayesmix.results.fits.refit import estimated_like, sampled_like
 from bayesmix.results.fits.robust_covariance import RobustCovariance
+from bayesmix.results.fits.smooth_terms_table import smooth_terms
 from bayesmix.results.intervals import Intervals
 from bayesmix.results.prediction.predict import Groups
 from bayesmix.results.prediction.simulation import check_statistics, posterior_predictive
@@ -76,7 +77,7 @@ class Fit(Questions, Updates):
         """
 
     def r2(self, definition: Definition = "nakagawa", *, response: str | None = None) -> pd.DataFrame:
-        """R2 of the fixed effects alone (``marginal``) and with the random effects (``conditional``).
+        """R2 of fixed effects and smooths alone (``marginal``) and with the random effects (``conditional``).
 
         Parameters
         ----------
@@ -89,14 +90,14 @@ class Fit(Questions, Updates):
         return scalar_table(self, r_squared(self.design, self.spec, self.with_effects, definition, response=number))
 
     def icc(self, *, response: str | None = None) -> pd.DataFrame:
-        """Intraclass correlations: the share of each grouping factor in the variance the fixed effects leave.
+        """Intraclass correlations: shares of the grouping factors in the variance that fixed effects and smooths leave.
 
         Parameters
         ----------
         response : of several; the first by default.
         """
         number = choose(self.spec, response=response).response
-        return scalar_table(self, intraclass(self.design, self.spec, self.values, response=number))
+        return scalar_table(self, intraclass(self.design, self.spec, self.with_effects, response=number))
 
     def heterogeneity(self, *, response: str | None = None) -> HeterogeneityTable:
         """Of a meta-analysis, ``y | se(s) ~ ...``: variances between effects, I2 and H2, one a row; Cochran's Q.
@@ -129,6 +130,18 @@ class Fit(Questions, Updates):
 @explained
 class Estimate(Fit, Deletions, Intervals):
     """A point estimate: REML, ML, Laplace or adaptive quadrature."""
+
+    def smooth_terms(self) -> pd.DataFrame:
+        """Effective degrees of freedom and a test of each smooth, as mgcv's ``summary.gam`` has them.
+
+        Returns
+        -------
+        DataFrame
+            One row a curve: ``edf``; ``ref_df, statistic, p_value`` of Wood's (2013) test that the curve is zero,
+            an F of linear models and chi-squared of others; of smooths without a fixed part, as cyclic ones, of his
+            test of a variance.
+        """
+        return smooth_terms(self)
 
     def satterthwaite(self) -> pd.DataFrame:
         """t tests of the fixed effects with Satterthwaite's degrees of freedom: ``estimate, std_error, df, t, p``.

@@ -20,6 +20,7 @@ from bayesmix.results.prediction.predict import Kind
 from bayesmix.results.prediction.prediction_table import estimand_of, predictions
 from bayesmix.results.prediction.scopes import Groups
 from bayesmix.results.prediction.simulation import simulate
+from bayesmix.results.prediction.smooth_curves import POINTS, smooth_curves
 from bayesmix.results.tables.effect_table import effect_table
 
 if TYPE_CHECKING:
@@ -81,6 +82,35 @@ class Questions(FitRecord):
         """
         estimand = replace(estimand_of(kind, groups, interval, df, parameter, response), vcov=vcov)
         return predictions(self, estimand, newdata, offset=offset, seed=seed)
+
+    def smooths(
+        self,
+        smooth: str | None = None,
+        newdata: Any = None,
+        *,
+        points: int = POINTS,
+        interval: float = 0.95,
+        seed: int = 0,
+    ) -> pd.DataFrame:
+        """Curves of the smooths, each by itself, with pointwise and simultaneous bands.
+
+        Parameters
+        ----------
+        smooth : one as it is written, ``"s(x)"``, or one of its curves, ``"s(x):fb"``; all by default.
+        newdata : values of its variables; by default ``points`` over the range of the data, of surfaces a grid.
+        points : of each curve.
+        interval : probability of the bands. Simultaneous ones hold the whole curve with it, pointwise ones each point.
+        seed : of the curves that the simultaneous bands of an estimate are found by.
+
+        Returns
+        -------
+        DataFrame
+            One row a point: the variables, ``estimate, std_error`` or ``mean, sd``, ``lower, upper`` and
+            ``lower_simultaneous, upper_simultaneous``. Curves are on the scale of the linear predictor and sum to zero
+            over the data, as mgcv plots them; those multiplied by a number are its coefficient. An estimate's
+            variances are taken as known. Curves of the levels of ``bs = "fs"`` are random effects, in `ranef`.
+        """
+        return smooth_curves(self, smooth, newdata, points=points, interval=interval, seed=seed)
 
     def simulate(
         self,

@@ -34,17 +34,22 @@ class LearntSmooth:
     basis: PenalisedBasis | Tensor
     fixed: Array  # (K, m) columns of the basis to those of fixed effects
     penalised: tuple[Array, ...]  # (K, k) to those of each standard deviation
+    first: Array  # (K,) the first column of mgcv's basis, which gives its test statistic a sign
     by: str = ""  # name of what the curve is multiplied by, or of the factor that has a curve for each level
     known: tuple[str, ...] | None = None  # levels of that factor
     levels: tuple[str, ...] = ()  # those of them that have a curve
 
     def __call__(self, x: Array, by: Numeric | Factor | None) -> SmoothColumns:
         """Columns at values ``(n, d)``."""
-        raw = self.basis(x)
-        own = [raw @ self.fixed, *(raw @ one for one in self.penalised)]
+        own = self.curve(x)
         parts = [[column * weight[:, None] for column in own] for weight in self._weights(by, len(x))]
         blocks = [block for _, *penalised in parts for block in penalised]
         return SmoothColumns(np.column_stack([fixed for fixed, *_ in parts]), self.names, tuple(blocks), self.blocks)
+
+    def curve(self, x: Array) -> list[Array]:
+        """Columns of one curve at values ``(n, d)``: of the fixed effects, and of each standard deviation."""
+        raw = self.basis(x)
+        return [raw @ self.fixed, *(raw @ one for one in self.penalised)]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,6 +62,15 @@ class LearntSmooth:
         """Names of what has a standard deviation of its own: ``sx_1``, ``sxfb_1``."""
         owners = map(named, self._owners)
         return tuple(f"{self.label}{own}_{i + 1}" for own in owners for i in range(len(self.penalised)))
+
+    @property
+    def owners(self) -> list[tuple[str, tuple[str, ...], tuple[str, ...]]]:
+        """What each curve is of, ``fb``, its fixed effects and what of it has standard deviations."""
+        m, count = self.fixed.shape[1], len(self.penalised)
+        return [
+            (own, self.names[j * m : (j + 1) * m], self.blocks[j * count : (j + 1) * count])
+            for j, own in enumerate(self._owners)
+        ]
 
     @property
     def _owners(self) -> list[str]:
@@ -89,18 +103,20 @@ def learn_smooth(smooth: Smooth, x: Array, by: Numeric | Factor | None) -> Learn
     is_free = by is not None and known is None and bool(np.ptp(_number(by)) > 0.0)  # what varies needs no constraint
     basis = _basis(smooth, x)
     raw = basis(x)
+    first = np.eye(raw.shape[1])[0]
     if isinstance(basis, Tensor):
         fixed, penalised = _of_tensor(basis, raw, is_free=is_free)
     elif smooth.bases == ("fs",):
         fixed, penalised = _of_levels(basis, raw)
     else:
-        fixed, penalised = _of_penalty(basis, raw, is_free=is_free)
+        Z = np.eye(raw.shape[1]) if is_free else _complement(raw.mean(axis=0))
+        fixed, penalised, first = *_of_penalty(basis, raw, Z), Z[:, 0]
     directions = [*([np.ones(len(x))] if is_free else []), *x.T]
     fixed = fixed @ _towards(raw @ fixed, np.column_stack(directions))
     levels = known or ()
     if isinstance(by, Factor) and by.kind == "ordered" and len(levels) > 1:
         levels = levels[1:]  # the curve of the first level is another smooth's, from which the others differ
-    return LearntSmooth(smooth.label, basis, fixed, tuple(penalised), smooth.by, known, levels)
+    return LearntSmooth(smooth.label, basis, fixed, tuple(penalised), first, smooth.by, known, levels)
 
 
 def _basis(smooth: Smooth, x: Array) -> PenalisedBasis | Tensor:
@@ -118,10 +134,8 @@ def _basis(smooth: Smooth, x: Array) -> PenalisedBasis | Tensor:
 # ---- fixed and random columns ---------------------------------------------------------------------------------------
 
 
-def _of_penalty(basis: PenalisedBasis, raw: Array, *, is_free: bool) -> tuple[Array, list[Array]]:
-    """Null space and range of the penalty, the constant absorbed unless the smooth is free of the constraint."""
-    K = raw.shape[1]
-    Z = np.eye(K) if is_free else _complement(raw.mean(axis=0))
+def _of_penalty(basis: PenalisedBasis, raw: Array, Z: Array) -> tuple[Array, list[Array]]:
+    """Null space and range of the penalty among the coefficients ``Z`` that a constraint leaves."""
     size = _size(raw) ** 2 / np.abs(basis.penalty).sum(axis=0).max()
     values, vectors = np.linalg.eigh(Z.T @ basis.penalty @ Z * size)
     values, vectors = values[::-1], Z @ vectors[:, ::-1]

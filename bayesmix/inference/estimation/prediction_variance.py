@@ -59,12 +59,12 @@ def variance_function(design: Design, spec: ModelSpec, point: PointEstimate, row
     """
     if spec.has_row_covariance:
         return combination_variance(design, spec, point, rows, np.eye(len(rows.X)))
-    working, scale, n, m = point.coordinates, _scale(spec, point), design.n, len(rows.X)
+    working, scale, n, m = point.coordinates, residual_scale(spec, point), design.n, len(rows.X)
     new = _factors(point, rows)
     both = [_with_rows(old, own, n) for old, own in zip(working.factors, new, strict=True)]
     pattern = incidence(both)
     symbolic = plan(pattern)
-    weights = _weights(design, spec, point)
+    weights = row_information(design, spec, point)
     weights = np.concatenate([weights, np.zeros((*weights.shape[:-1], m))], axis=-1)
     X = rows.X @ working.T
     products = moments(pattern, both, _joined(working.X, X, n, fill=0.0), weights)
@@ -109,7 +109,7 @@ def combination_variance(
     design: Design, spec: ModelSpec, point: PointEstimate, rows: NewRows, L: Array
 ) -> VarianceFunction:
     """Variances of ``L (x'beta + z'b)`` over the rows, ``(r,)`` for ``L (r, m)``: one solution a combination."""
-    working, scale, products = point.coordinates, _scale(spec, point), _products(design, spec, point)
+    working, scale, products = point.coordinates, residual_scale(spec, point), _products(design, spec, point)
     own = [j for j, owner in enumerate(design.layout.owners) if owner == 0 or not spec.has_row_covariance]
     factors, X = _factors(point, rows), L @ rows.X[:, own] @ working.T
 
@@ -132,7 +132,7 @@ def _products(design: Design, spec: ModelSpec, point: PointEstimate) -> Callable
     """Cross-products of ``[Z X]`` at estimates with other covariance parameters."""
     working = point.coordinates
     if not spec.has_row_covariance:
-        products = moments(working.pattern, working.factors, working.X, _weights(design, spec, point))
+        products = moments(working.pattern, working.factors, working.X, row_information(design, spec, point))
         return lambda at: products
     problem = correlated_problem(design, spec, working)
 
@@ -154,7 +154,7 @@ def _is_linear(spec: ModelSpec, point: PointEstimate) -> bool:
     return spec.is_linear and isinstance(point.method, Reml | Ml)
 
 
-def _scale(spec: ModelSpec, point: PointEstimate) -> float:
+def residual_scale(spec: ModelSpec, point: PointEstimate) -> float:
     """Residual variance of a linear mixed model, to which its covariances are relative."""
     return float(point.dispersion or 1.0) ** 2 if _is_linear(spec, point) else 1.0
 
@@ -165,7 +165,7 @@ def _fixed_covariance(point: PointEstimate, own: Sequence[int] | slice = slice(N
     return np.linalg.solve(point.coordinates.T, half.T)
 
 
-def _weights(design: Design, spec: ModelSpec, point: PointEstimate) -> Array:
+def row_information(design: Design, spec: ModelSpec, point: PointEstimate) -> Array:
     """Prior weights of a linear model, observed information of each row of a generalized one: see `row_weights`."""
     if _is_linear(spec, point):
         return design.weights

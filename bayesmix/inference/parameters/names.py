@@ -15,7 +15,7 @@ from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.distance_correlation import ByDistance
 from bayesmix.inference.parameters.toeplitz_correlation import Toeplitz
 
-POSITIVE = ("sd(", "range(", "smoothness(")  # how names of positive parameters of covariances begin
+POSITIVE = ("sd(", "sds(", "range(", "smoothness(")  # how names of positive parameters of covariances begin
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -107,6 +107,7 @@ class Unit:
     link: Link
     parameter: str = ""  # "sigma", where the linear predictor is not that of the mean
     place: str = ""  # where an intercept of a random-effects term is taken: "Days = 4.5"
+    curve: float = 0.0  # of the standard deviation of a smooth: that of the curve over the data, when it is one
 
     @property
     def is_slope(self) -> bool:
@@ -134,6 +135,10 @@ def in_units(prior: Prior, unit: Unit) -> str:
     if prior.is_flat:
         return says(prior)
     link = unit.link
+    if unit.curve:
+        largest = quantiles(prior)[1] * unit.curve
+        of = f" ({link.multiplies} {_largest(largest)})" if link.multiplies else unit.of_response
+        return f"sd of the curve: 95 % below {largest:.3g}{of if link.multiplies or link.is_identity else ''}"
     if link.is_identity:
         return f"{says(prior)}{unit.per}"
     if link.multiplies and (prior.is_positive or unit.is_slope):

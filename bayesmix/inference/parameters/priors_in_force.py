@@ -22,6 +22,7 @@ from bayesmix.inference.parameters.centring import (
 )
 from bayesmix.inference.parameters.correlation import Correlation, Free, Independent
 from bayesmix.inference.parameters.covariance import Structure, structure_of
+from bayesmix.inference.parameters.default_priors import column_scale
 from bayesmix.inference.parameters.distance_correlation import ByDistance
 from bayesmix.inference.parameters.named_priors import RESCOR, NamedPriors, named_priors, sd_name
 from bayesmix.inference.parameters.names import Parameters, corr_names, sd_names
@@ -219,7 +220,7 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
         changes=changes,
         units=tuple(part.unit(name) for part in parts for name in part.names),
         sd_units=tuple(
-            _sd_units(term, centred, change, parts)
+            _sd_units(design, term, centred, (change, parts))
             for term, centred, change in zip(design.terms, terms, changes, strict=True)
         ),
         ordered=_ordered(spec, design),
@@ -343,8 +344,19 @@ def _owners(term: Term) -> tuple[int, ...]:
     return term.owners or (0,) * len(term.effects)
 
 
-def _sd_units(term: Term, centred: Term, change: Array, parts: Sequence[PredictorPriors]) -> tuple[Unit, ...]:
-    """What the standard deviations of a term mean; one without an effect where all effects share it."""
+def _sd_units(
+    design: Design, term: Term, centred: Term, by: tuple[Array, Sequence[PredictorPriors]]
+) -> tuple[Unit, ...]:
+    """What the standard deviations of a term mean; one without an effect where all effects share it.
+
+    Parameters
+    ----------
+    by : the change to the means, and the priors of the linear predictors.
+    """
+    change, parts = by
+    if term.smooth:
+        r = _owners(term)[0]
+        return (replace(parts[r].unit(""), curve=column_scale(_columns(one_term(term, design, r)).z[:, 0])),)
     if structure_of(term).is_homogeneous:
         return (parts[_owners(term)[0]].unit(""),)
     at = places(term, change, [part.prefix for part in parts])

@@ -1,8 +1,9 @@
 """Figures of fits, each a function that returns a matplotlib ``Figure``: ``bmx.plots.forest(post, reml).savefig(...)``.
 
-Data and lines: `scatter`, `group_lines`, `mean_curves`, `categories`, `residuals`. Groups: `caterpillar`, `shrinkage`,
-`pooling`. Parameters: `forest`, `sd_density`, `prior_posterior`. Prediction: `ppc`, `prior_predictive`. Draws: `pairs`,
-`trace`, `rank`. Meta-analyses: `effects_forest`. Studies: `standard_errors`, `sample`, `coverage`, `power`.
+Data and lines: `scatter`, `group_lines`, `mean_curves`, `smooths`, `categories`, `residuals`. Groups: `caterpillar`,
+`shrinkage`, `pooling`. Parameters: `forest`, `sd_density`, `prior_posterior`. Prediction: `ppc`, `prior_predictive`.
+Draws: `pairs`, `trace`, `rank`. Meta-analyses: `effects_forest`. Studies: `standard_errors`, `sample`, `coverage`,
+`power`.
 
 Nothing is shown and no global state is touched. Colours are those of Okabe and Ito, which people with any colour vision
 tell apart.
@@ -25,6 +26,7 @@ from bayesmix.present.plots.pooling import pooling
 from bayesmix.present.plots.predictive import ppc, prior_predictive
 from bayesmix.present.plots.residuals import residuals
 from bayesmix.present.plots.shrinkage import shrinkage
+from bayesmix.present.plots.smooth_curves import smooths
 from bayesmix.present.plots.studies import coverage, power, sample, standard_errors
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ __all__ = [
     "scatter",
     "sd_density",
     "shrinkage",
+    "smooths",
     "standard_errors",
     "trace",
 ]
@@ -65,6 +68,7 @@ KINDS: dict[str, Callable[..., Figure]] = {
     "caterpillar": caterpillar,
     "curves": mean_curves,
     "effects": effects_forest,
+    "smooths": smooths,
 }
 DOCUMENTED = ("forest", "sd")  # those that mark the figures of a document
 

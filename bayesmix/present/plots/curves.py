@@ -130,9 +130,11 @@ def curves_of(along: Along, groups: Scope, interval: float, *, by_level: bool = 
 
 
 def _only(rows: PredictionRows, group: GroupEffects) -> tuple[Any, ...]:
-    """Terms with the effects of other grouping factors set to zero."""
+    """Terms with the effects of other grouping factors set to zero; smooths are those of all levels."""
     return tuple(
-        term if position in group.terms else replace(term, z=np.zeros_like(term.z), codes=np.zeros_like(term.codes))
+        term
+        if term.is_population or position in group.terms
+        else replace(term, z=np.zeros_like(term.z), codes=np.zeros_like(term.codes))
         for position, term in enumerate(rows.terms)
     )
 

@@ -36,7 +36,8 @@ def illustrations(comparison: Comparison, units: Mapping[str, str]) -> Iterator[
         "Every parameter, each on its own scale.",
         f"Forest plot of {_labels(comparison)}; the numbers are those of the comparison above.",
     )
-    for draw, caption, words in (*_of_data(comparison, units), *_of_groups(comparison), *_of_posterior(comparison)):
+    plans = (*_of_data(comparison, units), *_of_smooths(comparison, units), *_of_groups(comparison))
+    for draw, caption, words in (*plans, *_of_posterior(comparison)):
         try:
             yield Illustration(draw(), caption, words)
         except SpecError:  # no predictor to draw against, no standard deviation, ...
@@ -100,6 +101,15 @@ def _of_parameter(comparison: Comparison, response: Response, parameter: int, un
         f"{name} of {response.label} in every group, with 95 % intervals.",
         f"Curves of {name} of {response.label} and their intervals, one panel a group.",
     )
+
+
+def _of_smooths(comparison: Comparison, units: Mapping[str, str]) -> Iterator[Plan]:
+    if any(term.is_population for term in comparison.fits[0].design.terms):
+        yield (
+            partial(plots.smooths, *comparison.fits, units=units),
+            "Smooths, each by itself around zero. Dark bands hold each point with 95 %, light ones the whole curve.",
+            f"Curves of the smooths with pointwise and simultaneous bands, by {_labels(comparison)}.",
+        )
 
 
 def _of_groups(comparison: Comparison) -> Iterator[Plan]:

@@ -59,7 +59,7 @@ BETWEEN = {
 
 def say_between(start: str, end: str, cause: str, first: pd.Series, second: pd.Series) -> str:
     """Why two estimates differ, with the parameter that differs most."""
-    sizes = [name for name in first.index if str(name).startswith("sd(") and first[name] > 0.0]
+    sizes = [name for name in first.index if str(name).startswith(("sd(", "sds(")) and first[name] > 0.0]
     if not sizes:
         return f"{BETWEEN[cause]}."
     change = second[sizes] / first[sizes] - 1.0
@@ -108,7 +108,9 @@ def _levels(design: Design) -> Mapping[str, str]:
     """Few levels as the reason of skewness, by parameter."""
     found: dict[str, str] = {}
     for term, *names in zip(design.terms, sd_names(design.terms), corr_names(design.terms), strict=True):
-        if len(term.levels) <= FEW:
+        if term.is_population:
+            found |= dict.fromkeys(chain(*names), f" ({len(term.effects)} basis functions)")
+        elif len(term.levels) <= FEW:
             found |= dict.fromkeys(chain(*names), f" ({len(term.levels)} levels of {term.group})")
     return found
 

@@ -12,6 +12,7 @@ from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import corr_names, sd_names
 from bayesmix.language.families.family import is_linear
 from bayesmix.results.fits.accessors import over_rows
+from bayesmix.results.fits.linear_predictor import singular_terms
 from bayesmix.results.fits.marginal_summary import describe
 from bayesmix.results.fits.row_parameters import row_parameters
 from bayesmix.results.tables.r_printing import decimals_for, fixed_point
@@ -29,14 +30,14 @@ def explain_singular(estimate: EstimateRecord, posterior: PosteriorRecord | None
     """Paragraphs on a singular estimate: what it says, what the posterior says, what to do; none for others."""
     if not estimate.singular:
         return ()
-    where = "; ".join(direction(estimate, t) for t in estimate.point.singular)
+    where = "; ".join(direction(estimate, t) for t in singular_terms(estimate.design, estimate.point.singular))
     words = [
         f"{estimate.method} estimates {where}, on the boundary of what is possible (a singular fit). That value"
         " explains the data best, but others explain them nearly as well: it is no evidence that there is no variation"
         " there."
     ]
     if posterior is not None:
-        for t in estimate.point.singular:
+        for t in singular_terms(estimate.design, estimate.point.singular):
             words += _of_term(estimate, posterior, t)
     return (*words, _advice(estimate, posterior))
 
@@ -94,12 +95,12 @@ def _summary(name: str, draws: Array) -> str:
 
 
 def _advice(estimate: EstimateRecord, posterior: PosteriorRecord | None) -> str:
-    names = [estimate.design.terms[t].group for t in estimate.point.singular]
+    terms = [estimate.design.terms[t] for t in singular_terms(estimate.design, estimate.point.singular)]
     if posterior is None:
         return "What to do: look at the posterior, model.sample(), and compare it with this estimate."
     return (
         "What to do: report the posterior's median and interval, not the zero, and do not leave the term out because of"
         " it: the intervals of the other parameters would become too short. If a value matters, put what is known of it"
-        f' into a prior, priors={{"sd({names[0]})": "HalfNormal(...)"}}, and see how far the posterior follows: with'
-        f" {len(estimate.design.terms[estimate.point.singular[0]].levels)} levels of {names[0]} it will."
+        f' into a prior, priors={{"sd({terms[0].group})": "HalfNormal(...)"}}, and see how far the posterior follows:'
+        f" with {len(terms[0].levels)} levels of {terms[0].group} it will."
     )

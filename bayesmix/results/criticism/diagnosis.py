@@ -18,7 +18,7 @@ from bayesmix.results.criticism.count_checks import DRAWS, applies, check_counts
 from bayesmix.results.criticism.cross_validation import loo
 from bayesmix.results.criticism.power_scaling import sensitivity
 from bayesmix.results.fits.chosen_parameter import choose
-from bayesmix.results.fits.linear_predictor import flatten, number_names
+from bayesmix.results.fits.linear_predictor import flatten, number_names, singular_terms
 from bayesmix.results.fits.refit import estimate_again
 from bayesmix.results.fits.residuals import residuals
 from bayesmix.results.prediction.simulation import check_statistics
@@ -108,7 +108,11 @@ def _divergences(fit: PosteriorRecord) -> Iterator[Finding]:
     where = f"{fit.names[at]} is {'small' if shift[at] < 0 else 'large'} ({shift[at]:+.1f} sd)"
     text = f"The {fit.divergences} divergent transitions lie where {where}."
     group = fit.names[at].partition("(")[2].partition(",")[0]
-    prior = f'priors={{"sd({group})": "HalfNormal(...)"}}' if group else 'priors={"sd": "HalfNormal(...)"}'
+    prior = (
+        f'priors={{"sd({group})": "HalfNormal(...)"}}'
+        if group and not fit.names[at].startswith("sds(")
+        else 'priors={"sd": "HalfNormal(...)"}'
+    )
     yield Finding("Divergences", False, text, f"bmx.Model(..., {prior})")
 
 
@@ -117,13 +121,15 @@ def _near_zero(fit: PosteriorRecord) -> Iterator[Finding]:
 
     Numeric columns are taken from their means: far from zero any slope moves the predictor far.
     """
-    if not fit.design.terms:
+    if not fit.design.group_sizes:
         return
     noise = [_noise(fit, one) for one in fit.spec.parameters]
     found = []
     changes = [centring(term, fit.design.layout.prefixes) for term in fit.design.terms]
     terms, sds = at_means(fit.design, changes).terms, to_means(replace(fit.values, b=()), changes).sd
     for term, sd in zip(terms, sds, strict=True):
+        if term.is_population:  # a curve may be a straight line
+            continue
         size = np.sqrt(np.sum(term.total**2, axis=0) / fit.design.n)
         for e, effect in enumerate(term.effects):
             r = next(r for r in range(fit.design.R) if e in term.columns_of(r))
@@ -217,12 +223,12 @@ def _predictions(fit: PosteriorRecord, response: Response) -> Finding:
 
 
 def _singular(fit: EstimateRecord) -> Iterator[Finding]:
-    if not fit.design.terms:
+    if not fit.design.group_sizes:
         return
     if not fit.singular:
         yield Finding("Group SDs", True, "The covariance matrices of the random effects have full rank.")
         return
-    terms = [fit.design.terms[t] for t in fit.point.singular]
+    terms = [fit.design.terms[t] for t in singular_terms(fit.design, fit.point.singular)]
     where = "; ".join(f"({' + '.join(term.effects)} | {term.group})" for term in terms)
     text = f"The fit is singular: no variation in some direction of the effects of {where}."
     yield Finding("Group SDs", False, text, "bmx.compare(model.sample(), fit), which says what the data know of it")

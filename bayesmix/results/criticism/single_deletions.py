@@ -39,7 +39,7 @@ class Deletion:
 
     label: str  # with what coefficients of its parameter begin with
     predictor: int
-    term: int  # position among the terms of the predictor
+    term: int | None  # position among the terms of the predictor; None of a smooth
     change: dict[str, str]  # of the formula without it
 
 
@@ -68,7 +68,7 @@ def single_deletions(
     if not is_linear(fit):
         raise SpecError('test="F" is for linear mixed models of one response; here test="lrt" holds.')
     inference = fixed_inference(fit, df, vcov)
-    tests = {one.label: joint(fit, inference, _contrasts(fit, one)) for one in deletions(fit)}
+    tests = {one.label: joint(fit, inference, _contrasts(fit, one)) for one in deletions(fit) if one.term is not None}
     return test_table(fit, inference, tests, "Single term deletions")
 
 
@@ -83,14 +83,17 @@ def deletions(fit: FitRecord) -> Iterator[Deletion]:
         response = fit.spec.responses[one.response]
         key = response.label if one.formula.response else one.prefix.removesuffix("_")
         prefix = (f"{response.name}_" if response.name else "") if one.formula.response else one.prefix
+        smooths = [smooth.text for smooth in one.formula.smooths]
         for t, above in enumerate(containing(matrix, within_numbers=False)):
-            if not above:
-                label = matrix.terms.labels[t]
+            label = matrix.terms.labels[t]
+            if not above and label not in smooths:
                 yield Deletion(prefix + label, r, t, {key: f"~ . - {label}"})
+        yield from (Deletion(prefix + text, r, None, {key: f"~ . - {text}"}) for text in smooths)
 
 
 def _contrasts(fit: EstimateRecord, one: Deletion) -> Array:
     """Contrasts ``(q, p)`` that are zero without a term: its own coefficients, unless other columns take its place."""
+    assert one.term is not None
     matrix = recipe_of(fit.design, one.predictor)
     if matrix.terms.intercept and not fit.design.dropped:
         return marginal(matrix, one.term)

@@ -79,11 +79,15 @@ def _how(inference: FixedInference) -> str:
 
 
 def contrasts_of_terms(fit: FitRecord, kind: Type) -> Iterator[tuple[str, Array]]:
-    """Contrasts ``(q, p)`` of every term; of predictors that share a formula together."""
+    """Contrasts ``(q, p)`` of every term; of predictors that share a formula together.
+
+    Smooths, of which fixed effects are a part only, have tests of their own, `Estimate.smooth_terms`.
+    """
+    smooths = {smooth.text for one in fit.spec.predictors for smooth in one.formula.smooths}
     for predictors in _by_formula(fit):
         prefix = _prefix(fit, predictors)
         found = [_of_predictor(fit, r, kind) for r in predictors]
-        for label in found[0]:
+        for label in (label for label in found[0] if label not in smooths):
             yield prefix + label, np.concatenate([own[label] for own in found])
 
 

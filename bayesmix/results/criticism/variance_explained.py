@@ -76,10 +76,10 @@ def partition(design: Design, spec: ModelSpec, values: Parameters, *, response: 
         )
     chosen = choose(spec, response=spec.responses[response].label)
     rows = design.data.of_predictor(chosen.predictor)
-    eta = values.beta @ rows.X.T
+    eta = linear_predictor(rows.X, 0.0 * rows.offset, rows.terms, values, with_effects=False)
     random: dict[str, Array] = {}
     for t, term in enumerate(rows.terms):
-        if term.columns_of(chosen.predictor):
+        if term.columns_of(chosen.predictor) and not term.is_population:
             own = Parameters(values.beta, (values.sd[t],), (values.corr[t],), (), None)
             random[term.group] = random.get(term.group, 0.0) + population_variance([term], own).mean(axis=-1)
     mean = eta + rows.offset, population_variance(rows.terms, values)
@@ -113,7 +113,7 @@ def _over_groups(
     places = [r for r, one in enumerate(spec.parameters) if one.response == response and one.parameter > 0]
     links = [spec.parameters[r].link for r in places]
     rows = [design.data.of_predictor(r) for r in places]
-    etas = [values.beta @ own.X.T + own.offset for own in rows]
+    etas = [linear_predictor(own.X, own.offset, own.terms, values, with_effects=False) for own in rows]
     roots = [np.sqrt(population_variance(own.terms, values)) for own in rows]
     nodes, weights = np.polynomial.hermite_e.hermegauss(POINTS)
     total: Array = np.zeros(())

@@ -69,7 +69,8 @@ def containment(terms: Sequence[Term], used: Sequence[Array], n: int) -> Array:
     fewest = np.full(n, np.inf)
     for term, own in zip(terms, used, strict=True):
         of_rows = np.asarray(own).reshape(term.slots, -1).any(axis=0)
-        fewest = np.where(of_rows, np.minimum(fewest, len(term.observed().levels) - 1.0), fewest)
+        independent = len(term.effects) if term.is_population else len(term.observed().levels) - 1  # or functions
+        fewest = np.where(of_rows, np.minimum(fewest, float(independent)), fewest)
     return np.where(np.isfinite(fewest), fewest, 0.0)
 
 

@@ -44,6 +44,14 @@ def groups(design: Design) -> list[GroupEffects]:
     return found
 
 
+def singular_terms(design: Design, singular: Sequence[int]) -> tuple[int, ...]:
+    """Those of the terms of singular covariances that are a fault: the variance of a smooth may be zero.
+
+    Its curve is its fixed part alone then, as a straight line.
+    """
+    return tuple(t for t in singular if not design.terms[t].is_population)
+
+
 def find_group(design: Design, name: str | None) -> GroupEffects:
     """The grouping factor of a name, the first for None; `SpecError` if there is none."""
     known = groups(design)
@@ -202,9 +210,14 @@ def flatten_coefficients(design: Design, values: Parameters) -> Array:
 
 
 def population_variance(terms: Sequence[Term], values: Parameters) -> Array:
-    """Variance of the random part of the linear predictor in a new group: ``(..., n)``, ``z' Sigma z`` summed."""
+    """Variance of the random part of the linear predictor in a new group: ``(..., n)``, ``z' Sigma z`` summed.
+
+    Smooths are no part of it: they are the same in all groups.
+    """
     total: Array = np.zeros(())
     for term, sd, corr in zip(terms, values.sd, values.corr, strict=True):
+        if term.is_population:
+            continue
         total = total + term.spread(covariance(sd, corr))
     return total
 

@@ -39,6 +39,7 @@ from bayesmix.results.fits.linear_predictor import (
     parameter_names,
     positive_numbers,
     residual_sds,
+    singular_terms,
 )
 from bayesmix.results.fits.marginal_summary import describe, describe_draws
 from bayesmix.results.fits.mean_over_draws import mean_over_draws
@@ -142,10 +143,7 @@ class FitRecord(ABC):
         for term, sd, corr in zip(self.design.terms, self.values.sd, self.values.corr, strict=True):
             matrix = self._centre(covariance(sd, corr))
             sizes, shape = self._centre(sd), self._centre(corr)
-            if term.smooth:
-                rows.append((term.group, f"sds({term.smooth})", None, matrix[0, 0], sizes[0]))
-                continue
-            for j, effect in enumerate(term.effects):
+            for j, effect in enumerate([f"sds({term.smooth})"] if term.smooth else term.effects):
                 rows.append((term.group, effect, None, matrix[j, j], sizes[j]))
             rows += [
                 (term.group, term.effects[j], term.effects[i], matrix[i, j], shape[i, j]) for i, j in correlated(term)
@@ -238,8 +236,8 @@ class EstimateRecord(FitRecord):
 
     @property
     def singular(self) -> bool:
-        """Whether some variance is zero or some correlation is 1 or -1."""
-        return bool(self.point.singular)
+        """Whether some variance between levels is zero or some correlation is 1 or -1; a smooth's variance may be."""
+        return bool(singular_terms(self.design, self.point.singular))
 
     @property
     @override

@@ -17,7 +17,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.matrix import independent
-from bayesmix.errors import ConvergenceWarning, warn_user
+from bayesmix.errors import ConvergenceWarning, SpecError, warn_user
 from bayesmix.inference.estimation.distributional_regression import Regression, fit_regression
 from bayesmix.inference.estimation.estimate import estimate
 from bayesmix.inference.estimation.glm import Glm, fit_glm
@@ -104,7 +104,18 @@ def regression(fit: FitRecord, rows: Array) -> tuple[Array, Array]:
     Parameters
     ----------
     rows : (n,) bool.
+
+    Raises
+    ------
+    SpecError
+        If the model has smooths, of which a regression on the fixed part would leave out the curve.
     """
+    smooth = next((term.smooth for term in fit.design.terms if term.is_population), None)
+    if smooth is not None:
+        raise SpecError(
+            f"The curve `{smooth}` is no part of a regression without random effects, which pooling of levels is"
+            " compared with. Leave the smooth out, or look at `fit.coef()` and `fit.smooths()`."
+        )
     if not fit.spec.is_simple or fit.spec.family.crude is not None or fit.design.outcome.bounds is not None:
         return _distributional_regression(fit, rows)
     design, spec = fit.design, fit.spec

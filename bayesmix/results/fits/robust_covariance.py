@@ -68,6 +68,11 @@ def robust_covariance(fit: EstimateRecord, cluster: str | Sequence[Any], kind: K
     if len(found) < 2:
         raise SpecError(f"`{name}` has {len(found)} cluster: robust covariances need two, and should have twenty.")
     for term in fit.design.terms:
+        if term.is_population:
+            raise SpecError(
+                f"All clusters of `{name}` share the curve `{term.smooth}`: rows of different clusters depend on each"
+                " other. Take `bs(x, df = 5)` in its place, or a bootstrap of the clusters."
+            )
         first = np.full(len(term.levels), -1)
         first[term.codes] = codes
         if np.any(first[term.codes] != codes):
@@ -88,11 +93,11 @@ def _labels(fit: EstimateRecord, cluster: str | Sequence[Any]) -> tuple[str, Arr
             raise DataError(f"Clusters are one value a row that is used, {design.n}, not {values.shape}.")
         return "the values given", values.astype(str)
     for term in design.terms:
-        if term.group == cluster:
+        if term.group == cluster and not term.is_population:
             return cluster, term.codes
     columns = [] if design.source is None else list(design.source.columns)
     if cluster not in columns or design.source is None:
-        known = [*dict.fromkeys([*(term.group for term in design.terms), *columns])]
+        known = [*dict.fromkeys([*design.group_sizes, *columns])]
         raise DataError(
             f"`{cluster}` is no grouping factor and no column of the model.{nearest(cluster, known)} It has"
             f" {', '.join(known)}. Clusters that the formula does not name are given as values, one a row."

@@ -37,10 +37,14 @@ def observed(design: Design) -> pd.DataFrame:
 
 
 def predictors(design: Design, predictor: int | None = 0) -> list[str]:
-    """Columns of the fixed part of a linear predictor, of all of them for None."""
+    """Columns of the fixed part and of the smooths of a linear predictor, of all of them for None."""
     encoder = design.encoder
-    chosen = () if encoder is None else encoder.predictors if predictor is None else (encoder.predictors[predictor],)
-    texts = (text for one in chosen for text in one.fixed.terms.used)
+    if encoder is None:
+        return []
+    chosen = range(len(encoder.predictors)) if predictor is None else (predictor,)
+    smooths = (term for term in encoder.terms if term.is_population)
+    texts = [text for r in chosen for text in encoder.predictors[r].fixed.terms.used]
+    texts += [text for term in smooths for text in term.used(chosen)]
     return list(dict.fromkeys(name for text in texts for name in column_names(read(text)) if name != "pi"))
 
 

@@ -110,6 +110,9 @@ def _distribution(term: Term) -> str:
         return f"{term.smooth}[i]: {len(term.effects)} {functions}, coefficients ~ Normal(0, sds({term.smooth}))"
     are_related = ", related levels" if term.relation is not None else ""
     levels = f"b[{term.group}], each of {len(term.levels)} levels"
+    if term.smooth:
+        functions = f"{len(term.effects)} functions of a curve" if len(term.effects) > 1 else "one function of a curve"
+        return f"{levels} ~ Normal(0, sds({term.smooth})): {functions} ({', '.join(term.effects)})"
     if len(term.effects) == 1:
         return f"{levels} ~ Normal(0, sd({term.group}, {term.effects[0]})){are_related}"
     shape = structure_of(term).correlation.words

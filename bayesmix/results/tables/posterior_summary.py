@@ -98,9 +98,11 @@ def p_direction(fit: PosteriorRecord) -> Array:
 def sections(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> list[Section]:
     """The tables of parameters: those of an estimate, or brms's where there are several linear predictors."""
     if fit.spec.is_simple:
-        return [residuals_section(fit), _variances(fit, table, cells), _fixed(fit, table, cells)]
+        variances = _variances(fit, table, cells)
+        return [residuals_section(fit), variances, *_smooths(fit, table, cells), _fixed(fit, table, cells)]
     return [
         Section("size", tuple(size_lines(fit))),
+        *_smooths(fit, table, cells),
         *_hyperparameters(fit, table, cells),
         _coefficients(fit, table, cells),
         _numbers(fit, table, cells),
@@ -112,7 +114,7 @@ def sections(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> list[Se
 
 def _variances(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Section:
     """Standard deviations, correlations and dispersion."""
-    rows = table.iloc[len(fit.design.fixed) :]
+    rows = table.iloc[len(fit.design.fixed) :].drop(_sds(fit))
     if rows.empty:
         return Section("random_effects", tuple(size_lines(fit)), rows)
     groups, names = zip(*_variance_rows(fit), strict=True)
@@ -125,7 +127,7 @@ def _variances(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Secti
 
 def _variance_rows(fit: PosteriorRecord) -> Iterator[tuple[str, str]]:
     """Group, once where rows of the same follow, and short name of each parameter but the fixed effects, in order."""
-    terms = fit.design.terms
+    terms = [term for term in fit.design.terms if not term.is_population]
     rows = []
     for term in terms:
         rows += [(term.group, f"sd {_label(term, own)}") for own in sd_effects(term)]
@@ -143,7 +145,22 @@ def _variance_rows(fit: PosteriorRecord) -> Iterator[tuple[str, str]]:
 
 def _label(term: Term, own: tuple[str, ...]) -> str:
     """What a parameter is of: its effects, or all of the term."""
+    if term.smooth:
+        return term.smooth
     return ", ".join(map(in_r, own)) or f"({STRUCTURES[term.structure][0]})"
+
+
+def _smooths(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Iterator[Section]:
+    """Standard deviations of smooths."""
+    names = _sds(fit)
+    if names:
+        yield _section("smooth_terms", ["Smooth terms:"], table.loc[names], names, cells, with_mode=True)
+
+
+def _sds(fit: PosteriorRecord) -> list[str]:
+    """Names of the standard deviations of smooths that are part of the population."""
+    terms = fit.design.terms
+    return [name for term, names in zip(terms, sd_names(terms), strict=True) if term.is_population for name in names]
 
 
 def _fixed(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Section:

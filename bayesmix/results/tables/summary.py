@@ -24,7 +24,7 @@ from bayesmix.inference.parameters.names import corr_effects, corr_kinds, sd_eff
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits.degrees_of_freedom import has_freedom, is_linear
 from bayesmix.results.fits.fixed_inference import FixedInference, fixed_inference, fixed_table
-from bayesmix.results.fits.linear_predictor import number_names
+from bayesmix.results.fits.linear_predictor import number_names, singular_terms
 from bayesmix.results.fits.robust_covariance import RobustCovariance
 from bayesmix.results.tables import r_printing
 from bayesmix.results.tables.coefficient_tables import (
@@ -36,6 +36,7 @@ from bayesmix.results.tables.coefficient_tables import (
 from bayesmix.results.tables.posterior_summary import Cells, convergence_lines, heading_lines, p_direction
 from bayesmix.results.tables.posterior_summary import sections as posterior_sections
 from bayesmix.results.tables.residual_matrix import residual_matrix_section
+from bayesmix.results.tables.smooth_section import smooth_section
 from bayesmix.results.tables.summary_sections import (
     DIGITS,
     Section,
@@ -120,6 +121,10 @@ def summarise_estimate(fit: EstimateRecord, df: str | None = None, vcov: RobustC
         parts = (residuals_section(fit), _variances(fit), *fixed, _correlation(fit))
     else:
         parts = (_variances(fit), *fixed, _numbers(fit), residual_matrix_section(fit))
+    smooths = smooth_section(fit)
+    if smooths is not None:
+        at = 1 + [section.name for section in parts].index(fixed[-1].name)
+        parts = (*parts[:at], smooths, *parts[at:])
     return Summary((_heading(fit, inference), _criteria(fit), *parts, Section("messages", tuple(_messages(fit)))))
 
 
@@ -185,9 +190,10 @@ def _criteria(fit: EstimateRecord) -> Section:
 
 
 def _variances(fit: EstimateRecord) -> Section:
-    terms = fit.design.terms
+    chosen = [t for t, term in enumerate(fit.design.terms) if not term.is_population]
+    terms = [fit.design.terms[t] for t in chosen]
     sizes = [structure_of(term).n_sd for term in terms]
-    sd = [size for own, n in zip(fit.values.sd, sizes, strict=True) for size in own[:n]]
+    sd = [size for t, n in zip(chosen, sizes, strict=True) for size in fit.values.sd[t][:n]]
     groups = [cell for label, n in zip(_labels(terms), sizes, strict=True) for cell in (label, *[""] * (n - 1))]
     effects = [effect for term in terms for effect in _effects(fit.design, term)]
     if fit.spec.family.dispersion == "sigma" and fit.values.dispersion is not None:
@@ -200,7 +206,7 @@ def _variances(fit: EstimateRecord) -> Section:
         ("Name", effects),
         ("Variance", r_printing.format_numbers([size**2 for size in sd], DIGITS)),
         ("Std.Dev.", r_printing.format_numbers(sd, DIGITS)),
-        *_correlation_columns(terms, fit.values.corr, len(sd)),
+        *_correlation_columns(terms, [fit.values.corr[t] for t in chosen], len(sd)),
     ]
     lines = (variances_title(fit), *r_printing.table_lines([""] * len(sd), columns, left=True), *size_lines(fit))
     return Section("random_effects", lines, fit.varcorr())
@@ -208,6 +214,8 @@ def _variances(fit: EstimateRecord) -> Section:
 
 def _effects(design: Design, term: Term) -> list[str]:
     """What each standard deviation of a term is of."""
+    if term.smooth:
+        return [f"{term.smooth}, {len(term.effects)} functions" if len(term.effects) > 1 else term.smooth]
     words = effect_words(design, term)
     return [words[label[0]] if label else f"each of {len(term.effects)} effects" for label in sd_effects(term)]
 
@@ -334,7 +342,7 @@ def _messages(fit: EstimateRecord) -> Iterator[str]:
         what = f"fixed-effect model matrix is rank deficient so dropping {len(dropped)} {noun}: {', '.join(dropped)}"
         yield from textwrap.wrap(what, r_printing.PAGE)
     if fit.singular:
-        where = "; ".join(direction(fit, t) for t in fit.point.singular)
+        where = "; ".join(direction(fit, t) for t in singular_terms(fit.design, fit.point.singular))
         yield from textwrap.wrap(f"boundary (singular) fit: {where}", r_printing.PAGE)
     for problem in fit.problems:
         yield from textwrap.wrap(problem, r_printing.PAGE)

@@ -140,7 +140,10 @@ def category_lines(spec: ModelSpec, design: Design) -> Iterator[str]:
 
 def kind_of_model(fit: FitRecord) -> str:
     """Linear, generalized, multivariate or distributional, with random effects (mixed) or without."""
-    return f"{_kind(fit.spec)} {'mixed model' if fit.design.terms else 'model'}"
+    kind = _kind(fit.spec)
+    if any(term.is_population for term in fit.design.terms):
+        kind = kind.replace("Linear", "Additive").replace("linear", "additive")
+    return f"{kind} {'mixed model' if fit.design.group_sizes else 'model'}"
 
 
 def _kind(spec: ModelSpec) -> str:
@@ -156,7 +159,7 @@ def _kind(spec: ModelSpec) -> str:
 
 def variances_title(fit: FitRecord) -> str:
     """Heading of standard deviations and dispersion."""
-    return "Random effects:" if fit.design.terms else "Dispersion:"
+    return "Random effects:" if fit.design.group_sizes else "Dispersion:"
 
 
 def direction(fit: EstimateRecord, t: int) -> str:

@@ -1,0 +1,112 @@
+"""Coefficients of the population, fixed effects and basis functions of smooths, with their joint covariance.
+
+Random effects of groups are integrated out: with ``V`` the covariance of the rows given the population, ``C`` its
+columns ``[X Z]`` and ``S`` the inverse variances of the basis functions,
+
+    Cov = (C'V^-1 C + S)^-1,    F = Cov C'V^-1 C,    effective degrees of freedom  diag(F).
+
+These are mgcv's ``Vp`` and ``edf`` of ``gamm4``, variances and correlations held at their estimates.
+
+References
+----------
+Wood (2017), *Generalized Additive Models*, sections 6.1 and 6.10.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.estimation.prediction_variance import residual_scale, row_information
+from bayesmix.inference.least_squares.cholesky import factorise
+from bayesmix.inference.least_squares.cross_products import moments
+from bayesmix.inference.least_squares.incidence import Incidence, incidence
+from bayesmix.inference.least_squares.symbolic import plan
+from bayesmix.language.formula.model_spec import ModelSpec
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SmoothCoefficients:
+    """Coefficients ``(m,)`` of a population: the fixed effects, then the basis functions of each smooth's term."""
+
+    mean: Array  # (m,)
+    covariance: Array  # (m, m), zero of functions whose standard deviation is
+    information: Array  # (m, m) what the data say: C'V^-1 C
+    places: dict[int, slice]  # of the functions of each term
+
+    @property
+    def degrees(self) -> Array:
+        """Effective degrees of freedom ``(m,)`` of each coefficient."""
+        return np.diagonal(self._shrinkage)
+
+    @property
+    def reference_degrees(self) -> Array:
+        """Degrees of freedom of the distribution of a test, ``2 diag(F) - diag(F F)``: ``(m,)``."""
+        F = self._shrinkage
+        return 2.0 * np.diagonal(F) - np.sum(F * F.T, axis=1)
+
+    @property
+    def sampling_covariance(self) -> Array:
+        """Covariance of the coefficients over data sets, smooths held fixed: ``(m, m)``."""
+        return np.asarray(self._shrinkage @ self.covariance)
+
+    @property
+    def _shrinkage(self) -> Array:
+        return np.asarray(self.covariance @ self.information)
+
+
+def smooth_coefficients(design: Design, spec: ModelSpec, point: PointEstimate) -> SmoothCoefficients:
+    """The coefficients of the population of an estimate, which has smooths."""
+    working, scale = point.coordinates, residual_scale(spec, point)
+    smooths = [t for t, term in enumerate(design.terms) if term.is_population]
+    number = working.places[smooths[0]].factor
+    others = [f for f in range(len(working.factors)) if f != number]
+    factors = [working.factors[f] for f in others]
+    columns = np.column_stack([working.X, working.factors[number].z])
+    pattern: Incidence = incidence(factors, R=design.R)
+    products = moments(pattern, factors, columns, row_information(design, spec, point))
+    Lambdas = working.by_factor(point.theta)
+    XX = factorise(plan(pattern), products, [Lambdas[f] for f in others]).XX
+    sizes = np.concatenate([np.full(working.X.shape[1], np.inf), np.abs(np.diagonal(Lambdas[number]))])
+    change = _change(point, smooths)
+    return SmoothCoefficients(
+        mean=np.concatenate([point.beta, *(point.b[t][0] for t in smooths)]),
+        covariance=scale * change @ _penalised_inverse(XX, sizes) @ change.T,
+        information=np.linalg.solve(change.T, np.linalg.solve(change.T, XX).T) / scale,
+        places=dict(zip(smooths, _places(design, smooths), strict=True)),
+    )
+
+
+def _penalised_inverse(XX: Array, sizes: Array) -> Array:
+    """Inverse of cross-products with inverse variances added, zero where a standard deviation is."""
+    kept = np.flatnonzero(sizes > 0.0)
+    inverse = np.zeros_like(XX)
+    own = XX[np.ix_(kept, kept)] + np.diag(1.0 / sizes[kept] ** 2)
+    inverse[np.ix_(kept, kept)] = np.linalg.inv(own)
+    return 0.5 * (inverse + inverse.T)
+
+
+def _change(point: PointEstimate, smooths: Sequence[int]) -> Array:
+    """From computational coordinates to the user's units ``(m, m)``."""
+    working = point.coordinates
+    p = len(point.beta)
+    width = sum(len(working.C[t]) for t in smooths)
+    change = np.zeros((p + width, p + width))
+    change[:p, :p] = working.T
+    begin = p
+    for t in smooths:
+        columns, end = working.places[t].columns, begin + len(working.C[t])
+        change[begin:end, p + columns.start : p + columns.stop] = working.C[t]
+        begin = end
+    return change
+
+
+def _places(design: Design, smooths: Sequence[int]) -> list[slice]:
+    ends = len(design.fixed) + np.cumsum([0, *(len(design.terms[t].effects) for t in smooths)])
+    return [slice(low, high) for low, high in pairwise(ends.tolist())]

@@ -1,0 +1,119 @@
+"""Curves and surfaces of smooths, with pointwise and simultaneous bands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from bayesmix.data.columns import Numeric
+from bayesmix.fit import Estimate, Posterior
+from bayesmix.present.plots.canvas import GREY, INK, legend_above, look, panels, styled, with_unit
+from bayesmix.results.fits.smooth_parts import SmoothPart
+from bayesmix.results.prediction.smooth_curves import chosen_parts, variables_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+COLUMNS = 3
+RUG = 300  # values that are marked at most
+
+
+@styled
+def smooths(
+    *fits: Estimate | Posterior,
+    smooth: str | None = None,
+    interval: float = 0.95,
+    units: Mapping[str, str] | None = None,
+) -> Figure:
+    """Draw the curves of smooths, each by itself, a panel a curve; of two variables as a map with contours.
+
+    Parameters
+    ----------
+    fits : of one model; surfaces are those of the first.
+    smooth : one as it is written, ``"s(x)"``, or one of its curves, ``"s(x):fb"``; all by default.
+    interval : probability of the bands: dark ones hold each point with it, light ones the whole curve.
+    units : of the variables, by name.
+
+    Raises
+    ------
+    SpecError
+        If there is no such smooth.
+    """
+    parts = chosen_parts(fits[0], smooth)
+    tables = [fit.smooths(smooth, interval=interval) for fit in fits]
+    figure, axes = panels(len(parts), columns=COLUMNS, height=2.6)
+    for axis, part in zip(axes, parts, strict=True):
+        own = [table[table["smooth"] == part.label] for table in tables]
+        names = variables_of([part])
+        axis.xaxis.set_major_locator(MaxNLocator(4))
+        axis.set_xlabel(with_unit(names[0], units))
+        if len(names) == 1:
+            axis.set_ylabel(_label(fits[0], part))
+            _curves(axis, own, names[0])
+            _rug(axis, fits[0], names[0])
+        else:
+            axis.set_ylabel(with_unit(names[1], units))
+            axis.set_title(_label(fits[0], part))
+            _surface(figure, axis, own[0], names)
+    legend_above(figure, *_legend(fits), title=f"smooths, {100.0 * interval:g} % bands", columns=4)
+    return figure
+
+
+def _label(fit: Estimate | Posterior, part: SmoothPart) -> str:
+    """The curve, with its effective degrees of freedom where an estimate has them."""
+    if not isinstance(fit, Estimate):
+        return part.label
+    edf = dict(fit.smooth_terms()["edf"].items())[part.label]
+    return f"{part.label}, {edf:.2f} edf"
+
+
+def _curves(axis: Axes, tables: Sequence[pd.DataFrame], x: str) -> None:
+    axis.axhline(0.0, color=GREY, linewidth=0.6)
+    for place, table in enumerate(tables):
+        colour, _ = look(place)
+        at = table[x]
+        bounds = [("lower_simultaneous", "upper_simultaneous", 0.14), ("lower", "upper", 0.22)]
+        for low, high, alpha in bounds:
+            axis.fill_between(at, table[low], table[high], color=colour, alpha=alpha, linewidth=0.0)
+        axis.plot(at, table["estimate" if "estimate" in table else "mean"], color=colour, linewidth=1.6)
+
+
+def _surface(figure: Figure, axis: Axes, table: pd.DataFrame, names: Sequence[str]) -> None:
+    value = "estimate" if "estimate" in table else "mean"
+    grid = table.pivot_table(index=names[1], columns=names[0], values=value)
+    limit = float(np.abs(grid.to_numpy()).max())
+    x, y = grid.columns.to_numpy(), grid.index.to_numpy()
+    mesh = axis.pcolormesh(x, y, grid.to_numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit, shading="gouraud")
+    lines = axis.contour(x, y, grid.to_numpy(), colors=INK, linewidths=0.6)
+    axis.clabel(lines, fontsize="x-small")
+    figure.colorbar(mesh, ax=axis)
+
+
+def _rug(axis: Axes, fit: Estimate | Posterior, name: str) -> None:
+    """Marks at the values of the data."""
+    source = fit.design.source
+    column = None if source is None else source.columns.get(name)
+    if isinstance(column, Numeric):
+        values = np.unique(column.values[fit.design.rows])
+        values = values[:: max(1, len(values) // RUG)]
+        axis.plot(values, np.zeros(len(values)), "|", color=GREY, markersize=4.0, transform=axis.get_xaxis_transform())
+
+
+def _legend(fits: Sequence[Estimate | Posterior]) -> tuple[list[Artist], list[str]]:
+    handles: list[Artist] = []
+    texts = []
+    for place, fit in enumerate(fits):
+        colour, _ = look(place)
+        handles.append(Line2D([], [], color=colour, linewidth=1.6))
+        texts.append(str(fit.method) if isinstance(fit, Estimate) else "posterior mean")
+    colour, _ = look(0)
+    handles += [Patch(color=colour, alpha=0.36, linewidth=0.0), Patch(color=colour, alpha=0.14, linewidth=0.0)]
+    return handles, [*texts, "each point", "whole curve"]

@@ -1,0 +1,67 @@
+"""Smooths of a fit: which fixed effects and terms each curve is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.data.design.learnt_smooth import LearntSmooth
+from bayesmix.language.formula.model_spec import ModelSpec, Predictor
+from bayesmix.language.formula.smooths import Smooth
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SmoothPart:
+    """One curve of a smooth: all of it, or that of one level of the factor ``by``."""
+
+    predictor: int
+    smooth: Smooth
+    label: str  # "s(x)", "s(x):fb", "sigma: s(x)"
+    level: str | None  # of the factor
+    fixed: tuple[int, ...]  # places of its fixed effects
+    terms: tuple[int, ...]  # places of its terms
+    learnt: LearntSmooth
+
+    @property
+    def is_by_number(self) -> bool:
+        """Whether the curve is a coefficient that a number is multiplied by."""
+        return bool(self.smooth.by) and self.level is None
+
+    @property
+    def first(self) -> Array:
+        """The first function of mgcv's basis in the coefficients of the fixed effects and terms."""
+        whole = np.column_stack([self.learnt.fixed, *self.learnt.penalised])
+        return np.asarray(np.linalg.lstsq(whole, self.learnt.first, rcond=None)[0])
+
+
+def smooth_parts(spec: ModelSpec, design: Design) -> list[SmoothPart]:
+    """The curves of the smooths that are part of the population, in the order of the formulas."""
+    if design.encoder is None or not any(term.is_population for term in design.terms):
+        return []
+    return list(_parts(spec, design))
+
+
+def _parts(spec: ModelSpec, design: Design) -> Iterator[SmoothPart]:
+    assert design.encoder is not None
+    places = {term.smooth: t for t, term in enumerate(design.terms) if term.is_population}
+    for r, one in enumerate(spec.parameters):
+        for smooth in one.formula.smooths if isinstance(one, Predictor) else ():
+            learnt = design.encoder.memory.get(smooth.text)
+            if not isinstance(learnt, LearntSmooth):
+                continue
+            prefix = design.layout.prefixes[r]
+            for j, (own, names, blocks) in enumerate(learnt.owners):
+                terms = tuple(places[prefix + block] for block in blocks if prefix + block in places)
+                fixed = tuple(design.fixed.index(prefix + name) for name in names if prefix + name in design.fixed)
+                level = learnt.levels[j] if learnt.known is not None else None
+                yield SmoothPart(r, smooth, _label(prefix, smooth, own), level, fixed, terms, learnt)
+
+
+def _label(prefix: str, smooth: Smooth, own: str) -> str:
+    """As mgcv calls it, after the parameter that it is of."""
+    of = f"{prefix.removesuffix('_')}: " if prefix else ""
+    return f"{of}{smooth.function}({','.join(smooth.variables)}){f':{own}' if own else ''}"

@@ -1,0 +1,56 @@
+"""Smooths of an estimate: effective degrees of freedom and a test of each curve, as mgcv's summary has them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.inference.estimation.smooth_coefficients import SmoothCoefficients, smooth_coefficients
+from bayesmix.inference.estimation.smooth_test import SmoothTest, spread_test, wald_test
+from bayesmix.results.fits.degrees_of_freedom import is_linear
+from bayesmix.results.fits.smooth_parts import SmoothPart, smooth_parts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.results.fits.records import EstimateRecord
+
+
+def smooth_terms(fit: EstimateRecord) -> pd.DataFrame:
+    """Effective and reference degrees of freedom, statistic and p-value of each curve.
+
+    The statistic is an F where the residual standard deviation is estimated, chi-squared otherwise.
+    """
+    import pandas as pd
+
+    parts = smooth_parts(fit.spec, fit.design)
+    found = smooth_coefficients(fit.design, fit.spec, fit.point) if parts else None
+    rows = [_row(fit, part, found) for part in parts] if found is not None else []
+    columns = ["edf", "ref_df", "statistic", "p_value"]
+    return pd.DataFrame(rows, columns=columns, index=pd.Index([part.label for part in parts], name="smooth"))
+
+
+def coefficients_of(part: SmoothPart, found: SmoothCoefficients) -> list[int]:
+    """Places of a curve's coefficients: its fixed effects, then its basis functions."""
+    functions = [j for t in part.terms for j in range(found.places[t].start, found.places[t].stop)]
+    return [*part.fixed, *functions]
+
+
+def _row(fit: EstimateRecord, part: SmoothPart, found: SmoothCoefficients) -> list[float]:
+    own = coefficients_of(part, found)
+    has_scale = is_linear(fit)
+    df = fit.design.n - float(found.degrees.sum()) if has_scale else math.inf
+    test = _test(part, found, own, df)
+    return [float(found.degrees[own].sum()), test.df, test.statistic / (test.df if has_scale else 1.0), test.p_value]
+
+
+def _test(part: SmoothPart, found: SmoothCoefficients, own: list[int], df: float) -> SmoothTest:
+    at = np.ix_(own, own)
+    if not part.fixed:
+        return spread_test(found.mean[own], found.covariance[at], found.sampling_covariance[at], df=df)
+    rank = min(float(found.reference_degrees[own].sum()), float(len(own)))
+    first = part.first if len(part.first) == len(own) else np.ones(len(own))
+    information, covariance = found.information[at], found.covariance[at]
+    return wald_test(found.mean[own], information, covariance, rank=rank, df=df, first=first)
