@@ -116,6 +116,11 @@ def test_what_curves_have_not_is_refused_by_name(name):
         ask(estimate("two"))
 
 
+def test_smooths_beside_a_residual_structure_are_refused():
+    with pytest.raises(SpecError, match="beside a penalised smooth, `s.x.`"):
+        bmx.Model("y ~ s(x) + ar(t, g)", data())
+
+
 @pytest.mark.slow  # loads bambi
 def test_bambi_has_no_smooths():
     with pytest.raises(SpecError, match="no penalised smooths, `s\\(x\\)`"):

@@ -347,12 +347,7 @@ def _owners(term: Term) -> tuple[int, ...]:
 def _sd_units(
     design: Design, term: Term, centred: Term, by: tuple[Array, Sequence[PredictorPriors]]
 ) -> tuple[Unit, ...]:
-    """What the standard deviations of a term mean; one without an effect where all effects share it.
-
-    Parameters
-    ----------
-    by : the change to the means, and the priors of the linear predictors.
-    """
+    """What the standard deviations of a term mean, ``by`` its change to the means and the predictors' priors."""
     change, parts = by
     if term.smooth:
         r = _owners(term)[0]
