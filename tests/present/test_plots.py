@@ -467,7 +467,7 @@ def test_every_figure_says_what_it_draws(model, fitted, posterior_of):
     """Given a model, an estimate, a list, a text in place of what they take: a message with what to give them."""
     given = {"Model": model("esoph"), "Estimate": fitted("esoph"), "list": [fitted("esoph")], "str": "esoph.zarr"}
     names = [name for name in bmx.plots.__all__ if name != "coverage"]
-    assert len(names) == 20
+    assert len(names) == 21
     for name in names:
         takes = str(next(iter(inspect.signature(getattr(bmx.plots, name)).parameters.values())).annotation)
         for kind, value in given.items():

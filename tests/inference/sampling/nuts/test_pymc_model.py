@@ -101,6 +101,8 @@ CASES = {
         "count ~ x + diag(x + w | g)",
         {"family": "poisson", "priors": {"preset": "rstanarm", "sd(g, x)": "HalfNormal(2)"}},
     ),
+    "smooth": ("y ~ s(x, k = 4) + (1 | g)", {}),
+    "smooth of counts": ("count ~ s(x, k = 4) + s(w, k = 4)", {"family": "poisson"}),
     "homogeneous diagonal": ("y ~ x + diag(x + w | g, hom = TRUE)", {}),
 }
 LINKS = {
