@@ -7,6 +7,7 @@ from smooths import data, estimate, model, new_data
 
 import bayesmix as bmx
 from bayesmix.errors import SpecError
+from bayesmix.results.fits.linear_predictor import flatten_coefficients
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +115,11 @@ def test_what_curves_have_not_is_refused_by_name(name):
     ask, message = REFUSED[name]
     with pytest.raises(SpecError, match=message):
         ask(estimate("two"))
+
+
+def test_models_without_groups_have_no_coefficients_of_groups_to_compare():
+    fit = bmx.Model("y ~ s(x, k = 4)", data()).estimate()
+    assert flatten_coefficients(fit.design, fit.values).shape == (0,)
 
 
 def test_smooths_beside_a_residual_structure_are_refused():

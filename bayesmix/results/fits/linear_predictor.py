@@ -206,7 +206,8 @@ def coefficient_names(design: Design) -> list[str]:
 def flatten_coefficients(design: Design, values: Parameters) -> Array:
     """Group coefficients in the order of `coefficient_names`: ``(..., m)``."""
     parts = [coefficients(design, values, group)[1] for group in groups(design)]
-    return np.concatenate([part.reshape(*values.lead, -1) for part in parts], axis=-1)
+    flat = [part.reshape(*values.lead, -1) for part in parts]
+    return np.concatenate([np.zeros((*values.lead, 0)), *flat], axis=-1)
 
 
 def population_variance(terms: Sequence[Term], values: Parameters) -> Array:
