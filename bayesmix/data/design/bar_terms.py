@@ -70,7 +70,10 @@ def _learnt(bar: Bar, terms: Terms, variables: Mapping[str, Variable]) -> ModelM
 
 def _check_supported(bar: Bar) -> None:
     if bar.grouping.dist != "gaussian":
-        raise DesignError(f"`{bar}`: effects are normal; those with t distributions are not supported.")
+        raise DesignError(
+            f"`{bar}`: effects are normal; those with t distributions are not supported. Leave `dist =` out, or let the"
+            ' response have outliers: family="student".'
+        )
 
 
 def _related(encoder: TermEncoder, bar: Bar, relations: Mapping[str, Relation]) -> TermEncoder:

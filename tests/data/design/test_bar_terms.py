@@ -74,3 +74,8 @@ def test_what_the_relation_lacks_is_named():
 def test_factors_within_levels_are_no_strata():
     with pytest.raises(DataError, match=r"`s\d` is in `A`, `B`"):
         bmx.Model("y ~ x + (1 | gr(g, by = k))", FRAME.assign(k=np.where(np.arange(40) % 2, "A", "B")))
+
+
+def test_effects_with_t_distributions_are_refused():
+    with pytest.raises(DesignError, match="Leave `dist =` out"):
+        bmx.Model('y ~ x + (1 | gr(g, dist = "student"))', FRAME)
