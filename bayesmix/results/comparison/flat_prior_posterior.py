@@ -65,7 +65,7 @@ def blocks_of(fit: PosteriorRecord, *, groups: bool) -> tuple[Block, ...]:
     """The scalars of a posterior: parameters, and group coefficients where wanted."""
     design = fit.design
     found: list[Block] = [(fit.names, flatten(design, fit.values))]
-    if groups:
+    if groups and design.group_sizes:
         coefficients = flatten_coefficients(design, fit.with_effects)
         found.append((coefficient_names(design), coefficients))
     return tuple(found)
