@@ -53,19 +53,19 @@ BY_R = {  # name in vignettes.json: formula, family, data, method
     "orthodont_variances": (["distance ~ age * Sex + (1 | Subject)", "sigma ~ Sex"], "gaussian", "Orthodont", "ml"),
     "orthodont_gls": (["distance ~ age * Sex", "sigma ~ Sex"], "gaussian", "Orthodont", "ml"),
 }
-ELSEWHERE = {  # formula: the test that compares it
+ELSEWHERE = {  # formula: the test that compares it, or one of its kind
     "rating ~ temp + contact + (1 | judge)": "inference/estimation/test_rating_estimates.py",
     "rating ~ temp + contact + (1 + temp | judge)": "inference/estimation/test_rating_estimates.py",
     "rating ~ period + carry + treat + (1 | subject)": "inference/estimation/test_survey_estimates.py",
     "Reaction ~ Days + (Days | Subject); sigma ~ Days": "inference/estimation/test_distributional.py",
+    "rent ~ t2(area, yearc) + (1 | district)": "inference/estimation/test_smooth_estimates.py",
+    "loss ~ s(dev) + (1 | AY)": "inference/estimation/test_smooth_estimates.py",
+    "phen ~ cofactor + (1 | gr(phylo, cov = A))": "inference/estimation/test_related_levels.py",
     "mvbind(a, b) ~ x + (1 | p | g), rescor": "inference/estimation/test_distributional.py",
 }
-REFUSED = {  # brms: monotonic, distreg, nonlinear, phylogenetics, missings, ordinal
+REFUSED = {  # brms: monotonic, missings, ordinal
     "ls ~ mo(income)": "Monotonic effects",
-    "rent ~ t2(area, yearc) + (1 | district)": r"`bs\(x, df = 5\)`",
-    "phen ~ cofactor + (1 | gr(phylo, cov = A))": "grouping factor stands alone",
     "bmi | mi() ~ age * mi(chl)": "Imputation|missing values",
-    "loss ~ s(dev) + (1 | AY)": r"`bs\(x, df = 5\)`",
     "rating ~ period + carry + cs(treat) + (1 | subject)": "cs",
 }
 FACTORS = {

@@ -51,8 +51,7 @@ class Namespace:
     gamma_tails: Callable[[Any, Any, Any], tuple[Any, Any]]  # as in `incomplete`: of a, x and what stands before them
     beta_tails: Callable[[Any, Any, Any, Any, Any], tuple[Any, Any]]
     student_tails: Callable[[Any, Any, Any], tuple[Any, Any]]
-    log_sum: Callable[[Callable[[Any], tuple[Any, Any]], Any], Any]  # of terms k = 0 .. the largest of some numbers:
-    # their logarithms, by k, and where they count, everywhere for k = 0
+    log_sum: Callable[[Callable[[Any], tuple[Any, Any]], Any], Any]  # see `_log_sum`
     xlogy: Callable[[Any, Any], Any]  # y log x, zero where y is
     xlog1py: Callable[[Any, Any], Any]  # y log(1 + x)
     where: Callable[[Any, Any, Any], Any]
@@ -290,7 +289,7 @@ def _maximum(x: Any, bound: float) -> Any:
 
 
 def _log_sum(term: Callable[[Any], tuple[Any, Any]], most: Any) -> Any:
-    """All terms at once where that is little; else one after the other."""
+    """Log of a sum of terms k = 0 .. ``most``; ``term``: their logs by k, and where they count, all for k = 0."""
     total, _ = term(0.0)
     at, count = value_of(total), int(np.max(most, initial=0.0)) + 1
     if count * np.size(at) <= AT_ONCE:

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from bayesmix.data.columns import Numeric
 from bayesmix.fit import Estimate, Posterior
 from bayesmix.present.plots.canvas import GREY, INK, legend_above, look, panels, styled, with_unit
+from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.smooth_parts import SmoothPart
 from bayesmix.results.prediction.smooth_curves import chosen_parts, variables_of
 
@@ -47,6 +48,7 @@ def smooths(
     SpecError
         If there is no such smooth.
     """
+    check_level(interval)
     parts = chosen_parts(fits[0], smooth)
     tables = [fit.smooths(smooth, interval=interval) for fit in fits]
     figure, axes = panels(len(parts), columns=COLUMNS, height=2.6)
