@@ -17,6 +17,7 @@ from typing import Any, ClassVar, override
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.correlation import Parametric
 
 SHORT = 0.02  # of the smallest distance: a range below which all effects are independent
@@ -125,10 +126,14 @@ class ByDistance(Parametric):
 
         Raises
         ------
-        NotImplementedError
+        SpecError
             Of families that symbols cannot express.
         """
-        raise NotImplementedError
+        raise SpecError(
+            "PyMC has no derivative of Matern correlations by their smoothness: `mat()` has an estimate, and a"
+            ' posterior by the marginal sampler, model.sample(method="marginal"). For NUTS take `exp()` or `gau()`, of'
+            " smoothness 1/2 and infinity."
+        )
 
     # ---- matrices
 

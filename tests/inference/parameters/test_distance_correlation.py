@@ -17,6 +17,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import gamma, kv
 
 import bayesmix as bmx
+from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.distance_correlation import Exponential, Gaussian, Matern
 
 REFERENCE = Path(__file__).parents[2] / "reference" / "structures"
@@ -117,3 +118,9 @@ def test_rows_are_a_root_of_symbols():
     rows = family.rows(np.array([2.0]), sqrt=np.sqrt, one=1.0)
     root = family.root(np.array([2.0]))
     np.testing.assert_allclose([value for row in rows for value in row], root[np.tril_indices(7)], rtol=1e-12)
+
+
+def test_nuts_of_a_free_smoothness_is_refused_by_name():
+    data = {"y": np.arange(8.0) ** 2, "t": np.arange(8.0) % 4.0, "g": list("aaaabbbb")}
+    with pytest.raises(SpecError, match=r"`mat\(\)` has an estimate, and a posterior by the marginal"):
+        bmx.Model("y ~ 1 + mat(t | g)", data).to_pymc()
