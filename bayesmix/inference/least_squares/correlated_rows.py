@@ -61,6 +61,14 @@ class CorrelatedRows:
         """Numbers of the covariance."""
         return self.s + self.family.size
 
+    @property
+    def numbers(self) -> int:
+        """Size of the arrays of one evaluation: a measure of its cost."""
+        return sum(
+            blocks.offset.size * blocks.offset.shape[1] + len(blocks.of_cell) * blocks.products.shape[-1]
+            for blocks in self.sizes
+        )
+
     def covariances(self, blocks: Blocks, phi: Array, *, correlation: Array | None = None) -> Array:
         """Covariance of each pattern ``(..., P, m, m)`` at ``phi (..., size)``."""
         C = self.correlation(phi) if correlation is None else correlation
@@ -163,6 +171,7 @@ def correlated_rows(
     DesignError
         If a block is of several levels of a grouping factor, or the sums are too many to hold.
     """
+    _check_independent(factors)
     levels = np.stack([factor.codes for factor in factors], axis=1) if factors else np.zeros((len(offset), 0), np.intp)
     whole = np.hstack([*(factor.z for factor in factors), columns])
     sizes, of_cells = [], []
@@ -177,6 +186,14 @@ def correlated_rows(
     codes = tuple(every[:, f] for f in range(len(factors)))
     widths = tuple(factor.k for factor in factors)
     return CorrelatedRows(family, S.shape[1], tuple(sizes), incidence(grouping), widths, codes, len(offset))
+
+
+def _check_independent(factors: Sequence[Factor]) -> None:
+    if any(factor.relation is not None or factor.slots > 1 for factor in factors):
+        raise DesignError(
+            "Levels that are related, `gr(g, cov = A)`, and memberships, `mm(g1, g2)`, are not there beside a residual"
+            " structure: leave one of them out."
+        )
 
 
 def _of_size(rows: Array, place: Array, S: Array, offset: Array, levels: Array, whole: Array) -> tuple[Blocks, Array]:

@@ -22,7 +22,12 @@ from bayesmix.inference.sampling.diagnostics import PROPOSAL_K_LIMIT, R_HAT_LIMI
 from bayesmix.inference.sampling.draws import Draws, Schedule
 from bayesmix.inference.sampling.marginal.gaussian_approximation import ApproximationError
 from bayesmix.inference.sampling.marginal.importance_correction import sample_generalized, too_large
-from bayesmix.inference.sampling.marginal.marginal_posterior import applies
+from bayesmix.inference.sampling.marginal.marginal_posterior import (
+    MarginalPosterior,
+    applies,
+    correlated_posterior,
+    marginal_posterior,
+)
 from bayesmix.inference.sampling.marginal.sampler import Marginal, sample_marginal
 from bayesmix.inference.sampling.nuts.nuts import Nuts, sample_nuts
 from bayesmix.inference.sampling.prior_conflict import conflicts, inside
@@ -73,8 +78,6 @@ def sample(
     ``priors`` are those of the specification on the design unless given: a refit to some of the rows keeps the priors
     of the whole.
     """
-    if spec.has_row_covariance:
-        raise SpecError(f"`{spec.formula.residual}` has no posterior yet: model.estimate() fits it by REML or ML.")
     priors = resolve(spec, design) if priors is None else priors
     inner = at_means(design, priors.changes)
     check_bounded(inner, spec, priors)
@@ -127,8 +130,13 @@ class _Engines:
         """The marginal sampler of the model's kind."""
         check_smooth(self.spec)
         if applies(self.spec):
-            return sample_marginal(self.design, self.priors, self.point, options, self.schedule)
+            return sample_marginal(self._target(), self.point, options, self.schedule)
         return sample_generalized(self.design, self.spec, self.priors, self.point, options, self.schedule)
+
+    def _target(self) -> MarginalPosterior:
+        if self.spec.has_row_covariance:
+            return correlated_posterior(self.design, self.spec, self.priors, self.point)
+        return marginal_posterior(self.design, self.priors, self.point)
 
     def against_marginal(self, draws: int) -> str | None:
         """Why the marginal sampler is not tried; None for most models."""

@@ -67,7 +67,10 @@ def _by_theta(target: MarginalPosterior, theta: Array, factorisation: Factorisat
     q = target.covariances
     result = np.zeros(len(theta))
     result[:q] = _by_covariances(target, theta[:q], factorisation, by_XX)
-    if not target.unit_sigma:
+    if target.rows is not None:
+        phi, by_moments = target.phi(theta), sensitivity(factorisation, by_XX, target.problem.coordinates.pattern)
+        result[q : q + len(phi)] = target.rows.problem.rows.gradient(phi, by_moments, by_XX)
+    elif not target.unit_sigma:
         # tr(by_XX XX) / s = w'XX w + tr(H^-1 A)
         result[q] = 2.0 * target.problem.n - 2.0 * float(np.sum(by_XX * XX))
     if target.explored.any():

@@ -30,6 +30,7 @@ from bayesmix.inference.parameters.covariance import side_by_side
 from bayesmix.inference.parameters.priors_in_force import Priors, log_free, log_sd
 from bayesmix.inference.parameters.unconstrained import TermCoordinates, split, term_coordinates
 from bayesmix.inference.sampling.marginal.chebyshev import Emulator, Reduced
+from bayesmix.inference.sampling.marginal.row_covariance import RowCovariance, row_covariance
 from bayesmix.inference.sampling.marginal.scatter import scattered
 from bayesmix.language.formula.model_spec import ModelSpec
 
@@ -52,25 +53,32 @@ class MarginalPosterior:
     unit_sigma: bool = False  # sigma is one and no part of theta: known, or of a Gaussian approximation
     is_normal: bool = True  # whether its rows have normal densities: weights of signs of their own have not
     fallback: MarginalPosterior | None = None  # in place of this one where it cannot be factorised, by theta alone ...
+    rows: RowCovariance | None = None  # whose numbers are part of theta, where residuals are correlated
     excess: float = math.inf  # ... or where its log density is more than this above that of the fallback
 
     @property
     def size(self) -> int:
         """Dimension of theta."""
-        return self.covariances + int(not self.unit_sigma) + int(self.explored.sum())
+        numbers = int(not self.unit_sigma) if self.rows is None else self.rows.size
+        return self.covariances + numbers + int(self.explored.sum())
 
-    # theta = (covariance coordinates relative to sigma, log sigma, explored gamma)
+    # theta = (covariance coordinates relative to sigma, log sigma or numbers of the rows' covariance, explored gamma)
 
     def parts(self, theta: Array) -> tuple[list[Array], Array, Array]:
         """Relative covariance coordinates per term, log sigma ``(...,)`` and explored gamma ``(..., e)``."""
         q = self.covariances
         own = split(self.terms, theta[..., :q])
         if self.unit_sigma:
-            return own, np.zeros(theta.shape[:-1]), theta[..., q:]
+            return own, np.zeros(theta.shape[:-1]), theta[..., q if self.rows is None else q + self.rows.size :]
         return own, theta[..., q], theta[..., q + 1 :]
 
+    def phi(self, theta: Array) -> Array:
+        """Numbers of the rows' covariance ``(..., size)``."""
+        assert self.rows is not None
+        return theta[..., self.covariances : self.covariances + self.rows.size]
+
     def factorise(self, theta: Array) -> Factorisation:
-        """Eliminate the random effects at ``theta (..., m)``."""
+        """Eliminate the random effects at ``theta (..., m)``; of correlated rows the log determinant has theirs."""
         working = self.problem.coordinates
         roots = []
         for coordinates, own, C in zip(self.terms, self.parts(theta)[0], working.C, strict=True):
@@ -80,7 +88,11 @@ class MarginalPosterior:
         for number in range(len(working.factors)):
             members = [t for t, place in enumerate(working.places) if place.factor == number]
             by_factor.append(_side_by_side([roots[t] for t in members]))
-        return factorise(working.plan, self.problem.moments, by_factor, theta.shape[:-1])
+        if self.rows is None:
+            return factorise(working.plan, self.problem.moments, by_factor, theta.shape[:-1])
+        moments, log_det = self.rows.moments(self.phi(theta))
+        found = factorise(working.plan, moments, by_factor, theta.shape[:-1])
+        return replace(found, log_determinant=found.log_determinant + log_det)
 
     def __call__(self, theta: Array) -> Array:
         """Log marginal posterior, up to a constant only where priors are improper: ``(B, m) -> (B,)``."""
@@ -101,13 +113,18 @@ class MarginalPosterior:
         """Eliminate the random effects at ``theta (B, m)``, by factorisations or by the emulator."""
         if self.emulator is not None:
             return self.emulator(theta[:, : self.covariances])
+        if self.rows is not None:
+            return self._reduced(theta)
         return self.reduce_covariances(theta[:, : self.covariances])
 
     def reduce_covariances(self, x: Array) -> Reduced:
         """Eliminate the random effects at covariance coordinates ``(B, d)``, by factorisations."""
         rest = np.zeros((len(x), self.size - x.shape[1]))
-        theta = np.concatenate([x, rest], axis=1)
-        found = [(part.log_determinant, part.XX) for part in (self.factorise(theta[r]) for r in self.batches(len(x)))]
+        return self._reduced(np.concatenate([x, rest], axis=1))
+
+    def _reduced(self, theta: Array) -> Reduced:
+        batches = self.batches(len(theta))
+        found = [(part.log_determinant, part.XX) for part in (self.factorise(theta[r]) for r in batches)]
         return Reduced(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
     @property
@@ -118,6 +135,7 @@ class MarginalPosterior:
         total += sum(stage.numbers for stage in working.plan.stages)
         if working.is_joint:  # of levels in pieces most entries are carried through many stages
             total += sum(stage.n_entries for stage in working.plan.stages)
+        total += 0 if self.rows is None else self.rows.problem.rows.numbers
         return total + 3 * working.plan.q**2
 
     def batches(self, n: int) -> Iterator[slice]:
@@ -203,7 +221,7 @@ class MarginalPosterior:
     def log_prior(self, theta: Array) -> Array:
         """Log prior density of theta, the change of coordinates included: ``(...,)``."""
         own, log_sigma, gamma = self.parts(theta)
-        total: Array = np.zeros(log_sigma.shape)
+        total: Array = np.zeros(log_sigma.shape) if self.rows is None else self.rows.log_prior(self.phi(theta))
         if not self.unit_sigma and self.priors.dispersion is not None:
             total = self.priors.dispersion.log_density(np.exp(log_sigma)) + log_sigma
         for coordinates, x, sds, corrs in zip(self.terms, own, self.priors.sd, self.priors.corr, strict=True):
@@ -225,15 +243,27 @@ class MarginalPosterior:
             unit = np.sqrt(np.sum(C**2, axis=1))  # size of an effect that moves the predictor by one
             floor = np.diag((smallest * unit) ** 2)
             parts.append(coordinates.pack(covariance / sigma**2 + floor))
-        gamma = np.linalg.solve(self.to_gamma, np.linalg.solve(self.problem.coordinates.T, point.beta))
+        beta = point.beta if self.rows is None else point.beta[list(self.rows.problem.mean)]
+        gamma = np.linalg.solve(self.to_gamma, np.linalg.solve(self.problem.coordinates.T, beta))
         log_sigma = [] if self.unit_sigma else [math.log(sigma)]
-        return np.concatenate([*parts, log_sigma, gamma[self.explored]])
+        numbers = log_sigma if self.rows is None else self.rows.start
+        return np.concatenate([*parts, numbers, gamma[self.explored]])
+
+
+def correlated_posterior(design: Design, spec: ModelSpec, priors: Priors, point: PointEstimate) -> MarginalPosterior:
+    """The marginal posterior of a gaussian model whose residuals are correlated within blocks."""
+    rows, rest = row_covariance(design, spec, priors, point)
+    target = _posterior(rows.linear(), term_coordinates(design.terms), rest)
+    return replace(target, rows=rows, unit_sigma=True)
 
 
 def marginal_posterior(design: Design, priors: Priors, point: PointEstimate) -> MarginalPosterior:
     """Set up the marginal posterior of a gaussian model with identity link."""
-    working = point.coordinates
-    problem = linear_problem(design, working)
+    return _posterior(linear_problem(design, point.coordinates), term_coordinates(design.terms), priors)
+
+
+def _posterior(problem: LinearProblem, terms: tuple[TermCoordinates, ...], priors: Priors) -> MarginalPosterior:
+    working = problem.coordinates
     to_gamma = np.linalg.inv(priors.contrast @ working.T)
     gaussian = np.array([prior.kind == "Normal" for prior in priors.fixed], bool)
     flat = np.array([prior.is_flat for prior in priors.fixed], bool)
@@ -244,7 +274,7 @@ def marginal_posterior(design: Design, priors: Priors, point: PointEstimate) -> 
     return MarginalPosterior(
         problem,
         priors,
-        with_detection_limits(term_coordinates(design.terms), problem),
+        with_detection_limits(terms, problem),
         to_gamma,
         np.linalg.solve(to_gamma, problem.beta_ols),
         ~(gaussian | flat),
@@ -291,7 +321,7 @@ def _side_by_side(roots: list[Array]) -> Array:
 
 def applies(spec: ModelSpec) -> bool:
     """Whether random and fixed effects can be integrated out in closed form."""
-    return spec.is_linear
+    return spec.is_linear or spec.has_row_covariance
 
 
 def scatter(target: MarginalPosterior, at: Array, rng: np.random.Generator) -> Array:

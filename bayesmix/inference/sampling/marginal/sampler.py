@@ -8,24 +8,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.data.design.design import Design
 from bayesmix.errors import SpecError
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.solve import draw
 from bayesmix.inference.parameters.names import Parameters
-from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.draws import Draws, Schedule
 from bayesmix.inference.sampling.marginal.chebyshev import DEGREES, TOLERANCE, Reduced, fit_emulator
 from bayesmix.inference.sampling.marginal.gradient import value_and_gradient
 from bayesmix.inference.sampling.marginal.hamiltonian import climb, whiten
 from bayesmix.inference.sampling.marginal.independence_metropolis import explore
-from bayesmix.inference.sampling.marginal.marginal_posterior import (
-    MarginalPosterior,
-    fixed_at,
-    marginal_posterior,
-    scatter,
-)
+from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, fixed_at, scatter
 from bayesmix.language.arguments import explained
 from bayesmix.parallel.threads import draw_in_threads
 
@@ -85,8 +78,7 @@ SMALL_EFFECTS = 5_000_000
 
 
 def sample_marginal(
-    design: Design,
-    priors: Priors,
+    target: MarginalPosterior,
     point: PointEstimate,
     options: Marginal,
     schedule: Schedule,
@@ -95,9 +87,10 @@ def sample_marginal(
 
     Where theta has too many dimensions for a global proposal, Hamiltonian chains explore it.
     """
+    has_flat = target.priors.has_flat
     draws, chains = schedule.draws, schedule.chains
     rng = np.random.default_rng(schedule.seed)
-    target, notes, certificate = with_emulator(marginal_posterior(design, priors, point), point, rng, DEAR)
+    target, notes, certificate = with_emulator(target, point, rng, DEAR)
     run = _Run(draws, chains, schedule.seed, rng, schedule.progress)
     at = target.start(point)
     if not target.size:
@@ -105,7 +98,7 @@ def sample_marginal(
     elif target.size > MAX_DIMENSION:
         found, stats, own = _climbed(target, at, run)
     else:
-        found, stats, own = _proposed(target, at, run, options, has_evidence=not priors.has_flat)
+        found, stats, own = _proposed(target, at, run, options, has_evidence=not has_flat)
     certificate |= own
     theta = found.reshape(chains * draws, -1)
     shift = draw_fixed(target, theta, target.reduce(theta), rng)
@@ -185,7 +178,8 @@ def with_emulator(
     target: MarginalPosterior, point: PointEstimate, rng: np.random.Generator, dear: int
 ) -> tuple[MarginalPosterior, tuple[str, ...], dict[str, float]]:
     """Fit polynomials where factorisations are dear; keep the factorisations if those are not close enough."""
-    if target.numbers <= dear or target.covariances not in DEGREES or target.fallback is not None:
+    is_dear = target.numbers > dear and target.rows is None
+    if not is_dear or target.covariances not in DEGREES or target.fallback is not None:
         return target, (), {}
     mode, root = whiten(lambda theta: value_and_gradient(target, theta), target.start(point))
     covariance = root @ root.T
@@ -207,8 +201,9 @@ def in_units(
     own, log_sigma, _ = target.parts(theta)
     pairs = [coordinates.unpack(x) for coordinates, x in zip(target.terms, own, strict=True)]
     problem = target.problem
+    beta = (problem.beta_ols + shift) @ problem.coordinates.T.T
     return Parameters(
-        beta=(problem.beta_ols + shift) @ problem.coordinates.T.T,
+        beta=beta if target.rows is None else target.rows.problem.beta_of(beta, target.phi(theta)),
         sd=tuple(sd * np.exp(log_sigma)[..., None] for sd, _ in pairs),
         corr=tuple(root @ np.swapaxes(root, -1, -2) for _, root in pairs),
         b=tuple(b),

@@ -13,6 +13,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.data.design.response import Outcome
 from bayesmix.inference.parameters.natural_scale import entries_of
 from bayesmix.inference.parameters.residual_families import correlation_of
+from bayesmix.inference.sampling.nuts.pymc_blocks import SymbolicBlocks, add_blocks, add_blocks_kernel, blocks_of
 from bayesmix.inference.sampling.nuts.shared_data import Packed
 from bayesmix.language.families import multivariate_normal
 from bayesmix.language.families.bounds import observed
@@ -59,10 +60,15 @@ class SymbolicCorrelations:
     root: list[list[Any]]  # rows of the Cholesky factor of their matrix, without the zeros
 
 
-def correlations_of(spec: ModelSpec, numbers: Mapping[str | None, Any]) -> SymbolicCorrelations | None:
+def correlations_of(
+    design: Design, spec: ModelSpec, numbers: Mapping[str | None, Any]
+) -> SymbolicCorrelations | SymbolicBlocks | None:
     """The correlations of the residuals, from the numbers that stand for them; None where they are independent."""
     import pytensor.tensor as pt
 
+    blocks = blocks_of(design, numbers)
+    if blocks is not None:
+        return blocks
     names = tuple(one.name for one in spec.residual_correlations)
     if not names:
         return None
@@ -77,8 +83,14 @@ def _value(one: Predictor | Auxiliary, eta: Any, numbers: Mapping[str | None, An
     return one.link.formula(symbolic(), eta)
 
 
-def add_responses(responses: Sequence[SymbolicResponse], correlations: SymbolicCorrelations | None) -> None:
+def add_responses(
+    responses: Sequence[SymbolicResponse], correlations: SymbolicCorrelations | SymbolicBlocks | None
+) -> None:
     """Add the responses given their parameters, as PyMC's distributions where it has them."""
+    if isinstance(correlations, SymbolicBlocks):
+        (response,) = responses
+        add_blocks(correlations, response.outcome.y, *_normal_rows(response, response.outcome.weights))
+        return
     if correlations is not None:
         add_correlated(responses, correlations)
         return
@@ -87,9 +99,14 @@ def add_responses(responses: Sequence[SymbolicResponse], correlations: SymbolicC
 
 
 def add_kernels(
-    responses: Sequence[SymbolicResponse], correlations: SymbolicCorrelations | None, packed: Packed
+    responses: Sequence[SymbolicResponse], correlations: SymbolicCorrelations | SymbolicBlocks | None, packed: Packed
 ) -> None:
     """Add the same log densities, with what depends on the data alone computed once."""
+    if isinstance(correlations, SymbolicBlocks):
+        (response,) = responses
+        rows = _normal_rows(response, packed.column(response.outcome.weights))
+        add_blocks_kernel(correlations, packed.column(response.outcome.y), *rows, packed)
+        return
     if correlations is not None:
         add_correlated_kernel(responses, correlations, packed)
         return
@@ -144,6 +161,14 @@ def add_correlated_kernel(
     y = [packed.column(one.outcome.y) for one in responses]
     rows = multivariate_normal.kernel(symbolic(), y, means, spreads, correlations.root)
     pm.Potential("_".join(one.name for one in responses), rows.sum())
+
+
+def _normal_rows(response: SymbolicResponse, weights: Any) -> tuple[Any, Any]:
+    """Mean and standard deviation of each row ``(n,)``."""
+    import pytensor.tensor as pt
+
+    mean, spread = _normal(response, weights)
+    return mean, spread * pt.ones_like(mean)
 
 
 def _normal(response: SymbolicResponse, weights: Any) -> tuple[Any, Any]:

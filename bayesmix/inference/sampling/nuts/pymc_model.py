@@ -66,7 +66,7 @@ def to_pymc(design: Design, spec: ModelSpec, priors: Priors) -> Any:
                 r: own if r in thresholds else pm.Deterministic(_named("eta", design, r), own, dims="obs")
                 for r, own in eta.items()
             }
-        add_responses(responses_of(design, spec, eta, numbers), correlations_of(spec, numbers))
+        add_responses(responses_of(design, spec, eta, numbers), correlations_of(design, spec, numbers))
     return model
 
 
@@ -251,8 +251,8 @@ def _reported(family: Correlation, free: Any, matrix: Any) -> Any:
 
 
 def _scalar(name: str, prior: Prior) -> Any:
-    """One parameter on its own."""
-    return distribution(prior.kind, list(prior.arguments), name=name)
+    """One parameter on its own; numbers of Python's would be constants of single precision."""
+    return distribution(prior.kind, [np.float64(value) for value in prior.arguments], name=name)
 
 
 def _vector(name: str, priors: Sequence[Prior], unit: Any = None) -> Any:

@@ -17,7 +17,7 @@ deviation. The density stays exactly that of the model: the estimate gives the c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ from bayesmix.inference.least_squares.derivatives import sensitivity
 from bayesmix.inference.least_squares.incidence import incidence
 from bayesmix.inference.least_squares.symbolic import plan
 from bayesmix.inference.parameters.covariance import from_factor, sd_and_corr, structure_of
+from bayesmix.inference.parameters.one_predictor import one_predictor
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.parameters.smoothed import smoothed
 from bayesmix.inference.sampling.nuts.moves import Affine, Log, Logit, Move, Scaled
@@ -85,9 +86,7 @@ class Reparametrisation:
 
 def reparametrise(design: Design, spec: ModelSpec, priors: Priors, point: PointEstimate) -> Reparametrisation:
     """Take the coordinates from the point estimate, moved off the boundary and into the priors' support."""
-    starts = [_start(term, priors, point, t) for t, term in enumerate(design.terms)]
-    information = _information(design, smoothed(spec), point)
-    terms = tuple(_term(design.terms, t, priors, point, information, starts) for t, term in enumerate(design.terms))
+    terms = _terms(design, spec, priors, point)
     split = split_priors(priors)
     own = list(split.coefficients)
     gamma = priors.contrast @ point.beta
@@ -102,6 +101,24 @@ def reparametrise(design: Design, spec: ModelSpec, priors: Priors, point: PointE
     )
     fixed = _moves(split.fixed, coefficients, np.ones(len(own)), covariance[np.ix_(own, own)])
     return Reparametrisation(fixed, beta, terms, numbers)
+
+
+def _terms(design: Design, spec: ModelSpec, priors: Priors, point: PointEstimate) -> tuple[TermReparametrisation, ...]:
+    starts = [_start(term, priors, point, t) for t, term in enumerate(design.terms)]
+    order = range(len(design.terms))
+    if not spec.has_row_covariance:
+        information = _information(design, smoothed(spec), point)
+        return tuple(_term(design.terms, t, priors, point, information, starts) for t in order)
+    # as if rows were independent: any coordinates are exact, and levels are larger than blocks
+    view, mean = one_predictor(design, spec, 0), design.of_predictor(0)
+    information = view.weights * np.exp(-2.0 * point.predictor(design)[design.block(1)])
+    alone = replace(point, beta=point.beta[mean])
+    found = []
+    for own in (_term(view.terms, t, priors, alone, information, starts) for t in order):
+        slope = np.zeros((*own.slope.shape[:-1], len(point.beta)))
+        slope[..., mean] = own.slope
+        found.append(replace(own, slope=slope))
+    return tuple(found)
 
 
 def spherical(

@@ -20,6 +20,7 @@ from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.nuts.moves import Move
 from bayesmix.inference.sampling.nuts.numbers import split_priors
+from bayesmix.inference.sampling.nuts.pymc_blocks import key_of
 from bayesmix.inference.sampling.nuts.pymc_likelihood import add_kernels, correlations_of, is_unweighted, responses_of
 from bayesmix.inference.sampling.nuts.pymc_model import (
     arguments_of,
@@ -70,7 +71,7 @@ def sampler_model(
             effects[t] = _effects(labels[t], L, change, own, effects, packed)
             for r, part in _random_parts(design, term, effects[t], packed).items():
                 eta[r] = eta[r] + part
-        add_kernels(responses_of(design, spec, eta, numbers), correlations_of(spec, numbers), packed)
+        add_kernels(responses_of(design, spec, eta, numbers), correlations_of(design, spec, numbers), packed)
     packed.fill()
     return SamplerModel(model, packed, _key(design, spec, priors, reparametrisation))
 
@@ -388,7 +389,8 @@ def _key(design: Design, spec: ModelSpec, priors: Priors, reparametrisation: Rep
     families = (spec.family,) if spec.is_simple else tuple(response.family for response in spec.responses)
     predictors = tuple((one.response, one.parameter, one.link.name) for one in spec.parameters)
     outcomes = tuple((is_unweighted(one), one.bounds and one.bounds.kinds) for one in design.outcomes)
-    return families, spec.link.name, predictors, spec.rescor, outcomes, fixed, terms, levels, nested, dispersion
+    rest = families, spec.link.name, predictors, spec.rescor, outcomes, fixed, terms, levels, nested, dispersion
+    return *rest, *key_of(design)
 
 
 def _kind(prior: Prior) -> str:
