@@ -71,7 +71,11 @@ REFUSED = {
     "few": ("y ~ 1 + unstr(visit, g)", TABLE.iloc[:16], "has 4 visits and only 4 levels of `g`"),
     "long": ("y ~ 1 + ar(t, g)", TABLE.assign(t=TABLE["t"] * 100), "spans 401 steps"),
     "no column": ("y ~ 1 + ar(tt, g)", TABLE, "`tt`"),
-    "memberships": ("y ~ 1 + (1 | mm(g, h)) + ar(t, g)", TABLE.assign(h=TABLE["g"].to_numpy()[::-1]), "members of one level each"),
+    "memberships": (
+        "y ~ 1 + (1 | mm(g, h)) + ar(t, g)",
+        TABLE.assign(h=TABLE["g"].to_numpy()[::-1]),
+        "members of one level each",
+    ),
     "crossed": ("y ~ 1 + (1 | h) + ar(t, g)", TABLE, "lies in several levels of a grouping factor"),
 }
 
