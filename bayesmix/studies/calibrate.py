@@ -31,7 +31,7 @@ from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.checkpoint import checkpoint_of, fingerprint
 from bayesmix.parallel.executors import in_order
 from bayesmix.results.fits.level import check_level
-from bayesmix.results.fits.linear_predictor import flatten, linear_predictor, log_likelihood, parameter_names
+from bayesmix.results.fits.linear_predictor import flatten, linear_predictor, log_likelihood_of_all, parameter_names
 from bayesmix.results.fits.model_fingerprint import parts_of_model
 from bayesmix.results.fits.records import Fitted
 from bayesmix.results.fits.refit import sample_model
@@ -284,7 +284,7 @@ def _scalars(model: Fitted, values: Parameters) -> Array:
     design, spec = model.design, model.spec
     first = [b[..., 0, :] for b in values.b]
     eta = linear_predictor(design.X, design.offset, design.terms, values)
-    total = log_likelihood(design, spec, values, eta).sum(axis=-1)
+    total = log_likelihood_of_all(design, spec, values, eta)
     return np.concatenate([flatten(design, values), *first, total[..., None]], axis=-1)
 
 

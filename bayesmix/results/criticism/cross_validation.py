@@ -39,11 +39,16 @@ def loo(post: PosteriorRecord, *, refit: bool | None, seed: int) -> Elpd:
             yield left_out(post, np.arange(len(design.y)) != row, seed)
 
     names = ("loo", "rows")
-    return _elpd(post, post.log_likelihood(), _is_cheap(post) if refit is None else refit, exact, names)
+    if refit and post.spec.has_row_covariance:
+        raise _not_in_parts(post, "loo(refit=True)")
+    refits = _is_cheap(post) and not post.spec.has_row_covariance if refit is None else refit
+    return _elpd(post, post.log_likelihood(), refits, exact, names)
 
 
 def logo(post: PosteriorRecord, group: str | None, *, refit: bool | str | None, seed: int) -> Elpd:
     """Leave one group out: the group's rows together, its random effects integrated out."""
+    if post.spec.has_row_covariance:
+        raise _not_in_parts(post, "logo()")
     found = find_group(post.design, group)
     codes = codes_of(post.design, found)
     parts = [as_new(post.design, np.flatnonzero(codes == level), found.group) for level in range(len(found.levels))]
@@ -59,6 +64,8 @@ def logo(post: PosteriorRecord, group: str | None, *, refit: bool | str | None, 
 
 def kfold(post: PosteriorRecord, k: int, group: str | None, *, seed: int) -> Elpd:
     """Leave a fold of rows out at a time; with ``group`` the rows of a level stay together."""
+    if post.spec.has_row_covariance:
+        raise _not_in_parts(post, "kfold()")
     design, n = post.design, len(post.design.y)
     rng = np.random.default_rng(seed)
     units = np.arange(n)
@@ -163,6 +170,13 @@ def left_out(post: PosteriorRecord, keep: Array, seed: int, *, by_evidence: bool
 def _pointwise(post: PosteriorRecord, others: Design, values: Parameters) -> list[float]:
     rows = np.arange(len(others.y))[:, None]
     return [_log_mean(log_density(post.spec, others.take(row), values)) for row in rows]
+
+
+def _not_in_parts(post: PosteriorRecord, verb: str) -> SpecError:
+    return SpecError(
+        f"`{post.spec.formula.residual}` correlates the rows of a block: {verb} would leave out some of them and is not"
+        " supported. loo() gives the density of each row given all others."
+    )
 
 
 def _is_cheap(post: PosteriorRecord) -> bool:

@@ -16,7 +16,7 @@ from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.priors_in_force import log_prior
 from bayesmix.inference.sampling.diagnostics import TAIL, quantile_ess
 from bayesmix.inference.sampling.pareto_smoothing import SHORTEST, smoothed, tail_length
-from bayesmix.results.fits.linear_predictor import flatten
+from bayesmix.results.fits.linear_predictor import flatten, linear_predictor, log_likelihood_of_all
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,10 +42,17 @@ def sensitivity(fit: PosteriorRecord, names: Sequence[str]) -> pd.DataFrame:
     draws = flatten(fit.design, fit.values)
     columns = draws.reshape(-1, draws.shape[-1])[:, [fit.names.index(name) for name in names]]
     prior = sum(log_prior(fit.priors, fit.design, fit.values).values(), np.zeros(fit.values.lead))
-    components = {"prior": prior, "likelihood": fit.log_likelihood().sum(axis=-1)}
+    components = {"prior": prior, "likelihood": _log_likelihood(fit)}
     found = {name: _slope(columns, component) for name, component in components.items()}
     diagnosis = [_diagnosis(*pair) for pair in zip(found["prior"], found["likelihood"], strict=True)]
     return pd.DataFrame({**found, "diagnosis": diagnosis}, index=list(names)).round(3)
+
+
+def _log_likelihood(fit: PosteriorRecord) -> Array:
+    """Log density of all rows at every draw: ``(chain, draw)``."""
+    design, values = fit.design, fit.with_effects
+    eta = linear_predictor(design.X, design.offset, design.terms, values)
+    return log_likelihood_of_all(design, fit.spec, values, eta)
 
 
 def _diagnosis(prior: float, likelihood: float) -> str:

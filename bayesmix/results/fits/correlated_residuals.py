@@ -40,6 +40,18 @@ def log_density_given_others(design: Design, spec: ModelSpec, values: Parameters
     return np.asarray(found - log_sd - 0.5 * LOG_TWO_PI)
 
 
+def log_joint_density(design: Design, spec: ModelSpec, values: Parameters, eta: Array) -> Array:
+    """Log density of all rows given the random effects: ``(...,)``."""
+    z, log_sd = _standardised(design, spec, values, eta)
+    total = -np.sum(log_sd + 0.5 * LOG_TWO_PI, axis=-1)
+    for rows, C in _patterns(design, values):
+        root = np.linalg.cholesky(C)
+        whitened = np.einsum("...ij,...bj->...bi", np.linalg.inv(root), z[..., rows])
+        log_det = np.sum(np.log(np.diagonal(root, axis1=-2, axis2=-1)), axis=-1)
+        total = total - 0.5 * np.sum(whitened**2, axis=(-1, -2)) - len(rows) * log_det
+    return np.asarray(total)
+
+
 def normalized_residuals(design: Design, spec: ModelSpec, values: Parameters, eta: Array) -> Array:
     """Residuals made independent, of variance one: nlme's ``type = "normalized"``, ``(..., n)``."""
     z, _ = _standardised(design, spec, values, eta)

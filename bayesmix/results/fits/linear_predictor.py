@@ -22,6 +22,7 @@ from bayesmix.inference.parameters.natural_scale import number_columns, reported
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.language.families.link import Link
 from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.results.fits.correlated_residuals import log_density_given_others, log_joint_density
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +242,18 @@ def average_mean(
 
 
 def log_likelihood(design: Design, spec: ModelSpec, values: Parameters, eta: Array) -> Array:
-    """Log density of each row given the random effects, of all its responses together: ``(..., n)``."""
+    """Log density of each row given the random effects, of all its responses together: ``(..., n)``.
+
+    Where residuals are correlated within blocks, given the other rows of its block: what leaving one row out is about.
+    """
+    if spec.has_row_covariance:
+        return log_density_given_others(design, spec, values, eta)
     dispersion = np.ones(()) if values.dispersion is None else np.asarray(values.dispersion)[..., None]
     return likelihood_of(design, spec).value(eta, dispersion)
+
+
+def log_likelihood_of_all(design: Design, spec: ModelSpec, values: Parameters, eta: Array) -> Array:
+    """Log density of all rows given the random effects: ``(...,)``."""
+    if spec.has_row_covariance:
+        return log_joint_density(design, spec, values, eta)
+    return np.asarray(log_likelihood(design, spec, values, eta).sum(axis=-1))

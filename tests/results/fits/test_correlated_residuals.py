@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 from residuals import REFERENCE, dense, fitted
-from scipy.stats import norm
+from scipy.stats import multivariate_normal, norm
 
 from bayesmix.errors import SpecError
-from bayesmix.results.fits.correlated_residuals import correlated_noise, log_density_given_others
+from bayesmix.results.fits.correlated_residuals import correlated_noise, log_density_given_others, log_joint_density
 from bayesmix.results.fits.linear_predictor import linear_predictor
 
 CASES = ["orthodont_unstr", "trial_unstr", "trial_cosy_strata", "trial_ar2"]
@@ -48,6 +48,16 @@ def test_density_given_others_is_that_of_the_dense_conditional(case):
         slope = np.linalg.solve(V[np.ix_(others, others)], V[others, i])
         expected = norm.logpdf(r[i], slope @ r[others], np.sqrt(V[i, i] - slope @ V[others, i]))
         assert found[i] == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_joint_density_is_that_of_the_dense_matrix(case):
+    fit = fitted(case)
+    design = fit.design
+    eta = linear_predictor(design.X, design.offset, design.terms, fit.values)
+    found = log_joint_density(design, fit.spec, fit.values, eta)
+    expected = multivariate_normal.logpdf(design.y - eta[: design.n], cov=dense(fit))
+    assert found == pytest.approx(expected, abs=1e-8)
 
 
 def test_simulated_responses_have_the_covariance():
