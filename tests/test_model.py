@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import bayesmix as bmx
@@ -73,3 +74,15 @@ def test_model_and_summary_say_which_category_is_success_and_how_many_rows_are_l
         assert "Response y: `dead` is success, `alive` is failure." in text
     assert "59 rows (1 dropped for missing values)" in str(model)
     assert "(1 of 60 rows left out for missing values)" in str(model.estimate().summary())
+
+
+@pytest.mark.parametrize("levels", [list("abcd"), ["low", "mu", "a|logistic"], [r"a\1", r"b\g<0>", "c"]])
+def test_words_of_a_rating_do_not_depend_on_the_names_of_its_levels(levels: list[str]) -> None:
+    data = {"y": pd.Categorical(levels * 4, levels, ordered=True), "x": np.arange(4.0 * len(levels))}
+    text = str(bmx.Model("y ~ x", data, family="cumulative"))
+    assert "y[i] ~ Cumulative(mu[i]): P(y <= k) = logistic(threshold[k] - mu[i])" in text
+
+
+def test_words_name_what_correlates_residuals() -> None:
+    text = str(bmx.Model("Reaction ~ Days + ar(Days, Subject)", bmx.load_dataset("sleepstudy")))
+    assert "residuals of a block are correlated: ar(Days, Subject, p = 1)" in text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from re import sub
+from re import escape, sub
 
 import numpy as np
 
@@ -45,6 +45,8 @@ def maths(spec: ModelSpec, design: Design) -> list[str]:
     if spec.rescor:
         names = ", ".join(one.name for one in spec.residual_correlations)
         lines.append(f"  residuals of a row are correlated: {names}")
+    if spec.has_row_covariance:
+        lines.append(f"  residuals of a block are correlated: {spec.formula.residual}")
     return [line for line in lines if line] + [f"  {_distribution(term)}" for term in design.terms]
 
 
@@ -59,7 +61,8 @@ def _words(spec: ModelSpec, number: int) -> str:
     for one in spec.parameters:
         if one.response == number:
             name = response.family.parameters[one.parameter].name
-            text = sub(rf"\b{name}\b(\[i\])?", _symbol(spec, one), text)
+            symbol = _symbol(spec, one).replace("\\", r"\\")  # names of levels may be anything
+            text = sub(rf"\b{escape(name)}\b(\[i\])?", symbol, text)
     return text
 
 
