@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from bayesmix.data.design.model_design import model_design
+from bayesmix.data.frame import open_table
 from bayesmix.data.memory import too_much
 from bayesmix.data.model_file import load_model_file
 from bayesmix.errors import SpecError
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from bayesmix.inference.sampling.sample import Sampler
 
 
-_TABLES = {"contrasts": '{"recipe": "sum"}', "documented": '{"Intercept": 251.4}'}
+_TABLES = {"contrasts": '{"recipe": "sum"}', "documented": '{"Intercept": 251.4}', "start": '{"asym": 200.0}'}
 
 
 @explained
@@ -76,6 +77,8 @@ class Model:
     offset : column name, expression or array added to the linear predictor.
     rescor : whether the residuals of several gaussian responses are correlated: ``rescor(a, b)``, whose prior is
         ``"rescor"``, LKJ(1) by default.
+    start : values that a search begins with, of the parameters of a nonlinear mean, ``{"asym": 200, "mid": 700}``; of
+        those without, the medians of the priors of their intercepts.
     contrasts : contrasts of factors of the fixed part, ``{"recipe": "sum"}``.
     data2 : what relates levels, by the names of the formula: ``(1 | gr(animal, cov = A))`` and ``{"A": A}``, ``A`` a
         pandas table of covariances with levels as rows and columns, a `pedigree` or a `phylogeny`.
@@ -99,15 +102,18 @@ class Model:
         offset: Any = None,
         *,
         rescor: bool = False,
+        start: Mapping[str, float] | None = None,
         contrasts: Mapping[str, str] | None = None,
         data2: Mapping[str, Any] | None = None,
         data_name: str | None = None,
         documented: Mapping[str, float] | None = None,
     ) -> None:
-        for name, table in (("contrasts", contrasts), ("documented", documented)):
+        for name, table in (("contrasts", contrasts), ("documented", documented), ("start", start)):
             if not isinstance(table, Mapping | None):
                 raise SpecError(f"{name} are a dictionary such as {_TABLES[name]}, not {table!r}.")
-        spec = make_spec(formula, family, link, priors, rescor=rescor)
+        spec = make_spec(
+            formula, family, link, priors, rescor=rescor, start=start, is_column=partial(_has_column, data)
+        )
         self.spec, self.design = model_design(
             spec, data, weights=weights, offset=offset, contrasts=contrasts, data2=data2
         )
@@ -248,6 +254,10 @@ class Model:
 
 
 @explained
+def _has_column(data: Any, name: str) -> bool:
+    return name in open_table(data).names
+
+
 def load_model(name: str) -> Model:
     """Build the model of a model file, by its name in ``models/`` or by its path, with its documented figures."""
     return build_model(load_model_file(name))

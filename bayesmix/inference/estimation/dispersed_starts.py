@@ -30,6 +30,8 @@ def units(design: Design, spec: ModelSpec) -> list[float]:
         outcome, family = design.outcomes[one.response], spec.responses[one.response].family
         is_counted = one.parameter == 0 and one.link.is_identity
         spread = float(np.std(family.on_scale(outcome.y) / outcome.trials)) if is_counted else 1.0
+        if family.parameters[one.parameter].is_of_curve:
+            spread = abs(family.curve.starts.get(family.parameters[one.parameter].name, 1.0))
         sizes.append(spread if spread > 0.0 else 1.0)
     return [*sizes, *(1.0 for _ in spec.residual_correlations)]
 

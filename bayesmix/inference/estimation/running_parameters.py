@@ -133,10 +133,11 @@ def _spreads(design: Design, spec: ModelSpec, point: PointEstimate) -> Iterator[
     """Standard deviations of effects on parameters beside the means."""
     for term, sd, names in zip(design.terms, point.parameters.sd, sd_names(design.terms), strict=True):
         for e, owner in enumerate(term.owners):
-            size = float(np.sqrt(np.mean(term.z[design.block(owner), e] ** 2)))
-            if spec.parameters[owner].parameter and sd[e] * size > ENDLESS:
+            one, size = spec.parameters[owner], float(np.sqrt(np.mean(term.z[design.block(owner), e] ** 2)))
+            is_of_curve = spec.responses[one.response].family.parameters[one.parameter].is_of_curve
+            if one.parameter and not is_of_curve and sd[e] * size > ENDLESS:
                 yield (
                     f"The standard deviation {names[min(e, len(names) - 1)]} = {sd[e]:.3g} runs off: on the"
-                    f" {spec.parameters[owner].link.name} scale of `{spec_name(spec, owner)}` such effects take it to"
+                    f" {one.link.name} scale of `{spec_name(spec, owner)}` such effects take it to"
                     " the ends of its range. Leave the effects out, or sample with a proper prior (model.sample())."
                 )

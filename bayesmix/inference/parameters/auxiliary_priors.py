@@ -60,6 +60,11 @@ def auxiliary_defaults(preset: str, alone: Prior, link: Link, design: Design, le
             return _own(alone, link, design, levels)
 
 
+def unstated(p: int) -> Defaults:
+    """The priors of a parameter of a nonlinear mean, whose unit no default knows: none, until they are given."""
+    return _alike(p, Prior("Flat"), Prior("Flat"), Prior("HalfFlat"))
+
+
 def _alike(p: int, intercept: Prior, slope: Prior, sd: Prior) -> Defaults:
     """The same whatever the data; correlations are uniform."""
     return Defaults(intercept, (slope,) * p, lambda term, e: sd, 1.0, ())

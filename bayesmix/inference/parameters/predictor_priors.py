@@ -10,7 +10,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.errors import SpecError
-from bayesmix.inference.parameters.auxiliary_priors import auxiliary_defaults, check_preset
+from bayesmix.inference.parameters.auxiliary_priors import auxiliary_defaults, check_preset, unstated
 from bayesmix.inference.parameters.centring import CENTRED, INTERCEPT, fixed_centring
 from bayesmix.inference.parameters.covariance import side_by_side
 from bayesmix.inference.parameters.default_priors import Defaults, defaults
@@ -91,6 +91,10 @@ def predictor_priors(spec: ModelSpec, design: Design, named: NamedPriors) -> lis
         if one.parameter == 0 or spec.responses[one.response].family.parameters[one.parameter].is_mean:
             found = means[one.response] = defaults(one_response(spec, one.response), view, levels)
             parts.append(PredictorPriors(prefix, own, own_contrast, found, unit, one.link))
+            continue
+        if spec.responses[one.response].family.parameters[one.parameter].is_of_curve:
+            found = unstated(view.X.shape[1])
+            parts.append(PredictorPriors(prefix, own, own_contrast, found, "", one.link, prefix.removesuffix("_")))
             continue
         alone = means[one.response].others[one.parameter - 1]
         if r in design.layout.thresholds:

@@ -59,6 +59,33 @@ def check_proper(design: Design, spec: ModelSpec, priors: Priors) -> None:
                 )
 
 
+def check_stated(design: Design, spec: ModelSpec, priors: Priors) -> None:
+    """Raise `SpecError` where parameters of a nonlinear mean have no prior: no default knows their units."""
+    owners = {
+        r
+        for r, one in enumerate(spec.parameters)
+        if spec.responses[one.response].family.parameters[one.parameter].is_of_curve
+    }
+    missing = [
+        name
+        for name, owner, prior in zip(design.fixed, design.layout.owners, priors.fixed, strict=True)
+        if owner in owners and natural(prior).is_flat
+    ]
+    for term, called, own in zip(design.terms, sd_names(design.terms), priors.sd, strict=True):
+        if owners & set(term.owners):
+            missing += [name for name, prior in zip(called, own, strict=True) if prior.is_flat]
+    if missing:
+        listed = ", ".join(f'"{name}": "{_example(name)}"' for name in missing)
+        raise SpecError(
+            "The likelihood of a nonlinear mean need not fall at infinity, and no default prior knows the units of its"
+            f" parameters: state them, as in brms, priors={{{listed}}}."
+        )
+
+
+def _example(name: str) -> str:
+    return "HalfNormal(...)" if name.startswith("sd(") else "Normal(..., ...)"
+
+
 def _of_term(design: Design, spec: ModelSpec, term: Term) -> Array:
     counts = np.zeros(len(term.effects), int)
     for r, one in enumerate(spec.parameters):

@@ -31,7 +31,7 @@ from bayesmix.inference.sampling.marginal.marginal_posterior import (
 from bayesmix.inference.sampling.marginal.sampler import Marginal, sample_marginal
 from bayesmix.inference.sampling.nuts.nuts import Nuts, sample_nuts
 from bayesmix.inference.sampling.prior_conflict import conflicts, inside
-from bayesmix.inference.sampling.propriety import check_bounded, check_proper
+from bayesmix.inference.sampling.propriety import check_bounded, check_proper, check_stated
 from bayesmix.inference.sampling.variational import Advi, Pathfinder, sample_approximation
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.threads import one_blas_thread
@@ -80,6 +80,7 @@ def sample(
     """
     priors = resolve(spec, design) if priors is None else priors
     inner = at_means(design, priors.changes)
+    check_stated(inner, spec, priors)
     check_bounded(inner, spec, priors)
     check_proper(inner, spec, priors)
     auto = resolve_method("auto", spec)

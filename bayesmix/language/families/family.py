@@ -48,6 +48,7 @@ class Parameter:
     is_mean: bool = False  # takes the formula of the response where it has none: the scores of categories
     exact: Literal["zero", "infinity"] | None = None  # end of its range where the response has no variance left
     is_known: bool = False  # a number that each row has, in place of coefficients
+    is_of_curve: bool = False  # an argument of a nonlinear mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,7 @@ class Family:
     # it becomes only likelier, if none of them falls; of as many of the parameters as have one
     smooth: Family | None = None  # a smooth distribution next to it, where its density has kinks
     noisy: Family | None = None  # of a mean and sigma first: with errors of known size beside, of `se(s, sigma = TRUE)`
+    curve: Any = None  # a `Curve`: the nonlinear mean that a family was given
     is_normal: bool = False  # mean and standard deviation of a normal distribution: linear under the identity link
 
     @property

@@ -12,6 +12,7 @@ from bayesmix.arrays import Array
 from bayesmix.errors import DataError, SpecError, nearest
 from bayesmix.language.families.angles import VON_MISES
 from bayesmix.language.families.counts import GEOMETRIC, NBINOM1, NEGBINOMIAL, POISSON
+from bayesmix.language.families.curves import with_curve
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.gaussian import GAUSSIAN
 from bayesmix.language.families.generalized_poisson import GENPOIS
@@ -160,7 +161,7 @@ def _quantile(name: str, argument: str) -> float:
 
 def is_known(family: Family) -> bool:
     """Whether a family is one by name: as it is, with counted rows or known errors, or with the categories of data."""
-    return _is_by_name(family) or _is_counted(family) or _is_noisy(family) or family.recipe is not None
+    return _is_by_name(family) or _is_counted(family) or _is_noisy(family) or _is_made(family)
 
 
 @cache
@@ -180,6 +181,11 @@ def _is_counted(family: Family) -> bool:
     """Whether `counted` made it of one of ours."""
     own = FAMILIES.get(family.name)
     return own is not None and counted(own) is family
+
+
+def _is_made(family: Family) -> bool:
+    """Whether it is one of ours with the categories of some data, or with a nonlinear mean."""
+    return family.recipe is not None or (family.curve is not None and is_known(family.curve.base))
 
 
 def _is_noisy(family: Family) -> bool:
@@ -243,6 +249,8 @@ def _reduce_family(family: Family) -> tuple[Callable[..., Family], tuple[Any, ..
         return find_family, (family.name,)
     if _is_counted(family):
         return counted, (FAMILIES[family.name],)
+    if family.curve is not None:
+        return with_curve, (family.curve,)
     if _is_noisy(family):
         return _with_errors, (family.name,)
     if family.recipe is not None:

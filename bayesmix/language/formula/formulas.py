@@ -6,12 +6,13 @@ What a formula is of, a response or a parameter, stands on its left side, and `m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from itertools import islice
 from re import sub
 from typing import Any
 
 from bayesmix.errors import FormulaError
+from bayesmix.language.formula.nonlinear import nonlinear
 from bayesmix.language.formula.parse import Formula, parse
 from bayesmix.language.formula.reader import MAX_LENGTH, Token, tokens
 
@@ -23,7 +24,9 @@ _WRAPPERS = ("bf", "brmsformula")
 _EXAMPLE = '"y ~ x + (x | g)", a list ["y ~ ...", "sigma ~ x"] or a dictionary {"mu": "y ~ ...", "sigma": "~ x"}'
 
 
-def read_formulas(given: Any) -> tuple[Formula, ...]:
+def read_formulas(
+    given: Any, responses: Container[str] = (), is_column: Callable[[str], bool] = lambda name: False
+) -> tuple[Formula, ...]:
     """Parse the formulas of a model.
 
     Parameters
@@ -31,6 +34,9 @@ def read_formulas(given: Any) -> tuple[Formula, ...]:
     given
         A text, in which ``;`` stands between formulas; a list of texts; a dictionary of them by response or parameter,
         in which ``mu`` is the mean of the response; a `Formula`, or a sequence of them.
+    responses, is_column
+        Names that are responses, and what says whether the data have a column: what a later formula defines and the
+        first one names is a parameter of a nonlinear mean otherwise.
 
     Returns
     -------
@@ -49,7 +55,10 @@ def read_formulas(given: Any) -> tuple[Formula, ...]:
         raise FormulaError(f"There are more than {MAX_FORMULAS} formulas.")
     if sum(len(one) for one in found if isinstance(one, str)) > MAX_TOTAL:
         raise FormulaError(f"The formulas have more than {MAX_TOTAL} characters together.")
-    return tuple(_with_left_side(one) if isinstance(one, Formula) else parse(one) for one in found)
+    curved = nonlinear(found, responses, is_column)
+    rest = found if curved is None else found[1:]
+    read = (_with_left_side(one) if isinstance(one, Formula) else parse(one) for one in rest)
+    return (*read,) if curved is None else (curved, *read)
 
 
 def bare(label: str) -> str:
@@ -86,9 +95,10 @@ def _with_left_side(formula: Formula) -> Formula:
 # ---- dictionaries -----------------------------------------------------------------------------------------------
 
 
-def _of_dictionary(given: Mapping[Any, Any]) -> Iterator[Formula]:
+def _of_dictionary(given: Mapping[Any, Any]) -> Iterator[str | Formula]:
     if MEAN in given:
-        yield _named(MEAN, given[MEAN])
+        mean = given[MEAN]
+        yield mean if isinstance(mean, str) else _named(MEAN, mean)
     yield from (_named(key, text) for key, text in given.items() if key != MEAN)
 
 

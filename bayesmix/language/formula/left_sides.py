@@ -24,6 +24,7 @@ class OfParameter:
 def divide(formulas: Sequence[Formula], families: Mapping[str, Family]) -> tuple[list[Formula], list[OfParameter]]:
     """The formulas of responses, the first of all and those whose left sides name no parameter, and the others."""
     known = {*PARAMETERS, *(parameter.name for family in families.values() for parameter in family.parameters)}
+    known |= set(formulas[0].arguments)
     names = [name_of(formula.response) for formula in formulas]
     means, others = [formulas[0]], []
     for formula in formulas[1:]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
@@ -15,6 +15,7 @@ from bayesmix.language.formula.additions import NOTHING, Additions
 from bayesmix.language.formula.formulas import MEAN, bare, read_formulas
 from bayesmix.language.formula.known_errors import with_known_errors
 from bayesmix.language.formula.left_sides import OfParameter, divide, name_of
+from bayesmix.language.formula.nonlinear import with_nonlinear_mean
 from bayesmix.language.formula.parse import Formula, parse
 from bayesmix.language.formula.reader import read
 from bayesmix.language.formula.shared_effects import check_shared
@@ -160,8 +161,15 @@ class ModelSpec:
         return tuple(dict.fromkeys(formula.text or str(formula) for formula in written))
 
 
-def make_spec(
-    formula: Any, family: Any, link: str | Mapping[str, str] | None, priors: Any, *, rescor: bool = False
+def make_spec(  # noqa: PLR0913 - what a model is made of
+    formula: Any,
+    family: Any,
+    link: str | Mapping[str, str] | None,
+    priors: Any,
+    *,
+    rescor: bool = False,
+    start: Mapping[str, float] | None = None,
+    is_column: Callable[[str], bool] = lambda name: False,
 ) -> ModelSpec:
     """Read the user's words.
 
@@ -179,6 +187,10 @@ def make_spec(
         A preset, or priors by name.
     rescor
         Whether the residuals of the responses, all of them gaussian, are correlated.
+    start
+        Values that a search begins with, of the parameters of a nonlinear mean.
+    is_column
+        Whether the data have a column: what a later formula defines is a nonlinear parameter if they have not.
 
     Raises
     ------
@@ -188,9 +200,11 @@ def make_spec(
     families = _read_families(family)
     preset, named = read_priors(priors)
     stated = families if isinstance(families, dict) else {"": families}
-    means, others = divide(read_formulas(formula), stated)
+    means, others = divide(read_formulas(formula, stated, is_column), stated)
     responses = _responses(means, families, link)
     parts: Parts = {(i, 0): mean for i, mean in enumerate(means)}
+    if means[0].curve:
+        responses = (_with_curve(parts, responses, start or {}, named),)
     for other in others:
         _add(parts, other, responses)
     responses = tuple(_with_additions(parts, i, one, is_alone=len(means) == 1) for i, one in enumerate(responses))
@@ -272,6 +286,19 @@ def _with_additions(parts: Parts, i: int, response: Response, *, is_alone: bool)
     rated = with_rate(response.family, response.links, own)
     family, links, own = with_known_errors(*rated, is_alone=is_alone)
     parts |= {(i, j): formula for j, formula in own.items()}
+    return replace(response, family=family, links=links)
+
+
+def _with_curve(
+    parts: Parts, responses: Sequence[Response], start: Mapping[str, float], priors: Mapping[str, Prior]
+) -> Response:
+    """The response with the nonlinear mean that its formula is of."""
+    if len(responses) > 1:
+        raise SpecError(f"A nonlinear formula, `{parts[0, 0].text}`, is one of a single response: fit each by itself.")
+    (response,) = responses
+    family, links, known = with_nonlinear_mean(response.family, response.links, parts[0, 0], start, priors)
+    for j, formula in known.items():
+        parts[0, j] = formula
     return replace(response, family=family, links=links)
 
 

@@ -12,6 +12,7 @@ from bayesmix.language.formula.formula_update import DOT, updated
 from bayesmix.language.formula.formulas import MEAN, bare, texts_of
 from bayesmix.language.formula.left_sides import name_of
 from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
+from bayesmix.language.formula.nonlinear import check_linear
 from bayesmix.language.formula.parse import Formula
 from bayesmix.language.formula.reader import read_sides
 from bayesmix.language.formula.terms import Terms
@@ -57,6 +58,7 @@ def updated_formulas(spec: ModelSpec, fixed: Sequence[Terms], changes: Any) -> t
         if own is None:
             texts[frozenset({key})] = change
             continue
+        check_linear(own.formula, change)
         found = updated(own.formula, own.fixed, change, own.names)
         texts[own.names] = f"{own.left} {found}".lstrip()
         if found.response:

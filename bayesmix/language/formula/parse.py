@@ -82,8 +82,12 @@ class Formula:
     text: str = field(default="", compare=False)  # what the user typed
     residual: ResidualTerm | None = None  # correlation of the residuals: unstr(), ar(), ma(), arma(), cosy()
     is_implied: bool = field(default=False, compare=False)  # by an addition to the response: no user typed it
+    curve: str = ""  # a right-hand side that is a nonlinear function of what later formulas define ...
+    arguments: tuple[str, ...] = ()  # ... of these
 
     def __str__(self) -> str:
+        if self.curve:
+            return f"{self.left} ~ {self.curve}"
         offsets = (f"offset({offset})" for offset in self.offsets)
         residual = () if self.residual is None else (str(self.residual),)
         terms = [self.fixed, *map(str, self.smooths), *offsets, *map(str, self.bars), *residual]

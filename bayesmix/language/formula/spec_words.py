@@ -13,28 +13,34 @@ from bayesmix.language.priors.prior import Prior
 
 def spec_words(spec: ModelSpec) -> dict[str, Any]:
     """Formulas, families, links and priors as `read_spec` takes them."""
+    curve = spec.family.curve
+    start = {} if curve is None else {"start": dict(curve.starts)}
     priors = {"preset": spec.preset} | {name: _prior_text(prior) for name, prior in spec.priors.items()}
     if spec.is_simple:
         return {"formula": spec.text, "family": spec.family.name, "link": spec.link.name, "priors": priors}
     families = {response.label: response.family.name for response in spec.responses}
     links = {key: link.name for response in spec.responses for key, link in _links(response)}
     family = families if len(families) > 1 else spec.family.name
-    return {"formula": spec.text, "family": family, "link": links, "priors": priors, "rescor": spec.rescor}
+    return {"formula": spec.text, "family": family, "link": links, "priors": priors, "rescor": spec.rescor, **start}
 
 
 def _links(response: Response) -> Iterator[tuple[str, Link]]:
     """The links of a response's parameters, by what a dictionary of links may call them without doubt."""
     for parameter, link in zip(response.family.parameters, response.links, strict=True):
         is_mean = parameter is response.family.parameters[0]
-        if parameter.is_known or parameter.is_threshold or (parameter.is_mean and not is_mean):
+        if parameter.is_known or parameter.is_of_curve or parameter.is_threshold or (parameter.is_mean and not is_mean):
             continue  # the data say which there are, and they have the link of the first
-        yield response.label if is_mean else f"{parameter.name}_{name_of(response.label)}", link
+        if is_mean:
+            yield response.label, link if response.family.curve is None else response.family.curve.link
+        else:
+            yield f"{parameter.name}_{name_of(response.label)}", link
 
 
 def read_spec(words: Mapping[str, Any]) -> ModelSpec:
     """Read the specification of a model from words as `spec_words` writes them."""
     formula, family, link, priors = (words[key] for key in ("formula", "family", "link", "priors"))
-    return make_spec(formula, family, link, priors, rescor=words.get("rescor", False))
+    rescor, start = words.get("rescor", False), words.get("start")
+    return make_spec(formula, family, link, priors, rescor=rescor, start=start)
 
 
 def _prior_text(prior: Prior) -> str:

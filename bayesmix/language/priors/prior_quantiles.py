@@ -27,6 +27,11 @@ QUANTILE: dict[str, Callable[..., Any]] = {  # of SciPy's functions and a probab
 }
 
 
+def median(prior: Prior) -> float:
+    """The median of a proper prior of a single parameter."""
+    return float(quantile(prior, np.asarray(0.5)))
+
+
 def quantile(prior: Prior, probability: Array) -> Array:
     """Quantiles ``(...)`` of a proper prior of a single parameter at probabilities ``(...)`` between 0 and 1."""
     from scipy import special

@@ -52,6 +52,16 @@ def choose(spec: ModelSpec, parameter: Any = None, response: Any = None) -> Chos
     )
 
 
+def check_linear(spec: ModelSpec, chosen: ChosenParameter) -> None:
+    """Raise `SpecError` where the mean is asked for as a linear predictor, and is a nonlinear function of several."""
+    curve = spec.responses[chosen.response].family.curve
+    if curve is not None and not chosen.parameter:
+        raise SpecError(
+            f"The mean `{curve.text}` is nonlinear and has no linear predictor: ask for the mean, or for one of"
+            f' {", ".join(curve.parameters)}, parameter="{curve.parameters[0]}".'
+        )
+
+
 def is_mean(spec: ModelSpec, chosen: ChosenParameter) -> bool:
     """Whether a parameter is the mean of its response, on whose scale the data are."""
     return chosen.is_expectation or (chosen.parameter == 0 and spec.responses[chosen.response].family.expected is None)

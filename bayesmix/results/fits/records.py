@@ -26,7 +26,7 @@ from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.diagnostics import Convergence, convergence
 from bayesmix.inference.sampling.draws import Draws
 from bayesmix.language.formula.model_spec import ModelSpec
-from bayesmix.results.fits.chosen_parameter import choose
+from bayesmix.results.fits.chosen_parameter import check_linear, choose
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import (
     coefficients,
@@ -166,7 +166,9 @@ class FitRecord(ABC):
 
     def linear_predictor(self, parameter: str | None = None, response: str | None = None) -> Array:
         """Linear predictor of the rows used, ``(n,)``; of the parameter that `fitted` would be of."""
-        block = self.design.block(choose(self.spec, parameter, response).predictor)
+        chosen = choose(self.spec, parameter, response)
+        check_linear(self.spec, chosen)
+        block = self.design.block(chosen.predictor)
         return self._over_rows(lambda eta, values: eta[..., block])
 
     @abstractmethod

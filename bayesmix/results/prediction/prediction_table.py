@@ -15,7 +15,7 @@ from bayesmix.data.design.censoring import ranges_of_new
 from bayesmix.data.design.sampling_errors import errors_of_new
 from bayesmix.data.frame import Table, open_table
 from bayesmix.errors import SpecError
-from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose
+from bayesmix.results.fits.chosen_parameter import ChosenParameter, check_linear, choose
 from bayesmix.results.fits.credible_regions import Rope
 from bayesmix.results.fits.fixed_inference import FixedInference, inference_of, noted
 from bayesmix.results.fits.level import check_level
@@ -141,6 +141,8 @@ def chosen_of(fit: FitRecord, estimand: Estimand) -> ChosenParameter:
         )
     chosen = choose(fit.spec, estimand.parameter, estimand.response)
     family = fit.spec.responses[chosen.response].family
+    if estimand.kind == "linear":
+        check_linear(fit.spec, chosen)
     if estimand.category is None:
         return chosen
     if not family.levels and not family.values.has_zeros:

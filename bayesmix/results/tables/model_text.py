@@ -81,8 +81,12 @@ def _predictor(spec: ModelSpec, design: Design, r: int) -> str:
     if isinstance(one, Auxiliary):
         return ""
     if one.formula.is_implied:
-        errors = spec.responses[one.response].additions.se
-        return f"  se[i] = {errors}[i], known"
+        return _known(spec, one)
+    curve = spec.responses[one.response].family.curve
+    if curve is not None and not one.parameter:
+        added = " + offset[i]" if np.any(design.offset[design.block(r)] != 0.0) else ""
+        value = "curve[i]" if curve.link.is_identity else f"{curve.link.name}(curve[i])"
+        return f"  {value} = {curve.text}{added}"
     symbol = _symbol(spec, one)
     eta = symbol if one.link.range == "real" else f"{one.link.name}({symbol})"
     prefix = design.layout.prefixes[r]
@@ -91,6 +95,13 @@ def _predictor(spec: ModelSpec, design: Design, r: int) -> str:
     random = [_effects(spec, term, r, prefix) for term in design.terms if term.columns_of(r)]
     offset = ["offset[i]"] if np.any(design.offset[design.block(r)] != 0.0) else []
     return f"  {eta} = {' + '.join([part for part in (fixed, *random, *offset) if part]) or '0'}"
+
+
+def _known(spec: ModelSpec, one: Predictor) -> str:
+    """The line of what each row has: its standard error; columns speak for themselves."""
+    response = spec.responses[one.response]
+    is_column = response.family.curve is not None and not response.additions.se
+    return "" if is_column else f"  se[i] = {response.additions.se}[i], known"
 
 
 def _times(column: str) -> str:

@@ -47,9 +47,10 @@ def family_lines(spec: ModelSpec) -> Iterator[str]:
 
 
 def links_in_words(response: Response) -> str:
-    """The link of each parameter of a response; of thresholds and what is known, which need none, nothing."""
+    """The link of each parameter of a response; of thresholds, of what is known and of what a curve is of, nothing."""
     named = zip(response.family.parameters, response.links, strict=True)
-    shown = [(parameter, link) for parameter, link in named if not (parameter.is_threshold or parameter.is_known)]
+    hidden = [one.is_threshold or one.is_known or one.is_of_curve for one in response.family.parameters]
+    shown = [pair for pair, is_hidden in zip(named, hidden, strict=True) if not is_hidden]
     alone = len(shown) == 1 and len(response.links) > 1
     return "; ".join(link.name if alone else f"{parameter.name} = {link.name}" for parameter, link in shown)
 
@@ -152,6 +153,8 @@ def _kind(spec: ModelSpec) -> str:
     written = [one for one in spec.predictors if not one.formula.is_implied]
     if len(written) == 1:
         return "Generalized linear"
+    if spec.family.curve is not None:
+        return "Nonlinear"
     has_several, has_formulas = len(spec.responses) > 1, any(one.parameter for one in written)
     words = ["multivariate"] * has_several + ["distributional"] * has_formulas
     return " ".join(words).capitalize()

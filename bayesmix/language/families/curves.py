@@ -1,0 +1,102 @@
+"""Nonlinear means: the mean of a distribution as a function of several linear predictors and of what a row has.
+
+The parameters of the curve are parameters of the family, each with an identity link and a linear predictor; numbers
+that a row has, times or doses, are parameters without coefficients. ``mu`` is what an offset adds to the curve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.errors import SpecError
+from bayesmix.language.families.family import Family, Parameter
+from bayesmix.language.families.link import Link
+from bayesmix.language.families.namespaces import NUMERIC, Namespace, symbolic
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """A function of the linear predictors of parameters and of numbers that rows have."""
+
+    text: str  # as written
+    parameters: tuple[str, ...]
+    data: tuple[str, ...]  # columns
+    function: Callable[[Namespace, Mapping[str, Any]], Any]  # of values by name
+    base: Family  # the distribution about it
+    link: Link  # that its value is on
+    starts: Mapping[str, float]  # values of parameters that a search begins with
+
+    def check_starts(self) -> None:
+        """Raise `SpecError` where a search would not know where to begin."""
+        missing = [name for name in self.parameters if name not in self.starts]
+        if missing:
+            example = ", ".join(f'"{name}": ...' for name in missing)
+            raise SpecError(
+                f"`{self.text}` is not linear in {', '.join(f'`{name}`' for name in missing)}: a search needs values to"
+                f" begin with, near those the data have. Give Model(..., start={{{example}}}), or priors,"
+                f' priors={{"{missing[0]}_Intercept": "Normal(..., ...)"}}, whose medians are taken.'
+            )
+
+    @property
+    def count(self) -> int:
+        """Number of the base's parameters beside its mean."""
+        return len(self.base.parameters) - 1
+
+    def of(self, xp: Namespace, mu: Any, *others: Any) -> tuple[Any, ...]:
+        """The mean and the other parameters of the base: ``others`` are those, the curve's and a row's numbers."""
+        own = dict(zip((*self.parameters, *self.data), others[self.count :], strict=True))
+        return (self.link.formula(xp, self.function(xp, own) + mu), *others[: self.count])
+
+
+def with_curve(curve: Curve) -> Family:
+    """The base with the curve in the place of its mean."""
+    base = curve.base
+
+    def of_arrays(function: Callable[..., Any], first: int) -> Callable[..., Array]:
+        """Of arguments before mu, of which there are ``first``."""
+        return lambda *given: np.asarray(function(*given[:first], *curve.of(NUMERIC, *given[first:])))
+
+    def on_namespace(function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda xp, y, trials, *given: function(xp, y, trials, *curve.of(xp, *given))
+
+    def crude(y: Array, trials: Array) -> tuple[float, ...]:
+        curve.check_starts()
+        middle = np.asarray(np.mean(y / trials))
+        _, *others = base.crude(y, trials) if base.crude is not None else (0.0, *base.start(y, middle))
+        return (0.0, *others, *(curve.starts[name] for name in curve.parameters), *(0.0 for _ in curve.data))
+
+    return replace(
+        base,
+        parameters=(
+            Parameter("mu", ("identity",)),
+            *base.parameters[1:],
+            *(Parameter(name, ("identity",), is_of_curve=True) for name in curve.parameters),
+            *(Parameter(name, ("identity",), is_known=True) for name in curve.data),
+        ),
+        kernel=on_namespace(base.kernel),
+        log_tails=None if base.log_tails is None else on_namespace(base.log_tails),
+        cdf=of_arrays(base.cdf, 2),
+        sample=of_arrays(base.sample, 2),
+        variance=of_arrays(base.variance, 1),
+        expected=of_arrays(base.mean, 1),
+        deviance=None if base.deviance is None else of_arrays(base.deviance, 2),
+        pymc=None if base.pymc is None else _of_symbols(curve, base.pymc),
+        crude=crude,
+        apart=None,
+        moments=None,
+        words=base.words.replace("mu[i]", "curve[i]"),
+        closed_form=None,
+        has_scale=False,
+        noisy=None,
+        is_normal=False,
+        curve=curve,
+    )
+
+
+def _of_symbols(curve: Curve, function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda trials, *given: function(trials, *curve.of(symbolic(), *given))

@@ -1,0 +1,201 @@
+"""Nonlinear formulas: ``y ~ a / (1 + exp(-(t - m) / s))`` beside formulas of ``a``, ``m``, ``s``; brms's ``nl = TRUE``.
+
+A right-hand side is one where it names what a later formula defines, unless that is a column of the data or a response.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bayesmix.errors import FormulaError, SpecError, nearest
+from bayesmix.language.families.curves import Curve, with_curve
+from bayesmix.language.families.family import Family
+from bayesmix.language.families.link import LINKS, Link
+from bayesmix.language.families.namespaces import Namespace
+from bayesmix.language.formula.additions import divide_left
+from bayesmix.language.formula.expression import (
+    Bracket,
+    Call,
+    Chain,
+    Expr,
+    Name,
+    Number,
+    Sign,
+    column_names,
+    spell,
+    walk,
+)
+from bayesmix.language.formula.location import PlaceError, pointing
+from bayesmix.language.formula.parse import Formula
+from bayesmix.language.formula.reader import read, read_sides
+from bayesmix.language.formula.vocabulary import PARAMETERS
+from bayesmix.language.priors.prior import Prior
+from bayesmix.language.priors.prior_quantiles import median
+
+FUNCTIONS: dict[str, Callable[[Namespace, Any], Any]] = {
+    "exp": lambda xp, x: xp.exp(x),
+    "log": lambda xp, x: xp.log(x),
+    "log1p": lambda xp, x: xp.log1p(x),
+    "expm1": lambda xp, x: xp.exp(x) - 1.0,
+    "sqrt": lambda xp, x: xp.sqrt(x),
+    "sin": lambda xp, x: xp.sin(x),
+    "cos": lambda xp, x: xp.sin(x + QUARTER),
+    "I": lambda xp, x: x,
+}
+QUARTER = 1.5707963267948966  # of a turn
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """The value of an expression in a namespace: what a curve is a function of."""
+
+    expression: Expr
+
+    def __call__(self, xp: Namespace, values: Mapping[str, Any]) -> Any:
+        """At values by name."""
+        return _value(self.expression, xp, values)
+
+
+def _value(expression: Expr, xp: Namespace, values: Mapping[str, Any]) -> Any:
+    match expression:
+        case Number(value=value):
+            return value
+        case Name(name=name):
+            return values[name]
+        case Bracket(inner=inner):
+            return _value(inner, xp, values)
+        case Sign(operator=sign, operand=operand):
+            inside = _value(operand, xp, values)
+            return -inside if sign == "-" else inside
+        case Call(function=function, arguments=(argument,)):
+            return FUNCTIONS[function](xp, _value(argument.value, xp, values))
+        case Chain(operands=(first, *rest), operators=operators):
+            total = _value(first, xp, values)
+            for operator, operand in zip(operators, rest, strict=True):
+                total = _joined(xp, operator, total, _value(operand, xp, values))
+            return total
+    raise TypeError(expression)  # `_check` has seen to it
+
+
+def _joined(xp: Namespace, operator: str, left: Any, right: Any) -> Any:
+    match operator:
+        case "+":
+            return left + right
+        case "-":
+            return left - right
+        case "*":
+            return left * right
+        case "/":
+            return left / right
+        case _:
+            return left**right if isinstance(right, float) else xp.exp(right * xp.log(left))
+
+
+def _check(expression: Expr) -> None:
+    """Raise `PlaceError` where an expression has what no curve has."""
+    for inside in walk(expression):
+        match inside:
+            case Number() | Name() | Bracket() | Sign(operator="+" | "-"):
+                pass
+            case Chain(operators=operators, places=places):
+                wrong = [place for operator, place in zip(operators, places, strict=True) if operator not in "+-*/^"]
+                if wrong:
+                    what = f"`{spell(inside)}` is no arithmetic."
+                    raise PlaceError(
+                        what, wrong[0], "A nonlinear formula has `+ - * / ^`; bars stand in those of parameters."
+                    )
+            case Call(function=function, arguments=(argument,)) if function in FUNCTIONS and not argument.name:
+                pass
+            case Call(function=function, position=position):
+                hint = nearest(function, FUNCTIONS)
+                advice = f"Functions of one number are {', '.join(FUNCTIONS)}.{hint}"
+                raise PlaceError(f"`{spell(inside)}` is not known in nonlinear formulas.", position, advice)
+            case _:
+                raise PlaceError(f"`{spell(inside)}` is not a number.", inside.position)
+
+
+# ---- which formulas are ------------------------------------------------------------------------------------------
+
+
+def nonlinear(texts: Sequence[Any], responses: Container[str], is_column: Callable[[str], bool]) -> Formula | None:
+    """The first formula as a nonlinear one; None where it is a sum of terms.
+
+    Parameters
+    ----------
+    texts : of all formulas, or records.
+    responses : names that are known to be responses.
+    is_column : whether the data have a column of a name.
+    """
+    first, *later = texts
+    if not isinstance(first, str) or not later or "~" not in first:
+        return None
+    left, right = read_sides(first)
+    named = {name for text in later for name in _defined(text)}
+    used = [name for name in column_names(right) if name in named - PARAMETERS and name not in responses]
+    used = [name for name in used if not is_column(name)]
+    if not used or left is None:
+        return None
+    with pointing(first):
+        _check(right)
+        response, additions = divide_left(left)
+    return Formula(spell(response), "0", (), additions=additions, text=first, curve=spell(right), arguments=tuple(used))
+
+
+def _defined(text: Any) -> tuple[str, ...]:
+    """The name on the left side of a later formula."""
+    left = read(text.response) if isinstance(text, Formula) and text.response else None
+    if isinstance(text, str) and "~" in text:
+        left = read_sides(text)[0]
+    return (left.name,) if isinstance(left, Name) else ()
+
+
+def with_nonlinear_mean(
+    family: Family, links: tuple[Link, ...], mean: Formula, start: Mapping[str, float], priors: Mapping[str, Prior]
+) -> tuple[Family, tuple[Link, ...], dict[int, Formula]]:
+    """A response whose mean is a curve: its family and links, and the formulas of what rows have, by position.
+
+    Parameters
+    ----------
+    start : values that a search begins with, by parameter; else the medians of ``priors`` of intercepts.
+
+    Raises
+    ------
+    SpecError
+        If a start is of no parameter, or the family has categories.
+    """
+    if family.levels or family.expected is not None:
+        raise SpecError(
+            f"A nonlinear mean is of families whose mean is `mu`; that of `{family.name}` is a function of several"
+            " parameters already."
+        )
+    unknown = next((name for name in start if name not in mean.arguments), None)
+    if unknown is not None:
+        known = ", ".join(mean.arguments)
+        raise SpecError(f"start has `{unknown}`.{nearest(unknown, mean.arguments)} Nonlinear parameters: {known}.")
+    expression = read(mean.curve)
+    data = tuple(name for name in column_names(expression) if name not in mean.arguments)
+    medians = {
+        name: median(priors[f"{name}_Intercept"])
+        for name in mean.arguments
+        if f"{name}_Intercept" in priors and not priors[f"{name}_Intercept"].is_flat
+    }
+    starts = medians | {name: float(value) for name, value in start.items()}
+    curve = Curve(mean.curve, mean.arguments, data, Evaluated(expression), family, links[0], starts)
+    whole = with_curve(curve)
+    first = len(whole.parameters) - len(data)
+    of_rows = {
+        first + j: Formula("", "0", (), (name,), text=f"{name} ~ 0", is_implied=True) for j, name in enumerate(data)
+    }
+    identity = LINKS["identity"]
+    return whole, (identity, *links[1:], *(identity for _ in (*mean.arguments, *data))), of_rows
+
+
+def check_linear(formula: Formula, change: str) -> None:
+    """Raise `FormulaError` where a change of a nonlinear formula is one of a sum of terms."""
+    if formula.curve:
+        raise FormulaError(
+            f"`{formula.text}` is no sum of terms that `{change}` could change: write the whole model again, or change"
+            f" a parameter, such as `{formula.arguments[0]} ~ . + z`."
+        )

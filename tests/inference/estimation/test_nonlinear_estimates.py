@@ -1,0 +1,138 @@
+"""Nonlinear mixed models: a dense normal likelihood where effects are linear, lme4's nlmer, quadrature elsewhere."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayesmix as bmx
+
+FOLDER = Path(__file__).parents[2] / "reference" / "nonlinear"
+NLMER = json.loads((FOLDER / "nlmer.json").read_text(encoding="utf-8"))["nlmer"]
+LOGISTIC = [
+    "circumference ~ asym / (1 + exp(-(age - mid) / scale))",
+    "asym ~ 1 + (1 | Tree)",
+    "mid ~ 1",
+    "scale ~ 1",
+]
+START = {"asym": 200.0, "mid": 725.0, "scale": 350.0}
+
+
+@cache
+def orange():
+    return pd.read_csv(FOLDER / "orange.csv", dtype={"Tree": str})
+
+
+@cache
+def fitted():
+    return bmx.Model(LOGISTIC, orange(), start=START).estimate()
+
+
+def dense(asym, mid, scale, sd, sigma):
+    """Minus twice the log-likelihood: asym is linear in the effects, so that responses are jointly normal."""
+    data = orange()
+    curve = 1.0 / (1.0 + np.exp(-(data.age - mid) / scale))
+    Z = curve.to_numpy()[:, None] * pd.get_dummies(data.Tree).to_numpy(float)
+    V = sd**2 * Z @ Z.T + sigma**2 * np.eye(len(data))
+    r = data.circumference - asym * curve
+    return np.linalg.slogdet(2.0 * np.pi * V)[1] + r @ np.linalg.solve(V, r)
+
+
+def parameters(fit):
+    names = ["asym_Intercept", "mid_Intercept", "scale_Intercept", "sd(Tree, asym_Intercept)", "sigma"]
+    return fit.parameters()["estimate"][names].to_numpy()
+
+
+def test_orange_trees_are_at_the_maximum_of_the_dense_likelihood():
+    fit = fitted()
+    assert fit.converged
+    x = parameters(fit)
+    np.testing.assert_allclose(fit.criterion, dense(*x), rtol=1e-10)
+    for j in range(len(x)):
+        h = 1e-4 * x[j] * np.eye(len(x))[j]
+        assert abs(dense(*(x + h)) - dense(*(x - h))) / 2e-4 < 1e-3  # slope by the logarithm
+
+
+def test_orange_trees_are_nlmers():
+    """Whose inner iterations end early: its log-likelihood is 7e-6 above that at its own estimates."""
+    fit = fitted()
+    np.testing.assert_allclose(fit.loglik, NLMER["loglik"], atol=1e-4)
+    np.testing.assert_allclose(parameters(fit), [*NLMER["fixef"], NLMER["sd"], NLMER["sigma"]], rtol=1e-5)
+    found = fit.ranef()["Tree"]["asym_Intercept"]
+    np.testing.assert_allclose(found[NLMER["trees"]], NLMER["ranef"], rtol=1e-3)
+
+
+def test_the_mean_is_the_curve():
+    fit = fitted()
+    asym, mid, scale, *_ = parameters(fit)
+    new = pd.DataFrame({"age": [100.0, 700.0, 1500.0], "Tree": ["1", "2", "3"]})
+    b = fit.ranef()["Tree"]["asym_Intercept"][["1", "2", "3"]].to_numpy()
+    curve = 1.0 / (1.0 + np.exp(-(new.age - mid) / scale))
+    np.testing.assert_allclose(fit.predict(new)["estimate"], (asym + b) * curve, rtol=1e-10)
+    np.testing.assert_allclose(fit.predict(new, groups="average")["estimate"], asym * curve, rtol=1e-10)
+    assert fit.predict(new, parameter="asym")["estimate"].to_numpy() == pytest.approx(asym + b)
+    with pytest.raises(bmx.SpecError, match="nonlinear and has no linear predictor"):
+        fit.predict(new, kind="linear")
+    with pytest.raises(bmx.SpecError, match="nonlinear and has no linear predictor"):
+        fit.linear_predictor()
+
+
+def exponential():
+    """Rates of decay that differ between groups: effects in which the mean is not linear."""
+    rng = np.random.default_rng(5)
+    g, t = np.repeat(np.arange(8), 6), np.tile(np.linspace(0.2, 3.0, 6), 8)
+    y = 10.0 * np.exp(-(0.8 + 0.25 * rng.standard_normal(8)[g]) * t) + 0.3 * rng.standard_normal(len(t))
+    return y, t, g
+
+
+def integrated(fit):
+    """Minus twice the log-likelihood at an estimate, each group's rate integrated on a grid."""
+    y, t, g = exponential()
+    x = fit.parameters()["estimate"]
+    a, k, sd, sigma = (x[name] for name in ("a_Intercept", "k_Intercept", "sd(g, k_Intercept)", "sigma"))
+    rate, total = np.linspace(k - 8.0 * sd, k + 8.0 * sd, 40_001), 0.0
+    for j in range(8):
+        own = g == j
+        log = -0.5 * ((y[own] - a * np.exp(-rate[:, None] * t[own])) / sigma) ** 2
+        log = (log - np.log(sigma) - 0.5 * np.log(2.0 * np.pi)).sum(axis=1)
+        density = np.exp(log - 0.5 * ((rate - k) / sd) ** 2) / (sd * np.sqrt(2.0 * np.pi))
+        total += np.log(np.trapezoid(density, rate))
+    return -2.0 * total
+
+
+@pytest.mark.parametrize(("method", "within"), [("laplace", 0.1), (bmx.Agq(25), 1e-6)])
+def test_criteria_beside_brute_force(method, within):
+    y, t, g = exponential()
+    data = {"y": y, "t": t, "g": [f"g{j}" for j in g]}
+    fit = bmx.Model(["y ~ a * exp(-k * t)", "a ~ 1", "k ~ 1 + (1 | g)"], data, start={"a": 8.0, "k": 1.0}).estimate(
+        method
+    )
+    assert fit.converged
+    assert fit.criterion == pytest.approx(integrated(fit), abs=within)
+
+
+def test_counts_have_curves_through_their_link():
+    rng = np.random.default_rng(2)
+    dose = np.linspace(0.0, 4.0, 60)
+    y = rng.poisson(np.exp(2.0 * dose / (1.0 + dose)))
+    formulas = ["y ~ top * dose / (half + dose)", "top ~ 1", "half ~ 1"]
+    fit = bmx.Model(formulas, {"y": y, "dose": dose}, family="poisson", start={"top": 1.0, "half": 2.0}).estimate()
+    from scipy.optimize import minimize
+    from scipy.stats import poisson
+
+    found = minimize(lambda x: -poisson.logpmf(y, np.exp(x[0] * dose / (x[1] + dose))).sum(), [1.0, 2.0], tol=1e-10)
+    np.testing.assert_allclose(fit.loglik, -found.fun, rtol=1e-8)
+    np.testing.assert_allclose(fit.parameters()["estimate"], found.x, rtol=1e-4)
+
+
+def test_a_search_is_told_where_to_begin():
+    model = bmx.Model(LOGISTIC, orange(), start={"asym": 200.0})
+    with pytest.raises(bmx.SpecError, match=r"not linear in `mid`, `scale`.*start=\{\"mid\": ..., \"scale\": ...\}"):
+        model.estimate()
+    with pytest.raises(bmx.SpecError, match="state them, as in brms"):
+        bmx.Model(LOGISTIC, orange(), start=START).sample()

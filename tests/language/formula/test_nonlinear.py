@@ -1,0 +1,100 @@
+"""Nonlinear formulas: which are, their values on every namespace, refusals with a caret."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import bayesmix as bmx
+from bayesmix.errors import BayesmixError, FormulaError, SpecError
+from bayesmix.language.families.namespaces import NUMERIC
+from bayesmix.language.families.taylor import variables
+from bayesmix.language.formula.model_spec import make_spec
+from bayesmix.language.formula.nonlinear import FUNCTIONS, Evaluated
+from bayesmix.language.formula.reader import read
+from bayesmix.language.formula.spec_words import read_spec, spec_words
+
+VALUES = {
+    "a / (1 + exp(-(t - b) / 2))": lambda a, b, t: a / (1.0 + np.exp(-(t - b) / 2.0)),
+    "a * t^b": lambda a, b, t: a * t**b,
+    "a^2 - b - t - 1": lambda a, b, t: a**2 - b - t - 1.0,
+    "-a * t / b / 3": lambda a, b, t: -a * t / b / 3.0,
+    "log(t) * a + sqrt(b) + log1p(b) + expm1(a)": lambda a, b, t: (
+        np.log(t) * a + np.sqrt(b) + np.log1p(b) + np.expm1(a)
+    ),
+    "cos(t) * a + sin(b)": lambda a, b, t: np.cos(t) * a + np.sin(b),
+}
+T = np.array([0.5, 1.0, 2.5])
+
+
+@pytest.mark.parametrize("text", VALUES)
+def test_values_and_slopes(text):
+    curve, h = Evaluated(read(text)), 1e-6
+    found = curve(NUMERIC, {"a": 1.0, "b": 2.0, "t": T})
+    np.testing.assert_allclose(found, VALUES[text](1.0, 2.0, T), rtol=1e-12)
+    a, b = variables([np.ones(3), 2.0 * np.ones(3)])
+    slopes = curve(NUMERIC, {"a": a, "b": b, "t": T})
+    by_a = (VALUES[text](1.0 + h, 2.0, T) - VALUES[text](1.0 - h, 2.0, T)) / (2.0 * h)
+    np.testing.assert_allclose(slopes.derivative((1, 0)), by_a, rtol=1e-6, atol=1e-8)
+    by_b = (VALUES[text](1.0, 2.0 + h, T) - VALUES[text](1.0, 2.0 - h, T)) / (2.0 * h)
+    np.testing.assert_allclose(slopes.derivative((0, 1)), by_b, rtol=1e-6, atol=1e-8)
+
+
+def test_names_that_later_formulas_define_are_parameters():
+    spec = make_spec("y ~ a * exp(-k * t); a ~ x + (1 | ID | g); k ~ 1 + (1 | ID | g)", "gaussian", None, None)
+    assert [one.prefix for one in spec.predictors] == ["", "a_", "k_", "t_"]
+    assert [one.name for one in spec.auxiliaries] == ["sigma"]
+    assert spec.formula_texts == ("y ~ a * exp(-k * t)", "a ~ x + (1 | ID | g)", "k ~ 1 + (1 | ID | g)")
+
+
+def test_words_read_back():
+    spec = make_spec(
+        "y ~ exp(a + b * t); a ~ 1; b ~ 1", "poisson", None, {"b_Intercept": "Normal(2, 1)"}, start={"a": 1}
+    )
+    again = read_spec(spec_words(spec))
+    assert again.formula_texts == spec.formula_texts
+    assert dict(again.family.curve.starts) == {"a": 1.0, "b": 2.0}
+    assert again.family.curve.link.name == "log"
+
+
+def test_a_column_is_no_parameter():
+    """A mediator is a response with a formula of its own, whatever the other formulas name."""
+    rng = np.random.default_rng(1)
+    data = {"y": rng.normal(size=9), "m": rng.normal(size=9), "x": rng.normal(size=9)}
+    model = bmx.Model(["y ~ m + x", "m ~ x"], data)
+    assert [one.label for one in model.spec.responses] == ["y", "m"]
+    again = read_spec(spec_words(model.spec))
+    assert [one.label for one in again.responses] == ["y", "m"]
+
+
+def test_a_dictionary_and_one_text_are_the_same():
+    texts = {"mu": "y ~ a * exp(-k * t)", "a": "~ 1", "k": "~ x"}
+    one, other = (make_spec(given, "gaussian", None, None) for given in (texts, "y ~ a * exp(-k * t); a ~ 1; k ~ x"))
+    assert [p.prefix for p in one.predictors] == [p.prefix for p in other.predictors]
+
+
+REFUSED = {
+    ("y ~ a * gamma(t); a ~ 1", "gaussian"): (FormulaError, "no function `gamma`"),
+    ("y ~ a * exp(t, 2); a ~ 1", "gaussian"): (FormulaError, "not known in nonlinear formulas"),
+    ("y ~ a * t + (1 | g); a ~ 1", "gaussian"): (FormulaError, "bars stand in those of parameters"),
+    ('y ~ a * "t"; a ~ 1', "gaussian"): (FormulaError, "not a number"),
+    ("y ~ a * t; a ~ 1; z ~ 1", "gaussian"): (SpecError, "one of a single response"),
+    ("y ~ a * t; a ~ 1", "zero_inflated_poisson"): (SpecError, "is a function of several"),
+}
+
+
+@pytest.mark.parametrize(("text", "family"), REFUSED)
+def test_refused(text, family):
+    kind, message = REFUSED[text, family]
+    with pytest.raises(BayesmixError, match=message) as found:
+        make_spec(text, family, None, None)
+    assert isinstance(found.value, kind)
+
+
+def test_starts_are_of_parameters():
+    with pytest.raises(SpecError, match=r"start has `asm`\. Did you mean `asym`"):
+        make_spec("y ~ asym * t; asym ~ 1", "gaussian", None, None, start={"asm": 1.0})
+
+
+def test_every_function_is_of_one_number():
+    assert all(np.isfinite(function(NUMERIC, np.full(2, 0.3))).all() for function in FUNCTIONS.values())
