@@ -6,13 +6,13 @@ What a formula is of, a response or a parameter, stands on its left side, and `m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from re import sub
 from typing import Any
 
 from bayesmix.errors import FormulaError
-from bayesmix.language.formula.nonlinear import nonlinear
+from bayesmix.language.formula.nonlinear import nonlinear, without_marks
 from bayesmix.language.formula.parse import Formula, parse
 from bayesmix.language.formula.reader import MAX_LENGTH, Token, tokens
 
@@ -24,9 +24,7 @@ _WRAPPERS = ("bf", "brmsformula")
 _EXAMPLE = '"y ~ x + (x | g)", a list ["y ~ ...", "sigma ~ x"] or a dictionary {"mu": "y ~ ...", "sigma": "~ x"}'
 
 
-def read_formulas(
-    given: Any, responses: Container[str] = (), is_column: Callable[[str], bool] = lambda name: False
-) -> tuple[Formula, ...]:
+def read_formulas(given: Any, is_column: Callable[[str], bool] = lambda name: True) -> tuple[Formula, ...]:
     """Parse the formulas of a model.
 
     Parameters
@@ -34,9 +32,9 @@ def read_formulas(
     given
         A text, in which ``;`` stands between formulas; a list of texts; a dictionary of them by response or parameter,
         in which ``mu`` is the mean of the response; a `Formula`, or a sequence of them.
-    responses, is_column
-        Names that are responses, and what says whether the data have a column: what a later formula defines and the
-        first one names is a parameter of a nonlinear mean otherwise.
+    is_column
+        Whether a name is a column of the data: what a later formula defines and the first one names is a parameter of
+        a nonlinear mean otherwise, and where ``nl = TRUE`` stands among the formulas.
 
     Returns
     -------
@@ -48,14 +46,14 @@ def read_formulas(
     FormulaError
         If one of them is no formula, or there is none.
     """
-    found = list(islice(_separate(given), MAX_FORMULAS + 1))
+    found, mark = without_marks(list(islice(_separate(given), MAX_FORMULAS + 1)))
     if not found:
         raise FormulaError(f"There is no formula: write {_EXAMPLE}.")
     if len(found) > MAX_FORMULAS:
         raise FormulaError(f"There are more than {MAX_FORMULAS} formulas.")
     if sum(len(one) for one in found if isinstance(one, str)) > MAX_TOTAL:
         raise FormulaError(f"The formulas have more than {MAX_TOTAL} characters together.")
-    curved = nonlinear(found, responses, is_column)
+    curved = nonlinear(found, mark, is_column)
     rest = found if curved is None else found[1:]
     read = (_with_left_side(one) if isinstance(one, Formula) else parse(one) for one in rest)
     return (*read,) if curved is None else (curved, *read)

@@ -169,7 +169,7 @@ def make_spec(  # noqa: PLR0913 - what a model is made of
     *,
     rescor: bool = False,
     start: Mapping[str, float] | None = None,
-    is_column: Callable[[str], bool] = lambda name: False,
+    is_column: Callable[[str], bool] = lambda name: True,
 ) -> ModelSpec:
     """Read the user's words.
 
@@ -190,7 +190,7 @@ def make_spec(  # noqa: PLR0913 - what a model is made of
     start
         Values that a search begins with, of the parameters of a nonlinear mean.
     is_column
-        Whether the data have a column: what a later formula defines is a nonlinear parameter if they have not.
+        Whether a name is a column of the data: what a later formula defines is a nonlinear parameter if it is none.
 
     Raises
     ------
@@ -200,7 +200,7 @@ def make_spec(  # noqa: PLR0913 - what a model is made of
     families = _read_families(family)
     preset, named = read_priors(priors)
     stated = families if isinstance(families, dict) else {"": families}
-    means, others = divide(read_formulas(formula, stated, is_column), stated)
+    means, others = divide(read_formulas(formula, lambda name: name in stated or is_column(name)), stated)
     responses = _responses(means, families, link)
     parts: Parts = {(i, 0): mean for i, mean in enumerate(means)}
     if means[0].curve:

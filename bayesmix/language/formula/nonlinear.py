@@ -1,12 +1,14 @@
 """Nonlinear formulas: ``y ~ a / (1 + exp(-(t - m) / s))`` beside formulas of ``a``, ``m``, ``s``; brms's ``nl = TRUE``.
 
-A right-hand side is one where it names what a later formula defines, unless that is a column of the data or a response.
+The first formula is one if its right-hand side names what a later formula defines and the data have no such column. A
+name that is a column is a parameter only where the formulas say so, with brms's ``nl = TRUE`` among them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from re import sub
 from typing import Any
 
 from bayesmix.errors import FormulaError, SpecError, nearest
@@ -45,6 +47,7 @@ FUNCTIONS: dict[str, Callable[[Namespace, Any], Any]] = {
     "I": lambda xp, x: x,
 }
 QUARTER = 1.5707963267948966  # of a turn
+_MARKS = {"nl=TRUE": True, "nl=T": True, "nl=FALSE": False, "nl=F": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,22 +122,37 @@ def _check(expression: Expr) -> None:
 # ---- which formulas are ------------------------------------------------------------------------------------------
 
 
-def nonlinear(texts: Sequence[Any], responses: Container[str], is_column: Callable[[str], bool]) -> Formula | None:
+def without_marks(texts: Sequence[Any]) -> tuple[list[Any], bool | None]:
+    """The formulas without brms's ``nl = TRUE``, and what that says: None where it is not there."""
+    marks = [_MARKS.get(sub(r"\s", "", one)) if isinstance(one, str) else None for one in texts]
+    said = [mark for mark in marks if mark is not None]
+    return [one for one, mark in zip(texts, marks, strict=True) if mark is None], any(said) if said else None
+
+
+def nonlinear(texts: Sequence[Any], mark: bool | None, is_column: Callable[[str], bool]) -> Formula | None:
     """The first formula as a nonlinear one; None where it is a sum of terms.
 
     Parameters
     ----------
     texts : of all formulas, or records.
-    responses : names that are known to be responses.
-    is_column : whether the data have a column of a name.
+    mark : whether it is one, where the formulas say so.
+    is_column : whether a name is a column of the data, which is no parameter unless the formulas say so.
+
+    Raises
+    ------
+    FormulaError
+        If it is said to be one, and names nothing that a later formula defines.
     """
     first, *later = texts
-    if not isinstance(first, str) or not later or "~" not in first:
+    if mark is False or not isinstance(first, str) or "~" not in first:
         return None
     left, right = read_sides(first)
-    named = {name for text in later for name in _defined(text)}
-    used = [name for name in column_names(right) if name in named - PARAMETERS and name not in responses]
-    used = [name for name in used if not is_column(name)]
+    named = {name for text in later for name in _defined(text)} - PARAMETERS
+    used = [name for name in column_names(right) if name in named and (mark or not is_column(name))]
+    if mark and not used:
+        raise FormulaError(
+            f"`{first}` has no parameter, which nl = TRUE says: a formula of its own defines each, such as `a ~ 1`."
+        )
     if not used or left is None:
         return None
     with pointing(first):

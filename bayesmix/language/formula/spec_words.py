@@ -14,14 +14,14 @@ from bayesmix.language.priors.prior import Prior
 def spec_words(spec: ModelSpec) -> dict[str, Any]:
     """Formulas, families, links and priors as `read_spec` takes them."""
     curve = spec.family.curve
-    start = {} if curve is None else {"start": dict(curve.starts)}
+    nonlinear = {} if curve is None else {"nonlinear": list(curve.parameters), "start": dict(curve.starts)}
     priors = {"preset": spec.preset} | {name: _prior_text(prior) for name, prior in spec.priors.items()}
     if spec.is_simple:
         return {"formula": spec.text, "family": spec.family.name, "link": spec.link.name, "priors": priors}
     families = {response.label: response.family.name for response in spec.responses}
     links = {key: link.name for response in spec.responses for key, link in _links(response)}
     family = families if len(families) > 1 else spec.family.name
-    return {"formula": spec.text, "family": family, "link": links, "priors": priors, "rescor": spec.rescor, **start}
+    return {"formula": spec.text, "family": family, "link": links, "priors": priors, "rescor": spec.rescor, **nonlinear}
 
 
 def _links(response: Response) -> Iterator[tuple[str, Link]]:
@@ -39,8 +39,10 @@ def _links(response: Response) -> Iterator[tuple[str, Link]]:
 def read_spec(words: Mapping[str, Any]) -> ModelSpec:
     """Read the specification of a model from words as `spec_words` writes them."""
     formula, family, link, priors = (words[key] for key in ("formula", "family", "link", "priors"))
-    rescor, start = words.get("rescor", False), words.get("start")
-    return make_spec(formula, family, link, priors, rescor=rescor, start=start)
+    rescor, start, parameters = words.get("rescor", False), words.get("start"), words.get("nonlinear", ())
+    return make_spec(
+        formula, family, link, priors, rescor=rescor, start=start, is_column=lambda name: name not in parameters
+    )
 
 
 def _prior_text(prior: Prior) -> str:

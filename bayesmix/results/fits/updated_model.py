@@ -19,10 +19,10 @@ from bayesmix.errors import DataError, SpecError
 from bayesmix.inference.parameters.named_priors import prior_names
 from bayesmix.language.families.registry import is_known
 from bayesmix.language.formula.expression import column_names
-from bayesmix.language.formula.model_spec import ModelSpec, make_spec
+from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.formula.model_update import updated_formulas
 from bayesmix.language.formula.reader import read
-from bayesmix.language.formula.spec_words import spec_words
+from bayesmix.language.formula.spec_words import read_spec, spec_words
 from bayesmix.language.formula.terms import expand
 from bayesmix.results.fits.records import FitRecord, Fitted
 
@@ -107,12 +107,11 @@ def _spec(old: ModelSpec, texts: list[str], labels: list[str], changes: Changes)
     named = zip(old.responses, labels, strict=True)
     words = spec_words(replace(old, responses=tuple(replace(response, label=label) for response, label in named)))
     if not is_known(old.family):
-        words["family"] = old.family
+        words["family"] = old.family if old.family.curve is None else old.family.curve.base
     given = changes.given("family", "link", "priors")
     if "family" in given and "link" not in given:
         words["link"] = None  # the usual one of the new family
-    words |= given
-    return make_spec(texts, words["family"], words["link"], words["priors"], rescor=words.get("rescor", False))
+    return read_spec(words | given | {"formula": texts})
 
 
 def _without_priors(spec: ModelSpec, gone: Container[str]) -> ModelSpec:

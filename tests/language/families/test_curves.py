@@ -22,7 +22,7 @@ SIGMA = np.array([2.0, 0.7, 1.3, 1.0, 0.3, 0.1, 8.0, 0.5])
 
 
 def family(name):
-    return make_spec("y ~ a * exp(-b * t); a ~ 1; b ~ x", name, None, None).family
+    return make_spec("bf(y ~ a * exp(-b * t), a ~ 1, b ~ x, nl = TRUE)", name, None, None).family
 
 
 def curve(a, b, t):

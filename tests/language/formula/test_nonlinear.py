@@ -40,17 +40,19 @@ def test_values_and_slopes(text):
     np.testing.assert_allclose(slopes.derivative((0, 1)), by_b, rtol=1e-6, atol=1e-8)
 
 
+def spec_of(text, family="gaussian", priors=None, *, columns=("y", "t", "x", "g"), **others):
+    return make_spec(text, family, None, priors, is_column=columns.__contains__, **others)
+
+
 def test_names_that_later_formulas_define_are_parameters():
-    spec = make_spec("y ~ a * exp(-k * t); a ~ x + (1 | ID | g); k ~ 1 + (1 | ID | g)", "gaussian", None, None)
+    spec = spec_of("y ~ a * exp(-k * t); a ~ x + (1 | ID | g); k ~ 1 + (1 | ID | g)")
     assert [one.prefix for one in spec.predictors] == ["", "a_", "k_", "t_"]
     assert [one.name for one in spec.auxiliaries] == ["sigma"]
     assert spec.formula_texts == ("y ~ a * exp(-k * t)", "a ~ x + (1 | ID | g)", "k ~ 1 + (1 | ID | g)")
 
 
 def test_words_read_back():
-    spec = make_spec(
-        "y ~ exp(a + b * t); a ~ 1; b ~ 1", "poisson", None, {"b_Intercept": "Normal(2, 1)"}, start={"a": 1}
-    )
+    spec = spec_of("y ~ exp(a + b * t); a ~ 1; b ~ 1", "poisson", {"b_Intercept": "Normal(2, 1)"}, start={"a": 1})
     again = read_spec(spec_words(spec))
     assert again.formula_texts == spec.formula_texts
     assert dict(again.family.curve.starts) == {"a": 1.0, "b": 2.0}
@@ -67,13 +69,34 @@ def test_a_column_is_no_parameter():
     assert [one.label for one in again.responses] == ["y", "m"]
 
 
+MARKED = {  # formulas, columns of the data: parameters of the nonlinear mean
+    ("y ~ a * x; a ~ 1", "yx"): ("a",),
+    ("y ~ a * x; a ~ 1", "yxa"): (),
+    ("bf(y ~ a * x, a ~ 1, nl = TRUE)", "yxa"): ("a",),
+    ("bf(y ~ a * x, a ~ 1, nl=T)", "yxa"): ("a",),
+    ("bf(y ~ a * x, a ~ 1, nl = FALSE)", "yx"): (),
+    ("y ~ sigma * x; sigma ~ 1", "yx"): (),
+}
+
+
+@pytest.mark.parametrize(("text", "columns"), MARKED)
+def test_columns_are_parameters_where_the_formulas_say_so(text, columns):
+    found = spec_of(text, columns=columns).family.curve
+    assert (() if found is None else found.parameters) == MARKED[text, columns]
+
+
+def test_without_data_all_names_are_columns():
+    assert make_spec("y ~ b; b ~ y", "gaussian", None, None).family.curve is None
+
+
 def test_a_dictionary_and_one_text_are_the_same():
     texts = {"mu": "y ~ a * exp(-k * t)", "a": "~ 1", "k": "~ x"}
-    one, other = (make_spec(given, "gaussian", None, None) for given in (texts, "y ~ a * exp(-k * t); a ~ 1; k ~ x"))
+    one, other = map(spec_of, (texts, "y ~ a * exp(-k * t); a ~ 1; k ~ x"))
     assert [p.prefix for p in one.predictors] == [p.prefix for p in other.predictors]
 
 
 REFUSED = {
+    ("bf(y ~ a * t, nl = TRUE)", "gaussian"): (FormulaError, "has no parameter, which nl = TRUE says"),
     ("y ~ a * gamma(t); a ~ 1", "gaussian"): (FormulaError, "no function `gamma`"),
     ("y ~ a * exp(t, 2); a ~ 1", "gaussian"): (FormulaError, "not known in nonlinear formulas"),
     ("y ~ a * t + (1 | g); a ~ 1", "gaussian"): (FormulaError, "bars stand in those of parameters"),
@@ -87,13 +110,13 @@ REFUSED = {
 def test_refused(text, family):
     kind, message = REFUSED[text, family]
     with pytest.raises(BayesmixError, match=message) as found:
-        make_spec(text, family, None, None)
+        spec_of(text, family)
     assert isinstance(found.value, kind)
 
 
 def test_starts_are_of_parameters():
     with pytest.raises(SpecError, match=r"start has `asm`\. Did you mean `asym`"):
-        make_spec("y ~ asym * t; asym ~ 1", "gaussian", None, None, start={"asm": 1.0})
+        spec_of("y ~ asym * t; asym ~ 1", start={"asm": 1.0})
 
 
 def test_every_function_is_of_one_number():
