@@ -32,6 +32,7 @@ FORMULAS: dict[str, Any] = {
     "trial_cosy_strata": [f"{TRIAL} + cosy(gr = patient)", "sigma ~ 0 + arm"],
     "trial_site_ar": f"{TRIAL} + (1 | site) + ar(step, patient)",
     "trial_patient_ar": f"{TRIAL} + (1 | patient) + ar(step, patient)",
+    "trial_smooth_ar": "y ~ s(base, k = 5) + arm * visit + ar(step, patient)",
     "trial_site_unstr": [f"{TRIAL} + (1 | site) + unstr(visit, patient)", BY_VISIT],
 }
 

@@ -122,11 +122,6 @@ def test_models_without_groups_have_no_coefficients_of_groups_to_compare():
     assert flatten_coefficients(fit.design, fit.values).shape == (0,)
 
 
-def test_smooths_beside_a_residual_structure_are_refused():
-    with pytest.raises(SpecError, match="beside a penalised smooth"):
-        bmx.Model("y ~ s(x) + ar(t, g)", data())
-
-
 @pytest.mark.slow  # loads bambi
 def test_bambi_has_no_smooths():
     with pytest.raises(SpecError, match="no penalised smooths, `s\\(x\\)`"):

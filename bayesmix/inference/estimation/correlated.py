@@ -7,6 +7,7 @@ are relative to a unit, the spread of the least-squares residuals.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +21,9 @@ from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import LinearProblem, LinearSolution, linear_problem, solve_linear
 from bayesmix.inference.estimation.restart import Restarts, starts_inside
 from bayesmix.inference.least_squares.correlated_rows import CorrelatedRows, correlated_rows
+from bayesmix.inference.least_squares.cross_products import Moments
 from bayesmix.inference.least_squares.derivatives import sensitivity
+from bayesmix.inference.least_squares.incidence import Factor, Incidence
 from bayesmix.inference.least_squares.scaling import Coordinates, coordinates, orthonormal
 from bayesmix.inference.least_squares.solve import modes
 from bayesmix.inference.parameters.correlation import Free
@@ -82,20 +85,29 @@ def correlated_coordinates(view: Design) -> Coordinates:
 
 def correlated_problem(design: Design, spec: ModelSpec, working: Coordinates | None = None) -> CorrelatedProblem:
     """Sum the cross-products once; ``working`` are coordinates of the mean that are known already."""
-    view, beside = one_predictor(design, spec, 0), one_predictor(design, spec, 1)
+    view = one_predictor(design, spec, 0)
     working = correlated_coordinates(view) if working is None else working
     linear = linear_problem(view, working)
     y = view.y - view.offset - working.X @ linear.beta_ols
+    return _problem(design, spec, linear, working.factors, np.column_stack([working.X, y]))
+
+
+def population_products(
+    design: Design, spec: ModelSpec, point: PointEstimate, factors: Sequence[Factor], columns: Array
+) -> tuple[Incidence, Moments]:
+    """Cross-products ``[Z C]'V^-1 [Z C]`` at an estimate, ``Z`` of some of its factors, ``C (n, c)`` of the population."""
+    linear = linear_problem(one_predictor(design, spec, 0), point.coordinates)
+    problem = _problem(design, spec, linear, factors, columns)
+    return problem.rows.cells, problem.rows.moments(problem.phi_of(point.beta))[0]
+
+
+def _problem(
+    design: Design, spec: ModelSpec, linear: LinearProblem, factors: Sequence[Factor], columns: Array
+) -> CorrelatedProblem:
+    view, beside = one_predictor(design, spec, 0), one_predictor(design, spec, 1)
     S, offset, change = _spreads(view, beside)
     assert design.data.blocks is not None
-    rows = correlated_rows(
-        residual_family(design.layout),
-        design.data.blocks,
-        working.factors,
-        np.column_stack([working.X, y]),
-        S,
-        offset,
-    )
+    rows = correlated_rows(residual_family(design.layout), design.data.blocks, factors, columns, S, offset)
     owners = np.array(design.layout.owners)
     mean, spread, correlation = (np.flatnonzero(own) for own in (owners == 0, owners == 1, owners > 1))
     return CorrelatedProblem(linear, rows, change, *(tuple(own.tolist()) for own in (mean, spread, correlation)))

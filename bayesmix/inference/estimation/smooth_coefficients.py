@@ -22,11 +22,12 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
+from bayesmix.inference.estimation.correlated import population_products
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.prediction_variance import residual_scale, row_information
 from bayesmix.inference.least_squares.cholesky import factorise
-from bayesmix.inference.least_squares.cross_products import moments
-from bayesmix.inference.least_squares.incidence import Incidence, incidence
+from bayesmix.inference.least_squares.cross_products import Moments, moments
+from bayesmix.inference.least_squares.incidence import Factor, Incidence, incidence
 from bayesmix.inference.least_squares.symbolic import plan
 from bayesmix.language.formula.model_spec import ModelSpec
 
@@ -69,18 +70,27 @@ def smooth_coefficients(design: Design, spec: ModelSpec, point: PointEstimate) -
     others = [f for f in range(len(working.factors)) if f != number]
     factors = [working.factors[f] for f in others]
     columns = np.column_stack([working.X, working.factors[number].z])
-    pattern: Incidence = incidence(factors, R=design.R)
-    products = moments(pattern, factors, columns, row_information(design, spec, point))
+    pattern, products = _products(design, spec, point, factors, columns)
     Lambdas = working.by_factor(point.theta)
     XX = factorise(plan(pattern), products, [Lambdas[f] for f in others]).XX
     sizes = np.concatenate([np.full(working.X.shape[1], np.inf), np.abs(np.diagonal(Lambdas[number]))])
     change = _change(point, smooths)
     return SmoothCoefficients(
-        mean=np.concatenate([point.beta, *(point.b[t][0] for t in smooths)]),
+        mean=np.concatenate([point.beta[: len(working.T)], *(point.b[t][0] for t in smooths)]),
         covariance=scale * change @ _penalised_inverse(XX, sizes) @ change.T,
         information=np.linalg.solve(change.T, np.linalg.solve(change.T, XX).T) / scale,
-        places=dict(zip(smooths, _places(design, smooths), strict=True)),
+        places=dict(zip(smooths, _places(design, smooths, len(working.T)), strict=True)),
     )
+
+
+def _products(
+    design: Design, spec: ModelSpec, point: PointEstimate, factors: Sequence[Factor], columns: Array
+) -> tuple[Incidence, Moments]:
+    """Cross-products of the effects of groups and the columns of the population."""
+    if spec.has_row_covariance:
+        return population_products(design, spec, point, factors, columns)
+    pattern = incidence(factors, R=design.R)
+    return pattern, moments(pattern, factors, columns, row_information(design, spec, point))
 
 
 def _penalised_inverse(XX: Array, sizes: Array) -> Array:
@@ -95,7 +105,7 @@ def _penalised_inverse(XX: Array, sizes: Array) -> Array:
 def _change(point: PointEstimate, smooths: Sequence[int]) -> Array:
     """From computational coordinates to the user's units ``(m, m)``."""
     working = point.coordinates
-    p = len(point.beta)
+    p = len(working.T)
     width = sum(len(working.C[t]) for t in smooths)
     change = np.zeros((p + width, p + width))
     change[:p, :p] = working.T
@@ -107,6 +117,6 @@ def _change(point: PointEstimate, smooths: Sequence[int]) -> Array:
     return change
 
 
-def _places(design: Design, smooths: Sequence[int]) -> list[slice]:
-    ends = len(design.fixed) + np.cumsum([0, *(len(design.terms[t].effects) for t in smooths)])
+def _places(design: Design, smooths: Sequence[int], p: int) -> list[slice]:
+    ends = p + np.cumsum([0, *(len(design.terms[t].effects) for t in smooths)])
     return [slice(low, high) for low, high in pairwise(ends.tolist())]

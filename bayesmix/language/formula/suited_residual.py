@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bayesmix.errors import SpecError
@@ -28,7 +28,6 @@ def check_residual(
         return
     (_, parameter), formula = found[0]
     term = formula.residual
-    _check_smooths(str(term), parts.values())
     if parameter:
         raise SpecError(f"`{term}` is about the residuals of a response: write it in the formula of its mean.")
     if len(families) > 1:
@@ -46,19 +45,11 @@ def check_residual(
     if additions.is_bounded:
         raise SpecError(f"`{term}` needs responses that are seen as they are, neither censored nor truncated.")
     _check_beside(str(term), additions)
-    if parts.get((0, 1)) is not None and parts[0, 1].bars:
+    sigma = parts.get((0, 1))
+    if sigma is not None and (sigma.bars or sigma.smooths):
         raise SpecError(
-            f"`{term}` stands beside a formula of sigma with fixed effects alone, not `{parts[0, 1].bars[0]}`:"
-            " leave one of them out."
-        )
-
-
-def _check_smooths(term: str, formulas: Iterable[Formula]) -> None:
-    smooth = next((smooth for formula in formulas for smooth in formula.smooths), None)
-    if smooth is not None:
-        raise SpecError(
-            f"`{term}` beside a penalised smooth, `{smooth}`, is not supported: take a spline without a penalty,"
-            " `ns(x, df = 4)`, or correlated effects of every time, `ar1(0 + factor(time) | g)`."
+            f"`{term}` stands beside a formula of sigma with fixed effects alone, not"
+            f" `{(*sigma.bars, *sigma.smooths)[0]}`: leave one of them out."
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesmix.inference.estimation.smooth_coefficients import SmoothCoefficients, smooth_coefficients
 from bayesmix.inference.estimation.smooth_test import SmoothTest, spread_test, wald_test
-from bayesmix.results.fits.degrees_of_freedom import is_linear
+from bayesmix.results.fits.degrees_of_freedom import has_freedom
 from bayesmix.results.fits.smooth_parts import SmoothPart, smooth_parts
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def coefficients_of(part: SmoothPart, found: SmoothCoefficients) -> list[int]:
 
 def _row(fit: EstimateRecord, part: SmoothPart, found: SmoothCoefficients) -> list[float]:
     own = coefficients_of(part, found)
-    has_scale = is_linear(fit)
+    has_scale = has_freedom(fit)
     df = fit.design.n - float(found.degrees.sum()) if has_scale else math.inf
     test = _test(part, found, own, df)
     return [float(found.degrees[own].sum()), test.df, test.statistic / (test.df if has_scale else 1.0), test.p_value]

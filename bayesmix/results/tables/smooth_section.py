@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bayesmix.results.fits.degrees_of_freedom import is_linear
+from bayesmix.results.fits.degrees_of_freedom import has_freedom
 from bayesmix.results.fits.records import EstimateRecord
 from bayesmix.results.fits.smooth_parts import smooth_parts
 from bayesmix.results.fits.smooth_terms_table import smooth_terms
@@ -27,7 +27,7 @@ def smooth_section(fit: EstimateRecord) -> Section | None:
     names = r_printing.justify([f"sds({fit.design.terms[t].smooth})" for _, t in rows], left=True)
     places = [i if first else None for (i, _), first in zip(rows, is_first, strict=True)]
     p_values = table["p_value"].to_numpy()
-    letter = "F" if is_linear(fit) else "Chi.sq"
+    letter = "F" if has_freedom(fit) else "Chi.sq"
     columns = [
         ("Parameter", names),
         ("Std.Dev.", sd),

@@ -10,6 +10,7 @@ from smooths import data, estimate, reference
 
 import bayesmix as bmx
 from bayesmix.data.datasets import load_dataset
+from bayesmix.errors import SpecError
 
 BREADTH = Path(__file__).parents[2] / "reference" / "breadth" / "estimates"
 SLOW = {"logistic", "poisson", "by_ordered", "tensor"}
@@ -66,3 +67,36 @@ def test_maximum_likelihood_does_not_depend_on_how_the_fixed_part_is_written():
     case = json.loads((BREADTH.parent / "smooths" / "wavesim_smooth.json").read_text())
     fit = bmx.Model("y ~ s(x) + (1 | g)", _wavesim()).estimate("ML")
     assert fit.criterion == pytest.approx(case["checks"]["dense"]["ML_minus_2_logLik"], rel=1e-8)
+
+
+# ---- beside correlated residuals: mgcv's gamm ------------------------------------------------------------------------
+
+BESIDE = {
+    "plain": "y ~ f + s(x, k = 6) + ar(t, g)",
+    "strata": "y ~ w + s(x, k = 6) + s(z, k = 5) + ar(t, g); sigma ~ f",
+    "levels": "y ~ w + s(x, k = 6) + (1 | g) + ar(t, g)",
+}
+GAMM = json.loads((BREADTH.parents[1] / "smooths" / "residuals.json").read_text())
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_smooths_beside_correlated_residuals_are_those_of_gamm(name):
+    frame, case = data(), GAMM[name]
+    frame = frame.assign(t=frame.groupby("g").cumcount() + 1)
+    fit = bmx.Model(BESIDE[name], frame).estimate()
+    assert fit.loglik == pytest.approx(case["loglik"], abs=1e-6)
+    assert fit.parameters()["estimate"]["ar[1]"] == pytest.approx(case["ar"], abs=1e-5)
+    curve = fit.predict(frame.head(8), groups="zero")
+    np.testing.assert_allclose(curve["estimate"], case["population"], atol=1e-5)
+    np.testing.assert_allclose(curve["std_error"], case["se"], atol=1e-5)
+    for label, row in case["table"].items():
+        assert fit.smooth_terms().loc[label, "edf"] == pytest.approx(row["edf"], abs=1e-4)
+    if name == "plain":  # a line, whose test needs no reference degrees of freedom, which gamm does not have
+        line = fit.smooth_terms().loc["s(x)"]
+        assert line["statistic"] == pytest.approx(case["table"]["s(x)"]["F"], rel=1e-5)
+        assert line["p_value"] == pytest.approx(case["table"]["s(x)"]["p-value"], rel=1e-4)
+
+
+def test_smooths_of_sigma_beside_correlated_residuals_are_refused():
+    with pytest.raises(SpecError, match=r"fixed effects alone, not `s\(z\)`"):
+        bmx.Model(["y ~ x + ar(t, g)", "sigma ~ s(z)"], data())

@@ -15,7 +15,7 @@ from bayesmix.inference.sampling.marginal.marginal_posterior import correlated_p
 from bayesmix.inference.sampling.marginal.sampler import in_units
 
 EXPLORED = {"base": "StudentT(4, 0, 1)", "rescor": "LKJ(2)", "sigma": "Gamma(2, 1)"}
-CASES = ["trial_unstr", "trial_site_ar", "trial_cosy_strata", "orthodont_arma", "explored"]
+CASES = ["trial_unstr", "trial_site_ar", "trial_cosy_strata", "orthodont_arma", "trial_smooth_ar", "explored"]
 
 
 @cache
@@ -46,8 +46,8 @@ def dense_density(made, target, theta):
     C = whole(fit, named)[place[:, None], place[None, :]]
     V = (block[:, None] == block[None, :]) * C * np.outer(sd, sd)
     for term, own in zip(design.terms, values.sd, strict=True):
-        codes = term.codes[: design.n]
-        V += own[0] ** 2 * (codes[:, None] == codes[None, :])
+        codes, z = term.codes[: design.n], term.z[: design.n] * own
+        V += z @ z.T * (codes[:, None] == codes[None, :])
     mean = design.of_predictor(0)
     X, K = design.X[: design.n, mean], np.linalg.inv(priors.contrast[np.ix_(mean, mean)])
     m, S = np.zeros(p), np.zeros(p)

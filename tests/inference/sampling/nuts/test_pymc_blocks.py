@@ -8,7 +8,8 @@ from bayesmix.inference.sampling.nuts.pymc_model import to_pymc
 from bayesmix.results.fits.correlated_residuals import normalized_residuals, residual_correlation
 from bayesmix.results.fits.linear_predictor import linear_predictor
 
-SLOW = [pytest.param(case, marks=pytest.mark.slow) for case in ("trial_unstr", "trial_site_ar", "trial_cosy_strata")]
+DEAR = ("trial_unstr", "trial_site_ar", "trial_cosy_strata", "trial_smooth_ar")
+SLOW = [pytest.param(case, marks=pytest.mark.slow) for case in DEAR]
 
 
 @pytest.mark.parametrize("case", ["orthodont_arma", *SLOW])
@@ -42,8 +43,8 @@ def test_log_density_is_that_of_numpy(case):
         expected += float(own)
     for sd, priors in zip(values.sd, both.priors.sd, strict=True):
         expected += float(priors[0].log_density(sd[0, 0, 0]))
-    for b in values.b:
-        expected -= 0.5 * np.sum(at["z_site"] ** 2) + 0.5 * b[0, 0].size * np.log(2.0 * np.pi)
+    for z in (value for name, value in at.items() if name.startswith("z_")):
+        expected -= 0.5 * np.sum(z**2) + 0.5 * z.size * np.log(2.0 * np.pi)
     assert found == pytest.approx(expected, abs=1e-8)
 
 
