@@ -95,7 +95,7 @@ def correlated_problem(design: Design, spec: ModelSpec, working: Coordinates | N
 def population_products(
     design: Design, spec: ModelSpec, point: PointEstimate, factors: Sequence[Factor], columns: Array
 ) -> tuple[Incidence, Moments]:
-    """Cross-products ``[Z C]'V^-1 [Z C]`` at an estimate, ``Z`` of some of its factors, ``C (n, c)`` of the population."""
+    """Cross-products ``[Z C]'V^-1 [Z C]`` at an estimate: ``Z`` of some factors, ``C (n, c)`` of the population."""
     linear = linear_problem(one_predictor(design, spec, 0), point.coordinates)
     problem = _problem(design, spec, linear, factors, columns)
     return problem.rows.cells, problem.rows.moments(problem.phi_of(point.beta))[0]
