@@ -78,6 +78,7 @@ class Family:
     log_tails: Callable[..., tuple[Any, Any]] | None = None  # (xp, y, trials, mu, *others): logarithms of P(response
     # <= y) and P(response > y), for censored and truncated responses, which a family without it does not have
     expected: Callable[..., Array] | None = None  # (trials, mu, *others): mean of y / trials where that is not mu
+    probabilities: Callable[..., Array] | None = None  # (mu, *others): of all categories, (K, ...)
     crude: Callable[[Array, Array], tuple[float, ...]] | None = None  # (y, trials): one start of each parameter; needed
     # where mu is not the mean: regressions begin there, not at means by groups of rows
     apart: Callable[[Array, Array], tuple[float, ...]] | None = None  # the same, where another mode may be

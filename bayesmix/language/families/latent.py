@@ -22,6 +22,14 @@ class Latent:
     log_survival: Callable[[Namespace, Any], Any]  # log(1 - F(x))
     log_between: Callable[[Namespace, Any, Any, Any], Any]  # log(F(u) - F(l)), l < u, from log F(u) + log(1 - F(l))
 
+    def cdf(self, x: Array) -> Array:
+        """``F(x)``."""
+        return LINKS[self.link.name].mean(x)
+
+    def log_odds(self, xp: Namespace, x: Any) -> Any:
+        """``log(F(x) / (1 - F(x)))``."""
+        return x if self.link.name == "logit" else self.log_cdf(xp, x) - self.log_survival(xp, x)
+
     def quantile(self, probability: Array) -> Array:
         """``F^-1``."""
         return np.asarray(LINKS[self.link.name].of(probability))

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,8 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.language.families.family import Family, Parameter
 from bayesmix.language.families.latent import LATENT, Latent
-from bayesmix.language.families.namespaces import NUMERIC, Namespace, log_add
+from bayesmix.language.families.namespaces import NUMERIC, Namespace
+from bayesmix.language.families.taylor import value_of
 
 UNNAMED = ("1", "2")  # before the data have said which categories there are
 SPREAD = 1.5  # prior standard deviation of a threshold, on the latent scale
@@ -32,6 +34,7 @@ FUNCTIONS = {"logit": "logistic", "probit": "Phi", "cloglog": "gompertz"}  # in 
 DISC = Parameter("disc", ("log",), has_intercept=False, priors={})
 
 Log = Callable[..., Any]  # (latent, xp, y, mu, thresholds, disc): log probability of categories
+Shares = Callable[[Latent, Sequence[Array]], list[Array]]  # (latent, thresholds from mu in units of disc): of all
 Rises = Callable[[int, str], Array]  # (number of categories, link): `Family.rises`
 
 
@@ -80,19 +83,64 @@ def _staged(xp: Namespace, y: Any, stages: Sequence[tuple[Any, Any]]) -> Any:
 
 def _adjacent(latent: Latent, xp: Namespace, y: Any, mu: Any, thresholds: Sequence[Any], disc: Any) -> Any:
     steps = [(mu - tau) * disc for tau in thresholds]
-    up = [latent.log_cdf(xp, x) - latent.log_survival(xp, x) for x in steps]  # log odds of the next category
-    scores: list[Any] = [0.0 * up[0]]
-    for step in up:
-        scores.append(scores[-1] + step)
+    scores = _cumulated([latent.log_odds(xp, x) for x in steps])
     return _chosen(xp, y, scores, 0) - _log_sum(xp, scores)
 
 
+def _cumulated(steps: Sequence[Any]) -> list[Any]:
+    """Log probabilities of categories over that of the first, from the log odds of the next one of two."""
+    scores: list[Any] = [0.0 * steps[0]]
+    for step in steps:
+        scores.append(scores[-1] + step)
+    return scores
+
+
 def _log_sum(xp: Namespace, scores: Sequence[Any]) -> Any:
-    """``log sum exp``, one after the other."""
-    total = scores[0]
+    """``log sum exp``, less the largest score, which is a number: the sum does not depend on it."""
+    top = value_of(scores[0])
     for score in scores[1:]:
-        total = log_add(xp, total, score)
-    return total
+        own = value_of(score)
+        top = xp.where(own > top, own, top)
+    total = sum((xp.exp(score - top) for score in scores[1:]), start=xp.exp(scores[0] - top))
+    return xp.log(total) + top
+
+
+# ---- probabilities of all categories: the same, quicker than the density of each in turn --------------------------
+
+
+def _shares_between(latent: Latent, ends: Sequence[Array]) -> list[Array]:
+    below = [np.zeros(()), *map(latent.cdf, ends), np.ones(())]
+    return [np.maximum(high - low, 0.0) for low, high in pairwise(below)]
+
+
+def _shares_of_stopping(latent: Latent, ends: Sequence[Array]) -> list[Array]:
+    return _by_stages([latent.cdf(x) for x in ends])
+
+
+def _shares_of_continuing(latent: Latent, ends: Sequence[Array]) -> list[Array]:
+    return _by_stages([1.0 - latent.cdf(-x) for x in ends])
+
+
+def _by_stages(stops: Sequence[Array]) -> list[Array]:
+    """Of categories that are passed one by one, from the probabilities to stop at each."""
+    reached, found = np.ones(()), []
+    for stop in stops:
+        found.append(reached * stop)
+        reached = reached - found[-1]
+    return [*found, reached]
+
+
+def _shares_of_steps(latent: Latent, ends: Sequence[Array]) -> list[Array]:
+    return _softmax(_cumulated([latent.log_odds(NUMERIC, -x) for x in ends]))
+
+
+def _softmax(scores: Sequence[Array]) -> list[Array]:
+    most = scores[0]
+    for score in scores[1:]:
+        most = np.maximum(most, score)
+    parts = [np.exp(score - most) for score in scores]
+    total = sum(parts, start=np.zeros(()))
+    return [part / total for part in parts]
 
 
 # ---- what makes a category likelier for ever ------------------------------------------------------------------------
@@ -153,8 +201,10 @@ def _rises_of_scores(K: int) -> Array:
 # ---- records ----------------------------------------------------------------------------------------------------
 
 
-def _ordered(made: tuple[str, Log, Rises, str], levels: tuple[str, ...], link: str, named: frozenset[str]) -> Family:
-    name, log, rises, words = made
+def _ordered(
+    made: tuple[str, Log, Shares, Rises, str], levels: tuple[str, ...], link: str, named: frozenset[str]
+) -> Family:
+    name, log, shares, rises, words = made
     latent, K = LATENT[link], len(levels)
     has_disc, is_cut = DISC.name in named, log is _cumulative
     middles = latent.quantile(np.arange(1, K) / K)
@@ -167,6 +217,10 @@ def _ordered(made: tuple[str, Log, Rises, str], levels: tuple[str, ...], link: s
         own, disc = (others[:-1], others[-1]) if has_disc else (others, 1.0)
         return log(latent, xp, y, mu, own, disc)
 
+    def probabilities(mu: Array, *others: Array) -> list[Array]:
+        own, disc = (others[:-1], others[-1]) if has_disc else (others, 1.0)
+        return shares(latent, [(tau - mu) * disc for tau in own])
+
     def crude(y: Array, _: Array) -> tuple[float, ...]:
         shares = np.bincount(y.astype(int), minlength=K) + 0.5
         below = np.cumsum(shares)[:-1] / shares.sum()
@@ -176,7 +230,7 @@ def _ordered(made: tuple[str, Log, Rises, str], levels: tuple[str, ...], link: s
         name,
         (Parameter("mu", tuple(LATENT), has_intercept=False), *thresholds, *((DISC,) if has_disc else ())),
         "ordered",
-        kernel,
+        (kernel, probabilities),
         crude,
         levels,
         words=words.replace("F(", f"{FUNCTIONS[link]}("),
@@ -198,6 +252,9 @@ def _categorical(levels: tuple[str, ...], link: str = "logit", named: frozenset[
         scores = [0.0 * mu[0], *mu]
         return _chosen(xp, y, scores, 0) - _log_sum(xp, scores)
 
+    def probabilities(*mu: Array) -> list[Array]:
+        return _softmax([np.zeros(()), *mu])
+
     def crude(y: Array, _: Array) -> tuple[float, ...]:
         shares = np.bincount(y.astype(int), minlength=len(levels)) + 0.5
         return tuple(np.log(shares[1:] / shares[0]).tolist())
@@ -206,7 +263,7 @@ def _categorical(levels: tuple[str, ...], link: str = "logit", named: frozenset[
         "categorical",
         tuple(Parameter(f"mu{level}", ("logit",), is_mean=True) for level in levels[1:]),
         "nominal",
-        kernel,
+        (kernel, probabilities),
         crude,
         levels,
         words="Categorical(softmax(0, mu[i]))",
@@ -221,55 +278,85 @@ def _of_categories(
     name: str,
     parameters: tuple[Parameter, ...],
     support: Any,
-    kernel: Any,
+    formulas: tuple[Any, Callable[..., list[Array]]],
     crude: Any,
     levels: tuple[str, ...],
     **rest: Any,
 ) -> Family:
-    """A family of categories: everything follows from the probabilities of all of them."""
+    """A family of categories: everything follows from the probabilities of all of them.
+
+    Parameters
+    ----------
+    formulas : the log density, and the probabilities of all categories.
+    """
+    kernel, shares = formulas
     codes = np.arange(float(len(levels)))
 
     def probabilities(*own: Array) -> Array:
-        """``(..., K)``."""
+        """``(K, ...)``."""
         with np.errstate(all="ignore"):
-            found = [np.exp(kernel(NUMERIC, np.full(np.shape(own[0]), code), None, *own)) for code in codes]
-        return np.stack(np.broadcast_arrays(*found), axis=-1)
+            return np.stack(np.broadcast_arrays(*shares(*own)))
+
+    def below(*own: Array) -> Array:
+        """Probabilities of each category but the last and those below it: ``(K - 1, ...)``."""
+        return np.cumsum(probabilities(*own), axis=0)[:-1]
 
     def cdf(y: Array, _: Array, *own: Array) -> Array:
-        below = np.cumsum(probabilities(*own), axis=-1)
-        below[..., -1] = 1.0
-        place = np.clip(y, 0, len(levels) - 1).astype(int)
-        place = np.broadcast_to(place, below.shape[:-1])[..., None]
-        return np.where(y < 0.0, 0.0, np.take_along_axis(below, place, axis=-1)[..., 0])
+        found = below(*own)
+        y = np.broadcast_to(y, found.shape[1:])
+        place = np.clip(y, 0, len(levels) - 2).astype(int)
+        chosen = np.take_along_axis(found, place[None], axis=0)[0]
+        return np.where(y < 0.0, 0.0, np.where(y >= len(levels) - 1, 1.0, chosen))
 
     def sample(rng: np.random.Generator, _: Array, *own: Array) -> Array:
-        below = np.cumsum(probabilities(*own), axis=-1)[..., :-1]
-        return np.sum(rng.random(below.shape[:-1])[..., None] > below, axis=-1).astype(float)
+        found = below(*own)
+        return np.sum(rng.random(found.shape[1:]) > found, axis=0).astype(float)
 
     def expected(_: Array, *own: Array) -> Array:
-        return np.asarray(probabilities(*own) @ codes)
+        return np.tensordot(codes, probabilities(*own), axes=1)
 
     def variance(_: Array, *own: Array) -> Array:
         found = probabilities(*own)
-        return np.asarray(found @ codes**2 - (found @ codes) ** 2)
+        return np.tensordot(codes**2, found, axes=1) - np.tensordot(codes, found, axes=1) ** 2
 
     return Family(
-        name, parameters, support, kernel, cdf, sample, variance, expected=expected, crude=crude, levels=levels, **rest
+        name,
+        parameters,
+        support,
+        kernel,
+        cdf,
+        sample,
+        variance,
+        expected=expected,
+        probabilities=probabilities,
+        crude=crude,
+        levels=levels,
+        **rest,
     )
 
 
-def _record(name: str, log: Log, rises: Rises, words: str) -> Family:
-    return _ordered((name, log, rises, words), UNNAMED, "logit", frozenset({DISC.name}))
+def _record(name: str, formulas: tuple[Log, Shares, Rises], words: str) -> Family:
+    return _ordered((name, *formulas, words), UNNAMED, "logit", frozenset({DISC.name}))
 
 
 CUMULATIVE = _record(
-    "cumulative", _cumulative, _rises_between, "Cumulative(mu[i]): P(y <= k) = F(threshold[k] - mu[i])"
+    "cumulative",
+    (_cumulative, _shares_between, _rises_between),
+    "Cumulative(mu[i]): P(y <= k) = F(threshold[k] - mu[i])",
 )
-SRATIO = _record("sratio", _stopping, _rises_by_stages, "Stopping(mu[i]): P(y = k | y >= k) = F(threshold[k] - mu[i])")
+SRATIO = _record(
+    "sratio",
+    (_stopping, _shares_of_stopping, _rises_by_stages),
+    "Stopping(mu[i]): P(y = k | y >= k) = F(threshold[k] - mu[i])",
+)
 CRATIO = _record(
-    "cratio", _continuing, _rises_by_stages, "Continuing(mu[i]): P(y > k | y >= k) = F(mu[i] - threshold[k])"
+    "cratio",
+    (_continuing, _shares_of_continuing, _rises_by_stages),
+    "Continuing(mu[i]): P(y > k | y >= k) = F(mu[i] - threshold[k])",
 )
 ACAT = _record(
-    "acat", _adjacent, _rises_by_steps, "Adjacent(mu[i]): P(y = k + 1 | y = k or k + 1) = F(mu[i] - threshold[k])"
+    "acat",
+    (_adjacent, _shares_of_steps, _rises_by_steps),
+    "Adjacent(mu[i]): P(y = k + 1 | y = k or k + 1) = F(mu[i] - threshold[k])",
 )
 CATEGORICAL = _categorical(UNNAMED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from bayesmix.errors import SpecError, nearest
 from bayesmix.language.families.link import Link
@@ -18,7 +18,7 @@ class ChosenParameter:
     parameter: int  # position in `Family.parameters`; 0 is the mean
     predictor: int  # position in `ModelSpec.parameters`
     link: Link
-    category: int | None = None  # whose probability it is, of a response of several categories
+    category: int | Literal["all"] | None = None  # whose probability it is; of "all" categories along a first axis
     is_expectation: bool = False  # whether it is the mean of the response, one of all its parameters
 
 

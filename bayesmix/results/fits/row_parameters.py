@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -26,27 +27,41 @@ def row_parameters(spec: ModelSpec, eta: Array, values: Parameters, *, response:
     values : for the dispersion of simple models, which is one number for all rows: ``(..., 1)``.
     response : position of the response.
     """
+    by_row = eta.reshape(*eta.shape[:-1], spec.R, -1)
+    return parameters_at(spec, [by_row[..., r, :] for r in range(spec.R)], values, response=response)
+
+
+def parameters_at(
+    spec: ModelSpec, predictors: Sequence[Array], values: Parameters, *, response: int = 0
+) -> tuple[Array, ...]:
+    """The same of the linear predictors one by one: ``(..., n)`` each."""
     if spec.is_simple:
         scale = np.ones(()) if values.dispersion is None else np.asarray(values.dispersion)
-        return (spec.link.mean(eta), *spec.family.others(scale[..., None]))
-    by_row = eta.reshape(*eta.shape[:-1], spec.R, -1)
-    return tuple(one.link.mean(by_row[..., r, :]) for r, one in enumerate(spec.parameters) if one.response == response)
+        return (spec.link.mean(predictors[0]), *spec.family.others(scale[..., None]))
+    return tuple(one.link.mean(predictors[r]) for r, one in enumerate(spec.parameters) if one.response == response)
 
 
 def row_mean(spec: ModelSpec, eta: Array, values: Parameters, trials: Array, chosen: ChosenParameter) -> Array:
     """Mean of a response in each row, a share for binomial data; or the probability of a category: ``(..., n)``.
 
-    Arguments as in `row_parameters`.
+    Of all categories ``(K, ..., n)``. Arguments as in `row_parameters`.
     """
+    return mean_of(spec, row_parameters(spec, eta, values, response=chosen.response), trials, chosen)
+
+
+def mean_of(spec: ModelSpec, own: Sequence[Array], trials: Array, chosen: ChosenParameter) -> Array:
+    """`row_mean` of the parameters of rows, ``(..., n)`` each."""
     family = spec.responses[chosen.response].family
-    own = row_parameters(spec, eta, values, response=chosen.response)
-    return family.mean(trials, *own) if chosen.category is None else _probability(family, chosen.category, trials, own)
-
-
-def _probability(family: Family, category: int, trials: Array, own: Sequence[Array]) -> Array:
-    """Of a category, or of a count, at parameters of rows: ``(..., n)``."""
-    with np.errstate(all="ignore"):
-        return np.exp(family.log_density(np.full(own[0].shape, float(category)), trials, *own))
+    match chosen.category:
+        case None:
+            return family.mean(trials, *own)
+        case "all":
+            assert family.probabilities is not None  # families of categories have them
+            return family.probabilities(*own)
+        case category:
+            y = np.full(own[0].shape, float(category))
+            with np.errstate(all="ignore"):
+                return np.exp(family.log_density(y, trials, *own))
 
 
 def fitted_means(
@@ -64,15 +79,11 @@ def fitted_means(
     block = design.block(chosen.predictor)
     if not chosen.is_expectation:
         return over_rows(lambda eta, values: chosen.link.mean(eta[..., block]))
-    trials, family = design.outcomes[chosen.response].trials, spec.responses[chosen.response].family
-    if not family.levels:
+    trials = design.outcomes[chosen.response].trials
+    if not spec.responses[chosen.response].family.levels:
         return over_rows(lambda eta, values: row_mean(spec, eta, values, trials, chosen))
-
-    def all_of_them(eta: Array, values: Parameters) -> Array:
-        own = row_parameters(spec, eta, values, response=chosen.response)
-        return np.stack([_probability(family, k, trials, own) for k in range(len(family.levels))], axis=-1)
-
-    return over_rows(all_of_them)
+    chosen = replace(chosen, category="all")
+    return over_rows(lambda eta, values: np.moveaxis(row_mean(spec, eta, values, trials, chosen), 0, -1))
 
 
 def residual_root(spec: ModelSpec, eta: Array) -> Array:

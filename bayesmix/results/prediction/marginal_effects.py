@@ -25,11 +25,19 @@ from bayesmix.results.fits.degrees_of_freedom import containment, interval_colum
 from bayesmix.results.fits.fixed_inference import FixedInference, inference_of, noted
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
 from bayesmix.results.fits.marginal_summary import describe_draws
-from bayesmix.results.fits.records import EstimateRecord
+from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
 from bayesmix.results.prediction.contrast_weights import Method, contrast_weights
 from bayesmix.results.prediction.estimate_prediction import ResolvedEstimand
-from bayesmix.results.prediction.predict import check_options, predict
-from bayesmix.results.prediction.prediction_table import Estimand, by_category, chosen_of, predictions
+from bayesmix.results.prediction.predict import check_options
+from bayesmix.results.prediction.prediction_table import (
+    Estimand,
+    beside_categories,
+    categories_of,
+    chosen_of,
+    each_category,
+    predict_each,
+    predictions,
+)
 from bayesmix.results.prediction.reference_grid import (
     check_predictor,
     code,
@@ -158,10 +166,10 @@ def _numbered(keys: Sequence[tuple[Any, ...]]) -> Array:
     return np.array([known[key] for key in keys])
 
 
-@by_category
 def combine(fit: FitRecord, rows: PredictionRows, wanted: Combinations, estimand: Estimand) -> pd.DataFrame:
     """Linear combinations of the predictions of ``rows``: the fit's columns, with tests against zero.
 
+    Of the mean of a response of several categories those of the probabilities of all of them, row by row.
     NaN, with one warning that names them by their labels, where the data of the fit do not determine them.
 
     Raises
@@ -184,15 +192,20 @@ def combine(fit: FitRecord, rows: PredictionRows, wanted: Combinations, estimand
         raise DataError(
             f"Values of {', '.join(f'`{name}`' for name in rows.data.missing)} to hold columns at are missing."
         )
+    levels = categories_of(fit, chosen)
     if isinstance(fit, EstimateRecord) and inference is not None:
-        resolved = ResolvedEstimand(estimand.kind, estimand.groups, estimand.interval, inference, chosen)
-        columns = _by_delta(fit, rows, wanted, resolved, estimand.adjust)
+        every = [
+            ResolvedEstimand(estimand.kind, estimand.groups, estimand.interval, inference, one)
+            for one in each_category(chosen, levels)
+        ]
+        columns = [_by_delta(fit, rows, wanted, one, estimand.adjust) for one in every]
     else:
-        columns = _by_draws(fit, rows, wanted, estimand, chosen)
-    table = pd.DataFrame(columns)
+        columns = _by_draws(fit, rows, wanted, estimand, (chosen, levels))
     is_linear = estimand.kind == "linear" or (chosen.link.is_identity and not chosen.is_expectation)
-    table[_undetermined(fit, rows, L, labels, is_linear=is_linear)] = np.nan
-    return noted(_beside(labels, table), inference, estimand.adjust)
+    lost, tables = _undetermined(fit, rows, L, labels, is_linear=is_linear), [pd.DataFrame(one) for one in columns]
+    for table in tables:
+        table[lost] = np.nan
+    return noted(beside_categories([_beside(labels, table) for table in tables], levels), inference, estimand.adjust)
 
 
 def _beside(labels: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
@@ -219,22 +232,30 @@ def _undetermined(fit: FitRecord, rows: PredictionRows, L: Array, labels: pd.Dat
 
 
 def _by_draws(
-    fit: FitRecord, rows: PredictionRows, wanted: Combinations, estimand: Estimand, chosen: ChosenParameter
-) -> dict[str, Array]:
-    L, begin = wanted.L, 0
-    draws = np.zeros((*fit.with_effects.lead, len(L)))
+    fit: FitRecord,
+    rows: PredictionRows,
+    wanted: Combinations,
+    estimand: Estimand,
+    of: tuple[ChosenParameter, Sequence[str]],
+) -> list[dict[str, Array]]:
+    """Columns of each category, or the only ones; ``of`` is the parameter with its categories."""
+    assert isinstance(fit, PosteriorRecord)  # estimates have no draws
+    L, begin, (chosen, levels) = wanted.L, 0, of
+    draws = np.zeros((max(len(levels), 1), *fit.with_effects.lead, len(L)))
     parts = np.zeros(draws.shape)
-    for chunk in rows.chunks(draws[..., 0].size):
+    for chunk in rows.chunks(draws[0, ..., 0].size):
         own = slice(begin, begin := begin + chunk.data.n)
-        mean = predict(
-            fit.spec, chunk, fit.with_effects, kind=estimand.kind, groups=estimand.groups, seed=0, chosen=chosen
-        )
+        mean = predict_each(fit, chunk, estimand, chosen, levels)
         draws += mean @ L[:, own].T
         parts += np.abs(mean) @ np.abs(L[:, own]).T
-    draws = _exact(draws, parts)
+    return [_described(one, wanted, estimand) for one in _exact(draws, parts)]
+
+
+def _described(draws: Array, wanted: Combinations, estimand: Estimand) -> dict[str, Array]:
+    """Columns of combinations ``(chain, draw, r)``."""
     positive, negative = (np.mean(sign * draws > 0.0, axis=(0, 1)) for sign in (1.0, -1.0))
     direction = np.where(positive + negative > 0.0, np.maximum(positive, 1.0 - positive), np.nan)
-    described, flat = describe_draws(draws, estimand.interval), draws.reshape(-1, len(L))
+    described, flat = describe_draws(draws, estimand.interval), draws.reshape(-1, draws.shape[-1])
     if estimand.adjust != "none":
         limits = simultaneous_limits(flat, wanted.family, estimand.interval)
         described |= dict(zip(("lower", "upper"), limits, strict=True))

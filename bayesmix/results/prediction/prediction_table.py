@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import wraps
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -41,7 +39,8 @@ class Estimand:
     df: str | None = None  # None for the fit's own; see `fixed_inference`
     parameter: str | None = None  # of the response's distribution; None for the mean
     response: str | None = None  # None for the first
-    category: int | None = None  # value whose probability is the mean; None for a table of those of all categories
+    category: int | Literal["all"] | None = None  # whose probability is the mean; None for a table of all of them
+    is_zero: bool = False  # whether it is the zero of a number, not a category
     adjust: str = "none"  # of tests, for their number
     vcov: RobustCovariance | None = None  # of the fixed effects, in place of the model's
     rope: Rope = None  # region of practical equivalence
@@ -66,55 +65,33 @@ def estimand_of(
             f'kind="zero" is the probability of a zero, whatever its parameters: leave parameter={parameter!r} out, or'
             ' ask for kind="mean" or "linear".'
         )
-    return Estimand("mean", groups, interval, df, None, response, category=0)
+    return Estimand("mean", groups, interval, df, None, response, category=0, is_zero=True)
 
 
-def by_category[**P](function: Callable[P, pd.DataFrame]) -> Callable[P, pd.DataFrame]:
-    """Let a table of means be one of the probabilities of all categories, row by row, where the response has such.
-
-    Parameters
-    ----------
-    function : of a fit and, among further arguments by position, an `Estimand`.
-    """
-
-    @wraps(function)
-    def whole(*args: P.args, **options: P.kwargs) -> pd.DataFrame:
-        fit = cast("FitRecord", args[0])
-        place = next(i for i, value in enumerate(args) if isinstance(value, Estimand))
-        estimand = cast("Estimand", args[place])
-        levels = _categories(fit, estimand)
-        if not levels:
-            return function(*args, **options)
-        tables = []
-        for k in range(len(levels)):
-            own: Any = (*args[:place], replace(estimand, category=k), *args[place + 1 :])
-            with warnings.catch_warnings(action="ignore" if k else "default"):
-                tables.append(function(*own, **options))
-        return _beside_categories(tables, levels)
-
-    return whole
-
-
-def _categories(fit: FitRecord, estimand: Estimand) -> tuple[str, ...]:
-    """The categories of which a table of means is; none where it is of something else."""
-    if estimand.kind != "mean" or estimand.category is not None:
+def categories_of(fit: FitRecord, chosen: ChosenParameter) -> tuple[str, ...]:
+    """The categories whose probabilities a table of means has; none where it is of something else."""
+    if not chosen.is_expectation or chosen.category is not None:
         return ()
-    chosen = choose(fit.spec, estimand.parameter, estimand.response)
-    return fit.spec.responses[chosen.response].family.levels if chosen.is_expectation else ()
+    return fit.spec.responses[chosen.response].family.levels
 
 
-def _beside_categories(tables: Sequence[pd.DataFrame], levels: Sequence[str]) -> pd.DataFrame:
-    """Tables of equal rows as one, with a column that says of which category each row is."""
+def each_category(chosen: ChosenParameter, levels: Sequence[str]) -> list[ChosenParameter]:
+    """What is asked for, category by category."""
+    return [replace(chosen, category=k) for k in range(len(levels))] or [chosen]
+
+
+def beside_categories(tables: Sequence[pd.DataFrame], levels: Sequence[str]) -> pd.DataFrame:
+    """Tables of equal rows as one, with a column that says of which category each row is; the only one without any."""
     import pandas as pd
 
+    if not levels:
+        return tables[0]
     at = next(j for j, name in enumerate(tables[0]) if name in ("estimate", "mean"))
     for table, level in zip(tables, levels, strict=True):
         table.insert(
             at, "category", pd.Series(pd.Categorical([level] * len(table), list(levels), ordered=True), table.index)
         )
-    whole = pd.concat(tables).sort_index(kind="stable")
-    whole.attrs = dict(tables[0].attrs)
-    return whole
+    return pd.concat(tables).sort_index(kind="stable")
 
 
 def predictions(
@@ -145,7 +122,7 @@ def chosen_of(fit: FitRecord, estimand: Estimand) -> ChosenParameter:
         check_linear(fit.spec, chosen)
     if estimand.category is None:
         return chosen
-    if not family.levels and not family.values.has_zeros:
+    if estimand.is_zero and (family.levels or not family.values.has_zeros):
         raise SpecError(f'kind="zero" is of counts and of families with zeros of their own, not of `{family.name}`.')
     return replace(chosen, category=estimand.category, is_expectation=True)
 
@@ -174,32 +151,64 @@ def _as_observed(fit: FitRecord, response: int, rows: PredictionRows, table: Tab
     return replace(rows, weights=errors_of_new(additions, table, rows.index) ** -2.0)
 
 
-@by_category
 def prediction_table(fit: FitRecord, rows: PredictionRows, estimand: Estimand, *, seed: int = 0) -> pd.DataFrame:
-    """Columns that describe the predictions of rows, NaN with a warning where they are not determined."""
+    """Columns that describe the predictions of rows, NaN with a warning where they are not determined.
+
+    Of the mean of a response of several categories the probabilities of all of them, row by row.
+    """
     import pandas as pd
 
-    inference = inference_of(fit, estimand.df, vcov=estimand.vcov)
-    table = pd.DataFrame(_columns(fit, rows, estimand, inference, seed), index=rows.index)
+    inference, chosen = inference_of(fit, estimand.df, vcov=estimand.vcov), chosen_of(fit, estimand)
+    levels = categories_of(fit, chosen) if estimand.kind == "mean" else ()
+    columns = _columns(fit, rows, (estimand, chosen, levels), inference, seed)
+    tables = [rows.whole(pd.DataFrame(one, index=rows.index)) for one in columns]
     rows.warn_of_undetermined(fit.design.dropped)
-    return noted(rows.whole(table), inference)
+    return noted(beside_categories(tables, levels), inference)
 
 
 def _columns(
-    fit: FitRecord, rows: PredictionRows, estimand: Estimand, inference: FixedInference | None, seed: int
-) -> dict[str, Array]:
-    kind, groups, chosen = estimand.kind, estimand.groups, chosen_of(fit, estimand)
+    fit: FitRecord,
+    rows: PredictionRows,
+    wanted: tuple[Estimand, ChosenParameter, Sequence[str]],
+    inference: FixedInference | None,
+    seed: int,
+) -> list[dict[str, Array]]:
+    """The columns of each category, or the only ones."""
+    estimand, chosen, levels = wanted
+    kind, groups = estimand.kind, estimand.groups
     match fit:
         case EstimateRecord() if inference is not None:
-            resolved = ResolvedEstimand(kind, groups, estimand.interval, inference, chosen)
-            return predict_estimate(fit, rows, resolved, seed=seed)
+            every = [
+                ResolvedEstimand(kind, groups, estimand.interval, inference, one)
+                for one in each_category(chosen, levels)
+            ]
+            return [predict_estimate(fit, rows, one, seed=seed) for one in every]
         case PosteriorRecord():
             values = fit.with_effects
-            chunks = rows.chunks(values.lead[0] * values.lead[1])
-            drawn = (
-                predict(fit.spec, chunk, values, kind=kind, groups=groups, seed=seed, chosen=chosen) for chunk in chunks
-            )
-            parts = [describe_draws(draws, estimand.interval) for draws in drawn]
-            return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+            parts = []
+            for chunk in rows.chunks(values.lead[0] * values.lead[1]):
+                drawn = predict_each(fit, chunk, estimand, chosen, levels, seed=seed)
+                parts.append([describe_draws(draws, estimand.interval) for draws in drawn])
+            return [
+                {name: np.concatenate([one[name] for one in own]) for name in own[0]}
+                for own in zip(*parts, strict=True)
+            ]
         case _:
             raise TypeError(type(fit))  # records of fits are of these two kinds
+
+
+def predict_each(
+    fit: PosteriorRecord,
+    rows: PredictionRows,
+    estimand: Estimand,
+    chosen: ChosenParameter,
+    levels: Sequence[str],
+    *,
+    seed: int = 0,
+) -> Array:
+    """Draws of predictions of each category, or of what there is: ``(K or 1, chain, draw, n)``."""
+    whole = replace(chosen, category="all") if levels else chosen
+    drawn = predict(
+        fit.spec, rows, fit.with_effects, kind=estimand.kind, groups=estimand.groups, seed=seed, chosen=whole
+    )
+    return drawn if levels else drawn[None]

@@ -13,19 +13,21 @@ from bayesmix.inference.parameters.covariance import cholesky_psd
 from bayesmix.inference.parameters.names import Parameters, covariance
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.chosen_parameter import ChosenParameter
-from bayesmix.results.fits.row_parameters import row_mean
+from bayesmix.results.fits.row_parameters import mean_of, parameters_at, row_mean
 
 POINTS = {1: 31, 2: 15, 3: 9}  # of the quadrature over effects of so many predictors
 FEW = 5  # of each of more
+SLIGHT = 1e-13  # weights of points at which a probability does not matter
+AT_ONCE = 50_000  # numbers of draws x rows, so that they stay in the processor's cache
 STEP = 1e-5  # of difference quotients by linear predictors, relative to one more than their size
 
 
 def averaged_mean(
     spec: ModelSpec, eta: Array, values: Parameters, trials: Array, terms: Sequence[Term], chosen: ChosenParameter
 ) -> Array:
-    """Mean of a response, or probability of a category, averaged over the effects of ``terms``: ``(..., n)``.
+    """Mean of a response, or probabilities of categories as in `row_mean`, averaged over the effects of ``terms``.
 
-    By Gauss-Hermite quadrature.
+    ``(..., n)``, by Gauss-Hermite quadrature.
 
     Parameters
     ----------
@@ -36,17 +38,50 @@ def averaged_mean(
     own = [r for r, one in enumerate(spec.parameters) if one.response == chosen.response and _is_moved(terms, r, R)]
     if not own:
         return row_mean(spec, eta, values, trials, chosen)
-    root = _root(terms, values, own, R)
-    nodes, weights = np.polynomial.hermite_e.hermegauss(POINTS.get(len(own), FEW))
-    weights = weights / weights.sum()
-    by_row = eta.reshape(*eta.shape[:-1], R, -1)
+    by_row, roots = np.moveaxis(eta.reshape(*eta.shape[:-1], R, -1), -2, 0), _roots(terms, values, own, R)
+    n = by_row.shape[-1]
+    size = max(1, AT_ONCE // max(np.size(by_row[0, ..., 0]), np.size(roots[0, 0, ..., 0])))
+    parts = []
+    for rows in (slice(begin, begin + size) for begin in range(0, n, size)):
+        root = roots[..., rows] if roots.shape[-1] == n else roots
+        some = trials if np.ndim(trials) == 0 else trials[rows]
+        parts.append(_averaged(spec, by_row[..., rows], (values, own, root), some, chosen))
+    return np.concatenate(parts, axis=-1)
+
+
+def _averaged(
+    spec: ModelSpec,
+    by_row: Array,
+    moved: tuple[Parameters, Sequence[int], Array],
+    trials: Array,
+    chosen: ChosenParameter,
+) -> Array:
+    """The average of some rows.
+
+    Parameters
+    ----------
+    by_row : (R, ..., n).
+    moved : parameters; the predictors that are averaged over; the root of their covariances ``(d, d, ..., n)``.
+    """
+    values, own, root = moved
+    parameters = list(parameters_at(spec, list(by_row), values, response=chosen.response))
+    of_response = [(r, one.link) for r, one in enumerate(spec.parameters) if one.response == chosen.response]
     total: Array = np.zeros(())
-    for at in product(range(len(nodes)), repeat=len(own)):
-        moved = np.broadcast_to(by_row, (*root.shape[:-3], *by_row.shape[-2:])).copy()
-        moved[..., own, :] += np.moveaxis(root @ nodes[list(at)], -1, -2)
-        found = row_mean(spec, moved.reshape(*moved.shape[:-2], -1), values, trials, chosen)
-        total = total + np.prod(weights[list(at)]) * found
+    for node, weight in _points(len(own), is_share=chosen.category is not None):
+        for position, (r, link) in enumerate(of_response):
+            if r in own:
+                i = own.index(r)
+                parameters[position] = link.mean(by_row[r] + sum(root[i, j] * node[j] for j in range(i + 1)))
+        total = total + weight * mean_of(spec, parameters, trials, chosen)
     return total
+
+
+def _points(count: int, *, is_share: bool) -> list[tuple[Array, float]]:
+    """Points of the quadrature over ``count`` predictors and their weights, those that count for what is averaged."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(POINTS.get(count, FEW))
+    weights = weights / weights.sum()
+    found = [(nodes[list(at)], float(np.prod(weights[list(at)]))) for at in product(range(len(nodes)), repeat=count)]
+    return [one for one in found if one[1] > SLIGHT] if is_share else found
 
 
 def mean_of_rows(
@@ -75,12 +110,20 @@ def _is_moved(terms: Sequence[Term], r: int, R: int) -> bool:
     return any(bool(np.any(term.z.reshape(R, -1, term.z.shape[1])[r])) for term in terms)
 
 
-def _root(terms: Sequence[Term], values: Parameters, own: Sequence[int], R: int) -> Array:
-    """Roots ``(..., n, d, d)`` of the covariances of a row's predictors between groups."""
+def _roots(terms: Sequence[Term], values: Parameters, own: Sequence[int], R: int) -> Array:
+    """Roots ``(d, d, ..., n)`` of the covariances of a row's predictors between groups; of one row if all are equal."""
     total: Array = np.zeros(())
-    for term, sd, corr in zip(terms, values.sd, values.corr, strict=True):
-        z = term.z.reshape(R, -1, term.z.shape[1])[list(own)]
-        own_part = np.einsum("rnk,...kl,snl->...nrs", z, covariance(sd, corr), z, optimize=True)
-        unit = term.variances[: z.shape[1], None, None]
-        total = total + (own_part if term.relation is None else own_part * unit)
-    return cholesky_psd(total)
+    every = [term.z.reshape(R, -1, term.z.shape[1])[list(own)] for term in terms]
+    units = [term.variances[: z.shape[1]] for term, z in zip(terms, every, strict=True)]
+    rows = slice(1) if all(_is_constant(z) for z in every) and all(map(_is_constant, units)) else slice(None)
+    for term, z, unit, sd, corr in zip(terms, every, units, values.sd, values.corr, strict=True):
+        some = z[:, rows]
+        own_part = np.einsum("rnk,...kl,snl->...nrs", some, covariance(sd, corr), some, optimize=True)
+        total = total + (own_part if term.relation is None else own_part * unit[rows, None, None])
+    return np.moveaxis(cholesky_psd(total), (-2, -1), (0, 1))
+
+
+def _is_constant(z: Array) -> bool:
+    """Whether all rows, along the second of three axes or the only one, are equal."""
+    first = z[:, :1] if z.ndim > 1 else z[:1]
+    return bool(np.all(z == first))

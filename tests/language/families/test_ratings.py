@@ -84,6 +84,12 @@ class TestLaws:
     def test_distribution_function(self, law):
         laws.check_cdf(law)
 
+    def test_probabilities_of_all_categories_are_the_densities_of_each(self, law):
+        """They are differences of distribution functions: right to rounding of one."""
+        found = law.family.probabilities(*law.parameters)
+        each = [np.exp(law.family.log_density(np.full(8, float(k)), np.ones(8), *law.parameters)) for k in range(4)]
+        np.testing.assert_allclose(found, each, rtol=1e-12, atol=4e-16)
+
     def test_draws(self, law):
         laws.check_draws(law)
 

@@ -92,5 +92,8 @@ def test_probabilities_of_zeros_that_there_are_not():
     positive = bmx.Model("y ~ x", COUNTS | {"y": COUNTS["y"] + 1}, family="truncated_poisson").estimate()
     with pytest.raises(SpecError, match="not of `truncated_poisson`"):
         positive.predict(kind="zero")
+    ratings = {"y": np.arange(len(COUNTS["y"])) % 3, "x": COUNTS["x"]}
+    with pytest.raises(SpecError, match="not of `cumulative`"):
+        bmx.Model("y ~ x", ratings, family="cumulative").estimate().predict(kind="zero")
     with pytest.raises(SpecError, match="leave parameter='mu' out"):
         bmx.Model("y ~ x", COUNTS, family="poisson").estimate().predict(kind="zero", parameter="mu")
