@@ -11,9 +11,10 @@ import pytest
 
 import bayesmix as bmx
 
-CALLS = {  # every verb of a posterior that takes arguments which it needs; all others are called without any
+CALLS = {  # every verb of a posterior that needs arguments, or another model; all others are called without any
     "conditional_effects": "post.conditional_effects('x')",
     "contrasts": "post.contrasts('temp')",
+    "heterogeneity": "drawn('y | se(s) ~ x + (1 | g)').heterogeneity()",
     "hypothesis": "post.hypothesis('x > 0')",
     "kfold": "post.kfold(2)",
     "marginal_means": "post.marginal_means('temp')",
@@ -22,6 +23,7 @@ CALLS = {  # every verb of a posterior that takes arguments which it needs; all 
     "save": "post.save(folder / 'fit.zarr')",
     "simulate": "post.simulate(3)",
     "slopes": "post.slopes('x')",
+    "smooths": "drawn('y ~ s(x, k=4) + (1 | g)').smooths()",
     "test_group": "post.test_group('g')",
     "update": "post.update('~ . - x')",
 }
@@ -41,8 +43,10 @@ warnings.simplefilter("ignore")
 rng = np.random.default_rng(1)
 g, x, temp = np.repeat(np.arange(8), 6), rng.normal(size=48), np.tile(["a", "b", "c"], 16)
 y = 2.0 + x + rng.normal(size=8)[g] + rng.normal(size=48)
-model = bmx.Model("y ~ x + temp + (1 | g)", {"y": y, "x": x, "temp": temp, "g": [f"g{j}" for j in g]})
-post = model.sample(draws=100, chains=2, seed=1, method="marginal", progress=False)
+data = {"y": y, "x": x, "temp": temp, "g": [f"g{j}" for j in g], "s": np.linspace(0.5, 1.0, 48)}
+model = bmx.Model("y ~ x + temp + (1 | g)", data)
+drawn = lambda formula: bmx.Model(formula, data).sample(draws=100, chains=2, seed=1, method="marginal", progress=False)
+post = drawn("y ~ x + temp + (1 | g)")
 folder = pathlib.Path(tempfile.mkdtemp())
 found = {}
 for call in json.loads(sys.argv[1]):
