@@ -235,7 +235,8 @@ def _by_steps(search: _Search, rows: RowQuadratics, fixed: list[tuple[float, flo
     """Rounds of which each may go only a part of the way.
 
     Where a parameter beside the mean has effects of its own, ``E exp(-2 log sigma)`` over too wide an approximation is
-    so large that the next one is far too narrow, and the one after that too wide.
+    so large that the next one is far too narrow, and the one after that too wide. Near the end rounds still go back and
+    forth, within the noise of their draws: each after the one that fell last goes a smaller part, the average of them.
     """
     assert isinstance(rows, BlockQuadratics)
     best: GaussianApproximation | None = None
@@ -253,7 +254,7 @@ def _by_steps(search: _Search, rows: RowQuadratics, fixed: list[tuple[float, flo
             break
         following, fixed = search.next(found)
         assert isinstance(following, BlockQuadratics)
-        base, wanted, share = base.towards(wanted, share), following, min(1.0, 2.0 * share)
+        base, wanted, share = base.towards(wanted, share), following, min(1.0 / (1.0 + level), 2.0 * share)
     if best is None:
         raise ApproximationError(
             "No Gaussian approximation of the random effects was found to propose from. Sample with NUTS:"
