@@ -13,6 +13,7 @@ from bayesmix.data.memory import too_much
 from bayesmix.data.model_file import load_model_file
 from bayesmix.errors import SpecError
 from bayesmix.fit import Estimate, Posterior
+from bayesmix.inference.estimation.curve_starts import with_starts
 from bayesmix.inference.estimation.methods import resolve_method
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
 from bayesmix.inference.sampling.draws import Schedule, fresh_seed
@@ -78,7 +79,8 @@ class Model:
     rescor : whether the residuals of several gaussian responses are correlated: ``rescor(a, b)``, whose prior is
         ``"rescor"``, LKJ(1) by default.
     start : values that a search begins with, of the parameters of a nonlinear mean, ``{"asym": 200, "mid": 700}``; of
-        those without, the medians of the priors of their intercepts.
+        those without, the medians of the priors of their intercepts, else those of the curve that is nearest to all
+        rows, which is looked for from many points.
     contrasts : contrasts of factors of the fixed part, ``{"recipe": "sum"}``.
     data2 : what relates levels, by the names of the formula: ``(1 | gr(animal, cov = A))`` and ``{"A": A}``, ``A`` a
         pandas table of covariances with levels as rows and columns, a `pedigree` or a `phylogeny`.
@@ -114,9 +116,8 @@ class Model:
         spec = make_spec(
             formula, family, link, priors, rescor=rescor, start=start, is_column=partial(_has_column, data)
         )
-        self.spec, self.design = model_design(
-            spec, data, weights=weights, offset=offset, contrasts=contrasts, data2=data2
-        )
+        spec, self.design = model_design(spec, data, weights=weights, offset=offset, contrasts=contrasts, data2=data2)
+        self.spec = with_starts(spec, self.design)
         self._data = data
         self.data_name = data_name or (str(data) if isinstance(data, str | PathLike) else "")
         self.documented = dict(documented or {})

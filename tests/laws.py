@@ -69,8 +69,9 @@ def check_derivatives(law: Law) -> None:
         return {(): found.value, **found.partial}
 
     whole = at([0.0] * len(eta), 3)
+    free = [r for r, parameter in enumerate(law.family.parameters) if not parameter.is_known]
     for order in (1, 2, 3):
-        for by in combinations_with_replacement(range(len(eta)), order):
+        for by in combinations_with_replacement(free, order):
             *rest, last = by
             ends = []
             for size in (-2.0, -1.0, 1.0, 2.0):

@@ -11,8 +11,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.boundary import initial_factors
 from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem
 from bayesmix.inference.estimation.distributional_regression import fit_regression
-from bayesmix.inference.estimation.glm import LARGEST
-from bayesmix.inference.estimation.starting_values import crude
+from bayesmix.inference.estimation.starting_values import crude, is_near
 from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.inference.parameters.covariance import from_factor
 from bayesmix.inference.parameters.likelihood import SeveralPredictors
@@ -31,7 +30,8 @@ def units(design: Design, spec: ModelSpec) -> list[float]:
         is_counted = one.parameter == 0 and one.link.is_identity
         spread = float(np.std(family.on_scale(outcome.y) / outcome.trials)) if is_counted else 1.0
         if family.parameters[one.parameter].is_of_curve:
-            spread = abs(family.curve.starts.get(family.parameters[one.parameter].name, 1.0))
+            name, curve = family.parameters[one.parameter].name, family.curve
+            spread = abs(curve.start()[curve.parameters.index(name)])
         sizes.append(spread if spread > 0.0 else 1.0)
     return [*sizes, *(1.0 for _ in spec.residual_correlations)]
 
@@ -73,7 +73,7 @@ def _crude(problem: GeneralizedProblem) -> Iterator[Array]:
             yield np.concatenate([initial_factors(working, SOME), beta[problem.free]])
             if apart:
                 beta = fit_regression(rows, working.X, problem.offset, beta).beta
-                if np.abs(working.X @ beta).max(initial=0.0) <= LARGEST:
+                if is_near(responses, (working.X @ beta).reshape(rows.R, -1)):
                     yield np.concatenate([initial_factors(working, NONE), beta[problem.free]])
 
 

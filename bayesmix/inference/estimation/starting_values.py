@@ -68,8 +68,19 @@ def _by_regression(
     rows = X.reshape(likelihood.R, -1, X.shape[1])
     if any(_separates_categories(part, rows, found) for part in parts):
         return start, True
-    is_near = np.isfinite(found).all() and np.abs(X @ found).max(initial=0.0) <= LARGEST
-    return found if is_near else start, False
+    return found if is_near(parts, (X @ found).reshape(likelihood.R, -1)) else start, False
+
+
+def is_near(parts: Sequence[ResponsePart], eta: Array) -> bool:
+    """Whether linear predictors ``(R, n)`` are none that a regression has run off with.
+
+    Parameters of a nonlinear mean have units, in which no number is too large.
+    """
+    bounded = np.ones(len(eta), bool)
+    for part in parts:
+        for r, parameter in zip(part.predictors, part.family.parameters, strict=True):
+            bounded[r] = not parameter.is_of_curve
+    return bool(np.isfinite(eta).all()) and bool(np.abs(eta[bounded]).max(initial=0.0) <= LARGEST)
 
 
 def _separates_categories(part: ResponsePart, X: Array, beta: Array) -> bool:

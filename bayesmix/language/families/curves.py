@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,12 @@ class Curve:
     function: Callable[[Namespace, Mapping[str, Any]], Any]  # of values by name
     base: Family  # the distribution about it
     link: Link  # that its value is on
-    starts: Mapping[str, float]  # values of parameters that a search begins with
+    starts: Mapping[str, float]  # values of parameters that a search begins with, as the user has them
+    found: tuple[Mapping[str, float], ...] = ()  # those of the other parameters, found in the data: at most two
 
     def check_starts(self) -> None:
         """Raise `SpecError` where a search would not know where to begin."""
-        missing = [name for name in self.parameters if name not in self.starts]
+        missing = [name for name in self.parameters if name not in self.starts] if not self.found else []
         if missing:
             example = ", ".join(f'"{name}": ...' for name in missing)
             raise SpecError(
@@ -41,6 +43,12 @@ class Curve:
                 f" begin with, near those the data have. Give Model(..., start={{{example}}}), or priors,"
                 f' priors={{"{missing[0]}_Intercept": "Normal(..., ...)"}}, whose medians are taken.'
             )
+
+    def start(self, place: int = 0) -> list[float]:
+        """Values of the parameters that a search begins with; ``place`` is that among those found."""
+        self.check_starts()
+        values = {**self.starts, **(self.found[place] if self.found else {})}
+        return [values[name] for name in self.parameters]
 
     @property
     def count(self) -> int:
@@ -64,11 +72,10 @@ def with_curve(curve: Curve) -> Family:
     def on_namespace(function: Callable[..., Any]) -> Callable[..., Any]:
         return lambda xp, y, trials, *given: function(xp, y, trials, *curve.of(xp, *given))
 
-    def crude(y: Array, trials: Array) -> tuple[float, ...]:
-        curve.check_starts()
+    def crude(y: Array, trials: Array, place: int = 0) -> tuple[float, ...]:
         middle = np.asarray(np.mean(y / trials))
         _, *others = base.crude(y, trials) if base.crude is not None else (0.0, *base.start(y, middle))
-        return (0.0, *others, *(curve.starts[name] for name in curve.parameters), *(0.0 for _ in curve.data))
+        return (0.0, *others, *curve.start(place), *(0.0 for _ in curve.data))
 
     return replace(
         base,
@@ -87,7 +94,7 @@ def with_curve(curve: Curve) -> Family:
         deviance=None if base.deviance is None else of_arrays(base.deviance, 2),
         pymc=None if base.pymc is None else _of_symbols(curve, base.pymc),
         crude=crude,
-        apart=None,
+        apart=partial(crude, place=1) if len(curve.found) > 1 else None,
         moments=None,
         words=base.words.replace("mu[i]", "curve[i]"),
         closed_form=None,

@@ -84,21 +84,30 @@ def by_predictors(  # noqa: PLR0913 - a family and what a row has
 ) -> Derivatives:
     """Log density of each row and its derivatives up to an order by the predictors ``eta (..., n)`` of all parameters.
 
-    By Taylor arithmetic on the family's one density.
+    By Taylor arithmetic on the family's one density; those by predictors without coefficients are left out.
     """
-    return derivatives(lambda at: _density(family, links, y, at, trials, weights), eta, order)
+    free = [r for r, parameter in enumerate(family.parameters) if not parameter.is_known]
+    return derivatives(lambda at: _density(family, links, y, at, trials, weights), eta, order, free=free)
 
 
-def derivatives(density: Callable[[Sequence[Any]], Any], eta: Sequence[Array], order: int) -> Derivatives:
-    """A log density and its derivatives up to an order by the predictors ``eta (..., n)``, by Taylor arithmetic."""
+def derivatives(
+    density: Callable[[Sequence[Any]], Any], eta: Sequence[Array], order: int, *, free: Sequence[int] | None = None
+) -> Derivatives:
+    """A log density and its derivatives up to an order by the predictors ``eta (..., n)``, by Taylor arithmetic.
+
+    Parameters
+    ----------
+    free : the predictors that derivatives are by; all of them by default.
+    """
+    free = range(len(eta)) if free is None else free
     with np.errstate(all="ignore"):
-        found = density(variables(eta, order))
+        moved = dict(zip(free, variables([eta[r] for r in free], order), strict=True))
+        found = density([moved.get(r, one) for r, one in enumerate(eta)])
         shape = np.broadcast_shapes(found.value.shape, *(one.shape for one in eta))
         partial = {}
         for size in range(1, order + 1):
-            for by in combinations_with_replacement(range(len(eta)), size):
-                exponents = tuple(by.count(r) for r in range(len(eta)))
-                partial[by] = _to_shape(found.derivative(exponents), shape)
+            for by in combinations_with_replacement(free, size):
+                partial[by] = _to_shape(found.derivative(tuple(by.count(r) for r in free)), shape)
         return Derivatives(_to_shape(found.value, shape), partial)
 
 

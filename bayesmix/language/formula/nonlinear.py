@@ -17,6 +17,7 @@ from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import LINKS, Link
 from bayesmix.language.families.namespaces import Namespace
 from bayesmix.language.formula.additions import divide_left
+from bayesmix.language.formula.curve_functions import FUNCTIONS, power
 from bayesmix.language.formula.expression import (
     Bracket,
     Call,
@@ -31,22 +32,12 @@ from bayesmix.language.formula.expression import (
 )
 from bayesmix.language.formula.location import PlaceError, pointing
 from bayesmix.language.formula.parse import Formula
-from bayesmix.language.formula.reader import read, read_sides
+from bayesmix.language.formula.reader import read, read_sides, tokens
 from bayesmix.language.formula.vocabulary import PARAMETERS
 from bayesmix.language.priors.prior import Prior
 from bayesmix.language.priors.prior_quantiles import median
 
-FUNCTIONS: dict[str, Callable[[Namespace, Any], Any]] = {
-    "exp": lambda xp, x: xp.exp(x),
-    "log": lambda xp, x: xp.log(x),
-    "log1p": lambda xp, x: xp.log1p(x),
-    "expm1": lambda xp, x: xp.exp(x) - 1.0,
-    "sqrt": lambda xp, x: xp.sqrt(x),
-    "sin": lambda xp, x: xp.sin(x),
-    "cos": lambda xp, x: xp.sin(x + QUARTER),
-    "I": lambda xp, x: x,
-}
-QUARTER = 1.5707963267948966  # of a turn
+_NAMES = ("name", "quoted")  # kinds of tokens
 _MARKS = {"nl=TRUE": True, "nl=T": True, "nl=FALSE": False, "nl=F": False}
 
 
@@ -72,8 +63,8 @@ def _value(expression: Expr, xp: Namespace, values: Mapping[str, Any]) -> Any:
         case Sign(operator=sign, operand=operand):
             inside = _value(operand, xp, values)
             return -inside if sign == "-" else inside
-        case Call(function=function, arguments=(argument,)):
-            return FUNCTIONS[function](xp, _value(argument.value, xp, values))
+        case Call(function=function, arguments=arguments):
+            return FUNCTIONS[function].value(xp, *(_value(one.value, xp, values) for one in arguments))
         case Chain(operands=(first, *rest), operators=operators):
             total = _value(first, xp, values)
             for operator, operand in zip(operators, rest, strict=True):
@@ -93,7 +84,7 @@ def _joined(xp: Namespace, operator: str, left: Any, right: Any) -> Any:
         case "/":
             return left / right
         case _:
-            return left**right if isinstance(right, float) else xp.exp(right * xp.log(left))
+            return power(xp, left, right)
 
 
 def _check(expression: Expr) -> None:
@@ -109,14 +100,20 @@ def _check(expression: Expr) -> None:
                     raise PlaceError(
                         what, wrong[0], "A nonlinear formula has `+ - * / ^`; bars stand in those of parameters."
                     )
-            case Call(function=function, arguments=(argument,)) if function in FUNCTIONS and not argument.name:
-                pass
-            case Call(function=function, position=position):
-                hint = nearest(function, FUNCTIONS)
-                advice = f"Functions of one number are {', '.join(FUNCTIONS)}.{hint}"
-                raise PlaceError(f"`{spell(inside)}` is not known in nonlinear formulas.", position, advice)
+            case Call():
+                _check_call(inside)
             case _:
                 raise PlaceError(f"`{spell(inside)}` is not a number.", inside.position)
+
+
+def _check_call(call: Call) -> None:
+    if call.function not in FUNCTIONS:
+        what = f"There is no function `{call.function}` in nonlinear formulas.{nearest(call.function, FUNCTIONS)}"
+        raise PlaceError(what, call.position, f"There are {', '.join(FUNCTIONS)}.")
+    own = FUNCTIONS[call.function].arguments
+    if len(call.arguments) != len(own) or any(one.name for one in call.arguments):
+        usage = f"{call.function}({', '.join(own)})"
+        raise PlaceError(f"`{spell(call)}` is no call of `{usage}`.", call.position, "Arguments are given by position.")
 
 
 # ---- which formulas are ------------------------------------------------------------------------------------------
@@ -146,19 +143,30 @@ def nonlinear(texts: Sequence[Any], mark: bool | None, is_column: Callable[[str]
     first, *later = texts
     if mark is False or not isinstance(first, str) or "~" not in first:
         return None
-    left, right = read_sides(first)
     named = {name for text in later for name in _defined(text)} - PARAMETERS
-    used = [name for name in column_names(right) if name in named and (mark or not is_column(name))]
+    used = [name for name in _named(first) if name in named and (mark or not is_column(name))]
     if mark and not used:
         raise FormulaError(
             f"`{first}` has no parameter, which nl = TRUE says: a formula of its own defines each, such as `a ~ 1`."
         )
-    if not used or left is None:
+    if not used:
+        return None
+    left, right = read_sides(first, lenient=True)
+    if left is None:
         return None
     with pointing(first):
         _check(right)
         response, additions = divide_left(left)
     return Formula(spell(response), "0", (), additions=additions, text=first, curve=spell(right), arguments=tuple(used))
+
+
+def _named(text: str) -> tuple[str, ...]:
+    """The names on the right side of a formula that are of no function."""
+    read = tokens(text)
+    start = next(i for i, token in enumerate(read) if token.text == "~")
+    pairs = zip(read[start:], read[start + 1 :], strict=False)
+    found = (token.text.strip("`") for token, after in pairs if token.kind in _NAMES and after.text not in ("(", "="))
+    return tuple(dict.fromkeys(found))
 
 
 def _defined(text: Any) -> tuple[str, ...]:
@@ -192,7 +200,7 @@ def with_nonlinear_mean(
     if unknown is not None:
         known = ", ".join(mean.arguments)
         raise SpecError(f"start has `{unknown}`.{nearest(unknown, mean.arguments)} Nonlinear parameters: {known}.")
-    expression = read(mean.curve)
+    _, expression = read_sides(f"{mean.response} ~ {mean.curve}", lenient=True)
     data = tuple(name for name in column_names(expression) if name not in mean.arguments)
     medians = {
         name: median(priors[f"{name}_Intercept"])

@@ -81,13 +81,20 @@ def tokens(text: str) -> tuple[Token, ...]:
     return tuple(_tokens(text))
 
 
-def read_sides(text: str) -> tuple[Expr | None, Expr]:
-    """Parse ``response ~ terms``; the response is None where nothing stands left of ``~``."""
+def read_sides(text: str, *, lenient: bool = False) -> tuple[Expr | None, Expr]:
+    """Parse ``response ~ terms``; the response is None where nothing stands left of ``~``.
+
+    Parameters
+    ----------
+    lenient : whether calls of all functions get through on the right, as those of nonlinear formulas, which have a
+        vocabulary of their own.
+    """
     reader = _Reader(text)
     left = None if reader.token.text == "~" else reader.strength(0)
     if reader.token.text != "~":
         reader.fail_at_operand("This is not a formula: there is no `~`.", "Write `response ~ terms + (terms | group)`.")
     reader.take()
+    reader.is_lenient = lenient
     right = reader.strength(0)
     reader.finish()
     return left, right
@@ -124,6 +131,7 @@ class _Reader:
         self.text = text
         self.tokens = tokens(text)
         self.next = 0
+        self.is_lenient = False  # whether functions are somebody else's to check
         self.depth = 0
 
     @property
@@ -215,7 +223,8 @@ class _Reader:
         if is_dunder(token.text):
             fail(self.text, token.position, "Attributes of Python objects are not part of a formula.")
         if self.token.text == "(":
-            self.check_function(token)
+            if not self.is_lenient:
+                self.check_function(token)
             return self.nested(lambda opening: Call(token.text, self.arguments(opening), token.position))
         return Name(token.text, token.position)
 

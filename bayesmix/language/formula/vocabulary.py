@@ -81,7 +81,7 @@ REFUSED = {
     "brmsformula": f"`brmsformula(y ~ x, sigma ~ z)` goes around the formulas of one response. {_RESPONSES}",
     "mvbf": _RESPONSES,
     "lf": _PARAMETERS,
-    "nlf": "Formulas that are not linear in their coefficients are not supported.",
+    "nlf": 'A nonlinear mean and its parameters are a list of formulas: `["y ~ a * exp(-b * t)", "a ~ 1", "b ~ x"]`.',
     "set_rescor": "Correlated residuals of several responses are an argument of the model: `rescor=True`.",
     **dict.fromkeys(("rr", "propto", "equalto", "un", "csh"), _STRUCTURE),
     **dict.fromkeys(("corSymm", "corAR1", "corARMA", "corCompSymm"), _RESIDUAL),

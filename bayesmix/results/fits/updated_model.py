@@ -16,6 +16,7 @@ from bayesmix.data.design.model_design import model_design
 from bayesmix.data.design.rebuild import to_frame
 from bayesmix.data.frame import missing_column, open_table
 from bayesmix.errors import DataError, SpecError
+from bayesmix.inference.estimation.curve_starts import with_starts
 from bayesmix.inference.parameters.named_priors import prior_names
 from bayesmix.language.families.registry import is_known
 from bayesmix.language.formula.expression import column_names
@@ -84,6 +85,7 @@ def updated_model(fit: FitRecord, formula: Any = None, changes: Changes | None =
     contrasts = changes.contrasts if changes.contrasts is not KEPT else _still_there(source.contrasts, spec, encoder)
     data2 = dict(source.relations) | (changes.data2 or {} if changes.data2 is not KEPT else {})
     spec, design = model_design(spec, data, **arguments, contrasts=contrasts, data2=data2)
+    spec = with_starts(spec, design)
     if changes.priors is KEPT:
         spec = _without_priors(spec, prior_names(fit.spec, fit.design) - prior_names(spec, design))
     if changes.data is not KEPT:

@@ -17,6 +17,7 @@ from bayesmix.data.design.layout import parts_of
 from bayesmix.data.design.rebuild import rebuild
 from bayesmix.data.relation import Relation
 from bayesmix.errors import DataError, SpecError
+from bayesmix.inference.estimation.curve_starts import with_starts
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.registry import is_known
 from bayesmix.language.formula.model_spec import ModelSpec
@@ -90,7 +91,7 @@ def from_dataset(stored: xr.Dataset) -> Fitted:
     source = Source(dict(read[:split]), arguments, words["contrasts"], unread, responses, relations)
     spec, design = with_categories(spec, rebuild(parts_of(spec), source))
     _check_same(words["fingerprint"], dict(fingerprint(design)))
-    return Fitted(spec, design, words["data_name"], words["documented"])
+    return Fitted(with_starts(spec, design), design, words["data_name"], words["documented"])
 
 
 def _relation(described: dict[str, Any], number: int, stored: xr.Dataset) -> Relation:
