@@ -15,6 +15,16 @@ def shown[Item](items: Iterable[Item], total: int, label: str, *, transient: boo
     return track(items, label, total=total, console=console, disable=not console.is_terminal, transient=transient)
 
 
+def told(words: str, *, is_shown: bool) -> None:
+    """Say something where someone is looking."""
+    if is_shown:
+        from rich.console import Console
+
+        console = Console(stderr=True)
+        if console.is_terminal:
+            console.print(words, highlight=False)
+
+
 class ChainsBar:
     """A bar with the time left, for chains of nutpie that run side by side."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, override
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def draw(
     rhs = [np.einsum("...jkc,...c->...jk", step.B, combination) for step in steps]
     end = factorisation.end
     rhs_end = None if end is None else np.einsum("...qc,...c->...q", end.B, combination)
-    b, _ = _substitute(factorisation, rhs, rhs_end, _Noise(sigma, rng))
+    b, _ = _substitute(factorisation, rhs, rhs_end, _DrawnNoise(sigma, rng))
     return b
 
 
@@ -73,13 +74,54 @@ def given_later(
     return np.einsum("...jkl,...jl->...jk", step.P, rest), root
 
 
+def at_noise(factorisation: Factorisation, combination: Array, noise: Sequence[Array]) -> list[Array]:
+    """Random effects at spherical noise that is given: per factor ``b (..., J, k)``, as `draw` has them.
+
+    ``noise`` is ``(..., J, k)`` for each factor that is eliminated level by level, and ``(..., q)`` for the dense end.
+    """
+    rhs = [np.einsum("...jkc,...c->...jk", step.B, combination) for step in factorisation.eliminated]
+    end = factorisation.end
+    rhs_end = None if end is None else np.einsum("...qc,...c->...q", end.B, combination)
+    return _substitute(factorisation, rhs, rhs_end, _GivenNoise(reversed(noise)))[0]
+
+
+def levels_at_noise(
+    factorisation: Factorisation, number: int, combination: Array, later: Sequence[Array], noise: Array
+) -> Array:
+    """Effects ``(..., J, k)`` of the distribution of `given_later` at spherical noise ``(..., J, k)``."""
+    stage, step = factorisation.plan.stages[number], factorisation.eliminated[number]
+    rhs = np.einsum("...jkc,...c->...jk", step.B, combination)
+    flat = [part.reshape(*part.shape[:-2], -1) for part in later]
+    b_later = np.concatenate(flat, axis=-1) if flat else np.zeros(0)
+    return _of_stage(stage, step, rhs, b_later, _GivenNoise(iter([noise])))[0]
+
+
+class _Noise(Protocol):
+    """Noise that is added in solving."""
+
+    def like(self, values: Array, trailing: int) -> Array:
+        """Noise of the shape of ``values``."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class _Noise:
+class _GivenNoise(_Noise):
+    """Noise in the order in which it is asked for."""
+
+    parts: Iterator[Array]
+
+    @override
+    def like(self, values: Array, trailing: int) -> Array:
+        return next(self.parts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _DrawnNoise(_Noise):
     """Gaussian noise for `draw`."""
 
     sigma: Array
     rng: np.random.Generator
 
+    @override
     def like(self, values: Array, trailing: int) -> Array:
         """Noise of the shape of ``values``, scaled along its leading axes."""
         return self.sigma.reshape(*self.sigma.shape, *[1] * trailing) * self.rng.standard_normal(values.shape)
@@ -122,15 +164,20 @@ def _substitute(
         b_parts, u_parts = _split(plan_.dense, b_later), _split(plan_.dense, u)
     steps = zip(plan_.stages, factorisation.eliminated, rhs, strict=True) if rhs else ()
     for stage, step, own in reversed(list(steps)):
-        target = np.einsum("...kl,...jk->...jl", step.Lambda, _without(stage, step, own, b_later))
-        half = solve_lower(step.L, target[..., None])[..., 0]
-        u = solve_upper(step.L, half if noise is None else half + noise.like(half, 2))
-        b = np.einsum("...kl,...jl->...jk", step.Lambda, u)
+        b, u = _of_stage(stage, step, own, b_later, noise)
         b_parts.insert(0, b)
         u_parts.insert(0, u)
         flat = b.reshape(*b.shape[:-2], -1)
         b_later = np.concatenate([flat, b_later], axis=-1) if b_later.size else flat
     return (b_parts, u_parts) if factorisation.at is None else _of_factors(factorisation, factorisation.at, b_later)
+
+
+def _of_stage(stage: Stage, step: Eliminated, rhs: Array, b_later: Array, noise: _Noise | None) -> tuple[Array, Array]:
+    """Effects ``b`` and ``u (..., J, k)`` of one eliminated factor given those after it."""
+    target = np.einsum("...kl,...jk->...jl", step.Lambda, _without(stage, step, rhs, b_later))
+    half = solve_lower(step.L, target[..., None])[..., 0]
+    u = solve_upper(step.L, half if noise is None else half + noise.like(half, 2))
+    return np.einsum("...kl,...jl->...jk", step.Lambda, u), u
 
 
 def _of_factors(factorisation: Factorisation, at: AtPieces, u: Array) -> tuple[list[Array], list[Array]]:

@@ -14,7 +14,7 @@ from bayesmix.inference.least_squares.incidence import Incidence, Segments, uniq
 PAIR_COST, ENTRY_COST = 20.0, 20.0  # of a product of couplings, of an entry of the dense end, in its multiplications
 
 
-SPARSE = 20  # how many times dearer a product of the list is than one of a dense matrix product
+SPARSE = 50  # how many times dearer a product of the list is than one of a dense matrix product
 
 
 PAIR_LIMIT = 40_000_000  # more products than this in one elimination: dense matrices instead

@@ -39,6 +39,7 @@ from bayesmix.parallel.threads import one_blas_thread
 Sampler = Nuts | Marginal | Advi | Pathfinder
 
 ACCEPTANCE_LIMIT = 0.2  # of the marginal sampler's certificate
+PROPOSALS = {"acceptance": "", "level_acceptance": " of levels", "end_acceptance": " of crossed factors"}
 SMALLEST = 1e-3  # of the spread around the fixed part: residual standard deviation of a start
 QUICK_ROWS, QUICK_DIMENSION = 2_000, 8  # of gaussian models whose NUTS draws are held against exact ones
 LONG_ENOUGH = 400  # draws a chain from which on R-hat of nearly independent draws is below its limit by itself
@@ -207,12 +208,14 @@ def failure(draws: Draws) -> str | None:
     certificate = draws.certificate
     if not certificate.get("pareto_k", 0.0) <= PROPOSAL_K_LIMIT:
         return f"Pareto k of its proposal is {certificate['pareto_k']:.2f}, above {PROPOSAL_K_LIMIT}"
-    if certificate.get("acceptance", 1.0) < ACCEPTANCE_LIMIT:
-        return f"only {certificate['acceptance']:.0%} of its proposals were accepted"
+    for name, proposals in PROPOSALS.items():
+        if certificate.get(name, 1.0) < ACCEPTANCE_LIMIT:
+            return f"only {certificate[name]:.0%} of its proposals{proposals} were accepted"
     if certificate.get("divergences", 0.0) > 0.0:
         return f"{certificate['divergences']:.0f} of its transitions diverged"
     values = draws.parameters
-    if values.lead[1] < LONG_ENOUGH or values.lead[0] < 2:
+    is_independent = "level_acceptance" not in certificate
+    if (is_independent and values.lead[1] < LONG_ENOUGH) or values.lead[0] < 2:
         return None
     dispersion = [] if values.dispersion is None else [values.dispersion[..., None]]
     scalars = np.concatenate([values.beta, *values.sd, *dispersion], axis=-1)

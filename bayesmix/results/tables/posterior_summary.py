@@ -274,7 +274,9 @@ def _engine(fit: PosteriorRecord) -> Iterator[str]:
     if "diverging" in fit.draws.stats:
         yield f"{fit.divergences or 'None'} of the {int(np.prod(fit.values.lead))} transitions diverged."
     if "acceptance" in certificate:
-        yield f"{certificate['acceptance']:.0%} of the proposals were accepted."
+        levels = certificate.get("level_acceptance")
+        of_levels = "" if levels is None else f" of parameters, {levels:.0%} of those of levels,"
+        yield f"{certificate['acceptance']:.0%} of the proposals{of_levels} were accepted."
     if "pareto_k" in certificate:
         yield f"Pareto k of the proposal is {certificate['pareto_k']:.2f} (limit {k_limit(fit.method):g})."
 

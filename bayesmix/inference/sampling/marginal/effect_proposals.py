@@ -126,7 +126,7 @@ def _propose_inside(
         rest += effects_on_rows(factor.z, factor.codes, effects, factor.slots)
     chosen, weights = proposals.pick(nested - 1, later, rest)
     value = value + weights.sum(axis=-1) + correction + approximation.prior_remainder(shift)
-    value = value + _by_dispersion(target, theta, log_dispersion)
+    value = value + by_dispersion(target, theta, log_dispersion)
     return Proposed(shift, [*chosen, *later], log_dispersion, np.where(np.isfinite(value), value, -np.inf))
 
 
@@ -144,7 +144,7 @@ def _dispersion_at(approximation: GaussianApproximation, x: Array, rng: np.rando
     return drawn, prior.log_density(np.exp(drawn)) + drawn - proposal
 
 
-def _by_dispersion(target: MarginalPosterior, theta: Array, log_dispersion: Array) -> Array:
+def by_dispersion(target: MarginalPosterior, theta: Array, log_dispersion: Array) -> Array:
     """Log prior density of standard deviations that is relative to the dispersion, over that with one of one."""
     total: Array = np.zeros(len(theta))
     if target.priors.dispersion is None:

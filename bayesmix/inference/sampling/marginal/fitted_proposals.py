@@ -84,14 +84,19 @@ def _pilot(proposal: FittedProposal, n: int, rng: np.random.Generator) -> Weight
     return weighted(proposal, theta, propose(proposal.approximation, theta, proposal.tries, rng))
 
 
-def fit_first(approximation: GaussianApproximation, point: PointEstimate, rng: np.random.Generator) -> FittedProposal:
-    """Fit the proposal of theta, to the approximation's posterior first, then to the model's own as it is estimated."""
+def first_mixture(approximation: GaussianApproximation, point: PointEstimate, rng: np.random.Generator) -> Mixture:
+    """Fit a mixture to the posterior of theta under the approximation."""
     target = approximation.target
     quick, _, _ = with_emulator(target, point, rng, DEAR)
     at = target.start(point)
     # polynomials hold around the estimate only
     modes = find_modes(quick, at, None if quick.emulator is not None else scatter(target, at, rng))
-    mixture = adapt(quick, modes.mixture(), pilot_size(len(at)), rng).mixture
+    return adapt(quick, modes.mixture(), pilot_size(len(at)), rng).mixture
+
+
+def fit_first(approximation: GaussianApproximation, point: PointEstimate, rng: np.random.Generator) -> FittedProposal:
+    """Fit the proposal of theta, to the approximation's posterior first, then to the model's own as it is estimated."""
+    mixture = first_mixture(approximation, point, rng)
     ladder, found = _ladder(approximation), FittedProposal(approximation, mixture, LADDER[0], 0.0)
     if approximation.problem.likelihood.R > 1:
         found = _with_telling(replace(found, tries=ladder[0]), rng)

@@ -30,6 +30,7 @@ from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.parameters.unconstrained import term_coordinates
 from bayesmix.inference.sampling.marginal.independence_metropolis import find_mode
 from bayesmix.inference.sampling.marginal.laplace_draws import around
+from bayesmix.inference.sampling.marginal.log_dispersion import Dispersion, dispersion_given, log_density
 from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, fixed_at, with_detection_limits
 from bayesmix.inference.sampling.marginal.row_quadratics import (
     BlockQuadratics,
@@ -50,19 +51,10 @@ LAX = 1.25  # how much larger the spread of a later round may be, noise again
 MARGIN = 5.0  # of log densities by quadratics of any sign over those by positive ones, beyond that at the estimate
 STEP = 1e-3  # of the differences of prior densities, in posterior standard deviations
 SMALLEST = 1e-8  # standard deviation of draws of a coefficient that runs off
-GRID, REACH = 81, 8.0  # points of the grid of log dispersions, and how many units it spans to either side
 
 
 class ApproximationError(FitError):
     """No Gaussian approximation was found."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Dispersion:
-    """Where the posterior of the log dispersion lies, given the linear predictors of the Gaussian approximation."""
-
-    mean: float
-    sd: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,11 +117,6 @@ class GaussianApproximation:
         return total
 
 
-def log_density(problem: GeneralizedProblem, eta: Array, log_dispersion: Array, same: Sequence[int] = ()) -> Array:
-    """Log density of each row at ``eta (..., n)`` without offset; ``log_dispersion (...,)``; see `Likelihood.value`."""
-    return problem.value(eta + problem.offset, np.exp(log_dispersion)[..., None], same)
-
-
 def coefficients(target: MarginalPosterior, shift: Array) -> Array:
     """The coefficients ``gamma (..., p)`` that carry the priors, from deviations of `draw_fixed`."""
     return np.linalg.solve(target.to_gamma, (target.problem.beta_ols + shift)[..., None])[..., 0]
@@ -145,9 +132,18 @@ def predictor(target: MarginalPosterior, shift: Array, b: Sequence[Array]) -> Ar
 
 
 def fit_approximation(
-    design: Design, spec: ModelSpec, priors: Priors, point: PointEstimate, rng: np.random.Generator
+    design: Design,
+    spec: ModelSpec,
+    priors: Priors,
+    point: PointEstimate,
+    rng: np.random.Generator,
+    *,
+    most: int | None = None,
 ) -> GaussianApproximation:
     """Find the Gaussian approximation, from a point estimate on: its conditional mode, or Laplace's distribution there.
+
+    ``most``: draws a round, of which the first that is no better is the last: for moves that ask less of it than
+    independent proposals do.
 
     Raises
     ------
@@ -159,7 +155,7 @@ def fit_approximation(
     gamma = priors.contrast @ point.beta
     width = np.sqrt(np.maximum(np.diagonal(priors.contrast @ point.beta_cov @ priors.contrast.T), 1e-12))
     fixed = [_match_prior(prior, at[None], sd) for prior, at, sd in zip(priors.fixed, gamma, width, strict=True)]
-    search = _Search(design, priors, point, problem, rng)
+    search = _Search(design, priors, point, problem, rng, min(DRAWS, most or DRAWS))
     if problem.likelihood.R > 1:
         return _by_steps(
             search,
@@ -174,7 +170,7 @@ def fit_approximation(
         trial, log_dispersion = found.approximation, found.log_dispersion
         falls = best is None or trial.spread < (1.0 - ENOUGH) * best.spread
         best = trial if best is None or trial.spread < LAX * best.spread else best
-        if not falls and best.spread < SMALL:
+        if not falls and (best.spread < SMALL or most is not None):
             break
         rows, fixed = search.next(found)
     assert best is not None
@@ -200,15 +196,16 @@ class _Search:
     point: PointEstimate
     problem: GeneralizedProblem
     rng: np.random.Generator
+    draws: int  # of the approximation in each round
 
     def at(self, rows: RowQuadratics, fixed: Sequence[tuple[float, float]], log_dispersion: float) -> _Found:
         """The approximation with these quadratics, how far it is from the model, and draws from it."""
         approximation = _approximation(self.design, self.priors, self.point, self.problem, rows, fixed)
         target = approximation.target
         mode, covariance, _ = find_mode(target, target.start(self.point))
-        theta = mode + self.rng.standard_normal((DRAWS, len(mode))) @ np.linalg.cholesky(covariance).T
+        theta = mode + self.rng.standard_normal((self.draws, len(mode))) @ np.linalg.cholesky(covariance).T
         shift, eta = _draw_predictors(target, theta, self.rng)
-        dispersion = _dispersion(self.problem, self.priors, eta, log_dispersion)
+        dispersion = dispersion_given(self.problem, self.priors, eta, log_dispersion)
         log_dispersion = dispersion.mean if dispersion is not None else 0.0
         trial = approximation.at(mode, dispersion)
         ratio = trial.remainder(eta, np.array(log_dispersion)).sum(axis=-1) + trial.prior_remainder(shift)
@@ -378,24 +375,3 @@ def draw_all(
         shift = fixed_at(target, theta, factorisation, noise)
     combination = np.concatenate([-shift, np.ones((len(shift), 1))], axis=1)
     return shift, combination, draw(factorisation, combination, np.ones(len(shift)), rng, end_only=end_only)
-
-
-def _dispersion(problem: GeneralizedProblem, priors: Priors, eta: Array, at: float) -> Dispersion | None:
-    """Mean and standard deviation of the log dispersion over draws of the linear predictor."""
-    prior = priors.dispersion
-    if prior is None:
-        return None
-    few = eta[:: max(1, len(eta) * eta.shape[1] // 50_000)][:50]
-    centre, width = at, REACH
-    for _ in range(3):  # zoom in
-        grid = centre + width * np.linspace(-1.0, 1.0, GRID)
-        totals = np.stack([log_density(problem, few, np.full(len(few), x)).sum(axis=-1) for x in grid])
-        logs = totals + (prior.log_density(np.exp(grid)) + grid)[:, None]
-        logs = np.where(np.isfinite(logs), logs, -np.inf)
-        density = np.exp(logs - logs.max(axis=0))
-        density = (density / density.sum(axis=0)).mean(axis=1)
-        mean = float(density @ grid)
-        sd = float(np.sqrt(density @ (grid - mean) ** 2))
-        narrower = max(6.0 * sd, 2.0 * width / (GRID - 1))
-        centre, width = mean, min(width, narrower)
-    return Dispersion(mean, sd)

@@ -27,6 +27,8 @@ from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.diagnostics import PROPOSAL_K_LIMIT, pareto_shape
 from bayesmix.inference.sampling.draws import FEWEST, Draws, Schedule, interruption
+from bayesmix.inference.sampling.marginal.alternating_sampler import sample_alternating
+from bayesmix.inference.sampling.marginal.cost_model import Costs, affords_alternating, costs, passes_of
 from bayesmix.inference.sampling.marginal.effect_proposals import Proposed, propose
 from bayesmix.inference.sampling.marginal.fitted_proposals import (
     CHEAP,
@@ -42,6 +44,7 @@ from bayesmix.inference.sampling.marginal.fitted_proposals import (
 )
 from bayesmix.inference.sampling.marginal.gaussian_approximation import GaussianApproximation, fit_approximation
 from bayesmix.inference.sampling.marginal.independence_metropolis import integral, metropolis
+from bayesmix.inference.sampling.marginal.marginal_posterior import factorisation_numbers
 from bayesmix.inference.sampling.marginal.sampler import Marginal, in_units
 from bayesmix.inference.sampling.marginal.weight_regression import HINTING
 from bayesmix.language.formula.model_spec import ModelSpec
@@ -62,7 +65,13 @@ def sample_generalized(
     options: Marginal,
     schedule: Schedule,
 ) -> Draws:
-    """Draw from the posterior; the draws are exact, the certificate says how well the proposals fitted."""
+    """Draw from the posterior; the draws are exact, the certificate says how well the proposals fitted.
+
+    By independent proposals, or by alternating moves where those are expected to take much less: see `cost_model`.
+    """
+    expected = expected_costs(design, point, options, schedule)
+    if expected is not None and expected.alternates:
+        return sample_alternating(design, spec, priors, point, options, schedule, costs=expected)
     draws, chains = schedule.draws, schedule.chains
     rng = np.random.default_rng(schedule.seed)
     run = _Run(draws, chains, options.thin, rng, schedule.progress)
@@ -173,12 +182,20 @@ def _thin(approximation: GaussianApproximation, tries: tuple[int, ...], efficien
     return max(1, min(wanted, MOST // max(effects * draws, 1)))
 
 
+def expected_costs(design: Design, point: PointEstimate, options: Marginal, schedule: Schedule) -> Costs | None:
+    """What the two ways are expected to cost; None where there is one only."""
+    if not affords_alternating(design):
+        return None
+    numbers = factorisation_numbers(point.coordinates)
+    return costs(len(design.offset), numbers, passes_of(point.coordinates), schedule, options.thin)
+
+
 def too_large(design: Design, draws: int) -> str | None:
     """Why the sampler is not to be tried; None if it is."""
     effects = sum(len(term.levels) * len(term.effects) for term in design.terms)
     dimension = sum(structure_of(term).size for term in design.terms)
     if dimension > MAX_DIMENSION:
         return f"{dimension} standard deviations and correlations are more than one proposal can fit"
-    if effects * draws <= MOST:
+    if effects * draws <= MOST or affords_alternating(design):
         return None
     return f"{draws} draws of {effects} random effects would have to be held together"

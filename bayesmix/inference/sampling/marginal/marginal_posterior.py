@@ -25,6 +25,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import LinearProblem, linear_problem
 from bayesmix.inference.least_squares.cholesky import Factorisation, factorise
+from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.inference.least_squares.small_blocks import cholesky_and_inverse
 from bayesmix.inference.parameters.covariance import side_by_side
 from bayesmix.inference.parameters.priors_in_force import Priors, log_free, log_sd
@@ -130,13 +131,8 @@ class MarginalPosterior:
     @property
     def numbers(self) -> int:
         """Size of the arrays of one factorisation: a measure of its cost."""
-        working = self.problem.coordinates
-        total = sum(J * k * (3 * k + self.problem.p + 1) for J, k in working.pattern.shapes)
-        total += sum(stage.numbers for stage in working.plan.stages)
-        if working.is_joint:  # of levels in pieces most entries are carried through many stages
-            total += sum(stage.n_entries for stage in working.plan.stages)
-        total += 0 if self.rows is None else self.rows.problem.rows.numbers
-        return total + 3 * working.plan.q**2
+        own = 0 if self.rows is None else self.rows.problem.rows.numbers
+        return factorisation_numbers(self.problem.coordinates) + own
 
     def batches(self, n: int) -> Iterator[slice]:
         """Slices of ``n`` points that fit into memory."""
@@ -248,6 +244,16 @@ class MarginalPosterior:
         log_sigma = [] if self.unit_sigma else [math.log(sigma)]
         numbers = log_sigma if self.rows is None else self.rows.start
         return np.concatenate([*parts, numbers, gamma[self.explored]])
+
+
+def factorisation_numbers(working: Coordinates) -> int:
+    """Size of the arrays of one factorisation."""
+    p = working.X.shape[1]
+    total = sum(J * k * (3 * k + p + 1) for J, k in working.pattern.shapes)
+    total += sum(stage.numbers for stage in working.plan.stages)
+    if working.is_joint:  # of levels in pieces most entries are carried through many stages
+        total += sum(stage.n_entries for stage in working.plan.stages)
+    return int(total + 3 * working.plan.q**2)
 
 
 def correlated_posterior(design: Design, spec: ModelSpec, priors: Priors, point: PointEstimate) -> MarginalPosterior:

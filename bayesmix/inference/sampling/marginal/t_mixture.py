@@ -176,9 +176,9 @@ def tempered(log_weights: Array, dimension: int) -> Array:
     return weights
 
 
-def fitted(x: Array, weights: Array, rng: np.random.Generator) -> Mixture:
+def fitted(x: Array, weights: Array, rng: np.random.Generator, *, components: int = COMPONENTS) -> Mixture:
     """A mixture fitted to weighted draws ``(n, m)``."""
-    return _defended(_refit(_around(x, weights, COMPONENTS, rng), x, weights), None, x, weights)
+    return _defended(_refit(_around(x, weights, components, rng), x, weights), None, x, weights)
 
 
 def _spread(first: Mixture, x: Array, weights: Array, rng: np.random.Generator) -> Mixture:

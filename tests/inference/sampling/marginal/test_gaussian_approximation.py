@@ -29,6 +29,7 @@ from bayesmix.inference.sampling.marginal.gaussian_approximation import (
     fit_approximation,
     predictor,
 )
+from bayesmix.inference.sampling.marginal.log_dispersion import dispersion_given
 from bayesmix.inference.sampling.marginal.row_quadratics import match_rows
 from bayesmix.language.formula.model_spec import make_spec
 from bayesmix.language.priors.prior import Prior
@@ -207,7 +208,7 @@ def test_the_log_dispersion_has_the_moments_of_a_fine_grid() -> None:
     model = model_of("gamma")
     problem = generalized_problem(model.design, model.estimate().point.coordinates, model.spec)
     eta = 0.7 + 0.2 * np.random.default_rng(8).normal(size=(6, 40))
-    found = module._dispersion(problem, model.priors, eta, 3.0)
+    found = dispersion_given(problem, model.priors, eta, 3.0)
     assert found is not None
     grid = np.linspace(-6.0, 6.0, 1201)
     logs = np.array([rows_by_scipy("gamma", own, np.exp(grid)[:, None]).sum(axis=1) for own in eta])
@@ -216,7 +217,7 @@ def test_the_log_dispersion_has_the_moments_of_a_fine_grid() -> None:
     mean = density @ grid
     assert found.mean == pytest.approx(mean, abs=1e-3)
     assert found.sd == pytest.approx(np.sqrt(density @ (grid - mean) ** 2), rel=1e-2)
-    assert module._dispersion(problem, replace(model.priors, dispersion=None), eta, 0.0) is None
+    assert dispersion_given(problem, replace(model.priors, dispersion=None), eta, 0.0) is None
 
 
 # ---- rows of several predictors, whose curvatures may be negative ----------------------------------------------------

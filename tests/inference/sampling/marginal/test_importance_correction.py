@@ -6,111 +6,37 @@ import json
 import os
 import signal
 import time
-from functools import cache
 from itertools import count
 from typing import Any
 
 import numpy as np
 import pytest
-from dense import gauss_weights, indicator
-from densities import MEAN, PRIOR, log_density
+from approximated import (
+    MODELS,
+    approximation_of,
+    brute_force_of_few_counts,
+    few_counts,
+    joint_density_over_conditional,
+    model_of,
+    point_of,
+    some_theta,
+)
+from dense import indicator
 from scipy import stats
-from scipy.linalg import block_diag
-from scipy.special import logsumexp
 from stan import GENERALIZED as CASES
 from stan import POSTERIORS as STAN
 from stan import name_of as stan_name
 
 import bayesmix as bmx
-from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.least_squares.solve import given_later
-from bayesmix.inference.parameters.names import covariance
 from bayesmix.inference.sampling.marginal import effect_proposals, importance_correction
 from bayesmix.inference.sampling.marginal.effect_proposals import propose
-from bayesmix.inference.sampling.marginal.gaussian_approximation import (
-    GaussianApproximation,
-    coefficients,
-    fit_approximation,
-)
+from bayesmix.inference.sampling.marginal.gaussian_approximation import coefficients
 from bayesmix.inference.sampling.marginal.importance_correction import in_user_units
 from bayesmix.inference.sampling.marginal.level_proposals import LevelProposals, _spherical
 
 EXACT = {"rtol": 1e-8, "atol": 1e-8}  # two ways to the same density, floating point apart
 MCSE = 4.0  # combined Monte Carlo standard errors
-
-
-def simulated() -> dict[str, Any]:
-    rng = np.random.default_rng(7)
-    n = 60
-    g = np.arange(n) % 6
-    x = rng.normal(1.0, 1.0, n)
-    eta = 0.3 + 0.4 * x + 0.5 * rng.normal(size=6)[g]
-    trials = rng.integers(1, 6, n)
-    return {
-        "g": [f"g{i}" for i in g],
-        "h": [f"h{i}" for i in (np.arange(n) * 7) % 5],
-        "in_g": [f"s{i}" for i in (np.arange(n) // 6) % 4],
-        "x": x,
-        "w": rng.uniform(0.5, 2.0, n),
-        "off": 0.3 * rng.normal(size=n),
-        "count": rng.poisson(np.exp(eta)),
-        "won": rng.binomial(trials, 1.0 / (1.0 + np.exp(-eta))),
-        "trials": trials,
-        "over": rng.poisson(np.exp(eta) * rng.gamma(1.5, 1.0 / 1.5, n)),
-        "yes": rng.binomial(1, stats.norm.cdf(eta)),
-        "size": rng.gamma(3.0, np.exp(eta) / 3.0),
-        "level": np.exp(eta) + 0.3 * rng.normal(size=n),
-    }
-
-
-MODELS: dict[str, dict[str, Any]] = {
-    "poisson, correlated": {"formula": "count ~ x + offset(off) + (x | g)", "family": "poisson"},
-    "binomial, nested": {"formula": "cbind(won, trials - won) ~ x + (1 | g/in_g)", "family": "binomial"},
-    "bernoulli, crossed": {"formula": "yes ~ x + (x || g) + (1 | h)", "family": "bernoulli", "link": "probit"},
-    "gamma, heavy priors": {
-        "formula": "size ~ x + (1 | g)",
-        "family": "gamma",
-        "priors": {"x": "StudentT(3, 0, 1)", "Intercept": "Cauchy(0, 2)", "shape": "Gamma(2, 0.5)"},
-    },
-    "gamma, priors in units of the shape": {"formula": "size ~ x + (1 | g)", "family": "gamma", "priors": "rstanarm"},
-    "negative binomial": {"formula": "over ~ x + cs(x | g)", "family": "negbinomial", "weights": "w"},
-    "gaussian, log link": {"formula": "level ~ x + (1 | g)", "link": "log", "weights": "w", "priors": "rstanarm"},
-}
-
-
-@cache
-def model_of(name: str) -> bmx.Model:
-    given = dict(MODELS[name])
-    return bmx.Model(given.pop("formula"), simulated(), **given)
-
-
-@cache
-def point_of(name: str) -> PointEstimate:
-    return model_of(name).estimate().point
-
-
-@cache
-def approximation_of(name: str) -> GaussianApproximation:
-    model = model_of(name)
-    return fit_approximation(model.design, model.spec, model.priors, point_of(name), np.random.default_rng(1))
-
-
-def some_theta(approximation: GaussianApproximation, point: Any, n: int) -> np.ndarray:
-    start = approximation.target.start(point)
-    return start + 0.3 * np.random.default_rng(2).standard_normal((n, len(start)))
-
-
-def dense_conditional(model: bmx.Model, approximation: GaussianApproximation, matrices: list[np.ndarray]) -> Any:
-    """Distribution of (gamma, b) under the Gaussian approximation given covariances, by dense matrices."""
-    design, priors, target = model.design, model.priors, approximation.target
-    Z = [indicator(term.codes, term.z, len(term.levels)) for term in design.terms]
-    XZ = np.hstack([design.X @ np.linalg.inv(priors.contrast), *Z])
-    blocks = [np.linalg.inv(m) for m, term in zip(matrices, design.terms, strict=True) for _ in term.levels]
-    prior = block_diag(np.diag(target.precision), *blocks)
-    precision = (XZ.T * approximation.rows.weights) @ XZ + prior
-    h = XZ.T @ (approximation.rows.weights * approximation.rows.z)
-    h[: len(target.mean)] += target.precision * target.mean
-    return np.linalg.solve(precision, h), np.linalg.inv(precision)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -120,40 +46,18 @@ def test_weights_are_joint_density_over_that_of_the_proposal(name: str, monkeypa
         "bayesmix.inference.sampling.marginal.defence.SHARE", 1e-300
     )  # heavy-tailed noise has a test of its own
     model, approximation = model_of(name), approximation_of(name)
-    design, priors, family = model.design, model.priors, model.spec.family
     theta = some_theta(approximation, point_of(name), 4)
     proposed = propose(approximation, theta, (1,), np.random.default_rng(3))
-    kept = np.arange(4)
-    values = in_user_units(approximation, theta, proposed, kept)
-    trials = np.ones(len(design.y)) if design.trials is None else design.trials
+    values = in_user_units(approximation, theta, proposed, np.arange(4))
     gammas = coefficients(approximation.target, proposed.shift)
-    for i in kept:
-        eta = design.X @ values.beta[i] + design.offset
-        matrices, joint = [], 0.0
-        for term, sd, corr, b in zip(design.terms, values.sd, values.corr, values.b, strict=True):
-            matrices.append(covariance(sd[i], corr[i]))
-            joint += float(stats.multivariate_normal(np.zeros(len(sd[i])), matrices[-1]).logpdf(b[i]).sum())
-            eta = eta + np.sum(term.z * b[i][term.codes], axis=1)
-        dispersion = 1.0 if values.dispersion is None else float(values.dispersion[i])
-        mean = MEAN[model.spec.link.name](eta)
-        if family.name == "gaussian":
-            joint += float(log_density("gaussian", design.y, mean, dispersion / np.sqrt(design.weights)).sum())
-        else:
-            joint += float(np.sum(design.weights * log_density(family.name, design.y, mean, dispersion, trials)))
-        for prior, gamma in zip(priors.fixed, gammas[i], strict=True):
-            joint += float(PRIOR[prior.kind](*prior.arguments).logpdf(gamma))
-        joint += float(approximation.target.log_prior(theta[i : i + 1])[0])
-        if priors.dispersion is not None and approximation.dispersion is not None:
-            at, place = np.log(dispersion), approximation.dispersion
-            joint += float(PRIOR[priors.dispersion.kind](*priors.dispersion.arguments).logpdf(dispersion)) + at
-            joint -= float(stats.t(effect_proposals.FREEDOM, place.mean, place.sd).logpdf(at))
-        if model.spec.preset == "rstanarm":  # standard deviations in units of the dispersion: Exponential(1 / it)
-            sd = float(values.sd[0][i, 0])
-            joint += float(stats.expon(0.0, dispersion).logpdf(sd) - stats.expon(0.0, 1.0).logpdf(sd))
-        centre, spread = dense_conditional(model, approximation, matrices)
-        at = np.concatenate([gammas[i], *(b[i].ravel() for b in values.b)])
-        drawn = float(stats.multivariate_normal(centre, spread, allow_singular=False).logpdf(at))
-        np.testing.assert_allclose(proposed.log_density[i], joint - drawn, **EXACT)
+    for i in range(4):
+        expected = joint_density_over_conditional(model, approximation, values, i, theta[i], gammas[i])
+        if values.dispersion is not None and approximation.dispersion is not None:
+            place = approximation.dispersion
+            expected -= float(
+                stats.t(effect_proposals.FREEDOM, place.mean, place.sd).logpdf(np.log(values.dispersion[i]))
+            )
+        np.testing.assert_allclose(proposed.log_density[i], expected, **EXACT)
 
 
 def test_effects_given_those_eliminated_later_are_the_dense_conditional() -> None:
@@ -202,40 +106,16 @@ def test_a_candidate_without_density_leaves_the_others_theirs() -> None:
 # ---- against integration by brute force --------------------------------------------------------------------------
 
 
-def few_counts() -> bmx.Model:
-    data = {"y": [0, 1, 4, 2, 3, 0, 9, 7], "g": list("aabbccdd")}
-    return bmx.Model(
-        "y ~ 1 + (1 | g)", data, family="poisson", priors={"sd": "HalfNormal(1)", "Intercept": "Normal(0, 2)"}
-    )
-
-
 @pytest.mark.slow
 def test_evidence_and_moments_are_those_of_brute_force() -> None:
     """Group effects by a fine grid, the intercept and the log standard deviation by another."""
+    evidence, moments = brute_force_of_few_counts()
     model = few_counts()
-    y = model.design.y.reshape(4, 2)
-    beta, log_sd = np.linspace(-5.0, 6.0, 111), np.linspace(-9.0, 2.5, 116)
-    nodes, log_weights = gauss_weights(101, 1)
-    logs = np.empty((len(beta), len(log_sd)))
-    for j, sd in enumerate(np.exp(log_sd)):
-        rate = np.exp(beta[:, None] + sd * nodes[:, 0])
-        groups = sum(
-            logsumexp(stats.poisson(rate).logpmf(pair[0]) + stats.poisson(rate).logpmf(pair[1]) + log_weights, axis=1)
-            for pair in y
-        )
-        prior = stats.norm(0.0, 2.0).logpdf(beta) + stats.halfnorm(0.0, 1.0).logpdf(sd) + log_sd[j]
-        logs[:, j] = groups + prior
-    cell = (beta[1] - beta[0]) * (log_sd[1] - log_sd[0])
-    evidence = float(logsumexp(logs) + np.log(cell))
-    weight = np.exp(logs - logsumexp(logs))
     post = model.sample(draws=4000, seed=5, method="marginal", progress=False)
     certificate = post.draws.certificate
     assert abs(certificate["log_evidence"] - evidence) < MCSE * certificate["log_evidence_error"]
     table = post.parameters()
-    for name, expected in (
-        ("Intercept", (weight.sum(1) * beta).sum()),
-        ("sd(g, Intercept)", (weight.sum(0) * np.exp(log_sd)).sum()),
-    ):
+    for name, (expected, _) in moments.items():
         row = table.loc[name]
         assert abs(row["mean"] - expected) < MCSE * row["sd"] / np.sqrt(row["ess_bulk"]), name
 
@@ -357,9 +237,12 @@ def test_flat_priors_with_too_few_levels_are_refused() -> None:
 
 
 def test_too_many_effects_to_hold_are_left_to_nuts(monkeypatch: pytest.MonkeyPatch) -> None:
-    design = few_counts().design
+    """But those that alternating moves draw, which keep effects of some draws only."""
+    data = {"y": [0, 1, 4, 2, 3, 0, 9, 7], "g": list("aabbccdd")}
+    design = bmx.Model("y ~ 1 + (1 | g)", data, family="zero_inflated_poisson").design
     assert importance_correction.too_large(design, 4000) is None
     monkeypatch.setattr(importance_correction, "MOST", 1000)
+    assert importance_correction.too_large(few_counts().design, 4000) is None
     assert "4000 draws of 4 random effects" in str(importance_correction.too_large(design, 4000))
 
 

@@ -1,0 +1,117 @@
+"""Alternating Metropolis moves for generalized models of many rows.
+
+In the coordinates ``b = m(x) + L(x) z`` of `conditional_coordinates` parameters ``x`` and effects ``z`` are nearly
+independent, and moved in turn, each exactly:
+
+- parameters from a proposal fitted to the posterior, z held. The log of exact over approximate density, summed over
+  rows, has a standard deviation that grows with the number of levels, but of its *difference* at the same z little is
+  left when the parameters move by as much as their posterior spreads;
+- z of a factor that is eliminated level by level, all levels in one pass over the rows, each accepted by itself;
+- z of the dense end of crossed factors, by autoregressive steps as long as the data let them be.
+
+A draw costs a few passes over the rows at any number of levels, where the weights of independent proposals need ever
+more proposals a level (`importance_correction`). Steps shorter than independent draws are mixed in everywhere, so that
+no chain stays where the posterior has a heavier tail than the approximation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.inference.sampling.marginal.conditional_coordinates import Conditional, ConditionalCoordinates, State
+from bayesmix.inference.sampling.marginal.parameter_proposal import (
+    ParameterProposal,
+    Parameters,
+    adapted,
+    autoregressive,
+)
+
+SHORT, SHORTER = 0.2, 0.5  # share of steps of levels and of the dense end that are shorter, and how much
+
+
+class Accepted(NamedTuple):
+    """What was accepted in a step, one number a chain."""
+
+    parameters: Array  # (C,) bool
+    levels: Array  # (C,) share
+    end: Array  # (C,) bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AlternatingMetropolis:
+    """The moves of a few chains."""
+
+    coordinates: ConditionalCoordinates
+    proposal: ParameterProposal
+    end_step: float = 1.0  # of the dense end: one are independent draws
+
+    def start(self, chains: int, rng: np.random.Generator) -> State:
+        """A start of each chain."""
+        conditional = self.coordinates.conditional(self.proposal.start(chains, rng))
+        return self.coordinates.state(
+            conditional, [rng.standard_normal((chains, *shape)) for shape in self.coordinates.shapes]
+        )
+
+    def refitted(self, draws: Parameters, accepted: Accepted, rng: np.random.Generator) -> AlternatingMetropolis:
+        """The same with proposals fitted to draws, and steps by what was accepted."""
+        proposal = self.proposal.refitted(draws, float(accepted.parameters.mean()), rng)
+        return replace(self, proposal=proposal, end_step=adapted(self.end_step, float(accepted.end.mean())))
+
+    def step(self, state: State, rng: np.random.Generator) -> tuple[State, Accepted]:
+        """One move of everything; what is so far out that numbers fail is refused."""
+        with np.errstate(all="ignore"):
+            return self._step(state, rng)
+
+    def _step(self, state: State, rng: np.random.Generator) -> tuple[State, Accepted]:
+        state, parameters = self._move_parameters(state, rng)
+        shares = []
+        for number in range(self.coordinates.nested):
+            state, share = self._move_levels(state, number, rng)
+            shares.append(share)
+        state, end = self._move_end(state, rng)
+        levels = np.mean(shares, axis=0) if shares else np.ones(len(parameters))
+        return state, Accepted(parameters, levels, end)
+
+    def _move_parameters(self, state: State, rng: np.random.Generator) -> tuple[State, Array]:
+        own = state.conditional
+        at, back = self.proposal.propose(own.at, rng)
+        try:
+            conditional = self.coordinates.conditional(at)
+        except np.linalg.LinAlgError:
+            return state, np.zeros(len(at.x), bool)
+        other = self.coordinates.state(conditional, state.z)
+        ratio = other.log_density - state.log_density + back
+        accepted = _accepted(ratio, rng)
+        return _chosen(accepted, state, other, own.where(accepted, conditional)), accepted
+
+    def _move_levels(self, state: State, number: int, rng: np.random.Generator) -> tuple[State, Array]:
+        z = state.z[number]
+        length = np.where(rng.random(z.shape[:-1]) < SHORT, SHORTER, 1.0)[..., None]
+        other = self.coordinates.with_levels(state, number, autoregressive(z, length, rng))
+        ratio = self.coordinates.within_levels(number, other.ratio - state.ratio)
+        accepted = _accepted(ratio, rng)
+        return self.coordinates.where_levels(state, number, accepted, other), accepted.mean(axis=-1)
+
+    def _move_end(self, state: State, rng: np.random.Generator) -> tuple[State, Array]:
+        if len(state.z) == self.coordinates.nested:
+            return state, np.ones(len(state.eta), bool)
+        step = self.end_step * (SHORTER if rng.random() < SHORT else 1.0)
+        z = [*state.z[:-1], autoregressive(state.z[-1], step, rng)]
+        other = self.coordinates.state(state.conditional, z)
+        accepted = _accepted(other.ratio.sum(axis=-1) - state.ratio.sum(axis=-1), rng)
+        return _chosen(accepted, state, other, state.conditional), accepted
+
+
+def _accepted(ratio: Array, rng: np.random.Generator) -> Array:
+    """Metropolis's decision; what is not a number is refused."""
+    return np.log(rng.random(ratio.shape)) < ratio
+
+
+def _chosen(accepted: Array, state: State, other: State, conditional: Conditional) -> State:
+    if accepted.all():
+        return other
+    return state.where(accepted, other, conditional) if accepted.any() else state

@@ -1,0 +1,71 @@
+"""What the two ways of the marginal sampler are expected to cost, and which of them draws.
+
+Independent proposals take several densities of every row for each proposal, and the more proposals a draw the more
+levels there are; their draws are nearly independent, and Pareto k certifies them. Alternating moves take a pass over
+the rows for each kind of move, at any number of levels. Both factorise once a proposal of the covariance parameters.
+The first way stays where it takes seconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bayesmix.data.design.design import Design
+from bayesmix.inference.least_squares.scaling import Coordinates
+from bayesmix.inference.sampling.draws import Schedule
+
+DENSITY, PASS, NUMBER = 40e-9, 35e-9, 10e-9  # CPU seconds: a density of a row, a row of a pass, a number factorised
+DENSITIES, PROPOSALS = 8, 2  # of a row a proposal, and proposals a draw, where they are independent
+WARMUP = (30, 30, 40, 60, 100)  # steps of alternating moves before the draws, in rounds after which they are fitted
+LONG, AHEAD = 8.0, 2.0  # seconds that independent proposals may take; how much less alternating moves have to take
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Expected CPU seconds of the two ways, and passes over the rows of a step of the second."""
+
+    independent: float
+    alternating: float
+    passes: int
+    rows: int
+
+    @property
+    def alternates(self) -> bool:
+        """Whether alternating moves are to draw."""
+        return self.independent > LONG and self.independent > AHEAD * self.alternating
+
+    def words(self, schedule: Schedule) -> str:
+        """What is going to be done, and what it is expected to take."""
+        steps = f"{schedule.chains} chains of {schedule.draws} draws after {sum(WARMUP)} steps of warm-up"
+        return (
+            f"Drawn by alternating Metropolis moves of parameters and effects: {steps}, {self.passes} passes over"
+            f" {self.rows:,} rows each, expected to take {_seconds(self.alternating)}; independent proposals were"
+            f" expected to take {_seconds(self.independent)}."
+        )
+
+
+def costs(rows: int, numbers: int, passes: int, schedule: Schedule, thin: int | None) -> Costs:
+    """Expected costs of a run.
+
+    Parameters
+    ----------
+    numbers : of one factorisation.
+    """
+    draws = schedule.draws * schedule.chains
+    steps = draws * (thin or 1) + sum(WARMUP) * schedule.chains
+    independent = draws * (thin or PROPOSALS) * (DENSITIES * rows * DENSITY + numbers * NUMBER)
+    return Costs(independent, steps * (passes * rows * PASS + numbers * NUMBER), passes, rows)
+
+
+def affords_alternating(design: Design) -> bool:
+    """Whether a model is of the kind that alternating moves draw: one linear predictor, independent levels."""
+    return design.R == 1 and all(term.is_independent for term in design.terms)
+
+
+def passes_of(working: Coordinates) -> int:
+    """Passes over the rows of one step of alternating moves."""
+    return 1 + working.plan.nested + bool(working.plan.q)
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.0f} CPU seconds" if seconds < 100.0 else f"{seconds / 60.0:.0f} CPU minutes"

@@ -1,0 +1,103 @@
+"""Alternating Metropolis moves of parameters and random effects: exactness."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from approximated import MODELS, approximation_of, brute_force_of_few_counts, few_counts, model_of, point_of
+
+import bayesmix as bmx
+from bayesmix.inference.parameters.names import Parameters
+from bayesmix.inference.sampling.diagnostics import mean_ess
+from bayesmix.inference.sampling.draws import Draws, Schedule
+from bayesmix.inference.sampling.marginal import importance_correction
+from bayesmix.inference.sampling.marginal.alternating_sampler import _first_moves, sample_alternating
+from bayesmix.inference.sampling.marginal.cost_model import Costs
+from bayesmix.inference.sampling.marginal.importance_correction import sample_generalized
+from bayesmix.inference.sampling.marginal.sampler import Marginal
+
+EXACT = {"rtol": 1e-8, "atol": 1e-8}
+MCSE = 4.0  # combined Monte Carlo standard errors
+COSTS = Costs(100.0, 1.0, 2, 60)
+REPLICATES = 16
+
+
+def alternating(model: bmx.Model, draws: int, seed: int) -> Draws:
+    """In the coordinates of the model as it is written; see `sample` for the ones at the means."""
+    point = model.estimate().point
+    schedule = Schedule(draws, 4, seed)
+    return sample_alternating(model.design, model.spec, model.priors, point, Marginal(), schedule, costs=COSTS)
+
+
+def scalars(values: Parameters) -> np.ndarray:
+    """Fixed effects, standard deviations, correlations, log dispersion ``(chain, draw, m)``."""
+    corr = [part[..., *np.tril_indices(part.shape[-1], -1)] for part in values.corr]
+    own = [] if values.dispersion is None else [np.log(values.dispersion)[..., None]]
+    return np.concatenate([values.beta, *values.sd, *corr, *own], axis=-1)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_steps_keep_what_follows_from_parameters_and_noise(name: str) -> None:
+    """After several steps everything carried along is what is computed anew; some was accepted, some refused."""
+    rng = np.random.default_rng(6)
+    moves = replace(_first_moves(approximation_of(name), point_of(name), rng), end_step=0.7)
+    state = moves.start(3, rng)
+    accepted = []
+    for _ in range(12):
+        state, found = moves.step(state, rng)
+        accepted.append(found.parameters)
+    assert 0.0 < np.mean(accepted) < 1.0
+    again = moves.coordinates.state(moves.coordinates.conditional(state.conditional.at), state.z)
+    np.testing.assert_allclose(state.eta, again.eta, **EXACT)
+    np.testing.assert_allclose(state.log_density, again.log_density, **EXACT)
+
+
+@pytest.mark.slow
+def test_moments_are_those_of_brute_force() -> None:
+    """Four groups of two counts: the approximation is poor, and effects have long tails."""
+    _, moments = brute_force_of_few_counts()
+    values = alternating(few_counts(), 4000, 5).parameters
+    for draws, (mean, sd) in zip((values.beta, values.sd[0]), moments.values(), strict=True):
+        for power in (1, 2):
+            at = (draws - mean) ** power
+            error = at.std() / np.sqrt(float(mean_ess(at)[0]))
+            assert abs(at.mean() - (0.0 if power == 1 else sd**2)) < MCSE * error
+
+
+@cache
+def both_ways(name: str) -> tuple[Draws, Draws]:
+    model, schedule = model_of(name), Schedule(3000, 4, 3)
+    independent = sample_generalized(model.design, model.spec, model.priors, point_of(name), Marginal(), schedule)
+    return independent, alternating(model, 3000, 4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
+def test_both_ways_draw_the_same_posterior(name: str) -> None:
+    """Nested, crossed and correlated effects, a dispersion, heavy priors, priors in units of the dispersion."""
+    first, second = (scalars(draws.parameters) for draws in both_ways(name))
+    for one, other in ((first, second), (np.abs(first - first.mean((0, 1))), np.abs(second - first.mean((0, 1))))):
+        errors = [part.std((0, 1)) / np.sqrt(mean_ess(part)) for part in (one, other)]
+        apart = (one.mean((0, 1)) - other.mean((0, 1))) / np.hypot(*errors)
+        assert np.all(np.abs(apart) < MCSE), apart
+    effects = [np.concatenate([b.mean((0, 1)).ravel() for b in draws.parameters.b]) for draws in both_ways(name)]
+    np.testing.assert_allclose(*effects, atol=0.05)
+
+
+@pytest.mark.slow
+def test_ranks_of_true_parameters_are_uniform(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Simulation-based calibration of Poisson counts and of crossed binary responses, drawn by alternating moves."""
+    monkeypatch.setattr(importance_correction, "expected_costs", lambda *_: COSTS)
+    rng = np.random.default_rng(8)
+    g, h, x = np.arange(60) % 12, np.arange(60) % 7, rng.standard_normal(60)
+    priors = {"Intercept": "Normal(0, 1)", "x": "Normal(0, 0.5)", "sd": "HalfNormal(0.7)"}
+    for formula, family in (("y ~ x + (x | g)", "poisson"), ("y ~ x + (1 | g) + (1 | h)", "bernoulli")):
+        data = {"y": np.arange(60) % 2, "x": x, "g": g, "h": h}
+        model = bmx.Model(formula, data, family=family, priors=priors)
+        found = bmx.studies.calibrate(
+            model, REPLICATES, method="marginal", ranks=39, thin=6, level=0.01, seed=2, progress=False
+        )
+        assert found.is_uniform, str(found)

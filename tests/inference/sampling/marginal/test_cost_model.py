@@ -1,0 +1,52 @@
+"""What the two ways of the marginal sampler are expected to cost."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import bayesmix as bmx
+from bayesmix.inference.sampling.draws import Schedule
+from bayesmix.inference.sampling.marginal.cost_model import affords_alternating, costs
+
+LONG = Schedule(1000, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "numbers", "schedule", "alternates"),
+    [
+        (403, 4_000, LONG, False),  # grouseticks
+        (7_584, 30_000, LONG, True),  # VerbAgg
+        (10_000, 18_000, LONG, True),
+        (10_000, 18_000, Schedule(100, 2, 1), False),  # so few draws that independent ones take no time
+        (300, 5_000_000, LONG, False),  # factorisations are what takes time, in both ways
+    ],
+)
+def test_alternating_moves_draw_where_they_take_much_less(
+    rows: int, numbers: int, schedule: Schedule, alternates: bool
+) -> None:
+    assert costs(rows, numbers, 2, schedule, None).alternates == alternates
+
+
+def test_costs_grow_with_rows_passes_and_draws() -> None:
+    one = costs(10_000, 0, 2, LONG, None)
+    assert costs(20_000, 0, 2, LONG, None).alternating == pytest.approx(2.0 * one.alternating)
+    assert costs(10_000, 0, 4, LONG, None).alternating == pytest.approx(2.0 * one.alternating)
+    assert costs(20_000, 0, 2, LONG, None).independent == pytest.approx(2.0 * one.independent)
+    assert costs(10_000, 0, 2, LONG, 4).independent == pytest.approx(2.0 * one.independent)
+
+
+def test_the_words_state_moves_rows_and_both_costs() -> None:
+    words = costs(1_000_000, 180_000, 2, LONG, None).words(LONG)
+    assert "4 chains of 1000 draws after 260 steps of warm-up, 2 passes over 1,000,000 rows each" in words
+    assert "CPU minutes" in words
+    assert words.count("expected to take") == 2
+
+
+def test_levels_must_be_independent_and_rows_of_one_predictor() -> None:
+    rng = np.random.default_rng(1)
+    data = {"y": rng.poisson(2.0, 12), "g": np.arange(12) % 4, "h": np.arange(12) % 3}
+    formulas = {"y ~ 1 + (1 | g)": True, "y ~ 1 + (1 | mm(g, h))": False}
+    for formula, expected in formulas.items():
+        assert affords_alternating(bmx.Model(formula, data, family="poisson").design) == expected
+    assert not affords_alternating(bmx.Model("y ~ 1 + (1 | g)", data, family="zero_inflated_poisson").design)
