@@ -13,7 +13,7 @@ from zlib import crc32
 import numpy as np
 
 from bayesmix.data.design.design import Design
-from bayesmix.data.design.extended import find_term, resize_levels, resize_rows
+from bayesmix.data.design.extended import factors_of, resize_levels, resize_rows
 from bayesmix.errors import SpecError, nearest
 from bayesmix.language.arguments import explained, whole_number
 from bayesmix.model import Model
@@ -208,8 +208,9 @@ def power(  # noqa: PLR0913 - options of a study, named
         raise SpecError(f"replicates={replicates}: at least two are needed.")
     source = fit.estimate() if isinstance(fit, Model) else fit
     changes = dict(effect or {})
+    _check_curves(changes)
     values = changed_parameters(source, changes)
-    setting, words = _setting(source, _drawn(values, replicates, seed), changes, (test, df, statistic))
+    setting, words = _setting(source, _drawn(source.design, values, replicates, seed), changes, (test, df, statistic))
     sizes, inside = _sizes(source.design, n, rows)
     designs = [_resized(source.design, size, inside) for size in sizes]
     jobs, keys = _jobs(setting, sizes, designs, replicates, seed)
@@ -226,11 +227,25 @@ def power(  # noqa: PLR0913 - options of a study, named
 Asked = tuple[str | None, str | None, str]  # test, df, statistic
 
 
-def _drawn(values: Parameters, replicates: int, seed: int) -> Parameters:
-    """Parameters of so many data sets: those of an estimate once, of a posterior different draws as far as they go."""
+def _drawn(design: Design, values: Parameters, replicates: int, seed: int) -> Parameters:
+    """Parameters of so many data sets: those of an estimate once, of a posterior different draws as far as they go.
+
+    Of effects the curves of smooths are kept, which new data have as well; of groups one level, whose effects are new.
+    """
     size = int(np.prod(values.lead))
     picks = np.random.default_rng([seed, 1]).permutation(size)[:replicates]
-    return draws_at(replace(values, b=()), picks)
+    has_curves = any(term.is_population for term in design.terms)
+    b = tuple(own[..., :1, :] for own in values.b) if has_curves else ()
+    return draws_at(replace(values, b=b), picks)
+
+
+def _check_curves(changes: Mapping[str, float]) -> None:
+    curve = next((name for name in changes if name.startswith("sds(")), None)
+    if curve is not None:
+        raise SpecError(
+            f"`{curve}` decides nothing of new data, which have the curve of the fit. Fit data with the curve that you"
+            " mean, and take their estimate."
+        )
 
 
 def _setting(source: Fit, values: Parameters, changes: Mapping[str, float], asked: Asked) -> tuple[Setting, str]:
@@ -283,8 +298,9 @@ def _sizes(design: Design, n: Any, rows: Any) -> tuple[list[dict[str, int]], str
 
 def _by_factor(design: Design, given: Any, name: str, factors: Sequence[str] = ()) -> dict[str, list[int]]:
     """Sizes by grouping factor, in order."""
+    every = list(factors_of(design))
     if not isinstance(given, Mapping):
-        known = list(factors) or list(design.group_sizes)
+        known = list(factors) or every
         if not known:
             raise SpecError(f"{name}={given!r}: the model has no grouping factor whose size could be another.")
         if len(known) != 1:
@@ -293,7 +309,9 @@ def _by_factor(design: Design, given: Any, name: str, factors: Sequence[str] = (
         given = {known[0]: given}
     found = {}
     for factor, sizes in given.items():
-        find_term(design, factor)
+        if factor not in every:
+            names = f"Factors: {', '.join(every)}." if every else "The model has none."
+            raise SpecError(f"`{factor}` is not a grouping factor.{nearest(factor, every)} {names}")
         own = sizes if isinstance(sizes, Sequence) and not isinstance(sizes, str) else [sizes]
         found[factor] = sorted({whole_number(size, name) or 0 for size in own})
     return found

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from residuals import fitted
 from scipy import stats
 
 import bayesmix as bmx
@@ -231,3 +232,21 @@ def test_nothing_is_said_where_nothing_could_be_fitted(study):
     assert found.table.loc[24, ["power", "lower", "upper", "width"]].isna().all()
     assert found.table.loc[24, "failed"] == 1.0
     assert found.needed(0.3).iloc[0, 0] == study.needed(0.3).iloc[0, 0]
+
+
+def test_data_of_a_study_have_the_curves_of_the_fit():
+    rng = np.random.default_rng(6)
+    x, t, g = rng.uniform(size=80), np.tile([0.0, 1.0], 40), np.repeat(np.arange(10), 8)
+    y = np.sin(6.0 * x) + t + rng.normal(size=10)[g] + 0.3 * rng.normal(size=80)
+    fit = bmx.Model("y ~ t + s(x, k = 5) + (1 | g)", {"y": y, "t": t, "x": x, "g": g}).estimate()
+    study = power(fit, test="t", n={"g": [10, 20]}, replicates=20, progress=False)
+    assert np.all(study.table["power"] == 1.0)
+    assert study.table["width"].to_numpy()[1] == pytest.approx(study.table["width"].to_numpy()[0] / 2**0.5, rel=0.15)
+    with pytest.raises(SpecError, match="have the curve of the fit"):
+        power(fit, test="t", effect={"sds(sx_1)": 2.0})
+
+
+def test_more_patients_of_a_trial_are_more_blocks():
+    study = power(fitted("orthodont_cosy"), test="age", n={"Subject": [27, 54]}, replicates=10, progress=False)
+    assert list(study.table.index) == [27, 54]
+    assert study.table["width"].to_numpy()[1] == pytest.approx(study.table["width"].to_numpy()[0] / 2**0.5, rel=0.15)

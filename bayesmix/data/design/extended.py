@@ -14,6 +14,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
+from bayesmix.data.design.residual_blocks import RowBlocks
 from bayesmix.errors import DesignError, SpecError, nearest
 
 
@@ -31,7 +32,7 @@ def resize_levels(design: Design, group: str, count: int) -> Design:
     if count < 2:
         raise SpecError(f"{count} level(s) of `{group}`: a spread among levels needs at least two.")
     _check_random(design, group)
-    level, own = _codes(design, find_term(design, group)), _predictors(design)
+    level, own = _level(design, group), _predictors(design)
     first = np.unique(level, return_index=True)[1]
     between = np.array([_is_constant(column, level, first) for column in own.T], dtype=bool)
     picks, copies = _spread(own[first][:, between], count)
@@ -52,7 +53,13 @@ def resize_rows(design: Design, group: str, count: int) -> Design:
     design.check_independent("a study of more or fewer rows", "Simulate data of such a design instead.")
     if count < 1:
         raise SpecError(f"rows={count}: each level of `{group}` needs at least one.")
-    level, own = _codes(design, find_term(design, group)), _predictors(design)
+    if design.layout.structure is not None:
+        term = design.layout.structure.term
+        raise SpecError(
+            f"rows={count}: `{term}` says which rows of a block belong together, so that their number is no choice. Take"
+            f' more blocks, n={{"{":".join(term.group)}": [20, 40]}}.'
+        )
+    level, own = _level(design, group), _predictors(design)
     rows, copies = [], []
     for one in np.unique(level):
         inside = np.flatnonzero(level == one)
@@ -64,23 +71,35 @@ def resize_rows(design: Design, group: str, count: int) -> Design:
     return _copied(design, np.concatenate(rows), np.concatenate(copies), np.arange(design.n), above)
 
 
-def find_term(design: Design, group: str) -> Term:
-    """The first term of a grouping factor."""
-    for term in design.terms:
-        if term.group == group and not term.is_population:
-            return term
-    known = list(design.group_sizes)
-    raise SpecError(f"`{group}` is not a grouping factor.{nearest(group, known)} Factors: {', '.join(known)}.")
+def factors_of(design: Design) -> dict[str, Array]:
+    """The level of each row ``(n,)``, of grouping factors and of the blocks of correlated residuals."""
+    found = {term.group: _codes(design, term) for term in reversed(design.terms) if not term.is_population}
+    structure, blocks = design.layout.structure, design.data.blocks
+    if structure is not None and blocks is not None:
+        found.setdefault(":".join(structure.term.group), blocks.block)
+    return found
+
+
+def _level(design: Design, group: str) -> Array:
+    """The level of each row of one factor."""
+    known = factors_of(design)
+    if group not in known:
+        names = f"Factors: {', '.join(known)}." if known else "The model has none."
+        raise SpecError(f"`{group}` is not a grouping factor.{nearest(group, known)} {names}")
+    return known[group]
 
 
 def _check_random(design: Design, group: str) -> None:
-    encoder = design.encoder
-    for term in () if encoder is None else encoder.terms:
-        fixed = [set(term.factors) <= set(one.fixed.terms.used) for one in encoder.predictors] if encoder else []
-        if term.group == group and any(fixed):
-            raise SpecError(
-                f"`{group}` is among the fixed effects as well, which say nothing of new levels. Extend another factor."
-            )
+    if design.encoder is None:
+        return
+    structure = design.layout.structure
+    factors = [term.factors for term in design.encoder.terms if term.group == group]
+    factors += [structure.term.group] if structure is not None and ":".join(structure.term.group) == group else []
+    used = [set(one.fixed.terms.used) for one in design.encoder.predictors]
+    if any(set(own) <= fixed for own in factors for fixed in used):
+        raise SpecError(
+            f"`{group}` is among the fixed effects as well, which say nothing of new levels. Extend another factor."
+        )
 
 
 def _codes(design: Design, term: Term) -> Array:
@@ -143,6 +162,17 @@ def _copied(design: Design, rows: Array, copies: Array, units: Array, same: Sequ
         own = np.tile(codes.reshape(-1).astype(np.intp), design.R)
         terms.append(replace(term, levels=labels, codes=own, z=term.z[at]))
     made = design.take(rows, terms)
-    if np.linalg.matrix_rank(made.X) < made.X.shape[1]:
+    if design.data.blocks is not None:
+        made = made.with_rows(blocks=_copied_blocks(design.data.blocks, rows, copies, units))
+    coefficients = [j for j, owner in enumerate(made.layout.owners) if owner not in made.layout.residual]
+    if np.linalg.matrix_rank(made.X[:, coefficients]) < len(coefficients):
         raise DesignError(f"With {made.n} rows the fixed effects are not identified. Ask for more.")
     return made
+
+
+def _copied_blocks(blocks: RowBlocks, rows: Array, copies: Array, units: Array) -> RowBlocks:
+    """Blocks of correlated residuals, new ones in copies of the units that they are nested in."""
+    is_new = _is_nested(blocks.block, units)
+    pairs = np.column_stack([blocks.block[rows], copies if is_new else np.zeros_like(copies)])
+    found = np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1)
+    return replace(blocks, block=found.astype(np.intp), place=blocks.place[rows])

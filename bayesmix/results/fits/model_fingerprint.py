@@ -19,6 +19,8 @@ def parts_of_model(spec: ModelSpec, design: Design, priors: Priors | None = None
         yield from (term.group, term.structure, term.codes, term.z)
         if term.relation is not None:
             yield from (term.relation.row, term.relation.column, term.relation.value)
+    if design.data.blocks is not None:
+        yield from (design.data.blocks.block, design.data.blocks.place)
     for outcome in design.outcomes:
         yield from outcome.arrays
     if priors is not None:

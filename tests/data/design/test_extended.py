@@ -6,9 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from residuals import FORMULAS, data
+
 import bayesmix as bmx
 from bayesmix.data.design.extended import resize_levels, resize_rows
 from bayesmix.errors import DesignError, SpecError
+from bayesmix.inference.estimation.estimate import estimate
+from bayesmix.inference.estimation.methods import Reml
 
 
 def design(formula, frame):
@@ -123,3 +127,17 @@ def test_refused(name):
     change, error, words = REFUSED[name]
     with pytest.raises(error, match=words):
         change(design("y ~ arm * x * test + (1 | school) + (1 | test)", schools()))
+
+
+@pytest.mark.parametrize(("group", "nested"), [("patient", ()), ("site", ("patient",))])
+def test_copies_of_levels_have_blocks_of_their_own(group, nested):
+    formula, frame = FORMULAS["trial_site_ar"], data("trial")
+    whole = bmx.Model(formula, frame)
+    expected = bmx.Model(formula, copied(frame, group, range(2), nested)).estimate()
+    made = resize_levels(whole.design, group, 2 * frame[group].nunique())
+    assert estimate(made, whole.spec, Reml()).criterion == pytest.approx(expected.criterion, abs=1e-7)
+
+
+def test_rows_of_blocks_are_no_choice():
+    with pytest.raises(SpecError, match=r'Take more blocks, n=\{"patient": \[20, 40\]\}'):
+        resize_rows(bmx.Model(FORMULAS["trial_site_ar"], data("trial")).design, "patient", 3)

@@ -36,6 +36,38 @@ def test_estimates_are_those_of_metafor(case):
     np.testing.assert_allclose(variances, case["sigma2"], rtol=1e-3)
 
 
+META = json.loads((Path(__file__).parents[2] / "reference" / "related" / "meta.json").read_text())
+EFFECTS = {"whole": "(1 | gr(phylo, cov = A)) + (1 | species) + (1 | obs)", "alone": "(1 | gr(phylo, cov = A))"}
+
+
+@pytest.mark.parametrize("as_tree", [True, False])
+@pytest.mark.parametrize("method", ["reml", "ml"])
+@pytest.mark.parametrize("effects", EFFECTS)
+def test_phylogenetic_meta_analyses_are_metafors(effects, method, as_tree):
+    levels, own = META["levels"], META[f"{effects}_{method}"]
+    relation = bmx.phylogeny(META["tree"]) if as_tree else pd.DataFrame(META["A"], levels, levels)
+    formula = f"yi | se(sei) ~ x + {EFFECTS[effects]}"
+    fit = bmx.Model(formula, pd.DataFrame(META["data"]), data2={"A": relation}).estimate(method)
+    log_det = own["log_det_X"] if method == "reml" else 0.0  # metafor's restricted likelihood has it
+    assert fit.criterion == pytest.approx(log_det - 2.0 * own["loglik"], abs=1e-9)
+    np.testing.assert_allclose(fit.fixef()["estimate"], own["beta"], rtol=1e-6)
+    np.testing.assert_allclose(fit.vcov, own["vb"], atol=1e-6)
+    variances = {term.group: float(sd[0]) ** 2 for term, sd in zip(fit.design.terms, fit.values.sd, strict=True)}
+    found = [variances[name] for name in ("phylo", "species", "obs") if name in variances]
+    np.testing.assert_allclose(found, np.atleast_1d(own["sigma2"]), rtol=1e-6)
+    np.testing.assert_allclose(fit.ranef()["phylo"].loc[own["blup_names"]].iloc[:, 0], own["blup"], atol=1e-6)
+
+
+def test_shares_of_related_levels_do_not_depend_on_the_unit_of_their_covariance():
+    data, levels = pd.DataFrame(META["data"]), META["levels"]
+    tables = []
+    for unit in (1.0, 4.0):
+        relation = unit * pd.DataFrame(META["A"], levels, levels)
+        formula = f"yi | se(sei) ~ x + {EFFECTS['whole']}"
+        tables.append(bmx.Model(formula, data, data2={"A": relation}).estimate().heterogeneity())
+    np.testing.assert_allclose(tables[0]["estimate"], tables[1]["estimate"], rtol=1e-6)
+
+
 # ---- dense formulas --------------------------------------------------------------------------------------------------
 
 J, N = 14, 70
