@@ -44,6 +44,11 @@ class Relation:
         """Whether no level is related to another."""
         return len(self.value) == self.size
 
+    def is_same(self, other: Relation) -> bool:
+        """Whether another one is of the same levels, and the same covariance."""
+        mine, theirs = ((one.row, one.column, one.value) for one in (self, other))
+        return self.labels == other.labels and all(map(np.array_equal, mine, theirs))
+
     @property
     def variances(self) -> Array:
         """Diagonal of ``A``: ``(J,)``."""

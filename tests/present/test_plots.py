@@ -506,3 +506,11 @@ def test_cells_without_rows_are_gaps_of_the_curves():
     assert len(caught) == 1
     drawn = [line.get_ydata() for line in figure.axes[0].get_lines() if len(line.get_ydata()) == 2]
     assert any(np.isnan(np.asarray(y, float)).sum() == 1 for y in drawn)
+
+
+def test_models_without_standard_deviations_of_their_own_are_refused_by_name():
+    rng = np.random.default_rng(1)
+    frame = {"y": rng.normal(size=60), "visit": np.tile(list("abc"), 20), "g": np.repeat(np.arange(20), 3)}
+    post = bmx.Model(["y ~ unstr(visit, g)", "sigma ~ visit"], frame).sample(draws=50, chains=2, seed=1)
+    with pytest.raises(bmx.SpecError, match="no standard deviation of its own"):
+        bmx.plots.sd_density(post)

@@ -133,3 +133,13 @@ def test_a_cyclic_curve_is_found_along_its_variable():
     along = fit.conditional_effects("x")
     assert along["estimate"].iloc[0] == pytest.approx(along["estimate"].iloc[-1], abs=1e-6)
     assert np.ptp(along["estimate"]) > 0.1
+
+
+def test_contrasts_that_no_curve_is_part_of_are_of_fixed_effects():
+    fit = bmx.Model("y ~ f + s(x, k = 5) + (1 | g)", data()).estimate()
+    for df in ("satterthwaite", "kenward-roger"):
+        found = fit.contrasts("f", df=df).set_index("contrast").loc["b - a"]
+        own = fit.hypothesis("fb = 0", df=df).iloc[0]
+        np.testing.assert_allclose(found[["estimate", "std_error", "df"]], own[["estimate", "std_error", "df"]])
+    with pytest.raises(SpecError, match="curves of smooths"):
+        fit.marginal_means("f", df="kenward-roger")

@@ -56,7 +56,7 @@ def resize_rows(design: Design, group: str, count: int) -> Design:
     if design.layout.structure is not None:
         term = design.layout.structure.term
         raise SpecError(
-            f"rows={count}: `{term}` says which rows of a block belong together, so that their number is no choice. Take"
+            f"rows={count}: `{term}` says which rows of a block belong together, so their number is no choice. Take"
             f' more blocks, n={{"{":".join(term.group)}": [20, 40]}}.'
         )
     level, own = _level(design, group), _predictors(design)

@@ -22,6 +22,8 @@ from bayesmix.inference.least_squares.scaling import Coordinates
 
 EXACT = 1e-24  # residual over total sum of squares below which the fit is exact to rounding
 
+SMALLEST_VARIANCE = 1e-100  # of residuals: below, what is divided by it is no number
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinearProblem:
@@ -251,6 +253,8 @@ def profiled_deviance(
     if not (rss > 0.0 or problem.has_known_noise):  # an exact fit, to rounding
         raise np.linalg.LinAlgError("no residual variance is left")
     sigma2 = float(problem.residual_variance(rss, reml=False)) if sigma is None else sigma**2
+    if not sigma2 > SMALLEST_VARIANCE:
+        raise np.linalg.LinAlgError("no residual variance is left")
     value = n * math.log(2.0 * math.pi * sigma2) + rss / sigma2 - problem.log_weights
     value += float(solution.log_determinant)
     residual = np.append(-beta, 1.0)

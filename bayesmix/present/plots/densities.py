@@ -156,7 +156,10 @@ def _names(post: Posterior, parameters: Sequence[str] | None) -> list[str]:
     for name in parameters or ():
         if name not in post.names:
             raise SpecError(f"There is no parameter `{name}` here.{nearest(name, post.names)}")
-    return [name for name in post.names if _is_positive(post, name)] if parameters is None else list(parameters)
+    names = [name for name in post.names if _is_positive(post, name)] if parameters is None else list(parameters)
+    if not names:
+        raise SpecError("The model has no standard deviation of its own: bmx.plots.prior_posterior(post) has the rest.")
+    return names
 
 
 def _draws(post: Posterior) -> dict[str, Array]:

@@ -12,7 +12,7 @@ import numpy as np
 from bayesmix.errors import ConvergenceWarning, SpecError, nearest
 from bayesmix.inference.estimation.profile import Interval, profile_intervals
 from bayesmix.inference.parameters.natural_scale import from_link, on_link, standard_errors
-from bayesmix.results.fits.degrees_of_freedom import has_freedom, is_linear, quantile
+from bayesmix.results.fits.degrees_of_freedom import has_freedom, has_kenward_roger, is_linear, quantile
 from bayesmix.results.fits.fixed_inference import FixedInference, fixed_inference
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.refit import by_maximum_likelihood
@@ -121,7 +121,7 @@ def quick(estimate: EstimateRecord) -> tuple[str, ...]:
 
 def applicable(estimate: EstimateRecord) -> tuple[str, ...]:
     """The methods that an estimate has intervals by."""
-    of_linear = ("satterthwaite", "kenward-roger") if has_freedom(estimate) else ()
+    of_linear = ("satterthwaite",) * has_freedom(estimate) + ("kenward-roger",) * has_kenward_roger(estimate)
     profile = () if estimate.spec.has_row_covariance else ("profile",)
     return ("wald", *of_linear, *profile, "bootstrap")
 

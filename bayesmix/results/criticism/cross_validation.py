@@ -204,6 +204,8 @@ def _elpd(
 ) -> Elpd:
     """The record of ``(chain, draw, units)``, units with a high Pareto k (or all) replaced by exact values."""
     found = psis_loo(pointwise, _efficiency(post), *names)
+    if post.spec.has_row_covariance:
+        found.advice = 'post.residuals("normalized") of them; refits would leave out parts of blocks'
     k = found.pareto_k.to_numpy()
     units = np.arange(len(k)) if refit == "all" else np.flatnonzero(~(k <= found.good_k))
     if not refit or not len(units):

@@ -169,7 +169,9 @@ def _rows(fit: PosteriorRecord) -> Finding:
     worst = bad[np.argsort(-k[bad])][:5]
     shown = ", ".join(str(fit.design.rows[row]) for row in worst)
     text = f"{len(bad)} of {len(k)} rows are influential, Pareto k above {K_GOOD}: rows {shown} first (counted from 0)."
-    return Finding("Rows", False, text, 'post.influence(), post.residuals("quantile"), post.loo(refit=True)')
+    blocks = 'post.residuals("normalized") of these rows'
+    rows = 'post.influence(), post.residuals("quantile"), post.loo(refit=True)'
+    return Finding("Rows", False, text, blocks if fit.spec.has_row_covariance else rows)
 
 
 def _priors(fit: PosteriorRecord) -> Iterator[Finding]:

@@ -36,6 +36,7 @@ class Elpd:
     label: str  # of the estimate: loo, logo, kfold
     units: str  # what is left out: rows, levels of a group
     refitted: Array
+    advice: str = "refit=True"  # what to do about units whose Pareto k is high
     scale: str = "log"
     kind: str = "loo"
     approx_posterior: bool = False
@@ -90,7 +91,7 @@ class Elpd:
         others = " of the others" if len(self.refitted) else ""
         yield f"Pareto k{others} is at most {k.max():.2f} (limit {self.good_k:.2f})."
         if bad:
-            yield f"{bad} of {n} {units} are above it: their densities are not to be trusted. Next: refit=True"
+            yield f"{bad} of {n} {units} are above it: their densities are not to be trusted. Next: {self.advice}"
 
     def __repr__(self) -> str:
         return str(self)

@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Term, is_same_response
+from bayesmix.data.design.residual_blocks import RowBlocks
 from bayesmix.data.design.response import Outcome
 from bayesmix.errors import SpecError
 from bayesmix.language.families.family import Family
@@ -44,6 +45,8 @@ def is_nested(smaller: EstimateRecord, larger: EstimateRecord) -> bool:
     many_parts = _parts(larger)
     if not all(is_within(part, many_parts[key]) for key, part in _parts(smaller).items()):
         return False
+    if not _is_residual_part(smaller.design.data.blocks, larger.design.data.blocks):
+        return False
     keys = sorted({*_predictors(smaller), *_predictors(larger)})
     many_terms = [_aligned(larger, term, keys) for term in larger.design.terms]
     return all(_is_random_part(_aligned(smaller, term, keys), many_terms) for term in smaller.design.terms)
@@ -66,10 +69,18 @@ def _is_random_part(term: Term, others: Sequence[Term]) -> bool:
 
     Correlated effects need a term that has them all; independent ones may be spread over several.
     """
-    same = [other for other in others if _factors(other) == _factors(term)]
+    same = [other for other in others if _factors(other) == _factors(term) and is_same_relation(other, term)]
     if len(term.effects) > 1 and term.structure != "diag":
         return any(_is_spanned(term.z, other.z) for other in same if _is_wider(other.structure, term.structure))
     return bool(same) and _is_spanned(term.z, np.column_stack([other.z for other in same]))
+
+
+def is_same_relation(first: Term, second: Term) -> bool:
+    """Whether levels depend on each other in the same way, or not at all."""
+    mine, theirs = first.relation, second.relation
+    if mine is None or theirs is None:
+        return mine is theirs
+    return mine.is_same(theirs)
 
 
 def _factors(term: Term) -> frozenset[str]:
@@ -89,12 +100,49 @@ def _is_spanned(columns: Array, by: Array) -> bool:
     return bool(np.all(np.linalg.norm(outside, axis=0) <= SPAN * np.linalg.norm(columns, axis=0)))
 
 
+def _is_residual_part(few: RowBlocks | None, many: RowBlocks | None) -> bool:
+    """Whether a correlation of residuals is a special case of another: none of any, a series of one of higher orders.
+
+    Of an unstructured one is whatever depends on nothing but the visits.
+    """
+    if few is None or many is None:
+        return few is None
+    own, wider = few.structure.term, many.structure.term
+    if not is_same_partition(few.block, many.block):
+        return False
+    if wider.function == "unstr":
+        return own.function == "cosy" or _is_of_places(few, many)
+    if "cosy" in (own.function, wider.function) or own.function == "unstr":
+        return own.function == wider.function
+    return own.p <= wider.p and own.q <= wider.q and np.array_equal(few.place, many.place)
+
+
+def is_same_partition(first: Array, second: Array) -> bool:
+    """Whether two codes ``(n,)`` part rows in the same way."""
+    pairs = len(np.unique(np.column_stack([first, second]), axis=0))
+    return pairs == len(np.unique(first)) == len(np.unique(second))
+
+
+def _is_of_places(few: RowBlocks, many: RowBlocks) -> bool:
+    """Whether two rows' places in one structure decide how their correlation is in another: its places, or lags."""
+    if few.structure.term.function == "unstr":
+        return is_same_partition(few.place, many.place)
+    found = []
+    for rows, place in many.by_block():
+        i, j = np.triu_indices(rows.shape[1], 1)
+        lag = few.place[rows[:, j]] - few.place[rows[:, i]]
+        found.append(np.stack([place[:, i], place[:, j], lag], axis=-1).reshape(-1, 3))
+    every = np.unique(np.concatenate(found), axis=0)
+    return len(np.unique(every[:, :2], axis=0)) == len(every)
+
+
 def has_same_random_effects(first: EstimateRecord, second: EstimateRecord) -> bool:
     """Whether two models differ in their fixed effects alone."""
     mine, theirs = (
         {(term.group, frozenset(term.effects), term.structure) for term in fit.design.terms} for fit in (first, second)
     )
-    return mine == theirs
+    one, other = first.design.data.blocks, second.design.data.blocks
+    return mine == theirs and _is_residual_part(one, other) and _is_residual_part(other, one)
 
 
 def has_same_fixed_effects(first: EstimateRecord, second: EstimateRecord) -> bool:

@@ -168,6 +168,11 @@ def _bayesian(design: Design, spec: ModelSpec, values: Parameters, response: int
 
 def intraclass(design: Design, spec: ModelSpec, values: Parameters, *, response: int = 0) -> dict[str, Array]:
     """Share of each grouping factor in the variance that the fixed effects leave, ``r_t / (r + d)``; and of all."""
+    if spec.has_row_covariance and not design.group_sizes:
+        raise SpecError(
+            f"icc() is of random effects, and the rows of a block are correlated by `{spec.formula.residual}`: how much"
+            " is among fit.parameters(), and in fit.varcorr()."
+        )
     parts = partition(design, spec, values, response=response)
     left = parts.all_random + parts.distribution
     shares = {group: own / left for group, own in parts.random.items()}

@@ -46,6 +46,11 @@ def choose(spec: ModelSpec, parameter: Any = None, response: Any = None) -> Chos
             return ChosenParameter(
                 number, position, r, one.link, is_expectation=parameter is None and family.expected is not None
             )
+    if spec.responses[number].has_known_noise:
+        raise SpecError(
+            f"`{parameter}` is known of each row, `{spec.responses[number].additions}`: it is in the data. Noise beside"
+            f" it is `se({spec.responses[number].additions.se}, sigma = TRUE)`."
+        )
     raise SpecError(
         f"`{parameter}` has no linear predictor in this model: it is one number for all rows, in fit.parameters(). One"
         f' that varies has a formula of its own: ["{spec.text}", "{parameter} ~ ..."].'

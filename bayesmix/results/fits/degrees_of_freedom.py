@@ -41,9 +41,27 @@ def resolve_df(fit: FitRecord, df: str | None) -> str:
     if df in NAMES and not has_freedom(fit):
         raise SpecError(
             f"{NAMES[df]} degrees of freedom are for linear mixed models of one response with one residual variance;"
-            " here z tests hold."
+            f" here z tests hold.{_of_strata(fit)}"
         )
     return df or ("satterthwaite" if has_freedom(fit) else "asymptotic")
+
+
+def _of_strata(fit: EstimateRecord) -> str:
+    """What to do where sigma has a formula, which models of repeated measures have degrees of freedom beside."""
+    sigma = [one for one in fit.spec.predictors if one.parameter == 1 and not one.formula.is_implied]
+    if not (sigma and fit.spec.has_linear_means and len(fit.spec.predictors) == 2) or sigma[0].formula.bars:
+        return ""
+    group = next(iter(fit.design.group_sizes), "g")
+    return (
+        f" Beside `{sigma[0].formula.text}` they are there with a residual structure in place of `(1 | {group})`:"
+        f" `cosy(gr = {group})`, or `unstr(visit, {group})`."
+    )
+
+
+def has_kenward_roger(fit: EstimateRecord) -> bool:
+    """Whether they may be Kenward and Roger's, whose expected information takes levels as independent."""
+    is_beside = fit.spec.has_row_covariance and bool(fit.design.terms)
+    return has_freedom(fit) and not is_beside and all(term.is_independent for term in fit.design.terms)
 
 
 def has_freedom(fit: EstimateRecord) -> bool:

@@ -112,8 +112,9 @@ class FixedInference:
             case _:
                 asked = f"df={self.method!r}" if self.vcov is None else "vcov="
                 raise SpecError(
-                    f"{asked} is about fixed effects alone, not effects of groups nor new observations. Ask"
-                    ' for a mean with groups="average" or "zero", or leave it.'
+                    f"{asked} is about fixed effects alone, not effects of groups, curves of smooths nor new"
+                    ' observations. Ask for a mean with groups="average" or "zero" that no curve is part of, or leave'
+                    " it."
                 )
 
 

@@ -38,11 +38,11 @@ from bayesmix.results.fits.linear_predictor import (
     of_group,
     parameter_names,
     positive_numbers,
-    residual_sds,
     singular_terms,
 )
 from bayesmix.results.fits.marginal_summary import describe, describe_draws
 from bayesmix.results.fits.mean_over_draws import mean_over_draws
+from bayesmix.results.fits.residual_components import residual_components
 from bayesmix.results.fits.row_parameters import fitted_means
 from bayesmix.results.fits.sampling_problems import problems
 
@@ -135,7 +135,8 @@ class FitRecord(ABC):
     def varcorr(self) -> pd.DataFrame:
         """Variance components as lme4's ``as.data.frame(VarCorr(fit))``: one row a variance or covariance.
 
-        Columns ``group, effect1, effect2, covariance, sd_or_corr``; a posterior gives posterior means.
+        Columns ``group, effect1, effect2, covariance, sd_or_corr``; a posterior gives posterior means. Correlated
+        residuals have the standard deviation of each visit, and correlations or the numbers of the series.
         """
         import pandas as pd
 
@@ -148,8 +149,8 @@ class FitRecord(ABC):
             rows += [
                 (term.group, term.effects[j], term.effects[i], matrix[i, j], shape[i, j]) for i, j in correlated(term)
             ]
-        for name, sigma in residual_sds(self.design, self.spec, self.values):
-            rows.append(("Residual", name, None, float(self._centre(sigma**2)), float(self._centre(sigma))))
+        for first, second, variance, size in residual_components(self.design, self.spec, self.values):
+            rows.append(("Residual", first, second, float(self._centre(variance)), float(self._centre(size))))
         return pd.DataFrame(rows, columns=["group", "effect1", "effect2", "covariance", "sd_or_corr"])
 
     def fitted(self, parameter: str | None = None, response: str | None = None) -> Array:

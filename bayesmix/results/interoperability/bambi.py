@@ -165,6 +165,11 @@ def _check_simple(spec: ModelSpec) -> None:
         raise SpecError(f"to_bambi does not write `{additions}` beside a response: to_pymc() is this model for PyMC.")
     if len(spec.responses) > 1:
         raise SpecError(f"bambi's models have one response, not {', '.join(one.label for one in spec.responses)}.")
+    if spec.formula.residual is not None:
+        raise SpecError(
+            f"bambi's models have independent residuals, and the model has `{spec.formula.residual}`. to_pymc() is this"
+            " model for PyMC."
+        )
     if not spec.is_simple:
         other = spec.predictors[1].formula
         raise SpecError(

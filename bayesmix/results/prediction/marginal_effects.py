@@ -285,6 +285,7 @@ def _by_delta(
     else:
         means = average_mean(link, eta, spread)
         J = L * average_mean(link, eta, spread, derivative=1)
+    has_own = has_own and not _cancel(own, J)
     variance, freedom = _uncertainty(fit, rows, (L, J), own if has_own else (), resolved.inference)
     value = _exact(L @ means, np.abs(L) @ np.abs(means))
     error = _exact(np.sqrt(variance), np.abs(J) @ np.abs(rows.X) @ np.sqrt(np.diagonal(fit.point.beta_cov)))
@@ -294,6 +295,18 @@ def _by_delta(
     found = SeveralTests(tests[resolved.inference.letter], freedom, tests["p_value"], cov, wanted.means)
     tests["p_value"], reach = adjusted(adjust, found, wanted.family, resolved.interval)
     return interval_columns(value, error, freedom, reach) | tests
+
+
+def _cancel(terms: Sequence[Term], J: Array) -> bool:
+    """Whether combinations ``J (r, N)`` of rows are free of the effects of levels, and of curves."""
+    return not any(np.any(_exact(_by_level(term, one), _by_level(term, one, size=True))) for term in terms for one in J)
+
+
+def _by_level(term: Term, weights: Array, *, size: bool = False) -> Array:
+    """Coefficients of the effects of each level in a combination of rows ``(k, J)``; or the sums of their sizes."""
+    own = np.tile(weights, len(term.codes) // len(weights))[:, None] * term.z
+    own = np.where(term.codes[:, None] >= 0, np.abs(own) if size else own, 0.0)
+    return np.array([np.bincount(np.maximum(term.codes, 0), column) for column in own.T])
 
 
 def _grid_of(fit: FitRecord, estimand: Estimand) -> int | None:

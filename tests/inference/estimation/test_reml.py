@@ -14,6 +14,7 @@ from bayesmix.inference.estimation.reml import (
     criterion,
     deviance_at_sigma,
     linear_problem,
+    profiled_deviance,
     solve_linear,
 )
 from bayesmix.inference.least_squares.scaling import coordinates
@@ -263,3 +264,10 @@ def test_criteria_at_many_points_are_those_at_each(name, reml):
         value, gradient = criterion(problem, points[at], reml=reml)
         np.testing.assert_allclose(values[at], value, rtol=DENSE)
         np.testing.assert_allclose(gradients[at], gradient, rtol=DENSE, atol=DENSE)
+
+
+def test_a_residual_variance_that_underflows_is_no_value():
+    design = bmx.Model("Reaction ~ Days + (1 | Subject)", bmx.load_dataset("sleepstudy")).design
+    problem = linear_problem(design, coordinates(design))
+    with pytest.raises(np.linalg.LinAlgError, match="no residual variance"):
+        profiled_deviance(problem, [np.eye(1)], sigma=1e-200)

@@ -83,6 +83,8 @@ def test_methods_that_apply(fitted):
     linear = ("wald", "satterthwaite", "kenward-roger", "profile", "bootstrap")
     assert applicable(fitted("sleepstudy")) == applicable(fitted("sleepstudy", "ml")) == linear
     assert set(linear) == set(METHODS)
+    members = bmx.Model("Reaction ~ Days + (1 | mm(Subject, g))", bmx.load_dataset("sleepstudy").assign(g="a"))
+    assert applicable(members.estimate()) == ("wald", "satterthwaite", "profile", "bootstrap")
     assert applicable(fitted("cbpp")) == ("wald", "profile", "bootstrap")
     assert applicable(estimate_of("gaussian_offsets_reml")) == ("wald", "profile", "bootstrap")
     with pytest.raises(bmx.SpecError, match="for linear mixed models"):
