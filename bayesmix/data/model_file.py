@@ -9,6 +9,9 @@
     dataset = "sleepstudy"  # one that comes with bayesmix; or file = "my.csv", relative to this file
     sha256 = "..."
 
+    [data2]  # relations of levels, `(1 | gr(g, cov = A))`: a matrix with labels, a pedigree, or a tree
+    A = { file = "tree.nwk", sha256 = "..." }
+
     [document]
     title = "..."
     [document.figures]
@@ -26,7 +29,6 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from hashlib import sha256
 from importlib.resources import files
 from os import PathLike
 from pathlib import Path
@@ -35,6 +37,8 @@ from typing import Any
 from unicodedata import category
 
 from bayesmix.data.datasets import dataset_names, load_dataset
+from bayesmix.data.relation import Relation
+from bayesmix.data.relation_files import RelationSource, check_checksum, relation_sources
 from bayesmix.errors import DataError, SpecError, nearest
 
 Toml = Mapping[str, Any]
@@ -98,12 +102,7 @@ class DataSource:
             If there is no such file, or it is not the one that the model file was written for.
         """
         content = _read_bytes(self)
-        found = sha256(content).hexdigest()
-        if found != self.sha256.lower():
-            raise DataError(
-                f"The data `{self.name}` are not those of the model file: their SHA-256 checksum is {found},"
-                f" the file says {self.sha256}. Restore the data, or correct `sha256` if the change is meant."
-            )
+        check_checksum(content, self.sha256, self.name)
         return load_dataset(self.dataset) if self.dataset is not None else self.file
 
 
@@ -134,6 +133,7 @@ class ModelFile:
     weights: str | None = None
     offset: str | None = None
     method: str = "auto"
+    data2: Mapping[str, RelationSource] = field(default_factory=dict)  # relations of levels by name
     document: Document = Document()
     figures: tuple[Figure, ...] = ()
 
@@ -150,6 +150,10 @@ class ModelFile:
     def load_data(self) -> Any:
         """Return the data, after a look at their checksum."""
         return self.data.load()
+
+    def load_relations(self) -> dict[str, Relation] | None:
+        """Return the relations of levels by name, after a look at their checksums; None where there are none."""
+        return {name: source.load(name) for name, source in self.data2.items()} or None
 
     def documented_parameters(self) -> dict[str, float]:
         """Return every printed figure by its name; those of parameters have the parameters' names."""
@@ -238,7 +242,7 @@ def _read_bytes(data: DataSource) -> bytes:
 
 
 def _model_file(toml: Toml, path: Path) -> ModelFile:
-    _check_keys(toml, (*_MODEL, "data", "document"), "The file")
+    _check_keys(toml, (*_MODEL, "data", "data2", "document"), "The file")
     document = _table(toml, "document")
     _check_keys(document, _DOCUMENT, "[document]")
     words = _words(toml)
@@ -246,6 +250,7 @@ def _model_file(toml: Toml, path: Path) -> ModelFile:
         raise SpecError(f"`name` is made of letters, digits and `_-.`, not {words['name']!r}: files are called by it.")
     return ModelFile(
         data=_data(_table(toml, "data"), path),
+        data2=relation_sources(_table(toml, "data2"), path.parent),
         document=Document(**_texts(_without(document, ("tolerance", "figures", "known")), "[document]")),
         figures=tuple(_figures(document)),
         **{"name": path.stem, **words},
@@ -265,7 +270,7 @@ def _words(toml: Toml) -> dict[str, Any]:
             raise SpecError(f'The file: a list of formulas is one of texts, ["y ~ ...", "sigma ~ x"], not {formula!r}.')
         words["formula"] = tuple(formula)
     words |= {key: _texts(toml[key], f"[{key}]") for key in _TABLES if isinstance(toml.get(key), Mapping)}
-    return words | _texts(_without(toml, ("data", "document", *words)), "The file")
+    return words | _texts(_without(toml, ("data", "data2", "document", *words)), "The file")
 
 
 def _data(table: Toml, path: Path) -> DataSource:

@@ -84,6 +84,7 @@ def data(
 def _of_file(file: ModelFile) -> dict[str, Any]:
     known = asdict(file)
     known["data"]["file"] = None if file.data.file is None else str(file.data.file)
+    known["data2"] = {name: {"file": str(one.file), "sha256": one.sha256} for name, one in file.data2.items()}
     return known
 
 
@@ -97,6 +98,7 @@ def _lines(file: ModelFile) -> Iterator[str]:
         "weights": file.weights or "",
         "offset": file.offset or "",
         "priors": _pairs(file.priors or ""),
+        "data2": ", ".join(f"{name} = {one.file.name}" for name, one in file.data2.items()),
     }
     yield f"{file.name}: {file.description}"
     yield ""

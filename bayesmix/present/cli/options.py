@@ -66,6 +66,16 @@ Offset = Annotated[
         metavar="COLUMN", help='Added to the linear predictor; also an expression, "log(days)".', rich_help_panel=_MODEL
     ),
 ]
+Data2 = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data2",
+        metavar="NAME=FILE",
+        help="Relation of levels, gr(g, cov = NAME): matrix with labels, pedigree (id, sire, dam), tree (.nwk);"
+        " repeatable.",
+        rich_help_panel=_MODEL,
+    ),
+]
 Contrasts = Annotated[
     list[str] | None,
     typer.Option(metavar="FACTOR=KIND", help="treatment, sum, helmert, ...; repeatable.", rich_help_panel=_MODEL),

@@ -12,6 +12,7 @@ from bayesmix.present.cli.options import ESTIMATES, SAMPLERS
 
 if TYPE_CHECKING:
     from bayesmix.data.model_file import Figure, ModelFile
+    from bayesmix.data.relation import Relation
     from bayesmix.model import Model
 
 
@@ -31,6 +32,7 @@ class Options:
     decimal: str | None = None
     encoding: str | None = None
     na: Sequence[str] | None = None
+    data2: Sequence[str] | None = None
 
     @property
     def given(self) -> list[str]:
@@ -40,7 +42,7 @@ class Options:
 
 _OPTIONS = (
     *("formula", "family", "link", "rescor", "weights", "offset", "contrasts", "priors"),
-    *("sep", "decimal", "encoding", "na"),
+    *("sep", "decimal", "encoding", "na", "data2"),
 )
 
 
@@ -121,10 +123,19 @@ def _of_formula(text: str, data: str | None, options: Options) -> Request:
         options.weights,
         options.offset,
         rescor=options.rescor,
+        data2=_relations(options.data2 or ()),
         contrasts=_pairs(options.contrasts or (), '--contrasts "recipe=sum"'),
         data_name=name,
     )
     return Request(Path(name).stem, "; ".join(formulas), model)
+
+
+def _relations(texts: Sequence[str]) -> dict[str, Relation] | None:
+    """Relations of levels by name, each of a file."""
+    from bayesmix.data.relation_files import read_relation
+
+    named = _pairs(texts, '--data2 "A=pedigree.csv"') or {}
+    return {name: read_relation(file, name) for name, file in named.items()} or None
 
 
 def _of_file(text: str, options: Options) -> Request:
