@@ -76,7 +76,7 @@ def test_model_files_name_them(folder):
 
 def test_a_relation_that_was_changed_is_not_that_of_the_model_file(folder):
     (folder / "A.csv").write_text((2.0 * MATRIX).to_csv())
-    with pytest.raises(DataError, match="`A.csv` are not those of the model file"):
+    with pytest.raises(DataError, match=r"`A\.csv` are not those of the model file"):
         load_model_file(folder / "m.toml").load_relations()
     (folder / "A.csv").unlink()
     with pytest.raises(DataError, match="relative to the model file"):
