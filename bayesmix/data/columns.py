@@ -74,6 +74,17 @@ class Matrix:
         return Matrix(self.values[rows], self.suffixes)
 
 
+@dataclass(frozen=True, slots=True)
+class Spectrum:
+    """What a covariance structure has to know of the functions that a Gaussian process is a sum of."""
+
+    kernel: str  # "exp_quad", "matern32", "matern52"
+    frequencies: tuple[float, ...]  # (K,) lengths of their vectors of frequencies, per unit of the length scale
+    dimensions: int  # of these vectors
+    lengths: tuple[float, float]  # the shortest length scale that the functions follow, the largest distance
+    unit: float  # of length scales, in units of the data; 0 where they are in these
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SmoothColumns:
     """The columns of a smooth, ``s(x)``."""
@@ -82,10 +93,14 @@ class SmoothColumns:
     names: tuple[str, ...]  # m names of fixed effects
     penalised: tuple[Array, ...]  # (n, k) of each standard deviation
     blocks: tuple[str, ...]  # what has a standard deviation is called
+    spectrum: Spectrum | None = None  # of the functions of a Gaussian process
+    beyond: Array | None = None  # (n,) whether a row is where these are not known
 
     def take(self, rows: Array) -> SmoothColumns:
         """Return the rows at the given positions."""
-        return replace(self, fixed=self.fixed[rows], penalised=tuple(block[rows] for block in self.penalised))
+        beyond = None if self.beyond is None else self.beyond[rows]
+        penalised = tuple(block[rows] for block in self.penalised)
+        return replace(self, fixed=self.fixed[rows], penalised=penalised, beyond=beyond)
 
 
 type Column = Numeric | Factor  # of a table

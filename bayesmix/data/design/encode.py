@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.data.columns import SmoothColumns, Variable
 from bayesmix.data.design.inputs import (
     OFFSET,
     Arguments,
@@ -95,7 +96,7 @@ def encode(
         ),
         index=rows,
         n_given=len(missing),
-        outside=_outside(encoder, variables, parts),
+        outside=np.column_stack([_outside(encoder, variables, parts), *_beyond(variables, n)]),
         missing=tuple(name for name, column in columns.items() if column.missing.any()),
     )
 
@@ -115,6 +116,13 @@ def _outside(encoder: Encoder, variables: Any, parts: Mapping[int, Array]) -> Ar
     """What the fit's data do not tell of rows, in any of the predictors."""
     found = [outside(encoder.predictors[r].fixed, variables, X) for r, X in parts.items()]
     return np.concatenate(found, axis=1)
+
+
+def _beyond(variables: Mapping[str, Variable], n: int) -> Iterator[Array]:
+    """Rows where a Gaussian process is not known."""
+    for value in variables.values():
+        if isinstance(value, SmoothColumns) and value.beyond is not None and value.beyond.any():
+            yield (value.beyond * np.arange(1.0, n + 1.0))[:, None]  # nothing that two rows would have in common
 
 
 def _wanted(encoder: Encoder, groups: bool | Collection[str]) -> set[str]:

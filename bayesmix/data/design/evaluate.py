@@ -149,9 +149,9 @@ def _learnt(call: Call, scope: _Scope) -> Numeric | Matrix:
 def _smooth(call: Call, scope: _Scope) -> SmoothColumns:
     """The columns of a smooth from memory, or learn it first."""
     smooth = smooth_of(call)
-    arguments = {argument.name or spell(argument.value): argument.value for argument in call.arguments}
-    x = np.column_stack([_axis(arguments[text], scope) for text in smooth.variables])
-    by = _multiplier(arguments["by"], scope) if smooth.by else None
+    x = np.column_stack([_axis(argument.value, scope) for argument in call.arguments if not argument.name])
+    options = {argument.name: argument.value for argument in call.arguments}
+    by = _multiplier(options["by"], scope) if smooth.by else None
     if smooth.text not in scope.memory:
         scope.memory[smooth.text] = learn_smooth(smooth, x, by)
     learnt = scope.memory[smooth.text]

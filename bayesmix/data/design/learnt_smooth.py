@@ -17,7 +17,8 @@ from itertools import pairwise
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.data.columns import Factor, Numeric, SmoothColumns, drop_unused, factor_of, name_all
+from bayesmix.data.columns import Factor, Numeric, SmoothColumns, Spectrum, drop_unused, factor_of, name_all
+from bayesmix.data.design.hilbert_basis import HilbertBasis, learn_hilbert_basis
 from bayesmix.data.design.natural_parametrisation import Tensor, natural_by_columns, tensor
 from bayesmix.data.design.smooth_bases import PenalisedBasis, marginal_basis
 from bayesmix.errors import DataError
@@ -31,20 +32,24 @@ class LearntSmooth:
     """How the columns of a smooth are made from values."""
 
     label: str  # of its coefficients: "sx"
-    basis: PenalisedBasis | Tensor
+    basis: PenalisedBasis | Tensor | HilbertBasis
     fixed: Array  # (K, m) columns of the basis to those of fixed effects
     penalised: tuple[Array, ...]  # (K, k) to those of each standard deviation
     first: Array  # (K,) the first column of mgcv's basis, which gives its test statistic a sign
     by: str = ""  # name of what the curve is multiplied by, or of the factor that has a curve for each level
     known: tuple[str, ...] | None = None  # levels of that factor
     levels: tuple[str, ...] = ()  # those of them that have a curve
+    spectrum: Spectrum | None = None  # of a Gaussian process, whose functions have variances of their own
 
     def __call__(self, x: Array, by: Numeric | Factor | None) -> SmoothColumns:
         """Columns at values ``(n, d)``."""
         own = self.curve(x)
+        beyond = np.isnan(own[1]).any(axis=1) if self.spectrum is not None else np.zeros(len(x), bool)
+        own = [np.where(beyond[:, None], 0.0, column) for column in own] if beyond.any() else own
         parts = [[column * weight[:, None] for column in own] for weight in self._weights(by, len(x))]
         blocks = [block for _, *penalised in parts for block in penalised]
-        return SmoothColumns(np.column_stack([fixed for fixed, *_ in parts]), self.names, tuple(blocks), self.blocks)
+        fixed = np.column_stack([fixed for fixed, *_ in parts])
+        return SmoothColumns(fixed, self.names, tuple(blocks), self.blocks, self.spectrum, beyond)
 
     def curve(self, x: Array) -> list[Array]:
         """Columns of one curve at values ``(n, d)``: of the fixed effects, and of each standard deviation."""
@@ -59,8 +64,10 @@ class LearntSmooth:
 
     @property
     def blocks(self) -> tuple[str, ...]:
-        """Names of what has a standard deviation of its own: ``sx_1``, ``sxfb_1``."""
-        owners = map(named, self._owners)
+        """Names of what has a standard deviation of its own: ``sx_1``, ``sxfb_1``, ``gpxfb``."""
+        owners = list(map(named, self._owners))
+        if self.spectrum is not None:
+            return tuple(f"{self.label}{own}" for own in owners)
         return tuple(f"{self.label}{own}_{i + 1}" for own in owners for i in range(len(self.penalised)))
 
     @property
@@ -100,6 +107,8 @@ def learn_smooth(smooth: Smooth, x: Array, by: Numeric | Factor | None) -> Learn
         If there are too few different values.
     """
     known = drop_unused(by).levels if isinstance(by, Factor) and by.kind != "boolean" else None
+    if smooth.function == "gp":
+        return _process(smooth, x, known)
     is_free = by is not None and known is None and bool(np.ptp(_number(by)) > 0.0)  # what varies needs no constraint
     basis = _basis(smooth, x)
     raw = basis(x)
@@ -117,6 +126,16 @@ def learn_smooth(smooth: Smooth, x: Array, by: Numeric | Factor | None) -> Learn
     if isinstance(by, Factor) and by.kind == "ordered" and len(levels) > 1:
         levels = levels[1:]  # the curve of the first level is another smooth's, from which the others differ
     return LearntSmooth(smooth.label, basis, fixed, tuple(penalised), first, smooth.by, known, levels)
+
+
+def _process(smooth: Smooth, x: Array, known: tuple[str, ...] | None) -> LearntSmooth:
+    """A Gaussian process: nothing is fixed, all functions are of one standard deviation and one length scale."""
+    basis, spectrum = learn_hilbert_basis(smooth, x)
+    K = len(basis.orders)
+    penalised, first = (np.eye(K),), np.eye(K)[0]
+    return LearntSmooth(
+        smooth.label, basis, np.zeros((K, 0)), penalised, first, smooth.by, known, known or (), spectrum
+    )
 
 
 def _basis(smooth: Smooth, x: Array) -> PenalisedBasis | Tensor:

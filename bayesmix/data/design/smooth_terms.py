@@ -54,7 +54,7 @@ def learn_smooth_terms(smooths: Sequence[SmoothOfPart], variables: Mapping[str, 
         made = _columns(variables[one.text])
         for b, (columns, own) in enumerate(zip(made.penalised, made.blocks, strict=True)):
             name = one.smooth.label + own.removeprefix(smooth_of(read(one.text)).label)
-            block = PenalisedBlock(one.text, b, _effects(name if one.factor else "", columns.shape[1]))
+            block = PenalisedBlock(one.text, b, _effects(name if one.factor else "", columns.shape[1]), made.spectrum)
             yield learn_smooth_term(name, block, (one.predictor, one.prefix), one.factor, variables)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.data.columns import Factor, Numeric, SmoothColumns, Variable, drop_unused, factor_of
+from bayesmix.data.columns import Factor, Numeric, SmoothColumns, Spectrum, Variable, drop_unused, factor_of
 from bayesmix.data.design.matrix import ModelMatrix, assemble
 from bayesmix.data.design.memberships import member_levels, membership_weights
 from bayesmix.data.design.positions import Point, Positions
@@ -32,7 +32,7 @@ class Term:
     codes: Array  # (N,) intp, level of each entry (see `rows`); -1, -2, ... in new data for levels not seen in fitting
     effects: tuple[str, ...]  # k names: "Intercept", "Days", "recipeB"
     z: Array  # (N, k) float64
-    structure: str = "us"  # of a single effect always "us"
+    structure: str = "us"  # of a single effect always "us"; of a Gaussian process its covariance function
     unseen: tuple[str, ...] = ()  # labels of the codes -1, -2, ...
     numeric: tuple[bool, ...] = ()  # whether a column is made of numbers alone; empty if none is known to be
     owners: tuple[int, ...] = ()  # the predictor that each effect is of; empty if all are of the first
@@ -40,6 +40,7 @@ class Term:
     is_population: bool = False  # a smooth's, of one level that all rows have: no grouping factor, known for new data
     relation: Relation | None = None  # of the levels, of which some may be without rows; None if independent
     positions: tuple[Point, ...] = ()  # where each effect stands, of structures by distance
+    spectrum: Spectrum | None = None  # of the functions of a Gaussian process
     slots: int = 1  # levels that a row is a member of: arrays have one membership after the other, ``slots N`` entries
 
     @property
@@ -111,6 +112,7 @@ class PenalisedBlock:
     text: str  # "s(x, k = 6)"
     block: int
     names: tuple[str, ...]
+    spectrum: Spectrum | None = None  # of a Gaussian process
 
     @property
     def numeric(self) -> tuple[bool, ...]:
@@ -201,6 +203,12 @@ class TermEncoder:
         return made.points if isinstance(made, Positions) else ()
 
     @property
+    def spectrum(self) -> Spectrum | None:
+        """Of the functions of a Gaussian process."""
+        made = self.parts[0].matrix
+        return made.spectrum if isinstance(made, PenalisedBlock) else None
+
+    @property
     def predictors(self) -> set[int]:
         """The linear predictors that it has effects on."""
         return {part.predictor for part in self.parts}
@@ -241,8 +249,8 @@ def learn_smooth_term(
     factors = (factor,) if factor else ()
     keys: tuple[Key, ...] = cross([group_levels(text, variables) for text in factors])[0] if factor else ((),)
     parts = (EffectsEncoder(place[0], "", block),)
-    encoder = TermEncoder(factors, keys, labels_of(keys), parts, "homdiag", place[1] + name)
-    return checked(encoder)
+    structure = "homdiag" if block.spectrum is None else block.spectrum.kernel
+    return checked(TermEncoder(factors, keys, labels_of(keys), parts, structure, place[1] + name))
 
 
 def checked(encoder: TermEncoder) -> TermEncoder:
@@ -297,6 +305,7 @@ def make_term(
         encoder.is_population,
         encoder.relation,
         encoder.positions,
+        encoder.spectrum,
         encoder.slots,
     )
 

@@ -19,7 +19,7 @@ from bayesmix.arrays import Array
 from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.correlation import OneNumber
 from bayesmix.inference.parameters.covariance import Scaled, Structure, lower, sd_and_corr
-from bayesmix.inference.parameters.distance_correlation import ByDistance
+from bayesmix.inference.parameters.positive_numbers import PositiveNumbers
 from bayesmix.inference.parameters.toeplitz_correlation import Toeplitz
 
 
@@ -234,7 +234,7 @@ def held_number(structure: Structure, C: Array, number: int) -> Root:
 def coordinate_of(structure: Structure, number: int, value: float) -> float:
     """The coordinate that `held_number` holds, of a correlation or another number."""
     match structure.correlation:
-        case ByDistance(ends=(low, _)):
+        case PositiveNumbers(ends=(low, _)):
             return math.log(value / float(low[number])) if value > 0.0 else -math.inf
         case OneNumber() as one:
             return float(one.angle(np.asarray(value)))
@@ -245,7 +245,7 @@ def coordinate_of(structure: Structure, number: int, value: float) -> float:
 def number_of(structure: Structure, number: int, coordinate: float) -> float:
     """The number at a coordinate, the inverse of `coordinate_of`."""
     match structure.correlation:
-        case ByDistance(ends=(low, _)):
+        case PositiveNumbers(ends=(low, _)):
             return float(low[number] * math.exp(coordinate))
         case OneNumber() as one:
             root, _ = one.at_angle(np.asarray(coordinate))

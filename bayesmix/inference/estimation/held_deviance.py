@@ -28,10 +28,10 @@ from bayesmix.inference.estimation.methods import Agq, Laplace
 from bayesmix.inference.estimation.optimise import descend, scout
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import LinearProblem, criterion, linear_problem, profiled_deviance, solve_linear
-from bayesmix.inference.parameters.covariance import from_factor, lower, sd_and_corr, split
-from bayesmix.inference.parameters.distance_correlation import ByDistance
+from bayesmix.inference.parameters.covariance import from_factor, lower, split
 from bayesmix.inference.parameters.names import corr_names, sd_names
 from bayesmix.inference.parameters.natural_scale import scale_of
+from bayesmix.inference.parameters.positive_numbers import PositiveNumbers
 from bayesmix.language.formula.model_spec import ModelSpec
 
 SIZES = (0.1, 1.0, 4.0)  # relative standard deviations that searches for other minima start from
@@ -370,7 +370,7 @@ class HeldDeviances:
     def _sd(self, t: int, e: int) -> tuple[float, float]:
         """A standard deviation and the unit of its coordinate: itself, or what a level's rows can tell from zero."""
         point, term = self.point, self.design.terms[t]
-        sd = math.sqrt(max(float(point.covariances[t][e, e]), 0.0))
+        sd = float(point.coordinates.structures[t].parts(point.covariances[t])[0][e])
         sigma = (point.dispersion or 1.0) if self.is_linear else 1.0
         rows = max(len(self.design.y) / len(term.levels), 1.0)
         natural = sigma * float(np.linalg.norm(point.coordinates.C[t][e])) / math.sqrt(rows)
@@ -379,11 +379,12 @@ class HeldDeviances:
     def _number(self, t: int, number: int) -> HeldNumber:
         family = self.point.coordinates.structures[t].correlation
         factor = self.point.coordinates.C[t] @ self._factors[t]
-        value = float(np.nan_to_num(family.numbers(sd_and_corr(factor @ factor.T)[1])[number]))
         structure = self.point.coordinates.structures[t]
-        low, high = getattr(family, "lowest", -1.0), 1.0
-        if isinstance(family, ByDistance):
-            low, high = (float(end[number]) for end in family.ends)
+        value = float(family.numbers(structure.parts(factor @ factor.T)[1])[number])
+        low, high, middle = getattr(family, "lowest", -1.0), 1.0, 0.0
+        if isinstance(family, PositiveNumbers):
+            low, high, middle = (float(end[number]) for end in (*family.ends, family.middle))
+        value = middle if math.isnan(value) else value
         return HeldNumber(coordinate_of(structure, number, value), t, structure, low, high, number)
 
 

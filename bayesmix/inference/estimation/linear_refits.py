@@ -75,6 +75,7 @@ def _estimates(
         method=method,
         beta=(own.beta_ols + solution.beta) @ T.T,
         beta_cov=scale * (T @ np.linalg.inv(information) @ T.T),
+        structures=working.structures,
         covariances=tuple(scale * G for G in working.covariances(theta)),
         dispersion=None if problem.has_known_noise else np.sqrt(sigma2),
         b=tuple(working.of_terms(b)),

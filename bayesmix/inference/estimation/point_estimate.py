@@ -11,7 +11,6 @@ from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.methods import Method
 from bayesmix.inference.estimation.optimise import Optimum
 from bayesmix.inference.least_squares.scaling import Coordinates
-from bayesmix.inference.parameters.covariance import sd_and_corr
 from bayesmix.inference.parameters.names import Parameters
 
 
@@ -36,7 +35,8 @@ class PointEstimate:
     @property
     def parameters(self) -> Parameters:
         """The same as values of parameters, without leading axes."""
-        pairs = [sd_and_corr(matrix) for matrix in self.covariances]
+        structures = self.coordinates.structures
+        pairs = [one.parts(matrix) for one, matrix in zip(structures, self.covariances, strict=True)]
         dispersion = None if self.dispersion is None else np.asarray(self.dispersion)
         return Parameters(self.beta, tuple(sd for sd, _ in pairs), tuple(corr for _, corr in pairs), self.b, dispersion)
 

@@ -12,7 +12,7 @@ from bayesmix.arrays import Array
 from bayesmix.inference.estimation.methods import Method
 from bayesmix.inference.estimation.optimise import Optimum, Status
 from bayesmix.inference.estimation.point_estimate import PointEstimate
-from bayesmix.inference.parameters.covariance import sd_and_corr
+from bayesmix.inference.parameters.covariance import Structure
 from bayesmix.inference.parameters.names import Parameters
 
 
@@ -23,6 +23,7 @@ class PointEstimates:
     method: Method
     beta: Array  # (B, p)
     beta_cov: Array  # (B, p, p)
+    structures: tuple[Structure, ...]  # per term
     covariances: tuple[Array, ...]  # per term (B, k, k)
     dispersion: Array | None  # (B,)
     b: tuple[Array, ...]  # per term (B, J, k) conditional modes
@@ -45,7 +46,7 @@ class PointEstimates:
     @property
     def parameters(self) -> Parameters:
         """The same as values of parameters, with one leading axis."""
-        pairs = [sd_and_corr(matrix) for matrix in self.covariances]
+        pairs = [one.parts(matrix) for one, matrix in zip(self.structures, self.covariances, strict=True)]
         sd, corr = tuple(sd for sd, _ in pairs), tuple(corr for _, corr in pairs)
         return Parameters(self.beta, sd, corr, self.b, self.dispersion)
 
@@ -96,6 +97,7 @@ def one_of(point: PointEstimate) -> PointEstimates:
         method=point.method,
         beta=point.beta[None],
         beta_cov=point.beta_cov[None],
+        structures=point.coordinates.structures,
         covariances=tuple(one[None] for one in point.covariances),
         dispersion=None if point.dispersion is None else np.array([point.dispersion]),
         b=tuple(one[None] for one in point.b),

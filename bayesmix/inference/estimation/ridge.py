@@ -18,7 +18,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.least_squares.cross_products import Moments, moments
 from bayesmix.inference.least_squares.scaling import Coordinates
-from bayesmix.inference.parameters.covariance import Structure, sd_and_corr
+from bayesmix.inference.parameters.covariance import Structure
 from bayesmix.inference.parameters.names import corr_names, sd_names
 
 NULL = 1e-7  # squared sine of the angle between directions that no data will tell apart
@@ -115,5 +115,5 @@ def _named(design: Design, working: Coordinates, vector: Array) -> list[str]:
 def _numbers(structure: Structure, C: Array, shift: Array) -> Array:
     """Logarithms of the standard deviations, and correlations, in the user's units, beside the generic point."""
     root = C @ structure.factor(_generic(structure) + shift)
-    sd, corr = sd_and_corr(root @ root.T)
+    sd, corr = structure.parts(root @ root.T)
     return np.concatenate([np.log(sd[: structure.n_sd]), structure.correlation.numbers(corr)])

@@ -1,4 +1,4 @@
-"""Ranges of correlations by distance that run off to an end: beyond what the distances in the data can tell."""
+"""Ranges of correlations by distance, and length scales, that run off: beyond what distances in the data can tell."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from bayesmix.data.design.design import Term
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.distance_correlation import ByDistance
 from bayesmix.inference.parameters.names import corr_names, sd_names
+from bayesmix.inference.parameters.spectral_covariance import Spectral
 
 ALIKE = 0.95  # correlation of the farthest effects above which all of them are nearly the same
+FAR = 5.0  # times the largest distance: a length scale above which a process is a polynomial over the data
+ROUNDING = 1e-6
 APART = 0.01  # that of the nearest ones below which they are nearly independent
 
 
@@ -20,8 +23,12 @@ def running_ranges(terms: Sequence[Term], correlations: Sequence[Array]) -> Iter
     """Say which ranges run off, and what follows: one sentence each."""
     for term, matrix, sds, names in zip(terms, correlations, sd_names(terms), corr_names(terms), strict=True):
         family = structure_of(term).correlation
-        if isinstance(family, ByDistance) and not np.isnan(matrix).any():
+        if np.isnan(matrix).any():
+            continue
+        if isinstance(family, ByDistance):
             yield from _of_term(term, family, matrix, [sds[0], names[0]])
+        elif isinstance(family, Spectral):
+            yield from _of_process(family, matrix, [sds[0], names[0]])
 
 
 def _of_term(term: Term, family: ByDistance, matrix: Array, names: Sequence[str]) -> Iterator[str]:
@@ -40,4 +47,21 @@ def _of_term(term: Term, family: ByDistance, matrix: Array, names: Sequence[str]
             f" correlated by {apart.max():.3g}. Positions are independent: how far they are apart says nothing. Where"
             " each level has one row a position, their variance cannot be told from the residual one. Leave the"
             " structure out, or sample with a prior on the range (model.sample())."
+        )
+
+
+def _of_process(family: Spectral, matrix: Array, names: Sequence[str]) -> Iterator[str]:
+    length, (sd, name) = float(family.numbers(matrix)[0]), names
+    shortest, longest = family.spectrum.lengths
+    if length >= (1.0 - ROUNDING) * float(family.ends[1][0]) or length > FAR * longest:
+        yield (
+            f"`{name}` = {length:.3g} runs off to infinity: the largest distance is {longest:.3g}, over which the curve"
+            f" hardly bends. The data tell how much it bends, not how far it goes: `{sd}` and `{name}` grow together."
+            " Sample with a prior on the length scale (model.sample()), or take the curve for a straight line."
+        )
+    elif length < shortest:
+        yield (
+            f"`{name}` = {length:.3g} is shorter than what the basis follows, {shortest:.3g}: functions of a higher"
+            " frequency are missing. Give it more, `gp(x, k = ...)`; where it runs off to zero, the process is noise of"
+            " single rows."
         )

@@ -95,10 +95,9 @@ def _products(
 
 def _penalised_inverse(XX: Array, sizes: Array) -> Array:
     """Inverse of cross-products with inverse variances added, zero where a standard deviation is."""
-    kept = np.flatnonzero(sizes > 0.0)
-    inverse = np.zeros_like(XX)
-    own = XX[np.ix_(kept, kept)] + np.diag(1.0 / sizes[kept] ** 2)
-    inverse[np.ix_(kept, kept)] = np.linalg.inv(own)
+    scale = np.where(np.isinf(sizes), 1.0, sizes)  # of functions whose variances are tiny, inverses overflow
+    own = scale[:, None] * XX * scale + np.diag(np.where(np.isinf(sizes), 0.0, 1.0))
+    inverse = scale[:, None] * np.linalg.inv(own) * scale
     return 0.5 * (inverse + inverse.T)
 
 

@@ -83,6 +83,10 @@ class Correlation(ABC):
                 root[..., i, j] = value
         return root
 
+    def inward(self, matrix: Array, share: float) -> Array:
+        """A matrix moved off the boundary by a share of the identity; one that is not defined is the identity."""
+        return (1.0 - share) * np.where(np.isnan(matrix), 0.0, matrix) + share * np.eye(self.k)
+
     def from_line(self, x: Array) -> Array:
         """Free numbers from unbounded ones, elementwise: Fisher's transformation."""
         return np.tanh(x)

@@ -21,6 +21,8 @@ from bayesmix.inference.parameters.correlation import (
     Parametric,
 )
 from bayesmix.inference.parameters.distance_correlation import ByDistance, Exponential, Gaussian, Matern
+from bayesmix.inference.parameters.positive_numbers import PositiveNumbers
+from bayesmix.inference.parameters.spectral_covariance import KERNELS, Spectral
 from bayesmix.inference.parameters.toeplitz_correlation import Toeplitz
 
 
@@ -61,17 +63,37 @@ class Structure(ABC):
 
     def inside(self, theta: Array) -> Array:
         """Free numbers ``(..., size)`` from which a search may start: ranges within the distances of the data."""
-        if not isinstance(self.correlation, ByDistance):
+        if not isinstance(self.correlation, PositiveNumbers):
             return theta
-        rest = self.correlation.inside(theta[..., self.n_sd :])
-        return np.concatenate([theta[..., : self.n_sd], rest], axis=-1)
+        return self._with_numbers(theta, self.correlation.inside(theta[..., self.n_sd :]))
 
     def with_other_ranges(self, theta: Array) -> Iterator[Array]:
         """Free numbers ``(size,)`` with correlations that fade over a shorter or a longer range."""
-        if isinstance(self.correlation, ByDistance):
+        if isinstance(self.correlation, PositiveNumbers):
             for length in self.correlation.lengths:
-                rest = self.correlation.with_range(theta[self.n_sd :], length)
-                yield np.concatenate([theta[: self.n_sd], rest])
+                yield self._with_numbers(theta, self.correlation.with_range(theta[self.n_sd :], length))
+
+    def _with_numbers(self, theta: Array, rest: Array) -> Array:
+        """Free numbers with others in place of those of the correlations, and as much variance in all."""
+        assert isinstance(self.correlation, PositiveNumbers)
+        old, new = (self.correlation.spread(own) for own in (theta[..., self.n_sd :], rest))
+        return np.concatenate([theta[..., : self.n_sd] * (old / new)[..., None], rest], axis=-1)
+
+    def parts(self, covariance: Array) -> tuple[Array, Array]:
+        """Standard deviations ``(..., k)`` that are parameters, and what beside them makes a covariance matrix.
+
+        Correlations, but for Gaussian processes, whose effects have variances by their frequencies; those that are not
+        defined, where a standard deviation is zero, are NaN.
+        """
+        if isinstance(self.correlation, Spectral):
+            return self.correlation.parts(covariance)
+        return sd_and_corr(covariance)
+
+    def padded(self, covariance: Array, sizes: Array) -> Array:
+        """A covariance matrix ``(k, k)`` with variances of effects of these sizes ``(k,)`` added: off the boundary."""
+        if isinstance(self.correlation, Spectral):
+            return self.correlation.padded(covariance, sizes)
+        return np.asarray(covariance + np.diag(sizes**2))
 
     @abstractmethod
     def factor(self, theta: Array) -> Array:
@@ -151,7 +173,7 @@ class Scaled(Structure):
 
     @override
     def theta(self, factor: Array) -> Array:
-        sd, corr = sd_and_corr(factor @ np.swapaxes(factor, -1, -2))
+        sd, corr = self.parts(factor @ np.swapaxes(factor, -1, -2))
         if self.is_homogeneous:
             sd = np.sqrt(np.mean(sd**2, axis=-1, keepdims=True))
         if not isinstance(self.correlation, Parametric):
@@ -188,25 +210,31 @@ class Scaled(Structure):
 def structure_of(term: Term) -> Structure:
     """The covariance structure of a term."""
     k = len(term.effects)
-    match term.structure:
-        case _ if k == 1:
-            return Scaled(Independent(1))
-        case "us":
-            return Unstructured(Free(k))
-        case "diag" | "homdiag":
-            return Scaled(Independent(k), term.structure == "homdiag")
-        case "cs" | "homcs":
-            return Scaled(Exchangeable(k), term.structure == "homcs")
-        case "ar1" | "hetar1":
-            return Scaled(Autoregressive(k), term.structure == "ar1")
-        case "toep" | "homtoep":
-            return Scaled(Toeplitz(k), term.structure == "homtoep")
-        case "ou" | "exp" | "gau" | "mat":
-            return Scaled(_DECAYS[term.structure](k, term.positions), True)
+    if k == 1:
+        return Scaled(Independent(1))
+    if term.spectrum is not None:
+        return Scaled(KERNELS[term.spectrum.kernel](k, term.spectrum), True)
+    if term.structure == "us":
+        return Unstructured(Free(k))
+    if term.structure in _DECAYS:
+        return Scaled(_DECAYS[term.structure](k, term.positions), True)
+    if term.structure in _FAMILIES:
+        family, is_homogeneous = _FAMILIES[term.structure]
+        return Scaled(family(k), is_homogeneous)
     raise ValueError(f"unknown covariance structure {term.structure!r}")
 
 
 _DECAYS: dict[str, type[ByDistance]] = {"ou": Exponential, "exp": Exponential, "gau": Gaussian, "mat": Matern}
+_FAMILIES: dict[str, tuple[type[Correlation], bool]] = {
+    "diag": (Independent, False),
+    "homdiag": (Independent, True),
+    "cs": (Exchangeable, False),
+    "homcs": (Exchangeable, True),
+    "ar1": (Autoregressive, True),
+    "hetar1": (Autoregressive, False),
+    "toep": (Toeplitz, False),
+    "homtoep": (Toeplitz, True),
+}
 
 
 def split(structures: Sequence[Structure], theta: Array) -> list[Array]:

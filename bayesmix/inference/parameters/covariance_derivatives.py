@@ -13,9 +13,9 @@ import numpy as np
 
 from bayesmix.arrays import Array, upper_triangle
 from bayesmix.inference.parameters.correlation import Exchangeable, Free, Independent, OneNumber, Parametric
-from bayesmix.inference.parameters.covariance import Structure, sd_and_corr
-from bayesmix.inference.parameters.distance_correlation import ByDistance
+from bayesmix.inference.parameters.covariance import Structure
 from bayesmix.inference.parameters.natural_scale import entries_of
+from bayesmix.inference.parameters.positive_numbers import PositiveNumbers
 from bayesmix.inference.parameters.toeplitz_correlation import Toeplitz
 from bayesmix.language.families.namespaces import NUMERIC
 from bayesmix.language.families.taylor import variables
@@ -49,7 +49,7 @@ def covariance_derivatives(structure: Structure, covariance: Array) -> Covarianc
         case Toeplitz() if structure.is_homogeneous:
             return _linear(np.array([np.eye(k), *(2.0 * np.eye(k) + band for band in _bands(k))]))
         case Parametric() as correlation:
-            return _curved(correlation, covariance, is_homogeneous=structure.is_homogeneous)
+            return _curved(correlation, structure.parts(covariance), covariance, structure.is_homogeneous)
         case other:
             raise TypeError(type(other))  # families of correlations are closed
 
@@ -71,9 +71,11 @@ def _bands(k: int) -> Array:
     return np.array([np.eye(k, k=lag) + np.eye(k, k=-lag) for lag in range(1, k)])
 
 
-def _curved(correlation: Parametric, covariance: Array, *, is_homogeneous: bool) -> CovarianceDerivatives:
+def _curved(
+    correlation: Parametric, parts: tuple[Array, Array], covariance: Array, is_homogeneous: bool
+) -> CovarianceDerivatives:
     """Of ``D(v) R(rho) D(v)``, ``D`` the roots of the variances, ``rho (m,)`` what correlations follow from."""
-    sd, corr = sd_and_corr(covariance)
+    sd, corr = parts
     k = len(sd)
     R, by_rho, by_rho_twice = _of_correlation(correlation, correlation.numbers(corr))
     members = np.ones((1, k)) if is_homogeneous else np.eye(k)
@@ -117,18 +119,18 @@ def _of_correlation(correlation: Parametric, numbers: Array) -> tuple[Array, Arr
     match correlation:
         case OneNumber():
             return _of_one_number(correlation, float(numbers[0]))
-        case ByDistance():
-            return _of_distance(correlation, numbers)
+        case PositiveNumbers():
+            return _of_positive_numbers(correlation, numbers)
         case _:
             bands = _bands(correlation.k)
             return correlation.matrix(numbers), bands, np.zeros((len(bands), *bands.shape))
 
 
-def _of_distance(correlation: ByDistance, numbers: Array) -> tuple[Array, Array, Array]:
+def _of_positive_numbers(correlation: PositiveNumbers, numbers: Array) -> tuple[Array, Array, Array]:
     """Second derivatives are differences of exact first ones."""
 
     def first(at: Array) -> Array:
-        return np.moveaxis(correlation.slopes(correlation.distances, at) / at, -1, 0)
+        return correlation.by_logarithms(at) / at[:, None, None]
 
     steps = STEP * np.diag(numbers)
     pairs = [(first(numbers + step) - first(numbers - step)) / (2.0 * step.sum()) for step in steps]

@@ -1,8 +1,7 @@
 """Correlations of effects that stand at positions: functions of the distance between two, by glmmTMB's names.
 
-Each has a range, the distance over which correlations fade, and Matern's a smoothness, too. These are positive numbers
-with priors of their own, free on a logarithm. Where the range is beyond what distances in the data can tell, matrices
-are those at the end of what they tell: effects independent, or all the same.
+Each has a range, the distance over which correlations fade, and Matern's a smoothness, too. At the ends of what
+distances in the data can tell of a range, effects are independent, or all the same.
 """
 
 from __future__ import annotations
@@ -18,22 +17,20 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.errors import SpecError
-from bayesmix.inference.parameters.correlation import Parametric
+from bayesmix.inference.parameters.positive_numbers import PositiveNumbers
 
 SHORT = 0.02  # of the smallest distance: a range below which all effects are independent
 SETTLED = 0.1  # of it: a range that is put at zero, correlations of neighbours being 5e-5 at most
 PROBES = 24  # pairs of positions that a range is read off
 STEP = 1e-5  # of the difference by the logarithm of the smoothness
-USUAL = 0.4, 1.5  # smoothness that a search starts from
 SMOOTHEST, ROUGHEST = 30.0, 0.02  # smoothness beyond which a Matern correlation is Gaussian or none, to rounding
 
 
 @dataclass(frozen=True, slots=True)
-class ByDistance(Parametric):
+class ByDistance(PositiveNumbers):
     """Families of correlations that are a function of distance over range."""
 
     positions: tuple[tuple[float, ...], ...]  # (k, coordinates)
-    has_lkj: ClassVar[bool] = False
     fades: ClassVar[bool] = True
     kinds: ClassVar[tuple[str, ...]] = ("range",)  # names of its numbers
     long: ClassVar[float] = 1e6  # of the largest distance: a range above which all effects are the same
@@ -52,11 +49,6 @@ class ByDistance(Parametric):
         """Numbers ``(..., size)`` of correlations ``(..., m)`` at distances ``(m,)``."""
 
     @property
-    @override
-    def size(self) -> int:
-        return len(self.kinds)
-
-    @property
     def distances(self) -> Array:
         """Distances ``(k, k)``."""
         return distances(self.positions)
@@ -67,43 +59,10 @@ class ByDistance(Parametric):
         return _span(self.positions)
 
     @property
+    @override
     def ends(self) -> tuple[Array, Array]:
-        """Numbers ``(size,)`` beyond which matrices no longer change."""
         nearest, farthest = self.span
         return np.array([SHORT * nearest]), np.array([self.long * farthest])
-
-    def kept(self, numbers: Array) -> Array:
-        """Numbers within `ends`."""
-        low, high = self.ends
-        return np.clip(numbers, low, high)
-
-    # ---- free numbers: these themselves
-
-    @override
-    def from_line(self, x: Array) -> Array:
-        with np.errstate(over="ignore"):
-            return np.exp(x)
-
-    @override
-    def to_line(self, free: Array) -> Array:
-        return np.log(free)
-
-    @override
-    def log_slope(self, free: Array) -> Array:
-        with np.errstate(divide="ignore"):
-            return np.asarray(np.log(free).sum(axis=-1))
-
-    @override
-    def log_volume(self, free: Array) -> Array:
-        return np.zeros(free.shape[:-1])
-
-    @override
-    def beta(self, eta: float) -> tuple[Array, Array]:
-        raise TypeError("correlations by distance have no LKJ prior")
-
-    @override
-    def partial(self, matrix: Array) -> Array:
-        return self.numbers(matrix)
 
     @override
     def root(self, partial: Array) -> Array:
@@ -149,16 +108,9 @@ class ByDistance(Parametric):
     def _with_nugget(self, matrix: Array) -> Array:
         return matrix if not self.nugget else (matrix + self.nugget * np.eye(self.k)) / (1.0 + self.nugget)
 
-    # ---- search, by logarithms of the shares of their lowest values: above zero, since signs do not count there
-
     @override
-    def turned(self, coordinates: Array) -> tuple[Array, Array]:
-        low, high = self.ends
-        numbers = low * self.from_line(coordinates)
-        root = self.root(numbers)
-        is_moving = (numbers > low) & (numbers < high)
-        by_log = self.slopes(self.distances, self.kept(numbers)[..., None, None, :])
-        change = np.moveaxis(by_log, -1, -3) * is_moving[..., None, None] / (1.0 + self.nugget)
+    def root_slopes(self, numbers: Array) -> tuple[Array, Array]:
+        root, change = self.root(numbers), self.by_logarithms(numbers) / (1.0 + self.nugget)
         inverse = np.linalg.inv(root)[..., None, :, :]
         inner = np.tril(inverse @ change @ np.swapaxes(inverse, -1, -2))
         index = np.arange(self.k)
@@ -166,33 +118,17 @@ class ByDistance(Parametric):
         return root, root[..., None, :, :] @ inner
 
     @override
-    def coordinates(self, numbers: Array) -> Array:
-        return np.log(self.kept(numbers) / self.ends[0])
-
-    @override
-    def settled(self, coordinates: Array, tolerance: float) -> tuple[Array, Array]:
-        low, high = self.ends
-        lowest = math.log(SETTLED * self.span[0] / low[0])
-        highest = math.log(high[0] / low[0])
-        y, found = coordinates[..., 0], coordinates.copy()
-        found[..., 0] = np.where(y < lowest, 0.0, np.minimum(y, highest))
-        return found, (y < lowest) | (y >= highest)
-
-    def with_range(self, coordinates: Array, length: float) -> Array:
-        """Coordinates with another range, and nothing else far from the usual."""
-        return self._clipped(coordinates, length, length)
-
-    def inside(self, coordinates: Array) -> Array:
-        """Coordinates where a search may start: with the range within the distances of the data."""
-        return self._clipped(coordinates, *self.lengths[1:3])
-
-    def _clipped(self, coordinates: Array, shortest: float, longest: float) -> Array:
-        low, high = (np.array([end, usual][: self.size]) for end, usual in zip((shortest, longest), USUAL, strict=True))
-        return np.clip(coordinates, np.log(low / self.ends[0]), np.log(high / self.ends[0]))
+    def by_logarithms(self, numbers: Array) -> Array:
+        return np.moveaxis(self.slopes(self.distances, numbers[..., None, None, :]), -1, -3)
 
     @property
+    @override
+    def settled_length(self) -> float:
+        return SETTLED * self.span[0]
+
+    @property
+    @override
     def lengths(self) -> tuple[float, ...]:
-        """Ranges that searches start from: from half the smallest distance to twice the largest."""
         nearest, farthest = self.span
         return 0.5 * nearest, nearest, max(0.4 * farthest, nearest), 2.0 * farthest
 

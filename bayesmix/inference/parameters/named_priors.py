@@ -11,7 +11,7 @@ from bayesmix.data.design.layout import Layout
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.centring import CENTRED, INTERCEPT, intercepts
 from bayesmix.inference.parameters.covariance import structure_of
-from bayesmix.inference.parameters.names import corr_kinds, corr_names, sd_names
+from bayesmix.inference.parameters.names import corr_kinds, corr_names, sd_kind, sd_names
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.prior import Prior
 
@@ -47,7 +47,7 @@ class NamedPriors:
     def of_sd(self, term: Term, name: str, intercept: str | None) -> Prior | None:
         """The prior given for a standard deviation of a term; ``intercept``: its effect's name, if it is one."""
         own = [name] if intercept is None else [name, sd_name(term, intercept, at_means=True)]
-        return self.find([*own, "sds"] if term.smooth else [*own, f"sd({term.group})", "sd"])
+        return self.find([*own, sd_kind(term)] if term.smooth else [*own, f"sd({term.group})", "sd"])
 
 
 def named_priors(spec: ModelSpec, design: Design) -> NamedPriors:
@@ -94,7 +94,7 @@ def _known(spec: ModelSpec, design: Design) -> Iterator[tuple[str, Kind]]:
             yield name, "sd"
             if e in places:
                 yield sd_name(term, term.effects[e], at_means=True), "sd"
-        yield ("sds" if term.smooth else f"sd({term.group})"), "sd"
+        yield (sd_kind(term) if term.smooth else f"sd({term.group})"), "sd"
         family = structure_of(term).correlation
         if family.size and family.has_lkj:
             yield f"corr({term.group})", "corr"

@@ -12,10 +12,17 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.term import Term
 from bayesmix.inference.parameters.correlation import Free
 from bayesmix.inference.parameters.covariance import structure_of
-from bayesmix.inference.parameters.distance_correlation import ByDistance
+from bayesmix.inference.parameters.positive_numbers import PositiveNumbers
 from bayesmix.inference.parameters.toeplitz_correlation import Toeplitz
 
-POSITIVE = ("sd(", "sds(", "range(", "smoothness(")  # how names of positive parameters of covariances begin
+POSITIVE = (
+    "sd(",
+    "sds(",
+    "sdgp(",
+    "range(",
+    "smoothness(",
+    "lscale(",
+)  # how names of positive parameters of covariances begin
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,24 +66,29 @@ def corr_effects(term: Term) -> list[tuple[str, ...]]:
 
 
 def corr_kinds(term: Term) -> list[str]:
-    """What each number that correlations follow from is called: ``corr``, or ``range``, ``smoothness``."""
+    """What each number that correlations follow from is called: ``corr``, or ``range``, ``smoothness``, ``lscale``."""
     family = structure_of(term).correlation
-    return list(family.kinds) if isinstance(family, ByDistance) else ["corr"] * family.size
+    return list(family.kinds) if isinstance(family, PositiveNumbers) else ["corr"] * family.size
+
+
+def sd_kind(term: Term) -> str:
+    """What standard deviations of a term are called: ``sd``, ``sds`` of a smooth, ``sdgp`` of a Gaussian process."""
+    return "sdgp" if term.spectrum is not None else "sds" if term.smooth else "sd"
 
 
 def sd_names(terms: Sequence[Term]) -> list[list[str]]:
     """Names of the standard deviations of each term: ``sd(group, effect)``, ``sd(group)`` of a shared one.
 
-    That of a smooth is ``sds(sx_1)``, as brms has it.
+    That of a smooth is ``sds(sx_1)``, of a Gaussian process ``sdgp(gpx)``, as brms has them.
     """
     found = _names([["sd"] * structure_of(term).n_sd for term in terms], terms, [sd_effects(term) for term in terms])
-    return [[f"sds({term.smooth})"] if term.smooth else own for term, own in zip(terms, found, strict=True)]
+    return [[f"{sd_kind(term)}({term.smooth})"] if term.smooth else own for term, own in zip(terms, found, strict=True)]
 
 
 def corr_names(terms: Sequence[Term]) -> list[list[str]]:
     """Names of the correlations of each term: ``corr(group, effect, effect)``, ``corr(group)`` of a single one.
 
-    Of those that follow from distances ``range(group)`` and ``smoothness(group)``.
+    Of those that follow from distances ``range(group)`` and ``smoothness(group)``, ``lscale(gpx)`` of a process.
     """
     return _names([corr_kinds(term) for term in terms], terms, [corr_effects(term) for term in terms])
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.parameters.correlation import Correlation, Free, OneNumber
+from bayesmix.inference.parameters.spectral_covariance import Spectral
 from bayesmix.inference.parameters.toeplitz_correlation import Toeplitz
 from bayesmix.language.families.link import Link
 from bayesmix.language.priors.prior import Prior
@@ -164,6 +165,15 @@ def says_decov(prior: Prior, together: int, dispersion: Prior | None, name: str 
     if dispersion.is_flat or not unit.link.is_identity:
         return size
     return f"{size}, that is {decov_upper(prior, together, dispersion):.3g}{unit.per}"
+
+
+def says_of_family(prior: Prior, family: Correlation) -> str:
+    """What the prior of correlations says, or of a number that they follow from."""
+    if prior.kind == "LKJ":
+        return says_lkj(prior.arguments[0], family)
+    if isinstance(family, Spectral) and family.spectrum.unit > 0.0:
+        return f"{says(prior)} times {family.spectrum.unit:.4g}, the largest distance"
+    return says(prior)
 
 
 def says_lkj(eta: float, family: Correlation) -> str:

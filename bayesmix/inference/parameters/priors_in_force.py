@@ -23,11 +23,11 @@ from bayesmix.inference.parameters.centring import (
 from bayesmix.inference.parameters.correlation import Correlation, Free, Independent
 from bayesmix.inference.parameters.covariance import Structure, structure_of
 from bayesmix.inference.parameters.default_priors import column_scale
-from bayesmix.inference.parameters.distance_correlation import ByDistance
 from bayesmix.inference.parameters.named_priors import RESCOR, NamedPriors, named_priors, sd_name
-from bayesmix.inference.parameters.names import Parameters, corr_names, sd_names
+from bayesmix.inference.parameters.names import Parameters, corr_names, sd_kind, sd_names
 from bayesmix.inference.parameters.natural_scale import residual_columns
 from bayesmix.inference.parameters.one_predictor import one_term
+from bayesmix.inference.parameters.positive_numbers import PositiveNumbers
 from bayesmix.inference.parameters.predictor_priors import (
     PredictorPriors,
     contrast_of,
@@ -41,14 +41,15 @@ from bayesmix.inference.parameters.prior_wording import (
     decov_upper,
     in_units,
     quantiles,
-    says,
     says_decov,
     says_lkj,
+    says_of_family,
     says_of_number,
     short,
 )
 from bayesmix.inference.parameters.range_priors import default_priors
 from bayesmix.inference.parameters.residual_families import residual_family
+from bayesmix.inference.parameters.spectral_covariance import Spectral
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.language.priors.distributions import JOINT
@@ -58,11 +59,9 @@ from bayesmix.language.priors.prior import Prior
 
 AT_ZERO = ("brms", "rstanarm", "bambi")  # presets that state the priors of groups where predictors are zero
 
+NO_CORRELATION = Independent(1)
 PAGE = 80  # columns of a printed line
 BELOW = " " * 6  # before what a prior says on a line of its own
-
-
-NO_CORRELATION = Independent(1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,9 +76,7 @@ class Priors:
 
     names: tuple[str, ...]  # (p,) names of gamma
     contrast: Array  # (p, p), determinant 1
-    fixed: tuple[
-        CoefficientPrior, ...
-    ]  # (p,); of a parameter that is one number for all rows, on the scale of its link
+    fixed: tuple[CoefficientPrior, ...]  # (p,); of a number for all rows, on the scale of its link
     sd: tuple[tuple[Prior, ...], ...]  # per term, per standard deviation
     corr: tuple[tuple[Prior, ...], ...]  # per term: LKJ, or that of each number by distance; empty without correlations
     dispersion: Prior | None
@@ -118,7 +115,7 @@ class Priors:
                 yield name, prior, meaning + (f" at {unit.place}" if unit.place else "")
             place = where([unit.place for unit in units])
             for name, prior in zip(self.corr_names[t], self.corr[t], strict=True):
-                meaning = says_lkj(prior.arguments[0], self.families[t]) if prior.kind == "LKJ" else says(prior)
+                meaning = says_of_family(prior, self.families[t])
                 yield name, prior, meaning + (f" at {place}" if place else "")
         if self.dispersion is not None:
             yield str(self.dispersion_name), self.dispersion, says_of_number(self.dispersion, self.dispersion_unit)
@@ -254,10 +251,10 @@ def log_prior(priors: Priors, design: Design, values: Parameters) -> dict[str, A
     for term, sd_priors, corr_priors, sd, corr in zip(
         design.terms, priors.sd, priors.corr, values.sd, values.corr, strict=True
     ):
-        name = f"sds_{term.smooth}" if term.smooth else f"sd_{term.group}"
+        name = f"{sd_kind(term)}_{term.smooth or term.group}"
         found[name] = found.get(name, 0.0) + log_sd(sd_priors, sd, unit)
         if corr_priors:
-            name = f"corr_{term.group}"
+            name = f"lscale_{term.group}" if term.spectrum is not None else f"corr_{term.group}"
             found[name] = found.get(name, 0.0) + log_correlation(structure_of(term), corr, corr_priors)
     if priors.dispersion is not None and values.dispersion is not None:
         found[str(priors.dispersion_name)] = priors.dispersion.log_density(values.dispersion)
@@ -367,6 +364,9 @@ def _columns(term: Term) -> Term:
     """
     if term.smooth:
         own = term.z[np.any(term.z != 0.0, axis=1)]
+        if isinstance(family := structure_of(term).correlation, Spectral):
+            unit = np.sqrt(np.mean(np.sum((own * family.roots(np.array([family.usual]))) ** 2, axis=1)))
+            return replace(term, effects=("all",), z=np.full((len(own), 1), float(f"{unit:.3g}")))  # one but for `by`
         return replace(term, effects=("all",), z=(own * np.sqrt(own.shape[1])).reshape(-1, 1))
     if not structure_of(term).is_homogeneous:
         return term
@@ -383,7 +383,7 @@ def _prior_names(term: Term, own: Sequence[str]) -> tuple[str, ...]:
 
 def _of_correlations(named: NamedPriors, default: float, term: Term, own: Sequence[str]) -> tuple[Prior, ...]:
     family = structure_of(term).correlation
-    if isinstance(family, ByDistance):
+    if isinstance(family, PositiveNumbers):
         usual = zip(own, family.kinds, default_priors(family), strict=True)
         return tuple(named.find([name, kind]) or prior for name, kind, prior in usual)
     if not family.size:

@@ -1,4 +1,4 @@
-"""Default priors of the numbers that correlations by distance follow from: of the range, by distances in the data."""
+"""Default priors of ranges and length scales, by distances in the data, and of the smoothness."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.parameters.distance_correlation import ByDistance
+from bayesmix.inference.parameters.positive_numbers import PositiveNumbers
+from bayesmix.inference.parameters.spectral_covariance import Spectral
 from bayesmix.language.priors.prior import Prior
 
 TAIL = 0.01  # probability below the lower, and above the upper length
@@ -15,11 +17,19 @@ NEAR, FAR = 0.5, 2.0  # of the smallest and the largest distance: beyond them th
 SMOOTHNESS = Prior("LogNormal", (0.0, 0.7))  # 95 % within 0.25 .. 4: rough to smooth
 
 
-def default_priors(family: ByDistance) -> tuple[Prior, ...]:
-    """The prior of each number: inverse gamma of the range, as brms has it for length scales."""
-    nearest, farthest = family.span
-    known = {"range": _inverse_gamma(NEAR * nearest, FAR * farthest), "smoothness": SMOOTHNESS}
-    return tuple(known[kind] for kind in family.kinds)
+def default_priors(family: PositiveNumbers) -> tuple[Prior, ...]:
+    """The prior of each number: inverse gamma of a range, as brms has it for length scales.
+
+    That of a length scale is between the shortest that the basis follows and the largest distance.
+    """
+    match family:
+        case ByDistance(span=(nearest, farthest), kinds=kinds):
+            known = {"range": _inverse_gamma(NEAR * nearest, FAR * farthest), "smoothness": SMOOTHNESS}
+            return tuple(known[kind] for kind in kinds)
+        case Spectral(spectrum=spectrum):
+            return (_inverse_gamma(*spectrum.lengths),)
+        case other:
+            raise TypeError(type(other))  # families are closed
 
 
 @lru_cache(maxsize=64)

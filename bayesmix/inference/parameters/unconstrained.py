@@ -11,7 +11,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Term
 from bayesmix.errors import FitError
-from bayesmix.inference.parameters.covariance import Structure, sd_and_corr, structure_of
+from bayesmix.inference.parameters.covariance import Structure, structure_of
 
 MAX_NEWTON = 100
 ROUNDING = 1e-12
@@ -46,12 +46,11 @@ class TermCoordinates:
 
     def pack(self, covariance: Array) -> Array:
         """Coordinates ``(size,)`` of a covariance matrix; one on the boundary is moved off it."""
-        sd, corr = sd_and_corr(covariance)
+        sd, corr = self.structure.parts(covariance)
         sd = self.common(sd)
         logs = self.coordinates(np.log(np.maximum(sd, TINY * max(float(sd.max()), 1e-8))))
-        corr = 0.999 * np.where(np.isnan(corr), 0.0, corr) + 0.001 * np.eye(self.k)
         family = self.structure.correlation
-        return np.concatenate([logs, family.to_line(family.partial(corr))])
+        return np.concatenate([logs, family.to_line(family.partial(family.inward(corr, 0.001)))])
 
     def unpack(self, x: Array) -> tuple[Array, Array]:
         """Standard deviations ``(..., k)`` and Cholesky factor of the correlations ``(..., k, k)``."""

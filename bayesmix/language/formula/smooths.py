@@ -1,40 +1,69 @@
-"""Smooth terms of a formula: ``s(x, by = f, k = 6)``, ``t2(x, z)``, read by mgcv's names into records.
+"""Smooth terms of a formula: ``s(x, by = f, k = 6)``, ``t2(x, z)``, ``gp(x)``, read by mgcv's names into records.
 
 A smooth stands for columns that only data can make: an unpenalised part among the fixed effects, and basis functions
-with one standard deviation for each penalty.
+with one standard deviation for each penalty. A Gaussian process, by brms's names, has no unpenalised part, and a length
+scale beside the standard deviation.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bayesmix.errors import nearest
-from bayesmix.language.formula.expression import Argument, Call, Expr, Name, Number, Text, column_names, spell
+from bayesmix.language.formula.expression import (
+    Argument,
+    Bracket,
+    Call,
+    Chain,
+    Expr,
+    Flag,
+    Name,
+    Number,
+    Text,
+    column_names,
+    spell,
+)
 from bayesmix.language.formula.location import PlaceError
 from bayesmix.language.formula.vocabulary import SMOOTHS
 
-BASES = {"s": ("tp", "cr", "cc", "fs"), "t2": ("cr", "tp", "cc")}  # the first is the default
-BASIS_WORDS = {"tp": "thin plate", "cr": "cubic regression", "cc": "cyclic cubic", "fs": "one curve a level"}
+BASES = {  # the first is the default
+    "s": ("tp", "cr", "cc", "fs"),
+    "t2": ("cr", "tp", "cc"),
+    "gp": ("exp_quad", "matern32", "matern52"),
+}
+BASIS_WORDS = {
+    "tp": "thin plate",
+    "cr": "cubic regression",
+    "cc": "cyclic cubic",
+    "fs": "one curve a level",
+    "exp_quad": "squared exponential",
+    "matern32": "Matern, smoothness 3/2",
+    "matern52": "Matern, smoothness 5/2",
+}
 
 _OTHER_BASES = {
     "re": "Random effects are written as bars: `(1 | g)`.",
     "sz": 'Curves of the levels of a factor are `s(x) + s(x, g, bs = "fs")`, or `s(x, by = g)`.',
 }
-_OPTIONS = ("k", "bs", "by", "m")
+_SPLINE = ("k", "bs", "by", "m")
+_OPTIONS = {"s": _SPLINE, "t2": _SPLINE, "gp": ("k", "cov", "by", "c", "scale", "iso", "gr", "cmc")}
+_BASIS = {"s": "bs", "t2": "bs", "gp": "cov"}  # the option that names the basis, or the covariance function
 
 
 @dataclass(frozen=True, slots=True)
 class Smooth:
     """One smooth term as written."""
 
-    function: str  # "s", "t2"
+    function: str  # "s", "t2", "gp"
     variables: tuple[str, ...]  # expressions that it is a function of; of `bs = "fs"` the factor among them
     by: str = ""  # expression: a factor, a curve for each of whose levels; or a number that the curve is multiplied by
-    bases: tuple[str, ...] = ()  # basis of the smooth; of `t2` of each variable
+    bases: tuple[str, ...] = ()  # basis of the smooth; of `t2` of each variable; of `gp` its covariance function
     k: tuple[int, ...] = ()  # dimension of each basis, empty where nothing is said
     m: int | None = None  # order of the derivative that is penalised
+    c: float | None = None  # of `gp`: half the width of the box that its basis lives on, over the range of the data
+    is_scaled: bool = True  # of `gp`: the length scale is counted in largest distances between the data
     text: str = ""  # in R's spelling
     place: int = field(default=0, compare=False, repr=False)  # in the formula's text
 
@@ -69,7 +98,8 @@ def smooth_of(call: Expr) -> Smooth:
     variables = tuple(spell(argument.value) for argument in call.arguments if not argument.name)
     _check_variables(call, variables)
     options = dict(_options(call))
-    bases = tuple(_bases(call, options.get("bs"), len(variables)))
+    bases = tuple(_bases(call, options.get(_BASIS[call.function]), len(variables)))
+    _check_process(options, len(variables))
     return Smooth(
         call.function,
         variables,
@@ -77,6 +107,8 @@ def smooth_of(call: Expr) -> Smooth:
         bases,
         tuple(_whole(call, "k", value) for value in _several(options["k"].value)) if "k" in options else (),
         _whole(call, "m", options["m"].value) if "m" in options else None,
+        _positive("c", options["c"].value) if "c" in options else None,
+        _flag("scale", options["scale"].value) if "scale" in options else True,
         spell(call),
         call.position,
     )
@@ -91,9 +123,10 @@ def named(text: str) -> str:
 
 def _options(call: Call) -> Iterator[tuple[str, Argument]]:
     for argument in call.arguments:
-        if argument.name and argument.name not in _OPTIONS:
-            known = ", ".join(f"`{name}`" for name in _OPTIONS)
-            advice = f"Its arguments are {known}.{nearest(argument.name, _OPTIONS)}"
+        own = _OPTIONS[call.function]
+        if argument.name and argument.name not in own:
+            known = ", ".join(f"`{name}`" for name in own)
+            advice = f"Its arguments are {known}.{nearest(argument.name, own)}"
             what = f"`{call.function}()` takes no argument `{argument.name}`."
             raise PlaceError(what, argument.value.position, advice)
         if argument.name and spell(argument.value) != "-1":  # mgcv's default, which says nothing
@@ -117,19 +150,22 @@ def _check_variables(call: Call, variables: tuple[str, ...]) -> None:
 def _bases(call: Call, given: Argument | None, variables: int) -> Iterator[str]:
     """The basis of a smooth, or of each variable of a tensor product."""
     count = variables if call.function == "t2" else 1
-    known = BASES[call.function]
+    known, option = BASES[call.function], _BASIS[call.function]
     if given is None:
         yield from [known[0]] * count
         return
     found = _several(given.value)
     if len(found) not in (1, count):
-        raise PlaceError(f"`bs` has {len(found)} bases for {count}.", given.value.position, 'Write one: `bs = "cr"`.')
+        advice = f'Write one: `{option} = "{known[0]}"`.'
+        raise PlaceError(f"`{option}` has {len(found)} bases for {count}.", given.value.position, advice)
     for one in found * (count if len(found) == 1 else 1):
         if not isinstance(one, Text) or one.value not in known:
             name = one.value if isinstance(one, Text) else spell(one)
             choices = ", ".join(f'"{basis}" ({BASIS_WORDS[basis]})' for basis in known)
             advice = _OTHER_BASES.get(str(name), f"Bases of `{call.function}()` are {choices}.")
-            raise PlaceError(f"There is no basis `{name}` for `{call.function}()`.", one.position, advice)
+            what = "covariance function" if call.function == "gp" else "basis"
+            advice = advice.replace("Bases", "Covariance functions") if call.function == "gp" else advice
+            raise PlaceError(f"There is no {what} `{name}` for `{call.function}()`.", one.position, advice)
         if one.value in ("cr", "cc") and call.function == "s" and variables > 1:
             what = f'`bs = "{one.value}"` is a basis of one variable, and `{spell(call)}` has {variables}.'
             raise PlaceError(what, one.position, "Write `t2(x, z)`, or leave `bs` out.")
@@ -150,3 +186,35 @@ def _whole(call: Call, name: str, value: Expr) -> int:
             return int(number)
     what = f"`{name}` of `{call.function}()` is a whole number above zero, not `{spell(value)}`."
     raise PlaceError(what, value.position, f"Write `{call.function}(x, {name} = 6)`, or leave it out.")
+
+
+def _check_process(options: Mapping[str, Argument], variables: int) -> None:
+    """Refuse what brms's `gp()` can be told and ours cannot; ``gr`` changes how it is computed, not what it is."""
+    for name, is_known, advice in (
+        ("iso", variables == 1, "All variables have one length scale: bring them to one unit, `gp(x, z)`."),
+        ("cmc", "by" not in options, "Each level of `by` has a process of its own: leave `cmc` out."),
+        ("gr", True, ""),
+    ):
+        if name in options and not _flag(name, options[name].value) and not is_known:
+            what = f"`{name} = FALSE` of `gp()` is not supported."
+            raise PlaceError(what, options[name].value.position, advice)
+
+
+def _flag(name: str, value: Expr) -> bool:
+    """The value of an option that is true or false."""
+    if isinstance(value, Flag):
+        return value.value
+    raise PlaceError(f"`{name}` of `gp()` is TRUE or FALSE, not `{spell(value)}`.", value.position)
+
+
+def _positive(name: str, value: Expr) -> float:
+    """The value of an option that is a positive number, or a ratio of two."""
+    match value:
+        case Number(value=number) if number > 0.0:
+            return float(number)
+        case Chain(operands=(Number(value=above), Number(value=below)), operators=("/",)) if above * below > 0.0:
+            return float(above / below)
+        case Bracket(inner=inner):
+            return _positive(name, inner)
+    what = f"`{name}` of `gp()` is a number above zero, not `{spell(value)}`."
+    raise PlaceError(what, value.position, f"Write `gp(x, k = 20, {name} = 5/4)`, or leave it out.")

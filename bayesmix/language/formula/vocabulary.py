@@ -26,7 +26,7 @@ _ARITHMETIC = {"I", "abs", "cos", "exp", "expm1", "log", "log10", "log1p", "log2
 _BASES = {"bs", "center", "cr", "ns", "poly", "scale"}  # these remember what they learnt from the data
 _FACTORS = {"C", "as.factor", "dummy", "factor", "ordered", "relevel"}
 _CONTRASTS = {"contr.helmert", "contr.poly", "contr.sum", "contr.treatment"}
-SMOOTHS = frozenset({"s", "t2"})  # terms of their own, by mgcv's names
+SMOOTHS = frozenset({"s", "t2", "gp"})  # terms of their own, by mgcv's names and brms's
 FUNCTIONS = frozenset(_ARITHMETIC | _BASES | _FACTORS | _CONTRASTS | SMOOTHS | {"c", "cbind", "numFactor", "offset"})
 
 # What may stand beside a response, `y | cens(c) ~ ...`: brms's functions and their arguments
@@ -74,7 +74,6 @@ REFUSED = {
     "mi": "Imputation is not supported; rows with missing values are left out.",
     "te": _TENSOR,
     "ti": _TENSOR,
-    "gp": "Gaussian processes are not supported. " + _SMOOTH,
     "mvbind": "Responses of one formula stand left of its `~`: `mvbind(a, b) ~ ...`.",
     **dict.fromkeys(("lm", "glm", "lmer", "glmer", "brm"), _FITTING),
     "bf": f"`bf(y ~ x, sigma ~ z)` goes around the formulas of one response. {_RESPONSES}",

@@ -138,7 +138,7 @@ def _scale(axis: Axes, name: str) -> None:
     if name.startswith("corr("):
         axis.set_xlim(-1.02, 1.02)
     low, high = axis.get_xlim()
-    if name.startswith(("sd(", "sds(")) and low < 0.35 * high:
+    if name.startswith(("sd(", "sds(", "sdgp(")) and low < 0.35 * high:
         low = 0.0
         axis.set_xlim(low, high)
     if low <= 0.0 <= high:

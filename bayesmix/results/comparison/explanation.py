@@ -59,7 +59,7 @@ BETWEEN = {
 
 def say_between(start: str, end: str, cause: str, first: pd.Series, second: pd.Series) -> str:
     """Why two estimates differ, with the parameter that differs most."""
-    sizes = [name for name in first.index if str(name).startswith(("sd(", "sds(")) and first[name] > 0.0]
+    sizes = [name for name in first.index if str(name).startswith(("sd(", "sds(", "sdgp(")) and first[name] > 0.0]
     if not sizes:
         return f"{BETWEEN[cause]}."
     change = second[sizes] / first[sizes] - 1.0

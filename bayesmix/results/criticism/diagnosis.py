@@ -110,7 +110,7 @@ def _divergences(fit: PosteriorRecord) -> Iterator[Finding]:
     group = fit.names[at].partition("(")[2].partition(",")[0]
     prior = (
         f'priors={{"sd({group})": "HalfNormal(...)"}}'
-        if group and not fit.names[at].startswith("sds(")
+        if group and not fit.names[at].startswith(("sds(", "sdgp(", "lscale("))
         else 'priors={"sd": "HalfNormal(...)"}'
     )
     yield Finding("Divergences", False, text, f"bmx.Model(..., {prior})")

@@ -88,8 +88,10 @@ def of_group(parts: Sequence[Array], members: Sequence[int]) -> Array:
 
 def correlated(term: Term) -> list[tuple[int, int]]:
     """Row and column of every correlation of a term that can differ from zero, below the diagonal, by columns."""
+    if term.spectrum is not None or not structure_of(term).correlation.size:
+        return []
     k = len(term.effects)
-    return [(i, j) for j in range(k) for i in range(j + 1, k)] if structure_of(term).correlation.size else []
+    return [(i, j) for j in range(k) for i in range(j + 1, k)]
 
 
 def parameter_names(design: Design, dispersion: str | None) -> list[str]:

@@ -20,7 +20,7 @@ from bayesmix.inference.estimation.identifiability import untold
 from bayesmix.inference.estimation.methods import Agq, Laplace, Ml, Reml
 from bayesmix.inference.estimation.optimise import Status
 from bayesmix.inference.estimation.point_estimate import PointEstimate
-from bayesmix.inference.parameters.names import Parameters, covariance
+from bayesmix.inference.parameters.names import Parameters, covariance, sd_names
 from bayesmix.inference.parameters.natural_scale import reported_jacobian, standard_errors
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.diagnostics import Convergence, convergence
@@ -142,9 +142,9 @@ class FitRecord(ABC):
 
         rows: list[tuple[str, str, str | None, float, float]] = []
         for term, sd, corr in zip(self.design.terms, self.values.sd, self.values.corr, strict=True):
-            matrix = self._centre(covariance(sd, corr))
+            matrix = self._centre(covariance(sd, corr if term.spectrum is None else np.eye(sd.shape[-1])))
             sizes, shape = self._centre(sd), self._centre(corr)
-            for j, effect in enumerate([f"sds({term.smooth})"] if term.smooth else term.effects):
+            for j, effect in enumerate(sd_names([term])[0] if term.smooth else term.effects):
                 rows.append((term.group, effect, None, matrix[j, j], sizes[j]))
             rows += [
                 (term.group, term.effects[j], term.effects[i], matrix[i, j], shape[i, j]) for i, j in correlated(term)

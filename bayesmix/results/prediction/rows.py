@@ -122,7 +122,7 @@ class PredictionRows:
     def warn_of_undetermined(self, dropped: Sequence[str]) -> None:
         """Warn once of rows that `whole` leaves NaN; ``dropped`` are the columns that the fit could not tell apart."""
         unknown = self.index[np.any(self.outside != 0.0, axis=1)]
-        if len(unknown):
+        if len(unknown) and len(dropped):  # of processes beyond their box the basis has warned
             warn_user(
                 f"The data of the fit do not determine {name_rows(unknown)}: NaN. They need what was left out for"
                 f" depending linearly on other columns: {', '.join(dropped)}.",

@@ -16,6 +16,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.columns import Column, Factor, Numeric, name_all
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.evaluate import evaluate
+from bayesmix.data.design.hilbert_basis import HilbertBasis
 from bayesmix.data.design.inputs import as_fitted
 from bayesmix.data.design.natural_parametrisation import Tensor
 from bayesmix.data.frame import open_table
@@ -132,7 +133,7 @@ def _table(rows: _Rows, centre: dict[str, Array], reach: float, widest: float) -
 
 def _widest(deviations: Array, error: Array, interval: float) -> float:
     """Quantile of the largest deviation of a curve, in standard errors."""
-    known = error > 1e-12 * max(float(error.max(initial=0.0)), 1e-300)
+    known = error > 1e-12 * max(float(np.nanmax(error, initial=0.0)), 1e-300)
     if not known.any():
         return 0.0
     return float(np.quantile(np.max(np.abs(deviations[known]) / error[known, None], axis=0), interval))
@@ -153,7 +154,10 @@ def _rows(design: Design, part: SmoothPart, newdata: Any, points: int) -> _Rows:
 
 
 def _curve(design: Design, part: SmoothPart, columns: dict[str, Column]) -> Array:
-    """Columns of a curve; of a tensor product less their means over the data, as only its null space is centred."""
+    """Columns of a curve that sums to zero over the data.
+
+    Those of tensor products and Gaussian processes do not by themselves: their means are taken from them.
+    """
     fixed, *penalised = part.learnt.curve(_values(design, part, columns))
     names = design.layout.prefixes[part.predictor]
     own = [names + name for _, owned, _ in part.learnt.owners for name in owned]
@@ -161,7 +165,7 @@ def _curve(design: Design, part: SmoothPart, columns: dict[str, Column]) -> Arra
     place = 0 if part.level is None else part.learnt.levels.index(part.level)
     kept = [j for j, name in enumerate(own[place * width : (place + 1) * width]) if name in design.fixed]
     made = np.column_stack([fixed[:, kept], *penalised])
-    if isinstance(part.learnt.basis, Tensor) and not part.is_by_number:
+    if isinstance(part.learnt.basis, Tensor | HilbertBasis) and not part.is_by_number:
         assert design.source is not None
         data = {name: column.take(design.rows) for name, column in design.source.columns.items()}
         at_data, *others = part.learnt.curve(_values(design, part, data))

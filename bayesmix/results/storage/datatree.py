@@ -9,7 +9,7 @@ import numpy as np
 from bayesmix import __version__
 from bayesmix.arrays import Array
 from bayesmix.inference.parameters.covariance import structure_of
-from bayesmix.inference.parameters.names import Parameters, corr_effects, corr_kinds
+from bayesmix.inference.parameters.names import Parameters, corr_effects, corr_kinds, sd_kind
 from bayesmix.inference.parameters.natural_scale import reported
 from bayesmix.inference.parameters.priors_in_force import log_prior
 from bayesmix.inference.sampling.nuts.pymc_model import level_dim
@@ -89,8 +89,10 @@ def posterior_dataset(design: Design, values: Parameters, dispersion: str | None
 
 
 def _of_smooth(term: Term, values: Parameters, t: int, lead: tuple[str, ...]) -> dict[str, Any]:
-    """The standard deviation of a smooth, and the coefficients of its basis functions."""
-    found: dict[str, Any] = {f"sds_{term.smooth}": (lead, values.sd[t][..., 0])}
+    """The standard deviation of a smooth, what else it has, and the coefficients of its basis functions."""
+    found: dict[str, Any] = {f"{sd_kind(term)}_{term.smooth}": (lead, values.sd[t][..., 0])}
+    numbers = structure_of(term).correlation.numbers(values.corr[t])
+    found |= {f"{kind}_{term.smooth}": (lead, numbers[..., m]) for m, kind in enumerate(corr_kinds(term))}
     if values.b:
         found[f"s_{term.smooth}"] = ((*lead, f"{term.smooth}_basis"), values.b[t][..., 0, :])
     return found
@@ -142,7 +144,7 @@ def _by_term(posterior: xr.Dataset, design: Design, prefix: str) -> dict[int, Ar
         if name in posterior:
             found |= zip(group.terms, np.split(posterior[name].values, widths, axis=-1), strict=True)
     for t, term in enumerate(design.terms):
-        name = f"{'sds' if prefix == 'sd' else 's'}_{term.smooth}"
+        name = f"{sd_kind(term) if prefix == 'sd' else 's'}_{term.smooth}"
         if term.is_population and name in posterior:
             values = posterior[name].values
             k = len(term.effects)

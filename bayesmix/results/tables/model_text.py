@@ -121,7 +121,10 @@ def _effects(spec: ModelSpec, term: Term, r: int, prefix: str) -> str:
 def _distribution(term: Term) -> str:
     if term.is_population:
         functions = "basis functions" if len(term.effects) > 1 else "basis function"
-        return f"{term.smooth}[i]: {len(term.effects)} {functions}, coefficients ~ Normal(0, sds({term.smooth}))"
+        count = f"{term.smooth}[i]: {len(term.effects)} {functions}, coefficients"
+        if term.spectrum is not None:
+            return f"{count} ~ Normal(0, sdgp({term.smooth}) * {term.structure}'s density at lscale({term.smooth}))"
+        return f"{count} ~ Normal(0, sds({term.smooth}))"
     are_related = ", related levels" if term.relation is not None else ""
     levels = f"b[{term.group}], each of {len(term.levels)} levels"
     if term.smooth:

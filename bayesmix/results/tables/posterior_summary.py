@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -158,9 +159,10 @@ def _smooths(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Iterato
 
 
 def _sds(fit: PosteriorRecord) -> list[str]:
-    """Names of the standard deviations of smooths that are part of the population."""
+    """Names of the standard deviations of smooths that are part of the population, and of length scales."""
     terms = fit.design.terms
-    return [name for term, names in zip(terms, sd_names(terms), strict=True) if term.is_population for name in names]
+    together = zip(terms, sd_names(terms), corr_names(terms), strict=True)
+    return [name for term, *names in together if term.is_population for name in chain(*names)]
 
 
 def _fixed(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Section:

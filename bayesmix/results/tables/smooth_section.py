@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from bayesmix.inference.parameters.covariance import structure_of
+from bayesmix.inference.parameters.names import sd_names
 from bayesmix.results.fits.degrees_of_freedom import has_freedom
 from bayesmix.results.fits.records import EstimateRecord
 from bayesmix.results.fits.smooth_parts import smooth_parts
@@ -24,13 +26,15 @@ def smooth_section(fit: EstimateRecord) -> Section | None:
     sd = r_printing.format_numbers([fit.values.sd[t][0] for _, t in rows], DIGITS)
     is_first = [j == 0 or rows[j - 1][0] != i for j, (i, _) in enumerate(rows)]
     labels = [parts[i].label if first else "" for (i, _), first in zip(rows, is_first, strict=True)]
-    names = r_printing.justify([f"sds({fit.design.terms[t].smooth})" for _, t in rows], left=True)
+    names = r_printing.justify([sd_names(fit.design.terms)[t][0] for _, t in rows], left=True)
+    lengths = [_length(fit, t) for _, t in rows]
     places = [i if first else None for (i, _), first in zip(rows, is_first, strict=True)]
     p_values = table["p_value"].to_numpy()
     letter = "F" if has_freedom(fit) else "Chi.sq"
     columns = [
         ("Parameter", names),
         ("Std.Dev.", sd),
+        *([("lscale", r_printing.justify(lengths))] if any(lengths) else []),
         ("edf", _spread(r_printing.format_numbers(table["edf"], DIGITS), places)),
         ("Ref.df", _spread(r_printing.format_numbers(table["ref_df"], DIGITS), places)),
         (letter, _spread(r_printing.format_statistics(table["statistic"].to_numpy(), DIGITS), places)),
@@ -43,6 +47,14 @@ def smooth_section(fit: EstimateRecord) -> Section | None:
         legend = ("---", r_printing.LEGEND)
     lines = r_printing.table_lines(r_printing.justify(labels, left=True), columns)
     return Section(NAME, (f"{TITLE}:", *lines, *legend), table, TITLE)
+
+
+def _length(fit: EstimateRecord, t: int) -> str:
+    """The length scale of a Gaussian process; empty of other smooths."""
+    if fit.design.terms[t].spectrum is None:
+        return ""
+    numbers = structure_of(fit.design.terms[t]).correlation.numbers(fit.values.corr[t])
+    return r_printing.format_numbers(numbers, DIGITS)[0]
 
 
 def _spread(cells: list[str], places: list[int | None]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmix.errors import SpecError, nearest
-from bayesmix.inference.parameters.names import corr_effects, corr_kinds, corr_names, sd_effects, sd_names
+from bayesmix.inference.parameters.names import corr_effects, corr_kinds, corr_names, sd_effects, sd_kind, sd_names
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits.degrees_of_freedom import quantile
 from bayesmix.results.fits.fixed_inference import FixedInference, fixed_table
@@ -93,9 +93,8 @@ def _parameters(fit: FitRecord) -> Iterator[tuple[str, dict[str, Any]]]:
         yield name, {"effect": "fixed", **_of(fit.spec, {owners[name]}), "group": None, "term": label}
     for term, name, kind, effects in _of_terms(design.terms):
         where, label = _of_effects(fit, term, effects)
-        label = f"sds__{term.smooth}" if term.smooth else f"{kind}__{label}"
         group = None if term.is_population else term.group
-        yield name, {"effect": "ran_pars", **where, "group": group, "term": label}
+        yield name, {"effect": "ran_pars", **where, "group": group, "term": f"{kind}__{term.smooth or label}"}
     for name in number_names(design):
         yield name, {"effect": "ran_pars", **_of(fit.spec, {owners[name]}), "group": None, "term": name}
     if fit.values.dispersion is not None:
@@ -107,7 +106,7 @@ def _parameters(fit: FitRecord) -> Iterator[tuple[str, dict[str, Any]]]:
 def _of_terms(terms: Sequence[Term]) -> Iterator[tuple[Term, str, str, tuple[str, ...]]]:
     """Term, name, kind and effects of every standard deviation and every number that correlations follow from."""
     for term, names in zip(terms, sd_names(terms), strict=True):
-        yield from ((term, name, "sd", own) for name, own in zip(names, sd_effects(term), strict=True))
+        yield from ((term, name, sd_kind(term), own) for name, own in zip(names, sd_effects(term), strict=True))
     for term, names in zip(terms, corr_names(terms), strict=True):
         for name, kind, own in zip(names, corr_kinds(term), corr_effects(term), strict=True):
             yield term, name, "cor" if kind == "corr" else kind, own
@@ -131,7 +130,7 @@ def _of_effects(fit: FitRecord, term: Term, effects: Sequence[str]) -> tuple[dic
     if effects and not own:
         return _of(fit.spec, predictors), ".".join(effects)
     words = [spelled(fit.design, owner[effect], effect, whole=len(predictors) > 1) for effect in effects]
-    label = ".".join(words) or STRUCTURES[term.structure][0]  # one number rules all effects
+    label = ".".join(words) or term.smooth or STRUCTURES[term.structure][0]  # one number rules all effects
     return _of(fit.spec, predictors), label
 
 

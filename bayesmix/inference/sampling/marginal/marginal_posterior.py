@@ -237,8 +237,8 @@ class MarginalPosterior:
         parts = []
         for coordinates, covariance, C in zip(self.terms, point.covariances, self.problem.coordinates.C, strict=True):
             unit = np.sqrt(np.sum(C**2, axis=1))  # size of an effect that moves the predictor by one
-            floor = np.diag((smallest * unit) ** 2)
-            parts.append(coordinates.pack(covariance / sigma**2 + floor))
+            padded = coordinates.structure.padded(covariance / sigma**2, smallest * unit)
+            parts.append(coordinates.pack(padded))
         beta = point.beta if self.rows is None else point.beta[list(self.rows.problem.mean)]
         gamma = np.linalg.solve(self.to_gamma, np.linalg.solve(self.problem.coordinates.T, beta))
         log_sigma = [] if self.unit_sigma else [math.log(sigma)]

@@ -14,7 +14,9 @@ from bayesmix.inference.parameters.centring import inverse, is_centred
 from bayesmix.inference.parameters.correlation import Correlation, OneNumber
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.distance_correlation import ByDistance
+from bayesmix.inference.parameters.positive_numbers import PositiveNumbers
 from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.inference.parameters.spectral_covariance import Spectral
 from bayesmix.inference.parameters.toeplitz_correlation import Toeplitz
 from bayesmix.inference.sampling.nuts.numbers import split_priors
 from bayesmix.inference.sampling.nuts.pymc_likelihood import add_responses, correlations_of, responses_of
@@ -225,12 +227,14 @@ def _free(family: Correlation, priors: Sequence[Prior], label: str) -> Any:
 
 
 def root_of(family: Correlation, numbers: Any) -> Any:
-    """A root ``(k, k)`` of the correlation matrix of free numbers ``(size,)``."""
+    """A root ``(k, k)`` of the correlation matrix of free numbers ``(size,)``, or of what stands in its place."""
     import pytensor.tensor as pt
 
     if isinstance(family, ByDistance):
         entries = family.decay(numbers, family.distances, exp=pt.exp)
         return pt.linalg.cholesky((entries + family.nugget * np.eye(family.k)) / (1.0 + family.nugget))
+    if isinstance(family, Spectral):
+        return pt.diag(family.entry(numbers[0], family.frequencies))
     rows, zero = family.rows(numbers, sqrt=pt.sqrt, one=pt.ones(())), pt.zeros(())
     return pt.stack([pt.stack([*row, *[zero] * (len(rows) - len(row))]) for row in rows])
 
@@ -238,11 +242,11 @@ def root_of(family: Correlation, numbers: Any) -> Any:
 def _reported(family: Correlation, free: Any, matrix: Any) -> Any:
     """The correlations that are parameters: pairs below the diagonal, column by column, or the one number.
 
-    Correlations by lag; the range of those by distance.
+    Correlations by lag; the range of those by distance, the length scale of a Gaussian process.
     """
     if isinstance(family, OneNumber):
         return family.rho(free)
-    if isinstance(family, ByDistance):
+    if isinstance(family, PositiveNumbers):
         return free
     if isinstance(family, Toeplitz):
         return matrix[1:, 0]

@@ -32,7 +32,7 @@ from bayesmix.inference.least_squares.cross_products import moments
 from bayesmix.inference.least_squares.derivatives import sensitivity
 from bayesmix.inference.least_squares.incidence import incidence
 from bayesmix.inference.least_squares.symbolic import plan
-from bayesmix.inference.parameters.covariance import from_factor, sd_and_corr, structure_of
+from bayesmix.inference.parameters.covariance import from_factor, structure_of
 from bayesmix.inference.parameters.one_predictor import one_predictor
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.parameters.smoothed import smoothed
@@ -200,11 +200,12 @@ class _Start:
 
 def _start(term: Term, priors: Priors, point: PointEstimate, t: int) -> _Start:
     """The estimate, off the boundary and in the support of the priors."""
-    sd, corr = sd_and_corr(point.covariances[t])
+    structure = structure_of(term)
+    sd, corr = structure.parts(point.covariances[t])
     floor = SMALLEST * typical(priors.sd[t], float(point.dispersion or 1.0))
     free = inside(priors.sd[t], np.maximum(sd[: len(priors.sd[t])], floor))
-    family = structure_of(term).correlation
-    numbers = family.partial(0.95 * np.where(np.isnan(corr), 0.0, corr) + 0.05 * np.eye(len(sd)))
+    family = structure.correlation
+    numbers = family.partial(family.inward(corr, 0.05))
     if family.has_lkj:
         moves: tuple[Move, ...] = (Logit(np.log1p(numbers) - np.log1p(-numbers), np.ones(len(numbers))),)
     else:

@@ -244,7 +244,7 @@ def _root(  # noqa: PLR0913, PLR0917 - what a prior of a covariance is made of
     packed: Packed,
     unit: Any,
 ) -> Any:
-    """Rows of a root of the covariance of a term's effects, trailing zeros left out; a matrix of many by distance."""
+    """Rows of a root of the covariance of a term's effects, trailing zeros left out; a matrix of many by numbers."""
     import pymc as pm
     import pytensor.tensor as pt
 
@@ -268,18 +268,20 @@ def _root(  # noqa: PLR0913, PLR0917 - what a prior of a covariance is made of
 
 def _random_parts(design: Design, term: Term, b: Any, packed: Packed) -> dict[int, Any]:
     """What the effects of a term give to each linear predictor that has some of them: ``(n,)``."""
+    import pytensor.tensor as pt
+
     found: dict[int, Any] = {}
     for level, columns in members_of(design, term):
         codes = packed.levels(level)
-        for r in formulas(design):
-            own = term.columns_of(r)
-            if own and not isinstance(b, list):  # each row is at one position, or has no effect
+        for r, own in ((r, own) for r in formulas(design) if (own := term.columns_of(r))):
+            if term.is_population and not isinstance(b, list):
+                part = pt.dot(packed.columns(term.z[design.block(r)][:, own]), b[0, own[0] : own[-1] + 1])
+            elif not isinstance(b, list):  # each row is at one position, or has no effect
                 z = term.z[design.block(r)] if term.slots == 1 else np.stack(columns, axis=1)
                 part = packed.column(z.max(axis=1)) * b[codes, packed.levels(np.argmax(z, axis=1))]
-            elif own:
+            else:
                 part = sum(packed.column(columns[e]) * b[e][codes] for e in own)
-            if own:
-                found[r] = found[r] + part if r in found else part
+            found[r] = found[r] + part if r in found else part
     return found
 
 

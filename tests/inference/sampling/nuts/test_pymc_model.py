@@ -103,6 +103,8 @@ CASES = {
     ),
     "smooth": ("y ~ s(x, k = 4) + (1 | g)", {}),
     "smooth of counts": ("count ~ s(x, k = 4) + s(w, k = 4)", {"family": "poisson"}),
+    "process": ("count ~ gp(x, k = 6) + (1 | g)", {"family": "poisson", "priors": {"lscale": "Gamma(2, 4)"}}),
+    "rough process": ('y ~ gp(x, k = 3, c = 2, cov = "matern32")', {"priors": {"sdgp": "HalfNormal(2)"}}),
     "homogeneous diagonal": ("y ~ x + diag(x + w | g, hom = TRUE)", {}),
 }
 LINKS = {
@@ -236,7 +238,9 @@ class LogJoint:
         eta = own[0].arguments[0] if own and own[0].kind == "LKJ" else None
         sd = np.broadcast_to(self.vector(f"sd_free_{label}", sd_priors, unit), k)
         R = np.eye(k)
-        if own and eta is None:
+        if term.spectrum is not None:
+            R = np.diag(density(term, self.vector(f"range_free_{label}", own)[0]))
+        elif own and eta is None:
             length = self.vector(f"range_free_{label}", own)[0]
             between = cdist(term.positions, term.positions) / length
             R = np.exp(-(between**2)) if term.structure == "gau" else np.exp(-between)
@@ -285,7 +289,7 @@ class LogJoint:
             sd, R, b = self.effects(label, term, t, dispersion)
             eta = eta + np.sum(term.z * b[term.codes], axis=1).reshape(term.slots, -1).sum(axis=0)
             self.found |= {f"sd_{label}": sd, f"ranef_{label}": b}
-            if priors.corr[t]:
+            if priors.corr[t] and term.spectrum is None:
                 below = R[np.tril_indices(len(sd), -1)]
                 self.found[f"corr_{label}"] = below if term.structure == "us" else below[:1]
         mu = MEAN[model.spec.link.name](eta)
@@ -297,6 +301,17 @@ class LogJoint:
         self.total += rows.sum()
         assert self.used == set(self.point), "a free variable that the log joint does not know"
         return self.total
+
+
+def density(term, length):
+    """Of frequencies, by quadrature of a covariance over distances."""
+    kernels = {
+        "exp_quad": lambda d: np.exp(-0.5 * (d / length) ** 2),
+        "matern32": lambda d: (1.0 + np.sqrt(3.0) * d / length) * np.exp(-np.sqrt(3.0) * d / length),
+    }
+    kernel, far = kernels[term.spectrum.kernel], 30.0 * length
+    weighted = {"weight": "cos", "epsabs": 1e-14, "limit": 500}
+    return [2.0 * quad(kernel, 0.0, far, wvar=w, **weighted)[0] for w in term.spectrum.frequencies]
 
 
 def points(graph, rng, size=0.5, centre=None):

@@ -29,6 +29,7 @@ EXACT = {"rtol": 1e-8, "atol": 1e-8}
 FEW = {
     "related levels",
     "by distance",
+    "process",
     "memberships",
     "kinds of priors",
     "nested poisson with weights",
