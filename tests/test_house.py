@@ -145,6 +145,7 @@ COVERED = {
     # parts of the module whose tests run them
     "results.fits.model_fingerprint": "parallel/test_checkpoint.py",
     "studies.power_tables": "studies/test_power.py",
+    "inference.parameters.positive_numbers": "inference/parameters/test_spectral_covariance.py",
     "data.design.inputs": "data/design/test_matrix.py",
     "data.design.rebuild": "results/storage/test_fit_storage.py",
     "data.design.design": "data/design/test_rows.py",

@@ -3,10 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from dense import ml_criterion
 from processes import data, estimate, model, posterior
+from scipy.optimize import minimize
+from scipy.stats import chi2
 
 import bayesmix as bmx
-from bayesmix.errors import PredictionWarning, SpecError
+from bayesmix.errors import ConvergenceWarning, PredictionWarning, SpecError
 
 NEW = data().head(4).assign(x=[0.5, 0.1, 0.9, 0.2])
 
@@ -80,14 +83,26 @@ def test_updates_and_deletions_change_processes():
 
 
 def test_profiles_hold_the_length_scale():
-    limits = bmx.Model("y ~ gp(x, k = 12)", curve()).estimate("ML").confint(["lscale(gpx)"], method="profile")
-    assert 0.1 < limits.loc["lscale(gpx)", "lower"] < 0.25 < limits.loc["lscale(gpx)", "upper"] < 0.6
+    fit = bmx.Model("y ~ gp(x, k = 12)", curve()).estimate("ML")
+    z, n = fit.design.terms[0].z, fit.design.n
+    family = fit.point.coordinates.structures[0].correlation
+
+    def deviance(logs, length):
+        V = np.exp(2.0 * logs[0]) * z @ family.matrix(np.array([length])) @ z.T + np.exp(2.0 * logs[1]) * np.eye(n)
+        return ml_criterion(fit.design, V, 1.0)
+
+    for length in fit.confint(["lscale(gpx)"], method="profile").loc["lscale(gpx)"]:
+        start = np.log([1.4 * length / 0.27, 0.27])
+        found = minimize(deviance, start, args=(length,), method="Nelder-Mead", options={"fatol": 1e-7, "xatol": 1e-5})
+        assert found.fun - fit.criterion == pytest.approx(chi2.ppf(0.95, 1), abs=1e-4)
 
 
 def test_a_process_without_variance_has_limits():
     rough = estimate("rough")
-    limits = rough.confint(["sdgp(gpx)", "lscale(gpx)"], method="profile")
-    assert limits.loc["sdgp(gpx)", "lower"] >= 0.0
+    with pytest.warns(ConvergenceWarning, match="no upper profile limit"):
+        limits = rough.confint(["sdgp(gpx)", "lscale(gpx)"], method="profile")
+    assert limits.loc["sdgp(gpx)", "lower"] == 0.0
+    assert limits.loc["lscale(gpx)"].tolist() == [0.0, np.inf]
 
 
 def test_priors_have_names_and_words():

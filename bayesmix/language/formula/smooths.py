@@ -129,7 +129,7 @@ def _options(call: Call) -> Iterator[tuple[str, Argument]]:
             advice = f"Its arguments are {known}.{nearest(argument.name, own)}"
             what = f"`{call.function}()` takes no argument `{argument.name}`."
             raise PlaceError(what, argument.value.position, advice)
-        if argument.name and spell(argument.value) != "-1":  # mgcv's default, which says nothing
+        if argument.name and (call.function == "gp" or spell(argument.value) != "-1"):  # mgcv's default
             yield argument.name, argument
 
 

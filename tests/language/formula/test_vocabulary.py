@@ -9,7 +9,18 @@ from bayesmix.errors import FormulaError
 from bayesmix.language.formula.parse import parse
 from bayesmix.language.formula.vocabulary import FUNCTIONS, PARAMETERS, REFUSED, RESERVED, STRUCTURES
 
-ELSEWHERE = {"I", "C", "c", "cbind", "offset", "dummy", "numFactor", "s", "t2"}  # handled by the walk over expressions
+ELSEWHERE = {
+    "I",
+    "C",
+    "c",
+    "cbind",
+    "offset",
+    "dummy",
+    "numFactor",
+    "s",
+    "t2",
+    "gp",
+}  # by the walk over expressions
 
 
 def test_functions_are_those_that_can_be_called() -> None:

@@ -338,7 +338,7 @@ def _score(
         index = packed.index(parent.index)
         slopes = packed.constant(label, parent.slope.transpose(1, 2, 0))
         b = outer[parent.term]
-        around = [one[index] for one in (b if isinstance(b, list) else b.T)]
+        around = [(b[j] if isinstance(b, list) else b[:, j])[index] for j in range(parent.slope.shape[-1])]
         rows = [row - sum(slopes[i, j] * b for j, b in enumerate(around)) for i, row in enumerate(rows)]
     return rows
 

@@ -13,7 +13,7 @@ from scipy.integrate import dblquad, quad
 from scipy.linalg import sqrtm, toeplitz
 from scipy.spatial.distance import cdist
 from scipy.special import expit, softmax
-from scipy.stats import dirichlet, gamma, multivariate_normal
+from scipy.stats import dirichlet, gamma, multivariate_normal, norm
 
 import bayesmix as bmx
 from bayesmix.inference.sampling.nuts.pymc_model import to_pymc
@@ -103,6 +103,7 @@ CASES = {
     ),
     "smooth": ("y ~ s(x, k = 4) + (1 | g)", {}),
     "smooth of counts": ("count ~ s(x, k = 4) + s(w, k = 4)", {"family": "poisson"}),
+    "by distance, beside levels": ("y ~ exp(east + north | one) + (1 | g)", {}),
     "process": ("count ~ gp(x, k = 6) + (1 | g)", {"family": "poisson", "priors": {"lscale": "Gamma(2, 4)"}}),
     "rough process": ('y ~ gp(x, k = 3, c = 2, cov = "matern32")', {"priors": {"sdgp": "HalfNormal(2)"}}),
     "homogeneous diagonal": ("y ~ x + diag(x + w | g, hom = TRUE)", {}),
@@ -258,7 +259,7 @@ class LogJoint:
         among = np.eye(J) if term.relation is None else RELATION.to_numpy()
         root_of_levels = np.linalg.cholesky(among)
         b = root_of_levels @ self.take(f"z_{label}") @ root.T
-        self.total += multivariate_normal(np.zeros(J * k), np.kron(among, covariance)).logpdf(b.ravel())
+        self.total += log_normal(b, among, covariance)
         self.total += J * np.linalg.slogdet(root)[1] + k * np.linalg.slogdet(root_of_levels)[1]  # b by z
         if any("(centred)" in name for name in priors.sd_names[t]):
             slope = np.eye(k)
@@ -303,15 +304,19 @@ class LogJoint:
         return self.total
 
 
+def log_normal(b, among, covariance):
+    """Log density of effects ``(J, k)``; of independent ones, whose variances may differ by far, one by one."""
+    if np.array_equal(covariance, np.diag(np.diag(covariance))) and np.array_equal(among, np.eye(len(b))):
+        return norm(0.0, np.sqrt(np.diag(covariance))).logpdf(b).sum()
+    return multivariate_normal(np.zeros(b.size), np.kron(among, covariance)).logpdf(b.ravel())
+
+
 def density(term, length):
-    """Of frequencies, by quadrature of a covariance over distances."""
-    kernels = {
-        "exp_quad": lambda d: np.exp(-0.5 * (d / length) ** 2),
-        "matern32": lambda d: (1.0 + np.sqrt(3.0) * d / length) * np.exp(-np.sqrt(3.0) * d / length),
-    }
-    kernel, far = kernels[term.spectrum.kernel], 30.0 * length
-    weighted = {"weight": "cos", "epsabs": 1e-14, "limit": 500}
-    return [2.0 * quad(kernel, 0.0, far, wvar=w, **weighted)[0] for w in term.spectrum.frequencies]
+    """Spectral density of a process of one variable."""
+    w = np.array(term.spectrum.frequencies)
+    if term.spectrum.kernel == "exp_quad":
+        return np.sqrt(2.0 * np.pi) * length * np.exp(-0.5 * (length * w) ** 2)
+    return 12.0 * np.sqrt(3.0) / length**3 / (3.0 / length**2 + w**2) ** 2
 
 
 def points(graph, rng, size=0.5, centre=None):
