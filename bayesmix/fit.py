@@ -32,6 +32,8 @@ from bayesmix.results.tables.tidy import tidy_estimate, tidy_posterior
 from bayesmix.results.updates import Updates
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     import pandas as pd
     import xarray as xr
 
@@ -279,11 +281,14 @@ class Posterior(Fit, Evidence):
 
         return logo(self, group, refit=refit, seed=seed)
 
-    def kfold(self, k: int = 10, group: str | None = None, *, seed: int = 0) -> Any:
-        """Cross-validation with ``k`` folds, each by a refit; the rows of a level of ``group`` stay together."""
+    def kfold(self, k: int = 10, group: str | None = None, *, seed: int = 0, executor: Executor | None = None) -> Any:
+        """Cross-validation with ``k`` folds, each by a refit; the rows of a level of ``group`` stay together.
+
+        ``executor``: any ``concurrent.futures.Executor``; here, one after the other, if None.
+        """
         from bayesmix.results.criticism.cross_validation import kfold
 
-        return kfold(self, k, group, seed=seed)
+        return kfold(self, k, group, seed=seed, executor=executor)
 
     @override
     def summary(self) -> Summary:

@@ -140,7 +140,11 @@ def prepare(case: str, name: str, engine: Engine, folder: Path) -> Path:
 def arrays_of(case: str) -> dict[str, np.ndarray]:
     """Numbers for hand-written models, predictors centred and scaled, with the scales of the default priors."""
     formula, dataset, family, _ = FORMULAS[case]
-    model = bmx.Model(formula, bmx.load_dataset(dataset), family=family)
+    return arrays_of_model(bmx.Model(formula, bmx.load_dataset(dataset), family=family), family)
+
+
+def arrays_of_model(model: bmx.Model, family: str) -> dict[str, np.ndarray]:
+    """The same of any model."""
     design = model.design
     if design.R > 1:
         return several(model)
@@ -150,7 +154,11 @@ def arrays_of(case: str) -> dict[str, np.ndarray]:
     scale = float(design.y.std(ddof=1)) if family == "gaussian" else 1.0
     trials = design.trials
     centre = float(design.y.sum() / trials.sum())  # of successes per trial, or of a row
-    centre = centre if family == "gaussian" else np.log(centre / (1.0 - centre) if family == "binomial" else centre)
+    centre = (
+        centre
+        if family == "gaussian"
+        else np.log(centre / (1.0 - centre) if family in {"binomial", "bernoulli"} else centre)
+    )
     data = {"X": X, "scale": np.array(scale), "trials": trials}
     data["y"] = design.y
     data["beta_mean"], data["beta_sd"] = np.where(slopes, 0.0, centre), np.full(X.shape[1], 2.5 * scale)

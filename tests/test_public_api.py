@@ -101,7 +101,7 @@ SIGNATURES = {
     "bayes_factor": "(first, second)",
     "Posterior.loo": "(self, *, refit=None, seed=0)",
     "Posterior.logo": "(self, group=None, *, refit=None, seed=0)",
-    "Posterior.kfold": "(self, k=10, group=None, *, seed=0)",
+    "Posterior.kfold": "(self, k=10, group=None, *, seed=0, executor=None)",
     "Posterior.r2": "(self, definition='nakagawa', *, response=None)",
     "Posterior.icc": "(self, *, response=None)",
     "Estimate.conditional_effects": (

@@ -78,6 +78,8 @@ def _finished[Result](
     lost = yield from _all_at_once(task, jobs, executor)
     if lost and isinstance(executor, ProcessPoolExecutor):
         yield from _again(task, jobs, lost, executor)
+    elif lost:
+        yield from _one_at_a_time(task, jobs, lost, executor)
 
 
 def _all_at_once[Result](
@@ -93,13 +95,39 @@ def _all_at_once[Result](
         places = {future: place for place, future in futures.items()}
         for future in as_completed(places):
             try:
-                yield places[future], future.result()
-            except BrokenExecutor:
+                result = future.result()
+            except Exception as error:
+                _raise_unless_lost(error)
                 lost.append(places[future])
+            else:
+                yield places[future], result
         return sorted(lost)
     finally:
         for future in futures.values():
             future.cancel()
+
+
+def _raise_unless_lost(error: Exception) -> None:
+    """Raise what the task raised, not what says that its process was killed."""
+    is_of_dask = type(error).__name__ == "KilledWorker"  # by its name: Dask is loaded by those who use it
+    if not (isinstance(error, BrokenExecutor) or is_of_dask):
+        raise error
+
+
+def _one_at_a_time[Result](
+    task: Callable[..., Result], jobs: Sequence[Job], lost: Sequence[int], executor: Executor
+) -> Iterator[tuple[int, Result]]:
+    """Run lost jobs again on an executor that outlives its processes.
+
+    One at a time: Dask suspects all jobs of a worker that is killed.
+    """
+    for place in lost:
+        try:
+            result = executor.submit(task, *jobs[place]).result()
+        except Exception as error:
+            _raise_unless_lost(error)
+        else:
+            yield place, result
 
 
 def _again[Result](

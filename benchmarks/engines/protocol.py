@@ -41,7 +41,8 @@ def write(folder: Path, draws: list[np.ndarray], **result: Any) -> None:
     flat = [part.reshape(*part.shape[:2], -1) for part in draws]
     whole = np.concatenate([part for part in flat if part.shape[2]], axis=2)
     whole.astype(float).tofile(folder / "draws.bin")
-    (folder / "result.json").write_text(json.dumps(result | {"shape": list(whole.shape)}), encoding="utf-8")
+    about = {"shape": list(whole.shape), "widths": [part.shape[2] for part in flat]}
+    (folder / "result.json").write_text(json.dumps(result | about), encoding="utf-8")
 
 
 def below_diagonal(corr: np.ndarray) -> np.ndarray:

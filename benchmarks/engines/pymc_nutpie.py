@@ -64,11 +64,11 @@ with pm.Model() as model:
     else:
         pm.Binomial("y", n=data["trials"].astype(int), logit_p=mu, observed=data["y"])
 compiled = nutpie.compile_pymc_model(model)
-begin = time.perf_counter()
+begin, cpu = time.perf_counter(), time.process_time()
 run = {"draws": settings["draws"], "tune": settings["draws"], "chains": settings["chains"]}
 trace = nutpie.sample(compiled, cores=2, seed=1, progress_bar=False, **run)
-sampling = time.perf_counter() - begin
+sampling, cpu = time.perf_counter() - begin, time.process_time() - cpu
 print(az.summary(trace, var_names=wanted))
 end = finished()
 posterior = trace["posterior"]
-write(folder, [posterior[name].to_numpy() for name in wanted], finished=end, sampling=sampling)
+write(folder, [posterior[name].to_numpy() for name in wanted], finished=end, sampling=sampling, cpu=cpu, names=wanted)

@@ -46,13 +46,10 @@ mcmc = MCMC(NUTS(model), progress_bar=False, **run)
 mcmc.run(jax.random.PRNGKey(1))
 mcmc.print_summary()
 end = finished()
-begin = time.perf_counter()
+begin, cpu = time.perf_counter(), time.process_time()
 mcmc.run(jax.random.PRNGKey(2))
 draws = {name: np.asarray(values) for name, values in mcmc.get_samples(group_by_chain=True).items()}
-sampling = time.perf_counter() - begin
-kept = [
-    below_diagonal(values) if name.startswith("corr") else values
-    for name, values in draws.items()
-    if not name.startswith(("free", "L"))
-]
-write(folder, kept, finished=end, sampling=sampling)
+sampling, cpu = time.perf_counter() - begin, time.process_time() - cpu
+names = [name for name in draws if not name.startswith(("free", "L"))]
+kept = [below_diagonal(draws[name]) if name.startswith("corr") else draws[name] for name in names]
+write(folder, kept, finished=end, sampling=sampling, cpu=cpu, names=names)

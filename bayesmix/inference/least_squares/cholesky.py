@@ -23,6 +23,7 @@ Numerical arrays may carry leading batch axes ``...``, one entry a parameter poi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -180,7 +181,8 @@ def _eliminate(stage: Stage, entries: Array, B: Array, Lambda: Array, unit: floa
 def _complement(stage: Stage, step: Eliminated, entries: Array, rest: Array, XX: Array) -> tuple[Array, Array, Array]:
     """Schur complements of the entries, the rows of ``[X y]`` and their own cross-products."""
     pairs = stage.couplings
-    if not len(pairs.edge_level) and step.B.ndim == 3 < step.P.ndim and stage.k * XX.shape[-1] <= FEW:
+    is_batch = step.B.ndim == 3 and math.prod(step.P.shape[:-3]) > 1  # of points: products of blocks pay for several
+    if not len(pairs.edge_level) and is_batch and stage.k * XX.shape[-1] <= FEW:
         XX = XX - _quadratic_forms(step.P, step.B)
     else:
         PB = step.P @ step.B

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,13 +11,14 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, is_same_response
 from bayesmix.data.design.subset import as_new, split
-from bayesmix.errors import SpecError
+from bayesmix.errors import FitError, SpecError
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.sampling.diagnostics import mean_ess
 from bayesmix.inference.sampling.draws import Schedule
 from bayesmix.inference.sampling.marginal.sampler import Marginal
 from bayesmix.inference.sampling.nuts.nuts import Nuts
 from bayesmix.language.arguments import explained
+from bayesmix.parallel.executors import in_order
 from bayesmix.results.criticism.elpd import Elpd, psis_loo
 from bayesmix.results.criticism.elpd_comparison import compare_elpd
 from bayesmix.results.criticism.new_level_density import log_density
@@ -62,8 +64,14 @@ def logo(post: PosteriorRecord, group: str | None, *, refit: bool | str | None, 
     return _elpd(post, pointwise, _is_cheap(post) if refit is None else refit, exact, names)
 
 
-def kfold(post: PosteriorRecord, k: int, group: str | None, *, seed: int) -> Elpd:
-    """Leave a fold of rows out at a time; with ``group`` the rows of a level stay together."""
+def kfold(post: PosteriorRecord, k: int, group: str | None, *, seed: int, executor: Executor | None = None) -> Elpd:
+    """Leave a fold of rows out at a time; with ``group`` the rows of a level stay together.
+
+    Raises
+    ------
+    FitError
+        If the process of a fold was killed, and killed again: a sum over the rows needs all of them.
+    """
     if post.spec.has_row_covariance:
         raise _not_in_parts(post, "kfold()")
     design, n = post.design, len(post.design.y)
@@ -77,13 +85,29 @@ def kfold(post: PosteriorRecord, k: int, group: str | None, *, seed: int) -> Elp
     fold = rng.permutation(np.arange(count) % k)[units]
 
     def exact(_: Array) -> Iterable[float]:
-        result = np.empty(n)
-        for number in range(k):
-            again, others = _refit(post, fold != number, seed)
-            result[fold == number] = _pointwise(post, others, again.with_effects)
+        result, found = np.empty(n), densities_of_folds(post, fold, k, seed, executor)
+        for number, densities in enumerate(found):
+            result[fold == number] = densities
         return result
 
     return _elpd(post, post.log_likelihood(), "all", exact, ("kfold", "rows"))
+
+
+def densities_of_folds(post: PosteriorRecord, fold: Array, k: int, seed: int, executor: Executor | None) -> list[Array]:
+    """Log predictive densities of the rows of each fold, by a fit to all others."""
+    jobs = [(post, fold != number, seed) for number in range(k)]
+    found = in_order(_held_out, jobs, executor, label="Folds", progress=False)
+    if len(found) < k:
+        raise FitError(
+            f"{k - len(found)} of {k} folds were lost with their processes, and the others are no cross-validation. Use"
+            " fewer processes."
+        )
+    return found
+
+
+def _held_out(post: PosteriorRecord, keep: Array, seed: int) -> Array:
+    again, others = _refit(post, keep, seed)
+    return np.asarray(_pointwise(post, others, again.with_effects))
 
 
 @explained

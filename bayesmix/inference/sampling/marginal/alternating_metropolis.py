@@ -7,7 +7,8 @@ independent, and moved in turn, each exactly:
   rows, has a standard deviation that grows with the number of levels, but of its *difference* at the same z little is
   left when the parameters move by as much as their posterior spreads;
 - z of a factor that is eliminated level by level, all levels in one pass over the rows, each accepted by itself;
-- z of the dense end of crossed factors, by autoregressive steps as long as the data let them be.
+- z of the dense end of crossed factors, by autoregressive steps as long as the data let them be; where independent
+  draws are nearly always accepted, together with the parameters.
 
 A draw costs a few passes over the rows at any number of levels, where the weights of independent proposals need ever
 more proposals a level (`importance_correction`). Steps shorter than independent draws are mixed in everywhere, so that
@@ -33,12 +34,16 @@ from bayesmix.inference.sampling.marginal.parameter_proposal import (
 SHORT, SHORTER = 0.2, 0.5  # share of steps of levels and of the dense end that are shorter, and how much
 
 
-class Accepted(NamedTuple):
-    """What was accepted in a step, one number a chain."""
+READY = 0.8  # acceptance of independent draws of the dense end, from which on it is moved with the parameters
+RARE, AGAIN = 0.6, 2  # acceptance of parameters below which they are moved so many times a step
 
-    parameters: Array  # (C,) bool
-    levels: Array  # (C,) share
-    end: Array  # (C,) bool
+
+class Accepted(NamedTuple):
+    """Share of the moves of each kind that were accepted in a step, one number a chain."""
+
+    parameters: Array  # (C,)
+    levels: Array  # (C,)
+    end: Array  # (C,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +53,8 @@ class AlternatingMetropolis:
     coordinates: ConditionalCoordinates
     proposal: ParameterProposal
     end_step: float = 1.0  # of the dense end: one are independent draws
+    is_merged: bool = False  # the dense end moves with the parameters
+    repeats: int = 1  # moves of the parameters a step
 
     def start(self, chains: int, rng: np.random.Generator) -> State:
         """A start of each chain."""
@@ -58,8 +65,21 @@ class AlternatingMetropolis:
 
     def refitted(self, draws: Parameters, accepted: Accepted, rng: np.random.Generator) -> AlternatingMetropolis:
         """The same with proposals fitted to draws, and steps by what was accepted."""
-        proposal = self.proposal.refitted(draws, float(accepted.parameters.mean()), rng)
-        return replace(self, proposal=proposal, end_step=adapted(self.end_step, float(accepted.end.mean())))
+        share, of_end = float(accepted.parameters.mean()), float(accepted.end.mean())
+        proposal, end_step = self.proposal.refitted(draws, share, rng), adapted(self.end_step, of_end)
+        return replace(self, proposal=proposal, end_step=end_step)
+
+    def settled(self, accepted: Accepted) -> AlternatingMetropolis:
+        """The same with the kinds and numbers of moves that are worth their passes, by what was accepted at last."""
+        share, of_end = float(accepted.parameters.mean()), float(accepted.end.mean())
+        is_merged = self.has_end and self.end_step == 1.0 and of_end > READY
+        both = share * of_end if is_merged else share
+        return replace(self, is_merged=is_merged, repeats=AGAIN if both < RARE else 1)
+
+    @property
+    def has_end(self) -> bool:
+        """Whether there are crossed factors that are not eliminated level by level."""
+        return len(self.coordinates.shapes) > self.coordinates.nested
 
     def step(self, state: State, rng: np.random.Generator) -> tuple[State, Accepted]:
         """One move of everything; what is so far out that numbers fail is refused."""
@@ -67,14 +87,17 @@ class AlternatingMetropolis:
             return self._step(state, rng)
 
     def _step(self, state: State, rng: np.random.Generator) -> tuple[State, Accepted]:
-        state, parameters = self._move_parameters(state, rng)
+        moved = []
+        for _ in range(self.repeats):
+            state, accepted = self._move_parameters(state, rng)
+            moved.append(accepted)
         shares = []
         for number in range(self.coordinates.nested):
             state, share = self._move_levels(state, number, rng)
             shares.append(share)
         state, end = self._move_end(state, rng)
-        levels = np.mean(shares, axis=0) if shares else np.ones(len(parameters))
-        return state, Accepted(parameters, levels, end)
+        levels = np.mean(shares, axis=0) if shares else np.ones(len(end))
+        return state, Accepted(np.mean(moved, axis=0), levels, end)
 
     def _move_parameters(self, state: State, rng: np.random.Generator) -> tuple[State, Array]:
         own = state.conditional
@@ -83,8 +106,9 @@ class AlternatingMetropolis:
             conditional = self.coordinates.conditional(at)
         except np.linalg.LinAlgError:
             return state, np.zeros(len(at.x), bool)
-        other = self.coordinates.state(conditional, state.z)
-        ratio = other.log_density - state.log_density + back
+        z = [*state.z[:-1], rng.standard_normal(state.z[-1].shape)] if self.is_merged else state.z
+        other = self.coordinates.state(conditional, z)
+        ratio = other.log_density_of_rows - state.log_density_of_rows + back
         accepted = _accepted(ratio, rng)
         return _chosen(accepted, state, other, own.where(accepted, conditional)), accepted
 
@@ -97,13 +121,13 @@ class AlternatingMetropolis:
         return self.coordinates.where_levels(state, number, accepted, other), accepted.mean(axis=-1)
 
     def _move_end(self, state: State, rng: np.random.Generator) -> tuple[State, Array]:
-        if len(state.z) == self.coordinates.nested:
-            return state, np.ones(len(state.eta), bool)
+        if self.is_merged or not self.has_end:
+            return state, np.ones(len(state.eta))
         step = self.end_step * (SHORTER if rng.random() < SHORT else 1.0)
         z = [*state.z[:-1], autoregressive(state.z[-1], step, rng)]
         other = self.coordinates.state(state.conditional, z)
         accepted = _accepted(other.ratio.sum(axis=-1) - state.ratio.sum(axis=-1), rng)
-        return _chosen(accepted, state, other, state.conditional), accepted
+        return _chosen(accepted, state, other, state.conditional), accepted.astype(float)
 
 
 def _accepted(ratio: Array, rng: np.random.Generator) -> Array:

@@ -139,7 +139,7 @@ def _warmed_up(
         late = len(whole.x) // 2
         draws = Parameters(*(np.concatenate(list(part[late:])) for part in (whole.x, whole.noise)))
         moves = moves.refitted(draws, path.accepted, rng)
-    return moves, groups
+    return moves.settled(path.accepted), groups
 
 
 def _drawn(moves: AlternatingMetropolis, groups: list[Group], schedule: Schedule, *, thin: int, every: int) -> Path:

@@ -68,7 +68,12 @@ class State:
     def log_density(self) -> Array:
         """Log posterior density in these coordinates ``(C,)``, up to a constant."""
         squares = sum(np.sum(part**2, axis=tuple(range(1, part.ndim))) for part in self.z)
-        return np.asarray(self.conditional.log_density + self.ratio.sum(axis=-1) - 0.5 * squares)
+        return np.asarray(self.log_density_of_rows - 0.5 * squares)
+
+    @property
+    def log_density_of_rows(self) -> Array:
+        """The same over the standard normal density of z."""
+        return np.asarray(self.conditional.log_density + self.ratio.sum(axis=-1))
 
     def where(self, accepted: Array, other: State, conditional: Conditional | None = None) -> State:
         """The other one for the chains that accepted it ``(C,) bool``."""

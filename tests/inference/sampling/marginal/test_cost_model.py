@@ -38,7 +38,7 @@ def test_costs_grow_with_rows_passes_and_draws() -> None:
 
 def test_the_words_state_moves_rows_and_both_costs() -> None:
     words = costs(1_000_000, 180_000, 2, LONG, None).words(LONG)
-    assert "4 chains of 1000 draws after 260 steps of warm-up, 2 passes over 1,000,000 rows each" in words
+    assert "4 chains of 1000 draws after 180 steps of warm-up, 2 passes over 1,000,000 rows each" in words
     assert "CPU minutes" in words
     assert words.count("expected to take") == 2
 
