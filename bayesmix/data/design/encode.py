@@ -21,8 +21,9 @@ from bayesmix.data.design.inputs import (
 )
 from bayesmix.data.design.layout import Encoder
 from bayesmix.data.design.matrix import assemble, outside
+from bayesmix.data.design.positions import Positions
 from bayesmix.data.design.rows import Rows, beside, stack
-from bayesmix.data.design.term import make_term
+from bayesmix.data.design.term import TermEncoder, make_term
 from bayesmix.data.frame import open_table
 from bayesmix.errors import DataError, nearest
 from bayesmix.language.formula.expression import spell_name
@@ -92,7 +93,10 @@ def encode(
         X=_stacked(encoder, parts),
         offset=np.concatenate([total_offset(own, variables, n) for own in offsets]),
         terms=tuple(
-            make_term(term, variables, n, predictors=predictors, has_levels=term.group in told) for term in terms
+            make_term(
+                _at_positions(term, variables), variables, n, predictors=predictors, has_levels=term.group in told
+            )
+            for term in terms
         ),
         index=rows,
         n_given=len(missing),
@@ -116,6 +120,15 @@ def _outside(encoder: Encoder, variables: Any, parts: Mapping[int, Array]) -> Ar
     """What the fit's data do not tell of rows, in any of the predictors."""
     found = [outside(encoder.predictors[r].fixed, variables, X) for r, X in parts.items()]
     return np.concatenate(found, axis=1)
+
+
+def _at_positions(encoder: TermEncoder, variables: Mapping[str, Variable]) -> TermEncoder:
+    """The term with effects at the positions of new rows, too."""
+    if not encoder.positions:
+        return encoder
+    (part,) = encoder.parts
+    assert isinstance(part.matrix, Positions)
+    return replace(encoder, parts=(replace(part, matrix=part.matrix.with_those_of(variables)),))
 
 
 def _beyond(variables: Mapping[str, Variable], n: int) -> Iterator[Array]:

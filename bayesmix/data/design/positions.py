@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.data.columns import Numeric, Variable, name_all
-from bayesmix.errors import DataError, DesignError
+from bayesmix.data.columns import Numeric, Variable
+from bayesmix.errors import DesignError
 from bayesmix.language.formula.terms import Terms
 
 Point = tuple[float, ...]
 
 DIGITS = 12  # of coordinates: what differs later than that is one position
-SHOWN = 3  # positions that a message lists
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,24 +34,16 @@ class Positions:
         """Whether each column is made of numbers alone: none is, they are ones and zeros."""
         return (False,) * len(self.points)
 
-    def columns(self, variables: Mapping[str, Variable]) -> Array:
-        """Columns ``(n, k)`` that are one at a row's position.
+    def with_those_of(self, variables: Mapping[str, Variable]) -> Positions:
+        """The same with the positions of new rows that are not among them, after the others."""
+        known = set(self.points)
+        unseen = tuple(point for point in _distinct(self.terms, variables)[0] if point not in known)
+        return replace(self, points=(*self.points, *unseen)) if unseen else self
 
-        Raises
-        ------
-        DataError
-            If a row is at a position that was not among those of the fit.
-        """
+    def columns(self, variables: Mapping[str, Variable]) -> Array:
+        """Columns ``(n, k)`` that are one at a row's position, which is one of these."""
         known = {point: j for j, point in enumerate(self.points)}
         found, member = _distinct(self.terms, variables)
-        unseen = [point for point in found if point not in known]
-        if unseen:
-            where = ", ".join(f"({', '.join(f'{x:g}' for x in point)})" for point in unseen[:SHOWN])
-            raise DataError(
-                f"New data are at positions of {name_all(self.terms.used)} that were not among those of the fit:"
-                f" {where}{', ...' * (len(unseen) > SHOWN)}. Effects are known at the positions of the fit: predict"
-                " there, or leave the term out of the model."
-            )
         columns = np.zeros((len(member), len(self.points)))
         columns[np.arange(len(member)), np.array([known[point] for point in found], np.intp)[member]] = 1.0
         return columns

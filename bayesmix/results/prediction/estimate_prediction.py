@@ -99,16 +99,17 @@ def _predictor(fit: EstimateRecord, rows: PredictionRows, estimand: ResolvedEsti
     has_own = any(scope in ("fitted", "known") for scope in scopes)
     new, averaged = without_z(rows.terms, drawn), averaged_terms(rows.terms, scopes)
     adds_noise = estimand.kind == "response" and is_linear(fit)
+    values = rows.at_positions(fit.point).parameters
     if has_own or adds_noise or any(rows_of_term.any() for rows_of_term in drawn):
         noise = averaged if adds_noise else None
         variance, freedom = _beyond_fixed(fit, rows, own if has_own else (), (drawn, noise), estimand.inference)
     else:
         variance, freedom = estimand.inference.variance(rows.X), estimand.inference.df(rows.X)
     return Predictor(
-        linear_predictor(rows.X, rows.offset, own, fit.values, with_effects=has_own),
+        linear_predictor(rows.X, rows.offset, own, values, with_effects=has_own),
         variance,
-        population_variance(new, fit.values) + np.zeros(len(variance)),
-        population_variance(averaged, fit.values) + np.zeros(len(variance)),
+        population_variance(new, values) + np.zeros(len(variance)),
+        population_variance(averaged, values) + np.zeros(len(variance)),
         freedom,
     )
 
@@ -132,6 +133,7 @@ def _beyond_fixed(
     estimated, new = _estimated(fit, rows, without_z(own, known) if own else ()), without_z(rows.terms, drawn)
 
     def total(at: PointEstimate) -> Array:
+        at = rows.at_positions(at)
         values = at.parameters
         result = estimated(at) + population_variance(new, values)
         if averaged is not None:
@@ -148,7 +150,8 @@ def _beyond_fixed(
 def _estimated(fit: EstimateRecord, rows: PredictionRows, own: tuple[Term, ...]) -> VarianceFunction:
     """Variance of ``x'beta``, with the effects of the levels of the fit that rows have."""
     if own:
-        return variance_function(fit.design, fit.spec, fit.point, NewRows(rows.X, own))
+        design = fit.design if rows.positions is None else rows.positions.design
+        return variance_function(design, fit.spec, rows.at_positions(fit.point), NewRows(rows.X, own))
     return lambda at: fixed_variance(at, rows.X)
 
 
@@ -188,10 +191,11 @@ def _expectation(
     """The mean as a function of all linear predictors, averaged over new levels, too, and where these are: ``(N,)``."""
     scopes = resolve_scopes(rows.terms, estimand.groups)
     has_own = any(scope in ("fitted", "known") for scope in scopes)
-    eta = linear_predictor(rows.X, rows.offset, with_own(rows.terms, scopes), fit.values, with_effects=has_own)
+    values = rows.at_positions(fit.point).parameters
+    eta = linear_predictor(rows.X, rows.offset, with_own(rows.terms, scopes), values, with_effects=has_own)
     averaged, new = averaged_terms(rows.terms, scopes), without_z(rows.terms, drawn_rows(rows.terms, scopes))
     both = tuple(replace(one, z=one.z + other.z) for one, other in zip(averaged, new, strict=True))
-    return mean_of_rows(fit.spec, fit.values, rows.trials, both, estimand.chosen), eta
+    return mean_of_rows(fit.spec, values, rows.trials, both, estimand.chosen), eta
 
 
 def _spread_of_mean(link: Link, found: Predictor) -> Array:

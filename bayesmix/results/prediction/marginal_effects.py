@@ -245,7 +245,7 @@ def _by_draws(
     parts = np.zeros(draws.shape)
     for chunk in rows.chunks(draws[0, ..., 0].size):
         own = slice(begin, begin := begin + chunk.data.n)
-        mean = predict_each(fit, chunk, estimand, chosen, levels)
+        mean = predict_each(fit, chunk, (estimand, chosen, levels))
         draws += mean @ L[:, own].T
         parts += np.abs(mean) @ np.abs(L[:, own]).T
     return [_described(one, wanted, estimand) for one in _exact(draws, parts)]

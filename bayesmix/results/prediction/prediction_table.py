@@ -13,6 +13,7 @@ from bayesmix.data.design.censoring import ranges_of_new
 from bayesmix.data.design.sampling_errors import errors_of_new
 from bayesmix.data.frame import Table, open_table
 from bayesmix.errors import SpecError
+from bayesmix.inference.parameters.names import Parameters
 from bayesmix.results.fits.chosen_parameter import ChosenParameter, check_linear, choose
 from bayesmix.results.fits.credible_regions import Rope
 from bayesmix.results.fits.fixed_inference import FixedInference, inference_of, noted
@@ -135,7 +136,7 @@ def rows_of(fit: FitRecord, estimand: Estimand, newdata: Any = None, offset: Any
     is_of_all = estimand.kind == "response" or (estimand.kind == "mean" and chosen.is_expectation)
     predictor = None if is_of_all else chosen.predictor
     table = open_table(newdata)
-    rows = PredictionRows.of_new_data(fit.design, table, estimand.groups, offset, predictor=predictor)
+    rows = PredictionRows.of_new_data(fit.design, table, estimand.groups, offset, predictor=predictor, anywhere=True)
     if estimand.kind != "response":
         return rows
     return _as_observed(fit, chosen.response, rows, table)
@@ -184,10 +185,10 @@ def _columns(
             ]
             return [predict_estimate(fit, rows, one, seed=seed) for one in every]
         case PosteriorRecord():
-            values = fit.with_effects
+            values = rows.drawn(fit.with_effects, seed)
             parts = []
             for chunk in rows.chunks(values.lead[0] * values.lead[1]):
-                drawn = predict_each(fit, chunk, estimand, chosen, levels, seed=seed)
+                drawn = predict_each(fit, chunk, wanted, seed=seed, values=values)
                 parts.append([describe_draws(draws, estimand.interval) for draws in drawn])
             return [
                 {name: np.concatenate([one[name] for one in own]) for name in own[0]}
@@ -200,15 +201,14 @@ def _columns(
 def predict_each(
     fit: PosteriorRecord,
     rows: PredictionRows,
-    estimand: Estimand,
-    chosen: ChosenParameter,
-    levels: Sequence[str],
+    wanted: tuple[Estimand, ChosenParameter, Sequence[str]],
     *,
     seed: int = 0,
+    values: Parameters | None = None,
 ) -> Array:
     """Draws of predictions of each category, or of what there is: ``(K or 1, chain, draw, n)``."""
+    estimand, chosen, levels = wanted
     whole = replace(chosen, category="all") if levels else chosen
-    drawn = predict(
-        fit.spec, rows, fit.with_effects, kind=estimand.kind, groups=estimand.groups, seed=seed, chosen=whole
-    )
+    own = fit.with_effects if values is None else values
+    drawn = predict(fit.spec, rows, own, kind=estimand.kind, groups=estimand.groups, seed=seed, chosen=whole)
     return drawn if levels else drawn[None]

@@ -15,9 +15,12 @@ from bayesmix.data.design.encode import encode
 from bayesmix.data.design.rows import Rows
 from bayesmix.data.frame import Table, open_table
 from bayesmix.errors import PredictionWarning, SpecError, warn_user
+from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.parameters.names import Parameters
 from bayesmix.language.families.bounds import Bounds
 from bayesmix.language.formula.expression import column_names
 from bayesmix.language.formula.reader import read
+from bayesmix.results.prediction.new_positions import NewPositions, check_positions, new_positions
 from bayesmix.results.prediction.scopes import (
     Groups,
     Scope,
@@ -40,6 +43,7 @@ class PredictionRows:
     weights: Array  # (n,) their prior weights
     bounds: Bounds | None  # of what could be observed; None where they are not known
     is_new: bool  # whether tables have a row for each of the data as given, those with missing values included
+    positions: NewPositions | None = None  # of rows at positions that the fit has not
 
     @classmethod
     def of_fit(cls, design: Design, response: int = 0) -> PredictionRows:
@@ -49,13 +53,21 @@ class PredictionRows:
 
     @classmethod
     def of_new_data(
-        cls, design: Design, data: Any, groups: Groups, offset: Any, *, predictor: int | None = None
+        cls,
+        design: Design,
+        data: Any,
+        groups: Groups,
+        offset: Any,
+        *,
+        predictor: int | None = None,
+        anywhere: bool = False,
     ) -> PredictionRows:
         """New data, coded as the data of the fit were; new observations are single trials of weight one.
 
         Parameters
         ----------
         predictor : the only linear predictor that is wanted; all by default.
+        anywhere : whether rows may be at positions that the fit has not.
         """
         encoder = design.encoder
         if encoder is None:
@@ -70,8 +82,18 @@ class PredictionRows:
         wanted = [group for group, scope in by_group.items() if scope != "zero" and group in used]
         levels = [group for group in with_levels(encoder, table, by_group) if group in used]
         coded = encode(encoder, table, groups=wanted, levels=levels, offset=offset, predictor=predictor)
-        ones = np.ones(coded.n)
-        return cls(replace(coded, terms=all_terms(design, coded)), ones, ones, None, is_new=True)
+        ones, terms = np.ones(coded.n), all_terms(design, coded)
+        if not anywhere:
+            check_positions(design, terms)
+        return cls(replace(coded, terms=terms), ones, ones, None, is_new=True, positions=new_positions(design, terms))
+
+    def at_positions(self, point: PointEstimate) -> PointEstimate:
+        """An estimate with effects at the positions of the rows."""
+        return point if self.positions is None else self.positions.point(point)
+
+    def drawn(self, values: Parameters, seed: int) -> Parameters:
+        """Draws of parameters with effects at the positions of the rows."""
+        return values if self.positions is None else self.positions.values(values, seed)
 
     @property
     def X(self) -> Array:

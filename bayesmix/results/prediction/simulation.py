@@ -66,7 +66,7 @@ def simulate(  # noqa: PLR0913 - options of a prediction, named
     values = fit.with_effects
     flat = int(np.prod(values.lead))
     pick = np.random.default_rng([seed, flat]).choice(flat, n, replace=flat < n)
-    draws = draws_at(values, pick)
+    draws = rows.drawn(draws_at(values, pick), seed)
     parts = [
         predict(fit.spec, chunk, draws, kind="response", groups=groups, seed=seed, chosen=chosen).T
         for chunk in rows.chunks(n)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import bayesmix as bmx
-from bayesmix.errors import DataError, DesignError
+from bayesmix.data.design.encode import encode
+from bayesmix.errors import DesignError
 
 TIMES = np.array([0.1 + 0.2, 0.3, 1.0, 2.5, 1.0, 2.5])
 DATA = {
@@ -58,5 +59,6 @@ def test_new_rows_are_at_known_positions():
     new = {"time": [2.5, 0.3], "g": ["u", "v"]}
     expected = fit.point.beta[0] + fit.ranef()["g"].to_numpy()[[0, 1], [2, 0]]
     np.testing.assert_allclose(fit.predict(new)["estimate"], expected, rtol=1e-12)
-    with pytest.raises(DataError, match=r"positions of `time` that were not among those of the fit: \(7\)"):
-        fit.predict({"time": [7.0], "g": ["u"]})
+    rows = encode(fit.design.encoder, {"time": [7.0, 0.3, 7.0], "g": ["u", "u", "v"]})
+    assert rows.terms[0].positions == (*fit.design.terms[0].positions, (7.0,))
+    np.testing.assert_array_equal(rows.terms[0].z[:, -1], [1.0, 0.0, 1.0])
