@@ -23,6 +23,7 @@ from bayesmix.data.design.inputs import (
     count_rows,
     evaluate_all,
     evaluate_beside,
+    has_columns,
     kind_of,
     needed_names,
     prior_weights,
@@ -133,7 +134,7 @@ def build(  # noqa: PLR0913 - what a design is made of
         *(text for one in responses for text in one.texts(arguments.weights) if text != one.additions.trials),
         *(name for terms in every for name in terms.used),
         *(one.text for one in smooths),
-        *(text for part in parts for text in part.formula.offsets),
+        *(text for part in parts for text in part.formula.offsets if has_columns(text)),
         *arguments.texts,
     ]
     mentioned = needed_names((name for terms in every for name in terms.variables), table)

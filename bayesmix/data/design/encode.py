@@ -15,6 +15,7 @@ from bayesmix.data.design.inputs import (
     Arguments,
     as_fitted,
     evaluate_all,
+    has_columns,
     read_arguments,
     read_columns,
     total_offset,
@@ -79,7 +80,7 @@ def encode(
         *(name for r in predictors for name in encoder.predictors[r].fixed.terms.used),
         *(name for term in terms for name in term.used(predictors)),
         *(text for term in terms if term.group in told for text in term.factors),
-        *(text for own in offsets for text in own),
+        *(text for own in offsets for text in own if has_columns(text)),
     ]
     columns = read_columns(table, texts, arguments)
     columns = {name: as_fitted(name, column, encoder.kinds) for name, column in columns.items()}

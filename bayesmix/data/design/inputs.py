@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
@@ -187,9 +187,15 @@ def prior_weights(text: str | None, variables: Mapping[str, Variable], rows: Arr
     return values.copy()  # these may be the user's own memory
 
 
-def total_offset(texts: Iterable[str], variables: Mapping[str, Variable], n: int) -> Array:
-    """Return the sum of the offsets, (n,)."""
-    return sum((_numbers("offset", text, variables) for text in texts), start=np.zeros(n))
+def total_offset(texts: Sequence[str], variables: Mapping[str, Variable], n: int) -> Array:
+    """Return the sum of the offsets, (n,); constants are those of known errors that all rows share."""
+    constants = {text: evaluate(text, {}, {}, n=n) for text in texts if not has_columns(text)}
+    return sum((_numbers("offset", text, {**variables, **constants}) for text in texts), start=np.zeros(n))
+
+
+def has_columns(text: str) -> bool:
+    """Whether an expression is of columns of the data."""
+    return bool(column_names(read(text)))
 
 
 def kind_of(column: Column) -> FittedKind | None:

@@ -213,3 +213,18 @@ def test_several_responses_have_errors_of_their_own():
         for formula in ("yi | se(sei) ~ 1 + (1 | trial)", "other | se(sez) ~ ablat")
     ]
     np.testing.assert_allclose(both.criterion, sum(fit.criterion for fit in alone), rtol=1e-8)
+
+
+@pytest.mark.parametrize("noise", ["", ", sigma = TRUE"])
+def test_an_error_that_all_rows_share_is_a_column_of_it(noise):
+    frame = data("bcg").assign(s=0.3)
+    shared, column = (
+        bmx.Model(f"yi | se({text}{noise}) ~ ablat + (1 | alloc)", frame).estimate() for text in ("0.3", "s")
+    )
+    assert shared.criterion == pytest.approx(column.criterion, abs=1e-10)
+    new = frame.head(3).drop(columns="s")
+    np.testing.assert_allclose(
+        shared.predict(new, kind="response")[["lower", "upper"]],
+        column.predict(new.assign(s=0.3), kind="response")[["lower", "upper"]],
+        rtol=1e-6,
+    )
