@@ -15,6 +15,7 @@ from bayesmix.errors import FitError, SpecError
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.sampling.diagnostics import mean_ess
 from bayesmix.inference.sampling.draws import Schedule
+from bayesmix.inference.sampling.marginal.gaussian_approximation import ApproximationError
 from bayesmix.inference.sampling.marginal.sampler import Marginal
 from bayesmix.inference.sampling.nuts.nuts import Nuts
 from bayesmix.language.arguments import explained
@@ -211,8 +212,12 @@ def _refit(post: PosteriorRecord, keep: Array, seed: int) -> tuple[PosteriorReco
     """Sample again without some rows, with the priors of the whole; and those rows."""
     kept, others = split(post.design, keep)
     chains, draws = post.values.lead
-    method = Marginal() if post.method == "marginal" else Nuts()
-    return sample_again(post, method, Schedule(draws, chains, seed), design=kept, priors=post.priors), others
+    schedule, nuts = Schedule(draws, chains, seed), Nuts()
+    method = Marginal() if post.method == "marginal" else nuts
+    try:
+        return sample_again(post, method, schedule, design=kept, priors=post.priors), others
+    except ApproximationError:  # which fewer rows may have none of
+        return sample_again(post, nuts, schedule, design=kept, priors=post.priors), others
 
 
 def _log_mean(values: Array) -> float:

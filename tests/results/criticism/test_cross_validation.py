@@ -160,3 +160,21 @@ def test_models_are_ranked(dyestuff, posterior_of):
 def test_wrong_options(dyestuff, call, message):
     with pytest.raises(SpecError, match=message):
         call(dyestuff)
+
+
+def test_parts_without_a_gaussian_approximation_are_sampled_by_nuts(monkeypatch):
+    from bayesmix.inference.sampling.marginal.gaussian_approximation import ApproximationError
+    from bayesmix.results.criticism import cross_validation
+
+    frame = {"y": np.random.default_rng(1).normal(size=12), "x": np.arange(12.0)}
+    post, asked = bmx.Model("y ~ x", frame).sample(draws=50, chains=2, seed=1, method="marginal"), []
+
+    def again(fit, method, schedule, **options):
+        asked.append(method)
+        if isinstance(method, bmx.Marginal):
+            raise ApproximationError("none")
+        return fit
+
+    monkeypatch.setattr(cross_validation, "sample_again", again)
+    cross_validation.left_out(post, np.arange(12) > 0, 1)
+    assert [type(method) for method in asked] == [bmx.Marginal, bmx.Nuts]
