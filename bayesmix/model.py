@@ -275,6 +275,7 @@ def build_model(file: ModelFile) -> Model:
         weights=file.weights,
         offset=file.offset,
         rescor=file.rescor,
+        start=file.start,
         data2=file.load_relations(),
         data_name=file.data_name,
         documented=file.documented_parameters(),

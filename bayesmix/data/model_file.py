@@ -14,8 +14,7 @@
 
     [document]
     title = "..."
-    [document.figures]
-    criterion = 1743.6
+    figures.criterion = 1743.6
     [document.figures.parameters]
     Intercept = 251.405
     "sd(Subject, Days)" = 5.922
@@ -43,7 +42,7 @@ from bayesmix.errors import DataError, SpecError, nearest
 
 Toml = Mapping[str, Any]
 
-_MODEL = ("name", "description", "formula", "family", "link", "rescor", "priors", "weights", "offset", "method")
+_MODEL = ("name", "description", "formula", "family", "link", "rescor", "priors", "start", "weights", "offset")
 _TABLES = ("family", "link", "priors")  # words, or tables by response or parameter
 _DATA = ("dataset", "file", "sha256", "description", "source", "licence", "units")
 _DOCUMENT = ("title", "section", "call", "source", "licence", "accuracy", "tolerance", "figures", "known")
@@ -130,6 +129,7 @@ class ModelFile:
     link: str | Mapping[str, str] | None = None
     rescor: bool = False
     priors: str | Mapping[str, str] | None = None
+    start: Mapping[str, float] = field(default_factory=dict)
     weights: str | None = None
     offset: str | None = None
     method: str = "auto"
@@ -242,7 +242,7 @@ def _read_bytes(data: DataSource) -> bytes:
 
 
 def _model_file(toml: Toml, path: Path) -> ModelFile:
-    _check_keys(toml, (*_MODEL, "data", "data2", "document"), "The file")
+    _check_keys(toml, (*_MODEL, "method", "data", "data2", "document"), "The file")
     document = _table(toml, "document")
     _check_keys(document, _DOCUMENT, "[document]")
     words = _words(toml)
@@ -270,6 +270,7 @@ def _words(toml: Toml) -> dict[str, Any]:
             raise SpecError(f'The file: a list of formulas is one of texts, ["y ~ ...", "sigma ~ x"], not {formula!r}.')
         words["formula"] = tuple(formula)
     words |= {key: _texts(toml[key], f"[{key}]") for key in _TABLES if isinstance(toml.get(key), Mapping)}
+    words["start"] = {key: _number(value, f"start of `{key}`") for key, value in _table(toml, "start").items()}
     return words | _texts(_without(toml, ("data", "data2", "document", *words)), "The file")
 
 

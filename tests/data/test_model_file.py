@@ -276,6 +276,13 @@ def test_formulas_families_and_links_of_several_responses(write):
     assert spec == make_spec(file.text, "gaussian", None, None, rescor=True)
 
 
+def test_starts_of_nonlinear_parameters(write):
+    text = 'formula = ["y ~ a * exp(-k * x)", "a ~ 1 + (1 | g)", "k ~ 1"]\nstart = { a = 2, k = 0.5 }\n'
+    assert load_model_file(write(text + MINIMAL.split("\n", 1)[1])).start == {"a": 2.0, "k": 0.5}
+    with pytest.raises(bmx.SpecError, match="start of `a` is a number, not 'much'"):
+        load_model_file(write(text.replace("a = 2", 'a = "much"') + MINIMAL.split("\n", 1)[1]))
+
+
 def test_one_formula_is_a_text(write):
     file = load_model_file(write(MINIMAL))
     assert file.formula == file.text == "y ~ x + (1 | g)"

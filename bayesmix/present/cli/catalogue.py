@@ -99,6 +99,7 @@ def _lines(file: ModelFile) -> Iterator[str]:
         "offset": file.offset or "",
         "priors": _pairs(file.priors or ""),
         "data2": ", ".join(f"{name} = {one.file.name}" for name, one in file.data2.items()),
+        "start": _pairs({name: f"{value:g}" for name, value in file.start.items()}),
     }
     yield f"{file.name}: {file.description}"
     yield ""

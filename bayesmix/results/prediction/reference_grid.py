@@ -37,7 +37,10 @@ def observed(design: Design) -> pd.DataFrame:
 
 
 def predictors(design: Design, predictor: int | None = 0) -> list[str]:
-    """Columns of the fixed part and of the smooths of a linear predictor, of all of them for None."""
+    """Columns of the fixed part and of the smooths of a linear predictor, of all of them for None.
+
+    To all belongs what rows have in place of coefficients: the columns of a nonlinear mean.
+    """
     encoder = design.encoder
     if encoder is None:
         return []
@@ -45,6 +48,9 @@ def predictors(design: Design, predictor: int | None = 0) -> list[str]:
     smooths = (term for term in encoder.terms if term.is_population)
     texts = [text for r in chosen for text in encoder.predictors[r].fixed.terms.used]
     texts += [text for term in smooths for text in term.used(chosen)]
+    if predictor is None:
+        moved = {*design.layout.owners, *(owner for term in design.terms for owner in term.owners)}
+        texts += [text for r in chosen if r not in moved for text in encoder.predictors[r].offsets]
     return list(dict.fromkeys(name for text in texts for name in column_names(read(text)) if name != "pi"))
 
 

@@ -137,6 +137,39 @@ def test_the_mean_is_the_curve():
         fit.linear_predictor()
 
 
+def test_slopes_are_those_of_the_curve():
+    asym, mid, scale, *_ = parameters(fitted())
+    grid = fitted().conditional_effects("age")
+    share = 1.0 / (1.0 + np.exp(-(grid["age"] - mid) / scale))
+    np.testing.assert_allclose(grid["estimate"], asym * share, rtol=1e-8)
+    share = 1.0 / (1.0 + np.exp(-(orange()["age"] - mid) / scale))
+    slopes = asym * share * (1.0 - share) / scale
+    np.testing.assert_allclose(fitted().slopes("age")["estimate"], slopes.mean(), rtol=1e-5)
+    with pytest.raises(bmx.DataError, match="Did you mean `age`"):
+        fitted().slopes("ages")
+
+
+@pytest.mark.slow
+def test_parameters_change_and_the_curve_does_not():
+    fit = fitted().update({"mid": "~ . + (1 | Tree)"})
+    assert "sd(Tree, mid_Intercept)" in fit.names
+    assert 0.0 < fit.loglik - fitted().loglik < 2.0
+    assert fit.spec.family.curve.starts == START
+    with pytest.raises(bmx.FormulaError, match="is no sum of terms"):
+        fitted().update("~ . + age")
+
+
+@pytest.mark.slow
+def test_saved_fits_come_back(tmp_path):
+    """With starts that the user gave, and with those that were found in the data."""
+    for name, fit in {"given": fitted(), "found": bmx.Model(LOGISTIC, orange()).estimate()}.items():
+        fit.save(tmp_path / name)
+        again = bmx.load(tmp_path / name)
+        assert again.spec.family.curve.starts == fit.spec.family.curve.starts
+        assert again.spec.family.curve.found == fit.spec.family.curve.found
+        np.testing.assert_allclose(again.fitted(), fit.fitted(), rtol=1e-12)
+
+
 def exponential():
     """Rates of decay that differ between groups: effects in which the mean is not linear."""
     rng = np.random.default_rng(5)
@@ -160,6 +193,7 @@ def integrated(fit):
     return -2.0 * total
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "within"), [("laplace", 0.1), (bmx.Agq(25), 1e-6)])
 def test_criteria_beside_brute_force(method, within):
     y, t, g = exponential()
@@ -171,6 +205,7 @@ def test_criteria_beside_brute_force(method, within):
     assert fit.criterion == pytest.approx(integrated(fit), abs=within)
 
 
+@pytest.mark.slow
 def test_counts_have_curves_through_their_link():
     rng = np.random.default_rng(2)
     dose = np.linspace(0.0, 4.0, 60)

@@ -92,6 +92,21 @@ CASES |= {  # families that PyMC has not
     "zeros and dispersion": (["over ~ x + (1 | g)", "zi ~ x"], {"family": "zero_inflated_negbinomial"}),
     "hurdle": (["count ~ x + (1 | g)", "hu ~ w"], {"family": "hurdle_poisson", "weights": "wt"}),
 }
+CURVE = {"fixed": "Normal(0, 3)", "sd": "HalfNormal(1)"}
+CASES |= {  # nonlinear means
+    "curve": (
+        ["y ~ asym * (1 - exp(-exp(rate) * (x + 4)))", "asym ~ w + (1 | ID | g)", "rate ~ 1 + (1 | ID | g)"],
+        {"priors": CURVE, "weights": "wt"},
+    ),
+    "curve of counts": (
+        ["count ~ high * inv_logit(x - at)", "high ~ 1 + (1 | g)", "at ~ 1"],
+        {"family": "poisson", "priors": CURVE, "offset": "off"},
+    ),
+    "curve and sigma": (
+        ["y ~ asym + step(x) * pow(w^2, rate)", "asym ~ 1", "rate ~ 1", "sigma ~ x"],
+        {"priors": CURVE},
+    ),
+}
 QUICK = {"shared effects", "zeros", "known errors"}
 
 
