@@ -16,6 +16,9 @@ from bayesmix.language.families.family import Family, Parameter
 from bayesmix.language.families.namespaces import Namespace
 
 TERMS = 200  # of the Fourier series of the variance
+REACH = 3.15  # of the variable of the quadrature, beyond which weights are below 1e-15
+POINTS, PER_WIDTH = 80.0, 15.0  # at least, and per half width in units of a peak's
+MOST = 1e6  # concentration for which there are points
 CONCENTRATED = 1e3  # from which on the distribution is normal but for one part in a thousand of its variance
 
 
@@ -28,6 +31,31 @@ def _cdf(y: Array, _: Array, mu: Array, kappa: Array) -> Array:
     from scipy.stats import vonmises
 
     return np.clip(vonmises.cdf(y - mu, kappa) - vonmises.cdf(-np.pi - mu, kappa), 0.0, 1.0)
+
+
+def _log_tails(xp: Namespace, y: Any, _: Any, mu: Any, kappa: Any) -> tuple[Any, Any]:
+    return _log_integral(xp, (-np.pi, y), mu, kappa), _log_integral(xp, (y, np.pi), mu, kappa)
+
+
+def _log_integral(xp: Namespace, ends: tuple[Any, Any], mu: Any, kappa: Any) -> Any:
+    """Logarithm of the probability between two angles, by double exponential quadrature (Takahasi and Mori 1974).
+
+    As many points as a peak of that concentration needs; all terms are positive, so that small ones keep their digits.
+    """
+    low, high = ends
+    half = 0.5 * (high - low)
+    count = xp.floor(POINTS + PER_WIDTH * half * xp.sqrt(xp.minimum(kappa, MOST)))
+    step = 2.0 * REACH / count
+
+    def log_term(k: Any) -> tuple[Any, Any]:
+        s = step * k - REACH
+        arc = 0.25 * np.pi * (xp.exp(s) - xp.exp(-s))  # half pi times the hyperbolic sine
+        share = xp.expit(2.0 * arc)
+        weight = xp.softplus(2.0 * s) - s - 2.0 * (xp.softplus(2.0 * arc) - arc)
+        angle = low + 2.0 * half * share
+        return _kernel(xp, angle, None, mu, kappa) + weight, k <= count
+
+    return xp.log_sum(log_term, count) + xp.log(0.5 * half * step)  # over two pi
 
 
 def _variance(_: Array, mu: Array, kappa: Array) -> Array:
@@ -59,6 +87,7 @@ VON_MISES = Family(
     variance=_variance,
     base=lambda y, trials: np.asarray(-math.log(2.0 * math.pi)),
     expected=lambda trials, mu, kappa: 0.0 * kappa + mu,  # mu; regressions begin at directions, not at means
+    log_tails=_log_tails,
     crude=_crude,
     words="VonMises(direction mu[i], concentration kappa)",
     pymc=lambda trials, mu, kappa: ("VonMises", {"mu": mu, "kappa": kappa}),

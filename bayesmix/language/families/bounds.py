@@ -132,7 +132,7 @@ class Interval:
 def interval(family: Family, low: Array, high: Array, trials: Array) -> Interval:
     """Intervals with the ends that are inside the support."""
     support = family.values
-    most = trials if support.has_trials else (1.0 if support.range == "unit" else np.inf)
+    most = trials if support.has_trials else (1.0 if support.range == "unit" else support.ends[1])
     if support.is_discrete:
         low, high = np.floor(low), np.floor(high)
     has_low = np.isfinite(low) & support.is_possible_up_to(low)

@@ -77,6 +77,7 @@ class Family:
     base: Callable[[Array, Array], Array] = lambda y, trials: np.zeros(())  # (y, trials): what no parameter changes
     log_tails: Callable[..., tuple[Any, Any]] | None = None  # (xp, y, trials, mu, *others): logarithms of P(response
     # <= y) and P(response > y), for censored and truncated responses, which a family without it does not have
+    untold: str = ""  # why it has none, in words
     expected: Callable[..., Array] | None = None  # (trials, mu, *others): mean of y / trials where that is not mu
     probabilities: Callable[..., Array] | None = None  # (mu, *others): of all categories, (K, ...)
     crude: Callable[[Array, Array], tuple[float, ...]] | None = None  # (y, trials): one start of each parameter; needed

@@ -17,6 +17,10 @@ from bayesmix.language.families.family import Family, Limit, Parameter
 from bayesmix.language.families.log_factorial import log_factorial
 from bayesmix.language.families.namespaces import NUMERIC, Namespace
 
+DEVIATIONS = 9.0  # above the mean up to which terms are added up at least
+NEGLIGIBLE = 40.0  # of the logarithm of a term that is left out
+MANY = 20_000.0  # terms at most
+
 
 def _kernel(xp: Namespace, y: Any, _: Any, mu: Any, phi: Any) -> Any:
     own, rest = _shares(xp, phi)
@@ -40,6 +44,22 @@ def _cdf(y: Array, trials: Array, mu: Array, phi: Array) -> Array:
     return np.minimum(total, 1.0)
 
 
+def _log_tails(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -> tuple[Any, Any]:
+    """Sums of the density on either side, of which the upper one ends where what is left is below rounding."""
+
+    def log_density(k: Any) -> Any:
+        return _kernel(xp, k, trials, mu, phi) - xp.gammaln(k + 1.0)
+
+    _, rest = _shares(xp, phi)
+    decay = rest - 1.0 - xp.log(rest)  # of the density far out, where it goes down as exp(-decay k)
+    spread = xp.sqrt(mu * (1.0 + phi))
+    above = xp.floor(xp.minimum(xp.maximum(mu - y, 0.0) + DEVIATIONS * spread + NEGLIGIBLE / decay, MANY))
+    return (
+        xp.log_sum(lambda k: (log_density(k), k <= y), y),
+        xp.log_sum(lambda k: (log_density(y + 1.0 + k), k <= above), above),
+    )
+
+
 def _sample(rng: np.random.Generator, trials: Array, mu: Array, phi: Array) -> Array:
     """All descendants of a Poisson number of ancestors, each with a Poisson number of children."""
     own, rest = _shares(NUMERIC, phi)
@@ -61,6 +81,7 @@ GENPOIS = Family(
     variance=lambda trials, mu, phi: mu * (1.0 + phi),
     base=lambda y, trials: -log_factorial(y),
     words="GeneralizedPoisson(mean mu[i], variance mu[i] (1 + phi))",
+    log_tails=_log_tails,
     exposed=(),
     moments=nbinom1_moments,
 )

@@ -50,6 +50,14 @@ def _made(fixed: float | None) -> Family:
         below, above = p * np.exp((1.0 - p) * np.minimum(u, 0.0)), (1.0 - p) * np.exp(-p * np.maximum(u, 0.0))
         return np.where(u < 0.0, below, 1.0 - above)
 
+    def log_tails(xp: Namespace, y: Any, _: Any, mu: Any, sigma: Any, *rest: Any) -> tuple[Any, Any]:
+        """Each side of mu has a tail in one term; the other is one less it."""
+        p, u = _quantile(fixed, rest), (y - mu) / sigma
+        is_below = u < 0.0
+        inner = xp.where(is_below, xp.log(p) + (1.0 - p) * u, xp.log1p(-p) - p * u)
+        outer = xp.log1mexp(inner)
+        return xp.where(is_below, inner, outer), xp.where(is_below, outer, inner)
+
     def sample(rng: np.random.Generator, _: Array, mu: Array, sigma: Array, *rest: Array) -> Array:
         p = _quantile(fixed, rest)
         up, down = rng.standard_exponential((2, *np.shape(mu)))
@@ -82,6 +90,7 @@ def _made(fixed: float | None) -> Family:
         cdf,
         sample,
         variance,
+        log_tails=log_tails,
         expected=expected,
         crude=crude,
         words=f"AsymmetricLaplace(mu[i], sigma, {'quantile' if fixed is None else f'{fixed!r}'})",

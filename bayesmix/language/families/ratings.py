@@ -329,6 +329,7 @@ def _of_categories(
         variance,
         expected=expected,
         probabilities=probabilities,
+        untold="Categories that could not be told apart are made one, in the data.",
         crude=crude,
         levels=levels,
         **rest,

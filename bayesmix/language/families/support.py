@@ -23,6 +23,7 @@ class Support:
     is_discrete: bool = False
     has_trials: bool = False  # successes of a number of trials
     least: float = 0.0  # response
+    ends: tuple[float, float] = (-np.inf, np.inf)  # of real ones
     least_is_edge: bool = False  # a parameter mu of rows that have it alone is zero
     one_is_edge: bool = False  # the mean of rows without failures is one
     zero_is_silent: bool = False  # on mu: zeros are of a parameter of their own
@@ -51,7 +52,7 @@ class Support:
             return np.asarray(y >= 0.0)
         if self.is_discrete:
             return np.asarray(y >= self.least)
-        return np.asarray(y > (-np.inf if self.range == "real" else 0.0))
+        return np.asarray(y > (self.ends[0] if self.range == "real" else 0.0))
 
 
 def _counts(y: Array, _: Array) -> str | None:
@@ -140,6 +141,7 @@ SUPPORTS: dict[str, Support] = {
         _angle,
         _itself,
         "real",
+        ends=(-np.pi, np.pi),
         hint=" Of degrees these are (d + 180) % 360 - 180, times pi / 180.",
     ),
     "positive": Support(

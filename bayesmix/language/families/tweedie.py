@@ -96,6 +96,10 @@ TWEEDIE = Family(
     _cdf,
     _sample,
     variance=lambda trials, mu, phi, power: phi * mu**power,
+    untold=(
+        "It is a sum of many incomplete gamma functions, whose derivatives by the power would take seconds a step."
+        " Positive amounts with zeros have one as `hurdle_gamma` and `hurdle_lognormal`."
+    ),
     crude=_crude,
     words="Tweedie(mean mu[i], variance phi mu[i]^power)",
 )

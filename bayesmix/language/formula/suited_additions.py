@@ -23,9 +23,10 @@ def suited_family(label: str, additions: Additions, family: Family) -> Family:
     """
     if additions.is_bounded and family.log_tails is None:
         known = ", ".join(name for name, one in FAMILIES.items() if one.log_tails is not None)
+        reason = f" {family.untold}" if family.untold else ""
         raise SpecError(
             f"`{label} | {additions}` needs the distribution function of family `{family.name}`, which it does not"
-            f" have here. Families with one: {known}."
+            f" have here.{reason} Families with one: {known}."
         )
     check_errors(label, additions, family)
     if additions.trials and family.response != "binomial":

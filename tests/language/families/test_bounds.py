@@ -9,7 +9,7 @@ import laws
 import numpy as np
 import pytest
 from scipy import integrate, stats
-from scipy.special import gamma, logsumexp
+from scipy.special import gamma, gammaln, logsumexp
 
 from bayesmix.errors import DataError
 from bayesmix.language.families.bounds import Bounds, check_bounds, observed, truncated
@@ -148,6 +148,74 @@ class BetaBinomial:
         return -INF if y < 0.0 else logsumexp(self.logpmf(np.arange(0.0, min(y, 31.0) + 1.0)))
 
 
+class VonMises:
+    """Tails by adaptive quadrature of the density over its largest value there."""
+
+    def __init__(self, mu, kappa):
+        self.mu, self.own = mu, stats.vonmises(kappa, loc=mu)
+
+    def logpdf(self, y):
+        return self.own.logpdf(y)
+
+    def _area(self, low, high):
+        cuts = [self.mu + shift for shift in (-2.0 * np.pi, -np.pi, 0.0, np.pi, 2.0 * np.pi)]
+        ends = np.unique([low, high, *np.linspace(low, high, 9), *(one for one in cuts if low < one < high)])
+        top = max(float(self.logpdf(one)) for one in ends)
+        parts = (
+            integrate.quad(lambda t: float(np.exp(self.logpdf(t) - top)), a, b, epsabs=0.0, epsrel=1e-13)[0]
+            for a, b in pairwise(ends)
+        )
+        return top + np.log(sum(parts))
+
+    def logsf(self, y):
+        return 0.0 if y <= -np.pi else -INF if y >= np.pi else self._area(y, np.pi)
+
+    def logcdf(self, y):
+        return -INF if y <= -np.pi else 0.0 if y >= np.pi else self._area(-np.pi, y)
+
+
+class AsymmetricLaplace:
+    """Its density is one exponential function on either side of mu, and so are its tails."""
+
+    def __init__(self, mu, sigma, p):
+        self.mu, self.sigma, self.p = mu, sigma, p
+
+    def logpdf(self, y):
+        u = (y - self.mu) / self.sigma
+        return np.log(self.p * (1.0 - self.p) / self.sigma) - u * (self.p - (u < 0.0))
+
+    def _own(self, y):
+        """Whether a response is below mu, and the logarithm of the tail on its side."""
+        u = (y - self.mu) / self.sigma
+        return u < 0.0, np.log(self.p) + (1.0 - self.p) * u if u < 0.0 else np.log1p(-self.p) - self.p * u
+
+    def logcdf(self, y):
+        is_below, tail = self._own(y)
+        return tail if is_below else np.log1p(-np.exp(tail))
+
+    def logsf(self, y):
+        is_below, tail = self._own(y)
+        return np.log1p(-np.exp(tail)) if is_below else tail
+
+
+class GeneralizedPoisson:
+    """Consul and Jain's formula; tails by sums."""
+
+    def __init__(self, mu, phi):
+        self.rest = 1.0 - (1.0 + phi) ** -0.5
+        self.theta = mu * (1.0 + phi) ** -0.5
+
+    def logpmf(self, y):
+        rate = self.theta + self.rest * y
+        return np.log(self.theta) + (y - 1.0) * np.log(rate) - rate - gammaln(y + 1.0)
+
+    def logsf(self, y):
+        return 0.0 if y < 0.0 else -INF if y == INF else logsumexp(self.logpmf(y + np.arange(1.0, 3000.0)))
+
+    def logcdf(self, y):
+        return -INF if y < 0.0 else 0.0 if y == INF else logsumexp(self.logpmf(np.arange(0.0, y + 1.0)))
+
+
 def negbinomial(mu, shape):
     return stats.nbinom(shape, shape / (shape + mu))
 
@@ -160,6 +228,19 @@ def between(low, high):
     return lambda rows: np.linspace(low, high, len(rows))
 
 
+ANGLES = [
+    (0.3, None, None, -INF, INF),
+    (0.3, 0.3, INF, -INF, INF),
+    (-0.4, -INF, -0.4, -INF, INF),
+    (0.3, 0.3, 0.9, -INF, INF),
+    (3.0, 3.0, INF, -INF, INF),
+    (-3.0, -INF, -3.0, -INF, INF),
+    (0.3, None, None, 0.0, INF),
+    (0.3, None, None, -INF, 1.0),
+    (0.3, None, None, -5.0, 2.0),
+    (2.0, 2.0, INF, 1.0, 9.0),
+    (2.0, 2.0, 3.0, -1.0, 2.5),
+]
 MEANS = between(0.4, 5.0)  # of counts
 # family: SciPy's distribution; rows of y, low, high, lower, upper; parameters of the rows
 CASES = {
@@ -170,6 +251,8 @@ CASES = {
         [between(0.0, 0.6), between(0.7, 2.0), between(30.0, 1.5)],
     ),
     "skew_normal": (SkewNormal, REAL, [between(0.0, 0.6), between(1.4, 2.0), between(-3.0, 6.0)]),
+    "asym_laplace": (AsymmetricLaplace, REAL, [between(-0.5, 1.0), between(0.7, 2.0), between(0.2, 0.9)]),
+    "von_mises": (VonMises, ANGLES, [between(-0.5, 2.8), between(0.3, 60.0)]),
     "lognormal": (
         lambda mu, sigma: stats.lognorm(sigma, scale=np.exp(mu)),
         POSITIVE,
@@ -210,6 +293,7 @@ CASES = {
     "poisson": (stats.poisson, COUNTS, [MEANS]),
     "negbinomial": (negbinomial, COUNTS, [MEANS, between(0.6, 200.0)]),
     "nbinom1": (lambda mu, phi: negbinomial(mu, mu / phi), COUNTS, [MEANS, between(3.0, 0.2)]),
+    "genpois": (GeneralizedPoisson, COUNTS, [MEANS, between(3.0, 0.05)]),
     "geometric": (lambda mu: negbinomial(mu, 1.0), COUNTS, [MEANS]),
     "binomial": (lambda mu: stats.binom(31, mu), COUNTS, [between(0.05, 0.4)]),
     "betabinomial": (BetaBinomial, COUNTS, [between(0.05, 0.4), between(2.0, 30.0)]),
@@ -357,7 +441,7 @@ def test_bounds_without_a_value_between_are_refused(family, row, message):
         check_bounds(FAMILIES[family], "y", bounds, np.ones(1))
 
 
-VALUES = {"alpha": 1.5, "sigma": 0.8, "shape": 1.7, "phi": 2.5, "nu": 5.0, "beta": 0.6, "ndt": 0.1}
+VALUES = {"kappa": 3.0, "alpha": 1.5, "sigma": 0.8, "shape": 1.7, "phi": 2.5, "nu": 5.0, "beta": 0.6, "ndt": 0.1}
 WITH_TAILS = [name for name, family in FAMILIES.items() if family.log_tails is not None]
 
 
