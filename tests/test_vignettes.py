@@ -66,7 +66,7 @@ ELSEWHERE = {  # formula: the test that compares it, or one of its kind
 REFUSED = {  # brms: monotonic, missings, ordinal
     "ls ~ mo(income)": "Monotonic effects",
     "bmi | mi() ~ age * mi(chl)": "Imputation|missing values",
-    "rating ~ period + carry + cs(treat) + (1 | subject)": "cs",
+    "rating ~ period + carry + cs(treat) + (1 | subject)": "Category-specific effects of ratings.*bernoulli",
 }
 FACTORS = {
     "epilepsy": ["patient", "obs"],

@@ -222,7 +222,9 @@ def _check_possible(response: str, successes: Array, trials: Array, rows: Array)
     problems = {"more successes than trials": successes > trials, "no trials": trials < 1}
     for what, wrong in problems.items():
         if wrong.any():
-            raise DataError(f"The response `{response}` has {what} in {name_rows(rows[wrong])}.")
+            i = np.flatnonzero(wrong)[0]
+            where = f"{name_rows(rows[wrong])}: {successes[i]:g} of {trials[i]:g}"
+            raise DataError(f"The response `{response}` has {what} in {where}.")
 
 
 def _advice(response: str, y: Array) -> str:

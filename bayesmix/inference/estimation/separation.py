@@ -64,7 +64,9 @@ def edges(y: Array, trials: Array, family: Family, link: Link, *, bounds: Bounds
     if is_unbounded(family, link):
         way = np.where((y == trials) & values.one_is_edge, 1.0, np.where(y == values.least, -1.0, 0.0))
         way = np.where(values.is_silent(y), np.nan, way)
-    if bounds is None or not (link.is_open or values.range == "real"):
+    is_of_logarithms = family.expected is not None and link.is_identity  # mu, of responses that are positive
+    is_open = link.is_open or values.range == "real" or is_of_logarithms
+    if bounds is None or not is_open:
         return way
     below = np.ceil(bounds.lower) - 1.0 if values.is_discrete else bounds.lower
     if values.is_discrete:  # the smallest and the largest count that could be observed are all that is left

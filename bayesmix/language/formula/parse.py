@@ -35,7 +35,7 @@ from bayesmix.language.formula.reader import MAX_LENGTH, read, read_sides
 from bayesmix.language.formula.residual_terms import ResidualTerm, is_residual, residual_of
 from bayesmix.language.formula.smooths import Smooth, is_smooth, smooth_term
 from bayesmix.language.formula.terms import Terms, adds_intercept, expand, is_bar, is_intercept, summands
-from bayesmix.language.formula.vocabulary import ELSEWHERE, FUNCTIONS, POSITIONAL, STRUCTURES
+from bayesmix.language.formula.vocabulary import BARLESS, ELSEWHERE, FUNCTIONS, POSITIONAL, STRUCTURES
 
 MAX_BARS = 100  # after expansion
 
@@ -249,7 +249,8 @@ def _bar(expression: Expr) -> tuple[Chain, str | None]:
     structure = _structure(expression) if isinstance(expression, Call) else None
     bar = unbracket(children(expression)[0]) if children(expression) else expression
     if not is_bar(bar):
-        raise PlaceError(f"`{structure}()` goes around a bar.", expression.position, f"Write `{structure}(1 + x | g)`.")
+        advice = f"Write `{structure}(1 + x | g)`. {BARLESS.get(structure or '', '')}".rstrip()
+        raise PlaceError(f"`{structure}()` goes around a bar.", expression.position, advice)
     if len(bar.operators) > 1 and bar.operators != ("|", "|"):
         what = "A bar has two sides, and at most an ID between them."
         raise PlaceError(what, bar.places[1], "Write `(x | g)`, `(x || g)`, or `(x | ID | g)`.")

@@ -19,6 +19,13 @@ STRUCTURES: dict[str, tuple[str, bool | None]] = {
     "mat": ("mat", None),
 }
 
+# what else a structure's name stands for in brms, without a bar
+BARLESS = {
+    "cs": "Category-specific effects of ratings, `cs(x)`, are not supported. Of sratio and cratio with a row of 0 or 1"
+    ' for each stage that a rating reaches, family="bernoulli" and `y ~ 0 + stage + stage:x` are the same model; of'
+    ' acat with a logit link that is family="categorical".',
+}
+
 # those whose effects stand at positions, told by numeric coordinates: how many coordinates there may be
 POSITIONAL: dict[str, int] = {"ou": 1, "exp": 10, "gau": 10, "mat": 10}
 

@@ -206,4 +206,4 @@ def _rows(checks: list[Check]) -> list[str]:
         ("difference", ["" if check.difference is None else f"{100.0 * check.difference:.2g} %" for check in checks]),
         ("tolerance", [f"{100.0 * check.tolerance:.2g} %" if check.tolerance else "rounding" for check in checks]),
     ]
-    return table_lines([f"  {check.name}" for check in checks], columns, page=2 * PAGE)
+    return table_lines([f"  {check.name}" for check in checks], columns)

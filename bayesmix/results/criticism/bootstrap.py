@@ -26,6 +26,7 @@ from bayesmix.results.criticism.influence import of_estimate
 from bayesmix.results.fits.linear_predictor import codes_of, flatten, groups, positive_numbers, signed_numbers
 from bayesmix.results.fits.records import EstimateRecord
 from bayesmix.results.prediction.simulation import repeated, replicated
+from bayesmix.results.tables.simulation_table import simulation_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,8 +60,9 @@ def bootstrap(fit: EstimateRecord, options: Options) -> pd.DataFrame:
     parts = in_order(replicates, jobs, options.executor, label="Bootstrap", progress=options.progress)
     table = pd.DataFrame(np.concatenate([values for values, _ in parts]), columns=fit.names)
     failed = int(table.isna().all(axis=1).sum())
-    table.attrs = {"failed": failed, "singular": int(sum(singular for _, singular in parts))}
-    return table.rename_axis(index="replicate", columns="parameter")
+    singular = int(sum(count for _, count in parts))
+    table = table.rename_axis(index="replicate", columns="parameter")
+    return simulation_table(table, fit.design.censoring_rule, failed=failed, singular=singular)
 
 
 def replicates(fit: EstimateRecord, size: int, seed: int) -> tuple[Array, int]:

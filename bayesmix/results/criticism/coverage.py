@@ -33,6 +33,7 @@ from bayesmix.results.fits.model_fingerprint import parts_of_model
 from bayesmix.results.fits.records import EstimateRecord
 from bayesmix.results.fits.refit import estimate_again, one_of_many, sample_again
 from bayesmix.results.prediction.simulation import replicated
+from bayesmix.results.tables.simulation_table import simulation_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +79,8 @@ def coverage(  # noqa: PLR0913 - options of a study, named
     -------
     DataFrame
         One row a parameter, a column a method: the share of intervals that hold the estimate the data came from.
-        ``attrs["n"]`` data sets could be fitted; a share of 0.95 has a Monte Carlo error of ``sqrt(0.05 / n)``.
+        ``attrs["rule"]`` says how responses are censored; ``attrs["n"]`` data sets could be fitted; a share
+        of 0.95 has a Monte Carlo error of ``sqrt(0.05 / n)``.
     """
     import pandas as pd
 
@@ -96,8 +98,7 @@ def coverage(  # noqa: PLR0913 - options of a study, named
     with np.errstate(invalid="ignore"):
         shares = np.nansum(found, axis=0) / counted
     table = pd.DataFrame(shares, index=pd.Index(fit.names, name="parameter"), columns=study.methods)
-    table.attrs = {"n": len(found), "level": level}
-    return table
+    return simulation_table(table, fit.design.censoring_rule, n=len(found), level=level)
 
 
 def _told(study: Study, seed: int) -> str:

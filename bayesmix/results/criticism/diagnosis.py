@@ -68,8 +68,9 @@ class Diagnosis:
         for finding in self.findings:
             mark = " " if finding.good else "!"
             head, blank = f"{mark} {finding.topic:<{width}}", " " * (width + 2)
-            lines += textwrap.wrap(finding.text, r_printing.PAGE + 10, initial_indent=head, subsequent_indent=blank)
-            lines += [f"{blank}Next: {finding.next}"] if finding.next and not finding.good else []
+            lines += textwrap.wrap(finding.text, r_printing.PAGE, initial_indent=head, subsequent_indent=blank)
+            if finding.next and not finding.good:
+                lines += r_printing.paragraph(f"{blank}Next: {finding.next}", indent=2)
         return "\n".join(lines)
 
     def __repr__(self) -> str:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import html
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bayesmix.results.tables.r_printing import table_lines
-
-WIDTH = 120  # columns of a page of text
+from bayesmix.results.tables.r_printing import paragraph, table_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +25,20 @@ def to_text(blocks: Iterable[Block]) -> str:
 
 
 def _text_lines(block: Block) -> Iterator[str]:
-    yield block.title
+    yield from paragraph(block.title, indent=2)
     if block.columns:
         yield ""
-        yield from table_lines(block.rows, [(f" {heading}", cells) for heading, cells in block.columns], page=WIDTH)
+        yield from _table_lines(block)
     if block.words:
         yield ""
-    for paragraph in block.words:
-        tied = paragraph.replace(" %", "\N{NO-BREAK SPACE}%")  # a number and its sign stay together
-        lines = textwrap.wrap(tied, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
-        yield from (line.replace("\N{NO-BREAK SPACE}", " ") for line in lines)
+    for text in block.words:
+        yield from paragraph(text, indent=2)
+
+
+def _table_lines(block: Block) -> list[str]:
+    """Columns two spaces apart where all of them fit on a page, else one."""
+    lines = table_lines(block.rows, [(f" {heading}", cells) for heading, cells in block.columns])
+    return lines if len(lines) == len(block.rows) + 1 else table_lines(block.rows, block.columns)
 
 
 def to_markdown(blocks: Iterable[Block]) -> str:

@@ -13,6 +13,7 @@ from bayesmix.results.tables.printed_table import PrintedTable
 from bayesmix.results.tables.r_printing import decimals_for, fixed_point, table_lines
 
 LOWER, UPPER = " lower", " upper"
+LARGE = 1e10  # of limits, from which on they are not written out
 WIDTHS = 4.0  # standard errors in an interval, about
 
 
@@ -59,4 +60,6 @@ def _pair(limits: Array, decimals: int) -> str:
 def _limit(value: float, decimals: int) -> str:
     if np.isnan(value):
         return "?"
+    if abs(value) >= LARGE and np.isfinite(value):
+        return f"{value:.3g}"
     return fixed_point(value, decimals) if np.isfinite(value) else f"{value:+.0f}".replace("inf", "Inf").lstrip("+")

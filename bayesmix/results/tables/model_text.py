@@ -10,6 +10,7 @@ from bayesmix.data.design.design import Design, Term
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
+from bayesmix.results.tables.r_printing import paragraph
 from bayesmix.results.tables.summary_sections import category_lines, family_lines, formula_lines
 
 MOST = 8  # effects of a term that are named
@@ -17,10 +18,11 @@ MOST = 8  # effects of a term that are named
 
 def describe_model(spec: ModelSpec, design: Design, priors: Priors) -> str:
     """The expanded model as text."""
-    lines = [*formula_lines(spec), *(line.lstrip().replace("  ( ", " ( ") for line in family_lines(spec))]
+    lines = [*formula_lines(spec), *(line[1:].replace("  ( ", " ( ") for line in family_lines(spec))]
     lines.append("; ".join(part for part in (f"Data: {len(design.y)} rows{_dropped(design)}", _groups(design)) if part))
     lines += category_lines(spec, design)
     lines += ["", "Model", *maths(spec, design)]
+    lines = [line for whole in lines for line in paragraph(whole, indent=4)]
     lines += ["", "Priors", *priors.lines()]
     return "\n".join(lines)
 

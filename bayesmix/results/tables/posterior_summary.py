@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 ENGINES = {"nuts": "NUTS", "marginal": "exact marginal sampling"}  # by `Draws.method`
 
 
+DIAGNOSTICS = 3  # columns at the end of a table: two effective sample sizes and R-hat
 PROPOSAL_FITS = 0.5  # Pareto k up to which the marginal sampler needs nothing but draws
 
 
@@ -121,8 +122,9 @@ def _variances(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Secti
     groups, names = zip(*_variance_rows(fit), strict=True)
     columns = [("Groups", r_printing.justify(groups, left=True)), ("Parameter", r_printing.justify(names, left=True))]
     text = cells.columns(rows, with_mode=True)
-    left = r_printing.table_lines([""] * len(rows), columns, left=True)
-    lines = _beside(left, r_printing.table_lines([""] * len(rows), text, page=2 * r_printing.PAGE))
+    left = r_printing.justify(r_printing.table_lines([""] * len(rows), columns, left=True), left=True)
+    right = _lines([""] * len(rows), text, page=r_printing.PAGE - len(left[0]))
+    lines = [first + second for first, second in zip(cycle(left), right, strict=False)]
     return Section("random_effects", (variances_title(fit), *lines, *size_lines(fit)), rows)
 
 
@@ -171,12 +173,21 @@ def _fixed(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Section:
     if rows.empty:
         return Section("fixed_effects", (), rows)
     names = [in_r(str(name)) for name in rows.index]
-    lines = r_printing.table_lines(names, cells.columns(rows, with_mode=False), page=2 * r_printing.PAGE)
+    lines = _lines(names, cells.columns(rows, with_mode=False))
     return Section("fixed_effects", ("Fixed effects:", *lines), rows)
 
 
-def _beside(left: Sequence[str], right: Sequence[str]) -> list[str]:
-    return [first + second for first, second in zip(r_printing.justify(left, left=True), right, strict=True)]
+def _lines(names: Sequence[str], columns: Sequence[tuple[str, list[str]]], *, page: int = r_printing.PAGE) -> list[str]:
+    """A table of parameters, the diagnostics of its draws below it where they do not fit on the page beside it.
+
+    Limits of intervals stand there, too, where all else does not fit either.
+    """
+    for cut in (len(columns), len(columns) - DIAGNOSTICS, columns.index(next(c for c in columns if "%" in c[0]))):
+        parts = [part for part in (columns[:cut], columns[cut:]) if part]
+        lines = [r_printing.table_lines(names, part, page=page) for part in parts]
+        if all(len(own) == len(names) + 1 for own in lines):
+            return [line for own in lines for line in own]
+    return r_printing.table_lines(names, columns, page=page)
 
 
 # ---- several linear predictors: brms's sections ------------------------------------------------------------------
@@ -219,7 +230,7 @@ def _section(
 ) -> Section:
     if rows.empty:
         return Section(name, (), rows)
-    lines = r_printing.table_lines(names, cells.columns(rows, with_mode=with_mode), page=2 * r_printing.PAGE)
+    lines = _lines(names, cells.columns(rows, with_mode=with_mode))
     return Section(name, (*heading, *lines), rows, heading[-1].rstrip(":"))
 
 
@@ -229,7 +240,7 @@ def _section(
 def convergence_lines(fit: PosteriorRecord) -> list[str]:
     """What the sampler achieved, in sentences; and what to do next where that is not enough."""
     lines = textwrap.wrap(convergence_sentences(fit), r_printing.PAGE)
-    return lines if fit.converged else [*lines, f"Next: {convergence_advice(fit)}"]
+    return lines if fit.converged else [*lines, *r_printing.paragraph(f"Next: {convergence_advice(fit)}", indent=2)]
 
 
 def convergence_sentences(fit: PosteriorRecord) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -170,6 +171,21 @@ def table_lines(
         blocks[-1] = [f"{line} {cell}" for line, cell in zip(blocks[-1], column, strict=True)]
         room -= len(column[0]) + 1
     return [line.rstrip() for block in blocks for line in block]
+
+
+def paragraph(text: str, *, indent: int, page: int = PAGE) -> list[str]:
+    """Words of one line or of several, the later ones ``indent`` columns further in than the first."""
+    tied = text.replace(" %", "\N{NO-BREAK SPACE}%")  # a number and its sign stay together
+    first = " " * (len(text) - len(text.lstrip(" ")))
+    lines = textwrap.wrap(
+        tied.lstrip(" "),
+        page,
+        initial_indent=first,
+        subsequent_indent=first + " " * indent,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines] or [""]
 
 
 def vector_lines(names: Sequence[str], values: Sequence[str]) -> list[str]:

@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 def brief_estimate(fit: EstimateRecord) -> str:
     """Method, formula, criterion and estimates."""
     criterion = "REML criterion" if fit.method == "REML" else "-2 log-likelihood"
-    lines = [f"{fit.method} estimate of {fit.spec.text}", *size_lines(fit), f"{criterion}: {fit.criterion:.6g}"]
+    title = r_printing.paragraph(f"{fit.method} estimate of {fit.spec.text}", indent=2)
+    lines = [*title, *size_lines(fit), f"{criterion}: {fit.criterion:.6g}"]
     if fit.singular:
         lines.append("Boundary (singular) fit: see summary()")
-    return "\n".join([*lines, *fit.problems, "", *_rows(fit.parameters(), ("estimate", "std_error"))])
+    problems = [line for problem in fit.problems for line in r_printing.paragraph(problem, indent=0)]
+    return "\n".join([*lines, *problems, "", *_rows(fit.parameters(), ("estimate", "std_error"))])
 
 
 def brief_posterior(fit: PosteriorRecord) -> str:
@@ -31,7 +33,7 @@ def brief_posterior(fit: PosteriorRecord) -> str:
     chains, draws = fit.values.lead
     failed = "are too few" if has_few_draws(fit) else "did not converge"
     verdict = "converged" if fit.converged else f"{failed}: see diagnose()"
-    lines = [f"Posterior of {fit.spec.text}", *size_lines(fit)]
+    lines = [*r_printing.paragraph(f"Posterior of {fit.spec.text}", indent=2), *size_lines(fit)]
     lines.append(f"{chains} chains of {draws} draws by {fit.method}, which {verdict}")
     return "\n".join([*lines, "", *_rows(fit.parameters(), ("mean", "sd", "lower", "upper"))])
 

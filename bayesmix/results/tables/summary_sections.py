@@ -16,6 +16,7 @@ from bayesmix.inference.parameters.names import corr_names, sd_names
 from bayesmix.language.formula.model_spec import ModelSpec, Response
 from bayesmix.results.fits.residuals import residuals
 from bayesmix.results.tables import r_printing
+from bayesmix.results.tables.r_printing import paragraph
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +44,7 @@ def family_lines(spec: ModelSpec) -> Iterator[str]:
         return
     for response in spec.responses:
         whose = f"{response.label}: " if response.name else ""
-        yield f" Family: {whose}{response.family.title}  ( {links_in_words(response)} )"
+        yield from paragraph(f" Family: {whose}{response.family.title}  ( {links_in_words(response)} )", indent=8)
 
 
 def links_in_words(response: Response) -> str:

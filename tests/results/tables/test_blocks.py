@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from bayesmix.results.tables.blocks import WIDTH, Block, to_html, to_markdown, to_text
+from bayesmix.results.tables.blocks import Block, to_html, to_markdown, to_text
+from bayesmix.results.tables.r_printing import PAGE
 
 WORDS = (
     "Estimates differ by 12.5 % of a posterior standard deviation, " * 3 + "a non-negligible amount.",
@@ -22,11 +23,11 @@ def test_paragraphs_are_wrapped_between_words():
     """Continued lines are indented; numbers stay with their sign, hyphens within their words."""
     *_, paragraphs = to_text([TABLE]).split("\n\n")
     lines = paragraphs.split("\n")
-    assert all(len(line) <= WIDTH for line in lines)
+    assert all(len(line) <= PAGE for line in lines)
     assert lines[-1] == WORDS[1]
     assert all(line.startswith("  ") for line in lines[1:-1])
     assert " ".join(line.strip() for line in lines[:-1]) == WORDS[0].strip()
-    for length in range(WIDTH - 12, WIDTH + 3):  # wherever the line ends
+    for length in range(PAGE - 12, PAGE + 3):  # wherever the line ends
         text = to_text([Block("t", words=("a" * length + " 12.5 % non-negligible",))])
         assert "12.5 %" in text
         assert "non-negligible" in text

@@ -324,20 +324,22 @@ def test_posterior_has_the_sections_of_an_estimate(posterior_of):
         "  Draws: 4 chains of 250 draws each\n"
         " Priors: bayesmix defaults (print the model to see them)\n"
     )
-    heading = ["mean", "sd", "median", "mode", "2.5", "%", "97.5", "%", "ESS", "bulk", "ESS", "tail", "R-hat"]
+    moments, limits = ["mean", "sd", "median"], ["2.5", "%", "97.5", "%"]
+    diagnostics = ["ESS", "bulk", "ESS", "tail", "R-hat"]  # below, where a page has no room for all
     lines = text.splitlines()
     begin = lines.index("Random effects:") + 1
-    assert lines[begin].split() == ["Groups", "Parameter", *heading]
-    assert [line[:38].rstrip()[1:] for line in lines[begin + 1 : begin + 5]] == [
-        "agegp    sd (Intercept)",
-        "         sd ncontrols",
-        "         corr (Intercept), ncontrols",
-        "Residual sigma",
-    ]
+    for place, own in ((begin, [*moments, "mode"]), (begin + 5, [*limits, *diagnostics])):
+        assert lines[place].split() == ["Groups", "Parameter", *own]
+        assert [line[:38].rstrip()[1:] for line in lines[place + 1 : place + 5]] == [
+            "agegp    sd (Intercept)",
+            "         sd ncontrols",
+            "         corr (Intercept), ncontrols",
+            "Residual sigma",
+        ]
     begin = lines.index("Fixed effects:") + 1
-    words = [word for word in heading if word != "mode"]
-    assert lines[begin].split() == [*words[: words.index("ESS")], "P(direction)", *words[words.index("ESS") :]]
-    assert [line.split()[0] for line in lines[begin + 1 : begin + 3]] == ["(Intercept)", "ncontrols"]
+    for place, own in ((begin, [*moments, *limits, "P(direction)"]), (begin + 3, diagnostics)):
+        assert lines[place].split() == own
+        assert [line.split()[0] for line in lines[place + 1 : place + 3]] == ["(Intercept)", "ncontrols"]
 
 
 def test_posterior_tables_are_the_parameters(posterior_of):
@@ -345,7 +347,7 @@ def test_posterior_tables_are_the_parameters(posterior_of):
     tables = posterior.summary().tables
     parameters = posterior.parameters()
     assert list(tables["fixed_effects"].index) + list(tables["random_effects"].index) == list(parameters.index)
-    row = str(posterior.summary()).splitlines()[-5]  # three digits of the sd set the decimals
+    row = str(posterior.summary()).splitlines()[-8]  # three digits of the sd set the decimals
     mean, sd = parameters.loc["ncontrols", ["mean", "sd"]]
     assert row.split()[:3] == ["ncontrols", f"{mean:.5f}", f"{sd:.5f}"]
 
@@ -358,7 +360,8 @@ def test_the_probability_of_a_direction(posterior_of):
     moved = with_stats(posterior, parameters=replace(posterior.values, beta=beta))
     tables = moved.summary().tables
     assert tables["fixed_effects"].loc["ncontrols", "p_direction"] == np.mean(beta[..., 1] < 0.0) == 0.9
-    assert str(moved.summary()).splitlines()[-5].split()[6] == "0.900"
+    row = next(line for line in str(moved.summary()).splitlines() if line.startswith("ncontrols"))
+    assert row.split()[6] == "0.900"
     spread = tables["random_effects"]["p_direction"]
     corr = posterior.values.corr[0][..., 1, 0]
     assert spread.loc["corr(agegp, Intercept, ncontrols)"] == max(np.mean(corr > 0.0), np.mean(corr < 0.0))
@@ -402,7 +405,8 @@ def test_divergences_come_with_advice(posterior_of):
     diverging[0, :7] = True
     last = str(with_stats(good, stats={"diverging": diverging}).summary()).split("\n\n")[-1]
     assert last.startswith("The chains did not converge. 7 of the 1000 transitions diverged.")
-    assert "\nNext: take shorter steps, model.sample(method=bmx.Nuts(target_accept=0.999, tune=2000)),\n" in last
+    advice = "Next: take shorter steps, model.sample(method=bmx.Nuts(target_accept=0.999, tune=2000)),"
+    assert advice in " ".join(last.split())
 
 
 def test_few_good_draws_are_called_few(posterior_of):

@@ -1,0 +1,102 @@
+"""What holds of every family: bad input has one message, and what is printed fits on a page."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from conftest import around
+from every_family import N, data_of, formulas_of
+
+import bayesmix as bmx
+from bayesmix.errors import BayesmixError, DataError
+from bayesmix.language.families.registry import FAMILIES
+
+ROW = 7
+OUTSIDE = {  # support: values that are outside, what the message says is needed
+    "angle": ((4.0, -90.0), "angles in radians"),
+    "positive": ((0.0, -1.0), "positive numbers"),
+    "proportion": ((0.0, 1.0, 1.5, -0.1), "numbers between 0 and 1, both excluded"),
+    "zero_or_proportion": ((1.0, 1.5, -0.1), "numbers from 0 to below 1"),
+    "closed_proportion": ((1.5, -0.1), "numbers from 0 to 1"),
+    "counts": ((-1.0, 1.5), "counts 0, 1, 2"),
+    "positive_counts": ((0.0, -1.0, 1.5), "counts"),
+    "zeros_and_counts": ((-1.0, 1.5), "counts 0, 1, 2"),
+    "zeros_and_positive": ((-1.0,), "zeros and positive numbers"),
+    "zero_or_positive": ((-1.0,), "zeros and positive numbers"),
+    "trials": ((-1.0, 10.0, 1.5), ""),  # said by what reads shares
+    "binary": ((2.0, -1.0), "0 or 1|binomial model"),
+}
+EVERYWHERE = {"real", "ordered", "nominal"}  # any number, any name
+
+
+def test_every_support_has_its_rows():
+    assert OUTSIDE.keys() | EVERYWHERE == {family.support for family in FAMILIES.values()}
+
+
+@pytest.mark.parametrize("name", [name for name, one in FAMILIES.items() if one.support not in EVERYWHERE])
+def test_outside_the_support(name):
+    values, needed = OUTSIDE[FAMILIES[name].support]
+    for value in values:
+        response = np.asarray(data_of(name)["response"], float).copy()
+        response[ROW] = value
+        with pytest.raises(DataError) as caught:
+            bmx.Model(formulas_of(name), data_of(name, response), family=name)
+        said = str(caught.value)
+        assert "`response`" in said
+        assert f"row {ROW}" in said
+        assert f"{value:g}" in said
+        assert re.search(needed, said)
+
+
+@pytest.mark.parametrize("name", [name for name, one in FAMILIES.items() if one.support in EVERYWHERE - {"real"}])
+def test_one_category_only(name):
+    with pytest.raises(BayesmixError, match="the single category `same`"):
+        bmx.Model(formulas_of(name), data_of(name, ["same"] * N), family=name)
+
+
+WITH_TAILS = [name for name, family in FAMILIES.items() if family.log_tails is not None]
+
+
+@pytest.mark.parametrize("name", WITH_TAILS)
+def test_all_censored(name):
+    """No estimate has a maximum; a posterior has proper priors."""
+    model = bmx.Model(formulas_of(name, beside="cens(c)"), data_of(name).assign(c="right"), family=name)
+    with pytest.raises(BayesmixError, match=r"right-censored.*model\.sample"):
+        model.estimate()
+
+
+@pytest.mark.parametrize("name", WITH_TAILS)
+def test_bounds_that_contradict(name):
+    for bounds in ("trunc(lb = 3, ub = 2)", "cens(c, upper)"):
+        data = data_of(name).assign(c="interval", upper=-9.0)
+        with pytest.raises(DataError):
+            bmx.Model(formulas_of(name, beside=bounds), data, family=name)
+
+
+# ---- a page of text ---------------------------------------------------------------------------------------------
+
+PAGE = 80
+QUICK = {"exponential"}
+
+
+def check_page(*texts):
+    for text in texts:
+        assert [line for line in str(text).splitlines() if len(line) > PAGE] == []
+
+
+@pytest.mark.parametrize("preset", ["default", "flat"])
+@pytest.mark.parametrize("name", list(FAMILIES))
+def test_the_model_fits_on_a_page(name, preset):
+    check_page(bmx.Model(formulas_of(name, of_all=True), data_of(name), family=name, priors=preset))
+
+
+@pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in FAMILIES])
+@pytest.mark.filterwarnings("ignore::bayesmix.BayesmixWarning")
+def test_what_is_printed_of_fits_fits_on_a_page(name):
+    model = bmx.Model(formulas_of(name), data_of(name), family=name)
+    fit = model.estimate()
+    post = around(fit, model, chains=2, draws=20, spread=0.05)
+    check_page(fit, fit.summary(), fit.diagnose(), post, post.summary(), bmx.compare(fit, post))
+    check_page(fit.marginal_means("f"), post.contrasts("f"), post.slopes("x"))
