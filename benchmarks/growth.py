@@ -66,6 +66,22 @@ class Case:
     peer_chains: int = 4
 
 
+LINEAR = """
+import json, resource, sys, time
+sys.path.insert(0, {here!r})
+import bayesmix as bmx
+from growth import CROSSED, crossed, parameters_of
+from bayesmix.inference.sampling.diagnostics import convergence
+data = crossed(20 * {levels}, {levels}, {levels}, "gaussian")
+begin = time.process_time()
+bmx.Model(CROSSED, data).estimate()
+estimate = time.process_time() - begin
+begin = time.process_time()
+post = bmx.Model(CROSSED, data).sample(seed=1, progress=False)
+print(json.dumps({{"estimate": estimate, "posterior": time.process_time() - begin, "method": post.method,
+    "ess": convergence(parameters_of(post.values)).smallest_ess, "certificate": dict(post.draws.certificate),
+    "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}}))
+"""
 VERBAGG = "r2 ~ Anger + Gender + btype + situ + (1 | id) + (1 | item)"
 CROSSED, GROUPED = "y ~ x + (1 | a) + (1 | b)", "y ~ x + (x | g)"
 CASES = {
@@ -141,6 +157,16 @@ def peer(name: str, engine: str, timeout: float) -> dict[str, float] | str:
     return {"ess": found.smallest_ess, "cpu": result["cpu"], "r_hat": found.worst_r_hat}
 
 
+def linear(levels: int) -> None:
+    """Print our two fits of a linear model of two crossed factors, twenty rows a level."""
+    code = LINEAR.format(here=str(HERE), levels=levels)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout.strip().splitlines()[-1])
+    print(f"\nlinear, {levels:,} x {levels:,} levels, {20 * levels:,} rows: {CROSSED}")
+    print(f"  estimate {found['estimate']:.1f} CPU s (60 wanted), posterior {found['posterior']:.1f} (600), ", end="")
+    print(f"smallest ESS {found['ess']:.0f}, {found['peak']:.0f} MB (4 000). {found['certificate']}", flush=True)
+
+
 def compare(name: str, engines: list[str], timeout: float) -> None:
     """Print a line an engine."""
     case = CASES[name]
@@ -169,12 +195,16 @@ def compare(name: str, engines: list[str], timeout: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cases", default=",".join(CASES), help="of " + ", ".join(CASES))
+    parser.add_argument("--cases", default=",".join((*CASES, "linear")), help="of " + ", ".join((*CASES, "linear")))
+    parser.add_argument("--levels", type=int, default=5_000, help="of each factor of the linear model")
     parser.add_argument("--engines", default="ours,pymc,numpyro", help="of ours, pymc, numpyro")
     parser.add_argument("--timeout", type=float, default=900.0, help="seconds for one fit of a peer")
     given = parser.parse_args()
     for name in given.cases.split(","):
-        compare(name, given.engines.split(","), given.timeout)
+        if name == "linear":
+            linear(given.levels)
+        else:
+            compare(name, given.engines.split(","), given.timeout)
 
 
 if __name__ == "__main__":

@@ -54,12 +54,14 @@ class Emulator:
         return np.linalg.solve(self.root, (x - self.centre).T).T
 
 
-def fit_emulator(reduce: Callable[[Array], Reduced], centre: Array, covariance: Array) -> Emulator:
+def fit_emulator(
+    reduce: Callable[[Array], Reduced], centre: Array, covariance: Array, degree: int | None = None
+) -> Emulator:
     """Fit polynomials to ``reduce``, a function of ``(n, d)`` points, over a ball of posterior standard deviations."""
     from scipy.stats import qmc
 
     d = len(centre)
-    degree = DEGREES[d]
+    degree = DEGREES[d] if degree is None else degree
     powers = np.array([power for power in product(range(degree + 1), repeat=d) if sum(power) <= degree])
     root = np.linalg.cholesky(covariance)
     n = int(np.ceil(SURPLUS * len(powers)))

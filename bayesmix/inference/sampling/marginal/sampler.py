@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -60,6 +61,10 @@ CHEAP = 20_000  # numbers of one evaluation up to which three proposals a draw a
 
 
 CHECKS = 24  # points at which the polynomials are held against factorisations
+
+
+VERY_DEAR = 20_000_000  # numbers from which on polynomials of low degree are tried first, held against fewer points
+LOW, FEW_CHECKS = 4, 8  # of so many levels posteriors are narrow, and what is fitted is smooth
 
 
 DEAR = 300_000  # numbers from which on polynomials stand in for factorisations
@@ -184,14 +189,19 @@ def with_emulator(
     mode, root = whiten(lambda theta: value_and_gradient(target, theta), target.start(point))
     covariance = root @ root.T
     d = target.covariances
-    emulator = fit_emulator(replace(target, emulator=None).reduce_covariances, mode[:d], covariance[:d, :d])
-    emulated = replace(target, emulator=emulator)
-    check = mode + rng.standard_normal((CHECKS, target.size)) @ root.T * 1.5
-    difference = emulated(check) - target(check)
-    error = float(np.max(np.abs(difference - np.median(difference))))
-    if error > TOLERANCE:
-        return target, (f"Polynomials missed the log density by {error:.2g}; every draw was factorised.",), {}
-    return emulated, (), {"emulator_error": error}
+    is_very_dear = target.numbers > VERY_DEAR
+    checks = FEW_CHECKS if is_very_dear else CHECKS
+    check = mode + rng.standard_normal((checks, target.size)) @ root.T * 1.5
+    exact, error = target(check), math.inf
+    for degree in (LOW, DEGREES[d]) if is_very_dear else (DEGREES[d],):
+        own = replace(target, emulator=None)
+        emulator = fit_emulator(own.reduce_covariances, mode[:d], covariance[:d, :d], degree)
+        emulated = replace(target, emulator=emulator)
+        difference = emulated(check) - exact
+        error = float(np.max(np.abs(difference - np.median(difference))))
+        if error <= TOLERANCE:
+            return emulated, (), {"emulator_error": error}
+    return target, (f"Polynomials missed the log density by {error:.2g}; every draw was factorised.",), {}
 
 
 def in_units(

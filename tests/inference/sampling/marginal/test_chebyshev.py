@@ -5,7 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bayesmix.inference.sampling.marginal.chebyshev import DEGREES, RADIUS, Reduced, _ball, fit_emulator
+import bayesmix as bmx
+from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.sampling.marginal import sampler
+from bayesmix.inference.sampling.marginal.chebyshev import (
+    DEGREES,
+    RADIUS,
+    TOLERANCE,
+    Reduced,
+    _ball,
+    fit_emulator,
+)
+from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, marginal_posterior
+from bayesmix.inference.sampling.marginal.sampler import with_emulator
 
 CENTRE = np.array([0.5, -1.0, 2.0, 0.3])
 ROOT = np.array([[0.3, 0.0, 0.0, 0.0], [0.1, 0.2, 0.0, 0.0], [-0.1, 0.05, 0.4, 0.0], [0.0, 0.1, 0.0, 0.1]])
@@ -65,3 +77,39 @@ def test_points_of_the_unit_ball() -> None:
     np.testing.assert_allclose(radius, np.sin(0.5 * np.pi * uniform[:, 3] ** (1.0 / 3.0)), rtol=1e-10)
     assert np.all(radius <= 1.0)
     np.testing.assert_allclose((points / radius[:, None]).mean(axis=0), 0.0, atol=5.0 / np.sqrt(3.0 * 4000))
+
+
+def crossed_posterior(monkeypatch: pytest.MonkeyPatch) -> tuple[MarginalPosterior, PointEstimate]:
+    """Of two crossed factors with so many levels that a low degree will do; it counts as very dear."""
+    rng = np.random.default_rng(3)
+    a, b = rng.integers(0, 200, 2600), rng.integers(0, 190, 2600)
+    y = rng.standard_normal(200)[a] + 0.7 * rng.standard_normal(190)[b] + rng.standard_normal(2600)
+    model = bmx.Model("y ~ 1 + (1 | a) + (1 | b)", {"y": y, "a": a, "b": b})
+    point = model.estimate().point
+    monkeypatch.setattr(sampler, "VERY_DEAR", 0)
+    return marginal_posterior(model.design, model.priors, point), point
+
+
+@pytest.mark.slow
+def test_polynomials_of_low_degree_serve_where_a_factorisation_is_very_dear(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At points of the posterior the log density is that of factorisations, but for a constant."""
+    target, point = crossed_posterior(monkeypatch)
+    found, notes, certificate = with_emulator(target, point, np.random.default_rng(1), 0)
+    assert found.emulator is not None
+    assert found.emulator.powers.sum(axis=1).max() == sampler.LOW
+    assert notes == ()
+    assert certificate["emulator_error"] <= TOLERANCE
+    sd = np.sqrt(np.diag(np.atleast_2d(found.emulator.root @ found.emulator.root.T)))
+    x = np.tile(target.start(point), (9, 1))
+    x[:, :2] = found.emulator.centre + np.random.default_rng(2).uniform(-2.0, 2.0, (9, 2)) * sd
+    difference = found(x) - target(x)
+    np.testing.assert_allclose(difference, difference[0], atol=2.0 * TOLERANCE)
+
+
+@pytest.mark.slow
+def test_a_higher_degree_is_tried_where_a_low_one_misses(monkeypatch: pytest.MonkeyPatch) -> None:
+    target, point = crossed_posterior(monkeypatch)
+    monkeypatch.setattr(sampler, "LOW", 1)
+    found, _, _ = with_emulator(target, point, np.random.default_rng(1), 0)
+    assert found.emulator is not None
+    assert found.emulator.powers.sum(axis=1).max() == DEGREES[2]
