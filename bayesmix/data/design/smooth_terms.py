@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations
 
 from bayesmix.arrays import Array
 from bayesmix.data.columns import Column, Factor, SmoothColumns, Variable
@@ -11,6 +12,7 @@ from bayesmix.data.design.evaluate import Memory, evaluate
 from bayesmix.data.design.layout import Part
 from bayesmix.data.design.term import PenalisedBlock, TermEncoder, learn_smooth_term
 from bayesmix.data.frame import Table
+from bayesmix.errors import DroppedWarning, warn_user
 from bayesmix.language.formula.expression import Argument, Call, Name, column_names, spell
 from bayesmix.language.formula.reader import read
 from bayesmix.language.formula.smooths import Smooth, smooth_of
@@ -36,8 +38,22 @@ def smooths_of(parts: Sequence[Part], table: Table) -> list[SmoothOfPart]:
     ]
 
 
+def _warn_of_nested(smooths: Sequence[SmoothOfPart]) -> None:
+    """Say which smooths are part of others: mgcv's `gam.side` constrains these, and here their curves overlap."""
+    for one, other in permutations(smooths, 2):
+        own, whole = (set(each.smooth.variables) for each in (one, other))
+        is_within = own < whole and not (one.factor or other.factor) and one.smooth.by == other.smooth.by
+        if is_within and one.predictor == other.predictor:
+            warn_user(
+                f"`{one.smooth}` is part of `{other.smooth}`: fitted values and predictions hold, but the data do not"
+                " tell the two curves apart, nor their degrees of freedom and tests. Leave one of them out.",
+                DroppedWarning,
+            )
+
+
 def learn_smooths(smooths: Sequence[SmoothOfPart], columns: Mapping[str, Column], memory: Memory, rows: Array) -> None:
     """Learn smooths from the rows that are used, and from no others, as mgcv does."""
+    _warn_of_nested(smooths)
     for text in dict.fromkeys(one.text for one in smooths):
         evaluate(text, {name: columns[name].take(rows) for name in column_names(read(text)) if name in columns}, memory)
 

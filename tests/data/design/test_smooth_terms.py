@@ -1,5 +1,7 @@
 """Smooths in a design: fixed columns, terms of one level, curves of the levels of a factor, new data."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -115,3 +117,20 @@ def test_a_level_of_by_that_was_not_seen_is_refused():
     design = of("y ~ s(x, by = f, k = 5)")
     with pytest.raises(DataError, match="`f` has levels not seen in fitting, for which there is no curve: `d`"):
         encode(design.encoder, pd.DataFrame({"x": [0.1], "f": ["d"]}))
+
+
+@pytest.mark.parametrize(
+    ("formula", "pairs"),
+    [
+        ("y ~ s(x, k = 4) + t2(x, z, k = 3)", 1),
+        ("y ~ s(x, k = 4) + s(z, k = 4) + s(x, z, k = 10)", 2),
+        ("y ~ s(x, k = 4) + s(z, k = 4)", 0),
+        ("y ~ s(x, k = 4) + s(x, by = f, k = 4)", 0),
+        ('y ~ s(x, k = 4) + s(x, g, bs = "fs", k = 4)', 0),
+    ],
+)
+def test_smooths_that_are_part_of_others_are_named(formula, pairs):
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        of(formula)
+    assert sum("do not tell the two curves apart" in str(one.message) for one in told) == pairs
