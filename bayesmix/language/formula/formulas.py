@@ -12,7 +12,7 @@ from re import sub
 from typing import Any
 
 from bayesmix.errors import FormulaError
-from bayesmix.language.formula.nonlinear import nonlinear, without_marks
+from bayesmix.language.formula.nonlinear import apart, nonlinear, without_marks
 from bayesmix.language.formula.parse import Formula, parse
 from bayesmix.language.formula.reader import MAX_LENGTH, Token, tokens
 
@@ -53,6 +53,7 @@ def read_formulas(given: Any, is_column: Callable[[str], bool] = lambda name: Tr
         raise FormulaError(f"There are more than {MAX_FORMULAS} formulas.")
     if sum(len(one) for one in found if isinstance(one, str)) > MAX_TOTAL:
         raise FormulaError(f"The formulas have more than {MAX_TOTAL} characters together.")
+    found = apart(found, mark, is_column)
     curved = nonlinear(found, mark, is_column)
     rest = found if curved is None else found[1:]
     read = (_with_left_side(one) if isinstance(one, Formula) else parse(one) for one in rest)

@@ -15,7 +15,7 @@ from bayesmix.language.formula.additions import NOTHING, Additions
 from bayesmix.language.formula.formulas import MEAN, bare, read_formulas
 from bayesmix.language.formula.known_errors import with_known_errors
 from bayesmix.language.formula.left_sides import OfParameter, divide, name_of
-from bayesmix.language.formula.nonlinear import with_nonlinear_mean
+from bayesmix.language.formula.nonlinear import check_nonlinear, with_nonlinear_mean
 from bayesmix.language.formula.parse import Formula, parse
 from bayesmix.language.formula.reader import read
 from bayesmix.language.formula.shared_effects import check_shared
@@ -203,6 +203,7 @@ def make_spec(  # noqa: PLR0913 - what a model is made of
     means, others = divide(read_formulas(formula, lambda name: name in stated or is_column(name)), stated)
     responses = _responses(means, families, link)
     parts: Parts = {(i, 0): mean for i, mean in enumerate(means)}
+    check_nonlinear(means, start)
     if means[0].curve:
         responses = (_with_curve(parts, responses, start or {}, named),)
     for other in others:
@@ -293,8 +294,6 @@ def _with_curve(
     parts: Parts, responses: Sequence[Response], start: Mapping[str, float], priors: Mapping[str, Prior]
 ) -> Response:
     """The response with the nonlinear mean that its formula is of."""
-    if len(responses) > 1:
-        raise SpecError(f"A nonlinear formula, `{parts[0, 0].text}`, is one of a single response: fit each by itself.")
     (response,) = responses
     family, links, known = with_nonlinear_mean(response.family, response.links, parts[0, 0], start, priors)
     for j, formula in known.items():

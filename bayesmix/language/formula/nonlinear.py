@@ -6,8 +6,10 @@ name that is a column is a parameter only where the formulas say so, with brms's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
+from numbers import Real
 from re import sub
 from typing import Any
 
@@ -126,6 +128,23 @@ def without_marks(texts: Sequence[Any]) -> tuple[list[Any], bool | None]:
     return [one for one, mark in zip(texts, marks, strict=True) if mark is None], any(said) if said else None
 
 
+def apart(texts: Sequence[Any], mark: bool | None, is_column: Callable[[str], bool]) -> list[Any]:
+    """The formulas, with brms's ``a + b ~ 1`` of several nonlinear parameters as one of each."""
+    first, *later = texts
+    if mark is False or not isinstance(first, str) or "~" not in first:
+        return list(texts)
+    named = {name for name in _named(first) if mark or not is_column(name)}
+    return [first, *(one for text in later for one in _split(text, named))]
+
+
+def _split(text: Any, named: Container[str]) -> list[Any]:
+    left = read_sides(text)[0] if isinstance(text, str) and "~" in text else None
+    if not isinstance(left, Chain) or set(left.operators) != {"+"}:
+        return [text]
+    names = [one.name for one in left.operands if isinstance(one, Name) and one.name in named]
+    return [f"{name} {text[text.index('~') :]}" for name in names] if len(names) == len(left.operands) else [text]
+
+
 def nonlinear(texts: Sequence[Any], mark: bool | None, is_column: Callable[[str], bool]) -> Formula | None:
     """The first formula as a nonlinear one; None where it is a sum of terms.
 
@@ -177,6 +196,18 @@ def _defined(text: Any) -> tuple[str, ...]:
     return (left.name,) if isinstance(left, Name) else ()
 
 
+def check_nonlinear(means: Sequence[Formula], start: Mapping[str, float] | None) -> None:
+    """Raise `SpecError` where there are several responses beside a nonlinear mean, or starts without one."""
+    first, *others = means
+    if start and not first.curve:
+        raise SpecError("start has parameters of a nonlinear mean, of which there is none: leave it out.")
+    if first.curve and others:
+        raise SpecError(
+            f"`{others[0].response}` is no parameter of `{first.text}`, and a nonlinear formula is one of a single"
+            f" response. Its parameters are {', '.join(first.arguments)}."
+        )
+
+
 def with_nonlinear_mean(
     family: Family, links: tuple[Link, ...], mean: Formula, start: Mapping[str, float], priors: Mapping[str, Prior]
 ) -> tuple[Family, tuple[Link, ...], dict[int, Formula]]:
@@ -196,10 +227,8 @@ def with_nonlinear_mean(
             f"A nonlinear mean is of families whose mean is `mu`; that of `{family.name}` is a function of several"
             " parameters already."
         )
-    unknown = next((name for name in start if name not in mean.arguments), None)
-    if unknown is not None:
-        known = ", ".join(mean.arguments)
-        raise SpecError(f"start has `{unknown}`.{nearest(unknown, mean.arguments)} Nonlinear parameters: {known}.")
+    _check_additions(mean)
+    _check_start(start, mean.arguments)
     _, expression = read_sides(f"{mean.response} ~ {mean.curve}", lenient=True)
     data = tuple(name for name in column_names(expression) if name not in mean.arguments)
     medians = {
@@ -216,6 +245,23 @@ def with_nonlinear_mean(
     }
     identity = LINKS["identity"]
     return whole, (identity, *links[1:], *(identity for _ in (*mean.arguments, *data))), of_rows
+
+
+def _check_additions(mean: Formula) -> None:
+    said = mean.additions
+    if said.se and said.has_sigma:
+        raise SpecError(f"`{said}`: beside a nonlinear mean errors are known, `se({said.se})`, or sigma is estimated.")
+    if said.rate:
+        raise SpecError(f"`{said}`: a time beside a nonlinear mean stands in it, `{mean.curve} + log({said.rate})`.")
+
+
+def _check_start(start: Mapping[str, float], parameters: Sequence[str]) -> None:
+    for name, value in start.items():
+        if name not in parameters:
+            known = ", ".join(parameters)
+            raise SpecError(f"start has `{name}`.{nearest(name, parameters)} Nonlinear parameters: {known}.")
+        if not isinstance(value, Real) or not isfinite(value):
+            raise SpecError(f"start of `{name}` is a number, not {value!r}.")
 
 
 def check_linear(formula: Formula, change: str) -> None:

@@ -106,7 +106,9 @@ REFUSED = {
     ("y ~ SSlogi(t, a, 1, 1); a ~ 1", "gaussian"): (FormulaError, r"(?s)Did you mean `SSlogis`.*There are exp, log,"),
     ("y ~ a * t + (1 | g); a ~ 1", "gaussian"): (FormulaError, "bars stand in those of parameters"),
     ('y ~ a * "t"; a ~ 1', "gaussian"): (FormulaError, "not a number"),
-    ("y ~ a * t; a ~ 1; z ~ 1", "gaussian"): (SpecError, "one of a single response"),
+    ("y ~ a * t; a ~ 1; z ~ 1", "gaussian"): (SpecError, "`z` is no parameter of .* of a single response"),
+    ("y | se(t, sigma = TRUE) ~ a * t; a ~ 1", "gaussian"): (SpecError, r"errors are known, `se\(t\)`"),
+    ("y | rate(t) ~ a * t; a ~ 1", "poisson"): (SpecError, r"stands in it, `a \* t \+ log\(t\)`"),
     ("y ~ a * t; a ~ 1", "zero_inflated_poisson"): (SpecError, "is a function of several"),
 }
 
@@ -122,3 +124,15 @@ def test_refused(text, family):
 def test_starts_are_of_parameters():
     with pytest.raises(SpecError, match=r"start has `asm`\. Did you mean `asym`"):
         spec_of("y ~ asym * t; asym ~ 1", start={"asm": 1.0})
+    for wrong in ("big", float("nan"), None):
+        with pytest.raises(SpecError, match="start of `asym` is a number, not"):
+            spec_of("y ~ asym * t; asym ~ 1", start={"asym": wrong})
+    with pytest.raises(SpecError, match="of which there is none"):
+        spec_of("y ~ t", start={"asym": 1.0})
+
+
+def test_one_formula_of_several_parameters():
+    """As in brms; of columns it is the sum."""
+    spec = spec_of("bf(y ~ a * exp(-b * t), a + b ~ x, nl = TRUE)")
+    assert spec.formula_texts == ("y ~ a * exp(-b * t)", "a ~ x", "b ~ x")
+    assert [one.label for one in spec_of("y ~ t; x + g ~ t").responses] == ["y", "x + g"]
