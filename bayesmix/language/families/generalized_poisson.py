@@ -17,7 +17,7 @@ from bayesmix.language.families.family import Family, Limit, Parameter
 from bayesmix.language.families.log_factorial import log_factorial
 from bayesmix.language.families.namespaces import NUMERIC, Namespace
 
-DEVIATIONS = 9.0  # above the mean up to which terms are added up at least
+NEARLY_ALL = -0.01  # logarithm of a lower tail from which on the upper one is small
 NEGLIGIBLE = 40.0  # of the logarithm of a term that is left out
 MANY = 20_000.0  # terms at most
 
@@ -45,19 +45,21 @@ def _cdf(y: Array, trials: Array, mu: Array, phi: Array) -> Array:
 
 
 def _log_tails(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -> tuple[Any, Any]:
-    """Sums of the density on either side, of which the upper one ends where what is left is below rounding."""
+    """Sums of the density on either side, of which the upper one ends where what is left is below rounding.
+
+    It is only added up where it is small: elsewhere it is one less the lower one, without loss.
+    """
 
     def log_density(k: Any) -> Any:
         return _kernel(xp, k, trials, mu, phi) - xp.gammaln(k + 1.0)
 
     _, rest = _shares(xp, phi)
     decay = rest - 1.0 - xp.log(rest)  # of the density far out, where it goes down as exp(-decay k)
-    spread = xp.sqrt(mu * (1.0 + phi))
-    above = xp.floor(xp.minimum(xp.maximum(mu - y, 0.0) + DEVIATIONS * spread + NEGLIGIBLE / decay, MANY))
-    return (
-        xp.log_sum(lambda k: (log_density(k), k <= y), y),
-        xp.log_sum(lambda k: (log_density(y + 1.0 + k), k <= above), above),
-    )
+    below = xp.log_sum(lambda k: (log_density(k), k <= y), y)
+    is_far = below > NEARLY_ALL
+    count = xp.where(is_far, xp.floor(xp.minimum(NEGLIGIBLE / decay, MANY)), 0.0)
+    above = xp.log_sum(lambda k: (log_density(y + 1.0 + k), k <= count), count)
+    return below, xp.where(is_far, above, xp.log1mexp(xp.minimum(below, NEARLY_ALL)))
 
 
 def _sample(rng: np.random.Generator, trials: Array, mu: Array, phi: Array) -> Array:

@@ -72,10 +72,8 @@ def test_another_fit_does_not_reproduce_it(fitted):
     assert outcomes["n_obs"] is Outcome.OK
     text = str(verdict)
     assert re.search(r"does not reproduce the document: \d+ of 34 figures agree, \d+ differ\nand should not", text)
-    assert re.search(
-        r"Not explained:\n +documented +ours difference tolerance\n  criterion +388\.6 +384\.415 +1\.1 % +rounding\n",
-        text,
-    )
+    assert re.search(r"Not explained:\n +documented +ours difference\n  criterion +388\.6 +384\.415 +1\.1 %\n", text)
+    assert re.search(r"\n +tolerance\n  criterion +rounding\n", text)
 
 
 def test_every_kind_of_figure_has_a_name(fitted):
