@@ -30,6 +30,7 @@ from bayesmix.language.formula.expression import (
     Sign,
     column_names,
     spell,
+    spell_name,
     walk,
 )
 from bayesmix.language.formula.location import PlaceError, pointing
@@ -240,11 +241,13 @@ def with_nonlinear_mean(
     curve = Curve(mean.curve, mean.arguments, data, Evaluated(expression), family, links[0], starts)
     whole = with_curve(curve)
     first = len(whole.parameters) - len(data)
-    of_rows = {
-        first + j: Formula("", "0", (), (name,), text=f"{name} ~ 0", is_implied=True) for j, name in enumerate(data)
-    }
+    of_rows = {first + j: _of_row(spell_name(name)) for j, name in enumerate(data)}
     identity = LINKS["identity"]
     return whole, (identity, *links[1:], *(identity for _ in (*mean.arguments, *data))), of_rows
+
+
+def _of_row(column: str) -> Formula:
+    return Formula("", "0", (), (column,), text=f"{column} ~ 0", is_implied=True)
 
 
 def _check_additions(mean: Formula) -> None:

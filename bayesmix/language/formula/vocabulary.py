@@ -78,7 +78,7 @@ REFUSED = {
     "mmc": "Predictors that differ between the memberships of a row are not supported: `(1 | mm(g1, g2))`.",
     "mo": "Monotonic effects are not supported; an ordered factor gets polynomial contrasts.",
     "me": "Measurement error is not supported.",
-    "mi": "Imputation is not supported; rows with missing values are left out.",
+    "mi": "Imputation in the model is not supported: rows with missing values are left out. Complete the data first.",
     "te": _TENSOR,
     "ti": _TENSOR,
     "mvbind": "Responses of one formula stand left of its `~`: `mvbind(a, b) ~ ...`.",

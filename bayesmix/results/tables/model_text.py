@@ -14,6 +14,7 @@ from bayesmix.results.tables.r_printing import paragraph
 from bayesmix.results.tables.summary_sections import category_lines, family_lines, formula_lines
 
 MOST = 8  # effects of a term that are named
+NAME = r"(?<![\w.])(`[^`]+`|(?:[^\W\d]|\.)[\w.]*)(?![\w.(])"  # in a nonlinear formula, of no function
 
 
 def describe_model(spec: ModelSpec, design: Design, priors: Priors) -> str:
@@ -88,7 +89,7 @@ def _predictor(spec: ModelSpec, design: Design, r: int) -> str:
     if curve is not None and not one.parameter:
         added = " + offset[i]" if np.any(design.offset[design.block(r)] != 0.0) else ""
         value = "curve[i]" if curve.link.is_identity else f"{curve.link.name}(curve[i])"
-        return f"  {value} = {curve.text}{added}"
+        return f"  {value} = {sub(NAME, r'\1[i]', curve.text)}{added}"
     symbol = _symbol(spec, one)
     eta = symbol if one.link.range == "real" else f"{one.link.name}({symbol})"
     prefix = design.layout.prefixes[r]

@@ -137,6 +137,13 @@ def test_the_mean_is_the_curve():
         fit.linear_predictor()
 
 
+def test_every_name_of_the_curve_is_of_a_row():
+    text = str(bmx.Model(LOGISTIC, orange(), start=START))
+    assert "  curve[i] = asym[i]/(1 + exp(-(age[i] - mid[i])/scale[i]))\n" in text
+    text = str(bmx.Model(["y ~ 1e3 * `a b` + log10(a)^2", "a ~ 1"], {"y": [1.0, 3.0, 2.0], "a b": [1.0, 2.0, 4.0]}))
+    assert "curve[i] = 1000 * `a b`[i] + log10(a[i])^2\n" in text
+
+
 def test_slopes_are_those_of_the_curve():
     asym, mid, scale, *_ = parameters(fitted())
     grid = fitted().conditional_effects("age")
