@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from bayesmix.inference.parameters.distance_correlation import ByDistance, Expon
 from bayesmix.inference.parameters.positive_numbers import PositiveNumbers
 from bayesmix.inference.parameters.spectral_covariance import KERNELS, Spectral
 from bayesmix.inference.parameters.toeplitz_correlation import Toeplitz
+
+WEAK = 0.5  # least size of effects in a row, relative to noise, that searches at other ranges start from
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,9 @@ class Structure(ABC):
     def with_other_ranges(self, theta: Array) -> Iterator[Array]:
         """Free numbers ``(size,)`` with correlations that fade over a shorter or a longer range."""
         if isinstance(self.correlation, PositiveNumbers):
+            least = WEAK / (math.sqrt(self.k) * self.correlation.spread(theta[self.n_sd :]))
+            if np.abs(theta[: self.n_sd]).max() < least:  # where the numbers say little
+                theta = np.append(np.full(self.n_sd, least), theta[self.n_sd :])
             for length in self.correlation.lengths:
                 yield self._with_numbers(theta, self.correlation.with_range(theta[self.n_sd :], length))
 

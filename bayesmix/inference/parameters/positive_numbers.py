@@ -33,7 +33,7 @@ class PositiveNumbers(Parametric):
     @property
     @abstractmethod
     def lengths(self) -> tuple[float, ...]:
-        """Lengths that searches start from, the second and the third what data tell of most."""
+        """Lengths that searches start from, the second to the last but one what data tell of most."""
 
     @property
     @abstractmethod
@@ -123,7 +123,7 @@ class PositiveNumbers(Parametric):
 
     def inside(self, coordinates: Array) -> Array:
         """Coordinates where a search may start: with the length within what the data tell of."""
-        return self._clipped(coordinates, *self.lengths[1:3])
+        return self._clipped(coordinates, self.lengths[1], self.lengths[-2])
 
     def _clipped(self, coordinates: Array, shortest: float, longest: float) -> Array:
         low, high = (np.array([end, usual][: self.size]) for end, usual in zip((shortest, longest), USUAL, strict=True))

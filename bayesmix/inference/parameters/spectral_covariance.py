@@ -26,7 +26,7 @@ FLAT = 0.05  # length scale times the highest frequency below which all variance
 SETTLED = 2.0  # of that: put at it
 TELLING = 2.0  # logarithm of the ratio of two variances that tells the length scale best
 FARTHEST = 1e6  # of such logarithms: of variances that are all the same, or zero but for the first
-SHARES = 4  # length scales that searches start from
+SHARES = 4  # length scales that searches start from, between the ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,8 @@ class Spectral(PositiveNumbers):
     @property
     @override
     def lengths(self) -> tuple[float, ...]:
-        return tuple(np.geomspace(*self.spectrum.lengths, SHARES).tolist())
+        (low,), (high,) = self.ends
+        return SETTLED * low, *np.geomspace(*self.spectrum.lengths, SHARES).tolist(), high / SETTLED
 
     @property
     @override

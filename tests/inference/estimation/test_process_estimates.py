@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from dense import gls, random_covariance
-from processes import estimate, model
+from processes import data, estimate, model
 from scipy.spatial.distance import cdist
 from scipy.stats import multivariate_normal, poisson
 
@@ -94,6 +94,17 @@ def test_curves_and_their_degrees_of_freedom_are_those_of_generalised_least_squa
     np.testing.assert_allclose(found.covariance, covariance, rtol=1e-5, atol=1e-8 * covariance.max())
     edf = np.diagonal(covariance @ information)[2:].sum()
     assert fit.smooth_terms().loc["gp(x)", "edf"] == pytest.approx(edf, rel=1e-6)
+
+
+def test_a_weak_process_is_found_though_none_is_a_minimum_as_well():
+    fit = bmx.Model("y ~ gp(x)", data()).estimate()
+    assert fit.parameters().loc["sdgp(gpx)", "estimate"] == pytest.approx(0.44, abs=0.02)
+    z, design = fit.design.terms[0].z, fit.design
+    family = fit.point.coordinates.structures[0].correlation
+    for length in np.geomspace(0.02, 4.0, 12):
+        for sd in (0.0, 0.1, 0.3, 1.0, 5.0):
+            V = sd**2 * z @ family.matrix(np.array([length])) @ z.T + fit.point.dispersion**2 * np.eye(design.n)
+            assert reml(design, V) >= fit.criterion - 1e-6
 
 
 def test_functions_without_variance_are_counted_as_none():
