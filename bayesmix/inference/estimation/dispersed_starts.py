@@ -11,6 +11,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.boundary import initial_factors
 from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem
 from bayesmix.inference.estimation.distributional_regression import fit_regression
+from bayesmix.inference.estimation.restart import FEW_ROWS
 from bayesmix.inference.estimation.starting_values import crude, is_near
 from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.inference.parameters.covariance import from_factor
@@ -20,6 +21,7 @@ from bayesmix.language.formula.model_spec import ModelSpec
 END = 8.0  # linear predictors of shares from which on their ends are near
 REACHES = (1.0, 4.0)  # to where they are taken back
 NONE, FEW, SOME, MUCH = 0.03, 0.2, 0.5, 1.5  # relative factors of effects, from hardly any to large ones
+STEEP = 16.0  # range of a linear predictor that goes from one end of its parameter to the other
 
 
 def units(design: Design, spec: ModelSpec) -> list[float]:
@@ -57,6 +59,25 @@ def starts_beside(problem: GeneralizedProblem, start: Array, x: Array, singular:
     for sign in (1.0, -1.0) if any(working.structures[t].k > 1 for t in singular) else ():
         factors = [SOME * (0.5 * np.eye(len(own)) + _first_column(len(own), sign)) for own in owners]
         yield np.concatenate([from_factor(working.structures, factors), x[m:]])
+    yield from _steep(problem, x, beside) if problem.likelihood.n <= FEW_ROWS else ()
+
+
+def _steep(problem: GeneralizedProblem, x: Array, beside: set[int]) -> Iterator[Array]:
+    """Parameters beside the means at the ends of their ranges at the ends of each of their columns, up and down.
+
+    A shape of counts that are overdispersed at some values of a predictor, and at others are not, runs off there: its
+    coefficients are far from where all rows have about the same.
+    """
+    m = problem.coordinates.size
+    eta = _predictors(problem, x)
+    for r in sorted(beside):
+        columns = problem.X.reshape(problem.likelihood.R, problem.likelihood.n, -1)[r]
+        for column in columns[:, np.ptp(columns, axis=0) > 0.0].T:
+            way = STEEP * ((column - column.min()) / np.ptp(column) - 0.5)
+            for turned in (way, -way):
+                steep = eta.copy()
+                steep[r] = eta[r].mean() + turned
+                yield np.concatenate([initial_factors(problem.coordinates, SOME), _with(problem, x, steep)[m:]])
 
 
 def _crude(problem: GeneralizedProblem) -> Iterator[Array]:
@@ -82,16 +103,27 @@ def back_from_ends(problem: GeneralizedProblem, x: Array) -> Iterator[Array]:
 
     The criterion is flat at the ends; a search that was led there has no way back to a lowest point before them.
     """
-    rows, m = problem.likelihood, problem.coordinates.size
-    X, p = problem.X, problem.X.shape[1]
+    rows = problem.likelihood
     shares = _shares(rows) if isinstance(rows, SeveralPredictors) else set()
-    eta = (X @ x[m : m + p] + problem.offset).reshape(rows.R, -1)
+    eta = _predictors(problem, x)
     gone = [r for r in sorted(shares) if np.abs(eta[r]).max(initial=0.0) > END]
     for reach in REACHES if gone else ():
         kept = eta.copy()
         kept[gone] = np.clip(eta[gone], -reach, reach)
-        beta = np.linalg.lstsq(X, kept.ravel() - problem.offset, rcond=None)[0]
-        yield np.concatenate([x[:m], beta, x[m + p :]])
+        yield _with(problem, x, kept)
+
+
+def _predictors(problem: GeneralizedProblem, x: Array) -> Array:
+    """Linear predictors ``(R, n)`` of the fixed effects at a point of the search."""
+    m, p = problem.coordinates.size, problem.X.shape[1]
+    return np.asarray((problem.X @ x[m : m + p] + problem.offset).reshape(problem.likelihood.R, -1))
+
+
+def _with(problem: GeneralizedProblem, x: Array, eta: Array) -> Array:
+    """The point with the fixed effects whose linear predictors are nearest to ``eta (R, n)``."""
+    m, p = problem.coordinates.size, problem.X.shape[1]
+    beta = np.linalg.lstsq(problem.X, eta.ravel() - problem.offset, rcond=None)[0]
+    return np.concatenate([x[:m], beta, x[m + p :]])
 
 
 def _shares(rows: SeveralPredictors) -> set[int]:

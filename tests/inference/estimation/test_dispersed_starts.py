@@ -13,6 +13,7 @@ from bayesmix.inference.least_squares.scaling import coordinates
 
 LOWEST = 1e-6  # how far above the best of eight dispersed searches a criterion may be
 VALLEYS = [40, 45, 60]  # found on 2026-11-28: a search from one start ended 0.44, 0.33, 0.48 too high
+STEEP = [900205, 900301]  # found on 2026-11-29: a shape that runs off at some values of x, 2.07 and 5.5 too high
 DATA = bmx.load_dataset("sleepstudy")
 
 
@@ -20,6 +21,14 @@ DATA = bmx.load_dataset("sleepstudy")
 @pytest.mark.slow
 def test_the_lowest_of_several_valleys_is_found(seed):
     assert gap_of(seed).gap < LOWEST
+
+
+@pytest.mark.parametrize("seed", STEEP)
+@pytest.mark.slow
+def test_shapes_that_run_off_at_some_rows_are_found_and_named(seed):
+    found = gap_of(seed, starts=6)
+    assert found.gap < LOWEST
+    assert any("`shape` runs off to infinity in" in problem for problem in found.fit.problems)
 
 
 @pytest.mark.parametrize("decade", range(4))
