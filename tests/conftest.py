@@ -9,10 +9,14 @@ import os
 # libraries loaded from here on; NumPy has been loaded by then, through zarr's plugin for pytest.
 for library in ("OPENBLAS", "MKL", "OMP"):
     os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+# Modules are compiled once, not in each of the many processes that tests start: that took two seconds a process, and
+# five more for the tests themselves, whose assertions pytest rewrites.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import gc
 import json
 import signal
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
@@ -23,6 +27,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
+
+sys.dont_write_bytecode = False
 
 import bayesmix as bmx
 from bayesmix.fit import Estimate, Posterior
