@@ -16,6 +16,7 @@ from bayesmix.inference.estimation.starting_values import crude, is_near
 from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.inference.parameters.covariance import from_factor
 from bayesmix.inference.parameters.likelihood import SeveralPredictors
+from bayesmix.language.families.link import Link
 from bayesmix.language.formula.model_spec import ModelSpec
 
 END = 8.0  # linear predictors of shares from which on their ends are near
@@ -59,7 +60,7 @@ def starts_beside(problem: GeneralizedProblem, start: Array, x: Array, singular:
     for sign in (1.0, -1.0) if any(working.structures[t].k > 1 for t in singular) else ():
         factors = [SOME * (0.5 * np.eye(len(own)) + _first_column(len(own), sign)) for own in owners]
         yield np.concatenate([from_factor(working.structures, factors), x[m:]])
-    yield from _steep(problem, x, beside) if problem.likelihood.n <= FEW_ROWS else ()
+    yield from _steep(problem, x, beside) if len(problem.X) <= FEW_ROWS * problem.likelihood.R else ()
 
 
 def _steep(problem: GeneralizedProblem, x: Array, beside: set[int]) -> Iterator[Array]:
@@ -68,10 +69,11 @@ def _steep(problem: GeneralizedProblem, x: Array, beside: set[int]) -> Iterator[
     A shape of counts that are overdispersed at some values of a predictor, and at others are not, runs off there: its
     coefficients are far from where all rows have about the same.
     """
-    m = problem.coordinates.size
+    rows, m = problem.likelihood, problem.coordinates.size
     eta = _predictors(problem, x)
-    for r in sorted(beside):
-        columns = problem.X.reshape(problem.likelihood.R, problem.likelihood.n, -1)[r]
+    bounded = {r for r, link in _linked(rows) if not link.is_identity} if isinstance(rows, SeveralPredictors) else set()
+    for r in sorted(beside & bounded):
+        columns = problem.X.reshape(*eta.shape, -1)[r]
         for column in columns[:, np.ptp(columns, axis=0) > 0.0].T:
             way = STEEP * ((column - column.min()) / np.ptp(column) - 0.5)
             for turned in (way, -way):
@@ -128,8 +130,14 @@ def _with(problem: GeneralizedProblem, x: Array, eta: Array) -> Array:
 
 def _shares(rows: SeveralPredictors) -> set[int]:
     """Predictors of parameters beside means that are shares: of zeros, of trials."""
-    own = (zip(one.predictors[1:], one.links[1:], strict=True) for part in rows.parts for one in part.responses)
-    return {r for pairs in own for r, link in pairs if link.range == "unit"}
+    return {r for r, link in _linked(rows) if link.range == "unit"}
+
+
+def _linked(rows: SeveralPredictors) -> Iterator[tuple[int, Link]]:
+    """Predictors of parameters beside means, with their links."""
+    for part in rows.parts:
+        for one in part.responses:
+            yield from zip(one.predictors[1:], one.links[1:], strict=True)
 
 
 def _first_column(k: int, sign: float) -> Array:
