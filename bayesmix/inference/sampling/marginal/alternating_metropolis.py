@@ -32,6 +32,7 @@ from bayesmix.inference.sampling.marginal.parameter_proposal import (
 )
 
 SHORT, SHORTER = 0.2, 0.5  # share of steps of levels and of the dense end that are shorter, and how much
+WIDE, WIDER = 0.25, 1.5  # share of independent draws of levels that are wider than the approximation, and how much
 
 
 READY = 0.8  # acceptance of independent draws of the dense end, from which on it is moved with the parameters
@@ -114,9 +115,11 @@ class AlternatingMetropolis:
 
     def _move_levels(self, state: State, number: int, rng: np.random.Generator) -> tuple[State, Array]:
         z = state.z[number]
-        length = np.where(rng.random(z.shape[:-1]) < SHORT, SHORTER, 1.0)[..., None]
-        other = self.coordinates.with_levels(state, number, autoregressive(z, length, rng))
-        ratio = self.coordinates.within_levels(number, other.ratio - state.ratio)
+        length, width = _kinds(z.shape[:-1], rng)
+        proposed = width * autoregressive(z / width, length, rng)
+        other = self.coordinates.with_levels(state, number, proposed)
+        heavier = 0.5 * (1.0 - width**-2.0) * (proposed**2 - z**2)  # the normal density over that of the steps
+        ratio = self.coordinates.within_levels(number, other.ratio - state.ratio) - heavier.sum(axis=-1)
         accepted = _accepted(ratio, rng)
         return self.coordinates.where_levels(state, number, accepted, other), accepted.mean(axis=-1)
 
@@ -128,6 +131,16 @@ class AlternatingMetropolis:
         other = self.coordinates.state(state.conditional, z)
         accepted = _accepted(other.ratio.sum(axis=-1) - state.ratio.sum(axis=-1), rng)
         return _chosen(accepted, state, other, state.conditional), accepted.astype(float)
+
+
+def _kinds(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[Array, Array]:
+    """Length of the step of each level, and standard deviation of what it leaves as it is: ``(C, J, 1)``.
+
+    Where a level says little on one side (only zeros, only successes) the posterior's tail is as heavy as the prior's:
+    an independent draw as wide as the approximation gets there, and hardly ever back.
+    """
+    u = rng.random(shape)[..., None]
+    return np.where(u < SHORT, SHORTER, 1.0), np.where(u < SHORT + WIDE, WIDER, 1.0)
 
 
 def _accepted(ratio: Array, rng: np.random.Generator) -> Array:

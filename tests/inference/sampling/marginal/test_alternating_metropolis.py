@@ -67,6 +67,18 @@ def test_moments_are_those_of_brute_force() -> None:
             assert abs(at.mean() - (0.0 if power == 1 else sd**2)) < MCSE * error
 
 
+@pytest.mark.slow
+def test_levels_that_say_little_on_one_side_move_as_well() -> None:
+    """Groups of zeros only, whose effects have the prior's tail: no chain stays out there."""
+    rng = np.random.default_rng(4)
+    g = np.repeat(np.arange(30), 4)
+    y = rng.poisson(np.exp(-1.0 + 1.5 * rng.standard_normal(30))[g])
+    model = bmx.Model("y ~ 1 + (1 | g)", {"y": y, "g": g}, family="poisson")
+    effects = alternating(model, 1500, 7).parameters.b[0][..., 0]
+    assert (np.bincount(g, y) == 0).sum() >= 5
+    assert mean_ess(effects).min() > 0.1 * 6000
+
+
 @cache
 def both_ways(name: str) -> tuple[Draws, Draws]:
     model, schedule = model_of(name), Schedule(3000, 4, 3)

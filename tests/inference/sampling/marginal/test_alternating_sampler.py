@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from functools import cache
 from itertools import count
 from typing import Any
@@ -92,5 +93,9 @@ def test_the_certificate_fails_where_too_little_is_accepted(name: str) -> None:
 
 def test_short_chains_that_do_not_mix_are_not_certified() -> None:
     """Draws of independent proposals may be few; those of moves are held to R-hat and sizes at any length."""
-    said = str(failure(twenty_draws()))
-    assert "R-hat" in said or "effective sample size" in said
+    found = twenty_draws()
+    drifting = replace(found.parameters, beta=found.parameters.beta + np.arange(20.0)[:, None])
+    independent = {"pareto_k": 0.1, "acceptance": 0.9}
+    alternating = {"acceptance": 0.9, "level_acceptance": 0.9}
+    assert "R-hat" in str(failure(replace(found, parameters=drifting, certificate=alternating)))
+    assert failure(replace(found, parameters=drifting, certificate=independent)) is None
