@@ -75,7 +75,7 @@ def test_coverage_is_the_same_on_any_executor():
     with ThreadPoolExecutor(2) as executor:
         shared = comparison().coverage(4, methods=["wald", "profile"], seed=3, progress=False, executor=executor)
     assert alone.equals(shared)
-    assert alone.attrs == {"n": 4, "level": 0.95}
+    assert alone.attrs == {"n": 4, "level": 0.95, "rule": ""}
     assert np.isnan(alone.loc["sigma", "wald"])
     assert set(np.unique(4.0 * alone["profile"])) <= set(range(5))
 
