@@ -1,5 +1,8 @@
 """Posteriors of models with smooths: both engines agree, and simulated data are calibrated."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from smooths import data, estimate, model
@@ -34,3 +37,27 @@ def test_simulated_data_are_calibrated():
     few = data().iloc[::3]
     study = bmx.studies.calibrate(bmx.Model("y ~ s(x, k = 5) + (1 | g)", few), replicates=60, seed=3, progress=False)
     assert study.is_uniform
+
+
+BRMS = json.loads((Path(__file__).parents[2] / "reference" / "smooths" / "brms.json").read_text())
+PRIORS = {
+    "Intercept": "Normal(2, 2)",
+    "sx_1": "Normal(0, 2)",
+    "sd(g)": "Exponential(1)",
+    "sds(sx_1)": "Exponential(0.5)",
+    "sigma": "Exponential(1)",
+}
+
+
+def test_the_posterior_is_that_of_brms():
+    """With brms's priors written out: parameters, and the curve of the population."""
+    fitted = bmx.Model("y ~ s(x, k = 6) + (1 | g)", data(), priors=PRIORS)
+    post = fitted.sample(draws=2000, seed=3, method="marginal", progress=False)
+    table, theirs = post.parameters(), BRMS["parameters"]
+    for name, own in theirs.items():
+        error = own["sd"] * np.hypot(1.0 / np.sqrt(BRMS["ess"]), 1.0 / np.sqrt(table.loc[name, "ess_bulk"]))
+        assert abs(table.loc[name, "mean"] - own["mean"]) < 4.0 * error, name
+        assert abs(table.loc[name, "sd"] / own["sd"] - 1.0) < 0.1, name
+    curve = post.predict({"x": BRMS["new"]}, groups="zero")
+    np.testing.assert_allclose(curve["mean"], BRMS["curve"]["mean"], atol=0.08 * np.mean(BRMS["curve"]["sd"]))
+    np.testing.assert_allclose(curve["sd"], BRMS["curve"]["sd"], rtol=0.05)
