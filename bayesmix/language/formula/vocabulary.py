@@ -76,7 +76,8 @@ _AGGREGATE = "It would take another value in new data. Use `center()` or `scale(
 
 REFUSED = {
     "mmc": "Predictors that differ between the memberships of a row are not supported: `(1 | mm(g1, g2))`.",
-    "mo": "Monotonic effects are not supported; an ordered factor gets polynomial contrasts.",
+    "mo": "Monotonic effects are not supported. An ordered factor gets polynomial contrasts, `factor(x)` a mean each,"
+    " `poly(x, 1)` a line over equal steps.",
     "me": "Measurement error is not supported.",
     "mi": "Imputation in the model is not supported: rows with missing values are left out. Complete the data first.",
     "te": _TENSOR,
