@@ -7,10 +7,11 @@ from functools import cached_property, partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from bayesmix.data.design.model_design import model_design
+from bayesmix.data.design.model_design import model_design, placed
 from bayesmix.data.frame import open_table
 from bayesmix.data.memory import too_much
 from bayesmix.data.model_file import load_model_file
+from bayesmix.data.remote_table import is_remote, open_remote
 from bayesmix.errors import SpecError
 from bayesmix.fit import Estimate, Posterior
 from bayesmix.inference.estimation.curve_starts import with_starts
@@ -84,6 +85,9 @@ class Model:
     contrasts : contrasts of factors of the fixed part, ``{"recipe": "sum"}``.
     data2 : what relates levels, by the names of the formula: ``(1 | gr(animal, cov = A))`` and ``{"A": A}``, ``A`` a
         pandas table of covariances with levels as rows and columns, a `pedigree` or a `phylogeny`.
+    where : ``"source"``: data are a DuckDB relation, a lazy frame of Polars, Dask or Spark, or the path of Parquet or
+        CSV files (``"part-*.parquet"``), and stay where they are; only sums by group are read of them, which a linear
+        model needs no more of. ``"auto"``: so where such data are large. ``"memory"``, the default: all rows are read.
     data_name : how summaries call the data.
     documented : figures a document prints, by parameter name; `compare` puts them beside the fits.
 
@@ -107,6 +111,7 @@ class Model:
         start: Mapping[str, float] | None = None,
         contrasts: Mapping[str, str] | None = None,
         data2: Mapping[str, Any] | None = None,
+        where: str = "memory",
         data_name: str | None = None,
         documented: Mapping[str, float] | None = None,
     ) -> None:
@@ -114,9 +119,10 @@ class Model:
             if not isinstance(table, Mapping | None):
                 raise SpecError(f"{name} are a dictionary such as {_TABLES[name]}, not {table!r}.")
         spec = make_spec(
-            formula, family, link, priors, rescor=rescor, start=start, is_column=partial(_has_column, data)
+            formula, family, link, priors, rescor=rescor, start=start, is_column=partial(_has_column, data, where)
         )
-        spec, self.design = model_design(spec, data, weights=weights, offset=offset, contrasts=contrasts, data2=data2)
+        table = placed(data, where, spec)
+        spec, self.design = model_design(spec, table, weights=weights, offset=offset, contrasts=contrasts, data2=data2)
         self.spec = with_starts(spec, self.design)
         self._data = data
         self.data_name = data_name or (str(data) if isinstance(data, str | PathLike) else "")
@@ -255,8 +261,9 @@ class Model:
 
 
 @explained
-def _has_column(data: Any, name: str) -> bool:
-    return name in open_table(data).names
+def _has_column(data: Any, where: str, name: str) -> bool:
+    table = open_table(data) if where == "memory" or not is_remote(data) else open_remote(data)
+    return name in table.names
 
 
 def load_model(name: str) -> Model:

@@ -64,7 +64,7 @@ UPDATE = (
 SIGNATURES = {
     "Model": (
         "(formula, data, family='gaussian', link=None, priors=None, weights=None, offset=None, *, rescor=False, "
-        "start=None, contrasts=None, data2=None, data_name=None, documented=None)"
+        "start=None, contrasts=None, data2=None, where='memory', data_name=None, documented=None)"
     ),
     "Model.estimate": "(self, method='auto')",
     "Model.sample": "(self, draws=1000, chains=4, seed=None, method='auto', *, progress=True)",

@@ -65,7 +65,7 @@ class Table:
             columns = {name: self.native[name] for name in self._checked(needed)}
             return {name: _from_pandas(name, one, is_integer=_is_integer(one)) for name, one in columns.items()}
         frame = self._select(needed)
-        return {name: _column(name, frame[name]) for name in frame.columns}
+        return {name: to_column(name, frame[name]) for name in frame.columns}
 
     def missing(self, needed: Iterable[str]) -> Array:
         """Return in which rows any of the columns named, at least one, has a missing value; they may be of any type."""
@@ -87,7 +87,7 @@ class Table:
         if isinstance(self.native, pd.DataFrame):
             return self.native[wanted]
         found = self.native.select(wanted)
-        return nw.from_native(found) if isinstance(self.native, OpenFile) else _collect(found)
+        return nw.from_native(found) if isinstance(self.native, OpenFile) else collect(found)
 
     def _checked(self, needed: Iterable[str]) -> list[str]:
         """The names of columns that are wanted, once each."""
@@ -179,7 +179,8 @@ def _twice(names: Sequence[str]) -> frozenset[str]:
     return frozenset(name for name, count in Counter(names).items() if count > 1)
 
 
-def _collect(frame: Any) -> Any:
+def collect(frame: Any) -> Any:
+    """An eager frame of narwhals; itself if it is one."""
     import narwhals as nw
 
     if not isinstance(frame, nw.LazyFrame):
@@ -200,7 +201,7 @@ def _missing(series: Any) -> Array:
     return np.asarray(missing.fill_null(True).to_numpy(), dtype=bool)
 
 
-def _column(name: str, series: Any) -> Column:
+def to_column(name: str, series: Any) -> Column:
     """Convert a narwhals series."""
     if series.implementation.is_polars():
         return _from_polars(name, series)
@@ -210,6 +211,26 @@ def _column(name: str, series: Any) -> Column:
     elif not series.implementation.is_pandas():
         native = series.to_pandas()
     return _from_pandas(name, native, is_integer=series.dtype.is_integer())
+
+
+def without_rows(name: str, dtype: Any) -> Column:
+    """A column of no rows, of one of narwhals' types.
+
+    Raises
+    ------
+    DataError
+        If a model cannot use it.
+    """
+    import narwhals as nw
+
+    none = np.zeros(0)
+    if dtype == nw.Boolean:
+        return boolean_factor(none, none.astype(bool))
+    if dtype.is_numeric():
+        return Numeric(none)
+    if dtype in (nw.String, nw.Categorical, nw.Enum):
+        return Factor(none.astype(np.intp), tuple(dtype.categories) if dtype == nw.Enum else ())
+    raise _unusable(name, str(dtype))
 
 
 def _is_integer(series: pd.Series[Any]) -> bool:

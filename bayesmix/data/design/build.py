@@ -12,6 +12,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.columns import Column, Factor, Numeric, Variable
 from bayesmix.data.design.bar_terms import learn_terms
 from bayesmix.data.design.censoring import bounds_of
+from bayesmix.data.design.condensed import check_products, condense
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.evaluate import Learnt
 from bayesmix.data.design.inputs import (
@@ -30,6 +31,7 @@ from bayesmix.data.design.inputs import (
     read_arguments,
     read_columns,
     total_offset,
+    warn_left_out,
 )
 from bayesmix.data.design.layout import (
     Encoder,
@@ -54,6 +56,7 @@ from bayesmix.data.design.smooth_terms import (
 from bayesmix.data.design.term import Effects, make_term
 from bayesmix.data.frame import Table, open_table
 from bayesmix.data.relation import Relation, read_relations
+from bayesmix.data.remote_table import RemoteTable
 from bayesmix.errors import DataError, DroppedWarning, FormulaError, nearest, warn_user
 from bayesmix.language.families.link import LINKS
 from bayesmix.language.formula.additions import Additions
@@ -61,6 +64,7 @@ from bayesmix.language.formula.expression import column_names
 from bayesmix.language.formula.parse import Bar, Formula
 from bayesmix.language.formula.reader import read
 from bayesmix.language.formula.terms import Terms, expand
+from bayesmix.language.formula.vocabulary import POSITIONAL
 
 
 def build(  # noqa: PLR0913 - what a design is made of
@@ -118,7 +122,7 @@ def build(  # noqa: PLR0913 - what a design is made of
     written are not in decreasing order already.
     """
     parts = [Part(formula, kind=response)] if isinstance(formula, Formula) else list(formula)
-    table = open_table(data)
+    table = data if isinstance(data, RemoteTable) else open_table(data)
     arguments = read_arguments(weights=weights, offset=offset)
     fixed_terms = [expand(read(part.formula.fixed), _dot(parts, table.names)) for part in parts]
     bars, relations = _bars(parts), read_relations(data2)
@@ -141,10 +145,11 @@ def build(  # noqa: PLR0913 - what a design is made of
     correlated = parts[0].formula.residual
     groups = [
         *(text for bar, _ in bars for text in (*bar.group, *bar.grouping.texts)),
+        *(name for bar, own in bars if bar.structure in POSITIONAL for one in own for name in one.terms.used),
         *(one.factor for one in smooths if one.factor),
         *(correlated.texts if correlated else ()),
     ]
-    named = _Named(texts, groups, mentioned, [one.additions for one in responses], smooths)
+    named = _Named(texts, groups, mentioned, [one.additions for one in responses], smooths, every)
     data_read = _read(table, named, arguments)
     variables, rows = data_read.variables, data_read.rows
 
@@ -160,7 +165,7 @@ def build(  # noqa: PLR0913 - what a design is made of
     )
     check_names(names, terms)
     is_alone = len(parts) == 1
-    observed = tuple(_outcome(one, variables, arguments.weights, rows, is_alone=is_alone) for one in responses)
+    observed = tuple(_outcome(one, data_read, arguments.weights, is_alone=is_alone) for one in responses)
     predictors = [
         PredictorEncoder(part.prefix, matrix, part.formula.offsets)
         for part, (matrix, *_) in zip(parts, found, strict=True)
@@ -187,16 +192,19 @@ def build(  # noqa: PLR0913 - what a design is made of
         thresholds=tuple(r for r, part in enumerate(parts) if part.is_threshold),
         dropped=tuple(part.prefix + name for part, (*_, own) in zip(parts, found, strict=True) for name in own),
         encoder=encoder,
-        source=replace(_source(table.names, data_read, arguments, contrasts or {}), relations=_named(bars, relations)),
+        source=None
+        if data_read.counts is not None
+        else replace(_source(table.names, data_read, arguments, contrasts or {}), relations=_named(bars, relations)),
     )
     made = Rows(
         X=beside(stack([X for _, X, _ in found]), len(numbers)),
         offset=np.concatenate([total_offset(own, variables, len(rows)) for own in encoder.offsets]),
         terms=tuple(make_term(term, variables, len(rows), predictors=range(len(parts))) for term in terms),
         index=rows,
-        n_given=count_rows(data_read.columns),
+        n_given=data_read.n_given,
         outside=np.zeros((len(rows), 0)),
         blocks=blocks,
+        counts=data_read.counts,
     )
     return _read_only(Design(layout, made, observed))
 
@@ -210,11 +218,13 @@ def _places(parts: Sequence[Part], numbers: Sequence[str]) -> range:
 class _Read:
     """What formulas need of a table."""
 
-    columns: Mapping[str, Column]
+    columns: Mapping[str, Column]  # without rows where these stay where they are
     gone: Mapping[str, Array]  # missing values of columns that are mentioned only
     rows: Array  # (n,) positions of those without a missing value
     variables: Mapping[str, Variable]  # values of the expressions in those rows
     memory: dict[str, Learnt]
+    n_given: int
+    counts: Array | None = None  # (n,) rows of the data that each stands for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -226,9 +236,12 @@ class _Named:
     mentioned: Sequence[str]  # columns, those of removed terms too
     additions: Sequence[Additions]
     smooths: Sequence[SmoothOfPart]
+    terms: Sequence[Terms]
 
 
-def _read(table: Table, named: _Named, arguments: Arguments) -> _Read:
+def _read(table: Table | RemoteTable, named: _Named, arguments: Arguments) -> _Read:
+    if isinstance(table, RemoteTable):
+        return _read_condensed(table, named, arguments)
     texts, groups = named.texts, named.groups
     beside = [text for one in named.additions for text in one.texts]
     columns = read_columns(table, [*texts, *groups, *beside], arguments)
@@ -246,7 +259,24 @@ def _read(table: Table, named: _Named, arguments: Arguments) -> _Read:
     for one in named.additions:
         check_errors(one, variables, rows)
     variables |= evaluate_all([*texts, *groups], columns, memory, rows)
-    return _Read(columns, gone, rows, variables, memory)
+    return _Read(columns, gone, rows, variables, memory, count_rows(columns))
+
+
+def _read_condensed(table: RemoteTable, named: _Named, arguments: Arguments) -> _Read:
+    """The same from a table that stays where it is: rows that stand for all of it."""
+    if any(one.texts for one in named.additions) or arguments.arrays or arguments.weights:
+        raise DataError(
+            f"Weights, and what stands beside a response, are not computed from the sums of {table.label}: leave them"
+            " out, or fit in memory: leave `where` out."
+        )
+    found = condense(table, named.texts, named.groups, named.mentioned)
+    check_products(named.terms, found)
+    if found.n_used < found.n_given:
+        warn_left_out(found.n_given - found.n_used, found.n_given, found.missing)
+    check_text(named.texts, found.keys)
+    rows, memory = np.arange(len(found.counts)), dict[str, Learnt]()
+    variables = {text: found.evaluate(text, memory) for text in dict.fromkeys([*named.texts, *named.groups])}
+    return _Read(found.kinds, {}, rows, variables, memory, found.n_given, found.counts)
 
 
 def _bars(parts: Sequence[Part]) -> list[tuple[Bar, list[Effects]]]:
@@ -265,21 +295,19 @@ def _bars(parts: Sequence[Part]) -> list[tuple[Bar, list[Effects]]]:
     return found
 
 
-def _outcome(
-    response: ResponseEncoder, variables: Mapping[str, Variable], weights: str | None, rows: Array, *, is_alone: bool
-) -> Outcome:
+def _outcome(response: ResponseEncoder, data: _Read, weights: str | None, *, is_alone: bool) -> Outcome:
     """What was observed of a response, with its own weights or those of the whole model.
 
     Known standard errors are weights where the mean's predictor is alone; elsewhere they are predictors themselves.
     """
-    beside = response.additions
+    beside, variables, rows = response.additions, data.variables, data.rows
     check_weights_beside(beside, weights)
     if weights and beside.weights:
         raise DataError(f"Weights are given twice, as `weights({beside.weights})` and as `weights=`: leave one out.")
     given = prior_weights(weights, variables, rows)
     found = outcome(response.text, variables, response.kind, given, rows=rows, trials=beside.trials)
     found = replace(found, bounds=bounds_of(beside, found.y, variables, rows))
-    counts = prior_weights(beside.weights or None, variables, rows)
+    counts = prior_weights(beside.weights or None, variables, rows) if data.counts is None else data.counts
     if counts is not None:
         return replace(found, weights=counts, is_counted=True)
     if not is_alone or not beside.se:

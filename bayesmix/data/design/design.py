@@ -113,8 +113,18 @@ class Design:
 
     @property
     def n_given(self) -> int:
-        """Rows in the data as given; ``n_given - n`` were dropped for missing values."""
+        """Rows in the data as given; ``n_given - n_used`` were dropped for missing values."""
         return self.data.n_given
+
+    @property
+    def counts(self) -> Array | None:
+        """Rows of the data ``(n,)`` that each row stands for; None where each is one."""
+        return self.data.counts
+
+    @property
+    def n_used(self) -> int:
+        """Rows of the data that are used: those that the rows stand for."""
+        return self.n if self.counts is None else round(float(self.counts.sum()))
 
     @property
     def encoder(self) -> Encoder | None:
@@ -132,6 +142,14 @@ class Design:
         if related is not None:
             raise SpecError(f"Levels of `{related.group}` are not independent, as {what} has it. {advice}")
 
+    def check_rows(self, what: str) -> None:
+        """Raise `SpecError` where rows stand for those of a table that stays where it is, and ``what`` needs these."""
+        if self.counts is not None:
+            raise SpecError(
+                f"{what} needs the rows of the data, which stay where they are: only sums of them were read. Predict"
+                " for new data, fit.predict(newdata), or fit some of the rows in memory: leave `where` out."
+            )
+
     def column(self, j: int) -> Array:
         """A fixed column on the rows ``(n,)`` of its predictor."""
         return self.X[self.block(self.layout.owners[j]), j]
@@ -146,6 +164,7 @@ class Design:
 
     def with_response(self, *y: Array) -> Design:
         """Other responses ``(n,)`` on the same rows, one for each that there is; censored as `Bounds.rule` says."""
+        self.check_rows("Another response")
         found = zip(self.outcomes, y, strict=True)
         outcomes = tuple(outcome.with_values(values) for outcome, values in found)
         if self.source is None:

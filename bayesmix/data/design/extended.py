@@ -148,6 +148,7 @@ def _copied(design: Design, rows: Array, copies: Array, units: Array, same: Sequ
     units : what is copied as a whole, of each row of the design; what is nested in a unit is new in each copy of it.
     same : grouping factors that keep their levels all the same.
     """
+    design.check_rows("A study of more or fewer rows")
     at = design.data.stacked(rows)
     terms = []
     for term in design.terms:

@@ -26,6 +26,7 @@ from bayesmix.data.columns import (
 from bayesmix.data.design.evaluate import Memory, evaluate
 from bayesmix.data.frame import Table, open_table
 from bayesmix.data.relation import Relation
+from bayesmix.data.remote_table import RemoteTable
 from bayesmix.data.text_columns import mistaken
 from bayesmix.errors import DataError, DroppedWarning, warn_user
 from bayesmix.language.formula.expression import Name, column_names, spell, spell_name
@@ -92,7 +93,7 @@ def read_columns(table: Table, texts: Iterable[str], arguments: Arguments) -> di
     return columns
 
 
-def needed_names(texts: Iterable[str], table: Table) -> list[str]:
+def needed_names(texts: Iterable[str], table: Table | RemoteTable) -> list[str]:
     """Return the columns that expressions need; ``pi`` is a number unless the data have such a column."""
     names = dict.fromkeys(name for text in texts for name in column_names(read(text)))
     return [name for name in names if name != "pi" or name in table.names]
@@ -125,15 +126,17 @@ def complete_rows(missing: Mapping[str, Array]) -> Array:
         why = f" All values of {name_all(empty)} are missing." if empty else ""
         raise DataError(f"No rows are left to fit: each of the {len(anywhere)} given has a missing value.{why}")
     if len(rows) < len(anywhere):
-        warn_user(_left_out(len(anywhere) - len(rows), len(anywhere), missing), DroppedWarning)
+        numbers = {name: int(gone.sum()) for name, gone in missing.items()}
+        warn_left_out(len(anywhere) - len(rows), len(anywhere), numbers)
     return rows
 
 
-def _left_out(count: int, n: int, missing: Mapping[str, Array]) -> str:
-    numbers = {name: int(gone.sum()) for name, gone in missing.items() if gone.any()}
-    shown = [f"{_called(name)} ({number})" for name, number in numbers.items()]
+def warn_left_out(count: int, n: int, missing: Mapping[str, int]) -> None:
+    """Warn of rows that are left out, with how many are missing of each column."""
+    shown = [f"{_called(name)} ({number})" for name, number in missing.items() if number]
     columns = ", ".join(shown[:10]) + ", ..." * (len(shown) > 10)
-    return f"{count} of {n} rows {'was' if count == 1 else 'were'} left out: missing values in {columns}."
+    what = f"{count} of {n} rows {'was' if count == 1 else 'were'} left out: missing values in {columns}."
+    warn_user(what, DroppedWarning)
 
 
 def _called(name: str) -> str:

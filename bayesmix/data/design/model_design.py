@@ -3,16 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bayesmix.data.design.build import build
 from bayesmix.data.design.categories import with_categories
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.layout import parts_of
-from bayesmix.errors import SpecError
+from bayesmix.data.remote_table import RemoteTable, is_remote, open_remote
+from bayesmix.errors import SpecError, nearest
 from bayesmix.language.families.bounds import check_bounds
-from bayesmix.language.families.registry import check_response
+from bayesmix.language.families.registry import check_response, counted
 from bayesmix.language.formula.model_spec import ModelSpec
+
+LARGE = 5_000_000  # rows from which on data stay where they are, with where="auto"
+PLACES = ("memory", "source", "auto")
+
+
+def placed(data: Any, where: str, spec: ModelSpec) -> Any:
+    """Data as they are, or as a table that stays where it is.
+
+    Raises
+    ------
+    SpecError, DataError
+        If there is no such place, or the data cannot stay there.
+    """
+    if where not in PLACES:
+        raise SpecError(f"where={where!r}: data are in one of {', '.join(PLACES)}.{nearest(str(where), PLACES)}")
+    if where == "memory" or (where == "auto" and not (spec.is_linear and is_remote(data))):
+        return data
+    table = open_remote(data)
+    if where == "auto" and table.count_missing([])[0] < LARGE:
+        return data
+    if not spec.is_linear:
+        raise SpecError(
+            'where="source" is for linear models, which depend on the data through sums by group alone: gaussian'
+            " responses with identity link and one sigma. Leave `where` out."
+        )
+    return table
 
 
 def model_design(
@@ -31,6 +59,8 @@ def model_design(
     SpecError, DataError, DesignError
         If data and model do not suit each other.
     """
+    if isinstance(data, RemoteTable):  # each row stands for several
+        spec = _with_counts(spec)
     design = build(parts_of(spec), data, weights=weights, offset=offset, contrasts=contrasts, data2=data2)
     spec, design = with_categories(spec, design)
     check_responses(spec, design)
@@ -40,6 +70,12 @@ def model_design(
             f" Intercept and noise alone are `{design.response} ~ 1`."
         )
     return spec, design
+
+
+def _with_counts(spec: ModelSpec) -> ModelSpec:
+    """The model with families whose log densities are multiplied by the rows that each row stands for."""
+    responses = tuple(replace(one, family=counted(one.family)) for one in spec.responses)
+    return replace(spec, family=counted(spec.family), responses=responses)
 
 
 def check_responses(spec: ModelSpec, design: Design) -> None:

@@ -22,6 +22,7 @@ def recipe_of(design: Design, predictor: int) -> ModelMatrix:
     SpecError
         If the design was made by hand.
     """
+    design.check_rows("A test of a whole term")
     if design.encoder is None or design.source is None:
         raise SpecError("This fit does not know its terms: its design was made by hand.")
     return design.encoder.predictors[predictor].fixed

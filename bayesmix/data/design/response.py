@@ -49,6 +49,11 @@ class Outcome:
         """How often each row ``(n,)`` counts."""
         return self.weights if self.is_counted else np.ones_like(self.weights)
 
+    @property
+    def divisors(self) -> Array:
+        """What divides the variance of each row ``(n,)``: prior weights, unless these count rows."""
+        return np.ones_like(self.weights) if self.is_counted else self.weights
+
     def is_same(self, other: Outcome) -> bool:
         """Whether the same was observed, whatever its weights."""
         mine, theirs = (replace(one, weights=one.y).arrays for one in (self, other))

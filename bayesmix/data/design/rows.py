@@ -28,6 +28,7 @@ class Rows:
     outside: Array  # (n, d) what the data of the fit do not tell of each row, zero where they tell all
     missing: tuple[str, ...] = ()  # columns with missing values
     blocks: RowBlocks | None = None  # of correlated residuals; None where there are none
+    counts: Array | None = None  # (n,) rows of the data that each stands for; None where each is one
 
     @property
     def n(self) -> int:
@@ -73,6 +74,7 @@ class Rows:
             index=self.index[part],
             outside=self.outside[part],
             blocks=None if self.blocks is None else self.blocks.take(part),
+            counts=None if self.counts is None else self.counts[part],
         )
 
 

@@ -29,6 +29,7 @@ def split(design: Design, keep: Array) -> tuple[Design, Design]:
     DesignError
         If too few levels are left, or the fixed effects are not identified without the other rows.
     """
+    design.check_rows("A refit to some of the rows")
     inside, outside = design.data.stacked(keep), design.data.stacked(~keep)
     pairs = [(term, _used(term, inside)) for term in design.terms]
     kept = design.take(keep, [_recode(term, inside, *coding) for term, coding in pairs])
@@ -46,6 +47,7 @@ def as_new(design: Design, rows: Array, group: str) -> Design:
 
     So are levels of other factors that no other row has: those nested in it.
     """
+    design.check_rows("What is left out")
     for term in design.terms:
         if term.group == group and not term.is_independent:
             raise SpecError(

@@ -87,8 +87,8 @@ def can_follow(working: Coordinates) -> bool:
 
     Those of related levels do not: what they may do together is less likely than noise.
     """
-    n, p = working.X.shape
-    return n <= p + sum(factor.levels * factor.k for factor in working.factors if factor.relation is None)
+    effects = sum(factor.levels * factor.k for factor in working.factors if factor.relation is None)
+    return working.entries <= working.X.shape[1] + effects
 
 
 def settle(working: Coordinates, optimum: Optimum, objective: Objective) -> tuple[Optimum, tuple[int, ...]]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
+from bayesmix.data.design.row_statistics import spread
 from bayesmix.errors import DesignError
 from bayesmix.inference.estimation.boundary import can_follow
 from bayesmix.inference.estimation.mean_part import MeanPart, mean_parts, separable_parts
@@ -55,11 +56,12 @@ def check_identifiable(design: Design, spec: ModelSpec) -> None:
 
 def _check_rows(design: Design, predictor: int) -> None:
     own, prefix = len(design.of_predictor(predictor)), design.layout.prefixes[predictor]
-    if design.n <= own:
+    if design.n_used <= own:
         left_out = len(design.dropped) if design.R == 1 else 0
         of = f" of `{prefix.removesuffix('_')}`" if prefix else ""
         raise DesignError(
-            f"{design.n} rows cannot identify {own + left_out} fixed effects{of}: leave out predictors or add data."
+            f"{design.n_used} rows cannot identify {own + left_out} fixed effects{of}: leave out predictors or add"
+            " data."
         )
 
 
@@ -289,7 +291,9 @@ def _ridges(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
 
 def _exact_fit(design: Design, point: PointEstimate) -> list[str]:
     """No residual is left, or the likelihood rises without end while it gets less: a search stalls on that way."""
-    has_noise = point.dispersion is None or point.dispersion > EXACT * float(np.std(design.y - design.offset))
+    has_noise = point.dispersion is None or point.dispersion > EXACT * float(
+        spread(design.y - design.offset, design.counts)
+    )
     if has_noise and not (_is_noiseless(point) and point.optimum.status is Status.STALLED):
         return []
     groups = ", ".join(dict.fromkeys(f"`{term.group}`" for term in design.terms))
@@ -308,7 +312,7 @@ def _without_noise(design: Design, point: PointEstimate) -> list[str]:
     effects = sum(len(term.levels) * len(term.effects) for term in design.terms)
     return [
         f"The residual standard deviation runs off to zero: {design.X.shape[1]} fixed and {effects} random effects can"
-        f" follow each of the {len(design.y)} rows, and the likelihood is highest where they leave nothing to noise."
+        f" follow each of the {design.n_used} rows, and the likelihood is highest where they leave nothing to noise."
         f" Standard errors and predictions mean nothing. Leave out effects, or add rows. {SAMPLE}"
     ]
 

@@ -39,7 +39,7 @@ def starts_again(
     After a regular end of few rows at the edges, where there are several free numbers; nowhere if that end is the
     start, as of balanced data, of which the moments are the only minimum inside.
     """
-    have_few = len(working.X) <= FEW_ROWS
+    have_few = working.entries <= FEW_ROWS
     is_balanced = not is_doubtful and float(np.abs(x - start).max(initial=0.0)) < MOMENTS
     if is_doubtful:
         yield from starts_inside(working.structures, x, singular)

@@ -78,15 +78,10 @@ def linear_problem(design: Design, coordinates: Coordinates) -> LinearProblem:
         coordinates,
         replace(products, n=design.outcome.counts.sum()),
         beta_ols,
-        float(_log_divisors(design).sum()),
+        float(np.log(design.outcome.divisors).sum()),
         float(np.log(np.abs(np.diagonal(coordinates.T))).sum()),
         design.outcome.has_known_noise,
     )
-
-
-def _log_divisors(design: Design) -> Array:
-    """Logarithms ``(n,)`` of what divides the variances of rows: prior weights, unless these count rows."""
-    return np.zeros(design.n) if design.outcome.is_counted else np.log(design.weights)
 
 
 def with_responses(problem: LinearProblem, design: Design, responses: Array) -> LinearProblem:
@@ -109,7 +104,7 @@ def with_rows(problem: LinearProblem, design: Design, kept: Array) -> LinearProb
         problem,
         moments=replace(products, n=kept @ design.outcome.counts),
         beta_ols=np.tile(problem.beta_ols, (len(kept), 1)),
-        log_weights=kept @ _log_divisors(design),
+        log_weights=kept @ np.log(design.outcome.divisors),
     )
 
 

@@ -39,13 +39,14 @@ def ridges(design: Design, working: Coordinates, *, has_residual: bool) -> list[
     """Names of the parameters that each ridge trades off against one another; empty where all are identified."""
     if not any(_is_independent(working, t) for t in range(len(working.structures))):
         return []
-    products = moments(working.pattern, working.factors, np.zeros((len(design.X), 1)), None)
+    weights = None if design.counts is None else np.tile(design.counts, design.R)
+    products = moments(working.pattern, working.factors, np.zeros((len(design.X), 1)), weights)
     own = [(t, s) for t, s in enumerate(working.structures) if _is_independent(working, t)]
     directions = [d for t, s in own for d in _directions(working, t, s)]
     gram = np.array([[_inner(products, working, left, right) for right in directions] for left in directions])
     if has_residual:
         traces = np.array([_trace(products, d) for d in directions])
-        gram = np.block([[gram, traces[:, None]], [traces[None], np.array([[float(len(design.y))]])]])
+        gram = np.block([[gram, traces[:, None]], [traces[None], np.array([[float(design.n_used)]])]])
     size = np.sqrt(np.where(np.diagonal(gram) > 0.0, np.diagonal(gram), 1.0))
     values, vectors = np.linalg.eigh(gram / np.outer(size, size))
     return [_named(design, working, vector / size) for vector in vectors[:, values < NULL * values[-1]].T]

@@ -207,9 +207,18 @@ def _complement(stage: Stage, step: Eliminated, entries: Array, rest: Array, XX:
 
 
 def _quadratic_forms(P: Array, B: Array) -> Array:
-    """Sums over levels of ``B' P B``, ``P (..., J, k, k)`` of many points, ``B (J, k, c)`` of all: one product."""
-    products = np.einsum("jkc,jld->jklcd", B, B).reshape(-1, B.shape[-1] ** 2)
-    return np.asarray((P.reshape(*P.shape[:-3], -1) @ products).reshape(*P.shape[:-3], B.shape[-1], B.shape[-1]))
+    """Sums over levels of ``B' P B``, ``P (..., J, k, k)`` of many points, ``B (J, k, c)`` of all.
+
+    Entry by entry of ``P``, with the levels along the last axis: there are many of them and few columns.
+    """
+    k, c = B.shape[1:]
+    columns = np.ascontiguousarray(np.moveaxis(B, 0, -1))  # (k, c, J)
+    total = np.zeros((*P.shape[:-3], c, c))
+    for a, b in zip(*upper_triangle(k), strict=True):
+        products = (columns[a][:, None] * columns[b]).reshape(c * c, -1)
+        own = (P[..., a, b] @ products.T).reshape(*P.shape[:-3], c, c)
+        total += own if a == b else own + np.swapaxes(own, -1, -2)
+    return total
 
 
 def _sums_of_products(pairs: Couplings, a: Array, Pa: Array) -> Array:

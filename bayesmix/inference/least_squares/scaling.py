@@ -38,6 +38,7 @@ class Coordinates:
     structures: tuple[Structure, ...]  # per term
     pattern: Incidence
     plan: Plan
+    entries: int  # of the linear predictors of the data's rows: N, or more where rows stand for several
 
     @property
     def size(self) -> int:
@@ -96,18 +97,20 @@ def coordinates(design: Design, units: Sequence[float] | None = None) -> Coordin
     ``units`` are sizes of the linear predictors, where they are so different that one step does not fit all: columns of
     each are of its unit's size.
     """
-    X, T = orthonormal(design.X)
+    weights = None if design.counts is None else np.tile(design.counts, design.R)
+    X, T = orthonormal(design.X, weights)
     if design.R > 1:  # reflections leave rounding where other predictors have their rows
         of_row, of_column = np.repeat(np.arange(design.R), design.n), np.array(design.layout.owners)
         X = np.where(of_row[:, None] == of_column, X, 0.0)
     groups = _grouping_factors(design.terms)
     structures = tuple(structure_of(term) for term in design.terms)
-    changes = tuple(_whitening(term.z, s) for term, s in zip(design.terms, structures, strict=True))
+    pairs = zip(design.terms, structures, strict=True)
+    changes = tuple(_whitening(term.z, s, _of_members(term, weights)) for term, s in pairs)
     if units is not None:
         sizes = np.array(units)[list(design.layout.owners)]
         X, T = X * sizes, T * sizes
-        pairs = zip(changes, design.terms, structures, strict=True)
-        changes = tuple(_in_units(C, term, s, np.array(units)) for C, term, s in pairs)
+        found = zip(changes, design.terms, structures, strict=True)
+        changes = tuple(_in_units(C, term, s, np.array(units)) for C, term, s in found)
     places, factors = [], []
     for number, members in enumerate(groups):
         offset = 0
@@ -120,7 +123,8 @@ def coordinates(design: Design, units: Sequence[float] | None = None) -> Coordin
         factors.append(Factor(first.codes, z, len(first.levels), first.relation, first.slots))
     pattern = incidence(factors, R=design.R)
     ordered = tuple(place for _, place in sorted(places, key=lambda pair: pair[0]))
-    return Coordinates(X, T, tuple(factors), ordered, changes, structures, pattern, plan(pattern))
+    entries = design.R * design.n_used
+    return Coordinates(X, T, tuple(factors), ordered, changes, structures, pattern, plan(pattern), entries)
 
 
 def _grouping_factors(terms: Sequence[Term]) -> list[list[int]]:
@@ -130,11 +134,23 @@ def _grouping_factors(terms: Sequence[Term]) -> list[list[int]]:
     return sorted(groups, key=lambda members: -len(terms[members[0]].levels))
 
 
-def orthonormal(X: Array) -> tuple[Array, Array]:
-    """``X T`` with columns orthonormal up to ``sqrt(n)``, by QR: no squared condition number."""
+def _of_members(term: Term, weights: Array | None) -> Array | None:
+    """Weights of rows, for each of their memberships."""
+    return weights if weights is None else np.tile(weights, term.slots)
+
+
+def orthonormal(X: Array, weights: Array | None = None) -> tuple[Array, Array]:
+    """``X T`` with columns orthonormal up to ``sqrt(n)``, by QR: no squared condition number.
+
+    ``weights (n,)`` are how many rows each one stands for.
+    """
     n, p = X.shape
     if not p:
         return X, np.zeros((0, 0))
+    if weights is not None:
+        root = np.sqrt(weights / np.mean(weights))[:, None]
+        T = orthonormal(root * X)[1]
+        return X @ T, T
     scale = _sizes(X)
     Q, R = np.linalg.qr(X / scale)
     T = np.linalg.solve(R, np.eye(p)) * np.sqrt(n)
@@ -153,8 +169,9 @@ def _sizes(columns: Array) -> Array:
     return np.where(size > 0.0, size, 1.0)
 
 
-def _whitening(z: Array, structure: Structure) -> Array:
+def _whitening(z: Array, structure: Structure, weights: Array | None) -> Array:
     """Change of columns ``C`` such that ``z C`` has orthonormal columns; as far as the structure stays what it is."""
+    z = z if weights is None else z * np.sqrt(weights / np.mean(weights))[:, None]
     scale = _sizes(z)
     if structure.is_homogeneous:
         return np.eye(structure.k) / np.sqrt(np.mean(scale**2))

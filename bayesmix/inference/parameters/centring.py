@@ -22,6 +22,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
+from bayesmix.data.design.row_statistics import mean, spread
 from bayesmix.inference.parameters.covariance import sd_and_corr, structure_of
 from bayesmix.inference.parameters.names import Parameters, covariance
 
@@ -31,17 +32,18 @@ CONSTANT = 1e-12  # spread of a column, over its size, that rounding may explain
 AT_ZERO = 1e-9  # mean of a column, over its spread, that counts as zero
 
 
-def centring(term: Term, prefixes: Sequence[str] = ("",)) -> Array:
+def centring(term: Term, prefixes: Sequence[str] = ("",), counts: Array | None = None) -> Array:
     """The change of coordinates ``M (k, k)`` of a term; the identity where there is nothing to centre.
 
-    ``prefixes`` are those of the linear predictors of a row, by which their intercepts are known.
+    ``prefixes`` are those of the linear predictors of a row, by which their intercepts are known; ``counts (n,)`` how
+    many rows of the data each row stands for.
     """
     k, n = len(term.effects), len(term.z) // len(prefixes)
     change = np.eye(k)
     if k > 1 and structure_of(term).is_invariant:
         is_numeric = np.array(term.numeric or (False,) * k)
         for r, at in intercepts(term, prefixes).items():
-            change[at] += np.where(is_numeric, _means(term.z[r * n : (r + 1) * n]), 0.0)
+            change[at] += np.where(is_numeric, _means(term.z[r * n : (r + 1) * n], counts), 0.0)
     return change
 
 
@@ -70,7 +72,7 @@ def fixed_centring(design: Design, *, raw_intercept: bool) -> tuple[tuple[str, .
     if INTERCEPT in design.fixed:
         at = design.fixed.index(INTERCEPT)
         if not raw_intercept:
-            contrast[at] = design.X.mean(axis=0)
+            contrast[at] = mean(design.X, design.counts)
             names[at] = CENTRED
         return tuple(names), contrast, np.eye(p)[at]
     unit, *_ = np.linalg.lstsq(design.X, np.ones(len(design.X)), rcond=None) if p else (np.zeros(0),)
@@ -131,11 +133,11 @@ def where(found: Sequence[str]) -> str:
     return "; ".join(dict.fromkeys(filter(None, found)))
 
 
-def _means(z: Array) -> Array:
+def _means(z: Array, counts: Array | None) -> Array:
     """Means of columns ``(k,)``, zero for those that are constant or centred already."""
-    means, spread = z.mean(axis=0), z.std(axis=0)
-    is_constant = spread <= CONSTANT * np.abs(z).max(axis=0, initial=0.0)
-    return np.where(is_constant | (np.abs(means) <= AT_ZERO * spread), 0.0, means)
+    means, sizes = mean(z, counts), spread(z, counts)
+    is_constant = sizes <= CONSTANT * np.abs(z).max(axis=0, initial=0.0)
+    return np.where(is_constant | (np.abs(means) <= AT_ZERO * sizes), 0.0, means)
 
 
 def _centred(term: Term, change: Array) -> Term:

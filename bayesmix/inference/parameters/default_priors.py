@@ -24,7 +24,8 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
-from bayesmix.errors import DesignError
+from bayesmix.data.design.row_statistics import mean, spread
+from bayesmix.errors import DesignError, SpecError
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.prior import Prior, to_prior
 
@@ -49,7 +50,7 @@ def defaults(spec: ModelSpec, design: Design, levels: Array) -> Defaults:
     ----------
     levels : (p,) the coefficients of a predictor that is one everywhere: of cell means, all one; zero for slopes.
     """
-    centre, spread = scales(design, spec)
+    centre, size = scales(design, spec)
     match spec.preset:
         case "flat":
             return _flat(spec, design)
@@ -60,7 +61,7 @@ def defaults(spec: ModelSpec, design: Design, levels: Array) -> Defaults:
         case "bambi":
             return _bambi(spec, design)
         case _:
-            return _own(spec, design, levels, centre=centre, spread=spread)
+            return _own(spec, design, levels, centre=centre, size=size)
 
 
 # ---- ours -------------------------------------------------------------------------------------------------------
@@ -74,36 +75,40 @@ def scales(design: Design, spec: ModelSpec) -> tuple[float, float]:
     if spec.link.is_latent:
         return 0.0, 1.0
     y = spec.family.on_scale(design.y)
-    mean = float(np.average(y / design.trials, weights=design.trials if design.has_trials else design.weights))
     if spec.link.is_identity:
-        spread = float(np.std(y - design.offset, ddof=1))
-        if not spread > 0.0:
+        size = float(spread(y - design.offset, design.counts, ddof=1))
+        if not size > 0.0:
             raise DesignError(f"Response `{design.response}` is constant: there is no variation to explain.")
-        return float(np.mean(y - design.offset)), spread
+        return float(mean(y - design.offset, design.counts)), size
+    trials = design.trials if design.counts is None else design.trials * design.counts
+    share = float(np.average(y / design.trials, weights=trials if design.has_trials else design.weights))
     if design.has_trials:
-        mean = float(np.clip(mean, 0.5 / design.trials.sum(), 1.0 - 0.5 / design.trials.sum()))
+        share = float(np.clip(share, 0.5 / trials.sum(), 1.0 - 0.5 / trials.sum()))
     elif spec.link.range == "positive":
-        mean = max(mean, 0.5 / len(design.y))
-    return float(spec.link.of(np.asarray(mean))) - float(np.mean(design.offset)), 1.0
+        share = max(share, 0.5 / design.n_used)
+    return float(spec.link.of(np.asarray(share))) - float(mean(design.offset, design.counts)), 1.0
 
 
-def column_scale(column: Array) -> float:
-    """Standard deviation of a column; the size of its value where it is constant."""
-    spread = float(np.std(column, ddof=1)) if len(column) > 1 else 0.0
+def column_scale(column: Array, counts: Array | None = None) -> float:
+    """Standard deviation of a column; the size of its value where it is constant.
+
+    ``counts (n,)`` are the rows of the data that each of its rows stands for.
+    """
+    size = float(spread(column, counts, ddof=1)) if len(column) > 1 else 0.0
     level = float(np.max(np.abs(column), initial=0.0))
-    return spread if spread > 1e-12 * max(level, 1e-300) else (level or 1.0)
+    return size if size > 1e-12 * max(level, 1e-300) else (level or 1.0)
 
 
-def _own(spec: ModelSpec, design: Design, levels: Array, *, centre: float, spread: float) -> Defaults:
+def _own(spec: ModelSpec, design: Design, levels: Array, *, centre: float, size: float) -> Defaults:
     columns = zip((centre * levels + 0.0).tolist(), design.X.T, strict=True)  # never -0
 
     def sd(term: Term, e: int) -> Prior:
-        return Prior("Exponential", (column_scale(term.total[:, e]) / spread,))
+        return Prior("Exponential", (column_scale(term.total[:, e], design.counts) / size,))
 
-    sigma, shape = Prior("Exponential", (1.0 / spread,)), Prior("Gamma", (2.0, 0.1))
+    sigma, shape = Prior("Exponential", (1.0 / size,)), Prior("Gamma", (2.0, 0.1))
     return Defaults(
-        intercept=Prior("Normal", (centre, 2.5 * spread)),
-        fixed=tuple(Prior("Normal", (mean, 2.5 * spread / column_scale(column))) for mean, column in columns),
+        intercept=Prior("Normal", (centre, 2.5 * size)),
+        fixed=tuple(Prior("Normal", (at, 2.5 * size / column_scale(one, design.counts))) for at, one in columns),
         sd=sd,
         eta=2.0,
         others=_of_others(spec, design, sigma, shape),
@@ -132,6 +137,11 @@ def _of_others(spec: ModelSpec, design: Design, scale: Prior, shape: Prior) -> t
 
 def _brms(spec: ModelSpec, design: Design) -> Defaults:
     """``def_scale_prior`` and ``def_dpar_prior`` of brms: rounded as there."""
+    if design.counts is not None:
+        raise SpecError(
+            'The priors of preset "brms" take medians, for which the rows are needed, and these stay where they are:'
+            ' take priors="default", or fit in memory: leave `where` out.'
+        )
     location, scale = 0.0, 2.5
     if spec.link.range not in ("unit", "angle") and not spec.link.is_latent:
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -163,17 +173,19 @@ def _rstanarm(spec: ModelSpec, design: Design) -> Defaults:
 
     What it calls ``aux``, sigma or the shape, is the unit of the groups' standard deviations, whatever the family.
     """
-    gaussian = spec.family.is_normal
-    spread = float(np.std(design.y, ddof=1)) if gaussian else 1.0
-    size = 2.5 * spread * (float(PROBIT) if spec.link.latent_variance == 1.0 else 1.0)
-    centre = float(np.mean(design.y)) if spec.is_linear else 0.0
+    gaussian, counts = spec.family.is_normal, design.counts
+    unit = float(spread(design.y, counts, ddof=1)) if gaussian else 1.0
+    size = 2.5 * unit * (float(PROBIT) if spec.link.latent_variance == 1.0 else 1.0)
+    centre = float(mean(design.y, counts)) if spec.is_linear else 0.0
     decov = Prior("Decov", (1.0, 1.0, 1.0))
     return Defaults(
         intercept=Prior("Normal", (centre, size)),
-        fixed=tuple(Prior("Normal", (0.0, size / (float(np.std(column, ddof=1)) or 1.0))) for column in design.X.T),
+        fixed=tuple(
+            Prior("Normal", (0.0, size / (float(spread(column, counts, ddof=1)) or 1.0))) for column in design.X.T
+        ),
         sd=lambda term, e: decov,
         eta=1.0,
-        others=_of_others(spec, design, Prior("Exponential", (1.0 / spread,)), Prior("Exponential", (1.0,))),
+        others=_of_others(spec, design, Prior("Exponential", (1.0 / unit,)), Prior("Exponential", (1.0,))),
     )
 
 
@@ -182,32 +194,33 @@ def _rstanarm(spec: ModelSpec, design: Design) -> Defaults:
 
 def _bambi(spec: ModelSpec, design: Design) -> Defaults:
     """``PriorScaler`` of bambi: normal priors by standard deviations with n in the denominator."""
-    gaussian, shares = spec.family.is_normal, spec.link.is_symmetric
-    mean, spread = (float(np.mean(design.y)), float(np.std(design.y))) if gaussian else (0.0, 1.0)
+    gaussian, shares, counts = spec.family.is_normal, spec.link.is_symmetric, design.counts
+    centre, unit = (float(mean(design.y, counts)), float(spread(design.y, counts))) if gaussian else (0.0, 1.0)
     slopes = [j for j, name in enumerate(design.fixed) if name != "Intercept"]
     sigma = np.ones(design.X.shape[1])
     for j in slopes:
         column = design.X[:, j]
-        sigma[j] = _bambi_share(column) if shares else 2.5 * spread / _spread(column)
-    inflated = float(np.sqrt((2.5 * spread) ** 2 + np.sum(sigma[slopes] ** 2 * design.X[:, slopes].mean(axis=0) ** 2)))
+        sigma[j] = _bambi_share(column, counts) if shares else 2.5 * unit / _spread(column, counts)
+    at = mean(design.X[:, slopes], counts)
+    inflated = float(np.sqrt((2.5 * unit) ** 2 + np.sum(sigma[slopes] ** 2 * at**2)))
 
     def sd(term: Term, e: int) -> Prior:
         intercept = term.effects[e] == "Intercept"
-        return Prior("HalfNormal", (inflated if intercept else 2.5 * spread / _spread(term.total[:, e]),))
+        return Prior("HalfNormal", (inflated if intercept else 2.5 * unit / _spread(term.total[:, e], counts),))
 
     return Defaults(
-        intercept=Prior("Normal", (0.0, 1.5) if shares else (mean, inflated)),
+        intercept=Prior("Normal", (0.0, 1.5) if shares else (centre, inflated)),
         fixed=tuple(Prior("Normal", (0.0, float(size))) for size in sigma),
         sd=sd,
         eta=1.0,
-        others=_of_others(spec, design, Prior("HalfStudentT", (4.0, spread)), Prior("HalfCauchy", (1.0,))),
+        others=_of_others(spec, design, Prior("HalfStudentT", (4.0, unit)), Prior("HalfCauchy", (1.0,))),
     )
 
 
-def _bambi_share(column: Array) -> float:
+def _bambi_share(column: Array, counts: Array | None) -> float:
     """Slopes on a logit or probit scale: 1 for categories, 1 / SD for numbers."""
-    return 1.0 if set(np.unique(column)) <= {0.0, 1.0} else 1.0 / _spread(column)
+    return 1.0 if set(np.unique(column)) <= {0.0, 1.0} else 1.0 / _spread(column, counts)
 
 
-def _spread(column: Array) -> float:
-    return float(np.std(column)) or column_scale(column)
+def _spread(column: Array, counts: Array | None) -> float:
+    return float(spread(column, counts)) or column_scale(column, counts)

@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
+from bayesmix.data.design.row_statistics import mean
 from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.auxiliary_priors import auxiliary_defaults, check_preset, unstated
 from bayesmix.inference.parameters.centring import CENTRED, INTERCEPT, fixed_centring
@@ -154,7 +155,7 @@ def _at_means(design: Design, spec: ModelSpec, response: int, named: NamedPriors
     thresholds = [name for r in places if r in design.layout.thresholds for name in design.layout.fixed_of(r)]
     means = np.zeros(len(design.fixed))
     own = design.of_predictor(places[0])
-    means[own] = design.X[design.block(places[0])][:, own].mean(axis=0)
+    means[own] = mean(design.X[design.block(places[0])][:, own], design.counts)
     at_zero = named.is_any(*thresholds, THRESHOLDS)
     at_means = named.is_any(*(name + AT_MEANS for name in thresholds))
     if np.any(means) and at_zero and at_means:

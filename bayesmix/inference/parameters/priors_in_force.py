@@ -191,8 +191,8 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
     SpecError
         If a named prior matches no parameter, or does not fit the parameter's range.
     """
-    named, prefixes = named_priors(spec, design), design.layout.prefixes
-    changes = tuple(_change(named, spec.preset, term, prefixes) for term in design.terms)
+    named = named_priors(spec, design)
+    changes = tuple(_change(named, spec.preset, term, design) for term in design.terms)
     terms = at_means(design, changes).terms  # an intercept is called centred where its prior is
     parts = predictor_priors(spec, design, named)
     sd = tuple(
@@ -307,14 +307,14 @@ def _sum_log(priors: Sequence[CoefficientPrior], values: Array) -> Array:
 # ---- random effects ---------------------------------------------------------------------------------------------
 
 
-def _change(named: NamedPriors, preset: str, term: Term, prefixes: Sequence[str]) -> Array:
+def _change(named: NamedPriors, preset: str, term: Term, design: Design) -> Array:
     """Coordinates in which a term has its priors: centred, unless one that touches the intercept is meant at zero."""
-    change, group = centring(term, prefixes), term.group
+    prefixes, change = design.layout.prefixes, centring(term, design.layout.prefixes, design.counts)
     for at in intercepts(term, prefixes).values():
         own, centred = (sd_name(term, term.effects[at], at_means=place) for place in (False, True))
         if named.is_any(centred) and named.is_any(own):
             raise SpecError(f"`{own}` and `{centred}` are two priors for one standard deviation: give one of them.")
-        at_zero = named.is_any(own, f"sd({group})", "sd", f"corr({group})", "corr")
+        at_zero = named.is_any(own, f"sd({term.group})", "sd", f"corr({term.group})", "corr")
         if not named.is_any(centred) and (preset in AT_ZERO or at_zero):
             change[at] = np.eye(len(change))[at]
     return change

@@ -58,7 +58,7 @@ def conflicts(priors: Priors, design: Design, covariances: Sequence[Array]) -> l
     """Conflicts with the covariances of an estimate at zero, ``(k, k)`` a term."""
     found, prefixes = [], design.layout.prefixes
     for t, term in enumerate(design.terms):
-        for at, change in _at_zero(term, priors.changes[t], prefixes):
+        for at, change in _at_zero(term, priors.changes[t], design):
             name, prior = priors.sd_names[t][at], priors.sd[t][at]
             there = change @ covariances[t] @ change.T
             estimate, centred = (float(np.sqrt(max(matrix[at, at], 0.0))) for matrix in (covariances[t], there))
@@ -69,10 +69,10 @@ def conflicts(priors: Priors, design: Design, covariances: Sequence[Array]) -> l
     return found
 
 
-def _at_zero(term: Term, stated: Array, prefixes: Sequence[str]) -> Iterator[tuple[int, Array]]:
+def _at_zero(term: Term, stated: Array, design: Design) -> Iterator[tuple[int, Array]]:
     """The intercepts whose priors are at zero although they could be at means: place, and how each is centred."""
-    whole = centring(term, prefixes)
-    for at in intercepts(term, prefixes).values():
+    whole = centring(term, design.layout.prefixes, design.counts)
+    for at in intercepts(term, design.layout.prefixes).values():
         change = np.eye(len(whole))
         change[at] = whole[at]
         if is_centred(change) and np.array_equal(stated[at], np.eye(len(whole))[at]):

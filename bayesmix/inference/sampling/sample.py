@@ -9,6 +9,7 @@ from typing import assert_never
 import numpy as np
 
 from bayesmix.data.design.design import Design
+from bayesmix.data.design.row_statistics import spread
 from bayesmix.errors import PriorWarning, SpecError, nearest, warn_user
 from bayesmix.inference.estimation.estimate import estimate
 from bayesmix.inference.estimation.methods import Ml, Reml, resolve_method
@@ -169,8 +170,8 @@ def _off_zero(design: Design, point: PointEstimate) -> PointEstimate:
     """The estimate as a start: a residual standard deviation of zero, of as many effects as rows, is moved off it."""
     if not isinstance(point.method, Reml | Ml) or point.dispersion is None:
         return point
-    spread = float(np.std(design.y - design.offset - design.X @ point.beta))
-    return replace(point, dispersion=max(point.dispersion, SMALLEST * spread))
+    size = float(spread(design.y - design.offset - design.X @ point.beta, design.counts))
+    return replace(point, dispersion=max(point.dispersion, SMALLEST * size))
 
 
 def certified(marginal: Callable[[Marginal], Draws]) -> Draws | None:
@@ -181,7 +182,7 @@ def certified(marginal: Callable[[Marginal], Draws]) -> Draws | None:
 
 def _is_quick(design: Design, spec: ModelSpec, priors: Priors, draws: int) -> bool:
     """Whether the marginal sampler draws at next to no cost, so that NUTS can be held against it."""
-    is_small = len(design.y) <= QUICK_ROWS and dimension(design, priors) <= QUICK_DIMENSION
+    is_small = design.n_used <= QUICK_ROWS and dimension(design, priors) <= QUICK_DIMENSION
     return applies(spec) and is_small and not priors.has_flat and draws >= LONG_ENOUGH
 
 

@@ -71,7 +71,7 @@ def of_model(model: Model) -> dict[str, Any]:
     return {
         **_words(spec),
         "data": model.data_name,
-        "n_obs": len(design.y),
+        "n_obs": design.n_used,
         "n_groups": design.group_sizes,
     }
 

@@ -143,9 +143,9 @@ def _priors(comparison: Comparison) -> str:
 
 
 def _data(design: Design, units: Mapping[str, str]) -> str:
-    missing = design.n_given - len(design.y)
+    missing = design.n_given - design.n_used
     dropped = f" ({missing} dropped for missing values)" if missing else ""
-    text = page.paragraph(f"{len(design.y)} rows{dropped}.")
+    text = page.paragraph(f"{design.n_used} rows{dropped}.")
     if design.source is None:
         return text
     columns = {name: column.take(design.rows) for name, column in design.source.columns.items()}

@@ -121,7 +121,7 @@ def figures_of(fit: EstimateRecord) -> dict[str, float]:
 def _figures(fit: EstimateRecord) -> Iterator[tuple[str, float]]:
     yield from _sizes(fit)
     yield from _criteria(fit)
-    if fit.spec.is_simple:
+    if fit.spec.is_simple and fit.design.counts is None:
         yield from ((f"scaled_residuals({name})", value) for name, value in residual_quantiles(fit).items())
     yield from ((str(name), float(value)) for name, value in fit.parameters()["estimate"].items())
     yield from _variances(fit)

@@ -126,7 +126,7 @@ def _near_zero(fit: PosteriorRecord) -> Iterator[Finding]:
         return
     noise = [_noise(fit, one) for one in fit.spec.parameters]
     found = []
-    changes = [centring(term, fit.design.layout.prefixes) for term in fit.design.terms]
+    changes = [centring(term, fit.design.layout.prefixes, fit.design.counts) for term in fit.design.terms]
     terms, sds = at_means(fit.design, changes).terms, to_means(replace(fit.values, b=()), changes).sd
     for term, sd in zip(terms, sds, strict=True):
         if term.is_population:  # a curve may be a straight line

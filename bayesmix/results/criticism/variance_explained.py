@@ -27,6 +27,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
+from bayesmix.data.design.row_statistics import mean, variance
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.language.families.family import is_linear
@@ -81,9 +82,10 @@ def partition(design: Design, spec: ModelSpec, values: Parameters, *, response: 
     for t, term in enumerate(rows.terms):
         if term.columns_of(chosen.predictor) and not term.is_population:
             own = Parameters(values.beta, (values.sd[t],), (values.corr[t],), (), None)
-            random[term.group] = random.get(term.group, 0.0) + population_variance([term], own).mean(axis=-1)
-    mean = eta + rows.offset, population_variance(rows.terms, values)
-    return Partition(eta.var(axis=-1, ddof=1), random, _distribution(design, spec, values, chosen, *mean))
+            part = mean(population_variance([term], own), design.counts, axis=-1)
+            random[term.group] = random.get(term.group, 0.0) + part
+    at = eta + rows.offset, population_variance(rows.terms, values)
+    return Partition(variance(eta, design.counts), random, _distribution(design, spec, values, chosen, *at))
 
 
 def _distribution(
@@ -93,15 +95,16 @@ def _distribution(
     link, family = chosen.link, spec.responses[chosen.response].family
     if link.latent_variance is not None:
         return np.full(values.lead, link.latent_variance)
-    weights, is_normal = design.outcomes[chosen.response].weights, is_linear(family, link)
-    mu = np.zeros((*values.lead, 1)) if is_normal else average_mean(link, eta, spread).mean(axis=-1, keepdims=True)
+    weights, is_normal = design.outcomes[chosen.response].divisors, is_linear(family, link)
+    at = np.zeros((*values.lead, 1)) if is_normal else average_mean(link, eta, spread)
+    mu = mean(at, design.counts, axis=-1)[..., None]
 
     def noise(others: Sequence[Array]) -> Array:
-        mean, *rest = np.broadcast_arrays(mu, *(at_weights(family, others, weights) if is_normal else others))
-        variance = family.variance(np.ones(()), mean, *rest)
-        return variance if is_normal else link.variance(mu, variance)
+        level, *rest = np.broadcast_arrays(mu, *(at_weights(family, others, weights) if is_normal else others))
+        own = family.variance(np.ones(()), level, *rest)
+        return own if is_normal else link.variance(mu, own)
 
-    return np.asarray(_over_groups(design, spec, values, chosen.response, noise).mean(axis=-1))
+    return mean(_over_groups(design, spec, values, chosen.response, noise), design.counts, axis=-1)
 
 
 def _over_groups(
@@ -159,11 +162,11 @@ def r_squared(
 def _bayesian(design: Design, spec: ModelSpec, values: Parameters, response: int, *, with_effects: bool) -> Array:
     family, outcome = spec.responses[response].family, design.outcomes[response]
     eta = linear_predictor(design.X, design.offset, design.terms, values, with_effects=with_effects)
-    mean, *others = row_parameters(spec, eta, values, response=response)
-    noise = family.variance(outcome.trials, mean, *at_weights(family, others, outcome.weights))
-    fitted = family.mean(outcome.trials, mean, *others)
-    explained = fitted.var(axis=-1, ddof=1)
-    return np.asarray(explained / (explained + np.broadcast_to(noise, fitted.shape).mean(axis=-1)))
+    mu, *others = row_parameters(spec, eta, values, response=response)
+    noise = family.variance(outcome.trials, mu, *at_weights(family, others, outcome.divisors))
+    fitted = family.mean(outcome.trials, mu, *others)
+    explained = variance(fitted, design.counts)
+    return np.asarray(explained / (explained + mean(np.broadcast_to(noise, fitted.shape), design.counts, axis=-1)))
 
 
 def intraclass(design: Design, spec: ModelSpec, values: Parameters, *, response: int = 0) -> dict[str, Array]:

@@ -163,10 +163,12 @@ class FitRecord(ABC):
         parameter : another one of the response's distribution that has a formula: ``"sigma"``, ``"shape"``.
         response : of several; the first by default.
         """
+        self.design.check_rows("A fitted value")
         return fitted_means(self._over_rows, self.spec, self.design, choose(self.spec, parameter, response))
 
     def linear_predictor(self, parameter: str | None = None, response: str | None = None) -> Array:
         """Linear predictor of the rows used, ``(n,)``; of the parameter that `fitted` would be of."""
+        self.design.check_rows("The linear predictor")
         chosen = choose(self.spec, parameter, response)
         check_linear(self.spec, chosen)
         block = self.design.block(chosen.predictor)
@@ -235,7 +237,7 @@ class EstimateRecord(FitRecord):
 
     @property
     def _observations(self) -> int:
-        return sum(len(outcome.y) for outcome in self.design.outcomes)
+        return self.design.n_used * len(self.design.outcomes)
 
     @property
     def singular(self) -> bool:
@@ -384,6 +386,7 @@ class PosteriorRecord(FitRecord):
     def log_likelihood(self) -> Array:
         """Log density of every row at every draw that has random effects, given them: ``(chain, draw, n)``."""
         design, spec = self.design, self.spec
+        design.check_rows("A log density")
         eta = linear_predictor(design.X, design.offset, design.terms, self.with_effects)
         return log_likelihood(design, spec, self.with_effects, eta)
 

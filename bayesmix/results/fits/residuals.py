@@ -114,6 +114,7 @@ def residuals(fit: FitRecord, kind: str, *, response: str | None = None, seed: i
     response : of several; the first by default.
     """
     check_kind(kind)
+    fit.design.check_rows("A residual")
     number = choose(fit.spec, response=response).response
     if kind == "normalized":
         return _normalized(fit)

@@ -97,6 +97,11 @@ def updated_model(fit: FitRecord, formula: Any = None, changes: Changes | None =
 
 def _origin(fit: FitRecord) -> tuple[Encoder, Source]:
     encoder, source = fit.design.encoder, fit.design.source
+    if fit.design.counts is not None:
+        raise SpecError(
+            "Sums for another formula are to be read where the data are: make that model,"
+            ' bmx.Model(formula, source, where="source").'
+        )
     if encoder is None or source is None:
         raise SpecError("The design of this fit was made by hand: there is no formula on data to change.")
     return encoder, source

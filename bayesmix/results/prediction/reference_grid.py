@@ -31,6 +31,7 @@ def observed(design: Design) -> pd.DataFrame:
     SpecError
         If the design was made by hand.
     """
+    design.check_rows("An average over the rows")
     if design.source is None:
         raise SpecError("This fit does not know its data: its design was made by hand.")
     return to_frame(design.source).iloc[design.rows].reset_index(drop=True)

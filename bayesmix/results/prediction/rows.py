@@ -48,6 +48,7 @@ class PredictionRows:
     @classmethod
     def of_fit(cls, design: Design, response: int = 0) -> PredictionRows:
         """The rows of the fit, new observations of a response like those observed."""
+        design.check_rows("A prediction of the data")
         outcome = design.outcomes[response]
         return cls(design.data, outcome.trials, outcome.weights, outcome.bounds, is_new=False)
 

@@ -43,20 +43,26 @@ def to_datatree(posterior: PosteriorRecord) -> xr.DataTree:
         "posterior": posterior_dataset(design, values, posterior.spec.dispersion),
         "sample_stats": _draws_dataset({name: (lead, value) for name, value in posterior.draws.stats.items()}, values),
         "log_prior": _draws_dataset({name: (lead, value) for name, value in priors.items()}, values),
-        "observed_data": _observed(posterior),
-        "constant_data": _constants(posterior),
     }
-    replications = len(design.y) * int(np.prod(values.lead))
-    if posterior.draws.thinned is None and replications <= LARGEST_PREDICTIVE:
-        tree["posterior_predictive"] = posterior_predictive(posterior, groups="fitted", seed=0)
-    if posterior.draws.thinned is None and replications <= LARGEST:
-        pointwise = _draws_dataset({"y": ((*lead, "obs"), posterior.log_likelihood())}, values)
-        tree["log_likelihood"] = pointwise.assign_coords(obs=design.rows)
+    if design.counts is None:
+        tree |= _of_rows(posterior, values)
     for dataset in tree.values():
         dataset.attrs |= {"created_by": "bayesmix", "bayesmix_version": __version__}
     tree["posterior"].attrs |= {"formula": posterior.spec.text, "method": posterior.method}
     tree["sample_stats"].attrs |= dict(posterior.draws.certificate)
     return xr.DataTree.from_dict(tree)
+
+
+def _of_rows(posterior: PosteriorRecord, values: Parameters) -> dict[str, xr.Dataset]:
+    """What a tree has of the rows of the data."""
+    tree = {"observed_data": _observed(posterior), "constant_data": _constants(posterior)}
+    replications = posterior.design.n * int(np.prod(values.lead))
+    if posterior.draws.thinned is None and replications <= LARGEST_PREDICTIVE:
+        tree["posterior_predictive"] = posterior_predictive(posterior, groups="fitted", seed=0)
+    if posterior.draws.thinned is None and replications <= LARGEST:
+        pointwise = _draws_dataset({"y": (("chain", "draw", "obs"), posterior.log_likelihood())}, values)
+        tree["log_likelihood"] = pointwise.assign_coords(obs=posterior.design.rows)
+    return tree
 
 
 def posterior_dataset(design: Design, values: Parameters, dispersion: str | None) -> xr.Dataset:

@@ -43,6 +43,7 @@ def to_dataset(fitted: Fitted) -> xr.Dataset:
     import xarray as xr
 
     spec, design = fitted.spec, fitted.design
+    design.check_rows("A saved fit")
     if design.source is None:
         raise SpecError("This fit cannot be saved: its design was made by hand.")
     own = next((family for family in _families(spec) if not is_known(family)), None)

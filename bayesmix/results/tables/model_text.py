@@ -20,7 +20,7 @@ NAME = r"(?<![\w.])(`[^`]+`|(?:[^\W\d]|\.)[\w.]*)(?![\w.(])"  # in a nonlinear f
 def describe_model(spec: ModelSpec, design: Design, priors: Priors) -> str:
     """The expanded model as text."""
     lines = [*formula_lines(spec), *(line[1:].replace("  ( ", " ( ") for line in family_lines(spec))]
-    lines.append("; ".join(part for part in (f"Data: {len(design.y)} rows{_dropped(design)}", _groups(design)) if part))
+    lines.append("; ".join(part for part in (f"Data: {design.n_used} rows{_dropped(design)}", _groups(design)) if part))
     lines += category_lines(spec, design)
     lines += ["", "Model", *maths(spec, design)]
     lines = [line for whole in lines for line in paragraph(whole, indent=4)]
@@ -29,7 +29,7 @@ def describe_model(spec: ModelSpec, design: Design, priors: Priors) -> str:
 
 
 def _dropped(design: Design) -> str:
-    missing = design.n_given - len(design.y)
+    missing = design.n_given - design.n_used
     return f" ({missing} dropped for missing values)" if missing else ""
 
 

@@ -101,7 +101,7 @@ def sections(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> list[Se
     """The tables of parameters: those of an estimate, or brms's where there are several linear predictors."""
     if fit.spec.is_simple:
         variances = _variances(fit, table, cells)
-        return [residuals_section(fit), variances, *_smooths(fit, table, cells), _fixed(fit, table, cells)]
+        return [*residuals_section(fit), variances, *_smooths(fit, table, cells), _fixed(fit, table, cells)]
     return [
         Section("size", tuple(size_lines(fit))),
         *_smooths(fit, table, cells),

@@ -118,7 +118,7 @@ def summarise_estimate(fit: EstimateRecord, df: str | None = None, vcov: RobustC
         _fixed(inference, part, tests.loc[list(part.columns)]) for part in coefficient_tables(fit.spec, fit.design)
     ]
     if fit.spec.is_simple:
-        parts = (residuals_section(fit), _variances(fit), *fixed, _correlation(fit))
+        parts = (*residuals_section(fit), _variances(fit), *fixed, _correlation(fit))
     else:
         parts = (_variances(fit), *fixed, _numbers(fit), residual_matrix_section(fit))
     smooths = smooth_section(fit)

@@ -101,27 +101,29 @@ def residual_quantiles(fit: FitRecord) -> dict[str, float]:
     return dict(zip(("Min", "1Q", "Median", "3Q", "Max"), map(float, values), strict=True))
 
 
-def residuals_section(fit: FitRecord) -> Section:
-    """Quantiles of the scaled residuals."""
+def residuals_section(fit: FitRecord) -> Iterator[Section]:
+    """Quantiles of the scaled residuals, where the rows are there."""
     import pandas as pd
 
+    if fit.design.counts is not None:
+        return
     quantiles = residual_quantiles(fit)
     texts = r_printing.format_numbers(r_printing.zap_small(np.array(list(quantiles.values())), DIGITS + 1), DIGITS)
     kind = "Scaled" if fit.design.outcome.bounds is None else "Quantile"
     lines = (f"{kind} residuals:", *r_printing.vector_lines(list(quantiles), texts))
-    return Section("scaled_residuals", lines, pd.DataFrame({"value": quantiles}))
+    yield Section("scaled_residuals", lines, pd.DataFrame({"value": quantiles}))
 
 
 def size_lines(fit: FitRecord) -> Iterator[str]:
     """Rows and levels, and what was left out."""
     design = fit.design
     levels = design.group_sizes
-    counted = f"Number of obs: {len(design.y)}" + (", groups: " if levels else "")
+    counted = f"Number of obs: {design.n_used}" + (", groups: " if levels else "")
     groups = "; ".join(f"{group}, {count}" for group, count in levels.items())
     yield from (
         [f"{counted} {groups}".rstrip()] if len(counted) + len(groups) < r_printing.PAGE else [counted.rstrip(), groups]
     )
-    missing = design.n_given - len(design.y)
+    missing = design.n_given - design.n_used
     if missing:
         yield f"({missing} of {design.n_given} rows left out for missing values)"
     yield from category_lines(fit.spec, design)

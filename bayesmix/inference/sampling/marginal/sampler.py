@@ -35,14 +35,20 @@ def draw_effects(
     target: MarginalPosterior, theta: Array, shift: Array, rng: np.random.Generator, *, progress: bool = False
 ) -> list[Array]:
     """Draw random effects given ``theta (n, m)`` and the fixed effects of `draw_fixed`: per term ``(n, J, k)``."""
+    working = target.problem.coordinates
+    shapes = zip(working.places, working.C, strict=True)
+    sizes = [(working.factors[place.factor].levels, len(C)) for place, C in shapes]
+    effects = [np.empty((len(theta), *size)) for size in sizes]  # filled in place: large models hold them once
 
-    def batch(rows: slice, own: np.random.Generator) -> list[Array]:
+    def batch(rows: slice, own: np.random.Generator) -> None:
         combination = np.concatenate([-shift[rows], np.ones((len(shift[rows]), 1))], axis=1)
         sigma = np.exp(target.parts(theta[rows])[1])
-        return target.problem.coordinates.of_terms(draw(target.factorise(theta[rows]), combination, sigma, own))
+        found = working.of_terms(draw(target.factorise(theta[rows]), combination, sigma, own))
+        for whole, part in zip(effects, found, strict=True):
+            whole[rows] = part
 
-    parts = draw_in_threads(batch, list(target.batches(len(theta))), rng, label="Random effects", progress=progress)
-    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+    draw_in_threads(batch, list(target.batches(len(theta))), rng, label="Random effects", progress=progress)
+    return effects
 
 
 @explained

@@ -1,0 +1,214 @@
+"""A few rows that stand for all the rows of a table: those of a cell have its number of rows, means and covariances.
+
+A cell are the rows that agree in all categories, those of grouping factors among them. There every column of a design
+is linear in the ``d`` numeric expressions of the formulas, and the likelihood of a linear model depends on the rows of
+a cell through their number ``m``, mean ``mu (d,)`` and covariance ``S = L L' (d, d)`` alone. Where ``L`` has ``r``
+columns, the ``r + 1`` rows
+
+    mu + sqrt(r + 1) L h_i,     i = 0, ..., r,        each counted m / (r + 1) times,
+
+have the same three, where the ``h_i`` are the rows of orthonormal columns orthogonal to a column of ones (a simplex).
+As ``r < m``, there are never more of them than of the table.
+Means are those of numbers that are centred where the data are, so that no digits are lost to large ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.columns import Column, Factor, Numeric, Variable, factor_of, name_all
+from bayesmix.data.design.evaluate import Memory, evaluate
+from bayesmix.data.design.functions import LEARNERS
+from bayesmix.data.design.remote_expression import is_number, remote
+from bayesmix.data.memory import limit
+from bayesmix.data.remote_table import RemoteTable
+from bayesmix.errors import DataError
+from bayesmix.language.formula.expression import Call, column_names, walk
+from bayesmix.language.formula.reader import read
+from bayesmix.language.formula.smooths import is_smooth
+from bayesmix.language.formula.terms import Terms
+
+ROUNDING = 1e-14  # share of a second moment that may be rounding of a variance
+COPIES = 6  # arrays of the size of the rows that are held at once
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Condensed:
+    """Rows that stand for those of a table."""
+
+    kinds: Mapping[str, Column]  # columns that formulas name, without rows
+    keys: Mapping[str, Column]  # (n,) those that agree within a cell
+    numbers: Mapping[str, Numeric]  # (n,) numeric expressions by their text
+    counts: Array  # (n,) rows of the table that each row stands for
+    n_given: int  # rows of the table
+    missing: Mapping[str, int]  # rows that are missing, by column
+
+    @property
+    def n_used(self) -> int:
+        """Rows without a missing value."""
+        return round(float(self.counts.sum()))
+
+    def evaluate(self, text: str, memory: Memory) -> Variable:
+        """The variable of a formula on the rows."""
+        return self.numbers[text] if text in self.numbers else evaluate(text, self.keys, memory)
+
+
+def condense(table: RemoteTable, texts: Sequence[str], groups: Sequence[str], others: Sequence[str] = ()) -> Condensed:
+    """Read the sums that the rows are made of.
+
+    Parameters
+    ----------
+    texts, groups : expressions of formulas, and those that are grouping factors.
+    others : columns whose missing values leave rows out.
+
+    Raises
+    ------
+    DataError
+        If columns are not there or not usable, if no rows are left, or an expression cannot be had without the rows.
+    """
+    every = [*texts, *groups]
+    needed = [name for name in dict.fromkeys(_names(every)) if name != "pi" or name in table.names]
+    kinds = table.kinds(needed)
+    categories = [text for text in texts if not (table.has_moments and is_number(read(text), kinds))]
+    keys = [name for name in dict.fromkeys(_names([*categories, *groups])) if name in kinds]
+    numbers = [text for text in dict.fromkeys(texts) if text not in categories and not set(_names([text])) <= set(keys)]
+    _check_learnt(every, table)
+    n_given, missing = table.count_missing([*needed, *(name for name in others if name not in needed)])
+    used = table.complete([name for name, count in missing.items() if count])
+    centre = _centre(used, numbers, kinds, n_given, missing)
+    values = [remote(read(text), kinds) - middle for text, middle in zip(numbers, centre, strict=True)]
+    first, second = np.triu_indices(len(values))
+    products = [values[i] * values[j] for i, j in zip(first, second, strict=True)]
+    width = len(keys) + (len(numbers) + 1) * (len(numbers) + 2)
+    levels, count, sums = used.by_group(keys, [*values, *products], most=int(limit() / (8 * COPIES * width)))
+    order = _order(levels, len(count))
+    cells = _Cells(count[order], sums[order][:, : len(values)], sums[order][:, len(values) :])
+    points, own = cells.points()
+    return Condensed(
+        kinds,
+        {name: column.take(order[own]) for name, column in levels.items()},
+        {text: Numeric(points[:, j] + centre[j]) for j, text in enumerate(numbers)},
+        cells.count[own] / np.bincount(own)[own],
+        n_given,
+        missing,
+    )
+
+
+def learns_from_rows(text: str, table: RemoteTable) -> DataError:
+    """The error for what learns from all rows of a column."""
+    what = f"`{text}` learns from all rows of its column, and those of {table.label} stay where they are."
+    advice = "Write arithmetic instead, such as `I((x - 5) / 2)` or `x + I(x^2)`, or fit in memory: leave `where` out."
+    return DataError(f"{what} {advice}")
+
+
+def check_products(terms: Iterable[Terms], condensed: Condensed) -> None:
+    """Refuse products of numbers: they are numbers of their own, with moments of their own."""
+    for one in terms:
+        for term in one.terms:
+            numbers = [one.variables[v] for v in term if one.variables[v] in condensed.numbers]
+            if len(numbers) > 1:
+                product, arithmetic = ":".join(numbers), " * ".join(numbers)
+                raise DataError(
+                    f"`{product}` is a product of numbers, which the source of the data has to make: write"
+                    f" `I({arithmetic})`."
+                )
+
+
+def _names(texts: Iterable[str]) -> Iterable[str]:
+    return (name for text in texts for name in column_names(read(text)))
+
+
+def _check_learnt(texts: Iterable[str], table: RemoteTable) -> None:
+    """Refuse what learns from all rows of a column."""
+    for text in texts:
+        for part in walk(read(text)):
+            if is_smooth(part) or (isinstance(part, Call) and part.function in LEARNERS):
+                raise learns_from_rows(text, table)
+
+
+def _centre(
+    table: RemoteTable, numbers: Sequence[str], kinds: Mapping[str, Column], n_given: int, missing: Mapping[str, int]
+) -> Array:
+    """Means of numeric expressions.
+
+    Raises
+    ------
+    DataError
+        If there are no rows, or some values are not finite, or squares of them.
+    """
+    import narwhals as nw
+
+    asked: dict[str, Any] = {"rows": nw.len()}
+    for j, text in enumerate(numbers):
+        value = remote(read(text), kinds)
+        asked |= {f"mean{j}": value.mean(), f"size{j}": value.abs().max()}
+        asked[f"lost{j}"] = (~value.is_finite() | value.is_null()).cast(nw.Float64).sum()
+    found = table.total(asked)
+    if not n_given:
+        raise DataError(f"The data have no rows: {table.label} is empty.")
+    if not found["rows"]:
+        empty = [name for name, count in missing.items() if count == n_given]
+        why = f" All values of {name_all(empty)} are missing." if empty else ""
+        raise DataError(f"No rows are left to fit: each of the {n_given} given has a missing value.{why}")
+    for j, text in enumerate(numbers):
+        if found[f"lost{j}"]:
+            raise DataError(f"`{text}` is not finite in {found[f'lost{j}']:.0f} rows of {table.label}.")
+        if not np.isfinite(found[f"size{j}"] ** 2 * found["rows"]):
+            raise DataError(f"`{text}` reaches {found[f'size{j}']:.3g}: its square is not finite. Rescale it.")
+    return np.array([found[f"mean{j}"] for j in range(len(numbers))])
+
+
+def _order(levels: Mapping[str, Column], cells: int) -> Array:
+    """Cells sorted by their keys, whatever the order in which the engine returns them."""
+    codes = [factor_of(column).codes if isinstance(column, Factor) else column.values for column in levels.values()]
+    return np.lexsort(codes[::-1]) if codes else np.arange(cells)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cells:
+    """Moments of cells."""
+
+    count: Array  # (cells,)
+    sums: Array  # (cells, d)
+    products: Array  # (cells, d (d + 1) / 2) sums of products of two numbers, by rows of the upper triangle
+
+    def points(self) -> tuple[Array, Array]:
+        """Rows ``(n, d)`` with the moments of each cell, and the cell ``(n,)`` of each, in order."""
+        mean, varies, root = self.sums / self.count[:, None], *self._roots()
+        ranks = np.minimum(self.count - 1, len(varies)).astype(int)
+        begins = np.concatenate([[0], np.cumsum(ranks + 1)])
+        own = np.repeat(np.arange(len(ranks)), ranks + 1)
+        points = mean[own]
+        for r in range(1, len(varies) + 1):
+            cells = np.flatnonzero(ranks == r)
+            places = begins[cells][:, None] + np.arange(r + 1)
+            moved = simplex(r) @ np.swapaxes(root[cells][:, :, len(varies) - r :], 1, 2)
+            points[places[..., None], varies] += moved
+        return points, own
+
+    def _roots(self) -> tuple[Array, Array]:
+        """The numbers that vary within cells ``(r,)``, and roots ``(cells, r, r)`` of their covariances.
+
+        Columns of a root are by increasing size: where ranks are lower, the first ones are zero.
+        """
+        mean, d = self.sums / self.count[:, None], self.sums.shape[1]
+        first, second = np.triu_indices(d)
+        raw = np.empty((len(self.count), d, d))
+        raw[:, first, second] = raw[:, second, first] = self.products / self.count[:, None]
+        covariance = raw - mean[:, :, None] * mean[:, None, :]
+        variance, moment = (np.diagonal(one, axis1=1, axis2=2) for one in (covariance, raw))
+        varies = np.flatnonzero(np.any((variance > ROUNDING * moment) & (self.count > 1.0)[:, None], axis=0))
+        size = np.sqrt(np.max(variance, axis=0, initial=0.0))[varies]
+        values, vectors = np.linalg.eigh(covariance[:, varies[:, None], varies] / (size[:, None] * size))
+        return varies, size[:, None] * vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+
+
+def simplex(d: int) -> Array:
+    """``d + 1`` points ``(d + 1, d)`` with mean zero and, each counted ``1 / (d + 1)``, covariance one."""
+    columns = np.column_stack([np.ones(d + 1), np.eye(d + 1)[:, :d]])
+    return np.linalg.qr(columns)[0][:, 1:] * np.sqrt(d + 1.0)

@@ -1,0 +1,199 @@
+"""Tables that stay where they are: DuckDB, Polars, Dask, Spark, files of any size; sums by group come back, no rows.
+
+What is asked is written once, as expressions of narwhals, which each engine carries out in its own way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.columns import Column, Numeric, name_all
+from bayesmix.data.frame import collect, missing_column, to_column, without_rows
+from bayesmix.errors import BayesmixError, DataError
+
+if TYPE_CHECKING:
+    import narwhals as nw
+
+PARQUET = (".parquet", ".pq")
+TEXT = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RemoteTable:
+    """A table of which only sums are read."""
+
+    schema: Mapping[str, Any]  # narwhals' types of the columns by name
+    frame: nw.LazyFrame[Any]
+    label: str  # what it is called in messages and in saved fits
+    has_moments: bool = True  # whether numbers come as their moments; False: rows that are equal are counted
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(self.schema)
+
+    def kinds(self, needed: Sequence[str]) -> dict[str, Column]:
+        """Columns without rows, of the types that they have.
+
+        Raises
+        ------
+        DataError
+            If a column is not there, or holds what a model cannot use.
+        """
+        for name in needed:
+            if name not in self.names:
+                raise missing_column(name, self.names)
+        return {name: without_rows(name, self.schema[name]) for name in needed}
+
+    def count_missing(self, needed: Sequence[str]) -> tuple[int, dict[str, int]]:
+        """Number of rows, and how many of them are missing in each of some columns."""
+        import narwhals as nw
+
+        sums = [self.missing(name).cast(nw.Float64).sum().alias(name) for name in needed]
+        with self.reporting():
+            found = self._first(self.frame.select(nw.len().alias("(rows)"), *sums))
+        return int(found.pop("(rows)")), {name: int(count) for name, count in found.items()}
+
+    def missing(self, name: str) -> nw.Expr:
+        """Whether a value is missing: null, or not a number."""
+        import narwhals as nw
+
+        column = nw.col(name)
+        is_float = self.schema[name].is_float()
+        return column.is_null() | column.is_nan() if is_float else column.is_null()
+
+    def complete(self, needed: Sequence[str]) -> RemoteTable:
+        """The rows without a missing value in some columns."""
+        gone = [self.missing(name) for name in needed]
+        with self.reporting():
+            return replace(self, frame=self.frame.filter(~reduce(or_, gone))) if gone else self
+
+    def total(self, sums: Mapping[str, nw.Expr]) -> dict[str, float]:
+        """Aggregates of all rows, by the names given."""
+        with self.reporting():
+            return self._first(self.frame.select(*(value.alias(name) for name, value in sums.items())))
+
+    def by_group(
+        self, keys: Sequence[str], values: Sequence[nw.Expr], *, most: int
+    ) -> tuple[dict[str, Column], Array, Array]:
+        """Sums of values within combinations of the keys, the cells.
+
+        Returns
+        -------
+        levels, count, sums
+            The keys of each cell by name, the number of its rows ``(cells,)``, and the sums ``(cells, values)``.
+
+        Raises
+        ------
+        DataError
+            If there are more than ``most`` cells.
+        """
+        import narwhals as nw
+
+        named = {f"key{j}": nw.col(name) for j, name in enumerate(keys)}
+        summed = {"count": nw.lit(1.0), **{f"sum{j}": value for j, value in enumerate(values)}}
+        sums = [nw.col(name).sum() for name in summed]
+        with self.reporting():
+            chosen = self.frame.select(*(value.alias(name) for name, value in {**named, **summed}.items()))
+            grouped = chosen.group_by(*named).agg(*sums) if keys else chosen.select(*sums)
+            read = self._read(grouped.head(most + 1))
+        levels = dict(zip(keys, (read.pop(name) for name in named), strict=True))
+        count, *others = (_numbers(read[name]) for name in summed)
+        if len(count) > most:
+            raise DataError(
+                f"{name_all(list(keys))} of {self.label} have more than {most} combinations: so many cross-products do"
+                " not fit into memory. Group by fewer columns, or by coarser ones."
+            )
+        return levels, count, np.stack([np.zeros_like(count), *others], axis=1)[:, 1:]
+
+    def _first(self, frame: nw.LazyFrame[Any]) -> dict[str, float]:
+        return {name: float(_numbers(column)[0]) for name, column in self._read(frame).items()}
+
+    def _read(self, frame: nw.LazyFrame[Any]) -> dict[str, Column]:
+        found = collect(frame)
+        return {name: to_column(name, found[name]) for name in found.columns}
+
+    @contextmanager
+    def reporting(self) -> Iterator[None]:
+        """Turn what engines raise into a DataError that names the source."""
+        try:
+            yield
+        except BayesmixError:
+            raise
+        except Exception as error:  # engines have error classes of their own, and need not be installed
+            raise DataError(f"{self.label} cannot be read: {first_line(error)}.") from error
+
+
+def open_remote(data: Any) -> RemoteTable:
+    """Take a DuckDB relation, a lazy frame of Polars, Dask or Spark, or the path of files, which DuckDB reads.
+
+    Raises
+    ------
+    DataError
+        If ``data`` is none of these, or cannot be opened.
+    """
+    import narwhals as nw
+
+    label = f"`{data}`" if isinstance(data, str | PathLike) else ""
+    native = _open_files(str(data), label) if label else data
+    try:
+        frame = nw.from_native(native)
+    except TypeError:
+        frame = None
+    if not isinstance(frame, nw.LazyFrame):
+        raise DataError(
+            f'where="source" is for tables that stay where they are, not for {type(data).__name__}: give a DuckDB'
+            " relation, a lazy frame of Polars, Dask or Spark, or the path of Parquet or CSV files; or leave `where`"
+            " out."
+        )
+    label = label or f"the {frame.implementation.name.lower().replace('_', ' ')} table"
+    return RemoteTable(dict(frame.collect_schema()), frame, label)
+
+
+def is_remote(data: Any) -> bool:
+    """Whether data are of a kind that may stay where it is."""
+    import narwhals as nw
+
+    if isinstance(data, str | PathLike):
+        return str(data).lower().endswith((*PARQUET, *TEXT))
+    return isinstance(nw.from_native(data, pass_through=True), nw.LazyFrame)
+
+
+def _open_files(path: str, label: str) -> Any:
+    """A DuckDB relation on files: a path or a pattern such as ``year=*/part-*.parquet``."""
+    lower = path.lower()
+    if not lower.endswith((*PARQUET, *TEXT)):
+        raise DataError(f"{label} is of no kind that stays where it is: files end in {', '.join((*PARQUET, *TEXT))}.")
+    if "*" not in path and not Path(path).is_file():
+        raise DataError(f"There is no file {label}.")
+    try:
+        import duckdb
+    except ImportError:
+        raise DataError(f"Reading {label} where it is needs DuckDB: pip install 'bayesmix[duckdb]'.") from None
+    connection = duckdb.connect()
+    try:
+        return connection.read_parquet(path) if lower.endswith(PARQUET) else connection.read_csv(path)
+    except duckdb.Error as error:
+        raise DataError(f"{label} cannot be read: {first_line(error)}.") from error
+
+
+def _numbers(column: Column) -> Array:
+    """A sum of no rows is missing in some engines."""
+    assert isinstance(column, Numeric)
+    return np.nan_to_num(column.values, nan=0.0)
+
+
+def first_line(error: Exception) -> str:
+    """What an engine says first."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".:")
