@@ -163,7 +163,6 @@ class FitRecord(ABC):
         parameter : another one of the response's distribution that has a formula: ``"sigma"``, ``"shape"``.
         response : of several; the first by default.
         """
-        self.design.check_rows("A fitted value")
         return fitted_means(self._over_rows, self.spec, self.design, choose(self.spec, parameter, response))
 
     def linear_predictor(self, parameter: str | None = None, response: str | None = None) -> Array:
@@ -171,8 +170,7 @@ class FitRecord(ABC):
         self.design.check_rows("The linear predictor")
         chosen = choose(self.spec, parameter, response)
         check_linear(self.spec, chosen)
-        block = self.design.block(chosen.predictor)
-        return self._over_rows(lambda eta, values: eta[..., block])
+        return self._over_rows(lambda eta, values: eta[..., self.design.block(chosen.predictor)])
 
     @abstractmethod
     def _described(self, values: Array) -> dict[str, Array]:
@@ -385,10 +383,9 @@ class PosteriorRecord(FitRecord):
 
     def log_likelihood(self) -> Array:
         """Log density of every row at every draw that has random effects, given them: ``(chain, draw, n)``."""
-        design, spec = self.design, self.spec
-        design.check_rows("A log density")
-        eta = linear_predictor(design.X, design.offset, design.terms, self.with_effects)
-        return log_likelihood(design, spec, self.with_effects, eta)
+        self.design.check_rows("A log density")
+        eta = linear_predictor(self.design.X, self.design.offset, self.design.terms, self.with_effects)
+        return log_likelihood(self.design, self.spec, self.with_effects, eta)
 
     @override
     def _centre(self, values: Array) -> Array:

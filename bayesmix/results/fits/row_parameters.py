@@ -76,6 +76,7 @@ def fitted_means(
     ----------
     over_rows : centre of a function of the linear predictors and the parameters of a fit.
     """
+    design.check_rows("A fitted value")
     block = design.block(chosen.predictor)
     if not chosen.is_expectation:
         return over_rows(lambda eta, values: chosen.link.mean(eta[..., block]))
