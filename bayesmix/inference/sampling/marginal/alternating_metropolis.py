@@ -7,8 +7,8 @@ independent, and moved in turn, each exactly:
   rows, has a standard deviation that grows with the number of levels, but of its *difference* at the same z little is
   left when the parameters move by as much as their posterior spreads;
 - z of a factor that is eliminated level by level, all levels in one pass over the rows, each accepted by itself;
-- z of the dense end of crossed factors, by autoregressive steps as long as the data let them be; where independent
-  draws are nearly always accepted, together with the parameters.
+- z of the dense end of crossed factors, by autoregressive steps as long as the data let them be, by itself: moved with
+  the parameters, it saved a pass, and chains stayed in the tail of a standard deviation of few levels.
 
 A draw costs a few passes over the rows at any number of levels, where the weights of independent proposals need ever
 more proposals a level (`importance_correction`). Steps shorter than independent draws are mixed in everywhere, so that
@@ -35,7 +35,6 @@ SHORT, SHORTER = 0.2, 0.5  # share of steps of levels and of the dense end that 
 WIDE, WIDER = 0.25, 1.5  # share of independent draws of levels that are wider than the approximation, and how much
 
 
-READY = 0.8  # acceptance of independent draws of the dense end, from which on it is moved with the parameters
 RARE, AGAIN = 0.6, 2  # acceptance of parameters below which they are moved so many times a step
 
 
@@ -54,7 +53,6 @@ class AlternatingMetropolis:
     coordinates: ConditionalCoordinates
     proposal: ParameterProposal
     end_step: float = 1.0  # of the dense end: one are independent draws
-    is_merged: bool = False  # the dense end moves with the parameters
     repeats: int = 1  # moves of the parameters a step
 
     def start(self, chains: int, rng: np.random.Generator) -> State:
@@ -71,11 +69,8 @@ class AlternatingMetropolis:
         return replace(self, proposal=proposal, end_step=end_step)
 
     def settled(self, accepted: Accepted) -> AlternatingMetropolis:
-        """The same with the kinds and numbers of moves that are worth their passes, by what was accepted at last."""
-        share, of_end = float(accepted.parameters.mean()), float(accepted.end.mean())
-        is_merged = self.has_end and self.end_step == 1.0 and of_end > READY
-        both = share * of_end if is_merged else share
-        return replace(self, is_merged=is_merged, repeats=AGAIN if both < RARE else 1)
+        """The same with parameters moved more than once a step where few of their moves were accepted at last."""
+        return replace(self, repeats=AGAIN if float(accepted.parameters.mean()) < RARE else 1)
 
     @property
     def has_end(self) -> bool:
@@ -107,8 +102,7 @@ class AlternatingMetropolis:
             conditional = self.coordinates.conditional(at)
         except np.linalg.LinAlgError:
             return state, np.zeros(len(at.x), bool)
-        z = [*state.z[:-1], rng.standard_normal(state.z[-1].shape)] if self.is_merged else state.z
-        other = self.coordinates.state(conditional, z)
+        other = self.coordinates.state(conditional, state.z)
         ratio = other.log_density_of_rows - state.log_density_of_rows + back
         accepted = _accepted(ratio, rng)
         return _chosen(accepted, state, other, own.where(accepted, conditional)), accepted
@@ -124,7 +118,7 @@ class AlternatingMetropolis:
         return self.coordinates.where_levels(state, number, accepted, other), accepted.mean(axis=-1)
 
     def _move_end(self, state: State, rng: np.random.Generator) -> tuple[State, Array]:
-        if self.is_merged or not self.has_end:
+        if not self.has_end:
             return state, np.ones(len(state.eta))
         step = self.end_step * (SHORTER if rng.random() < SHORT else 1.0)
         z = [*state.z[:-1], autoregressive(state.z[-1], step, rng)]
