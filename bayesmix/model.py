@@ -197,6 +197,7 @@ class Model:
         SpecError
             If a prior is flat: there is nothing to draw from.
         """
+        self.design.check_rows("A prior predictive distribution")
         self._check_memory(draws, 1)
         if self.priors.has_flat:
             raise SpecError(

@@ -174,7 +174,7 @@ def test_names_stay_apart():
 
 def test_the_model_says_its_structure_and_prior():
     text = str(bmx.Model("angle ~ temp + cs(0 + recipe | replicate, hom = TRUE)", bmx.load_dataset("cake")))
-    assert "3 equally correlated effects (recipeA, recipeB, recipeC), one sd for all" in " ".join(text.split())  # lines are folded
+    assert "3 equally correlated effects (recipeA, recipeB, recipeC), one sd for all" in " ".join(text.split())
     assert "corr(replicate)    ~ LKJ(1)                95 % within -0.46 .. 0.96" in text  # uniform on (-1/2, 1)
 
 
