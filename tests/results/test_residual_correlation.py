@@ -270,7 +270,7 @@ def test_tables_have_a_line_of_the_correlation(made):
     fit = made(CASE)
     assert fit.names[fit.design.R + 1] == "rescor(a, b)"  # two slopes more than predictors
     value = fit.parameters().loc["rescor(a, b)"].iloc[0]
-    (line,) = [line for line in str(fit.summary()).splitlines() if line.startswith("rescor(a, b)")]
+    line, *_ = [line for line in str(fit.summary()).splitlines() if line.startswith("rescor(a, b)")]
     assert float(line.split()[2]) == pytest.approx(value, abs=1e-3)
     row = fit.tidy(["ran_pars"]).set_index("term").loc["rescor(a, b)"]
     assert row["estimate"] == pytest.approx(value)
