@@ -107,5 +107,16 @@ def test_a_laplace_error_that_matters():
     assert found.next == "model.estimate(bmx.Agq(points=9))"
 
 
+@pytest.mark.parametrize("seed", [0, 4])
+def test_many_effects_of_a_true_model_are_no_pattern_of_its_residuals(seed):
+    """Three counts a level: fitted effects take up a fourth of the variance of the residuals, which stay normal."""
+    rng = np.random.default_rng(seed)
+    g = np.arange(1800) % 600
+    y = rng.poisson(np.exp(1.0 + rng.normal(size=600)[g]))
+    fit = bmx.Model("y ~ 1 + (1 | g)", {"y": y, "g": g.astype(str)}, family="poisson").estimate()
+    assert fit.residuals("quantile").std() < 0.9
+    assert finding(fit, "Residuals").good
+
+
 def test_residuals_are_called_so(fitted):
     assert finding(fitted("cbpp"), "Residuals").text == "Quantile residuals show no pattern."
