@@ -96,6 +96,7 @@ def test_curves_and_their_degrees_of_freedom_are_those_of_generalised_least_squa
     assert fit.smooth_terms().loc["gp(x)", "edf"] == pytest.approx(edf, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_a_weak_process_is_found_though_none_is_a_minimum_as_well():
     fit = bmx.Model("y ~ gp(x)", data()).estimate()
     assert fit.parameters().loc["sdgp(gpx)", "estimate"] == pytest.approx(0.44, abs=0.02)
@@ -115,6 +116,7 @@ def test_functions_without_variance_are_counted_as_none():
     assert np.isfinite(fit.smooths()[["estimate", "std_error"]]).all(axis=None)
 
 
+@pytest.mark.slow
 def test_estimates_of_counts_are_laplace_s():
     fit = fitted("counts")
     (levels, process), (of_levels, of_process) = fit.design.terms, fit.point.covariances

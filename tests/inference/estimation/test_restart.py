@@ -91,6 +91,7 @@ def test_effects_that_can_follow_every_row_have_their_lowest_criterion_found(see
     assert [problem in said for said in found.fit.problems] == ([True] if problem else [])
 
 
+@pytest.mark.slow
 def test_what_rounding_makes_of_the_criterion_far_out_is_no_minimum():
     """Without noise it has the limit 77.0499, by rational arithmetic; of factors of 14 000 rounding made it 72.03."""
     found = gap_of(436, LINEAR)

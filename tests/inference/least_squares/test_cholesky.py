@@ -75,12 +75,12 @@ def test_a_block_that_is_not_positive_definite_is_refused():
             factorise(plan(pattern), products, [scale * np.eye(factor.k) for factor in factors])
 
 
-@given(seed=st.integers(0, 2**32 - 1), layout=st.sampled_from(sorted(LAYOUTS)))
-def test_order_of_rows_and_levels_changes_nothing(seed, layout):
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_order_of_rows_and_levels_changes_nothing(layout):
     problem = Problem(layout, seed=3)
     before = problem.factorise()
     b, _ = modes(before, np.array([0.3, -0.2, 1.0]))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(11)
     rows = rng.permutation(N)
     labels = [rng.permutation(factor.levels) for factor in problem.factors]
     moved = [

@@ -58,11 +58,15 @@ def walked(name, method="reml", **options):
 # ---- steps ------------------------------------------------------------------------------------------------------
 
 
+@cache
+def posterior_of_few_groups():
+    return model_of("few groups").sample(draws=250, seed=3)
+
+
 @pytest.mark.parametrize("method", ["ml", "reml"])
 @pytest.mark.parametrize("centre", ["mean", "median"])
 def test_steps_add_up(method, centre):
-    model = model_of("few groups")
-    estimate, posterior = model.estimate(method), model.sample(seed=3)
+    estimate, posterior = model_of("few groups").estimate(method), posterior_of_few_groups()
     way = decompose(estimate, posterior, ("start", "end"), centre=centre, groups=True, costly=False)
     own = posterior.parameters()[centre] - estimate.parameters()["estimate"]
     total = way.steps.sum(axis=1)
