@@ -15,7 +15,7 @@ Wood (2017), *Generalized Additive Models*, sections 6.1 and 6.10.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -24,7 +24,12 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.correlated import population_products
 from bayesmix.inference.estimation.point_estimate import PointEstimate
-from bayesmix.inference.estimation.prediction_variance import residual_scale, row_information
+from bayesmix.inference.estimation.prediction_variance import (
+    NewRows,
+    predictor_variance,
+    residual_scale,
+    row_information,
+)
 from bayesmix.inference.least_squares.cholesky import factorise
 from bayesmix.inference.least_squares.cross_products import Moments, moments
 from bayesmix.inference.least_squares.incidence import Factor, Incidence, incidence
@@ -81,6 +86,35 @@ def smooth_coefficients(design: Design, spec: ModelSpec, point: PointEstimate) -
         information=np.linalg.solve(change.T, np.linalg.solve(change.T, XX).T) / scale,
         places=dict(zip(smooths, _places(design, smooths, len(working.T)), strict=True)),
     )
+
+
+def level_degrees(design: Design, spec: ModelSpec, point: PointEstimate, terms: Sequence[int]) -> float:
+    """Effective degrees of freedom of the curves of levels that terms of a grouping factor make.
+
+    The same trace: ``F = I - Cov S``, of which an effect of variance ``s^2`` adds ``1 - Var(b - b_hat) / s^2``.
+    """
+    return sum(_term_degrees(design, spec, point, t) for t in terms)
+
+
+def _term_degrees(design: Design, spec: ModelSpec, point: PointEstimate, t: int) -> float:
+    prior = np.tile(np.diagonal(point.covariances[t]), len(design.terms[t].levels))
+    if not np.any(prior):
+        return 0.0
+    left = predictor_variance(design, spec, point, _single_effects(design, t))
+    return float(np.sum(1.0 - np.divide(left, prior, out=np.ones(len(prior)), where=prior > 0.0)))
+
+
+def _single_effects(design: Design, t: int) -> NewRows:
+    """Rows of which each is one effect of one level of a term; levels of others are those of a row of the data."""
+    own = design.terms[t]
+    k = len(own.effects)
+    rows = np.repeat(np.unique(own.codes, return_index=True)[1], k)
+    terms = []
+    for other in design.terms:
+        places = other.places(rows)
+        terms.append(replace(other, codes=other.codes[places], z=np.zeros_like(other.z[places])))
+    terms[t] = replace(terms[t], z=np.tile(np.eye(k), (len(own.levels), 1)))
+    return NewRows(np.zeros((len(rows), design.X.shape[1])), terms)
 
 
 def _products(

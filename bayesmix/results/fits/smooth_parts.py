@@ -1,4 +1,4 @@
-"""Smooths of a fit: which fixed effects and terms each curve is made of."""
+"""Smooths of a fit: which fixed effects and terms each curve, or the curves of all levels, are made of."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.learnt_smooth import LearntSmooth
+from bayesmix.data.design.term import Term
 from bayesmix.language.formula.model_spec import ModelSpec, Predictor
 from bayesmix.language.formula.smooths import Smooth
 
@@ -43,6 +44,22 @@ def smooth_parts(spec: ModelSpec, design: Design) -> list[SmoothPart]:
     if design.encoder is None or not any(term.is_population for term in design.terms):
         return []
     return list(_parts(spec, design))
+
+
+def level_curves(spec: ModelSpec, design: Design) -> dict[str, list[int]]:
+    """Places of the terms of each smooth that has a curve for each level of a factor, by what the smooth is called."""
+    found: dict[str, list[int]] = {}
+    for r, one in enumerate(spec.parameters):
+        for smooth in one.formula.smooths if isinstance(one, Predictor) else ():
+            prefix = design.layout.prefixes[r]
+            terms = [t for t, term in enumerate(design.terms) if _is_of(term, prefix + smooth.label)]
+            if smooth.bases == ("fs",) and terms:
+                found[_label(prefix, smooth, "")] = terms
+    return found
+
+
+def _is_of(term: Term, name: str) -> bool:
+    return not term.is_population and term.smooth.rpartition("_")[0] == name
 
 
 def _parts(spec: ModelSpec, design: Design) -> Iterator[SmoothPart]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmix.inference.estimation.smooth_coefficients import SmoothCoefficients, smooth_coefficients
+from bayesmix.inference.estimation.smooth_coefficients import SmoothCoefficients, level_degrees, smooth_coefficients
 from bayesmix.inference.estimation.smooth_test import SmoothTest, spread_test, wald_test
 from bayesmix.results.fits.degrees_of_freedom import has_freedom
-from bayesmix.results.fits.smooth_parts import SmoothPart, smooth_parts
+from bayesmix.results.fits.smooth_parts import SmoothPart, level_curves, smooth_parts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,15 +21,19 @@ if TYPE_CHECKING:
 def smooth_terms(fit: EstimateRecord) -> pd.DataFrame:
     """Effective and reference degrees of freedom, statistic and p-value of each curve.
 
-    The statistic is an F where the residual standard deviation is estimated, chi-squared otherwise.
+    The statistic is an F where the residual standard deviation is estimated, chi-squared otherwise. Curves of the
+    levels of a factor have one row, after the others, of effective degrees of freedom alone.
     """
     import pandas as pd
 
     parts = smooth_parts(fit.spec, fit.design)
     found = smooth_coefficients(fit.design, fit.spec, fit.point) if parts else None
     rows = [_row(fit, part, found) for part in parts] if found is not None else []
+    levels = level_curves(fit.spec, fit.design)
+    rows += [[level_degrees(fit.design, fit.spec, fit.point, terms)] + 3 * [math.nan] for terms in levels.values()]
+    labels = [*(part.label for part in parts), *levels]
     columns = ["edf", "ref_df", "statistic", "p_value"]
-    return pd.DataFrame(rows, columns=columns, index=pd.Index([part.label for part in parts], name="smooth"))
+    return pd.DataFrame(rows, columns=columns, index=pd.Index(labels, name="smooth"))
 
 
 def coefficients_of(part: SmoothPart, found: SmoothCoefficients) -> list[int]:

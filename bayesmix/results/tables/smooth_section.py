@@ -21,7 +21,7 @@ def smooth_section(fit: EstimateRecord) -> Section | None:
     parts = smooth_parts(fit.spec, fit.design)
     if not parts:
         return None
-    table = smooth_terms(fit)
+    table = smooth_terms(fit).iloc[: len(parts)]  # those of levels stand with the random effects
     rows = [(i, t) for i, part in enumerate(parts) for t in part.terms]
     sd = r_printing.format_numbers([fit.values.sd[t][0] for _, t in rows], DIGITS)
     is_first = [j == 0 or rows[j - 1][0] != i for j, (i, _) in enumerate(rows)]

@@ -41,6 +41,7 @@ def test_curves_of_levels_are_random_effects_of_three_standard_deviations():
     assert fit.criterion == pytest.approx(case["criterion"], rel=1e-8)
     assert list(fit.ranef()) == ["g"]
     assert fit.ranef()["g"].shape == (20, 5)
+    assert fit.smooth_terms().loc["s(x,g)", "edf"] == pytest.approx(case["edf"], abs=1e-3)
 
 
 @pytest.mark.parametrize("name", ["sleepstudy_smooth", "wavesim_smooth"])

@@ -98,7 +98,13 @@ dense <- function(theta) {
   2 * sum(log(diag(L))) + 2 * sum(log(abs(diag(qr.R(R))))) + (n - 2) * (1 + log(2 * pi * rss / (n - 2)))
 }
 best <- nlminb(c(0, 0, 0), dense, control = list(rel.tol = 1e-14, x.tol = 1e-12))
-levels <- list(formula = 'y ~ x + s(x, g, bs = "fs", k = 5)', criterion = best$objective)
+part <- rep(1:3, c(rank, 1, 1) * 20)
+Z <- do.call(cbind, lapply(blocks, function(B) do.call(cbind, lapply(1:ncol(B), function(j) B[, j] * G))))
+V <- diag(n) + Reduce(`+`, Map(function(Q, t) exp(2 * t) * Q, ZZ, best$par))
+W <- solve(V)
+P <- W - W %*% fixed %*% solve(t(fixed) %*% W %*% fixed, t(fixed) %*% W)
+degrees <- exp(2 * best$par)[part] * colSums(Z * (P %*% Z)) # 1 - Var(b - b_hat) / s^2 of each effect
+levels <- list(formula = 'y ~ x + s(x, g, bs = "fs", k = 5)', criterion = best$objective, edf = sum(degrees))
 write(toJSON(list(new = lapply(new, function(c) if (is.factor(c)) as.character(c) else c), cases = cases, alone = alone,
                   levels = levels), digits = 12, auto_unbox = TRUE, pretty = FALSE), "estimates.json")
 print(best)

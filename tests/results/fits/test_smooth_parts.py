@@ -5,7 +5,7 @@ import pytest
 from smooths import data, estimate, model
 
 import bayesmix as bmx
-from bayesmix.results.fits.smooth_parts import smooth_parts
+from bayesmix.results.fits.smooth_parts import level_curves, smooth_parts
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,7 @@ def test_curves_of_another_parameter_say_so():
 def test_models_without_smooths_have_none():
     fitted = bmx.Model('y ~ x + s(x, g, bs = "fs", k = 4)', data())
     assert smooth_parts(fitted.spec, fitted.design) == []
+    assert level_curves(fitted.spec, fitted.design) == {"s(x,g)": [0, 1, 2]}
 
 
 def test_the_first_function_of_a_basis_is_known_in_the_coefficients():
