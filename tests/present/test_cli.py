@@ -22,6 +22,7 @@ from bayesmix.inference.sampling.draws import Draws
 from bayesmix.language.families.registry import FAMILIES
 from bayesmix.language.priors.presets import PRESETS
 from bayesmix.present.cli import app, main
+from bayesmix.present.cli.request import Options, read
 from bayesmix.results.comparison.table import decompositions
 
 ROOT = Path(__file__).parents[2]
@@ -246,6 +247,12 @@ def test_contrasts_reach_the_model():
     assert list(fit["fixef"]) == list(model.design.fixed)
 
 
+def test_starts_reach_the_model():
+    options = Options(formula=["a ~ 1 + (1 | Subject)", "b ~ 1"], start=["a=240, b=1e-2"])
+    model = read("Reaction ~ a * exp(b * Days)", "sleepstudy", options).model
+    assert dict(model.spec.family.curve.starts) == {"a": 240.0, "b": 0.01}
+
+
 def test_a_fit_is_saved(tmp_path):
     path = str(tmp_path / "fit.zarr")
     assert run(*SLEEP, "--save", path).exit_code == 0
@@ -299,6 +306,12 @@ ERRORS = {
         "SpecError: --method is that of the estim",
     ),
     "contrasts without a value": ((*SLEEP, "--contrasts", "Subject"), "SpecError: `Subject` is not a name and a value"),
+    "start that is no number": ((*SLEEP, "--start", "a=big"), "SpecError: `a=big` is not a name and a number: write"),
+    "start without a value": (
+        (*SLEEP, "--start", "a"),
+        "SpecError: `a` is not a name and a value: write --start asym=",
+    ),
+    "start of a linear model": ((*SLEEP, "--start", "a=2"), "SpecError: "),
     "no data": (SLEEP[:2], "SpecError: A formula needs data"),
     "data of a model file": (("fit", "dyestuff", "Dyestuff"), "SpecError: `dyestuff` is not a formula"),
     "family of a model file": (("fit", "dyestuff", "--family", "gamma"), "SpecError: A model file says its own family"),

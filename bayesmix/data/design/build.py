@@ -30,7 +30,7 @@ from bayesmix.data.design.inputs import (
     prior_weights,
     read_arguments,
     read_columns,
-    total_offset,
+    stacked_offset,
     warn_left_out,
 )
 from bayesmix.data.design.layout import (
@@ -198,7 +198,7 @@ def build(  # noqa: PLR0913 - what a design is made of
     )
     made = Rows(
         X=beside(stack([X for _, X, _ in found]), len(numbers)),
-        offset=np.concatenate([total_offset(own, variables, len(rows)) for own in encoder.offsets]),
+        offset=stacked_offset(encoder.offsets, variables, len(rows), [part.formula.is_implied for part in parts]),
         terms=tuple(make_term(term, variables, len(rows), predictors=range(len(parts))) for term in terms),
         index=rows,
         n_given=data_read.n_given,

@@ -18,7 +18,7 @@ from bayesmix.data.design.inputs import (
     has_columns,
     read_arguments,
     read_columns,
-    total_offset,
+    stacked_offset,
 )
 from bayesmix.data.design.layout import Encoder
 from bayesmix.data.design.matrix import assemble, outside
@@ -92,7 +92,7 @@ def encode(
     parts = {r: assemble(encoder.predictors[r].fixed, variables, n) for r in predictors}
     return Rows(
         X=_stacked(encoder, parts),
-        offset=np.concatenate([total_offset(own, variables, n) for own in offsets]),
+        offset=stacked_offset(offsets, variables, n),
         terms=tuple(
             make_term(
                 _at_positions(term, variables), variables, n, predictors=predictors, has_levels=term.group in told

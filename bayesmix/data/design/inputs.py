@@ -35,6 +35,8 @@ from bayesmix.language.formula.reader import read
 FittedKind = tuple[Kind, tuple[str, ...]]  # of a factor: its kind and levels
 
 WEIGHTS, OFFSET = "(weights)", "(offset)"  # R's names of the columns that are given as arrays
+CURVE_VARIABLE = "nonlinear mean's variable"
+_ADVICE = {CURVE_VARIABLE: "What differs between levels stands in the formulas of its parameters."}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,10 +192,23 @@ def prior_weights(text: str | None, variables: Mapping[str, Variable], rows: Arr
     return values.copy()  # these may be the user's own memory
 
 
-def total_offset(texts: Sequence[str], variables: Mapping[str, Variable], n: int) -> Array:
-    """Return the sum of the offsets, (n,); constants are those of known errors that all rows share."""
-    constants = {text: evaluate(text, {}, {}, n=n) for text in texts if not has_columns(text)}
-    return sum((_numbers("offset", text, {**variables, **constants}) for text in texts), start=np.zeros(n))
+def stacked_offset(
+    offsets: Sequence[Sequence[str]], variables: Mapping[str, Variable], n: int, is_implied: Sequence[bool] = ()
+) -> Array:
+    """Return the sums of the offsets of each predictor, (N,); constants are those of known errors that all rows share.
+
+    Parameters
+    ----------
+    is_implied : of each predictor, whether its offset is a variable of a nonlinear mean.
+    """
+    constants = {text: evaluate(text, {}, {}, n=n) for own in offsets for text in own if not has_columns(text)}
+    known = {**variables, **constants}
+    words = [CURVE_VARIABLE if implied else "offset" for implied in is_implied or [False] * len(offsets)]
+    totals = (
+        sum((_numbers(what, text, known) for text in own), start=np.zeros(n))
+        for what, own in zip(words, offsets, strict=True)
+    )
+    return np.concatenate(list(totals))
 
 
 def has_columns(text: str) -> bool:
@@ -235,7 +250,7 @@ def _numbers(what: str, text: str, variables: Mapping[str, Variable]) -> Array:
     value = variables[text]
     if not isinstance(value, Numeric):
         called = "" if text in map(spell_name, (WEIGHTS, OFFSET)) else f" `{text}`"
-        raise DataError(f"The {what}{called} is not a column of numbers.")
+        raise DataError(f"The {what}{called} is not a column of numbers. {_ADVICE.get(what, '')}".rstrip())
     return value.values
 
 

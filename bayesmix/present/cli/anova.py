@@ -36,6 +36,7 @@ def anova(  # noqa: PLR0913, PLR0917 - one argument an option
     weights: o.Weights = None,
     offset: o.Offset = None,
     contrasts: o.Contrasts = None,
+    start: o.Start = None,
     data2: o.Data2 = None,
     sep: o.Sep = None,
     decimal: o.Decimal = None,
@@ -66,7 +67,9 @@ def anova(  # noqa: PLR0913, PLR0917 - one argument an option
     request = read(
         model,
         data,
-        Options(formula, family, link, rescor, weights, offset, contrasts, None, sep, decimal, encoding, na, data2),
+        Options(
+            formula, family, link, rescor, weights, offset, contrasts, start, None, sep, decimal, encoding, na, data2
+        ),
     )
     fitted = estimated(request, typed or request.method, progress=progress)
     table = tests_of_terms(fitted, type=kind, df=df)  # type: ignore[arg-type] # checked there

@@ -42,6 +42,7 @@ def fit(  # noqa: PLR0913, PLR0917 - one argument an option
     weights: o.Weights = None,
     offset: o.Offset = None,
     contrasts: o.Contrasts = None,
+    start: o.Start = None,
     data2: o.Data2 = None,
     sep: o.Sep = None,
     decimal: o.Decimal = None,
@@ -74,7 +75,9 @@ def fit(  # noqa: PLR0913, PLR0917 - one argument an option
     request = read(
         model,
         data,
-        Options(formula, family, link, rescor, weights, offset, contrasts, priors, sep, decimal, encoding, na, data2),
+        Options(
+            formula, family, link, rescor, weights, offset, contrasts, start, priors, sep, decimal, encoding, na, data2
+        ),
     )
     _check_target(save, overwrite)
     if is_sampler(typed):

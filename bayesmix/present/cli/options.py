@@ -80,6 +80,14 @@ Contrasts = Annotated[
     list[str] | None,
     typer.Option(metavar="FACTOR=KIND", help="treatment, sum, helmert, ...; repeatable.", rich_help_panel=_MODEL),
 ]
+Start = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="Where the search begins, of a parameter of a nonlinear mean: asym=200; repeatable.",
+        rich_help_panel=_MODEL,
+    ),
+]
 Sep = Annotated[
     str | None,
     typer.Option(

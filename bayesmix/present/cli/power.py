@@ -94,6 +94,7 @@ def power(  # noqa: PLR0913, PLR0917 - one argument an option
     weights: o.Weights = None,
     offset: o.Offset = None,
     contrasts: o.Contrasts = None,
+    start: o.Start = None,
     data2: o.Data2 = None,
     sep: o.Sep = None,
     decimal: o.Decimal = None,
@@ -116,7 +117,9 @@ def power(  # noqa: PLR0913, PLR0917 - one argument an option
     check_estimate(typed or "auto")
     effects, levels, inside = _effects(effect or ()), _levels(groups or ()), _inside(rows)
     check_output(figure, "figure")
-    words = Options(formula, family, link, rescor, weights, offset, contrasts, None, sep, decimal, encoding, na, data2)
+    words = Options(
+        formula, family, link, rescor, weights, offset, contrasts, start, None, sep, decimal, encoding, na, data2
+    )
     request = read(model, data, words)
     fit = estimated(request, typed or request.method, progress=progress)
     from bayesmix.studies.power import power as simulate

@@ -45,6 +45,7 @@ def report(  # noqa: PLR0913, PLR0917 - one argument an option
     weights: o.Weights = None,
     offset: o.Offset = None,
     contrasts: o.Contrasts = None,
+    start: o.Start = None,
     data2: o.Data2 = None,
     sep: o.Sep = None,
     decimal: o.Decimal = None,
@@ -69,7 +70,9 @@ def report(  # noqa: PLR0913, PLR0917 - one argument an option
     request = read(
         model,
         data,
-        Options(formula, family, link, rescor, weights, offset, contrasts, priors, sep, decimal, encoding, na, data2),
+        Options(
+            formula, family, link, rescor, weights, offset, contrasts, start, priors, sep, decimal, encoding, na, data2
+        ),
     )
     target = output or Path(f"{request.name}.html")
     check_output(target)

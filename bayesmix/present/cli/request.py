@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ class Options:
     weights: str | None = None
     offset: str | None = None
     contrasts: Sequence[str] | None = None
+    start: Sequence[str] | None = None
     priors: Sequence[str] | None = None
     sep: str | None = None
     decimal: str | None = None
@@ -41,7 +43,7 @@ class Options:
 
 
 _OPTIONS = (
-    *("formula", "family", "link", "rescor", "weights", "offset", "contrasts", "priors"),
+    *("formula", "family", "link", "rescor", "weights", "offset", "contrasts", "start", "priors"),
     *("sep", "decimal", "encoding", "na", "data2"),
 )
 
@@ -125,6 +127,7 @@ def _of_formula(text: str, data: str | None, options: Options) -> Request:
         rescor=options.rescor,
         data2=_relations(options.data2 or ()),
         contrasts=_pairs(options.contrasts or (), '--contrasts "recipe=sum"'),
+        start=_starts(options.start or ()),
         data_name=name,
     )
     return Request(Path(name).stem, "; ".join(formulas), model)
@@ -136,6 +139,23 @@ def _relations(texts: Sequence[str]) -> dict[str, Relation] | None:
 
     named = _pairs(texts, '--data2 "A=pedigree.csv"') or {}
     return {name: read_relation(file, name) for name, file in named.items()} or None
+
+
+def _starts(texts: Sequence[str]) -> dict[str, float] | None:
+    """``["asym=200", "mid=700"]``, also ``["asym=200,mid=700"]``, as numbers by name."""
+    example = "--start asym=200 --start mid=700"
+    named = _pairs([one for text in texts for one in text.split(",")], example) or {}
+    wrong = next((f"{name}={value}" for name, value in named.items() if not _is_number(value)), None)
+    if wrong is not None:
+        raise SpecError(f"`{wrong}` is not a name and a number: write {example}.")
+    return {name: float(value) for name, value in named.items()} or None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _of_file(text: str, options: Options) -> Request:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lme4_designs import FORMULAS, formula_reference, lme4_rows
 
+import bayesmix as bmx
 from bayesmix.data.datasets import load_dataset
 from bayesmix.data.design.build import build
 from bayesmix.data.design.design import Design, Term
@@ -329,6 +330,11 @@ def test_what_cannot_be_a_design_is_named(text: str, rows: pd.DataFrame) -> None
     with pytest.raises(error) as caught:
         design_of(text, rows.assign(fa=rows.w), **options)
     assert message in str(caught.value)
+
+
+def test_a_factor_in_a_nonlinear_mean_is_named(rows: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match=r"The nonlinear mean's variable `f` is not a column of numbers\. What differs"):
+        bmx.Model(["y ~ a * exp(b * f)", "a ~ 1 + (1 | g)", "b ~ 1"], rows)
 
 
 @IGNORED
