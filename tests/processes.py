@@ -43,4 +43,4 @@ def estimate(name):
 
 @cache
 def posterior(name):
-    return model(name).sample(draws=250, seed=1)
+    return model(name).sample(draws=100, seed=1)

@@ -75,6 +75,7 @@ def test_saved_fits_are_the_same(tmp_path):
         pd.testing.assert_frame_equal(again.parameters(), fit.parameters())
 
 
+@pytest.mark.slow
 def test_updates_and_deletions_change_processes():
     fit = estimate("rough").update("~ . + w")
     assert fit.spec.text == 'y ~ w + gp(x, k = 15, c = 3/2, cov = "matern32")'

@@ -48,6 +48,7 @@ def test_beyond_the_knots_a_cubic_spline_is_linear():
     np.testing.assert_allclose(np.diff(values, 2, axis=0), 0.0, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_many_values_are_thinned_out_as_mgcv_does():
     x = np.linspace(0.0, 1.0, 2_300)[:, None]
     basis = thin_plate(x, 5, None, "s(x)")

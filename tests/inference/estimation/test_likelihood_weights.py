@@ -108,6 +108,7 @@ def test_posterior_of_whole_weights_is_that_of_repeated_rows():
     np.testing.assert_allclose(ours, theirs, rtol=1e-4)  # proposals begin at estimates that differ by rounding
 
 
+@pytest.mark.slow
 def test_pickled_and_saved(tmp_path):
     fit = models()[0].estimate()
     fit.save(tmp_path / "fit.zarr")

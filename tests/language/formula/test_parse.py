@@ -386,14 +386,14 @@ def test_any_text_parses_or_is_refused(text: str) -> None:
     parses_or_is_refused(f"y ~ {text}")
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(st.lists(WORDS, max_size=20).map("".join))
 def test_any_words_parse_or_are_refused(text: str) -> None:
     parses_or_is_refused(text)
     parses_or_is_refused(f"y ~ {text}")
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(st.recursive(ATOMS, _larger, max_leaves=6))
 def test_spelling_a_formula_keeps_it(text: str) -> None:
     parses_or_is_refused(f"y ~ {text}")

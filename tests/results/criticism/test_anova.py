@@ -130,6 +130,7 @@ def test_anova_needs_a_fit() -> None:
         bmx.anova()
 
 
+@pytest.mark.slow
 def test_ratings_are_compared_by_their_categories():
     """The larger of clm's two fits has a parameter more, the spread of the latent variable."""
     cases = json.loads((FOLDER / "ratings" / "estimates.json").read_text(encoding="utf-8"))

@@ -54,6 +54,7 @@ def test_draws_have_chains_first_and_the_certificate_what_was_accepted() -> None
     assert "alternating Metropolis moves" in found.notes[0]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_draws_together_or_each_chain_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(drawn().parameters.beta, twenty_draws().parameters.beta)
     monkeypatch.setattr(alternating_sampler, "TOGETHER", 1)

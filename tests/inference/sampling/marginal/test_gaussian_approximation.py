@@ -253,6 +253,7 @@ def test_where_rows_bend_upwards_the_density_is_that_of_positive_weights() -> No
     np.testing.assert_allclose(found.target(theta), np.where(is_own, values, others), **EXACT)
 
 
+@pytest.mark.slow
 def test_parts_are_factorised_by_the_posterior_whose_density_they_have() -> None:
     found, _ = bent_upwards()
     theta = np.random.default_rng(4).normal(0.0, 2.5, (60, found.target.size))
