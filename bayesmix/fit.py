@@ -342,7 +342,7 @@ class Posterior(Fit, Evidence):
 
     def ppc(
         self,
-        statistics: Mapping[str, Statistic] | None = None,
+        statistics: Mapping[str, Statistic] | Sequence[str] | str | None = None,
         *,
         groups: Groups = "fitted",
         interval: float = 0.95,
@@ -353,7 +353,7 @@ class Posterior(Fit, Evidence):
 
         Parameters
         ----------
-        statistics : functions of ``(..., n)`` responses by name; by default mean, sd, extremes, and share of zeros.
+        statistics : functions of ``(..., n)`` responses by name; or names of mean, sd, min, max, share of zeros.
         groups, seed : as in `posterior_predictive`.
         interval : probability of ``lower, upper``.
         response : of several; the first by default.

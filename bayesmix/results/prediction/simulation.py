@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.data.memory import too_much
-from bayesmix.errors import SpecError
+from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.chosen_parameter import choose
@@ -131,7 +131,7 @@ def completed(post: PosteriorRecord, number: int, seed: int) -> Array:
 
 def check_statistics(
     post: PosteriorRecord,
-    statistics: Mapping[str, Statistic] | None,
+    statistics: Mapping[str, Statistic] | Sequence[str] | str | None,
     *,
     groups: Groups,
     interval: float,
@@ -154,12 +154,28 @@ def check_statistics(
         known = {f"share of {level}": _share_of(k) for k, level in enumerate(family.levels)}
     tail = 50.0 * (1.0 - interval)
     rows = {}
-    for name, function in (statistics or known).items():
+    for name, function in _chosen(statistics, known).items():
         drawn, observed = np.asarray(function(drawn_y)), np.asarray(function(observed_y))
         lower, upper = np.percentile(drawn, [tail, 100.0 - tail])
         share = float(np.mean(drawn > observed) + 0.5 * np.mean(drawn == observed))
         rows[name] = {"observed": observed.mean(), "mean": drawn.mean(), "lower": lower, "upper": upper, "p": share}
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _chosen(
+    statistics: Mapping[str, Statistic] | Sequence[str] | str | None, known: Mapping[str, Statistic]
+) -> Mapping[str, Statistic]:
+    """Statistics of one's own, or some of the known ones by their names; all of these where nothing is said."""
+    if isinstance(statistics, Mapping) and all(map(callable, statistics.values())):
+        return statistics or known
+    names = [statistics] if isinstance(statistics, str) else list(statistics or known)
+    wrong = next((name for name in names if name not in known or isinstance(statistics, Mapping)), None)
+    if wrong is not None:
+        raise SpecError(
+            f"There is no statistic `{wrong}`.{nearest(str(wrong), known)} Known are {', '.join(known)}; those of your"
+            ' own are functions by name, {"median": lambda y: np.median(y, axis=-1)}.'
+        )
+    return {name: known[name] for name in names}
 
 
 def _share_of(code: int) -> Statistic:

@@ -67,6 +67,17 @@ def test_checks_of_a_model_that_fits_and_one_that_does_not(sleepstudy):
     assert shifted["p"]["above 10000"] == 0.5  # ties count half
 
 
+def test_checks_are_chosen_by_name(sleepstudy):
+    whole = sleepstudy.ppc()
+    assert sleepstudy.ppc("sd").equals(whole.loc[["sd"]])
+    assert sleepstudy.ppc(["max", "mean"]).equals(whole.loc[["max", "mean"]])
+    for wrong in ("sdd", ["mean", "sdd"], {"sdd": "sd"}):
+        with pytest.raises(
+            bmx.SpecError, match=r"There is no statistic `sdd`\. Did you mean `sd`\? Known are mean, sd"
+        ):
+            sleepstudy.ppc(wrong)
+
+
 def test_replications_leave_the_tree_as_it_is(posterior_of):
     """The tree has those of the defaults from the start: it is cached, and nobody's question may change it."""
     posterior = posterior_of("cbpp", 2, 30, 0.1)
