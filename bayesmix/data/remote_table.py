@@ -35,7 +35,6 @@ class RemoteTable:
     schema: Mapping[str, Any]  # narwhals' types of the columns by name
     frame: nw.LazyFrame[Any]
     label: str  # what it is called in messages and in saved fits
-    has_moments: bool = True  # whether numbers come as their moments; False: rows that are equal are counted
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from killed import square
 
 import bayesmix as bmx
 from bayesmix.parallel.executors import in_order
@@ -19,16 +18,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationW
 JOBS = 8
 
 
-def square(number: int, folder: Path, killers: dict[int, int]) -> int:
-    """The square; some numbers kill their worker, the first times that they are tried."""
-    tries = folder / str(number)
-    with tries.open("a") as file:
-        file.write("x")
-    if tries.stat().st_size <= killers.get(number, 0):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number**2
-
-
 @pytest.fixture(scope="module")
 def executor() -> Iterator[Any]:
     distributed = pytest.importorskip("distributed", reason="the cluster is Dask's")
@@ -36,7 +25,7 @@ def executor() -> Iterator[Any]:
         distributed.LocalCluster(2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,
     ):
-        client.run(_importable, str(Path(__file__).parent))
+        client.run(_importable, str(Path(__file__).parents[1]))
         yield client.get_executor()
 
 

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import signal
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from killed import square
 
 import bayesmix as bmx
 from bayesmix.parallel.executors import in_order
 
 JOBS = 12
-
-
-def square(number: int, folder: Path, killers: dict[int, int]) -> int:
-    """The square; some numbers kill their process, the first times that they are tried."""
-    tries = folder / str(number)
-    with tries.open("a") as file:
-        file.write("x")
-    if tries.stat().st_size <= killers.get(number, 0):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number**2
 
 
 @pytest.fixture(scope="module")

@@ -74,7 +74,7 @@ def condense(table: RemoteTable, texts: Sequence[str], groups: Sequence[str], ot
     every = [*texts, *groups]
     needed = [name for name in dict.fromkeys(_names(every)) if name != "pi" or name in table.names]
     kinds = table.kinds(needed)
-    categories = [text for text in texts if not (table.has_moments and is_number(read(text), kinds))]
+    categories = [text for text in texts if not is_number(read(text), kinds)]
     keys = [name for name in dict.fromkeys(_names([*categories, *groups])) if name in kinds]
     numbers = [text for text in dict.fromkeys(texts) if text not in categories and not set(_names([text])) <= set(keys)]
     _check_learnt(every, table)

@@ -33,8 +33,6 @@ from bayesmix.inference.sampling.marginal.parameter_proposal import (
 
 SHORT, SHORTER = 0.2, 0.5  # share of steps of levels and of the dense end that are shorter, and how much
 WIDE, WIDER = 0.25, 1.5  # share of independent draws of levels that are wider than the approximation, and how much
-
-
 RARE, AGAIN = 0.6, 2  # acceptance of parameters below which they are moved so many times a step
 
 

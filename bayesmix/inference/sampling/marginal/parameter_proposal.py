@@ -9,7 +9,6 @@ them be, the longest of which are independent draws.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,8 +104,3 @@ def _root(x: Array) -> Array:
     centred = x - x.mean(axis=0)
     covariance = centred.T @ centred / len(x)
     return np.linalg.cholesky(covariance + (1e-12 + 1e-8 * np.trace(covariance)) * np.eye(len(covariance)))
-
-
-def together(parts: Sequence[Parameters]) -> Parameters:
-    """Those of several groups of chains, or of several steps, one after the other."""
-    return Parameters(np.concatenate([part.x for part in parts]), np.concatenate([part.noise for part in parts]))
