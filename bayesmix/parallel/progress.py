@@ -31,10 +31,13 @@ class ChainsBar:
     def __init__(self, label: str, total: int, *, is_shown: bool) -> None:
         self.label, self.total, self.is_shown = label, total, is_shown
         self.bar: Any = None
+        self._chains: dict[int, list[Any]] = {}
 
-    def update(self, chains: list[Any]) -> None:
-        """Called by nutpie from a thread of its own."""
+    def update(self, chains: list[Any], *, sampler: int = 0) -> None:
+        """Called by nutpie from a thread of its own with the chains of a sampler, of which there may be several."""
+        self._chains[sampler] = chains
         if self.bar is not None:
+            chains = [chain for own in list(self._chains.values()) for chain in own]
             diverged = sum(chain.divergences for chain in chains)
             note = f"{diverged} divergences" if diverged else ""
             self.bar.update(self.bar.task_ids[0], completed=sum(chain.finished_draws for chain in chains), note=note)

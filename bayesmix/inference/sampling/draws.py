@@ -43,6 +43,8 @@ class Draws:
     notes: tuple[str, ...] = ()
     certificate: Mapping[str, float] = field(default_factory=dict)  # pareto_k, acceptance, ... of the whole run
     thinned: Parameters | None = None  # fewer draws, with random effects, where all of them would be too many
+    seed: int | None = None  # what was asked for, or chosen; None of fits that were saved before it was kept
+    state: Array | None = None  # free values (chain, m) of NUTS at the last draws, from which chains can go on
 
     @property
     def divergences(self) -> int:

@@ -96,6 +96,7 @@ def sample(
         parameters=to_zero(found.parameters, priors.changes),
         thinned=None if found.thinned is None else to_zero(found.thinned, priors.changes),
         notes=(*map(str, at_zero), *found.notes),
+        seed=schedule.seed,
     )
 
 

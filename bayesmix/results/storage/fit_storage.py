@@ -200,9 +200,12 @@ def _posterior_groups(fit: PosteriorRecord, data: xr.DataTree | None) -> dict[st
     tree = to_datatree(fit) if data is None else data
     groups: dict[str, Any] = {name: node.to_dataset() for name, node in tree.children.items()}
     draws = fit.draws
-    words = {"method": draws.method, "notes": draws.notes, "certificate": dict(draws.certificate)}
+    words = {"method": draws.method, "notes": draws.notes, "certificate": dict(draws.certificate), "seed": draws.seed}
     words["priors"] = _stated(fit.priors)
-    groups["bayesmix_draws"] = _exact(fit.design, fit.values).assign_attrs(draws=json.dumps(words))
+    own = _exact(fit.design, fit.values)
+    if draws.state is not None:
+        own["state"] = (("chain", "free"), draws.state)
+    groups["bayesmix_draws"] = own.assign_attrs(draws=json.dumps(words))
     if draws.thinned is not None:
         kept = posterior_dataset(fit.design, draws.thinned, fit.spec.dispersion)
         groups["bayesmix_thinned"] = kept.merge(_exact(fit.design, draws.thinned))
@@ -229,7 +232,16 @@ def _posterior(tree: xr.DataTree, fitted: Fitted) -> PosteriorRecord:
         kept = tree["bayesmix_thinned"].to_dataset()
         thinned = _parameters(kept, kept, fitted)
     stats = {str(name): values.values for name, values in tree["sample_stats"].to_dataset().data_vars.items()}
-    draws = Draws(parameters, stats, words["method"], tuple(words["notes"]), words["certificate"], thinned)
+    draws = Draws(
+        parameters,
+        stats,
+        words["method"],
+        tuple(words["notes"]),
+        words["certificate"],
+        thinned,
+        words.get("seed"),
+        own["state"].values if "state" in own else None,
+    )
     posterior = PosteriorRecord(fitted, draws, resolve(fitted.spec, fitted.design))
     _check_priors(words.get("priors"), _stated(posterior.priors))
     return posterior

@@ -98,7 +98,9 @@ def posterior(name):
     )
     fitted_model = Fitted(model.spec, model.design, "my data", {"Intercept": 1.5})
     stats = {"diverging": np.zeros(lead, bool), "lp": rng.normal(size=lead)}
-    return Posterior(fitted_model, Draws(values, stats, "marginal", ("A note.",), {"pareto_k": 0.1}), model.priors)
+    state = rng.normal(size=(lead[0], 7))
+    draws = Draws(values, stats, "marginal", ("A note.",), {"pareto_k": 0.1}, seed=11, state=state)
+    return Posterior(fitted_model, draws, model.priors)
 
 
 def same_design(first, second):
@@ -141,6 +143,8 @@ def test_posteriors_come_back(name, tmp_path):
         assert back.data[group].to_dataset().identical(fit.data[group].to_dataset()), group
     assert back.fitted_model.data_name == "my data"
     assert list(back.priors.rows()) == list(fit.priors.rows())  # centred ones too
+    assert back.draws.seed == 11
+    np.testing.assert_array_equal(back.draws.state, fit.draws.state)
 
 
 def test_loaded_posteriors_compare_with_estimates(posterior_of, fitted, stores):

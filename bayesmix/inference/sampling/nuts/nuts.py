@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -34,6 +35,7 @@ from bayesmix.parallel.progress import ChainsBar
 SECOND_TARGET = 0.99  # target acceptance of the repeated run, when the first one had divergences
 LONGER = 3  # times as many draws, of which every third is kept, when a run is too short
 LONG_ENOUGH = 100  # draws a chain below which a run is too short to say anything of its convergence
+CONTINUED = 4  # times as few steps of warm-up where chains go on from where they were
 
 BACKENDS = ("nutpie", "pymc", "numpyro", "blackjax")
 
@@ -77,6 +79,7 @@ class Run:
     seed: int
     progress: bool
     thin: int = 1
+    state: Array | None = None  # free values (chain, m) from which chains go on
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +89,7 @@ class Sampled:
     parameters: Parameters
     stats: Mapping[str, Array]
     interrupted: bool = False
+    state: Array | None = None  # free values (chain, m) of the last draws
 
     @property
     def divergences(self) -> int:
@@ -105,27 +109,29 @@ def sample_nuts(  # noqa: PLR0913 - a posterior, its start and its length
     schedule: Schedule,
     *,
     known: Draws | None = None,
+    state: Array | None = None,
 ) -> Draws:
     """Sample; again with shorter steps if transitions diverged, or longer if chains disagree, as the notes then say.
 
-    ``known``: draws of the marginal sampler, at some of which chains start.
+    ``known``: draws of the marginal sampler, at some of which chains start. ``state``: that of `Draws` that are to be
+    continued, chain by chain.
     """
     reparametrisation = reparametrise(design, spec, priors, start)
     model = sampler_model(design, spec, priors, reparametrisation)
     starts = Starts(design, priors, reparametrisation, start, None if known is None else known.parameters)
 
     def sampler(run: Run) -> Sampled:
-        free, stats, interrupted = (
-            _by_nutpie(model, starts, run) if options.backend == "nutpie" else _by_pymc(model, run, options)
-        )
-        kept = {name: values[:, :: run.thin] for name, values in free.items()}
+        raw = _by_nutpie(model, starts, run) if options.backend == "nutpie" else _by_pymc(model, run, options)
+        kept = {name: values[:, :: run.thin] for name, values in raw.free.items()}
         parameters = parameters_at(design, priors, reparametrisation, kept)
-        return Sampled(parameters, {name: values[:, :: run.thin] for name, values in stats.items()}, interrupted)
+        stats = {name: values[:, :: run.thin] for name, values in raw.stats.items()}
+        return Sampled(parameters, stats, raw.interrupted, raw.state)
 
-    length = (schedule.draws, schedule.chains, options.tune, options.target_accept)
-    run = Run(*length, schedule.seed, schedule.progress)
+    tune = options.tune if state is None else -(-options.tune // CONTINUED)
+    length = (schedule.draws, schedule.chains, tune, options.target_accept)
+    run = Run(*length, schedule.seed, schedule.progress, state=state)
     found, notes = until_good(sampler, run)
-    return Draws(found.parameters, found.stats, "nuts", notes)
+    return Draws(found.parameters, found.stats, "nuts", notes, state=found.state)
 
 
 def until_good(sampler: Sampler, run: Run) -> tuple[Sampled, tuple[str, ...]]:
@@ -139,7 +145,8 @@ def until_good(sampler: Sampler, run: Run) -> tuple[Sampled, tuple[str, ...]]:
         )
         run = replace(run, target_accept=SECOND_TARGET, tune=2 * run.tune)
         found = sampler(run)
-    reason = "" if found.interrupted else too_short(found.parameters)
+    is_part = run.state is not None  # of chains that are judged when they are whole
+    reason = "" if found.interrupted or is_part else too_short(found.parameters)
     if reason:
         notes.append(
             f"{reason} after {run.draws} draws a chain; the run was repeated with {LONGER} times as many, of which one"
@@ -178,53 +185,78 @@ def _flat(parameters: Parameters) -> Array:
 # ---- nutpie ---------------------------------------------------------------------------------------------------------
 
 
-def _by_nutpie(model: SamplerModel, starts: Starts, run: Run) -> tuple[dict[str, Array], dict[str, Array], bool]:
-    """Free values, statistics, and whether the user interrupted."""
-    import nutpie
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    """Free values ``(chain, draw, ...)`` by variable, statistics, and whether the user interrupted."""
 
+    free: dict[str, Array]
+    stats: dict[str, Array]
+    interrupted: bool
+    state: Array | None = None  # all free values (chain, m) of the last draws
+
+
+def _by_nutpie(model: SamplerModel, starts: Starts, run: Run) -> _Raw:
     density = density_of(model.model, free_shapes(model.model), model.key)
-
     arrays = model.packed.arrays()
 
     def start(seed: int | None) -> Array:
         return starts.of_chain(seed, density.size, density.join, lambda values: density.evaluate(values, arrays)[0])
 
+    if run.state is None:
+        jobs = [(density.bind(arrays, start), run.chains, run.seed)]
+    else:
+        seeds = np.random.SeedSequence(run.seed).generate_state(run.chains)
+        own = zip(run.state, seeds, strict=True)
+        jobs = [(density.bind(arrays, lambda _, at=at: at.copy()), 1, int(seed)) for at, seed in own]
+    trees, interrupted = _side_by_side(jobs, run)
+    values = np.concatenate([tree["posterior"][VALUES].to_numpy() for tree in trees])
+    found = [_stats(tree["sample_stats"]) for tree in trees]
+    chains, draws = _complete(values) if interrupted else (np.arange(run.chains), values.shape[1])
+    stats = {name: np.concatenate([one[name] for one in found])[chains, :draws] for name in found[0]}
+    values = values[chains, :draws]
+    return _Raw(density.split(values), stats, interrupted, values[:, -1])
+
+
+def _side_by_side(jobs: list[tuple[Any, int, int]], run: Run) -> tuple[list[Any], bool]:
+    """Draws of samplers, each a bound density, a number of chains and a seed, and whether the user interrupted."""
+    import nutpie
+
     progress = ChainsBar("NUTS", run.chains * (run.tune + run.draws * run.thin), is_shown=run.progress)
     try:
-        sampler = nutpie.sample(
-            density.bind(arrays, start),
-            draws=run.draws * run.thin,
-            tune=run.tune,
-            chains=run.chains,
-            seed=run.seed,
-            target_accept=run.target_accept,
-            progress_bar=False,
-            progress_callback=progress.update if run.progress else None,
-            save_warmup=False,
-            blocking=False,
-        )
-        tree, interrupted = _wait(sampler, progress)
+        samplers = [
+            nutpie.sample(
+                model,
+                draws=run.draws * run.thin,
+                tune=run.tune,
+                chains=chains,
+                seed=seed,
+                target_accept=run.target_accept,
+                progress_bar=False,
+                progress_callback=partial(progress.update, sampler=number) if run.progress else None,
+                save_warmup=False,
+                blocking=False,
+            )
+            for number, (model, chains, seed) in enumerate(jobs)
+        ]
+        return _wait(samplers, progress)
     except RuntimeError as error:
         raise FitError(
             f"NUTS could not start: {error}. Check the scale of the priors with print(model),"
             " or give tighter ones, for example priors={'sd': 'HalfNormal(1)'}."
         ) from error
-    values = tree["posterior"][VALUES].to_numpy()
-    chains, draws = _complete(values) if interrupted else (np.arange(run.chains), values.shape[1])
-    stats = {name: array[chains, :draws] for name, array in _stats(tree["sample_stats"]).items()}
-    return density.split(values[chains, :draws]), stats, interrupted
 
 
-def _wait(sampler: Any, progress: ChainsBar) -> tuple[Any, bool]:
-    """The draws once the sampler has finished, or what there is of them when the user presses Ctrl-C."""
+def _wait(samplers: list[Any], progress: ChainsBar) -> tuple[list[Any], bool]:
+    """The draws once the samplers have finished, or what there is of them when the user presses Ctrl-C."""
     try:
         with progress:
-            return sampler.wait(), False
+            return [sampler.wait() for sampler in samplers], False
     except KeyboardInterrupt:
-        tree = sampler.abort()
-        if "posterior" not in tree.children or not tree["posterior"].sizes.get("draw", 0):
+        trees = [sampler.abort() for sampler in samplers]
+        is_part = len(trees) > 1  # of chains that go on: those before are kept, this one is not
+        if is_part or "posterior" not in trees[0].children or not trees[0]["posterior"].sizes.get("draw", 0):
             raise  # still warming up: there is nothing to keep
-        return tree, True
+        return trees, True
 
 
 def _complete(values: Array) -> tuple[Array, int]:
@@ -250,7 +282,7 @@ def _complete(values: Array) -> tuple[Array, int]:
 # ---- PyMC's samplers ------------------------------------------------------------------------------------------------
 
 
-def _by_pymc(model: SamplerModel, run: Run, options: Nuts) -> tuple[dict[str, Array], dict[str, Array], bool]:
+def _by_pymc(model: SamplerModel, run: Run, options: Nuts) -> _Raw:
     """The same by a sampler that PyMC calls."""
     import pymc as pm
 
@@ -268,7 +300,7 @@ def _by_pymc(model: SamplerModel, run: Run, options: Nuts) -> tuple[dict[str, Ar
         )
     free = {variable.name: tree["posterior"][variable.name].to_numpy() for variable in model.model.free_RVs}
     draws = next(iter(free.values())).shape[1]
-    return free, _stats(tree["sample_stats"]), draws < run.draws * run.thin
+    return _Raw(free, _stats(tree["sample_stats"]), draws < run.draws * run.thin)
 
 
 def _stats(stats: Any) -> dict[str, Array]:

@@ -135,7 +135,7 @@ def test_ctrl_c_keeps_the_draws_so_far():
     import xarray as xr
 
     tree = xr.DataTree.from_dict({"posterior": xr.Dataset({"values": (("chain", "draw", "m"), np.ones((2, 30, 3)))})})
-    assert nuts._wait(Pressed(tree), ChainsBar("NUTS", 10, is_shown=False)) == (tree, True)
+    assert nuts._wait([Pressed(tree)], ChainsBar("NUTS", 10, is_shown=False)) == ([tree], True)
 
 
 def test_ctrl_c_during_warm_up_leaves_nothing():
@@ -143,7 +143,7 @@ def test_ctrl_c_during_warm_up_leaves_nothing():
 
     with pytest.raises(KeyboardInterrupt):
         nuts._wait(
-            Pressed(xr.DataTree.from_dict({"sample_stats": xr.Dataset()})), ChainsBar("NUTS", 10, is_shown=False)
+            [Pressed(xr.DataTree.from_dict({"sample_stats": xr.Dataset()}))], ChainsBar("NUTS", 10, is_shown=False)
         )
 
 
