@@ -200,7 +200,12 @@ def _posterior_groups(fit: PosteriorRecord, data: xr.DataTree | None) -> dict[st
     tree = to_datatree(fit) if data is None else data
     groups: dict[str, Any] = {name: node.to_dataset() for name, node in tree.children.items()}
     draws = fit.draws
-    words = {"method": draws.method, "notes": draws.notes, "certificate": dict(draws.certificate), "seed": draws.seed}
+    words: dict[str, Any] = {
+        "method": draws.method,
+        "notes": draws.notes,
+        "certificate": dict(draws.certificate),
+        "seed": draws.seed,
+    }
     words["priors"] = _stated(fit.priors)
     own = _exact(fit.design, fit.values)
     if draws.state is not None:

@@ -207,7 +207,7 @@ def _by_nutpie(model: SamplerModel, starts: Starts, run: Run) -> _Raw:
     else:
         seeds = np.random.SeedSequence(run.seed).generate_state(run.chains)
         own = zip(run.state, seeds, strict=True)
-        jobs = [(density.bind(arrays, lambda _, at=at: at.copy()), 1, int(seed)) for at, seed in own]
+        jobs = [(density.bind(arrays, partial(_there, at)), 1, int(seed)) for at, seed in own]
     trees, interrupted = _side_by_side(jobs, run)
     values = np.concatenate([tree["posterior"][VALUES].to_numpy() for tree in trees])
     found = [_stats(tree["sample_stats"]) for tree in trees]
@@ -215,6 +215,11 @@ def _by_nutpie(model: SamplerModel, starts: Starts, run: Run) -> _Raw:
     stats = {name: np.concatenate([one[name] for one in found])[chains, :draws] for name in found[0]}
     values = values[chains, :draws]
     return _Raw(density.split(values), stats, interrupted, values[:, -1])
+
+
+def _there(at: Array, _: int) -> Array:
+    """Where a chain goes on, whatever its seed."""
+    return at.copy()
 
 
 def _side_by_side(jobs: list[tuple[Any, int, int]], run: Run) -> tuple[list[Any], bool]:
