@@ -156,6 +156,7 @@ COVERED = {
     "inference.parameters.response_parts": "inference/parameters/test_likelihood.py",
     "inference.sampling.marginal": "inference/sampling/marginal/test_marginal_posterior.py",
     "inference.sampling.nuts.pymc_likelihood": "inference/sampling/nuts/test_pymc_model.py",
+    "language.formula.grouping_factors": "language/formula/test_parse.py",
     "language.formula.suited_additions": "language/formula/test_additions.py",
     "language.priors": "language/priors/test_prior.py",
     "results.comparison": "test_comparison.py",

@@ -89,23 +89,23 @@ def predictor_priors(spec: ModelSpec, design: Design, named: NamedPriors) -> lis
         view, prefix = one_predictor(design, spec, r), design.layout.prefixes[r]
         own, own_contrast, levels = fixed_centring(view, raw_intercept=named.is_any(prefix + INTERCEPT))
         unit = counted_in(spec, design, one.response, one.parameter)
-        if one.parameter == 0 or spec.responses[one.response].family.parameters[one.parameter].is_mean:
-            found = means[one.response] = defaults(one_response(spec, one.response), view, levels)
+        own_parameter = spec.responses[one.response].family.parameters[one.parameter]
+        if one.parameter == 0 or own_parameter.is_mean or own_parameter.of_threshold:
+            found = defaults(one_response(spec, one.response), view, levels)
+            means.setdefault(one.response, found)
             parts.append(PredictorPriors(prefix, own, own_contrast, found, unit, one.link))
             continue
-        if spec.responses[one.response].family.parameters[one.parameter].is_of_curve:
+        if own_parameter.is_of_curve:
             found = unstated(view.X.shape[1])
             parts.append(PredictorPriors(prefix, own, own_contrast, found, "", one.link, prefix.removesuffix("_")))
             continue
         alone = means[one.response].others[one.parameter - 1]
         if r in design.layout.thresholds:
             found = replace(means[one.response], intercept=alone, fixed=(alone,))
-            (name,), shift = design.layout.fixed_of(r), _at_means(design, spec, one.response, named)
-            name = name if shift is None else name + AT_MEANS
-            threshold = PredictorPriors("", (name,), own_contrast, found, "", one.link, is_threshold=True, shift=shift)
-            parts.append(threshold)
-            continue
-        if r in design.layout.numbers:
+            (name,), shift = design.layout.fixed_of(r), _at_means(design, spec, r, named)
+            names = (name if shift is None else name + AT_MEANS,)
+            parts.append(PredictorPriors("", names, own_contrast, found, "", one.link, is_threshold=True, shift=shift))
+        elif r in design.layout.numbers:
             found = replace(means[one.response], intercept=alone, fixed=(alone,))
             parts.append(PredictorPriors("", own, own_contrast, found, unit, one.link, is_number=True))
         else:
@@ -143,19 +143,23 @@ def contrast_of(parts: Sequence[PredictorPriors]) -> Array:
     return whole
 
 
-def _at_means(design: Design, spec: ModelSpec, response: int, named: NamedPriors) -> Array | None:
-    """Means ``(p,)`` of the columns of a latent mean; None where they are zero, or priors of thresholds meant at zero.
+def _at_means(design: Design, spec: ModelSpec, threshold: int, named: NamedPriors) -> Array | None:
+    """Means ``(p,)`` of the columns of a latent mean and of a threshold's own effects.
+
+    None where they are zero, or priors of thresholds meant at zero.
 
     Raises
     ------
     SpecError
         If some thresholds have a prior at zero and others one at the means.
     """
+    response = spec.parameters[threshold].response
     places = [r for r, one in enumerate(spec.parameters) if one.response == response]
     thresholds = [name for r in places if r in design.layout.thresholds for name in design.layout.fixed_of(r)]
     means = np.zeros(len(design.fixed))
-    own = design.of_predictor(places[0])
-    means[own] = mean(design.X[design.block(places[0])][:, own], design.counts)
+    for r in (places[0], *_own_effects(spec, threshold)):
+        own = design.of_predictor(r)
+        means[own] = mean(design.X[design.block(r)][:, own], design.counts)
     at_zero = named.is_any(*thresholds, THRESHOLDS)
     at_means = named.is_any(*(name + AT_MEANS for name in thresholds))
     if np.any(means) and at_zero and at_means:
@@ -164,6 +168,18 @@ def _at_means(design: Design, spec: ModelSpec, response: int, named: NamedPriors
             f" `{thresholds[0]}{AT_MEANS}`: state all of them in one place."
         )
     return means if np.any(means) and not at_zero else None
+
+
+def _own_effects(spec: ModelSpec, threshold: int) -> list[int]:
+    """The predictor of the category-specific effects on a threshold, where there are such."""
+    one = spec.parameters[threshold]
+    parameters = spec.responses[one.response].family.parameters
+    name = parameters[one.parameter].name
+    return [
+        r
+        for r, other in enumerate(spec.parameters)
+        if other.response == one.response and parameters[other.parameter].of_threshold == name
+    ]
 
 
 def counted_in(spec: ModelSpec, design: Design, response: int, parameter: int) -> str:

@@ -45,6 +45,7 @@ class Parameter:
     limit: Limit | None = None
     has_intercept: bool = True  # whether its formula has one; not where thresholds are in its place
     is_threshold: bool = False  # one number for all rows that counts as a fixed effect, by its own name
+    of_threshold: str = ""  # the threshold whose category-specific effects it is
     is_mean: bool = False  # takes the formula of the response where it has none: the scores of categories
     exact: Literal["zero", "infinity"] | None = None  # end of its range where the response has no variance left
     is_known: bool = False  # a number that each row has, in place of coefficients

@@ -10,6 +10,8 @@ cratio       continuing: ``P(y > k | y >= k) = F(disc (mu - tau_k))``
 acat         ``P(y = k + 1 | y in {k, k + 1}) = F(disc (mu - tau_k))``
 categorical  ``log P(y = k) / P(y = 0) = mu_k``
 ===========  ==========================================================================================
+
+With category-specific effects ``tau_k - c_k``, row by row, are in the place of the thresholds.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from bayesmix.language.families.taylor import value_of
 UNNAMED = ("1", "2")  # before the data have said which categories there are
 SPREAD = 1.5  # prior standard deviation of a threshold, on the latent scale
 FUNCTIONS = {"logit": "logistic", "probit": "Phi", "cloglog": "gompertz"}  # in words
+SPECIFIC = "cs"  # among the names of parameters with formulas: thresholds have effects of their own
 DISC = Parameter("disc", ("log",), has_intercept=False, priors={})
 
 Log = Callable[..., Any]  # (latent, xp, y, mu, thresholds, disc): log probability of categories
@@ -206,40 +209,67 @@ def _ordered(
 ) -> Family:
     name, log, shares, rises, words = made
     latent, K = LATENT[link], len(levels)
-    has_disc, is_cut = DISC.name in named, log is _cumulative
+    has_disc, has_own, is_cut = DISC.name in named, SPECIFIC in named, log is _cumulative
     middles = latent.quantile(np.arange(1, K) / K)
     thresholds = tuple(
         Parameter(f"{low}|{high}", ("identity",), is_threshold=True, priors=_of_threshold(float(middle)))
         for low, high, middle in zip(levels, levels[1:], middles, strict=False)
     )
 
+    own_effects = tuple(_own_effects(one.name) for one in thresholds if has_own)
+
+    def divided(others: Sequence[Any]) -> tuple[Sequence[Any], Any]:
+        """Thresholds with their own effects, and the discrimination."""
+        rest, disc = (others[:-1], others[-1]) if has_disc else (others, 1.0)
+        return [tau - own for tau, own in zip(rest, rest[K - 1 :], strict=False)] if has_own else rest, disc
+
     def kernel(xp: Namespace, y: Any, _: Any, mu: Any, *others: Any) -> Any:
-        own, disc = (others[:-1], others[-1]) if has_disc else (others, 1.0)
-        return log(latent, xp, y, mu, own, disc)
+        return log(latent, xp, y, mu, *divided(others))
 
     def probabilities(mu: Array, *others: Array) -> list[Array]:
-        own, disc = (others[:-1], others[-1]) if has_disc else (others, 1.0)
+        own, disc = divided(others)
         return shares(latent, [(tau - mu) * disc for tau in own])
 
     def crude(y: Array, _: Array) -> tuple[float, ...]:
         shares = np.bincount(y.astype(int), minlength=K) + 0.5
         below = np.cumsum(shares)[:-1] / shares.sum()
-        return (0.0, *latent.quantile(below).tolist(), *((1.0,) if has_disc else ()))
+        none = (0.0,) * len(own_effects)
+        return (0.0, *latent.quantile(below).tolist(), *none, *((1.0,) if has_disc else ()))
 
     return _of_categories(
         name,
-        (Parameter("mu", tuple(LATENT), has_intercept=False), *thresholds, *((DISC,) if has_disc else ())),
+        (
+            Parameter("mu", tuple(LATENT), has_intercept=False),
+            *thresholds,
+            *own_effects,
+            *((DISC,) if has_disc else ()),
+        ),
         "ordered",
         (kernel, probabilities),
         crude,
         levels,
-        words=words.replace("F(", f"{FUNCTIONS[link]}("),
+        words=_in_words(words, link, has_own=has_own),
         with_levels=partial(_ordered, made),
         recipe=(name, levels, link, named),
         latent=latent.link if is_cut else replace(latent.link, latent_variance=None),
         is_cut=is_cut,
-        rises=rises(K, link),
+        rises=_with_own_effects(rises(K, link)) if has_own else rises(K, link),
     )
+
+
+def _own_effects(threshold: str) -> Parameter:
+    name = f"{SPECIFIC}({threshold})"
+    return Parameter(name, ("identity",), has_intercept=False, of_threshold=threshold, priors={})
+
+
+def _with_own_effects(rises: Array) -> Array:
+    """Of what is taken from thresholds, too, behind them."""
+    return np.concatenate([rises, -rises[..., 1:]], axis=-1)
+
+
+def _in_words(words: str, link: str, *, has_own: bool) -> str:
+    found = words.replace("F(", f"{FUNCTIONS[link]}(")
+    return found.replace("threshold[k]", f"(threshold[k] - {SPECIFIC}[k][i])") if has_own else found
 
 
 def _of_threshold(middle: float) -> dict[str, str]:

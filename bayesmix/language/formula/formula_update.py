@@ -25,23 +25,33 @@ from bayesmix.language.formula.expression import (
 )
 from bayesmix.language.formula.formulas import bare
 from bayesmix.language.formula.location import PlaceError, pointing
-from bayesmix.language.formula.parse import Bar, Formula, Part, bars_of, has_bar, is_call, offset_of, parse
+from bayesmix.language.formula.parse import (
+    Bar,
+    Formula,
+    Part,
+    bars_of,
+    is_call,
+    offset_of,
+    parse,
+    specific_of,
+)
 from bayesmix.language.formula.reader import read, read_sides
 from bayesmix.language.formula.residual_terms import ResidualTerm, is_residual, read_residual
 from bayesmix.language.formula.smooths import is_smooth, smooth_of
-from bayesmix.language.formula.terms import Terms, expand, is_intercept, summands
+from bayesmix.language.formula.terms import Terms, expand, has_bar, is_intercept, is_specific, summands
 
 DOT = Name(".")
 
 
 @dataclass(slots=True)
 class _Sides:
-    """The right side as it is being read: signed fixed parts, random effects, offsets and smooths so far."""
+    """The right side as it is being read: signed fixed parts, and what stands apart from them, so far."""
 
     fixed: list[Part] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
     offsets: list[str] = field(default_factory=list)
     smooths: list[str] = field(default_factory=list)
+    specific: list[str] = field(default_factory=list)
     residual: ResidualTerm | None = None
 
 
@@ -78,7 +88,7 @@ def updated(old: Formula, fixed: Terms, change: str, names: Container[str] = ())
         terms = _expanded(sides.fixed)
     offsets = (f"offset({text})" for text in sides.offsets)
     residual = () if sides.residual is None else (str(sides.residual),)
-    texts = [_spelled(terms), *sides.smooths, *offsets, *map(str, sides.bars), *residual]
+    texts = [_spelled(terms), *sides.specific, *sides.smooths, *offsets, *map(str, sides.bars), *residual]
     if not response:
         return replace(parse(f"parameter ~ {' + '.join(texts)}"), response="", text="")
     return parse(f"{response} ~ {' + '.join(texts)}")
@@ -112,6 +122,8 @@ def _add(sides: _Sides, part: Part, old: Formula, fixed: Terms) -> None:
         _add_named(sides.offsets, sign, offset_of(("+", expression)), expression)
     elif is_smooth(expression):
         _add_named(sides.smooths, sign, smooth_of(expression).text, expression)
+    elif is_specific(expression):
+        _add_named(sides.specific, sign, specific_of(("+", expression), old.response), expression)
     elif is_residual(expression):
         _add_residual(sides, sign, expression)
     elif expression == DOT:
@@ -133,8 +145,9 @@ def _add_everything(sides: _Sides, sign: str, dot: Expr, old: Formula, fixed: Te
 
 
 def _keep_random(sides: _Sides, old: Formula) -> None:
-    """The random effects, smooths, offsets and the residual structure that there are, once."""
+    """What there is beside fixed effects, once."""
     sides.smooths += [smooth.text for smooth in old.smooths if smooth.text not in sides.smooths]
+    sides.specific += [text for text in old.specific if text not in sides.specific]
     sides.residual = sides.residual or old.residual
     sides.bars += [bar for bar in old.bars if bar not in sides.bars]
     rate = f"log({old.additions.rate})" if old.additions.rate else None  # an offset that `rate()` makes again
@@ -162,7 +175,7 @@ def _meaning(bar: Bar) -> tuple[object, ...]:
 
 
 def _add_named(known: list[str], sign: str, text: str, expression: Expr) -> None:
-    """Add or remove an offset or a smooth, which is one as it is written."""
+    """Add or remove an offset, a smooth or specific effects, which are one as they are written."""
     if sign == "+":
         known.append(text)
     elif text in known:

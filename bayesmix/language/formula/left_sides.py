@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from re import sub
 
+from bayesmix.errors import SpecError
 from bayesmix.language.families.family import Family
 from bayesmix.language.formula.formulas import bare
 from bayesmix.language.formula.parse import Formula
@@ -47,3 +48,12 @@ def _meant(left: str, names: Iterable[str], known: Iterable[str]) -> tuple[str, 
 def name_of(label: str) -> str:
     """A response as part of names: ``cbind(s, f)`` as ``cbindsf``."""
     return sub(r"[^\w.]+", "", label)
+
+
+def check_responses(labels: Sequence[str], names: Sequence[str]) -> None:
+    """Raise `SpecError` where a response has two formulas, or one of several has nothing to call parameters by."""
+    for i, label in enumerate(labels):
+        if label in labels[:i]:
+            raise SpecError(f"Response `{label}` has two formulas: leave one of them out.")
+        if len(labels) > 1 and not names[i]:
+            raise SpecError(f"Response `{label}` has no letter to call its parameters by: make a column of it.")

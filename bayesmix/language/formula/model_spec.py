@@ -14,11 +14,12 @@ from bayesmix.language.families.registry import find_family, find_link
 from bayesmix.language.formula.additions import NOTHING, Additions
 from bayesmix.language.formula.formulas import MEAN, bare, read_formulas
 from bayesmix.language.formula.known_errors import with_known_errors
-from bayesmix.language.formula.left_sides import OfParameter, divide, name_of
+from bayesmix.language.formula.left_sides import OfParameter, check_responses, divide, name_of
 from bayesmix.language.formula.nonlinear import check_nonlinear, with_nonlinear_mean
 from bayesmix.language.formula.parse import Formula, parse
 from bayesmix.language.formula.reader import read
 from bayesmix.language.formula.shared_effects import check_shared
+from bayesmix.language.formula.specific_effects import Made, with_specific_effects
 from bayesmix.language.formula.suited_additions import check_alone, suited_family, with_rate
 from bayesmix.language.formula.suited_residual import check_rescor, check_residual
 from bayesmix.language.formula.terms import expand
@@ -206,6 +207,10 @@ def make_spec(  # noqa: PLR0913 - what a model is made of
     check_nonlinear(means, start)
     if means[0].curve:
         responses = (_with_curve(parts, responses, start or {}, named),)
+    responses = tuple(
+        _remade(parts, i, one, with_specific_effects(one.family, one.links, means[i]))
+        for i, one in enumerate(responses)
+    )
     for other in others:
         _add(parts, other, responses)
     responses = tuple(_with_additions(parts, i, one, is_alone=len(means) == 1) for i, one in enumerate(responses))
@@ -278,16 +283,14 @@ def _add(parts: Parts, other: OfParameter, responses: Sequence[Response]) -> Non
 
 def _is_bare(formula: Formula) -> bool:
     """Whether a formula is ``y ~ 1``, beside which brms takes the mean from a formula of ``mu``."""
-    return formula.fixed == "1" and not (formula.bars or formula.offsets or formula.smooths)
+    return formula.fixed == "1" and not (formula.bars or formula.offsets or formula.smooths or formula.specific)
 
 
 def _with_additions(parts: Parts, i: int, response: Response, *, is_alone: bool) -> Response:
     """The response with its formulas in ``parts`` as ``rate()`` and ``se()`` make them."""
     own = {j: formula for (k, j), formula in parts.items() if k == i}
     rated = with_rate(response.family, response.links, own)
-    family, links, own = with_known_errors(*rated, is_alone=is_alone)
-    parts |= {(i, j): formula for j, formula in own.items()}
-    return replace(response, family=family, links=links)
+    return _remade(parts, i, response, with_known_errors(*rated, is_alone=is_alone))
 
 
 def _with_curve(
@@ -295,9 +298,14 @@ def _with_curve(
 ) -> Response:
     """The response with the nonlinear mean that its formula is of."""
     (response,) = responses
-    family, links, known = with_nonlinear_mean(response.family, response.links, parts[0, 0], start, priors)
-    for j, formula in known.items():
-        parts[0, j] = formula
+    made = with_nonlinear_mean(response.family, response.links, parts[0, 0], start, priors)
+    return _remade(parts, 0, response, made)
+
+
+def _remade(parts: Parts, i: int, response: Response, made: Made) -> Response:
+    """A response with another family and its links, the formulas of its parameters put into ``parts``."""
+    family, links, formulas = made
+    parts |= {(i, j): formula for j, formula in formulas.items()}
     return replace(response, family=family, links=links)
 
 
@@ -333,7 +341,7 @@ def _not_a_parameter(other: OfParameter, responses: Iterable[Response]) -> SpecE
 def _responses(means: Sequence[Formula], families: Families, link: Links) -> tuple[Response, ...]:
     labels = [mean.response for mean in means]
     names = [name_of(label) for label in labels]
-    _check_responses(labels, names)
+    check_responses(labels, names)
     keys = [(bare(label), name) for label, name in zip(labels, names, strict=True)]
     taken = {key for both in keys for key in both}
     if isinstance(families, dict):
@@ -348,14 +356,6 @@ def _responses(means: Sequence[Formula], families: Families, link: Links) -> tup
     links = [_links(family, link, call) for family, call in zip(chosen, calls, strict=True)]
     shown = names if len(names) > 1 else [""]
     return tuple(map(Response, labels, shown, chosen, links, (mean.additions for mean in means)))
-
-
-def _check_responses(labels: Sequence[str], names: Sequence[str]) -> None:
-    for i, label in enumerate(labels):
-        if label in labels[:i]:
-            raise SpecError(f"Response `{label}` has two formulas: leave one of them out.")
-        if len(labels) > 1 and not names[i]:
-            raise SpecError(f"Response `{label}` has no letter to call its parameters by: make a column of it.")
 
 
 def _read_families(family: Any) -> Families:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, reduce
+from functools import lru_cache
 from itertools import islice
 
 from bayesmix.errors import FormulaError
@@ -16,7 +16,6 @@ from bayesmix.language.formula.additions import NOTHING, Additions, divide_left
 from bayesmix.language.formula.coordinates import coordinates
 from bayesmix.language.formula.expression import (
     Argument,
-    Bracket,
     Call,
     Chain,
     Expr,
@@ -30,12 +29,22 @@ from bayesmix.language.formula.expression import (
     walk,
 )
 from bayesmix.language.formula.grouping import ALONE, Grouping, divide_grouping
+from bayesmix.language.formula.grouping_factors import groups_of, whole
 from bayesmix.language.formula.location import PlaceError, pointing
 from bayesmix.language.formula.reader import MAX_LENGTH, read, read_sides
 from bayesmix.language.formula.residual_terms import ResidualTerm, is_residual, residual_of
 from bayesmix.language.formula.smooths import Smooth, is_smooth, smooth_term
-from bayesmix.language.formula.terms import Terms, adds_intercept, expand, is_bar, is_intercept, summands
-from bayesmix.language.formula.vocabulary import BARLESS, ELSEWHERE, FUNCTIONS, POSITIONAL, STRUCTURES
+from bayesmix.language.formula.terms import (
+    Terms,
+    adds_intercept,
+    expand,
+    has_bar,
+    is_bar,
+    is_intercept,
+    is_specific,
+    summands,
+)
+from bayesmix.language.formula.vocabulary import ELSEWHERE, POSITIONAL, SPECIFIC, STRUCTURES
 
 MAX_BARS = 100  # after expansion
 
@@ -79,6 +88,7 @@ class Formula:
     offsets: tuple[str, ...] = ()  # expressions inside offset(...)
     additions: Additions = NOTHING  # what stands beside the response: cens(), trunc(), trials(), weights(), rate()
     smooths: tuple[Smooth, ...] = ()  # s(x), t2(x, z)
+    specific: tuple[str, ...] = ()  # category-specific effects of ratings as written: "cs(x + z)"
     text: str = field(default="", compare=False)  # what the user typed
     residual: ResidualTerm | None = None  # correlation of the residuals: unstr(), ar(), ma(), arma(), cosy()
     is_implied: bool = field(default=False, compare=False)  # by an addition to the response: no user typed it
@@ -90,7 +100,7 @@ class Formula:
             return f"{self.left} ~ {self.curve}"
         offsets = (f"offset({offset})" for offset in self.offsets)
         residual = () if self.residual is None else (str(self.residual),)
-        terms = [self.fixed, *map(str, self.smooths), *offsets, *map(str, self.bars), *residual]
+        terms = [self.fixed, *self.specific, *map(str, self.smooths), *offsets, *map(str, self.bars), *residual]
         return f"{self.left} ~ {' + '.join(terms)}".lstrip()
 
     @property
@@ -102,7 +112,7 @@ class Formula:
     def columns(self) -> tuple[str, ...]:
         """Columns of the data that the formula names, each once; ``.`` among them stands for all others."""
         bars = (text for bar in self.bars for text in (bar.effects, *bar.group, *bar.grouping.texts))
-        texts = (self.response, self.fixed, *map(str, self.smooths), *bars, *self.offsets)
+        texts = (self.response, self.fixed, *self.specific, *map(str, self.smooths), *bars, *self.offsets)
         names = (name for text in texts if text for name in column_names(read(text)))
         residual = () if self.residual is None else self.residual.columns
         return tuple(dict.fromkeys((*names, *residual, *self.additions.columns)))
@@ -115,7 +125,7 @@ def parse(text: str) -> Formula:
     ----------
     text
         Such as ``"y ~ x + (x | g)"``, in R's spelling, with ``||``, nesting ``a/b``, ``offset()``, ``cbind(s, f)``,
-        ``s/n``, brms's ``(x | ID | g)``, ``(x | gr(g, cov = A))``, ``(x | mm(g1, g2))``,
+        ``s/n``, brms's ``(x | ID | g)``, ``(x | gr(g, cov = A))``, ``(x | mm(g1, g2))``, ``cs(x)``,
         ``y | cens(c) + trunc(lb = 0) + weights(w)`` and backticks.
 
     Returns
@@ -161,12 +171,13 @@ def _formula(left: Expr | None, right: Expr, text: str) -> Formula:
     smooths = _smooths(parts, response)
     rest = [part for part in parts if not _is_apart(part[1])]
     fixed = _fixed(rest, response, left.position)
-    return Formula(response, fixed, bars, offsets, additions, smooths, text, residual_of(parts))
+    specific = tuple(specific_of(part, response) for part in parts if is_specific(part[1]))
+    return Formula(response, fixed, bars, offsets, additions, smooths, specific, text, residual_of(parts))
 
 
 def _is_apart(part: Expr) -> bool:
     """Whether a part of a sum is no fixed effect."""
-    return has_bar(part) or is_residual(part) or is_smooth(part) or is_call(part, "offset")
+    return has_bar(part) or is_residual(part) or is_smooth(part) or is_specific(part) or is_call(part, "offset")
 
 
 def _smooths(parts: Sequence[Part], response: str) -> tuple[Smooth, ...]:
@@ -216,11 +227,18 @@ def offset_of(part: Part) -> str:
     raise PlaceError("`offset()` takes one expression.", call.position)
 
 
-def has_bar(part: Expr) -> bool:
-    """Whether a part of a sum is a random-effects term, in brackets or in a covariance structure."""
-    if not (isinstance(part, Call) and part.function in STRUCTURES):
-        return is_bar(unbracket(part))
-    return part.function not in FUNCTIONS or any(is_bar(unbracket(inside)) for inside in children(part))  # exp(x)
+def specific_of(part: Part, response: str) -> str:
+    """Category-specific effects, in R's spelling."""
+    sign, call = part
+    if sign == "+":
+        match call:
+            case Call(arguments=(Argument(value=value, name=""),)):
+                _check_dots((call,))
+                inside = _fixed(summands(value), response, call.position)
+                if inside not in ("0", "1"):
+                    return f"{SPECIFIC}({inside})"
+    advice = f"Write `y ~ z + {SPECIFIC}(x)` of a rating; a covariance structure is `{SPECIFIC}(1 + x | g)`."
+    raise PlaceError(f"`{SPECIFIC}()` takes a sum of predictors.", call.position, advice)
 
 
 def bars_of(part: Part) -> Iterator[Bar]:
@@ -231,7 +249,7 @@ def bars_of(part: Part) -> Iterator[Bar]:
     bar, structure = _bar(expression)
     shared = _shared(bar, structure)
     factors, grouping = divide_grouping(unbracket(bar.operands[-1]))
-    groups = _groups(factors[0]) if grouping is ALONE else [_whole(factors)]
+    groups = groups_of(factors[0]) if grouping is ALONE else [whole(factors)]
     if shared and len(groups) > 1:
         what = f"The ID `{shared}` stands for one covariance, and nested factors have several."
         bars = " + ".join(f"(... | {shared}{i} | {':'.join(group)})" for i, group in enumerate(groups, 1))
@@ -249,8 +267,7 @@ def _bar(expression: Expr) -> tuple[Chain, str | None]:
     structure = _structure(expression) if isinstance(expression, Call) else None
     bar = unbracket(children(expression)[0]) if children(expression) else expression
     if not is_bar(bar):
-        advice = f"Write `{structure}(1 + x | g)`. {BARLESS.get(structure or '', '')}".rstrip()
-        raise PlaceError(f"`{structure}()` goes around a bar.", expression.position, advice)
+        raise PlaceError(f"`{structure}()` goes around a bar.", expression.position, f"Write `{structure}(1 + x | g)`.")
     if len(bar.operators) > 1 and bar.operators != ("|", "|"):
         what = "A bar has two sides, and at most an ID between them."
         raise PlaceError(what, bar.places[1], "Write `(x | g)`, `(x || g)`, or `(x | ID | g)`.")
@@ -302,52 +319,6 @@ def _effects(bar: Chain, structure: str | None) -> list[tuple[str, str]]:
     if "||" not in bar.operators:
         return [(_spell_sum(parts), structure or "us")]
     return [("1", "us")] * terms.intercept + [(f"0 + {label}", "diag") for label in terms.labels]
-
-
-def _groups(expression: Expr) -> list[tuple[str, ...]]:
-    """Return the grouping factors right of a bar, the innermost first: ``a/b`` to ``b:a`` and ``a``."""
-    match expression:
-        case Name(name=name) if name != ".":
-            return [(spell(expression),)]
-        case Call(function="factor" | "as.factor" | "ordered"):
-            return [(spell(expression),)]
-        case Bracket(inner=inner):
-            return _groups(inner)
-        case Chain(operands=operands, operators=operators) if set(operators) == {":"}:
-            return [tuple(name for operand in operands for name in _crossed(operand))]
-        case Chain(operands=(outermost, *inner), operators=operators) if set(operators) == {"/"}:
-            return reduce(_nest, map(_groups, inner), _groups(outermost))
-    raise _not_a_group(expression)
-
-
-def _whole(factors: Sequence[Expr]) -> tuple[str, ...]:
-    """Factors of ``gr()`` and ``mm()``, of which none is nested; of several each is one name."""
-    found = [_crossed(factor) for factor in factors]
-    several = next((factor for factor, own in zip(factors, found, strict=True) if len(own) > 1), None)
-    if several is not None and len(factors) > 1:
-        what = f"`{spell(several)}` is no factor of `mm()`."
-        raise PlaceError(what, several.position, "Make the combination a column.")
-    return tuple(name for own in found for name in own)
-
-
-def _nest(outer: list[tuple[str, ...]], inner: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    return [group + outer[0] for group in inner] + outer
-
-
-def _crossed(operand: Expr) -> tuple[str, ...]:
-    groups = _groups(operand)
-    if len(groups) > 1:
-        raise PlaceError("`a:(b/c)` is not a grouping factor.", operand.position, "Write out the bars one by one.")
-    return groups[0]
-
-
-def _not_a_group(expression: Expr) -> PlaceError:
-    advice = "Write `(1 | g)`, `(1 | a:b)` for combinations of levels, or `(1 | a/b)` for b within a."
-    if isinstance(expression, Chain) and expression.operators[0] == "+":
-        advice = "Write one bar per factor: `(1 | a) + (1 | b)`."
-    if isinstance(expression, Chain) and expression.operators[0] == "*":
-        advice = "Write `(1 | a) + (1 | b) + (1 | a:b)`."
-    return PlaceError(f"`{spell(expression)}` is not a grouping factor.", expression.position, advice)
 
 
 def _is_double(effects: str) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bayesmix.language.families.ratings import SPECIFIC
 from bayesmix.language.families.registry import find_link
 from bayesmix.language.formula.formulas import MEAN
 from bayesmix.language.formula.model_spec import ModelSpec, Response, parameters_of
 from bayesmix.language.formula.parse import Formula
+from bayesmix.language.formula.specific_effects import formula_of_thresholds
 
 
 def with_levels(spec: ModelSpec, levels: Sequence[tuple[str, ...] | None]) -> ModelSpec:
@@ -18,10 +20,12 @@ def with_levels(spec: ModelSpec, levels: Sequence[tuple[str, ...] | None]) -> Mo
         formulas = {
             response.family.parameters[one.parameter].name: one.formula for one in spec.predictors if one.response == i
         }
-        responses.append(_with_levels(response, own, frozenset(formulas)))
         mean = next(one.formula for one in spec.predictors if (one.response, one.parameter) == (i, 0))
+        named = formulas.keys() | ({SPECIFIC} if mean.specific else set())
+        responses.append(_with_levels(response, own, frozenset(named)))
         for j, parameter in enumerate(responses[-1].family.parameters):
-            formula = formulas.get(parameter.name, mean if parameter.is_mean else None)
+            implied = mean if parameter.is_mean else formula_of_thresholds(mean) if parameter.of_threshold else None
+            formula = formulas.get(parameter.name, implied)
             if formula is not None:
                 parts[i, j] = formula
     predictors, auxiliaries = parameters_of(responses, parts)
@@ -43,7 +47,7 @@ def _with_levels(response: Response, levels: tuple[str, ...] | None, named: froz
     given = {parameter.name: link for parameter, link in zip(family.parameters, response.links, strict=True)}
     links = [found.latent or response.links[0]] if found.parameters[0].name == MEAN else []
     for parameter in found.parameters[len(links) :]:
-        latent = found.latent if parameter.is_mean else None
+        latent = found.latent if parameter.is_mean or parameter.of_threshold else None
         links.append(
             latent or given.get(parameter.name) or find_link(found, None, parameter=found.parameters.index(parameter))
         )

@@ -82,7 +82,11 @@ def _check_rate(family: Family, link: Link, rate: str) -> None:
 
 
 def check_alone(formula: Formula) -> None:
-    """Raise `FormulaError` where additions stand beside the name of a parameter."""
+    """Raise `FormulaError` where the formula of a parameter has what belongs in that of a response."""
+    if formula.specific:
+        raise FormulaError(
+            f"`{formula.text}`: category-specific effects belong in the first formula, that of the rating."
+        )
     if str(formula.additions):
         raise FormulaError(
             f"`{formula.left}` is a parameter: `{formula.additions}` belongs beside the response, in the first formula."

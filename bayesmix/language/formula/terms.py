@@ -26,6 +26,7 @@ from bayesmix.language.formula.expression import (
     unbracket,
 )
 from bayesmix.language.formula.location import PlaceError
+from bayesmix.language.formula.vocabulary import FUNCTIONS, SPECIFIC, STRUCTURES
 
 MAX_TERMS = 1_000  # after expansion
 MAX_PAIRS = 20_000  # combinations of terms that one operator may form
@@ -121,6 +122,18 @@ def adds_intercept(sign: str, mark: Expr) -> bool:
 def is_bar(expression: Expr) -> TypeGuard[Chain]:
     """Return whether an expression is ``effects | group`` or ``effects || group``."""
     return isinstance(expression, Chain) and expression.operators[0] in ("|", "||")
+
+
+def has_bar(part: Expr) -> bool:
+    """Whether a part of a sum is a random-effects term, in brackets or in a covariance structure."""
+    if not (isinstance(part, Call) and part.function in STRUCTURES):
+        return is_bar(unbracket(part))
+    return part.function not in FUNCTIONS or any(is_bar(unbracket(inside)) for inside in children(part))  # exp(x)
+
+
+def is_specific(part: Expr) -> bool:
+    """Whether a part of a sum is category-specific effects, ``cs(x)``: ``cs(x | g)`` is a covariance structure."""
+    return isinstance(part, Call) and part.function == SPECIFIC and not has_bar(part)
 
 
 def _signed(operator: str, operand: Expr) -> list[tuple[str, Expr]]:

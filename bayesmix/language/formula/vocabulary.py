@@ -19,13 +19,6 @@ STRUCTURES: dict[str, tuple[str, bool | None]] = {
     "mat": ("mat", None),
 }
 
-# what else a structure's name stands for in brms, without a bar
-BARLESS = {
-    "cs": "Category-specific effects of ratings, `cs(x)`, are not supported. Of sratio and cratio with a row of 0 or 1"
-    ' for each stage that a rating reaches, family="bernoulli" and `y ~ 0 + stage + stage:x` are the same model; of'
-    ' acat with a logit link that is family="categorical".',
-}
-
 # those whose effects stand at positions, told by numeric coordinates: how many coordinates there may be
 POSITIONAL: dict[str, int] = {"ou": 1, "exp": 10, "gau": 10, "mat": 10}
 
@@ -34,7 +27,9 @@ _BASES = {"bs", "center", "cr", "ns", "poly", "scale"}  # these remember what th
 _FACTORS = {"C", "as.factor", "dummy", "factor", "ordered", "relevel"}
 _CONTRASTS = {"contr.helmert", "contr.poly", "contr.sum", "contr.treatment"}
 SMOOTHS = frozenset({"s", "t2", "gp"})  # terms of their own, by mgcv's names and brms's
-FUNCTIONS = frozenset(_ARITHMETIC | _BASES | _FACTORS | _CONTRASTS | SMOOTHS | {"c", "cbind", "numFactor", "offset"})
+SPECIFIC = "cs"  # without a bar inside: category-specific effects, by brms's name
+_APART = {"c", "cbind", "numFactor", "offset", SPECIFIC}
+FUNCTIONS = frozenset(_ARITHMETIC | _BASES | _FACTORS | _CONTRASTS | SMOOTHS | _APART)
 
 # What may stand beside a response, `y | cens(c) ~ ...`: brms's functions and their arguments
 ADDITIONS: dict[str, tuple[str, ...]] = {
@@ -148,6 +143,7 @@ ELSEWHERE = {
     "numFactor": "It holds the coordinates of positions: `exp(0 + numFactor(x, y) | g)`, or `exp(x + y | g)`.",
     "offset": "`offset(...)` is added to the other terms.",
     **{name: f"`{name}(1 + x | g)` goes around a bar." for name in STRUCTURES if name not in FUNCTIONS},
+    SPECIFIC: "Effects on each threshold are a term of their own: `y ~ x + cs(z)`.",
     **dict.fromkeys(SMOOTHS, "A smooth is a term of its own: `y ~ f + s(x)`; a curve for each level, `s(x, by = f)`."),
     **dict.fromkeys(RESIDUALS, "The structure of the residuals stands by itself: `y ~ x + unstr(visit, g)`."),
     **{name: f"It stands beside a response: `y | {name}(...) ~ ...`." for name in ADDITIONS},

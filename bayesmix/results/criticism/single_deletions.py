@@ -76,7 +76,9 @@ def deletions(fit: FitRecord) -> Iterator[Deletion]:
     """Of every parameter with a formula, those of one formula once."""
     known = set[str]()
     for r, one in enumerate(fit.spec.parameters):
-        if not isinstance(one, Predictor) or (one.formula.text or str(one.formula)) in known:
+        if not isinstance(one, Predictor) or one.formula.is_implied:
+            continue
+        if (one.formula.text or str(one.formula)) in known:
             continue
         known.add(one.formula.text or str(one.formula))
         matrix = recipe_of(fit.design, r)
@@ -84,11 +86,12 @@ def deletions(fit: FitRecord) -> Iterator[Deletion]:
         key = response.label if one.formula.response else one.prefix.removesuffix("_")
         prefix = (f"{response.name}_" if response.name else "") if one.formula.response else one.prefix
         smooths = [smooth.text for smooth in one.formula.smooths]
+        apart = [*smooths, *one.formula.specific]
         for t, above in enumerate(containing(matrix, within_numbers=False)):
             label = matrix.terms.labels[t]
             if not above and label not in smooths:
                 yield Deletion(prefix + label, r, t, {key: f"~ . - {label}"})
-        yield from (Deletion(prefix + text, r, None, {key: f"~ . - {text}"}) for text in smooths)
+        yield from (Deletion(prefix + text, r, None, {key: f"~ . - {text}"}) for text in apart)
 
 
 def _contrasts(fit: EstimateRecord, one: Deletion) -> Array:

@@ -86,9 +86,11 @@ def contrasts_of_terms(fit: FitRecord, kind: Type) -> Iterator[tuple[str, Array]
     smooths = {smooth.text for one in fit.spec.predictors for smooth in one.formula.smooths}
     for predictors in _by_formula(fit):
         prefix = _prefix(fit, predictors)
+        one = fit.spec.parameters[predictors[0]]
+        is_specific = bool(fit.spec.responses[one.response].family.parameters[one.parameter].of_threshold)
         found = [_of_predictor(fit, r, kind) for r in predictors]
         for label in (label for label in found[0] if label not in smooths):
-            yield prefix + label, np.concatenate([own[label] for own in found])
+            yield prefix + (f"cs({label})" if is_specific else label), np.concatenate([own[label] for own in found])
 
 
 def _by_formula(fit: FitRecord) -> list[list[int]]:
@@ -101,10 +103,12 @@ def _by_formula(fit: FitRecord) -> list[list[int]]:
 
 
 def _prefix(fit: FitRecord, predictors: Sequence[int]) -> str:
-    """What names of terms begin with: of means of categories the response's alone."""
-    prefix = fit.design.layout.prefixes[predictors[0]]
-    name = fit.spec.responses[fit.spec.parameters[predictors[0]].response].name
-    return prefix if len(predictors) == 1 else (f"{name}_" if name else "")
+    """What names of terms begin with: of means of categories, and of single thresholds, the response's alone."""
+    one = fit.spec.parameters[predictors[0]]
+    response = fit.spec.responses[one.response]
+    if len(predictors) == 1 and not response.family.parameters[one.parameter].of_threshold:
+        return fit.design.layout.prefixes[predictors[0]]
+    return f"{response.name}_" if response.name else ""
 
 
 def _of_predictor(fit: FitRecord, predictor: int, kind: Type) -> dict[str, Array]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bayesmix.data.design.design import Design, Term
-from bayesmix.language.formula.model_spec import ModelSpec, Predictor
+from bayesmix.language.families.family import Parameter
+from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,28 +25,42 @@ def coefficient_tables(spec: ModelSpec, design: Design) -> list[CoefficientTable
     found = [
         _table(spec, design, r, predictor)
         for r, predictor in enumerate(spec.parameters)
-        if isinstance(predictor, Predictor)
+        if isinstance(predictor, Predictor) and not _parameter(spec, predictor).of_threshold
     ]
-    thresholds = [_thresholds(spec, design, i) for i in range(len(spec.responses))]
+    together = [table for i in range(len(spec.responses)) for table in _of_thresholds(spec, design, i)]
     kept = [table for table in found if table.columns or spec.is_simple]
-    return [*kept, *(table for table in thresholds if table.columns)]
+    return [*kept, *(table for table in together if table.columns)]
 
 
-def _thresholds(spec: ModelSpec, design: Design, response: int) -> CoefficientTable:
-    """The thresholds of a response, which have no formula."""
+def _parameter(spec: ModelSpec, one: Predictor | Auxiliary) -> Parameter:
+    return spec.responses[one.response].family.parameters[one.parameter]
+
+
+def _of_thresholds(spec: ModelSpec, design: Design, response: int) -> Iterator[CoefficientTable]:
+    """The effects on single thresholds of a response, and the thresholds, which have no formula."""
+    own = [(r, _parameter(spec, one)) for r, one in enumerate(spec.parameters) if one.response == response]
+    for what, places in (
+        ("Category-specific effects", [r for r, one in own if one.of_threshold]),
+        ("Thresholds", [r for r, one in own if one.is_threshold]),
+    ):
+        yield _together(spec, design, response, what, places)
+
+
+def _together(spec: ModelSpec, design: Design, response: int, what: str, places: Sequence[int]) -> CoefficientTable:
+    """The coefficients of several predictors by their whole names."""
     own = spec.responses[response].name
-    places = [r for r in design.layout.thresholds if spec.parameters[r].response == response]
     names = tuple(name for r in places for name in design.layout.fixed_of(r))
     words = tuple(name.removesuffix(f"_{own}") for name in names) if own else names
-    title = f"Thresholds of {spec.responses[response].label}" if own else "Thresholds"
-    return CoefficientTable(f"thresholds_{own}".removesuffix("_"), title, names, words)
+    title = f"{what} of {spec.responses[response].label}" if own else what
+    key = what.lower().replace(" ", "_").replace("-", "_")
+    return CoefficientTable(f"{key}_{own}".removesuffix("_"), title, names, words)
 
 
 def component(spec: ModelSpec, r: int) -> tuple[str, str]:
     """What broom.mixed calls the parameter that a linear predictor is of, ``cond`` for the mean; and its response."""
     one = spec.parameters[r]
     response = spec.responses[one.response]
-    parameter = response.family.parameters[one.parameter]
+    parameter = _parameter(spec, one)
     kind = "threshold" if parameter.is_threshold else parameter.name
     return ("cond" if one.parameter == 0 else kind), response.name
 

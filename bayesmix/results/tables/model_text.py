@@ -83,7 +83,7 @@ def _predictor(spec: ModelSpec, design: Design, r: int) -> str:
     one = spec.parameters[r]
     if isinstance(one, Auxiliary):
         return ""
-    if one.formula.is_implied:
+    if one.formula.is_implied and not spec.responses[one.response].family.parameters[one.parameter].of_threshold:
         return _known(spec, one)
     curve = spec.responses[one.response].family.curve
     if curve is not None and not one.parameter:

@@ -50,7 +50,9 @@ def family_lines(spec: ModelSpec) -> Iterator[str]:
 def links_in_words(response: Response) -> str:
     """The link of each parameter of a response; of thresholds, of what is known and of what a curve is of, nothing."""
     named = zip(response.family.parameters, response.links, strict=True)
-    hidden = [one.is_threshold or one.is_known or one.is_of_curve for one in response.family.parameters]
+    hidden = [
+        one.is_threshold or one.of_threshold or one.is_known or one.is_of_curve for one in response.family.parameters
+    ]
     shown = [pair for pair, is_hidden in zip(named, hidden, strict=True) if not is_hidden]
     alone = len(shown) == 1 and len(response.links) > 1
     return "; ".join(link.name if alone else f"{parameter.name} = {link.name}" for parameter, link in shown)

@@ -26,7 +26,7 @@ def wine():
 def fit(name):
     case = CASES[name]
     data = wine()
-    if case["family"] == "categorical":
+    if case["family"] == "categorical" or "cs(" in case["formula"]:
         data = data.assign(rating=data["rating"].clip(2, 4))
     return bmx.Model(case["formula"], data, family=case["family"], link=case["link"]).estimate()
 

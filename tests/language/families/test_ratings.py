@@ -12,6 +12,7 @@ from densities import MEAN
 from scipy import stats
 
 from bayesmix.language.families.latent import LATENT
+from bayesmix.language.families.ratings import SPECIFIC
 from bayesmix.language.families.registry import FAMILIES
 
 LEVELS = ("1", "2", "3", "4")
@@ -39,8 +40,12 @@ def probabilities(name, F, mu, tau, disc):
     return np.array(whole) / np.sum(whole, axis=0)
 
 
+OWN = [np.full(8, value) for value in (-0.4, 0.9, -0.2)] * np.linspace(-1.0, 1.0, 8)  # effects on single thresholds
+
+
 def log_density(name, F, has_disc, y, trials, mu, *others):
     *tau, disc = others if has_disc else (*others, 1.0)
+    tau = [one - own for one, own in zip(tau[:3], tau[3:] or [0.0] * 3, strict=True)]
     y, mu, *tau = np.broadcast_arrays(y, mu, *tau)
     found = probabilities(name, F, mu, tau, disc)
     return np.log(np.take_along_axis(found, y.astype(int)[None], axis=0)[0])
@@ -59,7 +64,17 @@ def law(name, link, has_disc):
 
 
 ORDERED = ("cumulative", "sratio", "cratio", "acat")
+
+
+def law_of_specific_effects(name, link, has_disc):
+    family = FAMILIES[name].with_levels(LEVELS, link, frozenset({SPECIFIC, *(["disc"] if has_disc else [])}))
+    parameters = (MU, *TAU, *OWN, *([DISC] if has_disc else []))
+    return laws.Law(family, Y, parameters, partial(log_density, name, CDF[link], has_disc), y_of_cdf=np.arange(4.0))
+
+
 LAWS = [law(name, link, link == "probit") for name in ORDERED for link in CDF]
+LAWS += [law_of_specific_effects("sratio", "probit", True), law_of_specific_effects("cratio", "cloglog", False)]
+LAWS.append(law_of_specific_effects("acat", "logit", True))
 LAWS.append(
     laws.Law(
         FAMILIES["categorical"].with_levels(LEVELS, "logit", frozenset()),

@@ -212,7 +212,7 @@ REFUSED = {  # text: what the message must say, where its caret stands, what to 
     "y ~ cs(x | g, TRUE)": ("`cs()` does not take these arguments", 4, "`hom = TRUE`"),
     "y ~ ar1(x | g, hom = x)": ("`ar1()` does not take these arguments", 4, "`hom = FALSE`"),
     "y ~ homcs(x | g, hom = TRUE)": ("`homcs()` does not take these arguments", 4, "homcs(1 + x | g)"),
-    "y ~ cs()": ("`cs()` goes around a bar", 4, "cs(1 + x | g)"),
+    "y ~ cs()": ("`cs()` takes a sum of predictors", 4, "cs(1 + x | g)"),
     "y ~ propto(x | g)": ("`propto()` is not supported", 4, "`ar1()`"),
     "y ~ numFactor(x, z)": ("`numFactor()` does not belong here", 4, "`exp(0 + numFactor(x, y) | g)`"),
     "y ~ x:diag(1 | g)": ("does not belong here", 6, "around a bar"),

@@ -20,6 +20,7 @@ ELSEWHERE = {
     "s",
     "t2",
     "gp",
+    "cs",
 }  # by the walk over expressions
 
 

@@ -36,4 +36,21 @@ wine3 <- transform(wine, rating = factor(pmin(pmax(as.integer(rating), 2), 4)))
 m <- multinom(rating ~ temp, wine3, reltol = 1e-15, maxit = 1000, trace = FALSE)
 b <- coef(m); v <- c(b[1, ], b[2, ]); names(v) <- c("mu3_Intercept", "mu3_tempwarm", "mu4_Intercept", "mu4_tempwarm")
 add("multinom", "categorical", "logit", "rating ~ temp", logLik(m), v, NULL, "ratings 1, 2 and 4, 5 together")
+# effects on single thresholds, cs(temp), of the ratings in three categories: the stages have a slope each
+s3 <- do.call(rbind, lapply(seq_len(nrow(wine3)), function(i) {
+  y <- as.integer(wine3$rating[i]); k <- seq_len(min(y, 2))
+  data.frame(stop = as.integer(k == y), stage = factor(k, 1:2), warm = as.numeric(wine3$temp[i] == "warm"), contact = wine3$contact[i], judge = wine3$judge[i])
+}))
+own <- c("2|3", "3|4", "contactyes", "cs(2|3)_tempwarm", "cs(3|4)_tempwarm")
+specific <- "rating ~ contact + cs(temp) + (1 | judge)"
+for (link in c("logit", "probit")) {
+  g <- glmmTMB(stop ~ 0 + stage + I(-(contact == "yes")) + stage:I(-warm) + (1 | judge), s3, binomial(link), control = control)
+  add(paste0("sratio_cs_", link), "sratio", link, specific, logLik(g), setNames(fixef(g)$cond, own), attr(VarCorr(g)$cond$judge, "stddev"), "glmmTMB of the stages, ratings 1, 2 and 4, 5 together")
+}
+g <- glmmTMB(I(1 - stop) ~ 0 + stage + contact + stage:warm + (1 | judge), s3, binomial("cloglog"), control = control)
+add("cratio_cs_cloglog", "cratio", "cloglog", specific, logLik(g), setNames(fixef(g)$cond * c(-1, -1, 1, 1, 1), own), attr(VarCorr(g)$cond$judge, "stddev"), "glmmTMB of the stages, ratings 1, 2 and 4, 5 together")
+m <- multinom(rating ~ temp + contact, wine3, reltol = 1e-15, maxit = 1000, trace = FALSE)
+b <- coef(m); steps <- rbind(b[1, ], b[2, ] - b[1, ])
+v <- setNames(c(-steps[, 1], steps[, 2], steps[, 3]), c("2|3", "3|4", "cs(2|3)_tempwarm", "cs(3|4)_tempwarm", "cs(2|3)_contactyes", "cs(3|4)_contactyes"))
+add("acat_cs", "acat", "logit", "rating ~ cs(temp + contact)", logLik(m), v, NULL, "multinom: all effects on single thresholds are those on categories; ratings 1, 2 and 4, 5 together")
 write_json(out, "ratings/estimates.json", digits = NA, auto_unbox = TRUE, pretty = TRUE)

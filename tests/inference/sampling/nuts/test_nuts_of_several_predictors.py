@@ -45,6 +45,7 @@ DATA |= {
     "late": np.arange(N) % 4 == 0,
     "top": np.maximum(DATA["y"], DATA["positive"]) + 1.0,
     "bottom": DATA["y"] - 1.0 - np.abs(X),
+    "rating": np.resize([1, 2, 3, 2, 1, 3, 3, 2], N),
 }
 TWO = {"y": "gaussian", "count": "poisson"}
 FOUR = TWO | {"positive": "gamma", "cbind(successes, failures)": "binomial"}
@@ -90,6 +91,7 @@ CASES |= {
 CASES |= {  # families that PyMC has not
     "zeros": (["over ~ x + (1 | g)", "zi ~ x"], {"family": "zero_inflated_poisson"}),
     "zeros and dispersion": (["over ~ x + (1 | g)", "zi ~ x"], {"family": "zero_inflated_negbinomial"}),
+    "effects on single thresholds": ("rating ~ x + cs(w) + (1 | g)", {"family": "acat"}),
     "hurdle": (["count ~ x + (1 | g)", "hu ~ w"], {"family": "hurdle_poisson", "weights": "wt"}),
 }
 CURVE = {"fixed": "Normal(0, 3)", "sd": "HalfNormal(1)"}
