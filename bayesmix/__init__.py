@@ -26,7 +26,8 @@ _PUBLIC = {
     "Comparison": "bayesmix.comparison",
     "Estimate": "bayesmix.fit",
     "Posterior": "bayesmix.fit",
-    "load": "bayesmix.fit",
+    "load": "bayesmix.stored",
+    "resume": "bayesmix.stored",
     "plots": "bayesmix.present.plots",
     "studies": "bayesmix.studies",
     "report": "bayesmix.present.report.report",
@@ -81,7 +82,6 @@ if TYPE_CHECKING:
     from bayesmix.errors import SpecError as SpecError
     from bayesmix.fit import Estimate as Estimate
     from bayesmix.fit import Posterior as Posterior
-    from bayesmix.fit import load as load
     from bayesmix.inference.estimation.methods import Agq as Agq
     from bayesmix.inference.estimation.methods import Laplace as Laplace
     from bayesmix.inference.estimation.methods import Ml as Ml
@@ -99,6 +99,8 @@ if TYPE_CHECKING:
     from bayesmix.results.criticism.anova import anova as anova
     from bayesmix.results.criticism.cross_validation import bayes_factor as bayes_factor
     from bayesmix.results.criticism.cross_validation import loo_compare as loo_compare
+    from bayesmix.stored import load as load
+    from bayesmix.stored import resume as resume
 
 
 def __getattr__(name: str) -> Any:

@@ -17,8 +17,8 @@ from bayesmix.results.deletions import Deletions, Evidence
 from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.fits.fixed_inference import fixed_inference, fixed_table
 from bayesmix.results.fits.level import check_level
-from bayesmix.results.fits.records import EstimateRecord, Fitted
-from bayesmix.results.fits.refit import estimated_like, sampled_like
+from bayesmix.results.fits.records import Fitted
+from bayesmix.results.fits.refit import estimated_like, extended, sampled_like
 from bayesmix.results.fits.robust_covariance import RobustCovariance
 from bayesmix.results.fits.smooth_terms_table import smooth_terms
 from bayesmix.results.intervals import Intervals
@@ -328,6 +328,22 @@ class Posterior(Fit, Evidence):
 
         return of_posterior(self, group)
 
+    def extend(self, draws: int = 1000, *, progress: bool = True) -> Posterior:
+        """The posterior with more draws of each chain: chains of NUTS go on, exact draws are added.
+
+        Parameters
+        ----------
+        draws : a chain, after those that there are; the same as if all had been asked for in parts of 500.
+        progress : show a progress bar.
+
+        Raises
+        ------
+        SpecError
+            If the draws are those of an approximation.
+        """
+        found = extended(self, draws, progress=progress)
+        return Posterior(self.fitted_model, found.draws, found.priors)
+
     def posterior_predictive(self, *, groups: Groups = "fitted", seed: int = 0) -> xr.Dataset:
         """Replicated responses ``(chain, draw, obs)``: ``y``, or several by their names.
 
@@ -365,26 +381,3 @@ class Posterior(Fit, Evidence):
         """
         check_level(interval)
         return check_statistics(self, statistics, groups=groups, interval=interval, seed=seed, response=response)
-
-
-@explained
-def load(path: str | Path) -> Estimate | Posterior:
-    """Read a fit that ``save`` wrote; everything works on it as on the fit that was saved.
-
-    Files from strangers are safe to load: they hold arrays and text, and nothing in them is run.
-
-    Parameters
-    ----------
-    path : of the directory, ``"fit.zarr"``.
-
-    Raises
-    ------
-    DataError
-        If there is no such directory, if it is not a saved fit, is damaged, or was written by a newer bayesmix.
-    """
-    from bayesmix.results.storage.fit_storage import read_fit
-
-    record, data = read_fit(path)
-    if isinstance(record, EstimateRecord):
-        return Estimate(record.fitted_model, record.point)
-    return Posterior(record.fitted_model, record.draws, record.priors, data)

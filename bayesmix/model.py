@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bayesmix.data.design.model_design import model_design, placed
@@ -20,12 +21,13 @@ from bayesmix.inference.parameters.priors_in_force import Priors, resolve
 from bayesmix.inference.sampling.draws import Schedule, fresh_seed
 from bayesmix.inference.sampling.nuts.prior_draws import draw_from_priors
 from bayesmix.inference.sampling.nuts.pymc_model import to_pymc
-from bayesmix.inference.sampling.sample import resolve_sampler, sample
+from bayesmix.inference.sampling.sample import resolve_sampler
 from bayesmix.language.arguments import explained
 from bayesmix.language.families.family import Family
 from bayesmix.language.formula.model_spec import make_spec
 from bayesmix.results.fits.records import Fitted
 from bayesmix.results.fits.refit import estimated
+from bayesmix.results.storage.sampling_run import Asked, sampled
 from bayesmix.results.tables.model_text import describe_model
 from bayesmix.results.tables.prior_table import prior_table
 
@@ -154,13 +156,15 @@ class Model:
         """
         return Estimate(self._fitted, estimated(self._fitted, resolve_method(method, self.spec)).point)
 
-    def sample(
+    def sample(  # noqa: PLR0913 - how much is drawn, how, and where it is kept
         self,
         draws: int = 1000,
         chains: int = 4,
         seed: int | None = None,
         method: str | Sampler = "auto",
         *,
+        checkpoint: str | Path | None = None,
+        cache: str | Path | None = None,
         progress: bool = True,
     ) -> Posterior:
         """Draw from the posterior.
@@ -174,20 +178,20 @@ class Model:
             and draws those of other models from proposals that it corrects exactly; ``"nuts"`` samples the PyMC model;
             ``"auto"`` takes the first where its certificate holds, and says why where it does not; ``"advi"`` and
             ``"pathfinder"`` are approximations; or a record such as ``bmx.Nuts(target_accept=0.99)``.
+        checkpoint : a name, ``"fit.zarr"``, where draws are kept as they come, 500 a chain at a time, and the whole fit
+            at the end. A run that was stopped, by Ctrl-C or a lost machine, goes on from there, here or by
+            `bayesmix.resume`, with the draws that it would have had; one that is finished is not drawn again.
+        cache : a folder of such fits, in which this one has a name of its own by model, data, priors and settings.
         progress : show a progress bar.
         """
         if draws < 4 or chains < 1:
             raise SpecError(f"draws={draws}, chains={chains}: at least 4 draws and 1 chain are needed.")
         self._check_memory(draws, chains)
-        chosen = fresh_seed() if seed is None else int(seed)
-        result = sample(
-            self.design,
-            self.spec,
-            resolve_sampler(method),
-            Schedule(draws, chains, chosen, progress),
-            priors=self.priors,
-        )
-        return Posterior(self._fitted, result, self.priors)
+        sampler, own = resolve_sampler(method), None if seed is None else int(seed)
+        schedule = Schedule(draws, chains, fresh_seed() if own is None else own, progress)
+        asked = Asked(self._fitted, self.priors, sampler, schedule, has_seed=own is not None)
+        drawn = sampled(asked, checkpoint=checkpoint, cache=cache)
+        return Posterior(self._fitted, drawn.draws, self.priors)
 
     def prior_predictive(self, draws: int = 500, seed: int | None = None) -> Any:
         """Draw parameters from the priors and data from those: a DataTree with ``prior`` and ``prior_predictive``.

@@ -14,6 +14,7 @@ LINES = 400  # of a module
 LATE = {
     "bayesmix": {"errors"},  # what `import bayesmix` loads is nothing
     # verbs that few processes use: at the top they would cost every fit tens of milliseconds
+    "stored": {"results.storage.fit_storage", "results.storage.sampling_run"},
     "fit": {
         "results.criticism.cross_validation",
         "results.criticism.diagnosis",
@@ -128,6 +129,7 @@ def test_arguments_are_counted():
 TESTS = Path(__file__).parent
 # Modules without a test file of their name, alone or by the folder -> the file whose tests run them.
 COVERED = {
+    "stored": "results/storage/test_sampling_run.py",
     # records and constants, without logic of their own
     "fit": "results/fits/test_linear_predictor.py",
     "inference.estimation.point_estimate": "inference/estimation/test_estimate.py",

@@ -43,6 +43,7 @@ CHAPTERS = (
     "results.deletions",
     "results.intervals",
     "fit",
+    "stored",
     "comparison",
     "model",
     "studies",
@@ -53,7 +54,7 @@ CHAPTERS = (
 )
 # importing chapter or module -> what it may know although that comes later
 ALLOWED = {
-    "results.storage.datatree": {"bayesmix"},  # the version, written into the tree
+    "results.storage": {"bayesmix"},  # the version, written into what is stored
     "comparison": {"present.plots"},  # `Comparison.plot`, a front door that imports it when called
     "present": {"bayesmix"},  # the command line starts where a user does
 }

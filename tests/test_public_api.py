@@ -21,6 +21,7 @@ NAMES = {
     "Estimate",
     "Posterior",
     "load",
+    "resume",
     "load_dataset",
     "read_data",
     "dataset_names",
@@ -67,7 +68,11 @@ SIGNATURES = {
         "start=None, contrasts=None, data2=None, where='memory', data_name=None, documented=None)"
     ),
     "Model.estimate": "(self, method='auto')",
-    "Model.sample": "(self, draws=1000, chains=4, seed=None, method='auto', *, progress=True)",
+    "Model.sample": (
+        "(self, draws=1000, chains=4, seed=None, method='auto', *, checkpoint=None, cache=None, progress=True)"
+    ),
+    "Posterior.extend": "(self, draws=1000, *, progress=True)",
+    "resume": "(path, *, progress=True)",
     "Model.to_pymc": "(self)",
     "Model.to_bambi": "(self)",
     "Model.from_bambi": "(model)",

@@ -850,3 +850,30 @@ def test_bad_requests_of_power(name):
     result = run(*POWER, *options)
     assert result.exit_code == 2
     assert words in result.stderr
+
+
+# ---- resume -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_resume_prints_what_a_finished_run_is(tmp_path):
+    path = str(tmp_path / "run.zarr")
+    drawn = run(
+        "fit", "Yield ~ 1 + (1 | Batch)", "Dyestuff", "--posterior", "--seed", "1", "--checkpoint", path, "--csv"
+    )
+    again = run("resume", path, "--csv")
+    assert again.exit_code == drawn.exit_code == 0
+    assert again.stdout == drawn.stdout
+    assert json.loads(run("resume", path, "--json").stdout)["formula"] == "Yield ~ 1 + (1 | Batch)"
+
+
+def test_resume_says_what_is_not_there(tmp_path):
+    refused = run("resume", str(tmp_path / "none.zarr"))
+    assert refused.exit_code == 2
+    assert "There is no run to go on with" in refused.stderr
+
+
+def test_draws_of_an_estimate_are_not_kept(tmp_path):
+    refused = run("fit", "Yield ~ 1 + (1 | Batch)", "Dyestuff", "--checkpoint", str(tmp_path / "run.zarr"))
+    assert refused.exit_code == 2
+    assert "--checkpoint belongs to a posterior" in refused.stderr

@@ -74,11 +74,12 @@ def sample(
     schedule: Schedule,
     *,
     priors: Priors | None = None,
+    after: Draws | None = None,
 ) -> Draws:
     """Draw ``(chains, draws)`` values from the posterior; ``method=None`` chooses, and says so where it falls back.
 
     ``priors`` are those of the specification on the design unless given: a refit to some of the rows keeps the priors
-    of the whole.
+    of the whole. ``after`` are draws that those asked for continue, of the engine that made them.
     """
     priors = resolve(spec, design) if priors is None else priors
     inner = at_means(design, priors.changes)
@@ -88,9 +89,10 @@ def sample(
     auto = resolve_method("auto", spec)
     point = _off_zero(inner, estimate(inner, smoothed(spec), auto))
     at_zero = conflicts(priors, inner, point.covariances)
-    for conflict in at_zero:
+    for conflict in at_zero if after is None else ():
         warn_user(str(conflict), PriorWarning)
-    found = _Engines(inner, spec, priors, inside(point, at_zero), schedule).run(method)
+    engines = _Engines(inner, spec, priors, inside(point, at_zero), schedule)
+    found = engines.run(method) if after is None else engines.more(method, after)
     return replace(
         found,
         parameters=to_zero(found.parameters, priors.changes),
@@ -124,6 +126,13 @@ class _Engines:
                 return self.marginal_or_nuts()
             case _:
                 assert_never(method)
+
+    def more(self, method: Sampler | None, before: Draws) -> Draws:
+        """Draws that continue others; chains of NUTS go on from where they are."""
+        if before.method == "marginal":
+            return self.marginal(method if isinstance(method, Marginal) else Marginal())
+        options = method if isinstance(method, Nuts) else Nuts()
+        return sample_nuts(self.design, self.spec, self.priors, self.point, options, self.schedule, state=before.state)
 
     def nuts(self, options: Nuts, known: Draws | None = None) -> Draws:
         """NUTS, held against draws of the marginal sampler where there are some."""

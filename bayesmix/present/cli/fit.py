@@ -15,7 +15,6 @@ from bayesmix.present.cli.steps import estimated, sampled, sampling
 
 if TYPE_CHECKING:
     from bayesmix.fit import Estimate, Posterior
-    from bayesmix.model import Model
     from bayesmix.present.cli.output import Form
 
 EPILOG = examples(
@@ -61,6 +60,14 @@ def fit(  # noqa: PLR0913, PLR0917 - one argument an option
         Path | None,
         typer.Option(metavar="PATH", help='Keep the fit: bmx.load("fit.zarr") reads it.', rich_help_panel="Output"),
     ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Keep draws as they come, and the fit: `bayesmix resume` goes on with a run that was stopped.",
+            rich_help_panel="Output",
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a fit that was saved there.", rich_help_panel="Output")
     ] = False,
@@ -71,7 +78,10 @@ def fit(  # noqa: PLR0913, PLR0917 - one argument an option
     """Fit one model, by estimate or by posterior, and print the summary."""
     form = form_of(as_json=as_json, as_csv=as_csv)
     typed = method_of(method, reml=reml, ml=ml, agq=agq, posterior=posterior, default="")
-    check_method(typed or "auto", {"priors": priors, "draws": draws, "chains": chains, "seed": seed is not None})
+    check_method(
+        typed or "auto",
+        {"priors": priors, "draws": draws, "chains": chains, "seed": seed is not None, "checkpoint": checkpoint},
+    )
     request = read(
         model,
         data,
@@ -81,13 +91,13 @@ def fit(  # noqa: PLR0913, PLR0917 - one argument an option
     )
     _check_target(save, overwrite)
     if is_sampler(typed):
-        engine = "auto" if typed == "posterior" else typed
-        fitted: Estimate | Posterior = sampled(request.model, sampling(draws, chains, seed, engine), progress=progress)
+        how = sampling(draws, chains, seed, "auto" if typed == "posterior" else typed)
+        fitted: Estimate | Posterior = sampled(request.model, how, checkpoint=checkpoint, progress=progress)
     else:
         fitted = estimated(request, typed or request.method, progress=progress)
     if save is not None:
         fitted.save(save, overwrite=overwrite)
-    _print(request.model, fitted, form)
+    print_fit(fitted, form)
     leave(converged=fitted.converged)
 
 
@@ -99,13 +109,14 @@ def _check_target(path: Path | None, overwrite: bool) -> None:
         check_target(path, overwrite=overwrite)
 
 
-def _print(model: Model, fitted: Estimate | Posterior, form: Form) -> None:
+def print_fit(fitted: Estimate | Posterior, form: Form) -> None:
+    """The summary of a fit, or its numbers."""
     from bayesmix.fit import Posterior
 
     match form:
         case "json":
             described = of_posterior(fitted) if isinstance(fitted, Posterior) else of_estimate(fitted)
-            print_json({**of_model(model), "fit": described})
+            print_json({**of_model(fitted.fitted_model), "fit": described})
         case "csv":
             print_csv(fitted.parameters())
         case "text":

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from bayesmix.fit import Estimate, Fit, Posterior
     from bayesmix.language.formula.model_spec import ModelSpec
     from bayesmix.model import Model
+    from bayesmix.results.fits.records import Fitted
 
 Form = Literal["text", "json", "csv"]
 
@@ -65,7 +66,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], form: For
 # ---- fits as JSON -----------------------------------------------------------------------------------------------
 
 
-def of_model(model: Model) -> dict[str, Any]:
+def of_model(model: Model | Fitted) -> dict[str, Any]:
     """What was fitted to what."""
     spec, design = model.spec, model.design
     return {

@@ -45,12 +45,19 @@ def estimated(request: Request, method: Any, *, progress: bool) -> Estimate:
         return request.model.estimate(method)
 
 
-def sampled(model: Model, how: Sampling, *, progress: bool) -> Posterior:
+def sampled(model: Model, how: Sampling, *, checkpoint: Path | None = None, progress: bool) -> Posterior:
     """The posterior."""
     _ = model.priors  # what is wrong with them is an error before the long part
     if progress:
         typer.echo("Sampling ...", err=True)
-    return model.sample(draws=how.draws, chains=how.chains, seed=how.seed, method=how.method, progress=progress)
+    return model.sample(
+        draws=how.draws,
+        chains=how.chains,
+        seed=how.seed,
+        method=how.method,
+        checkpoint=checkpoint,
+        progress=progress,
+    )
 
 
 def compared(

@@ -27,7 +27,8 @@ from bayesmix.inference.estimation.methods import Method, likelihood_method, met
 from bayesmix.inference.estimation.point_estimates import PointEstimates
 from bayesmix.inference.parameters.likelihood import likelihood_of
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
-from bayesmix.inference.sampling.draws import Schedule
+from bayesmix.inference.sampling.continued import check_continued, joined, seed_after
+from bayesmix.inference.sampling.draws import Schedule, fresh_seed
 from bayesmix.inference.sampling.sample import Sampler, resolve_sampler, sample
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.accessors import centre, priors_of
@@ -231,6 +232,18 @@ def sampled_like(post: PosteriorRecord, model: Fitted, *, seed: int, progress: b
     return PosteriorRecord(model, sample(model.design, model.spec, method, schedule, priors=priors), priors)
 
 
+def extended(post: PosteriorRecord, draws: int, *, progress: bool) -> PosteriorRecord:
+    """A posterior with more draws a chain, by the engine that drew it."""
+    check_continued(post.method)
+    if draws < 1:
+        raise SpecError(f"draws={draws}: at least one more draw of each chain is needed.")
+    chains, drawn = post.values.lead
+    seed = fresh_seed() if post.draws.seed is None else seed_after(post.draws.seed, drawn)
+    schedule, model = Schedule(draws, chains, seed, progress), post.fitted_model
+    more = sample(model.design, model.spec, None, schedule, priors=post.priors, after=post.draws)
+    return PosteriorRecord(model, joined([post.draws, more]), post.priors)
+
+
 def sample_model(model: Fitted, priors: Priors, method: Sampler | None, schedule: Schedule) -> PosteriorRecord:
-    """The posterior of a model with its priors, drawn without a word of progress."""
+    """The posterior of a model with its priors."""
     return PosteriorRecord(model, sample(model.design, model.spec, method, schedule, priors=priors), priors)

@@ -37,13 +37,9 @@ def to_datatree(posterior: PosteriorRecord) -> xr.DataTree:
     import xarray as xr
 
     design, values = posterior.design, posterior.values
-    lead = ("chain", "draw")
     priors = log_prior(posterior.priors, design, values)
-    tree = {
-        "posterior": posterior_dataset(design, values, posterior.spec.dispersion),
-        "sample_stats": _draws_dataset({name: (lead, value) for name, value in posterior.draws.stats.items()}, values),
-        "log_prior": _draws_dataset({name: (lead, value) for name, value in priors.items()}, values),
-    }
+    tree = drawn(posterior)
+    tree["log_prior"] = _draws_dataset({name: (("chain", "draw"), value) for name, value in priors.items()}, values)
     if design.counts is None:
         tree |= _of_rows(posterior, values)
     for dataset in tree.values():
@@ -51,6 +47,15 @@ def to_datatree(posterior: PosteriorRecord) -> xr.DataTree:
     tree["posterior"].attrs |= {"formula": posterior.spec.text, "method": posterior.method}
     tree["sample_stats"].attrs |= dict(posterior.draws.certificate)
     return xr.DataTree.from_dict(tree)
+
+
+def drawn(posterior: PosteriorRecord) -> dict[str, xr.Dataset]:
+    """The groups of draws and of the sampler's statistics."""
+    values, lead = posterior.values, ("chain", "draw")
+    return {
+        "posterior": posterior_dataset(posterior.design, values, posterior.spec.dispersion),
+        "sample_stats": _draws_dataset({name: (lead, value) for name, value in posterior.draws.stats.items()}, values),
+    }
 
 
 def _of_rows(posterior: PosteriorRecord, values: Parameters) -> dict[str, xr.Dataset]:

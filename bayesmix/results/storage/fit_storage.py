@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from bayesmix.inference.parameters.priors_in_force import Priors, resolve
 from bayesmix.inference.sampling.draws import Draws
 from bayesmix.results.fits.records import EstimateRecord, FitRecord, Fitted, PosteriorRecord
 from bayesmix.results.storage.atomic_replacement import new_folder, put_back
-from bayesmix.results.storage.datatree import numbers_of, parameters_of, posterior_dataset, to_datatree
+from bayesmix.results.storage.datatree import drawn, numbers_of, parameters_of, posterior_dataset, to_datatree
 from bayesmix.results.storage.model_storage import from_dataset, to_dataset
 from bayesmix.results.storage.store_files import METADATA, Damage, check_files, checksums, read_metadata, verify
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 VERSION = 1  # of the format; raised when older versions of bayesmix could not read it
 MARK = "bayesmix_format"
+RUN = "bayesmix_run"  # of the root: settings of the run that draws are of
 CHECKSUMS = "bayesmix_checksums"  # beside it: of every file but the one that they are in
 ESTIMATE = "bayesmix_estimate"
 LINKED = "numbers"  # of the draws: parameters that are one number for all rows of several predictors
@@ -55,12 +56,17 @@ def save(fit: FitRecord, path: str | Path, *, data: xr.DataTree | None = None, o
         If the path exists, unless it is a saved fit and ``overwrite=True``; if its folder does not exist, or the disk
         is full. A fit that was saved there before is there still.
     """
-    import xarray as xr
-
     target = Path(path)
     put_back(target)
     check_target(target, overwrite=overwrite)
-    groups: dict[str, Any] = {"/": xr.Dataset(attrs={MARK: VERSION}), "bayesmix_model": to_dataset(fit.fitted_model)}
+    write_fit(fit, target, data=data)
+
+
+def write_fit(
+    fit: FitRecord, target: Path, *, data: xr.DataTree | None = None, run: Mapping[str, Any] | None = None
+) -> None:
+    """Write a fit in the place of whatever is there; ``run`` are the settings of the run that its draws are of."""
+    groups: dict[str, Any] = {"bayesmix_model": to_dataset(fit.fitted_model)}
     match fit:
         case PosteriorRecord():
             groups |= _posterior_groups(fit, data)
@@ -68,8 +74,28 @@ def save(fit: FitRecord, path: str | Path, *, data: xr.DataTree | None = None, o
             groups |= _estimate_groups(fit)
         case _:
             raise TypeError(type(fit))  # records of fits are of these two kinds
+    _write(groups, target, {} if run is None else {RUN: json.dumps(run)})
+
+
+def save_model(fitted: Fitted, target: Path) -> None:
+    """Write a model on its data, without a fit."""
+    _write({"bayesmix_model": to_dataset(fitted)}, target)
+
+
+def save_part(fit: PosteriorRecord, target: Path) -> None:
+    """Write draws without the model, and without what can be computed from both."""
+    import xarray as xr
+
+    _write(_posterior_groups(fit, xr.DataTree.from_dict(drawn(fit))), target)
+
+
+def _write(groups: Mapping[str, Any], target: Path, attributes: Mapping[str, Any] | None = None) -> None:
+    import xarray as xr
+
+    root = xr.Dataset(attrs={MARK: VERSION, **(attributes or {})})
     with new_folder(target) as unfinished, _quiet():
-        xr.DataTree.from_dict(groups).to_zarr(unfinished, mode="w-", consolidated=False, zarr_format=3)
+        tree = xr.DataTree.from_dict({"/": root, **groups})
+        tree.to_zarr(unfinished, mode="w-", consolidated=False, zarr_format=3)
         _seal(unfinished)
 
 
@@ -83,6 +109,21 @@ def read_fit(path: str | Path) -> tuple[EstimateRecord, None] | tuple[PosteriorR
     """
     source = Path(path)
     put_back(source)
+    return _checked(source, _read)
+
+
+def read_model(source: Path) -> Fitted:
+    """Read what `save_model` wrote; errors as those of `read_fit`."""
+    return _checked(source, lambda path: from_dataset(_open(path)["bayesmix_model"].to_dataset()))
+
+
+def read_draws(source: Path, fitted: Fitted, priors: Priors) -> Draws:
+    """Read what `save_part` wrote; errors as those of `read_fit`."""
+    return _checked(source, lambda path: _draws(_open(path), fitted, priors))
+
+
+def _checked[Found](source: Path, read: Callable[[Path], Found]) -> Found:
+    """What is read of a store that is whole, or one message."""
     _check_version(source)
     with _one_message(f"`{source}` is damaged and cannot be loaded", "Copy it again, or fit and save again"):
         sealed = _check_files(source)
@@ -92,7 +133,7 @@ def read_fit(path: str | Path) -> tuple[EstimateRecord, None] | tuple[PosteriorR
         else (f"`{source}` cannot be loaded, it may be damaged")
     )
     with _one_message(what, f"This is {_readers()}: update what is old, or load it with the versions that saved it"):
-        return _read(source)
+        return read(source)
 
 
 @contextmanager
@@ -122,11 +163,15 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _read(source: Path) -> tuple[EstimateRecord, None] | tuple[PosteriorRecord, xr.DataTree]:
+def _open(source: Path) -> xr.DataTree:
     import xarray as xr
 
     with _quiet():
-        tree = xr.open_datatree(source, engine="zarr", consolidated=False, zarr_format=3, decode_timedelta=False).load()
+        return xr.open_datatree(source, engine="zarr", consolidated=False, zarr_format=3, decode_timedelta=False).load()
+
+
+def _read(source: Path) -> tuple[EstimateRecord, None] | tuple[PosteriorRecord, xr.DataTree]:
+    tree = _open(source)
     fitted = from_dataset(tree["bayesmix_model"].to_dataset())
     if "bayesmix_draws" not in tree:
         return _estimate(tree, fitted), None
@@ -165,6 +210,17 @@ def _marked(path: Path) -> Any:
         return read_metadata(path / METADATA)["attributes"][MARK]
     except (Damage, KeyError, TypeError):
         return None
+
+
+def is_saved_fit(path: Path) -> bool:
+    """Whether a directory is one that `save` wrote."""
+    return _marked(path) is not None
+
+
+def run_of(path: Path) -> dict[str, Any] | None:
+    """Settings of the run that the draws of a saved fit are of."""
+    words = read_metadata(path / METADATA)["attributes"].get(RUN)
+    return None if words is None else dict(json.loads(words))
 
 
 def check_target(target: Path, *, overwrite: bool = False) -> None:
@@ -229,6 +285,12 @@ def _exact(design: Design, values: Parameters) -> xr.Dataset:
 
 
 def _posterior(tree: xr.DataTree, fitted: Fitted) -> PosteriorRecord:
+    priors = resolve(fitted.spec, fitted.design)
+    return PosteriorRecord(fitted, _draws(tree, fitted, priors), priors)
+
+
+def _draws(tree: xr.DataTree, fitted: Fitted, priors: Priors) -> Draws:
+    """Draws as they were stored; a warning where the priors have changed since."""
     own = tree["bayesmix_draws"].to_dataset()
     words = json.loads(own.attrs["draws"])
     parameters = _parameters(tree["posterior"].to_dataset(), own, fitted)
@@ -247,9 +309,8 @@ def _posterior(tree: xr.DataTree, fitted: Fitted) -> PosteriorRecord:
         words.get("seed"),
         own["state"].values if "state" in own else None,
     )
-    posterior = PosteriorRecord(fitted, draws, resolve(fitted.spec, fitted.design))
-    _check_priors(words.get("priors"), _stated(posterior.priors))
-    return posterior
+    _check_priors(words.get("priors"), _stated(priors))
+    return draws
 
 
 def _stated(priors: Priors) -> dict[str, str]:

@@ -1,0 +1,242 @@
+"""Sampling runs on disk: draws part by part as they come, so that a run that was stopped goes on where it was.
+
+A run is a folder of its settings, its model and the parts that are done, each a store that appears when it is whole.
+Parts are of `PART` draws a chain, from seeds that follow from that of the run, and chains of NUTS go on from where the
+part before ended: whoever draws them, and whenever, they are the same to the bit. When the last one is done a saved fit
+takes the place of the folder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bayesmix import __version__
+from bayesmix.errors import DataError, SpecError
+from bayesmix.inference.parameters.priors_in_force import Priors, resolve
+from bayesmix.inference.sampling.continued import check_continued, joined, seed_after
+from bayesmix.inference.sampling.draws import Draws, Schedule
+from bayesmix.inference.sampling.marginal.sampler import Marginal
+from bayesmix.inference.sampling.nuts.nuts import Nuts
+from bayesmix.inference.sampling.sample import Sampler, sample
+from bayesmix.parallel.checkpoint import fingerprint
+from bayesmix.results.fits.model_fingerprint import parts_of_model
+from bayesmix.results.fits.records import Fitted, PosteriorRecord
+from bayesmix.results.fits.refit import sample_model
+from bayesmix.results.storage.atomic_replacement import new_folder, put_back, write_whole
+from bayesmix.results.storage.fit_storage import (
+    is_saved_fit,
+    read_draws,
+    read_fit,
+    read_model,
+    run_of,
+    save_model,
+    save_part,
+    write_fit,
+)
+from bayesmix.results.storage.store_files import Damage, read_metadata
+
+FORMAT = "bayesmix sampling"
+SETTINGS = "run.json"
+MODEL = "model"
+PART = 500  # draws a chain: enough to tell whether an engine's draws can be trusted
+_SAMPLERS: dict[str, type[Nuts | Marginal]] = {"nuts": Nuts, "marginal": Marginal}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run was asked for."""
+
+    model: str  # fingerprint of the model, its data and priors
+    version: str  # of bayesmix: another may draw other numbers
+    draws: int
+    chains: int
+    seed: int
+    method: str | None  # None for "auto"
+    options: dict[str, Any]  # of the method
+
+    def sampler(self) -> Sampler | None:
+        """The record of the method."""
+        return None if self.method is None else _SAMPLERS[self.method](**self.options)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A posterior that is asked for."""
+
+    fitted: Fitted
+    priors: Priors
+    method: Sampler | None
+    schedule: Schedule  # whose seed is the user's, or a fresh one
+    has_seed: bool = True
+
+    def settings(self) -> Settings:
+        """As what is kept of them."""
+        name = None if self.method is None else type(self.method).__name__.lower()
+        if name is not None:
+            check_continued(name)
+        model = fingerprint(*parts_of_model(self.fitted.spec, self.fitted.design, self.priors))
+        length = (self.schedule.draws, self.schedule.chains, self.schedule.seed)
+        return Settings(model, __version__, *length, name, {} if self.method is None else asdict(self.method))
+
+
+def sampled(asked: Asked, *, checkpoint: str | Path | None, cache: str | Path | None) -> PosteriorRecord:
+    """The posterior, kept under a name, in a folder of such fits, or nowhere."""
+    if checkpoint is not None and cache is not None:
+        raise SpecError("Draws are kept under a name, checkpoint=, or in a folder, cache=: not both.")
+    if checkpoint is not None:
+        return sample_on_disk(asked, checkpoint)
+    if cache is not None:
+        return sample_on_disk(asked, _place_in(cache, asked))
+    return sample_model(asked.fitted, asked.priors, asked.method, asked.schedule)
+
+
+def sample_on_disk(asked: Asked, path: str | Path) -> PosteriorRecord:
+    """The posterior whose draws are kept in ``path`` as they come; what is there already is not drawn again.
+
+    Raises
+    ------
+    DataError
+        If ``path`` is something else, or the run of another model or request.
+    """
+    target = Path(path)
+    put_back(target)
+    settings = asked.settings()
+    if not target.exists():
+        _begin(target, asked.fitted, settings)
+    found = _found(target)
+    if found is None or (found if asked.has_seed else replace(found, seed=settings.seed)) != settings:
+        raise DataError(
+            f"`{target}` is not a run of this model: its data, priors, method, draws, seed or version are others. Give"
+            " another name, or remove it to begin anew."
+        )
+    if is_saved_fit(target):
+        return _finished(target)
+    return _go_on(target, asked.fitted, asked.priors, found, progress=asked.schedule.progress)
+
+
+def _place_in(folder: str | Path, asked: Asked) -> Path:
+    """Where a folder keeps a posterior: the same path for the same model, data, priors and settings."""
+    settings = asked.settings() if asked.has_seed else replace(asked.settings(), seed=-1)
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"The folder `{folder}` cannot be made: {error.strerror}.") from None
+    return Path(folder) / f"{fingerprint(json.dumps(asdict(settings)))}.zarr"
+
+
+def resume_run(path: str | Path, *, progress: bool = True) -> PosteriorRecord:
+    """Go on with the run in ``path``; one that is finished is loaded.
+
+    Raises
+    ------
+    DataError
+        If there is no run, it is damaged, or was begun by another version of bayesmix.
+    """
+    target = Path(path)
+    put_back(target)
+    if is_saved_fit(target):
+        return _finished(target)
+    settings = _found(target)
+    if settings is None:
+        raise DataError(f'There is no run to go on with in `{target}`: model.sample(checkpoint="{target}") begins one.')
+    fitted = read_model(target / MODEL)
+    priors = resolve(fitted.spec, fitted.design)
+    schedule = Schedule(settings.draws, settings.chains, settings.seed)
+    own = Asked(fitted, priors, settings.sampler(), schedule).settings()
+    if own != settings:
+        raise DataError(
+            f"The run in `{target}` was begun by bayesmix {settings.version}; this is {own.version}, and would go on"
+            " with other draws. Go on with that version, or begin anew."
+        )
+    return _go_on(target, fitted, priors, settings, progress=progress)
+
+
+# ---- the folder -------------------------------------------------------------------------------------------------
+
+
+def _begin(target: Path, fitted: Fitted, settings: Settings) -> None:
+    if not target.parent.is_dir():
+        raise DataError(f"There is no folder `{target.parent}` to keep draws in.")
+    with new_folder(target) as unfinished:
+        unfinished.mkdir()
+        save_model(fitted, unfinished / MODEL)
+        words = {"format": FORMAT, **asdict(settings)}
+        write_whole(unfinished / SETTINGS, json.dumps(words, indent=1).encode())
+
+
+def _found(target: Path) -> Settings | None:
+    """The settings of a run, or of the run that a saved fit was; None of anything else."""
+    try:
+        words = run_of(target) if is_saved_fit(target) else read_metadata(target / SETTINGS)
+        if words is None or words.pop("format", None) != FORMAT:
+            return None
+        return Settings(**words)
+    except (Damage, TypeError):
+        return None
+
+
+def _finished(target: Path) -> PosteriorRecord:
+    record, _ = read_fit(target)
+    if not isinstance(record, PosteriorRecord):
+        raise DataError(f"`{target}` is a saved estimate, not a posterior.")
+    return record
+
+
+# ---- the parts --------------------------------------------------------------------------------------------------
+
+
+def _go_on(target: Path, fitted: Fitted, priors: Priors, settings: Settings, *, progress: bool) -> PosteriorRecord:
+    """Draw the parts that are missing, and put the fit in place of the folder when there are all of them."""
+    runs: list[Draws] = []
+    for number, (start, draws) in enumerate(_parts(settings.draws)):
+        place = target / f"{number:04d}"
+        put_back(place)
+        if place.exists():
+            runs.append(read_draws(place, fitted, priors))
+            continue
+        schedule = Schedule(draws, settings.chains, seed_after(settings.seed, start), progress)
+        part = _drawn(fitted, priors, settings, schedule, runs)
+        if part is None or part.parameters.lead != (settings.chains, draws):  # the user has had enough
+            return PosteriorRecord(fitted, _stopped(runs, part, target), priors)
+        save_part(PosteriorRecord(fitted, part, priors), place)
+        runs.append(part)
+    record = PosteriorRecord(fitted, replace(joined(runs), seed=settings.seed), priors)
+    write_fit(record, target, run={"format": FORMAT, **asdict(settings)})
+    return record
+
+
+def _parts(draws: int) -> Iterator[tuple[int, int]]:
+    """Where parts begin, and how many draws they have; what is left over belongs to the last."""
+    whole = max(draws // PART, 1)
+    for number in range(whole):
+        last = number == whole - 1
+        yield number * PART, draws - number * PART if last else PART
+
+
+def _drawn(fitted: Fitted, priors: Priors, settings: Settings, schedule: Schedule, runs: list[Draws]) -> Draws | None:
+    """One part; None where the user interrupted it and it has none."""
+    try:
+        return sample(
+            fitted.design,
+            fitted.spec,
+            settings.sampler(),
+            schedule,
+            priors=priors,
+            after=runs[-1] if runs else None,
+        )
+    except KeyboardInterrupt:
+        if not runs:
+            raise
+        return None
+
+
+def _stopped(runs: list[Draws], part: Draws | None, target: Path) -> Draws:
+    """What there is of an interrupted run."""
+    found = runs if part is None or runs else [part]
+    note = f'Sampling was interrupted: bmx.resume("{target}") goes on.'
+    whole = joined(found)
+    return replace(whole, notes=(*whole.notes, note))

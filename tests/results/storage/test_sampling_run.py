@@ -1,0 +1,202 @@
+"""Runs on disk: what was drawn is not drawn again, whatever stopped it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import bayesmix as bmx
+from bayesmix.errors import DataError, SpecError
+from bayesmix.results.storage import sampling_run
+
+
+@pytest.fixture(scope="module")
+def model():
+    return bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_parts():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sampling_run, "PART", 20)
+        yield
+
+
+@pytest.fixture(scope="module")
+def whole(model, tmp_path_factory):
+    """A finished run and where it is."""
+    path = tmp_path_factory.mktemp("runs") / "whole.zarr"
+    return sampled(model, path), path
+
+
+def sampled(model, path=None, **options):
+    return model.sample(**({"draws": 50, "chains": 2, "seed": 4} | options), checkpoint=path, progress=False)
+
+
+def same(first, second):
+    np.testing.assert_array_equal(first.values.beta, second.values.beta)
+    np.testing.assert_array_equal(first.values.b[0], second.values.b[0])
+    np.testing.assert_array_equal(first.values.dispersion, second.values.dispersion)
+    assert first.draws.certificate == second.draws.certificate
+    assert (first.draws.seed, first.draws.notes) == (second.draws.seed, second.draws.notes)
+
+
+class CrashError(Exception):
+    pass
+
+
+def stopped_after(parts, monkeypatch, error=CrashError):
+    """Sampling that stops in the part after so many."""
+    real, calls = sampling_run.sample, []
+
+    def sample(*arguments, **options):
+        calls.append(options["after"])
+        if len(calls) > parts:
+            raise error
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(sampling_run, "sample", sample)
+    return calls
+
+
+@pytest.mark.parametrize("parts", [pytest.param(0, marks=pytest.mark.slow), 1])
+def test_a_stopped_run_goes_on_to_the_bit(parts, model, whole, tmp_path, monkeypatch):
+    with monkeypatch.context() as stopping:
+        stopped_after(parts, stopping)
+        with pytest.raises(CrashError):
+            sampled(model, tmp_path / "run.zarr")
+    with pytest.raises(DataError, match="not a saved fit"):
+        bmx.load(tmp_path / "run.zarr")
+    with monkeypatch.context() as counting:
+        calls = stopped_after(9, counting)
+        found = bmx.resume(tmp_path / "run.zarr", progress=False)
+    assert len(calls) == 2 - parts  # 50 draws in parts of 20 are 20 and 30
+    same(found, whole[0])
+    assert [path.name for path in tmp_path.iterdir()] == ["run.zarr"]
+    same(bmx.load(tmp_path / "run.zarr"), whole[0])
+
+
+def test_what_is_finished_is_not_drawn_again(model, whole, monkeypatch):
+    first, path = whole
+    calls = stopped_after(0, monkeypatch)
+    same(sampled(model, path, seed=None), first)
+    same(sampled(model, path, seed=first.draws.seed), first)
+    same(bmx.resume(str(path), progress=False), first)
+    assert not calls
+
+
+CHANGES = [{"seed": 5}, {"draws": 60}, {"chains": 3}, {"method": "marginal"}, {"data": 1}, {"priors": 1}]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_runs_of_something_else_are_left_alone(change, model, whole):
+    other = model
+    if "data" in change:
+        other = bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff").iloc[1:])
+    if "priors" in change:
+        other = bmx.Model(model.spec.text, bmx.load_dataset("Dyestuff"), priors={"sd": "HalfNormal(9)"})
+    with pytest.raises(DataError, match="is not a run of this model"):
+        sampled(other, whole[1], **{name: value for name, value in change.items() if name not in {"data", "priors"}})
+
+
+@pytest.mark.slow
+def test_a_cache_finds_what_is_the_same(model, tmp_path, monkeypatch):
+    options = {"draws": 40, "chains": 2, "cache": tmp_path / "kept", "progress": False}
+    first, other = model.sample(seed=1, **options), model.sample(seed=2, **options)
+    fresh = model.sample(**options)
+    assert len(list((tmp_path / "kept").iterdir())) == 3
+    calls = stopped_after(0, monkeypatch)
+    same(model.sample(seed=1, **options), first)
+    same(model.sample(seed=2, **options), other)
+    same(model.sample(**options), fresh)
+    assert not calls
+
+
+def test_ctrl_c_leaves_what_there_is_and_says_how_to_go_on(model, whole, tmp_path, monkeypatch):
+    with monkeypatch.context() as stopping:
+        stopped_after(1, stopping, KeyboardInterrupt)
+        found = sampled(model, tmp_path / "run.zarr")
+    assert found.values.lead == (2, 20)
+    assert any('bmx.resume("' in note for note in found.draws.notes)
+    same(bmx.resume(tmp_path / "run.zarr", progress=False), whole[0])
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_the_first_part_is_one(model, tmp_path, monkeypatch):
+    with monkeypatch.context() as stopping:
+        stopped_after(0, stopping, KeyboardInterrupt)
+        with pytest.raises(KeyboardInterrupt):
+            sampled(model, tmp_path / "run.zarr")
+    assert bmx.resume(tmp_path / "run.zarr", progress=False).values.lead == (2, 50)
+
+
+def test_bad_requests(model, tmp_path):
+    with pytest.raises(SpecError, match="not both"):
+        model.sample(checkpoint=tmp_path / "a", cache=tmp_path / "b")
+    with pytest.raises(SpecError, match="Draws of advi"):
+        model.sample(checkpoint=tmp_path / "a", method="advi")
+    with pytest.raises(DataError, match="There is no run to go on with"):
+        bmx.resume(tmp_path / "none.zarr")
+    with pytest.raises(DataError, match="no folder"):
+        sampled(model, tmp_path / "no" / "run.zarr")
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(DataError, match="is not a run of this model"):
+        sampled(model, tmp_path / "mine")
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+def test_damaged_parts_and_other_versions_are_said(model, tmp_path, monkeypatch):
+    with monkeypatch.context() as stopping:
+        stopped_after(1, stopping)
+        with pytest.raises(CrashError):
+            sampled(model, tmp_path / "run.zarr")
+    settings = json.loads((tmp_path / "run.zarr" / "run.json").read_text())
+    (tmp_path / "run.zarr" / "run.json").write_text(json.dumps(settings | {"version": "0.0.9"}))
+    with pytest.raises(DataError, match=r"was begun by bayesmix 0\.0\.9"):
+        bmx.resume(tmp_path / "run.zarr")
+    (tmp_path / "run.zarr" / "run.json").write_text(json.dumps(settings))
+    stored = (tmp_path / "run.zarr" / "0000" / "posterior" / "fixef").rglob("*")
+    chunk = next(path for path in stored if path.is_file())
+    chunk.write_bytes(b"other")
+    with pytest.raises(DataError, match="is damaged"):
+        bmx.resume(tmp_path / "run.zarr")
+
+
+KILLED = """
+import sys
+import bayesmix as bmx
+from bayesmix.results.storage import sampling_run
+sampling_run.PART = 20
+model = bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff"))
+print("ready", flush=True)
+model.sample(draws=100, chains=2, seed=4, method=sys.argv[2], checkpoint=sys.argv[1], progress=False)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "kills"), [("marginal", 8), ("nuts", 4)])
+def test_runs_killed_at_any_moment_go_on(method, kills, model, tmp_path):
+    whole = sampled(model, tmp_path / "whole.zarr", draws=100, method=method)
+    target, parts = tmp_path / "run.zarr", 0
+    for turn in range(kills):
+        command = [sys.executable, "-W", "ignore", "-c", KILLED, str(target), method]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert child.stdout is not None
+        child.stdout.readline()
+        time.sleep(0.4 * (turn % 4) + (2.0 if method == "nuts" else 0.1))
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        child.stdout.close()
+        now = sum(path.name.isdigit() for path in target.iterdir()) if target.exists() else 0
+        finished = (target / "zarr.json").exists()
+        assert finished or now >= parts  # no part that was there is lost
+        parts = now
+    same(sampled(model, target, draws=100, method=method), whole)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run.zarr", "whole.zarr"]
