@@ -89,7 +89,8 @@ class Model:
         pandas table of covariances with levels as rows and columns, a `pedigree` or a `phylogeny`.
     where : ``"source"``: data are a DuckDB relation, a lazy frame of Polars, Dask or Spark, or the path of Parquet or
         CSV files (``"part-*.parquet"``), and stay where they are; only sums by group are read of them, which a linear
-        model needs no more of. ``"auto"``: so where such data are large. ``"memory"``, the default: all rows are read.
+        model needs no more of. ``"auto"``: so where such data have 5 000 000 rows or more, and the model is linear.
+        ``"memory"``, the default: all rows are read.
     data_name : how summaries call the data.
     documented : figures a document prints, by parameter name; `compare` puts them beside the fits.
 

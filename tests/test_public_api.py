@@ -56,7 +56,7 @@ NAMES = {
 
 PREDICT = (
     "(self, newdata=None, *, kind='mean', groups='fitted', interval=0.95, offset=None, df=None, vcov=None, seed=0, "
-    "parameter=None, response=None)"
+    "parameter=None, response=None, to=None)"
 )
 UPDATE = (
     "(self, formula=None, *, data=kept, family=kept, link=kept, priors=kept, weights=kept, offset=kept, "

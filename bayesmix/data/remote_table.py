@@ -18,6 +18,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.columns import Column, Numeric, name_all
+from bayesmix.data.data_origin import Origin, origin_of_files
 from bayesmix.data.frame import collect, missing_column, to_column, without_rows
 from bayesmix.errors import BayesmixError, DataError
 
@@ -34,7 +35,12 @@ class RemoteTable:
 
     schema: Mapping[str, Any]  # narwhals' types of the columns by name
     frame: nw.LazyFrame[Any]
-    label: str  # what it is called in messages and in saved fits
+    origin: Origin
+
+    @property
+    def label(self) -> str:
+        """What it is called in messages."""
+        return self.origin.label
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -143,8 +149,8 @@ def open_remote(data: Any) -> RemoteTable:
     """
     import narwhals as nw
 
-    label = f"`{data}`" if isinstance(data, str | PathLike) else ""
-    native = _open_files(str(data), label) if label else data
+    is_path = isinstance(data, str | PathLike)
+    native = _open_files(str(data), f"`{data}`") if is_path else data
     try:
         frame = nw.from_native(native)
     except TypeError:
@@ -155,8 +161,8 @@ def open_remote(data: Any) -> RemoteTable:
             " relation, a lazy frame of Polars, Dask or Spark, or the path of Parquet or CSV files; or leave `where`"
             " out."
         )
-    label = label or f"the {frame.implementation.name.lower().replace('_', ' ')} table"
-    return RemoteTable(dict(frame.collect_schema()), frame, label)
+    label = f"the {frame.implementation.name.lower().replace('_', ' ')} table"
+    return RemoteTable(dict(frame.collect_schema()), frame, origin_of_files(data) if is_path else Origin(label))
 
 
 def is_remote(data: Any) -> bool:

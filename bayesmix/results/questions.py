@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bayesmix.arrays import Array
@@ -21,6 +22,7 @@ from bayesmix.results.prediction.prediction_table import estimand_of, prediction
 from bayesmix.results.prediction.scopes import Groups
 from bayesmix.results.prediction.simulation import simulate
 from bayesmix.results.prediction.smooth_curves import POINTS, smooth_curves
+from bayesmix.results.storage.streamed_predictions import write_predictions
 from bayesmix.results.tables.effect_table import effect_table
 
 if TYPE_CHECKING:
@@ -44,12 +46,14 @@ class Questions(FitRecord):
         seed: int = 0,
         parameter: str | None = None,
         response: str | None = None,
+        to: str | Path | None = None,
     ) -> pd.DataFrame:
         """Predict rows of ``newdata`` (those of the fit by default).
 
         Parameters
         ----------
-        newdata : any dataframe with the predictors; the response is not needed.
+        newdata : any dataframe with the predictors; the response is not needed. With ``to`` also what stays where it
+            is: a DuckDB relation, a lazy frame, the path of Parquet or CSV files; by default the data of the fit.
         kind : ``"mean"`` of the response, ``"linear"`` predictor, ``"response"``: a new observation, or ``"zero"``: the
             probability that it is zero. Of censored and truncated responses means are those without bounds; new
             observations are truncated, in new data by their own columns, and never censored.
@@ -71,6 +75,8 @@ class Questions(FitRecord):
         parameter : another one than the mean that has a formula, ``"sigma"``, ``"shape"``: ``kind="mean"`` is its
             value, ``"linear"`` its predictor; ``groups`` is about the effects on it.
         response : of several, the first by default; the new observations of all with the same seed are of one data set.
+        to : a Parquet file to write, some rows at a time: the columns of the data, and those of the predictions beside
+            them. It takes the place of a file that is there, once it is whole.
 
         Returns
         -------
@@ -79,8 +85,11 @@ class Questions(FitRecord):
             effects are uncertain together; how uncertain the groups' variances are is in ``df`` alone, infinite where
             intervals are normal. ``mean, sd, lower, upper`` of a posterior. A row is NaN, with a `PredictionWarning`,
             where a value is missing, or where the data of the fit do not determine it: it needs a column left out.
+            With ``to`` a single row: ``file, rows, undetermined``.
         """
         estimand = replace(estimand_of(kind, groups, interval, df, parameter, response), vcov=vcov)
+        if to is not None:
+            return write_predictions(self, estimand, newdata, to, offset=offset, seed=seed)
         return predictions(self, estimand, newdata, offset=offset, seed=seed)
 
     def smooths(

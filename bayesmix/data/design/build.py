@@ -12,7 +12,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.columns import Column, Factor, Numeric, Variable
 from bayesmix.data.design.bar_terms import learn_terms
 from bayesmix.data.design.censoring import bounds_of
-from bayesmix.data.design.condensed import check_products, condense
+from bayesmix.data.design.condensed import Condensed, StayingTable, check_products, condense
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.evaluate import Learnt
 from bayesmix.data.design.inputs import (
@@ -56,7 +56,6 @@ from bayesmix.data.design.smooth_terms import (
 from bayesmix.data.design.term import Effects, make_term
 from bayesmix.data.frame import Table, open_table
 from bayesmix.data.relation import Relation, read_relations
-from bayesmix.data.remote_table import RemoteTable
 from bayesmix.errors import DataError, DroppedWarning, FormulaError, nearest, warn_user
 from bayesmix.language.families.link import LINKS
 from bayesmix.language.formula.additions import Additions
@@ -122,7 +121,7 @@ def build(  # noqa: PLR0913 - what a design is made of
     written are not in decreasing order already.
     """
     parts = [Part(formula, kind=response)] if isinstance(formula, Formula) else list(formula)
-    table = data if isinstance(data, RemoteTable) else open_table(data)
+    table = data if isinstance(data, StayingTable) else open_table(data)
     arguments = read_arguments(weights=weights, offset=offset)
     fixed_terms = [expand(read(part.formula.fixed), _dot(parts, table.names)) for part in parts]
     bars, relations = _bars(parts), read_relations(data2)
@@ -192,9 +191,7 @@ def build(  # noqa: PLR0913 - what a design is made of
         thresholds=tuple(r for r, part in enumerate(parts) if part.is_threshold),
         dropped=tuple(part.prefix + name for part, (*_, own) in zip(parts, found, strict=True) for name in own),
         encoder=encoder,
-        source=None
-        if data_read.counts is not None
-        else replace(_source(table.names, data_read, arguments, contrasts or {}), relations=_named(bars, relations)),
+        source=replace(_source(table.names, data_read, arguments, contrasts or {}), relations=_named(bars, relations)),
     )
     made = Rows(
         X=beside(stack([X for _, X, _ in found]), len(numbers)),
@@ -224,7 +221,12 @@ class _Read:
     variables: Mapping[str, Variable]  # values of the expressions in those rows
     memory: dict[str, Learnt]
     n_given: int
-    counts: Array | None = None  # (n,) rows of the data that each stands for
+    condensed: Condensed | None = None  # of which the rows are
+
+    @property
+    def counts(self) -> Array | None:
+        """Rows of the data ``(n,)`` that each stands for."""
+        return None if self.condensed is None else self.condensed.counts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -239,8 +241,8 @@ class _Named:
     terms: Sequence[Terms]
 
 
-def _read(table: Table | RemoteTable, named: _Named, arguments: Arguments) -> _Read:
-    if isinstance(table, RemoteTable):
+def _read(table: Table | StayingTable, named: _Named, arguments: Arguments) -> _Read:
+    if isinstance(table, StayingTable):
         return _read_condensed(table, named, arguments)
     texts, groups = named.texts, named.groups
     beside = [text for one in named.additions for text in one.texts]
@@ -262,7 +264,7 @@ def _read(table: Table | RemoteTable, named: _Named, arguments: Arguments) -> _R
     return _Read(columns, gone, rows, variables, memory, count_rows(columns))
 
 
-def _read_condensed(table: RemoteTable, named: _Named, arguments: Arguments) -> _Read:
+def _read_condensed(table: StayingTable, named: _Named, arguments: Arguments) -> _Read:
     """The same from a table that stays where it is: rows that stand for all of it."""
     if any(one.texts for one in named.additions) or arguments.arrays or arguments.weights:
         raise DataError(
@@ -276,7 +278,7 @@ def _read_condensed(table: RemoteTable, named: _Named, arguments: Arguments) -> 
     check_text(named.texts, found.keys)
     rows, memory = np.arange(len(found.counts)), dict[str, Learnt]()
     variables = {text: found.evaluate(text, memory) for text in dict.fromkeys([*named.texts, *named.groups])}
-    return _Read(found.kinds, {}, rows, variables, memory, found.n_given, found.counts)
+    return _Read(found.kinds, {}, rows, variables, memory, found.n_given, found)
 
 
 def _bars(parts: Sequence[Part]) -> list[tuple[Bar, list[Effects]]]:
@@ -319,7 +321,8 @@ def _source(names: Sequence[str], found: _Read, arguments: Arguments, contrasts:
     """Keep the columns in the order of the data; of those that were not read, only which values are missing."""
     gone = {name: Numeric(np.where(missing, np.nan, 0.0)) for name, missing in found.gone.items()}
     known = {**found.columns, **gone}
-    return Source({name: known[name] for name in names if name in known}, arguments, dict(contrasts), frozenset(gone))
+    columns = {name: known[name] for name in names if name in known}
+    return Source(columns, arguments, dict(contrasts), frozenset(gone), condensed=found.condensed)
 
 
 def _named(bars: Sequence[tuple[Bar, list[Effects]]], relations: Mapping[str, Relation]) -> dict[str, Relation]:

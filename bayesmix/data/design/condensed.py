@@ -14,19 +14,21 @@ Means are those of numbers that are centred where the data are, so that no digit
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from itertools import starmap
 from typing import Any
 
 import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.columns import Column, Factor, Numeric, Variable, factor_of, name_all
+from bayesmix.data.data_origin import Origin
 from bayesmix.data.design.evaluate import Memory, evaluate
 from bayesmix.data.design.functions import LEARNERS
 from bayesmix.data.design.remote_expression import is_number, remote
 from bayesmix.data.memory import limit
-from bayesmix.data.remote_table import RemoteTable
+from bayesmix.data.remote_table import RemoteTable, open_remote
 from bayesmix.errors import DataError
 from bayesmix.language.formula.expression import Call, column_names, walk
 from bayesmix.language.formula.reader import read
@@ -34,7 +36,18 @@ from bayesmix.language.formula.smooths import is_smooth
 from bayesmix.language.formula.terms import Terms
 
 ROUNDING = 1e-14  # share of a second moment that may be rounding of a variance
+UNCHANGED = 1e-9  # relative difference of means that sums of another order may explain
 COPIES = 6  # arrays of the size of the rows that are held at once
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Where the numbers of a column lie."""
+
+    mean: float
+    sd: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,18 +60,80 @@ class Condensed:
     counts: Array  # (n,) rows of the table that each row stands for
     n_given: int  # rows of the table
     missing: Mapping[str, int]  # rows that are missing, by column
+    spreads: Mapping[str, Spread]  # of columns of numbers that are no keys
+    names: tuple[str, ...]  # all columns of the table
+    origin: Origin
 
     @property
     def n_used(self) -> int:
         """Rows without a missing value."""
         return round(float(self.counts.sum()))
 
+    @property
+    def label(self) -> str:
+        """What the table is called."""
+        return self.origin.label
+
     def evaluate(self, text: str, memory: Memory) -> Variable:
         """The variable of a formula on the rows."""
         return self.numbers[text] if text in self.numbers else evaluate(text, self.keys, memory)
 
+    def has(self, texts: Sequence[str], groups: Sequence[str], others: Sequence[str]) -> bool:
+        """Whether the rows stand for those of the table for other formulas, too; arguments as those of `condense`."""
+        needed = _needed([*texts, *groups], self.names)
+        left_out = {name for name, count in self.missing.items() if count}
+        is_same = left_out <= {*needed, *others} <= self.missing.keys()
+        beside = [text for text in texts if text not in self.numbers]
+        return is_same and set(_needed([*beside, *groups], self.names)) <= self.keys.keys()
 
-def condense(table: RemoteTable, texts: Sequence[str], groups: Sequence[str], others: Sequence[str] = ()) -> Condensed:
+    def stands_for(self, other: Condensed) -> bool:
+        """Whether the rows stand for those of the same table as others do, and say as much of them or more."""
+        shared = [(self.spreads[name], one) for name, one in other.spreads.items() if name in self.spreads]
+        is_same = (self.n_given, self.n_used) == (other.n_given, other.n_used) and all(starmap(_is_close, shared))
+        return is_same and other.numbers.keys() <= self.numbers.keys() and other.keys.keys() <= self.keys.keys()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadTable:
+    """A table that stays where it is, of which sums have been read."""
+
+    rows: Condensed
+    data: Any = None  # the table, None where it is no longer at hand
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return self.rows.names
+
+    @property
+    def label(self) -> str:
+        """What the table is called."""
+        return self.rows.label
+
+    def open(self, why: str) -> RemoteTable:
+        """The table itself.
+
+        Raises
+        ------
+        DataError
+            If it is not at hand, or is not what it was: ``why`` says what it is needed for.
+        """
+        rows, origin = self.rows, self.rows.origin
+        if self.data is None and not origin.path:
+            raise DataError(f"{why} needs {rows.label}, which is not kept with this fit: give the data.")
+        changed = origin.changed()
+        if not changed:
+            table = open_remote(origin.path if self.data is None else self.data)
+            changed = "" if origin.path else _moved(table, rows)
+        if changed:
+            raise DataError(f"{why} needs the data of the fit, but {changed} Fit the data that are there.")
+        return table
+
+
+StayingTable = RemoteTable | ReadTable
+
+
+def condense(table: StayingTable, texts: Sequence[str], groups: Sequence[str], others: Sequence[str] = ()) -> Condensed:
     """Read the sums that the rows are made of.
 
     Parameters
@@ -72,15 +147,20 @@ def condense(table: RemoteTable, texts: Sequence[str], groups: Sequence[str], ot
         If columns are not there or not usable, if no rows are left, or an expression cannot be had without the rows.
     """
     every = [*texts, *groups]
-    needed = [name for name in dict.fromkeys(_names(every)) if name != "pi" or name in table.names]
+    _check_learnt(every, table)
+    if isinstance(table, ReadTable):
+        if table.rows.has(texts, groups, others):
+            return table.rows
+        table = table.open("A formula of which the sums were not read")
+    needed = _needed(every, table.names)
     kinds = table.kinds(needed)
     categories = [text for text in texts if not is_number(read(text), kinds)]
     keys = [name for name in dict.fromkeys(_names([*categories, *groups])) if name in kinds]
     numbers = [text for text in dict.fromkeys(texts) if text not in categories and not set(_names([text])) <= set(keys)]
-    _check_learnt(every, table)
     n_given, missing = table.count_missing([*needed, *(name for name in others if name not in needed)])
     used = table.complete([name for name, count in missing.items() if count])
     centre = _centre(used, numbers, kinds, n_given, missing)
+    spreads = _spreads(used, [name for name, kind in kinds.items() if isinstance(kind, Numeric) and name not in keys])
     values = [remote(read(text), kinds) - middle for text, middle in zip(numbers, centre, strict=True)]
     first, second = np.triu_indices(len(values))
     products = [values[i] * values[j] for i, j in zip(first, second, strict=True)]
@@ -96,10 +176,13 @@ def condense(table: RemoteTable, texts: Sequence[str], groups: Sequence[str], ot
         cells.count[own] / np.bincount(own)[own],
         n_given,
         missing,
+        spreads,
+        table.names,
+        table.origin,
     )
 
 
-def learns_from_rows(text: str, table: RemoteTable) -> DataError:
+def learns_from_rows(text: str, table: StayingTable) -> DataError:
     """The error for what learns from all rows of a column."""
     what = f"`{text}` learns from all rows of its column, and those of {table.label} stay where they are."
     advice = "Write arithmetic instead, such as `I((x - 5) / 2)` or `x + I(x^2)`, or fit in memory: leave `where` out."
@@ -123,7 +206,12 @@ def _names(texts: Iterable[str]) -> Iterable[str]:
     return (name for text in texts for name in column_names(read(text)))
 
 
-def _check_learnt(texts: Iterable[str], table: RemoteTable) -> None:
+def _needed(texts: Iterable[str], known: Collection[str]) -> list[str]:
+    """Columns that expressions name; ``pi`` is a number unless there is such a column."""
+    return [name for name in dict.fromkeys(_names(texts)) if name != "pi" or name in known]
+
+
+def _check_learnt(texts: Iterable[str], table: StayingTable) -> None:
     """Refuse what learns from all rows of a column."""
     for text in texts:
         for part in walk(read(text)):
@@ -161,6 +249,22 @@ def _centre(
         if not np.isfinite(found[f"size{j}"] ** 2 * found["rows"]):
             raise DataError(f"`{text}` reaches {found[f'size{j}']:.3g}: its square is not finite. Rescale it.")
     return np.array([found[f"mean{j}"] for j in range(len(numbers))])
+
+
+def _spreads(table: RemoteTable, names: Sequence[str]) -> dict[str, Spread]:
+    """Means, standard deviations and ranges of columns."""
+    import narwhals as nw
+
+    found = table.total(
+        {
+            f"{what}{j}": getattr(nw.col(name), what)()
+            for j, name in enumerate(names)
+            for what in ("mean", "std", "min", "max")
+        }
+    )
+    return {
+        name: Spread(*(found[f"{what}{j}"] for what in ("mean", "std", "min", "max"))) for j, name in enumerate(names)
+    }
 
 
 def _order(levels: Mapping[str, Column], cells: int) -> Array:
@@ -206,6 +310,24 @@ class _Cells:
         size = np.sqrt(np.max(variance, axis=0, initial=0.0))[varies]
         values, vectors = np.linalg.eigh(covariance[:, varies[:, None], varies] / (size[:, None] * size))
         return varies, size[:, None] * vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+
+
+def _moved(table: RemoteTable, rows: Condensed) -> str:
+    """How a table differs from that of which rows stand for the rows; nothing where it does not."""
+    n_given, missing = table.count_missing(list(rows.missing))
+    if n_given != rows.n_given:
+        return f"{rows.label} had {rows.n_given} rows then and has {n_given} now."
+    if missing != dict(rows.missing):
+        return f"{rows.label} has other missing values than then."
+    now = _spreads(table.complete([name for name, count in missing.items() if count]), list(rows.spreads))
+    for name, then in rows.spreads.items():
+        if not _is_close(now[name], then):
+            return f"column `{name}` of {rows.label} is another one than then."
+    return ""
+
+
+def _is_close(now: Spread, then: Spread) -> bool:
+    return np.allclose(astuple(now), astuple(then), rtol=UNCHANGED, atol=UNCHANGED * then.sd)
 
 
 def simplex(d: int) -> Array:

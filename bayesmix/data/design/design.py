@@ -146,8 +146,9 @@ class Design:
         """Raise `SpecError` where rows stand for those of a table that stays where it is, and ``what`` needs these."""
         if self.counts is not None:
             raise SpecError(
-                f"{what} needs the rows of the data, which stay where they are: only sums of them were read. Predict"
-                " for new data, fit.predict(newdata), or fit some of the rows in memory: leave `where` out."
+                f"{what} needs the rows of the data, which stay where they are: only sums of them were read."
+                ' Predictions of all rows are written to a file by fit.predict(to="fitted.parquet"), those of new data'
+                " returned by fit.predict(newdata); for all else fit some of the rows in memory: leave `where` out."
             )
 
     def column(self, j: int) -> Array:

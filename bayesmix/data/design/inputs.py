@@ -23,10 +23,10 @@ from bayesmix.data.columns import (
     name_all,
     name_rows,
 )
+from bayesmix.data.design.condensed import Condensed, StayingTable
 from bayesmix.data.design.evaluate import Memory, evaluate
 from bayesmix.data.frame import Table, open_table
 from bayesmix.data.relation import Relation
-from bayesmix.data.remote_table import RemoteTable
 from bayesmix.data.text_columns import mistaken
 from bayesmix.errors import DataError, DroppedWarning, warn_user
 from bayesmix.language.formula.expression import Name, column_names, spell, spell_name
@@ -63,6 +63,7 @@ class Source:
     unread: frozenset[str] = frozenset()  # columns of removed terms: only which of their values are missing is known
     responses: tuple[Array, ...] = ()  # in place of those of the columns, one value a row and response
     relations: Mapping[str, Relation] = field(default_factory=dict)  # of levels, by the names that formulas have
+    condensed: Condensed | None = None  # rows that stand for those of a table that stays where it is; columns have none
 
 
 def read_arguments(*, weights: Any, offset: Any) -> Arguments:
@@ -95,7 +96,7 @@ def read_columns(table: Table, texts: Iterable[str], arguments: Arguments) -> di
     return columns
 
 
-def needed_names(texts: Iterable[str], table: Table | RemoteTable) -> list[str]:
+def needed_names(texts: Iterable[str], table: Table | StayingTable) -> list[str]:
     """Return the columns that expressions need; ``pi`` is a number unless the data have such a column."""
     names = dict.fromkeys(name for text in texts for name in column_names(read(text)))
     return [name for name in names if name != "pi" or name in table.names]

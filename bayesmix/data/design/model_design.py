@@ -8,9 +8,10 @@ from typing import Any
 
 from bayesmix.data.design.build import build
 from bayesmix.data.design.categories import with_categories
+from bayesmix.data.design.condensed import StayingTable
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.layout import parts_of
-from bayesmix.data.remote_table import RemoteTable, is_remote, open_remote
+from bayesmix.data.remote_table import is_remote, open_remote
 from bayesmix.errors import SpecError, nearest
 from bayesmix.language.families.bounds import check_bounds
 from bayesmix.language.families.registry import check_response, counted
@@ -35,11 +36,6 @@ def placed(data: Any, where: str, spec: ModelSpec) -> Any:
     table = open_remote(data)
     if where == "auto" and table.count_missing([])[0] < LARGE:
         return data
-    if not spec.is_linear:
-        raise SpecError(
-            'where="source" is for linear models, which depend on the data through sums by group alone: gaussian'
-            " responses with identity link and one sigma. Leave `where` out."
-        )
     return table
 
 
@@ -59,8 +55,8 @@ def model_design(
     SpecError, DataError, DesignError
         If data and model do not suit each other.
     """
-    if isinstance(data, RemoteTable):  # each row stands for several
-        spec = _with_counts(spec)
+    if isinstance(data, StayingTable):
+        spec = with_counts(spec)
     design = build(parts_of(spec), data, weights=weights, offset=offset, contrasts=contrasts, data2=data2)
     spec, design = with_categories(spec, design)
     check_responses(spec, design)
@@ -72,8 +68,19 @@ def model_design(
     return spec, design
 
 
-def _with_counts(spec: ModelSpec) -> ModelSpec:
-    """The model with families whose log densities are multiplied by the rows that each row stands for."""
+def with_counts(spec: ModelSpec) -> ModelSpec:
+    """The model with families whose log densities are multiplied by the rows that each row stands for.
+
+    Raises
+    ------
+    SpecError
+        If the likelihood is no function of sums by group.
+    """
+    if not spec.is_linear:
+        raise SpecError(
+            'where="source" is for linear models, which depend on the data through sums by group alone: gaussian'
+            " responses with identity link and one sigma. Leave `where` out."
+        )
     responses = tuple(replace(one, family=counted(one.family)) for one in spec.responses)
     return replace(spec, family=counted(spec.family), responses=responses)
 

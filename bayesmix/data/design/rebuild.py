@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bayesmix.data.columns import Column, Factor
 from bayesmix.data.design.build import build
+from bayesmix.data.design.condensed import ReadTable
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.inputs import OFFSET, WEIGHTS, Source
 from bayesmix.data.design.layout import Part
@@ -25,7 +26,7 @@ def rebuild(parts: Sequence[Part], source: Source) -> Design:
         warnings.simplefilter("ignore", DroppedWarning)
         design = build(
             parts,
-            to_frame(source),
+            to_frame(source.columns) if source.condensed is None else ReadTable(source.condensed),
             weights=arrays.get(WEIGHTS, arguments.weights),
             offset=arrays.get(OFFSET, arguments.offset),
             contrasts=source.contrasts,
@@ -34,11 +35,11 @@ def rebuild(parts: Sequence[Part], source: Source) -> Design:
     return design.with_response(*(y[design.rows] for y in source.responses)) if source.responses else design
 
 
-def to_frame(source: Source) -> pd.DataFrame:
+def to_frame(columns: Mapping[str, Column]) -> pd.DataFrame:
     """The columns as a data frame; factors are categories, with their levels in order."""
     import pandas as pd
 
-    return pd.DataFrame({name: _series(column) for name, column in source.columns.items()})
+    return pd.DataFrame({name: _series(column) for name, column in columns.items()})
 
 
 def _series(column: Column) -> pd.Series[Any]:

@@ -8,12 +8,11 @@ from itertools import permutations
 
 from bayesmix.arrays import Array
 from bayesmix.data.columns import Column, Factor, SmoothColumns, Variable
-from bayesmix.data.design.condensed import learns_from_rows
+from bayesmix.data.design.condensed import StayingTable, learns_from_rows
 from bayesmix.data.design.evaluate import Memory, evaluate
 from bayesmix.data.design.layout import Part
 from bayesmix.data.design.term import PenalisedBlock, TermEncoder, learn_smooth_term
 from bayesmix.data.frame import Table
-from bayesmix.data.remote_table import RemoteTable
 from bayesmix.errors import DroppedWarning, warn_user
 from bayesmix.language.formula.expression import Argument, Call, Name, column_names, spell
 from bayesmix.language.formula.reader import read
@@ -31,7 +30,7 @@ class SmoothOfPart:
     factor: str  # that factor, or empty
 
 
-def smooths_of(parts: Sequence[Part], table: Table | RemoteTable) -> list[SmoothOfPart]:
+def smooths_of(parts: Sequence[Part], table: Table | StayingTable) -> list[SmoothOfPart]:
     """The smooths of all formulas.
 
     Raises
@@ -39,7 +38,7 @@ def smooths_of(parts: Sequence[Part], table: Table | RemoteTable) -> list[Smooth
     DataError
         If the rows that they would learn from stay where they are.
     """
-    if isinstance(table, RemoteTable):
+    if isinstance(table, StayingTable):
         for smooth in (one for part in parts for one in part.formula.smooths):
             raise learns_from_rows(smooth.text, table)
         return []

@@ -47,7 +47,7 @@ def as_new(design: Design, rows: Array, group: str) -> Design:
 
     So are levels of other factors that no other row has: those nested in it.
     """
-    design.check_rows("What is left out")
+    design.check_rows("A level left out")
     for term in design.terms:
         if term.group == group and not term.is_independent:
             raise SpecError(

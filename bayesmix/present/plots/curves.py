@@ -20,9 +20,10 @@ from bayesmix.present.plots.observations import places
 from bayesmix.results.fits.chosen_parameter import ChosenParameter, is_mean
 from bayesmix.results.fits.linear_predictor import GroupEffects, codes_of
 from bayesmix.results.fits.refit import regression
+from bayesmix.results.prediction.observed_columns import is_factor, observed
 from bayesmix.results.prediction.predict import predict
 from bayesmix.results.prediction.prediction_table import Estimand, prediction_table
-from bayesmix.results.prediction.reference_grid import grid, is_factor, levels_of, mean_offset, observed
+from bayesmix.results.prediction.reference_grid import grid, levels_of, mean_offset
 from bayesmix.results.prediction.rows import PredictionRows
 from bayesmix.results.prediction.scopes import Scope
 

@@ -18,7 +18,8 @@ from bayesmix.language.formula.reader import read
 from bayesmix.present.plots.canvas import with_unit
 from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose, is_mean
 from bayesmix.results.fits.linear_predictor import GroupEffects, codes_of, find_group
-from bayesmix.results.prediction.reference_grid import check_predictor, is_factor, levels_of, observed, predictors
+from bayesmix.results.prediction.observed_columns import is_factor, observed
+from bayesmix.results.prediction.reference_grid import check_predictor, levels_of, predictors
 
 if TYPE_CHECKING:
     import pandas as pd

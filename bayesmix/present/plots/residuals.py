@@ -16,7 +16,8 @@ from bayesmix.present.plots.observations import SPREAD, places, some
 from bayesmix.present.plots.observations import response as observed_response
 from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose
 from bayesmix.results.fits.residuals import residuals as residuals_of
-from bayesmix.results.prediction.reference_grid import is_factor, levels_of, observed
+from bayesmix.results.prediction.observed_columns import is_factor, observed
+from bayesmix.results.prediction.reference_grid import levels_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,6 +12,7 @@ import numpy as np
 from bayesmix import __version__
 from bayesmix.comparison import Comparison
 from bayesmix.data.columns import Factor
+from bayesmix.data.design.row_statistics import mean
 from bayesmix.fit import Estimate, Fit, Posterior
 from bayesmix.inference.parameters.prior_wording import short
 from bayesmix.language.arguments import explained
@@ -26,8 +27,10 @@ from bayesmix.results.tables.posterior_summary import has_few_draws
 from bayesmix.results.tables.summary_sections import links_in_words
 
 if TYPE_CHECKING:
+    from bayesmix.arrays import Array
     from bayesmix.data.columns import Column
     from bayesmix.data.design.design import Design
+    from bayesmix.data.design.inputs import Source
     from bayesmix.language.formula.model_spec import ModelSpec
 
 
@@ -148,17 +151,33 @@ def _data(design: Design, units: Mapping[str, str]) -> str:
     text = page.paragraph(f"{design.n_used} rows{dropped}.")
     if design.source is None:
         return text
-    columns = {name: column.take(design.rows) for name, column in design.source.columns.items()}
-    rows = [(name, *_describe(column), units.get(name, "")) for name, column in columns.items()]
+    rows = [(name, *words, units.get(name, "")) for name, words in _described(design.source, design.rows)]
     return text + page.words_table(("column", "kind", "values", "unit"), rows)
 
 
-def _describe(column: Column) -> tuple[str, str]:
-    """Kind and values of a column."""
+def _described(source: Source, used: Array) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Kind and values of each column; of rows that stay where they are, of those that stand for them."""
+    condensed = source.condensed
+    for name, column in source.columns.items():
+        if condensed is None:
+            yield name, _describe(column.take(used), None)
+        elif name in condensed.keys:
+            yield name, _describe(condensed.keys[name], condensed.counts)
+        else:
+            one = condensed.spreads[name]
+            yield name, ("number", f"{one.low:.4g} to {one.high:.4g}, mean {one.mean:.4g}")
+
+
+def _describe(column: Column, counts: Array | None) -> tuple[str, str]:
+    """Kind and values of a column, each of which stands for several where there are counts."""
     if not isinstance(column, Factor):
-        low, middle, high = np.percentile(np.asarray(column.values, float), [0.0, 50.0, 100.0])
-        return "number", f"{low:.4g} to {high:.4g}, median {middle:.4g}"
-    sizes = np.bincount(column.codes, minlength=len(column.levels))
+        values = np.asarray(column.values, float)
+        middle = np.median(values) if counts is None else mean(values, counts)
+        return (
+            "number",
+            f"{values.min():.4g} to {values.max():.4g}, {'median' if counts is None else 'mean'} {middle:.4g}",
+        )
+    sizes = np.round(np.bincount(column.codes, counts, len(column.levels))).astype(int)
     used = [level for level, size in zip(column.levels, sizes, strict=True) if size]
     names = ", ".join(used) if len(used) <= 8 else f"{', '.join(used[:3])}, ..., {used[-1]}"
     sizes = sizes[sizes > 0]

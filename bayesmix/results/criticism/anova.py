@@ -13,7 +13,7 @@ from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.estimation.methods import Reml
 from bayesmix.language.arguments import explained
 from bayesmix.results.criticism.likelihood_ratios import Replication, p_columns, p_names, ratio
-from bayesmix.results.criticism.nested_fits import check_same_data, families, is_nested, is_same_family
+from bayesmix.results.criticism.nested_fits import check_same_data, families, is_nested, is_same_family, on_same_rows
 from bayesmix.results.criticism.nested_tests import f_test_of_nested
 from bayesmix.results.criticism.term_contours import joint_table
 from bayesmix.results.criticism.term_tests import term_table
@@ -106,6 +106,7 @@ def anova(  # noqa: PLR0913 - options of a test, named
     if not named:
         raise SpecError("anova needs an estimate, anova(fit), or several: anova(smaller, larger).")
     _refuse({"type": type, "vcov": vcov}, "the terms of one estimate")
+    named = dict(zip(named, on_same_rows(list(named.values())), strict=True))
     check_same_data(list(named.values()))
     chosen = _resolve(test, df)
     ordered = dict(sorted(named.items(), key=lambda pair: pair[1].df))

@@ -115,7 +115,8 @@ def chosen_methods(estimate: EstimateRecord, methods: Sequence[str]) -> tuple[st
 
 def quick(estimate: EstimateRecord) -> tuple[str, ...]:
     """Those of them that take no more than a second or two."""
-    is_small = is_linear(estimate) and estimate.design.n <= FEW_ROWS
+    design = estimate.design
+    is_small = is_linear(estimate) and design.counts is None and design.n <= FEW_ROWS
     return tuple(method for method in applicable(estimate) if method != "bootstrap" or is_small)
 
 

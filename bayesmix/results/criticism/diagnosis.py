@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.data.design.row_statistics import mean
 from bayesmix.inference.estimation.methods import Agq, Laplace
 from bayesmix.inference.parameters.centring import at_means, centring, to_means
 from bayesmix.inference.parameters.names import corr_names, sd_names
@@ -82,7 +83,9 @@ def of_posterior(fit: PosteriorRecord) -> Diagnosis:
     chains = Finding("Chains", fit.converged, convergence_sentences(fit), convergence_advice(fit))
     findings = [chains, *_divergences(fit), *_near_zero(fit)]
     draws = int(np.prod(fit.values.lead))
-    if fit.draws.thinned is None and ENOUGH <= draws <= LARGEST / len(fit.design.y):
+    if fit.design.counts is not None:
+        findings += _priors(fit)
+    elif fit.draws.thinned is None and ENOUGH <= draws <= LARGEST / len(fit.design.y):
         findings += [_rows(fit), *_priors(fit)]
         findings += [_predictions(fit, response) for response in fit.spec.responses]
     return Diagnosis((*findings, *_of_responses(fit)))
@@ -131,7 +134,7 @@ def _near_zero(fit: PosteriorRecord) -> Iterator[Finding]:
     for term, sd in zip(terms, sds, strict=True):
         if term.is_population:  # a curve may be a straight line
             continue
-        size = np.sqrt(np.sum(term.total**2, axis=0) / fit.design.n)
+        size = np.sqrt(mean(term.total**2, fit.design.counts))
         for e, effect in enumerate(term.effects):
             r = next(r for r in range(fit.design.R) if e in term.columns_of(r))
             share = float(np.mean(sd[..., e] * size[e] < SMALL * noise[r]))
@@ -256,7 +259,11 @@ def _laplace(fit: EstimateRecord) -> Iterator[Finding]:
 
 
 def _of_responses(fit: FitRecord) -> Iterator[Finding]:
-    """Zeros and dispersion of counts, residuals of all responses."""
+    """Zeros and dispersion of counts, residuals of all responses; of rows that stay where they are there are none."""
+    if fit.design.counts is not None:
+        text = "Rows stay where they are: nothing is said of residuals, influential rows and predictive checks."
+        yield Finding("Rows", True, text)
+        return
     for response in fit.spec.responses:
         if applies(fit, response) and len(fit.design.y) * DRAWS <= LARGEST:
             yield from _counts(fit, response)

@@ -71,9 +71,10 @@ def fitted_without(large: EstimateRecord, label: str, change: Mapping[str, str])
 
 def check_same_rows(first: Design, second: Design, what: str) -> None:
     """Raise `SpecError` where a model has other rows, as where the columns with missing values are no more in it."""
-    if not np.array_equal(first.rows, second.rows):
+    if second.n_used != first.n_used or (first.counts is None and not np.array_equal(first.rows, second.rows)):
         raise SpecError(
-            f"The model {what} would have {second.n} rows, not {first.n}: drop rows with missing values beforehand."
+            f"The model {what} would have {second.n_used} rows, not {first.n_used}: drop rows with missing values"
+            " beforehand."
         )
 
 

@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.data.design.condensed import Condensed
 from bayesmix.data.design.design import Term, is_same_response
+from bayesmix.data.design.layout import parts_of
+from bayesmix.data.design.rebuild import rebuild
 from bayesmix.data.design.residual_blocks import RowBlocks
 from bayesmix.data.design.response import Outcome
 from bayesmix.errors import SpecError
@@ -183,6 +186,36 @@ def is_within(part: _Part, larger: _Part) -> bool:
     if part.link != larger.link or not np.array_equal(part.offset, larger.offset):
         return False
     return _is_spanned(part.X, larger.X)
+
+
+def on_same_rows(fits: Sequence[EstimateRecord]) -> list[EstimateRecord]:
+    """Fits whose columns can be compared; those of data that stay where they are on rows that stand for these in all.
+
+    Raises
+    ------
+    SpecError
+        If there are none: the sums that were read for one are not among those of another.
+    """
+    known = [None if fit.design.source is None else fit.design.source.condensed for fit in fits]
+    condensed = [one for one in known if one is not None]
+    if not condensed:
+        return list(fits)
+    finest = max(condensed, key=lambda one: len(one.keys) + len(one.numbers))
+    if len(condensed) < len(fits) or not all(finest.stands_for(one) for one in condensed):
+        raise SpecError(
+            f"These fits were made of different rows or sums, those of {finest.label} among them. Make each of the"
+            ' largest, large.update("~ . - x"), and compare these.'
+        )
+    return [_on_rows_of(finest, fit) for fit in fits]
+
+
+def _on_rows_of(condensed: Condensed, fit: EstimateRecord) -> EstimateRecord:
+    source = fit.design.source
+    assert source is not None
+    if source.condensed is condensed:
+        return fit
+    design = rebuild(parts_of(fit.spec), replace(source, condensed=condensed))
+    return EstimateRecord(replace(fit.fitted_model, design=design), fit.point)
 
 
 def check_same_data(fits: Sequence[EstimateRecord]) -> None:

@@ -125,7 +125,8 @@ def _of_predictor(fit: FitRecord, predictor: int, kind: Type) -> dict[str, Array
 def _root(fit: FitRecord, own: Sequence[int], linear: bool) -> Array:
     """Root of the metric of contrasts: cross-products of the columns, or the information on their coefficients."""
     if linear:
-        return np.asarray(np.linalg.qr(fit.design.X, mode="r"))
+        X, counts = fit.design.X, fit.design.counts
+        return np.asarray(np.linalg.qr(X if counts is None else np.sqrt(counts)[:, None] * X, mode="r"))
     cov = fit.point.beta_cov if isinstance(fit, EstimateRecord) else np.cov(draws_of_beta(fit), rowvar=False)
     return np.asarray(np.linalg.inv(np.linalg.cholesky(np.atleast_2d(cov)[np.ix_(own, own)])))
 

@@ -111,7 +111,7 @@ def regression(fit: FitRecord, rows: Array) -> tuple[Array, Array]:
     SpecError
         If the model has smooths, of which a regression on the fixed part would leave out the curve.
     """
-    fit.design.check_rows("A regression on some of the rows")
+    fit.design.check_rows("A regression for each level")
     smooth = next((term.smooth for term in fit.design.terms if term.is_population), None)
     if smooth is not None:
         raise SpecError(

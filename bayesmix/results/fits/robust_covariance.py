@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
 from bayesmix.data.design.rebuild import to_frame
 from bayesmix.errors import DataError, SpecError, nearest
 from bayesmix.inference.estimation.cluster_robust import ClusterRobust, Kind, cluster_robust
@@ -88,6 +89,7 @@ def _labels(fit: EstimateRecord, cluster: str | Sequence[Any]) -> tuple[str, Arr
     """Name of the clusters and the cluster of each row ``(n,)``: a grouping factor, a column, or values."""
     design = fit.design
     if not isinstance(cluster, str):
+        design.check_rows("A cluster for each row")
         values = np.asarray(cluster)
         if values.shape != (design.n,):
             raise DataError(f"Clusters are one value a row that is used, {design.n}, not {values.shape}.")
@@ -95,11 +97,21 @@ def _labels(fit: EstimateRecord, cluster: str | Sequence[Any]) -> tuple[str, Arr
     for term in design.terms:
         if term.group == cluster and not term.is_population:
             return cluster, term.codes
-    columns = [] if design.source is None else list(design.source.columns)
-    if cluster not in columns or design.source is None:
+    columns = _columns(design)
+    if cluster not in columns:
         known = [*dict.fromkeys([*design.group_sizes, *columns])]
         raise DataError(
             f"`{cluster}` is no grouping factor and no column of the model.{nearest(cluster, known)} It has"
             f" {', '.join(known)}. Clusters that the formula does not name are given as values, one a row."
         )
-    return cluster, to_frame(design.source)[cluster].iloc[design.rows].astype(str).to_numpy()
+    return cluster, columns[cluster].iloc[design.rows].astype(str).to_numpy()
+
+
+def _columns(design: Design) -> pd.DataFrame:
+    """Columns that clusters may be; of data that stay where they are those by which their sums were made."""
+    import pandas as pd
+
+    if design.source is None:
+        return pd.DataFrame()
+    condensed = design.source.condensed
+    return to_frame(design.source.columns if condensed is None else condensed.keys)

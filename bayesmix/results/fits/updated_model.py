@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from bayesmix.data.columns import Column, Factor, Numeric
+from bayesmix.data.design.condensed import ReadTable
 from bayesmix.data.design.inputs import OFFSET, WEIGHTS, Source
 from bayesmix.data.design.layout import Encoder
-from bayesmix.data.design.model_design import model_design
+from bayesmix.data.design.model_design import model_design, placed
 from bayesmix.data.design.rebuild import to_frame
 from bayesmix.data.frame import missing_column, open_table
+from bayesmix.data.remote_table import is_remote
 from bayesmix.errors import DataError, SpecError
 from bayesmix.inference.estimation.curve_starts import with_starts
 from bayesmix.inference.parameters.named_priors import prior_names
@@ -81,7 +83,7 @@ def updated_model(fit: FitRecord, formula: Any = None, changes: Changes | None =
         raise SpecError("The responses of this fit were replaced by `refit`: give data for another response.")
     spec = _spec(fit.spec, texts, labels, changes)
     arguments = _arguments(source, changes)
-    data = _table(fit, spec, arguments) if changes.data is KEPT else changes.data
+    data = _table(fit, spec, arguments) if changes.data is KEPT else _given(source, changes.data, spec)
     contrasts = changes.contrasts if changes.contrasts is not KEPT else _still_there(source.contrasts, spec, encoder)
     data2 = dict(source.relations) | (changes.data2 or {} if changes.data2 is not KEPT else {})
     spec, design = model_design(spec, data, **arguments, contrasts=contrasts, data2=data2)
@@ -97,11 +99,6 @@ def updated_model(fit: FitRecord, formula: Any = None, changes: Changes | None =
 
 def _origin(fit: FitRecord) -> tuple[Encoder, Source]:
     encoder, source = fit.design.encoder, fit.design.source
-    if fit.design.counts is not None:
-        raise SpecError(
-            "Sums for another formula are to be read where the data are: make that model,"
-            ' bmx.Model(formula, source, where="source").'
-        )
     if encoder is None or source is None:
         raise SpecError("The design of this fit was made by hand: there is no formula on data to change.")
     return encoder, source
@@ -146,14 +143,21 @@ def _arguments(source: Source, changes: Changes) -> dict[str, Any]:
     return kept | changes.given("weights", "offset")
 
 
+def _given(source: Source, data: Any, spec: ModelSpec) -> Any:
+    """Other data, which stay where they are where those of the fit did, if they are of such a kind."""
+    return data if source.condensed is None or not is_remote(data) else placed(data, "source", spec)
+
+
 def _table(fit: FitRecord, spec: ModelSpec, arguments: Mapping[str, Any]) -> Any:
     """The columns of the fit; with new columns the data it was given, which must not have changed since."""
     _, source = _origin(fit)
+    if source.condensed is not None:
+        return ReadTable(source.condensed, fit.fitted_model.data)
     needed = [name for one in spec.predictors for name in one.formula.columns if name not in (".", "pi")]
     needed += [name for text in arguments.values() if isinstance(text, str) for name in column_names(read(text))]
     new = [name for name in dict.fromkeys(needed) if name not in source.columns or name in source.unread]
     if not new:
-        return to_frame(source)
+        return to_frame(source.columns)
     data = fit.fitted_model.data
     if data is None:
         kept = ", ".join(f"`{name}`" for name in source.columns if name not in source.unread)

@@ -180,6 +180,7 @@ def _check_simple(spec: ModelSpec) -> None:
 
 def _response(design: Design, spec: ModelSpec) -> tuple[str, Any]:
     """The response in bambi's words, and the data."""
+    design.check_rows("A model for bambi")
     source = design.source
     if source is None:
         raise SpecError("This model's design was made by hand: there are no data for bambi.")
@@ -188,7 +189,7 @@ def _response(design: Design, spec: ModelSpec) -> tuple[str, Any]:
             raise SpecError(f"bambi's models have no {what} as ours do: {given}.")
     if source.arguments.offset is not None:
         raise SpecError("Write the offset into the formula, offset(...), for bambi.")
-    frame = to_frame(source).iloc[design.rows].reset_index(drop=True)
+    frame = to_frame(source.columns).iloc[design.rows].reset_index(drop=True)
     match read(design.response):
         case Name(name=name):
             return name, frame

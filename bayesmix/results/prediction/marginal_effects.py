@@ -28,6 +28,7 @@ from bayesmix.results.fits.marginal_summary import describe_draws
 from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
 from bayesmix.results.prediction.contrast_weights import Method, contrast_weights
 from bayesmix.results.prediction.estimate_prediction import ResolvedEstimand
+from bayesmix.results.prediction.observed_columns import is_factor, observed_columns, rows_to_average
 from bayesmix.results.prediction.predict import check_options
 from bayesmix.results.prediction.prediction_table import (
     Estimand,
@@ -42,10 +43,8 @@ from bayesmix.results.prediction.reference_grid import (
     check_predictor,
     code,
     grid,
-    is_factor,
     levels_of,
     mean_offset,
-    observed,
     spread_out,
 )
 from bayesmix.results.prediction.response_mean import mean_of_rows, mean_slopes
@@ -139,14 +138,14 @@ def slopes(fit: FitRecord, variable: str, by: By, estimand: Estimand) -> pd.Data
     for name in within:
         if not is_factor(design, name):
             raise DataError(f"`{name}` is a number: slopes are within the levels of factors. Use contrasts with at=.")
-    frame = observed(design)
-    step = STEP * float(frame[variable].std())
+    frame, counts = rows_to_average(design, variable)
+    step = STEP * observed_columns(design)[variable].sd
     both = pd.concat([frame.assign(**{variable: frame[variable] + side * step}) for side in (-1.0, 1.0)])
     cells = list(product(*(levels_of(design, name) for name in within)))
     chosen = [
         np.all([frame[name] == level for name, level in zip(within, cell, strict=True)], axis=0) for cell in cells
     ]
-    members = np.array(chosen, float) * np.ones((len(cells), len(frame)))
+    members = np.array(chosen, float) * np.ones((len(cells), len(frame))) * counts
     occurs = np.any(members > 0.0, axis=1)
     weight = members[occurs] / members[occurs].sum(axis=1, keepdims=True) / (2.0 * step)
     coded = code(design, both.reset_index(drop=True), estimand.groups, r)
@@ -360,8 +359,8 @@ def _by_values(design: Any, name: str) -> list[Any]:
     """Levels of a factor; of a number its mean and one standard deviation to either side."""
     if is_factor(design, name):
         return levels_of(design, name)
-    column = observed(design)[name]
-    return [float(column.mean() + side * column.std()) for side in (-1.0, 0.0, 1.0)]
+    column = observed_columns(design)[name]
+    return [column.mean + side * column.sd for side in (-1.0, 0.0, 1.0)]
 
 
 def _fixed_at(fit: FitRecord, at: Mapping[str, Any] | None) -> dict[str, Sequence[Any]]:

@@ -133,7 +133,7 @@ def _correlated_response(
 
 
 def _generator(rows: PredictionRows, seed: int, response: int) -> np.random.Generator:
-    return np.random.default_rng([seed, *rows.index[:1].tolist(), *([response] if response else [])])
+    return np.random.default_rng([seed, *(rows.index[:1] + rows.first).tolist(), *([response] if response else [])])
 
 
 def _averaged_effects(terms: Sequence[Term], values: Parameters, R: int, rng: np.random.Generator) -> Array:

@@ -9,32 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.data.columns import Factor
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.inputs import OFFSET
-from bayesmix.data.design.rebuild import to_frame
-from bayesmix.errors import DataError, SpecError, nearest
+from bayesmix.data.design.row_statistics import mean
+from bayesmix.errors import DataError, nearest
 from bayesmix.language.formula.expression import column_names, spell_name
 from bayesmix.language.formula.reader import read
+from bayesmix.results.prediction.observed_columns import ObservedColumn, is_factor, observed_columns
 from bayesmix.results.prediction.predict import Groups
 from bayesmix.results.prediction.rows import PredictionRows
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def observed(design: Design) -> pd.DataFrame:
-    """The columns that the model names, rows of the fit only.
-
-    Raises
-    ------
-    SpecError
-        If the design was made by hand.
-    """
-    design.check_rows("An average over the rows")
-    if design.source is None:
-        raise SpecError("This fit does not know its data: its design was made by hand.")
-    return to_frame(design.source).iloc[design.rows].reset_index(drop=True)
 
 
 def predictors(design: Design, predictor: int | None = 0) -> list[str]:
@@ -65,25 +51,16 @@ def check_predictor(design: Design, name: str, predictor: int | None = 0) -> Non
         raise DataError(f"`{name}` is not a predictor of the fixed part{whose}.{nearest(name, known)} {listed}")
 
 
-def is_factor(design: Design, name: str) -> bool:
-    """Whether a column holds categories."""
-    return design.source is not None and isinstance(design.source.columns[name], Factor)
-
-
 def spread_out(design: Design, name: str, points: int) -> list[Any]:
     """Values of a predictor over its range: all levels of a factor, evenly spaced numbers."""
-    column = observed(design)[name]
     if is_factor(design, name):
         return levels_of(design, name)
-    return list(np.linspace(float(column.min()), float(column.max()), points))
+    return list(np.linspace(*observed_columns(design)[name].range, points))
 
 
 def levels_of(design: Design, name: str) -> list[Any]:
     """Levels of a factor that occur, in its order."""
-    column = observed(design)[name]
-    if column.dtype == "boolean":
-        return sorted(column.unique())
-    return [level for level in column.cat.categories if (column == level).any()]
+    return observed_columns(design)[name].levels
 
 
 def grid(
@@ -106,18 +83,18 @@ def grid(
     """
     import pandas as pd
 
-    frame = observed(design)
+    columns = observed_columns(design)
     known = predictors(design, predictor)
     axes = dict(varying)
     if cross:
         axes |= {name: levels_of(design, name) for name in known if name not in axes and is_factor(design, name)}
     rows = pd.DataFrame(list(product(*axes.values())), columns=list(axes))
-    held = [name for name in frame.columns if name not in axes]
+    held = [name for name in columns if name not in axes]
     only_group = {name for name in held if name not in known} & _grouping_columns(design)
-    typical = {name: frame[name].mode().iloc[0] if name in only_group else _typical(frame[name]) for name in held}
+    typical = {name: _typical(columns[name], only_groups=name in only_group) for name in held}
     result = rows.assign(**typical)
     for name in result.columns:
-        dtype = frame[name].dtype
+        dtype = columns[name].values.dtype
         if isinstance(dtype, pd.CategoricalDtype):
             result[name] = _with_levels(name, result[name].astype(str), dtype)
         elif dtype == "boolean":
@@ -141,9 +118,9 @@ def _with_levels(name: str, values: pd.Series[Any], dtype: pd.CategoricalDtype) 
     return values.astype(dtype)
 
 
-def _typical(column: pd.Series[Any]) -> Any:
+def _typical(column: ObservedColumn, *, only_groups: bool) -> Any:
     """The mean of numbers, the most frequent level of a factor."""
-    return float(column.mean()) if column.dtype.kind == "f" else column.mode().iloc[0]
+    return column.most_frequent if only_groups or column.values.dtype.kind != "f" else column.mean
 
 
 def code(design: Design, frame: pd.DataFrame, groups: Groups, predictor: int | None = 0) -> PredictionRows:
@@ -156,4 +133,4 @@ def mean_offset(design: Design, n: int) -> Array | None:
     """The mean of an offset that was given as an array, for ``n`` new rows; None where there is none."""
     encoder = design.encoder
     by_array = encoder is not None and encoder.offset == spell_name(OFFSET)
-    return np.full(n, float(design.offset[design.block(0)].mean())) if by_array else None
+    return np.full(n, float(mean(design.offset[design.block(0)], design.counts))) if by_array else None

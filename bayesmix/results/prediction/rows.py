@@ -44,6 +44,7 @@ class PredictionRows:
     bounds: Bounds | None  # of what could be observed; None where they are not known
     is_new: bool  # whether tables have a row for each of the data as given, those with missing values included
     positions: NewPositions | None = None  # of rows at positions that the fit has not
+    first: int = 0  # rows of new data before these, which were predicted by themselves
 
     @classmethod
     def of_fit(cls, design: Design, response: int = 0) -> PredictionRows:

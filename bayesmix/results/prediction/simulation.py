@@ -84,6 +84,7 @@ def simulate(  # noqa: PLR0913 - options of a prediction, named
 
 def replicated(spec: ModelSpec, design: Design, values: Parameters, *, groups: Groups, seed: int) -> list[Array]:
     """New responses ``(..., n)`` on the rows of a design, all those of a model: one data set for each draw."""
+    design.check_rows("A replication of the data")
     found = []
     for number, one in enumerate(spec.responses):
         rows, chosen = PredictionRows.of_fit(design, number), choose(spec, response=one.label)
@@ -145,6 +146,7 @@ def check_statistics(
     import pandas as pd
 
     number = choose(post.spec, response=response).response
+    post.design.check_rows("A predictive check")
     observed_y = completed(post, number, seed)
     drawn_y = replicated(post.spec, post.design, post.with_effects, groups=groups, seed=seed)[number]
     family = post.spec.responses[number].family

@@ -38,13 +38,29 @@ def write_whole(path: str | Path, content: bytes, *, kind: str = "") -> None:
         If the file cannot be written: no such folder, no right to, the disk is full.
     """
     target = Path(os.path.realpath(path))
-    with _one_message(f"{kind} `{path}`".lstrip()):
-        if target.exists() and not target.is_file():
+    if target.exists() and not target.is_file():
+        with _one_message(f"{kind} `{path}`".lstrip()):
             target.write_bytes(content)
-            return
+        return
+    with new_file(path, kind=kind) as unfinished:
+        unfinished.write_bytes(content)
+
+
+@contextmanager
+def new_file(path: str | Path, *, kind: str = "") -> Iterator[Path]:
+    """A path to write a file to that then takes the place of another, if there is one; ``kind`` as in `write_whole`.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written. What was there before is there still, here and on every other error.
+    """
+    target = Path(os.path.realpath(path))
+    with _one_message(f"{kind} `{path}`".lstrip()):
         remove_leftovers(target)
         with beside(target) as unfinished:
-            _write_through(unfinished, content)
+            yield unfinished
+            _write_through(unfinished)
             if target.exists():
                 shutil.copymode(target, unfinished)
             os.replace(unfinished, target)
@@ -118,23 +134,20 @@ def _one_message(name: str) -> Iterator[None]:
         raise DataError(f"{name} cannot be written: {error.strerror or error}.") from error
 
 
-def _write_through(path: Path, content: bytes) -> None:
-    """Write to the disk, not only to its cache: a crash after the renaming must not leave an empty file."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def _write_back(folder: Path) -> None:
     """Have the files of a folder on the disk before those that they replace are removed."""
     for parent, _, names in os.walk(folder):
         for name in names:
-            descriptor = os.open(os.path.join(parent, name), os.O_RDWR)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            _write_through(Path(parent) / name)
+
+
+def _write_through(path: Path) -> None:
+    """Have a file on the disk, not only in its cache: a crash after the renaming must not leave an empty one."""
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _remove(path: Path) -> None:

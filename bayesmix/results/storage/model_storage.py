@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmix.arrays import Array
-from bayesmix.data.columns import Column, Factor, Kind, Numeric
 from bayesmix.data.design.categories import with_categories
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.inputs import Arguments, Source
 from bayesmix.data.design.layout import parts_of
+from bayesmix.data.design.model_design import with_counts
 from bayesmix.data.design.rebuild import rebuild
 from bayesmix.data.relation import Relation
 from bayesmix.errors import DataError, SpecError
@@ -23,12 +22,13 @@ from bayesmix.language.families.registry import is_known
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.formula.spec_words import read_spec, spec_words
 from bayesmix.results.fits.records import Fitted
+from bayesmix.results.storage.condensed_storage import condensed_arrays, condensed_words, read_condensed
+from bayesmix.results.storage.stored_columns import column_of, described, numbers_of_column
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
-KINDS: tuple[Kind, ...] = ("factor", "ordered", "boolean")
 TOLERANCE = 1e-9  # relative difference of two sums that rounding may explain
 
 
@@ -43,7 +43,6 @@ def to_dataset(fitted: Fitted) -> xr.Dataset:
     import xarray as xr
 
     spec, design = fitted.spec, fitted.design
-    design.check_rows("A saved fit")
     if design.source is None:
         raise SpecError("This fit cannot be saved: its design was made by hand.")
     own = next((family for family in _families(spec) if not is_known(family)), None)
@@ -58,13 +57,16 @@ def to_dataset(fitted: Fitted) -> xr.Dataset:
         "contrasts": dict(design.source.contrasts),
         "data_name": fitted.data_name,
         "documented": dict(fitted.documented),
-        "columns": [_describe(name, column) for name, column in columns.items()],
-        "arrays": [_describe(name, column) for name, column in arrays.items()],
+        "columns": [described(name, column) for name, column in columns.items()],
+        "arrays": [described(name, column) for name, column in arrays.items()],
         "relations": [{"name": name, "labels": list(one.labels)} for name, one in design.source.relations.items()],
         "fingerprint": dict(fingerprint(design)),
     }
     stored = enumerate([*columns.values(), *arrays.values()])
-    variables = {f"column_{j}": ("row", c.codes if isinstance(c, Factor) else c.values) for j, c in stored}
+    variables: dict[str, Any] = {f"column_{j}": ("row", numbers_of_column(column)) for j, column in stored}
+    if design.source.condensed is not None:
+        words["condensed"] = condensed_words(design.source.condensed)
+        variables |= condensed_arrays(design.source.condensed)
     variables |= {f"response_{j}": ("row", values) for j, values in enumerate(design.source.responses)}
     for j, relation in enumerate(design.source.relations.values()):
         parts = {"row": relation.row, "column": relation.column, "value": relation.value}
@@ -82,14 +84,17 @@ def from_dataset(stored: xr.Dataset) -> Fitted:
     """
     words = json.loads(stored.attrs["model"])
     described = [*words["columns"], *words["arrays"]]
-    read = [(str(d["name"]), _column(d, stored[f"column_{j}"].values)) for j, d in enumerate(described)]
+    read = [(str(d["name"]), column_of(d, stored[f"column_{j}"].values)) for j, d in enumerate(described)]
     split = len(words["columns"])
     arguments = Arguments(words["weights"], words["offset"], dict(read[split:]))
     spec = read_spec(words)
     responses = tuple(stored[f"response_{j}"].values for j in range(len(spec.responses)) if f"response_{j}" in stored)
     unread = frozenset(words.get("unread", ()))
     relations = {str(d["name"]): _relation(d, j, stored) for j, d in enumerate(words.get("relations", []))}
-    source = Source(dict(read[:split]), arguments, words["contrasts"], unread, responses, relations)
+    condensed = read_condensed(words["condensed"], stored) if "condensed" in words else None
+    source = Source(dict(read[:split]), arguments, words["contrasts"], unread, responses, relations, condensed)
+    if condensed is not None:
+        spec = with_counts(spec)
     spec, design = with_categories(spec, rebuild(parts_of(spec), source))
     _check_same(words["fingerprint"], dict(fingerprint(design)))
     return Fitted(with_starts(spec, design), design, words["data_name"], words["documented"])
@@ -142,18 +147,3 @@ def _check_same(then: dict[str, list[float]], now: dict[str, list[float]]) -> No
 
 def _families(spec: ModelSpec) -> list[Family]:
     return [spec.family, *(response.family for response in spec.responses)]
-
-
-def _describe(name: str, column: Column) -> dict[str, Any]:
-    if isinstance(column, Factor):
-        return {"name": name, "kind": column.kind, "levels": list(column.levels)}
-    return {"name": name, "kind": "numeric"}
-
-
-def _column(described: dict[str, Any], values: Array) -> Column:
-    if described["kind"] == "numeric":
-        return Numeric(np.asarray(values, np.float64))
-    levels, codes = tuple(map(str, described["levels"])), np.asarray(values, np.intp)
-    if described["kind"] not in KINDS or np.any((codes < -1) | (codes >= len(levels))):
-        raise DataError(f"Column `{described['name']}` of the stored data is damaged.")
-    return Factor(codes, levels, described["kind"])

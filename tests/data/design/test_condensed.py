@@ -129,14 +129,6 @@ def test_what_needs_rows_is_refused(formula: str) -> None:
     assert REFUSED[formula] in str(caught.value)
 
 
-@pytest.mark.parametrize("verb", ["fitted", "residuals", "predict", "drop1", "save", "marginal_means", "bootstrap"])
-def test_verbs_that_need_rows_are_refused(verb: str) -> None:
-    fit = bmx.Model("y ~ x + f + (1 | g)", relation(), where="source").estimate()
-    arguments = {"marginal_means": ("f",), "save": ("never.zarr",)}.get(verb, ())
-    with pytest.raises(bmx.SpecError, match="needs the rows of the data, which stay where they are"):
-        getattr(fit, verb)(*arguments)
-
-
 def test_new_data_are_predicted() -> None:
     rows = frame().iloc[:5]
     one, other = (model.estimate() for model in models("y ~ x + f + (x | g)"))

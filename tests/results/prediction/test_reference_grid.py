@@ -10,13 +10,12 @@ import pytest
 
 import bayesmix as bmx
 from bayesmix.errors import DataError
+from bayesmix.results.prediction.observed_columns import is_factor, observed
 from bayesmix.results.prediction.reference_grid import (
     check_predictor,
     grid,
-    is_factor,
     levels_of,
     mean_offset,
-    observed,
     predictors,
     spread_out,
 )
