@@ -14,9 +14,7 @@ def render(folder: Path = HERE) -> None:
     model = bmx.load_model("esoph_lmm")
     reml, post = model.estimate(), model.sample(seed=1, progress=False)
     bmx.compare(post, reml).plot().savefig(folder / "forest.png", dpi=120)
-    bmx.plots.mean_curves(post, reml, units={"ncases": "cases", "ncontrols": "controls"}).savefig(
-        folder / "curves.png", dpi=120
-    )
+    bmx.plots.mean_curves(post, reml).savefig(folder / "curves.png", dpi=120)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bayesmix.errors import SpecError, nearest
 from bayesmix.fit import Estimate, Fit, Posterior
-from bayesmix.language.arguments import explained
+from bayesmix.language.arguments import explained, unknown_argument
 from bayesmix.results.comparison.comparison_tables import SUMMARY, blocks_of_comparison
 from bayesmix.results.comparison.decomposition import Centre, Decomposition
 from bayesmix.results.comparison.explanation import explain
@@ -168,6 +169,7 @@ def compare(
     groups: bool = False,
     intervals: bool = False,
     centre: Centre = "mean",
+    **by_label: Estimate | Posterior,
 ) -> Comparison:
     """Put fits of the same model side by side, and say why they differ.
 
@@ -182,6 +184,7 @@ def compare(
     groups : one row for each coefficient of each level, too.
     intervals : those of `Comparison.intervals` in further columns; profiles take a moment.
     centre : ``"mean"`` or ``"median"`` of the posterior: what the differences are taken to.
+    **by_label : further fits, each with its label: ``compare(reml, default=post, brms=other)``.
 
     Raises
     ------
@@ -190,18 +193,35 @@ def compare(
     """
     if centre not in CENTRES:
         raise SpecError(f"There is no centre `{centre}`.{nearest(centre, CENTRES)} Centres: {', '.join(CENTRES)}.")
-    named = named_fits(fits, labels, "compare", wanted=(Estimate, Posterior), default=by_method)
+    named = _named(fits, labels, by_label)
     if not named:
         raise SpecError("compare needs at least one fit: compare(model.sample(), model.estimate()).")
     _check_labels(named)
     _check_same_parameters(list(named.values()))
-    by_label = dict(sorted(named.items(), key=lambda pair: isinstance(pair[1], Posterior)))
+    ordered = dict(sorted(named.items(), key=lambda pair: isinstance(pair[1], Posterior)))
     first = next(iter(named.values()))
     figures = first.fitted_model.documented if documented is None else documented
-    found, notes = decompositions(by_label, causes, groups, centre)
-    table = comparison_table(by_label, figures, found, groups, centre)
-    comparison = Comparison(table, first.spec.text, tuple(by_label), tuple(by_label.values()), found, notes, centre)
+    found, notes = decompositions(ordered, causes, groups, centre)
+    table = comparison_table(ordered, figures, found, groups, centre)
+    comparison = Comparison(table, first.spec.text, tuple(ordered), tuple(ordered.values()), found, notes, centre)
     return replace(comparison, table=table.join(comparison.intervals())) if intervals else comparison
+
+
+def _named(
+    fits: Sequence[Estimate | Posterior | Mapping[str, Estimate | Posterior]],
+    labels: Sequence[str] | None,
+    by_label: Mapping[str, Any],
+) -> dict[str, Estimate | Posterior]:
+    """Fits by label: those one after the other, then those that came with theirs."""
+    for name, value in by_label.items():
+        if not isinstance(value, Estimate | Posterior):
+            known = [parameter for parameter in signature(compare).parameters if parameter not in ("fits", "by_label")]
+            raise SpecError(unknown_argument("compare", name, known))
+    found = named_fits(fits, labels, "compare", wanted=(Estimate, Posterior), default=by_method)
+    twice = found.keys() & by_label.keys()
+    if twice:
+        raise SpecError(f"compare is given two fits called `{min(twice)}`.")
+    return {**found, **by_label}
 
 
 def _check_labels(named: Mapping[str, Fit]) -> None:

@@ -15,9 +15,9 @@ from bayesmix.results.criticism.heterogeneity import HeterogeneityTable, heterog
 from bayesmix.results.criticism.variance_explained import intraclass, r_squared, scalar_table
 from bayesmix.results.deletions import Deletions, Evidence
 from bayesmix.results.fits.chosen_parameter import choose
+from bayesmix.results.fits.fitted_model import Fitted
 from bayesmix.results.fits.fixed_inference import fixed_inference, fixed_table
 from bayesmix.results.fits.level import check_level
-from bayesmix.results.fits.records import Fitted
 from bayesmix.results.fits.refit import estimated_like, extended, sampled_like
 from bayesmix.results.fits.robust_covariance import RobustCovariance
 from bayesmix.results.fits.smooth_terms_table import smooth_terms

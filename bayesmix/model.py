@@ -25,7 +25,7 @@ from bayesmix.inference.sampling.sample import resolve_sampler
 from bayesmix.language.arguments import explained
 from bayesmix.language.families.family import Family
 from bayesmix.language.formula.model_spec import make_spec
-from bayesmix.results.fits.records import Fitted
+from bayesmix.results.fits.fitted_model import Fitted
 from bayesmix.results.fits.refit import estimated
 from bayesmix.results.storage.sampling_run import Asked, sampled
 from bayesmix.results.tables.model_text import describe_model
@@ -39,7 +39,12 @@ if TYPE_CHECKING:
     from bayesmix.inference.sampling.sample import Sampler
 
 
-_TABLES = {"contrasts": '{"recipe": "sum"}', "documented": '{"Intercept": 251.4}', "start": '{"asym": 200.0}'}
+_TABLES = {
+    "contrasts": '{"recipe": "sum"}',
+    "documented": '{"Intercept": 251.4}',
+    "start": '{"asym": 200.0}',
+    "units": '{"Days": "days"}',
+}
 
 
 @explained
@@ -93,6 +98,8 @@ class Model:
         ``"memory"``, the default: all rows are read.
     data_name : how summaries call the data.
     documented : figures a document prints, by parameter name; `compare` puts them beside the fits.
+    units : of the columns, by name, for the axes of figures; beside those that the data bring (``data.attrs["units"]``,
+        which `load_dataset` sets).
 
     Raises
     ------
@@ -117,8 +124,10 @@ class Model:
         where: str = "memory",
         data_name: str | None = None,
         documented: Mapping[str, float] | None = None,
+        units: Mapping[str, str] | None = None,
     ) -> None:
-        for name, table in (("contrasts", contrasts), ("documented", documented), ("start", start)):
+        tables = {"contrasts": contrasts, "documented": documented, "start": start, "units": units}
+        for name, table in tables.items():
             if not isinstance(table, Mapping | None):
                 raise SpecError(f"{name} are a dictionary such as {_TABLES[name]}, not {table!r}.")
         spec = make_spec(
@@ -130,6 +139,7 @@ class Model:
         self._data = data
         self.data_name = data_name or (str(data) if isinstance(data, str | PathLike) else "")
         self.documented = dict(documented or {})
+        self.units = {**(getattr(data, "attrs", None) or {}).get("units", {}), **(units or {})}
 
     @cached_property
     def priors(self) -> Priors:
@@ -255,7 +265,7 @@ class Model:
 
     @property
     def _fitted(self) -> Fitted:
-        return Fitted(self.spec, self.design, self.data_name, self.documented, self._data)
+        return Fitted(self.spec, self.design, self.data_name, self.documented, self.units, self._data)
 
     def __str__(self) -> str:
         return describe_model(self.spec, self.design, self.priors)
@@ -292,4 +302,5 @@ def build_model(file: ModelFile) -> Model:
         data2=file.load_relations(),
         data_name=file.data_name,
         documented=file.documented_parameters(),
+        units=None if file.data.dataset else file.data.units,
     )

@@ -18,7 +18,7 @@ from bayesmix.inference.estimation.methods import Laplace
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.sampling.draws import Draws
 from bayesmix.language.formula.model_spec import make_spec
-from bayesmix.results.fits.records import Fitted
+from bayesmix.results.fits.fitted_model import Fitted
 
 Array = np.ndarray
 

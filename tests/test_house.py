@@ -135,6 +135,8 @@ COVERED = {
     "inference.estimation.point_estimate": "inference/estimation/test_estimate.py",
     "results.comparison.record": "test_comparison.py",
     "results.fits.records": "results/fits/test_linear_predictor.py",
+    "results.fits.variance_components": "results/fits/test_linear_predictor.py",
+    "results.fits.fitted_model": "results/storage/test_fit_storage.py",
     "results.intervals": "results/criticism/test_bootstrap.py",
     "results.questions": "results/prediction/test_marginal_effects.py",
     "results.updates": "results/fits/test_updated_model.py",

@@ -65,7 +65,8 @@ UPDATE = (
 SIGNATURES = {
     "Model": (
         "(formula, data, family='gaussian', link=None, priors=None, weights=None, offset=None, *, rescor=False, "
-        "start=None, contrasts=None, data2=None, where='memory', data_name=None, documented=None)"
+        "start=None, contrasts=None, data2=None, where='memory', data_name=None, documented=None, "
+        "units=None)"
     ),
     "Model.estimate": "(self, method='auto')",
     "Model.sample": (
@@ -83,7 +84,8 @@ SIGNATURES = {
     "dataset_names": "()",
     "phylogeny": "(tree, *, correlation=False)",
     "pedigree": "(data, id='id', sire='sire', dam='dam')",
-    "compare": "(*fits, labels=None, documented=None, causes=None, groups=False, intervals=False, centre='mean')",
+    "compare": "(*fits, labels=None, documented=None, causes=None, groups=False, intervals=False, centre='mean',"
+    " **by_label)",
     "Comparison.intervals": "(self, level=0.95, *, methods=None)",
     "Comparison.coverage": (
         "(self, n=500, *, methods=None, level=0.95, seed=0, executor=None, progress=True, checkpoint=None)"

@@ -24,7 +24,7 @@ def load_dataset(name: str) -> pd.DataFrame:
     """Read a data set.
 
     Factors are categorical columns with their levels in order, ordered where R's are. The frame's ``attrs`` hold the
-    ``source``, ``licence`` and ``attribution``.
+    ``source``, ``licence`` and ``attribution``, and ``units`` of the columns that have one, for the axes of figures.
 
     Raises
     ------
@@ -45,6 +45,7 @@ def load_dataset(name: str) -> pd.DataFrame:
         frame = pd.read_csv(file, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""])
     frame = frame.astype(types)
     frame.attrs.update({key: about[key] for key in ("source", "licence", "attribution") if about.get(key)})
+    frame.attrs["units"] = {column["name"]: column["unit"] for column in about["columns"] if "unit" in column}
     return frame
 
 

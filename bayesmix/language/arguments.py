@@ -41,7 +41,7 @@ def _explained(function: Callable[..., Any], shown: str) -> Callable[..., Any]:
     def call(*arguments: Any, **options: Any) -> Any:
         unknown = next((name for name in options if name not in parameters), None)
         if unknown is not None and not is_open:
-            raise SpecError(_answer(shown, unknown, [name for name in parameters if name != "self"]))
+            raise SpecError(unknown_argument(shown, unknown, [name for name in parameters if name != "self"]))
         given = (checks[places[i]](a, places[i]) if i in places else a for i, a in enumerate(arguments))
         return function(*given, **{name: checks[name](a, name) if name in checks else a for name, a in options.items()})
 
@@ -78,7 +78,8 @@ def number(value: Any, name: str) -> Any:
     raise SpecError(f"{name}={value!r}: a number is needed.")
 
 
-def _answer(function: str, name: str, known: Sequence[str]) -> str:
+def unknown_argument(function: str, name: str, known: Sequence[str]) -> str:
+    """What to say of an argument that a function does not take."""
     advice = ARGUMENTS.get(name) or ARGUMENTS.get(name.lower().replace(".", "_"))
     what = f"`{function}` has no argument `{name}`."
     if advice:

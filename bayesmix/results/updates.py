@@ -6,8 +6,9 @@ from abc import abstractmethod
 from typing import Any, Self
 
 from bayesmix.language.arguments import explained
+from bayesmix.results.fits.fitted_model import Fitted
 from bayesmix.results.fits.new_responses import with_new_responses
-from bayesmix.results.fits.records import FitRecord, Fitted
+from bayesmix.results.fits.records import FitRecord
 from bayesmix.results.fits.updated_model import KEPT, Changes, updated_model
 
 

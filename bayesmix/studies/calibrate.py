@@ -30,10 +30,10 @@ from bayesmix.language.arguments import explained
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.checkpoint import checkpoint_of, fingerprint
 from bayesmix.parallel.executors import in_order
+from bayesmix.results.fits.fitted_model import Fitted
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import flatten, linear_predictor, log_likelihood_of_all, parameter_names
 from bayesmix.results.fits.model_fingerprint import parts_of_model
-from bayesmix.results.fits.records import Fitted
 from bayesmix.results.fits.refit import sample_model
 from bayesmix.results.prediction.simulation import replicated
 from bayesmix.studies.prior_simulation import draw_parameters

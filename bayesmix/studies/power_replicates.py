@@ -16,8 +16,9 @@ from bayesmix.inference.estimation.point_estimates import PointEstimates
 from bayesmix.inference.estimation.refits import refit_all
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.results.fits.fitted_model import Fitted
 from bayesmix.results.fits.fixed_inference import fixed_inferences
-from bayesmix.results.fits.records import EstimateRecord, Fitted
+from bayesmix.results.fits.records import EstimateRecord
 from bayesmix.results.fits.refit import estimate_model
 from bayesmix.results.prediction.hypothesis import LinearHypothesis
 from bayesmix.results.prediction.simulation import draws_at, replicated

@@ -61,7 +61,7 @@ def test_a_comparison_draws_it():
 
 def test_refused():
     estimate, _ = fits("yi | se(sei) ~ 1 + (1 | trial)")
-    with pytest.raises(bmx.SpecError, match="needs a fit"):
+    with pytest.raises(bmx.SpecError, match="needs at least one fit"):
         bmx.plots.effects_forest()
     with pytest.raises(bmx.SpecError, match="2 texts for 13 effects"):
         bmx.plots.effects_forest(estimate, labels=["a", "b"])

@@ -239,7 +239,7 @@ def test_models_without_predictors_say_where_to_go(fitted):
         (lambda fit: bmx.plots.group_lines(fit, lines="non"), "no lines of kind `non`. Did you mean `none`"),
         (lambda fit: bmx.plots.group_lines(fit, x="ncontrol"), "`ncontrol` is not a predictor"),
         (lambda fit: bmx.plots.mean_curves(fit, levels=["25-43"]), "has no level `25-43`. Did you mean `25-34`"),
-        (lambda fit: bmx.plots.mean_curves(), "mean_curves needs a fit"),
+        (lambda fit: bmx.plots.mean_curves(), "mean_curves needs at least one fit"),
         (lambda fit: bmx.plots.caterpillar(fit, effects=["ncontrol"]), "has no effect `ncontrol`. Did you mean"),
         (lambda fit: bmx.plots.pooling(fit, group="age"), "`age` is not a grouping factor. Did you mean `agegp`"),
         (lambda fit: bmx.plots.residuals(fit, kind="person"), "Did you mean `pearson`"),

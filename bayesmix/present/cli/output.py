@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bayesmix.fit import Estimate, Fit, Posterior
     from bayesmix.language.formula.model_spec import ModelSpec
     from bayesmix.model import Model
-    from bayesmix.results.fits.records import Fitted
+    from bayesmix.results.fits.fitted_model import Fitted
 
 Form = Literal["text", "json", "csv"]
 

@@ -6,7 +6,8 @@ Draws: `pairs`, `trace`, `rank`. Meta-analyses: `effects_forest`. Studies: `stan
 `power`.
 
 Nothing is shown and no global state is touched. Colours are those of Okabe and Ito, which people with any colour vision
-tell apart.
+tell apart, and mean the same everywhere: posteriors are blue, estimates red, priors pink, data grey, the figures of a
+document dotted lines. Figures of several fits also take a dict of them by label, and show the labels.
 """
 
 from __future__ import annotations
@@ -79,4 +80,4 @@ def of_comparison(comparison: ComparisonRecord, kind: str, **options: Any) -> Fi
         raise SpecError(f"There is no figure `{kind}`.{nearest(kind, KINDS)} Kinds: {', '.join(KINDS)}.")
     if kind in DOCUMENTED and "documented" in comparison.table:
         options = {"documented": dict(comparison.table["documented"].dropna())} | options
-    return KINDS[kind](*comparison.fits, **options)
+    return KINDS[kind](dict(zip(comparison.labels, comparison.fits, strict=True)), **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import wraps
 from inspect import signature
 from io import BytesIO
@@ -19,10 +20,11 @@ from bayesmix.language.arguments import explained
 from bayesmix.results.storage.atomic_replacement import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 # Okabe and Ito (2008), Color universal design: told apart by people with any colour vision, and in print
 BLUE, ORANGE, GREEN, RED, PINK, SKY, YELLOW = (
@@ -35,6 +37,7 @@ BLUE, ORANGE, GREEN, RED, PINK, SKY, YELLOW = (
     "#F0E442",
 )
 INK, GREY, PALE = "#262626", "#767676", "#D9D9D9"
+DOTS: Any = (0, (2, 1.5))
 COLOURS = (BLUE, RED, GREEN, ORANGE, PINK, SKY, GREY)
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 
@@ -65,22 +68,25 @@ WIDTH = 6.6  # inches
 def styled[**P, R](function: Callable[P, R]) -> Callable[P, R]:
     """Decorate a function that makes a figure: with the style, and a check that it is given what it draws.
 
-    What it draws is the annotation of its first parameter, of which it may take several.
+    What it draws is the annotation of its first parameter, of which it may take several, or a mapping of them.
     """
     checked = explained(function)
     first = next(iter(signature(function).parameters.values()))
-    drawable = [name.strip().rpartition(".")[2] for name in str(first.annotation).split("|")]
+    annotated = [name.strip().rpartition(".")[2] for name in str(first.annotation).split("|")]
+    drawable = [name for name in annotated if name != BY_LABEL]
 
     @wraps(function)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> R:
         for value in args:
-            _check_drawable(function.__name__, value, drawable)
+            for one in value.values() if isinstance(value, Mapping) and BY_LABEL in annotated else [value]:
+                _check_drawable(function.__name__, one, drawable)
         with mpl.rc_context(STYLE):
             return checked(*args, **kwargs)
 
     return drawn
 
 
+BY_LABEL = "FitsByLabel"
 ARTICLES = {
     "Estimate": "an estimate",
     "Posterior": "a posterior",
@@ -147,10 +153,27 @@ def look(place: int) -> tuple[str, str]:
     return COLOURS[place % len(COLOURS)], MARKERS[(place + place // len(COLOURS)) % len(MARKERS)]
 
 
-def with_unit(name: str, units: Mapping[str, str] | None) -> str:
-    """The label of an axis: the name, and its unit up to the first comma where it is known."""
-    unit = (units or {}).get(name, "").partition(",")[0].strip()
-    return f"{name} ({unit})" if unit else name
+LONGEST = 30  # characters of a unit beside a name
+
+
+def with_unit(name: str, units: Mapping[str, str]) -> str:
+    """The label of an axis: the name, and its unit up to the first comma, where that is one and not an explanation."""
+    unit = units.get(name, "").partition(",")[0].strip()
+    return f"{name} ({unit})" if unit[:1].isalpha() and len(unit) <= LONGEST else name
+
+
+def whole_ticks(axis: Axis) -> None:
+    """Ticks of counts: no 2.5 cases."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
+
+
+def folded(name: str, width: int) -> str:
+    """A long name on several lines, broken after commas where that does."""
+    from textwrap import wrap
+
+    return "\n".join(wrap(name, width, break_long_words=False)) if len(name) > width else name
 
 
 def legend_above(figure: Figure, handles: list[Artist], texts: list[str], *, title: str, columns: int = 1) -> None:

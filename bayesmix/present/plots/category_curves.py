@@ -15,6 +15,7 @@ from bayesmix.fit import Estimate, Posterior
 from bayesmix.language.families.family import Family
 from bayesmix.present.plots.canvas import COLOURS, legend_above, panels, styled
 from bayesmix.present.plots.curves import Along, Curve, check_scope, curves_of
+from bayesmix.present.plots.looks import shown_fit
 from bayesmix.present.plots.observations import Points, choose_levels, points
 from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.fits.level import check_level
@@ -87,7 +88,7 @@ def categories(  # noqa: PLR0913 - options of a figure, named
         axis.set_title(found.levels[level], fontsize="small", pad=2.0)
     figure.supxlabel(drawn.x_label, fontsize="medium")
     figure.supylabel("probability" if stacked else f"probability, {100.0 * interval:g} % interval", fontsize="medium")
-    title = WORDS[groups].format(fit.method if isinstance(fit, Estimate) else "posterior mean", label, found.group)
+    title = WORDS[groups].format(shown_fit(fit).words, label, found.group)
     handles: list[Artist] = [Patch(color=colour) for colour in colours]
     legend_above(figure, handles, list(family.levels), title=title, columns=min(len(handles), 8))
     return figure

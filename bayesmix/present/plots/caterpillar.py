@@ -11,11 +11,11 @@ from matplotlib.lines import Line2D
 
 from bayesmix.arrays import Array
 from bayesmix.fit import Estimate, Posterior
-from bayesmix.present.plots.canvas import COLOURS, MARKERS, PALE, legend_below, panels, styled
+from bayesmix.present.plots.canvas import PALE, legend_below, panels, styled
 from bayesmix.present.plots.levels import MOST, NAMED, Levels, choose_effects, find_levels, levels_axis
+from bayesmix.present.plots.looks import FitsByLabel, Shown, shown_fits
 from bayesmix.results.fits.linear_predictor import GroupEffects, of_group
 from bayesmix.results.fits.marginal_summary import describe_draws
-from bayesmix.results.fits.named_fits import by_method
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Effects:
     """Random effects of a fit, ``(J, k)`` each: centre, and bounds of the interval."""
 
-    label: str
+    shown: Shown
     centre: Array
     lower: Array
     upper: Array
@@ -35,7 +35,7 @@ class Effects:
 
 @styled
 def caterpillar(
-    *fits: Estimate | Posterior,
+    *fits: Estimate | Posterior | FitsByLabel,
     group: str | None = None,
     effects: Sequence[str] | None = None,
     levels: Sequence[str] | None = None,
@@ -46,7 +46,8 @@ def caterpillar(
 
     Parameters
     ----------
-    *fits : estimates (conditional modes; intervals given the parameters) and posteriors (means) of one model.
+    *fits : estimates (conditional modes; intervals given the parameters) and posteriors (means) of one model, or a dict
+        of them by label.
     group : grouping factor; the first by default.
     effects : those to draw, one panel each; all by default.
     levels : those to draw; by default all, of very many some.
@@ -58,13 +59,14 @@ def caterpillar(
     SpecError, DataError
         If there is no fit, or no such group, effect or level.
     """
-    found, names, rows = find_levels("caterpillar", fits, Levels(group, effects, levels, MOST), interval)
+    fits_shown = shown_fits("caterpillar", fits)
+    found, names, rows = find_levels(fits_shown[0].fit, Levels(group, effects, levels, MOST), interval)
     places = [found.effects.index(name) for name in names]
-    drawn = [_effects(label, fit, found, interval) for label, fit in zip(by_method(fits), fits, strict=True)]
+    drawn = [_effects(one, found, interval) for one in fits_shown]
     leading = places[0] if order is None else found.effects.index(choose_effects(found.effects, [order], found)[0])
     rows = rows[np.argsort(drawn[0].centre[rows, leading], kind="stable")]
     shown = len(rows) <= NAMED
-    height = 0.9 + len(rows) * (0.11 + 0.1 * len(fits) if shown else 0.03)
+    height = 0.9 + len(rows) * (0.11 + 0.1 * len(drawn) if shown else 0.03)
     figure, axes = panels(len(names), columns=3, height=min(height, 9.0), share=True)
     for axis, name, place in zip(axes, names, places, strict=True):
         axis.axvline(0.0, color=PALE, linewidth=1.0, zorder=0)
@@ -73,34 +75,35 @@ def caterpillar(
         axis.set_xlabel(f"random effect on {name}")
         axis.set_ylim(-1.0, len(rows))
     levels_axis(axes[0], found, rows, shown=shown)
-    means = {True: "conditional mode, {} interval given the parameters", False: "mean, {} interval"}
     percent = f"{100.0 * interval:g} %"
     texts = [
-        f"{one.label}: {means[isinstance(fit, Estimate)].format(percent)}" for one, fit in zip(drawn, fits, strict=True)
+        f"{one.label}: mean, {percent} interval"
+        if one.is_posterior
+        else f"{one.label}: conditional mode, {percent} interval given the parameters"
+        for one in fits_shown
     ]
-    handles: list[Artist] = [
-        Line2D([], [], color=COLOURS[j], marker=MARKERS[j], markersize=4.0) for j in range(len(fits))
-    ]
+    handles: list[Artist] = [Line2D([], [], color=one.colour, marker=one.marker, markersize=4.0) for one in fits_shown]
     legend_below(figure, handles, texts)
     return figure
 
 
-def _effects(label: str, fit: Estimate | Posterior, group: GroupEffects, interval: float) -> Effects:
+def _effects(shown: Shown, group: GroupEffects, interval: float) -> Effects:
     from scipy.special import ndtri
 
+    fit = shown.fit
     b = of_group(fit.with_effects.b, group.terms)
     if isinstance(fit, Estimate):
         half = float(ndtri(0.5 + 0.5 * interval)) * fit.ranef_sd()[group.group].to_numpy()
-        return Effects(label, b, b - half, b + half)
+        return Effects(shown, b, b - half, b + half)
     described = describe_draws(b, interval)
-    return Effects(label, described["mean"], described["lower"], described["upper"])
+    return Effects(shown, described["mean"], described["lower"], described["upper"])
 
 
 def _bars(axis: Axes, fit: Effects, rows: Array, place: int, number: int, count: int, *, shown: bool) -> None:  # noqa: PLR0913 - one mark in one panel
     """One fit in one panel; several fits lie side by side."""
     y = np.arange(len(rows)) + (0.0 if count == 1 else 0.5 * (0.5 - number / (count - 1)))
     lower, upper = fit.lower[rows, place], fit.upper[rows, place]
-    colour = COLOURS[number]
+    colour = fit.shown.colour
     axis.hlines(y, lower, upper, color=colour, linewidth=1.2 if shown else 0.5, alpha=1.0 if shown else 0.5)
     size = 3.5 if shown else 1.2
-    axis.plot(fit.centre[rows, place], y, MARKERS[number], color=colour, markersize=size, markeredgewidth=0.0)
+    axis.plot(fit.centre[rows, place], y, fit.shown.marker, color=colour, markersize=size, markeredgewidth=0.0)

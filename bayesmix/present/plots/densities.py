@@ -20,21 +20,10 @@ from bayesmix.inference.parameters.names import POSITIVE, corr_names
 from bayesmix.inference.parameters.prior_wording import OneOfDecov
 from bayesmix.language.priors.on_link import natural
 from bayesmix.language.priors.prior import Prior
-from bayesmix.present.plots.canvas import (
-    BLUE,
-    GREEN,
-    GREY,
-    INK,
-    ORANGE,
-    PINK,
-    RED,
-    legend_below,
-    panels,
-    styled,
-)
+from bayesmix.present.plots.canvas import BLUE, folded, legend_below, panels, styled
+from bayesmix.present.plots.looks import DOCUMENT, PRIOR, FitsByLabel, Shown, document_mark, shown_fits
 from bayesmix.results.fits.linear_predictor import flatten, of_priors, positive_numbers, share_numbers, signed_numbers
 from bayesmix.results.fits.marginal_summary import describe, kernel_estimate
-from bayesmix.results.fits.named_fits import by_method
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -42,16 +31,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-DOTS: Any = (0, (2, 1.5))
-OUTLINES = (BLUE, ORANGE, GREY)  # of posteriors
-CENTRES = {"mode": ("^", GREEN), "median": ("D", BLUE), "mean": ("s", PINK)}
+CENTRES = {"mode": "^", "median": "o", "mean": "d"}
 POINTS = 400
 PRIOR_REACH = 1.5  # how far beyond the posterior, in widths of it, a prior is followed
 
 
 @styled
 def sd_density(
-    *fits: Estimate | Posterior,
+    *fits: Estimate | Posterior | FitsByLabel,
     parameters: Sequence[str] | None = None,
     documented: Mapping[str, float] | None = None,
 ) -> Figure:
@@ -59,7 +46,8 @@ def sd_density(
 
     Parameters
     ----------
-    *fits : posteriors and estimates of one model; centres are marked of the first posterior.
+    *fits : posteriors and estimates of one model, or a dict of them by label; the first posterior's centres are
+        marked.
     parameters : names of the parameters; by default all standard deviations, sigma included.
     documented : printed figures by parameter name; by default those of the fits' model file.
 
@@ -68,39 +56,35 @@ def sd_density(
     SpecError
         If there is no posterior, or no such parameter.
     """
-    labels = by_method(fits)
-    posteriors = [(label, fit) for label, fit in zip(labels, fits, strict=True) if isinstance(fit, Posterior)]
-    estimates = [(label, fit) for label, fit in zip(labels, fits, strict=True) if isinstance(fit, Estimate)]
+    shown = shown_fits("sd_density", fits)
+    posteriors = [one for one in shown if isinstance(one.fit, Posterior)]
+    estimates = [one for one in shown if isinstance(one.fit, Estimate)]
     if not posteriors:
         raise SpecError("sd_density needs a posterior: bmx.plots.sd_density(post, reml).")
-    names = _names(posteriors[0][1], parameters)
-    figures = fits[0].fitted_model.documented if documented is None else documented
+    names = _names(posteriors[0].posterior, parameters)
+    figures = shown[0].fit.fitted_model.documented if documented is None else documented
     figure, axes = panels(len(names), columns=3, height=2.3)
     for name, axis in zip(names, axes, strict=True):
-        heights = [
-            _density(axis, fit, name, OUTLINES[j % len(OUTLINES)], filled=j == 0)
-            for j, (_, fit) in enumerate(posteriors)
-        ]
-        _mark_centres(axis, posteriors[0][1], name)
-        for place, (_, fit) in enumerate(estimates):
-            value = float(fit.parameters()["estimate"][name])
-            axis.axvline(value, color=RED, linestyle=("-", (0, (4, 2)), DOTS)[place % 3], linewidth=1.4)
+        heights = [_density(axis, one, name, filled=one is posteriors[0]) for one in posteriors]
+        _mark_centres(axis, posteriors[0], name)
+        for one in estimates:
+            value = float(one.fit.parameters()["estimate"][name])
+            axis.axvline(value, color=one.colour, linestyle=one.dashes, linewidth=1.4)
         if name in figures:
-            axis.axvline(figures[name], color=INK, linewidth=1.0, linestyle=DOTS, zorder=1)
+            axis.axvline(figures[name], **DOCUMENT, zorder=1)
         axis.locator_params(axis="x", nbins=4)
-        axis.set(xlabel=name, yticks=[], ylim=(0.0, 1.1 * max(heights)))
+        axis.set(xlabel=folded(name, 29), yticks=[], ylim=(0.0, 1.1 * max(heights)))
         axis.spines["left"].set_visible(False)
     axes[0].set_ylabel("posterior density")
-    handles: list[Artist] = [_patch(OUTLINES[j % len(OUTLINES)], filled=j == 0) for j in range(len(posteriors))]
-    texts = [f"{label} density" for label, _ in posteriors]
-    for centre, (marker, colour) in CENTRES.items():
-        handles.append(Line2D([], [], color=colour, marker=marker, linestyle=""))
-        texts.append(f"{posteriors[0][0]} {centre}")
-    for place, (label, _) in enumerate(estimates):
-        handles.append(Line2D([], [], color=RED, linestyle=("-", (0, (4, 2)), DOTS)[place % 3]))
-        texts.append(label)
+    handles: list[Artist] = [_patch(one.colour, filled=one is posteriors[0]) for one in posteriors]
+    texts = [f"{one.label} density" for one in posteriors]
+    for centre, marker in CENTRES.items():
+        handles.append(Line2D([], [], color=posteriors[0].colour, marker=marker, linestyle=""))
+        texts.append(f"{posteriors[0].label} {centre}")
+    handles += [Line2D([], [], color=one.colour, linestyle=one.dashes) for one in estimates]
+    texts += [one.label for one in estimates]
     if any(name in figures for name in names):
-        handles.append(Line2D([], [], color=INK, linewidth=1.0, linestyle=DOTS))
+        handles.append(document_mark())
         texts.append("documented")
     legend_below(figure, handles, texts, columns=3)
     return figure
@@ -140,12 +124,12 @@ def prior_posterior(post: Posterior, *, parameters: Sequence[str] | None = None)
         axis.plot(centres, density, color=BLUE, linewidth=1.4)
         grid = _prior_grid(priors[name], draws[name], lower, upper)
         if (prior := priors[name]) is not None:
-            axis.plot(grid, np.exp(prior.log_density(grid)), color=ORANGE, linewidth=1.6)
-        axis.set(xlabel=name, yticks=[], xlim=(grid[0], grid[-1]))
+            axis.plot(grid, np.exp(prior.log_density(grid)), color=PRIOR, linewidth=1.6)
+        axis.set(xlabel=folded(name, 29), yticks=[], xlim=(grid[0], grid[-1]))
         axis.set_ylim(bottom=0.0)
         axis.spines["left"].set_visible(False)
     axes[0].set_ylabel("density")
-    legend_below(figure, [Line2D([], [], color=ORANGE), _patch(BLUE, filled=True)], ["prior", "posterior"], columns=2)
+    legend_below(figure, [Line2D([], [], color=PRIOR), _patch(BLUE, filled=True)], ["prior", "posterior"], columns=2)
     return figure
 
 
@@ -189,8 +173,9 @@ def _smooth(draws: Array, lower: float, upper: float) -> tuple[Array, Array]:
     return x, inside * density / np.trapezoid(density, x)
 
 
-def _density(axis: Axes, post: Posterior, name: str, colour: str, *, filled: bool) -> float:
+def _density(axis: Axes, shown: Shown, name: str, *, filled: bool) -> float:
     """Draw the density of a parameter; its height."""
+    post, colour = shown.posterior, shown.colour
     x, density = _smooth(_draws(post)[name], *_bounds(post, name))
     if filled:
         axis.fill_between(x, density, color=colour, alpha=0.2, linewidth=0.0)
@@ -200,12 +185,13 @@ def _density(axis: Axes, post: Posterior, name: str, colour: str, *, filled: boo
     return float(density.max())
 
 
-def _mark_centres(axis: Axes, post: Posterior, name: str) -> None:
+def _mark_centres(axis: Axes, shown: Shown, name: str) -> None:
     """Mode, median and mean, each a stem up to the density."""
+    post, colour = shown.posterior, shown.colour
     draws = _draws(post)[name]
     x, density = _smooth(draws, *_bounds(post, name))
     table = describe(draws[None, :, None], [name], 0.95, numbers=positive_numbers(post.design)).loc[name]
-    for centre, (marker, colour) in CENTRES.items():
+    for centre, marker in CENTRES.items():
         if np.isfinite(table[centre]):
             top = float(np.interp(table[centre], x, density))
             axis.plot([table[centre]] * 2, [0.0, top], color=colour, linewidth=0.9)

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
 import numpy as np
+from cycler import cycler
 
 from bayesmix.errors import SpecError, nearest
 from bayesmix.fit import Posterior
 from bayesmix.inference.parameters.names import POSITIVE
-from bayesmix.present.plots.canvas import BLUE, RED, Canvas, legend_below, styled
+from bayesmix.present.plots.canvas import BLUE, INK, Canvas, legend_below, styled
+from bayesmix.present.plots.looks import CHAINS
 from bayesmix.results.fits.linear_predictor import flatten
 
 if TYPE_CHECKING:
@@ -47,7 +50,7 @@ def pairs(post: Posterior, *, parameters: Sequence[str] | None = None) -> Figure
     tree = _tree(post, names)
     step = max(1, tree["posterior"].sizes["draw"] * tree["posterior"].sizes["chain"] // SCATTERED)
     thinned = tree.isel(draw=slice(None, None, step))
-    marks: dict[str, Any] = {"color": RED, "marker": "x", "size": 18.0, "alpha": 0.9}
+    marks: dict[str, Any] = {"color": INK, "marker": "x", "size": 18.0, "alpha": 0.9}
     diverging = post.divergences > 0
     found = az.plot_pair(
         tree if diverging else thinned,  # so few that none may be left out
@@ -65,6 +68,7 @@ def pairs(post: Posterior, *, parameters: Sequence[str] | None = None) -> Figure
     figure = figure_of(found)
     for axis in figure.axes:
         axis.tick_params(labelsize=7.0)
+        axis.locator_params(nbins=3)
         if not axis.collections:  # a density, whose height says nothing
             axis.set_yticks([])
         axis.xaxis.label.set_fontsize(7.5)
@@ -72,7 +76,7 @@ def pairs(post: Posterior, *, parameters: Sequence[str] | None = None) -> Figure
         axis.set_xlabel(axis.get_xlabel().replace(", ", ",\n"))
         axis.set_ylabel(axis.get_ylabel().replace(", ", ",\n"))
     if diverging:
-        mark = Line2D([], [], color=RED, marker="x", linestyle="")
+        mark = Line2D([], [], color=INK, marker="x", linestyle="")
         legend_below(figure, [mark], [f"{post.divergences} divergent transitions"])
     return figure
 
@@ -89,14 +93,15 @@ def trace(post: Posterior, *, parameters: Sequence[str] | None = None) -> Figure
     import arviz as az
 
     names = _names(post, parameters)
-    found = az.plot_trace_dist(
-        _tree(post, names),
-        compact=False,
-        aes={"color": ["chain"]},
-        visuals={"trace": {"alpha": 0.6, "width": 0.5}},
-        backend="matplotlib",
-        figure_kwargs={"FigureClass": Canvas, "figsize": (6.6, 0.4 + 1.25 * len(names))},
-    )
+    with mpl.rc_context({"axes.prop_cycle": cycler(color=CHAINS)}):
+        found = az.plot_trace_dist(
+            _tree(post, names),
+            compact=False,
+            aes={"color": ["chain"]},
+            visuals={"trace": {"alpha": 0.6, "width": 0.5}},
+            backend="matplotlib",
+            figure_kwargs={"FigureClass": Canvas, "figsize": (6.6, 0.4 + 1.25 * len(names))},
+        )
     figure = figure_of(found)
     for axis in figure.axes:
         axis.set_ylabel("")  # the name is below the density
@@ -118,12 +123,13 @@ def rank(post: Posterior, *, parameters: Sequence[str] | None = None) -> Figure:
 
     names = _names(post, parameters)
     columns = min(3, len(names))
-    found = az.plot_rank(
-        _tree(post, names),
-        backend="matplotlib",
-        col_wrap=columns,
-        figure_kwargs={"FigureClass": Canvas, "figsize": (6.6, 0.4 + 1.9 * -(-len(names) // columns))},
-    )
+    with mpl.rc_context({"axes.prop_cycle": cycler(color=CHAINS)}):
+        found = az.plot_rank(
+            _tree(post, names),
+            backend="matplotlib",
+            col_wrap=columns,
+            figure_kwargs={"FigureClass": Canvas, "figsize": (6.6, 0.4 + 1.9 * -(-len(names) // columns))},
+        )
     figure = figure_of(found)
     for axis in figure.axes:
         axis.set_xticks([0.0, 0.5, 1.0])

@@ -15,10 +15,10 @@ from bayesmix.data.columns import Column, Factor
 from bayesmix.data.frame import open_table
 from bayesmix.errors import SpecError
 from bayesmix.fit import Estimate, Posterior
-from bayesmix.present.plots.canvas import COLOURS, GREY, INK, MARKERS, PALE, legend_below, panels, styled
+from bayesmix.present.plots.canvas import GREY, INK, PALE, legend_below, panels, styled
+from bayesmix.present.plots.looks import FitsByLabel, Look, Shown, shown_fits
 from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.fits.level import check_level
-from bayesmix.results.fits.named_fits import by_method
 from bayesmix.results.fits.sampling_variances import sampling_variances
 
 if TYPE_CHECKING:
@@ -49,13 +49,17 @@ class Interval:
 
 @styled
 def effects_forest(
-    *fits: Estimate | Posterior, newdata: Any = None, interval: float = 0.95, labels: Sequence[str] | None = None
+    *fits: Estimate | Posterior | FitsByLabel,
+    newdata: Any = None,
+    interval: float = 0.95,
+    labels: Sequence[str] | None = None,
 ) -> Figure:
     """Draw a meta-analysis: each effect with its interval, its shrunken values, the mean, and a new study's effect.
 
     Parameters
     ----------
-    *fits : estimates and posteriors of one model of responses whose standard errors are known, ``y | se(s) ~ ...``.
+    *fits : estimates and posteriors of one model of responses whose standard errors are known, ``y | se(s) ~ ...``, or
+        a dict of them by label.
     newdata : rows of moderators at which means and prediction intervals of a new study are drawn; by default the only
         mean there is, of a model without moderators, and none of others.
     interval : probability of all intervals.
@@ -66,23 +70,22 @@ def effects_forest(
     SpecError
         If there is nothing to draw, or the standard errors are not known.
     """
-    if not fits:
-        raise SpecError("effects_forest needs a fit: bmx.plots.effects_forest(post, reml).")
+    shown = shown_fits("effects_forest", fits)
+    first = shown[0].fit
     check_level(interval)
-    effects, names = _effects(fits[0], interval), _labels(fits[0], labels)
-    drawn = list(zip(by_method(fits), fits, strict=True))
-    pooled = [_pooled(fit, newdata, interval) for fit in fits]
+    effects, names = _effects(first, interval), _labels(first, labels)
+    pooled = [_pooled(one.fit, newdata, interval) for one in shown]
     m, extra = len(effects.centre), len(pooled[0][0].centre)
-    below = 1.0 + STEP * len(fits) * np.arange(extra + 1)  # the first row of each mean, and the end
+    below = 1.0 + STEP * len(shown) * np.arange(extra + 1)  # the first row of each mean, and the end
     figure, (axis,) = panels(1, columns=1, height=min(1.2 + 0.2 * (m + below[-1]), 12.0))
     axis.axvline(0.0, color=PALE, linewidth=1.0, zorder=0)
     _draw_effects(axis, effects)
-    for number, (_, fit) in enumerate(drawn):
-        shrunken = Interval.of(fit.predict(kind="mean", interval=interval))
-        _draw(axis, shrunken, np.arange(m) + _aside(number, len(fits)), number)
-        _draw_pooled(axis, pooled[number], m + below[:-1] + STEP * number, number)
-    _name_rows(axis, fits[0], names, _of_new(fits[0], newdata, extra), below)
-    legend_below(figure, *_legend([label for label, _ in drawn], interval, has_pooled=bool(extra)))
+    for number, one in enumerate(shown):
+        shrunken = Interval.of(one.fit.predict(kind="mean", interval=interval))
+        _draw(axis, shrunken, np.arange(m) + _aside(number, len(shown)), one.look)
+        _draw_pooled(axis, pooled[number], m + below[:-1] + STEP * number, one.look)
+    _name_rows(axis, first, names, _of_new(first, newdata, extra), below)
+    legend_below(figure, *_legend(shown, interval, has_pooled=bool(extra)))
     return figure
 
 
@@ -136,18 +139,18 @@ def _draw_effects(axis: Axes, effects: Interval) -> None:
     axis.scatter(effects.centre, rows, s=8.0 + 40.0 * (width.min() / width) ** 2, marker="s", color=GREY, zorder=2)
 
 
-def _draw(axis: Axes, one: Interval, y: Array, number: int) -> None:
-    axis.hlines(y, one.lower, one.upper, color=COLOURS[number], linewidth=1.4)
-    axis.plot(one.centre, y, MARKERS[number], color=COLOURS[number], markersize=3.5, markeredgewidth=0.0, zorder=3)
+def _draw(axis: Axes, one: Interval, y: Array, look: Look) -> None:
+    axis.hlines(y, one.lower, one.upper, color=look.colour, linewidth=1.4)
+    axis.plot(one.centre, y, look.marker, color=look.colour, markersize=3.5, markeredgewidth=0.0, zorder=3)
 
 
-def _draw_pooled(axis: Axes, pooled: tuple[Interval, Interval], y: Array, number: int) -> None:
+def _draw_pooled(axis: Axes, pooled: tuple[Interval, Interval], y: Array, look: Look) -> None:
     """The mean as a diamond as wide as its interval, the interval of a new study's effect as a line."""
     mean, new = pooled
-    axis.hlines(y, new.lower, new.upper, color=COLOURS[number], linewidth=1.0, linestyle=(0, (3, 2)))
+    axis.hlines(y, new.lower, new.upper, color=look.colour, linewidth=1.0, linestyle=(0, (3, 2)))
     for centre, lower, upper, place in zip(mean.centre, mean.lower, mean.upper, y, strict=True):
         corners = [(lower, place), (centre, place - HALF), (upper, place), (centre, place + HALF)]
-        axis.fill(*np.transpose(corners), color=COLOURS[number], linewidth=0.0, zorder=3)
+        axis.fill(*np.transpose(corners), color=look.colour, linewidth=0.0, zorder=3)
 
 
 def _of_new(fit: Estimate | Posterior, newdata: Any, count: int) -> list[str]:
@@ -174,14 +177,14 @@ def _name_rows(axis: Axes, fit: Estimate | Posterior, names: Sequence[str], mean
         axis.axhline(m + 0.2, color=INK, linewidth=0.6)
 
 
-def _legend(labels: Sequence[str], interval: float, *, has_pooled: bool) -> tuple[list[Artist], list[str]]:
+def _legend(fits: Sequence[Shown], interval: float, *, has_pooled: bool) -> tuple[list[Artist], list[str]]:
     """Marks and their words."""
     percent = f"{100.0 * interval:g} %"
     handles: list[Artist] = [Line2D([], [], color=GREY, marker="s", markersize=4.0)]
     texts = [f"effect and {percent} interval by its standard error; area: its weight"]
-    for number, label in enumerate(labels):
-        handles.append(Line2D([], [], color=COLOURS[number], marker=MARKERS[number], markersize=4.0))
-        texts.append(f"{label}: effect given all others, {percent} interval")
+    for one in fits:
+        handles.append(Line2D([], [], color=one.colour, marker=one.marker, markersize=4.0))
+        texts.append(f"{one.label}: effect given all others, {percent} interval")
     if has_pooled:
         handles += [Patch(color=GREY), Line2D([], [], color=GREY, linestyle=(0, (3, 2)))]
         texts += [f"mean and its {percent} interval", f"{percent} interval of a new study's true effect"]

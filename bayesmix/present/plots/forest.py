@@ -10,11 +10,11 @@ from matplotlib.lines import Line2D
 
 from bayesmix.errors import SpecError, nearest
 from bayesmix.fit import Estimate, Posterior
-from bayesmix.present.plots.canvas import COLOURS, INK, MARKERS, PALE, panels, styled
+from bayesmix.present.plots.canvas import PALE, panels, styled
+from bayesmix.present.plots.looks import DOCUMENT, FitsByLabel, Shown, document_mark, shown_fits
 from bayesmix.results.criticism.confidence_intervals import of_all_parameters
 from bayesmix.results.fits.degrees_of_freedom import has_freedom
 from bayesmix.results.fits.level import check_level
-from bayesmix.results.fits.named_fits import by_method
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ _INTERVALS = {
 class Row:
     """What one fit says of each parameter: a point and intervals, NaN where it has none."""
 
-    label: str
+    shown: Shown
     point: pd.Series
     outer: pd.DataFrame  # lower, upper
     inner: pd.DataFrame | None  # the same at 50 %, of a posterior
@@ -42,7 +42,7 @@ class Row:
 
 @styled
 def forest(
-    *fits: Estimate | Posterior,
+    *fits: Estimate | Posterior | FitsByLabel,
     documented: Mapping[str, float] | None = None,
     parameters: Sequence[str] | None = None,
     interval: float = 0.95,
@@ -52,7 +52,7 @@ def forest(
 
     Parameters
     ----------
-    *fits : estimates and posteriors of the same model, drawn from top to bottom.
+    *fits : estimates and posteriors of the same model, drawn from top to bottom, or a dict of them by label.
     documented : printed figures by parameter name, drawn as ticks; by default those of the fits' model file.
     parameters : names of the parameters to draw; all by default.
     interval : probability of the posterior's interval and confidence level of the estimate's. The thick part of a
@@ -66,12 +66,12 @@ def forest(
     SpecError
         If nothing was given to draw.
     """
-    names = _chosen(fits, parameters)
+    drawn = shown_fits("forest", fits)
+    names = _chosen([one.fit for one in drawn], parameters)
     check_level(interval)
-    figures = fits[0].fitted_model.documented if documented is None else documented
-    methods = [_method(fit, method) for fit in fits]
-    labelled = zip(by_method(fits), fits, methods, strict=True)
-    rows = [_row(label, fit, interval, own) for label, fit, own in labelled]
+    figures = drawn[0].fit.fitted_model.documented if documented is None else documented
+    methods = [_method(one.fit, method) for one in drawn]
+    rows = [_row(one, interval, own) for one, own in zip(drawn, methods, strict=True)]
     height = 0.6 + 0.19 * len(rows)
     figure, axes = panels(len(names), columns=1 if len(names) <= 3 else 2, height=height)
     for name, axis in zip(names, axes, strict=True):
@@ -84,8 +84,6 @@ def forest(
 
 
 def _chosen(fits: Sequence[Estimate | Posterior], parameters: Sequence[str] | None) -> list[str]:
-    if not fits:
-        raise SpecError("forest needs at least one fit: bmx.plots.forest(post, reml).")
     known = fits[0].names
     chosen = list(known if parameters is None else parameters)
     for name in chosen:
@@ -106,18 +104,18 @@ def _method(fit: Estimate | Posterior, method: str | None) -> str:
     return default if method is None else method
 
 
-def _row(label: str, fit: Estimate | Posterior, interval: float, method: str) -> Row:
-    bounds = ["lower", "upper"]
+def _row(shown: Shown, interval: float, method: str) -> Row:
+    fit, bounds = shown.fit, ["lower", "upper"]
     if isinstance(fit, Posterior):
         table = fit.parameters(interval)
-        return Row(label, table["median"], table[bounds], fit.parameters(0.5)[bounds])
-    return Row(label, fit.parameters()["estimate"], of_all_parameters(fit, interval, method), None)
+        return Row(shown, table["median"], table[bounds], fit.parameters(0.5)[bounds])
+    return Row(shown, fit.parameters()["estimate"], of_all_parameters(fit, interval, method), None)
 
 
 def _panel(axis: Axes, name: str, rows: Sequence[Row], tick: float | None) -> None:
     """One parameter: fits from top to bottom, the documented figure as a tick through them."""
     for place, row in enumerate(rows):
-        colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
+        colour, marker = row.shown.colour, row.shown.marker
         axis.plot(row.outer.loc[name], [place, place], color=colour, linewidth=1.4)
         if row.inner is not None:
             axis.plot(row.inner.loc[name], [place, place], color=colour, linewidth=4.0)
@@ -126,7 +124,7 @@ def _panel(axis: Axes, name: str, rows: Sequence[Row], tick: float | None) -> No
             row.point[name], place, marker, color=colour, markerfacecolor=face, markersize=5.5, clip_on=False, zorder=3
         )
     if tick is not None:
-        axis.axvline(tick, color=INK, linewidth=1.0, linestyle=(0, (2, 1.5)), zorder=1)
+        axis.axvline(tick, **DOCUMENT, zorder=1)
     _scale(axis, name)
     axis.locator_params(axis="x", nbins=5)
     axis.set(title=name, yticks=[], ylim=(len(rows) - 0.4, -0.6))
@@ -149,18 +147,17 @@ def _legend(
     rows: Sequence[Row], interval: float, methods: Sequence[str], *, has_ticks: bool
 ) -> tuple[list[Line2D], list[str]]:
     handles = []
-    for place, row in enumerate(rows):
-        colour = COLOURS[place % len(COLOURS)]
-        face = "white" if row.inner is not None else colour
-        handles.append(Line2D([], [], color=colour, marker=MARKERS[place % len(MARKERS)], markerfacecolor=face))
+    for row in rows:
+        face = "white" if row.inner is not None else row.shown.colour
+        handles.append(Line2D([], [], color=row.shown.colour, marker=row.shown.marker, markerfacecolor=face))
     percent = f"{100.0 * interval:g} %"
     texts = [
-        f"{row.label}: estimate, {percent} {_INTERVALS[own]}"
+        f"{row.shown.label}: estimate, {percent} {_INTERVALS[own]}"
         if row.inner is None
-        else f"{row.label}: median, 50 % and {percent} interval"
+        else f"{row.shown.label}: median, 50 % and {percent} interval"
         for row, own in zip(rows, methods, strict=True)
     ]
     if has_ticks:
-        handles.append(Line2D([], [], color=INK, linewidth=1.0, linestyle=(0, (2, 1.5))))
+        handles.append(document_mark())
         texts.append("documented")
     return handles, texts

@@ -44,20 +44,16 @@ class Levels:
     most: int
 
 
-def find_levels(
-    figure: str, fits: Sequence[Estimate | Posterior], options: Levels, interval: float
-) -> tuple[GroupEffects, list[str], Array]:
+def find_levels(fit: Estimate | Posterior, options: Levels, interval: float) -> tuple[GroupEffects, list[str], Array]:
     """Grouping factor, names of the effects and positions of the levels that a figure draws.
 
     Raises
     ------
     SpecError, DataError
-        If there is no fit, or no such group, effect or level, or the interval has no probability.
+        If there is no such group, effect or level, or the interval has no probability.
     """
-    if not fits:
-        raise SpecError(f"{figure} needs a fit: bmx.plots.{figure}(post, reml).")
     check_level(interval)
-    found = find_group(fits[0].design, options.group)
+    found = find_group(fit.design, options.group)
     names = choose_effects(found.effects, options.effects, found)
     return found, names, np.array(choose_levels(found, options.levels, options.most))
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from bayesmix.errors import SpecError, nearest
 from bayesmix.fit import Estimate, Posterior
 from bayesmix.present.plots.canvas import (
-    COLOURS,
     GREY,
     INK,
     Canvas,
@@ -22,11 +22,11 @@ from bayesmix.present.plots.canvas import (
     styled,
 )
 from bayesmix.present.plots.curves import Along, Curve, check_scope, curves_of, level_lines
-from bayesmix.present.plots.observations import Points, choose_levels, points
+from bayesmix.present.plots.looks import FitsByLabel, Shown, shown_fit, shown_fits
+from bayesmix.present.plots.observations import Points, area, choose_levels, points
 from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose, is_mean
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import GroupEffects
-from bayesmix.results.fits.named_fits import by_method
 from bayesmix.results.prediction.scopes import Scope
 
 if TYPE_CHECKING:
@@ -44,7 +44,12 @@ WORDS = {
     "complete": "complete pooling: groups ignored",
     "typical": "typical level: fixed effects alone",
 }
-DASHES: dict[str, Any] = {"partial": "-", "none": (0, (4, 2)), "complete": (0, (1, 1.5)), "typical": "-"}
+DASHES: dict[str, Any] = {
+    "partial": "-",
+    "none": (0, (4, 2)),
+    "complete": (0, (1, 1.5)),
+    "typical": (0, (6, 1.5, 1, 1.5)),
+}
 TOGETHER = 7  # levels that share a panel: as many as there are colours
 MOST = 24  # panels of a figure
 COLUMNS = (3, 6)  # of a few panels, of many
@@ -118,23 +123,25 @@ def group_lines(  # noqa: PLR0913 - options of a figure, named
     together = len(chosen) <= TOGETHER and len(kinds) <= 1
     figure, axes, handles = _data(drawn, found, chosen, together=together)
     curves = {kind: level_lines(Along(fit, found, chosen, name, whole, mean), kind) for kind in kinds}
+    shown = shown_fit(fit)
+    colours = {"partial": shown.colour, "typical": shown.colour, "none": INK, "complete": GREY}
     for place, (level, axis) in enumerate(zip(chosen, axes if len(axes) > 1 else axes * len(chosen), strict=True)):
-        for number, (kind, by_level) in enumerate(curves.items()):
-            colour = look(place)[0] if together else COLOURS[number]
+        for kind, by_level in curves.items():
+            colour = look(place)[0] if together else colours[kind]
             _draw(axis, by_level[level], colour, DASHES[kind])
-    words = [f"{_label(fit)}, {WORDS[kind]}" if kind == "partial" else WORDS[kind] for kind in kinds]
+    words = [f"{shown.words}, {WORDS[kind]}" if kind == "partial" else WORDS[kind] for kind in kinds]
     if together:
         axes[0].set_title("".join(words))
     else:
-        for number, (kind, text) in enumerate(zip(kinds, words, strict=True)):
-            handles.append((Line2D([], [], color=COLOURS[number], linestyle=DASHES[kind]), text))
+        for kind, text in zip(kinds, words, strict=True):
+            handles.append((Line2D([], [], color=colours[kind], linestyle=DASHES[kind]), text))
     _finish(figure, axes, drawn, found, chosen, handles)
     return figure
 
 
 @styled
 def mean_curves(  # noqa: PLR0913 - options of a figure, named
-    *fits: Estimate | Posterior,
+    *fits: Estimate | Posterior | FitsByLabel,
     groups: Scope = "fitted",
     x: str | None = None,
     group: str | None = None,
@@ -150,32 +157,30 @@ def mean_curves(  # noqa: PLR0913 - options of a figure, named
 
     Parameters
     ----------
-    *fits : estimates and posteriors of one model.
+    *fits : estimates and posteriors of one model, or a dict of them by label.
     groups : ``"fitted"`` has a panel for each level; ``"zero"`` (random effects zero, a typical level), ``"average"``
         (averaged over levels) and ``"new"`` (a level not seen) have one curve.
     interval : probability of the bands.
     parameter : another one than the mean that has a formula, ``"sigma"``, ``"shape"``: its curves, without the data.
     x, group, levels, whole, units, response, seed : as in `group_lines`.
     """
-    if not fits:
-        raise SpecError("mean_curves needs a fit: bmx.plots.mean_curves(post, reml).")
+    shown = shown_fits("mean_curves", fits)
+    first = shown[0].fit
     check_level(interval)
     check_scope("mean_curves", groups)
-    wanted = _numeric(fits[0], choose(fits[0].spec, parameter, response))
-    name, found, drawn = points(fits[0], x, group, units, seed, wanted)
+    wanted = _numeric(first, choose(first.spec, parameter, response))
+    name, found, drawn = points(first, x, group, units, seed, wanted)
     chosen = choose_levels(found, levels, MOST) if groups == "fitted" else []
     figure, axes, handles = _data(drawn, found, chosen, together=not chosen)
-    for number, (label, fit) in enumerate(zip(by_method(fits), fits, strict=True)):
-        colour = COLOURS[number]
-        dashes: Any = "-" if number == 0 else (0, (4, 2))
-        curves = curves_of(Along(fit, found, chosen, name, whole, wanted), groups, interval)
+    for number, one in enumerate(shown):
+        curves = curves_of(Along(one.fit, found, chosen, name, whole, wanted), groups, interval)
         for axis, curve in zip(axes, curves, strict=True):
-            _band(axis, curve, colour, filled=number == 0)
-            _draw(axis, curve, colour, dashes)
-        line = Line2D([], [], color=colour, linestyle=dashes)
-        handle = (Patch(color=colour, alpha=0.2, linewidth=0.0), line) if number == 0 else line
-        handles.append((handle, f"{label}: mean and {100.0 * interval:g} % interval{_SCOPES[groups]}"))
-    if is_mean(fits[0].spec, wanted):
+            _band(axis, curve, one, filled=number == 0)
+            _draw(axis, curve, one.colour, one.dashes)
+        line = Line2D([], [], color=one.colour, linestyle=one.dashes)
+        handle = (Patch(color=one.colour, alpha=0.2, linewidth=0.0), line) if number == 0 else line
+        handles.append((handle, f"{one.label}: mean and {100.0 * interval:g} % interval{_SCOPES[groups]}"))
+    if is_mean(first.spec, wanted):
         _limit(axes, drawn)
     _finish(figure, axes, drawn, found, chosen, handles)
     return figure
@@ -239,6 +244,7 @@ def _finish(
 ) -> None:
     for axis in axes:
         drawn.label(axis, 80 if len(axes) == 1 else 80 // COLUMNS[len(axes) > COLUMNS[0] ** 2] - 4)
+    handles = [*handles, *_sizes(drawn)]
     artists: list[Artist] = [handle for handle, _ in handles]
     texts = [text for _, text in handles]
     if len(axes) == 1:
@@ -254,21 +260,31 @@ def _finish(
     legend_above(figure, artists, texts, title=f"by {group.group}{part}")
 
 
+def _sizes(drawn: Points) -> list[tuple[Any, str]]:
+    """What the areas of points mean."""
+    sizes = [float(np.sqrt(area(trials, drawn.trials[-1]))) for trials in drawn.trials]
+    marks = [Line2D([], [], color=INK, marker="o", linestyle="", markersize=size, alpha=0.55) for size in sizes]
+    return [(mark, f"{trials:g} trials") for mark, trials in zip(marks, drawn.trials, strict=True)]
+
+
 def _limit(axes: Sequence[Axes], drawn: Points) -> None:
     """Keep the data readable where bands run away from them."""
     low, high = float(drawn.y.min()), float(drawn.y.max())
     room = 0.6 * (high - low)
-    bottom, top = axes[0].get_ylim()
-    axes[0].set_ylim(max(bottom, low - room), min(top, high + room))
+    limits = [axis.dataLim for axis in axes]
+    least = max(min(limit.y0 for limit in limits), low - room)
+    most = min(max(limit.y1 for limit in limits), high + room)
+    margin = 0.04 * (most - least)
+    axes[0].set_ylim(least - margin, most + margin)
 
 
-def _band(axis: Axes, curve: Curve, colour: str, *, filled: bool) -> None:
+def _band(axis: Axes, curve: Curve, shown: Shown, *, filled: bool) -> None:
     """An interval: an area of the first fit, edges of those that come over it."""
     if filled:
-        axis.fill_between(curve.x, curve.lower, curve.upper, color=colour, alpha=0.2, linewidth=0.0)
+        axis.fill_between(curve.x, curve.lower, curve.upper, color=shown.colour, alpha=0.2, linewidth=0.0)
     else:
         for bound in (curve.lower, curve.upper):
-            axis.plot(curve.x, bound, color=colour, linestyle=(0, (4, 2)), linewidth=0.8)
+            axis.plot(curve.x, bound, color=shown.colour, linestyle=shown.dashes, linewidth=0.8)
 
 
 def _draw(axis: Axes, curve: Curve, colour: str, dashes: Any) -> None:
@@ -283,7 +299,3 @@ def _kinds(lines: Sequence[str]) -> list[str]:
         if kind not in KINDS:
             raise SpecError(f"There are no lines of kind `{kind}`.{nearest(kind, KINDS)} Kinds: {', '.join(KINDS)}.")
     return list(lines)
-
-
-def _label(fit: Estimate | Posterior) -> str:
-    return fit.method if isinstance(fit, Estimate) else "posterior mean"

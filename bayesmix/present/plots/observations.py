@@ -12,10 +12,11 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.response import Outcome
 from bayesmix.errors import DataError, SpecError, nearest
+from bayesmix.fit import Fit
 from bayesmix.language.formula.expression import column_names
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.formula.reader import read
-from bayesmix.present.plots.canvas import with_unit
+from bayesmix.present.plots.canvas import whole_ticks, with_unit
 from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose, is_mean
 from bayesmix.results.fits.linear_predictor import GroupEffects, codes_of, find_group
 from bayesmix.results.prediction.observed_columns import is_factor, observed
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from bayesmix.fit import Fit
     from bayesmix.model import Model
 
 
@@ -48,6 +48,9 @@ class Points:
     y_label: str
     ticks: Sequence[str] | None  # levels of a factor at 0, 1, ...; None of a number
     y_ticks: Sequence[str]  # categories of the response at 0, 1, ...
+    x_is_whole: bool
+    y_is_whole: bool
+    trials: Sequence[float] = ()  # some numbers of trials, whose areas a legend shows
 
     def of(self, level: int | None) -> tuple[Array, Array, Array]:
         """x, y and size of the rows drawn: of a level, or all."""
@@ -57,13 +60,17 @@ class Points:
     def label(self, axis: Axes, room: int) -> None:
         """Ticks of a factor across and of categories."""
         self.label_x(axis, room)
+        if self.y_is_whole:
+            whole_ticks(axis.yaxis)
         if self.y_ticks:
             axis.set_yticks(range(len(self.y_ticks)), self.y_ticks)
 
     def label_x(self, axis: Axes, room: int) -> None:
-        """Ticks of a factor, upright where there is no room for their characters."""
+        """Ticks of a factor, upright where there is no room for their characters; of whole numbers no halves."""
+        if self.x_is_whole:
+            whole_ticks(axis.xaxis)
         if self.ticks is not None:
-            upright = sum(len(tick) + 2 for tick in self.ticks) > room
+            upright = sum(len(tick) + 1 for tick in self.ticks) > room
             axis.set_xticks(range(len(self.ticks)), self.ticks, rotation=90 if upright else 0)
             axis.set_xlim(-0.5, len(self.ticks) - 0.5)
 
@@ -86,6 +93,7 @@ def points(
         If the model has no predictor, or not this one, or not this grouping factor.
     """
     design, spec = fit.design, fit.spec
+    units = units_of(fit, units)
     found = find_group(design, group)
     codes = codes_of(design, found)
     chosen = choose(spec) if chosen is None else chosen
@@ -105,15 +113,29 @@ def points(
         _sizes(design.outcomes[chosen.response]),
         codes,
         some(len(y), rng) & is_of_data,
-        with_unit(name, units),
+        with_unit(name, units) if ticks is None else name,
         y_label,
         ticks,
         spec.responses[chosen.response].family.levels if is_of_data else (),
+        ticks is None and is_whole(column),
+        is_of_data and not design.outcomes[chosen.response].has_trials and is_whole(y),
+        _trials(design.outcomes[chosen.response]) if is_of_data else (),
     )
     return name, found, drawn
 
 
-def response(design: Design, spec: ModelSpec, units: Mapping[str, str] | None, number: int = 0) -> tuple[Array, str]:
+def units_of(fit: Fit | Model, given: Mapping[str, str] | None) -> Mapping[str, str]:
+    """Units of the columns: those of the model, but for those given."""
+    return {**(fit.fitted_model.units if isinstance(fit, Fit) else fit.units), **(given or {})}
+
+
+def is_whole(values: Array | pd.Series[Any]) -> bool:
+    """Whether all values that are there are whole numbers, of which ticks between would make no sense."""
+    numbers = np.asarray(values, float)
+    return bool(np.all(numbers == np.round(numbers), where=np.isfinite(numbers)))
+
+
+def response(design: Design, spec: ModelSpec, units: Mapping[str, str], number: int = 0) -> tuple[Array, str]:
     """Responses (shares of the trials) and their label; ``number`` is the position of one of several."""
     label, outcome = spec.responses[number].label, design.outcomes[number]
     jittered = ", jittered" if _jitter(design, spec, number) else ""
@@ -174,7 +196,23 @@ def _jitter(design: Design, spec: ModelSpec, number: int) -> float:
 
 def _sizes(outcome: Outcome) -> Array:
     """Areas: of the number of trials where there is one, smaller of many rows."""
-    size = 22.0 if len(outcome.y) < 500 else 7.0
-    if not outcome.has_trials or outcome.trials.max() == 1:
-        return np.full(len(outcome.y), size)
-    return 4.0 + 40.0 * outcome.trials / outcome.trials.max()
+    if not has_sizes(outcome):
+        return np.full(len(outcome.y), 22.0 if len(outcome.y) < 500 else 7.0)
+    return area(outcome.trials, float(outcome.trials.max()))
+
+
+def has_sizes(outcome: Outcome) -> bool:
+    """Whether marks are as large as the numbers of trials behind them."""
+    return outcome.has_trials and bool(outcome.trials.max() > outcome.trials.min())
+
+
+def area(trials: Any, most: float) -> Any:
+    """Area of a mark, in printer's points squared."""
+    return 4.0 + 40.0 * trials / most
+
+
+def _trials(outcome: Outcome) -> Sequence[float]:
+    """A small, a middle and the largest number of trials."""
+    if not has_sizes(outcome):
+        return ()
+    return sorted({float(round(q)) for q in np.quantile(outcome.trials, [0.1, 0.5, 1.0])})

@@ -12,13 +12,13 @@ from matplotlib.patches import Patch
 from bayesmix.arrays import Array
 from bayesmix.fit import Estimate, Posterior
 from bayesmix.inference.estimation.methods import Reml, resolve_method
-from bayesmix.present.plots.canvas import COLOURS, GREY, INK, MARKERS, PALE, legend_below, panels, styled
+from bayesmix.present.plots.canvas import GREY, INK, PALE, legend_below, panels, styled
 from bayesmix.present.plots.levels import Levels, find_levels
+from bayesmix.present.plots.looks import FitsByLabel, Look, Shown, shown_fits
 from bayesmix.results.comparison.pooling import pooling as pooling_table
 from bayesmix.results.fits.degrees_of_freedom import quantile
 from bayesmix.results.fits.linear_predictor import GroupEffects, coefficients
 from bayesmix.results.fits.marginal_summary import describe_draws
-from bayesmix.results.fits.named_fits import by_method
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,7 @@ POOLED = 24  # levels drawn, each with several rows, of more some
 
 @styled
 def pooling(
-    *fits: Estimate | Posterior,
+    *fits: Estimate | Posterior | FitsByLabel,
     group: str | None = None,
     effects: Sequence[str] | None = None,
     levels: Sequence[str] | None = None,
@@ -42,7 +42,7 @@ def pooling(
 
     Parameters
     ----------
-    *fits : estimates (points) and posteriors (means and intervals) of one model.
+    *fits : estimates (points) and posteriors (means and intervals) of one model, or a dict of them by label.
     group : grouping factor; the first by default.
     effects : coefficients to draw, one panel each; by default those that vary between levels.
     levels : those to draw; by default all, of very many some.
@@ -53,27 +53,29 @@ def pooling(
     SpecError, DataError
         If there is no fit, or no such group, effect or level.
     """
-    found, names, rows = find_levels("pooling", fits, Levels(group, effects, levels, POOLED), interval)
-    table = pooling_table(fits[0], group=found.group)
+    drawn = shown_fits("pooling", fits)
+    first, count = drawn[0].fit, len(drawn)
+    found, names, rows = find_levels(first, Levels(group, effects, levels, POOLED), interval)
+    table = pooling_table(first, group=found.group)
     labels = [found.levels[row] for row in rows]
-    reach = _reach(table, fits[0], interval)
-    figure, axes = panels(len(names), columns=2, height=0.9 + (0.12 + 0.09 * (len(fits) + 1)) * len(rows), share=True)
+    reach = _reach(table, first, interval)
+    figure, axes = panels(len(names), columns=2, height=0.9 + (0.12 + 0.09 * (count + 1)) * len(rows), share=True)
     for axis, name in zip(axes, names, strict=True):
         own = table.xs(name, level="effect").loc[labels]
         if "complete" in own and np.isfinite(own["complete"].iloc[0]):
             centre, half = own["complete"].iloc[0], reach["complete"].iloc[0] * own["complete std_error"].iloc[0]
             axis.axvspan(centre - half, centre + half, color=PALE, alpha=0.6, linewidth=0.0, zorder=0)
             axis.axvline(centre, color=GREY, linewidth=1.0, zorder=0)
-        _dodged(axis, own["none"], reach["none"].loc[labels] * own["none std_error"], -1, len(fits), None)
-        for place, fit in enumerate(fits):
-            centre, lower, upper = _partial(fit, found, name, interval)
+        _dodged(axis, own["none"], reach["none"].loc[labels] * own["none std_error"], -1, count, None)
+        for place, one in enumerate(drawn):
+            centre, lower, upper = _partial(one.fit, found, name, interval)
             bars = None if lower is None or upper is None else (lower[rows], upper[rows])
-            _dodged(axis, centre[rows], bars, place, len(fits), place)
+            _dodged(axis, centre[rows], bars, place, count, one.look)
         axis.set_xlabel(f"coefficient of {name}")
         axis.set_ylim(len(rows) - 0.4, -0.6)
     axes[0].set_yticks(range(len(rows)), labels)
     axes[0].set_ylabel(found.group)
-    _pooling_legend(figure, fits, interval, table.loc[table.index.isin(names, level="effect")])
+    _pooling_legend(figure, drawn, interval, table.loc[table.index.isin(names, level="effect")])
     return figure
 
 
@@ -109,11 +111,11 @@ def _dodged(
     spread: pd.Series | tuple[Array, Array] | None,
     place: int,
     count: int,
-    look: int | None,
+    look: Look | None,
 ) -> None:
     """Points and bars of one way of pooling, beside those of the others."""
     y = np.arange(len(centre)) + (place + 1 - 0.5 * count) * min(0.26, 0.7 / count)
-    colour, marker = (INK, "o") if look is None else (COLOURS[look], MARKERS[look])
+    colour, marker = (INK, "o") if look is None else (look.colour, look.marker)
     middle = np.asarray(centre, float)
     if spread is not None:
         lower, upper = spread if isinstance(spread, tuple) else (middle - spread, middle + spread)
@@ -122,7 +124,7 @@ def _dodged(
     axis.plot(middle, y, marker, color=colour, markerfacecolor=face, markersize=4.5)
 
 
-def _pooling_legend(figure: Figure, fits: Sequence[Estimate | Posterior], interval: float, drawn: pd.DataFrame) -> None:
+def _pooling_legend(figure: Figure, fits: Sequence[Shown], interval: float, drawn: pd.DataFrame) -> None:
     """Ways of pooling that some level has a coefficient by, and the fits."""
     percent = f"{100.0 * interval:g} %"
     ways: dict[str, tuple[Artist, str]] = {
@@ -132,8 +134,8 @@ def _pooling_legend(figure: Figure, fits: Sequence[Estimate | Posterior], interv
     known = [way for way in ways if drawn[way].notna().any()]
     handles = [ways[way][0] for way in known]
     texts = [f"{ways[way][1]}, {percent} interval" for way in known]
-    for place, (label, fit) in enumerate(zip(by_method(fits), fits, strict=True)):
-        bar: Any = "" if isinstance(fit, Estimate) else "-"
-        handles.append(Line2D([], [], color=COLOURS[place], marker=MARKERS[place], linestyle=bar))
-        texts.append(f"partial pooling: {label}{'' if isinstance(fit, Estimate) else f' mean, {percent} interval'}")
+    for one in fits:
+        bar: Any = "-" if one.is_posterior else ""
+        handles.append(Line2D([], [], color=one.colour, marker=one.marker, linestyle=bar))
+        texts.append(f"partial pooling: {one.words}{f', {percent} interval' if one.is_posterior else ''}")
     legend_below(figure, handles, texts)

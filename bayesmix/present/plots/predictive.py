@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +14,10 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.response import Outcome
 from bayesmix.language.formula.expression import column_names
 from bayesmix.language.formula.reader import read
-from bayesmix.present.plots.canvas import BLUE, INK, ORANGE, PALE, Canvas, legend_below, panels, styled
+from bayesmix.present.plots.canvas import BLUE, INK, PALE, Canvas, legend_below, panels, styled, whole_ticks, with_unit
 from bayesmix.present.plots.draws import figure_of
+from bayesmix.present.plots.looks import PRIOR
+from bayesmix.present.plots.observations import is_whole, units_of
 from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.prediction.predict import Groups
 from bayesmix.results.prediction.simulation import completed, posterior_predictive
@@ -31,11 +33,19 @@ if TYPE_CHECKING:
 
 POINTS = 2_000  # of a curve
 SETS = 50  # of responses, drawn as lines
+INTERVAL = 0.95  # of predicted frequencies
 FAR = 30.0  # how many times farther than the data the prior may reach on a linear axis
 
 
 @styled
-def ppc(post: Posterior, *, groups: Groups = "fitted", seed: int = 0, response: str | None = None) -> Figure:
+def ppc(
+    post: Posterior,
+    *,
+    groups: Groups = "fitted",
+    units: Mapping[str, str] | None = None,
+    seed: int = 0,
+    response: str | None = None,
+) -> Figure:
     """Draw the distribution of the responses beside those of replicated data.
 
     Counts have a rootogram: how often each count occurs, with the interval of how often it is predicted to. Categories
@@ -47,6 +57,7 @@ def ppc(post: Posterior, *, groups: Groups = "fitted", seed: int = 0, response: 
     ----------
     post : a posterior.
     groups : ``"fitted"`` for the levels of the data, ``"new"`` for others like them.
+    units : of the columns, for the axes.
     seed : of the replicated data.
     response : of several; the first by default.
     """
@@ -63,17 +74,20 @@ def ppc(post: Posterior, *, groups: Groups = "fitted", seed: int = 0, response: 
     tree = _tree(replicated, outcome.y, int if counts else float)
     options: dict[str, Any] = {"backend": "matplotlib", "figure_kwargs": {"FigureClass": Canvas, "figsize": (6.6, 3.4)}}
     if counts:
-        found = az.plot_ppc_rootogram(tree, **options, visuals={"title": False, "grid": False})
+        shown: dict[str, Any] = {"ci_prob": INTERVAL, "point_estimate": "median"}
+        found = az.plot_ppc_rootogram(tree, **shown, **options, visuals={"title": False, "grid": False})
     else:
         visuals = {"predictive_dist": {"color": BLUE, "alpha": 0.25}, "observed_dist": {"color": INK}, "title": False}
         found = az.plot_ppc_dist(tree, kind="kde", num_samples=SETS, **options, visuals=visuals)
     figure = figure_of(found)
-    label = _label(chosen.label, outcome)
+    label = _label(chosen.label, outcome, units_of(post, units))
+    if is_whole(outcome.y):
+        whole_ticks(figure.axes[0].xaxis)
     figure.axes[0].set(xlabel=label, ylabel="frequency (square root scale)" if counts else "density")
     if counts:
         marks: list[Artist] = [Line2D([], [], color=INK, marker="o", linestyle="", markersize=4.0)]
         marks.append(Line2D([], [], color=BLUE, marker="D", markersize=4.0, alpha=0.7))
-        legend_below(figure, marks, ["data", "predicted, with interval"], columns=2)
+        legend_below(figure, marks, ["data", f"predicted: median and {100.0 * INTERVAL:g} % interval"], columns=2)
     else:
         _legend(figure, f"{SETS} replications by the posterior", BLUE)
     return figure
@@ -99,17 +113,25 @@ def prior_predictive(model: Model, *, draws: int = SETS, seed: int = 0) -> Figur
     y = model.design.y
     replicated = _by_priors(model, draws, seed).reshape(-1, len(y))
     if model.spec.family.levels:
-        words = (model.design.response, ORANGE, "predicted by the priors")
+        words = (model.design.response, PRIOR, "predicted by the priors")
         return _shares(y, replicated, model.spec.family.levels, words)
     figure, (axis,) = panels(1, columns=1, height=3.2)
+    if is_whole(y):
+        whole_ticks(axis.xaxis)
     for row in replicated:
-        axis.ecdf(row, color=ORANGE, alpha=0.3, linewidth=0.8)
+        axis.ecdf(row, color=PRIOR, alpha=0.3, linewidth=0.8)
     axis.ecdf(y, color=INK, linewidth=1.8)
     reach = float(np.abs(y - y.mean()).max())
-    if np.abs(replicated - y.mean()).max() > FAR * reach:
+    far = float(np.mean(np.abs(replicated - y.mean()) > FAR * reach))
+    if far:
         axis.set_xscale("symlog", linthresh=max(float(np.abs(y).max()), 1.0))
-    axis.set(xlabel=_label(model.design.response, model.design.outcome), ylabel="share of rows up to this value")
-    _legend(figure, f"{draws} sets of responses that the priors predict", ORANGE)
+        axis.set_title(
+            f"{100.0 * far:.2g} % of predicted responses are over {FAR:g} times as far off as any in the data"
+        )
+    axis.set(
+        xlabel=_label(model.design.response, model.design.outcome, model.units), ylabel="share of rows up to this value"
+    )
+    _legend(figure, f"{draws} sets of responses that the priors predict", PRIOR)
     return figure
 
 
@@ -181,9 +203,9 @@ def _tree(replicated: xr.DataArray, y: Array, dtype: type) -> xr.DataTree:
     return xr.DataTree.from_dict({"posterior_predictive": predicted, "observed_data": observed})
 
 
-def _label(response: str, outcome: Outcome) -> str:
-    """The response; of successes and failures the first."""
-    return column_names(read(response))[0] if outcome.has_trials else response
+def _label(response: str, outcome: Outcome, units: Mapping[str, str]) -> str:
+    """The response with its unit; of successes and failures the first."""
+    return with_unit(column_names(read(response))[0] if outcome.has_trials else response, units)
 
 
 def _legend(figure: Figure, predicted: str, colour: str) -> None:

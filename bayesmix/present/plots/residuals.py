@@ -11,8 +11,9 @@ from matplotlib.lines import Line2D
 from bayesmix.arrays import Array
 from bayesmix.errors import SpecError, nearest
 from bayesmix.fit import Estimate, Posterior
-from bayesmix.present.plots.canvas import BLUE, GREY, PALE, RED, legend_below, panels, styled
-from bayesmix.present.plots.observations import SPREAD, places, some
+from bayesmix.present.plots.canvas import GREY, INK, PALE, legend_below, panels, styled, with_unit
+from bayesmix.present.plots.looks import Shown, shown_fit
+from bayesmix.present.plots.observations import SPREAD, places, some, units_of
 from bayesmix.present.plots.observations import response as observed_response
 from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose
 from bayesmix.results.fits.residuals import residuals as residuals_of
@@ -60,8 +61,10 @@ def residuals(
     mean = choose(fit.spec, response=response)
     kind = _usual_kind(fit, mean) if kind is None else kind
     values = residuals_of(fit, kind, seed=seed, response=response)
-    x, label = _across(fit, against, mean)
+    units = units_of(fit, units)
+    x, label = _across(fit, against, mean, units)
     shown = some(len(values), rng)
+    look = shown_fit(fit)
     figure, (axis,) = panels(1, columns=1, height=3.4)
     axis.axhline(0.0, color=GREY, linewidth=1.0, zorder=0)
     if kind == "quantile":
@@ -70,21 +73,22 @@ def residuals(
     size = 16.0 if shown.sum() < 500 else 6.0
     by_level = against in observed(design) and is_factor(design, against)
     aside = SPREAD * rng.uniform(-1.0, 1.0, len(x)) if by_level else np.zeros(len(x))
-    axis.scatter((x + aside)[shown], values[shown], size, color=BLUE, alpha=0.5, linewidths=0.0)
+    axis.scatter((x + aside)[shown], values[shown], size, color=INK, alpha=0.45, linewidths=0.0)
     if by_level:
         levels = [str(level) for level in levels_of(design, against)]
         axis.set_xticks(range(len(levels)), levels)
-        _means(axis, x, values, [np.flatnonzero(x == place) for place in range(len(levels))])
+        _means(axis, look, x, values, [np.flatnonzero(x == place) for place in range(len(levels))])
     else:
-        _means(axis, x, values, _bins(x))
+        _means(axis, look, x, values, _bins(x))
     _, y_label = observed_response(design, fit.spec, units, mean.response)
     unit = f" of {y_label.removesuffix(', jittered')}" if kind == "response" else ""
-    axis.set(xlabel=label, ylabel=f"{kind} residual{unit}")
+    axis.set(xlabel=label, ylabel=f"{kind.replace('pearson', 'Pearson')} residual{unit}")
     handles = [
-        Line2D([], [], color=BLUE, marker="o", markersize=4.0, linestyle="", alpha=0.6),
-        Line2D([], [], color=RED, marker="s", markersize=4.0),
+        Line2D([], [], color=INK, marker="o", markersize=4.0, linestyle="", alpha=0.6),
+        Line2D([], [], color=look.colour, marker=look.marker, markersize=4.0),
     ]
-    legend_below(figure, [*handles], ["a row", "mean of neighbouring rows, two standard errors"], columns=2)
+    words = f"{look.label}: mean of neighbouring rows, two standard errors to either side"
+    legend_below(figure, [*handles], ["a row", words], columns=2)
     return figure
 
 
@@ -94,14 +98,16 @@ def _usual_kind(fit: Estimate | Posterior, mean: ChosenParameter) -> str:
     return "quantile" if is_of_categories or fit.design.outcomes[mean.response].bounds is not None else "pearson"
 
 
-def _across(fit: Estimate | Posterior, against: str, mean: ChosenParameter) -> tuple[Array, str]:
+def _across(
+    fit: Estimate | Posterior, against: str, mean: ChosenParameter, units: Mapping[str, str]
+) -> tuple[Array, str]:
     design = fit.design
     label = fit.spec.responses[mean.response].label
     if against == "fitted":
         if fit.spec.responses[mean.response].family.levels:
             fitted = fit.fitted(response=label)
             return fitted @ np.arange(1.0, 1.0 + fitted.shape[1]), f"fitted mean of {label}, categories as 1, 2, ..."
-        _, words = observed_response(design, fit.spec, None, mean.response)
+        _, words = observed_response(design, fit.spec, units, mean.response)
         return fit.fitted(response=label), f"fitted mean of {words.removesuffix(', jittered')}"
     if against == "linear":
         return fit.linear_predictor(response=label), f"linear predictor ({mean.link.name})"
@@ -109,7 +115,7 @@ def _across(fit: Estimate | Posterior, against: str, mean: ChosenParameter) -> t
     if against not in frame:
         known = ("fitted", "linear", *frame.columns)
         raise SpecError(f"There is no column `{against}`.{nearest(against, known)} Choices: {', '.join(known)}.")
-    return places(design, against, frame[against]), against
+    return places(design, against, frame[against]), against if is_factor(design, against) else with_unit(against, units)
 
 
 def _bins(x: Array) -> list[Array]:
@@ -118,10 +124,10 @@ def _bins(x: Array) -> list[Array]:
     return np.array_split(np.argsort(x, kind="stable"), count) if count > 1 else []
 
 
-def _means(axis: Axes, x: Array, values: Array, bins: list[Array]) -> None:
+def _means(axis: Axes, shown: Shown, x: Array, values: Array, bins: list[Array]) -> None:
     """Mean residuals with two standard errors: structure that single rows of counts hide."""
     for rows in bins:
         if len(rows) > 1:
             mean, error = values[rows].mean(), values[rows].std(ddof=1) / np.sqrt(len(rows))
-            axis.vlines(x[rows].mean(), mean - 2.0 * error, mean + 2.0 * error, color=RED, linewidth=1.3)
-            axis.plot(x[rows].mean(), mean, "s", color=RED, markersize=4.5, markeredgewidth=0.0)
+            axis.vlines(x[rows].mean(), mean - 2.0 * error, mean + 2.0 * error, color=shown.colour, linewidth=1.3)
+            axis.plot(x[rows].mean(), mean, shown.marker, color=shown.colour, markersize=4.5, markeredgewidth=0.0)

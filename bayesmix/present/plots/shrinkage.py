@@ -13,12 +13,12 @@ from bayesmix.arrays import Array
 from bayesmix.errors import SpecError
 from bayesmix.fit import Estimate, Posterior
 from bayesmix.inference.parameters.names import covariance
-from bayesmix.present.plots.canvas import COLOURS, GREY, INK, MARKERS, SKY, legend_below, panels, styled
+from bayesmix.present.plots.canvas import DOTS, GREY, INK, legend_below, panels, styled
 from bayesmix.present.plots.levels import MOST, NAMED, choose_effects, levels_axis
+from bayesmix.present.plots.looks import FitsByLabel, Shown, shown_fits
 from bayesmix.present.plots.observations import choose_levels
 from bayesmix.results.comparison.pooling import pooling as pooling_table
 from bayesmix.results.fits.linear_predictor import GroupEffects, find_group
-from bayesmix.results.fits.named_fits import by_method
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,7 @@ ARROWS = 40  # levels up to which every one has its label
 
 @styled
 def shrinkage(
-    *fits: Estimate | Posterior,
+    *fits: Estimate | Posterior | FitsByLabel,
     group: str | None = None,
     effects: Sequence[str] | None = None,
     levels: Sequence[str] | None = None,
@@ -44,7 +44,7 @@ def shrinkage(
 
     Parameters
     ----------
-    *fits : estimates and posteriors of one model; arrows lead to the first.
+    *fits : estimates and posteriors of one model, or a dict of them by label; lines lead to the first.
     group : grouping factor; the first by default.
     effects : one or two of its effects that have a fixed effect; the first two by default.
     levels : those to draw; by default all, of very many some.
@@ -54,32 +54,32 @@ def shrinkage(
     SpecError, DataError
         If there is no fit, or no such group, effect or level.
     """
-    if not fits:
-        raise SpecError("shrinkage needs a fit: bmx.plots.shrinkage(post, reml).")
-    found = find_group(fits[0].design, group)
-    both = [name for name in found.effects if name in fits[0].design.fixed]
+    shown = shown_fits("shrinkage", fits)
+    found = find_group(shown[0].fit.design, group)
+    both = [name for name in found.effects if name in shown[0].fit.design.fixed]
     names = choose_effects(both, effects, found)[:2]
     if not names:
         raise SpecError(f"No effect of `{found.group}` has a fixed effect to be drawn towards.")
     rows = choose_levels(found, levels, MOST)
     labels = [found.levels[row] for row in rows]
-    alone = pooling_table(*fits, group=found.group)["none"].unstack("effect").loc[labels, names]
-    partial = [fit.coef()[found.group].loc[labels, names] for fit in fits]
+    alone = pooling_table(shown[0].fit, group=found.group)["none"].unstack("effect").loc[labels, names]
+    partial = [one.fit.coef()[found.group].loc[labels, names] for one in shown]
     draw = _plane if len(names) == 2 else _column
-    return draw(fits, found, alone, partial)
+    return draw(shown, found, alone, partial)
 
 
 def _plane(
-    fits: Sequence[Estimate | Posterior],
+    fits: Sequence[Shown],
     group: GroupEffects,
     alone: pd.DataFrame,
     partial: Sequence[pd.DataFrame],
 ) -> Figure:
     figure, (axis,) = panels(1, columns=1, height=4.4)
     x, y = alone.columns
-    centre = fits[0].parameters().iloc[:, 0].loc[[x, y]].to_numpy()
+    first = fits[0].fit
+    centre = first.parameters().iloc[:, 0].loc[[x, y]].to_numpy()
     for q in (0.5, 0.95):
-        axis.add_patch(_ellipse(centre, _population(fits[0], group, [x, y]), q))
+        axis.add_patch(_ellipse(centre, _population(first, group, [x, y]), q, fits[0].colour))
     known = alone.dropna()
     for level in known.index:
         axis.annotate(
@@ -89,14 +89,14 @@ def _plane(
             arrowprops={"arrowstyle": "-", "color": GREY, "linewidth": 0.8, "shrinkA": 2.0, "shrinkB": 2.0},
         )
     axis.plot(known[x], known[y], "o", color=INK, markerfacecolor="white", markersize=5.0)
-    for place, table in enumerate(partial):
-        axis.plot(table[x], table[y], MARKERS[place], color=COLOURS[place], markersize=5.0, markeredgewidth=0.0)
-    axis.plot(*centre, "+", color=INK, markersize=12.0, markeredgewidth=1.5)
+    for one, table in zip(fits, partial, strict=True):
+        axis.plot(table[x], table[y], one.marker, color=one.colour, markersize=5.0, markeredgewidth=0.0)
+    axis.plot(*centre, "+", color=fits[0].colour, markersize=12.0, markeredgewidth=1.5)
     axis.set(xlabel=f"coefficient of {x}", ylabel=f"coefficient of {y}")
-    _frame(axis, [alone, *partial], centre, _population(fits[0], group, [x, y]))
+    _frame(axis, [alone, *partial], centre, _population(first, group, [x, y]))
     handles, texts = _shrinkage_legend(fits, group, alone)
-    handles.append(Patch(facecolor=SKY, alpha=0.25))
-    texts.append(f"50 % and 95 % of levels of {group.group}, by {by_method(fits)[0]}")
+    handles.append(Patch(facecolor=fits[0].colour, alpha=0.15))
+    texts.append(f"50 % and 95 % of levels of {group.group}, by {fits[0].label}")
     legend_below(figure, handles, texts)
     if len(alone) <= ARROWS:
         figure.draw_without_rendering()  # lays the panel out, so that places on paper are known
@@ -105,7 +105,7 @@ def _plane(
 
 
 def _column(
-    fits: Sequence[Estimate | Posterior],
+    fits: Sequence[Shown],
     group: GroupEffects,
     alone: pd.DataFrame,
     partial: Sequence[pd.DataFrame],
@@ -118,10 +118,12 @@ def _column(
     before = alone[name].to_numpy()[order]
     axis.hlines(y, before, partial[0][name].to_numpy()[order], color=GREY, linewidth=0.8)
     axis.plot(before, y, "o", color=INK, markerfacecolor="white", markersize=5.0 if shown else 2.0)
-    for place, table in enumerate(partial):
+    for one, table in zip(fits, partial, strict=True):
         after = table[name].to_numpy()[order]
-        axis.plot(after, y, MARKERS[place], color=COLOURS[place], markersize=5.0 if shown else 2.0, markeredgewidth=0.0)
-    axis.axvline(fits[0].parameters().iloc[:, 0][name], color=INK, linewidth=1.0, linestyle=(0, (2, 1.5)), zorder=0)
+        axis.plot(after, y, one.marker, color=one.colour, markersize=5.0 if shown else 2.0, markeredgewidth=0.0)
+    axis.axvline(
+        fits[0].fit.parameters().iloc[:, 0][name], color=fits[0].colour, linewidth=1.0, linestyle=DOTS, zorder=0
+    )
     rows = np.array([group.levels.index(level) for level in alone.index])[order]
     levels_axis(axis, group, rows, shown=shown)
     axis.set_xlabel(f"coefficient of {name}")
@@ -131,19 +133,19 @@ def _column(
 
 
 def _shrinkage_legend(
-    fits: Sequence[Estimate | Posterior], group: GroupEffects, alone: pd.DataFrame
+    fits: Sequence[Shown], group: GroupEffects, alone: pd.DataFrame
 ) -> tuple[list[Artist], list[str]]:
     untold = int(alone.isna().any(axis=1).sum())
     lost = f" (not told by {untold} alone)" if untold else ""
     handles: list[Artist] = [Line2D([], [], color=INK, marker="o", markerfacecolor="white", linestyle="")]
     texts = [f"no pooling: each level of {group.group} alone{lost}"]
-    for place, label in enumerate(by_method(fits)):
-        handles.append(Line2D([], [], color=COLOURS[place], marker=MARKERS[place], linestyle="", markeredgewidth=0.0))
-        texts.append(f"partial pooling: {label}{' mean' if isinstance(fits[place], Posterior) else ''}")
+    for one in fits:
+        handles.append(Line2D([], [], color=one.colour, marker=one.marker, linestyle="", markeredgewidth=0.0))
+        texts.append(f"partial pooling: {one.words}")
     plane = alone.shape[1] == 2
-    mark = {"marker": "+", "markersize": 9.0, "linestyle": ""} if plane else {"linestyle": (0, (2, 1.5))}
-    handles.append(Line2D([], [], color=INK, **mark))
-    texts.append(f"fixed effects of {by_method(fits)[0]}")
+    mark = {"marker": "+", "markersize": 9.0, "linestyle": ""} if plane else {"linestyle": DOTS}
+    handles.append(Line2D([], [], color=fits[0].colour, **mark))
+    texts.append(f"fixed effects of {fits[0].label}")
     return handles, texts
 
 
@@ -157,12 +159,12 @@ def _population(fit: Estimate | Posterior, group: GroupEffects, names: Sequence[
     return np.array([[means[s][i, i], shared], [shared, means[t][j, j]]])
 
 
-def _ellipse(centre: Array, matrix: Array, q: float) -> Ellipse:
+def _ellipse(centre: Array, matrix: Array, q: float, colour: str) -> Ellipse:
     """The contour that holds ``q`` of a bivariate normal distribution."""
     sizes, axes = np.linalg.eigh(matrix)
     radius = np.sqrt(-2.0 * np.log1p(-q) * np.maximum(sizes, 0.0))
     angle = float(np.degrees(np.arctan2(axes[1, 1], axes[0, 1])))
-    return Ellipse((centre[0], centre[1]), 2.0 * radius[1], 2.0 * radius[0], angle=angle, facecolor=SKY, alpha=0.15)
+    return Ellipse((centre[0], centre[1]), 2.0 * radius[1], 2.0 * radius[0], angle=angle, facecolor=colour, alpha=0.1)
 
 
 def _frame(axis: Axes, tables: Sequence[pd.DataFrame], centre: Array, matrix: Array) -> None:
@@ -176,19 +178,54 @@ def _frame(axis: Axes, tables: Sequence[pd.DataFrame], centre: Array, matrix: Ar
         set_limits(low - room, high + room)
 
 
+Box = tuple[float, float, float, float]  # left, bottom, right, top in printer's points
+
+
 def _name(figure: Figure, axis: Axes, partial: pd.DataFrame, tables: Sequence[pd.DataFrame]) -> None:
-    """Labels of levels where there is room beside their point; a label without room is left out."""
+    """Labels of levels where there is most room near their point; one that stands apart is joined to it."""
     import pandas as pd
 
     scale = 72.0 / figure.dpi  # to printer's points
     taken = axis.transData.transform(pd.concat(tables).dropna().to_numpy(float)) * scale
-    boxes = [(x - 3.5, y - 3.5, x + 3.5, y + 3.5) for x, y in taken.tolist()]
+    boxes: list[Box] = [(x - 3.5, y - 3.5, x + 3.5, y + 3.5) for x, y in taken.tolist()]
+    frame = axis.get_window_extent()
+    inside = tuple(scale * edge for edge in (frame.x0, frame.y0, frame.x1, frame.y1))
     for level, (x, y) in zip(partial.index, partial.to_numpy(), strict=True):
-        at_x, at_y = (axis.transData.transform((x, y)) * scale).tolist()
-        width, height = 5.0 * len(str(level)), 8.0
-        for right, up in ((5.0, -4.0), (-5.0 - width, -4.0), (-0.5 * width, 5.0), (-0.5 * width, -13.0)):
-            box = (at_x + right, at_y + up, at_x + right + width, at_y + up + height)
-            if not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in boxes):
-                boxes.append(box)
-                axis.annotate(str(level), (x, y), (right, up), textcoords="offset points", fontsize="small")
-                break
+        at = (axis.transData.transform((x, y)) * scale).tolist()
+        places = [(box, far) for far in STEPS for box in _places(at, 5.0 * len(str(level)), far)]
+        box, far = min(places, key=lambda place: _cost(place[0], boxes, inside) + place[1])
+        boxes.append(box)
+        line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.5, "shrinkA": 0.0, "shrinkB": 3.0}
+        axis.annotate(
+            str(level),
+            (x, y),
+            (box[0] - at[0], box[1] - at[1]),
+            textcoords="offset points",
+            fontsize="small",
+            arrowprops=line if far > STEPS[0] else None,
+        )
+
+
+STEPS = (5.0, 14.0, 24.0, 36.0)  # printer's points from a point to its label
+TALL = 8.0  # of a label
+
+
+def _places(at: Sequence[float], width: float, far: float) -> list[Box]:
+    """Where a label may stand: right, left, above and below its point, then on the diagonals."""
+    x, y = at
+    middle, low = x - 0.5 * width, y - 0.5 * TALL
+    corners = [(x + far, low), (x - far - width, low), (middle, y + far), (middle, y - far - TALL)]
+    corners += [
+        (left, bottom) for bottom in (y + far, y - far - TALL) for left in (x + 0.7 * far, x - 0.7 * far - width)
+    ]
+    return [(left, bottom, left + width, bottom + TALL) for left, bottom in corners]
+
+
+def _cost(box: Box, taken: Sequence[Box], inside: Sequence[float]) -> float:
+    """What stands against a place: what it covers, and what of it is outside the panel."""
+    left, bottom, right, top = inside
+    covered = sum(
+        max(min(box[2], b[2]) - max(box[0], b[0]), 0.0) * max(min(box[3], b[3]) - max(box[1], b[1]), 0.0) for b in taken
+    )
+    outside = max(left - box[0], 0.0) + max(box[2] - right, 0.0) + max(bottom - box[1], 0.0) + max(box[3] - top, 0.0)
+    return 10.0 * (covered + outside * TALL)

@@ -12,7 +12,9 @@ from matplotlib.ticker import MaxNLocator
 
 from bayesmix.data.columns import Numeric
 from bayesmix.fit import Estimate, Posterior
-from bayesmix.present.plots.canvas import GREY, INK, legend_above, look, panels, styled, with_unit
+from bayesmix.present.plots.canvas import GREY, INK, legend_above, panels, styled, with_unit
+from bayesmix.present.plots.looks import FitsByLabel, Shown, shown_fits
+from bayesmix.present.plots.observations import units_of
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.smooth_parts import SmoothPart
 from bayesmix.results.prediction.smooth_curves import chosen_parts, variables_of
@@ -29,7 +31,7 @@ RUG = 300  # values that are marked at most
 
 @styled
 def smooths(
-    *fits: Estimate | Posterior,
+    *fits: Estimate | Posterior | FitsByLabel,
     smooth: str | None = None,
     interval: float = 0.95,
     units: Mapping[str, str] | None = None,
@@ -38,7 +40,7 @@ def smooths(
 
     Parameters
     ----------
-    fits : of one model; surfaces are those of the first.
+    *fits : of one model, or a dict of them by label; surfaces are those of the first.
     smooth : one as it is written, ``"s(x)"``, or one of its curves, ``"s(x):fb"``; all by default.
     interval : probability of the bands: dark ones hold each point with it, light ones the whole curve.
     units : of the variables, by name.
@@ -49,8 +51,11 @@ def smooths(
         If there is no such smooth.
     """
     check_level(interval)
-    parts = chosen_parts(fits[0], smooth)
-    tables = [fit.smooths(smooth, interval=interval) for fit in fits]
+    drawn = shown_fits("smooths", fits)
+    first = drawn[0].fit
+    units = units_of(first, units)
+    parts = chosen_parts(first, smooth)
+    tables = [one.fit.smooths(smooth, interval=interval) for one in drawn]
     figure, axes = panels(len(parts), columns=COLUMNS, height=2.6)
     for axis, part in zip(axes, parts, strict=True):
         own = [table[table["smooth"] == part.label] for table in tables]
@@ -58,14 +63,14 @@ def smooths(
         axis.xaxis.set_major_locator(MaxNLocator(4))
         axis.set_xlabel(with_unit(names[0], units))
         if len(names) == 1:
-            axis.set_ylabel(_label(fits[0], part))
-            _curves(axis, own, names[0])
-            _rug(axis, fits[0], names[0])
+            axis.set_ylabel(_label(first, part))
+            _curves(axis, drawn, own, names[0])
+            _rug(axis, first, names[0])
         else:
             axis.set_ylabel(with_unit(names[1], units))
-            axis.set_title(_label(fits[0], part))
+            axis.set_title(_label(first, part))
             _surface(figure, axis, own[0], names)
-    legend_above(figure, *_legend(fits), title=f"smooths, {100.0 * interval:g} % bands", columns=4)
+    legend_above(figure, *_legend(drawn), title=f"smooths, {100.0 * interval:g} % bands", columns=4)
     return figure
 
 
@@ -77,15 +82,15 @@ def _label(fit: Estimate | Posterior, part: SmoothPart) -> str:
     return f"{part.label}, {edf:.2f} edf"
 
 
-def _curves(axis: Axes, tables: Sequence[pd.DataFrame], x: str) -> None:
+def _curves(axis: Axes, fits: Sequence[Shown], tables: Sequence[pd.DataFrame], x: str) -> None:
     axis.axhline(0.0, color=GREY, linewidth=0.6)
-    for place, table in enumerate(tables):
-        colour, _ = look(place)
+    for one, table in zip(fits, tables, strict=True):
         at = table[x]
         bounds = [("lower_simultaneous", "upper_simultaneous", 0.14), ("lower", "upper", 0.22)]
         for low, high, alpha in bounds:
-            axis.fill_between(at, table[low], table[high], color=colour, alpha=alpha, linewidth=0.0)
-        axis.plot(at, table["estimate" if "estimate" in table else "mean"], color=colour, linewidth=1.6)
+            axis.fill_between(at, table[low], table[high], color=one.colour, alpha=alpha, linewidth=0.0)
+        centre = table["mean" if one.is_posterior else "estimate"]
+        axis.plot(at, centre, color=one.colour, linestyle=one.dashes, linewidth=1.6)
 
 
 def _surface(figure: Figure, axis: Axes, table: pd.DataFrame, names: Sequence[str]) -> None:
@@ -109,13 +114,7 @@ def _rug(axis: Axes, fit: Estimate | Posterior, name: str) -> None:
         axis.plot(values, np.zeros(len(values)), "|", color=GREY, markersize=4.0, transform=axis.get_xaxis_transform())
 
 
-def _legend(fits: Sequence[Estimate | Posterior]) -> tuple[list[Artist], list[str]]:
-    handles: list[Artist] = []
-    texts = []
-    for place, fit in enumerate(fits):
-        colour, _ = look(place)
-        handles.append(Line2D([], [], color=colour, linewidth=1.6))
-        texts.append(str(fit.method) if isinstance(fit, Estimate) else "posterior mean")
-    colour, _ = look(0)
-    handles += [Patch(color=colour, alpha=0.36, linewidth=0.0), Patch(color=colour, alpha=0.14, linewidth=0.0)]
-    return handles, [*texts, "each point", "whole curve"]
+def _legend(fits: Sequence[Shown]) -> tuple[list[Artist], list[str]]:
+    handles: list[Artist] = [Line2D([], [], color=one.colour, linestyle=one.dashes, linewidth=1.6) for one in fits]
+    handles += [Patch(color=fits[0].colour, alpha=alpha, linewidth=0.0) for alpha in (0.36, 0.14)]
+    return handles, [*(one.words for one in fits), "each point", "whole curve"]

@@ -8,18 +8,18 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from bayesmix.present.plots.canvas import (
-    BLUE,
-    COLOURS,
     GREY,
     INK,
-    MARKERS,
+    ORANGE,
     PALE,
     RED,
     legend_above,
     look,
     panels,
     styled,
+    whole_ticks,
 )
+from bayesmix.present.plots.looks import looks
 from bayesmix.results.fits.level import check_level
 
 if TYPE_CHECKING:
@@ -54,18 +54,19 @@ def standard_errors(study: StandardErrors) -> Figure:
     errors = reported["std_error"].to_numpy(float)
     edges = np.linspace(errors.min(), np.quantile(errors, 0.995), BINS).tolist()
     for axis, (name, row) in zip(axes, table.iterrows(), strict=True):
+        colour = looks([name == "posterior"])[0].colour
         own = reported.loc[reported["estimator"] == name, "std_error"]
-        axis.hist(own, edges, color=BLUE, alpha=0.35)
-        axis.axvline(row["reported_se"], color=BLUE, linewidth=1.6, linestyle=(0, (4, 2)))
-        axis.axvline(row["actual_se"], color=RED, linewidth=1.8)
+        axis.hist(own, edges, color=colour, alpha=0.35)
+        axis.axvline(row["reported_se"], color=colour, linewidth=1.6, linestyle=(0, (4, 2)))
+        axis.axvline(row["actual_se"], color=INK, linewidth=1.8)
         ratio = f"reported / actual = {row['reported_over_actual']:.2f}"
         axis.set_title(f"{WORDS.get(str(name), str(name))}: {ratio}")
         axis.set(yticks=[], ylabel="replicates")
     axes[-1].set_xlabel("standard error of the average slope")
     handles: list[Artist] = [
-        Line2D([], [], color=BLUE, linewidth=5.0, alpha=0.35),
-        Line2D([], [], color=BLUE, linestyle=(0, (4, 2))),
-        Line2D([], [], color=RED),
+        Line2D([], [], color=RED, linewidth=5.0, alpha=0.35),
+        Line2D([], [], color=RED, linestyle=(0, (4, 2))),
+        Line2D([], [], color=INK),
     ]
     texts = ["as reported, by replicate", "mean of those", "actual: spread of the estimates"]
     legend_above(figure, handles, texts, title=f"{study.replicates['replicate'].nunique()} replicates")
@@ -93,12 +94,14 @@ def sample(study: StandardErrors) -> Figure:
         axis.scatter(x[own], y[own], 12.0, color=INK, alpha=0.7, linewidths=0.0)
         ends = np.array([x[own].min(), x[own].max()])
         line = np.polynomial.Polynomial.fit(x[own], y[own], 1)
-        axis.plot(ends, line(ends), color=BLUE, linewidth=1.5)
-        axis.plot(ends, y[own].mean() + slope * (ends - x[own].mean()), color=RED, linestyle=(0, (4, 2)), linewidth=1.3)
+        axis.plot(ends, line(ends), color=RED, linewidth=1.5)
+        axis.plot(
+            ends, y[own].mean() + slope * (ends - x[own].mean()), color=ORANGE, linestyle=(0, (4, 2)), linewidth=1.3
+        )
         axis.set_title(level, fontsize="small", pad=2.0)
     figure.supxlabel("x", fontsize="medium")
     figure.supylabel("y", fontsize="medium")
-    handles: list[Artist] = [Line2D([], [], color=BLUE), Line2D([], [], color=RED, linestyle=(0, (4, 2)))]
+    handles: list[Artist] = [Line2D([], [], color=RED), Line2D([], [], color=ORANGE, linestyle=(0, (4, 2)))]
     texts = ["least squares in the group", f"one slope for all groups, an intercept for each: {slope:.2f}"]
     legend_above(figure, handles, texts, title="the last sample, by group")
     return figure
@@ -119,14 +122,14 @@ def coverage(table: pd.DataFrame, *, level: float = 0.95) -> Figure:
     figure, (axis,) = panels(1, columns=1, height=0.6 + 0.16 * (len(table.columns) + 1) * len(table))
     axis.axvline(level, color=GREY, linewidth=1.0, linestyle=(0, (4, 2)), zorder=0)
     handles: list[Artist] = []
-    for place, method in enumerate(table.columns):
-        colour, marker = COLOURS[place], MARKERS[place]
+    marks = looks([method == "credible" for method in table.columns])
+    for place, (method, mark) in enumerate(zip(table.columns, marks, strict=True)):
         share = table[method].to_numpy(float)
         y = np.arange(len(table)) + (place - 0.5 * (len(table.columns) - 1)) * 0.7 / max(len(table.columns), 1)
         error = np.sqrt(share * (1.0 - share) / n) if n else np.zeros(len(share))
-        axis.hlines(y, np.maximum(share - 2.0 * error, 0.0), np.minimum(share + 2.0 * error, 1.0), color=colour)
-        axis.plot(share, y, marker, color=colour, markersize=5.0, markeredgewidth=0.0)
-        handles.append(Line2D([], [], color=colour, marker=marker))
+        axis.hlines(y, np.maximum(share - 2.0 * error, 0.0), np.minimum(share + 2.0 * error, 1.0), color=mark.colour)
+        axis.plot(share, y, mark.marker, color=mark.colour, markersize=5.0, markeredgewidth=0.0)
+        handles.append(Line2D([], [], color=mark.colour, marker=mark.marker))
     axis.set_yticks(range(len(table)), [str(name) for name in table.index])
     axis.set_ylim(len(table) - 0.4, -0.6)
     axis.set_xlabel(f"share of intervals that hold the truth (they claim {100.0 * level:g} %)")
@@ -177,6 +180,8 @@ def power(study: Power, *, wanted: float = 0.8) -> Figure:
 def _label_power(axes: list[Axes], study: Power, along: str) -> None:
     words = f"{along} in each group" if along == "rows" else f"levels of {along}"
     axes[0].set(ylim=(0.0, 1.02), xlabel=words, ylabel="power", title=f"power at alpha = {study.alpha:g}")
+    for axis in axes:
+        whole_ticks(axis.xaxis)
     for axis in axes[1:]:
         axis.set(xlabel=words, ylabel="mean width", ylim=(0.0, 1.08 * float(study.table["width"].max())))
         axis.set_title(f"{100.0 * (1.0 - study.alpha):g} % intervals of {study.hypothesis}")

@@ -17,7 +17,7 @@ from bayesmix.errors import DataError, SpecError
 from bayesmix.language.formula.formulas import bare
 from bayesmix.language.formula.left_sides import name_of
 from bayesmix.language.formula.model_spec import ModelSpec
-from bayesmix.results.fits.records import Fitted
+from bayesmix.results.fits.fitted_model import Fitted
 
 
 def with_new_responses(model: Fitted, y: Any) -> Fitted:

@@ -6,8 +6,7 @@ The front doors that users hold, `bayesmix.fit.Estimate` and `Posterior`, are th
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, override
 
@@ -20,17 +19,17 @@ from bayesmix.inference.estimation.identifiability import untold
 from bayesmix.inference.estimation.methods import Agq, Laplace, Ml, Reml
 from bayesmix.inference.estimation.optimise import Status
 from bayesmix.inference.estimation.point_estimate import PointEstimate
-from bayesmix.inference.parameters.names import Parameters, covariance, sd_names
+from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.natural_scale import reported_jacobian, standard_errors
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.diagnostics import Convergence, convergence
 from bayesmix.inference.sampling.draws import Draws
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.chosen_parameter import check_linear, choose
+from bayesmix.results.fits.fitted_model import Fitted
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import (
     coefficients,
-    correlated,
     flatten,
     groups,
     linear_predictor,
@@ -42,26 +41,12 @@ from bayesmix.results.fits.linear_predictor import (
 )
 from bayesmix.results.fits.marginal_summary import describe, describe_draws
 from bayesmix.results.fits.mean_over_draws import mean_over_draws
-from bayesmix.results.fits.residual_components import residual_components
 from bayesmix.results.fits.row_parameters import fitted_means
 from bayesmix.results.fits.sampling_problems import problems
+from bayesmix.results.fits.variance_components import variance_components
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Fitted:
-    """What every fit knows beside its numbers."""
-
-    spec: ModelSpec
-    design: Design
-    data_name: str  # how the data were given, for the heading of summaries
-    documented: Mapping[str, float] = field(default_factory=dict)  # printed figures by parameter name
-    data: Any = None  # the table as given, for columns of terms that are added later; not saved, not sent to workers
-
-    def __reduce__(self) -> tuple[type[Fitted], tuple[Any, ...]]:
-        return Fitted, (self.spec, self.design, self.data_name, self.documented)
 
 
 class FitRecord(ABC):
@@ -80,6 +65,16 @@ class FitRecord(ABC):
     def design(self) -> Design:
         """y, X and the random-effects terms."""
         return self.fitted_model.design
+
+    @property
+    def formula(self) -> str:
+        """The formula as it is printed; several are one text."""
+        return self.spec.text
+
+    @property
+    def nobs(self) -> int:
+        """Rows used."""
+        return self.design.n_used
 
     @property
     def names(self) -> list[str]:
@@ -138,20 +133,7 @@ class FitRecord(ABC):
         Columns ``group, effect1, effect2, covariance, sd_or_corr``; a posterior gives posterior means. Correlated
         residuals have the standard deviation of each visit, and correlations or the numbers of the series.
         """
-        import pandas as pd
-
-        rows: list[tuple[str, str, str | None, float, float]] = []
-        for term, sd, corr in zip(self.design.terms, self.values.sd, self.values.corr, strict=True):
-            matrix = self._centre(covariance(sd, corr if term.spectrum is None else np.eye(sd.shape[-1])))
-            sizes, shape = self._centre(sd), self._centre(corr)
-            for j, effect in enumerate(sd_names([term])[0] if term.smooth else term.effects):
-                rows.append((term.group, effect, None, matrix[j, j], sizes[j]))
-            rows += [
-                (term.group, term.effects[j], term.effects[i], matrix[i, j], shape[i, j]) for i, j in correlated(term)
-            ]
-        for first, second, variance, size in residual_components(self.design, self.spec, self.values):
-            rows.append(("Residual", first, second, float(self._centre(variance)), float(self._centre(size))))
-        return pd.DataFrame(rows, columns=["group", "effect1", "effect2", "covariance", "sd_or_corr"])
+        return variance_components(self.design, self.spec, self.values, self._centre)
 
     def fitted(self, parameter: str | None = None, response: str | None = None) -> Array:
         """Fitted means of the rows used, ``(n,)``: conditional modes or posterior means (shares for binomial data).
@@ -212,6 +194,11 @@ class EstimateRecord(FitRecord):
     def loglik(self) -> float:
         """Log-likelihood (of a REML fit: the restricted one, as lme4's ``logLik``)."""
         return -0.5 * self.point.criterion
+
+    @property
+    def deviance(self) -> float:
+        """Minus twice the log-likelihood that was maximised: `criterion` by lme4's and statsmodels' name."""
+        return self.point.criterion
 
     @property
     def df(self) -> int:
@@ -327,6 +314,11 @@ class PosteriorRecord(FitRecord):
     def method(self) -> str:
         """The engine that drew."""
         return self.draws.method
+
+    @property
+    def deviance(self) -> float:
+        """Posterior mean of minus twice the log-likelihood given the random effects."""
+        return -2.0 * float(self.log_likelihood().sum(axis=-1).mean())
 
     @property
     def divergences(self) -> int:

@@ -32,7 +32,8 @@ from bayesmix.inference.sampling.draws import Schedule, fresh_seed
 from bayesmix.inference.sampling.sample import Sampler, resolve_sampler, sample
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.accessors import centre, priors_of
-from bayesmix.results.fits.records import EstimateRecord, FitRecord, Fitted, PosteriorRecord
+from bayesmix.results.fits.fitted_model import Fitted
+from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
 
 NEAR = 4.0  # logarithms of a dispersion within which that of some of the rows is
 _MADE: WeakKeyDictionary[FitRecord, dict[Hashable, Any]] = WeakKeyDictionary()  # of a fit as long as it lives

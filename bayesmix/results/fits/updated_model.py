@@ -27,7 +27,8 @@ from bayesmix.language.formula.model_update import updated_formulas
 from bayesmix.language.formula.reader import read
 from bayesmix.language.formula.spec_words import read_spec, spec_words
 from bayesmix.language.formula.terms import expand
-from bayesmix.results.fits.records import FitRecord, Fitted
+from bayesmix.results.fits.fitted_model import Fitted
+from bayesmix.results.fits.records import FitRecord
 
 
 class Kept(Enum):
@@ -91,10 +92,11 @@ def updated_model(fit: FitRecord, formula: Any = None, changes: Changes | None =
     if changes.priors is KEPT:
         spec = _without_priors(spec, prior_names(fit.spec, fit.design) - prior_names(spec, design))
     if changes.data is not KEPT:
-        return Fitted(spec, design, "", data=changes.data)
+        return Fitted(spec, design, "", units=fit.fitted_model.units, data=changes.data)
     if source.responses:
         design = design.with_response(*(y[design.rows] for y in source.responses))
-    return Fitted(spec, design, fit.fitted_model.data_name, data=fit.fitted_model.data)
+    model = fit.fitted_model
+    return Fitted(spec, design, model.data_name, units=model.units, data=model.data)
 
 
 def _origin(fit: FitRecord) -> tuple[Encoder, Source]:

@@ -24,7 +24,8 @@ from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
 from bayesmix.inference.sampling.draws import Draws
-from bayesmix.results.fits.records import EstimateRecord, FitRecord, Fitted, PosteriorRecord
+from bayesmix.results.fits.fitted_model import Fitted
+from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
 from bayesmix.results.storage.atomic_replacement import new_folder, put_back
 from bayesmix.results.storage.datatree import drawn, numbers_of, parameters_of, posterior_dataset, to_datatree
 from bayesmix.results.storage.model_storage import from_dataset, to_dataset

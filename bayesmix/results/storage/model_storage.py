@@ -21,7 +21,7 @@ from bayesmix.language.families.family import Family
 from bayesmix.language.families.registry import is_known
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.formula.spec_words import read_spec, spec_words
-from bayesmix.results.fits.records import Fitted
+from bayesmix.results.fits.fitted_model import Fitted
 from bayesmix.results.storage.condensed_storage import condensed_arrays, condensed_words, read_condensed
 from bayesmix.results.storage.stored_columns import column_of, described, numbers_of_column
 
@@ -57,6 +57,7 @@ def to_dataset(fitted: Fitted) -> xr.Dataset:
         "contrasts": dict(design.source.contrasts),
         "data_name": fitted.data_name,
         "documented": dict(fitted.documented),
+        "units": dict(fitted.units),
         "columns": [described(name, column) for name, column in columns.items()],
         "arrays": [described(name, column) for name, column in arrays.items()],
         "relations": [{"name": name, "labels": list(one.labels)} for name, one in design.source.relations.items()],
@@ -97,7 +98,7 @@ def from_dataset(stored: xr.Dataset) -> Fitted:
         spec = with_counts(spec)
     spec, design = with_categories(spec, rebuild(parts_of(spec), source))
     _check_same(words["fingerprint"], dict(fingerprint(design)))
-    return Fitted(with_starts(spec, design), design, words["data_name"], words["documented"])
+    return Fitted(with_starts(spec, design), design, words["data_name"], words["documented"], words.get("units", {}))
 
 
 def _relation(described: dict[str, Any], number: int, stored: xr.Dataset) -> Relation:

@@ -23,8 +23,9 @@ from bayesmix.inference.sampling.marginal.sampler import Marginal
 from bayesmix.inference.sampling.nuts.nuts import Nuts
 from bayesmix.inference.sampling.sample import Sampler, sample
 from bayesmix.parallel.checkpoint import fingerprint
+from bayesmix.results.fits.fitted_model import Fitted
 from bayesmix.results.fits.model_fingerprint import parts_of_model
-from bayesmix.results.fits.records import Fitted, PosteriorRecord
+from bayesmix.results.fits.records import PosteriorRecord
 from bayesmix.results.fits.refit import sample_model
 from bayesmix.results.storage.atomic_replacement import new_folder, put_back, write_whole
 from bayesmix.results.storage.fit_storage import (

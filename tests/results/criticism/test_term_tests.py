@@ -146,7 +146,7 @@ def test_what_is_no_test_of_terms_is_refused(arguments: Any, message: str) -> No
 
 def test_designs_made_by_hand_have_no_terms() -> None:
     from bayesmix.fit import Estimate
-    from bayesmix.results.fits.records import Fitted
+    from bayesmix.results.fits.fitted_model import Fitted
 
     fit = estimate(TABLES["clinics"]["formula"], "clinics")
     by_hand = Estimate(Fitted(fit.spec, fit.design.without_source(), ""), fit.point)

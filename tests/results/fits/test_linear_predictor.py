@@ -330,3 +330,14 @@ def test_log_likelihood_at_stans_points(case):
         rows = linear_predictor.log_likelihood(design, model.spec, values, eta)
         recorded = next(value for key, value in entry.items() if key.startswith("log_lik"))
         assert rows.sum() == pytest.approx(recorded, rel=1e-7)  # Stan's points have nine digits
+
+
+def test_fits_answer_by_the_words_of_other_packages(fitted, posterior_of):
+    """lme4 1.1-31: ``nobs(fm1)`` 180, ``REMLcrit(fm1)`` 1743.628 of its sleepstudy example."""
+    fit, post = fitted("sleepstudy"), posterior_of("sleepstudy")
+    assert (fit.nobs, post.nobs, fit.formula) == (180, 180, "Reaction ~ Days + (Days | Subject)")
+    assert fit.deviance == pytest.approx(1743.628, abs=1e-3)
+    residual = fit.residuals()
+    sigma = fit.parameters()["estimate"]["sigma"]
+    given = 180 * np.log(2 * np.pi * sigma**2) + np.sum(np.square(residual)) / sigma**2
+    assert post.deviance == pytest.approx(given, rel=1e-10)  # all draws are the estimate

@@ -158,7 +158,7 @@ def test_formulas_with_a_dot_keep_their_columns(data: pd.DataFrame) -> None:
 
 def test_designs_made_by_hand_have_nothing_to_change(fit: bmx.Estimate) -> None:
     from bayesmix.fit import Estimate
-    from bayesmix.results.fits.records import Fitted
+    from bayesmix.results.fits.fitted_model import Fitted
 
     by_hand = Estimate(Fitted(fit.spec, fit.design.without_source(), ""), fit.point)
     with pytest.raises(bmx.SpecError, match="made by hand"):

@@ -24,7 +24,7 @@ from bayesmix.errors import DataError, SpecError
 from bayesmix.fit import Posterior
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.sampling.draws import Draws
-from bayesmix.results.fits.records import Fitted
+from bayesmix.results.fits.fitted_model import Fitted
 from bayesmix.results.storage.fit_storage import CHECKSUMS, MARK, _seal
 from tests.conftest import thinned
 

@@ -1,0 +1,190 @@
+"""Figures as they look: colours and marks by kind of fit, names of fits, ticks of counts, labels, units, overlaps."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.text import Text
+
+import bayesmix as bmx
+from bayesmix.present.plots.canvas import with_unit
+from bayesmix.present.plots.looks import DOCUMENT, ESTIMATES, POSTERIORS, PRIOR, looks
+
+OTHERS = ("shrinkage", "sd_density", "pooling", "mean_curves")
+SEVERAL = ("forest", "caterpillar", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS))
+
+
+@pytest.fixture(scope="module")
+def fits(fitted, posterior_of):
+    return posterior_of("esoph", chains=4, draws=250, spread=0.1), fitted("esoph")
+
+
+def legend(figure):
+    """Text and colour of every entry of a figure's legends."""
+    return [
+        (text.get_text(), colour_of(handle))
+        for found in figure.legends
+        for handle, text in zip(found.legend_handles, found.get_texts(), strict=True)
+    ]
+
+
+def colour_of(handle):
+    handle = handle[-1] if isinstance(handle, tuple) else handle
+    colour = handle.get_color() if hasattr(handle, "get_color") else handle.get_facecolor()
+    return to_hex(colour).upper()
+
+
+def check_colours(figure):
+    """Colours of a figure's legend are those of the kinds that its words name."""
+    for text, colour in legend(figure):
+        words = text.split(":")[0] if text.split(":")[0] in {"posterior", "REML", "Laplace"} else text
+        if "posterior" in words and "fixed effects" not in words:
+            assert colour in POSTERIORS, text
+        elif "REML" in words or "Laplace" in words:
+            assert colour in ESTIMATES, text
+        elif words == "documented":
+            assert colour == DOCUMENT["color"].upper()
+        elif words == "prior":
+            assert colour == PRIOR
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_colours_are_those_of_the_kind_of_fit(fits, name):
+    """Whatever the order of the arguments."""
+    post, reml = fits
+    draw = getattr(bmx.plots, name)
+    first, second = draw(post, reml), draw(reml, post)
+    check_colours(first)
+    check_colours(second)
+    assert {colour for _, colour in legend(first)} & set(POSTERIORS)
+    assert {colour for _, colour in legend(first)} & set(ESTIMATES)
+
+
+def test_fits_of_a_kind_differ_and_none_looks_like_one_of_the_other():
+    own = looks([True, False, True, False, True, False])
+    assert len({look.colour for look in own}) == len({look.marker for look in own}) == len(own)
+    assert looks([False, True]) == looks([True, False])[::-1]
+
+
+def test_fits_have_the_names_that_they_are_given(fits):
+    post, reml = fits
+    found = bmx.compare(reml, default=post, brms=post, causes=False)
+    assert found.labels == ("REML", "default", "brms")
+    for kind in ("forest", "caterpillar", "shrinkage"):
+        texts = " ".join(text for text, _ in legend(found.plot(kind)))
+        assert all(label in texts for label in found.labels), kind
+        assert "posterior 1" not in texts
+    drawn = bmx.plots.forest({"a": post, "b": reml}, parameters=["sigma"])
+    assert [text.partition(":")[0] for text, _ in legend(drawn)] == ["a", "b"]
+
+
+def test_misspelled_options_of_compare_are_no_fits(fits):
+    post, reml = fits
+    with pytest.raises(bmx.SpecError, match=r"`compare` has no argument `cause`\. Did you mean `causes`"):
+        bmx.compare(post, reml, cause=False)
+    with pytest.raises(bmx.SpecError, match="two fits called `REML`"):
+        bmx.compare(reml, REML=reml)
+    with pytest.raises(bmx.SpecError, match="draws an estimate or a posterior"):
+        bmx.plots.forest({"a": 1})
+
+
+def test_units_come_with_the_data(fits, model):
+    assert bmx.plots.mean_curves(*fits).get_supxlabel() == "ncontrols (controls)"
+    assert bmx.plots.mean_curves(*fits, units={"ncontrols": "persons"}).get_supxlabel() == "ncontrols (persons)"
+    frame = {"y": [1.5, 2.5, 3.0, 2.0], "x": [1.0, 2.0, 3.0, 4.0], "g": list("aabb")}
+    own = bmx.Model("y ~ x + (1 | g)", frame, units={"y": "kg", "x": "s"})
+    axis = bmx.plots.scatter(own).axes[0]
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("x (s)", "y (kg)")
+
+
+def test_explanations_are_no_units():
+    units = {"a": "ms, mean of tests", "b": "-0.5, 0.5", "c": "whether the lecture is for another department", "d": ""}
+    assert [with_unit(name, units) for name in "abcde"] == ["a (ms)", "b", "c", "d", "e"]
+
+
+def test_counts_have_whole_ticks(model, fitted):
+    for figure in (bmx.plots.scatter(model("esoph poisson")), bmx.plots.mean_curves(fitted("esoph poisson"))):
+        for axis in figure.axes:
+            ticks = np.concatenate([axis.get_xticks(), axis.get_yticks()])
+            np.testing.assert_array_equal(ticks, np.round(ticks))
+    (days,) = bmx.plots.group_lines(fitted("sleepstudy"), levels=["308"]).axes
+    np.testing.assert_array_equal(days.get_xticks(), np.round(days.get_xticks()))
+
+
+def test_panels_of_curves_show_all_data(fits):
+    figure = bmx.plots.mean_curves(*fits)
+    low, high = figure.axes[0].get_ylim()
+    assert low < min(bmx.load_dataset("esoph")["ncases"]) - 0.25
+    assert high > max(bmx.load_dataset("esoph")["ncases"]) + 0.25
+
+
+def test_sizes_have_a_legend(model):
+    """Areas of marks are by trials: the legend's are."""
+    figure = bmx.plots.scatter(model("cbpp"))
+    assert [text for text, _ in legend(figure)] == ["5 trials", "16 trials", "34 trials"]
+    largest = figure.legends[0].legend_handles[-1].get_markersize() ** 2
+    assert largest == pytest.approx(max(size for axis in figure.axes for size in axis.collections[0].get_sizes()))
+
+
+def names(axis):
+    return {text.get_text() for text in axis.findobj(Text)}
+
+
+def test_no_level_loses_its_name(fitted, posterior_of):
+    fit = fitted("esoph poisson")
+    post = posterior_of("esoph poisson", chains=2, draws=20, spread=0.05)
+    assert names(bmx.plots.shrinkage(post, fit).axes[0]) >= set(fit.coef()["agegp"].index)
+    assert names(bmx.plots.shrinkage(fitted("sleepstudy")).axes[0]) >= set(fitted("sleepstudy").coef()["Subject"].index)
+
+
+# ---- every figure of every chapter ------------------------------------------------------------------------------
+
+
+def overlaps(axis):
+    """Neighbouring tick labels that lie on each other."""
+    for labels, side in ((axis.get_xticklabels(), 0), (axis.get_yticklabels(), 1)):
+        boxes = [label.get_window_extent() for label in labels if label.get_text() and label.get_visible()]
+        edges = sorted((box.p0[side], box.p1[side]) for box in boxes)
+        yield from ((a, b) for a, b in pairwise(edges) if b[0] < a[1] - 1.0)
+
+
+def check_figure(figure, name):
+    figure.draw_without_rendering()
+    check_colours(figure)
+    width, height = figure.get_size_inches() * figure.dpi
+    for axis in figure.axes:
+        assert not list(overlaps(axis)), (name, axis.get_xlabel())
+    for text in figure.findobj(Text):
+        if text.get_visible() and text.get_text() and text.axes is None:
+            box = text.get_window_extent()
+            assert box.x0 > -2 and box.y0 > -2 and box.x1 < width + 2 and box.y1 < height + 2, (name, text.get_text())  # noqa: PT018
+    assert figure.get_supxlabel() or any(axis.get_xlabel() for axis in figure.axes), name
+    for axis in figure.axes:
+        assert to_rgb(axis.xaxis.label.get_color())[0] < 0.4  # dark on white
+
+
+CHAPTERS = ("sleepstudy", "esoph_lmm", "esoph_poisson", "cbpp", "wine")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_figure_of_every_chapter_can_be_read(chapter):
+    model = bmx.load_model(chapter)
+    fit, post = model.estimate(), model.sample(draws=250, chains=2, seed=1, progress=False)
+    found = bmx.compare(post, fit, causes=False)
+    is_numeric = chapter != "wine"
+    plots = bmx.plots
+    drawn = {kind: found.plot(kind) for kind in ("forest", "sd", "pooling", "caterpillar")}
+    drawn |= {"scatter": plots.scatter(model), "residuals": plots.residuals(fit), "ppc": plots.ppc(post)}
+    drawn |= {"priors": plots.prior_posterior(post), "pairs": plots.pairs(post), "trace": plots.trace(post)}
+    if is_numeric:
+        ways = ("partial", "none", "complete", "typical")
+        drawn |= {"curves": found.plot("curves"), "lines": plots.group_lines(fit, lines=ways)}
+        drawn |= {"new": found.plot("curves", groups="new"), "shrinkage": found.plot("shrinkage")}
+    else:
+        drawn |= {"categories": plots.categories(post), "areas": plots.categories(post, groups="fitted", stacked=True)}
+    for name, figure in drawn.items():
+        check_figure(figure, f"{chapter} {name}")
