@@ -79,14 +79,31 @@ class Gap:
     x: np.ndarray | None = None
 
 
+def zeros_with_shared_effects(seed: int) -> Problem:
+    """Counts with more zeros, 40 to 80 rows in four to ten levels, whose effects are on the mean and on the zeros."""
+    rng = np.random.default_rng(seed)
+    n, levels = int(rng.integers(40, 81)), int(rng.integers(4, 11))
+    g, x = np.arange(n) % levels, rng.normal(size=n)
+    root = np.array([[0.5, 0.4], [0.0, 0.6]]) * rng.choice([0.3, 1.0, 1.5])
+    b = rng.normal(size=(levels, 2)) @ root
+    is_zero = rng.random(n) < 1.0 / (1.0 + np.exp(0.8 - 0.5 * x - b[g, 1]))
+    y = np.where(is_zero, 0, rng.poisson(np.exp(0.5 + 0.4 * x + b[g, 0])))
+    data = {"x": x, "g": [f"g{c}" for c in g], "y": y}
+    return Problem("zero_inflated_poisson", ["y ~ x + (1 | i | g)", "zi ~ x + (1 | i | g)"], data)
+
+
 def gap_of(seed: int, *, starts: int = 8) -> Gap:
-    """The estimate of a random problem beside the best of the minima to which dispersed searches lead.
+    """`gap_of_problem` of a random one."""
+    return gap_of_problem(random_problem(seed), seed, starts=starts)
+
+
+def gap_of_problem(problem: Problem, seed: int, *, starts: int) -> Gap:
+    """The estimate of a problem beside the best of the minima to which dispersed searches lead.
 
     Ends that are no minima do not count: where a conditional mode is about to be lost, Laplace's criterion falls
     without a bound while its slope grows to 1e5 and more. By quadrature such points lie higher (159.8 where Laplace's
     is 155.1, beside a minimum of 156.6), or have no value.
     """
-    problem = random_problem(seed)
     try:
         fit = problem.fit()
     except BayesmixError:

@@ -8,7 +8,7 @@ from itertools import chain
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.inference.estimation.optimise import Objective, Optimum, Status, is_flat, minimise
+from bayesmix.inference.estimation.optimise import Objective, Optimum, Status, is_flat, minimise, value_at
 from bayesmix.inference.estimation.restart import (
     Restarts,
     lowest,
@@ -100,7 +100,7 @@ def settle(working: Coordinates, optimum: Optimum, objective: Objective) -> tupl
         return optimum, ()
     x = optimum.x.copy()
     x[: working.size] = np.concatenate([own for own, _ in found])
-    value = objective(x)[0]
+    value = value_at(objective, x)
     if value <= optimum.value + 1e-9 * max(abs(optimum.value), 1.0):
         status = Status.CONVERGED if _is_flat_there_only(working, optimum, singular) else optimum.status
         return replace(optimum, x=x, value=min(value, optimum.value), status=status), tuple(singular)

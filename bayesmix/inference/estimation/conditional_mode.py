@@ -23,6 +23,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
+from bayesmix.inference.estimation.optimise import LostModeError
 from bayesmix.inference.least_squares.cholesky import Factorisation, factorise
 from bayesmix.inference.least_squares.cross_products import moments
 from bayesmix.inference.least_squares.row_weights import weigh
@@ -33,6 +34,8 @@ from bayesmix.language.families.link import Jet
 from bayesmix.language.formula.model_spec import ModelSpec
 
 MAX_STEPS = 200
+MAX_SCORING = 25  # of steps where the whole of several predictors cannot be factorised: there is hardly a mode then
+LOST = 0.1  # pivot of the penalised information, one of the penalty alone, below which there is hardly a mode
 SHIFT = 2e-3  # of log dispersion, in differences of the fourth order
 UNDONE = 1e-4  # relative size of a step from which on what a search ends with is no mode
 SHORTEST = 1e-8  # share of a step below which nothing is left to descend
@@ -258,7 +261,7 @@ def find_mode(
     Raises
     ------
     numpy.linalg.LinAlgError
-        If no finite mode is found, or none within a number of steps.
+        If no finite mode is found, or none within a number of steps; a `LostModeError` where there is hardly any.
     """
     coordinates = problem.coordinates
 
@@ -271,15 +274,16 @@ def find_mode(
     point = at(Effects(zeros, problem.flat.start) if start is None else start)
     if not math.isfinite(point.objective) and start is not None:
         return find_mode(problem, Lambdas, fixed, dispersion)
-    polished, size = False, math.inf
+    polished, size, scoring = False, math.inf, 0
     for _ in range(MAX_STEPS):
         first, second = problem.likelihood.newton(point.eta, np.asarray(dispersion))
         at_point = _curvature(problem, Lambdas, point.eta, second, dispersion)
+        scoring += problem.likelihood.R > 1 and not at_point.is_newton
         moved = weigh(at_point.weights, point.eta - fixed) + first
         _, target = solve_rows(problem, at_point.factorisation, at_point.weights, moved)
         step = target.minus(point.effects)
         size = step.length
-        lower = _line_search(at, point, step)
+        lower = _line_search(at, point, step) if scoring <= MAX_SCORING else None
         if lower is None:  # no descent left: rounding, or a plateau of clipped means
             break
         point = lower
@@ -291,10 +295,26 @@ def find_mode(
     if not math.isfinite(point.objective) or not (polished or size < UNDONE * (1.0 + point.effects.length)):
         if start is not None:
             return find_mode(problem, Lambdas, fixed, dispersion)
-        raise np.linalg.LinAlgError("no conditional mode was found")
+        error = LostModeError if scoring > MAX_SCORING else np.linalg.LinAlgError
+        raise error("no conditional mode was found")
     jet = problem.jet(point.eta, dispersion)
-    factorisation = factorise_weights(problem, Lambdas, -jet[2])
+    factorisation = _at_mode(problem, Lambdas, -jet[2])
     return Mode(point.effects.u, point.b, point.effects.flat, point.eta, jet, factorisation, point.objective)
+
+
+def _at_mode(problem: GeneralizedProblem, Lambdas: Sequence[Array], weights: Array) -> Factorisation:
+    """Factorise the observed information, which has to tell more of the random effects than it takes from their prior.
+
+    Joint densities of effects on several predictors may have several modes. Where one is about to vanish an eigenvalue
+    goes to zero, and Laplace's criterion falls without a bound, though the integral does not.
+    """
+    try:
+        found = factorise_weights(problem, Lambdas, weights)
+    except np.linalg.LinAlgError as error:
+        raise LostModeError("what was taken for the conditional mode is none") from error
+    if found.smallest_pivot < LOST:
+        raise LostModeError("the conditional mode of the random effects is about to be lost")
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)

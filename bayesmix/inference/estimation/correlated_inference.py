@@ -18,9 +18,9 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.errors import SpecError
 from bayesmix.inference.estimation.correlated import CorrelatedProblem, correlated_problem
+from bayesmix.inference.estimation.curvature import steps
 from bayesmix.inference.estimation.generalized import inverse_information
 from bayesmix.inference.estimation.kenward_roger import KenwardRoger
-from bayesmix.inference.estimation.optimise import steps
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import solve_linear
 from bayesmix.inference.estimation.satterthwaite import STEP, Satterthwaite, beside, differences

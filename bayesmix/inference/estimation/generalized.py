@@ -25,7 +25,7 @@ from bayesmix.inference.estimation.dispersed_starts import back_from_ends, start
 from bayesmix.inference.estimation.laplace import laplace
 from bayesmix.inference.estimation.laplace_likelihoods import LaplaceLikelihoods
 from bayesmix.inference.estimation.methods import Agq, Laplace, Reml
-from bayesmix.inference.estimation.optimise import Batched, Objective, Optimum
+from bayesmix.inference.estimation.optimise import Batched, LostModeError, Objective, Optimum
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.quadrature import quadrature, quadrature_gradient
 from bayesmix.inference.estimation.restart import FAR, FEW_ROWS, NEAR, Restarts, lowest, starts_around, starts_at_edges
@@ -38,6 +38,7 @@ WITHIN = 20.0  # of the criterion found: what a search from there may gain; thos
 OUTCOMES = 5.0  # an effect, more of which hardly ever are so alike that effects without end follow them
 SMALL = 1000  # rows up to which several points at once cost little more than one
 MOVE = 1e-4  # of parameters, in differences of the mode
+SEEN, FARTHEST = 1e-2, 1e4  # distance of modes that differ, and farthest that one moves where parameters move by one
 ANCHOR = 1e-3  # of the squared fixed effects of separated data, in units of the deviance
 
 
@@ -51,6 +52,7 @@ class MarginalLikelihood:
         self.problem = problem
         self.method = method
         self.last: Effects | None = None
+        self._at: Array = np.zeros(0)  # its parameters
 
     @property
     def has_dispersion(self) -> bool:
@@ -106,8 +108,18 @@ class MarginalLikelihood:
     def _mode(self, factors: list[Array], beta: Array, dispersion: float) -> Mode:
         fixed = self.problem.X @ beta + self.problem.offset
         found = find_mode(self.problem, factors, fixed, dispersion, self.last)
-        self.last = Effects(found.u, found.flat)
+        effects = Effects(found.u, found.flat)
+        at = np.concatenate([*(Lambda.ravel() for Lambda in factors), beta, [dispersion]])
+        if self.last is not None:
+            _check_same(effects.minus(self.last).length, float(np.abs(at - self._at).max(initial=0.0)))
+        self.last, self._at = effects, at
         return found
+
+
+def _check_same(moved: float, by: float) -> None:
+    """Raise `LostModeError` where a mode has moved farther than the change of the parameters makes it: it was lost."""
+    if moved > max(FARTHEST * by, SEEN):
+        raise LostModeError("the conditional mode of the random effects is lost: the one that is near is another")
 
 
 def fit_generalized(problem: GeneralizedProblem, method: Reml | Laplace | Agq) -> PointEstimate:

@@ -11,10 +11,10 @@ from bayesmix.arrays import Array
 from bayesmix.inference.estimation.batch_search import search_together
 from bayesmix.inference.estimation.boundary import initial_factors
 from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem
+from bayesmix.inference.estimation.curvature import absolute_inverse
 from bayesmix.inference.estimation.generalized import inverse_information, starts_inside
 from bayesmix.inference.estimation.laplace_likelihoods import LaplaceLikelihoods
 from bayesmix.inference.estimation.methods import Laplace
-from bayesmix.inference.estimation.optimise import absolute_inverse
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.point_estimates import PointEstimates, joined
 from bayesmix.inference.estimation.searches import Minima, in_pieces

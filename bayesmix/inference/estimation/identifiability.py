@@ -13,7 +13,7 @@ from bayesmix.inference.estimation.mean_part import MeanPart, mean_parts, separa
 from bayesmix.inference.estimation.methods import Laplace
 from bayesmix.inference.estimation.optimise import Status
 from bayesmix.inference.estimation.point_estimate import PointEstimate
-from bayesmix.inference.estimation.restart import NO_NOISE
+from bayesmix.inference.estimation.restart import NO_NOISE, SMALL_NOISE
 from bayesmix.inference.estimation.ridge import ridges
 from bayesmix.inference.estimation.running_parameters import EXACT, running_dispersion, running_parameters
 from bayesmix.inference.estimation.running_ranges import running_ranges
@@ -294,7 +294,7 @@ def _exact_fit(design: Design, point: PointEstimate) -> list[str]:
     has_noise = point.dispersion is None or point.dispersion > EXACT * float(
         spread(design.y - design.offset, design.counts)
     )
-    if has_noise and not (_is_noiseless(point) and point.optimum.status is Status.STALLED):
+    if has_noise and not (_is_stalled(point) and _is_far(point, 0.5 * NO_NOISE)):
         return []
     groups = ", ".join(dict.fromkeys(f"`{term.group}`" for term in design.terms))
     return [
@@ -306,8 +306,10 @@ def _exact_fit(design: Design, point: PointEstimate) -> list[str]:
 
 def _without_noise(design: Design, point: PointEstimate) -> list[str]:
     """Effects that follow every row leave nothing to the residual where the likelihood is highest."""
-    x = point.optimum.x
-    if not _is_noiseless(point) or x @ point.optimum.hessian @ x > CURVED:
+    x, optimum = point.optimum.x, point.optimum
+    if not _is_far(point, 0.3 * SMALL_NOISE if _is_stalled(point) else 0.5 * NO_NOISE):
+        return []
+    if (x @ optimum.gradient if _is_stalled(point) else x @ optimum.hessian @ x) > CURVED:
         return []
     effects = sum(len(term.levels) * len(term.effects) for term in design.terms)
     return [
@@ -317,10 +319,15 @@ def _without_noise(design: Design, point: PointEstimate) -> list[str]:
     ]
 
 
-def _is_noiseless(point: PointEstimate) -> bool:
-    """Whether relative factors are so large that their ratios are all that counts."""
+def _is_stalled(point: PointEstimate) -> bool:
+    """Whether a search ended where rounding hides which way the criterion falls, as on the way to no noise."""
+    return point.optimum.status is Status.STALLED
+
+
+def _is_far(point: PointEstimate, size: float) -> bool:
+    """Whether relative factors of effects that can follow every row are larger than some size."""
     x, working = point.optimum.x, point.coordinates
-    return len(x) == working.size and can_follow(working) and bool(np.linalg.norm(x) > 0.5 * NO_NOISE)
+    return len(x) == working.size and can_follow(working) and bool(np.linalg.norm(x) > size)
 
 
 def scaled(X: Array) -> Array:

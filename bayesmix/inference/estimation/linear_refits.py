@@ -9,9 +9,9 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.estimation.batch_search import search_together
+from bayesmix.inference.estimation.curvature import absolute_inverse
 from bayesmix.inference.estimation.linear import starts_again
 from bayesmix.inference.estimation.methods import Ml, Reml
-from bayesmix.inference.estimation.optimise import absolute_inverse
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.point_estimates import PointEstimates, joined
 from bayesmix.inference.estimation.reml import LinearProblem, criteria_and_gradients, of_some, solve_linear

@@ -9,11 +9,12 @@ from enum import Enum
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.inference.estimation.curvature import absolute_inverse, newton_step, steps, symmetric
 
 MAX_NEWTON = 100  # narrow bent valleys took 30; a regular optimum takes two or three
 FAR = 1e-2  # relative distance after which the Hessian is taken anew
-ROUNDING = 1e-12  # of the value
-MAX_TRIALS = 20  # of a line search
+ROUNDING, PATH = 1e-12, 1e-6  # of the value, and what is more than rounding where a point is come to again
+MAX_TRIALS, MAX_LOST = 20, 3  # of a line search; of all trials where a mode is lost, before a search is given up
 ARMIJO, STEEP = 1e-4, 0.9  # shares of the slope that a step must gain, and may leave
 SHORT = 0.5  # longest step of a search from far out, over the size of where it begins
 MAX_SCOUT = 60  # of its steps; where it has not ended by then, but is lower than another, it goes on
@@ -49,12 +50,19 @@ class Curved:
         return self.at_one(x)
 
 
+class LostModeError(np.linalg.LinAlgError):
+    """What an objective is computed at is no mode, or hardly one: near there it falls without a bound."""
+
+
 class Status(Enum):
     """How an optimisation ended; the values are the sentences users read."""
 
     CONVERGED = "converged: gradient and curvature at the optimum are those of a minimum"
     FLAT = "converged to a ridge: the criterion does not depend on some direction of the parameters"
     STALLED = "did not converge: no further progress although the gradient is not zero"
+    LOST = (
+        "did not converge: it was led to where the random effects have no conditional mode (model.sample() needs none)"
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +83,7 @@ class _Counted:
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
         self.evaluations = 0
+        self.lost = 0  # of them, where a mode was
         self._last: tuple[Array, float, Array] | None = None
 
     def __call__(self, x: Array) -> tuple[float, Array]:
@@ -83,12 +92,23 @@ class _Counted:
         self.evaluations += 1
         try:
             value, gradient = self.objective(x)
-        except np.linalg.LinAlgError:
+        except np.linalg.LinAlgError as error:
+            self.lost += isinstance(error, LostModeError)
             value, gradient = np.inf, np.zeros_like(x)
         if not np.isfinite(value):
             value, gradient = np.inf, np.zeros_like(x)
         self._last = x.copy(), value, gradient
         return value, gradient
+
+    @property
+    def trials(self) -> range:
+        """Trials of a line search: none where a search is led to lost modes."""
+        return range(MAX_TRIALS if self.lost <= MAX_LOST else 0)
+
+    def has_lost_mode(self, x: Array, value: float) -> bool:
+        """Whether modes were lost on the way to a point, or since: then the objective has other values there, too."""
+        self._last = None
+        return bool(self.lost > 0 or abs(self(x)[0] - value) > PATH * max(abs(value), 1.0))
 
     def gradients(self, points: Array) -> Array:
         """Gradients ``(n, m)`` at points ``(n, m)``: in one batch where that is cheap, and all can be computed."""
@@ -113,6 +133,11 @@ class _Counted:
         return (values, gradients) if np.isfinite(values).all() else None
 
 
+def value_at(objective: Objective, x: Array) -> float:
+    """The value at a point; infinite where it cannot be computed."""
+    return _Counted(objective)(x)[0]
+
+
 def minimise(objective: Objective, start: Array, *, tolerance: float = 1e-8, accurate: bool = True) -> Optimum:
     """Minimise a smooth function of a few dozen variables of order one.
 
@@ -132,7 +157,7 @@ def minimise(objective: Objective, start: Array, *, tolerance: float = 1e-8, acc
         hessian, origin = difference(counted, x, at=None if accurate else gradient), x
     for _ in range(MAX_NEWTON):
         step, decrement = newton_step(hessian, gradient)
-        if decrement < tolerance**2 * max(abs(value), 1.0):  # rounding is in proportion to the value
+        if decrement < tolerance**2 * max(abs(value), 1.0) or not counted.trials:  # rounding grows with the value
             break
         moved = _line_search(counted, x, value, gradient, step)
         if moved is None:
@@ -141,10 +166,17 @@ def minimise(objective: Objective, start: Array, *, tolerance: float = 1e-8, acc
         if _is_far(x, origin):
             hessian, origin = difference(counted, x, at=None if accurate else gradient), x
     step, decrement = newton_step(hessian, gradient)
-    status = Status.CONVERGED if decrement < 1e-8 else Status.STALLED
-    if status is Status.CONVERGED and is_flat(hessian):
-        status = Status.FLAT
+    status = _status(counted, x, value, hessian, is_over=bool(np.isfinite(value) and decrement < 1e-8))
     return Optimum(x, value, gradient, hessian, counted.evaluations, status)
+
+
+def _status(counted: _Counted, x: Array, value: float, hessian: Array, *, is_over: bool) -> Status:
+    """How a search ended; where modes were lost only a minimum is an end."""
+    if not is_over:
+        return Status.LOST if counted.has_lost_mode(x, value) else Status.STALLED
+    if counted.lost and np.linalg.eigvalsh(hessian)[0] < -STEEPEST:
+        return Status.LOST
+    return Status.FLAT if is_flat(hessian) else Status.CONVERGED
 
 
 def _is_far(x: Array, origin: Array) -> bool:
@@ -224,7 +256,7 @@ def _wolfe(
         return None
     low, high = 0.0, np.inf
     best: tuple[Array, float, Array] | None = None
-    for _ in range(MAX_TRIALS):
+    for _ in counted.trials:
         trial = x + size * direction
         new, after = counted(trial)
         rise = float(after @ direction)
@@ -291,7 +323,7 @@ def scout(
         if not gain > 0.0:
             break
         H = _updated(H, s, y) if float(s @ y) > PARALLEL * np.linalg.norm(s) * np.linalg.norm(y) else H
-    return x, value
+    return x, value if counted.trials else np.inf
 
 
 def _first_inverse(x: Array, gradient: Array, rest: Array) -> Array:
@@ -314,7 +346,7 @@ def _short_step(
         return None
     longest = max(SHORT * float(np.abs(x).max()), SHORT)
     size = min(1.0, longest / float(np.abs(direction).max()))
-    for _ in range(MAX_TRIALS):
+    for _ in counted.trials:
         trial = x + size * direction
         new, after = counted(trial)
         if new <= value + ARMIJO * size * slope:
@@ -345,43 +377,11 @@ def difference(objective: Objective, x: Array, *, at: Array | None = None, step:
     return symmetric((both[: len(x)] - both[len(x) :]) / (2.0 * h[:, None]))
 
 
-def steps(x: Array, step: float = 1e-4) -> Array:
-    """Steps ``(..., m)`` of differences at ``x``."""
-    return np.asarray(step * np.maximum(np.abs(x), 0.1))
-
-
-def symmetric(rows: Array) -> Array:
-    """The mean of matrices ``(..., m, m)`` and their transposes."""
-    return np.asarray(0.5 * (rows + np.swapaxes(rows, -1, -2)))
-
-
 def _gradients(objective: Objective, points: Array) -> Array:
     """Gradients ``(n, m)`` at points ``(n, m)``."""
     if isinstance(objective, _Counted):
         return objective.gradients(points)
     return np.array([objective(point)[1] for point in points])
-
-
-def absolute_inverse(hessian: Array, *, least: float = 1e-3) -> Array:
-    """Inverses of Hessians ``(..., m, m)``, curvatures without their signs and at least a share of the largest."""
-    if not hessian.shape[-1]:
-        return hessian
-    values, vectors = np.linalg.eigh(hessian)
-    largest = np.abs(values).max(axis=-1, keepdims=True)
-    size = np.maximum(np.abs(values), least * np.maximum(largest, 1e-8))
-    return np.asarray((vectors / size[..., None, :]) @ np.swapaxes(vectors, -1, -2))
-
-
-def newton_step(hessian: Array, gradient: Array) -> tuple[Array, Array]:
-    """Newton steps ``(..., m)`` with negative curvature reflected and flat directions left out.
-
-    And half their predicted decreases ``(...,)``.
-    """
-    values, vectors = np.linalg.eigh(hessian)
-    slope = np.sum(vectors * gradient[..., None], axis=-2)
-    floor = 1e-9 * np.maximum(np.abs(values).max(axis=-1, keepdims=True), 1e-300)
-    size = np.where(np.abs(values) > floor, np.abs(values), np.inf)
-    return -np.sum(vectors * (slope / size)[..., None, :], axis=-1), 0.5 * np.sum(slope**2 / size, axis=-1)
 
 
 def _line_search(

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.inference.estimation.curvature import absolute_inverse
 from bayesmix.inference.estimation.multistart import Values, multistart
 from bayesmix.inference.estimation.optimise import (
     Objective,
     Optimum,
     Status,
-    absolute_inverse,
     difference,
     minimise,
     scout,
@@ -194,12 +194,16 @@ def are_near(x: Array, end: Array) -> Array:
 
 
 def _lowest_of(objective: Objective, found: Optimum, ends: Sequence[tuple[float, Array]], *, accurate: bool) -> Optimum:
-    """The lowest of the minimum found and those of rough searches that ended lower."""
+    """The lowest of the minimum found and those of rough searches that ended lower; of all, where that one is lost.
+
+    What is lost is none: the criterion is low there for there is hardly a mode.
+    """
     best = found
     for value, x in ends:
-        if _is_lower(value, best):
+        if _is_lower(value, best) or (best.status is Status.LOST and np.isfinite(value)):
             better = minimise(objective, x, accurate=accurate)
-            best = better if better.value < best.value else best
+            is_better = better.value < best.value or best.status is Status.LOST
+            best = better if is_better and better.status is not Status.LOST else best
     return best
 
 

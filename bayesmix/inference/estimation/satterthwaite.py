@@ -16,10 +16,10 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
+from bayesmix.inference.estimation.curvature import steps, symmetric
 from bayesmix.inference.estimation.fixed_tests import FTest, f_test, principal
 from bayesmix.inference.estimation.linear_refits import piece
 from bayesmix.inference.estimation.methods import Reml
-from bayesmix.inference.estimation.optimise import steps, symmetric
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.point_estimates import PointEstimates
 from bayesmix.inference.estimation.reml import (

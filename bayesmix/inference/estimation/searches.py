@@ -12,15 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.inference.estimation.curvature import absolute_inverse, newton_step, steps, symmetric
 from bayesmix.inference.estimation.optimise import (
     ARMIJO,
     PARALLEL,
     ROUNDING,
     SHORT,
-    absolute_inverse,
-    newton_step,
-    steps,
-    symmetric,
 )
 
 Derivatives = Callable[[Array, Array], tuple[Array, Array]]  # searches (S,), points (S, m) -> values, gradients

@@ -92,6 +92,17 @@ class Factorisation:
     XX: Array  # (..., c, c) cross-products of [X y] with the random effects eliminated: [X y]' V^-1 [X y]
     at: AtPieces | None = None  # where levels are not independent
 
+    @property
+    def smallest_pivot(self) -> float:
+        """Smallest pivot of ``Lambda' Z'WZ Lambda + I``: at least one where no weight is negative.
+
+        Infinite where levels are not independent: pivots there are in units of their relations.
+        """
+        roots = [step.L for step in self.eliminated] + ([] if self.end is None else [self.end.L])
+        if self.at is not None or not roots:
+            return math.inf
+        return min(float(np.min(np.diagonal(L, axis1=-2, axis2=-1), initial=math.inf)) ** 2 for L in roots)
+
 
 def factorise(plan: Plan, moments: Moments, Lambdas: Sequence[Array], lead: tuple[int, ...] = ()) -> Factorisation:
     """Eliminate the random effects at relative factors ``Lambdas``, one ``(..., k, k)`` per grouping factor.

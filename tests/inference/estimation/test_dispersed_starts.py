@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from distributional_optima import gap_of
+from distributional_optima import gap_of, gap_of_problem, zeros_with_shared_effects
 
 import bayesmix as bmx
 from bayesmix.inference.estimation.dispersed_starts import units
+from bayesmix.inference.estimation.optimise import Status
 from bayesmix.inference.least_squares.scaling import coordinates
 
 LOWEST = 1e-6  # how far above the best of eight dispersed searches a criterion may be
 VALLEYS = [40, 45, 60]  # found on 2026-11-28: a search from one start ended 0.44, 0.33, 0.48 too high
 STEEP = [900205, 900301]  # found on 2026-11-29: a shape that runs off at some values of x, 2.07 and 5.5 too high
+LOST = {10: 191.753, 14: 71.271}  # found on 2026-11-29: the maxima of the likelihood, by quadrature on a dense grid
 DATA = bmx.load_dataset("sleepstudy")
 
 
@@ -29,6 +31,25 @@ def test_shapes_that_run_off_at_some_rows_are_found_and_named(seed):
     found = gap_of(seed, starts=6)
     assert found.gap < LOWEST
     assert any("`shape` runs off to infinity in" in problem for problem in found.fit.problems)
+
+
+@pytest.mark.parametrize(("seed", "maximum"), LOST.items())
+@pytest.mark.slow
+def test_searches_that_are_led_to_lost_modes_do_not_count(seed, maximum):
+    """They took minutes, or ended where a conditional mode is about to be lost: 186.5 for the first, and falling."""
+    found = gap_of_problem(zeros_with_shared_effects(seed), seed, starts=2)
+    assert found.fit.converged
+    assert not found.fit.problems
+    assert abs(found.gap) < LOWEST
+    assert found.fit.criterion == pytest.approx(maximum, abs=0.02)
+
+
+@pytest.mark.slow
+def test_where_every_search_is_led_to_lost_modes_the_estimate_says_so():
+    """At the maximum of the likelihood the effects have two conditional modes, and Laplace's criterion two values."""
+    fit = zeros_with_shared_effects(7).fit()
+    assert ["have no conditional mode" in said for said in fit.problems] == [True]
+    assert fit.point.optimum.status is Status.LOST
 
 
 @pytest.mark.parametrize("decade", range(4))

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from scipy.optimize import rosen, rosen_der, rosen_hess
 
+from bayesmix.inference.estimation.curvature import newton_step
 from bayesmix.inference.estimation.optimise import (
+    LostModeError,
     Status,
     descend,
     difference,
     is_flat,
     minimise,
-    newton_step,
     scout,
 )
 
@@ -28,6 +29,31 @@ def quadratic(x):
 
 def banana(x):
     return rosen(x), rosen_der(x)
+
+
+def pit(x):
+    """A parabola about one, and a logarithm that falls without a bound toward -1: no mode is left near there."""
+    left = float(x[0]) + 1.0
+    if left < 0.1:
+        raise LostModeError
+    return (left - 2.0) ** 2 + 5.0 * np.log(left), np.array([2.0 * (left - 2.0) + 5.0 / left])
+
+
+def test_a_search_led_to_lost_modes_gives_up_and_says_so():
+    found = minimise(pit, np.array([0.5]))
+    assert found.status is Status.LOST
+    assert found.evaluations < 60
+
+
+def test_a_value_that_is_another_when_it_is_come_to_again_is_lost():
+    """As where a mode is followed from point to point, and is another on the way back."""
+    crossed = []
+
+    def objective(x):
+        crossed.extend([x] if x[0] < 0.0 else [])
+        return float(x[0] + 1.0) ** 2 + 5.0 * bool(crossed), 2.0 * (x + 1.0)
+
+    assert minimise(objective, np.array([0.5])).status is Status.LOST
 
 
 @pytest.mark.parametrize("accurate", [True, False])

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from dense import ml_criterion, random_covariance
-from optima import GENERALIZED, LINEAR, gap_of, objective_of, random_problem
+from optima import BINARY, GENERALIZED, LINEAR, TINY, averaged, gap_of, objective_of, random_problem
 from scipy.optimize import minimize
 
 import bayesmix as bmx
@@ -110,7 +110,7 @@ def extended_criterion(fit: bmx.Estimate, x: np.ndarray) -> float:
 def test_a_limit_without_noise_is_returned_as_far_as_rounding_lets_it_be_seen():
     """Factors of 10 000 make an error of 0.01 there, of either sign: a fit was 0.013 below the limit.
 
-    Curvature is rounding as well, and does not tell that a limit was near; what is returned says that it is no minimum.
+    Curvature is rounding as well, and does not tell that a limit was near; that the search stopped on the way does.
     Before, a step of no length was repeated 500 times, for 9 s.
     """
     fit = random_problem(10508, LINEAR).fit()
@@ -118,7 +118,7 @@ def test_a_limit_without_noise_is_returned_as_far_as_rounding_lets_it_be_seen():
     limit = extended_criterion(fit, 1e4 * x / np.linalg.norm(x))
     assert extended_criterion(fit, x) == pytest.approx(fit.criterion, abs=1e-5)
     assert limit < fit.criterion < limit + 5e-5
-    assert ["did not converge" in said for said in fit.problems] == [True]
+    assert ["runs off to zero" in said for said in fit.problems] == [True]
 
 
 @pytest.mark.slow
@@ -165,6 +165,30 @@ def test_laplace_with_its_optimum_far_out_is_named(seed):
 def test_few_rows_with_several_valleys_have_their_lowest_criterion_found(seed):
     """Poisson and binary ones, of ten seeds in ten thousand: the first search ends above."""
     assert gap_of(seed, GENERALIZED).gap < CLOSE
+
+
+@pytest.mark.slow
+def test_where_laplace_is_lower_and_the_likelihood_is_not_nothing_is_lost():
+    """One failure in 14 outcomes: Laplace's criterion is 2.9 lower at standard deviations of 80 and 180.
+
+    There the likelihood is 5.7 higher, counted in -2 log, than of the estimate, which is without random effects: exact.
+    """
+    found = gap_of(901139, GENERALIZED)
+    assert found.gap > 2.0
+    assert found.loss == 0.0
+    assert found.fit.converged
+    value, error = averaged(found.fit, found.fit.point.optimum.x)
+    assert error < 1e-10
+    assert found.fit.criterion == pytest.approx(value, abs=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch", range(4))
+def test_tiny_binary_designs_lose_nothing_that_is_not_named(batch):
+    """Reduced from 300: six to fourteen rows, of which a tenth or so have several valleys."""
+    for seed in range(batch * 10, batch * 10 + 10):
+        found = gap_of(seed, BINARY, starts=5, rows=TINY)
+        assert found.loss < CLOSE or found.fit.problems, (seed, found.problem.formula, found.gap)
 
 
 @pytest.mark.slow

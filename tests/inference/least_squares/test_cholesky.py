@@ -25,6 +25,15 @@ def test_log_determinant_and_projected_cross_products(layout, lam):
     np.testing.assert_allclose(found.XX, problem.columns.T @ np.linalg.inv(problem.V) @ problem.columns, **EXACT)
 
 
+@pytest.mark.parametrize("layout", ["one factor, k=1", "one factor, k=2", "crossed"])
+def test_the_smallest_pivot_is_that_of_the_dense_matrix_or_larger(layout):
+    """Pivots are at least the smallest eigenvalue, and equal to it where the matrix is diagonal."""
+    problem = Problem(layout)
+    least = np.linalg.eigvalsh(problem.M)[0]
+    found = problem.factorise().smallest_pivot
+    assert found == pytest.approx(least) if layout.endswith("k=1") else least <= found < np.max(np.diag(problem.M))
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_batches_of_factors_equal_single_points(layout):
     problem = Problem(layout)
