@@ -63,7 +63,10 @@ class Problem:
 
 
 def random_problem(seed: int, kinds: list[str], rows: tuple[int, int] = SMALL) -> Problem:
-    """Eight to forty rows, or so many as asked for, in two to nine levels, effects from none to large; sparse outcomes among the binary ones."""
+    """Eight to forty rows, or as many as asked for, in two to nine levels, effects from none to large.
+
+    Sparse outcomes among the binary ones.
+    """
     rng = np.random.default_rng(seed)
     kind = kinds[seed % len(kinds)]
     formula = TERMS[rng.integers(len(TERMS))]
