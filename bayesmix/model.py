@@ -27,6 +27,7 @@ from bayesmix.language.families.family import Family
 from bayesmix.language.formula.model_spec import make_spec
 from bayesmix.results.fits.fitted_model import Fitted
 from bayesmix.results.fits.refit import estimated
+from bayesmix.results.interoperability.code import model_code
 from bayesmix.results.storage.sampling_run import Asked, sampled
 from bayesmix.results.tables.model_text import describe_model
 from bayesmix.results.tables.prior_table import prior_table
@@ -223,6 +224,21 @@ class Model:
     def to_pymc(self) -> Any:
         """The hierarchical ``pm.Model`` with LKJ-correlated random effects, named dims and coords."""
         return to_pymc(self.design, self.spec, self.priors)
+
+    def code(self, package: str) -> str:
+        """The same model in another package's words, as code that is ready to be run: ``print`` it.
+
+        Parameters
+        ----------
+        package : ``"lme4"`` or ``"glmmTMB"``, the point estimate in R; ``"brms"``, ``"bambi"`` or ``"pymc"``, the
+            posterior with the same priors. The data are called `data_name` there, ``data`` if the model has none.
+
+        Raises
+        ------
+        SpecError
+            Naming what the package has not; what it has in another way, its priors first of all, comments say.
+        """
+        return model_code(package, self.design, self.spec, self.priors, self.data_name)
 
     @classmethod
     def from_bambi(cls, model: Any) -> Model:

@@ -143,6 +143,7 @@ COVERED = {
     "results.deletions": "results/criticism/test_single_deletions.py",
     # one table of cases for a whole chapter
     "language.families": "language/families/test_registry.py",
+    "results.interoperability": "results/interoperability/test_code.py",
     "present.cli": "present/test_cli.py",
     "present.plots": "present/test_plots.py",
     "present.report": "present/report/test_report.py",

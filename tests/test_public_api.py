@@ -77,6 +77,7 @@ SIGNATURES = {
     "Model.to_pymc": "(self)",
     "Model.to_bambi": "(self)",
     "Model.from_bambi": "(model)",
+    "Model.code": "(self, package)",
     "Model.prior_table": "(self, estimate=None)",
     "load": "(path)",
     "load_model": "(name)",

@@ -12,12 +12,12 @@ import traceback
 
 import typer
 
-from bayesmix.present.cli import anova, catalogue, compare, fit, power, report, resume
+from bayesmix.present.cli import anova, catalogue, code, compare, fit, power, report, resume
 from bayesmix.present.cli.application import BUG, app
 
 __all__ = ["app", "main"]
 
-for commands in (fit, resume, anova, compare, power, report, catalogue):  # in the order of the help
+for commands in (fit, resume, anova, compare, power, report, code, catalogue):  # in the order of the help
     commands.register(app)
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -129,6 +129,19 @@ def _element(prior: Any, j: int) -> Prior:
 # ---- ours as bambi's --------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """A model of ours in bambi's words."""
+
+    formula: str
+    data: Any
+    family: str
+    link: str
+    is_centred: bool  # whether the intercept's prior is at the means of the predictors
+    columns: Mapping[str, str]  # made for bambi, as expressions of the data
+    priors: Mapping[str, Any]
+
+
 def to_bambi(design: Design, spec: ModelSpec, priors: Priors) -> Any:
     """The ``bambi.Model``, built, with the same priors.
 
@@ -138,23 +151,33 @@ def to_bambi(design: Design, spec: ModelSpec, priors: Priors) -> Any:
         Naming what bambi cannot express: several responses, formulas of other parameters, correlated effects, weights,
         contrasts, functions, a family's own link.
     """
-    _check_simple(spec)
-    import bambi
+    return _built_of(translated(design, spec, priors))
 
-    response, frame = _response(design, spec)
+
+def translated(design: Design, spec: ModelSpec, priors: Priors) -> Translation:
+    """A model in bambi's words; `SpecError` names what bambi cannot express."""
+    _check_simple(spec)
+    response, frame, columns = _response(design, spec)
     text = f"{response} ~ {_right(design, spec.formula)}"
     family = "bernoulli" if spec.family.values.has_trials and not response.startswith("p(") else spec.family.name
+    known = FAMILIES.get(family, family)
+    bare = Translation(text, frame, known, spec.link.name, CENTRED in priors.names, columns, {})
+    return replace(bare, priors=_bambi_priors(_built_of(bare), design, priors))
+
+
+def _built_of(words: Translation) -> Any:
+    import bambi
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = bambi.Model(
-            text,
-            frame,
-            family=FAMILIES.get(family, family),
-            link=spec.link.name,
-            center_predictors=CENTRED in priors.names,
+            words.formula,
+            words.data,
+            family=words.family,
+            link=words.link,
+            priors=dict(words.priors) or None,
+            center_predictors=words.is_centred,
         )
-        model.build()
-        model.set_priors(_bambi_priors(model, design, priors))
         model.build()
     return model
 
@@ -178,8 +201,8 @@ def _check_simple(spec: ModelSpec) -> None:
         )
 
 
-def _response(design: Design, spec: ModelSpec) -> tuple[str, Any]:
-    """The response in bambi's words, and the data."""
+def _response(design: Design, spec: ModelSpec) -> tuple[str, Any, dict[str, str]]:
+    """The response in bambi's words, the data, and what columns were made for it."""
     design.check_rows("A model for bambi")
     source = design.source
     if source is None:
@@ -192,12 +215,15 @@ def _response(design: Design, spec: ModelSpec) -> tuple[str, Any]:
     frame = to_frame(source.columns).iloc[design.rows].reset_index(drop=True)
     match read(design.response):
         case Name(name=name):
-            return name, frame
-        case Call(function="cbind", arguments=(successes, _)) if isinstance(successes.value, Name):
-            made = {TRIALS: np.asarray(design.trials).astype(int), successes.value.name: design.y.astype(int)}
-            return f"p({successes.value.name}, {TRIALS})", frame.assign(**made)
+            return name, frame, {}
+        case Call(function="cbind", arguments=(successes, failures)) if isinstance(successes.value, Name):
+            name = successes.value.name
+            made = {TRIALS: np.asarray(design.trials).astype(int), name: design.y.astype(int)}
+            columns = {name: name, TRIALS: f"{name} + ({spell(failures.value)})"}
+            return f"p({name}, {TRIALS})", frame.assign(**made), columns
         case Chain(operators=("/",), operands=(Name(name=successes), Name(name=trials))):
-            return f"p({successes}, {trials})", frame.astype({successes: int, trials: int})
+            columns = {successes: successes, trials: trials}
+            return f"p({successes}, {trials})", frame.astype({successes: int, trials: int}), columns
     raise SpecError(f"bambi cannot have the response `{design.response}`: make it a column.")
 
 
