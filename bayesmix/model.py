@@ -29,6 +29,7 @@ from bayesmix.results.fits.fitted_model import Fitted
 from bayesmix.results.fits.refit import estimated
 from bayesmix.results.interoperability.code import model_code
 from bayesmix.results.storage.sampling_run import Asked, sampled
+from bayesmix.results.tables.model_html import model_html
 from bayesmix.results.tables.model_text import describe_model
 from bayesmix.results.tables.prior_table import prior_table
 
@@ -285,6 +286,9 @@ class Model:
 
     def __str__(self) -> str:
         return describe_model(self.spec, self.design, self.priors)
+
+    def _repr_html_(self) -> str:
+        return model_html(self.spec, self.design, self.priors)
 
     def __repr__(self) -> str:
         families = ", ".join(response.family.name for response in self.spec.responses)

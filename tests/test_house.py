@@ -169,6 +169,7 @@ COVERED = {
     "results.criticism.elpd": "results/criticism/test_cross_validation.py",
     "results.prediction.rows": "results/prediction/test_prediction_rows.py",  # `test_rows` is of designs
     "results.storage.model_storage": "results/storage/test_fit_storage.py",
+    "results.tables.model_html": "results/tables/test_mathml.py",
     "results.tables.model_text": "inference/parameters/test_default_priors.py",
     "results.tables.prior_table": "inference/parameters/test_default_priors.py",
     "results.tables": "results/tables/test_summary.py",

@@ -24,7 +24,7 @@ body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 66rem; color: var(-
   font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .25rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.15rem; margin: 2.5rem 0 .75rem; padding-top: .75rem; border-top: 1px solid var(--line); }
-h4 { font-size: .95rem; margin: 1.5rem 0 .25rem; }
+h3 { font-size: .95rem; margin: 1.5rem 0 .25rem; }
 p, li { margin: .5rem 0; max-width: 44rem; }
 ul { padding-left: 1.25rem; }
 li:only-child { list-style: none; margin-left: -1.25rem; }
@@ -34,39 +34,52 @@ pre { margin: 0; padding: .75rem; font-size: .8rem; line-height: 1.45; }
 nav { margin: 1rem 0 0; font-size: .9rem; }
 nav a { color: var(--accent); margin-right: 1rem; white-space: nowrap; }
 ul.verdict { list-style: none; padding: 0; margin: 1rem 0; }
-ul.verdict li { padding: .4rem .75rem; margin: .4rem 0; background: var(--soft); border-left: 4px solid #009e73; }
+ul.verdict li { padding: .4rem .75rem; margin: .4rem 0; background: #eef7f3; border-left: 4px solid #009e73; }
+ul.verdict li::before { content: "✓ "; color: #00664a; }
 ul.verdict code { font-size: .85em; overflow-wrap: anywhere; }
-ul.verdict li.bad { border-left-color: #d55e00; }
+ul.verdict li.bad { background: #fdf0e8; border-left-color: #d55e00; }
+ul.verdict li.bad::before { content: "! "; font-weight: 700; color: #a34000; }
+p.maths { margin: .35rem 0; max-width: none; padding-left: 1.5rem; text-indent: -1.5rem; }
+p.maths math { text-indent: 0; }
+.words { margin: .75rem 0; }
 .scroll { margin: .75rem 0; overflow-x: auto;
   background: var(--soft); border: 1px solid var(--line); border-radius: 6px; }
 table { border: 0; border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; width: 100%; }
-th, td { border: 0; padding: .3rem .6rem; text-align: right; white-space: nowrap; }
+th, td { border: 0; padding: .3rem .6rem; text-align: right; vertical-align: baseline; }
+td { white-space: nowrap; }
+table.words td { white-space: normal; overflow-wrap: anywhere; }
 th:first-child, td:first-child, table.words td, table.words th { text-align: left; }
 thead tr { border-bottom: 1px solid var(--line); }
 tbody tr { background: var(--soft); }
 tbody tr:nth-child(even) { background: #fff; }
 tbody th { font-weight: 600; }
 figure { margin: 1.25rem 0; }
-figure .scroll { background: #fff; border: 0; margin: 0; }
-figure img { display: block; width: 100%; min-width: 28rem; max-width: 46rem; height: auto; }
+figure img { display: block; width: 100%; max-width: 46rem; height: auto; }
 figcaption { font-size: .9rem; color: var(--quiet); max-width: 44rem; }
 @media (max-width: 40rem) {
   body { padding: 1rem .75rem 3rem; }
   pre { font-size: .68rem; }
-  table { font-size: .78rem; }
-  tbody th { position: sticky; left: 0; min-width: 7rem; background: inherit; white-space: normal; }
+  .scroll:has(table) { overflow-x: visible; background: none; border: 0; border-radius: 0; }
+  table, tbody, tbody tr, tbody th, tbody td { display: block; width: auto; }
+  thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  tbody tr { padding: .4rem .6rem; border-bottom: 1px solid var(--line); }
+  tbody th, tbody td { padding: .1rem 0; text-align: left !important; overflow-wrap: anywhere; }
+  tbody td { display: flex; justify-content: space-between; gap: 1rem; text-align: right !important;
+    white-space: normal; }
+  tbody td::before { content: attr(data-label); flex: none; max-width: 50%; color: var(--quiet); text-align: left; }
+  tbody td:empty { display: none; }
 }
 @media print {
   @page { margin: 14mm; }
   body { max-width: none; padding: 0; font-size: 10pt; }
   nav { display: none; }
-  h2, h4 { break-after: avoid; }
+  h2, h3 { break-after: avoid; }
   .scroll { overflow: visible; border: 0; background: none; }
   pre { font-size: 6.8pt; padding: 0; white-space: pre-wrap; }
   table { font-size: 7.2pt; }
   th, td { padding: 1.5pt 3pt; white-space: normal; }
   tr, figure { break-inside: avoid; }
-  figure img { min-width: 0; max-width: 150mm; }
+  figure img { max-width: 150mm; }
 }
 """
 
@@ -130,21 +143,42 @@ def scrolled(html: str) -> str:
 
 def words_table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of text."""
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in heading)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>\n" for row in rows)
+    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in heading)
+    body = "".join(f"<tr>{_cells(heading, row)}</tr>\n" for row in rows)
     return scrolled(f'<table class="words"><thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table>')
+
+
+def _cells(heading: Sequence[str], row: Sequence[str]) -> str:
+    """Cells of a row, the first its heading; each says what it is where there is no room for columns."""
+    named = zip(heading[1:], row[1:], strict=True)
+    cells = "".join(f'<td data-label="{escape(name)}">{escape(cell)}</td>' for name, cell in named)
+    return f'<th scope="row">{escape(row[0])}</th>{cells}'
 
 
 def numbers_table(table: pd.DataFrame) -> str:
     """A table of numbers with four significant digits."""
-    shown = table.rename_axis(index=None)
-    return scrolled(shown.to_html(border=0, na_rep="", float_format=lambda value: f"{value:.4g}"))
+    cells = [[_number(value) for value in row] for row in table.to_numpy(object)]
+    heading = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in ("", *table.columns))
+    rows = zip(map(str, table.index), cells, strict=True)
+    body = "".join(f"<tr>{_cells(['', *map(str, table.columns)], [name, *row])}</tr>\n" for name, row in rows)
+    return scrolled(f"<table><thead><tr>{heading}</tr></thead>\n<tbody>\n{body}</tbody></table>")
+
+
+def _number(value: object) -> str:
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.4g}"  # noqa: PLR0124 - not a number
+    return str(value)
 
 
 def verdicts(sentences: Iterable[tuple[bool, str]]) -> str:
     """Sentences, each good or bad."""
     items = "".join(f"<li{_class('' if good else 'bad')}>{escape(text)}</li>\n" for good, text in sentences)
     return f'<ul class="verdict">\n{items}</ul>'
+
+
+def listed(texts: Iterable[str]) -> str:
+    """A list of plain texts."""
+    return f"<ul>{''.join(f'<li>{escape(text)}</li>' for text in texts)}</ul>"
 
 
 def findings(rows: Iterable[tuple[bool, str, str, str]]) -> str:
@@ -166,7 +200,7 @@ def picture(figure: Figure, caption: str, words: str) -> str:
         figure.savefig(buffer, format="svg", dpi=160, metadata={"Date": None})
     source = f"data:image/svg+xml;base64,{b64encode(buffer.getvalue()).decode('ascii')}"
     image = f'<img alt="{escape(words)}" src="{source}">'
-    return f"<figure>{scrolled(image)}<figcaption>{escape(caption)}</figcaption></figure>"
+    return f"<figure>{image}<figcaption>{escape(caption)}</figcaption></figure>"
 
 
 def _class(name: str) -> str:

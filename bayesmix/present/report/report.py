@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,16 +13,17 @@ from bayesmix import __version__
 from bayesmix.comparison import Comparison
 from bayesmix.data.columns import Factor
 from bayesmix.data.design.row_statistics import mean
-from bayesmix.fit import Estimate, Fit, Posterior
+from bayesmix.fit import Estimate, Posterior
 from bayesmix.inference.parameters.prior_wording import short
 from bayesmix.language.arguments import explained
 from bayesmix.present.report import page
 from bayesmix.present.report.figures import illustrations
 from bayesmix.present.report.page import Part
+from bayesmix.present.report.provenance import facts, methods, references
 from bayesmix.results.comparison.document_check import Outcome, Verdict
 from bayesmix.results.fits.accessors import priors_of
 from bayesmix.results.storage.atomic_replacement import write_whole
-from bayesmix.results.tables.model_text import maths
+from bayesmix.results.tables.model_html import maths_html
 from bayesmix.results.tables.posterior_summary import has_few_draws
 from bayesmix.results.tables.summary_sections import links_in_words
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from bayesmix.data.design.design import Design
     from bayesmix.data.design.inputs import Source
     from bayesmix.language.formula.model_spec import ModelSpec
+    from bayesmix.results.criticism.diagnosis import Diagnosis
 
 
 @explained
@@ -78,29 +80,40 @@ def render(
 ) -> str:
     """The page as text; see `report`."""
     first = comparison.fits[0]
+    units = {**first.fitted_model.units, **(units or {})}
+    diagnoses = [fit.diagnose() for fit in comparison.fits]
     parts = [
-        Part("Model", _model(first)),
-        Part("Data", _data(first.design, units or {})),
+        Part("Model", maths_html(first.spec, first.design)),
+        Part("Data", _data(first.design, units)),
         Part("Priors", _priors(comparison)),
         Part("Comparison", _comparison(comparison)),
-        Part("Figures", "\n".join(_figures(comparison, units or {}))),
-        Part("Diagnostics", _diagnostics(comparison)),
+        Part("Figures", "\n".join(_figures(comparison, units))),
+        Part("Diagnostics", _diagnostics(comparison, diagnoses)),
         *(
             Part(f"Summary: {label}", page.verbatim(str(fit.summary())))
             for label, fit in zip(comparison.labels, comparison.fits, strict=True)
         ),
         *([Part("Document", _document(verdict))] if verdict is not None and verdict.checks else []),
+        Part("Methods and sources", _sources(comparison)),
     ]
-    return page.page(title or first.spec.text, _lead(comparison, verdict), parts)
+    return page.page(title or first.spec.text, _lead(comparison, verdict, diagnoses), parts)
 
 
-def _lead(comparison: Comparison, verdict: Verdict | None) -> str:
+def _lead(comparison: Comparison, verdict: Verdict | None, diagnoses: Sequence[Diagnosis]) -> str:
     spec, data = comparison.fits[0].spec, comparison.fits[0].fitted_model.data_name
     about = f"{spec.text}; {'; '.join(_families(spec))}"
     source = f"; data {data}" if data else ""
     return page.paragraph(f"{about}{source}. bayesmix {__version__}.", quiet=True) + page.verdicts(
-        _verdicts(comparison, verdict)
+        [*_verdicts(comparison, verdict), *_warnings(comparison, diagnoses)]
     )
+
+
+def _warnings(comparison: Comparison, diagnoses: Sequence[Diagnosis]) -> Iterator[tuple[bool, str]]:
+    """What the diagnoses found beside what the verdicts say already."""
+    for label, diagnosis in zip(comparison.labels, diagnoses, strict=True):
+        for finding in diagnosis.findings:
+            if not finding.good and finding.topic not in ("Chains", "Optimiser"):
+                yield False, f"{label}: {finding.topic[:1].lower()}{finding.topic[1:]}: {finding.text}"
 
 
 def _families(spec: ModelSpec) -> Iterator[str]:
@@ -130,10 +143,6 @@ def _reproduction(verdict: Verdict) -> str:
     return (
         f"The estimate {does} the document: {counts[Outcome.OK]} of {len(verdict.checks)} printed figures agree{known}."
     )
-
-
-def _model(fit: Fit) -> str:
-    return page.verbatim("\n".join(line.removeprefix("  ") for line in maths(fit.spec, fit.design)))
 
 
 def _priors(comparison: Comparison) -> str:
@@ -189,7 +198,7 @@ def _describe(column: Column, counts: Array | None) -> tuple[str, str]:
 
 
 def _comparison(comparison: Comparison) -> str:
-    text = comparison.to_html().replace(" %", "&nbsp;%")
+    text = comparison.to_html().replace(" %", "&nbsp;%").replace("h4>", "h3>")
     return text.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")
 
 
@@ -204,17 +213,30 @@ def _percent(relative: float) -> str:
     return f"{100.0 * relative:.2g} %" if np.isfinite(relative) else ""
 
 
-def _diagnostics(comparison: Comparison) -> str:
+def _diagnostics(comparison: Comparison, diagnoses: Sequence[Diagnosis]) -> str:
     found = (
-        f"<h4>{escape(label)}</h4>\n{page.findings(_findings(fit))}"
-        for label, fit in zip(comparison.labels, comparison.fits, strict=True)
+        f"<h3>{escape(label)}</h3>\n{page.findings(_findings(diagnosis))}"
+        for label, diagnosis in zip(comparison.labels, diagnoses, strict=True)
     )
     return "\n".join(found)
 
 
-def _findings(fit: Fit) -> Iterator[tuple[bool, str, str, str]]:
-    for finding in fit.diagnose().findings:
+def _findings(diagnosis: Diagnosis) -> Iterator[tuple[bool, str, str, str]]:
+    for finding in diagnosis.findings:
         yield finding.good, finding.topic, finding.text, "" if finding.good else finding.next
+
+
+def _sources(comparison: Comparison) -> str:
+    """Seed, draws, versions, checksum; a paragraph for a paper; what to cite."""
+    return "\n".join(
+        [
+            page.words_table(("what", "value"), facts(comparison)),
+            "<h3>In a methods section</h3>",
+            page.paragraph(methods(comparison)),
+            "<h3>How to cite</h3>",
+            page.listed(references(comparison)),
+        ]
+    )
 
 
 # ---- figures ----------------------------------------------------------------------------------------------------

@@ -72,15 +72,18 @@ def _html_lines(block: Block) -> Iterator[str]:
     yield f"<h4>{html.escape(block.title)}</h4>"
     if block.columns:
         yield "<table>"
-        yield "<thead><tr><th></th>" + "".join(_cell("th", heading) for heading, _ in block.columns) + "</tr></thead>"
+        headings = "".join(_cell('th scope="col"', heading) for heading, _ in block.columns)
+        yield f"<thead><tr><td></td>{headings}</tr></thead>"
         yield "<tbody>"
         for i, name in enumerate(block.rows):
-            cells = "".join(_cell("td", cells[i]) for _, cells in block.columns)
-            yield f'<tr><th style="text-align: left">{html.escape(name)}</th>{cells}</tr>'
+            cells = "".join(
+                _cell(f'td data-label="{html.escape(heading.strip())}"', cells[i]) for heading, cells in block.columns
+            )
+            yield f'<tr><th scope="row" style="text-align: left">{html.escape(name)}</th>{cells}</tr>'
         yield "</tbody></table>"
     if block.words:
         yield "<ul>" + "".join(f"<li>{html.escape(paragraph)}</li>" for paragraph in block.words) + "</ul>"
 
 
-def _cell(tag: str, text: str) -> str:
-    return f'<{tag} style="text-align: right">{html.escape(text.strip())}</{tag}>'
+def _cell(opening: str, text: str) -> str:
+    return f'<{opening} style="text-align: right">{html.escape(text.strip())}</{opening.partition(" ")[0]}>'

@@ -20,12 +20,17 @@ NAME = r"(?<![\w.])(`[^`]+`|(?:[^\W\d]|\.)[\w.]*)(?![\w.(])"  # in a nonlinear f
 def describe_model(spec: ModelSpec, design: Design, priors: Priors) -> str:
     """The expanded model as text."""
     lines = [*formula_lines(spec), *(line[1:].replace("  ( ", " ( ") for line in family_lines(spec))]
-    lines.append("; ".join(part for part in (f"Data: {design.n_used} rows{_dropped(design)}", _groups(design)) if part))
+    lines.append(data_line(design))
     lines += category_lines(spec, design)
     lines += ["", "Model", *maths(spec, design)]
     lines = [line for whole in lines for line in paragraph(whole, indent=4)]
     lines += ["", "Priors", *priors.lines()]
     return "\n".join(lines)
+
+
+def data_line(design: Design) -> str:
+    """How many rows and levels there are."""
+    return "; ".join(part for part in (f"Data: {design.n_used} rows{_dropped(design)}", _groups(design)) if part)
 
 
 def _dropped(design: Design) -> str:

@@ -64,7 +64,7 @@ def test_markdown_escapes_its_pipes():
 def test_html_is_well_formed():
     tree = ET.fromstring(f"<div>{to_html([TABLE, Block('Alone')])}</div>")
     assert [own.text for own in tree.findall("h4")] == [TABLE.title, "Alone"]
-    assert [own.text for own in tree.findall("./table/thead/tr/th")] == [None, "first", "second"]
+    assert [own.text for own in tree.findall("./table/thead/tr/th")] == ["first", "second"]
     rows = [[own.text for own in row] for row in tree.findall("./table/tbody/tr")]
     assert rows == [["x", "1.0", "-"], ["a|b", "20.5", "3 < 4"]]
     assert [own.text for own in tree.findall("./ul/li")] == list(WORDS)
