@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,10 @@ from bayesmix.results.storage.datatree import posterior_dataset
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+FEWER = 4  # how many times fewer draws tell the marginal likelihood than describe a posterior
+PRECISE = 0.03  # Monte Carlo error of a log marginal likelihood that no elpd shows, whose standard error is above one
 
 
 def loo(post: PosteriorRecord, *, refit: bool | None, seed: int) -> Elpd:
@@ -183,9 +188,10 @@ def left_out(post: PosteriorRecord, keep: Array, seed: int, *, by_evidence: bool
     """Log density of the rows not kept given the others, exactly: by a refit to the others.
 
     Where both fits have their marginal likelihood it is the difference of those, ``p(y) / p(y kept)``: next to no Monte
-    Carlo error. The mean of the density over the refit's draws, taken otherwise, is noisy for rows far out.
+    Carlo error, also by fewer draws. The mean of the density over the refit's draws, taken otherwise, is noisy for rows
+    far out.
     """
-    again, others = _refit(post, keep, seed)
+    again, others = _refit(post, keep, seed, draws=_enough(post) if by_evidence else None)
     whole, part = (found.draws.certificate.get("log_evidence") for found in (post, again))
     if by_evidence and whole is not None and part is not None:
         return whole - part
@@ -208,14 +214,26 @@ def _is_cheap(post: PosteriorRecord) -> bool:
     return post.method == "marginal"
 
 
-def _refit(post: PosteriorRecord, keep: Array, seed: int) -> tuple[PosteriorRecord, Design]:
-    """Sample again without some rows, with the priors of the whole; and those rows."""
+def _enough(post: PosteriorRecord) -> int | None:
+    """Draws a chain by which a refit tells its marginal likelihood; None for as many as the fit has."""
+    error = post.draws.certificate.get("log_evidence_error")
+    if error is None or error * np.sqrt(FEWER) > PRECISE:
+        return None
+    return max(post.values.lead[1] // FEWER, 1)
+
+
+def _refit(
+    post: PosteriorRecord, keep: Array, seed: int, *, draws: int | None = None
+) -> tuple[PosteriorRecord, Design]:
+    """Sample again without some rows, with the priors of the whole, as many draws as before by default; those rows."""
     kept, others = split(post.design, keep)
-    chains, draws = post.values.lead
-    schedule, nuts = Schedule(draws, chains, seed), Nuts()
-    method = Marginal() if post.method == "marginal" else nuts
+    chains, whole = post.values.lead
+    schedule, nuts = Schedule(whole, chains, seed), Nuts()
     try:
-        return sample_again(post, method, schedule, design=kept, priors=post.priors), others
+        if post.method == "marginal":
+            shorter = replace(schedule, draws=draws or whole)
+            return sample_again(post, Marginal(), shorter, design=kept, priors=post.priors), others
+        return sample_again(post, nuts, schedule, design=kept, priors=post.priors), others
     except ApproximationError:  # which fewer rows may have none of
         return sample_again(post, nuts, schedule, design=kept, priors=post.priors), others
 

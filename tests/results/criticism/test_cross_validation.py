@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from arviz_stats import loo
 
 import bayesmix as bmx
 from bayesmix.errors import SpecError
+from bayesmix.results.criticism import cross_validation
 from bayesmix.results.criticism.cross_validation import left_out
 
 
@@ -99,6 +101,28 @@ def test_groups_left_out_by_refits_and_by_weights_agree(dyestuff):
 
 
 @pytest.mark.slow
+def test_refits_of_few_draws_tell_the_same_density():
+    """Of a quarter of the draws: their error is that of two marginal likelihoods."""
+    data = bmx.load_dataset("Salamanders").iloc[::4]
+    model = bmx.Model(["count ~ mined + (1 | site)", "hu ~ mined"], data, family="hurdle_poisson")
+    post = model.sample(seed=1, progress=False)
+    keep, (whole, error) = np.arange(len(data)) != 3, post.log_evidence
+    again, _ = cross_validation._refit(post, keep, 1)
+    shorter, _ = cross_validation._refit(post, keep, 1, draws=cross_validation._enough(post))
+    assert shorter.values.lead == (4, 250)
+    assert error < 0.02
+    own = [one.log_evidence[1] for one in (again, shorter)]
+    assert left_out(post, keep, 1) == pytest.approx(whole - again.log_evidence[0], abs=5.0 * np.hypot(*own))
+
+
+@pytest.mark.parametrize(("error", "draws"), [(0.002, 250), (0.0149, 250), (0.02, None), (None, None)])
+def test_fewer_draws_where_the_marginal_likelihood_is_precise(error, draws):
+    certificate = {} if error is None else {"log_evidence_error": error}
+    post = SimpleNamespace(draws=SimpleNamespace(certificate=certificate), values=SimpleNamespace(lead=(4, 1000)))
+    assert cross_validation._enough(post) == draws
+
+
+@pytest.mark.slow
 def test_leaving_rows_out(dyestuff):
     quick = dyestuff.loo(refit=False)
     with warnings.catch_warnings():
@@ -164,7 +188,6 @@ def test_wrong_options(dyestuff, call, message):
 
 def test_parts_without_a_gaussian_approximation_are_sampled_by_nuts(monkeypatch):
     from bayesmix.inference.sampling.marginal.gaussian_approximation import ApproximationError
-    from bayesmix.results.criticism import cross_validation
 
     frame = {"y": np.random.default_rng(1).normal(size=12), "x": np.arange(12.0)}
     post, asked = bmx.Model("y ~ x", frame).sample(draws=50, chains=2, seed=1, method="marginal"), []
