@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import around
 from every_family import N, data_of, formulas_of
@@ -54,6 +55,44 @@ def test_outside_the_support(name):
 def test_one_category_only(name):
     with pytest.raises(BayesmixError, match="the single category `same`"):
         bmx.Model(formulas_of(name), data_of(name, ["same"] * N), family=name)
+
+
+CONSTANT = {  # support: a value that all rows may have
+    "angle": 0.5,
+    "real": -2.0,
+    "positive": 1.0,
+    "proportion": 0.5,
+    "zero_or_proportion": 0.0,
+    "closed_proportion": 0.4,
+    "counts": 0,
+    "positive_counts": 1,
+    "zeros_and_counts": 0,
+    "zeros_and_positive": 0.0,
+    "zero_or_positive": 0.0,
+    "trials": 0,
+    "binary": 0,
+}
+OF_ONE_VALUE = {"exponential"}  # has an estimate: the rate is all that it has
+SAID = "no variation is left|All values of `response` are|holds no success|do not tell"
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, one in FAMILIES.items() if one.support in CONSTANT and n not in OF_ONE_VALUE]
+)
+def test_responses_that_do_not_vary(name):
+    model = bmx.Model(formulas_of(name), data_of(name, [CONSTANT[FAMILIES[name].support]] * N), family=name)
+    with pytest.raises(BayesmixError, match=SAID):
+        model.estimate()
+
+
+@pytest.mark.parametrize("name", [name for name, one in FAMILIES.items() if one.response == "categories"])
+def test_empty_categories_are_left_out(name):
+    """And the model says which there are: neither a threshold nor a score can be told of them."""
+    levels = ["never", "seldom", "often", "always"]
+    data = data_of(name, pd.Categorical(np.resize(["never", "often", "always"], N), levels))
+    model = bmx.Model(formulas_of(name), data, family=name)
+    assert "seldom" not in model.spec.family.levels
+    assert re.search("Response response: never(,| <) often(,| <) always", str(model))
 
 
 WITH_TAILS = [name for name, family in FAMILIES.items() if family.log_tails is not None]

@@ -48,6 +48,7 @@ def check_identifiable(design: Design, spec: ModelSpec) -> None:
             _check_residual(part)
         if part.outcome.bounds is None:
             _check_counts(part)
+            _check_varies(part)
         else:
             _check_bounds(part)
         if part.family.response == "binomial" and part.outcome.bounds is None:
@@ -84,7 +85,7 @@ def _check_counts(part: MeanPart) -> None:
     if values.least_is_edge and not values.one_is_edge and not np.any(part.y > values.least):
         what = "are zero" if values.least == 0.0 else "are one" if np.all(part.y) else "are zero or one"
         raise DesignError(
-            f"All counts of `{part.label}` {what}: the logarithm of their rate has no finite estimate. {SAMPLE}"
+            f"All values of `{part.label}` {what}: the logarithm of their rate has no finite estimate. {SAMPLE}"
         )
     untold = np.abs(null_space(scaled(part.X)[~values.is_silent(part.y)])).max(axis=1, initial=0.0) > MOVES
     if values.zero_is_silent and untold.any():
@@ -92,6 +93,19 @@ def _check_counts(part: MeanPart) -> None:
         raise DesignError(
             f"Rows where `{part.label}` is positive do not tell {names} apart: in family `{part.family.name}` zeros say"
             f" nothing on the size of what is positive. Merge levels with zeros only, or leave predictors out. {SAMPLE}"
+        )
+
+
+def _check_varies(part: MeanPart) -> None:
+    """A density of one value alone grows without end as its scale vanishes; noise of known size has a density."""
+    family, values = part.family, part.family.values
+    seen = part.y[~values.is_silent(part.y)]
+    has_scale = len(family.parameters) > 1 and not any(one.is_known for one in family.parameters)
+    has_density = not values.is_discrete and not np.isin(seen, values.atoms).any()
+    if has_scale and has_density and not part.outcome.has_known_noise and np.ptp(seen) == 0.0:
+        raise DesignError(
+            f"`{part.label}` is {seen[0]:g} in all rows: no variation is left to explain, and the likelihood has no"
+            " maximum. Check whether it is the column that is meant."
         )
 
 

@@ -32,8 +32,8 @@ DATA = {
     [
         ("y ~ x + (1 | each)", {}, "`each` has 24 levels for 24 rows: its variance cannot be told from the residual"),
         ("y ~ x + (x | pair)", {}, "`pair` has 12 levels x 2 effects for 24 rows"),
-        ("zero ~ x + (1 | g)", {"family": "poisson"}, "All counts of `zero` are zero"),
-        ("zero ~ x + (1 | g)", {"family": "negbinomial"}, "All counts of `zero` are zero"),
+        ("zero ~ x + (1 | g)", {"family": "poisson"}, "All values of `zero` are zero"),
+        ("zero ~ x + (1 | g)", {"family": "negbinomial"}, "All values of `zero` are zero"),
         ("zero ~ x + (1 | g)", {"family": "bernoulli"}, "`zero` holds no success"),
         ("one ~ x + (1 | g)", {"family": "bernoulli"}, "`one` holds no failure"),
         ("half ~ x + (1 | each)", {"family": "bernoulli"}, "`each` has 24 levels for 24 single outcomes"),
