@@ -140,5 +140,7 @@ def test_what_is_printed_of_fits_fits_on_a_page(name):
     model = bmx.Model(formulas_of(name), data_of(name), family=name)
     fit = model.estimate()
     post = around(fit, model, chains=2, draws=20, spread=0.05)
-    check_page(fit, fit.summary(), fit.diagnose(), post, post.summary(), bmx.compare(fit, post))
+    both = bmx.compare(fit, post)
+    check_page(fit, fit.summary(), fit.diagnose(), post, post.summary(), both)
+    check_page(fit.confint(method="wald"), both.intervals(methods=("wald", "credible")), fit.tidy(), post.tidy())
     check_page(fit.marginal_means("f"), post.contrasts("f"), post.slopes("x"))
