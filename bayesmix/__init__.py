@@ -56,6 +56,7 @@ _PUBLIC = {
     "DroppedWarning": "bayesmix.errors",
     "PredictionWarning": "bayesmix.errors",
     "PriorWarning": "bayesmix.errors",
+    "SourceWarning": "bayesmix.errors",
 }
 
 __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604 (the keys are strings)
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from bayesmix.errors import FormulaError as FormulaError
     from bayesmix.errors import PredictionWarning as PredictionWarning
     from bayesmix.errors import PriorWarning as PriorWarning
+    from bayesmix.errors import SourceWarning as SourceWarning
     from bayesmix.errors import SpecError as SpecError
     from bayesmix.fit import Estimate as Estimate
     from bayesmix.fit import Posterior as Posterior

@@ -53,6 +53,10 @@ class PredictionWarning(BayesmixWarning):
     """Rows or combinations have no value: the data of the fit do not determine them, or theirs are missing."""
 
 
+class SourceWarning(BayesmixWarning):
+    """Data that stay where they are, from which hardly anything is saved by that."""
+
+
 class PriorWarning(BayesmixWarning):
     """A prior rules out what the data say."""
 

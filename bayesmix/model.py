@@ -96,8 +96,9 @@ class Model:
         pandas table of covariances with levels as rows and columns, a `pedigree` or a `phylogeny`.
     where : ``"source"``: data are a DuckDB relation, a lazy frame of Polars, Dask or Spark, or the path of Parquet or
         CSV files (``"part-*.parquet"``), and stay where they are; only sums by group are read of them, which a linear
-        model needs no more of. ``"auto"``: so where such data have 5 000 000 rows or more, and the model is linear.
-        ``"memory"``, the default: all rows are read.
+        model needs no more of, and of all other models the different rows of the columns they name, each with how often
+        it occurs. ``"auto"``: so where such data have 5 000 000 rows or more. ``"memory"``, the default: all rows are
+        read.
     data_name : how summaries call the data.
     documented : figures a document prints, by parameter name; `compare` puts them beside the fits.
     units : of the columns, by name, for the axes of figures; beside those that the data bring (``data.attrs["units"]``,

@@ -51,6 +51,7 @@ NAMES = {
     "DroppedWarning",
     "PredictionWarning",
     "PriorWarning",
+    "SourceWarning",
     "__version__",
 }
 

@@ -5,7 +5,7 @@ What is asked is written once, as expressions of narwhals, which each engine car
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -36,6 +36,7 @@ class RemoteTable:
     schema: Mapping[str, Any]  # narwhals' types of the columns by name
     frame: nw.LazyFrame[Any]
     origin: Origin
+    is_counted: bool = False  # whether its different rows are read, each with how often it occurs, not moments of cells
 
     @property
     def label(self) -> str:
@@ -60,7 +61,7 @@ class RemoteTable:
                 raise missing_column(name, self.names)
         return {name: without_rows(name, self.schema[name]) for name in needed}
 
-    def count_missing(self, needed: Sequence[str]) -> tuple[int, dict[str, int]]:
+    def count_missing(self, needed: Iterable[str]) -> tuple[int, dict[str, int]]:
         """Number of rows, and how many of them are missing in each of some columns."""
         import narwhals as nw
 
@@ -116,8 +117,8 @@ class RemoteTable:
         count, *others = (_numbers(read[name]) for name in summed)
         if len(count) > most:
             raise DataError(
-                f"{name_all(list(keys))} of {self.label} have more than {most} combinations: so many cross-products do"
-                " not fit into memory. Group by fewer columns, or by coarser ones."
+                f"{name_all(list(keys))} of {self.label} have more than {most} combinations: so many do not"
+                " fit into memory. Group by fewer columns, or by coarser ones."
             )
         return levels, count, np.stack([np.zeros_like(count), *others], axis=1)[:, 1:]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,26 +12,19 @@ from bayesmix.arrays import Array
 from bayesmix.data.columns import Column, Factor, Numeric, Variable
 from bayesmix.data.design.bar_terms import learn_terms
 from bayesmix.data.design.censoring import bounds_of
-from bayesmix.data.design.condensed import Condensed, StayingTable, check_products, condense
+from bayesmix.data.design.condensed import StayingTable
 from bayesmix.data.design.design import Design
-from bayesmix.data.design.evaluate import Learnt
+from bayesmix.data.design.formula_variables import FormulaVariables, Named, read_variables
 from bayesmix.data.design.inputs import (
     Arguments,
     FittedKind,
     Source,
-    check_text,
-    complete_rows,
-    count_rows,
-    evaluate_all,
-    evaluate_beside,
     has_columns,
     kind_of,
     needed_names,
     prior_weights,
     read_arguments,
-    read_columns,
     stacked_offset,
-    warn_left_out,
 )
 from bayesmix.data.design.layout import (
     Encoder,
@@ -45,20 +38,17 @@ from bayesmix.data.design.matrix import ModelMatrix, assemble, independent, keep
 from bayesmix.data.design.residual_blocks import learn_blocks
 from bayesmix.data.design.response import Outcome, ResponseKind, outcome
 from bayesmix.data.design.rows import Rows, beside, stack
-from bayesmix.data.design.sampling_errors import check_errors, check_weights_beside, standard_errors
+from bayesmix.data.design.sampling_errors import check_weights_beside, standard_errors
 from bayesmix.data.design.smooth_terms import (
-    SmoothOfPart,
     learn_smooth_terms,
-    learn_smooths,
     smooths_of,
     unpenalised,
 )
 from bayesmix.data.design.term import Effects, make_term
-from bayesmix.data.frame import Table, open_table
+from bayesmix.data.frame import open_table
 from bayesmix.data.relation import Relation, read_relations
 from bayesmix.errors import DataError, DroppedWarning, FormulaError, nearest, warn_user
 from bayesmix.language.families.link import LINKS
-from bayesmix.language.formula.additions import Additions
 from bayesmix.language.formula.expression import column_names
 from bayesmix.language.formula.parse import Bar, Formula
 from bayesmix.language.formula.reader import read
@@ -148,8 +138,8 @@ def build(  # noqa: PLR0913 - what a design is made of
         *(one.factor for one in smooths if one.factor),
         *(correlated.texts if correlated else ()),
     ]
-    named = _Named(texts, groups, mentioned, [one.additions for one in responses], smooths, every)
-    data_read = _read(table, named, arguments)
+    named = Named(texts, groups, mentioned, [one.additions for one in responses], smooths, every)
+    data_read = read_variables(table, named, arguments)
     variables, rows = data_read.variables, data_read.rows
 
     fixed_terms = [one.with_variables(unpenalised(smooths, r, variables)) for r, one in enumerate(fixed_terms)]
@@ -211,76 +201,6 @@ def _places(parts: Sequence[Part], numbers: Sequence[str]) -> range:
     return range(len(parts), len(parts) + len(numbers))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Read:
-    """What formulas need of a table."""
-
-    columns: Mapping[str, Column]  # without rows where these stay where they are
-    gone: Mapping[str, Array]  # missing values of columns that are mentioned only
-    rows: Array  # (n,) positions of those without a missing value
-    variables: Mapping[str, Variable]  # values of the expressions in those rows
-    memory: dict[str, Learnt]
-    n_given: int
-    condensed: Condensed | None = None  # of which the rows are
-
-    @property
-    def counts(self) -> Array | None:
-        """Rows of the data ``(n,)`` that each stands for."""
-        return None if self.condensed is None else self.condensed.counts
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Named:
-    """What formulas name."""
-
-    texts: Sequence[str]  # expressions
-    groups: Sequence[str]  # grouping factors
-    mentioned: Sequence[str]  # columns, those of removed terms too
-    additions: Sequence[Additions]
-    smooths: Sequence[SmoothOfPart]
-    terms: Sequence[Terms]
-
-
-def _read(table: Table | StayingTable, named: _Named, arguments: Arguments) -> _Read:
-    if isinstance(table, StayingTable):
-        return _read_condensed(table, named, arguments)
-    texts, groups = named.texts, named.groups
-    beside = [text for one in named.additions for text in one.texts]
-    columns = read_columns(table, [*texts, *groups, *beside], arguments)
-    unread = [name for name in named.mentioned if name not in columns]  # those of removed terms, of any type
-    gone = {name: table.missing([name]) for name in unread}
-    ends = {one.upper for one in named.additions}  # these are missing where a row has no interval
-    always = [*texts, *groups, *(text for text in beside if text not in ends)]
-    needed = {*needed_names(always, table), *arguments.arrays}
-    missing = {name: column.missing for name, column in columns.items() if name in needed}
-    rows = complete_rows(missing | gone)
-    check_text([*texts, *beside], columns)
-    memory: dict[str, Learnt] = {}
-    learn_smooths(named.smooths, columns, memory, rows)
-    variables = evaluate_beside(beside, columns, memory, rows, count_rows(columns))
-    for one in named.additions:
-        check_errors(one, variables, rows)
-    variables |= evaluate_all([*texts, *groups], columns, memory, rows)
-    return _Read(columns, gone, rows, variables, memory, count_rows(columns))
-
-
-def _read_condensed(table: StayingTable, named: _Named, arguments: Arguments) -> _Read:
-    """The same from a table that stays where it is: rows that stand for all of it."""
-    if any(one.texts for one in named.additions) or arguments.arrays or arguments.weights:
-        raise DataError(
-            f"Weights, and what stands beside a response, are not computed from the sums of {table.label}: leave them"
-            " out, or fit in memory: leave `where` out."
-        )
-    found = condense(table, named.texts, named.groups, named.mentioned)
-    check_products(named.terms, found)
-    if found.n_used < found.n_given:
-        warn_left_out(found.n_given - found.n_used, found.n_given, found.missing)
-    check_text(named.texts, found.keys)
-    rows, memory = np.arange(len(found.counts)), dict[str, Learnt]()
-    variables = {text: found.evaluate(text, memory) for text in dict.fromkeys([*named.texts, *named.groups])}
-    return _Read(found.kinds, {}, rows, variables, memory, found.n_given, found)
-
-
 def _bars(parts: Sequence[Part]) -> list[tuple[Bar, list[Effects]]]:
     """The bars and their effects; bars of one ID are one, on all the predictors that have it."""
     found: list[tuple[Bar, list[Effects]]] = []
@@ -297,7 +217,7 @@ def _bars(parts: Sequence[Part]) -> list[tuple[Bar, list[Effects]]]:
     return found
 
 
-def _outcome(response: ResponseEncoder, data: _Read, weights: str | None, *, is_alone: bool) -> Outcome:
+def _outcome(response: ResponseEncoder, data: FormulaVariables, weights: str | None, *, is_alone: bool) -> Outcome:
     """What was observed of a response, with its own weights or those of the whole model.
 
     Known standard errors are weights where the mean's predictor is alone; elsewhere they are predictors themselves.
@@ -309,15 +229,18 @@ def _outcome(response: ResponseEncoder, data: _Read, weights: str | None, *, is_
     given = prior_weights(weights, variables, rows)
     found = outcome(response.text, variables, response.kind, given, rows=rows, trials=beside.trials)
     found = replace(found, bounds=bounds_of(beside, found.y, variables, rows))
-    counts = prior_weights(beside.weights or None, variables, rows) if data.counts is None else data.counts
-    if counts is not None:
-        return replace(found, weights=counts, is_counted=True)
+    if beside.weights or data.counts is not None:
+        multiplied = prior_weights(beside.weights or None, variables, rows)
+        own = found.weights if multiplied is None else multiplied
+        return replace(found, weights=own if data.counts is None else own * data.counts, is_counted=True)
     if not is_alone or not beside.se:
         return found
     return replace(found, weights=standard_errors(beside, variables) ** -2.0, has_known_noise=True)
 
 
-def _source(names: Sequence[str], found: _Read, arguments: Arguments, contrasts: Mapping[str, str]) -> Source:
+def _source(
+    names: Sequence[str], found: FormulaVariables, arguments: Arguments, contrasts: Mapping[str, str]
+) -> Source:
     """Keep the columns in the order of the data; of those that were not read, only which values are missing."""
     gone = {name: Numeric(np.where(missing, np.nan, 0.0)) for name, missing in found.gone.items()}
     known = {**found.columns, **gone}

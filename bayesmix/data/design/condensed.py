@@ -15,7 +15,7 @@ Means are those of numbers that are centred where the data are, so that no digit
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from itertools import starmap
 from typing import Any
 
@@ -70,6 +70,11 @@ class Condensed:
         return round(float(self.counts.sum()))
 
     @property
+    def is_counted(self) -> bool:
+        """Whether they are the different rows of the table themselves, with how often each occurs."""
+        return not self.numbers
+
+    @property
     def label(self) -> str:
         """What the table is called."""
         return self.origin.label
@@ -78,11 +83,13 @@ class Condensed:
         """The variable of a formula on the rows."""
         return self.numbers[text] if text in self.numbers else evaluate(text, self.keys, memory)
 
-    def has(self, texts: Sequence[str], groups: Sequence[str], others: Sequence[str]) -> bool:
+    def has(
+        self, texts: Sequence[str], groups: Sequence[str], others: Sequence[str], optional: Collection[str] = ()
+    ) -> bool:
         """Whether the rows stand for those of the table for other formulas, too; arguments as those of `condense`."""
         needed = _needed([*texts, *groups], self.names)
         left_out = {name for name, count in self.missing.items() if count}
-        is_same = left_out <= {*needed, *others} <= self.missing.keys()
+        is_same = left_out <= {*needed, *others} - {*optional} <= self.missing.keys()
         beside = [text for text in texts if text not in self.numbers]
         return is_same and set(_needed([*beside, *groups], self.names)) <= self.keys.keys()
 
@@ -99,6 +106,7 @@ class ReadTable:
 
     rows: Condensed
     data: Any = None  # the table, None where it is no longer at hand
+    is_counted: bool = False  # whether its different rows are needed, not moments of cells
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -133,13 +141,21 @@ class ReadTable:
 StayingTable = RemoteTable | ReadTable
 
 
-def condense(table: StayingTable, texts: Sequence[str], groups: Sequence[str], others: Sequence[str] = ()) -> Condensed:
-    """Read the sums that the rows are made of.
+def condense(
+    table: StayingTable,
+    texts: Sequence[str],
+    groups: Sequence[str],
+    others: Sequence[str] = (),
+    *,
+    optional: Collection[str] = (),
+) -> Condensed:
+    """Read the sums that the rows are made of; of a table that is counted, its different rows: all columns are keys.
 
     Parameters
     ----------
     texts, groups : expressions of formulas, and those that are grouping factors.
     others : columns whose missing values leave rows out.
+    optional : columns that expressions name, and whose missing values do not.
 
     Raises
     ------
@@ -149,15 +165,16 @@ def condense(table: StayingTable, texts: Sequence[str], groups: Sequence[str], o
     every = [*texts, *groups]
     _check_learnt(every, table)
     if isinstance(table, ReadTable):
-        if table.rows.has(texts, groups, others):
-            return table.rows
-        table = table.open("A formula of which the sums were not read")
+        known, is_counted = table.rows, table.is_counted
+        if (known.is_counted or not is_counted) and known.has(texts, groups, others, optional):
+            return known
+        table = replace(table.open("A formula of which the sums were not read"), is_counted=is_counted)
     needed = _needed(every, table.names)
     kinds = table.kinds(needed)
-    categories = [text for text in texts if not is_number(read(text), kinds)]
+    categories = [text for text in texts if table.is_counted or not is_number(read(text), kinds)]
     keys = [name for name in dict.fromkeys(_names([*categories, *groups])) if name in kinds]
     numbers = [text for text in dict.fromkeys(texts) if text not in categories and not set(_names([text])) <= set(keys)]
-    n_given, missing = table.count_missing([*needed, *(name for name in others if name not in needed)])
+    n_given, missing = table.count_missing(name for name in dict.fromkeys([*needed, *others]) if name not in optional)
     used = table.complete([name for name, count in missing.items() if count])
     centre = _centre(used, numbers, kinds, n_given, missing)
     spreads = _spreads(used, [name for name, kind in kinds.items() if isinstance(kind, Numeric) and name not in keys])
@@ -254,6 +271,9 @@ def _centre(
 def _spreads(table: RemoteTable, names: Sequence[str]) -> dict[str, Spread]:
     """Means, standard deviations and ranges of columns."""
     import narwhals as nw
+
+    if not names:
+        return {}
 
     found = table.total(
         {

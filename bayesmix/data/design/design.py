@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ class Design:
     layout: Layout
     data: Rows
     outcomes: tuple[Outcome, ...]  # one a response
+    known: list[Any] = field(default_factory=list, init=False, repr=False)  # what was found of these rows before
 
     @property
     def R(self) -> int:

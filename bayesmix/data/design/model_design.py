@@ -31,7 +31,7 @@ def placed(data: Any, where: str, spec: ModelSpec) -> Any:
     """
     if where not in PLACES:
         raise SpecError(f"where={where!r}: data are in one of {', '.join(PLACES)}.{nearest(str(where), PLACES)}")
-    if where == "memory" or (where == "auto" and not (spec.is_linear and is_remote(data))):
+    if where == "memory" or (where == "auto" and (spec.has_row_covariance or not is_remote(data))):
         return data
     table = open_remote(data)
     if where == "auto" and table.count_missing([])[0] < LARGE:
@@ -56,7 +56,7 @@ def model_design(
         If data and model do not suit each other.
     """
     if isinstance(data, StayingTable):
-        spec = with_counts(spec)
+        spec, data = with_counts(spec), replace(data, is_counted=not spec.is_linear)
     design = build(parts_of(spec), data, weights=weights, offset=offset, contrasts=contrasts, data2=data2)
     spec, design = with_categories(spec, design)
     check_responses(spec, design)
@@ -74,12 +74,12 @@ def with_counts(spec: ModelSpec) -> ModelSpec:
     Raises
     ------
     SpecError
-        If the likelihood is no function of sums by group.
+        If rows are not independent given the predictors.
     """
-    if not spec.is_linear:
+    if spec.has_row_covariance:
         raise SpecError(
-            'where="source" is for linear models, which depend on the data through sums by group alone: gaussian'
-            " responses with identity link and one sigma. Leave `where` out."
+            'Residuals that are correlated within blocks need the rows in their order, and where="source" reads none:'
+            " leave `where` out, or the structure of the residuals."
         )
     responses = tuple(replace(one, family=counted(one.family)) for one in spec.responses)
     return replace(spec, family=counted(spec.family), responses=responses)

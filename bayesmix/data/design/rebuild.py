@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bayesmix.data.columns import Column, Factor
@@ -12,7 +13,7 @@ from bayesmix.data.design.condensed import ReadTable
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.inputs import OFFSET, WEIGHTS, Source
 from bayesmix.data.design.layout import Part
-from bayesmix.errors import DroppedWarning
+from bayesmix.errors import DroppedWarning, SourceWarning
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,19 +21,27 @@ if TYPE_CHECKING:
 
 def rebuild(parts: Sequence[Part], source: Source) -> Design:
     """Build a design again; what was left out the first time is left out without a warning."""
-    arguments = source.arguments
+    arguments, condensed = source.arguments, source.condensed
     arrays = {name: column.values for name, column in arguments.arrays.items() if not isinstance(column, Factor)}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DroppedWarning)
+    with silent():
         design = build(
             parts,
-            to_frame(source.columns) if source.condensed is None else ReadTable(source.condensed),
+            to_frame(source.columns) if condensed is None else ReadTable(condensed, is_counted=condensed.is_counted),
             weights=arrays.get(WEIGHTS, arguments.weights),
             offset=arrays.get(OFFSET, arguments.offset),
             contrasts=source.contrasts,
             data2=source.relations,
         )
     return design.with_response(*(y[design.rows] for y in source.responses)) if source.responses else design
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Say nothing of what has been said the first time: what was left out, and how little a source saves."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DroppedWarning)
+        warnings.simplefilter("ignore", SourceWarning)
+        yield
 
 
 def to_frame(columns: Mapping[str, Column]) -> pd.DataFrame:

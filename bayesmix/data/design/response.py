@@ -37,6 +37,7 @@ class Outcome:
     bounds: Bounds | None = None  # of censored and truncated responses
     is_counted: bool = False  # whether weights are brms's, which multiply log densities whatever the family
     has_known_noise: bool = False  # whether the weights are inverses of known variances: there is no sigma to estimate
+    excess: Array | None = None  # (n,) of rows that are sums: what the log density of those summed is beyond their own
 
     @property
     def arrays(self) -> tuple[Array, ...]:
@@ -69,7 +70,9 @@ class Outcome:
     def take(self, part: Array) -> Outcome:
         """Some of the rows."""
         bounds = None if self.bounds is None else self.bounds.take(part)
-        return replace(self, y=self.y[part], trials=self.trials[part], weights=self.weights[part], bounds=bounds)
+        excess = None if self.excess is None else self.excess[part]
+        own = {"y": self.y[part], "trials": self.trials[part], "weights": self.weights[part]}
+        return replace(self, bounds=bounds, excess=excess, **own)
 
 
 def outcome_texts(response: str, kind: ResponseKind, *, weighted: bool, trials: str = "") -> tuple[str, ...]:

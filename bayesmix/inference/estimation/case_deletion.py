@@ -16,6 +16,7 @@ from bayesmix.errors import DesignError
 from bayesmix.inference.estimation.boundary import initial_factors
 from bayesmix.inference.estimation.conditional_mode import generalized_problem
 from bayesmix.inference.estimation.conditional_modes import with_rows as modes_with_rows
+from bayesmix.inference.estimation.estimate import of_all_rows
 from bayesmix.inference.estimation.generalized import latent_variance
 from bayesmix.inference.estimation.generalized_refits import START, refit_laplace
 from bayesmix.inference.estimation.linear_refits import refit_linear
@@ -44,7 +45,7 @@ def refit_without(design: Design, spec: ModelSpec, method: Method, kept: Array, 
     PointEstimates
         NaN where too few levels are left, or the fixed effects are not identified.
     """
-    p = design.X.shape[1]
+    near, p = of_all_rows(design, spec, near), design.X.shape[1]
     numbers = design.n + sum(f.levels * f.k * (f.k + p + 1) for f in near.coordinates.factors)
     size = max(MEMORY // numbers, 1)
     parts = [_without(design, spec, method, kept[i : i + size], near) for i in range(0, len(kept), size)]

@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
+from bayesmix.data.design.row_statistics import spread as spread_of
 from bayesmix.inference.estimation.boundary import initial_factors
 from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem
 from bayesmix.inference.estimation.distributional_regression import fit_regression
@@ -31,7 +32,7 @@ def units(design: Design, spec: ModelSpec) -> list[float]:
     for one in spec.parameters:
         outcome, family = design.outcomes[one.response], spec.responses[one.response].family
         is_counted = one.parameter == 0 and one.link.is_identity
-        spread = float(np.std(family.on_scale(outcome.y) / outcome.trials)) if is_counted else 1.0
+        spread = float(spread_of(family.on_scale(outcome.y) / outcome.trials, design.counts)) if is_counted else 1.0
         if family.parameters[one.parameter].is_of_curve:
             name, curve = family.parameters[one.parameter].name, family.curve
             spread = abs(curve.start()[curve.parameters.index(name)])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 import numpy as np
 
 from bayesmix.data.design.design import Design
+from bayesmix.data.design.distinct_rows import distinct
 from bayesmix.errors import FitError, SpecError
 from bayesmix.inference.estimation.conditional_mode import (
     generalized_problem,
@@ -18,7 +20,7 @@ from bayesmix.inference.estimation.linear import fit_linear
 from bayesmix.inference.estimation.methods import Agq, Laplace, Method, Ml, Reml
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import check_variation, linear_problem
-from bayesmix.inference.least_squares.scaling import Coordinates, coordinates
+from bayesmix.inference.least_squares.scaling import Coordinates, coordinates, on_rows
 from bayesmix.inference.parameters.one_predictor import one_predictor
 from bayesmix.inference.parameters.smoothed import check_smooth
 from bayesmix.language.formula.model_spec import ModelSpec
@@ -55,14 +57,23 @@ def _linear(method: Method) -> Reml | Ml:
 
 
 def working_coordinates(design: Design, spec: ModelSpec) -> Coordinates:
-    """The coordinates that the estimate of a model is computed in."""
+    """The coordinates that the estimate of a model is computed in: those of its distinct rows."""
+    design = distinct(design, spec)
     if spec.has_row_covariance:
         return correlated_coordinates(one_predictor(design, spec, 0))
     is_relative = spec.is_simple and design.outcome.bounds is None  # covariances are those of the noise, or of a link
     return coordinates(design, None if is_relative else units(design, spec))
 
 
+def of_all_rows(design: Design, spec: ModelSpec, point: PointEstimate) -> PointEstimate:
+    """An estimate with the coordinates of all rows of its design, in place of those of the distinct ones."""
+    if distinct(design, spec) is design:
+        return point
+    return replace(point, coordinates=on_rows(point.coordinates, design))
+
+
 def _estimate(design: Design, spec: ModelSpec, method: Method) -> PointEstimate:
+    design = distinct(design, spec)
     working = working_coordinates(design, spec)
     if isinstance(method, Agq) and (len(working.factors) != 1 or working.is_joint):
         levels = ", of independent levels" if working.is_joint else ""

@@ -18,6 +18,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
+from bayesmix.data.design.distinct_rows import distinct
 from bayesmix.errors import SpecError
 from bayesmix.inference.estimation.conditional_mode import generalized_problem
 from bayesmix.inference.estimation.generalized import MarginalLikelihood
@@ -225,19 +226,19 @@ class HeldDeviances:
     """The deviances of one estimate, by name of the parameter that is held."""
 
     def __init__(self, design: Design, spec: ModelSpec, point: PointEstimate) -> None:
-        self.design, self.spec, self.point = design, spec, point
+        self.design, self.spec, self.point = distinct(design, spec), spec, point
         self.is_linear = not isinstance(point.method, Laplace | Agq)
         self._factors = [s.factor(t) for s, t in zip(point.coordinates.structures, self._thetas(), strict=True)]
         if isinstance(point.method, Laplace | Agq):
-            problem = generalized_problem(design, point.coordinates, spec)
+            problem = generalized_problem(self.design, point.coordinates, spec)
             self._marginal: MarginalLikelihood | None = MarginalLikelihood(problem, point.method)
             self._linear: LinearProblem | None = None
         else:
             self._marginal, self._linear = None, linear_problem(design, point.coordinates)
-        direction = None if self.is_linear else separated(design, spec, point)
+        direction = None if self.is_linear else separated(self.design, spec, point)
         self.lowest = self._lowest(direction)  # deviance, or what it tends to
         p = len(point.beta)
-        self._endless = np.zeros((p, 2), bool) if direction is None else endless_effects(design, spec)
+        self._endless = np.zeros((p, 2), bool) if direction is None else endless_effects(self.design, spec)
 
     def _thetas(self) -> list[Array]:
         return split(self.point.coordinates.structures, self.point.theta)

@@ -6,6 +6,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
+from bayesmix.data.design.distinct_rows import distinct
 from bayesmix.data.design.row_statistics import spread
 from bayesmix.errors import DesignError
 from bayesmix.inference.estimation.boundary import can_follow
@@ -41,6 +42,7 @@ SAMPLE = "Or sample: under proper priors there is a posterior, model.sample()."
 
 def check_identifiable(design: Design, spec: ModelSpec) -> None:
     """Raise `DesignError` where no finite estimate exists, whatever the method."""
+    design = distinct(design, spec)
     for r in range(design.R):
         _check_rows(design, r)
     for part in mean_parts(design, spec):
@@ -149,6 +151,7 @@ def _check_outcomes(part: MeanPart) -> None:
 
 def untold(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
     """Say what the data cannot tell of an estimate, and why: one sentence each."""
+    design = distinct(design, spec)
     ranges = running_ranges(design.terms, point.parameters.corr)
     return [*runaways(design, spec, point), *ranges, *_ridges(design, spec, point)]
 

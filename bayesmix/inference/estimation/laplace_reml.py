@@ -17,6 +17,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
+from bayesmix.data.design.distinct_rows import distinct
 from bayesmix.inference.estimation.conditional_mode import generalized_problem
 from bayesmix.inference.estimation.generalized import MarginalLikelihood
 from bayesmix.inference.estimation.methods import Agq, Laplace
@@ -91,7 +92,8 @@ def restricted_estimate(design: Design, spec: ModelSpec, point: PointEstimate) -
         return None
     from scipy.optimize import minimize  # a fifth of a second to load
 
-    likelihood = MarginalLikelihood(generalized_problem(design, point.coordinates, spec), Laplace())
+    problem = generalized_problem(distinct(design, spec), point.coordinates, spec)
+    likelihood = MarginalLikelihood(problem, Laplace())
     best, m, p = point.optimum.x, point.coordinates.size, len(point.beta)
     rest = np.r_[0:m, m + p : len(best)]
     if not len(rest) or max(p, len(rest)) > MOST:

@@ -30,7 +30,7 @@ class PointEstimate:
     singular: tuple[int, ...]  # terms whose covariance matrix is not of full rank
     theta: Array  # covariance parameters in computational coordinates
     optimum: Optimum
-    coordinates: Coordinates
+    coordinates: Coordinates  # of the distinct rows of the design
 
     @property
     def parameters(self) -> Parameters:

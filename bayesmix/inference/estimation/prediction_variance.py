@@ -18,6 +18,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
+from bayesmix.data.design.distinct_rows import distinct
 from bayesmix.inference.estimation.conditional_mode import generalized_problem
 from bayesmix.inference.estimation.correlated import correlated_problem
 from bayesmix.inference.estimation.methods import Ml, Reml
@@ -59,6 +60,7 @@ def variance_function(design: Design, spec: ModelSpec, point: PointEstimate, row
     """
     if spec.has_row_covariance:
         return combination_variance(design, spec, point, rows, np.eye(len(rows.X)))
+    design = distinct(design, spec)
     working, scale, n, m = point.coordinates, residual_scale(spec, point), design.n, len(rows.X)
     new = _factors(point, rows)
     both = [_with_rows(old, own, n) for old, own in zip(working.factors, new, strict=True)]
@@ -166,9 +168,10 @@ def _fixed_covariance(point: PointEstimate, own: Sequence[int] | slice = slice(N
 
 
 def row_information(design: Design, spec: ModelSpec, point: PointEstimate) -> Array:
-    """Prior weights of a linear model, observed information of each row of a generalized one: see `row_weights`."""
+    """Prior weights of a linear model, observed information of each distinct row of all others: see `row_weights`."""
     if _is_linear(spec, point):
         return design.weights
+    design = distinct(design, spec)
     problem = generalized_problem(design, point.coordinates, spec)
     return np.asarray(-problem.jet(point.predictor(design), float(point.dispersion or 1.0))[2])
 

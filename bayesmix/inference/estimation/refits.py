@@ -17,7 +17,7 @@ from bayesmix.errors import BayesmixError, BayesmixWarning
 from bayesmix.inference.estimation.boundary import can_follow
 from bayesmix.inference.estimation.conditional_mode import generalized_problem
 from bayesmix.inference.estimation.conditional_modes import with_responses as modes_of
-from bayesmix.inference.estimation.estimate import estimate
+from bayesmix.inference.estimation.estimate import estimate, of_all_rows
 from bayesmix.inference.estimation.generalized import latent_variance
 from bayesmix.inference.estimation.generalized_refits import refit_laplace
 from bayesmix.inference.estimation.linear_refits import refit_linear
@@ -46,6 +46,7 @@ def refit_all(
     PointEstimates
         NaN where a response cannot be fitted.
     """
+    near = of_all_rows(design, spec, near)
     found = _together(design, spec, method, responses, near)
     if found is None:
         return _one_by_one(design, spec, method, responses, np.arange(len(responses[0])), near)

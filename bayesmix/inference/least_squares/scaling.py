@@ -102,7 +102,6 @@ def coordinates(design: Design, units: Sequence[float] | None = None) -> Coordin
     if design.R > 1:  # reflections leave rounding where other predictors have their rows
         of_row, of_column = np.repeat(np.arange(design.R), design.n), np.array(design.layout.owners)
         X = np.where(of_row[:, None] == of_column, X, 0.0)
-    groups = _grouping_factors(design.terms)
     structures = tuple(structure_of(term) for term in design.terms)
     pairs = zip(design.terms, structures, strict=True)
     changes = tuple(_whitening(term.z, s, _of_members(term, weights)) for term, s in pairs)
@@ -111,6 +110,16 @@ def coordinates(design: Design, units: Sequence[float] | None = None) -> Coordin
         X, T = X * sizes, T * sizes
         found = zip(changes, design.terms, structures, strict=True)
         changes = tuple(_in_units(C, term, s, np.array(units)) for C, term, s in found)
+    return _of_changes(design, X, T, changes)
+
+
+def on_rows(working: Coordinates, design: Design) -> Coordinates:
+    """The same coordinates of other rows: of all that the rows they were learnt of stand for."""
+    return _of_changes(design, design.X @ working.T, working.T, working.C)
+
+
+def _of_changes(design: Design, X: Array, T: Array, changes: tuple[Array, ...]) -> Coordinates:
+    groups, structures = _grouping_factors(design.terms), tuple(structure_of(term) for term in design.terms)
     places, factors = [], []
     for number, members in enumerate(groups):
         offset = 0

@@ -204,7 +204,7 @@ def likelihood_of(design: Design, spec: ModelSpec) -> Likelihood:
 
 
 def _observed(family: Family, outcome: Outcome) -> Family:
-    return observed(family, outcome.bounds, outcome.trials)
+    return observed(family, outcome.bounds, outcome.trials).with_excess(outcome.excess)
 
 
 def _spread(found: Derivatives, places: Sequence[int], into: Sequence[Array]) -> None:

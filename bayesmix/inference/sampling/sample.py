@@ -9,6 +9,7 @@ from typing import assert_never
 import numpy as np
 
 from bayesmix.data.design.design import Design
+from bayesmix.data.design.distinct_rows import distinct
 from bayesmix.data.design.row_statistics import spread
 from bayesmix.errors import PriorWarning, SpecError, nearest, warn_user
 from bayesmix.inference.estimation.estimate import estimate
@@ -82,7 +83,7 @@ def sample(
     of the whole. ``after`` are draws that those asked for continue, of the engine that made them.
     """
     priors = resolve(spec, design) if priors is None else priors
-    inner = at_means(design, priors.changes)
+    inner = at_means(distinct(design, spec), priors.changes)
     check_stated(inner, spec, priors)
     check_bounded(inner, spec, priors)
     check_proper(inner, spec, priors)

@@ -71,6 +71,7 @@ POISSON = Family(
     log_tails=_poisson_tails,
     words="Poisson(mu[i])",
     deviance=_poisson_deviance,
+    sums="exposure",
     exposed=(),
     pymc=lambda trials, mu: ("Poisson", {"mu": mu}),
     closed_form=ClosedForm(_poisson_slopes, _poisson_canonical),

@@ -8,7 +8,7 @@ namespace (see `namespaces`), and derivatives, the sampler's and the reader's Py
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -91,6 +91,10 @@ class Family:
     moments: Callable[[Array, Array], tuple[float, ...]] | None = None  # (y, mu): starting values of the others
     pymc: Callable[..., tuple[str, dict[str, Any]]] | None = None  # (trials, mu, *others): PyMC's name and arguments
     closed_form: ClosedForm | None = None
+    sums: Literal["trials", "exposure"] | None = (
+        None  # of rows with the same parameters: whether the likelihood is that
+    )
+    # of the sum of the responses, with the sum of the trials, or with the mean multiplied by the number of rows
     exposed: tuple[str, ...] | None = None  # of counts over a time: the parameters that grow with it beside the mean
     process: Family | None = (
         None  # the counts over any time of which it is those over one, the parameters of `exposed` one
@@ -166,6 +170,16 @@ class Family:
     def is_canonical(self, link: Link) -> bool:
         """Whether a link is the first of the mean's: that of the closed forms on the predictor."""
         return link.name == self.links[0]
+
+    def with_excess(self, excess: Array | None) -> Family:
+        """The family of responses whose log densities are larger by what no parameter changes ``(n,)``."""
+        if excess is None:
+            return self
+        canonical = None if self.closed_form is None else self.closed_form.canonical
+        form = self.closed_form
+        if form is not None and canonical is not None:
+            form = replace(form, canonical=lambda y, eta, trials: canonical(y, eta, trials) + excess)
+        return replace(self, base=lambda y, trials: self.base(y, trials) + excess, closed_form=form)
 
     def others(self, dispersion: Any) -> tuple[Any, ...]:
         """The parameters beside the mean, from the dispersion or from anything where there is none."""

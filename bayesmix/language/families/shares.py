@@ -87,6 +87,7 @@ BINOMIAL = Family(
     log_tails=_log_tails,
     words="Binomial(trials[i], mu[i])",
     deviance=_deviance,
+    sums="trials",
     pymc=lambda trials, mu: ("Binomial", {"n": trials.astype(np.int64), "p": mu}),
     closed_form=ClosedForm(_slopes, _canonical, lambda xp, y, trials, eta: y * eta - trials * xp.softplus(eta)),
 )

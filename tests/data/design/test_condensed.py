@@ -136,15 +136,15 @@ def test_new_data_are_predicted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("formula", "where", "message"),
     [
-        ({"where": "nowhere"}, "data are in one of memory, source, auto"),
-        ({"where": "source", "family": "poisson"}, 'where="source" is for linear models'),
+        ("h ~ x + (1 | g)", "nowhere", "data are in one of memory, source, auto"),
+        ("h ~ x + cosy(gr = g)", "source", "correlated within blocks need the rows in their order"),
     ],
 )
-def test_places_that_do_not_suit_are_refused(options: dict[str, str], message: str) -> None:
+def test_places_that_do_not_suit_are_refused(formula: str, where: str, message: str) -> None:
     with pytest.raises(bmx.SpecError, match=message):
-        bmx.Model("h ~ x + (1 | g)", relation(), **options)
+        bmx.Model(formula, relation(), where=where)
 
 
 def test_small_sources_are_read() -> None:
