@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -82,6 +83,7 @@ print(json.dumps({{"estimate": estimate, "posterior": time.process_time() - begi
     "ess": convergence(parameters_of(post.values)).smallest_ess, "certificate": dict(post.draws.certificate),
     "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}}))
 """
+RUNS = {"numpyro": 2}  # of a peer in its process
 VERBAGG = "r2 ~ Anger + Gender + btype + situ + (1 | id) + (1 | item)"
 CROSSED, GROUPED = "y ~ x + (1 | a) + (1 | b)", "y ~ x + (x | g)"
 CASES = {
@@ -123,7 +125,11 @@ def ours(name: str, seed: int = 1) -> dict[str, object]:
 
 
 def peer(name: str, engine: str, timeout: float) -> dict[str, float] | str:
-    """A hand-written model in a process of its own; a sentence where it did not get to the end."""
+    """A hand-written model in a process of its own; a sentence where there is none or it failed.
+
+    Of one that is stopped: the CPU seconds until then, and as its effective sample size all draws that were wanted, of
+    which none may be there. A run that is made twice, the first time to compile it, counts half.
+    """
     case, program = CASES[name], command(engine, ENGINES[engine])
     if program is None:
         return "not installed"
@@ -137,12 +143,15 @@ def peer(name: str, engine: str, timeout: float) -> dict[str, float] | str:
             child = subprocess.Popen(
                 [*program, str(folder / "job.json")], stdout=log, stderr=log, start_new_session=True
             )
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         try:
             failed = child.wait(timeout)
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait()
-            return f"stopped after {timeout:.0f} s"
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+            return {"ess": case.peer_draws * case.peer_chains, "cpu": cpu / RUNS.get(engine, 1), "r_hat": np.nan}
         if failed:
             return f"failed: {(folder / 'said.txt').read_text().strip().splitlines()[-1][:100]}"
         result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
@@ -178,9 +187,10 @@ def compare(name: str, engines: list[str], timeout: float) -> None:
             print(f"  {engine:<8} {found}", flush=True)
             continue
         rates[engine] = float(found["ess"]) / float(found["cpu"])
+        stopped = f"stopped after {timeout:.0f} s: such a rate at most" if np.isnan(float(found["r_hat"])) else ""
         print(
             f"  {engine:<8} {found['cpu']:8.1f} CPU s, smallest ESS {found['ess']:6.0f}, {rates[engine]:7.2f} a CPU s,"
-            f" R-hat {found['r_hat']:.3f}",
+            f" {stopped or f'R-hat {found["r_hat"]:.3f}'}",
             flush=True,
         )
         if engine == "ours":

@@ -877,3 +877,37 @@ def test_draws_of_an_estimate_are_not_kept(tmp_path):
     refused = run("fit", "Yield ~ 1 + (1 | Batch)", "Dyestuff", "--checkpoint", str(tmp_path / "run.zarr"))
     assert refused.exit_code == 2
     assert "--checkpoint belongs to a posterior" in refused.stderr
+
+
+SLEEP_PARTS = "Reaction ~ Days + (Days | Subject)"
+
+
+@pytest.fixture
+def parts(tmp_path):
+    data = bmx.load_dataset("sleepstudy")
+    for number in range(2):
+        data.iloc[number::2].to_csv(tmp_path / f"part-{number}.csv", index=False)
+    return str(tmp_path / "part-*.csv")
+
+
+@pytest.mark.parametrize("command", ["fit", pytest.param("anova", marks=pytest.mark.slow)])
+def test_data_that_stay_where_they_are(command, parts):
+    there = run(command, SLEEP_PARTS, parts, "--where", "source", "--csv")
+    here = run(command, SLEEP_PARTS, "sleepstudy", "--csv")
+    assert there.exit_code == here.exit_code == 0
+    tables = [pd.read_csv(io.StringIO(found.stdout)).select_dtypes("number") for found in (there, here)]
+    np.testing.assert_allclose(*tables, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--where", "source", "--sep", ";"), "--sep is for text that is read into memory: leave it or --where source"),
+        (("--where", "there"), "data are in one of memory, source, auto"),
+        (("--where", "source", "--family", "poisson"), 'where="source" is for linear models'),
+    ],
+)
+def test_places_that_do_not_suit(options, message, parts):
+    found = run("fit", SLEEP_PARTS, parts, *options)
+    assert found.exit_code != 0
+    assert message in " ".join(found.stderr.split())

@@ -38,6 +38,7 @@ def anova(  # noqa: PLR0913, PLR0917 - one argument an option
     contrasts: o.Contrasts = None,
     start: o.Start = None,
     data2: o.Data2 = None,
+    where: o.Where = None,
     sep: o.Sep = None,
     decimal: o.Decimal = None,
     encoding: o.Encoding = None,
@@ -68,7 +69,21 @@ def anova(  # noqa: PLR0913, PLR0917 - one argument an option
         model,
         data,
         Options(
-            formula, family, link, rescor, weights, offset, contrasts, start, None, sep, decimal, encoding, na, data2
+            formula,
+            family,
+            link,
+            rescor,
+            weights,
+            offset,
+            contrasts,
+            start,
+            None,
+            sep,
+            decimal,
+            encoding,
+            na,
+            data2,
+            where,
         ),
     )
     fitted = estimated(request, typed or request.method, progress=progress)

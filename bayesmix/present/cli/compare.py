@@ -47,6 +47,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument an option
     contrasts: o.Contrasts = None,
     start: o.Start = None,
     data2: o.Data2 = None,
+    where: o.Where = None,
     sep: o.Sep = None,
     decimal: o.Decimal = None,
     encoding: o.Encoding = None,
@@ -71,7 +72,21 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument an option
     how = sampling(draws, chains, seed, sampler)
     chosen = method_of(method, reml=reml, ml=ml, agq=agq, default="")
     options = Options(
-        formula, family, link, rescor, weights, offset, contrasts, start, priors, sep, decimal, encoding, na, data2
+        formula,
+        family,
+        link,
+        rescor,
+        weights,
+        offset,
+        contrasts,
+        start,
+        priors,
+        sep,
+        decimal,
+        encoding,
+        na,
+        data2,
+        where,
     )
     if every:
         _check_alone({"MODEL": model, "--report": report_to, "a method": chosen, "an option of a model": options.given})

@@ -43,6 +43,7 @@ def fit(  # noqa: PLR0913, PLR0917 - one argument an option
     contrasts: o.Contrasts = None,
     start: o.Start = None,
     data2: o.Data2 = None,
+    where: o.Where = None,
     sep: o.Sep = None,
     decimal: o.Decimal = None,
     encoding: o.Encoding = None,
@@ -86,7 +87,21 @@ def fit(  # noqa: PLR0913, PLR0917 - one argument an option
         model,
         data,
         Options(
-            formula, family, link, rescor, weights, offset, contrasts, start, priors, sep, decimal, encoding, na, data2
+            formula,
+            family,
+            link,
+            rescor,
+            weights,
+            offset,
+            contrasts,
+            start,
+            priors,
+            sep,
+            decimal,
+            encoding,
+            na,
+            data2,
+            where,
         ),
     )
     _check_target(save, overwrite)

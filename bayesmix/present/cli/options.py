@@ -88,6 +88,15 @@ Start = Annotated[
         rich_help_panel=_MODEL,
     ),
 ]
+Where = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PLACE",
+        help='source: DATA, also "part-*.parquet", stays where it is, and a linear model reads sums by group alone;'
+        " auto: from 5 million rows on; memory (default).",
+        rich_help_panel=_DATA,
+    ),
+]
 Sep = Annotated[
     str | None,
     typer.Option(

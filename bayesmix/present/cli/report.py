@@ -47,6 +47,7 @@ def report(  # noqa: PLR0913, PLR0917 - one argument an option
     contrasts: o.Contrasts = None,
     start: o.Start = None,
     data2: o.Data2 = None,
+    where: o.Where = None,
     sep: o.Sep = None,
     decimal: o.Decimal = None,
     encoding: o.Encoding = None,
@@ -71,7 +72,21 @@ def report(  # noqa: PLR0913, PLR0917 - one argument an option
         model,
         data,
         Options(
-            formula, family, link, rescor, weights, offset, contrasts, start, priors, sep, decimal, encoding, na, data2
+            formula,
+            family,
+            link,
+            rescor,
+            weights,
+            offset,
+            contrasts,
+            start,
+            priors,
+            sep,
+            decimal,
+            encoding,
+            na,
+            data2,
+            where,
         ),
     )
     target = output or Path(f"{request.name}.html")

@@ -35,6 +35,7 @@ class Options:
     encoding: str | None = None
     na: Sequence[str] | None = None
     data2: Sequence[str] | None = None
+    where: str | None = None
 
     @property
     def given(self) -> list[str]:
@@ -44,8 +45,9 @@ class Options:
 
 _OPTIONS = (
     *("formula", "family", "link", "rescor", "weights", "offset", "contrasts", "start", "priors"),
-    *("sep", "decimal", "encoding", "na", "data2"),
+    *("sep", "decimal", "encoding", "na", "data2", "where"),
 )
+_OF_TEXT = ("sep", "decimal", "encoding", "na")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +120,7 @@ def _of_formula(text: str, data: str | None, options: Options) -> Request:
     formulas = [text, *(options.formula or ())]
     model = Model(
         formulas if len(formulas) > 1 else text,
-        _frame(data, options),
+        _data(data, options),
         _by_name(options.family, "family") or "gaussian",
         _by_name(options.link, "link"),
         read_priors(options.priors or ()),
@@ -128,6 +130,7 @@ def _of_formula(text: str, data: str | None, options: Options) -> Request:
         data2=_relations(options.data2 or ()),
         contrasts=_pairs(options.contrasts or (), '--contrasts "recipe=sum"'),
         start=_starts(options.start or ()),
+        where=options.where or "memory",
         data_name=name,
     )
     return Request(Path(name).stem, "; ".join(formulas), model)
@@ -173,6 +176,19 @@ def of_file(file: ModelFile, *, priors: Any = None) -> Request:
 
     model = build_model(file if priors is None else replace(file, priors=priors))
     return Request(file.name, file.description or file.name, model, file.method, file.figures, file.data.units)
+
+
+def _data(text: str, options: Options) -> Any:
+    """A file, or a path that stays where it is, or a data set."""
+    from bayesmix.data.files import DataFile
+
+    frame = _frame(text, options)
+    if options.where in (None, "memory") or not isinstance(frame, DataFile):
+        return frame
+    given = next((name for name in _OF_TEXT if getattr(options, name)), None)
+    if given is not None:
+        raise SpecError(f"--{given} is for text that is read into memory: leave it or --where {options.where} out.")
+    return str(frame.path)
 
 
 def _frame(text: str, options: Options) -> Any:
