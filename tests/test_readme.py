@@ -18,6 +18,7 @@ from bayesmix.inference.sampling.draws import Draws
 from bayesmix.language.families.registry import FAMILIES
 from bayesmix.language.priors.presets import PRESETS
 from bayesmix.present.cli import app
+from bayesmix.results.criticism.diagnosis import Diagnosis
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -77,7 +78,7 @@ def test_commands_run(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(bmx.Model, "sample", few_draws)
     monkeypatch.setattr("bayesmix.comparison.decompositions", lambda *_: ((), ()))
     monkeypatch.setattr("bayesmix.present.report.report.illustrations", lambda *_: ())
-    monkeypatch.setattr("bayesmix.present.report.report._findings", lambda _: ())
+    monkeypatch.setattr("bayesmix.fit.Posterior.diagnose", lambda _: Diagnosis(()))
     monkeypatch.setattr("bayesmix.data.model_file.model_names", lambda: ("dyestuff", "sleepstudy"))
     rng = np.random.default_rng(1)
     g = np.repeat(list("abcdefgh"), 10)

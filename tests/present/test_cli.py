@@ -24,6 +24,7 @@ from bayesmix.language.priors.presets import PRESETS
 from bayesmix.present.cli import app, main
 from bayesmix.present.cli.request import Options, read
 from bayesmix.results.comparison.table import decompositions
+from bayesmix.results.criticism.diagnosis import Diagnosis
 
 ROOT = Path(__file__).parents[2]
 SLEEP = ("fit", "Reaction ~ Days + (Days | Subject)", "sleepstudy")
@@ -65,7 +66,7 @@ def sampled(monkeypatch, posterior_of, decomposed):
         monkeypatch.setattr("bayesmix.comparison.decompositions", decomposed)
         # what takes seconds in a report, and is tested with it
         monkeypatch.setattr("bayesmix.present.report.report.illustrations", lambda *_: ())
-        monkeypatch.setattr("bayesmix.present.report.report._findings", lambda _: ())
+        monkeypatch.setattr("bayesmix.fit.Posterior.diagnose", lambda _: Diagnosis(()))
         return asked
 
     return install
@@ -636,10 +637,10 @@ def test_the_main_job():
 
 def test_models_are_listed():
     lines = run("models").stdout.splitlines()
-    assert lines[0].split() == ["formula", "family", "data", "figures"]
-    assert [line.split()[0] for line in lines[1:]] == list(model_names())
-    poisson = next(line for line in lines if line.startswith("esoph_poisson"))
-    assert poisson.split()[-3:] == ["poisson", "esoph", "38"]
+    assert lines[0].split() == ["name", "formula;", "family;", "data;", "figures"]
+    assert [line.split()[0] for line in lines[1:] if not line.startswith(" ")] == list(model_names())
+    place = next(place for place, line in enumerate(lines) if line.startswith("esoph_poisson"))
+    assert "".join(lines[place : place + 2]).split()[-3:] == ["poisson;", "esoph;", "38"]
 
 
 def test_data_sets_are_listed():

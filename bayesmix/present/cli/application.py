@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from bayesmix.errors import BayesmixError, BayesmixWarning, FitError
 from bayesmix.present.cli.output import say
@@ -20,7 +20,23 @@ NOT_CONVERGED, BAD_INPUT, BUG, INTERRUPTED, CLOSED = 1, 2, 3, 130, 141
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}  # of disks: nothing that a program does wrong
 
 
-class Commands(TyperGroup):
+class _PlainFlags:
+    """Help in which a flag has no type: that it is one can be seen."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """Options and arguments."""
+        found = super().get_params(ctx)  # type: ignore[misc] # of typer's command
+        for parameter in found:
+            if getattr(parameter, "is_flag", False):
+                parameter.metavar = ""
+        return found
+
+
+class Command(_PlainFlags, TyperCommand):
+    """A command."""
+
+
+class Commands(_PlainFlags, TyperGroup):
     """Commands that report the errors of bayesmix as one message."""
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
@@ -40,10 +56,17 @@ class Commands(TyperGroup):
             raise typer.Exit(INTERRUPTED) from None
 
 
-app = typer.Typer(
+class Application(typer.Typer):
+    """Commands of one kind."""
+
+    def command(self, name: str | None = None, **options: Any) -> Any:
+        """Register a command."""
+        return super().command(name, **{"cls": Command, **options})
+
+
+app = Application(
     cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

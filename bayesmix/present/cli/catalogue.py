@@ -10,6 +10,7 @@ import typer
 
 from bayesmix.present.cli import options as o
 from bayesmix.present.cli.application import examples
+from bayesmix.present.cli.completion import data_sets, model_files
 from bayesmix.present.cli.output import form_of, print_csv, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ def register(app: typer.Typer) -> None:
 
 def models(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="One to show, by name or path; all are listed without.")
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="One to show, by name or path; all are listed without.", autocompletion=model_files
+        ),
     ] = None,
     as_json: o.Json = False,
     as_csv: o.Csv = False,
@@ -49,12 +53,15 @@ def models(
             columns = ("figure", "value", "tolerance")
             print_table(columns, [(f.name, repr(f.value), repr(f.tolerance)) for f in file.figures], "csv")
         case "text":
-            say("\n".join(_lines(file)))
+            say("\n".join(_on_a_page(_lines(file))))
 
 
 def data(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="A data set to show; all are listed without a name.")
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="A data set to show; all are listed without a name.", autocompletion=data_sets
+        ),
     ] = None,
     as_json: o.Json = False,
     as_csv: o.Csv = False,
@@ -75,7 +82,15 @@ def data(
         case "csv":
             print_csv(frame)
         case "text":
-            say("\n".join(_lines_of_data(frame, name)))
+            say("\n".join(_on_a_page(_lines_of_data(frame, name))))
+
+
+def _on_a_page(texts: Iterator[str]) -> Iterator[str]:
+    """Lines no longer than a page, what goes on below the second word of its line."""
+    from bayesmix.results.tables.r_printing import PAGE, paragraph
+
+    for line in (line for text in texts for line in text.split("\n")):
+        yield from [line] if len(line) <= PAGE else paragraph(line, indent=10 if line.startswith(" ") else 2)
 
 
 # ---- a model file -----------------------------------------------------------------------------------------------
@@ -138,7 +153,7 @@ def _lines_of_data(frame: pd.DataFrame, name: str) -> Iterator[str]:
     yield from (f"  {column}  {_kind(dtype)}" for column, dtype in frame.dtypes.items())
     yield from (f"\n{key}: {frame.attrs[key]}" for key in ("source", "licence", "attribution") if key in frame.attrs)
     yield ""
-    yield frame.head().to_string(index=False)
+    yield frame.head().to_string(index=False, line_width=80)
 
 
 def _kind(dtype: Any) -> str:

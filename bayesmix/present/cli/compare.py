@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bayesmix.errors import SpecError
+from bayesmix.present.cli import completion
 from bayesmix.present.cli import options as o
 from bayesmix.present.cli.application import examples, leave
 from bayesmix.present.cli.compare_all import compare_every
-from bayesmix.present.cli.output import form_of, of_estimate, of_model, of_posterior, print_csv, print_json, say
+from bayesmix.present.cli.output import form_of, of_fit, of_model, print_csv, print_json, say
 from bayesmix.present.cli.request import Options, check_estimate, method_of, read
 from bayesmix.present.cli.steps import check_output, compared, estimated, sampled, sampling, write_report
 
 if TYPE_CHECKING:
     from bayesmix.comparison import Comparison
+    from bayesmix.present.cli.output import Form
+    from bayesmix.present.cli.request import Request
     from bayesmix.results.comparison.document_check import Verdict
 
 EPILOG = examples(
@@ -27,13 +31,18 @@ EPILOG = examples(
 )
 
 
+NAMES = ("estimate.zarr", "posterior.zarr")
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command(epilog=EPILOG)(compare)
 
 
 def compare(  # noqa: PLR0913, PLR0917 - one argument an option
-    model: Annotated[str | None, typer.Argument(metavar="MODEL", help=o.MODEL)] = None,
+    model: Annotated[
+        str | None, typer.Argument(metavar="MODEL", help=o.MODEL, autocompletion=completion.model_files)
+    ] = None,
     data: o.DataText = None,
     every: Annotated[
         bool, typer.Option("--all", help="Every model file that comes with bayesmix, one line each.")
@@ -62,6 +71,13 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument an option
     chains: o.Chains = None,
     seed: o.Seed = None,
     causes: o.Causes = True,
+    groups: o.Groups = False,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Keep both fits: FOLDER/estimate.zarr, posterior.zarr.", rich_help_panel="Output"
+        ),
+    ] = None,
     report_to: o.ReportTo = None,
     as_json: o.Json = False,
     as_csv: o.Csv = False,
@@ -89,7 +105,8 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument an option
         where,
     )
     if every:
-        _check_alone({"MODEL": model, "--report": report_to, "a method": chosen, "an option of a model": options.given})
+        given = {"MODEL": model, "--report": report_to, "--save": save, "--groups": groups, "a method": chosen}
+        _check_alone({**given, "an option of a model": options.given})
         leave(converged=compare_every(how, form, progress=progress))
         return
     if model is None:
@@ -99,24 +116,50 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument an option
     check_estimate(chosen)
     request = read(model, data, options)
     check_output(report_to)
+    _check_folder(save)
     estimate = estimated(request, chosen or request.method, progress=progress)
     if form == "text":
         say(f"{estimate.summary()}\n")  # something to read meanwhile
     posterior = sampled(request.model, how, progress=progress)
-    comparison, verdict = compared(request, estimate, posterior, causes=causes, progress=progress)
+    comparison, verdict = compared(request, estimate, posterior, causes=causes, groups=groups, progress=progress)
+    _print(request, comparison, verdict, form)
+    _keep(save, comparison)
+    if report_to is not None:
+        write_report(request, comparison, verdict, report_to, progress=progress)
+    leave(converged=verdict.converged)
+
+
+def _print(request: Request, comparison: Comparison, verdict: Verdict, form: Form) -> None:
+    """The posterior's summary and the comparison; the estimate's has been printed."""
+    estimate, posterior = comparison.fits
     match form:
         case "json":
-            fits = {"estimate": of_estimate(estimate), "posterior": of_posterior(posterior)}
-            print_json(
-                {"model": request.name, **of_model(request.model), **fits, **_of_comparison(comparison, verdict)}
-            )
+            fits = {"estimate": of_fit(estimate), "posterior": of_fit(posterior)}
+            model = {"model": request.name, **of_model(request.model)}
+            print_json({**model, **fits, **_of_comparison(comparison, verdict)})
         case "csv":
             print_csv(comparison.table)
         case "text":
             say(f"{posterior.summary()}\n\n{comparison}\n\n{verdict}")
-    if report_to is not None:
-        write_report(request, comparison, verdict, report_to, progress=progress)
-    leave(converged=verdict.converged)
+
+
+def _keep(folder: Path | None, comparison: Comparison) -> None:
+    """Save both fits."""
+    if folder is not None:
+        for name, fit in zip(NAMES, comparison.fits, strict=True):
+            fit.save(folder / name)
+
+
+def _check_folder(folder: Path | None) -> None:
+    """Say that fits cannot be saved before the long part."""
+    if folder is not None:
+        from bayesmix.results.storage.fit_storage import check_target
+
+        if not folder.absolute().parent.is_dir() or (folder.exists() and not folder.is_dir()):
+            raise SpecError(f"The fits cannot be kept: `{folder}` is no folder, and cannot be made one.")
+        folder.mkdir(exist_ok=True)
+        for name in NAMES:
+            check_target(folder / name, overwrite=False)
 
 
 def _check_alone(given: dict[str, Any]) -> None:

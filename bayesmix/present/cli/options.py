@@ -7,16 +7,22 @@ from typing import Annotated
 
 import typer
 
+from bayesmix.present.cli import completion
+
 ESTIMATES = ("auto", "reml", "ml", "laplace", "agq")
 SAMPLERS = ("posterior", "marginal", "nuts", "advi", "pathfinder")  # "posterior" chooses marginal or nuts
 
 _MODEL, _DATA, _ESTIMATE, _POSTERIOR, _OUTPUT = "Model", "Data", "Estimate", "Posterior", "Output"
 
 MODEL = "Name of a model file (see `bayesmix models`), its path, or lme4's formula in quotes."
-ModelText = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL)]
+ModelText = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL, autocompletion=completion.model_files)]
 DataText = Annotated[
     str | None,
-    typer.Argument(metavar="DATA", help="Of a formula: a file (CSV, Parquet, ...), or a data set of `bayesmix data`."),
+    typer.Argument(
+        metavar="DATA",
+        help="Of a formula: a file (CSV, Parquet, ...), or a data set of `bayesmix data`.",
+        autocompletion=completion.data,
+    ),
 ]
 
 Formula = Annotated[
@@ -42,6 +48,7 @@ Family = Annotated[
         metavar="NAME",
         help=f"{FAMILIES} RESPONSE=NAME of several responses, repeatable.",
         rich_help_panel=_MODEL,
+        autocompletion=completion.families,
     ),
 ]
 Link = Annotated[
@@ -127,19 +134,24 @@ Priors = Annotated[
         metavar="NAME=PRIOR",
         help='"sd(g)=HalfNormal(2)", repeatable; or a preset: default, flat, brms, rstanarm or bambi.',
         rich_help_panel=_POSTERIOR,
+        autocompletion=completion.presets,
     ),
 ]
 
 METHOD = (
     "auto (default), reml, ml, laplace or agq; auto is REML for gaussian responses with identity link, else Laplace."
 )
-Method = Annotated[str | None, typer.Option(metavar="NAME", help=METHOD, rich_help_panel=_ESTIMATE)]
+Method = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help=METHOD, rich_help_panel=_ESTIMATE, autocompletion=completion.estimates),
+]
 FitMethod = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
         help=f"{METHOD} Or a posterior: posterior (which chooses), marginal, nuts; advi, pathfinder approximate.",
         rich_help_panel=_ESTIMATE,
+        autocompletion=completion.methods,
     ),
 ]
 Reml = Annotated[bool, typer.Option("--reml", help="As --method reml.", rich_help_panel=_ESTIMATE)]
@@ -164,6 +176,8 @@ Sampler = Annotated[
         metavar="NAME",
         help="auto (default), marginal, nuts; advi and pathfinder approximate.",
         rich_help_panel=_POSTERIOR,
+        show_default=False,
+        autocompletion=completion.samplers,
     ),
 ]
 Draws = Annotated[
@@ -187,7 +201,19 @@ Causes = Annotated[
     ),
 ]
 Progress = Annotated[
-    bool, typer.Option("--progress/--no-progress", help="Show progress on standard error.", rich_help_panel=_OUTPUT)
+    bool,
+    typer.Option(
+        "--progress/--quiet",
+        " /--no-progress",
+        " /-q",
+        help="Show progress on standard error; by default. Warnings are always shown.",
+        show_default=False,
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Groups = Annotated[
+    bool,
+    typer.Option("--groups", help="Coefficients of every level, beside the document's.", rich_help_panel=_OUTPUT),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.", rich_help_panel=_OUTPUT)]
 Csv = Annotated[bool, typer.Option("--csv", help="Print the table as CSV instead of text.", rich_help_panel=_OUTPUT)]

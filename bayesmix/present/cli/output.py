@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal
 
 import typer
@@ -31,8 +34,18 @@ def form_of(*, as_json: bool, as_csv: bool) -> Form:
 
 
 def say(text: object, *, err: bool = False) -> None:
-    """Print text for people; control characters are spelled out."""
-    typer.echo(str(text).translate(_CONTROL), err=err)
+    """Print text for people; control characters are spelled out, messages folded to the width of a terminal."""
+    shown = str(text).translate(_CONTROL)
+    typer.echo(folded(shown, get_terminal_size().columns) if err and sys.stderr.isatty() else shown, err=err)
+
+
+def folded(text: str, width: int) -> str:
+    """Long lines broken between words; lines that are indented, as a formula with its caret, stay as they are."""
+    lines = (
+        [line] if line.startswith(" ") else wrap(line, width, break_long_words=False, break_on_hyphens=False) or [""]
+        for line in text.split("\n")
+    )
+    return "\n".join(part for parts in lines for part in parts)
 
 
 def print_json(content: Any) -> None:
@@ -51,7 +64,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], form: For
     """Print rows of text, the first cell of each its name."""
     import pandas as pd
 
-    from bayesmix.results.tables.r_printing import table_lines
+    from bayesmix.results.tables.r_printing import PAGE
 
     match form:
         case "json":
@@ -59,8 +72,36 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], form: For
         case "csv":
             print_csv(pd.DataFrame(rows, columns=list(columns)))
         case "text":
-            cells = [(f"  {heading}", [f"  {row[j]}" for row in rows]) for j, heading in enumerate(columns) if j]
-            say("\n".join(table_lines([str(row[0]) for row in rows], cells, left=True, page=1000)))
+            lines = _table_lines(columns, rows)
+            say("\n".join(lines if max(map(len, lines)) <= PAGE else _listed([columns, *rows])))
+
+
+ROOM = 30  # characters beside the other columns that a folded one needs
+
+
+def _table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table, the last column folded where it has room."""
+    from bayesmix.results.tables.r_printing import PAGE, table_lines
+
+    cells = [(f"  {heading}", [f"  {row[j]}" for row in rows]) for j, heading in enumerate(columns[:-1]) if j]
+    names = table_lines([str(row[0]) for row in rows], cells, left=True, page=1000)
+    width = max(map(len, names)) + 3
+    room = PAGE - width if PAGE - width >= ROOM else 1000
+    folds = [wrap(text, room, break_on_hyphens=False) or [""] for text in (columns[-1], *(row[-1] for row in rows))]
+    return [
+        f"{name if not number else '':{width}}{part}".rstrip()
+        for name, parts in zip(names, folds, strict=True)
+        for number, part in enumerate(parts)
+    ]
+
+
+def _listed(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows that are too long for columns: the name, and the other cells as a text beside it."""
+    from bayesmix.results.tables.r_printing import paragraph
+
+    width = max(len(row[0]) for row in rows) + 2
+    for row in rows:
+        yield from paragraph(f"{row[0]:{width}}{'; '.join(cell for cell in row[1:] if cell)}", indent=width)
 
 
 # ---- fits as JSON -----------------------------------------------------------------------------------------------
@@ -88,6 +129,13 @@ def _words(spec: ModelSpec) -> dict[str, Any]:
     families = {one.label: one.family.name for one in spec.responses}
     family = families if len(families) > 1 else spec.family.name
     return {"formula": spec.text, "family": family, "link": links}
+
+
+def of_fit(fitted: Estimate | Posterior) -> dict[str, Any]:
+    """A fit: how it went, its tables."""
+    from bayesmix.fit import Posterior
+
+    return of_posterior(fitted) if isinstance(fitted, Posterior) else of_estimate(fitted)
 
 
 def of_estimate(fitted: Estimate) -> dict[str, Any]:

@@ -62,6 +62,7 @@ def report(  # noqa: PLR0913, PLR0917 - one argument an option
     chains: o.Chains = None,
     seed: o.Seed = None,
     causes: o.Causes = True,
+    groups: o.Groups = False,
     progress: o.Progress = True,
 ) -> None:
     """Fit a model both ways, and write one HTML file with tables and figures that needs no network."""
@@ -93,7 +94,7 @@ def report(  # noqa: PLR0913, PLR0917 - one argument an option
     check_output(target)
     estimate = estimated(request, chosen or request.method, progress=progress)
     posterior = sampled(request.model, sampling(draws, chains, seed, sampler), progress=progress)
-    comparison, verdict = compared(request, estimate, posterior, causes=causes, progress=progress)
+    comparison, verdict = compared(request, estimate, posterior, causes=causes, groups=groups, progress=progress)
     write_report(request, comparison, verdict, target, progress=progress)
     say(target)
     leave(converged=verdict.converged)

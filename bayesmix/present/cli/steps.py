@@ -61,14 +61,14 @@ def sampled(model: Model, how: Sampling, *, checkpoint: Path | None = None, prog
 
 
 def compared(
-    request: Request, estimate: Estimate, posterior: Posterior, *, causes: bool, progress: bool
+    request: Request, estimate: Estimate, posterior: Posterior, *, causes: bool, groups: bool, progress: bool
 ) -> tuple[Comparison, Verdict]:
     """Both fits side by side, and what they amount to."""
     from bayesmix.comparison import compare
     from bayesmix.results.comparison.document_check import judge
 
     with working("Comparing", progress):
-        return compare(posterior, estimate, causes=causes), judge(request.figures, estimate, posterior)
+        return compare(posterior, estimate, causes=causes, groups=groups), judge(request.figures, estimate, posterior)
 
 
 def check_output(path: Path | None, kind: str = "report") -> None:
@@ -93,6 +93,9 @@ def working(what: str, progress: bool) -> Iterator[None]:
         yield
         return
     from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    with Console(stderr=True).status(f"{what} ..."):
+    columns = SpinnerColumn(), TextColumn(f"{what} ..."), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        bar.add_task("", total=None)
         yield

@@ -132,8 +132,8 @@ def paragraph(text: str, *, quiet: bool = False) -> str:
 
 
 def verbatim(text: str) -> str:
-    """Text in columns, as a terminal shows it."""
-    return f'<div class="scroll"><pre>{escape(text)}</pre></div>'
+    """Text in columns, as a terminal shows it; a keyboard can scroll it where it is wide."""
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="summary"><pre>{escape(text)}</pre></div>'
 
 
 def scrolled(html: str) -> str:
