@@ -293,7 +293,7 @@ class Model:
 
     def __repr__(self) -> str:
         families = ", ".join(response.family.name for response in self.spec.responses)
-        links = ", ".join(predictor.link.name for predictor in self.spec.predictors)
+        links = ", ".join(one.link.name for one in self.spec.predictors if not one.formula.is_implied)
         return f"Model({self.spec.text!r}, family={families!r}, link={links!r})"
 
 

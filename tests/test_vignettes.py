@@ -63,10 +63,10 @@ ELSEWHERE = {  # formula: the test that compares it, or one of its kind
     "loss ~ s(dev) + (1 | AY)": "inference/estimation/test_smooth_estimates.py",
     "phen ~ cofactor + (1 | gr(phylo, cov = A))": "inference/estimation/test_related_levels.py",
     "mvbind(a, b) ~ x + (1 | p | g), rescor": "inference/estimation/test_distributional.py",
+    "bmi | mi() ~ age * mi(chl); chl | mi() ~ age": "inference/estimation/test_imputation_estimates.py",
 }
-REFUSED = {  # brms: monotonic, missings
+REFUSED = {  # brms: monotonic
     "ls ~ mo(income)": "Monotonic effects",
-    "bmi | mi() ~ age * mi(chl)": "Imputation|missing values",
 }
 FACTORS = {
     "epilepsy": ["patient", "obs"],

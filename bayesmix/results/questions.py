@@ -16,6 +16,7 @@ from bayesmix.results.fits.residuals import residuals
 from bayesmix.results.fits.robust_covariance import RobustCovariance
 from bayesmix.results.prediction.contrast_weights import Method
 from bayesmix.results.prediction.hypothesis import Options, hypotheses
+from bayesmix.results.prediction.imputed_values import imputed
 from bayesmix.results.prediction.marginal_effects import By, conditional_effects, contrasts, marginal_means, slopes
 from bayesmix.results.prediction.predict import Kind
 from bayesmix.results.prediction.prediction_table import estimand_of, predictions
@@ -145,6 +146,27 @@ class Questions(FitRecord):
         response : of several, the first by default; sets of all with the same seed belong together.
         """
         return simulate(self, n, newdata=newdata, groups=groups, offset=offset, seed=seed, response=response)
+
+    def imputed(
+        self, response: str | None = None, *, n: int | None = None, interval: float = 0.95, seed: int = 0
+    ) -> pd.DataFrame:
+        """Missing values of a response ``z | mi()``, given all that was observed: brms's ``Ymi_z``.
+
+        Parameters
+        ----------
+        response : of several that miss values; the first by default.
+        n : number of draws in place of a summary, one a column: a posterior's each at another draw of the parameters,
+            an estimate's at its own. Draws of several responses with the same seed belong together.
+        interval : probability of the interval columns ``lower, upper``.
+        seed : of the draws.
+
+        Returns
+        -------
+        DataFrame
+            One row a row of the data without a value: ``estimate, std_error, lower, upper`` of an estimate, whose
+            parameters are uncertain, too, or ``mean, sd, lower, upper`` of a posterior; or ``imp_1, ...``.
+        """
+        return imputed(self, response, n=n, interval=interval, seed=seed)
 
     def residuals(self, kind: str = "response", *, seed: int = 0, response: str | None = None) -> Array:
         """Residuals of the rows used, ``(n,)``.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.data.columns import Column, Factor, Numeric, Variable
+from bayesmix.data.columns import Factor, Numeric, Variable
 from bayesmix.data.design.bar_terms import learn_terms
 from bayesmix.data.design.censoring import bounds_of
 from bayesmix.data.design.condensed import StayingTable
@@ -17,10 +17,9 @@ from bayesmix.data.design.design import Design
 from bayesmix.data.design.formula_variables import FormulaVariables, Named, read_variables
 from bayesmix.data.design.inputs import (
     Arguments,
-    FittedKind,
     Source,
     has_columns,
-    kind_of,
+    kinds_of,
     needed_names,
     prior_weights,
     read_arguments,
@@ -33,10 +32,19 @@ from bayesmix.data.design.layout import (
     PredictorEncoder,
     ResponseEncoder,
     check_names,
+    dot_of,
 )
-from bayesmix.data.design.matrix import ModelMatrix, assemble, independent, keep, learn_matrix, without_intercept
+from bayesmix.data.design.matrix import (
+    ModelMatrix,
+    assemble,
+    independent,
+    keep,
+    learn_matrix,
+    of_slope,
+    without_intercept,
+)
 from bayesmix.data.design.residual_blocks import learn_blocks
-from bayesmix.data.design.response import Outcome, ResponseKind, outcome
+from bayesmix.data.design.response import Outcome, ResponseKind, incomplete_outcome, outcome
 from bayesmix.data.design.rows import Rows, beside, stack
 from bayesmix.data.design.sampling_errors import check_weights_beside, standard_errors
 from bayesmix.data.design.smooth_terms import (
@@ -49,7 +57,7 @@ from bayesmix.data.frame import open_table
 from bayesmix.data.relation import Relation, read_relations
 from bayesmix.errors import DataError, DroppedWarning, FormulaError, nearest, warn_user
 from bayesmix.language.families.link import LINKS
-from bayesmix.language.formula.expression import column_names
+from bayesmix.language.formula.imputed_predictors import plain_terms
 from bayesmix.language.formula.parse import Bar, Formula
 from bayesmix.language.formula.reader import read
 from bayesmix.language.formula.terms import Terms, expand
@@ -113,7 +121,7 @@ def build(  # noqa: PLR0913 - what a design is made of
     parts = [Part(formula, kind=response)] if isinstance(formula, Formula) else list(formula)
     table = data if isinstance(data, StayingTable) else open_table(data)
     arguments = read_arguments(weights=weights, offset=offset)
-    fixed_terms = [expand(read(part.formula.fixed), _dot(parts, table.names)) for part in parts]
+    fixed_terms = [plain_terms(expand(read(part.formula.fixed), dot_of(parts, table.names))) for part in parts]
     bars, relations = _bars(parts), read_relations(data2)
     responses = [
         ResponseEncoder(part.formula.response, part.kind, part.formula.additions)
@@ -163,7 +171,7 @@ def build(  # noqa: PLR0913 - what a design is made of
         tuple(predictors),
         tuple(responses),
         tuple(terms),
-        _kinds(data_read.columns, needed_names(texts, table)),
+        kinds_of(data_read.columns, needed_names(texts, table)),
         data_read.memory,
         arguments.weights,
         arguments.offset,
@@ -178,6 +186,8 @@ def build(  # noqa: PLR0913 - what a design is made of
         | dict.fromkeys(_places(parts, numbers), LINKS["logit"]),
         residual=(*(r for r, part in enumerate(parts) if part.is_residual), *_places(parts, numbers)),
         structure=blocks.structure if blocks else None,
+        slopes={r: part.slope for r, part in enumerate(parts) if part.slope},
+        copied={r: one.copied for r, one in enumerate(parts) if one.copied is not None},
         thresholds=tuple(r for r, part in enumerate(parts) if part.is_threshold),
         dropped=tuple(part.prefix + name for part, (*_, own) in zip(parts, found, strict=True) for name in own),
         encoder=encoder,
@@ -227,6 +237,8 @@ def _outcome(response: ResponseEncoder, data: FormulaVariables, weights: str | N
     if weights and beside.weights:
         raise DataError(f"Weights are given twice, as `weights({beside.weights})` and as `weights=`: leave one out.")
     given = prior_weights(weights, variables, rows)
+    if beside.is_imputed:
+        return incomplete_outcome(response.text, variables)
     found = outcome(response.text, variables, response.kind, given, rows=rows, trials=beside.trials)
     found = replace(found, bounds=bounds_of(beside, found.y, variables, rows))
     if beside.weights or data.counts is not None:
@@ -252,19 +264,6 @@ def _named(bars: Sequence[tuple[Bar, list[Effects]]], relations: Mapping[str, Re
     """The relations that bars name."""
     names = dict.fromkeys(bar.grouping.cov for bar, _ in bars if bar.grouping.cov)
     return {name: relations[name] for name in names}
-
-
-def _dot(parts: Sequence[Part], names: Sequence[str]) -> tuple[str, ...]:
-    """Return what ``.`` stands for: the columns that no response uses."""
-    means = [part.formula for part in parts if part.kind is not None]
-    used = {name for one in means for name in (*column_names(read(one.response)), *one.additions.columns)}
-    return tuple(name for name in names if name not in used)
-
-
-def _kinds(columns: Mapping[str, Column], names: Collection[str]) -> dict[str, FittedKind | None]:
-    """Return the types of columns to remember: not of those that only group, whose labels may be text or numbers."""
-    kinds = {name: kind_of(column) for name, column in columns.items()}
-    return {name: kind for name, kind in kinds.items() if name in names or (kind is not None and kind[0] == "boolean")}
 
 
 Fixed = tuple[ModelMatrix, Array, tuple[str, ...]]  # recipe, columns, and names of those left out
@@ -307,6 +306,7 @@ def _columns(
     if len(kept) < len(matrix.names):
         dropped = tuple(name for j, name in enumerate(matrix.names) if j not in kept)
         matrix, X = keep(matrix, kept, X), X[:, kept]
+    matrix = of_slope(matrix) if part.slope else matrix
     return (matrix, X, dropped) if part.has_intercept else (without_intercept(matrix), X[:, 1:], dropped)
 
 

@@ -169,10 +169,20 @@ class Design:
         self.check_rows("Another response")
         found = zip(self.outcomes, y, strict=True)
         outcomes = tuple(outcome.with_values(values) for outcome, values in found)
+        data = replace(self.data, offset=self._with_copies(outcomes))
         if self.source is None:
-            return replace(self, outcomes=outcomes)
+            return replace(self, data=data, outcomes=outcomes)
         source = replace(self.source, responses=tuple(self._of_all_rows(values) for values in y))
-        return replace(self, outcomes=outcomes, layout=replace(self.layout, source=source))
+        return replace(self, data=data, outcomes=outcomes, layout=replace(self.layout, source=source))
+
+    def _with_copies(self, outcomes: Sequence[Outcome]) -> Array:
+        """The offset ``(N,)`` with responses where they are predictors of others."""
+        if not self.layout.copied:
+            return self.offset
+        offset = self.offset.copy()
+        for r, response in self.layout.copied.items():
+            offset[self.block(r)] = np.nan_to_num(outcomes[response].y)
+        return offset
 
     @property
     def censoring_rule(self) -> str:

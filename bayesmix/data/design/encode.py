@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.data.columns import SmoothColumns, Variable
+from bayesmix.data.columns import Column, Numeric, SmoothColumns, Variable
 from bayesmix.data.design.inputs import (
     OFFSET,
     Arguments,
     as_fitted,
     evaluate_all,
     has_columns,
+    needed_names,
     read_arguments,
     read_columns,
     stacked_offset,
@@ -25,9 +26,11 @@ from bayesmix.data.design.matrix import assemble, outside
 from bayesmix.data.design.positions import Positions
 from bayesmix.data.design.rows import Rows, beside, stack
 from bayesmix.data.design.term import TermEncoder, make_term
-from bayesmix.data.frame import open_table
+from bayesmix.data.frame import Table, open_table
 from bayesmix.errors import DataError, nearest
-from bayesmix.language.formula.expression import spell_name
+from bayesmix.language.formula.expression import column_names, spell_name
+from bayesmix.language.formula.imputed_predictors import is_imputed
+from bayesmix.language.formula.reader import read
 
 
 def encode(
@@ -82,9 +85,12 @@ def encode(
         *(text for term in terms if term.group in told for text in term.factors),
         *(text for own in offsets for text in own if has_columns(text)),
     ]
-    columns = read_columns(table, texts, arguments)
+    columns = read_columns(table, [text for text in texts if _is_there(text, table)], arguments)
+    columns |= _absent(texts, table)
     columns = {name: as_fitted(name, column, encoder.kinds) for name, column in columns.items()}
-    gone = [column.missing for column in columns.values()] or [np.zeros(table.count(), dtype=bool)]
+    needed = {*needed_names((text for text in texts if not is_imputed(text)), table), *arguments.arrays}
+    known = {name: column for name, column in columns.items() if name in needed}
+    gone = [column.missing for column in known.values()] or [np.zeros(table.count(), dtype=bool)]
     missing = np.any(gone, axis=0)
     rows = np.flatnonzero(~missing)
     variables = evaluate_all(texts, columns, dict(encoder.memory), rows)
@@ -102,8 +108,19 @@ def encode(
         index=rows,
         n_given=len(missing),
         outside=np.column_stack([_outside(encoder, variables, parts), *_beyond(variables, n)]),
-        missing=tuple(name for name, column in columns.items() if column.missing.any()),
+        missing=tuple(name for name, column in known.items() if column.missing.any()),
     )
+
+
+def _is_there(text: str, table: Table) -> bool:
+    """Whether an expression can be read: what may be missing need not be among the columns."""
+    return not is_imputed(text) or set(column_names(read(text))) <= set(table.names)
+
+
+def _absent(texts: Iterable[str], table: Table) -> dict[str, Column]:
+    """The columns of responses that may be missing and are: without any value."""
+    names = {name for text in texts if not _is_there(text, table) for name in column_names(read(text))}
+    return {name: Numeric(np.full(table.count(), np.nan)) for name in names - set(table.names)}
 
 
 def _stacked(encoder: Encoder, parts: Mapping[int, Array]) -> Array:

@@ -31,6 +31,7 @@ from bayesmix.data.design.learnt_smooth import LearntSmooth, learn_smooth
 from bayesmix.data.design.operators import OPERATORS, Constant, Value, negate, number, numeric
 from bayesmix.errors import DataError, nearest
 from bayesmix.language.formula.expression import Bracket, Call, Chain, Expr, Flag, Name, Number, Sign, Text, spell
+from bayesmix.language.formula.imputed_predictors import VALUE
 from bayesmix.language.formula.location import PlaceError, pointing
 from bayesmix.language.formula.reader import read
 from bayesmix.language.formula.smooths import is_smooth, smooth_of
@@ -123,11 +124,22 @@ def _call(call: Call, scope: _Scope) -> Value:
         return identity(*_arguments(call, scope, identity))
     if name == "c":
         return tuple(_constant(argument.value, scope) for argument in call.arguments)
-    if name == "C":
-        return _coded(call, scope)
-    if name == "dummy":
-        return _dummies(call, scope)
+    if name in _OWN:
+        return _OWN[name](call, scope)
     raise PlaceError(f"`{name}()` does not belong here.", call.position)
+
+
+def _known(call: Call, scope: _Scope) -> Numeric:
+    """What is known of a response that may be missing: its values, or where there are none."""
+    response, what = (one.value for one in call.arguments)
+    value = _value(response, scope)
+    if isinstance(value, Factor) and value.kind != "boolean":
+        raise DataError(
+            f"`{spell(response)} | mi()`: missing values of a factor are not imputed, only those of numbers."
+        )
+    x = number(value, response)
+    gone = np.isnan(x)
+    return Numeric(np.where(gone, 0.0, x) if what == Text(VALUE) else gone.astype(np.float64))
 
 
 def _learnt(call: Call, scope: _Scope) -> Numeric | Matrix:
@@ -235,3 +247,6 @@ def _wrong_arguments(call: Call, names: list[str]) -> PlaceError:
     hint = nearest(unknown[0], names) if unknown else ""
     known = ", ".join(f"`{name}`" for name in names)
     return PlaceError(f"`{spell(call)}` has wrong arguments.", call.position, f"Its arguments are {known}.{hint}")
+
+
+_OWN: dict[str, Callable[[Call, _Scope], Value]] = {"C": _coded, "dummy": _dummies, "mi": _known}

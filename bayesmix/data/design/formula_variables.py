@@ -27,6 +27,7 @@ from bayesmix.data.design.smooth_terms import SmoothOfPart, learn_smooths
 from bayesmix.data.frame import Table
 from bayesmix.errors import DataError, SourceWarning, warn_user
 from bayesmix.language.formula.additions import Additions
+from bayesmix.language.formula.imputed_predictors import is_imputed
 from bayesmix.language.formula.terms import Terms
 
 WORTH = 2.0  # rows that a row of a source stands for on average, below which it might as well be read whole
@@ -50,9 +51,10 @@ class Named:
 
     @property
     def always(self) -> list[str]:
-        """Expressions that a row must have: all but the upper ends of intervals, which some rows have not."""
+        """Expressions that a row must have: all but the upper ends of intervals and responses that are imputed."""
         ends = {one.upper for one in self.additions}
-        return [*self.texts, *self.groups, *(text for text in self.beside if text not in ends)]
+        every = [*self.texts, *self.groups, *(text for text in self.beside if text not in ends)]
+        return [text for text in every if not is_imputed(text)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

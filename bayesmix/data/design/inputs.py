@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
@@ -220,6 +220,12 @@ def has_columns(text: str) -> bool:
 def kind_of(column: Column) -> FittedKind | None:
     """Return what to remember of a column's type: None for numbers."""
     return (column.kind, column.levels) if isinstance(column, Factor) else None
+
+
+def kinds_of(columns: Mapping[str, Column], names: Collection[str]) -> dict[str, FittedKind | None]:
+    """Return the types of columns to remember: not of those that only group, whose labels may be text or numbers."""
+    kinds = {name: kind_of(column) for name, column in columns.items()}
+    return {name: kind for name, kind in kinds.items() if name in names or (kind is not None and kind[0] == "boolean")}
 
 
 def as_fitted(name: str, column: Column, kinds: Mapping[str, FittedKind | None]) -> Column:

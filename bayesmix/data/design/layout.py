@@ -12,10 +12,14 @@ from bayesmix.data.design.residual_blocks import ResidualStructure
 from bayesmix.data.design.response import ResponseKind, outcome_texts
 from bayesmix.data.design.term import TermEncoder
 from bayesmix.errors import DesignError
+from bayesmix.language.families.family import Parameter
 from bayesmix.language.families.link import LINKS, Link
 from bayesmix.language.formula.additions import NOTHING, Additions
+from bayesmix.language.formula.expression import column_names
+from bayesmix.language.formula.imputed_predictors import MISSING, VALUE, known_text
 from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
 from bayesmix.language.formula.parse import Formula
+from bayesmix.language.formula.reader import read
 
 NUMBER = Formula("", "1", ())  # that of a parameter without one
 
@@ -31,6 +35,8 @@ class Part:
     is_residual: bool = False  # whether that is a correlation of residuals
     is_threshold: bool = False  # a fixed effect, one number for all rows, called by the prefix
     has_intercept: bool = True  # False: thresholds are in its place
+    slope: str = ""  # "mi(z)", of which it is the slope
+    copied: int | None = None  # the response whose values it has, zero where they are missing
 
     def name(self, column: str) -> str:
         """What a column of it is called."""
@@ -39,21 +45,43 @@ class Part:
 
 def parts_of(spec: ModelSpec) -> list[Part]:
     """The parts of a model, one for each linear predictor of a row."""
-    parts = []
+    parts, copies = [], copied_responses(spec)
     for one in spec.parameters:
         family = spec.responses[one.response].family
         kind = family.response if one.parameter == 0 else None
         match one:
             case Predictor(formula=formula, prefix=prefix):
-                own = formula if kind else replace(formula, response="")
-                has_intercept = family.parameters[one.parameter].has_intercept
-                parts.append(Part(own, prefix, kind, has_intercept=has_intercept))
+                own, parameter = formula if kind else replace(formula, response=""), family.parameters[one.parameter]
+                slope, copied = slope_name(parameter), copies.get((one.response, one.parameter))
+                part = Part(own, prefix, kind, has_intercept=parameter.has_intercept, slope=slope, copied=copied)
+                parts.append(part)
             case Auxiliary(name=name, is_threshold=True):
                 parts.append(Part(NUMBER, name, kind, is_threshold=True))
             case Auxiliary(name=name, link=link):
                 parts.append(Part(NUMBER, name, kind, link))
     parts += [Part(NUMBER, one.name, None, LINKS["logit"], is_residual=True) for one in spec.residual_correlations]
     return parts
+
+
+def dot_of(parts: Sequence[Part], names: Sequence[str]) -> tuple[str, ...]:
+    """What ``.`` stands for: the columns that no response uses."""
+    means = [part.formula for part in parts if part.kind is not None]
+    used = {name for one in means for name in (*column_names(read(one.response)), *one.additions.columns)}
+    return tuple(name for name in names if name not in used)
+
+
+def slope_name(parameter: Parameter) -> str:
+    """What a parameter is the slope of: ``mi(z)``; nothing elsewhere."""
+    return parameter.name if parameter.is_slope else ""
+
+
+def copied_responses(spec: ModelSpec) -> dict[tuple[int, int], int]:
+    """Which response's values are a parameter of another one, by positions of that and of the parameter."""
+    return {
+        (i, spec.responses[i].family.slopes.places(k)[1]): parent
+        for i, parents in spec.imputed.items()
+        for k, parent in enumerate(parents)
+    }
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +103,8 @@ class ResponseEncoder:
 
     def texts(self, weights: str | None) -> tuple[str, ...]:
         """Expressions that its values are made of, ``weights`` those of the whole model."""
+        if self.additions.is_imputed:
+            return known_text(self.text, VALUE), known_text(self.text, MISSING)
         return outcome_texts(self.text, self.kind, weighted=bool(weights), trials=self.additions.trials)
 
 
@@ -114,6 +144,8 @@ class Layout:
     numbers: Mapping[int, Link] = field(default_factory=dict)  # predictors of parameters without a formula, their links
     residual: tuple[int, ...] = ()  # those that are (1 + partial correlation) / 2 of residuals, number by number
     structure: ResidualStructure | None = None  # of residuals of one response, whose numbers are of no row's predictor
+    copied: Mapping[int, int] = field(default_factory=dict)  # predictors that are the values of a response, and which
+    slopes: Mapping[int, str] = field(default_factory=dict)  # predictors that are slopes, of what: "mi(z)"
     thresholds: tuple[int, ...] = ()  # predictors that are one number for all rows and fixed effects by their own names
     dropped: tuple[str, ...] = ()  # columns of X left out because they depend linearly on others
     encoder: Encoder | None = None  # codes new data; None in a design made by hand

@@ -206,6 +206,11 @@ def without_intercept(matrix: ModelMatrix) -> ModelMatrix:
     )
 
 
+def of_slope(matrix: ModelMatrix) -> ModelMatrix:
+    """The recipe of a slope's columns, called by what they are multiplied with: nothing, or ``:x``."""
+    return replace(matrix, names=tuple("" if name == INTERCEPT else f":{name}" for name in matrix.names))
+
+
 def _is_factor(value: Variable) -> bool:
     return isinstance(value, Factor | CodedFactor)
 

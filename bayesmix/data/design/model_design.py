@@ -55,6 +55,7 @@ def model_design(
     SpecError, DataError, DesignError
         If data and model do not suit each other.
     """
+    _check_imputation(spec, data, weights)
     if isinstance(data, StayingTable):
         spec, data = with_counts(spec), replace(data, is_counted=not spec.is_linear)
     design = build(parts_of(spec), data, weights=weights, offset=offset, contrasts=contrasts, data2=data2)
@@ -85,8 +86,19 @@ def with_counts(spec: ModelSpec) -> ModelSpec:
     return replace(spec, family=counted(spec.family), responses=responses)
 
 
+def _check_imputation(spec: ModelSpec, data: Any, weights: Any) -> None:
+    """Raise `SpecError` where missing values are imputed of data that are more than rows without weights."""
+    if not spec.imputed:
+        return
+    if weights is not None:
+        raise SpecError("weights= of a model that imputes missing values are not supported: leave them out.")
+    if isinstance(data, StayingTable):
+        raise SpecError('Missing values are imputed row by row, in memory: leave where="source" out.')
+
+
 def check_responses(spec: ModelSpec, design: Design) -> None:
     """Raise `DataError` where a response has values that its family cannot have."""
     for response, outcome in zip(spec.responses, design.outcomes, strict=True):
-        check_response(response.family, response.label, outcome.y, outcome.trials)
+        present = outcome.present
+        check_response(response.family, response.label, present.y, present.trials)
         check_bounds(response.family, response.label, outcome.bounds, outcome.trials)

@@ -15,6 +15,7 @@ from bayesmix.language.families.bounds import Bounds
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.support import COUNTABLE
 from bayesmix.language.formula.expression import Call, Chain, spell
+from bayesmix.language.formula.imputed_predictors import MISSING, VALUE, known_text
 from bayesmix.language.formula.reader import read
 
 ResponseKind = Literal["numeric", "binomial", "categories"]
@@ -40,6 +41,21 @@ class Outcome:
     excess: Array | None = None  # (n,) of rows that are sums: what the log density of those summed is beyond their own
 
     @property
+    def is_complete(self) -> bool:
+        """Whether it was observed in all rows."""
+        return not np.isnan(self.y).any()
+
+    @property
+    def seen(self) -> Array:
+        """Whether it was observed in each row ``(n,)``."""
+        return np.asarray(~np.isnan(self.y))
+
+    @property
+    def present(self) -> Outcome:
+        """The rows in which it was observed."""
+        return self if self.is_complete else self.take(np.flatnonzero(self.seen))
+
+    @property
     def arrays(self) -> tuple[Array, ...]:
         """All that there is of each row."""
         bounds = () if self.bounds is None else self.bounds.arrays
@@ -58,12 +74,16 @@ class Outcome:
     def is_same(self, other: Outcome) -> bool:
         """Whether the same was observed, whatever its weights."""
         mine, theirs = (replace(one, weights=one.y).arrays for one in (self, other))
-        return len(mine) == len(theirs) and all(map(np.array_equal, mine, theirs))
+        pairs = zip(mine, theirs, strict=False)
+        return len(mine) == len(theirs) and all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
 
     def with_values(self, y: Array) -> Outcome:
-        """Other values of the same rows, as they would have been seen: `Bounds.rule` says when they are censored."""
+        """Other values of the same rows, as they would have been seen.
+
+        `Bounds.rule` says when they are censored; those that are missing stay so.
+        """
         if self.bounds is None:
-            return replace(self, y=y)
+            return replace(self, y=y if self.is_complete else np.where(self.seen, y, np.nan))
         seen, bounds = self.bounds.of_new(y)
         return replace(self, y=seen, bounds=bounds)
 
@@ -151,6 +171,21 @@ def outcome(
         pair = _categories(response, values[0])
         return Outcome(_successes(values[0], pair), ones, plain, has_trials=True, categories=pair)
     return _proportions(response, _numbers(response, values[0]), weights, rows)
+
+
+def incomplete_outcome(response: str, variables: Mapping[str, Variable]) -> Outcome:
+    """A response of which values may be missing, NaN: ``z | mi()``.
+
+    Raises
+    ------
+    DataError
+        If all of them are.
+    """
+    values, is_missing = (_numbers(response, variables[known_text(response, what)]) for what in (VALUE, MISSING))
+    if np.all(is_missing > 0.0):
+        raise DataError(f"The response `{response}` has no value in the rows used: nothing tells what it may be.")
+    ones = np.ones(len(values))
+    return Outcome(np.where(is_missing > 0.0, np.nan, values), ones, ones.copy())
 
 
 def _coded(response: str, value: Variable) -> tuple[Array, Categories]:

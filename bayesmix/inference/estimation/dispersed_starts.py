@@ -30,7 +30,7 @@ def units(design: Design, spec: ModelSpec) -> list[float]:
     """Sizes of the linear predictors: of a mean on the scale of its response, that response's; one of all others."""
     sizes = []
     for one in spec.parameters:
-        outcome, family = design.outcomes[one.response], spec.responses[one.response].family
+        outcome, family = design.outcomes[one.response].present, spec.responses[one.response].family
         is_counted = one.parameter == 0 and one.link.is_identity
         spread = float(spread_of(family.on_scale(outcome.y) / outcome.trials, design.counts)) if is_counted else 1.0
         if family.parameters[one.parameter].is_of_curve:

@@ -93,6 +93,8 @@ def _stacked(design: Design, own: Sequence[int]) -> dict[str, Any]:
 
 def _mean(design: Design, spec: ModelSpec, r: int) -> MeanPart:
     one = spec.parameters[r]
+    outcome = design.outcomes[one.response]
+    design = design if outcome.is_complete else design.take(np.flatnonzero(outcome.seen))
     response, columns, rows = spec.responses[one.response], design.of_predictor(r), design.block(r)
     effects = tuple((t, own) for t, term in enumerate(design.terms) if (own := term.columns_of(r)))
     return MeanPart(

@@ -49,7 +49,7 @@ def _beside_means(design: Design, spec: ModelSpec, point: PointEstimate) -> Iter
             values = one.link.mean(eta[design.block(r)])
         name = spec_name(spec, r)
         parameter = response.family.parameters[one.parameter]
-        unit = _unit(parameter, response.family, design.outcomes[one.response].y)
+        unit = _unit(parameter, response.family, design.outcomes[one.response].present.y)
         yield from _exact_fit(parameter, values / unit, name, response.label)
         yield from _no_noise(response, one.parameter, values / unit, name)
         yield from _limit(parameter, values / unit, name, response.label)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -99,7 +99,7 @@ def crude(R: int, parts: Sequence[ResponsePart], X: Array, offset: Array, *, apa
     """Fixed effects ``(p,)`` of one number for each parameter, which no regression has moved; or those of `apart`."""
     levels = np.zeros((R, 1))
     for part in parts:
-        family, outcome = part.family, part.outcome
+        family, outcome = part.family, part.outcome.present
         own = family.apart if apart and family.apart is not None else family.crude
         values = own(outcome.y, outcome.trials) if own is not None else None
         if values is None:
@@ -115,6 +115,8 @@ def crude(R: int, parts: Sequence[ResponsePart], X: Array, offset: Array, *, apa
 def _of_response(part: ResponsePart, X: Array, offset: Array) -> tuple[Array, bool]:
     """Fixed effects ``(p,)`` of the predictors of one response, ``X (R, n, p)``; zeros elsewhere."""
     beta = np.zeros(X.shape[-1])
+    if not part.outcome.is_complete:
+        part, X, offset = _observed_rows(part, X, offset)
     mean, *others = part.predictors
     own = np.any(X[mean] != 0.0, axis=0)
     pooled, is_separated = _mean(part, X[mean][:, own], offset[mean])
@@ -124,6 +126,12 @@ def _of_response(part: ResponsePart, X: Array, offset: Array) -> tuple[Array, bo
         level = float(link.of(np.asarray(value))) - offset[r]
         beta += np.linalg.lstsq(X[r], level, rcond=None)[0]
     return beta, is_separated
+
+
+def _observed_rows(part: ResponsePart, X: Array, offset: Array) -> tuple[ResponsePart, Array, Array]:
+    """The rows in which a response was observed, of ``X (R, n, p)`` and ``offset (R, n)``."""
+    seen = part.outcome.seen
+    return replace(part, outcome=part.outcome.present), X[:, seen], offset[:, seen]
 
 
 def _mean(part: ResponsePart, X: Array, offset: Array) -> tuple[Glm, bool]:

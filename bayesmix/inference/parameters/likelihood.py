@@ -17,6 +17,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.response import Outcome
+from bayesmix.inference.parameters.incomplete_responses import IncompleteResponses
 from bayesmix.inference.parameters.response_parts import CorrelatedResponses, Part, ResponsePart
 from bayesmix.language.families.bounds import observed
 from bayesmix.language.families.derivatives import (
@@ -27,6 +28,7 @@ from bayesmix.language.families.derivatives import (
 )
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import Jet, Link
+from bayesmix.language.formula.imputation import imputation_order
 from bayesmix.language.formula.model_spec import ModelSpec
 
 FLOOR = 1e-8  # of eigenvalues of a row's information
@@ -200,7 +202,16 @@ def likelihood_of(design: Design, spec: ModelSpec) -> Likelihood:
         parts.append(ResponsePart(response.family, response.links, places, outcome, seen))
     if design.layout.residual and design.layout.structure is None:  # which makes rows depend on each other
         return SeveralPredictors(design.n, design.R, (CorrelatedResponses(tuple(parts), design.layout.residual),))
+    if spec.imputed:
+        return SeveralPredictors(design.n, design.R, _with_incomplete(spec, parts))
     return SeveralPredictors(design.n, design.R, tuple(parts))
+
+
+def _with_incomplete(spec: ModelSpec, parts: Sequence[ResponsePart]) -> tuple[Part, ...]:
+    """The parts of the responses, those with missing values and those that depend on them as one."""
+    own = spec.imputed
+    joint = IncompleteResponses({i: parts[i] for i in own}, own, spec.incomplete, tuple(imputation_order(own)))
+    return (joint, *(part for i, part in enumerate(parts) if i not in own))
 
 
 def _observed(family: Family, outcome: Outcome) -> Family:

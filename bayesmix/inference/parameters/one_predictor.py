@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from bayesmix.data.design.design import Design, Term
 from bayesmix.data.design.layout import Layout
-from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
+from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor, Response
 
 
 def one_predictor(design: Design, spec: ModelSpec, predictor: int) -> Design:
-    """The design with a single predictor: that of a simple model, the design itself."""
+    """The design with a single predictor: that of a simple model, the design itself.
+
+    Its rows are those in which the response was observed.
+    """
     if design.R == 1:
         return design
     one, own = spec.parameters[predictor], design.of_predictor(predictor)
@@ -31,7 +36,8 @@ def one_predictor(design: Design, spec: ModelSpec, predictor: int) -> Design:
         offset=design.offset[rows],
         terms=tuple(one_term(term, design, predictor) for term in design.terms if term.columns_of(predictor)),
     )
-    return Design(layout, data, (design.outcomes[one.response],))
+    view = Design(layout, data, (design.outcomes[one.response],))
+    return view if view.outcome.is_complete else view.take(np.flatnonzero(view.outcome.seen))
 
 
 def one_term(term: Term, design: Design, predictor: int) -> Term:
@@ -51,11 +57,19 @@ def one_term(term: Term, design: Design, predictor: int) -> Term:
     )
 
 
+def _plain(response: Response) -> Response:
+    """A response without imputed predictors."""
+    slopes = response.family.slopes
+    if slopes is None:
+        return response
+    return replace(response, family=slopes.base, links=response.links[: len(slopes.base.parameters)])
+
+
 def one_response(spec: ModelSpec, response: int) -> ModelSpec:
     """The model of one response with a formula for its mean alone: a simple model, itself."""
     if spec.is_simple:
         return spec
-    chosen = replace(spec.responses[response], name="")
+    chosen = _plain(replace(spec.responses[response], name=""))
     mean = next(one for one in spec.predictors if (one.response, one.parameter) == (response, 0))
     others = zip(chosen.family.parameters[1:], chosen.links[1:], strict=True)
     return replace(

@@ -19,7 +19,9 @@ from bayesmix.inference.parameters.named_priors import RESCOR, THRESHOLDS, Named
 from bayesmix.inference.parameters.one_predictor import one_predictor, one_response
 from bayesmix.inference.parameters.prior_wording import Unit
 from bayesmix.inference.parameters.residual_families import residual_family
+from bayesmix.inference.parameters.slope_priors import mean_columns, slope_defaults
 from bayesmix.language.families.link import Link
+from bayesmix.language.formula.imputed_predictors import imputed_response
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.on_link import CoefficientPrior, OnLink
 from bayesmix.language.priors.prior import Prior
@@ -41,9 +43,9 @@ class PredictorPriors:
     parameter: str = ""  # "sigma", where it is not of the mean
     is_number: bool = False
     is_threshold: bool = False
-    shift: Array | None = (
-        None  # (p,) of all coefficients: what is taken from a threshold, the latent mean's at the means
-    )
+    shift: Array | None = None  # (p,) of all coefficients: what is taken from a threshold, the latent mean's at the
+    # means, or from an intercept, minus what imputed predictors are at theirs
+    effect: str = ""  # what a slope is of where that is no column: "z" of `mi(z)`
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -70,7 +72,7 @@ class PredictorPriors:
     def unit(self, name: str, place: str = "") -> Unit:
         """What a coefficient or a standard deviation of it means."""
         name = INTERCEPT if self.is_threshold else name
-        return Unit(name.removeprefix(self.prefix), self.response, self.link, self.parameter, place)
+        return Unit(self.effect + name.removeprefix(self.prefix), self.response, self.link, self.parameter, place)
 
 
 def predictor_priors(spec: ModelSpec, design: Design, named: NamedPriors) -> list[PredictorPriors]:
@@ -86,32 +88,70 @@ def predictor_priors(spec: ModelSpec, design: Design, named: NamedPriors) -> lis
     parts: list[PredictorPriors] = []
     means: dict[int, Defaults] = {}  # by response
     for r, one in enumerate(spec.parameters):
-        view, prefix = one_predictor(design, spec, r), design.layout.prefixes[r]
-        own, own_contrast, levels = fixed_centring(view, raw_intercept=named.is_any(prefix + INTERCEPT))
-        unit = counted_in(spec, design, one.response, one.parameter)
-        own_parameter = spec.responses[one.response].family.parameters[one.parameter]
-        if one.parameter == 0 or own_parameter.is_mean or own_parameter.of_threshold:
-            found = defaults(one_response(spec, one.response), view, levels)
+        view = one_predictor(design, spec, r)
+        centring = fixed_centring(view, raw_intercept=named.is_any(design.layout.prefixes[r] + INTERCEPT))
+        parameter = spec.responses[one.response].family.parameters[one.parameter]
+        if one.parameter == 0 or parameter.is_mean or parameter.of_threshold:
+            found = defaults(one_response(spec, one.response), view, centring[2])
             means.setdefault(one.response, found)
-            parts.append(PredictorPriors(prefix, own, own_contrast, found, unit, one.link))
-            continue
-        if own_parameter.is_of_curve:
-            found = unstated(view.X.shape[1])
-            parts.append(PredictorPriors(prefix, own, own_contrast, found, "", one.link, prefix.removesuffix("_")))
-            continue
-        alone = means[one.response].others[one.parameter - 1]
-        if r in design.layout.thresholds:
-            found = replace(means[one.response], intercept=alone, fixed=(alone,))
-            (name,), shift = design.layout.fixed_of(r), _at_means(design, spec, r, named)
-            names = (name if shift is None else name + AT_MEANS,)
-            parts.append(PredictorPriors("", names, own_contrast, found, "", one.link, is_threshold=True, shift=shift))
-        elif r in design.layout.numbers:
-            found = replace(means[one.response], intercept=alone, fixed=(alone,))
-            parts.append(PredictorPriors("", own, own_contrast, found, unit, one.link, is_number=True))
+            parts.append(_of_mean(spec, design, r, centring, found))
+        elif parameter.is_of_curve or parameter.is_known:
+            parts.append(_unstated(design, r, centring, one.link))
+        elif parameter.is_slope:
+            parts.append(_of_slope(spec, design, r, centring))
+        elif r in design.layout.thresholds:
+            parts.append(_of_threshold(spec, design, r, named, means[one.response]))
         else:
-            found = auxiliary_defaults(spec.preset, alone, one.link, view, levels)
-            parts.append(PredictorPriors(prefix, own, own_contrast, found, unit, one.link, prefix.removesuffix("_")))
+            parts.append(_beside(spec, design, r, (view, *centring), means[one.response]))
     return [*parts, *_residual(design, residual_eta(design, named), parts)]
+
+
+Centring = tuple[tuple[str, ...], Array, Array]  # of `fixed_centring`
+
+
+def _of_mean(spec: ModelSpec, design: Design, r: int, centring: Centring, found: Defaults) -> PredictorPriors:
+    one, (own, contrast, _) = spec.parameters[r], centring
+    unit, shift = counted_in(spec, design, one.response, one.parameter), _at_imputed_means(design, spec, r, own)
+    return PredictorPriors(design.layout.prefixes[r], own, contrast, found, unit, one.link, shift=shift)
+
+
+def _unstated(design: Design, r: int, centring: Centring, link: Link) -> PredictorPriors:
+    prefix, (own, contrast, _) = design.layout.prefixes[r], centring
+    return PredictorPriors(prefix, own, contrast, unstated(len(own)), "", link, prefix.removesuffix("_"))
+
+
+def _of_slope(spec: ModelSpec, design: Design, r: int, centring: Centring) -> PredictorPriors:
+    one, (own, contrast, _) = spec.parameters[r], centring
+    found, unit = slope_defaults(spec, design, r), counted_in(spec, design, one.response, one.parameter)
+    effect = imputed_response(spec.responses[one.response].family.parameters[one.parameter].name)
+    return PredictorPriors(design.layout.prefixes[r], own, contrast, found, unit, one.link, effect=effect)
+
+
+def _of_threshold(spec: ModelSpec, design: Design, r: int, named: NamedPriors, of_mean: Defaults) -> PredictorPriors:
+    one, alone = spec.parameters[r], _alone(spec, r, of_mean)
+    found = replace(of_mean, intercept=alone, fixed=(alone,))
+    (name,), shift = design.layout.fixed_of(r), _at_means(design, spec, r, named)
+    name = name if shift is None else name + AT_MEANS
+    return PredictorPriors("", (name,), np.eye(1), found, "", one.link, is_threshold=True, shift=shift)
+
+
+def _beside(
+    spec: ModelSpec, design: Design, r: int, centred: tuple[Design, *Centring], of_mean: Defaults
+) -> PredictorPriors:
+    """The priors of a parameter beside the mean: a number, or a formula's coefficients on its link."""
+    one, (view, own, contrast, levels) = spec.parameters[r], centred
+    unit, alone = counted_in(spec, design, one.response, one.parameter), _alone(spec, r, of_mean)
+    if r in design.layout.numbers:
+        found = replace(of_mean, intercept=alone, fixed=(alone,))
+        return PredictorPriors("", own, contrast, found, unit, one.link, is_number=True)
+    prefix = design.layout.prefixes[r]
+    found = auxiliary_defaults(spec.preset, alone, one.link, view, levels)
+    return PredictorPriors(prefix, own, contrast, found, unit, one.link, prefix.removesuffix("_"))
+
+
+def _alone(spec: ModelSpec, r: int, of_mean: Defaults) -> Prior:
+    """The prior of a parameter beside the mean where it is one number."""
+    return of_mean.others[spec.parameters[r].parameter - 1]
 
 
 def residual_eta(design: Design, named: NamedPriors) -> float | None:
@@ -182,6 +222,14 @@ def _own_effects(spec: ModelSpec, threshold: int) -> list[int]:
     ]
 
 
+def _at_imputed_means(design: Design, spec: ModelSpec, r: int, own: Sequence[str]) -> Array | None:
+    """What is taken from an intercept where its prior is at the means of imputed predictors, too; not in brms."""
+    response = spec.parameters[r].response
+    if not spec.imputed.get(response) or own[:1] != (CENTRED,) or spec.preset == "brms":
+        return None
+    return -mean_columns(spec, design, response)
+
+
 def counted_in(spec: ModelSpec, design: Design, response: int, parameter: int) -> str:
     """The response, or the logarithm of it that mu is of, where a parameter of its family is in units of it."""
     if spec.is_simple:
@@ -189,4 +237,5 @@ def counted_in(spec: ModelSpec, design: Design, response: int, parameter: int) -
     else:
         family, label = spec.responses[response].family, spec.responses[response].label
     label = label if family.scale == "identity" else f"{family.scale}({label})"
-    return label if parameter == 0 or family.parameters[parameter].unit == "response" else ""
+    own = family.parameters[parameter]
+    return label if parameter == 0 or own.unit == "response" or own.is_slope else ""

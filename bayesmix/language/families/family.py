@@ -50,6 +50,7 @@ class Parameter:
     exact: Literal["zero", "infinity"] | None = None  # end of its range where the response has no variance left
     is_known: bool = False  # a number that each row has, in place of coefficients
     is_of_curve: bool = False  # an argument of a nonlinear mean
+    is_slope: bool = False  # of a predictor that is another response, whose missing values are imputed
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ class Family:
     smooth: Family | None = None  # a smooth distribution next to it, where its density has kinks
     noisy: Family | None = None  # of a mean and sigma first: with errors of known size beside, of `se(s, sigma = TRUE)`
     curve: Any = None  # a `Curve`: the nonlinear mean that a family was given
+    slopes: Any = None  # `Slopes`: what other responses its mean depends on
     is_normal: bool = False  # mean and standard deviation of a normal distribution: linear under the identity link
 
     @property

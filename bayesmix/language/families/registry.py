@@ -16,6 +16,7 @@ from bayesmix.language.families.curves import with_curve
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.gaussian import GAUSSIAN
 from bayesmix.language.families.generalized_poisson import GENPOIS
+from bayesmix.language.families.imputed import with_slopes
 from bayesmix.language.families.latent import LATENT
 from bayesmix.language.families.link import LINKS, Link
 from bayesmix.language.families.point_mass import ZERO_INFLATED_BETA, ZERO_ONE_INFLATED_BETA
@@ -184,8 +185,9 @@ def _is_counted(family: Family) -> bool:
 
 
 def _is_made(family: Family) -> bool:
-    """Whether it is one of ours with the categories of some data, or with a nonlinear mean."""
-    return family.recipe is not None or (family.curve is not None and is_known(family.curve.base))
+    """Whether it is one of ours with the categories of some data, with a nonlinear mean or with imputed predictors."""
+    whole = family.slopes if family.curve is None else family.curve
+    return family.recipe is not None or (whole is not None and is_known(whole.base))
 
 
 def _is_noisy(family: Family) -> bool:
@@ -251,6 +253,8 @@ def _reduce_family(family: Family) -> tuple[Callable[..., Family], tuple[Any, ..
         return counted, (FAMILIES[family.name],)
     if family.curve is not None:
         return with_curve, (family.curve,)
+    if family.slopes is not None:
+        return with_slopes, (family.slopes.base, family.slopes.predictors)
     if _is_noisy(family):
         return _with_errors, (family.name,)
     if family.recipe is not None:

@@ -23,6 +23,7 @@ class Additions:
     rate: str = ""  # what counts are divided by
     se: str = ""  # known standard errors
     sigma: str = ""  # whether there is noise beside them: "TRUE"
+    imputed: str = ""  # whether rows without a value stay: "TRUE"
 
     def __str__(self) -> str:
         return " + ".join(filter(None, map(self._call, ADDITIONS)))
@@ -49,8 +50,15 @@ class Additions:
         every = (getattr(self, field.name) for field in fields(self))
         return tuple(dict.fromkeys(name for text in every if text for name in column_names(read(text))))
 
+    @property
+    def is_imputed(self) -> bool:
+        """Whether rows without a value of the response stay: ``y | mi()``."""
+        return self.imputed == "TRUE"
+
     def _call(self, function: str) -> str:
         """A function with its arguments as it is written."""
+        if function == "mi":
+            return "mi()" if self.is_imputed else ""
         given = [(name, getattr(self, name)) for name in _FIELDS[function]]
         named = _NAMED.get(function, ())
         arguments = [f"{name} = {text}" if name in named else text for name, text in given if text]
@@ -87,6 +95,8 @@ def _additions(calls: tuple[Expr, ...]) -> Additions:
 
 def _arguments(call: Call) -> dict[str, str]:
     """The expressions of a call, by the field of `Additions` that they belong to."""
+    if call.function == "mi":
+        return _imputed(call)
     names, taken = ADDITIONS[call.function], dict[str, str]()
     free = iter(names)
     for argument in call.arguments:
@@ -99,6 +109,13 @@ def _arguments(call: Call) -> dict[str, str]:
     if not taken or (names[0] not in taken and call.function != "trunc"):
         raise _wrong(call)
     return {field: taken[name] for field, name in zip(_FIELDS[call.function], names, strict=True) if name in taken}
+
+
+def _imputed(call: Call) -> dict[str, str]:
+    if call.arguments:
+        what = f"`{spell(call)}` says that values were measured with errors, which is not supported."
+        raise PlaceError(what, call.position, "Missing values alone are `mi()`; errors of a response are `se(s)`.")
+    return {"imputed": "TRUE"}
 
 
 def _wrong(call: Call) -> PlaceError:
@@ -118,5 +135,6 @@ _FIELDS = {
     "weights": ("weights",),
     "rate": ("rate",),
     "se": ("se", "sigma"),
+    "mi": ("imputed",),
 }
 _NAMED = {"trunc": ("lb", "ub"), "se": ("sigma",)}  # arguments that are written with their names

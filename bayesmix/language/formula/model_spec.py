@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any
 
-from bayesmix.errors import FormulaError, SpecError, nearest
+from bayesmix.errors import FormulaError, SpecError
 from bayesmix.language.families.family import Family, is_linear
+from bayesmix.language.families.imputed import predictors_of
 from bayesmix.language.families.link import Link
-from bayesmix.language.families.registry import find_family, find_link
 from bayesmix.language.formula.additions import NOTHING, Additions
 from bayesmix.language.formula.formulas import MEAN, bare, read_formulas
+from bayesmix.language.formula.imputation import Imputable, with_imputation
+from bayesmix.language.formula.imputed_predictors import imputed_response
 from bayesmix.language.formula.known_errors import with_known_errors
 from bayesmix.language.formula.left_sides import OfParameter, check_responses, divide, name_of
 from bayesmix.language.formula.nonlinear import check_nonlinear, with_nonlinear_mean
 from bayesmix.language.formula.parse import Formula, parse
 from bayesmix.language.formula.reader import read
+from bayesmix.language.formula.response_families import (
+    Families,
+    Links,
+    check_keys,
+    family_of,
+    link_keys,
+    links_of,
+    read_families,
+)
 from bayesmix.language.formula.shared_effects import check_shared
 from bayesmix.language.formula.specific_effects import Made, with_specific_effects
 from bayesmix.language.formula.suited_additions import check_alone, suited_family, with_rate
@@ -26,8 +37,6 @@ from bayesmix.language.formula.terms import expand
 from bayesmix.language.priors.presets import read_priors
 from bayesmix.language.priors.prior import Prior
 
-type Families = Family | dict[str, Family]  # by response
-type Links = str | Mapping[str, Any] | None  # by response or parameter
 type Parts = dict[tuple[int, int], Formula]  # by positions of a response and of a parameter of its family
 
 
@@ -43,8 +52,9 @@ class Response:
 
     @property
     def is_linear(self) -> bool:
-        """Whether it is normal around the linear predictor itself, and neither censored nor truncated."""
-        return is_linear(self.family, self.links[0]) and not self.additions.is_bounded
+        """Whether it is normal around the linear predictor itself, and seen as it is in all rows."""
+        is_seen = not (self.additions.is_bounded or self.additions.is_imputed)
+        return is_linear(self.family, self.links[0]) and is_seen
 
     @property
     def has_known_noise(self) -> bool:
@@ -146,6 +156,19 @@ class ModelSpec:
         return tuple(ResidualCorrelation((i, j), f"rescor({a.name}, {b.name})") for (i, a), (j, b) in pairs)
 
     @property
+    def imputed(self) -> dict[int, tuple[int, ...]]:
+        """The responses that the mean of each is of, ``mi(z)``, by position: of those with any or missing values."""
+        labels = [one.label for one in self.responses]
+        found = {i: predictors_of(one.family) for i, one in enumerate(self.responses)}
+        own = {i: tuple(labels.index(imputed_response(name)) for name in names) for i, names in found.items()}
+        return {i: parents for i, parents in own.items() if parents or i in self.incomplete}
+
+    @property
+    def incomplete(self) -> frozenset[int]:
+        """The responses that may miss values, ``z | mi()``, by position."""
+        return frozenset(i for i, one in enumerate(self.responses) if one.additions.is_imputed)
+
+    @property
     def R(self) -> int:
         """Number of linear predictors of a row."""
         return len(self.parameters) + len(self.residual_correlations)
@@ -198,7 +221,7 @@ def make_spec(  # noqa: PLR0913 - what a model is made of
     FormulaError, SpecError
         If the words make no sense.
     """
-    families = _read_families(family)
+    families = read_families(family)
     preset, named = read_priors(priors)
     stated = families if isinstance(families, dict) else {"": families}
     means, others = divide(read_formulas(formula, lambda name: name in stated or is_column(name)), stated)
@@ -214,6 +237,7 @@ def make_spec(  # noqa: PLR0913 - what a model is made of
     for other in others:
         _add(parts, other, responses)
     responses = tuple(_with_additions(parts, i, one, is_alone=len(means) == 1) for i, one in enumerate(responses))
+    responses = _with_imputation(parts, responses, rescor=rescor)
     check_shared(parts.values())
     check_residual(parts, [(one.family, one.links, one.additions) for one in responses])
     predictors, auxiliaries = parameters_of(responses, parts)
@@ -230,7 +254,9 @@ def parameters_of(responses: Iterable[Response], parts: Parts) -> tuple[tuple[Pr
     for i, response in enumerate(responses):
         for j, (name, link) in enumerate(zip(_parameter_names(response), response.links, strict=True)):
             if (i, j) in parts:
-                predictors.append(Predictor(i, j, parts[i, j], f"{name}_" if name else "", link))
+                is_slope = response.family.parameters[j].is_slope
+                prefix = f"{name}_" if name and not is_slope else name
+                predictors.append(Predictor(i, j, parts[i, j], prefix, link))
             else:
                 is_threshold = response.family.parameters[j].is_threshold
                 auxiliaries.append(Auxiliary(i, j, name, link, is_threshold))
@@ -243,7 +269,8 @@ def _parameter_names(response: Response) -> list[str]:
     first, *others = response.family.parameters
     own = [response.name] if first.name == MEAN else []
     named = others if own else (first, *others)
-    return [*own, *("_".join(filter(None, (other.name, response.name))) for other in named)]
+    calls = ((one.name, response.name)[:: -1 if one.is_slope else 1] for one in named)
+    return [*own, *("_".join(filter(None, both)) for both in calls)]
 
 
 def _check_distinct(names: list[str]) -> None:
@@ -291,6 +318,13 @@ def _with_additions(parts: Parts, i: int, response: Response, *, is_alone: bool)
     own = {j: formula for (k, j), formula in parts.items() if k == i}
     rated = with_rate(response.family, response.links, own)
     return _remade(parts, i, response, with_known_errors(*rated, is_alone=is_alone))
+
+
+def _with_imputation(parts: Parts, responses: Sequence[Response], *, rescor: bool) -> tuple[Response, ...]:
+    """The responses with the slopes of imputed predictors."""
+    given = [Imputable(one.label, one.family, one.links, one.additions) for one in responses]
+    found = zip(responses, with_imputation(parts, given, rescor=rescor), strict=True)
+    return tuple(replace(one, family=own.family, links=own.links) for one, own in found)
 
 
 def _with_curve(
@@ -345,53 +379,14 @@ def _responses(means: Sequence[Formula], families: Families, link: Links) -> tup
     keys = [(bare(label), name) for label, name in zip(labels, names, strict=True)]
     taken = {key for both in keys for key in both}
     if isinstance(families, dict):
-        _check_keys("family", families, taken)
+        check_keys("family", families, taken)
     chosen = [
-        suited_family(m.response, m.additions, _family(families, key)) for m, key in zip(means, keys, strict=True)
+        suited_family(m.response, m.additions, family_of(families, key)) for m, key in zip(means, keys, strict=True)
     ]
-    calls = [list(_link_keys(key, family, taken)) for key, family in zip(keys, chosen, strict=True)]
+    calls = [list(link_keys(key, family, taken)) for key, family in zip(keys, chosen, strict=True)]
     if isinstance(link, Mapping):
         link = {bare(str(key)): name for key, name in link.items()}
-        _check_keys("link", link, {key for call in calls for several in call for key in several})
-    links = [_links(family, link, call) for family, call in zip(chosen, calls, strict=True)]
+        check_keys("link", link, {key for call in calls for several in call for key in several})
+    links = [links_of(family, link, call) for family, call in zip(chosen, calls, strict=True)]
     shown = names if len(names) > 1 else [""]
     return tuple(map(Response, labels, shown, chosen, links, (mean.additions for mean in means)))
-
-
-def _read_families(family: Any) -> Families:
-    if not isinstance(family, Mapping):
-        return family if isinstance(family, Family) else find_family(family)
-    return {bare(str(key)): one if isinstance(one, Family) else find_family(one) for key, one in family.items()}
-
-
-def _family(families: Families, keys: tuple[str, str]) -> Family:
-    """The family of a response, called by its label or its name."""
-    if not isinstance(families, dict):
-        return families
-    found = next((families[key] for key in keys if key in families), None)
-    if found is None:
-        raise SpecError(f'family says nothing of response `{keys[0]}`: add "{keys[0]}": "gaussian", or another.')
-    return found
-
-
-def _link_keys(keys: tuple[str, str], family: Family, taken: set[str]) -> Iterator[list[str]]:
-    """What a dictionary of links may call each parameter, the most specific first; a response's name is its mean's."""
-    for j, parameter in enumerate(family.parameters):
-        whole = [f"{parameter.name}_{keys[1]}", parameter.name]
-        free = [key for key in (whole if j else [*whole, MEAN]) if key not in taken]
-        yield free if j else [*keys, *free]
-
-
-def _links(family: Family, link: Links, calls: Sequence[Sequence[str]]) -> tuple[Link, ...]:
-    if isinstance(link, Mapping):
-        found = [next((link[key] for key in keys if key in link), None) for keys in calls]
-    else:
-        found = [link, *[None] * (len(calls) - 1)]
-    return tuple(find_link(family, name, parameter=j) for j, name in enumerate(found))
-
-
-def _check_keys(what: str, given: Iterable[Any], known: Iterable[str]) -> None:
-    unknown = next((key for key in given if key not in known), None)
-    if unknown is not None:
-        listed = sorted(known)
-        raise SpecError(f"{what} has a key `{unknown}`.{nearest(str(unknown), listed)} Known: {', '.join(listed)}.")

@@ -30,6 +30,7 @@ from bayesmix.language.formula.expression import (
 )
 from bayesmix.language.formula.grouping import ALONE, Grouping, divide_grouping
 from bayesmix.language.formula.grouping_factors import groups_of, whole
+from bayesmix.language.formula.imputed_predictors import check_imputed, without_imputed
 from bayesmix.language.formula.location import PlaceError, pointing
 from bayesmix.language.formula.reader import MAX_LENGTH, read, read_sides
 from bayesmix.language.formula.residual_terms import ResidualTerm, is_residual, residual_of
@@ -207,7 +208,8 @@ def _response(left: Expr) -> str:
 
 
 def _fixed(parts: Sequence[Part], response: str, place: int) -> str:
-    _check_calls(part for _, part in parts)
+    check_imputed(part for _, part in parts)
+    _check_calls(one for _, part in parts for one in without_imputed(part))
     _check_dots(part for _, part in parts)
     if response in _expand(parts).variables:
         raise PlaceError("The response is also a predictor.", place, "Remove it on the right-hand side.")

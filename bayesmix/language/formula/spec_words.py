@@ -29,7 +29,7 @@ def _links(response: Response) -> Iterator[tuple[str, Link]]:
     for parameter, link in zip(response.family.parameters, response.links, strict=True):
         is_mean = parameter is response.family.parameters[0]
         is_by_data = parameter.is_threshold or parameter.of_threshold or (parameter.is_mean and not is_mean)
-        if parameter.is_known or parameter.is_of_curve or is_by_data:
+        if parameter.is_known or parameter.is_of_curve or parameter.is_slope or is_by_data:
             continue  # the data say which there are, and they have the link of the first
         if is_mean:
             yield response.label, link if response.family.curve is None else response.family.curve.link

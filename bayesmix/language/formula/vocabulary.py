@@ -39,6 +39,7 @@ ADDITIONS: dict[str, tuple[str, ...]] = {
     "weights": ("x",),
     "rate": ("denom",),
     "se": ("x", "sigma"),
+    "mi": ("sdy",),
 }
 
 # Residual structures of gaussian responses: brms's functions and their arguments
@@ -74,7 +75,6 @@ REFUSED = {
     "mo": "Monotonic effects are not supported. An ordered factor gets polynomial contrasts, `factor(x)` a mean each,"
     " `poly(x, 1)` a line over equal steps.",
     "me": "Measurement error is not supported.",
-    "mi": "Imputation in the model is not supported: rows with missing values are left out. Complete the data first.",
     "te": _TENSOR,
     "ti": _TENSOR,
     "mvbind": "Responses of one formula stand left of its `~`: `mvbind(a, b) ~ ...`.",
@@ -148,4 +148,6 @@ ELSEWHERE = {
     **dict.fromkeys(RESIDUALS, "The structure of the residuals stands by itself: `y ~ x + unstr(visit, g)`."),
     **{name: f"It stands beside a response: `y | {name}(...) ~ ...`." for name in ADDITIONS},
     **{name: f"It stands right of a bar: `(1 | {name}(...))`." for name in GROUPINGS},
+    "mi": "An imputed predictor is a fixed effect by itself or times others, `y ~ x + mi(z) + mi(z):x`, beside a"
+    " formula of its own, `z | mi() ~ w`. Effects of groups on its slope and functions of it are not supported.",
 }

@@ -81,6 +81,9 @@ def deletions(fit: FitRecord) -> Iterator[Deletion]:
         if (one.formula.text or str(one.formula)) in known:
             continue
         known.add(one.formula.text or str(one.formula))
+        if r in fit.design.layout.slopes:
+            yield from _of_slope(fit, r)
+            continue
         matrix = recipe_of(fit.design, r)
         response = fit.spec.responses[one.response]
         key = response.label if one.formula.response else one.prefix.removesuffix("_")
@@ -89,9 +92,27 @@ def deletions(fit: FitRecord) -> Iterator[Deletion]:
         apart = [*smooths, *one.formula.specific]
         for t, above in enumerate(containing(matrix, within_numbers=False)):
             label = matrix.terms.labels[t]
-            if not above and label not in smooths:
+            if not above and label not in smooths and label not in _moving(fit, one.response):
                 yield Deletion(prefix + label, r, t, {key: f"~ . - {label}"})
         yield from (Deletion(prefix + text, r, None, {key: f"~ . - {text}"}) for text in apart)
+
+
+def _of_slope(fit: FitRecord, r: int) -> Iterator[Deletion]:
+    """The terms of an imputed predictor: itself, or what it interacts with."""
+    response, name = fit.spec.responses[fit.spec.parameters[r].response], fit.design.layout.slopes[r]
+    matrix = recipe_of(fit.design, r)
+    if not matrix.terms.terms:
+        yield Deletion(f"{response.name}_{name}", r, None, {response.label: f"~ . - {name}"})
+    for t, above in enumerate(containing(matrix, within_numbers=False)):
+        label = f"{name}:{matrix.terms.labels[t]}"
+        if not above:
+            yield Deletion(f"{response.name}_{label}", r, t, {response.label: f"~ . - {label}"})
+
+
+def _moving(fit: FitRecord, response: int) -> set[str]:
+    """The terms that imputed predictors of a response interact with, and which interactions contain."""
+    own = (r for r in fit.design.layout.slopes if fit.spec.parameters[r].response == response)
+    return {label for r in own for label in recipe_of(fit.design, r).terms.labels}
 
 
 def _contrasts(fit: EstimateRecord, one: Deletion) -> Array:

@@ -84,13 +84,26 @@ def contrasts_of_terms(fit: FitRecord, kind: Type) -> Iterator[tuple[str, Array]
     Smooths, of which fixed effects are a part only, have tests of their own, `Estimate.smooth_terms`.
     """
     smooths = {smooth.text for one in fit.spec.predictors for smooth in one.formula.smooths}
+    if fit.design.layout.slopes and kind != 3:
+        raise SpecError(f"Terms of models with imputed predictors are tested after all others, type=3, not {kind}.")
     for predictors in _by_formula(fit):
         prefix = _prefix(fit, predictors)
         one = fit.spec.parameters[predictors[0]]
         is_specific = bool(fit.spec.responses[one.response].family.parameters[one.parameter].of_threshold)
         found = [_of_predictor(fit, r, kind) for r in predictors]
+        if predictors[0] in fit.design.layout.slopes:
+            yield from _of_slope(fit, predictors[0], found[0])
+            continue
         for label in (label for label in found[0] if label not in smooths):
             yield prefix + (f"cs({label})" if is_specific else label), np.concatenate([own[label] for own in found])
+
+
+def _of_slope(fit: FitRecord, r: int, found: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:
+    """An imputed predictor, which is the intercept of its slope, and what it interacts with."""
+    prefix, p = fit.design.layout.prefixes[r], len(fit.design.fixed)
+    if prefix in fit.design.fixed:
+        yield prefix, np.eye(p)[[fit.design.fixed.index(prefix)]]
+    yield from ((f"{prefix}:{label}", L) for label, L in found.items())
 
 
 def _by_formula(fit: FitRecord) -> list[list[int]]:

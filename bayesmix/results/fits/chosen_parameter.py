@@ -43,9 +43,9 @@ def choose(spec: ModelSpec, parameter: Any = None, response: Any = None) -> Chos
     position = 0 if parameter is None else names.index(parameter)
     for r, one in enumerate(spec.parameters):
         if (one.response, one.parameter) == (number, position):
-            return ChosenParameter(
-                number, position, r, one.link, is_expectation=parameter is None and family.expected is not None
-            )
+            is_whole = parameter is None or (position == 0 and family.slopes is not None)
+            is_expectation = is_whole and family.expected is not None
+            return ChosenParameter(number, position, r, one.link, is_expectation=is_expectation)
     if spec.responses[number].has_known_noise:
         raise SpecError(
             f"`{parameter}` is known of each row, `{spec.responses[number].additions}`: it is in the data. Noise beside"
@@ -59,7 +59,12 @@ def choose(spec: ModelSpec, parameter: Any = None, response: Any = None) -> Chos
 
 def check_linear(spec: ModelSpec, chosen: ChosenParameter) -> None:
     """Raise `SpecError` where the mean is asked for as a linear predictor, and is a nonlinear function of several."""
-    curve = spec.responses[chosen.response].family.curve
+    curve, slopes = spec.responses[chosen.response].family.curve, spec.responses[chosen.response].family.slopes
+    if slopes is not None and not chosen.parameter:
+        raise SpecError(
+            f"The mean of `{spec.responses[chosen.response].label}` is a linear predictor and slopes of"
+            f" {', '.join(slopes.predictors)}, whose values may be missing: ask for the mean."
+        )
     if curve is not None and not chosen.parameter:
         raise SpecError(
             f"The mean `{curve.text}` is nonlinear and has no linear predictor: ask for the mean, or for one of"

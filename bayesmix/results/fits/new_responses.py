@@ -31,7 +31,7 @@ def with_new_responses(model: Fitted, y: Any) -> Fitted:
     Raises
     ------
     DataError
-        If values are missing, too many or too few, or none that the family can have.
+        If values are missing that were not, too many or too few, or none that the family can have.
     SpecError
         If the rows are censored: nobody knows which of other values would be.
     """
@@ -71,7 +71,7 @@ def _values(design: Design, number: int, given: Any) -> Array:
     if outcome.categories is not None and values.dtype.kind in "OUSb":
         return _codes(values, outcome.categories)
     numbers = _numbers(values)
-    missing = np.flatnonzero(np.isnan(numbers))
+    missing = np.flatnonzero(np.isnan(numbers) & outcome.seen)
     if len(missing):
         raise DataError(f"New responses are missing in {name_rows(design.rows[missing])}.")
     return _counted(numbers, outcome)

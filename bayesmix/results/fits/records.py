@@ -222,7 +222,7 @@ class EstimateRecord(FitRecord):
 
     @property
     def _observations(self) -> int:
-        return self.design.n_used * len(self.design.outcomes)
+        return sum(self.design.n_used - int(np.sum(~one.seen)) for one in self.design.outcomes)
 
     @property
     def singular(self) -> bool:

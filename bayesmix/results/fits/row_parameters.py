@@ -16,6 +16,7 @@ from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import CORRELATION
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.chosen_parameter import ChosenParameter
+from bayesmix.results.fits.imputed_parameters import with_imputed
 
 
 def row_parameters(spec: ModelSpec, eta: Array, values: Parameters, *, response: int = 0) -> tuple[Array, ...]:
@@ -38,6 +39,8 @@ def parameters_at(
     if spec.is_simple:
         scale = np.ones(()) if values.dispersion is None else np.asarray(values.dispersion)
         return (spec.link.mean(predictors[0]), *spec.family.others(scale[..., None]))
+    if spec.imputed.get(response):
+        return with_imputed(spec, predictors, response)
     return tuple(one.link.mean(predictors[r]) for r, one in enumerate(spec.parameters) if one.response == response)
 
 

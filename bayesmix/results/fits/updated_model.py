@@ -22,11 +22,12 @@ from bayesmix.inference.estimation.curve_starts import with_starts
 from bayesmix.inference.parameters.named_priors import prior_names
 from bayesmix.language.families.registry import is_known
 from bayesmix.language.formula.expression import column_names
-from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.formula.imputed_predictors import with_imputed_terms
+from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
 from bayesmix.language.formula.model_update import updated_formulas
 from bayesmix.language.formula.reader import read
 from bayesmix.language.formula.spec_words import read_spec, spec_words
-from bayesmix.language.formula.terms import expand
+from bayesmix.language.formula.terms import Terms, expand
 from bayesmix.results.fits.fitted_model import Fitted
 from bayesmix.results.fits.records import FitRecord
 
@@ -78,6 +79,7 @@ def updated_model(fit: FitRecord, formula: Any = None, changes: Changes | None =
     encoder, source = _origin(fit)
     smooths = {smooth.text for one in fit.spec.predictors for smooth in one.formula.smooths}
     fixed = [one.fixed.terms.without_variables(smooths) for one in encoder.predictors]
+    fixed = [_with_imputed(own, one) for own, one in zip(fixed, fit.spec.parameters, strict=False)]
     texts, labels = updated_formulas(fit.spec, fixed, formula if formula is not None else [])
     is_same = labels == [response.label for response in fit.spec.responses]
     if not is_same and source.responses and "data" not in changes.given():
@@ -97,6 +99,13 @@ def updated_model(fit: FitRecord, formula: Any = None, changes: Changes | None =
         design = design.with_response(*(y[design.rows] for y in source.responses))
     model = fit.fitted_model
     return Fitted(spec, design, model.data_name, units=model.units, data=model.data)
+
+
+def _with_imputed(fixed: Terms, one: Predictor | Auxiliary) -> Terms:
+    """The fixed effects of a formula, those of imputed predictors among them."""
+    if isinstance(one, Auxiliary) or one.formula.is_implied:
+        return fixed
+    return with_imputed_terms(fixed, expand(read(one.formula.fixed)))
 
 
 def _origin(fit: FitRecord) -> tuple[Encoder, Source]:

@@ -172,7 +172,10 @@ def _means(link: Link, found: Predictor, interval: float) -> dict[str, Array]:
 def _expectations(fit: EstimateRecord, rows: PredictionRows, estimand: ResolvedEstimand) -> dict[str, Array]:
     """Means of all linear predictors of a row, by the delta method; bounds on a scale that keeps them in range."""
     mean, eta = _expectation(fit, rows, estimand)
-    slopes, (_, matrices) = mean_slopes(mean, eta, rows.data.R), _joint(fit, rows, estimand, with_averaged=False)
+    slopes, (_, matrices) = (
+        mean_slopes(mean, eta, rows.data.R),
+        joint_predictors(fit, rows, estimand, with_averaged=False),
+    )
     error = np.sqrt(np.maximum(np.einsum("rn,nrs,sn->n", slopes, matrices, slopes), 0.0))
     chosen = estimand.chosen
     own_range = "unit" if chosen.category is not None else fit.spec.responses[chosen.response].family.values.range
@@ -212,7 +215,7 @@ def _responses(
 ) -> dict[str, Array]:
     """New observations that are not Gaussian, by draws of all linear predictors of a row together."""
     spec, number = fit.spec, estimand.chosen.response
-    eta, matrices = _joint(fit, rows, estimand, known={estimand.chosen.predictor: found})
+    eta, matrices = joint_predictors(fit, rows, estimand, known={estimand.chosen.predictor: found})
     root = cholesky_psd(matrices)
     if estimand.chosen.is_expectation:
         mean, at = _expectation(fit, rows, estimand)
@@ -236,7 +239,7 @@ def _responses(
     return {"estimate": estimate, "std_error": error, "df": found.df, "lower": lower, "upper": upper}
 
 
-def _joint(
+def joint_predictors(
     fit: EstimateRecord,
     rows: PredictionRows,
     estimand: ResolvedEstimand,

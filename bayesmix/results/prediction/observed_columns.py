@@ -115,6 +115,7 @@ def rows_to_average(design: Design, variable: str) -> tuple[pd.DataFrame, Array]
     condensed = _source(design).condensed
     if condensed is None:
         frame = observed(design)
+        frame = frame[frame[variable].notna()].reset_index(drop=True)  # an imputed one may be missing
         return frame, np.ones(len(frame))
     curved = next(
         (text for text in condensed.numbers if text != variable and variable in column_names(read(text))), None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -54,6 +54,7 @@ def predict(  # noqa: PLR0913 - options of a prediction, named
     groups: Groups,
     seed: int,
     chosen: ChosenParameter | None = None,
+    jointly: bool = False,
 ) -> Array:
     """Predict ``rows``: ``(..., n)``, with the leading axes of the parameters.
 
@@ -63,6 +64,8 @@ def predict(  # noqa: PLR0913 - options of a prediction, named
     Parameters
     ----------
     chosen : parameter, the mean of the first response by default; or the response that is drawn.
+    jointly : whether a response that is drawn depends on draws of others, where it does on imputed ones, and not on
+        the values that the rows have.
 
     Raises
     ------
@@ -71,7 +74,8 @@ def predict(  # noqa: PLR0913 - options of a prediction, named
     """
     chosen = chosen or choose(spec)
     if kind == "response":
-        return _responses(spec, rows, values, resolve_scopes(rows.terms, groups), seed, chosen.response)
+        drawn = (chosen.response, jointly)
+        return _responses(spec, rows, values, resolve_scopes(rows.terms, groups), seed, drawn)
     if kind == "mean" and chosen.is_expectation:
         scopes = resolve_scopes(rows.terms, groups)
         eta, averaged = _predictors(rows, values, scopes, seed), averaged_terms(rows.terms, scopes)
@@ -95,10 +99,26 @@ def _predictors(rows: PredictionRows, values: Parameters, scopes: Sequence[Scope
 
 
 def _responses(
-    spec: ModelSpec, rows: PredictionRows, values: Parameters, scopes: Sequence[Scope], seed: int, response: int
+    spec: ModelSpec,
+    rows: PredictionRows,
+    values: Parameters,
+    scopes: Sequence[Scope],
+    seed: int,
+    drawn: tuple[int, bool],
 ) -> Array:
-    """Draws of one response; the effects that are averaged over are drawn anew for each row."""
+    """Draws of one response; the effects that are averaged over are drawn anew for each row.
+
+    Parameters
+    ----------
+    drawn : position of the response, and whether those that it depends on are drawn, too.
+    """
+    response, jointly = drawn
     eta = _predictors(rows, values, scopes, seed)
+    for value, missing, parent in _copies(spec, response) if jointly else ():
+        by_row = eta.reshape(*eta.shape[:-1], spec.R, -1).copy()
+        by_row[..., value, :] = _responses(spec, rows, values, scopes, seed, (parent, True))
+        by_row[..., missing, :] = 0.0
+        eta = by_row.reshape(eta.shape)
     rng = _generator(rows, seed, 0)
     if "average" in scopes:
         eta = eta + _averaged_effects(averaged_terms(rows.terms, scopes), values, rows.data.R, rng)
@@ -112,6 +132,14 @@ def _responses(
     rng = rng if response == 0 else _generator(rows, seed, response)
     parameters = row_parameters(spec, eta, values, response=response)
     return sample_response(spec.responses[response].family, rows, parameters, rng)
+
+
+def _copies(spec: ModelSpec, response: int) -> Iterator[tuple[int, int, int]]:
+    """The predictors that are values and missingness of the responses that one depends on, and which these are."""
+    place = {one.parameter: r for r, one in enumerate(spec.parameters) if one.response == response}
+    for k, parent in enumerate(spec.imputed.get(response, ())):
+        _, value, missing = spec.responses[response].family.slopes.places(k)
+        yield place[value], place[missing], parent
 
 
 def _correlated_response(

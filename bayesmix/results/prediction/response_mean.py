@@ -36,7 +36,7 @@ def averaged_mean(
     """
     R = spec.R
     own = [r for r, one in enumerate(spec.parameters) if one.response == chosen.response and _is_moved(terms, r, R)]
-    if not own:
+    if not own or chosen.response in spec.imputed:  # normal means are linear in effects of groups
         return row_mean(spec, eta, values, trials, chosen)
     by_row, roots = np.moveaxis(eta.reshape(*eta.shape[:-1], R, -1), -2, 0), _roots(terms, values, own, R)
     n = by_row.shape[-1]

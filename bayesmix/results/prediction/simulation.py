@@ -68,7 +68,9 @@ def simulate(  # noqa: PLR0913 - options of a prediction, named
     pick = np.random.default_rng([seed, flat]).choice(flat, n, replace=flat < n)
     draws = rows.drawn(draws_at(values, pick), seed)
     parts = [
-        predict(fit.spec, chunk, draws, kind="response", groups=groups, seed=seed, chosen=chosen).T
+        predict(
+            fit.spec, chunk, draws, kind="response", groups=groups, seed=seed, chosen=chosen, jointly=newdata is None
+        ).T
         for chunk in rows.chunks(n)
     ]
     table = pd.DataFrame(np.concatenate(parts), index=rows.index, columns=[f"sim_{j + 1}" for j in range(n)])
@@ -83,14 +85,18 @@ def simulate(  # noqa: PLR0913 - options of a prediction, named
 
 
 def replicated(spec: ModelSpec, design: Design, values: Parameters, *, groups: Groups, seed: int) -> list[Array]:
-    """New responses ``(..., n)`` on the rows of a design, all those of a model: one data set for each draw."""
+    """New responses ``(..., n)`` on the rows of a design, all those of a model: one data set for each draw.
+
+    Of responses with missing values, these rows have values, too.
+    """
     design.check_rows("A replication of the data")
     found = []
     for number, one in enumerate(spec.responses):
         rows, chosen = PredictionRows.of_fit(design, number), choose(spec, response=one.label)
         chunks = rows.chunks(int(np.prod(values.lead)))
         parts = [
-            predict(spec, chunk, values, kind="response", groups=groups, seed=seed, chosen=chosen) for chunk in chunks
+            predict(spec, chunk, values, kind="response", groups=groups, seed=seed, chosen=chosen, jointly=True)
+            for chunk in chunks
         ]
         found.append(np.concatenate(parts, axis=-1).astype(float))
     return found
@@ -147,8 +153,9 @@ def check_statistics(
 
     number = choose(post.spec, response=response).response
     post.design.check_rows("A predictive check")
-    observed_y = completed(post, number, seed)
-    drawn_y = replicated(post.spec, post.design, post.with_effects, groups=groups, seed=seed)[number]
+    seen = post.design.outcomes[number].seen
+    observed_y = completed(post, number, seed)[..., seen]
+    drawn_y = replicated(post.spec, post.design, post.with_effects, groups=groups, seed=seed)[number][..., seen]
     family = post.spec.responses[number].family
     counts = family.values.is_discrete
     known = {name: f for name, f in STATISTICS.items() if counts or name != "share of zeros"}

@@ -119,7 +119,9 @@ def fingerprint(design: Design) -> Iterator[tuple[str, list[float]]]:
     arrays = {"X": design.X, "offset": design.offset, "rows": design.rows}
     for number, outcome in enumerate(design.outcomes):
         of = f" of response {number + 1}" if number else ""
-        arrays |= {f"y{of}": outcome.y, f"weights{of}": outcome.weights}
+        arrays |= {f"y{of}": np.nan_to_num(outcome.y), f"weights{of}": outcome.weights}
+        if not outcome.is_complete:
+            arrays[f"seen{of}"] = outcome.seen
         if outcome.has_trials:
             arrays[f"trials{of}"] = outcome.trials
     for term in design.terms:

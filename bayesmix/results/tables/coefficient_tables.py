@@ -25,7 +25,9 @@ def coefficient_tables(spec: ModelSpec, design: Design) -> list[CoefficientTable
     found = [
         _table(spec, design, r, predictor)
         for r, predictor in enumerate(spec.parameters)
-        if isinstance(predictor, Predictor) and not _parameter(spec, predictor).of_threshold
+        if isinstance(predictor, Predictor)
+        and not _parameter(spec, predictor).of_threshold
+        and r not in design.layout.slopes
     ]
     together = [table for i in range(len(spec.responses)) for table in _of_thresholds(spec, design, i)]
     kept = [table for table in found if table.columns or spec.is_simple]
@@ -62,7 +64,7 @@ def component(spec: ModelSpec, r: int) -> tuple[str, str]:
     response = spec.responses[one.response]
     parameter = _parameter(spec, one)
     kind = "threshold" if parameter.is_threshold else parameter.name
-    return ("cond" if one.parameter == 0 else kind), response.name
+    return ("cond" if one.parameter == 0 or parameter.is_slope else kind), response.name
 
 
 def in_r(name: str) -> str:
@@ -72,7 +74,7 @@ def in_r(name: str) -> str:
 
 def spelled(design: Design, r: int, name: str, *, whole: bool = True) -> str:
     """A column of a linear predictor as R spells it, with the predictor's prefix or without."""
-    prefix = design.layout.prefixes[r]
+    prefix = design.layout.prefixes[r].removesuffix(design.layout.slopes.get(r, ""))
     own = in_r(name.removeprefix(prefix))
     return f"{prefix}{own}" if whole else own
 
@@ -88,13 +90,19 @@ def owners_of(term: Term) -> tuple[int, ...]:
 
 
 def _table(spec: ModelSpec, design: Design, r: int, predictor: Predictor) -> CoefficientTable:
-    names = tuple(design.fixed[j] for j in design.of_predictor(r))
-    words = tuple(spelled(design, r, name, whole=False) for name in names)
+    places = [r, *(s for s in design.layout.slopes if predictor.parameter == 0 and _is_beside(spec, s, r))]
+    own = [(s, design.fixed[j]) for s in places for j in design.of_predictor(s)]
+    names, words = tuple(name for _, name in own), tuple(spelled(design, s, name, whole=False) for s, name in own)
     if spec.is_simple:
         return CoefficientTable("fixed_effects", "Fixed effects", names, words)
     return CoefficientTable(
         predictor.prefix.removesuffix("_") or "fixed_effects", _title(spec, predictor), names, words
     )
+
+
+def _is_beside(spec: ModelSpec, s: int, r: int) -> bool:
+    """Whether two predictors are of one response."""
+    return spec.parameters[s].response == spec.parameters[r].response
 
 
 def _title(spec: ModelSpec, predictor: Predictor) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from bayesmix.data.design.design import Design, Term
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.language.formula.imputed_predictors import imputed_response
 from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
 from bayesmix.results.tables.r_printing import paragraph
 from bayesmix.results.tables.summary_sections import category_lines, family_lines, formula_lines
@@ -49,6 +50,8 @@ def maths(spec: ModelSpec, design: Design) -> list[str]:
         own = {one.parameter: r for r, one in enumerate(spec.parameters) if one.response == number}
         weights = "  with weights" if np.any(outcome.weights != 1.0) and not outcome.has_known_noise else ""
         lines.append(f"  {response.label}[i] ~ {_words(spec, number)}{weights}")
+        if number in spec.incomplete:
+            lines.append(f"  {response.label}[i] is missing in {int(np.sum(~outcome.seen))} rows: integrated out")
         lines += [_predictor(spec, design, own[parameter]) for parameter in sorted(own)]
     if spec.rescor:
         names = ", ".join(one.name for one in spec.residual_correlations)
@@ -88,6 +91,8 @@ def _predictor(spec: ModelSpec, design: Design, r: int) -> str:
     one = spec.parameters[r]
     if isinstance(one, Auxiliary):
         return ""
+    if r in design.layout.slopes:
+        return ""  # part of the mean
     if one.formula.is_implied and not spec.responses[one.response].family.parameters[one.parameter].of_threshold:
         return _known(spec, one)
     curve = spec.responses[one.response].family.curve
@@ -98,8 +103,7 @@ def _predictor(spec: ModelSpec, design: Design, r: int) -> str:
     symbol = _symbol(spec, one)
     eta = symbol if one.link.range == "real" else f"{one.link.name}({symbol})"
     prefix = design.layout.prefixes[r]
-    names = [design.fixed[j] for j in design.of_predictor(r)]
-    fixed = " + ".join(f"beta[{name}]{_times(name.removeprefix(prefix))}" for name in names)
+    fixed = " + ".join([_fixed(design, r), *(_slope(design, s) for s in _slopes(spec, design, r))])
     random = [_effects(spec, term, r, prefix) for term in design.terms if term.columns_of(r)]
     offset = ["offset[i]"] if np.any(design.offset[design.block(r)] != 0.0) else []
     return f"  {eta} = {' + '.join([part for part in (fixed, *random, *offset) if part]) or '0'}"
@@ -108,12 +112,30 @@ def _predictor(spec: ModelSpec, design: Design, r: int) -> str:
 def _known(spec: ModelSpec, one: Predictor) -> str:
     """The line of what each row has: its standard error; columns speak for themselves."""
     response = spec.responses[one.response]
-    is_column = response.family.curve is not None and not response.additions.se
+    is_column = not response.additions.se
     return "" if is_column else f"  se[i] = {response.additions.se}[i], known"
 
 
+def _fixed(design: Design, r: int) -> str:
+    """The fixed effects of a linear predictor."""
+    prefix, names = design.layout.prefixes[r], design.layout.fixed_of(r)
+    return " + ".join(f"beta[{name}]{_times(name.removeprefix(prefix).removeprefix(':'))}" for name in names)
+
+
+def _slopes(spec: ModelSpec, design: Design, r: int) -> list[int]:
+    """The slopes of imputed predictors that are part of a mean."""
+    one = spec.parameters[r]
+    return [s for s in design.layout.slopes if spec.parameters[s].response == one.response and not one.parameter]
+
+
+def _slope(design: Design, s: int) -> str:
+    """A slope and what it is of."""
+    names, own = design.layout.fixed_of(s), _fixed(design, s)
+    return f"{own if len(names) == 1 else f'({own})'} {imputed_response(design.layout.slopes[s])}[i]"
+
+
 def _times(column: str) -> str:
-    return "" if column == "Intercept" else f" {column}[i]"
+    return "" if column in ("Intercept", "") else f" {column}[i]"
 
 
 def _effects(spec: ModelSpec, term: Term, r: int, prefix: str) -> str:

@@ -48,10 +48,11 @@ def family_lines(spec: ModelSpec) -> Iterator[str]:
 
 
 def links_in_words(response: Response) -> str:
-    """The link of each parameter of a response; of thresholds, of what is known and of what a curve is of, nothing."""
+    """The link of each parameter of a response; of thresholds, slopes, knowns and arguments of a curve nothing."""
     named = zip(response.family.parameters, response.links, strict=True)
     hidden = [
-        one.is_threshold or one.of_threshold or one.is_known or one.is_of_curve for one in response.family.parameters
+        one.is_threshold or one.of_threshold or one.is_known or one.is_of_curve or one.is_slope
+        for one in response.family.parameters
     ]
     shown = [pair for pair, is_hidden in zip(named, hidden, strict=True) if not is_hidden]
     alone = len(shown) == 1 and len(response.links) > 1
@@ -128,11 +129,19 @@ def size_lines(fit: FitRecord) -> Iterator[str]:
     missing = design.n_given - design.n_used
     if missing:
         yield f"({missing} of {design.n_given} rows left out for missing values)"
+    yield from missing_lines(fit.spec, design)
     yield from category_lines(fit.spec, design)
     family = fit.spec.family
     if fit.values.dispersion is not None and not family.is_normal:
         value = r_printing.trim(dispersion_of(fit), DIGITS)
         yield f"{str(family.dispersion).capitalize()} of the response distribution: {value}"
+
+
+def missing_lines(spec: ModelSpec, design: Design) -> Iterator[str]:
+    """How many values of responses are missing and integrated out."""
+    gone = {spec.responses[i].label: int(np.sum(~design.outcomes[i].seen)) for i in sorted(spec.incomplete)}
+    if gone:
+        yield f"Missing values integrated out: {', '.join(f'{count} of {label}' for label, count in gone.items())}"
 
 
 def category_lines(spec: ModelSpec, design: Design) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,26 +14,14 @@ from bayesmix.data.design.response import Outcome
 from bayesmix.inference.parameters.natural_scale import entries_of
 from bayesmix.inference.parameters.residual_families import correlation_of
 from bayesmix.inference.sampling.nuts.pymc_blocks import SymbolicBlocks, add_blocks, add_blocks_kernel, blocks_of
+from bayesmix.inference.sampling.nuts.pymc_incomplete import SymbolicImputation, SymbolicResponse, imputation_of
 from bayesmix.inference.sampling.nuts.shared_data import Packed
 from bayesmix.language.families import multivariate_normal
 from bayesmix.language.families.bounds import observed
 from bayesmix.language.families.derivatives import weighted_all
 from bayesmix.language.families.family import Family
-from bayesmix.language.families.link import Link
 from bayesmix.language.families.namespaces import symbolic
 from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SymbolicResponse:
-    """A response given its parameters, as symbols."""
-
-    name: str  # of the variable: "y"; of several responses each its own
-    family: Family
-    link: Link  # of the mean
-    outcome: Outcome
-    eta: Any  # (n,) linear predictor of the mean
-    others: Sequence[Any]  # the parameters beside it: numbers, or (n,)
 
 
 def responses_of(
@@ -60,12 +48,18 @@ class SymbolicCorrelations:
     root: list[list[Any]]  # rows of the Cholesky factor of their matrix, without the zeros
 
 
-def correlations_of(
-    design: Design, spec: ModelSpec, numbers: Mapping[str | None, Any]
-) -> SymbolicCorrelations | SymbolicBlocks | None:
-    """The correlations of the residuals, from the numbers that stand for them; None where they are independent."""
+Joint = SymbolicCorrelations | SymbolicBlocks | SymbolicImputation
+
+
+def correlations_of(design: Design, spec: ModelSpec, numbers: Mapping[str | None, Any]) -> Joint | None:
+    """What responses or rows have together given their parameters; None where they are independent.
+
+    Correlations of residuals, from the numbers that stand for them, or values that are missing.
+    """
     import pytensor.tensor as pt
 
+    if spec.imputed:
+        return imputation_of(spec)
     blocks = blocks_of(design, numbers)
     if blocks is not None:
         return blocks
@@ -83,33 +77,43 @@ def _value(one: Predictor | Auxiliary, eta: Any, numbers: Mapping[str | None, An
     return one.link.formula(symbolic(), eta)
 
 
-def add_responses(
-    responses: Sequence[SymbolicResponse], correlations: SymbolicCorrelations | SymbolicBlocks | None
-) -> None:
+def add_responses(responses: Sequence[SymbolicResponse], correlations: Joint | None) -> None:
     """Add the responses given their parameters, as PyMC's distributions where it has them."""
     if isinstance(correlations, SymbolicBlocks):
         (response,) = responses
         add_blocks(correlations, response.outcome.y, *_normal_rows(response, response.outcome.weights))
         return
-    if correlations is not None:
+    if isinstance(correlations, SymbolicCorrelations):
         add_correlated(responses, correlations)
         return
+    if correlations is not None:
+        responses = _with_imputation(responses, correlations, np.asarray)
     for response in responses:
         add_likelihood(response)
 
 
-def add_kernels(
-    responses: Sequence[SymbolicResponse], correlations: SymbolicCorrelations | SymbolicBlocks | None, packed: Packed
-) -> None:
+def _with_imputation(
+    responses: Sequence[SymbolicResponse], missing: SymbolicImputation, column: Callable[[Array], Any]
+) -> list[SymbolicResponse]:
+    """Add the log density of responses with missing values, and return the others."""
+    import pymc as pm
+
+    pm.Potential(missing.name(responses), missing.rows(responses, column).sum())
+    return missing.others(responses)
+
+
+def add_kernels(responses: Sequence[SymbolicResponse], correlations: Joint | None, packed: Packed) -> None:
     """Add the same log densities, with what depends on the data alone computed once."""
     if isinstance(correlations, SymbolicBlocks):
         (response,) = responses
         rows = _normal_rows(response, packed.column(response.outcome.weights))
         add_blocks_kernel(correlations, packed.column(response.outcome.y), *rows, packed)
         return
-    if correlations is not None:
+    if isinstance(correlations, SymbolicCorrelations):
         add_correlated_kernel(responses, correlations, packed)
         return
+    if correlations is not None:
+        responses = _with_imputation(responses, correlations, packed.column)
     for response in responses:
         add_kernel(response, packed)
 

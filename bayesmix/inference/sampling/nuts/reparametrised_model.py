@@ -392,7 +392,7 @@ def _key(design: Design, spec: ModelSpec, priors: Priors, reparametrisation: Rep
     predictors = tuple((one.response, one.parameter, one.link.name) for one in spec.parameters)
     outcomes = tuple((is_unweighted(one), one.bounds and one.bounds.kinds) for one in design.outcomes)
     rest = families, spec.link.name, predictors, spec.rescor, outcomes, fixed, terms, levels, nested, dispersion
-    return *rest, *key_of(design)
+    return *rest, tuple(sorted(spec.imputed.items())), spec.incomplete, *key_of(design)
 
 
 def _kind(prior: Prior) -> str:

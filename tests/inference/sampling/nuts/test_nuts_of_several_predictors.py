@@ -109,6 +109,17 @@ CASES |= {  # nonlinear means
         {"priors": CURVE},
     ),
 }
+DATA |= {
+    "gap": np.where(RNG.random(N) < 0.4, np.nan, 1.0 + DATA["w"] + RNG.normal(size=N)),
+    "hole": np.where(RNG.random(N) < 0.3, np.nan, 2.0 * X + RNG.normal(size=N)),
+}
+CASES |= {
+    "imputed": (["y ~ x + mi(gap) + mi(gap):x + (1 | g)", "gap | mi() ~ w + (1 | h)", "sigma_y ~ x"], {}),
+    "imputed by imputed": (
+        ["y ~ mi(gap) + mi(hole)", "gap | mi() ~ w + mi(hole) + (1 | g)", "hole | mi() ~ x", "count ~ w"],
+        {"family": {"y": "gaussian", "gap": "gaussian", "hole": "gaussian", "count": "poisson"}},
+    ),
+}
 QUICK = {"shared effects", "zeros", "known errors"}
 
 
