@@ -22,6 +22,7 @@ OF_FITS: dict[str, Callable[..., Any]] = {
     "slopes": lambda fit, **level: fit.slopes("Days", **level),
     "hypothesis": lambda fit, **level: fit.hypothesis("Days > 0", **level),
     "smooths": lambda fit, **level: fit.smooths(**level),
+    "imputed": lambda fit, **level: fit.imputed(**level),
     "plots.smooths": bmx.plots.smooths,
     "plots.effects_forest": bmx.plots.effects_forest,
     "plots.forest": bmx.plots.forest,
