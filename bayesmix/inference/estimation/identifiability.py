@@ -89,8 +89,10 @@ def _check_counts(part: MeanPart) -> None:
         raise DesignError(
             f"All values of `{part.label}` {what}: the logarithm of their rate has no finite estimate. {SAMPLE}"
         )
+    if not values.zero_is_silent:
+        return
     untold = np.abs(null_space(scaled(part.X)[~values.is_silent(part.y)])).max(axis=1, initial=0.0) > MOVES
-    if values.zero_is_silent and untold.any():
+    if untold.any():
         names = ", ".join(f"`{name}`" for name, one in zip(part.fixed, untold, strict=True) if one)
         raise DesignError(
             f"Rows where `{part.label}` is positive do not tell {names} apart: in family `{part.family.name}` zeros say"

@@ -103,7 +103,7 @@ def _mean(design: Design, spec: ModelSpec, r: int) -> MeanPart:
         family=response.family,
         link=response.links[0],
         outcome=design.outcomes[one.response],
-        X=design.X[rows][:, columns],
+        X=design.X[rows] if len(columns) == design.X.shape[1] else design.X[rows][:, columns],  # no copy
         columns=columns,
         fixed=tuple(design.fixed[j] for j in columns),
         terms=tuple(_named(one_term(design.terms[t], design, r), design.terms[t], own) for t, own in effects),

@@ -18,7 +18,7 @@ from bayesmix.errors import DesignError
 from bayesmix.inference.least_squares.cholesky import Factorisation, factorise
 from bayesmix.inference.least_squares.cross_products import Moments, moments, with_last_column
 from bayesmix.inference.least_squares.derivatives import sensitivity
-from bayesmix.inference.least_squares.scaling import Coordinates
+from bayesmix.inference.least_squares.scaling import TALL, Coordinates
 
 EXACT = 1e-24  # residual over total sum of squares below which the fit is exact to rounding
 
@@ -67,9 +67,8 @@ class LinearSolution:
 
 def linear_problem(design: Design, coordinates: Coordinates) -> LinearProblem:
     """Sum the cross-products once. Least-squares residuals take the place of y, so that large means do no harm."""
-    root = np.sqrt(design.weights)
     y = design.y - design.offset
-    beta_ols = np.linalg.lstsq(coordinates.X * root[:, None], y * root, rcond=None)[0]
+    beta_ols = _least_squares(coordinates.X, y, design.weights)
     residual = y - coordinates.X @ beta_ols
     columns = np.column_stack([coordinates.X, residual])
     unit = bool(np.all(design.weights == 1.0))
@@ -82,6 +81,18 @@ def linear_problem(design: Design, coordinates: Coordinates) -> LinearProblem:
         float(np.log(np.abs(np.diagonal(coordinates.T))).sum()),
         design.outcome.has_known_noise,
     )
+
+
+def _least_squares(X: Array, y: Array, weights: Array) -> Array:
+    """Coefficients ``(p,)`` on columns that are orthonormal, or nearly so where rows have weights."""
+    n, p = X.shape
+    if n * p * p <= TALL:
+        root = np.sqrt(weights)
+        return np.asarray(np.linalg.lstsq(X * root[:, None], y * root, rcond=None)[0])
+    unit = bool(np.all(weights == 1.0))
+    products = X.T @ (X if unit else X * weights[:, None])
+    beta = np.linalg.solve(products, X.T @ (weights * y))
+    return np.asarray(beta + np.linalg.solve(products, X.T @ (weights * (y - X @ beta))))  # to the last digit
 
 
 def with_responses(problem: LinearProblem, design: Design, responses: Array) -> LinearProblem:

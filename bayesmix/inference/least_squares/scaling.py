@@ -17,6 +17,10 @@ from bayesmix.inference.least_squares.incidence import Factor, Incidence, incide
 from bayesmix.inference.least_squares.symbolic import Plan, plan
 from bayesmix.inference.parameters.covariance import Structure, side_by_side, split, structure_of, to_factor
 
+TALL = 1e8  # multiplications of inner products of columns from which on QR takes noticeable time
+BLOCK = 4096  # rows of a product at a time
+CLEAR = 1e-8  # smallest over largest eigenvalue of inner products up to which nothing is lost by them
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -160,10 +164,38 @@ def orthonormal(X: Array, weights: Array | None = None) -> tuple[Array, Array]:
         root = np.sqrt(weights / np.mean(weights))[:, None]
         T = orthonormal(root * X)[1]
         return X @ T, T
+    if n * p * p > TALL:
+        found = _by_products(X)
+        if found is not None:
+            return found
     scale = _sizes(X)
     Q, R = np.linalg.qr(X / scale)
     T = np.linalg.solve(R, np.eye(p)) * np.sqrt(n)
     return Q * np.sqrt(n), T / scale[:, None]
+
+
+def _by_products(X: Array) -> tuple[Array, Array] | None:
+    """`orthonormal` by the inner products of columns, and those of the result once more: CholeskyQR2.
+
+    As exact as QR where the columns are far from depending on each other, a fifth of its work, and without copies of
+    all rows; None elsewhere.
+
+    References
+    ----------
+    Yamamoto, Nakatsukasa, Yanagisawa, Fukaya (2015), Electronic Transactions on Numerical Analysis 44: 306.
+    """
+    n, p = X.shape
+    T = np.diag(1.0 / _sizes(X))
+    for _ in range(2):
+        products = np.zeros((p, p))
+        for begin in range(0, n, BLOCK):
+            part = X[begin : begin + BLOCK] @ T
+            products += part.T @ part
+        values = np.linalg.eigvalsh(products)
+        if not values[0] > CLEAR * values[-1]:
+            return None
+        T = T @ np.linalg.inv(np.linalg.cholesky(products / n)).T
+    return X @ T, T
 
 
 def _in_units(C: Array, term: Term, structure: Structure, units: Array) -> Array:

@@ -9,6 +9,7 @@ from handmade import level_codes, make_design, make_term, with_x
 from scipy.stats import multivariate_normal
 
 import bayesmix as bmx
+from bayesmix.inference.estimation import reml
 from bayesmix.inference.estimation.reml import (
     criteria_and_gradients,
     criterion,
@@ -17,6 +18,7 @@ from bayesmix.inference.estimation.reml import (
     profiled_deviance,
     solve_linear,
 )
+from bayesmix.inference.least_squares import scaling
 from bayesmix.inference.least_squares.scaling import coordinates
 
 N = 60
@@ -271,3 +273,16 @@ def test_a_residual_variance_that_underflows_is_no_value():
     problem = linear_problem(design, coordinates(design))
     with pytest.raises(np.linalg.LinAlgError, match="no residual variance"):
         profiled_deviance(problem, [np.eye(1)], sigma=1e-200)
+
+
+@pytest.mark.parametrize("weights", [None, "size"])
+def test_products_of_many_rows_give_the_same_fit(weights: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = bmx.load_dataset("sleepstudy")
+    data = data.assign(size=1.0 + data["Days"], x=data["Days"] + 1e3)
+    formula = "Reaction ~ x + I(x^2) + (1 | Subject)"
+    by_qr = bmx.Model(formula, data, weights=weights).estimate()
+    monkeypatch.setattr(reml, "TALL", 0.0)
+    monkeypatch.setattr(scaling, "TALL", 0.0)
+    by_products = bmx.Model(formula, data, weights=weights).estimate()
+    assert by_products.criterion == pytest.approx(by_qr.criterion, rel=1e-11)
+    np.testing.assert_allclose(by_products.fitted(), by_qr.fitted(), rtol=1e-9)

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bayesmix.data.design.design import Design
-from bayesmix.inference.least_squares.scaling import coordinates
+from bayesmix.inference.least_squares import scaling
+from bayesmix.inference.least_squares.scaling import coordinates, orthonormal
 from bayesmix.inference.parameters.covariance import cholesky_psd, sd_and_corr, side_by_side
 
 N = 50
@@ -36,6 +37,24 @@ def make(shift: float, factor: float, structure: str = "us") -> Design:
     ]
     terms[2] = replace(terms[2], codes=terms[0].codes)
     return make_design(rng.normal(size=N), X, terms)
+
+
+@pytest.mark.parametrize(("tilt", "is_by_products"), [(1.0, True), (1e-3, True), (1e-6, False), (0.0, False)])
+def test_columns_of_many_rows_are_orthonormal_to_rounding_without_qr(
+    tilt: float, is_by_products: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(5000, 4)) * [1.0, 1e6, 1e-6, 1.0]
+    X[:, 3] = X[:, 0] + tilt * X[:, 3]
+    if not is_by_products:
+        assert scaling._by_products(X) is None
+        return
+    by_qr = orthonormal(X)
+    monkeypatch.setattr(scaling, "TALL", 0.0)
+    Q, T = orthonormal(X)
+    np.testing.assert_allclose(Q.T @ Q / len(X), np.eye(4), atol=1e-13)
+    np.testing.assert_allclose(np.tril(T, -1), 0.0, atol=0.0)
+    np.testing.assert_allclose(np.abs(T), np.abs(by_qr[1]), rtol=1e-12 / tilt)
 
 
 @pytest.mark.parametrize("units", UNITS)
