@@ -695,8 +695,11 @@ def test_rows_of_a_data_set_are_printed():
     assert content["licence"]
 
 
-def test_the_version_is_printed():
-    assert run("--version").stdout == f"bayesmix {bmx.__version__}\n"
+def test_versions_of_what_results_depend_on_are_printed():
+    lines = run("--version").stdout.splitlines()
+    assert lines[0] == f"bayesmix {bmx.__version__}"
+    assert {f"numpy {np.__version__}", f"pandas {pd.__version__}"} <= set(lines)
+    assert {"Python", "pymc", "nutpie", "arviz", "zarr"} <= {line.split()[0] for line in lines}
 
 
 def test_a_bug_is_exit_status_3(monkeypatch, capsys):

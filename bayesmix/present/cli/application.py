@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import sys
 import warnings
 from collections.abc import Iterator
@@ -93,11 +94,17 @@ def examples(*commands: str) -> str:
     return "\n\n".join(["Examples:", *commands])
 
 
+MATTER = ("numpy", "scipy", "pandas", "pymc", "pytensor", "nutpie", "arviz", "xarray", "zarr", "bambi")
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         from bayesmix import __version__
 
-        typer.echo(f"bayesmix {__version__}")
+        typer.echo(f"bayesmix {__version__}\nPython {platform.python_version()}")
+        typer.echo("\n".join(f"{package} {version(package)}" for package in MATTER))
         raise typer.Exit
 
 
@@ -111,7 +118,10 @@ def _print_version(wanted: bool) -> None:
 )
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the versions of what results depend on."
+        ),
     ] = False,
 ) -> None:
     """Hierarchical models from an lme4 formula: the posterior and the point estimate, side by side."""
