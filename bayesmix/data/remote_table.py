@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import narwhals as nw
 
 PARQUET = (".parquet", ".pq")
+NUMBERS = ("BIGINT", "DOUBLE")  # as DuckDB finds numbers in text
 TEXT = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
 
@@ -188,9 +189,36 @@ def _open_files(path: str, label: str) -> Any:
         raise DataError(f"Reading {label} where it is needs DuckDB: pip install 'bayesmix[duckdb]'.") from None
     connection = duckdb.connect()
     try:
-        return connection.read_parquet(path) if lower.endswith(PARQUET) else connection.read_csv(path)
+        if lower.endswith(PARQUET):
+            return connection.read_parquet(path)
+        opened = connection.read_csv(path)
+        if "*" in path:
+            _check_alike(connection, path, dict(zip(opened.columns, map(str, opened.types), strict=True)))
+        return opened
     except duckdb.Error as error:
         raise DataError(f"{label} cannot be read: {first_line(error)}.") from error
+
+
+def _check_alike(connection: Any, path: str, types: Mapping[str, str]) -> None:
+    """Raise `DataError` where text files have other columns, or numbers where others have text.
+
+    DuckDB takes columns by position, and numbers for text as soon as some of the files have text.
+    """
+    files = [str(row[0]) for row in connection.execute("select file from glob(?) order by file", [path]).fetchall()]
+    query = "select Columns from sniff_csv(?)"
+    sniffed = {file: connection.execute(query, [file]).fetchall()[0][0] for file in files}
+    found = {file: {one["name"]: one["type"] for one in own} for file, own in sniffed.items()}
+    first = files[0]
+    for file, own in found.items():
+        if list(own) != list(found[first]):
+            raise DataError(
+                f"`{file}` has the columns {name_all(list(own))}, and `{first}` has {name_all(list(found[first]))}:"
+                " files that are read together have the same ones, in the same order, named in the first line."
+            )
+    for name in (name for name, kind in types.items() if kind == "VARCHAR"):
+        kinds = {own.get(name) in NUMBERS: file for file, own in found.items()}
+        if len(kinds) > 1:
+            raise DataError(f"`{name}` holds numbers in `{kinds[True]}` and text in `{kinds[False]}`: make them alike.")
 
 
 def _numbers(column: Column) -> Array:

@@ -65,10 +65,71 @@ def test_what_is_no_source_is_refused(data: Any, message: str) -> None:
     assert message in str(caught.value)
 
 
-def test_types_that_differ_between_files_are_one_message(tmp_path: Path) -> None:
-    FRAME.to_parquet(tmp_path / "part-0.parquet")
-    FRAME.assign(x=list("pqrst")).to_parquet(tmp_path / "part-1.parquet")
-    with pytest.raises(bmx.DataError, match=r"`.*part-\*.parquet` cannot be read: .*[Cc]onver"):
+def write(frame: pd.DataFrame, file: Path, **options: Any) -> None:
+    frame.to_parquet(file) if file.suffix == ".parquet" else frame.to_csv(file, index=False, **options)
+
+
+def damage(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:200])
+
+
+OTHERS: dict[str, tuple[str, Any, str]] = {  # what a second file is like
+    "text for numbers": ("parquet", lambda file: write(FRAME.assign(x=list("pqrst")), file), "[Cc]onver.*part-1"),
+    "dates for numbers": (
+        "parquet",
+        lambda file: write(FRAME.assign(x=pd.Timestamp("2020-01-01")), file),
+        "failed to cast",
+    ),
+    "a column less": (
+        "parquet",
+        lambda file: write(FRAME.drop(columns="x"), file),
+        "could not be found in file .*part-1",
+    ),
+    "half a file": ("parquet", lambda file: (write(FRAME, file), damage(file)), "part-1"),
+    "text for numbers in text": (
+        "csv",
+        lambda file: write(FRAME.assign(x=list("pqrst")), file),
+        "`x` holds numbers in `.*part-0.csv` and text in `.*part-1.csv`: make them alike",
+    ),
+    "no names": (
+        "csv",
+        lambda file: write(FRAME, file, header=False),
+        "has the columns `column0`, .* named in the first line",
+    ),
+    "other columns": ("csv", lambda file: write(FRAME[["x", "g", "k"]], file), "have the same ones, in the same order"),
+    "lines that break off": ("csv", lambda file: file.write_text("g,x,k\na,1,2\na,1\na,,,,,2\n"), "cannot be read"),
+}
+
+
+@pytest.mark.parametrize("family", ["gaussian", "poisson"])
+@pytest.mark.parametrize("case", OTHERS)
+def test_files_that_do_not_go_together_are_one_message(case: str, family: str, tmp_path: Path) -> None:
+    kind, make, message = OTHERS[case]
+    write(FRAME, tmp_path / f"part-0.{kind}")
+    make(tmp_path / f"part-1.{kind}")
+    with pytest.raises(bmx.DataError, match=message) as caught:
+        bmx.Model("k ~ x + (1 | g)", str(tmp_path / f"part-*.{kind}"), family=family, where="source")
+    assert "\n" not in str(caught.value)
+
+
+def test_files_of_integers_and_of_numbers_go_together(tmp_path: Path) -> None:
+    frame = FRAME.dropna()
+    for j, one in enumerate((frame, frame.astype({"x": int}))):
+        one.to_csv(tmp_path / f"part-{j}.csv", index=False)
+    assert open_remote(str(tmp_path / "part-*.csv")).count_missing(["x"]) == (8, {"x": 0})
+
+
+def test_files_that_come_while_others_are_read_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = RemoteTable.total
+
+    def slow(self: RemoteTable, sums: Any) -> dict[str, float]:
+        found = whole(self, sums)
+        FRAME.dropna().to_parquet(tmp_path / "part-1.parquet")
+        return found
+
+    FRAME.dropna().to_parquet(tmp_path / "part-0.parquet")
+    monkeypatch.setattr(RemoteTable, "total", slow)
+    with pytest.raises(bmx.DataError, match="changed while it was read: 4 rows, then 8"):
         bmx.Model("k ~ x + (1 | g)", str(tmp_path / "part-*.parquet"), where="source")
 
 

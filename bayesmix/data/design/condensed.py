@@ -176,13 +176,15 @@ def condense(
     numbers = [text for text in dict.fromkeys(texts) if text not in categories and not set(_names([text])) <= set(keys)]
     n_given, missing = table.count_missing(name for name in dict.fromkeys([*needed, *others]) if name not in optional)
     used = table.complete([name for name, count in missing.items() if count])
-    centre = _centre(used, numbers, kinds, n_given, missing)
+    n_used, centre = _centre(used, numbers, kinds, n_given, missing)
     spreads = _spreads(used, [name for name, kind in kinds.items() if isinstance(kind, Numeric) and name not in keys])
     values = [remote(read(text), kinds) - middle for text, middle in zip(numbers, centre, strict=True)]
     first, second = np.triu_indices(len(values))
     products = [values[i] * values[j] for i, j in zip(first, second, strict=True)]
     width = len(keys) + (len(numbers) + 1) * (len(numbers) + 2)
     levels, count, sums = used.by_group(keys, [*values, *products], most=int(limit() / (8 * COPIES * width)))
+    if round(float(count.sum())) != n_used or (not any(missing.values()) and n_used != n_given):
+        raise DataError(f"{table.label} changed while it was read: {n_used} rows, then {count.sum():.0f}. Try again.")
     order = _order(levels, len(count))
     cells = _Cells(count[order], sums[order][:, : len(values)], sums[order][:, len(values) :])
     points, own = cells.points()
@@ -238,8 +240,8 @@ def _check_learnt(texts: Iterable[str], table: StayingTable) -> None:
 
 def _centre(
     table: RemoteTable, numbers: Sequence[str], kinds: Mapping[str, Column], n_given: int, missing: Mapping[str, int]
-) -> Array:
-    """Means of numeric expressions.
+) -> tuple[int, Array]:
+    """Number of rows, and means of numeric expressions.
 
     Raises
     ------
@@ -265,7 +267,7 @@ def _centre(
             raise DataError(f"`{text}` is not finite in {found[f'lost{j}']:.0f} rows of {table.label}.")
         if not np.isfinite(found[f"size{j}"] ** 2 * found["rows"]):
             raise DataError(f"`{text}` reaches {found[f'size{j}']:.3g}: its square is not finite. Rescale it.")
-    return np.array([found[f"mean{j}"] for j in range(len(numbers))])
+    return int(found["rows"]), np.array([found[f"mean{j}"] for j in range(len(numbers))])
 
 
 def _spreads(table: RemoteTable, names: Sequence[str]) -> dict[str, Spread]:
