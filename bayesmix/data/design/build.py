@@ -189,6 +189,11 @@ def build(  # noqa: PLR0913 - what a design is made of
         slopes={r: part.slope for r, part in enumerate(parts) if part.slope},
         copied={r: one.copied for r, one in enumerate(parts) if one.copied is not None},
         thresholds=tuple(r for r, part in enumerate(parts) if part.is_threshold),
+        monotonic=tuple(r for r, part in enumerate(parts) if part.is_monotonic),
+        simplexes={
+            name: tuple(r for r, part in enumerate(parts) if part.simplex == name)
+            for name in dict.fromkeys(part.simplex for part in parts if part.simplex)
+        },
         dropped=tuple(part.prefix + name for part, (*_, own) in zip(parts, found, strict=True) for name in own),
         encoder=encoder,
         source=replace(_source(table.names, data_read, arguments, contrasts or {}), relations=_named(bars, relations)),

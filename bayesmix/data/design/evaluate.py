@@ -22,10 +22,12 @@ from bayesmix.data.design.functions import (
     FACTORS,
     LEARNERS,
     Labels,
+    category_codes,
     dummy_levels,
     factor_column,
     identity,
     indicators,
+    learn_categories,
 )
 from bayesmix.data.design.learnt_smooth import LearntSmooth, learn_smooth
 from bayesmix.data.design.operators import OPERATORS, Constant, Value, negate, number, numeric
@@ -197,6 +199,16 @@ def _dummies(call: Call, scope: _Scope) -> Matrix:
     return indicators(factor_column(_value(call.arguments[0].value, scope)), levels)
 
 
+def _categories(call: Call, scope: _Scope) -> Numeric:
+    """The categories of ``mo(x)`` from memory, or learn them first."""
+    x, key = _value(call.arguments[0].value, scope), spell(call)
+    if key not in scope.memory:
+        scope.memory[key] = learn_categories(x)
+    categories = scope.memory[key]
+    assert isinstance(categories, tuple)
+    return category_codes(x, categories)
+
+
 def _coded(call: Call, scope: _Scope) -> Factor | CodedFactor:
     """``C(f, contr.sum)``: the second argument names contrasts and is not evaluated."""
     if not 1 <= len(call.arguments) <= 2 or any(argument.name not in ("", "contr") for argument in call.arguments):
@@ -249,4 +261,9 @@ def _wrong_arguments(call: Call, names: list[str]) -> PlaceError:
     return PlaceError(f"`{spell(call)}` has wrong arguments.", call.position, f"Its arguments are {known}.{hint}")
 
 
-_OWN: dict[str, Callable[[Call, _Scope], Value]] = {"C": _coded, "dummy": _dummies, "mi": _known}
+_OWN: dict[str, Callable[[Call, _Scope], Value]] = {
+    "C": _coded,
+    "dummy": _dummies,
+    "mi": _known,
+    "mo": _categories,
+}

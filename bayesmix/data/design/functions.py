@@ -26,6 +26,8 @@ from bayesmix.data.design.basis import (
 from bayesmix.data.design.operators import Value
 from bayesmix.errors import DataError
 
+MOST_CATEGORIES = 30  # of a monotonic effect
+
 Labels = tuple[str, ...]
 
 
@@ -46,6 +48,66 @@ def indicators(factor: Factor, levels: Labels) -> Matrix:
     position = {level: j for j, level in enumerate(factor.levels)}
     columns = [np.where(factor.missing, np.nan, factor.codes == position.get(level, -2)) for level in levels]
     return Matrix(np.column_stack(columns), levels)
+
+
+def learn_categories(x: Value) -> Labels:
+    """Return the categories of ``mo(x)`` in their order: levels of an ordered factor, or all whole numbers of a range.
+
+    Raises
+    ------
+    DataError
+        If the column has no order, or no steps.
+    """
+    if isinstance(x, Factor) and x.kind in ("ordered", "boolean"):
+        found = x.levels
+    elif isinstance(x, Numeric):
+        found = _whole_numbers(x)
+    else:
+        raise DataError(
+            "`mo()` takes ordered categories: an ordered factor or whole numbers. Order the levels of a factor:"
+            ' `mo(ordered(x, levels = c("low", "high")))`.'
+        )
+    if not 2 <= len(found) <= MOST_CATEGORIES:
+        raise DataError(
+            f"`mo()` of {len(found)} categories: there are steps between two categories or more, and no more than"
+            f" {MOST_CATEGORIES}. A curve over many values is `s(x)`."
+        )
+    return found
+
+
+def _whole_numbers(x: Numeric) -> Labels:
+    values = x.values[~x.missing]
+    wrong = values[values != np.floor(values)]
+    if len(wrong):
+        raise DataError(f"`mo()` takes ordered categories, and {wrong[0]:g} is no whole number. A line is the column.")
+    if len(values) and np.ptp(values) > MOST_CATEGORIES:
+        low, high = values.min(), values.max()
+        raise DataError(f"`mo()` of whole numbers from {low:g} to {high:g}: these are too many steps. Write `s(x)`.")
+    return tuple(str(i) for i in range(int(values.min()), int(values.max()) + 1)) if len(values) else ()
+
+
+def category_codes(x: Value, categories: Labels) -> Numeric:
+    """Return the place of each row's category, from zero; NaN where it is missing.
+
+    Raises
+    ------
+    DataError
+        If a row is in none of them.
+    """
+    if isinstance(x, Numeric):
+        codes, names = x.values - float(categories[0]), [f"{value:g}" for value in x.values]
+        wrong = ~x.missing & ~np.isin(codes, np.arange(len(categories)))
+    else:
+        factor = factor_column(x)
+        place = np.array([*(categories.index(one) if one in categories else -1 for one in factor.levels), -1])
+        codes, names = place[factor.codes].astype(float), [factor.levels[code] for code in factor.codes]
+        wrong = ~factor.missing & (codes < 0)
+        codes = np.where(factor.missing, np.nan, codes)
+    if wrong.any():
+        unseen = ", ".join(f"`{names[i]}`" for i in np.flatnonzero(wrong)[:5])
+        known = ", ".join(f"`{one}`" for one in categories)
+        raise DataError(f"`mo()` has categories that were not there in fitting: {unseen}. The fit knows {known}.")
+    return Numeric(codes)
 
 
 def factor_column(x: Value) -> Factor:

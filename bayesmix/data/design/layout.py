@@ -34,13 +34,15 @@ class Part:
     number: Link | None = None  # of a parameter without a formula, one number for all rows, called by the prefix
     is_residual: bool = False  # whether that is a correlation of residuals
     is_threshold: bool = False  # a fixed effect, one number for all rows, called by the prefix
+    is_monotonic: bool = False  # the same of a monotonic effect
+    simplex: str = ""  # what a parameter without a formula is a share of
     has_intercept: bool = True  # False: thresholds are in its place
     slope: str = ""  # "mi(z)", of which it is the slope
     copied: int | None = None  # the response whose values it has, zero where they are missing
 
     def name(self, column: str) -> str:
         """What a column of it is called."""
-        return self.prefix if self.number or self.is_threshold else self.prefix + column
+        return self.prefix if self.number or self.is_threshold or self.is_monotonic else self.prefix + column
 
 
 def parts_of(spec: ModelSpec) -> list[Part]:
@@ -57,8 +59,10 @@ def parts_of(spec: ModelSpec) -> list[Part]:
                 parts.append(part)
             case Auxiliary(name=name, is_threshold=True):
                 parts.append(Part(NUMBER, name, kind, is_threshold=True))
-            case Auxiliary(name=name, link=link):
-                parts.append(Part(NUMBER, name, kind, link))
+            case Auxiliary(name=name, is_monotonic=True):
+                parts.append(Part(NUMBER, name, kind, is_monotonic=True))
+            case Auxiliary(name=name, link=link, simplex=simplex):
+                parts.append(Part(NUMBER, name, kind, link, simplex=simplex))
     parts += [Part(NUMBER, one.name, None, LINKS["logit"], is_residual=True) for one in spec.residual_correlations]
     return parts
 
@@ -147,6 +151,8 @@ class Layout:
     copied: Mapping[int, int] = field(default_factory=dict)  # predictors that are the values of a response, and which
     slopes: Mapping[int, str] = field(default_factory=dict)  # predictors that are slopes, of what: "mi(z)"
     thresholds: tuple[int, ...] = ()  # predictors that are one number for all rows and fixed effects by their own names
+    monotonic: tuple[int, ...] = ()  # those that are sizes of monotonic effects
+    simplexes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # of their shares, but the last of each
     dropped: tuple[str, ...] = ()  # columns of X left out because they depend linearly on others
     encoder: Encoder | None = None  # codes new data; None in a design made by hand
     source: Source | None = None  # builds the design again; None in a design made by hand
@@ -163,7 +169,12 @@ class Layout:
     @property
     def constants(self) -> set[int]:
         """Predictors without a formula, one number for all rows, called by their prefix."""
-        return {*self.numbers, *self.thresholds}
+        return {*self.numbers, *self.single}
+
+    @property
+    def single(self) -> set[int]:
+        """Those of them that are fixed effects."""
+        return {*self.thresholds, *self.monotonic}
 
     @property
     def coefficients(self) -> list[str]:

@@ -11,6 +11,7 @@ from bayesmix.data.design.categories import with_categories
 from bayesmix.data.design.condensed import StayingTable
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.layout import parts_of
+from bayesmix.data.design.monotonic_terms import with_monotonic_effects
 from bayesmix.data.remote_table import is_remote, open_remote
 from bayesmix.errors import SpecError, nearest
 from bayesmix.language.families.bounds import check_bounds
@@ -58,6 +59,7 @@ def model_design(
     _check_imputation(spec, data, weights)
     if isinstance(data, StayingTable):
         spec, data = with_counts(spec), replace(data, is_counted=not spec.is_linear)
+    spec = with_monotonic_effects(spec, data)
     design = build(parts_of(spec), data, weights=weights, offset=offset, contrasts=contrasts, data2=data2)
     spec, design = with_categories(spec, design)
     check_responses(spec, design)

@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
+from bayesmix.data.design.response import Outcome
 from bayesmix.data.design.row_statistics import spread as spread_of
 from bayesmix.inference.estimation.boundary import initial_factors
 from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem
@@ -17,6 +18,8 @@ from bayesmix.inference.estimation.starting_values import crude, is_near
 from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.inference.parameters.covariance import from_factor
 from bayesmix.inference.parameters.likelihood import SeveralPredictors
+from bayesmix.inference.parameters.one_predictor import without_steps
+from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import Link
 from bayesmix.language.formula.model_spec import ModelSpec
 
@@ -31,13 +34,24 @@ def units(design: Design, spec: ModelSpec) -> list[float]:
     sizes = []
     for one in spec.parameters:
         outcome, family = design.outcomes[one.response].present, spec.responses[one.response].family
-        is_counted = one.parameter == 0 and one.link.is_identity
+        link = without_steps(spec.responses[one.response]).links[0]
+        is_counted = one.parameter == 0 and link.is_identity
         spread = float(spread_of(family.on_scale(outcome.y) / outcome.trials, design.counts)) if is_counted else 1.0
         if family.parameters[one.parameter].is_of_curve:
             name, curve = family.parameters[one.parameter].name, family.curve
             spread = abs(curve.start()[curve.parameters.index(name)])
+        if family.parameters[one.parameter].is_monotonic:
+            spread = _of_slope(family, outcome, family.parameters[one.parameter].name)
         sizes.append(spread if spread > 0.0 else 1.0)
     return [*sizes, *(1.0 for _ in spec.residual_correlations)]
+
+
+def _of_slope(family: Family, outcome: Outcome, name: str) -> float:
+    """Size of the slope of a monotonic effect: that with which it spans as much as the response."""
+    slopes = dict(
+        zip((one.name for one in family.parameters), family.steps.crude(outcome.y, outcome.trials), strict=True)
+    )
+    return abs(slopes[name])
 
 
 def starts_beside(problem: GeneralizedProblem, start: Array, x: Array, singular: Sequence[int]) -> Iterator[Array]:

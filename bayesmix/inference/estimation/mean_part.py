@@ -12,7 +12,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.response import Outcome
 from bayesmix.data.design.term import Term
-from bayesmix.inference.parameters.one_predictor import one_term
+from bayesmix.inference.parameters.one_predictor import one_term, without_steps
 from bayesmix.language.families.family import Family, is_linear
 from bayesmix.language.families.link import Link
 from bayesmix.language.formula.model_spec import ModelSpec
@@ -95,7 +95,7 @@ def _mean(design: Design, spec: ModelSpec, r: int) -> MeanPart:
     one = spec.parameters[r]
     outcome = design.outcomes[one.response]
     design = design if outcome.is_complete else design.take(np.flatnonzero(outcome.seen))
-    response, columns, rows = spec.responses[one.response], design.of_predictor(r), design.block(r)
+    response, columns, rows = without_steps(spec.responses[one.response]), design.of_predictor(r), design.block(r)
     effects = tuple((t, own) for t, term in enumerate(design.terms) if (own := term.columns_of(r)))
     return MeanPart(
         label=response.label,
@@ -123,7 +123,9 @@ def _is_constant(design: Design, spec: ModelSpec, response: int) -> bool:
     """Whether the noise of a response is of one size in all rows."""
     if spec.is_simple:
         return not design.outcome.has_known_noise
-    others = [r for r, one in enumerate(spec.parameters) if one.response == response and one.parameter > 0]
+    count = len(without_steps(spec.responses[response]).links)
+    own = [(r, one.parameter) for r, one in enumerate(spec.parameters) if one.response == response]
+    others = [r for r, parameter in own if 0 < parameter < count]
     return all(
         len(design.of_predictor(r)) == 1
         and bool(np.ptp(design.X[design.block(r)], axis=0).max(initial=0.0) == 0.0)

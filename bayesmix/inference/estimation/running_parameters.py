@@ -9,6 +9,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.estimation.running_steps import running_steps
 from bayesmix.inference.parameters.names import Parameters, sd_names
 from bayesmix.inference.parameters.natural_scale import residual_columns
 from bayesmix.inference.parameters.residual_families import correlation_matrix, residual_family
@@ -24,7 +25,12 @@ ENDLESS = 10.0  # standard deviation of effects on the log of a parameter: two o
 
 def running_parameters(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
     """Say which parameters beside the means run off, and why: one sentence each."""
-    return [*_beside_means(design, spec, point), *_residuals(design, spec, point), *_spreads(design, spec, point)]
+    return [
+        *_beside_means(design, spec, point),
+        *_residuals(design, spec, point),
+        *_spreads(design, spec, point),
+        *running_steps(design, spec, point),
+    ]
 
 
 def running_dispersion(design: Design, spec: ModelSpec, values: Parameters) -> list[str]:

@@ -79,7 +79,9 @@ def is_near(parts: Sequence[ResponsePart], eta: Array) -> bool:
     bounded = np.ones(len(eta), bool)
     for part in parts:
         for r, parameter in zip(part.predictors, part.family.parameters, strict=False):  # a dispersion has none
-            bounded[r] = not parameter.is_of_curve
+            bounded[r] = not (parameter.is_of_curve or parameter.is_monotonic)
+        if part.family.steps is not None:
+            bounded[part.predictors[0]] = not part.family.steps.link.is_identity
     return bool(np.isfinite(eta).all()) and bool(np.abs(eta[bounded]).max(initial=0.0) <= LARGEST)
 
 

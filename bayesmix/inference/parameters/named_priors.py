@@ -15,8 +15,9 @@ from bayesmix.inference.parameters.names import corr_kinds, corr_names, sd_kind,
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.prior import Prior
 
+SIMPLEX = "simo"  # the shares of all monotonic effects
 RESCOR = "rescor"  # the correlation matrix of the residuals
-Kind = Literal["coefficient", "positive", "share", "power", "sd", "corr"]
+Kind = Literal["coefficient", "positive", "share", "power", "sd", "corr", "simplex"]
 THRESHOLDS = "thresholds"  # the name of all of them
 RANGES: dict[str, Kind] = {  # of links of numbers
     "real": "coefficient",
@@ -110,7 +111,9 @@ def _known(spec: ModelSpec, design: Design) -> Iterator[tuple[str, Kind]]:
 
 def _coefficients(layout: Layout) -> Iterator[tuple[str, Kind]]:
     """Names of the fixed effects; correlations of residuals have one prior together."""
-    for name, r in zip(layout.fixed, layout.owners, strict=True):
+    shares = {r for places in layout.simplexes.values() for r in places}
+    named = zip(layout.fixed, layout.owners, strict=True)
+    for name, r in (own for own in named if own[1] not in shares):
         if r not in layout.residual:
             yield name, RANGES[layout.numbers[r].range] if r in layout.numbers else "coefficient"
         if r in layout.thresholds:
@@ -118,6 +121,7 @@ def _coefficients(layout: Layout) -> Iterator[tuple[str, Kind]]:
         elif r not in layout.residual and name == layout.prefixes[r] + INTERCEPT:
             yield layout.prefixes[r] + CENTRED, "coefficient"
     yield "fixed", "coefficient"
+    yield from ((name, "simplex") for own in layout.simplexes for name in (own, SIMPLEX))
     if layout.thresholds:
         yield THRESHOLDS, "coefficient"
     if layout.residual:
@@ -128,6 +132,9 @@ def _unknown(name: str, spec: ModelSpec, layout: Layout, known: Sequence[str]) -
     listed = ", ".join(known)
     if name in (one for one, r in zip(layout.fixed, layout.owners, strict=True) if r in layout.residual):
         return f'Correlations of residuals have one prior together: priors={{"{RESCOR}": "LKJ(2)"}}.'
+    simplex = next((one for one in layout.simplexes if name.startswith(f"{one}[")), None)
+    if simplex is not None:
+        return f'Shares have one prior together: priors={{"{simplex}": "Dirichlet(2)"}}.'
     if any(name == one.prefix.removesuffix("_") for one in spec.predictors if one.parameter):
         what = f"`{name}` has a formula: its prior is that of `{name}_{INTERCEPT}`, its logarithm, and of its slopes."
         return f"{what} Parameters: {listed}."
@@ -139,6 +146,9 @@ def _check_fit(name: str, prior: Prior, kind: Kind) -> None:
         if prior.kind != "LKJ":
             raise SpecError(f'Correlations take an LKJ prior, not {prior}: priors={{"{name}": "LKJ(2)"}}.')
         return
+    if kind == "simplex" or prior.kind == "Dirichlet":
+        _check_simplex(name, prior, kind)
+        return
     if prior.kind == "LKJ":
         raise SpecError(f"LKJ is a prior for correlations, not for `{name}`.")
     if prior.kind == "Decov" and kind != "sd":
@@ -149,6 +159,13 @@ def _check_fit(name: str, prior: Prior, kind: Kind) -> None:
     bounded = prior.is_positive or (prior.kind == "Uniform" and prior.arguments[0] >= 0.0)
     if kind != "coefficient" and not bounded:
         raise SpecError(f"`{name}` is positive, {prior} is not: use HalfNormal, HalfStudentT, Exponential or Gamma.")
+
+
+def _check_simplex(name: str, prior: Prior, kind: Kind) -> None:
+    if prior.kind != "Dirichlet":
+        raise SpecError(f"`{name}` has shares that add up to one, {prior} is not of such: use Dirichlet(2).")
+    if kind != "simplex":
+        raise SpecError(f"Dirichlet is a prior for the shares of monotonic effects, `{SIMPLEX}`, not for `{name}`.")
 
 
 def _check_inside(name: str, prior: Prior, low: float, high: float, advice: str) -> None:

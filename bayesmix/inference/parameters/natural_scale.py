@@ -15,6 +15,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.layout import Layout
 from bayesmix.inference.parameters.correlation import Free, OneNumber
 from bayesmix.inference.parameters.residual_families import Arma, reported_slopes, residual_family
+from bayesmix.inference.parameters.simplexes import share_slopes, shares_of
 from bayesmix.language.families.link import CORRELATION, Link
 
 
@@ -33,11 +34,19 @@ def residual_columns(layout: Layout) -> list[int]:
     return [j for j, owner in enumerate(layout.owners) if owner in layout.residual]
 
 
+def simplex_columns(layout: Layout) -> list[list[int]]:
+    """Columns of the shares of each monotonic effect."""
+    return [[layout.owners.index(r) for r in places] for places in layout.simplexes.values()]
+
+
 def is_coordinate(layout: Layout, name: str) -> bool:
     """Whether a parameter is one that is computed with: not the correlations of residuals beside the first response's.
 
-    Partial correlations with the first response are correlations.
+    Partial correlations with the first response are correlations; the first share of a monotonic effect is one of all.
     """
+    firsts = {layout.fixed[own[0]] for own in simplex_columns(layout)}
+    if any(name.startswith(f"{simplex}[") for simplex in layout.simplexes) and name not in firsts:
+        return False
     own = [layout.fixed[j] for j in residual_columns(layout)]
     if name not in own:
         return True
@@ -53,6 +62,8 @@ def reported(layout: Layout, beta: Array) -> Array:
     own = residual_columns(layout)
     if own:
         found[..., own] = residual_family(layout).reported(found[..., own])
+    for places in simplex_columns(layout):
+        found[..., places] = shares_of(found[..., places])
     return found
 
 
@@ -65,6 +76,9 @@ def reported_jacobian(layout: Layout, beta: Array) -> Array:
     if own:
         slopes = reported_slopes(residual_family(layout), CORRELATION.mean(beta[own]))
         found[np.ix_(own, own)] = slopes * np.diagonal(found)[own]
+    for places in simplex_columns(layout):
+        slopes = share_slopes(np.array([layout.numbers[layout.owners[j]].mean(beta[j]) for j in places]))
+        found[np.ix_(places, places)] = slopes * np.diagonal(found)[places]
     return found
 
 
@@ -81,9 +95,14 @@ def on_link(layout: Layout, beta: Array) -> tuple[Array, Array]:
     as they are.
     """
     own = residual_columns(layout)
-    if not own:
-        return beta, np.eye(len(beta))
     values, jacobian = beta.copy(), np.eye(len(beta))
+    for places in simplex_columns(layout):
+        logit = layout.numbers[layout.owners[places[0]]]
+        values[places] = logit.of(reported(layout, beta)[places])
+        slopes = reported_jacobian(layout, beta)[places]
+        jacobian[places] = slopes / logit.inverse(values[places])[1][:, None]
+    if not own:
+        return values, jacobian
     values[own], jacobian[own] = reported(layout, beta)[own], reported_jacobian(layout, beta)[own]
     if not isinstance(residual_family(layout), Arma):
         values[own] = CORRELATION.of(values[own])

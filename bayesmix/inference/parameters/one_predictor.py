@@ -65,20 +65,28 @@ def _plain(response: Response) -> Response:
     return replace(response, family=slopes.base, links=response.links[: len(slopes.base.parameters)])
 
 
+def without_steps(response: Response) -> Response:
+    """A response without the monotonic effects on its mean: itself where there are none."""
+    steps = response.family.steps
+    if steps is None:
+        return response
+    return replace(response, family=steps.base, links=(steps.link, *response.links[1 : 1 + steps.count]))
+
+
 def one_response(spec: ModelSpec, response: int) -> ModelSpec:
     """The model of one response with a formula for its mean alone: a simple model, itself."""
     if spec.is_simple:
         return spec
-    chosen = _plain(replace(spec.responses[response], name=""))
+    chosen = without_steps(_plain(replace(spec.responses[response], name="")))
     mean = next(one for one in spec.predictors if (one.response, one.parameter) == (response, 0))
     others = zip(chosen.family.parameters[1:], chosen.links[1:], strict=True)
     return replace(
         spec,
         formula=mean.formula,
         family=chosen.family,
-        link=mean.link,
+        link=chosen.links[0],
         responses=(chosen,),
-        predictors=(Predictor(0, 0, mean.formula, "", mean.link),),
+        predictors=(Predictor(0, 0, mean.formula, "", chosen.links[0]),),
         auxiliaries=tuple(Auxiliary(0, j, other.name, link) for j, (other, link) in enumerate(others, 1)),
         rescor=False,
     )

@@ -15,6 +15,7 @@ from bayesmix.inference.parameters.auxiliary_priors import auxiliary_defaults, c
 from bayesmix.inference.parameters.centring import CENTRED, INTERCEPT, fixed_centring
 from bayesmix.inference.parameters.covariance import side_by_side
 from bayesmix.inference.parameters.default_priors import Defaults, defaults
+from bayesmix.inference.parameters.monotonic_priors import of_monotonic
 from bayesmix.inference.parameters.named_priors import RESCOR, THRESHOLDS, NamedPriors
 from bayesmix.inference.parameters.one_predictor import one_predictor, one_response
 from bayesmix.inference.parameters.prior_wording import Unit
@@ -97,6 +98,8 @@ def predictor_priors(spec: ModelSpec, design: Design, named: NamedPriors) -> lis
             parts.append(_of_mean(spec, design, r, centring, found))
         elif parameter.is_of_curve or parameter.is_known:
             parts.append(_unstated(design, r, centring, one.link))
+        elif parameter.is_monotonic or parameter.simplex:
+            parts.append(_of_steps(spec, design, r, named, means[one.response]))
         elif parameter.is_slope:
             parts.append(_of_slope(spec, design, r, centring))
         elif r in design.layout.thresholds:
@@ -112,7 +115,17 @@ Centring = tuple[tuple[str, ...], Array, Array]  # of `fixed_centring`
 def _of_mean(spec: ModelSpec, design: Design, r: int, centring: Centring, found: Defaults) -> PredictorPriors:
     one, (own, contrast, _) = spec.parameters[r], centring
     unit, shift = counted_in(spec, design, one.response, one.parameter), _at_imputed_means(design, spec, r, own)
-    return PredictorPriors(design.layout.prefixes[r], own, contrast, found, unit, one.link, shift=shift)
+    link = one_response(spec, one.response).link if one.parameter == 0 else one.link
+    return PredictorPriors(design.layout.prefixes[r], own, contrast, found, unit, link, shift=shift)
+
+
+def _of_steps(spec: ModelSpec, design: Design, r: int, named: NamedPriors, of_mean: Defaults) -> PredictorPriors:
+    """The priors of a monotonic effect: of its slope, or of one of its shares."""
+    one, is_number = spec.parameters[r], r in design.layout.numbers
+    found, unit = of_monotonic(spec, design, r, named, of_mean), counted_in(spec, design, one.response, one.parameter)
+    link = one.link if is_number else one_response(spec, one.response).link
+    names = tuple(design.layout.fixed_of(r))
+    return PredictorPriors("", names, np.eye(1), found, unit, link, is_number=is_number)
 
 
 def _unstated(design: Design, r: int, centring: Centring, link: Link) -> PredictorPriors:
@@ -238,4 +251,5 @@ def counted_in(spec: ModelSpec, design: Design, response: int, parameter: int) -
         family, label = spec.responses[response].family, spec.responses[response].label
     label = label if family.scale == "identity" else f"{family.scale}({label})"
     own = family.parameters[parameter]
-    return label if parameter == 0 or own.unit == "response" or own.is_slope else ""
+    is_counted = parameter == 0 or own.unit == "response" or own.is_slope or own.is_monotonic
+    return label if is_counted else ""

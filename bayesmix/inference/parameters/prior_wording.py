@@ -155,6 +155,19 @@ def _largest(predictor: float) -> str:
     return f"{np.exp(min(predictor, 700.0)):.3g}"
 
 
+def share_of(prior: Prior, place: int) -> Prior:
+    """The distribution of one share under a Dirichlet prior of all of them."""
+    own = prior.arguments[place]
+    return Prior("Beta", (own, sum(prior.arguments) - own))
+
+
+def says_dirichlet(prior: Prior) -> str:
+    """What a Dirichlet prior says of each share; where they differ, of the first."""
+    low, high = quantiles(share_of(prior, 0))
+    of = "each share" if len(set(prior.arguments)) == 1 else "the first share"
+    return f"95 % of {of} of the steps within {low:.3g} .. {high:.3g}"
+
+
 def says_decov(prior: Prior, together: int, dispersion: Prior | None, name: str | None, unit: Unit) -> str:
     """What a Decov prior says of one standard deviation: beside the dispersion parameter, and in the data's units."""
     relative = decov_upper(prior, together, None)

@@ -21,13 +21,14 @@ from bayesmix.inference.parameters.centring import (
     where,
 )
 from bayesmix.inference.parameters.correlation import Correlation, Free, Independent
+from bayesmix.inference.parameters.correlation_priors import correlation_prior_names, of_correlations
 from bayesmix.inference.parameters.covariance import Structure, structure_of
 from bayesmix.inference.parameters.default_priors import column_scale
+from bayesmix.inference.parameters.monotonic_priors import Simplex, simplexes
 from bayesmix.inference.parameters.named_priors import RESCOR, NamedPriors, named_priors, sd_name
 from bayesmix.inference.parameters.names import Parameters, corr_names, sd_kind, sd_names
 from bayesmix.inference.parameters.natural_scale import residual_columns
 from bayesmix.inference.parameters.one_predictor import one_term
-from bayesmix.inference.parameters.positive_numbers import PositiveNumbers
 from bayesmix.inference.parameters.predictor_priors import (
     PredictorPriors,
     contrast_of,
@@ -42,16 +43,16 @@ from bayesmix.inference.parameters.prior_wording import (
     in_units,
     quantiles,
     says_decov,
+    says_dirichlet,
     says_lkj,
     says_of_family,
     says_of_number,
+    share_of,
     short,
 )
-from bayesmix.inference.parameters.range_priors import default_priors
 from bayesmix.inference.parameters.residual_families import residual_family
 from bayesmix.inference.parameters.spectral_covariance import Spectral
 from bayesmix.language.formula.model_spec import ModelSpec
-from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.language.priors.distributions import JOINT
 from bayesmix.language.priors.joint import log_decov, log_lkj
 from bayesmix.language.priors.on_link import CoefficientPrior, natural
@@ -93,11 +94,17 @@ class Priors:
     residual: tuple[int, ...] = ()  # places of (1 + partial correlation) / 2 of the residuals, on the scale of its link
     rescor: float | None = None  # eta of their LKJ, None where residuals are independent
     residual_family: Correlation = NO_CORRELATION  # of their matrices
+    simplexes: tuple[Simplex, ...] = ()  # shares of monotonic effects
 
     def in_order(self) -> Iterator[tuple[list[int], list[Prior]]]:
         """Places in gamma and priors of the parameters that have no prior density in another order."""
         for columns in self.ordered:
             yield columns, [natural(self.fixed[j]) for j in columns]
+
+    @property
+    def joint(self) -> set[int]:
+        """Places in gamma of parameters whose prior is one of several together."""
+        return {*self.residual, *(j for _, columns, _ in self.simplexes for j in columns)}
 
     @property
     def has_flat(self) -> bool:
@@ -124,8 +131,9 @@ class Priors:
         for j, (name, prior, unit) in enumerate(zip(self.names, self.fixed, self.units, strict=True)):
             if isinstance(prior, Prior):
                 yield name, prior, in_units(prior, unit)
-            elif j not in self.residual:
+            elif j not in self.joint:
                 yield name, prior.prior, says_of_number(prior.prior, unit.response)
+        yield from ((name, prior, says_dirichlet(prior)) for name, _, prior in self.simplexes)
         if self.rescor is not None:
             yield RESCOR, Prior("LKJ", (self.rescor,)), says_lkj(self.rescor, self.residual_family)
 
@@ -149,7 +157,9 @@ class Priors:
     def intervals(self) -> dict[str, tuple[float, float]]:
         """Bounds that hold 95 % of each proper prior of a single parameter, by name."""
         named = enumerate(zip(self.names, map(natural, self.fixed), strict=True))
-        found = dict(one for j, one in named if j not in self.residual)
+        found = dict(one for j, one in named if j not in self.joint)
+        for _, columns, prior in self.simplexes:
+            found |= {self.names[j]: share_of(prior, i) for i, j in enumerate(columns)}
         for names, priors in zip(self.corr_names, self.corr, strict=True):
             found |= dict(zip(names, priors, strict=True))
         if self.dispersion is not None:
@@ -205,14 +215,16 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
         fixed=tuple(prior for part in parts for prior in part.fixed(named)),
         sd=sd,
         corr=tuple(
-            _of_correlations(named, preset.eta, term, own)
+            of_correlations(named, preset.eta, term, own)
             for term, own in zip(design.terms, corr_names(design.terms), strict=True)
         ),
         dispersion=None if dispersion is None else named.find([dispersion]) or preset.others[0],
         dispersion_name=dispersion,
         dispersion_unit=counted_in(spec, design, 0, 1) if dispersion is not None else "",
         sd_names=tuple(map(tuple, sd_names(terms))),
-        corr_names=tuple(_prior_names(term, own) for term, own in zip(terms, corr_names(terms), strict=True)),
+        corr_names=tuple(
+            correlation_prior_names(term, own) for term, own in zip(terms, corr_names(terms), strict=True)
+        ),
         families=tuple(structure_of(term).correlation for term in terms),
         changes=changes,
         units=tuple(part.unit(name) for part in parts for name in part.names),
@@ -223,6 +235,7 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
         ordered=_ordered(spec, design),
         intercepts=tuple(np.flatnonzero([is_one for part in parts for is_one in part.is_intercept]).tolist()),
         residual=tuple(residual_columns(design.layout)),
+        simplexes=tuple(simplexes(design, named)),
         rescor=residual_eta(design, named),
         residual_family=residual_family(design.layout) if design.layout.residual else NO_CORRELATION,
     )
@@ -371,30 +384,3 @@ def _columns(term: Term) -> Term:
     if not structure_of(term).is_homogeneous:
         return term
     return replace(term, effects=("all",), z=term.z.reshape(-1, 1))
-
-
-def _prior_names(term: Term, own: Sequence[str]) -> tuple[str, ...]:
-    """What the priors of a term's correlations are called: that of all of them has one name."""
-    family = structure_of(term).correlation
-    if not family.has_lkj:
-        return tuple(own)
-    return (f"corr({term.group})",) if family.size else ()
-
-
-def _of_correlations(named: NamedPriors, default: float, term: Term, own: Sequence[str]) -> tuple[Prior, ...]:
-    family = structure_of(term).correlation
-    if isinstance(family, PositiveNumbers):
-        usual = zip(own, family.kinds, default_priors(family), strict=True)
-        return tuple(named.find([name, kind]) or prior for name, kind, prior in usual)
-    if not family.size:
-        return ()
-    prior = named.find([f"corr({term.group})", "corr"])
-    if prior is None:  # one number rho, or numbers by lag: uniform on their range
-        prior = Prior("LKJ", (default if isinstance(family, Free) else 1.0,))
-    eta = prior.arguments[0]
-    if min(np.concatenate(family.beta(eta))) <= 0.0:
-        raise SpecError(
-            f"LKJ({eta:g}) has no density on the correlations of `{STRUCTURES[term.structure][0]}()` with"
-            f" {family.k} effects: take LKJ(1), which is uniform, or more."
-        )
-    return (prior,)

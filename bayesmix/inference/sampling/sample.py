@@ -15,6 +15,7 @@ from bayesmix.errors import PriorWarning, SpecError, nearest, warn_user
 from bayesmix.inference.estimation.estimate import estimate
 from bayesmix.inference.estimation.methods import Ml, Reml, resolve_method
 from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.estimation.running_steps import has_zero_step
 from bayesmix.inference.parameters.centring import at_means, to_zero
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
 from bayesmix.inference.parameters.smoothed import check_smooth, kinked, smoothed
@@ -157,6 +158,8 @@ class _Engines:
         family = kinked(self.spec)
         if family is not None:
             return f"the density of family `{family.name}` has a kink, where no Gaussian approximation proposes"
+        if has_zero_step(self.design, self.spec, self.point):
+            return "a monotonic effect has no step at the estimate, where no Gaussian approximation proposes"
         return None if applies(self.spec) else too_large(self.design, draws)
 
     def marginal_or_nuts(self) -> Draws:

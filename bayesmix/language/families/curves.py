@@ -61,30 +61,33 @@ class Curve:
         return (self.link.formula(xp, self.function(xp, own) + mu), *others[: self.count])
 
 
-def with_curve(curve: Curve) -> Family:
-    """The base with the curve in the place of its mean."""
-    base = curve.base
+def with_mean(
+    base: Family,
+    parameters: tuple[Parameter, ...],
+    of: Callable[..., tuple[Any, ...]],
+    *,
+    crude: Callable[..., tuple[float, ...]],
+    apart: Callable[..., tuple[float, ...]] | None,
+) -> Family:
+    """The base with a mean that is a function of several parameters.
+
+    Parameters
+    ----------
+    parameters : all of them, in the place of the base's.
+    of : of a namespace and these: the parameters of the base.
+    crude, apart : starts of all parameters.
+    """
 
     def of_arrays(function: Callable[..., Any], first: int) -> Callable[..., Array]:
         """Of arguments before mu, of which there are ``first``."""
-        return lambda *given: np.asarray(function(*given[:first], *curve.of(NUMERIC, *given[first:])))
+        return lambda *given: np.asarray(function(*given[:first], *of(NUMERIC, *given[first:])))
 
     def on_namespace(function: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda xp, y, trials, *given: function(xp, y, trials, *curve.of(xp, *given))
-
-    def crude(y: Array, trials: Array, place: int = 0) -> tuple[float, ...]:
-        middle = np.asarray(np.mean(y / trials))
-        _, *others = base.crude(y, trials) if base.crude is not None else (0.0, *base.start(y, middle))
-        return (0.0, *others, *curve.start(place), *(0.0 for _ in curve.data))
+        return lambda xp, y, trials, *given: function(xp, y, trials, *of(xp, *given))
 
     return replace(
         base,
-        parameters=(
-            Parameter("mu", ("identity",)),
-            *base.parameters[1:],
-            *(Parameter(name, ("identity",), is_of_curve=True) for name in curve.parameters),
-            *(Parameter(name, ("identity",), is_known=True) for name in curve.data),
-        ),
+        parameters=parameters,
         kernel=on_namespace(base.kernel),
         log_tails=None if base.log_tails is None else on_namespace(base.log_tails),
         cdf=of_arrays(base.cdf, 2),
@@ -92,18 +95,36 @@ def with_curve(curve: Curve) -> Family:
         variance=of_arrays(base.variance, 1),
         expected=of_arrays(base.mean, 1),
         deviance=None if base.deviance is None else of_arrays(base.deviance, 2),
-        pymc=None if base.pymc is None else _of_symbols(curve, base.pymc),
+        pymc=None if base.pymc is None else _of_symbols(of, base.pymc),
         crude=crude,
-        apart=partial(crude, place=1) if len(curve.found) > 1 else None,
+        apart=apart,
         moments=None,
-        words=base.words.replace("mu[i]", "curve[i]"),
         closed_form=None,
         has_scale=False,
         noisy=None,
         is_normal=False,
-        curve=curve,
     )
 
 
-def _of_symbols(curve: Curve, function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda trials, *given: function(trials, *curve.of(symbolic(), *given))
+def with_curve(curve: Curve) -> Family:
+    """The base with the curve in the place of its mean."""
+    base = curve.base
+
+    def crude(y: Array, trials: Array, place: int = 0) -> tuple[float, ...]:
+        middle = np.asarray(np.mean(y / trials))
+        _, *others = base.crude(y, trials) if base.crude is not None else (0.0, *base.start(y, middle))
+        return (0.0, *others, *curve.start(place), *(0.0 for _ in curve.data))
+
+    parameters = (
+        Parameter("mu", ("identity",)),
+        *base.parameters[1:],
+        *(Parameter(name, ("identity",), is_of_curve=True) for name in curve.parameters),
+        *(Parameter(name, ("identity",), is_known=True) for name in curve.data),
+    )
+    apart = partial(crude, place=1) if len(curve.found) > 1 else None
+    made = with_mean(base, parameters, curve.of, crude=crude, apart=apart)
+    return replace(made, words=base.words.replace("mu[i]", "curve[i]"), curve=curve)
+
+
+def _of_symbols(of: Callable[..., tuple[Any, ...]], function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda trials, *given: function(trials, *of(symbolic(), *given))

@@ -51,6 +51,8 @@ class Parameter:
     is_known: bool = False  # a number that each row has, in place of coefficients
     is_of_curve: bool = False  # an argument of a nonlinear mean
     is_slope: bool = False  # of a predictor that is another response, whose missing values are imputed
+    is_monotonic: bool = False  # the size of a monotonic effect: a fixed effect by its own name
+    simplex: str = ""  # shares that add up to one: it is what one of them takes of what those before it leave
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ class Family:
     noisy: Family | None = None  # of a mean and sigma first: with errors of known size beside, of `se(s, sigma = TRUE)`
     curve: Any = None  # a `Curve`: the nonlinear mean that a family was given
     slopes: Any = None  # `Slopes`: what other responses its mean depends on
+    steps: Any = None  # the `Steps` of monotonic effects on its mean
     is_normal: bool = False  # mean and standard deviation of a normal distribution: linear under the identity link
 
     @property

@@ -27,6 +27,7 @@ from bayesmix.language.families.ratings import ACAT, CATEGORICAL, CRATIO, CUMULA
 from bayesmix.language.families.response_times import EXGAUSSIAN, SHIFTED_LOGNORMAL
 from bayesmix.language.families.shares import BERNOULLI, BETABINOMIAL, BINOMIAL
 from bayesmix.language.families.skewed import SKEW_NORMAL
+from bayesmix.language.families.steps import with_steps
 from bayesmix.language.families.student import STUDENT
 from bayesmix.language.families.tweedie import TWEEDIE
 from bayesmix.language.families.zeros import (
@@ -185,8 +186,8 @@ def _is_counted(family: Family) -> bool:
 
 
 def _is_made(family: Family) -> bool:
-    """Whether it is one of ours with the categories of some data, with a nonlinear mean or with imputed predictors."""
-    whole = family.slopes if family.curve is None else family.curve
+    """Whether it is one of ours with categories of some data, a nonlinear mean, imputed predictors or steps."""
+    whole = family.curve or family.slopes or family.steps
     return family.recipe is not None or (whole is not None and is_known(whole.base))
 
 
@@ -255,6 +256,8 @@ def _reduce_family(family: Family) -> tuple[Callable[..., Family], tuple[Any, ..
         return with_curve, (family.curve,)
     if family.slopes is not None:
         return with_slopes, (family.slopes.base, family.slopes.predictors)
+    if family.steps is not None:
+        return with_steps, (family.steps,)
     if _is_noisy(family):
         return _with_errors, (family.name,)
     if family.recipe is not None:

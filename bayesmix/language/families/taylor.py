@@ -67,12 +67,17 @@ class Taylor:
         if not isinstance(other, Taylor):
             return Taylor({a: c * other for a, c in self.coefficients.items()}, self.order)
         total: dict[Exponents, Array] = {}
+        within = other._up_to_each_order()
         for a, c in self.coefficients.items():
-            for b, d in other.coefficients.items():
-                both = _added(a, b, self.order)
-                if both is not None:
-                    total[both] = total[both] + c * d if both in total else c * d
+            for b, d in within[self.order - _degree(a)]:
+                both = _added(a, b)
+                total[both] = total[both] + c * d if both in total else c * d
         return Taylor(total, self.order)
+
+    def _up_to_each_order(self) -> list[list[tuple[Exponents, Array]]]:
+        """The terms of an order or a lower one, for each order: most products of many variables are of a higher."""
+        terms = [(_degree(b), b, d) for b, d in self.coefficients.items()]
+        return [[(b, d) for degree, b, d in terms if degree <= order] for order in range(self.order + 1)]
 
     def __pow__(self, exponent: float) -> Taylor:
         x = self.value
@@ -107,10 +112,15 @@ class Taylor:
 
 
 @cache
-def _added(a: Exponents, b: Exponents, order: int) -> Exponents | None:
-    """Exponents of a product; None where it is of too high an order."""
-    both = tuple(map(int.__add__, a, b))
-    return both if sum(both) <= order else None
+def _added(a: Exponents, b: Exponents) -> Exponents:
+    """Exponents of a product."""
+    return tuple(map(int.__add__, a, b))
+
+
+@cache
+def _degree(a: Exponents) -> int:
+    """Order of a term."""
+    return sum(a)
 
 
 def value_of(x: Any) -> Any:

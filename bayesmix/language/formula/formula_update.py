@@ -38,7 +38,7 @@ from bayesmix.language.formula.parse import (
 from bayesmix.language.formula.reader import read, read_sides
 from bayesmix.language.formula.residual_terms import ResidualTerm, is_residual, read_residual
 from bayesmix.language.formula.smooths import is_smooth, smooth_of
-from bayesmix.language.formula.terms import Terms, expand, has_bar, is_intercept, is_specific, summands
+from bayesmix.language.formula.terms import Terms, expand, has_bar, is_intercept, is_specific, spell_terms, summands
 
 DOT = Name(".")
 
@@ -80,6 +80,8 @@ def updated(old: Formula, fixed: Terms, change: str, names: Container[str] = ())
         If the change is no formula, or removes what is not there.
     """
     left, right = read_sides(change)
+    if old.monotonic:
+        fixed = expand(read(" + ".join([str(int(fixed.intercept)), *fixed.labels, *map(str, old.monotonic)])))
     with pointing(change):
         response = _left(old, left, names)
         sides = _Sides()
@@ -88,7 +90,7 @@ def updated(old: Formula, fixed: Terms, change: str, names: Container[str] = ())
         terms = _expanded(sides.fixed)
     offsets = (f"offset({text})" for text in sides.offsets)
     residual = () if sides.residual is None else (str(sides.residual),)
-    texts = [_spelled(terms), *sides.specific, *sides.smooths, *offsets, *map(str, sides.bars), *residual]
+    texts = [spell_terms(terms), *sides.specific, *sides.smooths, *offsets, *map(str, sides.bars), *residual]
     if not response:
         return replace(parse(f"parameter ~ {' + '.join(texts)}"), response="", text="")
     return parse(f"{response} ~ {' + '.join(texts)}")
@@ -213,12 +215,6 @@ def _sets(terms: Terms) -> frozenset[frozenset[str]]:
 def _expanded(parts: Sequence[Part]) -> Terms:
     operands = (Number(1.0), *(expression for _, expression in parts))
     return expand(Chain(operands, tuple(sign for sign, _ in parts)) if parts else operands[0])
-
-
-def _spelled(terms: Terms) -> str:
-    if not terms.labels:
-        return "1" if terms.intercept else "0"
-    return " + ".join([*([] if terms.intercept else ["0"]), *terms.labels])
 
 
 def _sum(labels: Iterable[str]) -> Expr:

@@ -62,6 +62,6 @@ def with_known_errors(
             f"`{formulas[SIGMA].text}` is a formula of what `{said}` says is known. With noise beside the errors write"
             f" `se({said.se}, sigma = TRUE)`; else leave the formula out."
         )
-    if is_alone and family.is_plain:
+    if is_alone and family.is_plain and not formulas[0].monotonic:
         return family, links, formulas
     return family, links, {**formulas, SIGMA: known}

@@ -17,6 +17,7 @@ from bayesmix.language.formula.imputation import Imputable, with_imputation
 from bayesmix.language.formula.imputed_predictors import imputed_response
 from bayesmix.language.formula.known_errors import with_known_errors
 from bayesmix.language.formula.left_sides import OfParameter, check_responses, divide, name_of
+from bayesmix.language.formula.monotonic_means import check_monotonic
 from bayesmix.language.formula.nonlinear import check_nonlinear, with_nonlinear_mean
 from bayesmix.language.formula.parse import Formula, parse
 from bayesmix.language.formula.reader import read
@@ -82,6 +83,8 @@ class Auxiliary:
     name: str  # "sigma", "shape"; of several responses "sigma_a"
     link: Link
     is_threshold: bool = False  # whether it counts as a fixed effect
+    is_monotonic: bool = False  # the same of a monotonic effect
+    simplex: str = ""  # what it is a share of
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,13 +240,13 @@ def make_spec(  # noqa: PLR0913 - what a model is made of
     for other in others:
         _add(parts, other, responses)
     responses = tuple(_with_additions(parts, i, one, is_alone=len(means) == 1) for i, one in enumerate(responses))
+    check_monotonic(parts, [(one.label, one.family) for one in responses])
     responses = _with_imputation(parts, responses, rescor=rescor)
     check_shared(parts.values())
     check_residual(parts, [(one.family, one.links, one.additions) for one in responses])
     predictors, auxiliaries = parameters_of(responses, parts)
     check_rescor(rescor, [(one.label, one.family, one.links, one.is_linear, one.additions) for one in responses])
-    first = predictors[0]
-    family = responses[0].family
+    first, family = predictors[0], responses[0].family
     return ModelSpec(first.formula, family, first.link, preset, named, responses, predictors, auxiliaries, rescor)
 
 
@@ -252,14 +255,13 @@ def parameters_of(responses: Iterable[Response], parts: Parts) -> tuple[tuple[Pr
     predictors: list[Predictor] = []
     auxiliaries: list[Auxiliary] = []
     for i, response in enumerate(responses):
-        for j, (name, link) in enumerate(zip(_parameter_names(response), response.links, strict=True)):
+        whole = zip(_parameter_names(response), response.links, response.family.parameters, strict=True)
+        for j, (name, link, own) in enumerate(whole):
             if (i, j) in parts:
-                is_slope = response.family.parameters[j].is_slope
-                prefix = f"{name}_" if name and not is_slope else name
+                prefix = f"{name}_" if name and not own.is_slope else name
                 predictors.append(Predictor(i, j, parts[i, j], prefix, link))
             else:
-                is_threshold = response.family.parameters[j].is_threshold
-                auxiliaries.append(Auxiliary(i, j, name, link, is_threshold))
+                auxiliaries.append(Auxiliary(i, j, name, link, own.is_threshold, own.is_monotonic, own.simplex))
     _check_distinct([predictor.prefix.removesuffix("_") for predictor in predictors] + [a.name for a in auxiliaries])
     return tuple(predictors), tuple(auxiliaries)
 
@@ -310,7 +312,7 @@ def _add(parts: Parts, other: OfParameter, responses: Sequence[Response]) -> Non
 
 def _is_bare(formula: Formula) -> bool:
     """Whether a formula is ``y ~ 1``, beside which brms takes the mean from a formula of ``mu``."""
-    return formula.fixed == "1" and not (formula.bars or formula.offsets or formula.smooths or formula.specific)
+    return formula.fixed == "1" and not (formula.bars or formula.offsets or formula.apart)
 
 
 def _with_additions(parts: Parts, i: int, response: Response, *, is_alone: bool) -> Response:

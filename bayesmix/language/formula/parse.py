@@ -32,6 +32,7 @@ from bayesmix.language.formula.grouping import ALONE, Grouping, divide_grouping
 from bayesmix.language.formula.grouping_factors import groups_of, whole
 from bayesmix.language.formula.imputed_predictors import check_imputed, without_imputed
 from bayesmix.language.formula.location import PlaceError, pointing
+from bayesmix.language.formula.monotonic import MonotonicTerm, divide_terms, outside
 from bayesmix.language.formula.reader import MAX_LENGTH, read, read_sides
 from bayesmix.language.formula.residual_terms import ResidualTerm, is_residual, residual_of
 from bayesmix.language.formula.smooths import Smooth, is_smooth, smooth_term
@@ -43,6 +44,7 @@ from bayesmix.language.formula.terms import (
     is_bar,
     is_intercept,
     is_specific,
+    spell_terms,
     summands,
 )
 from bayesmix.language.formula.vocabulary import ELSEWHERE, POSITIONAL, SPECIFIC, STRUCTURES
@@ -95,14 +97,20 @@ class Formula:
     is_implied: bool = field(default=False, compare=False)  # by an addition to the response: no user typed it
     curve: str = ""  # a right-hand side that is a nonlinear function of what later formulas define ...
     arguments: tuple[str, ...] = ()  # ... of these
+    monotonic: tuple[MonotonicTerm, ...] = ()  # mo(x), mo(x):z
 
     def __str__(self) -> str:
         if self.curve:
             return f"{self.left} ~ {self.curve}"
         offsets = (f"offset({offset})" for offset in self.offsets)
         residual = () if self.residual is None else (str(self.residual),)
-        terms = [self.fixed, *self.specific, *map(str, self.smooths), *offsets, *map(str, self.bars), *residual]
+        terms = [self.fixed, *self.apart, *offsets, *map(str, self.bars), *residual]
         return f"{self.left} ~ {' + '.join(terms)}".lstrip()
+
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """Terms that are no columns of X as they are written."""
+        return (*self.specific, *map(str, self.monotonic), *map(str, self.smooths))
 
     @property
     def left(self) -> str:
@@ -113,7 +121,7 @@ class Formula:
     def columns(self) -> tuple[str, ...]:
         """Columns of the data that the formula names, each once; ``.`` among them stands for all others."""
         bars = (text for bar in self.bars for text in (bar.effects, *bar.group, *bar.grouping.texts))
-        texts = (self.response, self.fixed, *self.specific, *map(str, self.smooths), *bars, *self.offsets)
+        texts = (self.response, self.fixed, *self.apart, *bars, *self.offsets)
         names = (name for text in texts if text for name in column_names(read(text)))
         residual = () if self.residual is None else self.residual.columns
         return tuple(dict.fromkeys((*names, *residual, *self.additions.columns)))
@@ -171,9 +179,10 @@ def _formula(left: Expr | None, right: Expr, text: str) -> Formula:
     offsets = tuple(offset_of(part) for part in parts if is_call(part[1], "offset"))
     smooths = _smooths(parts, response)
     rest = [part for part in parts if not _is_apart(part[1])]
-    fixed = _fixed(rest, response, left.position)
+    fixed, monotonic = _fixed(rest, response, left.position)
     specific = tuple(specific_of(part, response) for part in parts if is_specific(part[1]))
-    return Formula(response, fixed, bars, offsets, additions, smooths, specific, text, residual_of(parts))
+    residual = residual_of(parts)
+    return Formula(response, fixed, bars, offsets, additions, smooths, specific, text, residual, monotonic=monotonic)
 
 
 def _is_apart(part: Expr) -> bool:
@@ -207,13 +216,16 @@ def _response(left: Expr) -> str:
     return spell(unbracket(left))
 
 
-def _fixed(parts: Sequence[Part], response: str, place: int) -> str:
+def _fixed(parts: Sequence[Part], response: str, place: int) -> tuple[str, tuple[MonotonicTerm, ...]]:
+    """The fixed effects, and those of them that are monotonic."""
     check_imputed(part for _, part in parts)
-    _check_calls(one for _, part in parts for one in without_imputed(part))
+    _check_calls(one for _, part in parts for inside in outside(part) for one in without_imputed(inside))
     _check_dots(part for _, part in parts)
-    if response in _expand(parts).variables:
+    terms = _expand(parts)
+    plain, monotonic = divide_terms(terms)
+    if response in (*terms.variables, *(one.variable for one in monotonic)):
         raise PlaceError("The response is also a predictor.", place, "Remove it on the right-hand side.")
-    return _spell_sum(parts, bare=True)
+    return (spell_terms(plain) if monotonic else _spell_sum(parts, bare=True)), monotonic
 
 
 def offset_of(part: Part) -> str:
@@ -236,8 +248,8 @@ def specific_of(part: Part, response: str) -> str:
         match call:
             case Call(arguments=(Argument(value=value, name=""),)):
                 _check_dots((call,))
-                inside = _fixed(summands(value), response, call.position)
-                if inside not in ("0", "1"):
+                inside, monotonic = _fixed(summands(value), response, call.position)
+                if inside not in ("0", "1") and not monotonic:
                     return f"{SPECIFIC}({inside})"
     advice = f"Write `y ~ z + {SPECIFIC}(x)` of a rating; a covariance structure is `{SPECIFIC}(1 + x | g)`."
     raise PlaceError(f"`{SPECIFIC}()` takes a sum of predictors.", call.position, advice)

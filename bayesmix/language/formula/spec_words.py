@@ -29,10 +29,12 @@ def _links(response: Response) -> Iterator[tuple[str, Link]]:
     for parameter, link in zip(response.family.parameters, response.links, strict=True):
         is_mean = parameter is response.family.parameters[0]
         is_by_data = parameter.is_threshold or parameter.of_threshold or (parameter.is_mean and not is_mean)
-        if parameter.is_known or parameter.is_of_curve or parameter.is_slope or is_by_data:
+        is_of_mean = parameter.is_of_curve or parameter.is_slope or parameter.is_monotonic or parameter.simplex
+        if parameter.is_known or is_of_mean or is_by_data:
             continue  # the data say which there are, and they have the link of the first
         if is_mean:
-            yield response.label, link if response.family.curve is None else response.family.curve.link
+            made = response.family.curve or response.family.steps
+            yield response.label, link if made is None else made.link
         else:
             yield f"{parameter.name}_{name_of(response.label)}", link
 

@@ -91,6 +91,13 @@ def expand(side: Expr, dot: Sequence[str] = ()) -> Terms:
     return Terms(variables, tuple(map(_members, ordered)), intercept)
 
 
+def spell_terms(terms: Terms) -> str:
+    """A sum with those terms, in R's spelling."""
+    if not terms.labels:
+        return "1" if terms.intercept else "0"
+    return " + ".join([*([] if terms.intercept else ["0"]), *terms.labels])
+
+
 def summands(side: Expr) -> list[tuple[str, Expr]]:
     """Return the signed terms of a sum; brackets around a part are opened where that changes nothing."""
     match side:

@@ -28,7 +28,7 @@ _FACTORS = {"C", "as.factor", "dummy", "factor", "ordered", "relevel"}
 _CONTRASTS = {"contr.helmert", "contr.poly", "contr.sum", "contr.treatment"}
 SMOOTHS = frozenset({"s", "t2", "gp"})  # terms of their own, by mgcv's names and brms's
 SPECIFIC = "cs"  # without a bar inside: category-specific effects, by brms's name
-_APART = {"c", "cbind", "numFactor", "offset", SPECIFIC}
+_APART = {"c", "cbind", "mo", "numFactor", "offset", SPECIFIC}
 FUNCTIONS = frozenset(_ARITHMETIC | _BASES | _FACTORS | _CONTRASTS | SMOOTHS | _APART)
 
 # What may stand beside a response, `y | cens(c) ~ ...`: brms's functions and their arguments
@@ -72,8 +72,6 @@ _AGGREGATE = "It would take another value in new data. Use `center()` or `scale(
 
 REFUSED = {
     "mmc": "Predictors that differ between the memberships of a row are not supported: `(1 | mm(g1, g2))`.",
-    "mo": "Monotonic effects are not supported. An ordered factor gets polynomial contrasts, `factor(x)` a mean each,"
-    " `poly(x, 1)` a line over equal steps.",
     "me": "Measurement error is not supported.",
     "te": _TENSOR,
     "ti": _TENSOR,
@@ -142,6 +140,8 @@ ELSEWHERE = {
     "cbind": "`cbind(successes, failures)` is a response.",
     "numFactor": "It holds the coordinates of positions: `exp(0 + numFactor(x, y) | g)`, or `exp(x + y | g)`.",
     "offset": "`offset(...)` is added to the other terms.",
+    "mo": "A monotonic effect is a term, `mo(x)`, or a part of one, `mo(x):z`, of the fixed effects; it is the same in"
+    " all groups.",
     **{name: f"`{name}(1 + x | g)` goes around a bar." for name in STRUCTURES if name not in FUNCTIONS},
     SPECIFIC: "Effects on each threshold are a term of their own: `y ~ x + cs(z)`.",
     **dict.fromkeys(SMOOTHS, "A smooth is a term of its own: `y ~ f + s(x)`; a curve for each level, `s(x, by = f)`."),

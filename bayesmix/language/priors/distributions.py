@@ -156,6 +156,7 @@ KINDS: dict[str, Kind] = {
         Kind("Flat", (), False, np.zeros_like, lambda factor: (), {}),
         Kind("HalfFlat", (), True, np.zeros_like, lambda factor: (), {}),
         Kind("LKJ", ("eta",), False, lambda x, eta: np.full_like(x, np.nan), lambda factor, eta: (eta,), {}),
+        Kind("Dirichlet", ("concentration",), False, lambda x, *a: np.full_like(x, np.nan), lambda factor, *a: a, {}),
         Kind(
             "Decov",
             ("concentration", "shape", "scale"),
@@ -168,4 +169,4 @@ KINDS: dict[str, Kind] = {
 }
 
 
-JOINT = {"LKJ", "Decov"}  # of several parameters at a time: their densities are `log_lkj` and `log_decov`
+JOINT = {"LKJ", "Decov", "Dirichlet"}  # of several parameters at a time

@@ -54,6 +54,7 @@ _NAMES = {
     "inv_gamma": "InverseGamma",
     "lkjcorr": "LKJ",
     "lkj_corr": "LKJ",
+    "dirichlet": "Dirichlet",
 }
 _TEXT = re.compile(r"^\s*([A-Za-z_][A-Za-z_0-9]*)\s*(?:\((.*)\))?\s*$", re.DOTALL)
 _POSITIVE_ARGUMENTS = {"sigma", "nu", "rate", "alpha", "beta", "b", "eta", "concentration", "shape", "scale"}
@@ -85,6 +86,8 @@ def parse_prior(text: str) -> Prior:
             named[key.strip()] = _number(number, text)
         else:
             positional.append(_number(number, text))
+    if match.group(1).lower() == "dirichlet" and len(positional) > 1:  # one number a share
+        return Prior("Dirichlet", tuple(_checked("concentration", value, text) for value in positional))
     return _make(match.group(1), positional, named, text)
 
 

@@ -86,10 +86,20 @@ def p_names(replication: Replication | None) -> list[str]:
 def p_columns(
     found: Ratio, small: EstimateRecord, large: EstimateRecord, replication: Replication | None
 ) -> tuple[float, ...]:
-    """The p-value; of simulated data with its Monte Carlo error and the number of data sets that could be fitted."""
+    """The p-value; of simulated data with its Monte Carlo error and the number of data sets that could be fitted.
+
+    Without a monotonic effect, nothing is known of the shares of its steps, and the ratio is not chi-square: NaN.
+    """
     if replication is None:
-        return (found.p,)
+        is_regular = _monotonic(small) == _monotonic(large)
+        return (found.p if is_regular else np.nan,)
     return monte_carlo(simulated_ratios(small, large, replication), found.statistic)
+
+
+def _monotonic(fit: EstimateRecord) -> set[str]:
+    """Names of the monotonic effects of a model."""
+    steps = (one.family.steps for one in fit.spec.responses)
+    return {effect.name for one in steps if one is not None for effect in one.effects}
 
 
 def monte_carlo(reference: Array, statistic: float) -> tuple[float, float, float]:

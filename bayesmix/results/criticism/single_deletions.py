@@ -89,7 +89,7 @@ def deletions(fit: FitRecord) -> Iterator[Deletion]:
         key = response.label if one.formula.response else one.prefix.removesuffix("_")
         prefix = (f"{response.name}_" if response.name else "") if one.formula.response else one.prefix
         smooths = [smooth.text for smooth in one.formula.smooths]
-        apart = [*smooths, *one.formula.specific]
+        apart = [*smooths, *one.formula.specific, *map(str, one.formula.monotonic)]
         for t, above in enumerate(containing(matrix, within_numbers=False)):
             label = matrix.terms.labels[t]
             if not above and label not in smooths and label not in _moving(fit, one.response):

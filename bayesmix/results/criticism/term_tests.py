@@ -81,7 +81,8 @@ def _how(inference: FixedInference) -> str:
 def contrasts_of_terms(fit: FitRecord, kind: Type) -> Iterator[tuple[str, Array]]:
     """Contrasts ``(q, p)`` of every term; of predictors that share a formula together.
 
-    Smooths, of which fixed effects are a part only, have tests of their own, `Estimate.smooth_terms`.
+    Of monotonic effects it is their slope. Smooths, of which fixed effects are a part only, have tests of their own,
+    `Estimate.smooth_terms`.
     """
     smooths = {smooth.text for one in fit.spec.predictors for smooth in one.formula.smooths}
     if fit.design.layout.slopes and kind != 3:
@@ -96,6 +97,8 @@ def contrasts_of_terms(fit: FitRecord, kind: Type) -> Iterator[tuple[str, Array]
             continue
         for label in (label for label in found[0] if label not in smooths):
             yield prefix + (f"cs({label})" if is_specific else label), np.concatenate([own[label] for own in found])
+    for j in (j for r in fit.design.layout.monotonic for j in fit.design.of_predictor(r)):
+        yield fit.design.fixed[j], np.eye(len(fit.design.fixed))[[j]]
 
 
 def _of_slope(fit: FitRecord, r: int, found: Mapping[str, Array]) -> Iterator[tuple[str, Array]]:

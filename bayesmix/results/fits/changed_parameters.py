@@ -14,10 +14,16 @@ from bayesmix.data.design.design import Design
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import POSITIVE, Parameters, corr_names, sd_names
-from bayesmix.inference.parameters.natural_scale import number_columns, reported, residual_columns
+from bayesmix.inference.parameters.natural_scale import (
+    number_columns,
+    reported,
+    residual_columns,
+    simplex_columns,
+)
 from bayesmix.inference.parameters.residual_families import correlation_matrix, residual_family
+from bayesmix.inference.parameters.simplexes import taken_of
 from bayesmix.language.families.link import CORRELATION
-from bayesmix.results.fits.linear_predictor import flatten
+from bayesmix.results.fits.linear_predictor import flatten, last_shares
 from bayesmix.results.fits.records import FitRecord
 
 SMALLEST = -1e-10  # eigenvalue of a correlation matrix that may be rounding
@@ -36,6 +42,9 @@ def changed_parameters(fit: FitRecord, changes: Mapping[str, float]) -> Paramete
     _check(names, [*positive, *names[len(names) - (values.dispersion is not None) :]], changes)
     if not changes:
         return values
+    left = next((name for name in last_shares(design) if name in changes), None)
+    if left is not None:
+        raise SpecError(f"`{left}` is what the other shares leave: change these.")
     flat = flatten(design, values).copy()
     for name, value in changes.items():
         flat[..., names.index(name)] = value
@@ -82,6 +91,19 @@ def _beta(design: Design, beta: Array, wanted: Array) -> Array:
             partial = family.partial_of(wanted[..., own])
         _checked(correlation_matrix(family, partial), [design.fixed[j] for j in own])
         found[..., own] = CORRELATION.of(partial)
+    for places in simplex_columns(design.layout):
+        if np.any(wanted[..., places] != as_reported[..., places]):
+            found[..., places] = _sticks(design, places, wanted[..., places])
+    return found
+
+
+def _sticks(design: Design, places: list[int], shares: Array) -> Array:
+    """Coefficients of shares; refused where they add up to one or more."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = design.layout.numbers[design.layout.owners[places[0]]].of(taken_of(shares))
+    if not np.all(np.isfinite(found)):
+        names = ", ".join(design.fixed[j] for j in places)
+        raise SpecError(f"Shares {names} are between zero and one, and leave some of it to the last.")
     return found
 
 

@@ -59,12 +59,16 @@ def choose(spec: ModelSpec, parameter: Any = None, response: Any = None) -> Chos
 
 def check_linear(spec: ModelSpec, chosen: ChosenParameter) -> None:
     """Raise `SpecError` where the mean is asked for as a linear predictor, and is a nonlinear function of several."""
-    curve, slopes = spec.responses[chosen.response].family.curve, spec.responses[chosen.response].family.slopes
+    family = spec.responses[chosen.response].family
+    curve, slopes, steps = family.curve, family.slopes, family.steps
     if slopes is not None and not chosen.parameter:
         raise SpecError(
             f"The mean of `{spec.responses[chosen.response].label}` is a linear predictor and slopes of"
             f" {', '.join(slopes.predictors)}, whose values may be missing: ask for the mean."
         )
+    if steps is not None and not chosen.parameter:
+        effects = ", ".join(f"`{effect.name}`" for effect in steps.effects)
+        raise SpecError(f"The mean has monotonic effects, {effects}, and no linear predictor: ask for the mean itself.")
     if curve is not None and not chosen.parameter:
         raise SpecError(
             f"The mean `{curve.text}` is nonlinear and has no linear predictor: ask for the mean, or for one of"

@@ -18,7 +18,14 @@ from bayesmix.inference.parameters.centring import at_means, to_means
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.likelihood import likelihood_of
 from bayesmix.inference.parameters.names import Parameters, corr_names, covariance, sd_names
-from bayesmix.inference.parameters.natural_scale import number_columns, reported, residual_columns
+from bayesmix.inference.parameters.natural_scale import (
+    number_columns,
+    reported,
+    reported_jacobian,
+    residual_columns,
+    simplex_columns,
+    standard_errors,
+)
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.language.families.link import Link
 from bayesmix.language.formula.model_spec import ModelSpec
@@ -101,23 +108,54 @@ def parameter_names(design: Design, dispersion: str | None) -> list[str]:
     parameters without a formula are among the fixed effects: ``sigma_a``.
     """
     names = [*design.fixed, *chain(*sd_names(design.terms)), *chain(*corr_names(design.terms))]
-    return names + ([dispersion] if dispersion is not None else [])
+    return names + last_shares(design) + ([dispersion] if dispersion is not None else [])
+
+
+def last_shares(design: Design) -> list[str]:
+    """Names of what the shares of each monotonic effect leave: of the last step."""
+    return [f"{name}[{len(places) + 1}]" for name, places in design.layout.simplexes.items()]
 
 
 def flatten(design: Design, values: Parameters) -> Array:
     """Parameters in the order of `parameter_names`: ``(..., m)``."""
     structures = [structure_of(term) for term in design.terms]
-    parts = [reported(design.layout, values.beta)]
+    beta = reported(design.layout, values.beta)
+    left = [1.0 - beta[..., own].sum(axis=-1, keepdims=True) for own in simplex_columns(design.layout)]
+    parts = [beta]
     parts += [sd[..., : structure.n_sd] for structure, sd in zip(structures, values.sd, strict=True)]
     parts += [structure.correlation.numbers(corr) for structure, corr in zip(structures, values.corr, strict=True)]
+    parts += left
     if values.dispersion is not None:
         parts.append(np.asarray(values.dispersion)[..., None])
     return np.concatenate(parts, axis=-1)
 
 
+def parameter_errors(design: Design, values: Parameters, covariance: Array) -> Array:
+    """Standard errors ``(m,)`` in the order of `parameter_names`, NaN of variance components.
+
+    Parameters
+    ----------
+    covariance : (p, p) of the fixed effects of an estimate.
+    """
+    slopes, columns = reported_jacobian(design.layout, values.beta), simplex_columns(design.layout)
+    totals = [slopes[own].sum(axis=0)[own] for own in columns]
+    left = [t @ covariance[np.ix_(own, own)] @ t for t, own in zip(totals, columns, strict=True)]
+    found = np.full(flatten(design, values).shape[-1], np.nan)
+    found[: len(slopes)] = standard_errors(slopes, covariance)
+    end = len(found) - (values.dispersion is not None)
+    found[end - len(left) : end] = np.sqrt(left)
+    return found
+
+
 def number_names(design: Design) -> list[str]:
     """Names of the parameters that are one number for all rows of several predictors: ``sigma_a``."""
     return [design.fixed[j] for j, _ in number_columns(design.layout)]
+
+
+def share_names(design: Design) -> list[str]:
+    """Names of the shares of monotonic effects, simplex by simplex, the last of each with them."""
+    pairs = zip(simplex_columns(design.layout), last_shares(design), strict=True)
+    return [name for own, last in pairs for name in (*(design.fixed[j] for j in own), last)]
 
 
 def signed_numbers(design: Design) -> list[str]:
@@ -131,8 +169,8 @@ def positive_numbers(design: Design) -> list[str]:
 
 
 def share_numbers(design: Design) -> list[str]:
-    """Those of them that are between zero and one."""
-    return [design.fixed[j] for j, link in number_columns(design.layout) if link.range == "unit"]
+    """Those of them that are between zero and one, with what shares leave."""
+    return last_shares(design) + [design.fixed[j] for j, link in number_columns(design.layout) if link.range == "unit"]
 
 
 def residual_sds(design: Design, spec: ModelSpec, values: Parameters) -> Iterator[tuple[str, Array]]:

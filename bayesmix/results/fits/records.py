@@ -20,7 +20,6 @@ from bayesmix.inference.estimation.methods import Agq, Laplace, Ml, Reml
 from bayesmix.inference.estimation.optimise import Status
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.parameters.names import Parameters
-from bayesmix.inference.parameters.natural_scale import reported_jacobian, standard_errors
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.diagnostics import Convergence, convergence
 from bayesmix.inference.sampling.draws import Draws
@@ -35,6 +34,7 @@ from bayesmix.results.fits.linear_predictor import (
     linear_predictor,
     log_likelihood,
     of_group,
+    parameter_errors,
     parameter_names,
     positive_numbers,
     singular_terms,
@@ -260,9 +260,7 @@ class EstimateRecord(FitRecord):
         """
         import pandas as pd
 
-        errors = np.full(len(self.names), np.nan)
-        slopes = reported_jacobian(self.design.layout, self.values.beta)
-        errors[: len(slopes)] = standard_errors(slopes, self.point.beta_cov)
+        errors = parameter_errors(self.design, self.values, self.point.beta_cov)
         columns = {"estimate": flatten(self.design, self.values), "std_error": errors}
         return pd.DataFrame(columns, index=pd.Index(self.names, name="parameter"))
 

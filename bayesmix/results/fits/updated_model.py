@@ -122,7 +122,8 @@ def _spec(old: ModelSpec, texts: list[str], labels: list[str], changes: Changes)
     named = zip(old.responses, labels, strict=True)
     words = spec_words(replace(old, responses=tuple(replace(response, label=label) for response, label in named)))
     if not is_known(old.family):
-        words["family"] = old.family if old.family.curve is None else old.family.curve.base
+        made = old.family.curve or old.family.steps
+        words["family"] = old.family if made is None else made.base
     given = changes.given("family", "link", "priors")
     if "family" in given and "link" not in given:
         words["link"] = None  # the usual one of the new family

@@ -193,6 +193,8 @@ def _check_simple(spec: ModelSpec) -> None:
             f"bambi's models have independent residuals, and the model has `{spec.formula.residual}`. to_pymc() is this"
             " model for PyMC."
         )
+    if any(one.formula.monotonic for one in spec.predictors):
+        raise SpecError("bambi has no monotonic effects: make the variable a factor. to_pymc() is this model for PyMC.")
     if not spec.is_simple:
         other = spec.predictors[1].formula
         raise SpecError(

@@ -41,4 +41,8 @@ def model_code(package: str, design: Design, spec: ModelSpec, priors: Priors, da
     custom = next((one.family.name for one in spec.responses if not is_known(one.family)), None)
     if custom is not None:
         raise SpecError(f"`{custom}` is a family of your own: {name} does not know it.")
+    monotonic = next((term for one in spec.predictors for term in one.formula.monotonic), None)
+    if monotonic is not None:
+        advice = f" brms takes the formula as it is, `{spec.text}`." if name == "brms" else ""
+        raise SpecError(f"There is no code for {name} of models with monotonic effects, `{monotonic}`.{advice}")
     return PACKAGES[name](Described(spec, design, priors, named_data(data_name)))

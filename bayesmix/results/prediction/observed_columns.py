@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.data.columns import Factor
+from bayesmix.data.columns import Factor, Numeric
 from bayesmix.data.design.condensed import Condensed, Spread
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.inputs import Source
@@ -16,6 +16,7 @@ from bayesmix.data.design.rebuild import to_frame
 from bayesmix.data.design.row_statistics import mean, spread
 from bayesmix.errors import SpecError
 from bayesmix.language.formula.expression import column_names
+from bayesmix.language.formula.monotonic import is_monotonic
 from bayesmix.language.formula.reader import read
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class ObservedColumn:
     values: pd.Series[Any]  # (n,); none where the rows stay where they are, of numbers by which these are not grouped
     counts: Array | None = None  # (n,) rows that each stands for; None where each is one
     known: Spread | None = None  # of numbers whose values are not there
+    is_category: bool = False  # whether numbers are the categories of a monotonic effect, between which there is none
 
     @property
     def mean(self) -> float:
@@ -63,7 +65,7 @@ class ObservedColumn:
     @property
     def levels(self) -> list[Any]:
         """Levels of a factor that occur, in its order."""
-        if self.values.dtype == "boolean":
+        if self.values.dtype == "boolean" or self.is_category:
             return sorted(self.values.unique())
         return [level for level in self.values.cat.categories if (self.values == level).any()]
 
@@ -90,7 +92,9 @@ def observed_columns(design: Design) -> dict[str, ObservedColumn]:
     """
     condensed = _source(design).condensed
     if condensed is None:
-        return {str(name): ObservedColumn(column) for name, column in observed(design).items()}
+        whole = whole_numbers(design)
+        columns = observed(design).items()
+        return {str(name): ObservedColumn(column, is_category=name in whole) for name, column in columns}
     keys, empty = to_frame(condensed.keys), to_frame(condensed.kinds)
     return {
         name: ObservedColumn(keys[name], condensed.counts)
@@ -134,8 +138,19 @@ def _typical_rows(condensed: Condensed, variable: str) -> pd.DataFrame:
 
 
 def is_factor(design: Design, name: str) -> bool:
-    """Whether a column holds categories."""
-    return design.source is not None and isinstance(design.source.columns[name], Factor)
+    """Whether a column holds categories, those of a monotonic effect included."""
+    if design.source is None:
+        return False
+    return isinstance(design.source.columns[name], Factor) or name in whole_numbers(design)
+
+
+def whole_numbers(design: Design) -> set[str]:
+    """Columns of numbers that are the categories of monotonic effects."""
+    if design.encoder is None or design.source is None:
+        return set()
+    calls = [read(text) for one in design.encoder.predictors for text in one.offsets]
+    names = {name for call in calls if is_monotonic(call) for name in column_names(call)}
+    return {name for name in names if isinstance(design.source.columns.get(name), Numeric)}
 
 
 def _source(design: Design) -> Source:

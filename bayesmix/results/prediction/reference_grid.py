@@ -120,7 +120,8 @@ def _with_levels(name: str, values: pd.Series[Any], dtype: pd.CategoricalDtype) 
 
 def _typical(column: ObservedColumn, *, only_groups: bool) -> Any:
     """The mean of numbers, the most frequent level of a factor."""
-    return column.most_frequent if only_groups or column.values.dtype.kind != "f" else column.mean
+    is_number = column.values.dtype.kind == "f" and not column.is_category
+    return column.mean if is_number and not only_groups else column.most_frequent
 
 
 def code(design: Design, frame: pd.DataFrame, groups: Groups, predictor: int | None = 0) -> PredictionRows:

@@ -10,11 +10,11 @@ from bayesmix import __version__
 from bayesmix.arrays import Array
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import Parameters, corr_effects, corr_kinds, sd_kind
-from bayesmix.inference.parameters.natural_scale import reported
+from bayesmix.inference.parameters.natural_scale import reported, simplex_columns
 from bayesmix.inference.parameters.priors_in_force import log_prior
 from bayesmix.inference.sampling.nuts.pymc_model import level_dim
 from bayesmix.language.formula.vocabulary import STRUCTURES
-from bayesmix.results.fits.linear_predictor import GroupEffects, codes_of, groups, number_names, of_group
+from bayesmix.results.fits.linear_predictor import GroupEffects, codes_of, groups, last_shares, number_names, of_group
 from bayesmix.results.prediction.simulation import posterior_predictive
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ def posterior_dataset(design: Design, values: Parameters, dispersion: str | None
         variables[dispersion] = (lead, values.dispersion)
     natural = reported(design.layout, values.beta)
     variables |= {name: (lead, natural[..., design.fixed.index(name)]) for name in number_names(design)}
+    for name, own in zip(last_shares(design), simplex_columns(design.layout), strict=True):
+        variables[name] = (lead, 1.0 - natural[..., own].sum(axis=-1))
     return _draws_dataset(variables, values).assign_coords(coords)
 
 

@@ -63,8 +63,9 @@ def component(spec: ModelSpec, r: int) -> tuple[str, str]:
     one = spec.parameters[r]
     response = spec.responses[one.response]
     parameter = _parameter(spec, one)
-    kind = "threshold" if parameter.is_threshold else parameter.name
-    return ("cond" if one.parameter == 0 or parameter.is_slope else kind), response.name
+    kind = "threshold" if parameter.is_threshold else "simo" if parameter.simplex else parameter.name
+    is_of_mean = one.parameter == 0 or parameter.is_slope or parameter.is_monotonic
+    return ("cond" if is_of_mean else kind), response.name
 
 
 def in_r(name: str) -> str:
@@ -75,6 +76,7 @@ def in_r(name: str) -> str:
 def spelled(design: Design, r: int, name: str, *, whole: bool = True) -> str:
     """A column of a linear predictor as R spells it, with the predictor's prefix or without."""
     prefix = design.layout.prefixes[r].removesuffix(design.layout.slopes.get(r, ""))
+    prefix = "" if r in design.layout.monotonic else prefix
     own = in_r(name.removeprefix(prefix))
     return f"{prefix}{own}" if whole else own
 
@@ -90,7 +92,8 @@ def owners_of(term: Term) -> tuple[int, ...]:
 
 
 def _table(spec: ModelSpec, design: Design, r: int, predictor: Predictor) -> CoefficientTable:
-    places = [r, *(s for s in design.layout.slopes if predictor.parameter == 0 and _is_beside(spec, s, r))]
+    slopes = (*design.layout.slopes, *design.layout.monotonic)
+    places = [r, *(s for s in slopes if predictor.parameter == 0 and _is_beside(spec, s, r))]
     own = [(s, design.fixed[j]) for s in places for j in design.of_predictor(s)]
     names, words = tuple(name for _, name in own), tuple(spelled(design, s, name, whole=False) for s, name in own)
     if spec.is_simple:

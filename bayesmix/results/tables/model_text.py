@@ -9,6 +9,7 @@ import numpy as np
 from bayesmix.data.design.design import Design, Term
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.language.families.steps import MonotonicEffect
 from bayesmix.language.formula.imputed_predictors import imputed_response
 from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
 from bayesmix.results.tables.r_printing import paragraph
@@ -95,24 +96,33 @@ def _predictor(spec: ModelSpec, design: Design, r: int) -> str:
         return ""  # part of the mean
     if one.formula.is_implied and not spec.responses[one.response].family.parameters[one.parameter].of_threshold:
         return _known(spec, one)
-    curve = spec.responses[one.response].family.curve
+    curve, steps = spec.responses[one.response].family.curve, spec.responses[one.response].family.steps
     if curve is not None and not one.parameter:
         added = " + offset[i]" if np.any(design.offset[design.block(r)] != 0.0) else ""
         value = "curve[i]" if curve.link.is_identity else f"{curve.link.name}(curve[i])"
         return f"  {value} = {sub(NAME, r'\1[i]', curve.text)}{added}"
     symbol = _symbol(spec, one)
-    eta = symbol if one.link.range == "real" else f"{one.link.name}({symbol})"
+    link = one.link if steps is None or one.parameter else steps.link
+    eta = symbol if link.range == "real" else f"{link.name}({symbol})"
     prefix = design.layout.prefixes[r]
     fixed = " + ".join([_fixed(design, r), *(_slope(design, s) for s in _slopes(spec, design, r))])
     random = [_effects(spec, term, r, prefix) for term in design.terms if term.columns_of(r)]
     offset = ["offset[i]"] if np.any(design.offset[design.block(r)] != 0.0) else []
-    return f"  {eta} = {' + '.join([part for part in (fixed, *random, *offset) if part]) or '0'}"
+    monotonic = [_steps(effect) for effect in steps.effects] if steps is not None and not one.parameter else []
+    return f"  {eta} = {' + '.join([part for part in (fixed, *monotonic, *random, *offset) if part]) or '0'}"
+
+
+def _steps(effect: MonotonicEffect) -> str:
+    """A monotonic effect: its slope, times the sum of the shares up to the category, times the number of steps."""
+    times = f" {effect.multiplier.removeprefix('(').removesuffix(')')}[i]" if effect.multiplier else ""
+    total = f"sum({effect.simplex}[1 .. {effect.code}[i]])" if effect.steps > 1 else f"{effect.code}[i]"
+    return f"beta[{effect.name}] {effect.steps} {total}{times}"
 
 
 def _known(spec: ModelSpec, one: Predictor) -> str:
     """The line of what each row has: its standard error; columns speak for themselves."""
     response = spec.responses[one.response]
-    is_column = not response.additions.se
+    is_column = one.formula.offsets != (f"log({response.additions.se})",)
     return "" if is_column else f"  se[i] = {response.additions.se}[i], known"
 
 

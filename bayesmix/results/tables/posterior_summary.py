@@ -18,11 +18,19 @@ from bayesmix.inference.sampling.diagnostics import ESS_LIMIT, ESS_SHARE, R_HAT_
 from bayesmix.inference.sampling.sample import failure
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits import linear_predictor
-from bayesmix.results.fits.linear_predictor import GroupEffects, flatten, groups, number_names, positive_numbers
+from bayesmix.results.fits.linear_predictor import (
+    GroupEffects,
+    flatten,
+    groups,
+    number_names,
+    positive_numbers,
+    share_names,
+)
 from bayesmix.results.fits.sampling_problems import k_limit, uncertain_limits
 from bayesmix.results.tables import r_printing
 from bayesmix.results.tables.coefficient_tables import coefficient_tables, in_r
 from bayesmix.results.tables.summary_sections import (
+    SHARES,
     Section,
     call_lines,
     family_lines,
@@ -92,7 +100,7 @@ def p_direction(fit: PosteriorRecord) -> Array:
     """Probability of the likelier sign of every parameter that has one: fixed effects and correlations."""
     draws = linear_predictor.flatten(fit.design, fit.values).reshape(-1, len(fit.names))
     share = np.maximum(np.mean(draws > 0.0, axis=0), np.mean(draws < 0.0, axis=0))
-    positive = positive_numbers(fit.design)
+    positive = {*positive_numbers(fit.design), *share_names(fit.design)}
     signed = [name.startswith("corr(") or (name in fit.design.fixed and name not in positive) for name in fit.names]
     return np.where(signed, share, np.nan)
 
@@ -107,6 +115,7 @@ def sections(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> list[Se
         *_smooths(fit, table, cells),
         *_hyperparameters(fit, table, cells),
         _coefficients(fit, table, cells),
+        *_shares(fit, table, cells),
         _numbers(fit, table, cells),
     ]
 
@@ -220,9 +229,16 @@ def _coefficients(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Se
 
 def _numbers(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Section:
     """Parameters that are one number for all rows."""
-    names = number_names(fit.design)
+    shares = share_names(fit.design)
+    names = [name for name in number_names(fit.design) if name not in shares]
     heading = ["Further distributional parameters:"]
     return _section("numbers", heading, table.loc[names], names, cells, with_mode=True)
+
+
+def _shares(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> list[Section]:
+    """Shares of the steps of monotonic effects, where there are some."""
+    names = share_names(fit.design)
+    return [_section("shares", [f"{SHARES}:"], table.loc[names], names, cells, with_mode=False)] if names else []
 
 
 def _section(

@@ -24,7 +24,7 @@ from bayesmix.inference.parameters.names import corr_effects, corr_kinds, sd_eff
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits.degrees_of_freedom import has_freedom, is_linear
 from bayesmix.results.fits.fixed_inference import FixedInference, fixed_inference, fixed_table
-from bayesmix.results.fits.linear_predictor import number_names, singular_terms
+from bayesmix.results.fits.linear_predictor import number_names, share_names, singular_terms
 from bayesmix.results.fits.robust_covariance import RobustCovariance
 from bayesmix.results.tables import r_printing
 from bayesmix.results.tables.coefficient_tables import (
@@ -39,6 +39,7 @@ from bayesmix.results.tables.residual_matrix import residual_matrix_section
 from bayesmix.results.tables.smooth_section import smooth_section
 from bayesmix.results.tables.summary_sections import (
     DIGITS,
+    SHARES,
     Section,
     call_lines,
     direction,
@@ -120,7 +121,8 @@ def summarise_estimate(fit: EstimateRecord, df: str | None = None, vcov: RobustC
     if fit.spec.is_simple:
         parts = (*residuals_section(fit), _variances(fit), *fixed, _correlation(fit))
     else:
-        parts = (_variances(fit), *fixed, _numbers(fit), residual_matrix_section(fit))
+        shares = _alone(fit, "shares", share_names(fit.design), SHARES)
+        parts = (_variances(fit), *fixed, shares, _numbers(fit), residual_matrix_section(fit))
     smooths = smooth_section(fit)
     if smooths is not None:
         at = 1 + [section.name for section in parts].index(fixed[-1].name)
@@ -297,13 +299,17 @@ def _fixed_lines(table: pd.DataFrame, names: Sequence[str], letter: str) -> list
 
 def _numbers(fit: EstimateRecord) -> Section:
     """Parameters that are one number for all rows."""
-    names = number_names(fit.design)
+    shares = share_names(fit.design)
+    return _alone(fit, "numbers", [name for name in number_names(fit.design) if name not in shares], DISTRIBUTIONAL)
+
+
+def _alone(fit: EstimateRecord, section: str, names: list[str], title: str) -> Section:
     table = fit.parameters().loc[names]
     if table.empty:
-        return Section("numbers", (), table)
+        return Section(section, (), table)
     estimates, errors = r_printing.format_coefficients(table[["estimate", "std_error"]].to_numpy(), DIGITS)
     lines = r_printing.table_lines(names, [("Estimate", estimates), ("Std. Error", errors)])
-    return Section("numbers", (f"{DISTRIBUTIONAL}:", *lines), table, DISTRIBUTIONAL)
+    return Section(section, (f"{title}:", *lines), table, title)
 
 
 def fixed_correlation(fit: EstimateRecord) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.data.design.response import in_words
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import corr_names, sd_names
+from bayesmix.inference.parameters.one_predictor import without_steps
 from bayesmix.language.formula.model_spec import ModelSpec, Response
 from bayesmix.results.fits.residuals import residuals
 from bayesmix.results.tables import r_printing
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from bayesmix.results.fits.records import EstimateRecord, FitRecord
 
 
+SHARES = "Shares of the steps of monotonic effects"
 DIGITS = 4  # significant digits, as lme4 prints by default
 
 
@@ -49,6 +51,7 @@ def family_lines(spec: ModelSpec) -> Iterator[str]:
 
 def links_in_words(response: Response) -> str:
     """The link of each parameter of a response; of thresholds, slopes, knowns and arguments of a curve nothing."""
+    response = without_steps(response)
     named = zip(response.family.parameters, response.links, strict=True)
     hidden = [
         one.is_threshold or one.of_threshold or one.is_known or one.is_of_curve or one.is_slope
@@ -164,6 +167,9 @@ def kind_of_model(fit: FitRecord) -> str:
 def _kind(spec: ModelSpec) -> str:
     if spec.has_one_linear_mean or spec.has_row_covariance:
         return "Linear"
+    if spec.family.steps is not None:
+        spec = replace(spec, responses=tuple(map(without_steps, spec.responses)))
+        return _kind(replace(spec, family=spec.responses[0].family))
     written = [one for one in spec.predictors if not one.formula.is_implied]
     if len(written) == 1:
         return "Generalized linear"

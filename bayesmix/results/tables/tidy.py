@@ -12,7 +12,7 @@ from bayesmix.inference.parameters.names import corr_effects, corr_kinds, corr_n
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits.degrees_of_freedom import quantile
 from bayesmix.results.fits.fixed_inference import FixedInference, fixed_table
-from bayesmix.results.fits.linear_predictor import groups, number_names, of_group
+from bayesmix.results.fits.linear_predictor import groups, last_shares, number_names, of_group
 from bayesmix.results.tables.coefficient_tables import component, owners_of, spelled
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def tidy_estimate(
         }
     for name, row in fit.parameters().drop(tests.index).iterrows():
         found[str(name)] = {"estimate": row["estimate"]}
-        if name in number_names(fit.design):
+        if name in (*number_names(fit.design), *last_shares(fit.design)):
             found[str(name)]["std.error"] = row["std_error"]
     spread = fit.ranef_sd() if "ran_vals" in effects else {}
     return _table(fit, effects, found, {group: frame.to_numpy() for group, frame in spread.items()}, interval)
@@ -95,7 +95,8 @@ def _parameters(fit: FitRecord) -> Iterator[tuple[str, dict[str, Any]]]:
         where, label = _of_effects(fit, term, effects)
         group = None if term.is_population else term.group
         yield name, {"effect": "ran_pars", **where, "group": group, "term": f"{kind}__{term.smooth or label}"}
-    for name in number_names(design):
+    owners |= {name: own[0] for name, own in zip(last_shares(design), design.layout.simplexes.values(), strict=True)}
+    for name in (*number_names(design), *last_shares(design)):
         yield name, {"effect": "ran_pars", **_of(fit.spec, {owners[name]}), "group": None, "term": name}
     if fit.values.dispersion is not None:
         name = str(fit.spec.family.dispersion)

@@ -168,7 +168,7 @@ REFUSED = {  # text: what the message must say, where its caret stands, what to 
     "y ~ x + (1 | log(p) | g)": ("`log(p)` is no ID", 13, "(x | p | g)"),
     "y ~ x + (1 | . | g)": ("`.` is no ID", 13, "(x | p | g)"),
     "y ~ (1 | mmc(a, b))": ("`mmc()` is not supported", 9, "mm(g1, g2)"),
-    "y ~ mo(x) + (1 | g)": ("`mo()` is not supported", 4, "ordered factor"),
+    "y ~ x + (mo(x) | g)": ("`mo()` does not belong here", 9, "the same in all groups"),
     "y ~ te(x, z) + (1 | g)": ("`te()` is not supported", 4, "`t2(x, z)`"),
     "y ~ ti(x, z) + (1 | g)": ("`ti()` is not supported", 4, "`t2(x, z)`"),
     "y ~ s(x) * f": ("`s()` does not belong here", 4, "`s(x, by = f)`"),

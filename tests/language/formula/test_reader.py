@@ -80,7 +80,7 @@ def test_contrasts_are_not_columns() -> None:
 
 
 def test_every_function_of_the_vocabulary_exists_and_no_other() -> None:
-    special = {"I", "c", "C", "cbind", "dummy", "numFactor", "offset", "s", "t2", "gp", "cs"}
+    special = {"I", "c", "C", "cbind", "dummy", "numFactor", "offset", "s", "t2", "gp", "cs", "mo"}
     special |= {name for name in FUNCTIONS if name.startswith("contr.")}
     assert {*ELEMENTWISE, *FACTORS, *LEARNERS, *special} == FUNCTIONS
     assert not REFUSED.keys() & (FUNCTIONS | set(STRUCTURES))

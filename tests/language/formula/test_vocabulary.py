@@ -21,6 +21,7 @@ ELSEWHERE = {
     "t2",
     "gp",
     "cs",
+    "mo",
 }  # by the walk over expressions
 
 

@@ -43,7 +43,7 @@ POINTS = np.array([0.01, 0.3, 1.2, 4.0, 40.0])
 
 
 def test_every_kind_has_an_example():
-    assert KINDS.keys() == EXAMPLES.keys() | {"Flat", "HalfFlat", "LKJ", "Decov"}
+    assert KINDS.keys() == EXAMPLES.keys() | {"Flat", "HalfFlat", "LKJ", "Decov", "Dirichlet"}
     assert {name for name, kind in KINDS.items() if kind.positive} == POSITIVE | {"Decov"}
 
 

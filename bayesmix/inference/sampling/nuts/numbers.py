@@ -31,7 +31,7 @@ class OfLink:
 class Number:
     """A parameter that is one number for all rows."""
 
-    name: str  # "sigma", "shape"; of several responses "sigma_a"; "lkj_rescor(a, b)" of a partial correlation
+    name: str  # "sigma", "shape"; of several responses "sigma_a"; "lkj_rescor(a, b)", `stick`
     prior: Prior  # on its natural scale
     place: OfLink | None = None  # None: it is the dispersion
 
@@ -79,12 +79,18 @@ class Split:
         return join([own, *(place.link.of(value) for place, value in placed)], axis=-1)[..., np.argsort(columns)]
 
 
+def stick(name: str) -> str:
+    """What a share takes of what those before it leave is called, after the share."""
+    return f"stick_{name}"
+
+
 def split_priors(priors: Priors) -> Split:
     """Tell coefficients of formulas from parameters that are one number for all rows."""
     numbers, coefficients = list[Number](), list[int]()
+    shares = {j for _, columns, _ in priors.simplexes for j in columns}
     for j, (name, prior) in enumerate(zip(priors.names, priors.fixed, strict=True)):
         if isinstance(prior, OnLink):
-            own = f"lkj_{name}" if j in priors.residual else name
+            own = f"lkj_{name}" if j in priors.residual else stick(name) if j in shares else name
             numbers.append(Number(own, prior.prior, OfLink(j, prior.link)))
         else:
             coefficients.append(j)

@@ -13,6 +13,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.data.design.response import Outcome
 from bayesmix.inference.parameters.natural_scale import entries_of
 from bayesmix.inference.parameters.residual_families import correlation_of
+from bayesmix.inference.sampling.nuts.numbers import stick
 from bayesmix.inference.sampling.nuts.pymc_blocks import SymbolicBlocks, add_blocks, add_blocks_kernel, blocks_of
 from bayesmix.inference.sampling.nuts.pymc_incomplete import SymbolicImputation, SymbolicResponse, imputation_of
 from bayesmix.inference.sampling.nuts.shared_data import Packed
@@ -72,8 +73,8 @@ def correlations_of(design: Design, spec: ModelSpec, numbers: Mapping[str | None
 
 def _value(one: Predictor | Auxiliary, eta: Any, numbers: Mapping[str | None, Any]) -> Any:
     """A parameter by itself."""
-    if isinstance(one, Auxiliary) and not one.is_threshold:
-        return numbers[one.name]
+    if isinstance(one, Auxiliary) and not (one.is_threshold or one.is_monotonic):
+        return numbers[stick(one.name) if one.simplex else one.name]
     return one.link.formula(symbolic(), eta)
 
 

@@ -18,7 +18,7 @@ from bayesmix.inference.parameters.positive_numbers import PositiveNumbers
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.parameters.spectral_covariance import Spectral
 from bayesmix.inference.parameters.toeplitz_correlation import Toeplitz
-from bayesmix.inference.sampling.nuts.numbers import split_priors
+from bayesmix.inference.sampling.nuts.numbers import split_priors, stick
 from bayesmix.inference.sampling.nuts.pymc_likelihood import add_responses, correlations_of, responses_of
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.prior import Prior
@@ -63,13 +63,26 @@ def to_pymc(design: Design, spec: ModelSpec, priors: Priors) -> Any:
             for r, part in _random_parts(design, term, labels[t], b).items():
                 eta[r] = eta[r] + part
         if design.R > 1:
-            thresholds = design.layout.thresholds
+            single = design.layout.single
             eta = {
-                r: own if r in thresholds else pm.Deterministic(_named("eta", design, r), own, dims="obs")
+                r: own if r in single else pm.Deterministic(_named("eta", design, r), own, dims="obs")
                 for r, own in eta.items()
             }
+        for name, columns, _ in priors.simplexes:
+            pm.Deterministic(name, _shares([numbers[stick(priors.names[j])] for j in columns]))
         add_responses(responses_of(design, spec, eta, numbers), correlations_of(design, spec, numbers))
     return model
+
+
+def _shares(sticks: Sequence[Any]) -> Any:
+    """All shares of a simplex, from what each takes of what those before it leave."""
+    import pytensor.tensor as pt
+
+    left, shares = pt.ones(()), []
+    for taken in sticks:
+        shares.append(taken * left)
+        left = left * (1.0 - taken)
+    return pt.stack([*shares, left])
 
 
 def check_codes(design: Design) -> None:
@@ -112,7 +125,7 @@ def coordinates(design: Design, labels: Sequence[str]) -> dict[str, Sequence[Any
         coords |= {
             _fixed_dim(design, r): [design.fixed[j] for j in design.of_predictor(r)]
             for r in formulas(design)
-            if r not in design.layout.thresholds
+            if r not in design.layout.single
         }
     for label, term in zip(labels, design.terms, strict=True):
         coords[level_dim(label)] = list(term.levels)
@@ -158,7 +171,7 @@ def _fixed_parts(design: Design, beta: Any) -> dict[int, Any]:
     for r in formulas(design):
         rows, columns = design.block(r), design.of_predictor(r)
         own = beta[begin : (begin := begin + len(columns))]
-        if r in design.layout.thresholds:
+        if r in design.layout.single:
             eta[r] = own[0]
             continue
         eta[r] = pm.Data(_named("offset", design, r), design.offset[rows], dims="obs")

@@ -182,7 +182,7 @@ def _fixed_parts(design: Design, beta: Any, packed: Packed) -> dict[int, Any]:
     eta = {}
     for r in formulas(design):
         rows, own = design.block(r), design.of_predictor(r)
-        if r in design.layout.thresholds:
+        if r in design.layout.single:
             eta[r] = beta[own[0]]
             continue
         eta[r] = packed.column(design.offset[rows])
