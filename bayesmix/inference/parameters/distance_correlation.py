@@ -22,6 +22,8 @@ from bayesmix.inference.parameters.positive_numbers import PositiveNumbers
 SHORT = 0.02  # of the smallest distance: a range below which all effects are independent
 SETTLED = 0.1  # of it: a range that is put at zero, correlations of neighbours being 5e-5 at most
 PROBES = 24  # pairs of positions that a range is read off
+MAX_STEPS, RISEN = 60, 8  # of the search for two numbers, and in turn without a fall before it ends
+FITTED = 1e-14  # error of the correlations at which it ends
 STEP = 1e-5  # of the difference by the logarithm of the smoothness
 SMOOTHEST, ROUGHEST = 30.0, 0.02  # smoothness beyond which a Matern correlation is Gaussian or none, to rounding
 
@@ -248,19 +250,37 @@ def _fitted(family: ByDistance, distance: Array, correlation: Array) -> Array:
     shape = correlation.shape[:-1]
     r = np.nan_to_num(correlation).reshape(-1, len(distance))
     low, high = np.log(np.array(family.ends))
+    grid, shapes = _grid(family)
+    at = grid[np.argmin(((r[:, None] - shapes) ** 2).sum(axis=-1), axis=1)]
+    best, least, risen = at, np.full(len(r), np.inf), 0
+    for _ in range(MAX_STEPS):
+        numbers = np.exp(at)[:, None, :]
+        error, J = r - family.kernel(distance, numbers), family.slopes(distance, numbers)
+        size = np.abs(error).max(axis=1, initial=0.0)
+        falls = size < least
+        best, least = np.where(falls[:, None], at, best), np.where(falls, size, least)
+        risen = 0 if falls.any() else risen + 1
+        if not least.max(initial=0.0) > FITTED or risen == RISEN:
+            break
+        at = np.clip(at + np.clip(_step(J, error), -0.5, 0.5), low, high)
+    return np.exp(best).reshape(*shape, 2)
+
+
+def _step(J: Array, error: Array) -> Array:
+    """Steps ``(B, 2)`` of least squares."""
+    normal = np.swapaxes(J, 1, 2) @ J
+    damped = normal + 1e-13 * np.eye(2) * (1e-12 + np.trace(normal, axis1=1, axis2=2))[:, None, None]
+    return np.asarray(np.linalg.solve(damped, np.swapaxes(J, 1, 2) @ error[..., None])[..., 0])
+
+
+@lru_cache(maxsize=64)
+def _grid(family: ByDistance) -> tuple[Array, Array]:
+    """Logarithms of numbers ``(n, 2)`` to begin at, and the correlations by them at the distances that tell them."""
     nearest, farthest = family.span
     ranges = np.log(np.geomspace(0.1 * nearest, 10.0 * farthest, 15))
     grid = np.array([(a, b) for a in ranges for b in np.log([0.2, 0.5, 1.0, 2.0, 5.0])])
-    shapes = family.kernel(distance, np.exp(grid)[:, None, :])
-    best = grid[np.argmin(((r[:, None] - shapes) ** 2).sum(axis=-1), axis=1)]
-    for _ in range(60):
-        numbers = np.exp(best)[:, None, :]
-        error, J = r - family.kernel(distance, numbers), family.slopes(distance, numbers)
-        normal = np.swapaxes(J, 1, 2) @ J
-        damped = normal + 1e-13 * np.eye(2) * (1e-12 + np.trace(normal, axis1=1, axis2=2))[:, None, None]
-        step = np.linalg.solve(damped, np.swapaxes(J, 1, 2) @ error[..., None])[..., 0]
-        best = np.clip(best + np.clip(step, -0.5, 0.5), low, high)
-    return np.exp(best).reshape(*shape, 2)
+    distance = family.distances[_probes(family.positions)]
+    return grid, family.kernel(distance, np.exp(grid)[:, None, :])
 
 
 @lru_cache(maxsize=64)
