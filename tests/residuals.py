@@ -65,7 +65,7 @@ def fitted(case: str) -> Any:
 def dense(fit: Any) -> np.ndarray:
     """Covariance matrix of all rows at an estimate, entry by entry from what is reported."""
     design, values = fit.design, fit.parameters()["estimate"]
-    sd = fit.fitted("sigma") / np.sqrt(design.weights)
+    sd = fit.fitted("sigma").to_numpy() / np.sqrt(design.weights)
     block, place = design.data.blocks.block, design.data.blocks.place
     C = whole(fit, values)[place[:, None], place[None, :]]
     V = (block[:, None] == block[None, :]) * C * sd[:, None] * sd[None, :]

@@ -27,8 +27,16 @@ def explained[T: Callable[..., Any]](thing: T) -> T:
         return _explained(thing, thing.__name__)  # type: ignore[return-value]
     for name, value in list(vars(thing).items()):
         if inspect.isfunction(value) and (name == "__init__" or not name.startswith("_")):
+            value.__doc__ = value.__doc__ or _doc_of(thing, name)
             setattr(thing, name, _explained(value, thing.__name__ if name == "__init__" else name))
     return thing
+
+
+def _doc_of(thing: type, name: str) -> str | None:
+    """What a base class says of a method, for help that reads no further than the method itself."""
+    return next(
+        (doc for base in thing.__mro__[1:] if (doc := getattr(getattr(base, name, None), "__doc__", None))), None
+    )
 
 
 def _explained(function: Callable[..., Any], shown: str) -> Callable[..., Any]:

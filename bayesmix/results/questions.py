@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bayesmix.arrays import Array
 from bayesmix.language.arguments import explained
+from bayesmix.results.fits.accessors import fitted_of
 from bayesmix.results.fits.credible_regions import Rope
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.records import FitRecord
@@ -25,6 +25,7 @@ from bayesmix.results.prediction.simulation import simulate
 from bayesmix.results.prediction.smooth_curves import POINTS, smooth_curves
 from bayesmix.results.storage.streamed_predictions import write_predictions
 from bayesmix.results.tables.effect_table import effect_table
+from bayesmix.results.tables.rows_table import by_row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -168,8 +169,23 @@ class Questions(FitRecord):
         """
         return imputed(self, response, n=n, interval=interval, seed=seed)
 
-    def residuals(self, kind: str = "response", *, seed: int = 0, response: str | None = None) -> Array:
-        """Residuals of the rows used, ``(n,)``.
+    def fitted(self, parameter: str | None = None, response: str | None = None) -> pd.Series | pd.DataFrame:
+        """Fitted means of the rows used: conditional modes or posterior means (shares for binomial data).
+
+        Parameters
+        ----------
+        parameter : another one of the response's distribution that has a formula: ``"sigma"``, ``"shape"``.
+        response : of several; the first by default.
+
+        Returns
+        -------
+        Series or DataFrame
+            One value a row, with the index of the data; of a response of categories a column of each one's probability.
+        """
+        return by_row(self, fitted_of(self, parameter, response), response)
+
+    def residuals(self, kind: str = "response", *, seed: int = 0, response: str | None = None) -> pd.Series:
+        """Residuals of the rows used, with the index of the data.
 
         Parameters
         ----------
@@ -179,7 +195,7 @@ class Questions(FitRecord):
         seed : of the draws that quantile residuals of counts need.
         response : of several; the first by default.
         """
-        return residuals(self, kind, seed=seed, response=response)
+        return by_row(self, residuals(self, kind, seed=seed, response=response), response)
 
     def conditional_effects(  # noqa: PLR0913 - options of a prediction, named
         self,

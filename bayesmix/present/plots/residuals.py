@@ -15,6 +15,7 @@ from bayesmix.present.plots.canvas import GREY, INK, PALE, legend_below, panels,
 from bayesmix.present.plots.looks import Shown, shown_fit
 from bayesmix.present.plots.observations import SPREAD, places, some, units_of
 from bayesmix.present.plots.observations import response as observed_response
+from bayesmix.results.fits.accessors import fitted_of
 from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose
 from bayesmix.results.fits.residuals import residuals as residuals_of
 from bayesmix.results.prediction.observed_columns import is_factor, observed
@@ -105,10 +106,10 @@ def _across(
     label = fit.spec.responses[mean.response].label
     if against == "fitted":
         if fit.spec.responses[mean.response].family.levels:
-            fitted = fit.fitted(response=label)
+            fitted = fitted_of(fit, response=label)
             return fitted @ np.arange(1.0, 1.0 + fitted.shape[1]), f"fitted mean of {label}, categories as 1, 2, ..."
         _, words = observed_response(design, fit.spec, units, mean.response)
-        return fit.fitted(response=label), f"fitted mean of {words.removesuffix(', jittered')}"
+        return fitted_of(fit, response=label), f"fitted mean of {words.removesuffix(', jittered')}"
     if against == "linear":
         return fit.linear_predictor(response=label), f"linear predictor ({mean.link.name})"
     frame = observed(design)

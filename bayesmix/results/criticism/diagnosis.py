@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ from bayesmix.language.formula.model_spec import Auxiliary, Predictor, Response
 from bayesmix.results.criticism.count_checks import DRAWS, applies, check_counts
 from bayesmix.results.criticism.cross_validation import loo
 from bayesmix.results.criticism.power_scaling import sensitivity
+from bayesmix.results.fits.accessors import fitted_of
 from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.fits.linear_predictor import flatten, number_names, singular_terms
 from bayesmix.results.fits.refit import estimate_again
@@ -76,6 +78,21 @@ class Diagnosis:
 
     def __repr__(self) -> str:
         return str(self)
+
+    def _repr_html_(self) -> str:
+        left = 'style="text-align: left"'
+        rows = "".join(
+            f'<tr><td>{"✓" if one.good else "<b>!</b>"}</td><th scope="row" {left}>{escape(one.topic)}</th>'
+            f"<td {left}>{escape(one.text)}{_next(one)}</td></tr>\n"
+            for one in self.findings
+        )
+        return f"<table><tbody>\n{rows}</tbody></table>"
+
+
+def _next(finding: Finding) -> str:
+    """The next command, of what is not good."""
+    is_needed = finding.next and not finding.good
+    return f"<br>Next: <code>{escape(finding.next)}</code>" if is_needed else ""
 
 
 def of_posterior(fit: PosteriorRecord) -> Diagnosis:
@@ -301,7 +318,7 @@ def _residuals(fit: FitRecord, response: Response) -> Finding:
 
     quantiles = residuals(fit, "quantile", response=response.label)
     is_number = not response.family.levels
-    means = fit.fitted(response=response.label) if is_number else fit.linear_predictor(response=response.label)
+    means = fitted_of(fit, response=response.label) if is_number else fit.linear_predictor(response=response.label)
     topic = f"Residuals of {response.label}" if len(fit.spec.responses) > 1 else "Residuals"
     found = []
     shape = quantiles / min(1.0, float(quantiles.std()) or 1.0)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from bayesmix.arrays import Array
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
+from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
+from bayesmix.results.fits.row_parameters import fitted_means
 
 if TYPE_CHECKING:
     from bayesmix.inference.parameters.names import Parameters
@@ -26,6 +28,11 @@ def described(fit: FitRecord, values: Array) -> dict[str, Array]:
 def over_rows(fit: FitRecord, function: Callable[[Array, Parameters], Array]) -> Array:
     """Centre of a function of the linear predictor ``(..., n)``, without holding all draws of all rows at once."""
     return fit._over_rows(function)
+
+
+def fitted_of(fit: FitRecord, parameter: str | None = None, response: str | None = None) -> Array:
+    """Fitted means of the rows used ``(n,)``, or probabilities of categories ``(n, K)``; see `Questions.fitted`."""
+    return fitted_means(fit._over_rows, fit.spec, fit.design, choose(fit.spec, parameter, response))
 
 
 def priors_of(fit: FitRecord) -> Priors:

@@ -41,7 +41,6 @@ from bayesmix.results.fits.linear_predictor import (
 )
 from bayesmix.results.fits.marginal_summary import describe, describe_draws
 from bayesmix.results.fits.mean_over_draws import mean_over_draws
-from bayesmix.results.fits.row_parameters import fitted_means
 from bayesmix.results.fits.sampling_problems import problems
 from bayesmix.results.fits.variance_components import variance_components
 
@@ -135,20 +134,8 @@ class FitRecord(ABC):
         """
         return variance_components(self.design, self.spec, self.values, self._centre)
 
-    def fitted(self, parameter: str | None = None, response: str | None = None) -> Array:
-        """Fitted means of the rows used, ``(n,)``: conditional modes or posterior means (shares for binomial data).
-
-        Of a response of ``K`` categories their probabilities, ``(n, K)``.
-
-        Parameters
-        ----------
-        parameter : another one of the response's distribution that has a formula: ``"sigma"``, ``"shape"``.
-        response : of several; the first by default.
-        """
-        return fitted_means(self._over_rows, self.spec, self.design, choose(self.spec, parameter, response))
-
     def linear_predictor(self, parameter: str | None = None, response: str | None = None) -> Array:
-        """Linear predictor of the rows used, ``(n,)``; of the parameter that `fitted` would be of."""
+        """Linear predictor of the rows used, ``(n,)``; of a parameter and response as in `fitted`."""
         self.design.check_rows("The linear predictor")
         chosen = choose(self.spec, parameter, response)
         check_linear(self.spec, chosen)

@@ -23,7 +23,7 @@ def numbers_of(fit):
     if structure.term.function == "cosy" and len(design.of_predictor(1)) == 1:
         basis = [np.eye(n), same & ~np.eye(n, dtype=bool)]
         return np.array([V[0, 0], V[basis[1]][0]]), lambda x: x[0] * basis[0] + x[1] * basis[1]
-    sigma = fit.fitted("sigma")
+    sigma = fit.fitted("sigma").to_numpy()
     strata, stratum = np.unique(np.round(sigma, 10), return_inverse=True)
 
     def covariance(x):

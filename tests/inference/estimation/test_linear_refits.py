@@ -23,7 +23,7 @@ def batch(request):
     rng = np.random.default_rng(0)
     data = bmx.load_dataset(data)
     fit = bmx.Model(formula, data, weights=rng.uniform(0.5, 2.0, len(data))).estimate()
-    responses = fit.fitted() + float(fit.point.dispersion) * rng.normal(size=(5, fit.design.n))
+    responses = fit.fitted().to_numpy() + float(fit.point.dispersion) * rng.normal(size=(5, fit.design.n))
     problem = linear_problem(fit.design, fit.point.coordinates)
     return fit, responses, with_responses(problem, fit.design, responses)
 

@@ -81,7 +81,7 @@ def test_generalized_models_add_the_movement_of_the_modes(fitted, name):
     fit = fitted(name)
     design, point = fit.design, fit.point
     rows = NewRows(design.X[::7], [encode_term(term, slice(None, None, 7)) for term in design.terms])
-    mu = fit.fitted()
+    mu = fit.fitted().to_numpy()
     W = design.trials * mu * (1.0 - mu) if name == "cbpp" else mu
     expected = dense_covariance(design, point, rows, W, 1.0)
     L = np.random.default_rng(1).normal(size=(4, len(rows.X)))

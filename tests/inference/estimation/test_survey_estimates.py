@@ -159,7 +159,7 @@ def test_predicted_means(name):
     for scope, groups in ((scope, groups) for scope, groups in scopes.items() if scope in reference):
         found = fit(name).predict(groups=groups)["estimate"].to_numpy().reshape(len(fit(name).design.y), -1)[rows]
         np.testing.assert_allclose(found, means(reference[scope]), rtol=1e-4)
-    found = fit(name).fitted().reshape(len(fit(name).design.y), -1)[rows]
+    found = fit(name).fitted().to_numpy().reshape(len(fit(name).design.y), -1)[rows]
     np.testing.assert_allclose(found, means(reference["with_group_effects"]), rtol=1e-4)
 
 

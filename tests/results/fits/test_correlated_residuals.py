@@ -23,8 +23,8 @@ def test_normalized_residuals_are_those_of_each_row_given_the_rows_before(case):
     fit = fitted(case)
     blocks = fit.design.data.blocks
     order = np.lexsort((blocks.place, blocks.block))
-    expected = np.linalg.solve(np.linalg.cholesky(dense(fit)[np.ix_(order, order)]), fit.residuals()[order])
-    np.testing.assert_allclose(fit.residuals("normalized")[order], expected, atol=1e-10)
+    expected = np.linalg.solve(np.linalg.cholesky(dense(fit)[np.ix_(order, order)]), fit.residuals().to_numpy()[order])
+    np.testing.assert_allclose(fit.residuals("normalized").to_numpy()[order], expected, atol=1e-10)
 
 
 def test_models_without_a_structure_have_no_normalized_residuals():
@@ -68,7 +68,7 @@ def test_simulated_responses_have_the_covariance():
     V = dense(fit)
     sd = np.sqrt(np.diagonal(V))
     np.testing.assert_allclose(np.corrcoef(noise.T), V / np.outer(sd, sd), atol=0.09)
-    simulated = fit.simulate(400, seed=1).to_numpy() - fit.fitted()[:, None]
+    simulated = fit.simulate(400, seed=1).to_numpy() - fit.fitted().to_numpy()[:, None]
     rows = np.flatnonzero(design.data.blocks.block == 0)
     np.testing.assert_allclose(np.cov(simulated[rows]), V[np.ix_(rows, rows)], rtol=0.3, atol=1.2)
 
