@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import os
 import re
 import sys
@@ -12,15 +13,17 @@ from typing import Any
 import pytest
 
 import bayesmix as bmx
+from bayesmix.present.cli import app
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "docs" / "hooks"))
 
 import chapter  # noqa: E402
 import execution  # noqa: E402
+import migration  # noqa: E402
 
 PAGES = {str(path.relative_to(ROOT / "docs")): path for path in sorted((ROOT / "docs").rglob("*.md"))}
-QUICK = ("index.md",)  # that run in less than a third of a second; the others are slow tests
+QUICK = ("reference/errors.md",)  # that run in less than a third of a second; the others are slow tests
 CASES = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in PAGES]
 
 
@@ -62,6 +65,78 @@ def test_every_page_and_notebook_is_in_the_contents() -> None:
     assert set(listed) == set(PAGES) | chapters | {"benchmarks.md", "changes.md"}
 
 
+# ---- tables for those who come from another package -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("package", migration.packages())
+def test_rows_of_models_are_models_here_and_there(package: str) -> None:
+    for row in migration.rows(package, "models"):
+        if package != "bambi" or "there" in row:  # which takes two seconds to load
+            assert migration.there(row, package)
+        assert str(eval(row["ours"], {}, migration.Names()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("package", migration.packages())
+@pytest.mark.filterwarnings("default")
+def test_rows_of_verbs_run(package: str) -> None:
+    names = migration.Names()
+    for row in migration.rows(package, "verbs"):
+        eval(row["ours"], {}, names)
+    if package == "bambi":
+        assert all("bambi.Model" in migration.there(row, package) for row in migration.rows(package, "models"))
+
+
+# ---- the reference --------------------------------------------------------------------------------------------------
+
+LISTED = set(re.findall(r"^::: (\S+)$", "\n".join(map(text_of, PAGES)), flags=re.MULTILINE))
+
+
+def home(thing: Any) -> str:
+    thing = inspect.unwrap(thing)
+    return f"{thing.__module__}.{thing.__qualname__}"
+
+
+def things() -> dict[str, Any]:
+    """Public functions and classes, those of figures and studies included."""
+    found = {name: getattr(bmx, name) for name in bmx.__all__ if name not in {"plots", "studies", "__version__"}}
+    for module in (bmx.plots, bmx.studies):
+        own = {name: getattr(module, name) for name in module.__all__}
+        found |= {f"{module.__name__}.{name}": value for name, value in own.items() if callable(value)}
+    return found
+
+
+@pytest.mark.parametrize("name", things())
+def test_every_public_name_is_in_the_reference(name: str) -> None:
+    assert home(things()[name]) in LISTED
+    assert inspect.getdoc(things()[name])
+
+
+def test_the_reference_lists_nothing_else() -> None:
+    assert {home(thing) for thing in things().values()} == LISTED
+
+
+@pytest.mark.parametrize("name", [name for name, thing in things().items() if inspect.isclass(thing)])
+def test_every_public_method_has_a_docstring(name: str) -> None:
+    cls = things()[name]
+    public = [attribute for attribute in vars(cls) if not attribute.startswith("_")]
+    fields = set(getattr(cls, "__dataclass_fields__", ()))
+    without = [one for one in public if one not in fields and not inspect.getdoc(getattr(cls, one))]
+    assert without == []
+
+
+@pytest.mark.parametrize("name", bmx.plots.__all__)
+def test_every_figure_is_in_the_gallery(name: str) -> None:
+    blocks = [block for block in execution.blocks(text_of("gallery.md")) if f"bmx.plots.{name}(" in block.code]
+    assert blocks
+    assert all(block.alt for block in blocks)
+
+
+def test_every_command_is_in_the_reference() -> None:
+    names = {command.name or command.callback.__name__ for command in app.registered_commands}
+    assert set(re.findall(r"^## bayesmix (\w+)$", text_of("reference/command-line.md"), flags=re.MULTILINE)) == names
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_have_one_title(name: str) -> None:
     text = re.sub(r"```.*?```", "", text_of(name), flags=re.DOTALL)
@@ -94,3 +169,29 @@ def test_formulas_are_mathml() -> None:
     assert 'alttext="\\beta_0 &lt; 1"' in shown
     assert "<msub>" in shown
     assert "arithmatex" not in shown
+
+
+def test_words_behind_a_colon_are_no_type() -> None:
+    pytest.importorskip("griffe")
+    docstrings: Any = pytest.importorskip("docstrings")
+    text = "Verb : not one.\n\nParameters\n----------\nx, y : where it\n    is : there.\nz\n    Else.\n"
+    text += "\nRaises\n------\nA : b\n"
+    found = docstrings.described(text).splitlines()
+    assert found[4:9] == ["x, y", "    where it", "    is : there.", "z", "    Else."]
+    assert (found[0], found[-1]) == ("Verb : not one.", "A : b")
+
+
+# ---- beside the site ------------------------------------------------------------------------------------------------
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {bmx.__version__}\n" in citation
+
+
+def test_citation_and_issue_templates_can_be_read() -> None:
+    yaml = pytest.importorskip("yaml")
+    templates = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
+    assert len(templates) >= 3
+    for path in (ROOT / "CITATION.cff", *templates):
+        assert yaml.safe_load(path.read_text(encoding="utf-8"))

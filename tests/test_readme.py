@@ -56,6 +56,17 @@ def test_the_output_of_an_estimate_is_that_of_its_command(monkeypatch: pytest.Mo
     assert blocks("text")[1] in printed.stdout
 
 
+def test_the_first_table_is_of_the_output() -> None:
+    """Its figures are those of the tables that the command prints."""
+    rows = [line.strip("| ").split(" | ") for line in README.splitlines() if line.startswith(("| ", "|-"))]
+    table = {row[0]: row[1:4] for row in rows if len(row) == 5 and NUMBER.fullmatch(row[1])}
+    assert len(table) == 6
+    shown = blocks("text")[0]
+    for name, figures in table.items():
+        lines = " ".join(line for line in shown.splitlines() if line.startswith(f"{name} "))
+        assert set(figures) <= set(lines.split()), name
+
+
 @pytest.mark.slow
 def test_python_example(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # it saves a fit and figures

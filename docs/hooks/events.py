@@ -16,6 +16,7 @@ sys.path.insert(0, str(HERE))
 
 import chapter  # noqa: E402
 import execution  # noqa: E402
+import migration  # noqa: E402
 from mathematics import with_mathematics  # noqa: E402
 
 ROOT = HERE.parents[1]
@@ -57,7 +58,7 @@ def on_page_content(html: str, page: Any, **_: Any) -> str:
     for number, own in enumerate(OUTPUTS.get(page.file.src_uri, [])):
         shown = "".join(_html(one, page, f"{number}-{i}") for i, one in enumerate(own))
         html = html.replace(PLACE.format(number), shown)
-    return with_mathematics(html)
+    return with_mathematics(migration.with_tables(html))
 
 
 def _html(output: execution.Output, page: Any, number: str) -> str:

@@ -21,4 +21,5 @@ def _formula(match: re.Match[str]) -> str:
     text = html.unescape(match["text"]).strip()
     display = "block" if match["open"] == "[" else "inline"
     mathml = convert(text, display=display).replace("<math ", f'<math alttext="{html.escape(text)}" ', 1)
+    mathml = mathml.replace("<mi>log</mi>", '<mspace width="0.17em"/><mi>log</mi><mspace width="0.17em"/>')
     return f'<{match["tag"]} class="mathematics">{mathml}</{match["tag"]}>'
