@@ -303,9 +303,14 @@ def _has_column(data: Any, where: str, name: str) -> bool:
     return name in table.names
 
 
-def load_model(name: str) -> Model:
-    """Build the model of a model file, by its name in ``models/`` or by its path, with its documented figures."""
-    return build_model(load_model_file(name))
+def load_model(name: str, *, outside: bool = False) -> Model:
+    """Build the model of a model file, by its name in ``models/`` or by its path, with its documented figures.
+
+    Parameters
+    ----------
+    outside : take data that are not beside or below the model file, which a stranger's has no business with.
+    """
+    return build_model(load_model_file(name, outside=outside))
 
 
 def build_model(file: ModelFile) -> Model:

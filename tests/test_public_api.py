@@ -81,7 +81,7 @@ SIGNATURES = {
     "Model.code": "(self, package)",
     "Model.prior_table": "(self, estimate=None)",
     "load": "(path)",
-    "load_model": "(name)",
+    "load_model": "(name, *, outside=False)",
     "load_dataset": "(name)",
     "dataset_names": "()",
     "phylogeny": "(tree, *, correlation=False)",

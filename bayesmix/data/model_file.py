@@ -33,12 +33,13 @@ from os import PathLike
 from pathlib import Path
 from re import fullmatch
 from typing import Any
-from unicodedata import category
 
-from bayesmix.data.datasets import dataset_names, load_dataset
+from bayesmix.data.datasets import load_dataset
+from bayesmix.data.hidden_letters import has_hidden
+from bayesmix.data.named_files import check_content, check_file
 from bayesmix.data.relation import Relation
-from bayesmix.data.relation_files import RelationSource, check_checksum, relation_sources
-from bayesmix.errors import DataError, SpecError, nearest
+from bayesmix.data.relation_files import RelationSource, relation_sources
+from bayesmix.errors import SpecError, nearest
 
 Toml = Mapping[str, Any]
 
@@ -86,6 +87,7 @@ class DataSource:
     source: str = ""
     licence: str = ""
     units: Mapping[str, str] = field(default_factory=dict)  # by column
+    folder: Path | None = None  # below which the file has to be; None for anywhere
 
     @property
     def name(self) -> str:
@@ -100,9 +102,12 @@ class DataSource:
         DataError
             If there is no such file, or it is not the one that the model file was written for.
         """
-        content = _read_bytes(self)
-        check_checksum(content, self.sha256, self.name)
-        return load_dataset(self.dataset) if self.dataset is not None else self.file
+        if self.file is not None:
+            check_file(self.file, self.sha256, self.folder)
+            return self.file
+        data = load_dataset(self.name)
+        check_content((files("bayesmix.data") / "datasets" / f"{self.name}.csv").read_bytes(), self.sha256, self.name)
+        return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +170,10 @@ def model_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for folder in _folders() for path in folder.glob("*.toml")))
 
 
-def load_model_file(name_or_path: str | PathLike[str]) -> ModelFile:
+def load_model_file(name_or_path: str | PathLike[str], *, outside: bool = False) -> ModelFile:
     """Read a model file, by the name of one that comes with bayesmix or by its path.
+
+    ``outside``: whether its data may be elsewhere than beside or below it.
 
     Raises
     ------
@@ -177,7 +184,7 @@ def load_model_file(name_or_path: str | PathLike[str]) -> ModelFile:
     toml = _read(path)
     try:
         _check_texts(toml)
-        return _model_file(toml, path)
+        return _model_file(toml, path, outside=outside)
     except SpecError as error:
         raise SpecError(f"{path.name}: {error}") from None
 
@@ -225,23 +232,10 @@ def _read(path: Path) -> Toml:
         raise SpecError(f"{path.name} is not TOML: {why}.") from None
 
 
-def _read_bytes(data: DataSource) -> bytes:
-    if data.dataset is not None:
-        if data.dataset not in dataset_names():
-            load_dataset(data.dataset)  # raises, with the nearest name
-        return (files("bayesmix.data") / "datasets" / f"{data.dataset}.csv").read_bytes()
-    try:
-        if data.file is None or not data.file.is_file():
-            raise DataError(f"There is no data file `{data.file}`; `file` is relative to the model file.")
-        return data.file.read_bytes()
-    except OSError as error:
-        raise DataError(f"The data file `{data.file}` cannot be read: {error.strerror}.") from None
-
-
 # ---- reading ----------------------------------------------------------------------------------------------------
 
 
-def _model_file(toml: Toml, path: Path) -> ModelFile:
+def _model_file(toml: Toml, path: Path, *, outside: bool) -> ModelFile:
     _check_keys(toml, (*_MODEL, "method", "data", "data2", "document"), "The file")
     document = _table(toml, "document")
     _check_keys(document, _DOCUMENT, "[document]")
@@ -249,8 +243,8 @@ def _model_file(toml: Toml, path: Path) -> ModelFile:
     if "name" in words and not fullmatch(r"\w[\w.-]*", words["name"]):
         raise SpecError(f"`name` is made of letters, digits and `_-.`, not {words['name']!r}: files are called by it.")
     return ModelFile(
-        data=_data(_table(toml, "data"), path),
-        data2=relation_sources(_table(toml, "data2"), path.parent),
+        data=_data(_table(toml, "data"), path, outside=outside),
+        data2=relation_sources(_table(toml, "data2"), path.parent, outside=outside),
         document=Document(**_texts(_without(document, ("tolerance", "figures", "known")), "[document]")),
         figures=tuple(_figures(document)),
         **{"name": path.stem, **words},
@@ -274,7 +268,7 @@ def _words(toml: Toml) -> dict[str, Any]:
     return words | _texts(_without(toml, ("data", "data2", "document", *words)), "The file")
 
 
-def _data(table: Toml, path: Path) -> DataSource:
+def _data(table: Toml, path: Path, *, outside: bool) -> DataSource:
     _check_keys(table, _DATA, "[data]")
     words = _texts(_without(table, ("units",)), "[data]")
     if ("dataset" in words) == ("file" in words):
@@ -285,7 +279,9 @@ def _data(table: Toml, path: Path) -> DataSource:
         raise SpecError(f"[data]: `sha256` has 64 hexadecimal digits, as `sha256sum` prints them: {words['sha256']!r}.")
     dataset, file = words.pop("dataset", None), words.pop("file", None)
     units = _texts(_table(table, "units"), "[data.units]")
-    return DataSource(dataset, path.parent / file if file is not None else None, units=units, **words)
+    place = path.parent / file if file is not None else None
+    folder = None if outside or place is None else path.parent
+    return DataSource(dataset, place, units=units, folder=folder, **words)
 
 
 def _figures(document: Toml) -> Iterator[Figure]:
@@ -388,7 +384,10 @@ def _tolerance(table: Toml, default: Decimal, where: str) -> float:
 
 
 def _check_texts(toml: Toml) -> None:
-    """Refuse control characters: names and descriptions are printed on terminals, which would obey them."""
+    """Refuse control characters: names and descriptions are printed on terminals, which would obey them.
+
+    Those that turn the direction of writing around, too: a reader would see another text than there is.
+    """
     rest: list[Any] = [toml]
     while rest:
         value = rest.pop()
@@ -396,5 +395,5 @@ def _check_texts(toml: Toml) -> None:
             rest += [*value, *value.values()]
         elif isinstance(value, list):
             rest += value
-        elif isinstance(value, str) and any(category(letter) == "Cc" and letter not in "\n\t" for letter in value):
+        elif isinstance(value, str) and has_hidden(value):
             raise SpecError(f"Text with control characters: {value[:60]!r}.")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from os import PathLike
 from pathlib import Path
 from re import fullmatch
 from typing import Any
 
 from bayesmix.data.files import read_data
+from bayesmix.data.named_files import check_file
 from bayesmix.data.pedigree import pedigree
 from bayesmix.data.phylogeny import phylogeny
 from bayesmix.data.relation import Relation, relation_of
@@ -28,6 +28,7 @@ class RelationSource:
 
     file: Path
     sha256: str
+    folder: Path | None = None  # below which it has to be; None for anywhere
 
     def load(self, name: str) -> Relation:
         """Read it, after a look at the checksum.
@@ -37,17 +38,11 @@ class RelationSource:
         DataError
             If there is no such file, or it is not the one that the model file was written for.
         """
-        if not self.file.is_file():
-            raise DataError(f"There is no file `{self.file}` of `{name}`; `file` is relative to the model file.")
-        try:
-            content = self.file.read_bytes()
-        except OSError as error:
-            raise DataError(f"The file `{self.file}` cannot be read: {error.strerror}.") from None
-        check_checksum(content, self.sha256, self.file.name)
+        check_file(self.file, self.sha256, self.folder)
         return read_relation(self.file, name)
 
 
-def relation_sources(table: Mapping[str, Any], folder: Path) -> dict[str, RelationSource]:
+def relation_sources(table: Mapping[str, Any], folder: Path, *, outside: bool = False) -> dict[str, RelationSource]:
     """Those of the table ``[data2]`` of a model file in a folder.
 
     Raises
@@ -62,18 +57,8 @@ def relation_sources(table: Mapping[str, Any], folder: Path) -> dict[str, Relati
             raise SpecError(f"[data2]: `{name}` is a file and its SHA-256 checksum, {_EXAMPLE}.")
         if not fullmatch("[0-9a-fA-F]{64}", entry["sha256"]):
             raise SpecError(f"[data2]: `sha256` of `{name}` has 64 hexadecimal digits, as `sha256sum` prints them.")
-        found[name] = RelationSource(folder / entry["file"], entry["sha256"])
+        found[name] = RelationSource(folder / entry["file"], entry["sha256"], None if outside else folder)
     return found
-
-
-def check_checksum(content: bytes, expected: str, name: str) -> None:
-    """Raise `DataError` where a file is not the one that a model file was written for."""
-    found = sha256(content).hexdigest()
-    if found != expected.lower():
-        raise DataError(
-            f"The data `{name}` are not those of the model file: their SHA-256 checksum is {found}, the file says"
-            f" {expected}. Restore the data, or correct `sha256` if the change is meant."
-        )
 
 
 def read_relation(path: str | PathLike[str], name: str) -> Relation:

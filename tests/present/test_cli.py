@@ -908,7 +908,7 @@ def test_data_that_stay_where_they_are(command, parts):
     [
         (("--where", "source", "--sep", ";"), "--sep is for text that is read into memory: leave it or --where source"),
         (("--where", "there"), "data are in one of memory, source, auto"),
-        (("--where", "source", "--family", "poisson"), 'where="source" is for linear models'),
+        (("--where", "source", "--family", "poisson"), "needs counts 0, 1, 2, ...; row 0 has"),
     ],
 )
 def test_places_that_do_not_suit(options, message, parts):

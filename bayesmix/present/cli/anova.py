@@ -39,6 +39,7 @@ def anova(  # noqa: PLR0913, PLR0917 - one argument an option
     start: o.Start = None,
     data2: o.Data2 = None,
     where: o.Where = None,
+    outside: o.Outside = False,
     sep: o.Sep = None,
     decimal: o.Decimal = None,
     encoding: o.Encoding = None,
@@ -84,6 +85,7 @@ def anova(  # noqa: PLR0913, PLR0917 - one argument an option
             na,
             data2,
             where,
+            outside,
         ),
     )
     fitted = estimated(request, typed or request.method, progress=progress)

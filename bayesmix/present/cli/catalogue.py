@@ -99,6 +99,7 @@ def _on_a_page(texts: Iterator[str]) -> Iterator[str]:
 def _of_file(file: ModelFile) -> dict[str, Any]:
     known = asdict(file)
     known["data"]["file"] = None if file.data.file is None else str(file.data.file)
+    del known["data"]["folder"]
     known["data2"] = {name: {"file": str(one.file), "sha256": one.sha256} for name, one in file.data2.items()}
     return known
 

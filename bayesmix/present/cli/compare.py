@@ -57,6 +57,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument an option
     start: o.Start = None,
     data2: o.Data2 = None,
     where: o.Where = None,
+    outside: o.Outside = False,
     sep: o.Sep = None,
     decimal: o.Decimal = None,
     encoding: o.Encoding = None,
@@ -103,6 +104,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument an option
         na,
         data2,
         where,
+        outside,
     )
     if every:
         given = {"MODEL": model, "--report": report_to, "--save": save, "--groups": groups, "a method": chosen}

@@ -44,6 +44,7 @@ def fit(  # noqa: PLR0913, PLR0917 - one argument an option
     start: o.Start = None,
     data2: o.Data2 = None,
     where: o.Where = None,
+    outside: o.Outside = False,
     sep: o.Sep = None,
     decimal: o.Decimal = None,
     encoding: o.Encoding = None,
@@ -102,6 +103,7 @@ def fit(  # noqa: PLR0913, PLR0917 - one argument an option
             na,
             data2,
             where,
+            outside,
         ),
     )
     _check_target(save, overwrite)

@@ -104,6 +104,14 @@ Where = Annotated[
         rich_help_panel=_DATA,
     ),
 ]
+Outside = Annotated[
+    bool,
+    typer.Option(
+        "--outside",
+        help="Take data of a model file that are not beside or below it.",
+        rich_help_panel=_DATA,
+    ),
+]
 Sep = Annotated[
     str | None,
     typer.Option(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
+from bayesmix.data.hidden_letters import SPELT_OUT
 from bayesmix.errors import SpecError
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 Form = Literal["text", "json", "csv"]
 
 # names of levels and columns come from files, perhaps of strangers, and terminals obey these
-_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
 
 def form_of(*, as_json: bool, as_csv: bool) -> Form:
@@ -35,7 +35,7 @@ def form_of(*, as_json: bool, as_csv: bool) -> Form:
 
 def say(text: object, *, err: bool = False) -> None:
     """Print text for people; control characters are spelled out, messages folded to the width of a terminal."""
-    shown = str(text).translate(_CONTROL)
+    shown = str(text).translate(SPELT_OUT)
     typer.echo(folded(shown, get_terminal_size().columns) if err and sys.stderr.isatty() else shown, err=err)
 
 

@@ -48,6 +48,7 @@ def report(  # noqa: PLR0913, PLR0917 - one argument an option
     start: o.Start = None,
     data2: o.Data2 = None,
     where: o.Where = None,
+    outside: o.Outside = False,
     sep: o.Sep = None,
     decimal: o.Decimal = None,
     encoding: o.Encoding = None,
@@ -88,6 +89,7 @@ def report(  # noqa: PLR0913, PLR0917 - one argument an option
             na,
             data2,
             where,
+            outside,
         ),
     )
     target = output or Path(f"{request.name}.html")

@@ -36,6 +36,7 @@ class Options:
     na: Sequence[str] | None = None
     data2: Sequence[str] | None = None
     where: str | None = None
+    outside: bool = False
 
     @property
     def given(self) -> list[str]:
@@ -164,7 +165,7 @@ def _is_number(text: str) -> bool:
 def _of_file(text: str, options: Options) -> Request:
     from bayesmix.data.model_file import load_model_file
 
-    file = load_model_file(text)
+    file = load_model_file(text, outside=options.outside)
     return of_file(file, priors=read_priors(options.priors or ()))
 
 
