@@ -83,7 +83,7 @@ def test_slopes_are_those_where_the_predictor_is_there():
 
 def test_residuals_are_standard_normal_quantiles_of_the_observed():
     fit, data = estimate("groups"), frame()
-    found = fit.residuals("quantile", response="y")
+    found = fit.residuals("quantile", response="y").to_numpy()
     assert np.array_equal(np.isnan(found), data["y"].isna().to_numpy())
     own, effects = parameters("groups"), fit.ranef()["g"].loc[data["g"]].to_numpy().T
     z = own["z_Intercept"] + own["z_w"] * data["w"] + effects[list(fit.ranef()["g"].columns).index("z_Intercept")]
@@ -92,7 +92,7 @@ def test_residuals_are_standard_normal_quantiles_of_the_observed():
     spread = np.where(data["z"].isna(), np.hypot(own["sigma_y"], own["y_mi(z)"] * own["sigma_z"]), own["sigma_y"])
     expected = ((data["y"] - mean) / spread).to_numpy()
     assert found == pytest.approx(expected, abs=1e-6, nan_ok=True)
-    assert fit.fitted() == pytest.approx(mean.to_numpy(), abs=1e-6)
+    assert fit.fitted().to_numpy() == pytest.approx(mean.to_numpy(), abs=1e-6)
 
 
 def test_linear_predictors_of_such_means_are_refused():
@@ -124,6 +124,6 @@ def test_refits_keep_what_is_missing_and_move_what_is_a_predictor():
     data = frame().assign(**{one: np.where(frame()[one].isna(), np.nan, new[one]) for one in "yz"})
     other = bmx.Model(MODELS["groups"][0], data).estimate()
     assert again.criterion == pytest.approx(other.criterion, rel=1e-9)
-    assert again.fitted() == pytest.approx(other.fitted(), abs=1e-4)
+    assert again.fitted().to_numpy() == pytest.approx(other.fitted().to_numpy(), abs=1e-4)
     with pytest.raises(DataError, match="New responses are missing in"):
         fit.refit({"y": new["y"], "z": np.full(len(frame()), np.nan)})
