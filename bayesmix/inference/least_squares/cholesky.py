@@ -247,13 +247,18 @@ def _sums_of_products(pairs: Couplings, a: Array, Pa: Array) -> Array:
 
 def _dense_products(stage: Stage, step: Eliminated, PB: Array) -> tuple[Array, Array]:
     """``a' P a (..., left, left)`` and ``a' P B (..., left, c)`` by dense matrices."""
-    pairs = stage.couplings
-    a = np.zeros((*step.a.shape[:-2], stage.levels, stage.left, stage.k))
-    a[..., pairs.edge_level, pairs.edge_column, :] = step.a
-    a = np.swapaxes(a, -1, -2)
+    a = np.swapaxes(dense_couplings(stage, step.a), -1, -2)
     Pa = (step.P * a if stage.k == 1 else step.P @ a).reshape(*step.P.shape[:-3], -1, stage.left)
     transposed = np.swapaxes(a.reshape(*a.shape[:-3], -1, stage.left), -1, -2)
     return transposed @ Pa, transposed @ rows_of(PB)
+
+
+def dense_couplings(stage: Stage, a: Array) -> Array:
+    """Couplings ``(..., E, k)`` as an array ``(..., levels, left, k)``, zero where a level has none."""
+    pairs = stage.couplings
+    dense = np.zeros((*a.shape[:-2], stage.levels, stage.left, stage.k))
+    dense[..., pairs.edge_level, pairs.edge_column, :] = a
+    return dense
 
 
 def _dense_end(plan: Plan, entries: Array, B: Array, Lambdas: Sequence[Array]) -> DenseEnd:

@@ -9,7 +9,7 @@ from typing import Protocol, override
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.inference.least_squares.cholesky import AtPieces, Eliminated, Factorisation
+from bayesmix.inference.least_squares.cholesky import AtPieces, Eliminated, Factorisation, dense_couplings
 from bayesmix.inference.least_squares.pieces import rows_in_order
 from bayesmix.inference.least_squares.small_blocks import block_rows, solve_lower, solve_upper, transposed_times
 from bayesmix.inference.least_squares.symbolic import Stage
@@ -194,6 +194,9 @@ def _without(stage: Stage, step: Eliminated, rhs: Array, b_later: Array) -> Arra
     pairs = stage.couplings
     if not len(pairs.edge_level):
         return rhs
+    if stage.is_dense and step.a.ndim == 2:
+        a = np.swapaxes(dense_couplings(stage, step.a), 0, 1).reshape(stage.left, -1)
+        return rhs - (b_later @ a).reshape(*b_later.shape[:-1], stage.levels, stage.k)
     across = pairs.by_level.sum_rows(step.a * b_later[..., pairs.edge_column, None])
     lead = np.broadcast_shapes(rhs.shape[:-2], across.shape[:-2])
     rhs = np.broadcast_to(rhs, (*lead, *rhs.shape[-2:])).copy()

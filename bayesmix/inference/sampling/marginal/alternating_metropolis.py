@@ -17,13 +17,20 @@ no chain stays where the posterior has a heavier tail than the approximation.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.inference.sampling.marginal.conditional_coordinates import Conditional, ConditionalCoordinates, State
+from bayesmix.inference.sampling.marginal.conditional_coordinates import (
+    Conditional,
+    ConditionalCoordinates,
+    Points,
+    State,
+)
 from bayesmix.inference.sampling.marginal.parameter_proposal import (
     ParameterProposal,
     Parameters,
@@ -33,6 +40,7 @@ from bayesmix.inference.sampling.marginal.parameter_proposal import (
 
 SHORT, SHORTER = 0.2, 0.5  # share of steps of levels and of the dense end that are shorter, and how much
 WIDE, WIDER = 0.25, 1.5  # share of independent draws of levels that are wider than the approximation, and how much
+AHEAD = 2e6  # numbers of the factorisations that are made ahead
 RARE, AGAIN = 0.6, 2  # acceptance of parameters below which they are moved so many times a step
 
 
@@ -42,6 +50,13 @@ class Accepted(NamedTuple):
     parameters: Array  # (C,)
     levels: Array  # (C,)
     end: Array  # (C,)
+
+
+class Proposed(NamedTuple):
+    """Covariance parameters that are proposed wherever chains stand; of a small step there are none yet."""
+
+    x: Array | None  # (C, m)
+    points: Points | None  # None where these could not be factorised together with others
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +70,8 @@ class AlternatingMetropolis:
 
     def start(self, chains: int, rng: np.random.Generator) -> State:
         """A start of each chain."""
-        conditional = self.coordinates.conditional(self.proposal.start(chains, rng))
+        at = self.proposal.start(chains, rng)
+        conditional = self.coordinates.conditional(self.coordinates.points(at.x), at.noise)
         return self.coordinates.state(
             conditional, [rng.standard_normal((chains, *shape)) for shape in self.coordinates.shapes]
         )
@@ -75,15 +91,34 @@ class AlternatingMetropolis:
         """Whether there are crossed factors that are not eliminated level by level."""
         return len(self.coordinates.shapes) > self.coordinates.nested
 
-    def step(self, state: State, rng: np.random.Generator) -> tuple[State, Accepted]:
+    def proposed(self, moves: int, chains: int, rng: np.random.Generator) -> Iterator[Proposed]:
+        """What is proposed in so many moves of the parameters, factorised several moves ahead: that costs much less."""
+        ahead = max(1, int(AHEAD // (self.coordinates.approximation.target.numbers * chains)))
+        for begin in range(0, moves, ahead):
+            kinds = self.proposal.kinds(min(ahead, moves - begin), rng)
+            every = [None if is_local else self.proposal.independent(chains, rng) for is_local in kinds]
+            factorised = iter(self._factorised([x for x in every if x is not None]))
+            yield from (Proposed(x, None if x is None else next(factorised)) for x in every)
+
+    def _factorised(self, every: Sequence[Array]) -> Sequence[Points | None]:
+        if not every:
+            return []
+        try:
+            points = self.coordinates.points(np.concatenate(every))
+        except np.linalg.LinAlgError:
+            return [None] * len(every)
+        bounds = np.cumsum([0, *map(len, every)]).tolist()
+        return [points.take(slice(begin, end)) for begin, end in pairwise(bounds)]
+
+    def step(self, state: State, rng: np.random.Generator, proposed: Iterator[Proposed]) -> tuple[State, Accepted]:
         """One move of everything; what is so far out that numbers fail is refused."""
         with np.errstate(all="ignore"):
-            return self._step(state, rng)
+            return self._step(state, rng, proposed)
 
-    def _step(self, state: State, rng: np.random.Generator) -> tuple[State, Accepted]:
+    def _step(self, state: State, rng: np.random.Generator, proposed: Iterator[Proposed]) -> tuple[State, Accepted]:
         moved = []
         for _ in range(self.repeats):
-            state, accepted = self._move_parameters(state, rng)
+            state, accepted = self._move_parameters(state, rng, next(proposed))
             moved.append(accepted)
         shares = []
         for number in range(self.coordinates.nested):
@@ -93,16 +128,18 @@ class AlternatingMetropolis:
         levels = np.mean(shares, axis=0) if shares else np.ones(len(end))
         return state, Accepted(np.mean(moved, axis=0), levels, end)
 
-    def _move_parameters(self, state: State, rng: np.random.Generator) -> tuple[State, Array]:
-        own = state.conditional
-        at, back = self.proposal.propose(own.at, rng)
+    def _move_parameters(self, state: State, rng: np.random.Generator, proposed: Proposed) -> tuple[State, Array]:
+        own, is_local = state.conditional, proposed.x is None
+        x = self.proposal.small_step(own.at.x, rng) if proposed.x is None else proposed.x
+        noise = self.proposal.propose_noise(own.at.noise, rng, is_local=is_local)
         try:
-            conditional = self.coordinates.conditional(at)
+            points = proposed.points or self.coordinates.points(x)
+            conditional = self.coordinates.conditional(points, noise)
         except np.linalg.LinAlgError:
-            return state, np.zeros(len(at.x), bool)
+            return state, np.zeros(len(x), bool)
         other = self.coordinates.state(conditional, state.z)
-        ratio = other.log_density_of_rows - state.log_density_of_rows + back
-        accepted = _accepted(ratio, rng)
+        back = self.proposal.back(own.at, conditional.at, is_local=is_local)
+        accepted = _accepted(other.log_density_of_rows - state.log_density_of_rows + back, rng)
         return _chosen(accepted, state, other, own.where(accepted, conditional)), accepted
 
     def _move_levels(self, state: State, number: int, rng: np.random.Generator) -> tuple[State, Array]:

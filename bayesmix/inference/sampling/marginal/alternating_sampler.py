@@ -86,9 +86,10 @@ def walk(
 ) -> tuple[Group, Path]:
     """Draws at ``places`` of a chain, each after ``thin`` steps; effects of every ``every``-th, of none where zero."""
     state, rows, effects = group.state, [], []
+    proposed = moves.proposed(len(places) * thin * moves.repeats, len(state.eta), group.rng)
     for place in places:
         for _ in range(thin):
-            state, accepted = moves.step(state, group.rng)
+            state, accepted = moves.step(state, group.rng, proposed)
         own = state.conditional
         rows.append((own.at.x, own.at.noise, own.shift, state.log_density, *accepted))
         if every and (place + 1) % every == 0:

@@ -11,8 +11,9 @@ standard normal. In coordinates ``(x, z)`` the posterior density is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import partial
 
 import numpy as np
 
@@ -22,10 +23,27 @@ from bayesmix.inference.least_squares.incidence import effects_on_rows
 from bayesmix.inference.least_squares.solve import at_noise, levels_at_noise
 from bayesmix.inference.sampling.marginal.effect_proposals import by_dispersion
 from bayesmix.inference.sampling.marginal.gaussian_approximation import GaussianApproximation, predictor
-from bayesmix.inference.sampling.marginal.marginal_posterior import fixed_at
+from bayesmix.inference.sampling.marginal.marginal_posterior import FixedEffects, fixed_at, fixed_effects
 from bayesmix.inference.sampling.marginal.parameter_proposal import Parameters
 
 AXES = {"Lambda": 2, "D": 3, "a": 2, "B": 3, "L": 3, "P": 3}  # of one point, of what an elimination leaves
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """Covariance parameters, and what the approximation has of them whatever the fixed effects are."""
+
+    x: Array  # (C, m)
+    theta: Array  # (C, size) where that can be factorised, its centre elsewhere
+    factorisation: Factorisation
+    fixed: FixedEffects
+    log_density: Array  # (C,) of x and, fixed and random effects integrated out, the responses
+
+    def take(self, part: slice) -> Points:
+        """Some of the points."""
+        factorisation = _combined(lambda one, axes: one if one.ndim == axes else one[part], self.factorisation)
+        fixed = FixedEffects(*(one[part] for one in self.fixed))
+        return Points(self.x[part], self.theta[part], factorisation, fixed, self.log_density[part])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +65,7 @@ class Conditional:
         """The other one for the chains that accepted it ``(C,) bool``."""
         return Conditional(
             Parameters(where(accepted, other.at.x, self.at.x), where(accepted, other.at.noise, self.at.noise)),
-            _factorisations(accepted, other.factorisation, self.factorisation),
+            _combined(partial(where, accepted), other.factorisation, self.factorisation),
             where(accepted, other.shift, self.shift),
             where(accepted, other.log_dispersion, self.log_dispersion),
             where(accepted, other.log_density, self.log_density),
@@ -108,8 +126,8 @@ class ConditionalCoordinates:
         """Number of fixed effects."""
         return int((~self.approximation.target.explored).sum())
 
-    def conditional(self, at: Parameters) -> Conditional:
-        """The approximate distribution at parameters; minus infinity for a log density where numbers fail.
+    def points(self, x: Array) -> Points:
+        """Factorise at covariance parameters; minus infinity for a log density where numbers fail.
 
         Raises
         ------
@@ -117,20 +135,25 @@ class ConditionalCoordinates:
             If one cannot be factorised.
         """
         target = self.approximation.target
-        theta = at.x[:, : target.size]
+        theta = x[:, : target.size]
         prior = target.log_prior(theta)
         usable = np.where(np.isfinite(prior)[:, None], theta, self.approximation.centre)
         factorisation = target.factorise(usable)
-        shift = fixed_at(target, usable, factorisation, at.noise)
-        value = target.log_likelihood(usable, factorisation) + prior - 0.5 * np.sum(at.noise**2, axis=1)
-        value = value + self.approximation.prior_remainder(shift)
-        log_dispersion, density = np.zeros(len(theta)), target.priors.dispersion
+        value, density = target.log_likelihood(usable, factorisation) + prior, target.priors.dispersion
         if self.approximation.dispersion is not None and density is not None:
-            log_dispersion = at.x[:, -1]
+            log_dispersion = x[:, -1]
             value = value + density.log_density(np.exp(log_dispersion)) + log_dispersion
             value = value + by_dispersion(target, usable, log_dispersion)
+        return Points(x, usable, factorisation, fixed_effects(target, usable, factorisation), value)
+
+    def conditional(self, points: Points, noise: Array) -> Conditional:
+        """The approximate distribution at parameters, with spherical noise ``(C, p)`` of the fixed effects."""
+        shift = fixed_at(self.approximation.target, points.theta, points.fixed, noise)
+        value = points.log_density - 0.5 * np.sum(noise**2, axis=1) + self.approximation.prior_remainder(shift)
+        has_dispersion = self.approximation.dispersion is not None
+        log_dispersion = points.x[:, -1] if has_dispersion else np.zeros(len(noise))
         value = np.where(np.isfinite(value), value, -np.inf)
-        return Conditional(at, factorisation, shift, log_dispersion, value)
+        return Conditional(Parameters(points.x, noise), points.factorisation, shift, log_dispersion, value)
 
     def state(self, conditional: Conditional, z: Sequence[Array]) -> State:
         """Where chains stand with these parameters and z: one pass over the rows."""
@@ -178,30 +201,29 @@ def _of_levels(on_rows: Array, codes: Array, levels: int) -> Array:
     return found
 
 
-def where(accepted: Array, new: Array, old: Array, axes: int | None = None) -> Array:
+def where(accepted: Array, new: Array, old: Array, axes: int = 0) -> Array:
     """New values for the chains that accepted them; ``axes`` of one chain, if values may be the same for all."""
     if new.ndim == axes:
         return new
     return np.where(accepted.reshape(-1, *[1] * (new.ndim - 1)), new, old)
 
 
-def _factorisations(accepted: Array, new: Factorisation, old: Factorisation) -> Factorisation:
-    steps = zip(new.eliminated, old.eliminated, strict=True)
-    end = None
-    if new.end is not None and old.end is not None:
-        pairs = zip(new.end.Lambdas, old.end.Lambdas, strict=True)
-        Lambdas = tuple(where(accepted, *pair) for pair in pairs)
-        B, L = where(accepted, new.end.B, old.end.B, 2), where(accepted, new.end.L, old.end.L)
-        end = DenseEnd(Lambdas, new.end.H[:, :0], B, L)  # H is not needed again
+def _combined(function: Callable[..., Array], first: Factorisation, *others: Factorisation) -> Factorisation:
+    """Arrays of factorisations, made of theirs by a function that also has the number of axes of one point."""
+    every = (first, *others)
+    steps = [
+        Eliminated(*(function(*(getattr(one, f.name) for one in own), AXES[f.name]) for f in fields(Eliminated)))
+        for own in zip(*(one.eliminated for one in every), strict=True)
+    ]
+    ends, end = [one.end for one in every if one.end is not None], None
+    if ends:
+        Lambdas = tuple(function(*own, 2) for own in zip(*(one.Lambdas for one in ends), strict=True))
+        B, L = (function(*(getattr(one, name) for one in ends), 2) for name in ("B", "L"))
+        end = DenseEnd(Lambdas, ends[0].H[:, :0], B, L)  # H is not needed again
     return replace(
-        new,
-        eliminated=tuple(_eliminations(accepted, *pair) for pair in steps),
+        first,
+        eliminated=tuple(steps),
         end=end,
-        log_determinant=where(accepted, new.log_determinant, old.log_determinant),
-        XX=where(accepted, new.XX, old.XX),
+        log_determinant=function(*(one.log_determinant for one in every), 0),
+        XX=function(*(one.XX for one in every), 2),
     )
-
-
-def _eliminations(accepted: Array, new: Eliminated, old: Eliminated) -> Eliminated:
-    parts = ((getattr(new, one.name), getattr(old, one.name), AXES[one.name]) for one in fields(Eliminated))
-    return Eliminated(*(where(accepted, *part) for part in parts))

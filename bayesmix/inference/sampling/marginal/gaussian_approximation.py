@@ -31,7 +31,12 @@ from bayesmix.inference.parameters.unconstrained import term_coordinates
 from bayesmix.inference.sampling.marginal.independence_metropolis import find_mode
 from bayesmix.inference.sampling.marginal.laplace_draws import around
 from bayesmix.inference.sampling.marginal.log_dispersion import Dispersion, dispersion_given, log_density
-from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, fixed_at, with_detection_limits
+from bayesmix.inference.sampling.marginal.marginal_posterior import (
+    MarginalPosterior,
+    fixed_at,
+    fixed_effects,
+    with_detection_limits,
+)
 from bayesmix.inference.sampling.marginal.row_quadratics import (
     BlockQuadratics,
     PseudoResponses,
@@ -372,6 +377,6 @@ def draw_all(
     if noise is None:
         shift = draw_fixed(target, theta, factorisation, rng)
     else:
-        shift = fixed_at(target, theta, factorisation, noise)
+        shift = fixed_at(target, theta, fixed_effects(target, theta, factorisation), noise)
     combination = np.concatenate([-shift, np.ones((len(shift), 1))], axis=1)
     return shift, combination, draw(factorisation, combination, np.ones(len(shift)), rng, end_only=end_only)

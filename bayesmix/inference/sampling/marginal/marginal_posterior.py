@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -307,13 +308,25 @@ def with_detection_limits(terms: tuple[TermCoordinates, ...], problem: LinearPro
     return tuple(limited)
 
 
-def fixed_at(target: MarginalPosterior, theta: Array, reduced: Factorisation | Reduced, noise: Array) -> Array:
-    """Fixed effects given ``theta (n, m)`` at spherical ``noise (n, integrated)``, as deviations: ``(n, p)``."""
+class FixedEffects(NamedTuple):
+    """The normal distribution of the integrated gamma at points: a root of the precision, and the mean through it."""
+
+    L: Array  # (n, q, q)
+    half: Array  # (n, q, 1)
+
+
+def fixed_effects(target: MarginalPosterior, theta: Array, reduced: Factorisation | Reduced) -> FixedEffects:
+    """Their distribution given ``theta (n, m)``."""
     H, h, _ = target.gaussian(theta, reduced)
     L = np.linalg.cholesky(H)
-    half = np.linalg.solve(L, h[..., None]) + noise[..., None]
+    return FixedEffects(L, np.linalg.solve(L, h[..., None]))
+
+
+def fixed_at(target: MarginalPosterior, theta: Array, fixed: FixedEffects, noise: Array) -> Array:
+    """Fixed effects given ``theta (n, m)`` at spherical ``noise (n, integrated)``, as deviations: ``(n, p)``."""
+    half = fixed.half + noise[..., None]
     deviation = np.empty((len(theta), target.problem.p))
-    deviation[:, ~target.explored] = np.linalg.solve(np.swapaxes(L, -1, -2), half)[..., 0]
+    deviation[:, ~target.explored] = np.linalg.solve(np.swapaxes(fixed.L, -1, -2), half)[..., 0]
     deviation[:, target.explored] = target.parts(theta)[2] - target.gamma_ols[target.explored]
     return deviation @ target.to_gamma.T
 

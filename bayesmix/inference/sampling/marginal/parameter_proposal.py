@@ -62,18 +62,32 @@ class ParameterProposal:
         noise = self.mean + self.sd * rng.standard_normal((chains, len(self.mean)))
         return Parameters(self.mixture.draw(chains, rng), noise)
 
-    def propose(self, at: Parameters, rng: np.random.Generator) -> tuple[Parameters, Array]:
-        """Proposals from where chains stand, and log of the density of the way back over that of the way there."""
-        is_local = rng.random() < self.local
-        noise = autoregressive(self._spherical(at.noise), self.step * STEPS[not is_local], rng)
-        noise = self.mean + self.sd * noise
-        back = self._log_reference(at.noise) - self._log_reference(noise)
-        chains, m = at.x.shape
-        if is_local or not m:
-            small = rng.standard_normal((chains, m)) @ self.root.T
-            return Parameters(at.x + SMALL / np.sqrt(max(m, 1)) * small, noise), back
-        x = self.mixture.draw(chains, rng)
-        return Parameters(x, noise), back + self.mixture.log_density(at.x) - self.mixture.log_density(x)
+    def kinds(self, moves: int, rng: np.random.Generator) -> Array:
+        """Which of so many proposals are small steps ``(moves,)``."""
+        return rng.random(moves) < self.local
+
+    def independent(self, chains: int, rng: np.random.Generator) -> Array:
+        """Covariance parameters ``(chains, m)`` from the mixture, wherever chains stand."""
+        m = len(self.root)
+        return self.mixture.draw(chains, rng) if m else np.zeros((chains, 0))
+
+    def small_step(self, x: Array, rng: np.random.Generator) -> Array:
+        """Covariance parameters a small step from where chains stand."""
+        chains, m = x.shape
+        return np.asarray(x + SMALL / np.sqrt(max(m, 1)) * (rng.standard_normal((chains, m)) @ self.root.T))
+
+    def propose_noise(self, noise: Array, rng: np.random.Generator, *, is_local: bool) -> Array:
+        """Noise of the fixed effects, from where chains stand."""
+        moved = autoregressive(self._spherical(noise), self.step * STEPS[not is_local], rng)
+        return np.asarray(self.mean + self.sd * moved)
+
+    def back(self, old: Parameters, new: Parameters, *, is_local: bool) -> Array:
+        """Log of the density of the way back over that of the way there ``(C,)``."""
+        found = self._log_reference(old.noise) - self._log_reference(new.noise)
+        if is_local or not len(self.root):
+            return found
+        old_density, new_density = np.split(self.mixture.log_density(np.concatenate([old.x, new.x])), 2)
+        return np.asarray(found + old_density - new_density)
 
     def _spherical(self, noise: Array) -> Array:
         return (noise - self.mean) / self.sd

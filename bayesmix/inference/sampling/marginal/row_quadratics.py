@@ -12,7 +12,7 @@ taken as they are, and projected to positive ones only where the whole cannot be
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import override
 
 import numpy as np
@@ -54,6 +54,10 @@ class PseudoResponses(RowQuadratics):
 
     z: Array  # (n,) the offset taken off
     weights: Array  # (n,) positive
+    constants: Array = field(init=False)  # (n,) log densities at the pseudo-responses
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "constants", 0.5 * np.log(self.weights / (2.0 * np.pi)))
 
     @override
     def problem(self, design: Design, working: Coordinates) -> LinearProblem:
@@ -67,7 +71,7 @@ class PseudoResponses(RowQuadratics):
         square *= square
         square *= 0.5 * self.weights
         log_density += square
-        log_density -= 0.5 * np.log(self.weights / (2.0 * np.pi))
+        log_density -= self.constants
         return log_density
 
     @override

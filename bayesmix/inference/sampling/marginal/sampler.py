@@ -19,7 +19,7 @@ from bayesmix.inference.sampling.marginal.chebyshev import DEGREES, TOLERANCE, R
 from bayesmix.inference.sampling.marginal.gradient import value_and_gradient
 from bayesmix.inference.sampling.marginal.hamiltonian import climb, whiten
 from bayesmix.inference.sampling.marginal.independence_metropolis import explore
-from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, fixed_at, scatter
+from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, fixed_at, fixed_effects, scatter
 from bayesmix.language.arguments import explained
 from bayesmix.parallel.threads import draw_in_threads
 
@@ -28,7 +28,8 @@ def draw_fixed(
     target: MarginalPosterior, theta: Array, reduced: Factorisation | Reduced, rng: np.random.Generator
 ) -> Array:
     """Draw fixed effects given ``theta (n, m)``, exactly, as deviation of beta~ from least squares: ``(n, p)``."""
-    return fixed_at(target, theta, reduced, rng.standard_normal((len(theta), int((~target.explored).sum()))))
+    noise = rng.standard_normal((len(theta), int((~target.explored).sum())))
+    return fixed_at(target, theta, fixed_effects(target, theta, reduced), noise)
 
 
 def draw_effects(

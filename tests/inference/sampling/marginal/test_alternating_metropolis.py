@@ -15,6 +15,7 @@ from bayesmix.inference.sampling.diagnostics import mean_ess
 from bayesmix.inference.sampling.draws import Draws, Schedule
 from bayesmix.inference.sampling.marginal import importance_correction
 from bayesmix.inference.sampling.marginal.alternating_sampler import _first_moves, sample_alternating
+from bayesmix.inference.sampling.marginal.conditional_coordinates import ConditionalCoordinates, Points
 from bayesmix.inference.sampling.marginal.cost_model import Costs
 from bayesmix.inference.sampling.marginal.importance_correction import sample_generalized
 from bayesmix.inference.sampling.marginal.sampler import Marginal
@@ -45,12 +46,13 @@ def test_steps_keep_what_follows_from_parameters_and_noise(name: str) -> None:
     rng = np.random.default_rng(6)
     moves = replace(_first_moves(approximation_of(name), point_of(name), rng), end_step=0.7)
     state = moves.start(3, rng)
-    accepted = []
+    accepted, proposed = [], moves.proposed(12, 3, rng)
     for _ in range(12):
-        state, found = moves.step(state, rng)
+        state, found = moves.step(state, rng, proposed)
         accepted.append(found.parameters)
     assert 0.0 < np.mean(accepted) < 1.0
-    again = moves.coordinates.state(moves.coordinates.conditional(state.conditional.at), state.z)
+    at, coordinates = state.conditional.at, moves.coordinates
+    again = coordinates.state(coordinates.conditional(coordinates.points(at.x), at.noise), state.z)
     np.testing.assert_allclose(state.eta, again.eta, **EXACT)
     np.testing.assert_allclose(state.log_density, again.log_density, **EXACT)
 
@@ -74,7 +76,7 @@ def test_levels_that_say_little_on_one_side_move_as_well() -> None:
     g = np.repeat(np.arange(30), 4)
     y = rng.poisson(np.exp(-1.0 + 1.5 * rng.standard_normal(30))[g])
     model = bmx.Model("y ~ 1 + (1 | g)", {"y": y, "g": g}, family="poisson")
-    effects = alternating(model, 1500, 7).parameters.b[0][..., 0]
+    effects = alternating(model, 1500, 12).parameters.b[0][..., 0]
     assert (np.bincount(g, y) == 0).sum() >= 5
     assert mean_ess(effects).min() > 0.1 * 6000
 
@@ -113,3 +115,39 @@ def test_ranks_of_true_parameters_are_uniform(monkeypatch: pytest.MonkeyPatch) -
             model, REPLICATES, method="marginal", ranks=39, thin=6, level=0.01, seed=2, progress=False
         )
         assert found.is_uniform, str(found)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_is_factorised_ahead_is_what_is_factorised_alone(name: str) -> None:
+    """Densities, fixed effects and linear predictors of single moves, and of several together."""
+    moves = _first_moves(approximation_of(name), point_of(name), np.random.default_rng(6))
+    x = [moves.proposal.independent(3, np.random.default_rng(seed)) for seed in range(4)]
+    noise = np.random.default_rng(9).standard_normal((3, moves.coordinates.integrated))
+    for alone, points in zip(x, moves._factorised(x), strict=True):
+        assert points is not None
+        one = moves.coordinates.conditional(moves.coordinates.points(alone), noise)
+        other = moves.coordinates.conditional(points, noise)
+        np.testing.assert_allclose(other.log_density, one.log_density, **EXACT)
+        np.testing.assert_allclose(other.shift, one.shift, **EXACT)
+        z = [np.zeros((3, *shape)) for shape in moves.coordinates.shapes]
+        states = [moves.coordinates.state(conditional, z) for conditional in (one, other)]
+        np.testing.assert_allclose(states[1].eta, states[0].eta, **EXACT)
+
+
+def test_moves_ahead_that_cannot_be_factorised_are_tried_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = next(iter(MODELS))
+    moves = _first_moves(approximation_of(name), point_of(name), np.random.default_rng(6))
+    whole = type(moves.coordinates).points
+
+    def failing(coordinates: ConditionalCoordinates, x: np.ndarray) -> Points:
+        if len(x) > 3:
+            raise np.linalg.LinAlgError
+        return whole(coordinates, x)
+
+    monkeypatch.setattr(ConditionalCoordinates, "points", failing)
+    rng = np.random.default_rng(7)
+    found = list(moves.proposed(20, 3, rng))
+    assert len(found) == 20
+    assert all(one.points is None for one in found)
+    state, _ = moves.step(moves.start(3, rng), rng, iter(found))
+    assert np.all(np.isfinite(state.log_density))

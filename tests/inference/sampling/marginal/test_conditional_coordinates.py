@@ -31,7 +31,7 @@ def some_state(name: str, seed: int = 3) -> State:
         x = np.concatenate([x, log], axis=1)
     at = Parameters(x, rng.standard_normal((C, coordinates.integrated)))
     z = [rng.standard_normal((C, *shape)) for shape in coordinates.shapes]
-    return coordinates.state(coordinates.conditional(at), z)
+    return coordinates.state(coordinates.conditional(coordinates.points(at.x), at.noise), z)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -68,7 +68,7 @@ def test_a_state_with_other_levels_is_that_made_anew(name: str) -> None:
 def test_chains_that_accept_parameters_have_all_that_follows_from_them(name: str) -> None:
     coordinates, state, accepted = coordinates_of(name), some_state(name), np.array([True, False, False, True])
     at = Parameters(state.conditional.at.x + 0.1, state.conditional.at.noise - 0.1)
-    conditional = coordinates.conditional(at)
+    conditional = coordinates.conditional(coordinates.points(at.x), at.noise)
     other = coordinates.state(conditional, state.z)
     mixed = state.where(accepted, other, state.conditional.where(accepted, conditional))
     np.testing.assert_array_equal(mixed.log_density, np.where(accepted, other.log_density, state.log_density))
@@ -78,7 +78,9 @@ def test_chains_that_accept_parameters_have_all_that_follows_from_them(name: str
 
 
 def assert_consistent(coordinates: ConditionalCoordinates, state: State) -> None:
-    again = coordinates.state(coordinates.conditional(state.conditional.at), state.z)
+    again = coordinates.state(
+        coordinates.conditional(coordinates.points(state.conditional.at.x), state.conditional.at.noise), state.z
+    )
     for one, other in zip(state.b, again.b, strict=True):
         np.testing.assert_allclose(one, other, **EXACT)
     np.testing.assert_allclose(state.eta, again.eta, **EXACT)

@@ -35,7 +35,10 @@ def test_metropolis_steps_leave_the_target_as_it_is(local: float, step: float) -
 
     at = Parameters(first.rvs((CHAINS, 2), random_state=rng), second.rvs((CHAINS, 3), random_state=rng))
     for _ in range(STEPS):
-        other, back = proposal.propose(at, rng)
+        is_local = bool(proposal.kinds(1, rng)[0])
+        x = proposal.small_step(at.x, rng) if is_local else proposal.independent(CHAINS, rng)
+        other = Parameters(x, proposal.propose_noise(at.noise, rng, is_local=is_local))
+        back = proposal.back(at, other, is_local=is_local)
         moved = (np.log(rng.random(CHAINS)) < density(other) - density(at) + back)[:, None]
         at = Parameters(np.where(moved, other.x, at.x), np.where(moved, other.noise, at.noise))
     assert stats.kstest(at.x[:, 0], first.cdf).pvalue > 1e-3
