@@ -22,6 +22,7 @@ from bayesmix.errors import SpecError
 from bayesmix.inference.estimation.estimate import estimate
 from bayesmix.inference.estimation.held_deviance import HeldDeviances
 from bayesmix.inference.estimation.methods import likelihood_method
+from bayesmix.inference.estimation.optimise import Status
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.profile_curve import MAX_WORK, Curve, ExhaustedError, HigherError, Point
 from bayesmix.inference.parameters.natural_scale import is_coordinate
@@ -127,10 +128,15 @@ def critical_rise(level: float) -> float:
 def _around_the_maximum[T](
     design: Design, spec: ModelSpec, point: PointEstimate, work: Callable[[HeldDeviances], T]
 ) -> T | None:
-    """Work with the deviances around the estimate, or around a higher maximum where the work comes across one."""
+    """Work with the deviances around the estimate, or around a higher maximum where the work comes across one.
+
+    None where the estimate is at the edge of where the random effects have a conditional mode: it is no maximum.
+    """
     method = likelihood_method(point.method, spec)
     if method != point.method:
         point = estimate(design, spec, method)
+    if point.optimum.status is Status.LOST:
+        return None
     deviances = HeldDeviances(design, spec, point)
     for _ in range(MAX_SUMMITS):
         try:

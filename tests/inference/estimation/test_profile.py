@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from dense import ml_criterion, random_covariance
 from scipy.optimize import minimize
 
 import bayesmix as bmx
+from bayesmix.inference.estimation.optimise import Status
+from bayesmix.inference.estimation.profile import NOT_FOUND, profile_intervals
 
 REFERENCE = json.loads((Path(__file__).parents[2] / "reference" / "profile.json").read_text(encoding="utf-8"))["limits"]
 SPLINE = 2e-4  # of the interval's width: lme4 interpolates its profiles by splines
@@ -100,3 +103,12 @@ def test_correlation_of_a_later_pair_of_effects() -> None:
     assert name.startswith("corr(")
     table = fit.confint([name])
     assert table.loc[name, "lower"] < fit.parameters().loc[name, "estimate"] <= table.loc[name, "upper"]
+
+
+def test_around_a_lost_mode_there_is_no_profile() -> None:
+    """The estimate is no maximum: every limit took its thousand evaluations, minutes for all of a small model."""
+    fit = bmx.Model("Reaction ~ Days + (1 | Subject)", bmx.load_dataset("sleepstudy")).estimate("ml")
+    lost = replace(fit.point, optimum=replace(fit.point.optimum, status=Status.LOST))
+    for interval in profile_intervals(fit.design, fit.spec, lost, ["Days", "sigma"], 0.95):
+        assert interval.lower is NOT_FOUND
+        assert interval.upper is NOT_FOUND
