@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.parameters.natural_scale import reported
 from bayesmix.language.families.steps import MonotonicEffect
-from bayesmix.language.formula.model_spec import ModelSpec, Response
+from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor, Response
 
 NO_STEP = 1e-5  # share of a monotonic effect that is zero
 ENDLESS = 15.0  # logarithms between the first and the last category
@@ -20,8 +22,10 @@ def running_steps(design: Design, spec: ModelSpec, point: PointEstimate) -> Iter
     for response in spec.responses:
         of = f"_{response.name}" if response.name else ""
         for effect in _effects(response):
-            gone = _gone(effect, [beta[name + of] for name in effect.shares])
-            if gone:
+            gone, unseen = _gone(effect, [beta[name + of] for name in effect.shares]), _unseen(design, spec, effect)
+            if unseen:
+                yield _untold(effect, of, unseen)
+            elif gone:
                 yield _no_step(effect, of, gone)
             reach = abs(beta[effect.name + of]) * effect.steps * effect.size
             if not response.family.steps.link.is_identity and reach > ENDLESS:
@@ -33,10 +37,11 @@ def running_steps(design: Design, spec: ModelSpec, point: PointEstimate) -> Iter
 
 
 def has_zero_step(design: Design, spec: ModelSpec, point: PointEstimate) -> bool:
-    """Whether a step of a monotonic effect is zero at the estimate."""
+    """Whether a step of a monotonic effect is zero at the estimate, or not told by the data."""
     beta = dict(zip(design.fixed, reported(design.layout, point.beta).tolist(), strict=True))
     return any(
         _gone(effect, [beta[f"{name}_{one.name}".removesuffix("_")] for name in effect.shares])
+        or _unseen(design, spec, effect)
         for one in spec.responses
         for effect in _effects(one)
     )
@@ -49,6 +54,26 @@ def _effects(response: Response) -> tuple[MonotonicEffect, ...]:
 def _gone(effect: MonotonicEffect, shares: Sequence[float]) -> list[int]:
     """Steps of an effect that are zero, counted from one."""
     return [i for i, share in enumerate([*shares, 1.0 - sum(shares)], 1) if share < NO_STEP]
+
+
+def _unseen(design: Design, spec: ModelSpec, effect: MonotonicEffect) -> list[str]:
+    """Categories that no row has."""
+    known = [r for r, one in enumerate(spec.parameters) if _name(spec, one) == effect.code]
+    codes = {int(code) for r in known for code in np.unique(design.offset[design.block(r)])}
+    return [one for code, one in enumerate(effect.categories) if code not in codes]
+
+
+def _name(spec: ModelSpec, one: Predictor | Auxiliary) -> str:
+    return spec.responses[one.response].family.parameters[one.parameter].name
+
+
+def _untold(effect: MonotonicEffect, of: str, unseen: Sequence[str]) -> str:
+    names = ", ".join(f"`{one}`" for one in unseen)
+    return (
+        f"No row has category {names} of `{effect.code}`: the data do not tell how large its steps are, and"
+        f" `{effect.name}{of}` and its shares are some of many that fit as well. Leave categories without rows out"
+        " of the levels, or sample (model.sample()), where the prior says it."
+    )
 
 
 def _no_step(effect: MonotonicEffect, of: str, gone: Sequence[int]) -> str:

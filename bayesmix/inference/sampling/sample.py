@@ -159,7 +159,7 @@ class _Engines:
         if family is not None:
             return f"the density of family `{family.name}` has a kink, where no Gaussian approximation proposes"
         if has_zero_step(self.design, self.spec, self.point):
-            return "a monotonic effect has no step at the estimate, where no Gaussian approximation proposes"
+            return "a step of a monotonic effect is zero at the estimate or untold: no approximation proposes there"
         return None if applies(self.spec) else too_large(self.design, draws)
 
     def marginal_or_nuts(self) -> Draws:

@@ -143,6 +143,13 @@ def test_a_step_that_is_zero_is_a_problem_by_name():
     assert found["simo_mox1[1]"] == pytest.approx((wanted[1] - wanted[0]) / (wanted[3] - wanted[0]), rel=1e-4)
 
 
+def test_categories_without_rows_leave_steps_untold():
+    data = pd.DataFrame({"x": np.repeat([1, 2, 4], 20), "y": np.tile([0.0, 1.0, 2.0, 3.0], 15)})
+    with pytest.warns(bmx.ConvergenceWarning, match=r"No row has category `3` of `mo\(x\)`"):
+        fit = bmx.Model("y ~ mo(x)", data.assign(y=data.y + data.x)).estimate()
+    assert has_zero_step(fit.design, fit.spec, fit.point)
+
+
 @pytest.mark.slow
 def test_categories_that_part_the_outcomes_run_off():
     data = {"x": np.repeat([1, 2, 3], 10), "y": np.repeat([0, 0, 1], 10)}
