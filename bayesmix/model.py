@@ -216,6 +216,11 @@ class Model:
             If a prior is flat: there is nothing to draw from.
         """
         self.design.check_rows("A prior predictive distribution")
+        if self.spec.imputed:
+            raise SpecError(
+                "Data are not drawn from the priors of models that impute missing values: their PyMC model has these"
+                " integrated out. Draws of the posterior's are `post.simulate(n)`."
+            )
         self._check_memory(draws, 1)
         if self.priors.has_flat:
             raise SpecError(

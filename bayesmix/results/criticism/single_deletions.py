@@ -76,14 +76,13 @@ def deletions(fit: FitRecord) -> Iterator[Deletion]:
     """Of every parameter with a formula, those of one formula once."""
     known = set[str]()
     for r, one in enumerate(fit.spec.parameters):
+        if r in fit.design.layout.slopes:
+            yield from _of_slope(fit, r)
         if not isinstance(one, Predictor) or one.formula.is_implied:
             continue
         if (one.formula.text or str(one.formula)) in known:
             continue
         known.add(one.formula.text or str(one.formula))
-        if r in fit.design.layout.slopes:
-            yield from _of_slope(fit, r)
-            continue
         matrix = recipe_of(fit.design, r)
         response = fit.spec.responses[one.response]
         key = response.label if one.formula.response else one.prefix.removesuffix("_")

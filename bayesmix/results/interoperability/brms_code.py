@@ -195,7 +195,8 @@ def _priors(described: Described) -> Iterator[str]:
     spec, design, priors = described.spec, described.design, described.priors
     for r, one in enumerate(spec.parameters):
         for j in design.of_predictor(r):
-            yield from _of_coefficient(described, one, priors.names[j].removeprefix(design.layout.prefixes[r]), j)
+            prefix = design.layout.prefixes[r].removesuffix(design.layout.slopes.get(r, ""))
+            yield from _of_coefficient(described, one, priors.names[j].removeprefix(prefix), j)
     if priors.dispersion is not None:
         yield _set(priors.dispersion, f'class = "{priors.dispersion_name}"')
     if spec.rescor and priors.rescor is not None:
@@ -226,7 +227,11 @@ def _of_predictor(described: Described, one: Predictor | Auxiliary) -> list[str]
     response = described.spec.responses[one.response]
     own = response.family.parameters[one.parameter]
     kind = "nlpar" if own.is_of_curve else "dpar"
-    shown = [f'{kind} = "{own.name}"'] if one.parameter else ([""] if isinstance(one, Auxiliary) else [])
+    shown = (
+        [f'{kind} = "{own.name}"']
+        if one.parameter and not own.is_slope
+        else ([""] if isinstance(one, Auxiliary) else [])
+    )
     return [*shown, *([f'resp = "{response.name}"'] if response.name else [])]
 
 
@@ -287,6 +292,8 @@ def _differences(described: Described) -> Iterator[str]:
             place = where([unit.place for unit in priors.sd_units[t]])
             yield f"The priors of {term.group}'s effects hold at {place} here, at zero in brms:"
             yield "center the predictor, or take priors by name, for the same posterior."
+    if described.design.layout.slopes and described.spec.preset != "brms":
+        yield "Priors of intercepts hold at the means of imputed predictors here, where these are zero in brms."
     if any(term.smooth for term in described.design.terms) and _only_smooth(described) is None:
         yield "The priors of the smooths' standard deviations are brms's own."
     if described.formula.residual is not None:
