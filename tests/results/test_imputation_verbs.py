@@ -85,6 +85,9 @@ def test_what_is_not_there_is_refused():
         bmx.Model(["y ~ x + mi(z)", "z | mi() ~ w"], data.assign(z=np.nan))
     with pytest.raises(DataError, match="missing values of a factor are not imputed"):
         bmx.Model(["y ~ x + mi(z)", "z | mi() ~ w"], data.assign(z="a"))
+    with pytest.raises(DataError, match=r"Write `mi\(I\(z - 5000\)\)`"):
+        bmx.Model(["y ~ x + mi(z)", "z | mi() ~ w"], data.assign(z=data["z"] + 5000.0))
+    bmx.Model(["y ~ x + mi(I(z - 5000))", "I(z - 5000) | mi() ~ w"], data.assign(z=data["z"] + 5000.0))
     with pytest.raises(SpecError, match="would be called"):
         bmx.Model(["y ~ mi(logz)", "logz | mi() ~ w", "log(z) ~ w"], data.assign(logz=data["z"]))
 

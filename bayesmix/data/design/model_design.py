@@ -6,18 +6,22 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from bayesmix.data.design.build import build
 from bayesmix.data.design.categories import with_categories
 from bayesmix.data.design.condensed import StayingTable
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.layout import parts_of
 from bayesmix.data.design.monotonic_terms import with_monotonic_effects
+from bayesmix.data.design.response import Outcome
 from bayesmix.data.remote_table import is_remote, open_remote
-from bayesmix.errors import SpecError, nearest
+from bayesmix.errors import DataError, SpecError, nearest
 from bayesmix.language.families.bounds import check_bounds
 from bayesmix.language.families.registry import check_response, counted
 from bayesmix.language.formula.model_spec import ModelSpec
 
+FAR = 500.0  # mean of an imputed predictor, in standard deviations, from which on it is too far from zero
 LARGE = 5_000_000  # rows from which on data stay where they are, with where="auto"
 PLACES = ("memory", "source", "auto")
 
@@ -63,6 +67,8 @@ def model_design(
     design = build(parts_of(spec), data, weights=weights, offset=offset, contrasts=contrasts, data2=data2)
     spec, design = with_categories(spec, design)
     check_responses(spec, design)
+    for parent in {i for parents in spec.imputed.values() for i in parents}:
+        _check_place(spec.responses[parent].label, design.outcomes[parent])
     if not (design.fixed or design.terms):
         raise SpecError(
             f"Formula `{spec.formula.text}` has neither fixed nor random effects."
@@ -96,6 +102,18 @@ def _check_imputation(spec: ModelSpec, data: Any, weights: Any) -> None:
         raise SpecError("weights= of a model that imputes missing values are not supported: leave them out.")
     if isinstance(data, StayingTable):
         raise SpecError('Missing values are imputed row by row, in memory: leave where="source" out.')
+
+
+def _check_place(response: str, outcome: Outcome) -> None:
+    """Raise `DataError` where an imputed predictor is so far from zero that nothing tells slope and intercept apart."""
+    middle, size = float(np.mean(outcome.present.y)), float(np.std(outcome.present.y))
+    if abs(middle) > FAR * size > 0.0:
+        near = f"I({response} - {float(f'{middle:.3g}'):.10g})"
+        raise DataError(
+            f"`{response}` is at {middle:.6g} with standard deviation {size:.3g}: the slope of `mi({response})` and an"
+            f" intercept where it is zero are hardly told apart. Write `mi({near})`, and `{near} | mi()` in its"
+            " formula."
+        )
 
 
 def check_responses(spec: ModelSpec, design: Design) -> None:

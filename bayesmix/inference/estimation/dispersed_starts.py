@@ -20,8 +20,9 @@ from bayesmix.inference.parameters.covariance import from_factor
 from bayesmix.inference.parameters.likelihood import SeveralPredictors
 from bayesmix.inference.parameters.one_predictor import without_steps
 from bayesmix.language.families.family import Family
+from bayesmix.language.families.imputed import predictors_of
 from bayesmix.language.families.link import Link
-from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
 
 END = 8.0  # linear predictors of shares from which on their ends are near
 REACHES = (1.0, 4.0)  # to where they are taken back
@@ -37,6 +38,8 @@ def units(design: Design, spec: ModelSpec) -> list[float]:
         link = without_steps(spec.responses[one.response]).links[0]
         is_counted = one.parameter == 0 and link.is_identity
         spread = float(spread_of(family.on_scale(outcome.y) / outcome.trials, design.counts)) if is_counted else 1.0
+        if family.parameters[one.parameter].is_slope:
+            spread = float(np.std(outcome.y)) / _spread_of_parent(design, spec, one)
         if family.parameters[one.parameter].is_of_curve:
             name, curve = family.parameters[one.parameter].name, family.curve
             spread = abs(curve.start()[curve.parameters.index(name)])
@@ -52,6 +55,14 @@ def _of_slope(family: Family, outcome: Outcome, name: str) -> float:
         zip((one.name for one in family.parameters), family.steps.crude(outcome.y, outcome.trials), strict=True)
     )
     return abs(slopes[name])
+
+
+def _spread_of_parent(design: Design, spec: ModelSpec, slope: Predictor | Auxiliary) -> float:
+    """Standard deviation of the response that a slope is of."""
+    names = predictors_of(spec.responses[slope.response].family)
+    name = spec.responses[slope.response].family.parameters[slope.parameter].name
+    parent = spec.imputed[slope.response][names.index(name)]
+    return float(np.std(design.outcomes[parent].present.y)) or 1.0
 
 
 def starts_beside(problem: GeneralizedProblem, start: Array, x: Array, singular: Sequence[int]) -> Iterator[Array]:

@@ -64,3 +64,14 @@ def test_other_responses_have_nothing_to_do_with_it():
     three = bmx.Model(["y ~ x + mi(z)", "count ~ x", "z | mi() ~ w"], data, family=families).estimate()
     alone = bmx.Model("count ~ x", data, family="poisson").estimate()
     assert three.criterion == pytest.approx(two.criterion + alone.criterion, rel=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("shift", "size"), [(0.0, 1e-6), (0.0, 1e6), (200.0, 1.0)])
+def test_units_of_a_predictor_do_not_matter(shift, size):
+    data = frame().assign(z=(frame()["z"] + shift) * size)
+    moved, near = bmx.Model(MODELS["groups"][0], data).estimate(), estimate("groups")
+    assert moved.converged
+    assert moved.criterion - 2.0 * data["z"].notna().sum() * np.log(size) == pytest.approx(near.criterion, rel=1e-9)
+    tables = [one.parameters().loc["y_mi(z)"] for one in (moved, near)]
+    assert tables[0].to_numpy() * size == pytest.approx(tables[1].to_numpy(), rel=1e-4)
