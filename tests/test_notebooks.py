@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,13 @@ def test_chapters_in_their_order():
         "8_counts_with_many_zeros",
         "9_ratings",
     ]
+
+
+def test_chapters_lead_to_their_neighbours():
+    for place, path in enumerate(NOTEBOOKS):
+        last = "".join(read(path)["cells"][-1]["source"])
+        names = [other.name for other in NOTEBOOKS[max(place - 1, 0) : place + 2] if other != path]
+        assert re.findall(r"\]\((\w+\.ipynb)\)", last) == names
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

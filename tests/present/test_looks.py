@@ -145,10 +145,20 @@ def test_no_level_loses_its_name(fitted, posterior_of):
 
 def overlaps(axis):
     """Neighbouring tick labels that lie on each other."""
-    for labels, side in ((axis.get_xticklabels(), 0), (axis.get_yticklabels(), 1)):
-        boxes = [label.get_window_extent() for label in labels if label.get_text() and label.get_visible()]
+    for one, side in ((axis.xaxis, 0), (axis.yaxis, 1)):
+        low, high = sorted(one.get_view_interval())
+        ticks = [tick for tick in one.get_major_ticks() if low <= tick.get_loc() <= high]
+        boxes = [
+            tick.label1.get_window_extent() for tick in ticks if tick.label1.get_text() and tick.label1.get_visible()
+        ]
         edges = sorted((box.p0[side], box.p1[side]) for box in boxes)
         yield from ((a, b) for a, b in pairwise(edges) if b[0] < a[1] - 1.0)
+
+
+def words(figure):
+    """Texts of legends and labels of axes."""
+    yield from (text for legend in figure.legends for text in legend.get_texts())
+    yield from (label for axis in figure.axes for label in (axis.xaxis.label, axis.yaxis.label, axis.title))
 
 
 def check_figure(figure, name):
@@ -157,11 +167,12 @@ def check_figure(figure, name):
     width, height = figure.get_size_inches() * figure.dpi
     for axis in figure.axes:
         assert not list(overlaps(axis)), (name, axis.get_xlabel())
-    for text in figure.findobj(Text):
-        if text.get_visible() and text.get_text() and text.axes is None:
-            box = text.get_window_extent()
-            assert box.x0 > -2 and box.y0 > -2 and box.x1 < width + 2 and box.y1 < height + 2, (name, text.get_text())  # noqa: PT018
-    assert figure.get_supxlabel() or any(axis.get_xlabel() for axis in figure.axes), name
+    for text in words(figure):
+        box = text.get_window_extent()
+        inside = min(box.x0, box.y0, width - box.x1, height - box.y1) > -2.0
+        assert inside or not text.get_text(), (name, text.get_text())
+    named = [axis.get_xlabel() or axis.get_title(loc="left") for axis in figure.axes]
+    assert figure.get_supxlabel() or any(named), name
     for axis in figure.axes:
         assert to_rgb(axis.xaxis.label.get_color())[0] < 0.4  # dark on white
 

@@ -24,7 +24,6 @@ DEAR = [
     ("fit", "salamanders"),
     ("fit", "wine", "--posterior", *FEW),
     ("compare", "sleepstudy", "--groups", *FEW),
-    ("compare", "salamanders", "--no-causes", *FEW),
     ("code", *SLEEP),
     ("power", *SLEEP, "--effect", "Days=5", "--groups", "Subject=10,20", "--replicates", "10"),
 ]
