@@ -23,7 +23,12 @@ CONCENTRATED = 1e3  # from which on the distribution is normal but for one part 
 
 
 def _kernel(xp: Namespace, y: Any, _: Any, mu: Any, kappa: Any) -> Any:
-    return -2.0 * kappa * xp.sin(0.5 * (y - mu)) ** 2 - xp.log_i0e(kappa)
+    return _height(xp, y, mu, kappa) - xp.log_i0e(kappa)
+
+
+def _height(xp: Namespace, y: Any, mu: Any, kappa: Any) -> Any:
+    """Logarithm of the density over that at the mean direction."""
+    return -2.0 * kappa * xp.sin(0.5 * (y - mu)) ** 2
 
 
 def _cdf(y: Array, _: Array, mu: Array, kappa: Array) -> Array:
@@ -53,9 +58,9 @@ def _log_integral(xp: Namespace, ends: tuple[Any, Any], mu: Any, kappa: Any) -> 
         share = xp.expit(2.0 * arc)
         weight = xp.softplus(2.0 * s) - s - 2.0 * (xp.softplus(2.0 * arc) - arc)
         angle = low + 2.0 * half * share
-        return _kernel(xp, angle, None, mu, kappa) + weight, k <= count
+        return _height(xp, angle, mu, kappa) + weight, k <= count
 
-    return xp.log_sum(log_term, count) + xp.log(0.5 * half * step)  # over two pi
+    return xp.log_sum(log_term, count) - xp.log_i0e(kappa) + xp.log(0.5 * half * step)  # over two pi
 
 
 def _variance(_: Array, mu: Array, kappa: Array) -> Array:

@@ -111,6 +111,7 @@ class Interval:
     high: Any
     has_low: Any  # one where there is an end, else zero
     has_high: Any
+    is_one_sided: bool  # whether none has two ends: then both are the one that there is
 
     def is_empty(self, family: Family) -> Array:
         """Whether no response can lie in an interval."""
@@ -120,7 +121,10 @@ class Interval:
 
     def log_probability(self, tails: Callable[[Any], tuple[Any, Any]], xp: Namespace) -> Any:
         """Logarithm of the probability, in the tail in which the interval is."""
-        (below_low, above_low), (below, above) = tails(self.low), tails(self.high)
+        below_low, above_low = tails(self.low)
+        if self.is_one_sided:
+            return xp.where(self.has_low > 0.5, above_low, xp.where(self.has_high > 0.5, below_low, 0.0))
+        below, above = tails(self.high)
         is_upper = above_low < below
         near, far = xp.where(is_upper, above_low, below), xp.where(is_upper, above, below_low)
         has_both = self.has_low * self.has_high > 0.5
@@ -140,7 +144,7 @@ def interval(family: Family, low: Array, high: Array, trials: Array) -> Interval
     inside = support.least if support.is_discrete else 0.5
     anchor = np.where(has_low, low, np.where(has_high, high, inside))
     ends = np.where(has_low, low, anchor), np.where(has_high, high, anchor)
-    return Interval(*ends, has_low.astype(float), has_high.astype(float))
+    return Interval(*ends, has_low.astype(float), has_high.astype(float), not np.any(has_low & has_high))
 
 
 def observed(
@@ -208,7 +212,10 @@ def _below(family: Family, lower: Array) -> Array:
 
 
 def _mapped(one: Interval | None, column: Callable[[Array], Any]) -> Interval | None:
-    return None if one is None else Interval(*map(column, (one.low, one.high, one.has_low, one.has_high)))
+    if one is None:
+        return None
+    low, high, has_low, has_high = map(column, (one.low, one.high, one.has_low, one.has_high))
+    return Interval(low, high, has_low, has_high, one.is_one_sided)
 
 
 def _kernel(family: Family, inside: Interval | None, within: Interval | None, is_censored: Any) -> Callable[..., Any]:
@@ -259,13 +266,23 @@ def _truncated_sample(family: Family, within: Interval, bounds: Bounds) -> Calla
     return sample
 
 
+def _above(is_below: Callable[[Array], Array], within: Interval, start: Array, spread: Array) -> Array:
+    """Ends that quantiles are below, no farther out than twice as far: sums of a density have as many terms."""
+    is_open, step = within.has_high < 0.5, spread
+    high = np.where(is_open, start + step, within.high)
+    while step.max(initial=0.0) < REACH * spread.max(initial=0.0) and np.any(is_short := is_open & is_below(high)):
+        step = 2.0 * step
+        high = np.where(is_short, start + step, high)
+    return high
+
+
 def _quantile(family: Family, within: Interval, share: Array, trials: Array, mu: Array, *others: Array) -> Array:
     """Quantiles of truncated responses, by halving an interval."""
     cdf = _truncated_cdf(family, within)
     spread = np.sqrt(family.variance(trials, mu, *others)) * trials
     mean = trials * family.mean(trials, mu, *others)
     low = np.where(within.has_low > 0.5, within.low, mean - REACH * spread)
-    high = np.where(within.has_high > 0.5, within.high, np.maximum(mean, low) + REACH * spread)
+    high = _above(lambda y: cdf(y, trials, mu, *others) < share, within, np.maximum(mean, low), spread)
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
         middle = np.floor(middle) if family.values.is_discrete else middle

@@ -292,13 +292,13 @@ def _log_sum(term: Callable[[Any], tuple[Any, Any]], most: Any) -> Any:
     """Log of a sum of terms k = 0 .. ``most``; ``term``: their logs by k, and where they count, all for k = 0."""
     total, _ = term(0.0)
     at, count = value_of(total), int(np.max(most, initial=0.0)) + 1
-    if count * np.size(at) <= AT_ONCE:
-        value, counts = term(np.arange(float(count)).reshape(-1, *[1] * np.ndim(at)))
-        top = np.where(counts, value_of(value), -np.inf).max(axis=0)
-        return NUMERIC.log(add_up(NUMERIC.exp(select(counts, value - top, np.asarray(-OVERFLOW))))) + top
-    for k in range(1, count):
-        value, counts = term(float(k))
-        total = select(counts, log_add(NUMERIC, total, value), total)
+    block = max(AT_ONCE // max(np.size(at), 1), 1)
+    for k in range(0, count, block):
+        value, counts = term(np.arange(float(k), min(k + block, count)).reshape(-1, *[1] * np.ndim(at)))
+        some = np.any(counts, axis=0)
+        top = np.where(counts | ~some, value_of(value), -np.inf).max(axis=0)
+        part = NUMERIC.log(add_up(NUMERIC.exp(select(counts | ~some, value - top, np.asarray(-OVERFLOW))))) + top
+        total = select(some, log_add(NUMERIC, total, part), total) if k else part
     return total
 
 

@@ -509,6 +509,17 @@ def test_the_rule_is_said():
     assert not known([1.0, 2.0], [1.0, 2.0], [False, False]).rule
 
 
+def test_values_far_out_are_drawn_of_sums_of_a_density():
+    """By its distribution function, at no value much farther out than the draw: a sum to there has no end in time."""
+    family, n = FAMILIES["genpois"], 200
+    bounds = Bounds(*(np.full(n, one) for one in (30.0, INF, True, 31.0, INF))).whole()
+    drawn = observed(family, bounds, np.ones(n)).sample(np.random.default_rng(1), np.ones(n), np.ones(n), np.ones(n))
+    k = np.arange(31.0, 80.0)
+    mass = np.exp(family.log_density(k, np.ones(()), np.ones(()), np.ones(())))
+    assert drawn.min() >= 31.0
+    assert drawn.mean() == pytest.approx(mass @ k / mass.sum(), abs=4.0 * drawn.std() / np.sqrt(n))
+
+
 @pytest.mark.parametrize(("family", "least"), [("poisson", 3.0), ("gaussian", 2.0)])
 def test_values_behind_censored_ones_are_in_their_intervals(family, least):
     bounds = Bounds(*map(np.array, ([2.0, 4.0], [INF, 4.0], [True, False], [0.0, 1.0], [9.0, 8.0])))
