@@ -153,3 +153,25 @@ def test_group_sds_near_zero_are_weighed_by_rows() -> None:
 def test_models_are_not_called_made_by_hand() -> None:
     with pytest.raises(bmx.SpecError, match="for bambi needs the rows"):
         model("source", "y ~ x + (1 | g)").to_bambi()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::bayesmix.errors.SourceWarning")
+def test_verbs_of_counts_whose_equal_rows_are_one() -> None:
+    """Averages of means that are no linear functions are over all rows, those that are one counted as often."""
+    data = frame().assign(x=frame()["x"].round(), c=(frame()["y"] > 6.0).astype(int) + (frame()["z"] > 0.0))
+    fits = [
+        bmx.Model("c ~ x + t + (1 | g)", rows, family="poisson", where=where).estimate()
+        for rows, where in ((data, "memory"), (relation(data), "source"))
+    ]
+    assert fits[1].design.n < fits[0].design.n
+    calls: list[Call] = [
+        lambda fit: fit.slopes("x", by="t"),
+        lambda fit: fit.marginal_means("t"),
+        lambda fit: fit.conditional_effects("x", points=5),
+        lambda fit: fit.drop1(),
+        lambda fit: bmx.anova(fit.update("~ . - t"), fit),
+    ]
+    for call in calls:
+        one, other = (numbers(call(fit)) for fit in fits)
+        np.testing.assert_allclose(other, one, rtol=1e-6, atol=1e-9)

@@ -128,7 +128,10 @@ class ReadTable:
         """
         rows, origin = self.rows, self.rows.origin
         if self.data is None and not origin.path:
-            raise DataError(f"{why} needs {rows.label}, which is not kept with this fit: give the data.")
+            raise DataError(
+                f"{why} needs {rows.label}, which is not kept with this fit: give the data, fit.update(..., data=data)"
+                ' or fit.predict(data, to="file.parquet").'
+            )
         changed = origin.changed()
         if not changed:
             table = open_remote(origin.path if self.data is None else self.data)
