@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
@@ -9,9 +10,8 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -71,14 +71,6 @@ CHECKS = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What a page looks like at one width."""
-
-    problems: tuple[str, ...]
-    picture: bytes  # PNG of the first screens
-
-
 class Browser:
     """One tab, whose width can be set."""
 
@@ -97,23 +89,32 @@ class Browser:
                 return answer.get("result", {})
             self.events.append(answer)
 
-    def look(self, address: str, width: int, *, dark: bool = False) -> Look:
-        """Open a page at a width and judge it."""
+    def open(self, address: str, width: int, *, dark: bool = False) -> None:
+        """Load a page at a width."""
         self.events.clear()
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.call("Emulation.setEmulatedMedia", features=scheme)
-        self.call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600
-        )
+        self.resize(width)
         self.call("Page.navigate", url=address)
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             self.events.append(self._socket.receive())
-        self.call("Runtime.evaluate", expression="new Promise(r => setTimeout(r, 150))", awaitPromise=True)
+
+    def resize(self, width: int) -> None:
+        """Make the page as wide as a phone or a desktop."""
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.call("Emulation.setDeviceMetricsOverride", **size)
+
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with the page that is open, at the width it has."""
+        self.call("Runtime.evaluate", expression="new Promise(r => setTimeout(r, 100))", awaitPromise=True)
         found = self.call("Runtime.evaluate", expression=CHECKS, returnByValue=True)["result"]["value"]
+        return (*found, *map(_message, filter(_is_error, self.events)))
+
+    def picture(self, width: int) -> bytes:
+        """A PNG of the first screens of the page that is open."""
         height = self.call("Runtime.evaluate", expression="document.documentElement.scrollHeight")["result"]["value"]
         clip = {"x": 0, "y": 0, "width": width, "height": min(height, 4000), "scale": 1}
-        picture = self.call("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)["data"]
-        return Look((*found, *map(_message, filter(_is_error, self.events))), base64.b64decode(picture))
+        return base64.b64decode(self.call("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)["data"])
 
 
 def _is_error(event: dict[str, Any]) -> bool:
@@ -133,27 +134,32 @@ def _message(event: dict[str, Any]) -> str:
 
 
 class _Socket:
-    """A web socket without an event loop of the caller's."""
+    """A web socket whose calls wait for their end."""
 
     def __init__(self, address: str) -> None:
-        from tornado.ioloop import IOLoop
         from tornado.websocket import websocket_connect
 
-        self._loop = IOLoop(make_current=False)
-        self._connection = self._loop.run_sync(
-            partial(websocket_connect, address, max_message_size=1 << 28), timeout=SECONDS
-        )
+        self._loop = asyncio.new_event_loop()
+        self._connection = self._wait(lambda: websocket_connect(address, max_message_size=1 << 28))
 
     def send(self, text: str) -> None:
-        self._loop.run_sync(partial(self._connection.write_message, text), timeout=SECONDS)
+        self._wait(lambda: self._connection.write_message(text))
 
     def receive(self) -> dict[str, Any]:
-        text = self._loop.run_sync(self._connection.read_message, timeout=SECONDS)
-        return json.loads(text)
+        return json.loads(self._wait(self._connection.read_message))
 
     def close(self) -> None:
-        self._connection.close()
+        async def ended() -> None:  # where the connection finds its loop
+            self._connection.close()
+
+        self._loop.run_until_complete(ended())
         self._loop.close()
+
+    def _wait(self, start: Callable[[], Any]) -> Any:
+        async def ended() -> Any:
+            return await asyncio.wait_for(start(), SECONDS)
+
+        return self._loop.run_until_complete(ended())
 
 
 @contextmanager
@@ -162,12 +168,14 @@ def browser() -> Iterator[Browser]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run"]
         options += ["--disable-background-networking", "--remote-debugging-port=0", f"--user-data-dir={profile}"]
+        reader = None
         process = subprocess.Popen([str(CHROMIUM), *options, "about:blank"], stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
         try:
-            assert process.stderr is not None
             lines = (re.search(r"ws://([^/]+)/", line) for line in process.stderr)
             host = next(match[1] for match in lines if match)
-            threading.Thread(target=process.stderr.read, daemon=True).start()
+            reader = threading.Thread(target=process.stderr.read, daemon=True)
+            reader.start()
             socket = _Socket(_tab(host))
             tab = Browser(socket)
             for domain in ("Page", "Runtime", "Log"):
@@ -177,6 +185,9 @@ def browser() -> Iterator[Browser]:
         finally:
             process.terminate()
             process.wait(timeout=SECONDS)
+            if reader is not None:
+                reader.join(SECONDS)
+            process.stderr.close()
 
 
 def _tab(host: str) -> str:

@@ -26,9 +26,12 @@ def test_pages_fit_say_no_errors_and_can_be_read(tmp_path: Path) -> None:
     found = {}
     with browser.browser() as tab, browser.served(tmp_path) as address:
         for page in pages:
+            tab.open(f"{address}/{page}", WIDTHS[0])
             for width in WIDTHS:
-                found[page, width] = tab.look(f"{address}/{page}", width).problems
-        found["index.html", "dark"] = tab.look(f"{address}/index.html", WIDTHS[1], dark=True).problems
+                tab.resize(width)
+                found[page, width] = tab.problems()
+        tab.open(f"{address}/start.html", WIDTHS[1], dark=True)
+        found["start.html", "dark"] = tab.problems()
     assert len(found) > 2 * 30
     assert {place: problems for place, problems in found.items() if problems} == {}
 
@@ -40,6 +43,7 @@ def test_problems_of_a_page_are_found(tmp_path: Path) -> None:
     wide = '<html><body><h1>a</h1><h1>b</h1><img src="x.png"><p style="width: 2000px; color: #ccc">pale</p>'
     (tmp_path / "bad.html").write_text(f"{wide}<script>throw new Error('no')</script></body></html>", encoding="utf-8")
     with browser.browser() as tab, browser.served(tmp_path) as address:
-        problems = " ".join(tab.look(f"{address}/bad.html", WIDTHS[0]).problems)
+        tab.open(f"{address}/bad.html", WIDTHS[0])
+        problems = " ".join(tab.problems())
     for words in ("scrolls sideways", "no language", "2 h1", "no alt", "contrast", "console"):
         assert words in problems

@@ -21,6 +21,7 @@ from mathematics import with_mathematics  # noqa: E402
 
 ROOT = HERE.parents[1]
 OUTPUTS: dict[str, list[list[execution.Output]]] = {}
+HEADING = re.compile(r"<(/?)h[1-6]\b[^>]*>")
 PLACE = "<!--outputs of block {}-->"
 
 
@@ -66,10 +67,18 @@ def _html(output: execution.Output, page: Any, number: str) -> str:
         case "text":
             return f'<div class="output" tabindex="0"><pre>{html.escape(output.content)}</pre></div>'
         case "html":
-            return f'<div class="output" tabindex="0">{output.content}</div>'
+            content = HEADING.sub(r"<\1p>", output.content)  # no heading of the page
+            return f'<div class="output" tabindex="0">{content}</div>'
     source = "../" * page.file.dest_uri.count("/") + _name(page.file.src_uri, number)
-    size = f'width="{output.width}" loading="lazy"'
+    size = f'width="{output.width}" height="{_height(output)}" loading="lazy"'
     return f'<figure class="output"><img src="{source}" alt="{html.escape(output.alt)}" {size}></figure>'
+
+
+def _height(output: execution.Output) -> int:
+    """Of a figure in pixels of CSS, by its PNG's own size, so that nothing moves when it is loaded."""
+    start = base64.b64decode(output.content[:32])
+    width, height = (int.from_bytes(start[i : i + 4]) for i in (16, 20))
+    return round(output.width * height / width)
 
 
 def _name(page: str, number: str) -> str:
