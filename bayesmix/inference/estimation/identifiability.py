@@ -14,7 +14,7 @@ from bayesmix.inference.estimation.mean_part import MeanPart, mean_parts, separa
 from bayesmix.inference.estimation.methods import Laplace
 from bayesmix.inference.estimation.optimise import Status
 from bayesmix.inference.estimation.point_estimate import PointEstimate
-from bayesmix.inference.estimation.restart import NO_NOISE, SMALL_NOISE
+from bayesmix.inference.estimation.restart import ENDLESS, NO_NOISE, SMALL_NOISE
 from bayesmix.inference.estimation.ridge import ridges
 from bayesmix.inference.estimation.running_parameters import EXACT, running_dispersion, running_parameters
 from bayesmix.inference.estimation.running_ranges import running_ranges
@@ -313,7 +313,8 @@ def _exact_fit(design: Design, point: PointEstimate) -> list[str]:
     has_noise = point.dispersion is None or point.dispersion > EXACT * float(
         spread(design.y - design.offset, design.counts)
     )
-    if has_noise and not (_is_stalled(point) and _is_far(point, 0.5 * NO_NOISE)):
+    is_endless = _is_far(point, 0.5 * NO_NOISE) and point.optimum.x @ point.optimum.gradient < ENDLESS
+    if has_noise and not (_is_stalled(point) and is_endless):
         return []
     groups = ", ".join(dict.fromkeys(f"`{term.group}`" for term in design.terms))
     return [
