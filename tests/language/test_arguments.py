@@ -51,7 +51,7 @@ SAMPLE = {
     "target_accept": "bmx.Nuts(target_accept=0.95)",
     "data": "`bmx.Model(formula, data)`",
     "prior": "Priors belong to the model",
-    "drows": "Did you mean `draws`? Its arguments: draws, chains, seed, method, progress.",
+    "drows": "Did you mean `draws`? Its arguments: draws, chains, seed, method, checkpoint, cache, progress.",
 }
 ESTIMATE = {
     "REML": "is REML = FALSE",
@@ -178,7 +178,7 @@ NOT_FAMILIES = {
     "frechet": 'there are family="gamma", "lognormal", "weibull"',
     "dirichlet": 'For continuous shares there is family="beta"',
     "laplace": 'For heavy tails there is family="student"',
-    "multinomial": "a row for each case",
+    "multinomial": "a row for each category",
     "quasipoisson": "It has no likelihood",
     "poison": "Did you mean `poisson`?",
 }

@@ -45,6 +45,20 @@ def test_coefficients(name):
         assert abs(row["estimate"] - expected) < 1e-4 * row["std_error"], own
 
 
+def test_counts_of_categories_are_cases():
+    """What stands in place of multinomial rows: a row for each category with its count."""
+    counts = np.random.default_rng(1).multinomial(9, [0.2, 0.3, 0.5], 8)
+    rows = {"what": np.tile(list("abc"), 8), "n": counts.ravel(), "x": np.repeat(np.linspace(-1.0, 1.0, 8), 3)}
+    data = pd.DataFrame(rows)[counts.ravel() > 0]
+    cases = data.loc[data.index.repeat(data["n"])]
+    whole, each = (
+        bmx.Model(f"what{beside} ~ x", own, family="categorical").estimate()
+        for beside, own in ((" | weights(n)", data), ("", cases))
+    )
+    assert whole.criterion == pytest.approx(each.criterion, rel=1e-10)
+    np.testing.assert_allclose(whole.parameters(), each.parameters(), rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("formula", "expected"),
     [
