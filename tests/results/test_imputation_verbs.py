@@ -37,6 +37,7 @@ def test_single_deletions_are_the_models_without(name, labels):
     assert table["lrt"][last] == pytest.approx(without.criterion - estimate(name).criterion, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_changes_keep_imputed_predictors():
     assert estimate("fixed").update("~ . - x").fitted_model.spec.formula_texts == (
         "y | mi() ~ mi(z)",
@@ -44,6 +45,7 @@ def test_changes_keep_imputed_predictors():
     )
 
 
+@pytest.mark.slow
 def test_stored_and_pickled(tmp_path):
     fit = estimate("groups")
     fit.save(tmp_path / "fit.zarr")
