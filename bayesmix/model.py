@@ -82,7 +82,8 @@ class Model:
         ``{"sd(agegp)": "HalfNormal(2)"}``, and ``"preset"`` among them for those not named. Those of ``"default"`` and
         ``"flat"`` for random effects hold where numeric predictors have their means, those by name where they are zero.
         Those of ``sigma_x``, of a parameter with a formula, are on its link; ``"fixed"``, ``"sd"`` and ``"corr"`` are
-        the coefficients, standard deviations and correlations of every linear predictor.
+        the coefficients, standard deviations and correlations of every linear predictor; ``"simo"``, or
+        ``"simo_mox1"``, the shares of the steps of monotonic effects, ``"Dirichlet(2)"``.
     weights : column name, expression or array. Divides the residual variance of a gaussian response, is the number of
         trials of a share, and multiplies the log-likelihood of any other response.
     offset : column name, expression or array added to the linear predictor.

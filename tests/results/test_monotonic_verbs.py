@@ -103,6 +103,7 @@ def test_terms_are_dropped_without_a_p_value_that_no_distribution_has():
     assert {"moo", "morating", "f"} <= set(bmx.anova(fit()).index)
 
 
+@pytest.mark.slow
 def test_files(tmp_path):
     fit().save(tmp_path / "fit")
     again = bmx.load(tmp_path / "fit")
