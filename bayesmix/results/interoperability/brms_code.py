@@ -216,7 +216,8 @@ def _of_coefficient(described: Described, one: Predictor | Auxiliary, name: str,
         else:
             yield _set(prior, f'class = "{own.name}"', *where_[1:])
     elif name in (INTERCEPT, CENTRED):
-        is_column = name == INTERCEPT and not one.parameter and one.formula.fixed != "1"
+        at_zero = name == INTERCEPT and not one.parameter and one.formula.fixed != "1"
+        is_column = at_zero or own.is_of_curve  # brms centres no predictors of nonlinear parameters
         yield _set(prior, *(['class = "b"', 'coef = "Intercept"'] if is_column else ['class = "Intercept"']), *where_)
     elif not prior.is_flat:
         yield _set(prior, 'class = "b"', f"coef = {json.dumps(renamed(name))}", *where_)

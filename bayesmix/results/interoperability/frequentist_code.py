@@ -90,6 +90,7 @@ def glmmtmb_code(described: Described) -> str:
     """The model as a call of ``glmmTMB``."""
     _check("glmmTMB", described)
     check_rank("glmmTMB", described)
+    _check_smooths(described)
     response = described.spec.responses[0]
     formulas = [described.formula]
     arguments = _arguments(described, right_side(described.formula, _glmmtmb_bars(described.formula)))
@@ -114,6 +115,13 @@ def glmmtmb_code(described: Described) -> str:
     lines = [*libraries("glmmTMB", formulas), "# Priors are left out: this is the estimate, not the posterior."]
     lines += _versions(described, response)
     return "\n".join([*lines, call("glmmTMB", arguments)])
+
+
+def _check_smooths(described: Described) -> None:
+    smooths = [smooth for one in described.spec.predictors for smooth in one.formula.smooths]
+    other = next((smooth for smooth in smooths if smooth.function != "s"), None)
+    if other is not None:
+        raise lacks("glmmTMB", f"`{other.function}()`", "brms has it.")
 
 
 def _versions(described: Described, response: Response) -> Iterator[str]:

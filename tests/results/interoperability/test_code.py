@@ -37,6 +37,19 @@ MODELS: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "shared": (["Reaction ~ Days + (1 | p | Subject)", "sigma ~ 1 + (1 | p | Subject)"], "sleepstudy", {}),
     "smooth": ("Reaction ~ s(Days, k = 6) + (1 | Subject)", "sleepstudy", {}),
     "responses": (["Reaction ~ Days + (1 | p | Subject)", "Days ~ 1 + (1 | p | Subject)"], "sleepstudy", {}),
+    "growth": (
+        ["Reaction ~ base * exp(rate * Days)", "base ~ 1 + (1 | Subject)", "rate ~ 1"],
+        "sleepstudy",
+        {
+            "start": {"base": 250.0, "rate": 0.04},
+            "priors": {
+                "base_Intercept": "Normal(250, 50)",
+                "rate_Intercept": "Normal(0, 1)",
+                "sd(Subject)": "HalfNormal(50)",
+            },
+        },
+    ),
+    "process": ("Reaction ~ gp(Days, k = 5) + (1 | Subject)", "sleepstudy", {}),
     "autoregression": ("Reaction ~ Days + ar(Days, Subject, p = 1)", "sleepstudy", {}),
 }
 
@@ -69,6 +82,7 @@ TEXTS = {
     ("zeros", "brms"): '    set_prior("normal(0, 2.000338175)", class = "b", coef = "minedno", dpar = "zi"),',
     ("ratings", "brms"): '    set_prior("normal(-1.38629, 1.5)", class = "Intercept", coef = "1"),',
     ("smooth", "brms"): '    set_prior("exponential(0.00740992229)", class = "sds", coef = "s(Days, k = 6)")',
+    ("growth", "brms"): '    set_prior("normal(0, 1)", class = "b", coef = "Intercept", nlpar = "rate"),',
     ("autoregression", "brms"): "  Reaction ~ Days + ar(Days, Subject, p = 1, cov = TRUE),",
     ("weights", "pymc"): '    pm.Normal("y", mu=mu, sigma=sigma / np.sqrt(weights), observed=y)',
     ("slopes", "pymc"): '        "Subject", n=2, eta=2,',
@@ -109,6 +123,8 @@ REFUSED = [
     ("smooth", "lme4", "lme4 has no penalised smooths"),
     ("ratings", "glmmTMB", "glmmTMB has no family `cumulative`"),
     ("shared", "glmmTMB", "glmmTMB has no effects that several formulas share"),
+    ("process", "glmmTMB", r"glmmTMB has no `gp\(\)`"),
+    ("growth", "lme4", "lme4 has no such nonlinear means"),
     ("autoregression", "glmmTMB", r"glmmTMB has no `ar\(Days, Subject, p = 1\)`"),
     ("weights", "brms", "brms has no weights that divide a variance"),
     ("slopes", "bambi", "bambi has no correlated effects"),
@@ -248,7 +264,7 @@ def test_coefficients_are_those_of_r(package: str) -> None:
 @pytest.mark.skipif(R is None, reason="R is not there")
 def test_brms_takes_formulas_families_and_priors() -> None:
     """Stan code is made of every text; brms refuses priors of parameters that a model has not."""
-    names = [name for name in MODELS if name != "weights"]
+    names = [name for name in MODELS if name not in {"weights", "process"}]
     lines = [
         'if (!requireNamespace("brms", quietly = TRUE)) quit()',
         "suppressMessages(library(brms))",
