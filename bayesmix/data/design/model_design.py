@@ -40,7 +40,7 @@ def placed(data: Any, where: str, spec: ModelSpec) -> Any:
         return data
     table = open_remote(data)
     if where == "auto" and table.count_missing([])[0] < LARGE:
-        return data
+        return table.frame.to_native() if "*" in table.origin.path else data  # files of a pattern are opened already
     return table
 
 

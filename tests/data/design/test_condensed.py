@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -147,5 +148,7 @@ def test_places_that_do_not_suit_are_refused(formula: str, where: str, message: 
         bmx.Model(formula, relation(), where=where)
 
 
-def test_small_sources_are_read() -> None:
+def test_small_sources_are_read(tmp_path: Path) -> None:
     assert bmx.Model("y ~ x + (1 | g)", relation(), where="auto").design.n == 2000
+    frame().to_parquet(tmp_path / "part-0.parquet")
+    assert bmx.Model("y ~ x + (1 | g)", tmp_path / "part-*.parquet", where="auto").design.n == 2000
