@@ -6,7 +6,7 @@ the maximum likelihood fit that a comparison, a test and a profile need is one f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from threading import Lock
 from typing import Any
@@ -233,6 +233,22 @@ def sampled_like(post: PosteriorRecord, model: Fitted, *, seed: int, progress: b
     return PosteriorRecord(model, sample(model.design, model.spec, method, schedule, priors=priors), priors)
 
 
+def sample_part(
+    model: Fitted, priors: Priors, method: Sampler | None, schedule: Schedule, *, after: PosteriorRecord | None
+) -> PosteriorRecord:
+    """A posterior, or draws that go on where one ended."""
+    before = None if after is None else after.draws
+    draws = sample(model.design, model.spec, method, schedule, priors=priors, after=before)
+    return PosteriorRecord(model, draws, priors)
+
+
+def one_after_the_other(parts: Sequence[PosteriorRecord], *, seed: int | None, note: str = "") -> PosteriorRecord:
+    """The posterior of parts that continue each other."""
+    whole, first = joined([part.draws for part in parts]), parts[0]
+    notes = (*whole.notes, note) if note else whole.notes
+    return PosteriorRecord(first.fitted_model, replace(whole, seed=seed, notes=notes), first.priors)
+
+
 def extended(post: PosteriorRecord, draws: int, *, progress: bool) -> PosteriorRecord:
     """A posterior with more draws a chain, by the engine that drew it."""
     check_continued(post.method)
@@ -240,9 +256,9 @@ def extended(post: PosteriorRecord, draws: int, *, progress: bool) -> PosteriorR
         raise SpecError(f"draws={draws}: at least one more draw of each chain is needed.")
     chains, drawn = post.values.lead
     seed = fresh_seed() if post.draws.seed is None else seed_after(post.draws.seed, drawn)
-    schedule, model = Schedule(draws, chains, seed, progress), post.fitted_model
-    more = sample(model.design, model.spec, None, schedule, priors=post.priors, after=post.draws)
-    return PosteriorRecord(model, joined([post.draws, more]), post.priors)
+    schedule = Schedule(draws, chains, seed, progress)
+    more = sample_part(post.fitted_model, post.priors, None, schedule, after=post)
+    return one_after_the_other([post, more], seed=post.draws.seed)
 
 
 def sample_model(model: Fitted, priors: Priors, method: Sampler | None, schedule: Schedule) -> PosteriorRecord:

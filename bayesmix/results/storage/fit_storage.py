@@ -118,9 +118,9 @@ def read_model(source: Path) -> Fitted:
     return _checked(source, lambda path: from_dataset(_open(path)["bayesmix_model"].to_dataset()))
 
 
-def read_draws(source: Path, fitted: Fitted, priors: Priors) -> Draws:
+def read_part(source: Path, fitted: Fitted, priors: Priors) -> PosteriorRecord:
     """Read what `save_part` wrote; errors as those of `read_fit`."""
-    return _checked(source, lambda path: _draws(_open(path), fitted, priors))
+    return PosteriorRecord(fitted, _checked(source, lambda path: _draws(_open(path), fitted, priors)), priors)
 
 
 def _checked[Found](source: Path, read: Callable[[Path], Found]) -> Found:

@@ -17,22 +17,22 @@ from typing import Any
 from bayesmix import __version__
 from bayesmix.errors import DataError, SpecError
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
-from bayesmix.inference.sampling.continued import check_continued, joined, seed_after
-from bayesmix.inference.sampling.draws import Draws, Schedule
+from bayesmix.inference.sampling.continued import check_continued, seed_after
+from bayesmix.inference.sampling.draws import Schedule
 from bayesmix.inference.sampling.marginal.sampler import Marginal
 from bayesmix.inference.sampling.nuts.nuts import Nuts
-from bayesmix.inference.sampling.sample import Sampler, sample
+from bayesmix.inference.sampling.sample import Sampler
 from bayesmix.parallel.checkpoint import fingerprint
 from bayesmix.results.fits.fitted_model import Fitted
 from bayesmix.results.fits.model_fingerprint import parts_of_model
 from bayesmix.results.fits.records import PosteriorRecord
-from bayesmix.results.fits.refit import sample_model
+from bayesmix.results.fits.refit import one_after_the_other, sample_model, sample_part
 from bayesmix.results.storage.atomic_replacement import new_folder, put_back, write_whole
 from bayesmix.results.storage.fit_storage import (
     is_saved_fit,
-    read_draws,
     read_fit,
     read_model,
+    read_part,
     run_of,
     save_model,
     save_part,
@@ -192,20 +192,22 @@ def _finished(target: Path) -> PosteriorRecord:
 
 def _go_on(target: Path, fitted: Fitted, priors: Priors, settings: Settings, *, progress: bool) -> PosteriorRecord:
     """Draw the parts that are missing, and put the fit in place of the folder when there are all of them."""
-    runs: list[Draws] = []
+    parts: list[PosteriorRecord] = []
     for number, (start, draws) in enumerate(_parts(settings.draws)):
         place = target / f"{number:04d}"
         put_back(place)
         if place.exists():
-            runs.append(read_draws(place, fitted, priors))
+            parts.append(read_part(place, fitted, priors))
             continue
         schedule = Schedule(draws, settings.chains, seed_after(settings.seed, start), progress)
-        part = _drawn(fitted, priors, settings, schedule, runs)
-        if part is None or part.parameters.lead != (settings.chains, draws):  # the user has had enough
-            return PosteriorRecord(fitted, _stopped(runs, part, target), priors)
-        save_part(PosteriorRecord(fitted, part, priors), place)
-        runs.append(part)
-    record = PosteriorRecord(fitted, replace(joined(runs), seed=settings.seed), priors)
+        part = _drawn(fitted, priors, settings, schedule, parts)
+        if part is None or part.values.lead != (settings.chains, draws):  # the user has had enough
+            found = parts if part is None or parts else [part]
+            note = f'Sampling was interrupted: bmx.resume("{target}") goes on.'
+            return one_after_the_other(found, seed=settings.seed, note=note)
+        save_part(part, place)
+        parts.append(part)
+    record = one_after_the_other(parts, seed=settings.seed)
     write_fit(record, target, run={"format": FORMAT, **asdict(settings)})
     return record
 
@@ -218,26 +220,13 @@ def _parts(draws: int) -> Iterator[tuple[int, int]]:
         yield number * PART, draws - number * PART if last else PART
 
 
-def _drawn(fitted: Fitted, priors: Priors, settings: Settings, schedule: Schedule, runs: list[Draws]) -> Draws | None:
-    """One part; None where the user interrupted it and it has none."""
+def _drawn(
+    fitted: Fitted, priors: Priors, settings: Settings, schedule: Schedule, parts: list[PosteriorRecord]
+) -> PosteriorRecord | None:
+    """One part; None where the user interrupted it and there are others."""
     try:
-        return sample(
-            fitted.design,
-            fitted.spec,
-            settings.sampler(),
-            schedule,
-            priors=priors,
-            after=runs[-1] if runs else None,
-        )
+        return sample_part(fitted, priors, settings.sampler(), schedule, after=parts[-1] if parts else None)
     except KeyboardInterrupt:
-        if not runs:
+        if not parts:
             raise
         return None
-
-
-def _stopped(runs: list[Draws], part: Draws | None, target: Path) -> Draws:
-    """What there is of an interrupted run."""
-    found = runs if part is None or runs else [part]
-    note = f'Sampling was interrupted: bmx.resume("{target}") goes on.'
-    whole = joined(found)
-    return replace(whole, notes=(*whole.notes, note))

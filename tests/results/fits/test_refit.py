@@ -36,7 +36,6 @@ ENGINES = {
 }
 RUN = {  # modules outside of inference that may run engines
     "results/fits/refit.py",
-    "model.py",  # the first fit
 }
 MAKE = {  # modules that may make records
     "results/fits/refit.py",

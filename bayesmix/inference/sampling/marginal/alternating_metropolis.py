@@ -39,7 +39,7 @@ from bayesmix.inference.sampling.marginal.parameter_proposal import (
 )
 
 SHORT, SHORTER = 0.2, 0.5  # share of steps of levels and of the dense end that are shorter, and how much
-WIDE, WIDER = 0.25, 1.5  # share of independent draws of levels that are wider than the approximation, and how much
+WIDE, WIDER = 0.4, 2.0  # share of independent draws of levels that are wider than the approximation, and how much
 AHEAD = 2e6  # numbers of the factorisations that are made ahead
 RARE, AGAIN = 0.6, 2  # acceptance of parameters below which they are moved so many times a step
 
@@ -166,7 +166,9 @@ def _kinds(shape: tuple[int, ...], rng: np.random.Generator) -> tuple[Array, Arr
     """Length of the step of each level, and standard deviation of what it leaves as it is: ``(C, J, 1)``.
 
     Where a level says little on one side (only zeros, only successes) the posterior's tail is as heavy as the prior's:
-    an independent draw as wide as the approximation gets there, and hardly ever back.
+    an independent draw as wide as the approximation gets there, and hardly ever back. Of groups of zeros the smallest
+    effective sample size of 6 000 draws, over six seeds, is 127 with a quarter of the draws 1.5 times as wide, and 868
+    with two fifths of them twice as wide; those of big models hardly differ.
     """
     u = rng.random(shape)[..., None]
     return np.where(u < SHORT, SHORTER, 1.0), np.where(u < SHORT + WIDE, WIDER, 1.0)

@@ -76,7 +76,7 @@ def test_levels_that_say_little_on_one_side_move_as_well() -> None:
     g = np.repeat(np.arange(30), 4)
     y = rng.poisson(np.exp(-1.0 + 1.5 * rng.standard_normal(30))[g])
     model = bmx.Model("y ~ 1 + (1 | g)", {"y": y, "g": g}, family="poisson")
-    effects = alternating(model, 1500, 12).parameters.b[0][..., 0]
+    effects = alternating(model, 1500, 7).parameters.b[0][..., 0]
     assert (np.bincount(g, y) == 0).sum() >= 5
     assert mean_ess(effects).min() > 0.1 * 6000
 
