@@ -19,6 +19,7 @@ from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import Link
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits.records import EstimateRecord
+from bayesmix.results.fits.refit import with_design
 
 SPAN = 1e-8  # relative distance of a column from the space of others within which it lies in it
 
@@ -215,7 +216,7 @@ def _on_rows_of(condensed: Condensed, fit: EstimateRecord) -> EstimateRecord:
     if source.condensed is condensed:
         return fit
     design = rebuild(parts_of(fit.spec), replace(source, condensed=condensed))
-    return EstimateRecord(replace(fit.fitted_model, design=design), fit.point)
+    return with_design(fit, design)
 
 
 def check_same_data(fits: Sequence[EstimateRecord]) -> None:

@@ -59,6 +59,11 @@ def estimate_again(fit: FitRecord, method: Method | None = None, *, design: Desi
     return _once(fit, chosen, lambda: estimate_model(fit.fitted_model, chosen))
 
 
+def with_design(fit: EstimateRecord, design: Design) -> EstimateRecord:
+    """The same estimate beside another form of its rows."""
+    return EstimateRecord(replace(fit.fitted_model, design=design), fit.point)
+
+
 def estimated(model: Fitted, method: Method) -> EstimateRecord:
     """The point estimate of a model; what is wrong with it is warned about.
 
