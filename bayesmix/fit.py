@@ -237,6 +237,12 @@ class Posterior(Fit, Evidence):
         """
         return to_datatree(self) if self._data is None else self._data
 
+    def __getitem__(self, group: str) -> Any:
+        """A group of `data`, ``post["posterior"]``; ArviZ's plots ask for no more, ``az.plot_trace(post)``."""
+        return self.data[group]
+
+    __iter__ = None  # groups are asked for by name
+
     @override
     def diagnose(self) -> Diagnosis:
         from bayesmix.results.criticism.diagnosis import of_posterior

@@ -38,3 +38,15 @@ def test_tables(post, quiet):
 def test_figures(post, quiet, plot):
     options = {} if plot == "plot_ppc_dist" else {"var_names": ["fixef", "sd_Subject", "sigma"]}
     assert getattr(az, plot)(post.data, **options) is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plot", ["plot_trace", "plot_dist", "plot_forest", "plot_rank"])
+def test_plots_take_the_posterior_itself(post, quiet, plot):
+    assert getattr(az, plot)(post, var_names=["fixef", "sd_Subject"]) is not None
+
+
+def test_groups_are_asked_for_by_name(post):
+    assert post["posterior"]["sigma"].shape == (2, 60)
+    with pytest.raises(TypeError, match="not iterable"):
+        iter(post)
