@@ -9,7 +9,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.methods import Method
-from bayesmix.inference.estimation.optimise import Optimum
+from bayesmix.inference.estimation.optimise import Optimum, Status
 from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.inference.parameters.names import Parameters
 
@@ -39,6 +39,14 @@ class PointEstimate:
         pairs = [one.parts(matrix) for one, matrix in zip(structures, self.covariances, strict=True)]
         dispersion = None if self.dispersion is None else np.asarray(self.dispersion)
         return Parameters(self.beta, tuple(sd for sd, _ in pairs), tuple(corr for _, corr in pairs), self.b, dispersion)
+
+    @property
+    def covariance_of_fixed(self) -> Array:
+        """Of the fixed effects ``(p, p)``; NaN where a search was led to no conditional mode, which is no maximum.
+
+        The Hessian there is indefinite: errors read off it are of some directions only, and far too small.
+        """
+        return np.full_like(self.beta_cov, np.nan) if self.optimum.status is Status.LOST else self.beta_cov
 
     def predictor(self, design: Design) -> Array:
         """Linear predictor of each row of the design that was fitted, offset included: ``(n,)``."""

@@ -195,7 +195,7 @@ def _provider(fit: EstimateRecord, method: str) -> Provider:
                 return correlated_kenward_roger(fit.design, fit.spec, point)
             return _checked(kenward_roger(fit.design, point))
         case _:
-            return Asymptotic(fit.point.beta_cov)
+            return Asymptotic(fit.point.covariance_of_fixed)
 
 
 def _checked(found: KenwardRoger) -> KenwardRoger:

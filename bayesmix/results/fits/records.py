@@ -237,7 +237,7 @@ class EstimateRecord(FitRecord):
         import pandas as pd
 
         names, layout = list(self.design.fixed), self.design.layout
-        return pd.DataFrame(self.point.beta_cov, names, names).loc[layout.coefficients, layout.coefficients]
+        return pd.DataFrame(self.point.covariance_of_fixed, names, names).loc[layout.coefficients, layout.coefficients]
 
     @override
     def parameters(self) -> pd.DataFrame:
@@ -247,7 +247,7 @@ class EstimateRecord(FitRecord):
         """
         import pandas as pd
 
-        errors = parameter_errors(self.design, self.values, self.point.beta_cov)
+        errors = parameter_errors(self.design, self.values, self.point.covariance_of_fixed)
         columns = {"estimate": flatten(self.design, self.values), "std_error": errors}
         return pd.DataFrame(columns, index=pd.Index(self.names, name="parameter"))
 

@@ -50,6 +50,8 @@ def test_where_every_search_is_led_to_lost_modes_the_estimate_says_so():
     fit = zeros_with_shared_effects(7).fit()
     assert ["have no conditional mode" in said for said in fit.problems] == [True]
     assert fit.point.optimum.status is Status.LOST
+    assert fit.fixef()["std_error"].isna().all()  # 0.03 were read off an indefinite Hessian
+    assert fit.confint(method="wald").isna().all(axis=None)
 
 
 @pytest.mark.parametrize("decade", range(4))
