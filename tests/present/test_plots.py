@@ -345,9 +345,9 @@ def test_priors_are_drawn_as_densities(fits):
 
 def test_predictive_figures(posterior_of):
     continuous = bmx.plots.ppc(posterior_of("sleepstudy", chains=2, draws=50, spread=0.01))
-    assert continuous.axes[0].get_xlabel() == "Reaction"
+    assert continuous.axes[0].get_xlabel() == "Reaction (ms)"
     counts = bmx.plots.ppc(posterior_of("cbpp", chains=2, draws=50, spread=0.01))
-    assert counts.axes[0].get_xlabel() == "incidence"
+    assert counts.axes[0].get_xlabel() == "incidence (new cases)"
 
 
 TIMES = np.array([1.0, 2.0, 2.0, 3.0, 5.0, 8.0, 8.0, 9.0])

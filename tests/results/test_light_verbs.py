@@ -16,6 +16,7 @@ CALLS = {  # every verb of a posterior that needs arguments, or another model; a
     "contrasts": "post.contrasts('temp')",
     "heterogeneity": "drawn('y | se(s) ~ x + (1 | g)').heterogeneity()",
     "hypothesis": "post.hypothesis('x > 0')",
+    "imputed": "drawn(['y ~ x + mi(w) + (1 | g)', 'w | mi() ~ x']).imputed('w')",
     "kfold": "post.kfold(2)",
     "marginal_means": "post.marginal_means('temp')",
     "predict": "post.predict(groups='new')",
@@ -44,6 +45,7 @@ rng = np.random.default_rng(1)
 g, x, temp = np.repeat(np.arange(8), 6), rng.normal(size=48), np.tile(["a", "b", "c"], 16)
 y = 2.0 + x + rng.normal(size=8)[g] + rng.normal(size=48)
 data = {"y": y, "x": x, "temp": temp, "g": [f"g{j}" for j in g], "s": np.linspace(0.5, 1.0, 48)}
+data["w"] = np.where(np.arange(48) % 7, x + rng.normal(size=48), np.nan)
 model = bmx.Model("y ~ x + temp + (1 | g)", data)
 drawn = lambda formula: bmx.Model(formula, data).sample(draws=100, chains=2, seed=1, method="marginal", progress=False)
 post = drawn("y ~ x + temp + (1 | g)")

@@ -34,6 +34,7 @@ from bayesmix.language.families.link import Jet
 from bayesmix.language.formula.model_spec import ModelSpec
 
 MAX_STEPS = 200
+FAST = 1.0  # decrease of the objective in one step
 MAX_SCORING = 25  # of steps where the whole of several predictors cannot be factorised: there is hardly a mode then
 LOST = 0.1  # pivot of the penalised information, one of the penalty alone, below which there is hardly a mode
 SHIFT = 2e-3  # of log dispersion, in differences of the fourth order
@@ -278,7 +279,6 @@ def find_mode(
     for _ in range(MAX_STEPS):
         first, second = problem.likelihood.newton(point.eta, np.asarray(dispersion))
         at_point = _curvature(problem, Lambdas, point.eta, second, dispersion)
-        scoring += problem.likelihood.R > 1 and not at_point.is_newton
         moved = weigh(at_point.weights, point.eta - fixed) + first
         _, target = solve_rows(problem, at_point.factorisation, at_point.weights, moved)
         step = target.minus(point.effects)
@@ -286,6 +286,9 @@ def find_mode(
         lower = _line_search(at, point, step) if scoring <= MAX_SCORING else None
         if lower is None:  # no descent left: rounding, or a plateau of clipped means
             break
+        # far from a mode steps of scoring are as good as any
+        is_slow = not at_point.is_newton and point.objective - lower.objective < FAST
+        scoring += problem.likelihood.R > 1 and is_slow
         point = lower
         if polished:
             break
@@ -295,8 +298,7 @@ def find_mode(
     if not math.isfinite(point.objective) or not (polished or size < UNDONE * (1.0 + point.effects.length)):
         if start is not None:
             return find_mode(problem, Lambdas, fixed, dispersion)
-        error = LostModeError if scoring > MAX_SCORING else np.linalg.LinAlgError
-        raise error("no conditional mode was found")
+        raise (LostModeError if scoring > MAX_SCORING else np.linalg.LinAlgError)("no conditional mode was found")
     jet = problem.jet(point.eta, dispersion)
     factorisation = _at_mode(problem, Lambdas, -jet[2])
     return Mode(point.effects.u, point.b, point.effects.flat, point.eta, jet, factorisation, point.objective)

@@ -145,7 +145,7 @@ def test_censored_counts_against_sums():
     data = COUNTS.assign(c=np.where(COUNTS["over"] > 5, "right", np.where(COUNTS["over"] < 2, "left", "none")))
     data["over"] = data["over"].clip(1, 5)
     fit = bmx.Model("over | cens(c) ~ x", data, family="negbinomial").estimate()
-    mu, shape = fit.fitted(), float(fit.values.dispersion)
+    mu, shape = fit.fitted().to_numpy(), float(fit.values.dispersion)
     every = stats.nbinom(shape, shape / (shape + mu[:, None])).pmf(np.arange(200.0))
     y = data["over"].to_numpy()[:, None]
     kept = np.select(

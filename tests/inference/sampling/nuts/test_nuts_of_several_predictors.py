@@ -39,7 +39,7 @@ DATA = {
     "failures": RNG.integers(1, 5, N),
     "wt": RNG.uniform(0.5, 2.0, N),
     "off": RNG.normal(0.0, 0.1, N),
-    "rating": 1 + np.arange(N) % 4,
+    "dose": 1 + np.arange(N) % 4,
 }
 DATA |= {
     "status": np.resize(["none", "right", "left", "interval", "none"], N),
@@ -123,8 +123,8 @@ CASES |= {
 }
 CASES |= {
     "monotonic effects": (
-        "y ~ mo(rating) * x + (1 | g)",
-        {"priors": {"simo_morating1": "Dirichlet(2, 1, 1.5)", "morating": "Normal(1, 2)"}, "weights": "wt"},
+        "y ~ mo(dose) * x + (1 | g)",
+        {"priors": {"simo_modose1": "Dirichlet(2, 1, 1.5)", "modose": "Normal(1, 2)"}, "weights": "wt"},
     ),
     "monotonic effects on counts": ("count ~ x:mo(rating) + mo(late) + (1 | g)", {"family": "poisson"}),
 }
