@@ -26,9 +26,8 @@ from bayesmix.language.arguments import explained
 from bayesmix.language.families.family import Family
 from bayesmix.language.formula.model_spec import make_spec
 from bayesmix.results.fits.fitted_model import Fitted
-from bayesmix.results.fits.refit import estimated
+from bayesmix.results.fits.refit import estimated, sample_model
 from bayesmix.results.interoperability.code import model_code
-from bayesmix.results.storage.sampling_run import Asked, sampled
 from bayesmix.results.tables.model_html import model_html
 from bayesmix.results.tables.model_text import describe_model
 from bayesmix.results.tables.prior_table import prior_table
@@ -204,9 +203,14 @@ class Model:
         self._check_memory(draws, chains)
         sampler, own = resolve_sampler(method), None if seed is None else int(seed)
         schedule = Schedule(draws, chains, fresh_seed() if own is None else own, progress)
-        asked = Asked(self._fitted, self.priors, sampler, schedule, has_seed=own is not None)
-        drawn = sampled(asked, checkpoint=checkpoint, cache=cache)
-        return Posterior(self._fitted, drawn.draws, self.priors)
+        if checkpoint is None and cache is None:
+            found = sample_model(self._fitted, self.priors, sampler, schedule)
+        else:
+            from bayesmix.results.storage.sampling_run import Asked, kept
+
+            asked = Asked(self._fitted, self.priors, sampler, schedule, has_seed=own is not None)
+            found = kept(asked, checkpoint=checkpoint, cache=cache)
+        return Posterior(self._fitted, found.draws, self.priors)
 
     def prior_predictive(self, draws: int = 500, seed: int | None = None) -> Any:
         """Draw parameters from the priors and data from those: a DataTree with ``prior`` and ``prior_predictive``.

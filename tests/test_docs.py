@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from public_names import check_public
 
 import bayesmix as bmx
 from bayesmix.present.cli import app
@@ -60,12 +61,7 @@ def test_code_of_pages_is_of_public_names(name: str) -> None:
         if block.language != "python":
             continue
         for node in ast.walk(ast.parse(block.code)):
-            if isinstance(node, ast.Attribute):
-                assert not node.attr.startswith("_")
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "bmx":
-                assert node.attr in bmx.__all__
-            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "bmx.plots":
-                assert node.attr in bmx.plots.__all__
+            check_public(node)
 
 
 def test_every_page_and_notebook_is_in_the_contents() -> None:

@@ -22,7 +22,7 @@ LATE = {
         "results.storage.fit_storage",
     },
     "results.deletions": {"results.criticism.group_evidence", "results.criticism.term_evidence"},
-    "model": {"results.interoperability.bambi"},
+    "model": {"results.interoperability.bambi", "results.storage.sampling_run"},
     # loads pools of processes
     "results.criticism.confidence_intervals": {"results.criticism.bootstrap"},
     "results.intervals": {"results.criticism.bootstrap"},
@@ -163,6 +163,7 @@ COVERED = {
     "inference.sampling.nuts.pymc_likelihood": "inference/sampling/nuts/test_pymc_model.py",
     "language.formula.grouping_factors": "language/formula/test_parse.py",
     "language.formula.monotonic_effects": "data/design/test_monotonic_terms.py",
+    "language.formula.other_responses": "language/formula/test_response_levels.py",
     "language.formula.monotonic_means": "data/design/test_monotonic_terms.py",
     "inference.estimation.running_steps": "inference/estimation/test_monotonic_estimates.py",
     "inference.parameters.correlation_priors": "inference/parameters/test_range_priors.py",

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-import bayesmix as bmx
+from public_names import check_public
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -64,12 +63,7 @@ def test_only_public_names_are_used(path):
             assert {alias.name for alias in node.names} <= MODULES
         if isinstance(node, ast.ImportFrom):
             assert node.module in MODULES
-        if isinstance(node, ast.Attribute):
-            assert not node.attr.startswith("_")
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "bmx":
-            assert node.attr in bmx.__all__
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "bmx.plots":
-            assert node.attr in bmx.plots.__all__
+        check_public(node)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from bayesmix.language.families.link import LINKS
 from bayesmix.language.families.steps import MonotonicEffect, Steps, with_steps
-from bayesmix.language.formula.model_spec import ModelSpec, Parts, Response, parameters_of
+from bayesmix.language.formula.model_spec import ModelSpec, Parts, Response
+from bayesmix.language.formula.other_responses import with_responses
 from bayesmix.language.formula.parse import Formula
 
 
@@ -19,15 +20,7 @@ def with_effects(spec: ModelSpec, effects: Sequence[tuple[MonotonicEffect, ...]]
         if own:
             responses[i], known = _with_effects(responses[i], own)
             parts |= {(i, j): formula for j, formula in known.items()}
-    predictors, auxiliaries = parameters_of(responses, parts)
-    return replace(
-        spec,
-        family=responses[0].family,
-        link=predictors[0].link,
-        responses=tuple(responses),
-        predictors=predictors,
-        auxiliaries=auxiliaries,
-    )
+    return with_responses(spec, responses, parts)
 
 
 def _with_effects(response: Response, effects: tuple[MonotonicEffect, ...]) -> tuple[Response, dict[int, Formula]]:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from bayesmix.language.families.ratings import SPECIFIC
 from bayesmix.language.families.registry import find_link
 from bayesmix.language.formula.formulas import MEAN
-from bayesmix.language.formula.model_spec import ModelSpec, Response, parameters_of
+from bayesmix.language.formula.model_spec import ModelSpec, Response
+from bayesmix.language.formula.other_responses import with_responses
 from bayesmix.language.formula.parse import Formula
 from bayesmix.language.formula.specific_effects import formula_of_thresholds
 
@@ -28,15 +29,7 @@ def with_levels(spec: ModelSpec, levels: Sequence[tuple[str, ...] | None]) -> Mo
             formula = formulas.get(parameter.name, implied)
             if formula is not None:
                 parts[i, j] = formula
-    predictors, auxiliaries = parameters_of(responses, parts)
-    return replace(
-        spec,
-        family=responses[0].family,
-        link=predictors[0].link,
-        responses=tuple(responses),
-        predictors=predictors,
-        auxiliaries=auxiliaries,
-    )
+    return with_responses(spec, responses, parts)
 
 
 def _with_levels(response: Response, levels: tuple[str, ...] | None, named: frozenset[str]) -> Response:

@@ -66,28 +66,7 @@ def anova(  # noqa: PLR0913, PLR0917 - one argument an option
     typed = method_of(method, reml=reml, ml=ml, agq=agq, posterior=False, default="")
     if is_sampler(typed):
         raise SpecError(f"anova tests the terms of an estimate; --method {typed} draws from a posterior: leave it out.")
-    request = read(
-        model,
-        data,
-        Options(
-            formula,
-            family,
-            link,
-            rescor,
-            weights,
-            offset,
-            contrasts,
-            start,
-            None,
-            sep,
-            decimal,
-            encoding,
-            na,
-            data2,
-            where,
-            outside,
-        ),
-    )
+    request = read(model, data, Options.of(locals()))
     fitted = estimated(request, typed or request.method, progress=progress)
     table = tests_of_terms(fitted, type=kind, df=df)  # type: ignore[arg-type] # checked there
     match form:

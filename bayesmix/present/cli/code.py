@@ -46,7 +46,4 @@ def code(  # noqa: PLR0913, PLR0917 - one argument an option
     priors: o.Priors = None,
 ) -> None:
     """Print the same model as code of lme4, glmmTMB, brms, bambi or PyMC, or what that package lacks."""
-    given = Options(
-        formula, family, link, rescor, weights, offset, contrasts, start, priors, sep, decimal, encoding, na, data2
-    )
-    say(read(model, data, given).model.code(to))
+    say(read(model, data, Options.of(locals())).model.code(to))

@@ -88,24 +88,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument an option
     form = form_of(as_json=as_json, as_csv=as_csv)
     how = sampling(draws, chains, seed, sampler)
     chosen = method_of(method, reml=reml, ml=ml, agq=agq, default="")
-    options = Options(
-        formula,
-        family,
-        link,
-        rescor,
-        weights,
-        offset,
-        contrasts,
-        start,
-        priors,
-        sep,
-        decimal,
-        encoding,
-        na,
-        data2,
-        where,
-        outside,
-    )
+    options = Options.of(locals())
     if every:
         given = {"MODEL": model, "--report": report_to, "--save": save, "--groups": groups, "a method": chosen}
         _check_alone({**given, "an option of a model": options.given})

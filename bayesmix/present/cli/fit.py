@@ -84,28 +84,7 @@ def fit(  # noqa: PLR0913, PLR0917 - one argument an option
         typed or "auto",
         {"priors": priors, "draws": draws, "chains": chains, "seed": seed is not None, "checkpoint": checkpoint},
     )
-    request = read(
-        model,
-        data,
-        Options(
-            formula,
-            family,
-            link,
-            rescor,
-            weights,
-            offset,
-            contrasts,
-            start,
-            priors,
-            sep,
-            decimal,
-            encoding,
-            na,
-            data2,
-            where,
-            outside,
-        ),
-    )
+    request = read(model, data, Options.of(locals()))
     _check_target(save, overwrite)
     if is_sampler(typed):
         how = sampling(draws, chains, seed, "auto" if typed == "posterior" else typed)

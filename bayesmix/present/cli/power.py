@@ -117,10 +117,7 @@ def power(  # noqa: PLR0913, PLR0917 - one argument an option
     check_estimate(typed or "auto")
     effects, levels, inside = _effects(effect or ()), _levels(groups or ()), _inside(rows)
     check_output(figure, "figure")
-    words = Options(
-        formula, family, link, rescor, weights, offset, contrasts, start, None, sep, decimal, encoding, na, data2
-    )
-    request = read(model, data, words)
+    request = read(model, data, Options.of(locals()))
     fit = estimated(request, typed or request.method, progress=progress)
     from bayesmix.studies.power import power as simulate
 

@@ -70,28 +70,7 @@ def report(  # noqa: PLR0913, PLR0917 - one argument an option
     chosen = method_of(method, reml=reml, ml=ml, agq=agq, default="")
     check_estimate(chosen)
     check_output(output)
-    request = read(
-        model,
-        data,
-        Options(
-            formula,
-            family,
-            link,
-            rescor,
-            weights,
-            offset,
-            contrasts,
-            start,
-            priors,
-            sep,
-            decimal,
-            encoding,
-            na,
-            data2,
-            where,
-            outside,
-        ),
-    )
+    request = read(model, data, Options.of(locals()))
     target = output or Path(f"{request.name}.html")
     check_output(target)
     estimate = estimated(request, chosen or request.method, progress=progress)

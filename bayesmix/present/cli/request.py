@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,16 +38,18 @@ class Options:
     where: str | None = None
     outside: bool = False
 
+    @classmethod
+    def of(cls, typed: Mapping[str, Any]) -> Options:
+        """Those among the arguments of a command, by their names."""
+        return cls(**{one.name: typed[one.name] for one in fields(cls) if one.name in typed})
+
     @property
     def given(self) -> list[str]:
         """Names of those that were typed."""
         return [name for name in _OPTIONS if getattr(self, name)]
 
 
-_OPTIONS = (
-    *("formula", "family", "link", "rescor", "weights", "offset", "contrasts", "start", "priors"),
-    *("sep", "decimal", "encoding", "na", "data2", "where"),
-)
+_OPTIONS = tuple(one.name for one in fields(Options) if one.name != "outside")  # which is of model files
 _OF_TEXT = ("sep", "decimal", "encoding", "na")
 
 

@@ -234,14 +234,13 @@ def sampled_like(post: PosteriorRecord, model: Fitted, *, seed: int, progress: b
     """The posterior of another model, as many draws by the same engine; an exact one is chosen anew."""
     chains, draws = post.values.lead
     method = None if post.method == "marginal" else resolve_sampler(post.method)
-    priors, schedule = resolve(model.spec, model.design), Schedule(draws, chains, seed, progress)
-    return PosteriorRecord(model, sample(model.design, model.spec, method, schedule, priors=priors), priors)
+    return sample_model(model, resolve(model.spec, model.design), method, Schedule(draws, chains, seed, progress))
 
 
-def sample_part(
-    model: Fitted, priors: Priors, method: Sampler | None, schedule: Schedule, *, after: PosteriorRecord | None
+def sample_model(
+    model: Fitted, priors: Priors, method: Sampler | None, schedule: Schedule, *, after: PosteriorRecord | None = None
 ) -> PosteriorRecord:
-    """A posterior, or draws that go on where one ended."""
+    """The posterior of a model with its priors, or more draws of it, that go on where one ended."""
     before = None if after is None else after.draws
     draws = sample(model.design, model.spec, method, schedule, priors=priors, after=before)
     return PosteriorRecord(model, draws, priors)
@@ -262,10 +261,5 @@ def extended(post: PosteriorRecord, draws: int, *, progress: bool) -> PosteriorR
     chains, drawn = post.values.lead
     seed = fresh_seed() if post.draws.seed is None else seed_after(post.draws.seed, drawn)
     schedule = Schedule(draws, chains, seed, progress)
-    more = sample_part(post.fitted_model, post.priors, None, schedule, after=post)
+    more = sample_model(post.fitted_model, post.priors, None, schedule, after=post)
     return one_after_the_other([post, more], seed=post.draws.seed)
-
-
-def sample_model(model: Fitted, priors: Priors, method: Sampler | None, schedule: Schedule) -> PosteriorRecord:
-    """The posterior of a model with its priors."""
-    return PosteriorRecord(model, sample(model.design, model.spec, method, schedule, priors=priors), priors)

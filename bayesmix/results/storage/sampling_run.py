@@ -26,7 +26,7 @@ from bayesmix.parallel.checkpoint import fingerprint
 from bayesmix.results.fits.fitted_model import Fitted
 from bayesmix.results.fits.model_fingerprint import parts_of_model
 from bayesmix.results.fits.records import PosteriorRecord
-from bayesmix.results.fits.refit import one_after_the_other, sample_model, sample_part
+from bayesmix.results.fits.refit import one_after_the_other, sample_model
 from bayesmix.results.storage.atomic_replacement import new_folder, put_back, write_whole
 from bayesmix.results.storage.fit_storage import (
     is_saved_fit,
@@ -84,15 +84,14 @@ class Asked:
         return Settings(model, __version__, *length, name, {} if self.method is None else asdict(self.method))
 
 
-def sampled(asked: Asked, *, checkpoint: str | Path | None, cache: str | Path | None) -> PosteriorRecord:
-    """The posterior, kept under a name, in a folder of such fits, or nowhere."""
+def kept(asked: Asked, *, checkpoint: str | Path | None, cache: str | Path | None) -> PosteriorRecord:
+    """The posterior, kept under a name or in a folder of such fits."""
     if checkpoint is not None and cache is not None:
         raise SpecError("Draws are kept under a name, checkpoint=, or in a folder, cache=: not both.")
-    if checkpoint is not None:
-        return sample_on_disk(asked, checkpoint)
     if cache is not None:
         return sample_on_disk(asked, _place_in(cache, asked))
-    return sample_model(asked.fitted, asked.priors, asked.method, asked.schedule)
+    assert checkpoint is not None
+    return sample_on_disk(asked, checkpoint)
 
 
 def sample_on_disk(asked: Asked, path: str | Path) -> PosteriorRecord:
@@ -225,7 +224,7 @@ def _drawn(
 ) -> PosteriorRecord | None:
     """One part; None where the user interrupted it and there are others."""
     try:
-        return sample_part(fitted, priors, settings.sampler(), schedule, after=parts[-1] if parts else None)
+        return sample_model(fitted, priors, settings.sampler(), schedule, after=parts[-1] if parts else None)
     except KeyboardInterrupt:
         if not parts:
             raise

@@ -54,7 +54,7 @@ class CrashError(Exception):
 
 def stopped_after(parts, monkeypatch, error=CrashError):
     """Sampling that stops in the part after so many."""
-    real, calls = sampling_run.sample_part, []
+    real, calls = sampling_run.sample_model, []
 
     def sample(*arguments, **options):
         calls.append(options["after"])
@@ -62,7 +62,7 @@ def stopped_after(parts, monkeypatch, error=CrashError):
             raise error
         return real(*arguments, **options)
 
-    monkeypatch.setattr(sampling_run, "sample_part", sample)
+    monkeypatch.setattr(sampling_run, "sample_model", sample)
     return calls
 
 
