@@ -236,7 +236,7 @@ def test_draws_of_the_prior_are_found_by_the_likelihood(monkeypatch: pytest.Monk
     from bayesmix.inference.parameters.names import Parameters
     from bayesmix.inference.sampling.draws import Draws
 
-    def ignorant(design, spec, method, schedule, *, priors):
+    def ignorant(design, spec, method, schedule, *, priors, after):
         draws, chains = schedule.draws, schedule.chains
         rng = np.random.default_rng(schedule.seed)
         drawn = [draw_parameters(priors, design, rng) for _ in range(draws * chains)]
