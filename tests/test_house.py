@@ -144,6 +144,7 @@ COVERED = {
     # one table of cases for a whole chapter
     "language.families": "language/families/test_registry.py",
     "results.interoperability": "results/interoperability/test_code.py",
+    "__main__": "present/test_terminal.py",
     "present.cli": "present/test_cli.py",
     "present.plots": "present/test_plots.py",
     "present.report": "present/report/test_report.py",

@@ -50,6 +50,7 @@ CHAPTERS = (
     "present.plots",
     "present.report",
     "present.cli",
+    "__main__",  # `python -m bayesmix`
     "bayesmix",  # the public names
 )
 # importing chapter or module -> what it may know although that comes later

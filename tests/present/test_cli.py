@@ -624,7 +624,7 @@ def test_a_report_that_cannot_be_written_is_said_before_the_long_part(command, t
 
 @pytest.mark.slow
 def test_the_main_job():
-    command = [sys.executable, "-m", "bayesmix.present.cli", "compare", "esoph_lmm", "--seed", "1", "--no-progress"]
+    command = [sys.executable, "-m", "bayesmix", "compare", "esoph_lmm", "--seed", "1", "--no-progress"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
@@ -805,7 +805,7 @@ def test_what_people_type(arguments, message):
 
 
 def test_other_letters_than_ascii_where_the_locale_knows_none(german):
-    command = [sys.executable, "-m", "bayesmix.present.cli", "fit", "Länge ~ Tage + (1 | Subject)", str(german)]
+    command = [sys.executable, "-m", "bayesmix", "fit", "Länge ~ Tage + (1 | Subject)", str(german)]
     command += ["--na", ".", "--weights", "I(Länge / Länge)"]
     found = subprocess.run(
         [part.encode() for part in command],

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from hashlib import sha256
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from bayesmix.present.cli import app, completion
@@ -33,6 +35,10 @@ def run(*arguments):
     return CliRunner().invoke(app, list(arguments), env={"COLUMNS": "80"})
 
 
+def commands():
+    return typer.main.get_command(app).commands
+
+
 def wide(text):
     return [line for line in text.splitlines() if len(line) > 80]
 
@@ -51,6 +57,40 @@ def test_help_has_no_types_of_flags():
     page = run("compare", "--help").stdout
     assert "--json" in page
     assert "bool" not in page.lower()
+    assert "<str>" not in page
+
+
+ELSEWHERE = """\
+formula = "y ~ x + (1 | g)"
+[data]
+file = "{}"
+sha256 = "{}"
+"""
+
+
+@pytest.mark.parametrize("command", [("code",), ("power", "--effect", "x=1", "--replicates", "2"), ("fit",)])
+def test_commands_take_data_that_are_elsewhere(command, tmp_path):
+    """As the message says: every command that reads a model file has the option."""
+    own, data = tmp_path / "own", tmp_path / "rows.csv"
+    own.mkdir()
+    data.write_text("y,x,g\n" + "".join(f"{i % 5 + i / 7},{i},{'abcd'[i % 4]}\n" for i in range(24)), encoding="utf-8")
+    checksum = sha256(data.read_bytes()).hexdigest()
+    (own / "model.toml").write_text(ELSEWHERE.format("../rows.csv", checksum), encoding="utf-8")
+    name, *options = command
+    refused = run(name, str(own / "model.toml"), *options)
+    assert (refused.exit_code, "--outside" in refused.stderr) == (2, True)
+    assert run(name, str(own / "model.toml"), *options, "--outside").exit_code == 0
+
+
+def test_commands_of_models_have_the_options_of_models():
+    """Records of options are taken apart: no command lacks one."""
+    pages = {name: {option for one in command.params for option in one.opts} for name, command in commands().items()}
+    shared = pages["fit"] & pages["compare"]
+    assert {"--where", "--outside", "--family", "--data2", "--sep", "--na"} <= shared
+    for name in ("anova", "report", "power", "code"):
+        own = {"--draws", "--chains", "--seed", "--priors", "--json", "--csv", "--save", "--progress"}
+        estimates = {"--method", "--reml", "--ml", "--agq"} if name == "code" else set()
+        assert shared - own - estimates <= pages[name], name
 
 
 def test_messages_are_folded_between_words_and_formulas_stay():
@@ -77,7 +117,7 @@ def test_shells_complete_what_there_is(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_completion_through_a_shell():
     asked = {"_BAYESMIX_COMPLETE": "complete_bash", "COMP_WORDS": "bayesmix compare esoph_", "COMP_CWORD": "2"}
-    command = [sys.executable, "-m", "bayesmix.present.cli"]
+    command = [sys.executable, "-m", "bayesmix"]
     found = subprocess.run(command, env={**os.environ, **asked}, capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["esoph_lmm", "esoph_poisson"]
 
@@ -92,7 +132,7 @@ def test_quiet_prints_results_alone(flag):
 
 @pytest.mark.slow
 def test_no_colour_where_none_is_wanted():
-    command = [sys.executable, "-m", "bayesmix.present.cli", "compare", "--help"]
+    command = [sys.executable, "-m", "bayesmix", "compare", "--help"]
     coloured = {"FORCE_COLOR": "1", "TERM": "xterm-256color"}
     plain = subprocess.run(command, env={**os.environ, "NO_COLOR": "1"}, capture_output=True, text=True, check=True)
     assert "\x1b[3" not in plain.stdout

@@ -9,8 +9,9 @@ import typer
 from bayesmix.errors import SpecError
 from bayesmix.present.cli import options as o
 from bayesmix.present.cli.application import examples, leave
-from bayesmix.present.cli.output import form_of, of_model, print_csv, print_json, say
-from bayesmix.present.cli.request import Options, is_sampler, method_of, read
+from bayesmix.present.cli.option_records import AnyMethod, Options, Printing
+from bayesmix.present.cli.output import of_model, print_csv, print_json, say
+from bayesmix.present.cli.request import is_sampler, read
 from bayesmix.present.cli.steps import estimated
 
 EPILOG = examples(
@@ -26,28 +27,12 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=EPILOG)(anova)
 
 
-def anova(  # noqa: PLR0913, PLR0917 - one argument an option
+def anova(  # noqa: PLR0913 - beside records of options
     model: o.ModelText,
     data: o.DataText = None,
-    formula: o.Formula = None,
-    family: o.Family = None,
-    link: o.Link = None,
-    rescor: o.Rescor = False,
-    weights: o.Weights = None,
-    offset: o.Offset = None,
-    contrasts: o.Contrasts = None,
-    start: o.Start = None,
-    data2: o.Data2 = None,
-    where: o.Where = None,
-    outside: o.Outside = False,
-    sep: o.Sep = None,
-    decimal: o.Decimal = None,
-    encoding: o.Encoding = None,
-    na: o.Na = None,
-    method: o.FitMethod = None,
-    reml: o.Reml = False,
-    ml: o.Ml = False,
-    agq: o.Agq = None,
+    *,
+    options: Options,
+    estimating: AnyMethod,
     kind: Annotated[
         int,
         typer.Option("--type", metavar="1|2|3", help="Sequential, marginal, all cells alike.", rich_help_panel=PANEL),
@@ -55,19 +40,16 @@ def anova(  # noqa: PLR0913, PLR0917 - one argument an option
     df: Annotated[
         str | None, typer.Option(help="satterthwaite, kenward-roger or asymptotic.", rich_help_panel=PANEL)
     ] = None,
-    as_json: o.Json = False,
-    as_csv: o.Csv = False,
-    progress: o.Progress = True,
+    printing: Printing,
 ) -> None:
     """Test the terms of a model, each as a whole, by its estimate."""
     from bayesmix.results.criticism.anova import anova as tests_of_terms
 
-    form = form_of(as_json=as_json, as_csv=as_csv)
-    typed = method_of(method, reml=reml, ml=ml, agq=agq, posterior=False, default="")
+    form, typed = printing.form, estimating.chosen()
     if is_sampler(typed):
         raise SpecError(f"anova tests the terms of an estimate; --method {typed} draws from a posterior: leave it out.")
-    request = read(model, data, Options.of(locals()))
-    fitted = estimated(request, typed or request.method, progress=progress)
+    request = read(model, data, options)
+    fitted = estimated(request, typed or request.method, progress=printing.progress)
     table = tests_of_terms(fitted, type=kind, df=df)  # type: ignore[arg-type] # checked there
     match form:
         case "json":

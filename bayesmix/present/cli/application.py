@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import os
 import platform
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Annotated, Any
+from dataclasses import fields, is_dataclass
+from functools import wraps
+from typing import Annotated, Any, get_type_hints
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperArgument, TyperCommand, TyperGroup
 
 from bayesmix.errors import BayesmixError, BayesmixWarning, FitError
 from bayesmix.present.cli.output import say
@@ -22,7 +25,7 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS}  # of d
 
 
 class _PlainFlags:
-    """Help in which a flag has no type: that it is one can be seen."""
+    """Help in which flags and arguments have no type: what they are can be seen."""
 
     def get_params(self, ctx: Any) -> Any:
         """Options and arguments."""
@@ -30,6 +33,8 @@ class _PlainFlags:
         for parameter in found:
             if getattr(parameter, "is_flag", False):
                 parameter.metavar = ""
+            elif isinstance(parameter, TyperArgument):
+                parameter.display_type_rich = lambda **_: None  # type: ignore[method-assign]
         return found
 
 
@@ -57,12 +62,43 @@ class Commands(_PlainFlags, TyperGroup):
             raise typer.Exit(INTERRUPTED) from None
 
 
+def taken_apart(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose parameters that are records of options stand for these, one option a field."""
+    declared = inspect.signature(command, eval_str=True)
+    records: dict[str, Any] = {
+        name: one.annotation for name, one in declared.parameters.items() if is_dataclass(one.annotation)
+    }
+
+    @wraps(command)
+    def taken(**typed: Any) -> None:
+        for name, record in records.items():
+            typed[name] = record(**{one.name: typed.pop(one.name) for one in fields(record)})
+        command(**typed)
+
+    options = [
+        option
+        for name, one in declared.parameters.items()
+        for option in (_options_of(records[name]) if name in records else [one.replace(kind=one.KEYWORD_ONLY)])
+    ]
+    taken.__signature__ = declared.replace(parameters=options)  # type: ignore[attr-defined] # read by inspect
+    taken.__annotations__ = {one.name: one.annotation for one in options}
+    return taken
+
+
+def _options_of(record: Any) -> Iterator[inspect.Parameter]:
+    types = get_type_hints(record, include_extras=True)
+    for one in fields(record):
+        kind = inspect.Parameter.KEYWORD_ONLY
+        yield inspect.Parameter(one.name, kind, default=one.default, annotation=types[one.name])
+
+
 class Application(typer.Typer):
-    """Commands of one kind."""
+    """Commands of one kind, whose parameters may be records of options."""
 
     def command(self, name: str | None = None, **options: Any) -> Any:
         """Register a command."""
-        return super().command(name, **{"cls": Command, **options})
+        register = super().command(name, **{"cls": Command, **options})
+        return lambda function: register(taken_apart(function))
 
 
 app = Application(

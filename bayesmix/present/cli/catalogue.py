@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bayesmix.present.cli import options as o
 from bayesmix.present.cli.application import examples
 from bayesmix.present.cli.completion import data_sets, model_files
-from bayesmix.present.cli.output import form_of, print_csv, print_json, print_table, say
+from bayesmix.present.cli.option_records import Shape
+from bayesmix.present.cli.output import print_csv, print_json, print_table, say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,13 +33,13 @@ def models(
             metavar="NAME", help="One to show, by name or path; all are listed without.", autocompletion=model_files
         ),
     ] = None,
-    as_json: o.Json = False,
-    as_csv: o.Csv = False,
+    *,
+    shape: Shape,
 ) -> None:
     """List the model files that come with bayesmix, or show one."""
     from bayesmix.data.model_file import load_model_file, model_names
 
-    form = form_of(as_json=as_json, as_csv=as_csv)
+    form = shape.form
     if name is None:
         files = [load_model_file(known) for known in model_names()]
         rows = [(f.name, f.text, _pairs(f.family), f.data_name, str(len(f.figures))) for f in files]
@@ -63,13 +63,13 @@ def data(
             metavar="NAME", help="A data set to show; all are listed without a name.", autocompletion=data_sets
         ),
     ] = None,
-    as_json: o.Json = False,
-    as_csv: o.Csv = False,
+    *,
+    shape: Shape,
 ) -> None:
     """List the data sets that come with bayesmix, or show one; --csv and --json print all its rows."""
     from bayesmix.data.datasets import dataset_names, load_dataset
 
-    form = form_of(as_json=as_json, as_csv=as_csv)
+    form = shape.form
     if name is None:
         frames = {known: load_dataset(known) for known in dataset_names()}
         rows = [(known, f"{len(frame)}", ", ".join(map(str, frame.columns))) for known, frame in frames.items()]

@@ -8,8 +8,9 @@ import typer
 
 from bayesmix.present.cli import options as o
 from bayesmix.present.cli.application import examples
+from bayesmix.present.cli.option_records import Options
 from bayesmix.present.cli.output import say
-from bayesmix.present.cli.request import Options, read
+from bayesmix.present.cli.request import read
 
 EPILOG = examples(
     'bayesmix code "Reaction ~ Days + (Days | Subject)" sleepstudy --to lme4',
@@ -23,27 +24,16 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=EPILOG)(code)
 
 
-def code(  # noqa: PLR0913, PLR0917 - one argument an option
+def code(
     model: o.ModelText,
     data: o.DataText = None,
+    *,
+    options: Options,
+    priors: o.Priors = None,
     to: Annotated[
         str,
         typer.Option(metavar="PACKAGE", help="lme4, glmmTMB, brms, bambi or pymc.", rich_help_panel="Output"),
     ] = "lme4",
-    formula: o.Formula = None,
-    family: o.Family = None,
-    link: o.Link = None,
-    rescor: o.Rescor = False,
-    weights: o.Weights = None,
-    offset: o.Offset = None,
-    contrasts: o.Contrasts = None,
-    start: o.Start = None,
-    data2: o.Data2 = None,
-    sep: o.Sep = None,
-    decimal: o.Decimal = None,
-    encoding: o.Encoding = None,
-    na: o.Na = None,
-    priors: o.Priors = None,
 ) -> None:
     """Print the same model as code of lme4, glmmTMB, brms, bambi or PyMC, or what that package lacks."""
-    say(read(model, data, Options.of(locals())).model.code(to))
+    say(read(model, data, options, priors).model.code(to))

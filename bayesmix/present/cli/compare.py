@@ -12,13 +12,14 @@ from bayesmix.present.cli import completion
 from bayesmix.present.cli import options as o
 from bayesmix.present.cli.application import examples, leave
 from bayesmix.present.cli.compare_all import compare_every
-from bayesmix.present.cli.output import form_of, of_fit, of_model, print_csv, print_json, say
-from bayesmix.present.cli.request import Options, check_estimate, method_of, read
+from bayesmix.present.cli.option_records import Drawing, Estimating, Options, Printing
+from bayesmix.present.cli.output import of_fit, of_model, print_csv, print_json, say
+from bayesmix.present.cli.request import check_estimate, read
 from bayesmix.present.cli.steps import check_output, compared, estimated, sampled, sampling, write_report
 
 if TYPE_CHECKING:
     from bayesmix.comparison import Comparison
-    from bayesmix.present.cli.output import Form
+    from bayesmix.present.cli.option_records import Form
     from bayesmix.present.cli.request import Request
     from bayesmix.results.comparison.document_check import Verdict
 
@@ -39,38 +40,19 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=EPILOG)(compare)
 
 
-def compare(  # noqa: PLR0913, PLR0917 - one argument an option
+def compare(  # noqa: PLR0913 - beside records of options
     model: Annotated[
         str | None, typer.Argument(metavar="MODEL", help=o.MODEL, autocompletion=completion.model_files)
     ] = None,
     data: o.DataText = None,
+    *,
     every: Annotated[
         bool, typer.Option("--all", help="Every model file that comes with bayesmix, one line each.")
     ] = False,
-    formula: o.Formula = None,
-    family: o.Family = None,
-    link: o.Link = None,
-    rescor: o.Rescor = False,
-    weights: o.Weights = None,
-    offset: o.Offset = None,
-    contrasts: o.Contrasts = None,
-    start: o.Start = None,
-    data2: o.Data2 = None,
-    where: o.Where = None,
-    outside: o.Outside = False,
-    sep: o.Sep = None,
-    decimal: o.Decimal = None,
-    encoding: o.Encoding = None,
-    na: o.Na = None,
-    method: o.Method = None,
-    reml: o.Reml = False,
-    ml: o.Ml = False,
-    agq: o.Agq = None,
+    options: Options,
+    estimating: Estimating,
     sampler: o.Sampler = "auto",
-    priors: o.Priors = None,
-    draws: o.Draws = None,
-    chains: o.Chains = None,
-    seed: o.Seed = None,
+    drawing: Drawing,
     causes: o.Causes = True,
     groups: o.Groups = False,
     save: Annotated[
@@ -80,18 +62,14 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument an option
         ),
     ] = None,
     report_to: o.ReportTo = None,
-    as_json: o.Json = False,
-    as_csv: o.Csv = False,
-    progress: o.Progress = True,
+    printing: Printing,
 ) -> None:
     """Fit a model both ways, say why they differ, and hold the estimate against the figures of its document."""
-    form = form_of(as_json=as_json, as_csv=as_csv)
-    how = sampling(draws, chains, seed, sampler)
-    chosen = method_of(method, reml=reml, ml=ml, agq=agq, default="")
-    options = Options.of(locals())
+    form, progress = printing.form, printing.progress
+    how, chosen = sampling(drawing, sampler), estimating.chosen()
     if every:
         given = {"MODEL": model, "--report": report_to, "--save": save, "--groups": groups, "a method": chosen}
-        _check_alone({**given, "an option of a model": options.given})
+        _check_alone({**given, "an option of a model": options.given or drawing.priors})
         leave(converged=compare_every(how, form, progress=progress))
         return
     if model is None:
@@ -99,7 +77,7 @@ def compare(  # noqa: PLR0913, PLR0917 - one argument an option
             "Which model? Give a model file, or a formula and data, or --all; `bayesmix models` lists files."
         )
     check_estimate(chosen)
-    request = read(model, data, options)
+    request = read(model, data, options, drawing.priors)
     check_output(report_to)
     _check_folder(save)
     estimate = estimated(request, chosen or request.method, progress=progress)

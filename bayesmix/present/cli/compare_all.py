@@ -14,7 +14,7 @@ from bayesmix.present.cli.request import of_file
 from bayesmix.present.cli.steps import Sampling, estimated, sampled, working
 
 if TYPE_CHECKING:
-    from bayesmix.present.cli.output import Form
+    from bayesmix.present.cli.option_records import Form
 
 HEADING = ("", "reproduced", "estimate", "posterior", "seconds")
 

@@ -9,13 +9,14 @@ import typer
 
 from bayesmix.present.cli import options as o
 from bayesmix.present.cli.application import examples, leave
-from bayesmix.present.cli.output import form_of, of_estimate, of_model, of_posterior, print_csv, print_json, say
-from bayesmix.present.cli.request import Options, check_method, is_sampler, method_of, read
+from bayesmix.present.cli.option_records import AnyMethod, Drawing, Options, Printing
+from bayesmix.present.cli.output import of_estimate, of_model, of_posterior, print_csv, print_json, say
+from bayesmix.present.cli.request import check_method, is_sampler, read
 from bayesmix.present.cli.steps import estimated, sampled, sampling
 
 if TYPE_CHECKING:
     from bayesmix.fit import Estimate, Posterior
-    from bayesmix.present.cli.output import Form
+    from bayesmix.present.cli.option_records import Form
 
 EPILOG = examples(
     'bayesmix fit "Reaction ~ Days + (Days | Subject)" sleepstudy',
@@ -31,33 +32,14 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=EPILOG)(fit)
 
 
-def fit(  # noqa: PLR0913, PLR0917 - one argument an option
+def fit(  # noqa: PLR0913 - beside records of options
     model: o.ModelText,
     data: o.DataText = None,
-    formula: o.Formula = None,
-    family: o.Family = None,
-    link: o.Link = None,
-    rescor: o.Rescor = False,
-    weights: o.Weights = None,
-    offset: o.Offset = None,
-    contrasts: o.Contrasts = None,
-    start: o.Start = None,
-    data2: o.Data2 = None,
-    where: o.Where = None,
-    outside: o.Outside = False,
-    sep: o.Sep = None,
-    decimal: o.Decimal = None,
-    encoding: o.Encoding = None,
-    na: o.Na = None,
-    method: o.FitMethod = None,
-    reml: o.Reml = False,
-    ml: o.Ml = False,
-    agq: o.Agq = None,
+    *,
+    options: Options,
+    estimating: AnyMethod,
     posterior: o.Posterior = False,
-    priors: o.Priors = None,
-    draws: o.Draws = None,
-    chains: o.Chains = None,
-    seed: o.Seed = None,
+    drawing: Drawing,
     save: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help='Keep the fit: bmx.load("fit.zarr") reads it.', rich_help_panel="Output"),
@@ -73,21 +55,16 @@ def fit(  # noqa: PLR0913, PLR0917 - one argument an option
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a fit that was saved there.", rich_help_panel="Output")
     ] = False,
-    as_json: o.Json = False,
-    as_csv: o.Csv = False,
-    progress: o.Progress = True,
+    printing: Printing,
 ) -> None:
     """Fit one model, by estimate or by posterior, and print the summary."""
-    form = form_of(as_json=as_json, as_csv=as_csv)
-    typed = method_of(method, reml=reml, ml=ml, agq=agq, posterior=posterior, default="")
-    check_method(
-        typed or "auto",
-        {"priors": priors, "draws": draws, "chains": chains, "seed": seed is not None, "checkpoint": checkpoint},
-    )
-    request = read(model, data, Options.of(locals()))
+    form, progress = printing.form, printing.progress
+    typed = estimating.chosen(posterior=posterior)
+    check_method(typed or "auto", drawing.given + ["checkpoint"] * (checkpoint is not None))
+    request = read(model, data, options, drawing.priors)
     _check_target(save, overwrite)
     if is_sampler(typed):
-        how = sampling(draws, chains, seed, "auto" if typed == "posterior" else typed)
+        how = sampling(drawing, "auto" if typed == "posterior" else typed)
         fitted: Estimate | Posterior = sampled(request.model, how, checkpoint=checkpoint, progress=progress)
     else:
         fitted = estimated(request, typed or request.method, progress=progress)

@@ -6,12 +6,11 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from shutil import get_terminal_size
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from bayesmix.data.hidden_letters import SPELT_OUT
-from bayesmix.errors import SpecError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,18 +18,10 @@ if TYPE_CHECKING:
     from bayesmix.fit import Estimate, Fit, Posterior
     from bayesmix.language.formula.model_spec import ModelSpec
     from bayesmix.model import Model
+    from bayesmix.present.cli.option_records import Form
     from bayesmix.results.fits.fitted_model import Fitted
 
-Form = Literal["text", "json", "csv"]
-
 # names of levels and columns come from files, perhaps of strangers, and terminals obey these
-
-
-def form_of(*, as_json: bool, as_csv: bool) -> Form:
-    """The form of the output that was asked for."""
-    if as_json and as_csv:
-        raise SpecError("Give either --json or --csv, not both.")
-    return "json" if as_json else "csv" if as_csv else "text"
 
 
 def say(text: object, *, err: bool = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,14 +13,15 @@ import typer
 from bayesmix.errors import SpecError
 from bayesmix.present.cli import options as o
 from bayesmix.present.cli.application import examples
-from bayesmix.present.cli.output import form_of, print_csv, print_json, say
-from bayesmix.present.cli.request import Options, check_estimate, method_of, read
+from bayesmix.present.cli.option_records import Estimating, Options, Printing
+from bayesmix.present.cli.output import print_csv, print_json, say
+from bayesmix.present.cli.request import check_estimate, read
 from bayesmix.present.cli.steps import check_output, estimated
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from bayesmix.present.cli.output import Form
+    from bayesmix.present.cli.option_records import Form
     from bayesmix.studies.power import Power
 
 EPILOG = examples(
@@ -31,14 +33,10 @@ EPILOG = examples(
 _STUDY = "Study"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(epilog=EPILOG)(power)
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What is drawn and tested, how often, of which sizes."""
 
-
-def power(  # noqa: PLR0913, PLR0917 - one argument an option
-    model: o.ModelText,
-    data: o.DataText = None,
     effect: Annotated[
         list[str] | None,
         typer.Option(
@@ -46,102 +44,96 @@ def power(  # noqa: PLR0913, PLR0917 - one argument an option
             help="A parameter of the data that are drawn, in place of the estimate; repeatable.",
             rich_help_panel=_STUDY,
         ),
-    ] = None,
+    ] = None
     groups: Annotated[
         list[str] | None,
         typer.Option(metavar="FACTOR=N,N", help="Numbers of its levels; repeatable.", rich_help_panel=_STUDY),
-    ] = None,
+    ] = None
     rows: Annotated[
         str | None,
         typer.Option(metavar="[FACTOR=]N,N", help="Numbers of rows in each level.", rich_help_panel=_STUDY),
-    ] = None,
+    ] = None
     test: Annotated[
         str | None,
         typer.Option(
             metavar="TEXT", help='Fixed effect, term, or "a > b"; by default that of --effect.', rich_help_panel=_STUDY
         ),
-    ] = None,
+    ] = None
     df: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Degrees of freedom: satterthwaite, asymptotic.", rich_help_panel=_STUDY),
-    ] = None,
+    ] = None
     statistic: Annotated[
         str, typer.Option(metavar="NAME", help="wald, or ratio of likelihoods.", rich_help_panel=_STUDY)
-    ] = "wald",
-    alpha: Annotated[float, typer.Option(metavar="P", help="Level of the test.", rich_help_panel=_STUDY)] = 0.05,
+    ] = "wald"
+    alpha: Annotated[float, typer.Option(metavar="P", help="Level of the test.", rich_help_panel=_STUDY)] = 0.05
     wanted: Annotated[
         float, typer.Option("--power", metavar="P", help="The size of which is asked for.", rich_help_panel=_STUDY)
-    ] = 0.8,
+    ] = 0.8
     replicates: Annotated[
         int, typer.Option(min=2, metavar="N", help="Data sets of each size.", rich_help_panel=_STUDY)
-    ] = 500,
+    ] = 500
     seed: Annotated[
         int, typer.Option(min=0, metavar="N", help="The same seed gives the same results.", rich_help_panel=_STUDY)
-    ] = 1,
+    ] = 1
     processes: Annotated[
         int, typer.Option(min=1, metavar="N", help="Fit on so many processes.", rich_help_panel=_STUDY)
-    ] = 1,
+    ] = 1
     checkpoint: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE", help="Keep what is finished; a study that was stopped goes on.", rich_help_panel=_STUDY
         ),
-    ] = None,
-    formula: o.Formula = None,
-    family: o.Family = None,
-    link: o.Link = None,
-    rescor: o.Rescor = False,
-    weights: o.Weights = None,
-    offset: o.Offset = None,
-    contrasts: o.Contrasts = None,
-    start: o.Start = None,
-    data2: o.Data2 = None,
-    sep: o.Sep = None,
-    decimal: o.Decimal = None,
-    encoding: o.Encoding = None,
-    na: o.Na = None,
-    method: o.Method = None,
-    reml: o.Reml = False,
-    ml: o.Ml = False,
-    agq: o.Agq = None,
+    ] = None
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog=EPILOG)(power)
+
+
+def power(  # noqa: PLR0913 - beside records of options
+    model: o.ModelText,
+    data: o.DataText = None,
+    *,
+    study: Study,
+    options: Options,
+    estimating: Estimating,
     figure: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the curves: .png, .svg, .pdf.", rich_help_panel="Output")
     ] = None,
-    as_json: o.Json = False,
-    as_csv: o.Csv = False,
-    progress: o.Progress = True,
+    printing: Printing,
 ) -> None:
     """Find the power of a test, and the groups that it takes, by simulation from an estimate."""
-    form = form_of(as_json=as_json, as_csv=as_csv)
-    typed = method_of(method, reml=reml, ml=ml, agq=agq, default="")
+    form, progress, typed = printing.form, printing.progress, estimating.chosen()
     check_estimate(typed or "auto")
-    effects, levels, inside = _effects(effect or ()), _levels(groups or ()), _inside(rows)
+    effects, levels, inside = _effects(study.effect or ()), _levels(study.groups or ()), _inside(study.rows)
     check_output(figure, "figure")
-    request = read(model, data, Options.of(locals()))
+    request = read(model, data, options)
     fit = estimated(request, typed or request.method, progress=progress)
     from bayesmix.studies.power import power as simulate
 
-    with _processes(processes) as executor:
+    with _processes(study.processes) as executor:
         found = simulate(
             fit,
             effect=effects,
             n=levels or None,
             rows=inside,
-            test=test,
-            df=df,
-            statistic=statistic,
-            alpha=alpha,
-            replicates=replicates,
-            seed=seed,
+            test=study.test,
+            df=study.df,
+            statistic=study.statistic,
+            alpha=study.alpha,
+            replicates=study.replicates,
+            seed=study.seed,
             executor=executor,
             progress=progress,
-            checkpoint=checkpoint,
+            checkpoint=study.checkpoint,
         )
-    _print(found, wanted, form)
+    _print(found, study.wanted, form)
     if figure is not None:
         from bayesmix.present.plots.studies import power as draw
 
-        draw(found, wanted=wanted).savefig(figure)
+        draw(found, wanted=study.wanted).savefig(figure)
 
 
 def _effects(texts: Sequence[str]) -> dict[str, float]:

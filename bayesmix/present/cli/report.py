@@ -9,8 +9,9 @@ import typer
 
 from bayesmix.present.cli import options as o
 from bayesmix.present.cli.application import examples, leave
+from bayesmix.present.cli.option_records import Drawing, Estimating, Options
 from bayesmix.present.cli.output import say
-from bayesmix.present.cli.request import Options, check_estimate, method_of, read
+from bayesmix.present.cli.request import check_estimate, read
 from bayesmix.present.cli.steps import check_output, compared, estimated, sampled, sampling, write_report
 
 EPILOG = examples(
@@ -25,7 +26,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=EPILOG)(report)
 
 
-def report(  # noqa: PLR0913, PLR0917 - one argument an option
+def report(  # noqa: PLR0913 - beside records of options
     model: o.ModelText,
     data: o.DataText = None,
     output: Annotated[
@@ -38,43 +39,24 @@ def report(  # noqa: PLR0913, PLR0917 - one argument an option
             rich_help_panel="Output",
         ),
     ] = None,
-    formula: o.Formula = None,
-    family: o.Family = None,
-    link: o.Link = None,
-    rescor: o.Rescor = False,
-    weights: o.Weights = None,
-    offset: o.Offset = None,
-    contrasts: o.Contrasts = None,
-    start: o.Start = None,
-    data2: o.Data2 = None,
-    where: o.Where = None,
-    outside: o.Outside = False,
-    sep: o.Sep = None,
-    decimal: o.Decimal = None,
-    encoding: o.Encoding = None,
-    na: o.Na = None,
-    method: o.Method = None,
-    reml: o.Reml = False,
-    ml: o.Ml = False,
-    agq: o.Agq = None,
+    *,
+    options: Options,
+    estimating: Estimating,
     sampler: o.Sampler = "auto",
-    priors: o.Priors = None,
-    draws: o.Draws = None,
-    chains: o.Chains = None,
-    seed: o.Seed = None,
+    drawing: Drawing,
     causes: o.Causes = True,
     groups: o.Groups = False,
     progress: o.Progress = True,
 ) -> None:
     """Fit a model both ways, and write one HTML file with tables and figures that needs no network."""
-    chosen = method_of(method, reml=reml, ml=ml, agq=agq, default="")
+    chosen = estimating.chosen()
     check_estimate(chosen)
     check_output(output)
-    request = read(model, data, Options.of(locals()))
+    request = read(model, data, options, drawing.priors)
     target = output or Path(f"{request.name}.html")
     check_output(target)
     estimate = estimated(request, chosen or request.method, progress=progress)
-    posterior = sampled(request.model, sampling(draws, chains, seed, sampler), progress=progress)
+    posterior = sampled(request.model, sampling(drawing, sampler), progress=progress)
     comparison, verdict = compared(request, estimate, posterior, causes=causes, groups=groups, progress=progress)
     write_report(request, comparison, verdict, target, progress=progress)
     say(target)

@@ -4,53 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from bayesmix.errors import SpecError, nearest
+from bayesmix.present.cli.option_records import OF_TEXT, Options
 from bayesmix.present.cli.options import ESTIMATES, SAMPLERS
 
 if TYPE_CHECKING:
     from bayesmix.data.model_file import Figure, ModelFile
     from bayesmix.data.relation import Relation
     from bayesmix.model import Model
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Options of a model, as they were typed; None where they were not."""
-
-    formula: Sequence[str] | None = None
-    family: Sequence[str] | None = None
-    link: Sequence[str] | None = None
-    rescor: bool = False
-    weights: str | None = None
-    offset: str | None = None
-    contrasts: Sequence[str] | None = None
-    start: Sequence[str] | None = None
-    priors: Sequence[str] | None = None
-    sep: str | None = None
-    decimal: str | None = None
-    encoding: str | None = None
-    na: Sequence[str] | None = None
-    data2: Sequence[str] | None = None
-    where: str | None = None
-    outside: bool = False
-
-    @classmethod
-    def of(cls, typed: Mapping[str, Any]) -> Options:
-        """Those among the arguments of a command, by their names."""
-        return cls(**{one.name: typed[one.name] for one in fields(cls) if one.name in typed})
-
-    @property
-    def given(self) -> list[str]:
-        """Names of those that were typed."""
-        return [name for name in _OPTIONS if getattr(self, name)]
-
-
-_OPTIONS = tuple(one.name for one in fields(Options) if one.name != "outside")  # which is of model files
-_OF_TEXT = ("sep", "decimal", "encoding", "na")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +30,7 @@ class Request:
     units: Mapping[str, str] = field(default_factory=dict)
 
 
-def read(text: str, data: str | None, options: Options) -> Request:
+def read(text: str, data: str | None, options: Options, priors: Sequence[str] | None = None) -> Request:
     """Build the model of a model file, or of a formula on data.
 
     Raises
@@ -75,14 +40,16 @@ def read(text: str, data: str | None, options: Options) -> Request:
     """
     text = decoded(text)
     if is_formula(text):
-        return _of_formula(text, data, _decoded(options))
+        return _of_formula(text, data, _decoded(options), read_priors(priors or ()))
     _check_tilde(text, data)
-    given = [name for name in options.given if name != "priors"]
+    given = options.given
     if data is not None:
         raise SpecError(f"`{text}` is not a formula, and a model file brings its own data: leave `{data}` out.")
     if given:
         raise SpecError(f"A model file says its own {given[0]}: leave --{given[0]} out, or give a formula and data.")
-    return _of_file(text, options)
+    from bayesmix.data.model_file import load_model_file
+
+    return of_file(load_model_file(text, outside=options.outside), priors=read_priors(priors or ()))
 
 
 def decoded(text: str) -> str:
@@ -91,7 +58,7 @@ def decoded(text: str) -> str:
 
 
 def _decoded(options: Options) -> Options:
-    return Options(**{name: _decoded_value(getattr(options, name)) for name in _OPTIONS})
+    return replace(options, **{name: _decoded_value(getattr(options, name)) for name in options.given})
 
 
 def _decoded_value(value: Any) -> Any:
@@ -112,7 +79,7 @@ def is_formula(text: str) -> bool:
     return "~" in text and not text.endswith(".toml")
 
 
-def _of_formula(text: str, data: str | None, options: Options) -> Request:
+def _of_formula(text: str, data: str | None, options: Options, priors: Any) -> Request:
     from bayesmix.model import Model
 
     if data is None:
@@ -126,7 +93,7 @@ def _of_formula(text: str, data: str | None, options: Options) -> Request:
         _data(data, options),
         _by_name(options.family, "family") or "gaussian",
         _by_name(options.link, "link"),
-        read_priors(options.priors or ()),
+        priors,
         options.weights,
         options.offset,
         rescor=options.rescor,
@@ -164,17 +131,8 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _of_file(text: str, options: Options) -> Request:
-    from bayesmix.data.model_file import load_model_file
-
-    file = load_model_file(text, outside=options.outside)
-    return of_file(file, priors=read_priors(options.priors or ()))
-
-
 def of_file(file: ModelFile, *, priors: Any = None) -> Request:
     """The model of a model file, with other priors if any are given."""
-    from dataclasses import replace
-
     from bayesmix.model import build_model
 
     model = build_model(file if priors is None else replace(file, priors=priors))
@@ -188,7 +146,7 @@ def _data(text: str, options: Options) -> Any:
     frame = _frame(text, options)
     if options.where in (None, "memory") or not isinstance(frame, DataFile):
         return frame
-    given = next((name for name in _OF_TEXT if getattr(options, name)), None)
+    given = next((name for name in OF_TEXT if getattr(options, name)), None)
     if given is not None:
         raise SpecError(f"--{given} is for text that is read into memory: leave it or --where {options.where} out.")
     return str(frame.path)
@@ -242,45 +200,17 @@ def _pairs(texts: Sequence[str], example: str) -> dict[str, str] | None:
 # ---- methods ----------------------------------------------------------------------------------------------------
 
 
-def method_of(
-    method: str | None, *, reml: bool, ml: bool, agq: int | None, posterior: bool = False, default: str = "auto"
-) -> Any:
-    """The method that was asked for in one of several ways: a word, or a record.
-
-    Raises
-    ------
-    SpecError
-        If it was asked for in two ways.
-    """
-    given = {
-        "--method": method is not None,
-        "--reml": reml,
-        "--ml": ml,
-        "--agq": agq is not None,
-        "--posterior": posterior,
-    }
-    chosen = [name for name, is_given in given.items() if is_given]
-    if len(chosen) > 1:
-        raise SpecError(f"{chosen[0]} and {chosen[1]} both name a method: give one of them.")
-    if agq is not None:
-        from bayesmix.inference.estimation.methods import Agq
-
-        return Agq(agq)
-    return method.lower() if method is not None else chosen[0].removeprefix("--") if chosen else default
-
-
-def is_sampler(method: Any) -> bool:
+def is_sampler(method: Any) -> TypeGuard[str]:
     """Whether a method draws from the posterior."""
     return isinstance(method, str) and method in SAMPLERS
 
 
-def check_method(method: Any, options: Mapping[str, Any]) -> None:
+def check_method(method: Any, given: Sequence[str]) -> None:
     """Refuse methods that do not exist, and options of a posterior where none is sampled."""
     _check_name(method, (*ESTIMATES, *SAMPLERS))
-    given = next((name for name, value in options.items() if value), None)
-    if given is not None and not is_sampler(method):
+    if given and not is_sampler(method):
         known = ", ".join(SAMPLERS)
-        raise SpecError(f"--{given} belongs to a posterior: add --posterior, or --method with one of {known}.")
+        raise SpecError(f"--{given[0]} belongs to a posterior: add --posterior, or --method with one of {known}.")
 
 
 def check_estimate(method: Any) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bayesmix.comparison import Comparison
     from bayesmix.fit import Estimate, Posterior
     from bayesmix.model import Model
+    from bayesmix.present.cli.option_records import Drawing
     from bayesmix.present.cli.request import Request
     from bayesmix.results.comparison.document_check import Verdict
 
@@ -34,9 +35,9 @@ class Sampling:
     method: str
 
 
-def sampling(draws: int | None, chains: int | None, seed: int | None, method: str = "auto") -> Sampling:
+def sampling(drawing: Drawing, method: str = "auto") -> Sampling:
     """How to draw, by default where nothing was typed."""
-    return Sampling(draws or DRAWS, chains or CHAINS, seed, method)
+    return Sampling(drawing.draws or DRAWS, drawing.chains or CHAINS, drawing.seed, method)
 
 
 def estimated(request: Request, method: Any, *, progress: bool) -> Estimate:
