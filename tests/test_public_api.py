@@ -172,9 +172,9 @@ SIGNATURES = {
     "Estimate.satterthwaite": "(self)",
     "Estimate.confint": (
         "(self, parameters=None, *, level=0.95, method='profile', replicates=1000, kind='percentile', seed=1,"
-        " executor=None, progress=True, vcov=None)"
+        " executor=None, progress=True, checkpoint=None, vcov=None)"
     ),
-    "Estimate.bootstrap": "(self, replicates=1000, *, seed=1, executor=None, progress=True)",
+    "Estimate.bootstrap": "(self, replicates=1000, *, seed=1, executor=None, progress=True, checkpoint=None)",
     "Model.prior_predictive": "(self, draws=500, seed=None)",
     "Estimate.update": UPDATE,
     "Estimate.ranova": "(self, *, test='lrt', replicates=None, seed=0, executor=None, progress=True)",

@@ -1,13 +1,14 @@
 """Checkpoints: what a study has finished, line by line in a file, so that it goes on where it was stopped.
 
 The first line says which study it is, each other one is a finished job. A line that was cut off, by a process that was
-killed or a disk that was full, is a job to do again.
+killed, a power failure or a disk that was full, is a job to do again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from bayesmix import __version__
 from bayesmix.errors import DataError
 
 FORMAT = "bayesmix study"
@@ -44,7 +46,7 @@ class Checkpoint:
         except (OSError, UnicodeDecodeError):
             raise self._of_another() from None
         first, *lines = text.split("\n")
-        if not text:
+        if self._is_cut_off(text):
             return {}
         if _parsed(first) != self._head:
             raise self._of_another()
@@ -58,24 +60,35 @@ class Checkpoint:
         try:
             with self.path.open("ab+") as file:
                 file.write(f"{self._before(file)}{line}\n".encode())
+                file.flush()
+                os.fsync(file.fileno())  # on the disk, not only in its cache: a power failure leaves what is finished
         except OSError as error:
             raise DataError(f"The checkpoint `{self.path}` cannot be written: {error.strerror}.") from None
 
     def _before(self, file: BinaryIO) -> str:
         """What has to stand before the next line: the first one, or the end of one that was cut off."""
-        if not file.seek(0, 2):
-            return json.dumps(self._head) + "\n"
+        head = json.dumps(self._head) + "\n"
+        size = file.seek(0, 2)
+        file.seek(0)
+        if size <= len(head) and self._is_cut_off(file.read(size).decode(errors="replace")):
+            file.truncate(0)
+            return head
         file.seek(-1, 2)
         return "" if file.read(1) == b"\n" else "\n"
 
+    def _is_cut_off(self, text: str) -> bool:
+        """Whether a file has not even its first line: none of it, a part, or zeros where a disk had got no further."""
+        head = json.dumps(self._head)
+        return "\n" not in text and head.startswith(text.rstrip("\0"))
+
     @property
     def _head(self) -> dict[str, str]:
-        return {"format": FORMAT, "study": self.study}
+        return {"format": FORMAT, "study": self.study, "version": __version__}  # another may compute other numbers
 
     def _of_another(self) -> DataError:
         return DataError(
-            f"`{self.path}` is not a checkpoint of this study: its model, data, seed or options are others. Give"
-            " another name, or remove the file to begin anew."
+            f"`{self.path}` is not a checkpoint of this study: its model, data, seed, options or version are others."
+            " Give another name, or remove the file to begin anew."
         )
 
 

@@ -13,6 +13,7 @@ from bayesmix.results.fits.robust_covariance import RobustCovariance, robust_cov
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+    from pathlib import Path
 
     import pandas as pd
 
@@ -32,6 +33,7 @@ class Intervals(EstimateRecord):
         seed: int = 1,
         executor: Executor | None = None,
         progress: bool = True,
+        checkpoint: str | Path | None = None,
         vcov: RobustCovariance | None = None,
     ) -> pd.DataFrame:
         """Confidence intervals, columns ``lower, upper``.
@@ -45,7 +47,7 @@ class Intervals(EstimateRecord):
             ``"satterthwaite"``, ``"kenward-roger"`` (fixed effects; t quantiles), parametric ``"bootstrap"`` (any).
         replicates, kind : of the bootstrap; ``"percentile"``, ``"basic"`` or ``"bca"``, corrected for bias and for the
             acceleration, which is that of the jackknife over the levels of a grouping factor.
-        seed, executor, progress : of the bootstrap, as in `bootstrap`.
+        seed, executor, progress, checkpoint : of the bootstrap, as in `bootstrap`.
         vcov : a robust covariance, of `robust_vcov`, for ``"satterthwaite"`` and ``"wald"``.
 
         Returns
@@ -55,11 +57,18 @@ class Intervals(EstimateRecord):
             of the parameter's range (0, -1, 1) or infinite where it stays below; NaN where no limit was found. Limits
             that are no numbers are warned about, and ``attrs["notes"]`` says why.
         """
-        options = {"replicates": replicates, "kind": kind, "seed": seed, "executor": executor, "progress": progress}
+        options: dict[str, Any] = {"replicates": replicates, "kind": kind, "seed": seed, "executor": executor}
+        options |= {"progress": progress, "checkpoint": checkpoint}
         return confidence_intervals(self, parameters, level, method, vcov, **options)
 
     def bootstrap(
-        self, replicates: int = 1000, *, seed: int = 1, executor: Executor | None = None, progress: bool = True
+        self,
+        replicates: int = 1000,
+        *,
+        seed: int = 1,
+        executor: Executor | None = None,
+        progress: bool = True,
+        checkpoint: str | Path | None = None,
     ) -> pd.DataFrame:
         """Estimates for responses drawn from this one, random effects included: one row a replicate.
 
@@ -68,6 +77,8 @@ class Intervals(EstimateRecord):
         Parameters
         ----------
         executor : any ``concurrent.futures.Executor``; here, one after the other, if None.
+        checkpoint : file in which what is finished is kept, 200 replicates at a time. What was stopped goes on from
+            there, with the replicates of a bootstrap that was not.
 
         Returns
         -------
@@ -77,7 +88,9 @@ class Intervals(EstimateRecord):
         """
         from bayesmix.results.criticism.bootstrap import Options, bootstrap
 
-        return bootstrap(self, Options(replicates, seed, executor=executor, progress=progress))
+        return bootstrap(
+            self, Options(replicates, seed, executor=executor, progress=progress, checkpoint=checkpoint)
+        )
 
     def robust_vcov(self, cluster: str | Sequence[Any], kind: Kind = "CR2") -> RobustCovariance:
         """Cluster-robust covariance of the fixed effects, for ``vcov=`` of every table; ``to_frame()`` is the matrix.

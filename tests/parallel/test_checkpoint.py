@@ -65,6 +65,18 @@ def test_a_line_that_was_cut_off_is_a_job_to_do(tmp_path, cut):
     assert calls == []
 
 
+@pytest.mark.parametrize("left", [b"", b'{"for', b"\0" * 30, b'{"format": "bayesmix study"\0\0\0'])
+def test_a_file_without_its_first_line_is_a_study_that_has_not_begun(tmp_path, left):
+    """As a process that was killed, or a disk without power, leaves it."""
+    path = tmp_path / "study.jsonl"
+    whole = run(path)
+    path.write_bytes(left)
+    assert plain(run(path)) == plain(whole)
+    assert calls == list(range(6))
+    assert plain(run(path)) == plain(whole)
+    assert calls == []
+
+
 def test_the_file_of_another_study_is_left_alone(tmp_path):
     path = tmp_path / "study.jsonl"
     run(path)

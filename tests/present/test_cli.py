@@ -321,6 +321,10 @@ ERRORS = {
         ("compare", "dyestuff", "--all"),
         "SpecError: --all compares every model file as it is: leave MODEL",
     ),
+    "a checkpoint of one comparison": (
+        ("compare", "dyestuff", "--checkpoint", "a.jsonl"),
+        "SpecError: --checkpoint of compare goes with --all",
+    ),
     "all with priors": (("compare", "--all", *PRIORS), "SpecError: --all compares every model file as it is"),
     "a fit that cannot be saved": (
         (*SLEEP, "--save", "nowhere/fit.zarr"),
@@ -587,6 +591,23 @@ def test_compare_all_as_json_and_csv(everything):
     rows = list(csv.DictReader(io.StringIO(run("compare", "--all", "--csv").stdout)))
     assert [row["model"] for row in rows] == ["a_good", "b_wrong", "c_broken"]
     assert rows[0]["divergences"] == "1000"
+
+
+def test_compare_all_that_was_stopped_goes_on(everything, tmp_path):
+    everything()
+    path, draws = tmp_path / "lines.jsonl", ("--draws", "250")
+    keeping = ("compare", "--all", "--json", "--seed", "3", "--checkpoint", str(path))
+    run(*keeping)
+    assert not path.exists()  # draws that are too few were interrupted
+    first = json.loads(run(*keeping, *draws).stdout)
+    (tmp_path / "b_wrong.toml").write_text((tmp_path / "a_good.toml").read_text().replace('"a_good"', '"b_wrong"'))
+    again = json.loads(run(*keeping, *draws).stdout)
+    assert again[0] == first[0]  # with the seconds that it took
+    assert (first[1]["reproduced"], again[1]["reproduced"], again[2]["error"][:9]) == (False, True, "DataError")
+    assert [json.loads(line)["job"].split()[0] for line in path.read_text().splitlines()[1:]] == [
+        "a_good", "b_wrong", "b_wrong"
+    ]  # fmt: skip
+    assert "is not a checkpoint of this study" in run(*keeping, "--draws", "300").stderr
 
 
 # ---- report -----------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ EPILOG = examples(
     'bayesmix compare "y ~ x + (x | g)" my.csv --seed 1 --report my.html',
     "bayesmix compare models/esoph_poisson.toml --draws 2000",
     "bayesmix compare esoph_lmm --priors brms --json > esoph.json",
-    "bayesmix compare --all",
+    "bayesmix compare --all --checkpoint lines.jsonl",
 )
 
 
@@ -61,6 +61,10 @@ def compare(  # noqa: PLR0913 - beside records of options
             metavar="FOLDER", help="Keep both fits: FOLDER/estimate.zarr, posterior.zarr.", rich_help_panel="Output"
         ),
     ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --all: keep finished lines; what was stopped goes on."),
+    ] = None,
     report_to: o.ReportTo = None,
     printing: Printing,
 ) -> None:
@@ -70,8 +74,10 @@ def compare(  # noqa: PLR0913 - beside records of options
     if every:
         given = {"MODEL": model, "--report": report_to, "--save": save, "--groups": groups, "a method": chosen}
         _check_alone({**given, "an option of a model": options.given or drawing.priors})
-        leave(converged=compare_every(how, form, progress=progress))
+        leave(converged=compare_every(how, form, checkpoint=checkpoint, progress=progress))
         return
+    if checkpoint is not None:
+        raise SpecError("--checkpoint of compare goes with --all; one posterior is kept by bayesmix fit --checkpoint.")
     if model is None:
         raise SpecError(
             "Which model? Give a model file, or a formula and data, or --all; `bayesmix models` lists files."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,8 @@ from bayesmix.present.cli.request import of_file
 from bayesmix.present.cli.steps import Sampling, estimated, sampled, working
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bayesmix.present.cli.option_records import Form
 
 HEADING = ("", "reproduced", "estimate", "posterior", "seconds")
@@ -45,8 +47,11 @@ class Line:
         return bool(self.estimate_converged and self.posterior_converged)
 
 
-def compare_every(how: Sampling, form: Form, *, progress: bool) -> bool:
-    """Print a line for every model file; whether all converged."""
+def compare_every(how: Sampling, form: Form, *, checkpoint: Path | None, progress: bool) -> bool:
+    """Print a line for every model file; whether all converged.
+
+    ``checkpoint``: file in which lines are kept, so that what was stopped goes on.
+    """
     from bayesmix.data.model_file import model_names
 
     names = model_names()
@@ -54,7 +59,7 @@ def compare_every(how: Sampling, form: Form, *, progress: bool) -> bool:
     if form == "text":
         say(_columns(width, *HEADING))
     lines = []
-    for line in _lines(names, how, progress):
+    for line in _lines(names, how, checkpoint, progress):
         lines.append(line)
         if form == "text":
             say(_text(line, width))
@@ -62,16 +67,41 @@ def compare_every(how: Sampling, form: Form, *, progress: bool) -> bool:
     return all(line.converged for line in lines)
 
 
-def _lines(names: tuple[str, ...], how: Sampling, progress: bool) -> Iterator[Line]:
-    for name in names:
+def _lines(names: tuple[str, ...], how: Sampling, checkpoint: Path | None, progress: bool) -> Iterator[Line]:
+    """Lines that are kept are not computed again; errors and draws that were interrupted are not kept."""
+    from bayesmix.parallel.checkpoint import checkpoint_of, fingerprint
+
+    keys = [] if checkpoint is None else [_key(name) for name in names]
+    kept = checkpoint_of(checkpoint, fingerprint("compare --all", how), keys)
+    found = {} if kept is None else kept.read()
+    for place, name in enumerate(names):
+        if place in found:
+            yield Line(**found[place])
+            continue
         start = perf_counter()
         try:
-            yield _fit(name, how, progress, start)
+            line, is_whole = _fit(name, how, progress, start)
         except BayesmixError as error:
-            yield Line(name, error=described(error), seconds=perf_counter() - start)
+            line, is_whole = Line(name, error=described(error), seconds=perf_counter() - start), False
+        if kept is not None and is_whole:
+            kept.add(place, asdict(line))
+        yield line
 
 
-def _fit(name: str, how: Sampling, progress: bool, start: float) -> Line:
+def _key(name: str) -> str:
+    """A model file by its name and what is in it, so that one that changed is fitted again."""
+    from bayesmix.data.model_file import load_model_file
+    from bayesmix.parallel.checkpoint import fingerprint
+
+    try:
+        file = load_model_file(name)
+    except BayesmixError:  # its line says so
+        return name
+    return f"{name} {fingerprint(replace(file, data=replace(file.data, folder=None)))}"
+
+
+def _fit(name: str, how: Sampling, progress: bool, start: float) -> tuple[Line, bool]:
+    """The line, and whether its posterior has all the draws."""
     from bayesmix.data.model_file import load_model_file
     from bayesmix.results.comparison.document_check import Outcome, judge
     from bayesmix.results.tables.posterior_summary import has_few_draws
@@ -82,7 +112,7 @@ def _fit(name: str, how: Sampling, progress: bool, start: float) -> Line:
     with working(f"Judging {name}", progress):
         verdict = judge(request.figures, estimate, posterior)
     outcomes = [check.outcome for check in verdict.checks]
-    return Line(
+    line = Line(
         name,
         figures=len(outcomes),
         agree=outcomes.count(Outcome.OK),
@@ -98,6 +128,7 @@ def _fit(name: str, how: Sampling, progress: bool, start: float) -> Line:
         divergences=posterior.divergences,
         seconds=perf_counter() - start,
     )
+    return line, posterior.values.lead == (how.chains, how.draws)
 
 
 def _print(lines: list[Line], form: Form) -> None:

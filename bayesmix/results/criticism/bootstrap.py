@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,10 +21,12 @@ from bayesmix.arrays import Array
 from bayesmix.errors import FitError, SpecError, nearest
 from bayesmix.inference.estimation.refits import refit_all
 from bayesmix.inference.parameters.names import POSITIVE
+from bayesmix.parallel.checkpoint import Checkpoint, checkpoint_of, fingerprint
 from bayesmix.parallel.executors import in_order
 from bayesmix.parallel.replications import pieces
 from bayesmix.results.criticism.influence import of_estimate
 from bayesmix.results.fits.linear_predictor import codes_of, flatten, groups, positive_numbers, signed_numbers
+from bayesmix.results.fits.model_fingerprint import parts_of_model
 from bayesmix.results.fits.records import EstimateRecord
 from bayesmix.results.prediction.simulation import repeated, replicated
 from bayesmix.results.tables.simulation_table import simulation_table
@@ -45,6 +48,7 @@ class Options:
     kind: str = "percentile"
     executor: Executor | None = None
     progress: bool = True
+    checkpoint: str | Path | None = None
 
 
 def bootstrap(fit: EstimateRecord, options: Options) -> pd.DataFrame:
@@ -56,13 +60,26 @@ def bootstrap(fit: EstimateRecord, options: Options) -> pd.DataFrame:
 
     if options.replicates < 1:
         raise SpecError(f"replicates={options.replicates}: draw at least one set of responses.")
-    jobs = [(fit, size, seed) for size, seed in pieces(options.replicates, PIECE, options.seed)]
-    parts = in_order(replicates, jobs, options.executor, label="Bootstrap", progress=options.progress)
+    sizes = pieces(options.replicates, PIECE, options.seed)
+    jobs, kept = [(fit, *one) for one in sizes], _kept(fit, options, [size for size, _ in sizes])
+    parts = in_order(
+        replicates, jobs, options.executor, label="Bootstrap", progress=options.progress, checkpoint=kept
+    )
     table = pd.DataFrame(np.concatenate([values for values, _ in parts]), columns=fit.names)
     failed = int(table.isna().all(axis=1).sum())
     singular = int(sum(count for _, count in parts))
     table = table.rename_axis(index="replicate", columns="parameter")
     return simulation_table(table, fit.design.censoring_rule, failed=failed, singular=singular)
+
+
+def _kept(fit: EstimateRecord, options: Options, sizes: Sequence[int]) -> Checkpoint | None:
+    """Where pieces are kept; those of another number of replicates are the same as far as they are full."""
+    if options.checkpoint is None:
+        return None
+    parts = (*parts_of_model(fit.spec, fit.design), flatten(fit.design, fit.values), fit.point.method)
+    ends = np.cumsum(sizes)
+    keys = [f"{end - size}-{end}" for end, size in zip(ends, sizes, strict=True)]
+    return checkpoint_of(options.checkpoint, fingerprint("bootstrap", *parts, options.seed), keys)
 
 
 def replicates(fit: EstimateRecord, size: int, seed: int) -> tuple[Array, int]:

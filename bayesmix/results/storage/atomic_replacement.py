@@ -67,8 +67,10 @@ def new_file(path: str | Path, *, kind: str = "") -> Iterator[Path]:
 
 
 @contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
+def new_folder(target: Path, *, through: bool = False) -> Iterator[Path]:
     """A path to write a folder to that then takes the place of ``target``, a folder too, if there is one.
+
+    ``through``: have it on the disk at the end, whatever was there before, so that a power failure does not damage it.
 
     Raises
     ------
@@ -81,7 +83,7 @@ def new_folder(target: Path) -> Iterator[Path]:
         remove_leftovers(target)
         with beside(target) as unfinished:
             yield unfinished
-            if target.exists():
+            if through or target.exists():
                 _write_back(unfinished)
             _exchange(unfinished, target)
 

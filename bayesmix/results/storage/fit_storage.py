@@ -80,21 +80,23 @@ def write_fit(
 
 def save_model(fitted: Fitted, target: Path) -> None:
     """Write a model on its data, without a fit."""
-    _write({"bayesmix_model": to_dataset(fitted)}, target)
+    _write({"bayesmix_model": to_dataset(fitted)}, target, through=True)
 
 
 def save_part(fit: PosteriorRecord, target: Path) -> None:
     """Write draws without the model, and without what can be computed from both."""
     import xarray as xr
 
-    _write(_posterior_groups(fit, xr.DataTree.from_dict(drawn(fit))), target)
+    _write(_posterior_groups(fit, xr.DataTree.from_dict(drawn(fit))), target, through=True)
 
 
-def _write(groups: Mapping[str, Any], target: Path, attributes: Mapping[str, Any] | None = None) -> None:
+def _write(
+    groups: Mapping[str, Any], target: Path, attributes: Mapping[str, Any] | None = None, *, through: bool = False
+) -> None:
     import xarray as xr
 
     root = xr.Dataset(attrs={MARK: VERSION, **(attributes or {})})
-    with new_folder(target) as unfinished, _quiet():
+    with new_folder(target, through=through) as unfinished, _quiet():
         tree = xr.DataTree.from_dict({"/": root, **groups})
         tree.to_zarr(unfinished, mode="w-", consolidated=False, zarr_format=3)
         _seal(unfinished)

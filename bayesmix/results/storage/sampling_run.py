@@ -161,7 +161,7 @@ def resume_run(path: str | Path, *, progress: bool = True) -> PosteriorRecord:
 def _begin(target: Path, fitted: Fitted, settings: Settings) -> None:
     if not target.parent.is_dir():
         raise DataError(f"There is no folder `{target.parent}` to keep draws in.")
-    with new_folder(target) as unfinished:
+    with new_folder(target, through=True) as unfinished:
         unfinished.mkdir()
         save_model(fitted, unfinished / MODEL)
         words = {"format": FORMAT, **asdict(settings)}

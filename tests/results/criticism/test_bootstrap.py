@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 import bayesmix as bmx
-from bayesmix.errors import ConvergenceWarning, SpecError
+from bayesmix.errors import ConvergenceWarning, DataError, SpecError
 from bayesmix.results.criticism import bootstrap
 from bayesmix.results.criticism.bootstrap import limits, skewness, units
 
@@ -75,6 +76,36 @@ def test_replicates_of_a_generalized_model_are_distributed_as_those_of_bootmer()
     formula, family = MODELS["cbpp"]
     fit = bmx.Model(formula, bmx.load_dataset("cbpp"), family=family).estimate()
     check_distribution(fit.bootstrap(1000, seed=1, progress=False), REFERENCE["cbpp"])
+
+
+class StopError(Exception):
+    pass
+
+
+def test_a_bootstrap_that_was_stopped_goes_on_to_the_bit(sleepstudy, tmp_path, monkeypatch):
+    monkeypatch.setattr(bootstrap, "PIECE", 20)
+    whole, path, real, calls = sleepstudy.bootstrap(70, progress=False), tmp_path / "boot.jsonl", bootstrap.replicates, []
+
+    def replicates(*arguments):
+        calls.append(arguments[1])
+        if len(calls) == 3:
+            raise StopError
+        return real(*arguments)
+
+    monkeypatch.setattr(bootstrap, "replicates", replicates)
+    with pytest.raises(StopError):
+        sleepstudy.bootstrap(70, progress=False, checkpoint=path)
+    found = sleepstudy.bootstrap(70, progress=False, checkpoint=path)
+    assert calls == [20, 20, 20, 20, 10]
+    pd.testing.assert_frame_equal(found, whole, check_exact=True)
+    assert found.attrs == whole.attrs
+    limits_of = [
+        sleepstudy.confint("bootstrap", replicates=80, progress=False, **kept) for kept in ({}, {"checkpoint": path})
+    ]
+    assert calls[5:] == [20, 20, 20, 20, 20]  # without a file four, with it the one that is not there
+    pd.testing.assert_frame_equal(*limits_of, check_exact=True)
+    with pytest.raises(DataError, match="not a checkpoint of this study"):
+        sleepstudy.bootstrap(70, seed=2, progress=False, checkpoint=path)
 
 
 def test_executors_change_nothing_and_seeds_do(sleepstudy, monkeypatch):

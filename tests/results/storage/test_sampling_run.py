@@ -26,6 +26,7 @@ def model():
 def short_parts():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sampling_run, "PART", 20)
+        patch.setattr("os.fsync", lambda _: None)  # a tenth of a second a part, or a second where others write
         yield
 
 
@@ -135,6 +136,19 @@ def test_ctrl_c_in_the_first_part_is_one(model, tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             sampled(model, tmp_path / "run.zarr")
     assert bmx.resume(tmp_path / "run.zarr", progress=False).values.lead == (2, 50)
+
+
+def test_what_is_finished_is_on_the_disk_before_it_has_its_name(model, tmp_path, monkeypatch):
+    """A power failure leaves no part whose files are empty, which could not be gone on from."""
+    written = set()
+    monkeypatch.setattr("os.fsync", lambda descriptor: written.add(os.fstat(descriptor).st_ino))
+    with monkeypatch.context() as stopping:
+        stopped_after(1, stopping)
+        with pytest.raises(CrashError):
+            sampled(model, tmp_path / "run.zarr")
+    files = [path for path in (tmp_path / "run.zarr").rglob("*") if path.is_file()]
+    assert len(files) > 30
+    assert {path.stat().st_ino for path in files} <= written
 
 
 def test_bad_requests(model, tmp_path):
