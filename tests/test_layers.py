@@ -55,6 +55,7 @@ CHAPTERS = (
 )
 # importing chapter or module -> what it may know although that comes later
 ALLOWED = {
+    "parallel.checkpoint": {"bayesmix"},  # the version, written into what is kept
     "results.storage": {"bayesmix"},  # the version, written into what is stored
     "comparison": {"present.plots"},  # `Comparison.plot`, a front door that imports it when called
     "present": {"bayesmix"},  # the command line starts where a user does

@@ -122,7 +122,7 @@ def test_a_study_that_was_stopped_goes_on(trial, study, tmp_path, monkeypatch):
         power(trial, replicates=150, **options)
     found = power(trial, replicates=150, **options)
     assert len(calls) == 4 + 9 - 3
-    pd.testing.assert_frame_equal(found.replicates, study.replicates)
+    pd.testing.assert_frame_equal(found.replicates, study.replicates, check_exact=True)
     with pytest.raises(DataError, match="is not a checkpoint of this study"):
         power(trial, replicates=150, **options | {"effect": TRIAL | {"sigma": 2.0}})
 
