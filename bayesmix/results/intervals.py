@@ -88,9 +88,7 @@ class Intervals(EstimateRecord):
         """
         from bayesmix.results.criticism.bootstrap import Options, bootstrap
 
-        return bootstrap(
-            self, Options(replicates, seed, executor=executor, progress=progress, checkpoint=checkpoint)
-        )
+        return bootstrap(self, Options(replicates, seed, executor=executor, progress=progress, checkpoint=checkpoint))
 
     def robust_vcov(self, cluster: str | Sequence[Any], kind: Kind = "CR2") -> RobustCovariance:
         """Cluster-robust covariance of the fixed effects, for ``vcov=`` of every table; ``to_frame()`` is the matrix.

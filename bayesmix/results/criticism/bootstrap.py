@@ -62,9 +62,7 @@ def bootstrap(fit: EstimateRecord, options: Options) -> pd.DataFrame:
         raise SpecError(f"replicates={options.replicates}: draw at least one set of responses.")
     sizes = pieces(options.replicates, PIECE, options.seed)
     jobs, kept = [(fit, *one) for one in sizes], _kept(fit, options, [size for size, _ in sizes])
-    parts = in_order(
-        replicates, jobs, options.executor, label="Bootstrap", progress=options.progress, checkpoint=kept
-    )
+    parts = in_order(replicates, jobs, options.executor, label="Bootstrap", progress=options.progress, checkpoint=kept)
     table = pd.DataFrame(np.concatenate([values for values, _ in parts]), columns=fit.names)
     failed = int(table.isna().all(axis=1).sum())
     singular = int(sum(count for _, count in parts))

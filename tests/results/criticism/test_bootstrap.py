@@ -84,7 +84,8 @@ class StopError(Exception):
 
 def test_a_bootstrap_that_was_stopped_goes_on_to_the_bit(sleepstudy, tmp_path, monkeypatch):
     monkeypatch.setattr(bootstrap, "PIECE", 20)
-    whole, path, real, calls = sleepstudy.bootstrap(70, progress=False), tmp_path / "boot.jsonl", bootstrap.replicates, []
+    whole, path = sleepstudy.bootstrap(70, progress=False), tmp_path / "boot.jsonl"
+    real, calls = bootstrap.replicates, []
 
     def replicates(*arguments):
         calls.append(arguments[1])
