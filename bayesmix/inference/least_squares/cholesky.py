@@ -48,6 +48,7 @@ from bayesmix.inference.least_squares.small_blocks import (
 from bayesmix.inference.least_squares.symbolic import Couplings, Plan, Stage
 
 FEW = 8  # effects times columns up to which products of blocks are made before points are
+MANY, PRODUCTS = 16, 2_000_000  # points from which on, and numbers up to which, products of couplings are made before
 PIECE = 100_000  # products of couplings computed at once: more of them would take more memory than all else
 
 
@@ -61,6 +62,7 @@ class Eliminated:
     B: Array  # (..., J, k, c)
     L: Array  # (..., J, k, k) Cholesky factor of Lambda' D Lambda + I
     P: Array  # (..., J, k, k)
+    dense: Array  # (J, k, left) couplings that are the same at all points as matrices, where these cost less; or none
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,13 +188,19 @@ def _eliminate(stage: Stage, entries: Array, B: Array, Lambda: Array, unit: floa
     a = np.where(stage.coupling >= 0, entries[..., stage.coupling], 0.0)
     M = congruent(D, Lambda) + unit * np.eye(stage.k)
     L, inverse = cholesky_and_inverse(M)
-    return Eliminated(Lambda, D, a, B, L, congruent(gram(inverse), np.swapaxes(Lambda, -1, -2)))
+    dense = dense_couplings(stage, a) if stage.is_dense and a.ndim == 2 else np.zeros((0, 0, 0))
+    return Eliminated(Lambda, D, a, B, L, congruent(gram(inverse), np.swapaxes(Lambda, -1, -2)), dense)
 
 
 def _complement(stage: Stage, step: Eliminated, entries: Array, rest: Array, XX: Array) -> tuple[Array, Array, Array]:
     """Schur complements of the entries, the rows of ``[X y]`` and their own cross-products."""
     pairs = stage.couplings
-    is_batch = step.B.ndim == 3 and math.prod(step.P.shape[:-3]) > 1  # of points: products of blocks pay for several
+    points = math.prod(step.P.shape[:-3])
+    is_batch = step.B.ndim == 3 and points > 1  # of points: products of blocks pay for several
+    if is_batch and points >= MANY and step.dense.size and stage.k == 1:
+        c = XX.shape[-1]
+        if stage.levels * (stage.n_entries + stage.left * c + c**2) <= PRODUCTS:
+            return _complement_of_many(stage, step, entries, rest, XX)
     if not len(pairs.edge_level) and is_batch and stage.k * XX.shape[-1] <= FEW:
         XX = XX - _quadratic_forms(step.P, step.B)
     else:
@@ -215,6 +223,22 @@ def _complement(stage: Stage, step: Eliminated, entries: Array, rest: Array, XX:
     rest = np.broadcast_to(rest, (*across.shape[:-2], *rest.shape[-2:])).copy()
     rest[..., pairs.columns, :] -= across
     return left, rest, XX
+
+
+def _complement_of_many(
+    stage: Stage, step: Eliminated, entries: Array, rest: Array, XX: Array
+) -> tuple[Array, Array, Array]:
+    """`_complement` at many points of levels with one effect: all is linear in ``P``, one product of two matrices."""
+    a, B, c = step.dense[:, 0], step.B[:, 0], XX.shape[-1]
+    i, j = upper_triangle(c)
+    pairs = (a[:, stage.row] * a[:, stage.column], (a[:, :, None] * B[:, None]).reshape(len(a), -1), B[:, i] * B[:, j])
+    sums = step.P[..., 0, 0] @ np.concatenate(pairs, axis=1)
+    own, across, squares = np.split(sums, np.cumsum([pair.shape[1] for pair in pairs[:2]]), axis=-1)
+    left = -own
+    left[..., stage.kept] += entries[..., stage.keep]
+    whole = np.empty((*squares.shape[:-1], c, c))
+    whole[..., i, j] = whole[..., j, i] = squares
+    return left, rest - across.reshape(*across.shape[:-1], stage.left, c), XX - whole
 
 
 def _quadratic_forms(P: Array, B: Array) -> Array:
@@ -247,17 +271,17 @@ def _sums_of_products(pairs: Couplings, a: Array, Pa: Array) -> Array:
 
 def _dense_products(stage: Stage, step: Eliminated, PB: Array) -> tuple[Array, Array]:
     """``a' P a (..., left, left)`` and ``a' P B (..., left, c)`` by dense matrices."""
-    a = np.swapaxes(dense_couplings(stage, step.a), -1, -2)
+    a = step.dense if step.dense.size else dense_couplings(stage, step.a)
     Pa = (step.P * a if stage.k == 1 else step.P @ a).reshape(*step.P.shape[:-3], -1, stage.left)
     transposed = np.swapaxes(a.reshape(*a.shape[:-3], -1, stage.left), -1, -2)
     return transposed @ Pa, transposed @ rows_of(PB)
 
 
 def dense_couplings(stage: Stage, a: Array) -> Array:
-    """Couplings ``(..., E, k)`` as an array ``(..., levels, left, k)``, zero where a level has none."""
+    """Couplings ``(..., E, k)`` as an array ``(..., levels, k, left)``, zero where a level has none."""
     pairs = stage.couplings
-    dense = np.zeros((*a.shape[:-2], stage.levels, stage.left, stage.k))
-    dense[..., pairs.edge_level, pairs.edge_column, :] = a
+    dense = np.zeros((*a.shape[:-2], stage.levels, stage.k, stage.left))
+    np.swapaxes(dense, -1, -2)[..., pairs.edge_level, pairs.edge_column, :] = a
     return dense
 
 

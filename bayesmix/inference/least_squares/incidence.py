@@ -68,8 +68,8 @@ class Segments:
         if not len(self.starts):
             return np.zeros((*values.shape[:-1], 0))
         if len(self.starts) == values.shape[-1]:  # one entry each
-            return values if self.order is None else values[..., self.order]
-        return np.add.reduceat(values if self.order is None else values[..., self.order], self.starts, axis=-1)
+            return self._sorted(values, -1)
+        return np.add.reduceat(self._sorted(values, -1), self.starts, axis=-1)
 
     def sum_rows(self, values: Array) -> Array:
         """Sum ``(..., entries, c)`` within groups: ``(..., groups, c)``."""
@@ -80,7 +80,10 @@ class Segments:
             return whole
         if not len(self.starts):
             return np.zeros((*values.shape[:-2], 0, values.shape[-1]))
-        return np.add.reduceat(values if self.order is None else values[..., self.order, :], self.starts, axis=-2)
+        return np.add.reduceat(self._sorted(values, -2), self.starts, axis=-2)
+
+    def _sorted(self, values: Array, axis: int) -> Array:
+        return values if self.order is None else np.take(values, self.order, axis=axis)
 
 
 def _starts(sorted_groups: Array) -> Array:

@@ -9,7 +9,7 @@ from typing import Protocol, override
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.inference.least_squares.cholesky import AtPieces, Eliminated, Factorisation, dense_couplings
+from bayesmix.inference.least_squares.cholesky import AtPieces, Eliminated, Factorisation
 from bayesmix.inference.least_squares.pieces import rows_in_order
 from bayesmix.inference.least_squares.small_blocks import block_rows, solve_lower, solve_upper, transposed_times
 from bayesmix.inference.least_squares.symbolic import Stage
@@ -85,15 +85,33 @@ def at_noise(factorisation: Factorisation, combination: Array, noise: Sequence[A
     return _substitute(factorisation, rhs, rhs_end, _GivenNoise(reversed(noise)))[0]
 
 
-def levels_at_noise(
-    factorisation: Factorisation, number: int, combination: Array, later: Sequence[Array], noise: Array
-) -> Array:
-    """Effects ``(..., J, k)`` of the distribution of `given_later` at spherical noise ``(..., J, k)``."""
-    stage, step = factorisation.plan.stages[number], factorisation.eliminated[number]
-    rhs = np.einsum("...jkc,...c->...jk", step.B, combination)
-    flat = [part.reshape(*part.shape[:-2], -1) for part in later]
-    b_later = np.concatenate(flat, axis=-1) if flat else np.zeros(0)
-    return _of_stage(stage, step, rhs, b_later, _GivenNoise(iter([noise])))[0]
+def moved_by_noise(factorisation: Factorisation, number: int, change: Array) -> list[Array]:
+    """How the effects of `at_noise` change with the noise of one factor: per factor up to it ``(..., J, k)``.
+
+    Later factors stay where they are.
+
+    Parameters
+    ----------
+    number : of the factor; where all that are eliminated level by level come before it, the dense end, and all factors.
+    change : of its noise.
+    """
+    plan, steps = factorisation.plan, factorisation.eliminated
+    if number == len(steps):
+        assert factorisation.end is not None
+        u = solve_upper(factorisation.end.L, change)
+        b_later = block_rows(plan.dense, factorisation.end.Lambdas, u[..., None])[..., 0]
+        moved = _split(plan.dense, b_later)
+    else:
+        u = solve_upper(steps[number].L, change)
+        moved = [np.einsum("...kl,...jl->...jk", steps[number].Lambda, u)]
+        after = sum(levels * k for levels, k in plan.shapes[number + 1 :])
+        own = moved[0].reshape(*u.shape[:-2], -1)
+        b_later = np.concatenate([own, np.zeros((*own.shape[:-1], after))], axis=-1) if number else own
+    for stage, step in reversed(list(zip(plan.stages[:number], steps[:number], strict=True))):
+        b, _ = _of_stage(stage, step, np.zeros((stage.levels, stage.k)), b_later, None)
+        moved.insert(0, b)
+        b_later = np.concatenate([b.reshape(*b.shape[:-2], -1), b_later], axis=-1)
+    return moved
 
 
 class _Noise(Protocol):
@@ -194,8 +212,8 @@ def _without(stage: Stage, step: Eliminated, rhs: Array, b_later: Array) -> Arra
     pairs = stage.couplings
     if not len(pairs.edge_level):
         return rhs
-    if stage.is_dense and step.a.ndim == 2:
-        a = np.swapaxes(dense_couplings(stage, step.a), 0, 1).reshape(stage.left, -1)
+    if step.dense.size:
+        a = step.dense.reshape(-1, stage.left).T
         return rhs - (b_later @ a).reshape(*b_later.shape[:-1], stage.levels, stage.k)
     across = pairs.by_level.sum_rows(step.a * b_later[..., pairs.edge_column, None])
     lead = np.broadcast_shapes(rhs.shape[:-2], across.shape[:-2])

@@ -37,14 +37,14 @@ def test_the_smallest_pivot_is_that_of_the_dense_matrix_or_larger(layout):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_batches_of_factors_equal_single_points(layout):
     problem = Problem(layout)
-    scales = np.array([[1.0, 2.0, 0.5], [0.0, 1e-3, 10.0]])
+    scales = np.array([[1.0, 2.0, 0.5], [0.0, 1e-3, 10.0], *np.geomspace(0.01, 5.0, 12).reshape(4, 3)])
     batch = [scales[..., None, None] * L for L in problem.Lambdas]
     found = factorise(problem.plan, problem.moments, batch)
     combination = problem.rng.normal(size=3)
     rhs = [problem.rng.normal(size=(factor.levels, factor.k)) for factor in problem.factors]
-    b, u = modes(found, np.broadcast_to(combination, (2, 3, 3)))
-    solved_b, solved_u = solve(found, [np.broadcast_to(part, (2, 3, *part.shape)) for part in rhs])
-    for index in np.ndindex(2, 3):
+    b, u = modes(found, np.broadcast_to(combination, (6, 3, 3)))
+    solved_b, solved_u = solve(found, [np.broadcast_to(part, (6, 3, *part.shape)) for part in rhs])
+    for index in np.ndindex(6, 3):
         alone = factorise(problem.plan, problem.moments, [L[index] for L in batch])
         np.testing.assert_allclose(found.log_determinant[index], alone.log_determinant, **EXACT)
         np.testing.assert_allclose(found.XX[index], alone.XX, **EXACT)

@@ -41,7 +41,7 @@ from bayesmix.inference.sampling.marginal.parameter_proposal import (
 SHORT, SHORTER = 0.2, 0.5  # share of steps of levels and of the dense end that are shorter, and how much
 WIDE, WIDER = 0.4, 2.0  # share of independent draws of levels that are wider than the approximation, and how much
 AHEAD = 2e6  # numbers of the factorisations that are made ahead
-RARE, AGAIN = 0.6, 2  # acceptance of parameters below which they are moved so many times a step
+RARE, AGAIN = 0.55, 2  # acceptance of parameters below which they are moved so many times a step
 
 
 class Accepted(NamedTuple):
@@ -146,7 +146,7 @@ class AlternatingMetropolis:
         z = state.z[number]
         length, width = _kinds(z.shape[:-1], rng)
         proposed = width * autoregressive(z / width, length, rng)
-        other = self.coordinates.with_levels(state, number, proposed)
+        other = self.coordinates.with_noise(state, number, proposed)
         heavier = 0.5 * (1.0 - width**-2.0) * (proposed**2 - z**2)  # the normal density over that of the steps
         ratio = self.coordinates.within_levels(number, other.ratio - state.ratio) - heavier.sum(axis=-1)
         accepted = _accepted(ratio, rng)
@@ -156,8 +156,8 @@ class AlternatingMetropolis:
         if not self.has_end:
             return state, np.ones(len(state.eta))
         step = self.end_step * (SHORTER if rng.random() < SHORT else 1.0)
-        z = [*state.z[:-1], autoregressive(state.z[-1], step, rng)]
-        other = self.coordinates.state(state.conditional, z)
+        proposed = autoregressive(state.z[-1], step, rng)
+        other = self.coordinates.with_noise(state, self.coordinates.nested, proposed)
         accepted = _accepted(other.ratio.sum(axis=-1) - state.ratio.sum(axis=-1), rng)
         return _chosen(accepted, state, other, state.conditional), accepted.astype(float)
 

@@ -20,13 +20,13 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.inference.least_squares.cholesky import DenseEnd, Eliminated, Factorisation
 from bayesmix.inference.least_squares.incidence import effects_on_rows
-from bayesmix.inference.least_squares.solve import at_noise, levels_at_noise
+from bayesmix.inference.least_squares.solve import at_noise, moved_by_noise
 from bayesmix.inference.sampling.marginal.effect_proposals import by_dispersion
 from bayesmix.inference.sampling.marginal.gaussian_approximation import GaussianApproximation, predictor
 from bayesmix.inference.sampling.marginal.marginal_posterior import FixedEffects, fixed_at, fixed_effects
 from bayesmix.inference.sampling.marginal.parameter_proposal import Parameters
 
-AXES = {"Lambda": 2, "D": 3, "a": 2, "B": 3, "L": 3, "P": 3}  # of one point, of what an elimination leaves
+AXES = {"Lambda": 2, "D": 3, "a": 2, "B": 3, "L": 3, "P": 3, "dense": 3}  # of one point, of what an elimination leaves
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,23 +161,21 @@ class ConditionalCoordinates:
         eta = predictor(self.approximation.target, conditional.shift, b)
         return State(conditional, tuple(z), tuple(b), eta, self._ratio(eta, conditional))
 
-    def with_levels(self, state: State, number: int, z: Array) -> State:
-        """The same with other z of one factor: one pass over the rows."""
-        own = state.conditional
-        later, parts = list(state.b[number + 1 :]), [*state.z]
+    def with_noise(self, state: State, number: int, z: Array) -> State:
+        """The same with other z of one factor, or after all that are nested of the dense end: one pass over the rows."""
+        moved = moved_by_noise(state.conditional.factorisation, number, z - state.z[number])
+        parts, b, eta = list(state.z), list(state.b), state.eta.copy()
         parts[number] = z
-        for place in reversed(range(number + 1)):
-            later.insert(0, levels_at_noise(own.factorisation, place, own.combination, later, parts[place]))
-        eta = state.eta.copy()
-        factors = self.approximation.target.problem.coordinates.factors
-        for place in range(number + 1):
-            eta += effects_on_rows(factors[place].z, factors[place].codes, later[place] - state.b[place])
-        return State(own, tuple(parts), tuple(later), eta, self._ratio(eta, own))
+        for place, change in enumerate(moved):
+            factor = self.approximation.target.problem.coordinates.factors[place]
+            b[place] = b[place] + change
+            eta += effects_on_rows(factor.z, factor.codes, change, factor.slots)
+        return State(state.conditional, tuple(parts), tuple(b), eta, self._ratio(eta, state.conditional))
 
     def where_levels(self, state: State, number: int, accepted: Array, other: State) -> State:
         """The other one for the levels of a factor that accepted it ``(C, J) bool``, and for those nested in them."""
         factors = self.approximation.target.problem.coordinates.factors
-        on_rows = accepted[:, factors[number].codes]
+        on_rows = np.take(accepted, factors[number].codes, axis=1)
         z, b = list(state.z), list(state.b)
         for place in range(number + 1):
             own = accepted if place == number else _of_levels(on_rows, factors[place].codes, factors[place].levels)

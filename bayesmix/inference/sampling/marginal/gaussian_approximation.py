@@ -132,8 +132,8 @@ def predictor(target: MarginalPosterior, shift: Array, b: Sequence[Array]) -> Ar
     working = target.problem.coordinates
     total = (target.problem.beta_ols + shift) @ working.X.T
     for factor, effects in zip(working.factors, b, strict=True):
-        total = total + effects_on_rows(factor.z, factor.codes, effects, factor.slots)
-    return total
+        total += effects_on_rows(factor.z, factor.codes, effects, factor.slots)
+    return np.asarray(total)
 
 
 def fit_approximation(

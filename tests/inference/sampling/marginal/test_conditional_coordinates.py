@@ -57,7 +57,7 @@ def test_a_state_with_other_levels_is_that_made_anew(name: str) -> None:
     coordinates, state, rng = coordinates_of(name), some_state(name), np.random.default_rng(5)
     for number in range(coordinates.nested):
         z = rng.standard_normal(state.z[number].shape)
-        other = coordinates.with_levels(state, number, z)
+        other = coordinates.with_noise(state, number, z)
         accepted = rng.random(z.shape[:-1]) < 0.5
         state = coordinates.where_levels(state, number, accepted, other)
         np.testing.assert_array_equal(state.z[number][accepted], z[accepted])
@@ -73,8 +73,8 @@ def test_chains_that_accept_parameters_have_all_that_follows_from_them(name: str
     mixed = state.where(accepted, other, state.conditional.where(accepted, conditional))
     np.testing.assert_array_equal(mixed.log_density, np.where(accepted, other.log_density, state.log_density))
     assert_consistent(coordinates, mixed)
-    for number in range(coordinates.nested):  # what is solved again has the factorisations of both
-        assert_consistent(coordinates, coordinates.with_levels(mixed, number, -mixed.z[number]))
+    for number in range(len(coordinates.shapes)):  # what is solved again has the factorisations of both
+        assert_consistent(coordinates, coordinates.with_noise(mixed, number, -mixed.z[number]))
 
 
 def assert_consistent(coordinates: ConditionalCoordinates, state: State) -> None:
