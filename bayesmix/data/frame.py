@@ -20,7 +20,8 @@ order alone does not ask for polynomial contrasts.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
 from numbers import Real
@@ -33,7 +34,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.columns import Column, Factor, Kind, Numeric, boolean_factor, label, name_all, name_rows
 from bayesmix.data.files import DataFile, OpenFile, open_file
-from bayesmix.errors import DataError, nearest
+from bayesmix.errors import BayesmixError, DataError, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,8 +87,10 @@ class Table:
         wanted = self._checked(needed)
         if isinstance(self.native, pd.DataFrame):
             return self.native[wanted]
-        found = self.native.select(wanted)
-        return nw.from_native(found) if isinstance(self.native, OpenFile) else collect(found)
+        if isinstance(self.native, OpenFile):
+            return nw.from_native(self.native.select(wanted))
+        with reporting(engine_of(self.native)):
+            return collect(self.native.select(wanted))
 
     def _checked(self, needed: Iterable[str]) -> list[str]:
         """The names of columns that are wanted, once each."""
@@ -131,10 +134,33 @@ def _native(data: Any) -> tuple[Any, tuple[str, ...]]:
         return data, tuple(data.columns)
     try:
         native = nw.from_native(data)
-        return native, tuple(native.collect_schema().names())
     except TypeError:
         what = f"Data are a dataframe, a dictionary of columns or a path, not {type(data).__name__}."
         raise DataError(what) from None
+    with reporting(engine_of(native)):
+        return native, tuple(native.collect_schema().names())
+
+
+def engine_of(frame: Any) -> str:
+    """What a frame of narwhals is called in messages."""
+    return f"the {frame.implementation.name.lower().replace('_', ' ')} table"
+
+
+@contextmanager
+def reporting(label: str) -> Iterator[None]:
+    """Turn what engines raise into a DataError that names the source."""
+    try:
+        yield
+    except BayesmixError:
+        raise
+    except Exception as error:  # engines have error classes of their own, and need not be installed
+        raise DataError(f"{label} cannot be read: {first_line(error)}.") from error
+
+
+def first_line(error: Exception) -> str:
+    """What an engine says first."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".:")
 
 
 def missing_column(name: str, known: Sequence[str]) -> DataError:

@@ -5,8 +5,8 @@ What is asked is written once, as expressions of narwhals, which each engine car
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
@@ -19,14 +19,15 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.columns import Column, Numeric, name_all
 from bayesmix.data.data_origin import Origin, origin_of_files
-from bayesmix.data.frame import collect, missing_column, to_column, without_rows
-from bayesmix.errors import BayesmixError, DataError
+from bayesmix.data.frame import collect, engine_of, first_line, missing_column, reporting, to_column, without_rows
+from bayesmix.errors import DataError
 
 if TYPE_CHECKING:
     import narwhals as nw
 
 PARQUET = (".parquet", ".pq")
 NUMBERS = ("BIGINT", "DOUBLE")  # as DuckDB finds numbers in text
+NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "U", "FLOAT", "DOUBLE", "DECIMAL")  # of any file
 TEXT = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
 
@@ -130,15 +131,9 @@ class RemoteTable:
         found = collect(frame)
         return {name: to_column(name, found[name]) for name in found.columns}
 
-    @contextmanager
-    def reporting(self) -> Iterator[None]:
+    def reporting(self) -> AbstractContextManager[None]:
         """Turn what engines raise into a DataError that names the source."""
-        try:
-            yield
-        except BayesmixError:
-            raise
-        except Exception as error:  # engines have error classes of their own, and need not be installed
-            raise DataError(f"{self.label} cannot be read: {first_line(error)}.") from error
+        return reporting(self.label)
 
 
 def open_remote(data: Any) -> RemoteTable:
@@ -163,8 +158,9 @@ def open_remote(data: Any) -> RemoteTable:
             " relation, a lazy frame of Polars, Dask or Spark, or the path of Parquet or CSV files; or leave `where`"
             " out."
         )
-    label = f"the {frame.implementation.name.lower().replace('_', ' ')} table"
-    return RemoteTable(dict(frame.collect_schema()), frame, origin_of_files(data) if is_path else Origin(label))
+    table = RemoteTable({}, frame, origin_of_files(data) if is_path else Origin(engine_of(frame)))
+    with table.reporting():  # a connection may be closed
+        return replace(table, schema=dict(frame.collect_schema()))
 
 
 def is_remote(data: Any) -> bool:
@@ -190,13 +186,53 @@ def _open_files(path: str, label: str) -> Any:
     connection = duckdb.connect()
     try:
         if lower.endswith(PARQUET):
-            return connection.read_parquet(path)
+            return _open_parquet(connection, path)
         opened = connection.read_csv(path)
         if "*" in path:
-            _check_alike(connection, path, dict(zip(opened.columns, map(str, opened.types), strict=True)))
+            _check_alike(connection, path, _types(opened))
         return opened
     except duckdb.Error as error:
         raise DataError(f"{label} cannot be read: {first_line(error)}.") from error
+
+
+def _open_parquet(connection: Any, path: str) -> Any:
+    """The rows of Parquet files, numbers of the widest type that one of them has.
+
+    DuckDB takes the types of the first file, and rounds what others have where that has whole numbers.
+    """
+    opened = connection.read_parquet(path)
+    if "*" not in path:
+        return opened
+    found = {file: _types(connection.read_parquet(file, hive_partitioning=False)) for file in _files(connection, path)}
+    first, is_alike = next(iter(found)), True
+    for file, own in found.items():
+        for name, kind in own.items():
+            expected = found[first].get(name, kind)
+            is_alike &= kind == expected
+            if kind != expected and not all(one.startswith(NUMERIC) for one in (kind, expected)):
+                raise DataError(f"`{name}` holds {expected} in `{first}` and {kind} in `{file}`: make them alike.")
+    if is_alike:
+        return opened
+    for file, own in found.items():
+        if own.keys() != found[first].keys():
+            raise _other_columns(file, list(own), first, list(found[first]))
+    return connection.read_parquet(path, union_by_name=True)
+
+
+def _files(connection: Any, path: str) -> list[str]:
+    """Names of the files of a pattern."""
+    return [str(row[0]) for row in connection.execute("select file from glob(?) order by file", [path]).fetchall()]
+
+
+def _other_columns(file: str, columns: list[str], first: str, expected: list[str], how: str = "") -> DataError:
+    return DataError(
+        f"`{file}` has the columns {name_all(columns)}, and `{first}` has {name_all(expected)}:"
+        f" files that are read together have the same ones{how}."
+    )
+
+
+def _types(relation: Any) -> dict[str, str]:
+    return dict(zip(relation.columns, map(str, relation.types), strict=True))
 
 
 def _check_alike(connection: Any, path: str, types: Mapping[str, str]) -> None:
@@ -204,17 +240,15 @@ def _check_alike(connection: Any, path: str, types: Mapping[str, str]) -> None:
 
     DuckDB takes columns by position, and numbers for text as soon as some of the files have text.
     """
-    files = [str(row[0]) for row in connection.execute("select file from glob(?) order by file", [path]).fetchall()]
+    files = _files(connection, path)
     query = "select Columns from sniff_csv(?)"
     sniffed = {file: connection.execute(query, [file]).fetchall()[0][0] for file in files}
     found = {file: {one["name"]: one["type"] for one in own} for file, own in sniffed.items()}
     first = files[0]
     for file, own in found.items():
         if list(own) != list(found[first]):
-            raise DataError(
-                f"`{file}` has the columns {name_all(list(own))}, and `{first}` has {name_all(list(found[first]))}:"
-                " files that are read together have the same ones, in the same order, named in the first line."
-            )
+            how = ", in the same order, named in the first line"
+            raise _other_columns(file, list(own), first, list(found[first]), how)
     for name in (name for name, kind in types.items() if kind == "VARCHAR"):
         kinds = {own.get(name) in NUMBERS: file for file, own in found.items()}
         if len(kinds) > 1:
@@ -225,9 +259,3 @@ def _numbers(column: Column) -> Array:
     """A sum of no rows is missing in some engines."""
     assert isinstance(column, Numeric)
     return np.nan_to_num(column.values, nan=0.0)
-
-
-def first_line(error: Exception) -> str:
-    """What an engine says first."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].rstrip(".:")

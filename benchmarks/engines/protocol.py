@@ -31,6 +31,11 @@ def terms(data: dict[str, np.ndarray]) -> int:
     return sum(name.startswith("g") for name in data)
 
 
+def begun(folder: Path) -> None:
+    """Note the CPU seconds that went into all before sampling, for those who may have to stop it."""
+    (folder / "begun.txt").write_text(str(time.process_time()), encoding="utf-8")
+
+
 def finished() -> float:
     """Now, on the clock that the parent reads."""
     return time.time()

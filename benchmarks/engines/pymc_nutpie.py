@@ -8,7 +8,7 @@ import arviz as az
 import numpy as np
 import nutpie
 import pymc as pm
-from protocol import arrays, finished, job, terms, write
+from protocol import arrays, begun, finished, job, terms, write
 
 settings, folder = job()
 data = arrays(folder)
@@ -64,6 +64,7 @@ with pm.Model() as model:
     else:
         pm.Binomial("y", n=data["trials"].astype(int), logit_p=mu, observed=data["y"])
 compiled = nutpie.compile_pymc_model(model)
+begun(folder)
 begin, cpu = time.perf_counter(), time.process_time()
 run = {"draws": settings["draws"], "tune": settings["draws"], "chains": settings["chains"]}
 trace = nutpie.sample(compiled, cores=2, seed=1, progress_bar=False, **run)

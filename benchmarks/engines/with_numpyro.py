@@ -10,7 +10,7 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 from numpyro.infer import MCMC, NUTS
-from protocol import arrays, below_diagonal, finished, job, terms, write
+from protocol import arrays, begun, below_diagonal, finished, job, terms, write
 
 settings, folder = job()
 numpyro.set_host_device_count(settings["chains"])
@@ -43,6 +43,7 @@ def model() -> None:
 
 run = {"num_warmup": settings["draws"], "num_samples": settings["draws"], "num_chains": settings["chains"]}
 mcmc = MCMC(NUTS(model), progress_bar=False, **run)
+begun(folder)
 mcmc.run(jax.random.PRNGKey(1))
 mcmc.print_summary()
 end = finished()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable, Iterator
+from functools import cache, partial, reduce
 from typing import Any
 
 import duckdb
@@ -22,7 +22,27 @@ from bayesmix.inference.parameters.covariance import from_factor
 FORMULA = "y ~ x + t + (x | g)"
 ROWS, LEVELS = 1_000_000, 2_000
 SAME = 1e-10  # of solutions at the same covariances: what sums of other orders may explain
+SPARK = {  # nothing that waits: no ports but the machine's own, no pages, few partitions of small data
+    "spark.master": "local[2]",
+    "spark.ui.enabled": "false",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.memory": "2g",
+    "spark.sql.shuffle.partitions": "4",
+}
 SEARCHED = 1e-6  # of estimates: where a search ends, not what the data say
+
+Carry = Callable[[pd.DataFrame], Any]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings(
+        "ignore:::(distributed|dask|pyspark|pandas).*",
+        "ignore:Sending large graph",
+        "ignore::ResourceWarning",
+        "ignore:Dask support is moving",
+    ),
+]
 
 
 @cache
@@ -34,13 +54,15 @@ def frame() -> pd.DataFrame:
     return pd.DataFrame({"g": g.astype(str), "x": x, "t": t, "y": mean + t + rng.normal(size=ROWS)})
 
 
-@pytest.fixture(params=["duckdb", "polars", "dask", "spark"])
-def source(request: pytest.FixtureRequest) -> Iterator[Any]:
+@pytest.fixture(scope="module", params=["duckdb", "polars", "dask", "spark"])
+def carried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Carry]:
+    """Rows to where an engine has them."""
     match request.param:
         case "duckdb":
-            yield duckdb.connect().from_df(frame())
+            connection = duckdb.connect()
+            yield connection.from_df
         case "polars":
-            yield pl.from_pandas(frame()).lazy()
+            yield lambda rows: pl.from_pandas(rows).lazy()
         case "dask":
             dataframe = pytest.importorskip("dask.dataframe", reason="Dask is not installed")
             distributed = pytest.importorskip("distributed", reason="Dask's cluster is not installed")
@@ -48,13 +70,22 @@ def source(request: pytest.FixtureRequest) -> Iterator[Any]:
                 distributed.LocalCluster(n_workers=2, processes=False, dashboard_address=None) as cluster,
                 distributed.Client(cluster),
             ):
-                yield dataframe.from_pandas(frame(), npartitions=8)
+                yield partial(dataframe.from_pandas, npartitions=8)
         case "spark":
             sql = pytest.importorskip("pyspark.sql", reason="PySpark is not installed")
             if shutil.which("java") is None:
                 pytest.skip("Spark needs Java")
-            session = sql.SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
-            yield session.createDataFrame(frame())
+            folder = tmp_path_factory.mktemp("spark")
+            session = reduce(lambda one, option: one.config(*option), SPARK.items(), sql.SparkSession.builder)
+            session = session.config("spark.local.dir", str(folder)).getOrCreate()
+
+            def carry(rows: pd.DataFrame) -> Any:
+                """Through a file: createDataFrame pickles row by row, minutes for a million."""
+                file = folder / f"{len(rows)}.parquet"
+                rows.to_parquet(file, index=False)
+                return session.read.parquet(str(file))
+
+            yield carry
             session.stop()
 
 
@@ -63,15 +94,8 @@ def in_memory() -> bmx.Estimate:
     return bmx.Model(FORMULA, frame()).estimate()
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings(
-    "ignore:::(distributed|dask|pyspark|pandas).*",
-    "ignore:Sending large graph",
-    "ignore::ResourceWarning",
-    "ignore:Dask support is moving",
-)
-def test_estimates_are_those_in_memory(source: Any) -> None:
-    model = bmx.Model(FORMULA, source, where="source")
+def test_estimates_are_those_in_memory(carried: Carry) -> None:
+    model = bmx.Model(FORMULA, carried(frame()), where="source")
     assert model.design.n_used == ROWS
     assert model.design.n <= 6 * LEVELS
     one = in_memory()
@@ -80,6 +104,33 @@ def test_estimates_are_those_in_memory(source: Any) -> None:
         solutions = [_solved(design, relative, reml=reml) for design in (one.design, model.design)]
         np.testing.assert_allclose(solutions[1], solutions[0], rtol=SAME)
     np.testing.assert_allclose(model.estimate().parameters(), one.parameters(), rtol=SEARCHED)
+
+
+@pytest.mark.parametrize(
+    ("formula", "family"), [("z ~ x + f + (1 | g)", "bernoulli"), ("count ~ x + f + (x | g)", "poisson")]
+)
+def test_equal_rows_of_generalized_models_are_counted_there(carried: Carry, formula: str, family: str) -> None:
+    rows = counted()
+    model, whole = (
+        bmx.Model(formula, data, family=family, where=where)
+        for data, where in ((carried(rows), "source"), (rows, "memory"))
+    )
+    assert model.design.n_used == len(rows)
+    assert model.design.n <= len(rows) / 15
+    here, there = model.estimate(), whole.estimate()
+    np.testing.assert_allclose(here.criterion, there.criterion, rtol=SAME)
+    np.testing.assert_allclose(here.aic, there.aic, rtol=SAME)
+    np.testing.assert_allclose(here.parameters(), there.parameters(), rtol=SEARCHED, atol=1e-7)
+
+
+@cache
+def counted() -> pd.DataFrame:
+    """Rows of few different ones: a dose, an arm and a clinic each, what happened and how often."""
+    rng = np.random.default_rng(7)
+    g, x, f = rng.integers(0, 30, 40_000), rng.integers(0, 5, 40_000) / 2.0, rng.integers(0, 3, 40_000)
+    mean = -0.4 + 0.3 * x + 0.2 * (f == 1) + rng.normal(0.0, 0.5, 30)[g]
+    rows = {"z": (rng.random(40_000) < 1.0 / (1.0 + np.exp(-mean))).astype(int), "count": rng.poisson(np.exp(mean))}
+    return pd.DataFrame(rows | {"x": x, "f": np.array(["a", "b", "c"])[f], "g": [f"clinic {code}" for code in g]})
 
 
 def _solved(design: Design, relative: list[np.ndarray], *, reml: bool) -> np.ndarray:

@@ -74,11 +74,30 @@ def damage(file: Path) -> None:
 
 
 OTHERS: dict[str, tuple[str, Any, str]] = {  # what a second file is like
-    "text for numbers": ("parquet", lambda file: write(FRAME.assign(x=list("pqrst")), file), "[Cc]onver.*part-1"),
+    "text for numbers": (
+        "parquet",
+        lambda file: write(FRAME.assign(x=list("pqrst")), file),
+        "`x` holds DOUBLE in `.*part-0.parquet` and VARCHAR in `.*part-1.parquet`: make them alike",
+    ),
     "dates for numbers": (
         "parquet",
         lambda file: write(FRAME.assign(x=pd.Timestamp("2020-01-01")), file),
-        "failed to cast",
+        "`x` holds DOUBLE in .* and TIMESTAMP.* make them alike",
+    ),
+    "truths for numbers": (
+        "parquet",
+        lambda file: write(FRAME.assign(k=FRAME["k"] > 1), file),
+        "`k` holds BIGINT in .* and BOOLEAN .* make them alike",
+    ),
+    "numbers for text": (
+        "parquet",
+        lambda file: write(FRAME.assign(g=[1, 2, 2, 3, 3]), file),
+        "`g` holds .* and BIGINT in .* make them alike",
+    ),
+    "other numbers and a column less": (
+        "parquet",
+        lambda file: write(FRAME.astype({"k": float}).drop(columns="g"), file),
+        "has the columns `x`, `k`, and `.*part-0.parquet` has `g`, `x`, `k`: files that are read together",
     ),
     "a column less": (
         "parquet",
@@ -112,11 +131,25 @@ def test_files_that_do_not_go_together_are_one_message(case: str, family: str, t
     assert "\n" not in str(caught.value)
 
 
-def test_files_of_integers_and_of_numbers_go_together(tmp_path: Path) -> None:
-    frame = FRAME.dropna()
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_files_of_integers_and_of_numbers_go_together(first: int, kind: str, tmp_path: Path) -> None:
+    """Whichever comes first: DuckDB rounds numbers where the first of Parquet files has integers."""
+    frame = FRAME.dropna().assign(x=lambda data: data["x"] + 0.5)
     for j, one in enumerate((frame, frame.astype({"x": int}))):
-        one.to_csv(tmp_path / f"part-{j}.csv", index=False)
-    assert open_remote(str(tmp_path / "part-*.csv")).count_missing(["x"]) == (8, {"x": 0})
+        write(one, tmp_path / f"part-{abs(j - first)}.{kind}")
+    table = open_remote(str(tmp_path / f"part-*.{kind}"))
+    assert table.count_missing(["x"]) == (8, {"x": 0})
+    assert table.total({"sum": nw.col("x").sum()}) == {"sum": 32.0}
+
+
+@pytest.mark.parametrize("where", ["source", "memory"])
+def test_a_connection_that_was_closed_is_one_message(where: str) -> None:
+    connection = duckdb.connect()
+    relation = connection.from_df(FRAME)
+    connection.close()
+    with pytest.raises(bmx.DataError, match=r"^the duckdb table cannot be read: .* closed\.$"):
+        bmx.Model("k ~ x + (1 | g)", relation, where=where)
 
 
 def test_files_that_come_while_others_are_read_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,7 +162,7 @@ class ConditionalCoordinates:
         return State(conditional, tuple(z), tuple(b), eta, self._ratio(eta, conditional))
 
     def with_noise(self, state: State, number: int, z: Array) -> State:
-        """The same with other z of one factor, or after all that are nested of the dense end: one pass over the rows."""
+        """The same with other z of a factor, or, after those, of the dense end: one pass over the rows."""
         moved = moved_by_noise(state.conditional.factorisation, number, z - state.z[number])
         parts, b, eta = list(state.z), list(state.b), state.eta.copy()
         parts[number] = z
