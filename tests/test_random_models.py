@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import datetime
-import shutil
-import subprocess
 import warnings
 
 import numpy as np
 import pytest
+from daily import day
 from random_models import Dense, random_model
 
 import bayesmix as bmx
 from bayesmix.errors import BayesmixError
 
 CASES = range(24)
-TODAY = datetime.date.today().toordinal() * 1000
+TODAY = day().toordinal() * 1000
 
 
 def fitted(model, method):
@@ -68,47 +66,3 @@ def test_criteria_of_the_day():
     """Others every day; a failure names its seed, and becomes a case above."""
     done = [check(TODAY + seed) for seed in range(150)]
     assert sum(done) > 100
-
-
-LME4 = """
-suppressMessages(library(lme4))
-for (i in seq_len(as.integer(commandArgs(TRUE)[2]))) {
-  stem <- file.path(commandArgs(TRUE)[1], i)
-  d <- read.csv(paste0(stem, ".csv"), stringsAsFactors = TRUE, na.strings = "")
-  words <- readLines(paste0(stem, ".txt"))
-  found <- try(suppressMessages(suppressWarnings(
-    if (words[2] != "gaussian") glmer(as.formula(words[1]), d, family = words[2])
-    else if (words[4] == "TRUE") lmer(as.formula(words[1]), d, REML = words[3] == "reml", weights = w)
-    else lmer(as.formula(words[1]), d, REML = words[3] == "reml"))), silent = TRUE)
-  cat(if (inherits(found, "try-error")) NA else sprintf("%.10f", -2 * as.numeric(logLik(found))), "\\n")
-}
-"""
-
-
-def has_lme4():
-    command = [shutil.which("Rscript") or "", "-e", "library(lme4)"]
-    return bool(command[0]) and subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
-@pytest.mark.slow
-def test_criteria_of_the_day_are_those_of_lme4(tmp_path):
-    """Where R is there: never above lme4's, and the same where it has found the optimum."""
-    if not has_lme4():
-        pytest.skip("there is no Rscript with lme4")
-    models = [(seed, random_model(seed)) for seed in range(TODAY, TODAY + 60)]
-    models = [(seed, model) for seed, model in models if "diag" not in model.formula]
-    methods = ["laplace" if model.family != "gaussian" else ("reml", "ml")[seed % 2] for seed, model in models]
-    for i, ((_, model), method) in enumerate(zip(models, methods, strict=True), 1):
-        words = [model.formula, model.family, method, str(model.weighted).upper()]
-        model.data.to_csv(tmp_path / f"{i}.csv", index=False)
-        (tmp_path / f"{i}.txt").write_text("\n".join(words) + "\n")
-    command = ["Rscript", "-e", LME4, str(tmp_path), str(len(models))]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout.split()
-    same = 0
-    for (seed, model), method, text in zip(models, methods, printed, strict=True):
-        if text == "NA":
-            continue
-        ours = fitted(model, method).criterion
-        assert ours < float(text) + 1e-5, (seed, model.formula)
-        same += ours > float(text) - 1e-4
-    assert same > 0.7 * len(models)

@@ -3,6 +3,8 @@
 Parameters are drawn from the priors, data from the parameters, and draws from the posterior of these data. If all three
 are of the same model and the sampler is exact, the rank of each parameter among its posterior draws is uniform. The
 log-likelihood has a rank too: it tells posteriors that ignore the data (Modrak et al. 2023), which the others do not.
+Ranks are among nearly independent draws: a run whose draws are worth fewer than these is made longer and thinned (Talts
+et al., algorithm 2), since ranks among draws that depend on each other pile up at both ends.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ import warnings
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.errors import BayesmixError, BayesmixWarning, SpecError
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.inference.sampling.diagnostics import convergence
 from bayesmix.inference.sampling.draws import Schedule
 from bayesmix.inference.sampling.sample import Sampler, failure, resolve_sampler
 from bayesmix.language.arguments import explained
@@ -34,9 +36,11 @@ from bayesmix.results.fits.fitted_model import Fitted
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import flatten, linear_predictor, log_likelihood_of_all, parameter_names
 from bayesmix.results.fits.model_fingerprint import parts_of_model
+from bayesmix.results.fits.records import PosteriorRecord
 from bayesmix.results.fits.refit import sample_model
 from bayesmix.results.prediction.simulation import replicated
 from bayesmix.studies.prior_simulation import draw_parameters
+from bayesmix.studies.uniformity import deviation, limit, p_value, shares
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +51,8 @@ if TYPE_CHECKING:
 LIKELIHOOD = "log-likelihood"
 WIDTH = 80  # of lines of text
 CHAINS = 2
-REFERENCE = 20_000  # sets of uniform ranks that give the band its level
+SPARE = 1.5  # times as long as its effective sample size asks for is the next run, for that is a guess itself
+LONGEST = 20  # times as long as the first at most
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +82,7 @@ class Calibration:
     level: float  # of all tests together
     failed: int = 0  # replicates that could not be fitted
     lost: int = 0  # replicates whose processes were killed
-    uncertified: Calibration | None = None  # replicates in which the marginal sampler's certificate did not hold
+    uncertified: Calibration | None = None  # replicates in which the sampler's certificate did not hold
     rule: str = ""  # how simulated responses are censored, in words
 
     @property
@@ -87,7 +92,7 @@ class Calibration:
         ``shift`` is that of the mean rank in standard errors: above zero, posteriors lie too low. ``spread`` is the
         variance of the ranks over that of uniform ones: above one, posteriors are too narrow. ``deviation`` is the
         largest distance of the ranks' distribution from uniform in standard errors, ``p`` how often uniform ranks go
-        as far, and ``limit`` what they stay below with probability ``1 - level``, all parameters together.
+        as far (exact), and ``limit`` what they stay below with probability ``1 - level``, all parameters together.
         """
         import pandas as pd
 
@@ -95,18 +100,21 @@ class Calibration:
         u = (self.ranks.to_numpy() + 0.5) / values
         uniform = (1.0 - values**-2.0) / 12.0  # variance of the discrete uniform distribution
         shift = (u.mean(axis=0) - 0.5) / np.sqrt(uniform / n)
-        reference = _reference(n, self.draws)
-        deviation = np.array([_deviation(column, self.draws) for column in self.ranks.to_numpy().T])
-        p = np.array([(1.0 + np.sum(reference >= one)) / (1.0 + len(reference)) for one in deviation])
-        limit = float(np.quantile(reference, 1.0 - self._each))
-        columns = {"shift": shift, "spread": np.mean((u - 0.5) ** 2, axis=0) / uniform, "deviation": deviation}
+        largest = [deviation(column, self.draws) for column in self.ranks.to_numpy().T]
+        p = np.array([p_value(one, n, self.draws) for one in largest])
+        columns = {"shift": shift, "spread": np.mean((u - 0.5) ** 2, axis=0) / uniform, "deviation": largest}
         frame = pd.DataFrame(columns, index=self.ranks.columns)
-        return frame.assign(limit=limit, p=p, uniform=deviation <= limit)
+        return frame.assign(limit=limit(self._each, n, self.draws), p=p, uniform=p > self._each)
 
     @property
     def is_uniform(self) -> bool:
         """Whether every parameter's ranks are within the limit; false without any certified replication."""
         return len(self.ranks) > 0 and bool(self.table["uniform"].all())
+
+    @property
+    def p(self) -> float:
+        """p-value of all parameters together, by Bonferroni: one number for studies of many models; NaN of no ranks."""
+        return min(1.0, self.ranks.shape[1] * float(self.table["p"].min())) if len(self.ranks) else math.nan
 
     def curves(self) -> pd.DataFrame:
         """For figures: ``parameter, rank, difference, lower, upper``, one row a parameter and rank.
@@ -118,13 +126,13 @@ class Calibration:
 
         n, at = len(self.ranks), np.arange(self.draws)
         z = (at + 1.0) / (self.draws + 1.0)
-        half = float(np.quantile(_reference(n, self.draws), 1.0 - self._each)) * np.sqrt(z * (1.0 - z) / n)
+        half = limit(self._each, n, self.draws) * np.sqrt(z * (1.0 - z) / n)
         parts = [
             pd.DataFrame(
                 {
                     "parameter": name,
                     "rank": z,
-                    "difference": _shares(self.ranks[name].to_numpy(), self.draws) - z,
+                    "difference": shares(self.ranks[name].to_numpy(), self.draws) - z,
                     "lower": -half,
                     "upper": half,
                 }
@@ -145,7 +153,7 @@ class Calibration:
             *(self._tests() if n else []),
         ]
         if self.uncertified is not None:
-            lines += ["", f"The marginal sampler's certificate did not hold in {others} of {n + others} replications."]
+            lines += ["", f"The sampler's own certificate did not hold in {others} of {n + others} replications."]
             lines += ["Their ranks, apart:", *self.uncertified._tests()]
         total = n + others + self.failed + self.lost
         if self.failed:
@@ -201,7 +209,8 @@ def calibrate(  # noqa: PLR0913 - options of a study, named
     fitted : the model that the data are fitted by, if another: what follows from a wrong prior or likelihood.
     method : as in `Model.sample`.
     ranks : posterior draws that a rank is among.
-    thin : posterior draws for each of these; two suffice for the nearly independent ones of the marginal sampler.
+    thin : posterior draws for each of these to begin with; two suffice for the nearly independent ones of the marginal
+        sampler. Where draws are worth fewer independent ones than a rank is among, more are made.
     level : probability of a false alarm, all parameters together.
     executor : any ``concurrent.futures.Executor``; here, one after the other, if None. Replications whose process is
         killed are run once more; what is finished is kept.
@@ -262,21 +271,41 @@ def replicate(setting: Setting, seed: np.random.SeedSequence) -> tuple[Array, bo
     numbers = [int(number >> 1) for number in seed.generate_state(2)]
     drawn = replicated(setting.spec, setting.design, truth, groups="fitted", seed=numbers[0])
     fitted = replace(setting.fitted, design=setting.fitted.design.with_response(*drawn))
-    draws = max(math.ceil(setting.ranks * setting.thin / CHAINS), 4)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BayesmixWarning)
         try:
-            found = sample_model(fitted, setting.fitted_priors, setting.sampler, Schedule(draws, CHAINS, numbers[1]))
+            found, values, size = _nearly_independent(setting, fitted, numbers[1])
         except (BayesmixError, np.linalg.LinAlgError):
             return None
-    values = _scalars(fitted, found.with_effects)
     flat = values.reshape(-1, values.shape[-1])
     kept = flat[np.linspace(0, len(flat) - 1, setting.ranks).round().astype(int)]
     true = _scalars(fitted, truth)
     below = np.sum(kept < true, axis=0)
     ties = np.sum(kept == true, axis=0)
-    held = "pareto_k" not in found.draws.certificate or failure(found.draws) is None
-    return below + rng.integers(0, ties + 1), held
+    return below + rng.integers(0, ties + 1), size >= setting.ranks and _is_trusted(found)
+
+
+def _nearly_independent(setting: Setting, fitted: Fitted, seed: int) -> tuple[PosteriorRecord, Array, float]:
+    """A posterior, its scalars ``(chain, draw, m)``, and how many independent draws the least mixed is worth."""
+    draws = first = max(math.ceil(setting.ranks * setting.thin / CHAINS), 4)
+    while True:
+        found = sample_model(fitted, setting.fitted_priors, setting.sampler, Schedule(draws, CHAINS, seed))
+        values = _scalars(fitted, found.with_effects)
+        size = _smallest_ess(values)
+        if size >= setting.ranks or draws == LONGEST * first:
+            return found, values, size
+        draws = math.ceil(min(SPARE * draws * setting.ranks / max(size, 1.0), LONGEST * first))
+
+
+def _smallest_ess(values: Array) -> float:
+    """Of scalars ``(chain, draw, m)``, those that are constant by construction left out; chains that stay have none."""
+    moving = values[..., np.ptp(values, axis=(0, 1)) > 0.0]
+    return float(np.min(np.nan_to_num(convergence(moving).ess_bulk), initial=np.inf))
+
+
+def _is_trusted(found: PosteriorRecord) -> bool:
+    """Whether the sampler says that its draws can be used; chains of a study are too short for R-hat to tell."""
+    return not found.draws.divergences if found.draws.method == "nuts" else failure(found.draws) is None
 
 
 def _scalars(model: Fitted, values: Parameters) -> Array:
@@ -291,28 +320,3 @@ def _scalars(model: Fitted, values: Parameters) -> Array:
 def _names(design: Design, spec: ModelSpec) -> list[str]:
     of_levels = [f"{effect}[{term.group} {term.levels[0]}]" for term in design.terms for effect in term.effects]
     return [*parameter_names(design, spec.dispersion), *of_levels, LIKELIHOOD]
-
-
-# ---- uniformity -------------------------------------------------------------------------------------------------
-
-
-def _shares(ranks: Array, draws: int) -> Array:
-    """Share of ranks up to ``0 ... draws - 1``: ``(draws,)``."""
-    return np.asarray(np.cumsum(np.bincount(ranks, minlength=draws + 1))[:-1] / len(ranks))
-
-
-def _deviation(ranks: Array, draws: int) -> float:
-    """Largest distance of the distribution of ranks from uniform, in its standard errors."""
-    return float(_distance(_shares(ranks, draws), draws, len(ranks)))
-
-
-def _distance(shares: Array, draws: int, n: int) -> Array:
-    z = np.arange(1, draws + 1) / (draws + 1.0)
-    return np.asarray(np.max(np.abs(shares - z) / np.sqrt(z * (1.0 - z) / n), axis=-1))
-
-
-@lru_cache(maxsize=8)
-def _reference(n: int, draws: int) -> Array:
-    """Deviations of ``n`` uniform ranks, `REFERENCE` times; always the same ones."""
-    counts = np.random.default_rng(0).multinomial(n, np.full(draws + 1, 1.0 / (draws + 1.0)), size=REFERENCE)
-    return _distance(np.cumsum(counts, axis=1)[:, :-1] / n, draws, n)

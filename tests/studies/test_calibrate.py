@@ -12,6 +12,7 @@ from scipy import stats
 
 import bayesmix as bmx
 from bayesmix.errors import SpecError
+from bayesmix.inference.parameters.names import Parameters
 from bayesmix.language.priors.distributions import JOINT, KINDS
 from bayesmix.language.priors.prior import parse_prior
 from bayesmix.language.priors.random import DRAW, draw_prior
@@ -150,8 +151,39 @@ def test_certified_and_uncertified_replications_are_apart(monkeypatch: pytest.Mo
     )
     assert "nothing speaks against the sampler" in certified
     assert "too narrow" not in certified
-    assert others.startswith(f"The marginal sampler's certificate did not hold in {600 - len(found.ranks)} of 600")
+    assert others.startswith(f"The sampler's own certificate did not hold in {600 - len(found.ranks)} of 600")
     assert "The posteriors of x are too narrow." in others
+
+
+@pytest.mark.parametrize(("repeated", "trusted"), [(1, True), (4, True), (200, False)])
+def test_draws_that_depend_on_each_other_are_more_and_thinned(
+    monkeypatch: pytest.MonkeyPatch, repeated: int, trusted: bool
+) -> None:
+    """Chains that stay where they are for a while; one that hardly moves is not trusted."""
+    from bayesmix.inference.sampling.draws import Draws
+
+    asked = []
+
+    def slow(design, spec, method, schedule, *, priors, after):
+        asked.append(schedule.draws)
+        rng = np.random.default_rng(schedule.seed)
+        drawn = [draw_parameters(priors, design, rng) for _ in range(101)]
+        place = (50 * np.arange(schedule.chains)[:, None] + np.arange(schedule.draws) // repeated) % len(drawn)
+
+        def stacked(parts):
+            return np.array(parts)[place]
+
+        sds, corrs, effects = ((stacked([getattr(v, name)[0] for v in drawn]),) for name in ("sd", "corr", "b"))
+        fixed = [stacked([getattr(v, name) for v in drawn]) for name in ("beta", "dispersion")]
+        return Draws(Parameters(fixed[0], sds, corrs, effects, fixed[1]), {}, "slow")
+
+    monkeypatch.setattr(import_module("bayesmix.results.fits.refit"), "sample", slow)
+    found = calibrate(model(), 1, ranks=19, progress=False)
+    assert (found.uncertified is None) == trusted
+    assert asked[0] == 19
+    assert (len(asked) > 1) == (repeated > 1)
+    assert asked == sorted(set(asked))
+    assert (asked[-1] == 20 * 19) == (not trusted)
 
 
 def test_nothing_certified_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,7 +265,6 @@ def test_a_wrong_likelihood_is_found() -> None:
 @pytest.mark.slow
 def test_draws_of_the_prior_are_found_by_the_likelihood(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sampler that ignores the data has uniform ranks of every parameter."""
-    from bayesmix.inference.parameters.names import Parameters
     from bayesmix.inference.sampling.draws import Draws
 
     def ignorant(design, spec, method, schedule, *, priors, after):

@@ -38,6 +38,7 @@ FEW_ROWS = 50  # up to which a search is one of many
 SIZES = (2.0, 4.0, 8.0)  # relative factors of those, beside the nearest
 ALONE, ASIDE, TINY = 2.0, 0.05, 0.01  # one of the free numbers, all others, and what is next to zero
 INSIDE = 0.3  # what was zero
+LEANING = (0.8, -0.8)  # correlations of neighbouring effects to start from
 SMALL_NOISE, NO_NOISE = 3e2, 1e4  # size of relative factors that is a residual variance of zero: searched, returned
 EXACT_FIT = 1e6  # size where an exact fit is recognised by its residual variance
 ENDLESS = -0.5  # slope by the log size of a criterion without a minimum: that of an exact fit is -2 or less
@@ -120,6 +121,21 @@ def starts_at_ranges(structures: Sequence[Structure], x: Array) -> Iterator[Arra
     parts = split(structures, x[:m])
     for t, structure in enumerate(structures):
         for own in structure.with_other_ranges(parts[t]):
+            yield np.concatenate([*parts[:t], own, *parts[t + 1 :], x[m:]])
+
+
+def starts_leaning(structures: Sequence[Structure], x: Array) -> Iterator[Array]:
+    """What was found with the effects of a term of few correlations going together, or alternating.
+
+    Where such a term is zero its correlations do not matter to the criterion, so that no search turns them. But effects
+    may be worth having with one correlation only, and from independent ones a search leads back to zero.
+    """
+    m = sum(structure.size for structure in structures)
+    parts = split(structures, x[:m])
+    for t, structure in enumerate(structures):
+        for correlation in LEANING if structure.has_few_correlations else ():
+            lags = np.abs(np.subtract.outer(np.arange(structure.k), np.arange(structure.k)))
+            own = structure.theta(NEAR * np.linalg.cholesky(correlation**lags))
             yield np.concatenate([*parts[:t], own, *parts[t + 1 :], x[m:]])
 
 

@@ -64,6 +64,11 @@ class Structure(ABC):
         """Whether the factor grows in proportion with the free numbers."""
         return not isinstance(self.correlation, Parametric)
 
+    @property
+    def has_few_correlations(self) -> bool:
+        """Whether the correlations are functions of fewer numbers, of any sign."""
+        return isinstance(self.correlation, Parametric) and not isinstance(self.correlation, PositiveNumbers)
+
     def inside(self, theta: Array) -> Array:
         """Free numbers ``(..., size)`` from which a search may start: ranges within the distances of the data."""
         if not isinstance(self.correlation, PositiveNumbers):

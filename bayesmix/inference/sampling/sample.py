@@ -23,7 +23,6 @@ from bayesmix.inference.parameters.unconstrained import term_coordinates
 from bayesmix.inference.sampling.agreement import LIMIT, distance, scalars
 from bayesmix.inference.sampling.diagnostics import PROPOSAL_K_LIMIT, R_HAT_LIMIT, convergence, enough, limits_ess
 from bayesmix.inference.sampling.draws import Draws, Schedule
-from bayesmix.inference.sampling.marginal.gaussian_approximation import ApproximationError
 from bayesmix.inference.sampling.marginal.importance_correction import sample_generalized, too_large
 from bayesmix.inference.sampling.marginal.marginal_posterior import (
     MarginalPosterior,
@@ -32,6 +31,7 @@ from bayesmix.inference.sampling.marginal.marginal_posterior import (
     marginal_posterior,
 )
 from bayesmix.inference.sampling.marginal.sampler import Marginal, sample_marginal
+from bayesmix.inference.sampling.marginal.t_mixture import ApproximationError
 from bayesmix.inference.sampling.nuts.nuts import Nuts, sample_nuts
 from bayesmix.inference.sampling.prior_conflict import conflicts, inside
 from bayesmix.inference.sampling.propriety import check_bounded, check_proper, check_stated

@@ -16,8 +16,8 @@ from bayesmix.errors import FitError, SpecError
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.sampling.diagnostics import mean_ess
 from bayesmix.inference.sampling.draws import Schedule
-from bayesmix.inference.sampling.marginal.gaussian_approximation import ApproximationError
 from bayesmix.inference.sampling.marginal.sampler import Marginal
+from bayesmix.inference.sampling.marginal.t_mixture import ApproximationError
 from bayesmix.inference.sampling.nuts.nuts import Nuts
 from bayesmix.language.arguments import explained
 from bayesmix.parallel.executors import in_order

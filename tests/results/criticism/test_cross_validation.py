@@ -187,7 +187,7 @@ def test_wrong_options(dyestuff, call, message):
 
 
 def test_parts_without_a_gaussian_approximation_are_sampled_by_nuts(monkeypatch):
-    from bayesmix.inference.sampling.marginal.gaussian_approximation import ApproximationError
+    from bayesmix.inference.sampling.marginal.t_mixture import ApproximationError
 
     frame = {"y": np.random.default_rng(1).normal(size=12), "x": np.arange(12.0)}
     post, asked = bmx.Model("y ~ x", frame).sample(draws=50, chains=2, seed=1, method="marginal"), []

@@ -44,6 +44,7 @@ from bayesmix.inference.sampling.marginal.row_quadratics import (
     match_rows,
 )
 from bayesmix.inference.sampling.marginal.sampler import draw_fixed
+from bayesmix.inference.sampling.marginal.t_mixture import NO_PROPOSAL, ApproximationError
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.on_link import CoefficientPrior
 
@@ -56,10 +57,6 @@ LAX = 1.25  # how much larger the spread of a later round may be, noise again
 MARGIN = 5.0  # of log densities by quadratics of any sign over those by positive ones, beyond that at the estimate
 STEP = 1e-3  # of the differences of prior densities, in posterior standard deviations
 SMALLEST = 1e-8  # standard deviation of draws of a coefficient that runs off
-
-
-class ApproximationError(FitError):
-    """No Gaussian approximation was found."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -258,10 +255,7 @@ def _by_steps(search: _Search, rows: RowQuadratics, fixed: list[tuple[float, flo
         assert isinstance(following, BlockQuadratics)
         base, wanted, share = base.towards(wanted, share), following, min(1.0 / (1.0 + level), 2.0 * share)
     if best is None:
-        raise ApproximationError(
-            "No Gaussian approximation of the random effects was found to propose from. Sample with NUTS:"
-            ' model.sample(method="nuts").'
-        )
+        raise ApproximationError(NO_PROPOSAL)
     return best
 
 

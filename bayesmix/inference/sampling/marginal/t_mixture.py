@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.errors import FitError
 
 FREEDOM = 5.0  # degrees of freedom: tails that dominate the exponential tails of log standard deviations
 COMPONENTS = 6
@@ -25,6 +26,16 @@ MAX_TEMPERING = 20
 ENOUGH = 30.0  # effective draws, over the dimension, that a mixture is fitted to
 GOOD = 0.85  # share of effective draws at which adaptation stops ...
 FAIR, GAIN = 0.8, 1.02  # ... or from which on it stops where a round gains less than this factor
+
+
+class ApproximationError(FitError):
+    """No Gaussian approximation was found, or none of its proposals has a density."""
+
+
+NO_PROPOSAL = (
+    "No Gaussian approximation of the random effects was found to propose from. Sample with NUTS:"
+    ' model.sample(method="nuts").'
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,8 +170,16 @@ def _defended(mixture: Mixture, first: Mixture | None, x: Array, weights: Array)
 
 
 def normalised(log_weights: Array) -> Array:
-    """Weights that sum to one; points without density get none."""
+    """Weights that sum to one; points without density get none.
+
+    Raises
+    ------
+    ApproximationError
+        If no point has density: of counts that are all zero a family can be where no approximation follows it.
+    """
     finite = np.where(np.isfinite(log_weights), log_weights, -np.inf)
+    if np.isneginf(finite.max(initial=-np.inf)):
+        raise ApproximationError(NO_PROPOSAL)
     weights = np.exp(finite - finite.max())
     return np.asarray(weights / weights.sum())
 

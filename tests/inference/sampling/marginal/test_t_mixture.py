@@ -15,6 +15,7 @@ from bayesmix.inference.sampling.marginal.t_mixture import (
     KEPT_MODES,
     WIDE_FREEDOM,
     WIDER,
+    ApproximationError,
     Mixture,
     _refit,
     _spread,
@@ -221,3 +222,10 @@ def test_adaptation_counts_its_evaluations_and_reports_its_efficiency() -> None:
     weights = normalised(target(x) - found.mixture.log_density(x))
     assert found.efficiency == pytest.approx(1.0 / np.sum(weights**2) / 20_000, abs=0.03)
     assert found.efficiency > 0.8
+
+
+def test_points_without_density_have_no_weights():
+    """Of counts that are all zero NaN went on, into an error of Python's."""
+    with pytest.raises(ApproximationError, match="Sample with NUTS"):
+        normalised(np.full(3, -np.inf))
+    np.testing.assert_allclose(normalised(np.array([-np.inf, np.nan, 2.0])), [0.0, 0.0, 1.0])
