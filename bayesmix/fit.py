@@ -25,6 +25,7 @@ from bayesmix.results.intervals import Intervals
 from bayesmix.results.prediction.predict import Groups
 from bayesmix.results.prediction.simulation import check_statistics, posterior_predictive
 from bayesmix.results.questions import Questions
+from bayesmix.results.storage.arviz_view import ArvizView
 from bayesmix.results.storage.datatree import to_datatree
 from bayesmix.results.tables.short_form import brief_estimate, brief_posterior
 from bayesmix.results.tables.summary import summarise_estimate, summarise_posterior
@@ -219,11 +220,12 @@ class Estimate(Fit, Deletions, Intervals):
 
 
 @explained
-class Posterior(Fit, Evidence):
-    """Draws from the posterior, ``(chain, draw)``."""
+class Posterior(Fit, Evidence, ArvizView):
+    """Draws from the posterior, ``(chain, draw)``. ArviZ's functions take it as they take `data`."""
 
     def __init__(self, fitted_model: Fitted, draws: Draws, priors: Priors, data: xr.DataTree | None = None) -> None:
         super().__init__(fitted_model, draws, priors)
+        ArvizView.__init__(self)
         self._data = data
 
     @override
@@ -231,17 +233,12 @@ class Posterior(Fit, Evidence):
         return self.data
 
     @cached_property
+    @override
     def data(self) -> xr.DataTree:
         """The draws as a DataTree in ArviZ's conventions, with ``log_likelihood`` for ``az.loo``, ``log_prior`` for
         ``az.psense`` and ``posterior_predictive`` for ``az.plot_ppc_dist``.
         """
         return to_datatree(self) if self._data is None else self._data
-
-    def __getitem__(self, group: str) -> Any:
-        """A group of `data`, ``post["posterior"]``; ArviZ's plots ask for no more, ``az.plot_trace(post)``."""
-        return self.data[group]
-
-    __iter__ = None  # groups are asked for by name
 
     @override
     def diagnose(self) -> Diagnosis:

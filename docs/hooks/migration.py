@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import re
 import tomllib
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ class Names(dict[str, Any]):
 
         if name == "bmx":
             return bmx
+        if name == "az":
+            return import_module("arviz")
         if name in MODELS:
             text, verb = MODELS[name]
             options = {"seed": 1, "draws": 250, "progress": False} if verb == "sample" else {}
