@@ -63,10 +63,18 @@ def run_batch(setting: Setting, design: Design, draws: Sequence[int], seeds: Seq
 
 def simulated(setting: Setting, design: Design, draws: Sequence[int], seeds: Sequence[int]) -> list[Array]:
     """Responses ``(B, n)``, of each that a model has; effects of all levels are new. Each depends on its seed alone."""
-    found = [
-        replicated(setting.spec, design, draws_at(setting.values, np.array([draw])), groups="new", seed=seed)
-        for draw, seed in zip(draws, seeds, strict=True)
-    ]
+    try:
+        found = [
+            replicated(setting.spec, design, draws_at(setting.values, np.array([draw])), groups="new", seed=seed)
+            for draw, seed in zip(draws, seeds, strict=True)
+        ]
+    except ValueError as error:
+        if "too large" not in str(error):  # NumPy's words for counts beyond its integers
+            raise
+        raise SpecError(
+            "With these parameters responses are larger than any count that can be drawn. An effect is on the scale of"
+            " the linear predictor: with a logarithm as link, 0.1 multiplies the mean by exp(0.1) for each unit."
+        ) from None
     return [np.concatenate(own) for own in zip(*found, strict=True)]
 
 

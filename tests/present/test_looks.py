@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.text import Text
 
@@ -196,5 +199,68 @@ def test_every_figure_of_every_chapter_can_be_read(chapter):
         drawn |= {"new": found.plot("curves", groups="new"), "shrinkage": found.plot("shrinkage")}
     else:
         drawn |= {"categories": plots.categories(post), "areas": plots.categories(post, groups="fitted", stacked=True)}
+    drawn |= {"rank": plots.rank(post), "replicated": plots.prior_predictive(model, seed=1)}
     for name, figure in drawn.items():
         check_figure(figure, f"{chapter} {name}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_figure_of_studies_can_be_read(chapter):
+    fit = bmx.load_model(chapter).estimate()
+    (group, levels) = next((name, len(table)) for name, table in fit.ranef().items())
+    slope = next(name for name in fit.fixef().index if name != "Intercept" and "|" not in name)
+    options = {"effect": {slope: 0.02}, "replicates": 4, "progress": False}
+    found = bmx.studies.power(fit, n={group: [levels, 2 * levels]}, **options)
+    covered = bmx.compare(fit).coverage(4, methods=["wald"], progress=False)
+    check_figure(bmx.plots.power(found), f"{chapter} power")
+    check_figure(bmx.plots.coverage(covered), f"{chapter} coverage")
+
+
+def others():
+    """Figures that are of models of another kind than the chapters'."""
+    plots, sleepstudy = bmx.plots, bmx.load_dataset("sleepstudy")
+    errors = {
+        "y": [0.28, 0.08, -0.03, 0.07],
+        "se": [0.15, 0.1, 0.16, 0.11],
+        "study": [f"A study, {i}" for i in range(4)],
+    }
+    yield "effects", lambda: plots.effects_forest(bmx.Model("y | se(se) ~ 1 + (1 | study)", errors).estimate())
+    for term in ("s(Days, k = 5)", "gp(Days, k = 5, c = 5/4)"):
+        yield term, partial(plots.smooths, bmx.Model(f"Reaction ~ {term} + (1 | Subject)", sleepstudy).estimate())
+    study = bmx.studies.standard_errors(groups=5, rows=5, replicates=5, estimators=["common"], progress=False)
+    yield "standard errors", lambda: plots.standard_errors(study)
+    yield "sample", lambda: plots.sample(study)
+    names = {"Days": "days_of_sleep_deprivation_in_a_row", "Subject": "a_subject_who_slept_little"}
+    own = sleepstudy.rename(columns=names).assign(
+        a_subject_who_slept_little=lambda frame: "subject number " + frame["a_subject_who_slept_little"].astype(str)
+    )
+    formula = "Reaction ~ {Days} + ({Days} | {Subject})".format(**names)
+    long = bmx.Model(formula, own)
+    fit, post = long.estimate(), long.sample(draws=100, chains=2, seed=1, progress=False)
+    for kind in ("forest", "sd", "pooling", "caterpillar", "curves", "shrinkage"):
+        yield f"long names: {kind}", partial(bmx.compare(post, fit, causes=False).plot, kind)
+    for kind in ("pairs", "trace", "rank", "prior_posterior"):
+        yield f"long names: {kind}", partial(getattr(plots, kind), post)
+
+
+@pytest.mark.slow
+def test_figures_of_other_models_can_be_read():
+    for name, draw in others():
+        check_figure(draw(), name)
+
+
+def test_curves_that_leave_the_axis_are_said_to(fitted, posterior_of):
+    """A mean over draws of a new level, some of which are far out: nothing of its line is to be seen."""
+    post = posterior_of("esoph poisson", chains=2, draws=20, spread=4.0)
+    texts = [text for text, _ in legend(bmx.plots.mean_curves(fitted("esoph poisson"), post, groups="new"))]
+    assert ["(beyond this axis)" in text for text in texts] == [False, True]
+
+
+def test_coverage_of_all_data_sets_has_limits():
+    """Of 20 in 20 the share may be 0.83 (Clopper and Pearson): it has a line as others have."""
+    table = pd.DataFrame({"wald": [1.0, 0.9]}, index=["a", "b"])
+    table.attrs["n"] = 20
+    (lines,) = (found for found in bmx.plots.coverage(table).axes[0].collections if isinstance(found, LineCollection))
+    ends = [segment[:, 0].tolist() for segment in lines.get_segments()]
+    np.testing.assert_allclose(ends, [[0.8316, 1.0], [0.6830, 0.9877]], atol=1e-4)

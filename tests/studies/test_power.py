@@ -250,3 +250,11 @@ def test_more_patients_of_a_trial_are_more_blocks():
     study = power(fitted("orthodont_cosy"), test="age", n={"Subject": [27, 54]}, replicates=10, progress=False)
     assert list(study.table.index) == [27, 54]
     assert study.table["width"].to_numpy()[1] == pytest.approx(study.table["width"].to_numpy()[0] / 2**0.5, rel=0.15)
+
+
+@pytest.mark.parametrize("family", ["poisson", pytest.param("negbinomial", marks=pytest.mark.slow)])
+def test_counts_beyond_all_numbers_are_refused_in_our_words(family):
+    """An effect on the scale of the response given for one on the link."""
+    fit = bmx.Model("ncases ~ ncontrols + (1 | agegp)", bmx.load_dataset("esoph"), family=family).estimate()
+    with pytest.raises(SpecError, match="multiplies the mean by exp"):
+        power(fit, effect={"ncontrols": 5.0}, replicates=2, progress=False)

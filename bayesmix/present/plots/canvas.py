@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from bayesmix.errors import SpecError
 from bayesmix.language.arguments import explained
+from bayesmix.results.fits.named_fits import is_by_label
 from bayesmix.results.storage.atomic_replacement import write_whole
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def styled[**P, R](function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> R:
         for value in args:
-            for one in value.values() if isinstance(value, Mapping) and BY_LABEL in annotated else [value]:
+            for one in value.values() if is_by_label(value) and BY_LABEL in annotated else [value]:
                 _check_drawable(function.__name__, one, drawable)
         with mpl.rc_context(STYLE):
             return checked(*args, **kwargs)

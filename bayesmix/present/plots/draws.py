@@ -114,6 +114,8 @@ def trace(post: Posterior, *, parameters: Sequence[str] | None = None) -> Figure
 def rank(post: Posterior, *, parameters: Sequence[str] | None = None) -> Figure:
     """Draw how the draws of every chain rank among all: a small p says that the chains differ.
 
+    Each line is the share of a chain's draws that rank up to a place, less the share expected where chains agree.
+
     Parameters
     ----------
     post : a posterior.
@@ -134,6 +136,11 @@ def rank(post: Posterior, *, parameters: Sequence[str] | None = None) -> Figure:
     for axis in figure.axes:
         axis.set_xticks([0.0, 0.5, 1.0])
         axis.set_title(axis.get_title(loc="left") or axis.get_title(), fontsize=8.0)
+        axis.set_xlabel("")
+        for text in axis.texts:
+            text.set_text(text.get_text().partition("(")[0].replace("p=", "p = "))  # without the level of a test
+    figure.supxlabel("rank among all draws, as a share", fontsize="medium")
+    figure.supylabel("excess share of draws", fontsize="medium")
     return figure
 
 

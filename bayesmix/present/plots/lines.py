@@ -172,6 +172,7 @@ def mean_curves(  # noqa: PLR0913 - options of a figure, named
     name, found, drawn = points(first, x, group, units, seed, wanted)
     chosen = choose_levels(found, levels, MOST) if groups == "fitted" else []
     figure, axes, handles = _data(drawn, found, chosen, together=not chosen)
+    bounded = is_mean(first.spec, wanted)
     for number, one in enumerate(shown):
         curves = curves_of(Along(one.fit, found, chosen, name, whole, wanted), groups, interval)
         for axis, curve in zip(axes, curves, strict=True):
@@ -179,8 +180,9 @@ def mean_curves(  # noqa: PLR0913 - options of a figure, named
             _draw(axis, curve, one.colour, one.dashes)
         line = Line2D([], [], color=one.colour, linestyle=one.dashes)
         handle = (Patch(color=one.colour, alpha=0.2, linewidth=0.0), line) if number == 0 else line
-        handles.append((handle, f"{one.label}: mean and {100.0 * interval:g} % interval{_SCOPES[groups]}"))
-    if is_mean(first.spec, wanted):
+        seen = "" if not bounded or _is_seen(curves, drawn) else " (beyond this axis)"
+        handles.append((handle, f"{one.label}: mean{seen} and {100.0 * interval:g} % interval{_SCOPES[groups]}"))
+    if bounded:
         _limit(axes, drawn)
     _finish(figure, axes, drawn, found, chosen, handles)
     return figure
@@ -231,6 +233,7 @@ def _data(
         x, y, size = drawn.of(level)
         axis.scatter(x, y, size, color=INK, alpha=0.55, linewidths=0.0)
         axis.set_title(group.levels[level], fontsize="small", pad=2.0)
+        axis.margins(y=0.1)  # the largest marks stay below the name
     return figure, axes, []
 
 
@@ -269,13 +272,24 @@ def _sizes(drawn: Points) -> list[tuple[Any, str]]:
 
 def _limit(axes: Sequence[Axes], drawn: Points) -> None:
     """Keep the data readable where bands run away from them."""
-    low, high = float(drawn.y.min()), float(drawn.y.max())
-    room = 0.6 * (high - low)
+    low, high = _range(drawn)
     limits = [axis.dataLim for axis in axes]
-    least = max(min(limit.y0 for limit in limits), low - room)
-    most = min(max(limit.y1 for limit in limits), high + room)
+    least = max(min(limit.y0 for limit in limits), low)
+    most = min(max(limit.y1 for limit in limits), high)
     margin = 0.04 * (most - least)
     axes[0].set_ylim(least - margin, most + margin)
+
+
+def _range(drawn: Points) -> tuple[float, float]:
+    """The data, and as much room beside them as curves may take."""
+    low, high = float(drawn.y.min()), float(drawn.y.max())
+    return low - 0.6 * (high - low), high + 0.6 * (high - low)
+
+
+def _is_seen(curves: Sequence[Curve], drawn: Points) -> bool:
+    """Whether any part of the curves is where the data are: means over wide draws of a new level may be far off."""
+    low, high = _range(drawn)
+    return any(bool(np.any((curve.y >= low) & (curve.y <= high))) for curve in curves)
 
 
 def _band(axis: Axes, curve: Curve, shown: Shown, *, filled: bool) -> None:

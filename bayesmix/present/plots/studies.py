@@ -21,6 +21,7 @@ from bayesmix.present.plots.canvas import (
 )
 from bayesmix.present.plots.looks import looks
 from bayesmix.results.fits.level import check_level
+from bayesmix.studies.power_curve import clopper_pearson
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,7 +110,7 @@ def sample(study: StandardErrors) -> Figure:
 
 @styled
 def coverage(table: pd.DataFrame, *, level: float = 0.95) -> Figure:
-    """Draw how often intervals hold the truth, with two Monte Carlo errors to either side.
+    """Draw how often intervals hold the truth, with 95 % limits of the simulation.
 
     Parameters
     ----------
@@ -126,14 +127,14 @@ def coverage(table: pd.DataFrame, *, level: float = 0.95) -> Figure:
     for place, (method, mark) in enumerate(zip(table.columns, marks, strict=True)):
         share = table[method].to_numpy(float)
         y = np.arange(len(table)) + (place - 0.5 * (len(table.columns) - 1)) * 0.7 / max(len(table.columns), 1)
-        error = np.sqrt(share * (1.0 - share) / n) if n else np.zeros(len(share))
-        axis.hlines(y, np.maximum(share - 2.0 * error, 0.0), np.minimum(share + 2.0 * error, 1.0), color=mark.colour)
+        if n:
+            axis.hlines(y, *clopper_pearson(np.round(share * n), np.full(len(share), n)), color=mark.colour)
         axis.plot(share, y, mark.marker, color=mark.colour, markersize=5.0, markeredgewidth=0.0)
         handles.append(Line2D([], [], color=mark.colour, marker=mark.marker))
     axis.set_yticks(range(len(table)), [str(name) for name in table.index])
     axis.set_ylim(len(table) - 0.4, -0.6)
     axis.set_xlabel(f"share of intervals that hold the truth (they claim {100.0 * level:g} %)")
-    title = f"{n} simulated data sets" if n else "coverage"
+    title = f"{n} simulated data sets, lines: 95 % limits of the simulation" if n else "coverage"
     legend_above(figure, handles, [str(method) for method in table.columns], title=title)
     return figure
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from bayesmix.errors import SpecError
 from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
@@ -35,7 +35,7 @@ def named_fits[F: EstimateRecord | PosteriorRecord](
     SpecError
         If something is not a fit, or of the wrong kind, or labels are too many, too few or the same.
     """
-    if len(given) == 1 and isinstance(given[0], Mapping):
+    if len(given) == 1 and is_by_label(given[0]):
         if labels is not None:
             raise SpecError(f"{verb} is given labels twice: by a dict of fits, and by labels={list(labels)}.")
         found = {str(label): fit for label, fit in given[0].items()}
@@ -47,6 +47,11 @@ def named_fits[F: EstimateRecord | PosteriorRecord](
     if len(chosen) != len(fits) or len(set(chosen)) < len(chosen):
         raise SpecError(f"{verb} needs as many different labels as fits, {len(fits)}; labels={chosen}.")
     return dict(zip(chosen, fits, strict=True))
+
+
+def is_by_label(given: Any) -> TypeGuard[Mapping[str, Any]]:
+    """Whether it is a mapping of fits by label. A posterior is none, though ArviZ takes it for one of its groups."""
+    return isinstance(given, Mapping) and not isinstance(given, FitRecord)
 
 
 def check_fits(given: Sequence[Any], verb: str, wanted: Sequence[type] = (EstimateRecord, PosteriorRecord)) -> None:

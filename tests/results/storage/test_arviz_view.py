@@ -63,6 +63,8 @@ def test_verbs_stay_verbs_and_what_is_not_there_has_a_message(post):
 
 
 def test_a_posterior_is_one_thing_to_others(post):
+    """A DataTree is a mapping of groups: what takes fits by label takes none for one."""
+    assert bmx.compare(post, causes=False).labels == ("posterior",)
     assert pd.Series([post, post]).map(type).tolist() == [bmx.Posterior] * 2
     assert np.array([post, post], dtype=object).shape == (2,)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(post)).values.beta, post.values.beta)
