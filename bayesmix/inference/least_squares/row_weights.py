@@ -6,6 +6,8 @@ of a row seldom is, where a row has several predictors.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from bayesmix.arrays import Array
@@ -43,3 +45,17 @@ def quadratic(weights: Array, values: Array) -> Array:
     R, _, n = weights.shape
     by_row = values.reshape(*values.shape[:-1], R, n)
     return np.asarray(np.einsum("...rn,rsn,...sn->...n", by_row, weights, by_row))
+
+
+def with_eigenvalues(weights: Array, change: Callable[[Array], Array]) -> Array:
+    """Blocks ``(..., R, R, n)`` whose eigenvalues ``(..., R)`` have been changed, each predictor in a unit of its own.
+
+    That is its root mean information over the rows: beside a mean in thousands a logarithm has eigenvalues that are
+    millions of times as large, and what is little of these is not little of that.
+    """
+    unit = np.sqrt(np.mean(np.abs(np.diagonal(weights, axis1=-3, axis2=-2)), axis=-2))  # (..., R)
+    unit = np.where(unit > 0.0, unit, 1.0)
+    pairs = unit[..., :, None] * unit[..., None, :]
+    values, vectors = np.linalg.eigh(np.moveaxis(weights / pairs[..., None], -1, 0))
+    changed = (vectors * change(values)[..., None, :]) @ np.swapaxes(vectors, -1, -2)
+    return np.moveaxis(changed * pairs, 0, -1)

@@ -17,6 +17,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.response import Outcome
+from bayesmix.inference.least_squares.row_weights import with_eigenvalues
 from bayesmix.inference.parameters.incomplete_responses import IncompleteResponses
 from bayesmix.inference.parameters.response_parts import CorrelatedResponses, Part, ResponsePart
 from bayesmix.language.families.bounds import observed
@@ -172,11 +173,12 @@ class SeveralPredictors(Likelihood):
     @override
     def descent(self, eta: Array, second: Array, dispersion: Array) -> Array:
         """Blocks with the absolute values of their eigenvalues."""
-        values, vectors = np.linalg.eigh(np.moveaxis(-second, -1, 0))
-        size = np.abs(values)
-        floor = FLOOR * np.maximum(size.max(axis=-1, keepdims=True), 1.0)
-        blocks = (vectors * np.maximum(size, floor)[:, None, :]) @ np.swapaxes(vectors, -1, -2)
-        return np.moveaxis(blocks, 0, -1)
+
+        def positive(values: Array) -> Array:
+            size = np.abs(values)
+            return np.maximum(size, FLOOR * np.maximum(size.max(axis=-1, keepdims=True), 1.0))
+
+        return with_eigenvalues(-second, positive)
 
     def _up_to(self, eta: Array, order: int) -> list[Array]:
         """Log densities and derivatives ``(..., R, ..., R, n)`` up to an order, summed over the responses."""

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy.linalg import block_diag
 
-from bayesmix.inference.least_squares.row_weights import contract, quadratic, weigh, weigh_columns
+from bayesmix.inference.least_squares.row_weights import (
+    contract,
+    quadratic,
+    weigh,
+    weigh_columns,
+    with_eigenvalues,
+)
 
 N, RNG = 5, np.random.default_rng(8)
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
@@ -51,3 +57,26 @@ def test_the_contraction_is_the_derivative_of_a_trace() -> None:
     for i in range(N):
         for r in range(2):
             assert found[r, i] == pytest.approx(np.trace(S[:, :, i] @ third[r, :, :, i].T), rel=1e-12)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_changed_eigenvalues_do_not_know_units(unit: float) -> None:
+    """Blocks of a mean and of a logarithm, the mean in other units: a floor was all there was of the mean's."""
+    units = np.array([unit, 1.0])
+    pairs = units[:, None, None] * units[None, :, None]
+    blocks = symmetric(2)
+
+    def positive(values: np.ndarray) -> np.ndarray:
+        return np.maximum(np.abs(values), 1e-8)
+
+    found = with_eigenvalues(blocks, positive)
+    np.testing.assert_allclose(with_eigenvalues(blocks * pairs, positive) / pairs, found, rtol=1e-9)
+    assert np.linalg.eigvalsh(np.moveaxis(found, -1, 0)).min() > 0.0
+
+
+def test_eigenvalues_that_stay_leave_blocks_as_they_are() -> None:
+    blocks = symmetric(3)
+    blocks[0, 0] = 0.0
+    np.testing.assert_allclose(with_eigenvalues(blocks, lambda values: values), blocks, **CLOSE)
+    turned = with_eigenvalues(np.stack([blocks, 9.0 * blocks]), np.negative)
+    np.testing.assert_allclose(turned, [-blocks, -9.0 * blocks], **CLOSE)

@@ -22,7 +22,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem
 from bayesmix.inference.estimation.reml import LinearProblem, linear_problem
 from bayesmix.inference.least_squares.cross_products import moments
-from bayesmix.inference.least_squares.row_weights import quadratic, weigh
+from bayesmix.inference.least_squares.row_weights import quadratic, weigh, with_eigenvalues
 from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.parallel.threads import in_threads
 
@@ -118,10 +118,10 @@ class BlockQuadratics(RowQuadratics):
 
     @override
     def projected(self) -> BlockQuadratics:
-        values, vectors = np.linalg.eigh(np.moveaxis(self.blocks, -1, 0))
-        least = POSITIVE * np.abs(values).max(axis=-1, keepdims=True) + SMALLEST
-        blocks = (vectors * np.maximum(values, least)[:, None, :]) @ np.swapaxes(vectors, -1, -2)
-        return replace(self, blocks=np.moveaxis(blocks, 0, -1))
+        def positive(values: Array) -> Array:
+            return np.maximum(values, POSITIVE * np.abs(values).max(axis=-1, keepdims=True) + SMALLEST)
+
+        return replace(self, blocks=with_eigenvalues(self.blocks, positive))
 
 
 def match_rows(problem: GeneralizedProblem, eta: Array, log_dispersion: Array) -> RowQuadratics:
