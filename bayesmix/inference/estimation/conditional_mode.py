@@ -86,9 +86,9 @@ class GeneralizedProblem:
         at = [function(dispersion * math.exp(shift * SHIFT)) for shift in (-2.0, -1.0, 1.0, 2.0)]
         return tuple((a - 8.0 * b + 8.0 * c - d) / (12.0 * SHIFT) for a, b, c, d in zip(*at, strict=True))
 
-    def value(self, eta: Array, dispersion: Array, same: Sequence[int] = ()) -> Array:
+    def value(self, eta: Array, dispersion: Array) -> Array:
         """Log density of each row at ``eta (..., N)``, for dispersions that may differ between the leading axes."""
-        return self.likelihood.value(eta, dispersion, same)
+        return self.likelihood.value(eta, dispersion)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

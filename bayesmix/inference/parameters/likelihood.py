@@ -17,9 +17,9 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.response import Outcome
-from bayesmix.inference.least_squares.row_weights import with_eigenvalues
 from bayesmix.inference.parameters.incomplete_responses import IncompleteResponses
 from bayesmix.inference.parameters.response_parts import CorrelatedResponses, Part, ResponsePart
+from bayesmix.inference.parameters.row_blocks import with_eigenvalues
 from bayesmix.language.families.bounds import observed
 from bayesmix.language.families.derivatives import (
     Derivatives,
@@ -62,11 +62,8 @@ class Likelihood(ABC):
         """First and second derivatives by themselves."""
 
     @abstractmethod
-    def value(self, eta: Array, dispersion: Array, same: Sequence[int] = ()) -> Array:
-        """Log densities ``(..., n)`` by themselves; ``dispersion`` broadcasts with them.
-
-        Predictors ``same`` are the same along the first axis: functions of them alone are computed once.
-        """
+    def value(self, eta: Array, dispersion: Array) -> Array:
+        """Log densities ``(..., n)`` by themselves; ``dispersion`` broadcasts with them."""
 
     @abstractmethod
     def newton(self, eta: Array, dispersion: Array) -> tuple[Array, Array]:
@@ -105,7 +102,7 @@ class OnePredictor(Likelihood):
         return slopes_by_predictor(self.observed, self.link, self.outcome.y, eta, **self._rest(dispersion))
 
     @override
-    def value(self, eta: Array, dispersion: Array, same: Sequence[int] = ()) -> Array:
+    def value(self, eta: Array, dispersion: Array) -> Array:
         return density_by_predictor(self.observed, self.link, self.outcome.y, eta, **self._rest(dispersion))
 
     @override
@@ -158,13 +155,14 @@ class SeveralPredictors(Likelihood):
         return first.reshape(eta.shape), second
 
     @override
-    def value(self, eta: Array, dispersion: Array, same: Sequence[int] = ()) -> Array:
+    def value(self, eta: Array, dispersion: Array) -> Array:
         by_row = eta.reshape(*eta.shape[:-1], self.R, self.n)
-        own = [by_row[:1, ..., r, :] if r in same else by_row[..., r, :] for r in range(self.R)]
-        total: Array = np.zeros(())
-        for part in self.parts:
-            total = total + part.value([own[r] for r in part.places])
-        return total
+        return self.value_of([by_row[..., r, :] for r in range(self.R)])
+
+    def value_of(self, own: Sequence[Array]) -> Array:
+        """`value` of predictors ``(..., n)`` each by itself: what is of the smaller ones alone is computed once."""
+        first, *rest = (part.value([own[r] for r in part.places]) for part in self.parts)
+        return sum(rest, first)
 
     @override
     def newton(self, eta: Array, dispersion: Array) -> tuple[Array, Array]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bayesmix.language.families.namespaces import STIRLING, Namespace, stirling
+from bayesmix.language.families.gamma_function import STIRLING, stirling
+from bayesmix.language.families.namespaces import Namespace
 
 HALF_LOG_2PI = 0.918938533204672741780329736406
 

@@ -6,7 +6,6 @@ A density is a function of a namespace ``xp`` and of numbers that it takes as th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,13 +14,12 @@ from typing import Any
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.language.families.gamma_function import STIRLING, log_gamma, log_rising, stirling
 from bayesmix.language.families.incomplete import beta_tails, gamma_tails, student_tails
 from bayesmix.language.families.taylor import Taylor, add_up, elementary, select, value_of
 
 EPSILON = float(np.finfo(float).eps)
 OVERFLOW = 700.0  # exponents beyond which exp overflows
-STIRLING = 100.0  # from which on the series of the gamma function's logarithm is exact to rounding
-TINY = 1e-100  # whose inverse cube does not overflow
 BESSEL = 1e3  # from which on four terms of the series of a Bessel function are exact to rounding
 AT_ONCE = 100_000  # terms of sums that are computed together
 RATE = 340.0  # whose square must not overflow either
@@ -81,71 +79,9 @@ def _powers(x: Array, order: int) -> list[Array]:
     return [inverse, -square, 2.0 * square * inverse][:order]
 
 
-def _gammaln(x: Array, order: int) -> list[Array]:
-    from scipy.special import gammaln
-
-    return [gammaln(x), *(_polygamma(k, x) for k in range(order))]
-
-
-def _polygamma(k: int, x: Array) -> Array:
-    """The digamma function and its derivatives; SciPy's own computes it and Hurwitz' zeta function at any order."""
-    from scipy.special import psi, zeta
-
-    if k == 0:
-        return np.asarray(psi(x))
-    return np.asarray((-1.0) ** (k + 1) * math.factorial(k) * zeta(k + 1.0, x))
-
-
 def _log_rising(x: Any, y: Any) -> Any:
-    """Of numbers y: those differences of large numbers would be noise where x is large, there Stirling's series."""
-    return elementary(lambda value, order: _rising(value, np.asarray(y), order))(x)
-
-
-def _rising(x: Array, y: Array, order: int) -> list[Array]:
-    is_small = x < STIRLING
-    if np.all(is_small):
-        return _rising_of_small(x, y, order)
-    if not np.any(is_small):
-        return _rising_of_large(x, y, order)
-    if np.broadcast_shapes(x.shape, y.shape) != x.shape:  # one number for many rows, of which both cost little
-        small = _rising_of_small(np.minimum(x, STIRLING), y, order)
-        large = _rising_of_large(np.maximum(x, STIRLING), y, order)
-        return [np.where(is_small, one, other) for one, other in zip(small, large, strict=True)]
-    y, found = np.broadcast_to(y, x.shape), np.empty((order + 1, *x.shape))
-    found[:, is_small] = _rising_of_small(x[is_small], y[is_small], order)
-    found[:, ~is_small] = _rising_of_large(x[~is_small], y[~is_small], order)
-    return list(found)
-
-
-def _rising_of_small(x: Array, y: Array, order: int) -> list[Array]:
-    from scipy.special import gammaln
-
-    value = gammaln(x + y) - gammaln(x) - y * np.log(x)
-    x = np.maximum(x, TINY)
-    powers = [y / x, -y / x**2, 2.0 * y / x**3][:order]
-    return [value, *(_polygamma(k, x + y) - _polygamma(k, x) - power for k, power in enumerate(powers))]
-
-
-def _rising_of_large(x: Array, y: Array, order: int) -> list[Array]:
-    total, ratio = x + y, y / x
-    logarithm = np.log1p(ratio)
-    below, above = stirling(x, order), stirling(total, order)
-    first = logarithm - ratio - 0.5 * (1.0 / total - 1.0 / x) if order else ratio
-    second = ratio**2 / total + 0.5 * (1.0 / total**2 - 1.0 / x**2)
-    third = -(ratio**2) / total * (2.0 / x + 1.0 / total) - (1.0 / total**3 - 1.0 / x**3)
-    leading = [(total - 0.5) * logarithm - y, first, second, third][: order + 1]
-    return [one + a - b for one, a, b in zip(leading, above, below, strict=True)]
-
-
-def stirling(x: Any, order: int = 0) -> list[Any]:
-    """What ``log Gamma(x)`` is more than ``(x - 1/2) log x - x + log(2 pi) / 2``, and derivatives."""
-    inverse = 1.0 / x
-    square = inverse * inverse
-    value = inverse * (1.0 / 12.0 - square * (1.0 / 360.0 - square * (1.0 / 1260.0)))
-    first = -square * (1.0 / 12.0 - square * (1.0 / 120.0 - square * (1.0 / 252.0)))
-    second = inverse * square * (1.0 / 6.0 - square * (1.0 / 30.0 - square * (1.0 / 42.0)))
-    third = -square * square * (0.5 - square * (1.0 / 6.0 - square * (1.0 / 6.0)))
-    return [value, first, second, third][: order + 1]
+    """Of numbers y."""
+    return elementary(lambda value, order: log_rising(value, np.asarray(y), order))(x)
 
 
 def _bounded(p: Array) -> Array:
@@ -269,10 +205,8 @@ def _sqrt(x: Any) -> Any:
 
 
 def _xlogy(y: Any, x: Any) -> Any:
-    from scipy.special import xlogy
-
     if not isinstance(x, Taylor):
-        return xlogy(y, x)
+        return np.where(y == 0.0, 0.0, y * np.log(x))  # SciPy's own takes three times as long
     return elementary(_log)(select(np.asarray(y) == 0.0, np.ones(()), x)) * y
 
 
@@ -309,7 +243,7 @@ NUMERIC: Namespace = Namespace(
     log1p=elementary(_log1p),
     floor=lambda x: np.floor(value_of(x)),
     sqrt=_sqrt,
-    gammaln=elementary(_gammaln),
+    gammaln=elementary(log_gamma),
     log_rising=_log_rising,
     expit=elementary(_expit),
     softplus=elementary(_softplus),

@@ -11,7 +11,7 @@ from scipy import stats
 
 from bayesmix.data.design.build import build
 from bayesmix.data.design.layout import parts_of
-from bayesmix.inference.parameters.likelihood import Likelihood, likelihood_of
+from bayesmix.inference.parameters.likelihood import Likelihood, SeveralPredictors, likelihood_of
 from bayesmix.language.formula.model_spec import make_spec
 
 N = 7
@@ -126,13 +126,16 @@ def test_densities_are_scipys(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_predictors_that_are_the_same_are_taken_once(case: str) -> None:
+def test_predictors_may_have_fewer_leading_entries_than_others(case: str) -> None:
+    """What is of those alone is computed once."""
     likelihood, eta = of_case(case)
+    assert isinstance(likelihood, SeveralPredictors)
     for r in range(likelihood.R):
         moved = eta + 0.1
         moved[r * N : (r + 1) * N] = eta[r * N : (r + 1) * N]
-        found = likelihood.value(np.stack([eta, moved]), ONE, [r])
-        np.testing.assert_allclose(found, [rows(case, eta), rows(case, moved)], rtol=1e-12)
+        own = [np.stack(pair) for pair in zip(np.split(eta, likelihood.R), np.split(moved, likelihood.R), strict=True)]
+        own[r] = eta[r * N : (r + 1) * N]
+        np.testing.assert_allclose(likelihood.value_of(own), [rows(case, eta), rows(case, moved)], rtol=1e-12)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -26,6 +26,7 @@ from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.incidence import effects_on_rows
 from bayesmix.inference.least_squares.solve import draw
+from bayesmix.inference.parameters.likelihood import SeveralPredictors
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.parameters.unconstrained import term_coordinates
 from bayesmix.inference.sampling.marginal.independence_metropolis import find_mode
@@ -102,9 +103,18 @@ class GaussianApproximation:
         last = [log_dispersion[:, None]] if self.is_joint and self.dispersion is not None else []
         return np.concatenate([*parts, *last], axis=1)
 
-    def remainder(self, eta: Array, log_dispersion: Array, same: Sequence[int] = ()) -> Array:
-        """Log density of each row minus that of its approximation at ``eta (..., N)``; see `log_density`."""
-        return self.rows.taken_from(log_density(self.problem, eta, log_dispersion, same), eta)
+    def remainder(self, eta: Array, log_dispersion: Array) -> Array:
+        """Log density of each row minus that of its approximation at ``eta (..., N)``, the offset not included."""
+        return self.rows.taken_from(log_density(self.problem, eta, log_dispersion), eta)
+
+    def remainder_of(self, own: Sequence[Array]) -> Array:
+        """The same of rows with several predictors, ``(..., n)`` each by itself: see `SeveralPredictors.value_of`."""
+        rows, likelihood = self.rows, self.problem.likelihood
+        assert isinstance(rows, BlockQuadratics)
+        assert isinstance(likelihood, SeveralPredictors)
+        offsets = self.problem.offset.reshape(len(own), -1)
+        whole = [eta + offset if offset.any() else eta for eta, offset in zip(own, offsets, strict=True)]
+        return rows.taken_from_each(likelihood.value_of(whole), own)
 
     def prior_remainder(self, shift: Array) -> Array:
         """Log prior density of fixed effects ``(B, p)``, deviations of `draw_fixed`, minus its approximation's."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.least_squares.cholesky import Factorisation
-from bayesmix.inference.least_squares.incidence import Segments, effects_on_rows
+from bayesmix.inference.least_squares.incidence import Factor, Segments, effects_on_rows
 from bayesmix.inference.least_squares.solve import given_later
 from bayesmix.inference.sampling.marginal.defence import log_bent, log_share
 from bayesmix.inference.sampling.marginal.gaussian_approximation import GaussianApproximation
@@ -22,6 +22,18 @@ FEW_LEVELS = 50  # of a factor, up to which a quarter of the proposals comes fro
 
 # how heavy the tails of proposals are, over the root of the number of levels: each adds to the noise
 CUBE, FEW_CUBE = 0.15, 0.25  # the second where levels are few
+
+
+AT_HAND = 60_000  # numbers that a processor keeps in its own memory
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Moved:
+    """How the effects of a factor move one linear predictor."""
+
+    columns: Array  # (c,) which of its effects
+    codes: Array  # (n,)
+    z: Array  # (n, c)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,12 +89,17 @@ class LevelProposals:
         noise, excess = (np.stack(parts) for parts in pairs)
         b = matrix_times(root, noise)
         b += mean
-        eta = effects_on_rows(factor.z, factor.codes, b)
-        eta += rest
-        z = factor.z.reshape(self.approximation.problem.likelihood.R, -1)
-        weights = self.approximation.remainder(eta, self.log_dispersion, np.flatnonzero(~z.any(axis=1)).tolist())
-        taken, total = self._take(list(self._within(0, weights) + excess))
+        ratios, moved = np.empty(excess.shape), _moved(factor, self.approximation.problem.likelihood.R)
+        for some in self._slices(len(mean), tries):
+            predictors = _predictors(moved, b[:, some], rest[some])
+            ratios[:, some] = self._within(0, self.approximation.remainder_of(predictors))
+        taken, total = self._take(list(ratios + excess))
         return [self._of(0, 0, taken, b)], total
+
+    def _slices(self, n: int, tries: int) -> Iterator[slice]:
+        """Parts of a batch of ``n`` whose numbers a processor keeps at hand."""
+        size = max(1, AT_HAND * self.approximation.problem.likelihood.R // (tries * self.approximation.size))
+        return (slice(begin, begin + size) for begin in range(0, n, size))
 
     def _noise(self, number: int, mean: Array, tries: int, cube: float) -> Iterator[tuple[Array, Array]]:
         """Whitened effects of each proposal, and log of standard normal over their density.
@@ -150,6 +167,27 @@ class LevelProposals:
         above = np.zeros(factors[lower].levels, np.intp)
         above[factors[lower].codes] = factors[upper].codes
         return above
+
+
+def _moved(factor: Factor, R: int) -> list[_Moved]:
+    """How a factor moves each of the predictors."""
+    pairs = zip(np.split(factor.z, R), np.split(factor.codes, R), strict=True)
+    columns = [(np.flatnonzero(z.any(axis=0)), codes, z) for z, codes in pairs]
+    return [_Moved(own, codes, z[:, own]) for own, codes, z in columns]
+
+
+def _predictors(moved: Sequence[_Moved], b: Array, rest: Array) -> list[Array]:
+    """Linear predictors each by itself, at effects ``b (T, B, J, k)`` and the rest ``(B, N)``.
+
+    ``(T, B, n)`` each, or ``(B, n)`` where the effects do not move it.
+    """
+    found = np.split(rest, len(moved), axis=-1)
+    for r, part in enumerate(moved):
+        if len(part.columns):
+            eta = effects_on_rows(part.z, part.codes, b[..., part.columns])
+            eta += found[r]
+            found[r] = eta
+    return found
 
 
 def tail_weight(levels: int) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +42,6 @@ def dispersion_given(problem: GeneralizedProblem, priors: Priors, eta: Array, at
     return Dispersion(mean, sd)
 
 
-def log_density(problem: GeneralizedProblem, eta: Array, log_dispersion: Array, same: Sequence[int] = ()) -> Array:
-    """Log density of each row at ``eta (..., n)`` without offset; ``log_dispersion (...,)``; see `Likelihood.value`."""
-    return problem.value(eta + problem.offset, np.exp(log_dispersion)[..., None], same)
+def log_density(problem: GeneralizedProblem, eta: Array, log_dispersion: Array) -> Array:
+    """Log density of each row at ``eta (..., N)`` without offset; ``log_dispersion (...,)``."""
+    return problem.value(eta + problem.offset, np.exp(log_dispersion)[..., None])

@@ -12,6 +12,7 @@ taken as they are, and projected to positive ones only where the whole cannot be
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import override
 
@@ -22,8 +23,9 @@ from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem
 from bayesmix.inference.estimation.reml import LinearProblem, linear_problem
 from bayesmix.inference.least_squares.cross_products import moments
-from bayesmix.inference.least_squares.row_weights import quadratic, weigh, with_eigenvalues
+from bayesmix.inference.least_squares.row_weights import weigh
 from bayesmix.inference.least_squares.scaling import Coordinates
+from bayesmix.inference.parameters.row_blocks import with_eigenvalues
 from bayesmix.parallel.threads import in_threads
 
 SMALLEST = 1e-9  # weight of a row that tells nothing
@@ -105,9 +107,19 @@ class BlockQuadratics(RowQuadratics):
 
     @override
     def taken_from(self, log_density: Array, eta: Array) -> Array:
-        away = eta - self.centre
-        linear = (away * self.slope).reshape(*away.shape[:-1], len(self.blocks), -1).sum(axis=-2)
-        return np.asarray(log_density - linear + 0.5 * quadratic(self.blocks, away))
+        return self.taken_from_each(log_density, np.split(eta, len(self.blocks), axis=-1))
+
+    def taken_from_each(self, log_density: Array, own: Sequence[Array]) -> Array:
+        """The same of predictors ``(..., n)`` each by itself, of which some have fewer leading entries than others."""
+        slopes, centres = self.slope.reshape(len(own), -1), self.centre.reshape(len(own), -1)
+        found, away = log_density, {}
+        for r in sorted(range(len(own)), key=lambda r: own[r].size):
+            away[r] = own[r] - centres[r]
+            square = away[r] * (-0.5 * self.blocks[r, r])
+            square += slopes[r] - sum(self.blocks[r, s] * away[s] for s in away if s != r)
+            square *= away[r]
+            found = found - square
+        return found
 
     def towards(self, other: BlockQuadratics, share: float) -> BlockQuadratics:
         """Quadratics a share of the way to others, by their coefficients."""

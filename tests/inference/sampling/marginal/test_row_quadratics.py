@@ -136,6 +136,17 @@ def test_what_is_left_of_a_row_of_several() -> None:
     np.testing.assert_allclose(found.taken_from(np.zeros((3, N)), eta[:3]), expected, **EXACT)
 
 
+@pytest.mark.parametrize("shared", [0, 1])
+def test_predictors_that_draws_share_are_taken_once(shared: int) -> None:
+    _, _, eta, found = matched()
+    eta = eta[:3].copy()
+    own = np.split(eta, 2, axis=-1)
+    own[shared][:] = own[shared][0]
+    expected = found.taken_from(np.zeros((3, N)), np.concatenate(own, axis=-1))
+    own[shared] = own[shared][:1]
+    np.testing.assert_allclose(found.taken_from_each(np.zeros((3, N)), own), expected, **EXACT)
+
+
 @pytest.mark.parametrize("positive", [False, True])
 def test_the_linear_problem_integrates_the_quadratics(positive: bool) -> None:
     """Random effects integrated out at given fixed effects: a Gaussian integral by dense matrices."""

@@ -1,0 +1,65 @@
+"""The gamma function's logarithm, its derivatives and its differences against mpmath's values of thirty digits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import gammaln
+
+from bayesmix.language.families.gamma_function import log_gamma, log_rising, polygamma
+
+# mpmath 1.3, mp.dps = 30: mp.polygamma(k, x) for k = 0, 1, 2; the last of k = 0, where that errs, log(x) - 1 / (2 x)
+AT = np.array([1e-8, 1e-3, 0.1, 0.5, 1.0, 2.5, 7.0, 10.0, 50.0, 1e3, 1e6])
+POLYGAMMA = [
+    [-100000000.57721564, -1000.5755719318103, -10.423754940411076, -1.9635100260214235, -0.5772156649015329,
+     0.7031566406452432, 1.8727843350984672, 2.251752589066721, 3.901989673427892, 6.907255195648812,
+     13.81551005796419],
+    [1.0000000000000002e16, 1000001.6425331958, 101.43329915079275, 4.934802200544679, 1.6449340668482264,
+     0.49035775610023485, 0.15354517795933756, 0.10516633568168575, 0.020201333226697125, 0.0010005001666666333,
+     1.0000005000001667e-06],
+    [-2e24, -2000000002.3976321, -2001.8614573783436, -16.82879664423432, -2.4041138063191885, -0.2362040516417274,
+     -0.023530472985855238, -0.011049834970802067, -0.0004080799893375969, -1.0010004999998333e-06,
+     -1.0000010000005e-12],
+]  # fmt: skip
+# mp.loggamma(x + y) - mp.loggamma(x) - y mp.log(x), and its derivatives by x
+RISING = {
+    (0.3, 7.0): [14.479904158485725, -17.912988775495215, 65.67920899980147, -443.2674927442342],
+    (2.5, 60.0): [139.5384715902649, -20.576011416690154, 9.125770926531485, -7.444056077123477],
+    (99.0, 7.0): [0.20762465283461415, -0.002053216935151445, 4.0617787238802346e-05, -1.2055456274798958e-06],
+    (101.0, 7.0): [0.2035978783392195, -0.001974330365485838, 3.829907463065327e-05, -1.1146515530802356e-06],
+    (1e5, 60.0): [0.017696490543927367, -1.769298213140962e-07, 3.537894952414883e-12, -1.0611581061329742e-16],
+}
+
+
+@pytest.mark.parametrize("k", range(3))
+def test_polygamma_functions_are_exact(k: int) -> None:
+    np.testing.assert_allclose(polygamma(k, AT), POLYGAMMA[k], rtol=1e-14 if k else 1e-13)  # the first is SciPy's
+    assert polygamma(k, np.array(2.5)) == pytest.approx(POLYGAMMA[k][5], rel=1e-14)
+
+
+def test_derivatives_of_the_logarithm_are_those_functions() -> None:
+    value, *derivatives = log_gamma(AT, 3)
+    np.testing.assert_allclose(value, gammaln(AT))
+    np.testing.assert_allclose(derivatives, POLYGAMMA, rtol=1e-13)
+    assert len(log_gamma(AT, 1)) == 2
+
+
+@pytest.mark.parametrize("at", RISING)
+def test_differences_and_their_derivatives_are_exact(at: tuple[float, float]) -> None:
+    """Where they are differences of large numbers, to the rounding of these."""
+    x, y = at
+    rounding = (
+        np.array([abs(gammaln(x + y)), np.log(x + y) + 1.0, 2.0 / x, 2.0 / x**2])
+        if x < 100.0
+        else np.array([y, 0.0, 0.0, 0.0])
+    )
+    found = np.array([part[0] for part in log_rising(np.array([x]), np.array([y]), 3)])
+    np.testing.assert_array_less(np.abs(found - RISING[at]), 1e-13 * np.abs(RISING[at]) + 1e-14 * rounding)
+
+
+def test_small_and_large_numbers_are_put_together() -> None:
+    x, y = np.array([0.3, 101.0]), np.array([7.0, 7.0])
+    found = np.array(log_rising(x, y, 3))
+    np.testing.assert_allclose(found.T, [RISING[0.3, 7.0], RISING[101.0, 7.0]], rtol=1e-10)
+    one = np.array(log_rising(np.array([[0.3], [101.0]]), np.array([7.0, 60.0]), 3))[..., 0]
+    np.testing.assert_allclose(one.T, found.T, rtol=1e-12)
