@@ -113,7 +113,7 @@ class BlockQuadratics(RowQuadratics):
         """The same of predictors ``(..., n)`` each by itself, of which some have fewer leading entries than others."""
         slopes, centres = self.slope.reshape(len(own), -1), self.centre.reshape(len(own), -1)
         found, away = log_density, {}
-        for r in sorted(range(len(own)), key=lambda r: own[r].size):
+        for r in sorted(range(len(own)), key=lambda r: (own[r].ndim, own[r].size)):
             away[r] = own[r] - centres[r]
             square = away[r] * (-0.5 * self.blocks[r, r])
             square += slopes[r] - sum(self.blocks[r, s] * away[s] for s in away if s != r)
