@@ -226,6 +226,8 @@ class Model:
                 "Data are not drawn from the priors of models that impute missing values: their PyMC model has these"
                 " integrated out. Draws of the posterior's are `post.simulate(n)`."
             )
+        if draws < 1:
+            raise SpecError(f"draws={draws}: at least one set of parameters is needed.")
         self._check_memory(draws, 1)
         if self.priors.has_flat:
             raise SpecError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
 import re
 import warnings
 import zlib
@@ -104,8 +105,8 @@ def open_file(file: DataFile) -> OpenFile:
     path = file.path
     if is_address(str(path)):
         _refuse_address(path)
-    if not path.exists():
-        raise DataError(f"There is no file `{path}`.")
+    if not os.path.exists(path):  # `Path.exists` raises errors of names that are too long
+        raise DataError(f"There is no file `{str(path)[:500]}`.")
     if not path.is_file():
         raise DataError(f"`{path}` cannot be read: it is {'a folder' if path.is_dir() else 'a pipe or a device'}.")
     with _reporting(path):

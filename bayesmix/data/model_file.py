@@ -30,6 +30,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from importlib.resources import files
 from os import PathLike
+from os.path import isfile
 from pathlib import Path
 from re import fullmatch
 from typing import Any
@@ -202,16 +203,16 @@ def _find(name_or_path: str | PathLike[str]) -> Path:
     if not isinstance(name_or_path, str | PathLike):
         raise SpecError(f"A model file is called by its name or path, not {name_or_path!r}.")
     path = Path(name_or_path)
-    if path.suffix == ".toml" and path.is_file():
+    if path.suffix == ".toml" and isfile(path):  # names that are too long are no error here
         return path
     shipped = [folder / f"{path.stem}.toml" for folder in _folders() if path.parent == Path() and path.stem]
     for candidate in shipped:
-        if candidate.is_file():
+        if isfile(candidate):
             return candidate
     known = model_names()
     raise SpecError(
-        f"There is no model file `{name_or_path}`.{nearest(path.stem, known)} Give the path of a TOML file,"
-        f" or the name of one that comes with bayesmix: {', '.join(known)}."
+        f"There is no model file `{str(name_or_path)[:200]}`.{nearest(path.stem[:200], known)} Give the path of a TOML"
+        f" file, or the name of one that comes with bayesmix: {', '.join(known)}."
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import operator
+import os
 from collections.abc import Callable, Sequence
 from functools import wraps
 from numbers import Real
@@ -20,8 +22,8 @@ def explained[T: Callable[..., Any]](thing: T) -> T:
     """Let a public function, or every public method of a class, explain arguments that it does not take.
 
     Python's own message would name the argument and nothing else; here the user reads what to write instead. Arguments
-    annotated as ``int`` are checked to be whole numbers, those annotated as ``float`` to be numbers. One
-    text does where they are annotated as ``Sequence[str]``.
+    annotated as ``int`` are checked to be whole numbers, those annotated as ``float`` to be numbers, those annotated as
+    ``Path`` to be names that a file can have. One text does where they are annotated as ``Sequence[str]``.
     """
     if not inspect.isclass(thing):
         return _explained(thing, thing.__name__)  # type: ignore[return-value]
@@ -65,12 +67,36 @@ def _check(parameter: inspect.Parameter) -> Callable[[Any, str], Any] | None:
     kinds = set(str(parameter.annotation).split(" | "))
     if "Sequence[str]" in kinds and "str" not in kinds:
         return several
+    if "Path" in kinds:
+        return place
     return whole_number if "int" in kinds else number if kinds <= {"float", "None"} else None
 
 
 def several(value: Any, name: str) -> Any:
     """Names from one or several: a text alone would be taken letter by letter."""
     return (value,) if isinstance(value, str) else value
+
+
+def place(value: Any, name: str) -> Any:
+    """Return a path as it is; None stays.
+
+    Raises
+    ------
+    SpecError
+        If it is none, or no file can have that name.
+    """
+    if value is None:
+        return value
+    if not isinstance(value, str | os.PathLike):
+        raise SpecError(f"{name}={value!r}: a path is needed, as text or pathlib.Path.")
+    try:
+        os.lstat(value)
+    except ValueError as error:  # a zero byte
+        raise SpecError(f"{name}={value!r:.80}: no file has such a name, {error}.") from None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise SpecError(f"{name}={value!r:.80}...: no file has such a name, it is too long.") from None
+    return value
 
 
 def number(value: Any, name: str) -> Any:

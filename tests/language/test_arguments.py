@@ -226,3 +226,11 @@ def test_one_text_where_several_are_taken(model: bmx.Model) -> None:
     name = fit.names[-1]
     assert list(fit.tidy("fixed")["effect"].unique()) == ["fixed"]
     assert len(bmx.plots.forest(fit, parameters=name).axes) == len(bmx.plots.forest(fit, parameters=[name]).axes)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [(3, "path=3: a path is needed"), ("x" * 5_000, "it is too long"), ("a\0b", "no file has such")]
+)
+def test_paths_are_names_that_a_file_can_have(given: Any, said: str) -> None:
+    with pytest.raises(bmx.SpecError, match=said):
+        bmx.load(given)

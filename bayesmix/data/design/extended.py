@@ -15,6 +15,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
 from bayesmix.data.design.residual_blocks import RowBlocks
+from bayesmix.data.memory import too_much
 from bayesmix.errors import DesignError, SpecError, nearest
 
 
@@ -35,6 +36,7 @@ def resize_levels(design: Design, group: str, count: int) -> Design:
     level, own = _level(design, group), _predictors(design)
     first = np.unique(level, return_index=True)[1]
     between = np.array([_is_constant(column, level, first) for column in own.T], dtype=bool)
+    _check_size(design, float(count) / len(first), f"{count} levels of `{group}`")
     picks, copies = _spread(own[first][:, between], count)
     rows = [np.flatnonzero(level == pick) for pick in picks]
     return _copied(design, np.concatenate(rows), np.repeat(copies, list(map(len, rows))), level, ())
@@ -60,6 +62,7 @@ def resize_rows(design: Design, group: str, count: int) -> Design:
             f' more blocks, n={{"{":".join(term.group)}": [20, 40]}}.'
         )
     level, own = _level(design, group), _predictors(design)
+    _check_size(design, float(count) * len(np.unique(level)) / design.n, f"rows={count}")
     rows, copies = [], []
     for one in np.unique(level):
         inside = np.flatnonzero(level == one)
@@ -87,6 +90,13 @@ def _level(design: Design, group: str) -> Array:
         names = f"Factors: {', '.join(known)}." if known else "The model has none."
         raise SpecError(f"`{group}` is not a grouping factor.{nearest(group, known)} {names}")
     return known[group]
+
+
+def _check_size(design: Design, times: float, what: str) -> None:
+    """Refuse a design so many times as large where the memory would not hold its rows."""
+    columns = design.X.shape[1] + sum(2 * (1 + term.z.shape[-1]) for term in design.terms) + 4
+    if (size := too_much(2.0 * times * design.n * columns)) is not None:
+        raise SpecError(f"{what}: so many rows would take {size}. Ask for fewer.")
 
 
 def _check_random(design: Design, group: str) -> None:

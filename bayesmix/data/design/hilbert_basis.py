@@ -21,6 +21,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.columns import Spectrum
+from bayesmix.data.memory import too_much
 from bayesmix.errors import DataError, PredictionWarning, warn_user
 from bayesmix.language.formula.smooths import Smooth
 
@@ -95,6 +96,8 @@ def learn_hilbert_basis(process: Smooth, x: Array) -> tuple[HilbertBasis, Spectr
     if np.abs(scaled).max() >= half:
         raise DataError(f"`{process}`: the box of its basis does not hold all data. Write a larger `c`, such as 5/4.")
     k = _functions(process, d)
+    if (size := too_much(float(k) ** d * max(len(x), k**d))) is not None:
+        raise DataError(f"`{process}` has {k}^{d} functions, which would take {size}: write a smaller `k`.")
     orders = np.array([order[::-1] for order in product(range(1, k + 1), repeat=d)], float)
     basis = HilbertBasis(str(process), different.mean(axis=0), unit, half, orders, x.min(axis=0), x.max(axis=0))
     kernel, longest = process.bases[0], farthest / unit

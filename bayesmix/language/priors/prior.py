@@ -75,7 +75,7 @@ def parse_prior(text: str) -> Prior:
     """Read ``"Normal(0, 2.5)"``, ``"Normal(mu=0, sigma=2.5)"``, ``"Exponential(mean=2)"``, ``"LKJ(2)"``, ``"Flat"``."""
     match = _TEXT.match(text)
     if match is None:
-        raise SpecError(f'Prior `{text}` cannot be read. Write a name and numbers, for example "HalfNormal(2)".')
+        raise SpecError(f'Prior `{text[:200]}` cannot be read. Write a name and numbers, for example "HalfNormal(2)".')
     positional: list[float] = []
     named: dict[str, Any] = {}
     for part in (match.group(2) or "").split(","):

@@ -13,6 +13,7 @@ from bayesmix import __version__
 from bayesmix.comparison import Comparison
 from bayesmix.data.columns import Factor
 from bayesmix.data.design.row_statistics import mean
+from bayesmix.errors import DataError
 from bayesmix.fit import Estimate, Posterior
 from bayesmix.inference.parameters.prior_wording import short
 from bayesmix.language.arguments import explained
@@ -66,6 +67,8 @@ def report(
         If the file cannot be written.
     """
     target = Path(path)
+    if not target.absolute().parent.is_dir():  # said before the long part
+        raise DataError(f"The report `{path}` cannot be written: No such file or directory.")
     text = render(comparison, title=title, verdict=verdict, units=units)
     write_whole(target, text.encode(), kind="The report")
     return target

@@ -93,7 +93,9 @@ def linear_hypothesis(fit: FitRecord, text: str) -> LinearHypothesis:
     own = [j for j, name in enumerate(names) if name in layout.coefficients]
     is_linear = abs(constant + L @ (0.5 + 0.25 * np.arange(len(names))) - at) <= ROUNDING * (1.0 + np.abs(L).sum())
     if not is_linear or np.any(np.delete(L, own) != 0.0):
-        raise SpecError(f"Hypothesis `{text}` is not about a linear combination of fixed effects: {', '.join(names)}.")
+        raise SpecError(
+            f"Hypothesis `{text[:200]}` is not about a linear combination of fixed effects: {', '.join(names)}."
+        )
     return LinearHypothesis(text, L[None, : len(layout.fixed)], np.array([-constant]), one.sign)
 
 
@@ -156,7 +158,7 @@ def _gradient(fit: FitRecord, one: Hypothesis, values: Array) -> Array:
 def _read(text: str) -> Hypothesis:
     parts = COMPARISON.split(text)
     if len(parts) != 3:
-        raise SpecError(f'Hypothesis `{text}` needs one comparison, for example "ncontrols > 0" or "x1 = x2".')
+        raise SpecError(f'Hypothesis `{text[:200]}` needs one comparison, for example "ncontrols > 0" or "x1 = x2".')
     left, sign, right = parts
     return Hypothesis(text, left, sign.rstrip("=") or "=", right)
 

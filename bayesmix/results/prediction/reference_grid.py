@@ -12,7 +12,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.inputs import OFFSET
 from bayesmix.data.design.row_statistics import mean
-from bayesmix.errors import DataError, nearest
+from bayesmix.errors import DataError, SpecError, nearest
 from bayesmix.language.formula.expression import column_names, spell_name
 from bayesmix.language.formula.reader import read
 from bayesmix.results.prediction.observed_columns import ObservedColumn, is_factor, observed_columns
@@ -21,6 +21,8 @@ from bayesmix.results.prediction.rows import PredictionRows
 
 if TYPE_CHECKING:
     import pandas as pd
+
+MOST_POINTS = 100_000
 
 
 def predictors(design: Design, predictor: int | None = 0) -> list[str]:
@@ -51,8 +53,21 @@ def check_predictor(design: Design, name: str, predictor: int | None = 0) -> Non
         raise DataError(f"`{name}` is not a predictor of the fixed part{whose}.{nearest(name, known)} {listed}")
 
 
+def check_points(points: int) -> None:
+    """Raise `SpecError` if a curve has none, or more than anybody looks at."""
+    if not 1 <= points <= MOST_POINTS:
+        raise SpecError(f"points={points}: a curve has from 1 to {MOST_POINTS} points.")
+
+
 def spread_out(design: Design, name: str, points: int) -> list[Any]:
-    """Values of a predictor over its range: all levels of a factor, evenly spaced numbers."""
+    """Values of a predictor over its range: all levels of a factor, evenly spaced numbers.
+
+    Raises
+    ------
+    SpecError
+        If there are to be none of them, or more than a curve can show.
+    """
+    check_points(points)
     if is_factor(design, name):
         return levels_of(design, name)
     return list(np.linspace(*observed_columns(design)[name].range, points))

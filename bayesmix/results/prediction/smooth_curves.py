@@ -28,6 +28,7 @@ from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.records import EstimateRecord, FitRecord
 from bayesmix.results.fits.smooth_parts import SmoothPart, smooth_parts
 from bayesmix.results.fits.smooth_terms_table import coefficients_of
+from bayesmix.results.prediction.reference_grid import check_points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -193,6 +194,7 @@ def _columns(part: SmoothPart) -> list[str]:
 def _grid(design: Design, part: SmoothPart, points: int) -> Iterator[tuple[str, Column]]:
     """Points over the range of the data of each column, in all combinations."""
     assert design.source is not None
+    check_points(points)
     names = _columns(part)
     number = points if len(names) == 1 else max(2, min(SIDE, round(points ** (1.0 / len(names)) * 3)))
     ends = [design.source.columns[name] for name in names]

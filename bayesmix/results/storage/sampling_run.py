@@ -27,7 +27,7 @@ from bayesmix.results.fits.fitted_model import Fitted
 from bayesmix.results.fits.model_fingerprint import parts_of_model
 from bayesmix.results.fits.records import PosteriorRecord
 from bayesmix.results.fits.refit import one_after_the_other, sample_model
-from bayesmix.results.storage.atomic_replacement import new_folder, put_back, write_whole
+from bayesmix.results.storage.atomic_replacement import new_folder, put_back, remove_leftovers, write_whole
 from bayesmix.results.storage.fit_storage import (
     is_saved_fit,
     read_fit,
@@ -102,8 +102,7 @@ def sample_on_disk(asked: Asked, path: str | Path) -> PosteriorRecord:
     DataError
         If ``path`` is something else, or the run of another model or request.
     """
-    target = Path(path)
-    put_back(target)
+    target = _as_left(path)
     settings = asked.settings()
     if not target.exists():
         _begin(target, asked.fitted, settings)
@@ -136,8 +135,7 @@ def resume_run(path: str | Path, *, progress: bool = True) -> PosteriorRecord:
     DataError
         If there is no run, it is damaged, or was begun by another version of bayesmix.
     """
-    target = Path(path)
-    put_back(target)
+    target = _as_left(path)
     if is_saved_fit(target):
         return _finished(target)
     settings = _found(target)
@@ -156,6 +154,14 @@ def resume_run(path: str | Path, *, progress: bool = True) -> PosteriorRecord:
 
 
 # ---- the folder -------------------------------------------------------------------------------------------------
+
+
+def _as_left(path: str | Path) -> Path:
+    """The folder of a run, without what a process that was killed had put aside or not finished."""
+    target = Path(path)
+    put_back(target)
+    remove_leftovers(target)
+    return target
 
 
 def _begin(target: Path, fitted: Fitted, settings: Settings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 
 import bayesmix as bmx
 from bayesmix.errors import DataError, SpecError
-from bayesmix.results.storage import sampling_run
+from bayesmix.results.storage import atomic_replacement, sampling_run
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +152,19 @@ def test_what_is_finished_is_on_the_disk_before_it_has_its_name(model, tmp_path,
     assert {path.stat().st_ino for path in files} <= written
 
 
+def test_what_a_killed_run_left_beside_its_place_is_removed(model, whole, tmp_path):
+    """Killed when the fit had taken the place of its parts, it had no time to remove these."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    shutil.copytree(whole[1], tmp_path / "run.zarr")
+    left = atomic_replacement._hidden(tmp_path / "run.zarr", "old")
+    left.with_name(left.name.replace(f"-{os.getpid()}-", f"-{dead.pid}-")).mkdir()
+    for again in (lambda: sampled(model, tmp_path / "run.zarr"), lambda: bmx.resume(tmp_path / "run.zarr")):
+        same(again(), whole[0])
+        assert [path.name for path in tmp_path.iterdir()] == ["run.zarr"]
+        left.with_name(left.name.replace(f"-{os.getpid()}-", f"-{dead.pid}-").replace(".old", ".new")).mkdir()
+
+
 def test_bad_requests(model, tmp_path):
     with pytest.raises(SpecError, match="not both"):
         model.sample(checkpoint=tmp_path / "a", cache=tmp_path / "b")
@@ -186,7 +200,7 @@ def test_damaged_parts_and_other_versions_are_said(model, tmp_path, monkeypatch)
 KILLED = """
 import sys
 import bayesmix as bmx
-from bayesmix.results.storage import sampling_run
+from bayesmix.results.storage import atomic_replacement, sampling_run
 sampling_run.PART = 20
 model = bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff"))
 print("ready", flush=True)

@@ -1,0 +1,507 @@
+"""Bad input: what careless users and attackers give, each an expression that has to raise one error of bayesmix.
+
+`python tests/bad_inputs.py FOLDER` evaluates all of them and prints outcome, seconds of CPU and peak of memory as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+import traceback
+import warnings
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import bayesmix as bmx
+from bayesmix.errors import BayesmixError
+
+TEXTS = [  # formulas on the data of `frame`
+    "",
+    "   ",
+    "~",
+    "y",
+    "y ~",
+    "~ x",
+    "y ~ x +",
+    "y ~ + + ~ x",
+    "y ~ x ~ g",
+    "y ~ (x",
+    "y ~ x)",
+    "y ~ (1 | g",
+    "y ~ 1 | g",
+    "y ~ (1 |)",
+    "y ~ (| g)",
+    "y ~ (1 | g) | g",
+    "y ~ ((x | g) | g)",
+    "y ~ (1 || )",
+    "y ~ nothing",
+    "nothing ~ x",
+    "y ~ (1 | nothing)",
+    "y ~ (nothing | g)",
+    "y ~ x + (1 | g) + (1 | g)",
+    "y ~ x % 2",
+    "y ~ x @ g",
+    "y ~ x; import os",
+    "y ~ __import__('os').system('true')",
+    "y ~ x.__class__",
+    "y ~ (lambda: 1)()",
+    "y ~ eval(x)",
+    "y ~ open(x)",
+    "y ~ x[0]",
+    "y ~ {x}",
+    "y ~ 'x'",
+    'y ~ "x',
+    "y ~ `x",
+    "y ~ x\x00",
+    "y ~ x\u202e",
+    "y ~ \u200bx",
+    "y ~ x\n\n~ g",
+    "y ~ x^x",
+    "y ~ x^1e9",
+    "y ~ x ** 99999",
+    "y ~ poly(x, 10000)",
+    "y ~ poly(x, 0)",
+    "y ~ poly(x, -1)",
+    "y ~ poly(f, 2)",
+    "y ~ bs(x, df = 100000)",
+    "y ~ ns(x, df = 0)",
+    "y ~ s(x, k = 1000000)",
+    "y ~ s(f)",
+    "y ~ s(x, bs = 'zz')",
+    "y ~ s()",
+    "y ~ t2(x)",
+    "y ~ gp()",
+    "y ~ gp(x, k = 1e12)",
+    "y ~ gp(f)",
+    "y ~ mo(x)",
+    "y ~ mo(f2)",
+    "y ~ ar(time = x, gr = g, p = 99)",
+    "y ~ log(z0)",
+    "y ~ sqrt(x - 10)",
+    "y ~ exp(1000 * x)",
+    "y ~ I(1e308 * 1e308 * x)",
+    "y ~ offset(f)",
+    "y ~ offset(nothing)",
+    "y | se(x) ~ 1",
+    "y | se(nothing) ~ 1",
+    "y | weights(f) ~ 1",
+    "y | cens(x) ~ 1",
+    "y | trunc(lb = 1e9) ~ 1",
+    "y | trials(x) ~ 1",
+    "y | nothing(x) ~ 1",
+    "y | mi() ~ mi(x)",
+    "f ~ x",
+    "log(x) ~ 1",
+    "cbind(y, x) ~ 1",
+    "cbind(y) ~ 1",
+    "g ~ x",
+    "y ~ y",
+    "y ~ x + (1 | y:x:g:f:f2:nothing)",
+    "y ~ (1 | g / nothing)",
+    "y ~ us(1 | g",
+    "y ~ zz(1 | g)",
+    "y ~ toep(x | g)",
+    "y ~ ou(f | g)",
+    "y ~ exp(x + f | g)",
+    "y ~ (1 | gr(g, cov = A))",
+    "y ~ (1 | gr(g, dist = 'cauchy'))",
+    "y ~ (1 | mm(g))",
+    "y ~ " + "(" * 5_000 + "x" + ")" * 5_000,
+    "y ~ " + " + ".join(["x"] * 50_000),
+    "y ~ " + "-" * 20_000 + "x",
+    "y ~ " + "x" * 100_000,
+    "y ~ " + " * ".join(f"I(x^{k})" for k in range(1, 40)),
+]
+
+CALLS = """
+bmx.Model(None, D)
+bmx.Model(3, D)
+bmx.Model([], D)
+bmx.Model({}, D)
+bmx.Model(["y ~ x", "y ~ g"], D)
+bmx.Model(["y ~ x", "sigma ~ nothing"], D)
+bmx.Model(["y ~ x", "zi ~ x"], D)
+bmx.Model({"mu": "y ~ x", "nonsense": "~ x"}, D)
+bmx.Model(["y ~ a * exp(b)", "a ~ 1"], D)
+bmx.Model(["y ~ x", "f ~ x"], D, family="gaussian")
+bmx.Model(["y ~ x", "n ~ x"], D, family={"y": "gaussian"}, rescor=True)
+bmx.Model(["y ~ x", "n ~ x"], D, family={"y": "gaussian", "n": "poisson"}, rescor=True)
+bmx.Model("y ~ x", D, family="gausian")
+bmx.Model("y ~ x", D, family="")
+bmx.Model("y ~ x", D, family=3)
+bmx.Model("y ~ x", D, family=None)
+bmx.Model("y ~ x", D, family="poisson")
+bmx.Model("y ~ x", D, family="binomial")
+bmx.Model("y ~ x", D, family="beta")
+bmx.Model("y ~ x", D, family="gamma")
+bmx.Model("f ~ x", D, family="bernoulli")
+bmx.Model("n | trials(n) ~ x", D.assign(n=0), family="binomial")
+bmx.Model("n ~ x", D.assign(n=-1), family="poisson")
+bmx.Model("n ~ x", D.assign(n=0.5), family="negbinomial")
+bmx.Model("y ~ x", D, family="gaussian", link="logitt")
+bmx.Model("y ~ x", D, family="gaussian", link=7)
+bmx.Model("n ~ x", D, family="poisson", link="inverse")
+bmx.Model("y ~ x", D, priors="nonsense")
+bmx.Model("y ~ x + (1 | g)", D, priors={"sd": "HalfNormal(-1)"})
+bmx.Model("y ~ x + (1 | g)", D, priors={"sd": "HalfNormal(nan)"})
+bmx.Model("y ~ x + (1 | g)", D, priors={"sd": "HalfNormal(__import__('os'))"})
+bmx.Model("y ~ x + (1 | g)", D, priors={"sd": "HalfNormal(" * 2000})
+bmx.Model("y ~ x + (1 | g)", D, priors={"b": "Gamma(1, 1)"}).sample(progress=False)
+bmx.Model("y ~ x + (1 | g)", D, priors={"nothing": "Normal(0, 1)"}).priors
+bmx.Model("y ~ x + (1 | g)", D, priors={3: 4})
+bmx.Model("y ~ x", D, weights="nothing")
+bmx.Model("y ~ x", D, weights=[1.0])
+bmx.Model("y ~ x", D, weights=-np.ones(60))
+bmx.Model("y ~ x", D, weights=np.zeros(60))
+bmx.Model("y ~ x", D, weights=np.full(60, np.inf))
+bmx.Model("y ~ x", D, offset=np.full(60, np.inf))
+bmx.Model("y ~ x", D, offset=[[1.0]])
+bmx.Model("y ~ x", D, contrasts={"f": "helmertt"})
+bmx.Model("y ~ f", D, contrasts={"nothing": "sum"})
+bmx.Model("y ~ x", D, where="cloud")
+bmx.Model("y ~ x", D, start={"a": 1})
+bmx.Model("y ~ x", D, data2={"A": np.eye(3)})
+bmx.Model("y ~ (1 | gr(g, cov = A))", D, data2={"A": np.eye(2)})
+bmx.Model("y ~ (1 | gr(g, cov = A))", D, data2={"A": pd.DataFrame(-np.eye(6), L, L)})
+bmx.Model("y ~ (1 | gr(g, cov = A))", D, data2={"A": pd.DataFrame(np.full((6, 6), np.nan), L, L)})
+bmx.Model("y ~ (1 | gr(g, cov = A))", D, data2={"A": "text"})
+bmx.Model("y ~ x", D, unknown=1)
+bmx.Model("y ~ x", None)
+bmx.Model("y ~ x", 3)
+bmx.Model("y ~ x", [])
+bmx.Model("y ~ x", {})
+bmx.Model("y ~ x", [1, 2, 3])
+bmx.Model("y ~ x", {"y": [1, 2], "x": [1]})
+bmx.Model("y ~ x", {"y": [[1], [2]], "x": [1, 2]})
+bmx.Model("y ~ x", D.iloc[:0])
+bmx.Model("y ~ x", D.iloc[:1]).estimate()
+bmx.Model("y ~ x + f + (1 | g)", D.iloc[:3]).estimate()
+bmx.Model("y ~ x", D.assign(y=np.nan))
+bmx.Model("y ~ x", D.assign(x=np.inf))
+bmx.Model("y ~ x", D.assign(y=np.inf))
+bmx.Model("y ~ x", D.assign(y=1e300 * D["y"])).estimate()
+bmx.Model("y ~ x", D.assign(y="text"))
+bmx.Model("y ~ x", D.assign(x=[object()] * 60))
+bmx.Model("y ~ x", D.assign(x=[{}] * 60))
+bmx.Model("y ~ x", D.assign(x=1j * D["x"]))
+bmx.Model("y ~ x", pd.concat([D, D[["x"]]], axis=1))
+bmx.Model("y ~ (1 | g)", D.assign(g=np.arange(60))).estimate()
+bmx.Model("y ~ (1 | g)", D.assign(g="one")).estimate()
+bmx.Model("y ~ (1 | g)", D.assign(g=None))
+bmx.Model("y ~ 1 + (1 | g)", D.assign(y=2.0)).estimate()
+bmx.Model("y ~ f", D.assign(f=[f"level {k}" for k in range(60)])).estimate()
+bmx.Model("y ~ f", D.assign(f=pd.Categorical(["a"] * 60, ["a"])))
+bmx.Model("b ~ x", D.assign(b=(D["x"] > 0) * 1), family="bernoulli").estimate("agq")
+bmx.Model("y ~ x + (1 | g)", D).estimate("remll")
+bmx.Model("y ~ x + (1 | g)", D).estimate(3)
+bmx.Model("y ~ x + (1 | g)", D).estimate(bmx.Agq(0))
+bmx.Model("y ~ x + (1 | g)", D).estimate(bmx.Agq(10**9))
+bmx.Model("n ~ x + (1 | g)", D, family="poisson").estimate("reml")
+M().sample(draws=0)
+M().sample(draws=-5)
+M().sample(draws=1.5)
+M().sample(draws="many")
+M().sample(draws=10**12)
+M().sample(chains=0)
+M().sample(chains=10**9)
+M().sample(seed=-1)
+M().sample(seed="text")
+M().sample(method="gibbs")
+M().sample(method=bmx.Nuts(target_accept=2))
+M().sample(checkpoint=P / "none" / "run.zarr")
+M().sample(checkpoint=P / "a.zarr", cache=P / "b")
+M().sample(cache=P / "file.txt")
+M().prior_predictive(draws=0)
+M().prior_predictive(draws=10**13)
+M().code("sas")
+E().predict(3)
+E().predict(pd.DataFrame({"z": [1]}))
+E().predict(pd.DataFrame({"x": ["text"], "g": ["level 1"]}))
+E().predict(pd.DataFrame({"x": [np.inf], "g": ["level 1"]}))
+E().predict(groups="all of them")
+E().predict(groups={"nothing": "fitted"})
+E().predict(interval=2)
+E().predict(interval=-0.5)
+E().predict(kind="median")
+E().predict(parameter="nothing")
+E().predict(response="nothing")
+E().predict(df="welch")
+E().predict(to=P / "none" / "a.parquet")
+E().confint("nothing")
+E().confint(method="magic")
+E().confint(level=0)
+E().confint(level=1)
+E().confint(level=np.nan)
+E().confint("bootstrap", replicates=0)
+E().confint("bootstrap", kind="studentt")
+E().bootstrap(0)
+E().bootstrap(checkpoint=P / "file.txt")
+E().bootstrap(checkpoint=P)
+E().bootstrap(2, checkpoint=P / "none" / "a.jsonl", progress=False)
+E().hypothesis()
+E().hypothesis("x >")
+E().hypothesis("nothing > 0")
+E().hypothesis("x > 0; import os")
+E().hypothesis("__import__('os') > 0")
+E().hypothesis("(" * 3000)
+E().contrasts("nothing")
+E().contrasts("f", method="every")
+E().contrasts("f", adjust="bonferoni")
+E().marginal_means("nothing")
+E().slopes("nothing")
+E().slopes("f")
+E().conditional_effects("nothing")
+E().conditional_effects("x", points=0)
+E().conditional_effects("x", points=10**12)
+E().simulate(0)
+E().simulate(10**13)
+E().robust_vcov("nothing")
+E().robust_vcov("g", kind="CR9")
+E().refit([1, 2])
+E().refit(np.full(60, np.nan))
+E().update("~ . - nothing2 + nothing")
+E().update("~ (")
+E().drop1(test="anova")
+E().influence("nothing")
+E().r2("magic")
+E().tidy(effects=["everything"])
+E().tidy(interval=7)
+E().test_group("nothing")
+bmx.anova()
+bmx.anova(3)
+bmx.anova(E(), type=4)
+bmx.anova(E(), E(), test="magic")
+bmx.compare()
+bmx.compare(3)
+bmx.compare(E(), E(), labels=["one"])
+bmx.loo_compare()
+bmx.loo_compare(E())
+bmx.bayes_factor(E(), E())
+bmx.report(bmx.compare(E(), causes=False), P / "none" / "a.html")
+bmx.plots.forest()
+bmx.plots.forest(3)
+bmx.plots.forest(E(), parameters=["nothing"])
+bmx.studies.power(E(), effect={"nothing": 1}, progress=False)
+bmx.studies.power(E(), effect={"x": 1}, n={"nothing": [3]}, progress=False)
+bmx.studies.power(E(), effect={"x": 1}, n={"g": [-3]}, progress=False)
+bmx.studies.power(E(), effect={"x": 1}, n={"g": [10**9]}, replicates=2, progress=False)
+bmx.studies.calibrate(M(), 0, progress=False)
+bmx.studies.calibrate(M(), 10, checkpoint=P / "file.txt", progress=False)
+bmx.pedigree(pd.DataFrame({"id": [1, 2], "sire": [2, 1], "dam": [None, None]}))
+bmx.pedigree(pd.DataFrame({"id": [1, 1], "sire": [None, None], "dam": [None, None]}))
+bmx.phylogeny("((a:1,b:1")
+bmx.phylogeny("(" * 3000)
+bmx.load_dataset("nothing")
+bmx.load_dataset("../../../etc/passwd")
+bmx.load_dataset(3)
+bmx.Model("y ~ x", P / "none.csv")
+bmx.Model("y ~ x", P)
+bmx.Model("y ~ x", P / "file.txt")
+bmx.Model("y ~ x", P / "empty.csv")
+bmx.Model("y ~ x", P / "binary.csv")
+bmx.Model("y ~ x", P / "ragged.csv")
+bmx.Model("y ~ x", P / "utf16.csv")
+bmx.Model("y ~ x", P / "head.csv")
+bmx.Model("y ~ x", P / "pipe.csv")
+bmx.Model("y ~ x", P / "loop.csv")
+bmx.Model("y ~ x", P / "false.parquet")
+bmx.Model("y ~ x", P / "false.xlsx")
+bmx.Model("y ~ x", P / "false.rds")
+bmx.Model("y ~ x", P / "false.dta")
+bmx.Model("y ~ x", P / "false.csv.gz")
+bmx.Model("y ~ x", P / "wide.csv")
+bmx.Model("y ~ x", P / "secret.csv")
+bmx.Model("y ~ x", "/dev/null")
+bmx.Model("y ~ x", "https://example.invalid/data.csv")
+bmx.Model("y ~ x", "x" * 100_000)
+bmx.Model("y ~ x", "a\\0b.csv")
+bmx.load_model("nothing")
+bmx.load_model("../models/dyestuff")
+bmx.load_model(P / "none.toml")
+bmx.load_model(P / "empty.toml")
+bmx.load_model(P / "binary.toml")
+bmx.load_model(P / "deep.toml")
+bmx.load_model(P / "number.toml")
+bmx.load_model(P / "outside.toml")
+bmx.load_model(P / "unknown.toml")
+bmx.load_model(P / "checksum.toml")
+bmx.load_model(P / "bidi.toml")
+bmx.load_model(P / "large.toml")
+bmx.load_model(P / "pipe.toml")
+bmx.load(P / "none.zarr")
+bmx.load(P)
+bmx.load(P / "file.txt")
+bmx.load(3)
+bmx.load("")
+bmx.load("x" * 10_000)
+bmx.load("a\\0b.zarr")
+bmx.load_model("x" * 10_000)
+bmx.load_model(3)
+E().save(3)
+M().sample(checkpoint=3)
+M().sample(cache=["a"])
+bmx.report(bmx.compare(E(), causes=False), "x" * 10_000)
+bmx.load(P / "newer.zarr")
+bmx.load(P / "cut.zarr")
+bmx.load(P / "changed.zarr")
+bmx.load(P / "link.zarr")
+bmx.load(P / "fifo.zarr")
+bmx.load(P / "huge.zarr")
+bmx.load(P / "codec.zarr")
+bmx.load(P / "words.zarr")
+bmx.load(P / "pipes.zarr")
+bmx.load(P / "deep.zarr")
+bmx.load(P / "foreign.zarr")
+bmx.load(P / "many.zarr")
+bmx.resume(P / "none.zarr")
+bmx.resume(P / "file.txt")
+bmx.resume(P / "newer.zarr")
+E().save(P / "file.txt")
+E().save(P / "good.zarr")
+E().save(P / "none" / "a.zarr")
+E().save("/proc/a.zarr")
+""".strip().splitlines()
+
+
+def cases() -> list[str]:
+    """Expressions, one each."""
+    return [f"bmx.Model({text!r}, D)" for text in TEXTS] + CALLS
+
+
+@cache
+def frame() -> pd.DataFrame:
+    rng, n = np.random.default_rng(1), 60
+    columns: dict[str, Any] = {"y": rng.normal(size=n), "x": rng.normal(size=n), "n": rng.poisson(3.0, n)}
+    columns |= {"f": np.resize(["a", "b", "c"], n), "f2": np.resize(["u", "v"], n), "z0": np.arange(n) - 5.0}
+    return pd.DataFrame(columns | {"g": [f"level {j}" for j in np.arange(n) % 6]})
+
+
+@cache
+def model() -> bmx.Model:
+    return bmx.Model("y ~ x + f + (1 | g)", frame())
+
+
+@cache
+def estimate() -> Any:
+    return model().estimate()
+
+
+# ---- files ----------------------------------------------------------------------------------------------------------
+
+
+def make_files(folder: Path) -> None:
+    """What the expressions read."""
+    texts = {
+        "file.txt": "words\n",
+        "empty.csv": "",
+        "ragged.csv": "y,x\n1,2\n1,2,3,4\n",
+        "head.csv": "y,x\n",
+        "empty.toml": "",
+        "deep.toml": "a = " + "[" * 100_000,
+        "number.toml": "a = 1e999999999999999999",
+        "unknown.toml": 'name = "a"\nformula = "y ~ x"\nnothing = 3\n',
+        "large.toml": "# \n" * 1_000_000,
+        "bidi.toml": 'name = "a\u202e"\nformula = "y ~ x"\n',
+        "wide.csv": ",".join("xy") + "\n" + "1," * 200_000 + "1\n",
+    }
+    data = '[data]\nfile = "{}"\nsha256 = "' + "0" * 64 + '"\n'
+    head = 'name = "a"\nformula = "y ~ x"\nfamily = "gaussian"\n'
+    texts |= {"outside.toml": head + data.format("/etc/passwd"), "checksum.toml": head + data.format("head.csv")}
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    (folder / "utf16.csv").write_bytes("é,x\n1,2\n".encode("utf-16-le"))
+    for name in ("binary.csv", "binary.toml", *(f"false.{end}" for end in ("parquet", "xlsx", "rds", "dta", "csv.gz"))):
+        (folder / name).write_bytes(bytes(range(256)) * 40)
+    for name in ("pipe.csv", "pipe.toml", "pipes.zarr"):
+        os.mkfifo(folder / name)
+    (folder / "loop.csv").symlink_to("loop.csv")
+    (folder / "secret.csv").symlink_to("/dev/zero")
+    _make_stores(folder)
+
+
+def _make_stores(folder: Path) -> None:
+    import shutil
+
+    estimate().save(folder / "good.zarr")
+    for name in ("newer", "cut", "changed", "link", "fifo", "huge", "codec", "words", "deep", "many"):
+        shutil.copytree(folder / "good.zarr", folder / f"{name}.zarr")
+    (folder / "foreign.zarr").mkdir()
+    (folder / "foreign.zarr" / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": {}}')
+    _edit(folder / "newer.zarr" / "zarr.json", lambda root: root["attributes"].update(bayesmix_format=99))
+    array = Path("bayesmix_estimate", "beta")
+    (chunk,) = [path for path in (folder / "cut.zarr" / array / "c").rglob("*") if path.is_file()]
+    chunk.unlink()
+    chunk = Path(str(chunk).replace("cut.zarr", "changed.zarr"))
+    chunk.write_bytes(chunk.read_bytes()[::-1] + b"\1")
+    (folder / "link.zarr" / "other").symlink_to("/etc")
+    os.mkfifo(folder / "fifo.zarr" / "bayesmix_estimate" / "pipe")
+    for name, change in {
+        "huge": lambda node: node.update(shape=[10**15]),
+        "codec": lambda node: node.update(codecs=[{"name": "pickle"}]),
+    }.items():
+        _edit(folder / f"{name}.zarr" / array / "zarr.json", change)
+    _edit(folder / "words.zarr" / "bayesmix_model" / "zarr.json", lambda node: node["attributes"].update(model="{}"))
+    (folder / "deep.zarr" / "bayesmix_model" / "zarr.json").write_text("[" * 200_000)
+    for place in range(1_500):
+        (folder / "many.zarr" / f"g{place}").mkdir()
+        (folder / "many.zarr" / f"g{place}" / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group"}')
+
+
+def _edit(path: Path, change: Any) -> None:
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+# ---- what comes of it -----------------------------------------------------------------------------------------------
+
+
+def outcome(expression: str, names: dict[str, Any]) -> str:
+    """The message, or what went wrong."""
+    try:
+        eval(expression, names)
+    except BayesmixError as error:
+        return f"{type(error).__name__}: {error}"
+    except BaseException as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        return f"NOT OURS {type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
+    return "NO ERROR"
+
+
+def peak() -> float:
+    """Highest memory since it was last asked for, MB."""
+    try:
+        status = Path("/proc/self/status").read_text()
+        Path("/proc/self/clear_refs").write_text("5")  # starts anew
+        return int(status.split("VmHWM:")[1].split()[0]) / 1024.0
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+
+
+def main(folder: Path) -> None:
+    warnings.simplefilter("ignore")
+    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))  # what takes all memory ends here, not others' work
+    make_files(folder)
+    names = {"bmx": bmx, "np": np, "pd": pd, "D": frame(), "P": folder, "M": model, "E": estimate}
+    names["L"] = sorted(set(frame()["g"]))
+    output, sys.stdout = sys.stdout, sys.stderr
+    found = []
+    for expression in cases():
+        peak()
+        start = time.process_time()
+        said = outcome(expression, names)
+        found.append([expression[:200], said, time.process_time() - start, peak()])
+        if len(sys.argv) > 2:
+            print(f"{found[-1][2]:6.2f} s {found[-1][3]:5.0f} MB {expression[:90]}  ->  {said[:300]!r}", flush=True)
+    json.dump(found, output)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
