@@ -73,8 +73,8 @@ class Model:
         ``"binomial"``, ``"bernoulli"``, ``"betabinomial"``,
         ``"zero_inflated_binomial"``; ``"poisson"``, ``"negbinomial"``, ``"nbinom1"``, ``"genpois"``, ``"geometric"``,
         and of the first three ``"zero_inflated_poisson"``, ``"hurdle_poisson"``, ``"truncated_poisson"``, ...; of
-        ratings ``"cumulative"``, ``"sratio"``, ``"cratio"``, ``"acat"``; ``"categorical"``; or a `Family` record of
-        your own; of several responses also a dictionary, ``{"a": "gaussian", "b": "poisson"}``.
+        ratings ``"cumulative"``, ``"sratio"``, ``"cratio"``, ``"acat"``; ``"categorical"``, ``"multinomial"``; or a
+        `Family` record of your own; of several responses also a dictionary, ``{"a": "gaussian", "b": "poisson"}``.
     link : name of the link of the mean, the family's canonical or usual one by default; or a dictionary of links by
         response or parameter.
     priors : a preset (``"default"``, ``"flat"``, ``"brms"``, ``"rstanarm"``, ``"bambi"``), or priors by name,

@@ -35,6 +35,7 @@ def responses():
         "binary": (rng.random(N) < 0.4).astype(int),
         "ordered": pd.Categorical(rng.choice(["never", "sometimes", "often"], N), ["never", "sometimes", "often"]),
         "nominal": rng.choice(["red", "green", "blue"], N),
+        "category_counts": pd.DataFrame(rng.multinomial(9, [0.2, 0.3, 0.5], N), columns=["red", "green", "blue"]),
     }
 
 
@@ -54,14 +55,15 @@ def predictors():
 def data_of(name, response=None):
     """Rows of a family, with its own responses or others."""
     own = responses()[FAMILIES[name].support] if response is None else response
-    return predictors().assign(response=own)
+    return predictors().assign(**(own if isinstance(own, pd.DataFrame) else {"response": own}))
 
 
 def formulas_of(name, *, of_all=False, beside=""):
     """The formula of the mean, with that of every parameter beside it."""
     family = FAMILIES[name]
     additions = " + ".join(filter(None, ("trials(t)" if family.support == "trials" else "", beside)))
-    mean = f"response{' | ' * bool(additions)}{additions} ~ x + f + (1 | g)"
+    response = "cbind(red, green, blue)" if family.has_category_counts else "response"
+    mean = f"{response}{' | ' * bool(additions)}{additions} ~ x + f + (1 | g)"
     named = [one.name for one in family.parameters[1:] if not (one.is_threshold or one.is_mean)]
     if family.is_ordered:
         named = ["disc"]

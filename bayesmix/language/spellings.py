@@ -19,10 +19,6 @@ _SHARES = (
     'For continuous shares there is family="beta", with zeros and ones "zero_one_inflated_beta", for successes out of'
     ' trials "binomial".'
 )
-_COUNTED = (
-    "Counts of several categories in one row are not supported. Their coefficients are those of"
-    ' family="categorical" with a row for each category and its count: `category | weights(n) ~ x`.'
-)
 _TAILS = 'For heavy tails there is family="student".'
 
 FAMILIES: dict[str, str] = {
@@ -42,7 +38,6 @@ FAMILIES: dict[str, str] = {
     "wiener": "It is not supported.",
     "ordbeta": _SHARES,
     "dirichlet": _SHARES,
-    "multinomial": _COUNTED,
     "laplace": f'{_TAILS} The Laplace approximation is a method: `model.estimate("laplace")`.',
     "logit": 'It is a link: write family="bernoulli", link="logit".',
     "probit": 'It is a link: write family="bernoulli", link="probit".',

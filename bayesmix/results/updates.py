@@ -57,8 +57,8 @@ class Updates(FitRecord):
         Parameters
         ----------
         y : one value a row used, or a row of the data as given; of successes out of trials their number, their share or
-            ``(n, 2)`` successes and failures; of categories their labels. Of several responses a dictionary or a data
-            frame by name.
+            ``(n, 2)`` successes and failures; of categories their labels; of several that are counted the counts of
+            each, ``(n, K)``. Of several responses a dictionary or a data frame by name.
         seed, progress : of a posterior, as of ``model.sample``.
         """
         return self._of(with_new_responses(self.fitted_model, y), seed, progress)

@@ -178,7 +178,6 @@ NOT_FAMILIES = {
     "frechet": 'there are family="gamma", "lognormal", "weibull"',
     "dirichlet": 'For continuous shares there is family="beta"',
     "laplace": 'For heavy tails there is family="student"',
-    "multinomial": "a row for each category",
     "quasipoisson": "It has no likelihood",
     "poison": "Did you mean `poisson`?",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -12,13 +12,14 @@ from bayesmix.arrays import Array
 from bayesmix.data.columns import Factor, Numeric, Variable, drop_unused, name_all, name_rows
 from bayesmix.errors import DataError
 from bayesmix.language.families.bounds import Bounds
+from bayesmix.language.families.category_counts import coded, most_trials
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.support import COUNTABLE
-from bayesmix.language.formula.expression import Call, Chain, spell
+from bayesmix.language.formula.expression import Call, Chain, Expr, spell
 from bayesmix.language.formula.imputed_predictors import MISSING, VALUE, known_text
 from bayesmix.language.formula.reader import read
 
-ResponseKind = Literal["numeric", "binomial", "categories"]
+ResponseKind = Literal["numeric", "binomial", "categories", "category_counts"]
 Categories = tuple[str, ...]  # failure and success; or all that there are, in order
 
 MOST = 100  # categories: more are numbers
@@ -30,7 +31,7 @@ WHOLE = 1e-3  # R's tolerance for successes that come from a rounded proportion 
 class Outcome:
     """What was observed."""
 
-    y: Array  # (n,) values, or numbers of successes
+    y: Array  # (n,) values, numbers of successes, or those that counts of categories are
     trials: Array  # (n,) binomial denominators, ones for other families
     weights: Array  # (n,) prior weights; ones where they were the trials of a proportion
     has_trials: bool = False  # whether it counts successes
@@ -98,6 +99,8 @@ class Outcome:
 def outcome_texts(response: str, kind: ResponseKind, *, weighted: bool, trials: str = "") -> tuple[str, ...]:
     """Return the expressions that a response is made of: two for successes and failures or trials, else one.
 
+    Of counts of categories one for each of them, and the trials behind them where these are said.
+
     Parameters
     ----------
     weighted
@@ -106,6 +109,8 @@ def outcome_texts(response: str, kind: ResponseKind, *, weighted: bool, trials: 
         What brms's ``y | trials(n)`` says.
     """
     expression = read(response)
+    if kind == "category_counts":
+        return (*_of_categories(response, expression).values(), *((trials,) if trials else ()))
     if trials:
         if isinstance(expression, Call | Chain):
             raise DataError(f"`{response} | trials({trials})` has its trials twice: write `successes | trials(n)`.")
@@ -113,10 +118,16 @@ def outcome_texts(response: str, kind: ResponseKind, *, weighted: bool, trials: 
     match expression:
         case Call(function="cbind", arguments=(successes, failures)):
             if kind != "binomial":
-                raise DataError(f"The response `{response}` counts successes and failures: it needs family binomial.")
+                raise DataError(
+                    f"The response `{response}` counts successes and failures: it needs family binomial, or multinomial"
+                    " of several categories."
+                )
             return spell(successes.value), spell(failures.value)
         case Call(function="cbind"):
-            raise DataError(f"The response `{response}` needs two columns: `cbind(successes, failures)`.")
+            raise DataError(
+                f"The response `{response}` needs two columns, `cbind(successes, failures)`; counts of several"
+                " categories are of family multinomial."
+            )
         case Chain(operators=("/",), operands=(successes, total)) if kind == "binomial" and not weighted:
             return spell(successes), spell(total)
     return (response,)
@@ -157,6 +168,8 @@ def outcome(
     values = [variables[text] for text in texts]
     ones = np.ones(len(rows))
     plain = ones if weights is None else weights
+    if kind == "category_counts":
+        return _category_counts(response, texts, values, plain, rows)
     if kind == "categories":
         codes, levels = _coded(response, values[0])
         return Outcome(codes, ones, plain, categories=levels)
@@ -171,6 +184,60 @@ def outcome(
         pair = _categories(response, values[0])
         return Outcome(_successes(values[0], pair), ones, plain, has_trials=True, categories=pair)
     return _proportions(response, _numbers(response, values[0]), weights, rows)
+
+
+def _of_categories(response: str, expression: Expr) -> dict[str, str]:
+    """The categories of ``cbind(a, b, c)`` and the expressions of their counts, by name where they have one.
+
+    Raises
+    ------
+    DataError
+        If it is none, or two categories have the same name.
+    """
+    match expression:
+        case Call(function="cbind", arguments=arguments) if len(arguments) > 1:
+            texts = [spell(one.value) for one in arguments]
+            names = [one.name or text for one, text in zip(arguments, texts, strict=True)]
+            twice = next((name for j, name in enumerate(names) if name in names[:j]), None)
+            if twice is not None:
+                raise DataError(f"The response `{response}` has the category `{twice}` twice.")
+            return dict(zip(names, texts, strict=True))
+    raise DataError(
+        f"The response `{response}` of a multinomial model has a column of counts for each category: `cbind(a, b, c)`,"
+        " or with its trials `cbind(a, b, c) | trials(n)`. A single category a row is of family categorical."
+    )
+
+
+def _category_counts(
+    response: str, texts: Sequence[str], values: Sequence[Variable], weights: Array, rows: Array
+) -> Outcome:
+    """Counts of categories, whose sums are the trials: those that are given, where they are."""
+    levels = tuple(_of_categories(response, read(response)))
+    numbers = [_counts(text, _numbers(text, value), rows) for text, value in zip(texts, values, strict=True)]
+    counts = np.stack(numbers[: len(levels)], axis=-1)
+    total = counts.sum(axis=-1)
+    _check_sums(response, texts[-1], total, numbers[-1] if len(numbers) > len(levels) else total, rows)
+    most = most_trials(len(levels))
+    if total.max() > most:
+        raise DataError(
+            f"The response `{response}` counts {total.max():g} in {name_rows(rows[total > most])}: of {len(levels)}"
+            f" categories a row may have up to {most}. A row for each category with its count is the same model:"
+            ' `category | weights(count) ~ ...`, family="categorical".'
+        )
+    return Outcome(coded(counts), total, weights, categories=levels)
+
+
+def _check_sums(response: str, text: str, total: Array, trials: Array, rows: Array) -> None:
+    """Raise `DataError` where counts do not add up to the trials, or to nothing."""
+    other = np.flatnonzero(total != trials)
+    if len(other):
+        i = other[0]
+        raise DataError(
+            f"The counts of `{response}` add up to {total[i]:g} where `trials({text})` has {trials[i]:g}, in"
+            f" {name_rows(rows[other])}."
+        )
+    if np.any(total < 1):
+        raise DataError(f"The response `{response}` has no trials in {name_rows(rows[total < 1])}: leave them out.")
 
 
 def incomplete_outcome(response: str, variables: Mapping[str, Variable]) -> Outcome:
@@ -229,6 +296,8 @@ def in_words(response: str, categories: Categories, family: Family) -> str:
     """Say which of two categories is modelled, or how several are ordered, or which of them is the reference."""
     if family.is_ordered:
         return f"Response {response}: {' < '.join(categories)}."
+    if family.has_category_counts:
+        return f"Response {response} counts {', '.join(categories)}; `{categories[0]}` is the reference."
     if family.levels:
         return f"Response {response}: {', '.join(categories)}; `{categories[0]}` is the reference."
     return f"Response {response}: `{categories[1]}` is success, `{categories[0]}` is failure."

@@ -28,6 +28,7 @@ from bayesmix.inference.estimation.separation import (
 )
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import Parameters, sd_names
+from bayesmix.language.families.category_counts import by_category
 from bayesmix.language.families.link import Link
 from bayesmix.language.formula.model_spec import ModelSpec
 
@@ -55,6 +56,8 @@ def check_identifiable(design: Design, spec: ModelSpec) -> None:
             _check_bounds(part)
         if part.family.response == "binomial" and part.outcome.bounds is None:
             _check_outcomes(part)
+        if part.family.has_category_counts:
+            _check_categories(part)
 
 
 def _check_rows(design: Design, predictor: int) -> None:
@@ -151,6 +154,16 @@ def _check_outcomes(part: MeanPart) -> None:
             )
 
 
+def _check_categories(part: MeanPart) -> None:
+    totals = by_category(part.family, part.y, part.trials).sum(axis=0)
+    never = [f"`{level}`" for level, total in zip(part.family.levels, totals, strict=True) if not total]
+    if never:
+        raise DesignError(
+            f"`{part.label}` counts no {' and no '.join(never)}: the logarithm of a probability of 0 is not finite."
+            f" Leave the category out. {SAMPLE}"
+        )
+
+
 def untold(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
     """Say what the data cannot tell of an estimate, and why: one sentence each."""
     design = distinct(design, spec)
@@ -217,9 +230,10 @@ def _where(part: MeanPart, direction: Array) -> str:
     """The rows that a direction makes likelier for ever, and what they have in common."""
     X, family = scaled(part.X), part.family
     if family.rises is not None:
-        moves = np.max(forms(X, part.y, family) @ direction, axis=1)
-        rows = moves > MOVES * moves.max()
-        return f"at its ends (at least {rows.sum()} of {len(part.y)} rows) {_categories(part, rows)}"
+        of, rising = forms(X, part.y, part.trials, family)
+        moves = np.max(rising @ direction, axis=1)
+        rows = np.unique(of[moves > MOVES * moves.max()])
+        return f"at its ends (at least {len(rows)} of {len(part.y)} rows) {_categories(part, rows)}"
     size = np.abs(X @ direction)
     rows = size > MOVES * size.max()
     outcome = "one outcome" if family.response == "binomial" else "a count of zero"
@@ -229,7 +243,7 @@ def _where(part: MeanPart, direction: Array) -> str:
 
 def _categories(part: MeanPart, rows: Array) -> str:
     """Which categories there are in some rows, or are not, whichever are fewer."""
-    occurs = np.isin(np.arange(len(part.family.levels)), part.y[rows])
+    occurs = by_category(part.family, part.y[rows], part.trials[rows]).any(axis=0)
     here = [f"`{level}`" for level, one in zip(part.family.levels, occurs, strict=True) if one]
     missing = [f"`{level}`" for level, one in zip(part.family.levels, occurs, strict=True) if not one]
     if not missing:

@@ -6,6 +6,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.language.families.bounds import Bounds
+from bayesmix.language.families.category_counts import by_category
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import Link
 
@@ -80,7 +81,7 @@ def _cone(
 ) -> tuple[Array, Array] | None:
     """Basis ``(p, m)`` of the directions that leave the other rows, and what rows at an edge move inwards by it."""
     if family.rises is not None:
-        rows = np.unique(forms(X, y, family).reshape(-1, X.shape[1]), axis=0)
+        rows = np.unique(forms(X, y, trials, family)[1].reshape(-1, X.shape[1]), axis=0)
         return (np.eye(X.shape[1]), rows) if rows.any() else None
     way = edges(y, trials, family, link, bounds=bounds)
     if not X.shape[1] or not np.any(np.abs(way) == 1.0):
@@ -91,11 +92,18 @@ def _cone(
     return (free, rows) if rows.size else None
 
 
-def forms(X: Array, y: Array, family: Family) -> Array:
-    """What must not fall in each row for its category to become likelier for ever: ``(n, m, p)`` by fixed effects."""
+def forms(X: Array, y: Array, trials: Array, family: Family) -> tuple[Array, Array]:
+    """What must not fall for a category of a row to become likelier for ever: the rows, and forms of fixed effects.
+
+    ``(r,)`` and ``(r, m, p)``: a row for each category that occurs in it.
+    """
     assert family.rises is not None
     by_predictor = X.reshape(-1, len(y), X.shape[1])
-    return np.einsum("imr,rip->imp", family.rises[y.astype(int)][..., : len(by_predictor)], by_predictor)
+    rows, categories = np.nonzero(by_category(family, y, trials))
+    forms = np.einsum(
+        "imr,rip->imp", family.rises[categories][..., : len(by_predictor)], by_predictor[:, rows], optimize=True
+    )
+    return rows, forms
 
 
 def _farthest(rows: Array, target: Array) -> Array | None:

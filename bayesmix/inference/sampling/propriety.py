@@ -15,6 +15,7 @@ from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import sd_names
 from bayesmix.inference.parameters.one_predictor import one_predictor, one_term
 from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.language.families.category_counts import by_category
 from bayesmix.language.families.family import Family, Limit
 from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
 from bayesmix.language.priors.on_link import natural
@@ -137,9 +138,11 @@ def _silent_levels(design: Design, family: Family, one: Predictor | Auxiliary, t
     if term.slots > 1:  # no outcome is one level's alone
         return 0
     if family.levels:
-        own = one.parameter + 1.0
-        ends = (y == 0.0, y == len(family.levels) - 1.0) if family.is_ordered else (y == own, y != own)
-        mixed = [np.bincount(term.codes, ~end, len(term.levels)) > 0.0 for end in ends]
+        occurs, last = by_category(family, y, design.trials) > 0.0, len(family.levels) - 1
+        ends = (0, last) if family.is_ordered else (one.parameter + 1,)
+        inside = [np.delete(occurs, end, axis=1).any(axis=1) for end in ends]
+        inside += [] if family.is_ordered else [occurs[:, ends[0]]]
+        mixed = [np.bincount(term.codes, some, len(term.levels)) > 0.0 for some in inside]
         return int(np.sum(~(mixed[0] & mixed[1])))
     if design.outcome.bounds is not None:
         way = edges(design.y, design.trials, family, link, bounds=design.outcome.bounds)

@@ -152,15 +152,25 @@ class Family:
         return any(parameter.is_threshold for parameter in self.parameters)
 
     @property
+    def is_nominal(self) -> bool:
+        """Whether its categories have none: their codes are names."""
+        return bool(self.levels) and not self.is_ordered
+
+    @property
     def values(self) -> Support:
         """Facts on the support."""
         return SUPPORTS[self.support]
 
     @property
-    def response(self) -> Literal["numeric", "binomial", "categories"]:
+    def has_category_counts(self) -> bool:
+        """Whether a response is how often each category occurred, as one number (`category_counts`)."""
+        return bool(self.levels) and self.values.has_trials
+
+    @property
+    def response(self) -> Literal["numeric", "binomial", "categories", "category_counts"]:
         """Kind of response that the data stage reads."""
         if self.levels:
-            return "categories"
+            return "category_counts" if self.has_category_counts else "categories"
         return "binomial" if self.values.has_trials else "numeric"
 
     def on_scale(self, y: Array) -> Array:

@@ -87,7 +87,7 @@ def _staged(xp: Namespace, y: Any, stages: Sequence[tuple[Any, Any]]) -> Any:
 def _adjacent(latent: Latent, xp: Namespace, y: Any, mu: Any, thresholds: Sequence[Any], disc: Any) -> Any:
     steps = [(mu - tau) * disc for tau in thresholds]
     scores = _cumulated([latent.log_odds(xp, x) for x in steps])
-    return _chosen(xp, y, scores, 0) - _log_sum(xp, scores)
+    return _chosen(xp, y, scores, 0) - log_sum(xp, scores)
 
 
 def _cumulated(steps: Sequence[Any]) -> list[Any]:
@@ -98,7 +98,7 @@ def _cumulated(steps: Sequence[Any]) -> list[Any]:
     return scores
 
 
-def _log_sum(xp: Namespace, scores: Sequence[Any]) -> Any:
+def log_sum(xp: Namespace, scores: Sequence[Any]) -> Any:
     """``log sum exp``, less the largest score, which is a number: the sum does not depend on it."""
     top = value_of(scores[0])
     for score in scores[1:]:
@@ -134,10 +134,11 @@ def _by_stages(stops: Sequence[Array]) -> list[Array]:
 
 
 def _shares_of_steps(latent: Latent, ends: Sequence[Array]) -> list[Array]:
-    return _softmax(_cumulated([latent.log_odds(NUMERIC, -x) for x in ends]))
+    return softmax(_cumulated([latent.log_odds(NUMERIC, -x) for x in ends]))
 
 
-def _softmax(scores: Sequence[Array]) -> list[Array]:
+def softmax(scores: Sequence[Array]) -> list[Array]:
+    """Probabilities of categories from their scores."""
     most = scores[0]
     for score in scores[1:]:
         most = np.maximum(most, score)
@@ -195,7 +196,7 @@ def _rises_by_steps(K: int, link: str) -> Array:
     return _stack(K, forms)
 
 
-def _rises_of_scores(K: int) -> Array:
+def rises_of_scores(K: int) -> Array:
     """The score of a category less those of all others; that of the first is zero."""
     scores = np.eye(K)[:, 1:]
     return _stack(K, lambda k: [scores[k] - other for m, other in enumerate(scores) if m != k])
@@ -280,10 +281,10 @@ def _of_threshold(middle: float) -> dict[str, str]:
 def _categorical(levels: tuple[str, ...], link: str = "logit", named: frozenset[str] = frozenset()) -> Family:
     def kernel(xp: Namespace, y: Any, _: Any, *mu: Any) -> Any:
         scores = [0.0 * mu[0], *mu]
-        return _chosen(xp, y, scores, 0) - _log_sum(xp, scores)
+        return _chosen(xp, y, scores, 0) - log_sum(xp, scores)
 
     def probabilities(*mu: Array) -> list[Array]:
-        return _softmax([np.zeros(()), *mu])
+        return softmax([np.zeros(()), *mu])
 
     def crude(y: Array, _: Array) -> tuple[float, ...]:
         shares = np.bincount(y.astype(int), minlength=len(levels)) + 0.5
@@ -300,7 +301,7 @@ def _categorical(levels: tuple[str, ...], link: str = "logit", named: frozenset[
         with_levels=_categorical,
         recipe=("categorical", levels, link, named),
         latent=replace(LATENT["logit"].link, latent_variance=None),
-        rises=_rises_of_scores(len(levels)),
+        rises=rises_of_scores(len(levels)),
     )
 
 

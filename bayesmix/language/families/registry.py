@@ -19,6 +19,7 @@ from bayesmix.language.families.generalized_poisson import GENPOIS
 from bayesmix.language.families.imputed import with_slopes
 from bayesmix.language.families.latent import LATENT
 from bayesmix.language.families.link import LINKS, Link
+from bayesmix.language.families.multinomial import MULTINOMIAL
 from bayesmix.language.families.point_mass import ZERO_INFLATED_BETA, ZERO_ONE_INFLATED_BETA
 from bayesmix.language.families.positive import EXPONENTIAL, GAMMA, INVERSE_GAUSSIAN, LOGNORMAL, WEIBULL
 from bayesmix.language.families.proportions import BETA
@@ -74,6 +75,7 @@ FAMILIES: dict[str, Family] = {
         CRATIO,
         ACAT,
         CATEGORICAL,
+        MULTINOMIAL,
         STUDENT,
         LOGNORMAL,
         BETA,

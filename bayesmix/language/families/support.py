@@ -201,6 +201,7 @@ SUPPORTS: dict[str, Support] = {
         _shares, _inside, "unit", is_discrete=True, has_trials=True, least_is_edge=True, one_is_edge=True
     ),
     "ordered": Support(_any, _itself, "positive", is_discrete=True, hint=""),
+    "category_counts": Support(_any, _itself, "positive", is_discrete=True, has_trials=True, hint=""),
     "nominal": Support(_any, _itself, "positive", is_discrete=True, hint=""),
     "binary": Support(
         _zero_one, _inside, "unit", is_discrete=True, has_trials=True, least_is_edge=True, one_is_edge=True

@@ -29,7 +29,7 @@ def suited_family(label: str, additions: Additions, family: Family) -> Family:
             f" have here.{reason} Families with one: {known}."
         )
     check_errors(label, additions, family)
-    if additions.trials and family.response != "binomial":
+    if additions.trials and not family.values.has_trials:
         raise SpecError(
             f"`{label} | trials({additions.trials})` counts successes; family `{family.name}` has no trials: use"
             ' family="binomial", or leave trials() out.'

@@ -40,7 +40,7 @@ FAMILIES = (  # a test holds that these are all
     " zero_inflated_beta, zero_one_inflated_beta; binomial, bernoulli, betabinomial, zero_inflated_binomial; poisson,"
     " negbinomial, nbinom1, genpois, geometric; truncated_poisson, truncated_negbinomial, truncated_nbinom1;"
     " hurdle_poisson, hurdle_negbinomial, hurdle_nbinom1; zero_inflated_poisson, zero_inflated_negbinomial,"
-    " zero_inflated_nbinom1; cumulative, sratio, cratio, acat; categorical."
+    " zero_inflated_nbinom1; cumulative, sratio, cratio, acat; categorical, multinomial."
 )
 Family = Annotated[
     list[str] | None,

@@ -83,7 +83,13 @@ def scatter(  # noqa: PLR0913 - options of a figure, named
     SpecError, DataError
         If there is nothing to draw the response against, or no such column, group or level.
     """
-    _, found, drawn = points(model, x, group, units, seed, choose(model.spec, response=response))
+    of = choose(model.spec, response=response)
+    if model.spec.responses[of.response].family.has_category_counts:
+        raise SpecError(
+            f"A row of `{model.spec.responses[of.response].label}` has counts of several categories, which are no"
+            " point: bmx.plots.categories(fit) draws their probabilities."
+        )
+    _, found, drawn = points(model, x, group, units, seed, of)
     chosen = choose_levels(found, levels, MOST)
     figure, axes, handles = _data(drawn, found, chosen, together=len(chosen) <= TOGETHER)
     for handle, _ in handles:

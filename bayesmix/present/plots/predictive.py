@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,9 @@ from matplotlib.patches import Patch
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.response import Outcome
+from bayesmix.language.families.category_counts import by_category
 from bayesmix.language.formula.expression import column_names
+from bayesmix.language.formula.model_spec import Response
 from bayesmix.language.formula.reader import read
 from bayesmix.present.plots.canvas import BLUE, INK, PALE, Canvas, legend_below, panels, styled, whole_ticks, with_unit
 from bayesmix.present.plots.draws import figure_of
@@ -70,7 +72,8 @@ def ppc(
     if outcome.bounds is not None and outcome.bounds.is_censored.any():
         return _above(post, number, replicated.to_numpy(), seed)
     if chosen.family.levels:
-        return _shares(outcome.y, replicated.to_numpy(), chosen.family.levels, (chosen.label, BLUE, "predicted"))
+        words = (chosen.label, BLUE, "predicted")
+        return _shares(_occurrences(chosen, outcome), _by_category(chosen, replicated.to_numpy()), chosen, words)
     tree = _tree(replicated, outcome.y, int if counts else float)
     options: dict[str, Any] = {"backend": "matplotlib", "figure_kwargs": {"FigureClass": Canvas, "figsize": (6.6, 3.4)}}
     if counts:
@@ -111,10 +114,11 @@ def prior_predictive(model: Model, *, draws: int = SETS, seed: int = 0) -> Figur
         If a prior is flat: there is nothing to draw from.
     """
     y = model.design.y
-    replicated = _by_priors(model, draws, seed).reshape(-1, len(y))
+    found = _by_priors(model, draws, seed)
     if model.spec.family.levels:
-        words = (model.design.response, PRIOR, "predicted by the priors")
-        return _shares(y, replicated, model.spec.family.levels, words)
+        words, one = (model.design.response, PRIOR, "predicted by the priors"), model.spec.responses[0]
+        return _shares(_occurrences(one, model.design.outcome), _by_category(one, found), one, words)
+    replicated = found.reshape(-1, len(y))
     figure, (axis,) = panels(1, columns=1, height=3.2)
     if is_whole(y):
         whole_ticks(axis.xaxis)
@@ -135,18 +139,30 @@ def prior_predictive(model: Model, *, draws: int = SETS, seed: int = 0) -> Figur
     return figure
 
 
-def _shares(y: Array, replicated: Array, levels: Sequence[str], words: tuple[str, str, str]) -> Figure:
-    """Bars of the shares of categories, with those of replications ``(..., n)``; words: response, colour, by what."""
-    codes, (label, colour, text) = np.arange(len(levels)), words
-    flat = replicated.reshape(-1, len(y))
-    drawn = np.stack([np.mean(flat == code, axis=1) for code in codes], axis=1)
+def _occurrences(response: Response, outcome: Outcome) -> Array:
+    """How often each category occurs in all ``(K,)``."""
+    return by_category(response.family, outcome.y, outcome.trials).sum(axis=0)
+
+
+def _by_category(response: Response, replicated: Array) -> Array:
+    """The same of replications, codes ``(..., n)`` or counts ``(..., n, K)``: ``(sets, K)``."""
+    K, is_counted = len(response.family.levels), response.family.has_category_counts
+    if is_counted:
+        return replicated.sum(axis=-2).reshape(-1, K)
+    return np.stack([np.sum(replicated == code, axis=-1) for code in range(K)], axis=-1).reshape(-1, K)
+
+
+def _shares(observed: Array, replicated: Array, response: Response, words: tuple[str, str, str]) -> Figure:
+    """Bars of the shares of categories ``(K,)``, with those of replications; words: response, colour, by what."""
+    levels, (label, colour, text) = response.family.levels, words
+    codes, drawn = np.arange(len(levels)), replicated / observed.sum()
     lower, upper = np.percentile(drawn, [2.5, 97.5], axis=0)
     figure, (axis,) = panels(1, columns=1, height=3.2)
-    axis.bar(codes, np.bincount(y.astype(int), minlength=len(levels)) / len(y), 0.7, color=PALE)
+    axis.bar(codes, observed / observed.sum(), 0.7, color=PALE)
     axis.vlines(codes, lower, upper, color=colour, linewidth=1.8)
     axis.plot(codes, drawn.mean(axis=0), "o", color=colour, markersize=5.0, markeredgewidth=0.0)
     axis.set_xticks(codes, list(levels))
-    axis.set(xlabel=label, ylabel="share of rows")
+    axis.set(xlabel=label, ylabel="share of trials" if response.family.has_category_counts else "share of rows")
     handles: list[Artist] = [Patch(facecolor=PALE), Line2D([], [], color=colour, marker="o", markersize=5.0)]
     legend_below(figure, handles, ["data", f"{text}: mean and 95 % interval"], columns=2)
     return figure

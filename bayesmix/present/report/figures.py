@@ -73,6 +73,8 @@ def _of_response(comparison: Comparison, response: Response, units: Mapping[str,
             f"Scatter of {name} with fitted mean curves and their intervals, one panel a group.",
         )
     of = f" of {name}" if response.name else ""
+    if response.family.has_category_counts:
+        return
     yield (
         partial(plots.residuals, first, units=units, response=name),
         f"Residuals{of} against fitted means ({label}), with their mean in bins.",

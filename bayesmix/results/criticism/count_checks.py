@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.language.families.category_counts import counts_of
 from bayesmix.language.families.registry import wider
 from bayesmix.language.formula.model_spec import Response
 from bayesmix.results.fits.records import FitRecord
@@ -52,15 +53,25 @@ def check_counts(fit: FitRecord, response: Response, *, seed: int = 0) -> tuple[
     zeros = np.mean(drawn == 0.0, axis=1)
     share = float(np.mean(y == 0.0))
     both = min(1.0, 2.0 * min(_tail(zeros >= share), _tail(zeros <= share)))
+    more = wider(response.family)
+    return _check(share, zeros, both, more.zeros), _dispersion(drawn, y, more.dispersion)
+
+
+def check_spread(fit: FitRecord, response: Response, *, seed: int = 0) -> CountCheck:
+    """Dispersion of counts of several categories: mean squared Pearson residual of all of them, where it is more."""
+    number = fit.spec.responses.index(response)
+    outcome, K = fit.design.outcomes[number], len(response.family.levels)
+    table = simulate(fit, DRAWS, newdata=None, groups="fitted", offset=None, seed=seed, response=response.label)
+    drawn = table.to_numpy(float).reshape(len(table), DRAWS, K).transpose(1, 0, 2).reshape(DRAWS, -1)
+    return _dispersion(drawn, counts_of(outcome.y, outcome.trials, K).ravel(), ())
+
+
+def _dispersion(drawn: Array, y: Array, families: tuple[str, ...]) -> CountCheck:
     centre, variance = drawn.mean(axis=0), drawn.var(axis=0)
     moves = variance > 0.0
     squares = np.mean((drawn - centre)[:, moves] ** 2 / variance[moves], axis=1)
     square = float(np.mean((y - centre)[moves] ** 2 / variance[moves]))
-    more = wider(response.family)
-    return (
-        _check(share, zeros, both, more.zeros),
-        _check(square, squares, _tail(squares >= square), more.dispersion),
-    )
+    return _check(square, squares, _tail(squares >= square), families)
 
 
 def _tail(is_beyond: Array) -> float:

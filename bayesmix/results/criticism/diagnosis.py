@@ -16,7 +16,7 @@ from bayesmix.inference.estimation.methods import Agq, Laplace
 from bayesmix.inference.parameters.centring import at_means, centring, to_means
 from bayesmix.inference.parameters.names import corr_names, sd_names
 from bayesmix.language.formula.model_spec import Auxiliary, Predictor, Response
-from bayesmix.results.criticism.count_checks import DRAWS, applies, check_counts
+from bayesmix.results.criticism.count_checks import DRAWS, CountCheck, applies, check_counts, check_spread
 from bayesmix.results.criticism.cross_validation import loo
 from bayesmix.results.criticism.power_scaling import sensitivity
 from bayesmix.results.fits.accessors import fitted_of
@@ -191,7 +191,8 @@ def _rows(fit: PosteriorRecord) -> Finding:
     shown = ", ".join(str(fit.design.rows[row]) for row in worst)
     text = f"{len(bad)} of {len(k)} rows are influential, Pareto k above {K_GOOD}: rows {shown} first (counted from 0)."
     blocks = 'post.residuals("normalized") of these rows'
-    rows = 'post.influence(), post.residuals("quantile"), post.loo(refit=True)'
+    has_residuals = not any(one.family.has_category_counts for one in fit.spec.responses)
+    rows = f"post.influence(), {'post.residuals("quantile"), ' * has_residuals}post.loo(refit=True)"
     return Finding("Rows", False, text, blocks if fit.spec.has_row_covariance else rows)
 
 
@@ -284,6 +285,10 @@ def _of_responses(fit: FitRecord) -> Iterator[Finding]:
     for response in fit.spec.responses:
         if applies(fit, response) and len(fit.design.y) * DRAWS <= LARGEST:
             yield from _counts(fit, response)
+        if response.family.has_category_counts:
+            if len(fit.design.y) * len(response.family.levels) * DRAWS <= LARGEST:
+                yield _dispersion(fit, response, check_spread(fit, response))
+            continue
         yield _residuals(fit, response)
 
 
@@ -298,12 +303,17 @@ def _counts(fit: FitRecord, response: Response) -> Iterator[Finding]:
     families = (*zeros.families, *(() if dispersion.good else dispersion.families))
     advice = " or ".join(f'family="{name}"' for name in families if zeros.observed > zeros.expected)
     yield Finding(f"Zeros{of}", zeros.good, text, advice or "another family, or a formula for its zeros")
+    yield _dispersion(fit, response, dispersion)
+
+
+def _dispersion(fit: FitRecord, response: Response, found: CountCheck) -> Finding:
+    of = f" of {response.label}" if len(fit.spec.responses) > 1 else ""
     text = (
-        f"Counts vary {dispersion.observed / dispersion.expected:.2f} times as much as those drawn from the fit"
-        f" (p = {dispersion.p:.2g} of more)."
+        f"Counts vary {found.observed / found.expected:.2f} times as much as those drawn from the fit"
+        f" (p = {found.p:.2g} of more)."
     )
-    advice = " or ".join(f'family="{name}"' for name in dispersion.families)
-    yield Finding(f"Dispersion{of}", dispersion.good, text, advice or "predictors or effects that are missing")
+    advice = " or ".join(f'family="{name}"' for name in found.families)
+    return Finding(f"Dispersion{of}", found.good, text, advice or "predictors or effects that are missing")
 
 
 # ---- residuals ----------------------------------------------------------------------------------------------------

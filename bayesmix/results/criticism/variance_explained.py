@@ -30,7 +30,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.data.design.row_statistics import mean, variance
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.names import Parameters
-from bayesmix.language.families.family import is_linear
+from bayesmix.language.families.family import Family, is_linear
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose
 from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
@@ -70,6 +70,7 @@ def partition(design: Design, spec: ModelSpec, values: Parameters, *, response: 
     """
     family = spec.responses[response].family
     link, formulas = spec.responses[response].links[0], [one for one in spec.predictors if one.response == response]
+    _check_numbers(family)
     if family.expected is not None and (not link.is_latent or link.latent_variance is None or len(formulas) > 1):
         raise SpecError(
             f"The mean of family `{family.name}` is one of several linear predictors: its variance has no such parts."
@@ -145,6 +146,7 @@ def r_squared(
     SpecError
         If there is no such definition.
     """
+    _check_numbers(spec.responses[response].family)
     match definition:
         case "nakagawa":
             parts = partition(design, spec, values, response=response)
@@ -157,6 +159,15 @@ def r_squared(
             }
     known = ("nakagawa", "bayesian")
     raise SpecError(f"There is no R2 `{definition}`.{nearest(str(definition), known)} Definitions: {', '.join(known)}.")
+
+
+def _check_numbers(family: Family) -> None:
+    """Raise `SpecError` for categories without an order, which have no variance."""
+    if family.is_nominal:
+        raise SpecError(
+            f"The categories of family `{family.name}` have no order: they are no numbers, and there is no variance of"
+            " theirs to explain. Models are compared by `loo()`."
+        )
 
 
 def _bayesian(design: Design, spec: ModelSpec, values: Parameters, response: int, *, with_effects: bool) -> Array:

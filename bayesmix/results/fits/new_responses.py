@@ -14,6 +14,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.data.design.model_design import check_responses
 from bayesmix.data.design.response import WHOLE, Outcome
 from bayesmix.errors import DataError, SpecError
+from bayesmix.language.families.category_counts import coded
 from bayesmix.language.formula.formulas import bare
 from bayesmix.language.formula.left_sides import name_of
 from bayesmix.language.formula.model_spec import ModelSpec
@@ -26,7 +27,8 @@ def with_new_responses(model: Fitted, y: Any) -> Fitted:
     Parameters
     ----------
     y : one value a row used, or a row of the data as given; of successes out of trials their number, their share or
-        ``(n, 2)`` successes and failures; of categories their labels. Of several responses a dictionary or data frame.
+        ``(n, 2)`` successes and failures; of categories their labels; of several that are counted ``(n, K)`` counts.
+        Of several responses a dictionary or data frame.
 
     Raises
     ------
@@ -42,7 +44,7 @@ def with_new_responses(model: Fitted, y: Any) -> Fitted:
             " model without cens()."
         )
     given = _by_response(spec, y)
-    found = [_values(design, number, given[number]) for number in range(len(design.outcomes))]
+    found = [_values(spec, design, number, given[number]) for number in range(len(design.outcomes))]
     changed = design.with_response(*found)
     check_responses(spec, changed)
     return replace(model, design=changed, documented={})
@@ -52,7 +54,7 @@ def _by_response(spec: ModelSpec, y: Any) -> list[Any]:
     """What is given of each response."""
     labels = [response.label for response in spec.responses]
     is_named = isinstance(y, Mapping) or getattr(y, "columns", None) is not None
-    if len(labels) == 1 and not is_named:
+    if len(labels) == 1 and (not is_named or spec.responses[0].family.has_category_counts):
         return [y]
     names = {bare(str(key)): key for key in y} if is_named else {}
     found = [next((names[key] for key in (bare(label), name_of(label)) if key in names), None) for label in labels]
@@ -62,9 +64,11 @@ def _by_response(spec: ModelSpec, y: Any) -> list[Any]:
     return [y[key] for key in found]
 
 
-def _values(design: Design, number: int, given: Any) -> Array:
+def _values(spec: ModelSpec, design: Design, number: int, given: Any) -> Array:
     """New values ``(n,)`` of one response."""
     outcome = design.outcomes[number]
+    if spec.responses[number].family.has_category_counts:
+        return _category_counts(design, outcome, given)
     values = _rows(design, np.asarray(given))
     if values.ndim == 2:
         return _successes(values.astype(float), outcome)
@@ -77,10 +81,10 @@ def _values(design: Design, number: int, given: Any) -> Array:
     return _counted(numbers, outcome)
 
 
-def _rows(design: Design, values: Array) -> Array:
-    """Those of the rows used."""
+def _rows(design: Design, values: Array, width: int = 2) -> Array:
+    """Those of the rows used; ``width`` is how many columns there may be where there is more than one."""
     sizes = {design.n: slice(None), design.n_given: design.rows}
-    if values.ndim not in (1, 2) or len(values) not in sizes or values.shape[1:] not in ((), (2,)):
+    if values.ndim not in (1, 2) or len(values) not in sizes or values.shape[1:] not in ((), (width,)):
         of = f" (or {design.n_given}, one a row of the data)" if design.n_given != design.n else ""
         shape = " x ".join(map(str, values.shape)) or "one"
         raise DataError(f"The model has {design.n} rows{of}; the new response has {shape} value(s).")
@@ -102,6 +106,31 @@ def _codes(values: Array, categories: tuple[str, ...]) -> Array:
     if unknown is not None:
         raise DataError(f"The new response has the category `{unknown}`; the model knows {', '.join(categories)}.")
     return np.array([place[str(value)] for value in values.tolist()])
+
+
+def _category_counts(design: Design, outcome: Outcome, given: Any) -> Array:
+    """Numbers that stand for counts of categories."""
+    assert outcome.categories is not None  # the response has them
+    levels = outcome.categories
+    if getattr(given, "columns", None) is not None or isinstance(given, Mapping):
+        missing = [level for level in levels if level not in given]
+        if missing:
+            raise DataError(f"The new response has no counts of {', '.join(f'`{level}`' for level in missing)}.")
+        given = np.stack([np.asarray(given[level]) for level in levels], axis=-1)
+    counts = _numbers(_rows(design, np.asarray(given), len(levels)))
+    if counts.ndim != 2:
+        raise DataError(f"The new response has one column; the model's has the counts of {', '.join(levels)}.")
+    wrong = np.flatnonzero(~np.all((counts >= 0.0) & (counts == np.round(counts)), axis=1))
+    if len(wrong):
+        shown = ", ".join(f"{count:g}" for count in counts[wrong[0]])
+        raise DataError(f"The new response counts something, but is {shown} in {name_rows(design.rows[wrong])}.")
+    other = np.flatnonzero(counts.sum(axis=1) != outcome.trials)
+    if len(other):
+        raise DataError(
+            f"New counts add up to {counts[other[0]].sum():g} where the model has {outcome.trials[other[0]]:g} trials:"
+            " a refit keeps the trials."
+        )
+    return coded(counts)
 
 
 def _successes(pairs: Array, outcome: Outcome) -> Array:

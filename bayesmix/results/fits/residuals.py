@@ -81,6 +81,11 @@ def response_residuals(family: Family, outcome: Outcome, parameters: Sequence[Ar
 
 
 def _check_suited(family: Family, outcome: Outcome, kind: str) -> None:
+    if family.has_category_counts:
+        raise SpecError(
+            f"Counts of several categories are no one number, and have no {kind} residuals. `diagnose()` compares how"
+            " much they vary with what the model expects, `simulate()` draws others to compare them with."
+        )
     if family.levels and kind != "quantile":
         raise SpecError(
             f"Categories are no numbers and have no {kind} residuals. Their quantile residuals are normal if the model"

@@ -61,6 +61,8 @@ def mean_of(spec: ModelSpec, own: Sequence[Array], trials: Array, chosen: Chosen
         case "all":
             assert family.probabilities is not None  # families of categories have them
             return family.probabilities(*own)
+        case category if family.probabilities is not None:
+            return np.asarray(family.probabilities(*own)[category])
         case category:
             y = np.full(own[0].shape, float(category))
             with np.errstate(all="ignore"):

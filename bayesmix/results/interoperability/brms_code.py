@@ -36,7 +36,7 @@ FAMILIES = {  # ours -> brms's, where it has them
             *("shifted_lognormal", "hurdle_gamma", "hurdle_lognormal", "zero_inflated_beta", "asym_laplace", "beta"),
             *("zero_one_inflated_beta", "binomial", "bernoulli", "zero_inflated_binomial", "poisson", "negbinomial"),
             *("geometric", "hurdle_poisson", "hurdle_negbinomial", "zero_inflated_poisson", "gamma"),
-            *("zero_inflated_negbinomial", "cumulative", "sratio", "cratio", "acat", "categorical"),
+            *("zero_inflated_negbinomial", "cumulative", "sratio", "cratio", "acat", "categorical", "multinomial"),
         )
     },
     "inverse_gaussian": "inverse.gaussian",
@@ -126,9 +126,9 @@ def _left(described: Described, number: int, mean: Predictor) -> str:
     beside = [str(additions)] if str(additions) else []
     weights = described.source.arguments.weights
     match read(name):
-        case Call(function="cbind", arguments=(successes, failures)):
-            name = spell(successes.value)
-            beside.append(f"trials({name} + {_bracketed(failures)})")
+        case Call(function="cbind", arguments=counts):
+            name = name if response.family.has_category_counts else spell(counts[0].value)
+            beside += [] if additions.trials else [f"trials({' + '.join(map(_bracketed, counts))})"]
         case Chain(operators=("/",), operands=(Name(name=successes), Name(name=trials))):
             if described.design.has_trials:
                 name, weights = successes, None
@@ -230,7 +230,7 @@ def _of_predictor(described: Described, one: Predictor | Auxiliary) -> list[str]
     kind = "nlpar" if own.is_of_curve else "dpar"
     shown = (
         [f'{kind} = "{own.name}"']
-        if one.parameter and not own.is_slope
+        if (one.parameter or own.is_mean) and not own.is_slope
         else ([""] if isinstance(one, Auxiliary) else [])
     )
     return [*shown, *([f'resp = "{response.name}"'] if response.name else [])]

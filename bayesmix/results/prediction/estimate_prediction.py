@@ -24,6 +24,7 @@ from bayesmix.inference.estimation.prediction_variance import (
     variance_function,
 )
 from bayesmix.inference.parameters.covariance import cholesky_psd
+from bayesmix.language.families.category_counts import by_category
 from bayesmix.language.families.link import LINKS, Link
 from bayesmix.results.fits.chosen_parameter import ChosenParameter
 from bayesmix.results.fits.degrees_of_freedom import containment, interval_columns, is_linear, quantile
@@ -230,6 +231,8 @@ def _responses(
         drawn = (eta[:, own] + np.einsum("nrs,dsn->drn", root[own], normal)).reshape(DRAWS, -1)
         parameters = row_parameters(spec, drawn, fit.values, response=number)
         y = sample_response(spec.responses[number].family, chunk, parameters, rng)
+        if isinstance(estimand.chosen.category, int):
+            y = by_category(spec.responses[number].family, y, chunk.trials)[..., estimand.chosen.category]
         bounds = np.percentile(y, [50.0 - 50.0 * estimand.interval, 50.0 + 50.0 * estimand.interval], axis=0)
         parts.append(np.vstack([y.std(axis=0), bounds]))
         means.append(y.mean(axis=0))

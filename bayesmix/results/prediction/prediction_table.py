@@ -14,6 +14,7 @@ from bayesmix.data.design.sampling_errors import errors_of_new
 from bayesmix.data.frame import Table, open_table
 from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.names import Parameters
+from bayesmix.language.families.category_counts import by_category
 from bayesmix.results.fits.chosen_parameter import ChosenParameter, check_linear, choose
 from bayesmix.results.fits.credible_regions import Rope
 from bayesmix.results.fits.fixed_inference import FixedInference, inference_of, noted
@@ -155,12 +156,13 @@ def _as_observed(fit: FitRecord, response: int, rows: PredictionRows, table: Tab
 def prediction_table(fit: FitRecord, rows: PredictionRows, estimand: Estimand, *, seed: int = 0) -> pd.DataFrame:
     """Columns that describe the predictions of rows, NaN with a warning where they are not determined.
 
-    Of the mean of a response of several categories the probabilities of all of them, row by row.
+    Of the mean of a response of several categories the probabilities of all of them, row by row; of new observations
+    how often each of them occurs.
     """
     import pandas as pd
 
     inference, chosen = inference_of(fit, estimand.df, vcov=estimand.vcov), chosen_of(fit, estimand)
-    levels = categories_of(fit, chosen) if estimand.kind == "mean" else ()
+    levels = () if estimand.kind == "linear" else categories_of(fit, chosen)
     columns = _columns(fit, rows, (estimand, chosen, levels), inference, seed)
     tables = [rows.whole(pd.DataFrame(one, index=rows.index)) for one in columns]
     rows.warn_of_undetermined(fit.design.dropped)
@@ -211,4 +213,6 @@ def predict_each(
     whole = replace(chosen, category="all") if levels else chosen
     own = fit.with_effects if values is None else values
     drawn = predict(fit.spec, rows, own, kind=estimand.kind, groups=estimand.groups, seed=seed, chosen=whole)
+    if levels and estimand.kind == "response":
+        return np.moveaxis(by_category(fit.spec.responses[chosen.response].family, drawn, rows.trials), -1, 0)
     return drawn if levels else drawn[None]

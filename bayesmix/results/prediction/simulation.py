@@ -13,6 +13,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.data.memory import too_much
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.names import Parameters
+from bayesmix.language.families.category_counts import counts_of
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.prediction.predict import Groups, check_options, predict
@@ -46,7 +47,10 @@ def simulate(  # noqa: PLR0913 - options of a prediction, named
     seed: int,
     response: str | None = None,
 ) -> pd.DataFrame:
-    """``n`` sets of responses, a column each: at the estimates, or each at a draw of its own; categories by name."""
+    """``n`` sets of responses, a column each: at the estimates, or each at a draw of its own; categories by name.
+
+    Of counts of several categories a column for each of them, below that of their set.
+    """
     import pandas as pd
 
     check_options("response", groups, fit.design.terms)
@@ -74,14 +78,24 @@ def simulate(  # noqa: PLR0913 - options of a prediction, named
         for chunk in rows.chunks(n)
     ]
     table = pd.DataFrame(np.concatenate(parts), index=rows.index, columns=[f"sim_{j + 1}" for j in range(n)])
-    levels = fit.spec.responses[chosen.response].family.levels
-    if levels:
-        whole = pd.CategoricalDtype(list(levels), ordered=True)
+    family = fit.spec.responses[chosen.response].family
+    if family.has_category_counts:
+        table = _counted(table, rows.trials, family.levels)
+    elif family.levels:
+        whole = pd.CategoricalDtype(list(family.levels), ordered=True)
         table = table.apply(
             lambda codes: pd.Series(pd.Categorical.from_codes(codes.astype(int), dtype=whole), codes.index)
         )
     rows.warn_of_undetermined(fit.design.dropped)
     return rows.whole(table)
+
+
+def _counted(table: pd.DataFrame, trials: Array, levels: Sequence[str]) -> pd.DataFrame:
+    """Counts of categories, a column of each below that of its set, from the numbers that stand for them."""
+    import pandas as pd
+
+    counts = counts_of(table.to_numpy(), trials[:, None], len(levels)).reshape(len(table), -1).astype(int)
+    return pd.DataFrame(counts, table.index, pd.MultiIndex.from_product([table.columns, levels]))
 
 
 def replicated(spec: ModelSpec, design: Design, values: Parameters, *, groups: Groups, seed: int) -> list[Array]:
@@ -105,16 +119,37 @@ def replicated(spec: ModelSpec, design: Design, values: Parameters, *, groups: G
 def posterior_predictive(post: PosteriorRecord, *, groups: Groups, seed: int) -> xr.Dataset:
     """Replicated responses of the rows of the fit, ``(chain, draw, obs)``: ``y``, or several by their names.
 
-    In place of censored responses stand whole ones, as in brms; truncated ones are inside their bounds.
+    In place of censored responses stand whole ones, as in brms; truncated ones are inside their bounds. Counts of
+    several categories have these along a last dimension.
     """
     import xarray as xr
 
     check_options("response", groups, post.design.terms)
     chains, draws = post.with_effects.lead
-    names = [one.name or "y" for one in post.spec.responses]
-    found = zip(names, replicated(post.spec, post.design, post.with_effects, groups=groups, seed=seed), strict=True)
     coords = {"chain": np.arange(chains), "draw": np.arange(draws), "obs": post.design.rows}
-    return xr.Dataset({name: (("chain", "draw", "obs"), y) for name, y in found}, coords=coords)
+    found = replicated(post.spec, post.design, post.with_effects, groups=groups, seed=seed)
+    return xr.Dataset(responses_by_name(post, found, ("chain", "draw", "obs")), coords=coords)
+
+
+def responses_by_name(post: PosteriorRecord, responses: Sequence[Array], dims: tuple[str, ...]) -> dict[str, Any]:
+    """Variables of a data set: ``y``, or several by their names; counts of several categories along one dimension more.
+
+    Parameters
+    ----------
+    responses : ``(..., n)`` each, along ``dims``.
+    """
+    import xarray as xr
+
+    found = {}
+    for one, outcome, y in zip(post.spec.responses, post.design.outcomes, responses, strict=True):
+        name, own = one.name or "y", one.family.levels
+        if one.family.has_category_counts:
+            whole = f"category_{one.name}" if one.name else "category"
+            counts = counts_of(y, outcome.trials, len(own))
+            found[name] = xr.DataArray(counts, dims=(*dims, whole), coords={whole: list(own)})
+        else:
+            found[name] = xr.DataArray(y, dims=dims)
+    return found
 
 
 def completed(post: PosteriorRecord, number: int, seed: int) -> Array:
@@ -159,7 +194,11 @@ def check_statistics(
     family = post.spec.responses[number].family
     counts = family.values.is_discrete
     known = {name: f for name, f in STATISTICS.items() if counts or name != "share of zeros"}
-    if family.levels:
+    if family.has_category_counts:
+        trials = post.design.outcomes[number].trials[seen]
+        observed_y, drawn_y = (counts_of(y, trials, len(family.levels)) for y in (observed_y, drawn_y))
+        known = {f"share of {level}": _share_of_counts(k) for k, level in enumerate(family.levels)}
+    elif family.levels:
         known = {f"share of {level}": _share_of(k) for k, level in enumerate(family.levels)}
     tail = 50.0 * (1.0 - interval)
     rows = {}
@@ -189,6 +228,10 @@ def _chosen(
 
 def _share_of(code: int) -> Statistic:
     return lambda y: np.mean(y == code, axis=-1)
+
+
+def _share_of_counts(category: int) -> Statistic:
+    return lambda y: y[..., category].sum(axis=-1) / y.sum(axis=(-1, -2))
 
 
 def repeated(values: Parameters, n: int) -> Parameters:

@@ -15,7 +15,7 @@ from bayesmix.inference.parameters.priors_in_force import log_prior
 from bayesmix.inference.sampling.nuts.pymc_model import level_dim
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits.linear_predictor import GroupEffects, codes_of, groups, last_shares, number_names, of_group
-from bayesmix.results.prediction.simulation import posterior_predictive
+from bayesmix.results.prediction.simulation import posterior_predictive, responses_by_name
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -191,8 +191,7 @@ def _observed(posterior: PosteriorRecord) -> xr.Dataset:
     import xarray as xr
 
     design = posterior.design
-    named = zip(posterior.spec.responses, design.outcomes, strict=True)
-    variables = {response.name or "y": ("obs", outcome.y) for response, outcome in named}
+    variables = responses_by_name(posterior, [outcome.y for outcome in design.outcomes], ("obs",))
     return xr.Dataset(variables, coords={"obs": design.rows})
 
 
@@ -208,7 +207,7 @@ def _constants(posterior: PosteriorRecord) -> xr.Dataset:
     for response, outcome in zip(posterior.spec.responses, design.outcomes, strict=True):
         of = f"_{response.name}" if response.name else ""
         variables[f"weights{of}"] = ("obs", outcome.weights)
-        if outcome.has_trials:
+        if outcome.has_trials or response.family.has_category_counts:
             variables[f"trials{of}"] = ("obs", outcome.trials)
     for group in groups(design):
         if design.terms[group.terms[0]].slots == 1:

@@ -160,9 +160,10 @@ def test_every_family_has_code_or_is_refused_by_name(family: str) -> None:
     for values in (y.get(support), [1.0, 2.0, 3.0], [0.2, 0.5, 0.7], [0.0, 1.0, 1.0], ["a", "b", "c"]):
         if values is None:
             continue
-        data = {"y": values * 6, "x": np.linspace(0.0, 1.0, 18), "g": list("abc") * 6}
+        data = {"y": values * 6, "z": values * 6, "x": np.linspace(0.0, 1.0, 18), "g": list("abc") * 6}
         try:
-            model = bmx.Model("y ~ x + (1 | g)", data, family=family)
+            left = "cbind(y, z)" if FAMILIES[family].has_category_counts else "y"
+            model = bmx.Model(f"{left} ~ x + (1 | g)", data, family=family)
             break
         except bmx.BayesmixError:
             continue

@@ -19,6 +19,7 @@ from bayesmix.inference.sampling.nuts.pymc_incomplete import SymbolicImputation,
 from bayesmix.inference.sampling.nuts.shared_data import Packed
 from bayesmix.language.families import multivariate_normal
 from bayesmix.language.families.bounds import observed
+from bayesmix.language.families.category_counts import counts_of
 from bayesmix.language.families.derivatives import weighted_all
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.namespaces import symbolic
@@ -125,6 +126,9 @@ def add_likelihood(response: SymbolicResponse) -> None:
 
     name, family, outcome = response.name, response.family, response.outcome
     mu, others, weights = response.link.formula(symbolic(), response.eta), response.others, None
+    if family.has_category_counts:
+        _add_category_counts(response, [mu, *others])
+        return
     if not is_unweighted(outcome):
         others, weights = weighted_all(
             family, others, pm.Data("weights" if name == "y" else f"weights_{name}", outcome.weights, dims="obs")
@@ -136,6 +140,24 @@ def add_likelihood(response: SymbolicResponse) -> None:
         distribution(name, **arguments, observed=y, dims="obs")
     else:  # a weighted log density is no distribution of its own
         pm.Potential(name, weights * pm.logp(distribution.dist(**arguments), y), dims="obs")
+
+
+def _add_category_counts(response: SymbolicResponse, scores: Sequence[Any]) -> None:
+    """Add counts of several categories, that of each along a dimension of its own, from their scores over the first."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    name, outcome, levels = response.name, response.outcome, response.family.levels
+    of = "" if name == "y" else f"_{name}"
+    pm.modelcontext(None).add_coord(f"category{of}", levels)
+    shares = pt.special.softmax(pt.stack([pt.zeros_like(scores[0]), *scores], axis=-1), axis=-1)
+    counts = counts_of(outcome.y, outcome.trials, len(levels)).astype(np.int64)
+    trials = outcome.trials.astype(np.int64)
+    if is_unweighted(outcome):
+        pm.Multinomial(name, n=trials, p=shares, observed=counts, dims=("obs", f"category{of}"))
+    else:  # a weighted log density is no distribution of its own
+        weights = pm.Data(f"weights{of}", outcome.weights, dims="obs")
+        pm.Potential(name, weights * pm.logp(pm.Multinomial.dist(n=trials, p=shares), counts), dims="obs")
 
 
 def add_correlated(responses: Sequence[SymbolicResponse], correlations: SymbolicCorrelations) -> None:
