@@ -69,7 +69,7 @@ def test_every_page_and_notebook_is_in_the_contents() -> None:
     listed = re.findall(r"[\w/.-]+\.md", contents)
     assert sorted(listed) == sorted(set(listed))
     chapters = {f"chapter/{path.stem}.md" for path in chapter.notebooks()}
-    assert set(listed) == set(PAGES) | chapters | {"benchmarks.md", "changes.md"}
+    assert set(listed) == set(PAGES) | chapters | {"benchmarks.md", "changes.md", "simulations.md"}
 
 
 # ---- tables for those who come from another package -----------------------------------------------------------------

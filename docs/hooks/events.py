@@ -17,6 +17,7 @@ sys.path.insert(0, str(HERE))
 import chapter  # noqa: E402
 import execution  # noqa: E402
 import migration  # noqa: E402
+import simulations  # noqa: E402
 from mathematics import with_mathematics  # noqa: E402
 
 ROOT = HERE.parents[1]
@@ -36,9 +37,10 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def made() -> dict[str, str]:
-    """Pages by name, made of notebooks, benchmarks and changes."""
+    """Pages by name, made of notebooks, benchmarks, simulations and changes."""
     pages = {f"chapter/{path.stem}.md": chapter.page_of(path) for path in chapter.notebooks()}
     pages["benchmarks.md"] = (ROOT / "benchmarks" / "RESULTS.md").read_text(encoding="utf-8")
+    pages["simulations.md"] = simulations.page()
     pages["changes.md"] = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     return pages
 

@@ -1,0 +1,268 @@
+"""Simulation-based calibration of every family, engine and covariance structure, at small size.
+
+uv run python benchmarks/calibration.py                       # cells that have no line yet, then those with the oldest
+uv run python benchmarks/calibration.py --minutes 30 --replicates 100 --processes 2
+uv run python benchmarks/calibration.py "poisson / nuts / slopes" "student / marginal / *"   # these cells
+uv run python benchmarks/calibration.py --date 2026-11-29     # what the slow tests drew on that day
+
+Lines are kept in benchmarks/calibration.csv as they come; the site has them. A cell whose p-value is small is run again
+on new data, twice as many: chance does not repeat itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import datetime
+import fnmatch
+import time
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+
+import bayesmix as bmx
+from bayesmix.language.families.registry import FAMILIES
+
+LINES = Path(__file__).with_suffix(".csv")
+LEVELS, ROWS = 8, 48
+RANKS = 39
+ENGINES = ("marginal", "nuts")
+PRIORS = {"fixed": "Normal(0, 0.7)", "sd": "HalfNormal(0.7)", "corr": "LKJ(2)"}  # so that data are of a usual size
+MEAN = {
+    "intercept": "x + (1 | g)",
+    "slopes": "x + (x | g)",
+    "independent slopes": "x + (x || g)",
+    "crossed": "x + (1 | g) + (1 | h)",
+    "nested": "x + (1 | g/s)",
+    "ar1": "x + ar1(0 + v | g)",
+    "cs": "x + cs(0 + v | g)",
+    "diag": "x + diag(0 + v | g)",
+    "related": "x + (1 | gr(g, cov = A))",
+    "smooth": "s(x, k = 5)",
+    "distributional": "x + (1 | g)",
+    "shared": "x + (1 | i | g)",
+}
+BESIDE = {"distributional": "x", "shared": "1 + (1 | i | g)"}  # the formula of a parameter beside the mean
+DAILY = {"marginal": 8, "nuts": 4}  # cells a day: four minutes of one processor
+REPLICATES = 40
+FIRST, SECOND = 0.02, 0.001  # p-values: below the first a cell is run again, and wrong below the second
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A family, an engine and a structure."""
+
+    family: str
+    engine: str
+    structure: str
+
+    @property
+    def name(self) -> str:
+        """As in the table."""
+        return f"{self.family} / {self.engine} / {self.structure}"
+
+    @property
+    def model(self) -> bmx.Model:
+        """Of `ROWS` rows."""
+        family = FAMILIES[self.family]
+        trials = " | trials(t)" if family.support == "trials" else ""
+        formulas = [f"y{trials} ~ {MEAN[self.structure]}"]
+        if self.structure in BESIDE:
+            formulas.append(f"{beside(self.family)} ~ {BESIDE[self.structure]}")
+        data = predictors().assign(y=response(family.support))
+        related = {"data2": {"A": relation()}} if self.structure == "related" else {}
+        return bmx.Model(formulas, data, family=self.family, priors=PRIORS, **related)
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is kept of a cell."""
+
+    family: str
+    engine: str
+    structure: str
+    replicates: int
+    converged: str  # share
+    failed: int
+    p: str  # of all parameters together; of the second run where there was one
+    worst: str  # the parameter that is least uniform
+    seed: int
+    seconds: str  # of the processor, for each data set; of all processes if there are several
+    date: str
+    version: str
+
+
+def beside(family: str) -> str | None:
+    """The first parameter beside the mean that may have a formula."""
+    if FAMILIES[family].is_ordered:
+        return "disc"
+    named = [one.name for one in FAMILIES[family].parameters[1:] if not (one.is_threshold or one.is_mean)]
+    return named[0] if named else None
+
+
+def cells() -> list[Cell]:
+    """All that there are."""
+    return [
+        Cell(family, engine, structure)
+        for structure in MEAN
+        for engine in ENGINES
+        for family in FAMILIES
+        if structure not in BESIDE or beside(family) is not None
+    ]
+
+
+def predictors() -> pd.DataFrame:
+    rng, row = np.random.default_rng(2), np.arange(ROWS)
+    return pd.DataFrame(
+        {
+            "x": np.round(rng.normal(size=ROWS), 3),
+            "g": [f"g{j}" for j in row % LEVELS],
+            "h": [f"h{j}" for j in row // LEVELS],
+            "s": [f"s{j}" for j in row // LEVELS % 2],
+            "v": [f"v{j}" for j in row // LEVELS % 3],
+            "t": 9,
+        }
+    )
+
+
+def relation() -> pd.DataFrame:
+    """Pairs of sibs."""
+    names = [f"g{j}" for j in range(LEVELS)]
+    return pd.DataFrame(np.kron(np.eye(LEVELS // 2), [[1.0, 0.5], [0.5, 1.0]]), names, names)
+
+
+def response(support: str) -> object:
+    """Values of a support, of which default priors of scale parameters take their unit and nothing else is used."""
+    rng, row = np.random.default_rng(1), np.arange(ROWS)
+    positive, share, counts = rng.gamma(2.0, size=ROWS), rng.beta(2.0, 3.0, ROWS), rng.poisson(2.0, ROWS)
+    ratings = ["never", "sometimes", "often"]
+    return {
+        "real": rng.normal(size=ROWS),
+        "angle": rng.vonmises(0.3, 2.0, ROWS),
+        "positive": positive,
+        "proportion": share,
+        "zero_or_proportion": np.where(row % 5 == 0, 0.0, share),
+        "closed_proportion": np.where(row % 5 == 0, 0.0, np.where(row % 7 == 0, 1.0, share)),
+        "counts": counts,
+        "positive_counts": counts + 1,
+        "zeros_and_counts": np.where(row % 5 == 0, 0, counts + 1),
+        "zeros_and_positive": np.where(row % 5 == 0, 0.0, positive),
+        "zero_or_positive": np.where(row % 5 == 0, 0.0, positive),
+        "trials": rng.binomial(9, 0.4, ROWS),
+        "binary": (rng.random(ROWS) < 0.4).astype(int),
+        "ordered": pd.Categorical(rng.permutation(np.array(ratings)[row % 3]), ratings),
+        "nominal": rng.permutation(np.array(["red", "green", "blue"])[row % 3]),
+    }[support]
+
+
+def run(cell: Cell, replicates: int, seed: int, executor: Executor | None = None) -> Line:
+    """One cell on the data sets of a seed."""
+    begin = time.process_time()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = bmx.studies.calibrate(
+            cell.model, replicates, method=cell.engine, ranks=RANKS, seed=seed, executor=executor, progress=False
+        )
+    apart = 0 if found.uncertified is None else len(found.uncertified.ranks)
+    held = len(found.ranks)
+    return Line(
+        **asdict(cell),
+        replicates=held,
+        converged=f"{held / max(held + apart + found.failed, 1):.2f}",
+        failed=found.failed,
+        p=f"{found.p:.2g}",
+        worst="" if not held else str(found.table["p"].idxmin()),
+        seed=seed,
+        seconds=f"{(time.process_time() - begin) / replicates:.2f}",
+        date=datetime.date.today().isoformat(),
+        version=bmx.__version__,
+    )
+
+
+def checked(cell: Cell, replicates: int, seed: int, executor: Executor | None = None) -> Line:
+    """The same; on new data, twice as many, where ranks look uneven: chance does not repeat itself."""
+    line = run(cell, replicates, seed, executor)
+    return run(cell, 2 * replicates, seed + 1, executor) if float(line.p) < FIRST else line
+
+
+def seed_of(cell: Cell, date: datetime.date) -> int:
+    """A seed of its own for every cell and day; the next one is that of its second run."""
+    return 2 * (crc32(f"{cell.name} {date.isoformat()}".encode()) // 4)
+
+
+def of_day(date: datetime.date) -> list[Cell]:
+    """The cells that the slow tests draw on a day."""
+    rng = np.random.default_rng(date.toordinal())
+    by_engine = {engine: [cell for cell in cells() if cell.engine == engine] for engine in ENGINES}
+    return [by_engine[engine][j] for engine, n in DAILY.items() for j in rng.choice(len(by_engine[engine]), n, False)]
+
+
+# ---- lines -----------------------------------------------------------------------------------------------------------
+
+
+def kept() -> dict[Cell, Line]:
+    if not LINES.exists():
+        return {}
+    with LINES.open(encoding="utf-8", newline="") as file:
+        lines = [
+            Line(**{**row, **{name: int(row[name]) for name in ("replicates", "failed", "seed")}})
+            for row in csv.DictReader(file)
+        ]
+    return {Cell(line.family, line.engine, line.structure): line for line in lines}
+
+
+def keep(line: Line) -> None:
+    lines = kept()
+    lines[Cell(line.family, line.engine, line.structure)] = line
+    order = {cell: place for place, cell in enumerate(cells())}
+    with LINES.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Line)], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(asdict(lines[cell]) for cell in sorted(lines, key=lambda cell: order.get(cell, len(order))))
+
+
+def chosen(patterns: list[str]) -> Iterator[Cell]:
+    lines = kept()
+    if patterns:
+        yield from (cell for cell in cells() if any(fnmatch.fnmatch(cell.name, pattern) for pattern in patterns))
+    else:
+        yield from sorted(cells(), key=lambda cell: lines[cell].date if cell in lines else "")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cells", nargs="*", help='names as in the table, or patterns: "poisson / * / slopes"')
+    parser.add_argument("--minutes", type=float, default=np.inf)
+    parser.add_argument("--replicates", type=int, default=REPLICATES)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument(
+        "--date", type=datetime.date.fromisoformat, help="seeds of that day, and its cells where none are named"
+    )
+    given = parser.parse_args()
+    end, date = time.monotonic() + 60.0 * given.minutes, given.date or datetime.date.today()
+    wanted = of_day(date) if given.date and not given.cells else chosen(given.cells)
+    executor = ProcessPoolExecutor(given.processes) if given.processes > 1 else None
+    for cell in wanted:
+        if time.monotonic() > end:
+            break
+        try:
+            line = checked(cell, given.replicates, seed_of(cell, date), executor)
+        except bmx.BayesmixError as error:
+            print(f"{cell.name:<50} {type(error).__name__}: {error}", flush=True)
+            continue
+        keep(line)
+        wrong = "  WRONG" if float(line.p) < SECOND else ""
+        print(
+            f"{cell.name:<50} {line.replicates:5d} {line.converged:>5} {line.p:>8}  {line.worst} {line.seconds}{wrong}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

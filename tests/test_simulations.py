@@ -1,0 +1,80 @@
+"""Calibration of some cells of the matrix of the day, coverage of some intervals: gross failure is found.
+
+All of both: `benchmarks/calibration.py` and `benchmarks/coverage.py`, whose tables the site has.
+"""
+
+from __future__ import annotations
+
+import datetime
+
+import numpy as np
+import pytest
+from benchmark_scripts import script
+from daily import day
+
+from bayesmix.language.families.registry import FAMILIES
+
+calibration, coverage = script("calibration"), script("coverage")
+PLACES = range(sum(calibration.DAILY.values()))
+PIECES = 3  # designs of coverage a day
+DATA_SETS = 30
+
+
+def test_every_family_and_engine_has_cells():
+    cells = calibration.cells()
+    assert {(cell.family, cell.engine) for cell in cells} == {
+        (name, e) for name in FAMILIES for e in calibration.ENGINES
+    }
+    assert len(set(cells)) == len(cells)
+
+
+def test_cells_of_a_day_are_those_of_that_day():
+    first, second = (datetime.date(2026, 11, number) for number in (29, 30))
+    assert calibration.of_day(first) == calibration.of_day(first)
+    assert calibration.of_day(first) != calibration.of_day(second)
+    cell = calibration.of_day(first)[0]
+    assert calibration.seed_of(cell, first) != calibration.seed_of(cell, second)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", PLACES)
+def test_cells_of_the_day_are_calibrated(place):
+    """Ranks that look uneven are held against new data: false alarms come once in many years."""
+    cell = calibration.of_day(day())[place]
+    line = calibration.checked(cell, calibration.REPLICATES, calibration.seed_of(cell, day()))
+    again = f'python benchmarks/calibration.py "{cell.name}" --date {day().isoformat()}'
+    assert line.p == "nan" or float(line.p) >= calibration.SECOND, (line, again)
+    assert line.failed + line.replicates > 0, (line, again)
+
+
+@pytest.mark.parametrize("name", coverage.DESIGNS)
+def test_intervals_in_the_table_hold_the_truth_where_theory_says_so(name):
+    """Exact, or nearly so, at these sizes; Wald's, the bootstrap's and single contrasts are not."""
+    _, counts = coverage.kept()[name]
+    exact = {"satterthwaite", "kenward-roger", "posterior", "CR2", "contrasts, tukey", "contrasts, mvt"}
+    found = {key: own for key, own in coverage.shares(counts).items() if key[0] in exact or key == ("profile", "x")}
+    assert found or name == "smooth"
+    for key, (n, share) in found.items():
+        error = np.sqrt(coverage.LEVEL * (1.0 - coverage.LEVEL) / n)
+        assert share >= coverage.LEVEL - 4.0 * error, (key, n, share)
+
+
+def test_cells_in_the_table_are_uniform():
+    lines = calibration.kept()
+    assert set(lines) <= set(calibration.cells())
+    assert [line for line in lines.values() if float(line.p) < calibration.SECOND] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", range(PIECES))
+def test_intervals_of_the_day_hold_the_truth(place):
+    """Within five standard errors of their level; of the share in the table those that are known to be too narrow."""
+    number = day().toordinal() * PIECES + place
+    name = list(coverage.DESIGNS)[number % len(coverage.DESIGNS)]
+    first = DATA_SETS * (number % 10_000)
+    again = f"coverage.counted({name!r}, {first}, {DATA_SETS})"
+    known = coverage.shares(coverage.kept()[name][1])
+    for key, (n, share) in coverage.shares(coverage.counted(name, first, DATA_SETS)).items():
+        level = min(known[key][1], coverage.LEVEL)
+        error = np.sqrt(level * (1.0 - level) / n)
+        assert share >= level - coverage.GROSS * error, (name, key, n, share, again)
