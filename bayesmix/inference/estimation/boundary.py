@@ -16,7 +16,6 @@ from bayesmix.inference.estimation.restart import (
     lowest_without_noise,
     starts_apart,
     starts_at_ranges,
-    starts_leaning,
 )
 from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.derivatives import sensitivity
@@ -75,8 +74,7 @@ def _restarted(
     is_doubtful = bool(singular) or optimum.status is not Status.CONVERGED or is_open
     apart = starts_apart(working.structures) if is_open else iter(())
     ranges = starts_at_ranges(working.structures, optimum.x)
-    leaning = starts_leaning(working.structures, optimum.x) if is_doubtful else iter(())
-    starts = chain(restarts.starts(optimum.x, singular, is_doubtful), apart, ranges, leaning)
+    starts = chain(restarts.starts(optimum.x, singular, is_doubtful), apart, ranges)
     if restarts.values is not None:
         better = lowest_together(objective, optimum, starts, values=restarts.values, accurate=accurate)
     else:

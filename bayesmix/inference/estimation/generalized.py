@@ -28,7 +28,16 @@ from bayesmix.inference.estimation.methods import Agq, Laplace, Reml
 from bayesmix.inference.estimation.optimise import Batched, LostModeError, Objective, Optimum
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.quadrature import quadrature, quadrature_gradient
-from bayesmix.inference.estimation.restart import FAR, FEW_ROWS, NEAR, Restarts, lowest, starts_around, starts_at_edges
+from bayesmix.inference.estimation.restart import (
+    FAR,
+    FEW_ROWS,
+    NEAR,
+    Restarts,
+    lowest,
+    starts_around,
+    starts_at_edges,
+    starts_leaning,
+)
 from bayesmix.inference.estimation.starting_values import without_random_effects
 from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.inference.parameters.likelihood import OnePredictor
@@ -283,6 +292,7 @@ def starts_inside(working: Coordinates, start: Array, x: Array, is_doubtful: boo
     if is_doubtful:
         yield np.concatenate([initial_factors(working, NEAR), start[m:]])
         yield np.concatenate([initial_factors(working, FAR), x[m:]])
+        yield from starts_leaning(working.structures, x)
     if len(working.X) <= FEW_ROWS:
         yield from starts_at_edges(working.structures, x)
         yield from starts_around(working.structures, x, start) if is_doubtful else ()

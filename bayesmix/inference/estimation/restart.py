@@ -69,14 +69,16 @@ class Restarts:
 def starts_inside(structures: Sequence[Structure], x: Array, singular: Sequence[int]) -> Iterator[Array]:
     """Relative factors inside the boundary that those of a linear model, ``x``, are on: all near it; and far from it.
 
-    Singular terms alone go far, others stay as they were found. Few searches, to stay within three times the cost of
-    one: those that reached the valleys which many more, of five sizes, had found on random designs (`tests/optima.py`).
+    Then those of few correlations, which near it are none. Singular terms alone go far, others stay as they were
+    found. Few searches, to stay within three times the cost of one: those that reached the valleys which many more,
+    of five sizes, had found on random designs (`tests/optima.py`).
     """
     yield np.concatenate([_round(structure, NEAR) for structure in structures])
     own = split(structures, x)
     for t in singular or range(len(structures)):
         own[t] = _round(structures[t], FAR)
     yield np.concatenate(own)
+    yield from starts_leaning(structures, x)
 
 
 def starts_apart(structures: Sequence[Structure]) -> Iterator[Array]:
