@@ -28,7 +28,7 @@ KEPT = Path(__file__).with_suffix(".csv")
 LEVEL = 0.95
 SELDOM = 5
 REFITS = 199
-GROSS = 5.0  # standard errors of coverage that are no chance
+RARE = 1e-6  # probability of a count that is no chance, of some hundred that are looked at
 SLOPE, BETWEEN = 0.5, 1.0
 SHAPES = [0.0, 0.4, -0.3, 0.6]  # of the factor f
 
