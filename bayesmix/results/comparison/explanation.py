@@ -18,7 +18,7 @@ from bayesmix.results.comparison.decomposition import (
     SKEWNESS,
     Decomposition,
 )
-from bayesmix.results.tables.r_printing import decimals_for
+from bayesmix.results.tables.r_printing import decimals_for, fixed_point
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,10 +127,10 @@ def _sentence(start: str, difference: float, steps: Mapping[str, float], sd: flo
     if size < SAME:
         return f"the same, within {SAME:g} posterior sd{_cancelling(along, against, sd, levels)}."
     if 2.0 * mcse > abs(difference) and MONTE_CARLO not in along:
-        return f"no difference that shows above the Monte Carlo error (± {mcse:.{decimals}f}); draw more."
+        return f"no difference that shows above the Monte Carlo error (± {fixed_point(mcse, decimals)}); draw more."
     pull = _pull(difference, along, against, levels, decimals)
     noise = _noise(along, abs(difference), mcse, decimals)
-    return f"{difference:+.{decimals}f} ({size:.2f} posterior sd): {pull}.{noise}"
+    return f"{fixed_point(difference, decimals, sign='+')} ({size:.2f} posterior sd): {pull}.{noise}"
 
 
 def _cancelling(along: Mapping[str, float], against: Mapping[str, float], sd: float, levels: str) -> str:
@@ -156,7 +156,7 @@ def _pull(
         return f"{causes[0].replace(' % ', ' % of it is ', 1)}{_and(causes[1:])}"
     direction = "up" if difference > 0.0 else "down"
     first = causes[0].replace(" % ", " % is ", 1)
-    whole = f"pulled {direction} by {gross:.{decimals}f}, of which {first}{_and(causes[1:])}"
+    whole = f"pulled {direction} by {fixed_point(gross, decimals)}, of which {first}{_and(causes[1:])}"
     return f"{whole}; {' and '.join(_taking(back))}"
 
 
@@ -186,4 +186,4 @@ def _taking(back: list[str]) -> Iterator[str]:
 def _noise(along: Mapping[str, float], size: float, mcse: float, decimals: int) -> str:
     if _largest(along) != MONTE_CARLO and not mcse > NOISY * size:
         return ""
-    return f" Its Monte Carlo standard error is {mcse:.{decimals}f}: draw more."
+    return f" Its Monte Carlo standard error is {fixed_point(mcse, decimals)}: draw more."

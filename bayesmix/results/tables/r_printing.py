@@ -13,6 +13,8 @@ from bayesmix.arrays import Array
 PAGE = 80  # columns of R's page
 MACHINE_EPSILON = 2.220446e-16  # R prints smaller p values as "<2e-16"
 CUTPOINTS = ((0.001, "***"), (0.01, "**"), (0.05, "*"), (0.1, "."))
+PLACES = 8  # decimals that are written out
+LARGE = 5  # places left of the point that are written out although they say nothing
 LEGEND = "Signif. codes:  0 ‘***’ 0.001 ‘**’ 0.01 ‘*’ 0.05 ‘.’ 0.1 ‘ ’ 1"
 
 
@@ -70,13 +72,22 @@ def trim(value: float, digits: int = 7) -> str:
 
 
 def decimals_for(sd: float) -> int:
-    """Decimals of a number that is known to ``sd``: three significant digits of the latter."""
-    return int(np.clip(2 - np.floor(np.log10(sd)), 0, 8)) if sd > 0.0 and np.isfinite(sd) else 3
+    """Decimals of a number that is known to ``sd``: three significant digits of the latter; negative left of the point."""
+    return 2 - math.floor(math.log10(sd)) if sd > 0.0 and math.isfinite(sd) else 3
 
 
-def fixed_point(value: float, decimals: int) -> str:
-    """A number with so many decimals, without a minus before zero; a blank for none."""
-    text = f"{value:.{decimals}f}" if np.isfinite(value) else ""
+def fixed_point(value: float, decimals: int, *, sign: str = "") -> str:
+    """A number with so many decimals, without a minus before zero; a blank for none.
+
+    As exact with an exponent where it has more decimals than `PLACES`, or more than `LARGE` places that say nothing: small
+    numbers are not printed as zero. ``sign="+"`` shows that of positive numbers, too.
+    """
+    if not math.isfinite(value):
+        return ""
+    if not -LARGE <= decimals <= PLACES:
+        exponent, _ = _significant(value, 1)
+        return f"{value:{sign}.{max(exponent + decimals, 0)}e}" if value else "0"
+    text = f"{value:{sign}.{max(decimals, 0)}f}"
     return text[1:] if text.startswith("-") and not text.strip("-0.") else text
 
 

@@ -51,6 +51,26 @@ def test_at_least_so_many_decimals(values, decimals, printed):
 
 
 @pytest.mark.parametrize(
+    ("value", "sd", "printed"),
+    [  # three digits of the sd, whatever the unit
+        (251.4051, 6.8246, "251.41"),
+        (-0.00204, 6.8246, "0.00"),
+        (-1.046729e-6, 1.545791e-7, "-1.047e-06"),
+        (1.046729e-11, 1.545791e-12, "1.047e-11"),
+        (3.5e-25, 1.25e-25, "3.50e-25"),
+        (1.2e-16, 1.545791e-12, "1e-16"),
+        (0.0, 1.545791e-12, "0"),
+        (10467285.9, 1545789.2, "10467286"),
+        (1.046729e13, 1.545791e12, "1.047e+13"),
+        (NAN, 1.545791e12, ""),
+    ],
+)
+def test_decimals_are_those_of_the_standard_deviation(value, sd, printed):
+    """Numbers in units of 1e-9 were printed as 0.00000001."""
+    assert r_printing.fixed_point(value, r_printing.decimals_for(sd)) == printed
+
+
+@pytest.mark.parametrize(
     ("values", "printed"),
     [  # format.pval(c(...), digits = 3)
         ((1.47e-9, 0.001068, 0.000474, 0.000182), ["1.47e-09", "0.001068", "0.000474", "0.000182"]),
