@@ -79,15 +79,15 @@ def decimals_for(sd: float) -> int:
 def fixed_point(value: float, decimals: int, *, sign: str = "") -> str:
     """A number with so many decimals, without a minus before zero; a blank for none.
 
-    As exact with an exponent where it has more decimals than `PLACES`, or more than `LARGE` places that say nothing: small
-    numbers are not printed as zero. ``sign="+"`` shows that of positive numbers, too.
+    As exact with an exponent, if that is shorter, where it has more decimals than `PLACES` or more than `LARGE` places that
+    say nothing: small numbers are not printed as zero. ``sign="+"`` shows that of positive numbers, too.
     """
     if not math.isfinite(value):
         return ""
-    if not -LARGE <= decimals <= PLACES:
-        exponent, _ = _significant(value, 1)
-        return f"{value:{sign}.{max(exponent + decimals, 0)}e}" if value else "0"
     text = f"{value:{sign}.{max(decimals, 0)}f}"
+    if not -LARGE <= decimals <= PLACES:
+        digits = math.floor(math.log10(abs(value))) + decimals if value else 0
+        return min(text, f"{value:{sign}.{max(digits, 0)}e}", key=len) if value else "0"
     return text[1:] if text.startswith("-") and not text.strip("-0.") else text
 
 
