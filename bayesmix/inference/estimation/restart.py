@@ -142,16 +142,18 @@ def starts_leaning(structures: Sequence[Structure], x: Array) -> Iterator[Array]
 
 
 def _with_edges(L: Array) -> Iterator[Array]:
-    """A factor with each of its directions in turn at an edge, or away from it."""
-    for i in range(len(L)):
-        M, beside = L.copy(), np.linalg.norm(L[i, :i])
-        is_inside = abs(L[i, i]) > ASIDE
-        M[i, i] = TINY if is_inside else INSIDE
-        if is_inside and beside > 0.0:
+    """A factor with each of its directions in turn at an edge, or away from it: a little, and far."""
+    for i, unit in enumerate(np.eye(len(L))):
+        at, beside = np.outer(unit, unit) > 0.0, np.linalg.norm(L[i, :i])
+        if abs(L[i, i]) <= ASIDE:
+            yield from (np.where(at, size, L) for size in (INSIDE, ALONE))
+            continue
+        M = np.where(at, TINY, L)
+        if beside > 0.0:
             M[i, :i] *= np.linalg.norm(L[i]) / beside
         yield M
-        if is_inside and beside > 0.0:
-            yield np.where(np.arange(len(L))[:, None] == i, 2.0 * np.diag(np.diag(M)) - M, M)
+        if beside > 0.0:
+            yield np.where(unit[:, None] > 0.0, 2.0 * np.diag(np.diag(M)) - M, M)
 
 
 def _round(structure: Structure, scale: float) -> Array:
