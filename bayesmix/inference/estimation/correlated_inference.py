@@ -49,6 +49,7 @@ def correlated_satterthwaite(design: Design, spec: ModelSpec, point: PointEstima
         point.beta_cov,
         differences(covs, h),
         2.0 * h,
+        np.eye(len(point.beta)),
         has_scale=False,
     )
 

@@ -22,6 +22,7 @@ from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import check_variation, linear_problem
 from bayesmix.inference.least_squares.scaling import Coordinates, coordinates, on_rows
 from bayesmix.inference.parameters.one_predictor import one_predictor
+from bayesmix.inference.parameters.predictor_priors import means_at
 from bayesmix.inference.parameters.smoothed import check_smooth
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.threads import one_blas_thread
@@ -62,7 +63,8 @@ def working_coordinates(design: Design, spec: ModelSpec) -> Coordinates:
     if spec.has_row_covariance:
         return correlated_coordinates(one_predictor(design, spec, 0))
     is_relative = spec.is_simple and design.outcome.bounds is None  # covariances are those of the noise, or of a link
-    return coordinates(design, None if is_relative else units(design, spec))
+    means = {design.of_predictor(r)[0]: means_at(design, spec, r) for r in design.layout.thresholds}
+    return coordinates(design, None if is_relative else units(design, spec), means)
 
 
 def of_all_rows(design: Design, spec: ModelSpec, point: PointEstimate) -> PointEstimate:

@@ -48,11 +48,23 @@ class Principal:
 
 
 def principal(L: Array, value: Array, cov: Array) -> Principal:
-    """Principal combinations of ``L beta``, whose estimates less the hypothesis are ``value (r,)``."""
-    variance, vectors = np.linalg.eigh(L @ cov @ L.T)
+    """Principal combinations of ``L beta``, whose estimates less the hypothesis are ``value (r,)``.
+
+    In units of the standard errors where some would be lost otherwise, beside others that are a million times as large:
+    those of ``x`` and ``x^2``.
+    """
+    matrix = L @ cov @ L.T
+    size = np.sqrt(np.maximum(np.diagonal(matrix), 0.0))
+    own, scaled = (_principal(matrix, unit) for unit in (np.ones(len(L)), np.where(size > 0.0, size, 1.0)))
+    P, variance = max((own, scaled), key=lambda found: len(found[1]))
+    return Principal(P @ L, P @ value, variance)
+
+
+def _principal(matrix: Array, size: Array) -> tuple[Array, Array]:
+    """Uncorrelated combinations ``(q, r)`` of numbers in units of ``size (r,)``, and their variances."""
+    variance, vectors = np.linalg.eigh(matrix / np.outer(size, size))
     kept = variance > RANK * max(float(np.max(variance, initial=0.0)), 0.0)
-    P = vectors[:, kept][:, ::-1].T
-    return Principal(P @ L, P @ value, variance[kept][::-1])
+    return vectors[:, kept][:, ::-1].T / size, variance[kept][::-1]
 
 
 def f_test(wald: float, numerator_df: int, denominator_df: float, scale: float = 1.0) -> FTest:

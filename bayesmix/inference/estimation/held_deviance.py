@@ -287,7 +287,9 @@ class HeldDeviances:
         sizes = np.abs(moves)
         step = REMOTE / sizes[sizes > SMALL * sizes.max()].min()
         x = self._whole()
-        x[working.size : working.size + len(direction)] += step * np.linalg.lstsq(working.X, moves, rcond=None)[0]
+        x[working.size : working.size + len(direction)] += (
+            step * np.linalg.lstsq(self.design.X @ working.T, moves, rcond=None)[0]
+        )
         try:
             return min(descend(self._objective, x, None)[1], self.point.criterion)
         except np.linalg.LinAlgError:

@@ -43,14 +43,15 @@ class Satterthwaite:
     uncertainty: Array  # (m + 1, m + 1) inverse information on (theta, log sigma); (m, m) without a sigma
     beside: tuple[tuple[PointEstimate, PointEstimate], ...]  # the estimate with one theta moved up and down, m pairs
     cov: Array  # (p, p) of the fixed effects
-    slopes: Array  # (m + 1, p, p) derivatives of cov by theta and log sigma, or (m, p, p)
+    slopes: Array  # (m + 1, p, p) derivatives of that of beta~ by theta and log sigma, or (m, p, p)
     widths: Array  # (m,) distances of the estimates beside
+    T: Array  # (p, p), beta = T beta~: the covariance of coefficients far from the data is large, differences are not
     has_scale: bool = True  # whether log sigma is the last parameter, to whose square all variances are proportional
 
     def df(self, L: Array) -> Array:
         """Degrees of freedom of ``L beta``: ``(r,)`` for ``L (r, p)``."""
-        variance = np.sum(L @ self.cov * L, axis=1)
-        return self._freedom(variance, _columns([np.sum(L @ slope * L, axis=1) for slope in self.slopes], len(L)))
+        K, variance = L @ self.T, np.sum(L @ self.cov * L, axis=1)
+        return self._freedom(variance, _columns([np.sum(K @ slope * K, axis=1) for slope in self.slopes], len(L)))
 
     def joint(self, L: Array, value: Array) -> FTest:
         """F test of all rows of ``L`` at once, ``value (r,)`` their estimates less the hypothesis.
@@ -90,12 +91,12 @@ def satterthwaite(design: Design, point: PointEstimate) -> Satterthwaite:
     uncertainty = _uncertainty(problem, point.theta, sigma, reml=isinstance(point.method, Reml))
     thetas = beside(point.theta, steps(point.theta, STEP))
     covs = _covariances(problem, thetas, sigma)
-    moved = [_moved(point, theta, cov) for theta, cov in zip(thetas, covs, strict=True)]
-    m = len(point.theta)
+    m, T = len(point.theta), problem.coordinates.T
+    moved = [_moved(point, theta, T @ cov @ T.T) for theta, cov in zip(thetas, covs, strict=True)]
     has_scale = not problem.has_known_noise
-    slopes = _slopes(covs, steps(point.theta, STEP), point.beta_cov, has_scale=has_scale)
+    slopes = _slopes(covs, steps(point.theta, STEP), _inner(T, point.beta_cov), has_scale=has_scale)
     pairs = tuple(zip(moved[:m], moved[m:], strict=True))
-    return Satterthwaite(uncertainty, pairs, point.beta_cov, slopes, 2.0 * steps(point.theta, STEP), has_scale)
+    return Satterthwaite(uncertainty, pairs, point.beta_cov, slopes, 2.0 * steps(point.theta, STEP), T, has_scale)
 
 
 def satterthwaite_of_all(
@@ -115,11 +116,17 @@ def satterthwaite_of_all(
         own, theta, cov = of_some(problem, some), fits.theta[some], fits.beta_cov[some]
         sigma = np.ones(len(some)) if fits.dispersion is None else fits.dispersion[some]
         uncertainty, h = _uncertainty(own, theta, sigma, reml=isinstance(fits.method, Reml)), steps(theta, STEP)
-        has_scale = not problem.has_known_noise
-        slopes = _slopes(_covariances(own, beside(theta, h), sigma), h, cov, has_scale=has_scale)
+        has_scale, T = not problem.has_known_noise, near.coordinates.T
+        slopes = _slopes(_covariances(own, beside(theta, h), sigma), h, _inner(T, cov), has_scale=has_scale)
         for i, parts in zip(some, zip(uncertainty, cov, slopes, strict=True), strict=True):
-            found[i] = Satterthwaite(parts[0], (), *parts[1:], np.zeros(0), has_scale)
+            found[i] = Satterthwaite(parts[0], (), *parts[1:], np.zeros(0), T, has_scale)
     return found
+
+
+def _inner(T: Array, cov: Array) -> Array:
+    """Covariance ``(..., p, p)`` of ``beta~`` by that of ``beta = T beta~``."""
+    half = np.linalg.solve(T, cov)
+    return np.asarray(np.linalg.solve(T, np.swapaxes(half, -1, -2)))
 
 
 def _uncertainty(problem: LinearProblem, theta: Array, sigma: Array, *, reml: bool) -> Array:
@@ -145,19 +152,17 @@ def _uncertainty(problem: LinearProblem, theta: Array, sigma: Array, *, reml: bo
 
 
 def _covariances(problem: LinearProblem, thetas: Array, sigma: Array) -> Array:
-    """Cov(beta) ``(k, ..., p, p)`` at other covariance parameters ``(k, ..., m)``, sigma ``(...,)`` as it is."""
-    T, p = problem.coordinates.T, problem.p
+    """Cov(beta~) ``(k, ..., p, p)`` at other covariance parameters ``(k, ..., m)``, sigma ``(...,)`` as it is."""
+    p = problem.p
     if not thetas.shape[-1]:  # there are no random effects
         return np.zeros((*thetas.shape[:-1], p, p))
     own = _repeated(problem, sigma.shape, len(thetas))
     information = solve_linear(own, thetas.reshape(-1, thetas.shape[-1])).factorisation.XX[..., :p, :p]
-    return np.asarray(
-        sigma[..., None, None] ** 2 * (T @ np.linalg.inv(information) @ T.T).reshape(*thetas.shape[:-1], p, p)
-    )
+    return np.asarray(sigma[..., None, None] ** 2 * np.linalg.inv(information).reshape(*thetas.shape[:-1], p, p))
 
 
 def _slopes(covs: Array, h: Array, cov: Array, *, has_scale: bool) -> Array:
-    """Derivatives of Cov(beta) by theta ``(..., m, p, p)``, and by log sigma: ``(..., m + 1, p, p)``."""
+    """Derivatives of Cov(beta~) by theta ``(..., m, p, p)``, and by log sigma: ``(..., m + 1, p, p)``."""
     by_theta = differences(covs, h)
     return np.concatenate([by_theta, 2.0 * cov[..., None, :, :]], axis=-3) if has_scale else by_theta
 

@@ -34,8 +34,8 @@ class Place:
 class Coordinates:
     """A design in computational coordinates, with its symbolic factorisation."""
 
-    X: Array  # (n, p), X'X = n I up to the units of the predictors
-    T: Array  # (p, p) upper triangular, beta = T beta~
+    X: Array  # (n, p), X'X = n I up to the units of the predictors; X T up to what no likelihood shows
+    T: Array  # (p, p), beta = T beta~
     factors: tuple[Factor, ...]  # grouping factors, most levels first
     places: tuple[Place, ...]  # per term
     C: tuple[Array, ...]  # per term (k, k), b = C b~
@@ -95,17 +95,25 @@ class Coordinates:
         return [root @ np.swapaxes(root, -1, -2) for root in roots]
 
 
-def coordinates(design: Design, units: Sequence[float] | None = None) -> Coordinates:
+def coordinates(
+    design: Design, units: Sequence[float] | None = None, means: dict[int, Array] | None = None
+) -> Coordinates:
     """Change the design to computational coordinates.
 
-    ``units`` are sizes of the linear predictors, where they are so different that one step does not fit all: columns of
-    each are of its unit's size.
+    Parameters
+    ----------
+    units : sizes of the linear predictors, where they are so different that one step does not fit all: columns of each
+        are of its unit's size.
+    means : of columns ``(p,)``, by the places of thresholds: a likelihood sees those less linear predictors, so that
+        numbers taken from both make no difference. Thresholds are taken where columns are at their means.
     """
     weights = None if design.counts is None else np.tile(design.counts, design.R)
-    X, T = orthonormal(design.X, weights)
+    X, T = orthonormal(_centred(design, means or {}), weights)
     if design.R > 1:  # reflections leave rounding where other predictors have their rows
         of_row, of_column = np.repeat(np.arange(design.R), design.n), np.array(design.layout.owners)
         X = np.where(of_row[:, None] == of_column, X, 0.0)
+    for threshold, mean in (means or {}).items():
+        T[threshold] += mean @ T
     structures = tuple(structure_of(term) for term in design.terms)
     pairs = zip(design.terms, structures, strict=True)
     changes = tuple(_whitening(term.z, s, _of_members(term, weights)) for term, s in pairs)
@@ -115,6 +123,14 @@ def coordinates(design: Design, units: Sequence[float] | None = None) -> Coordin
         found = zip(changes, design.terms, structures, strict=True)
         changes = tuple(_in_units(C, term, s, np.array(units)) for C, term, s in found)
     return _of_changes(design, X, T, changes)
+
+
+def _centred(design: Design, means: dict[int, Array]) -> Array:
+    """The fixed columns, of those that thresholds take in, less their means."""
+    X = design.X.copy() if means else design.X
+    for j in np.flatnonzero(sum(np.abs(mean) for mean in means.values())) if means else ():
+        X[design.block(design.layout.owners[j]), j] -= max((mean[j] for mean in means.values()), key=abs)
+    return X
 
 
 def on_rows(working: Coordinates, design: Design) -> Coordinates:

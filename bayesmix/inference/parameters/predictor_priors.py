@@ -197,22 +197,16 @@ def contrast_of(parts: Sequence[PredictorPriors]) -> Array:
 
 
 def _at_means(design: Design, spec: ModelSpec, threshold: int, named: NamedPriors) -> Array | None:
-    """Means ``(p,)`` of the columns of a latent mean and of a threshold's own effects.
-
-    None where they are zero, or priors of thresholds meant at zero.
+    """`means_at` a threshold; None where they are zero, or priors of thresholds meant at zero.
 
     Raises
     ------
     SpecError
         If some thresholds have a prior at zero and others one at the means.
     """
-    response = spec.parameters[threshold].response
+    response, means = spec.parameters[threshold].response, means_at(design, spec, threshold)
     places = [r for r, one in enumerate(spec.parameters) if one.response == response]
     thresholds = [name for r in places if r in design.layout.thresholds for name in design.layout.fixed_of(r)]
-    means = np.zeros(len(design.fixed))
-    for r in (places[0], *_own_effects(spec, threshold)):
-        own = design.of_predictor(r)
-        means[own] = mean(design.X[design.block(r)][:, own], design.counts)
     at_zero = named.is_any(*thresholds, THRESHOLDS)
     at_means = named.is_any(*(name + AT_MEANS for name in thresholds))
     if np.any(means) and at_zero and at_means:
@@ -221,6 +215,16 @@ def _at_means(design: Design, spec: ModelSpec, threshold: int, named: NamedPrior
             f" `{thresholds[0]}{AT_MEANS}`: state all of them in one place."
         )
     return means if np.any(means) and not at_zero else None
+
+
+def means_at(design: Design, spec: ModelSpec, threshold: int) -> Array:
+    """Means ``(p,)`` of the columns of a latent mean and of a threshold's own effects; zero for all others."""
+    latent = [one.response for one in spec.parameters].index(spec.parameters[threshold].response)
+    means = np.zeros(len(design.fixed))
+    for r in (latent, *_own_effects(spec, threshold)):
+        own = design.of_predictor(r)
+        means[own] = mean(design.X[design.block(r)][:, own], design.counts)
+    return means
 
 
 def _own_effects(spec: ModelSpec, threshold: int) -> list[int]:

@@ -174,7 +174,7 @@ def _expectations(fit: EstimateRecord, rows: PredictionRows, estimand: ResolvedE
     """Means of all linear predictors of a row, by the delta method; bounds on a scale that keeps them in range."""
     mean, eta = _expectation(fit, rows, estimand)
     slopes, (_, matrices) = (
-        mean_slopes(mean, eta, rows.data.R),
+        mean_slopes(fit.spec, mean, eta),
         joint_predictors(fit, rows, estimand, with_averaged=False),
     )
     error = np.sqrt(np.maximum(np.einsum("rn,nrs,sn->n", slopes, matrices, slopes), 0.0))

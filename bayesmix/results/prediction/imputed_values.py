@@ -114,7 +114,7 @@ def _of_estimate(fit: EstimateRecord, rows: Array, number: int, interval: float)
 
     estimand = ResolvedEstimand("mean", "fitted", interval, fixed_inference(fit), choose(fit.spec))
     eta, matrices = joint_predictors(fit, PredictionRows.of_fit(fit.design, number).take(rows), estimand)
-    slopes = mean_slopes(mean, eta.ravel(), fit.design.R)
+    slopes = mean_slopes(fit.spec, mean, eta.ravel())
     variance = moments(fit.spec, part, eta.ravel())[1][..., at, at] + np.einsum(
         "rn,nrs,sn->n", slopes, matrices, slopes
     )

@@ -277,7 +277,7 @@ def _by_delta(
     spread = population_variance(averaged_terms(rows.terms, scopes), fit.values) + np.zeros(len(eta))
     if resolved.chosen.is_expectation:
         mean = mean_of_rows(fit.spec, fit.values, rows.trials, averaged_terms(rows.terms, scopes), resolved.chosen)
-        means, slopes = mean(eta), mean_slopes(mean, eta, rows.data.R)
+        means, slopes = mean(eta), mean_slopes(fit.spec, mean, eta)
         J = np.concatenate([L * own for own in slopes], axis=1)
     elif resolved.kind == "linear":
         means, J = eta, L

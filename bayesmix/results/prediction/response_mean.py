@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
 import numpy as np
@@ -19,7 +19,8 @@ POINTS = {1: 31, 2: 15, 3: 9}  # of the quadrature over effects of so many predi
 FEW = 5  # of each of more
 SLIGHT = 1e-13  # weights of points at which a probability does not matter
 AT_ONCE = 50_000  # numbers of draws x rows, so that they stay in the processor's cache
-STEP = 1e-5  # of difference quotients by linear predictors, relative to one more than their size
+STEP = 1e-5  # of difference quotients by linear predictors, relative to their size
+ROUNDING = 1e-5  # of a linear predictor, of which a step is not less
 
 
 def averaged_mean(
@@ -91,19 +92,48 @@ def mean_of_rows(
     return lambda eta: averaged_mean(spec, eta, values, trials, terms, chosen)
 
 
-def mean_slopes(function: Callable[[Array], Array], eta: Array, R: int) -> Array:
+def mean_slopes(spec: ModelSpec, function: Callable[[Array], Array], eta: Array) -> Array:
     """Derivatives ``(R, n)`` of means of rows by their linear predictors ``eta (N,)``, by central differences."""
-    by_row = eta.reshape(R, -1)
+    by_row = eta.reshape(spec.R, -1)
     slopes = np.zeros(by_row.shape)
-    for r in range(R):
-        step = STEP * (1.0 + np.abs(by_row[r]))
-        ends = []
+    for r, size in enumerate(_sizes(spec, by_row)):
+        step, ends = STEP * size, []
         for side in (-1.0, 1.0):
             moved = by_row.copy()
             moved[r] += side * step
             ends.append(function(moved.ravel()))
         slopes[r] = (ends[1] - ends[0]) / (2.0 * step)
+    return _of_differences(spec, slopes)
+
+
+def _of_differences(spec: ModelSpec, slopes: Array) -> Array:
+    """Slopes ``(R, n)`` of ratings, by what thresholds are less than: minus those by the thresholds, to the last digit.
+
+    Where a predictor is far from zero the variances of both are large, and so would be those of what rounding leaves.
+    """
+    parameters = [spec.responses[one.response].family.parameters[one.parameter] for one in spec.parameters]
+    by_threshold = {(spec.parameters[r].response, one.name): r for r, one in enumerate(parameters) if one.is_threshold}
+    for r, (place, own) in enumerate(zip(spec.parameters, parameters, strict=True)):
+        below = [at for (response, _), at in by_threshold.items() if response == place.response]
+        if own.of_threshold:
+            slopes[r] = -slopes[by_threshold[place.response, own.of_threshold]]
+        elif place.parameter == 0 and below:
+            slopes[r] = -slopes[below].sum(axis=0)
     return slopes
+
+
+def _sizes(spec: ModelSpec, by_row: Array) -> Iterator[Array]:
+    """Sizes ``(n,)`` of the linear predictors ``(R, n)`` by which functions of them bend.
+
+    One where they have no unit, however far from zero a predictor of theirs is: ratings know but their differences from
+    thresholds. Their own where they are in units of the response, which may be any.
+    """
+    for r, own in enumerate(np.abs(by_row)):
+        one = spec.parameters[r] if r < len(spec.parameters) else None  # correlations of residuals come last
+        if one is None or not one.link.is_identity or spec.responses[one.response].family.is_ordered:
+            yield np.maximum(1.0, ROUNDING * own)
+        else:
+            yield np.full(own.shape, float(own.max(initial=0.0)) or 1.0)
 
 
 def _is_moved(terms: Sequence[Term], r: int, R: int) -> bool:

@@ -72,15 +72,15 @@ def trim(value: float, digits: int = 7) -> str:
 
 
 def decimals_for(sd: float) -> int:
-    """Decimals of a number that is known to ``sd``: three significant digits of the latter; negative left of the point."""
+    """Decimals of a number that is known to ``sd``: three significant digits of it, negative left of the point."""
     return 2 - math.floor(math.log10(sd)) if sd > 0.0 and math.isfinite(sd) else 3
 
 
 def fixed_point(value: float, decimals: int, *, sign: str = "") -> str:
     """A number with so many decimals, without a minus before zero; a blank for none.
 
-    As exact with an exponent, if that is shorter, where it has more decimals than `PLACES` or more than `LARGE` places that
-    say nothing: small numbers are not printed as zero. ``sign="+"`` shows that of positive numbers, too.
+    As exact with an exponent, if that is shorter, where it has more decimals than `PLACES` or more than `LARGE` places
+    that say nothing: small numbers are not printed as zero. ``sign="+"`` shows that of positive numbers, too.
     """
     if not math.isfinite(value):
         return ""

@@ -21,6 +21,17 @@ def test_principal_combinations_span_the_independent_ones() -> None:
         assert found.wald == pytest.approx(value @ np.linalg.solve(L @ cov @ L.T, value) / 3.0, rel=1e-8)
 
 
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e5])
+def test_units_of_a_predictor_leave_a_test_of_its_powers(unit: float) -> None:
+    """Standard errors of `D` and `D^2` are a million times apart: a degree of freedom was lost, F of 1.1 or 170."""
+    rng = np.random.default_rng(2)
+    root, value = rng.normal(size=(2, 2)), rng.normal(size=2)
+    scale = np.array([1.0 / unit, 1.0 / unit**2])
+    found = principal(np.eye(2), scale * value, np.outer(scale, scale) * (root @ root.T))
+    assert len(found.variance) == 2
+    assert found.wald == pytest.approx(value @ np.linalg.solve(root @ root.T, value) / 2.0, rel=1e-9)
+
+
 @pytest.mark.parametrize("df", [1.5, 12.0, np.inf])
 def test_p_values_are_those_of_the_distribution(df: float) -> None:
     found = f_test(2.3, 4, df)

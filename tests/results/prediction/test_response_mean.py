@@ -82,7 +82,7 @@ def test_contrasts_are_differences_of_means():
 
 def test_slopes_are_derivatives():
     eta = np.linspace(-1.0, 1.0, 12)
-    found = mean_slopes(lambda at: mean(at.reshape(2, -1)), eta, 2)
+    found = mean_slopes(fit().spec, lambda at: mean(at.reshape(2, -1)), eta)
     u, v = eta.reshape(2, -1)
     expected = [mean((u, v)), -mean((u, v)) / (1.0 + np.exp(-v))]
     np.testing.assert_allclose(found, expected, rtol=1e-8)
