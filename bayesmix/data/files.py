@@ -34,6 +34,7 @@ UNPACKED = 2**29  # bytes of a spreadsheet's parts
 TEXT = (".csv", ".tsv", ".tab", ".txt", ".dat")
 PACKED: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 SPREADSHEETS = {".xlsx": "openpyxl", ".xlsm": "openpyxl", ".xls": "xlrd", ".ods": "odfpy"}
+SPEAKING = (OSError, ValueError, EOFError, BadZipFile, zlib.error, lzma.LZMAError)  # errors whose words say enough
 _R_FILES = (".rds", ".rda", ".rdata")
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/{1,2}")
 
@@ -85,8 +86,9 @@ def read_data(
         raise DataError(f"A file is called by its path, not {path!r}.")
     marks = (na,) if isinstance(na, str) else tuple(na)
     file = open_file(DataFile(Path(path), sep, decimal, encoding, marks))
-    frame = file.select(file.names)
-    return frame if not hasattr(frame, "to_pandas") else frame.to_pandas()
+    with _reporting(Path(path)):
+        frame = file.select(file.names)
+        return frame if not hasattr(frame, "to_pandas") else frame.to_pandas()
 
 
 def is_address(text: str) -> bool:
@@ -143,9 +145,12 @@ def _reporting(path: Path) -> Iterator[None]:
     except DataError as error:
         told = str(error)
         raise DataError(told if told.endswith(".") else f"`{path}` cannot be read: {told}.") from None
-    except (OSError, ValueError, EOFError, BadZipFile, zlib.error, lzma.LZMAError) as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        raise DataError(f"`{path}` cannot be read: {lines[0].rstrip('.')}.") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # where bytes are not what the ending says, each reader has errors of its own
+        told = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        what = told if isinstance(error, SPEAKING) else f"{type(error).__name__}: {told}"
+        raise DataError(f"`{path}` cannot be read: {what.rstrip('.')}.") from None
 
 
 # ---- text -------------------------------------------------------------------------------------------------------

@@ -197,6 +197,38 @@ def test_files_that_cannot_be_read(tmp_path: Path, kind: str) -> None:
     assert name in str(caught.value)
 
 
+ENDINGS: dict[str, Callable[[pd.DataFrame, Path], Any]] = {
+    ".csv": lambda frame, path: frame.to_csv(path, index=False),
+    ".csv.gz": lambda frame, path: frame.to_csv(path, index=False),
+    ".dta": lambda frame, path: frame.to_stata(path, write_index=False),
+    ".feather": lambda frame, path: frame.to_feather(path),
+    ".parquet": lambda frame, path: frame.to_parquet(path),
+    ".xlsx": lambda frame, path: frame.to_excel(path, index=False),
+    ".sav": lambda frame, path: pytest.importorskip("pyreadstat").write_sav(frame, path),
+    ".xpt": lambda frame, path: pytest.importorskip("pyreadstat").write_xport(frame, path),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_damaged_files_are_read_or_named(tmp_path: Path, ending: str) -> None:
+    """Readers raise errors of their own, of struct, json, XML and SPSS, which no caller knows."""
+    rng, whole, path = np.random.default_rng(1), tmp_path / f"whole{ending}", tmp_path / f"d{ending}"
+    ENDINGS[ending](pd.DataFrame({"y": rng.normal(size=9), "g": list("abcabcabc")}), whole)
+    sound = whole.read_bytes()
+    messages = []
+    for begin in range(16):
+        changed = bytearray(sound[: len(sound) * begin // 8] if begin < 8 else sound)
+        for place in rng.integers(0, len(sound), 0 if begin < 8 else 4 * begin):
+            changed[place] = rng.integers(256)
+        path.write_bytes(bytes(changed))
+        try:
+            read_data(path)
+        except DataError as error:
+            messages.append(str(error))
+    assert messages
+    assert all(path.name in message for message in messages)
+
+
 def test_encodings_that_are_not(tmp_path: Path) -> None:
     path = tmp_path / "d.csv"
     path.write_bytes("x,y\né,1\n".encode("latin-1"))
