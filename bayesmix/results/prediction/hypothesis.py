@@ -19,7 +19,7 @@ from bayesmix.results.fits.adjustment import SeveralTests, adjusted
 from bayesmix.results.fits.credible_regions import Rope, check_rope, contour, rope_columns, simultaneous_limits
 from bayesmix.results.fits.degrees_of_freedom import interval_columns, statistic_columns
 from bayesmix.results.fits.fixed_inference import FixedInference, inference_of, noted
-from bayesmix.results.fits.linear_predictor import flatten
+from bayesmix.results.fits.linear_predictor import flatten, parameter_errors
 from bayesmix.results.fits.records import EstimateRecord, PosteriorRecord
 from bayesmix.results.fits.robust_covariance import RobustCovariance
 
@@ -33,7 +33,7 @@ COMPARISON = re.compile(r"(>=|<=|==|>|<|=)")
 WORD = re.compile(r"[A-Za-z.][\w.]*")
 FUNCTIONS = {"exp": np.exp, "log": np.log, "sqrt": np.sqrt, "abs": np.abs}
 OPERATORS = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "^": np.power}
-STEP = 1e-6  # of the differences that linearise an expression
+STEP = 1e-4  # of the differences that linearise an expression, in standard errors
 ROUNDING = 1e-6  # of such a derivative that may be nothing
 
 
@@ -148,11 +148,20 @@ def _is_undetermined(fit: FitRecord, one: Hypothesis) -> bool:
 def _gradient(fit: FitRecord, one: Hypothesis, values: Array) -> Array:
     """Derivatives of left minus right by all parameters ``(m,)``, by central differences."""
     gradient = np.zeros(len(values))
-    for j, own in enumerate(np.eye(len(values))):
-        step = STEP * max(abs(values[j]), 1.0)
-        up, down = (one.difference(_by_name(fit, values + side * step * own)) for side in (1.0, -1.0))
+    for j, step in enumerate(STEP * _sizes(fit, values)):
+        own = step * np.eye(len(values))[j]
+        up, down = (one.difference(_by_name(fit, values + side * own)) for side in (1.0, -1.0))
         gradient[j] = (up - down) / (2.0 * step)
     return gradient
+
+
+def _sizes(fit: FitRecord, values: Array) -> Array:
+    """What a parameter may differ by ``(m,)``, in its own units: its standard error, or its size where it has none."""
+    sizes = np.abs(values)
+    if isinstance(fit, EstimateRecord):
+        errors = parameter_errors(fit.design, fit.values, fit.point.beta_cov)
+        sizes = np.where(errors > 0.0, errors, sizes)
+    return np.where(sizes > 0.0, sizes, 1.0)
 
 
 def _read(text: str) -> Hypothesis:
