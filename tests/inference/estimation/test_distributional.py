@@ -223,6 +223,24 @@ def test_units_move_restricted_criteria_by_their_jacobian():
     assert found.values.beta[1] == pytest.approx(365.25e3 * case["parameters"]["Days"]["estimate"], rel=1e-5)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", [1e4, 1e5, 1e-9])
+def test_units_of_the_response_move_nothing_but_themselves(unit):
+    """From 1e4 on the floor of what a row tells of its mean was above that, and no mode was found."""
+    data = bmx.load_dataset("sleepstudy")
+    formulas = ["Reaction ~ Days + (Days |i| Subject)", "sigma ~ 1 + (1 |i| Subject)"]
+    plain = bmx.Model(formulas, data).estimate()
+    fit = bmx.Model(formulas, data.assign(Reaction=unit * data["Reaction"])).estimate()
+    assert fit.converged
+    assert fit.criterion == pytest.approx(plain.criterion + 2.0 * len(data) * np.log(unit), abs=1e-6)
+    scale = np.where([name.startswith(("Intercept", "Days")) for name in fit.design.fixed], unit, 1.0)
+    np.testing.assert_allclose(
+        fit.parameters()["std_error"].iloc[: len(scale)],
+        scale * plain.parameters()["std_error"].iloc[: len(scale)],
+        rtol=1e-4,
+    )
+
+
 def test_without_fixed_effects_of_the_mean_reml_is_maximum_likelihood():
     data = frame("responses")
     fits = [bmx.Model({"mu": "a ~ 0 + (1 | g)", "sigma": "~ x"}, data).estimate(method) for method in ("reml", "ml")]
