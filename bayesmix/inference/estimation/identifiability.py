@@ -38,6 +38,7 @@ ENDLESS_SD = 10.0  # of effects on a logit scale: two of them take odds of one t
 MANY_ROWS = 100.0  # outcomes a level that can tell even that
 MOVES = 1e-6  # share of a direction that is more than rounding
 CURVED = 1e-3  # smallest over largest curvature of the criterion from which on there is no ridge
+SUSPECT = 1e-2  # the same of Hessians taken near the optimum, whose ridge may bend
 SAMPLE = "Or sample: under proper priors there is a posterior, model.sample()."
 
 
@@ -309,7 +310,7 @@ def _ridges(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
     """Covariance parameters that only together mean something."""
     m = point.coordinates.size
     values = np.linalg.eigvalsh(point.optimum.hessian[:m, :m]) if m else np.ones(1)
-    if values[0] > CURVED * values[-1]:
+    if values[0] > SUSPECT * values[-1]:
         return []
     has_residual = spec.family.is_normal and point.dispersion is not None
     return [
@@ -318,7 +319,7 @@ def _ridges(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
         " What is shown is one of many equally good solutions. A column of the random effects is constant within the"
         " levels of its group, or follows from other columns, as a predictor far from zero nearly does from the"
         " intercept: leave an effect out, or centre the predictor."
-        for names in ridges(design, point.coordinates, has_residual=has_residual)
+        for names in dict.fromkeys(map(tuple, ridges(design, point.coordinates, has_residual=has_residual)))
     ]
 
 

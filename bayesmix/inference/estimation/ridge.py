@@ -49,7 +49,8 @@ def ridges(design: Design, working: Coordinates, *, has_residual: bool) -> list[
         gram = np.block([[gram, traces[:, None]], [traces[None], np.array([[float(design.n_used)]])]])
     size = np.sqrt(np.where(np.diagonal(gram) > 0.0, np.diagonal(gram), 1.0))
     values, vectors = np.linalg.eigh(gram / np.outer(size, size))
-    return [_named(design, working, vector / size) for vector in vectors[:, values < NULL * values[-1]].T]
+    null = vectors[:, values < NULL * values[-1]] / size[:, None]
+    return [_named(design, working, vector) for vector in (null / np.linalg.norm(null, axis=0)).T]
 
 
 def _is_independent(working: Coordinates, t: int) -> bool:

@@ -42,6 +42,12 @@ def fit_of(formula: str, family: str = "gaussian") -> bmx.Estimate:
         ("n ~ sex + (sex | id)", "poisson", ["sd(id, sexm)", "corr(id, Intercept, sexm)"]),
         ("y ~ t + sex + (0 + sex | id)", "gaussian", ["corr(id, sexf, sexm)"]),
         ("y ~ t + (1 | id) + (1 | twin)", "gaussian", ["sd(id, Intercept)", "sd(twin, Intercept)"]),
+        (
+            "y ~ t + (t | id) + (1 | twin)",
+            "gaussian",
+            ["sd(id, Intercept)", "corr(id, Intercept, t)", "sd(twin, Intercept)"],
+        ),
+        ("y ~ t + (t + u | id)", "gaussian", ["sd(id, Intercept)", "sd(id, t)", "sd(id, u)", "corr(id, t, u)"]),
         ("y ~ t + (0 + t | id) + (0 + I(2 * t) | id)", "gaussian", ["sd(id, t)", "sd(id, I(2 * t))"]),
     ],
 )
