@@ -56,7 +56,7 @@ def verbs(fit, *, with_dear=False):
 
 
 def differing(found, others):
-    return sorted(name for name, outcome in found.items() if outcome != others[name])
+    return {name: (outcome, others[name]) for name, outcome in found.items() if outcome != others[name]}
 
 
 def elsewhere(folder, wanted, **environment):
@@ -73,7 +73,7 @@ def check_elsewhere(found, names, folder, **environment):
     for name, fit in found.items():
         here = round_trip.digests(fit, names[name])
         for how in ("loaded", "pickled"):
-            assert differing(here, there[f"{name}, {how}"]) == [], f"{name}, {how}"
+            assert differing(here, there[f"{name}, {how}"]) == {}, f"{name}, {how}"
 
 
 def test_verbs_are_called_as_they_are():
@@ -89,7 +89,7 @@ def test_saved_and_pickled(kind, tmp_path):
     names = verbs(found[kind])
     here = round_trip.digests(found[kind], names)
     for other in (bmx.load(tmp_path / f"{kind}.zarr"), pickle.loads((tmp_path / f"{kind}.pickle").read_bytes())):
-        assert differing(here, round_trip.digests(other, names)) == []
+        assert differing(here, round_trip.digests(other, names)) == {}
 
 
 @pytest.mark.slow

@@ -1,0 +1,79 @@
+"""Draws and studies as digests to the bit, for processes with other threads, hash seeds, locales and homes.
+
+`python tests/elsewhere.py PART ...` prints the digests of some parts as JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from round_trip import feed
+
+import bayesmix as bmx
+
+DRAWS: dict[str, Any] = {"draws": 60, "chains": 2, "seed": 3, "progress": False}
+
+
+def rows(levels: int, each: int) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    g = np.repeat(np.arange(levels), each)
+    x, b = rng.normal(size=len(g)), 0.5 * rng.normal(size=levels)
+    mean = 0.4 + 0.3 * x + b[g]
+    return pd.DataFrame(
+        {"y": mean + rng.normal(size=len(g)), "n": rng.poisson(np.exp(mean)), "x": x, "g": [f"g{j}" for j in g]}
+    )
+
+
+def linear() -> bmx.Model:
+    return bmx.Model("y ~ x + (x | g)", rows(12, 6))
+
+
+def counts(levels: int = 12) -> bmx.Model:
+    return bmx.Model("n ~ x + (1 | g)", rows(levels, 4), family="poisson")
+
+
+def drawn(model: bmx.Model, method: Any) -> list[Any]:
+    post = model.sample(method=method, **DRAWS)
+    return [post.values, post.loo(refit=False).elpd, post.simulate(2), dict(post.draws.certificate)]
+
+
+def bootstrapped() -> list[Any]:
+    fits = linear().estimate(), counts().estimate()
+    return [[fit.values, fit.criterion, fit.bootstrap(20, progress=False), fit.simulate(3)] for fit in fits]
+
+
+def studied() -> list[Any]:
+    model = linear()
+    return [
+        bmx.studies.calibrate(model, 3, progress=False).ranks,
+        bmx.studies.power(model.estimate(), effect={"x": 0.3}, n={"g": [8]}, replicates=4, progress=False).replicates,
+    ]
+
+
+PARTS: dict[str, Callable[[], Any]] = {
+    "marginal": lambda: drawn(linear(), "marginal"),
+    "marginal, counts": lambda: drawn(counts(), "marginal"),
+    "alternating": lambda: drawn(counts(1_500), "marginal"),
+    "nuts": lambda: drawn(linear(), "nuts"),
+    "pymc": lambda: drawn(linear(), bmx.Nuts(backend="pymc", tune=50)),
+    "bootstrap": bootstrapped,
+    "studies": studied,
+}
+
+
+def digest(value: Any) -> str:
+    found = hashlib.sha256()
+    feed(found, value)
+    return found.hexdigest()[:16]
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    print(json.dumps({name: digest(PARTS[name]()) for name in sys.argv[1:]}))

@@ -1,0 +1,53 @@
+"""PyTensor's folder where the home cannot be written: one of the process, unless the user has named another."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from bayesmix.inference.sampling.nuts import compile_directory as module
+
+
+@pytest.fixture(autouse=True)
+def before_pytensor(monkeypatch, tmp_path):
+    monkeypatch.delitem(sys.modules, "pytensor", raising=False)
+    monkeypatch.delenv(module.FLAGS, raising=False)
+    monkeypatch.delenv("PYTENSORRC", raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+
+def flags_after(monkeypatch, home, flags=None):
+    monkeypatch.setenv("HOME", str(home))
+    if flags is not None:
+        monkeypatch.setenv(module.FLAGS, flags)
+    module.find_compile_directory()
+    return module.os.environ.get(module.FLAGS)
+
+
+@pytest.mark.parametrize("home", ["/proc", "/nowhere/at/all", "/dev/null"])
+@pytest.mark.parametrize("flags", [None, "optimizer=fast_compile"])
+def test_homes_that_cannot_be_written(home, flags, monkeypatch, tmp_path):
+    first, _, last = (flags_after(monkeypatch, home, flags) or "").rpartition("base_compiledir=")
+    assert first == ("" if flags is None else f"{flags},")
+    assert Path(last).parent == tmp_path
+    assert Path(last).stat().st_mode & 0o777 == 0o700  # nobody else's code
+
+
+@pytest.mark.parametrize("with_own", [True, False])
+def test_homes_that_can_are_left_alone(with_own, monkeypatch, tmp_path):
+    if with_own:
+        (tmp_path / ".pytensor").mkdir()
+    assert flags_after(monkeypatch, tmp_path) is None
+    assert [path.name for path in tmp_path.iterdir()] == [".pytensor"] * with_own
+
+
+@pytest.mark.parametrize("flags", ["base_compiledir=/x", "compiledir=/y,floatX=float64"])
+def test_what_the_user_says_holds(flags, monkeypatch):
+    assert flags_after(monkeypatch, "/proc", flags) == flags
+
+
+def test_loaded_already(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pytensor", module)
+    assert flags_after(monkeypatch, "/proc") is None
