@@ -297,6 +297,7 @@ def _by_pymc(model: SamplerModel, run: Run, options: Nuts) -> _Raw:
             draws=run.draws * run.thin,
             tune=run.tune,
             chains=run.chains,
+            cores=run.chains,  # PyMC's chains of one process are others than those of a process each
             random_seed=run.seed,
             target_accept=run.target_accept,
             nuts_sampler=options.backend,
