@@ -1,7 +1,7 @@
 """Models of data that stay where they are: seconds and memory beside one plain group-by of the same file.
 
     uv run --group dev python benchmarks/scale.py [--rows 5e7] [--levels 1e5]
-    uv run --group dev python benchmarks/scale.py --growth [--rows 5e7]
+    uv run --group dev python benchmarks/scale.py --growth [--rows 5e7] [--axes "levels,effects"]
     uv run --group dev python benchmarks/scale.py --equal [--rows 1e6]
 
 DuckDB writes a Parquet file of that size into a temporary folder. *Plain* is one query for the number of rows and the
@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--rows", type=float, default=5e7)
     parser.add_argument("--levels", type=float, default=1e5)
     parser.add_argument("--growth", action="store_true", help="rows, levels, effects and columns that grow")
+    parser.add_argument("--axes", help="what grows, of rows, levels, effects, columns; all of them by default")
     parser.add_argument("--equal", action="store_true", help="rows most of which are equal")
     parser.add_argument("--case", nargs=2, metavar=("WHAT", "FILE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -57,7 +58,7 @@ def main() -> None:
         print(json.dumps(CASES[what](file) if what in CASES else fits(what, file)))
         return
     if options.growth:
-        growth(int(options.rows))
+        growth(int(options.rows), options.axes.split(",") if options.axes else list(SIZES))
         return
     if options.equal:
         equal(int(options.rows))
@@ -168,12 +169,12 @@ SIZES: dict[str, list[tuple[int, int, int, int]]] = {  # rows, levels, effects o
 }
 
 
-def growth(most: int) -> None:
+def growth(most: int, axes: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rows.parquet"
         base = grown(file, (1_000, 10, 1, 2))["peak"]
         print(f"CPU seconds and bytes beyond {base / 1e6:.0f} MB of a small fit, with exponents")
-        for name, sizes in SIZES.items():
+        for name, sizes in ((name, SIZES[name]) for name in axes):
             print(f"\n{name:<9}{'':>11}" + "".join(f"{what:>18}" for what in (*TIMES, "MB")))
             axis, before = list(SIZES).index(name), None
             for size in (size for size in sizes if size[0] <= most):
@@ -205,9 +206,10 @@ def grown(file: Path, size: tuple[int, int, int, int]) -> dict[str, float]:
     names = [f"x{j}" for j in range(1, p)]
     columns = ", ".join(f"{UNIFORM.format(a=13 + 2 * j, b=2 + j)} as {name}" for j, name in enumerate(names))
     noise = " + ".join(f"({UNIFORM.format(a=31 + 2 * j, b=5 + j)})" for j in range(50, 54))
-    query = WIDE.format(
-        levels=levels, columns=columns, rows=rows, response=f"sin(hash(i * 7 + 1) % {levels}) + {noise}"
-    )
+    g = f"(hash(i * 7 + 1) % {levels})"
+    slopes = [f"0.5 * sin({g} * {12.9898 + j}) * ({UNIFORM.format(a=13 + 2 * j, b=2 + j)})" for j in range(k - 1)]
+    response = " + ".join([f"sin({g})", *slopes, noise])
+    query = WIDE.format(levels=levels, columns=columns, rows=rows, response=response)
     connection = duckdb.connect()
     connection.execute("set preserve_insertion_order = false")
     connection.execute(f"copy ({query}) to '{file}' (format parquet, row_group_size 500000)")

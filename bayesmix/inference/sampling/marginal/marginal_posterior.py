@@ -233,13 +233,19 @@ class MarginalPosterior:
         return np.asarray(total)
 
     def start(self, point: PointEstimate, smallest: float = 0.05) -> Array:
-        """Theta at a point estimate, standard deviations at zero moved to ``smallest`` of sigma's share."""
+        """Theta at a point estimate, standard deviations at zero moved to ``smallest`` of sigma's share.
+
+        Where polynomials stand in for factorisations, at their centre: with many levels that move is many posterior
+        standard deviations, and leaves the region where they hold.
+        """
         sigma = 1.0 if self.unit_sigma else float(point.dispersion or 1.0)
         parts = []
         for coordinates, covariance, C in zip(self.terms, point.covariances, self.problem.coordinates.C, strict=True):
             unit = np.sqrt(np.sum(C**2, axis=1))  # size of an effect that moves the predictor by one
             padded = coordinates.structure.padded(covariance / sigma**2, smallest * unit)
             parts.append(coordinates.pack(padded))
+        if self.emulator is not None:
+            parts = [self.emulator.centre]
         beta = point.beta if self.rows is None else point.beta[list(self.rows.problem.mean)]
         gamma = np.linalg.solve(self.to_gamma, np.linalg.solve(self.problem.coordinates.T, beta))
         log_sigma = [] if self.unit_sigma else [math.log(sigma)]

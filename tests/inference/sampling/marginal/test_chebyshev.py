@@ -113,3 +113,17 @@ def test_a_higher_degree_is_tried_where_a_low_one_misses(monkeypatch: pytest.Mon
     found, _, _ = with_emulator(target, point, np.random.default_rng(1), 0)
     assert found.emulator is not None
     assert found.emulator.powers.sum(axis=1).max() == DEGREES[2]
+
+
+def test_the_search_of_the_mode_starts_where_polynomials_hold() -> None:
+    """Of so many levels that the usual start, off zero, is more than six standard deviations from the mode."""
+    rng = np.random.default_rng(4)
+    g = np.repeat(np.arange(6000), 2)
+    y = 0.1 * rng.standard_normal(6000)[g] + rng.standard_normal(12_000) / np.sqrt(500.0)
+    model = bmx.Model("y ~ 1 + (1 | g)", {"y": y, "g": g, "w": np.full(12_000, 500.0)}, weights="w")
+    point = model.estimate().point
+    target = marginal_posterior(model.design, model.priors, point)
+    found, _, _ = with_emulator(target, point, np.random.default_rng(1), 0)
+    assert found.emulator is not None
+    assert not found.emulator.covers(target.start(point)[None, :1])
+    assert np.isfinite(found(found.start(point)[None]))
