@@ -41,7 +41,7 @@ from bayesmix.inference.sampling.marginal.parameter_proposal import (
 SHORT, SHORTER = 0.2, 0.5  # share of steps of levels and of the dense end that are shorter, and how much
 WIDE, WIDER = 0.4, 2.0  # share of independent draws of levels that are wider than the approximation, and how much
 AHEAD = 2e6  # numbers of the factorisations that are made ahead
-RARE, AGAIN = 0.55, 2  # acceptance of parameters below which they are moved so many times a step
+RARE, AGAIN = 0.6, 2  # acceptance of parameters below which they are moved so many times a step
 
 
 class Accepted(NamedTuple):
