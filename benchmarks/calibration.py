@@ -49,7 +49,7 @@ MEAN = {
     "shared": "x + (1 | i | g)",
 }
 BESIDE = {"distributional": "x", "shared": "1 + (1 | i | g)"}  # the formula of a parameter beside the mean
-DAILY = {"marginal": 8, "nuts": 4}  # cells a day: four minutes of one processor
+DAILY = {"marginal": 6, "nuts": 3}  # cells a day: some six minutes of one processor
 REPLICATES = 40
 FIRST, SECOND = 0.02, 0.001  # p-values: below the first a cell is run again, and wrong below the second
 

@@ -42,6 +42,7 @@ for (i in seq_len(as.integer(arguments[2])) - 1L) {
   d <- read.csv(paste0(stem, ".csv"), stringsAsFactors = TRUE)
   said <- FALSE
   fit <- switch(words$package, lme4 = lme4_fit, glmmTMB = glmmtmb_fit, ordinal = ordinal_fit)
+  setTimeLimit(elapsed = 30, transient = TRUE) # quadratures of clmm may not come to an end
   found <- try(suppressMessages(withCallingHandlers(fit(words, d), warning = function(w) {
     said <<- TRUE
     invokeRestart("muffleWarning")

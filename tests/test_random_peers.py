@@ -18,7 +18,7 @@ from bayesmix.errors import BayesmixError
 ABOVE = 1e-6  # of the criterion
 SAME = 1e-4  # of a criterion: below that both stopped at one optimum
 FROZEN = frozen()
-NUMBERS = {"lme4": 60, "glmmTMB": 30, "ordinal": 20}  # a day
+NUMBERS = {"lme4": 60, "glmmTMB": 30, "ordinal": 10}  # a day
 
 
 def estimated(case: Case):
@@ -71,4 +71,4 @@ def test_models_of_the_day(package, tmp_path):
         except AssertionError as error:
             failures.append(str(error))
     assert not failures, "\n".join([*failures, repeat(f"tests/test_random_peers.py -k {package}")])
-    assert same > 0.5 * len(cases)
+    assert same > 0.5 * len(pairs)

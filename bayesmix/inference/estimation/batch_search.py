@@ -22,7 +22,7 @@ from bayesmix.inference.estimation.searches import (
     quasi_newton,
 )
 from bayesmix.inference.least_squares.scaling import Coordinates
-from bayesmix.inference.parameters.covariance import split
+from bayesmix.inference.parameters.covariance import signed_places, split
 
 Again = Callable[[int, Array, Sequence[int], bool], Iterable[Array]]  # a search, and what `Restarts.starts` takes
 
@@ -51,7 +51,8 @@ def _restarted(
     pairs = [(s, x) for s in searched.tolist() for x in again(s, found.x[s], terms[s], bool(is_doubtful[s]))]
     if not pairs:
         return searched[:0]
-    which, ends = _lower_ends(derivatives, found, np.array([s for s, _ in pairs]), np.array([x for _, x in pairs]))
+    searches, points = (np.array(part) for part in zip(*pairs, strict=True))
+    which, ends = _lower_ends(derivatives, found, searches, points, signed_places(working.structures))
     if not len(which):
         return which
     others, others_singular = settle_together(
@@ -65,19 +66,21 @@ def _restarted(
     return which[places]
 
 
-def _lower_ends(derivatives: Derivatives, found: Minima, which: Array, points: Array) -> tuple[Array, Array]:
+def _lower_ends(
+    derivatives: Derivatives, found: Minima, which: Array, points: Array, signed: Sequence[int]
+) -> tuple[Array, Array]:
     """Rough searches from ``points`` that ended lower than what was found: their numbers and ends."""
 
     def is_over(x: Array, value: Array, gradient: Array, slope: Array) -> Array:
         is_steep = np.max(np.abs(gradient) * np.maximum(np.abs(x), 1.0), axis=1) > ROUGH
-        return ~is_steep | are_near(x, found.x[which])
+        return ~is_steep | are_near(x, found.x[which], signed)
 
     value, gradient = derivatives(which, points)
     ends, heights, _ = quasi_newton(
         derivatives, which, (points, value, gradient), first_inverses(points, gradient), is_over=is_over
     )
     before = found.value[which]
-    is_new = ~(np.isfinite(before) & are_near(ends, found.x[which]))
+    is_new = ~(np.isfinite(before) & are_near(ends, found.x[which], signed))
     lower = np.flatnonzero(is_new & np.isfinite(heights) & ~(heights >= before - LOWER * np.maximum(abs(before), 1.0)))
     return which[lower], ends[lower]
 

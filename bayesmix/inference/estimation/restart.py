@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -161,13 +162,14 @@ def _round(structure: Structure, scale: float) -> Array:
     return structure.inside(structure.theta(scale * np.eye(structure.k)))
 
 
-def lowest(
+def lowest(  # noqa: PLR0913 - options of a search, named
     objective: Objective,
     found: Optimum,
     starts: Iterable[Array],
     *,
     sizes: int,
     accurate: bool,
+    signed: Sequence[int] = (),
     is_beyond: Callable[[Array], bool] = never,
 ) -> Optimum:
     """The lowest of minima: the one found, and those to which searches from ``starts`` lead.
@@ -176,13 +178,14 @@ def lowest(
     ----------
     sizes : number of the first variables, which are relative factors; of all others the curvature is about that at the
         minimum found.
+    signed : as in `are_near`.
     is_beyond : as in `Restarts`.
     """
     rest = absolute_inverse(found.hessian[sizes:, sizes:])
     ends = [(found.value, found.x)]
 
     def is_known(x: Array) -> bool:
-        return any(are_near(x, end) for _, end in ends)
+        return any(are_near(x, end, signed) for _, end in ends)
 
     for start in starts:
         x, value = scout(objective, start, tolerance=ROUGH, rest=rest, is_known=is_known)
@@ -194,23 +197,35 @@ def lowest(
 
 
 def lowest_together(
-    objective: Objective, found: Optimum, starts: Iterable[Array], *, values: Values, accurate: bool
+    objective: Objective,
+    found: Optimum,
+    starts: Iterable[Array],
+    *,
+    values: Values,
+    accurate: bool,
+    signed: Sequence[int] = (),
 ) -> Optimum:
     """The same by searches that go on together; ``values`` as in `Restarts`."""
     points = list(starts)
     if not points:
         return found
-    ends, heights = multistart(values, np.array(points), tolerance=ROUGH, is_known=lambda x: are_near(x, found.x))
-    is_new = ~are_near(ends, found.x)
+    is_known = partial(are_near, end=found.x, signed=signed)
+    ends, heights = multistart(values, np.array(points), tolerance=ROUGH, is_known=is_known)
+    is_new = ~is_known(ends)
     order = np.argsort(heights[is_new], kind="stable")
     return _lowest_of(
         objective, found, list(zip(heights[is_new][order], ends[is_new][order], strict=True)), accurate=accurate
     )
 
 
-def are_near(x: Array, end: Array) -> Array:
-    """Whether points ``(..., m)`` are about where a search ended; columns may have either sign."""
-    return np.asarray(np.abs(np.abs(x) - np.abs(end)).max(axis=-1) < SAME)
+def are_near(x: Array, end: Array, signed: Sequence[int] = ()) -> Array:
+    """Whether points ``(..., m)`` are about where a search ended; columns may have either sign.
+
+    ``signed``: places of numbers whose sign matters. A correlation of minus one is not near one.
+    """
+    apart = np.abs(np.abs(x) - np.abs(end))
+    apart[..., signed] = np.abs(x - end)[..., signed]
+    return np.asarray(apart.max(axis=-1) < SAME)
 
 
 def _lowest_of(objective: Objective, found: Optimum, ends: Sequence[tuple[float, Array]], *, accurate: bool) -> Optimum:

@@ -248,6 +248,12 @@ _FAMILIES: dict[str, tuple[type[Correlation], bool]] = {
 }
 
 
+def signed_places(structures: Sequence[Structure]) -> list[int]:
+    """Which free numbers of all terms have a sign that matters, whatever the others: those of few correlations."""
+    kinds = [own for s in structures for own in [False] * s.n_sd + [s.has_few_correlations] * (s.size - s.n_sd)]
+    return [place for place, has_sign in enumerate(kinds) if has_sign]
+
+
 def split(structures: Sequence[Structure], theta: Array) -> list[Array]:
     """Slice ``theta (..., size)`` by term."""
     bounds = accumulate((structure.size for structure in structures), initial=0)

@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 import bayesmix as bmx
 from bayesmix.inference.estimation import restart
 from bayesmix.inference.estimation.optimise import Optimum, Status
-from bayesmix.inference.parameters.covariance import structure_of
+from bayesmix.inference.parameters.covariance import signed_places, structure_of
 
 CLOSE = 1e-6  # absolute on criteria
 NO_OPTIMUM = 11103  # a design whose criterion falls without end
@@ -302,3 +302,13 @@ def test_effects_that_are_worth_having_with_one_correlation_only_are_found(seed)
 
     best = min(minimize(criterion, (rho, -1.5, 0.0), method="Nelder-Mead").fun for rho in (-1.5, 1.5))
     assert fit.criterion < best + 1e-6
+
+
+def test_a_correlation_of_minus_one_is_not_near_one():
+    """A search on its way to the one was given up where another had ended at the other."""
+    plus, minus = np.array([0.3, 1.2]), np.array([-0.3, -1.2])
+    assert restart.are_near(plus, minus)
+    assert not restart.are_near(plus, minus, [1])
+    data = in_levels([3, 5, 4], 8) | {"f": np.array(["u", "v"])[np.arange(24) % 2], "x": np.arange(24.0) % 7}
+    for bar, places in {"ar1(0 + f | g)": [1], "cs(0 + f | g)": [2], "(x | g)": [], "(1 | g)": []}.items():
+        assert signed_places([structure_of(bmx.Model(f"y ~ 1 + {bar}", data).design.terms[0])]) == places
