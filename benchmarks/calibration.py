@@ -49,8 +49,8 @@ MEAN = {
     "shared": "x + (1 | i | g)",
 }
 BESIDE = {"distributional": "x", "shared": "1 + (1 | i | g)"}  # the formula of a parameter beside the mean
-DAILY = {"marginal": 6, "nuts": 3}  # cells a day: some six minutes of one processor
-REPLICATES = 40
+DAILY = {"marginal": 6, "nuts": 3}  # cells a day
+REPLICATES, FEWEST, TIMED = 40, 8, 2
 FIRST, SECOND = 0.02, 0.001  # p-values: below the first a cell is run again, and wrong below the second
 
 
@@ -189,6 +189,14 @@ def checked(cell: Cell, replicates: int, seed: int, executor: Executor | None = 
     """The same; on new data, twice as many, where ranks look uneven: chance does not repeat itself."""
     line = run(cell, replicates, seed, executor)
     return run(cell, 2 * replicates, seed + 1, executor) if float(line.p) < FIRST else line
+
+
+def affordable(cell: Cell, seed: int, seconds: float) -> int:
+    """How many data sets take so many seconds of the processor, once densities are compiled: those of a test."""
+    run(cell, 1, seed)
+    begin = time.process_time()
+    run(cell, TIMED, seed)
+    return int(np.clip(seconds * TIMED / (time.process_time() - begin), FEWEST, REPLICATES))
 
 
 def seed_of(cell: Cell, date: datetime.date) -> int:

@@ -18,6 +18,7 @@ calibration, coverage = script("calibration"), script("coverage")
 PLACES = range(sum(calibration.DAILY.values()))
 PIECES = 3  # designs of coverage a day
 DATA_SETS = 30
+SECONDS = 20.0  # of the processor, for each cell
 
 
 def test_every_family_and_engine_has_cells():
@@ -41,10 +42,12 @@ def test_cells_of_a_day_are_those_of_that_day():
 def test_cells_of_the_day_are_calibrated(place):
     """Ranks that look uneven are held against new data: false alarms come once in many years."""
     cell = calibration.of_day(day())[place]
-    line = calibration.checked(cell, calibration.REPLICATES, calibration.seed_of(cell, day()))
-    again = f'python benchmarks/calibration.py "{cell.name}" --date {day().isoformat()}'
+    seed = calibration.seed_of(cell, day())
+    n = calibration.affordable(cell, seed, SECONDS)
+    line = calibration.checked(cell, n, seed)
+    again = f'python benchmarks/calibration.py "{cell.name}" --date {day().isoformat()} --replicates {n}'
     assert line.p == "nan" or float(line.p) >= calibration.SECOND, (line, again)
-    assert line.failed + line.replicates > 0, (line, again)
+    assert line.replicates + line.failed > 0 or line.converged == "0.00", (line, again)
 
 
 @pytest.mark.parametrize("name", coverage.DESIGNS)
