@@ -19,6 +19,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from zlib import crc32
@@ -163,21 +164,20 @@ def response(support: str) -> object:
 
 def run(cell: Cell, replicates: int, seed: int, executor: Executor | None = None) -> Line:
     """One cell on the data sets of a seed."""
-    begin = time.process_time()
-    with warnings.catch_warnings():
+    begin, found = time.process_time(), None
+    with warnings.catch_warnings(), suppress(bmx.SpecError):  # where none could be fitted
         warnings.simplefilter("ignore")
         found = bmx.studies.calibrate(
             cell.model, replicates, method=cell.engine, ranks=RANKS, seed=seed, executor=executor, progress=False
         )
-    apart = 0 if found.uncertified is None else len(found.uncertified.ranks)
-    held = len(found.ranks)
+    held = 0 if found is None else len(found.ranks)
     return Line(
         **asdict(cell),
         replicates=held,
-        converged=f"{held / max(held + apart + found.failed, 1):.2f}",
-        failed=found.failed,
-        p=f"{found.p:.2g}",
-        worst="" if not held else str(found.table["p"].idxmin()),
+        converged=f"{held / replicates:.2f}",
+        failed=replicates if found is None else found.failed,
+        p="nan" if found is None else f"{found.p:.2g}",
+        worst=str(found.table["p"].idxmin()) if found is not None and held else "",
         seed=seed,
         seconds=f"{(time.process_time() - begin) / replicates:.2f}",
         date=datetime.date.today().isoformat(),

@@ -38,6 +38,13 @@ def test_cells_of_a_day_are_those_of_that_day():
 
 
 @pytest.mark.slow
+def test_a_cell_that_the_sampler_refuses_has_a_line():
+    """The density of asym_laplace has a kink, where no Gaussian approximation proposes."""
+    line = calibration.run(calibration.Cell("asym_laplace", "marginal", "intercept"), 2, 1)
+    assert (line.replicates, line.failed, line.p, line.converged) == (0, 2, "nan", "0.00")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_cells_of_the_day_are_calibrated(place):
     """Ranks that look uneven are held against new data: false alarms come once in many years."""
@@ -47,7 +54,6 @@ def test_cells_of_the_day_are_calibrated(place):
     line = calibration.checked(cell, n, seed)
     again = f'python benchmarks/calibration.py "{cell.name}" --date {day().isoformat()} --replicates {n}'
     assert line.p == "nan" or float(line.p) >= calibration.SECOND, (line, again)
-    assert line.replicates + line.failed > 0 or line.converged == "0.00", (line, again)
 
 
 @pytest.mark.parametrize("name", coverage.DESIGNS)
