@@ -26,7 +26,7 @@ from bayesmix.language.arguments import explained
 from bayesmix.language.families.family import Family
 from bayesmix.language.formula.model_spec import make_spec
 from bayesmix.results.fits.fitted_model import Fitted
-from bayesmix.results.fits.refit import estimated, sample_model
+from bayesmix.results.fits.refit import estimated, sample_model, with_normal_effects_estimated
 from bayesmix.results.interoperability.code import model_code
 from bayesmix.results.tables.model_html import model_html
 from bayesmix.results.tables.model_text import describe_model
@@ -154,10 +154,10 @@ class Model:
 
         Parameters
         ----------
-        estimate : of this model; made if not given. ``ratio`` is the size of the prior (the upper 95 % bound of a
-            standard deviation, half the width of the 95 % interval otherwise) over it.
+        estimate : of this model, with normal effects; made if not given. ``ratio`` is the size of the prior (the upper
+            95 % bound of a standard deviation, half the width of the 95 % interval otherwise) over it.
         """
-        return prior_table(self.priors, self.estimate() if estimate is None else estimate)
+        return prior_table(self.priors, with_normal_effects_estimated(self._fitted) if estimate is None else estimate)
 
     def estimate(self, method: str | Method = "auto") -> Estimate:
         """Fit by REML, ML, Laplace or adaptive quadrature.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.inference.parameters.centring import to_zero
 from bayesmix.inference.parameters.correlation import Correlation
 from bayesmix.inference.parameters.covariance import structure_of
+from bayesmix.inference.parameters.heavy_tails import scales_of
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.language.priors.on_link import CoefficientPrior, OnLink, natural
@@ -26,6 +27,8 @@ def draw_parameters(priors: Priors, design: Design, rng: Generator) -> Parameter
     dispersion = None if priors.dispersion is None else np.array(draw_prior(priors.dispersion, rng))
     unit = 1.0 if dispersion is None else float(dispersion)
     sds, corrs, effects = [], [], []
+    df = {group: np.asarray(prior.quantile(np.asarray(rng.random()))) for group, prior in priors.df.items()}
+    scales = {group: scales_of(df[group], (count,), rng) for group, count in _levels(design, df).items()}
     for term, own, numbers in zip(design.terms, priors.sd, priors.corr, strict=True):
         family = structure_of(term).correlation
         sd = np.broadcast_to(_draw_sd(own, unit, rng), family.k)
@@ -34,9 +37,15 @@ def draw_parameters(priors: Priors, design: Design, rng: Generator) -> Parameter
         corrs.append(root @ root.T)
         noise = rng.standard_normal((len(term.levels), family.k))
         noise = noise if term.relation is None else term.relation.correlated(noise)
+        noise = noise if term.is_normal else noise * scales[term.group][:, None]
         effects.append(noise @ (sd[:, None] * root).T)
     beta = np.linalg.solve(priors.contrast, gamma)
-    return to_zero(Parameters(beta, tuple(sds), tuple(corrs), tuple(effects), dispersion), priors.changes)
+    return to_zero(Parameters(beta, tuple(sds), tuple(corrs), tuple(effects), dispersion, df), priors.changes)
+
+
+def _levels(design: Design, groups: Iterable[str]) -> dict[str, int]:
+    """Numbers of levels of some grouping factors."""
+    return {group: next(len(term.levels) for term in design.terms if term.group == group) for group in groups}
 
 
 def _draw(prior: CoefficientPrior, rng: Generator) -> float:

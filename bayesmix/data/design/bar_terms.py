@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.columns import Factor, Numeric, Variable, name_all
+from bayesmix.data.design.level_labels import labels_of
 from bayesmix.data.design.matrix import ModelMatrix, learn_matrix
 from bayesmix.data.design.positions import Positions, learn_positions
 from bayesmix.data.design.term import (
@@ -19,7 +20,6 @@ from bayesmix.data.design.term import (
     TermEncoder,
     checked,
     group_levels,
-    labels_of,
     levels_of,
 )
 from bayesmix.data.relation import Relation
@@ -27,6 +27,16 @@ from bayesmix.errors import DataError, DesignError
 from bayesmix.language.formula.parse import Bar
 from bayesmix.language.formula.terms import Terms
 from bayesmix.language.formula.vocabulary import POSITIONAL, STRUCTURES
+
+PLAIN = ("us", "diag")  # structures of effects that may have a t distribution
+
+
+def learn_all_terms(
+    bars: Sequence[tuple[Bar, Sequence[Effects]]], variables: Mapping[str, Variable], relations: Mapping[str, Relation]
+) -> list[TermEncoder]:
+    """The terms of bars, each with its effects."""
+    _check_distributions([bar for bar, _ in bars])
+    return [term for bar, effects in bars for term in learn_terms(bar, effects, variables, relations)]
 
 
 def learn_terms(
@@ -51,8 +61,8 @@ def learn_terms(
         for one in effects:
             _check_serial(bar, one.terms, variables)
     parts = tuple(EffectsEncoder(e.predictor, e.prefix, _learnt(bar, e.terms, variables)) for e in effects)
-    encoder = TermEncoder(bar.group, keys, levels, parts, bar.structure, memberships=memberships)
-    encoder = checked(encoder)
+    made = TermEncoder(bar.group, keys, levels, parts, bar.structure, memberships=memberships)
+    encoder = checked(replace(made, is_normal=bar.grouping.is_normal))
     if bar.grouping.cov:
         encoder = _related(encoder, bar, relations)
     if bar.grouping.by:
@@ -69,11 +79,31 @@ def _learnt(bar: Bar, terms: Terms, variables: Mapping[str, Variable]) -> ModelM
 
 
 def _check_supported(bar: Bar) -> None:
-    if bar.grouping.dist != "gaussian":
+    """Refuse what is of normal effects alone."""
+    own = bar.grouping
+    if own.is_normal:
+        return
+    beside = f"`cov = {own.cov}`" if own.cov else f"`by = {own.by}`" if own.by else ""
+    if bar.structure not in PLAIN:
+        beside = f"`{STRUCTURES[bar.structure][0]}()`"
+    if beside:
+        group = ":".join(bar.group)
         raise DesignError(
-            f"`{bar}`: effects are normal; those with t distributions are not supported. Leave `dist =` out, or let the"
-            ' response have outliers: family="student".'
+            f"`{bar}`: t distributed effects are those of independent levels with one covariance; {beside} is of normal"
+            f' effects. Write `({bar.effects} | gr({group}, dist = "student"))`, or leave `dist =` out.'
         )
+
+
+def _check_distributions(bars: Sequence[Bar]) -> None:
+    """Refuse normal and t distributed effects of one grouping factor: those of a level are scaled together."""
+    first: dict[tuple[str, ...], Bar] = {}
+    for bar in bars:
+        other = first.setdefault(bar.group, bar)
+        if other.grouping.is_normal != bar.grouping.is_normal:
+            raise DesignError(
+                f"`{other}` and `{bar}`: the effects of the levels of `{':'.join(bar.group)}` have one distribution."
+                ' Write `dist = "student"` in both, or in none.'
+            )
 
 
 def _related(encoder: TermEncoder, bar: Bar, relations: Mapping[str, Relation]) -> TermEncoder:

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.columns import Factor, Numeric, Variable
-from bayesmix.data.design.bar_terms import learn_terms
+from bayesmix.data.design.bar_terms import learn_all_terms
 from bayesmix.data.design.censoring import bounds_of
 from bayesmix.data.design.condensed import StayingTable
 from bayesmix.data.design.design import Design
@@ -152,7 +152,7 @@ def build(  # noqa: PLR0913 - what a design is made of
 
     fixed_terms = [one.with_variables(unpenalised(smooths, r, variables)) for r, one in enumerate(fixed_terms)]
     found = _fixed(parts, fixed_terms, variables, contrasts or {}, len(rows))
-    learnt = [term for bar in bars for term in learn_terms(*bar, variables, relations)]
+    learnt = learn_all_terms(bars, variables, relations)
     terms = sorted([*learnt, *learn_smooth_terms(smooths, variables)], key=lambda term: -len(term.levels))
     blocks = learn_blocks(correlated, variables, rows) if correlated else None
     numbers = blocks.structure.names if blocks else ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.columns import Factor, Numeric, SmoothColumns, Spectrum, Variable, drop_unused, factor_of
+from bayesmix.data.design.level_labels import Key, labels_of
 from bayesmix.data.design.matrix import ModelMatrix, assemble
 from bayesmix.data.design.memberships import member_levels, membership_weights
 from bayesmix.data.design.positions import Point, Positions
@@ -17,8 +17,6 @@ from bayesmix.data.relation import Relation
 from bayesmix.errors import DataError, DesignError
 from bayesmix.language.formula.grouping import Grouping
 from bayesmix.language.formula.terms import Terms
-
-Key = tuple[str, ...]
 
 SERIAL = frozenset({"ar1", "hetar1", "toep", "homtoep"})  # structures of effects that follow each other in time
 
@@ -42,6 +40,7 @@ class Term:
     positions: tuple[Point, ...] = ()  # where each effect stands, of structures by distance
     spectrum: Spectrum | None = None  # of the functions of a Gaussian process
     slots: int = 1  # levels that a row is a member of: arrays have one membership after the other, ``slots N`` entries
+    is_normal: bool = True  # whether effects are; else they have a multivariate t distribution
 
     @property
     def is_independent(self) -> bool:
@@ -172,6 +171,7 @@ class TermEncoder:
     relation: Relation | None = None  # of the levels
     memberships: Grouping | None = None  # what is said of them where a row is of a level of each factor
     stratum: Stratum | None = None  # of rows, if not all
+    is_normal: bool = True  # whether effects are
 
     @property
     def is_population(self) -> bool:
@@ -307,6 +307,7 @@ def make_term(
         encoder.positions,
         encoder.spectrum,
         encoder.slots,
+        encoder.is_normal,
     )
 
 
@@ -378,23 +379,3 @@ def cross(factors: Sequence[Factor]) -> tuple[tuple[Key, ...], Array]:
         found, codes = np.unique(codes * width + factor.codes, return_inverse=True)
         keys = tuple((*keys[code // width], factor.levels[code % width]) for code in found.tolist())
     return keys, codes
-
-
-def labels_of(keys: Sequence[Key]) -> tuple[str, ...]:
-    """Join levels as lme4 does, `a:b`; quote those with a colon of their own where two labels would be the same."""
-    plain = tuple(map(":".join, keys))
-    if len(set(plain)) == len(plain):
-        return plain
-    count = Counter(plain)
-    quoted = [
-        ":".join(map(_quoted, key)) if count[label] > 1 else label for key, label in zip(keys, plain, strict=True)
-    ]
-    seen: Counter[str] = Counter()
-    for j, label in enumerate(quoted):
-        seen[label] += 1
-        quoted[j] = label if seen[label] == 1 else f"{label}#{seen[label]}"
-    return tuple(quoted)
-
-
-def _quoted(level: str) -> str:
-    return f'"{level}"' if ":" in level else level

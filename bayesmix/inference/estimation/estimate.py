@@ -21,11 +21,17 @@ from bayesmix.inference.estimation.methods import Agq, Laplace, Method, Ml, Reml
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import check_variation, linear_problem
 from bayesmix.inference.least_squares.scaling import Coordinates, coordinates, on_rows
+from bayesmix.inference.parameters.heavy_tails import check_normal
 from bayesmix.inference.parameters.one_predictor import one_predictor
 from bayesmix.inference.parameters.predictor_priors import means_at
 from bayesmix.inference.parameters.smoothed import check_smooth
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.threads import one_blas_thread
+
+NO_ESTIMATE = (
+    "REML, ML, Laplace and quadrature integrate normal ones out",
+    'Sample with NUTS, model.sample(); for an estimate with normal effects leave `dist = "student"` out.',
+)
 
 
 @one_blas_thread()
@@ -35,11 +41,13 @@ def estimate(design: Design, spec: ModelSpec, method: Method) -> PointEstimate:
     Raises
     ------
     SpecError
-        If quadrature is asked for a model with several grouping factors, or the density of a response has kinks.
+        If quadrature is asked for a model with several grouping factors, the density of a response has kinks, or
+        effects have a t distribution.
     FitError
         If the numbers of the data are beyond what can be computed with.
     """
     check_smooth(spec)
+    check_normal(design.terms, *NO_ESTIMATE)
     try:
         if spec.has_row_covariance:
             return fit_correlated(design, spec, _linear(method))

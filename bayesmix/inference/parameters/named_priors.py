@@ -11,13 +11,21 @@ from bayesmix.data.design.layout import Layout
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.centring import CENTRED, INTERCEPT, intercepts
 from bayesmix.inference.parameters.covariance import structure_of
-from bayesmix.inference.parameters.names import corr_kinds, corr_names, sd_kind, sd_names
+from bayesmix.inference.parameters.names import (
+    LEAST_DF,
+    corr_kinds,
+    corr_names,
+    df_name,
+    heavy_tailed,
+    sd_kind,
+    sd_names,
+)
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.prior import Prior
 
 SIMPLEX = "simo"  # the shares of all monotonic effects
 RESCOR = "rescor"  # the correlation matrix of the residuals
-Kind = Literal["coefficient", "positive", "share", "power", "sd", "corr", "simplex"]
+Kind = Literal["coefficient", "positive", "share", "power", "sd", "corr", "simplex", "df"]
 THRESHOLDS = "thresholds"  # the name of all of them
 RANGES: dict[str, Kind] = {  # of links of numbers
     "real": "coefficient",
@@ -25,6 +33,7 @@ RANGES: dict[str, Kind] = {  # of links of numbers
     "unit": "share",
     "one_to_two": "power",
 }
+OF_FREEDOM = ("Gamma", "InverseGamma", "LogNormal", "Exponential", "HalfNormal", "HalfCauchy")  # given that it is above
 INSIDE: dict[Kind, tuple[float, float, str]] = {  # ends of their ranges, and priors of these
     "share": (0.0, 1.0, "Beta"),
     "power": (1.0, 2.0, "Uniform(1, 2)"),
@@ -102,6 +111,8 @@ def _known(spec: ModelSpec, design: Design) -> Iterator[tuple[str, Kind]]:
         elif family.size:
             yield from ((name, "positive") for name in own)
             numbers |= dict.fromkeys(corr_kinds(term), "positive")
+    own = [df_name(group) for group in heavy_tailed(design.terms)]
+    yield from ((name, "df") for name in (*own, *(["df"] if own else [])))
     yield "sd", "sd"
     yield "corr", "corr"
     yield from numbers.items()
@@ -142,9 +153,8 @@ def _unknown(name: str, spec: ModelSpec, layout: Layout, known: Sequence[str]) -
 
 
 def _check_fit(name: str, prior: Prior, kind: Kind) -> None:
-    if kind == "corr":
-        if prior.kind != "LKJ":
-            raise SpecError(f'Correlations take an LKJ prior, not {prior}: priors={{"{name}": "LKJ(2)"}}.')
+    if kind in {"corr", "df"}:
+        (_check_correlations if kind == "corr" else _check_freedom)(name, prior)
         return
     if kind == "simplex" or prior.kind == "Dirichlet":
         _check_simplex(name, prior, kind)
@@ -159,6 +169,18 @@ def _check_fit(name: str, prior: Prior, kind: Kind) -> None:
     bounded = prior.is_positive or (prior.kind == "Uniform" and prior.arguments[0] >= 0.0)
     if kind != "coefficient" and not bounded:
         raise SpecError(f"`{name}` is positive, {prior} is not: use HalfNormal, HalfStudentT, Exponential or Gamma.")
+
+
+def _check_correlations(name: str, prior: Prior) -> None:
+    if prior.kind != "LKJ":
+        raise SpecError(f'Correlations take an LKJ prior, not {prior}: priors={{"{name}": "LKJ(2)"}}.')
+
+
+def _check_freedom(name: str, prior: Prior) -> None:
+    is_inside = prior.kind == "Uniform" and prior.arguments[0] >= LEAST_DF
+    if not is_inside and prior.kind not in OF_FREEDOM:
+        above = f"`{name}` is above {LEAST_DF:g}, a number of degrees of freedom without a largest"
+        raise SpecError(f"{above}: {prior} is no prior of it. Use Gamma(2, 0.1), brms's, or {', '.join(OF_FREEDOM)}.")
 
 
 def _check_simplex(name: str, prior: Prior, kind: Kind) -> None:

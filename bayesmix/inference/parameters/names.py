@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
@@ -22,7 +22,10 @@ POSITIVE = (
     "range(",
     "smoothness(",
     "lscale(",
+    "df(",
 )  # how names of positive parameters of covariances begin
+
+LEAST_DF = 1.0  # below degrees of freedom of t distributed effects, which have a mean
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,11 +37,24 @@ class Parameters:
     corr: tuple[Array, ...]  # per term (..., k, k)
     b: tuple[Array, ...]  # per term (..., J, k)
     dispersion: Array | None  # (...,) sigma or shape
+    df: Mapping[str, Array] = field(default_factory=dict)  # (...,) by group whose effects have a t distribution
 
     @property
     def lead(self) -> tuple[int, ...]:
         """The leading axes."""
         return self.beta.shape[:-1]
+
+    def each(self, function: Callable[[Array], Array]) -> Parameters:
+        """A function of every array, of its leading axes."""
+        return replace(
+            self,
+            beta=function(self.beta),
+            sd=tuple(map(function, self.sd)),
+            corr=tuple(map(function, self.corr)),
+            b=tuple(map(function, self.b)),
+            dispersion=None if self.dispersion is None else function(np.asarray(self.dispersion)),
+            df={group: function(own) for group, own in self.df.items()},
+        )
 
 
 def covariance(sd: Array, corr: Array) -> Array:
@@ -79,6 +95,8 @@ def sd_kind(term: Term) -> str:
 def sd_names(terms: Sequence[Term]) -> list[list[str]]:
     """Names of the standard deviations of each term: ``sd(group, effect)``, ``sd(group)`` of a shared one.
 
+    Of effects with a t distribution they are its scales, as in brms; the standard deviations are larger by a factor of
+    ``sqrt(df / (df - 2))``.
     That of a smooth is ``sds(sx_1)``, of a Gaussian process ``sdgp(gpx)``, as brms has them.
     """
     found = _names([["sd"] * structure_of(term).n_sd for term in terms], terms, [sd_effects(term) for term in terms])
@@ -91,6 +109,16 @@ def corr_names(terms: Sequence[Term]) -> list[list[str]]:
     Of those that follow from distances ``range(group)`` and ``smoothness(group)``, ``lscale(gpx)`` of a process.
     """
     return _names([corr_kinds(term) for term in terms], terms, [corr_effects(term) for term in terms])
+
+
+def heavy_tailed(terms: Sequence[Term]) -> list[str]:
+    """Grouping factors whose levels have effects with a t distribution: all effects of a level are scaled by one."""
+    return list(dict.fromkeys(term.group for term in terms if not term.is_normal))
+
+
+def df_name(group: str) -> str:
+    """Name of the degrees of freedom of the effects of a grouping factor: ``df(group)``."""
+    return f"df({group})"
 
 
 def _names(

@@ -13,6 +13,7 @@ from bayesmix.inference.parameters.correlation import Correlation, Free, OneNumb
 from bayesmix.inference.parameters.spectral_covariance import Spectral
 from bayesmix.inference.parameters.toeplitz_correlation import Toeplitz
 from bayesmix.language.families.link import Link
+from bayesmix.language.priors.above import Above
 from bayesmix.language.priors.prior import Prior
 from bayesmix.language.priors.prior_quantiles import quantile
 
@@ -40,6 +41,18 @@ def quantiles(prior: Prior) -> tuple[float, float]:
         return 0.0, float(quantile(prior, np.asarray(0.95)))
     low, high = quantile(prior, np.array([0.025, 0.975]))
     return float(low), float(high)
+
+
+def central(prior: Above) -> tuple[float, float]:
+    """Bounds that hold 95 % of a prior above a bound, with equal tails."""
+    low, high = prior.quantile(np.array([0.025, 0.975]))
+    return float(low), float(high)
+
+
+def says_above(prior: Above) -> str:
+    """What a prior above a bound says."""
+    low, high = central(prior)
+    return f"above {prior.bound:g}: 95 % within {low:.3g} .. {high:.3g}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -24,9 +24,10 @@ from bayesmix.inference.parameters.correlation import Correlation, Free, Indepen
 from bayesmix.inference.parameters.correlation_priors import correlation_prior_names, of_correlations
 from bayesmix.inference.parameters.covariance import Structure, structure_of
 from bayesmix.inference.parameters.default_priors import column_scale
+from bayesmix.inference.parameters.freedom_priors import of_freedom
 from bayesmix.inference.parameters.monotonic_priors import Simplex, simplexes
 from bayesmix.inference.parameters.named_priors import RESCOR, NamedPriors, named_priors, sd_name
-from bayesmix.inference.parameters.names import Parameters, corr_names, sd_kind, sd_names
+from bayesmix.inference.parameters.names import Parameters, corr_names, df_name, heavy_tailed, sd_kind, sd_names
 from bayesmix.inference.parameters.natural_scale import residual_columns
 from bayesmix.inference.parameters.one_predictor import one_term
 from bayesmix.inference.parameters.predictor_priors import (
@@ -39,9 +40,11 @@ from bayesmix.inference.parameters.predictor_priors import (
 from bayesmix.inference.parameters.prior_wording import (
     OneOfDecov,
     Unit,
+    central,
     decov_upper,
     in_units,
     quantiles,
+    says_above,
     says_decov,
     says_dirichlet,
     says_lkj,
@@ -53,6 +56,7 @@ from bayesmix.inference.parameters.prior_wording import (
 from bayesmix.inference.parameters.residual_families import residual_family
 from bayesmix.inference.parameters.spectral_covariance import Spectral
 from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.priors.above import Above
 from bayesmix.language.priors.distributions import JOINT
 from bayesmix.language.priors.joint import log_decov, log_lkj
 from bayesmix.language.priors.on_link import CoefficientPrior, natural
@@ -95,6 +99,7 @@ class Priors:
     rescor: float | None = None  # eta of their LKJ, None where residuals are independent
     residual_family: Correlation = NO_CORRELATION  # of their matrices
     simplexes: tuple[Simplex, ...] = ()  # shares of monotonic effects
+    df: Mapping[str, Above] = field(default_factory=dict)  # degrees of freedom by group, of t distributed effects
 
     def in_order(self) -> Iterator[tuple[list[int], list[Prior]]]:
         """Places in gamma and priors of the parameters that have no prior density in another order."""
@@ -124,6 +129,7 @@ class Priors:
             for name, prior in zip(self.corr_names[t], self.corr[t], strict=True):
                 meaning = says_of_family(prior, self.families[t])
                 yield name, prior, meaning + (f" at {place}" if place else "")
+        yield from ((df_name(group), prior.prior, says_above(prior)) for group, prior in self.df.items())
         if self.dispersion is not None:
             yield str(self.dispersion_name), self.dispersion, says_of_number(self.dispersion, self.dispersion_unit)
 
@@ -174,6 +180,7 @@ class Priors:
                     if prior.kind == "Decov"
                 }
         plain = {name: prior for name, prior in found.items() if not prior.is_flat and prior.kind not in JOINT}
+        bounds |= {df_name(group): central(prior) for group, prior in self.df.items()}
         return bounds | {name: quantiles(prior) for name, prior in plain.items()}
 
     def lines(self) -> list[str]:
@@ -236,6 +243,7 @@ def resolve(spec: ModelSpec, design: Design) -> Priors:
         intercepts=tuple(np.flatnonzero([is_one for part in parts for is_one in part.is_intercept]).tolist()),
         residual=tuple(residual_columns(design.layout)),
         simplexes=tuple(simplexes(design, named)),
+        df={group: of_freedom(named, group) for group in heavy_tailed(design.terms)},
         rescor=residual_eta(design, named),
         residual_family=residual_family(design.layout) if design.layout.residual else NO_CORRELATION,
     )
@@ -269,6 +277,7 @@ def log_prior(priors: Priors, design: Design, values: Parameters) -> dict[str, A
         if corr_priors:
             name = f"lscale_{term.group}" if term.spectrum is not None else f"corr_{term.group}"
             found[name] = found.get(name, 0.0) + log_correlation(structure_of(term), corr, corr_priors)
+    found |= {f"df_{group}": prior.log_density(values.df[group]) for group, prior in priors.df.items()}
     if priors.dispersion is not None and values.dispersion is not None:
         found[str(priors.dispersion_name)] = priors.dispersion.log_density(values.dispersion)
     return found

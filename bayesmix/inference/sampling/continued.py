@@ -60,6 +60,7 @@ def _along_draws(parts: Sequence[Parameters]) -> Parameters:
         corr=_by_term([part.corr for part in parts]),
         b=_by_term([part.b for part in parts]),
         dispersion=np.concatenate(dispersions, axis=1) if dispersions else None,
+        df={group: np.concatenate([part.df[group] for part in parts], axis=1) for group in parts[0].df},
     )
 
 

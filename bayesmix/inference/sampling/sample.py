@@ -17,6 +17,8 @@ from bayesmix.inference.estimation.methods import Ml, Reml, resolve_method
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.running_steps import has_zero_step
 from bayesmix.inference.parameters.centring import at_means, to_zero
+from bayesmix.inference.parameters.heavy_tails import check_normal, with_normal_effects
+from bayesmix.inference.parameters.names import heavy_tailed
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
 from bayesmix.inference.parameters.smoothed import check_smooth, kinked, smoothed
 from bayesmix.inference.parameters.unconstrained import term_coordinates
@@ -44,6 +46,8 @@ Sampler = Nuts | Marginal | Advi | Pathfinder
 ACCEPTANCE_LIMIT = 0.2  # of the marginal sampler's certificate
 PROPOSALS = {"acceptance": "", "level_acceptance": " of levels", "end_acceptance": " of crossed factors"}
 SMALLEST = 1e-3  # of the spread around the fixed part: residual standard deviation of a start
+GIVEN_SCALES = "they are normal only given a scale of each level"
+BY_NUTS = 'Sample with NUTS: model.sample(method="nuts").'
 QUICK_ROWS, QUICK_DIMENSION = 2_000, 8  # of gaussian models whose NUTS draws are held against exact ones
 LONG_ENOUGH = 400  # draws a chain from which on R-hat of nearly independent draws is below its limit by itself
 
@@ -89,7 +93,7 @@ def sample(
     check_bounded(inner, spec, priors)
     check_proper(inner, spec, priors)
     auto = resolve_method("auto", spec)
-    point = _off_zero(inner, estimate(inner, smoothed(spec), auto))
+    point = _off_zero(inner, estimate(with_normal_effects(inner), smoothed(spec), auto))
     at_zero = conflicts(priors, inner, point.covariances)
     for conflict in at_zero if after is None else ():
         warn_user(str(conflict), PriorWarning)
@@ -144,6 +148,7 @@ class _Engines:
     def marginal(self, options: Marginal) -> Draws:
         """The marginal sampler of the model's kind."""
         check_smooth(self.spec)
+        check_normal(self.design.terms, f"{GIVEN_SCALES}: no Gaussian approximation proposes them", BY_NUTS)
         if applies(self.spec):
             return sample_marginal(self._target(), self.point, options, self.schedule)
         return sample_generalized(self.design, self.spec, self.priors, self.point, options, self.schedule)
@@ -158,6 +163,9 @@ class _Engines:
         family = kinked(self.spec)
         if family is not None:
             return f"the density of family `{family.name}` has a kink, where no Gaussian approximation proposes"
+        groups = heavy_tailed(self.design.terms)
+        if groups:
+            return f"effects of `{groups[0]}` have a t distribution: {GIVEN_SCALES}"
         if has_zero_step(self.design, self.spec, self.point):
             return "a step of a monotonic effect is zero at the estimate or untold: no approximation proposes there"
         return None if applies(self.spec) else too_large(self.design, draws)
@@ -197,7 +205,8 @@ def certified(marginal: Callable[[Marginal], Draws]) -> Draws | None:
 def _is_quick(design: Design, spec: ModelSpec, priors: Priors, draws: int) -> bool:
     """Whether the marginal sampler draws at next to no cost, so that NUTS can be held against it."""
     is_small = design.n_used <= QUICK_ROWS and dimension(design, priors) <= QUICK_DIMENSION
-    return applies(spec) and is_small and not priors.has_flat and draws >= LONG_ENOUGH
+    is_plain = not priors.has_flat and not priors.df
+    return applies(spec) and is_small and is_plain and draws >= LONG_ENOUGH
 
 
 def held_against(fallback: Draws, found: Draws, design: Design, spec: ModelSpec, priors: Priors) -> Draws:

@@ -21,7 +21,7 @@ class Grouping:
     function: str = ""  # "gr", "mm"; "" where a factor stands alone
     cov: str = ""  # name of the matrix, among `data2`, by which levels are related
     by: str = ""  # factor between levels, each level of which has a covariance of its own
-    dist: str = "gaussian"  # distribution of the effects of a level
+    dist: str = DISTRIBUTIONS[0]  # distribution of the effects of a level
     weights: tuple[str, ...] = ()  # expressions of the weights of memberships, one a factor; empty where all are alike
     scale: bool = True  # whether weights of memberships are scaled to the sum of one
 
@@ -36,6 +36,11 @@ class Grouping:
         """What the grouping factor is called: memberships as brms calls them, ``mmab`` of ``mm(a, b)``."""
         bare = [text.strip("`") for text in factors]
         return "mm" + "".join(bare) if self.function == "mm" else ":".join(bare)
+
+    @property
+    def is_normal(self) -> bool:
+        """Whether the effects of a level are normal, and not of a multivariate t distribution."""
+        return self.dist == DISTRIBUTIONS[0]
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -56,7 +61,7 @@ class Grouping:
             yield f"by = {self.by}"
         if self.cov:
             yield f"cov = {self.cov}"
-        if self.dist != "gaussian":
+        if not self.is_normal:
             yield f'dist = "{self.dist}"'
 
 

@@ -134,7 +134,8 @@ def parse(text: str) -> Formula:
     ----------
     text
         Such as ``"y ~ x + (x | g)"``, in R's spelling, with ``||``, nesting ``a/b``, ``offset()``, ``cbind(s, f)``,
-        ``s/n``, brms's ``(x | ID | g)``, ``(x | gr(g, cov = A))``, ``(x | mm(g1, g2))``, ``cs(x)``,
+        ``s/n``, brms's ``(x | ID | g)``, ``(x | gr(g, cov = A, by = h, dist = "student"))``,
+        ``(x | mm(g1, g2))``, ``cs(x)``,
         ``y | cens(c) + trunc(lb = 0) + weights(w)`` and backticks.
 
     Returns

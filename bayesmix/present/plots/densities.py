@@ -16,8 +16,9 @@ from bayesmix.errors import SpecError, nearest
 from bayesmix.fit import Estimate, Posterior
 from bayesmix.inference.parameters.centring import at_means
 from bayesmix.inference.parameters.correlation import Free
-from bayesmix.inference.parameters.names import POSITIVE, corr_names
+from bayesmix.inference.parameters.names import LEAST_DF, POSITIVE, corr_names, df_name
 from bayesmix.inference.parameters.prior_wording import OneOfDecov
+from bayesmix.language.priors.above import Above
 from bayesmix.language.priors.on_link import natural
 from bayesmix.language.priors.prior import Prior
 from bayesmix.present.plots.canvas import BLUE, folded, legend_below, panels, styled
@@ -161,6 +162,8 @@ def _bounds(post: Posterior, name: str) -> tuple[float, float]:
         return -1.0, 1.0
     if name in share_numbers(post.design):
         return 0.0, 1.0
+    if name.startswith("df("):
+        return LEAST_DF, np.inf
     return (0.0 if _is_positive(post, name) else -np.inf), np.inf
 
 
@@ -217,12 +220,15 @@ class Marginal:
         return constant + (self.a - 1.0) * np.log1p(-(r**2))
 
 
-def _with_priors(post: Posterior) -> tuple[dict[str, Array], dict[str, Prior | Marginal | OneOfDecov | None]]:
+Stated = Prior | Marginal | OneOfDecov | Above  # priors of one number
+
+
+def _with_priors(post: Posterior) -> tuple[dict[str, Array], dict[str, Stated | None]]:
     """Draws and prior of every parameter that has one."""
     priors = post.priors
     names, values = of_priors(priors, post.design, post.values)
     draws = dict(zip(names, values.reshape(-1, len(names)).T, strict=True))
-    named: dict[str, Prior | Marginal | OneOfDecov] = dict(zip(priors.names, map(natural, priors.fixed), strict=True))
+    named: dict[str, Stated] = dict(zip(priors.names, map(natural, priors.fixed), strict=True))
     named |= priors.of_each_sd()
     if priors.rescor is not None:
         own = signed_numbers(post.design)
@@ -237,11 +243,12 @@ def _with_priors(post: Posterior) -> tuple[dict[str, Array], dict[str, Prior | M
             named |= dict.fromkeys(own, Marginal(numbers[0].arguments[0] - 1.0 + 0.5 * family.k))
         elif not family.has_lkj:
             named |= dict(zip(own, numbers, strict=True))
+    named |= {df_name(group): prior for group, prior in priors.df.items()}
     flat = {name for name, prior in named.items() if isinstance(prior, Prior) and prior.is_flat}
     return draws, {name: None if name in flat else named.get(name) for name in draws}
 
 
-def _prior_grid(prior: Prior | Marginal | OneOfDecov | None, draws: Array, lower: float, upper: float) -> Array:
+def _prior_grid(prior: Stated | None, draws: Array, lower: float, upper: float) -> Array:
     """Where to draw a prior: all of a correlation's, of others the posterior's surroundings."""
     if np.isfinite(upper):
         return np.linspace(lower, upper, POINTS)[1:-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -79,7 +80,7 @@ def _plane(
     first = fits[0].fit
     centre = first.parameters().iloc[:, 0].loc[[x, y]].to_numpy()
     for q in (0.5, 0.95):
-        axis.add_patch(_ellipse(centre, _population(first, group, [x, y]), q, fits[0].colour))
+        axis.add_patch(_ellipse(centre, _population(first, group, [x, y]), _radius(first, group, q), fits[0].colour))
     known = alone.dropna()
     for level in known.index:
         axis.annotate(
@@ -150,7 +151,10 @@ def _shrinkage_legend(
 
 
 def _population(fit: Estimate | Posterior, group: GroupEffects, names: Sequence[str]) -> Array:
-    """Covariance ``(2, 2)`` of two effects between levels, zero across terms; of a posterior its mean."""
+    """Covariance ``(2, 2)`` of two effects between levels, zero across terms; of a posterior its mean.
+
+    Of t distributed effects it is that of their scale.
+    """
     where = {name: (t, j) for t in group.terms for j, name in enumerate(fit.design.terms[t].effects)}
     (s, i), (t, j) = (where[name] for name in names)
     parts = [covariance(sd, corr) for sd, corr in zip(fit.values.sd, fit.values.corr, strict=True)]
@@ -159,10 +163,22 @@ def _population(fit: Estimate | Posterior, group: GroupEffects, names: Sequence[
     return np.array([[means[s][i, i], shared], [shared, means[t][j, j]]])
 
 
-def _ellipse(centre: Array, matrix: Array, q: float, colour: str) -> Ellipse:
-    """The contour that holds ``q`` of a bivariate normal distribution."""
+def _radius(fit: Estimate | Posterior, group: GroupEffects, q: float) -> float:
+    """Radius of the circle that holds ``q`` of a standard bivariate normal distribution, or of a t distribution.
+
+    The squared radius over two of the latter is distributed as F on 2 and df degrees of freedom.
+    """
+    df = fit.values.df.get(group.group)
+    if df is None:
+        return math.sqrt(-2.0 * math.log1p(-q))
+    middle = float(np.median(df))
+    return math.sqrt(middle * ((1.0 - q) ** (-2.0 / middle) - 1.0))
+
+
+def _ellipse(centre: Array, matrix: Array, reach: float, colour: str) -> Ellipse:
+    """The contour of a covariance at a radius in units of standard deviations."""
     sizes, axes = np.linalg.eigh(matrix)
-    radius = np.sqrt(-2.0 * np.log1p(-q) * np.maximum(sizes, 0.0))
+    radius = reach * np.sqrt(np.maximum(sizes, 0.0))
     angle = float(np.degrees(np.arctan2(axes[1, 1], axes[0, 1])))
     return Ellipse((centre[0], centre[1]), 2.0 * radius[1], 2.0 * radius[0], angle=angle, facecolor=colour, alpha=0.1)
 

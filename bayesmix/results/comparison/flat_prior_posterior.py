@@ -18,7 +18,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.parameters.centring import log_jacobian
-from bayesmix.inference.parameters.names import Parameters, sd_names
+from bayesmix.inference.parameters.names import Parameters, df_name, heavy_tailed, sd_names
 from bayesmix.inference.parameters.priors_in_force import Priors, log_prior, resolve
 from bayesmix.inference.sampling.diagnostics import K_LIMIT
 from bayesmix.inference.sampling.draws import Schedule
@@ -73,8 +73,8 @@ def blocks_of(fit: PosteriorRecord, *, groups: bool) -> tuple[Block, ...]:
 
 def is_quick(fit: FitRecord) -> bool:
     """Whether the references of a model cost no more than a fraction of a second."""
-    spec, design = fit.spec, fit.design
-    if not applies(spec) or dimension(design, priors_of(fit)) > MAX_DIMENSION:
+    design = fit.design
+    if not _has_exact(fit) or dimension(design, priors_of(fit)) > MAX_DIMENSION:
         return False
     p, groups = design.X.shape[1], [term.group for term in design.terms]
     sizes = [(len(term.levels), len(term.effects), term.group == groups[0]) for term in design.terms]
@@ -109,7 +109,7 @@ def with_flat_priors(posterior: PosteriorRecord, *, groups: bool, costly: bool) 
     """The posterior under flat priors: refitted or re-weighted, whichever is certified; None if neither is."""
     spec = _flat(posterior)
     priors = resolve(spec, posterior.design)
-    if applies(posterior.spec):
+    if _has_exact(posterior):
         return _refitted(posterior, spec, priors, groups=groups, costly=costly)
     if (spec.preset, spec.priors) == (posterior.spec.preset, posterior.spec.priors):
         return reference_of(posterior, groups=groups)
@@ -120,14 +120,20 @@ def with_flat_priors(posterior: PosteriorRecord, *, groups: bool, costly: bool) 
 
 def with_same_priors(posterior: PosteriorRecord, *, groups: bool) -> Reference | None:
     """The posterior again, with other and more draws where they are cheap; None elsewhere."""
-    if not (applies(posterior.spec) or _has_few_rows(posterior)):
+    if not (_has_exact(posterior) or _has_few_rows(posterior)):
         return None
     return _refitted(posterior, posterior.spec, posterior.priors, groups=groups, costly=False)
 
 
 def _has_few_rows(fit: FitRecord) -> bool:
     """Whether the marginal sampler draws from a generalized model within seconds."""
-    return len(fit.design.y) <= FEW_ROWS and too_large(fit.design, CHAINS * DRAWS) is None
+    is_small = len(fit.design.y) <= FEW_ROWS and too_large(fit.design, CHAINS * DRAWS) is None
+    return is_small and not heavy_tailed(fit.design.terms)
+
+
+def _has_exact(fit: FitRecord) -> bool:
+    """Whether the model is linear, with normal effects, which the marginal sampler integrates out."""
+    return applies(fit.spec) and not heavy_tailed(fit.design.terms)
 
 
 def _flat(posterior: PosteriorRecord) -> ModelSpec:
@@ -137,16 +143,17 @@ def _flat(posterior: PosteriorRecord) -> ModelSpec:
 def _kept(posterior: PosteriorRecord) -> dict[str, Prior]:
     """Priors of what has another family as its limit, under which the posterior with flat priors does not exist."""
     spec, design, priors = posterior.spec, posterior.design, posterior.priors
+    tails = {df_name(group): prior.prior for group, prior in priors.df.items()}
     if spec.is_simple:
         shape = priors.dispersion
-        return {str(priors.dispersion_name): shape} if spec.family.limits and shape is not None else {}
+        return tails | ({str(priors.dispersion_name): shape} if spec.family.limits and shape is not None else {})
     limited = {
         r
         for r, one in enumerate(spec.parameters)
         if spec.responses[one.response].family.parameters[one.parameter].limit is not None
     }
     fixed = zip(priors.names, priors.fixed, design.layout.owners, strict=True)
-    kept = {name: natural(prior) for name, prior, owner in fixed if owner in limited}
+    kept = tails | {name: natural(prior) for name, prior, owner in fixed if owner in limited}
     for term, names, own in zip(design.terms, sd_names(design.terms), priors.sd, strict=True):
         kept |= {name: prior for name, prior, r in zip(names, own, term.owners, strict=False) if r in limited}
     return kept
@@ -158,7 +165,8 @@ def _refitted(fit: FitRecord, spec: ModelSpec, priors: Priors, *, groups: bool, 
     def drawn(method: Marginal | Nuts) -> PosteriorRecord:
         return sample_again(fit, method, Schedule(DRAWS, CHAINS, SEED), spec=spec, priors=priors)
 
-    feasible = applies(spec) or too_large(fit.design, CHAINS * DRAWS) is None
+    is_normal = not heavy_tailed(fit.design.terms)
+    feasible = is_normal and (applies(spec) or too_large(fit.design, CHAINS * DRAWS) is None)
     found = drawn(Marginal(thin=1)) if feasible else None
     if found is None or failure(found.draws) is not None:
         if not costly:

@@ -14,7 +14,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.row_statistics import mean
 from bayesmix.inference.estimation.methods import Agq, Laplace
 from bayesmix.inference.parameters.centring import at_means, centring, to_means
-from bayesmix.inference.parameters.names import corr_names, sd_names
+from bayesmix.inference.parameters.names import corr_names, df_name, heavy_tailed, sd_names
 from bayesmix.language.formula.model_spec import Auxiliary, Predictor, Response
 from bayesmix.results.criticism.count_checks import DRAWS, CountCheck, applies, check_counts, check_spread
 from bayesmix.results.criticism.cross_validation import loo
@@ -223,6 +223,7 @@ def _parameters(fit: PosteriorRecord) -> Iterator[str]:
     yield from number_names(fit.design)
     for sd, corr in zip(sd_names(terms), corr_names(terms), strict=True):
         yield from (*sd, *corr)
+    yield from map(df_name, heavy_tailed(terms))
     if fit.values.dispersion is not None:
         yield str(fit.spec.family.dispersion)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +12,9 @@ from bayesmix.data.design.design import Design, Term
 from bayesmix.errors import FitError, SpecError
 from bayesmix.inference.least_squares.row_weights import weigh_columns
 from bayesmix.inference.parameters.covariance import side_by_side
+from bayesmix.inference.parameters.heavy_tails import check_normal
 from bayesmix.inference.parameters.likelihood import Likelihood, SeveralPredictors, likelihood_of
-from bayesmix.inference.parameters.names import Parameters, covariance
+from bayesmix.inference.parameters.names import Parameters, covariance, heavy_tailed
 from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
 from bayesmix.results.fits.linear_predictor import linear_predictor, log_likelihood
 from bayesmix.results.fits.row_parameters import at_weights, residual_root, row_parameters
@@ -21,18 +22,23 @@ from bayesmix.results.fits.row_parameters import at_weights, residual_root, row_
 CHUNK = 4_000_000  # numbers held at once
 POINTS = {1: 41, 2: 21, 3: 11}  # nodes of the quadrature by number of effects
 NEWTON = 60
+Tails = Mapping[str, Array]
+ONE_LEVEL = ("one new level of gaussian responses is integrated out, no other", "Use loo(), or kfold() by rows.")
+SCALES, STEP = (-6.0, 26.0), 0.5  # logarithms of scales of t distributed effects, in units of their standard deviation
 
 
 def log_density(spec: ModelSpec, part: Design, values: Parameters) -> Array:
     """Joint log density of the rows of ``part``, their new levels (codes below zero) integrated out: ``(...,)``.
 
     In closed form where new levels have effects on means of gaussian responses with identity link only, by adaptive
-    Gauss-Hermite quadrature elsewhere.
+    Gauss-Hermite quadrature elsewhere. Of t distributed effects the closed form is that given what the new level is
+    scaled by, which is integrated out by the trapezoidal rule.
 
     Raises
     ------
     SpecError
-        If quadrature would need more than three effects, or effects of several grouping factors.
+        If quadrature would need more than three effects, or effects of several grouping factors; or if t distributed
+        effects are those of several new levels, or not in closed form.
     """
     eta = linear_predictor(part.X, part.offset, part.terms, values)
     new = [t for t, term in enumerate(part.terms) if np.any(term.codes < 0)]
@@ -43,6 +49,7 @@ def log_density(spec: ModelSpec, part: Design, values: Parameters) -> Array:
     normal = {r: one.response for r, one in enumerate(spec.parameters) if _is_normal_mean(spec, one)}
     if {r for term in terms for r in range(part.R) if term.columns_of(r)} <= normal.keys():
         return _closed_form(spec, part, terms, matrices, eta, values)
+    check_normal(terms, *ONE_LEVEL)
     return _quadrature(spec, part, terms, matrices, eta, values)
 
 
@@ -66,7 +73,8 @@ def _closed_form(
     at = np.concatenate([np.arange(part.n) + r * part.n for r, _ in normal])
     own = [replace(term, z=term.z[at], codes=term.codes[at]) for term in terms]
     noise = _correlations_of_residuals(spec, part, eta) if spec.rescor else np.eye(len(at))
-    joint = _gaussian(own, matrices, np.concatenate(residuals, axis=-1), np.concatenate(spreads, axis=-1), noise)
+    residual, spread = np.concatenate(residuals, axis=-1), np.concatenate(spreads, axis=-1)
+    joint = _gaussian(own, matrices, residual, spread, (noise, values.df))
     return joint + _others(spec, part, eta, {number for _, number in normal})
 
 
@@ -87,28 +95,78 @@ def _correlations_of_residuals(spec: ModelSpec, part: Design, eta: Array) -> Arr
     return np.einsum("...jk,mn->...jmkn", matrix, np.eye(n)).reshape(*matrix.shape[:-2], k * n, k * n)
 
 
-def _gaussian(terms: Sequence[Term], matrices: Sequence[Array], residual: Array, sigma: Array, noise: Array) -> Array:
+def _gaussian(
+    terms: Sequence[Term], matrices: Sequence[Array], residual: Array, sigma: Array, beside: tuple[Array, Tails]
+) -> Array:
     """Multivariate normal of residuals ``(..., m)``.
 
-    Its covariance is ``sum_t Z_t Sigma_t Z_t' + diag(sigma) C diag(sigma)``, ``C`` the correlations ``noise``.
+    Its covariance is ``sum_t Z_t Sigma_t Z_t' + diag(sigma) C diag(sigma)``, ``C`` the correlations ``noise``; those
+    parts of t distributed effects are scaled by ``w``, which is integrated out.
+
+    Parameters
+    ----------
+    beside : the correlations, and degrees of freedom by group.
     """
+    noise, freedom = beside
     lead, m = residual.shape[:-1], residual.shape[-1]
     residual, sigma = residual.reshape(-1, m), sigma.reshape(-1, m)
     noise = np.broadcast_to(noise, (*lead, m, m)).reshape(-1, m, m)
     flat = [matrix.reshape(-1, *matrix.shape[-2:]) for matrix in matrices]
     shared = [(t.codes[:, None] == t.codes) & (t.codes < 0) for t in terms]
+    group = _one_level(terms)
     result = np.empty(len(residual))
     size = max(1, CHUNK // m**2)
     for begin in range(0, len(result), size):
         rows = slice(begin, begin + size)
         V = noise[rows] * sigma[rows, :, None] * sigma[rows, None, :]
+        scaled = np.zeros_like(V)
         for term, same, matrix in zip(terms, shared, flat, strict=True):
-            V = V + np.where(same, np.einsum("ia,sab,jb->sij", term.z, matrix[rows], term.z, optimize=True), 0.0)
+            own = np.where(same, np.einsum("ia,sab,jb->sij", term.z, matrix[rows], term.z, optimize=True), 0.0)
+            V, scaled = (V + own, scaled) if term.is_normal else (V, scaled + own)
         L = np.linalg.cholesky(V)
         half = np.linalg.solve(L, residual[rows, :, None])[..., 0]
         log_det = 2.0 * np.log(np.diagonal(L, axis1=-2, axis2=-1)).sum(axis=-1)
-        result[rows] = -0.5 * (m * np.log(2.0 * np.pi) + log_det + np.sum(half**2, axis=-1))
+        if group is None:
+            result[rows] = -0.5 * (m * np.log(2.0 * np.pi) + log_det + np.sum(half**2, axis=-1))
+            continue
+        inner = np.linalg.solve(L, np.swapaxes(np.linalg.solve(L, scaled), -1, -2))
+        sizes, axes = np.linalg.eigh(0.5 * (inner + np.swapaxes(inner, -1, -2)))
+        squares = np.einsum("sij,si->sj", axes, half) ** 2
+        df = np.asarray(freedom[group]).reshape(-1)[rows]
+        result[rows] = _over_scales(np.maximum(sizes, 0.0), squares, df) - 0.5 * (m * np.log(2.0 * np.pi) + log_det)
     return result.reshape(lead)
+
+
+def _one_level(terms: Sequence[Term]) -> str | None:
+    """The grouping factor whose one new level has t distributed effects; None where all effects are normal."""
+    groups = heavy_tailed(terms)
+    if len(groups) > 1 or any(len(np.unique(t.codes[t.codes < 0])) > 1 for t in terms if not t.is_normal):
+        check_normal(terms, *ONE_LEVEL)
+    return groups[0] if groups else None
+
+
+def _over_scales(sizes: Array, squares: Array, df: Array) -> Array:
+    """Log of the mean over ``w`` of the density, up to that at ``w = 0``, of normal variables of variance ``1 + w s``.
+
+    The scale is ``w ~ InverseGamma(df / 2, df / 2)``. In ``log w``, in units of its standard deviation, the integrand
+    is smooth and falls exponentially on either side, where the trapezoidal rule is exact but for rounding.
+
+    Parameters
+    ----------
+    sizes, squares : ``s (draws, m)``, and squares of the variables.
+    df : (draws,)
+    """
+    from scipy.special import gammaln
+
+    shape, unit = 0.5 * df, np.sqrt(2.0 * (1.0 + 1.0 / df) / df)
+    constant = shape * np.log(shape) - gammaln(shape) + np.log(unit * STEP)
+    total = np.full(len(df), -np.inf)
+    for place in np.arange(*SCALES, STEP):
+        log_w = unit * place
+        variance = 1.0 + np.exp(log_w)[:, None] * sizes
+        density = -0.5 * np.sum(np.log(variance) + squares / variance, axis=-1)
+        total = np.logaddexp(total, density + constant - shape * (log_w + np.exp(-log_w)))
+    return total
 
 
 def _quadrature(

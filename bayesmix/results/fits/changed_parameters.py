@@ -13,7 +13,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.covariance import structure_of
-from bayesmix.inference.parameters.names import POSITIVE, Parameters, corr_names, sd_names
+from bayesmix.inference.parameters.names import LEAST_DF, POSITIVE, Parameters, corr_names, sd_names
 from bayesmix.inference.parameters.natural_scale import (
     number_columns,
     reported,
@@ -59,6 +59,8 @@ def _check(names: list[str], positive: list[str], changes: Mapping[str, float]) 
             raise SpecError(f"`{name}` = {value!r}: a number is needed.")
         if name in positive and value < 0.0:
             raise SpecError(f"`{name}` = {value:g}: it is not below zero.")
+        if name.startswith("df(") and not value > LEAST_DF:
+            raise SpecError(f"`{name}` = {value:g}: it is above {LEAST_DF:g}.")
 
 
 def _with_flat(design: Design, values: Parameters, flat: Array, changes: Mapping[str, float]) -> Parameters:
@@ -72,8 +74,9 @@ def _with_flat(design: Design, values: Parameters, flat: Array, changes: Mapping
         own = flat[..., begin : (begin := begin + len(names))]
         is_changed = bool(changes.keys() & set(names))
         corrs.append(_checked(structure_of(term).correlation.matrix(own), names) if is_changed else corr)
+    df = {group: flat[..., begin + j] for j, group in enumerate(values.df)}
     dispersion = None if values.dispersion is None else flat[..., -1]
-    return replace(values, beta=beta, sd=tuple(sds), corr=tuple(corrs), dispersion=dispersion)
+    return replace(values, beta=beta, sd=tuple(sds), corr=tuple(corrs), dispersion=dispersion, df=df)
 
 
 def _beta(design: Design, beta: Array, wanted: Array) -> Array:

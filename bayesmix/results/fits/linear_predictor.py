@@ -16,8 +16,9 @@ from bayesmix.data.design.design import Design, Term
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.centring import at_means, to_means
 from bayesmix.inference.parameters.covariance import structure_of
+from bayesmix.inference.parameters.heavy_tails import check_normal
 from bayesmix.inference.parameters.likelihood import likelihood_of
-from bayesmix.inference.parameters.names import Parameters, corr_names, covariance, sd_names
+from bayesmix.inference.parameters.names import Parameters, corr_names, covariance, df_name, heavy_tailed, sd_names
 from bayesmix.inference.parameters.natural_scale import (
     number_columns,
     reported,
@@ -30,6 +31,8 @@ from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.language.families.link import Link
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.correlated_residuals import log_density_given_others, log_joint_density
+
+NO_VARIANCE = 'Their scales and df are among fit.parameters(); r2("bayesian") goes by the effects themselves.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +107,12 @@ def correlated(term: Term) -> list[tuple[int, int]]:
 def parameter_names(design: Design, dispersion: str | None) -> list[str]:
     """The one vocabulary: fixed effects, ``sd(group, effect)``, ``corr(group, effect, effect)``, dispersion.
 
-    ``sd(group)`` and ``corr(group)`` where one number rules all effects of a term. Of rows with several predictors,
+    ``sd(group)`` and ``corr(group)`` where one number rules all effects of a term, ``df(group)`` where effects have a t
+    distribution. Of rows with several predictors,
     parameters without a formula are among the fixed effects: ``sigma_a``.
     """
     names = [*design.fixed, *chain(*sd_names(design.terms)), *chain(*corr_names(design.terms))]
+    names += map(df_name, heavy_tailed(design.terms))
     return names + last_shares(design) + ([dispersion] if dispersion is not None else [])
 
 
@@ -124,6 +129,7 @@ def flatten(design: Design, values: Parameters) -> Array:
     parts = [beta]
     parts += [sd[..., : structure.n_sd] for structure, sd in zip(structures, values.sd, strict=True)]
     parts += [structure.correlation.numbers(corr) for structure, corr in zip(structures, values.corr, strict=True)]
+    parts += [np.asarray(df)[..., None] for df in values.df.values()]
     parts += left
     if values.dispersion is not None:
         parts.append(np.asarray(values.dispersion)[..., None])
@@ -255,7 +261,14 @@ def population_variance(terms: Sequence[Term], values: Parameters) -> Array:
     """Variance of the random part of the linear predictor in a new group: ``(..., n)``, ``z' Sigma z`` summed.
 
     Smooths are no part of it: they are the same in all groups.
+
+    Raises
+    ------
+    SpecError
+        If some of the effects have a t distribution.
     """
+    moving = [term for term in terms if np.any(term.z != 0.0)]
+    check_normal(moving, "with two degrees of freedom or fewer they have no variance", NO_VARIANCE)
     total: Array = np.zeros(())
     for term, sd, corr in zip(terms, values.sd, values.corr, strict=True):
         if term.is_population:

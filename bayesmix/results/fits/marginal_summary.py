@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.inference.parameters.names import POSITIVE
+from bayesmix.inference.parameters.names import LEAST_DF, POSITIVE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +50,8 @@ def describe(
 def _mode_of(name: str, draws: Array, is_even: bool, numbers: Collection[str]) -> float:
     if name.startswith(("corr(", "rescor(")):
         return mode(draws, -1.0, 1.0)
+    if name.startswith("df("):
+        return mode(draws, LEAST_DF, np.inf)
     if name.startswith(POSITIVE) or name in {"sigma", "shape", *numbers}:
         return mode(draws, 0.0, np.inf, is_even=is_even)
     return float("nan")

@@ -42,20 +42,8 @@ def _flat_draws(values: Parameters) -> Parameters:
     def flat(array: Array) -> Array:
         return array.reshape(-1, *array.shape[2:])
 
-    return Parameters(
-        flat(values.beta),
-        tuple(map(flat, values.sd)),
-        tuple(map(flat, values.corr)),
-        tuple(map(flat, values.b)),
-        None if values.dispersion is None else flat(values.dispersion),
-    )
+    return values.each(flat)
 
 
 def _take(values: Parameters, block: slice) -> Parameters:
-    return Parameters(
-        values.beta[block],
-        tuple(array[block] for array in values.sd),
-        tuple(array[block] for array in values.corr),
-        tuple(array[block] for array in values.b),
-        None if values.dispersion is None else values.dispersion[block],
-    )
+    return values.each(lambda array: array[block])

@@ -130,7 +130,8 @@ class FitRecord(ABC):
         """Variance components as lme4's ``as.data.frame(VarCorr(fit))``: one row a variance or covariance.
 
         Columns ``group, effect1, effect2, covariance, sd_or_corr``; a posterior gives posterior means. Correlated
-        residuals have the standard deviation of each visit, and correlations or the numbers of the series.
+        residuals have the standard deviation of each visit, and correlations or the numbers of the series. Of effects
+        with a t distribution they are those of its scale.
         """
         return variance_components(self.design, self.spec, self.values, self._centre)
 

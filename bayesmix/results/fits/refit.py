@@ -25,6 +25,7 @@ from bayesmix.inference.estimation.identifiability import check_identifiable
 from bayesmix.inference.estimation.laplace_reml import restricted_estimate
 from bayesmix.inference.estimation.methods import Method, likelihood_method, method_like, resolve_method
 from bayesmix.inference.estimation.point_estimates import PointEstimates
+from bayesmix.inference.parameters.heavy_tails import with_normal_effects
 from bayesmix.inference.parameters.likelihood import likelihood_of
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
 from bayesmix.inference.sampling.continued import check_continued, joined, seed_after
@@ -77,6 +78,12 @@ def estimated(model: Fitted, method: Method) -> EstimateRecord:
     for problem in found.problems:
         warn_user(problem, ConvergenceWarning)
     return found
+
+
+def with_normal_effects_estimated(model: Fitted) -> EstimateRecord:
+    """The point estimate of a model with normal effects in place of t distributed ones: itself for most."""
+    normal = replace(model, design=with_normal_effects(model.design))
+    return estimated(normal, resolve_method("auto", model.spec))
 
 
 def estimated_like(fit: EstimateRecord, model: Fitted) -> EstimateRecord:

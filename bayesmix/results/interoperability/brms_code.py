@@ -250,6 +250,8 @@ def _of_term(described: Described, t: int) -> Iterator[str]:
         own = _of_predictor(described, described.spec.parameters[r])
         yield _set(prior, 'class = "sd"', f"coef = {json.dumps(renamed(name))}", group, *own)
     yield from (_set(prior, 'class = "cor"', f"group = {json.dumps(term.group)}") for prior in priors.corr[t])
+    if not term.is_normal and all(other.group != term.group for other in described.design.terms[:t]):
+        yield _set(priors.df[term.group].prior, 'class = "df"', f"group = {json.dumps(term.group)}")
 
 
 def _only_smooth(described: Described) -> Smooth | None:

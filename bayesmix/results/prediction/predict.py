@@ -11,14 +11,16 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Term
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.covariance import cholesky_psd
-from bayesmix.inference.parameters.names import Parameters, covariance
+from bayesmix.inference.parameters.heavy_tails import check_normal, scales_of
+from bayesmix.inference.parameters.names import Parameters, covariance, heavy_tailed
 from bayesmix.language.families.bounds import truncated
 from bayesmix.language.families.family import Family
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.chosen_parameter import ChosenParameter, choose
 from bayesmix.results.fits.correlated_residuals import correlated_noise
-from bayesmix.results.fits.linear_predictor import average_mean, linear_predictor, population_variance
+from bayesmix.results.fits.linear_predictor import linear_predictor, population_variance
 from bayesmix.results.fits.row_parameters import at_weights, residual_root, row_parameters
+from bayesmix.results.prediction.group_averages import NO_AVERAGE, averaged_over_groups
 from bayesmix.results.prediction.response_mean import averaged_mean
 from bayesmix.results.prediction.rows import PredictionRows
 from bayesmix.results.prediction.scopes import (
@@ -33,6 +35,7 @@ from bayesmix.results.prediction.scopes import (
 
 __all__ = ["Groups", "Kind", "PredictionRows", "check_options", "predict", "require_seen", "sample_response"]
 
+TAILS = 1  # of the seed of what t distributed effects are scaled by
 Kind = Literal["mean", "linear", "response", "zero"]
 
 
@@ -78,6 +81,7 @@ def predict(  # noqa: PLR0913 - options of a prediction, named
         return _responses(spec, rows, values, resolve_scopes(rows.terms, groups), seed, drawn)
     if kind == "mean" and chosen.is_expectation:
         scopes = resolve_scopes(rows.terms, groups)
+        _check_average(rows.terms, scopes)
         eta, averaged = _predictors(rows, values, scopes, seed), averaged_terms(rows.terms, scopes)
         return averaged_mean(spec, eta, values, rows.trials, averaged, chosen)
     rows = rows.of_predictor(chosen.predictor)
@@ -85,8 +89,8 @@ def predict(  # noqa: PLR0913 - options of a prediction, named
     eta = _predictors(rows, values, scopes, seed)
     if kind == "linear":
         return eta
-    if "average" in scopes:
-        return average_mean(chosen.link, eta, population_variance(averaged_terms(rows.terms, scopes), values))
+    if "average" in scopes and not chosen.link.is_identity:
+        return averaged_over_groups(chosen.link, eta, averaged_terms(rows.terms, scopes), values)
     return chosen.link.mean(eta)
 
 
@@ -96,6 +100,11 @@ def _predictors(rows: PredictionRows, values: Parameters, scopes: Sequence[Scope
     has_own = any(scope in ("fitted", "known") for scope in scopes)
     eta = linear_predictor(rows.X, rows.offset, own, values, with_effects=has_own)
     return eta + _new_groups(rows.terms, drawn_rows(rows.terms, scopes), values, seed)
+
+
+def _check_average(terms: Sequence[Term], scopes: Sequence[Scope]) -> None:
+    """Raise `SpecError` for means of several linear predictors over t distributed effects."""
+    check_normal([term for term, scope in zip(terms, scopes, strict=True) if scope == "average"], *NO_AVERAGE)
 
 
 def _responses(
@@ -166,15 +175,17 @@ def _generator(rows: PredictionRows, seed: int, response: int) -> np.random.Gene
 
 def _averaged_effects(terms: Sequence[Term], values: Parameters, R: int, rng: np.random.Generator) -> Array:
     """One draw of the random part of the predictors for each row: ``(..., N)``."""
-    if R == 1:
+    if R == 1 and not heavy_tailed(terms):
         spread = population_variance(terms, values)
         return np.sqrt(spread) * rng.standard_normal(spread.shape)
     n = len(terms[0].z) // R
     total = np.zeros((*values.lead, R, n))
+    scales = {group: scales_of(df, (n,), rng) for group, df in values.df.items()}
     for term, sd, corr in zip(terms, values.sd, values.corr, strict=True):
         root = cholesky_psd(covariance(sd, corr))
         b = rng.standard_normal((*values.lead, n, sd.shape[-1])) @ np.swapaxes(root, -1, -2)
         b = b if term.relation is None else b * np.sqrt(term.variances[:n, None])
+        b = b if term.is_normal else b * scales[term.group][..., None]
         total += np.einsum("rnk,...nk->...rn", term.z.reshape(R, n, -1), b)
     return total.reshape(*values.lead, R * n)
 
@@ -190,6 +201,9 @@ def _new_groups(terms: Sequence[Term], drawn: Sequence[Array], values: Parameter
             continue
         root = cholesky_psd(covariance(sd, corr))
         spherical = _spherical(term, levels, (*values.lead, sd.shape[-1]), [seed, t])
+        if not term.is_normal:
+            first = next(s for s, one in enumerate(terms) if one.group == term.group)  # effects of a level are scaled
+            spherical = _scales(levels, values.df[term.group], [seed, first])[..., None] * spherical  # together
         b = spherical @ np.swapaxes(root, -1, -2)
         own = total if term.slots == 1 else np.zeros((*values.lead, len(rows)))
         for e, column in enumerate(term.z[rows].T):
@@ -209,6 +223,12 @@ def _spherical(term: Term, levels: Array, shape: tuple[int, ...], seed: list[int
     unit = np.sqrt(np.mean(term.relation.variances))
     known = (levels >= 0)[:, None]
     return np.where(known, joint[..., np.maximum(levels, 0), :], unit * own)
+
+
+def _scales(levels: Array, df: Array, seed: list[int]) -> Array:
+    """What the effects of some levels are scaled by, ``(..., levels)``, where they have a t distribution."""
+    streams = (np.random.default_rng([*seed, int(code) + 2**31, TAILS]) for code in levels)
+    return np.stack([scales_of(df, (), stream) for stream in streams], axis=-1)
 
 
 def sample_response(

@@ -246,10 +246,4 @@ def draws_at(values: Parameters, pick: Array) -> Parameters:
     def chosen(array: Array) -> Array:
         return np.asarray(array).reshape(-1, *np.shape(array)[lead:])[pick]
 
-    return Parameters(
-        chosen(values.beta),
-        tuple(map(chosen, values.sd)),
-        tuple(map(chosen, values.corr)),
-        tuple(map(chosen, values.b)),
-        None if values.dispersion is None else chosen(values.dispersion),
-    )
+    return values.each(chosen)

@@ -9,7 +9,7 @@ import numpy as np
 from bayesmix import __version__
 from bayesmix.arrays import Array
 from bayesmix.inference.parameters.covariance import structure_of
-from bayesmix.inference.parameters.names import Parameters, corr_effects, corr_kinds, sd_kind
+from bayesmix.inference.parameters.names import Parameters, corr_effects, corr_kinds, heavy_tailed, sd_kind
 from bayesmix.inference.parameters.natural_scale import reported, simplex_columns
 from bayesmix.inference.parameters.priors_in_force import log_prior
 from bayesmix.inference.sampling.nuts.pymc_model import level_dim
@@ -73,6 +73,8 @@ def _of_rows(posterior: PosteriorRecord, values: Parameters) -> dict[str, xr.Dat
 def posterior_dataset(design: Design, values: Parameters, dispersion: str | None) -> xr.Dataset:
     """``fixef, sd_<group>, corr_<group>, ranef_<group>`` and the dispersion, ``(chain, draw)`` first.
 
+    Where effects have a t distribution, ``sd_<group>`` are its scales, and ``df_<group>`` its degrees of freedom.
+
     Parameters that are one number for all rows of several predictors are variables of their own, as the dispersion is.
     """
     lead = ("chain", "draw")
@@ -92,6 +94,7 @@ def posterior_dataset(design: Design, values: Parameters, dispersion: str | None
         if term.is_population:
             variables |= _of_smooth(term, values, t, lead)
             coords[f"{term.smooth}_basis"] = list(term.effects)
+    variables |= {f"df_{group}": (lead, df) for group, df in values.df.items()}
     if values.dispersion is not None and dispersion is not None:
         variables[dispersion] = (lead, values.dispersion)
     natural = reported(design.layout, values.beta)
@@ -145,6 +148,7 @@ def parameters_of(
         corr,
         tuple(b[t] for t in sorted(b)),
         posterior[dispersion].values if dispersion is not None and dispersion in posterior else None,
+        {group: posterior[f"df_{group}"].values for group in heavy_tailed(design.terms)},
     )
 
 

@@ -170,9 +170,10 @@ def _distribution(term: Term) -> str:
     if term.smooth:
         functions = f"{len(term.effects)} functions of a curve" if len(term.effects) > 1 else "one function of a curve"
         return f"{levels} ~ Normal(0, sds({term.smooth})): {functions} ({', '.join(term.effects)})"
+    law = "Normal(" if term.is_normal else f"{'Student' if len(term.effects) == 1 else 'MvStudent'}T(df({term.group}), "
     if len(term.effects) == 1:
-        return f"{levels} ~ Normal(0, sd({term.group}, {term.effects[0]})){are_related}"
+        return f"{levels} ~ {law}0, sd({term.group}, {term.effects[0]})){are_related}"
     shape = structure_of(term).correlation.words
     common = (", one sd for all" if structure_of(term).is_homogeneous else "") + are_related
     named = term.effects if len(term.effects) <= MOST else (*term.effects[: MOST - 2], "...", term.effects[-1])
-    return f"{levels} ~ Normal(0, Sigma): {len(term.effects)} {shape} effects ({', '.join(named)}){common}"
+    return f"{levels} ~ {law}0, Sigma): {len(term.effects)} {shape} effects ({', '.join(named)}){common}"

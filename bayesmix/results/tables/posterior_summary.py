@@ -12,7 +12,15 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
-from bayesmix.inference.parameters.names import corr_effects, corr_kinds, corr_names, sd_effects, sd_names
+from bayesmix.inference.parameters.names import (
+    corr_effects,
+    corr_kinds,
+    corr_names,
+    df_name,
+    heavy_tailed,
+    sd_effects,
+    sd_names,
+)
 from bayesmix.inference.sampling.agreement import LIMIT
 from bayesmix.inference.sampling.diagnostics import ESS_LIMIT, ESS_SHARE, R_HAT_LIMIT, enough
 from bayesmix.inference.sampling.sample import failure
@@ -146,6 +154,7 @@ def _variance_rows(fit: PosteriorRecord) -> Iterator[tuple[str, str]]:
     for term in terms:
         pairs = zip(corr_kinds(term), corr_effects(term), strict=True)
         rows += [(term.group, f"{kind} {_label(term, own)}") for kind, own in pairs]
+    rows += [(group, "df") for group in heavy_tailed(terms)]
     if fit.values.dispersion is not None:
         name = str(fit.spec.family.dispersion)
         rows.append(("Residual" if name == "sigma" else "Response", name))
@@ -219,6 +228,8 @@ def _named(design: Design, group: GroupEffects) -> Iterator[tuple[str, str]]:
     for t, names, kinds, effects in parts:
         labels = [", ".join(own) or STRUCTURES[design.terms[t].structure][0] for own in effects]
         yield from ((name, f"{kind}({label})") for name, kind, label in zip(names, kinds, labels, strict=True))
+    if group.group in heavy_tailed(design.terms):
+        yield df_name(group.group), "df"
 
 
 def _coefficients(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> Section:

@@ -22,7 +22,8 @@ def prior_table(priors: Priors, estimate: EstimateRecord) -> pd.DataFrame:
     """Columns ``prior, says, lower, upper, estimate, ratio``, one row a parameter or matrix of correlations.
 
     ``lower, upper`` hold 95 % of the prior; ``ratio`` is its upper bound (standard deviations), or half its width,
-    over the absolute estimate: 10 and more leave the data to speak, below 2 the prior has a say.
+    over the absolute estimate: 10 and more leave the data to speak, below 2 the prior has a say. Where effects have a t
+    distribution the estimate is that with normal effects.
     """
     import pandas as pd
 

@@ -12,7 +12,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.response import in_words
 from bayesmix.inference.parameters.covariance import structure_of
-from bayesmix.inference.parameters.names import corr_names, sd_names
+from bayesmix.inference.parameters.names import corr_names, heavy_tailed, sd_names
 from bayesmix.inference.parameters.one_predictor import without_steps
 from bayesmix.language.formula.model_spec import ModelSpec, Response
 from bayesmix.results.fits.residuals import residuals
@@ -132,6 +132,7 @@ def size_lines(fit: FitRecord) -> Iterator[str]:
     missing = design.n_given - design.n_used
     if missing:
         yield f"({missing} of {design.n_given} rows left out for missing values)"
+    yield from (f"Effects of {group} have a t distribution: sd is its scale" for group in heavy_tailed(design.terms))
     yield from missing_lines(fit.spec, design)
     yield from category_lines(fit.spec, design)
     family = fit.spec.family

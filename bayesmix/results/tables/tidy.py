@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmix.errors import SpecError, nearest
-from bayesmix.inference.parameters.names import corr_effects, corr_kinds, corr_names, sd_effects, sd_kind, sd_names
+from bayesmix.inference.parameters.names import (
+    corr_effects,
+    corr_kinds,
+    corr_names,
+    df_name,
+    heavy_tailed,
+    sd_effects,
+    sd_kind,
+    sd_names,
+)
 from bayesmix.language.formula.vocabulary import STRUCTURES
 from bayesmix.results.fits.degrees_of_freedom import quantile
 from bayesmix.results.fits.fixed_inference import FixedInference, fixed_table
@@ -94,7 +103,8 @@ def _parameters(fit: FitRecord) -> Iterator[tuple[str, dict[str, Any]]]:
     for term, name, kind, effects in _of_terms(design.terms):
         where, label = _of_effects(fit, term, effects)
         group = None if term.is_population else term.group
-        yield name, {"effect": "ran_pars", **where, "group": group, "term": f"{kind}__{term.smooth or label}"}
+        label = "df" if kind == "df" else f"{kind}__{term.smooth or label}"
+        yield name, {"effect": "ran_pars", **where, "group": group, "term": label}
     owners |= {name: own[0] for name, own in zip(last_shares(design), design.layout.simplexes.values(), strict=True)}
     for name in (*number_names(design), *last_shares(design)):
         yield name, {"effect": "ran_pars", **_of(fit.spec, {owners[name]}), "group": None, "term": name}
@@ -105,12 +115,14 @@ def _parameters(fit: FitRecord) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _of_terms(terms: Sequence[Term]) -> Iterator[tuple[Term, str, str, tuple[str, ...]]]:
-    """Term, name, kind and effects of every standard deviation and every number that correlations follow from."""
+    """Term, name, kind and effects of every number that describes how effects vary."""
     for term, names in zip(terms, sd_names(terms), strict=True):
         yield from ((term, name, sd_kind(term), own) for name, own in zip(names, sd_effects(term), strict=True))
     for term, names in zip(terms, corr_names(terms), strict=True):
         for name, kind, own in zip(names, corr_kinds(term), corr_effects(term), strict=True):
             yield term, name, "cor" if kind == "corr" else kind, own
+    for group in heavy_tailed(terms):
+        yield next(term for term in terms if term.group == group), df_name(group), "df", ()
 
 
 def _of(spec: ModelSpec, predictors: set[int]) -> dict[str, str | None]:

@@ -76,6 +76,7 @@ def test_factors_within_levels_are_no_strata():
         bmx.Model("y ~ x + (1 | gr(g, by = k))", FRAME.assign(k=np.where(np.arange(40) % 2, "A", "B")))
 
 
-def test_effects_with_t_distributions_are_refused():
-    with pytest.raises(DesignError, match="Leave `dist =` out"):
-        bmx.Model('y ~ x + (1 | gr(g, dist = "student"))', FRAME)
+def test_effects_have_the_distribution_that_is_asked_for():
+    for distribution in ("gaussian", "student"):
+        model = bmx.Model(f'y ~ x + (x || gr(g, dist = "{distribution}"))', FRAME)
+        assert [term.is_normal for term in model.design.terms] == [distribution == "gaussian"] * 2

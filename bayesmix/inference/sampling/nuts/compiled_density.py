@@ -11,7 +11,7 @@ from __future__ import annotations
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import prod
 from typing import Any
@@ -100,7 +100,8 @@ def density_of(model: Any, shapes: Mapping[str, tuple[int, ...]], key: Any) -> D
 
     Parameters
     ----------
-    shapes : of the free variables, which are all unconstrained.
+    shapes : of the free variables, which are all unconstrained. Their names are those of this model: another of its
+        shape may call its groups otherwise.
     key : all that the graph depends on but the values of its shared variables.
     """
     if key not in _densities:
@@ -108,7 +109,8 @@ def density_of(model: Any, shapes: Mapping[str, tuple[int, ...]], key: Any) -> D
         while len(_densities) > KEPT:
             _densities.popitem(last=False)
     _densities.move_to_end(key)
-    return _densities[key]
+    found, names = _densities[key], tuple(shapes)
+    return found if found.names == names else replace(found, names=names)
 
 
 def _compile(model: Any, shapes: Mapping[str, tuple[int, ...]]) -> Density:

@@ -177,6 +177,7 @@ def _flat(parameters: Parameters) -> Array:
     lead = parameters.lead
     corr = [matrix[..., *np.tril_indices(matrix.shape[-1], -1)] for matrix in parameters.corr]
     parts = [parameters.beta, *parameters.sd, *corr, *(b.reshape(*lead, -1) for b in parameters.b)]
+    parts += [df[..., None] for df in parameters.df.values()]
     if parameters.dispersion is not None:
         parts.append(parameters.dispersion[..., None])
     return np.concatenate(parts, axis=-1)

@@ -21,6 +21,7 @@ from bayesmix.inference.parameters.toeplitz_correlation import Toeplitz
 from bayesmix.inference.sampling.nuts.numbers import split_priors, stick
 from bayesmix.inference.sampling.nuts.pymc_likelihood import add_responses, correlations_of, responses_of
 from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.priors.above import Above
 from bayesmix.language.priors.prior import Prior
 
 
@@ -58,8 +59,9 @@ def to_pymc(design: Design, spec: ModelSpec, priors: Priors) -> Any:
         beta, numbers = _parameters(design, priors)
         eta = _fixed_parts(design, beta)
         unit = numbers.get(priors.dispersion_name)
+        scales = {group: _scale(group, prior) for group, prior in priors.df.items()}
         for t, term in enumerate(design.terms):
-            b = _effects(term, labels[t], priors, t, unit)
+            b = _effects(term, labels[t], priors, t, (unit, 1.0 if term.is_normal else scales[term.group]))
             for r, part in _random_parts(design, term, labels[t], b).items():
                 eta[r] = eta[r] + part
         if design.R > 1:
@@ -197,19 +199,36 @@ def _random_parts(design: Design, term: Term, label: str, b: Any) -> dict[int, A
     return found
 
 
-def _effects(term: Term, label: str, priors: Priors, t: int, dispersion: Any) -> Any:
-    """Random effects ``(J, k)`` of a term."""
+def _scale(group: str, prior: Above) -> Any:
+    """The root of what multiplies the covariance of each level of a factor with t distributed effects: ``(J, 1)``."""
+    import pymc as pm
+
+    name, own = f"df_{group}", prior.prior
+    if own.kind == "Uniform":
+        df = _scalar(name, own)
+    else:
+        df = pm.Truncated(name, distribution(own.kind, list(map(np.float64, own.arguments))), lower=prior.bound)
+    return pm.math.sqrt(pm.InverseGamma(f"mix_{group}", 0.5 * df, 0.5 * df, dims=level_dim(group)))[:, None]
+
+
+def _effects(term: Term, label: str, priors: Priors, t: int, beside: tuple[Any, Any]) -> Any:
+    """Random effects ``(J, k)`` of a term.
+
+    Parameters
+    ----------
+    beside : the dispersion, and what each level is scaled by, ``(J, 1)``; one of normal effects.
+    """
     import pymc as pm
     import pytensor.tensor as pt
 
     k, sd_priors, own = len(term.effects), priors.sd[t], priors.corr[t]
     name = f"sd_free_{label}"
     if len(sd_priors) > 1 or sd_priors[0].kind == "Decov":
-        free = _vector(name, sd_priors, dispersion)
+        free = _vector(name, sd_priors, beside[0])
     else:
         free = pt.atleast_1d(_scalar(name, sd_priors[0]))
     sd = pt.broadcast_to(free, (k,)) if len(sd_priors) < k else free
-    spherical = pm.Normal(f"z_{label}", 0.0, 1.0, dims=(level_dim(label), f"{label}_effect"))
+    spherical = beside[1] * pm.Normal(f"z_{label}", 0.0, 1.0, dims=(level_dim(label), f"{label}_effect"))
     if term.relation is not None:
         root = term.relation.correlated(np.eye(len(term.levels)))
         spherical = pt.dot(pm.Data(f"relation_{label}", root), spherical)

@@ -16,7 +16,7 @@ deviation. The density stays exactly that of the model: the estimate gives the c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -36,6 +36,7 @@ from bayesmix.inference.parameters.covariance import from_factor, structure_of
 from bayesmix.inference.parameters.one_predictor import one_predictor
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.parameters.smoothed import smoothed
+from bayesmix.inference.sampling.nuts.mixing_scales import tail_move
 from bayesmix.inference.sampling.nuts.moves import Affine, Log, Logit, Move, Scaled
 from bayesmix.inference.sampling.nuts.numbers import split_priors
 from bayesmix.language.formula.model_spec import ModelSpec
@@ -82,6 +83,7 @@ class Reparametrisation:
     beta: Array  # (p,) fixed effects at the estimate
     terms: tuple[TermReparametrisation, ...]
     numbers: tuple[Move, ...]  # of the parameters that are one number for all rows
+    tails: Mapping[str, Move]  # of degrees of freedom, by group
 
 
 def reparametrise(design: Design, spec: ModelSpec, priors: Priors, point: PointEstimate) -> Reparametrisation:
@@ -100,7 +102,8 @@ def reparametrise(design: Design, spec: ModelSpec, priors: Priors, point: PointE
         for number, value in zip(split.numbers, values, strict=True)
     )
     fixed = _moves(split.fixed, coefficients, np.ones(len(own)), covariance[np.ix_(own, own)])
-    return Reparametrisation(fixed, beta, terms, numbers)
+    tails = {group: tail_move(prior) for group, prior in priors.df.items()}
+    return Reparametrisation(fixed, beta, terms, numbers, tails)
 
 
 def _terms(design: Design, spec: ModelSpec, priors: Priors, point: PointEstimate) -> tuple[TermReparametrisation, ...]:

@@ -18,18 +18,22 @@ from bayesmix.data.design.design import Design, Term
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors
-from bayesmix.inference.sampling.nuts.moves import Move
+from bayesmix.inference.sampling.nuts.mixing_scales import mixing, mixing_at
+from bayesmix.inference.sampling.nuts.moved_parameters import (
+    bounds_of,
+    free_of,
+    moved,
+    moved_vector,
+    value_of,
+    values_of,
+)
 from bayesmix.inference.sampling.nuts.numbers import split_priors
 from bayesmix.inference.sampling.nuts.pymc_blocks import key_of
 from bayesmix.inference.sampling.nuts.pymc_likelihood import add_kernels, correlations_of, is_unweighted, responses_of
 from bayesmix.inference.sampling.nuts.pymc_model import (
-    arguments_of,
-    by_kind,
     check_codes,
     coordinates,
-    distribution,
     formulas,
-    in_order,
     level_dim,
     members_of,
     root_of,
@@ -38,7 +42,6 @@ from bayesmix.inference.sampling.nuts.pymc_model import (
 from bayesmix.inference.sampling.nuts.reparametrisation import Reparametrisation, TermReparametrisation, spherical
 from bayesmix.inference.sampling.nuts.shared_data import Packed
 from bayesmix.language.formula.model_spec import ModelSpec
-from bayesmix.language.priors.joint import log_decov
 from bayesmix.language.priors.prior import Prior
 
 
@@ -65,9 +68,11 @@ def sampler_model(
         eta = _fixed_parts(design, beta, packed)
         unit = numbers.get(priors.dispersion_name)
         effects: dict[int, Any] = {}
+        scales = mixing(design.terms, priors.df, reparametrisation.tails, packed)
         for t in _outer_first(reparametrisation):
             term, own = design.terms[t], reparametrisation.terms[t]
             L = _root(term, labels[t], priors.sd[t], priors.corr[t], own, packed, unit)
+            L = _scaled(L, None if term.is_normal else scales[term.group])
             effects[t] = _effects(labels[t], L, change, own, effects, packed)
             for r, part in _random_parts(design, term, effects[t], packed).items():
                 eta[r] = eta[r] + part
@@ -89,9 +94,9 @@ def parameters_at(
     split = split_priors(priors)
     coefficients = np.zeros((*lead, 0))
     if split.fixed:
-        coefficients = _values("fixef_centred", split.fixed, reparametrisation.fixed, free)
+        coefficients = values_of("fixef_centred", split.fixed, reparametrisation.fixed, free)
     numbers = [
-        _value([number.prior], move, free[f"{number.name}_free"])
+        value_of([number.prior], move, free[f"{number.name}_free"])
         for number, move in zip(split.numbers, reparametrisation.numbers, strict=True)
     ]
     gamma = split.gamma(coefficients, [value[..., None] for value in numbers], join=np.concatenate)
@@ -99,19 +104,19 @@ def parameters_at(
     sds: dict[int, Array] = {}
     corrs: dict[int, Array] = {}
     effects: dict[int, Array] = {}
+    df, scales = mixing_at(priors.df, reparametrisation.tails, free)
     for t in _outer_first(reparametrisation):
         term, own = design.terms[t], reparametrisation.terms[t]
         label, k = term_label(design.terms, t), len(term.effects)
-        sd = np.broadcast_to(_values(f"sd_free_{label}", priors.sd[t], own.sd, free), (*lead, k))
+        sd = np.broadcast_to(values_of(f"sd_free_{label}", priors.sd[t], own.sd, free), (*lead, k))
         root: Array = np.broadcast_to(np.eye(k), (*lead, k, k))
         if priors.corr[t]:
             root = structure_of(term).correlation.root(_numbers_at(term, label, priors.corr[t], own, free))
         sds[t], corrs[t] = sd, root @ np.swapaxes(root, -1, -2)
-        effects[t] = _effects_at(
-            own, sd[..., :, None] * root, free[f"u_{label}"], beta - reparametrisation.beta, effects
-        )
+        at = sd[..., :, None] * root, np.ones(1) if term.is_normal else scales[term.group]
+        effects[t] = _effects_at(own, at, free[f"u_{label}"], beta - reparametrisation.beta, effects)
     dispersion = next((value for one, value in zip(split.numbers, numbers, strict=True) if one.place is None), None)
-    return Parameters(beta, _in_turn(sds), _in_turn(corrs), _in_turn(effects), dispersion)
+    return Parameters(beta, _in_turn(sds), _in_turn(corrs), _in_turn(effects), dispersion, df)
 
 
 def _numbers_at(
@@ -119,8 +124,8 @@ def _numbers_at(
 ) -> Array:
     """Free numbers ``(..., size)`` of the correlations of a term."""
     if structure_of(term).correlation.has_lkj:
-        return 2.0 * _value([BETA], own.numbers[0], free[f"lkj_{label}_free"]) - 1.0
-    return _values(f"range_free_{label}", priors, own.numbers, free)
+        return 2.0 * value_of([BETA], own.numbers[0], free[f"lkj_{label}_free"]) - 1.0
+    return values_of(f"range_free_{label}", priors, own.numbers, free)
 
 
 def free_at(
@@ -139,20 +144,13 @@ def free_at(
     free: dict[str, Array] = {}
     split, gamma = split_priors(priors), priors.contrast @ beta
     if split.fixed:
-        free |= _free("fixef_centred", split.fixed, reparametrisation.fixed, gamma[list(split.coefficients)])
+        free |= free_of("fixef_centred", split.fixed, reparametrisation.fixed, gamma[list(split.coefficients)])
     for t, (own, sd) in enumerate(zip(reparametrisation.terms, sds, strict=True)):
-        free |= _free(f"sd_free_{term_label(design.terms, t)}", priors.sd[t], own.sd, sd)
+        free |= free_of(f"sd_free_{term_label(design.terms, t)}", priors.sd[t], own.sd, sd)
     for number, move in zip(split.numbers, reparametrisation.numbers, strict=True):
         value = number.value(gamma, dispersion)
-        free[f"{number.name}_free"] = move.backward(np.asarray(value), _bounds([number.prior]))
+        free[f"{number.name}_free"] = move.backward(np.asarray(value), bounds_of([number.prior]))
     return free
-
-
-def _free(name: str, priors: Sequence[Prior], moves: Sequence[Move], values: Array) -> dict[str, Array]:
-    return {
-        f"{own}_free": move.backward(values[members], _bounds([priors[j] for j in members]))
-        for (own, _, members), move in zip(by_kind(name, priors), moves, strict=True)
-    }
 
 
 def _parameters(
@@ -163,10 +161,10 @@ def _parameters(
     import pytensor.tensor as pt
 
     split, numbers = split_priors(priors), dict[str | None, Any]()
-    own = _vector("fixef_centred", split.fixed, reparametrisation.fixed, packed) if split.fixed else pt.zeros(0)
+    own = moved_vector("fixef_centred", split.fixed, reparametrisation.fixed, packed) if split.fixed else pt.zeros(0)
     for number, move in zip(split.numbers, reparametrisation.numbers, strict=True):
         arguments = [packed.constant(number.name, np.asarray(value)) for value in number.prior.arguments]
-        numbers[number.name] = _moved(number.name, number.prior.kind, arguments, move, packed)
+        numbers[number.name] = moved(number.name, number.prior.kind, arguments, move, packed)
     if not design.fixed:
         return numbers, own, own
     gamma = split.gamma(own, [pt.atleast_1d(value) for value in numbers.values()], join=pt.concatenate)
@@ -204,37 +202,6 @@ def _outer_first(reparametrisation: Reparametrisation) -> list[int]:
 BETA = Prior("Beta", (1.0, 1.0))  # stands for the prior of (1 + partial correlation) / 2, whose arguments are computed
 
 
-def _vector(name: str, priors: Sequence[Prior], moves: Sequence[Move], packed: Packed, unit: Any = None) -> Any:
-    """Parameters ``(m,)``, in order; ``unit``: the dispersion parameter, which joint priors are relative to."""
-    import pytensor.tensor as pt
-
-    kinds = by_kind(name, priors)
-    parts = []
-    for (own, kind, members), move in zip(kinds, moves, strict=True):
-        arguments: list[Any] = list(priors[members[0]].arguments)
-        if kind != "Decov":
-            arguments = [packed.constant(own, values) for values in arguments_of([priors[j] for j in members])]
-        parts.append(_moved(own, kind, arguments, move, packed, unit))
-    return parts[0] if len(parts) == 1 else pt.concatenate(parts)[in_order(kinds)]
-
-
-def _moved(name: str, kind: str, arguments: list[Any], move: Move, packed: Packed, unit: Any = None) -> Any:
-    """Parameters of one kind of prior as functions of free numbers; their density is a potential."""
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    free = pm.Flat(f"{name}_free", shape=move.location.shape)
-    location, scale = packed.constant(name, move.location), packed.constant(name, move.scale)
-    bounds = arguments if kind == "Uniform" else (0.0, 1.0)
-    values, log_jacobian = move.forward(free, location, scale, bounds, xp=pt)
-    if kind == "Decov":
-        density = log_decov(values, pt.ones(()) if unit is None else unit, *arguments, xp=pt)
-    else:
-        density = pm.logp(distribution(kind, arguments), values).sum()
-    pm.Potential(name, density + log_jacobian)
-    return values
-
-
 def _root(  # noqa: PLR0913, PLR0917 - what a prior of a covariance is made of
     term: Term,
     label: str,
@@ -249,7 +216,7 @@ def _root(  # noqa: PLR0913, PLR0917 - what a prior of a covariance is made of
     import pytensor.tensor as pt
 
     k = len(term.effects)
-    free = _vector(f"sd_free_{label}", sd_priors, own.sd, packed, unit)
+    free = moved_vector(f"sd_free_{label}", sd_priors, own.sd, packed, unit)
     sd = [free[i if len(sd_priors) == k else 0] for i in range(k)]
     pm.Deterministic(f"sd_{label}", pt.stack(sd), dims=f"{label}_effect")
     if not corr_priors:
@@ -257,9 +224,9 @@ def _root(  # noqa: PLR0913, PLR0917 - what a prior of a covariance is made of
     family = structure_of(term).correlation
     if family.has_lkj:
         arguments = [packed.constant(label, values) for values in family.beta(corr_priors[0].arguments[0])]
-        numbers = 2.0 * _moved(f"lkj_{label}", "Beta", arguments, own.numbers[0], packed) - 1.0
+        numbers = 2.0 * moved(f"lkj_{label}", "Beta", arguments, own.numbers[0], packed) - 1.0
     else:
-        numbers = _vector(f"range_free_{label}", corr_priors, own.numbers, packed)
+        numbers = moved_vector(f"range_free_{label}", corr_priors, own.numbers, packed)
         if not own.is_adapted:
             return free[0] * root_of(family, numbers)
     rows = family.rows(numbers, sqrt=pt.sqrt, one=pt.ones(()))
@@ -283,6 +250,11 @@ def _random_parts(design: Design, term: Term, b: Any, packed: Packed) -> dict[in
                 part = sum(packed.column(columns[e]) * b[e][codes] for e in own)
             found[r] = found[r] + part if r in found else part
     return found
+
+
+def _scaled(L: Any, scale: Any) -> Any:
+    """A root of the covariance of each level's effects: that of all, times what the level is scaled by ``(J,)``."""
+    return L if scale is None else [[v if isinstance(v, float) else v * scale for v in row] for row in L]
 
 
 def _effects(
@@ -343,39 +315,27 @@ def _score(
     return rows
 
 
-def _values(name: str, priors: Sequence[Prior], moves: Sequence[Move], free: Mapping[str, Array]) -> Array:
-    """Parameters ``(..., m)``, in order."""
-    kinds = by_kind(name, priors)
-    parts = [
-        np.atleast_1d(_value([priors[j] for j in members], move, free[f"{own}_free"]))
-        for (own, _, members), move in zip(kinds, moves, strict=True)
-    ]
-    return np.concatenate(parts, axis=-1)[..., in_order(kinds)]
+def _effects_at(
+    own: TermReparametrisation, at: tuple[Array, Array], u: Array, change: Array, outer: Mapping[int, Array]
+) -> Array:
+    """Random effects ``(..., J, k)`` from the free numbers.
 
-
-def _value(priors: Sequence[Prior], move: Move, free: Array) -> Array:
-    with np.errstate(over="ignore"):
-        return move.forward(free, move.location, move.scale, _bounds(priors), xp=np)[0]
-
-
-def _bounds(priors: Sequence[Prior]) -> tuple[Any, ...]:
-    return tuple(arguments_of(priors)) if priors[0].kind == "Uniform" else (0.0, 1.0)
-
-
-def _effects_at(own: TermReparametrisation, L: Array, u: Array, change: Array, outer: Mapping[int, Array]) -> Array:
-    """Random effects ``(..., J, k)`` from the free numbers, at roots of their covariance ``(..., k, k)``."""
-    k = u.shape[-1]
+    Parameters
+    ----------
+    at : roots of the covariance ``(..., k, k)``, and what each level is scaled by ``(..., J or 1)``.
+    """
+    (L, scale), k = at, u.shape[-1]
     if not own.is_adapted:
         related = u if own.relation is None else own.relation.correlated(u)
-        return related @ np.swapaxes(L, -1, -2)
+        return (related @ np.swapaxes(L, -1, -2)) * scale[..., None]
     score = own.score - np.einsum("jkp,...p->...jk", own.slope, change, optimize=True)
     for parent in own.parents:
         score = score - np.einsum("jkl,...jl->...jk", parent.slope, outer[parent.term][..., parent.index, :])
-    entries = [[L[..., i, j, None] for j in range(k)] for i in range(k)]
+    entries = [[L[..., i, j, None] * scale for j in range(k)] for i in range(k)]
     blocks = [[own.information[:, i, j] for j in range(k)] for i in range(k)]
     columns = [u[..., i] for i in range(k)]
     z, _ = spherical(columns, entries, blocks, [score[..., i] for i in range(k)], sqrt=np.sqrt, log=np.log)
-    return np.stack(z, axis=-1) @ np.swapaxes(L, -1, -2)
+    return (np.stack(z, axis=-1) @ np.swapaxes(L, -1, -2)) * scale[..., None]
 
 
 def _key(design: Design, spec: ModelSpec, priors: Priors, reparametrisation: Reparametrisation) -> tuple[Any, ...]:
@@ -384,7 +344,9 @@ def _key(design: Design, spec: ModelSpec, priors: Priors, reparametrisation: Rep
         (structure_of(term), term.owners, len(term.levels), tuple(map(_kind, (*sd, *corr))), term.relation is None)
         for term, sd, corr in zip(design.terms, priors.sd, priors.corr, strict=True)
     )
-    levels = tuple((term.relation is None, term.slots) for term in design.terms)
+    tails = list(priors.df)
+    scaled = [None if term.is_normal else tails.index(term.group) for term in design.terms]
+    levels = tuple((term.relation is None, term.slots, own) for term, own in zip(design.terms, scaled, strict=True))
     fixed = tuple(zip((prior.kind for prior in priors.fixed), design.layout.owners, strict=True))
     dispersion = None if priors.dispersion is None else priors.dispersion.kind
     nested = tuple(tuple(parent.term for parent in term.parents) for term in reparametrisation.terms)
@@ -392,7 +354,8 @@ def _key(design: Design, spec: ModelSpec, priors: Priors, reparametrisation: Rep
     predictors = tuple((one.response, one.parameter, one.link.name) for one in spec.parameters)
     outcomes = tuple((is_unweighted(one), one.bounds and one.bounds.kinds) for one in design.outcomes)
     rest = families, spec.link.name, predictors, spec.rescor, outcomes, fixed, terms, levels, nested, dispersion
-    return *rest, tuple(sorted(spec.imputed.items())), spec.incomplete, *key_of(design)
+    kinds = tuple(own.prior.kind for own in priors.df.values())
+    return *rest, kinds, tuple(sorted(spec.imputed.items())), spec.incomplete, *key_of(design)
 
 
 def _kind(prior: Prior) -> str:

@@ -13,7 +13,7 @@ from scipy.integrate import dblquad, quad
 from scipy.linalg import sqrtm, toeplitz
 from scipy.spatial.distance import cdist
 from scipy.special import expit, softmax
-from scipy.stats import dirichlet, gamma, multivariate_normal, norm
+from scipy.stats import dirichlet, gamma, invgamma, multivariate_normal, norm
 
 import bayesmix as bmx
 from bayesmix.inference.sampling.nuts.pymc_model import to_pymc
@@ -106,6 +106,11 @@ CASES = {
     "by distance, beside levels": ("y ~ exp(east + north | one) + (1 | g)", {}),
     "process": ("count ~ gp(x, k = 6) + (1 | g)", {"family": "poisson", "priors": {"lscale": "Gamma(2, 4)"}}),
     "rough process": ('y ~ gp(x, k = 3, c = 2, cov = "matern32")', {"priors": {"sdgp": "HalfNormal(2)"}}),
+    "heavy tails": ('y ~ x + (x | gr(g, dist = "student")) + (1 | h)', {}),
+    "heavy tails of counts": (
+        'count ~ x + (x || gr(g, dist = "student"))',
+        {"family": "poisson", "priors": {"df": "Uniform(2, 40)"}},
+    ),
     "homogeneous diagonal": ("y ~ x + diag(x + w | g, hom = TRUE)", {}),
 }
 LINKS = {
@@ -233,7 +238,20 @@ class LogJoint:
         self.total += np.log(density(p[1], p[0]) / whole) + np.sum(np.log(2.0 * half * (1.0 - half)))
         return toeplitz([1.0, p[0], p[0] ** 2 + (1.0 - p[0] ** 2) * p[1]])
 
-    def effects(self, label, term, t, unit):
+    def scales(self, group, prior):
+        """What multiplies the covariance of each level where effects have a t distribution."""
+        if prior.kind == "Uniform":
+            (df,) = self.scalars(f"df_{group}", [prior])
+        else:
+            above = self.take(f"df_{group}_interval__")
+            df, law = 1.0 + np.exp(above), PRIOR[prior.kind](*prior.arguments)
+            self.total += above + law.logpdf(df) - law.logsf(1.0)
+        log_w = self.take(f"mix_{group}_log__")
+        self.total += np.sum(log_w + invgamma(0.5 * df, scale=0.5 * df).logpdf(np.exp(log_w)))
+        self.found[f"df_{group}"] = df
+        return np.exp(log_w)
+
+    def effects(self, label, term, t, unit):  # noqa: C901 - one case a structure
         k, priors = len(term.effects), self.model.priors
         sd_priors, own = priors.sd[t], priors.corr[t]
         eta = own[0].arguments[0] if own and own[0].kind == "LKJ" else None
@@ -259,7 +277,13 @@ class LogJoint:
         among = np.eye(J) if term.relation is None else RELATION.to_numpy()
         root_of_levels = np.linalg.cholesky(among)
         b = root_of_levels @ self.take(f"z_{label}") @ root.T
-        self.total += log_normal(b, among, covariance)
+        if not term.is_normal:
+            w = self.w[term.group]
+            b = np.sqrt(w)[:, None] * b
+            self.total += sum(log_normal(b[[j]], np.eye(1), w[j] * covariance) for j in range(J))
+            self.total += 0.5 * k * np.log(w).sum()
+        else:
+            self.total += log_normal(b, among, covariance)
         self.total += J * np.linalg.slogdet(root)[1] + k * np.linalg.slogdet(root_of_levels)[1]  # b by z
         if any("(centred)" in name for name in priors.sd_names[t]):
             slope = np.eye(k)
@@ -282,6 +306,7 @@ class LogJoint:
         dispersion = 1.0
         if family.dispersion is not None:
             dispersion = self.scalars(family.dispersion, [priors.dispersion])[0]
+        self.w = {group: self.scales(group, prior.prior) for group, prior in priors.df.items()}
         counted = {}
         for t, term in enumerate(design.terms):
             number = counted.get(term.group, 0)

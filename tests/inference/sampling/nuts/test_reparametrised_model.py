@@ -16,7 +16,9 @@ from bayesmix.inference.estimation.estimate import estimate
 from bayesmix.inference.estimation.methods import resolve_method
 from bayesmix.inference.parameters.centring import at_means, to_means
 from bayesmix.inference.parameters.covariance import structure_of
+from bayesmix.inference.parameters.heavy_tails import with_normal_effects
 from bayesmix.inference.sampling.nuts.compiled_density import density_of
+from bayesmix.inference.sampling.nuts.mixing_scales import mixing_at
 from bayesmix.inference.sampling.nuts.numbers import split_priors
 from bayesmix.inference.sampling.nuts.pymc_model import by_kind, term_label, to_pymc
 from bayesmix.inference.sampling.nuts.reparametrisation import reparametrise, spherical
@@ -31,6 +33,7 @@ FEW = {
     "by distance",
     "process",
     "memberships",
+    "heavy tails",
     "kinds of priors",
     "nested poisson with weights",
     "autoregression",
@@ -47,7 +50,7 @@ class Both:
         self.model, self.priors = model, model.priors
         self.design = at_means(model.design, model.priors.changes)  # engines work where the priors are stated
         method = resolve_method("auto", model.spec)
-        self.point = estimate(self.design, model.spec, method)  # converged or not
+        self.point = estimate(with_normal_effects(self.design), model.spec, method)  # converged or not
         self.reparametrisation = reparametrise(self.design, model.spec, self.priors, self.point)
         self.ours = sampler_model(self.design, model.spec, self.priors, self.reparametrisation)
         self.shapes = free_shapes(self.ours.model)
@@ -67,10 +70,11 @@ class Both:
 
     def theirs(self, x):
         """Values of the unconstrained variables of `to_pymc`, by name, each ``(points, ...)``."""
-        return self.unconstrained(self.parameters(x))
+        _, roots = mixing_at(self.priors.df, self.reparametrisation.tails, self.split(x[None]))
+        return self.unconstrained(self.parameters(x), {group: own[0] for group, own in roots.items()})
 
-    def unconstrained(self, values):  # noqa: C901 - one case a kind of prior
-        """The same from parameters with leading axes ``(1, points)``."""
+    def unconstrained(self, values, roots):  # noqa: C901 - one case a kind of prior
+        """The same from parameters with leading axes ``(1, points)``, and what each level is scaled by."""
         found = {}
 
         def take(name, priors, numbers, *, scalar=False):
@@ -102,7 +106,14 @@ class Both:
                     take(f"range_free_{label}", self.priors.corr[t], free)
             L = values.sd[t][0][..., None] * root
             z = np.swapaxes(np.linalg.solve(L, np.swapaxes(values.b[t][0], -1, -2)), -1, -2)
+            z = z if term.is_normal else z / roots[term.group][..., None]
             found[f"z_{label}"] = z if term.relation is None else np.linalg.solve(np.linalg.cholesky(RELATION), z)
+        for group, prior in self.priors.df.items():
+            if prior.prior.kind == "Uniform":
+                take(f"df_{group}", [prior.prior], values.df[group][0][:, None], scalar=True)
+            else:
+                found[f"df_{group}_interval__"] = np.log(values.df[group][0] - 1.0)
+            found[f"mix_{group}_log__"] = 2.0 * np.log(roots[group])
         for number in split.numbers:
             at = number.place
             value = values.dispersion[0] if at is None else at.link.mean(gamma[:, at.column])
@@ -289,6 +300,18 @@ def test_machine_code_serves_other_data_of_the_model():
     assert value == pytest.approx(float(expected), rel=1e-10)
     slopes = second.ours.model.compile_dlogp(mode=AS_WRITTEN)(second.split(x))
     np.testing.assert_allclose(gradient, slopes, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.slow
+def test_machine_code_serves_a_model_whose_groups_have_other_names():
+    first = Both(bmx.Model("y ~ x + (1 | g)", DATA))
+    compiled = density_of(first.ours.model, first.shapes, first.ours.key)
+    second = Both(bmx.Model("y ~ x + (1 | k)", {**DATA, "k": DATA["g"]}))
+    assert second.ours.key == first.ours.key
+    again = density_of(second.ours.model, second.shapes, second.ours.key)
+    assert again.function is compiled.function
+    x = np.arange(second.size, dtype=float)
+    assert list(again.split(x)) == [name.replace("_g", "_k") for name in compiled.split(x)] == list(second.shapes)
 
 
 def test_models_of_other_shape_are_compiled_anew():
