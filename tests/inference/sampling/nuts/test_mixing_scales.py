@@ -1,11 +1,14 @@
-"""Posteriors of models whose group effects have a t distribution, beside those of normal effects."""
+"""Posteriors of models whose group effects have a t distribution, against brms's with the same priors."""
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
+import pandas as pd
 import pytest
-from heavy_tailed import PRIORS, SLOPES, small
-from quantiles import between
+from heavy_tailed import FOLDER, INTERCEPTS, PRIORS, SLOPES, data, small
+from quantiles import apart, between
 
 import bayesmix as bmx
 from bayesmix.inference.sampling.nuts.mixing_scales import mixing_at, tail_move
@@ -13,6 +16,16 @@ from bayesmix.language.priors.above import Above
 from bayesmix.language.priors.prior import parse_prior
 from bayesmix.results.fits.linear_predictor import flatten
 
+FORMULAS = {"intercepts": INTERCEPTS, "slopes": SLOPES}
+NAMES = {
+    "b_Intercept": "Intercept",
+    "b_x": "x",
+    "sd_g__Intercept": "sd(g, Intercept)",
+    "sd_g__x": "sd(g, x)",
+    "cor_g__Intercept__x": "corr(g, Intercept, x)",
+    "df_g": "df(g)",
+    "sigma": "sigma",
+}
 ERRORS = 4.0  # Monte Carlo standard errors of both
 
 
@@ -29,6 +42,27 @@ def test_free_numbers_are_of_unit_size_under_the_prior(prior):
     np.testing.assert_allclose(unit[0]["g"], df, rtol=1e-9)
     log_w = np.log(df / rng.chisquare(df))
     assert 0.8 < np.std(log_w / (2.0 * np.log(unit[1]["g"][:, 0]))) < 1.3
+
+
+@cache
+def posterior(case):
+    priors = {**PRIORS, "corr": "LKJ(1)"} if case == "slopes" else PRIORS
+    return bmx.Model(FORMULAS[case], data(), priors=priors).sample(seed=3, draws=2000, progress=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", FORMULAS)
+def test_quantiles_are_those_of_brms(case):
+    reference = pd.read_csv(FOLDER / f"{case}.csv", index_col="variable")
+    post = posterior(case)
+    assert post.converged
+    assert "left for NUTS: effects of `g` have a t distribution" in post.draws.notes[0]
+    (term,), values = post.design.terms, flatten(post.design, post.values)
+    draws = {brms: values[..., post.names.index(name)] for brms, name in NAMES.items() if name in post.names}
+    for e, effect in enumerate(term.effects):
+        draws |= {f"r_g[{level},{effect}]": post.values.b[0][..., j, e] for j, level in enumerate(term.levels)}
+    assert set(reference.index) == set(draws)
+    assert apart(draws, reference).abs().max() < ERRORS
 
 
 @pytest.mark.slow
