@@ -19,6 +19,10 @@ _SHARES = (
     'For continuous shares there is family="beta", with zeros and ones "zero_one_inflated_beta", for successes out of'
     ' trials "binomial".'
 )
+_VARYING = (
+    'It is not supported. Counts of categories that vary more than those of family="multinomial" have a random effect a'
+    " row: `(1 | row)`."
+)
 _TAILS = 'For heavy tails there is family="student".'
 
 FAMILIES: dict[str, str] = {
@@ -31,6 +35,19 @@ FAMILIES: dict[str, str] = {
     "quasi": "It has no likelihood.",
     "compois": f"It is not supported: the constant of its density is an infinite sum. {_COUNTS}",
     "com_poisson": f"It is not supported: the constant of its density is an infinite sum. {_COUNTS}",
+    "truncated_compois": f"It is not supported: the constant of its density is an infinite sum. {_COUNTS}",
+    "truncated_genpois": 'It is not supported. Counts without zeros are of family="truncated_nbinom1" and others.',
+    "nbinom12": f"It is not supported. {_COUNTS}",
+    "bell": f"It is not supported. {_COUNTS}",
+    "dirichlet_multinomial": _VARYING,
+    "dirichletmultinomial": _VARYING,
+    "multinom": 'Write family="categorical", or "multinomial" of counts, `cbind(a, b, c)`.',
+    "hurdle_cumulative": 'It is not supported. Ratings are of family="cumulative".',
+    "logistic_normal": _SHARES,
+    "xbeta": _SHARES,
+    "mixture": "Mixtures are not supported; those of zeros and counts are zero_inflated_poisson and others.",
+    "zero_inflated_beta_binomial": 'It is not supported. There is family="zero_inflated_binomial", and "betabinomial".',
+    "zero_inflated_asym_laplace": "It is not supported.",
     "discrete_weibull": f"It is not supported. {_COUNTS}",
     "frechet": _TIMES,
     "gen_extreme_value": "It is not supported.",
@@ -38,7 +55,10 @@ FAMILIES: dict[str, str] = {
     "wiener": "It is not supported.",
     "ordbeta": _SHARES,
     "dirichlet": _SHARES,
-    "laplace": f'{_TAILS} The Laplace approximation is a method: `model.estimate("laplace")`.',
+    "laplace": (
+        f'{_TAILS} The Laplace distribution is family="asym_laplace(0.5)". The Laplace approximation is a method:'
+        ' `model.estimate("laplace")`.'
+    ),
     "logit": 'It is a link: write family="bernoulli", link="logit".',
     "probit": 'It is a link: write family="bernoulli", link="probit".',
     "cloglog": 'It is a link: write family="bernoulli", link="cloglog".',

@@ -59,6 +59,7 @@ def _beside_means(design: Design, spec: ModelSpec, point: PointEstimate) -> Iter
         yield from _exact_fit(parameter, values / unit, name, response.label)
         yield from _no_noise(response, one.parameter, values / unit, name)
         yield from _limit(parameter, values / unit, name, response.label)
+        yield from _endless(parameter, values, name, response.label)
 
 
 def _residuals(design: Design, spec: ModelSpec, point: PointEstimate) -> Iterator[str]:
@@ -133,6 +134,23 @@ def _limit(parameter: Parameter, values: Array, name: str, label: str) -> Iterat
             f" distributed as in family `{limit.family}`. The size of `{name}` and of its coefficients means nothing."
             f' Fit that family (family="{limit.family}"){advice}.'
         )
+
+
+def _endless(parameter: Parameter, values: Array, name: str, label: str) -> Iterator[str]:
+    """Whether the scale of a latent variable vanishes somewhere, or has no end: categories then say no more of it."""
+    if parameter.endless is None:
+        return
+    told = {
+        "infinity": (values > parameter.endless, f"predictors tell the categories of `{label}` there without error"),
+        "zero": (values < 1.0 / parameter.endless, f"predictors say nothing of the categories of `{label}` there"),
+    }
+    for end, (is_beyond, why) in told.items():
+        if is_beyond.any():
+            yield (
+                f"`{name}` runs off to {end} in {is_beyond.sum()} of {len(values)} rows: {why}, and the likelihood"
+                f" has no maximum. The size of the coefficients of `{name}` means nothing. Leave predictors out of its"
+                " formula, or sample with proper priors (model.sample())."
+            )
 
 
 def _spreads(design: Design, spec: ModelSpec, point: PointEstimate) -> Iterator[str]:

@@ -17,6 +17,7 @@ from bayesmix.arrays import Array
 from bayesmix.errors import DataError
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.namespaces import NUMERIC, Namespace
+from bayesmix.language.families.taylor import taken, with_rows
 
 TRIES = 20  # of drawing a response until it is in its range; what is left is drawn by its distribution function
 HALVINGS = 80  # of an interval of a response
@@ -220,16 +221,36 @@ def _mapped(one: Interval | None, column: Callable[[Array], Any]) -> Interval | 
 
 def _kernel(family: Family, inside: Interval | None, within: Interval | None, is_censored: Any) -> Callable[..., Any]:
     def kernel(xp: Namespace, y: Any, trials: Any, mu: Any, *others: Any) -> Any:
-        def tails(end: Any) -> tuple[Any, Any]:
-            assert family.log_tails is not None
-            return family.log_tails(xp, end, trials, mu, *others)
-
         rows = family.kernel(xp, y, trials, mu, *others)
         if inside is not None:
-            rows = xp.where(is_censored > 0.5, inside.log_probability(tails, xp), rows)
-        return rows if within is None else rows - within.log_probability(tails, xp)
+            rows = _with_censored(family, inside, is_censored, rows, (xp, trials, mu, *others))
+        return rows if within is None else rows - within.log_probability(_tails(family, xp, trials, mu, *others), xp)
 
     return kernel
+
+
+def _tails(family: Family, xp: Namespace, *parameters: Any) -> Callable[[Any], tuple[Any, Any]]:
+    assert family.log_tails is not None
+    tails = family.log_tails
+    return lambda end: tails(xp, end, *parameters)
+
+
+def _with_censored(family: Family, inside: Interval, is_censored: Any, rows: Any, given: tuple[Any, ...]) -> Any:
+    """Log densities of rows, those of the censored ones in place: of numbers, tails are computed of these alone.
+
+    Parameters
+    ----------
+    given : namespace, trials, parameters.
+    """
+    xp, *parameters = given
+    if xp is not NUMERIC:
+        found = inside.log_probability(_tails(family, xp, *parameters), xp)
+        return xp.where(is_censored > 0.5, found, rows)
+    n, part = len(is_censored), np.flatnonzero(is_censored > 0.5)
+    own = [taken(one, part, n) for one in parameters]
+    some = _mapped(inside, lambda one: np.broadcast_to(one, n)[part])
+    assert some is not None  # there are censored rows
+    return with_rows(rows, part, some.log_probability(_tails(family, xp, *own), xp))
 
 
 def _truncated_cdf(family: Family, within: Interval) -> Callable[..., Array]:

@@ -48,6 +48,7 @@ class Parameter:
     of_threshold: str = ""  # the threshold whose category-specific effects it is
     is_mean: bool = False  # takes the formula of the response where it has none: the scores of categories
     exact: Literal["zero", "infinity"] | None = None  # end of its range where the response has no variance left
+    endless: float | None = None  # from which on it, or its inverse, means nothing, where no family is its limit
     is_known: bool = False  # a number that each row has, in place of coefficients
     is_of_curve: bool = False  # an argument of a nonlinear mean
     is_slope: bool = False  # of a predictor that is another response, whose missing values are imputed

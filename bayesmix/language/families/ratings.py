@@ -34,7 +34,7 @@ UNNAMED = ("1", "2")  # before the data have said which categories there are
 SPREAD = 1.5  # prior standard deviation of a threshold, on the latent scale
 FUNCTIONS = {"logit": "logistic", "probit": "Phi", "cloglog": "gompertz"}  # in words
 SPECIFIC = "cs"  # among the names of parameters with formulas: thresholds have effects of their own
-DISC = Parameter("disc", ("log",), has_intercept=False, priors={})
+DISC = Parameter("disc", ("log",), has_intercept=False, priors={}, endless=1e3)
 
 Log = Callable[..., Any]  # (latent, xp, y, mu, thresholds, disc): log probability of categories
 Shares = Callable[[Latent, Sequence[Array]], list[Array]]  # (latent, thresholds from mu in units of disc): of all

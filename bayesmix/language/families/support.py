@@ -48,7 +48,7 @@ class Support:
 
     def is_possible_up_to(self, y: Array) -> Array:
         """Whether responses up to each number have a probability above zero."""
-        if self.zero_is_silent:
+        if self.zero_is_silent or 0.0 in self.atoms:
             return np.asarray(y >= 0.0)
         if self.is_discrete:
             return np.asarray(y >= self.least)

@@ -148,6 +148,30 @@ def select(condition: Array, yes: Any, no: Any) -> Any:
     return Taylor(both, some.order)
 
 
+def taken(x: Any, rows: Array, n: int) -> Any:
+    """Some of ``n`` rows along the last axis, of what has one number for each."""
+    if isinstance(x, Taylor):
+        return Taylor({a: taken(c, rows, n) for a, c in x.coefficients.items()}, x.order)
+    return np.asarray(x)[..., rows] if np.shape(x)[-1:] == (n,) else x
+
+
+def with_rows(x: Any, rows: Array, own: Any) -> Any:
+    """A polynomial or array ``(..., n)`` whose ``rows`` are those of another one."""
+    if not isinstance(x, Taylor) and not isinstance(own, Taylor):
+        lead = np.broadcast_shapes(np.shape(x)[:-1], np.shape(own)[:-1])
+        found = np.broadcast_to(x, (*lead, np.shape(x)[-1])).copy()
+        found[..., rows] = own
+        return found
+    some = x if isinstance(x, Taylor) else own
+    parts = [one.coefficients if isinstance(one, Taylor) else {some._zero: np.asarray(one)} for one in (x, own)]
+    nothing = np.zeros(np.shape(value_of(x)))
+    both = {
+        a: with_rows(parts[0].get(a, nothing) + nothing, rows, parts[1].get(a, np.zeros(len(rows))))
+        for a in parts[0] | parts[1]
+    }
+    return Taylor(both, some.order)
+
+
 def add_up(x: Any) -> Any:
     """The sum over the first axis."""
     if not isinstance(x, Taylor):

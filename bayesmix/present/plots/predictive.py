@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,10 +50,10 @@ def ppc(
 ) -> Figure:
     """Draw the distribution of the responses beside those of replicated data.
 
-    Counts have a rootogram: how often each count occurs, with the interval of how often it is predicted to. Categories
-    have bars of their shares, with the interval of the shares that are predicted. Where responses are censored the
-    curves are shares of rows above a value: of right-censored data Kaplan and Meier's, which takes what censors for
-    independent of the response; of others that of data completed by the model, on average.
+    Counts have a rootogram: how often each count occurs, with the interval of how often it is predicted to. Categories,
+    and zeros and ones, have bars of their shares, with the interval of the shares that are predicted. Where responses
+    are censored the curves are shares of rows above a value: of right-censored data Kaplan and Meier's, which takes
+    what censors for independent of the response; of others that of data completed by the model, on average.
 
     Parameters
     ----------
@@ -71,9 +71,8 @@ def ppc(
     replicated = posterior_predictive(post, groups=groups, seed=seed)[chosen.name or "y"]
     if outcome.bounds is not None and outcome.bounds.is_censored.any():
         return _above(post, number, replicated.to_numpy(), seed)
-    if chosen.family.levels:
-        words = (chosen.label, BLUE, "predicted")
-        return _shares(_occurrences(chosen, outcome), _by_category(chosen, replicated.to_numpy()), chosen, words)
+    if chosen.family.levels or (outcome.has_trials and outcome.trials.max() == 1.0):
+        return _bars(chosen, outcome, replicated.to_numpy(), (chosen.label, BLUE, "predicted"))
     tree = _tree(replicated, outcome.y, int if counts else float)
     options: dict[str, Any] = {"backend": "matplotlib", "figure_kwargs": {"FigureClass": Canvas, "figsize": (6.6, 3.4)}}
     if counts:
@@ -116,8 +115,8 @@ def prior_predictive(model: Model, *, draws: int = SETS, seed: int = 0) -> Figur
     y = model.design.y
     found = _by_priors(model, draws, seed)
     if model.spec.family.levels:
-        words, one = (model.design.response, PRIOR, "predicted by the priors"), model.spec.responses[0]
-        return _shares(_occurrences(one, model.design.outcome), _by_category(one, found), one, words)
+        words = (model.design.response, PRIOR, "predicted by the priors")
+        return _bars(model.spec.responses[0], model.design.outcome, found, words)
     replicated = found.reshape(-1, len(y))
     figure, (axis,) = panels(1, columns=1, height=3.2)
     if is_whole(y):
@@ -139,22 +138,28 @@ def prior_predictive(model: Model, *, draws: int = SETS, seed: int = 0) -> Figur
     return figure
 
 
-def _occurrences(response: Response, outcome: Outcome) -> Array:
-    """How often each category occurs in all ``(K,)``."""
-    return by_category(response.family, outcome.y, outcome.trials).sum(axis=0)
+def _bars(response: Response, outcome: Outcome, replicated: Array, words: tuple[str, str, str]) -> Figure:
+    """Bars of the shares of categories, and of zeros and ones, with those of replications.
 
-
-def _by_category(response: Response, replicated: Array) -> Array:
-    """The same of replications, codes ``(..., n)`` or counts ``(..., n, K)``: ``(sets, K)``."""
-    K, is_counted = len(response.family.levels), response.family.has_category_counts
+    Parameters
+    ----------
+    replicated : codes ``(..., n)``, or counts of each category ``(..., n, K)``.
+    words : the response, the colour of the replications, by what they are.
+    """
+    family = response.family
+    levels = family.levels or outcome.categories or ("0", "1")
+    is_counted, K = family.has_category_counts, len(levels)
+    by = "share of trials" if is_counted else "share of rows"
     if is_counted:
-        return replicated.sum(axis=-2).reshape(-1, K)
-    return np.stack([np.sum(replicated == code, axis=-1) for code in range(K)], axis=-1).reshape(-1, K)
+        seen, drawn = by_category(family, outcome.y, outcome.trials).sum(axis=0), replicated.sum(axis=-2)
+    else:
+        seen, drawn = (np.stack([np.sum(y == k, axis=-1) for k in range(K)], -1) for y in (outcome.y, replicated))
+    return _shares(seen, drawn.reshape(-1, K), levels, (*words, by))
 
 
-def _shares(observed: Array, replicated: Array, response: Response, words: tuple[str, str, str]) -> Figure:
-    """Bars of the shares of categories ``(K,)``, with those of replications; words: response, colour, by what."""
-    levels, (label, colour, text) = response.family.levels, words
+def _shares(observed: Array, replicated: Array, levels: Sequence[str], words: tuple[str, str, str, str]) -> Figure:
+    """Bars of shares: how often each category occurs ``(K,)``, and in replications ``(sets, K)``."""
+    label, colour, text, by = words
     codes, drawn = np.arange(len(levels)), replicated / observed.sum()
     lower, upper = np.percentile(drawn, [2.5, 97.5], axis=0)
     figure, (axis,) = panels(1, columns=1, height=3.2)
@@ -162,7 +167,7 @@ def _shares(observed: Array, replicated: Array, response: Response, words: tuple
     axis.vlines(codes, lower, upper, color=colour, linewidth=1.8)
     axis.plot(codes, drawn.mean(axis=0), "o", color=colour, markersize=5.0, markeredgewidth=0.0)
     axis.set_xticks(codes, list(levels))
-    axis.set(xlabel=label, ylabel="share of trials" if response.family.has_category_counts else "share of rows")
+    axis.set(xlabel=label, ylabel=by)
     handles: list[Artist] = [Patch(facecolor=PALE), Line2D([], [], color=colour, marker="o", markersize=5.0)]
     legend_below(figure, handles, ["data", f"{text}: mean and 95 % interval"], columns=2)
     return figure

@@ -73,3 +73,17 @@ def test_parameters_that_run_off_are_named(formula, family, what):
 )
 def test_parameters_with_an_estimate_are_not(formula, family):
     assert not bmx.Model(formula, DATA, family=family).estimate().problems
+
+
+@pytest.mark.filterwarnings("ignore::bayesmix.ConvergenceWarning")
+@pytest.mark.parametrize("family", ["cumulative", "acat"])
+def test_discrimination_without_end_is_named(family):
+    """Of half of the rows the predictor tells each category exactly."""
+    rng = np.random.default_rng(3)
+    f, x = np.repeat(["a", "b"], 60), rng.normal(size=120)
+    latent = x + np.where(f == "a", rng.logistic(size=120), 0.0)
+    data = {"y": np.digitize(latent, [-0.7, 0.4]), "x": x, "f": f}
+    found = bmx.Model(["y ~ x", "disc ~ f"], data, family=family).estimate()
+    assert not found.converged
+    assert "`disc` runs off to infinity in 60 of 120 rows" in found.problems[0]
+    assert bmx.Model(["y ~ x", "disc ~ f"], {**data, "f": np.tile(["a", "b"], 60)}, family=family).estimate().converged

@@ -48,6 +48,14 @@ POSITIVE = [
     (2.0, None, None, 0.5, 3.0),
     (6.0, 6.0, INF, 0.5, 20.0),
 ]
+ZEROS = [
+    *POSITIVE,
+    (0.0, None, None, -INF, INF),
+    (0.0, -INF, 0.0, -INF, INF),
+    (0.0, 0.0, INF, -INF, INF),
+    (0.5, -INF, 0.5, -INF, 3.0),
+    (1.0, 0.0, 1.0, -INF, INF),
+]
 UNIT = [(y / 50.0, *(end and end / 50.0 for end in (low, high)), lower / 50.0, upper / 50.0)
         for y, low, high, lower, upper in POSITIVE]  # fmt: skip
 COUNTS = [
@@ -130,6 +138,29 @@ class SkewNormal:
             return -INF if y * out > 0.0 else 0.0
         is_small = out * (y - float(self.own.median())) > 0.0
         return self._tail(y, out) if is_small else float(np.log(-np.expm1(self._tail(y, -out))))
+
+
+class Tweedie:
+    """Tails are sums over the numbers of gamma variables."""
+
+    numbers = np.arange(1.0, 400.0)
+
+    def __init__(self, mu, phi, power):
+        self.mean = mu ** (2.0 - power) / (phi * (2.0 - power))
+        shape, scale = (2.0 - power) / (power - 1.0), phi * (power - 1.0) * mu ** (power - 1.0)
+        self.own = stats.gamma(shape * self.numbers, scale=scale)
+
+    def _sum(self, logs):
+        return float(logsumexp(stats.poisson.logpmf(self.numbers, self.mean) + logs))
+
+    def logpdf(self, y):
+        return -self.mean if y == 0.0 else self._sum(self.own.logpdf(y))
+
+    def logsf(self, y):
+        return 0.0 if y < 0.0 else self._sum(self.own.logsf(y))
+
+    def logcdf(self, y):
+        return -INF if y < 0.0 else float(np.logaddexp(-self.mean, self._sum(self.own.logcdf(y)))) if y else -self.mean
 
 
 class BetaBinomial:
@@ -258,6 +289,7 @@ CASES = {
         POSITIVE,
         [between(0.0, 1.0), between(0.6, 1.2)],
     ),
+    "tweedie": (Tweedie, ZEROS, [between(0.5, 3.0), between(0.6, 1.6), between(1.2, 1.8)]),
     "gamma": (
         lambda mu, shape: stats.gamma(shape, scale=mu / shape),
         POSITIVE,
@@ -399,6 +431,19 @@ class TestLaws:
             np.testing.assert_allclose(gradient, (ends[1] - ends[0]) / 2e-6, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["zero_inflated_beta", "zero_one_inflated_beta", "hurdle_gamma", "tweedie"])
+def test_zeros_are_outside_of_intervals_above_zero(name):
+    """What lies in ``(0, 0.4]`` is no zero, though zeros have a probability."""
+    family = FAMILIES[name]
+    own = [np.full(2, VALUES.get(one.name, 0.45)) for one in family.parameters]
+    ends = np.zeros(2), np.array([0.4, INF])
+    bounds = Bounds(*ends, np.ones(2, bool), np.full(2, -INF), np.full(2, INF))
+    found = np.exp(observed(family, bounds, np.ones(2)).log_density(np.zeros(2), np.ones(2), *own))
+    below = family.cdf(np.array([0.0, 0.0]), np.ones(2), *own)
+    upto = np.array([family.cdf(np.array([0.4]), np.ones(1), *(one[:1] for one in own))[0], 1.0])
+    np.testing.assert_allclose(found, upto - below, rtol=1e-9)
+
+
 def test_nothing_is_changed_without_bounds():
     family = FAMILIES["gaussian"]
     assert observed(family, None, np.ones(3)) is family
@@ -442,6 +487,7 @@ def test_bounds_without_a_value_between_are_refused(family, row, message):
 
 
 VALUES = {"kappa": 3.0, "alpha": 1.5, "sigma": 0.8, "shape": 1.7, "phi": 2.5, "nu": 5.0, "beta": 0.6, "ndt": 0.1}
+VALUES["power"] = 1.45
 WITH_TAILS = [name for name, family in FAMILIES.items() if family.log_tails is not None]
 
 

@@ -121,7 +121,6 @@ REFUSED = {  # formula, family: what the message says
     ("y | rate(d) ~ x", "zero_inflated_negbinomial"): "over another time have another distribution",
     ("y | rate(d) ~ x; shape ~ z", "geometric"): "shape",
     ("y | rate(d) ~ x", "truncated_poisson"): "offset(log(d))",
-    ("y | cens(c) ~ x", "tweedie"): "a sum of many incomplete gamma functions",
     ("y | trunc(ub = 3) ~ x", "cumulative"): "Families with one: gaussian, poisson,",
     ("y ~ x; sigma | weights(w) ~ x", "gaussian"): "beside the response",
 }
