@@ -19,6 +19,7 @@ from bayesmix.language.families.namespaces import Namespace, log_add
 DEVIATIONS = 9.0  # of terms on either side of the largest: the others are smaller by exp(-40)
 BESIDE = 15.0  # terms in any case, where these are few
 PRESETS = ("default", "flat", "brms", "bambi")
+SMALLEST = -600.0  # logarithm of a density of gamma variables from which on it is computed with
 MANY = 1e6  # variables from which on the sum is its integral to rounding
 
 
@@ -70,7 +71,10 @@ def _log_tails(xp: Namespace, y: Any, _: Any, mu: Any, phi: Any, power: Any) -> 
     def log_term(j: Any) -> Any:
         own = shape * j
         front = own * xp.log(above) - above - xp.gammaln(own)
-        lower, upper = xp.gamma_tails(own, above, front)
+        told, over = front > SMALLEST, above > own  # else one tail is all, the other less than can be told
+        lower, upper = xp.gamma_tails(own, xp.where(told, above, own), front)
+        lower = xp.where(told, lower, xp.where(over, 0.0, SMALLEST))
+        upper = xp.where(told, upper, xp.where(over, SMALLEST, 0.0))
         return j * log_number - number - xp.gammaln(j + 1.0) + xp.where(is_below, lower, upper)
 
     some = xp.log_sum(lambda k: (log_term(first + k), first + k <= last), last - first)

@@ -9,6 +9,7 @@ from count_densities import by_row
 from scipy import stats
 from scipy.special import logsumexp
 
+from bayesmix.language.families.namespaces import NUMERIC
 from bayesmix.language.families.registry import FAMILIES
 
 TERMS = np.arange(1.0, 20_001.0)
@@ -34,6 +35,21 @@ LAW = laws.Law(FAMILIES["tweedie"], Y, (MU, PHI, POWER), density)
 @pytest.mark.parametrize("check", laws.CHECKS)
 def test_law(check):
     check(LAW)
+
+
+@pytest.mark.parametrize("power", [1.001, 1.03, 1.5, 1.97])
+def test_tails_are_sums_over_the_numbers_of_variables(power):
+    """Also of narrow gamma variables, whose tails are all or nothing."""
+    y = np.array([0.3, 4.0, 9.5, 10.5, 30.0])
+    mu, phi = np.full(5, 10.0), np.full(5, 1.2)
+    below, above = FAMILIES["tweedie"].log_tails(NUMERIC, y, np.ones(5), mu, phi, np.full(5, power))
+    number = 10.0 ** (2.0 - power) / (1.2 * (2.0 - power))
+    shape, scale = (2.0 - power) / (power - 1.0), 1.2 * (power - 1.0) * 10.0 ** (power - 1.0)
+    some = stats.poisson.logpmf(TERMS, number)[:, None]
+    gammas = stats.gamma(shape * TERMS[:, None], scale=scale)
+    np.testing.assert_allclose(above, logsumexp(some + gammas.logsf(y), axis=0), rtol=1e-9, atol=1e-12)
+    expected = np.logaddexp(-number, logsumexp(some + gammas.logcdf(y), axis=0))
+    np.testing.assert_allclose(below, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_the_integral_of_many_terms_is_their_sum():
