@@ -42,7 +42,7 @@ CALLS: dict[str, Verb] = {  # that need arguments, or are cheaper with some; all
     "smooths": lambda fit: fit.smooths(),
     "test_group": lambda fit: fit.test_group("g", **({"replicates": 3, "progress": False} if of_estimate(fit) else {})),
     "ranova": lambda fit: fit.ranova(replicates=3, progress=False),
-    "update": lambda fit: fit.update("~ . - x", progress=False),
+    "update": lambda fit: fit.update("~ . - x", seed=1, progress=False),
     "extend": lambda fit: fit.extend(20, progress=False),
 }
 LEFT_OUT = {
@@ -55,7 +55,7 @@ DEAR = {"test_group", "drop1", "ranova", "influence", "bootstrap", "diagnose", "
 
 
 def quiet(fit: Any) -> dict[str, Any]:
-    return {} if of_estimate(fit) else {"progress": False}
+    return {} if of_estimate(fit) else {"seed": 1, "progress": False}
 
 
 def of_estimate(fit: Any) -> bool:
