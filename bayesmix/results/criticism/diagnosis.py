@@ -13,6 +13,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.row_statistics import mean
 from bayesmix.inference.estimation.methods import Agq, Laplace
+from bayesmix.inference.estimation.optimise import Status
 from bayesmix.inference.parameters.centring import at_means, centring, to_means
 from bayesmix.inference.parameters.names import corr_names, df_name, heavy_tailed, sd_names
 from bayesmix.language.formula.model_spec import Auxiliary, Predictor, Response
@@ -110,7 +111,7 @@ def of_posterior(fit: PosteriorRecord) -> Diagnosis:
 
 def of_estimate(fit: EstimateRecord) -> Diagnosis:
     """Optimiser, singularity, Laplace error, residuals."""
-    advice = "bmx.Model(...) with rescaled predictors, or model.sample()"
+    advice = "model.sample()" if _is_lost(fit) else "bmx.Model(...) with rescaled predictors, or model.sample()"
     text = " ".join(fit.problems) or f"The optimiser {fit.point.optimum.status.value}."
     findings = [Finding("Optimiser", fit.converged, text, advice), *_singular(fit), *_laplace(fit)]
     return Diagnosis((*findings, *_of_responses(fit)))
@@ -263,7 +264,7 @@ def _laplace(fit: EstimateRecord) -> Iterator[Finding]:
     """Quadrature beside the Laplace approximation, where it is cheap."""
     design, effects = fit.design, sum(len(term.effects) for term in fit.design.terms)
     is_one = len({t.group for t in design.terms}) == 1 and all(t.is_independent for t in design.terms)
-    if not (isinstance(fit.point.method, Laplace) and is_one and effects in POINTS):
+    if _is_lost(fit) or not (isinstance(fit.point.method, Laplace) and is_one and effects in POINTS):
         return
     better = estimate_again(fit, Agq(POINTS[effects])).point
     error = np.sqrt(np.diagonal(better.beta_cov))
@@ -272,6 +273,11 @@ def _laplace(fit: EstimateRecord) -> Iterator[Finding]:
     at, points = int(np.argmax(shift)), POINTS[effects]
     text = f"Quadrature with {points} points moves {design.fixed[at]} most, by {shift[at]:.2g} standard errors."
     yield Finding("Laplace", bool(shift[at] < CURVED), text, f"model.estimate(bmx.Agq(points={points}))")
+
+
+def _is_lost(fit: EstimateRecord) -> bool:
+    """Whether the estimate is at the edge of where there is a conditional mode: with quadrature around none, either."""
+    return fit.point.optimum.status is Status.LOST
 
 
 # ---- of both ----------------------------------------------------------------------------------------------------

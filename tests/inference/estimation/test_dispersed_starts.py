@@ -52,6 +52,9 @@ def test_where_every_search_is_led_to_lost_modes_the_estimate_says_so():
     assert fit.point.optimum.status is Status.LOST
     assert fit.fixef()["std_error"].isna().all()  # 0.03 were read off an indefinite Hessian
     assert fit.confint(method="wald").isna().all(axis=None)
+    said = str(fit.diagnose())
+    assert "Next: model.sample()" in said
+    assert "Quadrature" not in said  # a search of 14 s for another point without a mode, 0.66 standard errors away
 
 
 @pytest.mark.parametrize("decade", range(4))
