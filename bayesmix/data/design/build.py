@@ -271,6 +271,8 @@ def _named(bars: Sequence[tuple[Bar, list[Effects]]], relations: Mapping[str, Re
     return {name: relations[name] for name in names}
 
 
+FAR = 1e-6  # range of a column, over its size, which R takes for constant
+
 Fixed = tuple[ModelMatrix, Array, tuple[str, ...]]  # recipe, columns, and names of those left out
 
 
@@ -293,8 +295,18 @@ def _fixed(
     dropped = [part.prefix + name for part, (*_, own) in zip(parts, found, strict=True) for name in own]
     if dropped:
         message = f"Columns that depend linearly on others are left out: {', '.join(dropped)}."
-        warn_user(message, DroppedWarning)
+        warn_user(message + _of_far_ones(dropped, variables), DroppedWarning)
     return found
+
+
+def _of_far_ones(dropped: Sequence[str], variables: Mapping[str, Variable]) -> str:
+    """What is to be said of columns that vary, but so little beside their size that they are as good as constant."""
+    found = [(name, variables[name]) for name in dropped if isinstance(variables.get(name), Numeric)]
+    ranges = [(name, np.nanmin(one.values), np.nanmax(one.values)) for name, one in found]
+    far = [(name, low) for name, low, high in ranges if 0.0 < high - low < FAR * max(abs(low), abs(high))]
+    return "".join(
+        f" `{name}` differs from row to row in its last digits only: subtract {low:.0f} from it." for name, low in far
+    )
 
 
 def _columns(

@@ -223,6 +223,16 @@ def test_contrasts_are_for_the_fixed_part_only(rows: pd.DataFrame) -> None:
     assert design.terms[0].effects == ("Intercept", "fa", "fc")
 
 
+def test_a_predictor_that_varies_in_its_last_digits_says_what_to_do():
+    """Seconds since 1970 within a minute: R's tolerance takes them for constant, and so do we."""
+    seconds = 1_700_000_000.0 + np.arange(40.0) % 7
+    data = {"y": np.sin(np.arange(40.0)), "t": seconds, "g": list("abcd") * 10}
+    with pytest.warns(
+        DroppedWarning, match=r"left out: t\. `t` differs .* in its last digits only: subtract 1700000000 from"
+    ):
+        assert bmx.Model("y ~ t + (1 | g)", data).design.fixed == ("Intercept",)
+
+
 def test_dependent_columns_are_dropped_by_name(rows: pd.DataFrame) -> None:
     with pytest.warns(DroppedWarning, match=r"left out: I\(x \* 2\), n\."):
         design = design_of("y ~ x + I(x * 2) + n + z + (1 | g)", rows)
