@@ -301,8 +301,8 @@ def _fixed(
 
 def _of_far_ones(dropped: Sequence[str], variables: Mapping[str, Variable]) -> str:
     """What is to be said of columns that vary, but so little beside their size that they are as good as constant."""
-    found = [(name, variables[name]) for name in dropped if isinstance(variables.get(name), Numeric)]
-    ranges = [(name, np.nanmin(one.values), np.nanmax(one.values)) for name, one in found]
+    found = [(name, one.values) for name in dropped if isinstance(one := variables.get(name), Numeric)]
+    ranges = [(name, np.nanmin(values), np.nanmax(values)) for name, values in found]
     far = [(name, low) for name, low, high in ranges if 0.0 < high - low < FAR * max(abs(low), abs(high))]
     return "".join(
         f" `{name}` differs from row to row in its last digits only: subtract {low:.0f} from it." for name, low in far
