@@ -68,7 +68,7 @@ def there(row: dict[str, str], package: str) -> str:
         return row["there"].strip()
     names = Names()
     model = eval(row["ours"], {}, names)
-    model.data_name = next(name for name in names if name != "bmx")
+    model.data_name = next(name for name in names if name not in {"bmx", "az"})
     return shortened(model.code(package))
 
 

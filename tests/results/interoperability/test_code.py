@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from r_code import R, run_r, table_of_r
 from typer.testing import CliRunner
 
 import bayesmix as bmx
@@ -212,29 +211,6 @@ def test_the_command() -> None:
 # ---- the same model when it is run ----------------------------------------------------------------------------------
 
 MODE = "FAST_COMPILE"  # of PyTensor: a density of a few points needs no machine code
-R = shutil.which("Rscript")
-
-
-def table_of_r(name: str) -> str:
-    """Code of R that makes a data set: factors with their levels in order."""
-    frame = bmx.load_dataset(name)
-    if name == "esoph":
-        frame = frame.assign(exposure=np.log(frame["ncontrols"] + 1.0))
-    columns = []
-    for column in frame:
-        values = frame[column]
-        if hasattr(values, "cat"):
-            levels, codes = map(str, values.cat.categories), ", ".join(map(str, values.cat.codes + 1))
-            listed = ", ".join(map(json.dumps, levels))
-            columns.append(f"{column} = factor(c({codes}), 1:{values.nunique()}, c({listed}))")
-        else:
-            columns.append(f"{column} = c({', '.join(map(repr, values.tolist()))})")
-    return f"{name} <- data.frame({', '.join(columns)})"
-
-
-def run_r(*lines: str) -> str:
-    text = "\n".join(["options(digits = 12, warn = -1)", *lines])
-    return subprocess.run([str(R), "-"], input=text, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.slow
