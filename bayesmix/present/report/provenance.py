@@ -14,10 +14,11 @@ from bayesmix.fit import Estimate, Fit, Posterior
 from bayesmix.inference.parameters.prior_wording import short
 from bayesmix.parallel.checkpoint import fingerprint
 from bayesmix.results.fits.degrees_of_freedom import has_freedom
-from bayesmix.results.tables.summary_sections import kind_of_model
+from bayesmix.results.tables.summary_sections import kind_of_model, links_named
 
 if TYPE_CHECKING:
     from bayesmix.comparison import Comparison
+    from bayesmix.language.formula.model_spec import ModelSpec, Response
 
 ESTIMATES = {
     "REML": "restricted maximum likelihood (REML)",
@@ -100,15 +101,19 @@ def methods(comparison: Comparison) -> str:
     first = comparison.fits[0]
     groups = " and ".join(f"{name} ({count} levels)" for name, count in first.design.group_sizes.items())
     effects = f" with random effects of {groups}" if groups else ""
-    families = " and ".join(dict.fromkeys(one.family.title for one in first.spec.responses))
-    article = "an" if kind_of_model(first)[0] in "AEIOU" else "a"
-    sentences = [
-        f"We fitted {article} {kind_of_model(first).lower()} ({families} response){effects} to"
-        f" {first.nobs} observations: {first.formula}."
-    ]
+    kind = kind_of_model(first).lower()
+    families = " and ".join(dict.fromkeys(_response(first.spec, one, kind) for one in first.spec.responses))
+    article = "an" if kind[0] in "aeiou" else "a"
+    sentences = [f"We fitted {article} {kind} ({families}){effects} to {first.nobs} observations: {first.formula}."]
     sentences += [_of_estimate(fit) for fit in comparison.fits if isinstance(fit, Estimate)]
     sentences += [_of_posterior(fit) for fit in comparison.fits if isinstance(fit, Posterior)]
     return " ".join((*sentences, f"Computations were made in bayesmix {__version__}."))
+
+
+def _response(spec: ModelSpec, response: Response, kind: str) -> str:
+    """The distribution of a response, and the link where a model is not linear."""
+    link = "" if kind.startswith("linear") else f", {links_named(spec, response)}"
+    return f"{response.family.title} response{link}"
 
 
 def _of_estimate(fit: Estimate) -> str:

@@ -26,7 +26,7 @@ from bayesmix.results.fits.accessors import priors_of
 from bayesmix.results.storage.atomic_replacement import write_whole
 from bayesmix.results.tables.model_html import maths_html
 from bayesmix.results.tables.posterior_summary import has_few_draws
-from bayesmix.results.tables.summary_sections import links_in_words
+from bayesmix.results.tables.summary_sections import links_named
 
 if TYPE_CHECKING:
     from bayesmix.arrays import Array
@@ -121,11 +121,9 @@ def _warnings(comparison: Comparison, diagnoses: Sequence[Diagnosis]) -> Iterato
 
 def _families(spec: ModelSpec) -> Iterator[str]:
     """Family and link of each response; of several predictors the link of each parameter."""
-    if spec.is_simple:
-        yield f"{spec.family.name} family, {spec.link.name} link"
-        return
     for one in spec.responses:
-        yield f"{one.label}: {one.family.name} family, links {links_in_words(one)}"
+        of = "" if spec.is_simple else f"{one.label}: "
+        yield f"{of}{one.family.name} family, {links_named(spec, one)}"
 
 
 def _verdicts(comparison: Comparison, verdict: Verdict | None) -> Iterator[tuple[bool, str]]:

@@ -62,6 +62,14 @@ def links_in_words(response: Response) -> str:
     return "; ".join(link.name if alone else f"{parameter.name} = {link.name}" for parameter, link in shown)
 
 
+def links_named(spec: ModelSpec, response: Response) -> str:
+    """The links of a response with their noun: ``logit link``, ``links mu = log; zi = logit``."""
+    if spec.is_simple:
+        return f"{spec.link.name} link"
+    text = links_in_words(response)
+    return f"links {text}" if ";" in text else f"link {text}" if "=" in text else f"{text} link"
+
+
 def formula_lines(spec: ModelSpec) -> Iterator[str]:
     """The formulas, a line each."""
     for number, text in enumerate(spec.formula_texts):

@@ -231,3 +231,22 @@ def test_it_can_be_printed(written, tmp_path):
     chromium(tmp_path, written, f"--print-to-pdf={tmp_path / 'page.pdf'}")
     pages = (tmp_path / "page.pdf").read_bytes().count(b"/Type /Page\n")
     assert 5 <= pages <= 14
+
+
+METHODS = {
+    "sleepstudy": "a linear mixed model (gaussian response) with",
+    "cbpp": "a generalized linear mixed model (binomial response, logit link) with",
+    "wine": "(cumulative response, logit link) with",
+    "salamanders": "links mu = log; zi = logit) with",
+}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(own, marks=pytest.mark.slow) if own == "salamanders" else own for own in METHODS]
+)
+def test_methods_name_distribution_and_link(name):
+    """Fits are of the model alone: nothing is searched for."""
+    from bayesmix.present.report.provenance import methods
+
+    fit = bmx.load_model(name).estimate()
+    assert METHODS[name] in methods(bmx.compare(fit, causes=False))
