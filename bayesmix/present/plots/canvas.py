@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import wraps
 from inspect import signature
@@ -171,10 +172,17 @@ def whole_ticks(axis: Axis) -> None:
 
 
 def folded(name: str, width: int) -> str:
-    """A long name on several lines, broken after commas where that does."""
+    """A name on lines of at most so many characters, broken between words, or else where its parts meet."""
     from textwrap import wrap
 
-    return "\n".join(wrap(name, width, break_long_words=False)) if len(name) > width else name
+    lines = list[str]()
+    for line in (part for own in name.split("\n") for part in wrap(own, width, break_long_words=False)):
+        lines.append("")
+        for part in re.split(r"(?<=[_:(])", line) if len(line) > width else [line]:
+            if lines[-1] and len(lines[-1]) + len(part) > width:
+                lines.append("")
+            lines[-1] += part
+    return "\n".join(lines)
 
 
 def legend_above(figure: Figure, handles: list[Artist], texts: list[str], *, title: str, columns: int = 1) -> None:

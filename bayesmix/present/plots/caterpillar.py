@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from bayesmix.arrays import Array
 from bayesmix.fit import Estimate, Posterior
-from bayesmix.present.plots.canvas import PALE, legend_below, panels, styled
+from bayesmix.present.plots.canvas import PALE, folded, legend_below, panels, styled
 from bayesmix.present.plots.levels import MOST, NAMED, Levels, choose_effects, find_levels, levels_axis
 from bayesmix.present.plots.looks import FitsByLabel, Shown, shown_fits
 from bayesmix.results.fits.linear_predictor import GroupEffects, of_group
@@ -72,7 +72,7 @@ def caterpillar(
         axis.axvline(0.0, color=PALE, linewidth=1.0, zorder=0)
         for number, fit in enumerate(drawn):
             _bars(axis, fit, rows, place, number, len(drawn), shown=shown)
-        axis.set_xlabel(f"random effect on {name}")
+        axis.set_xlabel(folded(f"random effect on {name}", 84 // len(axes)))
         axis.set_ylim(-1.0, len(rows))
     levels_axis(axes[0], found, rows, shown=shown)
     percent = f"{100.0 * interval:g} %"

@@ -15,7 +15,7 @@ from cycler import cycler
 from bayesmix.errors import SpecError, nearest
 from bayesmix.fit import Posterior
 from bayesmix.inference.parameters.names import POSITIVE
-from bayesmix.present.plots.canvas import BLUE, INK, Canvas, legend_below, styled
+from bayesmix.present.plots.canvas import BLUE, INK, Canvas, folded, legend_below, styled
 from bayesmix.present.plots.looks import CHAINS
 from bayesmix.results.fits.linear_predictor import flatten
 
@@ -73,8 +73,8 @@ def pairs(post: Posterior, *, parameters: Sequence[str] | None = None) -> Figure
             axis.set_yticks([])
         axis.xaxis.label.set_fontsize(7.5)
         axis.yaxis.label.set_fontsize(7.5)
-        axis.set_xlabel(axis.get_xlabel().replace(", ", ",\n"))
-        axis.set_ylabel(axis.get_ylabel().replace(", ", ",\n"))
+        axis.set_xlabel(folded(axis.get_xlabel().replace(", ", ",\n"), 16))
+        axis.set_ylabel(folded(axis.get_ylabel().replace(", ", ",\n"), 16))
     if diverging:
         mark = Line2D([], [], color=INK, marker="x", linestyle="")
         legend_below(figure, [mark], [f"{post.divergences} divergent transitions"])
@@ -105,6 +105,7 @@ def trace(post: Posterior, *, parameters: Sequence[str] | None = None) -> Figure
     figure = figure_of(found)
     for axis in figure.axes:
         axis.set_ylabel("")  # the name is below the density
+        axis.set_xlabel(folded(axis.get_xlabel(), 42))
         if axis.get_xlabel() == "Draw" and axis is not figure.axes[-1]:
             axis.set_xlabel("")
     return figure
@@ -135,7 +136,7 @@ def rank(post: Posterior, *, parameters: Sequence[str] | None = None) -> Figure:
     figure = figure_of(found)
     for axis in figure.axes:
         axis.set_xticks([0.0, 0.5, 1.0])
-        axis.set_title(axis.get_title(loc="left") or axis.get_title(), fontsize=8.0)
+        axis.set_title(folded(axis.get_title(loc="left") or axis.get_title(), 34), fontsize=8.0)
         axis.set_xlabel("")
         for text in axis.texts:
             text.set_text(text.get_text().partition("(")[0].replace("p=", "p = "))  # without the level of a test

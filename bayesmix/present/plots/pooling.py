@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from bayesmix.arrays import Array
 from bayesmix.fit import Estimate, Posterior
 from bayesmix.inference.estimation.methods import Reml, resolve_method
-from bayesmix.present.plots.canvas import GREY, INK, PALE, legend_below, panels, styled
+from bayesmix.present.plots.canvas import GREY, INK, PALE, folded, legend_below, panels, styled
 from bayesmix.present.plots.levels import Levels, find_levels
 from bayesmix.present.plots.looks import FitsByLabel, Look, Shown, shown_fits
 from bayesmix.results.comparison.pooling import pooling as pooling_table
@@ -71,7 +71,7 @@ def pooling(
             centre, lower, upper = _partial(one.fit, found, name, interval)
             bars = None if lower is None or upper is None else (lower[rows], upper[rows])
             _dodged(axis, centre[rows], bars, place, count, one.look)
-        axis.set_xlabel(f"coefficient of {name}")
+        axis.set_xlabel(folded(f"coefficient of {name}", 84 // len(axes)))
         axis.set_ylim(len(rows) - 0.4, -0.6)
     axes[0].set_yticks(range(len(rows)), labels)
     axes[0].set_ylabel(found.group)
