@@ -88,7 +88,7 @@ def test_commands_of_models_have_the_options_of_models():
     shared = pages["fit"] & pages["compare"]
     assert {"--where", "--outside", "--family", "--data2", "--sep", "--na"} <= shared
     for name in ("anova", "report", "power", "code"):
-        own = {"--draws", "--chains", "--seed", "--priors", "--json", "--csv", "--save", "--progress"}
+        own = {"--draws", "--chains", "--seed", "--priors", "--json", "--csv", "--save", "--progress", "--checkpoint"}
         estimates = {"--method", "--reml", "--ml", "--agq"} if name == "code" else set()
         assert shared - own - estimates <= pages[name], name
 
