@@ -5,10 +5,10 @@
 Each fit runs in a process of its own, from ``benchmarks/engines/``: four chains of 1 000 draws after as many of
 warm-up. Two rates are taken, both of the smallest bulk or tail effective sample size over *all* parameters, random
 effects included (by the estimators of ``inference.sampling.diagnostics``, which are ArviZ's): a second of sampling,
-with warm-up, without compiling; and a second from the start of the process to the finished summary. The hand-written
-models have bayesmix's default priors on centred and scaled predictors, non-centred effects; brms and rstanarm their
-own defaults. What is not installed is named and left out: ``uv`` brings numpyro and, on Python 3.12, pystan;
-``Rscript`` the last two.
+with warm-up, without compiling; and a second from the start of the process to the finished summary, by the clock and
+in CPU seconds, which other work disturbs less. The hand-written models have bayesmix's default priors on centred and
+scaled predictors, non-centred effects; brms and rstanarm their own defaults. What is not installed is named and left
+out: ``uv`` brings numpyro and, on Python 3.12, pystan; ``Rscript`` the last two.
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ class Measured:
     ess: float
     sampling: float  # seconds
     total: float  # seconds from process start to finished summary
+    used: float  # CPU seconds of these, of compilers and threads, too: what other processes disturb little; nan in R
     note: str = ""
 
 
@@ -229,13 +230,16 @@ def measure(case: str, name: str, timeout: float) -> Measured | str:
     note = f"R-hat {found.worst_r_hat:.2f}" if found.worst_r_hat > 1.01 else ""
     if name.startswith("ours"):
         note = f"{result['method']} {note}".strip()
-    return Measured(ess, result["sampling"], result["finished"] - begin, note)
+    return Measured(ess, result["sampling"], result["finished"] - begin, result.get("used", float("nan")), note)
 
 
 def compare(case: str, names: list[str], timeout: float) -> None:
     """Print a line an engine, and ours over the best of the others."""
     print(f"\n{case}: {FORMULAS[case][0]}")
-    print(f"  {'engine':<10} {'smallest ESS':>12} {'sampling, s':>12} {'ESS/s':>9} {'from start, s':>14} {'ESS/s':>9}")
+    print(
+        f"  {'engine':<10} {'smallest ESS':>12} {'sampling, s':>12} {'ESS/s':>9} {'from start, s':>14} {'ESS/s':>9}"
+        f" {'CPU, s':>8} {'ESS/s':>7}"
+    )
     found: dict[str, Measured] = {}
     for name in names:
         result = measure(case, name, timeout)
@@ -246,7 +250,7 @@ def compare(case: str, names: list[str], timeout: float) -> None:
         rates = result.ess / result.sampling, result.ess / result.total
         print(
             f"  {name:<10} {result.ess:>12.0f} {result.sampling:>12.3f} {rates[0]:>9.0f} {result.total:>14.2f}"
-            f" {rates[1]:>9.1f}  {result.note}",
+            f" {rates[1]:>9.1f} {result.used:>8.2f} {result.ess / result.used:>7.1f}  {result.note}",
             flush=True,
         )
     peers = [value for name, value in found.items() if not name.startswith("ours")]
@@ -254,7 +258,11 @@ def compare(case: str, names: list[str], timeout: float) -> None:
         ours = found["ours"]
         sampling = ours.ess / ours.sampling / max(peer.ess / peer.sampling for peer in peers)
         total = ours.ess / ours.total / max(peer.ess / peer.total for peer in peers)
-        print(f"  ours over the best: {sampling:.0f} x a second of sampling, {total:.0f} x from the start")
+        used = ours.ess / ours.used / np.nanmax([0.0, *(peer.ess / peer.used for peer in peers)])
+        print(
+            f"  ours over the best: {sampling:.0f} x a second of sampling, {total:.0f} x from the start,"
+            f" {used:.0f} x in CPU seconds from the start"
+        )
 
 
 # ---- large data -------------------------------------------------------------------------------------------------

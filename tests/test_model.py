@@ -86,3 +86,14 @@ def test_words_of_a_rating_do_not_depend_on_the_names_of_its_levels(levels: list
 def test_words_name_what_correlates_residuals() -> None:
     text = str(bmx.Model("Reaction ~ Days + ar(Days, Subject)", bmx.load_dataset("sleepstudy")))
     assert "residuals of a block are correlated: ar(Days, Subject, p = 1)" in text
+
+
+def test_a_formula_of_no_column_may_have_been_meant_to_be_of_a_parameter() -> None:
+    data = {"y": [1.0, 2.0, 4.0, 3.0], "x": [0.0, 1.0, 2.0, 3.0]}
+    says = "Column `sgima` .* taken for the formula of a response.*: family `gaussian` has mu, sigma."
+    with pytest.raises(bmx.DataError, match=says):
+        bmx.Model(["y ~ x", "sgima ~ x"], data)
+    with pytest.raises(bmx.DataError, match=r"Column `z` .* Columns: x, y\.$"):
+        bmx.Model(["y ~ x", "sigma ~ z"], data)
+    with pytest.raises(bmx.SpecError, match=r'in a dict: family=\{"y": "gaussian", "n": "poisson"\}'):
+        bmx.Model(["y ~ x", "x ~ 1"], data, family=["gaussian", "poisson"])

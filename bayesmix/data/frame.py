@@ -163,11 +163,19 @@ def first_line(error: Exception) -> str:
     return lines[0].rstrip(".:")
 
 
-def missing_column(name: str, known: Sequence[str]) -> DataError:
+class MissingColumnError(DataError):
+    """A column that is not in the data."""
+
+    def __init__(self, message: str, column: str = "") -> None:
+        super().__init__(message)
+        self.column = column
+
+
+def missing_column(name: str, known: Sequence[str]) -> MissingColumnError:
     """Return the error for a column that is not in the data."""
     shown = ", ".join(sorted(known)[:20]) + (", ..." if len(known) > 20 else "")
     hint = " The intercept is written `1`, and is there by default." if name in INTERCEPTS else nearest(name, known)
-    return DataError(f"Column `{name}` of the formula is not in the data.{hint} Columns: {shown}.")
+    return MissingColumnError(f"Column `{name}` of the formula is not in the data.{hint} Columns: {shown}.", name)
 
 
 def _from_mapping(data: Mapping[str, Any]) -> Any:

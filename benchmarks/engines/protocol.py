@@ -7,6 +7,7 @@ An engine is a program called with the path of a job file. It prints its summary
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -36,8 +37,12 @@ def begun(folder: Path) -> None:
     (folder / "begun.txt").write_text(str(time.process_time()), encoding="utf-8")
 
 
+NOTED: dict[str, float] = {}
+
+
 def finished() -> float:
-    """Now, on the clock that the parent reads."""
+    """Now, on the clock that the parent reads; what the process and its compilers have used so far is noted."""
+    NOTED["used"] = sum(os.times()[:4])
     return time.time()
 
 
@@ -47,7 +52,7 @@ def write(folder: Path, draws: list[np.ndarray], **result: Any) -> None:
     whole = np.concatenate([part for part in flat if part.shape[2]], axis=2)
     whole.astype(float).tofile(folder / "draws.bin")
     about = {"shape": list(whole.shape), "widths": [part.shape[2] for part in flat]}
-    (folder / "result.json").write_text(json.dumps(result | about), encoding="utf-8")
+    (folder / "result.json").write_text(json.dumps(NOTED | result | about), encoding="utf-8")
 
 
 def below_diagonal(corr: np.ndarray) -> np.ndarray:

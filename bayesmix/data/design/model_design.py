@@ -15,11 +15,13 @@ from bayesmix.data.design.design import Design
 from bayesmix.data.design.layout import parts_of
 from bayesmix.data.design.monotonic_terms import with_monotonic_effects
 from bayesmix.data.design.response import Outcome
+from bayesmix.data.frame import MissingColumnError
 from bayesmix.data.remote_table import is_remote, open_remote
 from bayesmix.errors import DataError, SpecError, nearest
 from bayesmix.language.families.bounds import check_bounds
 from bayesmix.language.families.registry import check_response, counted
-from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.language.formula.left_sides import name_of
+from bayesmix.language.formula.model_spec import ModelSpec, known_parameters
 
 FAR = 500.0  # mean of an imputed predictor, in standard deviations, from which on it is too far from zero
 LARGE = 5_000_000  # rows from which on data stay where they are, with where="auto"
@@ -64,7 +66,10 @@ def model_design(
     if isinstance(data, StayingTable):
         spec, data = with_counts(spec), replace(data, is_counted=not spec.is_linear)
     spec = with_monotonic_effects(spec, data)
-    design = build(parts_of(spec), data, weights=weights, offset=offset, contrasts=contrasts, data2=data2)
+    try:
+        design = build(parts_of(spec), data, weights=weights, offset=offset, contrasts=contrasts, data2=data2)
+    except MissingColumnError as error:
+        raise _nor_parameter(error, spec) from None
     spec, design = with_categories(spec, design)
     check_responses(spec, design)
     for parent in {i for parents in spec.imputed.values() for i in parents}:
@@ -75,6 +80,16 @@ def model_design(
             f" Intercept and noise alone are `{design.response} ~ 1`."
         )
     return spec, design
+
+
+def _nor_parameter(error: MissingColumnError, spec: ModelSpec) -> DataError:
+    """The error of a column that is not there, of a formula that may have been meant to be of a parameter."""
+    if error.column not in [name_of(response.label) for response in spec.responses[1:]]:
+        return error
+    return DataError(
+        f"{error} `{error.column} ~ ...` is taken for the formula of a response, since no parameter has that name:"
+        f" {known_parameters(spec.responses[:1])}."
+    )
 
 
 def with_counts(spec: ModelSpec) -> ModelSpec:

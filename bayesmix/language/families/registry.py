@@ -145,7 +145,9 @@ def find_family(name: str) -> Family:
     """Return the family called ``name``, in any case; `SpecError` with what to write instead otherwise."""
     known = ", ".join(FAMILIES)
     if not isinstance(name, str):
-        raise SpecError(f"A family is one of the names {known}, not {type(name).__name__} {name!r}.")
+        several = ' Several responses have one each in a dict: family={"y": "gaussian", "n": "poisson"}.'
+        hint = several if isinstance(name, list | tuple) else ""
+        raise SpecError(f"A family is one of the names {known}, not {type(name).__name__} {name!r}.{hint}")
     written, _, argument = name.lower().partition("(")
     key = _ALIASES.get(written.strip(), written.strip())
     if key == ASYM_LAPLACE.name and argument:

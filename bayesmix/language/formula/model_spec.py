@@ -359,14 +359,18 @@ def _whose(other: OfParameter, responses: Sequence[Response]) -> int:
     raise SpecError(f"`{other.formula.text}` does not say of which response: write {spelled}.")
 
 
-def _not_a_parameter(other: OfParameter, responses: Iterable[Response]) -> SpecError:
+def known_parameters(responses: Iterable[Response]) -> str:
+    """What parameters the families of responses have, in words."""
     families = {response.family.name: response.family for response in responses}
-    known = "; ".join(
+    return "; ".join(
         f"family `{name}` has {', '.join(parameter.name for parameter in family.parameters)}"
         for name, family in families.items()
     )
+
+
+def _not_a_parameter(other: OfParameter, responses: Iterable[Response]) -> SpecError:
     return SpecError(
-        f"There is no parameter `{other.parameter}` for `{other.formula.text}`: {known}. If"
+        f"There is no parameter `{other.parameter}` for `{other.formula.text}`: {known_parameters(responses)}. If"
         f" `{other.formula.response}` is a column and a response, write its formula first."
     )
 
