@@ -247,3 +247,20 @@ def test_ratings_are_certified_and_most_proposals_accepted(seed: int) -> None:
     table = post.parameters()
     assert table.r_hat.max() <= 1.01
     assert min(table.ess_bulk.min(), table.ess_tail.min()) >= 400.0
+
+
+@pytest.mark.slow
+def test_an_approximation_without_proposals_is_refused_by_name() -> None:
+    """Two outliers in five small levels: log weights of -1e74 and less ended in an error of linear algebra."""
+    rng = np.random.default_rng(3)
+    g = np.repeat(np.arange(5), 6)
+    x = rng.normal(size=30)
+    mean = 1.0 + 0.5 * x + 0.8 * rng.normal(size=5)[g]
+    y = mean + np.exp(0.2 * x + 0.4 * rng.normal(size=5)[g]) * rng.normal(size=30)
+    y[3], y[-1] = y[3] + 8.0, y[-1] - 8.0
+    fixed = {"Intercept": "Normal(0, 3)", "x": "Normal(0, 2)", "sigma_Intercept": "Normal(0, 1)"}
+    spread = {"sd(g, Intercept)": "Exponential(1)", "sd(g, sigma_Intercept)": "Exponential(2)"}
+    priors = {**fixed, "sigma_x": "Normal(0, 1)", **spread}
+    model = bmx.Model(["y ~ x + (1 | g)", "sigma ~ x + (1 | g)"], {"y": y, "x": x, "g": g.astype(str)}, priors=priors)
+    with pytest.raises(bmx.FitError, match="was found to propose from"):
+        model.sample(method="marginal", seed=3, progress=False)

@@ -42,10 +42,14 @@ from bayesmix.inference.sampling.marginal.fitted_proposals import (
     with_more_tries,
     with_telling,
 )
-from bayesmix.inference.sampling.marginal.gaussian_approximation import GaussianApproximation, fit_approximation
+from bayesmix.inference.sampling.marginal.gaussian_approximation import (
+    GaussianApproximation,
+    fit_approximation,
+)
 from bayesmix.inference.sampling.marginal.independence_metropolis import integral, metropolis
 from bayesmix.inference.sampling.marginal.marginal_posterior import factorisation_numbers
 from bayesmix.inference.sampling.marginal.sampler import Marginal, in_units
+from bayesmix.inference.sampling.marginal.t_mixture import NO_PROPOSAL, ApproximationError
 from bayesmix.inference.sampling.marginal.weight_regression import HINTING
 from bayesmix.language.formula.model_spec import ModelSpec
 
@@ -75,7 +79,7 @@ def sample_generalized(
     draws, chains = schedule.draws, schedule.chains
     rng = np.random.default_rng(schedule.seed)
     run = _Run(draws, chains, options.thin, rng, schedule.progress)
-    found = _drawn(fit_first(fit_approximation(design, spec, priors, point, rng), point, rng), run)
+    found = _drawn(_first_fit(fit_approximation(design, spec, priors, point, rng), point, rng), run)
     for _ in range(REFITS):
         better = None if found.is_good or found.is_interrupted else _refitted(found.all, rng)
         if better is None:
@@ -101,6 +105,15 @@ def sample_generalized(
         certificate |= {"log_evidence": evidence, "log_evidence_error": error}
     stats = {"lp": proposed.log_density[kept], "accepted": accepted}
     return Draws(in_user_units(approximation, found.all.theta, proposed, kept), stats, "marginal", notes, certificate)
+
+
+def _first_fit(approximation: GaussianApproximation, point: PointEstimate, rng: np.random.Generator) -> FittedProposal:
+    """The proposals that are fitted first; an approximation so far off that no mixture has numbers is none."""
+    try:
+        with np.errstate(all="ignore"):  # log weights of such proposals overflow
+            return fit_first(approximation, point, rng)
+    except np.linalg.LinAlgError as error:
+        raise ApproximationError(NO_PROPOSAL) from error
 
 
 @dataclass(frozen=True, slots=True, eq=False)
