@@ -17,6 +17,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
+from bayesmix import errors
 from bayesmix.errors import BayesmixError, BayesmixWarning, FitError
 from bayesmix.present.cli.output import say
 
@@ -110,8 +111,9 @@ app = Application(
 
 
 def described(error: BayesmixError) -> str:
-    """Kind and message of an error."""
-    return f"{type(error).__name__}: {error}"
+    """Kind and message of an error; of the kinds that are no class of their own to users, the public one."""
+    kind = next(one for one in type(error).__mro__ if one.__module__ == errors.__name__)
+    return f"{kind.__name__}: {error}"
 
 
 def status_of(error: BayesmixError) -> int:

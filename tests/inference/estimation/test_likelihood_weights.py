@@ -132,6 +132,9 @@ def drawn(family: Family, n: int) -> pd.DataFrame:
     """Responses of a family, four trials each."""
     rng = np.random.default_rng(3)
     data = pd.DataFrame({"w": rng.integers(1, 4, n), "x": rng.normal(size=n)})
+    if family.has_category_counts:
+        counts = pd.DataFrame(rng.multinomial(4, [0.2, 0.3, 0.5], n), columns=["a", "b", "c"])
+        return data.assign(**counts, n=4)
     if family.levels:
         return data.assign(y=rng.choice(["a", "b", "c"], n))
     own = [np.full(n, LINKS[one.links[0]].mean(np.array(0.2))) for one in family.parameters]
@@ -149,8 +152,10 @@ def log_density(model: bmx.Model) -> float:
 def test_weights_of_every_family_count_rows(family):
     data = drawn(family, 30)
     has_trials = family.values.has_trials and family.name != "bernoulli"
-    left = "y | trials(n) + weights(w)" if has_trials else "y | weights(w)"
+    response = "cbind(a, b, c)" if family.has_category_counts else "y"
+    left = f"{response} | trials(n) + weights(w)" if has_trials else f"{response} | weights(w)"
     weighted = bmx.Model(f"{left} ~ x", data, family=family.name)
     repeated = data.loc[data.index.repeat(data["w"])].reset_index(drop=True)
-    plain = bmx.Model(f"{left.split(' + ', maxsplit=1)[0] if has_trials else 'y'} ~ x", repeated, family=family.name)
+    left = f"{response} | trials(n)" if has_trials else response
+    plain = bmx.Model(f"{left} ~ x", repeated, family=family.name)
     assert log_density(weighted) == pytest.approx(log_density(plain), rel=1e-10)

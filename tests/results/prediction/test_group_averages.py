@@ -38,8 +38,10 @@ def test_shares_are_integrated_over_the_t_distribution(link):
             z = np.array([1.0, x])
             s = np.sqrt(z @ (corr * np.outer(sd, sd)) @ z)
 
-            def over(t, eta=z @ beta, s=s, df=df):
-                return (inverse(eta + s * t) + inverse(eta - s * t)) * stats.t(df).pdf(t)
+            density = stats.t(df).pdf
+
+            def over(t, eta=z @ beta, s=s, pdf=density):
+                return (inverse(eta + s * t) + inverse(eta - s * t)) * pdf(t)
 
             parts = [quad(over, a, b, epsabs=1e-11, limit=200)[0] for a, b in ((0, 2), (2, 20), (20, 1e3), (1e3, 1e6))]
             rest = 2.0 * stats.t(df).sf(1e6) * 0.5  # half of either side

@@ -217,7 +217,7 @@ def test_correlations_of_residuals_are_named_as_reported() -> None:
 def test_reported_correlations_are_those_of_the_sampler() -> None:
     own = both("three residuals")
     graph, values = own.model.to_pymc(), own.parameters(0.5 * RNG.standard_normal(own.size)[None])
-    point = {name: value[0] for name, value in own.unconstrained(values).items()}
+    point = {name: value[0] for name, value in own.unconstrained(values, {}).items()}
     outputs = graph.replace_rvs_by_values([graph[name] for name in own.design.fixed[-3:]])
     options = {"mode": AS_WRITTEN, "on_unused_input": "ignore"}
     found = graph.compile_fn(outputs, inputs=graph.value_vars, **options)(point)
@@ -274,6 +274,6 @@ def test_the_likelihood_is_that_of_stan(name: str) -> None:
     graph = own.model.to_pymc()
     likelihood = graph.compile_logp(vars=graph.observed_RVs, mode=AS_WRITTEN)
     for point in posterior_case(name)["points"]:
-        values = own.unconstrained(at(own.design, point))
+        values = own.unconstrained(at(own.design, point), {})
         found = likelihood({key: value[0] for key, value in values.items()})
         assert float(found) == pytest.approx(point["log_likelihood"], rel=1e-10)
