@@ -17,7 +17,7 @@ import gc
 import json
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -42,6 +42,12 @@ settings.load_profile("bayesmix")
 
 REFERENCE = Path(__file__).parent / "reference"
 DEAR = frozenset((Path(__file__).parent / "slow_cases.txt").read_text(encoding="utf-8").splitlines())
+
+# Modules of the developers' group of pyproject.toml: without it tests that need one are skipped.
+DEVELOPERS = (
+    *("dask", "distributed", "duckdb", "formulaic", "nbclient", "nbformat"),
+    *("newick", "openpyxl", "polars", "pyreadstat", "statsmodels"),
+)
 
 # name -> formula, data set, further arguments of the model
 MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -79,6 +85,37 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid in DEAR:
             item.add_marker(pytest.mark.slow)
+
+
+def _missing(error: BaseException | None) -> str | None:
+    """The package of the developers' group that an import did not find, be it behind a message of ours."""
+    while error is not None and not isinstance(error, ModuleNotFoundError):
+        error = error.__cause__ or error.__context__
+    name = (getattr(error, "name", None) or "").partition(".")[0]
+    return name if name in DEVELOPERS else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Files of tests are skipped where what they import is of the developers' group, and that is not installed."""
+    report = yield
+    error = report.call.excinfo and report.call.excinfo.value if report.failed else None
+    if name := _missing(error):
+        report.outcome, report.longrepr = "skipped", (str(collector.path), 0, f"Skipped: {name} is not installed")
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None]:
+    """So are single tests."""
+    try:
+        return (yield)
+    except Exception as error:
+        if name := _missing(error):
+            pytest.skip(f"{name} is not installed")
+        raise
 
 
 def pytest_collection_finish() -> None:
