@@ -920,6 +920,7 @@ def parts(tmp_path):
 
 @pytest.mark.parametrize("command", ["fit", pytest.param("anova", marks=pytest.mark.slow)])
 def test_data_that_stay_where_they_are(command, parts):
+    pytest.importorskip("duckdb")
     there = run(command, SLEEP_PARTS, parts, "--where", "source", "--csv")
     here = run(command, SLEEP_PARTS, "sleepstudy", "--csv")
     assert there.exit_code == here.exit_code == 0
@@ -936,6 +937,7 @@ def test_data_that_stay_where_they_are(command, parts):
     ],
 )
 def test_places_that_do_not_suit(options, message, parts):
+    pytest.importorskip("duckdb")
     found = run("fit", SLEEP_PARTS, parts, *options)
     assert found.exit_code != 0
     assert message in " ".join(found.stderr.split())

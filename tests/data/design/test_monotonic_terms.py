@@ -88,6 +88,7 @@ def test_ratings_have_none():
 
 
 def test_data_that_stay_where_they_are_have_none(tmp_path):
+    pytest.importorskip("duckdb")
     DATA[["y", "whole"]].to_csv(tmp_path / "data.csv")
     with pytest.raises(BayesmixError, match="leave `where` out"):
         bmx.Model("y ~ mo(whole)", str(tmp_path / "data.csv"), where="source")
