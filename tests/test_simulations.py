@@ -18,7 +18,7 @@ calibration, coverage = script("calibration"), script("coverage")
 PLACES = range(sum(calibration.DAILY.values()))
 PIECES = 3  # designs of coverage a day
 DATA_SETS = 30
-SECONDS = 20.0  # of the processor, for each cell
+SECONDS = 10.0  # of the processor, for each cell
 
 
 def test_every_family_and_engine_has_cells():

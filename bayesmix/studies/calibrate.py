@@ -304,8 +304,13 @@ def _smallest_ess(values: Array) -> float:
 
 
 def _is_trusted(found: PosteriorRecord) -> bool:
-    """Whether the sampler says that its draws can be used; chains of a study are too short for R-hat to tell."""
-    return not found.draws.divergences if found.draws.method == "nuts" else failure(found.draws) is None
+    """Whether the sampler says that its draws can be used; chains of a study are too short for R-hat to tell.
+
+    Of alternating moves nothing else would: how many independent draws they are worth has been looked at.
+    """
+    if found.draws.method == "nuts":
+        return not found.draws.divergences
+    return "pareto_k" not in found.draws.certificate or failure(found.draws) is None
 
 
 def _scalars(model: Fitted, values: Parameters) -> Array:

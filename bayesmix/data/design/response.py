@@ -297,7 +297,7 @@ def in_words(response: str, categories: Categories, family: Family) -> str:
     if family.is_ordered:
         return f"Response {response}: {' < '.join(categories)}."
     if family.has_category_counts:
-        return f"Response {response} counts {', '.join(categories)}; `{categories[0]}` is the reference."
+        return f"Response: counts of {', '.join(categories)}; `{categories[0]}` is the reference."
     if family.levels:
         return f"Response {response}: {', '.join(categories)}; `{categories[0]}` is the reference."
     return f"Response {response}: `{categories[1]}` is success, `{categories[0]}` is failure."

@@ -35,7 +35,7 @@ def test_counts(left):
 
 def test_names_of_categories():
     assert model("cbind(a, b, rest = n - a - b) ~ 1").spec.family.levels == ("a", "b", "rest")
-    assert "counts a, b, c; `a` is the reference" in str(model())
+    assert "counts of a, b, c; `a` is the reference" in str(model())
 
 
 def test_rows_with_missing_counts_are_left_out():
