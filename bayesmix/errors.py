@@ -72,6 +72,12 @@ def caret(text: str, position: int) -> str:
     return f"  {line}\n  {' ' * position}^"
 
 
+def first_line(error: BaseException) -> str:
+    """What another package's error says first, without the point or colon at its end; its class if it says nothing."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".:")
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return `` Did you mean `x`?`` for the closest known name, or an empty string."""
     candidates = list(known)

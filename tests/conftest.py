@@ -218,15 +218,8 @@ def thinned(posterior: Posterior) -> Posterior:
         return array[:, ::2]
 
     values = posterior.values
-    kept = Parameters(
-        some(values.beta),
-        tuple(map(some, values.sd)),
-        tuple(map(some, values.corr)),
-        tuple(map(some, values.b)),
-        None if values.dispersion is None else some(values.dispersion),
-    )
     return Posterior(
         posterior.fitted_model,
-        replace(posterior.draws, parameters=replace(values, b=()), thinned=kept),
+        replace(posterior.draws, parameters=replace(values, b=()), thinned=values.each(some)),
         posterior.priors,
     )

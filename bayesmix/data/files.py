@@ -19,7 +19,7 @@ from zipfile import BadZipFile, ZipFile
 
 from bayesmix.data.dialect import Dialect, find_dialect
 from bayesmix.data.memory import limit, too_much
-from bayesmix.errors import DataError
+from bayesmix.errors import DataError, first_line
 from bayesmix.language.arguments import explained
 
 if TYPE_CHECKING:
@@ -148,9 +148,9 @@ def _reporting(path: Path) -> Iterator[None]:
     except MemoryError:
         raise
     except Exception as error:  # where bytes are not what the ending says, each reader has errors of its own
-        told = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        told = first_line(error)
         what = told if isinstance(error, SPEAKING) else f"{type(error).__name__}: {told}"
-        raise DataError(f"`{path}` cannot be read: {what.rstrip('.')}.") from None
+        raise DataError(f"`{path}` cannot be read: {what}.") from None
 
 
 # ---- text -------------------------------------------------------------------------------------------------------

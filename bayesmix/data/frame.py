@@ -34,7 +34,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.columns import Column, Factor, Kind, Numeric, boolean_factor, label, name_all, name_rows
 from bayesmix.data.files import DataFile, OpenFile, open_file
-from bayesmix.errors import BayesmixError, DataError, nearest
+from bayesmix.errors import BayesmixError, DataError, first_line, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,12 +155,6 @@ def reporting(label: str) -> Iterator[None]:
         raise
     except Exception as error:  # engines have error classes of their own, and need not be installed
         raise DataError(f"{label} cannot be read: {first_line(error)}.") from error
-
-
-def first_line(error: Exception) -> str:
-    """What an engine says first."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].rstrip(".:")
 
 
 class MissingColumnError(DataError):

@@ -19,8 +19,8 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.columns import Column, Numeric, name_all
 from bayesmix.data.data_origin import Origin, origin_of_files
-from bayesmix.data.frame import collect, engine_of, first_line, missing_column, reporting, to_column, without_rows
-from bayesmix.errors import DataError
+from bayesmix.data.frame import collect, engine_of, missing_column, reporting, to_column, without_rows
+from bayesmix.errors import DataError, first_line
 
 if TYPE_CHECKING:
     import narwhals as nw

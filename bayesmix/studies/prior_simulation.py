@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def draw_parameters(priors: Priors, design: Design, rng: Generator) -> Parameter
     unit = 1.0 if dispersion is None else float(dispersion)
     sds, corrs, effects = [], [], []
     df = {group: np.asarray(prior.quantile(np.asarray(rng.random()))) for group, prior in priors.df.items()}
-    scales = {group: scales_of(df[group], (count,), rng) for group, count in _levels(design, df).items()}
+    scales = {group: scales_of(own, (design.group_sizes[group],), rng) for group, own in df.items()}
     for term, own, numbers in zip(design.terms, priors.sd, priors.corr, strict=True):
         family = structure_of(term).correlation
         sd = np.broadcast_to(_draw_sd(own, unit, rng), family.k)
@@ -41,11 +41,6 @@ def draw_parameters(priors: Priors, design: Design, rng: Generator) -> Parameter
         effects.append(noise @ (sd[:, None] * root).T)
     beta = np.linalg.solve(priors.contrast, gamma)
     return to_zero(Parameters(beta, tuple(sds), tuple(corrs), tuple(effects), dispersion, df), priors.changes)
-
-
-def _levels(design: Design, groups: Iterable[str]) -> dict[str, int]:
-    """Numbers of levels of some grouping factors."""
-    return {group: next(len(term.levels) for term in design.terms if term.group == group) for group in groups}
 
 
 def _draw(prior: CoefficientPrior, rng: Generator) -> float:

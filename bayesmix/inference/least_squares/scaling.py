@@ -107,12 +107,12 @@ def coordinates(
     means : of columns ``(p,)``, by the places of thresholds: a likelihood sees those less linear predictors, so that
         numbers taken from both make no difference. Thresholds are taken where columns are at their means.
     """
-    weights = None if design.counts is None else np.tile(design.counts, design.R)
-    X, T = orthonormal(_centred(design, means or {}), weights)
+    weights, means = None if design.counts is None else np.tile(design.counts, design.R), means or {}
+    X, T = orthonormal(_centred(design, means), weights)
     if design.R > 1:  # reflections leave rounding where other predictors have their rows
         of_row, of_column = np.repeat(np.arange(design.R), design.n), np.array(design.layout.owners)
         X = np.where(of_row[:, None] == of_column, X, 0.0)
-    for threshold, mean in (means or {}).items():
+    for threshold, mean in means.items():
         T[threshold] += mean @ T
     structures = tuple(structure_of(term) for term in design.terms)
     pairs = zip(design.terms, structures, strict=True)
@@ -127,9 +127,11 @@ def coordinates(
 
 def _centred(design: Design, means: dict[int, Array]) -> Array:
     """The fixed columns, of those that thresholds take in, less their means."""
-    X = design.X.copy() if means else design.X
-    for j in np.flatnonzero(sum(np.abs(mean) for mean in means.values())) if means else ():
-        X[design.block(design.layout.owners[j]), j] -= max((mean[j] for mean in means.values()), key=abs)
+    if not means:
+        return design.X
+    X, own = design.X.copy(), np.array([max(column, key=abs) for column in zip(*means.values(), strict=True)])
+    for j in np.flatnonzero(own):
+        X[design.block(design.layout.owners[j]), j] -= own[j]
     return X
 
 

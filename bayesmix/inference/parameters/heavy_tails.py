@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -34,3 +35,20 @@ def scales_of(df: Array, shape: tuple[int, ...], rng: np.random.Generator) -> Ar
     """
     own = np.asarray(df).reshape(*np.shape(df), *(1 for _ in shape))
     return np.asarray(np.sqrt(own / rng.chisquare(np.broadcast_to(own, (*np.shape(df), *shape)))))
+
+
+def scale_unit(df: Any, xp: Any) -> Any:
+    """Nearly the standard deviation of ``log scale^2``, the root of ``trigamma(df / 2)``, of numbers or symbols."""
+    return xp.sqrt(2.0 * (1.0 + 1.0 / df) / df)
+
+
+def scale_law(df: Any, xp: Any, gammaln: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, Any]]:
+    """``log scale^2`` as a function of what it is in that unit, and the log density of the latter."""
+    unit, shape = scale_unit(df, xp), 0.5 * df
+    constant = shape * xp.log(shape) - gammaln(shape) + xp.log(unit)
+
+    def at(place: Any) -> tuple[Any, Any]:
+        log_w = unit * place
+        return log_w, constant - shape * (log_w + xp.exp(-log_w))
+
+    return at

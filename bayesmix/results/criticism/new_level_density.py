@@ -12,7 +12,7 @@ from bayesmix.data.design.design import Design, Term
 from bayesmix.errors import FitError, SpecError
 from bayesmix.inference.least_squares.row_weights import weigh_columns
 from bayesmix.inference.parameters.covariance import side_by_side
-from bayesmix.inference.parameters.heavy_tails import check_normal
+from bayesmix.inference.parameters.heavy_tails import check_normal, scale_law
 from bayesmix.inference.parameters.likelihood import Likelihood, SeveralPredictors, likelihood_of
 from bayesmix.inference.parameters.names import Parameters, covariance, heavy_tailed
 from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
@@ -158,15 +158,11 @@ def _over_scales(sizes: Array, squares: Array, df: Array) -> Array:
     """
     from scipy.special import gammaln
 
-    shape, unit = 0.5 * df, np.sqrt(2.0 * (1.0 + 1.0 / df) / df)
-    constant = shape * np.log(shape) - gammaln(shape) + np.log(unit * STEP)
-    total = np.full(len(df), -np.inf)
-    for place in np.arange(*SCALES, STEP):
-        log_w = unit * place
+    law, total = scale_law(df, np, gammaln), np.full(len(df), -np.inf)
+    for log_w, density in map(law, np.arange(*SCALES, STEP)):
         variance = 1.0 + np.exp(log_w)[:, None] * sizes
-        density = -0.5 * np.sum(np.log(variance) + squares / variance, axis=-1)
-        total = np.logaddexp(total, density + constant - shape * (log_w + np.exp(-log_w)))
-    return total
+        total = np.logaddexp(total, density - 0.5 * np.sum(np.log(variance) + squares / variance, axis=-1))
+    return total + np.log(STEP)
 
 
 def _quadrature(

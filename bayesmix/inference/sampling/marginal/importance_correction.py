@@ -42,10 +42,7 @@ from bayesmix.inference.sampling.marginal.fitted_proposals import (
     with_more_tries,
     with_telling,
 )
-from bayesmix.inference.sampling.marginal.gaussian_approximation import (
-    GaussianApproximation,
-    fit_approximation,
-)
+from bayesmix.inference.sampling.marginal.gaussian_approximation import GaussianApproximation, fit_approximation
 from bayesmix.inference.sampling.marginal.independence_metropolis import integral, metropolis
 from bayesmix.inference.sampling.marginal.marginal_posterior import factorisation_numbers
 from bayesmix.inference.sampling.marginal.sampler import Marginal, in_units

@@ -22,8 +22,6 @@ FEW_LEVELS = 50  # of a factor, up to which a quarter of the proposals comes fro
 
 # how heavy the tails of proposals are, over the root of the number of levels: each adds to the noise
 CUBE, FEW_CUBE = 0.15, 0.25  # the second where levels are few
-
-
 AT_HAND = 60_000  # numbers that a processor keeps in its own memory
 
 

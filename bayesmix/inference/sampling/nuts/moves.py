@@ -45,19 +45,21 @@ class Scaled:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Log:
-    """Positive numbers: logarithms are ``location + scale * free``."""
+    """Numbers above a bound: logarithms of what they are more are ``location + scale * free``."""
 
     location: Array  # (m,) or ()
     scale: Array
+    bound: float = 0.0
 
     def forward(self, free: Any, location: Any, scale: Any, bounds: Sequence[Any], *, xp: Any) -> tuple[Any, Any]:
         """Values, and the log derivative by the free numbers."""
         line = location + scale * free
-        return xp.exp(line), (line + xp.log(scale)).sum()
+        above = xp.exp(line)
+        return (self.bound + above if self.bound else above), (line + xp.log(scale)).sum()
 
     def backward(self, values: Array, bounds: Sequence[Array]) -> Array:
         """Free numbers of values."""
-        return np.asarray((np.log(values) - self.location) / self.scale)
+        return np.asarray((np.log(values - self.bound) - self.location) / self.scale)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

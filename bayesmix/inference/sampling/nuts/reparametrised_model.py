@@ -68,7 +68,7 @@ def sampler_model(
         eta = _fixed_parts(design, beta, packed)
         unit = numbers.get(priors.dispersion_name)
         effects: dict[int, Any] = {}
-        scales = mixing(design.terms, priors.df, reparametrisation.tails, packed)
+        scales = mixing(design.group_sizes, priors.df, reparametrisation.tails, packed)
         for t in _outer_first(reparametrisation):
             term, own = design.terms[t], reparametrisation.terms[t]
             L = _root(term, labels[t], priors.sd[t], priors.corr[t], own, packed, unit)
