@@ -192,6 +192,20 @@ def test_words_behind_a_colon_are_no_type() -> None:
 # ---- beside the site ------------------------------------------------------------------------------------------------
 
 
+def test_changes_are_by_version_in_short_entries() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^## (\d+\.\d+\.\d+) \((unreleased|\d{4}-\d\d-\d\d)\)$", text, flags=re.MULTILINE)
+    assert len(sections) == text.count("\n## ")
+    versions = [tuple(map(int, version.split("."))) for version, _ in sections]
+    assert versions == sorted(versions, reverse=True)
+    assert "unreleased" not in [date for _, date in sections[1:]]
+    assert bmx.__version__ == next(version for version, date in sections if date != "unreleased")
+    assert set(re.findall(r"^### (\w+)", text, flags=re.MULTILINE)) == {"Added", "Changed", "Fixed", "Faster"}
+    entries = re.split(r"^- |\n\n", text, flags=re.MULTILINE)[1:]
+    assert [entry for entry in entries if len(entry.splitlines()) > 3 or entry.count("\n  ") > 1] == []
+    assert max(map(len, text.splitlines())) <= 120
+
+
 def test_the_citation_is_of_this_version() -> None:
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"\nversion: {bmx.__version__}\n" in citation
