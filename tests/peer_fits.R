@@ -2,6 +2,7 @@
 # reads FOLDER/i.json and FOLDER/i.csv, writes FOLDER/i.out: -2 log likelihood (REML: its criterion), fixed effects.
 suppressMessages(library(jsonlite))
 arguments <- commandArgs(TRUE)
+FAR <- 15 # on a logarithm or logit: as good as infinite, and lgamma(exp(15)) still has ten digits after the point
 
 ours <- function(names) sub("^\\(Intercept\\)$", "Intercept", names)
 
@@ -24,8 +25,14 @@ glmmtmb_fit <- function(words, d) {
   family <- eval(parse(text = words$family))
   weights <- if (words$weights) d$k else rep(1, nrow(d))
   d$.weights <- weights
-  fit <- glmmTMB(as.formula(words$formula), d, family = family, ziformula = as.formula(words$zi),
-    dispformula = as.formula(words$disp), weights = .weights)
+  within <- function(bound, start = NULL) glmmTMB(as.formula(words$formula), d, family = family,
+    ziformula = as.formula(words$zi), dispformula = as.formula(words$disp), weights = .weights, start = start,
+    control = glmmTMBControl(optArgs = list(lower = -bound, upper = bound)))
+  fit <- within(Inf)
+  if (any(abs(fit$fit$par) > FAR)) { # its densities are differences of log-gammas of what runs off: lowest where rounded
+    at <- pmax(pmin(fit$fit$par, FAR), -FAR)
+    fit <- within(FAR, split(unname(at), factor(names(at), unique(names(at)))))
+  }
   list(criterion = 2 * fit$fit$objective, fixed = fixef(fit)$cond) # logLik() is NA where the Hessian is not positive
 }
 
