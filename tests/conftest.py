@@ -22,9 +22,11 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pytest
+from daily import day
 from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
@@ -42,6 +44,8 @@ settings.load_profile("bayesmix")
 
 REFERENCE = Path(__file__).parent / "reference"
 DEAR = frozenset((Path(__file__).parent / "slow_cases.txt").read_text(encoding="utf-8").splitlines())
+ROTATING = tuple((Path(__file__).parent / "rotating_cases.txt").read_text(encoding="utf-8").splitlines())
+DAYS = 3  # in which each rotating test runs once
 
 # Modules of the developers' group of pyproject.toml: without it tests that need one are skipped.
 DEVELOPERS = (
@@ -67,8 +71,15 @@ MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
-def pytest_configure() -> None:
-    """Ctrl-C means what it does at a terminal; a shell that starts tests in the background leaves it ignored."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Ctrl-C means what it does at a terminal; a shell that starts tests in the background leaves it ignored.
+
+    The day is one for all processes, midnight or not; so is whether all tests were asked for, or single ones.
+    """
+    if not hasattr(config, "workerinput"):
+        os.environ["BAYESMIX_DAY"] = day().isoformat()
+        if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+            os.environ["BAYESMIX_WHOLE"] = "1"
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -80,11 +91,24 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest chooses by marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow, too, are the cases of `slow_cases.txt`: single ones of tests whose cheaper ones always run."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Slow, too, are the cases of `slow_cases.txt`: single ones of tests whose cheaper ones always run.
+
+    Of slow tests that rotate a third runs a day, by their names; all, where a file is named or ``BAYESMIX_WHOLE=1``.
+    """
     for item in items:
         if item.nodeid in DEAR:
             item.add_marker(pytest.mark.slow)
+    if "BAYESMIX_WHOLE" not in os.environ:
+        other = [item for item in items if _rotates(item) and (crc32(item.nodeid.encode()) - day().toordinal()) % DAYS]
+        config.hook.pytest_deselected(items=other)
+        left_out = set(other)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _rotates(item: pytest.Item) -> bool:
+    slow = item.get_closest_marker("slow") is not None
+    return slow and (item.get_closest_marker("rotating") is not None or item.nodeid.startswith(ROTATING))
 
 
 def _missing(error: BaseException | None) -> str | None:

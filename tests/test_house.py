@@ -219,3 +219,12 @@ def test_slow_cases_are_there():
     for line in lines:
         file, *_, name = line.split("[")[0].split("::")
         assert f"def {name}(" in (TESTS.parent / file).read_text(encoding="utf-8"), line
+
+
+def test_rotating_cases_are_there():
+    lines = (TESTS / "rotating_cases.txt").read_text(encoding="utf-8").splitlines()
+    assert lines == sorted(set(lines))
+    for line in lines:
+        file, *names = line.split("::")
+        assert (TESTS.parent / file).exists(), line
+        assert all(f"def {name}(" in (TESTS.parent / file).read_text(encoding="utf-8") for name in names), line
