@@ -252,20 +252,26 @@ class Posterior(Fit, Evidence, ArvizView):
 
         return prior_sensitivity(self)
 
-    def loo(self, *, refit: bool | None = None, seed: int = 0) -> Any:
+    def loo(self, *, refit: bool | None = None, seed: int = 0, progress: bool = True) -> Any:
         """Leave-one-out cross-validation by Pareto-smoothed importance sampling, as ArviZ's ``ELPDData``.
 
         Parameters
         ----------
-        refit : fit again without each row whose Pareto k is high; by default where that is cheap, with the marginal
-            sampler.
-        seed : of the refits.
+        refit : fit again without each row whose Pareto k is high; by default with the marginal sampler, which is cheap.
+        seed, progress : of the refits.
         """
         from bayesmix.results.criticism.cross_validation import loo
 
-        return loo(self, refit=refit, seed=seed)
+        return loo(self, refit=refit, seed=seed, progress=progress)
 
-    def logo(self, group: str | None = None, *, refit: bool | Literal["all"] | None = None, seed: int = 0) -> Any:
+    def logo(
+        self,
+        group: str | None = None,
+        *,
+        refit: bool | Literal["all"] | None = None,
+        seed: int = 0,
+        progress: bool = True,
+    ) -> Any:
         """Leave one group out: how well the rows of each level are predicted, together, by those of all others.
 
         The effects of the level left out, and of levels nested in it, are integrated out: the accuracy for a new group.
@@ -274,7 +280,7 @@ class Posterior(Fit, Evidence, ArvizView):
         ----------
         group : grouping factor; the first by default.
         refit : as in `loo`; ``"all"`` fits again without each level in turn.
-        seed : of the refits.
+        seed, progress : of the refits.
 
         Returns
         -------
@@ -283,16 +289,24 @@ class Posterior(Fit, Evidence, ArvizView):
         """
         from bayesmix.results.criticism.cross_validation import logo
 
-        return logo(self, group, refit=refit, seed=seed)
+        return logo(self, group, refit=refit, seed=seed, progress=progress)
 
-    def kfold(self, k: int = 10, group: str | None = None, *, seed: int = 0, executor: Executor | None = None) -> Any:
+    def kfold(
+        self,
+        k: int = 10,
+        group: str | None = None,
+        *,
+        seed: int = 0,
+        executor: Executor | None = None,
+        progress: bool = True,
+    ) -> Any:
         """Cross-validation with ``k`` folds, each by a refit; the rows of a level of ``group`` stay together.
 
         ``executor``: any ``concurrent.futures.Executor``; here, one after the other, if None.
         """
         from bayesmix.results.criticism.cross_validation import kfold
 
-        return kfold(self, k, group, seed=seed, executor=executor)
+        return kfold(self, k, group, seed=seed, executor=executor, progress=progress)
 
     @override
     def summary(self) -> Summary:

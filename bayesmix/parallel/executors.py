@@ -54,7 +54,7 @@ def in_order[Result](
     found: dict[int, Result] = {} if checkpoint is None else checkpoint.read()
     places = [place for place in range(len(jobs)) if place not in found]
     finished = _finished(task, [jobs[place] for place in places], executor)
-    for number, result in shown(finished, len(places), label) if progress else finished:
+    for number, result in shown(finished, len(places), label, is_shown=progress):
         found[places[number]] = result
         if checkpoint is not None:
             checkpoint.add(places[number], result)

@@ -1,18 +1,76 @@
-"""Progress bars on standard error, where someone is looking."""
+"""Progress bars on standard error, where someone is looking, of work that takes longer than a moment."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from threading import Timer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+AFTER = 1.0  # seconds of work after which something is drawn
 
 
-def shown[Item](items: Iterable[Item], total: int, label: str, *, transient: bool = False) -> Iterable[Item]:
+def shown[Item](
+    items: Iterable[Item], total: int, label: str, *, transient: bool = False, is_shown: bool = True
+) -> Iterable[Item]:
     """The items one after the other, with a bar and the time left; ``transient`` bars go away at the end."""
+    return _watched(items, total, label, transient) if is_shown else items
+
+
+def _watched[Item](items: Iterable[Item], total: int, label: str, transient: bool) -> Iterator[Item]:
+    from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    with _drawn_later(*columns, transient=transient) as bar:
+        if bar is None:
+            yield from items
+            return
+        task = bar.add_task(label, total=total)
+        for item in items:
+            yield item
+            bar.advance(task)
+
+
+@contextmanager
+def working(words: str, *, is_shown: bool = True) -> Iterator[None]:
+    """Say what is going on, and for how long, where nothing tells how much of it there is."""
+    if not is_shown:
+        yield
+        return
+    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(), TextColumn("{task.description} ..."), TimeElapsedColumn()
+    with _drawn_later(*columns, transient=True) as bar:
+        if bar is not None:
+            bar.add_task(words, total=None)
+        yield
+
+
+@contextmanager
+def _drawn_later(*columns: Any, transient: bool) -> Iterator[Progress | None]:
+    """A bar that is drawn after a second, so that what is quick does not flicker; None where nobody is looking."""
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import Progress
 
     console = Console(stderr=True)
-    return track(items, label, total=total, console=console, disable=not console.is_terminal, transient=transient)
+    if not console.is_terminal:
+        yield None
+        return
+    bar = Progress(*columns, console=console, transient=transient, redirect_stdout=sys.stdout.isatty())
+    timer = Timer(AFTER, bar.start)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield bar
+    finally:
+        timer.cancel()
+        timer.join()
+        if bar.live.is_started:
+            bar.stop()
 
 
 def told(words: str, *, is_shown: bool) -> None:

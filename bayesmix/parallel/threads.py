@@ -86,7 +86,7 @@ def in_threads[Batch, Result](
         found = pool.map(task, batches)
         try:
             is_long = progress and len(batches) >= LONG
-            for result in shown(found, len(batches), label, transient=True) if is_long else found:
+            for result in shown(found, len(batches), label, transient=True, is_shown=is_long):
                 results.append(result)  # noqa: PERF402 (an interruption keeps them)
         except KeyboardInterrupt:
             pool.shutdown(cancel_futures=True)

@@ -47,7 +47,8 @@ class Intervals(EstimateRecord):
             ``"satterthwaite"``, ``"kenward-roger"`` (fixed effects; t quantiles), parametric ``"bootstrap"`` (any).
         replicates, kind : of the bootstrap; ``"percentile"``, ``"basic"`` or ``"bca"``, corrected for bias and for the
             acceleration, which is that of the jackknife over the levels of a grouping factor.
-        seed, executor, progress, checkpoint : of the bootstrap, as in `bootstrap`.
+        seed, executor, checkpoint : of the bootstrap, as in `bootstrap`.
+        progress : show a bar with the time left, of profiles and of the bootstrap.
         vcov : a robust covariance, of `robust_vcov`, for ``"satterthwaite"`` and ``"wald"``.
 
         Returns

@@ -27,6 +27,7 @@ from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.profile_curve import MAX_WORK, Curve, ExhaustedError, HigherError, Point
 from bayesmix.inference.parameters.natural_scale import is_coordinate
 from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.parallel.progress import shown, working
 from bayesmix.parallel.threads import one_blas_thread
 
 MAX_POINTS = 100  # of a search for one limit
@@ -71,7 +72,13 @@ class Interval:
 
 @one_blas_thread()
 def profile_intervals(
-    design: Design, spec: ModelSpec, point: PointEstimate, names: Sequence[str], level: float
+    design: Design,
+    spec: ModelSpec,
+    point: PointEstimate,
+    names: Sequence[str],
+    level: float,
+    *,
+    progress: bool = False,
 ) -> list[Interval]:
     """Limits of parameters where their profile deviances rise to the chi-squared quantile of ``level``.
 
@@ -88,9 +95,13 @@ def profile_intervals(
         )
 
     def limits(deviances: HeldDeviances) -> list[Interval]:
-        valleys = deviances.valleys(rise + SLACK)
+        with working("Looking for other valleys", is_shown=progress):
+            valleys = deviances.valleys(rise + SLACK)
         curves = {name: Curve(deviances.of(name), deviances.lowest, valleys) for name in held}
-        return [Interval(name, *(_limit(curve, rise, side) for side in (-1, 1))) for name, curve in curves.items()]
+        sides = [(curve, side) for curve in curves.values() for side in (-1, 1)]
+        watched = shown(sides, len(sides), "Profiling", transient=True, is_shown=progress)
+        found = iter([_limit(curve, rise, side) for curve, side in watched])
+        return [Interval(name, next(found), next(found)) for name in curves]
 
     held = [name for name in names if is_coordinate(design.layout, name)]
     intervals = _around_the_maximum(design, spec, point, limits) if held else None

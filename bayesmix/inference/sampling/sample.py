@@ -39,6 +39,7 @@ from bayesmix.inference.sampling.prior_conflict import conflicts, inside
 from bayesmix.inference.sampling.propriety import check_bounded, check_proper, check_stated
 from bayesmix.inference.sampling.variational import Advi, Pathfinder, sample_approximation
 from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.parallel.progress import working
 from bayesmix.parallel.threads import one_blas_thread
 
 Sampler = Nuts | Marginal | Advi | Pathfinder
@@ -93,7 +94,8 @@ def sample(
     check_bounded(inner, spec, priors)
     check_proper(inner, spec, priors)
     auto = resolve_method("auto", spec)
-    point = _off_zero(inner, estimate(with_normal_effects(inner), smoothed(spec), auto))
+    with working("Estimating", is_shown=schedule.progress):
+        point = _off_zero(inner, estimate(with_normal_effects(inner), smoothed(spec), auto))
     at_zero = conflicts(priors, inner, point.covariances)
     for conflict in at_zero if after is None else ():
         warn_user(str(conflict), PriorWarning)

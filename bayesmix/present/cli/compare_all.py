@@ -8,10 +8,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from bayesmix.errors import BayesmixError
+from bayesmix.parallel.progress import shown
 from bayesmix.present.cli.application import described
 from bayesmix.present.cli.output import print_csv, print_json, say
 from bayesmix.present.cli.request import of_file
-from bayesmix.present.cli.steps import Sampling, estimated, sampled, working
+from bayesmix.present.cli.steps import Sampling, estimated, sampled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,13 +75,14 @@ def _lines(names: tuple[str, ...], how: Sampling, checkpoint: Path | None, progr
     keys = [] if checkpoint is None else [_key(name) for name in names]
     kept = checkpoint_of(checkpoint, fingerprint("compare --all", how), keys)
     found = {} if kept is None else kept.read()
-    for place, name in enumerate(names):
+    watched = shown(names, len(names), "Fitting both ways", transient=True, is_shown=progress)
+    for place, name in enumerate(watched):
         if place in found:
             yield Line(**found[place])
             continue
         start = perf_counter()
         try:
-            line, is_whole = _fit(name, how, progress, start)
+            line, is_whole = _fit(name, how, start)
         except BayesmixError as error:
             line, is_whole = Line(name, error=described(error), seconds=perf_counter() - start), False
         if kept is not None and is_whole:
@@ -100,17 +102,16 @@ def _key(name: str) -> str:
     return f"{name} {fingerprint(replace(file, data=replace(file.data, folder=None)))}"
 
 
-def _fit(name: str, how: Sampling, progress: bool, start: float) -> tuple[Line, bool]:
+def _fit(name: str, how: Sampling, start: float) -> tuple[Line, bool]:
     """The line, and whether its posterior has all the draws."""
     from bayesmix.data.model_file import load_model_file
     from bayesmix.results.comparison.document_check import Outcome, judge
     from bayesmix.results.tables.posterior_summary import has_few_draws
 
     request = of_file(load_model_file(name))
-    estimate = estimated(request, request.method, progress=progress)
-    posterior = sampled(request.model, how, progress=progress)
-    with working(f"Judging {name}", progress):
-        verdict = judge(request.figures, estimate, posterior)
+    estimate = estimated(request, request.method, progress=False)
+    posterior = sampled(request.model, how, progress=False)
+    verdict = judge(request.figures, estimate, posterior)
     outcomes = [check.outcome for check in verdict.checks]
     line = Line(
         name,

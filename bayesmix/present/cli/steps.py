@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from bayesmix.errors import SpecError
+from bayesmix.parallel.progress import working
 
 if TYPE_CHECKING:
     from bayesmix.comparison import Comparison
@@ -42,7 +40,7 @@ def sampling(drawing: Drawing, method: str = "auto") -> Sampling:
 
 def estimated(request: Request, method: Any, *, progress: bool) -> Estimate:
     """The point estimate."""
-    with working(f"Estimating {request.name}", progress):
+    with working(f"Estimating {request.name}", is_shown=progress):
         return request.model.estimate(method)
 
 
@@ -68,7 +66,7 @@ def compared(
     from bayesmix.comparison import compare
     from bayesmix.results.comparison.document_check import judge
 
-    with working("Comparing", progress):
+    with working("Comparing", is_shown=progress):
         return compare(posterior, estimate, causes=causes, groups=groups), judge(request.figures, estimate, posterior)
 
 
@@ -83,20 +81,5 @@ def write_report(request: Request, comparison: Comparison, verdict: Verdict, pat
     """Write the report."""
     from bayesmix.present.report.report import report
 
-    with working(f"Writing {path}", progress):
+    with working(f"Writing {path}", is_shown=progress):
         report(comparison, path, title=request.title, verdict=verdict, units=request.units)
-
-
-@contextmanager
-def working(what: str, progress: bool) -> Iterator[None]:
-    """Show on standard error that something is going on, where someone is looking."""
-    if not (progress and sys.stderr.isatty()):
-        yield
-        return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = SpinnerColumn(), TextColumn(f"{what} ..."), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        bar.add_task("", total=None)
-        yield

@@ -36,7 +36,7 @@ def confidence_intervals(
     vcov: RobustCovariance | None = None,
     **options: Any,
 ) -> pd.DataFrame:
-    """Return ``lower, upper`` by name; see `Estimate.confint`. ``options`` are those of a bootstrap."""
+    """Return ``lower, upper`` by name; see `Estimate.confint`. ``options``: those of a bootstrap, ``progress``."""
     import pandas as pd
 
     parameters, method = _asked(fit, parameters, method)
@@ -52,7 +52,7 @@ def confidence_intervals(
     if vcov is not None and method in OF_ALL:
         raise SpecError(f'vcov= is for method="satterthwaite" or "wald"; {method}s take no covariance.')
     if method == "profile":
-        limits, notes = _profile(fit, names, level)
+        limits, notes = _profile(fit, names, level, progress=bool(options.get("progress")))
     elif method == "bootstrap":
         from bayesmix.results.criticism.bootstrap import Options, bootstrap_limits
 
@@ -127,10 +127,12 @@ def applicable(estimate: EstimateRecord) -> tuple[str, ...]:
     return ("wald", *of_linear, *profile, "bootstrap")
 
 
-def _profile(fit: EstimateRecord, names: list[str], level: float) -> tuple[list[tuple[float, float]], list[str]]:
+def _profile(
+    fit: EstimateRecord, names: list[str], level: float, *, progress: bool
+) -> tuple[list[tuple[float, float]], list[str]]:
     """Limits, and sentences about those that are not finite numbers."""
     spec, point = fit.spec, by_maximum_likelihood(fit).point
-    found = profile_intervals(fit.design, spec, point, names, level)
+    found = profile_intervals(fit.design, spec, point, names, level, progress=progress)
     return [(one.lower.value, one.upper.value) for one in found], [note for one in found for note in _notes(one)]
 
 

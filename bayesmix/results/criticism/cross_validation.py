@@ -21,6 +21,7 @@ from bayesmix.inference.sampling.marginal.t_mixture import ApproximationError
 from bayesmix.inference.sampling.nuts.nuts import Nuts
 from bayesmix.language.arguments import explained
 from bayesmix.parallel.executors import in_order
+from bayesmix.parallel.progress import shown
 from bayesmix.results.criticism.elpd import Elpd, psis_loo
 from bayesmix.results.criticism.elpd_comparison import compare_elpd
 from bayesmix.results.criticism.new_level_density import log_density
@@ -38,12 +39,12 @@ FEWER = 4  # how many times fewer draws tell the marginal likelihood than descri
 PRECISE = 0.03  # Monte Carlo error of a log marginal likelihood that no elpd shows, whose standard error is above one
 
 
-def loo(post: PosteriorRecord, *, refit: bool | None, seed: int) -> Elpd:
+def loo(post: PosteriorRecord, *, refit: bool | None, seed: int, progress: bool = False) -> Elpd:
     """PSIS-LOO over rows; rows whose Pareto k is high are left out by a refit."""
     design = post.design
 
     def exact(rows: Array) -> Iterable[float]:
-        for row in rows:
+        for row in shown(rows, len(rows), "Fitting without rows", transient=True, is_shown=progress):
             yield left_out(post, np.arange(len(design.y)) != row, seed)
 
     names = ("loo", "rows")
@@ -53,7 +54,9 @@ def loo(post: PosteriorRecord, *, refit: bool | None, seed: int) -> Elpd:
     return _elpd(post, post.log_likelihood(), refits, exact, names)
 
 
-def logo(post: PosteriorRecord, group: str | None, *, refit: bool | str | None, seed: int) -> Elpd:
+def logo(
+    post: PosteriorRecord, group: str | None, *, refit: bool | str | None, seed: int, progress: bool = False
+) -> Elpd:
     """Leave one group out: the group's rows together, its random effects integrated out."""
     if post.spec.has_row_covariance:
         raise _not_in_parts(post, "logo()")
@@ -63,14 +66,22 @@ def logo(post: PosteriorRecord, group: str | None, *, refit: bool | str | None, 
     pointwise = np.stack([log_density(post.spec, part, post.with_effects) for part in parts], axis=-1)
 
     def exact(levels: Array) -> Iterable[float]:
-        for level in levels:
+        for level in shown(levels, len(levels), "Fitting without levels", transient=True, is_shown=progress):
             yield left_out(post, codes != level, seed)
 
     names = ("logo", f"levels of {found.group}")
     return _elpd(post, pointwise, _is_cheap(post) if refit is None else refit, exact, names)
 
 
-def kfold(post: PosteriorRecord, k: int, group: str | None, *, seed: int, executor: Executor | None = None) -> Elpd:
+def kfold(
+    post: PosteriorRecord,
+    k: int,
+    group: str | None,
+    *,
+    seed: int,
+    executor: Executor | None = None,
+    progress: bool = False,
+) -> Elpd:
     """Leave a fold of rows out at a time; with ``group`` the rows of a level stay together.
 
     Raises
@@ -91,7 +102,7 @@ def kfold(post: PosteriorRecord, k: int, group: str | None, *, seed: int, execut
     fold = rng.permutation(np.arange(count) % k)[units]
 
     def exact(_: Array) -> Iterable[float]:
-        result, found = np.empty(n), densities_of_folds(post, fold, k, seed, executor)
+        result, found = np.empty(n), densities_of_folds(post, fold, k, seed, executor, progress=progress)
         for number, densities in enumerate(found):
             result[fold == number] = densities
         return result
@@ -99,10 +110,12 @@ def kfold(post: PosteriorRecord, k: int, group: str | None, *, seed: int, execut
     return _elpd(post, post.log_likelihood(), "all", exact, ("kfold", "rows"))
 
 
-def densities_of_folds(post: PosteriorRecord, fold: Array, k: int, seed: int, executor: Executor | None) -> list[Array]:
+def densities_of_folds(
+    post: PosteriorRecord, fold: Array, k: int, seed: int, executor: Executor | None, *, progress: bool = False
+) -> list[Array]:
     """Log predictive densities of the rows of each fold, by a fit to all others."""
     jobs = [(post, fold != number, seed) for number in range(k)]
-    found = in_order(_held_out, jobs, executor, label="Folds", progress=False)
+    found = in_order(_held_out, jobs, executor, label="Folds", progress=progress)
     if len(found) < k:
         raise FitError(
             f"{k - len(found)} of {k} folds were lost with their processes, and the others are no cross-validation. Use"

@@ -21,7 +21,7 @@ from bayesmix.inference.sampling.marginal.gaussian_approximation import Gaussian
 from bayesmix.inference.sampling.marginal.parameter_proposal import ParameterProposal, Parameters
 from bayesmix.inference.sampling.marginal.sampler import Marginal, in_units
 from bayesmix.language.formula.model_spec import ModelSpec
-from bayesmix.parallel.progress import shown, told
+from bayesmix.parallel.progress import shown, told, working
 from bayesmix.parallel.threads import in_threads
 
 TOGETHER = 30_000  # rows up to which the chains of a model are moved together; of more, one fills the cache
@@ -45,10 +45,11 @@ def sample_alternating(  # noqa: PLR0913 - a model, and how it is drawn
     words, rng = costs.words(schedule), np.random.default_rng(schedule.seed)
     told(words, is_shown=schedule.progress)
     few = max(FEWEST_DRAWS, NUMBERS // costs.rows)
-    approximation = fit_approximation(design, spec, priors, point, rng, most=few)
-    every = _effect_step(approximation, schedule)
-    moves = _first_moves(approximation, point, rng)
-    moves, groups = _warmed_up(moves, _groups(moves, schedule, rng), rng)
+    with working("Fitting an approximation", is_shown=schedule.progress):
+        approximation = fit_approximation(design, spec, priors, point, rng, most=few)
+        every = _effect_step(approximation, schedule)
+        moves = _first_moves(approximation, point, rng)
+    moves, groups = _warmed_up(moves, _groups(moves, schedule, rng), rng, is_shown=schedule.progress)
     found = _drawn(moves, groups, schedule, thin=options.thin or 1, every=every)
     complete = len(found.x)
     if complete < min(FEWEST, schedule.draws):
@@ -129,11 +130,11 @@ def _groups(moves: AlternatingMetropolis, schedule: Schedule, rng: np.random.Gen
 
 
 def _warmed_up(
-    moves: AlternatingMetropolis, groups: list[Group], rng: np.random.Generator
+    moves: AlternatingMetropolis, groups: list[Group], rng: np.random.Generator, *, is_shown: bool
 ) -> tuple[AlternatingMetropolis, list[Group]]:
     """Proposals fitted to the later half of what the chains went through, round by round."""
     paths: list[Path] = []
-    for length in WARMUP:
+    for length in shown(WARMUP, len(WARMUP), "Warming up", transient=True, is_shown=is_shown):
         groups, path = _walked(moves, groups, range(length), thin=1, every=0)
         paths.append(path)
         whole = _joined(paths, axis=0)
@@ -148,7 +149,7 @@ def _drawn(moves: AlternatingMetropolis, groups: list[Group], schedule: Schedule
     bounds = np.unique(np.linspace(0, schedule.draws, PIECES + 1).astype(int)).tolist()
     pieces, paths = list(pairwise(bounds)), list[Path]()
     try:
-        for begin, end in shown(pieces, len(pieces), "Drawing", transient=True) if schedule.progress else pieces:
+        for begin, end in shown(pieces, len(pieces), "Drawing", transient=True, is_shown=schedule.progress):
             groups, path = _walked(moves, groups, range(begin, end), thin=thin, every=every)
             paths.append(path)
     except KeyboardInterrupt:

@@ -49,6 +49,7 @@ from bayesmix.inference.sampling.marginal.sampler import Marginal, in_units
 from bayesmix.inference.sampling.marginal.t_mixture import NO_PROPOSAL, ApproximationError
 from bayesmix.inference.sampling.marginal.weight_regression import HINTING
 from bayesmix.language.formula.model_spec import ModelSpec
+from bayesmix.parallel.progress import working
 
 REFITS, POOR = 2, 0.4  # further fits of proposals of lower efficiency than this, or of heavy tails
 STAY = 10.0  # draws that a chain may stay at one proposal
@@ -76,9 +77,12 @@ def sample_generalized(
     draws, chains = schedule.draws, schedule.chains
     rng = np.random.default_rng(schedule.seed)
     run = _Run(draws, chains, options.thin, rng, schedule.progress)
-    found = _drawn(_first_fit(fit_approximation(design, spec, priors, point, rng), point, rng), run)
+    with working("Fitting an approximation", is_shown=schedule.progress):
+        first = _first_fit(fit_approximation(design, spec, priors, point, rng), point, rng)
+    found = _drawn(first, run)
     for _ in range(REFITS):
-        better = None if found.is_good or found.is_interrupted else _refitted(found.all, rng)
+        with working("Fitting better proposals", is_shown=schedule.progress):
+            better = None if found.is_good or found.is_interrupted else _refitted(found.all, rng)
         if better is None:
             break  # the certificate says so where no fit will do
         found = _drawn(better, run, _least(found))

@@ -21,6 +21,7 @@ from bayesmix.inference.sampling.marginal.hamiltonian import climb, whiten
 from bayesmix.inference.sampling.marginal.independence_metropolis import explore
 from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, fixed_at, fixed_effects, scatter
 from bayesmix.language.arguments import explained
+from bayesmix.parallel.progress import working
 from bayesmix.parallel.threads import draw_in_threads
 
 
@@ -102,7 +103,8 @@ def sample_marginal(
     has_flat = target.priors.has_flat
     draws, chains = schedule.draws, schedule.chains
     rng = np.random.default_rng(schedule.seed)
-    target, notes, certificate = with_emulator(target, point, rng, DEAR)
+    with working("Fitting polynomials", is_shown=schedule.progress):
+        target, notes, certificate = with_emulator(target, point, rng, DEAR)
     run = _Run(draws, chains, schedule.seed, rng, schedule.progress)
     at = target.start(point)
     if not target.size:

@@ -30,7 +30,7 @@ from bayesmix.inference.sampling.nuts.reparametrised_model import (
 from bayesmix.inference.sampling.nuts.starts import Starts
 from bayesmix.language.arguments import explained
 from bayesmix.language.formula.model_spec import ModelSpec
-from bayesmix.parallel.progress import ChainsBar
+from bayesmix.parallel.progress import ChainsBar, working
 
 SECOND_TARGET = 0.99  # target acceptance of the repeated run, when the first one had divergences
 LONGER = 3  # times as many draws, of which every third is kept, when a run is too short
@@ -197,7 +197,8 @@ class _Raw:
 
 
 def _by_nutpie(model: SamplerModel, starts: Starts, run: Run) -> _Raw:
-    density = density_of(model.model, free_shapes(model.model), model.key)
+    with working("Compiling", is_shown=run.progress):
+        density = density_of(model.model, free_shapes(model.model), model.key)
     arrays = model.packed.arrays()
 
     def start(seed: int | None) -> Array:
