@@ -38,6 +38,8 @@ def test_all_parts_are_compared() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("share", range(len(SHARES)))
 def test_draws_are_the_same_on_any_number_of_threads(share: int) -> None:
+    if "pymc" in SHARES[share]:  # what is compiled anew and what a cache has may differ: both are from the cache
+        digests(["pymc"], 1)
     assert digests(SHARES[share], 1) == digests(SHARES[share], 2)
 
 

@@ -22,6 +22,7 @@ from bayesmix.errors import DataError, SpecError
 ASYMMETRIC = 1e-8  # difference of mirrored entries, relative to the largest, that is rounding
 ROUNDING = 1e-13  # entries of R, in units of the effects they are of, that are zero
 COLUMNS = 500  # of a matrix that are computed at once
+SHOWN = 6  # labels of levels in print
 SINGULAR = 1e-10  # smallest pivot of a Cholesky factor, squared and relative to the diagonal, that tells of a rank
 
 
@@ -33,6 +34,10 @@ class Relation:
     row: Array  # (m,) entries of R that are not zero, those of its diagonal among them
     column: Array  # column <= row
     value: Array
+
+    def __repr__(self) -> str:
+        few = self.labels if self.size <= SHOWN else (*self.labels[: SHOWN - 1], "...", self.labels[-1])
+        return f"Relation of {self.size} levels: {', '.join(few)}\nRoot of its precision: {len(self.value)} entries"
 
     @property
     def size(self) -> int:

@@ -77,3 +77,12 @@ def test_data2_is_a_dictionary():
     assert read_relations(None) == {}
     with pytest.raises(SpecError, match="dictionary of matrices by name"):
         read_relations(table())
+
+
+def test_print_names_levels_and_size():
+    """Of 10 000 animals it was a page of numbers."""
+    few = relation_of(table(np.eye(3), list("abc"), list("abc")), "A")
+    assert repr(few) == "Relation of 3 levels: a, b, c\nRoot of its precision: 3 entries"
+    labels = [f"a{i}" for i in range(9)]
+    many = repr(relation_of(table(np.eye(9), labels, labels), "A"))
+    assert many.splitlines()[0] == "Relation of 9 levels: a0, a1, a2, a3, a4, ..., a8"

@@ -5,7 +5,8 @@ columns ``[X Z]`` and ``S`` the inverse variances of the basis functions,
 
     Cov = (C'V^-1 C + S)^-1,    F = Cov C'V^-1 C,    effective degrees of freedom  diag(F).
 
-These are mgcv's ``Vp`` and ``edf`` of ``gamm4``, variances and correlations held at their estimates.
+These are mgcv's ``Vp`` and ``edf`` of ``gamm4``, variances and correlations held at their estimates. All effects of
+curves of levels, ``bs = "fs"``, may be columns of ``Z``, as they are of ``gam``: a dense matrix of them all.
 
 References
 ----------
@@ -16,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 
@@ -39,7 +39,7 @@ from bayesmix.language.formula.model_spec import ModelSpec
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SmoothCoefficients:
-    """Coefficients ``(m,)`` of a population: the fixed effects, then the basis functions of each smooth's term."""
+    """Coefficients ``(m,)``: the fixed effects, the basis functions of each smooth's term, curves of levels."""
 
     mean: Array  # (m,)
     covariance: Array  # (m, m), zero of functions whose standard deviation is
@@ -67,25 +67,71 @@ class SmoothCoefficients:
         return np.asarray(self.covariance @ self.information)
 
 
-def smooth_coefficients(design: Design, spec: ModelSpec, point: PointEstimate) -> SmoothCoefficients:
-    """The coefficients of the population of an estimate, which has smooths."""
+def smooth_coefficients(
+    design: Design, spec: ModelSpec, point: PointEstimate, curves: Sequence[int] = ()
+) -> SmoothCoefficients:
+    """The coefficients of the population of an estimate.
+
+    Parameters
+    ----------
+    curves : terms whose levels have curves, and whose effects are coefficients, too.
+    """
     working, scale = point.coordinates, residual_scale(spec, point)
-    smooths = [t for t, term in enumerate(design.terms) if term.is_population]
-    number = working.places[smooths[0]].factor
-    others = [f for f in range(len(working.factors)) if f != number]
-    factors = [working.factors[f] for f in others]
-    columns = np.column_stack([working.X, working.factors[number].z])
+    Lambdas, terms = working.by_factor(point.theta), [*_smooths(design), *curves]
+    others = [(f, kept) for f in range(len(working.factors)) if (kept := _columns_without(point, f, terms))]
+    blocks = [_block(design, point, Lambdas, t) for t in terms]
+    factors = [_part(working.factors[f], kept) for f, kept in others]
+    columns = np.column_stack([working.X, *(block.Z for block in blocks)])
     pattern, products = _products(design, spec, point, factors, columns)
-    Lambdas = working.by_factor(point.theta)
-    XX = factorise(plan(pattern), products, [Lambdas[f] for f in others]).XX
-    sizes = np.concatenate([np.full(working.X.shape[1], np.inf), np.abs(np.diagonal(Lambdas[number]))])
-    change = _change(point, smooths)
+    XX = factorise(plan(pattern), products, [Lambdas[f][np.ix_(kept, kept)] for f, kept in others]).XX
+    sizes = np.concatenate([np.full(working.X.shape[1], np.inf), *(block.sizes for block in blocks)])
+    change = _block_diagonal([working.T, *(block.change for block in blocks)])
+    ends = np.cumsum([len(working.T), *(len(block.sizes) for block in blocks)])
     return SmoothCoefficients(
-        mean=np.concatenate([point.beta[: len(working.T)], *(point.b[t][0] for t in smooths)]),
+        mean=np.concatenate([point.beta[: len(working.T)], *(point.b[t].ravel() for t in terms)]),
         covariance=scale * change @ _penalised_inverse(XX, sizes) @ change.T,
         information=np.linalg.solve(change.T, np.linalg.solve(change.T, XX).T) / scale,
-        places=dict(zip(smooths, _places(design, smooths, len(working.T)), strict=True)),
+        places={t: slice(int(ends[i]), int(ends[i + 1])) for i, t in enumerate(terms)},
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Block:
+    """The effects of all levels of a term as columns."""
+
+    Z: Array  # (R n, m)
+    sizes: Array  # (m,) their standard deviations, relative to that of residuals
+    change: Array  # (m, m) from computational coordinates to the user's units
+
+
+def _block(design: Design, point: PointEstimate, Lambdas: Sequence[Array], t: int) -> _Block:
+    working, levels = point.coordinates, len(design.terms[t].levels)
+    place = working.places[t]
+    factor, own = working.factors[place.factor], place.columns
+    z, C = factor.z[:, own], working.C[t]
+    Z = np.zeros((len(z), levels, z.shape[1]))
+    Z[np.arange(len(z)), factor.codes] = z
+    sizes = np.abs(np.diagonal(Lambdas[place.factor])[own])
+    return _Block(Z.reshape(len(z), -1), np.tile(sizes, levels), np.kron(np.eye(levels), C))
+
+
+def _smooths(design: Design) -> list[int]:
+    return [t for t, term in enumerate(design.terms) if term.is_population]
+
+
+def _columns_without(point: PointEstimate, number: int, terms: Sequence[int]) -> list[int]:
+    """Columns of a factor but those of some terms."""
+    working = point.coordinates
+    gone = {j for t in terms if working.places[t].factor == number for j in _range(working.places[t].columns)}
+    return [j for j in range(working.factors[number].k) if j not in gone]
+
+
+def _range(columns: slice) -> range:
+    return range(columns.start, columns.stop)
+
+
+def _part(factor: Factor, columns: list[int]) -> Factor:
+    return factor if len(columns) == factor.k else replace(factor, z=factor.z[:, columns])
 
 
 def level_degrees(design: Design, spec: ModelSpec, point: PointEstimate, terms: Sequence[int]) -> float:
@@ -135,21 +181,7 @@ def _penalised_inverse(XX: Array, sizes: Array) -> Array:
     return 0.5 * (inverse + inverse.T)
 
 
-def _change(point: PointEstimate, smooths: Sequence[int]) -> Array:
-    """From computational coordinates to the user's units ``(m, m)``."""
-    working = point.coordinates
-    p = len(working.T)
-    width = sum(len(working.C[t]) for t in smooths)
-    change = np.zeros((p + width, p + width))
-    change[:p, :p] = working.T
-    begin = p
-    for t in smooths:
-        columns, end = working.places[t].columns, begin + len(working.C[t])
-        change[begin:end, p + columns.start : p + columns.stop] = working.C[t]
-        begin = end
-    return change
+def _block_diagonal(blocks: Sequence[Array]) -> Array:
+    from scipy.linalg import block_diag
 
-
-def _places(design: Design, smooths: Sequence[int], p: int) -> list[slice]:
-    ends = p + np.cumsum([0, *(len(design.terms[t].effects) for t in smooths)])
-    return [slice(low, high) for low, high in pairwise(ends.tolist())]
+    return np.asarray(block_diag(*blocks))

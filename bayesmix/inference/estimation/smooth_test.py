@@ -110,8 +110,10 @@ def spread_test(mean: Array, covariance: Array, sampling: Array, *, df: float) -
     ----------
     mean, covariance, sampling : coefficients ``(k,)``, their posterior covariance and that over data sets ``(k, k)``.
     """
-    if not np.any(covariance):
+    has = np.diagonal(covariance) > 0.0
+    if not has.any():
         return SmoothTest(0.0, float(len(mean)), 1.0)
+    mean, covariance, sampling = mean[has], covariance[has][:, has], sampling[has][:, has]
     precision = np.linalg.inv(covariance)
     statistic = float(mean @ precision @ mean)
     root = np.linalg.cholesky(precision)

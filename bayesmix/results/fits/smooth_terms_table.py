@@ -18,11 +18,16 @@ if TYPE_CHECKING:
     from bayesmix.results.fits.records import EstimateRecord
 
 
+LARGEST = 2_000  # coefficients of curves of levels whose dense matrices take seconds
+CELLS = 20_000_000  # of their columns in all rows
+
+
 def smooth_terms(fit: EstimateRecord) -> pd.DataFrame:
     """Effective and reference degrees of freedom, statistic and p-value of each curve.
 
     The statistic is an F where the residual standard deviation is estimated, chi-squared otherwise. Curves of the
-    levels of a factor have one row, after the others, of effective degrees of freedom alone.
+    levels of a factor have one row, after the others: a test that all are zero, by their spread. Of more than
+    `LARGEST` coefficients, which are dense matrices, it has effective degrees of freedom alone.
     """
     import pandas as pd
 
@@ -30,7 +35,7 @@ def smooth_terms(fit: EstimateRecord) -> pd.DataFrame:
     found = smooth_coefficients(fit.design, fit.spec, fit.point) if parts else None
     rows = [_row(fit, part, found) for part in parts] if found is not None else []
     levels = level_curves(fit.spec, fit.design)
-    rows += [[level_degrees(fit.design, fit.spec, fit.point, terms)] + 3 * [math.nan] for terms in levels.values()]
+    rows += [_row_of_levels(fit, terms) for terms in levels.values()]
     labels = [*(part.label for part in parts), *levels]
     columns = ["edf", "ref_df", "statistic", "p_value"]
     return pd.DataFrame(rows, columns=columns, index=pd.Index(labels, name="smooth"))
@@ -47,6 +52,20 @@ def _row(fit: EstimateRecord, part: SmoothPart, found: SmoothCoefficients) -> li
     has_scale = has_freedom(fit)
     df = fit.design.n - float(found.degrees.sum()) if has_scale else math.inf
     test = _test(part, found, own, df)
+    return [float(found.degrees[own].sum()), test.df, test.statistic / (test.df if has_scale else 1.0), test.p_value]
+
+
+def _row_of_levels(fit: EstimateRecord, terms: list[int]) -> list[float]:
+    """Of the curves of all levels; other groups are integrated out, as mgcv's test has other random effects."""
+    size = sum(fit.design.terms[t].z.shape[1] * len(fit.design.terms[t].levels) for t in terms)
+    if size > LARGEST or size * fit.design.n > CELLS:
+        return [level_degrees(fit.design, fit.spec, fit.point, terms)] + 3 * [math.nan]
+    found = smooth_coefficients(fit.design, fit.spec, fit.point, terms)
+    own = [j for t in terms for j in range(found.places[t].start, found.places[t].stop)]
+    at = np.ix_(own, own)
+    has_scale = has_freedom(fit)
+    df = fit.design.n - float(found.degrees.sum()) if has_scale else math.inf
+    test = spread_test(found.mean[own], found.covariance[at], found.sampling_covariance[at], df=df)
     return [float(found.degrees[own].sum()), test.df, test.statistic / (test.df if has_scale else 1.0), test.p_value]
 
 

@@ -6,6 +6,8 @@ from smooths import data, estimate, reference
 
 import bayesmix as bmx
 from bayesmix.inference.estimation.smooth_coefficients import smooth_coefficients
+from bayesmix.inference.estimation.smooth_test import mixture_tail
+from bayesmix.results.fits import smooth_terms_table
 
 NAMES = ["thin", "by_factor", "two", "surface"]
 
@@ -44,23 +46,49 @@ def test_a_smooth_without_variance_is_its_fixed_part():
     assert fit.smooth_terms().loc["s(x)", "edf"] == pytest.approx(1.0)
 
 
-def test_degrees_of_freedom_of_curves_of_levels_beside_others_are_the_trace_of_dense_shrinkage():
-    fit = bmx.Model('y ~ s(z, k = 4) + s(x, g, bs = "fs", k = 4) + (1 | f)', data()).estimate()
+def test_curves_of_levels_beside_others_have_the_degrees_and_test_of_dense_algebra(monkeypatch):
+    fit = bmx.Model('y ~ s(z, k = 4) + s(x, g, bs = "fs", k = 4) + (1 | f) + (0 + w | g)', data()).estimate()
     table, design, point = fit.smooth_terms(), fit.design, fit.point
     assert list(table.index) == ["s(z)", "s(x,g)"]
-    columns, prior, mine = [design.X], [np.full(design.X.shape[1], np.inf)], [np.zeros(design.X.shape[1], bool)]
+    p = design.X.shape[1]
+    columns, prior, mine, is_group = [design.X], [np.full(p, np.inf)], [np.zeros(p, bool)], [np.zeros(p, bool)]
     for term, covariance in zip(design.terms, point.covariances, strict=True):
         is_level = term.codes[:, None] == np.arange(len(term.levels))
         columns += [is_level * column[:, None] for column in term.z.T]
         prior.append(np.repeat(np.diagonal(covariance), len(term.levels)))
         mine.append(np.full(len(prior[-1]), term.smooth.startswith("sxg")))
+        is_group.append(np.full(len(prior[-1]), not term.smooth))
     variances, Z = np.concatenate(prior), np.column_stack(columns) / point.dispersion
     has = variances > 0.0
     information = Z[:, has].T @ Z[:, has]
     shrinkage = np.linalg.solve(information + np.diag(1.0 / variances[has]), information)
-    expected = np.diagonal(shrinkage)[np.concatenate(mine)[has]].sum()
-    assert table.loc["s(x,g)", "edf"] == pytest.approx(expected, rel=1e-6)
-    assert table.loc["s(x,g)", ["ref_df", "statistic", "p_value"]].isna().all()
+    own, groups = np.concatenate(mine)[has], np.concatenate(is_group)[has]
+    edf = np.diagonal(shrinkage)[own].sum()
+    assert table.loc["s(x,g)", "edf"] == pytest.approx(edf, rel=1e-6)
+    assert own.any()
+    assert groups.any()
+    # groups are part of the errors: what their covariance leaves of the statistic and of its distribution
+    V = np.eye(design.n) + (Z[:, has][:, groups] * variances[has][groups]) @ Z[:, has][:, groups].T
+    rest = Z[:, has][:, ~groups]
+    seen = rest.T @ np.linalg.solve(V, rest)
+    covariance = np.linalg.inv(seen + np.diag(1.0 / variances[has][~groups]))
+    mean = covariance @ rest.T @ np.linalg.solve(V, design.y / point.dispersion)
+    at = np.flatnonzero(own[~groups])
+    precision = np.linalg.inv(covariance[np.ix_(at, at)])
+    sampling = (covariance @ seen @ covariance)[np.ix_(at, at)]
+    weights = np.linalg.eigvals(precision @ sampling).real
+    weights = weights[weights > 1e-9]
+    statistic = mean[at] @ precision @ mean[at]
+    df = design.n - float(np.trace(covariance @ seen))
+    tail = mixture_tail(0.0, np.append(weights, -statistic / round(df)), np.append(np.ones(len(weights)), round(df)))
+    assert table.loc["s(x,g)", "ref_df"] == len(weights)
+    assert table.loc["s(x,g)", "statistic"] == pytest.approx(statistic / len(weights), rel=1e-6)
+    assert table.loc["s(x,g)", "p_value"] == pytest.approx(tail, abs=1e-9)
+    # of so many that the matrices are not made, the same degrees by the elimination of all effects
+    monkeypatch.setattr(smooth_terms_table, "LARGEST", 10)
+    few = fit.smooth_terms().loc["s(x,g)"]
+    assert few["edf"] == pytest.approx(edf, rel=1e-6)
+    assert few[["ref_df", "statistic", "p_value"]].isna().all()
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 """Tests of whole smooths: mgcv's p-values, and distributions of quadratic forms against those that are known."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 from scipy import stats
-from smooths import data, estimate, reference
+from smooths import FOLDER, data, estimate, reference
 
 import bayesmix as bmx
 from bayesmix.inference.estimation.smooth_test import mixture_tail, spread_test, wald_test
@@ -36,6 +37,16 @@ def test_models_without_groups_have_the_table_of_gam(name):
 
 def estimate_alone(name):
     return bmx.Model(reference()["alone"][name]["formula"], data()).estimate()
+
+
+@pytest.mark.parametrize("name", ["line", pytest.param("curves", marks=pytest.mark.slow)])
+def test_curves_of_levels_have_the_test_of_mgcv(name):
+    case = json.loads((FOLDER / "levels.json").read_text())[name]
+    found, row = bmx.Model(case["formula"], data()).estimate().smooth_terms().loc["s(x,g)"], case["row"]
+    assert found["edf"] == pytest.approx(row["edf"], rel=1e-6)
+    assert found["ref_df"] == row["Ref.df"]
+    assert found["statistic"] == pytest.approx(row["F"], rel=1e-6)
+    assert found["p_value"] == pytest.approx(row["p-value"], abs=2e-6)  # psum.chisq's own error
 
 
 def test_a_smooth_of_whole_degrees_of_freedom_has_the_usual_test():

@@ -17,8 +17,8 @@ from scipy.spatial.distance import cdist
 from scipy.special import gamma, kv
 
 import bayesmix as bmx
-from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.distance_correlation import Exponential, Gaussian, Matern
+from bayesmix.language.families.namespaces import NUMERIC, symbolic
 
 REFERENCE = Path(__file__).parents[2] / "reference" / "structures"
 ESTIMATES = json.loads((REFERENCE / "positions.json").read_text(encoding="utf-8"))
@@ -141,7 +141,26 @@ def test_rows_are_a_root_of_symbols():
     np.testing.assert_allclose([value for row in rows for value in row], root[np.tril_indices(7)], rtol=1e-12)
 
 
-def test_nuts_of_a_free_smoothness_is_refused_by_name():
-    data = {"y": np.arange(8.0) ** 2, "t": np.arange(8.0) % 4.0, "g": list("aaaabbbb")}
-    with pytest.raises(SpecError, match=r"`mat\(\)` has an estimate, and a posterior by the marginal"):
-        bmx.Model("y ~ 1 + mat(t | g)", data).to_pymc()
+@pytest.mark.parametrize("smoothness", [0.02, 0.5, 2.5, 30.0])
+def test_materns_function_of_symbols_is_an_integral(smoothness):
+    """By quadrature, which has derivatives by the smoothness; outside of what distances tell at its ends."""
+    places = tuple((float(x),) for x in [0.0, 1e-4, 0.1, 1.0, 7.0, 60.0])
+    family = Matern(6, places)
+    for length in (0.01, 1.0, 1e4):
+        numbers = np.array([length, smoothness])
+        found = family.decay(numbers, family.distances, NUMERIC)
+        np.testing.assert_allclose(found, family.matrix(numbers), atol=2e-11)
+    beyond = np.array([0.3, 80.0])
+    np.testing.assert_allclose(family.decay(beyond, family.distances, NUMERIC), family.matrix(beyond), atol=2e-11)
+
+
+@pytest.mark.slow
+def test_materns_function_has_the_derivatives_of_symbols():
+    import pytensor
+    import pytensor.tensor as pt
+
+    family, at, weights = Matern(7, PLACES), np.array([0.8, 2.5]), np.random.default_rng(3).normal(size=(7, 7))
+    numbers = pt.vector("numbers", dtype="float64")
+    total = (weights * family.decay(numbers, family.distances, symbolic())).sum()
+    found = pytensor.function([numbers], pytensor.grad(total, numbers), mode="FAST_COMPILE")(at)
+    np.testing.assert_allclose(found * at, (family.by_logarithms(at) * weights).sum(axis=(1, 2)), rtol=1e-7)

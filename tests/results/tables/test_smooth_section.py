@@ -26,6 +26,13 @@ def test_several_standard_deviations_of_a_curve_are_below_each_other():
     assert "Additive model fit by REML" in lines[0]
 
 
+def test_curves_of_levels_have_a_row_whose_standard_deviations_are_those_of_effects():
+    lines = str(bmx.Model('z ~ x + s(x, g, bs = "fs", k = 4)', data()).estimate().summary()).splitlines()
+    at = lines.index("Smooth terms:")
+    assert lines[at + 1 : at + 3] == ["         edf Ref.df     F p-value", "s(x,g) 13.46     78 0.255  0.0371 *"]
+    assert sum("sxg_" in line for line in lines[:at]) == 3
+
+
 @pytest.mark.slow
 def test_a_posterior_has_the_section_as_well():
     text = str(model("two").sample(draws=300, seed=1).summary())

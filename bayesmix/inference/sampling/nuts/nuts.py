@@ -292,10 +292,8 @@ def _complete(values: Array) -> tuple[Array, int]:
 def _by_pymc(model: SamplerModel, run: Run, options: Nuts) -> _Raw:
     """The same by a sampler that PyMC calls."""
     import pymc as pm
-    import pytensor
 
-    # fast-math makes draws depend on whether the code came from the compiler or from its cache
-    with pytensor.config.change_flags(numba__fastmath=False), model.model, warnings.catch_warnings():
+    with model.model, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         tree = pm.sample(
             draws=run.draws * run.thin,

@@ -20,6 +20,7 @@ from bayesmix.inference.parameters.spectral_covariance import Spectral
 from bayesmix.inference.parameters.toeplitz_correlation import Toeplitz
 from bayesmix.inference.sampling.nuts.numbers import split_priors, stick
 from bayesmix.inference.sampling.nuts.pymc_likelihood import add_responses, correlations_of, responses_of
+from bayesmix.language.families.namespaces import symbolic
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.above import Above
 from bayesmix.language.priors.prior import Prior
@@ -263,7 +264,7 @@ def root_of(family: Correlation, numbers: Any) -> Any:
     import pytensor.tensor as pt
 
     if isinstance(family, ByDistance):
-        entries = family.decay(numbers, family.distances, exp=pt.exp)
+        entries = family.decay(numbers, family.distances, symbolic())
         return pt.linalg.cholesky((entries + family.nugget * np.eye(family.k)) / (1.0 + family.nugget))
     if isinstance(family, Spectral):
         return pt.diag(family.entry(numbers[0], family.frequencies))
