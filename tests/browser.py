@@ -36,6 +36,12 @@ CHECKS = """
   const ids = [...document.querySelectorAll('[id]')].map(e => e.id);
   const twice = ids.filter((id, i) => ids.indexOf(id) !== i);
   if (twice.length) found.push(`ids twice: ${[...new Set(twice)].slice(0, 5)}`);
+  const words = document.createTreeWalker(document.querySelector('article') || document.body, NodeFilter.SHOW_TEXT);
+  while (words.nextNode()) {
+    if (words.currentNode.parentElement.closest('code, pre, math, script, style, table, .output, svg')) continue;
+    const raw = words.currentNode.data.match(/`[^`]+`|\\$[^$]*\\\\[a-z]+[^$]*\\$|\\*\\*[^*]+\\*\\*|\\]\\([^)]+\\)/);
+    if (raw) found.push(`Markdown as it was typed: ${raw[0].slice(0, 60)}`);
+  }
   let level = 0;
   document.querySelectorAll('article :is(h1,h2,h3,h4,h5,h6)').forEach(h => {
     const own = Number(h.tagName[1]);

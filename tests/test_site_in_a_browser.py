@@ -40,10 +40,10 @@ def test_pages_fit_say_no_errors_and_can_be_read(tmp_path: Path) -> None:
 @pytest.mark.skipif(browser.CHROMIUM is None, reason="Chromium is not there")
 def test_problems_of_a_page_are_found(tmp_path: Path) -> None:
     pytest.importorskip("tornado")
-    wide = '<html><body><h1>a</h1><h1>b</h1><img src="x.png"><p style="width: 2000px; color: #ccc">pale</p>'
+    wide = '<html><body><h1>a</h1><h1>b</h1><img src="x.png"><p style="width: 2000px; color: #ccc">pale</p><p>`raw`</p>'
     (tmp_path / "bad.html").write_text(f"{wide}<script>throw new Error('no')</script></body></html>", encoding="utf-8")
     with browser.browser() as tab, browser.served(tmp_path) as address:
         tab.open(f"{address}/bad.html", WIDTHS[0])
         problems = " ".join(tab.problems())
-    for words in ("scrolls sideways", "no language", "2 h1", "no alt", "contrast", "console"):
+    for words in ("scrolls sideways", "no language", "2 h1", "no alt", "contrast", "console", "Markdown"):
         assert words in problems

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 from zipfile import BadZipFile, ZipFile
 
+from bayesmix.data.datasets import dataset_names
 from bayesmix.data.dialect import Dialect, find_dialect
 from bayesmix.data.memory import limit, too_much
 from bayesmix.errors import DataError, first_line
@@ -108,7 +109,9 @@ def open_file(file: DataFile) -> OpenFile:
     if is_address(str(path)):
         _refuse_address(path)
     if not os.path.exists(path):  # `Path.exists` raises errors of names that are too long
-        raise DataError(f"There is no file `{str(path)[:500]}`.")
+        name = str(path)[:500]
+        own = f' The data set that comes with bayesmix is bmx.load_dataset("{name}").' * (name in dataset_names())
+        raise DataError(f"There is no file `{name}`.{own}")
     if not path.is_file():
         raise DataError(f"`{path}` cannot be read: it is {'a folder' if path.is_dir() else 'a pipe or a device'}.")
     with _reporting(path):

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+DETAILS = '<details markdown="1">'  # notebooks read what is in it as Markdown, MkDocs only if told to
 
 
 def notebooks() -> list[Path]:
@@ -26,5 +27,5 @@ def _cell(kind: str, source: str) -> str:
 
 
 def _spaced(text: str) -> str:
-    """Displayed formulas on lines of their own, as Markdown outside of notebooks wants them."""
-    return re.sub(r"\n*(\$\$.+?\$\$)\n*", r"\n\n\1\n\n", text, flags=re.DOTALL)
+    """Displayed formulas on lines of their own, and details read, as Markdown outside of notebooks wants it."""
+    return re.sub(r"\n*(\$\$.+?\$\$)\n*", r"\n\n\1\n\n", text, flags=re.DOTALL).replace("<details>", DETAILS)
