@@ -158,6 +158,21 @@ def test_a_tenth_of_the_draws_must_be_effective(monkeypatch: pytest.MonkeyPatch,
         assert found == (None if holds else f"its smallest effective sample size is {size:.0f}")
 
 
+@pytest.mark.parametrize(
+    ("formula", "family"), [("dist ~ speed + (1 | g)", "gaussian"), ("fast ~ dist + (1 | g)", "bernoulli")]
+)
+def test_few_draws_are_no_reason_for_nuts(formula: str, family: str) -> None:
+    """The tail of the weights is that of more proposals: of ten its shape was none, and a model was compiled."""
+    rng = np.random.default_rng(0)
+    speed, g = rng.uniform(4.0, 25.0, 60), np.arange(60) % 6
+    dist = 3.0 * speed + rng.normal(size=60) + rng.normal(size=6)[g]
+    data = {"speed": speed, "dist": dist, "fast": speed + rng.normal(0.0, 5.0, 60) > 15.0, "g": g.astype(str)}
+    post = bmx.Model(formula, data, family=family).sample(draws=5, chains=1, seed=1, progress=False)
+    assert post.method == "marginal"
+    assert post.draws.certificate["pareto_k"] < 0.5
+    assert post.draws.parameters.lead == (1, 5)
+
+
 def test_a_certificate_that_does_not_hold_is_a_problem(posterior_of: Any) -> None:
     good = posterior_of("esoph", chains=4, draws=250, spread=0.1)
     assert good.problems == []

@@ -43,7 +43,7 @@ from bayesmix.inference.sampling.marginal.fitted_proposals import (
     with_telling,
 )
 from bayesmix.inference.sampling.marginal.gaussian_approximation import GaussianApproximation, fit_approximation
-from bayesmix.inference.sampling.marginal.independence_metropolis import integral, metropolis
+from bayesmix.inference.sampling.marginal.independence_metropolis import integral, least_thin, metropolis
 from bayesmix.inference.sampling.marginal.marginal_posterior import factorisation_numbers
 from bayesmix.inference.sampling.marginal.sampler import Marginal, in_units
 from bayesmix.inference.sampling.marginal.t_mixture import NO_PROPOSAL, ApproximationError
@@ -156,9 +156,9 @@ def _least(found: _Drawn) -> int:
 
 
 def _drawn(proposal: FittedProposal, run: _Run, least: int = 1) -> _Drawn:
-    thin = run.thin or max(
-        least, _thin(proposal.approximation, proposal.tries, proposal.efficiency, run.draws * run.chains)
-    )
+    draws = run.draws * run.chains
+    wanted = _thin(proposal.approximation, proposal.tries, proposal.efficiency, draws)
+    thin = run.thin or max(least, wanted, least_thin(draws))
     wanted = run.chains * (run.draws * thin + 1)
     theta = proposal.mixture.draw(wanted, run.rng)
     proposed = propose(

@@ -29,6 +29,7 @@ APART = 1.0  # ... and how far they are from each other along some coordinate, o
 CLEAR = 3.0  # posterior standard deviations between two modes that are not one
 NEGLIGIBLE = 14.0  # log mass below that of the largest mode at which another one is left out
 LEAST_MASS = 0.1  # of a mode in the first proposal
+TELLING = 400  # proposals whose weights tell the shape of their tail
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,6 +112,11 @@ def _weigh(log_density: LogDensity, fitted: Adapted, n: int, rng: np.random.Gene
     values = log_density(x)
     log_weights = values - fitted.mixture.log_density(x)
     return _Weighted(x, values, log_weights, pareto_shape(log_weights), fitted.efficiency)
+
+
+def least_thin(draws: int) -> int:
+    """Proposals for each of a few draws, all told, from which on those make a certificate."""
+    return max(1, -(-TELLING // draws))
 
 
 def pilot_size(dimension: int) -> int:

@@ -18,7 +18,7 @@ from bayesmix.inference.sampling.draws import Draws, Schedule
 from bayesmix.inference.sampling.marginal.chebyshev import DEGREES, TOLERANCE, Reduced, fit_emulator
 from bayesmix.inference.sampling.marginal.gradient import value_and_gradient
 from bayesmix.inference.sampling.marginal.hamiltonian import climb, whiten
-from bayesmix.inference.sampling.marginal.independence_metropolis import explore
+from bayesmix.inference.sampling.marginal.independence_metropolis import explore, least_thin
 from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, fixed_at, fixed_effects, scatter
 from bayesmix.language.arguments import explained
 from bayesmix.parallel.progress import working
@@ -58,7 +58,7 @@ def draw_effects(
 class Marginal:
     """Options of the marginal sampler."""
 
-    thin: int | None = None  # proposals for each draw kept; three where they are cheap, one elsewhere
+    thin: int | None = None  # proposals for each draw kept; three where they are cheap or draws few, one elsewhere
 
     def __post_init__(self) -> None:
         if self.thin is not None and self.thin < 1:
@@ -154,7 +154,7 @@ def _known(target: MarginalPosterior, run: _Run) -> Explored:
 def _proposed(target: MarginalPosterior, at: Array, run: _Run, options: Marginal, *, has_evidence: bool) -> Explored:
     """Independence chains of a global proposal."""
     cheap = target.emulator is not None or target.numbers <= CHEAP
-    thin = options.thin or (3 if cheap else 1)
+    thin = options.thin or max(3 if cheap else 1, least_thin(run.draws * run.chains))
     # polynomials hold around the estimate only
     far = None if target.emulator is not None else scatter(target, at, run.rng)
     chain = explore(target, at, draws=run.draws, chains=run.chains, rng=run.rng, thin=thin, scattered=far)
