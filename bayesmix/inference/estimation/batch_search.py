@@ -22,7 +22,7 @@ from bayesmix.inference.estimation.searches import (
     quasi_newton,
 )
 from bayesmix.inference.least_squares.scaling import Coordinates
-from bayesmix.inference.parameters.covariance import signed_places, split
+from bayesmix.inference.parameters.covariance import split, turning_places
 
 Again = Callable[[int, Array, Sequence[int], bool], Iterable[Array]]  # a search, and what `Restarts.starts` takes
 
@@ -52,7 +52,7 @@ def _restarted(
     if not pairs:
         return searched[:0]
     searches, points = (np.array(part) for part in zip(*pairs, strict=True))
-    which, ends = _lower_ends(derivatives, found, searches, points, signed_places(working.structures))
+    which, ends = _lower_ends(derivatives, found, searches, points, turning_places(working.structures))
     if not len(which):
         return which
     others, others_singular = settle_together(
@@ -67,20 +67,20 @@ def _restarted(
 
 
 def _lower_ends(
-    derivatives: Derivatives, found: Minima, which: Array, points: Array, signed: Sequence[int]
+    derivatives: Derivatives, found: Minima, which: Array, points: Array, turning: Sequence[Sequence[int]]
 ) -> tuple[Array, Array]:
     """Rough searches from ``points`` that ended lower than what was found: their numbers and ends."""
 
     def is_over(x: Array, value: Array, gradient: Array, slope: Array) -> Array:
         is_steep = np.max(np.abs(gradient) * np.maximum(np.abs(x), 1.0), axis=1) > ROUGH
-        return ~is_steep | are_near(x, found.x[which], signed)
+        return ~is_steep | are_near(x, found.x[which], turning)
 
     value, gradient = derivatives(which, points)
     ends, heights, _ = quasi_newton(
         derivatives, which, (points, value, gradient), first_inverses(points, gradient), is_over=is_over
     )
     before = found.value[which]
-    is_new = ~(np.isfinite(before) & are_near(ends, found.x[which], signed))
+    is_new = ~(np.isfinite(before) & are_near(ends, found.x[which], turning))
     lower = np.flatnonzero(is_new & np.isfinite(heights) & ~(heights >= before - LOWER * np.maximum(abs(before), 1.0)))
     return which[lower], ends[lower]
 

@@ -20,7 +20,7 @@ from bayesmix.inference.estimation.restart import (
 from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.derivatives import sensitivity
 from bayesmix.inference.least_squares.scaling import Coordinates
-from bayesmix.inference.parameters.covariance import from_factor, inside, signed_places, split
+from bayesmix.inference.parameters.covariance import from_factor, inside, split, turning_places
 
 AGAIN = 2  # times that searches start from elsewhere
 SINGULAR = 1e-4  # a direction of the effects whose relative SD is below this counts as zero (lme4's isSingular)
@@ -75,9 +75,9 @@ def _restarted(
     apart = starts_apart(working.structures) if is_open else iter(())
     ranges = starts_at_ranges(working.structures, optimum.x)
     starts = chain(restarts.starts(optimum.x, singular, is_doubtful), apart, ranges)
-    signed = signed_places(working.structures)
+    turning = turning_places(working.structures)
     if restarts.values is not None:
-        better = lowest_together(objective, optimum, starts, values=restarts.values, accurate=accurate, signed=signed)
+        better = lowest_together(objective, optimum, starts, values=restarts.values, accurate=accurate, turning=turning)
     else:
         better = lowest(
             objective,
@@ -85,7 +85,7 @@ def _restarted(
             starts,
             sizes=working.size,
             accurate=accurate,
-            signed=signed,
+            turning=turning,
             is_beyond=restarts.is_beyond,
         )
     return lowest_without_noise(objective, working.structures, better) if is_open else better

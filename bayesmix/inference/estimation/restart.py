@@ -169,7 +169,7 @@ def lowest(  # noqa: PLR0913 - options of a search, named
     *,
     sizes: int,
     accurate: bool,
-    signed: Sequence[int] = (),
+    turning: Sequence[Sequence[int]] = (),
     is_beyond: Callable[[Array], bool] = never,
 ) -> Optimum:
     """The lowest of minima: the one found, and those to which searches from ``starts`` lead.
@@ -178,14 +178,14 @@ def lowest(  # noqa: PLR0913 - options of a search, named
     ----------
     sizes : number of the first variables, which are relative factors; of all others the curvature is about that at the
         minimum found.
-    signed : as in `are_near`.
+    turning : as in `are_near`.
     is_beyond : as in `Restarts`.
     """
     rest = absolute_inverse(found.hessian[sizes:, sizes:])
     ends = [(found.value, found.x)]
 
     def is_known(x: Array) -> bool:
-        return any(are_near(x, end, signed) for _, end in ends)
+        return any(are_near(x, end, turning) for _, end in ends)
 
     for start in starts:
         x, value = scout(objective, start, tolerance=ROUGH, rest=rest, is_known=is_known)
@@ -203,13 +203,13 @@ def lowest_together(
     *,
     values: Values,
     accurate: bool,
-    signed: Sequence[int] = (),
+    turning: Sequence[Sequence[int]] = (),
 ) -> Optimum:
     """The same by searches that go on together; ``values`` as in `Restarts`."""
     points = list(starts)
     if not points:
         return found
-    is_known = partial(are_near, end=found.x, signed=signed)
+    is_known = partial(are_near, end=found.x, turning=turning)
     ends, heights = multistart(values, np.array(points), tolerance=ROUGH, is_known=is_known)
     is_new = ~is_known(ends)
     order = np.argsort(heights[is_new], kind="stable")
@@ -218,14 +218,16 @@ def lowest_together(
     )
 
 
-def are_near(x: Array, end: Array, signed: Sequence[int] = ()) -> Array:
-    """Whether points ``(..., m)`` are about where a search ended; columns may have either sign.
+def are_near(x: Array, end: Array, turning: Sequence[Sequence[int]] = ()) -> Array:
+    """Whether points ``(..., m)`` are about where a search ended.
 
-    ``signed``: places of numbers whose sign matters. A correlation of minus one is not near one.
+    ``turning``: sets of places whose numbers may change their signs together, as those of a column of a factor. No
+    others may: a correlation of minus one is not near one.
     """
-    apart = np.abs(np.abs(x) - np.abs(end))
-    apart[..., signed] = np.abs(x - end)[..., signed]
-    return np.asarray(apart.max(axis=-1) < SAME)
+    same, other = np.abs(x - end) < SAME, np.abs(x + end) < SAME
+    for places in turning:
+        same[..., places] = (same[..., places].all(axis=-1) | other[..., places].all(axis=-1))[..., None]
+    return np.asarray(same.all(axis=-1))
 
 
 def _lowest_of(objective: Objective, found: Optimum, ends: Sequence[tuple[float, Array]], *, accurate: bool) -> Optimum:

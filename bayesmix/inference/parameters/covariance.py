@@ -106,6 +106,11 @@ class Structure(ABC):
             return self.correlation.padded(covariance, sizes)
         return np.asarray(covariance + np.diag(sizes**2))
 
+    @property
+    def turning(self) -> list[list[int]]:
+        """Places of free numbers that may change their signs together: the covariance matrix stays as it is."""
+        return [[i] for i in range(self.n_sd)]
+
     @abstractmethod
     def factor(self, theta: Array) -> Array:
         """Relative factors ``(..., k, k)`` at ``theta (..., size)``."""
@@ -126,6 +131,12 @@ class Structure(ABC):
 @dataclass(frozen=True, slots=True)
 class Unstructured(Structure):
     """All of the lower triangle of the factor, column by column, as lme4 orders theta."""
+
+    @property
+    @override
+    def turning(self) -> list[list[int]]:
+        column, _ = upper_triangle(self.k)
+        return [np.flatnonzero(column == j).tolist() for j in range(self.k)]
 
     @override
     def factor(self, theta: Array) -> Array:
@@ -248,10 +259,13 @@ _FAMILIES: dict[str, tuple[type[Correlation], bool]] = {
 }
 
 
-def signed_places(structures: Sequence[Structure]) -> list[int]:
-    """Which free numbers of all terms have a sign that matters, whatever the others: those of few correlations."""
-    kinds = [own for s in structures for own in [False] * s.n_sd + [s.has_few_correlations] * (s.size - s.n_sd)]
-    return [place for place, has_sign in enumerate(kinds) if has_sign]
+def turning_places(structures: Sequence[Structure]) -> list[list[int]]:
+    """Free numbers of all terms that may change their signs together and stay the same covariance matrix.
+
+    Those of a column of an unstructured factor, and each size of others; a correlation has the sign it has.
+    """
+    offsets = accumulate((structure.size for structure in structures), initial=0)
+    return [[start + i for i in own] for s, start in zip(structures, offsets, strict=False) for own in s.turning]
 
 
 def split(structures: Sequence[Structure], theta: Array) -> list[Array]:

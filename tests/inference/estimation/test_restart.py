@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from scipy.optimize import minimize
 import bayesmix as bmx
 from bayesmix.inference.estimation import restart
 from bayesmix.inference.estimation.optimise import Optimum, Status
-from bayesmix.inference.parameters.covariance import signed_places, structure_of
+from bayesmix.inference.parameters.covariance import structure_of, to_factor, turning_places
 
 CLOSE = 1e-6  # absolute on criteria
 NO_OPTIMUM = 11103  # a design whose criterion falls without end
@@ -304,11 +305,29 @@ def test_effects_that_are_worth_having_with_one_correlation_only_are_found(seed)
     assert fit.criterion < best + 1e-6
 
 
-def test_a_correlation_of_minus_one_is_not_near_one():
-    """A search on its way to the one was given up where another had ended at the other."""
-    plus, minus = np.array([0.3, 1.2]), np.array([-0.3, -1.2])
-    assert restart.are_near(plus, minus)
-    assert not restart.are_near(plus, minus, [1])
-    data = in_levels([3, 5, 4], 8) | {"f": np.array(["u", "v"])[np.arange(24) % 2], "x": np.arange(24.0) % 7}
-    for bar, places in {"ar1(0 + f | g)": [1], "cs(0 + f | g)": [2], "(x | g)": [], "(1 | g)": []}.items():
-        assert signed_places([structure_of(bmx.Model(f"y ~ 1 + {bar}", data).design.terms[0])]) == places
+def test_what_turns_its_sign_is_near_and_another_correlation_is_not():
+    """Searches on their way to one were given up where another had ended at a correlation of the opposite sign."""
+    data = in_levels([3, 5, 4], 8) | {"f": np.array(["u", "v", "w"])[np.arange(24) % 3], "x": np.arange(24.0) % 7}
+    data["h"] = np.repeat(list("pqrs"), 6)
+    cases = {
+        "ar1(0 + f | g)": [[0]],
+        "cs(0 + f | g)": [[0], [1], [2]],
+        "(x || g)": [[0], [1]],
+        "(f | g)": [[0, 1, 2], [3, 4], [5]],
+        "(x | g) + (1 | h)": [[0], [1, 2], [3]],  # that of most levels first
+    }
+    for bar, sets in cases.items():
+        design = bmx.Model(f"y ~ 1 + {bar}", data).design
+        structures = [structure_of(term) for term in design.terms]
+        assert turning_places(structures) == sets, bar
+        x = np.append(np.full(sum(structure.size for structure in structures), 0.7), 2.0)  # the last is a fixed effect
+        covariances = [root @ root.T for root in to_factor(structures, x[:-1])]
+        for signs in product((1.0, -1.0), repeat=len(sets)):
+            turned = x.copy()
+            for sign, places in zip(signs, sets, strict=True):
+                turned[places] *= sign
+            assert restart.are_near(np.array([turned]), x, sets) == [True], (bar, signs)
+            roots = to_factor(structures, turned[:-1])
+            assert all(np.allclose(root @ root.T, own) for root, own in zip(roots, covariances, strict=True)), bar
+        for place in set(range(len(x))) - {places[0] for places in sets if len(places) == 1}:
+            assert not restart.are_near(np.where(np.arange(len(x)) == place, -x, x), x, sets), (bar, place)
