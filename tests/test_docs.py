@@ -64,6 +64,23 @@ def test_code_of_pages_is_of_public_names(name: str) -> None:
             check_public(node)
 
 
+def test_tests_that_pages_name_exist() -> None:
+    """`folder/test_module.py::test_name` below the folder of tests."""
+    named = {pair for name in PAGES for pair in re.findall(r"`(?:tests/)?([\w/]+\.py)::(\w+)`", text_of(name))}
+    assert len(named) > 60
+    texts = {module: (ROOT / "tests" / module).read_text(encoding="utf-8") for module, _ in named}
+    assert [pair for pair in sorted(named) if f"\ndef {pair[1]}(" not in texts[pair[0]]] == []
+
+
+@pytest.mark.slow  # loads MkDocs
+def test_names_of_tests_fold_between_their_words() -> None:
+    pytest.importorskip("mkdocs")
+    from events import with_folds
+
+    shown = with_folds("<code>a_b/test_c.py::test_d</code> <code>x_y</code> <pre>a/b.py</pre>")
+    assert shown.replace("<wbr>", "|") == "<code>a_|b/|test_|c.py::|test_|d</code> <code>x_y</code> <pre>a/b.py</pre>"
+
+
 def test_every_page_and_notebook_is_in_the_contents() -> None:
     contents = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[2]
     listed = re.findall(r"[\w/.-]+\.md", contents)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -228,3 +229,10 @@ def test_rotating_cases_are_there():
         file, *names = line.split("::")
         assert (TESTS.parent / file).exists(), line
         assert all(f"def {name}(" in (TESTS.parent / file).read_text(encoding="utf-8") for name in names), line
+
+
+def test_what_uv_run_installs_is_little():
+    """Users who run `uv run bayesmix` got mypy, polars and DuckDB, 1.4 GB."""
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["tool"]["uv"]["default-groups"] == ["test"]
+    assert len(project["dependency-groups"]["test"]) <= 3

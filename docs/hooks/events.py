@@ -22,6 +22,7 @@ from mathematics import with_mathematics  # noqa: E402
 
 ROOT = HERE.parents[1]
 OUTPUTS: dict[str, list[list[execution.Output]]] = {}
+TEST = re.compile(r"<code>([\w./]+\.py(?:::\w+)?)</code>")
 HEADING = re.compile(r"<(/?)h[1-6]\b[^>]*>")
 PLACE = "<!--outputs of block {}-->"
 
@@ -61,7 +62,12 @@ def on_page_content(html: str, page: Any, **_: Any) -> str:
     for number, own in enumerate(OUTPUTS.get(page.file.src_uri, [])):
         shown = "".join(_html(one, page, f"{number}-{i}") for i, one in enumerate(own))
         html = html.replace(PLACE.format(number), shown)
-    return with_mathematics(migration.with_tables(html))
+    return with_mathematics(migration.with_tables(with_folds(html)))
+
+
+def with_folds(html: str) -> str:
+    """Names of files and tests that fold between their words: they are wider than a column of a table."""
+    return TEST.sub(lambda match: f"<code>{re.sub('([/_]|::)', r'\g<1><wbr>', match[1])}</code>", html)
 
 
 def _html(output: execution.Output, page: Any, number: str) -> str:

@@ -83,3 +83,17 @@ def test_a_shift_leaves_the_optimum(name: str) -> None:
     assert far.converged
     if name != "linear":  # the density of REML is that of contrasts, in the units of X
         assert far.criterion == pytest.approx(near.criterion, abs=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1e12, 1e-12])
+@pytest.mark.parametrize(
+    "name", ["linear", *(pytest.param(name, marks=pytest.mark.slow) for name in ("counts", "sratio"))]
+)
+def test_units_of_a_predictor_change_its_own_numbers_alone(name: str, unit: float) -> None:
+    """Days times 1e12 ended in an error of linear algebra."""
+    formula, family = MODELS[name]
+    plain = fit(name, 0.0).parameters()["estimate"]
+    scaled = bmx.Model(formula, data(0.0).assign(x=unit * data(0.0)["x"]), family=family).estimate()
+    own = [unit if label in ("x", "sd(g, x)") else 1.0 for label in plain.index]
+    assert scaled.converged
+    np.testing.assert_allclose(own * scaled.parameters()["estimate"], plain, rtol=1e-5)
