@@ -229,15 +229,16 @@ def pareto_shape(log_weights: Array) -> float:
 def tail_of(excess: Array) -> tuple[float, float]:
     """Shape and scale of the generalised Pareto distribution of sorted ``excess (n,)``.
 
-    By the posterior mean of Zhang and Stephens (2009), the shape drawn towards 1/2 as if by ten more observations.
+    By the posterior mean of Zhang and Stephens (2009), the shape drawn towards 1/2 as if by ten more observations. It
+    is infinite where a quarter of them cannot be told from the least: a few weights beside which all others are zero.
     """
     n = len(excess)
     quartile = excess[int(n / 4 + 0.5) - 1]
     if quartile <= excess[0]:
-        return float("nan"), float("nan")
+        return float("inf"), float("nan")
     points = 30 + int(np.sqrt(n))
-    b = 1.0 / excess[-1] + (1.0 - np.sqrt(points / (np.arange(points) + 0.5))) / (3.0 * quartile)
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        b = 1.0 / excess[-1] + (1.0 - np.sqrt(points / (np.arange(points) + 0.5))) / (3.0 * quartile)
         k = np.mean(np.log1p(-b[:, None] * excess), axis=1)
         profile = n * (np.log(-b / k) - k - 1.0)
         weights = np.exp(profile - profile.max())

@@ -24,8 +24,8 @@ def tail_length(draws: int, efficiency: float = 1.0) -> int:
 def smoothed(log_weights: Array, tail: int) -> tuple[Array, float]:
     """Logarithms ``(n,)`` of normalised weights, the largest made quantiles of a Pareto distribution; and its shape.
 
-    Weights stay as they are where no distribution can be fitted: its shape is infinite, or NaN; or zero, where the
-    largest weights are all the same.
+    Weights stay as they are where no distribution can be fitted: its shape is infinite, or zero where the largest
+    weights are all the same.
     """
     found = log_weights - log_weights.max()
     if tail < SHORTEST:

@@ -10,7 +10,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
 from bayesmix.errors import FitError, SpecError
-from bayesmix.inference.least_squares.row_weights import weigh_columns
+from bayesmix.inference.least_squares.row_weights import weigh, weigh_columns
 from bayesmix.inference.parameters.covariance import side_by_side
 from bayesmix.inference.parameters.heavy_tails import check_normal, scale_law
 from bayesmix.inference.parameters.likelihood import Likelihood, SeveralPredictors, likelihood_of
@@ -168,7 +168,11 @@ def _over_scales(sizes: Array, squares: Array, df: Array) -> Array:
 def _quadrature(
     spec: ModelSpec, part: Design, terms: Sequence[Term], matrices: Sequence[Array], eta: Array, values: Parameters
 ) -> Array:
-    """Nodes around the mode of the effects at the mean of the draws, the same for all draws."""
+    """Nodes around the mode of each draw's effects, of a likelihood that is quadratic around that of the mean draw.
+
+    Effects are ``b = root u`` with ``u`` standard normal: nodes have to be as narrow as the prior of a draw whose
+    standard deviation is near zero, where those of the mean draw would all be far out in its tails.
+    """
     k = sum(term.z.shape[1] for term in terms)
     codes = np.unique(np.stack([term.codes for term in terms]), axis=1)
     if codes.shape[1] > 1 or len({term.group for term in terms}) > 1 or k > max(POINTS):
@@ -179,55 +183,65 @@ def _quadrature(
     z = np.hstack([term.z for term in terms])
     Sigma = side_by_side(matrices)
     draws = tuple(range(eta.ndim - 1))
-    mode, L = _mode(spec, part, z, eta.mean(axis=draws), Sigma.mean(axis=draws), values)
+    middle = eta.mean(axis=draws)
+    mode, first, weights = _mode(spec, part, z, middle, Sigma.mean(axis=draws), values)
+    sizes, axes = np.linalg.eigh(z.T @ weigh_columns(weights, z))
+    information = axes * np.maximum(sizes, 0.0) @ axes.T
+    slopes = (first - weigh(weights, eta - middle)) @ z + information @ mode  # of each draw, at b = 0
+    sizes, axes = np.linalg.eigh(Sigma)
+    root = axes * np.sqrt(np.maximum(sizes, 0.0))[..., None, :]
+    turned = np.swapaxes(root, -1, -2)
+    L = np.linalg.cholesky(turned @ information @ root + np.eye(k))
+    back = np.swapaxes(np.linalg.inv(L), -1, -2)
+    centre = back @ np.swapaxes(back, -1, -2) @ turned @ slopes[..., None]
     x, w = np.polynomial.hermite.hermgauss(POINTS[k])
     index = np.indices((POINTS[k],) * k).reshape(k, -1).T
-    precision, log_det = np.linalg.inv(Sigma), np.linalg.slogdet(Sigma)[1]
     terms_: list[Array] = []
     for node in index:
-        b = mode + np.sqrt(2.0) * np.linalg.solve(L.T, x[node])
-        rows = log_likelihood(part, spec, values, eta + z @ b).sum(axis=-1)
-        prior = -0.5 * (np.einsum("a,...ab,b->...", b, precision, b) + log_det + k * np.log(2.0 * np.pi))
-        terms_.append(rows + prior + np.sum(x[node] ** 2) + np.log(w[node]).sum())
-    constant = 0.5 * k * np.log(2.0) - np.log(np.diagonal(L)).sum()
-    return np.asarray(np.logaddexp.reduce(terms_, axis=0) + constant)
+        u = centre + np.sqrt(2.0) * back @ x[node][:, None]
+        rows = log_likelihood(part, spec, values, eta + (root @ u)[..., 0] @ z.T).sum(axis=-1)
+        terms_.append(rows - 0.5 * np.sum(u**2, axis=(-1, -2)) + np.sum(x[node] ** 2) + np.log(w[node]).sum())
+    log_det = np.log(np.diagonal(L, axis1=-1, axis2=-2)).sum(axis=-1)
+    return np.asarray(np.logaddexp.reduce(terms_, axis=0) - 0.5 * k * np.log(np.pi) - log_det)
 
 
-def _mode(spec: ModelSpec, part: Design, z: Array, eta: Array, Sigma: Array, values: Parameters) -> tuple[Array, Array]:
-    """Mode of the effects and Cholesky factor of their precision, by damped Newton steps."""
+def _mode(
+    spec: ModelSpec, part: Design, z: Array, eta: Array, Sigma: Array, values: Parameters
+) -> tuple[Array, Array, Array]:
+    """Mode of the effects by damped Newton steps; slopes ``(N,)`` by the predictors there, and weights of the rows."""
     precision = np.linalg.inv(Sigma)
     dispersion = np.ones(()) if values.dispersion is None else np.asarray(np.mean(values.dispersion))
     likelihood = likelihood_of(part, spec)
 
-    def derivatives(b: Array) -> tuple[float, Array, Array]:
+    def derivatives(b: Array) -> tuple[float, Array, Array, Array]:
         at = eta + z @ b
         jet = likelihood.jet(at, dispersion)
-        L = _root(likelihood, at, jet[2], z, precision, dispersion)
-        return float(jet[0].sum() - 0.5 * b @ precision @ b), z.T @ jet[1] - precision @ b, L
+        weights = _weights(likelihood, at, jet[2], z, precision, dispersion)
+        return float(jet[0].sum() - 0.5 * b @ precision @ b), z.T @ jet[1] - precision @ b, weights, jet[1]
 
     b = np.zeros(z.shape[1])
-    value, slope, L = derivatives(b)
+    value, slope, weights, first = derivatives(b)
     for _ in range(NEWTON):
-        step = np.linalg.solve(L.T, np.linalg.solve(L, slope))
+        step = np.linalg.solve(z.T @ weigh_columns(weights, z) + precision, slope)
         trial, fraction = derivatives(b + step), 1.0
         while not trial[0] >= value and fraction > 1e-6:
             fraction *= 0.5
             trial = derivatives(b + fraction * step)
         b, rise = b + fraction * step, trial[0] - value
-        value, slope, L = trial
+        value, slope, weights, first = trial
         if not rise > 1e-9:
-            return b, L
+            return b, first, weights
     raise FitError(
         f"The mode of the random effects of a new level was not found in {NEWTON} steps: its rows are too far from what"
         " the fit expects. Leave out rows by another grouping factor, or use loo()."
     )
 
 
-def _root(likelihood: Likelihood, eta: Array, second: Array, z: Array, precision: Array, dispersion: Array) -> Array:
-    """Cholesky factor of the information of the effects: the observed one where it has any, else another."""
+def _weights(likelihood: Likelihood, eta: Array, second: Array, z: Array, precision: Array, dispersion: Array) -> Array:
+    """Weights of the rows in the information of the effects: the observed ones where it has any, else others."""
     observed = np.maximum(-second, 0.0) if likelihood.R == 1 else -second
     try:
-        return np.linalg.cholesky(z.T @ weigh_columns(observed, z) + precision)
+        np.linalg.cholesky(z.T @ weigh_columns(observed, z) + precision)
     except np.linalg.LinAlgError:
-        weights = likelihood.descent(eta, second, dispersion)
-        return np.linalg.cholesky(z.T @ weigh_columns(weights, z) + precision)
+        return likelihood.descent(eta, second, dispersion)
+    return observed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from arviz_stats.base import array_stats
@@ -28,3 +30,13 @@ def test_weights_without_a_tail_stay_as_they_are() -> None:
     few, shape = smoothed(np.array([0.0, 1.0, 2.0]), tail_length(3))
     np.testing.assert_allclose(np.diff(few), 1.0)
     assert shape == np.inf
+
+
+@pytest.mark.parametrize("step", [5.0, 30.0, 100.0])
+def test_a_few_weights_beside_which_others_vanish_are_told(step: float) -> None:
+    """Their shape is infinite, not a NaN, which no limit is below; and nothing warns of an overflow."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        weights, shape = smoothed(-step * np.arange(800.0), tail_length(800))
+    assert shape > 1.0
+    np.testing.assert_allclose(np.exp(weights).sum(), 1.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -46,6 +48,22 @@ def test_binomial_groups_are_integrated(fitted, posterior_of):
 
         exact = quad(density, -8, 8, epsabs=0, epsrel=1e-9, limit=200)[0]
         np.testing.assert_allclose(found[c, d], np.log(exact), rtol=1e-7)
+
+
+def test_draws_of_any_standard_deviation_are_integrated(fitted, posterior_of):
+    """Where that of a draw is near zero, nodes as wide as those of the mean draw have all its mass between them."""
+    fit, values = fitted("cbpp"), posterior_of("cbpp", 2, 3, 0.3).values
+    sd = np.array([[1e-6, 1e-3, 0.02], [0.1, 1.0, 4.0]])
+    values = replace(values, sd=(sd[..., None],))
+    part = as_new(fit.design, np.flatnonzero(fit.design.terms[0].codes == 4), "herd")
+    found, eta = log_density(fit.spec, part, values), values.beta @ part.X.T
+    for draw in np.ndindex(2, 3):
+
+        def density(u, eta=eta[draw], sd=sd[draw]):
+            return np.prod(stats.binom(part.trials, expit(eta + sd * u)).pmf(part.y)) * stats.norm.pdf(u)
+
+        exact = quad(density, -9, 9, epsabs=0, epsrel=1e-11, limit=400)[0]
+        np.testing.assert_allclose(found[draw], np.log(exact), rtol=1e-8)
 
 
 def test_a_mode_that_is_not_found_is_an_error(fitted, monkeypatch):
