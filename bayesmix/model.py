@@ -270,7 +270,11 @@ class Model:
         words = read_model(model)
         ours = cls(words.formula, words.data, family=words.family, link=words.link, priors="bambi")
         return cls(
-            words.formula, words.data, family=words.family, link=words.link, priors=read_priors(model, ours.design)
+            words.formula,
+            words.data,
+            family=words.family,
+            link=words.link,
+            priors=read_priors(model, ours.design, ours.spec),
         )
 
     def to_bambi(self) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
+from bayesmix.data.design.inputs import Source
 from bayesmix.data.design.rebuild import to_frame
 from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.centring import CENTRED
@@ -29,8 +30,20 @@ from bayesmix.language.priors.on_link import natural
 from bayesmix.language.priors.prior import Prior, to_prior
 
 SHARE = re.compile(r"^\s*(?:p|prop|proportion)\(\s*([^(),]+?)\s*,\s*([^(),]+?)\s*\)\s*~")
-DISPERSIONS = {"sigma": "sigma", "alpha": "shape"}  # bambi's names and ours
-FAMILIES = {"negbinomial": "negativebinomial"}  # ours and bambi's, where they differ
+FAMILIES = {  # ours and bambi's, with its name of the number beside the mean; its others have several numbers
+    "gaussian": ("gaussian", "sigma"),
+    "poisson": ("poisson", ""),
+    "binomial": ("binomial", ""),
+    "bernoulli": ("bernoulli", ""),
+    "negbinomial": ("negativebinomial", "alpha"),
+    "gamma": ("gamma", "alpha"),
+    "exponential": ("exponential", ""),
+    "weibull": ("weibull", "alpha"),
+    "inverse_gaussian": ("wald", "lam"),
+    "beta": ("beta", "kappa"),
+    "betabinomial": ("beta_binomial", "kappa"),
+}
+NUMBERS = dict(FAMILIES.values())
 TRIALS = "trials_of_response"  # a column made for bambi, which wants successes and trials
 
 
@@ -53,16 +66,21 @@ def read_model(model: Any) -> Words:
     Raises
     ------
     SpecError
-        If it has formulas for more than the mean.
+        If it has formulas for more than the mean, or its family more numbers beside it than one.
     """
     if model.formula.additionals:
         raise SpecError(f"bambi's formulas for other parameters are not supported: {model.formula.additionals[0]}.")
+    if model.family.name not in NUMBERS:
+        raise SpecError(
+            f"from_bambi does not take bambi's family `{model.family.name}`, only those of a mean and at most one"
+            f' number: {", ".join(NUMBERS)}. Write bmx.Model(formula, data, family=..., priors="bambi").'
+        )
     formula = SHARE.sub(r"\1/\2 ~", model.formula.main)
     parent = model.family.likelihood.parent
     return Words(formula, model.data, str(model.family.name), str(model.family.link[parent].name))
 
 
-def read_priors(model: Any, design: Design) -> dict[str, Any]:
+def read_priors(model: Any, design: Design, spec: ModelSpec) -> dict[str, Any]:
     """Priors of a bambi model under our names of the parameters of the same columns.
 
     Raises
@@ -90,9 +108,9 @@ def read_priors(model: Any, design: Design) -> dict[str, Any]:
         for name, ours in zip(names, own.z.T, strict=True):
             term, j = _match(name, ours, theirs)
             found[name] = _element(term.prior.args["sigma"], j)
-    for theirs_name, ours_name in DISPERSIONS.items():
-        if theirs_name in model.parameters and theirs_name != model.family.likelihood.parent:
-            found[ours_name] = to_prior(model.parameters[theirs_name].prior)
+    number = NUMBERS[model.family.name]
+    if number:
+        found[str(spec.dispersion)] = to_prior(model.parameters[number].prior)
     return found
 
 
@@ -160,8 +178,7 @@ def translated(design: Design, spec: ModelSpec, priors: Priors) -> Translation:
     response, frame, columns = _response(design, spec)
     text = f"{response} ~ {_right(design, spec.formula)}"
     family = "bernoulli" if spec.family.values.has_trials and not response.startswith("p(") else spec.family.name
-    known = FAMILIES.get(family, family)
-    bare = Translation(text, frame, known, spec.link.name, CENTRED in priors.names, columns, {})
+    bare = Translation(text, frame, FAMILIES[family][0], spec.link.name, CENTRED in priors.names, columns, {})
     return replace(bare, priors=_bambi_priors(_built_of(bare), design, priors))
 
 
@@ -183,9 +200,9 @@ def _built_of(words: Translation) -> Any:
 
 
 def _check_simple(spec: ModelSpec) -> None:
-    additions = str(spec.responses[0].additions)
-    if additions:
-        raise SpecError(f"to_bambi does not write `{additions}` beside a response: to_pymc() is this model for PyMC.")
+    beside = replace(spec.responses[0].additions, trials="")
+    if str(beside):
+        raise SpecError(f"to_bambi does not write `{beside}` beside a response: to_pymc() is this model for PyMC.")
     if len(spec.responses) > 1:
         raise SpecError(f"bambi's models have one response, not {', '.join(one.label for one in spec.responses)}.")
     if spec.formula.residual is not None:
@@ -195,6 +212,11 @@ def _check_simple(spec: ModelSpec) -> None:
         )
     if any(one.formula.monotonic for one in spec.predictors):
         raise SpecError("bambi has no monotonic effects: make the variable a factor. to_pymc() is this model for PyMC.")
+    if spec.family.name not in FAMILIES:
+        raise SpecError(
+            f"to_bambi does not write family `{spec.family.name}`, only {', '.join(FAMILIES)}. to_pymc() is this model"
+            " for PyMC."
+        )
     if not spec.is_simple:
         other = spec.predictors[1].formula
         raise SpecError(
@@ -203,8 +225,8 @@ def _check_simple(spec: ModelSpec) -> None:
         )
 
 
-def _response(design: Design, spec: ModelSpec) -> tuple[str, Any, dict[str, str]]:
-    """The response in bambi's words, the data, and what columns were made for it."""
+def _source(design: Design) -> Source:
+    """The data, where nothing stands beside them that bambi has not."""
     design.check_rows("A model for bambi")
     source = design.source
     if source is None:
@@ -214,19 +236,33 @@ def _response(design: Design, spec: ModelSpec) -> tuple[str, Any, dict[str, str]
             raise SpecError(f"bambi's models have no {what} as ours do: {given}.")
     if source.arguments.offset is not None:
         raise SpecError("Write the offset into the formula, offset(...), for bambi.")
-    frame = to_frame(source.columns).iloc[design.rows].reset_index(drop=True)
+    return source
+
+
+def _response(design: Design, spec: ModelSpec) -> tuple[str, Any, dict[str, str]]:
+    """The response in bambi's words, the data, and what columns were made for it."""
+    frame = to_frame(_source(design).columns).iloc[design.rows].reset_index(drop=True)
+    trials = spec.responses[0].additions.trials
     match read(design.response):
+        case Name(name=name) if trials:
+            if not isinstance(read(trials), Name):
+                raise SpecError(f"bambi's trials are a column, not `trials({trials})`: make it a column.")
+            return _out_of(name, trials, design, frame)
         case Name(name=name):
             return name, frame, {}
         case Call(function="cbind", arguments=(successes, failures)) if isinstance(successes.value, Name):
             name = successes.value.name
-            made = {TRIALS: np.asarray(design.trials).astype(int), name: design.y.astype(int)}
-            columns = {name: name, TRIALS: f"{name} + ({spell(failures.value)})"}
-            return f"p({name}, {TRIALS})", frame.assign(**made), columns
+            return _out_of(name, f"{name} + ({spell(failures.value)})", design, frame)
         case Chain(operators=("/",), operands=(Name(name=successes), Name(name=trials))):
             columns = {successes: successes, trials: trials}
             return f"p({successes}, {trials})", frame.astype({successes: int, trials: int}), columns
     raise SpecError(f"bambi cannot have the response `{design.response}`: make it a column.")
+
+
+def _out_of(name: str, trials: str, design: Design, frame: Any) -> tuple[str, Any, dict[str, str]]:
+    """Successes out of trials, which are a column made for it."""
+    made = {TRIALS: np.asarray(design.trials).astype(int), name: design.y.astype(int)}
+    return f"p({name}, {TRIALS})", frame.assign(**made), {name: name, TRIALS: trials}
 
 
 def _right(design: Design, formula: Formula) -> str:
@@ -273,9 +309,8 @@ def _bambi_priors(model: Any, design: Design, priors: Priors) -> dict[str, Any]:
         ]
         matched = [_match(name, column, effects)[0] for _, column in _columns(_predictor(term, design))]
         found[name] = bambi.Prior("Normal", mu=0, sigma=_as_bambi(matched))
-    for theirs, name in DISPERSIONS.items():
-        if priors.dispersion is not None and priors.dispersion_name == name and theirs in model.parameters:
-            found[theirs] = _as_bambi([priors.dispersion])
+    if priors.dispersion is not None:
+        found[NUMBERS[model.family.name]] = _as_bambi([priors.dispersion])
     return found
 
 

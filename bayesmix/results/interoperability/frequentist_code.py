@@ -58,6 +58,7 @@ DISPERSED = {  # families whose parameter beside the mean is that of `dispformul
     *("gaussian", "student", "negbinomial", "nbinom1", "betabinomial", "beta"),
     *("zero_inflated_negbinomial", "zero_inflated_nbinom1", "hurdle_negbinomial", "hurdle_nbinom1"),
 }
+PRECISE = {"lme4": ("gaussian", "gamma", "inverse_gaussian"), "glmmTMB": ()}  # weights divide the dispersion there
 LINKS = {"inverse_squared": "1/mu^2"}
 NO_PRIORS = "# {} has no priors: this is the estimate, not the posterior."
 
@@ -168,14 +169,29 @@ def _check(package: str, described: Described) -> None:
     if grouped is not None:
         raise lacks(package, f"`{grouped.grouping.function}()`", "brms has it.")
     check_functions(package, formula)
+    _check_weights(package, described)
+
+
+def _check_weights(package: str, described: Described) -> None:
+    """Refuse weights that mean something else there: they multiply log densities or divide a dispersion."""
+    response = described.spec.responses[0]
+    is_precise = response.family.name in PRECISE[package]
+    if (described.source.arguments.weights or response.additions.weights) and (
+        is_precise != (response.family.weights == "precision")
+    ):
+        own = "divide the dispersion" if is_precise else "multiply log densities"
+        raise lacks(package, "such weights", f"Its weights of {response.family.name} responses {own}.")
 
 
 def _arguments(described: Described, right: str) -> list[str]:
     """Formula, data, weights, offset and contrasts."""
     given = described.source.arguments
-    left, weights = _response(described)
+    left, trials = _response(described)
     found = [f"{left} ~ {right}", f"data = {described.data}"]
-    weights = weights or given.weights or described.spec.responses[0].additions.weights
+    given_weights = given.weights or described.spec.responses[0].additions.weights
+    if trials and given_weights:
+        raise lacks("R", "weights beside shares, whose trials are given as weights", "Write `cbind()`.")
+    weights = trials or given_weights
     if weights:
         found.append(f"weights = {weights}")
     if given.offset:

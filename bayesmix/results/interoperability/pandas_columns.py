@@ -13,6 +13,8 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.errors import SpecError
+from bayesmix.language.formula.expression import Number
+from bayesmix.language.formula.reader import read
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +49,14 @@ class PandasColumns:
             f"PyMC's code has no words for the column `{name}`: make it one of the data. `model.to_pymc()` is the"
             " same model, whatever its columns."
         )
+
+    def number(self, text: str, values: Array) -> str:
+        """An expression of what stands beside a response, which may be one number for all rows."""
+        match read(text):
+            case Number(value=value):
+                return f"{value:.10g}"
+            case _:
+                return self.spelled(text, values)
 
     def response(self, name: str, y: Array, success: str | None) -> str:
         """The response; of two categories one where it is the second."""

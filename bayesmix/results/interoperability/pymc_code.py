@@ -143,6 +143,7 @@ def _stacked(name: str, columns: Sequence[str]) -> str:
 
 def _response(described: Described, columns: PandasColumns) -> Iterator[str]:
     design, name, given = described.design, described.formula.response, described.source.arguments
+    additions = described.spec.responses[0].additions
     success = None if design.categories is None else design.categories[1]
     match read(name):
         case Call(function="cbind", arguments=(successes, failures)):
@@ -152,9 +153,11 @@ def _response(described: Described, columns: PandasColumns) -> Iterator[str]:
             yield f"y, trials = {columns.data}[{json.dumps(first)}], {columns.data}[{json.dumps(second)}]"
         case _:
             yield f"y = {columns.response(name, design.y, success)}"
-            if design.has_trials and success is None:
+            if additions.trials:
+                yield f"trials = {columns.number(additions.trials, design.trials)}"
+            elif design.has_trials and success is None:
                 raise lacks("PyMC's code", f"trials of `{name}`", "Write `cbind(successes, failures)`.")
-    if given.weights:
+    if given.weights or additions.weights:
         if described.spec.family.weights != "precision":
             raise lacks("PyMC's code", "weights of log densities", INSTEAD)
         yield f"weights = {columns.spelled(given.weights, design.weights)}"

@@ -8,11 +8,14 @@ from importlib import import_module
 import numpy as np
 import pytest
 from distributional import model_of
+from every_family import data_of, formulas_of
 from graphs import AS_WRITTEN
 
 import bayesmix as bmx
 from bayesmix.errors import FormulaError, SpecError
+from bayesmix.language.families.registry import FAMILIES as REGISTRY
 from bayesmix.language.priors.prior import Prior
+from bayesmix.results.interoperability.bambi import FAMILIES
 
 
 class Bambi:
@@ -139,6 +142,31 @@ def test_there_and_back(formula, data, options):
         np.testing.assert_allclose(back.priors.dispersion.arguments, ours.priors.dispersion.arguments, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "name", [name if name == "beta" else pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES]
+)
+def test_numbers_beside_the_mean_come_over_with_their_priors(name):
+    """Under bambi's names: what has the default of the other package is another model without a word."""
+    priors = {dispersion: "Gamma(3, 0.2)"} if (dispersion := REGISTRY[name].dispersion) else {}
+    ours = bmx.Model(formulas_of(name), data_of(name), family=name, priors=priors)
+    back = bmx.Model.from_bambi(ours.to_bambi())
+    assert back.spec.family is ours.spec.family
+    assert back.priors.dispersion == ours.priors.dispersion
+    assert back.priors.sd == ours.priors.sd
+    np.testing.assert_array_equal(back.design.trials, ours.design.trials)
+
+
+OTHERS = [name for name in REGISTRY if name not in FAMILIES]
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in {"nbinom1", "student"} else pytest.param(name, marks=pytest.mark.slow) for name in OTHERS]
+)
+def test_other_families_are_refused_by_name(name):
+    with pytest.raises(SpecError, match=f"to_bambi does not write family `{name}`"):
+        bmx.Model(formulas_of(name), data_of(name), family=name).to_bambi()
+
+
 @pytest.mark.slow
 def test_both_packages_have_the_same_density():
     """At random points, independent effects: bambi's compiled log density is that of our PyMC model."""
@@ -177,6 +205,7 @@ def density(model, values):
         ("Reaction ~ log(Days + 1) + (1 | Subject)", {}, r"would evaluate `log\(Days \+ 1\)`"),
         ("Reaction ~ Days + (1 | Subject)", {"weights": "Days + 1"}, "have no weights"),
         ("Reaction ~ Days + (1 | Subject)", {"offset": "Days"}, "Write the offset into the formula"),
+        ("Days | trials(9) ~ 1 + (1 | Subject)", {"family": "binomial"}, "`trials\\(9\\)`: make it a column"),
         ("log(Reaction) ~ Days + (1 | Subject)", {}, r"cannot have the response `log\(Reaction\)`"),
     ],
 )
@@ -187,6 +216,8 @@ def test_what_bambi_has_not(formula, options, message):
 
 
 def test_what_we_have_not():
+    with pytest.raises(SpecError, match="does not take bambi's family `t`"):
+        bmx.Model.from_bambi(sleepstudy(family="t"))
     with pytest.raises(SpecError, match="formulas for other parameters"):
         bmx.Model.from_bambi(sleepstudy(bambi.Formula("Reaction ~ Days + (1|Subject)", "sigma ~ Days")))
     with pytest.raises(FormulaError):

@@ -26,10 +26,12 @@ MODELS: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "nested": ("strength ~ 1 + (1 | batch/cask)", "Pastes", {}),
     "shares": ("cbind(incidence, size - incidence) ~ period + (1 | herd)", "cbpp", {"family": "binomial"}),
     "quotients": ("incidence/size ~ period + (1 | herd)", "cbpp", {"family": "binomial"}),
+    "trials": ("incidence | trials(size) ~ period + (1 | herd)", "cbpp", {"family": "binomial"}),
     "counts": ("ncases ~ ncontrols + (1 | agegp)", "esoph", {"family": "poisson", "offset": "log(ncontrols + 1)"}),
     "negative binomial": ("y ~ x + z + (1 | g)", "nbsim", {"family": "negbinomial"}),
     "gamma": ("y ~ x + (1 | g)", "gammasim", {"family": "gamma"}),
     "weights": ("Reaction ~ Days + (Days | Subject)", "sleepstudy_ow", {"weights": "wt"}),
+    "counted": ("Reaction | weights(wt) ~ Days + (1 | Subject)", "sleepstudy_ow", {}),
     "zeros": (["count ~ mined + (1 | site)", "zi ~ mined"], "Salamanders", {"family": "zero_inflated_poisson"}),
     "sigma": (["Reaction ~ Days + (1 | Subject)", "sigma ~ Days"], "sleepstudy", {}),
     "ratings": ("rating ~ temp + contact + (1 | judge)", "wine", {"family": "cumulative"}),
@@ -83,6 +85,9 @@ TEXTS = {
     ("smooth", "brms"): '    set_prior("exponential(0.00740992229)", class = "sds", coef = "s(Days, k = 6)")',
     ("growth", "brms"): '    set_prior("normal(0, 1)", class = "b", coef = "Intercept", nlpar = "rate"),',
     ("autoregression", "brms"): "  Reaction ~ Days + ar(Days, Subject, p = 1, cov = TRUE),",
+    ("trials", "pymc"): 'trials = cbpp["size"]',
+    ("trials", "bambi"): 'cbpp = cbpp.assign(trials_of_response=cbpp.eval("size").astype(int))',
+    ("counted", "glmmTMB"): "  weights = wt,",
     ("weights", "pymc"): '    pm.Normal("y", mu=mu, sigma=sigma / np.sqrt(weights), observed=y)',
     ("slopes", "pymc"): '        "Subject", n=2, eta=2,',
 }
@@ -126,6 +131,9 @@ REFUSED = [
     ("growth", "lme4", "lme4 has no such nonlinear means"),
     ("autoregression", "glmmTMB", r"glmmTMB has no `ar\(Days, Subject, p = 1\)`"),
     ("weights", "brms", "brms has no weights that divide a variance"),
+    ("weights", "glmmTMB", "Its weights of gaussian responses multiply log densities"),
+    ("counted", "lme4", "Its weights of gaussian responses divide the dispersion"),
+    ("counted", "pymc", "PyMC's code has no weights of log densities"),
     ("slopes", "bambi", "bambi has no correlated effects"),
     ("zeros", "pymc", "PyMC's code has no models of several linear predictors"),
     ("slopes", "stan", "There is no code for `stan`"),
@@ -306,7 +314,7 @@ def carried(at: dict[str, Any], model: bmx.Model) -> tuple[dict[str, Any], float
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["shares", "slopes", "weights"])
+@pytest.mark.parametrize("name", ["shares", "trials", "slopes", "weights"])
 def test_pymcs_model_has_the_density_of_to_pymc(name: str) -> None:
     model = model_of(name)
     ours, rng = model.to_pymc(), np.random.default_rng(1)
