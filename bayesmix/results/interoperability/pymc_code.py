@@ -158,7 +158,7 @@ def _response(described: Described, columns: PandasColumns) -> Iterator[str]:
             elif design.has_trials and success is None:
                 raise lacks("PyMC's code", f"trials of `{name}`", "Write `cbind(successes, failures)`.")
     if given.weights or additions.weights:
-        if described.spec.family.weights != "precision":
+        if given.weights is None or described.spec.family.weights != "precision":
             raise lacks("PyMC's code", "weights of log densities", INSTEAD)
         yield f"weights = {columns.spelled(given.weights, design.weights)}"
 
