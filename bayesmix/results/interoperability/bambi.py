@@ -70,7 +70,7 @@ def read_model(model: Any) -> Words:
     """
     if model.formula.additionals:
         raise SpecError(f"bambi's formulas for other parameters are not supported: {model.formula.additionals[0]}.")
-    if model.family.name not in NUMBERS:
+    if NUMBERS.get(model.family.name) is None:
         raise SpecError(
             f"from_bambi does not take bambi's family `{model.family.name}`, only those of a mean and at most one"
             f' number: {", ".join(NUMBERS)}. Write bmx.Model(formula, data, family=..., priors="bambi").'
@@ -212,7 +212,7 @@ def _check_simple(spec: ModelSpec) -> None:
         )
     if any(one.formula.monotonic for one in spec.predictors):
         raise SpecError("bambi has no monotonic effects: make the variable a factor. to_pymc() is this model for PyMC.")
-    if spec.family.name not in FAMILIES:
+    if FAMILIES.get(spec.family.name) is None:
         raise SpecError(
             f"to_bambi does not write family `{spec.family.name}`, only {', '.join(FAMILIES)}. to_pymc() is this model"
             " for PyMC."

@@ -58,7 +58,6 @@ DISPERSED = {  # families whose parameter beside the mean is that of `dispformul
     *("gaussian", "student", "negbinomial", "nbinom1", "betabinomial", "beta"),
     *("zero_inflated_negbinomial", "zero_inflated_nbinom1", "hurdle_negbinomial", "hurdle_nbinom1"),
 }
-PRECISE = {"lme4": ("gaussian", "gamma", "inverse_gaussian"), "glmmTMB": ()}  # weights divide the dispersion there
 LINKS = {"inverse_squared": "1/mu^2"}
 NO_PRIORS = "# {} has no priors: this is the estimate, not the posterior."
 
@@ -173,9 +172,9 @@ def _check(package: str, described: Described) -> None:
 
 
 def _check_weights(package: str, described: Described) -> None:
-    """Refuse weights that mean something else there: they multiply log densities or divide a dispersion."""
+    """Refuse weights that mean something else there: those of lme4 divide a dispersion, where there is one."""
     response = described.spec.responses[0]
-    is_precise = response.family.name in PRECISE[package]
+    is_precise = package == "lme4" and (response.family.has_scale or response.family.is_normal)
     if (described.source.arguments.weights or response.additions.weights) and (
         is_precise != (response.family.weights == "precision")
     ):
