@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from bayesmix.inference.sampling.draws import Schedule
 from bayesmix.inference.sampling.marginal.sampler import Marginal
 from bayesmix.inference.sampling.marginal.t_mixture import ApproximationError
 from bayesmix.inference.sampling.nuts.nuts import Nuts
+from bayesmix.inference.sampling.sample import failure
 from bayesmix.language.arguments import explained
 from bayesmix.parallel.executors import in_order
 from bayesmix.parallel.progress import shown
@@ -238,17 +240,20 @@ def _enough(post: PosteriorRecord) -> int | None:
 def _refit(
     post: PosteriorRecord, keep: Array, seed: int, *, draws: int | None = None
 ) -> tuple[PosteriorRecord, Design]:
-    """Sample again without some rows, with the priors of the whole, as many draws as before by default; those rows."""
+    """Sample again without some rows, with the priors of the whole, as many draws as before by default; those rows.
+
+    By NUTS where fewer rows have no Gaussian approximation, or none that its certificate holds for.
+    """
     kept, others = split(post.design, keep)
     chains, whole = post.values.lead
-    schedule, nuts = Schedule(whole, chains, seed), Nuts()
-    try:
-        if post.method == "marginal":
-            shorter = replace(schedule, draws=draws or whole)
-            return sample_again(post, Marginal(), shorter, design=kept, priors=post.priors), others
-        return sample_again(post, nuts, schedule, design=kept, priors=post.priors), others
-    except ApproximationError:  # which fewer rows may have none of
-        return sample_again(post, nuts, schedule, design=kept, priors=post.priors), others
+    schedule = Schedule(whole, chains, seed)
+    if post.method == "marginal":
+        shorter = replace(schedule, draws=draws or whole)
+        with suppress(ApproximationError):
+            again = sample_again(post, Marginal(), shorter, design=kept, priors=post.priors)
+            if failure(again.draws) is None:
+                return again, others
+    return sample_again(post, Nuts(), schedule, design=kept, priors=post.priors), others
 
 
 def _log_mean(values: Array) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import warnings
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -186,7 +187,9 @@ def test_wrong_options(dyestuff, call, message):
         call(dyestuff)
 
 
-def test_parts_without_a_gaussian_approximation_are_sampled_by_nuts(monkeypatch):
+@pytest.mark.parametrize("is_found", [True, False])
+def test_parts_without_a_gaussian_approximation_are_sampled_by_nuts(monkeypatch, is_found):
+    """Or with one whose certificate fails: its draws were averaged over all the same."""
     from bayesmix.inference.sampling.marginal.t_mixture import ApproximationError
 
     frame = {"y": np.random.default_rng(1).normal(size=12), "x": np.arange(12.0)}
@@ -195,7 +198,10 @@ def test_parts_without_a_gaussian_approximation_are_sampled_by_nuts(monkeypatch)
     def again(fit, method, schedule, **options):
         asked.append(method)
         if isinstance(method, bmx.Marginal):
-            raise ApproximationError("none")
+            if not is_found:
+                raise ApproximationError("none")
+            bad = replace(fit.draws, certificate={"pareto_k": np.inf})
+            return bmx.Posterior(fit.fitted_model, bad, fit.priors)
         return fit
 
     monkeypatch.setattr(cross_validation, "sample_again", again)

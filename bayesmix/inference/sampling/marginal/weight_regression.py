@@ -49,4 +49,5 @@ def _unexplained(z: Array, wanted: Array, root: Array, chosen: Sequence[int]) ->
         columns += [z[:, j], z[:, j] ** 2, z[:, j] ** 3, *(z[:, j] * z[:, i] for i in chosen[:place])]
     X = root[:, None] * np.stack(columns, axis=1)
     beta = np.linalg.lstsq(X, root * wanted, rcond=None)[0]
-    return float(np.sum((root * wanted - X @ beta) ** 2))
+    with np.errstate(over="ignore"):  # of weights that span all numbers, which no proposal is of
+        return float(np.sum((root * wanted - X @ beta) ** 2))
