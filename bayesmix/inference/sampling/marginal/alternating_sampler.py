@@ -13,7 +13,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.draws import FEWEST, Draws, Schedule, interruption
-from bayesmix.inference.sampling.marginal.alternating_metropolis import Accepted, AlternatingMetropolis
+from bayesmix.inference.sampling.marginal.alternating_metropolis import Accepted, AlternatingMetropolis, heavy_tails
 from bayesmix.inference.sampling.marginal.conditional_coordinates import ConditionalCoordinates, State
 from bayesmix.inference.sampling.marginal.cost_model import WARMUP, Costs
 from bayesmix.inference.sampling.marginal.fitted_proposals import first_mixture
@@ -27,6 +27,7 @@ from bayesmix.parallel.threads import in_threads
 TOGETHER = 30_000  # rows up to which the chains of a model are moved together; of more, one fills the cache
 NUMBERS, FEWEST_DRAWS = 6_000_000, 50  # linear predictors of a round of the approximation, and its fewest draws
 FIRST = 400  # draws of the approximation that the first proposal is fitted to
+LOOKED_AT = 8  # of them, for tails of levels that are heavier than the approximation's
 PIECES = 50  # that a run is made in: after each, progress is shown and the user may interrupt
 EFFECT_NUMBERS = 30_000_000  # most numbers held as draws of random effects
 
@@ -58,7 +59,7 @@ def sample_alternating(  # noqa: PLR0913 - a model, and how it is drawn
     if complete < schedule.draws:
         notes.append(interruption(complete, schedule.draws, schedule.chains))
     if every > 1:
-        notes.append(f"Random effects were kept of every {every}th draw only, to bound memory.")
+        notes.append(f"Random effects were kept of one draw in {every} only, to bound memory.")
     return _in_user_units(approximation, found, tuple(notes), every)
 
 
@@ -119,7 +120,8 @@ def _first_moves(
     x, place = first_mixture(approximation, point, rng).draw(FIRST, rng), approximation.dispersion
     if place is not None:
         x = np.concatenate([x, place.mean + place.sd * rng.standard_normal((FIRST, 1))], axis=1)
-    return AlternatingMetropolis(coordinates, ParameterProposal.first(x, coordinates.integrated, rng))
+    proposal = ParameterProposal.first(x, coordinates.integrated, rng)
+    return AlternatingMetropolis(coordinates, proposal, heavy_tails(coordinates, x[:LOOKED_AT]))
 
 
 def _groups(moves: AlternatingMetropolis, schedule: Schedule, rng: np.random.Generator) -> list[Group]:

@@ -16,7 +16,7 @@ from bayesmix.inference.sampling.draws import Schedule
 
 DENSITY, PASS, NUMBER = 40e-9, 35e-9, 10e-9  # CPU seconds: a density of a row, a row of a pass, a number factorised
 DENSITIES, PROPOSALS = 8, 2  # of a row a proposal, and proposals a draw, where they are independent
-WARMUP = (20, 30, 50, 80)  # steps of alternating moves before the draws, in rounds after which they are fitted
+WARMUP = (20, 30, 40, 50, 40)  # steps of alternating moves before the draws, in rounds after which they are fitted
 LONG, AHEAD = 8.0, 2.0  # seconds that independent proposals may take; how much less alternating moves have to take
 
 

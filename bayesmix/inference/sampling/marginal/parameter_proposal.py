@@ -23,7 +23,7 @@ GOOD, POOR = 0.4, 0.2  # acceptance above which autoregressive steps become long
 LONGER = 1.5
 DRAWS = 100  # a dimension and component that a mixture is fitted to
 COMPONENTS = 6
-NARROWEST, WIDEST = 1.1, 1.5  # standard deviation of the noise of fixed effects: too narrow, and tails are never left
+NARROWEST, WIDEST = 0.1, 0.5  # by how much noise of one or two fixed effects is wider than normal: tails are left, too
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +52,8 @@ class ParameterProposal:
 
     def refitted(self, at: Parameters, acceptance: float, rng: np.random.Generator) -> ParameterProposal:
         """The same fitted to draws ``(n, m)`` and ``(n, p)`` of chains that accepted such a share."""
-        mean, sd = at.noise.mean(axis=0), np.clip(at.noise.std(axis=0), NARROWEST, WIDEST)
+        least = NARROWEST * min(1.0, np.sqrt(2.0 / max(at.noise.shape[1], 1)))  # as many are refused at any dimension
+        mean, sd = at.noise.mean(axis=0), np.clip(at.noise.std(axis=0), 1.0 + least, 1.0 + WIDEST)
         is_fitted = self.local == LOCAL  # what was accepted before says more of the mixture than of the steps
         step = adapted(self.step, acceptance) if is_fitted else self.step
         return ParameterProposal(_mixture(at.x, rng), _root(at.x), mean, sd, step, LOCAL)

@@ -125,7 +125,7 @@ def sample_marginal(
     with_effects = in_units(target, theta[kept], shift[kept], effects, None if sigma is None else sigma[kept])
     if every == 1:
         return Draws(with_effects, stats, "marginal", notes, certificate)
-    notes += (f"Random effects were drawn at every {every}th draw only, {kept.shape[1]} a chain, to bound memory.",)
+    notes += (f"Random effects were drawn at one draw in {every} only, {kept.shape[1]} a chain, to bound memory.",)
     sigma = None if sigma is None else sigma.reshape(chains, draws)
     parameters = in_units(target, found, shift.reshape(chains, draws, -1), (), sigma)
     return Draws(parameters, stats, "marginal", notes, certificate, with_effects)

@@ -14,9 +14,11 @@ from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.sampling.diagnostics import mean_ess
 from bayesmix.inference.sampling.draws import Draws, Schedule
 from bayesmix.inference.sampling.marginal import importance_correction
+from bayesmix.inference.sampling.marginal.alternating_metropolis import AlternatingMetropolis
 from bayesmix.inference.sampling.marginal.alternating_sampler import _first_moves, sample_alternating
 from bayesmix.inference.sampling.marginal.conditional_coordinates import ConditionalCoordinates, Points
 from bayesmix.inference.sampling.marginal.cost_model import Costs
+from bayesmix.inference.sampling.marginal.gaussian_approximation import fit_approximation
 from bayesmix.inference.sampling.marginal.importance_correction import sample_generalized
 from bayesmix.inference.sampling.marginal.sampler import Marginal
 
@@ -69,16 +71,44 @@ def test_moments_are_those_of_brute_force() -> None:
             assert abs(at.mean() - (0.0 if power == 1 else sd**2)) < MCSE * error
 
 
-@pytest.mark.slow
-def test_levels_that_say_little_on_one_side_move_as_well() -> None:
-    """Groups of zeros only, whose effects have the prior's tail: no chain stays out there."""
+def counts_of_groups() -> bmx.Model:
+    """Thirty groups of four counts, many of zeros only."""
     rng = np.random.default_rng(4)
     g = np.repeat(np.arange(30), 4)
     y = rng.poisson(np.exp(-1.0 + 1.5 * rng.standard_normal(30))[g])
-    model = bmx.Model("y ~ 1 + (1 | g)", {"y": y, "g": g}, family="poisson")
+    return bmx.Model("y ~ 1 + (1 | g)", {"y": y, "g": g}, family="poisson")
+
+
+def counts_by_group(model: bmx.Model) -> np.ndarray:
+    return np.bincount(model.design.terms[0].codes, model.design.y)
+
+
+@pytest.mark.slow
+def test_levels_that_say_little_on_one_side_move_as_well() -> None:
+    """Groups of zeros only, whose effects have the prior's tail: no chain stays out there."""
+    model = counts_of_groups()
     effects = alternating(model, 1500, 7).parameters.b[0][..., 0]
-    assert (np.bincount(g, y) == 0).sum() >= 5
+    assert (counts_by_group(model) == 0).sum() >= 5
     assert mean_ess(effects).min() > 0.1 * 6000
+
+
+def moves_of(model: bmx.Model) -> AlternatingMetropolis:
+    point, rng = model.estimate().point, np.random.default_rng(5)
+    approximation = fit_approximation(model.design, model.spec, model.priors, point, rng, most=100)
+    return _first_moves(approximation, point, rng)
+
+
+@pytest.mark.slow
+def test_tails_are_heavy_where_levels_say_little() -> None:
+    """Groups of zeros; of sixty zeros and ones a level no tail is."""
+    zeros = counts_of_groups()
+    (heavy,) = moves_of(zeros).heavy
+    assert heavy[counts_by_group(zeros) == 0].all()
+    rng = np.random.default_rng(4)
+    g, x = np.repeat(np.arange(40), 60), rng.standard_normal(2400)
+    y = rng.random(2400) < 1.0 / (1.0 + np.exp(-0.5 * x - 0.7 * rng.standard_normal(40)[g]))
+    (heavy,) = moves_of(bmx.Model("y ~ x + (1 | g)", {"y": y, "x": x, "g": g}, family="bernoulli")).heavy
+    assert not heavy.any()
 
 
 @cache

@@ -394,7 +394,7 @@ def test_big_models_keep_random_effects_of_some_draws(monkeypatch: pytest.Monkey
     post = model.sample(seed=1, method="marginal")
     assert post.values.beta.shape == (4, 1000, 2)
     assert post.with_effects.b[0].shape == (4, 50, 18, 2)
-    assert any("every 20th draw" in note for note in post.draws.notes)
+    assert any("one draw in 20 only" in note for note in post.draws.notes)
     reml = model.estimate()
     assert np.max(np.abs(post.ranef()["Subject"] - reml.ranef()["Subject"]).to_numpy()) < 15.0
     assert "ranef_Subject" not in post.data["posterior"]
