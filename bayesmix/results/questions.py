@@ -107,7 +107,7 @@ class Questions(FitRecord):
 
         Parameters
         ----------
-        smooth : one as it is written, ``"s(x)"``, or one of its curves, ``"s(x):fb"``; all by default.
+        smooth : one as it is written, ``"s(x)"``, or one of its curves, ``"s(x):fb"``, ``"s(x,g):g1"``; all by default.
         newdata : values of its variables; by default ``points`` over the range of the data, of surfaces a grid.
         points : of each curve.
         interval : probability of the bands. Simultaneous ones hold the whole curve with it, pointwise ones each point.
@@ -119,7 +119,8 @@ class Questions(FitRecord):
             One row a point: the variables, ``estimate, std_error`` or ``mean, sd``, ``lower, upper`` and
             ``lower_simultaneous, upper_simultaneous``. Curves are on the scale of the linear predictor and sum to zero
             over the data, as mgcv plots them; those multiplied by a number are its coefficient. An estimate's
-            variances are taken as known. Curves of the levels of ``bs = "fs"`` are random effects, in `ranef`.
+            variances are taken as known. Curves of the levels of ``bs = "fs"`` are what a level adds to the population,
+            its constant and line with it.
         """
         return smooth_curves(self, smooth, newdata, points=points, interval=interval, seed=seed)
 

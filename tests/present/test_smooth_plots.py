@@ -1,7 +1,8 @@
 """Figures of smooths: a panel a curve, bands inside each other, surfaces as maps."""
 
 import numpy as np
-from smooths import estimate
+import pytest
+from smooths import data, estimate
 
 import bayesmix as bmx
 
@@ -21,8 +22,26 @@ def test_a_curve_has_a_panel_with_its_line_and_two_bands():
     assert texts == ["REML", "each point", "whole curve"]
 
 
+@pytest.mark.slow
+def test_curves_of_levels_share_a_panel_and_one_alone_has_its_bands():
+    fit = bmx.Model('z ~ x + s(x, g, bs = "fs", k = 4)', data()).estimate()
+    figure = bmx.plots.smooths(fit)
+    (axis,) = figure.axes
+    assert axis.get_ylabel() == "s(x,g), 13.46 edf"
+    curves = fit.smooths("s(x,g):g03")
+    drawn = [line.get_ydata() for line in axis.lines if len(line.get_xdata()) == len(curves)]
+    assert len(drawn) == 20
+    np.testing.assert_allclose(drawn[2], curves["estimate"])
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["REML"]
+    alone = bmx.plots.smooths(fit, smooth="s(x,g):g03")
+    assert alone.axes[0].get_ylabel() == "s(x,g):g03"
+    whole = alone.axes[0].collections[0].get_paths()[0].vertices[:, 1]
+    assert whole.max() == curves["upper_simultaneous"].max()
+
+
 def test_a_surface_is_a_map():
     figure = bmx.plots.smooths(estimate("surface"))
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["REML"]  # it has no bands
     axis = figure.axes[0]
     assert (axis.get_xlabel(), axis.get_ylabel(), axis.get_title(loc="left")) == ("x", "z", "s(x,z), 8.54 edf")
 

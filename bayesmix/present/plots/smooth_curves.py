@@ -38,6 +38,9 @@ def smooths(
 ) -> Figure:
     """Draw the curves of smooths, each by itself, a panel a curve; of two variables as a map with contours.
 
+    Curves of the levels of a factor, ``s(x, g, bs = "fs")``, are in one panel without bands; that of one level,
+    ``smooth="s(x,g):g1"``, has its bands.
+
     Parameters
     ----------
     *fits : of one model, or a dict of them by label; surfaces are those of the first.
@@ -54,32 +57,52 @@ def smooths(
     drawn = shown_fits("smooths", fits)
     first = drawn[0].fit
     units = units_of(first, units)
-    parts = chosen_parts(first, smooth)
+    shown = _by_panel(chosen_parts(first, smooth))
     tables = [one.fit.smooths(smooth, interval=interval) for one in drawn]
-    figure, axes = panels(len(parts), columns=COLUMNS, height=2.6)
-    for axis, part in zip(axes, parts, strict=True):
-        own = [table[table["smooth"] == part.label] for table in tables]
+    figure, axes = panels(len(shown), columns=COLUMNS, height=2.6)
+    for axis, (part, *others) in zip(axes, shown, strict=True):
+        own = [table[table["smooth"].isin([one.label for one in (part, *others)])] for table in tables]
         names = variables_of([part])
         axis.xaxis.set_major_locator(MaxNLocator(4))
         axis.set_xlabel(with_unit(names[0], units))
         if len(names) == 1:
-            axis.set_ylabel(_label(first, part))
-            _curves(axis, drawn, own, names[0])
+            axis.set_ylabel(_label(first, part, is_alone=not others))
+            (_levels if others else _curves)(axis, drawn, own, names[0])
             _rug(axis, first, names[0])
         else:
             axis.set_ylabel(with_unit(names[1], units))
-            axis.set_title(_label(first, part))
+            axis.set_title(_label(first, part, is_alone=True))
             _surface(figure, axis, own[0], names)
-    legend_above(figure, *_legend(drawn), title=f"smooths, {100.0 * interval:g} % bands", columns=4)
+    has_bands = any(len(variables_of(own)) == 1 and len(own) == 1 for own in shown)
+    title = f"smooths, {100.0 * interval:g} % bands" if has_bands else "smooths"
+    legend_above(figure, *_legend(drawn, has_bands=has_bands), title=title, columns=4)
     return figure
 
 
-def _label(fit: Estimate | Posterior, part: SmoothPart) -> str:
-    """The curve, with its effective degrees of freedom where an estimate has them."""
-    if not isinstance(fit, Estimate):
-        return part.label
-    edf = dict(fit.smooth_terms()["edf"].items())[part.label]
-    return f"{part.label}, {edf:.2f} edf"
+def _by_panel(parts: Sequence[SmoothPart]) -> list[list[SmoothPart]]:
+    """Curves that share a panel: those of the levels of one factor."""
+    found: dict[tuple[int, str, str], list[SmoothPart]] = {}
+    for part in parts:
+        found.setdefault((part.predictor, part.smooth.text, "" if part.group else part.label), []).append(part)
+    return list(found.values())
+
+
+def _label(fit: Estimate | Posterior, part: SmoothPart, *, is_alone: bool) -> str:
+    """The curve, or all of a factor, with effective degrees of freedom where an estimate has them."""
+    label = part.label if is_alone else part.label.removesuffix(f":{part.level}")
+    if not isinstance(fit, Estimate) or (part.group and is_alone):
+        return label
+    edf = dict(fit.smooth_terms()["edf"].items())[label]
+    return f"{label}, {edf:.2f} edf"
+
+
+def _levels(axis: Axes, fits: Sequence[Shown], tables: Sequence[pd.DataFrame], x: str) -> None:
+    """A line a level."""
+    axis.axhline(0.0, color=GREY, linewidth=0.6)
+    for one, table in zip(fits, tables, strict=True):
+        centre = "mean" if one.is_posterior else "estimate"
+        for _, own in table.groupby("smooth", sort=False):
+            axis.plot(own[x], own[centre], color=one.colour, linestyle=one.dashes, linewidth=1.0, alpha=0.7)
 
 
 def _curves(axis: Axes, fits: Sequence[Shown], tables: Sequence[pd.DataFrame], x: str) -> None:
@@ -114,7 +137,10 @@ def _rug(axis: Axes, fit: Estimate | Posterior, name: str) -> None:
         axis.plot(values, np.zeros(len(values)), "|", color=GREY, markersize=4.0, transform=axis.get_xaxis_transform())
 
 
-def _legend(fits: Sequence[Shown]) -> tuple[list[Artist], list[str]]:
+def _legend(fits: Sequence[Shown], *, has_bands: bool) -> tuple[list[Artist], list[str]]:
     handles: list[Artist] = [Line2D([], [], color=one.colour, linestyle=one.dashes, linewidth=1.6) for one in fits]
+    words = [one.words for one in fits]
+    if not has_bands:
+        return handles, words
     handles += [Patch(color=fits[0].colour, alpha=alpha, linewidth=0.0) for alpha in (0.36, 0.14)]
-    return handles, [*(one.words for one in fits), "each point", "whole curve"]
+    return handles, [*words, "each point", "whole curve"]

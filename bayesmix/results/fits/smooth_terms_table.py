@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,8 +44,21 @@ def smooth_terms(fit: EstimateRecord) -> pd.DataFrame:
 
 def coefficients_of(part: SmoothPart, found: SmoothCoefficients) -> list[int]:
     """Places of a curve's coefficients: its fixed effects, then its basis functions."""
-    functions = [j for t in part.terms for j in range(found.places[t].start, found.places[t].stop)]
+    functions = [j for t in part.terms for j in _of_level(found, t, part)]
     return [*part.fixed, *functions]
+
+
+def _of_level(found: SmoothCoefficients, t: int, part: SmoothPart) -> range:
+    """Those of a term: of curves of levels, which stand one after the other, those of its level."""
+    whole, width = found.places[t], part.learnt.penalised[part.terms.index(t)].shape[1]
+    begin = whole.start + part.place * width
+    return range(begin, begin + width)
+
+
+def has_matrices(fit: EstimateRecord, terms: Sequence[int]) -> bool:
+    """Whether curves of levels are few enough for the dense matrices of their coefficients."""
+    size = sum(fit.design.terms[t].z.shape[1] * len(fit.design.terms[t].levels) for t in terms)
+    return size <= LARGEST and size * fit.design.n <= CELLS
 
 
 def _row(fit: EstimateRecord, part: SmoothPart, found: SmoothCoefficients) -> list[float]:
@@ -57,8 +71,7 @@ def _row(fit: EstimateRecord, part: SmoothPart, found: SmoothCoefficients) -> li
 
 def _row_of_levels(fit: EstimateRecord, terms: list[int]) -> list[float]:
     """Of the curves of all levels; other groups are integrated out, as mgcv's test has other random effects."""
-    size = sum(fit.design.terms[t].z.shape[1] * len(fit.design.terms[t].levels) for t in terms)
-    if size > LARGEST or size * fit.design.n > CELLS:
+    if not has_matrices(fit, terms):
         return [level_degrees(fit.design, fit.spec, fit.point, terms)] + 3 * [math.nan]
     found = smooth_coefficients(fit.design, fit.spec, fit.point, terms)
     own = [j for t in terms for j in range(found.places[t].start, found.places[t].stop)]

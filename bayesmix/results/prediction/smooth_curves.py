@@ -1,5 +1,7 @@
 """Curves of smooths: each by itself, summing to zero over the data, with pointwise and simultaneous bands.
 
+Those of the levels of ``bs = "fs"`` are what a level adds to the population, its constant and line with it.
+
 A band is simultaneous where it holds the whole curve with its probability: it is as many standard errors wide as the
 largest deviation of curves drawn from the posterior, an estimate's being normal with its variances held fixed.
 """
@@ -26,8 +28,8 @@ from bayesmix.language.formula.expression import column_names
 from bayesmix.language.formula.reader import read
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.records import EstimateRecord, FitRecord
-from bayesmix.results.fits.smooth_parts import SmoothPart, smooth_parts
-from bayesmix.results.fits.smooth_terms_table import coefficients_of
+from bayesmix.results.fits.smooth_parts import SmoothPart, level_parts, smooth_parts
+from bayesmix.results.fits.smooth_terms_table import coefficients_of, has_matrices
 from bayesmix.results.prediction.reference_grid import check_points
 
 if TYPE_CHECKING:
@@ -72,16 +74,24 @@ def smooth_curves(
     check_level(interval)
     parts = chosen_parts(fit, smooth)
     if isinstance(fit, EstimateRecord):
-        found = smooth_coefficients(fit.design, fit.spec, fit.point)
-        tables = [_of_estimate(found, part, _rows(fit.design, part, newdata, points), interval, seed) for part in parts]
+        known = {
+            own: smooth_coefficients(fit.design, fit.spec, fit.point, own) for own in dict.fromkeys(map(_own, parts))
+        }
+        tables = [
+            _of_estimate(known[_own(part)], part, _rows(fit.design, part, newdata, points), interval, seed)
+            for part in parts
+        ]
     else:
         tables = [_of_posterior(fit, part, _rows(fit.design, part, newdata, points), interval) for part in parts]
     return pd.concat(tables, ignore_index=True)
 
 
 def chosen_parts(fit: FitRecord, smooth: str | None) -> list[SmoothPart]:
-    """The curves of a name, or all."""
-    parts = smooth_parts(fit.spec, fit.design)
+    """The curves of a name, or all; those of levels if they are not too many."""
+    levels = level_parts(fit.spec, fit.design)
+    parts = [*smooth_parts(fit.spec, fit.design), *(part for part in levels if smooth or not _is_large(fit, part))]
+    if not parts and levels:
+        raise SpecError(_too_many(levels[0]))
     if not parts:
         raise SpecError("The model has no smooths: a formula has them as `s(x)` or `t2(x, z)`.")
     wanted = [part for part in parts if smooth is None or _bare(smooth) in (_bare(part.label), _bare(part.smooth.text))]
@@ -89,7 +99,26 @@ def chosen_parts(fit: FitRecord, smooth: str | None) -> list[SmoothPart]:
     if not wanted:
         known = [part.label for part in parts]
         raise SpecError(f"There is no smooth `{smooth}`.{nearest(str(smooth), known)} Smooths: {name_all(known)}.")
+    if _is_large(fit, wanted[0]):
+        raise SpecError(_too_many(wanted[0]))
     return wanted
+
+
+def _own(part: SmoothPart) -> tuple[int, ...]:
+    """The terms of a curve of a level, whose effects are coefficients beside those of the population."""
+    return part.terms if part.group else ()
+
+
+def _is_large(fit: FitRecord, part: SmoothPart) -> bool:
+    return bool(part.group) and isinstance(fit, EstimateRecord) and not has_matrices(fit, part.terms)
+
+
+def _too_many(part: SmoothPart) -> str:
+    label = part.label.removesuffix(f":{part.level}")
+    return (
+        f"`{label}` has too many levels for the joint covariance of all their curves. Predictions have them point by"
+        ' point: fit.predict(newdata, groups="known", interval=0.95).'
+    )
 
 
 def _bare(text: str) -> str:
@@ -114,7 +143,7 @@ def _of_estimate(found: SmoothCoefficients, part: SmoothPart, rows: _Rows, inter
 
 def _of_posterior(fit: FitRecord, part: SmoothPart, rows: _Rows, interval: float) -> pd.DataFrame:
     values = fit.with_effects
-    draws = [values.beta[..., list(part.fixed)], *(values.b[t][..., 0, :] for t in part.terms)]
+    draws = [values.beta[..., list(part.fixed)], *(values.b[t][..., part.place, :] for t in part.terms)]
     together = np.concatenate(draws, axis=-1)
     curves = rows.columns @ together.reshape(-1, together.shape[-1]).T
     value, error = curves.mean(axis=1), curves.std(axis=1, ddof=1)
@@ -163,7 +192,7 @@ def _curve(design: Design, part: SmoothPart, columns: dict[str, Column]) -> Arra
     names = design.layout.prefixes[part.predictor]
     own = [names + name for _, owned, _ in part.learnt.owners for name in owned]
     width = len(own) // max(len(part.learnt.owners), 1)
-    place = 0 if part.level is None else part.learnt.levels.index(part.level)
+    place = 0 if part.level is None or part.group else part.learnt.levels.index(part.level)
     kept = [j for j, name in enumerate(own[place * width : (place + 1) * width]) if name in design.fixed]
     made = np.column_stack([fixed[:, kept], *penalised])
     if isinstance(part.learnt.basis, Tensor | HilbertBasis) and not part.is_by_number:
@@ -179,7 +208,7 @@ def _values(design: Design, part: SmoothPart, columns: dict[str, Column]) -> Arr
     assert design.encoder is not None
     memory = dict(design.encoder.memory)
     found = []
-    for text in part.smooth.variables:
+    for text in part.variables:
         value = evaluate(text, columns, memory)
         assert isinstance(value, Numeric)
         found.append(value.values)
@@ -188,7 +217,7 @@ def _values(design: Design, part: SmoothPart, columns: dict[str, Column]) -> Arr
 
 def _columns(part: SmoothPart) -> list[str]:
     """Columns of the data that the variables of a smooth are made of."""
-    return list(dict.fromkeys(name for text in part.smooth.variables for name in column_names(read(text))))
+    return list(dict.fromkeys(name for text in part.variables for name in column_names(read(text))))
 
 
 def _grid(design: Design, part: SmoothPart, points: int) -> Iterator[tuple[str, Column]]:
@@ -212,11 +241,11 @@ def _given(design: Design, part: SmoothPart, newdata: Any) -> dict[str, Column]:
     """The rows of new data, of a curve of a level those of that level."""
     assert design.encoder is not None
     table, names = open_table(newdata), _columns(part)
-    by = [part.smooth.by] if part.level is not None and part.smooth.by in table.names else []
+    by = [part.factor] if part.factor in table.names else []
     columns = {
         name: as_fitted(name, column, design.encoder.kinds) for name, column in table.read([*names, *by]).items()
     }
-    if by and isinstance(factor := columns.pop(part.smooth.by), Factor) and part.level in factor.levels:
+    if by and isinstance(factor := columns.pop(part.factor), Factor) and part.level in factor.levels:
         own = np.flatnonzero(factor.codes == factor.levels.index(part.level))
         columns = {name: column.take(own) for name, column in columns.items()}
     return columns
@@ -228,7 +257,7 @@ def _shown(part: SmoothPart, columns: dict[str, Column]) -> pd.DataFrame:
     n = len(next(iter(columns.values())).missing)
     shown: dict[str, Any] = {"smooth": np.repeat(part.label, n)}
     if part.level is not None:
-        shown[part.smooth.by] = np.repeat(part.level, n)
+        shown[part.factor] = np.repeat(part.level, n)
     for name, column in columns.items():
         shown[name] = column.values if isinstance(column, Numeric) else np.array(column.levels)[column.codes]
     return pd.DataFrame(shown)

@@ -1,11 +1,17 @@
 """Curves of smooths and their bands: mgcv's term by term, on grids and new data, of estimates and posteriors."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from smooths import data, estimate, model, new_data, reference
 
+import bayesmix as bmx
 from bayesmix.errors import SpecError
+from bayesmix.inference.estimation.prediction_variance import NewRows, predictor_variance
+from bayesmix.results.fits import smooth_terms_table
+from bayesmix.results.fits.smooth_parts import level_parts
 
 NAMES = ["thin", "cubic", "by_factor", "by_number", "two", "surface"]
 
@@ -54,6 +60,55 @@ def test_simultaneous_bands_hold_the_whole_curve():
     assert 1.96 < inside.iloc[0] < 3.2
     wide = fit.smooths(points=30, interval=0.99)
     assert np.all(wide["upper_simultaneous"] > curves["upper_simultaneous"])
+
+
+@pytest.fixture(scope="module")
+def by_level():
+    return bmx.Model('y ~ s(z, k = 5) + s(x, g, bs = "fs", k = 4) + (1 | f)', data())
+
+
+@pytest.fixture(scope="module")
+def estimate_by_level(by_level):
+    return by_level.estimate()
+
+
+def test_levels_have_curves_with_bands(estimate_by_level, monkeypatch):
+    """What a level adds to the population; its variance by the elimination of all effects, which knows no curves."""
+    fit = estimate_by_level
+    curves = fit.smooths(points=4)
+    assert list(curves["smooth"].unique()) == ["s(z)", *(f"s(x,g):g{j:02d}" for j in range(1, 21))]
+    new = pd.DataFrame({"x": [0.1, 0.6, 0.9], "z": 0.4, "g": "g07", "f": "a"})
+    own = fit.smooths("s(x,g):g07", new)
+    assert list(own.columns[:3]) == ["smooth", "g", "x"]
+    with_level, without = (
+        fit.predict(new, groups=groups)["estimate"] for groups in ({"g": "known", "f": "zero"}, "zero")
+    )
+    np.testing.assert_allclose(own["estimate"], with_level - without, atol=1e-10)
+    rows = []
+    for term in fit.design.terms:
+        codes = np.full(3, term.levels.index("g07") if term.smooth.startswith("sxg") else 0)
+        rows.append(replace(term, codes=codes, z=np.zeros((3, term.z.shape[1]))))
+    learnt = next(part.learnt for part in level_parts(fit.spec, fit.design))
+    mine = [t for t, term in enumerate(fit.design.terms) if term.smooth.startswith("sxg")]
+    for t, columns in zip(mine, learnt.curve(new[["x"]].to_numpy())[1:], strict=True):
+        rows[t] = replace(rows[t], z=columns)
+    none = np.zeros((3, fit.design.X.shape[1]))
+    variance = predictor_variance(fit.design, fit.spec, fit.point, NewRows(none, rows))
+    np.testing.assert_allclose(own["std_error"], np.sqrt(variance), rtol=1e-6)
+    monkeypatch.setattr(smooth_terms_table, "LARGEST", 10)
+    assert list(fit.smooths(points=4)["smooth"].unique()) == ["s(z)"]
+    with pytest.raises(SpecError, match=r"`s\(x,g\)` has too many levels .* groups=\"known\""):
+        fit.smooths("s(x,g)")
+
+
+@pytest.mark.slow
+def test_levels_of_a_posterior_have_the_curves_of_their_effects(by_level):
+    post = by_level.sample(draws=300, seed=1, progress=False)
+    new = pd.DataFrame({"x": [0.1, 0.6, 0.9], "z": 0.4, "g": "g07", "f": "a"})
+    own = post.smooths("s(x,g):g07", new)
+    draws = post.predict(new, groups={"g": "known", "f": "zero"})["mean"] - post.predict(new, groups="zero")["mean"]
+    np.testing.assert_allclose(own["mean"], draws, atol=1e-10)
+    assert np.all(own["lower_simultaneous"] < own["lower"])
 
 
 @pytest.fixture(scope="module")
