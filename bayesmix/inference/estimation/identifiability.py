@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from bayesmix.arrays import Array
@@ -39,6 +41,7 @@ MANY_ROWS = 100.0  # outcomes a level that can tell even that
 MOVES = 1e-6  # share of a direction that is more than rounding
 CURVED = 1e-3  # smallest over largest curvature of the criterion from which on there is no ridge
 SUSPECT = 1e-2  # the same of Hessians taken near the optimum, whose ridge may bend
+FAR = 1e3  # standard deviations from zero to the mean of a column of a curve that a search may not get over
 SAMPLE = "Or sample: under proper priors there is a posterior, model.sample()."
 
 
@@ -169,7 +172,7 @@ def untold(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
     """Say what the data cannot tell of an estimate, and why: one sentence each."""
     design = distinct(design, spec)
     ranges = running_ranges(design.terms, point.parameters.corr)
-    return [*runaways(design, spec, point), *ranges, *_ridges(design, spec, point)]
+    return [*runaways(design, spec, point), *ranges, *_ridges(design, spec, point), *_far_columns(design, spec, point)]
 
 
 def runaways(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
@@ -321,6 +324,26 @@ def _ridges(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
         " intercept: leave an effect out, or centre the predictor."
         for names in dict.fromkeys(map(tuple, ridges(design, point.coordinates, has_residual=has_residual)))
     ]
+
+
+def _far_columns(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
+    """Columns of curves so far from zero that a search without a minimum may have ended by rounding.
+
+    Those of linear predictors are centred inside; what a column means in a curve is known to the user alone.
+    """
+    found = []
+    for r, one in enumerate(spec.parameters if point.optimum.status is not Status.CONVERGED else ()):
+        family = spec.responses[one.response].family
+        name, values = family.parameters[one.parameter].name, design.offset[design.block(r)]
+        mean, size = float(values.mean()), float(np.std(values))
+        if family.curve is not None and name in family.curve.data and abs(mean) > FAR * size > 0.0:
+            centre = round(mean, -math.floor(math.log10(size)))
+            found.append(
+                f"`{name}` is far from zero, {mean:.6g} with a standard deviation of {size:.3g}: the parameters of the"
+                f" curve can hardly be told apart. Write `({name} {'-' if mean > 0.0 else '+'} {abs(centre):.15g})` in"
+                " its place."
+            )
+    return found
 
 
 def _exact_fit(design: Design, point: PointEstimate) -> list[str]:

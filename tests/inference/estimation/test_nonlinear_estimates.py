@@ -234,3 +234,22 @@ def test_a_search_is_told_where_to_begin():
         model.estimate()
     with pytest.raises(bmx.SpecError, match="state them, as in brms"):
         bmx.Model(LOGISTIC, orange(), start=START).sample()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("centre", "advice"), [(-13407.0, "(x + 13407)"), (1e6, "(x - 1000000)")])
+def test_a_column_of_a_curve_far_from_zero_is_told_to_be_centred(centre, advice):
+    """It said that there is no conditional mode; the line by itself, which is centred inside, is the other way."""
+    rng = np.random.default_rng(0)
+    g, x = rng.integers(0, 6, 60), centre + rng.normal(size=60)
+    y = 2.0 + 0.5 * (x - centre) + rng.normal(size=6)[g] + 0.3 * rng.normal(size=60)
+    data, rest = {"x": x, "y": y, "g": [f"g{j}" for j in g]}, ["a ~ 1 + (1 | g)", "b ~ 1"]
+    with pytest.warns(bmx.ConvergenceWarning, match="`x` is far from zero"):
+        far = bmx.Model(["y ~ a + b * x", *rest], data).estimate("ml")
+    assert len(far.problems) == 1
+    assert f"Write `{advice}` in its place." in far.problems[0]
+    near = bmx.Model([f"y ~ a + b * {advice}", *rest], data).estimate("ml")
+    line = bmx.Model("y ~ x + (1 | g)", data | {"x": x - centre}).estimate("ml")
+    assert near.converged
+    assert near.criterion == pytest.approx(line.criterion, abs=1e-6)
+    assert near.fixef()["estimate"]["b_Intercept"] == pytest.approx(line.fixef()["estimate"]["x"], rel=1e-4)
