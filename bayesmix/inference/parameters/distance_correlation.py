@@ -21,8 +21,9 @@ from bayesmix.language.families.namespaces import NUMERIC, Namespace
 
 SHORT = 0.02  # of the smallest distance: a range below which all effects are independent
 SETTLED = 0.1  # of it: a range that is put at zero, correlations of neighbours being 5e-5 at most
-PROBES = 24  # pairs of positions that a range is read off
+PROBES, NEAREST = 24, 6  # pairs of positions that a range is read off, and the nearest of them
 MAX_STEPS, RISEN = 60, 8  # of the search for two numbers, and in turn without a fall before it ends
+STARTS, CLOSE = 8, 1e-5  # searches, and the error at which no other is made
 FITTED = 1e-14  # error of the correlations at which it ends
 NODES = 256  # of the quadrature of Matern's function
 STEP = 1e-5  # of the difference by the logarithm of the smoothness
@@ -264,12 +265,28 @@ def _most_telling(
 
 
 def _fitted(family: ByDistance, distance: Array, correlation: Array) -> Array:
-    """Numbers ``(..., 2)`` by Gauss and Newton's least squares on the correlations, from the best of a grid."""
+    """Numbers ``(..., 2)`` of the least error of correlations, from the best points of a grid, until one leads there.
+
+    Correlations of no such function have numbers that come near: those of searches from all these points.
+    """
     shape = correlation.shape[:-1]
     r = np.nan_to_num(correlation).reshape(-1, len(distance))
-    low, high = np.log(np.array(family.ends))
     grid, shapes = _grid(family)
-    at = grid[np.argmin(((r[:, None] - shapes) ** 2).sum(axis=-1), axis=1)]
+    starts = np.argsort(((r[:, None] - shapes) ** 2).sum(axis=-1), axis=1)[:, :STARTS]
+    best, least = grid[starts[:, 0]], np.full(len(r), np.inf)
+    for start in starts.T:
+        open_ = np.flatnonzero(least > CLOSE)
+        if not len(open_):
+            break
+        found, size = _searched(family, distance, r[open_], grid[start[open_]])
+        lower = size < least[open_]
+        best[open_[lower]], least[open_[lower]] = found[lower], size[lower]
+    return np.exp(best).reshape(*shape, 2)
+
+
+def _searched(family: ByDistance, distance: Array, r: Array, at: Array) -> tuple[Array, Array]:
+    """Logarithms of numbers ``(B, 2)`` by Gauss and Newton's least squares, and the largest error of each ``(B,)``."""
+    low, high = np.log(np.array(family.ends))
     best, least, risen = at, np.full(len(r), np.inf), 0
     for _ in range(MAX_STEPS):
         numbers = np.exp(at)[:, None, :]
@@ -281,7 +298,7 @@ def _fitted(family: ByDistance, distance: Array, correlation: Array) -> Array:
         if not least.max(initial=0.0) > FITTED or risen == RISEN:
             break
         at = np.clip(at + np.clip(_step(J, error), -0.5, 0.5), low, high)
-    return np.exp(best).reshape(*shape, 2)
+    return best, least
 
 
 def _step(J: Array, error: Array) -> Array:
@@ -295,8 +312,8 @@ def _step(J: Array, error: Array) -> Array:
 def _grid(family: ByDistance) -> tuple[Array, Array]:
     """Logarithms of numbers ``(n, 2)`` to begin at, and the correlations by them at the distances that tell them."""
     nearest, farthest = family.span
-    ranges = np.log(np.geomspace(0.1 * nearest, 10.0 * farthest, 15))
-    grid = np.array([(a, b) for a in ranges for b in np.log([0.2, 0.5, 1.0, 2.0, 5.0])])
+    ranges = np.log(np.geomspace(0.02 * nearest, 10.0 * farthest, 18))
+    grid = np.array([(a, b) for a in ranges for b in np.log([0.06, 0.2, 0.5, 1.0, 2.0, 5.0, 15.0])])
     distance = family.distances[_probes(family.positions)]
     return grid, family.kernel(distance, np.exp(grid)[:, None, :])
 
@@ -318,11 +335,14 @@ def _span(positions: tuple[tuple[float, ...], ...]) -> tuple[float, float]:
 
 @lru_cache(maxsize=64)
 def _probes(positions: tuple[tuple[float, ...], ...]) -> tuple[Array, Array]:
-    """Pairs of positions of the smallest to the largest distance, evenly on a logarithm."""
+    """Pairs of positions of the smallest to the largest distance, evenly on a logarithm, and the nearest ones.
+
+    Where one pair is far nearer than all others, the next ones tell what fades between.
+    """
     i, j = np.tril_indices(len(positions), -1)
     apart = distances(positions)[i, j]
     order = np.argsort(apart, kind="stable")
     wanted = np.geomspace(apart[order[0]], apart[order[-1]], PROBES)
     at = np.clip(np.searchsorted(apart[order], wanted), 0, len(order) - 1)
-    chosen = order[np.unique(np.concatenate([[0], at, [len(order) - 1]]))]
+    chosen = order[np.unique(np.concatenate([np.arange(min(NEAREST, len(order))), at, [len(order) - 1]]))]
     return i[chosen], j[chosen]

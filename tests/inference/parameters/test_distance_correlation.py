@@ -164,3 +164,15 @@ def test_materns_function_has_the_derivatives_of_symbols():
     total = (weights * family.decay(numbers, family.distances, symbolic())).sum()
     found = pytensor.function([numbers], pytensor.grad(total, numbers), mode="FAST_COMPILE")(at)
     np.testing.assert_allclose(found * at, (family.by_logarithms(at) * weights).sum(axis=(1, 2)), rtol=1e-7)
+
+
+@pytest.mark.parametrize("seed", [9, 46, 100])
+def test_numbers_of_materns_correlations_are_found_wherever_they_are(seed):
+    """The search from the best point of a grid ended up to 0.2 beside the correlations, and was what was reported."""
+    rng = np.random.default_rng(seed)
+    k = int(rng.integers(4, 12))
+    family = Matern(k, tuple((float(x),) for x in np.sort(rng.uniform(0.0, 10.0, k))))
+    nearest, farthest = family.span
+    ranges, smoothness = rng.uniform(np.log(0.1 * nearest), np.log(100.0 * farthest), 40), rng.uniform(-3.0, 3.2, 40)
+    wanted = family.matrix(np.exp(np.stack([ranges, smoothness], axis=-1)))
+    np.testing.assert_allclose(family.matrix(family.numbers(wanted)), wanted, atol=1e-5)
