@@ -16,15 +16,16 @@ from bayesmix.errors import SpecError, nearest
 from bayesmix.fit import Estimate, Posterior
 from bayesmix.inference.parameters.centring import at_means
 from bayesmix.inference.parameters.correlation import Free
-from bayesmix.inference.parameters.names import LEAST_DF, POSITIVE, corr_names, df_name
+from bayesmix.inference.parameters.names import corr_names, df_name
 from bayesmix.inference.parameters.prior_wording import OneOfDecov
 from bayesmix.language.priors.above import Above
 from bayesmix.language.priors.on_link import natural
 from bayesmix.language.priors.prior import Prior
 from bayesmix.present.plots.canvas import BLUE, folded, legend_below, panels, styled
 from bayesmix.present.plots.looks import DOCUMENT, PRIOR, FitsByLabel, Shown, document_mark, shown_fits
-from bayesmix.results.fits.linear_predictor import flatten, of_priors, positive_numbers, share_numbers, signed_numbers
+from bayesmix.results.fits.linear_predictor import flatten, of_priors, signed_numbers
 from bayesmix.results.fits.marginal_summary import describe, kernel_estimate
+from bayesmix.results.fits.parameter_ranges import parameter_ranges
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -117,9 +118,10 @@ def prior_posterior(post: Posterior, *, parameters: Sequence[str] | None = None)
                 f"There is no parameter `{name}` here.{nearest(name, known)} Parameters: {', '.join(known)}."
             )
     names = list(known if parameters is None else parameters)
+    ranges = dict(zip(known, parameter_ranges(post.design, post.spec).values(), strict=True))
     figure, axes = panels(len(names), columns=3, height=1.9)
     for name, axis in zip(names, axes, strict=True):
-        lower, upper = _bounds(post, name)
+        lower, upper = ranges[name]
         centres, density = _smooth(draws[name], lower, upper)
         axis.fill_between(centres, density, color=BLUE, alpha=0.25, linewidth=0.0)
         axis.plot(centres, density, color=BLUE, linewidth=1.4)
@@ -154,17 +156,12 @@ def _draws(post: Posterior) -> dict[str, Array]:
 
 def _is_positive(post: Posterior, name: str) -> bool:
     """Whether a parameter is a standard deviation, a range, the dispersion, or another number for all rows."""
-    return name.startswith(POSITIVE) or name in {post.spec.dispersion, *positive_numbers(post.design)}
+    lower, upper = _bounds(post, name)
+    return lower >= 0.0 and np.isinf(upper)
 
 
 def _bounds(post: Posterior, name: str) -> tuple[float, float]:
-    if name.startswith("corr(") or name in signed_numbers(post.design):
-        return -1.0, 1.0
-    if name in share_numbers(post.design):
-        return 0.0, 1.0
-    if name.startswith("df("):
-        return LEAST_DF, np.inf
-    return (0.0 if _is_positive(post, name) else -np.inf), np.inf
+    return parameter_ranges(post.design, post.spec)[name]
 
 
 def _smooth(draws: Array, lower: float, upper: float) -> tuple[Array, Array]:
@@ -193,7 +190,7 @@ def _mark_centres(axis: Axes, shown: Shown, name: str) -> None:
     post, colour = shown.posterior, shown.colour
     draws = _draws(post)[name]
     x, density = _smooth(draws, *_bounds(post, name))
-    table = describe(draws[None, :, None], [name], 0.95, numbers=positive_numbers(post.design)).loc[name]
+    table = describe(draws[None, :, None], [name], 0.95, ranges={name: _bounds(post, name)}).loc[name]
     for centre, marker in CENTRES.items():
         if np.isfinite(table[centre]):
             top = float(np.interp(table[centre], x, density))

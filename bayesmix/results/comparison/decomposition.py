@@ -136,7 +136,7 @@ def describe_all(found: Reference, interval: float = 0.95, *, is_flat: bool = Fa
     """Moments, quantiles and modes of every scalar of a reference."""
     import pandas as pd
 
-    tables = [describe(draws, names, interval, is_even=is_flat, numbers=found.numbers) for names, draws in found.blocks]
+    tables = [describe(draws, names, interval, is_even=is_flat, ranges=found.ranges) for names, draws in found.blocks]
     return pd.concat(tables)
 
 

@@ -10,7 +10,8 @@ is never proper.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,7 +34,9 @@ from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.on_link import natural
 from bayesmix.language.priors.prior import Prior
 from bayesmix.results.fits.accessors import priors_of
-from bayesmix.results.fits.linear_predictor import coefficient_names, flatten, flatten_coefficients, positive_numbers
+from bayesmix.results.fits.linear_predictor import coefficient_names, flatten, flatten_coefficients
+from bayesmix.results.fits.marginal_summary import Range
+from bayesmix.results.fits.parameter_ranges import parameter_ranges
 from bayesmix.results.fits.refit import sample_again
 
 if TYPE_CHECKING:
@@ -53,12 +56,12 @@ class Reference:
 
     blocks: tuple[Block, ...]
     source: str = "the draws themselves"
-    numbers: tuple[str, ...] = ()  # names of positive parameters that are one number for all rows
+    ranges: Mapping[str, Range] = field(default_factory=dict)  # of the parameters
 
 
 def reference_of(fit: PosteriorRecord, *, groups: bool, source: str = "the draws themselves") -> Reference:
     """The scalars of a posterior, as they are."""
-    return Reference(blocks_of(fit, groups=groups), source, tuple(positive_numbers(fit.design)))
+    return Reference(blocks_of(fit, groups=groups), source, parameter_ranges(fit.design, fit.spec))
 
 
 def blocks_of(fit: PosteriorRecord, *, groups: bool) -> tuple[Block, ...]:
@@ -189,7 +192,7 @@ def _reweighted(posterior: PosteriorRecord, flat: Priors, groups: bool) -> Refer
     own_blocks = blocks_of(posterior, groups=groups)
     anew = tuple((names, draws.reshape(1, -1, draws.shape[-1])[:, picked]) for names, draws in own_blocks)
     source = f"draws re-weighted, Pareto k {k:.2f} (limit {K_LIMIT:g})"
-    return Reference(anew, source, tuple(positive_numbers(posterior.design)))
+    return Reference(anew, source, parameter_ranges(posterior.design, posterior.spec))
 
 
 def _log_density(priors: Priors, design: Design, values: Parameters) -> Array:

@@ -14,6 +14,7 @@ from bayesmix.language.families.family import is_linear
 from bayesmix.results.fits.accessors import over_rows
 from bayesmix.results.fits.linear_predictor import singular_terms
 from bayesmix.results.fits.marginal_summary import describe
+from bayesmix.results.fits.parameter_ranges import parameter_ranges
 from bayesmix.results.fits.row_parameters import row_parameters
 from bayesmix.results.tables.r_printing import decimals_for, fixed_point
 from bayesmix.results.tables.summary_sections import direction
@@ -49,7 +50,7 @@ def _of_term(estimate: EstimateRecord, posterior: PosteriorRecord, t: int) -> It
     gone = [e for e, size in enumerate(estimate.values.sd[t][: len(names)]) if not size > 0.0]
     for e in gone:
         unit, word = _unit(posterior, (terms[t].owners or (0,))[e if len(names) > 1 else 0])
-        yield _of_sd(names[e], posterior.values.sd[t][..., e], unit, f"{SMALL:g}{word}")
+        yield _of_sd(posterior, names[e], posterior.values.sd[t][..., e], unit, f"{SMALL:g}{word}")
     draws = structure_of(terms[t]).correlation.numbers(posterior.values.corr[t])
     for m, name in [] if gone else enumerate(corr_names(terms)[t]):
         yield _of_correlation(posterior, name, draws[..., m])
@@ -68,7 +69,7 @@ def _unit(posterior: PosteriorRecord, r: int) -> tuple[Array | float, str]:
     return float(np.mean(sigma)), " sigma (the mean of all rows)"
 
 
-def _of_sd(name: str, draws: Array, unit: Array | float, limit: str) -> str:
+def _of_sd(posterior: PosteriorRecord, name: str, draws: Array, unit: Array | float, limit: str) -> str:
     share = float(np.mean(draws < SMALL * unit))
     if share > 0.9:
         reading = "next to nothing, by the data and the prior together"
@@ -76,19 +77,19 @@ def _of_sd(name: str, draws: Array, unit: Array | float, limit: str) -> str:
         reading = "more likely than not next to nothing"
     else:
         reading = "probably not zero, and how large it is the data hardly say"
-    return f"The posterior of {name}: {_summary(name, draws)}. P({name} < {limit}) = {share:.2f}: {reading}."
+    return f"The posterior of {name}: {_summary(posterior, name, draws)}. P({name} < {limit}) = {share:.2f}: {reading}."
 
 
 def _of_correlation(posterior: PosteriorRecord, name: str, draws: Array) -> str:
     share = float(np.mean(np.abs(draws) > EXTREME))
     return (
-        f"The posterior of {name}: {_summary(name, draws)}. P(|{name}| > {EXTREME:g}) = {share:.2f}: that it is"
-        f" {'perfect is believable' if share > 0.5 else 'perfect is not what the data say'}."
+        f"The posterior of {name}: {_summary(posterior, name, draws)}. P(|{name}| > {EXTREME:g}) = {share:.2f}: that it"
+        f" is {'perfect is believable' if share > 0.5 else 'perfect is not what the data say'}."
     )
 
 
-def _summary(name: str, draws: Array) -> str:
-    row = describe(draws[..., None], [name], 0.95).iloc[0]
+def _summary(posterior: PosteriorRecord, name: str, draws: Array) -> str:
+    row = describe(draws[..., None], [name], 0.95, ranges=parameter_ranges(posterior.design, posterior.spec)).iloc[0]
     wanted = row[["mode", "median", "mean", "lower", "upper"]]
     mode, median, mean, lower, upper = (fixed_point(value, decimals_for(float(row["sd"]))) for value in wanted)
     return f"mode {mode}, median {median}, mean {mean}, 95 % between {lower} and {upper}"

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +19,13 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.errors import FitError, SpecError, nearest
 from bayesmix.inference.estimation.refits import refit_all
-from bayesmix.inference.parameters.names import POSITIVE
 from bayesmix.parallel.checkpoint import Checkpoint, checkpoint_of, fingerprint
 from bayesmix.parallel.executors import in_order
 from bayesmix.parallel.replications import pieces
 from bayesmix.results.criticism.influence import of_estimate
-from bayesmix.results.fits.linear_predictor import codes_of, flatten, groups, positive_numbers, signed_numbers
+from bayesmix.results.fits.linear_predictor import codes_of, flatten, groups
 from bayesmix.results.fits.model_fingerprint import parts_of_model
+from bayesmix.results.fits.parameter_ranges import parameter_ranges
 from bayesmix.results.fits.records import EstimateRecord
 from bayesmix.results.prediction.simulation import repeated, replicated
 from bayesmix.results.tables.simulation_table import simulation_table
@@ -107,13 +106,14 @@ def bootstrap_limits(
     if counts.max() < FEWEST:
         raise FitError(f"{table.attrs['failed']} of {len(table)} refits failed: there are too few for quantiles.")
     influence = of_estimate(fit, units(fit)) if options.kind == "bca" else None
-    estimates, found = flatten(fit.design, fit.values), []
+    estimates, found = flatten(fit.design, fit.values), list[tuple[float, float]]()
+    ranges = parameter_ranges(fit.design, fit.spec)  # which basic limits may be beyond
     for name in names:
         at = fit.names.index(name)
         drawn = np.sort(table[name].dropna().to_numpy())
         acceleration = 0.0 if influence is None else skewness(-influence[name].to_numpy())
         own = limits(drawn, float(estimates[at]), level, options.kind, acceleration)
-        found.append(tuple(np.clip(own, *_range(fit, name)).tolist()))
+        found.append(tuple(np.clip(own, *ranges[name]).tolist()))
     return found, list(_notes(table, names))
 
 
@@ -171,15 +171,6 @@ def units(fit: EstimateRecord) -> str:
 def _is_nested(inner: Array, outer: Array) -> bool:
     """Whether each level of one factor occurs in one level of another alone."""
     return len(np.unique(np.stack([inner, outer]), axis=1).T) == len(np.unique(inner))
-
-
-def _range(fit: EstimateRecord, name: str) -> tuple[float, float]:
-    """Range of a parameter: basic limits may be beyond it."""
-    design = fit.design
-    if name.startswith("corr(") or name in signed_numbers(design):
-        return -1.0, 1.0
-    is_positive = name.startswith(POSITIVE) or name in chain(positive_numbers(design), [fit.spec.dispersion])
-    return (0.0 if is_positive else -np.inf), np.inf
 
 
 def _notes(table: pd.DataFrame, names: Sequence[str]) -> Iterator[str]:

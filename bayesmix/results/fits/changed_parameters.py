@@ -13,7 +13,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.errors import SpecError, nearest
 from bayesmix.inference.parameters.covariance import structure_of
-from bayesmix.inference.parameters.names import LEAST_DF, POSITIVE, Parameters, corr_names, sd_names
+from bayesmix.inference.parameters.names import Parameters, corr_names, sd_names
 from bayesmix.inference.parameters.natural_scale import (
     number_columns,
     reported,
@@ -24,6 +24,8 @@ from bayesmix.inference.parameters.residual_families import correlation_matrix, 
 from bayesmix.inference.parameters.simplexes import taken_of
 from bayesmix.language.families.link import CORRELATION
 from bayesmix.results.fits.linear_predictor import flatten, last_shares
+from bayesmix.results.fits.marginal_summary import Range
+from bayesmix.results.fits.parameter_ranges import parameter_ranges
 from bayesmix.results.fits.records import FitRecord
 
 SMALLEST = -1e-10  # eigenvalue of a correlation matrix that may be rounding
@@ -38,8 +40,7 @@ def changed_parameters(fit: FitRecord, changes: Mapping[str, float]) -> Paramete
         If there is no such parameter, or it cannot have the value.
     """
     names, design, values = fit.names, fit.design, fit.values
-    positive = [name for name in names if name.startswith(POSITIVE)]
-    _check(names, [*positive, *names[len(names) - (values.dispersion is not None) :]], changes)
+    _check(parameter_ranges(design, fit.spec), changes)
     if not changes:
         return values
     left = next((name for name in last_shares(design) if name in changes), None)
@@ -51,16 +52,21 @@ def changed_parameters(fit: FitRecord, changes: Mapping[str, float]) -> Paramete
     return _with_flat(design, values, flat, changes)
 
 
-def _check(names: list[str], positive: list[str], changes: Mapping[str, float]) -> None:
+def _check(ranges: Mapping[str, Range], changes: Mapping[str, float]) -> None:
     for name, value in changes.items():
-        if name not in names:
-            raise SpecError(f"There is no parameter `{name}`.{nearest(name, names)} Parameters: {', '.join(names)}.")
+        if name not in ranges:
+            raise SpecError(f"There is no parameter `{name}`.{nearest(name, ranges)} Parameters: {', '.join(ranges)}.")
         if not isinstance(value, Real) or not math.isfinite(value):
             raise SpecError(f"`{name}` = {value!r}: a number is needed.")
-        if name in positive and value < 0.0:
-            raise SpecError(f"`{name}` = {value:g}: it is not below zero.")
-        if name.startswith("df(") and not value > LEAST_DF:
-            raise SpecError(f"`{name}` = {value:g}: it is above {LEAST_DF:g}.")
+        low, high = ranges[name]
+        if value < low or value > high or value == low > 0.0:
+            raise SpecError(f"`{name}` = {value:g}: it is {_words(low, high)}.")
+
+
+def _words(low: float, high: float) -> str:
+    if np.isfinite(high):
+        return f"between {low:g} and {high:g}"
+    return f"above {low:g}" if low else "not below zero"
 
 
 def _with_flat(design: Design, values: Parameters, flat: Array, changes: Mapping[str, float]) -> Parameters:

@@ -165,18 +165,8 @@ def share_names(design: Design) -> list[str]:
 
 
 def signed_numbers(design: Design) -> list[str]:
-    """Those of them that are correlations: ``rescor(a, b)``."""
+    """Names of the correlations of the residuals of several responses: ``rescor(a, b)``."""
     return [design.fixed[j] for j in residual_columns(design.layout)]
-
-
-def positive_numbers(design: Design) -> list[str]:
-    """Those of them that are positive."""
-    return [design.fixed[j] for j, link in number_columns(design.layout) if link.range == "positive"]
-
-
-def share_numbers(design: Design) -> list[str]:
-    """Those of them that are between zero and one, with what shares leave."""
-    return last_shares(design) + [design.fixed[j] for j, link in number_columns(design.layout) if link.range == "unit"]
 
 
 def residual_sds(design: Design, spec: ModelSpec, values: Parameters) -> Iterator[tuple[str, Array]]:

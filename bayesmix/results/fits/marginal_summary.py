@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.inference.parameters.names import LEAST_DF, POSITIVE
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Range = tuple[float, float]
 
 TOP = 0.3  # share of the maximum from which on the density counts as its top ...
 DEGREE = 4  # ... whose logarithm is a polynomial of this degree
@@ -19,9 +20,9 @@ NEWTON = 8  # steps of its fit, which starts close by
 
 
 def describe(
-    draws: Array, names: list[str], interval: float, *, is_even: bool = False, numbers: Collection[str] = ()
+    draws: Array, names: list[str], interval: float, *, is_even: bool = False, ranges: Mapping[str, Range] | None = None
 ) -> pd.DataFrame:
-    """One row a parameter: ``mean, sd, median, mode, lower, upper``; mode only of standard deviations and correlations.
+    """One row a parameter: ``mean, sd, median, mode, lower, upper``; mode only of those whose range has an end.
 
     Parameters
     ----------
@@ -29,7 +30,7 @@ def describe(
     interval : probability of the equal-tailed interval ``lower, upper``.
     is_even : whether densities of standard deviations are those of their squares' roots of either sign, as under flat
         priors: they then are level at zero.
-    numbers : names of further parameters that are positive, as sigma is.
+    ranges : of the parameters that have an end, as `parameter_ranges` has them.
     """
     import pandas as pd
 
@@ -40,21 +41,17 @@ def describe(
         "mean": flat.mean(axis=0),
         "sd": flat.std(axis=0, ddof=1),
         "median": median,
-        "mode": np.array([_mode_of(name, flat[:, j], is_even, numbers) for j, name in enumerate(names)]),
+        "mode": np.array([_mode_of((ranges or {}).get(name), flat[:, j], is_even) for j, name in enumerate(names)]),
         "lower": lower,
         "upper": upper,
     }
     return pd.DataFrame(columns, index=pd.Index(names, name="parameter"))
 
 
-def _mode_of(name: str, draws: Array, is_even: bool, numbers: Collection[str]) -> float:
-    if name.startswith(("corr(", "rescor(")):
-        return mode(draws, -1.0, 1.0)
-    if name.startswith("df("):
-        return mode(draws, LEAST_DF, np.inf)
-    if name.startswith(POSITIVE) or name in {"sigma", "shape", *numbers}:
-        return mode(draws, 0.0, np.inf, is_even=is_even)
-    return float("nan")
+def _mode_of(own: Range | None, draws: Array, is_even: bool) -> float:
+    if own is None or np.all(np.isinf(own)):
+        return float("nan")
+    return mode(draws, *own, is_even=is_even and own == (0.0, np.inf))
 
 
 def mode(draws: Array, lower: float, upper: float, points: int = 512, *, is_even: bool = False) -> float:

@@ -36,11 +36,11 @@ from bayesmix.results.fits.linear_predictor import (
     of_group,
     parameter_errors,
     parameter_names,
-    positive_numbers,
     singular_terms,
 )
 from bayesmix.results.fits.marginal_summary import describe, describe_draws
 from bayesmix.results.fits.mean_over_draws import mean_over_draws
+from bayesmix.results.fits.parameter_ranges import parameter_ranges
 from bayesmix.results.fits.sampling_problems import problems
 from bayesmix.results.fits.variance_components import variance_components
 
@@ -335,7 +335,7 @@ class PosteriorRecord(FitRecord):
         """``mean, sd, median, mode`` (for sd and corr), interval bounds ``lower, upper`` and diagnostics."""
         check_level(interval)
         values = flatten(self.design, self.values)
-        table = describe(values, self.names, interval, numbers=positive_numbers(self.design))
+        table = describe(values, self.names, interval, ranges=parameter_ranges(self.design, self.spec))
         m = len(self.names)
         table["ess_bulk"] = self.convergence.ess_bulk[:m]
         table["ess_tail"] = self.convergence.ess_tail[:m]

@@ -31,9 +31,9 @@ from bayesmix.results.fits.linear_predictor import (
     flatten,
     groups,
     number_names,
-    positive_numbers,
     share_names,
 )
+from bayesmix.results.fits.parameter_ranges import parameter_ranges
 from bayesmix.results.fits.sampling_problems import k_limit, uncertain_limits
 from bayesmix.results.tables import r_printing
 from bayesmix.results.tables.coefficient_tables import coefficient_tables, in_r
@@ -108,9 +108,8 @@ def p_direction(fit: PosteriorRecord) -> Array:
     """Probability of the likelier sign of every parameter that has one: fixed effects and correlations."""
     draws = linear_predictor.flatten(fit.design, fit.values).reshape(-1, len(fit.names))
     share = np.maximum(np.mean(draws > 0.0, axis=0), np.mean(draws < 0.0, axis=0))
-    positive = {*positive_numbers(fit.design), *share_names(fit.design)}
-    signed = [name.startswith("corr(") or (name in fit.design.fixed and name not in positive) for name in fit.names]
-    return np.where(signed, share, np.nan)
+    ranges = parameter_ranges(fit.design, fit.spec)
+    return np.where([ranges[name][0] < 0.0 for name in fit.names], share, np.nan)
 
 
 def sections(fit: PosteriorRecord, table: pd.DataFrame, cells: Cells) -> list[Section]:

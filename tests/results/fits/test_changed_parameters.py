@@ -57,7 +57,7 @@ REFUSED = {
     "not finite": ({"Days": np.inf}, "a number is needed"),
     "a negative standard deviation": ({"sd(Subject, Days)": -1.0}, "not below zero"),
     "a negative sigma": ({"sigma": -1.0}, "not below zero"),
-    "no correlation": ({"corr(Subject, Intercept, Days)": 1.5}, "no correlation matrix"),
+    "no correlation": ({"corr(Subject, Intercept, Days)": 1.5}, "between -1 and 1"),
 }
 
 

@@ -84,6 +84,7 @@ def test_outliers_do_not_move_the_mode():
 
 
 NAMES = ["Intercept", "sd(g, Intercept)", "corr(g, Intercept, x)", "sigma", "shape"]
+RANGES = dict(zip(NAMES[1:], [(0.0, np.inf), (-1.0, 1.0), (0.0, np.inf), (0.0, np.inf)], strict=True))
 
 
 def test_describe_is_numpys_moments_and_quantiles():
@@ -99,7 +100,7 @@ def test_describe_is_numpys_moments_and_quantiles():
         axis=-1,
     )
     for interval in (0.95, 0.5):
-        table = describe(draws, NAMES, interval)
+        table = describe(draws, NAMES, interval, ranges=RANGES)
         assert list(table.index) == NAMES
         assert list(table.columns) == ["mean", "sd", "median", "mode", "lower", "upper"]
         flat = draws.reshape(-1, 5)
@@ -113,7 +114,7 @@ def test_describe_is_numpys_moments_and_quantiles():
 def test_only_bounded_parameters_have_a_mode():
     rng = np.random.default_rng(2)
     draws = rng.gamma(3.0, 0.1, (2, 400, 5))
-    table = describe(draws, NAMES, 0.95)
+    table = describe(draws, NAMES, 0.95, ranges=RANGES)
     assert np.isnan(table.loc["Intercept", "mode"])
     assert np.all(np.isfinite(table.loc[NAMES[1:], "mode"]))
     assert table.loc["sigma", "mode"] == mode(draws[..., 3].ravel(), 0.0, np.inf)
@@ -126,7 +127,7 @@ def test_modes_of_parameters_at_their_bounds_are_the_bounds(name, bounds):
     away = 0.15 * stats.expon().rvs((4, 1000), random_state=1)
     for bound in bounds:
         draws = bound - away if bound > 0.0 else bound + away
-        assert describe(draws[..., None], [name], 0.95).loc[name, "mode"] == bound
+        assert describe(draws[..., None], [name], 0.95, ranges=RANGES).loc[name, "mode"] == bound
 
 
 def test_the_mode_of_a_skewed_density_does_not_move_with_the_bandwidth():
