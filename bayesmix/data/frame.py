@@ -19,6 +19,7 @@ order alone does not ask for polynomial contrasts.
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -127,18 +128,32 @@ def open_table(data: Any) -> Table:
 
 def _native(data: Any) -> tuple[Any, tuple[str, ...]]:
     """The frame that columns are taken from, and their names."""
-    import narwhals as nw
     import pandas as pd
 
     if isinstance(data, pd.DataFrame):
         return data, tuple(data.columns)
     try:
-        native = nw.from_native(data)
+        native = narwhals_frame(data)
     except TypeError:
         what = f"Data are a dataframe, a dictionary of columns or a path, not {type(data).__name__}."
         raise DataError(what) from None
     with reporting(engine_of(native)):
         return native, tuple(native.collect_schema().names())
+
+
+def narwhals_frame(data: Any) -> Any:
+    """The frame of narwhals of a table; its warning that Dask is to have a package of its own is no user's business.
+
+    Raises
+    ------
+    TypeError
+        If it is none that narwhals knows.
+    """
+    import narwhals as nw
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Dask support is moving", FutureWarning)
+        return nw.from_native(data)
 
 
 def engine_of(frame: Any) -> str:

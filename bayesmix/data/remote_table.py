@@ -19,7 +19,15 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.columns import Column, Numeric, name_all
 from bayesmix.data.data_origin import Origin, origin_of_files
-from bayesmix.data.frame import collect, engine_of, missing_column, reporting, to_column, without_rows
+from bayesmix.data.frame import (
+    collect,
+    engine_of,
+    missing_column,
+    narwhals_frame,
+    reporting,
+    to_column,
+    without_rows,
+)
 from bayesmix.errors import DataError, first_line
 
 if TYPE_CHECKING:
@@ -149,7 +157,7 @@ def open_remote(data: Any) -> RemoteTable:
     is_path = isinstance(data, str | PathLike)
     native = _open_files(str(data), f"`{data}`") if is_path else data
     try:
-        frame = nw.from_native(native)
+        frame = narwhals_frame(native)
     except TypeError:
         frame = None
     if not isinstance(frame, nw.LazyFrame):
@@ -169,7 +177,10 @@ def is_remote(data: Any) -> bool:
 
     if isinstance(data, str | PathLike):
         return str(data).lower().endswith((*PARQUET, *TEXT))
-    return isinstance(nw.from_native(data, pass_through=True), nw.LazyFrame)
+    try:
+        return isinstance(narwhals_frame(data), nw.LazyFrame)
+    except TypeError:
+        return False
 
 
 def _open_files(path: str, label: str) -> Any:
@@ -187,9 +198,9 @@ def _open_files(path: str, label: str) -> Any:
     try:
         if lower.endswith(PARQUET):
             return _open_parquet(connection, path)
+        sniffed = _sniffed(connection, path) if "*" in path else {}
         opened = connection.read_csv(path)
-        if "*" in path:
-            _check_alike(connection, path, _types(opened))
+        _check_alike(sniffed, _types(opened))
         return opened
     except duckdb.Error as error:
         raise DataError(f"{label} cannot be read: {first_line(error)}.") from error
@@ -225,30 +236,41 @@ def _files(connection: Any, path: str) -> list[str]:
 
 
 def _other_columns(file: str, columns: list[str], first: str, expected: list[str], how: str = "") -> DataError:
-    return DataError(
-        f"`{file}` has the columns {name_all(columns)}, and `{first}` has {name_all(expected)}:"
-        f" files that are read together have the same ones{how}."
-    )
+    for one, own, other, theirs in ((file, columns, first, expected), (first, expected, file, columns)):
+        lacks = [f"`{name}`" for name in theirs if name not in own]
+        if lacks and len(lacks) < len(theirs):
+            what = f"`{one}` has no column {', '.join(lacks)}, which `{other}` has"
+            break
+    else:
+        what = f"`{file}` has the columns {name_all(columns)}, and `{first}` has {name_all(expected)}"
+    return DataError(f"{what}: files that are read together have the same ones{how}.")
 
 
 def _types(relation: Any) -> dict[str, str]:
     return dict(zip(relation.columns, map(str, relation.types), strict=True))
 
 
-def _check_alike(connection: Any, path: str, types: Mapping[str, str]) -> None:
-    """Raise `DataError` where text files have other columns, or numbers where others have text.
+def _sniffed(connection: Any, path: str) -> dict[str, dict[str, str]]:
+    """Types of the columns of each text file of a pattern.
 
-    DuckDB takes columns by position, and numbers for text as soon as some of the files have text.
+    Raises
+    ------
+    DataError
+        If one has other columns: DuckDB takes them by position, or refuses them all in a hundred lines.
     """
     files = _files(connection, path)
     query = "select Columns from sniff_csv(?)"
     sniffed = {file: connection.execute(query, [file]).fetchall()[0][0] for file in files}
     found = {file: {one["name"]: one["type"] for one in own} for file, own in sniffed.items()}
-    first = files[0]
     for file, own in found.items():
-        if list(own) != list(found[first]):
+        if list(own) != list(found[files[0]]):
             how = ", in the same order, named in the first line"
-            raise _other_columns(file, list(own), first, list(found[first]), how)
+            raise _other_columns(file, list(own), files[0], list(found[files[0]]), how)
+    return found
+
+
+def _check_alike(found: Mapping[str, Mapping[str, str]], types: Mapping[str, str]) -> None:
+    """Raise `DataError` where some text files have numbers and others text: DuckDB then takes all for text."""
     for name in (name for name, kind in types.items() if kind == "VARCHAR"):
         kinds = {own.get(name) in NUMBERS: file for file, own in found.items()}
         if len(kinds) > 1:

@@ -40,7 +40,6 @@ pytestmark = [
         "ignore:::(distributed|dask|pyspark|pandas).*",
         "ignore:Sending large graph",
         "ignore::ResourceWarning",
-        "ignore:Dask support is moving",
     ),
 ]
 

@@ -97,7 +97,7 @@ OTHERS: dict[str, tuple[str, Any, str]] = {  # what a second file is like
     "other numbers and a column less": (
         "parquet",
         lambda file: write(FRAME.astype({"k": float}).drop(columns="g"), file),
-        "has the columns `x`, `k`, and `.*part-0.parquet` has `g`, `x`, `k`: files that are read together",
+        "part-1.parquet` has no column `g`, which `.*part-0.parquet` has: files that are read together",
     ),
     "a column less": (
         "parquet",
@@ -116,7 +116,21 @@ OTHERS: dict[str, tuple[str, Any, str]] = {  # what a second file is like
         "has the columns `column0`, .* named in the first line",
     ),
     "other columns": ("csv", lambda file: write(FRAME[["x", "g", "k"]], file), "have the same ones, in the same order"),
-    "lines that break off": ("csv", lambda file: file.write_text("g,x,k\na,1,2\na,1\na,,,,,2\n"), "cannot be read"),
+    "a column less in text": (
+        "csv",
+        lambda file: write(FRAME.drop(columns="x"), file),
+        "part-1.csv` has no column `x`, which `.*part-0.csv` has: .* named in the first line",
+    ),
+    "a column more in text": (
+        "csv",
+        lambda file: write(FRAME.assign(w=1.0), file),
+        "part-0.csv` has no column `w`, which `.*part-1.csv` has: .* named in the first line",
+    ),
+    "lines that break off": (
+        "csv",
+        lambda file: file.write_text("g,x,k\na,1,2\na,1\na,,,,,2\n"),
+        "part-1.csv` has the columns",
+    ),
 }
 
 
