@@ -104,7 +104,7 @@ SIGNATURES = {
     "Laplace": "()",
     "anova": (
         "(*fits, labels=None, type=None, df=None, vcov=None, test=None, replicates=None, seed=0, executor=None, "
-        "progress=True)"
+        "progress=True, checkpoint=None)"
     ),
     "loo_compare": "(*fits, labels=None, method='stacking')",
     "bayes_factor": "(first, second)",
@@ -177,10 +177,12 @@ SIGNATURES = {
     "Estimate.bootstrap": "(self, replicates=1000, *, seed=1, executor=None, progress=True, checkpoint=None)",
     "Model.prior_predictive": "(self, draws=500, seed=None)",
     "Estimate.update": UPDATE,
-    "Estimate.ranova": "(self, *, test='lrt', replicates=None, seed=0, executor=None, progress=True)",
-    "Estimate.test_group": "(self, group, *, replicates=None, seed=0, executor=None, progress=True)",
+    "Estimate.ranova": "(self, *, test='lrt', replicates=None, seed=0, executor=None, progress=True, checkpoint=None)",
+    "Estimate.test_group": "(self, group, *, replicates=None, seed=0, executor=None, progress=True, checkpoint=None)",
     "Posterior.test_group": "(self, group, *, seed=0, progress=True)",
-    "Estimate.drop1": "(self, *, test=None, df=None, vcov=None, replicates=1000, seed=0, executor=None, progress=True)",
+    "Estimate.drop1": (
+        "(self, *, test=None, df=None, vcov=None, replicates=1000, seed=0, executor=None, progress=True, checkpoint=None)"
+    ),
     "Posterior.update": UPDATE,
     "Estimate.refit": "(self, y, *, seed=None, progress=True)",
     "Posterior.refit": "(self, y, *, seed=None, progress=True)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bayesmix.language.arguments import explained
@@ -31,6 +32,7 @@ class Deletions(EstimateRecord):
         seed: int = 0,
         executor: Executor | None = None,
         progress: bool = True,
+        checkpoint: str | Path | None = None,
     ) -> pd.DataFrame:
         """Tests of the model without each term in turn, those that others contain excepted.
 
@@ -39,7 +41,7 @@ class Deletions(EstimateRecord):
         test : ``"F"``, the default of linear models, as lmerTest's; ``"lrt"``, that of all others: likelihood ratios of
             refits by maximum likelihood; ``"bootstrap"``, likelihood ratios beside those of simulated data.
         df, vcov : of F tests: ``"satterthwaite"``, ``"kenward-roger"``, or ``"asymptotic"``; a robust covariance.
-        replicates, seed, executor, progress : of simulated data sets, as in `bayesmix.anova`.
+        replicates, seed, executor, progress, checkpoint : of simulated data sets, as in `bayesmix.anova`.
 
         Returns
         -------
@@ -47,7 +49,7 @@ class Deletions(EstimateRecord):
             ``sum_sq, mean_sq, num_df, den_df, F, p_value``; or ``npar, aic, lrt, p_value``: the number of the term's
             parameters, and the AIC without it.
         """
-        return single_deletions(self, df, vcov, test, Replication(replicates, seed, executor, progress))
+        return single_deletions(self, df, vcov, test, Replication(replicates, seed, executor, progress, checkpoint))
 
     def ranova(
         self,
@@ -57,6 +59,7 @@ class Deletions(EstimateRecord):
         seed: int = 0,
         executor: Executor | None = None,
         progress: bool = True,
+        checkpoint: str | Path | None = None,
     ) -> pd.DataFrame:
         """Tests of the model without each of its random effects in turn, as lmerTest's ``ranova``.
 
@@ -64,14 +67,14 @@ class Deletions(EstimateRecord):
         ----------
         test : ``"lrt"``, chi-square p-values, conservative where a variance is tested at zero; ``"rlrt"``, restricted
             likelihood ratios of linear models with their own distribution, as of `bayesmix.anova`; ``"bootstrap"``.
-        replicates, seed, executor, progress : as in `bayesmix.anova`.
+        replicates, seed, executor, progress, checkpoint : as in `bayesmix.anova`.
 
         Returns
         -------
         DataFrame
             ``npar, loglik, aic`` without the effect; ``lrt, df, p_value``.
         """
-        return random_deletions(self, test, Replication(1000, seed, executor, progress), replicates)
+        return random_deletions(self, test, Replication(1000, seed, executor, progress, checkpoint), replicates)
 
     def test_group(
         self,
@@ -81,20 +84,21 @@ class Deletions(EstimateRecord):
         seed: int = 0,
         executor: Executor | None = None,
         progress: bool = True,
+        checkpoint: str | Path | None = None,
     ) -> pd.DataFrame:
         """Whether a grouping factor is needed: the model without all of its random effects; ``print`` it.
 
         Parameters
         ----------
         group : grouping factor, ``"Subject"``.
-        replicates, seed, executor, progress : as in `bayesmix.anova`.
+        replicates, seed, executor, progress, checkpoint : as in `bayesmix.anova`.
 
         Returns
         -------
         DataFrame
             ``rlrt`` (linear models) or ``lrt``, ``df, p_value`` by simulation, ``mc_error, replicates``.
         """
-        return group_test(self, group, Replication(1000, seed, executor, progress), replicates)
+        return group_test(self, group, Replication(1000, seed, executor, progress, checkpoint), replicates)
 
 
 @explained

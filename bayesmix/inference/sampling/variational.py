@@ -20,6 +20,7 @@ from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.diagnostics import K_LIMIT, pareto_shape
 from bayesmix.inference.sampling.draws import Draws, Schedule
+from bayesmix.inference.sampling.nuts.compile_directory import cached
 from bayesmix.inference.sampling.nuts.compiled_density import density_of
 from bayesmix.inference.sampling.nuts.reparametrisation import reparametrise
 from bayesmix.inference.sampling.nuts.reparametrised_model import (
@@ -90,8 +91,8 @@ def _advi(model: SamplerModel, options: Advi, draws: int, seed: int, progress: b
 
     with model.model, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = pm.fit(n=options.steps, method="advi", random_seed=seed, progressbar=progress)
-        mean, sd = found.mean.eval(), found.std.eval()
+        found = cached(lambda: pm.fit(n=options.steps, method="advi", random_seed=seed, progressbar=progress))
+        mean, sd = cached(lambda: (found.mean.eval(), found.std.eval()))
     places: dict[str, Any] = {name: place[1] for name, place in found.groups[0].ordering.items()}
     values = mean + sd * np.random.default_rng(seed).standard_normal((draws, len(mean)))
     shapes = free_shapes(model.model)
@@ -106,7 +107,7 @@ def _advi(model: SamplerModel, options: Advi, draws: int, seed: int, progress: b
 def _pathfinder(model: SamplerModel, draws: int, seed: int) -> dict[str, Array]:
     import pymc_extras  # type: ignore[import-not-found]
 
-    tree = pymc_extras.fit(method="pathfinder", model=model.model, num_draws=draws, random_seed=seed)
+    tree = cached(lambda: pymc_extras.fit(method="pathfinder", model=model.model, num_draws=draws, random_seed=seed))
     free = {}
     for name, shape in free_shapes(model.model).items():
         free[name] = tree["posterior"][name].to_numpy().reshape(-1, *shape)[:draws]

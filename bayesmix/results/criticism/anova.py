@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -49,6 +50,7 @@ def anova(  # noqa: PLR0913 - options of a test, named
     seed: int = 0,
     executor: Executor | None = None,
     progress: bool = True,
+    checkpoint: str | Path | None = None,
 ) -> pd.DataFrame:
     """Tests of the terms of one fit, or of several estimates of the same data, smallest model first.
 
@@ -72,6 +74,8 @@ def anova(  # noqa: PLR0913 - options of a test, named
         where one variance is tested (RLRsim's ``exactRLRT``), else simulated data.
     replicates, seed, executor, progress : of simulated data sets: how many, 1000 by default, from which seed, where
         they are fitted, and whether a bar is shown; of the exact distribution 10 000 draws.
+    checkpoint : file in which the likelihood ratios of simulated data are kept, 100 at a time. What was stopped goes on
+        from there, and more replicates take over what is there.
 
     Returns
     -------
@@ -112,7 +116,7 @@ def anova(  # noqa: PLR0913 - options of a test, named
     ordered = dict(sorted(named.items(), key=lambda pair: pair[1].df))
     if chosen in ("satterthwaite", "kenward-roger", "asymptotic"):
         return _f_tests(ordered, chosen)
-    how = Replication(REFITS if replicates is None else replicates, seed, executor, progress)
+    how = Replication(REFITS if replicates is None else replicates, seed, executor, progress, checkpoint)
     if chosen == "rlrt":
         return _restricted_ratios(ordered, how, replicates)
     return _likelihood_ratios(ordered, how if chosen == "bootstrap" else None)

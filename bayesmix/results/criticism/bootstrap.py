@@ -21,7 +21,7 @@ from bayesmix.errors import FitError, SpecError, nearest
 from bayesmix.inference.estimation.refits import refit_all
 from bayesmix.parallel.checkpoint import Checkpoint, checkpoint_of, fingerprint
 from bayesmix.parallel.executors import in_order
-from bayesmix.parallel.replications import pieces
+from bayesmix.parallel.replications import pieces, spans
 from bayesmix.results.criticism.influence import of_estimate
 from bayesmix.results.fits.linear_predictor import codes_of, flatten, groups
 from bayesmix.results.fits.model_fingerprint import parts_of_model
@@ -74,9 +74,7 @@ def _kept(fit: EstimateRecord, options: Options, sizes: Sequence[int]) -> Checkp
     if options.checkpoint is None:
         return None
     parts = (*parts_of_model(fit.spec, fit.design), flatten(fit.design, fit.values), fit.point.method)
-    ends = np.cumsum(sizes)
-    keys = [f"{end - size}-{end}" for end, size in zip(ends, sizes, strict=True)]
-    return checkpoint_of(options.checkpoint, fingerprint("bootstrap", *parts, options.seed), keys)
+    return checkpoint_of(options.checkpoint, fingerprint("bootstrap", *parts, options.seed), spans(sizes))
 
 
 def replicates(fit: EstimateRecord, size: int, seed: int) -> tuple[Array, int]:

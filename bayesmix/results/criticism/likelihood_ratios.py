@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -12,8 +13,11 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.errors import FitError, SpecError
 from bayesmix.inference.estimation.refits import refit_all
+from bayesmix.parallel.checkpoint import Checkpoint, checkpoint_of, fingerprint
 from bayesmix.parallel.executors import in_order
-from bayesmix.parallel.replications import pieces
+from bayesmix.parallel.replications import pieces, spans
+from bayesmix.results.fits.linear_predictor import flatten
+from bayesmix.results.fits.model_fingerprint import parts_of_model
 from bayesmix.results.fits.records import EstimateRecord
 from bayesmix.results.fits.refit import estimate_model, method_of
 from bayesmix.results.fits.updated_model import updated_model
@@ -45,6 +49,7 @@ class Replication:
     seed: int = 0
     executor: Executor | None = None
     progress: bool = True
+    checkpoint: str | Path | None = None
 
     def __post_init__(self) -> None:
         if self.replicates < 1:
@@ -120,12 +125,24 @@ def simulated_ratios(small: EstimateRecord, large: EstimateRecord, how: Replicat
     FitError
         If none can be fitted.
     """
-    jobs = [(small, large, count, seed) for count, seed in pieces(how.replicates, PIECE, how.seed)]
-    parts = in_order(_ratios, jobs, how.executor, label="Simulating", progress=how.progress)
+    sizes = pieces(how.replicates, PIECE, how.seed)
+    jobs, kept = [(small, large, *one) for one in sizes], _kept(small, large, how, [size for size, _ in sizes])
+    parts = in_order(_ratios, jobs, how.executor, label="Simulating", progress=how.progress, checkpoint=kept)
     found = np.concatenate(parts)
     if not np.any(np.isfinite(found)):
         raise FitError(f"None of the {how.replicates} simulated data sets could be fitted by both models.")
     return found
+
+
+def _kept(small: EstimateRecord, large: EstimateRecord, how: Replication, sizes: Sequence[int]) -> Checkpoint | None:
+    """Where pieces are kept: one file has those of all pairs of models of the same responses."""
+    if how.checkpoint is None:
+        return None
+    responses = [array for outcome in large.design.outcomes for array in outcome.arrays]
+    parts = [(*parts_of_model(fit.spec, fit.design), fit.point.method) for fit in (small, large)]
+    pair = fingerprint(*parts[0], flatten(small.design, small.values), *parts[1])
+    keys = [f"{pair} {span}" for span in spans(sizes)]
+    return checkpoint_of(how.checkpoint, fingerprint("likelihood ratios", *responses, how.seed), keys)
 
 
 def _ratios(small: EstimateRecord, large: EstimateRecord, count: int, seed: int) -> Array:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from term_cases import FOLDER, estimate, generalized
 
 import bayesmix as bmx
+from bayesmix.errors import DataError
+from bayesmix.results.criticism import likelihood_ratios as module
 from bayesmix.results.criticism.likelihood_ratios import PIECE, Replication, monte_carlo, simulated_ratios
 
 FIGURES = json.loads((FOLDER / "inference" / "nested.json").read_text(encoding="utf-8"))
@@ -31,6 +35,32 @@ def test_bootstrap_is_the_same_for_a_seed_on_any_executor() -> None:
     assert here["replicates"].iloc[1] == PIECE + 5
     one, other = (simulated_ratios(small, large, Replication(5, seed, progress=False)) for seed in (3, 4))
     assert not np.array_equal(one, other)
+
+
+def test_simulated_tests_that_were_stopped_go_on_to_the_bit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(module, "PIECE", 4)
+    fit, path = estimate("y ~ t + (1 | clinic)", "clinics"), tmp_path / "ratios.jsonl"
+    options: dict[str, Any] = {"test": "bootstrap", "seed": 3, "progress": False}
+    whole, real, calls = fit.drop1(replicates=6, **options), module._ratios, list[int]()
+
+    def ratios(*arguments: Any) -> Any:
+        calls.append(arguments[2])
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(module, "_ratios", ratios)
+    with pytest.raises(KeyboardInterrupt):
+        fit.drop1(replicates=6, checkpoint=path, **options)
+    assert fit.drop1(replicates=6, checkpoint=path, **options).equals(whole)
+    assert calls == [4, 2, 2]
+    small = fit.update("~ . - t")
+    assert bmx.anova(small, fit, replicates=8, checkpoint=path, **options)["replicates"].iloc[1] == 8
+    assert calls[3:] == [4]  # the same pair of models, and more of it
+    fit.ranova(replicates=4, checkpoint=path, **options)
+    assert calls[4:] == [4]  # another pair, in the same file
+    with pytest.raises(DataError, match="not a checkpoint of this study"):
+        fit.drop1(replicates=6, checkpoint=path, **(options | {"seed": 4}))
 
 
 def test_interruption_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,9 @@
 """Where PyTensor keeps what it has compiled: below the user's home, or in a folder of this process where it cannot.
 
 PyTensor raises an error when it is imported and cannot make its folder, as in containers and batch jobs whose home is
-read-only or does not exist. A folder with a name that others know would let them put code into it.
+read-only or does not exist. A folder with a name that others know would let them put code into it. Numba raises one
+where a file of the folder cannot be written (another process has deleted the folder, the disk is full) or read (the
+power failed while it was written): a cache must not decide whether there is a result.
 """
 
 from __future__ import annotations
@@ -11,7 +13,12 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from pickle import UnpicklingError
+
+from bayesmix.errors import BayesmixWarning, warn_user
 
 FLAGS = "PYTENSOR_FLAGS"
 
@@ -24,6 +31,30 @@ def find_compile_directory() -> None:
     folder = tempfile.mkdtemp(prefix="bayesmix-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ[FLAGS] = ",".join(filter(None, (flags, f"base_compiledir={folder}")))
+
+
+def cached[T](make: Callable[[], T]) -> T:
+    """What a function makes of code that PyTensor compiles or has kept; anew without the cache where that fails.
+
+    Without fast-math, which makes numbers depend on whether code came from the compiler or from the cache.
+    """
+    from pytensor import config
+    from pytensor.link.numba.cache import NUMBA_CACHE_PATH
+
+    with suppress(OSError):
+        NUMBA_CACHE_PATH.mkdir(parents=True, exist_ok=True)
+    try:
+        with config.change_flags(numba__fastmath=False):
+            return make()
+    except (OSError, EOFError, UnpicklingError) as error:
+        if not isinstance(error, OSError):
+            warn_user(
+                f"Code in `{NUMBA_CACHE_PATH}` is damaged and compiled again. Remove the folder: until then"
+                " every process compiles anew.",
+                BayesmixWarning,
+            )
+        with config.change_flags(numba__fastmath=False, numba__cache=False):
+            return make()
 
 
 def _is_writable() -> bool:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.inference.sampling.nuts.compile_directory import cached
 
 KEPT = 16  # compiled models that a process keeps
 
@@ -105,7 +106,7 @@ def density_of(model: Any, shapes: Mapping[str, tuple[int, ...]], key: Any) -> D
     key : all that the graph depends on but the values of its shared variables.
     """
     if key not in _densities:
-        _densities[key] = _compile(model, shapes)
+        _densities[key] = cached(lambda: _compile(model, shapes))
         while len(_densities) > KEPT:
             _densities.popitem(last=False)
     _densities.move_to_end(key)
@@ -127,8 +128,7 @@ def _compile(model: Any, shapes: Mapping[str, tuple[int, ...]]) -> Density:
         value: joined[lo:hi].reshape(shapes[value.name])
         for value, lo, hi in zip(values, bounds[:-1], bounds[1:], strict=True)
     }
-    # fast-math makes draws depend on whether the code came from the compiler or from its cache
-    with pytensor.config.change_flags(numba__fastmath=False), warnings.catch_warnings(), model:
+    with warnings.catch_warnings(), model:
         warnings.simplefilter("ignore")
         logp = rewrite_graph(model.logp(), include=["canonicalize", "stabilize", "local_remove_check_parameter"])
         gradient = pt.concatenate([part.ravel() for part in pt.grad(logp, values)])

@@ -19,6 +19,7 @@ from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.diagnostics import R_HAT_LIMIT, convergence, enough
 from bayesmix.inference.sampling.draws import FEWEST, Draws, Schedule, interruption
+from bayesmix.inference.sampling.nuts.compile_directory import cached
 from bayesmix.inference.sampling.nuts.compiled_density import VALUES, density_of
 from bayesmix.inference.sampling.nuts.reparametrisation import reparametrise
 from bayesmix.inference.sampling.nuts.reparametrised_model import (
@@ -295,16 +296,18 @@ def _by_pymc(model: SamplerModel, run: Run, options: Nuts) -> _Raw:
 
     with model.model, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tree = pm.sample(
-            draws=run.draws * run.thin,
-            tune=run.tune,
-            chains=run.chains,
-            cores=run.chains,  # PyMC's chains of one process are others than those of a process each
-            random_seed=run.seed,
-            target_accept=run.target_accept,
-            nuts_sampler=options.backend,
-            progressbar=run.progress,
-            compute_convergence_checks=False,
+        tree = cached(
+            lambda: pm.sample(
+                draws=run.draws * run.thin,
+                tune=run.tune,
+                chains=run.chains,
+                cores=run.chains,  # PyMC's chains of one process are others than those of a process each
+                random_seed=run.seed,
+                target_accept=run.target_accept,
+                nuts_sampler=options.backend,
+                progressbar=run.progress,
+                compute_convergence_checks=False,
+            )
         )
     free = {variable.name: tree["posterior"][variable.name].to_numpy() for variable in model.model.free_RVs}
     draws = next(iter(free.values())).shape[1]

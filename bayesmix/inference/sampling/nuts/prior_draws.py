@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.inference.sampling.nuts.compile_directory import cached
 from bayesmix.inference.sampling.nuts.numbers import split_priors
 from bayesmix.inference.sampling.nuts.pymc_model import by_kind
 from bayesmix.language.priors.random import draw_in_order
@@ -25,19 +26,23 @@ def draw_from_priors(model: Any, priors: Priors, draws: int, seed: int | None) -
     model : the ``pm.Model``. Its thresholds are independent; those of a latent variable have no other order, and are
         drawn in it, whereupon all that depends on them is drawn given them.
     """
-    import pymc as pm
-
     with model, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Numba will use object mode")
-        if not priors.ordered:
-            return pm.sample_prior_predictive(draws=draws, random_seed=seed)
-        streams: Any = np.random.SeedSequence(seed).generate_state(3)
-        names = [variable.name for variable in model.free_RVs]
-        free = pm.sample_prior_predictive(draws=draws, random_seed=int(streams[0]), var_names=names)["prior"]
-        prior = _in_order(free.to_dataset(), priors, np.random.default_rng(streams[1]))
-        observed = [variable.name for variable in model.observed_RVs]
-        shown = [*(variable.name for variable in model.deterministics), *observed]
-        found = pm.sample_posterior_predictive(prior, var_names=shown, random_seed=int(streams[2]), progressbar=False)
+        return cached(lambda: _drawn(model, priors, draws, seed))
+
+
+def _drawn(model: Any, priors: Priors, draws: int, seed: int | None) -> Any:
+    import pymc as pm
+
+    if not priors.ordered:
+        return pm.sample_prior_predictive(draws=draws, random_seed=seed)
+    streams: Any = np.random.SeedSequence(seed).generate_state(3)
+    names = [variable.name for variable in model.free_RVs]
+    free = pm.sample_prior_predictive(draws=draws, random_seed=int(streams[0]), var_names=names)["prior"]
+    prior = _in_order(free.to_dataset(), priors, np.random.default_rng(streams[1]))
+    observed = [variable.name for variable in model.observed_RVs]
+    shown = [*(variable.name for variable in model.deterministics), *observed]
+    found = pm.sample_posterior_predictive(prior, var_names=shown, random_seed=int(streams[2]), progressbar=False)
     return _as_tree(prior, found["posterior_predictive"].to_dataset(), observed)
 
 

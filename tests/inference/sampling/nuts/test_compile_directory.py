@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -51,3 +53,47 @@ def test_what_the_user_says_holds(flags, monkeypatch):
 def test_loaded_already(monkeypatch):
     monkeypatch.setitem(sys.modules, "pytensor", module)
     assert flags_after(monkeypatch, "/proc") is None
+
+
+SCRIPT = """
+import shutil, sys, warnings
+from pathlib import Path
+from bayesmix.inference.sampling.nuts.compile_directory import cached
+import pytensor
+import pytensor.tensor as pt
+
+folder = pytensor.config.base_compiledir / "numba"
+x = pt.vector("x")
+
+def value(make):
+    return float(cached(lambda: pytensor.function([x], make(x), mode="NUMBA")([1.0, 2.0])))
+
+assert value(lambda x: pt.exp(x).sum()) == value(lambda x: pt.exp(x).sum())
+assert list(folder.glob("*.nbi")), "nothing is kept"
+shutil.rmtree(folder)
+value(lambda x: pt.log(x).sum())
+assert list(folder.glob("*.nbi")), "a folder that was deleted is not there again"
+
+def deleting(x):
+    shutil.rmtree(folder, ignore_errors=True)
+    return pt.sin(x).prod()
+
+value(deleting)
+cached(lambda: None)
+kept = value(lambda x: pt.cos(x).prod())
+for file in folder.iterdir():
+    file.write_bytes(file.read_bytes()[:30])
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    assert value(lambda x: pt.cos(x).prod()) == kept
+assert ["is damaged" in str(one.message) for one in said] == [True], said
+"""
+
+
+@pytest.mark.slow
+def test_a_cache_that_is_deleted_or_damaged_is_compiled_anew(tmp_path):
+    flags = {module.FLAGS: f"base_compiledir={tmp_path / 'cache'}"}
+    result = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=False, env=os.environ | flags
+    )
+    assert result.returncode == 0, result.stderr[-2000:]
