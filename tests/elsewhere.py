@@ -63,8 +63,6 @@ PARTS: dict[str, Callable[[], Any]] = {
     "alternating": lambda: drawn(counts(1_500), "marginal"),
     "nuts": lambda: drawn(linear(), "nuts"),
     "pymc": lambda: drawn(linear(), bmx.Nuts(backend="pymc", tune=50)),
-    "advi": lambda: drawn(linear(), bmx.Advi(steps=500)),
-    "priors": lambda: linear().prior_predictive(draws=5, seed=1),
     "bootstrap": bootstrapped,
     "studies": studied,
 }

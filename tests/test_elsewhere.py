@@ -12,7 +12,7 @@ import elsewhere
 import pytest
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-SHARES = [["marginal", "marginal, counts", "bootstrap", "studies"], ["alternating", "nuts", "pymc", "advi", "priors"]]
+SHARES = [["marginal", "marginal, counts", "bootstrap", "studies"], ["alternating", "nuts", "pymc"]]
 
 
 def digests(parts: list[str], threads: int, **environment: str) -> dict[str, str]:
