@@ -181,7 +181,8 @@ SIGNATURES = {
     "Estimate.test_group": "(self, group, *, replicates=None, seed=0, executor=None, progress=True, checkpoint=None)",
     "Posterior.test_group": "(self, group, *, seed=0, progress=True)",
     "Estimate.drop1": (
-        "(self, *, test=None, df=None, vcov=None, replicates=1000, seed=0, executor=None, progress=True, checkpoint=None)"
+        "(self, *, test=None, df=None, vcov=None, replicates=1000, seed=0, executor=None, progress=True,"
+        " checkpoint=None)"
     ),
     "Posterior.update": UPDATE,
     "Estimate.refit": "(self, y, *, seed=None, progress=True)",

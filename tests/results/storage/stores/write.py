@@ -20,7 +20,10 @@ def made():
     batches = bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff"))
     yield "posterior", batches.sample(draws=10, chains=2, seed=1, method="marginal", progress=False)
     herds = bmx.load_dataset("cbpp")
-    yield "counts", bmx.Model("cbind(incidence, size - incidence) ~ period + (1 | herd)", herds, family="binomial").estimate()
+    yield (
+        "counts",
+        bmx.Model("cbind(incidence, size - incidence) ~ period + (1 | herd)", herds, family="binomial").estimate(),
+    )
 
 
 def said(fit):
