@@ -1,4 +1,4 @@
-"""Fits that the first version of the format wrote: they say what that version said of them, and are saved in today's."""
+"""Fits that the first version of the format wrote: they say what that version said, and are saved in today's."""
 
 from __future__ import annotations
 
