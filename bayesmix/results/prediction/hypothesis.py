@@ -311,10 +311,17 @@ def _value(expression: Expr, values: Mapping[str, Array], whole: str) -> Any:
         case Call(function=function, arguments=(Argument(value=inner),)) if function in FUNCTIONS:
             return FUNCTIONS[function](_value(inner, values, whole))
         case _:
-            raise SpecError(
-                f"Hypothesis `{whole}` has `{spell(expression)}`: write it with names of parameters, numbers,"
-                f" {' '.join(OPERATORS)} and {', '.join(FUNCTIONS)}."
-            )
+            return _unread(expression, values, whole)
+
+
+def _unread(expression: Expr, values: Mapping[str, Array], whole: str) -> Array:
+    """Say what is wrong: an interaction is a parameter that there is not, all else is no arithmetic."""
+    if isinstance(expression, Chain) and set(expression.operators) == {":"}:
+        return _parameter(spell(expression), values, whole)
+    raise SpecError(
+        f"Hypothesis `{whole}` has `{spell(expression)}`: write it with names of parameters, numbers,"
+        f" {' '.join(OPERATORS)} and {', '.join(FUNCTIONS)}."
+    )
 
 
 def _parameter(name: str, values: Mapping[str, Array], whole: str) -> Array:

@@ -193,6 +193,7 @@ def test_names_that_are_no_words():
         ("__import__('os') > 0", "cannot be read"),
         ("log(Days, 2) > 0", "write it with names of parameters"),
         ("Days > TRUE", "write it with names of parameters"),
+        ("Days:Night > 0", r"`Days:Night` is not a parameter\. Did you mean `Days`"),
         ("sd(Subject, y) > 0", r"`sd\(Subject, y\)` is not a parameter"),
         (["Days > 0"], r"A hypothesis is a text, not \['Days > 0'\]"),
     ],
