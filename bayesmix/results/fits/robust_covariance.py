@@ -28,7 +28,7 @@ class RobustCovariance:
     kind: str  # "CR0", "CR1", "CR2"
     cluster: str
     clusters: int
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # of the fixed effects of the mean
     inference: ClusterRobust
     point: PointEstimate  # of the fit that it is of
 
@@ -38,10 +38,11 @@ class RobustCovariance:
         return f"cluster-robust covariance {self.kind}, {self.clusters} clusters of {self.cluster}"
 
     def to_frame(self) -> pd.DataFrame:
-        """The covariance matrix by the names of the fixed effects."""
+        """The covariance matrix by the names of the fixed effects of the mean."""
         import pandas as pd
 
-        return pd.DataFrame(self.inference.cov, list(self.names), list(self.names))
+        own = slice(len(self.names))  # other parameters come after them
+        return pd.DataFrame(self.inference.cov[own, own], list(self.names), list(self.names))
 
     def __repr__(self) -> str:
         return f"{self.words[0].upper()}{self.words[1:]}\n{self.to_frame()}"
@@ -53,15 +54,17 @@ def robust_covariance(fit: EstimateRecord, cluster: str | Sequence[Any], kind: K
     Raises
     ------
     SpecError
-        If the model is not linear, there is no such kind, or random effects are not nested in clusters.
+        If the model is not linear, there is no such kind, or random effects or blocks of correlated residuals are not
+        nested in clusters.
     """
     if kind not in get_args(Kind):
         hint = nearest(kind, get_args(Kind)) if isinstance(kind, str) else ""
         raise SpecError(f"There is no robust covariance kind={kind!r}.{hint} Choices: {', '.join(get_args(Kind))}.")
-    if not is_linear(fit):
+    if not is_linear(fit) and not fit.spec.has_row_covariance:
         raise SpecError(
-            "Cluster-robust covariances are of linear mixed models of one response with one residual variance. For"
-            " others ask for a bootstrap of the clusters, or let the model say how they differ: (1 | cluster)."
+            "Cluster-robust covariances are of linear mixed models of one response with one residual variance, or with"
+            " a residual structure. For others ask for a bootstrap of the clusters, or let the model say how they"
+            " differ: (1 | cluster)."
         )
     fit.design.check_independent("a cluster-robust covariance", "Take that of the model, vcov=None.")
     name, labels = _labels(fit, cluster)
@@ -74,15 +77,27 @@ def robust_covariance(fit: EstimateRecord, cluster: str | Sequence[Any], kind: K
                 f"All clusters of `{name}` share the curve `{term.smooth}`: rows of different clusters depend on each"
                 " other. Take `bs(x, df = 5)` in its place, or a bootstrap of the clusters."
             )
-        first = np.full(len(term.levels), -1)
-        first[term.codes] = codes
-        if np.any(first[term.codes] != codes):
+        if _is_divided(term.codes[: len(codes)], codes):
             raise SpecError(
                 f"Levels of `{term.group}` are in several clusters of `{name}`: rows of different clusters depend on"
                 " each other. Cluster by the coarsest factor, in which all others are nested."
             )
-    inference = cluster_robust(fit.design, fit.point, codes, kind)
-    return RobustCovariance(kind, name, len(found), tuple(fit.design.fixed), inference, fit.point)
+    if fit.design.data.blocks is not None and _is_divided(fit.design.data.blocks.block, codes):
+        raise SpecError(
+            f"Blocks of `{fit.design.data.blocks.structure.term}` are in several clusters of `{name}`: rows of"
+            " different clusters depend on each other. Cluster by what its blocks are levels of, or are nested in."
+        )
+    inference = cluster_robust(fit.design, fit.spec, fit.point, codes, kind)
+    owners = fit.design.layout.owners
+    names = tuple(name for name, owner in zip(fit.design.fixed, owners, strict=True) if owner == 0)
+    return RobustCovariance(kind, name, len(found), names, inference, fit.point)
+
+
+def _is_divided(levels: Array, clusters: Array) -> bool:
+    """Whether rows of one level are in several clusters."""
+    first = np.zeros(int(levels.max(initial=0)) + 1, dtype=clusters.dtype)
+    first[levels] = clusters
+    return bool(np.any(first[levels] != clusters))
 
 
 def _labels(fit: EstimateRecord, cluster: str | Sequence[Any]) -> tuple[str, Array]:
@@ -96,7 +111,7 @@ def _labels(fit: EstimateRecord, cluster: str | Sequence[Any]) -> tuple[str, Arr
         return "the values given", values.astype(str)
     for term in design.terms:
         if term.group == cluster and not term.is_population:
-            return cluster, term.codes
+            return cluster, term.codes[: design.n]
     columns = _columns(design)
     if cluster not in columns:
         known = [*dict.fromkeys([*design.group_sizes, *columns])]

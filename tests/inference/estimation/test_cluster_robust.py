@@ -39,7 +39,7 @@ def test_cr2_and_its_degrees_of_freedom_by_dense_matrices() -> None:
         E = M @ X[own].T @ inverse[np.ix_(own, own)] @ A
         cov += np.outer(E @ e[own], E @ e[own])
         rows.append(E @ part)  # of y, in the score of the cluster
-    found = cluster_robust(design, fit.point, FRAME["g"].to_numpy(), "CR2")
+    found = cluster_robust(design, fit.spec, fit.point, FRAME["g"].to_numpy(), "CR2")
     np.testing.assert_allclose(found.cov, cov, rtol=1e-6, atol=1e-10)
     for j, L in enumerate(np.eye(p)):
         P = np.array([[L @ one @ V @ other.T @ L for other in rows] for one in rows])
@@ -49,7 +49,7 @@ def test_cr2_and_its_degrees_of_freedom_by_dense_matrices() -> None:
 def test_it_is_unbiased_where_the_model_is_right() -> None:
     """CR2's expectation under V is the model's own covariance."""
     fit = bmx.Model("y ~ x + h + (x | g)", FRAME).estimate()
-    found = cluster_robust(fit.design, fit.point, FRAME["g"].to_numpy(), "CR2")
+    found = cluster_robust(fit.design, fit.spec, fit.point, FRAME["g"].to_numpy(), "CR2")
     expected = found.own.sum(axis=0) - np.einsum("jpa,jqa->pq", found.shared, found.shared)
     sigma2 = float(fit.values.dispersion) ** 2
     np.testing.assert_allclose(sigma2 * expected, fit.point.beta_cov, rtol=1e-6, atol=1e-12)

@@ -8,10 +8,12 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
+import residuals
 from emmeans import FOLDER, data_of, fit_of
 
 import bayesmix as bmx
 from bayesmix.errors import DataError, SpecError
+from bayesmix.inference.parameters.one_predictor import one_predictor
 
 FIGURES = json.loads((FOLDER / "robust.json").read_text(encoding="utf-8"))
 CASES = [name for name in FIGURES if name != "versions"]
@@ -45,6 +47,59 @@ def test_coefficients_and_joint_tests_are_clubsandwichs(case, kind):
         np.testing.assert_allclose(
             [found.statistic, found.numerator_df, found.denominator_df, found.p], expected, rtol=1e-5
         )
+
+
+GLS = json.loads((residuals.FOLDER / "robust.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "site"])
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=pytest.mark.slow) if c != "trial_unstr" else c for c in GLS if c != "versions"]
+)
+def test_models_of_residual_structures_have_those_of_gls(case, kind):
+    """What trial statisticians call empirical; "site": clusters of many blocks each, CR2."""
+    fit, figures = residuals.fitted(case), GLS[case][kind]
+    vcov = (
+        fit.robust_vcov(residuals.data("trial")["site"], "CR2") if kind == "site" else fit.robust_vcov("patient", kind)
+    )
+    cov = np.array(figures["cov"])
+    size = np.sqrt(np.outer(np.diagonal(cov), np.diagonal(cov)))
+    np.testing.assert_allclose(vcov.to_frame().to_numpy() / size, cov / size, atol=1e-5)
+    table = fit.tidy(vcov=vcov)
+    is_mean = (table["effect"] == "fixed") & (table["component"] == "cond")
+    np.testing.assert_allclose(table[is_mean]["df"].astype(float), figures["df"], rtol=1e-5)
+    L = np.eye(len(cov), len(fit.values.beta))[6:9]
+    found = vcov.inference.joint(L, L @ fit.values.beta)
+    np.testing.assert_allclose([found.statistic, found.denominator_df], [figures["F"], figures["df2"]], rtol=1e-4)
+
+
+def test_parameters_of_the_residuals_keep_their_inference():
+    fit = residuals.fitted("trial_unstr")
+    own, robust = fit.tidy(), fit.tidy(vcov=fit.robust_vcov("patient"))
+    columns, others = ["estimate", "std.error", "conf.low"], own["component"] != "cond"
+    pd.testing.assert_frame_equal(own[others][columns], robust[others][columns])
+    with pytest.raises(SpecError, match=r"Blocks of `unstr\(visit, patient\)` are in several clusters of `visit`"):
+        fit.robust_vcov("visit")
+
+
+@pytest.mark.slow
+def test_random_effects_beside_a_residual_structure_are_part_of_the_covariance():
+    """By dense matrices, term by term as Pustejovsky and Tipton (2018) have them."""
+    fit = residuals.fitted("trial_site_ar")
+    view, p = one_predictor(fit.design, fit.spec, 0), 9
+    V = residuals.dense(fit)
+    X, inverse = view.X, np.linalg.inv(V)
+    M, e = np.linalg.inv(X.T @ inverse @ X), view.y - X @ fit.values.beta[:p]
+    sites, cov = residuals.data("trial")["site"].to_numpy(), np.zeros((p, p))
+    for site in np.unique(sites):
+        own = np.flatnonzero(sites == site)
+        D = np.linalg.cholesky(V[np.ix_(own, own)]).T
+        values, vectors = np.linalg.eigh(D @ (V[np.ix_(own, own)] - X[own] @ M @ X[own].T) @ D.T)
+        kept = values > 1e-12 * values.max()
+        A = D.T @ (vectors[:, kept] / np.sqrt(values[kept])) @ vectors[:, kept].T @ D
+        score = M @ X[own].T @ inverse[np.ix_(own, own)] @ A @ e[own]
+        cov += np.outer(score, score)
+    np.testing.assert_allclose(fit.robust_vcov("site").to_frame(), cov, rtol=1e-5, atol=1e-7)
 
 
 def test_every_verb_takes_it():
