@@ -41,7 +41,7 @@ def climb(density: Density, at: Array, *, draws: int, chains: int, seed: int, pr
     def whitened(z: Array, **_: Any) -> tuple[float, Array]:
         value, gradient = density(mode + root @ z)
         if not np.isfinite(value):
-            raise ValueError("the density has no value here")  # which nutpie takes for a divergence
+            return -np.inf, np.zeros(m)  # a divergence; of an exception nutpie's sampler dies
         return value, root.T @ gradient
 
     with ChainsBar("Drawing", chains * (TUNE + draws), is_shown=progress) as bar:

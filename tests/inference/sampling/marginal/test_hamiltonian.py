@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from dense import central
+from scipy.stats import norm
 
 import bayesmix as bmx
 from bayesmix.inference.sampling.marginal import hamiltonian
@@ -66,8 +67,9 @@ def test_the_sampler_sees_the_whitened_density_and_its_gradient(monkeypatch: pyt
         assert value == pytest.approx(normal(own)[0], abs=1e-10)
         np.testing.assert_allclose(gradient, central(lambda x: seen["density"](x)[0], at, 1e-3), atol=1e-8)
         np.testing.assert_allclose(value, -0.5 * at @ at, atol=1e-5)
-    with pytest.raises(ValueError, match="no value here"):
-        seen["density"](np.linalg.solve(whiten(normal, np.zeros(2))[1], [60.0, 0.0]))
+    beyond, slope = seen["density"](np.linalg.solve(whiten(normal, np.zeros(2))[1], [60.0, 0.0]))
+    assert beyond == -np.inf
+    np.testing.assert_array_equal(slope, 0.0)
     np.testing.assert_array_equal(found.log_density, heights)
     np.testing.assert_array_equal(found.diverging, heights > 4.0)
     np.testing.assert_array_equal(found.steps, heights + 1.0)
@@ -82,6 +84,19 @@ def test_chains_find_the_moments_of_a_normal_density() -> None:
     np.testing.assert_allclose(found.mode, CENTRE, atol=1e-6)
     np.testing.assert_allclose(draws.mean(axis=0), CENTRE, atol=4.0 * np.sqrt(2.5 / 800))
     np.testing.assert_allclose(np.cov(draws.T), ROOT @ ROOT.T, atol=0.4)
+
+
+@pytest.mark.slow
+def test_where_a_density_has_no_value_chains_turn_back() -> None:
+    """They ended in a panic of nutpie, and the session with them. The mean is -phi(1) / Phi(1)."""
+
+    def below(x: np.ndarray) -> tuple[float, np.ndarray]:
+        return (float(-0.5 * x @ x), -x) if x[0] < 1.0 else (-np.inf, np.full(2, np.nan))
+
+    found = climb(below, np.zeros(2), draws=1000, chains=2, seed=1)
+    assert found.theta[..., 0].max() < 1.0
+    assert found.diverging.any()
+    assert found.theta[..., 0].mean() == pytest.approx(-norm.pdf(1.0) / norm.cdf(1.0), abs=0.1)
 
 
 def four_effects() -> bmx.Model:
