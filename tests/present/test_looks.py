@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.text import Text
 
 import bayesmix as bmx
-from bayesmix.present.plots.canvas import with_unit
+from bayesmix.present.plots.canvas import elided, folded, with_unit
 from bayesmix.present.plots.looks import DOCUMENT, ESTIMATES, POSTERIORS, PRIOR, looks
 
 OTHERS = ("forest", "shrinkage", "sd_density", "pooling", "mean_curves")
@@ -145,6 +145,9 @@ def test_no_level_loses_its_name(fitted, posterior_of):
 # ---- every figure of every chapter ------------------------------------------------------------------------------
 
 
+GAP = 1.5  # pixels of a hundred an inch between neighbouring tick labels
+
+
 def overlaps(axis):
     """Neighbouring tick labels that lie on each other."""
     for one, side in ((axis.xaxis, 0), (axis.yaxis, 1)):
@@ -154,13 +157,14 @@ def overlaps(axis):
             tick.label1.get_window_extent() for tick in ticks if tick.label1.get_text() and tick.label1.get_visible()
         ]
         edges = sorted((box.p0[side], box.p1[side]) for box in boxes)
-        yield from ((a, b) for a, b in pairwise(edges) if b[0] < a[1] - 1.0)
+        yield from ((a, b) for a, b in pairwise(edges) if b[0] < a[1] + GAP)
 
 
 def words(figure):
     """Texts of legends and labels of axes."""
     yield from (text for legend in figure.legends for text in legend.get_texts())
-    yield from (label for axis in figure.axes for label in (axis.xaxis.label, axis.yaxis.label, axis.title))
+    for axis in figure.axes:
+        yield from (axis.xaxis.label, axis.yaxis.label, axis.title, axis._left_title)
 
 
 def check_figure(figure, name):
@@ -169,6 +173,10 @@ def check_figure(figure, name):
     width, height = figure.get_size_inches() * figure.dpi
     for axis in figure.axes:
         assert not list(overlaps(axis)), (name, axis.get_xlabel())
+    titles = [axis._left_title.get_window_extent() for axis in figure.axes if axis.get_title(loc="left")]
+    for one, other in combinations(titles, 2):
+        apart = max(one.x0, other.x0) - min(one.x1, other.x1), max(one.y0, other.y0) - min(one.y1, other.y1)
+        assert max(apart) > -1.0, (name, [axis.get_title(loc="left") for axis in figure.axes])
     for text in words(figure):
         box = text.get_window_extent()
         inside = min(box.x0, box.y0, width - box.x1, height - box.y1) > -2.0
@@ -242,6 +250,50 @@ def others():
         yield f"long names: {kind}", partial(bmx.compare(post, fit, causes=False).plot, kind)
     for kind in ("pairs", "trace", "rank", "prior_posterior"):
         yield f"long names: {kind}", partial(getattr(plots, kind), post)
+
+
+def hospitals(levels):
+    """Rows of hospitals with names as hospitals have them, and predictors with names that say what they are."""
+    rng = np.random.default_rng(0)
+    place, weeks = np.repeat(np.arange(levels), 8), rng.normal(size=8 * levels)
+    effects, arm = rng.normal(size=(levels, 2)), rng.random(8 * levels) < 0.5
+    return pd.DataFrame(
+        {
+            "systolic_blood_pressure_at_discharge": effects[place, 0]
+            + (0.5 + 0.5 * effects[place, 1]) * weeks
+            + rng.normal(size=8 * levels),
+            "weeks_since_the_operation_was_done": weeks,
+            "hospital_of_admission": [f"Regional Hospital of Northern District {k:02d}" for k in place],
+            "kind_of_treatment": np.where(arm, "with rehabilitation at home", "without rehabilitation"),
+        }
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.rotating
+@pytest.mark.parametrize("levels", [8, 60])
+def test_figures_of_long_names_and_many_levels_can_be_read(levels):
+    response, slope, group, arm = hospitals(2).columns
+    model = bmx.Model(f"{response} ~ {slope} + {arm} + ({slope} | {group})", hospitals(levels))
+    fit, post = model.estimate(), model.sample(draws=100, chains=2, seed=1, progress=False)
+    plots, found = bmx.plots, bmx.compare(post, fit, causes=False)
+    drawn = {kind: found.plot(kind) for kind in ("forest", "sd", "pooling", "caterpillar", "curves", "shrinkage")}
+    drawn |= {"scatter": plots.scatter(model), "lines": plots.group_lines(fit, lines=("none", "partial"))}
+    drawn |= {"rank": plots.rank(post), "trace": plots.trace(post), "priors": plots.prior_posterior(post)}
+    if levels == 8:
+        power = bmx.studies.power(fit, effect={slope: 0.3}, n={group: [8, 16]}, replicates=4, progress=False)
+        drawn |= {"power": plots.power(power)}
+        drawn |= {"coverage": plots.coverage(found.coverage(4, methods=["wald"], progress=False))}
+    for name, figure in drawn.items():
+        check_figure(figure, f"{levels} levels, {name}")
+
+
+def test_names_are_folded_and_keep_both_ends():
+    assert folded("sd(hospital, weeks_since_then)", 17) == "sd(hospital,\nweeks_since_then)"
+    assert folded("sd(hospital, weeks_since_then)", 15) == "sd(hospital,\nweeks_since_\nthen)"
+    assert folded("x" * 25, 10).split("\n") == ["x" * 10, "x" * 10, "x" * 5]
+    assert elided("Regional Hospital of Northern District 07", 22) == "Regional H…District 07"
+    assert elided("short", 22) == "short"
 
 
 @pytest.mark.slow

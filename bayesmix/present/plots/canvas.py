@@ -171,8 +171,47 @@ def whole_ticks(axis: Axis) -> None:
     axis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
 
 
+EM, SMALL, SIZE = 0.6, 7.9, 9.5  # width of a letter on the average, of its size; sizes of letters in points
+
+
+def letters(inches: float, size: float = SIZE) -> int:
+    """How many letters a line of a width holds."""
+    return max(int(72.0 * inches / (EM * size)), 8)
+
+
+def room_beside(names: Sequence[str], columns: int, size: float = SIZE) -> float:
+    """Inches that each column of panels has beside the names of rows."""
+    longest = max((len(line) for name in names for line in name.split("\n")), default=0)
+    return max((WIDTH - 0.6 - longest * EM * size / 72.0) / columns, 0.9)
+
+
+def elided(name: str, most: int) -> str:
+    """A name without its middle where it is too long: beginnings and ends tell names apart."""
+    head = (most - 1) // 2
+    return name if len(name) <= most else f"{name[:head]}…{name[len(name) - (most - 1 - head) :]}"
+
+
+LINES = 3  # of the name of a panel
+
+
+def name_panels(figure: Figure, axes: Sequence[Axes], names: Sequence[str], columns: int) -> None:
+    """Titles of panels, on as many lines as they need, for which the figure grows."""
+    columns = max(1, min(columns, len(axes)))
+    width, height = figure.get_size_inches()
+    room = letters(width / columns - 0.25, SMALL)
+    texts = [folded(name, room) for name in names]
+    texts = [
+        text if text.count("\n") < LINES else folded(elided(name, (LINES - 1) * room), room)
+        for name, text in zip(names, texts, strict=True)
+    ]
+    for axis, text in zip(axes, texts, strict=True):
+        axis.set_title(text, fontsize="small", pad=2.0)
+    grown = 0.13 * max((text.count("\n") for text in texts), default=0)
+    figure.set_size_inches(width, height + grown * -(-len(axes) // columns))
+
+
 def folded(name: str, width: int) -> str:
-    """A name on lines of at most so many characters, broken between words, or else where its parts meet."""
+    """A name on lines of at most so many characters, broken between words, where its parts meet, or anywhere."""
     from textwrap import wrap
 
     lines = list[str]()
@@ -182,13 +221,16 @@ def folded(name: str, width: int) -> str:
             if lines[-1] and len(lines[-1]) + len(part) > width:
                 lines.append("")
             lines[-1] += part
+    lines = [line[begin : begin + width] for line in lines for begin in range(0, max(len(line), 1), width)]
     return "\n".join(lines)
 
 
 def legend_above(figure: Figure, handles: list[Artist], texts: list[str], *, title: str, columns: int = 1) -> None:
     """A legend over the panels, or its title alone, for which the figure grows."""
     width, height = figure.get_size_inches()
-    figure.set_size_inches(width, height + 0.2 * (-(-len(texts) // columns) + 1))
+    title = folded(title, letters(width))
+    texts = [folded(text, letters(width / columns - 0.5, SMALL)) for text in texts]
+    figure.set_size_inches(width, height + 0.2 * (-(-_lines(texts) // columns) + 1 + title.count("\n")))
     options: dict[str, Any] = {"loc": "outside upper left", "fontsize": "small", "ncols": columns}
     legend = figure.legend(handles, texts, title=title, alignment="left", **options)
     legend.get_title().set_fontsize("medium")
@@ -197,5 +239,10 @@ def legend_above(figure: Figure, handles: list[Artist], texts: list[str], *, tit
 def legend_below(figure: Figure, handles: list[Artist], texts: list[str], *, columns: int = 1) -> None:
     """A legend under the panels, for which the figure grows."""
     width, height = figure.get_size_inches()
-    figure.set_size_inches(width, height + 0.2 * -(-len(texts) // columns) + 0.1)
+    texts = [folded(text, letters(width / columns - 0.5, SMALL)) for text in texts]
+    figure.set_size_inches(width, height + 0.2 * -(-_lines(texts) // columns) + 0.1)
     figure.legend(handles, texts, loc="outside lower left", fontsize="small", ncols=columns)
+
+
+def _lines(texts: Sequence[str]) -> int:
+    return sum(text.count("\n") + 1 for text in texts)

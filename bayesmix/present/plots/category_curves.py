@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from bayesmix.errors import SpecError
 from bayesmix.fit import Estimate, Posterior
 from bayesmix.language.families.family import Family
-from bayesmix.present.plots.canvas import COLOURS, legend_above, panels, styled
+from bayesmix.present.plots.canvas import COLOURS, WIDTH, folded, legend_above, letters, name_panels, panels, styled
 from bayesmix.present.plots.curves import Along, Curve, check_scope, curves_of
 from bayesmix.present.plots.looks import shown_fit
 from bayesmix.present.plots.observations import Points, choose_levels, points
@@ -84,9 +84,9 @@ def categories(  # noqa: PLR0913 - options of a figure, named
     for axis, curves in zip(axes, zip(*each, strict=True), strict=True):
         _areas(axis, curves, colours, drawn) if stacked else _lines(axis, curves, colours, drawn)
         drawn.label_x(axis, 80 // len(axes[:COLUMNS]))
-    for axis, level in zip(axes, chosen, strict=False):
-        axis.set_title(found.levels[level], fontsize="small", pad=2.0)
-    figure.supxlabel(drawn.x_label, fontsize="medium")
+    if chosen:
+        name_panels(figure, axes, [found.levels[level] for level in chosen], COLUMNS)
+    figure.supxlabel(folded(drawn.x_label, letters(WIDTH - 0.6)), fontsize="medium")
     figure.supylabel("probability" if stacked else f"probability, {100.0 * interval:g} % interval", fontsize="medium")
     title = WORDS[groups].format(shown_fit(fit).words, label, found.group)
     handles: list[Artist] = [Patch(color=colour) for colour in colours]

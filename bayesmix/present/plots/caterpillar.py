@@ -11,8 +11,18 @@ from matplotlib.lines import Line2D
 
 from bayesmix.arrays import Array
 from bayesmix.fit import Estimate, Posterior
-from bayesmix.present.plots.canvas import PALE, folded, legend_below, panels, styled
-from bayesmix.present.plots.levels import MOST, NAMED, Levels, choose_effects, find_levels, levels_axis
+from bayesmix.present.plots.canvas import (
+    PALE,
+    SMALL,
+    elided,
+    folded,
+    legend_below,
+    letters,
+    panels,
+    room_beside,
+    styled,
+)
+from bayesmix.present.plots.levels import LONGEST_LEVEL, MOST, NAMED, Levels, choose_effects, find_levels, levels_axis
 from bayesmix.present.plots.looks import FitsByLabel, Shown, shown_fits
 from bayesmix.results.fits.linear_predictor import GroupEffects, of_group
 from bayesmix.results.fits.marginal_summary import describe_draws
@@ -68,11 +78,14 @@ def caterpillar(
     shown = len(rows) <= NAMED
     height = 0.9 + len(rows) * (0.11 + 0.1 * len(drawn) if shown else 0.03)
     figure, axes = panels(len(names), columns=3, height=min(height, 9.0), share=True)
+    labels = [elided(found.levels[row], LONGEST_LEVEL) for row in rows] if shown else []
+    room = room_beside(labels, min(len(axes), 3), SMALL) - 0.1
     for axis, name, place in zip(axes, names, places, strict=True):
         axis.axvline(0.0, color=PALE, linewidth=1.0, zorder=0)
         for number, fit in enumerate(drawn):
             _bars(axis, fit, rows, place, number, len(drawn), shown=shown)
-        axis.set_xlabel(folded(f"random effect on {name}", 84 // len(axes)))
+        axis.set_xlabel(folded(f"random effect on {name}", letters(room)))
+        axis.locator_params(axis="x", nbins=max(3, int(room / 0.5)))
         axis.set_ylim(-1.0, len(rows))
     levels_axis(axes[0], found, rows, shown=shown)
     percent = f"{100.0 * interval:g} %"

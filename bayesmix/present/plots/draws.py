@@ -5,6 +5,7 @@ The parameters have the names of all tables here, not those of the DataTree's va
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from cycler import cycler
 from bayesmix.errors import SpecError, nearest
 from bayesmix.fit import Posterior
 from bayesmix.inference.parameters.names import POSITIVE
-from bayesmix.present.plots.canvas import BLUE, INK, Canvas, folded, legend_below, styled
+from bayesmix.present.plots.canvas import BLUE, INK, WIDTH, Canvas, folded, legend_below, letters, styled
 from bayesmix.present.plots.looks import CHAINS
 from bayesmix.results.fits.linear_predictor import flatten
 
@@ -66,15 +67,16 @@ def pairs(post: Posterior, *, parameters: Sequence[str] | None = None) -> Figure
         figure_kwargs={"FigureClass": Canvas, "figsize": (6.6, 6.2)},
     )
     figure = figure_of(found)
+    room = min(letters(WIDTH / math.sqrt(len(figure.axes)) - 0.15, 7.5), 24)
     for axis in figure.axes:
-        axis.tick_params(labelsize=7.0)
-        axis.locator_params(nbins=3)
+        axis.tick_params(labelsize=7.0 if len(figure.axes) <= 16 else 6.0)
+        axis.locator_params(nbins=3 if len(figure.axes) <= 16 else 2)
         if not axis.collections:  # a density, whose height says nothing
             axis.set_yticks([])
         axis.xaxis.label.set_fontsize(7.5)
         axis.yaxis.label.set_fontsize(7.5)
-        axis.set_xlabel(folded(axis.get_xlabel().replace(", ", ",\n"), 16))
-        axis.set_ylabel(folded(axis.get_ylabel().replace(", ", ",\n"), 16))
+        axis.set_xlabel(folded(axis.get_xlabel().replace(", ", ",\n"), room))
+        axis.set_ylabel(folded(axis.get_ylabel().replace(", ", ",\n"), room))
     if diverging:
         mark = Line2D([], [], color=INK, marker="x", linestyle="")
         legend_below(figure, [mark], [f"{post.divergences} divergent transitions"])
@@ -136,7 +138,8 @@ def rank(post: Posterior, *, parameters: Sequence[str] | None = None) -> Figure:
     figure = figure_of(found)
     for axis in figure.axes:
         axis.set_xticks([0.0, 0.5, 1.0])
-        axis.set_title(folded(axis.get_title(loc="left") or axis.get_title(), 34), fontsize=8.0)
+        title = axis.get_title(loc="left") or axis.get_title()
+        axis.set_title(folded(title, letters(WIDTH / columns - 0.3, 8.0)), fontsize=8.0)
         axis.set_xlabel("")
         for text in axis.texts:
             text.set_text(text.get_text().partition("(")[0].replace("p=", "p = "))  # without the level of a test

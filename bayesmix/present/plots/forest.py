@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from bayesmix.errors import SpecError, nearest
 from bayesmix.fit import Estimate, Posterior
-from bayesmix.present.plots.canvas import PALE, panels, styled
+from bayesmix.present.plots.canvas import PALE, WIDTH, folded, letters, panels, styled
 from bayesmix.present.plots.looks import DOCUMENT, FitsByLabel, Shown, document_mark, shown_fits
 from bayesmix.results.criticism.confidence_intervals import of_all_parameters
 from bayesmix.results.fits.degrees_of_freedom import has_freedom
@@ -76,8 +76,12 @@ def forest(
     figure, axes = panels(len(names), columns=1 if len(names) <= 3 else 2, height=height)
     for name, axis in zip(names, axes, strict=True):
         _panel(axis, name, rows, figures.get(name))
+        axis.set_title(folded(name, letters(WIDTH / (1 if len(names) <= 3 else 2) - 0.3)))
     width, inches = figure.get_size_inches()
-    figure.set_size_inches(width, inches + 0.22 * (len(rows) + 1))
+    columns = 1 if len(names) <= 3 else 2
+    lines = [axis.get_title(loc="left").count("\n") for axis in axes]
+    grown = 0.15 * sum(max(lines[begin : begin + columns]) for begin in range(0, len(lines), columns))
+    figure.set_size_inches(width, inches + 0.22 * (len(rows) + 1) + grown)
     handles, texts = _legend(rows, interval, methods, has_ticks=any(name in figures for name in names))
     figure.legend(handles, texts, loc="outside lower left", fontsize="small")
     return figure
@@ -127,7 +131,7 @@ def _panel(axis: Axes, name: str, rows: Sequence[Row], tick: float | None) -> No
         axis.axvline(tick, **DOCUMENT, zorder=1)
     _scale(axis, name)
     axis.locator_params(axis="x", nbins=5)
-    axis.set(title=name, yticks=[], ylim=(len(rows) - 0.4, -0.6))
+    axis.set(yticks=[], ylim=(len(rows) - 0.4, -0.6))
     axis.spines["left"].set_visible(False)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.errors import SpecError, nearest
+from bayesmix.present.plots.canvas import elided
 from bayesmix.present.plots.observations import choose_levels
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import GroupEffects, find_group
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from bayesmix.fit import Estimate, Posterior
 
+LONGEST_LEVEL = 44  # letters of a level's name beside its row
 NAMED = 60  # levels up to which every one has its label
 MOST = 400  # levels drawn, of more some
 
@@ -26,7 +28,7 @@ MOST = 400  # levels drawn, of more some
 def levels_axis(axis: Axes, group: GroupEffects, rows: Array, *, shown: bool) -> None:
     """Name the levels along the vertical axis, or say how many there are."""
     if shown:
-        axis.set_yticks(range(len(rows)), [group.levels[row] for row in rows], fontsize="small")
+        axis.set_yticks(range(len(rows)), [elided(group.levels[row], LONGEST_LEVEL) for row in rows], fontsize="small")
         axis.set_ylabel(group.group)
     else:
         part = "" if len(rows) == len(group.levels) else f" of {len(group.levels)}"

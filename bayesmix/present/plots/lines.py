@@ -14,10 +14,14 @@ from bayesmix.fit import Estimate, Posterior
 from bayesmix.present.plots.canvas import (
     GREY,
     INK,
+    WIDTH,
     Canvas,
+    folded,
     legend_above,
     legend_below,
+    letters,
     look,
+    name_panels,
     panels,
     styled,
 )
@@ -238,8 +242,8 @@ def _data(
     for level, axis in zip(chosen, axes, strict=True):
         x, y, size = drawn.of(level)
         axis.scatter(x, y, size, color=INK, alpha=0.55, linewidths=0.0)
-        axis.set_title(group.levels[level], fontsize="small", pad=2.0)
         axis.margins(y=0.1)  # the largest marks stay below the name
+    name_panels(figure, axes, [group.levels[level] for level in chosen], columns)
     return figure, axes, []
 
 
@@ -252,6 +256,8 @@ def _finish(
     handles: Sequence[tuple[Any, str]],
 ) -> None:
     for axis in axes:
+        if len(axes) > COLUMNS[0] ** 2:
+            axis.tick_params(labelsize=7.0)
         drawn.label(axis, 80 if len(axes) == 1 else 80 // COLUMNS[len(axes) > COLUMNS[0] ** 2] - 4)
     handles = [*handles, *_sizes(drawn)]
     artists: list[Artist] = [handle for handle, _ in handles]
@@ -263,8 +269,8 @@ def _finish(
         elif handles:
             legend_below(figure, artists, texts)
         return
-    figure.supxlabel(drawn.x_label, fontsize="medium")
-    figure.supylabel(drawn.y_label, fontsize="medium")
+    figure.supxlabel(folded(drawn.x_label, letters(WIDTH - 0.6)), fontsize="medium")
+    figure.supylabel(folded(drawn.y_label, letters(figure.get_size_inches()[1] - 0.6)), fontsize="medium")
     part = "" if len(chosen) == len(group.levels) else f", {len(chosen)} of {len(group.levels)} levels"
     legend_above(figure, artists, texts, title=f"by {group.group}{part}")
 

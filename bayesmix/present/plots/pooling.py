@@ -12,8 +12,19 @@ from matplotlib.patches import Patch
 from bayesmix.arrays import Array
 from bayesmix.fit import Estimate, Posterior
 from bayesmix.inference.estimation.methods import Reml, resolve_method
-from bayesmix.present.plots.canvas import GREY, INK, PALE, folded, legend_below, panels, styled
-from bayesmix.present.plots.levels import Levels, find_levels
+from bayesmix.present.plots.canvas import (
+    GREY,
+    INK,
+    PALE,
+    elided,
+    folded,
+    legend_below,
+    letters,
+    panels,
+    room_beside,
+    styled,
+)
+from bayesmix.present.plots.levels import LONGEST_LEVEL, Levels, find_levels
 from bayesmix.present.plots.looks import FitsByLabel, Look, Shown, shown_fits
 from bayesmix.results.comparison.pooling import pooling as pooling_table
 from bayesmix.results.fits.degrees_of_freedom import quantile
@@ -58,6 +69,7 @@ def pooling(
     found, names, rows = find_levels(first, Levels(group, effects, levels, POOLED), interval)
     table = pooling_table(first, group=found.group)
     labels = [found.levels[row] for row in rows]
+    shown = [elided(label, LONGEST_LEVEL) for label in labels]
     reach = _reach(table, first, interval)
     figure, axes = panels(len(names), columns=2, height=0.9 + (0.12 + 0.09 * (count + 1)) * len(rows), share=True)
     for axis, name in zip(axes, names, strict=True):
@@ -71,9 +83,9 @@ def pooling(
             centre, lower, upper = _partial(one.fit, found, name, interval)
             bars = None if lower is None or upper is None else (lower[rows], upper[rows])
             _dodged(axis, centre[rows], bars, place, count, one.look)
-        axis.set_xlabel(folded(f"coefficient of {name}", 84 // len(axes)))
+        axis.set_xlabel(folded(f"coefficient of {name}", letters(room_beside(shown, min(len(axes), 2)) - 0.1)))
         axis.set_ylim(len(rows) - 0.4, -0.6)
-    axes[0].set_yticks(range(len(rows)), labels)
+    axes[0].set_yticks(range(len(rows)), shown)
     axes[0].set_ylabel(found.group)
     _pooling_legend(figure, drawn, interval, table.loc[table.index.isin(names, level="effect")])
     return figure

@@ -14,8 +14,21 @@ from bayesmix.arrays import Array
 from bayesmix.errors import SpecError
 from bayesmix.fit import Estimate, Posterior
 from bayesmix.inference.parameters.names import covariance
-from bayesmix.present.plots.canvas import DOTS, GREY, INK, legend_below, panels, styled
-from bayesmix.present.plots.levels import MOST, NAMED, choose_effects, levels_axis
+from bayesmix.present.plots.canvas import (
+    DOTS,
+    EM,
+    GREY,
+    INK,
+    SMALL,
+    WIDTH,
+    elided,
+    folded,
+    legend_below,
+    letters,
+    panels,
+    styled,
+)
+from bayesmix.present.plots.levels import LONGEST_LEVEL, MOST, NAMED, choose_effects, levels_axis
 from bayesmix.present.plots.looks import FitsByLabel, Shown, shown_fits
 from bayesmix.present.plots.observations import choose_levels
 from bayesmix.results.comparison.pooling import pooling as pooling_table
@@ -93,7 +106,8 @@ def _plane(
     for one, table in zip(fits, partial, strict=True):
         axis.plot(table[x], table[y], one.marker, color=one.colour, markersize=5.0, markeredgewidth=0.0)
     axis.plot(*centre, "+", color=fits[0].colour, markersize=12.0, markeredgewidth=1.5)
-    axis.set(xlabel=f"coefficient of {x}", ylabel=f"coefficient of {y}")
+    axis.set_xlabel(folded(f"coefficient of {x}", letters(WIDTH - 1.0)))
+    axis.set_ylabel(folded(f"coefficient of {y}", letters(figure.get_size_inches()[1] - 0.5)))
     _frame(axis, [alone, *partial], centre, _population(first, group, [x, y]))
     handles, texts = _shrinkage_legend(fits, group, alone)
     handles.append(Patch(facecolor=fits[0].colour, alpha=0.15))
@@ -127,7 +141,7 @@ def _column(
     )
     rows = np.array([group.levels.index(level) for level in alone.index])[order]
     levels_axis(axis, group, rows, shown=shown)
-    axis.set_xlabel(f"coefficient of {name}")
+    axis.set_xlabel(folded(f"coefficient of {name}", letters(3.5)))
     handles, texts = _shrinkage_legend(fits, group, alone)
     legend_below(figure, handles, texts)
     return figure
@@ -208,12 +222,15 @@ def _name(figure: Figure, axis: Axes, partial: pd.DataFrame, tables: Sequence[pd
     inside = tuple(scale * edge for edge in (frame.x0, frame.y0, frame.x1, frame.y1))
     for level, (x, y) in zip(partial.index, partial.to_numpy(), strict=True):
         at = (axis.transData.transform((x, y)) * scale).tolist()
-        places = [(box, far) for far in STEPS for box in _places(at, 5.0 * len(str(level)), far)]
+        name = folded(elided(str(level), LONGEST_LEVEL), NARROW)
+        lines = name.split("\n")
+        size = EM * SMALL * max(map(len, lines)), TALL * len(lines)
+        places = [(box, far) for far in STEPS for box in _places(at, size, far)]
         box, far = min(places, key=lambda place: _cost(place[0], boxes, inside) + place[1])
         boxes.append(box)
         line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.5, "shrinkA": 0.0, "shrinkB": 3.0}
         axis.annotate(
-            str(level),
+            name,
             (x, y),
             (box[0] - at[0], box[1] - at[1]),
             textcoords="offset points",
@@ -223,18 +240,20 @@ def _name(figure: Figure, axis: Axes, partial: pd.DataFrame, tables: Sequence[pd
 
 
 STEPS = (5.0, 14.0, 24.0, 36.0)  # printer's points from a point to its label
-TALL = 8.0  # of a label
+TALL = 9.0  # of a line of a label
+NARROW = 22  # letters of a line of a label
 
 
-def _places(at: Sequence[float], width: float, far: float) -> list[Box]:
+def _places(at: Sequence[float], size: tuple[float, float], far: float) -> list[Box]:
     """Where a label may stand: right, left, above and below its point, then on the diagonals."""
     x, y = at
-    middle, low = x - 0.5 * width, y - 0.5 * TALL
-    corners = [(x + far, low), (x - far - width, low), (middle, y + far), (middle, y - far - TALL)]
+    width, tall = size
+    middle, low = x - 0.5 * width, y - 0.5 * tall
+    corners = [(x + far, low), (x - far - width, low), (middle, y + far), (middle, y - far - tall)]
     corners += [
-        (left, bottom) for bottom in (y + far, y - far - TALL) for left in (x + 0.7 * far, x - 0.7 * far - width)
+        (left, bottom) for bottom in (y + far, y - far - tall) for left in (x + 0.7 * far, x - 0.7 * far - width)
     ]
-    return [(left, bottom, left + width, bottom + TALL) for left, bottom in corners]
+    return [(left, bottom, left + width, bottom + tall) for left, bottom in corners]
 
 
 def _cost(box: Box, taken: Sequence[Box], inside: Sequence[float]) -> float:

@@ -13,9 +13,14 @@ from bayesmix.present.plots.canvas import (
     ORANGE,
     PALE,
     RED,
+    WIDTH,
+    folded,
     legend_above,
+    letters,
     look,
+    name_panels,
     panels,
+    room_beside,
     styled,
     whole_ticks,
 )
@@ -99,7 +104,7 @@ def sample(study: StandardErrors) -> Figure:
         axis.plot(
             ends, y[own].mean() + slope * (ends - x[own].mean()), color=ORANGE, linestyle=(0, (4, 2)), linewidth=1.3
         )
-        axis.set_title(level, fontsize="small", pad=2.0)
+    name_panels(figure, axes, levels, 5)
     figure.supxlabel("x", fontsize="medium")
     figure.supylabel("y", fontsize="medium")
     handles: list[Artist] = [Line2D([], [], color=RED), Line2D([], [], color=ORANGE, linestyle=(0, (4, 2)))]
@@ -120,7 +125,10 @@ def coverage(table: pd.DataFrame, *, level: float = 0.95) -> Figure:
     check_level(level, "level")
     n = int(table.attrs.get("n", 0))
     table = table.dropna(how="all")
-    figure, (axis,) = panels(1, columns=1, height=0.6 + 0.16 * (len(table.columns) + 1) * len(table))
+    names = [folded(str(name), 32) for name in table.index]
+    lines = max((name.count("\n") + 1 for name in names), default=1)
+    row = max(0.16 * (len(table.columns) + 1), 0.19 * lines + 0.12)
+    figure, (axis,) = panels(1, columns=1, height=0.6 + row * len(table))
     axis.axvline(level, color=GREY, linewidth=1.0, linestyle=(0, (4, 2)), zorder=0)
     handles: list[Artist] = []
     marks = looks([method == "credible" for method in table.columns])
@@ -131,9 +139,10 @@ def coverage(table: pd.DataFrame, *, level: float = 0.95) -> Figure:
             axis.hlines(y, *clopper_pearson(np.round(share * n), np.full(len(share), n)), color=mark.colour)
         axis.plot(share, y, mark.marker, color=mark.colour, markersize=5.0, markeredgewidth=0.0)
         handles.append(Line2D([], [], color=mark.colour, marker=mark.marker))
-    axis.set_yticks(range(len(table)), [str(name) for name in table.index])
+    axis.set_yticks(range(len(table)), names)
     axis.set_ylim(len(table) - 0.4, -0.6)
-    axis.set_xlabel(f"share of intervals that hold the truth (they claim {100.0 * level:g} %)")
+    words = f"share of intervals that hold the truth (they claim {100.0 * level:g} %)"
+    axis.set_xlabel(folded(words, letters(room_beside(names, 1))))
     title = f"{n} simulated data sets, lines: 95 % limits of the simulation" if n else "coverage"
     legend_above(figure, handles, [str(method) for method in table.columns], title=title)
     return figure
@@ -180,9 +189,11 @@ def power(study: Power, *, wanted: float = 0.8) -> Figure:
 
 def _label_power(axes: list[Axes], study: Power, along: str) -> None:
     words = f"{along} in each group" if along == "rows" else f"levels of {along}"
+    words = folded(words, letters(0.5 * WIDTH - 0.6))
     axes[0].set(ylim=(0.0, 1.02), xlabel=words, ylabel="power", title=f"power at alpha = {study.alpha:g}")
     for axis in axes:
         whole_ticks(axis.xaxis)
     for axis in axes[1:]:
         axis.set(xlabel=words, ylabel="mean width", ylim=(0.0, 1.08 * float(study.table["width"].max())))
-        axis.set_title(f"{100.0 * (1.0 - study.alpha):g} % intervals of {study.hypothesis}")
+        title = f"{100.0 * (1.0 - study.alpha):g} % intervals of {study.hypothesis}"
+        axis.set_title(folded(title, letters(0.5 * WIDTH - 0.6)))
