@@ -49,7 +49,7 @@ from bayesmix.inference.sampling.marginal.sampler import Marginal, in_units
 from bayesmix.inference.sampling.marginal.t_mixture import NO_PROPOSAL, ApproximationError
 from bayesmix.inference.sampling.marginal.weight_regression import HINTING
 from bayesmix.language.formula.model_spec import ModelSpec
-from bayesmix.parallel.progress import working
+from bayesmix.parallel.progress import told, working
 
 REFITS, POOR = 2, 0.4  # further fits of proposals of lower efficiency than this, or of heavy tails
 STAY = 10.0  # draws that a chain may stay at one proposal
@@ -74,6 +74,9 @@ def sample_generalized(
     expected = expected_costs(design, point, options, schedule)
     if expected is not None and expected.alternates:
         return sample_alternating(design, spec, priors, point, options, schedule, costs=expected)
+    stated = [expected.words(schedule)] if expected is not None and expected.is_long else []
+    for words in stated:
+        told(words, is_shown=schedule.progress)
     draws, chains = schedule.draws, schedule.chains
     rng = np.random.default_rng(schedule.seed)
     run = _Run(draws, chains, options.thin, rng, schedule.progress)
@@ -89,7 +92,7 @@ def sample_generalized(
     complete = (found.length - 1) // found.thin
     if complete < min(FEWEST, draws):
         raise KeyboardInterrupt
-    notes = () if complete == draws else (interruption(complete, draws, chains),)
+    notes = (*stated, *([] if complete == draws else [interruption(complete, draws, chains)]))
     log_weights = found.all.log_weights[: chains * found.length]
     picked, accepted = metropolis(log_weights.reshape(chains, found.length), found.thin, rng)
     kept = picked + np.arange(chains)[:, None] * found.length

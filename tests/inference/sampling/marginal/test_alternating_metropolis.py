@@ -24,7 +24,7 @@ from bayesmix.inference.sampling.marginal.sampler import Marginal
 
 EXACT = {"rtol": 1e-8, "atol": 1e-8}
 MCSE = 4.0  # combined Monte Carlo standard errors
-COSTS = Costs(100.0, 1.0, 2, 60)
+COSTS = Costs(100.0, 1.0, 50.0, 2, 60)
 REPLICATES = 16
 
 

@@ -20,7 +20,7 @@ from bayesmix.inference.sampling.marginal.cost_model import Costs
 from bayesmix.inference.sampling.marginal.sampler import Marginal
 from bayesmix.inference.sampling.sample import failure
 
-COSTS = Costs(100.0, 1.0, 2, 60)
+COSTS = Costs(100.0, 1.0, 50.0, 2, 60)
 NAME = "gamma, heavy priors"
 
 

@@ -7,6 +7,7 @@ import pytest
 
 import bayesmix as bmx
 from bayesmix.inference.sampling.draws import Schedule
+from bayesmix.inference.sampling.marginal import cost_model
 from bayesmix.inference.sampling.marginal.cost_model import affords_alternating, costs
 
 LONG = Schedule(1000, 4, 1)
@@ -41,6 +42,32 @@ def test_the_words_state_moves_rows_and_both_costs() -> None:
     assert "4 chains of 1000 draws after 180 steps of warm-up, 2 passes over 1,000,000 rows each" in words
     assert "CPU minutes" in words
     assert words.count("expected to take") == 2
+    assert "NUTS about" in words
+
+
+def test_the_words_state_why_independent_proposals_draw() -> None:
+    """Factorisations are what takes time: alternating moves would not take half of it."""
+    found = costs(300, 5_000_000, 2, LONG, None)
+    assert found.is_long
+    assert not found.alternates
+    words = found.words(LONG)
+    assert words.startswith("Drawn by independent proposals of parameters and effects, expected to take 7 CPU minutes;")
+    assert "alternating Metropolis moves were expected to take 4 CPU minutes, NUTS about 12 CPU seconds." in words
+    assert not costs(403, 4_000, 2, LONG, None).is_long
+
+
+@pytest.mark.slow
+def test_what_was_expected_is_said_by_the_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of independent proposals as of alternating moves, and in the summary."""
+    data = {"y": np.arange(24) % 3, "g": np.arange(24) % 6}
+    model = bmx.Model("y ~ 1 + (1 | g)", data, family="poisson")
+    assert not model.sample(draws=100, seed=1, progress=False).draws.notes
+    monkeypatch.setattr(cost_model, "LONG", 0.0)
+    monkeypatch.setattr(cost_model, "AHEAD", 1e9)
+    post = model.sample(draws=100, seed=1, progress=False)
+    (note,) = post.draws.notes
+    assert note.startswith("Drawn by independent proposals of parameters and effects, expected to take")
+    assert "independent proposals" in " ".join(str(post.summary()).split())
 
 
 def test_levels_must_be_independent_and_rows_of_one_predictor() -> None:
