@@ -289,7 +289,7 @@ def _quoted(text: str, names: Iterable[str]) -> str:
     """Names of parameters that are no words, such as ``sd(g, x)``, between backticks; the longest first."""
     known = sorted(names, key=len, reverse=True)
     words = [rf"(?<![\w.]){re.escape(name)}(?![\w.(])" for name in known]
-    pattern = re.compile("|".join([*words, r"\b(?:sd|corr)\([^()]*\)"]))  # the last: one that does not exist
+    pattern = re.compile("|".join(["`[^`]*`", *words, r"\b(?:sd|corr)\([^()]*\)"]))  # the last: that does not exist
     return pattern.sub(lambda found: found[0] if WORD.fullmatch(found[0]) else f"`{found[0].strip('`')}`", text)
 
 

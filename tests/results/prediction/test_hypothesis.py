@@ -160,6 +160,15 @@ def test_names_within_names_are_told_apart(posterior_of):
     np.testing.assert_allclose(table["mean"].iloc[5], sum(draws[name] for name in names).mean(), rtol=1e-12)
 
 
+def test_names_between_backticks_stay_as_they_are():
+    """Thresholds have a bar in their names, which backticks quote as in R."""
+    data = {"y": np.tile(["a", "b", "c", "b"], 12), "x": np.linspace(-1.0, 1.0, 48) ** 2, "g": np.arange(48) % 6}
+    fit = bmx.Model("y ~ x + (1 | g)", data, family="cumulative").estimate()
+    found = fit.hypothesis("`b|c` - `a|b` > x", "b|c - a|b > x")["estimate"]
+    beta = dict(zip(fit.design.fixed, fit.values.beta, strict=True))
+    np.testing.assert_allclose(found, beta["b|c"] - beta["a|b"] - beta["x"], rtol=1e-12)
+
+
 def test_one_name_may_begin_another(fitted):
     fit = fitted("cbpp")
     found = fit.hypothesis("period2 + period3 - period4 > 0")["estimate"].iloc[0]
