@@ -18,8 +18,8 @@ from bayesmix.language.formula.expression import column_names
 from bayesmix.language.formula.reader import read
 from bayesmix.present.plots.observations import places
 from bayesmix.results.fits.chosen_parameter import ChosenParameter, is_mean
-from bayesmix.results.fits.linear_predictor import GroupEffects, codes_of
-from bayesmix.results.fits.refit import regression
+from bayesmix.results.fits.linear_predictor import GroupEffects, codes_of, varying_columns
+from bayesmix.results.fits.refit import no_pooling, regression
 from bayesmix.results.prediction.observed_columns import is_factor, observed
 from bayesmix.results.prediction.predict import predict
 from bayesmix.results.prediction.prediction_table import Estimand, prediction_table
@@ -91,9 +91,12 @@ def level_lines(along: Along, kind: str) -> dict[int, Curve]:
         scope: Scope = "fitted" if kind == "partial" else "zero"
         return dict(zip(along.levels, curves_of(along, scope, 0.95, by_level=True), strict=True))
     codes, found = codes_of(along.fit.design, along.group), {}
-    whole = regression(along.fit, codes >= 0)[0] if kind == "complete" else None
+    if kind == "complete":
+        own = np.tile(regression(along.fit, codes >= 0)[0], (int(codes.max()) + 1, 1))
+    else:
+        own = no_pooling(along.fit, codes, varying_columns(along.fit.design, along.group))[0]
     for level, frame in zip(along.levels, along.frames(), strict=True):
-        beta = regression(along.fit, codes == level)[0] if whole is None else whole
+        beta = own[level]
         y = _by_coefficients(along, _coded(along, frame, ()), beta)
         found[level] = along.curve(frame, y, y, y)
     return found

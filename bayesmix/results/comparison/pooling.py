@@ -10,11 +10,18 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.errors import SpecError
 from bayesmix.language.arguments import explained
-from bayesmix.results.fits.linear_predictor import GroupEffects, codes_of, coefficient_columns, coefficients, find_group
+from bayesmix.results.fits.linear_predictor import (
+    GroupEffects,
+    codes_of,
+    coefficient_columns,
+    coefficients,
+    find_group,
+    varying_columns,
+)
 from bayesmix.results.fits.marginal_summary import describe
 from bayesmix.results.fits.named_fits import by_method, named_fits
 from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
-from bayesmix.results.fits.refit import regression
+from bayesmix.results.fits.refit import no_pooling, regression
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,9 +46,10 @@ def pooling(
     -------
     DataFrame
         One row a level and effect: ``rows`` of data in the level; ``complete`` pooling (one regression on all rows,
-        groups ignored) and ``none`` (a regression on the level's rows alone), each with ``std_error``; then partial
-        pooling: the coefficients of each estimate by its method, of a posterior ``mean, sd, lower, upper``. Blank where
-        a level alone does not tell: too few rows, counts that are all zero or separated.
+        groups ignored) and ``none`` (what varies between levels is each level's own, all other coefficients are common;
+        where all vary, a regression on the level's rows alone), each with ``std_error``; then partial pooling: the
+        coefficients of each estimate by its method, of a posterior ``mean, sd, lower, upper``. Blank where a level
+        alone does not tell: too few rows, counts that are all zero or separated.
 
     Raises
     ------
@@ -61,7 +69,7 @@ def pooling(
     codes = codes_of(design, chosen)
     table = pd.DataFrame({"rows": np.repeat(np.bincount(codes, minlength=len(levels)), len(names))}, index=index)
     whole = regression(first, np.ones(len(design.y), bool))
-    alone = [regression(first, codes == level) for level in range(len(levels))]
+    alone = list(zip(*no_pooling(first, codes, varying_columns(design, chosen)), strict=True))
     fixed = [(level, name) for level in levels for name in design.layout.coefficients]
     shown = [design.fixed.index(name) for name in design.layout.coefficients]
     for label, found in {"complete": [whole] * len(levels), "none": alone}.items():

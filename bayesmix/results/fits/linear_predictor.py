@@ -218,6 +218,11 @@ def coefficient_columns(design: Design, group: GroupEffects) -> list[str]:
     return [*fixed, *(effect for effect in group.effects if effect not in fixed)]
 
 
+def varying_columns(design: Design, group: GroupEffects) -> Array:
+    """Whether each fixed effect ``(p,)`` varies between the levels of a group."""
+    return np.isin(design.fixed, group.effects)
+
+
 def coefficients(design: Design, values: Parameters, group: GroupEffects) -> tuple[list[str], Array]:
     """Group coefficients, fixed plus random effects as lme4's ``coef``: names and ``(..., J, columns)``."""
     names = coefficient_columns(design, group)

@@ -131,12 +131,52 @@ def regression(fit: FitRecord, rows: Array) -> tuple[Array, Array]:
             f"The curve `{smooth}` is no part of a regression without random effects, which pooling of levels is"
             " compared with. Leave the smooth out, or look at `fit.coef()` and `fit.smooths()`."
         )
+    return _on_columns(fit, rows, fit.design.X, centre(fit, fit.values.beta))
+
+
+def no_pooling(fit: FitRecord, codes: Array, varying: Array) -> tuple[Array, Array]:
+    """Coefficients and standard errors ``(J, p)`` where what varies between levels is each level's own.
+
+    One regression, in which a coefficient that does not vary is common to all levels. Where all vary, or none, that is
+    a regression of each level by itself, with a dispersion of its own. NaN of levels that do not tell, and of all where
+    the regression is beyond a few seconds.
+
+    Parameters
+    ----------
+    codes : (n,) level of each row.
+    varying : (p,) bool, whether the coefficient varies between levels.
+    """
+    levels, X, start = int(codes.max()) + 1, fit.design.X, centre(fit, fit.values.beta)
+    if varying.all() or not varying.any():
+        each = [regression(fit, codes == level) for level in range(levels)]
+        return np.stack([beta for beta, _ in each]), np.stack([error for _, error in each])
+    beta, error = np.full((2, levels, X.shape[1]), np.nan)
+    rows_of = np.tile(codes, len(X) // len(codes))
+    alone = [_on_columns(fit, codes == level, X[:, varying], start[varying])[0] for level in range(levels)]
+    told = np.flatnonzero([np.isfinite(own).any() for own in alone])
+    columns, k = len(told) * int(varying.sum()) + int((~varying).sum()), int(varying.sum())
+    if not len(told) or len(X) * columns**2 > DEAREST:
+        return beta, error
+    own = np.concatenate([X[:, varying] * (rows_of == level)[:, None] for level in told], axis=1)
+    starts = np.concatenate([np.tile(start[varying], len(told)), start[~varying]])
+    kept = np.isin(codes, told)
+    found = _on_columns(fit, kept, np.concatenate([own, X[:, ~varying]], axis=1), starts)
+    for whole, values in zip((beta, error), found, strict=True):
+        whole[np.ix_(told, np.flatnonzero(varying))] = values[: k * len(told)].reshape(len(told), k)
+        whole[np.ix_(told, np.flatnonzero(~varying))] = values[k * len(told) :]
+    return beta, error
+
+
+DEAREST = 2_000_000_000  # rows times squared columns of a regression of all levels at once
+
+
+def _on_columns(fit: FitRecord, rows: Array, X: Array, start: Array) -> tuple[Array, Array]:
+    """A regression of some rows on columns ``X (n, p)``, one block of rows a linear predictor; its search's start."""
     if not fit.spec.is_simple or fit.spec.family.crude is not None or fit.design.outcome.bounds is not None:
-        return _distributional_regression(fit, rows)
+        return _distributional_regression(fit, rows, X, start)
     design, spec = fit.design, fit.spec
-    p = design.X.shape[1]
-    beta, error = np.full((2, p), np.nan)
-    X = design.X[rows]
+    beta, error = np.full((2, X.shape[1]), np.nan)
+    X = X[rows]
     kept = list(independent(X))
     trials = design.trials[rows]
     found: Glm = fit_glm(
@@ -147,14 +187,14 @@ def regression(fit: FitRecord, rows: Array) -> tuple[Array, Array]:
     return beta, error
 
 
-def _distributional_regression(fit: FitRecord, rows: Array) -> tuple[Array, Array]:
+def _distributional_regression(fit: FitRecord, rows: Array, X: Array, start: Array) -> tuple[Array, Array]:
     """The same of several linear predictors, or of responses with bounds: the estimate without random effects."""
-    design = fit.design
-    beta, error = np.full((2, design.X.shape[1]), np.nan)
-    some = design.take(np.flatnonzero(rows), ())
-    kept = list(independent(some.X))
-    start = centre(fit, fit.values.beta)[kept]
-    likelihood, X = likelihood_of(some, fit.spec), some.X[:, kept]
+    beta, error = np.full((2, X.shape[1]), np.nan)
+    some = fit.design.take(np.flatnonzero(rows), ())
+    X = X[np.tile(rows, len(X) // len(rows))]
+    kept = list(independent(X))
+    start = start[kept]
+    likelihood, X = likelihood_of(some, fit.spec), X[:, kept]
 
     def at(log_dispersion: float) -> Regression:
         return fit_regression(likelihood, X, some.offset, start, dispersion=np.exp(log_dispersion))

@@ -54,7 +54,7 @@ def test_counts_by_maximum_likelihood():
     data = pd.DataFrame({"g": np.repeat(["a", "b", "c", "d"], 12), "x": rng.normal(size=48), "o": rng.uniform(size=48)})
     data["n"] = rng.poisson(np.exp(0.5 + 0.4 * data["x"] + data["o"]))
     data.loc[data["g"] == "d", "n"] = 0
-    table = bmx.pooling(bmx.Model("n ~ x + offset(o) + (1 | g)", data, family="poisson").estimate())
+    table = bmx.pooling(bmx.Model("n ~ x + offset(o) + (x | g)", data, family="poisson").estimate())
 
     def loss(beta, rows):
         eta = beta[0] + beta[1] * rows["x"] + rows["o"]
@@ -67,6 +67,43 @@ def test_counts_by_maximum_likelihood():
         optimize.minimize(loss, np.zeros(2), data).x, abs=1e-4
     )
     assert table.loc["d", "none"].isna().all()
+
+
+def test_coefficients_that_do_not_vary_are_common_without_pooling():
+    """The levels are a factor: by normal equations, and by SciPy's minimiser of a Poisson likelihood."""
+    rng = np.random.default_rng(3)
+    data = pd.DataFrame({"g": np.repeat(list("abcd"), 12), "x": rng.normal(size=48), "z": rng.normal(size=48)})
+    data["y"] = data["x"] + rng.normal(size=48)
+    table = bmx.pooling(bmx.Model("y ~ x + z + (x | g)", data).estimate())
+    dummies = np.eye(4)[np.repeat(np.arange(4), 12)]
+    X = np.column_stack([dummies, dummies * data[["x"]].to_numpy(), data["z"]])
+    beta, rss = np.linalg.lstsq(X, data["y"])[:2]
+    errors = np.sqrt(rss / (48 - 9) * np.diagonal(np.linalg.inv(X.T @ X)))
+    for place, level in enumerate("abcd"):
+        own = [place, 4 + place, 8]
+        assert table.loc[level, "none"].to_numpy() == pytest.approx(beta[own], rel=1e-9)
+        assert table.loc[level, "none std_error"].to_numpy() == pytest.approx(errors[own], rel=1e-9)
+
+    data["n"] = rng.poisson(np.exp(0.5 + 0.4 * data["x"]))
+    data.loc[data["g"] == "d", "n"] = 0  # says nothing, and is no reason to lose the others
+    counts = bmx.pooling(bmx.Model("n ~ x + (1 | g)", data, family="poisson").estimate())
+    X, n = np.column_stack([dummies[:36, :3], data["x"][:36]]), data["n"][:36]
+    found = optimize.minimize(lambda beta: np.sum(np.exp(X @ beta) - n * (X @ beta)), np.zeros(4), tol=1e-10).x
+    for place, level in enumerate("abc"):
+        assert counts.loc[level, "none"].to_numpy() == pytest.approx(found[[place, 3]], abs=1e-5)
+    assert counts.loc["d", "none"].isna().all()
+
+
+def test_several_predictors_without_pooling_are_a_model_of_the_levels():
+    """Zero-inflated counts: the estimate of the same model with the groups as a factor, no random effects."""
+    data = bmx.load_dataset("Salamanders")
+    data = data[data["site"].isin(["R-4", "R-6", "R-7", "R-12"])].assign(site=lambda own: own["site"].astype(str))
+    formulas = ["count ~ DOP + (1 | site)", "zi ~ 1"]
+    table = bmx.pooling(bmx.Model(formulas, data, family="zero_inflated_poisson").estimate())
+    beta = bmx.Model(["count ~ 0 + site + DOP", "zi ~ 1"], data, family="zero_inflated_poisson").estimate().fixef()
+    for level in data["site"].unique():
+        expected = [beta.loc[f"site{level}", "estimate"], beta.loc["DOP", "estimate"]]
+        assert table.loc[level, "none"].to_numpy()[:2] == pytest.approx(expected, abs=1e-4)
 
 
 def test_what_a_level_alone_does_not_tell_is_blank():
