@@ -2,7 +2,7 @@
 
 What penalised least squares leaves, ``log|V|`` and ``[X y]' V^-1 [X y]``, is an analytic function of a few covariance
 parameters. Over the region where the posterior has its mass it is fitted by Chebyshev polynomials of total degree at
-most ``DEGREES`` in a ball of `RADIUS` posterior standard deviations; what lies outside is left out (of a Gaussian, less
+most `DEGREES` in a ball of `RADIUS` posterior standard deviations; what lies outside is left out (of a Gaussian, less
 than one part in a million), and the error is measured at points the fit has not seen.
 """
 
@@ -10,14 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 
 from bayesmix.arrays import Array
 
 DEGREES = {1: 12, 2: 9, 3: 7, 4: 5}  # total degree by dimension
-RADIUS = 6.0  # of the region, in posterior standard deviations
+FEW, ROUGH_DEGREES = (
+    10,
+    (4, 3),
+)  # dimensions up to which, and beyond which, a proposal is fitted to polynomials of such a degree
+RADIUS, BEYOND = (
+    6.0,
+    4.0,
+)  # of the region, in posterior standard deviations; beyond the root of the dimension, where large
 SURPLUS = 1.6  # points for each coefficient
 TOLERANCE = 0.01  # largest error of the log density that is let pass
 
@@ -36,17 +42,18 @@ class Emulator:
 
     centre: Array  # (d,)
     root: Array  # (d, d): x = centre + root z
+    radius: float
     powers: Array  # (terms, d)
     coefficients: Array  # (terms, 1 + c * c)
     columns: int
 
     def covers(self, x: Array) -> Array:
         """Whether points ``(n, d)`` lie in the region of the fit."""
-        return np.asarray(np.sum(self._whitened(x) ** 2, axis=1) <= RADIUS**2)
+        return np.asarray(np.sum(self._whitened(x) ** 2, axis=1) <= self.radius**2)
 
     def __call__(self, x: Array) -> Reduced:
         """Evaluate at ``(n, d)``."""
-        values = _basis(self._whitened(x) / RADIUS, self.powers) @ self.coefficients
+        values = _basis(self._whitened(x) / self.radius, self.powers) @ self.coefficients
         c = self.columns
         return Reduced(values[:, 0], values[:, 1:].reshape(len(x), c, c))
 
@@ -62,15 +69,15 @@ def fit_emulator(
 
     d = len(centre)
     degree = DEGREES[d] if degree is None else degree
-    powers = np.array([power for power in product(range(degree + 1), repeat=d) if sum(power) <= degree])
+    powers, radius = _powers(d, degree), max(RADIUS, BEYOND + np.sqrt(d))
     root = np.linalg.cholesky(covariance)
     n = int(np.ceil(SURPLUS * len(powers)))
     uniform = qmc.Sobol(d + 1, seed=0).random_base2(int(np.ceil(np.log2(n))))[:n]
-    z = RADIUS * _ball(uniform)
+    z = radius * _ball(uniform)
     reduced = reduce(centre + z @ root.T)
     targets = np.column_stack([reduced.log_determinant, reduced.XX.reshape(n, -1)])
-    coefficients = np.linalg.lstsq(_basis(z / RADIUS, powers), targets, rcond=None)[0]
-    return Emulator(centre, root, powers, coefficients, reduced.XX.shape[-1])
+    coefficients = np.linalg.lstsq(_basis(z / radius, powers), targets, rcond=None)[0]
+    return Emulator(centre, root, radius, powers, coefficients, reduced.XX.shape[-1])
 
 
 def _ball(uniform: Array) -> Array:
@@ -81,6 +88,16 @@ def _ball(uniform: Array) -> Array:
     size = np.sqrt(np.sum(direction**2, axis=1, keepdims=True))
     radius = np.sin(0.5 * np.pi * uniform[:, -1:] ** (1.0 / direction.shape[1]))
     return np.asarray(radius * direction / np.maximum(size, 1e-300))
+
+
+def _powers(d: int, degree: int) -> Array:
+    """Powers ``(terms, d)`` of the monomials of total degree at most ``degree``."""
+    found = np.zeros((1, 0), int)
+    for _ in range(d):
+        longer = np.repeat(found, degree + 1, axis=0)
+        found = np.column_stack([longer, np.tile(np.arange(degree + 1), len(found))])
+        found = found[found.sum(axis=1) <= degree]
+    return found
 
 
 def _basis(z: Array, powers: Array) -> Array:

@@ -58,6 +58,7 @@ def explore(  # noqa: PLR0913 - lengths of chains, named
     rng: np.random.Generator,
     thin: int = 1,
     scattered: Array | None = None,
+    quick: LogDensity | None = None,
 ) -> Chains:
     """Find the modes, fit a proposal, run the chains; ``thin`` proposals are made for each draw kept.
 
@@ -65,16 +66,18 @@ def explore(  # noqa: PLR0913 - lengths of chains, named
     ----------
     at : (m,) where the search of the first mode starts.
     scattered : (n, m) points all over the prior and far around ``at``, from which further modes are searched.
+    quick : nearly the log density, to which the proposal is fitted; the density itself where it is not given.
     """
-    modes = find_modes(log_density, at, scattered)
-    fitted = adapt(log_density, modes.mixture(), pilot_size(len(at)), rng)
+    nearly = log_density if quick is None else quick
+    modes = find_modes(nearly, at, scattered)
+    fitted = adapt(nearly, modes.mixture(), pilot_size(len(at)), rng)
     best = _weigh(log_density, fitted, chains * (draws * thin + 1), rng)
     evaluations = modes.evaluations + fitted.evaluations + len(best.x)
     for _ in range(REFITS):
         if best.pareto_k <= PROPOSAL_K_LIMIT:
             break  # where no fit will do, the certificate says so
         size = LARGER * pilot_size(len(at))
-        fitted = adapt(log_density, fitted.mixture.widened(), size, rng, is_fitted=True)
+        fitted = adapt(nearly, fitted.mixture.widened(), size, rng, is_fitted=True)
         best, first = _weigh(log_density, fitted, len(best.x), rng), _weigh(log_density, fitted, len(best.x), rng)
         best = replace(best, pareto_k=max(best.pareto_k, first.pareto_k))  # or the luckiest fit would be taken
         evaluations += fitted.evaluations + 2 * len(best.x)

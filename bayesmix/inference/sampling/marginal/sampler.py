@@ -15,7 +15,14 @@ from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.solve import draw
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.sampling.draws import Draws, Schedule
-from bayesmix.inference.sampling.marginal.chebyshev import DEGREES, TOLERANCE, Reduced, fit_emulator
+from bayesmix.inference.sampling.marginal.chebyshev import (
+    DEGREES,
+    FEW,
+    ROUGH_DEGREES,
+    TOLERANCE,
+    Reduced,
+    fit_emulator,
+)
 from bayesmix.inference.sampling.marginal.gradient import value_and_gradient
 from bayesmix.inference.sampling.marginal.hamiltonian import climb, whiten
 from bayesmix.inference.sampling.marginal.independence_metropolis import explore, least_thin
@@ -78,6 +85,10 @@ LOW, FEW_CHECKS = 4, 8  # of so many levels posteriors are narrow, and what is f
 DEAR = 300_000  # numbers from which on polynomials stand in for factorisations
 
 
+SEVERAL, ROUGH = 40_000, 1.5  # numbers from which on a proposal is fitted to polynomials, and how far these may be off
+COVARIANCES, HIGH = 21, 12  # most of their variables, those of six correlated effects; of theta where draws are thinned
+
+
 MAX_DIMENSION = 20  # of theta, for a global proposal: with 16 it still accepts two draws in five
 
 
@@ -109,10 +120,12 @@ def sample_marginal(
     at = target.start(point)
     if not target.size:
         found, stats, own = _known(target, run)
-    elif target.size > MAX_DIMENSION:
-        found, stats, own = _climbed(target, at, run)
     else:
-        found, stats, own = _proposed(target, at, run, options, has_evidence=not has_flat)
+        quick = _roughly(target, point, rng)
+        if target.size > MAX_DIMENSION and quick is None:
+            found, stats, own = _climbed(target, at, run)
+        else:
+            found, stats, own = _proposed(target, at, run, options, quick, has_evidence=not has_flat)
     certificate |= own
     theta = found.reshape(chains * draws, -1)
     shift = draw_fixed(target, theta, target.reduce(theta), rng)
@@ -151,13 +164,22 @@ def _known(target: MarginalPosterior, run: _Run) -> Explored:
     return theta, stats, {"acceptance": 1.0, "log_evidence": height, "log_evidence_error": 0.0}
 
 
-def _proposed(target: MarginalPosterior, at: Array, run: _Run, options: Marginal, *, has_evidence: bool) -> Explored:
-    """Independence chains of a global proposal."""
-    cheap = target.emulator is not None or target.numbers <= CHEAP
+def _proposed(
+    target: MarginalPosterior,
+    at: Array,
+    run: _Run,
+    options: Marginal,
+    quick: MarginalPosterior | None,
+    *,
+    has_evidence: bool,
+) -> Explored:
+    """Independence chains of a global proposal, which is fitted to a rougher posterior where there is one."""
+    is_high = quick is not None and target.size >= HIGH
+    cheap = target.emulator is not None or target.numbers <= CHEAP or is_high
     thin = options.thin or max(3 if cheap else 1, least_thin(run.draws * run.chains))
     # polynomials hold around the estimate only
-    far = None if target.emulator is not None else scatter(target, at, run.rng)
-    chain = explore(target, at, draws=run.draws, chains=run.chains, rng=run.rng, thin=thin, scattered=far)
+    far = None if target.emulator is not None or quick is not None else scatter(target, at, run.rng)
+    chain = explore(target, at, draws=run.draws, chains=run.chains, rng=run.rng, thin=thin, scattered=far, quick=quick)
     certificate = {
         "pareto_k": chain.pareto_k,
         "acceptance": float(chain.accepted.mean()),
@@ -195,22 +217,58 @@ def with_emulator(
     is_dear = target.numbers > dear and target.rows is None
     if not is_dear or target.covariances not in DEGREES or target.fallback is not None:
         return target, (), {}
-    mode, root = whiten(lambda theta: value_and_gradient(target, theta), target.start(point))
-    covariance = root @ root.T
-    d = target.covariances
+    mode, covariance = _curvature(target, point)
     is_very_dear = target.numbers > VERY_DEAR
-    checks = FEW_CHECKS if is_very_dear else CHECKS
-    check = mode + rng.standard_normal((checks, target.size)) @ root.T * 1.5
+    check = _around(mode, covariance, FEW_CHECKS if is_very_dear else CHECKS, rng)
     exact, error = target(check), math.inf
-    for degree in (LOW, DEGREES[d]) if is_very_dear else (DEGREES[d],):
-        own = replace(target, emulator=None)
-        emulator = fit_emulator(own.reduce_covariances, mode[:d], covariance[:d, :d], degree)
-        emulated = replace(target, emulator=emulator)
-        difference = emulated(check) - exact
-        error = float(np.max(np.abs(difference - np.median(difference))))
+    own = DEGREES[target.covariances]
+    for degree in (LOW, own) if is_very_dear else (own,):
+        emulated = _emulated(target, mode, covariance, degree)
+        error = _error(emulated(check), exact)
         if error <= TOLERANCE:
             return emulated, (), {"emulator_error": error}
     return target, (f"Polynomials missed the log density by {error:.2g}; every draw was factorised.",), {}
+
+
+def _roughly(target: MarginalPosterior, point: PointEstimate, rng: np.random.Generator) -> MarginalPosterior | None:
+    """The posterior by polynomials near enough to fit a proposal to; None where they would not pay, or are not near.
+
+    Of several correlated effects of many levels: fitting a proposal takes more densities than drawing with it does.
+    """
+    is_plain = target.emulator is None and target.rows is None and target.fallback is None
+    is_of_several = max(DEGREES) < target.covariances <= COVARIANCES
+    if not (is_plain and is_of_several and target.numbers > SEVERAL):
+        return None
+    mode, covariance = _curvature(target, point)
+    check = _around(mode, covariance, CHECKS, rng)
+    emulated = _emulated(target, mode, covariance, ROUGH_DEGREES[target.covariances > FEW])
+    return emulated if _error(emulated(check), target(check)) <= ROUGH else None
+
+
+def _curvature(target: MarginalPosterior, point: PointEstimate) -> tuple[Array, Array]:
+    """Mode ``(m,)`` and inverse curvature there."""
+    mode, root = whiten(lambda theta: value_and_gradient(target, theta), target.start(point))
+    return mode, root @ root.T
+
+
+def _around(mode: Array, covariance: Array, checks: int, rng: np.random.Generator) -> Array:
+    """Points ``(checks, m)`` somewhat further out than draws."""
+    return np.asarray(mode + rng.standard_normal((checks, len(mode))) @ np.linalg.cholesky(covariance).T * 1.5)
+
+
+def _emulated(target: MarginalPosterior, mode: Array, covariance: Array, degree: int) -> MarginalPosterior:
+    """The posterior by polynomials of a degree in place of factorisations."""
+    d = target.covariances
+    exact = replace(target, emulator=None)
+    return replace(target, emulator=fit_emulator(exact.reduce_covariances, mode[:d], covariance[:d, :d], degree))
+
+
+def _error(found: Array, exact: Array) -> float:
+    """Largest error of log densities, up to a constant."""
+    if not np.isfinite(found).all():  # out of the polynomials' region
+        return math.inf
+    difference = found - exact
+    return float(np.max(np.abs(difference - np.median(difference))))
 
 
 def in_units(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
 import bayesmix as bmx
 from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.least_squares.cholesky import Factorisation
+from bayesmix.inference.sampling.diagnostics import mean_ess
+from bayesmix.inference.sampling.draws import Schedule
 from bayesmix.inference.sampling.marginal import sampler
 from bayesmix.inference.sampling.marginal.chebyshev import (
     DEGREES,
@@ -14,10 +19,11 @@ from bayesmix.inference.sampling.marginal.chebyshev import (
     TOLERANCE,
     Reduced,
     _ball,
+    _powers,
     fit_emulator,
 )
 from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, marginal_posterior
-from bayesmix.inference.sampling.marginal.sampler import with_emulator
+from bayesmix.inference.sampling.marginal.sampler import Marginal, sample_marginal, with_emulator
 
 CENTRE = np.array([0.5, -1.0, 2.0, 0.3])
 ROOT = np.array([[0.3, 0.0, 0.0, 0.0], [0.1, 0.2, 0.0, 0.0], [-0.1, 0.05, 0.4, 0.0], [0.0, 0.1, 0.0, 0.1]])
@@ -67,6 +73,56 @@ def test_the_region_is_a_ball_of_whitened_distances() -> None:
     distance = np.linalg.norm(np.linalg.solve(ROOT[:2, :2], (x - CENTRE[:2]).T), axis=0)
     np.testing.assert_array_equal(emulator.covers(x), distance <= RADIUS)
     assert 50 < emulator.covers(x).sum() < 350
+
+
+def test_powers_are_those_of_the_total_degree() -> None:
+    for d, degree in ((1, 3), (3, 4), (6, 2)):
+        expected = [power for power in product(range(degree + 1), repeat=d) if sum(power) <= degree]
+        assert sorted(map(tuple, _powers(d, degree).tolist())) == expected
+
+
+def several_effects() -> tuple[MarginalPosterior, PointEstimate, Schedule]:
+    """Three correlated effects of each of eighty levels: six covariance coordinates."""
+    rng = np.random.default_rng(3)
+    g, x, z = np.repeat(np.arange(80), 12), rng.standard_normal(960), rng.standard_normal(960)
+    b = rng.standard_normal((80, 3)) @ np.array([[0.8, 0.2, -0.3], [0.0, 0.6, 0.2], [0.0, 0.0, 0.5]])
+    y = b[g, 0] + b[g, 1] * x + (0.5 + b[g, 2]) * z + rng.standard_normal(960)
+    model = bmx.Model("y ~ x + z + (x + z | g)", {"y": y, "x": x, "z": z, "g": g})
+    point = model.estimate().point
+    return marginal_posterior(model.design, model.priors, point), point, Schedule(800, 4, 1)
+
+
+@pytest.mark.slow
+def test_proposals_that_are_fitted_to_polynomials_draw_the_exact_posterior(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even to rough ones, of degree two, and take fewer factorisations."""
+    target, point, schedule = several_effects()
+    factorised: list[int] = []
+    whole = MarginalPosterior.factorise
+
+    def counting(own: MarginalPosterior, theta: np.ndarray) -> Factorisation:
+        factorised[-1] += int(np.prod(theta.shape[:-1]))
+        return whole(own, theta)
+
+    monkeypatch.setattr(MarginalPosterior, "factorise", counting)
+    found, evidence = [], []
+    for several, low in ((10**9, (4, 3)), (0, (2, 2))):
+        monkeypatch.setattr(sampler, "SEVERAL", several)
+        monkeypatch.setattr(sampler, "ROUGH_DEGREES", low)
+        monkeypatch.setattr(sampler, "ROUGH", 20.0)
+        factorised.append(0)
+        draws = sample_marginal(target, point, Marginal(thin=1), schedule)
+        evidence.append((draws.certificate["log_evidence"], draws.certificate["log_evidence_error"]))
+        values = draws.parameters
+        corr = values.corr[0][(..., *np.tril_indices(3, -1))]
+        found.append(np.concatenate([values.beta, *values.sd, corr], axis=-1))
+    assert factorised[1] < 0.7 * factorised[0]
+    (one, error), (other, other_error) = evidence
+    assert abs(one - other) < 4.0 * np.hypot(error, other_error)
+    for power in (1, 2):
+        powers = [(part - found[0].mean((0, 1))) ** power for part in found]
+        errors = [part.std((0, 1)) / np.sqrt(mean_ess(part)) for part in powers]
+        apart = (powers[0].mean((0, 1)) - powers[1].mean((0, 1))) / np.hypot(*errors)
+        assert np.all(np.abs(apart) < 4.0), apart
 
 
 def test_points_of_the_unit_ball() -> None:
