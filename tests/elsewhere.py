@@ -35,6 +35,11 @@ def linear() -> bmx.Model:
     return bmx.Model("y ~ x + (x | g)", rows(12, 6))
 
 
+def means() -> bmx.Model:
+    """Whose density is soon compiled."""
+    return bmx.Model("y ~ 1 + (1 | g)", rows(12, 3))
+
+
 def counts(levels: int = 12) -> bmx.Model:
     return bmx.Model("n ~ x + (1 | g)", rows(levels, 4), family="poisson")
 
@@ -61,8 +66,8 @@ PARTS: dict[str, Callable[[], Any]] = {
     "marginal": lambda: drawn(linear(), "marginal"),
     "marginal, counts": lambda: drawn(counts(), "marginal"),
     "alternating": lambda: drawn(counts(1_500), "marginal"),
-    "nuts": lambda: drawn(linear(), "nuts"),
-    "pymc": lambda: drawn(linear(), bmx.Nuts(backend="pymc", tune=50)),
+    "nuts": lambda: drawn(means(), "nuts"),
+    "pymc": lambda: drawn(means(), bmx.Nuts(backend="pymc", tune=50)),
     "bootstrap": bootstrapped,
     "studies": studied,
 }

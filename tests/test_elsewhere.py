@@ -12,7 +12,6 @@ import elsewhere
 import pytest
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-SHARES = [["marginal", "marginal, counts", "bootstrap", "studies"], ["alternating", "nuts", "pymc"]]
 
 
 def digests(parts: list[str], threads: int, **environment: str) -> dict[str, str]:
@@ -31,21 +30,10 @@ def digests(parts: list[str], threads: int, **environment: str) -> dict[str, str
     return dict(json.loads(result.stdout.splitlines()[-1]))
 
 
-def test_all_parts_are_compared() -> None:
-    assert {part for share in SHARES for part in share} == elsewhere.PARTS.keys()
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("share", range(len(SHARES)))
-def test_draws_are_the_same_on_any_number_of_threads(share: int) -> None:
-    if "pymc" in SHARES[share]:  # what is compiled anew and what a cache has may differ: both are from the cache
-        digests(["pymc"], 1)
-    assert digests(SHARES[share], 1) == digests(SHARES[share], 2)
-
-
-@pytest.mark.slow
-def test_draws_are_the_same_in_a_plain_locale_with_a_home_that_cannot_be_written(tmp_path: Path) -> None:
-    """With the compiled densities of a cache that does not exist yet."""
-    plain = {"LC_ALL": "C", "HOME": "/proc", "PYTENSOR_FLAGS": f"base_compiledir={tmp_path / 'new'}"}
-    parts = ["marginal", "nuts"]
-    assert digests(parts, 1, **plain) == digests(parts, 1)
+def test_draws_are_the_same_anywhere(tmp_path: Path) -> None:
+    """On one thread and two; in a plain locale with a home that cannot be written, and nothing compiled yet."""
+    here, plain = digests(list(elsewhere.PARTS), 1), {"LC_ALL": "C", "HOME": "/proc"}
+    assert digests(list(elsewhere.PARTS), 2) == here
+    there = digests(["marginal", "nuts"], 1, PYTENSOR_FLAGS=f"base_compiledir={tmp_path / 'new'}", **plain)
+    assert there == {part: here[part] for part in there}

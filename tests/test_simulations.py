@@ -17,8 +17,8 @@ from bayesmix.language.families.registry import FAMILIES
 calibration, coverage = script("calibration"), script("coverage")
 PLACES = range(sum(calibration.DAILY.values()))
 PIECES = 3  # designs of coverage a day
-DATA_SETS = 30
-SECONDS = 10.0  # of the processor, for each cell
+DATA_SETS = 15
+SECONDS = 6.0  # of the processor, for each cell
 
 
 def test_every_family_and_engine_has_cells():
