@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
 from test_layers import MODULES, tree
 
 LINES = 400  # of a module
+INSTALLED = [path for path in sys.path if "lib" in Path(path).parts]  # the standard library, and packages
 # module, or folder -> modules of our own that its functions may import, and why
 LATE = {
     "bayesmix": {"errors"},  # what `import bayesmix` loads is nothing
@@ -54,6 +57,14 @@ def allowed_late(name: str) -> set[str]:
 def test_modules_are_short():
     lines = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in MODULES.items()}
     assert {name: count for name, count in lines.items() if count > LINES} == {}
+
+
+def test_no_script_hides_a_module_that_others_import():
+    """Its folder is where Python looks first: numba took `benchmarks/coverage.py` for the package of that name."""
+    folder = Path(__file__).parents[1] / "benchmarks"
+    names = {path.stem for path in folder.glob("*.py")}
+    assert names
+    assert [name for name in names if PathFinder.find_spec(name, INSTALLED) is not None] == []
 
 
 def test_own_modules_are_imported_at_the_top():

@@ -1,6 +1,6 @@
 """Calibration of some cells of the matrix of the day, coverage of some intervals: gross failure is found.
 
-All of both: `benchmarks/calibration.py` and `benchmarks/coverage.py`, whose tables the site has.
+All of both: `benchmarks/calibration.py` and `benchmarks/interval_coverage.py`, whose tables the site has.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from scipy import stats
 
 from bayesmix.language.families.registry import FAMILIES
 
-calibration, coverage = script("calibration"), script("coverage")
+calibration, coverage = script("calibration"), script("interval_coverage")
 PLACES = range(sum(calibration.DAILY.values()))
 PIECES = 3  # designs of coverage a day
 DATA_SETS = 15

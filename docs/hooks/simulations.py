@@ -83,7 +83,7 @@ def coverage() -> Iterator[str]:
     """One line a design, kind and target."""
     yield "| design | interval | of | intervals | hold the truth |"
     yield "|---|---|---|---|---|"
-    for row in rows_of("coverage"):
+    for row in rows_of("interval_coverage"):
         n, held = int(row["intervals"]), int(row["held"])
         error = 100.0 * math.sqrt(LEVEL * (1.0 - LEVEL) / n)
         yield f"| {row['design']} | {row['kind']} | {row['of']} | {n} | {100.0 * held / n:.1f} ± {error:.1f} % |"

@@ -1,10 +1,10 @@
 """How often each kind of interval holds the truth, on small designs whose truth is known.
 
-uv run python benchmarks/coverage.py                          # designs with the fewest data sets first
-uv run python benchmarks/coverage.py --minutes 30 "balanced" "crossed"
+uv run python benchmarks/interval_coverage.py                          # designs with the fewest data sets first
+uv run python benchmarks/interval_coverage.py --minutes 30 "balanced" "crossed"
 
-Data are drawn here, by NumPy alone. Counts are kept in benchmarks/coverage.csv, which the site has, and added to: data
-sets have seeds by number. Intervals that take many refits are found for one data set in `SELDOM`.
+Data are drawn here, by NumPy alone. Counts are kept in benchmarks/interval_coverage.csv, which the site has, and added
+to: data sets have seeds by number. Intervals that take many refits are found for one data set in `SELDOM`.
 """
 
 from __future__ import annotations
