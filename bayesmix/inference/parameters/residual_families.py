@@ -154,6 +154,11 @@ def correlation_of(pairs: int) -> Free:
 def correlation_matrix(family: Correlation, partial: Array) -> Array:
     """The matrix ``(..., k, k)`` at partial correlations ``(..., size)``, which may be complex."""
     one = np.ones(partial.shape[:-1], partial.dtype)
+    if isinstance(family, Free):  # of which the sums of products are dear
+        root = np.zeros((*partial.shape[:-1], family.k, family.k), partial.dtype)
+        for i, row in enumerate(family.rows(np.moveaxis(partial, -1, 0), sqrt=np.sqrt, one=one)):
+            root[..., i, : i + 1] = np.stack(row, axis=-1)
+        return np.asarray(root @ np.swapaxes(root, -1, -2))  # of complex numbers not Hermitian
     rows = family.entries(np.moveaxis(partial, -1, 0), sqrt=np.sqrt, one=one)
     matrix = np.empty((*partial.shape[:-1], family.k, family.k), partial.dtype)
     for i, row in enumerate(rows):

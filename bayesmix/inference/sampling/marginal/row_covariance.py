@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,19 +22,14 @@ class RowCovariance:
     """Numbers ``phi`` of the covariance of the rows, in the coordinates that an estimate is searched in."""
 
     problem: CorrelatedProblem
-    priors: tuple[CoefficientPrior, ...]  # of all fixed effects, the numbers among them
-    contrast: Array  # (p, p) what they are stated on
+    contrast: Array  # (p, p) what priors are stated on
     start: Array  # (size,) of an estimate
+    alike: tuple[tuple[CoefficientPrior, list[int]], ...]  # the priors of the numbers, and whose each is
 
     @property
     def size(self) -> int:
         """How many there are."""
         return self.problem.rows.size
-
-    @property
-    def own(self) -> Sequence[int]:
-        """Their columns among all fixed effects."""
-        return (*self.problem.spread, *self.problem.correlation)
 
     def linear(self) -> LinearProblem:
         """The model at the start; its log weights are part of each elimination."""
@@ -50,8 +44,8 @@ class RowCovariance:
         mean = np.zeros((*phi.shape[:-1], len(self.problem.mean)))
         gamma = self.problem.beta_of(mean, phi) @ self.contrast.T
         total = np.full(phi.shape[:-1], float(np.linalg.slogdet(self.problem.change)[1]))
-        for j in self.own:
-            total = total + self.priors[j].log_density(gamma[..., j])
+        for prior, places in self.alike:
+            total = total + prior.log_density(gamma[..., places]).sum(axis=-1)
         return np.asarray(total)
 
 
@@ -68,4 +62,7 @@ def row_covariance(
         contrast=priors.contrast[np.ix_(mean, mean)],
     )
     start = problem.phi_of(point.beta)
-    return RowCovariance(problem, priors.fixed, priors.contrast, start), rest
+    alike: dict[CoefficientPrior, list[int]] = {}
+    for j in (*problem.spread, *problem.correlation):
+        alike.setdefault(priors.fixed[j], []).append(j)
+    return RowCovariance(problem, priors.contrast, start, tuple(alike.items())), rest
