@@ -225,7 +225,6 @@ class Posterior(Fit, Evidence, ArvizView):
 
     def __init__(self, fitted_model: Fitted, draws: Draws, priors: Priors, data: xr.DataTree | None = None) -> None:
         super().__init__(fitted_model, draws, priors)
-        ArvizView.__init__(self)
         self._data = data
 
     @override

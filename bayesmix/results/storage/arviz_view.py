@@ -6,6 +6,7 @@ as of its kind; groups by name and other attributes that it then asks for are th
 
 from __future__ import annotations
 
+import sys
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +21,16 @@ GROUPS = ("posterior", "sample_stats", "log_prior", "observed_data", "constant_d
 class ArvizView:
     """What has a DataTree of draws and may stand for it: ``az.summary(post)``, ``post.posterior``."""
 
-    def __init__(self) -> None:
-        import xarray as xr
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """Its class, of a DataTree's kind from when xarray is loaded: what asks for one of these asks for this first.
 
-        xr.DataTree.register(type(self))
+        xarray takes longer to load than a small posterior to draw, and most tables do without.
+        """
+        own = type(self)
+        if (xr := sys.modules.get("xarray")) is not None and hasattr(xr, "DataTree"):
+            xr.DataTree.register(own)
+        return own
 
     @property
     @abstractmethod

@@ -71,8 +71,11 @@ def test_a_posterior_is_one_thing_to_others(post):
 
 
 LATE = """
+import sys
 import bayesmix as bmx
 post = bmx.Model("strength ~ 1 + (1 | batch)", bmx.load_dataset("Pastes")).sample(draws=10, seed=1, progress=False)
+str(post.summary())
+assert "xarray" not in sys.modules  # which takes longer to load than the draws
 import arviz as az
 print(len(az.summary(post, var_names=["fixef"])))
 """
