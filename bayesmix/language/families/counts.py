@@ -91,6 +91,11 @@ def _negbinomial(xp: Namespace, y: Any, _: Any, mu: Any, shape: Any) -> Any:
     return xp.log_rising(shape, y) - shape * xp.log1p(ratio) + xp.xlogy(y, mu / (1.0 + ratio))
 
 
+def _negbinomial_log_mean(xp: Namespace, y: Any, _: Any, eta: Any, shape: Any) -> Any:
+    """The same of the logarithm of the mean, which is not taken again."""
+    return xp.log_rising(shape, y) + y * eta - (y + shape) * xp.log1p(xp.exp(eta) / shape)
+
+
 def _negbinomial_slopes(y: Array, _: Array, mu: Array, shape: Array) -> tuple[Array, Array, Array]:
     total = mu + shape
     return (
@@ -146,7 +151,7 @@ NEGBINOMIAL = Family(
     moments=_negbinomial_moments,
     exposed=("shape",),
     pymc=lambda trials, mu, shape: ("NegativeBinomial", {"mu": mu, "alpha": shape}),
-    closed_form=ClosedForm(_negbinomial_slopes),
+    closed_form=ClosedForm(_negbinomial_slopes, predictor=_negbinomial_log_mean),
 )
 
 

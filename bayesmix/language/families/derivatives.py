@@ -124,9 +124,10 @@ def density_by_predictors(
 
 
 def _density(family: Family, links: Sequence[Link], y: Array, eta: Sequence[Any], trials: Array, weights: Array) -> Any:
-    mu, *others = (link.formula(NUMERIC, own) for link, own in zip(links, eta, strict=True))
+    others = [link.formula(NUMERIC, own) for link, own in zip(links[1:], eta[1:], strict=True)]
     others, multiply = weighted_all(family, others, weights)
-    return (family.kernel(NUMERIC, y, trials, mu, *others) + family.base(y, trials)) * multiply
+    density = family.kernel_of(links[0])(NUMERIC, y, trials, eta[0], *others) + family.base(y, trials)
+    return density if np.all(multiply == 1.0) else density * multiply
 
 
 def weighted_all(family: Family, others: Sequence[Any], weights: Array) -> tuple[list[Any], Any]:

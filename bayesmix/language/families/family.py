@@ -62,7 +62,7 @@ class ClosedForm:
 
     slopes: Callable[..., tuple[Array, Array, Array]]  # (y, trials, mu, *others): derivatives of the density by mu
     canonical: Callable[[Array, Array, Array], Array] | None = None  # (y, eta, trials): density under the first link
-    predictor: Callable[..., Any] | None = None  # (xp, y, trials, eta): the kernel under that link
+    predictor: Callable[..., Any] | None = None  # (xp, y, trials, eta, *others): the kernel under that link
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,6 +186,12 @@ class Family:
     def is_canonical(self, link: Link) -> bool:
         """Whether a link is the first of the mean's: that of the closed forms on the predictor."""
         return link.name == self.links[0]
+
+    def kernel_of(self, link: Link) -> Callable[..., Any]:
+        """`kernel` as a function of the mean's linear predictor: ``(xp, y, trials, eta, *others)``."""
+        if self.closed_form is not None and self.closed_form.predictor is not None and self.is_canonical(link):
+            return self.closed_form.predictor
+        return lambda xp, y, trials, eta, *others: self.kernel(xp, y, trials, link.formula(xp, eta), *others)
 
     def with_excess(self, excess: Array | None) -> Family:
         """The family of responses whose log densities are larger by what no parameter changes ``(n,)``."""

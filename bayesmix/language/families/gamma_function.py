@@ -52,21 +52,44 @@ def polygamma(k: int, x: Array) -> Array:
 def log_rising(x: Array, y: Array, order: int) -> list[Array]:
     """``log Gamma(x + y) - log Gamma(x) - y log x`` and its derivatives by x up to an order.
 
-    Differences of large numbers would be noise where x is large: there by Stirling's series.
+    Zero where y is zero or one, as half of all counts may be, and the same where x and y are: of rows with one shape,
+    or one in each group, few are computed.
     """
-    is_small = x < STIRLING
-    if np.all(is_small):
-        return _of_small(x, y, order)
-    if not np.any(is_small):
+    if y.ndim != 1 or np.shape(x)[-1:] != y.shape:
+        return _rising(x, y, order)
+    told = np.flatnonzero((y != 0.0) & (y != 1.0))
+    found = np.zeros((order + 1, *x.shape))
+    if len(told):
+        own, y = np.take(x, told, axis=-1), y[told]
+        first, alike = _alike(own, y)
+        for one, part in zip(found, _rising(own[..., first], y[first], order), strict=True):
+            one[..., told] = part[..., alike]
+    return list(found)
+
+
+def _alike(x: Array, y: Array) -> tuple[Array | slice, Array | slice]:
+    """The first of each kind of columns of ``x (..., n)`` and ``y (n,)``, and the kind of each; all where few agree."""
+    _, first, alike = np.unique(x.reshape(-1, len(y))[0] + 1j * y, return_index=True, return_inverse=True)
+    if 2 * len(first) > len(y) or not np.array_equal(x, x[..., first[alike]]):
+        return slice(None), slice(None)
+    return first, alike
+
+
+def _rising(x: Array, y: Array, order: int) -> list[Array]:
+    """The same; differences of large numbers would be noise where x is large: there by Stirling's series."""
+    is_large = x >= STIRLING
+    if np.all(is_large):
         return _of_large(x, y, order)
+    if not np.any(is_large):
+        return _of_small(x, y, order)
     if np.broadcast_shapes(x.shape, y.shape) != x.shape:  # one number for many rows, of which both cost little
         small = _of_small(np.minimum(x, STIRLING), y, order)
         large = _of_large(np.maximum(x, STIRLING), y, order)
-        return [np.where(is_small, one, other) for one, other in zip(small, large, strict=True)]
-    y, found = np.broadcast_to(y, x.shape), np.empty((order + 1, *x.shape))
-    found[:, is_small] = _of_small(x[is_small], y[is_small], order)
-    found[:, ~is_small] = _of_large(x[~is_small], y[~is_small], order)
-    return list(found)
+        return [np.where(is_large, one, other) for one, other in zip(large, small, strict=True)]
+    found, at = _of_small(np.minimum(x, STIRLING), y, order), np.nonzero(is_large)
+    for one, part in zip(found, _of_large(x[at], np.broadcast_to(y, x.shape)[at], order), strict=True):
+        one[at] = part
+    return found
 
 
 def _of_small(x: Array, y: Array, order: int) -> list[Array]:

@@ -58,7 +58,7 @@ class Namespace:
 
 
 def _exp(x: Array, order: int) -> list[Array]:
-    value = np.exp(np.minimum(x, OVERFLOW))
+    value = np.exp(x if np.max(x, initial=0.0) <= OVERFLOW else np.minimum(x, OVERFLOW))
     return [value] * (order + 1)
 
 

@@ -63,3 +63,17 @@ def test_small_and_large_numbers_are_put_together() -> None:
     np.testing.assert_allclose(found.T, [RISING[0.3, 7.0], RISING[101.0, 7.0]], rtol=1e-10)
     one = np.array(log_rising(np.array([[0.3], [101.0]]), np.array([7.0, 60.0]), 3))[..., 0]
     np.testing.assert_allclose(one.T, found.T, rtol=1e-12)
+
+
+def test_rows_that_are_alike_are_computed_once_and_have_their_own_values() -> None:
+    """Columns of one shape and one count; those that agree in the first line only are not alike."""
+    rng = np.random.default_rng(3)
+    x = np.exp(rng.normal(size=(4, 3)))[:, np.arange(30) % 3] * np.where(np.arange(30) < 3, 50.0, 1.0)
+    y = rng.integers(0, 5, 30).astype(float)
+    apart = np.where(np.arange(4)[:, None] == 2, x * np.linspace(1.0, 2.0, 30), x)
+    for own in (x, apart):
+        found = np.array(log_rising(own, y, 3))
+        assert not found[..., y < 2.0].any()
+        for i, j in np.argwhere(np.broadcast_to(y >= 2.0, own.shape)):
+            one = np.array(log_rising(own[i, j : j + 1], np.array(y[j]), 3))[:, 0]
+            np.testing.assert_array_equal(found[:, i, j], one)

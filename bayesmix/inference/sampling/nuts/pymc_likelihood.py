@@ -251,11 +251,7 @@ def add_kernel(response: SymbolicResponse, packed: Packed) -> None:
         others, weights = weighted_all(family, others, packed.column(outcome.weights))
     trials = packed.column(outcome.trials) if family.values.has_trials else None
     family = observed(family, outcome.bounds, outcome.trials, column=packed.column)
-    on_predictor = family.closed_form.predictor if family.closed_form and family.is_canonical(response.link) else None
-    if on_predictor is not None:
-        rows = on_predictor(xp, y, trials, response.eta)
-    else:
-        rows = family.kernel(xp, y, trials, response.link.formula(xp, response.eta), *others)
+    rows = family.kernel_of(response.link)(xp, y, trials, response.eta, *others)
     base = packed.constant("log_base", _log_base(family, outcome))
     pm.Potential(response.name, (rows if weights is None else weights * rows).sum() + base)
 
