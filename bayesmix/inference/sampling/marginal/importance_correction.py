@@ -53,7 +53,8 @@ from bayesmix.parallel.progress import told, working
 
 REFITS, POOR = 2, 0.4  # further fits of proposals of lower efficiency than this, or of heavy tails
 STAY = 10.0  # draws that a chain may stay at one proposal
-ENOUGH = 1.5  # effective proposals wanted for each draw
+ENOUGH, BLOCKS_ENOUGH = 1.5, 2.0  # effective proposals wanted for each draw, and where rows have several predictors,
+# of which fitting the proposals costs as much as drawing them
 FRACTION = 0.25  # of a proposal more a draw that is not worth a whole one
 THIN, CHEAP_THIN = 3, 5  # most proposals a draw, and how many where they are cheap
 MOST = 300_000_000  # random effects of all proposals, held together
@@ -177,7 +178,7 @@ def _refitted(found: Weighted, rng: np.random.Generator) -> FittedProposal | Non
     """A proposal fitted to weighted draws: of what the weights vary along, or of all but the random effects."""
     explored = with_telling(found, rng, HINTING)
     if explored is not None:
-        return explored
+        return explored.proposal
     return fit_jointly(found, rng) if affords_joint(found.proposal) else with_more_tries(found, rng)
 
 
@@ -193,7 +194,8 @@ def in_user_units(approximation: GaussianApproximation, theta: Array, proposed: 
 def _thin(approximation: GaussianApproximation, tries: tuple[int, ...], efficiency: float, draws: int) -> int:
     """Proposals for each draw kept: the more, the fewer of them are effective; more still where they are cheap."""
     work = approximation.size * int(np.prod(tries)) + approximation.target.numbers
-    needed = ENOUGH / max(efficiency, 1e-6)
+    enough = BLOCKS_ENOUGH if approximation.problem.likelihood.R > 1 else ENOUGH
+    needed = enough / max(efficiency, 1e-6)
     wanted = CHEAP_THIN if work <= CHEAP else min(THIN, int(np.ceil(needed - FRACTION)))
     effects = sum(levels * k for levels, k in approximation.target.problem.coordinates.pattern.shapes)
     return max(1, min(wanted, MOST // max(effects * draws, 1)))

@@ -141,8 +141,10 @@ class LevelProposals:
             return np.zeros(ratios[0].shape, np.intp), ratios[0]
         with np.errstate(all="ignore"):
             top = np.fmax.reduce(ratios)  # a proposal outside the link's range has no density, the others have theirs
-            weights = np.stack([np.exp(ratio - top) for ratio in ratios])
-            sums = np.cumsum(np.where(np.isnan(weights), 0.0, weights), axis=0)
+            sums = np.stack([np.exp(ratio - top) for ratio in ratios])
+            np.copyto(sums, 0.0, where=np.isnan(sums))
+            for m in range(1, len(sums)):  # cumulated: NumPy's own takes three times as long
+                sums[m] += sums[m - 1]
             threshold = self.rng.random(top.shape) * sums[-1]
             return np.sum(sums[:-1] <= threshold, axis=0), np.log(sums[-1] / len(ratios)) + top
 
