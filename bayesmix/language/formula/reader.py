@@ -92,7 +92,8 @@ def read_sides(text: str, *, lenient: bool = False) -> tuple[Expr | None, Expr]:
     reader = _Reader(text)
     left = None if reader.token.text == "~" else reader.strength(0)
     if reader.token.text != "~":
-        reader.fail_at_operand("This is not a formula: there is no `~`.", "Write `response ~ terms + (terms | group)`.")
+        advice = FIXED if reader.token.text == "=" else "Write `response ~ terms + (terms | group)`."
+        reader.fail_at_operand("This is not a formula: there is no `~`.", advice)
     reader.take()
     reader.is_lenient = lenient
     right = reader.strength(0)
@@ -100,6 +101,10 @@ def read_sides(text: str, *, lenient: bool = False) -> tuple[Expr | None, Expr]:
     return left, right
 
 
+FIXED = (
+    "A parameter that is a number is an offset on its link and nothing else: `sigma = 0.5` is"
+    " `sigma ~ 0 + offset(log(0.5))`, a share `zi = 0.1` is `zi ~ 0 + offset(log(0.1 / 0.9))`."
+)
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
     |(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?L?)

@@ -95,7 +95,8 @@ REFUSED = {
     "varExp": f"{_PARAMETERS} An exponential of x is `sigma ~ x`.",
     "sar": "Spatial models are not supported.",
     "car": "Spatial models are not supported.",
-    "subset": "Take the rows first, in the data.",
+    "subset": "Take the rows first, in the data; where other responses have all rows, make a gaussian one missing in"
+    " those that it has not: `y | mi() ~ ...`.",
     "dec": "Decision times are not supported.",
     **dict.fromkeys(("vreal", "vint"), "A family of your own is a record: `Model(..., family=Family(...))`."),
     "Surv": "Times to an event are not supported.",
