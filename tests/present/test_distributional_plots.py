@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from distributional import estimate_of, posterior_of
@@ -60,3 +62,20 @@ def test_every_figure_is_drawn(draw):
 def test_a_parameter_without_predictors_says_so():
     with pytest.raises(SpecError, match="`sigma_a` has no predictor to draw it against"):
         plots.mean_curves(estimate_of("two_gaussian"), parameter="sigma")
+
+
+def test_levels_whose_outcomes_a_predictor_parts_do_not_stretch_the_axis(monkeypatch):
+    """A regression of them alone has no end: its interval reaches 1e5, and is cut."""
+    module = import_module("bayesmix.present.plots.pooling")
+    found = module.pooling_table(estimate_of("two_gaussian"))
+    parted = found.copy()
+    parted.loc[("g03", "b_Intercept"), ["none", "none std_error"]] = [40.0, 1e5]
+    widths = []
+    for table in (found, parted):
+        monkeypatch.setattr(module, "pooling_table", lambda fit, table=table, **_: table)
+        figure = plots.pooling(estimate_of("two_gaussian"), levels=["g01", "g02", "g03", "g04", "g05"])
+        (axis,) = (one for one in figure.axes if one.get_xlabel().endswith("b_Intercept"))
+        widths.append(float(np.ptp(axis.get_xlim())))
+        told = "".join(text.get_text() for text in figure.legends[0].get_texts())
+        assert ("without an end: cut" in told) == (table is parted)
+    assert widths[1] < 1.05 * widths[0]

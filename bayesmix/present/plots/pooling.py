@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 
 POOLED = 24  # levels drawn, each with several rows, of more some
+ENDLESS = 30.0  # half widths of intervals over their median from which on a level alone has no estimate
+MARGIN = 0.05  # of the axis, on either side
 
 
 @styled
@@ -70,24 +72,31 @@ def pooling(
     table = pooling_table(first, group=found.group)
     labels = [found.levels[row] for row in rows]
     shown = [elided(label, LONGEST_LEVEL) for label in labels]
-    reach = _reach(table, first, interval)
+    reach, is_cut = _reach(table, first, interval), False
     figure, axes = panels(len(names), columns=2, height=0.9 + (0.12 + 0.09 * (count + 1)) * len(rows), share=True)
     for axis, name in zip(axes, names, strict=True):
         own = table.xs(name, level="effect").loc[labels]
+        ends: list[Any] = []
         if "complete" in own and np.isfinite(own["complete"].iloc[0]):
             centre, half = own["complete"].iloc[0], reach["complete"].iloc[0] * own["complete std_error"].iloc[0]
             axis.axvspan(centre - half, centre + half, color=PALE, alpha=0.6, linewidth=0.0, zorder=0)
             axis.axvline(centre, color=GREY, linewidth=1.0, zorder=0)
-        _dodged(axis, own["none"], reach["none"].loc[labels] * own["none std_error"], -1, count, None)
+            ends += [centre - half, centre + half]
+        alone, half = own["none"].to_numpy(float), (reach["none"].loc[labels] * own["none std_error"]).to_numpy(float)
+        told = _told(half)
+        _dodged(axis, alone, (alone - half, alone + half), -1, count, None)
+        ends += [alone[told], (alone - half)[told], (alone + half)[told]]
         for place, one in enumerate(drawn):
             centre, lower, upper = _partial(one.fit, found, name, interval)
             bars = None if lower is None or upper is None else (lower[rows], upper[rows])
             _dodged(axis, centre[rows], bars, place, count, one.look)
+            ends += [centre[rows], *(bars or ())]
+        is_cut |= not told.all() and _end_at(axis, ends)
         axis.set_xlabel(folded(f"coefficient of {name}", letters(room_beside(shown, min(len(axes), 2)) - 0.1)))
         axis.set_ylim(len(rows) - 0.4, -0.6)
     axes[0].set_yticks(range(len(rows)), shown)
     axes[0].set_ylabel(found.group)
-    _pooling_legend(figure, drawn, interval, table.loc[table.index.isin(names, level="effect")])
+    _pooling_legend(figure, drawn, interval, table.loc[table.index.isin(names, level="effect")], is_cut=is_cut)
     return figure
 
 
@@ -119,24 +128,38 @@ def _partial(
 
 def _dodged(
     axis: Axes,
-    centre: Array | pd.Series,
-    spread: pd.Series | tuple[Array, Array] | None,
+    middle: Array,
+    bars: tuple[Array, Array] | None,
     place: int,
     count: int,
     look: Look | None,
 ) -> None:
     """Points and bars of one way of pooling, beside those of the others."""
-    y = np.arange(len(centre)) + (place + 1 - 0.5 * count) * min(0.26, 0.7 / count)
+    y = np.arange(len(middle)) + (place + 1 - 0.5 * count) * min(0.26, 0.7 / count)
     colour, marker = (INK, "o") if look is None else (look.colour, look.marker)
-    middle = np.asarray(centre, float)
-    if spread is not None:
-        lower, upper = spread if isinstance(spread, tuple) else (middle - spread, middle + spread)
-        axis.hlines(y, lower, upper, color=colour, linewidth=1.2)
+    if bars is not None:
+        axis.hlines(y, *bars, color=colour, linewidth=1.2)
     face = "white" if look is None else colour
     axis.plot(middle, y, marker, color=colour, markerfacecolor=face, markersize=4.5)
 
 
-def _pooling_legend(figure: Figure, fits: Sequence[Shown], interval: float, drawn: pd.DataFrame) -> None:
+def _told(half: Array) -> Array:
+    """Which levels have an estimate: where a predictor parts the outcomes there is none, nor an end of ``half``."""
+    known = half[np.isfinite(half)]
+    return ~(half > ENDLESS * np.median(known)) if len(known) else np.ones(len(half), bool)
+
+
+def _end_at(axis: Axes, ends: Sequence[Any]) -> bool:
+    """Limit the axis to what is to be seen whole; that it was done."""
+    every = np.concatenate([np.ravel(np.asarray(one, float)) for one in ends])
+    low, high = np.nanmin(every), np.nanmax(every)
+    axis.set_xlim(low - MARGIN * (high - low), high + MARGIN * (high - low))
+    return True
+
+
+def _pooling_legend(
+    figure: Figure, fits: Sequence[Shown], interval: float, drawn: pd.DataFrame, *, is_cut: bool
+) -> None:
     """Ways of pooling that some level has a coefficient by, and the fits."""
     percent = f"{100.0 * interval:g} %"
     ways: dict[str, tuple[Artist, str]] = {
@@ -146,6 +169,7 @@ def _pooling_legend(figure: Figure, fits: Sequence[Shown], interval: float, draw
     known = [way for way in ways if drawn[way].notna().any()]
     handles = [ways[way][0] for way in known]
     texts = [f"{ways[way][1]}, {percent} interval" for way in known]
+    texts = [f"{text} (without an end: cut)" if is_cut and "alone" in text else text for text in texts]
     for one in fits:
         bar: Any = "-" if one.is_posterior else ""
         handles.append(Line2D([], [], color=one.colour, marker=one.marker, linestyle=bar))
