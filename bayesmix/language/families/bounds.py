@@ -74,7 +74,7 @@ class Bounds:
 
     def of_new(self, y: Array) -> tuple[Array, Bounds]:
         """What would be seen of new values ``(n,)``, and what would be known of them: see `rule`."""
-        known = self._for_all_rows()
+        known = self.for_all_rows()
         is_in = (known.low < y) & (y <= known.high)
         end = np.where(np.isfinite(known.low), known.low, known.high)
         return np.where(is_in, end, y), replace(known, is_censored=is_in)
@@ -84,7 +84,7 @@ class Bounds:
         """How new values are censored, in words; empty where none is."""
         if not np.any(self.low < self.high):
             return ""
-        known = self._for_all_rows()
+        known = self.for_all_rows()
         if np.all(known.low < known.high):
             return "Simulated responses are censored in the intervals in which those of the data would be."
         return (
@@ -92,7 +92,7 @@ class Bounds:
             " interval; rows that are seen stay seen."
         )
 
-    def _for_all_rows(self) -> Bounds:
+    def for_all_rows(self) -> Bounds:
         """A limit of detection, an end of observation: the interval that all censored rows have, of all rows."""
         own = self.low < self.high
         low, high = np.unique(self.low[own]), np.unique(self.high[own])

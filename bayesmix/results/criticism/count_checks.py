@@ -1,16 +1,20 @@
-"""Whether counts have as many zeros, and vary as much, as counts drawn from the fit; and which families have more."""
+"""Whether data have as many zeros or censored values, and vary as much, as draws from the fit; families to try next."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.inference.parameters.names import Parameters
 from bayesmix.language.families.category_counts import counts_of
-from bayesmix.language.families.registry import wider
+from bayesmix.language.families.registry import FAMILIES, wider
 from bayesmix.language.formula.model_spec import Response
+from bayesmix.results.fits.accessors import over_rows
 from bayesmix.results.fits.records import FitRecord
+from bayesmix.results.fits.residuals import cumulative
+from bayesmix.results.fits.row_parameters import row_parameters
 from bayesmix.results.prediction.simulation import simulate
 
 DRAWS = 250  # of data sets
@@ -19,7 +23,7 @@ TAIL = 0.01  # probability that draws are as far out as the data, below which th
 
 @dataclass(frozen=True, slots=True)
 class CountCheck:
-    """A statistic of counts beside its values in data sets drawn from the fit, effects of groups as they were found."""
+    """A statistic of data beside its values in data sets drawn from the fit, effects of groups as they were found."""
 
     observed: float
     expected: float  # mean of the draws
@@ -64,6 +68,33 @@ def check_spread(fit: FitRecord, response: Response, *, seed: int = 0) -> CountC
     table = simulate(fit, DRAWS, newdata=None, groups="fitted", offset=None, seed=seed, response=response.label)
     drawn = table.to_numpy(float).reshape(len(table), DRAWS, K).transpose(1, 0, 2).reshape(DRAWS, -1)
     return _dispersion(drawn, counts_of(outcome.y, outcome.trials, K).ravel(), ())
+
+
+def check_censored(fit: FitRecord, response: Response, *, seed: int = 0) -> CountCheck | None:
+    """Share of censored values, more or fewer; None where each row is censored in an interval of its own.
+
+    Of rows that were seen it has to be known where they would have been censored: a limit of detection, an end of
+    observation.
+    """
+    number = fit.spec.responses.index(response)
+    outcome = fit.design.outcomes[number]
+    bounds = outcome.bounds
+    known = None if bounds is None else bounds.for_all_rows()
+    if bounds is None or known is None or not np.all(known.low < known.high):
+        return None
+    hidden = replace(outcome, bounds=replace(known, is_censored=np.ones_like(bounds.is_censored)))
+
+    def probability(eta: Array, values: Parameters) -> Array:
+        parameters = row_parameters(fit.spec, eta, values, response=number)
+        return np.diff(cumulative(response.family, hidden, parameters), axis=0)[0]
+
+    p = over_rows(fit, probability)
+    drawn = np.mean(np.random.default_rng(seed).random((DRAWS, len(p))) < p, axis=1)
+    share = float(np.mean(bounds.is_censored))
+    both = min(1.0, 2.0 * min(_tail(drawn >= share), _tail(drawn <= share)))
+    own = response.family
+    others = [one.name for one in FAMILIES.values() if one.support == own.support and one.log_tails is not None]
+    return _check(share, drawn, both, tuple(name for name in others if name != own.name))
 
 
 def _dispersion(drawn: Array, y: Array, families: tuple[str, ...]) -> CountCheck:

@@ -17,7 +17,14 @@ from bayesmix.inference.estimation.optimise import Status
 from bayesmix.inference.parameters.centring import at_means, centring, to_means
 from bayesmix.inference.parameters.names import corr_names, df_name, heavy_tailed, sd_names
 from bayesmix.language.formula.model_spec import Auxiliary, Predictor, Response
-from bayesmix.results.criticism.count_checks import DRAWS, CountCheck, applies, check_counts, check_spread
+from bayesmix.results.criticism.count_checks import (
+    DRAWS,
+    CountCheck,
+    applies,
+    check_censored,
+    check_counts,
+    check_spread,
+)
 from bayesmix.results.criticism.cross_validation import loo
 from bayesmix.results.criticism.power_scaling import sensitivity
 from bayesmix.results.fits.accessors import fitted_of
@@ -296,7 +303,25 @@ def _of_responses(fit: FitRecord) -> Iterator[Finding]:
             if len(fit.design.y) * len(response.family.levels) * DRAWS <= LARGEST:
                 yield _dispersion(fit, response, check_spread(fit, response))
             continue
+        yield from _censored(fit, response)
         yield _residuals(fit, response)
+
+
+def _censored(fit: FitRecord, response: Response) -> Iterator[Finding]:
+    """Share of censored values beside that of draws, and the families to try next."""
+    bounds = fit.design.outcomes[fit.spec.responses.index(response)].bounds
+    if bounds is None or not bounds.is_censored.any():
+        return
+    topic = f"Censoring of {response.label}" if len(fit.spec.responses) > 1 else "Censoring"
+    text, found = f"{np.mean(bounds.is_censored):.1%} of the data are censored", check_censored(fit, response)
+    if found is None:
+        untold = "how many should be the model cannot tell, for rows that were seen have no known limits"
+        yield Finding(topic, True, f"{text}: {untold}.")
+        return
+    range_ = f"{found.expected:.1%} ({found.lower:.1%} .. {found.upper:.1%})"
+    advice = " or ".join(f'family="{name}"' for name in found.families)
+    text = f"{text}, {range_} of data drawn from the fit (p = {found.p:.2g})."
+    yield Finding(topic, found.good, text, advice or "predictors or effects that are missing")
 
 
 def _counts(fit: FitRecord, response: Response) -> Iterator[Finding]:

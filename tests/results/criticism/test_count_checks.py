@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 import bayesmix as bmx
-from bayesmix.results.criticism.count_checks import TAIL, applies, check_counts
+from bayesmix.results.criticism.count_checks import TAIL, applies, check_censored, check_counts
 
 J, ROWS = 20, 12
 
@@ -84,3 +84,40 @@ def test_what_is_counted(kind, family, counted):
     estimate = fit(kind, family)
     assert applies(estimate, estimate.spec.responses[0]) == counted
     assert ("Zeros" in str(estimate.diagnose())) == counted
+
+
+# ---- censored values -----------------------------------------------------------------------------------------------
+
+
+def censored(y, limit):
+    c = np.where(y >= limit, "right", "none")
+    return {"y": np.minimum(y, limit), "c": c, "g": np.arange(len(y)) % 10}
+
+
+def test_shares_of_censored_values_are_told():
+    """Lifetimes of heavier tails than exponential ones: more of them outlast the observation."""
+    rng = np.random.default_rng(1)
+    shares = {}
+    for name, y in (("right", rng.exponential(2.0, 200)), ("wrong", np.exp(rng.normal(0.0, 2.5, 200)))):
+        fit = bmx.Model("y | cens(c) ~ 1 + (1 | g)", censored(y, 3.0), family="exponential").estimate()
+        found = check_censored(fit, fit.spec.responses[0])
+        mean = np.exp(fit.linear_predictor())
+        expected = stats.expon(scale=mean).sf(3.0).mean()
+        assert found.observed == np.mean(y >= 3.0)
+        assert found.expected == pytest.approx(expected, abs=5.0 * np.sqrt(expected * (1.0 - expected) / 200 / 250))
+        assert "lognormal" in found.families
+        assert "exponential" not in found.families
+        shares[name] = next(one for one in fit.diagnose().findings if one.topic == "Censoring")
+    assert shares["right"].good
+    assert not shares["wrong"].good
+    assert 'family="weibull"' in shares["wrong"].next
+
+
+def test_without_limits_of_the_rows_that_are_seen_nothing_is_said_of_the_share():
+    rng = np.random.default_rng(2)
+    data = censored(rng.exponential(2.0, 60), 3.0) | {"c": np.where(rng.random(60) < 0.3, "right", "none")}
+    fit = bmx.Model("y | cens(c) ~ 1 + (1 | g)", data, family="exponential").estimate()
+    assert check_censored(fit, fit.spec.responses[0]) is None
+    (found,) = (one for one in fit.diagnose().findings if one.topic == "Censoring")
+    assert found.good
+    assert "no known limits" in found.text

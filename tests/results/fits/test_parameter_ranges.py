@@ -56,6 +56,7 @@ def test_of_structures(formula, ranges):
     assert {name: found.get(name) for name in ranges} == ranges
 
 
+@pytest.mark.slow
 def test_values_outside_are_refused_and_modes_are_inside():
     model = bmx.Model(formulas_of("zero_inflated_negbinomial"), data_of("zero_inflated_negbinomial"), family="zinb")
     fit = model.estimate()
