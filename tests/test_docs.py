@@ -186,6 +186,13 @@ def test_an_error_of_a_page_is_an_error(tmp_path: Path, monkeypatch: pytest.Monk
     assert not list(tmp_path.iterdir())
 
 
+def test_figures_are_described_by_their_panels_axes_and_legends() -> None:
+    study = bmx.studies.standard_errors(groups=3, rows=4, replicates=2, estimators=["common"], progress=False)
+    words = execution.described(bmx.plots.sample(study))
+    for part in ("Figure of 3 panels", "y against x", "the last sample, by group", "least squares in the group"):
+        assert part in words
+
+
 def test_formulas_are_mathml() -> None:
     pytest.importorskip("latex2mathml")
     mathematics: Any = pytest.importorskip("mathematics")

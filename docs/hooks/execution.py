@@ -180,13 +180,17 @@ def _figure(figure: Any, alt: str) -> Output:
 
 
 def described(figure: Any) -> str:
-    """A figure in words: its titles and axes."""
+    """A figure in words: its panels, axes, and what its legend says."""
     shown = [axes for axes in figure.axes if axes.get_visible()]
     panels = f"Figure of {len(shown)} panels" if len(shown) > 1 else "Figure"
-    titles = _once(axes.get_title() for axes in shown)
-    labels = _once(f"{axes.get_ylabel()} against {axes.get_xlabel()}" for axes in shown if axes.get_ylabel())
-    labels = labels or _once(axes.get_xlabel() for axes in shown)
-    return ": ".join(filter(None, (panels, ", ".join(titles[:6]), "; ".join(labels[:3])))).replace('"', "'")
+    titles = _once(axes.get_title(loc="left") or axes.get_title() for axes in shown)
+    below, beside = figure.get_supxlabel(), figure.get_supylabel()
+    pairs = [(axes.get_ylabel() or beside, axes.get_xlabel() or below) for axes in shown]
+    labels = _once(f"{y} against {x}" if x and y else x or y for y, x in pairs)
+    legends = [*figure.legends, *filter(None, (axes.get_legend() for axes in shown))]
+    marks = _once(text.get_text() for own in legends for text in (own.get_title(), *own.get_texts()))
+    parts = (panels, ", ".join(titles[:6]), "; ".join(labels[:6]), "; ".join(marks[:8]))
+    return " ".join(". ".join(filter(None, parts)).replace('"', "'").split())
 
 
 def _once(texts: Iterator[str]) -> list[str]:

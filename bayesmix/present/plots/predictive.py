@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -208,12 +207,7 @@ def _survival(post: Posterior, number: int, seed: int) -> tuple[Array, Array, st
 
 
 def _by_priors(model: Model, draws: int, seed: int) -> Array:
-    log = logging.getLogger("pymc.sampling.forward")
-    before, log.disabled = log.disabled, True  # it names the variables that it draws
-    try:
-        return np.asarray(model.prior_predictive(draws=draws, seed=seed)["prior_predictive"]["y"])
-    finally:
-        log.disabled = before
+    return np.asarray(model.prior_predictive(draws=draws, seed=seed)["prior_predictive"]["y"])
 
 
 def _tree(replicated: xr.DataArray, y: Array, dtype: type) -> xr.DataTree:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,9 +29,20 @@ def draw_from_priors(model: Any, priors: Priors, draws: int, seed: int | None) -
     model : the ``pm.Model``. Its thresholds are independent; those of a latent variable have no other order, and are
         drawn in it, whereupon all that depends on them is drawn given them.
     """
-    with model, warnings.catch_warnings():
+    with model, warnings.catch_warnings(), _silent():
         warnings.filterwarnings("ignore", "Numba will use object mode")
         return cached(lambda: _drawn(model, priors, draws, seed))
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """PyMC prints the names of the variables that it draws, which say nothing to a user of formulas."""
+    log = logging.getLogger("pymc.sampling.forward")
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
 
 
 def _drawn(model: Any, priors: Priors, draws: int, seed: int | None) -> Any:

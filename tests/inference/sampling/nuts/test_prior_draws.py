@@ -13,9 +13,10 @@ DATA = {"y": rng.integers(1, 6, 40), "x": rng.normal(3.0, 1.0, 40), "g": [f"g{i 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("priors", [{}, {"2|3": "StudentT(3, 0, 1)"}], ids=["one kind", "two kinds"])
-def test_thresholds_are_in_order_and_all_draws_are_there(priors):
+def test_thresholds_are_in_order_and_all_draws_are_there(priors, caplog):
     model = bmx.Model("y ~ x + (1 | g)", DATA, family="cumulative", priors=priors)
     tree = model.prior_predictive(draws=300, seed=1)
+    assert not caplog.records  # PyMC's names of its variables
     fixef = tree["prior"]["fixef"].to_numpy()[0]
     assert fixef.shape == (300, 5)
     assert np.all(np.diff(fixef[:, 1:], axis=1) > 0.0)
