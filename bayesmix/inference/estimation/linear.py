@@ -53,7 +53,7 @@ def fit_linear(problem: LinearProblem, method: Reml | Ml) -> PointEstimate:
     reml = isinstance(method, Reml)
     working = problem.coordinates
     start = moment_start(problem)
-    values = partial(criteria, problem, reml=reml) if problem.n <= FEW_ROWS else None
+    values = partial(criteria, problem, reml=reml) if problem.n <= FEW_ROWS or _is_small(problem) else None
     again = partial(starts_again, working, start)
     restarts = Restarts(again, values=values, has_known_noise=problem.has_known_noise)
     criterion = _Criterion(problem, reml=reml)
