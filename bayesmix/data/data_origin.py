@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from fnmatch import fnmatchcase
 from glob import glob
 from os import PathLike
 from pathlib import Path
@@ -30,9 +31,16 @@ class Origin:
             return ""
         return f"{self.label} has changed: it was {self._described}, and is {now._described}."
 
-    def names(self) -> set[str]:
-        """Paths of the files that there are."""
-        return {str(Path(file).resolve()) for file in glob(self.path, recursive=True)} if self.path else set()
+    def takes(self, path: Path) -> bool:
+        """Whether a file is one of these, or would be if it were there."""
+        if not self.path:
+            return False
+        names, patterns = path.absolute().parts, Path(self.path).parts
+        if "**" in patterns:
+            is_named = fnmatchcase(str(path.absolute()), self.path.replace("**/", "*"))
+        else:
+            is_named = len(names) == len(patterns) and all(map(fnmatchcase, names, patterns))
+        return is_named or str(path.resolve()) in {str(Path(one).resolve()) for one in glob(self.path, recursive=True)}
 
     @property
     def _described(self) -> str:

@@ -111,6 +111,8 @@ def open_file(file: DataFile) -> OpenFile:
     if not os.path.exists(path):  # `Path.exists` raises errors of names that are too long
         name = str(path)[:500]
         own = f' The data set that comes with bayesmix is bmx.load_dataset("{name}").' * (name in dataset_names())
+        if "*" in name and not own:
+            own = ' Patterns are of files that stay where they are: where="source", or predict(..., to="all.parquet").'
         raise DataError(f"There is no file `{name}`.{own}")
     if not path.is_file():
         raise DataError(f"`{path}` cannot be read: it is {'a folder' if path.is_dir() else 'a pipe or a device'}.")

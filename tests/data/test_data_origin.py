@@ -11,7 +11,7 @@ from bayesmix.data.data_origin import Origin, origin_of_files
 def test_tables_that_are_no_files_do_not_change() -> None:
     origin = Origin("the duckdb table")
     assert origin.changed() == ""
-    assert origin.names() == set()
+    assert not Origin("a table").takes(Path("a.parquet"))
 
 
 def test_files_of_a_pattern(tmp_path: Path) -> None:
@@ -20,7 +20,13 @@ def test_files_of_a_pattern(tmp_path: Path) -> None:
     os.utime(tmp_path / "part-2.csv", (0.0, 2e9))
     origin = origin_of_files(tmp_path / "part-*.csv")
     assert (origin.files, origin.size, origin.modified) == (2, 8, 2e9)
-    assert origin.names() == {str((tmp_path / name).resolve()) for name in ("part-1.csv", "part-2.csv")}
+    taken = {
+        name for name in ("part-1.csv", "part-9.csv", "whole.csv", "more/part-1.csv") if origin.takes(tmp_path / name)
+    }
+    assert taken == {"part-1.csv", "part-9.csv"}
+    deep = origin_of_files(tmp_path / "**" / "part-*.csv")
+    assert deep.takes(tmp_path / "more" / "part-1.csv")
+    assert not deep.takes(tmp_path / "more" / "whole.csv")
     assert origin.changed() == ""
 
 

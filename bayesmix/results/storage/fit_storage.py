@@ -144,7 +144,7 @@ def _one_message(what: str, advice: str) -> Iterator[None]:
     """Whatever a damaged or hostile store leads to, in one message."""
     try:
         yield
-    except BayesmixError:
+    except (BayesmixError, BayesmixWarning):  # a warning where the user makes errors of them
         raise
     except Exception as error:
         reason = error if isinstance(error, Damage) else f"{type(error).__name__}: {error}"

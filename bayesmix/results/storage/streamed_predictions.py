@@ -15,7 +15,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.condensed import ReadTable
 from bayesmix.data.design.design import Term
 from bayesmix.data.remote_chunks import chunks
-from bayesmix.data.remote_table import RemoteTable, is_remote, open_remote
+from bayesmix.data.remote_table import PARQUET, RemoteTable, is_remote, open_remote
 from bayesmix.errors import DataError, PredictionWarning, SpecError, warn_user
 from bayesmix.results.fits.records import FitRecord
 from bayesmix.results.prediction.observed_columns import observed
@@ -46,10 +46,14 @@ def write_predictions(
     ------
     DataError
         If data cannot be read, or the file cannot be written: what was there before is there still.
+    SpecError
+        If the name of the file is of another kind.
     """
     import pandas as pd
 
     check_options(estimand.kind, estimand.groups, fit.design.terms)
+    if not str(path).lower().endswith(PARQUET):
+        raise SpecError(f"Predictions are written as Parquet: `{path}` has to end in {' or '.join(PARQUET)}.")
     rows, lost = 0, 0
     with new_file(path, kind="The predictions") as unfinished, _Writer(unfinished) as writer:
         for table in _predicted(fit, estimand, newdata, Path(path), offset=offset, seed=seed):
@@ -135,9 +139,9 @@ def _slices(newdata: Any) -> Iterator[Any]:
 
 
 def _check_target(table: RemoteTable, path: Path) -> None:
-    """Refuse to write over what is read."""
-    if str(path.resolve()) in table.origin.names():
-        raise DataError(f"`{path}` is one of the files that are predicted: write to another one.")
+    """Refuse to write over what is read, and what would be read with it the next time."""
+    if table.origin.takes(path):
+        raise DataError(f"`{path}` is one of the files {table.label} that are predicted: write to another one.")
 
 
 def _after(rows: PredictionRows, begin: int, unseen: Unseen) -> PredictionRows:

@@ -58,6 +58,8 @@ def test_files_are_read_again_where_they_are_what_they_were(tmp_path: Path, monk
 def test_files_that_have_changed_are_told_of(tmp_path: Path) -> None:
     file = saved(tmp_path)
     frame().iloc[:300].to_parquet(file)
+    with pytest.raises(bmx.BayesmixWarning, match=r"^`.*has changed"):  # where warnings are errors
+        bmx.load(tmp_path / "fit.zarr")
     with pytest.warns(bmx.BayesmixWarning, match=r"rows\.parquet` has changed: it was 1 file.*as they were"):
         back = bmx.load(tmp_path / "fit.zarr")
     assert back.fixef().shape == estimate("source").fixef().shape

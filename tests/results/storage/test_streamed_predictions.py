@@ -94,7 +94,13 @@ def refused(folder: Path) -> dict[str, tuple[Any, dict[str, Any], str]]:
     file = kinds(folder)["parquet"]
     strangers = frame().assign(g=[*frame()["g"][:-1], "g99"])
     return {
-        "its own file": (file, {"to": file}, "is one of the files that are predicted"),
+        "its own file": (file, {"to": file}, "is one of the files .* that are predicted"),
+        "one of its pattern": (
+            str(file.with_name("*.parquet")),
+            {"to": file.with_name("later.parquet")},
+            r"later.parquet` is one of the files `.*\*.parquet` that are predicted",
+        ),
+        "another kind": (frame(), {"to": folder / "out.csv"}, "written as Parquet: `.*out.csv` has to end in .parquet"),
         "no folder": (frame(), {"to": folder / "no" / "x.parquet"}, "The predictions `.*` cannot be written"),
         "unseen at the end": (strangers, {}, r"not seen in fitting \(g99\)"),
         "a column of that name": (frame().assign(df=1.0), {}, "have a column `df`, as predictions do: rename it"),
