@@ -49,7 +49,7 @@ def _of_term(estimate: EstimateRecord, posterior: PosteriorRecord, t: int) -> It
     names = sd_names(terms)[t]
     gone = [e for e, size in enumerate(estimate.values.sd[t][: len(names)]) if not size > 0.0]
     for e in gone:
-        unit, word = _unit(posterior, (terms[t].owners or (0,))[e if len(names) > 1 else 0])
+        unit, word = _unit(posterior, terms[t].owners[e if len(names) > 1 else 0] if terms[t].owners else 0)
         yield _of_sd(posterior, names[e], posterior.values.sd[t][..., e], unit, f"{SMALL:g}{word}")
     draws = structure_of(terms[t]).correlation.numbers(posterior.values.corr[t])
     for m, name in [] if gone else enumerate(corr_names(terms)[t]):

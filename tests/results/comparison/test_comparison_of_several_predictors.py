@@ -118,3 +118,14 @@ def test_singular_fits_are_measured_by_the_mean_sigma():
     assert "Laplace estimates sd(g, Intercept) = 0; sd(g, sigma_Intercept) = 0, on the boundary" in words
     assert "P(sd(g, Intercept) < 0.1 sigma (the mean of all rows)) = 1.00" in words
     assert "P(sd(g, sigma_Intercept) < 0.1) = 1.00" in words
+
+
+def test_a_later_effect_of_a_term_may_be_the_one_that_is_zero():
+    """Of a single predictor: it was an IndexError, and no comparison was printed."""
+    rng, g, x = np.random.default_rng(2), np.arange(60) % 6, np.repeat([-1.0, 0.0, 1.0], 20)
+    data = pd.DataFrame({"g": g, "x": x, "y": 2.0 * rng.normal(size=6)[g] + rng.normal(size=60)})
+    model = bmx.Model("y ~ x + diag(1 + x | g)", data)
+    estimate = model.estimate()
+    assert estimate.values.sd[0][0] > 0.0 == estimate.values.sd[0][1]
+    words = " ".join(explain_singular(estimate, around(estimate, model, chains=2, draws=50, spread=0.1)))
+    assert "The posterior of sd(g, x): mode" in words
