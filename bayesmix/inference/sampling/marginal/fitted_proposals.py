@@ -21,7 +21,7 @@ from bayesmix.inference.sampling.marginal.gaussian_approximation import Gaussian
 from bayesmix.inference.sampling.marginal.independence_metropolis import find_modes, pilot_size
 from bayesmix.inference.sampling.marginal.marginal_posterior import scatter
 from bayesmix.inference.sampling.marginal.sampler import with_emulator
-from bayesmix.inference.sampling.marginal.t_mixture import FAIR, ROUNDS, Mixture, adapt, fitted, normalised, tempered
+from bayesmix.inference.sampling.marginal.t_mixture import ROUNDS, Mixture, adapt, fitted, normalised, tempered
 from bayesmix.inference.sampling.marginal.weight_regression import TELLING, telling
 
 # proposals of a level, the fewest first; where levels are nested in others, of the inner and of the outer ones
@@ -32,12 +32,10 @@ JOINT_GOOD = 0.6  # efficiency at which no more proposals are tried
 JOINT_DENSITIES = 10_000  # most densities of rows a proposal for that, half of them
 PILOT = 500  # proposals that measure the efficiency
 TOLD, TELLINGS = 1_000, 2  # proposals that a regression of their weights is made of, and most regressions at first
-REFINED, REFINED_FAIR = 3, 0.5  # rounds of a mixture that has been fitted to weighted draws before, and the efficiency
-# from which on one that gains little is the last
-TOLD_ENOUGH = 0.3  # their efficiency from which on a regression is trusted
+REFINED = 3  # rounds of a mixture that has been fitted to weighted draws before
 GOOD = 0.45  # efficiency that will do ...
 BLOCKS_GOOD = (
-    0.65  # ... of rows with several predictors, where one more costs little, but for those made in large number
+    0.6  # ... of rows with several predictors, where one more costs little, but for those made in large number
 )
 DENSITIES = 200_000  # most densities of rows a proposal that are tried for the sake of efficiency
 CHEAP = 3_000  # densities of rows, and numbers of one factorisation, a proposal up to which that many are made
@@ -101,69 +99,53 @@ def fit_first(approximation: GaussianApproximation, point: PointEstimate, rng: n
     mixture = first_mixture(approximation, point, rng)
     ladder, found = _ladder(approximation), FittedProposal(approximation, mixture, LADDER[0], 0.0)
     if approximation.problem.likelihood.R > 1:
-        found = _with_telling(_first_pilot(found, ladder, rng), rng)
-    return _with_more(found, [tries for tries in ladder if np.prod(tries) >= np.prod(found.tries)], rng)
-
-
-def _first_pilot(found: FittedProposal, ladder: Sequence[tuple[int, ...]], rng: np.random.Generator) -> Weighted:
-    """Weighted proposals, as many a level as it takes for the weights to say something: a few large ones do not."""
-    for tries in ladder:
-        pilot = _pilot(replace(found, tries=tries), TOLD, rng)
-        if pilot.efficiency > TOLD_ENOUGH:
-            break
-    return pilot
+        found = _with_telling(replace(found, tries=ladder[0]), rng)
+    return _with_more(found, ladder, rng)
 
 
 def _with_more(first: FittedProposal, ladder: Sequence[tuple[int, ...]], rng: np.random.Generator) -> FittedProposal:
-    """As many proposals a level as are needed; where they do not help, the mixture is fitted to the model's density.
-
-    The efficiency of the first may be known.
-    """
+    """As many proposals a level as are needed; where they do not help, the mixture is fitted to the model's density."""
     best = replace(first, efficiency=0.0)
     rows = first.approximation
     enough = BLOCKS_GOOD if rows.problem.likelihood.R > 1 and rows.size * np.prod(ladder[0]) > CHEAP else GOOD
     for tries in ladder:
         trial = replace(first, tries=tries)
-        is_known = first.efficiency > 0.0 and tries == first.tries
-        efficiency = first.efficiency if is_known else _pilot(trial, PILOT, rng).efficiency
+        efficiency = _pilot(trial, PILOT, rng).efficiency
         if efficiency > best.efficiency:
             best = replace(trial, efficiency=efficiency)
         if best.efficiency > enough:
             break
     if best.efficiency > GOOD:
         return best
-    adapted = _adapted(best, rng, is_fitted=bool(first.approximation.target.explored.any())).proposal
+    adapted = _adapted(best, rng, is_fitted=bool(first.approximation.target.explored.any()))
     return best if best.efficiency > adapted.efficiency else adapted
 
 
 def _adapted(
-    proposal: FittedProposal, rng: np.random.Generator, *, is_fitted: bool, rounds: int = ROUNDS, fair: float = FAIR
-) -> Weighted:
-    """Proposals of the same with its mixture fitted to the density that it proposes for."""
-    made: list[tuple[Array, Proposed]] = []  # by round
+    proposal: FittedProposal, rng: np.random.Generator, *, is_fitted: bool, rounds: int = ROUNDS
+) -> FittedProposal:
+    """The same with its mixture fitted to the density that it proposes for."""
 
     def density(at: Array) -> Array:
-        made.append((at, propose(proposal.approximation, at, proposal.tries, rng)))
-        return made[-1][1].log_density
+        return propose(proposal.approximation, at, proposal.tries, rng).log_density
 
     size = pilot_size(proposal.mixture.means.shape[1])
-    adapted = adapt(density, proposal.mixture, size, rng, is_fitted=is_fitted, rounds=rounds, fair=fair)
-    best = replace(proposal, mixture=adapted.mixture, efficiency=adapted.efficiency)
-    return weighted(best, *made[adapted.round])
+    adapted = adapt(density, proposal.mixture, size, rng, is_fitted=is_fitted, rounds=rounds)
+    return replace(proposal, mixture=adapted.mixture, efficiency=adapted.efficiency)
 
 
-def _with_telling(found: Weighted, rng: np.random.Generator) -> FittedProposal:
+def _with_telling(found: FittedProposal, rng: np.random.Generator) -> FittedProposal:
     """The same with coefficients explored along which weights vary."""
     for _ in range(TELLINGS):
-        further = with_telling(found, rng, TELLING)
+        further = with_telling(_pilot(found, TOLD, rng), rng, TELLING)
         if further is None:
             break
         found = further
-    return replace(found.proposal, efficiency=found.efficiency)
+    return found
 
 
-def with_telling(found: Weighted, rng: np.random.Generator, limit: float) -> Weighted | None:
-    """Proposals of one that explores the coefficients, too, along which the weights vary; None where there are none.
+def with_telling(found: Weighted, rng: np.random.Generator, limit: float) -> FittedProposal | None:
+    """A proposal that explores the coefficients, too, along which the weights vary; None where they do along none.
 
     Weights of rows with one predictor are not asked: those models explore all of their parameters, where any.
     """
@@ -176,8 +158,7 @@ def with_telling(found: Weighted, rng: np.random.Generator, limit: float) -> Wei
     more = telling(gamma, found.log_weights, explored, most, limit)
     if (more == explored).all():
         return None
-    first = _refitted(found, old.exploring(more), rng)
-    return _adapted(first, rng, is_fitted=True, rounds=REFINED, fair=REFINED_FAIR)
+    return _adapted(_refitted(found, old.exploring(more), rng), rng, is_fitted=True, rounds=REFINED)
 
 
 def with_more_tries(found: Weighted, rng: np.random.Generator) -> FittedProposal | None:
@@ -190,7 +171,7 @@ def with_more_tries(found: Weighted, rng: np.random.Generator) -> FittedProposal
         return None
     more = [tries for tries in _ladder(old) if np.prod(tries) > np.prod(found.proposal.tries)]
     first = replace(_refitted(found, old, rng), tries=(*more, found.proposal.tries)[0])
-    return _adapted(first, rng, is_fitted=True, rounds=REFINED, fair=REFINED_FAIR).proposal
+    return _adapted(first, rng, is_fitted=True, rounds=REFINED)
 
 
 def _refitted(found: Weighted, approximation: GaussianApproximation, rng: np.random.Generator) -> FittedProposal:
@@ -230,10 +211,10 @@ def fit_jointly(found: Weighted, rng: np.random.Generator) -> FittedProposal:
         weights = tempered(found.log_weights, found.theta.shape[1])
         approximation = old.at(found.theta[int(np.argmax(weights))], old.dispersion)
         best = FittedProposal(approximation, found.proposal.mixture.widened(), ladder[-1], 0.0)
-        return _adapted(best, rng, is_fitted=True).proposal
+        return _adapted(best, rng, is_fitted=True)
     best = _refitted(found, old.jointly(), rng)
     for tries in ladder:
-        best = _adapted(replace(best, tries=tries), rng, is_fitted=True).proposal
+        best = _adapted(replace(best, tries=tries), rng, is_fitted=True)
         if best.efficiency > JOINT_GOOD:
             break
     return best

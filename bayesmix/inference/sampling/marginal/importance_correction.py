@@ -178,7 +178,7 @@ def _refitted(found: Weighted, rng: np.random.Generator) -> FittedProposal | Non
     """A proposal fitted to weighted draws: of what the weights vary along, or of all but the random effects."""
     explored = with_telling(found, rng, HINTING)
     if explored is not None:
-        return explored.proposal
+        return explored
     return fit_jointly(found, rng) if affords_joint(found.proposal) else with_more_tries(found, rng)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -103,7 +103,6 @@ class Adapted:
     mixture: Mixture
     efficiency: float  # effective share of importance draws in the last round
     evaluations: int
-    round: int  # of it
 
 
 def start(mode: Array, covariance: Array) -> Mixture:
@@ -124,7 +123,7 @@ def joined(parts: Sequence[Mixture], shares: Array) -> Mixture:
     )
 
 
-def adapt(  # noqa: PLR0913 - options of a search, named
+def adapt(
     log_target: Callable[[Array], Array],
     mixture: Mixture,
     draws: int,
@@ -132,14 +131,12 @@ def adapt(  # noqa: PLR0913 - options of a search, named
     *,
     is_fitted: bool = False,
     rounds: int = ROUNDS,
-    fair: float = FAIR,
 ) -> Adapted:
     """Fit the mixture to ``log_target``, a function of ``(n, m)`` points, by weighted draws.
 
-    One that has been fitted before keeps its components; otherwise those of the first round are scattered anew. From
-    an efficiency that is ``fair`` on, rounds that gain little are the last.
+    One that has been fitted before keeps its components; otherwise those of the first round are scattered anew.
     """
-    first, best = mixture, Adapted(mixture, 0.0, 0, 0)
+    first, best = mixture, Adapted(mixture, 0.0, 0)
     has_one_mode = len(np.unique(first.means, axis=0)) == 1
     evaluations = 0
     for round_ in range(rounds):  # where none of the rounds gives a good fit, efficiency and Pareto k say so
@@ -147,15 +144,15 @@ def adapt(  # noqa: PLR0913 - options of a search, named
         weights = normalised(log_target(x) - mixture.log_density(x))
         evaluations += draws
         efficiency = 1.0 / float(np.sum(weights**2)) / draws
-        is_done = efficiency > GOOD or fair < efficiency < GAIN * best.efficiency
+        is_done = efficiency > GOOD or FAIR < efficiency < GAIN * best.efficiency
         if efficiency > best.efficiency:
-            best = Adapted(mixture, efficiency, evaluations, round_)
+            best = Adapted(mixture, efficiency, evaluations)
         if is_done and round_ > 0:
             break
         is_new = round_ == 0 and not is_fitted
         fitted = _refit(_spread(first, x, weights, rng) if is_new else mixture, x, weights)
         mixture = _defended(fitted, None if is_fitted or has_one_mode else first, x, weights)
-    return replace(best, evaluations=evaluations)
+    return Adapted(best.mixture, best.efficiency, evaluations)
 
 
 def _defended(mixture: Mixture, first: Mixture | None, x: Array, weights: Array) -> Mixture:
