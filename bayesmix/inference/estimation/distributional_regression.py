@@ -13,6 +13,7 @@ from bayesmix.inference.parameters.likelihood import Likelihood
 
 ROUNDS = 30
 HALVINGS = 30
+NEAR = 0.1  # steps, in the same units, from which on Newton's own are taken
 CLOSE = 1e-8  # steps, in units of one more than the coefficients, that end the search
 
 
@@ -47,15 +48,25 @@ def fit_regression(
         for _ in range(ROUNDS):
             first, second = likelihood.newton(X @ beta + offset, dispersion)
             positive = likelihood.descent(X @ beta + offset, second, dispersion)
+            if np.max(np.abs(step) / (1.0 + np.abs(beta)), initial=0.0) < NEAR and _is_maximum(X, second):
+                positive = (
+                    -second
+                )  # steps of Fisher's kind go on for a hundred rounds where predictors weigh on each other
             step = np.linalg.lstsq(X.T @ weigh_columns(positive, X), X.T @ first, rcond=None)[0]
             beta, length = _shorter(value, beta, step)
             if not length or np.max(np.abs(step) / (1.0 + np.abs(beta)), initial=0.0) < CLOSE:
                 break
-        information = X.T @ weigh_columns(-likelihood.newton(X @ beta + offset, dispersion)[1], X)
-    is_maximum = bool(np.isfinite(information).all()) and bool(np.all(np.linalg.eigvalsh(information) > 0.0))
+        second = likelihood.newton(X @ beta + offset, dispersion)[1]
+        is_maximum, information = _is_maximum(X, second), X.T @ weigh_columns(-second, X)
     is_still = bool(np.max(np.abs(step) / (1.0 + np.abs(beta)), initial=0.0) < np.sqrt(CLOSE))
     covariance = np.linalg.inv(information) if is_maximum else np.full(information.shape, np.nan)
     return Regression(beta, covariance, is_maximum and is_still)
+
+
+def _is_maximum(X: Array, second: Array) -> bool:
+    """Whether the observed information is that of a maximum."""
+    information = X.T @ weigh_columns(-second, X)
+    return bool(np.isfinite(information).all()) and bool(np.all(np.linalg.eigvalsh(information) > 0.0))
 
 
 def _shorter(value: Callable[[Array], float], beta: Array, step: Array) -> tuple[Array, float]:

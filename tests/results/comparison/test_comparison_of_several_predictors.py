@@ -91,7 +91,7 @@ def test_documents_have_figures_of_every_parameter():
 
 
 def test_pooling_of_every_parameter():
-    """Complete pooling against SciPy's minimiser of the likelihood without groups."""
+    """Complete pooling and none against SciPy's minimiser of the likelihoods without random effects."""
     fit = estimate_of("sleepstudy_locscale")
     table = bmx.pooling(fit)
     data = bmx.load_dataset("sleepstudy")
@@ -106,6 +106,19 @@ def test_pooling_of_every_parameter():
     np.testing.assert_allclose(table["Laplace"].unstack()[names], fit.coef()["Subject"][names], rtol=1e-12)
     own = table.xs("sigma_Days", level="effect")
     assert own["none std_error"].median() > own["complete std_error"].iloc[0]
+    none = table["none"].unstack()
+    assert none["Days"].nunique() == none["sigma_Days"].nunique() == 1  # they do not vary between subjects
+    codes, levels = data["Subject"].astype("category").cat.codes.to_numpy(), len(none)
+
+    def loss_of_all(beta):
+        log_sigma = beta[levels + 1 :][codes] + beta[-1] * x
+        return -np.sum(stats.norm.logpdf(y, beta[:levels][codes] + beta[levels] * x, np.exp(log_sigma)))
+
+    ours = np.concatenate(
+        [none["Intercept"], none["Days"].iloc[:1], none["sigma_Intercept"], none["sigma_Days"].iloc[:1]]
+    )
+    least = optimize.minimize(loss_of_all, ours, method="BFGS").fun
+    assert least == pytest.approx(loss_of_all(ours), abs=1e-6)
 
 
 def test_singular_fits_are_measured_by_the_mean_sigma():
