@@ -68,7 +68,7 @@ def distance(names: Sequence[str], first: Array, second: Array) -> Distance:
 def _quantile(draws: Array, level: float) -> tuple[Array, Array]:
     """Quantiles ``(m,)`` and their Monte Carlo errors; NaN where too few draws are effective."""
     ess = quantile_ess(draws, level)
-    spread = np.sqrt(level * (1.0 - level) / np.maximum(ess, 1.0))
+    spread = np.sqrt(level * (1.0 - level) / np.fmax(ess, 1.0))  # none are effective of draws that never move
     flat = draws.reshape(-1, draws.shape[-1])
     bounds = [
         [np.quantile(flat[:, j], np.clip(level + sign * spread[j], 0.0, 1.0)) for j in range(flat.shape[1])]

@@ -29,6 +29,11 @@ def test_a_stuck_chain_says_nothing() -> None:
     assert distance(["a", "b"], stuck, draws()).errors == 0.0
 
 
+def test_a_constant_says_nothing() -> None:
+    """An approximation that found no place drew one number: its quantiles were asked for at NaN."""
+    assert distance(["a", "b"], draws() * [1.0, 0.0], draws()).errors < LIMIT
+
+
 def test_parameters_that_are_one_number_are_compared_on_their_natural_scale() -> None:
     data = {"x": np.arange(6.0), "y": np.arange(6.0) ** 2, "count": np.arange(6)}
     model = bmx.Model(["y ~ x", "count ~ 1"], data, family={"y": "gaussian", "count": "poisson"})

@@ -38,6 +38,7 @@ from bayesmix.inference.sampling.marginal.marginal_posterior import (
     fixed_effects,
     with_detection_limits,
 )
+from bayesmix.inference.sampling.marginal.number_starts import with_numbers_moved
 from bayesmix.inference.sampling.marginal.row_quadratics import (
     BlockQuadratics,
     PseudoResponses,
@@ -163,6 +164,7 @@ def fit_approximation(
         If none is found.
     """
     problem = generalized_problem(design, point.coordinates, spec)
+    point = with_numbers_moved(problem, design, priors, point)
     log_dispersion = np.log(float(point.dispersion or 1.0))
     gamma = priors.contrast @ point.beta
     width = np.sqrt(np.maximum(np.diagonal(priors.contrast @ point.beta_cov @ priors.contrast.T), 1e-12))

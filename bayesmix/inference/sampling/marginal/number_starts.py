@@ -1,0 +1,69 @@
+"""Where numbers beside the mean are looked for whose estimate runs off: where likelihood and prior are highest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem
+from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.parameters.natural_scale import number_columns
+from bayesmix.inference.parameters.priors_in_force import Priors
+
+WIDE = 1.5  # standard error on the scale of its link above which an estimate says little about where a number is
+NOISE = 1e-10  # variance below which that of a likelihood without curvature was rounded
+GRID, REACH = 41, 20.0  # points of a grid, and how far it spans to either side
+ROUNDS = 30  # in which the grid moves on, or becomes narrower
+NARROW = 0.05  # half the width of the last grid
+
+
+def with_numbers_moved(
+    problem: GeneralizedProblem, design: Design, priors: Priors, point: PointEstimate
+) -> PointEstimate:
+    """The estimate, numbers that it does not find moved to the mode of their posterior given all else.
+
+    An overdispersion or a share of zeros beyond chance that the data have none of is estimated as zero, which on the
+    scale of its link is without end: there the likelihood is flat, and a straight line is all that an approximation
+    sees of a prior.
+    """
+    beta, cov, eta = point.beta.copy(), point.beta_cov.copy(), point.predictor(design)
+    for j, _ in number_columns(design.layout):
+        prior, unit = priors.fixed[j], np.eye(len(beta))[j]
+        is_own = np.array_equal(priors.contrast[j], unit)
+        if prior.is_flat or not is_own or NOISE <= cov[j, j] <= WIDE**2:
+            continue
+
+        def value(
+            at: Array, j: int = j, eta: Array = eta, density: Callable[[Array], Array] = prior.log_density
+        ) -> Array:
+            moved = eta + (at - beta[j])[:, None] * design.X[:, j]
+            return problem.value(moved, np.ones(())).sum(axis=-1) + density(at)
+
+        found = _mode(value, float(beta[j]))
+        if found is not None:
+            eta = eta + (found[0] - beta[j]) * design.X[:, j]
+            beta[j], cov[j], cov[:, j] = found[0], 0.0, 0.0
+            cov[j, j] = found[1]
+    return replace(point, beta=beta, beta_cov=cov)
+
+
+def _mode(value: Callable[[Array], Array], centre: float) -> tuple[float, float] | None:
+    """Mode and variance of a density of one number, by grids; None where it has no curvature."""
+    width = REACH
+    with np.errstate(all="ignore"):
+        for _ in range(ROUNDS):
+            grid = centre + width * np.linspace(-1.0, 1.0, GRID)
+            found = value(grid)
+            best = int(np.argmax(np.where(np.isfinite(found), found, -np.inf)))
+            centre = float(grid[best])
+            is_inside = 0 < best < GRID - 1
+            if is_inside and width < NARROW:
+                low, high, size = found[best - 1], found[best + 1], width * 2.0 / (GRID - 1)
+                curvature = (2.0 * found[best] - low - high) / size**2
+                return (centre, 1.0 / curvature) if np.isfinite(curvature) and curvature > 0.0 else None
+            width *= 0.2 if is_inside else 1.0
+    return None

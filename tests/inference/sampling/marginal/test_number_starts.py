@@ -1,0 +1,66 @@
+"""Numbers beside the mean that the estimate puts at their end: where their posterior is highest, by SciPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import optimize, stats
+
+import bayesmix as bmx
+from bayesmix.inference.estimation.conditional_mode import generalized_problem
+from bayesmix.inference.parameters.priors_in_force import resolve
+from bayesmix.inference.sampling.marginal.number_starts import with_numbers_moved
+
+
+def counts(family: str, seed: int) -> pd.DataFrame:
+    """Counts with no more variance than Poisson's, beside their zeros."""
+    rng = np.random.default_rng(seed)
+    n, g, x = 96, np.repeat(np.arange(12), 8), rng.normal(size=96)
+    y = rng.poisson(np.exp(1.0 + 0.3 * x + 0.3 * rng.normal(size=12)[g]))
+    if family.startswith("hurdle"):
+        y = np.where(rng.random(n) < 0.25, 0, np.maximum(y, 1))
+    if family.startswith("truncated"):
+        y = np.maximum(y, 1)
+    return pd.DataFrame({"y": y, "x": x, "g": g})
+
+
+@pytest.mark.filterwarnings("ignore:`phi` runs off to zero:bayesmix.ConvergenceWarning")
+@pytest.mark.parametrize("seed", [pytest.param(1, marks=pytest.mark.slow), 3])
+def test_an_overdispersion_of_zero_is_moved_to_the_mode_given_all_else(seed):
+    model = bmx.Model(
+        "y ~ x + (1 | g)", counts("hurdle", seed), family="hurdle_nbinom1", priors={"phi": "Gamma(2, 0.1)"}
+    )
+    fit = model.estimate()
+    design, spec, point = fit.design, fit.spec, fit.point
+    problem = generalized_problem(design, point.coordinates, spec)
+    found = with_numbers_moved(problem, design, resolve(spec, design), point)
+    j = design.fixed.index("phi")
+    mu = fit.fitted("mu").to_numpy()
+    y, is_positive = design.y[: len(mu)], design.y[: len(mu)] > 0
+
+    def loss(log_phi: float) -> float:
+        phi = np.exp(log_phi)
+        law = stats.nbinom(mu[is_positive] / phi, 1.0 / (1.0 + phi))
+        rows = law.logpmf(y[is_positive]) - law.logsf(0)
+        return -float(rows.sum() + stats.gamma(2.0, scale=10.0).logpdf(phi) + log_phi)
+
+    least = optimize.minimize_scalar(loss, bounds=(-8.0, 4.0), method="bounded")
+    assert point.beta[j] < least.x - 1.0
+    assert found.beta[j] == pytest.approx(least.x, abs=0.01)
+    h = 0.01
+    curvature = (loss(least.x + h) - 2.0 * least.fun + loss(least.x - h)) / h**2
+    assert found.beta_cov[j, j] == pytest.approx(1.0 / curvature, rel=0.02)
+    others = [i for i in range(len(point.beta)) if i != j]
+    np.testing.assert_array_equal(found.beta[others], point.beta[others])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["hurdle_nbinom1", "truncated_nbinom1", "zero_inflated_nbinom1"])
+@pytest.mark.parametrize("seed", [1, 3])
+def test_posteriors_without_overdispersion_are_certified(family, seed):
+    """Without that the proposals were about log phi = 69 000, or none were found."""
+    post = bmx.Model("y ~ x + (1 | g)", counts(family, seed), family=family).sample(seed=1, draws=400, progress=False)
+    assert post.method == "marginal"
+    assert post.draws.certificate["pareto_k"] < 0.5
+    assert post.draws.certificate["acceptance"] > 0.2
