@@ -22,7 +22,7 @@ def test_curves_of_a_parameter_are_those_of_predict():
     expected = fit.predict(new, parameter="sigma", groups="fitted")["estimate"]
     line = figure.axes[0].lines[0]
     np.testing.assert_allclose(line.get_ydata()[[0, -1]], expected, rtol=1e-12)
-    assert figure.get_supylabel() == "sigma of Reaction"
+    assert figure.get_supylabel().split() == ["sigma", "of", "Reaction"]
     points = [one for one in figure.axes[0].collections if isinstance(one, PathCollection)]
     assert [len(one.get_offsets()) for one in points] == [0]
 

@@ -27,7 +27,13 @@ class Regression:
 
 
 def fit_regression(
-    likelihood: Likelihood, X: Array, offset: Array, start: Array, *, dispersion: Array | float = 1.0
+    likelihood: Likelihood,
+    X: Array,
+    offset: Array,
+    start: Array,
+    *,
+    dispersion: Array | float = 1.0,
+    is_start: bool = True,
 ) -> Regression:
     """Maximise the likelihood of rows by their fixed effects.
 
@@ -37,6 +43,8 @@ def fit_regression(
     offset : (N,)
     start : (p,)
     dispersion : the parameter beside the mean where that is one number, held.
+    is_start : whether a search starts there; else steps near the end are Newton's own, for those of Fisher's kind go on
+        for a hundred rounds where predictors weigh on each other.
     """
     beta, step = start, np.full(len(start), np.inf)
     dispersion = np.asarray(dispersion)
@@ -48,10 +56,9 @@ def fit_regression(
         for _ in range(ROUNDS):
             first, second = likelihood.newton(X @ beta + offset, dispersion)
             positive = likelihood.descent(X @ beta + offset, second, dispersion)
-            if np.max(np.abs(step) / (1.0 + np.abs(beta)), initial=0.0) < NEAR and _is_maximum(X, second):
-                positive = (
-                    -second
-                )  # steps of Fisher's kind go on for a hundred rounds where predictors weigh on each other
+            is_near = np.max(np.abs(step) / (1.0 + np.abs(beta)), initial=0.0) < NEAR
+            if not is_start and is_near and _is_maximum(X, second):
+                positive = -second
             step = np.linalg.lstsq(X.T @ weigh_columns(positive, X), X.T @ first, rcond=None)[0]
             beta, length = _shorter(value, beta, step)
             if not length or np.max(np.abs(step) / (1.0 + np.abs(beta)), initial=0.0) < CLOSE:

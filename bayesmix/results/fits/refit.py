@@ -197,7 +197,7 @@ def _distributional_regression(fit: FitRecord, rows: Array, X: Array, start: Arr
     likelihood, X = likelihood_of(some, fit.spec), X[:, kept]
 
     def at(log_dispersion: float) -> Regression:
-        return fit_regression(likelihood, X, some.offset, start, dispersion=np.exp(log_dispersion))
+        return fit_regression(likelihood, X, some.offset, start, dispersion=np.exp(log_dispersion), is_start=False)
 
     def deviance(log_dispersion: float) -> float:
         eta = X @ at(log_dispersion).beta + some.offset
