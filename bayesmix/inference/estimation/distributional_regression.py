@@ -55,24 +55,26 @@ def fit_regression(
     with np.errstate(all="ignore"):
         for _ in range(ROUNDS):
             first, second = likelihood.newton(X @ beta + offset, dispersion)
-            positive = likelihood.descent(X @ beta + offset, second, dispersion)
-            is_near = np.max(np.abs(step) / (1.0 + np.abs(beta)), initial=0.0) < NEAR
-            if not is_start and is_near and _is_maximum(X, second):
-                positive = -second
-            step = np.linalg.lstsq(X.T @ weigh_columns(positive, X), X.T @ first, rcond=None)[0]
+            information = X.T @ weigh_columns(likelihood.descent(X @ beta + offset, second, dispersion), X)
+            if not is_start and _size(step, beta) < NEAR:
+                observed = X.T @ weigh_columns(-second, X)
+                information = observed if _is_of_maximum(observed) else information
+            step = np.linalg.lstsq(information, X.T @ first, rcond=None)[0]
             beta, length = _shorter(value, beta, step)
-            if not length or np.max(np.abs(step) / (1.0 + np.abs(beta)), initial=0.0) < CLOSE:
+            if not length or _size(step, beta) < CLOSE:
                 break
-        second = likelihood.newton(X @ beta + offset, dispersion)[1]
-        is_maximum, information = _is_maximum(X, second), X.T @ weigh_columns(-second, X)
-    is_still = bool(np.max(np.abs(step) / (1.0 + np.abs(beta)), initial=0.0) < np.sqrt(CLOSE))
-    covariance = np.linalg.inv(information) if is_maximum else np.full(information.shape, np.nan)
-    return Regression(beta, covariance, is_maximum and is_still)
+        observed = X.T @ weigh_columns(-likelihood.newton(X @ beta + offset, dispersion)[1], X)
+    is_maximum = _is_of_maximum(observed)
+    covariance = np.linalg.inv(observed) if is_maximum else np.full(observed.shape, np.nan)
+    return Regression(beta, covariance, is_maximum and _size(step, beta) < np.sqrt(CLOSE))
 
 
-def _is_maximum(X: Array, second: Array) -> bool:
-    """Whether the observed information is that of a maximum."""
-    information = X.T @ weigh_columns(-second, X)
+def _size(step: Array, beta: Array) -> float:
+    """The largest step of a coefficient, in units of one more than it."""
+    return float(np.max(np.abs(step) / (1.0 + np.abs(beta)), initial=0.0))
+
+
+def _is_of_maximum(information: Array) -> bool:
     return bool(np.isfinite(information).all()) and bool(np.all(np.linalg.eigvalsh(information) > 0.0))
 
 

@@ -122,12 +122,9 @@ def _smooths(design: Design) -> list[int]:
 def _columns_without(point: PointEstimate, number: int, terms: Sequence[int]) -> list[int]:
     """Columns of a factor but those of some terms."""
     working = point.coordinates
-    gone = {j for t in terms if working.places[t].factor == number for j in _range(working.places[t].columns)}
-    return [j for j in range(working.factors[number].k) if j not in gone]
-
-
-def _range(columns: slice) -> range:
-    return range(columns.start, columns.stop)
+    every = range(working.factors[number].k)
+    gone = {j for t in terms if working.places[t].factor == number for j in every[working.places[t].columns]}
+    return [j for j in every if j not in gone]
 
 
 def _part(factor: Factor, columns: list[int]) -> Factor:

@@ -188,9 +188,9 @@ def _density(axis: Axes, shown: Shown, name: str, *, filled: bool) -> float:
 def _mark_centres(axis: Axes, shown: Shown, name: str) -> None:
     """Mode, median and mean, each a stem up to the density."""
     post, colour = shown.posterior, shown.colour
-    draws = _draws(post)[name]
-    x, density = _smooth(draws, *_bounds(post, name))
-    table = describe(draws[None, :, None], [name], 0.95, ranges={name: _bounds(post, name)}).loc[name]
+    draws, bounds = _draws(post)[name], _bounds(post, name)
+    x, density = _smooth(draws, *bounds)
+    table = describe(draws[None, :, None], [name], 0.95, ranges={name: bounds}).loc[name]
     for centre, marker in CENTRES.items():
         if np.isfinite(table[centre]):
             top = float(np.interp(table[centre], x, density))

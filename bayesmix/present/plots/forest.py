@@ -72,13 +72,12 @@ def forest(
     figures = drawn[0].fit.fitted_model.documented if documented is None else documented
     methods = [_method(one.fit, method) for one in drawn]
     rows = [_row(one, interval, own) for one, own in zip(drawn, methods, strict=True)]
-    height = 0.6 + 0.19 * len(rows)
-    figure, axes = panels(len(names), columns=1 if len(names) <= 3 else 2, height=height)
+    columns = 1 if len(names) <= 3 else 2
+    figure, axes = panels(len(names), columns=columns, height=0.6 + 0.19 * len(rows))
     for name, axis in zip(names, axes, strict=True):
         _panel(axis, name, rows, figures.get(name))
-        axis.set_title(folded(name, letters(WIDTH / (1 if len(names) <= 3 else 2) - 0.3)))
+        axis.set_title(folded(name, letters(WIDTH / columns - 0.3)))
     width, inches = figure.get_size_inches()
-    columns = 1 if len(names) <= 3 else 2
     lines = [axis.get_title(loc="left").count("\n") for axis in axes]
     grown = 0.15 * sum(max(lines[begin : begin + columns]) for begin in range(0, len(lines), columns))
     figure.set_size_inches(width, inches + 0.22 * (len(rows) + 1) + grown)

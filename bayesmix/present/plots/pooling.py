@@ -76,12 +76,7 @@ def pooling(
     figure, axes = panels(len(names), columns=2, height=0.9 + (0.12 + 0.09 * (count + 1)) * len(rows), share=True)
     for axis, name in zip(axes, names, strict=True):
         own = table.xs(name, level="effect").loc[labels]
-        ends: list[Any] = []
-        if "complete" in own and np.isfinite(own["complete"].iloc[0]):
-            centre, half = own["complete"].iloc[0], reach["complete"].iloc[0] * own["complete std_error"].iloc[0]
-            axis.axvspan(centre - half, centre + half, color=PALE, alpha=0.6, linewidth=0.0, zorder=0)
-            axis.axvline(centre, color=GREY, linewidth=1.0, zorder=0)
-            ends += [centre - half, centre + half]
+        ends: list[Any] = _complete(axis, own, reach)
         alone, half = own["none"].to_numpy(float), (reach["none"].loc[labels] * own["none std_error"]).to_numpy(float)
         told = _told(half)
         _dodged(axis, alone, (alone - half, alone + half), -1, count, None)
@@ -91,7 +86,9 @@ def pooling(
             bars = None if lower is None or upper is None else (lower[rows], upper[rows])
             _dodged(axis, centre[rows], bars, place, count, one.look)
             ends += [centre[rows], *(bars or ())]
-        is_cut |= not told.all() and _end_at(axis, ends)
+        if not told.all():
+            is_cut = True
+            _end_at(axis, ends)
         axis.set_xlabel(folded(f"coefficient of {name}", letters(room_beside(shown, min(len(axes), 2)) - 0.1)))
         axis.set_ylim(len(rows) - 0.4, -0.6)
     axes[0].set_yticks(range(len(rows)), shown)
@@ -143,18 +140,27 @@ def _dodged(
     axis.plot(middle, y, marker, color=colour, markerfacecolor=face, markersize=4.5)
 
 
+def _complete(axis: Axes, own: Any, reach: pd.DataFrame) -> list[float]:
+    """The coefficient of all rows, with its interval; the ends of that, of none if there is none."""
+    if "complete" not in own or not np.isfinite(own["complete"].iloc[0]):
+        return []
+    centre, half = own["complete"].iloc[0], reach["complete"].iloc[0] * own["complete std_error"].iloc[0]
+    axis.axvspan(centre - half, centre + half, color=PALE, alpha=0.6, linewidth=0.0, zorder=0)
+    axis.axvline(centre, color=GREY, linewidth=1.0, zorder=0)
+    return [centre - half, centre + half]
+
+
 def _told(half: Array) -> Array:
     """Which levels have an estimate: where a predictor parts the outcomes there is none, nor an end of ``half``."""
     known = half[np.isfinite(half)]
     return ~(half > ENDLESS * np.median(known)) if len(known) else np.ones(len(half), bool)
 
 
-def _end_at(axis: Axes, ends: Sequence[Any]) -> bool:
-    """Limit the axis to what is to be seen whole; that it was done."""
+def _end_at(axis: Axes, ends: Sequence[Any]) -> None:
+    """Limit the axis to what is to be seen whole."""
     every = np.concatenate([np.ravel(np.asarray(one, float)) for one in ends])
     low, high = np.nanmin(every), np.nanmax(every)
     axis.set_xlim(low - MARGIN * (high - low), high + MARGIN * (high - low))
-    return True
 
 
 def _pooling_legend(

@@ -68,13 +68,13 @@ def pooling(
     index = pd.MultiIndex.from_product([levels, names], names=[chosen.group, "effect"])
     codes = codes_of(design, chosen)
     table = pd.DataFrame({"rows": np.repeat(np.bincount(codes, minlength=len(levels)), len(names))}, index=index)
-    whole = regression(first, np.ones(len(design.y), bool))
-    alone = list(zip(*no_pooling(first, codes, varying_columns(design, chosen)), strict=True))
+    whole = [np.tile(one, (len(levels), 1)) for one in regression(first, np.ones(len(design.y), bool))]
+    alone = no_pooling(first, codes, varying_columns(design, chosen))
     fixed = [(level, name) for level in levels for name in design.layout.coefficients]
     shown = [design.fixed.index(name) for name in design.layout.coefficients]
-    for label, found in {"complete": [whole] * len(levels), "none": alone}.items():
-        table.loc[fixed, label] = np.concatenate([beta[shown] for beta, _ in found])
-        table.loc[fixed, f"{label} std_error"] = np.concatenate([error[shown] for _, error in found])
+    for label, (beta, error) in {"complete": whole, "none": alone}.items():
+        table.loc[fixed, label] = beta[:, shown].ravel()
+        table.loc[fixed, f"{label} std_error"] = error[:, shown].ravel()
     for label, fit in named.items():
         for column, values in _partial(fit, label, chosen).items():
             table[column] = values

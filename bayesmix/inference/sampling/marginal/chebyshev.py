@@ -16,14 +16,10 @@ import numpy as np
 from bayesmix.arrays import Array
 
 DEGREES = {1: 12, 2: 9, 3: 7, 4: 5}  # total degree by dimension
-FEW, ROUGH_DEGREES = (
-    10,
-    (4, 3),
-)  # dimensions up to which, and beyond which, a proposal is fitted to polynomials of such a degree
-RADIUS, BEYOND = (
-    6.0,
-    4.0,
-)  # of the region, in posterior standard deviations; beyond the root of the dimension, where large
+FEW = 10  # dimensions up to which a proposal is fitted to polynomials of the first of these degrees
+ROUGH_DEGREES = (4, 3)
+RADIUS = 6.0  # of the region, in posterior standard deviations
+BEYOND = 4.0  # the same beyond the root of the dimension, where that is large
 SURPLUS = 1.6  # points for each coefficient
 TOLERANCE = 0.01  # largest error of the log density that is let pass
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.parameters.natural_scale import number_columns
 from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.language.priors.on_link import CoefficientPrior
 
 WIDE = 1.5  # standard error on the scale of its link above which an estimate says little about where a number is
 NOISE = 1e-10  # variance below which that of a likelihood without curvature was rounded
@@ -32,23 +34,24 @@ def with_numbers_moved(
     """
     beta, cov, eta = point.beta.copy(), point.beta_cov.copy(), point.predictor(design)
     for j, _ in number_columns(design.layout):
-        prior, unit = priors.fixed[j], np.eye(len(beta))[j]
-        is_own = np.array_equal(priors.contrast[j], unit)
+        prior, column, before = priors.fixed[j], design.X[:, j], float(beta[j])
+        is_own = np.array_equal(priors.contrast[j], np.eye(len(beta))[j])
         if prior.is_flat or not is_own or NOISE <= cov[j, j] <= WIDE**2:
             continue
-
-        def value(
-            at: Array, j: int = j, eta: Array = eta, density: Callable[[Array], Array] = prior.log_density
-        ) -> Array:
-            moved = eta + (at - beta[j])[:, None] * design.X[:, j]
-            return problem.value(moved, np.ones(())).sum(axis=-1) + density(at)
-
-        found = _mode(value, float(beta[j]))
+        found = _mode(partial(_log_density, problem, prior, eta, column, before), before)
         if found is not None:
-            eta = eta + (found[0] - beta[j]) * design.X[:, j]
+            eta = eta + (found[0] - before) * column
             beta[j], cov[j], cov[:, j] = found[0], 0.0, 0.0
             cov[j, j] = found[1]
     return replace(point, beta=beta, beta_cov=cov)
+
+
+def _log_density(
+    problem: GeneralizedProblem, prior: CoefficientPrior, eta: Array, column: Array, before: float, at: Array
+) -> Array:
+    """Log posterior ``(n,)`` at numbers ``at (n,)``, linear predictors ``eta`` being those at the number ``before``."""
+    moved = eta + (at - before)[:, None] * column
+    return np.asarray(problem.value(moved, np.ones(())).sum(axis=-1) + prior.log_density(at))
 
 
 def _mode(value: Callable[[Array], Array], centre: float) -> tuple[float, float] | None:
