@@ -18,7 +18,21 @@ from pathlib import Path
 from typing import Any
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-SECONDS = 30.0  # for an answer of the browser
+SECONDS = 120.0  # for an answer of the browser
+
+# A page whose width changed is laid out more than once, and its bars move to their places: 1 334 px of 1 280 for 80 ms.
+RESTED = """
+(async () => {
+  const frame = () => new Promise(r => setTimeout(() => requestAnimationFrame(r), 50));
+  const moves = () => document.getAnimations().some(a => a.effect.getComputedTiming().endTime !== Infinity);
+  const size = () => `${innerWidth} ${document.scrollingElement.scrollWidth} ${document.scrollingElement.scrollHeight}`;
+  for (let same = 0, frames = 0, last = ''; same < 3 && frames < 200; frames++) {
+    await frame();
+    same = !moves() && size() === last ? same + 1 : 0;
+    last = size();
+  }
+})()
+"""
 
 # What is wrong with a page, in the page's own words; contrast is that of WCAG, 4.5 of small text and 3 of large text.
 CHECKS = """
@@ -50,15 +64,16 @@ CHECKS = """
   });
   const parse = c => (c.match(/[\\d.]+/g) || []).map(Number);
   const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
-  const rgba = c => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = c; canvas.fillRect(0, 0, 1, 1);
+  const colours = new Map(), grounds = new Map([[null, [255, 255, 255]]]);  // many words, few colours
+  const kept = (known, key, of) => { if (!known.has(key)) known.set(key, of()); return known.get(key); };
+  const painted = c => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = c; canvas.fillRect(0, 0, 1, 1);
     const d = canvas.getImageData(0, 0, 1, 1).data; return [d[0], d[1], d[2], d[3] / 255]; };
+  const rgba = c => kept(colours, c, () => painted(c));
   const over = (a, b) => a.slice(0, 3).map((v, i) => v * a[3] + b[i] * (1 - a[3]));
   const linear = v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
   const lum = c => { const l = c.map(v => linear(v / 255));
     return 0.2126 * l[0] + 0.7152 * l[1] + 0.0722 * l[2]; };
-  const ground = e => { const chain = [];
-    for (; e; e = e.parentElement) chain.push(rgba(getComputedStyle(e).backgroundColor));
-    return chain.reverse().reduce((b, c) => over(c, b), [255, 255, 255]); };
+  const ground = e => kept(grounds, e, () => over(rgba(getComputedStyle(e).backgroundColor), ground(e.parentElement)));
   const poor = new Set();
   const walker = document.createTreeWalker(document.querySelector('article') || document.body, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
@@ -112,7 +127,7 @@ class Browser:
 
     def problems(self) -> tuple[str, ...]:
         """What is wrong with the page that is open, at the width it has."""
-        self.call("Runtime.evaluate", expression="new Promise(r => setTimeout(r, 100))", awaitPromise=True)
+        self.call("Runtime.evaluate", expression=RESTED, awaitPromise=True)
         found = self.call("Runtime.evaluate", expression=CHECKS, returnByValue=True)["result"]["value"]
         return (*found, *map(_message, filter(_is_error, self.events)))
 
