@@ -65,6 +65,15 @@ def cholesky_and_inverse(M: Array) -> tuple[Array, Array]:
     return L, np.linalg.inv(L)
 
 
+def cholesky_and_half(M: Array, h: Array) -> tuple[Array, Array]:
+    """Cholesky factors of many matrices ``(..., k, k)``, and right-hand sides ``(..., k)`` solved by the factors."""
+    if M.shape[-1] <= SMALL:
+        L, inverse = cholesky_and_inverse(M)
+        return L, (inverse @ h[..., None])[..., 0]
+    L = np.linalg.cholesky(M)
+    return L, solve_lower(L, h[..., None])[..., 0]
+
+
 def _two_by_two(M: Array) -> tuple[Array, Array]:
     """Written out: LAPACK spends most of its time on being called for each matrix."""
     a, b, c = M[..., 0, 0], M[..., 1, 0], M[..., 1, 1]

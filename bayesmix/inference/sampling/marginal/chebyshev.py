@@ -8,6 +8,7 @@ than one part in a million), and the error is measured at points the fit has not
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,38 +30,61 @@ class Reduced:
     """What is left when the random effects are eliminated."""
 
     log_determinant: Array  # (...,)
-    XX: Array  # (..., c, c)
+    XX: Array  # (..., c, c) of ``[X y]``, in the coordinates of the fixed effects' priors
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Emulator:
-    """Reduced quantities as polynomials of ``z``, the whitened distance from ``centre``."""
+class Polynomials:
+    """Polynomials of ``z``, the whitened distance from ``centre``."""
 
     centre: Array  # (d,)
     root: Array  # (d, d): x = centre + root z
     radius: float
     powers: Array  # (terms, d)
-    coefficients: Array  # (terms, 1 + c * c)
-    columns: int
+    coefficients: Array  # (terms, r)
 
     def covers(self, x: Array) -> Array:
         """Whether points ``(n, d)`` lie in the region of the fit."""
         return np.asarray(np.sum(self._whitened(x) ** 2, axis=1) <= self.radius**2)
 
-    def __call__(self, x: Array) -> Reduced:
-        """Evaluate at ``(n, d)``."""
-        values = _basis(self._whitened(x) / self.radius, self.powers) @ self.coefficients
-        c = self.columns
-        return Reduced(values[:, 0], values[:, 1:].reshape(len(x), c, c))
+    def __call__(self, x: Array) -> Array:
+        """Evaluate at ``(n, d)``: ``(n, r)``."""
+        return np.asarray(_basis(self._whitened(x) / self.radius, self.powers) @ self.coefficients)
 
     def _whitened(self, x: Array) -> Array:
         return np.linalg.solve(self.root, (x - self.centre).T).T
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Emulator:
+    """Reduced quantities as polynomials."""
+
+    polynomials: Polynomials
+    columns: int
+
+    def __call__(self, x: Array) -> Reduced:
+        """Evaluate at ``(n, d)``."""
+        values, c = self.polynomials(x), self.columns
+        return Reduced(values[:, 0], values[:, 1:].reshape(len(x), c, c))
 
 
 def fit_emulator(
     reduce: Callable[[Array], Reduced], centre: Array, covariance: Array, degree: int | None = None
 ) -> Emulator:
     """Fit polynomials to ``reduce``, a function of ``(n, d)`` points, over a ball of posterior standard deviations."""
+
+    def numbers(x: Array) -> Array:
+        reduced = reduce(x)
+        return np.column_stack([reduced.log_determinant, reduced.XX.reshape(len(x), -1)])
+
+    found = fit_polynomials(numbers, centre, covariance, degree)
+    return Emulator(found, math.isqrt(found.coefficients.shape[1] - 1))
+
+
+def fit_polynomials(
+    function: Callable[[Array], Array], centre: Array, covariance: Array, degree: int | None = None
+) -> Polynomials:
+    """The same for any function of ``(n, d)`` points with ``r`` values each: ``(n, r)``."""
     from scipy.stats import qmc
 
     d = len(centre)
@@ -70,10 +94,8 @@ def fit_emulator(
     n = int(np.ceil(SURPLUS * len(powers)))
     uniform = qmc.Sobol(d + 1, seed=0).random_base2(int(np.ceil(np.log2(n))))[:n]
     z = radius * _ball(uniform)
-    reduced = reduce(centre + z @ root.T)
-    targets = np.column_stack([reduced.log_determinant, reduced.XX.reshape(n, -1)])
-    coefficients = np.linalg.lstsq(_basis(z / radius, powers), targets, rcond=None)[0]
-    return Emulator(centre, root, radius, powers, coefficients, reduced.XX.shape[-1])
+    coefficients = np.linalg.lstsq(_basis(z / radius, powers), function(centre + z @ root.T), rcond=None)[0]
+    return Polynomials(centre, root, radius, powers, coefficients)
 
 
 def _ball(uniform: Array) -> Array:

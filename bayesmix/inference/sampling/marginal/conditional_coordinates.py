@@ -139,12 +139,13 @@ class ConditionalCoordinates:
         prior = target.log_prior(theta)
         usable = np.where(np.isfinite(prior)[:, None], theta, self.approximation.centre)
         factorisation = target.factorise(usable)
-        value, density = target.log_likelihood(usable, factorisation) + prior, target.priors.dispersion
+        reduced, density = target.reduced(factorisation), target.priors.dispersion
+        value = target.log_likelihood(usable, reduced) + prior
         if self.approximation.dispersion is not None and density is not None:
             log_dispersion = x[:, -1]
             value = value + density.log_density(np.exp(log_dispersion)) + log_dispersion
             value = value + by_dispersion(target, usable, log_dispersion)
-        return Points(x, usable, factorisation, fixed_effects(target, usable, factorisation), value)
+        return Points(x, usable, factorisation, fixed_effects(target, usable, reduced), value)
 
     def conditional(self, points: Points, noise: Array) -> Conditional:
         """The approximate distribution at parameters, with spherical noise ``(C, p)`` of the fixed effects."""

@@ -116,7 +116,7 @@ def _propose_inside(
     theta = x[:, : target.size]
     factorisation = target.factorise(theta)
     noise, excess = defended_noise(len(x), int((~target.explored).sum()), rng)
-    value = target.log_likelihood(theta, factorisation) + prior + excess
+    value = target.log_likelihood(theta, target.reduced(factorisation)) + prior + excess
     shift, combination, later = draw_all(target, theta, factorisation, rng, noise=noise, end_only=True)
     log_dispersion, correction = _dispersion_at(approximation, x, rng)
     working = target.problem.coordinates

@@ -45,7 +45,6 @@ from bayesmix.inference.sampling.marginal.row_quadratics import (
     RowQuadratics,
     match_rows,
 )
-from bayesmix.inference.sampling.marginal.sampler import draw_fixed
 from bayesmix.inference.sampling.marginal.t_mixture import NO_PROPOSAL, ApproximationError
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.on_link import CoefficientPrior
@@ -118,7 +117,7 @@ class GaussianApproximation:
         return rows.taken_from_each(likelihood.value_of(whole), own)
 
     def prior_remainder(self, shift: Array) -> Array:
-        """Log prior density of fixed effects ``(B, p)``, deviations of `draw_fixed`, minus its approximation's."""
+        """Log prior density of fixed effects ``(B, p)``, deviations of `fixed_at`, minus its approximation's."""
         gamma = coefficients(self.target, shift)
         total = np.zeros(len(shift))
         for j, prior in enumerate(self.target.priors.fixed):
@@ -131,7 +130,7 @@ class GaussianApproximation:
 
 
 def coefficients(target: MarginalPosterior, shift: Array) -> Array:
-    """The coefficients ``gamma (..., p)`` that carry the priors, from deviations of `draw_fixed`."""
+    """The coefficients ``gamma (..., p)`` that carry the priors, from deviations of `fixed_at`."""
     return np.linalg.solve(target.to_gamma, (target.problem.beta_ols + shift)[..., None])[..., 0]
 
 
@@ -381,8 +380,7 @@ def draw_all(
         ``combination`` is that of `pls.modes`; ``end_only`` as in `pls.draw`.
     """
     if noise is None:
-        shift = draw_fixed(target, theta, factorisation, rng)
-    else:
-        shift = fixed_at(target, theta, fixed_effects(target, theta, factorisation), noise)
+        noise = rng.standard_normal((len(theta), int((~target.explored).sum())))
+    shift = fixed_at(target, theta, fixed_effects(target, theta, target.reduced(factorisation)), noise)
     combination = np.concatenate([-shift, np.ones((len(shift), 1))], axis=1)
     return shift, combination, draw(factorisation, combination, np.ones(len(shift)), rng, end_only=end_only)

@@ -38,7 +38,7 @@ def value_and_gradient(target: MarginalPosterior, theta: Array) -> tuple[float, 
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         try:
             factorisation = target.factorise(theta)
-            value = float(target.log_likelihood(theta, factorisation))
+            value = float(target.log_likelihood(theta, target.reduced(factorisation)))
             priors = target.log_prior(points)
             gradient = (priors[1 : m + 1] - priors[m + 1 :]) / (2.0 * STEP)
             gradient = gradient - 0.5 * _by_theta(target, theta, factorisation)
@@ -54,7 +54,7 @@ def _by_theta(target: MarginalPosterior, theta: Array, factorisation: Factorisat
     """Derivative of minus twice the log-likelihood by theta."""
     _, log_sigma, gamma = target.parts(theta)
     p, inside, K = target.problem.p, ~target.explored, target.to_gamma
-    H, h, _ = target.gaussian(theta, factorisation)
+    H, h, _ = target.gaussian(theta, target.reduced(factorisation))
     inverse = np.linalg.inv(H)
     g = np.empty(p)
     g[inside] = inverse @ h

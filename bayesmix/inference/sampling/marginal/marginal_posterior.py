@@ -27,11 +27,11 @@ from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import LinearProblem, linear_problem
 from bayesmix.inference.least_squares.cholesky import Factorisation, factorise
 from bayesmix.inference.least_squares.scaling import Coordinates
-from bayesmix.inference.least_squares.small_blocks import cholesky_and_inverse
+from bayesmix.inference.least_squares.small_blocks import cholesky_and_half, solve_lower, solve_upper
 from bayesmix.inference.parameters.covariance import side_by_side
 from bayesmix.inference.parameters.priors_in_force import Priors, log_free, log_sd
 from bayesmix.inference.parameters.unconstrained import TermCoordinates, split, term_coordinates
-from bayesmix.inference.sampling.marginal.chebyshev import Emulator, Reduced
+from bayesmix.inference.sampling.marginal.chebyshev import Emulator, Polynomials, Reduced
 from bayesmix.inference.sampling.marginal.row_covariance import RowCovariance, row_covariance
 from bayesmix.inference.sampling.marginal.scatter import scattered
 from bayesmix.language.formula.model_spec import ModelSpec
@@ -52,6 +52,7 @@ class MarginalPosterior:
     mean: Array  # (p,) prior means of gamma, 0 where flat
     precision: Array  # (p,) prior precisions of gamma, 0 where flat
     emulator: Emulator | None = None  # stands in for factorisations that are dear
+    heights: Polynomials | None = None  # of theta, in place of the log likelihood where fixed effects are many
     unit_sigma: bool = False  # sigma is one and no part of theta: known, or of a Gaussian approximation
     is_normal: bool = True  # whether its rows have normal densities: weights of signs of their own have not
     fallback: MarginalPosterior | None = None  # in place of this one where it cannot be factorised, by theta alone ...
@@ -101,10 +102,21 @@ class MarginalPosterior:
         if self.emulator is None:
             values = [self._log_density(theta[rows]) for rows in self.batches(len(theta))]
             return np.concatenate(values) if values else np.zeros(0)
-        near = self.emulator.covers(theta[:, : self.covariances])
+        near = self.emulator.polynomials.covers(theta[:, : self.covariances])
+        if self.heights is not None:
+            near &= self.heights.covers(theta)
         result = np.full(len(theta), -np.inf)  # so far out that the posterior has no mass worth a factorisation
-        result[near] = self.log_likelihood(theta[near], self.reduce(theta[near])) + self.log_prior(theta[near])
+        result[near] = self._likelihood_near(theta[near]) + self.log_prior(theta[near])
         return result
+
+    def _likelihood_near(self, theta: Array) -> Array:
+        """Log likelihood ``(n,)`` where polynomials hold."""
+        if self.heights is not None:
+            return self.heights(theta)[:, 0]
+        values = np.empty(len(theta))
+        for rows in self.reduced_batches(len(theta)):
+            values[rows] = self.log_likelihood(theta[rows], self.reduce(theta[rows]))
+        return values
 
     @property
     def covariances(self) -> int:
@@ -125,9 +137,17 @@ class MarginalPosterior:
         return self._reduced(np.concatenate([x, rest], axis=1))
 
     def _reduced(self, theta: Array) -> Reduced:
-        batches = self.batches(len(theta))
-        found = [(part.log_determinant, part.XX) for part in (self.factorise(theta[r]) for r in batches)]
-        return Reduced(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+        found = [self.reduced(self.factorise(theta[rows])) for rows in self.batches(len(theta))]
+        return Reduced(
+            *(np.concatenate(parts) for parts in zip(*((r.log_determinant, r.XX) for r in found), strict=True))
+        )
+
+    def reduced(self, factorisation: Factorisation) -> Reduced:
+        """What a factorisation leaves, in the coordinates of the fixed effects' priors."""
+        p = self.problem.p
+        K = np.eye(p + 1)
+        K[:p, :p] = self.to_gamma
+        return Reduced(factorisation.log_determinant, K.T @ factorisation.XX @ K)
 
     @property
     def numbers(self) -> int:
@@ -140,6 +160,11 @@ class MarginalPosterior:
         size = max(1, min(512, BATCH // max(self.numbers, 1)))
         return (slice(begin, min(begin + size, n)) for begin in range(0, n, size))
 
+    def reduced_batches(self, n: int) -> Iterator[slice]:
+        """Slices of ``n`` points whose cross-products fit into memory."""
+        size = max(1, BATCH // (self.problem.p + 1) ** 2)
+        return (slice(begin, min(begin + size, n)) for begin in range(0, n, size))
+
     def _log_density(self, theta: Array) -> Array:
         own = self._own_density(theta)
         return own if self.fallback is None else np.where(*self._in_range(own, self.fallback(theta)))
@@ -148,7 +173,7 @@ class MarginalPosterior:
         """By this posterior; minus infinity out of floating-point range, or where it cannot be factorised."""
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             try:
-                value = self.log_likelihood(theta, self.factorise(theta)) + self.log_prior(theta)
+                value = self.log_likelihood(theta, self.reduced(self.factorise(theta))) + self.log_prior(theta)
             except np.linalg.LinAlgError:
                 if len(theta) == 1:
                     return np.array([-np.inf])
@@ -174,35 +199,31 @@ class MarginalPosterior:
         if self.fallback is not None and not is_own.all():
             yield from self.fallback.where_factorised(theta[~is_own])
 
-    def gaussian(self, theta: Array, reduced: Factorisation | Reduced) -> tuple[Array, Array, Array]:
+    def gaussian(self, theta: Array, reduced: Reduced) -> tuple[Array, Array, Array]:
         """Precision ``H`` and right-hand side ``h`` of the integrated gamma, as deviation from least squares; ``r``."""
         _, log_sigma, gamma = self.parts(theta)
         p, inside = self.problem.p, ~self.explored
-        K = self.to_gamma
-        XX = reduced.XX
-        A = np.swapaxes(K, -1, -2) @ XX[..., :p, :p] @ K
-        c = XX[..., :p, p] @ K
-        r = XX[..., p, p]
+        A, c, r = reduced.XX[..., :p, :p], reduced.XX[..., :p, p], reduced.XX[..., p, p]
         if self.explored.any():
             deviation = gamma - self.gamma_ols[self.explored]
             A_eg, A_ee = A[..., self.explored, :], A[..., self.explored, :][..., self.explored]
             r = r - 2.0 * np.sum(c[..., self.explored] * deviation, axis=-1)
             r = r + np.einsum("...e,...ef,...f->...", deviation, A_ee, deviation)
-            c = c - np.einsum("...e,...eg->...g", deviation, A_eg)
+            c = (c - np.einsum("...e,...eg->...g", deviation, A_eg))[..., inside]
+            A = A[..., inside, :][..., inside]
         precision = np.exp(-2.0 * log_sigma)
         centre = self.mean - self.gamma_ols
-        H = A[..., inside, :][..., inside] * precision[..., None, None] + np.diag(self.precision[inside])
-        h = c[..., inside] * precision[..., None] + (self.precision * centre)[inside]
+        H = A * precision[..., None, None] + np.diag(self.precision[inside])
+        h = c * precision[..., None] + (self.precision * centre)[inside]
         return H, h, r
 
-    def log_likelihood(self, theta: Array, reduced: Factorisation | Reduced) -> Array:
+    def log_likelihood(self, theta: Array, reduced: Reduced) -> Array:
         """Log density of y with random effects and the integrated gamma integrated out."""
         _, log_sigma, _ = self.parts(theta)
         H, h, r = self.gaussian(theta, reduced)
         inside = ~self.explored
         proper = inside & (self.precision > 0.0)
-        L, inverse = cholesky_and_inverse(H)
-        half = (inverse @ h[..., None])[..., 0]
+        L, half = cholesky_and_half(H, h)
         centre = (self.mean - self.gamma_ols)[proper]
         value = self.problem.n * (math.log(2.0 * math.pi) + 2.0 * log_sigma) - self.problem.log_weights
         distance = r * np.exp(-2.0 * log_sigma) - np.sum(half**2, axis=-1)
@@ -245,7 +266,7 @@ class MarginalPosterior:
             padded = coordinates.structure.padded(covariance / sigma**2, smallest * unit)
             parts.append(coordinates.pack(padded))
         if self.emulator is not None:
-            parts = [self.emulator.centre]
+            parts = [self.emulator.polynomials.centre]
         beta = point.beta if self.rows is None else point.beta[list(self.rows.problem.mean)]
         gamma = np.linalg.solve(self.to_gamma, np.linalg.solve(self.problem.coordinates.T, beta))
         log_sigma = [] if self.unit_sigma else [math.log(sigma)]
@@ -321,18 +342,18 @@ class FixedEffects(NamedTuple):
     half: Array  # (n, q, 1)
 
 
-def fixed_effects(target: MarginalPosterior, theta: Array, reduced: Factorisation | Reduced) -> FixedEffects:
+def fixed_effects(target: MarginalPosterior, theta: Array, reduced: Reduced) -> FixedEffects:
     """Their distribution given ``theta (n, m)``."""
     H, h, _ = target.gaussian(theta, reduced)
     L = np.linalg.cholesky(H)
-    return FixedEffects(L, np.linalg.solve(L, h[..., None]))
+    return FixedEffects(L, solve_lower(L, h[..., None]))
 
 
 def fixed_at(target: MarginalPosterior, theta: Array, fixed: FixedEffects, noise: Array) -> Array:
     """Fixed effects given ``theta (n, m)`` at spherical ``noise (n, integrated)``, as deviations: ``(n, p)``."""
     half = fixed.half + noise[..., None]
     deviation = np.empty((len(theta), target.problem.p))
-    deviation[:, ~target.explored] = np.linalg.solve(np.swapaxes(fixed.L, -1, -2), half)[..., 0]
+    deviation[:, ~target.explored] = solve_upper(fixed.L, half[..., 0])
     deviation[:, target.explored] = target.parts(theta)[2] - target.gamma_ols[target.explored]
     return deviation @ target.to_gamma.T
 

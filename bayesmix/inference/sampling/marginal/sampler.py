@@ -11,7 +11,6 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.errors import SpecError
 from bayesmix.inference.estimation.point_estimate import PointEstimate
-from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.solve import draw
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.sampling.draws import Draws, Schedule
@@ -20,8 +19,8 @@ from bayesmix.inference.sampling.marginal.chebyshev import (
     FEW,
     ROUGH_DEGREES,
     TOLERANCE,
-    Reduced,
     fit_emulator,
+    fit_polynomials,
 )
 from bayesmix.inference.sampling.marginal.gradient import value_and_gradient
 from bayesmix.inference.sampling.marginal.hamiltonian import climb, whiten
@@ -32,12 +31,14 @@ from bayesmix.parallel.progress import working
 from bayesmix.parallel.threads import draw_in_threads
 
 
-def draw_fixed(
-    target: MarginalPosterior, theta: Array, reduced: Factorisation | Reduced, rng: np.random.Generator
-) -> Array:
+def draw_fixed(target: MarginalPosterior, theta: Array, rng: np.random.Generator) -> Array:
     """Draw fixed effects given ``theta (n, m)``, exactly, as deviation of beta~ from least squares: ``(n, p)``."""
     noise = rng.standard_normal((len(theta), int((~target.explored).sum())))
-    return fixed_at(target, theta, fixed_effects(target, theta, reduced), noise)
+    shift = np.empty((len(theta), target.problem.p))
+    for rows in target.reduced_batches(len(theta)):
+        part = theta[rows]
+        shift[rows] = fixed_at(target, part, fixed_effects(target, part, target.reduce(part)), noise[rows])
+    return shift
 
 
 def draw_effects(
@@ -82,7 +83,9 @@ VERY_DEAR = 20_000_000  # numbers from which on polynomials of low degree are tr
 LOW, FEW_CHECKS = 4, 8  # of so many levels posteriors are narrow, and what is fitted is smooth
 
 
-DEAR = 300_000  # numbers from which on polynomials stand in for factorisations
+DEAR = 300_000  # numbers from which on polynomials stand in for factorisations ...
+PRODUCTS = 160  # ... products of columns that take as long as one of them
+WIDE = 32  # columns from which on they stand in for the log likelihood, too: a Cholesky decomposition at every point
 
 
 SEVERAL, ROUGH = 40_000, 1.5  # numbers from which on a proposal is fitted to polynomials, and how far these may be off
@@ -128,7 +131,7 @@ def sample_marginal(
             found, stats, own = _proposed(target, at, run, options, quick, has_evidence=not has_flat)
     certificate |= own
     theta = found.reshape(chains * draws, -1)
-    shift = draw_fixed(target, theta, target.reduce(theta), rng)
+    shift = draw_fixed(target, theta, rng)
     every = _effect_step(target, draws, chains)
     kept = np.arange(chains * draws).reshape(chains, draws)[:, every - 1 :: every]
     exact = replace(target, emulator=None)
@@ -214,7 +217,8 @@ def with_emulator(
     target: MarginalPosterior, point: PointEstimate, rng: np.random.Generator, dear: int
 ) -> tuple[MarginalPosterior, tuple[str, ...], dict[str, float]]:
     """Fit polynomials where factorisations are dear; keep the factorisations if those are not close enough."""
-    is_dear = target.numbers > dear and target.rows is None
+    products = sum(J * k for J, k in target.problem.coordinates.pattern.shapes) * (target.problem.p + 1) ** 2
+    is_dear = target.numbers + products // PRODUCTS > dear and target.rows is None
     if not is_dear or target.covariances not in DEGREES or target.fallback is not None:
         return target, (), {}
     mode, covariance = _curvature(target, point)
@@ -226,8 +230,24 @@ def with_emulator(
         emulated = _emulated(target, mode, covariance, degree)
         error = _error(emulated(check), exact)
         if error <= TOLERANCE:
+            emulated, error = _with_heights(emulated, mode, covariance, (check, exact), error)
             return emulated, (), {"emulator_error": error}
     return target, (f"Polynomials missed the log density by {error:.2g}; every draw was factorised.",), {}
+
+
+def _with_heights(
+    emulated: MarginalPosterior, mode: Array, covariance: Array, known: tuple[Array, Array], error: float
+) -> tuple[MarginalPosterior, float]:
+    """The log likelihood by polynomials of theta, too, where fixed effects are many, and its error where it is near."""
+    if emulated.problem.p < WIDE or emulated.size not in DEGREES:
+        return emulated, error
+
+    def likelihood(theta: Array) -> Array:
+        return emulated.log_likelihood(theta, emulated.reduce(theta))[:, None]
+
+    found = replace(emulated, heights=fit_polynomials(likelihood, mode, covariance))
+    own = _error(found(known[0]), known[1])
+    return (found, own) if own <= TOLERANCE else (emulated, error)
 
 
 def _roughly(target: MarginalPosterior, point: PointEstimate, rng: np.random.Generator) -> MarginalPosterior | None:

@@ -23,7 +23,7 @@ from bayesmix.inference.sampling.marginal.chebyshev import (
     fit_emulator,
 )
 from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, marginal_posterior
-from bayesmix.inference.sampling.marginal.sampler import Marginal, sample_marginal, with_emulator
+from bayesmix.inference.sampling.marginal.sampler import Marginal, draw_fixed, sample_marginal, with_emulator
 
 CENTRE = np.array([0.5, -1.0, 2.0, 0.3])
 ROOT = np.array([[0.3, 0.0, 0.0, 0.0], [0.1, 0.2, 0.0, 0.0], [-0.1, 0.05, 0.4, 0.0], [0.0, 0.1, 0.0, 0.1]])
@@ -71,8 +71,8 @@ def test_the_region_is_a_ball_of_whitened_distances() -> None:
     emulator = fit_emulator(lambda x: Reduced(x[:, 0], x[:, :1, None]), CENTRE[:2], ROOT[:2, :2] @ ROOT[:2, :2].T)
     x = inside(2, 400, 2.0 * RADIUS)
     distance = np.linalg.norm(np.linalg.solve(ROOT[:2, :2], (x - CENTRE[:2]).T), axis=0)
-    np.testing.assert_array_equal(emulator.covers(x), distance <= RADIUS)
-    assert 50 < emulator.covers(x).sum() < 350
+    np.testing.assert_array_equal(emulator.polynomials.covers(x), distance <= RADIUS)
+    assert 50 < emulator.polynomials.covers(x).sum() < 350
 
 
 def test_powers_are_those_of_the_total_degree() -> None:
@@ -152,12 +152,12 @@ def test_polynomials_of_low_degree_serve_where_a_factorisation_is_very_dear(monk
     target, point = crossed_posterior(monkeypatch)
     found, notes, certificate = with_emulator(target, point, np.random.default_rng(1), 0)
     assert found.emulator is not None
-    assert found.emulator.powers.sum(axis=1).max() == sampler.LOW
+    assert found.emulator.polynomials.powers.sum(axis=1).max() == sampler.LOW
     assert notes == ()
     assert certificate["emulator_error"] <= TOLERANCE
-    sd = np.sqrt(np.diag(np.atleast_2d(found.emulator.root @ found.emulator.root.T)))
+    sd = np.sqrt(np.diag(np.atleast_2d(found.emulator.polynomials.root @ found.emulator.polynomials.root.T)))
     x = np.tile(target.start(point), (9, 1))
-    x[:, :2] = found.emulator.centre + np.random.default_rng(2).uniform(-2.0, 2.0, (9, 2)) * sd
+    x[:, :2] = found.emulator.polynomials.centre + np.random.default_rng(2).uniform(-2.0, 2.0, (9, 2)) * sd
     difference = found(x) - target(x)
     np.testing.assert_allclose(difference, difference[0], atol=2.0 * TOLERANCE)
 
@@ -168,7 +168,7 @@ def test_a_higher_degree_is_tried_where_a_low_one_misses(monkeypatch: pytest.Mon
     monkeypatch.setattr(sampler, "LOW", 1)
     found, _, _ = with_emulator(target, point, np.random.default_rng(1), 0)
     assert found.emulator is not None
-    assert found.emulator.powers.sum(axis=1).max() == DEGREES[2]
+    assert found.emulator.polynomials.powers.sum(axis=1).max() == DEGREES[2]
 
 
 def test_the_search_of_the_mode_starts_where_polynomials_hold() -> None:
@@ -181,5 +181,31 @@ def test_the_search_of_the_mode_starts_where_polynomials_hold() -> None:
     target = marginal_posterior(model.design, model.priors, point)
     found, _, _ = with_emulator(target, point, np.random.default_rng(1), 0)
     assert found.emulator is not None
-    assert not found.emulator.covers(target.start(point)[None, :1])
+    assert not found.emulator.polynomials.covers(target.start(point)[None, :1])
     assert np.isfinite(found(found.start(point)[None]))
+
+
+def test_polynomials_stand_in_for_likelihoods_of_many_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fixed effects that are integrated out and one that is explored; cross-products come a few points at a time."""
+    rng = np.random.default_rng(5)
+    g, x = rng.integers(0, 40, 300), rng.standard_normal((300, 3)) + 2.0
+    y = rng.standard_normal(40)[g] + x @ [0.5, 0.0, -0.3] + rng.standard_normal(300)
+    columns = {f"x{j}": x[:, j] for j in range(3)}
+    model = bmx.Model("y ~ x0 + x1 + x2 + (1 | g)", {"y": y, "g": g, **columns}, priors={"x1": "StudentT(4, 0, 2)"})
+    point = model.estimate().point
+    exact = marginal_posterior(model.design, model.priors, point)
+    rough = with_emulator(exact, point, np.random.default_rng(1), 0)[0]
+    assert rough.heights is None
+    monkeypatch.setattr(sampler, "WIDE", 4)
+    found, notes, certificate = with_emulator(exact, point, np.random.default_rng(1), 0)
+    assert found.heights is not None
+    assert notes == ()
+    assert certificate["emulator_error"] <= TOLERANCE
+    theta = found.heights.centre + rng.standard_normal((50, found.size)) @ found.heights.root.T
+    monkeypatch.setattr("bayesmix.inference.sampling.marginal.marginal_posterior.BATCH", 200)
+    for target in (rough, found):
+        difference = target(theta) - exact(theta)
+        np.testing.assert_allclose(difference, np.median(difference), atol=2.0 * TOLERANCE)
+    assert found(theta + 100.0).max() == -np.inf
+    shift = [draw_fixed(target, theta, np.random.default_rng(2)) for target in (exact, found)]
+    np.testing.assert_allclose(shift[0], shift[1], atol=1e-3)

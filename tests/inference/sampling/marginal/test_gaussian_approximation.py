@@ -260,6 +260,6 @@ def test_parts_are_factorised_by_the_posterior_whose_density_they_have() -> None
     parts = list(found.target.where_factorised(theta))
     assert sorted(map(tuple, np.concatenate([part for _, part, _ in parts]))) == sorted(map(tuple, theta))
     for target, part, factorisation in parts:
-        density = target.log_likelihood(part, factorisation) + target.log_prior(part)
+        density = target.log_likelihood(part, target.reduced(factorisation)) + target.log_prior(part)
         np.testing.assert_allclose(density, found.target(part), **EXACT)
     assert {target is found.target for target, *_ in parts} == {True, False}

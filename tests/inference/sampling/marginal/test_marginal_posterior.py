@@ -137,7 +137,7 @@ def test_effects_given_theta_have_the_dense_mean_and_covariance(name: str) -> No
     theta = points(target, model, 1)[0]
     n = 40_000
     repeated, rng = np.tile(theta, (n, 1)), np.random.default_rng(1)
-    shift = draw_fixed(target, repeated, target.reduce(repeated), rng)
+    shift = draw_fixed(target, repeated, rng)
     b = draw_effects(target, repeated, shift, rng)
     beta = (target.problem.beta_ols + shift) @ target.problem.coordinates.T.T
     own, log_sigma, explored = target.parts(theta)
