@@ -25,6 +25,7 @@ from bayesmix.inference.sampling.sample import resolve_sampler
 from bayesmix.language.arguments import explained
 from bayesmix.language.families.family import Family
 from bayesmix.language.formula.model_spec import make_spec
+from bayesmix.parallel.progress import working
 from bayesmix.results.fits.fitted_model import Fitted
 from bayesmix.results.fits.refit import estimated, sample_model, with_normal_effects_estimated
 from bayesmix.results.interoperability.code import model_code
@@ -159,7 +160,7 @@ class Model:
         """
         return prior_table(self.priors, with_normal_effects_estimated(self._fitted) if estimate is None else estimate)
 
-    def estimate(self, method: str | Method = "auto") -> Estimate:
+    def estimate(self, method: str | Method = "auto", *, progress: bool = True) -> Estimate:
         """Fit by REML, ML, Laplace or adaptive quadrature.
 
         Parameters
@@ -167,8 +168,11 @@ class Model:
         method : ``"auto"`` (REML for gaussian responses with identity link, Laplace otherwise), ``"reml"``, ``"ml"``,
             ``"laplace"``, ``"agq"``, or a record such as ``bmx.Agq(points=9)``. Where other parameters have formulas or
             responses are several, ``"auto"`` is maximum likelihood, as glmmTMB's; ``"reml"`` is for linear means.
+        progress : say how long it has taken so far, of searches above a second.
         """
-        return Estimate(self._fitted, estimated(self._fitted, resolve_method(method, self.spec)).point)
+        chosen = resolve_method(method, self.spec)
+        with working("Estimating", is_shown=progress):
+            return Estimate(self._fitted, estimated(self._fitted, chosen).point)
 
     def sample(  # noqa: PLR0913 - how much is drawn, how, and where it is kept
         self,

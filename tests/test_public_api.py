@@ -69,7 +69,7 @@ SIGNATURES = {
         "start=None, contrasts=None, data2=None, where='memory', data_name=None, documented=None, "
         "units=None)"
     ),
-    "Model.estimate": "(self, method='auto')",
+    "Model.estimate": "(self, method='auto', *, progress=True)",
     "Model.sample": (
         "(self, draws=1000, chains=4, seed=None, method='auto', *, checkpoint=None, cache=None, progress=True)"
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Timer
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +61,7 @@ def _drawn_later(*columns: Any, transient: bool) -> Iterator[Progress | None]:
         yield None
         return
     bar = Progress(*columns, console=console, transient=transient, redirect_stdout=sys.stdout.isatty())
-    timer = Timer(AFTER, bar.start)
+    timer = Timer(AFTER, _start, [bar])
     timer.daemon = True
     timer.start()
     try:
@@ -71,6 +71,14 @@ def _drawn_later(*columns: Any, transient: bool) -> Iterator[Progress | None]:
         timer.join()
         if bar.live.is_started:
             bar.stop()
+
+
+def _start(bar: Progress) -> None:
+    """Draw a bar, unless there is one already: of the caller's, as a rule, who sees what goes on."""
+    from rich.errors import LiveError
+
+    with suppress(LiveError):
+        bar.start()
 
 
 def told(words: str, *, is_shown: bool) -> None:

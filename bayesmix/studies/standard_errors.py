@@ -201,7 +201,7 @@ def _reml(sample: pd.DataFrame, setting: Setting, seed: int) -> Slope:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", BayesmixWarning)
-        fit = Model(FORMULA, sample).estimate("reml")
+        fit = Model(FORMULA, sample).estimate("reml", progress=False)
     numbers = dict(fit.satterthwaite().loc["x"])
     slope, error, df = (float(numbers[name]) for name in ("estimate", "std_error", "df"))
     half = float(stdtrit(df, 0.5 + 0.5 * setting.level)) * error

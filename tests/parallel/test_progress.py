@@ -68,6 +68,36 @@ def test_what_is_printed_meanwhile_goes_where_it_would(capsys):
 
 
 @pytest.mark.usefixtures("terminal")
+def test_inside_a_bar_of_the_callers_no_second_one_is_drawn(capsys):
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as own:
+        own.add_task("Mine", total=None)
+        with working("Waiting"):
+            time.sleep(0.05)
+        assert own.live.is_started
+    out, err = capsys.readouterr()
+    assert "Mine" in err
+    assert "Traceback" not in out + err
+
+
+@pytest.mark.usefixtures("terminal")
+def test_estimates_say_that_they_are_being_looked_for(capsys, monkeypatch, model):
+    found = bmx.model.estimated
+
+    def slow(*given):
+        time.sleep(0.05)
+        return found(*given)
+
+    monkeypatch.setattr(bmx.model, "estimated", slow)
+    model("dyestuff").estimate(progress=False)
+    assert "Estimating" not in capsys.readouterr().err
+    model("dyestuff").estimate()
+    assert "Estimating ..." in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("terminal")
 def test_an_error_takes_the_bar_away():
     def fails() -> None:
         with working("Dividing"):

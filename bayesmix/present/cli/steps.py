@@ -41,7 +41,7 @@ def sampling(drawing: Drawing, method: str = "auto") -> Sampling:
 def estimated(request: Request, method: Any, *, progress: bool) -> Estimate:
     """The point estimate."""
     with working(f"Estimating {request.name}", is_shown=progress):
-        return request.model.estimate(method)
+        return request.model.estimate(method, progress=False)
 
 
 def sampled(model: Model, how: Sampling, *, checkpoint: Path | None = None, progress: bool) -> Posterior:
