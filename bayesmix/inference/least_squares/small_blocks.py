@@ -129,7 +129,7 @@ def solve_upper(L: Array, rhs: Array) -> Array:
         return rhs / L[..., 0]
     if L.shape[-1] > SMALL:
         return _triangular(L, rhs[..., None], transposed=True)[..., 0]
-    if L.shape[-1] <= FEW:
+    if 0 < L.shape[-1] <= FEW:
         return _row_by_row(np.swapaxes(L, -1, -2)[..., ::-1, ::-1], rhs[..., ::-1, None])[..., ::-1, 0]
     return np.asarray(np.linalg.solve(np.swapaxes(L, -1, -2), rhs[..., None])[..., 0])
 
@@ -140,7 +140,7 @@ def solve_lower(L: Array, rhs: Array) -> Array:
         return rhs / L
     if L.shape[-1] > SMALL:
         return _triangular(L, rhs, transposed=False)
-    if L.shape[-1] <= FEW:
+    if 0 < L.shape[-1] <= FEW:
         return _row_by_row(L, rhs)
     return np.asarray(np.linalg.solve(L, rhs))
 

@@ -9,6 +9,7 @@ from scipy.linalg import block_diag, cholesky, solve_triangular
 from bayesmix.inference.least_squares import small_blocks
 from bayesmix.inference.least_squares.small_blocks import (
     block_rows,
+    cholesky_and_half,
     cholesky_and_inverse,
     cholesky_of_square,
     congruent,
@@ -73,6 +74,23 @@ def test_triangular_systems(k, lead):
     for at in np.ndindex(*lead, LEVELS):
         np.testing.assert_allclose(down[at], solve_triangular(L[at], rhs[at], lower=True), **EXACT)
         np.testing.assert_allclose(up[at], solve_triangular(L[at], rhs[at][:, 0], lower=True, trans=1), **EXACT)
+
+
+def test_systems_without_unknowns_have_empty_solutions():
+    """Of models all of whose fixed effects are explored."""
+    L, h = np.zeros((4, 0, 0)), np.zeros((4, 0))
+    assert solve_lower(L, h[..., None]).shape == (4, 0, 1)
+    assert solve_upper(L, h).shape == (4, 0)
+    assert [part.shape for part in cholesky_and_half(L, h)] == [(4, 0, 0), (4, 0)]
+
+
+@pytest.mark.parametrize("k", [3, 7])
+def test_cholesky_factors_and_right_hand_sides_solved_by_them(monkeypatch, k):
+    monkeypatch.setattr(small_blocks, "SMALL", 5)
+    M, h = definite(k, LEVELS), entries(LEVELS, k)
+    L, half = cholesky_and_half(M, h)
+    np.testing.assert_allclose(L, np.linalg.cholesky(M), **EXACT)
+    np.testing.assert_allclose(half, [solve_triangular(*pair, lower=True) for pair in zip(L, h, strict=True)], **EXACT)
 
 
 @pytest.mark.parametrize("shared", [False, True])
