@@ -404,7 +404,7 @@ def test_warnings_are_one_line_on_standard_error(tmp_path):
 
 
 def test_interruption_is_quiet(monkeypatch):
-    def interrupted(*_):
+    def interrupted(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(bmx.Model, "estimate", interrupted)
@@ -724,7 +724,7 @@ def test_versions_of_what_results_depend_on_are_printed():
 
 
 def test_a_bug_is_exit_status_3(monkeypatch, capsys):
-    def broken(*_):
+    def broken(*_, **__):
         raise ZeroDivisionError("never")
 
     monkeypatch.setattr(bmx.Model, "estimate", broken)
@@ -738,7 +738,7 @@ def test_a_bug_is_exit_status_3(monkeypatch, capsys):
 
 
 def test_what_a_method_cannot_finish_is_exit_status_1(monkeypatch):
-    def failing(*_):
+    def failing(*_, **__):
         raise bmx.FitError("No way down.")
 
     monkeypatch.setattr(bmx.Model, "estimate", failing)
