@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.sampling.diagnostics import PROPOSAL_K_LIMIT, pareto_shape
-from bayesmix.inference.sampling.marginal.t_mixture import Adapted, Mixture, adapt, joined, start
+from bayesmix.inference.sampling.marginal.t_mixture import Adapted, Mixture, adapt, adapt_one, joined, start
 
 LogDensity = Callable[[Array], Array]  # (n, m) points -> (n,) values
 
@@ -30,6 +31,8 @@ CLEAR = 3.0  # posterior standard deviations between two modes that are not one
 NEGLIGIBLE = 14.0  # log mass below that of the largest mode at which another one is left out
 LEAST_MASS = 0.1  # of a mode in the first proposal
 TELLING = 400  # proposals whose weights tell the shape of their tail
+PROPOSALS = 2.0  # effective ones for each draw of a density near a normal one ...
+LEAST_EFFICIENCY = 0.1  # ... of which a proposal has to be so good to be taken
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,22 +84,34 @@ def explore(  # noqa: PLR0913 - lengths of chains, named
         best, first = _weigh(log_density, fitted, len(best.x), rng), _weigh(log_density, fitted, len(best.x), rng)
         best = replace(best, pareto_k=max(best.pareto_k, first.pareto_k))  # or the luckiest fit would be taken
         evaluations += fitted.evaluations + 2 * len(best.x)
-    evidence, error = integral(best.log_weights)
-    picked, accepted = metropolis(best.log_weights.reshape(chains, -1), thin, rng)
-    rows = np.arange(chains)[:, None]
-    return Chains(
-        best.x.reshape(chains, -1, len(at))[rows, picked],
-        best.log_density.reshape(chains, -1)[rows, picked],
-        accepted,
-        best.pareto_k,
-        best.efficiency,
-        evaluations,
-        modes.points[0],
-        evidence,
-        error,
-        best.x,
-        best.log_weights,
-    )
+    return _chained(best, modes.points[0], evaluations, chains, thin, rng)
+
+
+def explore_near(  # noqa: PLR0913 - lengths of chains, named
+    log_density: LogDensity,
+    mode: Array,
+    covariance: Array,
+    *,
+    draws: int,
+    chains: int,
+    rng: np.random.Generator,
+    thin: int | None = None,
+) -> Chains | None:
+    """Chains of a density near a normal one, of more dimensions than a mixture is fitted in; None where none fits.
+
+    Parameters
+    ----------
+    mode, covariance : (m,), (m, m) where the density is highest, and its inverse curvature there.
+    thin : proposals for each draw kept; by the efficiency of the proposal where it is not given.
+    """
+    fitted = adapt_one(log_density, mode, covariance, rng)
+    if fitted.efficiency < LEAST_EFFICIENCY:
+        return None
+    thin = thin or max(math.ceil(PROPOSALS / fitted.efficiency), least_thin(draws * chains))
+    best = _weigh(log_density, fitted, chains * (draws * thin + 1), rng)
+    if best.pareto_k > PROPOSAL_K_LIMIT:
+        return None
+    return _chained(best, mode, fitted.evaluations + len(best.x), chains, thin, rng)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,6 +123,28 @@ class _Weighted:
     log_weights: Array  # (n,)
     pareto_k: float
     efficiency: float
+
+
+def _chained(
+    best: _Weighted, mode: Array, evaluations: int, chains: int, thin: int, rng: np.random.Generator
+) -> Chains:
+    """Metropolis chains of weighted proposals."""
+    evidence, error = integral(best.log_weights)
+    picked, accepted = metropolis(best.log_weights.reshape(chains, -1), thin, rng)
+    rows = np.arange(chains)[:, None]
+    return Chains(
+        best.x.reshape(chains, -1, len(mode))[rows, picked],
+        best.log_density.reshape(chains, -1)[rows, picked],
+        accepted,
+        best.pareto_k,
+        best.efficiency,
+        evaluations,
+        mode,
+        evidence,
+        error,
+        best.x,
+        best.log_weights,
+    )
 
 
 def _weigh(log_density: LogDensity, fitted: Adapted, n: int, rng: np.random.Generator) -> _Weighted:

@@ -24,7 +24,7 @@ from bayesmix.inference.sampling.marginal.chebyshev import (
 )
 from bayesmix.inference.sampling.marginal.gradient import value_and_gradient
 from bayesmix.inference.sampling.marginal.hamiltonian import climb, whiten
-from bayesmix.inference.sampling.marginal.independence_metropolis import explore, least_thin
+from bayesmix.inference.sampling.marginal.independence_metropolis import Chains, explore, explore_near, least_thin
 from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior, fixed_at, fixed_effects, scatter
 from bayesmix.language.arguments import explained
 from bayesmix.parallel.progress import working
@@ -92,6 +92,9 @@ SEVERAL, ROUGH = 40_000, 1.5  # numbers from which on a proposal is fitted to po
 COVARIANCES, HIGH = 21, 12  # most of their variables, those of six correlated effects; of theta where draws are thinned
 
 
+SEVERAL_NUMBERS = 12  # of theta, from which on numbers of a covariance of residuals are proposed around their mode
+
+
 MAX_DIMENSION = 20  # of theta, for a global proposal: with 16 it still accepts two draws in five
 
 
@@ -125,10 +128,13 @@ def sample_marginal(
         found, stats, own = _known(target, run)
     else:
         quick = _roughly(target, point, rng)
-        if target.size > MAX_DIMENSION and quick is None:
+        near = _near_normal(target, point, options, run) if target.rows is not None else None
+        if near is not None:
+            found, stats, own = _certified(near, has_evidence=not has_flat)
+        elif target.size > MAX_DIMENSION and quick is None:
             found, stats, own = _climbed(target, at, run)
         else:
-            found, stats, own = _proposed(target, at, run, options, quick, has_evidence=not has_flat)
+            found, stats, own = _certified(_proposed(target, at, run, options, quick), has_evidence=not has_flat)
     certificate |= own
     theta = found.reshape(chains * draws, -1)
     shift = draw_fixed(target, theta, rng)
@@ -167,22 +173,31 @@ def _known(target: MarginalPosterior, run: _Run) -> Explored:
     return theta, stats, {"acceptance": 1.0, "log_evidence": height, "log_evidence_error": 0.0}
 
 
+def _near_normal(target: MarginalPosterior, point: PointEstimate, options: Marginal, run: _Run) -> Chains | None:
+    """Independence chains of a proposal at the mode; None where that does not fit, or numbers are few.
+
+    On logarithms and logits the numbers of a covariance of residuals are nearly normal, and many: 21 of six visits.
+    """
+    if target.size < SEVERAL_NUMBERS:
+        return None
+    mode, covariance = _curvature(target, point)
+    return explore_near(target, mode, covariance, draws=run.draws, chains=run.chains, rng=run.rng, thin=options.thin)
+
+
 def _proposed(
-    target: MarginalPosterior,
-    at: Array,
-    run: _Run,
-    options: Marginal,
-    quick: MarginalPosterior | None,
-    *,
-    has_evidence: bool,
-) -> Explored:
+    target: MarginalPosterior, at: Array, run: _Run, options: Marginal, quick: MarginalPosterior | None
+) -> Chains:
     """Independence chains of a global proposal, which is fitted to a rougher posterior where there is one."""
     is_high = quick is not None and target.size >= HIGH
     cheap = target.emulator is not None or target.numbers <= CHEAP or is_high
     thin = options.thin or max(3 if cheap else 1, least_thin(run.draws * run.chains))
     # polynomials hold around the estimate only
     far = None if target.emulator is not None or quick is not None else scatter(target, at, run.rng)
-    chain = explore(target, at, draws=run.draws, chains=run.chains, rng=run.rng, thin=thin, scattered=far, quick=quick)
+    return explore(target, at, draws=run.draws, chains=run.chains, rng=run.rng, thin=thin, scattered=far, quick=quick)
+
+
+def _certified(chain: Chains, *, has_evidence: bool) -> Explored:
+    """What independence chains have found, and how well their proposal fitted."""
     certificate = {
         "pareto_k": chain.pareto_k,
         "acceptance": float(chain.accepted.mean()),

@@ -26,6 +26,8 @@ MAX_TEMPERING = 20
 ENOUGH = 30.0  # effective draws, over the dimension, that a mixture is fitted to
 GOOD = 0.85  # share of effective draws at which adaptation stops ...
 FAIR, GAIN = 0.8, 1.02  # ... or from which on it stops where a round gains less than this factor
+# of a single component: draws of a round a dimension, most rounds, when it stops, and tails that are nearly normal
+DRAWS_OF_ONE, ROUNDS_OF_ONE, GOOD_OF_ONE, GAIN_OF_ONE, FREEDOM_OF_ONE, WIDE = 400, 8, 0.3, 1.1, 50.0, 1.5
 
 
 class ApproximationError(FitError):
@@ -153,6 +155,42 @@ def adapt(
         fitted = _refit(_spread(first, x, weights, rng) if is_new else mixture, x, weights)
         mixture = _defended(fitted, None if is_fitted or has_one_mode else first, x, weights)
     return Adapted(best.mixture, best.efficiency, evaluations)
+
+
+def adapt_one(
+    log_target: Callable[[Array], Array], mode: Array, covariance: Array, rng: np.random.Generator
+) -> Adapted:
+    """Fit a single component of nearly normal tails, beside a wide one, in more dimensions than several are fitted in.
+
+    ``log_target`` is a function of ``(n, m)`` points; ``mode (m,)`` and ``covariance (m, m)`` are where it begins.
+    """
+    m, evaluations, best = len(mode), 0, Adapted(_one(mode, covariance), 0.0, 0)
+    mixture = best.mixture
+    for _ in range(ROUNDS_OF_ONE):
+        x = mixture.draw(DRAWS_OF_ONE * m, rng)
+        log_weights = log_target(x) - mixture.log_density(x)
+        evaluations += len(x)
+        efficiency = 1.0 / float(np.sum(normalised(log_weights) ** 2)) / len(x)
+        is_done = efficiency > GOOD or GOOD_OF_ONE < efficiency < GAIN_OF_ONE * best.efficiency
+        if efficiency > best.efficiency:
+            best = Adapted(mixture, efficiency, evaluations)
+        if is_done:
+            break
+        weights = tempered(log_weights, m)
+        mean = weights @ x
+        mixture = _one(mean, _regular((weights[:, None] * (x - mean)).T @ (x - mean)))
+    return Adapted(best.mixture, best.efficiency, evaluations)
+
+
+def _one(mean: Array, covariance: Array) -> Mixture:
+    """A component of nearly normal tails, and a wide one of heavy tails."""
+    root = np.linalg.cholesky(covariance)
+    return Mixture(
+        np.array([1.0 - DEFENCE, DEFENCE]),
+        np.stack([mean, mean]),
+        np.stack([1.05 * root, WIDE * root]),
+        np.array([FREEDOM_OF_ONE, WIDE_FREEDOM]),
+    )
 
 
 def _defended(mixture: Mixture, first: Mixture | None, x: Array, weights: Array) -> Mixture:

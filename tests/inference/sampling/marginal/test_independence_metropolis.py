@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.special import logsumexp
+from scipy.special import digamma, gammaln, logsumexp, polygamma
 
 from bayesmix.inference.sampling.marginal.independence_metropolis import (
     LEAST_MASS,
@@ -16,6 +16,7 @@ from bayesmix.inference.sampling.marginal.independence_metropolis import (
     _newton,
     _stencil,
     explore,
+    explore_near,
     find_mode,
     find_modes,
     integral,
@@ -202,3 +203,36 @@ def test_explore_reports_a_proposal_that_cannot_fit() -> None:
 
     found = explore(cauchy, np.zeros(2), draws=1000, chains=4, rng=np.random.default_rng(0))
     assert found.pareto_k > 0.5
+
+
+# ---- densities near normal ones --------------------------------------------------------------------------------------
+
+
+def logarithms_of_gammas(shapes: np.ndarray, turn: np.ndarray):
+    """Log density ``(n,)`` of logarithms of gamma variables turned about, whose integral is a product of gammas."""
+    return lambda x: ((x @ turn) @ shapes) - np.exp(x @ turn).sum(axis=1)
+
+
+def test_chains_near_a_normal_density_of_many_dimensions() -> None:
+    """Logarithms of gamma variables in 22 dimensions: moments and integral are polygamma functions."""
+    rng = np.random.default_rng(1)
+    shapes = np.linspace(15.0, 60.0, 22)
+    turn = stats.ortho_group.rvs(22, random_state=1)
+    density = logarithms_of_gammas(shapes, turn)
+    mode, covariance = turn @ np.log(shapes), (turn / shapes) @ turn.T
+    found = explore_near(density, mode, covariance, draws=500, chains=4, rng=rng)
+    assert found is not None
+    assert found.pareto_k < 0.5
+    assert abs(found.log_evidence - gammaln(shapes).sum()) < 5.0 * found.evidence_error < 0.1
+    gammas = found.theta.reshape(-1, 22) @ turn
+    sd = np.sqrt(polygamma(1, shapes))
+    assert np.abs((gammas.mean(axis=0) - digamma(shapes)) / sd).max() < 5.0 / np.sqrt(0.5 * len(gammas))
+    np.testing.assert_allclose(gammas.std(axis=0) / sd, 1.0, atol=0.12)
+
+
+@pytest.mark.slow
+def test_of_a_density_that_is_not_near_a_normal_one_there_are_no_chains() -> None:
+    """Exponential tails to one side in 22 dimensions: the proposal is not taken, rather than a chain that stands."""
+    density = logarithms_of_gammas(np.full(22, 0.3), np.eye(22))
+    mode, covariance = np.full(22, np.log(0.3)), np.eye(22) / 0.3
+    assert explore_near(density, mode, covariance, draws=200, chains=2, rng=np.random.default_rng(1)) is None
