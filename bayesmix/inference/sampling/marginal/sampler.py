@@ -117,24 +117,12 @@ def sample_marginal(
 
     Where theta has too many dimensions for a global proposal, Hamiltonian chains explore it.
     """
-    has_flat = target.priors.has_flat
     draws, chains = schedule.draws, schedule.chains
     rng = np.random.default_rng(schedule.seed)
     with working("Fitting polynomials", is_shown=schedule.progress):
         target, notes, certificate = with_emulator(target, point, rng, DEAR)
     run = _Run(draws, chains, schedule.seed, rng, schedule.progress)
-    at = target.start(point)
-    if not target.size:
-        found, stats, own = _known(target, run)
-    else:
-        quick = _roughly(target, point, rng)
-        near = _near_normal(target, point, options, run) if target.rows is not None else None
-        if near is not None:
-            found, stats, own = _certified(near, has_evidence=not has_flat)
-        elif target.size > MAX_DIMENSION and quick is None:
-            found, stats, own = _climbed(target, at, run)
-        else:
-            found, stats, own = _certified(_proposed(target, at, run, options, quick), has_evidence=not has_flat)
+    found, stats, own = _explored(target, point, options, run)
     certificate |= own
     theta = found.reshape(chains * draws, -1)
     shift = draw_fixed(target, theta, rng)
@@ -163,6 +151,19 @@ class _Run:
 
 
 Explored = tuple[Array, dict[str, Array], dict[str, float]]  # theta (chain, draw, m), statistics, certificate
+
+
+def _explored(target: MarginalPosterior, point: PointEstimate, options: Marginal, run: _Run) -> Explored:
+    """Draws of theta by the engine that its dimension and its posterior ask for."""
+    if not target.size:
+        return _known(target, run)
+    near = None if target.rows is None else _near_normal(target, point, options, run)
+    quick = None if near is not None else _roughly(target, point, run.rng)
+    at = target.start(point)
+    if near is None and target.size > MAX_DIMENSION and quick is None:
+        return _climbed(target, at, run)
+    chain = _proposed(target, at, run, options, quick) if near is None else near
+    return _certified(chain, has_evidence=not target.priors.has_flat)
 
 
 def _known(target: MarginalPosterior, run: _Run) -> Explored:
