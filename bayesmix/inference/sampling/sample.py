@@ -18,14 +18,16 @@ from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.running_steps import has_zero_step
 from bayesmix.inference.parameters.centring import at_means, to_zero
 from bayesmix.inference.parameters.heavy_tails import check_normal, with_normal_effects
-from bayesmix.inference.parameters.names import heavy_tailed
+from bayesmix.inference.parameters.names import Parameters, heavy_tailed
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
 from bayesmix.inference.parameters.smoothed import check_smooth, kinked, smoothed
 from bayesmix.inference.parameters.unconstrained import term_coordinates
 from bayesmix.inference.sampling.agreement import LIMIT, distance, scalars
 from bayesmix.inference.sampling.diagnostics import PROPOSAL_K_LIMIT, R_HAT_LIMIT, convergence, enough, limits_ess
 from bayesmix.inference.sampling.draws import Draws, Schedule
-from bayesmix.inference.sampling.marginal.importance_correction import sample_generalized, too_large
+from bayesmix.inference.sampling.marginal.alternating_sampler import sample_alternating
+from bayesmix.inference.sampling.marginal.cost_model import longer
+from bayesmix.inference.sampling.marginal.importance_correction import expected_costs, sample_generalized, too_large
 from bayesmix.inference.sampling.marginal.marginal_posterior import (
     MarginalPosterior,
     applies,
@@ -46,6 +48,7 @@ Sampler = Nuts | Marginal | Advi | Pathfinder
 
 ACCEPTANCE_LIMIT = 0.2  # of the marginal sampler's certificate
 PROPOSALS = {"acceptance": "", "level_acceptance": " of levels", "end_acceptance": " of crossed factors"}
+SPARE = 1.5  # times the steps that effective draws are expected to need
 SMALLEST = 1e-3  # of the spread around the fixed part: residual standard deviation of a start
 GIVEN_SCALES = "they are normal only given a scale of each level"
 BY_NUTS = 'Sample with NUTS: model.sample(method="nuts").'
@@ -186,8 +189,27 @@ class _Engines:
                 reason = failure(found) if is_whole else None
                 if reason is None:
                     return found
+                again = self.longer(found)
+                if again is not None:
+                    return again
         fallback = self.nuts(Nuts(), found)
         return replace(fallback, notes=(f"The marginal sampler was left for NUTS: {reason}.", *fallback.notes))
+
+    def longer(self, found: Draws) -> Draws | None:
+        """Alternating moves with more steps a draw; None where too few were not all, or these are expected to take more
+        than NUTS.
+        """
+        steps = steps_wanted(found)
+        if steps is None:
+            return None
+        expected = longer(expected_costs(self.design, self.point, Marginal(), self.schedule), steps, self.schedule)
+        if expected.alternating > expected.nuts:
+            return None
+        options = Marginal(thin=steps)
+        again = sample_alternating(
+            self.design, self.spec, self.priors, self.point, options, self.schedule, costs=expected
+        )
+        return again if failure(again) is None else None
 
 
 def _off_zero(design: Design, point: PointEstimate) -> PointEstimate:
@@ -240,15 +262,36 @@ def failure(draws: Draws) -> str | None:
     if certificate.get("divergences", 0.0) > 0.0:
         return f"{certificate['divergences']:.0f} of its transitions diverged"
     values = draws.parameters
-    is_independent = "level_acceptance" not in certificate
-    if (is_independent and values.lead[1] < LONG_ENOUGH) or values.lead[0] < 2:
+    if (not _alternates(draws) and values.lead[1] < LONG_ENOUGH) or values.lead[0] < 2:
         return None
-    dispersion = [] if values.dispersion is None else [values.dispersion[..., None]]
-    scalars = np.concatenate([values.beta, *values.sd, *dispersion], axis=-1)
-    found = convergence(scalars)
-    if found.worst_r_hat > R_HAT_LIMIT:
-        return f"its R-hat is {found.worst_r_hat:.3f}"
-    smallest = min(found.smallest_ess, float(np.nanmin(limits_ess(scalars), initial=np.inf)))
+    worst_r_hat, smallest = _mixing(values)
+    if worst_r_hat > R_HAT_LIMIT:
+        return f"its R-hat is {worst_r_hat:.3f}"
     if smallest < enough(values.lead[0] * values.lead[1]):
         return f"its smallest effective sample size is {smallest:.0f}"
     return None
+
+
+def steps_wanted(draws: Draws) -> int | None:
+    """Steps of alternating moves for each draw that would do; None where too few steps are not what is missing.
+
+    Effective draws grow in proportion to the steps.
+    """
+    is_accepted = all(draws.certificate.get(name, 1.0) >= ACCEPTANCE_LIMIT for name in PROPOSALS)
+    if not (_alternates(draws) and is_accepted) or draws.parameters.lead[0] < 2:
+        return None
+    wanted = enough(draws.parameters.lead[0] * draws.parameters.lead[1])
+    return max(2, int(np.ceil(SPARE * wanted / max(_mixing(draws.parameters)[1], 1.0))))
+
+
+def _alternates(draws: Draws) -> bool:
+    """Whether draws are of alternating moves."""
+    return "level_acceptance" in draws.certificate
+
+
+def _mixing(values: Parameters) -> tuple[float, float]:
+    """Worst R-hat and smallest effective sample size of fixed effects, standard deviations and dispersion."""
+    dispersion = [] if values.dispersion is None else [values.dispersion[..., None]]
+    scalars = np.concatenate([values.beta, *values.sd, *dispersion], axis=-1)
+    found = convergence(scalars)
+    return found.worst_r_hat, min(found.smallest_ess, float(np.nanmin(limits_ess(scalars), initial=np.inf)))

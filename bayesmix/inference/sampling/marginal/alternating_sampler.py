@@ -43,7 +43,7 @@ def sample_alternating(  # noqa: PLR0913 - a model, and how it is drawn
     costs: Costs,
 ) -> Draws:
     """Draw from the posterior; the certificate has what was accepted."""
-    words, rng = costs.words(schedule), np.random.default_rng(schedule.seed)
+    words, rng = costs.words(schedule, alternating=True), np.random.default_rng(schedule.seed)
     told(words, is_shown=schedule.progress)
     few = max(FEWEST_DRAWS, NUMBERS // costs.rows)
     with working("Fitting an approximation", is_shown=schedule.progress):

@@ -9,7 +9,7 @@ a draw, as measured of Poisson and binary responses of 1e4 rows and more; it dra
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bayesmix.data.design.design import Design
 from bayesmix.inference.least_squares.scaling import Coordinates
@@ -20,6 +20,7 @@ DENSITIES, PROPOSALS = 8, 2  # of a row a proposal, and proposals a draw, where 
 WARMUP = (20, 30, 40, 50, 40)  # steps of alternating moves before the draws, in rounds after which they are fitted
 COMPILING, TRAJECTORY = 10.0, 0.7e-6  # CPU seconds of NUTS: before it starts; a row of a draw, as many of warm-up
 LONG, AHEAD = 8.0, 2.0  # seconds that independent proposals may take; how much less alternating moves have to take
+QUICK = 1.0  # seconds up to which nothing is said before a run starts, as no bar is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,27 +32,35 @@ class Costs:
     nuts: float
     passes: int
     rows: int
+    steps: int = 1  # of alternating moves for each draw
+    instead: str = ""  # why there are no alternating moves of such a model
 
     @property
     def alternates(self) -> bool:
         """Whether alternating moves are to draw."""
-        return self.independent > LONG and self.independent > AHEAD * self.alternating
+        return not self.instead and self.independent > LONG and self.independent > AHEAD * self.alternating
 
     @property
     def is_long(self) -> bool:
-        """Whether the way that is taken takes so long that the choice is to be stated."""
+        """Whether the way that is taken takes so long that the choice is stated by the fit, too."""
         return self.independent > LONG
 
-    def words(self, schedule: Schedule) -> str:
+    @property
+    def is_quick(self) -> bool:
+        """Whether it takes so little that nothing is said of it."""
+        return self.independent < QUICK
+
+    def words(self, schedule: Schedule, *, alternating: bool) -> str:
         """What is going to be done, what it is expected to take, and what else there was."""
         nuts = f"NUTS about {_seconds(self.nuts)}"
-        if not self.alternates:
+        if not alternating:
+            other = self.instead or f"alternating Metropolis moves were expected to take {_seconds(self.alternating)}"
             return (
                 "Drawn by independent proposals of parameters and effects, expected to take"
-                f" {_seconds(self.independent)}; alternating Metropolis moves were expected to take"
-                f" {_seconds(self.alternating)}, {nuts}."
+                f" {_seconds(self.independent)}; {other}, {nuts}."
             )
-        steps = f"{schedule.chains} chains of {schedule.draws} draws after {sum(WARMUP)} steps of warm-up"
+        draws = f"{schedule.draws} draws" + (f", {self.steps} steps each," if self.steps > 1 else "")
+        steps = f"{schedule.chains} chains of {draws} after {sum(WARMUP)} steps of warm-up"
         return (
             f"Drawn by alternating Metropolis moves of parameters and effects: {steps}, {self.passes} passes over"
             f" {self.rows:,} rows each, expected to take {_seconds(self.alternating)}; independent proposals were"
@@ -70,12 +79,29 @@ def costs(rows: int, numbers: int, passes: int, schedule: Schedule, thin: int | 
     steps = draws * (thin or 1) + sum(WARMUP) * schedule.chains
     independent = draws * (thin or PROPOSALS) * (DENSITIES * rows * DENSITY + numbers * NUMBER)
     alternating = steps * (passes * rows * PASS + numbers * NUMBER)
-    return Costs(independent, alternating, COMPILING + 2 * draws * rows * TRAJECTORY, passes, rows)
+    return Costs(independent, alternating, COMPILING + 2 * draws * rows * TRAJECTORY, passes, rows, thin or 1)
+
+
+def longer(expected: Costs, steps: int, schedule: Schedule) -> Costs:
+    """The same where alternating moves make more steps for each draw."""
+    draws, warmup = schedule.draws * schedule.chains, sum(WARMUP) * schedule.chains
+    once = expected.alternating / (draws * expected.steps + warmup)
+    return replace(expected, alternating=once * (draws * steps + warmup), steps=steps)
+
+
+def against_alternating(design: Design) -> str:
+    """Why alternating moves do not draw a model; empty where they do: one linear predictor, independent levels."""
+    if design.R > 1:
+        return f"there are no alternating Metropolis moves of {design.R} linear predictors"
+    related = [term.group for term in design.terms if not term.is_independent]
+    if not related:
+        return ""
+    return f"there are no alternating Metropolis moves of levels that are not independent, as `{related[0]}` has"
 
 
 def affords_alternating(design: Design) -> bool:
-    """Whether a model is of the kind that alternating moves draw: one linear predictor, independent levels."""
-    return design.R == 1 and all(term.is_independent for term in design.terms)
+    """Whether a model is of the kind that alternating moves draw."""
+    return not against_alternating(design)
 
 
 def passes_of(working: Coordinates) -> int:

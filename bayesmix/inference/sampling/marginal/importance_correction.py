@@ -15,7 +15,7 @@ number of proposals. Weights that are nearly equal are the certificate: Pareto k
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,7 +28,13 @@ from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.diagnostics import PROPOSAL_K_LIMIT, pareto_shape
 from bayesmix.inference.sampling.draws import FEWEST, Draws, Schedule, interruption
 from bayesmix.inference.sampling.marginal.alternating_sampler import sample_alternating
-from bayesmix.inference.sampling.marginal.cost_model import Costs, affords_alternating, costs, passes_of
+from bayesmix.inference.sampling.marginal.cost_model import (
+    Costs,
+    affords_alternating,
+    against_alternating,
+    costs,
+    passes_of,
+)
 from bayesmix.inference.sampling.marginal.effect_proposals import Proposed, propose
 from bayesmix.inference.sampling.marginal.fitted_proposals import (
     CHEAP,
@@ -73,13 +79,11 @@ def sample_generalized(
     By independent proposals, or by alternating moves where those are expected to take much less: see `cost_model`.
     """
     expected = expected_costs(design, point, options, schedule)
-    if expected is not None and expected.alternates:
+    if expected.alternates:
         return sample_alternating(design, spec, priors, point, options, schedule, costs=expected)
-    stated = [expected.words(schedule)] if expected is not None and expected.is_long else []
-    for words in stated:
-        told(words, is_shown=schedule.progress)
-    draws, chains = schedule.draws, schedule.chains
-    rng = np.random.default_rng(schedule.seed)
+    words = expected.words(schedule, alternating=False)
+    told(words, is_shown=schedule.progress and not expected.is_quick)
+    draws, chains, rng = schedule.draws, schedule.chains, np.random.default_rng(schedule.seed)
     run = _Run(draws, chains, options.thin, rng, schedule.progress)
     with working("Fitting an approximation", is_shown=schedule.progress):
         first = _first_fit(fit_approximation(design, spec, priors, point, rng), point, rng)
@@ -93,7 +97,10 @@ def sample_generalized(
     complete = (found.length - 1) // found.thin
     if complete < min(FEWEST, draws):
         raise KeyboardInterrupt
-    notes = (*stated, *([] if complete == draws else [interruption(complete, draws, chains)]))
+    notes = (
+        *([words] if expected.is_long else []),
+        *([] if complete == draws else [interruption(complete, draws, chains)]),
+    )
     log_weights = found.all.log_weights[: chains * found.length]
     picked, accepted = metropolis(log_weights.reshape(chains, found.length), found.thin, rng)
     kept = picked + np.arange(chains)[:, None] * found.length
@@ -201,12 +208,11 @@ def _thin(approximation: GaussianApproximation, tries: tuple[int, ...], efficien
     return max(1, min(wanted, MOST // max(effects * draws, 1)))
 
 
-def expected_costs(design: Design, point: PointEstimate, options: Marginal, schedule: Schedule) -> Costs | None:
-    """What the two ways are expected to cost; None where there is one only."""
-    if not affords_alternating(design):
-        return None
+def expected_costs(design: Design, point: PointEstimate, options: Marginal, schedule: Schedule) -> Costs:
+    """What the two ways are expected to cost."""
     numbers = factorisation_numbers(point.coordinates)
-    return costs(len(design.offset), numbers, passes_of(point.coordinates), schedule, options.thin)
+    expected = costs(len(design.offset), numbers, passes_of(point.coordinates), schedule, options.thin)
+    return replace(expected, instead=against_alternating(design))
 
 
 def too_large(design: Design, draws: int) -> str | None:

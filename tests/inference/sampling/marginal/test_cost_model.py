@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import bayesmix as bmx
+from bayesmix.inference.sampling import sample as sampling
 from bayesmix.inference.sampling.draws import Schedule
 from bayesmix.inference.sampling.marginal import cost_model
-from bayesmix.inference.sampling.marginal.cost_model import affords_alternating, costs
+from bayesmix.inference.sampling.marginal.cost_model import affords_alternating, against_alternating, costs
 
 LONG = Schedule(1000, 4, 1)
 
@@ -38,7 +41,7 @@ def test_costs_grow_with_rows_passes_and_draws() -> None:
 
 
 def test_the_words_state_moves_rows_and_both_costs() -> None:
-    words = costs(1_000_000, 180_000, 2, LONG, None).words(LONG)
+    words = costs(1_000_000, 180_000, 2, LONG, None).words(LONG, alternating=True)
     assert "4 chains of 1000 draws after 180 steps of warm-up, 2 passes over 1,000,000 rows each" in words
     assert "CPU minutes" in words
     assert words.count("expected to take") == 2
@@ -50,7 +53,7 @@ def test_the_words_state_why_independent_proposals_draw() -> None:
     found = costs(300, 5_000_000, 2, LONG, None)
     assert found.is_long
     assert not found.alternates
-    words = found.words(LONG)
+    words = found.words(LONG, alternating=False)
     assert words.startswith("Drawn by independent proposals of parameters and effects, expected to take 7 CPU minutes;")
     assert "alternating Metropolis moves were expected to take 4 CPU minutes, NUTS about 12 CPU seconds." in words
     assert not costs(403, 4_000, 2, LONG, None).is_long
@@ -70,6 +73,40 @@ def test_what_was_expected_is_said_by_the_fit(monkeypatch: pytest.MonkeyPatch) -
     assert "independent proposals" in " ".join(str(post.summary()).split())
 
 
+def test_more_steps_a_draw_cost_more() -> None:
+    """As much as a run that was asked for with so many, and the words say how many there are."""
+    expected = cost_model.longer(costs(10_000, 500, 2, LONG, None), 3, LONG)
+    assert expected.alternating == pytest.approx(costs(10_000, 500, 2, LONG, 3).alternating)
+    assert expected.independent == costs(10_000, 500, 2, LONG, None).independent
+    assert "4 chains of 1000 draws, 3 steps each, after 180 steps" in expected.words(LONG, alternating=True)
+    assert "draws after" in costs(10_000, 500, 2, LONG, None).words(LONG, alternating=True)
+
+
+@pytest.mark.slow
+def test_moves_that_were_too_few_are_made_again_not_left_for_nuts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as they are expected to take less."""
+    rng = np.random.default_rng(1)
+    data = {"y": rng.poisson(2.0, 120), "g": np.arange(120) % 12}
+    model = bmx.Model("y ~ 1 + (1 | g)", data, family="poisson")
+    monkeypatch.setattr(cost_model, "LONG", 0.0)
+    monkeypatch.setattr(cost_model, "AHEAD", 0.0)
+    whole = sampling.enough
+    one = model.sample(draws=300, seed=1, progress=False)
+    assert one.method == "marginal"
+    _, smallest = sampling._mixing(one.values)
+    monkeypatch.setattr(sampling, "enough", lambda draws: 1.1 * smallest if draws == 1200 else whole(draws))
+    again = model.sample(draws=300, seed=1, progress=False)
+    assert again.method == "marginal"
+    assert "4 chains of 300 draws, 2 steps each, after 180 steps of warm-up" in again.draws.notes[0]
+    assert sampling._mixing(again.values)[1] > smallest
+    monkeypatch.setattr(cost_model, "COMPILING", 0.0)
+    monkeypatch.setattr(cost_model, "TRAJECTORY", 0.0)
+    left: list[str] = []
+    monkeypatch.setattr(sampling._Engines, "nuts", lambda self, options, known: left.append("NUTS") or known)
+    assert "left for NUTS: its smallest effective sample size" in model.sample(draws=300, seed=1).draws.notes[0]
+    assert left == ["NUTS"]
+
+
 def test_levels_must_be_independent_and_rows_of_one_predictor() -> None:
     rng = np.random.default_rng(1)
     data = {"y": rng.poisson(2.0, 12), "g": np.arange(12) % 4, "h": np.arange(12) % 3}
@@ -77,3 +114,18 @@ def test_levels_must_be_independent_and_rows_of_one_predictor() -> None:
     for formula, expected in formulas.items():
         assert affords_alternating(bmx.Model(formula, data, family="poisson").design) == expected
     assert not affords_alternating(bmx.Model("y ~ 1 + (1 | g)", data, family="zero_inflated_poisson").design)
+
+
+@pytest.mark.parametrize(
+    ("formula", "family", "why"),
+    [
+        ("y ~ 1 + (1 | g)", "zero_inflated_poisson", "of 2 linear predictors"),
+        ("y ~ 1 + (1 | mm(g, h))", "poisson", "of levels that are not independent, as `mmgh` has"),
+    ],
+)
+def test_why_there_are_no_alternating_moves_is_said(formula: str, family: str, why: str) -> None:
+    data = {"y": np.arange(12) % 5, "g": np.arange(12) % 4, "h": np.arange(12) % 3}
+    design = bmx.Model(formula, data, family=family).design
+    found = replace(costs(100_000, 0, 1, LONG, None), instead=against_alternating(design))
+    assert not found.alternates
+    assert f"; there are no alternating Metropolis moves {why}, NUTS about" in found.words(LONG, alternating=False)
