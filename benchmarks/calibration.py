@@ -2,6 +2,7 @@
 
 uv run python benchmarks/calibration.py                       # cells that have no line yet, then those with the oldest
 uv run python benchmarks/calibration.py --minutes 30 --replicates 100 --processes 2
+uv run python benchmarks/calibration.py --seconds 20          # of each cell as many data sets as are begun in that time
 uv run python benchmarks/calibration.py "poisson / nuts / slopes" "student / marginal / *"   # these cells
 uv run python benchmarks/calibration.py --date 2026-11-29     # what the slow tests drew on that day
 
@@ -15,12 +16,14 @@ import argparse
 import csv
 import datetime
 import fnmatch
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from zlib import crc32
 
@@ -51,7 +54,7 @@ MEAN = {
 }
 BESIDE = {"distributional": "x", "shared": "1 + (1 | i | g)"}  # the formula of a parameter beside the mean
 DAILY = {"marginal": 6, "nuts": 3}  # cells a day
-REPLICATES, FEWEST, TIMED = 40, 8, 2
+REPLICATES = 40
 FIRST, SECOND = 0.02, 0.001  # p-values: below the first a cell is run again, and wrong below the second
 
 
@@ -162,41 +165,69 @@ def response(support: str) -> object:
     }[support]
 
 
-def run(cell: Cell, replicates: int, seed: int, executor: Executor | None = None) -> Line:
-    """One cell on the data sets of a seed."""
-    begin, found = time.process_time(), None
-    with warnings.catch_warnings(), suppress(bmx.SpecError):  # where none could be fitted
+@dataclass(frozen=True)
+class Allowed:
+    """What a cell may take."""
+
+    replicates: int = REPLICATES
+    seconds: float | None = None  # by the clock, after which no data set is begun
+    executor: Executor | None = None
+
+
+def run(cell: Cell, allowed: Allowed, seed: int, folder: Path) -> Line:
+    """One cell on the data sets of a seed; what is finished is kept in the folder.
+
+    The seconds are counted from the end of the first data set, for which densities are compiled.
+    """
+    start, found, path = time.process_time(), None, folder / f"{seed}.jsonl"
+    study = partial(
+        bmx.studies.calibrate, cell.model, method=cell.engine, ranks=RANKS, seed=seed, progress=False, checkpoint=path
+    )
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = bmx.studies.calibrate(
-            cell.model, replicates, method=cell.engine, ranks=RANKS, seed=seed, executor=executor, progress=False
-        )
+        if allowed.seconds is not None:
+            with suppress(bmx.SpecError):
+                study(1)
+        with suppress(bmx.SpecError):  # where none could be fitted
+            found = study(allowed.replicates, executor=allowed.executor, seconds=allowed.seconds)
+    begun = finished(path)
     held = 0 if found is None else len(found.ranks)
     return Line(
         **asdict(cell),
         replicates=held,
-        converged=f"{held / replicates:.2f}",
-        failed=replicates if found is None else found.failed,
+        converged=f"{held / begun:.2f}",
+        failed=begun if found is None else found.failed,
         p="nan" if found is None else f"{found.p:.2g}",
         worst=str(found.table["p"].idxmin()) if found is not None and held else "",
         seed=seed,
-        seconds=f"{(time.process_time() - begin) / replicates:.2f}",
+        seconds=f"{(time.process_time() - start) / begun:.2f}",
         date=datetime.date.today().isoformat(),
         version=bmx.__version__,
     )
 
 
-def checked(cell: Cell, replicates: int, seed: int, executor: Executor | None = None) -> Line:
+def finished(path: Path) -> int:
+    """Data sets in a checkpoint, whose first line says what it is of."""
+    return path.read_text(encoding="utf-8").count("\n") - 1 if path.exists() else 0
+
+
+def checked(cell: Cell, allowed: Allowed, seed: int, folder: Path) -> Line:
     """The same; on new data, twice as many, where ranks look uneven: chance does not repeat itself."""
-    line = run(cell, replicates, seed, executor)
-    return run(cell, 2 * replicates, seed + 1, executor) if float(line.p) < FIRST else line
+    line = run(cell, allowed, seed, folder)
+    if not float(line.p) < FIRST:
+        return line
+    return run(
+        cell, replace(allowed, replicates=2 * finished(folder / f"{seed}.jsonl"), seconds=None), seed + 1, folder
+    )
 
 
-def affordable(cell: Cell, seed: int, seconds: float) -> int:
-    """How many data sets take so many seconds of the processor, once densities are compiled: those of a test."""
-    run(cell, 1, seed)
-    begin = time.process_time()
-    run(cell, TIMED, seed)
-    return int(np.clip(seconds * TIMED / (time.process_time() - begin), FEWEST, REPLICATES))
+def so_far(cell: Cell, seed: int, folder: Path) -> Line | None:
+    """What a run that was ended had finished; None if that is nothing.
+
+    The data set that it was at is left out, likelier one that takes long: of a handful no test could tell.
+    """
+    done = {own: finished(folder / f"{own}.jsonl") for own in (seed + 1, seed)}
+    return next((run(cell, Allowed(n), own, folder) for own, n in done.items() if n > 0), None)
 
 
 def seed_of(cell: Cell, date: datetime.date) -> int:
@@ -248,6 +279,7 @@ def main() -> None:
     parser.add_argument("cells", nargs="*", help='names as in the table, or patterns: "poisson / * / slopes"')
     parser.add_argument("--minutes", type=float, default=np.inf)
     parser.add_argument("--replicates", type=int, default=REPLICATES)
+    parser.add_argument("--seconds", type=float, help="by the clock, of a cell, after which no data set is begun")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument(
         "--date", type=datetime.date.fromisoformat, help="seeds of that day, and its cells where none are named"
@@ -256,11 +288,13 @@ def main() -> None:
     end, date = time.monotonic() + 60.0 * given.minutes, given.date or datetime.date.today()
     wanted = of_day(date) if given.date and not given.cells else chosen(given.cells)
     executor = ProcessPoolExecutor(given.processes) if given.processes > 1 else None
+    allowed = Allowed(given.replicates, given.seconds, executor)
     for cell in wanted:
         if time.monotonic() > end:
             break
         try:
-            line = checked(cell, given.replicates, seed_of(cell, date), executor)
+            with tempfile.TemporaryDirectory() as folder:
+                line = checked(cell, allowed, seed_of(cell, date), Path(folder))
         except bmx.BayesmixError as error:
             print(f"{cell.name:<50} {type(error).__name__}: {error}", flush=True)
             continue

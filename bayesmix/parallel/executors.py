@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import (
@@ -14,7 +15,8 @@ from concurrent.futures import (
     wait,
 )
 from contextlib import suppress
-from typing import Any
+from enum import Enum, auto
+from typing import Any, Literal
 
 from bayesmix.errors import DroppedWarning, FitError, warn_user
 from bayesmix.parallel.checkpoint import Checkpoint
@@ -23,6 +25,12 @@ from bayesmix.parallel.progress import shown
 Job = tuple[Any, ...]
 ADVICE = "most often by the system for want of memory. Use fewer processes."
 FRUITLESS = 10  # pools one after the other that break before they have finished anything
+
+
+class Late(Enum):
+    """In place of a result where the time was over before the job was begun."""
+
+    LATE = auto()
 
 
 def in_order[Result](
@@ -51,21 +59,52 @@ def in_order[Result](
     DataError
         If the checkpoint is of another study, or cannot be written.
     """
+    return in_time(task, jobs, executor, None, label=label, progress=progress, checkpoint=checkpoint)[0]
+
+
+def in_time[Result](  # noqa: PLR0913 - options, named
+    task: Callable[..., Result],
+    jobs: Sequence[Job],
+    executor: Executor | None,
+    seconds: float | None,
+    *,
+    label: str,
+    progress: bool,
+    checkpoint: Checkpoint | None = None,
+) -> tuple[list[Result], int]:
+    """The same of the jobs that are begun within so many seconds, and how many were not.
+
+    What is begun comes to its end. To leave out what has not ended in time would leave out jobs that take long, and
+    with them whatever makes them so; the number of jobs begun is a stopping time, by which sums over them stay unbiased
+    (Wald 1945).
+    """
     found: dict[int, Result] = {} if checkpoint is None else checkpoint.read()
     places = [place for place in range(len(jobs)) if place not in found]
-    finished = _finished(task, [jobs[place] for place in places], executor)
-    for number, result in shown(finished, len(places), label, is_shown=progress):
+    end = None if seconds is None else time.time() + seconds  # of the day: processes share no other clock
+    timed = [(end, task, jobs[place]) for place in places]
+    late = 0
+    for number, result in shown(_finished(_begun, timed, executor), len(places), label, is_shown=progress):
+        if isinstance(result, Late):
+            late += 1
+            continue
         found[places[number]] = result
         if checkpoint is not None:
             checkpoint.add(places[number], result)
-    lost = len(jobs) - len(found)
-    if jobs and not found:
-        raise FitError(f"The processes of all {len(jobs)} replications were killed, {ADVICE}")
+    lost = len(jobs) - len(found) - late
+    if lost and not found:
+        raise FitError(f"The processes of all {lost} replications were killed, {ADVICE}")
+    if late and not found:
+        raise FitError(f"None of the {late} replications was begun within {seconds:g} seconds. Give more of them.")
     if lost:
         warn_user(
             f"{lost} of {len(jobs)} replications were lost: their processes were killed, {ADVICE}", DroppedWarning
         )
-    return [found[place] for place in sorted(found)]
+    return [found[place] for place in sorted(found)], late
+
+
+def _begun[Result](end: float | None, task: Callable[..., Result], job: Job) -> Result | Literal[Late.LATE]:
+    """A job's result, unless the time is over."""
+    return Late.LATE if end is not None and time.time() >= end else task(*job)
 
 
 def _finished[Result](

@@ -31,7 +31,7 @@ from bayesmix.inference.sampling.sample import Sampler, failure, resolve_sampler
 from bayesmix.language.arguments import explained
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.checkpoint import checkpoint_of, fingerprint
-from bayesmix.parallel.executors import in_order
+from bayesmix.parallel.executors import in_time
 from bayesmix.results.fits.fitted_model import Fitted
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import flatten, linear_predictor, log_likelihood_of_all, parameter_names
@@ -84,6 +84,7 @@ class Calibration:
     lost: int = 0  # replicates whose processes were killed
     uncertified: Calibration | None = None  # replicates in which the sampler's certificate did not hold
     rule: str = ""  # how simulated responses are censored, in words
+    late: int = 0  # replicates that were not begun in time
 
     @property
     def table(self) -> pd.DataFrame:
@@ -155,11 +156,13 @@ class Calibration:
         if self.uncertified is not None:
             lines += ["", f"The sampler's own certificate did not hold in {others} of {n + others} replications."]
             lines += ["Their ranks, apart:", *self.uncertified._tests()]
-        total = n + others + self.failed + self.lost
+        total = n + others + self.failed + self.lost + self.late
         if self.failed:
             lines.append(f"{self.failed} of {total} simulated data sets could not be fitted.")
         if self.lost:
             lines.append(f"{self.lost} of {total} replications were lost: their processes were killed.")
+        if self.late:
+            lines.append(f"{self.late} of {total} replications were not begun: the time was over.")
         lines += wrap(self.rule, WIDTH)
         return "\n".join(lines)
 
@@ -200,6 +203,7 @@ def calibrate(  # noqa: PLR0913 - options of a study, named
     executor: Executor | None = None,
     progress: bool = True,
     checkpoint: str | Path | None = None,
+    seconds: float | None = None,
 ) -> Calibration:
     """Simulate from the priors of a model on its design, fit, and rank.
 
@@ -217,17 +221,25 @@ def calibrate(  # noqa: PLR0913 - options of a study, named
     progress : show a bar with the time left.
     checkpoint : file in which finished replications are kept. A study that was stopped goes on from there, and one with
         more replications takes those over that it has.
+    seconds : by the clock, after which no replication is begun; those that are come to their end, and ``late`` is how
+        many are left. Replications that take long are not left out, which would leave out the parameters that make them
+        so. Counts of ranks are unbiased (Wald 1945), but the last replication is likelier a slow one: of a handful the
+        ranks may be uneven where time depends on parameters. Resumed from a checkpoint, a study has as many again.
 
     Raises
     ------
     SpecError
-        If a prior is flat, or the two models differ in their parameters.
+        If a prior is flat, the two models differ in their parameters, or there are no seconds.
+    FitError
+        If no replication was begun in time, or all processes were killed.
     DataError
         If the checkpoint is another study's.
     """
     import pandas as pd
 
     check_level(level, "level")
+    if seconds is not None and not seconds > 0.0:
+        raise SpecError(f"seconds={seconds:g}: a time above zero is needed, or None for no limit.")
     other = model if fitted is None else fitted
     names = _names(model.design, model.spec)
     if _names(other.design, other.spec) != names or len(other.design.y) != len(model.design.y):
@@ -246,15 +258,15 @@ def calibrate(  # noqa: PLR0913 - options of a study, named
     )
     jobs = [(setting, child) for child in np.random.SeedSequence(seed).spawn(replicates)]
     kept = checkpoint_of(checkpoint, _study(setting, seed), list(map(str, range(replicates))))
-    results = in_order(replicate, jobs, executor, label="Calibrating", progress=progress, checkpoint=kept)
+    results, late = in_time(replicate, jobs, executor, seconds, label="Calibrating", progress=progress, checkpoint=kept)
     found = [result for result in results if result is not None]
     if not found:
         raise SpecError("None of the simulated data sets could be fitted.")
     frame = pd.DataFrame([own for own, _ in found], columns=pd.Index(names, name="parameter"))
     held = np.array([certified for _, certified in found])
     apart = None if held.all() else Calibration(frame[~held].reset_index(drop=True), ranks, level)
-    failed, lost, rule = len(results) - len(found), replicates - len(results), other.design.censoring_rule
-    return Calibration(frame[held].reset_index(drop=True), ranks, level, failed, lost, apart, rule)
+    failed, lost, rule = len(results) - len(found), replicates - len(results) - late, other.design.censoring_rule
+    return Calibration(frame[held].reset_index(drop=True), ranks, level, failed, lost, apart, rule, late)
 
 
 def _study(setting: Setting, seed: int) -> str:

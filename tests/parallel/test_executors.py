@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from killed import square
 
 import bayesmix as bmx
-from bayesmix.parallel.executors import in_order
+from bayesmix.parallel import executors
+from bayesmix.parallel.executors import in_order, in_time
 
 JOBS = 12
 
@@ -101,3 +103,45 @@ def fail(number: int) -> Iterator[int]:
 def test_errors_of_the_task_are_errors(context):
     with ProcessPoolExecutor(2, mp_context=context) as pool, pytest.raises(ZeroDivisionError):
         in_order(fail, [(1,), (2,)], pool, label="", progress=False)
+
+
+class Clock:
+    """Stands still but for jobs, which take as long as they are told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(executors.time, "time", lambda: self.now)
+
+    def job(self, seconds: float) -> float:
+        self.now += seconds
+        return seconds
+
+
+def test_what_is_begun_in_time_comes_to_its_end(monkeypatch):
+    clock = Clock(monkeypatch)
+    jobs = [(seconds,) for seconds in (1.0, 1.5, 7.0, 0.25, 0.5)]
+    assert in_time(clock.job, jobs, None, 3.0, label="", progress=False) == ([1.0, 1.5, 7.0], 2)
+    with ThreadPoolExecutor(1) as thread:
+        assert in_time(clock.job, jobs, thread, 2.0, label="", progress=False) == ([1.0, 1.5], 3)
+    assert in_time(clock.job, jobs, None, None, label="", progress=False) == ([1.0, 1.5, 7.0, 0.25, 0.5], 0)
+
+
+def test_a_limit_of_time_leaves_no_bias_towards_fast_jobs(monkeypatch):
+    """Half of the jobs take nine times as long as the others: without those that are not finished it would be 44 %."""
+    clock, rng = Clock(monkeypatch), np.random.default_rng(1)
+    slow, begun, left = 0, 0, list[float]()
+    for _ in range(600):
+        jobs = [(float(seconds),) for seconds in rng.choice([1.0, 9.0], 40)]
+        found, late = in_time(clock.job, jobs, None, 30.0, label="", progress=False)
+        assert len(found) + late == 40
+        slow, begun = slow + found.count(9.0), begun + len(found)
+        left += found[:-1] if sum(found) > 30.0 else found
+    error = 0.5 / np.sqrt(begun)
+    assert abs(slow / begun - 0.5) < 4.0 * error
+    assert left.count(9.0) / len(left) < 0.5 - 4.0 * error
+
+
+def test_no_time_at_all_is_an_error(monkeypatch):
+    clock = Clock(monkeypatch)
+    with pytest.raises(bmx.FitError, match="None of the 2 replications was begun within 0 seconds"):
+        in_time(clock.job, [(1.0,), (1.0,)], None, 0.0, label="", progress=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from bayesmix.inference.parameters.names import Parameters
 from bayesmix.language.priors.distributions import JOINT, KINDS
 from bayesmix.language.priors.prior import parse_prior
 from bayesmix.language.priors.random import DRAW, draw_prior
+from bayesmix.parallel import executors
 from bayesmix.studies.calibrate import LIKELIHOOD, Calibration, calibrate
 from bayesmix.studies.prior_simulation import draw_parameters
 
@@ -194,6 +196,28 @@ def test_nothing_certified_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not found.is_uniform
     assert "0 replications with a certificate that holds" in str(found)
     assert "did not hold in 40 of 40 replications" in str(found)
+
+
+def test_a_study_ends_in_time_and_goes_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With as many seconds again, from the checkpoint; in the end it is the study that has no limit."""
+    now = 0.0
+
+    def replicate(setting, seed):
+        nonlocal now
+        now += 1.0
+        return (seed.generate_state(6) % 100).astype(int), True
+
+    monkeypatch.setattr(executors.time, "time", lambda: now)
+    monkeypatch.setattr(import_module("bayesmix.studies.calibrate"), "replicate", replicate)
+    own = model()
+    found = calibrate(own, 7, progress=False, seconds=2.5, checkpoint=tmp_path / "a.jsonl")
+    assert (len(found.ranks), found.late, found.lost) == (3, 4, 0)
+    assert str(found).endswith("4 of 7 replications were not begun: the time was over.")
+    found = calibrate(own, 7, progress=False, seconds=9.0, checkpoint=tmp_path / "a.jsonl")
+    assert (len(found.ranks), found.late, now) == (7, 0, 7.0)
+    pd.testing.assert_frame_equal(found.ranks, calibrate(own, 7, progress=False).ranks)
+    with pytest.raises(SpecError, match="seconds=0: a time above zero"):
+        calibrate(own, 7, seconds=0.0)
 
 
 @pytest.mark.slow
