@@ -15,8 +15,11 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
+from uuid import uuid4
 
 from bayesmix.errors import BayesmixWarning, warn_user
 
@@ -41,6 +44,7 @@ def cached[T](make: Callable[[], T]) -> T:
     from pytensor import config
     from pytensor.link.numba.cache import NUMBA_CACHE_PATH
 
+    _name_files_apart()
     with suppress(OSError):
         NUMBA_CACHE_PATH.mkdir(parents=True, exist_ok=True)
     try:
@@ -55,6 +59,25 @@ def cached[T](make: Callable[[], T]) -> T:
             )
         with config.change_flags(numba__fastmath=False, numba__cache=False):
             return make()
+
+
+@cache
+def _name_files_apart() -> None:
+    """Let each file of Numba's cache have a name that no other process gives.
+
+    Numba numbers the signatures of a function by what its index says there are, and writes the index before the code.
+    Of two processes that compile it at once for other types, or for other processors with a home in common, both took
+    one number: the index named the signature of one, the file had the code of the other, to be called with arguments of
+    another kind.
+    """
+    from numba.core.caching import IndexDataCacheFile
+
+    numbered: Any = IndexDataCacheFile._data_name
+
+    def name(self: Any, number: int) -> Any:
+        return numbered(self, uuid4().int >> 64)
+
+    IndexDataCacheFile._data_name = name  # type: ignore[method-assign]
 
 
 def _is_writable() -> bool:

@@ -55,6 +55,30 @@ def test_loaded_already(monkeypatch):
     assert flags_after(monkeypatch, "/proc") is None
 
 
+@pytest.mark.slow  # loads Numba
+@pytest.mark.parametrize("apart", [True, False])
+def test_two_processes_that_compile_at_once_keep_their_code_apart(apart, monkeypatch, tmp_path):
+    """Both have read the index before either has written it: without our names one has the code of the other."""
+    from numba.core.caching import IndexDataCacheFile
+
+    monkeypatch.setattr(IndexDataCacheFile, "_data_name", lambda own, n: own._data_name_pattern.format(number=n))
+    if apart:
+        module._name_files_apart.__wrapped__()
+    here, there = (IndexDataCacheFile(str(tmp_path), "function", 0) for _ in range(2))
+    write = here._save_index
+
+    def write_both(overloads):
+        write(overloads)
+        there.save("of integers", "integers")
+
+    monkeypatch.setattr(there, "_load_index", dict)
+    monkeypatch.setattr(here, "_save_index", write_both)
+    here.save("of floats", "floats")
+    found = IndexDataCacheFile(str(tmp_path), "function", 0)
+    assert found.load("of integers") == ("integers" if apart else "floats")
+    assert found.load("of floats") is None  # compiled once more
+
+
 SCRIPT = """
 import shutil, sys, warnings
 from pathlib import Path
