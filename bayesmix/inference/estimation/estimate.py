@@ -15,6 +15,7 @@ from bayesmix.inference.estimation.conditional_mode import (
 )
 from bayesmix.inference.estimation.correlated import correlated_coordinates, fit_correlated
 from bayesmix.inference.estimation.dispersed_starts import units
+from bayesmix.inference.estimation.far_offsets import brought_near, carried_back
 from bayesmix.inference.estimation.generalized import fit_generalized
 from bayesmix.inference.estimation.linear import fit_linear
 from bayesmix.inference.estimation.methods import Agq, Laplace, Method, Ml, Reml
@@ -94,9 +95,15 @@ def _estimate(design: Design, spec: ModelSpec, method: Method) -> PointEstimate:
             check_variation(design, problem)
             return fit_linear(problem, method)
         case Reml() | Laplace() | Agq():
-            restricted = isinstance(method, Reml)
-            return fit_generalized(generalized_problem(design, working, spec, restricted=restricted), method)
+            return _generalized(design, spec, working, method)
         case Ml():
             raise SpecError(f"{method} is of linear models; that of all others is Laplace() or Agq(points=...).")
         case _:
             assert_never(method)
+
+
+def _generalized(design: Design, spec: ModelSpec, working: Coordinates, method: Reml | Laplace | Agq) -> PointEstimate:
+    near, level = brought_near(design, spec)
+    problem = generalized_problem(near, working, spec, restricted=isinstance(method, Reml))
+    point = fit_generalized(problem, method)
+    return carried_back(point, problem, level) if level.any() else point

@@ -141,11 +141,21 @@ def _of_slope(spec: ModelSpec, design: Design, r: int, centring: Centring) -> Pr
 
 
 def _of_threshold(spec: ModelSpec, design: Design, r: int, named: NamedPriors, of_mean: Defaults) -> PredictorPriors:
-    one, alone = spec.parameters[r], _alone(spec, r, of_mean)
+    one, alone = spec.parameters[r], _beside_offset(design, spec, r, _alone(spec, r, of_mean))
     found = replace(of_mean, intercept=alone, fixed=(alone,))
     (name,), shift = design.layout.fixed_of(r), _at_means(design, spec, r, named)
     name = name if shift is None else name + AT_MEANS
     return PredictorPriors("", (name,), np.eye(1), found, "", one.link, is_threshold=True, shift=shift)
+
+
+def _beside_offset(design: Design, spec: ModelSpec, threshold: int, prior: Prior) -> Prior:
+    """The default prior of a threshold where a latent mean is that has an offset: other packages' stay as they are."""
+    latent = _latent(spec, threshold)
+    middle = float(mean(design.offset[design.block(latent)], design.counts))
+    if spec.preset != "default" or not middle:
+        return prior
+    centre, spread = prior.arguments
+    return Prior(prior.kind, (centre + middle, spread))
 
 
 def _beside(
@@ -219,12 +229,17 @@ def _at_means(design: Design, spec: ModelSpec, threshold: int, named: NamedPrior
 
 def means_at(design: Design, spec: ModelSpec, threshold: int) -> Array:
     """Means ``(p,)`` of the columns of a latent mean and of a threshold's own effects; zero for all others."""
-    latent = [one.response for one in spec.parameters].index(spec.parameters[threshold].response)
+    latent = _latent(spec, threshold)
     means = np.zeros(len(design.fixed))
     for r in (latent, *_own_effects(spec, threshold)):
         own = design.of_predictor(r)
         means[own] = mean(design.X[design.block(r)][:, own], design.counts)
     return means
+
+
+def _latent(spec: ModelSpec, threshold: int) -> int:
+    """The predictor of the latent mean that falls between thresholds."""
+    return [one.response for one in spec.parameters].index(spec.parameters[threshold].response)
 
 
 def _own_effects(spec: ModelSpec, threshold: int) -> list[int]:
