@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from itertools import combinations, pairwise
 
@@ -115,6 +116,24 @@ def test_counts_have_whole_ticks(model, fitted):
             np.testing.assert_array_equal(ticks, np.round(ticks))
     (days,) = bmx.plots.group_lines(fitted("sleepstudy"), levels=["308"]).axes
     np.testing.assert_array_equal(days.get_xticks(), np.round(days.get_xticks()))
+
+
+def test_sizes_without_a_fit_keep_their_place_on_the_axis(fitted):
+    options = {"effect": {"Days": 5.0}, "replicates": 4, "seed": 1, "progress": False}
+    found = bmx.studies.power(fitted("sleepstudy"), n={"Subject": [9, 18]}, **options)
+    numbers = found.replicates.copy()
+    numbers.loc[9, ["estimate", "std_error", "df", "p_value"]] = np.nan
+    numbers.loc[9, "failed"] = True
+    found = replace(found, replicates=numbers)
+    assert np.isnan(found.table.loc[9, "power"])
+    axes = bmx.plots.power(found).axes
+    for axis in axes:
+        low, high = axis.get_xlim()
+        assert low < 9.0 < 18.0 < high
+        assert all(tick == round(tick) for tick in axis.get_xticks())
+    (limits,) = [line for line in axes[0].collections if isinstance(line, LineCollection)]
+    drawn = [segment[:, 1] for segment in limits.get_segments() if len(segment)]
+    np.testing.assert_allclose(drawn[-1], found.table.loc[18, ["lower", "upper"]].to_numpy(float))
 
 
 def test_panels_of_curves_show_all_data(fits):

@@ -168,7 +168,7 @@ def whole_ticks(axis: Axis) -> None:
     """Ticks of counts: no 2.5 cases."""
     from matplotlib.ticker import MaxNLocator
 
-    axis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
+    axis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10], min_n_ticks=1))
 
 
 EM, SMALL, SIZE = 0.6, 7.9, 9.5  # width of a letter on the average, of its size; sizes of letters in points

@@ -174,6 +174,7 @@ def power(study: Power, *, wanted: float = 0.8) -> Figure:
         own = part.sort_values(along)
         x = own[along].to_numpy(float)
         axes[0].fill_between(x, own["lower"], own["upper"], color=colour, alpha=0.18, linewidth=0.0)
+        axes[0].vlines(x, own["lower"], own["upper"], color=colour, alpha=0.4, linewidth=1.0)  # all of a single size
         axes[0].plot(x, own["power"], marker, linestyle="-", color=colour, markersize=5.0, markeredgewidth=0.0)
         if has_width:
             axes[1].plot(x, own["width"], marker, linestyle="-", color=colour, markersize=5.0, markeredgewidth=0.0)
@@ -191,8 +192,11 @@ def _label_power(axes: list[Axes], study: Power, along: str) -> None:
     words = f"{along} in each group" if along == "rows" else f"levels of {along}"
     words = folded(words, letters(0.5 * WIDTH - 0.6))
     axes[0].set(ylim=(0.0, 1.02), xlabel=words, ylabel="power", title=f"power at alpha = {study.alpha:g}")
+    sizes = study.table.index.get_level_values(along).to_numpy(float)
     for axis in axes:
         whole_ticks(axis.xaxis)
+        axis.update_datalim([(sizes.min(), 0.0), (sizes.max(), 0.0)], updatey=False)  # those without a fit, too
+        axis.autoscale_view(scaley=False)
     for axis in axes[1:]:
         axis.set(xlabel=words, ylabel="mean width", ylim=(0.0, 1.08 * float(study.table["width"].max())))
         title = f"{100.0 * (1.0 - study.alpha):g} % intervals of {study.hypothesis}"
