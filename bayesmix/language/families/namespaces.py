@@ -89,11 +89,15 @@ def _bounded(p: Array) -> Array:
     return np.clip(p, EPSILON, 1.0 - EPSILON)
 
 
+def logistic(x: Array) -> Array:
+    """``1 / (1 + exp(-x))``; SciPy's takes a fifth of a second to load."""
+    with np.errstate(over="ignore"):
+        return np.asarray(1.0 / (1.0 + np.exp(-x)))
+
+
 def logistic_slopes(x: Array, p: Array) -> Sequence[Array]:
     """Derivatives of the logistic curve, ``p`` its value."""
-    from scipy.special import expit
-
-    first = p * expit(-x)
+    first = p * logistic(-x)
     return first, first * (1.0 - 2.0 * p), first * (1.0 - 6.0 * p + 6.0 * p**2)
 
 
@@ -112,17 +116,13 @@ def cloglog_slopes(x: Array) -> Sequence[Array]:
 
 
 def _expit(x: Array, order: int) -> list[Array]:
-    from scipy.special import expit
-
-    p = _bounded(expit(x))
+    p = _bounded(logistic(x))
     return [p, *(logistic_slopes(x, p) if order else ())][: order + 1]
 
 
 def _softplus(x: Array, order: int) -> list[Array]:
     """Its slope goes to zero, unlike a probability that is kept off it: it multiplies powers of large slopes."""
-    from scipy.special import expit
-
-    p = expit(x)
+    p = logistic(x)
     return [np.logaddexp(0.0, x), p, *logistic_slopes(x, p)][: order + 1] if order else [np.logaddexp(0.0, x)]
 
 

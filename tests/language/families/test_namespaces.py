@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from bayesmix.language.families.namespaces import NUMERIC, log_add, symbolic
+from bayesmix.language.families.namespaces import NUMERIC, log_add, logistic, symbolic
 
 X = np.linspace(-3.0, 3.0, 13)
 P = np.linspace(0.1, 4.0, 13)
@@ -79,3 +79,8 @@ def test_every_function_is_checked():
 def test_logarithms_of_sums_neither_overflow_nor_vanish():
     a, b = np.array([-800.0, -1e4, 3.0, -0.5]), np.array([-1097.0, -1e4, -np.inf, 900.0])
     np.testing.assert_allclose(log_add(NUMERIC, a, b), np.logaddexp(a, b), rtol=1e-14)
+
+
+def test_the_logistic_curve_is_scipys_to_its_ends():
+    x = np.concatenate([np.linspace(-745.0, 745.0, 401), [-1e4, 1e4, -np.inf, np.inf, np.nan, 0.0]])
+    np.testing.assert_allclose(logistic(x), special.expit(x), rtol=1e-14, atol=0.0)

@@ -26,7 +26,6 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.sampling.marginal.conditional_coordinates import (
-    Conditional,
     ConditionalCoordinates,
     Points,
     State,
@@ -142,7 +141,7 @@ class AlternatingMetropolis:
         other = self.coordinates.state(conditional, state.z)
         back = self.proposal.back(own.at, conditional.at, is_local=is_local)
         accepted = _accepted(other.log_density_of_rows - state.log_density_of_rows + back, rng)
-        return _chosen(accepted, state, other, own.where(accepted, conditional)), accepted
+        return _chosen(accepted, state, other), accepted
 
     def _move_levels(self, state: State, number: int, rng: np.random.Generator) -> tuple[State, Array]:
         z = state.z[number]
@@ -161,7 +160,7 @@ class AlternatingMetropolis:
         proposed = autoregressive(state.z[-1], step, rng)
         other = self.coordinates.with_noise(state, self.coordinates.nested, proposed)
         accepted = _accepted(other.ratio.sum(axis=-1) - state.ratio.sum(axis=-1), rng)
-        return _chosen(accepted, state, other, state.conditional), accepted.astype(float)
+        return _chosen(accepted, state, other), accepted.astype(float)
 
 
 def heavy_tails(coordinates: ConditionalCoordinates, x: Array) -> tuple[Array, ...]:
@@ -210,7 +209,8 @@ def _accepted(ratio: Array, rng: np.random.Generator) -> Array:
     return np.log(rng.random(ratio.shape)) < ratio
 
 
-def _chosen(accepted: Array, state: State, other: State, conditional: Conditional) -> State:
+def _chosen(accepted: Array, state: State, other: State) -> State:
+    """The other one for the chains that accepted it ``(C,) bool``."""
     if accepted.all():
         return other
-    return state.where(accepted, other, conditional) if accepted.any() else state
+    return state.where(accepted, other) if accepted.any() else state

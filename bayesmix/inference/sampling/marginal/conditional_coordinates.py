@@ -93,10 +93,11 @@ class State:
         """The same over the standard normal density of z."""
         return np.asarray(self.conditional.log_density + self.ratio.sum(axis=-1))
 
-    def where(self, accepted: Array, other: State, conditional: Conditional | None = None) -> State:
+    def where(self, accepted: Array, other: State) -> State:
         """The other one for the chains that accepted it ``(C,) bool``."""
+        is_moved = other.conditional is not self.conditional
         return State(
-            self.conditional if conditional is None else conditional,
+            self.conditional.where(accepted, other.conditional) if is_moved else self.conditional,
             tuple(where(accepted, new, old) for new, old in zip(other.z, self.z, strict=True)),
             tuple(where(accepted, new, old) for new, old in zip(other.b, self.b, strict=True)),
             where(accepted, other.eta, self.eta),
