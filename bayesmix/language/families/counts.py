@@ -12,6 +12,8 @@ from bayesmix.language.families.log_factorial import log_factorial
 from bayesmix.language.families.namespaces import Namespace
 
 LINKS = ("log", "identity", "sqrt")
+LEAST = 1e-60  # overdispersion from which on shapes are computed with: less is none
+NEAR = 1e-9  # overdispersion up to which a probability of one success is one but for rounding
 
 
 def _minus_log_factorial(y: Array, _: Array) -> Array:
@@ -87,6 +89,7 @@ def poisson_zero(xp: Namespace, _: Any, mu: Any) -> Any:
 
 
 def _negbinomial(xp: Namespace, y: Any, _: Any, mu: Any, shape: Any) -> Any:
+    shape = xp.minimum(shape, 1.0 / LEAST)
     ratio = mu / shape
     return xp.log_rising(shape, y) - shape * xp.log1p(ratio) + xp.xlogy(y, mu / (1.0 + ratio))
 
@@ -106,14 +109,29 @@ def _negbinomial_slopes(y: Array, _: Array, mu: Array, shape: Array) -> tuple[Ar
 
 
 def _negbinomial_cdf(y: Array, _: Array, mu: Array, shape: Array) -> Array:
-    from scipy.special import betainc
+    from scipy.special import betaincc
 
-    return _whole(y, betainc(shape, np.maximum(y, 0.0) + 1.0, shape / (shape + mu)))
+    shape = np.minimum(shape, 1.0 / LEAST)
+    return _whole(y, betaincc(np.maximum(y, 0.0) + 1.0, shape, mu / (shape + mu)))
+
+
+def negbinomial_draws(rng: np.random.Generator, mu: Array, shape: Array) -> Array:
+    """Where the shape is so large that a probability is one but for rounding, those of Poisson's mean by themselves."""
+    is_large = mu < NEAR * shape
+    some = np.where(is_large, 1.0, shape)
+    drawn = rng.negative_binomial(some, some / (some + mu)).astype(float)
+    if not np.any(is_large):
+        return drawn
+    shape = np.minimum(np.maximum(shape, 1.0), 1.0 / LEAST)
+    return np.where(is_large, rng.poisson(mu * (rng.standard_gamma(shape, drawn.shape) / shape)), drawn)
 
 
 def _negbinomial_tails(xp: Namespace, y: Any, trials: Any, mu: Any, shape: Any) -> tuple[Any, Any]:
-    total = mu + shape
-    density = _negbinomial(xp, y, trials, mu, shape) - xp.gammaln(y + 1.0)
+    return _tails_beside(xp, y, mu, xp.minimum(shape, 1.0 / LEAST), _negbinomial(xp, y, trials, mu, shape))
+
+
+def _tails_beside(xp: Namespace, y: Any, mu: Any, shape: Any, kernel: Any) -> tuple[Any, Any]:
+    total, density = mu + shape, kernel - xp.gammaln(y + 1.0)
     return xp.beta_tails(shape, y + 1.0, shape / total, mu / total, density + xp.log(mu * ((shape + y) / total)))
 
 
@@ -125,7 +143,7 @@ def _negbinomial_deviance(y: Array, _: Array, mu: Array, shape: Array) -> Array:
 
 def negbinomial_zero(xp: Namespace, _: Any, mu: Any, shape: Any) -> Any:
     """Log probability of a zero."""
-    return -shape * xp.log1p(mu / shape)
+    return -mu * xp.log1p_over(mu / xp.minimum(shape, 1.0 / LEAST))
 
 
 def _negbinomial_moments(y: Array, mu: Array) -> tuple[float]:
@@ -141,7 +159,7 @@ NEGBINOMIAL = Family(
     "counts",
     _negbinomial,
     _negbinomial_cdf,
-    sample=lambda rng, trials, mu, shape: rng.negative_binomial(shape, shape / (shape + mu)).astype(float),
+    sample=lambda rng, trials, mu, shape: negbinomial_draws(rng, mu, shape),
     variance=lambda trials, mu, shape: mu + mu**2 / shape,
     base=_minus_log_factorial,
     log_tails=_negbinomial_tails,
@@ -188,17 +206,18 @@ GEOMETRIC = Family(
 # Of shape mu / phi, and so with the same probability 1 / (1 + phi) in all rows. glmmTMB's nbinom1.
 
 
-def _nbinom1(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -> Any:
-    return _negbinomial(xp, y, trials, mu, mu / phi)
+def _nbinom1(xp: Namespace, y: Any, _: Any, mu: Any, phi: Any) -> Any:
+    """Without the shape, which is infinite where ``phi`` is zero: what differs from Poisson's is proportional to it."""
+    return xp.log_factors(phi / mu, y) - mu * xp.log1p_over(phi) + xp.xlogy(y, mu / (1.0 + phi))
 
 
 def _nbinom1_tails(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -> tuple[Any, Any]:
-    return _negbinomial_tails(xp, y, trials, mu, mu / phi)
+    return _tails_beside(xp, y, mu, mu / xp.maximum(phi, LEAST), _nbinom1(xp, y, trials, mu, phi))
 
 
 def nbinom1_zero(xp: Namespace, _: Any, mu: Any, phi: Any) -> Any:
     """Log probability of a zero."""
-    return -mu * xp.log1p(phi) / phi
+    return -mu * xp.log1p_over(phi)
 
 
 def nbinom1_moments(y: Array, mu: Array) -> tuple[float]:
@@ -211,8 +230,8 @@ NBINOM1 = Family(
     (Parameter("mu", LINKS), Parameter("phi", limit=Limit("poisson", "zero"))),
     "counts",
     _nbinom1,
-    lambda y, trials, mu, phi: _negbinomial_cdf(y, trials, mu, mu / phi),
-    sample=lambda rng, trials, mu, phi: rng.negative_binomial(mu / phi, 1.0 / (1.0 + phi)).astype(float),
+    lambda y, trials, mu, phi: _negbinomial_cdf(y, trials, mu, mu / np.maximum(phi, LEAST)),
+    sample=lambda rng, trials, mu, phi: negbinomial_draws(rng, mu, mu / np.maximum(phi, LEAST)),
     variance=lambda trials, mu, phi: mu * (1.0 + phi),
     base=_minus_log_factorial,
     log_tails=_nbinom1_tails,

@@ -14,6 +14,8 @@ from bayesmix.arrays import Array
 STIRLING = 100.0  # from which on the series of the gamma function's logarithm is exact to rounding
 SHIFT = 10  # steps up by one after which those of its derivatives are
 TINY = 1e-100  # whose inverse cube does not overflow
+FEW = 1e-4  # products up to which four terms of a series are exact to rounding
+SMALL = 1e-3  # numbers up to which six are
 
 
 def log_gamma(x: Array, order: int) -> list[Array]:
@@ -110,6 +112,69 @@ def _of_large(x: Array, y: Array, order: int) -> list[Array]:
     third = -(ratio**2) / total * (2.0 / x + 1.0 / total) - (1.0 / total**3 - 1.0 / x**3)
     leading = [(total - 0.5) * logarithm - y, first, second, third][: order + 1]
     return [one + a - b for one, a, b in zip(leading, above, below, strict=True)]
+
+
+def log_factors(x: Array, y: Array, order: int) -> list[Array]:
+    """``log(1 + x) + log(1 + 2 x) + ... + log(1 + (y - 1) x)`` and its derivatives by x up to an order.
+
+    What `log_rising` is of ``1 / x``: also where that is infinite, and where differences of it would be noise.
+    """
+    is_small = y * x < FEW
+    if np.all(is_small):
+        return factors_of_small(x, y, order)
+    own = np.where(is_small, 1.0, x)
+    inverse = 1.0 / own
+    value, *slopes = log_rising(inverse, np.asarray(y), order)
+    first, second, third = slopes + [np.zeros(())] * (3 - order)
+    scaled = inverse * first, inverse**2 * second, inverse**3 * third  # derivatives by the logarithm, but for others
+    found = [
+        value,
+        -inverse * scaled[0],
+        inverse**2 * (scaled[1] + 2.0 * scaled[0]),
+        -(inverse**3) * (scaled[2] + 6.0 * (scaled[1] + scaled[0])),
+    ][: order + 1]
+    if not np.any(is_small):
+        return found
+    small = factors_of_small(np.where(is_small, x, 0.0), y, order)
+    return [np.where(is_small, one, other) for one, other in zip(small, found, strict=True)]
+
+
+def factors_of_small(x: Any, y: Any, order: int) -> list[Any]:
+    """By sums of powers of the whole numbers below y."""
+    one = 0.5 * y * (y - 1.0)
+    two = one * (2.0 * y - 1.0) / 3.0
+    three, four = one**2, two * (3.0 * y * (y - 1.0) - 1.0) / 5.0
+    return [
+        x * (one - x * (two / 2.0 - x * (three / 3.0 - x * (four / 4.0)))),
+        one - x * (two - x * (three - x * four)),
+        -two + x * (2.0 * three - x * (3.0 * four)),
+        2.0 * three - x * (6.0 * four) + 0.0 * x,
+    ][: order + 1]
+
+
+def log1p_over(x: Array, order: int) -> list[Array]:
+    """``log(1 + x) / x`` of positive x, and its derivatives up to an order."""
+    is_small = x < SMALL
+    own = np.where(is_small, 1.0, x)
+    inverse = 1.0 / (1.0 + own)
+    value = np.log1p(own) / own
+    first = (inverse - value) / own
+    second = -(inverse**2 + 2.0 * first) / own
+    third = (2.0 * inverse**3 - 3.0 * second) / own
+    series = log1p_over_small(np.where(is_small, x, 0.0))
+    return [np.where(is_small, one, other) for one, other in zip(series, (value, first, second, third), strict=True)][
+        : order + 1
+    ]
+
+
+def log1p_over_small(x: Any) -> list[Any]:
+    """By its series."""
+    return [
+        1.0 - x * (1 / 2 - x * (1 / 3 - x * (1 / 4 - x * (1 / 5 - x / 6)))),
+        -1 / 2 + x * (2 / 3 - x * (3 / 4 - x * (4 / 5 - x * (5 / 6)))),
+        2 / 3 - x * (3 / 2 - x * (12 / 5 - x * (10 / 3))),
+        -3 / 2 + x * (24 / 5 - x * 10.0),
+    ]
 
 
 def stirling(x: Any, order: int = 0) -> list[Any]:

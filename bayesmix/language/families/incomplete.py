@@ -46,10 +46,10 @@ def beta_tails(xp: Any, a: Any, b: Any, x: Any, y: Any, log_front: Any) -> tuple
     log_front : logarithm of ``x^a y^b / B(a, b)``.
     """
     with np.errstate(all="ignore"):
-        is_lower = _is_lower(a, b, x)
+        is_lower = _is_lower(a, b, x, y)
         first, second = select(is_lower, a, b), select(is_lower, b, a)
-        fraction = _beta_fraction(first, second, select(is_lower, x, y))
-        tail = log_front + xp.log(fraction / first)
+        fraction = _beta_fraction(first, second, select(is_lower, x, y), select(is_lower, y, x))
+        tail = log_front + xp.log(fraction)
         return _both(xp, is_lower, tail, tail)
 
 
@@ -61,12 +61,12 @@ def student_tails(xp: Any, t: Any, nu: Any, log_density: Any) -> tuple[Any, Any]
     with np.errstate(all="ignore"):
         a, square = 0.5 * nu, t * t
         x, y = nu / (nu + square), square / (nu + square)
-        is_far = _is_lower(a, 0.5, x)
+        is_far = _is_lower(a, 0.5, x, y)
         first = select(is_far, a, 0.0 * a + 0.5)
-        fraction = _beta_fraction(first, select(is_far, 0.0 * a + 0.5, a), select(is_far, x, y))
+        fraction = _beta_fraction(first, select(is_far, 0.0 * a + 0.5, a), select(is_far, x, y), select(is_far, y, x))
         size = select(value_of(t) > 0.0, t, -t)
-        far = log_density + xp.log(select(is_far, size, np.ones(())) * fraction / (2.0 * first))
-        added = select(is_far, np.zeros(()), t * xp.exp(log_density) * fraction)
+        far = log_density + xp.log(0.5 * select(is_far, size, np.ones(())) * fraction)
+        added = select(is_far, np.zeros(()), t * xp.exp(log_density) * fraction * first)
         rest = xp.log1mexp(far)
         is_right = value_of(t) > 0.0
         return (
@@ -80,9 +80,9 @@ def _both(xp: Any, is_lower: Array, below: Any, above: Any) -> tuple[Any, Any]:
     return lower, select(is_lower, xp.log1mexp(below), above)
 
 
-def _is_lower(a: Any, b: Any, x: Any) -> Array:
-    """Whether the fraction of the lower tail converges quickly."""
-    return np.asarray(value_of(x) < (value_of(a) + 1.0) / (value_of(a) + value_of(b) + 2.0))
+def _is_lower(a: Any, b: Any, x: Any, y: Any) -> Array:
+    """Whether the fraction of the lower tail converges quickly, and begins above zero: below the mean."""
+    return np.asarray(value_of(b) * value_of(x) < value_of(a) * value_of(y))
 
 
 def _series(a: Any, x: Any) -> Any:
@@ -112,21 +112,27 @@ def _gamma_fraction(a: Any, x: Any) -> Any:
     return found
 
 
-def _beta_fraction(a: Any, b: Any, x: Any) -> Any:
-    """``a I_x(a, b)`` over what stands before it, by Lentz's method."""
-    d = 1.0 / (1.0 - (a + b) * x / (a + 1.0))
-    c, found = 1.0 + 0.0 * d, d
+def _beta_fraction(a: Any, b: Any, x: Any, y: Any) -> Any:
+    """``I_x(a, b)`` over what stands before it, ``y`` one less ``x``: DLMF 8.17.22, two steps at once.
+
+    (Didonato and Morris 1992, *ACM Transactions on Mathematical Software* 18, equation 9.) By Lentz's method. Where a is
+    large and x close to one, or b large and x close to zero, nothing of it is a difference of large numbers.
+    """
+    lead = a * y - b * x + 1.0
+    found = a / (a + 1.0) * lead
+    c, d = found, None
     for n in range(1, TERMS):
         m = float(n)
-        even = m * (b - m) * x / ((a + (2.0 * m - 1.0)) * (a + 2.0 * m))
-        d, c = 1.0 / (1.0 + even * d), 1.0 + even / c
-        found = found * (c * d)
-        odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + (2.0 * m + 1.0)))
-        d, c = 1.0 / (1.0 + odd * d), 1.0 + odd / c
+        over = a + (2.0 * m - 1.0)
+        own = m * (b - m) * x / over
+        up = (a + (m - 1.0)) * (a + b + (m - 1.0)) * x / over * own
+        down = m + own + (a + m) / (a + (2.0 * m + 1.0)) * (lead + m * (1.0 + y))
+        d = 1.0 / (down if d is None else down + up * d)
+        c = down + up / c
         before, found = found, found * (c * d)
         if _is_still(before, found):
             break
-    return found
+    return 1.0 / found
 
 
 def _is_still(before: Any, now: Any) -> bool:

@@ -14,7 +14,19 @@ from typing import Any
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.language.families.gamma_function import STIRLING, log_gamma, log_rising, stirling
+from bayesmix.language.families.compound_poisson import log_compound_tail, log_compound_tail_by_terms
+from bayesmix.language.families.gamma_function import (
+    FEW,
+    SMALL,
+    STIRLING,
+    factors_of_small,
+    log1p_over,
+    log1p_over_small,
+    log_factors,
+    log_gamma,
+    log_rising,
+    stirling,
+)
 from bayesmix.language.families.incomplete import beta_tails, gamma_tails, student_tails
 from bayesmix.language.families.taylor import Taylor, add_up, elementary, select, value_of
 
@@ -36,6 +48,8 @@ class Namespace:
     sqrt: Callable[[Any], Any]
     gammaln: Callable[[Any], Any]
     log_rising: Callable[[Any, Any], Any]  # log Gamma(x + y) - log Gamma(x) - y log x, zero for large x
+    log_factors: Callable[[Any, Any], Any]  # log(1 + x) + ... + log(1 + (y - 1) x)
+    log1p_over: Callable[[Any], Any]  # log(1 + x) / x, x positive
     expit: Callable[[Any], Any]  # the logistic curve
     softplus: Callable[[Any], Any]  # log(1 + exp(x))
     ndtr: Callable[[Any], Any]  # the normal distribution function
@@ -49,6 +63,7 @@ class Namespace:
     gamma_tails: Callable[[Any, Any, Any], tuple[Any, Any]]  # as in `incomplete`: of a, x and what stands before them
     beta_tails: Callable[[Any, Any, Any, Any, Any], tuple[Any, Any]]
     student_tails: Callable[[Any, Any, Any], tuple[Any, Any]]
+    log_compound_tail: Callable[[Any, Any, Any, Any], Any]  # as in `compound_poisson`
     log_sum: Callable[[Callable[[Any], tuple[Any, Any]], Any], Any]  # see `_log_sum`
     xlogy: Callable[[Any, Any], Any]  # y log x, zero where y is
     xlog1py: Callable[[Any, Any], Any]  # y log(1 + x)
@@ -82,6 +97,11 @@ def _powers(x: Array, order: int) -> list[Array]:
 def _log_rising(x: Any, y: Any) -> Any:
     """Of numbers y."""
     return elementary(lambda value, order: log_rising(value, np.asarray(y), order))(x)
+
+
+def _log_factors(x: Any, y: Any) -> Any:
+    """Of numbers y."""
+    return elementary(lambda value, order: log_factors(value, np.asarray(y), order))(x)
 
 
 def _bounded(p: Array) -> Array:
@@ -245,6 +265,8 @@ NUMERIC: Namespace = Namespace(
     sqrt=_sqrt,
     gammaln=elementary(log_gamma),
     log_rising=_log_rising,
+    log_factors=_log_factors,
+    log1p_over=elementary(log1p_over),
     expit=elementary(_expit),
     softplus=elementary(_softplus),
     ndtr=elementary(_ndtr),
@@ -258,6 +280,7 @@ NUMERIC: Namespace = Namespace(
     gamma_tails=lambda a, x, front: gamma_tails(NUMERIC, a, x, front),
     beta_tails=lambda a, b, x, y, front: beta_tails(NUMERIC, a, b, x, y, front),
     student_tails=lambda t, nu, density: student_tails(NUMERIC, t, nu, density),
+    log_compound_tail=lambda *arguments: log_compound_tail(NUMERIC, *arguments),
     log_sum=_log_sum,
     xlogy=_xlogy,
     xlog1py=_xlog1py,
@@ -284,6 +307,15 @@ def symbolic() -> Namespace:
         series = (total - 0.5) * pt.log1p(y / large) - y + stirling(total)[0] - stirling(large)[0]
         return pt.switch(x < STIRLING, pt.gammaln(small + y) - pt.gammaln(small) - y * pt.log(small), series)
 
+    def symbolic_log_factors(x: Any, y: Any) -> Any:
+        is_small = y * x < FEW
+        small, inverse = pt.switch(is_small, x, 0.0), 1.0 / pt.switch(is_small, 1.0, x)
+        return pt.switch(is_small, factors_of_small(small, y, 0)[0], log_rising(inverse, y))
+
+    def symbolic_log1p_over(x: Any) -> Any:
+        small, large = pt.minimum(x, SMALL), pt.maximum(x, SMALL)
+        return pt.switch(x < SMALL, log1p_over_small(small)[0], pt.log1p(large) / large)
+
     def log_sum(term: Callable[[Any], tuple[Any, Any]], most: Any) -> Any:
         value, counts = term(pt.arange(pt.max(pt.as_tensor(most)) + 1.0)[:, None])
         return pt.logsumexp(pt.switch(counts, value, -np.inf), axis=0)
@@ -296,6 +328,8 @@ def symbolic() -> Namespace:
         sqrt=pt.sqrt,
         gammaln=pt.gammaln,
         log_rising=log_rising,
+        log_factors=symbolic_log_factors,
+        log1p_over=symbolic_log1p_over,
         expit=pt.sigmoid,
         softplus=pt.softplus,
         ndtr=lambda x: 0.5 * pt.erfc(-x / np.sqrt(2.0)),
@@ -309,6 +343,7 @@ def symbolic() -> Namespace:
         gamma_tails=lambda a, x, front: (pt.log(pt.gammainc(a, x)), pt.log(pt.gammaincc(a, x))),
         beta_tails=lambda a, b, x, y, front: (pt.log(pt.betainc(a, b, x)), pt.log(pt.betainc(b, a, y))),
         student_tails=_symbolic_student_tails,
+        log_compound_tail=lambda *arguments: log_compound_tail_by_terms(symbolic(), *arguments),
         log_sum=log_sum,
         xlogy=lambda y, x: logpow(x, y),
         xlog1py=lambda y, x: logpow(1.0 + x, y),

@@ -9,9 +9,9 @@ times factorials. (Griewank and Walther 2008, *Evaluating Derivatives*, chapter 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, reduce
 from typing import Any
 
 import numpy as np
@@ -177,6 +177,28 @@ def add_up(x: Any) -> Any:
     if not isinstance(x, Taylor):
         return np.sum(x, axis=0)
     return Taylor({a: np.broadcast_to(c, x.value.shape).sum(axis=0) for a, c in x.coefficients.items()}, x.order)
+
+
+def composed(derivatives: Mapping[Exponents, Array], arguments: Sequence[Any]) -> Any:
+    """A function of several polynomials or numbers by its derivatives at their values, by how often by each."""
+    some = next((one for one in arguments if isinstance(one, Taylor)), None)
+    value = derivatives[(0,) * len(arguments)]
+    if some is None:
+        return value
+    moves = [_move(one) for one in arguments]
+    total = Taylor({some._zero: value}, some.order)
+    for exponents, derivative in derivatives.items():
+        factors = [move for move, times in zip(moves, exponents, strict=True) for _ in range(times)]
+        polynomials = [move for move in factors if move is not None]
+        if factors and len(polynomials) == len(factors):
+            product = reduce(Taylor.__mul__, polynomials)
+            total = total + product * (derivative / math.prod(map(math.factorial, exponents)))
+    return total
+
+
+def _move(x: Any) -> Taylor | None:
+    """A polynomial without its constant term; none of a number."""
+    return Taylor({a: c for a, c in x.coefficients.items() if any(a)}, x.order) if isinstance(x, Taylor) else None
 
 
 def elementary(derivatives: Callable[[Array, int], Sequence[Array]]) -> Callable[[Any], Any]:

@@ -13,13 +13,11 @@ from typing import Any
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.language.families.compound_poisson import BESIDE, DEVIATIONS
 from bayesmix.language.families.family import Family, Parameter
 from bayesmix.language.families.namespaces import Namespace, log_add
 
-DEVIATIONS = 9.0  # of terms on either side of the largest: the others are smaller by exp(-40)
-BESIDE = 15.0  # terms in any case, where these are few
 PRESETS = ("default", "flat", "brms", "bambi")
-SMALLEST = -600.0  # logarithm of a density of gamma variables from which on it is computed with
 MANY = 1e6  # variables from which on the sum is its integral to rounding
 
 
@@ -51,35 +49,15 @@ def _log_series(xp: Namespace, y: Any, phi: Any, power: Any) -> Any:
 
 
 def _log_tails(xp: Namespace, y: Any, _: Any, mu: Any, phi: Any, power: Any) -> tuple[Any, Any]:
-    """Of each number of gamma variables the smaller tail, added up; the other is one less that, without loss.
-
-    The numbers that count are between the expected one and that whose term of the density is the largest at ``y``, and
-    around them.
-    """
+    """The tail on the other side of the mean than ``y``; the other is one less that, without loss."""
     up_to_one, up_to_two = power - 1.0, 2.0 - power
     positive = xp.where(y > 0.0, y, 1.0)
-    log_mu, log_y = xp.log(mu), xp.log(positive)
+    log_mu = xp.log(mu)
     log_number = up_to_two * log_mu - xp.log(phi * up_to_two)
-    number, shape = xp.exp(log_number), up_to_two / up_to_one
     above = positive * xp.exp(-up_to_one * log_mu) / (phi * up_to_one)
-    largest = xp.exp(up_to_two * log_y) / (phi * up_to_two)  # the number whose term of the density is
-    is_below, is_far = mu > y, largest > number
-    few, many = xp.where(is_far, number, largest), xp.minimum(xp.where(is_far, largest, number), MANY)
-    width = DEVIATIONS * xp.sqrt(many) + BESIDE
-    first, last = xp.maximum(xp.floor(few - width), 1.0), xp.floor(many + width)
-
-    def log_term(j: Any) -> Any:
-        own = shape * j
-        front = own * xp.log(above) - above - xp.gammaln(own)
-        told, over = front > SMALLEST, above > own  # else one tail is all, the other less than can be told
-        lower, upper = xp.gamma_tails(own, xp.where(told, above, own), front)
-        lower = xp.where(told, lower, xp.where(over, 0.0, SMALLEST))
-        upper = xp.where(told, upper, xp.where(over, SMALLEST, 0.0))
-        return j * log_number - number - xp.gammaln(j + 1.0) + xp.where(is_below, lower, upper)
-
-    some = xp.log_sum(lambda k: (log_term(first + k), first + k <= last), last - first)
-    small = xp.where(y > 0.0, xp.where(is_below, log_add(xp, some, -number), some), -number)
-    small = xp.where(number < MANY, small, np.nan)  # so many that they could not be added up
+    none, is_below = -xp.exp(log_number), mu > y
+    some = xp.log_compound_tail(above, log_number, up_to_two / up_to_one, is_below)
+    small = xp.where(y > 0.0, xp.where(is_below, log_add(xp, some, none), some), none)
     rest = xp.log1mexp(small)
     return xp.where(is_below, small, rest), xp.where(is_below, rest, small)
 

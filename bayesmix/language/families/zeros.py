@@ -14,10 +14,12 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.language.families.counts import (
+    LEAST,
     NBINOM1,
     NEGBINOMIAL,
     POISSON,
     nbinom1_zero,
+    negbinomial_draws,
     negbinomial_zero,
     poisson_zero,
 )
@@ -30,7 +32,7 @@ Zero = Callable[..., Any]  # (xp, trials, mu, *others): log probability of a zer
 
 SHARE = {"default": "Beta(1, 1)", "flat": "Beta(1, 1)", "brms": "Beta(1, 1)", "bambi": "Beta(2, 2)"}
 ROUNDS = 20  # of the search for the mean of which a truncated distribution has a mean
-LEAST = 0.05  # mean to start from
+LOWEST = 0.05  # mean to start from
 TINY = 1e-300
 
 
@@ -201,7 +203,7 @@ def _start_of_truncated(base: Family, at_least_one: Callable[..., Array], y: Arr
     others = base.start(some, np.full(some.shape, mean))
     mu = mean
     for _ in range(ROUNDS):
-        mu = max(mean * float(at_least_one(np.ones(()), np.asarray(mu), *map(np.asarray, others))), LEAST)
+        mu = max(mean * float(at_least_one(np.ones(()), np.asarray(mu), *map(np.asarray, others))), LOWEST)
     return (mu, *others)
 
 
@@ -211,15 +213,17 @@ def _poisson_after(rng: np.random.Generator, share: Array, mu: Array) -> Array:
 
 def _negbinomial_after(rng: np.random.Generator, share: Array, mu: Array, shape: Array) -> Array:
     """Events are Poisson and bring counts with a logarithmic distribution (Quenouille 1949, Biometrics 5)."""
+    shape = np.minimum(shape, 1.0 / LEAST)
     odds = mu / shape
-    rest = rng.negative_binomial(np.maximum(shape * (1.0 - share), TINY), 1.0 / (1.0 + odds))
-    return (rng.logseries(odds / (1.0 + odds), rest.shape) + rest).astype(float)
+    left = np.maximum(shape * (1.0 - share), TINY)
+    rest = negbinomial_draws(rng, odds * left, left)
+    return rng.logseries(odds / (1.0 + odds), rest.shape) + rest
 
 
 TRUNCATED_POISSON = truncated(POISSON, poisson_zero, _poisson_after)
 TRUNCATED_NEGBINOMIAL = truncated(NEGBINOMIAL, negbinomial_zero, _negbinomial_after)
 TRUNCATED_NBINOM1 = truncated(
-    NBINOM1, nbinom1_zero, lambda rng, share, mu, phi: _negbinomial_after(rng, share, mu, mu / phi)
+    NBINOM1, nbinom1_zero, lambda rng, share, mu, phi: _negbinomial_after(rng, share, mu, mu / np.maximum(phi, LEAST))
 )
 
 

@@ -162,3 +162,52 @@ def test_posterior_and_predictive_densities_are_those_of_a_grid(name: str) -> No
     checks = post.ppc(seed=1)
     assert np.all(np.isfinite(checks[["observed", "mean"]]))
     assert checks["p"].between(0.01, 0.99).all()
+
+
+def tweedie_on_a_grid(y: np.ndarray, is_censored: np.ndarray) -> dict[str, tuple[float, float]]:
+    """Means and standard deviations of three parameters: densities and the one tail are sums over gamma variables."""
+    axes = np.linspace(-0.3, 2.1, 21), np.linspace(0.25, 4.5, 25), np.linspace(1.03, 1.97, 23)
+    b, phi, power = (axis.ravel() for axis in np.meshgrid(*axes, indexing="ij"))
+    mu = np.exp(b)
+    number = mu ** (2.0 - power) / (phi * (2.0 - power))
+    shape, scale = (2.0 - power) / (power - 1.0), phi * (power - 1.0) * mu ** (power - 1.0)
+    terms = np.arange(1.0, 46.0)[:, None]
+    count = stats.poisson.logpmf(terms, number)
+    rows = -number * np.sum(y == 0.0)
+    fixed = count - special.gammaln(shape * terms) - shape * terms * np.log(scale)
+    for one in y[(y > 0.0) & ~is_censored]:
+        rows = rows + special.logsumexp(fixed + shape * terms * np.log(one), axis=0) - one / scale - np.log(one)
+    tail = special.logsumexp(count + np.log(special.gammaincc(shape * terms, y.max() / scale)), axis=0)
+    log_posterior = rows + is_censored.sum() * tail + normal(1.0, 1.0)(b) + exponential(1.0)(phi)
+    weight = np.exp(log_posterior - log_posterior.max())
+    weight /= weight.sum()
+    found = {}
+    for name, values in (("Intercept", b), ("phi", phi), ("power", power)):
+        mean = float(weight @ values)
+        found[name] = mean, float(np.sqrt(weight @ (values - mean) ** 2))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.rotating
+def test_censored_sums_of_gamma_variables_have_the_posterior_of_a_grid() -> None:
+    """Whose tails, each a sum of incomplete gamma functions, once took more than ten minutes."""
+    from arviz import mcse
+
+    rng = np.random.default_rng(3)
+    count = rng.poisson(1.6, N)
+    y = np.where(count > 0, rng.gamma(np.maximum(count, 1)), 0.0)
+    end = 3.0
+    is_censored = y > end
+    assert 3 < is_censored.sum() < N / 2
+    data = pd.DataFrame({"y": np.minimum(y, end), "c": np.where(is_censored, "right", "none")})
+    priors = {"Intercept": "Normal(1, 1)", "phi": "Exponential(1)"}
+    post = bmx.Model("y | cens(c) ~ 1", data, family="tweedie", priors=priors).sample(
+        seed=1, draws=500, chains=2, progress=False
+    )
+    assert post.method == "marginal"
+    draws = flatten(post.design, post.values)
+    for parameter, figures in tweedie_on_a_grid(data["y"].to_numpy(), is_censored).items():
+        own = draws[..., post.names.index(parameter)]
+        for figure, method, value in zip(figures, ("mean", "sd"), (own.mean(), own.std()), strict=True):
+            assert abs(value - figure) < MCSE * float(mcse(own, method=method)), (parameter, method)

@@ -6,7 +6,9 @@ import laws
 import numpy as np
 import pytest
 from count_densities import geometric, nbinom1, negbinomial
+from scipy import stats
 
+from bayesmix.language.families.derivatives import by_predictors
 from bayesmix.language.families.link import LINKS
 from bayesmix.language.families.namespaces import NUMERIC
 from bayesmix.language.families.registry import FAMILIES
@@ -38,3 +40,50 @@ def test_kernels_of_logarithms_of_means_are_those_of_means():
     expected = own.kernel(NUMERIC, y, None, link.formula(NUMERIC, eta), shape)
     found = own.kernel_of(link)(NUMERIC, y, None, eta, shape)
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("family", ["nbinom1", "zero_inflated_nbinom1", "truncated_nbinom1", "hurdle_nbinom1"])
+@pytest.mark.parametrize("phi", [1e-8, 1e-20, 1e-120, 1e-310])
+def test_what_differs_from_poisson_is_proportional_to_the_overdispersion(family, phi):
+    """So are its derivatives by ``log phi``: where they were rounding, or NaN, searches were led away.
+
+    By that of the log density by phi at zero, ``mu / 2 - y + y (y - 1) / (2 mu)``, and what zeros make of it.
+    """
+    own, y, mu, share = FAMILIES[family], np.array([0.0, 1.0, 2.0, 9.0, 40.0]), 3.0, 0.2
+    y = y[1:] if family.startswith("truncated") else y
+    eta = [np.full(len(y), np.log(mu)), np.full(len(y), np.log(phi))]
+    links = [LINKS["log"], LINKS["log"]]
+    if family.startswith(("zero", "hurdle")):
+        eta, links = [*eta, np.full(len(y), np.log(share / (1.0 - share)))], [*links, LINKS["logit"]]
+    found = by_predictors(own, links, y, eta, trials=np.ones(len(y)), weights=np.ones(len(y)), order=3)
+    slope, none = 0.5 * mu - y + 0.5 * y * (y - 1.0) / mu, np.exp(-mu)
+    if family.startswith("zero"):
+        slope[0] *= (1.0 - share) * none / (share + (1.0 - share) * none)
+    if family.startswith(("truncated", "hurdle")):
+        slope = np.where(y > 0.0, slope + 0.5 * mu * none / (1.0 - none), 0.0)
+    for by in ((1,), (1, 1), (1, 1, 1)):
+        np.testing.assert_allclose(found.partial[by], phi * slope, rtol=2e-6, atol=0.0)
+    assert all(np.all(np.isfinite(one)) for one in found.partial.values())
+
+
+@pytest.mark.parametrize("family", ["nbinom1", "negbinomial", "truncated_nbinom1", "truncated_negbinomial"])
+@pytest.mark.parametrize("least", [1e-7, 1e-12, 1e-17, 1e-200, 0.0])
+def test_draws_and_distributions_without_overdispersion_are_poissons(family, least):
+    """Where a probability rounds to one draws were zeros, and logarithms of tails wrong by two in a hundred."""
+    own, n, y = FAMILIES[family], 4_000, np.array([0.0, 1.0, 2.0, 3.0, 8.0, 20.0])
+    with np.errstate(divide="ignore"):
+        other = np.float64(least) if "nbinom1" in family else 1.0 / np.float64(least)
+    law, zero = stats.poisson(4.0), np.exp(-4.0) if "truncated" in family else 0.0
+    y = y[y > 0.0] if zero else y
+    one, mu, others = np.ones(len(y)), np.full(len(y), 4.0), np.full(len(y), other)
+    below, above = own.log_tails(NUMERIC, y, one, mu, others)
+    np.testing.assert_allclose(below, np.log((law.cdf(y) - zero) / (1.0 - zero)), atol=200.0 * least + 1e-12)
+    np.testing.assert_allclose(above, law.logsf(y) - np.log1p(-zero), atol=200.0 * least + 1e-12)
+    np.testing.assert_allclose(own.cdf(y, one, mu, others), np.exp(below), rtol=1e-10)
+    density = own.log_density(y, one, mu, others)
+    np.testing.assert_allclose(density, law.logpmf(y) - np.log1p(-zero), atol=200.0 * least + 1e-12)
+    drawn = own.sample(np.random.default_rng(5), np.ones(n), np.full(n, 4.0), np.full(n, other))
+    expected = n * (law.pmf(np.arange(1.0, 8.0)) / (1.0 - zero))
+    seen = np.array([np.sum(drawn == k) for k in range(1, 8)])
+    assert np.all(np.abs(seen - expected) < 4.0 * np.sqrt(expected))
+    assert drawn.mean() == pytest.approx(4.0 / (1.0 - zero), abs=0.15)

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy.special import gammaln
 
-from bayesmix.language.families.gamma_function import log_gamma, log_rising, polygamma
+from bayesmix.language.families.gamma_function import (
+    log1p_over,
+    log_factors,
+    log_gamma,
+    log_rising,
+    polygamma,
+)
 
 # mpmath 1.3, mp.dps = 30: mp.polygamma(k, x) for k = 0, 1, 2; the last of k = 0, where that errs, log(x) - 1 / (2 x)
 AT = np.array([1e-8, 1e-3, 0.1, 0.5, 1.0, 2.5, 7.0, 10.0, 50.0, 1e3, 1e6])
@@ -77,3 +83,28 @@ def test_rows_that_are_alike_are_computed_once_and_have_their_own_values() -> No
         for i, j in np.argwhere(np.broadcast_to(y >= 2.0, own.shape)):
             one = np.array(log_rising(own[i, j : j + 1], np.array(y[j]), 3))[:, 0]
             np.testing.assert_array_equal(found[:, i, j], one)
+
+
+@pytest.mark.parametrize("x", [0.0, 1e-300, 1e-20, 1e-9, 9e-6, 2e-5, 1e-3, 0.1, 7.0, 1e3])
+def test_factors_are_added_up_one_by_one_and_so_are_their_derivatives(x: float) -> None:
+    """Derivatives to what counts, those by ``log x``: multiplied by powers of x."""
+    y, j = np.array([0.0, 1.0, 2.0, 9.0, 60.0]), np.arange(60.0)[:, None]
+    inside = j < y
+    over = np.where(inside, j / (1.0 + j * x), 0.0)
+    terms = np.where(inside, np.log1p(j * x), 0.0), over, -(over**2), 2.0 * over**3
+    found = log_factors(np.full(5, x), y, 3)
+    for k, (own, term) in enumerate(zip(found, terms, strict=True)):
+        np.testing.assert_allclose(x**k * own, x**k * term.sum(axis=0), rtol=1e-11, atol=1e-13)
+        if x < 1e-6:
+            np.testing.assert_allclose(own, term.sum(axis=0), rtol=1e-7)
+
+
+def test_a_logarithm_over_its_number_is_an_integral() -> None:
+    """Of ``1 / (1 + x t)`` for t from 0 to 1, and derivatives under it."""
+    x = np.array([0.0, 1e-300, 1e-12, 9e-4, 1.1e-3, 0.05, 0.8, 3.0])
+    at, weight = np.polynomial.legendre.leggauss(60)
+    t, weight = 0.5 * (1.0 + at)[:, None], 0.5 * weight
+    for k, found in enumerate(log1p_over(x, 3)):
+        expected = weight @ ((-1.0) ** k * [1, 1, 2, 6][k] * t**k / (1.0 + x * t) ** (k + 1))
+        np.testing.assert_allclose(x**k * found, x**k * expected, rtol=1e-12, atol=3e-15)
+        np.testing.assert_allclose(found[:4], expected[:4], rtol=[1e-14, 1e-13, 1e-10, 1e-7][k])  # the series

@@ -11,6 +11,7 @@ from bayesmix.language.families.namespaces import NUMERIC, log_add, logistic, sy
 X = np.linspace(-3.0, 3.0, 13)
 P = np.linspace(0.1, 4.0, 13)
 Y = np.arange(13.0)
+TINY_OR_NOT = np.where(Y % 2.0 < 1.0, P, 1e-7 * P)
 SIZES = np.where(Y < 7.0, P, 200.0 * P)
 CASES = {
     "exp": (lambda xp: xp.exp(X), np.exp(X)),
@@ -23,6 +24,11 @@ CASES = {
         lambda xp: xp.log_rising(SIZES, Y),
         [sum(np.log1p(j / x) for j in range(int(y))) for x, y in zip(SIZES, Y, strict=True)],
     ),
+    "log_factors": (
+        lambda xp: xp.log_factors(TINY_OR_NOT, Y),
+        [sum(np.log1p(j * x) for j in range(int(y))) for x, y in zip(TINY_OR_NOT, Y, strict=True)],
+    ),
+    "log1p_over": (lambda xp: xp.log1p_over(TINY_OR_NOT), np.log1p(TINY_OR_NOT) / TINY_OR_NOT),
     "expit": (lambda xp: xp.expit(X), special.expit(X)),
     "softplus": (lambda xp: xp.softplus(X), np.log1p(np.exp(X))),
     "ndtr": (lambda xp: xp.ndtr(X), special.ndtr(X)),
@@ -42,6 +48,10 @@ CASES = {
         np.log(special.betaincc(P, 3.0, 0.4)),
     ),
     "student_tails": (lambda xp: xp.student_tails(X, P, stats.t.logpdf(X, P))[0], stats.t.logcdf(X, P)),
+    "log_compound_tail": (  # a tail whose sum has no cancellation
+        lambda xp: xp.log_compound_tail(P, np.log(0.3), 2.0, True),
+        np.log(sum(stats.poisson.pmf(j, 0.3) * special.gammainc(2.0 * j, P) for j in range(1, 30))),
+    ),
     "log_sum": (
         lambda xp: xp.log_sum(lambda k: (X - 0.5 * k, k < 3.5), 5.0),
         np.logaddexp.reduce([X - 0.5 * k for k in range(4)]),

@@ -64,3 +64,14 @@ def test_posteriors_without_overdispersion_are_certified(family, seed):
     assert post.method == "marginal"
     assert post.draws.certificate["pareto_k"] < 0.5
     assert post.draws.certificate["acceptance"] > 0.2
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::bayesmix.ConvergenceWarning")
+def test_searches_without_overdispersion_or_zeros_of_their_own_end():
+    """At a log phi of -369 derivatives were NaN, to which rounding in place of small ones had led."""
+    fit = bmx.Model("y ~ x + (1 | g)", counts("zero_inflated_nbinom1", 3), family="zero_inflated_nbinom1").estimate()
+    poisson = bmx.Model("y ~ x + (1 | g)", counts("zero_inflated_nbinom1", 3), family="poisson").estimate()
+    assert fit.loglik == pytest.approx(poisson.loglik, abs=1e-6)
+    drawn = fit.simulate(200, seed=1).to_numpy()
+    assert drawn.mean() == pytest.approx(fit.fitted().mean(), abs=0.05)
