@@ -115,8 +115,8 @@ def _gamma_fraction(a: Any, x: Any) -> Any:
 def _beta_fraction(a: Any, b: Any, x: Any, y: Any) -> Any:
     """``I_x(a, b)`` over what stands before it, ``y`` one less ``x``: DLMF 8.17.22, two steps at once.
 
-    (Didonato and Morris 1992, *ACM Transactions on Mathematical Software* 18, equation 9.) By Lentz's method. Where a is
-    large and x close to one, or b large and x close to zero, nothing of it is a difference of large numbers.
+    (Didonato and Morris 1992, *ACM Transactions on Mathematical Software* 18, equation 9.) By Lentz's method. Where a
+    is large and x close to one, or b large and x close to zero, nothing of it is a difference of large numbers.
     """
     lead = a * y - b * x + 1.0
     found = a / (a + 1.0) * lead
