@@ -70,7 +70,7 @@ def test_chains_that_accept_parameters_have_all_that_follows_from_them(name: str
     at = Parameters(state.conditional.at.x + 0.1, state.conditional.at.noise - 0.1)
     conditional = coordinates.conditional(coordinates.points(at.x), at.noise)
     other = coordinates.state(conditional, state.z)
-    mixed = state.where(accepted, other, state.conditional.where(accepted, conditional))
+    mixed = state.where(accepted, other)
     np.testing.assert_array_equal(mixed.log_density, np.where(accepted, other.log_density, state.log_density))
     assert_consistent(coordinates, mixed)
     for number in range(len(coordinates.shapes)):  # what is solved again has the factorisations of both
