@@ -18,7 +18,7 @@ from bayesmix.language.families.family import Family, Parameter
 from bayesmix.language.families.latent import LATENT
 from bayesmix.language.families.log_factorial import log_factorial
 from bayesmix.language.families.namespaces import Namespace
-from bayesmix.language.families.ratings import UNNAMED, log_sum, rises_of_scores, softmax
+from bayesmix.language.families.ratings import UNSAID, log_sum, rises_of_scores, softmax
 
 
 def _multinomial(levels: tuple[str, ...], link: str = "logit", named: frozenset[str] = frozenset()) -> Family:
@@ -79,4 +79,4 @@ def _unordered(*_: Array) -> Array:
     raise SpecError("Counts of several categories have no order, and no distribution function.")
 
 
-MULTINOMIAL = _multinomial(UNNAMED)
+MULTINOMIAL = _multinomial(UNSAID)

@@ -31,6 +31,7 @@ from bayesmix.language.families.namespaces import NUMERIC, Namespace
 from bayesmix.language.families.taylor import value_of
 
 UNNAMED = ("1", "2")  # before the data have said which categories there are
+UNSAID = ("", "")  # the same where parameters are called by them: the second has no name of its own
 SPREAD = 1.5  # prior standard deviation of a threshold, on the latent scale
 FUNCTIONS = {"logit": "logistic", "probit": "Phi", "cloglog": "gompertz"}  # in words
 SPECIFIC = "cs"  # among the names of parameters with formulas: thresholds have effects of their own
@@ -391,4 +392,4 @@ ACAT = _record(
     (_adjacent, _shares_of_steps, _rises_by_steps),
     "Adjacent(mu[i]): P(y = k + 1 | y = k or k + 1) = F(mu[i] - threshold[k])",
 )
-CATEGORICAL = _categorical(UNNAMED)
+CATEGORICAL = _categorical(UNSAID)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from re import sub
 
 from bayesmix.errors import SpecError
-from bayesmix.language.families.family import Family
 from bayesmix.language.formula.formulas import bare
 from bayesmix.language.formula.parse import Formula
+from bayesmix.language.formula.response_families import Families
 from bayesmix.language.formula.vocabulary import PARAMETERS
 
 
@@ -22,15 +22,16 @@ class OfParameter:
     response: str  # "" where it does not say
 
 
-def divide(formulas: Sequence[Formula], families: Mapping[str, Family]) -> tuple[list[Formula], list[OfParameter]]:
+def divide(formulas: Sequence[Formula], families: Families) -> tuple[list[Formula], list[OfParameter]]:
     """The formulas of responses, the first of all and those whose left sides name no parameter, and the others."""
-    known = {*PARAMETERS, *(parameter.name for family in families.values() for parameter in family.parameters)}
+    stated = families if isinstance(families, dict) else {"": families}
+    known = {*PARAMETERS, *(parameter.name for family in stated.values() for parameter in family.parameters)}
     known |= set(formulas[0].arguments)
     names = [name_of(formula.response) for formula in formulas]
     means, others = [formulas[0]], []
     for formula in formulas[1:]:
         meant = _meant(formula.response, names, known)
-        if meant is None or bare(formula.response) in families:
+        if meant is None or bare(formula.response) in stated:
             means.append(formula)
         else:
             others.append(OfParameter(formula, *meant))

@@ -12,6 +12,7 @@ from bayesmix.language.families.family import Family, is_linear
 from bayesmix.language.families.imputed import predictors_of
 from bayesmix.language.families.link import Link
 from bayesmix.language.formula.additions import NOTHING, Additions
+from bayesmix.language.formula.category_scores import with_named_scores
 from bayesmix.language.formula.formulas import MEAN, bare, read_formulas
 from bayesmix.language.formula.imputation import Imputable, with_imputation
 from bayesmix.language.formula.imputed_predictors import imputed_response
@@ -226,8 +227,9 @@ def make_spec(  # noqa: PLR0913 - what a model is made of
     """
     families = read_families(family)
     preset, named = read_priors(priors)
-    stated = families if isinstance(families, dict) else {"": families}
-    means, others = divide(read_formulas(formula, lambda name: name in stated or is_column(name)), stated)
+    formulas = read_formulas(formula, lambda name: is_column(name) or (isinstance(families, dict) and name in families))
+    families = with_named_scores(families, formulas)
+    means, others = divide(formulas, families)
     responses = _responses(means, families, link)
     parts: Parts = {(i, 0): mean for i, mean in enumerate(means)}
     check_nonlinear(means, start)

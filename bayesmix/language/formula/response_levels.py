@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from bayesmix.language.families.ratings import SPECIFIC
 from bayesmix.language.families.registry import find_link
+from bayesmix.language.formula.category_scores import check_scores, with_first_score
 from bayesmix.language.formula.formulas import MEAN
 from bayesmix.language.formula.model_spec import ModelSpec, Response
 from bayesmix.language.formula.other_responses import with_responses
@@ -24,7 +25,11 @@ def with_levels(spec: ModelSpec, levels: Sequence[tuple[str, ...] | None]) -> Mo
         mean = next(one.formula for one in spec.predictors if (one.response, one.parameter) == (i, 0))
         named = formulas.keys() | ({SPECIFIC} if mean.specific else set())
         responses.append(_with_levels(response, own, frozenset(named)))
-        for j, parameter in enumerate(responses[-1].family.parameters):
+        check_scores(response.label, response.family, responses[-1].family, formulas.items())
+        own_parameters = responses[-1].family.parameters
+        if own_parameters[0].is_mean:
+            mean, formulas = with_first_score(mean, formulas, [one.name for one in own_parameters])
+        for j, parameter in enumerate(own_parameters):
             implied = mean if parameter.is_mean else formula_of_thresholds(mean) if parameter.of_threshold else None
             formula = formulas.get(parameter.name, implied)
             if formula is not None:
