@@ -18,14 +18,13 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
-from bayesmix.errors import SpecError
+from bayesmix.inference.estimation.correlated_profile import CorrelatedDeviances, has_profile
 from bayesmix.inference.estimation.estimate import estimate
 from bayesmix.inference.estimation.held_deviance import HeldDeviances
 from bayesmix.inference.estimation.methods import likelihood_method
 from bayesmix.inference.estimation.optimise import Status
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.profile_curve import MAX_WORK, Curve, ExhaustedError, HigherError, Point
-from bayesmix.inference.parameters.natural_scale import is_coordinate
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.progress import shown, working
 from bayesmix.parallel.threads import one_blas_thread
@@ -46,7 +45,10 @@ class Outcome(Enum):
     END = "the profile deviance stays below the critical value up to the end of the parameter's range"
     INFINITE = "the profile deviance stays below the critical value however far out"
     NOT_FOUND = f"the search did not end where the profile deviance has the critical value. {NEXT}"
-    NO_COORDINATE = f"only correlations with the residuals of the first response are searched along. {NEXT}"
+    NO_COORDINATE = (
+        "only what the search moves by itself is searched along: of several responses the residuals' correlations with"
+        f" the first, of a series the last coefficient of each kind. {NEXT}"
+    )
     EXHAUSTED = f"the search was given up after {MAX_WORK} evaluations of the deviance. {NEXT}"
 
 
@@ -88,12 +90,6 @@ def profile_intervals(
     """
     rise = critical_rise(level)
 
-    if spec.has_row_covariance:
-        raise SpecError(
-            f'There are no profile intervals beside `{spec.formula.residual}`: ask for method="satterthwaite" or'
-            ' "kenward-roger" of fixed effects, "wald" of all, or "bootstrap".'
-        )
-
     def limits(deviances: HeldDeviances) -> list[Interval]:
         with working("Looking for other valleys", is_shown=progress):
             valleys = deviances.valleys(rise + SLACK)
@@ -103,7 +99,7 @@ def profile_intervals(
         found = iter([_limit(curve, rise, side) for curve, side in watched])
         return [Interval(name, next(found), next(found)) for name in curves]
 
-    held = [name for name in names if is_coordinate(design.layout, name)]
+    held = [name for name in names if has_profile(design.layout, name)]
     intervals = _around_the_maximum(design, spec, point, limits) if held else None
     found = {one.name: one for one in intervals or ()}
     none = {name: NOT_FOUND if name in held else Limit(math.nan, Outcome.NO_COORDINATE) for name in names}
@@ -115,7 +111,7 @@ def profile_rise(design: Design, spec: ModelSpec, point: PointEstimate, name: st
 
     NaN where a minimum or the maximum of the likelihood was not found, or the parameter is no coordinate.
     """
-    if not is_coordinate(design.layout, name):
+    if not has_profile(design.layout, name):
         return math.nan
 
     def rise(deviances: HeldDeviances) -> float:
@@ -148,7 +144,8 @@ def _around_the_maximum[T](
         point = estimate(design, spec, method)
     if point.optimum.status is Status.LOST:
         return None
-    deviances = HeldDeviances(design, spec, point)
+    held = CorrelatedDeviances if spec.has_row_covariance else HeldDeviances
+    deviances: HeldDeviances = held(design, spec, point)
     for _ in range(MAX_SUMMITS):
         try:
             return work(deviances)

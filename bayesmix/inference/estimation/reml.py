@@ -246,16 +246,8 @@ def profiled_deviance(
         The derivative by ``r`` is 0 where nothing is held.
     """
     solution = factorise(problem.coordinates.plan, problem.moments, factors)
-    p, n = problem.p, problem.n
-    A, c = solution.XX[:p, :p], solution.XX[:p, p]
-    beta = np.linalg.solve(A, c)
-    rss, pull = float(solution.XX[p, p] - c @ beta), 0.0
-    if held is not None:
-        a, r = held
-        direction = np.linalg.solve(A, a)
-        gap = r - float(a @ beta)
-        pull = gap / float(a @ direction)
-        beta, rss = beta + pull * direction, rss + gap * pull
+    n = problem.n
+    beta, rss, pull = held_least_squares(solution.XX, held)
     if not (rss > 0.0 or problem.has_known_noise):  # an exact fit, to rounding
         raise np.linalg.LinAlgError("no residual variance is left")
     sigma2 = float(problem.residual_variance(rss, reml=False)) if sigma is None else sigma**2
@@ -267,6 +259,27 @@ def profiled_deviance(
     derivative = sensitivity(solution, np.outer(residual, residual) / sigma2, problem.coordinates.pattern)
     by_factor = [2.0 * G @ L for G, L in zip(derivative.G, factors, strict=True)]
     return value, by_factor, 2.0 * n - 2.0 * rss / sigma2, 2.0 * pull / sigma2
+
+
+def held_least_squares(XX: Array, held: tuple[Array, float] | None) -> tuple[Array, float, float]:
+    """Least squares from cross-products ``(p + 1, p + 1)``, of which ``held = (a, r)`` holds ``a' beta`` at ``r``.
+
+    Returns
+    -------
+    beta (p,), rss, pull
+        Half the derivative of ``rss`` by ``r`` is the pull, 0 where nothing is held.
+    """
+    p = len(XX) - 1
+    A, c = XX[:p, :p], XX[:p, p]
+    beta = np.linalg.solve(A, c)
+    rss = float(XX[p, p] - c @ beta)
+    if held is None:
+        return beta, rss, 0.0
+    a, r = held
+    direction = np.linalg.solve(A, a)
+    gap = r - float(a @ beta)
+    pull = gap / float(a @ direction)
+    return beta + pull * direction, rss + gap * pull, pull
 
 
 def deviance_at_sigma(problem: LinearProblem, theta: Array, sigma: Array, *, reml: bool) -> tuple[Array, Array]:

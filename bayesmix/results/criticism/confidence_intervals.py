@@ -123,8 +123,7 @@ def quick(estimate: EstimateRecord) -> tuple[str, ...]:
 def applicable(estimate: EstimateRecord) -> tuple[str, ...]:
     """The methods that an estimate has intervals by."""
     of_linear = ("satterthwaite",) * has_freedom(estimate) + ("kenward-roger",) * has_kenward_roger(estimate)
-    profile = () if estimate.spec.has_row_covariance else ("profile",)
-    return ("wald", *of_linear, *profile, "bootstrap")
+    return ("wald", *of_linear, "profile", "bootstrap")
 
 
 def _profile(
