@@ -118,12 +118,14 @@ def test_bounds_that_contradict(name):
 # ---- a page of text ---------------------------------------------------------------------------------------------
 
 PAGE = 80
+GAPS = 4  # that pandas 2 forgets in the width of its own tables, beside the dots for columns that it leaves out
 QUICK = {"exponential", "inverse_gaussian"}
 
 
 def check_page(*texts):
     for text in texts:
-        assert [line for line in str(text).splitlines() if len(line) > PAGE] == []
+        width = PAGE + GAPS * (isinstance(text, pd.DataFrame) and pd.__version__ < "3")
+        assert [line for line in str(text).splitlines() if len(line) > width] == []
 
 
 @pytest.mark.parametrize("preset", ["default", "flat"])
