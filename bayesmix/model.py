@@ -317,12 +317,12 @@ class Model:
         return f"Model({self.spec.text!r}, family={families!r}, link={links!r})"
 
 
-@explained
 def _has_column(data: Any, where: str, name: str) -> bool:
     table = open_table(data) if where == "memory" or not is_remote(data) else open_remote(data)
     return name in table.names
 
 
+@explained
 def load_model(name: str, *, outside: bool = False) -> Model:
     """Build the model of a model file, by its name in ``models/`` or by its path, with its documented figures.
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@explained
 def dataset_names() -> tuple[str, ...]:
     """Return the names that `load_dataset` knows."""
     return tuple(sorted(file.name.removesuffix(".csv") for file in _folder().iterdir() if file.name.endswith(".csv")))

@@ -83,6 +83,7 @@ _OPTIMISER = "The optimiser finds its own start and has no options."
 _MODEL = "It belongs to the model: `bmx.Model(formula, data, ...)`."
 _DATA = "Data belong to the model: `bmx.Model(formula, data)`. New rows are `newdata=` of `predict`."
 _LEVEL = "Write `interval=0.95`; of `confint`, `level=0.95`."
+_DENSEST = "Write `interval=0.95`, equal tails; those of highest density are ArviZ's, `arviz.hdi(post, prob=0.95)`."
 _GROUPS = '`predict(groups=)` says what becomes of the random effects: "fitted", "new", "average" or "zero".'
 _DISPERSION = (
     'Its formula stands beside the first: `["y ~ ...", "sigma ~ x"]`, or `"shape ~ x"`. Coefficients of sigma are on'
@@ -142,7 +143,9 @@ ARGUMENTS: dict[str, str] = {
     **dict.fromkeys(("re", "random", "groups", "vc_formula", "re_spec"), f"{_BARS} {_GROUPS}"),
     "type": 'Write `kind="mean"`, `"linear"` or `"response"`; of residuals, `kind="pearson"`.',
     **dict.fromkeys(("se_fit", "se", "conf_int"), "Standard errors and intervals come with every table."),
-    **dict.fromkeys(("level", "conf_level", "prob", "probs", "ci", "hdi_prob", "alpha", "ci_prob", "interval"), _LEVEL),
+    **dict.fromkeys(("level", "conf_level", "prob", "probs", "ci", "alpha", "ci_prob", "interval"), _LEVEL),
+    **dict.fromkeys(("hdi_prob", "hdi", "hpd", "ci_kind"), _DENSEST),
+    "condvar": "Standard deviations of an estimate's random effects are `ranef_sd()`.",
     **dict.fromkeys(("verbose", "refresh", "silent", "progressbar", "progress_bar", "quiet", "trace"), _PROGRESS),
     **dict.fromkeys(("nsim", "num_sims", "b", "replicates"), _REPLICATES),
     **dict.fromkeys(("correlation", "autocor", "cov", "cov_struct"), _STRUCTURE),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,8 @@ FIT = {
         "type": 'Write `kind="mean"`',
         "level": "Write `interval=0.95`",
     },
+    "ranef": {"condVar": "`ranef_sd()`"},
+    "parameters": {"hdi_prob": "`arviz.hdi(post, prob=0.95)`"},
     "simulate": {"nsim": "Write `simulate(n=...)`"},
     "summary": {
         "ddf": 'Write `df="kenward-roger"`',
@@ -107,6 +110,19 @@ def test_arguments_of_fits_functions_and_records(model: bmx.Model) -> None:
     for call in calls:
         with pytest.raises(bmx.SpecError, match="has no argument"):
             call()
+
+
+def test_every_public_function_and_verb_explains_its_arguments() -> None:
+    """But for those that take anything, as figures do."""
+    verbs = {
+        f"{kind.__name__}.{name}": inspect.getattr_static(kind, name)
+        for kind in (bmx.Model, bmx.Estimate, bmx.Posterior, bmx.Comparison)
+        for name in dir(kind)
+        if not name.startswith("_")
+    }
+    functions = {name: getattr(bmx, name) for name in bmx.__all__} | verbs
+    bare = [name for name, own in functions.items() if inspect.isfunction(own) and not hasattr(own, "__wrapped__")]
+    assert bare == []
 
 
 def test_the_tables_are_written_in_one_way() -> None:

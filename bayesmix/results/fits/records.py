@@ -23,6 +23,7 @@ from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.diagnostics import Convergence, convergence
 from bayesmix.inference.sampling.draws import Draws
+from bayesmix.language.arguments import explained
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.fits.chosen_parameter import check_linear, choose
 from bayesmix.results.fits.fitted_model import Fitted
@@ -95,13 +96,16 @@ class FitRecord(ABC):
         """Collapse the leading axes: the value itself, or the posterior mean."""
 
     @abstractmethod
+    @explained
     def parameters(self) -> pd.DataFrame:
         """One flat table: fixed effects, ``sd(...)``, ``corr(...)`` and the dispersion."""
 
+    @explained
     def fixef(self) -> pd.DataFrame:
         """Fixed effects."""
         return self.parameters().loc[self.design.layout.coefficients]
 
+    @explained
     def ranef(self) -> dict[str, pd.DataFrame]:
         """Random effects, ``{group: level x effect}``: conditional modes, or posterior means."""
         import pandas as pd
@@ -115,6 +119,7 @@ class FitRecord(ABC):
             for group in groups(self.design)
         }
 
+    @explained
     def coef(self) -> dict[str, pd.DataFrame]:
         """Coefficients of each level, fixed plus random effects: ``{group: level x effect}``."""
         import pandas as pd
@@ -126,6 +131,7 @@ class FitRecord(ABC):
             tables[group.group] = pd.DataFrame(self._centre(values), index=index, columns=names)
         return tables
 
+    @explained
     def varcorr(self) -> pd.DataFrame:
         """Variance components as lme4's ``as.data.frame(VarCorr(fit))``: one row a variance or covariance.
 
@@ -135,6 +141,7 @@ class FitRecord(ABC):
         """
         return variance_components(self.design, self.spec, self.values, self._centre)
 
+    @explained
     def linear_predictor(self, parameter: str | None = None, response: str | None = None) -> Array:
         """Linear predictor of the rows used, ``(n,)``; of a parameter and response as in `fitted`."""
         self.design.check_rows("The linear predictor")
@@ -241,6 +248,7 @@ class EstimateRecord(FitRecord):
         return pd.DataFrame(self.point.covariance_of_fixed, names, names).loc[layout.coefficients, layout.coefficients]
 
     @override
+    @explained
     def parameters(self) -> pd.DataFrame:
         """``estimate`` and ``std_error``; standard errors of variance components are not Gaussian and not given.
 
@@ -257,6 +265,7 @@ class EstimateRecord(FitRecord):
         """What inference about the fixed effects is computed from, by method; tables ask again and again."""
         return {}
 
+    @explained
     def ranef_sd(self) -> dict[str, pd.DataFrame]:
         """Conditional standard deviations of the random effects, parameters held at their estimates."""
         import pandas as pd
@@ -331,6 +340,7 @@ class PosteriorRecord(FitRecord):
         return list(problems(self.draws, self.convergence, self.names, values))
 
     @override
+    @explained
     def parameters(self, interval: float = 0.95) -> pd.DataFrame:
         """``mean, sd, median, mode`` (for sd and corr), interval bounds ``lower, upper`` and diagnostics."""
         check_level(interval)
@@ -359,6 +369,7 @@ class PosteriorRecord(FitRecord):
             )
         return found["log_evidence"], found["log_evidence_error"]
 
+    @explained
     def log_likelihood(self) -> Array:
         """Log density of every row at every draw that has random effects, given them: ``(chain, draw, n)``."""
         self.design.check_rows("A log density")
