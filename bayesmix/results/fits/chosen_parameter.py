@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from bayesmix.errors import SpecError, nearest
 from bayesmix.language.families.link import Link
+from bayesmix.language.families.ratings import DISC
 from bayesmix.language.formula.model_spec import ModelSpec, Response
 
 
@@ -37,6 +38,11 @@ def choose(spec: ModelSpec, parameter: Any = None, response: Any = None) -> Chos
     if parameter is not None and parameter not in names:
         hint = nearest(parameter, names) if isinstance(parameter, str) else ""
         whose = f" of `{spec.responses[number].label}`" if len(spec.responses) > 1 else ""
+        if parameter == DISC.name and family.is_ordered:
+            raise SpecError(
+                f"`{parameter}`{whose} is one in all rows: it is a parameter where it has a formula,"
+                f' ["{spec.text}", "{parameter} ~ ..."].'
+            )
         raise SpecError(
             f"Family `{family.name}`{whose} has no parameter=`{parameter}`.{hint} Parameters: {', '.join(names)}."
         )

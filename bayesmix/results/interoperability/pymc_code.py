@@ -24,7 +24,6 @@ from bayesmix.results.interoperability.pandas_columns import PandasColumns
 
 FAMILIES = {  # PyMC's distributions with arguments of the mean and the number beside it
     "gaussian": "Normal({y}, mu=mu, sigma=sigma{weights})",
-    "lognormal": "LogNormal({y}, mu=mu, sigma=sigma)",
     "poisson": "Poisson({y}, mu=mu)",
     "negbinomial": "NegativeBinomial({y}, mu=mu, alpha=shape)",
     "nbinom1": "NegativeBinomial({y}, mu=mu, alpha=mu / phi)",

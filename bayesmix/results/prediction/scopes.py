@@ -109,9 +109,10 @@ def require_seen(terms: Sequence[Term]) -> None:
     for term in terms:
         unseen = term.codes < 0
         if np.any(unseen):
+            count = int(np.sum(unseen))
             named = f" ({', '.join(term.unseen[:10])}{', ...' * (len(term.unseen) > 10)})" if term.unseen else ""
             raise DataError(
-                f"New data have {int(np.sum(unseen))} rows whose level of `{term.group}` was not seen in"
+                f"New data have {count} row{'s' * (count > 1)} whose level of `{term.group}` was not seen in"
                 f' fitting{named}. Use groups="known", which draws the effects of such levels, or "new", "average",'
                 ' "zero".'
             )

@@ -11,6 +11,7 @@ from bayesmix.results.fits.chosen_parameter import choose
 SPECS = {
     "simple": make_spec("y ~ x", "gaussian", None, None),
     "sigma": make_spec(["y ~ x", "sigma ~ x"], "gaussian", None, None),
+    "ratings": make_spec("r ~ x", "cumulative", None, None),
     "several": make_spec(["a ~ x", "log(b) ~ x", "shape_logb ~ x"], {"a": "gaussian", "log(b)": "gamma"}, None, None),
 }
 
@@ -31,6 +32,8 @@ WRONG = {
     ("simple", "sigm", None): "Did you mean `sigma`",
     ("simple", 3, None): "has no parameter=`3`",
     ("simple", "sigma", None): "`sigma` has no linear predictor in this model: it is one number for all rows",
+    ("ratings", "disc", None): r'`disc` is one in all rows: it is a parameter where .* \["r ~ x", "disc ~ ..."\]',
+    ("ratings", "zi", None): "Family `cumulative` has no parameter=`zi`",
     ("several", "shape", None): "Family `gaussian` of `a` has no parameter=`shape`",
     ("several", None, "c"): r"`c` is not a response of the model. Responses: a, log\(b\).",
     ("several", None, 1): "`1` is not a response",

@@ -148,6 +148,8 @@ def test_unseen_levels_are_counted(fitted):
         fitted("sleepstudy").predict(rows)
     with pytest.raises(DataError, match=r"\(no one, nobody\)"):
         fitted("sleepstudy").predict(rows)
+    with pytest.raises(DataError, match=r"1 row whose level"):
+        fitted("sleepstudy").predict(rows[1:2])
     for groups in ("new", "average", "zero"):
         assert np.all(np.isfinite(fitted("sleepstudy").predict(rows, groups=groups)["estimate"]))
 
