@@ -6,12 +6,13 @@ import pytest
 
 from bayesmix.errors import SpecError
 from bayesmix.language.formula.model_spec import make_spec
+from bayesmix.language.formula.response_levels import with_levels
 from bayesmix.results.fits.chosen_parameter import choose
 
 SPECS = {
     "simple": make_spec("y ~ x", "gaussian", None, None),
     "sigma": make_spec(["y ~ x", "sigma ~ x"], "gaussian", None, None),
-    "ratings": make_spec("r ~ x", "cumulative", None, None),
+    "ratings": with_levels(make_spec("r ~ x", "cumulative", None, None), [("a", "b", "c")]),
     "several": make_spec(["a ~ x", "log(b) ~ x", "shape_logb ~ x"], {"a": "gaussian", "log(b)": "gamma"}, None, None),
 }
 
