@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.incidence import effects_on_rows
 from bayesmix.inference.parameters.priors_in_force import log_sd
 from bayesmix.inference.sampling.marginal.defence import defended_noise
@@ -76,10 +77,11 @@ def _propose(
     with np.errstate(all="ignore"):
         prior = approximation.target.log_prior(theta[:, : approximation.target.size])
         usable = np.where(np.isfinite(prior)[:, None], theta, approximation.centre)
-        if not (is_own := approximation.target.is_own(usable[:, : approximation.target.size])).all():
+        is_own, found = approximation.target.is_own(usable[:, : approximation.target.size])
+        if not is_own.all():
             return _split(approximation, theta, is_own, tries, rng)
         try:
-            return _propose_inside(approximation, usable, prior, tries, rng)
+            return _propose_inside(approximation, usable, prior, tries, rng, found)
         except np.linalg.LinAlgError:
             return _halved(approximation, theta, tries, rng)
 
@@ -109,12 +111,17 @@ def _halved(
 
 
 def _propose_inside(
-    approximation: GaussianApproximation, x: Array, prior: Array, tries: tuple[int, ...], rng: np.random.Generator
+    approximation: GaussianApproximation,
+    x: Array,
+    prior: Array,
+    tries: tuple[int, ...],
+    rng: np.random.Generator,
+    factorisation: Factorisation | None = None,
 ) -> Proposed:
     """Proposals at ``x (B, m)``, where numbers do not fail; ``prior (B,)`` is the log prior density of theta there."""
     target = approximation.target
     theta = x[:, : target.size]
-    factorisation = target.factorise(theta)
+    factorisation = factorisation or target.factorise(theta)
     noise, excess = defended_noise(len(x), int((~target.explored).sum()), rng)
     value = target.log_likelihood(theta, target.reduced(factorisation)) + prior + excess
     shift, combination, later = draw_all(target, theta, factorisation, rng, noise=noise, end_only=True)

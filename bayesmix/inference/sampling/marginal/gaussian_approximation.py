@@ -107,14 +107,19 @@ class GaussianApproximation:
         """Log density of each row minus that of its approximation at ``eta (..., N)``, the offset not included."""
         return self.rows.taken_from(log_density(self.problem, eta, log_dispersion), eta)
 
-    def remainder_of(self, own: Sequence[Array]) -> Array:
-        """The same of rows with several predictors, ``(..., n)`` each by itself: see `SeveralPredictors.value_of`."""
-        rows, likelihood = self.rows, self.problem.likelihood
-        assert isinstance(rows, BlockQuadratics)
+    def densities_of(self, own: Sequence[Array]) -> Array:
+        """Log densities of rows with several predictors, each by itself: see `SeveralPredictors.value_of`."""
+        likelihood = self.problem.likelihood
         assert isinstance(likelihood, SeveralPredictors)
         offsets = self.problem.offset.reshape(len(own), -1)
-        whole = [eta + offset if offset.any() else eta for eta, offset in zip(own, offsets, strict=True)]
-        return rows.taken_from_each(likelihood.value_of(whole), own)
+        return likelihood.value_of(
+            [eta + offset if offset.any() else eta for eta, offset in zip(own, offsets, strict=True)]
+        )
+
+    def quadratics_of(self, own: Sequence[Array]) -> Array:
+        """Those of the approximation, without constants: `BlockQuadratics.value_of`."""
+        assert isinstance(self.rows, BlockQuadratics)
+        return self.rows.value_of(own)
 
     def prior_remainder(self, shift: Array) -> Array:
         """Log prior density of fixed effects ``(B, p)``, deviations of `fixed_at`, minus its approximation's."""

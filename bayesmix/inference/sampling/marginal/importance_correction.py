@@ -10,7 +10,7 @@ by which Metropolis steps accept it. Effects of the factor with most levels are 
 rest, so each level draws several proposals and its factor of the weight becomes the mean of theirs, of which one is
 then picked; so do levels of factors that it is nested in, each of their proposals with proposals below it. That is a
 particle independence Metropolis-Hastings step (Andrieu, Doucet, Holenstein 2010, J. R. Stat. Soc. B 72), exact for any
-number of proposals. Weights that are nearly equal are the certificate: Pareto k and acceptance.
+number of proposals. Weights that are nearly equal are the certificate: Pareto k, and acceptance by Metropolis's rule.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ from bayesmix.inference.sampling.marginal.fitted_proposals import (
     with_telling,
 )
 from bayesmix.inference.sampling.marginal.gaussian_approximation import GaussianApproximation, fit_approximation
-from bayesmix.inference.sampling.marginal.independence_metropolis import integral, least_thin, metropolis
+from bayesmix.inference.sampling.marginal.independence_metropolis import integral, least_thin, metropolis, rotate
 from bayesmix.inference.sampling.marginal.marginal_posterior import factorisation_numbers
 from bayesmix.inference.sampling.marginal.sampler import Marginal, in_units
 from bayesmix.inference.sampling.marginal.t_mixture import NO_PROPOSAL, ApproximationError
@@ -102,8 +102,7 @@ def sample_generalized(
         *([] if complete == draws else [interruption(complete, draws, chains)]),
     )
     log_weights = found.all.log_weights[: chains * found.length]
-    picked, accepted = metropolis(log_weights.reshape(chains, found.length), found.thin, rng)
-    kept = picked + np.arange(chains)[:, None] * found.length
+    kept, accepted = _states(found, log_weights.reshape(chains, found.length), rng)
     evidence, error = integral(log_weights)
     proposal, proposed = found.all.proposal, found.all.proposed
     approximation = proposal.approximation
@@ -117,6 +116,17 @@ def sample_generalized(
         certificate |= {"log_evidence": evidence, "log_evidence_error": error}
     stats = {"lp": proposed.log_density[kept], "accepted": accepted}
     return Draws(in_user_units(approximation, found.all.theta, proposed, kept), stats, "marginal", notes, certificate)
+
+
+def _states(found: _Drawn, log_weights: Array, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Which of all proposals each draw is, and whether Metropolis's rule accepts the last one for it.
+
+    Draws of a seed of models of one predictor stay what they are, as in `_Drawn.is_good`.
+    """
+    picked, accepted = metropolis(log_weights, found.thin, rng)
+    if found.all.proposal.approximation.problem.likelihood.R > 1:
+        picked = rotate(log_weights, found.thin, rng)
+    return picked + np.arange(len(log_weights))[:, None] * found.length, accepted
 
 
 def _first_fit(approximation: GaussianApproximation, point: PointEstimate, rng: np.random.Generator) -> FittedProposal:

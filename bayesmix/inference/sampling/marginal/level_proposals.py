@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -22,7 +23,7 @@ FEW_LEVELS = 50  # of a factor, up to which a quarter of the proposals comes fro
 
 # how heavy the tails of proposals are, over the root of the number of levels: each adds to the noise
 CUBE, FEW_CUBE = 0.15, 0.25  # the second where levels are few
-AT_HAND = 60_000  # numbers that a processor keeps in its own memory
+AT_HAND = 80_000  # numbers that a processor keeps in its own memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +33,47 @@ class _Moved:
     columns: Array  # (c,) which of its effects
     codes: Array  # (n,)
     z: Array  # (n, c)
+
+
+@dataclass(frozen=True, eq=False)  # no slots: what is computed is kept
+class _Prior:
+    """That of the effects of a factor given their covariance, in whitened effects: spherical ones are standard normal.
+
+    Computed where it is asked for.
+    """
+
+    factorisation: Factorisation
+    number: int  # of the factor
+    mean: Array  # (B, J, k) of its effects under the approximation
+
+    @cached_property
+    def root(self) -> Array:
+        """Spherical effects are ``root^-1 noise + moved``: ``(B, J, k, k)``."""
+        return np.swapaxes(self.factorisation.eliminated[self.number].L, -1, -2)
+
+    @cached_property
+    def inverse(self) -> Array:
+        """Of the root."""
+        return np.linalg.inv(self.root) if self.root.shape[-1] > 1 else 1.0 / self.root
+
+    @cached_property
+    def moved(self) -> Array:
+        """Spherical effects at the mean: ``(B, J, k)``."""
+        Lambda = self.factorisation.eliminated[self.number].Lambda
+        return matrix_times(np.linalg.inv(Lambda)[..., None, :, :], self.mean)
+
+    @cached_property
+    def log_det(self) -> Array:
+        """Of the root: ``(B, J)``."""
+        return np.log(np.diagonal(self.root, axis1=-2, axis2=-1)).sum(axis=-1)
+
+    def effects(self, noise: Array) -> Array:
+        """Spherical effects."""
+        return matrix_times(self.inverse, noise) + self.moved
+
+    def noise(self, effects: Array) -> Array:
+        """Whitened effects."""
+        return matrix_times(self.root, effects - self.moved)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +108,8 @@ class LevelProposals:
         if number == 0 and self.approximation.problem.likelihood.R > 1:
             return self._pick_at_once(mean, root, tries, rest)
         trials, ratios = [], []
-        for noise, excess in self._noise(number, mean, tries, tail_weight(factor.levels)):
+        prior = _Prior(self.factorisation, number, mean)
+        for noise, excess in self._noise(mean, tries, tail_weight(factor.levels), prior, is_ratio_of_prior=False):
             b = matrix_times(root, noise)
             b += mean
             eta = effects_on_rows(factor.z, factor.codes, b)
@@ -81,26 +124,33 @@ class LevelProposals:
         """Pick effects ``(B, J, k)`` of the first factor by one density of all proposals.
 
         Predictors that its effects do not move are the same in all of them: what is of those alone is computed once.
+        What the rows of a level have by the approximation is, prior included, a normal density of its effects: it is
+        computed once, at their mean.
         """
         factor = self.approximation.target.problem.coordinates.factors[0]
-        pairs = zip(*self._noise(0, mean, tries, tail_weight(factor.levels)), strict=True)
-        noise, excess = (np.stack(parts) for parts in pairs)
+        prior = _Prior(self.factorisation, 0, mean)
+        own = self._noise(mean, tries, tail_weight(factor.levels), prior, is_ratio_of_prior=True)
+        pairs = zip(*own, strict=True)
+        noise, ratio = (np.stack(parts) for parts in pairs)
         b = matrix_times(root, noise)
         b += mean
-        ratios, moved = np.empty(excess.shape), _moved(factor, self.approximation.problem.likelihood.R)
+        ratios, moved = np.empty(ratio.shape), _moved(factor, self.approximation.problem.likelihood.R)
         for some in self._slices(len(mean), tries):
             predictors = _predictors(moved, b[:, some], rest[some])
-            ratios[:, some] = self._within(0, self.approximation.remainder_of(predictors))
-        taken, total = self._take(list(ratios + excess))
-        return [self._of(0, 0, taken, b)], total
+            ratios[:, some] = self._within(0, self.approximation.densities_of(predictors))
+        taken, total = self._take(list(ratios + ratio))
+        by_rows = self._within(0, self.approximation.quadratics_of(_predictors(moved, mean, rest)))
+        return [self._of(0, 0, taken, b)], total - by_rows + 0.5 * sum_of_squares(prior.moved)
 
     def _slices(self, n: int, tries: int) -> Iterator[slice]:
         """Parts of a batch of ``n`` whose numbers a processor keeps at hand."""
         size = max(1, AT_HAND * self.approximation.problem.likelihood.R // (tries * self.approximation.size))
         return (slice(begin, begin + size) for begin in range(0, n, size))
 
-    def _noise(self, number: int, mean: Array, tries: int, cube: float) -> Iterator[tuple[Array, Array]]:
-        """Whitened effects of each proposal, and log of standard normal over their density.
+    def _noise(
+        self, mean: Array, tries: int, cube: float, prior: _Prior, *, is_ratio_of_prior: bool
+    ) -> Iterator[tuple[Array, Array]]:
+        """Whitened effects of each proposal, and log of standard normal, or of their prior, over their density.
 
         Where levels are few, or all parameters are explored jointly, some of the proposals are drawn from the prior
         of the effects given their covariance, and the density of all of them is that of the mixture: what a level says
@@ -111,23 +161,24 @@ class LevelProposals:
             cube = 0.0  # the prior's tails are enough; with one predictor both stay, which its draws of a seed rest on
         own = _spherical(tries - of_prior, self.rng.random(mean.shape), cube)
         if not of_prior:
-            yield from own
+            if not is_ratio_of_prior:
+                yield from own
+                return
+            for noise, excess in own:
+                yield noise, excess + 0.5 * (sum_of_squares(noise) - sum_of_squares(prior.effects(noise)))
             return
-        step = self.factorisation.eliminated[number]
-        L, share = np.swapaxes(step.L, -1, -2), of_prior / tries
-        inverse = np.linalg.inv(L) if L.shape[-1] > 1 else 1.0 / L  # spherical effects are L^-T noise, moved
-        moved = matrix_times(np.linalg.inv(step.Lambda)[..., None, :, :], mean)
-        log_det = np.log(np.diagonal(step.L, axis1=-2, axis2=-1)).sum(axis=-1)
+        share = of_prior / tries
         for noise, excess in own:
-            square = sum_of_squares(noise)
-            prior = -0.5 * sum_of_squares(matrix_times(inverse, noise) + moved) - log_det
-            yield noise, log_share(square, -0.5 * square - excess, prior, share)
-        for u, _ in _spherical(of_prior, self.rng.random(mean.shape), 0.0):
-            noise = matrix_times(L, u - moved)
+            square, of_effects = sum_of_squares(noise), sum_of_squares(prior.effects(noise))
+            log_prior = -0.5 * of_effects - prior.log_det
             yield (
                 noise,
-                log_share(sum_of_squares(noise), log_bent(noise, cube), -0.5 * sum_of_squares(u) - log_det, share),
+                log_share(of_effects if is_ratio_of_prior else square, -0.5 * square - excess, log_prior, share),
             )
+        for u, _ in _spherical(of_prior, self.rng.random(mean.shape), 0.0):
+            noise, of_effects = prior.noise(u), sum_of_squares(u)
+            wanted = of_effects if is_ratio_of_prior else sum_of_squares(noise)
+            yield noise, log_share(wanted, log_bent(noise, cube), -0.5 * of_effects - prior.log_det, share)
 
     def _of_prior(self, levels: int, tries: int) -> int:
         """How many of the proposals are drawn from the prior of the effects."""

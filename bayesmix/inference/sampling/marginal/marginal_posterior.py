@@ -166,36 +166,52 @@ class MarginalPosterior:
         return (slice(begin, min(begin + size, n)) for begin in range(0, n, size))
 
     def _log_density(self, theta: Array) -> Array:
-        own = self._own_density(theta)
-        return own if self.fallback is None else np.where(*self._in_range(own, self.fallback(theta)))
+        own, _ = self._own_density(theta)
+        if self.fallback is None:
+            return own
+        is_own = self._in_range(theta, own)
+        if not is_own.all():
+            own[~is_own] = self.fallback(theta[~is_own])
+        return own
 
-    def _own_density(self, theta: Array) -> Array:
-        """By this posterior; minus infinity out of floating-point range, or where it cannot be factorised."""
+    def _own_density(self, theta: Array) -> tuple[Array, Factorisation | None]:
+        """By this posterior; minus infinity out of floating-point range, or where it cannot be factorised.
+
+        With the factorisation, where there is one of all.
+        """
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             try:
-                value = self.log_likelihood(theta, self.reduced(self.factorise(theta))) + self.log_prior(theta)
+                found = self.factorise(theta)
+                value = self.log_likelihood(theta, self.reduced(found)) + self.log_prior(theta)
             except np.linalg.LinAlgError:
                 if len(theta) == 1:
-                    return np.array([-np.inf])
+                    return np.array([-np.inf]), None
                 half = len(theta) // 2
-                return np.concatenate([self._own_density(theta[:half]), self._own_density(theta[half:])])
-        return np.where(np.isfinite(value), value, -np.inf)
+                return np.concatenate([self._own_density(part)[0] for part in (theta[:half], theta[half:])]), None
+        return np.where(np.isfinite(value), value, -np.inf), found
 
-    def _in_range(self, own: Array, other: Array) -> tuple[Array, Array, Array]:
-        """Where a density is this posterior's own, beside that of the fallback: ``(B,)`` bool, and both."""
-        return np.isfinite(own) & (own <= other + self.excess), own, other
+    def _in_range(self, theta: Array, own: Array) -> Array:
+        """Where a density ``(B,)`` is this posterior's own, and not too far above that of the fallback: bool."""
+        assert self.fallback is not None
+        is_finite = np.isfinite(own)
+        return is_finite if math.isinf(self.excess) else is_finite & (own <= self.fallback(theta) + self.excess)
 
-    def is_own(self, theta: Array) -> Array:
-        """Where the density at ``theta (B, m)`` is not the fallback's: ``(B,)`` bool, by theta alone."""
+    def is_own(self, theta: Array) -> tuple[Array, Factorisation | None]:
+        """Where the density at ``theta (B, m)`` is not the fallback's: ``(B,) bool``, by theta alone.
+
+        With the factorisation there, if it is nowhere the fallback's and was made to see that.
+        """
         if self.fallback is None:
-            return np.ones(len(theta), bool)
-        return self._in_range(self._own_density(theta), self.fallback(theta))[0]
+            return np.ones(len(theta), bool), None
+        own, found = self._own_density(theta)
+        is_own = self._in_range(theta, own)
+        return is_own, found if is_own.all() else None
 
     def where_factorised(self, theta: Array) -> Iterator[tuple[MarginalPosterior, Array, Factorisation]]:
         """Parts of ``theta (n, m)``, each with the posterior whose density it has, factorised there."""
-        is_own = self.is_own(theta)
+        is_own, found = self.is_own(theta)
         if is_own.any():
-            yield self, theta[is_own], self.factorise(theta[is_own])
+            yield self, theta[is_own], found or self.factorise(theta[is_own])
         if self.fallback is not None and not is_own.all():
             yield from self.fallback.where_factorised(theta[~is_own])
 

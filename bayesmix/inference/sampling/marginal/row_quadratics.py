@@ -107,19 +107,19 @@ class BlockQuadratics(RowQuadratics):
 
     @override
     def taken_from(self, log_density: Array, eta: Array) -> Array:
-        return self.taken_from_each(log_density, np.split(eta, len(self.blocks), axis=-1))
+        return log_density - self.value_of(np.split(eta, len(self.blocks), axis=-1))
 
-    def taken_from_each(self, log_density: Array, own: Sequence[Array]) -> Array:
-        """The same of predictors ``(..., n)`` each by itself, of which some have fewer leading entries than others."""
+    def value_of(self, own: Sequence[Array]) -> Array:
+        """Quadratics at predictors ``(..., n)`` each by itself, of which some may have fewer leading entries."""
         slopes, centres = self.slope.reshape(len(own), -1), self.centre.reshape(len(own), -1)
-        found, away = log_density, {}
-        for r in sorted(range(len(own)), key=lambda r: (own[r].ndim, own[r].size)):
-            away[r] = own[r] - centres[r]
-            square = away[r] * (-0.5 * self.blocks[r, r])
-            square += slopes[r] - sum(self.blocks[r, s] * away[s] for s in away if s != r)
-            square *= away[r]
-            found = found - square
-        return found
+        away = [eta - centre for eta, centre in zip(own, centres, strict=True)]
+        total: Array = np.zeros(())
+        for r, one in enumerate(away):
+            pull = slopes[r] - 0.5 * self.blocks[r, r] * one
+            for s in range(r):
+                pull = pull - self.blocks[r, s] * away[s]
+            total = total + pull * one
+        return total
 
     def towards(self, other: BlockQuadratics, share: float) -> BlockQuadratics:
         """Quadratics a share of the way to others, by their coefficients."""

@@ -144,12 +144,12 @@ def test_predictors_that_draws_share_are_taken_once(shared: int) -> None:
     own[shared][:] = own[shared][0]
     expected = found.taken_from(np.zeros((3, N)), np.concatenate(own, axis=-1))
     own[shared] = own[shared][:1]
-    np.testing.assert_allclose(found.taken_from_each(np.zeros((3, N)), own), expected, **EXACT)
+    np.testing.assert_allclose(-found.value_of(own), expected, **EXACT)
     own[shared] = own[shared][0]
-    np.testing.assert_allclose(found.taken_from_each(np.zeros((3, N)), own), expected, **EXACT)
+    np.testing.assert_allclose(-found.value_of(own), expected, **EXACT)
     one = [part[None] if r != shared else part for r, part in enumerate(own)]  # a proposal by itself
     one[1 - shared] = one[1 - shared][:, :1]
-    np.testing.assert_allclose(found.taken_from_each(np.zeros((1, 1, N)), one)[0, 0], expected[0], **EXACT)
+    np.testing.assert_allclose(-found.value_of(one)[0, 0], expected[0], **EXACT)
 
 
 @pytest.mark.parametrize("positive", [False, True])
