@@ -28,6 +28,7 @@ from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.diagnostics import PROPOSAL_K_LIMIT, pareto_shape
 from bayesmix.inference.sampling.draws import FEWEST, Draws, Schedule, interruption
 from bayesmix.inference.sampling.marginal.alternating_sampler import sample_alternating
+from bayesmix.inference.sampling.marginal.circular_choice import rotate
 from bayesmix.inference.sampling.marginal.cost_model import (
     Costs,
     affords_alternating,
@@ -49,7 +50,7 @@ from bayesmix.inference.sampling.marginal.fitted_proposals import (
     with_telling,
 )
 from bayesmix.inference.sampling.marginal.gaussian_approximation import GaussianApproximation, fit_approximation
-from bayesmix.inference.sampling.marginal.independence_metropolis import integral, least_thin, metropolis, rotate
+from bayesmix.inference.sampling.marginal.independence_metropolis import integral, least_thin, metropolis
 from bayesmix.inference.sampling.marginal.marginal_posterior import factorisation_numbers
 from bayesmix.inference.sampling.marginal.sampler import Marginal, in_units
 from bayesmix.inference.sampling.marginal.t_mixture import NO_PROPOSAL, ApproximationError
@@ -93,7 +94,7 @@ def sample_generalized(
             better = None if found.is_good or found.is_interrupted else _refitted(found.all, rng)
         if better is None:
             break  # the certificate says so where no fit will do
-        found = _drawn(better, run, _least(found))
+        found = _better(_drawn(better, run, _least(found)), found)
     complete = (found.length - 1) // found.thin
     if complete < min(FEWEST, draws):
         raise KeyboardInterrupt
@@ -159,13 +160,18 @@ class _Drawn:
 
     @property
     def is_good(self) -> bool:
-        """Whether neither the tail of the weights nor their spread asks for better proposals.
+        """Whether neither the tail of the weights nor their spread asks for better proposals."""
+        return self.is_bounded and self.all.efficiency >= POOR
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether the tail of the weights asks for no better proposals.
 
         Nor the largest of them: tail quantiles are not right where a chain stays out there. Models of one predictor are
         not asked for that, so that their draws of a seed stay what they are.
         """
         is_held = self.all.longest > STAY * self.thin and self.all.proposal.approximation.problem.likelihood.R > 1
-        return self.pareto_k <= PROPOSAL_K_LIMIT and self.all.efficiency >= POOR and not is_held
+        return self.pareto_k <= PROPOSAL_K_LIMIT and not is_held
 
 
 def _least(found: _Drawn) -> int:
@@ -174,6 +180,18 @@ def _least(found: _Drawn) -> int:
     Models of one predictor are left as they are, as in `_Drawn.is_good`.
     """
     return found.thin if found.all.proposal.approximation.problem.likelihood.R > 1 else 1
+
+
+def _better(later: _Drawn, earlier: _Drawn) -> _Drawn:
+    """The later run, unless its weights are more uneven: of many effects a refit may be off along some of them.
+
+    Where the later one was stopped, its proposals are all there are to take. Models of one predictor are left as they
+    are, as in `_Drawn.is_good`.
+    """
+    if later.is_interrupted or later.all.proposal.approximation.problem.likelihood.R == 1:
+        return later
+    order = [(one.is_bounded, one.all.efficiency) for one in (later, earlier)]
+    return later if order[0] >= order[1] else earlier
 
 
 def _drawn(proposal: FittedProposal, run: _Run, least: int = 1) -> _Drawn:
