@@ -4,7 +4,7 @@ The weights of the proposals of a draw and of where the chain stands, the larges
 drawn on the arc of where the chain stands moves on by the largest weight, and the arc it comes to is the next state:
 points all over the circle are all over it once it is turned, so that states by weight are by weight again (Suwa, Todo
 2010, Phys. Rev. Lett. 105, 120603; with the others independent proposals, Tjelmeland 2004, preprint 4, NTNU Trondheim).
-Of one proposal it is the rule of Metropolis; of several, a state of no more than half of the weight is left for certain.
+Of one proposal it is the rule of Metropolis; of several, a state of no more than half the weight is left for certain.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ def rotate(log_weights: Array, thin: int, rng: np.random.Generator) -> Array:
     chains, proposals = log_weights.shape
     draws = (proposals - 1) // thin
     uniform = rng.random((chains, draws))
-    begin = np.argmax(np.isfinite(log_weights), axis=1)
+    log_weights = np.where(np.isnan(log_weights), -np.inf, log_weights)
+    begin = np.argmax(np.isfinite(log_weights), axis=1)  # where the target has no mass no chain may start
     picked = [
         _turned(w.tolist(), u.tolist(), int(i), thin) for w, u, i in zip(log_weights, uniform, begin, strict=True)
     ]
@@ -48,7 +49,7 @@ def _turned(log_weights: list[float], uniform: list[float], state: int, thin: in
         own = pool.index(state)
         at = (sum(arcs[:own]) + u * arcs[own] + 1.0) % sum(arcs)
         for one, arc in zip(pool, arcs, strict=True):
-            state = one
+            state = one if arc else state  # rounding may leave the point behind the last arc
             if at < arc:
                 break
             at -= arc

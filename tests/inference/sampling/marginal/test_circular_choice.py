@@ -35,6 +35,7 @@ def test_turns_leave_weights_exact_with_fewer_draws_that_stay() -> None:
     picked = rotate(log_weights, 3, rng)
     draws = x[np.arange(4)[:, None], picked]
     assert picked.shape == (4, 10_000)
+    assert np.isfinite(np.take_along_axis(log_weights, picked, axis=1)).all()
     assert draws.std() == pytest.approx(0.8, abs=0.01)
     assert np.mean(np.abs(draws) < 0.8) == pytest.approx(0.6827, abs=0.006)
     stay, stayed = (np.mean(np.diff(one, axis=1) == 0) for one in (picked, metropolis(log_weights, 3, rng)[0]))
