@@ -59,6 +59,7 @@ from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.progress import told, working
 
 REFITS, POOR = 2, 0.4  # further fits of proposals of lower efficiency than this, or of heavy tails
+BLOCKS_POOR = 0.3  # the first where rows have several predictors: a refit there takes longer than all draws
 STAY = 10.0  # draws that a chain may stay at one proposal
 ENOUGH, BLOCKS_ENOUGH = 1.5, 2.0  # effective proposals wanted for each draw, and where rows have several predictors,
 # of which fitting the proposals costs as much as drawing them
@@ -161,7 +162,8 @@ class _Drawn:
     @property
     def is_good(self) -> bool:
         """Whether neither the tail of the weights nor their spread asks for better proposals."""
-        return self.is_bounded and self.all.efficiency >= POOR
+        is_one = self.all.proposal.approximation.problem.likelihood.R == 1
+        return self.is_bounded and self.all.efficiency >= (POOR if is_one else BLOCKS_POOR)
 
     @property
     def is_bounded(self) -> bool:
