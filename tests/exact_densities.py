@@ -13,11 +13,12 @@ FILE = Path(__file__).parent / "reference" / "families" / "log_densities.json"
 EXACT = {"rtol": 1e-11, "atol": 1e-11}
 
 
-def check(name: str) -> None:
-    """Hold the log density of a family against the values frozen for it."""
+def check(name: str, *, has_trials: bool = False) -> None:
+    """Hold the log density of a family against the values frozen for it; trials are the first of its parameters."""
     rows = json.loads(FILE.read_text(encoding="utf-8"))[name]
     assert rows
     y = np.array([row["y"] for row in rows])
     parameters = np.array([row["parameters"] for row in rows]).T
-    found = FAMILIES[name].log_density(y, np.ones(len(y)), *parameters)
+    trials, *others = parameters if has_trials else (np.ones(len(y)), *parameters)
+    found = FAMILIES[name].log_density(y, trials, *others)
     np.testing.assert_allclose(found, [row["log_density"] for row in rows], **EXACT)

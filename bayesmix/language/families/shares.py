@@ -9,10 +9,12 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.language.families.family import ClosedForm, Family, Limit, Parameter
+from bayesmix.language.families.gamma_function import STIRLING, stirling
 from bayesmix.language.families.log_factorial import log_factorial
 from bayesmix.language.families.namespaces import NUMERIC, Namespace
 
 TINY = 1e-300
+MANY = 1e5  # trials of which the density is written otherwise
 
 
 def _kernel(xp: Namespace, y: Any, trials: Any, mu: Any) -> Any:
@@ -98,10 +100,43 @@ BERNOULLI = replace(BINOMIAL, name="bernoulli", support="binary", words="Bernoul
 
 
 def _betabinomial(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -> Any:
-    """The binomial density and what goes to zero with large phi."""
+    """The binomial density and what goes to zero with large phi; of many trials all of the log density.
+
+    There its parts are so large that rounding hides which way the likelihood rises.
+    """
+    if isinstance(trials, np.ndarray | float) and np.max(trials, initial=0.0) <= MANY:
+        return _beside_binomial(xp, y, trials, mu, phi)
+    is_overdispersed = (trials > MANY) & (phi < trials)
+    ways = xp.gammaln(trials + 1.0) - xp.gammaln(y + 1.0) - xp.gammaln(trials - y + 1.0)
+    usual = _beside_binomial(xp, y, trials, mu, xp.where(is_overdispersed, trials, phi))
+    usual = usual + xp.where(trials > MANY, ways, 0.0)
+    return xp.where(is_overdispersed, _of_many(xp, y, trials, mu, xp.where(is_overdispersed, phi, 1.0)), usual)
+
+
+def _beside_binomial(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -> Any:
     a, b = mu * phi, (1.0 - mu) * phi
     excess = xp.log_rising(a, y) + xp.log_rising(b, trials - y) - xp.log_rising(phi, trials)
     return _kernel(xp, y, trials, mu) + excess
+
+
+def _of_many(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -> Any:
+    """By ratios of gamma functions whose arguments differ by the shapes alone, none larger than logs of trials."""
+    a, b = mu * phi, (1.0 - mu) * phi
+    rest = xp.gammaln(phi) - xp.gammaln(a) - xp.gammaln(b)
+    return _log_ratio(xp, y, a) + _log_ratio(xp, trials - y, b) - _log_ratio(xp, trials, phi) + rest
+
+
+def _log_ratio(xp: Namespace, count: Any, shape: Any) -> Any:
+    """``log Gamma(count + shape) - log Gamma(count + 1)``, of large counts by Stirling's formula."""
+    small, large = xp.minimum(count, STIRLING), xp.maximum(count, STIRLING)
+    direct = xp.gammaln(small + shape) - xp.gammaln(small + 1.0)
+    total, excess = large + shape, stirling(large + shape)[0] - stirling(large)[0]
+    series = (shape - 1.0) * xp.log(large) + (total - 0.5) * xp.log1p(shape / large) - shape + excess
+    return xp.where(count < STIRLING, direct, series)
+
+
+def _betabinomial_base(y: Array, trials: Array) -> Array:
+    return np.where(trials > MANY, 0.0, _log_choose(y, trials))
 
 
 def _betabinomial_cdf(y: Array, trials: Array, mu: Array, phi: Array) -> Array:
@@ -110,7 +145,7 @@ def _betabinomial_cdf(y: Array, trials: Array, mu: Array, phi: Array) -> Array:
     total = np.zeros(y.shape)
     for k in range(int(np.max(np.where(y < trials, y, -1.0), initial=-1.0)) + 1):
         counted = np.minimum(float(k), trials)
-        density = _betabinomial(NUMERIC, counted, trials, mu, phi) + _log_choose(counted, trials)
+        density = _betabinomial(NUMERIC, counted, trials, mu, phi) + _betabinomial_base(counted, trials)
         total += np.where(k <= y, np.exp(density), 0.0)
     return np.where(y < trials, np.minimum(total, 1.0), 1.0)
 
@@ -120,7 +155,7 @@ def _betabinomial_tails(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -
 
     def density(k: Any) -> Any:
         ways = xp.gammaln(trials + 1.0) - xp.gammaln(k + 1.0) - xp.gammaln(trials - k + 1.0)
-        return ways + _betabinomial(xp, k, trials, mu, phi)
+        return xp.where(trials > MANY, 0.0, ways) + _betabinomial(xp, k, trials, mu, phi)
 
     def up_to(k: Any) -> tuple[Any, Any]:
         counts = (k <= y) & (k <= trials)
@@ -148,7 +183,7 @@ BETABINOMIAL = Family(
     _betabinomial_cdf,
     _betabinomial_sample,
     variance=lambda trials, mu, phi: mu * (1.0 - mu) / trials * (phi + trials) / (phi + 1.0),
-    base=_log_choose,
+    base=_betabinomial_base,
     log_tails=_betabinomial_tails,
     words="BetaBinomial(trials[i], mean mu[i], precision phi)",
     pymc=lambda trials, mu, phi: (

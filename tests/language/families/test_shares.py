@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import exact_densities
 import laws
 import numpy as np
 import pytest
 from count_densities import betabinomial
 
+import bayesmix as bmx
 from bayesmix.language.families.registry import FAMILIES
 
 Y = np.array([0.0, 7.0, 1.0, 2.0, 5.0, 12.0, 1.0, 40.0, 300.0, 0.0])
@@ -26,3 +28,22 @@ LAWS = [
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.id)
 def test_law(law, check):
     check(law)
+
+
+def test_many_trials_are_exact():
+    """Differences of log-gammas of a billion were noise of 3e-6, in which searches did not end."""
+    exact_densities.check("betabinomial", has_trials=True)
+
+
+@pytest.mark.slow
+def test_many_trials_have_an_estimate():
+    """That of shares from the beta distribution, of which a billion trials tell all but rounding."""
+    rng = np.random.default_rng(0)
+    g, trials = rng.integers(0, 6, 60), 10**9
+    share = rng.beta(*(8.0 * np.array([0.55, 0.45])[:, None] * np.exp(0.3 * rng.normal(size=6))[g]))
+    s, labels = rng.binomial(trials, share), [f"g{j}" for j in g]
+    counts = {"s": s, "f": trials - s, "g": labels}
+    fit = bmx.Model("cbind(s, f) ~ 1 + (1 | g)", counts, family="betabinomial").estimate()
+    shares = bmx.Model("p ~ 1 + (1 | g)", {"p": s / trials, "g": labels}, family="beta").estimate()
+    assert fit.converged
+    np.testing.assert_allclose(fit.parameters()["estimate"], shares.parameters()["estimate"], rtol=1e-4)

@@ -20,6 +20,13 @@ def beta_density(y, mu, phi):
     return (a - 1) * log(y) + (b - 1) * log(1 - y) + loggamma(a + b) - loggamma(a) - loggamma(b)
 
 
+def betabinomial(y, trials, mu, phi):
+    a, b = mu * phi, (1 - mu) * phi
+    ways = loggamma(trials + 1) - loggamma(y + 1) - loggamma(trials - y + 1)
+    with_shapes = loggamma(y + a) + loggamma(trials - y + b) - loggamma(trials + phi)
+    return ways + with_shapes + loggamma(phi) - loggamma(a) - loggamma(b)
+
+
 def normal(z):
     return erfc(-z / sqrt(2)) / 2
 
@@ -69,6 +76,11 @@ CASES = {
         beta_density,
         [(0.3, 0.31, phi) for phi in (0.01, 90.0, 320.0, 350.0, 1e4, 1e6, 1e9)]
         + [(1e-12, 1e-3, 0.5), (0.999999, 0.99, 2e3), (0.5, 0.5, 1e12), (1e-200, 0.2, 3.0)],
+    ),
+    "betabinomial": (  # trials, mu, phi
+        betabinomial,
+        [(y, 1e9, mu, phi) for y in (0.0, 7.0, 3e8, 1e9 - 30.0, 1e9) for mu in (0.3, 0.97) for phi in (0.5, 8.0, 300.0)]
+        + [(1e5, 2e5, 0.4, 20.0), (99_999.0, 1e5, 0.9, 3.0), (3.0, 1e5 + 1.0, 0.02, 50.0)],
     ),
 }
 
