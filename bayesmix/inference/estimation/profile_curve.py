@@ -26,6 +26,7 @@ FLAT = 1e-8  # curvature that says nothing of how far a limit is
 SADDLE = 1e-3  # curvature below minus which a point is none of a minimum
 ASIDE = 0.3  # standard errors that a search steps off a saddle
 ALIKE = 0.3  # relative difference from a parabola that is still one
+NOTHING = 1e-3  # relative standard deviation that is next to zero
 WIDEST = 25.0  # rise of the deviance up to which it may be a parabola, or lead to another valley
 SHALLOW = 1.0  # rise of the deviance above the deepest minimum at which a rough search is given up
 EQUAL = 1e-5  # of deviances: two searches have found the same minimum, or one a lower
@@ -214,11 +215,15 @@ class Curve:
     def _starts(self, point: Point, hessian: Array) -> Iterator[Array]:
         """Where other valleys are looked for, all but the covariances as it is at the point.
 
-        At other minima over all parameters; where one standard deviation is small, if that is not far above; and two
-        standard errors from the point along each axis of the covariances.
+        At other minima over all parameters; where all effects are independent and of the noise's size, if some are
+        next to zero, which no step inside leaves; where one standard deviation is small, if that is not far above; and
+        two standard errors from the point along each axis of the covariances.
         """
         for factors in self.valleys:
             yield self.deviance.elsewhere(point.z, factors)
+        own = self.deviance.factors(point.z, self.deviance.at(point.c, point.z))
+        if any(np.linalg.norm(factor, axis=0).min() < NOTHING for factor in own):
+            yield self.deviance.elsewhere(point.z, [np.eye(len(factor)) for factor in own])
         for start in self.deviance.shrunk(point.c, point.z):
             if self._at(point.c, start)[0] - self.criterion < point.rise + WIDEST:
                 yield start
