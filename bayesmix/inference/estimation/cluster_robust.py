@@ -101,7 +101,7 @@ def cluster_robust(design: Design, spec: ModelSpec, point: PointEstimate, cluste
     ----------
     clusters : (n,) number of the cluster of each row, each from 0 up.
     """
-    rows = _correlated(design, spec, point) if spec.has_row_covariance else _independent(design, point)
+    rows = _correlated(design, spec, point) if spec.has_row_covariance else _independent(design, point, kind)
     X, M = rows.X, rows.M
     p, root = X.shape[1], np.linalg.cholesky(M)
     order = np.argsort(clusters, kind="stable")
@@ -142,11 +142,14 @@ class _Rows:
     blocks: Sequence[tuple[Array, Array]] = ()  # rows (m,) of each block, and their covariance (m, m)
 
 
-def _independent(design: Design, point: PointEstimate) -> _Rows:
-    """Divided by the roots of their prior variances."""
+def _independent(design: Design, point: PointEstimate, kind: Kind) -> _Rows:
+    """Divided by the roots of their prior variances, but for CR2, which makes another of a residual that is divided."""
     problem = linear_problem(design, point.coordinates)
-    working, p = problem.coordinates, problem.p
+    working, p, blocks = problem.coordinates, problem.p, list[tuple[Array, Array]]()
     weight = np.sqrt(design.weights)
+    if kind == "CR2" and np.ptp(weight) > 0.0:
+        blocks = [(np.array([i]), np.array([[1.0 / w]])) for i, w in enumerate(design.weights)]
+        weight = np.ones(len(weight))
     return _Rows(
         weight[:, None] * working.X,
         weight * (design.y - design.offset - design.X @ point.beta),
@@ -155,6 +158,7 @@ def _independent(design: Design, point: PointEstimate) -> _Rows:
         np.linalg.inv(solve_linear(problem, point.theta).factorisation.XX[:p, :p]),
         working.T,
         range(p),
+        blocks,
     )
 
 

@@ -45,6 +45,10 @@ def predictors(design: Design, predictor: int | None = 0) -> list[str]:
 
 def check_predictor(design: Design, name: str, predictor: int | None = 0) -> None:
     """Raise `DataError` unless a column is in the fixed part of a linear predictor."""
+    if not isinstance(name, str):
+        raise SpecError(
+            f'A predictor is the name of a column, several are one after the other, "a", "b", not {name!r}.'
+        )
     known = predictors(design, predictor)
     if name not in known:
         is_any = design.R == 1 or predictor is None

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import bayesmix as bmx
-from bayesmix.errors import DataError
+from bayesmix.errors import DataError, SpecError
 from bayesmix.results.prediction.observed_columns import is_factor, observed
 from bayesmix.results.prediction.reference_grid import (
     check_predictor,
@@ -117,5 +117,7 @@ def test_what_is_no_predictor_and_no_level() -> None:
     check_predictor(MODEL.design, "k")
     with pytest.raises(DataError, match=r"`g` is not a predictor of the fixed part\. It has f, x, k, on"):
         check_predictor(MODEL.design, "g")
+    with pytest.raises(SpecError, match="several are one after the other"):  # ended in an AttributeError
+        MODEL.estimate().marginal_means(["f", "x"])  # type: ignore[arg-type]
     with pytest.raises(DataError, match=r"`f` has no level `mit`\. Did you mean `mid`"):
         grid(MODEL.design, {"f": ["low", "mit"]}, cross=False)
