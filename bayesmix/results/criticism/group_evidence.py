@@ -63,6 +63,12 @@ def _unit(post: PosteriorRecord) -> Array | float:
 def _bayes_factor(post: PosteriorRecord, group: str, seed: int, progress: bool) -> dict[str, float]:
     _ = post.log_evidence  # what has none is refused before the other model is sampled
     other = sampled_like(post, updated_model(post, without_group(post, group)), seed=seed, progress=progress)
+    try:
+        _ = other.log_evidence
+    except SpecError:
+        raise SpecError(
+            f"the posterior without `{group}` was drawn by {other.method}, which has no marginal likelihood."
+        ) from None
     return bayes_factor(post, other)
 
 

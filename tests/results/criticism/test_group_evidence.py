@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy import stats
 
 import bayesmix as bmx
+from bayesmix.results.criticism import group_evidence
 from bayesmix.results.criticism.group_evidence import small_share
 
 PRIORS = {"fixed": "Normal(1500, 100)", "sd(Batch)": "HalfNormal(50)", "sigma": "HalfNormal(100)"}
@@ -63,3 +66,18 @@ def test_without_evidence_there_is_the_share_alone() -> None:
 def test_another_group_is_refused(post: bmx.Posterior) -> None:
     with pytest.raises(bmx.SpecError, match=r"`batch` is not a grouping factor of the model\. Did you mean `Batch`"):
         post.test_group("batch")
+
+
+def test_a_smaller_model_by_nuts_is_said_to_be_the_one_without_evidence(post: bmx.Posterior, monkeypatch) -> None:
+    """It said to sample with the marginal sampler, as had been done of the posterior at hand."""
+
+    class ByNuts(SimpleNamespace):
+        @property
+        def log_evidence(self) -> float:
+            raise bmx.SpecError("Only the marginal sampler gives one.")
+
+    monkeypatch.setattr(group_evidence, "sampled_like", lambda *_, **__: ByNuts(method="nuts"))
+    table = post.test_group("Batch", progress=False)
+    assert table["bayes_factor"].isna().all()
+    expected = "No Bayes factor: the posterior without `Batch` was drawn by nuts, which has no marginal likelihood."
+    assert table.attrs["notes"] == (expected,)
