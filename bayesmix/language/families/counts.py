@@ -12,7 +12,7 @@ from bayesmix.language.families.log_factorial import log_factorial
 from bayesmix.language.families.namespaces import Namespace
 
 LINKS = ("log", "identity", "sqrt")
-LEAST = 1e-60  # overdispersion from which on shapes are computed with: less is none
+LEAST = 1e-30  # overdispersion from which on shapes are computed with: less is none
 NEAR = 1e-9  # overdispersion up to which a probability of one success is one but for rounding
 
 
