@@ -41,7 +41,7 @@ SHORT, SHORTER = 0.2, 0.5  # share of steps of levels and of the dense end that 
 WIDE, WIDER = (0.25, 0.4), (1.5, 2.0)  # share of moves of levels that are wider, and how much; of heavy tails
 FAR, HEAVY = 3.0, 0.75  # where tails are looked at, and how much higher they are there, on the log scale, if heavy
 AHEAD = 2e6  # numbers of the factorisations that are made ahead
-RARE, AGAIN = 0.6, 2  # acceptance of parameters below which they are moved so many times a step
+RARE, AGAIN = 0.65, 2  # acceptance of parameters below which they are moved so many times a step
 
 
 class Accepted(NamedTuple):
