@@ -49,7 +49,7 @@ CASES = {
     ),
     "student_tails": (lambda xp: xp.student_tails(X, P, stats.t.logpdf(X, P))[0], stats.t.logcdf(X, P)),
     "log_compound_tail": (  # a tail whose sum has no cancellation
-        lambda xp: xp.log_compound_tail(P, np.log(0.3), 2.0, True),
+        lambda xp: xp.log_compound_tail(P, np.log(0.3), 2.0, np.array(True)),
         np.log(sum(stats.poisson.pmf(j, 0.3) * special.gammainc(2.0 * j, P) for j in range(1, 30))),
     ),
     "log_sum": (
