@@ -147,7 +147,8 @@ def _independent(design: Design, point: PointEstimate, kind: Kind) -> _Rows:
     problem = linear_problem(design, point.coordinates)
     working, p, blocks = problem.coordinates, problem.p, list[tuple[Array, Array]]()
     weight = np.sqrt(design.weights)
-    if kind == "CR2" and np.ptp(weight) > 0.0:
+    is_weighted = design.counts is None and np.ptp(weight) > 0.0  # counted rows are turned ones
+    if kind == "CR2" and is_weighted:
         blocks = [(np.array([i]), np.array([[1.0 / w]])) for i, w in enumerate(design.weights)]
         weight = np.ones(len(weight))
     return _Rows(
