@@ -41,7 +41,7 @@ from bayesmix.inference.sampling.prior_conflict import conflicts, inside
 from bayesmix.inference.sampling.propriety import check_bounded, check_proper, check_stated
 from bayesmix.inference.sampling.variational import Advi, Pathfinder, sample_approximation
 from bayesmix.language.formula.model_spec import ModelSpec
-from bayesmix.parallel.progress import working
+from bayesmix.parallel.progress import told, working
 from bayesmix.parallel.threads import one_blas_thread
 
 Sampler = Nuts | Marginal | Advi | Pathfinder
@@ -173,7 +173,17 @@ class _Engines:
             return f"effects of `{groups[0]}` have a t distribution: {GIVEN_SCALES}"
         if has_zero_step(self.design, self.spec, self.point):
             return "a step of a monotonic effect is zero at the estimate or untold: no approximation proposes there"
-        return None if applies(self.spec) else too_large(self.design, draws)
+        if applies(self.spec):
+            return None
+        return too_large(self.design, draws) or self.against_costs()
+
+    def against_costs(self) -> str | None:
+        """Why the marginal sampler is not tried where it could draw: it is expected to take longer than NUTS."""
+        expected = expected_costs(self.design, self.point, Marginal(), self.schedule)
+        if not expected.prefers_nuts:
+            return None
+        told(f"Drawn by NUTS: {expected.for_nuts()}.", is_shown=self.schedule.progress)
+        return expected.for_nuts()
 
     def marginal_or_nuts(self) -> Draws:
         """The marginal sampler; NUTS, which says why, where that is too large or its certificate does not hold."""

@@ -4,7 +4,8 @@ Independent proposals take several densities of every row for each proposal, and
 levels there are; their draws are nearly independent, and Pareto k certifies them. Alternating moves take a pass over
 the rows for each kind of move, at any number of levels. Both factorise once a proposal of the covariance parameters.
 The first way stays where it takes seconds. What NUTS would take is said beside them, compiling and some dozen gradients
-a draw, as measured of Poisson and binary responses of 1e4 rows and more; it draws where neither of the two can.
+a draw, as measured of Poisson and binary responses of 1e4 rows and more. It factorises nothing: it draws where crossed
+factors of many levels each make the other two take twice as long, and where neither of them can.
 """
 
 from __future__ import annotations
@@ -41,6 +42,12 @@ class Costs:
         return not self.instead and self.independent > LONG and self.independent > AHEAD * self.alternating
 
     @property
+    def prefers_nuts(self) -> bool:
+        """Whether NUTS is to draw: its costs are known of independent levels and rows of one linear predictor."""
+        own = self.alternating if self.alternates else self.independent
+        return not self.instead and own > AHEAD * self.nuts
+
+    @property
     def is_long(self) -> bool:
         """Whether the way that is taken takes so long that the choice is stated by the fit, too."""
         return self.independent > LONG
@@ -49,6 +56,13 @@ class Costs:
     def is_quick(self) -> bool:
         """Whether it takes so little that nothing is said of it."""
         return self.independent < QUICK
+
+    def for_nuts(self) -> str:
+        """Why NUTS draws, where it is to."""
+        return (
+            f"independent proposals were expected to take {_seconds(self.independent)}, alternating Metropolis moves"
+            f" {_seconds(self.alternating)}, NUTS about {_seconds(self.nuts)}"
+        )
 
     def words(self, schedule: Schedule, *, alternating: bool) -> str:
         """What is going to be done, what it is expected to take, and what else there was."""

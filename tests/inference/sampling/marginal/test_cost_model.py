@@ -9,7 +9,7 @@ import pytest
 
 import bayesmix as bmx
 from bayesmix.inference.sampling import sample as sampling
-from bayesmix.inference.sampling.draws import Schedule
+from bayesmix.inference.sampling.draws import Draws, Schedule
 from bayesmix.inference.sampling.marginal import cost_model
 from bayesmix.inference.sampling.marginal.cost_model import affords_alternating, against_alternating, costs
 
@@ -30,6 +30,44 @@ def test_alternating_moves_draw_where_they_take_much_less(
     rows: int, numbers: int, schedule: Schedule, alternates: bool
 ) -> None:
     assert costs(rows, numbers, 2, schedule, None).alternates == alternates
+
+
+@pytest.mark.parametrize(
+    ("rows", "numbers", "schedule", "prefers_nuts"),
+    [
+        (403, 4_000, LONG, False),  # grouseticks
+        (10_000, 18_000, LONG, False),
+        (20_000, 80_000, LONG, False),  # crossed, 400 x 200
+        (100_000, 180_000, LONG, False),
+        (5_000, 2_000_000, LONG, True),  # crossed, 1 000 x 800: 242 CPU seconds where NUTS took 60
+        (5_000, 2_000_000, Schedule(25, 2, 1), False),  # of few draws compiling is most
+    ],
+)
+def test_nuts_draws_where_factorisations_take_longer(
+    rows: int, numbers: int, schedule: Schedule, prefers_nuts: bool
+) -> None:
+    found = costs(rows, numbers, 2, schedule, None)
+    assert found.prefers_nuts == prefers_nuts
+    assert not replace(found, instead="there are none").prefers_nuts
+
+
+def test_nuts_that_is_expected_to_take_less_is_asked_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = {"y": np.arange(24) % 3, "g": np.arange(24) % 6}
+    model = bmx.Model("y ~ 1 + (1 | g)", data, family="poisson")
+    asked: list[object] = []
+
+    def nuts(self: sampling._Engines, options: object, known: object = None) -> Draws:
+        asked.append(known)
+        return self.marginal(sampling.Marginal())
+
+    monkeypatch.setattr(sampling._Engines, "nuts", nuts)
+    model.sample(draws=20, seed=1, progress=False)
+    assert not asked
+    monkeypatch.setattr(cost_model, "NUMBER", 1.0)
+    (note, *_) = model.sample(draws=20, seed=1, progress=False).draws.notes
+    assert asked == [None]
+    assert note.startswith("The marginal sampler was left for NUTS: independent proposals were expected to take")
+    assert note.endswith("NUTS about 10 CPU seconds.")
 
 
 def test_costs_grow_with_rows_passes_and_draws() -> None:
