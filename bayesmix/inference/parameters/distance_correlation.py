@@ -17,7 +17,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.parameters.positive_numbers import PositiveNumbers
-from bayesmix.language.families.namespaces import NUMERIC, Namespace
+from bayesmix.language.families.namespaces import NUMERIC, Namespace, symbolic
 
 SHORT = 0.02  # of the smallest distance: a range below which all effects are independent
 SETTLED = 0.1  # of it: a range that is put at zero, correlations of neighbours being 5e-5 at most
@@ -74,7 +74,8 @@ class ByDistance(PositiveNumbers):
 
     @override
     def rows(self, partial: Any, *, sqrt: Any, one: Any) -> list[list[Any]]:
-        entries = self.decay(partial, self.distances, NUMERIC)
+        xp = NUMERIC if isinstance(one, np.ndarray) else symbolic()
+        entries = self.decay(partial, self.distances, xp)
         rows: list[list[Any]] = []
         for i in range(self.k):
             row: list[Any] = []

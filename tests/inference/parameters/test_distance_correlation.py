@@ -176,3 +176,15 @@ def test_numbers_of_materns_correlations_are_found_wherever_they_are(seed):
     ranges, smoothness = rng.uniform(np.log(0.1 * nearest), np.log(100.0 * farthest), 40), rng.uniform(-3.0, 3.2, 40)
     wanted = family.matrix(np.exp(np.stack([ranges, smoothness], axis=-1)))
     np.testing.assert_allclose(family.matrix(family.numbers(wanted)), wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("case", range(0, 6, 2))
+def test_roots_of_symbols_are_those_of_numbers(case):
+    """NUTS asks for them one by one; numbers' functions stood where symbols' were needed."""
+    import pytensor
+    import pytensor.tensor as pt
+
+    family, numbers, _ = FAMILIES[case]
+    rows = family.rows(pt.constant(np.array(numbers)), sqrt=pt.sqrt, one=pt.ones(()))
+    flat = pytensor.function([], pt.stack([value for row in rows for value in row]), mode="FAST_COMPILE")()
+    np.testing.assert_allclose(flat, family.root(np.array(numbers))[np.tril_indices(7)], rtol=1e-7, atol=1e-12)
