@@ -134,13 +134,6 @@ def test_ranges_beyond_the_data_are_at_the_ends(family):
     assert settled[1] == coordinates[1]
 
 
-def test_rows_are_a_root_of_symbols():
-    family = Exponential(7, PLACES)
-    rows = family.rows(np.array([2.0]), sqrt=np.sqrt, one=1.0)
-    root = family.root(np.array([2.0]))
-    np.testing.assert_allclose([value for row in rows for value in row], root[np.tril_indices(7)], rtol=1e-12)
-
-
 @pytest.mark.parametrize("smoothness", [0.02, 0.5, 2.5, 30.0])
 def test_materns_function_of_symbols_is_an_integral(smoothness):
     """By quadrature, which has derivatives by the smoothness; outside of what distances tell at its ends."""
@@ -187,4 +180,7 @@ def test_roots_of_symbols_are_those_of_numbers(case):
     family, numbers, _ = FAMILIES[case]
     rows = family.rows(pt.constant(np.array(numbers)), sqrt=pt.sqrt, one=pt.ones(()))
     flat = pytensor.function([], pt.stack([value for row in rows for value in row]), mode="FAST_COMPILE")()
-    np.testing.assert_allclose(flat, family.root(np.array(numbers))[np.tril_indices(7)], rtol=1e-7, atol=1e-12)
+    root = family.root(np.array(numbers))[np.tril_indices(7)]
+    np.testing.assert_allclose(flat, root, rtol=1e-7, atol=1e-12)
+    rows = family.rows(np.array(numbers), sqrt=np.sqrt, one=np.ones(()))
+    np.testing.assert_allclose([value for row in rows for value in row], root, rtol=1e-7, atol=1e-12)
