@@ -21,6 +21,7 @@ DENSITIES, PROPOSALS = 8, 2  # of a row a proposal, and proposals a draw, where 
 WARMUP = (20, 30, 40, 50, 40)  # steps of alternating moves before the draws, in rounds after which they are fitted
 COMPILING, TRAJECTORY = 10.0, 0.7e-6  # CPU seconds of NUTS: before it starts; a row of a draw, as many of warm-up
 LONG, AHEAD = 8.0, 2.0  # seconds that independent proposals may take; how much less alternating moves have to take
+FARTHER = 2.0  # how much less NUTS has to take
 QUICK = 1.0  # seconds up to which nothing is said before a run starts, as no bar is shown
 
 
@@ -45,7 +46,7 @@ class Costs:
     def prefers_nuts(self) -> bool:
         """Whether NUTS is to draw: its costs are known of independent levels and rows of one linear predictor."""
         own = self.alternating if self.alternates else self.independent
-        return not self.instead and own > AHEAD * self.nuts
+        return not self.instead and own > FARTHER * self.nuts
 
     @property
     def is_long(self) -> bool:
