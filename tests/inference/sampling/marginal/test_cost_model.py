@@ -137,8 +137,9 @@ def test_moves_that_were_too_few_are_made_again_not_left_for_nuts(monkeypatch: p
     assert again.method == "marginal"
     assert "4 chains of 300 draws, 2 steps each, after 180 steps of warm-up" in again.draws.notes[0]
     assert sampling._mixing(again.values)[1] > smallest
-    monkeypatch.setattr(cost_model, "COMPILING", 0.0)
+    monkeypatch.setattr(cost_model, "COMPILING", 1e-9)  # less than other moves, but not so that NUTS is asked first
     monkeypatch.setattr(cost_model, "TRAJECTORY", 0.0)
+    monkeypatch.setattr(cost_model, "FARTHER", 1e15)
     left: list[str] = []
     monkeypatch.setattr(sampling._Engines, "nuts", lambda self, options, known: left.append("NUTS") or known)
     assert "left for NUTS: its smallest effective sample size" in model.sample(draws=300, seed=1).draws.notes[0]
