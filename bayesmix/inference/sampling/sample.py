@@ -26,7 +26,7 @@ from bayesmix.inference.sampling.agreement import LIMIT, distance, scalars
 from bayesmix.inference.sampling.diagnostics import PROPOSAL_K_LIMIT, R_HAT_LIMIT, convergence, enough, limits_ess
 from bayesmix.inference.sampling.draws import Draws, Schedule
 from bayesmix.inference.sampling.marginal.alternating_sampler import sample_alternating
-from bayesmix.inference.sampling.marginal.cost_model import longer
+from bayesmix.inference.sampling.marginal.cost_model import Costs, longer
 from bayesmix.inference.sampling.marginal.importance_correction import expected_costs, sample_generalized, too_large
 from bayesmix.inference.sampling.marginal.marginal_posterior import (
     MarginalPosterior,
@@ -177,9 +177,13 @@ class _Engines:
             return None
         return too_large(self.design, draws) or self.against_costs()
 
+    def costs(self) -> Costs:
+        """What the ways of the marginal sampler, and NUTS, are expected to cost."""
+        return expected_costs(self.design, self.point, Marginal(), self.schedule)
+
     def against_costs(self) -> str | None:
         """Why the marginal sampler is not tried where it could draw: it is expected to take longer than NUTS."""
-        expected = expected_costs(self.design, self.point, Marginal(), self.schedule)
+        expected = self.costs()
         if not expected.prefers_nuts:
             return None
         told(f"Drawn by NUTS: {expected.for_nuts()}.", is_shown=self.schedule.progress)
@@ -212,7 +216,7 @@ class _Engines:
         steps = steps_wanted(found)
         if steps is None:
             return None
-        expected = longer(expected_costs(self.design, self.point, Marginal(), self.schedule), steps, self.schedule)
+        expected = longer(self.costs(), steps, self.schedule)
         if expected.alternating > expected.nuts:
             return None
         options = Marginal(thin=steps)

@@ -107,10 +107,14 @@ def _betabinomial(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -> Any:
     if isinstance(trials, np.ndarray | float) and np.max(trials, initial=0.0) <= MANY:
         return _beside_binomial(xp, y, trials, mu, phi)
     is_overdispersed = (trials > MANY) & (phi < trials)
-    ways = xp.gammaln(trials + 1.0) - xp.gammaln(y + 1.0) - xp.gammaln(trials - y + 1.0)
     usual = _beside_binomial(xp, y, trials, mu, xp.where(is_overdispersed, trials, phi))
-    usual = usual + xp.where(trials > MANY, ways, 0.0)
+    usual = usual + xp.where(trials > MANY, _log_ways(xp, y, trials), 0.0)
     return xp.where(is_overdispersed, _of_many(xp, y, trials, mu, xp.where(is_overdispersed, phi, 1.0)), usual)
+
+
+def _log_ways(xp: Namespace, y: Any, trials: Any) -> Any:
+    """What `_log_choose` is of data, of symbols and polynomials, too."""
+    return xp.gammaln(trials + 1.0) - xp.gammaln(y + 1.0) - xp.gammaln(trials - y + 1.0)
 
 
 def _beside_binomial(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -> Any:
@@ -154,8 +158,7 @@ def _betabinomial_tails(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -
     """Sums of the density on either side, neither a difference."""
 
     def density(k: Any) -> Any:
-        ways = xp.gammaln(trials + 1.0) - xp.gammaln(k + 1.0) - xp.gammaln(trials - k + 1.0)
-        return xp.where(trials > MANY, 0.0, ways) + _betabinomial(xp, k, trials, mu, phi)
+        return xp.where(trials > MANY, 0.0, _log_ways(xp, k, trials)) + _betabinomial(xp, k, trials, mu, phi)
 
     def up_to(k: Any) -> tuple[Any, Any]:
         counts = (k <= y) & (k <= trials)
