@@ -298,14 +298,15 @@ class Posterior(Fit, Evidence, ArvizView):
         seed: int = 0,
         executor: Executor | None = None,
         progress: bool = True,
+        checkpoint: str | Path | None = None,
     ) -> Any:
         """Cross-validation with ``k`` folds, each by a refit; the rows of a level of ``group`` stay together.
 
-        ``executor``: any ``concurrent.futures.Executor``; here, one after the other, if None.
+        ``executor``: any ``concurrent.futures.Executor``, or None; ``checkpoint``: a file for finished folds.
         """
         from bayesmix.results.criticism.cross_validation import kfold
 
-        return kfold(self, k, group, seed=seed, executor=executor, progress=progress)
+        return kfold(self, k, group, seed=seed, executor=executor, progress=progress, checkpoint=checkpoint)
 
     @override
     def summary(self) -> Summary:

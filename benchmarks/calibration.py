@@ -3,11 +3,14 @@
 uv run python benchmarks/calibration.py                       # cells that have no line yet, then those with the oldest
 uv run python benchmarks/calibration.py --minutes 30 --replicates 100 --processes 2
 uv run python benchmarks/calibration.py --seconds 20          # of each cell as many data sets as are begun in that time
+uv run python benchmarks/calibration.py --replicates 3        # many cells, of which only those together say much
 uv run python benchmarks/calibration.py "poisson / nuts / slopes" "student / marginal / *"   # these cells
 uv run python benchmarks/calibration.py --date 2026-11-29     # what the slow tests drew on that day
 
 Lines are kept in benchmarks/calibration.csv as they come; the site has them. A cell whose p-value is small is run again
-on new data, twice as many: chance does not repeat itself.
+on new data, twice as many: chance does not repeat itself. Ranks of one slope, one standard deviation, one effect of a
+level and of the log-likelihood stand in the lines: those of many cells are uniform together, so that few data sets of
+each tell of a family, an engine or a structure what many of one cell would.
 """
 
 from __future__ import annotations
@@ -100,6 +103,25 @@ class Line:
     seconds: str  # of the processor, for each data set; of all processes if there are several
     date: str
     version: str
+    ranks: str = ""  # of `followed` parameters: "x 3 17, sd 1 20"; of lines from before they were kept nothing
+
+
+def followed(names: list[str]) -> dict[str, str]:
+    """Parameters whose ranks are kept, by what they are in any cell: one of each, for those of a data set depend."""
+    rules = {
+        "slope": lambda name: name in {"x", "sx_1"},
+        "sd": lambda name: name.startswith("sd("),
+        "effect": lambda name: "[" in name,
+        "log-likelihood": lambda name: name == "log-likelihood",
+    }
+    first = {what: next(filter(rule, names), None) for what, rule in rules.items()}
+    return {what: name for what, name in first.items() if name is not None}
+
+
+def written(ranks: pd.DataFrame) -> str:
+    """Of the followed parameters, as text."""
+    names = followed(list(ranks))
+    return ", ".join(" ".join([what, *map(str, ranks[name])]) for what, name in names.items()) if len(ranks) else ""
 
 
 def beside(family: str) -> str | None:
@@ -203,6 +225,7 @@ def run(cell: Cell, allowed: Allowed, seed: int, folder: Path) -> Line:
         seconds=f"{(time.process_time() - start) / begun:.2f}",
         date=datetime.date.today().isoformat(),
         version=bmx.__version__,
+        ranks="" if found is None else written(found.ranks),
     )
 
 
@@ -268,10 +291,9 @@ def keep(line: Line) -> None:
 
 def chosen(patterns: list[str]) -> Iterator[Cell]:
     lines = kept()
-    if patterns:
-        yield from (cell for cell in cells() if any(fnmatch.fnmatch(cell.name, pattern) for pattern in patterns))
-    else:
-        yield from sorted(cells(), key=lambda cell: lines[cell].date if cell in lines else "")
+    wanted = [cell for cell in cells() if any(fnmatch.fnmatch(cell.name, pattern) for pattern in patterns or ["*"])]
+    mixed = sorted(wanted, key=lambda cell: crc32(cell.name.encode()))  # a part is of all families
+    yield from sorted(mixed, key=lambda cell: lines[cell].date if cell in lines else "")
 
 
 def main() -> None:

@@ -110,7 +110,7 @@ SIGNATURES = {
     "bayes_factor": "(first, second)",
     "Posterior.loo": "(self, *, refit=None, seed=0, progress=True)",
     "Posterior.logo": "(self, group=None, *, refit=None, seed=0, progress=True)",
-    "Posterior.kfold": "(self, k=10, group=None, *, seed=0, executor=None, progress=True)",
+    "Posterior.kfold": "(self, k=10, group=None, *, seed=0, executor=None, progress=True, checkpoint=None)",
     "Posterior.r2": "(self, definition='nakagawa', *, response=None)",
     "Posterior.icc": "(self, *, response=None)",
     "Estimate.conditional_effects": (

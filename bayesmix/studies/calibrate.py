@@ -40,7 +40,7 @@ from bayesmix.results.fits.records import PosteriorRecord
 from bayesmix.results.fits.refit import sample_model
 from bayesmix.results.prediction.simulation import replicated
 from bayesmix.studies.prior_simulation import draw_parameters
-from bayesmix.studies.uniformity import deviation, limit, p_value, shares
+from bayesmix.studies.uniformity import POWER, detectable_shift, deviation, limit, p_value, shares
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,6 +117,15 @@ class Calibration:
         """p-value of all parameters together, by Bonferroni: one number for studies of many models; NaN of no ranks."""
         return min(1.0, self.ranks.shape[1] * float(self.table["p"].min())) if len(self.ranks) else math.nan
 
+    @property
+    def detectable_shift(self) -> float:
+        """Posterior standard deviations off that would be found in four of five studies: what uniform ranks can say.
+
+        Of normal posteriors all of which lie so far to one side, with this number of replications, at ``level``;
+        infinite where these are too few to find anything.
+        """
+        return detectable_shift(self._each, len(self.ranks), self.draws) if len(self.ranks) else math.inf
+
     def curves(self) -> pd.DataFrame:
         """For figures: ``parameter, rank, difference, lower, upper``, one row a parameter and rank.
 
@@ -182,7 +191,8 @@ class Calibration:
     def _verdict(self, table: pd.DataFrame) -> Iterable[str]:
         wrong = table[~table["uniform"]]
         if wrong.empty:
-            yield "The ranks are uniform: nothing speaks against the sampler."
+            yield "Nothing speaks against the sampler. So many replications find posteriors that all lie"
+            yield f"{self.detectable_shift:.2g} standard deviations off with probability {POWER:.0%}, no less."
         for name, row in wrong.iterrows():
             said = [f"lie too {'low' if row['shift'] > 0 else 'high'}"] if abs(row["shift"]) > 3.0 else []
             said += [f"are too {'narrow' if row['spread'] > 1 else 'wide'}"] if abs(row["spread"] - 1.0) > 0.15 else []

@@ -18,6 +18,8 @@ import numpy as np
 from bayesmix.arrays import Array
 
 HALVINGS = 40  # of an interval that holds a quantile: 1e-10 of it are left
+POWER = 0.8  # what is called found is found as often
+FARTHEST = 8.0  # standard deviations that a posterior may lie off
 
 
 def shares(ranks: Array, draws: int) -> Array:
@@ -47,6 +49,36 @@ def limit(level: float, n: int, draws: int) -> float:
     return high
 
 
+@lru_cache(maxsize=64)
+def detectable_shift(level: float, n: int, draws: int) -> float:
+    """Standard deviations that normal posteriors lie off where a test of ``n`` ranks finds it with probability `POWER`.
+
+    Infinite where so few ranks find nothing at this level.
+    """
+    bound = limit(level, n, draws)
+
+    def is_missed(shift: float) -> bool:
+        return _inside(bound, n, draws, shifted(shift, draws)) > 1.0 - POWER
+
+    if is_missed(FARTHEST):
+        return math.inf
+    low, high = 0.0, FARTHEST
+    while high - low > 1e-3 * high:
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if is_missed(middle) else (low, middle)
+    return high
+
+
+def shifted(shift: float, draws: int) -> Array:
+    """Probabilities of ranks ``0 ... draws`` of truths among draws that lie ``shift`` standard deviations too low."""
+    from scipy.stats import binom, norm
+
+    z = np.linspace(-10.0, 10.0, 501)
+    below = norm.cdf(z + shift)  # probability that a draw is below the truth, given where the truth lies
+    found = norm.pdf(z) @ binom.pmf(np.arange(draws + 1), draws, below[:, None])
+    return np.asarray(found / found.sum())
+
+
 def _levels(draws: int) -> Array:
     return np.arange(1, draws + 1) / (draws + 1.0)
 
@@ -56,16 +88,17 @@ def _errors(n: int, draws: int) -> Array:
     return np.asarray(np.sqrt(z * (1.0 - z) / n))
 
 
-def _inside(largest: float, n: int, draws: int) -> float:
-    """Probability that all deviations of ``n`` uniform ranks are below ``largest``."""
+def _inside(largest: float, n: int, draws: int, probabilities: Array | None = None) -> float:
+    """Probability that all deviations of ``n`` ranks are below ``largest``, uniform or with probabilities."""
     from scipy.stats import poisson
 
     z, half = _levels(draws), largest * _errors(n, draws)
     counts = np.arange(n + 1)
-    step = poisson.pmf(counts, n / (draws + 1.0))
+    each = np.full(draws + 1, 1.0 / (draws + 1.0)) if probabilities is None else probabilities
+    steps = poisson.pmf(counts, n * each[:, None])
     found = np.zeros(n + 1)
     found[0] = 1.0
-    for level, width in zip(z, half, strict=True):
+    for level, width, step in zip(z, half, steps[:-1], strict=True):
         found = np.convolve(found, step)[: n + 1]
         found[np.abs(counts / n - level) >= width] = 0.0
-    return float(np.convolve(found, step)[n] / poisson.pmf(n, n))
+    return float(np.convolve(found, steps[-1])[n] / poisson.pmf(n, n))

@@ -123,7 +123,9 @@ def test_each_kind_of_error_is_found_and_named() -> None:
     u = np.random.default_rng(5).random((500, 1))
     normal = stats.norm.ppf(u)
     assert ranks_of(u).is_uniform
-    assert "nothing speaks against" in str(ranks_of(u))
+    assert "Nothing speaks against" in str(ranks_of(u))
+    assert "lie\n0.15 standard deviations off with probability 80%" in str(ranks_of(u))
+    assert ranks_of(u[:10]).detectable_shift > 5.0 * ranks_of(u).detectable_shift
     assert "lie too low" in str(ranks_of(stats.norm.cdf(normal + 0.3)))
     assert "lie too high" in str(ranks_of(stats.norm.cdf(normal - 0.3)))
     assert "are too narrow" in str(ranks_of(stats.norm.cdf(1.3 * normal)))
@@ -151,7 +153,7 @@ def test_certified_and_uncertified_replications_are_apart(monkeypatch: pytest.Mo
     assert certified.startswith(
         f"Simulation-based calibration: {len(found.ranks)} replications with a certificate that"
     )
-    assert "nothing speaks against the sampler" in certified
+    assert "Nothing speaks against the sampler" in certified
     assert "too narrow" not in certified
     assert others.startswith(f"The sampler's own certificate did not hold in {600 - len(found.ranks)} of 600")
     assert "The posteriors of x are too narrow." in others

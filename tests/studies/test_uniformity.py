@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bayesmix.studies.uniformity import deviation, limit, p_value, shares
+from bayesmix.studies.uniformity import POWER, detectable_shift, deviation, limit, p_value, shares, shifted
 
 
 def outcomes(n: int, draws: int) -> list[float]:
@@ -48,3 +48,33 @@ def test_limits_hold_with_their_probability() -> None:
 
 def test_shares_are_a_distribution_function() -> None:
     np.testing.assert_allclose(shares(np.array([0, 0, 1, 3]), 3), [0.5, 0.75, 0.75])
+
+
+def test_ranks_of_posteriors_that_lie_off_are_as_probable_as_simulated() -> None:
+    """One draw is below the truth with probability ``Phi(shift / sqrt(2))``."""
+    np.testing.assert_allclose(shifted(0.7, 1), stats.norm.cdf([-0.7 / np.sqrt(2.0), 0.7 / np.sqrt(2.0)]), atol=1e-10)
+    np.testing.assert_allclose(shifted(0.0, 9), np.full(10, 0.1), atol=1e-10)
+    rng = np.random.default_rng(3)
+    below = (rng.normal(size=(20_000, 9)) - 0.7 < rng.normal(size=(20_000, 1))).sum(axis=1)
+    counts = np.bincount(below, minlength=10)
+    assert stats.chisquare(counts, 20_000 * shifted(0.7, 9)).pvalue > 1e-4
+
+
+@pytest.mark.parametrize(("n", "draws"), [(4, 3), (5, 2)])
+def test_what_is_detectable_is_found_as_often_as_stated(n: int, draws: int) -> None:
+    """All sets of ranks, with their probabilities."""
+    level = 0.2
+    every, sets = np.array(outcomes(n, draws)), np.array(list(product(range(draws + 1), repeat=n)))
+    found = every > limit(level, n, draws)  # which lies between two of them
+
+    def power(shift: float) -> float:
+        return float(shifted(shift, draws)[sets].prod(axis=1)[found].sum())
+
+    shift = detectable_shift(level, n, draws)
+    assert power(shift) == pytest.approx(POWER, abs=0.003)
+    assert power(0.9 * shift) < POWER
+
+
+def test_one_rank_in_many_finds_nothing() -> None:
+    assert detectable_shift(1e-9, 2, 3) == np.inf
+    assert detectable_shift(0.01, 40, 39) < detectable_shift(0.01, 10, 39) < detectable_shift(0.001, 10, 39)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,12 +23,14 @@ from bayesmix.inference.sampling.marginal.t_mixture import ApproximationError
 from bayesmix.inference.sampling.nuts.nuts import Nuts
 from bayesmix.inference.sampling.sample import failure
 from bayesmix.language.arguments import explained
+from bayesmix.parallel.checkpoint import checkpoint_of, fingerprint
 from bayesmix.parallel.executors import in_order
 from bayesmix.parallel.progress import shown
 from bayesmix.results.criticism.elpd import Elpd, psis_loo
 from bayesmix.results.criticism.elpd_comparison import compare_elpd
 from bayesmix.results.criticism.new_level_density import log_density
 from bayesmix.results.fits.linear_predictor import codes_of, find_group
+from bayesmix.results.fits.model_fingerprint import parts_of_model
 from bayesmix.results.fits.named_fits import by_formula, named_fits
 from bayesmix.results.fits.records import PosteriorRecord
 from bayesmix.results.fits.refit import sample_again
@@ -75,7 +78,7 @@ def logo(
     return _elpd(post, pointwise, _is_cheap(post) if refit is None else refit, exact, names)
 
 
-def kfold(
+def kfold(  # noqa: PLR0913 - options of a study, named
     post: PosteriorRecord,
     k: int,
     group: str | None,
@@ -83,13 +86,18 @@ def kfold(
     seed: int,
     executor: Executor | None = None,
     progress: bool = False,
+    checkpoint: str | Path | None = None,
 ) -> Elpd:
     """Leave a fold of rows out at a time; with ``group`` the rows of a level stay together.
+
+    ``checkpoint``: file in which finished folds are kept, so that what was stopped goes on.
 
     Raises
     ------
     FitError
         If the process of a fold was killed, and killed again: a sum over the rows needs all of them.
+    DataError
+        If the checkpoint is another study's.
     """
     if post.spec.has_row_covariance:
         raise _not_in_parts(post, "kfold()")
@@ -103,8 +111,17 @@ def kfold(
         raise SpecError(f"k={k} folds cannot be made of {count} {'rows' if group is None else f'levels of {group}'}.")
     fold = rng.permutation(np.arange(count) % k)[units]
 
+    kept = checkpoint_of(checkpoint, _told(post, fold, seed), list(map(str, range(k))))
+
     def exact(_: Array) -> Iterable[float]:
-        result, found = np.empty(n), densities_of_folds(post, fold, k, seed, executor, progress=progress)
+        jobs = [(post, fold != number, seed) for number in range(k)]
+        found = in_order(_held_out, jobs, executor, label="Folds", progress=progress, checkpoint=kept)
+        if len(found) < k:
+            raise FitError(
+                f"{k - len(found)} of {k} folds were lost with their processes, and the others are no cross-validation."
+                " Use fewer processes."
+            )
+        result = np.empty(n)
         for number, densities in enumerate(found):
             result[fold == number] = densities
         return result
@@ -112,18 +129,11 @@ def kfold(
     return _elpd(post, post.log_likelihood(), "all", exact, ("kfold", "rows"))
 
 
-def densities_of_folds(
-    post: PosteriorRecord, fold: Array, k: int, seed: int, executor: Executor | None, *, progress: bool = False
-) -> list[Array]:
-    """Log predictive densities of the rows of each fold, by a fit to all others."""
-    jobs = [(post, fold != number, seed) for number in range(k)]
-    found = in_order(_held_out, jobs, executor, label="Folds", progress=progress)
-    if len(found) < k:
-        raise FitError(
-            f"{k - len(found)} of {k} folds were lost with their processes, and the others are no cross-validation. Use"
-            " fewer processes."
-        )
-    return found
+def _told(post: PosteriorRecord, fold: Array, seed: int) -> str:
+    """What the densities of the folds depend on, as a fingerprint."""
+    return fingerprint(
+        "kfold", *parts_of_model(post.spec, post.design, post.priors), post.method, post.values.lead, fold, seed
+    )
 
 
 def _held_out(post: PosteriorRecord, keep: Array, seed: int) -> Array:

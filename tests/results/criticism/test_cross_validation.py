@@ -140,6 +140,27 @@ def test_leaving_rows_out(dyestuff):
     assert grouped.elpd < folds.elpd  # new batches are harder to predict than new rows of known ones
 
 
+def test_folds_that_are_finished_are_kept(dyestuff, tmp_path, monkeypatch):
+    """Stopped in the third of four, the others are fitted; another division of the rows is another study."""
+    fitted = []
+
+    def held_out(post, keep, seed):
+        fitted.append(seed)
+        if len(fitted) == 3:
+            raise KeyboardInterrupt
+        return -np.arange(1.0, np.sum(~keep) + 1.0) / 3.0
+
+    monkeypatch.setattr(cross_validation, "_held_out", held_out)
+    path = tmp_path / "folds.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        dyestuff.kfold(4, progress=False, checkpoint=path)
+    resumed = dyestuff.kfold(4, progress=False, checkpoint=path)
+    assert len(fitted) == 5  # the third twice
+    np.testing.assert_array_equal(resumed.elpd_i, dyestuff.kfold(4, progress=False).elpd_i)
+    with pytest.raises(bmx.DataError, match="not a checkpoint of this study"):
+        dyestuff.kfold(4, seed=1, progress=False, checkpoint=path)
+
+
 def test_high_k_is_refitted(dyestuff):
     """An outlier alone in its batch's tail: PSIS fails, the refit does not."""
     data = bmx.load_dataset("Dyestuff")
