@@ -32,6 +32,7 @@ FORMULAS: dict[str, Any] = {
     "trial_cosy_strata": [f"{TRIAL} + cosy(gr = patient)", "sigma ~ 0 + arm"],
     "trial_site_ar": f"{TRIAL} + (1 | site) + ar(step, patient)",
     "trial_patient_ar": f"{TRIAL} + (1 | patient) + ar(step, patient)",
+    "trial_slopes_ar": f"{TRIAL} + (1 + step | patient) + ar(step, patient)",
     "trial_smooth_ar": "y ~ s(base, k = 5) + arm * visit + ar(step, patient)",
     "trial_site_unstr": [f"{TRIAL} + (1 | site) + unstr(visit, patient)", BY_VISIT],
 }
@@ -62,14 +63,14 @@ def fitted(case: str) -> Any:
     return model(case).estimate("ml" if case.endswith("_ml") else "reml")
 
 
-def dense(fit: Any) -> np.ndarray:
-    """Covariance matrix of all rows at an estimate, entry by entry from what is reported."""
+def dense(fit: Any, *, of_effects: bool = True) -> np.ndarray:
+    """Covariance matrix of all rows at an estimate, entry by entry from what is reported; or of the residuals alone."""
     design, values = fit.design, fit.parameters()["estimate"]
     sd = fit.fitted("sigma").to_numpy() / np.sqrt(design.weights)
     block, place = design.data.blocks.block, design.data.blocks.place
     C = whole(fit, values)[place[:, None], place[None, :]]
     V = (block[:, None] == block[None, :]) * C * sd[:, None] * sd[None, :]
-    for term, sds in zip(design.terms, fit.values.sd, strict=True):
+    for term, sds in zip(design.terms * of_effects, fit.values.sd * of_effects, strict=True):
         codes = term.codes[: design.n]
         V += sds[0] ** 2 * (codes[:, None] == codes[None, :])
     return V

@@ -144,6 +144,7 @@ COVERED = {
     "stored": "results/storage/test_sampling_run.py",
     # records and constants, without logic of their own
     "fit": "results/fits/test_linear_predictor.py",
+    "inference.estimation.connected_rows": "inference/estimation/test_correlated_kenward_roger.py",
     "inference.estimation.point_estimate": "inference/estimation/test_estimate.py",
     "results.comparison.record": "test_comparison.py",
     "results.fits.records": "results/fits/test_linear_predictor.py",

@@ -92,7 +92,7 @@ def _moments_matched(q: int, A1: float, A2: float) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Direction:
+class Direction:
     """A number of the covariance of one factor's effects: the derivative of the matrix by it."""
 
     factor: int
@@ -113,14 +113,14 @@ def kenward_roger(design: Design, point: PointEstimate) -> KenwardRoger:
     factorisation = solve_linear(problem, point.theta).factorisation
     Phi = np.linalg.inv(factorisation.XX[:p, :p])
     information = MarginalInformation(working.pattern, problem.moments, factorisation)
-    directions, curved, weights = _directions(working, point.theta)
+    directions, curved, weights = directions_of(working, point.theta)
     G = [factor @ factor.T for factor in working.by_factor(point.theta)]
     S = information.of_columns(p)
     P, Q = _forms(information, directions, G, S, np.linalg.inv(Phi))
     W = _information(problem, G, directions, weights)
     m = len(directions) + int(not problem.has_known_noise)
     P, Q, W = P[:m], Q[:m, :m], W[:m, :m]
-    PhiP, uncertainty = Phi @ P, 2.0 * _inverse(W)
+    PhiP, uncertainty = Phi @ P, 2.0 * expected_inverse(W)
     R = np.zeros((p, p))
     for (a, b), one in curved.items():
         R += uncertainty[a, b] * _form(S[one.factor], one.matrix, S[one.factor])
@@ -131,15 +131,15 @@ def kenward_roger(design: Design, point: PointEstimate) -> KenwardRoger:
     return KenwardRoger(sigma2 * T @ adjusted @ T.T, sigma2 * T @ Phi @ T.T, slopes, uncertainty)
 
 
-def _directions(
+def directions_of(
     working: Coordinates, theta: Array
-) -> tuple[list[_Direction], dict[tuple[int, int], _Direction], Array]:
+) -> tuple[list[Direction], dict[tuple[int, int], Direction], Array]:
     """Derivatives of the relative covariance by its numbers; second ones that are not zero, by pairs of these; and
     the weights ``(m,)`` by which the first ones add up to the covariance.
     """
-    directions: list[_Direction] = []
+    directions: list[Direction] = []
     weights: list[Array] = []
-    curved: dict[tuple[int, int], _Direction] = {}
+    curved: dict[tuple[int, int], Direction] = {}
     for structure, place, own in zip(working.structures, working.places, split(working.structures, theta), strict=True):
         root = structure.factor(own)
         found = covariance_derivatives(structure, root @ root.T)
@@ -158,10 +158,10 @@ def _weights(parts: Array, whole: Array) -> Array:
     return np.asarray(np.linalg.lstsq(parts.reshape(len(parts), -1).T, whole.ravel(), rcond=None)[0])
 
 
-def _placed(matrix: Array, factor: int, columns: slice, k: int) -> _Direction:
+def _placed(matrix: Array, factor: int, columns: slice, k: int) -> Direction:
     whole = np.zeros((k, k))
     whole[columns, columns] = matrix
-    return _Direction(factor, whole)
+    return Direction(factor, whole)
 
 
 def _form(left: Array, matrix: Array, right: Array) -> Array:
@@ -171,7 +171,7 @@ def _form(left: Array, matrix: Array, right: Array) -> Array:
 
 def _forms(
     information: MarginalInformation,
-    directions: Sequence[_Direction],
+    directions: Sequence[Direction],
     G: Sequence[Array],
     S: Sequence[Array],
     XX: Array,
@@ -207,7 +207,7 @@ def _forms(
     return P, Q
 
 
-def _information(problem: LinearProblem, G: Sequence[Array], directions: Sequence[_Direction], weights: Array) -> Array:
+def _information(problem: LinearProblem, G: Sequence[Array], directions: Sequence[Direction], weights: Array) -> Array:
     """Twice the expected restricted information ``tr(P G_a P G_b)``, the residual variance last: ``(m + 1, m + 1)``.
 
     It is less the derivative of ``tr(P G_a)``, by forward differences of the fourth order, exact to about 1e-10. Those
@@ -229,7 +229,7 @@ def _information(problem: LinearProblem, G: Sequence[Array], directions: Sequenc
     return found
 
 
-def _slopes(problem: LinearProblem, G: Sequence[Array], directions: Sequence[_Direction]) -> Array:
+def _slopes(problem: LinearProblem, G: Sequence[Array], directions: Sequence[Direction]) -> Array:
     """Derivatives ``tr(P G_a)`` of ``log|V| + log|X'V^-1 X|``: ``(m,)``."""
     p, working = problem.p, problem.coordinates
     factorisation = factorise(working.plan, problem.moments, [cholesky_psd(matrix) for matrix in G])
@@ -239,18 +239,18 @@ def _slopes(problem: LinearProblem, G: Sequence[Array], directions: Sequence[_Di
     return np.array([np.sum(by_factor[one.factor] * one.matrix) for one in directions])
 
 
-def _moved(G: Sequence[Array], direction: _Direction, step: float) -> list[Array]:
+def _moved(G: Sequence[Array], direction: Direction, step: float) -> list[Array]:
     return [matrix + step * direction.matrix if f == direction.factor else matrix for f, matrix in enumerate(G)]
 
 
-def _distance(problem: LinearProblem, G: Sequence[Array], direction: _Direction) -> float:
+def _distance(problem: LinearProblem, G: Sequence[Array], direction: Direction) -> float:
     """How far the covariance may move back in a direction until that of some level's sums is singular, about."""
     D, matrix = problem.moments.D[direction.factor], G[direction.factor]
     own = np.linalg.solve(np.eye(len(matrix)) + D @ matrix, D)
     return 1.0 / max(float(np.max(np.einsum("jab,ab->j", own, direction.matrix))), 1e-300)
 
 
-def _inverse(information: Array) -> Array:
+def expected_inverse(information: Array) -> Array:
     """Inverse of the information, without directions of which the data say nothing; NaN where there is none."""
     if not (information.size and np.all(np.isfinite(information))):
         return np.full(information.shape, np.nan)

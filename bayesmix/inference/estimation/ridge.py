@@ -39,8 +39,9 @@ def ridges(design: Design, working: Coordinates, *, has_residual: bool) -> list[
     """Names of the parameters that each ridge trades off against one another; empty where all are identified."""
     if not any(_is_independent(working, t) for t in range(len(working.structures))):
         return []
-    weights = None if design.counts is None else np.tile(design.counts, design.R)
-    products = moments(working.pattern, working.factors, np.zeros((len(design.X), 1)), weights)
+    rows = len(working.X)  # of the mean alone where residuals have a structure
+    weights = None if design.counts is None else np.tile(design.counts, rows // len(design.counts))
+    products = moments(working.pattern, working.factors, np.zeros((rows, 1)), weights)
     own = [(t, s) for t, s in enumerate(working.structures) if _is_independent(working, t)]
     directions = [d for t, s in own for d in _directions(working, t, s)]
     gram = np.array([[_inner(products, working, left, right) for right in directions] for left in directions])

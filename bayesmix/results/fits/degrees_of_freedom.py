@@ -60,8 +60,7 @@ def _of_strata(fit: EstimateRecord) -> str:
 
 def has_kenward_roger(fit: EstimateRecord) -> bool:
     """Whether they may be Kenward and Roger's, whose expected information takes levels as independent."""
-    is_beside = fit.spec.has_row_covariance and bool(fit.design.terms)
-    return has_freedom(fit) and not is_beside and all(term.is_independent for term in fit.design.terms)
+    return has_freedom(fit) and all(term.is_independent for term in fit.design.terms)
 
 
 def has_freedom(fit: EstimateRecord) -> bool:

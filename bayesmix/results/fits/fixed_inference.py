@@ -14,7 +14,8 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.errors import BayesmixError, PredictionWarning, SpecError, warn_user
 from bayesmix.inference.estimation.cluster_robust import ClusterRobust
-from bayesmix.inference.estimation.correlated_inference import correlated_kenward_roger, correlated_satterthwaite
+from bayesmix.inference.estimation.correlated_inference import correlated_satterthwaite
+from bayesmix.inference.estimation.correlated_kenward_roger import correlated_kenward_roger
 from bayesmix.inference.estimation.fixed_tests import Asymptotic, FTest
 from bayesmix.inference.estimation.kenward_roger import KenwardRoger, kenward_roger
 from bayesmix.inference.estimation.methods import Reml
@@ -192,7 +193,7 @@ def _provider(fit: EstimateRecord, method: str) -> Provider:
         case "kenward-roger":
             point = estimate_again(fit, Reml()).point
             if fit.spec.has_row_covariance:
-                return correlated_kenward_roger(fit.design, fit.spec, point)
+                return _checked(correlated_kenward_roger(fit.design, fit.spec, point))
             return _checked(kenward_roger(fit.design, point))
         case _:
             return Asymptotic(fit.point.covariance_of_fixed)

@@ -42,6 +42,7 @@ def fit_of(formula: str, family: str = "gaussian") -> bmx.Estimate:
         ("n ~ sex + (sex | id)", "poisson", ["sd(id, sexm)", "corr(id, Intercept, sexm)"]),
         ("y ~ t + sex + (0 + sex | id)", "gaussian", ["corr(id, sexf, sexm)"]),
         ("y ~ t + (1 | id) + (1 | twin)", "gaussian", ["sd(id, Intercept)", "sd(twin, Intercept)"]),
+        ("y ~ t + (1 | id) + (1 | twin) + ar(gr = id)", "gaussian", ["sd(id, Intercept)", "sd(twin, Intercept)"]),
         (
             "y ~ t + (t | id) + (1 | twin)",
             "gaussian",
