@@ -32,7 +32,7 @@ def check_continued(method: str) -> None:
 def joined(runs: Sequence[Draws]) -> Draws:
     """Draws of runs that continue each other, chain by chain; the certificate is that of the worst."""
     first, last = runs[0], runs[-1]
-    thinned = [run.thinned for run in runs if run.thinned is not None]
+    thinned = [run.with_effects for run in runs if run.thinned is not None]
     values = [run.parameters for run in runs]
     if 0 < len(thinned) < len(runs):  # an engine thins by the size of the model and the run: take what all have
         thinned, values = [run.with_effects for run in runs], [replace(one, b=()) for one in values]

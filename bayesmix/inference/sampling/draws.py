@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any, override
 
 import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.parameters.names import Parameters
+from bayesmix.parallel.threads import one_blas_thread
 
 FEWEST = 10  # draws of a chain below which an interrupted run leaves nothing
 
@@ -33,6 +36,35 @@ class Schedule:
     progress: bool = False
 
 
+class Deferred:
+    """Draws that are made when they are first asked for, kept then, and the same whenever that is.
+
+    Random effects of a big model take as long as all else, and often nobody looks at them. Pickles hold the draws.
+    """
+
+    def __init__(self, make: Callable[[], Parameters]) -> None:
+        self._make: Callable[[], Parameters] | None = make
+        self._found: Parameters | None = None
+        self._lock = Lock()
+
+    def __call__(self) -> Parameters:
+        """The draws."""
+        with self._lock, one_blas_thread():
+            if self._found is None:
+                assert self._make is not None
+                self._found = self._make()
+                self._make = None  # with all that they were made from
+            return self._found
+
+    @override
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made, (self(),)
+
+
+def _made(values: Parameters) -> Deferred:
+    return Deferred(lambda: values)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Draws:
     """Draws in the user's units, the sampler's statistics, and what to tell the user."""
@@ -42,7 +74,7 @@ class Draws:
     method: str
     notes: tuple[str, ...] = ()
     certificate: Mapping[str, float] = field(default_factory=dict)  # pareto_k, acceptance, ... of the whole run
-    thinned: Parameters | None = None  # fewer draws, with random effects, where all of them would be too many
+    thinned: Parameters | Deferred | None = None  # fewer, with random effects, where all would be too many
     seed: int | None = None  # what was asked for, or chosen; None of fits that were saved before it was kept
     state: Array | None = None  # free values (chain, m) of NUTS at the last draws, from which chains can go on
 
@@ -54,4 +86,5 @@ class Draws:
     @property
     def with_effects(self) -> Parameters:
         """The draws that come with random effects: all, or the thinned ones of a big model."""
-        return self.parameters if self.thinned is None else self.thinned
+        found = self.parameters if self.thinned is None else self.thinned
+        return found() if isinstance(found, Deferred) else found

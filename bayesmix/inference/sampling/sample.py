@@ -24,7 +24,7 @@ from bayesmix.inference.parameters.smoothed import check_smooth, kinked, smoothe
 from bayesmix.inference.parameters.unconstrained import term_coordinates
 from bayesmix.inference.sampling.agreement import LIMIT, distance, scalars
 from bayesmix.inference.sampling.diagnostics import PROPOSAL_K_LIMIT, R_HAT_LIMIT, convergence, enough, limits_ess
-from bayesmix.inference.sampling.draws import Draws, Schedule
+from bayesmix.inference.sampling.draws import Deferred, Draws, Schedule
 from bayesmix.inference.sampling.marginal.alternating_sampler import sample_alternating
 from bayesmix.inference.sampling.marginal.cost_model import Costs, longer
 from bayesmix.inference.sampling.marginal.importance_correction import expected_costs, sample_generalized, too_large
@@ -107,7 +107,7 @@ def sample(
     return replace(
         found,
         parameters=to_zero(found.parameters, priors.changes),
-        thinned=None if found.thinned is None else to_zero(found.thinned, priors.changes),
+        thinned=None if found.thinned is None else Deferred(lambda: to_zero(found.with_effects, priors.changes)),
         notes=(*map(str, at_zero), *found.notes),
         seed=schedule.seed,
     )

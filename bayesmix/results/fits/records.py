@@ -54,7 +54,11 @@ class FitRecord(ABC):
 
     fitted_model: Fitted
     values: Parameters
-    with_effects: Parameters  # the same, or of a big model's posterior fewer draws, that come with random effects
+
+    @property
+    def with_effects(self) -> Parameters:
+        """The values, or of a big model's posterior fewer draws, that come with random effects."""
+        return self.values
 
     @property
     def spec(self) -> ModelSpec:
@@ -165,7 +169,6 @@ class EstimateRecord(FitRecord):
         self.fitted_model = fitted_model
         self.point = point
         self.values = point.parameters
-        self.with_effects = self.values
 
     @property
     def method(self) -> str:
@@ -303,7 +306,11 @@ class PosteriorRecord(FitRecord):
         self.draws = draws
         self.priors = priors
         self.values = draws.parameters
-        self.with_effects = draws.with_effects
+
+    @property
+    @override
+    def with_effects(self) -> Parameters:
+        return self.draws.with_effects
 
     @property
     def method(self) -> str:

@@ -271,8 +271,8 @@ def _posterior_groups(fit: PosteriorRecord, data: xr.DataTree | None) -> dict[st
         own["state"] = (("chain", "free"), draws.state)
     groups["bayesmix_draws"] = own.assign_attrs(draws=json.dumps(words))
     if draws.thinned is not None:
-        kept = posterior_dataset(fit.design, draws.thinned, fit.spec.dispersion)
-        groups["bayesmix_thinned"] = kept.merge(_exact(fit.design, draws.thinned))
+        kept = posterior_dataset(fit.design, fit.with_effects, fit.spec.dispersion)
+        groups["bayesmix_thinned"] = kept.merge(_exact(fit.design, fit.with_effects))
     return groups
 
 

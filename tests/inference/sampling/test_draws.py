@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
+import pytest
 
 from bayesmix.inference.parameters.names import Parameters
-from bayesmix.inference.sampling.draws import Draws, interruption
+from bayesmix.inference.sampling.draws import Deferred, Draws, interruption
 
 
 def parameters(draws: int, *, with_effects: bool) -> Parameters:
@@ -26,6 +30,26 @@ def test_effects_are_those_of_the_thinned_draws_where_there_are_such() -> None:
     whole, some = parameters(10, with_effects=False), parameters(5, with_effects=True)
     assert Draws(some, {}, "marginal").with_effects is some
     assert Draws(whole, {}, "marginal", thinned=some).with_effects is some
+
+
+def test_deferred_effects_are_made_once_when_asked_for_and_are_in_pickles() -> None:
+    some, calls = parameters(5, with_effects=True), []
+
+    def make() -> Parameters:
+        calls.append(1)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return some
+
+    draws = Draws(parameters(10, with_effects=False), {}, "marginal", thinned=Deferred(make))
+    assert not calls
+    with pytest.raises(KeyboardInterrupt):
+        _ = draws.with_effects
+    assert draws.with_effects is some
+    assert draws.with_effects is some
+    for other in (pickle.loads(pickle.dumps(draws)), copy.deepcopy(draws)):
+        np.testing.assert_array_equal(other.with_effects.b[0], some.b[0])
+    assert len(calls) == 2
 
 
 def test_an_interrupted_run_says_what_is_kept() -> None:

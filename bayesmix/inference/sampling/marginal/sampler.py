@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from bayesmix.errors import SpecError
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.least_squares.solve import draw
 from bayesmix.inference.parameters.names import Parameters
-from bayesmix.inference.sampling.draws import Draws, Schedule
+from bayesmix.inference.sampling.draws import Deferred, Draws, Schedule
 from bayesmix.inference.sampling.marginal.chebyshev import (
     DEGREES,
     FEW,
@@ -128,17 +129,20 @@ def sample_marginal(
     shift = draw_fixed(target, theta, rng)
     every = _effect_step(target, draws, chains)
     kept = np.arange(chains * draws).reshape(chains, draws)[:, every - 1 :: every]
-    exact = replace(target, emulator=None)
-    b = draw_effects(exact, theta[kept.ravel()], shift[kept.ravel()], rng, progress=schedule.progress)
-    effects = [part.reshape(*kept.shape, *part.shape[1:]) for part in b]
     sigma = None if target.unit_sigma else np.exp(target.parts(theta)[1])
-    with_effects = in_units(target, theta[kept], shift[kept], effects, None if sigma is None else sigma[kept])
+
+    def with_effects() -> Parameters:
+        exact, own = replace(target, emulator=None), copy.deepcopy(rng)  # the same again after an interruption
+        b = draw_effects(exact, theta[kept.ravel()], shift[kept.ravel()], own, progress=schedule.progress)
+        effects = [part.reshape(*kept.shape, *part.shape[1:]) for part in b]
+        return in_units(target, theta[kept], shift[kept], effects, None if sigma is None else sigma[kept])
+
     if every == 1:
-        return Draws(with_effects, stats, "marginal", notes, certificate)
-    notes += (f"Random effects were drawn at one draw in {every} only, {kept.shape[1]} a chain, to bound memory.",)
-    sigma = None if sigma is None else sigma.reshape(chains, draws)
-    parameters = in_units(target, found, shift.reshape(chains, draws, -1), (), sigma)
-    return Draws(parameters, stats, "marginal", notes, certificate, with_effects)
+        return Draws(with_effects(), stats, "marginal", notes, certificate)
+    notes += (f"Random effects are drawn at one draw in {every} only, {kept.shape[1]} a chain, to bound memory.",)
+    sigmas = None if sigma is None else sigma.reshape(chains, draws)
+    parameters = in_units(target, found, shift.reshape(chains, draws, -1), (), sigmas)
+    return Draws(parameters, stats, "marginal", notes, certificate, Deferred(with_effects))
 
 
 @dataclass(frozen=True, slots=True)

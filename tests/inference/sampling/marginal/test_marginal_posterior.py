@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -398,6 +399,39 @@ def test_big_models_keep_random_effects_of_some_draws(monkeypatch: pytest.Monkey
     reml = model.estimate()
     assert np.max(np.abs(post.ranef()["Subject"] - reml.ranef()["Subject"]).to_numpy()) < 15.0
     assert "ranef_Subject" not in post.data["posterior"]
+
+
+@pytest.mark.slow
+def test_random_effects_of_big_models_are_the_same_whenever_they_are_drawn(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Drawn at first use, again after an interruption, in a pickle, on disk: the same to the bit."""
+    sampler = "bayesmix.inference.sampling.marginal.sampler"
+    calls: list[Any] = []
+
+    def drawn(*args: Any, **options: Any) -> Any:
+        calls.append(draw_effects(*args, **options))
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return calls[-1]
+
+    model = bmx.Model("Reaction ~ Days + (Days | Subject)", bmx.load_dataset("sleepstudy"))
+    monkeypatch.setattr(f"{sampler}.SMALL_EFFECTS", 0)
+    monkeypatch.setattr(f"{sampler}.EFFECT_WORK", 0)
+    monkeypatch.setattr(f"{sampler}.draw_effects", drawn)
+    post = model.sample(draws=40, seed=1, method="marginal", progress=False)
+    assert post.values.b == ()
+    assert len(post.parameters()) == 6
+    assert not calls
+    with pytest.raises(KeyboardInterrupt):
+        post.ranef()
+    copied = pickle.loads(pickle.dumps(post)).with_effects.b[0]
+    assert copied.shape == (4, 10, 18, 2)
+    np.testing.assert_array_equal(copied, post.with_effects.b[0])
+    post.save(tmp_path / "fit.zarr")
+    np.testing.assert_array_equal(bmx.load(tmp_path / "fit.zarr").with_effects.b[0], copied)
+    assert len(calls) == 2
+    np.testing.assert_array_equal(*calls)
 
 
 def test_a_point_out_of_range_does_not_cost_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
