@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from bayesmix.errors import DroppedWarning, FitError, warn_user
 from bayesmix.parallel.checkpoint import Checkpoint
+from bayesmix.parallel.dask import resolving
 from bayesmix.parallel.progress import shown
 
 Job = tuple[Any, ...]
@@ -114,6 +115,7 @@ def _finished[Result](
     if executor is None:
         yield from ((place, task(*job)) for place, job in enumerate(jobs))
         return
+    executor = resolving(executor)
     lost = yield from _all_at_once(task, jobs, executor)
     if lost and isinstance(executor, ProcessPoolExecutor):
         yield from _again(task, jobs, lost, executor)

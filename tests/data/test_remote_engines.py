@@ -66,7 +66,7 @@ def carried(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             dataframe = pytest.importorskip("dask.dataframe", reason="Dask is not installed")
             distributed = pytest.importorskip("distributed", reason="Dask's cluster is not installed")
             with (
-                distributed.LocalCluster(n_workers=2, processes=False, dashboard_address=None) as cluster,
+                distributed.LocalCluster(n_workers=2, processes=False, dashboard_address=":0") as cluster,
                 distributed.Client(cluster),
             ):
                 yield partial(dataframe.from_pandas, npartitions=8)

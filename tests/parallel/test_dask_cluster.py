@@ -22,7 +22,7 @@ JOBS = 8
 def executor() -> Iterator[Any]:
     distributed = pytest.importorskip("distributed", reason="the cluster is Dask's")
     with (
-        distributed.LocalCluster(2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        distributed.LocalCluster(2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
     ):
         client.run(_importable, str(Path(__file__).parents[1]))
