@@ -62,7 +62,7 @@ def find_dialect(head: bytes, *, sep: str | None, decimal: str | None, encoding:
     sep = _find_separator(text, blanks=blanks) if sep is None else WHITESPACE if sep == " " else sep
     rows = _split(text, sep)
     if not rows:
-        raise DataError("it is empty")
+        raise DataError("a field of it has more than 131072 characters" if text.strip() else "it is empty")
     width = len(rows[0])
     body = [row for row in rows[1:] if len(row) in (width, width + 1)]
     has_row_names = width > 1 and len(rows) > 1 and all(len(row) == width + 1 for row in rows[1:])

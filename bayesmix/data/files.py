@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from io import BufferedReader
 from os import PathLike
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
@@ -20,6 +21,7 @@ from zipfile import BadZipFile, ZipFile
 from bayesmix.data.datasets import dataset_names
 from bayesmix.data.dialect import Dialect, find_dialect
 from bayesmix.data.memory import limit, too_much
+from bayesmix.data.table_limits import LONGEST, Watched, check_table
 from bayesmix.errors import DataError, first_line
 from bayesmix.language.arguments import explained
 
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HEAD = 2**20  # bytes looked at to find the dialect
-LONGEST = 2**26  # bytes of a header
 MISSING = ("", "NA", "NaN", "nan")  # what stands for a missing value in text and spreadsheets
 WIDE = 1_000  # columns of text from which on only those needed are read
 UNPACKED = 2**29  # bytes of a spreadsheet's parts
@@ -165,6 +166,7 @@ def _open_text(file: DataFile) -> OpenFile:
     inner = file.path.suffixes[-2].lower() if len(file.path.suffixes) > 1 else file.path.suffix.lower()
     given = {"sep": file.sep, "decimal": file.decimal, "encoding": file.encoding}
     dialect = find_dialect(_head(file.path), **given, blanks=inner not in {".csv", ".tsv"})
+    check_table(0, len(dialect.names))
     return OpenFile(dialect.names, lambda wanted: _read_text(file, dialect, wanted))
 
 
@@ -211,7 +213,7 @@ def _parse(file: DataFile, dialect: Dialect, wanted: Sequence[str]) -> pd.DataFr
 
     asked, width = set(wanted), len(dialect.names)
     places = [place for place, name in enumerate(dialect.names) if name in asked]
-    with warnings.catch_warnings(), _unpacked(file.path) as stream:
+    with warnings.catch_warnings(), _watched(file.path, len(places)) as stream:
         warnings.simplefilter("error", pd.errors.ParserWarning)  # of a first row that is longer than the header
         frame = pd.read_csv(
             stream,
@@ -229,6 +231,19 @@ def _parse(file: DataFile, dialect: Dialect, wanted: Sequence[str]) -> pd.DataFr
     return frame[places].set_axis([dialect.names[place] for place in places], axis=1)
 
 
+@contextmanager
+def _watched(path: Path, columns: int) -> Iterator[IO[bytes]]:
+    """Text whose rows are counted while it is read."""
+    watched = Watched(_unpacked(path), columns)
+    try:
+        with BufferedReader(watched, HEAD) as stream:
+            yield stream
+    except Exception:
+        if watched.error is not None:
+            raise watched.error from None
+        raise
+
+
 # ---- tables with types ------------------------------------------------------------------------------------------
 
 
@@ -236,6 +251,7 @@ def _open_parquet(file: DataFile) -> OpenFile:
     from pyarrow.parquet import ParquetFile
 
     names = tuple(ParquetFile(file.path).schema_arrow.names)
+    check_table(0, len(names))
     return OpenFile(names, lambda wanted: _read_parquet(file.path, wanted))
 
 
@@ -249,7 +265,8 @@ def _read_parquet(path: Path, wanted: Sequence[str]) -> Any:
         groups = (about.row_group(i) for i in range(about.num_row_groups))
         columns = (group.column(j) for group in groups for j in range(group.num_columns))
         unpacked = sum(c.total_uncompressed_size for c in columns if c.path_in_schema.partition(".")[0] in set(wanted))
-        size = too_much(max(about.num_rows * len(wanted), unpacked / 8))
+        check_table(about.num_rows, len(wanted))
+        size = too_much(unpacked / 8)
         if size is not None:
             raise DataError(f"{about.num_rows} rows of {len(wanted)} columns would take {size}")
         return stored.read(columns=list(wanted))
@@ -310,6 +327,7 @@ def _whole(frame: Any) -> OpenFile:
     """A table that has been read as a whole."""
     import pandas as pd
 
+    check_table(*frame.shape)
     if isinstance(frame, pd.DataFrame):
         frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
         return OpenFile(tuple(frame.columns), lambda wanted: frame[list(wanted)])
