@@ -38,8 +38,9 @@ class Deletions(EstimateRecord):
 
         Parameters
         ----------
-        test : ``"F"``, the default of linear models, as lmerTest's; ``"lrt"``, that of all others: likelihood ratios of
-            refits by maximum likelihood; ``"bootstrap"``, likelihood ratios beside those of simulated data.
+        test : ``"F"``, the default of linear models, as lmerTest's, of smooths as in `Estimate.smooth_terms`;
+            ``"lrt"``, that of all others: likelihood ratios of refits by maximum likelihood; ``"bootstrap"``,
+            likelihood ratios beside those of simulated data.
         df, vcov : of F tests: ``"satterthwaite"``, ``"kenward-roger"``, or ``"asymptotic"``; a robust covariance.
         replicates, seed, executor, progress, checkpoint : of simulated data sets, as in `bayesmix.anova`.
 

@@ -23,13 +23,12 @@ NUMBERS = 20_000_000  # of the derivatives of the covariances that are held at o
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forms:
-    """What the adjusted covariance and the expected information are made of; ``G_a`` derivatives of V."""
+    """What the adjusted covariance is made of; ``G_a`` derivatives of V."""
 
     XX: Array  # (p, p) X'V^-1 X
     P: Array  # (a, p, p) -X'V^-1 G_a V^-1 X
     Q: Array  # (a, b, p, p) X'V^-1 G_a V^-1 G_b V^-1 X
     R: Array  # (a, b, p, p) X'V^-1 G_ab V^-1 X
-    traces: Array  # (a, b) tr V^-1 G_a V^-1 G_b
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,8 +59,9 @@ def connected_forms(
     V: Sequence[Array],
     first: Sequence[Array],
     second: Sequence[Array],
-) -> Forms:
-    """Sums over all sets, numbers of the residual covariance first, those of random effects after them.
+) -> tuple[Forms, Array]:
+    """Sums over all sets, numbers of the residual covariance first, those of random effects after them; and twice the
+    expected restricted information ``(a, b)``.
 
     Parameters
     ----------
@@ -101,7 +101,9 @@ def connected_forms(
             R[a, b] += _sum(PX, sets.residual([own[a, b] for own in second]) @ PX)
         for (a, b), one in curved.items():
             R[r + a, r + b] += _sum(PX, sets.effects(working.factors[one.factor], one.matrix) @ PX)
-    return Forms(XX, P, Q, R, traces + np.tril(traces, -1).T)
+    Phi, traces = np.linalg.inv(XX), traces + np.tril(traces, -1).T
+    information = traces - 2.0 * np.einsum("pq,abqp->ab", Phi, Q) + np.einsum("pq,aqr,rs,bsp->ab", Phi, P, Phi, P)
+    return Forms(XX, P, Q, R), information
 
 
 def _sum(left: Array, right: Array) -> Array:

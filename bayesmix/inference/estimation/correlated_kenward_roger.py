@@ -6,9 +6,13 @@ one), so that second derivatives vanish; else the variances of the strata, or th
 deviation, and the correlations or the coefficients of the series. Of random effects they are `covariance_derivatives`.
 Without random effects all is sums over the patterns of blocks; with them, over `connected_rows`.
 
+How uncertain the numbers are is said by the observed information where residuals are all there is, as SAS's PROC MIXED
+and R's mmrm have it of repeated measures, and by the expected one, as in the paper and in pbkrtest, beside random
+effects, whose standard deviations may be zero. Of balanced data they are the same.
+
 References
 ----------
-Kenward, Roger 1997, Biometrics 53, 983-997.
+Kenward, Roger 1997, Biometrics 53, 983-997; SAS/STAT User's Guide, PROC MIXED, DDFM=KENWARDROGER.
 """
 
 from __future__ import annotations
@@ -21,14 +25,18 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.connected_rows import Forms, connected_forms
 from bayesmix.inference.estimation.correlated import CorrelatedProblem, correlated_problem
+from bayesmix.inference.estimation.curvature import steps
+from bayesmix.inference.estimation.generalized import inverse_information
 from bayesmix.inference.estimation.kenward_roger import KenwardRoger, directions_of, expected_inverse
 from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.estimation.satterthwaite import beside, differences
 from bayesmix.inference.least_squares.correlated_rows import Blocks, CorrelatedRows
 from bayesmix.inference.parameters.correlation import Correlation, Exchangeable, Free, OneNumber
 from bayesmix.inference.parameters.residual_families import COMPLEX_STEP, correlation_matrix
 from bayesmix.language.families.link import CORRELATION
 from bayesmix.language.formula.model_spec import ModelSpec
 
+STEP = 1e-5  # of first derivatives of the numbers
 SECOND = 1e-4  # step of second derivatives, relative to the number
 
 type Covariances = Callable[[Array], list[Array]]  # of each size of blocks (P, m, m), at numbers of them
@@ -47,25 +55,22 @@ def correlated_kenward_roger(design: Design, spec: ModelSpec, point: PointEstima
     numbers, covariances = _numbers(problem.rows, phi)
     V, first, second = covariances(numbers), _first(covariances, numbers), _second(covariances, numbers)
     if problem.theta:
-        found = connected_forms(problem, theta, directions_of(problem.coordinates, theta)[:2], V, first, second)
+        of_effects = directions_of(problem.coordinates, theta)[:2]
+        found, information = connected_forms(problem, theta, of_effects, V, first, second)
+        uncertainty = 2.0 * expected_inverse(information)
     else:
         found = _by_pattern(problem, V, first, second)
-    return _inference(problem, point, found)
-
-
-def _inference(problem: CorrelatedProblem, point: PointEstimate, found: Forms) -> KenwardRoger:
+        slopes = _slopes_of_numbers(problem.rows, phi)
+        uncertainty = slopes @ inverse_information(point.optimum.hessian) @ slopes.T
     P, Q, Phi = found.P, found.Q, np.linalg.inv(found.XX)
-    information = found.traces - 2.0 * np.einsum("pq,abqp->ab", Phi, Q)
-    information += np.einsum("pq,aqr,rs,bsp->ab", Phi, P, Phi, P)
-    uncertainty = 2.0 * expected_inverse(information)
     inner = np.einsum("ab,abpq->pq", uncertainty, Q - 0.25 * found.R)
     inner -= np.einsum("ab,apq,qr,brs->ps", uncertainty, P, Phi, P)
     T, adjusted = problem.coordinates.T, Phi + 2.0 * Phi @ inner @ Phi
-    slopes = -(T @ (Phi @ P @ Phi) @ T.T)
+    by_numbers = -(T @ (Phi @ P @ Phi) @ T.T)
     return KenwardRoger(
         _whole(problem, point.beta_cov, T @ adjusted @ T.T),
         point.beta_cov,
-        np.array([_whole(problem, np.zeros_like(point.beta_cov), own) for own in slopes]),
+        np.array([_whole(problem, np.zeros_like(point.beta_cov), own) for own in by_numbers]),
         uncertainty,
     )
 
@@ -90,17 +95,13 @@ def _by_pattern(problem: CorrelatedProblem, V: list[Array], first: list[Array], 
 
     left = [[P @ G[a] @ P for P, G in zip(inverses, first, strict=True)] for a in range(m)]
     P_a = np.array([-form(own) for own in left]).reshape(m, p, p)
-    Q, R, traces = np.zeros((m, m, p, p)), np.zeros((m, m, p, p)), np.zeros((m, m))
+    Q, R = np.zeros((m, m, p, p)), np.zeros((m, m, p, p))
     for a in range(m):
         for b in range(m):
             both = [own @ G[b] @ P for own, G, P in zip(left[a], first, inverses, strict=True)]
             Q[a, b] = form(both)
             R[a, b] = form([P @ G[a, b] @ P for P, G in zip(inverses, second, strict=True)])
-            traces[a, b] = sum(
-                float(np.einsum("p,pij,pji->", blocks.count, own, G[b]))
-                for own, G, blocks in zip(left[a], first, rows.sizes, strict=True)
-            )
-    return Forms(form(inverses), P_a, Q, R, traces)
+    return Forms(form(inverses), P_a, Q, R)
 
 
 def _flat(matrices: Array) -> Array:
@@ -124,6 +125,13 @@ def _second(covariances: Covariances, at: Array) -> list[Array]:
         up, down = _first(covariances, at + h * unit), _first(covariances, at - h * unit)
         found.append([(one - other) / (2.0 * h) for one, other in zip(up, down, strict=True)])
     return [np.stack(parts) for parts in zip(*found, strict=True)]
+
+
+def _slopes_of_numbers(rows: CorrelatedRows, phi: Array) -> Array:
+    """Derivatives of the numbers by what was searched: ``(a, size)``."""
+    h = steps(phi, STEP)
+    found = np.array([_numbers(rows, at)[0] for at in beside(phi, h)])
+    return differences(found, h).T
 
 
 def _numbers(rows: CorrelatedRows, phi: Array) -> tuple[Array, Covariances]:

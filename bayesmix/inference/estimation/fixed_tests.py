@@ -17,7 +17,7 @@ class FTest:
     """An F test; of infinite denominator degrees of freedom, a chi-square test divided by its own."""
 
     statistic: float
-    numerator_df: int
+    numerator_df: float  # not whole of smooths
     denominator_df: float
     p: float
     scale: float = 1.0  # of the statistic: what Wald's was multiplied with

@@ -13,6 +13,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.matrix import without_term
 from bayesmix.data.design.recoded import recipe_of, recoded
 from bayesmix.errors import SpecError, nearest
+from bayesmix.inference.estimation.fixed_tests import FTest
 from bayesmix.inference.estimation.restriction import restriction
 from bayesmix.inference.estimation.term_contrasts import containing, marginal
 from bayesmix.language.formula.model_spec import Predictor
@@ -22,6 +23,7 @@ from bayesmix.results.fits.degrees_of_freedom import is_linear
 from bayesmix.results.fits.fixed_inference import fixed_inference
 from bayesmix.results.fits.records import EstimateRecord, FitRecord
 from bayesmix.results.fits.refit import by_maximum_likelihood
+from bayesmix.results.fits.smooth_terms_table import CurveTest, curve_tests
 from bayesmix.results.tables.anova_table import anova_table
 
 if TYPE_CHECKING:
@@ -52,6 +54,9 @@ def single_deletions(
 ) -> pd.DataFrame:
     """F tests of linear models as lmerTest's ``drop1``, likelihood ratios of all others as R's; one row a term.
 
+    Smooths have the F tests of `smooth_terms`, as of ``anova.gam``, one row a curve: no covariance of fixed effects is
+    theirs, so that they are left out beside a robust one.
+
     Raises
     ------
     SpecError
@@ -69,7 +74,15 @@ def single_deletions(
         raise SpecError('test="F" is for linear mixed models of one response; here test="lrt" holds.')
     inference = fixed_inference(fit, df, vcov)
     tests = {one.label: joint(fit, inference, _contrasts(fit, one)) for one in deletions(fit) if one.term is not None}
-    return test_table(fit, inference, tests, "Single term deletions")
+    curves = {label: _of_curve(one) for label, one in curve_tests(fit).items()} if vcov is None else {}
+    table = test_table(fit, inference, tests | curves, "Single term deletions")
+    if curves:
+        table.attrs["notes"] = (f"Wood's test that a curve is zero: {', '.join(curves)}.",)
+    return table
+
+
+def _of_curve(one: CurveTest) -> FTest:
+    return FTest(one.statistic, one.ref_df, one.residual_df, one.p_value)
 
 
 def deletions(fit: FitRecord) -> Iterator[Deletion]:

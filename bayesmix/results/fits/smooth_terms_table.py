@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,14 +33,29 @@ def smooth_terms(fit: EstimateRecord) -> pd.DataFrame:
     """
     import pandas as pd
 
-    parts = smooth_parts(fit.spec, fit.design)
-    found = smooth_coefficients(fit.design, fit.spec, fit.point) if parts else None
-    rows = [_row(fit, part, found) for part in parts] if found is not None else []
-    levels = level_curves(fit.spec, fit.design)
-    rows += [_row_of_levels(fit, terms) for terms in levels.values()]
-    labels = [*(part.label for part in parts), *levels]
+    found = curve_tests(fit)
+    rows = [(one.edf, one.ref_df, one.statistic, one.p_value) for one in found.values()]
     columns = ["edf", "ref_df", "statistic", "p_value"]
-    return pd.DataFrame(rows, columns=columns, index=pd.Index(labels, name="smooth"))
+    return pd.DataFrame(rows, columns=columns, index=pd.Index(list(found), name="smooth"))
+
+
+@dataclass(frozen=True, slots=True)
+class CurveTest:
+    """Effective degrees of freedom of a curve, and the test that it is zero: NaN where there is none."""
+
+    edf: float
+    ref_df: float
+    residual_df: float  # infinite where the statistic is a chi-squared variable
+    statistic: float  # an F, or chi-squared
+    p_value: float
+
+
+def curve_tests(fit: EstimateRecord) -> dict[str, CurveTest]:
+    """The test of each curve by its label, those of levels after the others."""
+    parts, levels = smooth_parts(fit.spec, fit.design), level_curves(fit.spec, fit.design)
+    found = smooth_coefficients(fit.design, fit.spec, fit.point) if parts else None
+    tests = {part.label: _of_curve(fit, part, found) for part in parts} if found is not None else {}
+    return tests | {label: _of_levels(fit, terms) for label, terms in levels.items()}
 
 
 def coefficients_of(part: SmoothPart, found: SmoothCoefficients) -> list[int]:
@@ -61,25 +77,29 @@ def has_matrices(fit: EstimateRecord, terms: Sequence[int]) -> bool:
     return size <= LARGEST and size * fit.design.n <= CELLS
 
 
-def _row(fit: EstimateRecord, part: SmoothPart, found: SmoothCoefficients) -> list[float]:
-    own = coefficients_of(part, found)
-    has_scale = has_freedom(fit)
-    df = fit.design.n - float(found.degrees.sum()) if has_scale else math.inf
-    test = _test(part, found, own, df)
-    return [float(found.degrees[own].sum()), test.df, test.statistic / (test.df if has_scale else 1.0), test.p_value]
+def _of_curve(fit: EstimateRecord, part: SmoothPart, found: SmoothCoefficients) -> CurveTest:
+    own, df = coefficients_of(part, found), _residual_df(fit, found)
+    return _tested(found, own, df, _test(part, found, own, df))
 
 
-def _row_of_levels(fit: EstimateRecord, terms: list[int]) -> list[float]:
+def _of_levels(fit: EstimateRecord, terms: list[int]) -> CurveTest:
     """Of the curves of all levels; other groups are integrated out, as mgcv's test has other random effects."""
     if not has_matrices(fit, terms):
-        return [level_degrees(fit.design, fit.spec, fit.point, terms)] + 3 * [math.nan]
+        return CurveTest(level_degrees(fit.design, fit.spec, fit.point, terms), *[math.nan] * 4)
     found = smooth_coefficients(fit.design, fit.spec, fit.point, terms)
     own = [j for t in terms for j in range(found.places[t].start, found.places[t].stop)]
-    at = np.ix_(own, own)
-    has_scale = has_freedom(fit)
-    df = fit.design.n - float(found.degrees.sum()) if has_scale else math.inf
+    at, df = np.ix_(own, own), _residual_df(fit, found)
     test = spread_test(found.mean[own], found.covariance[at], found.sampling_covariance[at], df=df)
-    return [float(found.degrees[own].sum()), test.df, test.statistic / (test.df if has_scale else 1.0), test.p_value]
+    return _tested(found, own, df, test)
+
+
+def _residual_df(fit: EstimateRecord, found: SmoothCoefficients) -> float:
+    return fit.design.n - float(found.degrees.sum()) if has_freedom(fit) else math.inf
+
+
+def _tested(found: SmoothCoefficients, own: list[int], df: float, test: SmoothTest) -> CurveTest:
+    statistic = test.statistic / (1.0 if math.isinf(df) else test.df)
+    return CurveTest(float(found.degrees[own].sum()), test.df, df, statistic, test.p_value)
 
 
 def _test(part: SmoothPart, found: SmoothCoefficients, own: list[int], df: float) -> SmoothTest:

@@ -96,7 +96,7 @@ def predict_estimate(
 def _predictor(fit: EstimateRecord, rows: PredictionRows, estimand: ResolvedEstimand) -> Predictor:
     """Of rows with a single linear predictor."""
     scopes = resolve_scopes(rows.terms, estimand.groups)
-    own, drawn = with_own(rows.terms, scopes), drawn_rows(rows.terms, scopes)
+    own, drawn = with_own(rows.terms, scopes, rows.data.n), drawn_rows(rows.terms, scopes)
     has_own = any(scope in ("fitted", "known") for scope in scopes)
     new, averaged = without_z(rows.terms, drawn), averaged_terms(rows.terms, scopes)
     adds_noise = estimand.kind == "response" and is_linear(fit)
@@ -196,7 +196,7 @@ def _expectation(
     scopes = resolve_scopes(rows.terms, estimand.groups)
     has_own = any(scope in ("fitted", "known") for scope in scopes)
     values = rows.at_positions(fit.point).parameters
-    eta = linear_predictor(rows.X, rows.offset, with_own(rows.terms, scopes), values, with_effects=has_own)
+    eta = linear_predictor(rows.X, rows.offset, with_own(rows.terms, scopes, rows.data.n), values, with_effects=has_own)
     averaged, new = averaged_terms(rows.terms, scopes), without_z(rows.terms, drawn_rows(rows.terms, scopes))
     both = tuple(replace(one, z=one.z + other.z) for one, other in zip(averaged, new, strict=True))
     return mean_of_rows(fit.spec, values, rows.trials, both, estimand.chosen), eta

@@ -272,7 +272,7 @@ def _by_delta(
 ) -> dict[str, Array]:
     L, scopes, link = wanted.L, resolve_scopes(rows.terms, resolved.groups), resolved.chosen.link
     has_own = any(scope in ("fitted", "known") for scope in scopes)
-    own = with_own(rows.terms, scopes)
+    own = with_own(rows.terms, scopes, rows.data.n)
     eta = linear_predictor(rows.X, rows.offset, own, fit.values, with_effects=has_own)
     spread = population_variance(averaged_terms(rows.terms, scopes), fit.values) + np.zeros(len(eta))
     if resolved.chosen.is_expectation:

@@ -28,12 +28,11 @@ from bayesmix.results.prediction.scopes import (
     Scope,
     averaged_terms,
     drawn_rows,
-    require_seen,
     resolve_scopes,
     with_own,
 )
 
-__all__ = ["Groups", "Kind", "PredictionRows", "check_options", "predict", "require_seen", "sample_response"]
+__all__ = ["Groups", "Kind", "PredictionRows", "check_options", "predict", "sample_response"]
 
 TAILS = 1  # of the seed of what t distributed effects are scaled by
 Kind = Literal["mean", "linear", "response", "zero"]
@@ -96,7 +95,7 @@ def predict(  # noqa: PLR0913 - options of a prediction, named
 
 def _predictors(rows: PredictionRows, values: Parameters, scopes: Sequence[Scope], seed: int) -> Array:
     """Linear predictors ``(..., N)`` with the effects of the levels of the fit and of new ones."""
-    own = with_own(rows.terms, scopes)
+    own = with_own(rows.terms, scopes, rows.data.n)
     has_own = any(scope in ("fitted", "known") for scope in scopes)
     eta = linear_predictor(rows.X, rows.offset, own, values, with_effects=has_own)
     return eta + _new_groups(rows.terms, drawn_rows(rows.terms, scopes), values, seed)

@@ -67,15 +67,19 @@ def _example(terms: Sequence[Term]) -> str:
 # ---- rows ----------------------------------------------------------------------------------------------------------
 
 
-def with_own(terms: Sequence[Term], scopes: Sequence[Scope]) -> tuple[Term, ...]:
+def with_own(terms: Sequence[Term], scopes: Sequence[Scope], n: int) -> tuple[Term, ...]:
     """Terms in which only rows with effects of a level of the fit have a level.
+
+    Parameters
+    ----------
+    n : rows of the data, whose linear predictors and memberships stand one after the other in the terms.
 
     Raises
     ------
     DataError
         If a level that ``"fitted"`` asks for was not seen in fitting.
     """
-    require_seen([term for term, scope in zip(terms, scopes, strict=True) if scope == "fitted"])
+    require_seen([term for term, scope in zip(terms, scopes, strict=True) if scope == "fitted"], n)
     return tuple(
         term if scope in ("fitted", "known") else replace(term, codes=np.full(len(term.codes), -1))
         for term, scope in zip(terms, scopes, strict=True)
@@ -104,10 +108,10 @@ def averaged_terms(terms: Sequence[Term], scopes: Sequence[Scope]) -> tuple[Term
     return without_z(terms, chosen)
 
 
-def require_seen(terms: Sequence[Term]) -> None:
-    """Raise `DataError` for levels not seen in fitting."""
+def require_seen(terms: Sequence[Term], n: int) -> None:
+    """Raise `DataError` for levels not seen in fitting, of ``n`` rows of data."""
     for term in terms:
-        unseen = term.codes < 0
+        unseen = np.any((term.codes < 0).reshape(-1, n), axis=0)
         if np.any(unseen):
             count = int(np.sum(unseen))
             named = f" ({', '.join(term.unseen[:10])}{', ...' * (len(term.unseen) > 10)})" if term.unseen else ""

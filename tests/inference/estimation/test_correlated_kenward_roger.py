@@ -66,7 +66,10 @@ def _unit(place, i, j):
 
 
 def kenward_roger(fit):
-    """Adjusted covariance, and degrees of freedom of each coefficient."""
+    """Adjusted covariance, and degrees of freedom of each coefficient.
+
+    By the observed information of REML without random effects, by the expected one with them.
+    """
     at, covariance = numbers_of(fit)
     m, h = len(at), 1e-4 * np.maximum(np.abs(at), 0.1)
     units = np.eye(m) * h
@@ -88,20 +91,15 @@ def kenward_roger(fit):
     Phi = np.linalg.inv(X.T @ inverse @ X)
     P = [-X.T @ inverse @ g @ inverse @ X for g in G]
     Q = [[X.T @ inverse @ g @ inverse @ k @ inverse @ X for k in G] for g in G]
-    information = np.array(
-        [
-            [
-                0.5
-                * (
-                    np.trace(inverse @ G[a] @ inverse @ G[b])
-                    - 2 * np.trace(Phi @ Q[a][b])
-                    + np.trace(Phi @ P[a] @ Phi @ P[b])
-                )
-                for b in range(m)
-            ]
-            for a in range(m)
-        ]
-    )
+    r = fit.design.y - fit.design.offset[: fit.design.n]
+    project = inverse - inverse @ X @ Phi @ X.T @ inverse
+    right = project @ r
+    information = np.zeros((m, m))
+    for a, b in np.ndindex(m, m):
+        expected = np.trace(project @ G[a] @ project @ G[b])
+        quadratic = 2 * right @ G[a] @ project @ G[b] @ right - right @ second[a, b] @ right
+        observed = np.trace(project @ second[a, b]) - expected + quadratic
+        information[a, b] = 0.5 * (expected if fit.design.terms else observed)
     W = np.linalg.inv(information)
     total = sum(
         W[a, b] * (Q[a][b] - P[a] @ Phi @ P[b] - 0.25 * X.T @ inverse @ second[a, b] @ inverse @ X)

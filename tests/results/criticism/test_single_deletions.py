@@ -82,3 +82,17 @@ def test_what_is_no_test_is_refused(arguments: Any, message: str) -> None:
 def test_f_tests_are_for_linear_models() -> None:
     with pytest.raises(bmx.SpecError, match=r'test="F" is for linear mixed models'):
         generalized("cbpp").drop1(test="F")
+
+
+@pytest.mark.slow
+def test_smooths_have_their_own_test() -> None:
+    """A model of nothing else had an empty table."""
+    fit = bmx.Model("Reaction ~ s(Days, k = 6) + (1 | Subject)", bmx.load_dataset("sleepstudy")).estimate()
+    curve = fit.smooth_terms().loc["s(Days)"]
+    table = fit.drop1()
+    row = table.loc["s(Days)"]
+    assert len(table) == 1
+    assert "Wood's test" in repr(table)
+    found = [row["num_df"], row["F"], row["p_value"]]
+    np.testing.assert_allclose(found, curve[["ref_df", "statistic", "p_value"]], rtol=1e-12)
+    np.testing.assert_allclose(row["den_df"], fit.design.n - 1.0 - curve["edf"], rtol=1e-6)  # R's df.residual

@@ -241,3 +241,13 @@ def test_effects_know_the_scopes_too(linear):
         np.testing.assert_allclose(mean[column], expected[column], rtol=1e-6)
     with pytest.raises(SpecError, match="Effects are of means"):
         linear.contrasts("x", groups={"sub": "new"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("formula", ["y ~ mo(step) + (1 | cat)", "y ~ x + (1 | mm(cat, other))"])
+def test_rows_with_unseen_levels_are_counted_once(formula):
+    """Whatever the predictors and memberships of a row."""
+    frame = FRAME.assign(step=np.arange(120) % 3, other=FRAME["cat"].iloc[::-1].to_numpy())
+    rows = frame.head(4).assign(cat=["A", "new", "B", "new"], other=["A", "new", "B", "C"])
+    with pytest.raises(DataError, match="have 2 rows whose level"):
+        bmx.Model(formula, frame).estimate().predict(rows)
