@@ -55,6 +55,7 @@ MEAN = {
     "distributional": "x + (1 | g)",
     "shared": "x + (1 | i | g)",
 }
+LEFT = {"trials": "y | trials(t)", "category_counts": "cbind(a, b, c) | trials(t)"}  # of others it is y
 BESIDE = {"distributional": "x", "shared": "1 + (1 | i | g)"}  # the formula of a parameter beside the mean
 DAILY = {"marginal": 6, "nuts": 3}  # cells a day
 REPLICATES = 40
@@ -78,11 +79,11 @@ class Cell:
     def model(self) -> bmx.Model:
         """Of `ROWS` rows."""
         family = FAMILIES[self.family]
-        trials = " | trials(t)" if family.support == "trials" else ""
-        formulas = [f"y{trials} ~ {MEAN[self.structure]}"]
+        formulas = [f"{LEFT.get(family.support, 'y')} ~ {MEAN[self.structure]}"]
         if self.structure in BESIDE:
             formulas.append(f"{beside(self.family)} ~ {BESIDE[self.structure]}")
-        data = predictors().assign(y=response(family.support))
+        found = response(family.support)
+        data = predictors().assign(**(found if isinstance(found, dict) else {"y": found}))
         related = {"data2": {"A": relation()}} if self.structure == "related" else {}
         return bmx.Model(formulas, data, family=self.family, priors=PRIORS, **related)
 
@@ -164,7 +165,7 @@ def relation() -> pd.DataFrame:
 
 
 def response(support: str) -> object:
-    """Values of a support, of which default priors of scale parameters take their unit and nothing else is used."""
+    """Values of a support, or several columns of them, of which default priors of scale parameters take their unit and nothing else is used."""
     rng, row = np.random.default_rng(1), np.arange(ROWS)
     positive, share, counts = rng.gamma(2.0, size=ROWS), rng.beta(2.0, 3.0, ROWS), rng.poisson(2.0, ROWS)
     ratings = ["never", "sometimes", "often"]
@@ -180,6 +181,7 @@ def response(support: str) -> object:
         "zeros_and_counts": np.where(row % 5 == 0, 0, counts + 1),
         "zeros_and_positive": np.where(row % 5 == 0, 0.0, positive),
         "zero_or_positive": np.where(row % 5 == 0, 0.0, positive),
+        "category_counts": dict(zip("abc", rng.multinomial(9, [0.2, 0.3, 0.5], ROWS).T, strict=True)),
         "trials": rng.binomial(9, 0.4, ROWS),
         "binary": (rng.random(ROWS) < 0.4).astype(int),
         "ordered": pd.Categorical(rng.permutation(np.array(ratings)[row % 3]), ratings),

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+import pandas as pd
 import pytest
 from benchmark_scripts import script
 from daily import day
@@ -52,6 +53,25 @@ def test_every_family_and_engine_has_cells():
         (name, e) for name in FAMILIES for e in calibration.ENGINES
     }
     assert len(set(cells)) == len(cells)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_cell_has_a_model(family):
+    """Of each structure: a support without responses failed on the days that drew it."""
+    found = [cell for cell in calibration.cells() if cell.family == family and cell.engine == "marginal"]
+    assert found
+    assert all(len(cell.model.design.y) == calibration.ROWS for cell in found)
+
+
+def test_ranks_that_are_kept_are_of_one_parameter_each():
+    crossed = ["Intercept", "x", "sd(g, Intercept)", "sd(h, Intercept)", "Intercept[g g0]", "log-likelihood"]
+    first = {"slope": "x", "sd": "sd(g, Intercept)", "effect": "Intercept[g g0]", "log-likelihood": "log-likelihood"}
+    assert calibration.followed(crossed) == first
+    assert calibration.followed(["Intercept", "sx_1"]) == {"slope": "sx_1"}
+    ranks = pd.DataFrame({"x": [3, 17], "log-likelihood": [0, 39], "other": [1, 2]})
+    assert calibration.written(ranks) == "slope 3 17, log-likelihood 0 39"
+    assert calibration.written(ranks[:0]) == ""
 
 
 def test_cells_of_a_day_are_those_of_that_day():
