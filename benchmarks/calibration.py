@@ -165,7 +165,7 @@ def relation() -> pd.DataFrame:
 
 
 def response(support: str) -> object:
-    """Values of a support, or several columns of them, of which default priors of scale parameters take their unit and nothing else is used."""
+    """Values of a support, or columns, of which default priors of scale parameters take their unit and nothing else."""
     rng, row = np.random.default_rng(1), np.arange(ROWS)
     positive, share, counts = rng.gamma(2.0, size=ROWS), rng.beta(2.0, 3.0, ROWS), rng.poisson(2.0, ROWS)
     ratings = ["never", "sometimes", "often"]
