@@ -37,7 +37,8 @@ def split(design: Design, keep: Array) -> tuple[Design, Design]:
     for term in kept.terms:
         if len(term.levels) < 2 and not term.is_population:
             raise DesignError(f"Without the rows left out `{term.group}` has {len(term.levels)} level(s).")
-    if np.linalg.matrix_rank(kept.X) < kept.X.shape[1]:
+    columns = kept.X[:, np.any(design.X, axis=0)]  # numbers of a residual structure have columns of zeros
+    if np.linalg.matrix_rank(columns) < columns.shape[1]:
         raise DesignError("Without the rows left out the fixed effects are not identified: some columns are constant.")
     return kept, design.take(~keep, others)
 

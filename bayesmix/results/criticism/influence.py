@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.data.design.subset import as_new
+from bayesmix.errors import PredictionWarning, warn_user
 from bayesmix.inference.estimation.case_deletion import refit_without
 from bayesmix.inference.estimation.point_estimates import joined
 from bayesmix.inference.sampling.pareto_smoothing import smoothed, tail_length
@@ -38,6 +39,10 @@ def of_estimate(fit: EstimateRecord, group: str | None) -> pd.DataFrame:
     changes = flatten(fit.design, without.parameters) - before
     moved = without.beta - fit.values.beta  # on the scale of the predictors
     table = pd.DataFrame(changes, index=pd.Index(found.levels, name=found.group), columns=fit.names)
+    if np.any(lost := np.isnan(changes).all(axis=1)):
+        levels = [level for level, is_lost in zip(found.levels, lost, strict=True) if is_lost]
+        named = ", ".join(f"`{level}`" for level in levels[:10]) + ", ..." * (len(levels) > 10)
+        warn_user(f"Without {named} of `{found.group}` the model cannot be fitted: NaN.", PredictionWarning)
     table["cooks_distance"] = np.einsum("lp,pq,lq->l", moved, np.linalg.inv(fit.point.beta_cov), moved) / max(p, 1)
     return table
 

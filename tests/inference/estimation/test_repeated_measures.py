@@ -15,6 +15,7 @@ import bayesmix as bmx
 
 FOLDER = Path(__file__).parents[2] / "reference" / "mmrm"
 SAS: dict[str, Any] = json.loads((FOLDER / "sas.json").read_text())
+MMRM: dict[str, Any] = json.loads((FOLDER / "mmrm.json").read_text())
 BY_VISIT = ["sigma ~ 0 + AVISIT"]
 STRUCTURES = {
     "ar1": ("ar(time, USUBJID)", []),
@@ -32,7 +33,9 @@ pytestmark = pytest.mark.slow
 
 @cache
 def data() -> pd.DataFrame:
-    return pd.read_csv(FOLDER / "fev.csv").assign(time=lambda table: table["AVISIT"].str[-1].astype(int))
+    table = pd.read_csv(FOLDER / "fev.csv")
+    sex = pd.Categorical(table["SEX"], ["Male", "Female"])
+    return table.assign(time=table["AVISIT"].str[-1].astype(int), SEX=sex)
 
 
 def fitted(predictors: str, structure: str) -> Any:
@@ -53,3 +56,21 @@ def test_differences_of_arms_at_each_visit_are_those_of_sas():
     np.testing.assert_allclose(found["estimate"], [row["estimate"] for row in SAS["by_visit"]], **FOUR_DIGITS)
     np.testing.assert_allclose(found["std_error"], [row["se"] for row in SAS["by_visit"]], **FOUR_DIGITS)
     np.testing.assert_allclose(found["df"], [row["df"] for row in SAS["by_visit"]], atol=0.51)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_satterthwaite_is_that_of_mmrm(structure):
+    fit, figures = fitted("RACE + SEX + ARMCD * AVISIT", structure), MMRM[structure]["satterthwaite"]
+    np.testing.assert_allclose(fit.criterion, figures["criterion"], rtol=1e-9)
+    table = fit.tidy(("fixed",)).iloc[: len(figures["beta"])]
+    for ours, theirs in {"estimate": "beta", "std.error": "se", "df": "df"}.items():
+        np.testing.assert_allclose(table[ours], figures[theirs], rtol=1e-4)
+
+
+def test_kenward_roger_is_that_of_mmrm():
+    """Of structures that are linear in variances and covariances, whose second derivatives are zero: "linear" there."""
+    for structure in ("us", "cs"):
+        fit, figures = fitted("RACE + SEX + ARMCD * AVISIT", structure), MMRM[structure]["linear"]
+        table = fit.tidy(("fixed",), df="kenward-roger").iloc[: len(figures["beta"])]
+        np.testing.assert_allclose(table["std.error"], figures["se"], rtol=1e-4)
+        np.testing.assert_allclose(table["df"], figures["df"], rtol=1e-4)

@@ -27,8 +27,8 @@ write(toJSON(sas, digits = 14, auto_unbox = TRUE, pretty = TRUE), "sas.json")
 
 # mmrm, in whose parametrisation of variances and covariances second derivatives do not vanish: "linear" leaves them out
 whole <- function(formula, method, vcov = NULL) {
-  fit <- mmrm(formula, fev_data, method = method, vcov = vcov, control = mmrm_control(method = method, vcov = vcov,
-    optimizers = list(mmrm = function(par, fn, gr, ...) nlminb(par, fn, gr, control = list(rel.tol = 1e-14, x.tol = 1e-12, eval.max = 2000, iter.max = 2000)))))
+  to_the_end <- function(par, fn, gr, ...) optim(par, fn, gr, method = "BFGS", control = list(reltol = 1e-15, maxit = 5000))
+  fit <- mmrm(formula, fev_data, control = mmrm_control(method = method, vcov = vcov, optimizers = list(bfgs = to_the_end)))
   table <- summary(fit)$coefficients
   list(criterion = 2 * fit$neg_log_lik, beta = table[, "Estimate"], se = table[, "Std. Error"], df = table[, "df"])
 }

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import residuals
 
 import bayesmix as bmx
-from bayesmix.errors import SpecError
+from bayesmix.errors import PredictionWarning, SpecError
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,18 @@ def test_groups_that_do_not_exist(fitted):
 def test_levels_that_cannot_be_left_out():
     """`x` is 1 in one group alone."""
     frame = {"y": [1.0, 2.0, 3.0, 5.0, 4.0, 6.5, 1.5, 2.5], "x": [1.0, 1.0, 0, 0, 0, 0, 0, 0], "g": list("aabbccdd")}
-    table = bmx.Model("y ~ x + (1 | g)", frame).estimate().influence()
+    with pytest.warns(PredictionWarning, match="Without `a` of `g` the model cannot be fitted"):
+        table = bmx.Model("y ~ x + (1 | g)", frame).estimate().influence()
     assert table.loc["a"].isna().all()
     assert table.loc["b"].notna().all()
+
+
+@pytest.mark.slow
+def test_estimates_without_a_site_beside_a_residual_structure():
+    """Those of a model of the other rows; all changes were NaN, for numbers of the structure have columns of zeros."""
+    model, table = residuals.model("trial_site_ar"), residuals.data("trial")
+    fit = model.estimate()
+    found = fit.influence().loc["s2"]
+    other = bmx.Model(residuals.FORMULAS["trial_site_ar"], table[table["site"] != "s2"]).estimate()
+    change = other.parameters()["estimate"] - fit.parameters()["estimate"]
+    np.testing.assert_allclose(found[change.index], change, rtol=1e-4, atol=1e-5)
