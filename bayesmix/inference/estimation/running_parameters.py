@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
+from bayesmix.inference.estimation.optimise import Status
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.running_steps import running_steps
 from bayesmix.inference.parameters.names import Parameters, sd_names
@@ -41,7 +43,7 @@ def running_dispersion(design: Design, spec: ModelSpec, values: Parameters) -> l
     label, unit = spec.responses[0].label, _unit(parameter, spec.family, design.y)
     return [
         *_exact_fit(parameter, value / unit, parameter.name, label),
-        *_limit(parameter, value / unit, parameter.name, label),
+        *_limit(parameter, value / unit, parameter.name, label, lambda _: False),
     ]
 
 
@@ -58,8 +60,23 @@ def _beside_means(design: Design, spec: ModelSpec, point: PointEstimate) -> Iter
         unit = _unit(parameter, response.family, design.outcomes[one.response].present.y)
         yield from _exact_fit(parameter, values / unit, name, response.label)
         yield from _no_noise(response, one.parameter, values / unit, name)
-        yield from _limit(parameter, values / unit, name, response.label)
-        yield from _endless(parameter, values, name, response.label)
+        is_told = partial(_is_told, design, point, r, eta[design.block(r)])
+        yield from _limit(parameter, values / unit, name, response.label, is_told)
+        yield from _endless(parameter, values, name, response.label, is_told)
+
+
+def _is_told(design: Design, point: PointEstimate, r: int, eta: Array, is_beyond: Array) -> bool:
+    """Whether other rows tell the linear predictor of those beyond its range: an estimate has an end there, too.
+
+    Where the likelihood has no maximum its curvature vanishes on the way, and the standard error of the predictor is
+    many times the predictor; where a slope that other rows tell takes a few rows far out, it is a part of it.
+    """
+    if point.optimum.status is not Status.CONVERGED:
+        return False
+    own = design.of_predictor(r)
+    X = design.X[design.block(r)][is_beyond][:, own]
+    variances = np.sum((X @ point.covariance_of_fixed[np.ix_(own, own)]) * X, axis=1)
+    return bool(np.all((variances > 0.0) & (variances < eta[is_beyond] ** 2)))
 
 
 def _residuals(design: Design, spec: ModelSpec, point: PointEstimate) -> Iterator[str]:
@@ -121,12 +138,15 @@ def _no_noise(response: Response, parameter: int, values: Array, name: str) -> I
         )
 
 
-def _limit(parameter: Parameter, values: Array, name: str, label: str) -> Iterator[str]:
+def _limit(
+    parameter: Parameter, values: Array, name: str, label: str, is_told: Callable[[Array], bool]
+) -> Iterator[str]:
     limit = parameter.limit
     if limit is None:
         return
-    rows = int(np.sum(values > 1.0 / limit.near if limit.end == "infinity" else values < limit.near))
-    if rows:
+    is_beyond = values > 1.0 / limit.near if limit.end == "infinity" else values < limit.near
+    rows = int(np.sum(is_beyond))
+    if rows and not is_told(is_beyond):
         where = "" if len(values) == 1 else f" in {rows} of {len(values)} rows"
         advice = "" if len(values) == 1 else f" where it is so in all rows, or leave predictors out of that of `{name}`"
         yield (
@@ -136,7 +156,9 @@ def _limit(parameter: Parameter, values: Array, name: str, label: str) -> Iterat
         )
 
 
-def _endless(parameter: Parameter, values: Array, name: str, label: str) -> Iterator[str]:
+def _endless(
+    parameter: Parameter, values: Array, name: str, label: str, is_told: Callable[[Array], bool]
+) -> Iterator[str]:
     """Whether the scale of a latent variable vanishes somewhere, or has no end: categories then say no more of it."""
     if parameter.endless is None:
         return
@@ -145,7 +167,7 @@ def _endless(parameter: Parameter, values: Array, name: str, label: str) -> Iter
         "zero": (values < 1.0 / parameter.endless, f"predictors say nothing of the categories of `{label}` there"),
     }
     for end, (is_beyond, why) in told.items():
-        if is_beyond.any():
+        if is_beyond.any() and not is_told(is_beyond):
             yield (
                 f"`{name}` runs off to {end} in {is_beyond.sum()} of {len(values)} rows: {why}, and the likelihood"
                 f" has no maximum. The size of the coefficients of `{name}` means nothing. Leave predictors out of its"

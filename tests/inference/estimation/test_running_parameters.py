@@ -75,6 +75,21 @@ def test_parameters_with_an_estimate_are_not(formula, family):
     assert not bmx.Model(formula, DATA, family=family).estimate().problems
 
 
+@pytest.mark.slow  # two searches
+def test_slopes_that_other_rows_tell_have_an_estimate_however_far_out_a_row_is():
+    """The share of zeros of one row in three hundred is below 1e-6 there, by a line that the others draw."""
+    rng = np.random.default_rng(5)
+    x = np.append(rng.normal(size=300), -14.0)
+    data = {"rating": np.digitize(rng.logistic(size=301) * np.exp(-0.6 * x), [-0.7, 0.4]), "x": x}
+    data["counts"] = np.where(rng.random(301) < 1 / (1 + np.exp(-x)), 0, 1 + rng.poisson(2.0, 301))
+    hurdle = bmx.Model(["counts ~ 1", "hu ~ x"], data, family="hurdle_poisson").estimate()
+    assert hurdle.predict(parameter="hu")["estimate"].min() < 1e-6
+    ratings = bmx.Model(["rating ~ 1", "disc ~ x"], data, family="acat").estimate()
+    assert ratings.predict(parameter="disc")["estimate"].min() < 1e-4
+    assert not hurdle.problems
+    assert not ratings.problems
+
+
 @pytest.mark.filterwarnings("ignore::bayesmix.ConvergenceWarning")
 @pytest.mark.parametrize("family", ["cumulative", "acat"])
 def test_discrimination_without_end_is_named(family):
