@@ -39,6 +39,8 @@ FAMILIES: dict[str, str] = {
     "truncated_genpois": 'It is not supported. Counts without zeros are of family="truncated_nbinom1" and others.',
     "nbinom12": f"It is not supported. {_COUNTS}",
     "bell": f"It is not supported. {_COUNTS}",
+    "gaulss": 'Write family="gaussian" and a formula of sigma: `["y ~ s(x)", "sigma ~ s(x)"]`.',
+    "lqmm": 'Quantiles are of family="asym_laplace(0.9)".',
     "dirichlet_multinomial": _VARYING,
     "dirichletmultinomial": _VARYING,
     "multinom": 'Write family="categorical", or "multinomial" of counts, `cbind(a, b, c)`.',

@@ -25,6 +25,7 @@ from bayesmix.inference.least_squares.row_weights import contract, weigh
 CELLS = 200_000  # numbers of a quadrature that are computed together
 
 
+@np.errstate(all="ignore")  # of trials far out nodes may overflow; what they give is then not finite, and refused
 def quadrature(
     problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode, dispersion: float, points: int
 ) -> float:
@@ -42,6 +43,7 @@ def quadrature(
     return -2.0 * float(np.sum(at_mode + np.log(sums))) + float(mode.factorisation.log_determinant)
 
 
+@np.errstate(all="ignore")  # of trials far out nodes may overflow; what they give is then not finite, and refused
 def quadrature_gradient(
     problem: GeneralizedProblem, Lambdas: Sequence[Array], mode: Mode, dispersion: float, points: int
 ) -> Slopes:

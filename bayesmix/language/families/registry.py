@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copyreg
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import cache
@@ -154,8 +155,16 @@ def find_family(name: str) -> Family:
         return of_quantile(_quantile(name, argument))
     if key not in FAMILIES or argument:
         advice = f" {OTHERS[key]}" if key in OTHERS else nearest(key, FAMILIES)
+        if key in FAMILIES:
+            advice = f' Write family="{key}"{_link_written(argument)}.'
         raise SpecError(f"Family `{name}` does not exist.{advice} Families: {known}.")
     return FAMILIES[key]
+
+
+def _link_written(argument: str) -> str:
+    """The link of ``Gamma(link = "log")``, as R writes it, as an argument of its own."""
+    found = re.search(r"""["']([\w/^]+)["']""", argument)
+    return f', link="{found[1]}"' if found else ""
 
 
 def _quantile(name: str, argument: str) -> float:

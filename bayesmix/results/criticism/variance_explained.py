@@ -2,8 +2,9 @@
 
 On the scale of the linear predictor (Nakagawa, Johnson, Schielzeth 2017, J. R. Soc. Interface 14; random slopes as in
 Johnson 2014): ``f`` the variance of ``X beta`` over rows, ``r_t`` the mean over rows of ``z' Sigma_t z``, ``d`` what
-the distribution adds: sigma^2 for gaussian models, pi^2/3, 1 and pi^2/6 for logit, probit and cloglog links,
-``log(1 + V(mu)/mu^2)`` for log links and ``V(mu) g'(mu)^2`` for the rest, at the mean ``mu`` over rows and groups.
+the distribution adds: sigma^2 for gaussian models, pi^2/3, 1 and pi^2/6 for logit, probit and cloglog links of
+successes and categories, which are cuts of a latent variable, ``log(1 + V(mu)/mu^2)`` for log links and
+``V(mu) g'(mu)^2`` for the rest, continuous shares with them, at the mean ``mu`` over rows and groups.
 Where parameters beside the mean vary between rows, ``d`` is its mean over rows, and over groups where these differ.
 """
 
@@ -94,7 +95,7 @@ def _distribution(
 ) -> Array:
     """What the distribution adds; where parameters beside the mean vary, averaged over rows and groups."""
     link, family = chosen.link, spec.responses[chosen.response].family
-    if link.latent_variance is not None:
+    if link.latent_variance is not None and family.response != "numeric":
         return np.full(values.lead, link.latent_variance)
     weights, is_normal = design.outcomes[chosen.response].divisors, is_linear(family, link)
     at = np.zeros((*values.lead, 1)) if is_normal else average_mean(link, eta, spread)

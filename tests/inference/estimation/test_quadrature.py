@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from dense import central, gauss_weights
 from generalized import COUNTS, DIFFERENCED, DISPERSION, EXACT, LINKS, at, log_joint_rows, make, start
 from handmade import make_design
-from scipy.special import logsumexp
+from scipy import stats
+from scipy.special import expit, logsumexp
 
+import bayesmix as bmx
 from bayesmix.inference.estimation.laplace import laplace
 from bayesmix.inference.estimation.quadrature import quadrature, quadrature_gradient
 
@@ -107,3 +112,23 @@ def test_nodes_a_few_at_a_time_are_the_same_nodes(cells, monkeypatch):
     assert quadrature(problem, Lambdas, mode, DISPERSION, 4) == pytest.approx(expected, rel=1e-12)
     slopes = quadrature_gradient(problem, Lambdas, mode, DISPERSION, 4)
     assert slopes.value == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.slow  # a search of its own
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_trials_far_out_are_refused_in_silence():
+    """Yields of gasoline, told almost without error: nodes of the first trials overflowed, and NumPy warned of it."""
+    data = pd.read_csv(Path(__file__).parents[2] / "reference/unseen/petrol.csv")
+    fit = bmx.Model("yield ~ endpoint + (1 | crude)", data, family="beta").estimate(bmx.Agq(9))
+
+    intercept, slope, sd, phi = fit.parameters()["estimate"]
+    grid = np.linspace(-6.0, 6.0, 4001)[:, None]
+
+    def level(rows):
+        mu = expit(intercept + slope * rows["endpoint"].to_numpy() + sd * grid)
+        density = stats.beta.logpdf(rows["yield"].to_numpy(), mu * phi, (1.0 - mu) * phi).sum(axis=1)
+        return logsumexp(density - 0.5 * grid[:, 0] ** 2)
+
+    levels = [level(rows) for _, rows in data.groupby("crude")]
+    constant = np.log(grid[1, 0] - grid[0, 0]) - 0.5 * np.log(2.0 * np.pi)
+    assert fit.loglik == pytest.approx(np.sum(levels) + len(levels) * constant, rel=INTEGRAL)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
+from scipy.special import expit, polygamma
 
 import bayesmix as bmx
 from bayesmix.errors import SpecError
@@ -48,6 +52,24 @@ def test_links_of_shares_have_the_variance_of_their_distribution(link, noise):
     fit = model.estimate()
     _, (random,) = variances(fit)
     np.testing.assert_allclose(fit.icc()["estimate"]["herd"], random / (random + noise), rtol=1e-8)
+
+
+@pytest.mark.slow  # a search of its own
+def test_continuous_shares_are_no_cuts_of_a_latent_variable():
+    """Yields of gasoline: crude and temperature tell 98 % of their variance, and the R2 was 0.20, of pi^2 / 3."""
+    data = pd.read_csv(Path(__file__).parents[2] / "reference/unseen/petrol.csv")
+    fit = bmx.Model("yield ~ endpoint + (1 | crude)", data, family="beta").estimate()
+    fixed, (random,) = variances(fit)
+    rng = np.random.default_rng(1)
+    eta = fit.values.beta[0] + fit.values.beta[1] * data["endpoint"].to_numpy()
+    mu = np.mean(expit(eta + rng.normal(0.0, np.sqrt(random), (10_000, len(data)))))
+    phi = fit.parameters()["estimate"]["phi"]
+    a, b = mu * phi, (1.0 - mu) * phi
+    noise = polygamma(1, a) + polygamma(1, b)  # of the logit of a beta response, which the delta method is near to
+    table = fit.r2()["estimate"]
+    assert table["marginal"] == pytest.approx(fixed / (fixed + random + noise), abs=0.002)
+    assert table["conditional"] == pytest.approx((fixed + random) / (fixed + random + noise), abs=0.002)
+    assert fit.icc()["estimate"]["crude"] == pytest.approx(random / (random + noise), abs=0.005)
 
 
 def test_shares_and_several_factors(fitted):
