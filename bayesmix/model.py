@@ -19,7 +19,7 @@ from bayesmix.inference.estimation.curve_starts import with_starts
 from bayesmix.inference.estimation.methods import resolve_method
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
 from bayesmix.inference.sampling.draws import Schedule, fresh_seed
-from bayesmix.inference.sampling.nuts.prior_draws import draw_from_priors
+from bayesmix.inference.sampling.nuts.prior_draws import draw_from_priors, warn_of_absurd
 from bayesmix.inference.sampling.nuts.pymc_model import to_pymc
 from bayesmix.inference.sampling.sample import resolve_sampler
 from bayesmix.language.arguments import explained
@@ -219,6 +219,11 @@ class Model:
     def prior_predictive(self, draws: int = 500, seed: int | None = None) -> Any:
         """Draw parameters from the priors and data from those: a DataTree with ``prior`` and ``prior_predictive``.
 
+        Warns
+        -----
+        PriorWarning
+            If one in a hundred drawn responses is over a thousand times as far off as any in the data.
+
         Raises
         ------
         SpecError
@@ -237,7 +242,9 @@ class Model:
             raise SpecError(
                 'Flat priors cannot be drawn from. Use the default ones, or priors={"sd": "HalfNormal(1)"}.'
             )
-        return draw_from_priors(self.to_pymc(), self.priors, draws, seed)
+        found = draw_from_priors(self.to_pymc(), self.priors, draws, seed)
+        warn_of_absurd(found, self.design, self.spec)
+        return found
 
     def to_pymc(self) -> Any:
         """The hierarchical ``pm.Model`` with LKJ-correlated random effects, named dims and coords."""

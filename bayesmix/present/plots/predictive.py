@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from matplotlib.patches import Patch
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.response import Outcome
+from bayesmix.errors import PriorWarning
 from bayesmix.language.families.category_counts import by_category
 from bayesmix.language.formula.expression import column_names
 from bayesmix.language.formula.model_spec import Response
@@ -207,7 +209,9 @@ def _survival(post: Posterior, number: int, seed: int) -> tuple[Array, Array, st
 
 
 def _by_priors(model: Model, draws: int, seed: int) -> Array:
-    return np.asarray(model.prior_predictive(draws=draws, seed=seed)["prior_predictive"]["y"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PriorWarning)  # the figure shows it
+        return np.asarray(model.prior_predictive(draws=draws, seed=seed)["prior_predictive"]["y"])
 
 
 def _tree(replicated: xr.DataArray, y: Array, dtype: type) -> xr.DataTree:

@@ -11,14 +11,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.data.design.design import Design
+from bayesmix.errors import PriorWarning, warn_user
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.nuts.compile_directory import cached
 from bayesmix.inference.sampling.nuts.numbers import split_priors
 from bayesmix.inference.sampling.nuts.pymc_model import by_kind
+from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.random import draw_in_order
 
 if TYPE_CHECKING:
     import xarray as xr
+
+FAR = 1e3  # times as far from the middle of the data as any of them is what nobody holds for possible ...
+SOME = 0.01  # ... of more than a few draws
 
 
 def draw_from_priors(model: Any, priors: Priors, draws: int, seed: int | None) -> Any:
@@ -32,6 +38,26 @@ def draw_from_priors(model: Any, priors: Priors, draws: int, seed: int | None) -
     with model, warnings.catch_warnings(), _silent():
         warnings.filterwarnings("ignore", "Numba will use object mode")
         return cached(lambda: _drawn(model, priors, draws, seed))
+
+
+def warn_of_absurd(found: Any, design: Design, spec: ModelSpec) -> None:
+    """Say where the priors predict responses that are far from possible: counts of 1e16 for a handful."""
+    for response, outcome in zip(spec.responses, design.outcomes, strict=True):
+        if response.family.levels or response.family.has_category_counts:
+            continue
+        y, drawn = outcome.present.y, np.asarray(found["prior_predictive"][response.name or "y"], float)
+        middle = float(np.median(y))
+        is_far = ~(np.abs(drawn - middle) <= FAR * np.abs(y - middle).max())
+        if np.ptp(y) > 0.0 and is_far.mean() > SOME:
+            worst = drawn.ravel()[np.argmax(np.where(np.isnan(drawn), -np.inf, np.abs(drawn - middle)))]
+            warn_user(
+                f"The priors predict what cannot be: {100.0 * is_far.mean():.2g} % of the drawn values of"
+                f" `{response.label}` are over {FAR:g} times as far from the middle of the data as any of them, up to"
+                f" {worst:.2g} (data: {y.min():.4g} .. {y.max():.4g}). Much data outweigh such priors, Bayes factors do"
+                ' not: state narrower ones, as priors={"fixed": "Normal(0, 0.5)", "sd": "HalfNormal(0.5)"}. The printed'
+                " model has the range of each.",
+                PriorWarning,
+            )
 
 
 @contextmanager
