@@ -114,4 +114,5 @@ def _title(spec: ModelSpec, predictor: Predictor) -> str:
     of = f" of {response.label}" if response.name else ""
     if predictor.parameter == 0 and not response.family.parameters[0].is_mean:
         return f"Conditional model{of}"
-    return f"{response.family.parameters[predictor.parameter].name.capitalize()} model{of} ({predictor.link.name} link)"
+    name = response.family.parameters[predictor.parameter].name  # "muHigh", of a category, keeps its capital letter
+    return f"{name[0].upper()}{name[1:]} model{of} ({predictor.link.name} link)"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+import bayesmix as bmx
 from bayesmix.data.design import functions
 from bayesmix.errors import FormulaError
 from bayesmix.language.formula.parse import parse
@@ -42,6 +45,15 @@ def test_refused_words_are_refused_by_name_with_what_to_write(word: str) -> None
         parse(f"y ~ {word}(x) + (1 | g)")
     assert f"`{word}()` is not supported." in str(raised.value)
     assert str(raised.value).rstrip().endswith(REFUSED[word])
+
+
+def test_what_is_said_of_censored_times_is_a_formula_that_fits() -> None:
+    """It was said that they are not supported, which four families are for."""
+    written = re.search(r"`(.* ~ x)`", REFUSED["Surv"])
+    assert written is not None
+    data = {"time": [3.0, 1.5, 2.2, 4.1, 0.7, 2.9], "status": [1, 0, 1, 1, 0, 1], "x": [0.1, 0.5, 0.2, 0.9, 0.4, 0.3]}
+    for family in re.findall(r'"(\w+)"', REFUSED["Surv"]):
+        assert "2 right-censored" in str(bmx.Model(written[1], data, family=family))
 
 
 @pytest.mark.parametrize("name", STRUCTURES)

@@ -35,6 +35,14 @@ def test_each_linear_predictor_has_a_table(name):
     assert {part.name: part.title for part in coefficient_tables(model.spec, model.design)} == TITLES[name]
 
 
+def test_titles_keep_the_capital_letters_of_categories():
+    """Of levels Low, High it was the *Muhigh model*."""
+    data = {"y": ["Low", "High", "Mid"] * 4, "x": np.arange(12.0) % 5}
+    model = bmx.Model("y ~ x", data, family="categorical")
+    titles = [part.title for part in coefficient_tables(model.spec, model.design)]
+    assert titles == ["MuLow model (logit link)", "MuMid model (logit link)"]
+
+
 def test_a_table_has_the_reference_s_figures():
     """TMB's standard errors, and z tests of them, in the section of each parameter."""
     tables = estimate_of("sleepstudy_locscale").summary().tables
