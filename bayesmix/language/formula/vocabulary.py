@@ -99,8 +99,8 @@ REFUSED = {
     " those that it has not: `y | mi() ~ ...`.",
     "dec": "Decision times are not supported.",
     **dict.fromkeys(("vreal", "vint"), "A family of your own is a record: `Model(..., family=Family(...))`."),
-    "Surv": "Times that may be censored are written `time | cens(1 - status) ~ x`, where status is 1 for an event that was"
-    ' seen, with family="weibull", "lognormal", "gamma" or "exponential".',
+    "Surv": "Times that may be censored are written `time | cens(1 - status) ~ x`, where status is 1 for an event that"
+    ' was seen, with family="weibull", "lognormal", "gamma" or "exponential".',
     "lag": "Make the column in the data, group by group.",
     "diff": "Make the column in the data, group by group.",
     "cumsum": "Make the column in the data, group by group.",
