@@ -81,6 +81,7 @@ CHECKS = 24  # points at which the polynomials are held against factorisations
 
 
 VERY_DEAR = 20_000_000  # numbers from which on polynomials of low degree are tried first, held against fewer points
+NARROW = 0.01  # posterior sd of logarithms and logits up to which they are, too: at 0.004 they miss by 8e-6
 LOW, FEW_CHECKS = 4, 8  # of so many levels posteriors are narrow, and what is fitted is smooth
 
 
@@ -242,11 +243,12 @@ def with_emulator(
     if not is_dear or target.covariances not in DEGREES or target.fallback is not None:
         return target, (), {}
     mode, covariance = _curvature(target, point)
-    is_very_dear = target.numbers > VERY_DEAR
-    check = _around(mode, covariance, FEW_CHECKS if is_very_dear else CHECKS, rng)
+    width = np.sqrt(np.diagonal(covariance)[: target.covariances].max(initial=0.0))
+    is_smooth = target.numbers > VERY_DEAR or width <= NARROW
+    check = _around(mode, covariance, FEW_CHECKS if is_smooth else CHECKS, rng)
     exact, error = target(check), math.inf
     own = DEGREES[target.covariances]
-    for degree in (LOW, own) if is_very_dear else (own,):
+    for degree in (LOW, own) if is_smooth else (own,):
         emulated = _emulated(target, mode, covariance, degree)
         error = _error(emulated(check), exact)
         if error <= TOLERANCE:
