@@ -73,6 +73,7 @@ class DenseEnd:
     H: Array  # (..., q, q)
     B: Array  # (..., q, c)
     L: Array  # (..., q, q)
+    W: Array  # (..., q, c) L^-1 Lambda' B
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,8 +164,7 @@ def _factorised(
     if not done:
         rest = stack_rows(B, XX.shape[-1])
     end = _dense_end(plan, entries, rest, Lambdas[len(done) :])
-    W = solve_lower(end.L, transposed_times(plan.dense, end.Lambdas, end.B))
-    XX = XX - np.swapaxes(W, -1, -2) @ W
+    XX = XX - np.swapaxes(end.W, -1, -2) @ end.W
     return Factorisation(plan, tuple(done), end, log_determinant + log_det(end.L), XX)
 
 
@@ -293,4 +293,5 @@ def _dense_end(plan: Plan, entries: Array, B: Array, Lambdas: Sequence[Array]) -
     M = congruent_square(plan.dense, Lambdas, H)
     index = np.arange(q)
     M[..., index, index] += plan.unit
-    return DenseEnd(tuple(Lambdas), H, B, cholesky_of_square(M))
+    L = cholesky_of_square(M)
+    return DenseEnd(tuple(Lambdas), H, B, L, solve_lower(L, transposed_times(plan.dense, Lambdas, B)))

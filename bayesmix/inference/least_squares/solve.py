@@ -27,8 +27,7 @@ def modes(factorisation: Factorisation, combination: Array) -> tuple[list[Array]
     b, u : per factor ``(..., J, k)``, on the response scale (``b = Lambda u``) and spherical.
     """
     rhs = [np.einsum("...jkc,...c->...jk", step.B, combination) for step in factorisation.eliminated]
-    end = factorisation.end
-    return _substitute(factorisation, rhs, None if end is None else np.einsum("...qc,...c->...q", end.B, combination))
+    return _substitute(factorisation, rhs, _half_of_end(factorisation, combination))
 
 
 def draw(
@@ -42,9 +41,7 @@ def draw(
     """
     steps = () if end_only and factorisation.at is None else factorisation.eliminated
     rhs = [np.einsum("...jkc,...c->...jk", step.B, combination) for step in steps]
-    end = factorisation.end
-    rhs_end = None if end is None else np.einsum("...qc,...c->...q", end.B, combination)
-    b, _ = _substitute(factorisation, rhs, rhs_end, _DrawnNoise(sigma, rng))
+    b, _ = _substitute(factorisation, rhs, _half_of_end(factorisation, combination), _DrawnNoise(sigma, rng))
     return b
 
 
@@ -80,9 +77,8 @@ def at_noise(factorisation: Factorisation, combination: Array, noise: Sequence[A
     ``noise`` is ``(..., J, k)`` for each factor that is eliminated level by level, and ``(..., q)`` for the dense end.
     """
     rhs = [np.einsum("...jkc,...c->...jk", step.B, combination) for step in factorisation.eliminated]
-    end = factorisation.end
-    rhs_end = None if end is None else np.einsum("...qc,...c->...q", end.B, combination)
-    return _substitute(factorisation, rhs, rhs_end, _GivenNoise(reversed(noise)))[0]
+    half = _half_of_end(factorisation, combination)
+    return _substitute(factorisation, rhs, half, _GivenNoise(reversed(noise)))[0]
 
 
 def moved_by_noise(factorisation: Factorisation, number: int, change: Array) -> list[Array]:
@@ -164,19 +160,28 @@ def solve(factorisation: Factorisation, rhs: Sequence[Array]) -> tuple[list[Arra
             across = pairs.by_column.sum(np.einsum("...ek,...ek->...e", step.a, Pr[..., pairs.edge_level, :]))
             rest = np.broadcast_to(rest, (*across.shape[:-1], rest.shape[-1])).copy()
             rest[..., pairs.columns] -= across
-    return _substitute(factorisation, forward, rest)
+    end, plan = factorisation.end, factorisation.plan
+    if end is None:
+        return _substitute(factorisation, forward, None)
+    half = solve_lower(end.L, transposed_times(plan.dense, end.Lambdas, rest[..., None]))[..., 0]
+    return _substitute(factorisation, forward, half)
+
+
+def _half_of_end(factorisation: Factorisation, combination: Array) -> Array | None:
+    """Spherical right-hand sides of the dense end through the root of its matrix: ``(..., q)``."""
+    end = factorisation.end
+    return None if end is None else (end.W @ combination[..., None])[..., 0]
 
 
 def _substitute(
-    factorisation: Factorisation, rhs: Sequence[Array], rhs_end: Array | None, noise: _Noise | None = None
+    factorisation: Factorisation, rhs: Sequence[Array], half: Array | None, noise: _Noise | None = None
 ) -> tuple[list[Array], list[Array]]:
     """Back-substitution, the dense end first, then the eliminated factors; of these only where they are in ``rhs``."""
     plan_, end = factorisation.plan, factorisation.end
     b_later: Array = np.zeros(0)
     b_parts: list[Array] = []
     u_parts: list[Array] = []
-    if end is not None and rhs_end is not None:
-        half = solve_lower(end.L, transposed_times(plan_.dense, end.Lambdas, rhs_end[..., None]))[..., 0]
+    if end is not None and half is not None:
         u = solve_upper(end.L, half if noise is None else half + noise.like(half, 1))
         b_later = block_rows(plan_.dense, end.Lambdas, u[..., None])[..., 0]
         b_parts, u_parts = _split(plan_.dense, b_later), _split(plan_.dense, u)

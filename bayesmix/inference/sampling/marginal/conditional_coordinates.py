@@ -218,8 +218,8 @@ def _combined(function: Callable[..., Array], first: Factorisation, *others: Fac
     ends, end = [one.end for one in every if one.end is not None], None
     if ends:
         Lambdas = tuple(function(*own, 2) for own in zip(*(one.Lambdas for one in ends), strict=True))
-        B, L = (function(*(getattr(one, name) for one in ends), 2) for name in ("B", "L"))
-        end = DenseEnd(Lambdas, ends[0].H[:, :0], B, L)  # H is not needed again
+        L, W = (function(*(getattr(one, name) for one in ends), 2) for name in ("L", "W"))
+        end = DenseEnd(Lambdas, ends[0].H[:, :0], ends[0].B[:, :0], L, W)  # H and B are not needed again
     return replace(
         first,
         eliminated=tuple(steps),

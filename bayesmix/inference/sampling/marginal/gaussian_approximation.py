@@ -123,14 +123,15 @@ class GaussianApproximation:
 
     def prior_remainder(self, shift: Array) -> Array:
         """Log prior density of fixed effects ``(B, p)``, deviations of `fixed_at`, minus its approximation's."""
-        gamma = coefficients(self.target, shift)
-        total = np.zeros(len(shift))
-        for j, prior in enumerate(self.target.priors.fixed):
-            if prior.kind != "Normal" and not prior.is_flat and not self.target.explored[j]:
-                mean, precision = self.target.mean[j], self.target.precision[j]
-                total = total + prior.log_density(gamma[:, j])
-                total = total + 0.5 * precision * (gamma[:, j] - mean) ** 2
-                total = total - 0.5 * np.log(precision / (2.0 * np.pi))
+        total, priors = np.zeros(len(shift)), self.target.priors.fixed
+        is_matched = np.array([prior.kind != "Normal" and not prior.is_flat for prior in priors], bool)
+        own = np.flatnonzero(is_matched & ~self.target.explored)
+        gamma = coefficients(self.target, shift) if len(own) else shift
+        for j in own:
+            mean, precision = self.target.mean[j], self.target.precision[j]
+            total = total + priors[j].log_density(gamma[:, j])
+            total = total + 0.5 * precision * (gamma[:, j] - mean) ** 2
+            total = total - 0.5 * np.log(precision / (2.0 * np.pi))
         return total
 
 

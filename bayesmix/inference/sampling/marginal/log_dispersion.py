@@ -44,4 +44,5 @@ def dispersion_given(problem: GeneralizedProblem, priors: Priors, eta: Array, at
 
 def log_density(problem: GeneralizedProblem, eta: Array, log_dispersion: Array) -> Array:
     """Log density of each row at ``eta (..., N)`` without offset; ``log_dispersion (...,)``."""
-    return problem.value(eta + problem.offset, np.exp(log_dispersion)[..., None])
+    at = eta + problem.offset if problem.offset.any() else eta
+    return problem.value(at, np.exp(log_dispersion)[..., None])

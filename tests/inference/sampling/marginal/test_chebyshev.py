@@ -171,14 +171,37 @@ def test_a_higher_degree_is_tried_where_a_low_one_misses(monkeypatch: pytest.Mon
     assert found.emulator.polynomials.powers.sum(axis=1).max() == DEGREES[2]
 
 
-def test_the_search_of_the_mode_starts_where_polynomials_hold() -> None:
+def narrow_posterior() -> tuple[MarginalPosterior, PointEstimate]:
     """Of so many levels that the usual start, off zero, is more than six standard deviations from the mode."""
     rng = np.random.default_rng(4)
     g = np.repeat(np.arange(6000), 2)
     y = 0.1 * rng.standard_normal(6000)[g] + rng.standard_normal(12_000) / np.sqrt(500.0)
     model = bmx.Model("y ~ 1 + (1 | g)", {"y": y, "g": g, "w": np.full(12_000, 500.0)}, weights="w")
     point = model.estimate().point
-    target = marginal_posterior(model.design, model.priors, point)
+    return marginal_posterior(model.design, model.priors, point), point
+
+
+@pytest.mark.slow
+def test_polynomials_of_low_degree_serve_where_a_posterior_is_narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    target, point = narrow_posterior()
+    degrees = []
+    for limit in (0.005, 0.02):
+        monkeypatch.setattr(sampler, "NARROW", limit)
+        found, _, certificate = with_emulator(target, point, np.random.default_rng(1), 0)
+        assert found.emulator is not None
+        polynomials = found.emulator.polynomials
+        assert 0.005 < polynomials.root[0, 0] < 0.02
+        degrees.append(polynomials.powers.max())
+        assert certificate["emulator_error"] < 1e-3
+        x = np.tile(target.start(point), (9, 1))
+        x[:, 0] = polynomials.centre + np.linspace(-4.0, 4.0, 9) * polynomials.root[0, 0]
+        difference = found(x) - target(x)
+        np.testing.assert_allclose(difference, difference[0], atol=2e-3)
+    assert degrees == [DEGREES[1], sampler.LOW]
+
+
+def test_the_search_of_the_mode_starts_where_polynomials_hold() -> None:
+    target, point = narrow_posterior()
     found, _, _ = with_emulator(target, point, np.random.default_rng(1), 0)
     assert found.emulator is not None
     assert not found.emulator.polynomials.covers(target.start(point)[None, :1])
