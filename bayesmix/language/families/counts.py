@@ -95,8 +95,8 @@ def _negbinomial(xp: Namespace, y: Any, _: Any, mu: Any, shape: Any) -> Any:
 
 
 def _negbinomial_log_mean(xp: Namespace, y: Any, _: Any, eta: Any, shape: Any) -> Any:
-    """The same of the logarithm of the mean, which is not taken again."""
-    return xp.log_rising(shape, y) + y * eta - (y + shape) * xp.log1p(xp.exp(eta) / shape)
+    """The same of the logarithm of the mean, which is not taken again: also where the mean would overflow."""
+    return xp.log_rising(shape, y) + y * eta - (y + shape) * xp.softplus(eta - xp.log(shape))
 
 
 def _negbinomial_slopes(y: Array, _: Array, mu: Array, shape: Array) -> tuple[Array, Array, Array]:

@@ -6,7 +6,7 @@ import laws
 import numpy as np
 import pytest
 from count_densities import geometric, nbinom1, negbinomial
-from scipy import stats
+from scipy import special, stats
 
 from bayesmix.language.families.derivatives import by_predictors
 from bayesmix.language.families.link import LINKS
@@ -40,6 +40,15 @@ def test_kernels_of_logarithms_of_means_are_those_of_means():
     expected = own.kernel(NUMERIC, y, None, link.formula(NUMERIC, eta), shape)
     found = own.kernel_of(link)(NUMERIC, y, None, eta, shape)
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("eta", [701.0, 2_000.0])
+def test_means_that_overflow_have_the_density_of_their_logarithms(eta):
+    """Their mean was bounded and its logarithm was not: log probabilities of 20 000."""
+    own, link, y, shape = FAMILIES["negbinomial"], LINKS["log"], np.array([0.0, 1.0, 9.0, 36.0]), np.array([0.7])
+    rising = special.gammaln(shape + y) - special.gammaln(shape) - y * np.log(shape)
+    found = own.kernel_of(link)(NUMERIC, y, None, np.full(4, eta), shape)
+    np.testing.assert_allclose(found, rising - shape * eta + (y + shape) * np.log(shape), rtol=1e-12)
 
 
 @pytest.mark.parametrize("family", ["nbinom1", "zero_inflated_nbinom1", "truncated_nbinom1", "hurdle_nbinom1"])

@@ -24,6 +24,7 @@ KEPT_MODES = 0.05  # weight of the first proposal where it has several modes: no
 FEWEST = 8.0  # effective draws, over the dimension, that the components of a mode are fitted to
 MAX_TEMPERING = 20
 ENOUGH = 30.0  # effective draws, over the dimension, that a mixture is fitted to
+POINT = 1e-20  # of the squared width of a component before: that of draws which are one
 GOOD = 0.85  # share of effective draws at which adaptation stops ...
 FAIR, GAIN = 0.8, 1.02  # ... or from which on it stops where a round gains less than this factor
 # of a single component: draws of a round a dimension, most rounds, when it stops, and tails that are nearly normal
@@ -279,8 +280,16 @@ def _refit(mixture: Mixture, x: Array, weights: Array, passes: int = 3) -> Mixtu
         means = pull @ x / pull.sum(axis=1)[:, None]
         centred = x - means[:, None]
         spread = np.swapaxes(pull[..., None] * centred, -1, -2) @ centred / mass[:, None, None]
-        mixture = Mixture(mass / mass.sum(), means, np.linalg.cholesky(_regular(spread)), mixture.freedom[keep])
+        roots = _roots(_regular(spread), mixture.roots[keep])
+        mixture = Mixture(mass / mass.sum(), means, roots, mixture.freedom[keep])
     return mixture
+
+
+def _roots(spread: Array, before: Array) -> Array:
+    """Cholesky factors ``(K, m, m)``; a component whose weight one draw has alone stays as wide as it was."""
+    has_spread = np.trace(spread, axis1=-2, axis2=-1) > POINT * np.sum(before**2, axis=(-2, -1))
+    own = has_spread[:, None, None]
+    return np.where(own, np.linalg.cholesky(np.where(own, spread, np.eye(spread.shape[-1]))), before)
 
 
 def _regular(covariance: Array) -> Array:

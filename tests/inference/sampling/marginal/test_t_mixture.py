@@ -56,6 +56,14 @@ def test_densities_are_scipys() -> None:
     np.testing.assert_allclose(mixture().log_density(x), logsumexp(scipy_components(mixture(), x), axis=1), **EXACT)
 
 
+def test_a_component_whose_weight_one_draw_has_stays_as_wide_as_it_was() -> None:
+    """Of weights that say nothing else a fit ended in an error of Cholesky's."""
+    x = np.random.default_rng(3).normal(size=(50, 2))
+    found = _refit(mixture(), x, np.eye(50)[7])
+    np.testing.assert_allclose(found.means, np.tile(x[7], (len(found.means), 1)))
+    assert all(any(np.array_equal(root, old) for old in mixture().roots) for root in found.roots)
+
+
 def test_a_mixture_of_one_dimension_integrates_to_one() -> None:
     grid = np.linspace(-400.0, 400.0, 800_001)
     assert np.trapezoid(np.exp(start(np.zeros(1), np.eye(1)).log_density(grid[:, None])), grid) == pytest.approx(
