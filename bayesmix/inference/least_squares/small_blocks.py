@@ -19,6 +19,20 @@ SMALL = 100  # systems up to which NumPy's functions do as well as loading SciPy
 TILE = 128  # rows of a square that are mirrored at once: as many as the processor keeps near
 
 
+class NotPositiveError(np.linalg.LinAlgError):
+    """Some of many small matrices are not positive definite."""
+
+    def __init__(self, positive: Array) -> None:
+        super().__init__("a block is not positive definite")
+        self.positive = positive  # (...,) which of them are, as far as is known
+
+    def points(self, n: int) -> Array:
+        """Which of ``n`` points that blocks ``(n, ...)`` are of have none that is not: ``(n,) bool``."""
+        if len(self.positive) != n:
+            return np.zeros(n, bool)
+        return np.asarray(self.positive.reshape(n, -1).all(axis=1))
+
+
 def log_det(L: Array) -> Array:
     """Log determinants of ``L L'``."""
     if L.shape[-1] == 2:  # one logarithm, not two and their sum
@@ -56,12 +70,15 @@ def cholesky_and_inverse(M: Array) -> tuple[Array, Array]:
     """Cholesky factors of many small matrices ``(..., k, k)`` and the inverses of the factors."""
     if M.shape[-1] == 1:
         if not np.all(M > 0.0):
-            raise np.linalg.LinAlgError("a 1 x 1 block is not positive")
+            raise NotPositiveError(M[..., 0, 0] > 0.0)
         L = np.sqrt(M)
         return L, 1.0 / L
     if M.shape[-1] == 2:
         return _two_by_two(M)
-    L = np.linalg.cholesky(M)
+    try:
+        L = np.linalg.cholesky(M)
+    except np.linalg.LinAlgError as error:
+        raise NotPositiveError(np.linalg.eigvalsh(M)[..., 0] > 0.0) from error
     return L, np.linalg.inv(L)
 
 
@@ -82,7 +99,7 @@ def _two_by_two(M: Array) -> tuple[Array, Array]:
         low = b / first
         last = np.sqrt(c - low**2)
     if not (np.all(first > 0.0) and np.all(last > 0.0)):
-        raise np.linalg.LinAlgError("a 2 x 2 block is not positive definite")
+        raise NotPositiveError((first > 0.0) & (last > 0.0))
     L, inverse = np.zeros(M.shape), np.zeros(M.shape)
     L[..., 0, 0], L[..., 1, 0], L[..., 1, 1] = first, low, last
     inverse[..., 0, 0], inverse[..., 1, 1] = 1.0 / first, 1.0 / last

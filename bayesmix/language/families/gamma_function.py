@@ -5,6 +5,7 @@ SciPy's polygamma functions of any order take ten times as long as the two that 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ SHIFT = 10  # steps up by one after which those of its derivatives are
 TINY = 1e-100  # whose inverse cube does not overflow
 FEW = 1e-4  # products up to which four terms of a series are exact to rounding
 SMALL = 1e-3  # numbers up to which six are
+COUNTS = 24.0  # whole numbers up to which sums of their terms take less than functions do ...
+LEAST_OF_COUNTS = 1e-10  # ... of numbers whose products with so many factors do not overflow
 
 
 def log_gamma(x: Array, order: int) -> list[Array]:
@@ -54,8 +57,8 @@ def polygamma(k: int, x: Array) -> Array:
 def log_rising(x: Array, y: Array, order: int) -> list[Array]:
     """``log Gamma(x + y) - log Gamma(x) - y log x`` and its derivatives by x up to an order.
 
-    Zero where y is zero or one, as half of all counts may be, and the same where x and y are: of rows with one shape,
-    or one in each group, few are computed.
+    Zero where y is zero or one, as half of all counts may be; by its terms where counts are small; and the same where x
+    and y are: of rows with one shape, or one in each group, few are computed.
     """
     if y.ndim != 1 or np.shape(x)[-1:] != y.shape:
         return _rising(x, y, order)
@@ -64,9 +67,46 @@ def log_rising(x: Array, y: Array, order: int) -> list[Array]:
     if len(told):
         own, y = np.take(x, told, axis=-1), y[told]
         first, alike = _alike(own, y)
-        for one, part in zip(found, _rising(own[..., first], y[first], order), strict=True):
+        parts = _of_columns(own[..., first], y[first], order)
+        for one, part in zip(found, parts, strict=True):
             one[..., told] = part[..., alike]
     return list(found)
+
+
+def _of_columns(x: Array, y: Array, order: int) -> Sequence[Array]:
+    """The same of columns ``x (..., n)``, those of small counts by their terms."""
+    is_small = (y <= COUNTS) & (y == np.floor(y))
+    if not is_small.any() or not np.min(x) > LEAST_OF_COUNTS:
+        return _rising(x, y, order)
+    found, others = np.empty((order + 1, *x.shape)), np.flatnonzero(~is_small)
+    _put_terms(found, x, y, np.flatnonzero(is_small))
+    if len(others):
+        for one, part in zip(found, _rising(x[..., others], y[others], order), strict=True):
+            one[..., others] = part
+    return list(found)
+
+
+def _put_terms(found: Array, x: Array, y: Array, at: Array) -> None:
+    """Put the sums of ``log(1 + j / x)``, j from 1 to y - 1, and their derivatives into columns ``at`` of ``found``.
+
+    A product less one for the logarithms, so that none of what is added is negative; by ``j / (x + j)`` for the others.
+    """
+    at = at[np.argsort(-y[at], kind="stable")]
+    n, order = len(y), len(found) - 1
+    inverse = 1.0 / x.reshape(-1, n).T[at]  # columns one below the other: those of larger counts come first
+    product, sums = np.zeros_like(inverse), np.zeros((order, *inverse.shape))
+    for j in range(1, int(y[at[0]])):
+        some = slice(np.count_nonzero(y[at] > j))
+        scaled = j * inverse[some]
+        product[some] += scaled * (1.0 + product[some])
+        if order:
+            share = scaled / (1.0 + scaled)
+            terms = share, share * (2.0 - share), share * (3.0 - share * (3.0 - share))
+            for total, term in zip(sums, terms, strict=False):
+                total[some] += term
+    factors = (1.0, -inverse, inverse**2, -2.0 * inverse**3)[: order + 1]
+    for one, factor, total in zip(found, factors, (np.log1p(product), *sums), strict=True):
+        one.reshape(-1, n).T[at] = factor * total
 
 
 def _alike(x: Array, y: Array) -> tuple[Array | slice, Array | slice]:

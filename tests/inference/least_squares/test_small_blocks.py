@@ -8,6 +8,7 @@ from scipy.linalg import block_diag, cholesky, solve_triangular
 
 from bayesmix.inference.least_squares import small_blocks
 from bayesmix.inference.least_squares.small_blocks import (
+    NotPositiveError,
     block_rows,
     cholesky_and_half,
     cholesky_and_inverse,
@@ -143,8 +144,10 @@ def test_rows_of_blocks_stand_one_below_the_other():
 )
 def test_one_block_that_is_not_positive_definite_is_refused_among_others(block):
     k = len(block)
-    with pytest.raises(np.linalg.LinAlgError):
+    with pytest.raises(NotPositiveError) as refused:
         cholesky_and_inverse(np.stack([np.eye(k), np.array(block)]))
+    np.testing.assert_array_equal(refused.value.points(2), [True, False])
+    assert not refused.value.points(5).any()  # of blocks that are not one a point nothing is known
 
 
 @pytest.mark.parametrize("q", [7, 140])

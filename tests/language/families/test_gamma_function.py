@@ -81,8 +81,22 @@ def test_rows_that_are_alike_are_computed_once_and_have_their_own_values() -> No
         found = np.array(log_rising(own, y, 3))
         assert not found[..., y < 2.0].any()
         for i, j in np.argwhere(np.broadcast_to(y >= 2.0, own.shape)):
-            one = np.array(log_rising(own[i, j : j + 1], np.array(y[j]), 3))[:, 0]
+            one = np.array(log_rising(own[i, j : j + 1], y[j : j + 1], 3))[:, 0]
             np.testing.assert_array_equal(found[:, i, j], one)
+
+
+def test_small_counts_are_sums_of_their_terms() -> None:
+    """Of numbers down to the least that they are taken of, and beside counts that are not small, or not whole."""
+    y = np.array([2.0, 3.0, 7.5, 24.0, 25.0, 0.0, 9.0])
+    x = np.array([1e-9, 0.3, 4.0, 1e3, 1e9])[:, None] * np.linspace(1.0, 2.0, len(y))
+    found = np.array(log_rising(x, y, 3))
+    j = np.arange(1.0, 25.0)[:, None, None]
+    within, far = j < y, x + j
+    terms = np.log1p(j / x), -j / (x * far), j * (x + far) / (x * far) ** 2
+    terms = *terms, -2.0 * j * (x**2 + x * far + far**2) / (x * far) ** 3
+    for k in np.flatnonzero(y == np.floor(y)):
+        exact = [np.where(within, term, 0.0).sum(axis=0)[:, k] for term in terms]
+        np.testing.assert_allclose(found[..., k], exact, rtol=1e-13 if y[k] < 25.0 else 1e-6)
 
 
 @pytest.mark.parametrize("x", [0.0, 1e-300, 1e-20, 1e-9, 9e-6, 2e-5, 1e-3, 0.1, 7.0, 1e3])

@@ -78,21 +78,37 @@ def _propose(
         prior = approximation.target.log_prior(theta[:, : approximation.target.size])
         usable = np.where(np.isfinite(prior)[:, None], theta, approximation.centre)
         is_own, found = approximation.target.is_own(usable[:, : approximation.target.size])
-        if not is_own.all():
-            return _split(approximation, theta, is_own, tries, rng)
-        try:
-            return _propose_inside(approximation, usable, prior, tries, rng, found)
-        except np.linalg.LinAlgError:
-            return _halved(approximation, theta, tries, rng)
+        by_positive, own = np.flatnonzero(~is_own), np.flatnonzero(is_own)
+        parts = []
+        if len(by_positive):
+            assert approximation.positive is not None
+            parts.append(_propose(approximation.positive, theta[by_positive], tries, rng))
+        if len(own):
+            parts.append(_propose_own(approximation, theta[own], (usable[own], prior[own]), tries, rng, found))
+        return _in_order(parts, np.concatenate([by_positive, own]))
 
 
-def _split(
-    approximation: GaussianApproximation, theta: Array, is_own: Array, tries: tuple[int, ...], rng: np.random.Generator
+def _propose_own(
+    approximation: GaussianApproximation,
+    theta: Array,
+    usable: tuple[Array, Array],
+    tries: tuple[int, ...],
+    rng: np.random.Generator,
+    found: Factorisation | None,
 ) -> Proposed:
-    """Proposals of a batch, in order, of which some are by positive weights."""
-    parts = [(approximation.positive, np.flatnonzero(~is_own)), (approximation, np.flatnonzero(is_own))]
-    found = _together([_propose(one, theta[at], tries, rng) for one, at in parts if one is not None and len(at)])
-    order = np.argsort(np.concatenate([at for _, at in parts]))
+    """Proposals of those of a batch that are by the approximation's own weights."""
+    try:
+        return _propose_inside(approximation, *usable, tries, rng, found)
+    except np.linalg.LinAlgError:
+        return _halved(approximation, theta, tries, rng)
+
+
+def _in_order(parts: list[Proposed], at: Array) -> Proposed:
+    """Proposals of a batch, made in parts at these places of it."""
+    found = _together(parts)
+    if len(parts) == 1:
+        return found
+    order = np.argsort(at)
     return Proposed(
         found.shift[order], [b[order] for b in found.b], found.log_dispersion[order], found.log_density[order]
     )

@@ -250,6 +250,8 @@ def matrix_times(matrix: Array, vector: Array) -> Array:
     """Products ``(..., k)`` of ``(..., k, k)`` with ``(..., k)``."""
     if vector.shape[-1] == 1:
         return matrix[..., 0] * vector
+    if vector.shape[-1] == 2:  # by columns: a third of the time of sums of products
+        return np.asarray(matrix[..., 0] * vector[..., :1] + matrix[..., 1] * vector[..., 1:])
     return np.asarray(np.einsum("...kl,...l->...k", matrix, vector))
 
 

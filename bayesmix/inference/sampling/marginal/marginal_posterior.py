@@ -27,7 +27,7 @@ from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import LinearProblem, linear_problem
 from bayesmix.inference.least_squares.cholesky import Factorisation, factorise
 from bayesmix.inference.least_squares.scaling import Coordinates
-from bayesmix.inference.least_squares.small_blocks import cholesky_and_half, solve_lower, solve_upper
+from bayesmix.inference.least_squares.small_blocks import NotPositiveError, cholesky_and_half, solve_lower, solve_upper
 from bayesmix.inference.parameters.covariance import side_by_side
 from bayesmix.inference.parameters.priors_in_force import Priors, log_free, log_sd
 from bayesmix.inference.parameters.unconstrained import TermCoordinates, split, term_coordinates
@@ -183,12 +183,19 @@ class MarginalPosterior:
             try:
                 found = self.factorise(theta)
                 value = self.log_likelihood(theta, self.reduced(found)) + self.log_prior(theta)
-            except np.linalg.LinAlgError:
-                if len(theta) == 1:
-                    return np.array([-np.inf]), None
-                half = len(theta) // 2
-                return np.concatenate([self._own_density(part)[0] for part in (theta[:half], theta[half:])]), None
+            except np.linalg.LinAlgError as error:
+                return self._where_it_can_be(theta, error), None
         return np.where(np.isfinite(value), value, -np.inf), found
+
+    def _where_it_can_be(self, theta: Array, error: np.linalg.LinAlgError) -> Array:
+        """`_own_density` of points of which some cannot be factorised: of the others, or of halves if nobody knows."""
+        n = len(theta)
+        known = error.points(n) if isinstance(error, NotPositiveError) else np.zeros(n, bool)
+        parts = [known] if known.any() and not known.all() else [np.arange(n) < n // 2, np.arange(n) >= n // 2]
+        value = np.full(n, -np.inf)
+        for part in parts if n > 1 else []:
+            value[part] = self._own_density(theta[part])[0]
+        return value
 
     def _in_range(self, theta: Array, own: Array) -> Array:
         """Where a density ``(B,)`` is this posterior's own, and not too far above that of the fallback: bool."""

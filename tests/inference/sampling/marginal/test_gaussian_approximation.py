@@ -246,6 +246,7 @@ def test_where_rows_bend_upwards_the_density_is_that_of_positive_weights() -> No
     own, positive = replace(found.target, fallback=None), found.positive.target
     theta = np.random.default_rng(4).normal(0.0, 2.5, (60, own.size))
     values, others = own(theta), positive(theta)
+    np.testing.assert_allclose(values, np.concatenate([own(one[None]) for one in theta]), **EXACT)
     assert np.all(np.isfinite(others))
     assert np.all(values[np.isfinite(values)] > others[np.isfinite(values)])  # they bend less than projected rows
     is_own = np.isfinite(values) & (values < others + gain + MARGIN)
