@@ -15,6 +15,9 @@ from bayesmix.language.families.namespaces import NUMERIC, Namespace
 
 TINY = 1e-300
 MANY = 1e5  # trials of which the density is written otherwise
+SUMMED = 500.0  # successes up to which a distribution function is a sum
+NODES = 300  # of an average over a beta variable's logit
+BULK, TAIL = 9.0, 40.0  # standard deviations, and exponents, beyond which its density is below rounding
 
 
 def _kernel(xp: Namespace, y: Any, trials: Any, mu: Any) -> Any:
@@ -144,14 +147,62 @@ def _betabinomial_base(y: Array, trials: Array) -> Array:
 
 
 def _betabinomial_cdf(y: Array, trials: Array, mu: Array, phi: Array) -> Array:
-    """Sum of the density, of which there is no shorter formula."""
+    """Sum of the density, of which there is no shorter formula; of many successes the chance of an order of shares."""
     y, trials, mu, phi = np.broadcast_arrays(np.floor(y), trials, mu, phi)
+    is_inside = y < trials
+    is_long = is_inside & (y > SUMMED)
     total = np.zeros(y.shape)
-    for k in range(int(np.max(np.where(y < trials, y, -1.0), initial=-1.0)) + 1):
+    for k in range(int(np.max(np.where(is_inside & ~is_long, y, -1.0), initial=-1.0)) + 1):
         counted = np.minimum(float(k), trials)
         density = _betabinomial(NUMERIC, counted, trials, mu, phi) + _betabinomial_base(counted, trials)
         total += np.where(k <= y, np.exp(density), 0.0)
-    return np.where(y < trials, np.minimum(total, 1.0), 1.0)
+    total[is_long] = _of_long_sums(y[is_long], trials[is_long], mu[is_long], phi[is_long])
+    return np.where(is_inside, np.minimum(total, 1.0), 1.0)
+
+
+def _of_long_sums(y: Array, trials: Array, mu: Array, phi: Array) -> Array:
+    """Probability ``(m,)`` of at most ``y`` successes: that a beta variable is below another, independent one.
+
+    Trials are uniform numbers below the share, so that there are no more than ``y`` successes where the share is below
+    the number of rank ``y + 1``, whose distribution is beta, too.
+    """
+    share, rank = (mu * phi, (1.0 - mu) * phi), (y + 1.0, trials - y)
+    is_rank_narrow = _spread(*rank) <= _spread(*share)
+    narrow = [np.where(is_rank_narrow, a, b) for a, b in zip(rank, share, strict=True)]
+    wide = [np.where(is_rank_narrow, a, b) for a, b in zip(share, rank, strict=True)]
+    below, above = _orders(narrow, wide)
+    return np.where(is_rank_narrow, below, above)
+
+
+def _spread(a: Array, b: Array) -> Array:
+    """Variance of the logit of a beta variable."""
+    from scipy.special import polygamma
+
+    return np.asarray(polygamma(1, a) + polygamma(1, b))
+
+
+def _orders(narrow: list[Array], wide: list[Array]) -> tuple[Array, Array]:
+    """Probabilities ``(m,)`` that a wide beta variable is below a narrow one, and above, neither a difference.
+
+    The distribution function of the wide one, averaged over the logit of the narrow one by the trapezoidal rule, which
+    is exact to rounding for densities that fall exponentially.
+    """
+    from scipy.special import betainc, expit
+
+    a, b = (one[:, None] for one in narrow)
+    u, v = (one[:, None] for one in wide)
+    bulk = BULK * np.sqrt(1.0 / a + 1.0 / b)
+    low, high = -bulk - TAIL / a, bulk + TAIL / b
+    from_mode = low + (high - low) * np.linspace(0.0, 1.0, NODES)
+    log_weight = a * from_mode - (a + b) * np.log1p(a / (a + b) * np.expm1(from_mode))
+    weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
+    weight /= weight.sum(axis=1, keepdims=True)
+    logit = np.log(a / b) + from_mode
+    is_low = logit < 0.0
+    lower = betainc(u, v, expit(np.minimum(logit, 0.0)))
+    upper = betainc(v, u, expit(-np.maximum(logit, 0.0)))
+    below, above = np.where(is_low, lower, 1.0 - upper), np.where(is_low, 1.0 - lower, upper)
+    return np.sum(weight * below, axis=1), np.sum(weight * above, axis=1)
 
 
 def _betabinomial_tails(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -> tuple[Any, Any]:

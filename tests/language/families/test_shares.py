@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import exact_densities
 import laws
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from count_densities import betabinomial
 
 import bayesmix as bmx
+from bayesmix.language.families import shares
 from bayesmix.language.families.registry import FAMILIES
 
 Y = np.array([0.0, 7.0, 1.0, 2.0, 5.0, 12.0, 1.0, 40.0, 300.0, 0.0])
@@ -33,6 +36,25 @@ def test_law(law, check):
 def test_many_trials_are_exact():
     """Differences of log-gammas of a billion were noise of 3e-6, in which searches did not end."""
     exact_densities.check("betabinomial", has_trials=True)
+
+
+def test_distribution_functions_of_many_trials_are_exact():
+    """A term a count was added up: quantile residuals of a billion trials did not end."""
+    rows = json.loads((exact_densities.FILE.parent / "betabinomial_cdf.json").read_text(encoding="utf-8"))
+    y = np.array([row["y"] for row in rows], float)
+    trials, mu, phi = np.array([row["parameters"] for row in rows]).T
+    found = FAMILIES["betabinomial"].cdf(y, trials, mu, phi)
+    np.testing.assert_allclose(found, [row["cdf"] for row in rows], rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phi", [0.01, 3.0, 1e3, 1e12])
+def test_both_ways_to_a_distribution_function_agree(phi, monkeypatch):
+    y = np.array([501.0, 502.0, 640.0, 889.0, 898.0, 899.0])[:, None]
+    mu = np.array([1e-4, 0.02, 0.5, 0.8, 0.9999])
+    by_orders = FAMILIES["betabinomial"].cdf(y, 900.0, mu, phi)
+    monkeypatch.setattr(shares, "SUMMED", 900.0)
+    np.testing.assert_allclose(by_orders, FAMILIES["betabinomial"].cdf(y, 900.0, mu, phi), rtol=0, atol=1e-11)
 
 
 @pytest.mark.slow
