@@ -278,6 +278,21 @@ def test_levels_without_events_have_infinite_limits(case: str) -> None:
     assert shared
 
 
+@pytest.mark.slow
+def test_infinite_limits_go_along_with_an_offset() -> None:
+    """What holds separated outcomes near zero, where limits are searched from, is about the offset."""
+    data, tables = with_a_pure_level("poisson", "c", 0), []
+    for offset in (0.0, 2000.0):
+        data["o"] = offset
+        with pytest.warns(bmx.ConvergenceWarning):
+            fit = bmx.Model("y ~ f + offset(o) + (1 | g)", data, family="poisson").estimate()
+        with pytest.warns(bmx.ConvergenceWarning, match="however far out"):
+            limits = fit.confint(["Intercept", "fc"])
+        tables.append(limits + np.array([offset, 0.0])[:, None])
+    pd.testing.assert_frame_equal(tables[1], tables[0], atol=1e-5, rtol=0.0)
+    assert tables[0].loc["fc", "lower"] == -math.inf
+
+
 def fit_without(data: pd.DataFrame, response: str, coding: str, family: str) -> pd.DataFrame:
     return bmx.Model(f"{response} ~ {coding} + (1 | g)", data, family=family).estimate().confint()
 

@@ -15,8 +15,9 @@ from bayesmix.inference.estimation.conditional_mode import (
 )
 from bayesmix.inference.estimation.correlated import correlated_coordinates, fit_correlated
 from bayesmix.inference.estimation.dispersed_starts import units
-from bayesmix.inference.estimation.far_offsets import brought_near, carried_back
-from bayesmix.inference.estimation.generalized import fit_generalized
+from bayesmix.inference.estimation.far_offsets import brought, brought_near, carried_back
+from bayesmix.inference.estimation.generalized import fit_generalized, pulled_back
+from bayesmix.inference.estimation.identifiability import separated
 from bayesmix.inference.estimation.linear import fit_linear
 from bayesmix.inference.estimation.methods import Agq, Laplace, Method, Ml, Reml
 from bayesmix.inference.estimation.point_estimate import PointEstimate
@@ -107,3 +108,13 @@ def _generalized(design: Design, spec: ModelSpec, working: Coordinates, method: 
     problem = generalized_problem(near, working, spec, restricted=isinstance(method, Reml))
     point = fit_generalized(problem, method)
     return carried_back(point, problem, level) if level.any() else point
+
+
+def less_far_out(design: Design, spec: ModelSpec, point: PointEstimate) -> PointEstimate:
+    """The estimate; of separated outcomes where a slight pull holds it, for the deviance is flat at its end."""
+    if not isinstance(point.method, Laplace | Agq) or separated(distinct(design, spec), spec, point) is None:
+        return point
+    near, level = brought_near(distinct(design, spec), spec)
+    problem = generalized_problem(near, point.coordinates, spec)
+    held = pulled_back(problem, point.method, brought(point, problem, level))
+    return carried_back(held, problem, level) if level.any() else held

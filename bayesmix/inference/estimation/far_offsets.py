@@ -51,6 +51,17 @@ def _thresholds(design: Design, spec: ModelSpec, r: int) -> list[int]:
 
 def carried_back(point: PointEstimate, problem: GeneralizedProblem, level: Array) -> PointEstimate:
     """An estimate of a design brought near, as that of the design."""
-    m, x = problem.coordinates.size, point.optimum.x.copy()
-    x[m : m + len(problem.free)] += np.linalg.solve(problem.coordinates.T, level)[problem.free]
+    x = point.optimum.x + _moved(point.optimum.x, problem, level)
     return replace(point, beta=point.beta + level, optimum=replace(point.optimum, x=x))
+
+
+def brought(point: PointEstimate, problem: GeneralizedProblem, level: Array) -> Array:
+    """Where an estimate of a design is in the search for that of the design brought near."""
+    return np.asarray(point.optimum.x - _moved(point.optimum.x, problem, level))
+
+
+def _moved(x: Array, problem: GeneralizedProblem, level: Array) -> Array:
+    """What the level adds to the variables of a search."""
+    m, move = problem.coordinates.size, np.zeros(len(x))
+    move[m : m + len(problem.free)] = np.linalg.solve(problem.coordinates.T, level)[problem.free]
+    return move

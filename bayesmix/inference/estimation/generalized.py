@@ -25,7 +25,7 @@ from bayesmix.inference.estimation.dispersed_starts import back_from_ends, start
 from bayesmix.inference.estimation.laplace import laplace
 from bayesmix.inference.estimation.laplace_likelihoods import LaplaceLikelihoods
 from bayesmix.inference.estimation.methods import Agq, Laplace, Reml
-from bayesmix.inference.estimation.optimise import Batched, LostModeError, Objective, Optimum
+from bayesmix.inference.estimation.optimise import Batched, LostModeError, Objective, Optimum, minimise
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.quadrature import quadrature, quadrature_gradient
 from bayesmix.inference.estimation.restart import (
@@ -48,7 +48,8 @@ OUTCOMES = 5.0  # an effect, more of which hardly ever are so alike that effects
 SMALL = 1000  # rows up to which several points at once cost little more than one
 MOVE = 1e-4  # of parameters, in differences of the mode
 SEEN, FARTHEST = 1e-2, 1e4  # distance of modes that differ, and farthest that one moves where parameters move by one
-ANCHOR = 1e-3  # of the squared fixed effects of separated data, in units of the deviance
+ANCHOR = 1e-3  # of the squared fixed effects of separated data, in units of the deviance, where valleys are told apart
+SLIGHT = 1e-10  # and at the end, from where on the deviance hardly falls
 
 
 class MarginalLikelihood:
@@ -136,7 +137,7 @@ def fit_generalized(problem: GeneralizedProblem, method: Reml | Laplace | Agq) -
     working = problem.coordinates
     likelihood = MarginalLikelihood(problem, method)
     start, is_separated = _start_generalized(likelihood)
-    objective = _anchored(likelihood) if is_separated else _batched(likelihood)
+    objective = _anchored(likelihood, ANCHOR) if is_separated else _batched(likelihood)
     restarts = Restarts(partial(_starts_again, likelihood, start), partial(_is_beyond, likelihood))
     optimum, singular = search(working, objective, start, restarts=restarts, accurate=True)
     before_ends = list(back_from_ends(problem, optimum.x))
@@ -144,12 +145,25 @@ def fit_generalized(problem: GeneralizedProblem, method: Reml | Laplace | Agq) -
         better = lowest(objective, optimum, before_ends, sizes=working.size, accurate=True)
         optimum, singular = (optimum, singular) if better is optimum else settle(working, better, objective)
     if is_separated:
-        optimum = replace(optimum, value=likelihood.value(optimum.x))
-    theta, _, dispersion = likelihood.split(optimum.x)
+        optimum, singular = _farther(likelihood, optimum)
+    return _estimate(likelihood, optimum, singular)
+
+
+def pulled_back(problem: GeneralizedProblem, method: Laplace | Agq, x: Array) -> PointEstimate:
+    """The estimate of separated outcomes where a slight pull on the fixed effects holds them, off the flat far end."""
+    likelihood = MarginalLikelihood(problem, method)
+    objective = _anchored(likelihood, ANCHOR)
+    optimum, singular = settle(problem.coordinates, minimise(objective, x, accurate=True), objective)
+    return _estimate(likelihood, replace(optimum, value=likelihood.value(optimum.x)), singular)
+
+
+def _estimate(likelihood: MarginalLikelihood, optimum: Optimum, singular: tuple[int, ...]) -> PointEstimate:
+    """The estimate where a search has ended."""
+    working, (theta, _, dispersion) = likelihood.problem.coordinates, likelihood.split(optimum.x)
     mode = likelihood.mode(optimum.x)
     beta, beta_cov = _fixed_effects(likelihood, optimum, mode)
     return PointEstimate(
-        method=method,
+        method=likelihood.method,
         beta=working.T @ beta,
         beta_cov=working.T @ beta_cov @ working.T.T,
         covariances=tuple(working.covariances(theta)),
@@ -211,17 +225,33 @@ def _batched(likelihood: MarginalLikelihood) -> Objective:
     return Batched(likelihood, at_all)
 
 
-def _anchored(likelihood: MarginalLikelihood) -> Objective:
+def _anchored(likelihood: MarginalLikelihood, anchor: float) -> Objective:
     """The objective with a slight pull on the fixed effects, so that separated data have an end to their search."""
     m, p = likelihood.problem.coordinates.size, likelihood.problem.X.shape[1]
 
     def objective(x: Array) -> tuple[float, Array]:
         value, gradient = likelihood(x)
         pull = np.zeros(len(x))
-        pull[m : m + p] = ANCHOR * x[m : m + p]
+        pull[m : m + p] = anchor * x[m : m + p]
         return value + float(pull @ x), gradient + 2.0 * pull
 
     return objective
+
+
+def _farther(likelihood: MarginalLikelihood, optimum: Optimum) -> tuple[Optimum, tuple[int, ...]]:
+    """What an anchored search found, with next to no anchor, and its singular terms: the deviance is its limit.
+
+    That it is flat there says no more than that outcomes are separated. What is left of its curvature is below the
+    rounding of the whole: that of the anchor stands in its place, or errors would be of the other directions only.
+    """
+    working, p = likelihood.problem.coordinates, likelihood.problem.X.shape[1]
+    objective = _anchored(likelihood, SLIGHT)
+    far = minimise(objective, optimum.x, accurate=True)
+    far, singular = settle(working, far, objective)
+    is_fixed = np.zeros(len(far.x))
+    is_fixed[working.size : working.size + p] = 1.0
+    hessian = far.hessian + 2.0 * ANCHOR * np.diag(is_fixed)
+    return replace(far, value=likelihood.value(far.x), hessian=hessian, status=optimum.status), singular
 
 
 def inverse_information(hessian: Array) -> Array:

@@ -41,7 +41,7 @@ MANY_ROWS = 100.0  # outcomes a level that can tell even that
 MOVES = 1e-6  # share of a direction that is more than rounding
 CURVED = 1e-3  # smallest over largest curvature of the criterion from which on there is no ridge
 SUSPECT = 1e-2  # the same of Hessians taken near the optimum, whose ridge may bend
-FAR = 1e3  # standard deviations from zero to the mean of a column of a curve that a search may not get over
+FAR = 20.0  # standard deviations from zero to the mean of a column of a curve that a search may not get over
 SAMPLE = "Or sample: under proper priors there is a posterior, model.sample()."
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.correlated_profile import CorrelatedDeviances, has_profile
-from bayesmix.inference.estimation.estimate import estimate
+from bayesmix.inference.estimation.estimate import estimate, less_far_out
 from bayesmix.inference.estimation.held_deviance import HeldDeviances
 from bayesmix.inference.estimation.methods import likelihood_method
 from bayesmix.inference.estimation.optimise import Status
@@ -145,7 +145,7 @@ def _around_the_maximum[T](
     if point.optimum.status is Status.LOST:
         return None
     held = CorrelatedDeviances if spec.has_row_covariance else HeldDeviances
-    deviances: HeldDeviances = held(design, spec, point)
+    deviances: HeldDeviances = held(design, spec, less_far_out(design, spec, point))
     for _ in range(MAX_SUMMITS):
         try:
             return work(deviances)
