@@ -341,7 +341,7 @@ def _far_columns(design: Design, spec: ModelSpec, point: PointEstimate) -> list[
             found.append(
                 f"`{name}` is far from zero, {mean:.6g} with a standard deviation of {size:.3g}: the parameters of the"
                 f" curve can hardly be told apart. Write `({name} {'-' if mean > 0.0 else '+'} {abs(centre):.15g})` in"
-                " its place."
+                " its place, if other values of the parameters make up for it."
             )
     return found
 

@@ -247,9 +247,25 @@ def test_a_column_of_a_curve_far_from_zero_is_told_to_be_centred(centre, advice)
     with pytest.warns(bmx.ConvergenceWarning, match="`x` is far from zero"):
         far = bmx.Model(["y ~ a + b * x", *rest], data).estimate("ml")
     assert len(far.problems) == 1
-    assert f"Write `{advice}` in its place." in far.problems[0]
+    assert f"Write `{advice}` in its place, if other values" in far.problems[0]
     near = bmx.Model([f"y ~ a + b * {advice}", *rest], data).estimate("ml")
     line = bmx.Model("y ~ x + (1 | g)", data | {"x": x - centre}).estimate("ml")
     assert near.converged
     assert near.criterion == pytest.approx(line.criterion, abs=1e-6)
     assert near.fixef()["estimate"]["b_Intercept"] == pytest.approx(line.fixef()["estimate"]["x"], rel=1e-4)
+
+
+@pytest.mark.slow
+def test_a_column_of_a_curve_in_which_powers_hardly_differ_is_told_to_be_centred():
+    """A ridge was all that was said where a hundred had been added to x."""
+    rng = np.random.default_rng(7)
+    g, x = np.repeat(np.arange(12), 10), np.tile(np.arange(10.0), 12)
+    y = 5.0 + rng.normal(size=12)[g] - 0.3 * (x - 4.0) ** 2 + 0.5 * rng.normal(size=120)
+    data, rest = {"x": x + 100.0, "y": y, "g": [f"g{j:02d}" for j in g]}, ["a ~ 1 + (1 | g)", "b ~ 1", "q ~ 1"]
+    with pytest.warns(bmx.ConvergenceWarning, match=r"`x` is far from zero.*Write `\(x - 104\)` in its place"):
+        far = bmx.Model(["y ~ a + b * x + q * x^2", *rest], data).estimate("ml")
+    near = bmx.Model(["y ~ a + b * (x - 104) + q * (x - 104)^2", *rest], data).estimate("ml")
+    line = bmx.Model("y ~ poly(x, 2) + (1 | g)", data).estimate("ml")
+    assert not far.converged
+    assert near.converged
+    assert near.criterion == pytest.approx(line.criterion, abs=1e-6)
