@@ -142,8 +142,8 @@ class Estimate(Fit, Deletions, Intervals):
         DataFrame
             One row a curve: ``edf``; ``ref_df, statistic, p_value`` of Wood's (2013) test that the curve is zero,
             an F of linear models and chi-squared of others; of smooths without a fixed part, as cyclic ones, of his
-            test of a variance. Curves of levels, ``s(x, g, bs = "fs")``, have one row of ``edf``, and no test:
-            `test_group` has that of their standard deviations.
+            test of a variance, as of all curves of levels, ``s(x, g, bs = "fs")``, in one row: of more than 2 000
+            coefficients ``edf`` alone, and `test_group` has a test of their standard deviations.
         """
         return smooth_terms(self)
 

@@ -50,6 +50,11 @@ class Held(ABC):
         return False, False
 
     @property
+    def is_replaced(self) -> bool:
+        """Whether effects may take its place, so that the deviance need not rise down to zero."""
+        return False
+
+    @property
     def longest(self) -> float:
         """Longest first step."""
         return 1.0
@@ -168,12 +173,23 @@ class HeldNumber(Held):
 
 @dataclass(frozen=True, slots=True)
 class HeldDispersion(Held):
-    """The dispersion, by its logarithm."""
+    """The dispersion, by its logarithm.
+
+    A residual standard deviation is searched down to an eight-thousandth of its estimate: where effects take its place,
+    one of each row, the deviance has nearly come to what it tends to.
+    """
+
+    is_sd: bool = False
+
+    @property
+    @override
+    def is_replaced(self) -> bool:
+        return self.is_sd
 
     @property
     @override
     def ends(self) -> tuple[float, float]:
-        return self.centre - FAR_LOG, self.centre + FAR_LOG
+        return self.centre - (FAR_SD if self.is_sd else FAR_LOG), self.centre + FAR_LOG
 
     @property
     @override

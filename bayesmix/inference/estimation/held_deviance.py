@@ -358,7 +358,7 @@ class HeldDeviances:
                 m = corrs[t].index(name)
                 return self._number(t, m), (*before, held_number(structure, working.C[t], m), *after)
         if point.dispersion is not None and name == self.spec.family.dispersion:
-            return HeldDispersion(math.log(point.dispersion)), tuple(plain)
+            return HeldDispersion(math.log(point.dispersion), self.spec.is_linear), tuple(plain)
         raise SpecError(f"There is no parameter `{name}` to profile.")
 
     def _effect(self, j: int) -> HeldEffect:

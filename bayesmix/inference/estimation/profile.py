@@ -163,6 +163,8 @@ def _limit(curve: Curve, rise: float, side: int) -> Limit:
         return at_end
     curve.renew()
     try:
+        if side < 0 and held.is_replaced and curve.rescaled(end).root < math.sqrt(rise):
+            return at_end
         found = _searched(curve, rise, side, end)
     except ExhaustedError:
         return Limit(math.nan, Outcome.EXHAUSTED)

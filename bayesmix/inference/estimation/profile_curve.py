@@ -28,6 +28,7 @@ ASIDE = 0.3  # standard errors that a search steps off a saddle
 ALIKE = 0.3  # relative difference from a parabola that is still one
 NOTHING = 1e-3  # relative standard deviation that is next to zero
 WIDEST = 25.0  # rise of the deviance up to which it may be a parabola, or lead to another valley
+UNLIKE = 1e4  # rise of the deviance that no other covariance makes up for: without replacement it is 1e7 a row
 SHALLOW = 1.0  # rise of the deviance above the deepest minimum at which a rough search is given up
 EQUAL = 1e-5  # of deviances: two searches have found the same minimum, or one a lower
 ASTRIDE = 2.0  # standard errors from a minimum at which its valley must be a parabola, or is searched from
@@ -121,6 +122,18 @@ class Curve:
     def moved(self, point: Point, c: float, tangent: Array | None = None) -> Array:
         """The others' best at another coordinate, along a line."""
         return np.asarray(point.z + (c - point.c) * (self.tangent if tangent is None else tangent))
+
+    def rescaled(self, c: float) -> Point:
+        """A low place at another dispersion: a search from where covariances of effects are those of the estimate.
+
+        Where the deviance is far above there, as it is unless effects take the place of residuals, it is not searched.
+        """
+        z = self.summit.z
+        factors = self.deviance.factors(z, self.deviance.at(self.summit.c, z))
+        start = self.deviance.elsewhere(z, [math.exp(self.summit.c - c) * factor for factor in factors])
+        if not self._at(c, start)[0] - self.criterion < UNLIKE:
+            return Point(c, start, math.inf, 0.0, is_minimum=False, inverse=np.eye(len(z)))
+        return self.lowest(c, start)
 
     def lowest(self, c: float, start: Array, inverse: Array | None = None) -> Point:
         """The minimum with the coordinate held, by a search from one place.

@@ -112,3 +112,25 @@ def test_around_a_lost_mode_there_is_no_profile() -> None:
     for interval in profile_intervals(fit.design, fit.spec, lost, ["Days", "sigma"], 0.95):
         assert interval.lower is NOT_FOUND
         assert interval.upper is NOT_FOUND
+
+
+@pytest.mark.slow
+def test_a_residual_sd_that_effects_of_each_row_may_take_the_place_of():
+    """Its deviance does not rise by the critical value down to zero, as the dense likelihood has it."""
+    rng = np.random.default_rng(4)
+    group, time = np.repeat(np.arange(16), 5), np.tile(np.arange(5.0), 16)
+    distance, same = np.abs(time[:, None] - time), group[:, None] == group
+    y = np.linalg.cholesky(same * np.exp(-distance / 2.0) + 0.16 * np.eye(80)) @ rng.normal(size=80)
+    fit = bmx.Model("y ~ 1 + ou(time | group)", {"y": y, "time": time, "group": group}).estimate("ml")
+
+    def deviance(logs):
+        V = same * np.exp(2.0 * logs[0] - distance / np.exp(logs[1])) + 1e-12 * np.eye(80)
+        inverse = np.linalg.inv(V)
+        r = y - inverse.sum(axis=0) @ y / inverse.sum()
+        return float(np.linalg.slogdet(V)[1] + r @ inverse @ r + 80 * np.log(2.0 * np.pi))
+
+    rise = minimize(deviance, [0.0, 0.0], method="Nelder-Mead").fun - fit.criterion
+    assert 0.1 < rise < 3.8
+    limits = fit.confint(["sigma"], method="profile").loc["sigma"]
+    assert limits["lower"] == 0.0
+    assert np.isfinite(limits["upper"])
