@@ -206,6 +206,18 @@ def check_figure(figure, name):
         assert to_rgb(axis.xaxis.label.get_color())[0] < 0.4  # dark on white
 
 
+@pytest.mark.slow
+def test_names_of_thresholds_with_wide_letters_are_whole():
+    """Of `About Right|Too Much(centred)`, of 28 letters, the last was cut at the edge of the figure."""
+    rng = np.random.default_rng(1)
+    levels = ["TOO LITTLE", "ABOUT ROOM", "TOO MUCH"]
+    data = {"y": pd.Categorical.from_codes(rng.integers(0, 3, 60), levels, ordered=True), "g": rng.integers(0, 6, 60)}
+    data |= {name: rng.normal(size=60) for name in ("u", "v", "w", "x")}
+    model = bmx.Model("y ~ u + v + w + x + (1 | g)", data, family="cumulative")
+    post = model.sample(seed=1, draws=50, chains=2, progress=False)
+    check_figure(bmx.plots.prior_posterior(post), "thresholds")
+
+
 CHAPTERS = ("sleepstudy", "esoph_lmm", "esoph_poisson", "cbpp", "wine")
 
 

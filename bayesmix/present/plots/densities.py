@@ -21,7 +21,7 @@ from bayesmix.inference.parameters.prior_wording import OneOfDecov
 from bayesmix.language.priors.above import Above
 from bayesmix.language.priors.on_link import natural
 from bayesmix.language.priors.prior import Prior
-from bayesmix.present.plots.canvas import BLUE, folded, legend_below, panels, styled
+from bayesmix.present.plots.canvas import BLUE, WIDTH, folded, legend_below, letters, panels, styled
 from bayesmix.present.plots.looks import DOCUMENT, PRIOR, FitsByLabel, Shown, document_mark, shown_fits
 from bayesmix.results.fits.linear_predictor import flatten, of_priors, signed_numbers
 from bayesmix.results.fits.marginal_summary import describe, kernel_estimate
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+COLUMNS = 3
+ROOM = letters(WIDTH / COLUMNS - 0.1)  # of a panel's name
 CENTRES = {"mode": "^", "median": "o", "mean": "d"}
 POINTS = 400
 PRIOR_REACH = 1.5  # how far beyond the posterior, in widths of it, a prior is followed
@@ -65,7 +67,7 @@ def sd_density(
         raise SpecError("sd_density needs a posterior: bmx.plots.sd_density(post, reml).")
     names = _names(posteriors[0].posterior, parameters)
     figures = shown[0].fit.fitted_model.documented if documented is None else documented
-    figure, axes = panels(len(names), columns=3, height=2.3)
+    figure, axes = panels(len(names), columns=COLUMNS, height=2.3)
     for name, axis in zip(names, axes, strict=True):
         heights = [_density(axis, one, name, filled=one is posteriors[0]) for one in posteriors]
         _mark_centres(axis, posteriors[0], name)
@@ -75,7 +77,7 @@ def sd_density(
         if name in figures:
             axis.axvline(figures[name], **DOCUMENT, zorder=1)
         axis.locator_params(axis="x", nbins=4)
-        axis.set(xlabel=folded(name, 29), yticks=[], ylim=(0.0, 1.1 * max(heights)))
+        axis.set(xlabel=folded(name, ROOM), yticks=[], ylim=(0.0, 1.1 * max(heights)))
         axis.spines["left"].set_visible(False)
     axes[0].set_ylabel("posterior density")
     handles: list[Artist] = [_patch(one.colour, filled=one is posteriors[0]) for one in posteriors]
@@ -119,7 +121,7 @@ def prior_posterior(post: Posterior, *, parameters: Sequence[str] | None = None)
             )
     names = list(known if parameters is None else parameters)
     ranges = dict(zip(known, parameter_ranges(post.design, post.spec).values(), strict=True))
-    figure, axes = panels(len(names), columns=3, height=1.9)
+    figure, axes = panels(len(names), columns=COLUMNS, height=1.9)
     for name, axis in zip(names, axes, strict=True):
         lower, upper = ranges[name]
         centres, density = _smooth(draws[name], lower, upper)
@@ -128,7 +130,7 @@ def prior_posterior(post: Posterior, *, parameters: Sequence[str] | None = None)
         grid = _prior_grid(priors[name], draws[name], lower, upper)
         if (prior := priors[name]) is not None:
             axis.plot(grid, np.exp(prior.log_density(grid)), color=PRIOR, linewidth=1.6)
-        axis.set(xlabel=folded(name, 29), yticks=[], xlim=(grid[0], grid[-1]))
+        axis.set(xlabel=folded(name, ROOM), yticks=[], xlim=(grid[0], grid[-1]))
         axis.set_ylim(bottom=0.0)
         axis.spines["left"].set_visible(False)
     axes[0].set_ylabel("density")

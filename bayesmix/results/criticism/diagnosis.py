@@ -249,7 +249,7 @@ def _predictions(fit: PosteriorRecord, response: Response) -> Finding:
         for name, row in odd.iterrows()
     ]
     text = f"Replicated data differ from the data: {'; '.join(parts)}."
-    return Finding(topic, False, text, "az.plot_ppc_dist(post.data)")
+    return Finding(topic, False, text, "bmx.plots.ppc(post)")
 
 
 # ---- of an estimate ---------------------------------------------------------------------------------------------
