@@ -218,7 +218,8 @@ class Questions(FitRecord):
         Parameters
         ----------
         variable : column of the fixed part; all levels of a factor, ``points`` values of a number.
-        by : a second column: levels, or the mean of a number and one standard deviation to either side.
+        by : a second column: levels, both values of a number that has two, or its mean and one standard deviation to
+            either side.
         at : values of other columns; without them numbers are at their means and factors at their most frequent level.
         kind, groups, interval, df, vcov, parameter, response : as in `predict`; ``"average"`` is the mean over groups,
             ``"zero"`` that of a typical one.
@@ -288,7 +289,8 @@ class Questions(FitRecord):
 
         Parameters
         ----------
-        variable : column of the fixed part; of a number the mean and one standard deviation to either side, or ``at``.
+        variable : column of the fixed part; of a number that has two values these, of others the mean and one standard
+            deviation to either side, or ``at``.
         by : a further column, or several: contrasts within each combination of their values, a family of tests.
         method : ``"pairwise"``; ``"revpairwise"``, earlier minus later; ``"trt.vs.ctrl"``, each minus the first;
             ``"consec"``, each minus the one before; ``"eff"``, each minus the mean of all; ``"poly"``, orthogonal

@@ -7,6 +7,7 @@ linear predictors and ``D`` the derivatives of the means by them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -356,10 +357,14 @@ def _cells(
 
 
 def _by_values(design: Any, name: str) -> list[Any]:
-    """Levels of a factor; of a number its mean and one standard deviation to either side."""
+    """Levels of a factor; of a number that has two values these, of others the mean and one sd to either side."""
     if is_factor(design, name):
         return levels_of(design, name)
-    column = observed_columns(design)[name]
+    column, n = observed_columns(design)[name], design.n_used
+    low, high = column.range
+    largest = (column.mean - low) * (high - column.mean) * n / (n - 1)  # variance: that of two values (Bhatia, Davis)
+    if low < high and math.isclose(column.sd**2, largest, rel_tol=1e-9):
+        return [low, high]
     return [column.mean + side * column.sd for side in (-1.0, 0.0, 1.0)]
 
 

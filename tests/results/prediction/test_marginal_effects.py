@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -35,6 +36,27 @@ COUNTS = bmx.Model("n ~ x + f + (1 | g)", FRAME, family="poisson").estimate()
 @pytest.fixture(scope="module")
 def post():
     return bmx.Model("y ~ f * x + (x | g)", FRAME).sample(draws=500, chains=2, seed=1, progress=False)
+
+
+@pytest.mark.parametrize("where", ["memory", pytest.param("source", marks=pytest.mark.slow)])
+def test_numbers_of_two_values_are_at_these(where):
+    """As emmeans keeps them (cov.keep = 2): an arm of 0 and 1 was at its mean and an sd away, -0.0009."""
+    frame = FRAME.assign(arm=(np.arange(len(FRAME)) % 3 == 0).astype(float))
+    frame["level"] = np.where(frame["arm"] == 1.0, "1", "0")
+    number, factor = (
+        bmx.Model(
+            f"y ~ x + {name} + (1 | g)", duckdb.connect().from_df(frame) if where == "source" else frame, where=where
+        )
+        for name in ("arm", "level")
+    )
+    number, factor = number.estimate(), factor.estimate()
+    found, wanted = number.marginal_means("arm"), factor.marginal_means("level")
+    assert list(found["arm"]) == [0.0, 1.0]
+    np.testing.assert_allclose(found[["estimate", "std_error"]], wanted[["estimate", "std_error"]], rtol=1e-7)
+    effect = number.contrasts("arm")["estimate"]
+    np.testing.assert_allclose(effect, number.fixef()["estimate"]["arm"], rtol=1e-7)
+    assert list(number.conditional_effects("x", by="arm", points=2)["arm"].unique()) == [0.0, 1.0]
+    assert len(number.marginal_means("x")) == 3
 
 
 # ---- linear models -------------------------------------------------------------------------------------------------
