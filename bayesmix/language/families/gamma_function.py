@@ -18,7 +18,8 @@ TINY = 1e-100  # whose inverse cube does not overflow
 FEW = 1e-4  # products up to which four terms of a series are exact to rounding
 SMALL = 1e-3  # numbers up to which six are
 COUNTS = 24.0  # whole numbers up to which sums of their terms take less than functions do ...
-LEAST_OF_COUNTS = 1e-10  # ... of numbers whose products with so many factors do not overflow
+POINTS = 8  # ... where each is in so many places ...
+LEAST_OF_COUNTS = 1e-10  # ... beside numbers whose products with so many factors do not overflow
 
 
 def log_gamma(x: Array, order: int) -> list[Array]:
@@ -76,7 +77,7 @@ def log_rising(x: Array, y: Array, order: int) -> list[Array]:
 def _of_columns(x: Array, y: Array, order: int) -> Sequence[Array]:
     """The same of columns ``x (..., n)``, those of small counts by their terms."""
     is_small = (y <= COUNTS) & (y == np.floor(y))
-    if not is_small.any() or not np.min(x) > LEAST_OF_COUNTS:
+    if x.size < POINTS * len(y) or not is_small.any() or not np.min(x) > LEAST_OF_COUNTS:
         return _rising(x, y, order)
     found, others = np.empty((order + 1, *x.shape)), np.flatnonzero(~is_small)
     _put_terms(found, x, y, np.flatnonzero(is_small))

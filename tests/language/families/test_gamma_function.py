@@ -88,7 +88,7 @@ def test_rows_that_are_alike_are_computed_once_and_have_their_own_values() -> No
 def test_small_counts_are_sums_of_their_terms() -> None:
     """Of numbers down to the least that they are taken of, and beside counts that are not small, or not whole."""
     y = np.array([2.0, 3.0, 7.5, 24.0, 25.0, 0.0, 9.0])
-    x = np.array([1e-9, 0.3, 4.0, 1e3, 1e9])[:, None] * np.linspace(1.0, 2.0, len(y))
+    x = np.array([1e-9, 0.3, 1.0, 4.0, 50.0, 1e3, 1e6, 1e9])[:, None] * np.linspace(1.0, 2.0, len(y))
     found = np.array(log_rising(x, y, 3))
     j = np.arange(1.0, 25.0)[:, None, None]
     within, far = j < y, x + j

@@ -16,6 +16,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.estimation.point_estimate import PointEstimate
+from bayesmix.inference.parameters.likelihood import SeveralPredictors
 from bayesmix.inference.sampling.marginal.effect_proposals import Proposed, propose
 from bayesmix.inference.sampling.marginal.gaussian_approximation import GaussianApproximation, coefficients
 from bayesmix.inference.sampling.marginal.independence_metropolis import find_modes, pilot_size
@@ -32,6 +33,7 @@ JOINT_GOOD = 0.6  # efficiency at which no more proposals are tried
 JOINT_DENSITIES = 10_000  # most densities of rows a proposal for that, half of them
 PILOT = 500  # proposals that measure the efficiency
 TOLD, TELLINGS = 1_000, 2  # proposals that a regression of their weights is made of, and most regressions at first
+FEW = 4  # coefficients of a predictor that are explored together
 REFINED = 3  # rounds of a mixture that has been fitted to weighted draws before
 GOOD = 0.45  # efficiency that will do ...
 BLOCKS_GOOD = (
@@ -158,7 +160,25 @@ def with_telling(found: Weighted, rng: np.random.Generator, limit: float) -> Fit
     more = telling(gamma, found.log_weights, explored, most, limit)
     if (more == explored).all():
         return None
+    more = _with_their_predictors(old, more, most)
     return _adapted(_refitted(found, old.exploring(more), rng), rng, is_fitted=True, rounds=REFINED)
+
+
+def _with_their_predictors(approximation: GaussianApproximation, explored: Array, most: int) -> Array:
+    """Coefficients and the others of their predictors, ``(p,) bool``, where those are of parameters beside the means.
+
+    Weights that vary along one coefficient of a shape vary along the others, too, along which they tell less.
+    """
+    target, likelihood = approximation.target, approximation.problem.likelihood
+    assert isinstance(likelihood, SeveralPredictors)
+    beside = {r for part in likelihood.parts for r in part.beside_means}
+    columns = (target.problem.coordinates.X @ target.to_gamma).reshape(likelihood.R, -1, len(explored))
+    owners = np.argmax(np.abs(columns).max(axis=1), axis=0)
+    for r in beside & set(owners[explored].tolist()):
+        own = explored | (owners == r)
+        if (owners == r).sum() <= FEW and own.sum() <= most:
+            explored = own
+    return explored
 
 
 def with_more_tries(found: Weighted, rng: np.random.Generator) -> FittedProposal | None:

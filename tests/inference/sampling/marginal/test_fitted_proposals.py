@@ -15,6 +15,7 @@ from bayesmix.inference.sampling.marginal.fitted_proposals import (
     LADDER,
     FittedProposal,
     Weighted,
+    _with_their_predictors,
     fit_first,
     weighted,
     with_more_tries,
@@ -93,6 +94,17 @@ def test_more_proposals_a_level_up_to_the_most_there_are() -> None:
         fitted = more
     assert tries[: tries.index(LADDER[-1]) + 1] == [*LADDER[LADDER.index(tries[0]) :]]
     assert set(tries[tries.index(LADDER[-1]) :]) == {LADDER[-1]}
+
+
+@pytest.mark.slow
+def test_coefficients_of_a_parameter_beside_the_mean_are_explored_together() -> None:
+    """Where there is room for them; one of a mean by itself."""
+    approximation, _ = found_for(["y ~ x + (1 | g)", "sigma ~ x"], "gaussian")
+    last, first = np.arange(4) == 3, np.arange(4) == 0
+    np.testing.assert_array_equal(_with_their_predictors(approximation, last, 2), [False, False, True, True])
+    np.testing.assert_array_equal(_with_their_predictors(approximation, last | first, 3), [True, False, True, True])
+    for explored, most in ((last, 1), (first, 4)):
+        np.testing.assert_array_equal(_with_their_predictors(approximation, explored, most), explored)
 
 
 def test_one_predictor_is_not_refitted() -> None:
