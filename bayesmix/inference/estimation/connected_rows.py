@@ -142,6 +142,11 @@ def _sets(problem: CorrelatedProblem, numbers: int) -> Iterator[_Sets]:
             yield _Sets(order[starts[chosen][:, None] + np.arange(size)], tuple(blocks))
 
 
+def are_few(factors: Sequence[Factor]) -> bool:
+    """Whether no set has more than `MOST` rows."""
+    return not factors or int(np.bincount(_connected(factors)).max()) <= MOST
+
+
 def _connected(factors: Sequence[Factor]) -> Array:
     """Set of each row ``(n,)``: rows of one level of any factor are of one set."""
     from scipy.sparse import coo_array

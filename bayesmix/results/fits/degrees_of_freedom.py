@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.errors import SpecError, nearest
+from bayesmix.inference.estimation.connected_rows import are_few
 from bayesmix.inference.estimation.methods import Ml, Reml
 from bayesmix.results.fits.records import EstimateRecord
 
@@ -59,8 +60,13 @@ def _of_strata(fit: EstimateRecord) -> str:
 
 
 def has_kenward_roger(fit: EstimateRecord) -> bool:
-    """Whether they may be Kenward and Roger's, whose expected information takes levels as independent."""
-    return has_freedom(fit) and all(term.is_independent for term in fit.design.terms)
+    """Whether they may be Kenward and Roger's, whose expected information takes levels as independent.
+
+    Beside a residual structure the covariance of rows that levels connect is dense.
+    """
+    if not (has_freedom(fit) and all(term.is_independent for term in fit.design.terms)):
+        return False
+    return not fit.spec.has_row_covariance or are_few(fit.point.coordinates.factors)
 
 
 def has_freedom(fit: EstimateRecord) -> bool:

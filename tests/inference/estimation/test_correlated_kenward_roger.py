@@ -6,6 +6,7 @@ from residuals import dense, fitted, model, whole
 
 import bayesmix as bmx
 from bayesmix.inference.estimation import connected_rows
+from bayesmix.results.fits.degrees_of_freedom import has_kenward_roger
 
 LINEAR = ["orthodont_unstr", "trial_unstr", "orthodont_cosy"]
 CASES = [*LINEAR, "trial_ar", "trial_cosy_strata", "trial_unstr_one", "orthodont_arma"]
@@ -140,3 +141,4 @@ def test_sets_of_many_rows_are_refused(monkeypatch):
     monkeypatch.setattr(connected_rows, "MOST", 20)
     with pytest.raises(bmx.SpecError, match=r"at most 20 of them: here 3\d are"):
         fit.tidy(("fixed",), df="kenward-roger")
+    assert not has_kenward_roger(fit)  # intervals by all methods leave it out
