@@ -48,6 +48,7 @@ OUTCOMES = 5.0  # an effect, more of which hardly ever are so alike that effects
 SMALL = 1000  # rows up to which several points at once cost little more than one
 MOVE = 1e-4  # of parameters, in differences of the mode
 SEEN, FARTHEST = 1e-2, 1e4  # distance of modes that differ, and farthest that one moves where parameters move by one
+ROUNDED = 1e-10  # smallest over largest curvature of a Hessian by differences that is more than rounding
 ANCHOR = 1e-3  # of the squared fixed effects of separated data, in units of the deviance, where valleys are told apart
 SLIGHT = 1e-10  # and at the end, from where on the deviance hardly falls
 
@@ -185,7 +186,7 @@ def _fixed_effects(likelihood: MarginalLikelihood, optimum: Optimum, mode: Mode)
     Those that are integrated out have their conditional covariance given the parameters, and move with these: as
     glmmTMB's, so that standard errors of both kinds mean the same.
     """
-    problem, inverse = likelihood.problem, inverse_information(optimum.hessian)
+    problem, inverse = likelihood.problem, inverse_information(optimum.hessian, is_told=True)
     m, p = problem.coordinates.size, len(problem.free)
     if not problem.flat.columns:
         return likelihood.split(optimum.x)[1], inverse[m : m + p, m : m + p]
@@ -254,14 +255,15 @@ def _farther(likelihood: MarginalLikelihood, optimum: Optimum) -> tuple[Optimum,
     return replace(far, value=likelihood.value(far.x), hessian=hessian, status=optimum.status), singular
 
 
-def inverse_information(hessian: Array) -> Array:
+def inverse_information(hessian: Array, *, is_told: bool = False) -> Array:
     """Inverses of halves of Hessians ``(..., m, m)`` of minus twice the log-likelihood.
 
-    Directions without curvature get no share.
+    Directions without curvature get no share; where that ``is_told`` to be an error, the one of a curvature that is
+    rounding, which is large: an error of zero would make what has no end the surest of all.
     """
     values, vectors = np.linalg.eigh(0.5 * hessian)
-    usable = values > 1e-10 * np.maximum(values.max(axis=-1, keepdims=True, initial=0.0), 1e-300)
-    inverse = np.where(usable, 1.0 / np.where(usable, values, 1.0), 0.0)
+    least = ROUNDED * np.maximum(values.max(axis=-1, keepdims=True, initial=0.0), 1e-300)
+    inverse = np.where((values > least) | is_told, 1.0 / np.maximum(values, least), 0.0)
     return np.asarray((vectors * inverse[..., None, :]) @ np.swapaxes(vectors, -1, -2))
 
 

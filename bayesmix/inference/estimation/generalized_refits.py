@@ -64,7 +64,7 @@ def _estimates(likelihoods: LaplaceLikelihoods, found: Minima, singular: Array, 
     theta, beta, dispersion = likelihoods.split(x)
     _, _, mode = likelihoods.mode(some, x)
     m, p, T = working.size, beta.shape[1], working.T
-    inverse = inverse_information(found.hessian[some])[:, m : m + p, m : m + p]
+    inverse = inverse_information(found.hessian[some], is_told=True)[:, m : m + p, m : m + p]
     is_far = np.abs(beta @ problem.X.T + problem.offset).max(axis=1, initial=0.0) > SUSPECT  # outcomes may be separated
     return PointEstimates(
         method=Laplace(),

@@ -96,6 +96,7 @@ def test_likelihoods_start_from_other_sizes_where_the_first_has_none():
     assert fit.criterion == pytest.approx(value)
 
 
+@pytest.mark.slow
 def test_errors_of_what_runs_off_are_large():
     """Curvature below rounding is none, and an error of zero would make what means nothing the surest of all."""
     rng, n = np.random.default_rng(1), 5000
@@ -106,3 +107,17 @@ def test_errors_of_what_runs_off_are_large():
     assert table.loc["fc", "estimate"] < -15.0
     assert table.loc["fc", "std_error"] > abs(table.loc["fc", "estimate"])
     assert table.loc["fb", "std_error"] < 0.1
+
+
+@pytest.mark.slow
+def test_errors_of_shares_that_run_off_to_zero_are_large():
+    """The error was 0.000, and the test of it had three stars."""
+    rng = np.random.default_rng(3)
+    g, z = rng.integers(0, 8, 200), rng.normal(size=200)
+    data = {"c": rng.poisson(np.exp(0.5 + 0.2 * z)), "z": z, "g": [f"g{j}" for j in g]}
+    with pytest.warns(ConvergenceWarning, match="`zi` runs off to zero"):
+        fit = bmx.Model(["c ~ z + (1 | g)", "zi ~ 1"], data, family="zero_inflated_poisson").estimate()
+    errors = fit.parameters()["std_error"]
+    plain = bmx.Model("c ~ z + (1 | g)", data, family="poisson").estimate().parameters()["std_error"]
+    assert errors["zi_Intercept"] > 100.0
+    np.testing.assert_allclose(errors[["Intercept", "z"]], plain[["Intercept", "z"]], rtol=1e-3)
