@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -81,3 +84,28 @@ def test_fits_have_one_thread(verb, monkeypatch):
     assert seen
     assert set.union(*seen) == {1}
     assert blas_threads() == {2}
+
+
+NEW_PAGES = """
+import resource, sys
+import numpy as np
+from bayesmix.parallel.threads import keep_freed_memory
+if sys.argv[1] == "kept":
+    keep_freed_memory()
+
+def faults():
+    two = np.ones(300_000), np.ones(300_000)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+first = [faults() for _ in range(5)][-1]
+print([faults() for _ in range(40)][-1] - first)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="says what glibc does")
+@pytest.mark.slow
+def test_memory_of_one_batch_is_that_of_the_next():
+    """Two arrays of 586 pages, forty times over: their pages were cleared again each time."""
+    run = [sys.executable, "-c", NEW_PAGES]
+    given_back, kept = (int(subprocess.check_output([*run, how])) for how in ("given back", "kept"))
+    assert kept < 600 < 10_000 < given_back

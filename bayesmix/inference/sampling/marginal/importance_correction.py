@@ -57,6 +57,7 @@ from bayesmix.inference.sampling.marginal.t_mixture import NO_PROPOSAL, Approxim
 from bayesmix.inference.sampling.marginal.weight_regression import HINTING
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.progress import told, working
+from bayesmix.parallel.threads import keep_freed_memory
 
 REFITS, POOR = 2, 0.4  # further fits of proposals of lower efficiency than this, or of heavy tails
 BLOCKS_POOR = 0.3  # the first where rows have several predictors: a refit there takes longer than all draws
@@ -87,6 +88,8 @@ def sample_generalized(
     told(words, is_shown=schedule.progress and not expected.is_quick)
     draws, chains, rng = schedule.draws, schedule.chains, np.random.default_rng(schedule.seed)
     run = _Run(draws, chains, options.thin, rng, schedule.progress)
+    if design.R > 1:
+        keep_freed_memory()
     with working("Fitting an approximation", is_shown=schedule.progress):
         first = _first_fit(fit_approximation(design, spec, priors, point, rng), point, rng)
     found = _drawn(first, run)
