@@ -13,6 +13,9 @@ PACKAGE = dirname(__file__)
 OWN = (PACKAGE, contextlib.__file__.removesuffix(".py"))
 
 
+LONGEST = 200  # letters of a name that could have been meant
+
+
 class BayesmixError(Exception):
     """Base class of every error that bayesmix raises on purpose."""
 
@@ -78,9 +81,9 @@ def first_line(error: BaseException) -> str:
     return lines[0].rstrip(".:")
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: object, known: Iterable[str]) -> str:
     """Return `` Did you mean `x`?`` for the closest known name, or an empty string."""
-    candidates = list(known)
+    name, candidates = str(name)[:LONGEST], list(known)
     lowered = {candidate.lower(): candidate for candidate in reversed(candidates)}
     match = get_close_matches(name, candidates, n=1, cutoff=0.5) or [
         lowered[m] for m in get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.5)

@@ -328,7 +328,11 @@ def _from_objects(name: str, series: pd.Series[Any]) -> Column:
     if kind == "boolean":
         return _from_pandas(name, series.astype("boolean"))
     if kind in ("integer", "floating", "mixed-integer-float", "empty"):
-        return _from_pandas(name, series.astype("Float64"), is_integer=kind == "integer")
+        try:
+            numbers = series.astype("Float64")
+        except OverflowError:  # Python's own whole numbers have no end
+            raise DataError(f"Column `{name}` has a number that is too large for a float of 64 bits.") from None
+        return _from_pandas(name, numbers, is_integer=kind == "integer")
     if kind == "decimal":
         return _from_pandas(name, series.astype(np.float64))
     if kind in ("mixed", "mixed-integer"):

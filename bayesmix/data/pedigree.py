@@ -56,6 +56,8 @@ def pedigree(data: Any, id: str = "id", sire: str = "sire", dam: str = "dam") ->
 
 def _read(data: Any, columns: tuple[str, str, str]) -> tuple[tuple[str, ...], Array]:
     """Labels of the animals, and of their parents ``(n, 2)``."""
+    if not (isinstance(data, dict) or hasattr(data, "columns")):
+        raise DataError(f"A pedigree is a table of animals and their parents, not {type(data).__name__} {data!r:.80}.")
     found = []
     names = list(data.keys() if isinstance(data, dict) else data.columns)
     for column in columns:
@@ -64,6 +66,8 @@ def _read(data: Any, columns: tuple[str, str, str]) -> tuple[tuple[str, ...], Ar
             raise DataError(f'{what} Name them: bmx.pedigree(table, id="animal", sire="father", dam="mother").')
         found.append([label(value) for value in list(data[column])])
     own, *parents = found
+    if not own:
+        raise DataError("The pedigree has no rows.")
     gone = [row for row, one in enumerate(own) if one in UNKNOWN]
     if gone:
         raise DataError(f"Row {gone[0]} (counted from 0) of the pedigree has no `{columns[0]}`.")

@@ -36,6 +36,8 @@ def phylogeny(tree: str | PathLike[str], *, correlation: bool = False) -> Relati
     """
     import pandas as pd
 
+    if not isinstance(tree, str | PathLike):
+        raise DataError(f"A tree is text in Newick's format or the path of a file with it, not {tree!r:.80}.")
     root = _root(tree)
     tips = [node for node in root.walk() if node.is_leaf]
     names = tuple(_name(node) for node in tips)

@@ -6,7 +6,8 @@ import errno
 import inspect
 import operator
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from numbers import Real
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from bayesmix.errors import SpecError, nearest
 from bayesmix.language.spellings import ARGUMENTS
 
+REPLICATES = 10_000_000  # of a study, each of which is at least a seed in memory
 PROBABILITIES = ("level", "interval")
 _POSITIONAL, _KEYWORD = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
 
@@ -47,15 +49,30 @@ def _explained(function: Callable[..., Any], shown: str) -> Callable[..., Any]:
     checks = {name: check for name, parameter in parameters.items() if (check := _check(parameter)) is not None}
     places = {i: name for i, (name, p) in enumerate(parameters.items()) if name in checks and p.kind is _POSITIONAL}
 
+    fewest, most = _numbers(parameters.values())
+
     @wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
         unknown = next((name for name in options if name not in parameters), None)
         if unknown is not None and not is_open:
             raise SpecError(unknown_argument(shown, unknown, [name for name in parameters if name != "self"]))
+        if len(arguments) > most:
+            raise SpecError(f"`{shown}` does not take {arguments[most]!r:.80} without the name of an argument.")
+        if len(arguments) < len(fewest):
+            left = next((name for name in fewest[len(arguments) :] if name not in options), None)
+            if left is not None:
+                raise SpecError(f"`{shown}` needs `{left}`.")
         given = (checks[places[i]](a, places[i]) if i in places else a for i, a in enumerate(arguments))
         return function(*given, **{name: checks[name](a, name) if name in checks else a for name, a in options.items()})
 
     return call
+
+
+def _numbers(parameters: Iterable[inspect.Parameter]) -> tuple[list[str], int]:
+    """The arguments that have to be given, by their order, and how many may be without their names."""
+    places = [one for one in parameters if one.kind is _POSITIONAL]
+    is_open = any(one.kind is inspect.Parameter.VAR_POSITIONAL for one in parameters)
+    return [one.name for one in places if one.default is one.empty], sys.maxsize if is_open else len(places)
 
 
 def _check(parameter: inspect.Parameter) -> Callable[[Any, str], Any] | None:
@@ -65,16 +82,31 @@ def _check(parameter: inspect.Parameter) -> Callable[[Any, str], Any] | None:
     if parameter.name in PROBABILITIES:  # checked where they are used, in better words
         return None
     kinds = set(str(parameter.annotation).split(" | "))
-    if "Sequence[str]" in kinds and "str" not in kinds:
-        return several
+    if "Sequence[str]" in kinds and kinds <= {"Sequence[str]", "str", "None"}:
+        return names if "str" in kinds else several
     if "Path" in kinds:
         return place
-    return whole_number if "int" in kinds else number if kinds <= {"float", "None"} else None
+    if "int" in kinds:
+        return whole_number if "None" in kinds or parameter.name == "seed" else given_number
+    return number if kinds <= {"float", "None"} else None
 
 
 def several(value: Any, name: str) -> Any:
     """Names from one or several: a text alone would be taken letter by letter."""
-    return (value,) if isinstance(value, str) else value
+    return (value,) if isinstance(value, str) else names(value, name)
+
+
+def names(value: Any, name: str) -> Any:
+    """Return names as they are; None stays, and whatever can be gone through.
+
+    Raises
+    ------
+    SpecError
+        If it is a single thing that is no name.
+    """
+    if isinstance(value, Real):
+        raise SpecError(f"{name}={value!r}: names are needed.")
+    return value
 
 
 def place(value: Any, name: str) -> Any:
@@ -121,13 +153,20 @@ def unknown_argument(function: str, name: str, known: Sequence[str]) -> str:
     return f"{what}{nearest(name, known)}" + (f" Its arguments: {', '.join(known)}." if known else " It takes none.")
 
 
+def given_number(value: Any, name: str) -> int | None:
+    """The same where there has to be one."""
+    if value is None:
+        raise SpecError(f"{name}=None: a whole number is needed.")
+    return whole_number(value, name)
+
+
 def whole_number(value: Any, name: str) -> int | None:
     """Return a whole number as ``int``; None stays.
 
     Raises
     ------
     SpecError
-        If it is none, or a seed below zero.
+        If it is none, a seed below zero, or more replicates than any study has.
     """
     if value is None:
         return None
@@ -139,4 +178,6 @@ def whole_number(value: Any, name: str) -> int | None:
         raise SpecError(f"{name}={value!r}: a whole number is needed.")
     if name == "seed" and number < 0:
         raise SpecError(f"seed={number}: a seed is a whole number from 0 on.")
+    if name == "replicates" and not 0 <= number <= REPLICATES:
+        raise SpecError(f"replicates={number}: a whole number from 0 to {REPLICATES} is needed.")
     return number

@@ -18,7 +18,7 @@ from contextlib import suppress
 from enum import Enum, auto
 from typing import Any, Literal
 
-from bayesmix.errors import DroppedWarning, FitError, warn_user
+from bayesmix.errors import DroppedWarning, FitError, SpecError, warn_user
 from bayesmix.parallel.checkpoint import Checkpoint
 from bayesmix.parallel.dask import resolving
 from bayesmix.parallel.progress import shown
@@ -116,6 +116,8 @@ def _finished[Result](
         yield from ((place, task(*job)) for place, job in enumerate(jobs))
         return
     executor = resolving(executor)
+    if not hasattr(executor, "submit"):
+        raise SpecError(f"executor={executor!r}: one of concurrent.futures is needed, or None.")
     lost = yield from _all_at_once(task, jobs, executor)
     if lost and isinstance(executor, ProcessPoolExecutor):
         yield from _again(task, jobs, lost, executor)

@@ -22,6 +22,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
+from bayesmix.data.memory import too_much
 from bayesmix.errors import BayesmixError, BayesmixWarning, SpecError
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors
@@ -248,6 +249,7 @@ def calibrate(  # noqa: PLR0913 - options of a study, named
     import pandas as pd
 
     check_level(level, "level")
+    _check(model, fitted, ranks, thin)
     if seconds is not None and not seconds > 0.0:
         raise SpecError(f"seconds={seconds:g}: a time above zero is needed, or None for no limit.")
     other = model if fitted is None else fitted
@@ -277,6 +279,16 @@ def calibrate(  # noqa: PLR0913 - options of a study, named
     apart = None if held.all() else Calibration(frame[~held].reset_index(drop=True), ranks, level)
     failed, lost, rule = len(results) - len(found), replicates - len(results) - late, other.design.censoring_rule
     return Calibration(frame[held].reset_index(drop=True), ranks, level, failed, lost, apart, rule, late)
+
+
+def _check(model: Model, fitted: Model | None, ranks: int, thin: int) -> None:
+    for one in (model, fitted):
+        if one is not None and not hasattr(one, "design"):
+            raise SpecError(f"calibrate takes models, not {type(one).__name__} {one!r:.80}.")
+    if ranks < 1 or thin < 1:
+        raise SpecError(f"ranks={ranks}, thin={thin}: at least one draw is needed.")
+    if (size := too_much(float(LONGEST) * ranks * thin * model.design.X.shape[1])) is not None:
+        raise SpecError(f"ranks={ranks}, thin={thin}: the draws would take {size}. A hundred ranks tell enough.")
 
 
 def _study(setting: Setting, seed: int) -> str:

@@ -24,7 +24,7 @@ from bayesmix.results.fits.fixed_inference import fixed_inference
 from bayesmix.results.fits.level import check_level
 from bayesmix.results.fits.linear_predictor import flatten
 from bayesmix.results.fits.model_fingerprint import parts_of_model
-from bayesmix.results.fits.records import EstimateRecord
+from bayesmix.results.fits.records import EstimateRecord, FitRecord
 from bayesmix.results.fits.refit import estimate_again
 from bayesmix.results.prediction.simulation import draws_at
 from bayesmix.studies.power_curve import crossing
@@ -207,6 +207,10 @@ def power(  # noqa: PLR0913 - options of a study, named
     if replicates < 2:
         raise SpecError(f"replicates={replicates}: at least two are needed.")
     source = fit.estimate() if isinstance(fit, Model) else fit
+    if not isinstance(source, FitRecord):
+        raise SpecError(f"power takes an estimate, a posterior or a model, not {type(fit).__name__} {fit!r:.80}.")
+    if not isinstance(effect, Mapping | None):
+        raise SpecError(f'effect={effect!r:.80}: values by the names of parameters are needed, {{"x": 0.3}}.')
     changes = dict(effect or {})
     _check_curves(changes)
     values = changed_parameters(source, changes)

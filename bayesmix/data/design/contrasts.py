@@ -39,10 +39,10 @@ def contrast(name: str, levels: Sequence[str], base: int = 1) -> Contrast:
     SpecError
         If there are no contrasts of this name.
     """
-    short = name.removeprefix("contr.")
+    short = str(name).removeprefix("contr.")
     if short not in CONTRASTS:
         raise SpecError(
-            f"There are no contrasts `{name}`.{nearest(short, CONTRASTS)} There are {', '.join(CONTRASTS)}."
+            f"There are no contrasts `{name!s:.80}`.{nearest(short, CONTRASTS)} There are {', '.join(CONTRASTS)}."
         )
     if len(levels) < 2:
         raise DesignError(f"A factor with the single level `{''.join(levels)}` has no contrasts.")

@@ -236,10 +236,15 @@ def _check_size(terms: Terms, variables: Mapping[str, Variable]) -> None:
     widths = {name: _width(variables[name]) for name in terms.used}
     n = max((_length(variables[name]) for name in terms.used), default=0)
     columns = sum(prod(widths[terms.variables[v]] for v in term) for term in terms.terms)
-    size = too_much(max([columns * n, *(width**2 for name, width in widths.items() if _is_factor(variables[name]))]))
+    of_factors = [width**2 for name, width in widths.items() if _is_factor(variables[name])]
+    size = too_much(max([columns * n, columns**2, *of_factors]))
     if size is not None:
         widest = max(widths, key=lambda name: widths[name])
         what = f"`{widest}` has {widths[widest]} levels: its columns for {n} rows would take {size}."
+        if columns > 2 * widths[widest]:
+            raise DesignError(
+                f"The {columns} columns of the terms would take {size}. Interact factors of fewer levels."
+            )
         raise DesignError(f"{what} Levels that are a sample of many belong in a random effect: `(1 | {widest})`.")
 
 

@@ -149,15 +149,15 @@ def find_family(name: str) -> Family:
         several = ' Several responses have one each in a dict: family={"y": "gaussian", "n": "poisson"}.'
         hint = several if isinstance(name, list | tuple) else ""
         raise SpecError(f"A family is one of the names {known}, not {type(name).__name__} {name!r}.{hint}")
-    written, _, argument = name.lower().partition("(")
+    written, opened, argument = name.lower().partition("(")
     key = _ALIASES.get(written.strip(), written.strip())
-    if key == ASYM_LAPLACE.name and argument:
+    if key == ASYM_LAPLACE.name and opened:
         return of_quantile(_quantile(name, argument))
-    if key not in FAMILIES or argument:
+    if key not in FAMILIES or opened:
         advice = f" {OTHERS[key]}" if key in OTHERS else nearest(key, FAMILIES)
         if key in FAMILIES:
             advice = f' Write family="{key}"{_link_written(argument)}.'
-        raise SpecError(f"Family `{name}` does not exist.{advice} Families: {known}.")
+        raise SpecError(f"Family `{name:.80}` does not exist.{advice} Families: {known}.")
     return FAMILIES[key]
 
 

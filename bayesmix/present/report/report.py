@@ -13,7 +13,7 @@ from bayesmix import __version__
 from bayesmix.comparison import Comparison
 from bayesmix.data.columns import Factor
 from bayesmix.data.design.row_statistics import mean
-from bayesmix.errors import DataError
+from bayesmix.errors import DataError, SpecError
 from bayesmix.fit import Estimate, Posterior
 from bayesmix.inference.parameters.prior_wording import short
 from bayesmix.language.arguments import explained
@@ -63,9 +63,13 @@ def report(
 
     Raises
     ------
+    SpecError
+        If there is no comparison.
     DataError
         If the file cannot be written.
     """
+    if not isinstance(comparison, Comparison):
+        raise SpecError(f"A report is of a comparison, bmx.compare(...), not of {type(comparison).__name__}.")
     target = Path(path)
     if not target.absolute().parent.is_dir():  # said before the long part
         raise DataError(f"The report `{path}` cannot be written: No such file or directory.")
