@@ -167,12 +167,15 @@ def with_telling(found: Weighted, rng: np.random.Generator, limit: float) -> Fit
 def _with_their_predictors(approximation: GaussianApproximation, explored: Array, most: int) -> Array:
     """Coefficients and the others of their predictors, ``(p,) bool``, where those are of parameters beside the means.
 
-    Weights that vary along one coefficient of a shape vary along the others, too, along which they tell less.
+    Weights that vary along one coefficient of a shape vary along the others, too, along which they tell less. Where a
+    predictor has effects of its own, mixtures of more dimensions were poorer.
     """
     target, likelihood = approximation.target, approximation.problem.likelihood
     assert isinstance(likelihood, SeveralPredictors)
     beside = {r for part in likelihood.parts for r in part.beside_means}
-    columns = (target.problem.coordinates.X @ target.to_gamma).reshape(likelihood.R, -1, len(explored))
+    working = target.problem.coordinates
+    beside -= {r for factor in working.factors for r, z in enumerate(np.split(factor.z, likelihood.R)) if z.any()}
+    columns = (working.X @ target.to_gamma).reshape(likelihood.R, -1, len(explored))
     owners = np.argmax(np.abs(columns).max(axis=1), axis=0)
     for r in beside & set(owners[explored].tolist()):
         own = explored | (owners == r)

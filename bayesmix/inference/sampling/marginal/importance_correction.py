@@ -195,7 +195,7 @@ def _better(later: _Drawn, earlier: _Drawn) -> _Drawn:
     """
     if later.is_interrupted or later.all.proposal.approximation.problem.likelihood.R == 1:
         return later
-    order = [(one.is_bounded, one.all.efficiency) for one in (later, earlier)]
+    order = [(one.is_bounded, one.pareto_k <= PROPOSAL_K_LIMIT, one.all.efficiency) for one in (later, earlier)]
     return later if order[0] >= order[1] else earlier
 
 

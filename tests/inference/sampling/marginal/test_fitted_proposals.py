@@ -98,13 +98,15 @@ def test_more_proposals_a_level_up_to_the_most_there_are() -> None:
 
 @pytest.mark.slow
 def test_coefficients_of_a_parameter_beside_the_mean_are_explored_together() -> None:
-    """Where there is room for them; one of a mean by itself."""
+    """Where there is room for them, and no effects beside them; one of a mean by itself."""
     approximation, _ = found_for(["y ~ x + (1 | g)", "sigma ~ x"], "gaussian")
     last, first = np.arange(4) == 3, np.arange(4) == 0
     np.testing.assert_array_equal(_with_their_predictors(approximation, last, 2), [False, False, True, True])
     np.testing.assert_array_equal(_with_their_predictors(approximation, last | first, 3), [True, False, True, True])
     for explored, most in ((last, 1), (first, 4)):
         np.testing.assert_array_equal(_with_their_predictors(approximation, explored, most), explored)
+    beside, _ = found_for(["y ~ x", "sigma ~ x + (1 | g)"], "gaussian")
+    np.testing.assert_array_equal(_with_their_predictors(beside, last, 4), last)
 
 
 def test_one_predictor_is_not_refitted() -> None:

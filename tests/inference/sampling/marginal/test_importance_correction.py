@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -254,3 +255,19 @@ def test_effects_that_vanish_are_no_obstacle() -> None:
     post = model.sample(seed=1, progress=False)
     assert post.method == "marginal"
     assert post.converged
+
+
+def test_a_run_that_is_certified_is_not_replaced_by_one_that_is_not() -> None:
+    """One whose chains stayed a little too long gave way to a later one of Pareto k .6, for its efficiency."""
+    likelihood = SimpleNamespace(R=2)
+    approximation = SimpleNamespace(problem=SimpleNamespace(likelihood=likelihood))
+
+    def drawn(k: float, efficiency: float, longest: float) -> Any:
+        proposals = SimpleNamespace(approximation=approximation)
+        own: Any = SimpleNamespace(proposal=proposals, efficiency=efficiency, longest=longest)
+        return importance_correction._Drawn(own, k, 3, 12_001, False)
+
+    first, later = drawn(0.38, 0.51, 31.0), drawn(0.6, 0.62, 19.0)
+    assert importance_correction._better(later, first) is first
+    assert importance_correction._better(drawn(0.4, 0.62, 31.0), first) is not first
+    assert importance_correction._better(drawn(0.45, 0.4, 20.0), first) is not first  # of which no chain stays too long
