@@ -137,6 +137,7 @@ DETAILS = {
     "notes",
     "decompositions",
     "posterior",
+    "with_effects",
 }
 
 
