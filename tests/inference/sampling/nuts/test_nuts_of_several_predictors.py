@@ -232,7 +232,10 @@ def test_priors_predict_correlated_responses() -> None:
 
 @pytest.mark.slow
 def test_priors_predict_every_response() -> None:
-    drawn = both("two responses").model.prior_predictive(20, seed=1)
+    with pytest.warns(
+        bmx.PriorWarning, match="values of `count` are over 1000 times as far from the middle of the data"
+    ):
+        drawn = both("two responses").model.prior_predictive(20, seed=1)
     assert set(drawn["prior_predictive"].data_vars) == {"y", "count"}
     assert np.all(drawn["prior_predictive"]["count"] >= 0)
     scale = drawn["prior"]["sigma_y"].to_numpy().ravel()
