@@ -240,11 +240,11 @@ def _check_size(terms: Terms, variables: Mapping[str, Variable]) -> None:
     size = too_much(max([columns * n, columns**2, *of_factors]))
     if size is not None:
         widest = max(widths, key=lambda name: widths[name])
-        what = f"`{widest}` has {widths[widest]} levels: its columns for {n} rows would take {size}."
         if columns > 2 * widths[widest]:
             raise DesignError(
                 f"The {columns} columns of the terms would take {size}. Interact factors of fewer levels."
             )
+        what = f"`{widest}` has {widths[widest]} levels: its columns for {n} rows would take {size}."
         raise DesignError(f"{what} Levels that are a sample of many belong in a random effect: `(1 | {widest})`.")
 
 

@@ -113,13 +113,11 @@ def _sum(left: Array, right: Array) -> Array:
 
 def _sets(problem: CorrelatedProblem, numbers: int) -> Iterator[_Sets]:
     """Sets of equal size together, as many as there is room for derivatives by ``numbers``."""
-    own, of_set = (
-        _connected(problem.coordinates.factors),
-        [
-            (np.concatenate(blocks.rows), np.repeat(np.arange(len(blocks.rows)), [len(rows) for rows in blocks.rows]))
-            for blocks in problem.rows.sizes
-        ],
-    )
+    own = _connected(problem.coordinates.factors)
+    of_pattern = [
+        (np.concatenate(blocks.rows), np.repeat(np.arange(len(blocks.rows)), [len(rows) for rows in blocks.rows]))
+        for blocks in problem.rows.sizes
+    ]
     order = np.argsort(own, kind="stable")
     sizes = np.bincount(own)
     if sizes.max() > MOST:
@@ -136,7 +134,7 @@ def _sets(problem: CorrelatedProblem, numbers: int) -> Iterator[_Sets]:
             index = np.full(len(sizes), -1)
             index[chosen] = np.arange(len(chosen))
             blocks = []
-            for rows, pattern in of_set:
+            for rows, pattern in of_pattern:
                 found = index[own[rows[:, 0]]]
                 blocks.append((found[found >= 0], place[rows[found >= 0]], pattern[found >= 0]))
             yield _Sets(order[starts[chosen][:, None] + np.arange(size)], tuple(blocks))

@@ -27,7 +27,12 @@ from bayesmix.inference.estimation.connected_rows import Forms, connected_forms
 from bayesmix.inference.estimation.correlated import CorrelatedProblem, correlated_problem
 from bayesmix.inference.estimation.curvature import steps
 from bayesmix.inference.estimation.generalized import inverse_information
-from bayesmix.inference.estimation.kenward_roger import KenwardRoger, directions_of, expected_inverse
+from bayesmix.inference.estimation.kenward_roger import (
+    KenwardRoger,
+    adjusted_covariance,
+    directions_of,
+    expected_inverse,
+)
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.satterthwaite import beside, differences
 from bayesmix.inference.least_squares.correlated_rows import Blocks, CorrelatedRows
@@ -62,11 +67,10 @@ def correlated_kenward_roger(design: Design, spec: ModelSpec, point: PointEstima
         found = _by_pattern(problem, V, first, second)
         slopes = _slopes_of_numbers(problem.rows, phi)
         uncertainty = slopes @ inverse_information(point.optimum.hessian) @ slopes.T
-    P, Q, Phi = found.P, found.Q, np.linalg.inv(found.XX)
-    inner = np.einsum("ab,abpq->pq", uncertainty, Q - 0.25 * found.R)
-    inner -= np.einsum("ab,apq,qr,brs->ps", uncertainty, P, Phi, P)
-    T, adjusted = problem.coordinates.T, Phi + 2.0 * Phi @ inner @ Phi
-    by_numbers = -(T @ (Phi @ P @ Phi) @ T.T)
+    T, Phi = problem.coordinates.T, np.linalg.inv(found.XX)
+    R = np.einsum("ab,abpq->pq", uncertainty, found.R)
+    adjusted = adjusted_covariance(Phi, found.P, found.Q, R, uncertainty)
+    by_numbers = -(T @ (Phi @ found.P @ Phi) @ T.T)
     return KenwardRoger(
         _whole(problem, point.beta_cov, T @ adjusted @ T.T),
         point.beta_cov,

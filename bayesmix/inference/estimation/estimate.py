@@ -112,9 +112,12 @@ def _generalized(design: Design, spec: ModelSpec, working: Coordinates, method: 
 
 def less_far_out(design: Design, spec: ModelSpec, point: PointEstimate) -> PointEstimate:
     """The estimate; of separated outcomes where a slight pull holds it, for the deviance is flat at its end."""
-    if not isinstance(point.method, Laplace | Agq) or separated(distinct(design, spec), spec, point) is None:
+    if not isinstance(point.method, Laplace | Agq):
         return point
-    near, level = brought_near(distinct(design, spec), spec)
+    design = distinct(design, spec)
+    if separated(design, spec, point) is None:
+        return point
+    near, level = brought_near(design, spec)
     problem = generalized_problem(near, point.coordinates, spec)
     held = pulled_back(problem, point.method, brought(point, problem, level))
     return carried_back(held, problem, level) if level.any() else held

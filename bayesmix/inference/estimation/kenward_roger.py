@@ -120,15 +120,24 @@ def kenward_roger(design: Design, point: PointEstimate) -> KenwardRoger:
     W = _information(problem, G, directions, weights)
     m = len(directions) + int(not problem.has_known_noise)
     P, Q, W = P[:m], Q[:m, :m], W[:m, :m]
-    PhiP, uncertainty = Phi @ P, 2.0 * expected_inverse(W)
+    uncertainty = 2.0 * expected_inverse(W)
     R = np.zeros((p, p))
     for (a, b), one in curved.items():
         R += uncertainty[a, b] * _form(S[one.factor], one.matrix, S[one.factor])
-    inner = np.einsum("ab,abpq->pq", uncertainty, Q) - np.einsum("ab,apq,bqr->pr", uncertainty, P, PhiP) - 0.25 * R
-    adjusted = Phi + 2.0 * Phi @ inner @ Phi
     T, sigma2 = working.T, float(point.dispersion or 1.0) ** 2
-    slopes = -(T @ (PhiP @ Phi) @ T.T) * sigma2
-    return KenwardRoger(sigma2 * T @ adjusted @ T.T, sigma2 * T @ Phi @ T.T, slopes, uncertainty)
+    slopes = -(T @ (Phi @ P @ Phi) @ T.T) * sigma2
+    whole = adjusted_covariance(Phi, P, Q, R, uncertainty)
+    return KenwardRoger(sigma2 * T @ whole @ T.T, sigma2 * T @ Phi @ T.T, slopes, uncertainty)
+
+
+def adjusted_covariance(Phi: Array, P: Array, Q: Array, R: Array, uncertainty: Array) -> Array:
+    """Covariance ``(p, p)`` of the fixed effects for few data: ``Phi + 2 Phi {sum w (Q - P Phi P) - R / 4} Phi``.
+
+    ``P (m, p, p)``, ``Q (m, m, p, p)`` of the numbers of the covariance, whose own is ``uncertainty (m, m)``, by which
+    second derivatives ``R (p, p)`` are summed already.
+    """
+    inner = np.einsum("ab,abpq->pq", uncertainty, Q) - np.einsum("ab,apq,bqr->pr", uncertainty, P, Phi @ P) - 0.25 * R
+    return np.asarray(Phi + 2.0 * Phi @ inner @ Phi)
 
 
 def directions_of(
