@@ -6,13 +6,14 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, override
+from typing import TYPE_CHECKING, override
 
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.draws import Draws, fresh_seed
 from bayesmix.language.arguments import explained
 from bayesmix.results.criticism.heterogeneity import HeterogeneityTable, heterogeneity
 from bayesmix.results.criticism.variance_explained import intraclass, r_squared, scalar_table
+from bayesmix.results.cross_validation import CrossValidation
 from bayesmix.results.deletions import Deletions, Evidence
 from bayesmix.results.fits.chosen_parameter import choose
 from bayesmix.results.fits.fitted_model import Fitted
@@ -33,8 +34,6 @@ from bayesmix.results.tables.tidy import tidy_estimate, tidy_posterior
 from bayesmix.results.updates import Updates
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     import pandas as pd
     import xarray as xr
 
@@ -220,7 +219,7 @@ class Estimate(Fit, Deletions, Intervals):
 
 
 @explained
-class Posterior(Fit, Evidence, ArvizView):
+class Posterior(Fit, Evidence, CrossValidation, ArvizView):
     """Draws from the posterior, ``(chain, draw)``. ArviZ's functions take it as they take `data`."""
 
     def __init__(self, fitted_model: Fitted, draws: Draws, priors: Priors, data: xr.DataTree | None = None) -> None:
@@ -250,63 +249,6 @@ class Posterior(Fit, Evidence, ArvizView):
         from bayesmix.results.criticism.diagnosis import prior_sensitivity
 
         return prior_sensitivity(self)
-
-    def loo(self, *, refit: bool | None = None, seed: int = 0, progress: bool = True) -> Any:
-        """Leave-one-out cross-validation by Pareto-smoothed importance sampling, as ArviZ's ``ELPDData``.
-
-        Parameters
-        ----------
-        refit : fit again without each row whose Pareto k is high; by default with the marginal sampler, which is cheap.
-        seed, progress : of the refits.
-        """
-        from bayesmix.results.criticism.cross_validation import loo
-
-        return loo(self, refit=refit, seed=seed, progress=progress)
-
-    def logo(
-        self,
-        group: str | None = None,
-        *,
-        refit: bool | Literal["all"] | None = None,
-        seed: int = 0,
-        progress: bool = True,
-    ) -> Any:
-        """Leave one group out: how well the rows of each level are predicted, together, by those of all others.
-
-        The effects of the level left out, and of levels nested in it, are integrated out: the accuracy for a new group.
-
-        Parameters
-        ----------
-        group : grouping factor; the first by default.
-        refit : as in `loo`; ``"all"`` fits again without each level in turn.
-        seed, progress : of the refits.
-
-        Returns
-        -------
-        ELPDData
-            ArviZ's, one entry a level.
-        """
-        from bayesmix.results.criticism.cross_validation import logo
-
-        return logo(self, group, refit=refit, seed=seed, progress=progress)
-
-    def kfold(
-        self,
-        k: int = 10,
-        group: str | None = None,
-        *,
-        seed: int = 0,
-        executor: Executor | None = None,
-        progress: bool = True,
-        checkpoint: str | Path | None = None,
-    ) -> Any:
-        """Cross-validation with ``k`` folds, each by a refit; the rows of a level of ``group`` stay together.
-
-        ``executor``: any ``concurrent.futures.Executor``, or None; ``checkpoint``: a file for finished folds.
-        """
-        from bayesmix.results.criticism.cross_validation import kfold
-
-        return kfold(self, k, group, seed=seed, executor=executor, progress=progress, checkpoint=checkpoint)
 
     @override
     def summary(self) -> Summary:

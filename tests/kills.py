@@ -24,7 +24,7 @@ import numpy as np
 
 import bayesmix as bmx
 from bayesmix.errors import DataError
-from bayesmix.results.criticism import bootstrap
+from bayesmix.results.criticism import bootstrap, elpd
 from bayesmix.results.storage import sampling_run
 
 Array = np.ndarray
@@ -310,6 +310,34 @@ class Bootstrap(Study):
 
 
 @dataclass
+class Folds(Study):
+    """Rows that are left out, fold by fold."""
+
+    def study(self, path: Path) -> None:
+        elpd.GOOD_K = -9.0  # so that each row is
+        self.left_out(posteriors()[0], progress=False, checkpoint=path)
+
+    def left_out(self, post: Any, **options: Any) -> None:
+        post.kfold(10, **options)
+
+
+@dataclass
+class Levels(Folds):
+    """Level by level."""
+
+    def left_out(self, post: Any, **options: Any) -> None:
+        post.logo(refit="all", **options)
+
+
+@dataclass
+class Rows(Folds):
+    """Row by row."""
+
+    def left_out(self, post: Any, **options: Any) -> None:
+        post.loo(refit=True, **options)
+
+
+@dataclass
 class CompareAll(Study):
     """Lines of `compare --all`, of four small models."""
 
@@ -326,7 +354,8 @@ class CompareAll(Study):
 
 
 KINDS = {"sample": Run, "sample, NUTS": Nuts, "sample, cache": Cached, "save": Save, "report": Report}
-KINDS |= {"study": Study, "bootstrap": Bootstrap, "compare --all": CompareAll}
+KINDS |= {"study": Study, "bootstrap": Bootstrap, "kfold": Folds, "logo": Levels, "loo": Rows}
+KINDS["compare --all"] = CompareAll
 
 
 # ---- kills ----------------------------------------------------------------------------------------------------------

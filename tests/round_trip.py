@@ -45,12 +45,17 @@ CALLS: dict[str, Verb] = {  # that need arguments, or are cheaper with some; all
     "update": lambda fit: fit.update("~ . - x", seed=1, progress=False),
     "extend": lambda fit: fit.extend(20, progress=False),
 }
+REFITTED: dict[str, Verb] = {  # by the exact densities of what is left out
+    "loo, refitted": lambda fit: fit.loo(refit=True, progress=False),
+    "logo, refitted": lambda fit: fit.logo(refit="all", progress=False),
+}
 LEFT_OUT = {
     "save": "writes the store itself",
     "data": "the groups of `test_posteriors_come_back`, with the time when they were made",
     "design": "of `test_posteriors_come_back`, with where its rows came from",
 }
 SAMPLING = {"update", "refit", "extend", "kfold", "drop1"}  # of a posterior: draw anew
+REFITS = {"test_group", "log_evidence", "loo, refitted", "logo, refitted"}  # of a posterior with evidence
 DEAR = {"test_group", "drop1", "ranova", "influence", "bootstrap", "diagnose", "refit", "update"}  # fit again
 
 
@@ -76,7 +81,8 @@ def _outcome(fit: Any, name: str) -> str:
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
-            value = CALLS[name](fit) if name in CALLS else getattr(fit, name)
+            call = CALLS.get(name) or REFITTED.get(name)
+            value = getattr(fit, name) if call is None else call(fit)
             value = value() if callable(value) else value
         except bmx.BayesmixError as error:
             return f"{type(error).__name__}: {error}"
@@ -125,9 +131,10 @@ def main(folder: Path, wanted: Mapping[str, list[str]]) -> None:
     """Print the digests of the fits in a folder."""
     warnings.simplefilter("ignore")
     found = {}
-    for name, names in wanted.items():
-        found[f"{name}, loaded"] = digests(bmx.load(folder / f"{name}.zarr"), names)
-        found[f"{name}, pickled"] = digests(pickle.loads((folder / f"{name}.pickle").read_bytes()), names)
+    for place, names in wanted.items():
+        name, how = place.split(", ")
+        fit = bmx.load(folder / f"{name}.zarr") if how == "loaded" else None
+        found[place] = digests(fit or pickle.loads((folder / f"{name}.pickle").read_bytes()), names)
     json.dump(found, sys.stdout)
 
 

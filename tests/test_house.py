@@ -19,12 +19,8 @@ LATE = {
     "bayesmix": {"errors"},  # what `import bayesmix` loads is nothing
     # verbs that few processes use: at the top they would cost every fit tens of milliseconds
     "stored": {"results.storage.fit_storage", "results.storage.sampling_run"},
-    "fit": {
-        "results.criticism.cross_validation",
-        "results.criticism.diagnosis",
-        "results.criticism.influence",
-        "results.storage.fit_storage",
-    },
+    "fit": {"results.criticism.diagnosis", "results.criticism.influence", "results.storage.fit_storage"},
+    "results.cross_validation": {"results.criticism.cross_validation"},
     "results.deletions": {"results.criticism.group_evidence", "results.criticism.term_evidence"},
     "model": {"results.interoperability.bambi", "results.storage.sampling_run"},
     # loads pools of processes
@@ -154,6 +150,7 @@ COVERED = {
     "results.questions": "results/prediction/test_marginal_effects.py",
     "results.updates": "results/fits/test_updated_model.py",
     "results.deletions": "results/criticism/test_single_deletions.py",
+    "results.cross_validation": "results/criticism/test_cross_validation.py",
     # one table of cases for a whole chapter
     "language.families": "language/families/test_registry.py",
     "results.interoperability": "results/interoperability/test_code.py",

@@ -41,6 +41,7 @@ CHAPTERS = (
     "results.questions",
     "results.updates",
     "results.deletions",
+    "results.cross_validation",
     "results.intervals",
     "fit",
     "stored",

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import round_trip
-from conftest import DAYS, around
+from conftest import around
 from daily import day
 from every_family import data_of, formulas_of
 
@@ -25,7 +25,10 @@ QUICK = "exponential"
 SIZE = 7  # families a process
 NAMES = list(FAMILIES)
 REFITTED = {"gaussian", "poisson", "zero_inflated_poisson", "cumulative", "student"}  # by verbs that fit again
-PRIME = 101  # so that times that follow each other have other families
+PRIME = 101  # so that days that follow each other have other families
+CELLS = list(product(NAMES, ("estimate", "posterior")))
+SHARE = 3  # of the verbs of a cell one in so many a day
+WHOLE = "BAYESMIX_ROUND_TRIPS" in os.environ
 CHUNKS = [NAMES[begin : begin + SIZE] for begin in range(0, len(NAMES), SIZE)]
 pytestmark = pytest.mark.filterwarnings("ignore::bayesmix.BayesmixWarning")
 
@@ -63,19 +66,19 @@ def differing(found, others):
 
 
 def elsewhere(folder, wanted, **environment):
-    """Digests of another process."""
+    """Digests of another process, of ``"NAME, loaded"`` and ``"NAME, pickled"``."""
     command = [sys.executable, str(Path(__file__).with_name("round_trip.py")), str(folder), json.dumps(wanted)]
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
     assert result.returncode == 0, result.stderr[-2000:]
     return json.loads(result.stdout.splitlines()[-1])
 
 
-def check_elsewhere(found, names, folder, **environment):
+def check_elsewhere(found, names, folder, hows=("loaded", "pickled"), **environment):
     keep(found, folder)
-    there = elsewhere(folder, names, **environment)
+    there = elsewhere(folder, {f"{name}, {how}": names[name] for name in found for how in hows}, **environment)
     for name, fit in found.items():
         here = round_trip.digests(fit, names[name])
-        for how in ("loaded", "pickled"):
+        for how in hows:
             assert differing(here, there[f"{name}, {how}"]) == {}, f"{name}, {how}"
 
 
@@ -104,18 +107,32 @@ def test_every_verb_of_every_family_elsewhere(place, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_verb_that_fits_again_elsewhere(tmp_path):
-    """One more verb of one more family each time that this runs: all of them take a minute for some families."""
-    others = [name for name in NAMES if name not in REFITTED and FAMILIES[name].smooth is None]
-    dear = sorted(round_trip.DEAR & set(round_trip.verbs(bmx.Estimate)))
-    family, verb = list(product(others, dear))[day().toordinal() // DAYS * PRIME % (len(others) * len(dear))]
-    check_elsewhere({"estimate": fits(family)["estimate"]}, {"estimate": [verb]}, tmp_path)
-
-
-@pytest.mark.slow
 def test_verbs_that_draw_anew_elsewhere(tmp_path):
     model = bmx.Model("response ~ x + f + (1 | g)", data_of("gaussian"))
     found = {"drawn": model.sample(60, 2, seed=1, method="marginal", progress=False)}
-    names = {"drawn": sorted(round_trip.SAMPLING | {"test_group", "log_evidence"})}
+    names = {"drawn": sorted(round_trip.SAMPLING | round_trip.REFITS)}
     assert not [text for text in round_trip.digests(found["drawn"], names["drawn"]).values() if "Error" in text]
     check_elsewhere(found, names, tmp_path, PYTHONHASHSEED="5")
+
+
+def drawn(name):
+    """A posterior with a certificate, from which all that fits again takes its engine; NUTS where there is none."""
+    model = bmx.Model(formulas_of(name), data_of(name), family=name)
+    method = "marginal" if FAMILIES[name].smooth is None else "nuts"
+    return model.sample(60, 2, seed=1, method=method, progress=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cell", CELLS if WHOLE else [CELLS[day().toordinal() * PRIME % len(CELLS)]], ids="-".join)
+def test_verbs_that_fit_again_elsewhere(cell, tmp_path):
+    """Some of one family a day: all of them take most of an hour, ``BAYESMIX_ROUND_TRIPS=1``."""
+    name, kind = cell
+    if kind == "posterior":
+        fit = drawn(name)
+        names = round_trip.SAMPLING | (set() if fit.method == "nuts" else round_trip.REFITS)
+    elif FAMILIES[name].smooth is None:
+        names, fit = round_trip.DEAR & set(round_trip.verbs(bmx.Estimate)), fits(name)["estimate"]
+    else:
+        pytest.skip(f"{name} has no estimate")
+    chosen = sorted(names) if WHOLE else sorted(names)[day().toordinal() // len(CELLS) % SHARE :: SHARE]
+    check_elsewhere({kind: fit}, {kind: chosen}, tmp_path, hows=("loaded",), PYTHONHASHSEED="5")

@@ -34,7 +34,7 @@ class Late(Enum):
     LATE = auto()
 
 
-def in_order[Result](
+def in_order[Result](  # noqa: PLR0913 - options, named
     task: Callable[..., Result],
     jobs: Sequence[Job],
     executor: Executor | None,
@@ -42,6 +42,7 @@ def in_order[Result](
     label: str,
     progress: bool,
     checkpoint: Checkpoint | None = None,
+    transient: bool = False,
 ) -> list[Result]:
     """Results of ``task(*job)`` in the order of the jobs; the bar is drawn where someone is looking.
 
@@ -52,6 +53,7 @@ def in_order[Result](
     ----------
     executor : where the tasks run; here, one after the other, if None.
     checkpoint : where results are kept as they come; those that it has are not computed again.
+    transient : whether the bar goes away at the end.
 
     Raises
     ------
@@ -60,7 +62,8 @@ def in_order[Result](
     DataError
         If the checkpoint is of another study, or cannot be written.
     """
-    return in_time(task, jobs, executor, None, label=label, progress=progress, checkpoint=checkpoint)[0]
+    bar: dict[str, Any] = {"label": label, "progress": progress, "transient": transient}
+    return in_time(task, jobs, executor, None, checkpoint=checkpoint, **bar)[0]
 
 
 def in_time[Result](  # noqa: PLR0913 - options, named
@@ -72,6 +75,7 @@ def in_time[Result](  # noqa: PLR0913 - options, named
     label: str,
     progress: bool,
     checkpoint: Checkpoint | None = None,
+    transient: bool = False,
 ) -> tuple[list[Result], int]:
     """The same of the jobs that are begun within so many seconds, and how many were not.
 
@@ -84,7 +88,8 @@ def in_time[Result](  # noqa: PLR0913 - options, named
     end = None if seconds is None else time.time() + seconds  # of the day: processes share no other clock
     timed = [(end, task, jobs[place]) for place in places]
     late = 0
-    for number, result in shown(_finished(_begun, timed, executor), len(places), label, is_shown=progress):
+    results = _finished(_begun, timed, executor)
+    for number, result in shown(results, len(places), label, transient=transient, is_shown=progress):
         if isinstance(result, Late):
             late += 1
             continue

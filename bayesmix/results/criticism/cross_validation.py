@@ -25,7 +25,6 @@ from bayesmix.inference.sampling.sample import failure
 from bayesmix.language.arguments import explained
 from bayesmix.parallel.checkpoint import checkpoint_of, fingerprint
 from bayesmix.parallel.executors import in_order
-from bayesmix.parallel.progress import shown
 from bayesmix.results.criticism.elpd import Elpd, psis_loo
 from bayesmix.results.criticism.elpd_comparison import compare_elpd
 from bayesmix.results.criticism.new_level_density import log_density
@@ -44,13 +43,22 @@ FEWER = 4  # how many times fewer draws tell the marginal likelihood than descri
 PRECISE = 0.03  # Monte Carlo error of a log marginal likelihood that no elpd shows, whose standard error is above one
 
 
-def loo(post: PosteriorRecord, *, refit: bool | None, seed: int, progress: bool = False) -> Elpd:
-    """PSIS-LOO over rows; rows whose Pareto k is high are left out by a refit."""
-    design = post.design
+def loo(
+    post: PosteriorRecord,
+    *,
+    refit: bool | None,
+    seed: int,
+    progress: bool = False,
+    checkpoint: str | Path | None = None,
+) -> Elpd:
+    """PSIS-LOO over rows; rows whose Pareto k is high are left out by a refit.
+
+    ``checkpoint``: file in which densities of refits are kept, so that what was stopped goes on.
+    """
 
     def exact(rows: Array) -> Iterable[float]:
-        for row in shown(rows, len(rows), "Fitting without rows", transient=True, is_shown=progress):
-            yield left_out(post, np.arange(len(design.y)) != row, seed)
+        units = np.arange(len(post.design.y))
+        return _without_each(post, units, rows, what="rows", seed=seed, progress=progress, checkpoint=checkpoint)
 
     names = ("loo", "rows")
     if refit and post.spec.has_row_covariance:
@@ -60,9 +68,18 @@ def loo(post: PosteriorRecord, *, refit: bool | None, seed: int, progress: bool 
 
 
 def logo(
-    post: PosteriorRecord, group: str | None, *, refit: bool | str | None, seed: int, progress: bool = False
+    post: PosteriorRecord,
+    group: str | None,
+    *,
+    refit: bool | str | None,
+    seed: int,
+    progress: bool = False,
+    checkpoint: str | Path | None = None,
 ) -> Elpd:
-    """Leave one group out: the group's rows together, its random effects integrated out."""
+    """Leave one group out: the group's rows together, its random effects integrated out.
+
+    ``checkpoint``: as of `loo`.
+    """
     if post.spec.has_row_covariance:
         raise _not_in_parts(post, "logo()")
     found = find_group(post.design, group)
@@ -71,11 +88,37 @@ def logo(
     pointwise = np.stack([log_density(post.spec, part, post.with_effects) for part in parts], axis=-1)
 
     def exact(levels: Array) -> Iterable[float]:
-        for level in shown(levels, len(levels), "Fitting without levels", transient=True, is_shown=progress):
-            yield left_out(post, codes != level, seed)
+        return _without_each(post, codes, levels, what="levels", seed=seed, progress=progress, checkpoint=checkpoint)
 
     names = ("logo", f"levels of {found.group}")
     return _elpd(post, pointwise, _is_cheap(post) if refit is None else refit, exact, names)
+
+
+def _without_each(  # noqa: PLR0913 - options of a study, named
+    post: PosteriorRecord,
+    units: Array,
+    chosen: Array,
+    *,
+    what: str,
+    seed: int,
+    progress: bool,
+    checkpoint: str | Path | None,
+) -> list[float]:
+    """Exact log densities of the rows of each chosen unit, given all others."""
+    kept = checkpoint_of(checkpoint, _told(post, units, seed, *_evidence(post)), list(map(str, chosen)))
+    jobs = [(post, units, unit, seed) for unit in chosen]
+    label = f"Fitting without {what}"
+    return in_order(_without, jobs, None, label=label, progress=progress, checkpoint=kept, transient=True)
+
+
+def _without(post: PosteriorRecord, units: Array, unit: int, seed: int) -> float:
+    return left_out(post, units != unit, seed)
+
+
+def _evidence(post: PosteriorRecord) -> tuple[float | None, float | None]:
+    """Of all rows, which `left_out` takes from the draws, and by how many draws it tells that of fewer."""
+    certificate = post.draws.certificate
+    return certificate.get("log_evidence"), certificate.get("log_evidence_error")
 
 
 def kfold(  # noqa: PLR0913 - options of a study, named
@@ -129,11 +172,10 @@ def kfold(  # noqa: PLR0913 - options of a study, named
     return _elpd(post, post.log_likelihood(), "all", exact, ("kfold", "rows"))
 
 
-def _told(post: PosteriorRecord, fold: Array, seed: int) -> str:
-    """What the densities of the folds depend on, as a fingerprint."""
-    return fingerprint(
-        "kfold", *parts_of_model(post.spec, post.design, post.priors), post.method, post.values.lead, fold, seed
-    )
+def _told(post: PosteriorRecord, units: Array, seed: int, *others: float | None) -> str:
+    """What the densities of rows left out, unit by unit, depend on, as a fingerprint."""
+    model = parts_of_model(post.spec, post.design, post.priors)
+    return fingerprint("left out", *model, post.method, post.values.lead, units, seed, *others)
 
 
 def _held_out(post: PosteriorRecord, keep: Array, seed: int) -> Array:

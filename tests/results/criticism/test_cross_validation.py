@@ -13,7 +13,7 @@ from arviz_stats import loo
 
 import bayesmix as bmx
 from bayesmix.errors import SpecError
-from bayesmix.results.criticism import cross_validation
+from bayesmix.results.criticism import cross_validation, elpd
 from bayesmix.results.criticism.cross_validation import left_out
 
 
@@ -159,6 +159,34 @@ def test_folds_that_are_finished_are_kept(dyestuff, tmp_path, monkeypatch):
     np.testing.assert_array_equal(resumed.elpd_i, dyestuff.kfold(4, progress=False).elpd_i)
     with pytest.raises(bmx.DataError, match="not a checkpoint of this study"):
         dyestuff.kfold(4, seed=1, progress=False, checkpoint=path)
+
+
+@pytest.mark.parametrize(
+    "verb", [lambda post, **kept: post.logo(refit="all", **kept), lambda post, **kept: post.loo(refit=True, **kept)]
+)
+def test_refits_that_are_finished_are_kept(dyestuff, tmp_path, monkeypatch, verb):
+    """Stopped in the third of all, the others are fitted; those of other draws have other densities."""
+    fitted = []
+
+    def exact(post, keep, seed):
+        fitted.append(seed)
+        if len(fitted) == 3:
+            raise KeyboardInterrupt
+        return -np.sum(np.flatnonzero(~keep)) / 3.0
+
+    monkeypatch.setattr(cross_validation, "left_out", exact)
+    monkeypatch.setattr(elpd, "GOOD_K", -9.0)  # all rows have a higher one
+    path = tmp_path / "refits.jsonl"
+    with pytest.raises(KeyboardInterrupt):
+        verb(dyestuff, progress=False, checkpoint=path)
+    resumed = verb(dyestuff, progress=False, checkpoint=path)
+    assert len(fitted) == len(resumed.elpd_i) + 1  # the third twice
+    np.testing.assert_array_equal(resumed.elpd_i, verb(dyestuff, progress=False).elpd_i)
+    with pytest.raises(bmx.DataError, match="not a checkpoint of this study"):
+        verb(dyestuff, seed=1, progress=False, checkpoint=path)
+    other = bmx.Posterior(dyestuff.fitted_model, replace(dyestuff.draws, certificate={}), dyestuff.priors)
+    with pytest.raises(bmx.DataError, match="not a checkpoint of this study"):
+        verb(other, progress=False, checkpoint=path)
 
 
 def test_high_k_is_refitted(dyestuff):
