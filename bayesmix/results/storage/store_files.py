@@ -24,6 +24,8 @@ MOST_GROUPS = 1_000
 COMPRESSION = 40_000  # bytes that one byte of Zstandard may stand for: blocks of 128 KiB in four bytes
 EMPTY = 1 << 28  # bytes of an array without files: Zarr leaves out chunks that hold nothing but the fill value
 OVERHEAD = 1 << 16  # bytes of a chunk beside its numbers
+LONGEST_HEADER = 18  # bytes of a frame of Zstandard
+ZSTANDARD = bytes.fromhex("28b52ffd")
 TEXT = ("string", "variable_length_utf8")
 ITEM_SIZES = {
     "bool": 1,
@@ -92,6 +94,9 @@ def check_files(store: Path) -> Files:
         if (array := _array_of(name, arrays)) is not None:
             chunks[array].append(size)
     total = sum(_declared(node, content, sum(chunks[node])) for node, content in arrays.items())
+    for name in sizes:
+        if (array := _array_of(name, arrays)) is not None:
+            _check_unpacked(store / name, name, arrays[array])
     if (most := _memory()) is not None and max(total, sum(sizes.values())) > most:
         raise Damage(f"its arrays take {max(total, sum(sizes.values())):.3g} bytes, and the memory has {most:.3g}")
     unfilled = (node for node, content in arrays.items() if _lacks_chunks(content, len(chunks[node])))
@@ -170,6 +175,37 @@ def _declared(node: str, content: Mapping[str, Any], stored: int) -> int:
     if most > COMPRESSION * stored + EMPTY or too_small:
         raise Damage(f"`{node}` declares {most:.3g} bytes and has {stored} in its files")
     return most
+
+
+def _check_unpacked(path: Path, name: str, content: Mapping[str, Any]) -> None:
+    """Hold what a chunk says that it unpacks to against what its array declares."""
+    (kind, options), (_, grid) = _named(content.get("data_type")), _named(content.get("chunk_grid"))
+    declared = EMPTY if kind in TEXT else options.get("length_bytes", ITEM_SIZES.get(kind))
+    declared *= 1 if kind in TEXT else math.prod(grid["chunk_shape"])
+    codecs = [_named(codec)[0] for codec in content.get("codecs", [])]
+    with path.open("rb") as file:
+        header = file.read(LONGEST_HEADER)
+    unpacked = _unpacked(header.ljust(LONGEST_HEADER, b"\0"), codecs)
+    if unpacked is not None and unpacked > declared + OVERHEAD:
+        raise Damage(f"`{name}` unpacks to {unpacked:.3g} bytes, where {declared} were declared")
+
+
+def _unpacked(header: bytes, codecs: list[str]) -> float | None:
+    """Bytes that a chunk unpacks to, as its header says; None where it says nothing, as of what is not compressed.
+
+    Of Zstandard frames the content size (RFC 8878, 3.1.1.1), of Blosc's ``nbytes``. Deflated bytes are not told by a
+    header, and stand for at most a thousand each.
+    """
+    if "blosc" in codecs:
+        return int.from_bytes(header[4:8], "little")
+    if "zstd" not in codecs or header[:4] != ZSTANDARD:
+        return None
+    about = header[4]
+    is_single, dictionary, kind = about >> 5 & 1, (0, 1, 2, 4)[about & 3], about >> 6
+    width = 1 << kind if kind else is_single
+    begin = 6 - is_single + dictionary
+    size = int.from_bytes(header[begin : begin + width], "little")
+    return size + 256 * (kind == 1) if width else math.inf
 
 
 def _lacks_chunks(content: Mapping[str, Any], files: int) -> bool:

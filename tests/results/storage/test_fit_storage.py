@@ -11,6 +11,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+import numcodecs
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -339,6 +340,15 @@ def sparse(size):
     return make
 
 
+def zeros(size):
+    """A bomb: next to nothing, as Zstandard packs it."""
+
+    def make(store, name):
+        (store / name).write_bytes(numcodecs.Zstd(1).encode(bytes(size)))
+
+    return make
+
+
 def declare(**changes):
     def make(store, name):
         path = store / array_of(name) / "zarr.json"
@@ -376,6 +386,7 @@ DAMAGE = {
     "link within": (link("../../zarr.json"), "is a link"),
     "link to itself": (link("."), "is a link"),
     "huge chunk": (sparse(1 << 40), r"declares .* bytes and has"),
+    "bomb": (zeros(1 << 28), r"unpacks to 2.68e\+08 bytes, where"),
     "huge shape": (declare(**grid(10**12)), r"declares 8e\+12 bytes"),
     "huger shape": (declare(**grid(*[10**18] * 60)), r"declares 9.22e\+18 bytes"),
     "huge text": (declare(data_type=text(10**13)), r"declares 2e\+13 bytes"),

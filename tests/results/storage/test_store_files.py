@@ -7,6 +7,7 @@ import json
 import math
 import os
 
+import numcodecs
 import pytest
 
 from bayesmix.results.storage import store_files
@@ -242,6 +243,36 @@ def test_links_and_pipes_are_refused(store):
     os.mkfifo(store / "x" / "c" / "1")
     with pytest.raises(Damage, match="`x/c/1` is neither a file nor a folder"):
         check_files(store)
+
+
+PACKED = {"zstd": numcodecs.Zstd(3), "blosc": numcodecs.Blosc("zstd", 5)}
+
+
+@pytest.mark.parametrize("codec", PACKED)
+@pytest.mark.parametrize("count", [1, 40, 700, 70_000, 20_000_000])
+def test_headers_say_what_chunks_unpack_to(store, codec, count):
+    """In a header of one, two, four bytes; zeros that no array declares are refused before they are unpacked."""
+    packed = PACKED[codec].encode(bytes(count))
+    assert store_files._unpacked(packed[:18].ljust(18, b"\0"), ["bytes", codec]) == count
+    write(store / "x" / "c" / "0", packed)
+    write(store / "x" / "zarr.json", array([10], codecs=[{"name": "bytes"}, {"name": codec}]))
+    if count <= store_files.OVERHEAD:
+        check_files(store)
+    else:
+        with pytest.raises(Damage, match=r"`x/c/0` unpacks to .* bytes, where 80 were declared"):
+            check_files(store)
+
+
+@pytest.mark.parametrize("end", [b"", b"\x00", b"\x20", b"\xe0" + b"\xff" * 8])
+def test_headers_of_strangers(store, end):
+    """Cut off, without a size, of 2^64 bytes: an error or none, of ours."""
+    write(store / "x" / "c" / "0", store_files.ZSTANDARD + end)
+    write(store / "x" / "zarr.json", array([10], codecs=[{"name": "bytes"}, {"name": "zstd"}]))
+    if end[:1] == b"\x20":
+        check_files(store)
+    else:
+        with pytest.raises(Damage, match=r"unpacks to (inf|1.84e\+19) bytes"):
+            check_files(store)
 
 
 @pytest.mark.parametrize("name", store_files.ITEM_SIZES)
