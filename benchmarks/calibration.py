@@ -3,14 +3,17 @@
 uv run python benchmarks/calibration.py                       # cells that have no line yet, then those with the oldest
 uv run python benchmarks/calibration.py --minutes 30 --replicates 100 --processes 2
 uv run python benchmarks/calibration.py --seconds 20          # of each cell as many data sets as are begun in that time
+uv run python benchmarks/calibration.py --longest 40          # leave cells that take more than 40 s of the processor
 uv run python benchmarks/calibration.py --replicates 3        # many cells, of which only those together say much
 uv run python benchmarks/calibration.py "poisson / nuts / slopes" "student / marginal / *"   # these cells
 uv run python benchmarks/calibration.py --date 2026-11-29     # what the slow tests drew on that day
 
-Lines are kept in benchmarks/calibration.csv as they come; the site has them. A cell whose p-value is small is run again
-on new data, twice as many: chance does not repeat itself. Ranks of one slope, one standard deviation, one effect of a
-level and of the log-likelihood stand in the lines: those of many cells are uniform together, so that few data sets of
-each tell of a family, an engine or a structure what many of one cell would.
+Lines are kept in benchmarks/calibration.csv as they come, one for every cell and seed; the site has them. A cell whose
+p-value is small is run again on new data, twice as many: chance does not repeat itself. Ranks of one slope, one
+standard deviation, one effect of a level and of the log-likelihood stand in the lines, of first runs, too: those of
+many cells are uniform together, so that few data sets of each tell of a family, an engine or a structure what many of
+one cell would. Cells are taken along diagonals of families and structures, so that a part of them has all of both. Of
+NUTS compiling takes nearly all of the time: rather many data sets of few cells.
 """
 
 from __future__ import annotations
@@ -19,15 +22,18 @@ import argparse
 import csv
 import datetime
 import fnmatch
+import signal
 import tempfile
 import time
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from zlib import crc32
 
 import numpy as np
@@ -60,6 +66,8 @@ BESIDE = {"distributional": "x", "shared": "1 + (1 | i | g)"}  # the formula of 
 DAILY = {"marginal": 6, "nuts": 3}  # cells a day
 REPLICATES = 40
 FIRST, SECOND = 0.02, 0.001  # p-values: below the first a cell is run again, and wrong below the second
+AGAIN = 1.0  # seconds until what was told to stop is told again: where destructors are run, nobody hears it
+TOO_DEAR = "no data set in the time"
 
 
 @dataclass(frozen=True)
@@ -98,13 +106,19 @@ class Line:
     replicates: int
     converged: str  # share
     failed: int
-    p: str  # of all parameters together; of the second run where there was one
+    p: str  # of all parameters together
     worst: str  # the parameter that is least uniform
     seed: int
     seconds: str  # of the processor, for each data set; of all processes if there are several
     date: str
     version: str
     ranks: str = ""  # of `followed` parameters: "x 3 17, sd 1 20"; of lines from before they were kept nothing
+    reason: str = ""  # why there are no ranks: what the package says, or `TOO_DEAR`
+
+    @property
+    def cell(self) -> Cell:
+        """What it is of."""
+        return Cell(self.family, self.engine, self.structure)
 
 
 def followed(names: list[str]) -> dict[str, str]:
@@ -196,6 +210,27 @@ class Allowed:
     replicates: int = REPLICATES
     seconds: float | None = None  # by the clock, after which no data set is begun
     executor: Executor | None = None
+    longest: float = 0.0  # of this process's processor, after which a cell is left where it is; zero is no limit
+
+
+class TooLongError(BaseException):
+    """Nothing between the script and the sampler takes it for a failure of the model."""
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Leave what takes longer, on the processor: other work beside it does not count."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise TooLongError
+
+    before = signal.signal(signal.SIGPROF, leave)
+    signal.setitimer(signal.ITIMER_PROF, seconds, AGAIN if seconds else 0.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def run(cell: Cell, allowed: Allowed, seed: int, folder: Path) -> Line:
@@ -214,6 +249,7 @@ def run(cell: Cell, allowed: Allowed, seed: int, folder: Path) -> Line:
                 study(1)
         with suppress(bmx.SpecError):  # where none could be fitted
             found = study(allowed.replicates, executor=allowed.executor, seconds=allowed.seconds)
+        reason = refusal(cell) if found is None else ""
     begun = finished(path)
     held = 0 if found is None else len(found.ranks)
     return Line(
@@ -228,7 +264,19 @@ def run(cell: Cell, allowed: Allowed, seed: int, folder: Path) -> Line:
         date=datetime.date.today().isoformat(),
         version=bmx.__version__,
         ranks="" if found is None else written(found.ranks),
+        reason=reason,
     )
+
+
+def refusal(cell: Cell) -> str:
+    """What the package says of the cell's own responses where no simulated ones could be fitted."""
+    try:
+        cell.model.sample(method=cell.engine, draws=RANKS, progress=False)
+    except bmx.SpecError as error:
+        return str(error).partition(": ")[0]
+    except bmx.BayesmixError:  # of these data
+        return ""
+    return ""
 
 
 def finished(path: Path) -> int:
@@ -236,23 +284,45 @@ def finished(path: Path) -> int:
     return path.read_text(encoding="utf-8").count("\n") - 1 if path.exists() else 0
 
 
-def checked(cell: Cell, allowed: Allowed, seed: int, folder: Path) -> Line:
-    """The same; on new data, twice as many, where ranks look uneven: chance does not repeat itself."""
-    line = run(cell, allowed, seed, folder)
-    if not float(line.p) < FIRST:
-        return line
-    return run(
-        cell, replace(allowed, replicates=2 * finished(folder / f"{seed}.jsonl"), seconds=None), seed + 1, folder
-    )
+def checked(cell: Cell, allowed: Allowed, seed: int, folder: Path) -> list[Line]:
+    """The same; and again on new data, twice as many, where ranks look uneven: chance does not repeat itself.
 
-
-def so_far(cell: Cell, seed: int, folder: Path) -> Line | None:
-    """What a run that was ended had finished; None if that is nothing.
-
-    The data set that it was at is left out, likelier one that takes long: of a handful no test could tell.
+    Of a cell that is left because it takes too long, what it had finished; nothing if that is nothing.
     """
-    done = {own: finished(folder / f"{own}.jsonl") for own in (seed + 1, seed)}
-    return next((run(cell, Allowed(n), own, folder) for own, n in done.items() if n > 0), None)
+    start = time.process_time()
+    try:
+        with at_most(allowed.longest):
+            return list(_runs(cell, allowed, seed, folder))
+    except TooLongError:
+        done = {own: n for own in (seed, seed + 1) if (n := finished(folder / f"{own}.jsonl")) > 0}
+        each = (time.process_time() - start) / max(sum(done.values()), 1)
+        return [replace(run(cell, Allowed(n), own, folder), seconds=f"{each:.2f}") for own, n in done.items()]
+
+
+def _runs(cell: Cell, allowed: Allowed, seed: int, folder: Path) -> Iterator[Line]:
+    line = run(cell, allowed, seed, folder)
+    yield line
+    if float(line.p) < FIRST:
+        twice = 2 * finished(folder / f"{seed}.jsonl")
+        yield run(cell, replace(allowed, replicates=twice, seconds=None), seed + 1, folder)
+
+
+def too_dear(cell: Cell, seed: int) -> Line:
+    """Of a cell that finished nothing."""
+    today = datetime.date.today().isoformat()
+    return Line(
+        **asdict(cell),
+        replicates=0,
+        converged="nan",
+        failed=0,
+        p="nan",
+        worst="",
+        seed=seed,
+        seconds="nan",
+        date=today,
+        version=bmx.__version__,
+        reason=TOO_DEAR,
+    )
 
 
 def seed_of(cell: Cell, date: datetime.date) -> int:
@@ -270,32 +340,52 @@ def of_day(date: datetime.date) -> list[Cell]:
 # ---- lines -----------------------------------------------------------------------------------------------------------
 
 
-def kept() -> dict[Cell, Line]:
-    if not LINES.exists():
-        return {}
-    with LINES.open(encoding="utf-8", newline="") as file:
-        lines = [
-            Line(**{**row, **{name: int(row[name]) for name in ("replicates", "failed", "seed")}})
-            for row in csv.DictReader(file)
-        ]
-    return {Cell(line.family, line.engine, line.structure): line for line in lines}
+def kept() -> dict[Cell, list[Line]]:
+    """Runs of each cell, in order of time."""
+    found = defaultdict[Cell, list[Line]](list)
+    if LINES.exists():
+        with LINES.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                line = Line(**{**row, **{name: int(row[name]) for name in ("replicates", "failed", "seed")}})
+                found[line.cell].append(line)
+    return dict(found)
 
 
-def keep(line: Line) -> None:
-    lines = kept()
-    lines[Cell(line.family, line.engine, line.structure)] = line
+def keep(new: list[Line]) -> None:
+    """In the place of runs of the same data."""
+    by_seed = {(line.cell, line.seed): line for own in [*kept().values(), new] for line in own}
     order = {cell: place for place, cell in enumerate(cells())}
+    lines = sorted(by_seed.values(), key=lambda line: (order.get(line.cell, len(order)), line.date, line.seed))
     with LINES.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Line)], lineterminator="\n")
         writer.writeheader()
-        writer.writerows(asdict(lines[cell]) for cell in sorted(lines, key=lambda cell: order.get(cell, len(order))))
+        writer.writerows(map(asdict, lines))
+
+
+def judged(lines: list[Line]) -> Line:
+    """The run of most data sets, of those that were not run again for a small p-value: what a cell is judged by."""
+    again = {line.seed - 1 for line in lines}
+    left = [line for line in lines if not (line.seed in again and float(line.p) < FIRST)]
+    return max(left, key=lambda line: line.replicates)
 
 
 def chosen(patterns: list[str]) -> Iterator[Cell]:
-    lines = kept()
+    """Those without a line first, then by the day of their last one, each along diagonals."""
+    lines, order = kept(), diagonals()
     wanted = [cell for cell in cells() if any(fnmatch.fnmatch(cell.name, pattern) for pattern in patterns or ["*"])]
-    mixed = sorted(wanted, key=lambda cell: crc32(cell.name.encode()))  # a part is of all families
-    yield from sorted(mixed, key=lambda cell: lines[cell].date if cell in lines else "")
+    yield from sorted(wanted, key=lambda cell: (lines[cell][-1].date if cell in lines else "", order[cell]))
+
+
+def diagonals() -> dict[Cell, tuple[int, int]]:
+    """Place of each cell: a diagonal has every family once and structures equally often, within it in any order."""
+    families, structures = list(FAMILIES), list(MEAN)
+    return {
+        cell: (
+            (structures.index(cell.structure) - families.index(cell.family)) % len(structures),
+            crc32(cell.name.encode()),
+        )
+        for cell in cells()
+    }
 
 
 def main() -> None:
@@ -304,6 +394,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=np.inf)
     parser.add_argument("--replicates", type=int, default=REPLICATES)
     parser.add_argument("--seconds", type=float, help="by the clock, of a cell, after which no data set is begun")
+    parser.add_argument("--longest", type=float, default=0.0, help="of the processor, of a cell, which is then left")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument(
         "--date", type=datetime.date.fromisoformat, help="seeds of that day, and its cells where none are named"
@@ -312,22 +403,22 @@ def main() -> None:
     end, date = time.monotonic() + 60.0 * given.minutes, given.date or datetime.date.today()
     wanted = of_day(date) if given.date and not given.cells else chosen(given.cells)
     executor = ProcessPoolExecutor(given.processes) if given.processes > 1 else None
-    allowed = Allowed(given.replicates, given.seconds, executor)
+    allowed = Allowed(given.replicates, given.seconds, executor, given.longest)
     for cell in wanted:
         if time.monotonic() > end:
             break
+        seed = seed_of(cell, date)
         try:
             with tempfile.TemporaryDirectory() as folder:
-                line = checked(cell, allowed, seed_of(cell, date), Path(folder))
+                lines = checked(cell, allowed, seed, Path(folder)) or [too_dear(cell, seed)]
         except bmx.BayesmixError as error:
             print(f"{cell.name:<50} {type(error).__name__}: {error}", flush=True)
             continue
-        keep(line)
-        wrong = "  WRONG" if float(line.p) < SECOND else ""
-        print(
-            f"{cell.name:<50} {line.replicates:5d} {line.converged:>5} {line.p:>8}  {line.worst} {line.seconds}{wrong}",
-            flush=True,
-        )
+        keep(lines)
+        for line in lines:
+            wrong = "  WRONG" if float(line.p) < SECOND else ""
+            shown = f"{cell.name:<50} {line.replicates:5d} {line.converged:>5} {line.p:>8}  {line.worst} {line.seconds}"
+            print(f"{shown}{wrong} {line.reason}".rstrip(), flush=True)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import csv
+import fnmatch
+import tempfile
 import time
 import warnings
 from collections import Counter
@@ -32,6 +34,20 @@ RARE = 1e-6  # probability of a count that is no chance, of some hundred that ar
 SLOPE, BETWEEN = 0.5, 1.0
 SHAPES = [0.0, 0.4, -0.3, 0.6]  # of the factor f
 
+NARROW = {  # patterns of kinds, and of what: intervals that are known to be too narrow at these sizes, and why
+    ("wald", "w"): "the variances are taken as known, and few groups say little of them.",
+    (
+        "profile",
+        "*",
+    ): "the likelihood's variances are too small by the degrees of freedom of fixed effects, of few groups.",
+    (
+        "bootstrap*",
+        "*",
+    ): "data are drawn with estimated standard deviations, which of few groups are too small, often zero.",
+    ("CR[01]", "*"): "these covariances are too small by the leverage of clusters, of which CR2 takes account.",
+    ("contrasts, none", "*"): "each interval is of 95 %, not all six of them.",
+}
+
 Row = tuple[str, str, bool]  # kind of interval, what it is of, whether it holds the truth
 Held = Iterator[Row]
 
@@ -45,7 +61,7 @@ class Design:
     sigma: float = 1.0
     family: str = "gaussian"
     formula: str = "y ~ x + w + (1 | g)"
-    kinds: tuple[str, ...] = ("fixed", "robust", "profile", "bootstrap", "posterior", "prediction")
+    kinds: tuple[str, ...] = ("fixed", "robust", "profile", "bootstrap", "estimate", "posterior")
     crossed: float = 0.0  # standard deviation of h
 
     def data(self, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -58,8 +74,9 @@ class Design:
         b, c = self.sd * rng.normal(size=2 * J), self.crossed * rng.normal(size=12)
         again, new = rows.copy(), rows.assign(g=g + J, h=rows["h"] + 6)
         whole = pd.concat([rows, again, new], ignore_index=True)
-        eta = self.curve(whole) + b[whole["g"]] + c[whole["h"]]
-        whole["y"] = self.response(eta.to_numpy(), rng)
+        whole["known"] = self.curve(whole)
+        whole["eta"] = whole["known"] + b[whole["g"]] + c[whole["h"]]
+        whole["y"] = self.response(whole["eta"].to_numpy(), rng)
         whole["g"], whole["h"] = "g" + whole["g"].astype(str), "h" + whole["h"].astype(str)
         return whole[: len(g)], whole[len(g) :]
 
@@ -79,6 +96,16 @@ class Design:
                 return (rng.random(len(eta)) < 1.0 / (1.0 + np.exp(-eta))).astype(int)
             case _:
                 return eta + self.sigma * rng.normal(size=len(eta))
+
+    def mean(self, eta: np.ndarray) -> np.ndarray:
+        """Of the response."""
+        inverse = {"poisson": np.exp, "bernoulli": lambda value: 1.0 / (1.0 + np.exp(-value))}
+        return inverse.get(self.family, np.array)(eta)
+
+    def slope(self, eta: np.ndarray) -> float:
+        """Of the mean by x, over the rows."""
+        step = 1e-4
+        return float(np.mean(self.mean(eta + step * SLOPE) - self.mean(eta - step * SLOPE)) / (2.0 * step))
 
     @property
     def truth(self) -> dict[str, float]:
@@ -130,10 +157,11 @@ def fixed(design: Design, model: bmx.Model, fit: bmx.Estimate, new: pd.DataFrame
 
 
 def robust(design: Design, model: bmx.Model, fit: bmx.Estimate, new: pd.DataFrame, number: int) -> Held:
-    """With the bias-reduced covariance of clusters."""
+    """With covariances of clusters: bias-reduced, scaled and plain."""
     if design.family == "gaussian" and not design.crossed:
-        limits = fit.confint(["x", "w"], level=LEVEL, method="satterthwaite", vcov=fit.robust_vcov("g", kind="CR2"))
-        yield from _inside(design, "CR2", limits, ["x", "w"])
+        for kind in ("CR2", "CR1", "CR0"):
+            limits = fit.confint(["x", "w"], level=LEVEL, method="satterthwaite", vcov=fit.robust_vcov("g", kind=kind))
+            yield from _inside(design, kind, limits, ["x", "w"])
 
 
 def profile(design: Design, model: bmx.Model, fit: bmx.Estimate, new: pd.DataFrame, number: int) -> Held:
@@ -143,23 +171,46 @@ def profile(design: Design, model: bmx.Model, fit: bmx.Estimate, new: pd.DataFra
 
 
 def bootstrap(design: Design, model: bmx.Model, fit: bmx.Estimate, new: pd.DataFrame, number: int) -> Held:
-    """Parametric."""
+    """Parametric, all kinds of the same refits."""
     names = list(design.truth)
-    limits = fit.confint(names, level=LEVEL, method="bootstrap", replicates=REFITS, seed=number, progress=False)
-    yield from _inside(design, "bootstrap", limits, names)
+    with tempfile.TemporaryDirectory() as folder:
+        refits = {"replicates": REFITS, "seed": number, "progress": False, "checkpoint": Path(folder) / "refits"}
+        for kind, name in (("percentile", "bootstrap"), ("basic", "bootstrap, basic"), ("bca", "bootstrap, bca")):
+            limits = fit.confint(names, level=LEVEL, method="bootstrap", kind=kind, **refits)
+            yield from _inside(design, name, limits, names)
+
+
+def estimate(design: Design, model: bmx.Model, fit: bmx.Estimate, new: pd.DataFrame, number: int) -> Held:
+    """What else an estimate answers."""
+    yield from _answered(design, "estimate", fit, new, number)
 
 
 def posterior(design: Design, model: bmx.Model, fit: bmx.Estimate, new: pd.DataFrame, number: int) -> Held:
-    """Central intervals under the default priors, and predictions under them."""
+    """Central intervals under the default priors, and what else a posterior answers."""
     post = model.sample(draws=500, seed=number, progress=False)
     names = [name for name, true in design.truth.items() if true > 0.0]  # no central interval of an sd holds zero
     yield from _inside(design, "posterior", post.parameters(LEVEL), names)
-    yield from _predicted(design, "posterior", post, new, number)
+    yield from _answered(design, "posterior", post, new, number)
+    if "contrasts" in design.kinds:
+        yield from _differences("posterior, simultaneous", post, "simultaneous")
 
 
-def prediction(design: Design, model: bmx.Model, fit: bmx.Estimate, new: pd.DataFrame, number: int) -> Held:
-    """New observations by the estimate."""
-    yield from _predicted(design, "estimate", fit, new, number)
+def _answered(design: Design, kind: str, fit: bmx.Estimate | bmx.Posterior, new: pd.DataFrame, number: int) -> Held:
+    """Predictions, a slope and a difference of parameters."""
+    yield from _predicted(design, kind, fit, new, number)
+    half = len(new) // 2
+    row = new.iloc[[number % half]]
+    for scope, what, eta in (("fitted", "mean, fitted group", "eta"), ("zero", "mean, effects at zero", "known")):
+        table = fit.predict(row, kind="mean", groups=scope, interval=LEVEL)
+        yield kind, what, _holds(table, design.mean(row[eta].to_numpy())[0])
+    slope = design.slope(new["known"].to_numpy()[:half])  # the predictors are those of the fit
+    yield kind, "slope, effects at zero", _holds(fit.slopes("x", groups="zero", interval=LEVEL), slope)
+    yield kind, "x - w", _holds(fit.hypothesis("x = w", interval=LEVEL), SLOPE - BETWEEN)
+
+
+def _holds(table: pd.DataFrame, true: float) -> bool:
+    lower, upper = table[["lower", "upper"]].to_numpy()[0]
+    return bool(lower <= true <= upper)
 
 
 def _predicted(design: Design, kind: str, fit: bmx.Estimate | bmx.Posterior, new: pd.DataFrame, number: int) -> Held:
@@ -168,20 +219,24 @@ def _predicted(design: Design, kind: str, fit: bmx.Estimate | bmx.Posterior, new
     for scope, place in (("fitted", number % half), ("new", half + number % half)):
         row = new.iloc[[place]]
         table = fit.predict(row, kind="response", groups=scope, interval=LEVEL, seed=number)
-        lower, upper = table[["lower", "upper"]].to_numpy()[0]
-        yield kind, f"new observation, {scope} group", bool(lower <= row["y"].iloc[0] <= upper)
+        yield kind, f"new observation, {scope} group", _holds(table, row["y"].iloc[0])
 
 
 def contrasts(design: Design, model: bmx.Model, fit: bmx.Estimate, new: pd.DataFrame, number: int) -> Held:
-    """All differences of the factor at once."""
+    """All differences of the factor at once, and one mean of it."""
+    for adjust in ("none", "tukey", "mvt", "sidak", "bonferroni", "scheffe"):
+        yield from _differences(f"contrasts, {adjust}", fit, adjust)
+    means = fit.marginal_means("f", groups="zero", interval=LEVEL)
+    rest = 0.3 + SLOPE * new["x"][: len(new) // 2].mean() + BETWEEN * 0.5
+    yield "estimate", "marginal mean", _holds(means, rest + SHAPES[0])
+
+
+def _differences(kind: str, fit: bmx.Estimate | bmx.Posterior, adjust: str) -> Held:
     true = {f"{b} - {a}": SHAPES["abcd".index(b)] - SHAPES["abcd".index(a)] for a, b in combinations("abcd", 2)}
-    for adjust in ("none", "tukey", "mvt"):
-        table = fit.contrasts("f", adjust=adjust, interval=LEVEL)
-        signed = [
-            true[name] if name in true else -true[" - ".join(reversed(name.split(" - ")))] for name in labels(table)
-        ]
-        inside = (table["lower"].to_numpy() <= signed) & (signed <= table["upper"].to_numpy())
-        yield f"contrasts, {adjust}", "all six differences", bool(inside.all())
+    table = fit.contrasts("f", adjust=adjust, interval=LEVEL)
+    signed = [true[name] if name in true else -true[" - ".join(reversed(name.split(" - ")))] for name in labels(table)]
+    inside = (table["lower"].to_numpy() <= signed) & (signed <= table["upper"].to_numpy())
+    yield kind, "all six differences", bool(inside.all())
 
 
 def labels(table: pd.DataFrame) -> list[str]:
@@ -203,7 +258,7 @@ def bands(design: Design, model: bmx.Model, fit: bmx.Estimate, new: pd.DataFrame
 
 
 KINDS: dict[str, Callable[..., Held]] = {
-    one.__name__: one for one in (fixed, robust, profile, bootstrap, posterior, prediction, contrasts, bands)
+    one.__name__: one for one in (fixed, robust, profile, bootstrap, estimate, posterior, contrasts, bands)
 }
 
 
@@ -220,6 +275,12 @@ def shares(counts: Counter[tuple[str, str, bool]]) -> dict[tuple[str, str], tupl
     keys = sorted({row[:2] for row in counts})
     numbers = {key: counts[*key, True] + counts[*key, False] for key in keys}
     return {key: (n, counts[*key, True] / n) for key, n in numbers.items()}
+
+
+def why_narrow(kind: str, of: str) -> str:
+    """The reason that is known; nothing if that is none."""
+    found = [NARROW[key] for key in NARROW if fnmatch.fnmatch(kind, key[0]) and fnmatch.fnmatch(of, key[1])]
+    return found[0] if found else ""
 
 
 def kept() -> dict[str, tuple[int, Counter[tuple[str, str, bool]]]]:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 import importlib.util
 import math
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
+from scipy.stats import binom
 
-from bayesmix.language.families.registry import FAMILIES
 from bayesmix.studies.uniformity import detectable_shift, deviation, p_value
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-LEVEL = 0.95  # of the intervals
-FAMILYWISE = 0.05  # probability of a false alarm among all cells
-RANKS = 39  # draws that a rank is among
+FAMILYWISE = 0.05  # probability of a false alarm in a table
 
 ABOUT = """# Calibration and coverage
 
@@ -36,12 +36,22 @@ have a small `p` by chance: where it is below 0.02 a cell is run again on new da
 stands here. `converged` is the share of data sets whose sampler says that its draws can be used; only these are
 judged.
 
+{progress}
+
+### All cells together
+
 Few data sets show little: of one parameter {few} find posteriors that lie {large:.1f} standard deviations off in four
 of five studies, {many} those {small:.1f} off, and nothing less for sure. Ranks of many cells are uniform together, too.
 Those of one slope, one standard deviation, one effect of a level and of the log-likelihood are therefore put
-together for each engine, structure and family, where they were kept. `finds` is the shift that so many ranks would
-find in four of five studies if all cells had it.
+together for each engine, each structure by an engine, and each family; those of runs that were repeated stay.
+`least uniform` has the smallest `p` of these four, which is multiplied by four. `finds` is the shift that so many
+ranks would find in four of five studies if all cells had it.
 
+{pooled}
+
+### Each cell
+
+{cells}
 """
 INTERVALS = """
 ## Do intervals hold the truth?
@@ -57,85 +67,197 @@ contrasts need not hold together; those of `tukey` and `mvt` have to.
 """
 
 
-def rows_of(name: str) -> list[dict[str, str]]:
-    """Of a file that a script keeps."""
-    with (FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def page() -> str:
-    """Markdown."""
-    few, many = 5, 40
-    large, small = (detectable_shift(FAMILYWISE, n, RANKS) for n in (few, many))
-    about = ABOUT.format(few=few, many=many, large=large, small=small)
-    return about + "\n".join(calibration()) + "\n" + INTERVALS + "\n".join(coverage()) + "\n"
-
-
-def calibration() -> Iterator[str]:
-    """What all cells say together, and each."""
-    rows = rows_of("calibration")
-    judged = [row for row in rows if row["p"] != "nan"]
-    small = sum(float(row["p"]) < 0.05 for row in judged)
-    wrong, sets = rejected([float(row["p"]) for row in judged]), sum(int(row["replicates"]) for row in rows)
-    yield (
-        f"{len(rows)} of {number_of_cells()} cells, {sets} data sets. Of {len(judged)} p-values {small} are below 0.05;"
-        f" Holm's rule at 5 % for all cells together rejects {wrong}."
-    )
-    left = sorted(set(FAMILIES) - {row["family"] for row in rows})
-    if left:
-        yield f"Not looked at yet: {', '.join(left)}."
-    yield ""
-    yield from together(rows)
-    yield ""
-    yield "| family | engine | structure | data sets | converged | not fitted | p | least uniform | day | version |"
-    yield "|---|---|---|---|---|---|---|---|---|---|"
-    for row in sorted(rows, key=lambda row: (row["family"], row["engine"], row["structure"])):
-        own = [row[name] for name in ("family", "engine", "structure", "replicates", "converged", "failed", "p")]
-        yield f"| {' | '.join(own)} | `{row['worst']}` | {row['date']} | {row['version']} |"
-
-
-def together(rows: list[dict[str, str]]) -> Iterator[str]:
-    """What the ranks of many cells say of each engine, structure and family."""
-    yield "| of | cells | ranks of each | p | finds |"
-    yield "|---|---|---|---|---|"
-    for what in ("engine", "structure", "family"):
-        for name in sorted({row[what] for row in rows if row["ranks"]}):
-            own = [row for row in rows if row[what] == name and row["ranks"]]
-            found = defaultdict[str, list[int]](list)
-            for part in ", ".join(row["ranks"] for row in own).split(", "):
-                kind, *ranks = part.split()
-                found[kind] += map(int, ranks)
-            sizes = [len(ranks) for ranks in found.values()]
-            p = min(p_value(deviation(np.array(ranks), RANKS), len(ranks), RANKS) for ranks in found.values())
-            shift = detectable_shift(FAMILYWISE / len(found), max(sizes), RANKS)
-            finds = "nothing" if math.isinf(shift) else f"{shift:.1f}"
-            yield f"| {name} | {len(own)} | {max(sizes)} | {min(1.0, len(found) * p):.2g} | {finds} |"
-
-
-def number_of_cells() -> int:
-    """All that the script knows."""
-    spec = importlib.util.spec_from_file_location("calibration_cells", FOLDER / "calibration.py")
+def script(name: str) -> ModuleType:
+    """One of those that keep results."""
+    spec = importlib.util.spec_from_file_location(f"simulations_{name}", FOLDER / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
-    return len(module.cells())
+    return module
 
 
-def rejected(values: list[float]) -> int:
-    """How many of several p-values Holm's step-down rule rejects."""
-    for place, value in enumerate(sorted(values)):
-        if value > FAMILYWISE / (len(values) - place):
-            return place
-    return len(values)
+calibration, intervals = script("calibration"), script("interval_coverage")
+
+
+def page() -> str:
+    """Markdown."""
+    few, many = 5, 40
+    large, small = (detectable_shift(FAMILYWISE, n, calibration.RANKS) for n in (few, many))
+    parts = {"progress": progress(), "pooled": together(), "cells": each()}
+    written = {name: "\n".join(lines) for name, lines in parts.items()}
+    about = ABOUT.format(few=few, many=many, large=large, small=small, **written)
+    return about + INTERVALS + "\n".join(coverage()) + "\n"
+
+
+# ---- calibration -----------------------------------------------------------------------------------------------------
+
+
+def progress() -> Iterator[str]:
+    """How many cells have been run, by each engine, and what they say one by one."""
+    runs, cells = calibration.kept(), calibration.cells()
+    yield "| engine | cells | judged | data sets | refused by name | none fitted or certified | too dear | not run |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for engine in calibration.ENGINES:
+        own = [cell for cell in cells if cell.engine == engine]
+        kinds = [outcome(runs.get(cell, [])) for cell in own]
+        sets = sum(line.replicates for cell in own for line in runs.get(cell, []))
+        counts = [kinds.count(kind) for kind in ("refused", "none fitted or certified", "too dear", "not run")]
+        yield f"| {engine} | {len(own)} | {kinds.count('judged')} | {sets} | {' | '.join(map(str, counts))} |"
+    yield ""
+    values = [float(line.p) for line in map(calibration.judged, runs.values()) if line.replicates]
+    small = sum(value < FAMILYWISE for value in values)
+    yield (
+        f"Of {len(values)} p-values {small} are below {FAMILYWISE}; Holm's rule at {FAMILYWISE:.0%} for all cells"
+        f" together rejects {sum(rejected(values))}."
+    )
+    yield from refusals(runs)
+
+
+def outcome(lines: list[Any]) -> str:
+    """Of the runs of a cell."""
+    if any(line.replicates for line in lines):
+        return "judged"
+    if any(line.reason not in {"", calibration.TOO_DEAR} for line in lines):
+        return "refused"
+    if any(line.reason == calibration.TOO_DEAR for line in lines):
+        return "too dear"
+    return "none fitted or certified" if lines else "not run"
+
+
+def refusals(runs: dict[Any, list[Any]]) -> Iterator[str]:
+    """What the package says of cells that it does not sample, one sentence a reason."""
+    by_reason = defaultdict[str, list[str]](list)
+    for cell, lines in runs.items():
+        if outcome(lines) == "refused":
+            by_reason[lines[-1].reason].append(f"{cell.structure} by {cell.engine}")
+    for reason, names in by_reason.items():
+        yield f"Refused: {', '.join(names)}. *{reason}.*"
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Ranks of many cells by what they are of."""
+
+    name: str
+    cells: int
+    ranks: dict[str, list[int]]
+
+    @property
+    def size(self) -> int:
+        """Data sets."""
+        return max(map(len, self.ranks.values()))
+
+    @property
+    def p_values(self) -> dict[str, float]:
+        """Of what ranks are of; all together by Bonferroni."""
+        draws = calibration.RANKS
+        own = {what: p_value(deviation(np.array(r), draws), len(r), draws) for what, r in self.ranks.items()}
+        return {what: min(1.0, len(own) * p) for what, p in own.items()}
+
+    @property
+    def p(self) -> float:
+        """The smallest."""
+        return min(self.p_values.values())
+
+    @property
+    def finds(self) -> float:
+        """Standard deviations."""
+        return detectable_shift(FAMILYWISE / len(self.ranks), self.size, calibration.RANKS)
+
+
+def pools() -> list[Pool]:
+    """Of engines, of structures by each engine, of families."""
+    found: dict[str, list[Any]] = defaultdict(list)
+    for lines in calibration.kept().values():
+        for line in lines:
+            if line.ranks:
+                for name in (line.engine, f"{line.structure}, {line.engine}", line.family):
+                    found[name].append(line)
+    kinds = [*calibration.ENGINES, *(f"{one}, {e}" for one in calibration.MEAN for e in calibration.ENGINES)]
+    return [pool(name, found[name]) for name in [*kinds, *sorted(set(found) - set(kinds))] if name in found]
+
+
+def pool(name: str, lines: list[Any]) -> Pool:
+    """Of runs."""
+    ranks = defaultdict[str, list[int]](list)
+    for part in ", ".join(line.ranks for line in lines).split(", "):
+        what, *own = part.split()
+        ranks[what] += map(int, own)
+    return Pool(name, len({line.cell for line in lines}), dict(ranks))
+
+
+def together() -> Iterator[str]:
+    """What the ranks of many cells say of each engine, structure and family."""
+    found = pools()
+    wrong = [one.name for one, is_wrong in zip(found, rejected([one.p for one in found]), strict=True) if is_wrong]
+    yield f"Holm's rule at {FAMILYWISE:.0%} for all {len(found)} rows together rejects {', '.join(wrong) or 'none'}."
+    yield ""
+    yield "| of | cells | data sets | p | least uniform | finds |"
+    yield "|---|---|---|---|---|---|"
+    for one in found:
+        least = min(one.p_values, key=one.p_values.__getitem__)
+        finds = "nothing" if math.isinf(one.finds) else f"{one.finds:.1f}"
+        yield f"| {one.name} | {one.cells} | {one.size} | {one.p:.2g} | {least} | {finds} |"
+
+
+def each() -> Iterator[str]:
+    """One line a cell that was run."""
+    yield "| family | engine | structure | data sets | converged | not fitted | p | least uniform | day | version |"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    for cell, lines in sorted(calibration.kept().items(), key=lambda item: item[0].name):
+        line = calibration.judged(lines)
+        own = (line.replicates, line.converged, line.failed, line.p)
+        least = f"`{line.worst}`" if line.worst else outcome(lines)
+        named = (cell.family, cell.engine, cell.structure, *own, least, line.date, line.version)
+        yield f"| {' | '.join(map(str, named))} |"
+
+
+def rejected(values: list[float]) -> list[bool]:
+    """Which of several p-values Holm's step-down rule rejects."""
+    order = sorted(range(len(values)), key=values.__getitem__)
+    found = [False] * len(values)
+    for place, at in enumerate(order):
+        if values[at] > FAMILYWISE / (len(values) - place):
+            break
+        found[at] = True
+    return found
+
+
+# ---- coverage --------------------------------------------------------------------------------------------------------
+
+
+def lines_of_intervals() -> list[tuple[str, str, str, int, int, bool]]:
+    """Design, kind, target, intervals, those that hold the truth, and whether these are too few."""
+    rows = [
+        (design, kind, of, n, round(n * share))
+        for design, (_, counts) in intervals.kept().items()
+        for (kind, of), (n, share) in intervals.shares(counts).items()
+    ]
+    few = rejected([float(binom(n, intervals.LEVEL).cdf(held)) for *_, n, held in rows])
+    return [(*row, is_few) for row, is_few in zip(rows, few, strict=True)]
+
+
+def narrow() -> list[tuple[str, str]]:
+    """Kinds and targets of intervals that are too narrow in some design."""
+    return sorted({(kind, of) for _, kind, of, _, _, is_few in lines_of_intervals() if is_few})
 
 
 def coverage() -> Iterator[str]:
-    """One line a design, kind and target."""
-    yield "| design | interval | of | intervals | hold the truth |"
-    yield "|---|---|---|---|---|"
-    for row in rows_of("interval_coverage"):
-        n, held = int(row["intervals"]), int(row["held"])
-        error = 100.0 * math.sqrt(LEVEL * (1.0 - LEVEL) / n)
-        yield f"| {row['design']} | {row['kind']} | {row['of']} | {n} | {100.0 * held / n:.1f} ± {error:.1f} % |"
+    """Which are too narrow, and why; one line a design, kind and target."""
+    rows = lines_of_intervals()
+    number = sum(is_few for *_, is_few in rows)
+    yield f"Holm's rule at {FAMILYWISE:.0%} for all {len(rows)} lines together finds {number} too narrow:"
+    yield ""
+    by_reason = defaultdict[str, list[str]](list)
+    for kind, of in narrow():
+        by_reason[intervals.why_narrow(kind, of)].append(f"{kind} of {of}")
+    yield from (f"- {', '.join(names)}: {reason}" for reason, names in by_reason.items())
+    yield ""
+    yield "| design | interval | of | intervals | hold the truth | |"
+    yield "|---|---|---|---|---|---|"
+    for design, kind, of, n, held, is_few in rows:
+        error = 100.0 * math.sqrt(intervals.LEVEL * (1.0 - intervals.LEVEL) / n)
+        said = "too narrow" if is_few else ""
+        yield f"| {design} | {kind} | {of} | {n} | {100.0 * held / n:.1f} ± {error:.1f} % | {said} |"
