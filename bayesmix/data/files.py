@@ -275,7 +275,25 @@ def _read_parquet(path: Path, wanted: Sequence[str]) -> Any:
 def _open_feather(file: DataFile) -> OpenFile:
     from pyarrow import feather
 
+    _check_feather(file.path)
     return _whole(feather.read_table(file.path))
+
+
+def _check_feather(path: Path) -> None:
+    """Count columns and rows by one column, part by part, before all are unpacked."""
+    from pyarrow import ArrowInvalid, ipc, memory_map
+
+    with memory_map(str(path)) as stored:
+        try:
+            columns = len(ipc.open_file(stored).schema.names)
+        except ArrowInvalid:  # of the first kind of Feather files, which are not packed
+            return
+        check_table(0, columns)
+        parts = ipc.open_file(stored, options=ipc.IpcReadOptions(included_fields=[0][:columns]))
+        rows = 0
+        for place in range(parts.num_record_batches):
+            rows += parts.get_batch(place).num_rows
+            check_table(rows, columns)
 
 
 def _open_spreadsheet(file: DataFile) -> OpenFile:
@@ -305,12 +323,20 @@ def _open_spss(file: DataFile) -> OpenFile:
     import pandas as pd
 
     with _needing(file.path, "pyreadstat", "spss"):
+        from pyreadstat import read_sav
+
+        _, about = read_sav(file.path, metadataonly=True)
+        check_table(about.number_rows or 0, about.number_columns or 0)  # long files may leave the rows out
         return _whole(pd.read_spss(file.path))
 
 
 def _open_sas(file: DataFile) -> OpenFile:
     import pandas as pd
 
+    with pd.read_sas(file.path, iterator=True) as about:
+        check_table(
+            getattr(about, "row_count", 0), getattr(about, "column_count", 0)
+        )  # of .xpt, which is not packed, 0
     return _whole(pd.read_sas(file.path, encoding="utf-8" if file.encoding is None else file.encoding))
 
 

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import lzma
 import os
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -172,6 +173,29 @@ def test_a_bomb_of_parquet_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
     assert len(open_table(path).read(["g"])["g"].missing) == rows
 
 
+LARGE: dict[str, Callable[[pd.DataFrame, Path], Any]] = {
+    ".feather": lambda frame, path: frame.to_feather(path, chunksize=100),
+    ".zsav": lambda frame, path: pytest.importorskip("pyreadstat").write_sav(frame, path, compress=True),
+}
+
+
+@pytest.mark.parametrize(
+    ("most", "value", "message"), [("ROWS", 150, "more than 150 rows"), ("COLUMNS", 2, "3 columns")]
+)
+@pytest.mark.parametrize("ending", LARGE)
+def test_packed_tables_are_counted_before_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, most: str, value: int, message: str
+) -> None:
+    path = tmp_path / f"d{ending}"
+    LARGE[ending](pd.DataFrame({"y": np.zeros(1000), "x": np.zeros(1000), "g": ["a", "b"] * 500}), path)
+    assert read_data(path).shape == (1000, 3)
+    monkeypatch.setattr(f"bayesmix.data.table_limits.{most}", value)
+    monkeypatch.setattr(feather, "read_table", None)
+    monkeypatch.setattr(pd, "read_spss", None)
+    with pytest.raises(DataError, match=message):
+        read_data(path)
+
+
 PROBLEMS: dict[str, tuple[str, bytes, str]] = {
     "empty": ("d.csv", b"", "cannot be read: it is empty"),
     "binary": ("d.csv", bytes(range(256)) * 10, "cannot be read: it is not text"),
@@ -259,10 +283,7 @@ def test_a_spreadsheet_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_reader_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(*_: Any, **__: Any) -> None:
-        raise ImportError
-
-    monkeypatch.setattr(pd, "read_spss", missing)
+    monkeypatch.setitem(sys.modules, "pyreadstat", None)
     (tmp_path / "d.sav").touch()
     with pytest.raises(DataError, match=r"needs the package pyreadstat: pip install 'bayesmix\[spss\]'"):
         open_table(tmp_path / "d.sav")
