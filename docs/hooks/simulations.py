@@ -128,12 +128,12 @@ def outcome(lines: list[Any]) -> str:
 
 def refusals(runs: dict[Any, list[Any]]) -> Iterator[str]:
     """What the package says of cells that it does not sample, one sentence a reason."""
-    by_reason = defaultdict[str, list[str]](list)
+    found = defaultdict[tuple[str, str, str], list[str]](list)
     for cell, lines in runs.items():
         if outcome(lines) == "refused":
-            by_reason[lines[-1].reason].append(f"{cell.structure} by {cell.engine}")
-    for reason, names in by_reason.items():
-        yield f"Refused: {', '.join(names)}. *{reason}.*"
+            found[cell.family, cell.engine, lines[-1].reason].append(cell.structure)
+    for (family, engine, reason), structures in found.items():
+        yield f"Refused: {family} by {engine} ({', '.join(structures)}). *{reason}.*"
 
 
 @dataclass(frozen=True)

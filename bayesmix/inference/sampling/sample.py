@@ -96,6 +96,8 @@ def sample(
     check_stated(inner, spec, priors)
     check_bounded(inner, spec, priors)
     check_proper(inner, spec, priors)
+    if isinstance(method, Marginal):  # before an estimate that may take minutes
+        _check_marginal(inner, spec)
     auto = resolve_method("auto", spec)
     with working("Estimating", is_shown=schedule.progress):
         point = _off_zero(inner, estimate(with_normal_effects(inner), smoothed(spec), auto))
@@ -111,6 +113,12 @@ def sample(
         notes=(*map(str, at_zero), *found.notes),
         seed=schedule.seed,
     )
+
+
+def _check_marginal(design: Design, spec: ModelSpec) -> None:
+    """Refuse what no Gaussian approximation proposes: kinks, and effects that are not normal."""
+    check_smooth(spec)
+    check_normal(design.terms, f"{GIVEN_SCALES}: no Gaussian approximation proposes them", BY_NUTS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,8 +160,7 @@ class _Engines:
 
     def marginal(self, options: Marginal) -> Draws:
         """The marginal sampler of the model's kind."""
-        check_smooth(self.spec)
-        check_normal(self.design.terms, f"{GIVEN_SCALES}: no Gaussian approximation proposes them", BY_NUTS)
+        _check_marginal(self.design, self.spec)
         if applies(self.spec):
             return sample_marginal(self._target(), self.point, options, self.schedule)
         return sample_generalized(self.design, self.spec, self.priors, self.point, options, self.schedule)

@@ -192,3 +192,19 @@ def test_a_certificate_that_does_not_hold_is_a_problem(posterior_of: Any) -> Non
         assert not post.diagnose().findings[0].good
     assert certified("marginal", pareto_k=0.45).converged
     assert certified("nuts", disagreement=5.0).converged
+
+
+@pytest.mark.parametrize(
+    ("formula", "family"), [("y ~ x + (1 | g)", "asym_laplace"), ('y ~ x + (1 | gr(g, dist = "student"))', "gaussian")]
+)
+def test_what_the_marginal_sampler_refuses_is_refused_before_an_estimate(monkeypatch, formula, family):
+    """Related levels of asym_laplace were searched for half a minute, and refused then."""
+
+    def none(*given: Any) -> None:
+        raise AssertionError("estimated")
+
+    monkeypatch.setattr(module, "estimate", none)
+    rng = np.random.default_rng(1)
+    data = {"y": rng.normal(size=24), "x": rng.normal(size=24), "g": [f"g{j % 4}" for j in range(24)]}
+    with pytest.raises(bmx.SpecError, match=r"kink at mu|t distribution"):
+        bmx.Model(formula, data, family=family).sample(method="marginal", progress=False)
