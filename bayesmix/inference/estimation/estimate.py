@@ -111,7 +111,11 @@ def _generalized(design: Design, spec: ModelSpec, working: Coordinates, method: 
 
 
 def less_far_out(design: Design, spec: ModelSpec, point: PointEstimate) -> PointEstimate:
-    """The estimate; of separated outcomes where a slight pull holds it, for the deviance is flat at its end."""
+    """The estimate; of separated outcomes where a slight pull holds it, for the deviance is flat at its end.
+
+    The criterion stays that of the end, nearly the lowest: rises that were measured from another one, by a search from
+    where it is held, were 6e-5 too small, and profiles began anew wherever they came lower.
+    """
     if not isinstance(point.method, Laplace | Agq):
         return point
     design = distinct(design, spec)
@@ -120,4 +124,5 @@ def less_far_out(design: Design, spec: ModelSpec, point: PointEstimate) -> Point
     near, level = brought_near(design, spec)
     problem = generalized_problem(near, point.coordinates, spec)
     held = pulled_back(problem, point.method, brought(point, problem, level))
+    held = replace(held, criterion=min(held.criterion, point.criterion))
     return carried_back(held, problem, level) if level.any() else held

@@ -38,6 +38,7 @@ from bayesmix.inference.estimation.restart import (
     starts_at_edges,
     starts_leaning,
 )
+from bayesmix.inference.estimation.scattered_starts import lowest_of_scattered
 from bayesmix.inference.estimation.starting_values import without_random_effects
 from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.inference.parameters.likelihood import OnePredictor
@@ -145,6 +146,10 @@ def fit_generalized(problem: GeneralizedProblem, method: Reml | Laplace | Agq) -
     if before_ends:
         better = lowest(objective, optimum, before_ends, sizes=working.size, accurate=True)
         optimum, singular = (optimum, singular) if better is optimum else settle(working, better, objective)
+    if _has_many_valleys(likelihood, optimum.x) and not is_separated:
+        together = partial(_together, likelihood)
+        better = lowest_of_scattered(together, objective, working.structures, optimum, start)
+        optimum, singular = (optimum, singular) if better is optimum else settle(working, better, objective)
     if is_separated:
         optimum, singular = _farther(likelihood, optimum)
     return _estimate(likelihood, optimum, singular)
@@ -208,14 +213,10 @@ def _movement(likelihood: MarginalLikelihood, x: Array) -> Array:
 
 def _batched(likelihood: MarginalLikelihood) -> Objective:
     """The Laplace approximation of few rows with one predictor also at many points at once."""
-    problem, rows = likelihood.problem, likelihood.problem.likelihood
-    if not (isinstance(rows, OnePredictor) and isinstance(likelihood.method, Laplace)):
+    if not _has_batches(likelihood):
         return likelihood
-    if rows.outcome.bounds is not None or len(rows.outcome.y) > SMALL:
-        return likelihood
-    count = 2 * (problem.coordinates.size + problem.X.shape[1] + 1)  # of central differences
-    same = np.broadcast_to(rows.outcome.y, (count, len(rows.outcome.y)))
-    many = LaplaceLikelihoods(with_responses(problem, same), count)
+    count = 2 * (likelihood.problem.coordinates.size + likelihood.problem.X.shape[1] + 1)  # of central differences
+    many = _together(likelihood, count)
 
     def at_all(points: Array) -> tuple[Array, Array]:
         """From the mode found last, as single evaluations: a sqrt link has two modes, one on each side of zero."""
@@ -224,6 +225,22 @@ def _batched(likelihood: MarginalLikelihood) -> Objective:
         return many(np.arange(len(points)), points)
 
     return Batched(likelihood, at_all)
+
+
+def _has_batches(likelihood: MarginalLikelihood) -> bool:
+    """Whether many points at once cost little more than one."""
+    rows = likelihood.problem.likelihood
+    if not (isinstance(rows, OnePredictor) and isinstance(likelihood.method, Laplace)):
+        return False
+    return rows.outcome.bounds is None and len(rows.outcome.y) <= SMALL
+
+
+def _together(likelihood: MarginalLikelihood, count: int) -> LaplaceLikelihoods:
+    """The same criterion at ``count`` points at once."""
+    rows = likelihood.problem.likelihood
+    assert isinstance(rows, OnePredictor)
+    same = np.broadcast_to(rows.outcome.y, (count, len(rows.outcome.y)))
+    return LaplaceLikelihoods(with_responses(likelihood.problem, same), count)
 
 
 def _anchored(likelihood: MarginalLikelihood, anchor: float) -> Objective:
@@ -344,6 +361,12 @@ def _is_beyond(likelihood: MarginalLikelihood, x: Array) -> bool:
     """Whether relative factors are those of effects without end."""
     largest = float(np.abs(x[: likelihood.problem.coordinates.size]).max(initial=0.0))
     return largest > ENDLESS and latent_variance(likelihood.problem) is not None
+
+
+def _has_many_valleys(likelihood: MarginalLikelihood, x: Array) -> bool:
+    """Whether effects without end, of several numbers, leave valleys that few starts do not find, and rows are few."""
+    working = likelihood.problem.coordinates
+    return working.size > 1 and len(working.X) <= FEW_ROWS and _has_batches(likelihood) and _is_beyond(likelihood, x)
 
 
 def _endless(likelihood: MarginalLikelihood, start: Array, x: Array) -> Iterator[Array]:

@@ -193,7 +193,7 @@ def lowest(  # noqa: PLR0913 - options of a search, named
             ends.append((value, x))
             if _is_lower(value, found) and is_beyond(x):
                 break
-    return _lowest_of(objective, found, sorted(ends[1:], key=lambda end: end[0]), accurate=accurate)
+    return lowest_of_ends(objective, found, sorted(ends[1:], key=lambda end: end[0]), accurate=accurate)
 
 
 def lowest_together(
@@ -213,7 +213,7 @@ def lowest_together(
     ends, heights = multistart(values, np.array(points), tolerance=ROUGH, is_known=is_known)
     is_new = ~is_known(ends)
     order = np.argsort(heights[is_new], kind="stable")
-    return _lowest_of(
+    return lowest_of_ends(
         objective, found, list(zip(heights[is_new][order], ends[is_new][order], strict=True)), accurate=accurate
     )
 
@@ -230,8 +230,12 @@ def are_near(x: Array, end: Array, turning: Sequence[Sequence[int]] = ()) -> Arr
     return np.asarray(same.all(axis=-1))
 
 
-def _lowest_of(objective: Objective, found: Optimum, ends: Sequence[tuple[float, Array]], *, accurate: bool) -> Optimum:
+def lowest_of_ends(
+    objective: Objective, found: Optimum, ends: Sequence[tuple[float, Array]], *, accurate: bool = True
+) -> Optimum:
     """The lowest of the minimum found and those of rough searches that ended lower; of all, where that one is lost.
+
+    ``ends``: values and points, the lowest first.
 
     What is lost is none: the criterion is low there for there is hardly a mode.
     """
