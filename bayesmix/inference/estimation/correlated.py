@@ -178,7 +178,7 @@ def fit_correlated(design: Design, spec: ModelSpec, method: Reml | Ml) -> PointE
     return PointEstimate(
         method=method,
         beta=problem.beta_of(working.T @ (problem.linear.beta_ols + solution.beta), phi),
-        beta_cov=_covariance(problem, solution, inverse_information(optimum.hessian)),
+        beta_cov=_covariance(problem, solution, inverse_information(optimum.hessian, is_told=True)),
         covariances=tuple(working.covariances(theta)),
         dispersion=None,
         b=tuple(working.of_terms(b)),

@@ -120,10 +120,12 @@ def from_link(layout: Layout, values: Array) -> Array:
     return found
 
 
+@np.errstate(invalid="ignore")
 def standard_errors(slopes: Array, covariance: Array) -> Array:
     """Standard errors ``(p,)`` of the parameters by the delta method, ``slopes (p, p)`` their derivatives.
 
-    Those of coefficients that are reported as they are do not depend on others, of which the data may say nothing.
+    Those of coefficients that are reported as they are do not depend on others, of which the data may say nothing. NaN
+    where a fit has no optimum, and rounding made a variance negative.
     """
     errors = np.abs(np.diagonal(slopes)) * np.sqrt(np.diagonal(covariance))
     for j in np.flatnonzero(np.count_nonzero(slopes, axis=1) > 1):

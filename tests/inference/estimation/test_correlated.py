@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from residuals import REFERENCE, dense, fitted
 
+import bayesmix as bmx
 from bayesmix.inference.estimation.correlated import correlated_problem, criterion
 
 CRITERION = 1e-6  # nlme's own searches end within that of the optimum
@@ -82,3 +83,19 @@ def test_weights_divide_variances():
     weighted = bmx.Model(formula, table, weights="w").estimate()
     stated = bmx.Model([formula, "sigma ~ 1 + offset(offset)"], table).estimate()
     assert weighted.criterion == pytest.approx(stated.criterion, abs=1e-8)
+
+
+@pytest.mark.slow
+def test_errors_of_covariances_without_an_optimum_are_large():
+    """One visit has no noise: the others' standard deviations had errors of 0.002 and 0.00004, the surest of all."""
+    rng, n = np.random.default_rng(4), 30
+    subject, visit = np.repeat(np.arange(n), 4), np.tile(np.arange(4), n)
+    x = rng.normal(size=n)[subject]
+    y = np.round(1.0 + 0.3 * x + rng.normal(size=n)[subject] + rng.normal(size=4 * n), 2)
+    y = np.where(visit == 2, 1.0 + 0.3 * x, y)
+    data = {"y": y, "x": x, "t": visit, "v": [f"v{t}" for t in visit], "s": [f"s{i:02d}" for i in subject]}
+    with pytest.warns(bmx.ConvergenceWarning, match="runs off to zero"):
+        fit = bmx.Model(["y ~ x + v + unstr(t, s)", "sigma ~ 0 + v"], data).estimate()
+    errors = fit.parameters()["std_error"].filter(like="sigma_")
+    assert len(errors) == 4
+    assert errors.min() > 10.0
