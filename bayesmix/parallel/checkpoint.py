@@ -41,8 +41,11 @@ class Checkpoint:
         DataError
             If the file is another's.
         """
+        if not self.path.exists():
+            return {}
         try:
-            text = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+            self._check_beginning()
+            text = self.path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError):
             raise self._of_another() from None
         first, *lines = text.split("\n")
@@ -53,6 +56,16 @@ class Checkpoint:
         places = {key: place for place, key in enumerate(self.keys)}
         found = [_parsed(line) for line in lines[:-1]]  # the last is empty, or was cut off
         return {places[one["job"]]: one["result"] for one in found if isinstance(one, dict) and one["job"] in places}
+
+    def _check_beginning(self) -> None:
+        """Raise where it is no file, or its first line another: a pipe never ends, and a large file fills memory."""
+        if not self.path.is_file():
+            raise self._of_another()
+        head = (json.dumps(self._head) + "\n").encode()
+        with self.path.open("rb") as file:
+            found = file.read(len(head))
+        if found != head and not self._is_cut_off(found.decode()):
+            raise self._of_another()
 
     def add(self, place: int, result: Any) -> None:
         """Write one result, whole and at once."""

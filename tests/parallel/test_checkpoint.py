@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -130,3 +131,15 @@ def test_calibration_goes_on(tmp_path):
         calibrate(
             bmx.Model("y ~ x + (1 | g)", frame, priors={"sd": "HalfNormal(1)"}), 3, progress=False, checkpoint=path
         )
+
+
+def test_pipes_and_large_files_are_no_checkpoints(tmp_path):
+    """A pipe would be read for ever; of a file of a terabyte the first line is enough."""
+    os.mkfifo(tmp_path / "pipe.jsonl")
+    with (tmp_path / "large.jsonl").open("wb") as file:
+        file.write(b"{}\n")
+        file.truncate(1 << 40)
+    (tmp_path / "zero.jsonl").symlink_to("/dev/zero")
+    for name in ("pipe", "large", "zero"):
+        with pytest.raises(DataError, match="is not a checkpoint of this study"):
+            run(tmp_path / f"{name}.jsonl")
