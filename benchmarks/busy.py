@@ -24,6 +24,10 @@ CASES = {  # name: code that makes `model`, what is timed
     "sleepstudy posterior": ('bmx.load_model("sleepstudy")', "model.sample(seed=1, progress=False)"),
     "esoph Poisson posterior": ('bmx.load_model("esoph_poisson")', "model.sample(seed=1, progress=False)"),
     "VerbAgg posterior": ('bmx.load_model("verbagg")', "model.sample(seed=1, progress=False)"),
+    "crossed Bernoulli posterior": (
+        'bmx.Model("y ~ x + (1 | g) + (1 | h)", crossed(), "bernoulli")',
+        "model.sample(seed=1, progress=False)",
+    ),
     "InstEval posterior": ('bmx.load_model("insteval")', "model.sample(seed=1, progress=False)"),
 }
 QUICK = ("sleepstudy REML", "crossed Bernoulli Laplace", "sleepstudy posterior", "esoph Poisson posterior")

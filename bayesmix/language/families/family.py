@@ -82,6 +82,7 @@ class Family:
     base: Callable[[Array, Array], Array] = lambda y, trials: np.zeros(())  # (y, trials): what no parameter changes
     log_tails: Callable[..., tuple[Any, Any]] | None = None  # (xp, y, trials, mu, *others): logarithms of P(response
     # <= y) and P(response > y), for censored and truncated responses, which a family without it does not have
+    adds_up: bool = False  # whether they are sums of a term a count where they are symbols
     untold: str = ""  # why it has none, in words
     expected: Callable[..., Array] | None = None  # (trials, mu, *others): mean of y / trials where that is not mu
     probabilities: Callable[..., Array] | None = None  # (mu, *others): of all categories, (K, ...)

@@ -11,7 +11,9 @@ from bayesmix.arrays import Array
 from bayesmix.language.families.family import ClosedForm, Family, Limit, Parameter
 from bayesmix.language.families.gamma_function import STIRLING, stirling
 from bayesmix.language.families.log_factorial import log_factorial
+from bayesmix.language.families.long_sums import log_tails
 from bayesmix.language.families.namespaces import NUMERIC, Namespace
+from bayesmix.language.families.taylor import value_of
 
 TINY = 1e-300
 MANY = 1e5  # trials of which the density is written otherwise
@@ -206,10 +208,18 @@ def _orders(narrow: list[Array], wide: list[Array]) -> tuple[Array, Array]:
 
 
 def _betabinomial_tails(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -> tuple[Any, Any]:
-    """Sums of the density on either side, neither a difference."""
+    """Sums of the density on either side: of symbols a term a count, of arrays as many as its logarithm."""
 
     def density(k: Any) -> Any:
         return xp.where(trials > MANY, 0.0, _log_ways(xp, k, trials)) + _betabinomial(xp, k, trials, mu, phi)
+
+    is_below = y < trials
+    if isinstance(y, np.ndarray | float):
+        mean = value_of(mu)
+        shape = np.broadcast_shapes(np.shape(y), np.shape(trials), np.shape(mean), np.shape(value_of(phi)))
+        inside = np.where(is_below, y, trials - 1.0)
+        below, above = log_tails(density, inside, trials - inside, np.broadcast_to(inside < trials * mean, shape))
+        return xp.where(is_below, below, 0.0), xp.where(is_below, above, -np.inf)
 
     def up_to(k: Any) -> tuple[Any, Any]:
         counts = (k <= y) & (k <= trials)
@@ -219,7 +229,6 @@ def _betabinomial_tails(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -
         counts = k < trials - y
         return density(trials - xp.where(counts, k, 0.0)), counts
 
-    is_below = y < trials
     below, above = xp.log_sum(up_to, y), xp.log_sum(from_above, trials - y)
     return xp.where(is_below, below, 0.0), xp.where(is_below, above, -np.inf)
 
@@ -239,6 +248,7 @@ BETABINOMIAL = Family(
     variance=lambda trials, mu, phi: mu * (1.0 - mu) / trials * (phi + trials) / (phi + 1.0),
     base=_betabinomial_base,
     log_tails=_betabinomial_tails,
+    adds_up=True,
     words="BetaBinomial(trials[i], mean mu[i], precision phi)",
     pymc=lambda trials, mu, phi: (
         "BetaBinomial",

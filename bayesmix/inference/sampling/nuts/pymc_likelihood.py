@@ -11,6 +11,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.response import Outcome
+from bayesmix.errors import FitError
 from bayesmix.inference.parameters.natural_scale import entries_of
 from bayesmix.inference.parameters.residual_families import correlation_of
 from bayesmix.inference.sampling.nuts.numbers import stick
@@ -24,6 +25,8 @@ from bayesmix.language.families.derivatives import weighted_all
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.namespaces import symbolic
 from bayesmix.language.formula.model_spec import Auxiliary, ModelSpec, Predictor
+
+MOST_TERMS = 50_000  # of the sums that chances of bounds are
 
 
 def responses_of(
@@ -205,7 +208,22 @@ def _normal(response: SymbolicResponse, weights: Any) -> tuple[Any, Any]:
 
 
 def _of_observed(family: Family, outcome: Outcome) -> Family:
-    """The family of responses within their bounds, with what depends on the data alone as numbers."""
+    """The family of responses within their bounds, with what depends on the data alone as numbers.
+
+    Raises
+    ------
+    FitError
+        If chances of bounds are sums of more terms than a compiled density can take.
+    """
+    if family.adds_up and outcome.bounds is not None:
+        ends = np.concatenate(outcome.bounds.arrays)
+        count = float(np.max(ends, initial=0.0, where=np.isfinite(ends)))
+        if count > MOST_TERMS:
+            raise FitError(
+                f"NUTS cannot sample censored or truncated counts of family {family.name} as large as {count:.6g}:"
+                f" it adds up a term a count, at most {MOST_TERMS}. Sample with"
+                ' model.sample(method="marginal"), or take family="negbinomial", whose tails have a formula.'
+            )
     seen = observed(family, outcome.bounds, outcome.trials)
     constant = seen.base(outcome.y, outcome.trials)
     return replace(seen, pymc=family.pymc if outcome.bounds is None else None, base=lambda y, trials: constant)
